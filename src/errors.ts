@@ -1,0 +1,40 @@
+/**
+ * Errors have three readers. `UserError` is for the user: one line, no stack. `StoppedError` is for the user too, but the
+ * work can be resumed. Anything else that reaches `main` is a bug: stack trace and a request to report it.
+ */
+
+/** Exit codes of every command; scripts rely on them. */
+export const EXIT = {
+  done: 0,
+  /** Done, but some messages failed or are in doubt, or some input records were refused. */
+  partial: 1,
+  /** Usage, configuration or input error; nothing was sent and nothing was changed. */
+  usage: 2,
+  /** Stopped early and resumable. */
+  stopped: 3,
+  bug: 70,
+  sigint: 130,
+  sigterm: 143,
+} as const;
+
+/** What the user typed or configured cannot be done. `hint` says what to do about it. Exit code 2. */
+export class UserError extends Error {
+  override name = "UserError";
+  readonly hint: string | null;
+
+  constructor(message: string, hint: string | null = null) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+/** Stopped early for a reason outside the command line (credentials, account, disk full); resumable. Exit code 3. */
+export class StoppedError extends Error {
+  override name = "StoppedError";
+  readonly hint: string | null;
+
+  constructor(message: string, hint: string | null = null) {
+    super(message);
+    this.hint = hint;
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * The nouns of ses-mail and the life of a message.
+ *
+ * A **topic** is one content going to one list of people under a name. A **message** is one content to one recipient
+ * in one topic; it is the unit of state:
+ *
+ *     pending ──claim──▶ sending ──accepted──▶ sent ◀──event── in_doubt
+ *        ▲                  ├──refused, attempts ran out──▶ failed
+ *        │                  ├──answer lost, process died──▶ in_doubt
+ *        ├──throttled, passing failure, quota, halt──┘
+ *        ├──cancel──▶ cancelled
+ *        ├──address suppressed──▶ suppressed
+ *        └──retry (a person decides)── failed | in_doubt | cancelled
+ *
+ * Only a person, or an event that proves delivery, moves a message out of `in_doubt`. Nothing leaves `sent`.
+ */
+
+/** Every state a message can be in, in the order they are printed. */
+export const STATES = ["pending", "sending", "sent", "in_doubt", "failed", "cancelled", "suppressed"] as const;
+
+export type State = (typeof STATES)[number];
+
+/** How many messages are in each state; `total` is always their sum. */
+export type Totals = { total: number } & Record<State, number>;
+
+/** A header the user asked for. `value` may hold `{{ variables }}`. */
+export interface Header {
+  name: string;
+  value: string;
+}
+
+/** An SES message tag: letters, digits, `_` and `-`, at most 256 characters each (SES API, MessageTag). */
+export interface Tag {
+  name: string;
+  value: string;
+}
+
+/** A file that goes with every message of the content. */
+export interface Attachment {
+  fileName: string;
+  contentType: string;
+  /** The bytes, base64. */
+  data: string;
+}
+
+/**
+ * What is said, stored once per job file however many recipients it has. `subject`, `html`, `text`, header values and
+ * `unsubscribeUrl` are Liquid templates; everything else is literal and was checked when the content was read.
+ */
+export interface Content {
+  /** As written: `Name <address>` or a bare address. Encoded for the wire only when it leaves. */
+  from: string;
+  replyTo: string[];
+  subject: string;
+  /** Ready HTML: Markdown converted, `<style>` inlined, preheader inserted. */
+  html: string;
+  text: string;
+  headers: Header[];
+  tags: Tag[];
+  attachments: Attachment[];
+  configurationSet: string | null;
+  unsubscribeUrl: string | null;
+  unsubscribeMailto: string | null;
+  /** True: a variable that is empty or unknown for a recipient is written as nothing instead of refusing the row. */
+  allowEmpty: boolean;
+}
+
+/** One recipient's mail, ready for SES. Every string is final: escaped, encoded and within the limits of SES. */
+export interface RenderedMail {
+  from: string;
+  to: string;
+  replyTo: string[];
+  subject: string;
+  html: string;
+  text: string;
+  headers: Header[];
+  tags: Tag[];
+  attachments: Attachment[];
+  configurationSet: string | null;
+}
