@@ -1,0 +1,28 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseEnv } from "node:util";
+import { UserError } from "./errors.ts";
+
+/**
+ * Puts what `.env` in `cwd` says into `env`, for every variable that is not set yet (set to nothing counts as set).
+ * No such file is fine, and so is a folder of that name (Python's virtual environments). Throws UserError when the file cannot be read.
+ */
+export function loadDotenv(cwd: string, env: Record<string, string | undefined>): void {
+  for (const [name, value] of Object.entries(parseEnv(readDotenv(join(cwd, ".env"))))) {
+    env[name] ??= value;
+  }
+}
+
+function readDotenv(path: string): string {
+  try {
+    // Editors on Windows start the file with a byte order mark, which would become part of the first name.
+    return readFileSync(path, "utf8").replace(/^\uFEFF/, "");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "EISDIR") return "";
+    throw new UserError(
+      `expected a readable settings file, got ${code ?? "an error"} for ${path}`,
+      "make it readable, or move it away",
+    );
+  }
+}
