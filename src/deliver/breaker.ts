@@ -1,0 +1,104 @@
+/**
+ * Notices when it is not this message that fails but everything, so that an outage does not burn through the list.
+ *
+ * A run of passing failures without one success in between closes the gate: from then on one message at a time is tried, at
+ * growing intervals, and a failure is no longer counted against the message. The first success opens the gate again;
+ * after `PATIENCE_MS` of nothing else the run stops, resumable. A run of lost answers, or of refusals we do not know, stops it at once.
+ */
+import type { Outcome } from "./outcome.ts";
+
+/** Failures in a row that close the gate: connection failures come fast and are all alike, 5xx may be chance. */
+const UNREACHABLE_RUN = 25;
+const TRANSIENT_RUN = 50;
+const IN_DOUBT_RUN = 50;
+const UNKNOWN_RUN = 10;
+/** A network that is gone for a minute is nothing to give up over. */
+const PATIENCE_MS = 180_000;
+const FIRST_PROBE_MS = 1_000;
+const LAST_PROBE_MS = 15_000;
+
+export interface Breaker {
+  /** Takes in one outcome; returns why the run must stop, or null. */
+  observe(outcome: Outcome, now: number): { reason: string; hint: string } | null;
+  /** How many messages may be tried now, of `room`. */
+  admit(room: number, inFlight: number, now: number): number;
+  /** When the next one may be tried, or null while the gate is open. */
+  nextProbeAt(): number | null;
+  /** Keeps the gate closed until `at`, for a reason of the caller's (the daily quota). */
+  hold(at: number): void;
+}
+
+export function createBreaker(): Breaker {
+  let run: { kind: string; length: number } = { kind: "", length: 0 };
+  let closedAt: number | null = null;
+  let probeAt = 0;
+  let interval = FIRST_PROBE_MS;
+
+  const open = () => {
+    run = { kind: "", length: 0 };
+    closedAt = null;
+    interval = FIRST_PROBE_MS;
+  };
+  const close = (now: number) => {
+    closedAt ??= now;
+    probeAt = now + interval;
+    interval = Math.min(interval * 2, LAST_PROBE_MS);
+  };
+
+  return {
+    observe(outcome, now) {
+      const kind = kindOf(outcome);
+      if (kind === null) return null;
+      if (kind === "answered") {
+        open();
+        return null;
+      }
+      run = run.kind === kind ? { kind, length: run.length + 1 } : { kind, length: 1 };
+      const reason = "reason" in outcome ? outcome.reason : "";
+      if (kind === "in_doubt" && run.length >= IN_DOUBT_RUN) {
+        return {
+          reason: `${run.length} answers in a row were lost (${reason})`,
+          hint: "check the connection to SES and run the same command again",
+        };
+      }
+      if (kind === "unknown" && run.length >= UNKNOWN_RUN) {
+        return {
+          reason: `SES refused ${run.length} messages in a row: ${reason}`,
+          hint: "correct the cause and run the same command again",
+        };
+      }
+      if (closedAt !== null && now - closedAt > PATIENCE_MS) {
+        return {
+          reason: `SES could not be reached for ${Math.round((now - closedAt) / 1000)} s: ${reason}`,
+          hint: "check the network and run the same command again",
+        };
+      }
+      const limit = kind === "unreachable" ? UNREACHABLE_RUN : kind === "transient" ? TRANSIENT_RUN : Infinity;
+      if (closedAt !== null || run.length >= limit) close(now);
+      return null;
+    },
+    admit(room, inFlight, now) {
+      if (probeAt > now) return 0;
+      return closedAt === null ? room : Math.min(room, Math.max(0, 1 - inFlight));
+    },
+    nextProbeAt: () => (closedAt === null && probeAt === 0 ? null : probeAt),
+    hold(at) {
+      probeAt = at;
+    },
+  };
+}
+
+function kindOf(outcome: Outcome): "answered" | "unreachable" | "transient" | "in_doubt" | "unknown" | null {
+  switch (outcome.kind) {
+    case "sent":
+      return "answered";
+    case "rejected":
+      return outcome.unknown ? "unknown" : "answered";
+    case "transient":
+      return outcome.unreachable ? "unreachable" : "transient";
+    case "in_doubt":
+      return "in_doubt";
+    default:
+      return null;
+  }
+}

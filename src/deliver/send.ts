@@ -1,0 +1,350 @@
+/**
+ * The send loop. A process is only a pair of hands: each turn writes the answers that came, claims as many messages as
+ * there are free hands and the rate allows, and starts their calls. It knows neither SQLite nor SES.
+ */
+import pLimit from "p-limit";
+import type { Clock } from "../clock.ts";
+import { StoppedError } from "../errors.ts";
+import { type Breaker, createBreaker } from "./breaker.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Claim, Departure, Scope, Settlement, Source, Turn } from "./source.ts";
+
+/** Answers that come within this time are written together: one durable commit for all of them. */
+const SETTLE_TOGETHER_MS = 4;
+/** A turn at least this often while calls are under way, so that the lease is renewed. */
+const HEARTBEAT_MS = 2_000;
+/** With the daily quota used up and `--on-quota wait`: ask again this often. The window rolls, so a little frees all the time. */
+const QUOTA_RETRY_MS = 60_000;
+/** How long answers are kept in hand when the job file cannot take them (disk full), and how often it is tried. */
+const KEEP_ANSWERS_MS = 30_000;
+const WRITE_RETRY_MS = 1_000;
+
+export interface SendOptions {
+  scope: Scope;
+  perSecond: number;
+  concurrency: number;
+  maxAttempts: number;
+  /** Stop after this many messages; null: no limit. */
+  max: number | null;
+  onQuota: "stop" | "wait";
+  /** Aborts at the first signal: no new calls, answers are awaited. */
+  signal: AbortSignal;
+  /** Aborts at the second: what is in flight is put in doubt. */
+  hardSignal: AbortSignal;
+  clock: Clock;
+  onProgress: (run: Run, perSecond: number) => void;
+  /** Told once when something makes the run wait. */
+  onNotice: (text: string) => void;
+}
+
+export interface Run {
+  /** SES calls that count: throttled ones do not. */
+  attempts: number;
+  sent: number;
+  failed: number;
+  inDoubt: number;
+  throttled: number;
+  retried: number;
+  elapsedMs: number;
+}
+
+export type SendOutcome = "finished" | "nothing_to_send" | "interrupted" | "quota" | "halted" | "limit";
+
+export interface SendResult {
+  outcome: SendOutcome;
+  reason: string | null;
+  hint: string | null;
+  run: Run;
+}
+
+interface Stop {
+  outcome: SendOutcome;
+  reason: string;
+  hint: string | null;
+}
+
+/** Sends everything of the scope that is due, and what falls due again after a passing failure. */
+export async function send(
+  source: Source,
+  deliver: (claim: Claim) => Promise<Outcome>,
+  options: SendOptions,
+): Promise<SendResult> {
+  const loop = new SendLoop(source, deliver, options);
+  return loop.run();
+}
+
+class SendLoop {
+  readonly #source: Source;
+  readonly #deliver: (claim: Claim) => Promise<Outcome>;
+  readonly #options: SendOptions;
+  readonly #limit: ReturnType<typeof pLimit>;
+  readonly #breaker: Breaker = createBreaker();
+  readonly #inFlight = new Map<number, Claim>();
+  readonly #run: Run = { attempts: 0, sent: 0, failed: 0, inDoubt: 0, throttled: 0, retried: 0, elapsedMs: 0 };
+  readonly #startedAt: number;
+
+  #settlements: Settlement[] = [];
+  #departed: Departure[] = [];
+  #throttledAt: number | null = null;
+  /** When (wall clock) messages this run put back fall due again, unordered. */
+  #retriesDueAt: number[] = [];
+  /** Messages that used up one of `--max`. */
+  #counted = 0;
+  #stop: Stop | null = null;
+  #lastTurnAt = -Infinity;
+  #unwritableSince: number | null = null;
+  #wake: () => void = () => undefined;
+
+  constructor(source: Source, deliver: (claim: Claim) => Promise<Outcome>, options: SendOptions) {
+    this.#source = source;
+    this.#deliver = deliver;
+    this.#options = options;
+    this.#limit = pLimit(options.concurrency);
+    this.#startedAt = options.clock.monotonic();
+  }
+
+  async run(): Promise<SendResult> {
+    const { signal, hardSignal } = this.#options;
+    const onSignal = () => this.#interrupt();
+    signal.addEventListener("abort", onSignal);
+    hardSignal.addEventListener("abort", onSignal);
+    if (signal.aborted) this.#interrupt();
+    try {
+      return await this.#loop();
+    } finally {
+      signal.removeEventListener("abort", onSignal);
+      hardSignal.removeEventListener("abort", onSignal);
+    }
+  }
+
+  async #loop(): Promise<SendResult> {
+    for (;;) {
+      if (this.#options.hardSignal.aborted) this.#abandon();
+      const room = this.#room();
+      const turn = await this.#turn(room);
+      await this.#launch(turn);
+      this.#report(turn.perSecond);
+      if (this.#isDone(turn, room)) break;
+      await this.#wait(turn, room);
+    }
+    return this.#result();
+  }
+
+  /** How many messages there are free hands for. Answers not yet written keep their hand busy: they are `sending` still. */
+  #room(): number {
+    if (this.#stop) return 0;
+    const free = this.#options.concurrency - this.#inFlight.size - this.#settlements.length;
+    const left = this.#options.max === null ? Infinity : this.#options.max - this.#counted;
+    return Math.max(0, this.#breaker.admit(Math.min(free, left), this.#inFlight.size, this.#now()));
+  }
+
+  async #turn(room: number): Promise<Turn> {
+    const request = {
+      settlements: this.#settlements,
+      room,
+      perSecond: this.#options.perSecond,
+      scope: this.#options.scope,
+      departed: this.#departed,
+      throttledAt: this.#throttledAt,
+    };
+    this.#settlements = [];
+    this.#departed = [];
+    this.#throttledAt = null;
+    this.#lastTurnAt = this.#now();
+    try {
+      return await this.#source.turn(request);
+    } catch (error) {
+      // The answers are still ours to write.
+      this.#settlements = [...request.settlements, ...this.#settlements];
+      if (!(error instanceof StoppedError)) throw error;
+      return this.#sitOut(error);
+    }
+  }
+
+  /** The job file cannot be written: no new calls, and a while of trying to get the answers in that are known. */
+  async #sitOut(error: StoppedError): Promise<Turn> {
+    this.#stop ??= { outcome: "halted", reason: error.message, hint: error.hint };
+    this.#unwritableSince ??= this.#now();
+    const waited = this.#now() - this.#unwritableSince;
+    if (waited > KEEP_ANSWERS_MS || this.#options.hardSignal.aborted) throw error;
+    if (this.#settlements.length > 0) await this.#options.clock.sleep(WRITE_RETRY_MS, this.#options.hardSignal);
+    return { claims: [], at: this.#now(), rateWaitMs: null, drained: false, perSecond: this.#options.perSecond };
+  }
+
+  async #launch(turn: Turn): Promise<void> {
+    if (turn.claims.length === 0) return;
+    for (const claim of turn.claims) {
+      this.#inFlight.set(claim.id, claim);
+      this.#counted++;
+      void this.#limit(() => this.#call(claim));
+    }
+    // By the next turn of the event loop the requests are on the wire: this is when they left.
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#departed.push({ planned: turn.at, actual: this.#now(), count: turn.claims.length });
+  }
+
+  async #call(claim: Claim): Promise<void> {
+    const startedAt = this.#now();
+    const outcome = await this.#deliver(claim);
+    // Abandoned after a second signal: it is in doubt already.
+    if (!this.#inFlight.delete(claim.id)) return;
+    this.#steer(claim, outcome, startedAt);
+    this.#wake();
+  }
+
+  /** Errors steer: what an outcome means for its message, and for the run. */
+  #steer(claim: Claim, outcome: Outcome, startedAt: number): void {
+    const run = this.#run;
+    const { id } = claim;
+    const gated = this.#breaker.nextProbeAt() !== null;
+    const trip = this.#breaker.observe(outcome, this.#now());
+    if (trip) this.#stop ??= { outcome: "halted", ...trip };
+    switch (outcome.kind) {
+      case "sent":
+        run.attempts++;
+        run.sent++;
+        this.#settlements.push({ kind: "sent", id, sesMessageId: outcome.sesMessageId });
+        return;
+      case "rejected":
+        run.attempts++;
+        run.failed++;
+        this.#settlements.push({ kind: "failed", id, error: outcome.reason });
+        return;
+      case "in_doubt":
+        run.attempts++;
+        run.inDoubt++;
+        this.#settlements.push({ kind: "in_doubt", id, error: outcome.reason });
+        return;
+      case "transient":
+        run.attempts++;
+        this.#tryAgain(claim, outcome.reason, gated);
+        return;
+      case "throttled":
+        run.throttled++;
+        this.#throttledAt = Math.max(this.#throttledAt ?? 0, startedAt);
+        this.#putBack(id, outcome.reason);
+        return;
+      case "quota":
+        this.#putBack(id, outcome.reason);
+        if (this.#options.onQuota === "stop") this.#stop ??= { outcome: "quota", reason: outcome.reason, hint: null };
+        else this.#holdForQuota(outcome.reason);
+        return;
+      case "halted":
+        this.#putBack(id, outcome.reason);
+        this.#stop ??= { outcome: "halted", reason: outcome.reason, hint: outcome.hint };
+    }
+  }
+
+  #tryAgain(claim: Claim, reason: string, gated: boolean): void {
+    const { id, attempts } = claim;
+    const tried = attempts + 1;
+    // In an outage it is not this message that fails.
+    if (!gated && tried >= this.#options.maxAttempts) {
+      this.#run.failed++;
+      const times = tried === 1 ? "1 attempt" : `${tried} attempts`;
+      this.#settlements.push({ kind: "failed", id, error: `${reason} (${times})` });
+      return;
+    }
+    this.#run.retried++;
+    const notBefore = Math.round(this.#options.clock.now() + backoffMs(tried));
+    this.#retriesDueAt.push(notBefore);
+    this.#counted--;
+    this.#settlements.push({ kind: "put_back", id, notBefore, attempted: !gated, error: reason });
+  }
+
+  #putBack(id: number, reason: string): void {
+    this.#counted--;
+    this.#settlements.push({ kind: "put_back", id, notBefore: null, attempted: false, error: reason });
+  }
+
+  #holdForQuota(reason: string): void {
+    this.#breaker.hold(this.#now() + QUOTA_RETRY_MS);
+    this.#options.onNotice(`${reason} Waiting for the 24-hour window to free some quota (--on-quota wait).`);
+  }
+
+  #interrupt(): void {
+    this.#stop ??= {
+      outcome: "interrupted",
+      reason: `interrupted by ${String(this.#options.signal.reason)}`,
+      hint: null,
+    };
+    const waiting = this.#inFlight.size;
+    if (waiting > 0 && !this.#options.hardSignal.aborted) {
+      this.#options.onNotice(
+        `Waiting for ${waiting} answer${waiting === 1 ? "" : "s"} of SES; interrupt again to leave at once.`,
+      );
+    }
+    this.#wake();
+  }
+
+  /** A second signal: we leave without the answers, so nobody knows. */
+  #abandon(): void {
+    for (const id of this.#inFlight.keys()) {
+      this.#run.inDoubt++;
+      this.#run.attempts++;
+      this.#settlements.push({ kind: "in_doubt", id, error: "interrupted before the answer of SES came" });
+    }
+    this.#inFlight.clear();
+  }
+
+  #isDone(turn: Turn, room: number): boolean {
+    const idle = this.#inFlight.size === 0 && this.#settlements.length === 0;
+    if (!idle) return false;
+    if (this.#stop) return true;
+    if (this.#options.max !== null && this.#counted >= this.#options.max) return true;
+    if (room === 0 || !turn.drained) return false;
+    // What fell due and was not found: another process has it, or it was cancelled.
+    const now = this.#options.clock.now();
+    this.#retriesDueAt = this.#retriesDueAt.filter((dueAt) => dueAt > now);
+    return this.#retriesDueAt.length === 0;
+  }
+
+  /** Until an answer comes, the rate allows another message, or a retry falls due. */
+  async #wait(turn: Turn, room: number): Promise<void> {
+    const waits = [HEARTBEAT_MS];
+    const probeAt = this.#breaker.nextProbeAt();
+    if (probeAt !== null && probeAt > this.#now()) waits.push(probeAt - this.#now());
+    if (room > 0 && turn.rateWaitMs !== null && room > turn.claims.length) waits.push(turn.rateWaitMs);
+    if (room > 0 && turn.drained && this.#retriesDueAt.length > 0) {
+      waits.push(Math.min(...this.#retriesDueAt) - this.#options.clock.now() + 1);
+    }
+    if (this.#settlements.length === 0) await this.#sleep(Math.max(1, Math.min(...waits)));
+    const sinceTurn = this.#now() - this.#lastTurnAt;
+    if (sinceTurn < SETTLE_TOGETHER_MS) await this.#options.clock.sleep(SETTLE_TOGETHER_MS - sinceTurn);
+    else await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    const controller = new AbortController();
+    this.#wake = () => controller.abort();
+    await this.#options.clock.sleep(ms, controller.signal);
+    this.#wake = () => undefined;
+  }
+
+  #report(perSecond: number): void {
+    this.#run.elapsedMs = Math.round(this.#now() - this.#startedAt);
+    this.#options.onProgress(this.#run, perSecond);
+  }
+
+  #result(): SendResult {
+    const stop = this.#stop;
+    if (stop) return { ...stop, run: this.#run };
+    const used = this.#counted > 0 || this.#run.attempts > 0 || this.#run.throttled > 0;
+    const limited = this.#options.max !== null && this.#counted >= this.#options.max;
+    return {
+      outcome: limited ? "limit" : used ? "finished" : "nothing_to_send",
+      reason: null,
+      hint: null,
+      run: this.#run,
+    };
+  }
+
+  #now(): number {
+    return this.#options.clock.monotonic();
+  }
+}
+
+/** 2^n seconds for the n-th attempt, ± 25 %, so that what failed together does not come back together. */
+function backoffMs(attempt: number): number {
+  return 1000 * 2 ** Math.min(attempt, 10) * (0.75 + Math.random() / 2);
+}

@@ -1,0 +1,140 @@
+/** The only file that knows the AWS SDK. Everything it gives back is an `Outcome` or an `Account`. */
+import {
+  GetAccountCommand,
+  SendEmailCommand,
+  type SendEmailCommandInput,
+  SESv2Client,
+  type SESv2ClientConfig,
+} from "@aws-sdk/client-sesv2";
+import type { RenderedMail, Tag } from "../message.ts";
+import type { Outcome } from "./outcome.ts";
+import { isExpired, outcomeOf } from "./ses-error.ts";
+
+export interface SesOptions {
+  region: string | undefined;
+  /** Set for the sandbox; otherwise the SDK's own chain (AWS_ENDPOINT_URL_SESV2, profile, …) decides. */
+  endpoint: string | undefined;
+  /** Fixed credentials for the sandbox; otherwise the SDK's own chain. */
+  credentials: { accessKeyId: string; secretAccessKey: string } | undefined;
+  concurrency: number;
+  /** How long to wait for an answer before the message is in doubt, ms. */
+  timeoutMs: number;
+}
+
+export interface Account {
+  perSecond: number;
+  /** Recipients in 24 hours; null when unlimited. */
+  quota: number | null;
+  sentLast24Hours: number;
+  sendingEnabled: boolean;
+  productionAccess: boolean;
+  enforcement: string;
+}
+
+export interface Ses {
+  send(mail: RenderedMail, tags: Tag[]): Promise<Outcome>;
+  /** The account, or what kept us from reading it. */
+  account(): Promise<Account | Exclude<Outcome, { kind: "sent" }>>;
+  close(): void;
+}
+
+export function connectSes(options: SesOptions): Ses {
+  let client = createClient(options);
+
+  /** Temporary credentials run out during long runs: resolve them again once before giving up. */
+  const withFreshCredentials = async <T>(call: (client: SESv2Client) => Promise<T>): Promise<T> => {
+    const used = client;
+    try {
+      return await call(used);
+    } catch (error) {
+      if (!isExpired(error)) throw error;
+      // Calls still under way keep the old client; another call may have replaced it already.
+      if (client === used) client = createClient(options);
+      return call(client);
+    }
+  };
+
+  return {
+    async send(mail, tags) {
+      try {
+        const input = requestOf(mail, tags);
+        const answer = await withFreshCredentials((c) => c.send(new SendEmailCommand(input)));
+        // Without an id nothing can be proved; an event of this message will settle it.
+        if (!answer.MessageId) return { kind: "in_doubt", reason: "SES answered without a message id" };
+        return { kind: "sent", sesMessageId: answer.MessageId };
+      } catch (error) {
+        return outcomeOf(error, addressOf(mail.from));
+      }
+    },
+    async account() {
+      try {
+        const answer = await withFreshCredentials((c) => c.send(new GetAccountCommand({})));
+        const quota = answer.SendQuota?.Max24HourSend ?? 0;
+        return {
+          perSecond: answer.SendQuota?.MaxSendRate ?? 0,
+          quota: quota === -1 ? null : quota,
+          sentLast24Hours: answer.SendQuota?.SentLast24Hours ?? 0,
+          sendingEnabled: answer.SendingEnabled ?? true,
+          productionAccess: answer.ProductionAccessEnabled ?? true,
+          enforcement: answer.EnforcementStatus ?? "HEALTHY",
+        };
+      } catch (error) {
+        const outcome = outcomeOf(error, "");
+        return outcome.kind === "sent" ? { kind: "in_doubt", reason: "" } : outcome;
+      }
+    },
+    close: () => client.destroy(),
+  };
+}
+
+function createClient(options: SesOptions): SESv2Client {
+  const config: SESv2ClientConfig = {
+    // The SDK's own retries send a second copy when an answer is lost. We know better when to try again.
+    maxAttempts: 1,
+    requestHandler: {
+      connectionTimeout: 10_000,
+      requestTimeout: options.timeoutMs,
+      // Alone, requestTimeout only logs a warning and the call hangs on.
+      throwOnRequestTimeout: true,
+      // The default of 50 would queue silently, and the rate would be kept in the queue instead of at SES.
+      httpAgent: { keepAlive: true, maxSockets: options.concurrency + 2 },
+      httpsAgent: { keepAlive: true, maxSockets: options.concurrency + 2 },
+    },
+  };
+  if (options.region) config.region = options.region;
+  if (options.endpoint) config.endpoint = options.endpoint;
+  if (options.credentials) config.credentials = options.credentials;
+  return new SESv2Client(config);
+}
+
+function requestOf(mail: RenderedMail, tags: Tag[]): SendEmailCommandInput {
+  const data = (text: string) => ({ Data: text, Charset: "UTF-8" });
+  const request: SendEmailCommandInput = {
+    FromEmailAddress: mail.from,
+    Destination: { ToAddresses: [mail.to] },
+    Content: {
+      Simple: {
+        Subject: data(mail.subject),
+        Body: { Html: data(mail.html), Text: data(mail.text) },
+        Headers: mail.headers.map(({ name, value }) => ({ Name: name, Value: value })),
+        ...(mail.attachments.length > 0 && {
+          Attachments: mail.attachments.map((file) => ({
+            FileName: file.fileName,
+            ContentType: file.contentType,
+            ContentDisposition: "ATTACHMENT" as const,
+            ContentTransferEncoding: "BASE64" as const,
+            RawContent: Buffer.from(file.data, "base64"),
+          })),
+        }),
+      },
+    },
+    EmailTags: [...mail.tags, ...tags].map(({ name, value }) => ({ Name: name, Value: value })),
+  };
+  if (mail.replyTo.length > 0) request.ReplyToAddresses = mail.replyTo;
+  if (mail.configurationSet) request.ConfigurationSetName = mail.configurationSet;
+  return request;
+}
+
+function addressOf(from: string): string {
+  return /<([^<>]+)>\s*$/.exec(from)?.[1] ?? from.trim();
+}

@@ -1,0 +1,328 @@
+/** Claiming and settling: the part of the store that `deliver` lives on. */
+import { hostname } from "node:os";
+import { kill, pid } from "node:process";
+import type { Clock } from "../clock.ts";
+import { correct, NEW_PACE, type Pace, recover as recoverPace, resume, take, throttle } from "../deliver/pace.ts";
+import type { Claim, Scope, Settlement, Source, Turn, TurnRequest } from "../deliver/source.ts";
+import type { State } from "../message.ts";
+import { type Connection, transaction } from "./connection.ts";
+import { createCounters } from "./counters.ts";
+
+/** A process that has not renewed its lease for this long is taken for dead even when its pid lives. */
+export const LEASE_MS = 60_000;
+/** How often a turn writes the lease although nothing else changed. */
+export const RENEW_MS = 5_000;
+
+const LOST = "the process died before the answer of SES came";
+
+interface Job {
+  db: Connection;
+  clock: Clock;
+  onWait: (waitedMs: number) => void;
+}
+
+interface ProcessRow {
+  id: number;
+  host: string;
+  pid: number;
+  origin: number;
+  renewed_mono: number;
+  lease_until: number;
+}
+
+interface Held {
+  topic_id: number;
+  state: State;
+  claimed_by: number | null;
+}
+
+export function claims(job: Job): Source & { leave(): void } {
+  const { db, clock } = job;
+  const counters = createCounters(db);
+  const due = dueMessages(db);
+  const settle = settling(db, counters);
+  const pace = paceRow(db);
+  const registry = processes(db, clock);
+  const claim = db.prepare<[number, number]>(
+    "update message set state = 'sending', claimed_by = ? where id = ? and state = 'pending'",
+  );
+  const takeEndpoint = db.prepare<[string, number]>("update topic set endpoint = ? where id = ? and endpoint is null");
+
+  const runTurn = (request: TurnRequest): Turn => {
+    const me = registry.renew();
+    const wallNow = clock.now();
+    for (const settlement of request.settlements) settle(settlement, me, wallNow);
+
+    const now = clock.monotonic();
+    let state = correct(resume(pace.read(), now), request.departed);
+    if (request.throttledAt !== null) state = throttle(state, request.perSecond, request.throttledAt, now);
+    state = recoverPace(state, request.perSecond, now);
+
+    const allowed = take(state, request.perSecond, request.room, now);
+    // Looks for one even when the rate allows none, to tell "wait for the rate" from "nothing left to do".
+    const found = request.room > 0 ? due.find(request.scope, wallNow, Math.max(1, allowed.count)) : [];
+    const taken = found.slice(0, allowed.count);
+    for (const row of taken) {
+      claim.run(me, row.id);
+      counters.move(row.topicId, "pending", "sending");
+    }
+    for (const topicId of new Set(taken.map((row) => row.topicId))) takeEndpoint.run(request.scope.endpoint, topicId);
+    const after = take(state, request.perSecond, taken.length, now);
+    pace.write(after.pace);
+    counters.write();
+    return {
+      claims: taken,
+      at: after.pace.departures.at(-1)?.[0] ?? now,
+      rateWaitMs: request.room > 0 && found.length > 0 ? after.waitMs : null,
+      drained: request.room > 0 && found.length < Math.max(1, allowed.count),
+      perSecond: after.perSecond,
+    };
+  };
+
+  return {
+    async turn(request) {
+      try {
+        const turn = await transaction(db, clock, () => runTurn(request), job.onWait);
+        registry.confirm();
+        return turn;
+      } catch (error) {
+        registry.revoke();
+        throw error;
+      }
+    },
+
+    async recover() {
+      if (registry.dead().length === 0) return 0;
+      return transaction(db, clock, () => {
+        // Read again inside the transaction: another process may have recovered them meanwhile.
+        const count = registry.dead().reduce((sum, row) => sum + loseAll(db, counters, row.id), 0);
+        counters.write();
+        return count;
+      });
+    },
+
+    countLate: async (scope) => due.countLate(scope, clock.now()),
+
+    leave: () => registry.leave(),
+  };
+}
+
+/** Finds due messages: by priority, then topic, then time, then order of arrival. Every step is a seek in one index. */
+function dueMessages(db: Connection) {
+  const nextPriority = db
+    .prepare<[number]>(
+      "select max(priority) from message indexed by message_pending where state = 'pending' and priority < ?",
+    )
+    .pluck();
+  const nextTopic = db
+    .prepare<[number, number]>(
+      "select min(topic_id) from message indexed by message_pending where state = 'pending' and priority = ? and topic_id > ?",
+    )
+    .pluck();
+  const topicOf = db.prepare<[number], { name: string; cancelled_at: number | null; endpoint: string | null }>(
+    "select name, cancelled_at, endpoint from topic where id = ?",
+  );
+  const range = db.prepare<[number, number, number, number, number], Claim>(
+    `select id, topic_id as topicId, content_id as contentId, ingest_id as ingestId, email, fields, attempts
+     from message indexed by message_pending
+     where state = 'pending' and priority = ? and topic_id = ? and not_before between ? and ?
+     order by not_before, id limit ?`,
+  );
+  const late = db
+    .prepare<[number, number, number]>(
+      `select count(*) from message indexed by message_pending
+       where state = 'pending' and priority = ? and topic_id = ? and not_before between 1 and ?`,
+    )
+    .pluck();
+
+  function* places(scope: Scope): Generator<{ priority: number; topicId: number }> {
+    for (let priority = 11; ;) {
+      const next = nextPriority.get(priority);
+      if (typeof next !== "number") return;
+      priority = next;
+      for (let topicId = 0; ;) {
+        const following = nextTopic.get(priority, topicId);
+        if (typeof following !== "number") break;
+        topicId = following;
+        const topic = topicOf.get(topicId);
+        if (!topic || topic.cancelled_at !== null) continue;
+        if (topic.endpoint !== null && topic.endpoint !== scope.endpoint) continue;
+        if (scope.topic === null || scope.topic === topic.name) yield { priority, topicId };
+      }
+    }
+  }
+
+  /** Scheduled messages before this instant are too late; those at 0 were never scheduled and never are. */
+  const earliest = (scope: Scope, now: number) => (scope.maxLateMs === null ? 1 : Math.max(1, now - scope.maxLateMs));
+
+  return {
+    find(scope: Scope, now: number, limit: number): Claim[] {
+      const found: Claim[] = [];
+      for (const { priority, topicId } of places(scope)) {
+        found.push(...range.all(priority, topicId, 0, 0, limit - found.length));
+        if (found.length < limit) {
+          found.push(...range.all(priority, topicId, earliest(scope, now), now, limit - found.length));
+        }
+        if (found.length >= limit) break;
+      }
+      return found;
+    },
+    countLate(scope: Scope, now: number): number {
+      let count = 0;
+      for (const { priority, topicId } of places(scope))
+        count += Number(late.get(priority, topicId, earliest(scope, now) - 1));
+      return count;
+    },
+  };
+}
+
+/** Writes one answer. Each write names the state it leaves, so an answer that comes too late changes nothing it must not. */
+function settling(db: Connection, counters: ReturnType<typeof createCounters>) {
+  const held = db.prepare<[number], Held>("select topic_id, state, claimed_by from message where id = ?");
+  const sent = db.prepare<[string, number, number]>(
+    `update message set state = 'sent', claimed_by = null, attempts = attempts + 1, ses_message_id = ?, sent_at = ?, error = null
+     where id = ?`,
+  );
+  const sentOfTopic = db.prepare<[{ now: number; id: number }]>(
+    `update topic set first_sent_at = min(ifnull(first_sent_at, @now), @now), last_sent_at = max(ifnull(last_sent_at, @now), @now)
+     where id = @id`,
+  );
+  const ended = db.prepare<[string, string, number]>(
+    "update message set state = ?, claimed_by = null, attempts = attempts + 1, error = ? where id = ?",
+  );
+  const putBack = db.prepare<[string, number | null, number, string | null, number]>(
+    `update message set state = ?, claimed_by = null, not_before = ifnull(?, not_before), attempts = attempts + ?, error = ?
+     where id = ?`,
+  );
+  // A topic cancelled, or an address suppressed, while the call was under way: the message does not go back to pending.
+  const destination = db
+    .prepare<[number], State>(
+      `select case
+         when exists (select 1 from suppression where address = lower(m.email)) then 'suppressed'
+         when t.cancelled_at is not null then 'cancelled'
+         else 'pending' end
+       from message m join topic t on t.id = m.topic_id where m.id = ?`,
+    )
+    .pluck();
+
+  return (settlement: Settlement, me: number, now: number): void => {
+    const { id } = settlement;
+    const row = held.get(id);
+    if (!row) return;
+    const mine = row.state === "sending" && row.claimed_by === me;
+    // Our lease ran out and somebody put it in doubt; now we do know.
+    const lateProof = row.state === "in_doubt" && (settlement.kind === "sent" || settlement.kind === "failed");
+    if (!mine && !lateProof) return;
+    switch (settlement.kind) {
+      case "sent":
+        sent.run(settlement.sesMessageId, now, id);
+        sentOfTopic.run({ now, id: row.topic_id });
+        counters.move(row.topic_id, row.state, "sent");
+        return;
+      case "failed":
+      case "in_doubt":
+        ended.run(settlement.kind, settlement.error, id);
+        counters.move(row.topic_id, row.state, settlement.kind);
+        return;
+      case "put_back": {
+        const to = destination.get(id) ?? "pending";
+        putBack.run(to, settlement.notBefore, settlement.attempted ? 1 : 0, settlement.error, id);
+        counters.move(row.topic_id, row.state, to);
+      }
+    }
+  };
+}
+
+function loseAll(db: Connection, counters: ReturnType<typeof createCounters>, processId: number): number {
+  const rows = db
+    .prepare<[string, number], { topic_id: number }>(
+      `update message set state = 'in_doubt', claimed_by = null, attempts = attempts + 1, error = ?
+       where claimed_by = ? and state = 'sending' returning topic_id`,
+    )
+    .all(LOST, processId);
+  for (const row of rows) counters.move(row.topic_id, "sending", "in_doubt");
+  db.prepare("delete from process where id = ?").run(processId);
+  return rows.length;
+}
+
+function paceRow(db: Connection) {
+  const read = db.prepare<[], string>("select state from pace").pluck();
+  const update = db.prepare<[string]>("update pace set state = ?");
+  const insert = db.prepare<[string]>("insert into pace (state) values (?)");
+  return {
+    read: (): Pace => {
+      const state = read.get();
+      return state === undefined ? NEW_PACE : (JSON.parse(state) as Pace);
+    },
+    write(pace: Pace) {
+      const state = JSON.stringify(pace);
+      if (update.run(state).changes === 0) insert.run(state);
+    },
+  };
+}
+
+/** This process's row, made when it first claims, and the rows of those that died. */
+function processes(db: Connection, clock: Clock) {
+  const host = hostname();
+  const origin = performance.timeOrigin;
+  const all = db.prepare<[], ProcessRow>("select * from process");
+  const insert = db.prepare<[string, number, number, number, number]>(
+    "insert into process (host, pid, origin, renewed_mono, lease_until) values (?, ?, ?, ?, ?)",
+  );
+  const renew = db.prepare<[number, number, number]>(
+    "update process set renewed_mono = ?, lease_until = ? where id = ?",
+  );
+  let me: number | null = null;
+  let renewedAt = 0;
+  /** False while the row of `me` was inserted but not committed. */
+  let registered = false;
+
+  const isDead = (row: ProcessRow): boolean => {
+    if (row.id === me) return false;
+    if (row.lease_until < clock.now()) return true;
+    if (row.host !== host) return false;
+    const rebooted = clock.monotonic() < row.renewed_mono;
+    const recycledPid = row.pid === pid && row.origin !== origin;
+    return rebooted || recycledPid || !isAlive(row.pid);
+  };
+
+  return {
+    renew(): number {
+      const now = clock.monotonic();
+      if (me !== null && now - renewedAt < RENEW_MS) return me;
+      const leaseUntil = Math.round(clock.now() + LEASE_MS);
+      renewedAt = now;
+      // No row left to renew: somebody took us for dead (the machine slept). What we held is in doubt; start afresh.
+      if (me !== null && renew.run(now, leaseUntil, me).changes > 0) return me;
+      registered = false;
+      me = Number(insert.run(host, pid, origin, now, leaseUntil).lastInsertRowid);
+      return me;
+    },
+    confirm() {
+      registered = true;
+    },
+    /** The transaction failed: a row it inserted is not there, and a renewal in it did not happen. */
+    revoke() {
+      if (!registered) me = null;
+      renewedAt = -Infinity;
+    },
+    dead: () => all.all().filter(isDead),
+    leave() {
+      if (me === null) return;
+      db.prepare(
+        "delete from process where id = ? and not exists (select 1 from message where claimed_by = ? and state = 'sending')",
+      ).run(me, me);
+      me = null;
+    },
+  };
+}
+
+function isAlive(processId: number): boolean {
+  try {
+    kill(processId, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it lives, but belongs to somebody else.
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}

@@ -1,0 +1,81 @@
+/** Questions to the job file that change nothing. */
+import { type Content, STATES, type State, type Totals } from "../message.ts";
+import type { Connection } from "./connection.ts";
+import type { ExportedMessage, TopicRow } from "./store.ts";
+import { fieldsOf, topicIdOf } from "./topics.ts";
+
+const PAGE = 1_000;
+const TOTAL = STATES.join(" + ");
+
+interface MessageRow {
+  id: number;
+  ingestId: number;
+  email: string;
+  state: State;
+  attempts: number;
+  sesMessageId: string | null;
+  error: string | null;
+  sentAt: number | null;
+  fields: string;
+}
+
+export function reading(db: Connection) {
+  const one = db.prepare<[number], Totals>(`select ${TOTAL} as total, ${STATES.join(", ")} from topic where id = ?`);
+  const all = db.prepare<[], Totals>(
+    `select ifnull(sum(${TOTAL}), 0) as total, ${STATES.map((state) => `ifnull(sum(${state}), 0) as ${state}`).join(", ")} from topic`,
+  );
+  const rows = db.prepare<[], TopicRow>(
+    `select name as topic, not_before as notBefore, cancelled_at as cancelledAt, endpoint, first_sent_at as firstSentAt,
+       last_sent_at as lastSentAt, ${TOTAL} as total, ${STATES.join(", ")}
+     from topic order by id`,
+  );
+  const since = db.prepare<[number], { topic: string; sent: number; first: number; last: number }>(
+    `select t.name as topic, s.sent, s.first, s.last from (
+       select topic_id, count(*) as sent, min(sent_at) as first, max(sent_at) as last
+       from message indexed by message_sent where sent_at >= ? group by topic_id
+     ) s join topic t on t.id = s.topic_id`,
+  );
+  const ingestsOf = db.prepare<[number], { id: number; columns: string; first_id: number; last_id: number }>(
+    "select id, columns, first_id, last_id from ingest where topic_id = ? order by id",
+  );
+  const page = db.prepare<[number, number, number, string], MessageRow>(
+    `select id, ingest_id as ingestId, email, state, attempts, ses_message_id as sesMessageId, error, sent_at as sentAt, fields
+     from message where id > ? and id <= ? and topic_id = ? and state in (select value from json_each(?))
+     order by id limit ${PAGE}`,
+  );
+  const body = db.prepare<[number], string>("select body from content where id = ?").pluck();
+  const columnsOfIngest = db.prepare<[number], string>("select columns from ingest where id = ?").pluck();
+
+  async function* messages(topic: string, states: State[] | null): AsyncGenerator<ExportedMessage> {
+    const topicId = topicIdOf(db, topic);
+    const wanted = JSON.stringify(states ?? STATES);
+    for (const ingest of ingestsOf.all(topicId)) {
+      const columns = JSON.parse(ingest.columns) as string[];
+      for (let after = ingest.first_id - 1; ;) {
+        const found = page.all(after, ingest.last_id, topicId, wanted);
+        for (const { id: _id, ingestId: _ingestId, fields, ...row } of found)
+          yield { ...row, fields: fieldsOf(columns, fields) };
+        const last = found.at(-1);
+        if (!last || found.length < PAGE) break;
+        after = last.id;
+      }
+    }
+  }
+
+  return {
+    totals: async (topic: string | null): Promise<Totals> => {
+      const totals = topic === null ? all.get() : one.get(topicIdOf(db, topic));
+      if (!totals) throw new Error("no totals");
+      return totals;
+    },
+    topics: async () => rows.all(),
+    sentSince: async (instant: number) => new Map(since.all(instant).map(({ topic, ...counts }) => [topic, counts])),
+    columns: async (topic: string) => {
+      const names = ingestsOf.all(topicIdOf(db, topic)).flatMap((ingest) => JSON.parse(ingest.columns) as string[]);
+      return [...new Set(names)];
+    },
+    messages,
+    content: async (contentId: number): Promise<Content> => JSON.parse(body.get(contentId) ?? "") as Content,
+    ingestColumns: async (ingestId: number) => JSON.parse(columnsOfIngest.get(ingestId) ?? "[]") as string[],
+  };
+}

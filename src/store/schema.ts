@@ -1,0 +1,125 @@
+/**
+ * The job file. Each entry of `MIGRATIONS` takes the file one version up (`pragma user_version`); entries are never edited
+ * once released, only added. Instants are integer milliseconds since the epoch, except columns named `…_mono`, which are
+ * milliseconds since the machine booted (they never jump when somebody sets the clock).
+ */
+
+/** `pragma application_id`: "SesM". Tells a job file from any other SQLite file. */
+export const APPLICATION_ID = 0x5365734d;
+
+const STATE_LIST = "'pending', 'sending', 'sent', 'in_doubt', 'failed', 'cancelled', 'suppressed'";
+
+export const MIGRATIONS: readonly string[] = [
+  `
+  -- One row: who this job file is. The id goes out as the tag ses-mail-job, so that an event finds its file.
+  create table job (
+    id text not null,
+    created_at integer not null
+  ) strict;
+  -- Hex, because SES tags allow letters, digits, - and _ only.
+  insert into job values (lower(hex(randomblob(8))), unixepoch() * 1000);
+
+  -- One row: the rate, shared by every process on this file. \`state\` is the JSON of deliver/pace.ts.
+  create table pace (
+    state text not null
+  ) strict;
+
+  -- Processes that hold messages in 'sending'. A row whose process died or whose lease ran out is recovered:
+  -- what it held becomes in_doubt.
+  create table process (
+    id integer primary key autoincrement,
+    host text not null,
+    pid integer not null,
+    -- Start of the process, ms: tells it from a later one with the same pid.
+    origin real not null,
+    renewed_mono real not null,
+    lease_until integer not null
+  ) strict;
+
+  -- What is said, once, however many recipients it has. \`body\` is the JSON of Content in message.ts.
+  create table content (
+    id integer primary key,
+    hash text not null unique,
+    body text not null,
+    created_at integer not null
+  ) strict;
+
+  -- Counters live here so that statistics cost the same at a thousand and at ten million messages. Every statement
+  -- that moves messages between states moves the counters in the same transaction.
+  create table topic (
+    id integer primary key,
+    name text not null unique,
+    content_id integer not null references content (id),
+    created_at integer not null,
+    not_before integer,
+    cancelled_at integer,
+    endpoint text check (endpoint in ('ses', 'sandbox')),
+    pending integer not null default 0 check (pending >= 0),
+    sending integer not null default 0 check (sending >= 0),
+    sent integer not null default 0 check (sent >= 0),
+    in_doubt integer not null default 0 check (in_doubt >= 0),
+    failed integer not null default 0 check (failed >= 0),
+    cancelled integer not null default 0 check (cancelled >= 0),
+    suppressed integer not null default 0 check (suppressed >= 0),
+    first_sent_at integer,
+    last_sent_at integer
+  ) strict;
+
+  -- One reading of one recipients file. Column names are kept once here; a message keeps only its values.
+  create table ingest (
+    id integer primary key,
+    topic_id integer not null references topic (id),
+    file text not null,
+    columns text not null,
+    -- Its messages have ids in this range, and no others do: what walks a topic walks these ranges.
+    first_id integer not null,
+    last_id integer not null,
+    created_at integer not null
+  ) strict;
+  create index ingest_topic on ingest (topic_id);
+
+  create table message (
+    id integer primary key,
+    topic_id integer not null references topic (id),
+    content_id integer not null references content (id),
+    ingest_id integer not null references ingest (id),
+    email text not null,
+    fields text not null,
+    priority integer not null default 5 check (priority between 1 and 10),
+    not_before integer not null default 0,
+    state text not null default 'pending' check (state in (${STATE_LIST})),
+    attempts integer not null default 0,
+    claimed_by integer,
+    ses_message_id text,
+    error text,
+    sent_at integer,
+    check ((state = 'sending') = (claimed_by is not null)),
+    check ((state = 'sent') = (sent_at is not null)),
+    check (state <> 'failed' or error is not null)
+  ) strict;
+
+  -- What a claim looks for. Pending only: it shrinks as the campaign goes out. 0 in not_before means "at once".
+  create index message_pending on message (priority, topic_id, not_before, id) where state = 'pending';
+  create index message_sending on message (claimed_by) where state = 'sending';
+  -- Written in order of time, so it only grows at its right edge. Serves --hours and the rolling quota.
+  create index message_sent on message (sent_at, topic_id) where sent_at is not null;
+  create index message_ses_id on message (ses_message_id) where ses_message_id is not null;
+
+  -- Who is in which topic: keeps anybody from being added twice. A table of its own because it can be filled in sorted
+  -- order, which a unique index on message cannot: 0.8 s against 4.5 s for a million new rows.
+  -- \`address\` is the lower-cased e-mail address.
+  create table recipient (
+    address text not null,
+    topic_id integer not null,
+    message_id integer not null,
+    primary key (address, topic_id)
+  ) strict, without rowid;
+
+  create table suppression (
+    address text primary key,
+    reason text not null,
+    source text not null,
+    created_at integer not null
+  ) strict, without rowid;
+  `,
+];

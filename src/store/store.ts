@@ -1,0 +1,116 @@
+/**
+ * What the rest of the program may ask of a job file. One contract, one test suite over every implementation.
+ *
+ * The promises that matter: a message handed out by `turn` is durably `sending` before the caller sees it; every change of
+ * state names the state it leaves, so that two processes can never both move a message; counters always add up.
+ */
+import type { Content, State, Totals } from "../message.ts";
+import type { Claim, Source } from "../deliver/source.ts";
+
+/** Where a topic's mail goes. Kept apart so that a rehearsal can never be mistaken for the real thing. */
+export type Endpoint = "ses" | "sandbox";
+
+export interface StagedRow {
+  /** As it will be written to: domain lower-cased and punycode, local part as given. */
+  email: string;
+  /** JSON array of the CSV fields in the order of the file's columns. */
+  fields: string;
+  /** Milliseconds since the epoch; 0 means at once. */
+  notBefore: number;
+}
+
+export interface IngestCounts {
+  added: number;
+  duplicates: number;
+  suppressed: number;
+}
+
+/** A recipients list on its way in: nothing of it is in the job file until `commit`, which puts all of it in at once. */
+export interface Staging {
+  add(rows: StagedRow[]): void;
+  /** One transaction. Throws UserError, and changes nothing, when the topic may not take these recipients. */
+  commit(target: IngestTarget): Promise<IngestCounts>;
+  /** Forgets what was staged. Safe to call twice and after `commit`. */
+  discard(): void;
+}
+
+export interface IngestTarget {
+  topic: string;
+  content: Content;
+  /** Name of the file, for the record. */
+  file: string;
+  columns: string[];
+  /** 1 low, 5 medium, 10 high. */
+  priority: number;
+  /** When the topic is due, for `topics`: milliseconds, or null for at once. */
+  notBefore: number | null;
+  /** Give what was not sent yet this content instead of refusing a different one. */
+  replaceContent: boolean;
+}
+
+export interface TopicRow extends Totals {
+  topic: string;
+  notBefore: number | null;
+  cancelledAt: number | null;
+  endpoint: Endpoint | null;
+  firstSentAt: number | null;
+  lastSentAt: number | null;
+}
+
+export interface ExportedMessage {
+  email: string;
+  state: State;
+  attempts: number;
+  sesMessageId: string | null;
+  error: string | null;
+  sentAt: number | null;
+  /** The recipient's own columns by name. */
+  fields: Record<string, string>;
+}
+
+/** One instant for all, or one for each recipient; `notBefore` is the earliest of them, for `topics`. All ms. */
+export interface Reschedule {
+  notBefore: number;
+  instantOf: ((fields: Record<string, string>) => number) | null;
+}
+
+export interface Suppression {
+  address: string;
+  reason: string;
+  source: string;
+  createdAt: number;
+}
+
+export interface Store extends Source {
+  /** The job file's random id, the value of the tag `ses-mail-job`. */
+  readonly jobId: string;
+
+  stage(): Staging;
+  /** Throws UserError when `commit` would refuse this topic or this content; changes nothing. */
+  checkIngest(target: Pick<IngestTarget, "topic" | "content" | "replaceContent">): Promise<void>;
+
+  /** Counts of one topic, or of all together when `topic` is null. Unknown topic: UserError. */
+  totals(topic: string | null): Promise<Totals>;
+  topics(): Promise<TopicRow[]>;
+  /** Messages sent since `since` (ms), by topic. */
+  sentSince(since: number): Promise<Map<string, { sent: number; first: number; last: number }>>;
+  /** Column names of every list that went into the topic, in order of first appearance. */
+  columns(topic: string): Promise<string[]>;
+  /** Streams the topic's messages in the order they were added. */
+  messages(topic: string, states: State[] | null): AsyncGenerator<ExportedMessage>;
+  /** The content of the topic and one recipient of it, to show or to send as a sample. */
+  content(contentId: number): Promise<Content>;
+  ingestColumns(ingestId: number): Promise<string[]>;
+
+  /** Moves pending messages that were never attempted to another time. Returns how many. */
+  reschedule(topic: string, when: Reschedule): Promise<number>;
+  cancel(topic: string): Promise<{ cancelled: number; inFlight: number }>;
+  /** Puts messages back to pending and reopens the topic; suppressed addresses become `suppressed`. */
+  retry(topic: string | null, states: State[]): Promise<number>;
+
+  suppress(entries: Iterable<Omit<Suppression, "createdAt">>): Promise<number>;
+
+  close(): void;
+}
+
+export type { Claim };
