@@ -1,0 +1,72 @@
+import { badRequest } from "./answer.ts";
+
+const SIMULATOR_DOMAIN = "simulator.amazonses.com";
+
+/** RFC 5322 "specials" without the dot: they have a meaning in an address list. */
+const SPECIAL = /[()<>,;:\\"[\]@]/;
+const DISPLAY_NAME = /^(?:"(?:[^"\\]|\\.)*"|[^()<>,;:\\"[\]@]*)$/;
+
+/** `Name <ann@example.net>` or `ann@example.net` → `ann@example.net`, without any check. */
+export function bareAddress(text: string): string {
+  return /<([^<>]*)>\s*$/.exec(text)?.[1]?.trim() ?? text.trim();
+}
+
+/**
+ * Checks one mailbox as SES does and returns the bare address.
+ * Throws BadRequestException with the texts SES uses, which are those of JavaMail's strict address check.
+ */
+export function checkMailbox(text: string): string {
+  const name = /^(.*)<[^<>]*>\s*$/s.exec(text)?.[1]?.trim() ?? "";
+  if (!DISPLAY_NAME.test(name) || hasControlOrNonAscii(name)) throw badRequest("Illegal address");
+  const address = bareAddress(text);
+  const problem = addressProblem(address);
+  if (problem !== null) throw badRequest(problem);
+  return address;
+}
+
+/** True for the mailbox simulator's addresses, which the daily quota does not count. */
+export function isSimulator(address: string): boolean {
+  return domainOf(address) === SIMULATOR_DOMAIN;
+}
+
+/** `bounce+label@simulator.amazonses.com` → `bounce`; null for any other address. */
+export function simulatorMailbox(address: string): string | null {
+  if (!isSimulator(address)) return null;
+  return (address.slice(0, address.lastIndexOf("@")).split("+")[0] ?? "").toLowerCase();
+}
+
+export function domainOf(address: string): string {
+  return address.slice(address.lastIndexOf("@") + 1).toLowerCase();
+}
+
+function addressProblem(address: string): string | null {
+  if (address === "") return "Illegal address";
+  const at = address.lastIndexOf("@");
+  if (at === 0) return "Missing local name";
+  return (
+    localProblem(at < 0 ? address : address.slice(0, at)) ??
+    (at < 0 ? "Missing final '@domain'" : domainProblem(address.slice(at + 1)))
+  );
+}
+
+function localProblem(local: string): string | null {
+  if (/^"(?:[^"\\]|\\.)*"$/.test(local)) return hasControlOrNonAscii(local) ? "Illegal address" : null;
+  if (hasControlOrNonAscii(local) || local.includes(" ")) return "Local address contains control or whitespace";
+  if (SPECIAL.test(local)) return "Local address contains illegal character";
+  if (local.startsWith(".")) return "Local address starts with dot";
+  if (local.endsWith(".")) return "Local address ends with dot";
+  return local.includes("..") ? "Local address contains dot-dot" : null;
+}
+
+function domainProblem(domain: string): string | null {
+  if (domain === "") return "Missing domain";
+  if (hasControlOrNonAscii(domain) || domain.includes(" ")) return "Domain contains control or whitespace";
+  if (!/^[A-Za-z0-9.-]+$/.test(domain)) return "Domain contains illegal character";
+  if (domain.startsWith(".")) return "Domain starts with dot";
+  if (domain.endsWith(".")) return "Domain ends with dot";
+  return domain.includes("..") ? "Domain contains dot-dot" : null;
+}
+
+function hasControlOrNonAscii(text: string): boolean {
+  return /[^ -~]/.test(text);
+}

@@ -1,0 +1,60 @@
+import type MailComposer from "nodemailer/lib/mail-composer";
+
+import type { AttachedFile, Mail } from "./mail.ts";
+
+type ComposerClass = typeof MailComposer;
+
+let composer: Promise<ComposerClass> | null = null;
+
+/** Loaded when the first mail is composed: a run without outbox never pays for it. */
+function loadComposer(): Promise<ComposerClass> {
+  composer ??= import("nodemailer/lib/mail-composer").then((module) => module.default);
+  return composer;
+}
+
+/** The RFC 5322 message SES would send out: its own Date and Message-ID, no Bcc, addresses and extra headers as they were given. */
+export async function composeMime(mail: Mail, messageIdHeader: string, date: Date): Promise<Buffer> {
+  if (mail.raw) {
+    const dateText = date.toUTCString().replace("GMT", "+0000");
+    return Buffer.concat([Buffer.from(`Date: ${dateText}\r\nMessage-ID: ${messageIdHeader}\r\n`), mail.raw]);
+  }
+  const Composer = await loadComposer();
+  const message = await new Composer({
+    subject: mail.subject,
+    ...(mail.text === null ? {} : { text: mail.text }),
+    ...(mail.html === null ? {} : { html: mail.html }),
+    attachments: mail.attachments.map(composerAttachment),
+    messageId: messageIdHeader,
+    date,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  })
+    .compile()
+    .build();
+  return Buffer.concat([Buffer.from(givenHeaders(mail)), message]);
+}
+
+/** Written by hand: the composer would quote encoded-words in names and change the case of header names. All of it is ASCII, checked on arrival. */
+function givenHeaders(mail: Mail): string {
+  const lists: [string, string[]][] = [
+    ["From", [mail.from]],
+    ["To", mail.to],
+    ["Cc", mail.cc],
+    ["Reply-To", mail.replyTo],
+  ];
+  const addressLines = lists
+    .filter(([, list]) => list.length > 0)
+    .map(([name, list]) => `${name}: ${list.join(",\r\n ")}\r\n`);
+  const extraLines = mail.headers.map((header) => `${header.name}: ${header.value}\r\n`);
+  return [...addressLines, ...extraLines].join("");
+}
+
+function composerAttachment(file: AttachedFile) {
+  return {
+    filename: file.fileName,
+    contentType: file.contentType,
+    content: Buffer.from(file.data, "base64"),
+    contentDisposition: file.inline ? "inline" : "attachment",
+    ...(file.contentId === null ? {} : { cid: file.contentId }),
+  };
+}

@@ -1,0 +1,204 @@
+import { ACCOUNT_ID, DEFAULT_CONFIGURATION_SET } from "./account.ts";
+import { alreadyExists, badRequest, notFound, ok, SesError, type Answer } from "./answer.ts";
+import type { Backend, Call } from "./backend.ts";
+import { objectOf, textOf } from "./body.ts";
+import { templateOf } from "./mail.ts";
+import { renderTemplate } from "./template.ts";
+
+const EVENT_TYPES = [
+  "SEND",
+  "REJECT",
+  "BOUNCE",
+  "COMPLAINT",
+  "DELIVERY",
+  "OPEN",
+  "CLICK",
+  "RENDERING_FAILURE",
+  "DELIVERY_DELAY",
+  "SUBSCRIPTION",
+];
+
+export function getAccount(_: Call, backend: Backend): Answer {
+  const { enforcement, sandboxAccount, sendingEnabled } = backend.account.options;
+  return ok({
+    DedicatedIpAutoWarmupEnabled: true,
+    EnforcementStatus: enforcement,
+    ProductionAccessEnabled: !sandboxAccount,
+    SendingEnabled: sendingEnabled,
+    SendQuota: {
+      Max24HourSend: backend.quota,
+      MaxSendRate: backend.rate,
+      SentLast24Hours: backend.limits.sentLast24Hours(backend.clock.now()),
+    },
+    SuppressionAttributes: { SuppressedReasons: ["BOUNCE", "COMPLAINT"] },
+    VdmAttributes: { VdmEnabled: "DISABLED" },
+  });
+}
+
+export function getEmailIdentity(call: Call, { account }: Backend): Answer {
+  const identity = label(call);
+  if (!account.hasIdentity(identity)) throw notFound(`Email identity ${identity} does not exist.`);
+  const verified = account.isVerified(identity);
+  const status = verified ? "SUCCESS" : "PENDING";
+  return ok({
+    IdentityType: identity.includes("@") ? "EMAIL_ADDRESS" : "DOMAIN",
+    FeedbackForwardingStatus: true,
+    VerifiedForSendingStatus: verified,
+    VerificationStatus: status,
+    DkimAttributes: {
+      SigningEnabled: true,
+      Status: status,
+      Tokens: ["a", "b", "c"],
+      SigningAttributesOrigin: "AWS_SES",
+    },
+    MailFromAttributes: { BehaviorOnMxFailure: "USE_DEFAULT_VALUE" },
+    Policies: {},
+    Tags: [],
+    ConfigurationSetName: DEFAULT_CONFIGURATION_SET,
+  });
+}
+
+export function listEmailIdentities(call: Call, { account }: Backend): Answer {
+  const { items, next } = page(account.identities, call);
+  const summaries = items.map((identity) => ({
+    IdentityType: identity.includes("@") ? "EMAIL_ADDRESS" : "DOMAIN",
+    IdentityName: identity,
+    SendingEnabled: account.isVerified(identity),
+    VerificationStatus: account.isVerified(identity) ? "SUCCESS" : "PENDING",
+  }));
+  return ok({ EmailIdentities: summaries, ...next });
+}
+
+export function createEmailIdentity(call: Call, { account }: Backend): Answer {
+  const identity = required(call, "EmailIdentity");
+  account.createIdentity(identity);
+  return ok({
+    IdentityType: identity.includes("@") ? "EMAIL_ADDRESS" : "DOMAIN",
+    VerifiedForSendingStatus: account.isVerified(identity),
+    DkimAttributes: { SigningEnabled: true, Status: "PENDING", Tokens: ["a", "b", "c"] },
+  });
+}
+
+export function createConfigurationSet(call: Call, { account }: Backend): Answer {
+  account.createConfigurationSet(required(call, "ConfigurationSetName"));
+  return ok();
+}
+
+export function listConfigurationSets(call: Call, { account }: Backend): Answer {
+  const { items, next } = page(account.configurationSets, call);
+  return ok({ ConfigurationSets: items, ...next });
+}
+
+export function getConfigurationSet(call: Call, { account }: Backend): Answer {
+  account.checkConfigurationSet(label(call));
+  return ok({
+    ConfigurationSetName: label(call),
+    TrackingOptions: {},
+    DeliveryOptions: { TlsPolicy: "OPTIONAL" },
+    ReputationOptions: { ReputationMetricsEnabled: true },
+    SendingOptions: { SendingEnabled: true },
+    SuppressionOptions: { SuppressedReasons: ["BOUNCE", "COMPLAINT"] },
+    Tags: [],
+  });
+}
+
+/** Every set publishes everything to one SNS topic: that is what the events file stands for. */
+export function getEventDestinations(call: Call, { account }: Backend): Answer {
+  account.checkConfigurationSet(label(call));
+  const destination = {
+    Name: "sandbox",
+    Enabled: true,
+    MatchingEventTypes: EVENT_TYPES,
+    SnsDestination: { TopicArn: `arn:aws:sns:${call.region}:${ACCOUNT_ID}:ses-events` },
+  };
+  return ok({ EventDestinations: [destination] });
+}
+
+export function putSuppressed(call: Call, { suppression, clock }: Backend): Answer {
+  suppression.put(required(call, "EmailAddress"), required(call, "Reason"), clock.now());
+  return ok();
+}
+
+export function getSuppressed(call: Call, { suppression }: Backend): Answer {
+  return ok({ SuppressedDestination: suppression.get(label(call)) });
+}
+
+export function deleteSuppressed(call: Call, { suppression }: Backend): Answer {
+  suppression.delete(label(call));
+  return ok();
+}
+
+export function listSuppressed(call: Call, { suppression }: Backend): Answer {
+  const found = suppression.list(call.query.getAll("Reason"), instant(call, "StartDate"), instant(call, "EndDate"));
+  const { items, next } = page(found, call);
+  return ok({ SuppressedDestinationSummaries: items, ...next });
+}
+
+export function createTemplate(call: Call, { templates }: Backend): Answer {
+  const name = required(call, "TemplateName");
+  if (templates.has(name)) throw alreadyExists(`Template ${name} already exists.`);
+  const content = objectOf(call.body, "TemplateContent");
+  if (!content) throw badRequest("TemplateContent must not be null.");
+  templates.set(name, templateOf(content));
+  return ok();
+}
+
+export function getTemplate(call: Call, backend: Backend): Answer {
+  const { subject, text, html } = storedTemplate(call, backend);
+  return ok({ TemplateName: label(call), TemplateContent: { Subject: subject, Text: text, Html: html } });
+}
+
+export function deleteTemplate(call: Call, backend: Backend): Answer {
+  storedTemplate(call, backend);
+  backend.templates.delete(label(call));
+  return ok();
+}
+
+/** The filled parts as readable text; SES answers with a whole MIME message, which nobody parses. */
+export function testRenderTemplate(call: Call, backend: Backend): Answer {
+  const data = textOf(call.body, "TemplateData");
+  const { subject, text, html, renderingFailure } = renderTemplate(
+    label(call),
+    storedTemplate(call, backend),
+    data,
+    null,
+  );
+  if (renderingFailure) throw badRequest(renderingFailure.errorMessage);
+  return ok({ RenderedTemplate: [`Subject: ${subject}`, "", text, html].filter((part) => part !== null).join("\r\n") });
+}
+
+function storedTemplate(call: Call, { templates }: Backend) {
+  const template = templates.get(label(call));
+  if (!template) throw notFound(`Template ${label(call)} does not exist.`);
+  return template;
+}
+
+function label(call: Call): string {
+  return call.labels[0] ?? "";
+}
+
+function required(call: Call, member: string): string {
+  const value = textOf(call.body, member);
+  if (value === null || value === "") throw badRequest(`${member} must not be empty.`);
+  return value;
+}
+
+function instant(call: Call, name: string): number | null {
+  const text = call.query.get(name);
+  if (text === null) return null;
+  const time = Date.parse(text);
+  if (Number.isNaN(time)) throw badRequest(`${name} is not a timestamp.`);
+  return time;
+}
+
+/** One page of a list. The token is the position the next page starts at; PageSize and NextToken come in the query or in the body. */
+function page<T>(all: readonly T[], call: Call): { items: T[]; next: { NextToken?: string } } {
+  const given = (name: string) => call.query.get(name) ?? call.body[name] ?? null;
+  const start = Number(given("NextToken") ?? 0);
+  if (!Number.isInteger(start) || start < 0)
+    throw new SesError(400, "InvalidNextTokenException", "The token is invalid.");
+  const size = Number(given("PageSize") ?? 100);
+  if (!Number.isInteger(size) || size < 1) throw badRequest("PageSize must be a positive number.");
+  const end = start + size;
+  return { items: all.slice(start, end), next: end < all.length ? { NextToken: String(end) } : {} };
+}

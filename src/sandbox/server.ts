@@ -1,0 +1,237 @@
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { systemClock, type Clock } from "../clock.ts";
+import { UserError } from "../errors.ts";
+import { Account } from "./account.ts";
+import { errorAnswer, SesError, type Answer } from "./answer.ts";
+import type { Backend } from "./backend.ts";
+import { parseBody } from "./body.ts";
+import { CallLog } from "./call-log.ts";
+import { EventFile } from "./event-file.ts";
+import { FaultPlan, type Fault } from "./faults.ts";
+import { Outbox } from "./outbox.ts";
+import { findRoute } from "./routes.ts";
+import { SendLimits } from "./send-limits.ts";
+import { SuppressionList } from "./suppression-list.ts";
+
+/** 40 MB, the largest message SES v2 takes. */
+const MAX_BODY_BYTES = 40 * 1024 * 1024;
+/** Longer than any client keeps an idle connection, so that none is closed under a call that has just begun. */
+const KEEP_ALIVE_MS = 120_000;
+
+export interface SandboxOptions {
+  /** 0 picks a free one. */
+  port: number;
+  /** Default 127.0.0.1. */
+  host?: string;
+  /** Recipients per second, more than 0; fractions allowed. */
+  rate: number;
+  /** Recipients in any 24 hours; -1 is unlimited. */
+  quota: number;
+  /** How long every answer takes at least. */
+  latencyMs: number;
+  /** Folder for one `.eml` file per accepted message; created when missing. Null keeps none. */
+  outbox: string | null;
+  /** NDJSON file the events are appended to, in SNS envelopes. Null writes none. */
+  events: string | null;
+  faults: Fault[];
+  clock?: Clock;
+  /** NDJSON file with one line (`LoggedCall`) for each send call. */
+  log?: string | null;
+  /** Verified addresses and domains; null, the default: everything is verified. */
+  verified?: string[] | null;
+  /** Configuration sets besides `default`; null, the default: every name exists. */
+  configurationSets?: string[] | null;
+  /** True: no production access, so recipients must be verified too. */
+  sandboxAccount?: boolean;
+  /** False: the account is paused. */
+  sendingEnabled?: boolean;
+  /** HEALTHY (the default), PROBATION or SHUTDOWN. */
+  enforcement?: string;
+  /** How long after acceptance the events of a message are published. Default 0. */
+  eventDelayMs?: number;
+  /** How often each event is published. Default 1. */
+  eventCopies?: number;
+  /** True: events are written out of order, the same way in every run. */
+  eventShuffle?: boolean;
+}
+
+export interface Sandbox {
+  /** `http://127.0.0.1:8025`, the endpoint for an SES client. */
+  url: string;
+  port: number;
+  /** Messages accepted since the start. */
+  readonly accepted: number;
+  /** Recipients the daily quota counts now. */
+  sentLast24Hours(): number;
+  /** Closes every connection, finishes what is being written and publishes the events that wait. May be called again. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a local SES v2 endpoint. Its wire format, error texts, limits and mailbox simulator are those of Amazon SES; the
+ * signature of a request must be there but is not verified. The `Date` header is always real, whatever the clock says:
+ * clients set their own clock by it. Throws UserError for options that cannot be (port taken, folder not writable).
+ */
+export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const closing = new AbortController();
+  const backend = await openBackend(options, closing.signal);
+  const calls = new Set<Promise<void>>();
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 }, (request, response) => {
+    const call = serve(request, response, backend, options.latencyMs).finally(() => calls.delete(call));
+    calls.add(call);
+  });
+  const host = options.host ?? "127.0.0.1";
+  try {
+    await listen(server, options.port, host);
+  } catch (error) {
+    await closeFiles(backend);
+    throw error;
+  }
+  const { port } = server.address() as AddressInfo;
+  const stop = async () => {
+    closing.abort();
+    await closeServer(server);
+    // What was accepted is still on its way into the outbox and the events.
+    await Promise.all(calls);
+    await closeFiles(backend);
+  };
+  let stopped: Promise<void> | null = null;
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    port,
+    get accepted() {
+      return backend.accepted;
+    },
+    sentLast24Hours: () => backend.limits.sentLast24Hours(backend.clock.now()),
+    close: () => (stopped ??= stop()),
+  };
+}
+
+async function openBackend(options: SandboxOptions, closing: AbortSignal): Promise<Backend> {
+  if (!(options.rate > 0 && options.rate < Infinity)) {
+    throw new UserError(`rate expects recipients per second, more than 0, got ${options.rate}`);
+  }
+  if (!Number.isInteger(options.quota) || options.quota < -1) {
+    throw new UserError(
+      `quota expects a whole number of recipients in 24 hours, or -1 for no limit, got ${options.quota}`,
+    );
+  }
+  const clock = options.clock ?? systemClock;
+  const eventDelayMs = options.eventDelayMs ?? 0;
+  const eventOptions = {
+    clock,
+    delayMs: eventDelayMs,
+    copies: options.eventCopies ?? 1,
+    shuffle: options.eventShuffle ?? false,
+  };
+  return {
+    clock,
+    account: new Account({
+      verified: options.verified ?? null,
+      configurationSets: options.configurationSets ?? null,
+      sandboxAccount: options.sandboxAccount ?? false,
+      sendingEnabled: options.sendingEnabled ?? true,
+      enforcement: options.enforcement ?? "HEALTHY",
+    }),
+    suppression: new SuppressionList(),
+    templates: new Map(),
+    limits: new SendLimits(options.rate, options.quota),
+    rate: options.rate,
+    quota: options.quota,
+    faults: new FaultPlan(options.faults),
+    outbox: options.outbox === null ? null : await Outbox.open(options.outbox),
+    log: options.log ? new CallLog(options.log) : null,
+    events: options.events === null ? null : await EventFile.open(options.events, eventOptions),
+    eventDelayMs,
+    closing,
+    accepted: 0,
+  };
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const reason = error.code === "EADDRINUSE" ? "the port is taken" : error.message;
+      reject(new UserError(`cannot listen on ${host}:${port}: ${reason}`, "give another port, or 0 for any free one"));
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  backend: Backend,
+  latencyMs: number,
+): Promise<void> {
+  const bytes = await readBody(request).catch(() => null);
+  // The client went away in the middle of its request: there was no call.
+  if (bytes === null) return;
+  const reply = await answer(request, bytes, backend).catch(errorAnswer);
+  if (latencyMs > 0) await backend.clock.sleep(latencyMs, backend.closing);
+  if (reply === "drop") request.socket.destroy();
+  else if (reply !== "hang") write(response, reply);
+}
+
+/** Reads to the end even what is too much: a client that is still sending would not see the answer. */
+async function readBody(request: IncomingMessage): Promise<Buffer | "too large"> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size <= MAX_BODY_BYTES) chunks.push(chunk);
+  }
+  return size > MAX_BODY_BYTES ? "too large" : Buffer.concat(chunks);
+}
+
+async function answer(request: IncomingMessage, bytes: Buffer | "too large", backend: Backend) {
+  const received = backend.clock.monotonic();
+  const at = backend.clock.now();
+  const url = new URL(`http://sandbox${(request.url ?? "/").replace(/^\/+/, "/")}`);
+  const { operation, labels } = findRoute(request.method ?? "GET", url.pathname);
+  const region = readRegion(request.headers.authorization);
+  if (bytes === "too large") throw new SesError(413, "RequestEntityTooLargeException", "Request is larger than 40 MB.");
+  const sourceIp = (request.socket.remoteAddress ?? "127.0.0.1").replace(/^::ffff:/, "");
+  return operation(
+    { labels, query: url.searchParams, body: parseBody(bytes), region, sourceIp, received, at },
+    backend,
+  );
+}
+
+/** The region of a well-formed SigV4 header for SES; throws MissingAuthenticationToken (403) for any other. */
+function readRegion(authorization: string | undefined): string {
+  const scope = /^AWS4-HMAC-SHA256 Credential=[^/\s]+\/\d{8}\/([a-z0-9-]+)\/([a-z0-9-]+)\/aws4_request,/.exec(
+    authorization ?? "",
+  );
+  const complete = /SignedHeaders=[a-z0-9;-]+,\s*Signature=[0-9a-f]{64}$/.test(authorization ?? "");
+  if (!scope || !complete || scope[2] !== "ses") {
+    throw new SesError(403, "MissingAuthenticationToken", "The request carries no AWS signature for the service ses.");
+  }
+  return scope[1]!;
+}
+
+function write(response: ServerResponse, reply: Answer): void {
+  const body = Buffer.from(JSON.stringify(reply.body));
+  response.writeHead(reply.status, {
+    "content-type": "application/json",
+    "content-length": body.length,
+    "x-amzn-RequestId": randomUUID(),
+    ...(reply.errorType === null ? {} : { "x-amzn-ErrorType": reply.errorType }),
+  });
+  response.end(body);
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+async function closeFiles({ events, log }: Backend): Promise<void> {
+  log?.close();
+  await events?.close();
+}
