@@ -6,6 +6,7 @@
  * no instant (the clocks skipped it), one, or two (the clocks were put back).
  */
 import { FixedOffsetZone, IANAZone, type Zone } from "luxon";
+import { nearest } from "./compose/nearest.ts";
 import { durationMs } from "./duration.ts";
 import { UserError } from "./errors.ts";
 
@@ -63,17 +64,17 @@ export function describeInstant(at: number, zone: string, now: number): string {
 
 /**
  * The zone's name as the rest of the program takes it: an IANA name in its usual spelling, an offset as `+09:00`, or
- * the machine's own zone for `local`. Throws UserError with near matches for anything else, abbreviations included.
+ * the machine's own zone for `local`. Throws UserError with the nearest match for anything else, abbreviations included.
  */
 export function checkZone(name: string): string {
   const text = name.trim();
   if (text.toLowerCase() === "local") return machineZone();
   const zone = zoneName(text);
   if (zone !== null) return zone;
-  const near = nearZones(text);
+  const near = nearZone(text);
   throw new UserError(
     `expected an IANA time zone such as Asia/Seoul, or an offset such as +09:00, got ${quoted(name)}`,
-    near.length > 0 ? `did you mean ${near.join(", ")}?` : "name a region and a city, as in Europe/Berlin",
+    near === null ? "name a region and a city, as in Europe/Berlin" : `did you mean ${near}?`,
   );
 }
 
@@ -207,35 +208,14 @@ function zoneNamed(name: string): Zone {
   return hours === undefined ? IANAZone.create(zone) : FixedOffsetZone.instance(offsetMinutes(hours, minutes) ?? 0);
 }
 
-/** Up to three zones whose name, or city, is the nearest to what was typed. */
-function nearZones(text: string): string[] {
-  const wanted = text.toLowerCase().replaceAll(" ", "_");
-  const limit = Math.max(1, Math.floor(wanted.length / 4));
-  return Intl.supportedValuesOf("timeZone")
-    .map((zone) => ({ zone, edits: Math.min(...namesOf(zone).map((name) => edits(wanted, name))) }))
-    .filter((candidate) => candidate.edits <= limit)
-    .sort((a, b) => a.edits - b.edits)
-    .slice(0, 3)
-    .map((candidate) => candidate.zone);
-}
-
-function namesOf(zone: string): string[] {
-  const name = zone.toLowerCase();
-  return [name, name.slice(name.lastIndexOf("/") + 1)];
-}
-
-/** Levenshtein's distance: how many letters to insert, drop or replace to get from `a` to `b`. */
-function edits(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
+/** The zone whose name, or city, is nearly what was typed. */
+function nearZone(text: string): string | null {
+  const zones = Intl.supportedValuesOf("timeZone");
+  const byName = new Map(
+    zones.flatMap((zone) => [[zone.slice(zone.lastIndexOf("/") + 1), zone] as const, [zone, zone]]),
+  );
+  const name = nearest(text, byName.keys());
+  return name === null ? null : (byName.get(name) ?? null);
 }
 
 // Saying -------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,32 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { printable, printableLines } from "../src/printable.ts";
+
+describe("printable", () => {
+  test.each([
+    ["\u001b[2J\u001b]0;title\u0007", "\\x1b[2J\\x1b]0;title\\x07"],
+    ["line\nbreak\r\tand tab", "line\\nbreak\\r\\tand tab"],
+    ["\u0000\u007f\u009b31m", "\\x00\\x7f\\x9b31m"],
+    ["moc.elpmaxe\u202e@a", "moc.elpmaxe\\u202e@a"],
+    ["\u2066a\u2069\u200b\ufeff\u2028", "\\u2066a\\u2069\\u200b\\ufeff\\u2028"],
+  ])("shows %j", (text, expected) => {
+    expect(printable(text)).toBe(expected);
+  });
+
+  test.each(["뉴스레터 1월", "naïve café", "👩‍👩‍👧 می‌خواهم", "a\\x1b"])("leaves %j alone", (text) => {
+    expect(printable(text)).toBe(text);
+  });
+
+  test("lets no control character through, whatever comes", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        expect(/\p{Cc}/u.test(printable(text))).toBe(false);
+        expect(/\p{Cc}/u.test(printableLines(text).replace(/[\n\t]/g, ""))).toBe(false);
+      }),
+    );
+  });
+});
+
+test("printableLines keeps lines and tabs, and nothing else", () => {
+  expect(printableLines("a\n\tb\r\n\u001b[m")).toBe("a\n\tb\\r\n\\x1b[m");
+});
