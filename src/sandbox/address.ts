@@ -4,6 +4,7 @@ const SIMULATOR_DOMAIN = "simulator.amazonses.com";
 
 /** RFC 5322 "specials" without the dot: they have a meaning in an address list. */
 const SPECIAL = /[()<>,;:\\"[\]@]/;
+const QUOTED_LOCAL = /^"(?:[^"\\]|\\.)*"/;
 const DISPLAY_NAME = /^(?:"(?:[^"\\]|\\.)*"|[^()<>,;:\\"[\]@]*)$/;
 
 /** `Name <ann@example.net>` or `ann@example.net` → `ann@example.net`, without any check. */
@@ -17,10 +18,12 @@ export function bareAddress(text: string): string {
  */
 export function checkMailbox(text: string): string {
   const name = /^(.*)<[^<>]*>\s*$/s.exec(text)?.[1]?.trim() ?? "";
-  if (!DISPLAY_NAME.test(name) || hasControlOrNonAscii(name)) throw badRequest("Illegal address");
+  if (!DISPLAY_NAME.test(name)) throw badRequest("Illegal address");
   const address = bareAddress(text);
   const problem = addressProblem(address);
   if (problem !== null) throw badRequest(problem);
+  // Nothing around the address may break the header line it will stand in.
+  if (hasControlOrNonAscii(text)) throw badRequest("Illegal address");
   return address;
 }
 
@@ -41,7 +44,7 @@ export function domainOf(address: string): string {
 
 function addressProblem(address: string): string | null {
   if (address === "") return "Illegal address";
-  const at = address.lastIndexOf("@");
+  const at = address.indexOf("@", QUOTED_LOCAL.exec(address)?.[0].length ?? 0);
   if (at === 0) return "Missing local name";
   return (
     localProblem(at < 0 ? address : address.slice(0, at)) ??
@@ -50,7 +53,7 @@ function addressProblem(address: string): string | null {
 }
 
 function localProblem(local: string): string | null {
-  if (/^"(?:[^"\\]|\\.)*"$/.test(local)) return hasControlOrNonAscii(local) ? "Illegal address" : null;
+  if (QUOTED_LOCAL.exec(local)?.[0] === local) return hasControlOrNonAscii(local) ? "Illegal address" : null;
   if (hasControlOrNonAscii(local) || local.includes(" ")) return "Local address contains control or whitespace";
   if (SPECIAL.test(local)) return "Local address contains illegal character";
   if (local.startsWith(".")) return "Local address starts with dot";
