@@ -37,7 +37,8 @@ export interface Fault {
   seed: number;
 }
 
-const GRAMMAR_HINT = `written kind[:share|every=n][,after=n][,first=n][,to=address|*@domain][,seed=n]; kinds: ${FAULT_KINDS.join(", ")}`;
+/** The grammar in one line, for `--help` and for error messages. */
+export const FAULT_GRAMMAR = `written kind[:share|every=n][,after=n][,first=n][,to=address|*@domain][,seed=n]; kinds: ${FAULT_KINDS.join(", ")}`;
 
 /**
  * Reads one fault as it is written on the command line:
@@ -124,7 +125,7 @@ function isFaultKind(text: string): text is FaultKind {
 }
 
 function unreadable(text: string, problem: string): UserError {
-  return new UserError(`--fault ${text}: ${problem}`, GRAMMAR_HINT);
+  return new UserError(`--fault ${text}: ${problem}`, FAULT_GRAMMAR);
 }
 
 /** What is to happen to one call: which fault hit it first, if any, and how much later the answer comes. */
