@@ -1,0 +1,99 @@
+import { csvLine } from "../compose/csv.ts";
+import { STATES, type Totals } from "../message.ts";
+
+/** What SES said later, in messages, not events: five opens of one mail are 1. */
+const EVENTS = [
+  "delivered",
+  "bounced_permanent",
+  "bounced_transient",
+  "complained",
+  "opened",
+  "clicked",
+  "rejected",
+  "delayed",
+] as const;
+
+const TIMES = ["first_sent_at", "last_sent_at"] as const;
+
+const RATES = ["delivery_rate", "bounce_rate", "complaint_rate", "open_rate", "click_rate"] as const;
+
+/** The fields of `stats` in the order of every output; scripts rely on names and order. */
+export const STAT_FIELDS = ["topic", "total", ...STATES, ...EVENTS, ...TIMES, ...RATES] as const;
+
+type Event = (typeof EVENTS)[number];
+type Time = (typeof TIMES)[number];
+type Rate = (typeof RATES)[number];
+
+/** One topic counted. Times are milliseconds since the epoch, null when nothing was sent. */
+export type TopicCounts = { topic: string } & Totals & Record<Event, number> & Record<Time, number | null>;
+
+/** One line of `stats`. Times are ISO 8601 UTC, null when nothing was sent; rates are fractions of `sent`, null when that is 0. */
+export type TopicStats = { topic: string } & Totals &
+  Record<Event, number> &
+  Record<Time, string | null> &
+  Record<Rate, number | null>;
+
+/** Adds the rates and writes out the times; the keys come in the order of `STAT_FIELDS`. */
+export function withRates(counts: TopicCounts): TopicStats {
+  const share = (part: number): number | null => (counts.sent === 0 ? null : part / counts.sent);
+  const values: TopicStats = {
+    ...counts,
+    first_sent_at: isoTime(counts.first_sent_at),
+    last_sent_at: isoTime(counts.last_sent_at),
+    delivery_rate: share(counts.delivered),
+    // Permanent ones only: the number SES judges an account by.
+    bounce_rate: share(counts.bounced_permanent),
+    complaint_rate: share(counts.complained),
+    open_rate: share(counts.opened),
+    click_rate: share(counts.clicked),
+  };
+  return Object.fromEntries(STAT_FIELDS.map((field) => [field, values[field]])) as TopicStats;
+}
+
+/** A heading and a line per topic; what is null is empty. `raw` leaves cells alone that a spreadsheet would run. */
+export function statsCsv(rows: TopicStats[], options: { raw?: boolean } = {}): string {
+  const lines = rows.map((row) =>
+    csvLine(
+      STAT_FIELDS.map((field) => String(row[field] ?? "")),
+      options,
+    ),
+  );
+  return csvLine([...STAT_FIELDS]) + lines.join("");
+}
+
+/** What draws the table; a `Terminal` does. */
+export interface Draws {
+  table(head: string[], rows: (string | number)[][]): Promise<string>;
+}
+
+/** For people: one topic from top to bottom with everything, several side by side with what fits into a line each. */
+export async function statsTable(rows: TopicStats[], terminal: Draws): Promise<string> {
+  const [first, ...others] = rows;
+  if (first === undefined) return "no topics yet";
+  if (others.length > 0)
+    return terminal.table(
+      [...COMPARED],
+      rows.map((row) => COMPARED.map((field) => cell(row, field))),
+    );
+  const [, ...fields] = STAT_FIELDS;
+  return terminal.table(
+    ["topic", first.topic],
+    fields.map((field) => [field, cell(first, field)]),
+  );
+}
+
+const COMPARED = ["topic", "total", ...STATES, ...RATES] as const;
+
+function cell(row: TopicStats, field: (typeof STAT_FIELDS)[number]): string | number {
+  const value = row[field];
+  if (value === null) return "-";
+  return isRate(field) && typeof value === "number" ? `${(value * 100).toFixed(2)} %` : value;
+}
+
+function isRate(field: string): field is Rate {
+  return (RATES as readonly string[]).includes(field);
+}
+
+function isoTime(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
