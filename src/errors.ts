@@ -38,3 +38,12 @@ export class StoppedError extends Error {
     this.hint = hint;
   }
 }
+
+/** A signal came before anything was changed. Exit code 130 or 143. */
+export class InterruptedError extends Error {
+  override name = "InterruptedError";
+
+  constructor() {
+    super("interrupted");
+  }
+}

@@ -68,17 +68,23 @@ function identify(db: Connection, path: string, isNew: boolean): void {
 }
 
 function migrate(db: Connection, path: string): void {
-  const version = () => Number(db.pragma("user_version", { simple: true }));
-  if (version() === MIGRATIONS.length) return;
-  if (version() > MIGRATIONS.length) {
+  const version = Number(db.pragma("user_version", { simple: true }));
+  if (version === MIGRATIONS.length) return;
+  if (version > MIGRATIONS.length) {
     throw new UserError(
-      `${path} was written by a newer ses-mail (schema ${version()}, this program knows ${MIGRATIONS.length})`,
+      `${path} was written by a newer ses-mail (schema ${version}, this program knows ${MIGRATIONS.length})`,
       "update ses-mail, or choose another file with --db",
     );
   }
+  createSchema(db);
+}
+
+/** Brings the schema up to date, in one transaction. */
+export function createSchema(db: Connection): void {
   db.transaction(() => {
     // Another process may have migrated while we waited for the lock.
-    for (let next = version(); next < MIGRATIONS.length; next++) {
+    const version = Number(db.pragma("user_version", { simple: true }));
+    for (let next = version; next < MIGRATIONS.length; next++) {
       db.exec(MIGRATIONS[next] ?? "");
       db.pragma(`user_version = ${next + 1}`);
     }

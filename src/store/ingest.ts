@@ -146,11 +146,26 @@ export function ingests(job: { db: Connection; clock: Clock; onWait: (waitedMs: 
       }
     };
     const commit = async (target: IngestTarget) => {
-      const counts = await transaction(db, clock, () => merge(target, staged), job.onWait);
+      const counts = target.rehearse
+        ? await rehearse(target)
+        : await transaction(db, clock, () => merge(target, staged), job.onWait);
       discard();
       // A big list leaves a big write-ahead log; give the space back. Skipped silently when others are reading.
       if (staged > 10_000) db.pragma("wal_checkpoint(truncate)");
       return counts;
+    };
+    /** Does it all and takes it back. */
+    const rehearse = async (target: IngestTarget): Promise<IngestCounts> => {
+      const takenBack = new Error("taken back");
+      let counts: IngestCounts | null = null;
+      const work = () => {
+        counts = merge(target, staged);
+        throw takenBack;
+      };
+      await transaction(db, clock, work, job.onWait).catch((error: unknown) => {
+        if (error !== takenBack) throw error;
+      });
+      return counts ?? { added: 0, duplicates: 0, suppressed: 0 };
     };
     return { add, commit, discard };
   };

@@ -1,6 +1,9 @@
+import { existsSync } from "node:fs";
+import Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
 import { claims } from "./claims.ts";
-import { explain, openConnection } from "./connection.ts";
+import { UserError } from "../errors.ts";
+import { type Connection, createSchema, explain, openConnection } from "./connection.ts";
 import { ingests } from "./ingest.ts";
 import { reading } from "./read.ts";
 import type { Store } from "./store.ts";
@@ -16,7 +19,28 @@ export async function openStore(
   clock: Clock,
   onWait: (waitedMs: number) => void = () => undefined,
 ): Promise<Store & { recovered: number }> {
-  const db = openConnection(path);
+  return assemble(openConnection(path), clock, onWait);
+}
+
+/** A store without a file: for a dry run where there is no job file yet. */
+export async function openScratchStore(clock: Clock): Promise<Store> {
+  const db = new Database("");
+  createSchema(db);
+  return assemble(db, clock, () => undefined);
+}
+
+/** @throws UserError when there is no job file at `path`: commands that only look must not make one. */
+export function requireJobFile(path: string): void {
+  if (!existsSync(path)) {
+    throw new UserError(`there is no job file ${path}`, "is --db right? import or send creates it");
+  }
+}
+
+async function assemble(
+  db: Connection,
+  clock: Clock,
+  onWait: (waitedMs: number) => void,
+): Promise<Store & { recovered: number }> {
   try {
     const job = { db, clock, onWait };
     const source = claims(job);
@@ -34,6 +58,6 @@ export async function openStore(
     return { ...store, recovered: await store.recover() };
   } catch (error) {
     db.close();
-    throw explain(error, path);
+    throw explain(error, db.name);
   }
 }

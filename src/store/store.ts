@@ -46,6 +46,8 @@ export interface IngestTarget {
   notBefore: number | null;
   /** Give what was not sent yet this content instead of refusing a different one. */
   replaceContent: boolean;
+  /** Count only: everything is done and taken back. */
+  rehearse: boolean;
 }
 
 export interface TopicRow extends Totals {

@@ -1,0 +1,112 @@
+/** What `send`, `import` and `schedule` share when they are given a file: content and list, brought into a topic. */
+import type { Context } from "./commands/command.ts";
+import type { ContentFlags, RecipientFlags } from "./commands/options.ts";
+import { checkTopic, readContent } from "./compose/content.ts";
+import { type CompiledContent, compileContent } from "./compose/template.ts";
+import { nameOf, type Staged, stageRecipients, type Timing, topicOfFile } from "./ingest.ts";
+import type { Content } from "./message.ts";
+import type { IngestCounts, Staging, Store } from "./store/store.ts";
+
+export type CampaignFlags = ContentFlags & RecipientFlags & { replaceContent?: boolean };
+
+/** A file's content and topic, checked; nothing is in the job file yet. */
+export interface Campaign {
+  file: string;
+  topic: string;
+  content: Content;
+  compiled: CompiledContent;
+  flags: CampaignFlags;
+}
+
+/** The `ingest` object of the JSON answers. */
+export interface IngestAnswer {
+  rows: number;
+  added: number;
+  duplicates: number;
+  rejected: number;
+  suppressed: number;
+  rejects_file: string | null;
+}
+
+/** Reads the content that goes with `file`. Throws UserError for whatever is wrong with it. */
+export async function readCampaign(file: string, flags: CampaignFlags): Promise<Campaign> {
+  const { topic, content } = await readContent({
+    contentFile: flags.content ?? null,
+    recipientsFile: file === "-" ? null : file,
+    ...(flags.text !== undefined && { textFile: flags.text }),
+    overrides: {
+      ...(flags.subject !== undefined && { subject: flags.subject }),
+      ...(flags.from !== undefined && { from: flags.from }),
+      ...(flags.replyTo !== undefined && { replyTo: [flags.replyTo].flat() }),
+      ...(flags.header !== undefined && { headers: flags.header }),
+      ...(flags.attach !== undefined && { attachments: flags.attach }),
+      ...(flags.tag !== undefined && { tags: flags.tag }),
+      ...(flags.configurationSet !== undefined && { configurationSet: flags.configurationSet }),
+      ...(flags.unsubscribeUrl !== undefined && { unsubscribeUrl: flags.unsubscribeUrl }),
+      ...(flags.unsubscribeMailto !== undefined && { unsubscribeMailto: flags.unsubscribeMailto }),
+      ...(flags.allowEmpty !== undefined && { allowEmpty: flags.allowEmpty }),
+    },
+  });
+  const name = checkTopic(flags.topic ?? topic ?? topicOfFile(file));
+  return { file, topic: name, content, compiled: compileContent(content), flags };
+}
+
+export interface StagedCampaign extends Staged {
+  /** Puts everything into the job file at once. */
+  commit(options?: { rehearse?: boolean }): Promise<IngestAnswer>;
+}
+
+/** Reads and checks the whole list. Nothing is in the job file until `commit`. */
+export async function stageCampaign(
+  context: Context,
+  store: Store,
+  campaign: Campaign,
+  options: { timing: Timing; dryRun: boolean },
+): Promise<StagedCampaign> {
+  const { file, topic, content, flags } = campaign;
+  const replaceContent = flags.replaceContent ?? false;
+  // Before the list is read: a refusal should not take the minute a long list takes.
+  await store.checkIngest({ topic, content, replaceContent });
+  const staging: Staging = store.stage();
+  context.onExit(() => staging.discard());
+  const staged = await stageRecipients(context.io, staging, campaign.compiled, {
+    file,
+    recipients: flags,
+    timing: options.timing,
+    dryRun: options.dryRun,
+  });
+  return {
+    ...staged,
+    async commit({ rehearse = false } = {}) {
+      const counts = await staging.commit({
+        topic,
+        content,
+        file: nameOf(file),
+        columns: staged.columns,
+        priority: 5,
+        notBefore: staged.notBefore || null,
+        replaceContent,
+        rehearse,
+      });
+      return answerOf(staged, counts);
+    },
+  };
+}
+
+function answerOf(staged: Staged, counts: IngestCounts): IngestAnswer {
+  return {
+    rows: staged.rows,
+    added: counts.added,
+    duplicates: counts.duplicates,
+    rejected: staged.rejected,
+    suppressed: counts.suppressed,
+    rejects_file: staged.rejectsFile,
+  };
+}
+
+/** `june: 1,200 rows, 1,190 added, 8 duplicates, 2 rejected (june.csv.rejects.csv), 0 suppressed`. */
+export function describeIngest(topic: string, answer: IngestAnswer): string {
+  const n = (count: number) => count.toLocaleString("en-US");
+  const where = answer.rejects_file ? ` (see ${answer.rejects_file})` : "";
+  return `${topic}: ${n(answer.rows)} rows, ${n(answer.added)} added, ${n(answer.duplicates)} duplicates, ${n(answer.rejected)} rejected${where}, ${n(answer.suppressed)} suppressed`;
+}

@@ -1,0 +1,84 @@
+import { resolve } from "node:path";
+import { EXIT, UserError } from "../errors.ts";
+import { STATES, type State } from "../message.ts";
+import type { ExportRow } from "../report/export.ts";
+import type { ExportedMessage } from "../store/store.ts";
+import type { AddCommand, Context } from "./command.ts";
+
+interface Flags {
+  state?: string;
+  output?: string;
+  raw?: boolean;
+}
+
+export const addExport: AddCommand = (program, act) => {
+  program
+    .command("export")
+    .description("write one CSV row per recipient: state, reason, times, and the recipient's own columns")
+    .argument("<topic>")
+    .option("--state <list>", `only these states, of ${STATES.join(",")}`)
+    .option("--output <file>", "file instead of stdout")
+    .option("--raw", "write cells as they are, also those a spreadsheet would run as formulas")
+    .action(act<Flags>((context, flags, [topic]) => exportTopic(context, topic ?? "", flags)));
+};
+
+async function exportTopic(context: Context, topic: string, flags: Flags): Promise<number> {
+  const { io, globals, terminal } = context;
+  const states = flags.state === undefined ? null : parseStates(flags.state);
+  const store = await context.openStore({ mustExist: true });
+  const columns = await store.columns(topic);
+  const { exportLines } = await import("../report/export.ts");
+  const { writeOutput } = await import("../report/output.ts");
+  const output = flags.output === undefined ? null : resolve(io.cwd, flags.output);
+  const rows = withoutEvents(store.messages(topic, states));
+  if (globals.json && output === null) await writeOutput(null, jsonLines(topic, rows), io);
+  else await writeOutput(output, exportLines(rows, columns, { raw: flags.raw ?? false }), io);
+  if (output !== null) {
+    if (globals.json) terminal.json({ topic, output });
+    else terminal.info(`wrote ${output}`);
+  }
+  return EXIT.done;
+}
+
+async function* withoutEvents(messages: AsyncGenerator<ExportedMessage>): AsyncGenerator<ExportRow> {
+  for await (const message of messages) {
+    yield {
+      email: message.email,
+      state: message.state,
+      attempts: message.attempts,
+      ses_message_id: message.sesMessageId,
+      error: message.error,
+      sent_at: message.sentAt,
+      delivered_at: null,
+      bounced_at: null,
+      bounce_type: null,
+      bounce_subtype: null,
+      complained_at: null,
+      opened_at: null,
+      clicked_at: null,
+      fields: message.fields,
+    };
+  }
+}
+
+/** One JSON document, written as it is read. */
+async function* jsonLines(topic: string, rows: AsyncGenerator<ExportRow>): AsyncGenerator<string> {
+  yield `{"topic":${JSON.stringify(topic)},"messages":[`;
+  let separator = "\n";
+  for await (const row of rows) {
+    const sentAt = row.sent_at === null ? null : new Date(row.sent_at).toISOString();
+    yield separator + JSON.stringify({ ...row, sent_at: sentAt });
+    separator = ",\n";
+  }
+  yield "]}\n";
+}
+
+function parseStates(text: string): State[] {
+  const names = text.split(",").map((name) => name.trim());
+  const unknown = names.find((name) => !(STATES as readonly string[]).includes(name));
+  if (unknown === undefined) return [...new Set(names)] as State[];
+  throw new UserError(
+    `--state expects one or more of ${STATES.join(",")}, got ${JSON.stringify(unknown)}`,
+    "separate several with commas",
+  );
+}

@@ -1,0 +1,29 @@
+import type { CampaignFlags } from "../campaign.ts";
+import { EXIT } from "../errors.ts";
+import type { AddCommand, Context } from "./command.ts";
+import { addContentOptions, addRecipientOptions } from "./options.ts";
+
+export const addImport: AddCommand = (program, act) => {
+  const command = program
+    .command("import")
+    .description("take a recipients file into a topic without sending anything")
+    .argument("<recipients.csv>", "CSV file, or - for stdin")
+    .option("--replace-content", "give what has not been sent yet this content");
+  addRecipientOptions(addContentOptions(command));
+  command.action(act<CampaignFlags>((context, flags, [file]) => importRecipients(context, file ?? "-", flags)));
+};
+
+async function importRecipients(context: Context, file: string, flags: CampaignFlags): Promise<number> {
+  const { readCampaign, stageCampaign, describeIngest } = await import("../campaign.ts");
+  const { AT_ONCE } = await import("../ingest.ts");
+  const campaign = await readCampaign(file, flags);
+  const store = await context.openStore();
+  const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false });
+  const ingest = await staged.commit();
+  const totals = await store.totals(campaign.topic);
+  const { terminal, globals } = context;
+  if (globals.json)
+    terminal.json({ topic: campaign.topic, outcome: "imported", reason: null, ingest, run: null, totals });
+  else terminal.result(describeIngest(campaign.topic, ingest));
+  return ingest.rejected > 0 ? EXIT.partial : EXIT.done;
+}

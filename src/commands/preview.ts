@@ -1,0 +1,83 @@
+import { spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { platform } from "node:os";
+import { join, resolve } from "node:path";
+import type { Campaign, CampaignFlags } from "../campaign.ts";
+import { EXIT, UserError } from "../errors.ts";
+import type { RenderedMail } from "../message.ts";
+import type { AddCommand, Context } from "./command.ts";
+import { addContentOptions, addRecipientOptions, parseCount } from "./options.ts";
+
+interface Flags extends CampaignFlags {
+  row: number;
+  output?: string;
+  open?: boolean;
+}
+
+export const addPreview: AddCommand = (program, act) => {
+  const command = program
+    .command("preview")
+    .description("show the mail one recipient would get")
+    .argument("<recipients.csv>", "CSV file, or - for stdin")
+    .option("--row <n>", "which recipient, 1 is the first", parseCount("--row"), 1)
+    .option("--output <dir>", "write mail.html, mail.txt and headers.txt into this folder")
+    .option("--open", "open the HTML in the browser");
+  addRecipientOptions(addContentOptions(command));
+  command.action(act<Flags>((context, flags, [file]) => preview(context, file ?? "-", flags)));
+};
+
+async function preview(context: Context, file: string, flags: Flags): Promise<number> {
+  const { terminal, globals, io } = context;
+  const { readCampaign } = await import("../campaign.ts");
+  const campaign = await readCampaign(file, flags);
+  const mail = await renderRow(context, campaign, flags);
+  const folder = flags.output ?? (flags.open ? "ses-mail-preview" : undefined);
+  const files = folder === undefined ? null : writeMail(resolve(io.cwd, folder), mail);
+  if (globals.json) terminal.json({ topic: campaign.topic, row: flags.row, ...mail, files });
+  else if (files) terminal.result(files.join("\n"));
+  else terminal.result(`${headerLines(mail)}\n\n${mail.text}`);
+  if (flags.open && files?.[0]) openInBrowser(files[0]);
+  return EXIT.done;
+}
+
+async function renderRow({ io }: Context, campaign: Campaign, flags: Flags): Promise<RenderedMail> {
+  const { findRow } = await import("../ingest.ts");
+  const { row, columns } = await findRow(io, campaign.file, flags, flags.row);
+  if ("reason" in row)
+    throw new UserError(`row ${flags.row} (line ${row.line}) is refused: ${row.reason}`, "choose another with --row");
+  const problem = campaign.compiled.check(columns)(row.fields);
+  if (problem !== null)
+    throw new UserError(`row ${flags.row} (line ${row.line}) is refused: ${problem}`, "choose another with --row");
+  const { valuesOf } = await import("../ingest.ts");
+  return campaign.compiled.render(row.address, valuesOf(columns, row.fields));
+}
+
+/** The mail's headers as they will be read, for people. */
+export function headerLines(mail: RenderedMail): string {
+  return [
+    `From: ${mail.from}`,
+    `To: ${mail.to}`,
+    ...(mail.replyTo.length > 0 ? [`Reply-To: ${mail.replyTo.join(", ")}`] : []),
+    `Subject: ${mail.subject}`,
+    ...mail.headers.map(({ name, value }) => `${name}: ${value}`),
+    ...mail.attachments.map((file) => `Attachment: ${file.fileName} (${file.contentType})`),
+  ].join("\n");
+}
+
+function writeMail(folder: string, mail: RenderedMail): string[] {
+  mkdirSync(folder, { recursive: true });
+  const write = (name: string, text: string) => {
+    const path = join(folder, name);
+    writeFileSync(path, text, { mode: 0o600 });
+    return path;
+  };
+  return [write("mail.html", mail.html), write("mail.txt", mail.text), write("headers.txt", `${headerLines(mail)}\n`)];
+}
+
+function openInBrowser(path: string): void {
+  const program = { darwin: "open", win32: "explorer" }[platform() as string] ?? "xdg-open";
+  const child = spawn(program, [path], { stdio: "ignore", detached: true });
+  // No browser here (a server): the path was printed.
+  child.on("error", () => undefined);
+  child.unref();
+}

@@ -1,0 +1,86 @@
+import { resolve } from "node:path";
+import { EXIT, UserError } from "../errors.ts";
+import { FAULT_GRAMMAR, parseFault } from "../sandbox/faults.ts";
+import type { AddCommand, Context } from "./command.ts";
+import { parseRate, setting } from "./options.ts";
+
+interface Flags {
+  port: string;
+  host: string;
+  rate: number;
+  quota: string;
+  latency: string;
+  outbox: string | false;
+  events?: string;
+  fault?: string[];
+  log?: string;
+  verified?: string[];
+  eventDelay: string;
+  eventCopies: string;
+  eventShuffle?: boolean;
+}
+
+const FAULTS = `
+Faults: ${FAULT_GRAMMAR}
+  share is 0.2 or 20%; a bare kind means every call
+  example: --fault throttle:0.2 --fault accept-then-drop:every=100`;
+
+const collect = (value: string, all: string[] | undefined) => [...(all ?? []), value];
+
+export const addSandbox: AddCommand = (program, act) => {
+  program
+    .command("sandbox")
+    .description("run a local SES to develop and rehearse against; no AWS account needed")
+    .addOption(setting("--port <n>", "SANDBOX_PORT", "port; 0 picks a free one").default("8025"))
+    .option("--host <address>", "address to listen on", "127.0.0.1")
+    .option("--rate <n>", "recipients per second it accepts", parseRate, 14)
+    .option("--quota <n>", "recipients in 24 hours; -1 is unlimited", "50000")
+    .option("--latency <duration>", "time each answer takes", "50ms")
+    .option("--outbox <dir>", "folder for the mails, as .eml files", "ses-mail-outbox")
+    .option("--no-outbox", "keep no mails")
+    .option("--events <file>", "write what SES would publish, as SNS messages, one a line")
+    .option("--event-delay <duration>", "publish events this much later", "0ms")
+    .option("--event-copies <n>", "publish each event n times", "1")
+    .option("--event-shuffle", "publish events out of order")
+    .option("--fault <spec>", "fail on purpose; may be repeated", collect)
+    .option("--verified <identity>", "only this identity is verified; may be repeated", collect)
+    .option("--log <file>", "one JSON line per call")
+    .addHelpText("after", FAULTS)
+    .action(act<Flags>((context, flags) => sandbox(context, flags)));
+};
+
+async function sandbox({ io, terminal, globals }: Context, flags: Flags): Promise<number> {
+  const { startSandbox } = await import("../sandbox/server.ts");
+  const { parseDuration } = await import("../duration.ts");
+  const server = await startSandbox({
+    port: wholeNumber("--port", flags.port, 0, 65_535),
+    host: flags.host,
+    rate: flags.rate,
+    quota: flags.quota === "-1" ? -1 : wholeNumber("--quota", flags.quota, 0, 1e9),
+    latencyMs: parseDuration(flags.latency, "--latency"),
+    outbox: flags.outbox === false ? null : resolve(io.cwd, flags.outbox),
+    events: flags.events === undefined ? null : resolve(io.cwd, flags.events),
+    log: flags.log === undefined ? null : resolve(io.cwd, flags.log),
+    verified: flags.verified ?? null,
+    faults: (flags.fault ?? []).map(parseFault),
+    eventDelayMs: parseDuration(flags.eventDelay, "--event-delay"),
+    eventCopies: wholeNumber("--event-copies", flags.eventCopies, 1, 100),
+    eventShuffle: flags.eventShuffle ?? false,
+    clock: io.clock,
+  });
+  io.stderr.write(`listening on ${server.url}\n`);
+  terminal.info(
+    `use it with: AWS_ENDPOINT_URL_SESV2=${server.url} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox`,
+  );
+  if (!io.signal.aborted) await new Promise((stop) => io.signal.addEventListener("abort", stop, { once: true }));
+  await server.close();
+  if (globals.json) terminal.json({ accepted: server.accepted });
+  else terminal.info(`accepted ${server.accepted} messages`);
+  return EXIT.done;
+}
+
+function wholeNumber(option: string, text: string, least: number, most: number): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw new UserError(`${option} expects a whole number from ${least} to ${most}, got ${JSON.stringify(text)}`);
+}

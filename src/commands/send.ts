@@ -1,0 +1,64 @@
+import type { CampaignFlags } from "../campaign.ts";
+import type { SendFlags } from "../run.ts";
+import { UserError } from "../errors.ts";
+import type { AddCommand } from "./command.ts";
+import { Option } from "commander";
+import { addContentOptions, addRecipientOptions, parseCount, parseRate, setting } from "./options.ts";
+
+export const addSend: AddCommand = (program, act) => {
+  const command = program
+    .command("send")
+    .description("take a recipients file in (if one is given), then send all that is due; run it again to resume")
+    .argument("[recipients.csv]", "CSV file, or - for stdin")
+    .option("--replace-content", "give what has not been sent yet this content");
+  addRecipientOptions(addContentOptions(command));
+  command
+    .addOption(setting("--rate <n>", "RATE", "recipients per second (default: the account's)").argParser(parseRate))
+    .addOption(
+      setting("--concurrency <n>", "CONCURRENCY", "calls in flight (default: 2 × rate)").argParser(
+        parseCount("--concurrency"),
+      ),
+    )
+    .addOption(
+      setting("--max-attempts <n>", "MAX_ATTEMPTS", "attempts per message")
+        .argParser(parseCount("--max-attempts"))
+        .default(3),
+    )
+    .addOption(
+      setting("--timeout <duration>", "TIMEOUT", "wait this long for an answer; then the message is in doubt").default(
+        "30s",
+      ),
+    )
+    .option("--max <n>", "stop after this many messages", parseCount("--max"))
+    .addOption(setting("--max-late <duration>", "MAX_LATE", "leave alone what is overdue by more than this"))
+    .addOption(
+      setting("--on-quota <action>", "ON_QUOTA", "what to do when the daily quota is used up")
+        .choices(["stop", "wait"])
+        .default("stop"),
+    )
+    .option("--retry-in-doubt", "send what is in doubt again: some may get a second copy")
+    .option("--dry-run", "check and render every row; write nothing, send nothing, show one")
+    .option("--test-to <address>", "send one sample to this address; keep no state")
+    .option("--sandbox", "send to a local SES: no AWS account needed, mails land in ses-mail-outbox/")
+    .addOption(
+      new Option("--sandbox-events <file>", "with --sandbox: write the events SES would publish").implies({
+        sandbox: true,
+      }),
+    )
+    .option("-y, --yes", "do not ask")
+    .action(
+      act<CampaignFlags & SendFlags>(async (context, flags, [file]) => {
+        if (file === undefined && (flags.dryRun || flags.testTo !== undefined)) {
+          throw new UserError(
+            `${flags.dryRun ? "--dry-run" : "--test-to"} expects a recipients file, got none`,
+            "name the CSV file",
+          );
+        }
+        const { sendCampaign, sendDue, sendSample, rehearse } = await import("../run.ts");
+        if (file === undefined) return sendDue(context, flags);
+        if (flags.dryRun) return rehearse(context, file, flags);
+        if (flags.testTo !== undefined) return sendSample(context, file, flags, flags.testTo);
+        return sendCampaign(context, file, flags);
+      }),
+    );
+};

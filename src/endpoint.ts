@@ -1,0 +1,88 @@
+/** Where a run's mail goes: Amazon SES, or the sandbox that lives for this run only. */
+import { resolve } from "node:path";
+import type { Context } from "./commands/command.ts";
+import { type Account, connectSes, type Ses } from "./deliver/ses.ts";
+import { parseDuration } from "./duration.ts";
+import type { Endpoint } from "./store/store.ts";
+
+/** Used when the account cannot be asked: what SES gives a new production account. */
+const DEFAULT_PER_SECOND = 14;
+/** More calls in flight than this help nobody: one process cannot prepare so many mails a second. */
+const MOST_CONCURRENCY = 500;
+const ACCOUNT_TIMEOUT_MS = 5_000;
+const OUTBOX = "ses-mail-outbox";
+
+export interface EndpointFlags {
+  sandbox?: boolean;
+  sandboxEvents?: string;
+  rate?: number;
+  concurrency?: number;
+  timeout: string;
+}
+
+export interface Connection {
+  ses: Ses;
+  endpoint: Endpoint;
+  account: Account | null;
+  perSecond: number;
+  concurrency: number;
+  /** Why nothing may be sent at all, known before the first mail. */
+  halt: { reason: string; hint: string } | null;
+}
+
+/** Connects, asks the account for its rate and quota, and settles rate and concurrency. */
+export async function connect(context: Context, flags: EndpointFlags): Promise<Connection> {
+  const { io, terminal } = context;
+  const sandbox = flags.sandbox ? await startEmbedded(context, flags) : null;
+  const options = {
+    // The AWS CLI reads AWS_DEFAULT_REGION, the SDK does not.
+    region: sandbox ? "us-east-1" : io.env["AWS_REGION"] || io.env["AWS_DEFAULT_REGION"] || undefined,
+    endpoint: sandbox?.url,
+    credentials: sandbox ? { accessKeyId: "sandbox", secretAccessKey: "sandbox" } : undefined,
+    timeoutMs: parseDuration(flags.timeout, "--timeout"),
+  };
+  const asking = connectSes({ ...options, concurrency: 1, timeoutMs: Math.min(ACCOUNT_TIMEOUT_MS, options.timeoutMs) });
+  const answer = await asking.account();
+  asking.close();
+  const account = "perSecond" in answer ? answer : null;
+  if (!account && "reason" in answer) {
+    const consequence = flags.rate === undefined ? `; using ${DEFAULT_PER_SECOND} per second (--rate changes it)` : "";
+    terminal.warn(`The account's rate and quota could not be read (${answer.reason})${consequence}.`);
+  }
+  const perSecond = flags.rate ?? (account && account.perSecond > 0 ? account.perSecond : DEFAULT_PER_SECOND);
+  const concurrency = flags.concurrency ?? Math.max(2, Math.min(MOST_CONCURRENCY, Math.ceil(2 * perSecond)));
+  const ses = connectSes({ ...options, concurrency });
+  context.onExit(() => ses.close());
+  return { ses, endpoint: sandbox ? "sandbox" : "ses", account, perSecond, concurrency, halt: haltOf(account) };
+}
+
+async function startEmbedded({ io, terminal, onExit }: Context, flags: EndpointFlags): Promise<{ url: string }> {
+  const { startSandbox } = await import("./sandbox/server.ts");
+  const outbox = resolve(io.cwd, OUTBOX);
+  const sandbox = await startSandbox({
+    port: 0,
+    rate: flags.rate ?? DEFAULT_PER_SECOND,
+    quota: 50_000,
+    latencyMs: 20,
+    outbox,
+    events: flags.sandboxEvents === undefined ? null : resolve(io.cwd, flags.sandboxEvents),
+    faults: [],
+    clock: io.clock,
+  });
+  onExit(() => sandbox.close());
+  terminal.info(`Sandbox: nothing leaves this machine; the mails land in ${OUTBOX}/`);
+  return sandbox;
+}
+
+function haltOf(account: Account | null): Connection["halt"] {
+  if (!account) return null;
+  if (account.enforcement === "SHUTDOWN") {
+    return {
+      reason: "AWS has shut down sending for this account",
+      hint: "see the AWS Health dashboard and the account's e-mail",
+    };
+  }
+  if (!account.sendingEnabled)
+    return { reason: "sending is paused for this account", hint: "resume it in the SES console" };
+  return null;
+}

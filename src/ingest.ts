@@ -1,0 +1,223 @@
+/** From a recipients file to staged messages: read, checked against the content, timed. Nothing is in the job file yet. */
+import { createReadStream } from "node:fs";
+import { basename } from "node:path";
+import { Readable } from "node:stream";
+import { openRejects, type Rejects } from "./compose/csv.ts";
+import { openRecipients, type Recipients, type RecipientsOptions, type Row } from "./compose/recipients.ts";
+import type { CompiledContent } from "./compose/template.ts";
+import { InterruptedError, UserError } from "./errors.ts";
+import type { Io } from "./io.ts";
+import type { StagedRow, Staging } from "./store/store.ts";
+
+/** When messages are due. */
+export interface Timing {
+  /** The column with each recipient's zone, or null. */
+  zoneColumn: string | null;
+  /** Milliseconds (0: at once) for a zone; the argument is empty without a zone column. */
+  instantOf(zone: string): { at: number } | { problem: string };
+}
+
+export const AT_ONCE: Timing = { zoneColumn: null, instantOf: () => ({ at: 0 }) };
+
+export interface IngestOptions {
+  /** Path of the CSV, or `-` for stdin. */
+  file: string;
+  recipients: Omit<RecipientsOptions, "name">;
+  timing: Timing;
+  /** Renders every row instead of checking its variables only, and writes no rejects file. */
+  dryRun: boolean;
+}
+
+export interface Staged {
+  rows: number;
+  rejected: number;
+  rejectsFile: string | null;
+  columns: string[];
+  /** Earliest instant any of the messages is due; 0: at once. */
+  notBefore: number;
+  /** The first valid row, to show. */
+  sample: { email: string; values: Record<string, string> } | null;
+}
+
+/**
+ * Reads the whole list into `staging`. A bad row is counted and written to the rejects file; it stops nothing.
+ * @throws UserError when the file cannot be read as a list, or when no row is valid.
+ */
+export async function stageRecipients(
+  io: Io,
+  staging: Staging,
+  content: CompiledContent,
+  options: IngestOptions,
+): Promise<Staged> {
+  const recipients = await openFile(io, options.file, options.recipients);
+  const stager = new Stager(staging, content, recipients, options);
+  try {
+    for await (const rows of recipients.batches()) {
+      if (io.signal.aborted) throw new InterruptedError();
+      stager.take(rows);
+    }
+    return await stager.finish();
+  } finally {
+    await stager.close();
+  }
+}
+
+/** The `n`-th row of the file (1 is the first), whether valid or not. Throws UserError when there are fewer. */
+export async function findRow(
+  io: Io,
+  file: string,
+  options: Omit<RecipientsOptions, "name">,
+  n: number,
+): Promise<{ row: Row; columns: string[] }> {
+  const recipients = await openFile(io, file, options);
+  let seen = 0;
+  for await (const rows of recipients.batches()) {
+    const row = rows[n - seen - 1];
+    if (row) return { row, columns: recipients.columns };
+    seen += rows.length;
+  }
+  throw new UserError(`--row expects a row of ${nameOf(file)}, which has ${seen}, got ${n}`);
+}
+
+function openFile(io: Io, file: string, options: Omit<RecipientsOptions, "name">): Promise<Recipients> {
+  const input = file === "-" ? Readable.from(io.stdin) : createReadStream(file, { highWaterMark: 262_144 });
+  return openRecipients(input, {
+    name: nameOf(file),
+    ...(options.emailColumn !== undefined && { emailColumn: options.emailColumn }),
+    ...(options.delimiter !== undefined && { delimiter: options.delimiter }),
+    ...(options.encoding !== undefined && { encoding: options.encoding }),
+  });
+}
+
+class Stager {
+  readonly #staging: Staging;
+  readonly #recipients: Recipients;
+  readonly #timing: Timing;
+  readonly #zoneIndex: number;
+  readonly #check: (fields: string[], address: string) => string | null;
+  readonly #rejects: Rejects | null;
+  readonly #file: string;
+  readonly #instants = new Map<string, { at: number } | { problem: string }>();
+  readonly #pastZones = new Map<string, number>();
+  #rows = 0;
+  #rejected = 0;
+  #firstReason = "";
+  #notBefore = Number.POSITIVE_INFINITY;
+  #sample: Staged["sample"] = null;
+
+  constructor(staging: Staging, content: CompiledContent, recipients: Recipients, options: IngestOptions) {
+    this.#staging = staging;
+    this.#recipients = recipients;
+    this.#timing = options.timing;
+    this.#file = options.file;
+    const { columns } = recipients;
+    this.#zoneIndex = zoneIndexOf(options.timing.zoneColumn, columns);
+    const check = content.check(columns);
+    this.#check = options.dryRun
+      ? (fields, address) => renderProblem(content, columns, fields, address) ?? check(fields)
+      : check;
+    this.#rejects = options.dryRun ? null : openRejects(rejectsPath(options.file), columns);
+  }
+
+  take(rows: Row[]): void {
+    const staged: StagedRow[] = [];
+    for (const row of rows) {
+      this.#rows++;
+      const result = this.#examine(row);
+      if (typeof result === "string") this.#reject(row, result);
+      else staged.push(result);
+    }
+    this.#staging.add(staged);
+  }
+
+  #examine(row: Row): StagedRow | string {
+    if ("reason" in row) return row.reason;
+    const problem = this.#check(row.fields, row.address);
+    if (problem !== null) return problem;
+    const due = this.#dueAt(row.fields);
+    if ("problem" in due) return due.problem;
+    this.#notBefore = Math.min(this.#notBefore, due.at);
+    this.#sample ??= { email: row.address, values: valuesOf(this.#recipients.columns, row.fields) };
+    return { email: row.address, fields: JSON.stringify(row.fields), notBefore: due.at };
+  }
+
+  #dueAt(fields: string[]): { at: number } | { problem: string } {
+    const zone = this.#zoneIndex < 0 ? "" : (fields[this.#zoneIndex] ?? "").trim();
+    let due = this.#instants.get(zone);
+    if (!due) this.#instants.set(zone, (due = this.#timing.instantOf(zone)));
+    if ("problem" in due && due.problem === "past") this.#pastZones.set(zone, (this.#pastZones.get(zone) ?? 0) + 1);
+    return due;
+  }
+
+  #reject(row: Row, reason: string): void {
+    this.#rejected++;
+    this.#firstReason ||= `line ${row.line}: ${reason}`;
+    this.#rejects?.write({ line: row.line, reason, fields: row.fields });
+  }
+
+  async finish(): Promise<Staged> {
+    // One zone too late would split the campaign: all or nothing.
+    if (this.#pastZones.size > 0) {
+      const zones = [...this.#pastZones].map(([zone, count]) => `${zone} (${count})`);
+      const recipients = [...this.#pastZones.values()].reduce((sum, count) => sum + count, 0);
+      throw new UserError(
+        `the time is already past for ${recipients} recipients, in ${zones.slice(0, 10).join(", ")}${zones.length > 10 ? ", …" : ""}`,
+        "choose a later --at; nothing was created",
+      );
+    }
+    const rejectsFile = (await this.#rejects?.close()) ?? null;
+    if (this.#rows === this.#rejected) {
+      const why = this.#rows === 0 ? "it has no rows" : `all ${this.#rows} rows are refused, ${this.#firstReason}`;
+      throw new UserError(
+        `${nameOf(this.#file)} has no valid recipient: ${why}`,
+        rejectsFile ? `see ${rejectsFile}` : "add recipients",
+      );
+    }
+    return {
+      rows: this.#rows,
+      rejected: this.#rejected,
+      rejectsFile,
+      columns: this.#recipients.columns,
+      notBefore: this.#notBefore,
+      sample: this.#sample,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#rejects?.close();
+  }
+}
+
+/** `stdin` for `-`. */
+export function nameOf(file: string): string {
+  return file === "-" ? "stdin" : file;
+}
+
+/** Topic of a file that names none. */
+export function topicOfFile(file: string): string {
+  return basename(nameOf(file)).replace(/\.[^.]+$/, "");
+}
+
+export function valuesOf(columns: string[], fields: string[]): Record<string, string> {
+  return Object.fromEntries(columns.map((column, index) => [column, fields[index] ?? ""]));
+}
+
+function rejectsPath(file: string): string {
+  return file === "-" ? "stdin.rejects.csv" : `${file}.rejects.csv`;
+}
+
+function zoneIndexOf(column: string | null, columns: string[]): number {
+  if (column === null) return -1;
+  const index = columns.findIndex((name) => name.toLowerCase() === column.toLowerCase());
+  if (index >= 0) return index;
+  throw new UserError(`--tz-column expects one of the columns ${columns.join(", ")}, got "${column}"`);
+}
+
+function renderProblem(content: CompiledContent, columns: string[], fields: string[], address: string): string | null {
+  try {
+    content.render(address, valuesOf(columns, fields));
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
