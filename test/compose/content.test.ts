@@ -1,0 +1,259 @@
+import { mkdirSync, mkdtempSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { checkTopic, readContent, type ContentOptions, type ContentOverrides } from "../../src/compose/content.ts";
+import { compileContent } from "../../src/compose/template.ts";
+import { UserError } from "../../src/errors.ts";
+import type { Content } from "../../src/message.ts";
+
+const HEAD: ContentOverrides = { subject: "Hello", from: "news@example.com" };
+
+function folder(files: Record<string, string | Buffer>): string {
+  const path = mkdtempSync(`${tmpdir()}/content-`);
+  for (const [name, data] of Object.entries(files)) {
+    mkdirSync(dirname(join(path, name)), { recursive: true });
+    writeFileSync(join(path, name), data);
+  }
+  return path;
+}
+
+async function read(file: string, data: string | Buffer, overrides: ContentOverrides = HEAD): Promise<Content> {
+  return (await readContent({ contentFile: join(folder({ [file]: data }), file), recipientsFile: null, overrides }))
+    .content;
+}
+
+async function refusal(work: Promise<unknown>): Promise<string> {
+  const error: unknown = await work.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(UserError);
+  return `${(error as UserError).message} | ${(error as UserError).hint}`;
+}
+
+const front = (yaml: string, body = "<p>x</p>"): string => `---\n${yaml}\n---\n${body}`;
+
+describe("refuses", () => {
+  test.each<[string, string | Buffer, RegExp]>([
+    ["an empty file", "", /is empty/],
+    ["blank text", " \n", /is empty/],
+    ["front matter alone", front("subject: x", "\n"), /nothing else/],
+    ["Latin-1", Buffer.from("<p>Ren\xe9e</p>", "latin1"), /not UTF-8/],
+    ["binary", Buffer.from([1, 0, 2]), /not UTF-8/],
+    ["open front matter", "---\nsubject: x\n<p>y</p>", /not closed/],
+    ["broken YAML, with its line", front("subject: x\nfrom: 'a' b"), /line 3.*YAML/],
+    ["a key twice", front("subject: x\nsubject: y"), /line 3.*unique/],
+    [
+      "a variable that YAML reads as a map",
+      front("subject: {{ name }}"),
+      /subject expects a text.*quotes|YAML.*quotes/,
+    ],
+    ["an unknown key", front("subjct: x"), /"subjct".*did you mean subject/],
+    ["a list as subject", front("subject: [a, b]"), /subject expects a text, got \["a","b"\]/],
+    ["front matter that is a list", front("- a"), /expects lines/],
+    ["headers that are no map", front("headers: x"), /headers expects a map/],
+    ["a header with two values", front("headers: { X-A: [a, b] }"), /headers: X-A expects one text/],
+    ["a header of SES", front("headers: { To: a }"), /To is written by SES/],
+    ["a tag SES does not take", front("tags: { a: a@b.co }"), /tag expects.*a@b\.co/],
+    ["a tag of the pipeline's own", front("tags: { ses-mail-job: x }"), /ses-mail-job is written by ses-mail/],
+    ["a configuration set", front("configuration_set: a b"), /configuration set/],
+    ["Reply-To", front("reply_to: [a@b.co, x]"), /reply_to expects/],
+    ["a topic", front("topic: a/b"), /topic name expects/],
+    ["an attachment that is not there", front("attachments: no.pdf"), /no\.pdf: no such file/],
+    ["an attachment SES blocks", front("attachments: Setup.EXE"), /\.exe/],
+    ["broken Liquid, with the file's line", front("topic: x", "a\n{% if b %}"), /mail\.html, line 5/],
+  ])("%s", async (_, data, expected) => {
+    expect(await refusal(read("mail.html", data))).toMatch(expected);
+  });
+
+  test.each<[string, Partial<ContentOptions>, RegExp]>([
+    ["no file at all", { contentFile: null }, /no content.*--content/],
+    ["stdin without --content", { contentFile: null, recipientsFile: "-" }, /no content.*--content/],
+    [
+      "nothing beside the list",
+      { contentFile: null, recipientsFile: "alone.csv" },
+      /alone\.html or .*alone\.md.*--content/,
+    ],
+    ["two beside the list", { contentFile: null, recipientsFile: "twins.csv" }, /twins\.html or .*twins\.md/],
+    ["a missing file", { contentFile: "no.html" }, /no such file/],
+    ["a folder", { contentFile: "dir.html" }, /it is a folder/],
+    ["another kind of file", { contentFile: "mail.txt" }, /\.html or \.md.*mail\.txt/],
+    ["a missing text file", { contentFile: "mail.html", textFile: "no.txt" }, /text .*no such file/],
+    ["no subject", { contentFile: "mail.html", overrides: { from: "a@b.co" } }, /no subject.*--subject/],
+    ["no sender", { contentFile: "mail.html", overrides: { subject: "x" } }, /no sender.*--from, SES_MAIL_FROM/],
+    ["a sender that is none", { contentFile: "mail.html", overrides: { ...HEAD, from: "x" } }, /from expects/],
+    [
+      "--header without a colon",
+      { contentFile: "mail.html", overrides: { ...HEAD, headers: ["X-A"] } },
+      /'Name: value'/,
+    ],
+    ["--tag without =", { contentFile: "mail.html", overrides: { ...HEAD, tags: ["x"] } }, /name=value/],
+    ["an empty topic", { contentFile: "mail.html", overrides: { ...HEAD, topic: "" } }, /topic name/],
+    [
+      "too much to attach",
+      { contentFile: "mail.html", overrides: { ...HEAD, attachments: ["big.zip", "big.zip"] } },
+      /53\.\d MB.*40 MB/,
+    ],
+  ])("%s", async (_, change, expected) => {
+    const path = folder({
+      "mail.html": "x",
+      "mail.txt": "x",
+      "twins.html": "x",
+      "twins.md": "x",
+      "dir.html/x": "",
+      "big.zip": "",
+    });
+    truncateSync(join(path, "big.zip"), 20 * 1024 * 1024);
+    const at = (name: string | null | undefined): string | null =>
+      name && name !== "-" ? join(path, name) : (name ?? null);
+    const { attachments } = change.overrides ?? {};
+    const options: ContentOptions = {
+      contentFile: at(change.contentFile),
+      recipientsFile: at(change.recipientsFile),
+      overrides: {
+        ...(change.overrides ?? HEAD),
+        ...(attachments && { attachments: attachments.map((name) => join(path, name)) }),
+      },
+      ...(change.textFile !== undefined && { textFile: join(path, change.textFile) }),
+    };
+    expect(await refusal(readContent(options))).toMatch(expected);
+  });
+});
+
+test.each(["", " ", "a/b", "a\nb", "a\u0000", "x".repeat(101)])("checkTopic refuses %j", (name) => {
+  expect(() => checkTopic(name)).toThrow(UserError);
+});
+
+test.each(["뉴스레터 1월", "😀".repeat(100), "a"])("checkTopic takes %s", (name) => {
+  expect(checkTopic(name)).toBe(name);
+});
+
+test("front matter, whole", async () => {
+  const yaml = `subject: "Hi {{ name }}: you"
+from: News <news@example.com>
+reply_to: help@example.com
+topic: 2026
+configuration_set: main
+headers:
+  X-A: one
+  X-B: two
+tags: { campaign: june, kind: yes }
+attachments: [files/a.pdf]
+unsubscribe_url: https://x.co/{{ email }}
+unsubscribe_mailto: u@x.co`;
+  const path = folder({ "c.html": `\ufeff${front(yaml).replaceAll("\n", "\r\n")}`, "files/a.pdf": "%PDF" });
+  const { content, topic } = await readContent({
+    contentFile: null,
+    recipientsFile: join(path, "c.csv"),
+    overrides: { headers: ["x-b: 2", "X-C:3"], tags: ["kind=no"], replyTo: ["a@b.co", "c@d.co"] },
+  });
+  expect(topic).toBe("2026");
+  expect(content).toEqual({
+    subject: "Hi {{ name }}: you",
+    from: "News <news@example.com>",
+    replyTo: ["a@b.co", "c@d.co"],
+    headers: [
+      { name: "X-A", value: "one" },
+      { name: "x-b", value: "2" },
+      { name: "X-C", value: "3" },
+    ],
+    tags: [
+      { name: "campaign", value: "june" },
+      { name: "kind", value: "no" },
+    ],
+    attachments: [{ fileName: "a.pdf", contentType: "application/pdf", data: Buffer.from("%PDF").toString("base64") }],
+    configurationSet: "main",
+    unsubscribeUrl: "https://x.co/{{ email }}",
+    unsubscribeMailto: "u@x.co",
+    allowEmpty: false,
+    html: "<p>x</p>",
+    text: "x\n",
+  });
+});
+
+test("HTML without <style> is sent as it was written", async () => {
+  const html = `<!DOCTYPE html>\n<html><body><!--[if mso]>x<![endif]--><p title='{{ a | default: "b" }}'>{{ c }}</p></body></html>\n`;
+  expect((await read("mail.html", html)).html).toBe(html);
+});
+
+test("<style> is inlined, media queries stay, Liquid survives", async () => {
+  const { html } = await read(
+    "mail.html",
+    `<html><head><style>a { color: red } @media (max-width: 9px) { a { color: blue } }</style></head>
+<body class="x"><a href='{{ url | default: "https://x.co/?a=1&b=2" }}'>{% if n > 1 %}{{ "a<b" }}{% endif %}</a></body></html>`,
+  );
+  expect(html).toContain('style="color: red;"');
+  expect(html).toContain("@media");
+  expect(html).toContain('{{ url | default: "https://x.co/?a=1&b=2" }}');
+  expect(html).toContain('{% if n > 1 %}{{ "a<b" }}{% endif %}');
+});
+
+test("the preheader stands first in the body, hidden, and not in the text", async () => {
+  const { html, text } = await read(
+    "mail.html",
+    front("preheader: a < {{ b }}", '<html><body class="c">\n<p>Hi</p></body></html>'),
+  );
+  expect(html).toMatch(/<body class="c"><div style="display:none[^>]*>a &lt; \{\{ b \}\}/);
+  expect(text).toBe("Hi\n");
+});
+
+test("Markdown becomes a page in which Liquid is untouched", async () => {
+  const markdown = `# Hi {{ name | default: "you" }}
+
+{% if vip %}
+
+**Bold** [link]({{ url }}) and <{{ mail }}>
+
+{% endif %}
+
+| a | b |
+|---|---|
+| {{ x | upcase }} | 2 |
+`;
+  const { html, text } = await read("mail.md", markdown, { ...HEAD, subject: 'R&D for {{ name | default: "you" }}' });
+  expect(html).toContain('<title>R&amp;D for {{ name | default: "you" }}</title>');
+  expect(html).toMatch(/<h1[^>]*>Hi \{\{ name \| default: "you" \}\}<\/h1>/);
+  expect(html).toMatch(/<a href="\{\{ url \}\}"[^>]*>link<\/a>/);
+  expect(html).toMatch(/<td[^>]*>\{\{ x \| upcase \}\}<\/td>/);
+  expect(html).not.toMatch(/<p[^>]*>\{%/);
+  expect(html).not.toContain("<style>\nbody");
+  expect(text).toMatch(/^Hi \{\{ name \| default: "you" \}\}\n/);
+  expect(text).toContain("link [{{ url }}]");
+  expect(text).toContain("{{ x | upcase }} 2");
+  expect(() => compileContent({ ...HEAD_CONTENT, html, text })).not.toThrow();
+});
+
+const HEAD_CONTENT: Content = {
+  subject: "x",
+  from: "a@b.co",
+  html: "",
+  text: "",
+  replyTo: [],
+  headers: [],
+  tags: [],
+  attachments: [],
+  configurationSet: null,
+  unsubscribeUrl: null,
+  unsubscribeMailto: null,
+  allowEmpty: false,
+};
+
+test("the text keeps links and loses pictures", async () => {
+  const { text } = await read(
+    "mail.html",
+    '<h1>Title</h1><img src="x.png" alt="pic"><p>a &amp; b <a href="https://x.co/?a=1&amp;b=2">c</a></p>',
+  );
+  expect(text).toBe("Title\n\na & b c [https://x.co/?a=1&b=2]\n");
+});
+
+test("--text is taken as it is", async () => {
+  const path = folder({ "m.html": "<p>x</p>", "m.txt": "Hi {{ name }}\n" });
+  const { content } = await readContent({
+    contentFile: join(path, "m.html"),
+    recipientsFile: null,
+    textFile: join(path, "m.txt"),
+    overrides: HEAD,
+  });
+  expect(content.text).toBe("Hi {{ name }}\n");
+});
