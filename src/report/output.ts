@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setImmediate } from "node:timers/promises";
 import { fileProblem } from "../compose/read.ts";
-import { StoppedError, UserError } from "../errors.ts";
+import { InterruptedError, StoppedError, UserError } from "../errors.ts";
 import type { Io } from "../io.ts";
 
 type Lines = string | Iterable<string> | AsyncIterable<string>;
@@ -16,7 +16,8 @@ type Surroundings = Pick<Io, "stdout" | "cwd" | "signal">;
  * Writes the lines (each with its own ending) as they are: to stdout when `path` is null or `-`, else to the file, which
  * appears whole or not at all, readable by its owner only (it holds addresses). Relative paths start at `io.cwd`.
  * Never more than a chunk of lines is held in memory. A reader of stdout that goes away is no error.
- * Throws UserError when the file cannot be created, StoppedError when interrupted or the disk is full.
+ * Throws UserError when the file cannot be created, InterruptedError when a signal came first (the file is as it was),
+ * StoppedError when the disk is full.
  */
 export async function writeOutput(path: string | null, lines: Lines, io: Surroundings): Promise<void> {
   const chunks = gather(typeof lines === "string" ? [lines] : lines);
@@ -24,7 +25,7 @@ export async function writeOutput(path: string | null, lines: Lines, io: Surroun
     if (path === null || path === "-") await writeStdout(chunks, io);
     else await writePath(path, chunks, io);
   } catch (error) {
-    throw explained(error, path, io);
+    throw explained(error, path);
   }
 }
 
@@ -97,10 +98,8 @@ async function statOf(path: string): Promise<Stats | null> {
   }
 }
 
-function explained(error: unknown, path: string | null, io: Surroundings): unknown {
-  if (error instanceof Error && error.name === "AbortError") {
-    return new StoppedError(`interrupted by ${String(io.signal.reason)} before the output was complete`);
-  }
+function explained(error: unknown, path: string | null): unknown {
+  if (error instanceof Error && error.name === "AbortError") return new InterruptedError();
   if (codeOf(error) === "ENOSPC" || codeOf(error) === "EDQUOT") {
     return new StoppedError(
       `cannot write ${path ?? "stdout"}: the disk is full`,

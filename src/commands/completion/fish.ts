@@ -1,0 +1,80 @@
+/** Completion for fish (3.0 and later): one rule for each command, option and argument, true at its place. */
+import { flagValues, type Place, steps, type Value } from "./places.ts";
+
+export function fish(program: string, places: Place[]): string {
+  const at = `__${program.replace(/\W/g, "_")}_at`;
+  return `# fish completion for ${program}. Load it with: ${program} completion fish | source
+
+# Whether the words so far lead to the command $argv[1], with $argv[2] to $argv[3] words there that are no options.
+function ${at}
+${walk(places)}
+    test "$place" = "$argv[1]" -a $number -ge $argv[2] -a $number -le $argv[3]
+end
+
+complete -c ${program} -f
+${places.flatMap((place) => rulesAt(`complete -c ${program}`, at, place)).join("\n")}
+`;
+}
+
+function walk(places: Place[]): string {
+  const values = flagValues(places).flatMap(({ patterns }) => patterns);
+  const branch = (patterns: string[], command: string): string =>
+    patterns.length === 0 ? "" : `            case ${patterns.map(quote).join(" ")}\n                ${command}\n`;
+  return `    set -l place ${quote(places[0]?.path ?? "")}
+    set -l number 0
+    set -l skip ''
+    set -l words (commandline -opc)
+    set -e words[1]
+    for word in $words
+        if test -n "$skip"
+            set skip ''
+            continue
+        end
+        switch "$place $word"
+${branch(values, "set skip 1")}${steps(places)
+    .map(({ patterns, path }) => branch(patterns, `set place ${quote(path)}; set number 0`))
+    .join("")}            case '* -'
+                set number (math $number + 1)
+            case '* -*'
+            case '*'
+                set number (math $number + 1)
+        end
+    end`;
+}
+
+const NO_END = 999_999;
+
+function rulesAt(complete: string, at: string, place: Place): string[] {
+  const rule = (from: number, to: number, what: string): string =>
+    `${complete} -n ${quote(`${at} ${quote(place.path)} ${from} ${to}`)} ${what}`;
+  const commands = place.commands.flatMap(({ names, description }) =>
+    names.map((name) => rule(0, 0, `-a ${quote(name)} -d ${quote(description)}`)),
+  );
+  const flags = place.flags.map(({ names, description, value }) =>
+    rule(0, NO_END, `${[...names.map(flag), flagValue(value)].join(" ")} -d ${quote(description)}`),
+  );
+  const last = place.arguments.length - 1;
+  const words = place.arguments.map((value, index) =>
+    value === "any" ? [] : [rule(index, place.variadic && index === last ? NO_END : index, source(value))],
+  );
+  return [...commands, ...flags, ...words.flat()];
+}
+
+function flag(name: string): string {
+  return name.startsWith("--") ? `-l ${quote(name.slice(2))}` : `-s ${quote(name.slice(1))}`;
+}
+
+function flagValue(value: Value | null): string {
+  if (value === null) return "";
+  if (value === "any") return "-x";
+  return `${value === "file" ? "-r" : "-x"} ${source(value)}`;
+}
+
+function source(value: Exclude<Value, "any">): string {
+  if (value === "file") return "-F";
+  return value === "folder" ? "-a '(__fish_complete_directories (commandline -ct))'" : `-a ${quote(value.join(" "))}`;
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+}

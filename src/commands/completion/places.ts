@@ -1,0 +1,119 @@
+/**
+ * The program's commands and options as a completion script needs them: places in the tree of commands, and what may
+ * stand at each. A shell walks the words typed so far from place to place, stepping over the values of options.
+ */
+import type { Argument, Command, Option } from "commander";
+
+/** What a value is taken from: files, folders, these words, or nobody knows. */
+export type Value = "file" | "folder" | "any" | string[];
+
+export interface Flag {
+  /** `--db`, and `-d` when there is a short form. */
+  names: string[];
+  description: string;
+  /** Null for a switch. */
+  value: Value | null;
+}
+
+/** A command, seen from where its words begin. */
+export interface Place {
+  /** The words that lead here: `ses-mail suppress add`. */
+  path: string;
+  commands: { names: string[]; description: string }[];
+  /** Its own and those of the commands above it. */
+  flags: Flag[];
+  arguments: Value[];
+  /** The last argument may be repeated. */
+  variadic: boolean;
+}
+
+/** The command and everything below it, hidden commands and options left out. */
+export function placesOf(command: Command, above: Command[] = []): Place[] {
+  const way = [...above, command];
+  const help = command.createHelp();
+  const subcommands = help.visibleCommands(command);
+  const options = way.toReversed().flatMap((one) => help.visibleOptions(one));
+  const place: Place = {
+    path: way.map((one) => one.name()).join(" "),
+    commands: subcommands.map((one) => ({ names: [one.name(), ...one.aliases()], description: summary(one) })),
+    flags: withoutRepeats(options.map(flagOf)),
+    arguments: command.registeredArguments.map(argumentValue),
+    variadic: command.registeredArguments.at(-1)?.variadic ?? false,
+  };
+  return [place, ...subcommands.flatMap((one) => placesOf(one, way))];
+}
+
+function summary(command: Command): string {
+  return command.summary() || command.description();
+}
+
+function flagOf(option: Option): Flag {
+  const names = [option.long, option.short].filter((name) => name !== undefined && name !== null);
+  const takesValue = option.required || option.optional;
+  const placeholder = /[<[](.*)[\]>]/.exec(option.flags)?.[1] ?? "";
+  const value = option.argChoices?.map(String) ?? valueNamed(placeholder);
+  return { names, description: option.description, value: takesValue ? value : null };
+}
+
+/** A subcommand's own `--help` hides its parent's. */
+function withoutRepeats(flags: Flag[]): Flag[] {
+  const seen = new Set<string | undefined>();
+  return flags.filter(({ names: [name] }) => !seen.has(name) && seen.add(name));
+}
+
+function argumentValue(argument: Argument): Value {
+  return argument.argChoices?.map(String) ?? valueNamed(argument.name());
+}
+
+function valueNamed(placeholder: string): Value {
+  if (/\b(?:dir|directory|folder)\b/.test(placeholder)) return "folder";
+  return /\b(?:files?|path|csv|html|recipients)\b/.test(placeholder) ? "file" : "any";
+}
+
+/** What to offer when the walk has arrived at one of the patterns. */
+export interface Branch {
+  patterns: string[];
+  value: Value;
+}
+
+/** Words after which the walk is one command further down: `ses-mail suppress rm` → `ses-mail suppress remove`. */
+export function steps(places: Place[]): { patterns: string[]; path: string }[] {
+  return places.flatMap(({ path, commands }) =>
+    commands.map(({ names }) => ({ patterns: names.map((name) => `${path} ${name}`), path: `${path} ${names[0]}` })),
+  );
+}
+
+/** What may follow an option: `ses-mail stats --format` → table, json, csv. */
+export function flagValues(places: Place[]): Branch[] {
+  return places.flatMap(({ path, flags }) =>
+    flags.flatMap(({ names, value }) =>
+      value === null ? [] : [{ patterns: names.map((name) => `${path} ${name}`), value }],
+    ),
+  );
+}
+
+/** What may stand as the n-th word (from 0) that is no option: a command, or an argument. */
+export function wordValues(places: Place[]): Branch[] {
+  return places.flatMap((place) => {
+    const { path } = place;
+    if (place.commands.length > 0) return [{ patterns: [`${path} 0`], value: commandNames(place) }];
+    return place.arguments.map((value, index) => ({ patterns: [`${path} ${index}`], value }));
+  });
+}
+
+/** The places whose last argument may be repeated, and what it is. */
+export function repeatedValues(places: Place[]): { path: string; value: Value }[] {
+  return places.flatMap(({ path, variadic, arguments: values }) => {
+    const value = values.at(-1);
+    return variadic && value !== undefined ? [{ path, value }] : [];
+  });
+}
+
+function commandNames({ commands }: Place): string[] {
+  return commands.flatMap(({ names }) => names);
+}
+
+/** Every option that may stand at the place. */
+export function flagNames({ flags }: Place): string[] {
+  return flags.flatMap(({ names }) => names);
+}

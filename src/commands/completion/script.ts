@@ -1,0 +1,21 @@
+import type { Command } from "commander";
+import { UserError } from "../../errors.ts";
+import { bash, zsh } from "./bash-zsh.ts";
+import { fish } from "./fish.ts";
+import { placesOf } from "./places.ts";
+
+const SHELLS = new Map([
+  ["bash", bash],
+  ["zsh", zsh],
+  ["fish", fish],
+]);
+
+/**
+ * The script that completes the command line of `program` in `shell` (bash, zsh or fish), made from its own commands
+ * and options, so that it cannot fall behind. Throws UserError for another shell.
+ */
+export function completionScript(shell: string, program: Command): string {
+  const script = SHELLS.get(shell);
+  if (script !== undefined) return script(program.name(), placesOf(program));
+  throw new UserError(`completion expects bash, zsh or fish, got ${JSON.stringify(shell)}`, "name one of these shells");
+}
