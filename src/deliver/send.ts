@@ -9,8 +9,14 @@ import { type Breaker, createBreaker } from "./breaker.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Claim, Departure, Scope, Settlement, Source, Turn } from "./source.ts";
 
-/** Answers that come within this time are written together: one durable commit for all of them. */
-const SETTLE_TOGETHER_MS = 4;
+/**
+ * Answers that come within this time are written together: one durable commit for all of them. Less when every hand is
+ * busy, for then a hand waits for the commit.
+ */
+const SETTLE_TOGETHER_MS = 10;
+const SETTLE_BUSY_MS = 4;
+/** What the rate allows within this time is claimed together, for the same reason. */
+const CLAIM_TOGETHER_MS = 10;
 /** A turn at least this often while calls are under way, so that the lease is renewed. */
 const HEARTBEAT_MS = 2_000;
 /** With the daily quota used up and `--on-quota wait`: ask again this often. The window rolls, so a little frees all the time. */
@@ -48,6 +54,19 @@ export interface Run {
   elapsedMs: number;
 }
 
+/** Hands one message to SES; calls `onDeparted` when the request goes on the wire. Never rejects but for a bug. */
+export type Deliver = (claim: Claim, onDeparted: () => void) => Promise<Outcome>;
+
+/** Claims of one turn on their way out. */
+interface Batch {
+  /** Where the rate counts them now (monotonic ms). */
+  countedAt: number;
+  count: number;
+  /** How many have not left yet. */
+  waiting: number;
+  lastLeftAt: number;
+}
+
 export type SendOutcome = "finished" | "nothing_to_send" | "interrupted" | "quota" | "halted" | "limit";
 
 export interface SendResult {
@@ -64,18 +83,14 @@ interface Stop {
 }
 
 /** Sends everything of the scope that is due, and what falls due again after a passing failure. */
-export async function send(
-  source: Source,
-  deliver: (claim: Claim) => Promise<Outcome>,
-  options: SendOptions,
-): Promise<SendResult> {
+export async function send(source: Source, deliver: Deliver, options: SendOptions): Promise<SendResult> {
   const loop = new SendLoop(source, deliver, options);
   return loop.run();
 }
 
 class SendLoop {
   readonly #source: Source;
-  readonly #deliver: (claim: Claim) => Promise<Outcome>;
+  readonly #deliver: Deliver;
   readonly #options: SendOptions;
   readonly #limit: ReturnType<typeof pLimit>;
   readonly #breaker: Breaker = createBreaker();
@@ -84,7 +99,8 @@ class SendLoop {
   readonly #startedAt: number;
 
   #settlements: Settlement[] = [];
-  #departed: Departure[] = [];
+  #batches: Batch[] = [];
+  #failure: { error: unknown } | null = null;
   #throttledAt: number | null = null;
   /** When (wall clock) messages this run put back fall due again, unordered. */
   #retriesDueAt: number[] = [];
@@ -95,7 +111,7 @@ class SendLoop {
   #unwritableSince: number | null = null;
   #wake: () => void = () => undefined;
 
-  constructor(source: Source, deliver: (claim: Claim) => Promise<Outcome>, options: SendOptions) {
+  constructor(source: Source, deliver: Deliver, options: SendOptions) {
     this.#source = source;
     this.#deliver = deliver;
     this.#options = options;
@@ -119,10 +135,11 @@ class SendLoop {
 
   async #loop(): Promise<SendResult> {
     for (;;) {
+      if (this.#failure) throw this.#failure.error;
       if (this.#options.hardSignal.aborted) this.#abandon();
       const room = this.#room();
       const turn = await this.#turn(room);
-      await this.#launch(turn);
+      this.#launch(turn);
       this.#report(turn.perSecond);
       if (this.#isDone(turn, room)) break;
       await this.#wait(turn, room);
@@ -135,7 +152,9 @@ class SendLoop {
     if (this.#stop) return 0;
     const free = this.#options.concurrency - this.#inFlight.size - this.#settlements.length;
     const left = this.#options.max === null ? Infinity : this.#options.max - this.#counted;
-    return Math.max(0, this.#breaker.admit(Math.min(free, left), this.#inFlight.size, this.#now()));
+    // After a stall no more than two handfuls at once: a burst would block the event loop and be the next stall.
+    const burst = Math.max(2, Math.ceil((2 * this.#options.perSecond * CLAIM_TOGETHER_MS) / 1000));
+    return Math.max(0, this.#breaker.admit(Math.min(free, left, burst), this.#inFlight.size, this.#now()));
   }
 
   async #turn(room: number): Promise<Turn> {
@@ -144,11 +163,10 @@ class SendLoop {
       room,
       perSecond: this.#options.perSecond,
       scope: this.#options.scope,
-      departed: this.#departed,
+      departed: this.#departures(),
       throttledAt: this.#throttledAt,
     };
     this.#settlements = [];
-    this.#departed = [];
     this.#throttledAt = null;
     this.#lastTurnAt = this.#now();
     try {
@@ -171,24 +189,48 @@ class SendLoop {
     return { claims: [], at: this.#now(), rateWaitMs: null, drained: false, perSecond: this.#options.perSecond };
   }
 
-  async #launch(turn: Turn): Promise<void> {
+  #launch(turn: Turn): void {
     if (turn.claims.length === 0) return;
-    for (const claim of turn.claims) {
+    const { at: countedAt, claims } = turn;
+    const batch: Batch = { countedAt, count: claims.length, waiting: claims.length, lastLeftAt: 0 };
+    this.#batches.push(batch);
+    for (const claim of claims) {
       this.#inFlight.set(claim.id, claim);
       this.#counted++;
-      void this.#limit(() => this.#call(claim));
+      void this.#limit(() => this.#call(claim, batch));
     }
-    // By the next turn of the event loop the requests are on the wire: this is when they left.
-    await new Promise((resolve) => setImmediate(resolve));
-    this.#departed.push({ planned: turn.at, actual: this.#now(), count: turn.claims.length });
   }
 
-  async #call(claim: Claim): Promise<void> {
-    const startedAt = this.#now();
-    const outcome = await this.#deliver(claim);
-    // Abandoned after a second signal: it is in doubt already.
-    if (!this.#inFlight.delete(claim.id)) return;
-    this.#steer(claim, outcome, startedAt);
+  /** Moves what the rate counts to when calls really left; what has not left yet leaves now at the earliest. */
+  #departures(): Departure[] {
+    const now = this.#now();
+    const departed = this.#batches.map((batch): Departure => {
+      const actual = batch.waiting > 0 ? now : batch.lastLeftAt;
+      const departure = { planned: batch.countedAt, actual, count: batch.count };
+      batch.countedAt = Math.max(batch.countedAt, actual);
+      return departure;
+    });
+    this.#batches = this.#batches.filter((batch) => batch.waiting > 0);
+    return departed;
+  }
+
+  async #call(claim: Claim, batch: Batch): Promise<void> {
+    let startedAt = 0;
+    const onDeparted = () => {
+      if (startedAt > 0) return;
+      startedAt = this.#now();
+      batch.waiting--;
+      batch.lastLeftAt = startedAt;
+    };
+    try {
+      const outcome = await this.#deliver(claim, onDeparted);
+      // A call that never left (no credentials, cannot be rendered) takes nothing from the rate, but is counted all the same.
+      onDeparted();
+      // Abandoned after a second signal: it is in doubt already.
+      if (this.#inFlight.delete(claim.id)) this.#steer(claim, outcome, startedAt);
+    } catch (error) {
+      this.#failure ??= { error };
+    }
     this.#wake();
   }
 
@@ -304,14 +346,22 @@ class SendLoop {
     const waits = [HEARTBEAT_MS];
     const probeAt = this.#breaker.nextProbeAt();
     if (probeAt !== null && probeAt > this.#now()) waits.push(probeAt - this.#now());
-    if (room > 0 && turn.rateWaitMs !== null && room > turn.claims.length) waits.push(turn.rateWaitMs);
+    const free = room - turn.claims.length;
+    if (free > 0 && turn.rateWaitMs !== null) waits.push(turn.rateWaitMs + this.#gather(turn, free));
     if (room > 0 && turn.drained && this.#retriesDueAt.length > 0) {
       waits.push(Math.min(...this.#retriesDueAt) - this.#options.clock.now() + 1);
     }
     if (this.#settlements.length === 0) await this.#sleep(Math.max(1, Math.min(...waits)));
     const sinceTurn = this.#now() - this.#lastTurnAt;
-    if (sinceTurn < SETTLE_TOGETHER_MS) await this.#options.clock.sleep(SETTLE_TOGETHER_MS - sinceTurn);
+    const together = free > 0 ? SETTLE_TOGETHER_MS : SETTLE_BUSY_MS;
+    if (sinceTurn < together) await this.#options.clock.sleep(together - sinceTurn);
     else await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** At high rates one message falls due every millisecond: wait for a handful. */
+  #gather(turn: Turn, free: number): number {
+    const handful = Math.min(free, Math.floor((turn.perSecond * CLAIM_TOGETHER_MS) / 1000));
+    return handful > 1 ? ((handful - 1) * 1000) / turn.perSecond : 0;
   }
 
   async #sleep(ms: number): Promise<void> {

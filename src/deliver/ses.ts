@@ -7,6 +7,7 @@ import {
   type SESv2ClientConfig,
 } from "@aws-sdk/client-sesv2";
 import type { RenderedMail, Tag } from "../message.ts";
+import { reportDepartures, watchDeparture } from "./departure.ts";
 import type { Outcome } from "./outcome.ts";
 import { isExpired, outcomeOf } from "./ses-error.ts";
 
@@ -32,7 +33,8 @@ export interface Account {
 }
 
 export interface Ses {
-  send(mail: RenderedMail, tags: Tag[]): Promise<Outcome>;
+  /** `onDeparted` is called when the request goes on the wire: the instant the rate is counted at. */
+  send(mail: RenderedMail, tags: Tag[], onDeparted?: () => void): Promise<Outcome>;
   /** The account, or what kept us from reading it. */
   account(): Promise<Account | Exclude<Outcome, { kind: "sent" }>>;
   close(): void;
@@ -55,9 +57,10 @@ export function connectSes(options: SesOptions): Ses {
   };
 
   return {
-    async send(mail, tags) {
+    async send(mail, tags, onDeparted) {
       try {
         const input = requestOf(mail, tags);
+        if (onDeparted) watchDeparture(input, onDeparted);
         const answer = await withFreshCredentials((c) => c.send(new SendEmailCommand(input)));
         // Without an id nothing can be proved; an event of this message will settle it.
         if (!answer.MessageId) return { kind: "in_doubt", reason: "SES answered without a message id" };
@@ -104,7 +107,9 @@ function createClient(options: SesOptions): SESv2Client {
   if (options.region) config.region = options.region;
   if (options.endpoint) config.endpoint = options.endpoint;
   if (options.credentials) config.credentials = options.credentials;
-  return new SESv2Client(config);
+  const client = new SESv2Client(config);
+  reportDepartures(client);
+  return client;
 }
 
 function requestOf(mail: RenderedMail, tags: Tag[]): SendEmailCommandInput {

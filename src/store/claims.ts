@@ -68,7 +68,9 @@ export function claims(job: Job): Source & { leave(): void } {
     }
     for (const topicId of new Set(taken.map((row) => row.topicId))) takeEndpoint.run(request.scope.endpoint, topicId);
     const after = take(state, request.perSecond, taken.length, now);
-    pace.write(after.pace);
+    // A look that changed nothing is not worth a durable commit.
+    const changed = taken.length > 0 || request.throttledAt !== null || request.departed.length > 0;
+    if (changed || request.settlements.length > 0) pace.write(after.pace);
     counters.write();
     return {
       claims: taken,

@@ -1,0 +1,22 @@
+// Rate precision at the receiver: most in any sliding second, and the mean, for one and four processes on one job file.
+import { cli, machine, precision, receiver, scratch, writeCampaign } from "./support.js";
+
+export async function run([rates = "14,100,400,1000", processes = "1,4", seconds = "12"]) {
+  const far = await receiver({ latencyMs: 20 });
+  for (const rate of rates.split(",").map(Number)) {
+    for (const hands of processes.split(",").map(Number)) {
+      await scratch(async (folder) => {
+        const env = { AWS_ENDPOINT_URL_SESV2: far.url };
+        const db = `${folder}/job.db`;
+        const csv = await writeCampaign(folder, Math.ceil(rate * Number(seconds)), { htmlBytes: 2_000 });
+        await cli(["import", csv, "--db", db], { env });
+        await Promise.all(Array.from({ length: hands }, () => cli(["send", "--db", db, "--rate", String(rate), "--json"], { env })));
+        const { most, mean, count } = precision((await far.take()).accepted);
+        const verdict = most <= rate + 1 && mean >= 0.98 * rate ? "holds" : "MISSED";
+        console.log(`${rate}/s, ${hands} process(es): at most ${most} in a second, mean ${mean.toFixed(2)} (${((100 * mean) / rate).toFixed(1)} %), ${count} mails: ${verdict}`);
+      });
+    }
+  }
+  far.stop();
+  console.log(`[${machine()}]`);
+}
