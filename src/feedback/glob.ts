@@ -1,0 +1,64 @@
+import type { Dirent } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+/** `**`: any number of folders, also none. */
+const ANY_DEPTH = "**";
+
+/** True when a path has `*` or `?` in it. */
+export function isGlob(path: string): boolean {
+  return /[*?]/.test(path);
+}
+
+/**
+ * The files and folders a pattern stands for, sorted: `*` and `?` match inside one name, `**` as a whole name matches any
+ * number of folders. As in a shell hidden names match only when the pattern starts with a dot too, and `**` does not enter
+ * linked folders. What cannot be read matches nothing.
+ */
+export async function glob(pattern: string): Promise<string[]> {
+  const absolute = pattern.startsWith("/");
+  const names = pattern.split("/").filter((name) => name !== "");
+  const found = await matches(absolute ? "/" : "", names);
+  return [...new Set(found)].sort();
+}
+
+async function matches(folder: string, names: readonly string[]): Promise<string[]> {
+  const [name, ...rest] = names;
+  if (name === undefined) return [folder];
+  if (name === ANY_DEPTH) return anyDepth(folder, names, rest);
+  if (!isGlob(name)) return matchesOf(join(folder, name), rest);
+  const expression = expressionOf(name);
+  const found: string[] = [];
+  for (const { name: entry } of await entriesOf(folder)) {
+    if (!expression.test(entry) || (entry.startsWith(".") && !name.startsWith("."))) continue;
+    found.push(...(await matches(join(folder, entry), rest)));
+  }
+  return found;
+}
+
+/** A name without wildcards need not be listed in its folder (`..`), only be there. */
+async function matchesOf(path: string, rest: readonly string[]): Promise<string[]> {
+  if (rest.length > 0) return matches(path, rest);
+  return (await stat(path).catch(() => null)) === null ? [] : [path];
+}
+
+/** At the end of a pattern the folder itself, which is read recursively. */
+async function anyDepth(folder: string, names: readonly string[], rest: readonly string[]): Promise<string[]> {
+  if (rest.length === 0) return [folder === "" ? "." : folder];
+  const found = await matches(folder, rest);
+  for (const entry of await entriesOf(folder)) {
+    if (entry.isDirectory() && !entry.name.startsWith(".")) {
+      found.push(...(await matches(join(folder, entry.name), names)));
+    }
+  }
+  return found;
+}
+
+async function entriesOf(folder: string): Promise<Dirent[]> {
+  return readdir(folder === "" ? "." : folder, { withFileTypes: true }).catch(() => []);
+}
+
+function expressionOf(name: string): RegExp {
+  const escaped = name.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&");
+  return new RegExp(`^${escaped.replaceAll(/\*+/g, ".*").replaceAll("?", ".")}$`, "su");
+}

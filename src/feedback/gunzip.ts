@@ -1,0 +1,55 @@
+import { constants, createGunzip, type Gunzip } from "node:zlib";
+
+/** Bytes put in at once: 1,000 times as many may come out, and they are held until they are read. */
+const SLICE_BYTES = 16_384;
+
+/** The input is no readable text. What came before was given out already. */
+export class DamagedInput extends Error {
+  override name = "DamagedInput";
+}
+
+export function isGzip(head: Uint8Array): boolean {
+  return head[0] === 0x1f && head[1] === 0x8b;
+}
+
+/**
+ * Unpacks gzip, also several members one behind the other. Gives everything that could be unpacked, and then throws
+ * `DamagedInput` when the data is cut off or damaged.
+ */
+export async function* gunzip(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  // With the default, Z_FINISH, the last bytes before a cut would be lost to the error.
+  const engine = createGunzip({ finishFlush: constants.Z_SYNC_FLUSH });
+  const unpacked: Buffer[] = [];
+  let failure: Error | null = null;
+  engine.on("data", (bytes: Buffer) => unpacked.push(bytes));
+  engine.on("error", (error) => (failure = error));
+  try {
+    for await (const chunk of input) {
+      for (let at = 0; at < chunk.length; at += SLICE_BYTES) {
+        await write(engine, chunk.subarray(at, at + SLICE_BYTES));
+        yield* unpacked.splice(0);
+        if (failure !== null) throw new DamagedInput(`the gzip data is damaged (${(failure as Error).message})`);
+      }
+    }
+    if (!(await isComplete(engine))) throw new DamagedInput("the gzip data is cut off");
+  } finally {
+    engine.destroy();
+  }
+}
+
+function write(engine: Gunzip, bytes: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    engine.once("error", resolve);
+    engine.write(bytes, () => {
+      engine.off("error", resolve);
+      resolve();
+    });
+  });
+}
+
+/** Behind a complete member a zero is padding and stays untouched; inside one it is eaten as data. */
+async function isComplete(engine: Gunzip): Promise<boolean> {
+  const before = engine.bytesWritten;
+  await write(engine, Buffer.alloc(1));
+  return engine.bytesWritten === before;
+}

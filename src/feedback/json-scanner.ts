@@ -1,0 +1,186 @@
+const [LINE_FEED, QUOTE, COMMA, COLON, OPEN_ARRAY, BACKSLASH, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [
+  0x0a, 0x22, 0x2c, 0x3a, 0x5b, 0x5c, 0x5d, 0x7b, 0x7d,
+] as const;
+
+/** What may come next. A closing bracket that fits is always taken: `JSON.parse` judges later, here only ends are found. */
+const VALUE = 0;
+const KEY = 1;
+const AFTER_KEY = 2;
+const AFTER_VALUE = 3;
+
+/** What the scanner stands in. */
+const NOTHING = 0;
+const STRING = 1;
+const ESCAPE = 2;
+const WORD = 3;
+
+/** Members of a top-level object whose elements are records of their own: SQS, Lambda, Firehose, CloudWatch Logs. */
+const CONTAINERS = new Set(["Messages", "Records", "records", "events", "logEvents"]);
+
+/**
+ * `more`: the value goes on behind the bytes there are. `done`: it ended. `broken`: this byte cannot stand here in JSON.
+ * `container`: the array of a member of `CONTAINERS` was just opened.
+ */
+export type Scan = "more" | "done" | "broken" | "container";
+
+/** True for `{"Messages": […]}` and its like: an object that only carries records. */
+export function holdsRecords(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  for (const name of CONTAINERS) {
+    if (Object.hasOwn(value, name) && Array.isArray((value as Record<string, unknown>)[name])) return true;
+  }
+  return false;
+}
+
+/** Space, tab, line ends, and NUL, which fills the end of files that were allocated ahead. */
+export function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === LINE_FEED || byte === 0x0d || byte === 0x09 || byte === 0;
+}
+
+/** Letters, digits, `+`, `-`, `.`: what numbers, true, false and null are made of. */
+function isWord(byte: number): boolean {
+  return (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x2b && byte <= 0x39 && byte !== COMMA) || byte === 0x45;
+}
+
+/**
+ * Finds the end of one JSON value, also when its bytes come in pieces. It knows enough grammar to notice within a token
+ * or two that a value was cut off and another one follows: counting brackets alone would swallow everything behind it.
+ */
+export class JsonScanner {
+  /** Bytes looked at since the start of the value (or since `forget`). */
+  length = 0;
+  #lines = 0;
+  readonly #open: number[] = [];
+  #watch: boolean;
+  #expect = VALUE;
+  #token = NOTHING;
+  #keyFrom = 0;
+  #keyTo = 0;
+
+  /** `watch`: stop at the arrays of `CONTAINERS`. */
+  constructor(watch: boolean) {
+    this.#watch = watch;
+  }
+
+  /** Line feeds among the bytes looked at since the last call. */
+  takeLines(): number {
+    const lines = this.#lines;
+    this.#lines = 0;
+    return lines;
+  }
+
+  /** The caller drops what was looked at so far and passes what follows as a new start. */
+  forget(): void {
+    this.length = 0;
+    this.#watch = false;
+  }
+
+  /** Goes on with `bytes`, in which the value starts at `start`. */
+  scan(bytes: Buffer, start: number): Scan {
+    let at = start + this.length;
+    let result: Scan = "more";
+    while (result === "more" && at < bytes.length) {
+      if (this.#token === NOTHING) {
+        result = this.#take(bytes[at] ?? 0, bytes, start, at);
+        if (result !== "broken") at++;
+        continue;
+      }
+      at = this.#token === WORD ? this.#toEndOfWord(bytes, at) : this.#toEndOfString(bytes, at);
+      if (this.#token === NOTHING) result = this.#endToken(at - start);
+      else if (at < bytes.length) result = "broken";
+    }
+    this.length = at - start;
+    return result;
+  }
+
+  #take(byte: number, bytes: Buffer, start: number, at: number): Scan {
+    if (isSpace(byte)) {
+      if (byte === LINE_FEED) this.#lines++;
+      return "more";
+    }
+    if (byte === QUOTE) return this.#openString(at + 1 - start);
+    if (byte === COLON) return this.#move(AFTER_KEY, VALUE);
+    if (byte === COMMA) return this.#move(AFTER_VALUE, this.#open.at(-1) === OPEN_OBJECT ? KEY : VALUE);
+    if (byte === CLOSE_OBJECT) return this.#close(OPEN_OBJECT);
+    if (byte === CLOSE_ARRAY) return this.#close(OPEN_ARRAY);
+    if (this.#expect !== VALUE) return "broken";
+    if (byte === OPEN_OBJECT) return this.#nest(OPEN_OBJECT, KEY);
+    if (byte === OPEN_ARRAY) return this.#openArray(bytes, start);
+    if (!isWord(byte)) return "broken";
+    this.#token = WORD;
+    return "more";
+  }
+
+  #openString(at: number): Scan {
+    if (this.#expect !== VALUE && this.#expect !== KEY) return "broken";
+    if (this.#expect === KEY) this.#keyFrom = at;
+    this.#token = STRING;
+    return "more";
+  }
+
+  /** Leaves `#token` at NOTHING behind the word, at WORD when it may go on in the next bytes. */
+  #toEndOfWord(bytes: Buffer, from: number): number {
+    let at = from;
+    while (at < bytes.length && isWord(bytes[at] ?? 0)) at++;
+    if (at < bytes.length) this.#token = NOTHING;
+    return at;
+  }
+
+  /** Leaves `#token` at NOTHING behind the closing quote, at STRING on a line feed, which no string may hold. */
+  #toEndOfString(bytes: Buffer, from: number): number {
+    let at = from;
+    if (this.#token === ESCAPE) {
+      this.#token = STRING;
+      at++;
+    }
+    for (; at < bytes.length; at++) {
+      const byte = bytes[at];
+      if (byte === BACKSLASH) at++;
+      else if (byte === QUOTE) {
+        this.#token = NOTHING;
+        return at + 1;
+      } else if (byte === LINE_FEED) return at;
+    }
+    if (at > bytes.length) this.#token = ESCAPE;
+    return bytes.length;
+  }
+
+  #endToken(at: number): Scan {
+    if (this.#expect !== KEY) return this.#valueEnded();
+    this.#keyTo = at - 1;
+    this.#expect = AFTER_KEY;
+    return "more";
+  }
+
+  #move(from: number, to: number): Scan {
+    if (this.#expect !== from) return "broken";
+    this.#expect = to;
+    return "more";
+  }
+
+  #nest(kind: number, expect: number): Scan {
+    this.#open.push(kind);
+    this.#expect = expect;
+    return "more";
+  }
+
+  #openArray(bytes: Buffer, start: number): Scan {
+    const isMember = this.#watch && this.#open.length === 1 && this.#open[0] === OPEN_OBJECT;
+    if (!isMember || !CONTAINERS.has(bytes.toString("latin1", start + this.#keyFrom, start + this.#keyTo))) {
+      return this.#nest(OPEN_ARRAY, VALUE);
+    }
+    this.#expect = AFTER_VALUE;
+    return "container";
+  }
+
+  #close(kind: number): Scan {
+    if (this.#open.at(-1) !== kind) return "broken";
+    this.#open.pop();
+    return this.#valueEnded();
+  }
+
+  #valueEnded(): Scan {
+    this.#expect = AFTER_VALUE;
+    return this.#open.length === 0 ? "done" : "more";
+  }
+}

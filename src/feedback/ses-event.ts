@@ -1,0 +1,278 @@
+import { parseInstant } from "./instant.ts";
+import { asArray, asObject, asText, isObject, type JsonObject } from "./json-value.ts";
+import { isMachine } from "./machine.ts";
+import { bounceReason, failedForGood, isComplaint, type SuppressionReason } from "./suppression-policy.ts";
+
+export type EventType =
+  | "send"
+  | "delivery"
+  | "bounce"
+  | "complaint"
+  | "reject"
+  | "open"
+  | "click"
+  | "rendering_failure"
+  | "delivery_delay"
+  | "subscription"
+  | "unknown";
+
+/** An address an event speaks of, lower-cased, without a display name; the rest is what the bounce or delay says of it. */
+export interface EventRecipient {
+  address: string;
+  action: string | null;
+  status: string | null;
+  diagnosticCode: string | null;
+}
+
+export interface EventSuppression {
+  address: string;
+  reason: SuppressionReason;
+  /** For people: `Permanent/General, smtp; 550 5.1.1 …`, `abuse`, `UnsubscribeHeader, contact list main`. */
+  detail: string;
+}
+
+/** What SES said of one message, in our words; instants are milliseconds since the epoch, texts are cut to 1,000 characters. */
+export interface SesEvent {
+  type: EventType;
+  /** `eventType` or `notificationType` as it came. */
+  rawType: string;
+  sesMessageId: string;
+  /** The tags `ses-mail-job` and `ses-mail-message`: null in legacy notifications and mails of other programs. */
+  jobId: string | null;
+  messageId: number | null;
+  /** When it happened; the time of the mail when the event has none of its own; null when neither can be read. */
+  at: number | null;
+  mailedAt: number | null;
+  /** Those the event names, else those of the mail. */
+  recipients: EventRecipient[];
+  /** Those of the mail, lower-cased. */
+  destination: string[];
+  bounceType: string | null;
+  bounceSubType: string | null;
+  /** `complaintFeedbackType`, else `complaintSubType`. `not-spam` is no complaint. */
+  complaintType: string | null;
+  feedbackId: string | null;
+  userAgent: string | null;
+  ipAddress: string | null;
+  /** The link of a click, up to 4,096 characters. */
+  link: string | null;
+  /** An open or click that no reader made. */
+  machine: boolean;
+  /** Why: reject reason, rendering error, the first diagnostic of a bounce, the kind of a delay. */
+  reason: string | null;
+  /** Equal for copies of one event, in whatever container they came; different for different events. */
+  key: string;
+  suppressions: EventSuppression[];
+}
+
+interface Kind {
+  type: EventType;
+  /** The member that holds what is special to the type. */
+  detail: string;
+  /** Its member that lists recipients, as texts or as objects with `emailAddress`. */
+  recipients?: string;
+  /** Without its detail the event says nothing. */
+  needsDetail?: boolean;
+}
+
+/** SES developer guide, "Contents of event data"; keys are lower-cased and without spaces or `_`: see `kindOf`. */
+const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
+  ["send", { type: "send", detail: "send" }],
+  ["delivery", { type: "delivery", detail: "delivery", recipients: "recipients" }],
+  ["bounce", { type: "bounce", detail: "bounce", recipients: "bouncedRecipients", needsDetail: true }],
+  ["complaint", { type: "complaint", detail: "complaint", recipients: "complainedRecipients", needsDetail: true }],
+  ["reject", { type: "reject", detail: "reject" }],
+  ["open", { type: "open", detail: "open" }],
+  ["click", { type: "click", detail: "click" }],
+  ["renderingfailure", { type: "rendering_failure", detail: "failure" }],
+  ["deliverydelay", { type: "delivery_delay", detail: "deliveryDelay", recipients: "delayedRecipients" }],
+  ["subscription", { type: "subscription", detail: "subscription", needsDetail: true }],
+]);
+const UNKNOWN: Kind = { type: "unknown", detail: "" };
+
+const LINK_LIMIT = 4_096;
+
+/**
+ * The meaning of one SES event, of event publishing (`eventType`) or a legacy notification (`notificationType`). Never
+ * throws, whatever the JSON. A type nobody knows yet becomes `unknown`; what has no type, no `mail.messageId`, or lacks what
+ * its type is about is malformed.
+ */
+export function readEvent(json: unknown): SesEvent | { malformed: string } {
+  const event = asObject(json);
+  const rawType = asText(event["eventType"], 100) ?? asText(event["notificationType"], 100);
+  if (rawType === null) return { malformed: "an SES event without eventType" };
+  const mail = asObject(event["mail"]);
+  const sesMessageId = bareId(asText(mail["messageId"], 200));
+  if (sesMessageId === null) return { malformed: `a ${rawType} event without mail.messageId` };
+  const kind = kindOf(rawType);
+  const detail = event[kind.detail];
+  if (kind.needsDetail && !isObject(detail)) return { malformed: `a ${rawType} event without "${kind.detail}"` };
+  return normalised(kind, rawType, sesMessageId, mail, asObject(detail));
+}
+
+function normalised(kind: Kind, rawType: string, sesMessageId: string, mail: JsonObject, detail: JsonObject): SesEvent {
+  const tags = asObject(mail["tags"]);
+  const mailedAt = instant(mail["timestamp"]);
+  const destination = addressesOf(mail["destination"]);
+  const recipients = recipientsOf(kind, detail, destination);
+  const userAgent = asText(detail["userAgent"]);
+  const byReader = kind.type === "open" || kind.type === "click";
+  const event: SesEvent = {
+    type: kind.type,
+    rawType,
+    sesMessageId,
+    jobId: asText(tagValue(tags["ses-mail-job"]), 100),
+    messageId: rowId(tagValue(tags["ses-mail-message"])),
+    at: instant(detail["timestamp"]) ?? mailedAt,
+    mailedAt,
+    recipients,
+    destination,
+    bounceType: asText(detail["bounceType"], 100),
+    bounceSubType: asText(detail["bounceSubType"], 100),
+    complaintType: asText(detail["complaintFeedbackType"], 100) ?? asText(detail["complaintSubType"], 100),
+    feedbackId: asText(detail["feedbackId"], 200),
+    userAgent,
+    ipAddress: asText(detail["ipAddress"], 100),
+    link: asText(detail["link"], LINK_LIMIT),
+    machine: byReader && isMachine(userAgent),
+    reason: reasonOf(kind, detail, recipients),
+    key: "",
+    suppressions: [],
+  };
+  event.key = keyOf(event, detail["timestamp"]);
+  event.suppressions = suppressionsOf(event, detail);
+  return event;
+}
+
+/** One thing has three spellings: event `Rendering Failure`, API `RENDERING_FAILURE`, CloudWatch `RenderingFailure`. */
+function kindOf(rawType: string): Kind {
+  return KINDS.get(rawType.toLowerCase().replaceAll(/[ _-]/g, "")) ?? UNKNOWN;
+}
+
+/** SES gives the id without a domain; the Message-ID header made from it has one. */
+function bareId(id: string | null): string | null {
+  if (id === null || !id.includes("@")) return id;
+  return asText(id.replace(/^</, "").replace(/@.*/s, ""));
+}
+
+function tagValue(values: unknown): unknown {
+  return Array.isArray(values) ? values[0] : values;
+}
+
+/** Our message ids are row ids: positive, and well inside what a double holds. */
+function rowId(value: unknown): number | null {
+  return typeof value === "string" && /^[1-9]\d{0,14}$/.test(value) ? Number(value) : null;
+}
+
+function instant(value: unknown): number | null {
+  return typeof value === "string" && value.length < 100 ? parseInstant(value) : null;
+}
+
+/** `Jane <Jane@Example.net>` and the DSN's `rfc822; Jane@Example.net` are `jane@example.net`. Null when nothing is left. */
+function bareAddress(value: unknown): string | null {
+  if (typeof value !== "string") return null;
+  let text = value;
+  if (text.includes("<")) text = /<([^<>]*)>[^<>]*$/.exec(text)?.[1] ?? text;
+  if (text.includes(";")) text = text.replace(/^\s*rfc822\s*;/i, "");
+  return asText(text.trim().toLowerCase(), 320);
+}
+
+function addressesOf(list: unknown): string[] {
+  return asArray(list)
+    .map(bareAddress)
+    .filter((address) => address !== null);
+}
+
+/**
+ * Those the event names; of a type that names none those of the mail. When it should name some and does not (complaints
+ * may be redacted), that of the mail if there is only one: several are not blamed for what one of them did.
+ */
+function recipientsOf(kind: Kind, detail: JsonObject, destination: readonly string[]): EventRecipient[] {
+  const named = kind.recipients === undefined ? [] : namedRecipients(asArray(detail[kind.recipients]));
+  if (named.length > 0 || (kind.recipients !== undefined && destination.length > 1)) return named;
+  return destination.map((address) => ({ address, action: null, status: null, diagnosticCode: null }));
+}
+
+function namedRecipients(list: readonly unknown[]): EventRecipient[] {
+  return list.flatMap((entry) => {
+    const fields = asObject(entry);
+    const address = bareAddress(isObject(entry) ? fields["emailAddress"] : entry);
+    if (address === null) return [];
+    const [action, status] = [asText(fields["action"], 100), asText(fields["status"], 100)];
+    return { address, action, status, diagnosticCode: asText(fields["diagnosticCode"]) };
+  });
+}
+
+function reasonOf({ type }: Kind, detail: JsonObject, recipients: readonly EventRecipient[]): string | null {
+  if (type === "reject") return asText(detail["reason"]);
+  if (type === "rendering_failure") return asText(detail["errorMessage"]);
+  if (type === "delivery_delay") return asText(detail["delayType"]);
+  if (type !== "bounce") return null;
+  return recipients.find(({ diagnosticCode }) => diagnosticCode !== null)?.diagnosticCode ?? null;
+}
+
+/**
+ * SES publishes at least once (1–8 copies were seen), and the SNS MessageId differs between copies. A bounce or complaint
+ * has an id of its own; anything else is known by message, type, recipients and time.
+ */
+function keyOf(event: SesEvent, timestamp: unknown): string {
+  const { type, rawType, feedbackId, sesMessageId, recipients } = event;
+  const name = type === "unknown" ? rawType : type;
+  const first = recipients[0]?.address ?? "";
+  const who = recipients.length < 2 ? first : [...new Set(recipients.map(({ address }) => address))].sort().join(" ");
+  if (feedbackId !== null) return `${name} ${feedbackId} ${who}`;
+  return `${name} ${sesMessageId} ${instant(timestamp) ?? asText(timestamp, 100) ?? event.mailedAt ?? ""} ${who}`;
+}
+
+function suppressionsOf(event: SesEvent, detail: JsonObject): EventSuppression[] {
+  if (event.type === "bounce") return suppressionsOfBounce(event);
+  if (event.type === "complaint") return suppressionsOfComplaint(event);
+  if (event.type === "subscription") return suppressionsOfSubscription(event, detail);
+  return [];
+}
+
+function suppressionsOfBounce(event: SesEvent): EventSuppression[] {
+  const reason = bounceReason(event.bounceType, event.bounceSubType);
+  if (reason === null) return [];
+  const kind = `${event.bounceType}/${event.bounceSubType ?? ""}`;
+  return event.recipients.filter(failedForGood).flatMap(({ address, status, diagnosticCode }) => {
+    const why = diagnosticCode ?? status;
+    return suppress(event, address, reason, why === null ? kind : `${kind}, ${why}`);
+  });
+}
+
+function suppressionsOfComplaint(event: SesEvent): EventSuppression[] {
+  if (!isComplaint(event.complaintType)) return [];
+  return event.recipients.flatMap(({ address }) =>
+    suppress(event, address, "complaint", event.complaintType ?? "complaint"),
+  );
+}
+
+/** Leaving one topic of a contact list of SES is not leaving everything. */
+function suppressionsOfSubscription(event: SesEvent, detail: JsonObject): EventSuppression[] {
+  if (asObject(detail["newTopicPreferences"])["unsubscribeAll"] !== true) return [];
+  const list = asText(detail["contactList"], 100);
+  const why = [asText(detail["source"], 100), list === null ? null : `contact list ${list}`];
+  const text = why.filter((part) => part !== null).join(", ");
+  return event.destination.flatMap((address) => suppress(event, address, "unsubscribe", text));
+}
+
+/**
+ * The address, and also the one that was written to when they differ: a forwarded mail bounces for an address nobody
+ * here ever wrote to, and the next mail would take the same way. With several recipients nobody knows whose forward it was.
+ */
+function suppress(
+  { destination }: SesEvent,
+  address: string,
+  reason: SuppressionReason,
+  detail: string,
+): EventSuppression[] {
+  const [only] = destination;
+  const forwarded = destination.length === 1 && only !== undefined && only !== address;
+  const addresses = forwarded ? [only, address] : [address];
+  return addresses.filter(isAddress).map((found) => ({ address: found, reason, detail }));
+}
+
+function isAddress(text: string): boolean {
+  return /^[^@\s]+@[^@\s]+$/.test(text);
+}
