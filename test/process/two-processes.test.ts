@@ -1,0 +1,59 @@
+/** Promises 1 and 2 over several processes on one job file. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { describe, expect, it } from "vitest";
+import { addresses, writeCampaign } from "../support/campaign.ts";
+import { run, workFolder } from "../support/run.ts";
+import { duplicates, mostInAnyWindow, sesServer } from "../support/ses-server.ts";
+
+describe("R1 G1 N9: never more than the rate in any sliding second, over all processes", () => {
+  it.each([
+    { processes: 1, rate: 14, total: 60 },
+    { processes: 2, rate: 50, total: 250 },
+    { processes: 4, rate: 120, total: 600 },
+  ])("$processes processes at $rate per second", async ({ processes, rate, total }) => {
+    const folder = await workFolder();
+    const file = await writeCampaign(folder, total);
+    const server = await sesServer(folder, { latencyMs: 20 });
+    expect((await run(folder, ["import", file])).code).toBe(0);
+
+    const departuresFile = join(folder, "departures");
+    const watched = {
+      ...server.env,
+      DEPARTURES_FILE: departuresFile,
+      NODE_OPTIONS: `--import ${new URL("../support/departures.js", import.meta.url).pathname}`,
+    };
+    const lag = monitorEventLoopDelay({ resolution: 1 });
+    lag.enable();
+    const args = ["send", file, "--rate", String(rate), "--json"];
+    const results = await Promise.all(Array.from({ length: processes }, () => run(folder, args, { env: watched })));
+    lag.disable();
+
+    expect(duplicates(server.received())).toEqual([]);
+    expect(server.received().sort()).toEqual(addresses(total).sort());
+    // What went on the wire, of all processes together: exactly.
+    const departures = readFileSync(departuresFile, "utf8").trim().split("\n").map(Number);
+    expect(departures).toHaveLength(total);
+    expect(mostInAnyWindow(departures.sort((a, b) => a - b))).toBeLessThanOrEqual(rate);
+    // What the receiver saw: one more for the clock, and its own event loop may have seen a call this much too late.
+    const lateMs = lag.max / 1e6;
+    expect(mostInAnyWindow(server.arrivals(), 1000 - lateMs)).toBeLessThanOrEqual(rate + 1);
+    expect(results.map((result) => result.code)).toEqual(results.map(() => 0));
+    const sent: number[] = results.map((result) => result.json.run.sent);
+    expect(sent.reduce((sum, count) => sum + count, 0)).toBe(total);
+    expect((await run(folder, ["topics", "--json"])).json.topics[0]).toMatchObject({ total, sent: total });
+  });
+});
+
+it("two processes share the work", async () => {
+  const folder = await workFolder();
+  const file = await writeCampaign(folder, 200);
+  const server = await sesServer(folder, { latencyMs: 10 });
+  expect((await run(folder, ["import", file])).code).toBe(0);
+  const args = ["send", "--rate", "60", "--concurrency", "4", "--json"];
+  const [a, b] = await Promise.all([run(folder, args, { env: server.env }), run(folder, args, { env: server.env })]);
+  expect(a.json.run.sent).toBeGreaterThan(0);
+  expect(b.json.run.sent).toBeGreaterThan(0);
+  expect(a.json.run.sent + b.json.run.sent).toBe(200);
+});

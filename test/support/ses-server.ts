@@ -1,0 +1,77 @@
+/** A receiver that outlives the clients: SES as the sandbox plays it, inside the test's own process. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import type { LoggedCall } from "../../src/sandbox/call-log.ts";
+import { parseFault } from "../../src/sandbox/faults.ts";
+import { type Sandbox, type SandboxOptions, startSandbox } from "../../src/sandbox/server.ts";
+
+export interface SesServer {
+  sandbox: Sandbox;
+  /** Points a client at it. */
+  env: { AWS_ENDPOINT_URL_SESV2: string };
+  outbox: string;
+  events: string;
+  /** Every send call so far, in the order it was decided. */
+  calls(): LoggedCall[];
+  /** The addresses whose mail was accepted, one entry for each acceptance. */
+  received(): string[];
+  /** When each accepted recipient came in, monotonic ms, in order. */
+  arrivals(): number[];
+}
+
+/** Accepts everything as fast as it comes, unless told otherwise. */
+export async function sesServer(
+  folder: string,
+  options: Partial<Omit<SandboxOptions, "faults">> & { faults?: string[] } = {},
+): Promise<SesServer> {
+  const log = join(folder, "calls.ndjson");
+  const [outbox, events] = [join(folder, "outbox"), join(folder, "events.ndjson")];
+  const sandbox = await startSandbox({
+    port: 0,
+    rate: 100_000,
+    quota: -1,
+    latencyMs: 0,
+    outbox: null,
+    events: null,
+    log,
+    ...options,
+    faults: (options.faults ?? []).map(parseFault),
+  });
+  onTestFinished(() => sandbox.close());
+  const calls = () =>
+    existsSync(log)
+      ? readFileSync(log, "utf8")
+          .split("\n")
+          .filter((line) => line !== "")
+          .map((line) => JSON.parse(line) as LoggedCall)
+      : [];
+  const accepted = () => calls().filter((call) => call.accepted > 0);
+  return {
+    sandbox,
+    env: { AWS_ENDPOINT_URL_SESV2: sandbox.url },
+    outbox,
+    events,
+    calls,
+    received: () => accepted().flatMap((call) => call.to),
+    arrivals: () =>
+      accepted()
+        .map((call) => call.monotonic)
+        .sort((a, b) => a - b),
+  };
+}
+
+/** The most of `instants` (ms, ascending) that any window of `windowMs` holds. */
+export function mostInAnyWindow(instants: number[], windowMs = 1000): number {
+  let most = 0;
+  for (let from = 0, to = 0; to < instants.length; to++) {
+    while ((instants[to] ?? 0) - (instants[from] ?? 0) >= windowMs) from++;
+    most = Math.max(most, to - from + 1);
+  }
+  return most;
+}
+
+export function duplicates(values: string[]): string[] {
+  const seen = new Set<string>();
+  return values.filter((value) => seen.size === seen.add(value).size);
+}
