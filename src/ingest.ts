@@ -7,6 +7,7 @@ import { openRecipients, type Recipients, type RecipientsOptions, type Row } fro
 import type { CompiledContent } from "./compose/template.ts";
 import { InterruptedError, UserError } from "./errors.ts";
 import type { Io } from "./io.ts";
+import { boundOldSpace, boundYoungSpace } from "./memory.ts";
 import type { StagedRow, Staging } from "./store/store.ts";
 
 /** When messages are due. */
@@ -49,11 +50,13 @@ export async function stageRecipients(
   content: CompiledContent,
   options: IngestOptions,
 ): Promise<Staged> {
+  boundOldSpace();
   const recipients = await openFile(io, options.file, options.recipients);
   const stager = new Stager(staging, content, recipients, options);
   try {
     for await (const rows of recipients.batches()) {
       if (io.signal.aborted) throw new InterruptedError();
+      boundYoungSpace(2);
       stager.take(rows);
     }
     return await stager.finish();

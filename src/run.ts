@@ -18,6 +18,7 @@ import { formatDuration, parseDuration } from "./duration.ts";
 import { type Connection, connect, type EndpointFlags } from "./endpoint.ts";
 import { EXIT, UserError } from "./errors.ts";
 import { AT_ONCE, type Staged, valuesOf } from "./ingest.ts";
+import { boundOldSpace, boundYoungSpace } from "./memory.ts";
 import type { RenderedMail, Totals } from "./message.ts";
 import type { Store } from "./store/store.ts";
 
@@ -149,6 +150,7 @@ async function runLoop(
   const { pending } = await store.totals(scope.topic);
   const progress = terminal.progress(Math.min(pending, flags.max ?? pending), "sent");
   const speed = speedometer();
+  boundOldSpace();
   try {
     return await send(store, createMailer(store, connection.ses), {
       scope,
@@ -160,13 +162,15 @@ async function runLoop(
       signal: io.signal,
       hardSignal: io.hardSignal,
       clock: io.clock,
-      onProgress: (run) =>
+      onProgress: (run) => {
+        boundYoungSpace(8);
         progress.update({
           done: run.sent,
           failed: run.failed,
           inDoubt: run.inDoubt,
           perSecond: speed(run.sent, io.clock.monotonic()),
-        }),
+        });
+      },
       onNotice: (text) => terminal.warn(text),
     });
   } finally {

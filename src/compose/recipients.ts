@@ -7,7 +7,7 @@ import { nearest } from "./nearest.ts";
 import { fileProblem } from "./read.ts";
 import { FIELD_LIMIT_BYTES, fieldTooLarge, type Dialect, type RawRecord, RecordSplitter } from "./split.ts";
 
-const BATCH_ROWS = 1_000;
+const BATCH_ROWS = 250;
 /** Wide rows make smaller batches, so that memory does not depend on the number of columns. */
 const BATCH_CHARACTERS = 1_048_576;
 /** How many rows are looked at to find the column of addresses. */
@@ -30,7 +30,7 @@ export interface Recipients {
   /** As it is written in the header. */
   emailColumn: string;
   emailIndex: number;
-  /** The rows in file order, about a thousand at a time (fewer when they are wide). Can be read once. */
+  /** The rows in file order, about 250 at a time (fewer when they are wide). Can be read once. */
   batches(): AsyncGenerator<Row[]>;
 }
 
