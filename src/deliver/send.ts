@@ -245,7 +245,7 @@ class SendLoop {
       case "sent":
         run.attempts++;
         run.sent++;
-        this.#settlements.push({ kind: "sent", id, sesMessageId: outcome.sesMessageId });
+        this.#settlements.push({ kind: "sent", id, topicId: claim.topicId, sesMessageId: outcome.sesMessageId });
         return;
       case "rejected":
         run.attempts++;

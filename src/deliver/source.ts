@@ -15,7 +15,7 @@ export interface Claim {
 
 /** What became of a claim. */
 export type Settlement =
-  | { kind: "sent"; id: number; sesMessageId: string }
+  | { kind: "sent"; id: number; topicId: number; sesMessageId: string }
   | { kind: "failed"; id: number; error: string }
   | { kind: "in_doubt"; id: number; error: string }
   /** Back to pending. `attempted` false: SES never took it in, so it does not count as an attempt. */

@@ -51,7 +51,7 @@ export function claims(job: Job): Source & { leave(): void } {
   const runTurn = (request: TurnRequest): Turn => {
     const me = registry.renew();
     const wallNow = clock.now();
-    for (const settlement of request.settlements) settle(settlement, me, wallNow);
+    settle(request.settlements, me, wallNow);
 
     const now = clock.monotonic();
     let state = correct(resume(pace.read(), now), request.departed);
@@ -178,12 +178,12 @@ function dueMessages(db: Connection) {
   };
 }
 
-/** Writes one answer. Each write names the state it leaves, so an answer that comes too late changes nothing it must not. */
+/** Writes answers. Each write names the state it leaves, so an answer that comes too late changes nothing it must not. */
 function settling(db: Connection, counters: ReturnType<typeof createCounters>) {
   const held = db.prepare<[number], Held>("select topic_id, state, claimed_by from message where id = ?");
-  const sent = db.prepare<[string, number, number]>(
+  const sent = db.prepare<[string, number, number, State, number | null]>(
     `update message set state = 'sent', claimed_by = null, attempts = attempts + 1, ses_message_id = ?, sent_at = ?, error = null
-     where id = ?`,
+     where id = ? and state = ? and claimed_by is ?`,
   );
   const sentOfTopic = db.prepare<[{ now: number; id: number }]>(
     `update topic set first_sent_at = min(ifnull(first_sent_at, @now), @now), last_sent_at = max(ifnull(last_sent_at, @now), @now)
@@ -207,8 +207,13 @@ function settling(db: Connection, counters: ReturnType<typeof createCounters>) {
     )
     .pluck();
 
-  return (settlement: Settlement, me: number, now: number): void => {
+  const settleOne = (settlement: Settlement, me: number, now: number): void => {
     const { id } = settlement;
+    // Nearly all answers: one statement instead of two.
+    if (settlement.kind === "sent" && sent.run(settlement.sesMessageId, now, id, "sending", me).changes > 0) {
+      counters.move(settlement.topicId, "sending", "sent");
+      return;
+    }
     const row = held.get(id);
     if (!row) return;
     const mine = row.state === "sending" && row.claimed_by === me;
@@ -217,8 +222,7 @@ function settling(db: Connection, counters: ReturnType<typeof createCounters>) {
     if (!mine && !lateProof) return;
     switch (settlement.kind) {
       case "sent":
-        sent.run(settlement.sesMessageId, now, id);
-        sentOfTopic.run({ now, id: row.topic_id });
+        sent.run(settlement.sesMessageId, now, id, row.state, row.claimed_by);
         counters.move(row.topic_id, row.state, "sent");
         return;
       case "failed":
@@ -232,6 +236,15 @@ function settling(db: Connection, counters: ReturnType<typeof createCounters>) {
         counters.move(row.topic_id, row.state, to);
       }
     }
+  };
+
+  return (settlements: Settlement[], me: number, now: number): void => {
+    const topicIds = new Set<number>();
+    for (const settlement of settlements) {
+      settleOne(settlement, me, now);
+      if (settlement.kind === "sent") topicIds.add(settlement.topicId);
+    }
+    for (const id of topicIds) sentOfTopic.run({ now, id });
   };
 }
 
