@@ -49,6 +49,7 @@ export function claims(job: Job): Source & { leave(): void } {
   const takeEndpoint = db.prepare<[string, number]>("update topic set endpoint = ? where id = ? and endpoint is null");
 
   const runTurn = (request: TurnRequest): Turn => {
+    counters.begin();
     const me = registry.renew();
     const wallNow = clock.now();
     settle(request.settlements, me, wallNow);
@@ -96,6 +97,7 @@ export function claims(job: Job): Source & { leave(): void } {
     async recover() {
       if (registry.dead().length === 0) return 0;
       return transaction(db, clock, () => {
+        counters.begin();
         // Read again inside the transaction: another process may have recovered them meanwhile.
         const count = registry.dead().reduce((sum, row) => sum + loseAll(db, counters, row.id), 0);
         counters.write();

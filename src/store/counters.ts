@@ -5,6 +5,8 @@ import type { Connection } from "./connection.ts";
 export interface Counters {
   move(topicId: number, from: State, to: State, count?: number): void;
   add(topicId: number, state: State, count: number): void;
+  /** To be called when a transaction begins: forgets what one that failed left behind. */
+  begin(): void;
   /** Must run in the transaction that moved the messages. */
   write(): void;
 }
@@ -25,6 +27,7 @@ export function createCounters(db: Connection): Counters {
       add(topicId, from, -count);
       add(topicId, to, count);
     },
+    begin: () => deltas.clear(),
     write() {
       for (const [id, delta] of deltas) update.run({ id, ...delta });
       deltas.clear();

@@ -21,6 +21,7 @@ export function topicActions(job: { db: Connection; clock: Clock; onWait: (waite
       db,
       clock,
       () => {
+        counters.begin();
         const result = work();
         counters.write();
         return result;
