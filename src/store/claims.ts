@@ -289,6 +289,7 @@ function processes(db: Connection, clock: Clock) {
   const renew = db.prepare<[number, number, number]>(
     "update process set renewed_mono = ?, lease_until = ? where id = ?",
   );
+  const exists = db.prepare<[number]>("select 1 from process where id = ?");
   let me: number | null = null;
   let renewedAt = 0;
   /** False while the row of `me` was inserted but not committed. */
@@ -306,11 +307,16 @@ function processes(db: Connection, clock: Clock) {
   return {
     renew(): number {
       const now = clock.monotonic();
+      // Somebody took us for dead (the machine slept): what we held is in doubt. What we claim under a name that is
+      // gone nobody would ever take in, so start afresh.
+      if (me !== null && exists.get(me) === undefined) me = null;
       if (me !== null && now - renewedAt < RENEW_MS) return me;
       const leaseUntil = Math.round(clock.now() + LEASE_MS);
       renewedAt = now;
-      // No row left to renew: somebody took us for dead (the machine slept). What we held is in doubt; start afresh.
-      if (me !== null && renew.run(now, leaseUntil, me).changes > 0) return me;
+      if (me !== null) {
+        renew.run(now, leaseUntil, me);
+        return me;
+      }
       registered = false;
       me = Number(insert.run(host, pid, origin, now, leaseUntil).lastInsertRowid);
       return me;
