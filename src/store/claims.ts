@@ -332,9 +332,13 @@ function processes(db: Connection, clock: Clock) {
     dead: () => all.all().filter(isDead),
     leave() {
       if (me === null) return;
-      db.prepare(
-        "delete from process where id = ? and not exists (select 1 from message where claimed_by = ? and state = 'sending')",
-      ).run(me, me);
+      try {
+        db.prepare(
+          "delete from process where id = ? and not exists (select 1 from message where claimed_by = ? and state = 'sending')",
+        ).run(me, me);
+      } catch {
+        // Locked, or the disk is full: whoever comes next sees that we are gone.
+      }
       me = null;
     },
   };
