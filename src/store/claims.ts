@@ -183,8 +183,9 @@ function dueMessages(db: Connection) {
 /** Writes answers. Each write names the state it leaves, so an answer that comes too late changes nothing it must not. */
 function settling(db: Connection, counters: ReturnType<typeof createCounters>) {
   const held = db.prepare<[number], Held>("select topic_id, state, claimed_by from message where id = ?");
+  // An attempt was counted already when the message was put in doubt.
   const sent = db.prepare<[string, number, number, State, number | null]>(
-    `update message set state = 'sent', claimed_by = null, attempts = attempts + 1, ses_message_id = ?, sent_at = ?, error = null
+    `update message set state = 'sent', claimed_by = null, attempts = attempts + (state = 'sending'), ses_message_id = ?, sent_at = ?, error = null
      where id = ? and state = ? and claimed_by is ?`,
   );
   const sentOfTopic = db.prepare<[{ now: number; id: number }]>(
@@ -192,7 +193,7 @@ function settling(db: Connection, counters: ReturnType<typeof createCounters>) {
      where id = @id`,
   );
   const ended = db.prepare<[string, string, number]>(
-    "update message set state = ?, claimed_by = null, attempts = attempts + 1, error = ? where id = ?",
+    "update message set state = ?, claimed_by = null, attempts = attempts + (state = 'sending'), error = ? where id = ?",
   );
   const putBack = db.prepare<[string, number | null, number, string | null, number]>(
     `update message set state = ?, claimed_by = null, not_before = ifnull(?, not_before), attempts = attempts + ?, error = ?
