@@ -104,10 +104,13 @@ export interface Store extends Source {
   content(contentId: number): Promise<Content>;
   ingestColumns(ingestId: number): Promise<string[]>;
 
-  /** Moves pending messages that were never attempted to another time. Returns how many. */
+  /** Moves pending messages to another time. Returns how many. */
   reschedule(topic: string, when: Reschedule): Promise<number>;
   cancel(topic: string): Promise<{ cancelled: number; inFlight: number }>;
-  /** Puts messages back to pending and reopens the topic; suppressed addresses become `suppressed`. */
+  /**
+   * Puts messages back to pending and reopens the topic; suppressed addresses become `suppressed`. `topic` null: of every
+   * topic that is not cancelled.
+   */
   retry(topic: string | null, states: State[]): Promise<number>;
 
   suppress(entries: Iterable<Omit<Suppression, "createdAt">>): Promise<number>;

@@ -31,7 +31,7 @@ export function topicActions(job: { db: Connection; clock: Clock; onWait: (waite
   const rangesOf = db.prepare<[number], Range>(
     "select topic_id, first_id, last_id, columns from ingest where topic_id = ? order by id",
   );
-  const ids = db.prepare<[], number>("select id from topic").pluck();
+  const openIds = db.prepare<[], number>("select id from topic where cancelled_at is null").pluck();
 
   const cancel = (topic: string) => {
     const topicId = topicIdOf(db, topic);
@@ -62,7 +62,9 @@ export function topicActions(job: { db: Connection; clock: Clock; onWait: (waite
         retried += pending;
       }
     }
-    if (states.includes("cancelled")) db.prepare("update topic set cancelled_at = null where id = ?").run(topicId);
+    // Pending in a cancelled topic would never be sent.
+    if (retried > 0 || states.includes("cancelled"))
+      db.prepare("update topic set cancelled_at = null where id = ?").run(topicId);
     return retried;
   };
 
@@ -115,7 +117,7 @@ export function topicActions(job: { db: Connection; clock: Clock; onWait: (waite
     cancel: (topic: string) => write(() => cancel(topic)),
     retry: (topic: string | null, states: State[]) =>
       write(() => {
-        const topicIds = topic === null ? ids.all() : [topicIdOf(db, topic)];
+        const topicIds = topic === null ? openIds.all() : [topicIdOf(db, topic)];
         return topicIds.reduce((sum, topicId) => sum + retryTopic(topicId, states), 0);
       }),
     reschedule: (topic: string, when: Reschedule) => write(() => reschedule(topic, when)),
