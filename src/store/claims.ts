@@ -210,6 +210,8 @@ function settling(db: Connection, counters: ReturnType<typeof createCounters>) {
     )
     .pluck();
 
+  const prove = provenByEvent(db, counters);
+
   const settleOne = (settlement: Settlement, me: number, now: number): void => {
     const { id } = settlement;
     // Nearly all answers: one statement instead of two.
@@ -220,6 +222,7 @@ function settling(db: Connection, counters: ReturnType<typeof createCounters>) {
     const row = held.get(id);
     if (!row) return;
     const mine = row.state === "sending" && row.claimed_by === me;
+    if (mine && prove(id, row)) return;
     // Our lease ran out and somebody put it in doubt; now we do know.
     const lateProof = row.state === "in_doubt" && (settlement.kind === "sent" || settlement.kind === "failed");
     if (!mine && !lateProof) return;
@@ -251,16 +254,48 @@ function settling(db: Connection, counters: ReturnType<typeof createCounters>) {
   };
 }
 
+/** Puts in doubt what the process left in flight; what an event proves was sent is sent. Returns how many are in doubt. */
 function loseAll(db: Connection, counters: ReturnType<typeof createCounters>, processId: number): number {
+  const prove = provenByEvent(db, counters);
+  const lose = db.prepare<[string, number]>(
+    "update message set state = 'in_doubt', claimed_by = null, attempts = attempts + 1, error = ? where id = ?",
+  );
   const rows = db
-    .prepare<[string, number], { topic_id: number }>(
-      `update message set state = 'in_doubt', claimed_by = null, attempts = attempts + 1, error = ?
-       where claimed_by = ? and state = 'sending' returning topic_id`,
+    .prepare<[number], Held & { id: number }>(
+      "select id, topic_id, state, claimed_by from message where claimed_by = ? and state = 'sending'",
     )
-    .all(LOST, processId);
-  for (const row of rows) counters.move(row.topic_id, "sending", "in_doubt");
+    .all(processId);
+  let lost = 0;
+  for (const row of rows) {
+    if (prove(row.id, row)) continue;
+    lose.run(LOST, row.id);
+    counters.move(row.topic_id, "sending", "in_doubt");
+    lost++;
+  }
   db.prepare("delete from process where id = ?").run(processId);
-  return rows.length;
+  return lost;
+}
+
+/**
+ * An event can be here before the answer: then SES did take the message, whatever became of the answer. Returns whether
+ * the message, held in `sending`, is `sent` now.
+ */
+function provenByEvent(db: Connection, counters: ReturnType<typeof createCounters>) {
+  const update = db.prepare<[number]>(
+    `update message set state = 'sent', claimed_by = null, attempts = attempts + 1, error = null,
+       ses_message_id = f.ses_message_id, sent_at = ifnull(f.mailed_at, unixepoch() * 1000)
+     from feedback f where f.message_id = message.id and message.id = ? and message.state = 'sending'`,
+  );
+  const ofTopic = db.prepare<[{ id: number; topicId: number }]>(
+    `update topic set first_sent_at = min(ifnull(first_sent_at, s.sent_at), s.sent_at), last_sent_at = max(ifnull(last_sent_at, s.sent_at), s.sent_at)
+     from (select sent_at from message where id = @id) s where topic.id = @topicId`,
+  );
+  return (id: number, { topic_id: topicId }: Held): boolean => {
+    if (update.run(id).changes === 0) return false;
+    ofTopic.run({ id, topicId });
+    counters.move(topicId, "sending", "sent");
+    return true;
+  };
 }
 
 function paceRow(db: Connection) {

@@ -119,7 +119,59 @@ export const MIGRATIONS: readonly string[] = [
     address text primary key,
     reason text not null,
     source text not null,
+    detail text,
     created_at integer not null
   ) strict, without rowid;
+  `,
+  `
+  -- What SES said later. One row an event of a message we know; (message_id, key) makes each count once, and keeps the
+  -- rows of a topic together, so that a dump is applied and a report is read along one edge of the tree.
+  create table event (
+    message_id integer not null,
+    -- 53-bit hash of the event's key (feedback/ses-event.ts): unique enough among the handful of events of one message.
+    key integer not null,
+    type text not null,
+    at integer,
+    machine integer not null default 0,
+    -- Diagnostic of a bounce, link of a click, kind of a delay, reason of a reject.
+    detail text,
+    primary key (message_id, key)
+  ) strict, without rowid;
+
+  -- The same by message: when each thing first happened, in milliseconds. \`mailed_at\` is when SES took it in.
+  create table feedback (
+    message_id integer primary key,
+    ses_message_id text not null,
+    mailed_at integer,
+    delivered_at integer,
+    bounced_at integer,
+    bounce_type text,
+    bounce_subtype text,
+    soft_bounced_at integer,
+    complained_at integer,
+    opened_at integer,
+    reader_opened_at integer,
+    clicked_at integer,
+    rejected_at integer,
+    delayed_at integer
+  ) strict;
+
+  -- Events whose message is not known: another program's, or ahead of the answer that brings its SES message id.
+  create table unmatched (
+    key text primary key,
+    ses_message_id text not null,
+    body text not null,
+    received_at integer not null
+  ) strict, without rowid;
+  create index unmatched_ses_id on unmatched (ses_message_id);
+
+  alter table topic add column delivered integer not null default 0 check (delivered >= 0);
+  alter table topic add column bounced_permanent integer not null default 0 check (bounced_permanent >= 0);
+  alter table topic add column bounced_transient integer not null default 0 check (bounced_transient >= 0);
+  alter table topic add column complained integer not null default 0 check (complained >= 0);
+  alter table topic add column opened integer not null default 0 check (opened >= 0);
+  alter table topic add column clicked integer not null default 0 check (clicked >= 0);
+  alter table topic add column rejected integer not null default 0 check (rejected >= 0);
+  alter table topic add column delayed integer not null default 0 check (delayed >= 0);
   `,
 ];

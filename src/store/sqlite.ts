@@ -4,9 +4,11 @@ import type { Clock } from "../clock.ts";
 import { claims } from "./claims.ts";
 import { UserError } from "../errors.ts";
 import { type Connection, createSchema, explain, openConnection } from "./connection.ts";
+import { events } from "./events.ts";
 import { ingests } from "./ingest.ts";
 import { reading } from "./read.ts";
 import type { Store } from "./store.ts";
+import { suppressions } from "./suppressions.ts";
 import { topicActions } from "./topics.ts";
 
 /**
@@ -44,11 +46,14 @@ async function assemble(
   try {
     const job = { db, clock, onWait };
     const source = claims(job);
+    const jobId = db.prepare<[], string>("select id from job").pluck().get() ?? "";
     const store = {
-      jobId: db.prepare<[], string>("select id from job").pluck().get() ?? "",
+      jobId,
       ...source,
       ...ingests(job),
       ...topicActions(job),
+      ...events(job, jobId),
+      ...suppressions(job),
       ...reading(db),
       close() {
         source.leave();

@@ -5,7 +5,11 @@
  * state names the state it leaves, so that two processes can never both move a message; counters always add up.
  */
 import type { Content, State, Totals } from "../message.ts";
+import type { SesEvent } from "../feedback/ses-event.ts";
 import type { Claim, Source } from "../deliver/source.ts";
+
+import type { Applied } from "./events.ts";
+import type { NewSuppression } from "./suppressions.ts";
 
 /** Where a topic's mail goes. Kept apart so that a rehearsal can never be mistaken for the real thing. */
 export type Endpoint = "ses" | "sandbox";
@@ -79,7 +83,10 @@ export interface Reschedule {
 export interface Suppression {
   address: string;
   reason: string;
+  /** Where we have it from: `event`, `manual`, `import`, `ses`. */
   source: string;
+  /** For people: the bounce's diagnostic, a note. */
+  detail: string | null;
   createdAt: number;
 }
 
@@ -113,7 +120,15 @@ export interface Store extends Source {
    */
   retry(topic: string | null, states: State[]): Promise<number>;
 
-  suppress(entries: Iterable<Omit<Suppression, "createdAt">>): Promise<number>;
+  /** Applies events in one transaction: all of them, or none when it fails. */
+  applyEvents(batch: readonly SesEvent[]): Promise<Applied>;
+  /** Gives events that came before their message was known to it, now that it may be. */
+  matchKeptEvents(): Promise<Applied>;
+
+  /** Suppresses addresses, and the messages that wait for them. Returns how many are new. */
+  suppress(entries: readonly NewSuppression[]): Promise<number>;
+  unsuppress(addresses: readonly string[]): Promise<number>;
+  suppressions(): AsyncGenerator<Suppression>;
 
   close(): void;
 }

@@ -1,10 +1,10 @@
-/** What a person does to a topic: cancel, retry, move to another time. And to an address: suppress. */
+/** What a person does to a topic: cancel, retry, move to another time. */
 import type { Clock } from "../clock.ts";
 import { UserError } from "../errors.ts";
 import type { State } from "../message.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { createCounters } from "./counters.ts";
-import type { Reschedule, Suppression } from "./store.ts";
+import type { Reschedule } from "./store.ts";
 
 interface Range {
   topic_id: number;
@@ -93,26 +93,6 @@ export function topicActions(job: { db: Connection; clock: Clock; onWait: (waite
     return rows.length;
   };
 
-  const suppress = (entries: Iterable<Omit<Suppression, "createdAt">>): number => {
-    const insert = db.prepare(
-      "insert into suppression (address, reason, source, created_at) values (?, ?, ?, ?) on conflict do nothing",
-    );
-    const messagesOf = db.prepare<[string], { id: number; topic_id: number }>(
-      "select m.id, m.topic_id from recipient r join message m on m.id = r.message_id where r.address = ? and m.state = 'pending'",
-    );
-    const take = db.prepare("update message set state = 'suppressed' where id = ?");
-    let count = 0;
-    for (const entry of entries) {
-      const address = entry.address.toLowerCase();
-      count += insert.run(address, entry.reason, entry.source, clock.now()).changes;
-      for (const message of messagesOf.all(address)) {
-        take.run(message.id);
-        counters.move(message.topic_id, "pending", "suppressed");
-      }
-    }
-    return count;
-  };
-
   return {
     cancel: (topic: string) => write(() => cancel(topic)),
     retry: (topic: string | null, states: State[]) =>
@@ -121,7 +101,6 @@ export function topicActions(job: { db: Connection; clock: Clock; onWait: (waite
         return topicIds.reduce((sum, topicId) => sum + retryTopic(topicId, states), 0);
       }),
     reschedule: (topic: string, when: Reschedule) => write(() => reschedule(topic, when)),
-    suppress: (entries: Iterable<Omit<Suppression, "createdAt">>) => write(() => suppress(entries)),
   };
 }
 

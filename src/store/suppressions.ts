@@ -1,0 +1,72 @@
+/** Addresses that are written to no more, and why. */
+import type { Clock } from "../clock.ts";
+import { type Connection, transaction } from "./connection.ts";
+import { type Counters, createCounters } from "./counters.ts";
+import type { Suppression } from "./store.ts";
+
+export type NewSuppression = Omit<Suppression, "createdAt" | "detail"> & { detail?: string | null };
+
+/** Suppresses one address, now, in the transaction that is open; messages waiting for it become `suppressed`. True when it is new. */
+export function suppressing(db: Connection, counters: Counters, clock: Clock): (entry: NewSuppression) => boolean {
+  const insert = db.prepare(
+    "insert into suppression (address, reason, source, detail, created_at) values (?, ?, ?, ?, ?) on conflict do nothing",
+  );
+  const waiting = db.prepare<[string], { id: number; topic_id: number }>(
+    "select m.id, m.topic_id from recipient r join message m on m.id = r.message_id where r.address = ? and m.state = 'pending'",
+  );
+  const take = db.prepare("update message set state = 'suppressed' where id = ? and state = 'pending'");
+  return ({ address, reason, source, detail }) => {
+    const key = address.toLowerCase();
+    const isNew = insert.run(key, reason, source, detail ?? null, clock.now()).changes > 0;
+    for (const message of waiting.all(key)) {
+      take.run(message.id);
+      counters.move(message.topic_id, "pending", "suppressed");
+    }
+    return isNew;
+  };
+}
+
+export function suppressions(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+  const { db, clock } = job;
+  const counters = createCounters(db);
+  const suppress = suppressing(db, counters, clock);
+  const remove = db.prepare<[string]>("delete from suppression where address = ?");
+  const page = db.prepare<[string], Suppression>(
+    `select address, reason, source, detail, created_at as createdAt from suppression where address > ? order by address limit 1000`,
+  );
+
+  async function* list(): AsyncGenerator<Suppression> {
+    for (let after = ""; ;) {
+      const found = page.all(after);
+      yield* found;
+      const last = found.at(-1);
+      if (!last) return;
+      after = last.address;
+    }
+  }
+
+  return {
+    /** Returns how many are new. One transaction. */
+    suppress: (entries: readonly NewSuppression[]): Promise<number> =>
+      transaction(
+        db,
+        clock,
+        () => {
+          const count = entries.filter((entry) => suppress(entry)).length;
+          counters.write();
+          return count;
+        },
+        job.onWait,
+      ),
+    /** Returns how many were there. What was suppressed meanwhile stays so until `retry --state suppressed`. */
+    unsuppress: (addresses: readonly string[]): Promise<number> =>
+      transaction(
+        db,
+        clock,
+        () => addresses.reduce((sum, address) => sum + remove.run(address.toLowerCase()).changes, 0),
+        job.onWait,
+      ),
+    /** In order of address. */
+    suppressions: list,
+  };
+}
