@@ -22,10 +22,15 @@ export interface Breaker {
   observe(outcome: Outcome, now: number): { reason: string; hint: string } | null;
   /** How many messages may be tried now, of `room`. */
   admit(room: number, inFlight: number, now: number): number;
-  /** When the next one may be tried, or null while the gate is open. */
+  /** True in an outage: a failure says nothing about its message then. */
+  isClosed(): boolean;
+  /** When the next one may be tried, or null when any number may. */
   nextProbeAt(): number | null;
-  /** Keeps the gate closed until `at`, for a reason of the caller's (the daily quota). */
-  hold(at: number): void;
+  /**
+   * Keeps everything back until `at`, then tries one at a time until one is answered, for a reason of the caller's (the
+   * daily quota). True when nothing was held before.
+   */
+  hold(at: number): boolean;
 }
 
 export function createBreaker(): Breaker {
@@ -33,11 +38,14 @@ export function createBreaker(): Breaker {
   let closedAt: number | null = null;
   let probeAt = 0;
   let interval = FIRST_PROBE_MS;
+  let heldUntil: number | null = null;
 
-  const open = () => {
+  const open = (now: number) => {
     run = { kind: "", length: 0 };
     closedAt = null;
     interval = FIRST_PROBE_MS;
+    // Answers to calls from before the hold do not end it.
+    if (heldUntil !== null && heldUntil <= now) heldUntil = null;
   };
   const close = (now: number) => {
     closedAt ??= now;
@@ -50,7 +58,7 @@ export function createBreaker(): Breaker {
       const kind = kindOf(outcome);
       if (kind === null) return null;
       if (kind === "answered") {
-        open();
+        open(now);
         return null;
       }
       run = run.kind === kind ? { kind, length: run.length + 1 } : { kind, length: 1 };
@@ -78,12 +86,16 @@ export function createBreaker(): Breaker {
       return null;
     },
     admit(room, inFlight, now) {
-      if (probeAt > now) return 0;
-      return closedAt === null ? room : Math.min(room, Math.max(0, 1 - inFlight));
+      if (closedAt === null && heldUntil === null) return room;
+      if ((heldUntil ?? 0) > now || (closedAt !== null && probeAt > now)) return 0;
+      return Math.min(room, Math.max(0, 1 - inFlight));
     },
-    nextProbeAt: () => (closedAt === null && probeAt === 0 ? null : probeAt),
+    isClosed: () => closedAt !== null,
+    nextProbeAt: () => (closedAt === null ? heldUntil : heldUntil === null ? probeAt : Math.max(probeAt, heldUntil)),
     hold(at) {
-      probeAt = at;
+      const isNew = heldUntil === null;
+      heldUntil = at;
+      return isNew;
     },
   };
 }

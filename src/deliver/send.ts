@@ -238,7 +238,7 @@ class SendLoop {
   #steer(claim: Claim, outcome: Outcome, startedAt: number): void {
     const run = this.#run;
     const { id } = claim;
-    const gated = this.#breaker.nextProbeAt() !== null;
+    const gated = this.#breaker.isClosed();
     const trip = this.#breaker.observe(outcome, this.#now());
     if (trip) this.#stop ??= { outcome: "halted", ...trip };
     switch (outcome.kind) {
@@ -300,7 +300,7 @@ class SendLoop {
   }
 
   #holdForQuota(reason: string): void {
-    this.#breaker.hold(this.#now() + QUOTA_RETRY_MS);
+    if (!this.#breaker.hold(this.#now() + QUOTA_RETRY_MS)) return;
     this.#options.onNotice(`${reason} Waiting for the 24-hour window to free some quota (--on-quota wait).`);
   }
 
