@@ -346,8 +346,10 @@ class SendLoop {
     const waits = [HEARTBEAT_MS];
     const probeAt = this.#breaker.nextProbeAt();
     if (probeAt !== null && probeAt > this.#now()) waits.push(probeAt - this.#now());
-    const free = room - turn.claims.length;
+    // Not those the turn had: hands that were busy with answers are free since it wrote them.
+    const free = this.#room();
     if (free > 0 && turn.rateWaitMs !== null) waits.push(turn.rateWaitMs + this.#gather(turn, free));
+    else if (free > 0 && !turn.drained && this.#unwritableSince === null) waits.push(0);
     if (room > 0 && turn.drained && this.#retriesDueAt.length > 0) {
       waits.push(Math.min(...this.#retriesDueAt) - this.#options.clock.now() + 1);
     }
