@@ -19,6 +19,12 @@ const SETTLE_BUSY_MS = 4;
 const CLAIM_TOGETHER_MS = 10;
 /** A turn at least this often while calls are under way, so that the lease is renewed. */
 const HEARTBEAT_MS = 2_000;
+/**
+ * A call that leaves later than this after it was counted (a TLS handshake) is reported at once, and until it leaves this
+ * often: at low rates another process would count its second from too early an instant.
+ */
+const LATE_MS = 10;
+const REPORT_LATE_MS = 250;
 /** With the daily quota used up and `--on-quota wait`: ask again this often. The window rolls, so a little frees all the time. */
 const QUOTA_RETRY_MS = 60_000;
 /** How long answers are kept in hand when the job file cannot take them (disk full), and how often it is tried. */
@@ -221,6 +227,7 @@ class SendLoop {
       startedAt = this.#now();
       batch.waiting--;
       batch.lastLeftAt = startedAt;
+      if (startedAt - batch.countedAt > LATE_MS) this.#wake();
     };
     try {
       const outcome = await this.#deliver(claim, onDeparted);
@@ -343,7 +350,7 @@ class SendLoop {
 
   /** Until an answer comes, the rate allows another message, or a retry falls due. */
   async #wait(turn: Turn, room: number): Promise<void> {
-    const waits = [HEARTBEAT_MS];
+    const waits = [this.#batches.some((batch) => batch.waiting > 0) ? REPORT_LATE_MS : HEARTBEAT_MS];
     const probeAt = this.#breaker.nextProbeAt();
     if (probeAt !== null && probeAt > this.#now()) waits.push(probeAt - this.#now());
     // Not those the turn had: hands that were busy with answers are free since it wrote them.
