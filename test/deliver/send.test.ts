@@ -1,0 +1,490 @@
+import { describe, expect, it } from "vitest";
+import type { Outcome } from "../../src/deliver/outcome.ts";
+import { type Run, send, type SendOptions, type SendResult } from "../../src/deliver/send.ts";
+import type { Claim, Settlement, Source, Turn, TurnRequest } from "../../src/deliver/source.ts";
+import { StoppedError } from "../../src/errors.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
+
+const SENT: Outcome = { kind: "sent", sesMessageId: "ses" };
+const THROTTLED: Outcome = { kind: "throttled", reason: "Maximum sending rate exceeded." };
+const TRANSIENT: Outcome = { kind: "transient", reason: "503", unreachable: false };
+const UNREACHABLE: Outcome = { kind: "transient", reason: "ECONNREFUSED", unreachable: true };
+const REJECTED: Outcome = { kind: "rejected", reason: "Address blacklisted.", unknown: false };
+const UNKNOWN: Outcome = { kind: "rejected", reason: "418 Teapot", unknown: true };
+const IN_DOUBT: Outcome = { kind: "in_doubt", reason: "ECONNRESET" };
+const QUOTA: Outcome = { kind: "quota", reason: "Daily message quota exceeded." };
+const HALTED: Outcome = { kind: "halted", reason: "AccessDenied", hint: "give the credentials the permission" };
+
+interface Message {
+  state: Settlement["kind"] | "pending" | "sending";
+  attempts: number;
+  dueAt: number;
+  error: string | null;
+}
+
+/** A source in memory, without a rate: everything that is due goes. Remembers what it was asked. */
+class MemorySource implements Source {
+  readonly messages = new Map<number, Message>();
+  readonly requests: (TurnRequest & { at: number })[] = [];
+  readonly settlements: Settlement[] = [];
+  /** Throws instead of taking the turn, while it says so. */
+  broken: () => unknown = () => null;
+  rateWaitMs: number | null = null;
+  mostSending = 0;
+  readonly #clock: VirtualClock;
+
+  constructor(count: number, clock: VirtualClock) {
+    this.#clock = clock;
+    for (let id = 1; id <= count; id++) this.messages.set(id, { state: "pending", attempts: 0, dueAt: 0, error: null });
+  }
+
+  async turn(request: TurnRequest): Promise<Turn> {
+    this.requests.push({ ...request, at: this.#clock.monotonic() });
+    const error = this.broken();
+    if (error !== null) throw error;
+    for (const settlement of request.settlements) this.#settle(settlement);
+    const due = [...this.messages].filter(([, m]) => m.state === "pending" && m.dueAt <= this.#clock.now());
+    const limit = this.rateWaitMs === null ? request.room : Math.min(1, request.room);
+    const claims = due.slice(0, limit).map(([id, message]): Claim => {
+      message.state = "sending";
+      return {
+        id,
+        topicId: 1,
+        contentId: 1,
+        ingestId: 1,
+        email: `p${id}@x.example`,
+        fields: "[]",
+        attempts: message.attempts,
+      };
+    });
+    this.mostSending = Math.max(this.mostSending, this.count("sending"));
+    return {
+      claims,
+      at: this.#clock.monotonic(),
+      rateWaitMs: this.rateWaitMs !== null && due.length > claims.length ? this.rateWaitMs : null,
+      drained: request.room > 0 && due.length < Math.max(1, limit),
+      perSecond: request.perSecond,
+    };
+  }
+
+  recover = async () => 0;
+  countLate = async () => 0;
+
+  count(state: Message["state"]): number {
+    return [...this.messages.values()].filter((message) => message.state === state).length;
+  }
+
+  #settle(settlement: Settlement): void {
+    this.settlements.push(settlement);
+    const message = this.messages.get(settlement.id);
+    if (message?.state !== "sending") throw new Error(`message ${settlement.id} is settled but not sending`);
+    if (settlement.kind !== "put_back") {
+      message.state = settlement.kind;
+      message.attempts++;
+      return;
+    }
+    message.state = "pending";
+    message.attempts += settlement.attempted ? 1 : 0;
+    message.dueAt = settlement.notBefore ?? message.dueAt;
+    message.error = settlement.error;
+  }
+}
+
+interface Scene {
+  source: MemorySource;
+  clock: VirtualClock;
+  calls: { id: number; at: number }[];
+  notices: string[];
+  interrupt: () => void;
+  interruptAgain: () => void;
+  run(): Promise<SendResult>;
+}
+
+type Script = (call: { id: number; nth: number; at: number }) => Outcome | Promise<Outcome>;
+
+/** `script` answers each call, 50 ms later; `nth` counts the calls of one message from 1. */
+function scene(count: number, script: Script, options: Partial<SendOptions> = {}): Scene {
+  const clock = new VirtualClock();
+  const source = new MemorySource(count, clock);
+  const [first, second] = [new AbortController(), new AbortController()];
+  const calls: { id: number; at: number }[] = [];
+  const notices: string[] = [];
+  const deliver = async (claim: Claim, onDeparted: () => void): Promise<Outcome> => {
+    calls.push({ id: claim.id, at: clock.monotonic() });
+    const nth = calls.filter((call) => call.id === claim.id).length;
+    onDeparted();
+    await clock.sleep(50);
+    return script({ id: claim.id, nth, at: clock.monotonic() });
+  };
+  const run = () =>
+    clock.play(
+      send(source, deliver, {
+        scope: { topic: null, endpoint: "ses", maxLateMs: null },
+        perSecond: 100,
+        concurrency: 10,
+        maxAttempts: 3,
+        max: null,
+        onQuota: "stop",
+        signal: first.signal,
+        hardSignal: second.signal,
+        clock,
+        onProgress: () => undefined,
+        onNotice: (text) => notices.push(text),
+        ...options,
+      }),
+    );
+  const interrupt = () => first.abort("SIGINT");
+  const interruptAgain = () => second.abort("SIGINT");
+  return { source, clock, calls, notices, run, interrupt, interruptAgain };
+}
+
+const never = () => new Promise<Outcome>(() => undefined);
+const NOTHING: Partial<Run> = { attempts: 0, sent: 0, failed: 0, inDoubt: 0, throttled: 0, retried: 0 };
+
+describe("what goes wrong in the program itself", () => {
+  it("a source that fails for a reason of its own ends the run with that error", async () => {
+    const { source, run } = scene(3, () => SENT);
+    source.broken = () => new Error("bug");
+    await expect(run()).rejects.toThrow("bug");
+  });
+
+  it("a delivery that throws ends the run with that error", async () => {
+    const { run } = scene(3, () => Promise.reject(new Error("bug")));
+    await expect(run()).rejects.toThrow("bug");
+  });
+});
+
+describe("each outcome moves its message", () => {
+  it("nothing to send", async () => {
+    const { run } = scene(0, () => SENT);
+    expect(await run()).toMatchObject({ outcome: "nothing_to_send", reason: null, run: NOTHING });
+  });
+
+  it("sent", async () => {
+    const { source, run } = scene(25, () => SENT);
+    expect(await run()).toMatchObject({ outcome: "finished", run: { ...NOTHING, attempts: 25, sent: 25 } });
+    expect(source.count("sent")).toBe(25);
+  });
+
+  it("rejected: this one fails, the others go on", async () => {
+    const { source, run } = scene(5, ({ id }) => (id === 2 ? REJECTED : SENT));
+    expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 4, failed: 1, attempts: 5 } });
+    expect(source.settlements).toContainEqual({ kind: "failed", id: 2, error: "Address blacklisted." });
+  });
+
+  it("promise 3: answer lost: in doubt, never called again", async () => {
+    const { source, calls, run } = scene(5, ({ id }) => (id === 2 ? IN_DOUBT : SENT));
+    expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 4, inDoubt: 1, attempts: 5 } });
+    expect(source.messages.get(2)?.state).toBe("in_doubt");
+    expect(calls.filter((call) => call.id === 2)).toHaveLength(1);
+  });
+
+  it("throttled: not an attempt, and the source hears when the call started", async () => {
+    const { source, calls, run } = scene(3, ({ id, nth }) => (id === 2 && nth < 6 ? THROTTLED : SENT));
+    expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 3, throttled: 5, attempts: 3, retried: 0 } });
+    expect(source.messages.get(2)?.attempts).toBe(1);
+    const heard = source.requests.map((request) => request.throttledAt).filter((at) => at !== null);
+    expect(heard).toEqual(
+      calls
+        .filter((call) => call.id === 2)
+        .slice(0, 5)
+        .map((call) => call.at),
+    );
+  });
+
+  it("transient: again after 2, then 4 seconds, failed for good after the third time", async () => {
+    const { source, calls, run } = scene(1, () => TRANSIENT);
+    expect(await run()).toMatchObject({ outcome: "finished", run: { ...NOTHING, attempts: 3, retried: 2, failed: 1 } });
+    const [first = 0, second = 0, third = 0] = calls.map((call) => call.at);
+    expect(second - first).toBeGreaterThanOrEqual(1500);
+    expect(second - first).toBeLessThan(2700);
+    expect(third - second).toBeGreaterThanOrEqual(3000);
+    expect(third - second).toBeLessThan(5200);
+    expect(calls).toHaveLength(3);
+    expect(source.settlements.at(-1)).toEqual({ kind: "failed", id: 1, error: "503 (3 attempts)" });
+  });
+
+  it("transient once: sent the second time, and waits for it although nothing else is left", async () => {
+    const { run } = scene(1, ({ nth }) => (nth === 1 ? TRANSIENT : SENT));
+    expect(await run()).toMatchObject({ outcome: "finished", run: { attempts: 2, retried: 1, sent: 1, failed: 0 } });
+  });
+
+  it("--max-attempts 1: no second try", async () => {
+    const { source, calls, run } = scene(1, () => TRANSIENT, { maxAttempts: 1 });
+    await run();
+    expect(calls).toHaveLength(1);
+    expect(source.settlements.at(-1)).toEqual({ kind: "failed", id: 1, error: "503 (1 attempt)" });
+  });
+
+  it("halted: puts back, starts nothing more, awaits what is in flight, says what to do", async () => {
+    const { source, calls, run } = scene(100, ({ id }) => (id === 3 ? HALTED : SENT), { concurrency: 4 });
+    expect(await run()).toMatchObject({
+      outcome: "halted",
+      reason: "AccessDenied",
+      hint: expect.stringContaining("permission"),
+    });
+    expect(source.messages.get(3)).toMatchObject({ state: "pending", attempts: 0, error: "AccessDenied" });
+    expect(source.count("sending")).toBe(0);
+    expect(calls.length).toBeLessThanOrEqual(8);
+    expect(source.count("sent")).toBe(calls.length - 1);
+  });
+});
+
+describe("quota", () => {
+  it("stop: puts back, stops, everybody else stays pending", async () => {
+    const { source, run } = scene(100, ({ id }) => (id > 20 ? QUOTA : SENT), { concurrency: 4 });
+    expect(await run()).toMatchObject({
+      outcome: "quota",
+      reason: "Daily message quota exceeded.",
+      run: { failed: 0 },
+    });
+    expect(source.count("sent")).toBe(20);
+    expect(source.count("pending")).toBe(80);
+  });
+
+  it("wait: asks again every minute with one message, says so once, and finishes", async () => {
+    let freed = false;
+    const { clock, source, notices, calls, run } = scene(
+      40,
+      ({ id, at }) => {
+        freed ||= at > 200_000;
+        return id > 20 && !freed ? QUOTA : SENT;
+      },
+      { onQuota: "wait", concurrency: 8 },
+    );
+    expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 40, failed: 0 } });
+    expect(clock.monotonic()).toBeGreaterThan(200_000);
+    expect(source.messages.get(21)?.attempts).toBe(1);
+    expect(notices).toHaveLength(1);
+    expect(calls.filter((call) => call.at > 30_000 && call.at < 180_000)).toHaveLength(2);
+  });
+
+  it("wait: an interruption ends the waiting at once", async () => {
+    const { clock, notices, interrupt, run } = scene(5, () => QUOTA, { onQuota: "wait", concurrency: 2 });
+    const running = run();
+    void (async () => {
+      await clock.sleep(90_000);
+      interrupt();
+    })();
+    expect(await running).toMatchObject({ outcome: "interrupted" });
+    expect(clock.monotonic()).toBeLessThan(92_500);
+    expect(notices.length).toBeGreaterThan(0);
+  });
+});
+
+describe("--max", () => {
+  it("stops after so many messages", async () => {
+    const { source, run } = scene(50, () => SENT, { max: 7 });
+    expect(await run()).toMatchObject({ outcome: "limit", run: { sent: 7 } });
+    expect(source.count("pending")).toBe(43);
+  });
+
+  it("is not used up by calls that were throttled or will be tried again", async () => {
+    const { source, run } = scene(10, ({ id, nth }) => (nth > 1 ? SENT : id === 1 ? THROTTLED : TRANSIENT), { max: 3 });
+    expect(await run()).toMatchObject({ outcome: "limit", run: { sent: 3 } });
+    expect(source.count("sent")).toBe(3);
+  });
+});
+
+describe("when not this message fails but everything", () => {
+  it("network gone for a minute: a patient wait, nobody fails, everybody is sent", async () => {
+    const { source, calls, run } = scene(200, ({ at }) => (at < 61_000 ? UNREACHABLE : SENT));
+    expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 200, failed: 0 } });
+    expect(source.count("sent")).toBe(200);
+    expect(calls.filter((call) => call.at < 60_000).length).toBeLessThan(80);
+  });
+
+  it("gone for good: stops after three minutes, resumable, nobody failed", async () => {
+    const { clock, source, run } = scene(200, () => UNREACHABLE);
+    const result = await run();
+    expect(result).toMatchObject({ outcome: "halted", run: { sent: 0, failed: 0 } });
+    expect(result.reason).toContain("could not be reached");
+    expect(clock.monotonic()).toBeGreaterThan(180_000);
+    expect(source.count("pending")).toBe(200);
+  });
+
+  it("after an outage a message that fails by itself has its attempts counted again", async () => {
+    const { source, calls, run } = scene(60, ({ id, at }) => {
+      if (at < 20_000) return UNREACHABLE;
+      return id === 60 ? TRANSIENT : SENT;
+    });
+    expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 59, failed: 1 } });
+    expect(source.messages.get(60)?.state).toBe("failed");
+    expect(calls.filter((call) => call.id === 60 && call.at >= 20_000).length).toBeLessThanOrEqual(3);
+  });
+
+  it("after a wait for the quota a message that fails by itself has its attempts counted again", async () => {
+    const { calls, run } = scene(
+      3,
+      ({ id, at }) => {
+        if (at < 30_000) return QUOTA;
+        return id === 3 ? TRANSIENT : SENT;
+      },
+      { onQuota: "wait" },
+    );
+    expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 2, failed: 1 } });
+    expect(calls.filter((call) => call.id === 3 && call.at > 30_000)).toHaveLength(3);
+  });
+
+  it("a refusal nobody knows, ten times in a row: stops", async () => {
+    const { source, run } = scene(100, () => UNKNOWN, { concurrency: 1 });
+    expect(await run()).toMatchObject({ outcome: "halted", reason: expect.stringContaining("418 Teapot") });
+    expect(source.count("failed")).toBe(10);
+    expect(source.count("pending")).toBe(90);
+  });
+
+  it("the same refusal now and then is about those messages", async () => {
+    const { run } = scene(100, ({ id }) => (id % 5 === 0 ? UNKNOWN : SENT), { concurrency: 1 });
+    expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 80, failed: 20 } });
+  });
+
+  it("fifty lost answers in a row: stops, and no more than these are in doubt", async () => {
+    const { source, run } = scene(500, () => IN_DOUBT, { concurrency: 1 });
+    expect(await run()).toMatchObject({ outcome: "halted", reason: expect.stringContaining("lost") });
+    expect(source.count("in_doubt")).toBe(50);
+  });
+});
+
+describe("signals", () => {
+  it("one that came before the start: nothing is claimed", async () => {
+    const { source, calls, interrupt, run } = scene(5, () => SENT);
+    interrupt();
+    expect(await run()).toMatchObject({ outcome: "interrupted", reason: expect.stringContaining("SIGINT") });
+    expect(calls).toEqual([]);
+    expect(source.count("pending")).toBe(5);
+  });
+
+  it("the first: no new calls, the answers that are under way are written", async () => {
+    const { source, notices, interrupt, run } = scene(
+      100,
+      ({ id }) => {
+        if (id === 5) interrupt();
+        return SENT;
+      },
+      { concurrency: 4 },
+    );
+    expect(await run()).toMatchObject({ outcome: "interrupted" });
+    expect(source.count("sending")).toBe(0);
+    expect(source.count("in_doubt")).toBe(0);
+    expect(source.count("sent")).toBeGreaterThanOrEqual(5);
+    expect(source.count("sent")).toBeLessThanOrEqual(12);
+    expect(notices.length).toBeLessThanOrEqual(1);
+  });
+
+  it("the second: leaves at once, what is in flight is in doubt", async () => {
+    const { clock, source, notices, interrupt, interruptAgain, run } = scene(
+      100,
+      ({ id }) => (id <= 3 ? SENT : never()),
+      {
+        concurrency: 4,
+      },
+    );
+    void (async () => {
+      await clock.sleep(1000);
+      interrupt();
+      await clock.sleep(1000);
+      interruptAgain();
+    })();
+    const result = await run();
+    expect(result).toMatchObject({ outcome: "interrupted", run: { sent: 3, inDoubt: 4 } });
+    expect(source.count("in_doubt")).toBe(4);
+    expect(source.count("sending")).toBe(0);
+    expect(notices).toEqual(["Waiting for 4 answers of SES; interrupt again to leave at once."]);
+    expect(clock.monotonic()).toBeLessThan(1000 + 2500);
+  });
+});
+
+describe("when the job file cannot be written", () => {
+  const full = () => new StoppedError("no space left on the disk", "free some space");
+
+  it("keeps the answers in hand until there is space, and starts nothing meanwhile", async () => {
+    const { clock, source, calls, run } = scene(100, () => SENT, { concurrency: 4 });
+    let started = 0;
+    source.broken = () => {
+      if (clock.monotonic() < 1040 || clock.monotonic() > 11_000) return null;
+      started ||= calls.length;
+      return full();
+    };
+    expect(await run()).toMatchObject({
+      outcome: "halted",
+      reason: "no space left on the disk",
+      hint: "free some space",
+    });
+    expect(calls.length).toBe(started);
+    expect(source.count("sent")).toBe(calls.length);
+    expect(source.count("sending")).toBe(0);
+  });
+
+  it("gives up after a while: what it knew stays sending, so it will be in doubt, not sent again", async () => {
+    const { clock, source, run } = scene(100, () => SENT, { concurrency: 4 });
+    source.broken = () => (clock.monotonic() < 1040 ? null : full());
+    await expect(run()).rejects.toThrow(StoppedError);
+    expect(clock.monotonic()).toBeGreaterThan(30_000);
+    expect(source.count("pending") + source.count("sending")).toBe(100);
+  });
+});
+
+describe("the hands", () => {
+  it("never holds more messages than it has hands, answers that are not written included", async () => {
+    const { source, run } = scene(200, () => SENT, { concurrency: 7, perSecond: 10_000 });
+    await run();
+    expect(source.mostSending).toBe(7);
+  });
+
+  it.each([1, 2, 4])("%d: uses a hand again as soon as its answer is written", async (concurrency) => {
+    const { clock, run } = scene(40, () => SENT, { concurrency, perSecond: 1000 });
+    const from = clock.monotonic();
+    await run();
+    // 50 ms for an answer, and as long again for everything else would be far too much.
+    expect(clock.monotonic() - from).toBeLessThan((40 / concurrency) * 75);
+  });
+
+  it("a call that hangs does not keep the lease from being renewed, nor the others from going on", async () => {
+    const { clock, source, run } = scene(30, async ({ id }) => {
+      if (id === 1) await clock.sleep(20_000);
+      return SENT;
+    });
+    expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 30 } });
+    const turns = source.requests.map((request) => request.at);
+    const gaps = turns.slice(1).map((at, index) => at - (turns[index] ?? 0));
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(2_020);
+  });
+
+  it("R1 G1 N9: tells other processes at once when a call left late, and while it has not left at all", async () => {
+    const clock = new VirtualClock();
+    const source = new MemorySource(2, clock);
+    source.rateWaitMs = 5_000;
+    const leftAt: number[] = [];
+    const deliver = async (_claim: Claim, onDeparted: () => void): Promise<Outcome> => {
+      await clock.sleep(800);
+      leftAt.push(clock.monotonic());
+      onDeparted();
+      await clock.sleep(1_900);
+      return SENT;
+    };
+    const { signal } = new AbortController();
+    await clock.play(
+      send(source, deliver, {
+        scope: { topic: null, endpoint: "ses", maxLateMs: null },
+        perSecond: 0.2,
+        concurrency: 2,
+        maxAttempts: 3,
+        max: 1,
+        onQuota: "stop",
+        signal,
+        hardSignal: signal,
+        clock,
+        onProgress: () => undefined,
+        onNotice: () => undefined,
+      }),
+    );
+    const [left = 0] = leftAt;
+    const reports = source.requests.flatMap((request) =>
+      request.departed.map(({ actual }) => ({ at: request.at, actual })),
+    );
+    const whileWaiting = reports.filter((report) => report.at < left).map((report) => report.at);
+    expect(whileWaiting.length).toBeGreaterThanOrEqual(2);
+    const final = reports.find((report) => report.actual === left);
+    expect(final?.at).toBeLessThanOrEqual(left + 20);
+  });
+});

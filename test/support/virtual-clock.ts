@@ -1,0 +1,52 @@
+import type { Clock } from "../../src/clock.ts";
+
+interface Sleeper {
+  at: number;
+  wake: () => void;
+}
+
+/** Time that jumps to the next sleeper as soon as nothing else is left to do: minutes pass in milliseconds. */
+export class VirtualClock implements Clock {
+  #ms = 0;
+  readonly #start = Date.UTC(2026, 9, 1);
+  #sleepers: Sleeper[] = [];
+
+  now(): number {
+    return Math.floor(this.#start + this.#ms);
+  }
+
+  monotonic(): number {
+    return 1_000 + this.#ms;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const sleeper = { at: this.#ms + Math.max(0, ms), wake: resolve };
+      this.#sleepers.push(sleeper);
+      signal?.addEventListener("abort", () => {
+        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+        resolve();
+      });
+    });
+  }
+
+  /** Lets time pass until `work` ends. Rejects when it waits for something that time does not bring. */
+  async play<T>(work: Promise<T>): Promise<T> {
+    let ended = false;
+    const settled = work.finally(() => (ended = true));
+    settled.catch(() => undefined);
+    for (let idle = 0; !ended && idle < 100; idle++) {
+      // Promises, and the setImmediate by which the loop gives way.
+      for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve));
+      const next = this.#sleepers.reduce<Sleeper | null>((a, b) => (a === null || b.at < a.at ? b : a), null);
+      if (ended || next === null) continue;
+      idle = 0;
+      this.#sleepers = this.#sleepers.filter((other) => other !== next);
+      this.#ms = Math.max(this.#ms, next.at);
+      next.wake();
+    }
+    if (!ended) throw new Error("nothing is due and the work has not ended");
+    return settled;
+  }
+}
