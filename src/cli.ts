@@ -7,12 +7,14 @@ import type { Act, AddCommand, Context, Globals, Work } from "./commands/command
 import { addCompletion } from "./commands/completion.ts";
 import { addExport } from "./commands/export.ts";
 import { addImport } from "./commands/import.ts";
+import { addIngestEvents } from "./commands/ingest-events.ts";
 import { addPreview } from "./commands/preview.ts";
 import { addRetry } from "./commands/retry.ts";
 import { addSandbox } from "./commands/sandbox.ts";
 import { addSchedule } from "./commands/schedule.ts";
 import { addSend } from "./commands/send.ts";
 import { addStats } from "./commands/stats.ts";
+import { addSuppress } from "./commands/suppress.ts";
 import { addTopics } from "./commands/topics.ts";
 import { loadDotenv } from "./dotenv.ts";
 import { EXIT, InterruptedError, StoppedError, UserError } from "./errors.ts";
@@ -28,6 +30,8 @@ const COMMANDS: AddCommand[] = [
   addTopics,
   addStats,
   addExport,
+  addIngestEvents,
+  addSuppress,
   addPreview,
   addSandbox,
   addCompletion,

@@ -136,6 +136,8 @@ async function sendScope(context: Context, scope: Scope, job: Job, flags: SendFl
   const { store } = job;
   if (flags.retryInDoubt) await store.retry(scope.topic, ["in_doubt"]);
   const result = job.connection.halt ? haltedBefore(job.connection.halt) : await runLoop(context, scope, job, flags);
+  // Events that came before the answer which brought their SES message id.
+  await store.matchKeptEvents();
   const late = scope.maxLateMs === null ? 0 : await store.countLate(scope);
   return answer(context, scope, job, result, late);
 }

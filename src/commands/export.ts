@@ -30,7 +30,7 @@ async function exportTopic(context: Context, topic: string, flags: Flags): Promi
   const { exportLines } = await import("../report/export.ts");
   const { writeOutput } = await import("../report/output.ts");
   const output = flags.output === undefined ? null : resolve(io.cwd, flags.output);
-  const rows = withoutEvents(store.messages(topic, states));
+  const rows = exportRows(store.messages(topic, states));
   if (globals.json && output === null) await writeOutput(null, jsonLines(topic, rows), io);
   else await writeOutput(output, exportLines(rows, columns, { raw: flags.raw ?? false }), io);
   if (output !== null) {
@@ -40,7 +40,7 @@ async function exportTopic(context: Context, topic: string, flags: Flags): Promi
   return EXIT.done;
 }
 
-async function* withoutEvents(messages: AsyncGenerator<ExportedMessage>): AsyncGenerator<ExportRow> {
+async function* exportRows(messages: AsyncGenerator<ExportedMessage>): AsyncGenerator<ExportRow> {
   for await (const message of messages) {
     yield {
       email: message.email,
@@ -49,13 +49,13 @@ async function* withoutEvents(messages: AsyncGenerator<ExportedMessage>): AsyncG
       ses_message_id: message.sesMessageId,
       error: message.error,
       sent_at: message.sentAt,
-      delivered_at: null,
-      bounced_at: null,
-      bounce_type: null,
-      bounce_subtype: null,
-      complained_at: null,
-      opened_at: null,
-      clicked_at: null,
+      delivered_at: message.deliveredAt,
+      bounced_at: message.bouncedAt,
+      bounce_type: message.bounceType,
+      bounce_subtype: message.bounceSubtype,
+      complained_at: message.complainedAt,
+      opened_at: message.openedAt,
+      clicked_at: message.clickedAt,
       fields: message.fields,
     };
   }
@@ -66,8 +66,12 @@ async function* jsonLines(topic: string, rows: AsyncGenerator<ExportRow>): Async
   yield `{"topic":${JSON.stringify(topic)},"messages":[`;
   let separator = "\n";
   for await (const row of rows) {
-    const sentAt = row.sent_at === null ? null : new Date(row.sent_at).toISOString();
-    yield separator + JSON.stringify({ ...row, sent_at: sentAt });
+    yield (
+      separator +
+        JSON.stringify(row, (key, value: unknown) =>
+          key.endsWith("_at") && typeof value === "number" ? new Date(value).toISOString() : value,
+        )
+    );
     separator = ",\n";
   }
   yield "]}\n";

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { Option } from "commander";
 import { EXIT } from "../errors.ts";
 import type { TopicCounts } from "../report/stats.ts";
-import type { Store, TopicRow } from "../store/store.ts";
+import type { EventCounts, SentCounts, Store, TopicRow } from "../store/store.ts";
 import type { AddCommand, Context } from "./command.ts";
 import { parseCount } from "./options.ts";
 
@@ -70,7 +70,7 @@ async function count(
   return rows.map((row) => recentCounts(row.topic, recent.get(row.topic)));
 }
 
-const NO_EVENTS = {
+const NO_EVENTS: EventCounts = {
   delivered: 0,
   bounced_permanent: 0,
   bounced_transient: 0,
@@ -83,34 +83,19 @@ const NO_EVENTS = {
 
 const NO_STATES = { pending: 0, sending: 0, sent: 0, in_doubt: 0, failed: 0, cancelled: 0, suppressed: 0 };
 
-function countsOf(row: TopicRow): TopicCounts {
-  const { topic, total, pending, sending, sent, in_doubt, failed, cancelled, suppressed } = row;
-  return {
-    topic,
-    total,
-    pending,
-    sending,
-    sent,
-    in_doubt,
-    failed,
-    cancelled,
-    suppressed,
-    ...NO_EVENTS,
-    first_sent_at: row.firstSentAt,
-    last_sent_at: row.lastSentAt,
-  };
+function countsOf({
+  notBefore: _due,
+  cancelledAt: _at,
+  endpoint: _to,
+  firstSentAt,
+  lastSentAt,
+  ...counts
+}: TopicRow): TopicCounts {
+  return { ...counts, first_sent_at: firstSentAt, last_sent_at: lastSentAt };
 }
 
 /** With `--hours` only what was sent then is spoken of, so `total` is that too. */
-function recentCounts(topic: string, recent: { sent: number; first: number; last: number } | undefined): TopicCounts {
-  const sent = recent?.sent ?? 0;
-  return {
-    topic,
-    ...NO_STATES,
-    total: sent,
-    sent,
-    ...NO_EVENTS,
-    first_sent_at: recent?.first ?? null,
-    last_sent_at: recent?.last ?? null,
-  };
+function recentCounts(topic: string, recent: SentCounts | undefined): TopicCounts {
+  const { first, last, sent, ...events } = recent ?? { ...NO_EVENTS, sent: 0, first: null, last: null };
+  return { ...NO_STATES, ...events, topic, total: sent, sent, first_sent_at: first, last_sent_at: last };
 }

@@ -70,6 +70,8 @@ export class DocumentSplitter {
   #line = 1;
   #indent = 0;
   #firstInLine = true;
+  /** In an array: a comma or a line end is behind the last element. */
+  #separated = true;
   #ended = false;
   /** Up to this offset it is known that the line is not one whole document. */
   #triedTo = 0;
@@ -125,10 +127,18 @@ export class DocumentSplitter {
     if (this.#scanner) return this.#scan(this.#scanner);
     if (!this.#toRecord()) return false;
     const byte = this.#bytes[this.#at];
-    if (this.#inArray) return byte === CLOSE_ARRAY ? this.#closeArray() : this.#startScan(false);
+    if (this.#inArray) return this.#element(byte);
     if (byte === OPEN_OBJECT) return this.#object();
     if (byte === OPEN_ARRAY) return this.#array();
     return this.#plainLine();
+  }
+
+  #element(byte: number | undefined): boolean {
+    if (byte === CLOSE_ARRAY) return this.#closeArray();
+    // A word or string right behind an element is the rest of it: what seemed to be its end was not.
+    if (byte === OPEN_OBJECT || this.#separated) return this.#startScan(false);
+    this.#giveUp(NOT_JSON);
+    return true;
   }
 
   /** Over white space, BOMs and the commas between elements. */
@@ -140,7 +150,8 @@ export class DocumentSplitter {
       else if (byte === SPACE || byte === TAB) this.#indent += this.#firstInLine ? 1 : 0;
       else if (byte === 0xef && BOM.equals(bytes.subarray(this.#at, this.#at + 3))) this.#at += 2;
       else if (byte === 0xef && bytes.length - this.#at < 3 && !this.#ended) return false;
-      else if (byte !== COMMA && byte !== 0x1e && !isSpace(byte)) return true;
+      else if (byte === COMMA) this.#separated = true;
+      else if (byte !== 0x1e && !isSpace(byte)) return true;
     }
     this.#at = bytes.length;
     return false;
@@ -149,7 +160,7 @@ export class DocumentSplitter {
   #newLine(): void {
     this.#line++;
     this.#indent = 0;
-    this.#firstInLine = true;
+    this.#firstInLine = this.#separated = true;
   }
 
   /** The fast path: most lines are one document, and `JSON.parse` is the quickest to say so. */
@@ -189,6 +200,7 @@ export class DocumentSplitter {
     this.#container = container;
     this.#scanner = null;
     this.#moveTo(to, lines);
+    this.#separated = true;
   }
 
   #closeArray(): boolean {
@@ -271,8 +283,11 @@ export class DocumentSplitter {
     if (end - this.#at > RECORD_LIMIT_BYTES) return this.#tooLong(end);
     const text = this.#bytes.toString("utf8", this.#at, end).trimEnd();
     const stamp = LOG_LINE.exec(text)?.[0];
-    if (stamp === undefined) this.#emit(parseJson(text) ?? text, text, end, 0);
-    else this.#logLine(text, stamp.length, end);
+    const value = stamp === undefined ? parseJson(text) : undefined;
+    if (stamp !== undefined) this.#logLine(text, stamp.length, end);
+    // What is left of a broken record, perhaps with good ones behind it in the same line.
+    else if (value === undefined && text.includes("{")) this.#giveUp(NOT_JSON);
+    else this.#emit(value ?? text, text, end, 0);
     return true;
   }
 
@@ -304,7 +319,7 @@ export class DocumentSplitter {
   #moveTo(end: number, lines: number): void {
     this.#line += lines;
     this.#at = end;
-    this.#firstInLine = false;
+    this.#firstInLine = this.#separated = false;
   }
 
   #newBroken(reason: string): Broken {

@@ -31,12 +31,12 @@ async function matches(folder: string, names: readonly string[]): Promise<string
   const found: string[] = [];
   for (const { name: entry } of await entriesOf(folder)) {
     if (!expression.test(entry) || (entry.startsWith(".") && !name.startsWith("."))) continue;
-    found.push(...(await matches(join(folder, entry), rest)));
+    found.push(...(await matchesOf(join(folder, entry), rest)));
   }
   return found;
 }
 
-/** A name without wildcards need not be listed in its folder (`..`), only be there. */
+/** The end of a pattern has to be there: a name without wildcards was not looked for, and a link may lead nowhere. */
 async function matchesOf(path: string, rest: readonly string[]): Promise<string[]> {
   if (rest.length > 0) return matches(path, rest);
   return (await stat(path).catch(() => null)) === null ? [] : [path];

@@ -129,20 +129,20 @@ export class JsonScanner {
   /** Leaves `#token` at NOTHING behind the closing quote, at STRING on a line feed, which no string may hold. */
   #toEndOfString(bytes: Buffer, from: number): number {
     let at = from;
-    if (this.#token === ESCAPE) {
-      this.#token = STRING;
-      at++;
-    }
+    let escaped = this.#token === ESCAPE;
+    this.#token = STRING;
     for (; at < bytes.length; at++) {
       const byte = bytes[at];
-      if (byte === BACKSLASH) at++;
+      if (byte === LINE_FEED) return at;
+      if (escaped) escaped = false;
+      else if (byte === BACKSLASH) escaped = true;
       else if (byte === QUOTE) {
         this.#token = NOTHING;
         return at + 1;
-      } else if (byte === LINE_FEED) return at;
+      }
     }
-    if (at > bytes.length) this.#token = ESCAPE;
-    return bytes.length;
+    if (escaped) this.#token = ESCAPE;
+    return at;
   }
 
   #endToken(at: number): Scan {

@@ -1,23 +1,24 @@
 /** Questions to the job file that change nothing. */
 import { type Content, STATES, type State, type Totals } from "../message.ts";
 import type { Connection } from "./connection.ts";
-import type { ExportedMessage, TopicRow } from "./store.ts";
+import type { ExportedMessage, SentCounts, TopicRow } from "./store.ts";
 import { fieldsOf, topicIdOf } from "./topics.ts";
 
 const PAGE = 1_000;
 const TOTAL = STATES.join(" + ");
+/** The counters of `topic`, and the mark of `feedback` each counts. */
+const EVENTS = {
+  delivered: "delivered_at",
+  bounced_permanent: "bounced_at",
+  bounced_transient: "soft_bounced_at",
+  complained: "complained_at",
+  opened: "opened_at",
+  clicked: "clicked_at",
+  rejected: "rejected_at",
+  delayed: "delayed_at",
+};
 
-interface MessageRow {
-  id: number;
-  ingestId: number;
-  email: string;
-  state: State;
-  attempts: number;
-  sesMessageId: string | null;
-  error: string | null;
-  sentAt: number | null;
-  fields: string;
-}
+type MessageRow = Omit<ExportedMessage, "fields"> & { id: number; fields: string };
 
 export function reading(db: Connection) {
   const one = db.prepare<[number], Totals>(`select ${TOTAL} as total, ${STATES.join(", ")} from topic where id = ?`);
@@ -26,21 +27,28 @@ export function reading(db: Connection) {
   );
   const rows = db.prepare<[], TopicRow>(
     `select name as topic, not_before as notBefore, cancelled_at as cancelledAt, endpoint, first_sent_at as firstSentAt,
-       last_sent_at as lastSentAt, ${TOTAL} as total, ${STATES.join(", ")}
+       last_sent_at as lastSentAt, ${TOTAL} as total, ${STATES.join(", ")}, ${Object.keys(EVENTS).join(", ")}
      from topic order by id`,
   );
-  const since = db.prepare<[number], { topic: string; sent: number; first: number; last: number }>(
-    `select t.name as topic, s.sent, s.first, s.last from (
-       select topic_id, count(*) as sent, min(sent_at) as first, max(sent_at) as last
-       from message indexed by message_sent where sent_at >= ? group by topic_id
+  const since = db.prepare<[number], SentCounts & { topic: string }>(
+    `select t.name as topic, s.* from (
+       select topic_id, count(*) as sent, min(sent_at) as first, max(sent_at) as last,
+         ${Object.entries(EVENTS)
+           .map(([name, mark]) => `count(f.${mark}) as ${name}`)
+           .join(", ")}
+       from message m indexed by message_sent left join feedback f on f.message_id = m.id
+       where sent_at >= ? group by topic_id
      ) s join topic t on t.id = s.topic_id`,
   );
   const ingestsOf = db.prepare<[number], { id: number; columns: string; first_id: number; last_id: number }>(
     "select id, columns, first_id, last_id from ingest where topic_id = ? order by id",
   );
   const page = db.prepare<[number, number, number, string], MessageRow>(
-    `select id, ingest_id as ingestId, email, state, attempts, ses_message_id as sesMessageId, error, sent_at as sentAt, fields
-     from message where id > ? and id <= ? and topic_id = ? and state in (select value from json_each(?))
+    `select id, email, state, attempts, m.ses_message_id as sesMessageId, error, sent_at as sentAt, fields,
+       f.delivered_at as deliveredAt, ifnull(f.bounced_at, f.soft_bounced_at) as bouncedAt, f.bounce_type as bounceType,
+       f.bounce_subtype as bounceSubtype, f.complained_at as complainedAt, f.opened_at as openedAt, f.clicked_at as clickedAt
+     from message m left join feedback f on f.message_id = m.id
+     where id > ? and id <= ? and topic_id = ? and state in (select value from json_each(?))
      order by id limit ${PAGE}`,
   );
   const body = db.prepare<[number], string>("select body from content where id = ?").pluck();
@@ -53,8 +61,7 @@ export function reading(db: Connection) {
       const columns = JSON.parse(ingest.columns) as string[];
       for (let after = ingest.first_id - 1; ;) {
         const found = page.all(after, ingest.last_id, topicId, wanted);
-        for (const { id: _id, ingestId: _ingestId, fields, ...row } of found)
-          yield { ...row, fields: fieldsOf(columns, fields) };
+        for (const { id: _id, fields, ...row } of found) yield { ...row, fields: fieldsOf(columns, fields) };
         const last = found.at(-1);
         if (!last || found.length < PAGE) break;
         after = last.id;

@@ -54,7 +54,19 @@ export interface IngestTarget {
   rehearse: boolean;
 }
 
-export interface TopicRow extends Totals {
+/** Messages of a topic by what came back. Five opens of one mail are 1. */
+export interface EventCounts {
+  delivered: number;
+  bounced_permanent: number;
+  bounced_transient: number;
+  complained: number;
+  opened: number;
+  clicked: number;
+  rejected: number;
+  delayed: number;
+}
+
+export interface TopicRow extends Totals, EventCounts {
   topic: string;
   notBefore: number | null;
   cancelledAt: number | null;
@@ -70,8 +82,22 @@ export interface ExportedMessage {
   sesMessageId: string | null;
   error: string | null;
   sentAt: number | null;
+  deliveredAt: number | null;
+  bouncedAt: number | null;
+  bounceType: string | null;
+  bounceSubtype: string | null;
+  complainedAt: number | null;
+  openedAt: number | null;
+  clickedAt: number | null;
   /** The recipient's own columns by name. */
   fields: Record<string, string>;
+}
+
+/** What was sent in a span of time, and what came back of it. */
+export interface SentCounts extends EventCounts {
+  sent: number;
+  first: number;
+  last: number;
 }
 
 /** One instant for all, or one for each recipient; `notBefore` is the earliest of them, for `topics`. All ms. */
@@ -102,7 +128,7 @@ export interface Store extends Source {
   totals(topic: string | null): Promise<Totals>;
   topics(): Promise<TopicRow[]>;
   /** Messages sent since `since` (ms), by topic. */
-  sentSince(since: number): Promise<Map<string, { sent: number; first: number; last: number }>>;
+  sentSince(since: number): Promise<Map<string, SentCounts>>;
   /** Column names of every list that went into the topic, in order of first appearance. */
   columns(topic: string): Promise<string[]>;
   /** Streams the topic's messages in the order they were added. */

@@ -1,0 +1,170 @@
+import { createReadStream } from "node:fs";
+import { resolve } from "node:path";
+import { Readable } from "node:stream";
+import type { Command } from "commander";
+import { EXIT, UserError } from "../errors.ts";
+import type { NewSuppression } from "../store/suppressions.ts";
+import type { Act, AddCommand, Context } from "./command.ts";
+
+interface AddFlags {
+  reason: string;
+  note?: string;
+}
+
+interface ImportFlags {
+  reason: string;
+  emailColumn?: string;
+}
+
+interface ExportFlags {
+  output?: string;
+  raw?: boolean;
+}
+
+const BATCH = 1_000;
+
+export const addSuppress: AddCommand = (program, act) => {
+  const suppress = program.command("suppress").description("addresses that are not written to, and why");
+  addAdd(suppress, act);
+  suppress
+    .command("remove")
+    .description(
+      "let addresses be written to again; messages already suppressed come back with: retry --state suppressed",
+    )
+    .argument("<addresses...>")
+    .action(act((context, _flags, addresses) => remove(context, addresses)));
+  suppress
+    .command("list")
+    .description("show them")
+    .action(act((context) => list(context)));
+  suppress
+    .command("import")
+    .description("add the addresses of a CSV file: columns email and, if there, reason and detail")
+    .argument("<file>", "CSV file, or - for stdin")
+    .option("--reason <text>", "reason of rows that give none", "manual")
+    .option("--email-column <name>", "column with the address")
+    .action(act<ImportFlags>((context, flags, [file]) => importList(context, file ?? "-", flags)));
+  suppress
+    .command("export")
+    .description("write them as CSV")
+    .option("--output <file>", "file instead of stdout")
+    .option("--raw", "write cells as they are")
+    .action(act<ExportFlags>((context, flags) => exportList(context, flags)));
+};
+
+function addAdd(suppress: Command, act: Act): void {
+  suppress
+    .command("add")
+    .description("write to these addresses no more; messages that wait for them become suppressed")
+    .argument("<addresses...>")
+    .option("--reason <text>", "bounce, complaint, unsubscribe, or your own word", "manual")
+    .option("--note <text>", "for people")
+    .action(act<AddFlags>((context, flags, addresses) => add(context, addresses, flags)));
+}
+
+async function add({ openStore, terminal, globals }: Context, addresses: string[], flags: AddFlags): Promise<number> {
+  const checked = await checkAll(addresses);
+  const store = await openStore();
+  const entries = checked.map((address) => ({
+    address,
+    reason: flags.reason,
+    source: "manual",
+    detail: flags.note ?? null,
+  }));
+  const added = await store.suppress(entries);
+  if (globals.json) terminal.json({ added, known: checked.length - added });
+  else terminal.result(`${added} added, ${checked.length - added} known before`);
+  return EXIT.done;
+}
+
+async function remove({ openStore, terminal, globals }: Context, addresses: string[]): Promise<number> {
+  const checked = await checkAll(addresses);
+  const store = await openStore({ mustExist: true });
+  const removed = await store.unsuppress(checked);
+  if (globals.json) terminal.json({ removed, unknown: checked.length - removed });
+  else terminal.result(`${removed} removed, ${checked.length - removed} were not suppressed`);
+  return EXIT.done;
+}
+
+async function checkAll(addresses: string[]): Promise<string[]> {
+  const { parseAddress } = await import("../compose/address.ts");
+  return addresses.map((text) => {
+    const parsed = parseAddress(text);
+    if ("address" in parsed) return parsed.address;
+    throw new UserError(
+      `expected an e-mail address, got ${JSON.stringify(text)}: ${parsed.problem}`,
+      "nothing was changed",
+    );
+  });
+}
+
+async function list({ openStore, terminal, globals }: Context): Promise<number> {
+  const store = await openStore({ mustExist: true });
+  const rows: { address: string; reason: string; source: string; detail: string | null; created_at: string }[] = [];
+  for await (const { createdAt, ...row } of store.suppressions()) {
+    rows.push({ ...row, created_at: new Date(createdAt).toISOString() });
+  }
+  if (globals.json) terminal.json({ suppressions: rows });
+  else if (rows.length === 0) terminal.result("nobody is suppressed");
+  else {
+    const cells = rows.map((row) => [row.address, row.reason, row.source, row.created_at, row.detail ?? ""]);
+    terminal.result(await terminal.table(["address", "reason", "source", "since", "detail"], cells));
+  }
+  return EXIT.done;
+}
+
+async function importList(context: Context, file: string, flags: ImportFlags): Promise<number> {
+  const { io, terminal, globals } = context;
+  const { openRecipients } = await import("../compose/recipients.ts");
+  const input = file === "-" ? Readable.from(io.stdin) : createReadStream(file);
+  const recipients = await openRecipients(input, {
+    name: file === "-" ? "stdin" : file,
+    ...(flags.emailColumn !== undefined && { emailColumn: flags.emailColumn }),
+  });
+  const indexOf = (name: string) => recipients.columns.findIndex((column) => column.toLowerCase() === name);
+  const [reasonAt, detailAt] = [indexOf("reason"), indexOf("detail")];
+  const store = await context.openStore();
+  const counts = { rows: 0, added: 0, known: 0, rejected: 0 };
+  let batch: NewSuppression[] = [];
+  const flush = async () => {
+    const added = await store.suppress(batch);
+    counts.added += added;
+    counts.known += batch.length - added;
+    batch = [];
+  };
+  for await (const rows of recipients.batches()) {
+    for (const row of rows) {
+      counts.rows++;
+      if ("reason" in row) {
+        counts.rejected++;
+        if (counts.rejected <= 20) terminal.warn(`line ${row.line}: ${row.reason}`);
+        continue;
+      }
+      const reason = row.fields[reasonAt]?.trim() || flags.reason;
+      batch.push({ address: row.address, reason, source: "import", detail: row.fields[detailAt] || null });
+    }
+    if (batch.length >= BATCH) await flush();
+  }
+  await flush();
+  if (globals.json) terminal.json(counts);
+  else
+    terminal.result(
+      `${counts.rows} rows: ${counts.added} added, ${counts.known} known before, ${counts.rejected} rejected`,
+    );
+  return counts.rejected > 0 ? EXIT.partial : EXIT.done;
+}
+
+async function exportList({ openStore, io }: Context, flags: ExportFlags): Promise<number> {
+  const store = await openStore({ mustExist: true });
+  const { csvLine } = await import("../compose/csv.ts");
+  const { writeOutput } = await import("../report/output.ts");
+  async function* lines(): AsyncGenerator<string> {
+    yield csvLine(["email", "reason", "source", "created_at", "detail"]);
+    for await (const { address, reason, source, createdAt, detail } of store.suppressions()) {
+      const cells = [address, reason, source, new Date(createdAt).toISOString(), detail ?? ""];
+      yield csvLine(cells, { raw: flags.raw ?? false, trusted: 0 });
+    }
+  }
+  await writeOutput(flags.output === undefined ? null : resolve(io.cwd, flags.output), lines(), io);
+  return EXIT.done;
+}

@@ -1,0 +1,120 @@
+/** From dumps to the job file: read, counted, applied in batches; what cannot be read is put aside and stops nothing. */
+import { closeSync, openSync, rmSync, writeSync } from "node:fs";
+import type { Readable } from "node:stream";
+import { InterruptedError } from "../errors.ts";
+import { fileProblem } from "../compose/read.ts";
+import { readDocuments } from "./documents.ts";
+import { unwrap } from "./envelopes.ts";
+import type { SesEvent } from "./ses-event.ts";
+
+/** Events a transaction: enough that the commit costs little, few enough that others never wait long for the file. */
+const BATCH = 1_000;
+
+/** The JSON answer of `ingest-events`. `events` = `applied` + `duplicates` + `unmatched`. */
+export interface IngestSummary {
+  records: number;
+  events: number;
+  applied: number;
+  duplicates: number;
+  unmatched: number;
+  ignored: number;
+  malformed: number;
+  settled: number;
+  suppressed: number;
+}
+
+type Applied = Pick<IngestSummary, "applied" | "duplicates" | "unmatched" | "settled" | "suppressed">;
+
+export interface EventSink {
+  applyEvents(batch: readonly SesEvent[]): Promise<Applied>;
+}
+
+export interface ApplyOptions {
+  signal: AbortSignal;
+  /** Told of each record that cannot be read: file, line, byte and why. */
+  onMalformed(where: string, reason: string): void;
+  onProgress(summary: IngestSummary): void;
+}
+
+export function emptySummary(): IngestSummary {
+  return {
+    records: 0,
+    events: 0,
+    applied: 0,
+    duplicates: 0,
+    unmatched: 0,
+    ignored: 0,
+    malformed: 0,
+    settled: 0,
+    suppressed: 0,
+  };
+}
+
+/** Reads one dump to its end. What was applied before an error or a signal stays applied: reading it again changes nothing. */
+export async function applyDump(
+  dump: { name: string; stream: Readable },
+  sink: EventSink,
+  summary: IngestSummary,
+  options: ApplyOptions,
+): Promise<void> {
+  const rejects = openRejects(dump.name === "stdin" ? "stdin.rejects" : `${dump.name}.rejects`);
+  let batch: SesEvent[] = [];
+  const flush = async () => {
+    if (batch.length === 0) return;
+    addTo(summary, await sink.applyEvents(batch), batch.length);
+    batch = [];
+    options.onProgress(summary);
+    if (options.signal.aborted) throw new InterruptedError();
+  };
+  try {
+    for await (const document of readDocuments(dump.stream)) {
+      const items = "malformed" in document ? [{ malformed: document.malformed }] : unwrap(document.value);
+      summary.records += items.length;
+      let broken = false;
+      for (const item of items) {
+        if ("event" in item) batch.push(item.event);
+        else if ("ignored" in item) summary.ignored++;
+        else {
+          summary.malformed++;
+          broken = true;
+          options.onMalformed(`${dump.name}, line ${document.line}, byte ${document.offset}`, item.malformed);
+        }
+      }
+      if (broken) rejects.write(document.text);
+      if (batch.length >= BATCH) await flush();
+    }
+    await flush();
+  } catch (error) {
+    throw fileProblem(error, "events", dump.name);
+  } finally {
+    rejects.close();
+  }
+}
+
+export function addTo(summary: IngestSummary, applied: Applied, events: number): void {
+  summary.events += events;
+  summary.applied += applied.applied;
+  summary.duplicates += applied.duplicates;
+  summary.unmatched += applied.unmatched;
+  summary.settled += applied.settled;
+  summary.suppressed += applied.suppressed;
+}
+
+/** The records that could not be read, as they stood. Made by the first; an old one speaks of another run and goes. */
+function openRejects(path: string) {
+  let file: number | null = null;
+  return {
+    write(text: string): void {
+      if (file === null) {
+        rmSync(path, { force: true });
+        file = openSync(path, "wx", 0o600);
+      }
+      writeSync(file, text.endsWith("\n") ? text : `${text}\n`);
+    },
+    close(): void {
+      if (file === null) rmSync(path, { force: true });
+      else closeSync(file);
+      file = null;
+    },
+  };
+}
