@@ -41,9 +41,10 @@ export async function connect(context: Context, flags: EndpointFlags): Promise<C
     credentials: sandbox ? { accessKeyId: "sandbox", secretAccessKey: "sandbox" } : undefined,
     timeoutMs: parseDuration(flags.timeout, "--timeout"),
   };
-  const asking = connectSes({ ...options, concurrency: 1, timeoutMs: Math.min(ACCOUNT_TIMEOUT_MS, options.timeoutMs) });
-  const answer = await asking.account();
-  asking.close();
+  // One client for everything: what this call warms up, the first mail finds warm.
+  const ses = connectSes({ ...options, concurrency: flags.concurrency ?? MOST_CONCURRENCY });
+  context.onExit(() => ses.close());
+  const answer = await ses.account(ACCOUNT_TIMEOUT_MS);
   const account = "perSecond" in answer ? answer : null;
   if (!account && "reason" in answer) {
     const consequence = flags.rate === undefined ? `; using ${DEFAULT_PER_SECOND} per second (--rate changes it)` : "";
@@ -51,8 +52,6 @@ export async function connect(context: Context, flags: EndpointFlags): Promise<C
   }
   const perSecond = flags.rate ?? (account && account.perSecond > 0 ? account.perSecond : DEFAULT_PER_SECOND);
   const concurrency = flags.concurrency ?? Math.max(2, Math.min(MOST_CONCURRENCY, Math.ceil(2 * perSecond)));
-  const ses = connectSes({ ...options, concurrency });
-  context.onExit(() => ses.close());
   return { ses, endpoint: sandbox ? "sandbox" : "ses", account, perSecond, concurrency, halt: haltOf(account) };
 }
 

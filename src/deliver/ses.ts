@@ -36,7 +36,7 @@ export interface Ses {
   /** `onDeparted` is called when the request goes on the wire: the instant the rate is counted at. */
   send(mail: RenderedMail, tags: Tag[], onDeparted?: () => void): Promise<Outcome>;
   /** The account, or what kept us from reading it. */
-  account(): Promise<Account | Exclude<Outcome, { kind: "sent" }>>;
+  account(timeoutMs: number): Promise<Account | Exclude<Outcome, { kind: "sent" }>>;
   close(): void;
 }
 
@@ -69,9 +69,10 @@ export function connectSes(options: SesOptions): Ses {
         return outcomeOf(error, addressOf(mail.from));
       }
     },
-    async account() {
+    async account(timeoutMs) {
       try {
-        const answer = await withFreshCredentials((c) => c.send(new GetAccountCommand({})));
+        const abortSignal = AbortSignal.timeout(timeoutMs);
+        const answer = await withFreshCredentials((c) => c.send(new GetAccountCommand({}), { abortSignal }));
         const quota = answer.SendQuota?.Max24HourSend ?? 0;
         return {
           perSecond: answer.SendQuota?.MaxSendRate ?? 0,
