@@ -1,7 +1,9 @@
 /** What `send`, `import` and `schedule` share when they are given a file: content and list, brought into a topic. */
+import { access, constants } from "node:fs/promises";
 import type { Context } from "./commands/command.ts";
 import type { ContentFlags, RecipientFlags } from "./commands/options.ts";
 import { checkTopic, readContent } from "./compose/content.ts";
+import { fileProblem } from "./compose/read.ts";
 import { type CompiledContent, compileContent } from "./compose/template.ts";
 import { nameOf, type Staged, stageRecipients, type Timing, topicOfFile } from "./ingest.ts";
 import type { Content } from "./message.ts";
@@ -30,6 +32,11 @@ export interface IngestAnswer {
 
 /** Reads the content that goes with `file`. Throws UserError for whatever is wrong with it. */
 export async function readCampaign(file: string, flags: CampaignFlags): Promise<Campaign> {
+  // Told first: a mistyped list should not read as a missing content.
+  if (file !== "-")
+    await access(file, constants.R_OK).catch((error: unknown) =>
+      Promise.reject(fileProblem(error, "the recipients", file)),
+    );
   const { topic, content } = await readContent({
     contentFile: flags.content ?? null,
     recipientsFile: file === "-" ? null : file,

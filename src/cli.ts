@@ -83,7 +83,13 @@ function createProgram(io: Io): Command {
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) => write(text.replace(/^error: /, "ses-mail: ")),
+      outputError: (text, write) =>
+        write(
+          `${text
+            .replace(/^error: /, "ses-mail: ")
+            .trim()
+            .replaceAll(/\s*\n\s*/g, " ")}\n`,
+        ),
     })
     .addHelpText("afterAll", EXIT_CODES)
     .showSuggestionAfterError()

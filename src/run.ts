@@ -88,7 +88,7 @@ interface Plan {
 }
 
 /** Shows what is about to happen and asks, on a terminal only. */
-async function confirmSend({ io, terminal, globals }: Context, plan: Plan, flags: SendFlags): Promise<void> {
+async function confirmSend({ io, terminal }: Context, plan: Plan, flags: SendFlags): Promise<void> {
   const { connection, recipients, campaign } = plan;
   const quota = quotaLeft(connection);
   if (quota !== null && recipients > quota) {
@@ -102,7 +102,7 @@ async function confirmSend({ io, terminal, globals }: Context, plan: Plan, flags
     terminal.warn("The account is in the SES sandbox: it can only write to verified addresses.");
   }
   const interactive = io.stdin.isTTY === true && io.stderr.isTTY === true;
-  if (!interactive || flags.yes || globals.quiet || recipients === 0) return;
+  if (!interactive || flags.yes || recipients === 0) return;
   const seconds = recipients / connection.perSecond;
   const lines = [
     ...(campaign
