@@ -8,7 +8,9 @@ const [csv, file] = process.argv.slice(2);
 const started = performance.now();
 const db = new Database(file);
 db.pragma("journal_mode = wal");
-db.exec("create table if not exists message (id integer primary key, topic text, email text, fields text, state text, unique (topic, email))");
+db.exec(
+  "create table if not exists message (id integer primary key, topic text, email text, fields text, state text, unique (topic, email))",
+);
 const insert = db.prepare("insert or ignore into message (topic, email, fields, state) values (?, ?, ?, 'pending')");
 let rows = 0;
 let pending = [];

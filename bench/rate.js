@@ -10,10 +10,14 @@ export async function run([rates = "14,100,400,1000", processes = "1,4", seconds
         const db = `${folder}/job.db`;
         const csv = await writeCampaign(folder, Math.ceil(rate * Number(seconds)), { htmlBytes: 2_000 });
         await cli(["import", csv, "--db", db], { env });
-        await Promise.all(Array.from({ length: hands }, () => cli(["send", "--db", db, "--rate", String(rate), "--json"], { env })));
+        await Promise.all(
+          Array.from({ length: hands }, () => cli(["send", "--db", db, "--rate", String(rate), "--json"], { env })),
+        );
         const { most, mean, count } = precision((await far.take()).accepted);
         const verdict = most <= rate + 1 && mean >= 0.98 * rate ? "holds" : "MISSED";
-        console.log(`${rate}/s, ${hands} process(es): at most ${most} in a second, mean ${mean.toFixed(2)} (${((100 * mean) / rate).toFixed(1)} %), ${count} mails: ${verdict}`);
+        console.log(
+          `${rate}/s, ${hands} process(es): at most ${most} in a second, mean ${mean.toFixed(2)} (${((100 * mean) / rate).toFixed(1)} %), ${count} mails: ${verdict}`,
+        );
       });
     }
   }

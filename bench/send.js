@@ -13,7 +13,9 @@ export async function run([count = "8000", pairs = "5"]) {
       const sent = await cli(["send", csv, "--db", db, "--rate", "1000000", "--concurrency", "64", "--json"], { env });
       const ours = sent.answer.run.messages_per_second;
       ratios.push(ours / bare);
-      console.log(`pair ${pair + 1}: ses-mail ${ours.toFixed(0)}/s, bare loop ${bare.toFixed(0)}/s, ratio ${(ours / bare).toFixed(3)}, peak ${sent.peakMb.toFixed(0)} MB`);
+      console.log(
+        `pair ${pair + 1}: ses-mail ${ours.toFixed(0)}/s, bare loop ${bare.toFixed(0)}/s, ratio ${(ours / bare).toFixed(3)}, peak ${sent.peakMb.toFixed(0)} MB`,
+      );
       await far.take();
     }
     far.stop();

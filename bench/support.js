@@ -30,10 +30,15 @@ export async function writeCampaign(folder, count, { name = "campaign", htmlByte
     if (!out.write(line)) await new Promise((resolve) => out.once("drain", resolve));
   }
   await new Promise((resolve) => out.end(resolve));
-  const paragraph = "<p>Dear {{ first_name }} {{ last_name }} in {{ city }}, this month there is a lot to tell about {{ plan }}.</p>\n";
-  const filler = "<p>Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore.</p>\n";
+  const paragraph =
+    "<p>Dear {{ first_name }} {{ last_name }} in {{ city }}, this month there is a lot to tell about {{ plan }}.</p>\n";
+  const filler =
+    "<p>Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore.</p>\n";
   const html = `<html><body>${paragraph}${filler.repeat(Math.max(0, Math.round((htmlBytes - 150) / filler.length)))}</body></html>`;
-  writeFileSync(join(folder, `${name}.html`), `---\nsubject: News for {{ first_name }}\nfrom: News <news@example.com>\n---\n${html}`);
+  writeFileSync(
+    join(folder, `${name}.html`),
+    `---\nsubject: News for {{ first_name }}\nfrom: News <news@example.com>\n---\n${html}`,
+  );
   return csv;
 }
 
@@ -43,7 +48,14 @@ export function cli(args, { env = {}, cwd } = {}) {
   // GNU time reads the peak from the kernel when the process ends.
   const child = spawn("/usr/bin/env", ["time", "-f", "%M %U %S", process.execPath, CLI, ...args], {
     cwd,
-    env: { ...process.env, AWS_EC2_METADATA_DISABLED: "true", AWS_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "bench", AWS_SECRET_ACCESS_KEY: "bench", ...env },
+    env: {
+      ...process.env,
+      AWS_EC2_METADATA_DISABLED: "true",
+      AWS_REGION: "us-east-1",
+      AWS_ACCESS_KEY_ID: "bench",
+      AWS_SECRET_ACCESS_KEY: "bench",
+      ...env,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   return collect(child, started);
@@ -65,7 +77,15 @@ function collect(child, started) {
       } catch {
         // Not every command answers in JSON.
       }
-      resolve({ code, answer, stdout, stderr, seconds, peakMb: Number(kib) / 1024, cpuSeconds: Number(user) + Number(system) });
+      resolve({
+        code,
+        answer,
+        stdout,
+        stderr,
+        seconds,
+        peakMb: Number(kib) / 1024,
+        cpuSeconds: Number(user) + Number(system),
+      });
     });
   });
 }
@@ -73,14 +93,19 @@ function collect(child, started) {
 /** Runs a script beside this one; resolves to what it prints, as JSON. */
 export async function script(name, args, options = {}) {
   const file = fileURLToPath(new URL(name, import.meta.url));
-  const child = spawn("/usr/bin/env", ["time", "-f", "%M %U %S", process.execPath, file, ...args.map(String)], { stdio: ["ignore", "pipe", "pipe"], ...options });
+  const child = spawn("/usr/bin/env", ["time", "-f", "%M %U %S", process.execPath, file, ...args.map(String)], {
+    stdio: ["ignore", "pipe", "pipe"],
+    ...options,
+  });
   return collect(child, performance.now());
 }
 
 /** A receiver in its own process: answers SendEmail at once, or as `options` say, and keeps the instants. */
 export async function receiver(options = {}) {
   const file = fileURLToPath(new URL("receiver.js", import.meta.url));
-  const child = spawn(process.execPath, [file, JSON.stringify(options)], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const child = spawn(process.execPath, [file, JSON.stringify(options)], {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
   const { port } = await new Promise((resolve) => child.once("message", resolve));
   const ask = (question) =>
     new Promise((resolve) => {

@@ -1,5 +1,5 @@
 /** What `send`, `import` and `schedule` share when they are given a file: content and list, brought into a topic. */
-import { access, constants } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import type { Context } from "./commands/command.ts";
 import type { ContentFlags, RecipientFlags } from "./commands/options.ts";
 import { checkTopic, readContent } from "./compose/content.ts";
@@ -33,10 +33,7 @@ export interface IngestAnswer {
 /** Reads the content that goes with `file`. Throws UserError for whatever is wrong with it. */
 export async function readCampaign(file: string, flags: CampaignFlags): Promise<Campaign> {
   // Told first: a mistyped list should not read as a missing content.
-  if (file !== "-")
-    await access(file, constants.R_OK).catch((error: unknown) =>
-      Promise.reject(fileProblem(error, "the recipients", file)),
-    );
+  if (file !== "-") await checkReadable(file);
   const { topic, content } = await readContent({
     contentFile: flags.content ?? null,
     recipientsFile: file === "-" ? null : file,
@@ -56,6 +53,15 @@ export async function readCampaign(file: string, flags: CampaignFlags): Promise<
   });
   const name = checkTopic(flags.topic ?? topic ?? topicOfFile(file));
   return { file, topic: name, content, compiled: compileContent(content), flags };
+}
+
+async function checkReadable(file: string): Promise<void> {
+  try {
+    await access(file, constants.R_OK);
+    if ((await stat(file)).isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
+  } catch (error) {
+    throw fileProblem(error, "the recipients", file);
+  }
 }
 
 export interface StagedCampaign extends Staged {

@@ -1,0 +1,47 @@
+// Start-up: whole-process time of the light commands against `node -e 0`, in turn; and the first call on a long job file.
+import { spawn, spawnSync } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { cli, machine, median, receiver, scratch, writeCampaign } from "./support.js";
+
+const CLI = fileURLToPath(new URL("../bin/ses-mail.js", import.meta.url));
+
+export async function run([count = "1000000", rounds = "15"]) {
+  await scratch(async (folder) => {
+    const small = `${folder}/small.db`;
+    await cli(["import", await writeCampaign(folder, 10, { name: "small" }), "--db", small]);
+    for (const args of [["--version"], ["--help"], ["topics", "--db", small]]) {
+      const ratios = [];
+      for (let round = 0; round < Number(rounds); round++) ratios.push(timed([CLI, ...args]) / timed(["-e", "0"]));
+      console.log(`${args[0]}: ${median(ratios).toFixed(2)} × node -e 0 (goal 2.5)`);
+    }
+    const db = `${folder}/long.db`;
+    await cli(["import", await writeCampaign(folder, Number(count), { name: "long" }), "--db", db]);
+    for (const args of [["stats"], ["topics"]]) console.log(`${args[0]} on ${count} messages: ${median([1, 2, 3, 4, 5].map(() => timed([CLI, ...args, "--json", "--db", db]))).toFixed(0)} ms (goal 300)`);
+    console.log(`first call of send on ${count} messages: ${(await firstCall(db)).toFixed(0)} ms after the start of the process (goal 1500)`);
+    console.log(`[${machine()}]`);
+  });
+}
+
+function timed(args) {
+  const started = performance.now();
+  spawnSync(process.execPath, args, { stdio: "ignore" });
+  return performance.now() - started;
+}
+
+async function firstCall(db) {
+  const far = await receiver();
+  const env = { ...process.env, AWS_ENDPOINT_URL_SESV2: far.url, AWS_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "bench", AWS_SECRET_ACCESS_KEY: "bench" };
+  const started = performance.now();
+  const child = spawn(process.execPath, [CLI, "send", "--db", db, "--max", "1", "--rate", "1"], { env, stdio: "ignore" });
+  const exited = new Promise((resolve) => child.once("exit", resolve));
+  let calls = 0;
+  while (calls === 0 && child.exitCode === null) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    calls = (await far.take()).accepted.length;
+  }
+  const elapsed = performance.now() - started;
+  await exited;
+  far.stop();
+  return elapsed;
+}
