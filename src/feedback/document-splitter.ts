@@ -62,7 +62,8 @@ interface Broken extends Place {
  * where the next one seems to begin. Nothing beyond one record of 4 MiB is held.
  */
 export class DocumentSplitter {
-  #bytes: Buffer = Buffer.alloc(0);
+  #room: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = this.#room;
   /** Index of the next unread byte in `#bytes`; while a record is being scanned, of its first. */
   #at = 0;
   /** Bytes that came before `#bytes`. */
@@ -114,11 +115,20 @@ export class DocumentSplitter {
     return found;
   }
 
+  /** What is left over moves to the front of one buffer that is used again and again: no garbage for every piece. */
   #append(bytes: Buffer): void {
-    this.#passed += this.#at;
     const rest = this.#bytes.subarray(this.#at);
-    this.#bytes = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
+    this.#passed += this.#at;
     this.#at = 0;
+    if (rest.length === 0) this.#bytes = bytes;
+    else {
+      const length = rest.length + bytes.length;
+      const room = length <= this.#room.length ? this.#room : Buffer.allocUnsafeSlow(2 * length);
+      rest.copy(room);
+      bytes.copy(room, rest.length);
+      this.#room = room;
+      this.#bytes = room.subarray(0, length);
+    }
   }
 
   /** One step forward. False when it takes more bytes. */
