@@ -51,7 +51,7 @@ export function connectSes(options: SesOptions): Ses {
     } catch (error) {
       if (!isExpired(error)) throw error;
       // Calls still under way keep the old client; another call may have replaced it already.
-      if (client === used) client = createClient(options);
+      if (client === used) client = createClient(options, { rereadFiles: true });
       return call(client);
     }
   };
@@ -91,7 +91,8 @@ export function connectSes(options: SesOptions): Ses {
   };
 }
 
-function createClient(options: SesOptions): SESv2Client {
+/** `rereadFiles`: the SDK remembers the shared credentials file as long as the process lives; renewed keys are in a newer one. */
+function createClient(options: SesOptions, { rereadFiles = false } = {}): SESv2Client {
   const config: SESv2ClientConfig = {
     // The SDK's own retries send a second copy when an answer is lost. We know better when to try again.
     maxAttempts: 1,
@@ -108,7 +109,8 @@ function createClient(options: SesOptions): SESv2Client {
   if (options.region) config.region = options.region;
   if (options.endpoint) config.endpoint = options.endpoint;
   if (options.credentials) config.credentials = options.credentials;
-  const client = new SESv2Client(config);
+  // Not in the type, but what the client is given reaches the credential providers and their file reader (@smithy/core, config).
+  const client = new SESv2Client({ ...config, ...(rereadFiles && { ignoreCache: true }) });
   reportDepartures(client);
   return client;
 }
