@@ -59,10 +59,13 @@ export async function sendDue(context: Context, flags: CampaignFlags & SendFlags
   const topic = flags.topic ?? null;
   const endpoint = flags.sandbox ? "sandbox" : "ses";
   if (topic !== null) await refuseOtherEndpoint(store, topic, endpoint);
-  const { pending } = await store.totals(topic);
+  const scope: Scope = { topic, endpoint, maxLateMs };
+  // Asked by name first, so that an unknown topic is an error and not an empty run.
+  await store.totals(topic);
+  const { due } = await store.outlook(scope);
   const connection = await connect(context, flags);
-  await confirmSend(context, { campaign: null, recipients: pending, connection }, flags);
-  return sendScope(context, { topic, endpoint, maxLateMs }, { store, connection, ingest: null }, flags);
+  await confirmSend(context, { campaign: null, recipients: due, connection }, flags);
+  return sendScope(context, scope, { store, connection, ingest: null }, flags);
 }
 
 function maxLateOf(flags: SendFlags): number | null {
@@ -101,9 +104,14 @@ async function confirmSend({ io, terminal }: Context, plan: Plan, flags: SendFla
   if (connection.account && !connection.account.productionAccess) {
     terminal.warn("The account is in the SES sandbox: it can only write to verified addresses.");
   }
+  const duration = formatDuration((recipients * 1000) / connection.perSecond);
   const interactive = io.stdin.isTTY === true && io.stderr.isTTY === true;
-  if (!interactive || flags.yes || recipients === 0) return;
-  const seconds = recipients / connection.perSecond;
+  if (recipients === 0) return;
+  if (!interactive || flags.yes) {
+    const left = quota === null ? "" : `, ${quota} left of today's quota`;
+    terminal.info(`Up to ${recipients} messages at ${connection.perSecond} per second: about ${duration}${left}.`);
+    return;
+  }
   const lines = [
     ...(campaign
       ? [
@@ -113,7 +121,7 @@ async function confirmSend({ io, terminal }: Context, plan: Plan, flags: SendFla
         ]
       : []),
     `  Recipients  ${recipients}`,
-    `  Rate        ${connection.perSecond} per second, about ${formatDuration(seconds * 1000)}`,
+    `  Rate        ${connection.perSecond} per second, about ${duration}`,
     `  Quota       ${quota === null ? "unknown or unlimited" : `${quota} left of today's`}`,
     ...(connection.endpoint === "sandbox" ? ["  To          the sandbox; nothing leaves this machine"] : []),
   ];
@@ -149,8 +157,8 @@ async function runLoop(
   flags: SendFlags,
 ): Promise<SendResult> {
   const { io, terminal } = context;
-  const { pending } = await store.totals(scope.topic);
-  const progress = terminal.progress(Math.min(pending, flags.max ?? pending), "sent");
+  const { due } = await store.outlook(scope);
+  const progress = terminal.progress(Math.min(due, flags.max ?? due), "sent");
   const speed = speedometer();
   boundOldSpace();
   try {
@@ -199,7 +207,7 @@ function haltedBefore(halt: { reason: string; hint: string }): SendResult {
 async function answer(context: Context, scope: Scope, job: Job, result: SendResult, late: number): Promise<number> {
   const { terminal, globals, io } = context;
   const totals = await job.store.totals(scope.topic);
-  const reason = await reasonOf(job, result, totals, late, io.clock.now());
+  const reason = (await reasonOf(job, result, totals, late, io.clock.now())) ?? (await scheduledReason(scope, job));
   if (globals.json) {
     terminal.json({
       topic: scope.topic,
@@ -251,6 +259,12 @@ async function reasonOf(
   if (late > 0)
     return `${late} messages are overdue by more than --max-late and were left pending; move them with: ses-mail schedule --topic <topic> --at …`;
   return null;
+}
+
+/** What was left because its time has not come. */
+async function scheduledReason(scope: Scope, { store }: Job): Promise<string | null> {
+  const { nextDueAt } = await store.outlook(scope);
+  return nextDueAt === null ? null : `The next messages are due at ${new Date(nextDueAt).toISOString()}.`;
 }
 
 const STOPPED: ReadonlySet<SendOutcome> = new Set(["quota", "halted"]);

@@ -7,6 +7,7 @@ import type { Claim, Scope, Settlement, Source, Turn, TurnRequest } from "../del
 import type { State } from "../message.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { createCounters } from "./counters.ts";
+import type { Store } from "./store.ts";
 
 /** A process that has not renewed its lease for this long is taken for dead even when its pid lives. */
 export const LEASE_MS = 60_000;
@@ -36,7 +37,7 @@ interface Held {
   claimed_by: number | null;
 }
 
-export function claims(job: Job): Source & { leave(): void } {
+export function claims(job: Job): Source & Pick<Store, "outlook"> & { leave(): void } {
   const { db, clock } = job;
   const counters = createCounters(db);
   const due = dueMessages(db);
@@ -105,6 +106,8 @@ export function claims(job: Job): Source & { leave(): void } {
       });
     },
 
+    outlook: async (scope) => due.outlook(scope, clock.now()),
+
     countLate: async (scope) => due.countLate(scope, clock.now()),
 
     leave: () => registry.leave(),
@@ -132,10 +135,16 @@ function dueMessages(db: Connection) {
      where state = 'pending' and priority = ? and topic_id = ? and not_before between ? and ?
      order by not_before, id limit ?`,
   );
-  const late = db
-    .prepare<[number, number, number]>(
+  const within = db
+    .prepare<[number, number, number, number]>(
       `select count(*) from message indexed by message_pending
-       where state = 'pending' and priority = ? and topic_id = ? and not_before between 1 and ?`,
+       where state = 'pending' and priority = ? and topic_id = ? and not_before between ? and ?`,
+    )
+    .pluck();
+  const following = db
+    .prepare<[number, number, number]>(
+      `select min(not_before) from message indexed by message_pending
+       where state = 'pending' and priority = ? and topic_id = ? and not_before > ?`,
     )
     .pluck();
 
@@ -171,10 +180,21 @@ function dueMessages(db: Connection) {
       }
       return found;
     },
+    outlook(scope: Scope, now: number): { due: number; nextDueAt: number | null } {
+      let count = 0;
+      let nextDueAt: number | null = null;
+      for (const { priority, topicId } of places(scope)) {
+        count += Number(within.get(priority, topicId, 0, 0));
+        count += Number(within.get(priority, topicId, earliest(scope, now), now));
+        const next = following.get(priority, topicId, now);
+        if (typeof next === "number") nextDueAt = Math.min(nextDueAt ?? next, next);
+      }
+      return { due: count, nextDueAt };
+    },
     countLate(scope: Scope, now: number): number {
       let count = 0;
       for (const { priority, topicId } of places(scope))
-        count += Number(late.get(priority, topicId, earliest(scope, now) - 1));
+        count += Number(within.get(priority, topicId, 1, earliest(scope, now) - 1));
       return count;
     },
   };
