@@ -1,5 +1,6 @@
 /** Where a run's mail goes: Amazon SES, or the sandbox that lives for this run only. */
 import { resolve } from "node:path";
+import { awsRegion } from "./aws-region.ts";
 import type { Context } from "./commands/command.ts";
 import { type Account, connectSes, type Ses } from "./deliver/ses.ts";
 import { parseDuration } from "./duration.ts";
@@ -35,8 +36,7 @@ export async function connect(context: Context, flags: EndpointFlags): Promise<C
   const { io, terminal } = context;
   const sandbox = flags.sandbox ? await startEmbedded(context, flags) : null;
   const options = {
-    // The AWS CLI reads AWS_DEFAULT_REGION, the SDK does not.
-    region: sandbox ? "us-east-1" : io.env["AWS_REGION"] || io.env["AWS_DEFAULT_REGION"] || undefined,
+    region: sandbox ? "us-east-1" : awsRegion(io.env),
     endpoint: sandbox?.url,
     credentials: sandbox ? { accessKeyId: "sandbox", secretAccessKey: "sandbox" } : undefined,
     timeoutMs: parseDuration(flags.timeout, "--timeout"),

@@ -101,7 +101,7 @@ export function addTo(summary: IngestSummary, applied: Applied, events: number):
 }
 
 /** The records that could not be read, as they stood. Made by the first; an old one speaks of another run and goes. */
-function openRejects(path: string) {
+export function openRejects(path: string) {
   let file: number | null = null;
   return {
     write(text: string): void {
