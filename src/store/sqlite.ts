@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
+import { breakdowns } from "./breakdown.ts";
 import { claims } from "./claims.ts";
 import { UserError } from "../errors.ts";
 import { type Connection, createSchema, explain, openConnection } from "./connection.ts";
@@ -55,6 +56,7 @@ async function assemble(
       ...events(job, jobId),
       ...suppressions(job),
       ...reading(db),
+      ...breakdowns(db),
       close() {
         source.leave();
         db.close();

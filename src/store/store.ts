@@ -6,8 +6,9 @@
  */
 import type { Content, State, Totals } from "../message.ts";
 import type { SesEvent } from "../feedback/ses-event.ts";
-import type { Claim, Source } from "../deliver/source.ts";
+import type { Claim, Scope, Source } from "../deliver/source.ts";
 
+import type { Breakdown } from "./breakdown.ts";
 import type { Applied } from "./events.ts";
 import type { NewSuppression } from "./suppressions.ts";
 
@@ -124,6 +125,8 @@ export interface Store extends Source {
   /** Throws UserError when `commit` would refuse this topic or this content; changes nothing. */
   checkIngest(target: Pick<IngestTarget, "topic" | "content" | "replaceContent">): Promise<void>;
 
+  /** How many messages of the scope are due now, and when (ms) the first of the others will be; null: there are none. */
+  outlook(scope: Scope): Promise<{ due: number; nextDueAt: number | null }>;
   /** Counts of one topic, or of all together when `topic` is null. Unknown topic: UserError. */
   totals(topic: string | null): Promise<Totals>;
   topics(): Promise<TopicRow[]>;
@@ -133,6 +136,8 @@ export interface Store extends Source {
   columns(topic: string): Promise<string[]>;
   /** Streams the topic's messages in the order they were added. */
   messages(topic: string, states: State[] | null): AsyncGenerator<ExportedMessage>;
+  /** Answers questions about one topic along other lines: all of one instant. Unknown topic: UserError. */
+  breakdown<T>(topic: string, signal: AbortSignal, ask: (lines: Breakdown) => Promise<T>): Promise<T>;
   /** The content of the topic and one recipient of it, to show or to send as a sample. */
   content(contentId: number): Promise<Content>;
   ingestColumns(ingestId: number): Promise<string[]>;

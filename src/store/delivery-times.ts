@@ -1,0 +1,73 @@
+/** How long mails took from SES taking them in to the recipient's server taking them in. */
+import type { Connection } from "./connection.ts";
+import type { Walk } from "./walk.ts";
+
+/** Milliseconds, to three digits; null when nothing is known to be delivered. */
+export interface DeliveryTimes {
+  delivered: number;
+  p50: number | null;
+  p90: number | null;
+  p99: number | null;
+  /** Slowest first, exact. */
+  slowest: { email: string; ms: number }[];
+}
+
+/**
+ * Both instants are SES's own, so that our clock is not measured. Only when SES did not say when it took the mail in
+ * (a legacy notification may not) ours is all there is.
+ */
+const TOOK = `max(0, delivered_at - ifnull(mailed_at, (select sent_at from message where id = message_id)))`;
+
+export async function deliveryTimes(db: Connection, walk: Walk, limit: number): Promise<DeliveryTimes> {
+  const times = db
+    .prepare<[number, number], number | null>(
+      `select ${TOOK} from feedback where message_id between ? and ? and delivered_at > 0`,
+    )
+    .pluck();
+  const slow = db.prepare<[number, number, number, number], { id: number; ms: number }>(
+    `select message_id as id, ${TOOK} as ms from feedback
+     where message_id between ? and ? and delivered_at > 0 and ms > ? order by ms desc, id limit ?`,
+  );
+  const emailOf = db.prepare<[number], string>("select email from message where id = ?").pluck();
+  const histogram = new Map<number, number>();
+  let slowest: { id: number; ms: number }[] = [];
+  await walk((first, last) => {
+    let most = -1;
+    for (const ms of times.all(first, last)) {
+      if (ms === null) continue;
+      const rounded = threeDigits(ms);
+      histogram.set(rounded, (histogram.get(rounded) ?? 0) + 1);
+      most = Math.max(most, ms);
+    }
+    const least = slowest.length < limit ? -1 : (slowest.at(-1)?.ms ?? -1);
+    if (most <= least) return;
+    slowest = [...slowest, ...slow.all(first, last, least, limit)]
+      .sort((a, b) => b.ms - a.ms || a.id - b.id)
+      .slice(0, limit);
+  });
+  const sorted = [...histogram].sort(([a], [b]) => a - b);
+  const delivered = sorted.reduce((sum, [, count]) => sum + count, 0);
+  const percentile = (share: number) => nearestRank(sorted, Math.ceil(share * delivered));
+  return {
+    delivered,
+    p50: percentile(0.5),
+    p90: percentile(0.9),
+    p99: percentile(0.99),
+    slowest: slowest.map(({ id, ms }) => ({ email: emailOf.get(id) ?? "", ms })),
+  };
+}
+
+/** So that a million different times are a few thousand. */
+function threeDigits(ms: number): number {
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, ms))) - 2);
+  return Math.round(ms / unit) * unit;
+}
+
+function nearestRank(sorted: [number, number][], rank: number): number | null {
+  let seen = 0;
+  for (const [ms, count] of sorted) {
+    seen += count;
+    if (seen >= rank) return ms;
+  }
+  return null;
+}
