@@ -1,4 +1,4 @@
-import { constants, createGunzip, type Gunzip } from "node:zlib";
+import { createGunzip, type Gunzip } from "node:zlib";
 
 /**
  * Bytes put in at once: 1,000 times as many may come out, and they are held until they are read; and when they are damaged,
@@ -20,8 +20,8 @@ export function isGzip(head: Uint8Array): boolean {
  * before the cut was given out, or damaged, where up to 4 KiB of packed data before the damage are lost with it.
  */
 export async function* gunzip(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  // With the default, Z_FINISH, the last bytes before a cut would be lost to the error.
-  const engine = createGunzip({ finishFlush: constants.Z_SYNC_FLUSH });
+  // Never told that the input is over: at a cut that is an error, and the last text before it would be lost to it.
+  const engine = createGunzip();
   const unpacked: Buffer[] = [];
   let failure: Error | null = null;
   engine.on("data", (bytes: Buffer) => unpacked.push(bytes));

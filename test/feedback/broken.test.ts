@@ -118,3 +118,22 @@ describe.each(Object.entries(LAYOUTS))("%s", (name, layout) => {
     );
   });
 });
+
+test("an element that seems to end early does not hide the next one", async () => {
+  // Without one backslash the last string and its object close in the middle of the Body, and `"},{"` looks like a string.
+  const records = EVENTS.map((event) => JSON.stringify(message(event)));
+  const spoiltOne = records.map((text, index) => (index === BROKEN_AT ? text.replace(/\\"\}"\}$/, '"}"}') : text));
+  expect(spoiltOne[BROKEN_AT]).not.toBe(records[BROKEN_AT]);
+  const ids = eventsIn(await read(`{"Messages":[${spoiltOne.join(",")}]}`)).map((event) => event.sesMessageId);
+  expect(ids.filter((id) => OTHERS.includes(id))).toEqual(OTHERS);
+});
+
+test.each(["pretty documents", "pretty array", "pretty SQS dump"])(
+  "%s: a broken record over many lines is told once, and nothing inside it is taken for a record",
+  async (name) => {
+    const layout = LAYOUTS[name] as Layout;
+    // Broken in its first line behind the bracket: all that is nested in it follows.
+    const found = await read(spoilt(layout, (text) => text.replace('": ', '" oops ')));
+    expect(kinds(found)).toEqual(["event", "event", "malformed", "event", "event", "event"]);
+  },
+);

@@ -170,6 +170,12 @@ describe("gzip", () => {
     expect(await idsIn(Buffer.concat(members), 1)).toEqual(ids(1, 2, 3));
   });
 
+  test("gzip inside gzip without end", async () => {
+    let nested = gzipSync(good(1));
+    for (let layer = 0; layer < 3; layer++) nested = gzipSync(nested);
+    expect(await read(nested)).toEqual([{ malformed: "gzip inside gzip, more than 3 times" }]);
+  });
+
   test("a bomb is unpacked piece by piece", async () => {
     const bomb = gzipSync(gzipSync(Buffer.alloc(30 * MIB, " ")));
     expect(await documents(bomb)).toEqual([]);
