@@ -2,8 +2,10 @@ import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
 import { Readable } from "node:stream";
 import type { Command } from "commander";
+import { awsRegion } from "../aws-region.ts";
 import { EXIT, UserError } from "../errors.ts";
 import type { NewSuppression } from "../store/suppressions.ts";
+import type { SyncAnswer } from "../suppression-sync.ts";
 import type { Act, AddCommand, Context } from "./command.ts";
 
 interface AddFlags {
@@ -19,6 +21,11 @@ interface ImportFlags {
 interface ExportFlags {
   output?: string;
   raw?: boolean;
+}
+
+interface SyncFlags {
+  fromSes?: boolean;
+  toSes?: boolean;
 }
 
 const BATCH = 1_000;
@@ -50,6 +57,12 @@ export const addSuppress: AddCommand = (program, act) => {
     .option("--output <file>", "file instead of stdout")
     .option("--raw", "write cells as they are")
     .action(act<ExportFlags>((context, flags) => exportList(context, flags)));
+  suppress
+    .command("sync")
+    .description("take in what is on the account's suppression list at SES, and put bounces and complaints there")
+    .option("--from-ses", "only take in")
+    .option("--to-ses", "only put there; SES takes one address a second")
+    .action(act<SyncFlags>((context, flags) => sync(context, flags)));
 };
 
 function addAdd(suppress: Command, act: Act): void {
@@ -167,4 +180,39 @@ async function exportList({ openStore, io }: Context, flags: ExportFlags): Promi
   }
   await writeOutput(flags.output === undefined ? null : resolve(io.cwd, flags.output), lines(), io);
   return EXIT.done;
+}
+
+async function sync(context: Context, flags: SyncFlags): Promise<number> {
+  const { io, terminal, globals } = context;
+  const { connectSuppressionList } = await import("../deliver/ses-suppression.ts");
+  const { syncSuppressions } = await import("../suppression-sync.ts");
+  const store = await context.openStore();
+  const list = connectSuppressionList({ region: awsRegion(io.env), clock: io.clock, signal: io.signal });
+  context.onExit(() => list.close());
+  const both = !flags.fromSes && !flags.toSes;
+  const progress = terminal.progress(null, "addresses");
+  try {
+    const answer = await syncSuppressions(store, list, {
+      fromSes: both || flags.fromSes === true,
+      toSes: both || flags.toSes === true,
+      onProgress: (done) => progress.update({ done, perSecond: 0 }),
+      onRefused: (address, reason) => terminal.warn(`SES does not take ${address}: ${reason}`),
+    });
+    progress.stop();
+    if (globals.json) terminal.json(answer);
+    else terminal.result(describeSync(answer));
+    return (answer.to_ses?.refused ?? 0) > 0 ? EXIT.partial : EXIT.done;
+  } finally {
+    progress.stop();
+  }
+}
+
+function describeSync({ from_ses: from, to_ses: to }: SyncAnswer): string {
+  const lines = [];
+  if (from) lines.push(`from SES: ${from.listed} listed, ${from.added} added, ${from.known} known before`);
+  if (to) {
+    const others = `${to.skipped} kept here only (neither bounce nor complaint)`;
+    lines.push(`to SES: ${to.added} added, ${to.known} there before, ${to.refused} refused, ${others}`);
+  }
+  return lines.join("\n");
 }
