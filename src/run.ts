@@ -142,12 +142,20 @@ interface Job {
 
 async function sendScope(context: Context, scope: Scope, job: Job, flags: SendFlags): Promise<number> {
   const { store } = job;
-  if (flags.retryInDoubt) await store.retry(scope.topic, ["in_doubt"]);
+  if (flags.retryInDoubt) await retryInDoubt(store, scope);
   const result = job.connection.halt ? haltedBefore(job.connection.halt) : await runLoop(context, scope, job, flags);
   // Events that came before the answer which brought their SES message id.
   await store.matchKeptEvents();
   const late = scope.maxLateMs === null ? 0 : await store.countLate(scope);
   return answer(context, scope, job, result, late);
+}
+
+/** Only topics this run sends: a rehearsal must not touch what is in doubt at Amazon. */
+async function retryInDoubt(store: Store, scope: Scope): Promise<void> {
+  for (const row of await store.topics()) {
+    const inScope = scope.topic === null || row.topic === scope.topic;
+    if (inScope && row.endpoint === scope.endpoint && row.in_doubt > 0) await store.retry(row.topic, ["in_doubt"]);
+  }
 }
 
 async function runLoop(
