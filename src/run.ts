@@ -12,7 +12,8 @@ import type { Context } from "./commands/command.ts";
 import { headerLines } from "./commands/preview.ts";
 import { parseAddress } from "./compose/address.ts";
 import { createMailer } from "./deliver/mailer.ts";
-import { type Run, send, type SendOutcome, type SendResult } from "./deliver/send.ts";
+import { tooManyBad } from "./deliver/reputation.ts";
+import { type Run, send, type SendOptions, type SendOutcome, type SendResult } from "./deliver/send.ts";
 import type { Scope } from "./deliver/source.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { type Connection, connect, type EndpointFlags } from "./endpoint.ts";
@@ -27,6 +28,9 @@ export interface SendFlags extends EndpointFlags {
   max?: number;
   maxLate?: string;
   onQuota: "stop" | "wait";
+  /** Percent; null: off. */
+  maxBounceRate: number | null;
+  maxComplaintRate: number | null;
   retryInDoubt?: boolean;
   dryRun?: boolean;
   testTo?: string;
@@ -181,7 +185,7 @@ async function runLoop(
       hardSignal: io.hardSignal,
       clock: io.clock,
       onProgress: (run) => {
-        boundYoungSpace(8);
+        boundYoungSpace(6);
         progress.update({
           done: run.sent,
           failed: run.failed,
@@ -190,10 +194,24 @@ async function runLoop(
         });
       },
       onNotice: (text) => terminal.warn(text),
+      checkpoint: reputationCheck(store, scope, flags),
     });
   } finally {
     progress.stop();
   }
+}
+
+/** Events may be applied by another process while this one sends. */
+function reputationCheck(store: Store, scope: Scope, flags: SendFlags): NonNullable<SendOptions["checkpoint"]> {
+  const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
+  return async () => {
+    const topics = await store.topics();
+    const ours = topics.filter(
+      ({ topic, endpoint }) =>
+        (scope.topic === null || scope.topic === topic) && (endpoint === null || endpoint === scope.endpoint),
+    );
+    return tooManyBad(ours, limits);
+  };
 }
 
 /** Messages per second over the last few seconds. */

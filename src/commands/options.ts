@@ -76,6 +76,18 @@ export function parseCount(option: string): (text: string) => number {
   return (text) => number(text, `${option} expects a whole number of at least 1`, (n) => Number.isInteger(n) && n >= 1);
 }
 
+/** A number of percent from 0 to 100, fractions allowed, with or without the sign; `off` is null. */
+export function parsePercent(option: string): (text: string) => number | null {
+  return (text) =>
+    text.trim().toLowerCase() === "off"
+      ? null
+      : number(
+          text.replace(/\s*%\s*$/, ""),
+          `${option} expects percent from 0 to 100 (such as 5 or 0.1) or off`,
+          (n) => n <= 100,
+        );
+}
+
 function number(text: string, expectation: string, isFine: (n: number) => boolean): number {
   const value = /^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : Number.NaN;
   if (isFine(value)) return value;

@@ -3,7 +3,7 @@ import type { SendFlags } from "../run.ts";
 import { UserError } from "../errors.ts";
 import type { AddCommand } from "./command.ts";
 import { Option } from "commander";
-import { addContentOptions, addRecipientOptions, parseCount, parseRate, setting } from "./options.ts";
+import { addContentOptions, addRecipientOptions, parseCount, parsePercent, parseRate, setting } from "./options.ts";
 
 export const addSend: AddCommand = (program, act) => {
   const command = program
@@ -35,6 +35,20 @@ export const addSend: AddCommand = (program, act) => {
       setting("--on-quota <action>", "ON_QUOTA", "what to do when the daily quota is used up")
         .choices(["stop", "wait"])
         .default("stop"),
+    )
+    .addOption(
+      setting("--max-bounce-rate <percent>", "MAX_BOUNCE_RATE", "stop a topic that bounces more than this; off: never")
+        .argParser(parsePercent("--max-bounce-rate"))
+        .default(5),
+    )
+    .addOption(
+      setting(
+        "--max-complaint-rate <percent>",
+        "MAX_COMPLAINT_RATE",
+        "stop a topic that more than this complain about; off: never",
+      )
+        .argParser(parsePercent("--max-complaint-rate"))
+        .default(0.1),
     )
     .option("--retry-in-doubt", "send what is in doubt again: some may get a second copy")
     .option("--dry-run", "check and render every row; write nothing, send nothing, show one")

@@ -30,6 +30,8 @@ const QUOTA_RETRY_MS = 60_000;
 /** How long answers are kept in hand when the job file cannot take them (disk full), and how often it is tried. */
 const KEEP_ANSWERS_MS = 30_000;
 const WRITE_RETRY_MS = 1_000;
+/** How often the caller is asked whether to go on. */
+const CHECKPOINT_MS = 2_000;
 
 export interface SendOptions {
   scope: Scope;
@@ -47,6 +49,11 @@ export interface SendOptions {
   onProgress: (run: Run, perSecond: number) => void;
   /** Told once when something makes the run wait. */
   onNotice: (text: string) => void;
+  /**
+   * Asked before the first message and then every two seconds or so whether the run may go on; null: it may. What is in
+   * flight is waited for, and the run is "halted".
+   */
+  checkpoint?: () => Promise<{ reason: string; hint: string } | null>;
 }
 
 export interface Run {
@@ -114,6 +121,7 @@ class SendLoop {
   #counted = 0;
   #stop: Stop | null = null;
   #lastTurnAt = -Infinity;
+  #checkedAt = -Infinity;
   #unwritableSince: number | null = null;
   #wake: () => void = () => undefined;
 
@@ -143,6 +151,7 @@ class SendLoop {
     for (;;) {
       if (this.#failure) throw this.#failure.error;
       if (this.#options.hardSignal.aborted) this.#abandon();
+      await this.#check();
       const room = this.#room();
       const turn = await this.#turn(room);
       this.#launch(turn);
@@ -151,6 +160,13 @@ class SendLoop {
       await this.#wait(turn, room);
     }
     return this.#result();
+  }
+
+  async #check(): Promise<void> {
+    if (!this.#options.checkpoint || this.#stop || this.#now() - this.#checkedAt < CHECKPOINT_MS) return;
+    this.#checkedAt = this.#now();
+    const objection = await this.#options.checkpoint();
+    if (objection) this.#stop ??= { outcome: "halted", ...objection };
   }
 
   /** How many messages there are free hands for. Answers not yet written keep their hand busy: they are `sending` still. */
