@@ -97,6 +97,9 @@ export function ingests(job: { db: Connection; clock: Clock; onWait: (waitedMs: 
        select @base + s.id, @topicId, @contentId, @ingestId, ifnull(s.email, s.address), s.fields, @priority, s.not_before, ${state}
        from staged.row s where true ${isNew} order by s.id`,
     ).run({ base, topicId, contentId, ingestId, priority: target.priority });
+    // Duplicates at the end of the list have no message: their ids are given to the next list, and ranges must not overlap.
+    if (added < staged)
+      db.prepare("update ingest set last_id = (select max(id) from message) where id = ?").run(ingestId);
 
     counts.suppressed = anySuppressed
       ? Number(
