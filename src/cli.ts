@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import { addCancel } from "./commands/cancel.ts";
+import { addCheck } from "./commands/check.ts";
 import type { Act, AddCommand, Context, Globals, Work } from "./commands/command.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addExport } from "./commands/export.ts";
@@ -32,6 +33,7 @@ const COMMANDS: AddCommand[] = [
   addExport,
   addIngestEvents,
   addSuppress,
+  addCheck,
   addPreview,
   addSandbox,
   addCompletion,

@@ -1,0 +1,124 @@
+/** The configuration set: does what happens to a mail come back to us. */
+import type { ConfigurationSet, EventDestination } from "../deliver/ses-check.ts";
+import { type Finding, finding } from "./finding.ts";
+
+/** What `ingest-events` needs to know what became of a mail. */
+const NEEDED = ["SEND", "DELIVERY", "BOUNCE", "COMPLAINT", "REJECT"];
+
+/**
+ * Where whole events can be read from. CloudWatch gets counts only, Pinpoint keeps them to itself (SES developer guide,
+ * "Set up event destinations").
+ */
+const READABLE = new Set(["SnsDestination", "EventBridgeDestination", "KinesisFirehoseDestination"]);
+
+/** No configuration set at all. */
+export function noConfigurationSet(region: string | null): Finding {
+  return finding(
+    "warning",
+    "configuration-set.exists",
+    "no configuration set: deliveries, bounces and complaints will not come back as events",
+    [
+      "aws sesv2 create-configuration-set --configuration-set-name ses-mail",
+      createCommand("ses-mail", region),
+      "then send with --configuration-set ses-mail",
+    ].join("\n"),
+  );
+}
+
+/** `isDefault`: the mail names none, this is that of the identity. */
+export function configurationSetFindings(
+  name: string,
+  isDefault: boolean,
+  set: ConfigurationSet,
+  accountSuppresses: string[] | null,
+): Finding[] {
+  const exists = isDefault ? `${name}, the default of the sender's identity, is used` : `${name} exists`;
+  return [
+    finding("ok", "configuration-set.exists", exists),
+    sending(name, set),
+    reputation(name, set),
+    ...suppression(name, set, accountSuppresses),
+  ];
+}
+
+function sending(name: string, { sendingEnabled }: ConfigurationSet): Finding {
+  const check = "configuration-set.sending";
+  if (sendingEnabled) return finding("ok", check, "sending is enabled");
+  return finding(
+    "error",
+    check,
+    `sending is switched off for ${name}`,
+    `aws sesv2 put-configuration-set-sending-options --configuration-set-name ${name} --sending-enabled`,
+  );
+}
+
+function reputation(name: string, { reputationMetrics }: ConfigurationSet): Finding {
+  const check = "configuration-set.reputation";
+  if (reputationMetrics) return finding("ok", check, "reputation metrics are kept");
+  return finding(
+    "info",
+    check,
+    `${name} keeps no bounce and complaint rates of its own`,
+    `aws sesv2 put-configuration-set-reputation-options --configuration-set-name ${name} --reputation-metrics-enabled`,
+  );
+}
+
+function suppression(name: string, set: ConfigurationSet, ofAccount: string[] | null): Finding[] {
+  const check = "configuration-set.suppression";
+  const reasons = set.suppressedReasons ?? ofAccount;
+  if (reasons === null) return [];
+  const missing = ["BOUNCE", "COMPLAINT"].filter((reason) => !reasons.includes(reason));
+  if (missing.length === 0) return [finding("ok", check, "SES suppresses addresses that bounced or complained")];
+  return [
+    finding(
+      "warning",
+      check,
+      `SES does not suppress addresses after ${missing.join(" and ")}`,
+      `aws sesv2 put-configuration-set-suppression-options --configuration-set-name ${name} --suppressed-reasons BOUNCE COMPLAINT`,
+    ),
+  ];
+}
+
+/** Whether the events that matter go to a place we can read, and if not, the command that makes them. */
+export function eventFindings(name: string, destinations: EventDestination[], region: string | null): Finding[] {
+  const check = "configuration-set.events";
+  const readable = destinations.filter(({ target }) => target !== null && READABLE.has(target.kind));
+  const working = readable.filter(({ enabled }) => enabled);
+  const missing = NEEDED.filter((type) => !working.some(({ types }) => types.includes(type)));
+  if (missing.length === 0) {
+    const where = working.map(({ name: each, target }) => `${each} (${placeOf(target)})`);
+    return [finding("ok", check, `events go to ${where.join(", ")}`)];
+  }
+  const [first] = working.length > 0 ? working : readable;
+  if (first) {
+    const state = working.length > 0 ? `do not reach ${first.name}` : `do not come: ${first.name} is switched off`;
+    return [finding("warning", check, `${missing.join(", ")} events ${state}`, updateCommand(name, first))];
+  }
+  return [finding("warning", check, noneMessage(name, destinations), createCommand(name, region))];
+}
+
+function noneMessage(name: string, destinations: EventDestination[]): string {
+  const [other] = destinations;
+  if (!other) return `${name} has no event destination: deliveries, bounces and complaints will not come back`;
+  return `events go to ${other.name} (${placeOf(other.target)}) only, which cannot be read back: bounces and complaints will not come back`;
+}
+
+function placeOf(target: EventDestination["target"]): string {
+  return target === null ? "unknown" : target.kind.replace(/^Kinesis|Destination$/g, "");
+}
+
+function createCommand(name: string, region: string | null): string {
+  const topic = `arn:aws:sns:${region ?? "<region>"}:<account>:ses-events`;
+  const definition = { Enabled: true, MatchingEventTypes: NEEDED, SnsDestination: { TopicArn: topic } };
+  return `aws sesv2 create-configuration-set-event-destination --configuration-set-name ${name} --event-destination-name ses-mail --event-destination '${JSON.stringify(definition)}'`;
+}
+
+/** The API replaces the whole destination: what it has already is kept. */
+function updateCommand(name: string, { name: destination, types, target }: EventDestination): string {
+  const definition = {
+    Enabled: true,
+    MatchingEventTypes: [...new Set([...types, ...NEEDED])],
+    ...(target && { [target.kind]: target.settings }),
+  };
+  return `aws sesv2 update-configuration-set-event-destination --configuration-set-name ${name} --event-destination-name ${destination} --event-destination '${JSON.stringify(definition)}'`;
+}

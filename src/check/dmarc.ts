@@ -1,0 +1,76 @@
+/** DMARC (RFC 9989): what receivers are told to do with mail that nobody of the From domain vouches for. */
+import type { Dns } from "./dns.ts";
+
+export interface Dmarc {
+  /** Where the record that applies was found; null when there is none. */
+  found: string | null;
+  policy: "none" | "quarantine" | "reject" | null;
+  /** True: the signing domain must be the From domain itself. */
+  strictDkim: boolean;
+  /** True: the MAIL FROM domain must be the From domain itself. */
+  strictSpf: boolean;
+  /** Domains below this one are aligned with each other. */
+  organization: string;
+  /** Why a record that is there counts for nothing. */
+  problem: string | null;
+}
+
+type Tags = Map<string, string>;
+
+const POLICIES = ["none", "quarantine", "reject"] as const;
+/** RFC 9989 §4.10: the walk up the tree asks at most this many names. */
+const MOST_NAMES = 8;
+
+/** Walks up from `domain` to the last two labels. Throws DnsUnavailable. */
+export async function dmarcOf(dns: Dns, domain: string): Promise<Dmarc> {
+  const records = new Map<string, Tags>();
+  let problem: string | null = null;
+  for (const name of namesAbove(domain)) {
+    const found = (await dns.txt(`_dmarc.${name}`)).filter((text) => /^v\s*=\s*DMARC1\s*(?:;|$)/i.test(text));
+    const [record] = found;
+    if (record === undefined) continue;
+    const tags = tagsOf(record);
+    if (found.length > 1) problem ??= `_dmarc.${name} has ${found.length} DMARC records, receivers take none`;
+    else if (policyIn(tags, "p") === null) problem ??= `_dmarc.${name} has no p= that is none, quarantine or reject`;
+    else records.set(name, tags);
+  }
+  const organization = [...records.keys()].at(-1) ?? domain;
+  const own = records.get(domain);
+  const tags = own ?? records.get(organization);
+  if (!tags) return { found: null, policy: null, strictDkim: false, strictSpf: false, organization, problem };
+  const below = own ? null : policyIn(tags, "sp");
+  return {
+    found: own ? domain : organization,
+    policy: below ?? policyIn(tags, "p"),
+    strictDkim: tags.get("adkim") === "s",
+    strictSpf: tags.get("aspf") === "s",
+    organization,
+    problem: null,
+  };
+}
+
+function namesAbove(domain: string): string[] {
+  const labels = domain.split(".");
+  return labels
+    .slice(0, -1)
+    .map((_, index) => labels.slice(index).join("."))
+    .slice(-MOST_NAMES);
+}
+
+function tagsOf(record: string): Tags {
+  const pairs = record.split(";").map((part) => part.split("=", 2).map((text) => text.trim().toLowerCase()));
+  return new Map(pairs.map(([name = "", value = ""]) => [name, value]));
+}
+
+function policyIn(tags: Tags, name: string): Dmarc["policy"] {
+  return POLICIES.find((policy) => policy === tags.get(name)) ?? null;
+}
+
+/** RFC 9989 §4.4: equal when strict, else of the same organization. */
+export function isAligned(domain: string, from: string, strict: boolean, organization: string): boolean {
+  const isWithin = (name: string) => name === organization || name.endsWith(`.${organization}`);
+  if (domain === from) return true;
+  return (
+    !strict && ((isWithin(domain) && isWithin(from)) || from.endsWith(`.${domain}`) || domain.endsWith(`.${from}`))
+  );
+}

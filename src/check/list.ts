@@ -1,0 +1,172 @@
+/** The recipients, row by row: each is rendered, none is kept. */
+import type { RejectedRow } from "../compose/csv.ts";
+import { RenderProblem } from "../compose/problem.ts";
+import type { Recipients, Row } from "../compose/recipients.ts";
+import type { CompiledContent, RowCheck } from "../compose/template.ts";
+import type { RenderedMail } from "../message.ts";
+import type { Sample } from "./content.ts";
+import { counted, Examples, type Finding, finding, number } from "./finding.ts";
+import { domainOf } from "./identity.ts";
+import { isRole, likelyMeant } from "./providers.ts";
+
+/** What became of the rows in the job file: `rows = added + duplicates + rejected + suppressed`. */
+export interface ListCounts {
+  added: number;
+  duplicates: number;
+  suppressed: number;
+}
+
+/** Placeholders of template languages, ours and those lists are exported from. */
+const PLACEHOLDER = /\{\{|\}\}|\{%|%\}|\*\|[A-Z0-9_:]+\|\*/i;
+
+const SIMULATOR = "@simulator.amazonses.com";
+
+/** Takes every row once and counts what is worth knowing. Memory does not grow with the list. */
+export class ListCheck {
+  rows = 0;
+  /** The first good row, with the extremes of all. */
+  sample: Sample | null = null;
+  readonly rejects = new Examples();
+  readonly placeholders = new Examples();
+  readonly roles = new Examples();
+  readonly typos = new Examples();
+  readonly unverified = new Examples();
+  readonly #content: CompiledContent;
+  readonly #columns: string[];
+  readonly #check: RowCheck;
+  readonly #mayReceive: (address: string) => boolean;
+
+  /**
+   * `verified`: identities the account may write to, in the SES sandbox; null when it may write to everybody. Throws
+   * UserError when the content uses a column that is not there.
+   */
+  constructor(content: CompiledContent, { columns }: Pick<Recipients, "columns">, verified: string[] | null) {
+    this.#content = content;
+    this.#columns = columns;
+    this.#check = content.check(columns);
+    this.#mayReceive = verified === null ? () => true : receivesIn(verified);
+  }
+
+  /** The address of the row, or null when it would be refused. */
+  take(row: Row): string | null {
+    this.rows++;
+    if ("reason" in row) return this.#reject(row);
+    const reason = this.#check(row.fields);
+    if (reason !== null) return this.#reject({ ...row, reason });
+    const mail = this.#render(row);
+    if ("reason" in mail) return this.#reject({ ...row, reason: mail.reason });
+    this.#lookAt(row, mail);
+    return row.address;
+  }
+
+  #reject({ line, reason }: RejectedRow): null {
+    this.rejects.add(`line ${line}: ${reason}`);
+    return null;
+  }
+
+  #render({ fields, address }: Extract<Row, { address: string }>): RenderedMail | { reason: string } {
+    const values = Object.fromEntries(this.#columns.map((column, index) => [column, fields[index] ?? ""]));
+    try {
+      return this.#content.render(address, values);
+    } catch (error) {
+      if (error instanceof RenderProblem) return { reason: error.message };
+      throw error;
+    }
+  }
+
+  #lookAt({ line, address }: Extract<Row, { address: string }>, mail: RenderedMail): void {
+    const left = placeholderIn(mail);
+    if (left !== null) this.placeholders.add(`line ${line}: ${left}`);
+    if (isRole(address)) this.roles.add(address);
+    const meant = likelyMeant(domainOf(address));
+    if (meant !== null) this.typos.add(`${address} (${meant}?)`);
+    if (!this.#mayReceive(address)) this.unverified.add(address);
+    const htmlBytes = Buffer.byteLength(mail.html);
+    const { sample } = this;
+    this.sample = {
+      mail: sample?.mail ?? mail,
+      htmlBytes: Math.max(sample?.htmlBytes ?? 0, htmlBytes),
+      subject: mail.subject.length > (sample?.subject.length ?? 0) ? mail.subject : (sample?.subject ?? ""),
+    };
+  }
+}
+
+/** A domain covers its addresses and the domains below it; the mailbox simulator is open to everybody. */
+function receivesIn(verified: string[]): (address: string) => boolean {
+  const names = new Set(verified);
+  return (address) => {
+    if (names.has(address) || address.endsWith(SIMULATOR)) return true;
+    const labels = domainOf(address).split(".");
+    return labels.some((_, index) => names.has(labels.slice(index).join(".")));
+  };
+}
+
+function placeholderIn({ subject, html, text, headers }: RenderedMail): string | null {
+  for (const part of [subject, text, html, ...headers.map(({ value }) => value)]) {
+    const found = PLACEHOLDER.exec(part);
+    if (found) return JSON.stringify(part.slice(found.index, found.index + 30));
+  }
+  return null;
+}
+
+export function listFindings(list: ListCheck, counts: ListCounts): Finding[] {
+  const summary = `${counted(list.rows, "row")}, ${number(counts.added)} to be written to`;
+  return [
+    finding("ok", "recipients.rows", summary),
+    ...rejected(list.rejects),
+    ...placeholders(list.placeholders),
+    ...unverified(list.unverified),
+    ...typos(list.typos),
+    ...roles(list.roles),
+    ...duplicates(counts.duplicates),
+    ...suppressed(counts.suppressed),
+  ];
+}
+
+function rejected(rows: Examples): Finding[] {
+  if (rows.count === 0) return [];
+  const message = `${counted(rows.count, "row")} would be refused: ${rows.text}`;
+  return [
+    finding("error", "recipients.rejected", message, "correct them; send leaves them out and lists them in a file"),
+  ];
+}
+
+function placeholders(mails: Examples): Finding[] {
+  if (mails.count === 0) return [];
+  const message = `${counted(mails.count, "mail")} would show a placeholder: ${mails.text}`;
+  return [finding("error", "recipients.placeholders", message, "correct the content, or the values in the list")];
+}
+
+function unverified(addresses: Examples): Finding[] {
+  if (addresses.count === 0) return [];
+  const message = `${counted(addresses.count, "recipient")} not verified, which the SES sandbox refuses: ${addresses.text}`;
+  return [finding("error", "recipients.unverified", message, "verify them, or ask for production access")];
+}
+
+function typos(addresses: Examples): Finding[] {
+  if (addresses.count === 0) return [];
+  const message = `${counted(addresses.count, "likely typo")} in the domain: ${addresses.text}`;
+  return [finding("warning", "recipients.typos", message, "correct them: each is likely to bounce")];
+}
+
+function roles(addresses: Examples): Finding[] {
+  if (addresses.count === 0) return [];
+  const message = `${counted(addresses.count, "address", "addresses")} of a function instead of a person: ${addresses.text}`;
+  return [finding("warning", "recipients.roles", message, "did they ask for this mail? such addresses complain more")];
+}
+
+function duplicates(count: number): Finding[] {
+  if (count === 0) return [];
+  return [finding("info", "recipients.duplicates", `${counted(count, "duplicate")}: nobody is written to twice`)];
+}
+
+function suppressed(count: number): Finding[] {
+  if (count === 0) return [];
+  return [
+    finding(
+      "info",
+      "recipients.suppressed",
+      `${counted(count, "suppressed address", "suppressed addresses")} will not be written to`,
+    ),
+  ];
+}

@@ -1,0 +1,24 @@
+import { UserError } from "../errors.ts";
+import type { CheckFlags } from "../preflight.ts";
+import type { AddCommand } from "./command.ts";
+import { addContentOptions, addRecipientOptions, setting } from "./options.ts";
+
+export const addCheck: AddCommand = (program, act) => {
+  const command = program
+    .command("check")
+    .description("look for what would keep mail from arriving: account, sender, DNS, content, every row; sends nothing")
+    .argument("[recipients.csv]", "CSV file, or - for stdin (default: account, sender and configuration set only)");
+  addRecipientOptions(addContentOptions(command));
+  command
+    .option("--no-account", "do not ask Amazon SES")
+    .option("--no-dns", "do not ask the DNS")
+    .addOption(setting("--dns-server <ip[:port]>", "DNS_SERVER", "ask this DNS server (default: the machine's)"))
+    .action(
+      act<CheckFlags>(async (context, flags, [file]) => {
+        const { checkAccount, checkCampaign } = await import("../preflight.ts");
+        if (file !== undefined) return checkCampaign(context, file, flags);
+        if (flags.content === undefined) return checkAccount(context, flags);
+        throw new UserError("check --content expects a recipients file, got none", "name the CSV file");
+      }),
+    );
+};

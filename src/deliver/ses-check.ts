@@ -1,0 +1,209 @@
+/** What `check` asks Amazon SES. Reads only: nothing here sends or changes anything. */
+import {
+  type EventDestination as SesEventDestination,
+  GetAccountCommand,
+  GetConfigurationSetCommand,
+  GetConfigurationSetEventDestinationsCommand,
+  GetEmailIdentityCommand,
+  type GetEmailIdentityCommandOutput,
+  ListEmailIdentitiesCommand,
+  SESv2Client,
+} from "@aws-sdk/client-sesv2";
+import type { Account } from "./ses.ts";
+import { outcomeOf } from "./ses-error.ts";
+
+/** `missing`: SES says there is no such thing. `denied`: the credentials lack the IAM permission `action`. */
+export type Answer<T> =
+  | { kind: "found"; value: T }
+  | { kind: "missing" }
+  | { kind: "denied"; action: string }
+  | { kind: "failed"; reason: string; hint: string };
+
+export interface AccountFacts extends Account {
+  /** What makes SES itself suppress an address: BOUNCE, COMPLAINT. */
+  suppressedReasons: string[];
+}
+
+export interface Identity {
+  name: string;
+  isDomain: boolean;
+  verified: boolean;
+  /** PENDING, SUCCESS, FAILED, TEMPORARY_FAILURE or NOT_STARTED. */
+  verificationStatus: string;
+  dkim: Dkim;
+  mailFrom: MailFrom;
+  /** SES mails bounces and complaints to the sender. */
+  feedbackForwarding: boolean;
+  /** The set used for mails that name none. */
+  configurationSet: string | null;
+}
+
+export interface Dkim {
+  signing: boolean;
+  /** PENDING, SUCCESS, FAILED, TEMPORARY_FAILURE or NOT_STARTED. */
+  status: string;
+  /** Selectors: three for keys of SES, one for a key of one's own. */
+  tokens: string[];
+  /** AWS_SES…, or EXTERNAL for a key of one's own. */
+  origin: string;
+  /** Where the CNAME records of the tokens point to. */
+  zone: string;
+}
+
+export interface MailFrom {
+  /** Null: SES uses a domain of its own. */
+  domain: string | null;
+  /** PENDING, SUCCESS, FAILED or TEMPORARY_FAILURE; null without a domain. */
+  status: string | null;
+  /** True: without a working MAIL FROM domain nothing is sent. */
+  rejects: boolean;
+}
+
+export interface ConfigurationSet {
+  sendingEnabled: boolean;
+  reputationMetrics: boolean;
+  /** Null: those of the account. */
+  suppressedReasons: string[] | null;
+}
+
+export interface EventDestination {
+  name: string;
+  enabled: boolean;
+  /** SEND, DELIVERY, BOUNCE, … */
+  types: string[];
+  /** As the API names it (`SnsDestination`), with its settings; null for a kind nobody knows yet. */
+  target: { kind: string; settings: unknown } | null;
+}
+
+export interface SesReader {
+  /** The region in use; null when none is set. */
+  region(): Promise<string | null>;
+  account(): Promise<Answer<AccountFacts>>;
+  identity(name: string): Promise<Answer<Identity>>;
+  configurationSet(name: string): Promise<Answer<ConfigurationSet>>;
+  eventDestinations(configurationSet: string): Promise<Answer<EventDestination[]>>;
+  /** Names of the identities that are verified. */
+  verifiedIdentities(): Promise<Answer<string[]>>;
+  close(): void;
+}
+
+const TIMEOUT_MS = 10_000;
+/** SES takes one call a second besides sending (SES quotas): the SDK waits and asks again. */
+const ATTEMPTS = 6;
+const PAGE = 1_000;
+
+/** `region` undefined: the SDK's own chain decides, as it does for credentials and endpoint. */
+export function openSesReader(region: string | undefined): SesReader {
+  const client = new SESv2Client({
+    maxAttempts: ATTEMPTS,
+    requestHandler: { connectionTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS, throwOnRequestTimeout: true },
+    ...(region !== undefined && { region }),
+  });
+  return {
+    region: () => client.config.region().catch(() => null),
+    account: () => ask("GetAccount", () => readAccount(client)),
+    identity: (name) =>
+      ask("GetEmailIdentity", async () =>
+        identityOf(name, await client.send(new GetEmailIdentityCommand({ EmailIdentity: name }))),
+      ),
+    configurationSet: (name) => ask("GetConfigurationSet", () => readConfigurationSet(client, name)),
+    eventDestinations: (name) =>
+      ask("GetConfigurationSetEventDestinations", async () => {
+        const command = new GetConfigurationSetEventDestinationsCommand({ ConfigurationSetName: name });
+        return ((await client.send(command)).EventDestinations ?? []).map(destinationOf);
+      }),
+    verifiedIdentities: () => ask("ListEmailIdentities", () => listVerified(client)),
+    close: () => client.destroy(),
+  };
+}
+
+async function ask<T>(operation: string, read: () => Promise<T>): Promise<Answer<T>> {
+  try {
+    return { kind: "found", value: await read() };
+  } catch (error) {
+    const name = error instanceof Error ? error.name : "";
+    if (name === "NotFoundException") return { kind: "missing" };
+    if (name.startsWith("AccessDenied")) return { kind: "denied", action: `ses:${operation}` };
+    return failure(name, error);
+  }
+}
+
+function failure<T>(name: string, error: unknown): Answer<T> {
+  const outcome = outcomeOf(error, "");
+  const reason = "reason" in outcome ? outcome.reason : name;
+  if (name === "CredentialsProviderError") {
+    return { kind: "failed", reason, hint: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE" };
+  }
+  if (outcome.kind === "halted") return { kind: "failed", reason, hint: outcome.hint };
+  return { kind: "failed", reason, hint: "check the network, AWS_REGION and AWS_ENDPOINT_URL_SESV2, and try again" };
+}
+
+async function readAccount(client: SESv2Client): Promise<AccountFacts> {
+  const answer = await client.send(new GetAccountCommand({}));
+  const quota = answer.SendQuota?.Max24HourSend ?? 0;
+  return {
+    perSecond: answer.SendQuota?.MaxSendRate ?? 0,
+    quota: quota === -1 ? null : quota,
+    sentLast24Hours: answer.SendQuota?.SentLast24Hours ?? 0,
+    sendingEnabled: answer.SendingEnabled ?? true,
+    productionAccess: answer.ProductionAccessEnabled ?? true,
+    enforcement: answer.EnforcementStatus ?? "HEALTHY",
+    suppressedReasons: answer.SuppressionAttributes?.SuppressedReasons ?? [],
+  };
+}
+
+function identityOf(name: string, answer: GetEmailIdentityCommandOutput): Identity {
+  const { DkimAttributes: dkim, MailFromAttributes: mailFrom } = answer;
+  return {
+    name,
+    isDomain: answer.IdentityType !== "EMAIL_ADDRESS",
+    verified: answer.VerifiedForSendingStatus ?? false,
+    verificationStatus: answer.VerificationStatus ?? "NOT_STARTED",
+    dkim: {
+      signing: dkim?.SigningEnabled ?? false,
+      status: dkim?.Status ?? "NOT_STARTED",
+      tokens: dkim?.Tokens ?? [],
+      origin: dkim?.SigningAttributesOrigin ?? "AWS_SES",
+      zone: dkim?.SigningHostedZone ?? "dkim.amazonses.com",
+    },
+    mailFrom: {
+      domain: mailFrom?.MailFromDomain || null,
+      status: mailFrom?.MailFromDomainStatus ?? null,
+      rejects: mailFrom?.BehaviorOnMxFailure === "REJECT_MESSAGE",
+    },
+    feedbackForwarding: answer.FeedbackForwardingStatus ?? false,
+    configurationSet: answer.ConfigurationSetName || null,
+  };
+}
+
+async function readConfigurationSet(client: SESv2Client, name: string): Promise<ConfigurationSet> {
+  const answer = await client.send(new GetConfigurationSetCommand({ ConfigurationSetName: name }));
+  return {
+    sendingEnabled: answer.SendingOptions?.SendingEnabled ?? true,
+    reputationMetrics: answer.ReputationOptions?.ReputationMetricsEnabled ?? false,
+    suppressedReasons: answer.SuppressionOptions?.SuppressedReasons ?? null,
+  };
+}
+
+function destinationOf(answer: SesEventDestination): EventDestination {
+  const [kind, settings] =
+    Object.entries(answer).find(([key, value]) => key.endsWith("Destination") && value !== undefined) ?? [];
+  return {
+    name: answer.Name ?? "",
+    enabled: answer.Enabled ?? false,
+    types: answer.MatchingEventTypes ?? [],
+    target: kind === undefined ? null : { kind, settings },
+  };
+}
+
+async function listVerified(client: SESv2Client): Promise<string[]> {
+  const names: string[] = [];
+  for (let token: string | undefined; ;) {
+    const page = await client.send(new ListEmailIdentitiesCommand({ PageSize: PAGE, NextToken: token }));
+    for (const { IdentityName: name, SendingEnabled: verified } of page.EmailIdentities ?? []) {
+      if (name !== undefined && verified === true) names.push(name);
+    }
+    token = page.NextToken;
+    if (token === undefined) return names;
+  }
+}
