@@ -1,3 +1,4 @@
+// oxlint-disable vitest/expect-expect, vitest/valid-expect -- refused() holds the expectations; vitest takes a message as second argument
 /**
  * What people really feed a mailer. Each thing that cannot be sent: one clear line on stderr, the documented exit code, not
  * one call, and nothing half done in the job file.

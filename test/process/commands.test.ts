@@ -1,3 +1,4 @@
+// oxlint-disable vitest/valid-expect -- vitest takes a message as second argument
 /** Every command as scripts see it: JSON fields, exit codes, what is on stdout and what on stderr. */
 import { existsSync } from "node:fs";
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";

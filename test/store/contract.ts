@@ -107,6 +107,27 @@ export function storeContract(name: string, prepare: () => Promise<Bench>): void
       expect(await ingest(store, PEOPLE)).toEqual({ added: 3, duplicates: 2, suppressed: 0 });
     });
 
+    it("a list that ends in duplicates shares no message with the next one", async () => {
+      const { open, clock } = await prepare();
+      const store = await open();
+      await ingest(store, ["a@x.example", "b@x.example", "A@x.example"]);
+      const staging = store.stage();
+      staging.add([{ email: "c@x.example", fields: '["Seoul","c@x.example"]', notBefore: 0 }]);
+      const target = { topic: "june", content: CONTENT, file: "2.csv", columns: ["city", "email"], priority: 5 };
+      await staging.commit({ ...target, notBefore: null, replaceContent: false, rehearse: false });
+      const rows = [];
+      for await (const message of store.messages("june", null)) rows.push(message.fields);
+      expect(rows).toEqual([
+        { email: "a@x.example" },
+        { email: "b@x.example" },
+        { city: "Seoul", email: "c@x.example" },
+      ]);
+      const seen: unknown[] = [];
+      const instantOf = (fields: Record<string, string>) => (seen.push(fields["city"]), clock.now());
+      expect(await store.reschedule("june", { notBefore: clock.now(), instantOf })).toBe(3);
+      expect(seen).toEqual([undefined, undefined, "Seoul"]);
+    });
+
     it("keeps suppressed addresses as suppressed messages", async () => {
       const { open } = await prepare();
       const store = await open();
@@ -454,7 +475,7 @@ export function storeContract(name: string, prepare: () => Promise<Bench>): void
       await settle(store, sent(a));
       clock.pass(1000);
       await settle(store, sent(b));
-      expect((await store.sentSince(start)).get("june")).toEqual({ sent: 2, first: start, last: start + 1000 });
+      expect((await store.sentSince(start)).get("june")).toMatchObject({ sent: 2, first: start, last: start + 1000 });
       expect((await store.sentSince(start + 1)).get("june")).toMatchObject({ sent: 1 });
       expect((await store.sentSince(start + 2000)).size).toBe(0);
       expect((await store.topics())[0]).toMatchObject({ firstSentAt: start, lastSentAt: start + 1000 });

@@ -33,20 +33,20 @@ export class VirtualClock implements Clock {
 
   /** Lets time pass until `work` ends. Rejects when it waits for something that time does not bring. */
   async play<T>(work: Promise<T>): Promise<T> {
-    let ended = false;
-    const settled = work.finally(() => (ended = true));
+    const state = { ended: false };
+    const settled = work.finally(() => (state.ended = true));
     settled.catch(() => undefined);
-    for (let idle = 0; !ended && idle < 100; idle++) {
+    for (let idle = 0; !state.ended && idle < 100; idle++) {
       // Promises, and the setImmediate by which the loop gives way.
       for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve));
       const next = this.#sleepers.reduce<Sleeper | null>((a, b) => (a === null || b.at < a.at ? b : a), null);
-      if (ended || next === null) continue;
+      if (state.ended || next === null) continue;
       idle = 0;
       this.#sleepers = this.#sleepers.filter((other) => other !== next);
       this.#ms = Math.max(this.#ms, next.at);
       next.wake();
     }
-    if (!ended) throw new Error("nothing is due and the work has not ended");
+    if (!state.ended) throw new Error("nothing is due and the work has not ended");
     return settled;
   }
 }

@@ -1,0 +1,355 @@
+// oxlint-disable vitest/no-standalone-expect, vitest/expect-expect -- the expectations stand in the model that the test plays
+/** Random histories of a job file, two processes at a time, against a model small enough to be seen to be right. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import type { Claim, Settlement } from "../../src/deliver/source.ts";
+import { UserError } from "../../src/errors.ts";
+import { STATES, type State } from "../../src/message.ts";
+import { openStore } from "../../src/store/sqlite.ts";
+import type { Store } from "../../src/store/store.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+import { failed, inDoubt, ingest, putBack, sent, turn } from "../support/store-actions.ts";
+
+const EMAILS = ["a@x.example", "B@x.example", "c@x.example", "d@x.example"];
+const TOPICS = ["june", "july"];
+const KINDS = ["sent", "failed", "in_doubt", "put_back", "put_back_later", "keep"] as const;
+type Kind = (typeof KINDS)[number];
+const RETRIABLE: State[] = ["failed", "in_doubt", "cancelled", "suppressed"];
+const LATER_MS = 3_000;
+
+interface Message {
+  topic: string;
+  email: string;
+  state: State;
+  attempts: number;
+  notBefore: number;
+  /** The handle that holds it while `sending`. */
+  holder: Handle | null;
+  /** How often an answer "sent" was written: never twice, for nothing leaves `sent`. */
+  timesSent: number;
+}
+
+interface Handle {
+  store: Store;
+  claims: Claim[];
+}
+
+type Operation =
+  | { kind: "ingest"; topic: string; emails: string[]; later: boolean }
+  | { kind: "turn"; handle: number; room: number; answers: Kind[] }
+  | { kind: "cancel" | "reschedule"; topic: string }
+  | { kind: "retry"; topic: string | null; states: State[] }
+  | { kind: "suppress"; email: string }
+  | { kind: "die"; handle: number }
+  | { kind: "late"; answer: "sent" | "failed" | "put_back" | "in_doubt" }
+  | { kind: "pass" };
+
+const topic = fc.constantFrom(...TOPICS);
+const handle = fc.nat(1);
+const emails = fc.subarray(
+  [...EMAILS, ...EMAILS.map((email) => email.toUpperCase().replace("X.EXAMPLE", "x.example"))],
+  {
+    minLength: 1,
+  },
+);
+const operation: fc.Arbitrary<Operation> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("ingest" as const), topic, emails, later: fc.boolean() }) },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      kind: fc.constant("turn" as const),
+      handle,
+      room: fc.nat(3),
+      answers: fc.array(fc.constantFrom(...KINDS), { maxLength: 4 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("cancel" as const, "reschedule" as const), topic }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("retry" as const),
+      topic: fc.oneof(topic, fc.constant(null)),
+      states: fc.subarray(RETRIABLE, { minLength: 1 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("suppress" as const), email: fc.constantFrom(...EMAILS) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("die" as const), handle }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("late" as const),
+      answer: fc.constantFrom("sent" as const, "failed" as const, "put_back" as const, "in_doubt" as const),
+    }),
+  },
+  { weight: 2, arbitrary: fc.constant({ kind: "pass" as const }) },
+);
+
+class World {
+  readonly #path: string;
+  readonly #clock = new ManualClock();
+  readonly #handles: Handle[] = [];
+  /** Handles of processes taken for dead, whose answers may still come. */
+  readonly #ghosts: Handle[] = [];
+  readonly #messages = new Map<string, Message>();
+  readonly #cancelled = new Set<string>();
+  readonly #suppressed = new Set<string>();
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async open(): Promise<void> {
+    for (let i = 0; i < 2; i++) this.#handles.push({ store: await openStore(this.#path, this.#clock), claims: [] });
+  }
+
+  close(): void {
+    for (const each of [...this.#handles, ...this.#ghosts]) each.store.close();
+  }
+
+  async play(operation: Operation): Promise<void> {
+    switch (operation.kind) {
+      case "ingest":
+        return this.#ingest(operation.topic, operation.emails, operation.later);
+      case "turn":
+        return this.#turn(this.#handle(operation.handle), operation.room, operation.answers);
+      case "cancel":
+        return this.#onTopic(operation.topic, (store) => this.#cancel(store, operation.topic));
+      case "reschedule":
+        return this.#onTopic(operation.topic, (store) => this.#reschedule(store, operation.topic));
+      case "retry":
+        return this.#onTopic(operation.topic, (store) => this.#retry(store, operation.topic, operation.states));
+      case "suppress":
+        return this.#suppress(operation.email);
+      case "die":
+        return this.#die(operation.handle);
+      case "late":
+        return this.#late(operation.answer);
+      case "pass":
+        this.#clock.pass(LATER_MS);
+    }
+  }
+
+  /** The store shows what the model says, message by message and in its counters. */
+  async check(): Promise<void> {
+    const { store } = this.#handle(0);
+    const all = { total: 0, ...Object.fromEntries(STATES.map((state) => [state, 0])) } as Record<string, number>;
+    for (const name of TOPICS) {
+      const mine = this.#of(name);
+      if (mine.length === 0) continue;
+      const counts = Object.fromEntries(STATES.map((state) => [state, mine.filter((m) => m.state === state).length]));
+      expect(await store.totals(name)).toEqual({ total: mine.length, ...counts });
+      for (const [key, count] of Object.entries({ total: mine.length, ...counts })) all[key] = (all[key] ?? 0) + count;
+      const shown = [];
+      for await (const message of store.messages(name, null))
+        shown.push([message.email, message.state, message.attempts]);
+      expect(shown).toEqual(mine.map((m) => [m.email, m.state, m.attempts]));
+      if (this.#cancelled.has(name)) expect(counts["pending"]).toBe(0);
+    }
+    expect(await store.totals(null)).toEqual(all);
+    for (const message of this.#messages.values()) expect(message.timesSent).toBeLessThanOrEqual(1);
+  }
+
+  async #ingest(name: string, list: string[], later: boolean): Promise<void> {
+    const { store } = this.#handle(0);
+    const at = later ? this.#clock.now() + LATER_MS : 0;
+    if (this.#cancelled.has(name)) {
+      await expect(ingest(store, list, { topic: name, at })).rejects.toThrow(UserError);
+      return;
+    }
+    const expected = { added: 0, duplicates: 0, suppressed: 0 };
+    for (const email of list) {
+      const key = `${name} ${email.toLowerCase()}`;
+      const isSuppressed = this.#suppressed.has(email.toLowerCase());
+      if (this.#messages.has(key)) expected.duplicates++;
+      else {
+        expected[isSuppressed ? "suppressed" : "added"]++;
+        const state = isSuppressed ? "suppressed" : "pending";
+        this.#messages.set(key, { topic: name, email, state, attempts: 0, notBefore: at, holder: null, timesSent: 0 });
+      }
+    }
+    expect(await ingest(store, list, { topic: name, at })).toEqual(expected);
+  }
+
+  async #turn(held: Handle, room: number, answers: Kind[]): Promise<void> {
+    const settlements: Settlement[] = [];
+    for (const kind of answers) {
+      const claim = kind === "keep" ? undefined : held.claims.shift();
+      if (claim) settlements.push(this.#answer(held, claim, kind));
+    }
+    const result = await turn(held.store, room, { settlements });
+    for (const claim of result.claims) this.#claimed(held, claim);
+    expect(result.claims.length).toBeLessThanOrEqual(room);
+    if (room > 0 && result.drained) expect(this.#due()).toEqual([]);
+    else if (room > 0) expect(result.claims).toHaveLength(room);
+  }
+
+  #claimed(held: Handle, claim: Claim): void {
+    const message = this.#find(claim);
+    expect(message.state, `${message.email} was claimed`).toBe("pending");
+    expect(message.notBefore).toBeLessThanOrEqual(this.#clock.now());
+    expect(this.#cancelled.has(message.topic)).toBe(false);
+    expect(claim.attempts).toBe(message.attempts);
+    message.state = "sending";
+    message.holder = held;
+    held.claims.push(claim);
+  }
+
+  #answer(held: Handle, claim: Claim, kind: Kind): Settlement {
+    const message = this.#find(claim);
+    const mine = message.state === "sending" && message.holder === held;
+    const proof = message.state === "in_doubt" && (kind === "sent" || kind === "failed");
+    const notBefore = kind === "put_back_later" ? this.#clock.now() + LATER_MS : null;
+    if (mine || proof) {
+      if (kind === "sent" || kind === "failed" || kind === "in_doubt") {
+        message.attempts += mine ? 1 : 0;
+        message.state = kind;
+        message.timesSent += kind === "sent" ? 1 : 0;
+      } else {
+        message.attempts += notBefore === null ? 0 : 1;
+        message.notBefore = notBefore ?? message.notBefore;
+        const cancelled = this.#cancelled.has(message.topic);
+        message.state = this.#suppressed.has(message.email.toLowerCase())
+          ? "suppressed"
+          : cancelled
+            ? "cancelled"
+            : "pending";
+      }
+      message.holder = null;
+    }
+    if (kind === "sent") return sent(claim);
+    if (kind === "failed") return failed(claim);
+    if (kind === "in_doubt") return inDoubt(claim);
+    return putBack(claim, notBefore, notBefore !== null);
+  }
+
+  async #onTopic(name: string | null, act: (store: Store) => Promise<void>): Promise<void> {
+    const { store } = this.#handle(1);
+    if (name === null || this.#of(name).length > 0) return act(store);
+    await expect(store.cancel(name)).rejects.toThrow(UserError);
+  }
+
+  async #cancel(store: Store, name: string): Promise<void> {
+    this.#cancelled.add(name);
+    const taken = this.#of(name).filter((message) => message.state === "pending");
+    for (const message of taken) message.state = "cancelled";
+    const inFlight = this.#of(name).filter((message) => message.state === "sending").length;
+    expect(await store.cancel(name)).toEqual({ cancelled: taken.length, inFlight });
+  }
+
+  async #reschedule(store: Store, name: string): Promise<void> {
+    const notBefore = this.#clock.now() + LATER_MS;
+    const moved = this.#of(name).filter((message) => message.state === "pending");
+    for (const message of moved) message.notBefore = notBefore;
+    expect(await store.reschedule(name, { notBefore, instantOf: null })).toBe(moved.length);
+  }
+
+  async #retry(store: Store, name: string | null, states: State[]): Promise<void> {
+    let retried = 0;
+    for (const each of name === null ? TOPICS.filter((other) => !this.#cancelled.has(other)) : [name]) {
+      let pending = 0;
+      for (const message of this.#of(each).filter((m) => states.includes(m.state))) {
+        message.attempts = 0;
+        message.state = this.#suppressed.has(message.email.toLowerCase()) ? "suppressed" : "pending";
+        pending += message.state === "pending" ? 1 : 0;
+      }
+      if (pending > 0 || states.includes("cancelled")) this.#cancelled.delete(each);
+      retried += pending;
+    }
+    expect(await store.retry(name, states)).toBe(retried);
+  }
+
+  async #suppress(email: string): Promise<void> {
+    const address = email.toLowerCase();
+    const isNew = !this.#suppressed.has(address);
+    this.#suppressed.add(address);
+    for (const message of this.#messages.values()) {
+      if (message.email.toLowerCase() === address && message.state === "pending") message.state = "suppressed";
+    }
+    const entries = [{ address: email, reason: "bounce", source: "test" }];
+    expect(await this.#handle(0).store.suppress(entries)).toBe(isNew ? 1 : 0);
+  }
+
+  /** The process stops without a word; the other one lives on, and a new one comes. */
+  async #die(index: number): Promise<void> {
+    const dead = this.#handle(index);
+    this.#clock.pass(61_000);
+    await turn(this.#handle(1 - index).store, 0);
+    const store = await openStore(this.#path, this.#clock);
+    const lost = [...this.#messages.values()].filter((message) => message.holder === dead);
+    expect(store.recovered).toBe(lost.length);
+    for (const message of lost)
+      Object.assign(message, { state: "in_doubt", attempts: message.attempts + 1, holder: null });
+    this.#ghosts.push(dead);
+    this.#handles[index] = { store, claims: [] };
+  }
+
+  /** An answer of a process that was taken for dead. */
+  async #late(answer: "sent" | "failed" | "put_back" | "in_doubt"): Promise<void> {
+    const ghost = this.#ghosts.find((each) => each.claims.length > 0);
+    const claim = ghost?.claims.shift();
+    if (!ghost || !claim) return;
+    await turn(ghost.store, 0, { settlements: [this.#answer(ghost, claim, answer)] });
+  }
+
+  #handle(index: number): Handle {
+    const found = this.#handles[index];
+    if (!found) throw new Error("no such handle");
+    return found;
+  }
+
+  #of(name: string): Message[] {
+    return [...this.#messages.values()].filter((message) => message.topic === name);
+  }
+
+  #due(): Message[] {
+    const now = this.#clock.now();
+    return [...this.#messages.values()].filter(
+      (m) => m.state === "pending" && m.notBefore <= now && !this.#cancelled.has(m.topic),
+    );
+  }
+
+  #find(claim: Claim): Message {
+    const name = [...this.#topicIds].find(([, id]) => id === claim.topicId)?.[0] ?? this.#learn(claim);
+    const message = this.#messages.get(`${name} ${claim.email.toLowerCase()}`);
+    if (!message) throw new Error(`${claim.email} was never added to ${name}`);
+    return message;
+  }
+
+  /** Topics get their ids in the order they were made. */
+  readonly #topicIds = new Map<string, number>();
+
+  #learn({ topicId }: Claim): string {
+    for (const { topic: name } of this.#messages.values())
+      if (!this.#topicIds.has(name)) this.#topicIds.set(name, this.#topicIds.size + 1);
+    const found = [...this.#topicIds].find(([, id]) => id === topicId);
+    if (!found) throw new Error(`topic ${topicId} was never made`);
+    return found[0];
+  }
+}
+
+/** A disk in memory where there is one: this is about what is written, not about how durable it is. */
+const FOLDER = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
+it("R3–R7 G2–G5 N1–N5: whatever happens in whatever order: nobody claimed by two, counts add up, nothing leaves sent", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(operation, { minLength: 5, maxLength: 60, size: "max" }), async (operations) => {
+      const folder = await mkdtemp(join(FOLDER, "ses-mail-model-"));
+      const world = new World(join(folder, "job.db"));
+      try {
+        await world.open();
+        for (const each of operations) {
+          await world.play(each);
+          await world.check();
+        }
+      } finally {
+        world.close();
+        await rm(folder, { recursive: true, force: true });
+      }
+    }),
+    { numRuns: 80 },
+  );
+});
