@@ -10,6 +10,7 @@ import { addExport } from "./commands/export.ts";
 import { addImport } from "./commands/import.ts";
 import { addIngestEvents } from "./commands/ingest-events.ts";
 import { addPreview } from "./commands/preview.ts";
+import { addReport } from "./commands/report.ts";
 import { addRetry } from "./commands/retry.ts";
 import { addSandbox } from "./commands/sandbox.ts";
 import { addSchedule } from "./commands/schedule.ts";
@@ -31,6 +32,7 @@ const COMMANDS: AddCommand[] = [
   addTopics,
   addStats,
   addExport,
+  addReport,
   addIngestEvents,
   addSuppress,
   addCheck,

@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
 import { Option } from "commander";
-import { EXIT } from "../errors.ts";
+import { EXIT, UserError } from "../errors.ts";
+import type { Line } from "../report/breakdown.ts";
 import type { TopicCounts } from "../report/stats.ts";
-import type { EventCounts, SentCounts, Store, TopicRow } from "../store/store.ts";
+import type { EventCounts, SentCounts, Store } from "../store/store.ts";
 import type { AddCommand, Context } from "./command.ts";
 import { parseCount } from "./options.ts";
 
@@ -11,9 +12,13 @@ interface Flags {
   output?: string;
   hours?: number;
   raw?: boolean;
+  by?: Line;
+  top?: number;
 }
 
 const HOUR_MS = 3_600_000;
+const TOP = 20;
+const BY = ["hour", "domain", "bounce-reason", "failure", "link"] satisfies Line[];
 
 export const addStats: AddCommand = (program, act) => {
   program
@@ -29,31 +34,60 @@ export const addStats: AddCommand = (program, act) => {
     )
     .option("--output <file>", "file instead of stdout")
     .option("--hours <n>", "only what was sent in the last n hours", parseCount("--hours"))
+    .addOption(new Option("--by <line>", "one topic along a line (hours are UTC)").choices(BY))
+    .option("--top <n>", `with --by: the n most frequent, the rest added up (default: ${TOP})`, parseCount("--top"))
     .option("--raw", "write cells as they are, also those a spreadsheet would run as formulas")
     .action(act<Flags>((context, flags, [topic]) => stats(context, topic ?? null, flags)));
 };
 
 async function stats(context: Context, topic: string | null, flags: Flags): Promise<number> {
   const { io, globals, terminal } = context;
+  checkFlags(topic, flags);
   const store = await context.openStore({ mustExist: true });
-  const { withRates, statsCsv, statsTable } = await import("../report/stats.ts");
-  const counts = await count(store, topic, flags.hours, io.clock.now());
-  const rows = counts.map(withRates);
   const format = flags.format ?? (globals.json ? "json" : "table");
   const text =
-    format === "csv"
-      ? statsCsv(rows, { raw: flags.raw ?? false })
-      : format === "json"
-        ? `${JSON.stringify(topic === null ? { topics: rows } : rows[0])}\n`
-        : `${await statsTable(rows, terminal)}\n`;
+    topic !== null && flags.by !== undefined
+      ? await oneLine(context, store, { topic, by: flags.by, format, flags })
+      : await counters(context, store, { topic, format, flags });
   if (flags.output === undefined && format === "table") terminal.result(text);
   else {
     const { writeOutput } = await import("../report/output.ts");
-    const output = flags.output === undefined ? null : resolve(io.cwd, flags.output);
+    const output = flags.output === undefined || flags.output === "-" ? null : resolve(io.cwd, flags.output);
     await writeOutput(output, [text], io);
     if (output !== null) terminal.info(`wrote ${output}`);
   }
   return EXIT.done;
+}
+
+function checkFlags(topic: string | null, { by, hours, top }: Flags): void {
+  if (by === undefined && top !== undefined) throw new UserError("--top expects --by, got none", "add --by domain");
+  if (by === undefined) return;
+  if (topic === null) throw new UserError("--by expects one topic, got none", `ses-mail stats <topic> --by ${by}`);
+  if (hours !== undefined)
+    throw new UserError("--by counts the whole topic, got --hours too", "leave one of the two out");
+}
+
+interface Asked {
+  format: "table" | "json" | "csv";
+  flags: Flags;
+}
+
+async function counters({ io, terminal }: Context, store: Store, asked: Asked & { topic: string | null }) {
+  const { topic, format, flags } = asked;
+  const { withRates, statsCsv, statsTable } = await import("../report/stats.ts");
+  const rows = (await count(store, topic, flags.hours, io.clock.now())).map(withRates);
+  if (format === "csv") return statsCsv(rows, { raw: flags.raw ?? false });
+  if (format === "json") return `${JSON.stringify(topic === null ? { topics: rows } : rows[0])}\n`;
+  return `${await statsTable(rows, terminal)}\n`;
+}
+
+async function oneLine({ io, terminal }: Context, store: Store, asked: Asked & { topic: string; by: Line }) {
+  const { topic, by, format, flags } = asked;
+  const { breakdownBy, breakdownCsv, breakdownText } = await import("../report/breakdown.ts");
+  const table = await store.breakdown(topic, io.signal, (lines) => breakdownBy(by, lines, flags.top ?? TOP));
+  if (format === "csv") return breakdownCsv(table, { raw: flags.raw ?? false });
+  if (format === "json") return `${JSON.stringify({ topic, by, rows: table.rows, others: table.others })}\n`;
+  return `${await breakdownText(table, terminal)}\n`;
 }
 
 async function count(
@@ -64,8 +98,9 @@ async function count(
 ): Promise<TopicCounts[]> {
   // Asked by name first, so that an unknown topic is an error and not an empty answer.
   if (topic !== null) await store.totals(topic);
+  const { countsOf } = await import("../report/stats.ts");
   const rows = (await store.topics()).filter((row) => topic === null || row.topic === topic);
-  if (hours === undefined) return rows.map((row) => countsOf(row));
+  if (hours === undefined) return rows.map(countsOf);
   const recent = await store.sentSince(now - hours * HOUR_MS);
   return rows.map((row) => recentCounts(row.topic, recent.get(row.topic)));
 }
@@ -82,17 +117,6 @@ const NO_EVENTS: EventCounts = {
 };
 
 const NO_STATES = { pending: 0, sending: 0, sent: 0, in_doubt: 0, failed: 0, cancelled: 0, suppressed: 0 };
-
-function countsOf({
-  notBefore: _due,
-  cancelledAt: _at,
-  endpoint: _to,
-  firstSentAt,
-  lastSentAt,
-  ...counts
-}: TopicRow): TopicCounts {
-  return { ...counts, first_sent_at: firstSentAt, last_sent_at: lastSentAt };
-}
 
 /** With `--hours` only what was sent then is spoken of, so `total` is that too. */
 function recentCounts(topic: string, recent: SentCounts | undefined): TopicCounts {

@@ -1,5 +1,6 @@
 import { csvLine } from "../compose/csv.ts";
 import { STATES, type Totals } from "../message.ts";
+import type { TopicRow } from "../store/store.ts";
 
 /** What SES said later, in messages, not events: five opens of one mail are 1. */
 const EVENTS = [
@@ -32,6 +33,18 @@ export type TopicStats = { topic: string } & Totals &
   Record<Event, number> &
   Record<Time, string | null> &
   Record<Rate, number | null>;
+
+/** The counters of a topic as `stats` names them. */
+export function countsOf({
+  notBefore: _due,
+  cancelledAt: _at,
+  endpoint: _to,
+  firstSentAt,
+  lastSentAt,
+  ...counts
+}: TopicRow): TopicCounts {
+  return { ...counts, first_sent_at: firstSentAt, last_sent_at: lastSentAt };
+}
 
 /** Adds the rates and writes out the times; the keys come in the order of `STAT_FIELDS`. */
 export function withRates(counts: TopicCounts): TopicStats {
@@ -87,7 +100,12 @@ const COMPARED = ["topic", "total", ...STATES, ...RATES] as const;
 function cell(row: TopicStats, field: (typeof STAT_FIELDS)[number]): string | number {
   const value = row[field];
   if (value === null) return "-";
-  return isRate(field) && typeof value === "number" ? `${(value * 100).toFixed(2)} %` : value;
+  return isRate(field) && typeof value === "number" ? percent(value) : value;
+}
+
+/** A fraction for people: `97.50 %`. */
+export function percent(fraction: number): string {
+  return `${(fraction * 100).toFixed(2)} %`;
 }
 
 function isRate(field: string): field is Rate {

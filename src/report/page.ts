@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+import type { Calendar } from "./calendar.ts";
+import { comparison } from "./comparison.ts";
+import type { ReportFacts } from "./facts.ts";
+import { counted } from "./figures.ts";
+import { html, type Markup, trusted } from "./markup.ts";
+import * as sections from "./sections.ts";
+import { STYLE } from "./style.ts";
+
+export interface PageOptions {
+  calendar: Calendar;
+  /** When the figures were read, ms. */
+  now: number;
+}
+
+/** Nothing is loaded and nothing runs: our style sheet, known by its hash, is all there is. */
+const POLICY = [
+  "default-src 'none'",
+  `style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'`,
+  "base-uri 'none'",
+  "form-action 'none'",
+].join("; ");
+
+/**
+ * One page on one topic, or on several with a comparison on top. It stands alone: no script, no request, no address
+ * but those of the lists, which hold 50 at most.
+ */
+export function reportPage(topics: readonly ReportFacts[], options: PageOptions): string {
+  const [only, ...more] = topics;
+  const several = only === undefined || more.length > 0;
+  const title = several ? `${topics.length} topics compared` : only.counts.topic;
+  const body = several
+    ? html`<header>
+          <p class="eyebrow">Report</p>
+          <h1>${title}</h1>
+        </header>
+        ${comparison(topics)}
+        ${topics.map((facts) => html`<article>${topicHeader(facts, options, true)}${topicSections(facts, options, true)}</article>`)}`
+    : html`${topicHeader(only, options, false)}${topicSections(only, options, false)}`;
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta http-equiv="Content-Security-Policy" content="${trusted(POLICY)}" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="robots" content="noindex" />
+        <meta name="referrer" content="no-referrer" />
+        <title>${title} – report</title>
+        <style>
+          ${trusted(STYLE)}
+        </style>
+      </head>
+      <body>
+        <main>${body} ${footer(options)}</main>
+      </body>
+    </html> `.text;
+}
+
+function topicHeader(
+  { counts, endpoint, subject, from }: ReportFacts,
+  { calendar }: PageOptions,
+  nested: boolean,
+): Markup {
+  const name = html`<bdi>${counts.topic}</bdi>`;
+  const rehearsal =
+    endpoint === "sandbox" ? html` <span class="badge">rehearsal: nothing left this machine</span>` : null;
+  return html`<header>
+    ${nested ? null : html`<p class="eyebrow">Report${rehearsal}</p>`}
+    ${nested ? html`<h2>${name}${rehearsal}</h2>` : html`<h1>${name}</h1>`}
+    <p class="subject" dir="auto">${subject}</p>
+    <p class="soft">From <bdi>${from}</bdi> · ${period(counts, calendar)} · ${counted(counts.total, "recipient")}</p>
+  </header>`;
+}
+
+function period({ first_sent_at: first, last_sent_at: last }: ReportFacts["counts"], calendar: Calendar): string {
+  if (first === null || last === null) return "nothing sent yet";
+  const [from, to] = [calendar.full(first), calendar.full(last)];
+  return from === to ? `sent ${from}` : `sent ${from} to ${to}`;
+}
+
+function topicSections(facts: ReportFacts, { calendar }: PageOptions, nested: boolean): Markup {
+  const setting = { calendar, nested };
+  return html`${sections.notes(facts)} ${sections.figures(facts)} ${sections.funnel(facts, setting)}
+  ${sections.states(facts, setting)} ${sections.overTime(facts, setting)} ${sections.returns(facts, setting)}
+  ${sections.domains(facts, setting)} ${sections.links(facts, setting)} ${sections.deliveryTimes(facts, setting)}
+  ${sections.failures(facts, setting)}`;
+}
+
+function footer({ calendar, now }: PageOptions): Markup {
+  return html`<footer>
+    <h2>How it is counted</h2>
+    <p>All figures are messages, not events: five opens of one mail are one. Rates are shares of what was sent.</p>
+    <p>
+      An open counts as a reader's unless the program that fetched the picture names itself as a machine: the image
+      proxies of Apple Mail, Gmail and Yahoo, link scanners, previews. Some readers hide behind such a proxy, and some
+      machines do not say what they are, so clicks tell more than opens. Clicks of scanners that name themselves are
+      counted apart under Links.
+    </p>
+    <p>Made by ses-mail on ${calendar.full(now)} (${calendar.zone}).</p>
+  </footer>`;
+}
