@@ -10,9 +10,14 @@ export async function run([sizes = "100000,1000000", sendMost = "60000"]) {
       const imported = await cli(["import", csv, "--db", db, "--json"]);
       const env = { AWS_ENDPOINT_URL_SESV2: far.url };
       // Memory settles within the first ten thousand; a million calls of the SDK would take a quarter of an hour.
-      const sent = await cli(["send", "--db", db, "--rate", "1000000", "--concurrency", "64", "--max", sendMost, "--json"], { env });
+      const sent = await cli(
+        ["send", "--db", db, "--rate", "1000000", "--concurrency", "64", "--max", sendMost, "--json"],
+        { env },
+      );
       far.stop();
-      console.log(`${count} recipients: import ${imported.peakMb.toFixed(0)} MB, send of ${sent.answer.run.sent} ${sent.peakMb.toFixed(0)} MB (goal 120)`);
+      console.log(
+        `${count} recipients: import ${imported.peakMb.toFixed(0)} MB, send of ${sent.answer.run.sent} ${sent.peakMb.toFixed(0)} MB (goal 120)`,
+      );
     });
   }
   console.log(`[${machine()}]`);

@@ -17,8 +17,13 @@ export async function run([count = "1000000", rounds = "15"]) {
     }
     const db = `${folder}/long.db`;
     await cli(["import", await writeCampaign(folder, Number(count), { name: "long" }), "--db", db]);
-    for (const args of [["stats"], ["topics"]]) console.log(`${args[0]} on ${count} messages: ${median([1, 2, 3, 4, 5].map(() => timed([CLI, ...args, "--json", "--db", db]))).toFixed(0)} ms (goal 300)`);
-    console.log(`first call of send on ${count} messages: ${(await firstCall(db)).toFixed(0)} ms after the start of the process (goal 1500)`);
+    for (const args of [["stats"], ["topics"]])
+      console.log(
+        `${args[0]} on ${count} messages: ${median([1, 2, 3, 4, 5].map(() => timed([CLI, ...args, "--json", "--db", db]))).toFixed(0)} ms (goal 300)`,
+      );
+    console.log(
+      `first call of send on ${count} messages: ${(await firstCall(db)).toFixed(0)} ms after the start of the process (goal 1500)`,
+    );
     console.log(`[${machine()}]`);
   });
 }
@@ -31,9 +36,18 @@ function timed(args) {
 
 async function firstCall(db) {
   const far = await receiver();
-  const env = { ...process.env, AWS_ENDPOINT_URL_SESV2: far.url, AWS_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "bench", AWS_SECRET_ACCESS_KEY: "bench" };
+  const env = {
+    ...process.env,
+    AWS_ENDPOINT_URL_SESV2: far.url,
+    AWS_REGION: "us-east-1",
+    AWS_ACCESS_KEY_ID: "bench",
+    AWS_SECRET_ACCESS_KEY: "bench",
+  };
   const started = performance.now();
-  const child = spawn(process.execPath, [CLI, "send", "--db", db, "--max", "1", "--rate", "1"], { env, stdio: "ignore" });
+  const child = spawn(process.execPath, [CLI, "send", "--db", db, "--max", "1", "--rate", "1"], {
+    env,
+    stdio: "ignore",
+  });
   const exited = new Promise((resolve) => child.once("exit", resolve));
   let calls = 0;
   while (calls === 0 && child.exitCode === null) {

@@ -116,6 +116,14 @@ describe("README", () => {
     expect(links.filter((link) => link.startsWith("#") && !headings.has(link.slice(1)))).toEqual([]);
   });
 
+  it("and docs/architecture.md name source files that exist", () => {
+    const text = README + readFileSync(join(ROOT, "docs/architecture.md"), "utf8");
+    const paths = [...text.matchAll(/`((?:src\/)?(?:[a-z]+\/)?[a-z-]+\.ts)`/g)].map(([, path = ""]) => path);
+    expect(paths.length).toBeGreaterThan(30);
+    const exists = (path: string) => ["", "src"].some((folder) => existsSync(join(ROOT, folder, path)));
+    expect(paths.filter((path) => !exists(path))).toEqual([]);
+  });
+
   it("names benchmarks that exist", () => {
     const names = [...README.matchAll(/npm run bench -- (\w+)/g)].map(([, name = ""]) => name);
     expect(names.filter((name) => !existsSync(join(ROOT, "bench", `${name}.js`)))).toEqual([]);
@@ -136,7 +144,7 @@ describe("the tour", () => {
     const script = (TRAP + blocks.join("\n")).replaceAll("8025", String(await freePort()));
 
     const { code, output } = await bash(folder, script);
-    expect(code, output).toBe(0);
+    expect({ code, output }).toMatchObject({ code: 0 });
 
     const { topics } = (await run(folder, ["topics", "--json"])).json;
     expect(topics).toMatchObject([
