@@ -104,8 +104,8 @@ describe("the file", () => {
     store.close();
   });
 
-  it("is committed with synchronous = FULL: a power cut may not forget a claim", () => {
-    const db = openConnection(":memory:");
+  it("is committed with synchronous = FULL: a power cut may not forget a claim", async () => {
+    const db = openConnection(join(await workFolder(), "job.db"));
     expect(db.pragma("synchronous", { simple: true })).toBe(2);
     db.close();
   });

@@ -1,0 +1,33 @@
+import { expect, it } from "vitest";
+import { writeCampaign } from "../support/campaign.ts";
+import { run, start, until, workFolder } from "../support/run.ts";
+import { sesServer } from "../support/ses-server.ts";
+
+it("R14 G10 P11: cancel stops running processes: nothing leaves a second later, what is in flight is told and counted", async () => {
+  const folder = await workFolder();
+  const file = await writeCampaign(folder, 2000);
+  const server = await sesServer(folder, { latencyMs: 400 });
+  expect((await run(folder, ["import", file])).code).toBe(0);
+  const args = ["send", "--topic", "june", "--rate", "40", "--concurrency", "20", "--json"];
+  const processes = [start(folder, args, { env: server.env }), start(folder, args, { env: server.env })];
+  await until(() => server.calls().length >= 30);
+
+  const cancelled = await run(folder, ["cancel", "june", "--json"]);
+  const cancelledAt = Date.now();
+  expect(cancelled.code).toBe(0);
+  const { in_flight: inFlight, totals } = cancelled.json;
+  expect(inFlight).toBeGreaterThan(0);
+  expect(inFlight).toBeLessThanOrEqual(40);
+  expect(totals.sending).toBe(inFlight);
+  expect(totals.pending).toBe(0);
+
+  const ended = await Promise.all(processes.map((process) => process.finished));
+  expect(ended.map((result) => result.code)).toEqual([0, 0]);
+  // The receiver's own clock: everything that left did so before the cancel had been answered for a second.
+  const last = Math.max(...server.calls().map((call) => call.at));
+  expect(last).toBeLessThanOrEqual(cancelledAt + 1000);
+  const after = (await run(folder, ["topics", "--json"])).json.topics[0];
+  expect(after).toMatchObject({ total: 2000, pending: 0, sending: 0, in_doubt: 0, cancelled: totals.cancelled });
+  expect(after.sent).toBe(server.received().length);
+  expect(after.sent).toBe(totals.sent + inFlight);
+});
