@@ -51,6 +51,11 @@ function openEvent(value: JsonObject, kind: unknown): Unwrapped {
 
 /** Inside an envelope a text that is not JSON is somebody else's message; alone in a line it is a broken record. */
 function openText(text: string, depth: number): Unwrapped[] {
+  // Nearly always. To trim it first (event publishing ends it with a line feed) would copy it.
+  if (text.startsWith("{")) {
+    const value = parseJson(text);
+    if (value !== undefined) return open(value, depth);
+  }
   const trimmed = text.trim();
   const json = trimmed.replace(LOG_PREFIX, "");
   if (/^[[{"]/.test(json)) {

@@ -113,6 +113,7 @@ export function readEvent(json: unknown): SesEvent | { malformed: string } {
 function normalised(kind: Kind, rawType: string, sesMessageId: string, mail: JsonObject, detail: JsonObject): SesEvent {
   const tags = asObject(mail["tags"]);
   const mailedAt = instant(mail["timestamp"]);
+  const happenedAt = instant(detail["timestamp"]);
   const destination = addressesOf(mail["destination"]);
   const recipients = recipientsOf(kind, detail, destination);
   const userAgent = asText(detail["userAgent"]);
@@ -123,7 +124,7 @@ function normalised(kind: Kind, rawType: string, sesMessageId: string, mail: Jso
     sesMessageId,
     jobId: asText(tagValue(tags["ses-mail-job"]), 100),
     messageId: rowId(tagValue(tags["ses-mail-message"])),
-    at: instant(detail["timestamp"]) ?? mailedAt,
+    at: happenedAt ?? mailedAt,
     mailedAt,
     recipients,
     destination,
@@ -139,7 +140,7 @@ function normalised(kind: Kind, rawType: string, sesMessageId: string, mail: Jso
     key: "",
     suppressions: [],
   };
-  event.key = keyOf(event, detail["timestamp"]);
+  event.key = keyOf(event, happenedAt, detail["timestamp"]);
   event.suppressions = suppressionsOf(event, detail);
   return event;
 }
@@ -215,13 +216,13 @@ function reasonOf({ type }: Kind, detail: JsonObject, recipients: readonly Event
  * SES publishes at least once (1–8 copies were seen), and the SNS MessageId differs between copies. A bounce or complaint
  * has an id of its own; anything else is known by message, type, recipients and time.
  */
-function keyOf(event: SesEvent, timestamp: unknown): string {
+function keyOf(event: SesEvent, happenedAt: number | null, timestamp: unknown): string {
   const { type, rawType, feedbackId, sesMessageId, recipients } = event;
   const name = type === "unknown" ? rawType : type;
   const first = recipients[0]?.address ?? "";
   const who = recipients.length < 2 ? first : [...new Set(recipients.map(({ address }) => address))].sort().join(" ");
   if (feedbackId !== null) return `${name} ${feedbackId} ${who}`;
-  return `${name} ${sesMessageId} ${instant(timestamp) ?? asText(timestamp, 100) ?? event.mailedAt ?? ""} ${who}`;
+  return `${name} ${sesMessageId} ${happenedAt ?? asText(timestamp, 100) ?? event.mailedAt ?? ""} ${who}`;
 }
 
 function suppressionsOf(event: SesEvent, detail: JsonObject): EventSuppression[] {

@@ -30,6 +30,7 @@ type EventCounter =
 interface Known {
   id: number;
   topic_id: number;
+  email: string;
   state: State;
 }
 
@@ -69,10 +70,12 @@ const COUNTER_OF: Partial<Record<Mark, EventCounter>> = {
   delayed_at: "delayed",
 };
 
-type FeedbackRow = { message_id: number; ses_message_id: string; mailed_at: number | null } & {
+interface Verdict {
+  bounced_at: number | null;
+  soft_bounced_at: number | null;
   bounce_type: string | null;
   bounce_subtype: string | null;
-} & Record<Mark, number | null>;
+}
 
 export function events(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }, jobId: string) {
   const { db, clock } = job;
@@ -80,10 +83,9 @@ export function events(job: { db: Connection; clock: Clock; onWait: (waitedMs: n
   const suppress = suppressing(db, counters, clock);
   const prove = proving(db, counters);
   const marks = marking(db);
-  const byTag = db.prepare<[number], Known>("select id, topic_id, state from message where id = ?");
-  const bySesId = db.prepare<[string], Known>("select id, topic_id, state from message where ses_message_id = ?");
-  const bySesIdOfEvent = db.prepare<[string], Known>(
-    "select m.id, m.topic_id, m.state from feedback f join message m on m.id = f.message_id where f.ses_message_id = ?",
+  const byTag = db.prepare<[number], Known>("select id, topic_id, email, state from message where id = ?");
+  const bySesId = db.prepare<[string], Known>(
+    "select id, topic_id, email, state from message where ses_message_id = ?",
   );
   const record = db.prepare<[number, number, string, number | null, number, string | null]>(
     "insert into event (message_id, key, type, at, machine, detail) values (?, ?, ?, ?, ?, ?) on conflict do nothing",
@@ -94,32 +96,42 @@ export function events(job: { db: Connection; clock: Clock; onWait: (waitedMs: n
 
   /** By our tags first; by the SES message id when the event has none (legacy notifications). */
   const find = (event: SesEvent): Known | undefined => {
-    if (event.jobId === jobId && event.messageId !== null) return byTag.get(event.messageId);
-    if (event.jobId !== null) return undefined;
-    return bySesId.get(event.sesMessageId) ?? bySesIdOfEvent.get(event.sesMessageId);
+    if (event.jobId === jobId && event.messageId !== null) {
+      const message = byTag.get(event.messageId);
+      return message && isTo(message, event) ? message : undefined;
+    }
+    return event.jobId === null ? bySesId.get(event.sesMessageId) : undefined;
   };
 
-  const applyTo = (message: Known, event: SesEvent, result: Applied): void => {
+  const applyTo = (message: Known, event: SesEvent, result: Applied): boolean => {
     const detail = event.link ?? event.reason;
     const isNew =
       record.run(message.id, hash53(event.key), event.type, event.at, event.machine ? 1 : 0, detail).changes > 0;
     if (!isNew) {
       result.duplicates++;
-      return;
+      return false;
     }
     result.applied++;
-    marks.write(message, event);
+    const now = clock.now();
+    marks.write(message, event, now);
     if (message.state !== "sent" && message.state !== "sending") {
-      if (prove(message, event) && message.state === "in_doubt") result.settled++;
+      if (prove(message, event, now) && message.state === "in_doubt") result.settled++;
     }
+    return true;
+  };
+
+  const keepForLater = (event: SesEvent, result: Applied): boolean => {
+    const isNew = keep.run(event.key, event.sesMessageId, JSON.stringify(event), clock.now()).changes > 0;
+    if (isNew) result.unmatched++;
+    else result.duplicates++;
+    return isNew;
   };
 
   const applyOne = (event: SesEvent, result: Applied): void => {
     const message = find(event);
-    if (message) applyTo(message, event, result);
-    else if (keep.run(event.key, event.sesMessageId, JSON.stringify(event), clock.now()).changes > 0)
-      result.unmatched++;
-    else result.duplicates++;
+    const isNew = message ? applyTo(message, event, result) : keepForLater(event, result);
+    // A copy suppresses nobody: the address may have been let in again since.
+    if (!isNew) return;
     // Last, so that a message this very event proves sent is not taken for one that still waits.
     for (const { address, reason, detail } of event.suppressions) {
       if (suppress({ address, reason, source: "event", detail })) result.suppressed++;
@@ -151,6 +163,8 @@ export function events(job: { db: Connection; clock: Clock; onWait: (waitedMs: n
       db,
       clock,
       () => {
+        counters.begin();
+        marks.begin();
         const result = work();
         marks.flush();
         counters.write();
@@ -172,6 +186,14 @@ export function events(job: { db: Connection; clock: Clock; onWait: (waitedMs: n
   };
 }
 
+/**
+ * A job file put back from a backup gives message ids again: an event of a mail that was sent before the loss must not be
+ * taken for one of the mail that has its id now, or that one would never be sent.
+ */
+function isTo({ email }: Known, { destination }: SesEvent): boolean {
+  return destination.length === 0 || destination.includes(email.toLowerCase());
+}
+
 /** An event proves that SES took the message in, whatever we believed. Returns whether the message is `sent` now. */
 function proving(db: Connection, counters: ReturnType<typeof createCounters>) {
   const sent = db.prepare<[string, number, number, State]>(
@@ -182,9 +204,8 @@ function proving(db: Connection, counters: ReturnType<typeof createCounters>) {
     `update topic set first_sent_at = min(ifnull(first_sent_at, @at), @at), last_sent_at = max(ifnull(last_sent_at, @at), @at)
      where id = @id`,
   );
-  return (message: Known, event: SesEvent): boolean => {
-    // A template SES could not fill: it was accepted, but no mail was made of it.
-    const at = event.mailedAt ?? event.at ?? Date.now();
+  return (message: Known, event: SesEvent, now: number): boolean => {
+    const at = event.mailedAt ?? event.at ?? now;
     if (sent.run(event.sesMessageId, at, message.id, message.state).changes === 0) return false;
     counters.move(message.topic_id, message.state, "sent");
     ofTopic.run({ at, id: message.topic_id });
@@ -192,17 +213,16 @@ function proving(db: Connection, counters: ReturnType<typeof createCounters>) {
   };
 }
 
-/** Notes on the message when things first happened, and counts the message on its topic the first time each does. */
+/**
+ * Notes on the message when things first happened, and counts the message on its topic the first time each does. Nearly
+ * always one statement an event: to read the row, change it and write it back is three times slower.
+ */
 function marking(db: Connection) {
-  const read = db.prepare<[number], FeedbackRow>("select * from feedback where message_id = ?");
-  const insert = db.prepare(
-    `insert into feedback (message_id, ses_message_id, mailed_at, bounce_type, bounce_subtype, ${MARKS.join(", ")})
-     values (@message_id, @ses_message_id, @mailed_at, @bounce_type, @bounce_subtype, ${MARKS.map((mark) => `@${mark}`).join(", ")})`,
+  const insert = db.prepare<[number, string, number | null]>(
+    "insert into feedback (message_id, ses_message_id, mailed_at) values (?, ?, ?) on conflict do nothing",
   );
-  const update = db.prepare(
-    `update feedback set bounce_type = @bounce_type, bounce_subtype = @bounce_subtype,
-     ${MARKS.map((mark) => `${mark} = @${mark}`).join(", ")} where message_id = @message_id`,
-  );
+  const marks = new Map(MARKS.map((mark) => [mark, markStatements(db, mark)]));
+  const showBounce = verdicts(db);
   const count = new Map<EventCounter, { run(n: number, topicId: number): unknown }>();
   const deltas = new Map<string, { topicId: number; counter: EventCounter; count: number }>();
 
@@ -216,22 +236,23 @@ function marking(db: Connection) {
   };
 
   return {
-    write(message: Known, event: SesEvent): void {
-      const known = read.get(message.id);
-      const row = known ?? blank(message.id, event);
+    /** Forgets what a transaction that failed left behind. */
+    begin: () => deltas.clear(),
+    write({ id, topic_id: topicId }: Known, event: SesEvent, now: number): void {
+      const { sesMessageId, mailedAt } = event;
       const found = marksOf(event);
-      const at = event.at ?? event.mailedAt ?? 0;
+      if (found.length === 0) insert.run(id, sesMessageId, mailedAt);
+      const at = event.at ?? mailedAt ?? now;
+      if (event.type === "bounce") {
+        insert.run(id, sesMessageId, mailedAt);
+        showBounce(id, event, at);
+      }
       for (const mark of found) {
-        if (row[mark] === null) countOnce(message.topic_id, mark);
-        row[mark] = row[mark] === null ? at : Math.min(row[mark], at);
+        const { set, insertWith, moveBack } = marks.get(mark)!;
+        const isFirst = set.run(at, id).changes > 0 || insertWith.run(id, sesMessageId, mailedAt, at).changes > 0;
+        if (isFirst) countOnce(topicId, mark);
+        else moveBack.run(at, id, at);
       }
-      // A permanent bounce is the verdict; a passing one shows only while there is none.
-      if (event.type === "bounce" && (found.includes("bounced_at") || row.bounced_at === null)) {
-        row.bounce_type = event.bounceType;
-        row.bounce_subtype = event.bounceSubType;
-      }
-      if (!known) insert.run(row);
-      else if (found.length > 0) update.run(row);
     },
     /** Adds what was counted to the topics. */
     flush(): void {
@@ -247,6 +268,44 @@ function marking(db: Connection) {
       deltas.clear();
     },
   };
+}
+
+function markStatements(db: Connection, mark: Mark) {
+  return {
+    set: db.prepare<[number, number]>(`update feedback set ${mark} = ? where message_id = ? and ${mark} is null`),
+    insertWith: db.prepare<[number, string, number | null, number]>(
+      `insert into feedback (message_id, ses_message_id, mailed_at, ${mark}) values (?, ?, ?, ?) on conflict do nothing`,
+    ),
+    moveBack: db.prepare<[number, number, number]>(
+      `update feedback set ${mark} = ? where message_id = ? and ${mark} > ?`,
+    ),
+  };
+}
+
+/** Notes which bounce is shown of the message; to be called before the bounce is marked. */
+function verdicts(db: Connection) {
+  const read = db.prepare<[number], Verdict>(
+    "select bounced_at, soft_bounced_at, bounce_type, bounce_subtype from feedback where message_id = ?",
+  );
+  const write = db.prepare<[string | null, string | null, number]>(
+    "update feedback set bounce_type = ?, bounce_subtype = ? where message_id = ?",
+  );
+  return (id: number, event: SesEvent, at: number): void => {
+    const row = read.get(id);
+    if (row && isVerdict(row, event, at)) write.run(event.bounceType, event.bounceSubType, id);
+  };
+}
+
+/**
+ * Whether this bounce is the one to show: a permanent one before any other, then the earliest, then any rule that does not
+ * depend on the order in which they came. `row` is what is known without it.
+ */
+function isVerdict(row: Verdict, event: SesEvent, at: number): boolean {
+  const isPermanent = event.bounceType === "Permanent";
+  if (!isPermanent && row.bounced_at !== null) return false;
+  const shown = isPermanent ? row.bounced_at : row.soft_bounced_at;
+  if (shown === null || at !== shown) return shown === null || at < shown;
+  return `${event.bounceType} ${event.bounceSubType}` < `${row.bounce_type} ${row.bounce_subtype}`;
 }
 
 function marksOf(event: SesEvent): readonly Mark[] {
@@ -269,18 +328,6 @@ function marksOf(event: SesEvent): readonly Mark[] {
     default:
       return [];
   }
-}
-
-function blank(messageId: number, event: SesEvent): FeedbackRow {
-  const marks = Object.fromEntries(MARKS.map((mark) => [mark, null])) as Record<Mark, null>;
-  return {
-    message_id: messageId,
-    ses_message_id: event.sesMessageId,
-    mailed_at: event.mailedAt,
-    bounce_type: null,
-    bounce_subtype: null,
-    ...marks,
-  };
 }
 
 function none(): Applied {

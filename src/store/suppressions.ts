@@ -11,6 +11,11 @@ export function suppressing(db: Connection, counters: Counters, clock: Clock): (
   const insert = db.prepare(
     "insert into suppression (address, reason, source, detail, created_at) values (?, ?, ?, ?, ?) on conflict do nothing",
   );
+  // Several events may speak of one address: what is kept does not depend on which came first. A complaint weighs most.
+  const outweigh = db.prepare(
+    `update suppression set reason = @reason, detail = @detail where address = @address and source = 'event'
+     and (${weight("@reason")}, @detail) < (${weight("reason")}, detail)`,
+  );
   const waiting = db.prepare<[string], { id: number; topic_id: number }>(
     "select m.id, m.topic_id from recipient r join message m on m.id = r.message_id where r.address = ? and m.state = 'pending'",
   );
@@ -18,6 +23,7 @@ export function suppressing(db: Connection, counters: Counters, clock: Clock): (
   return ({ address, reason, source, detail }) => {
     const key = address.toLowerCase();
     const isNew = insert.run(key, reason, source, detail ?? null, clock.now()).changes > 0;
+    if (!isNew && source === "event") outweigh.run({ address: key, reason, detail: detail ?? "" });
     for (const message of waiting.all(key)) {
       take.run(message.id);
       counters.move(message.topic_id, "pending", "suppressed");
@@ -25,6 +31,8 @@ export function suppressing(db: Connection, counters: Counters, clock: Clock): (
     return isNew;
   };
 }
+
+const weight = (reason: string) => `case ${reason} when 'complaint' then 0 when 'unsubscribe' then 1 else 2 end`;
 
 export function suppressions(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db, clock } = job;
@@ -52,6 +60,7 @@ export function suppressions(job: { db: Connection; clock: Clock; onWait: (waite
         db,
         clock,
         () => {
+          counters.begin();
           const count = entries.filter((entry) => suppress(entry)).length;
           counters.write();
           return count;

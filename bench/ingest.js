@@ -1,0 +1,108 @@
+// Events of a sent campaign against reading the same lines and doing nothing with them, in turn; the second time (all
+// duplicates); memory.
+import { createWriteStream, rmSync } from "node:fs";
+import Database from "better-sqlite3";
+import { cli, machine, median, scratch, script, writeCampaign } from "./support.js";
+
+export async function run([count = "300000", pairs = "3"]) {
+  await scratch(async (folder) => {
+    const messages = Number(count);
+    const csv = await writeCampaign(folder, messages, { htmlBytes: 500 });
+    const ratios = [];
+    for (let pair = 0; pair < Number(pairs); pair++) {
+      const db = `${folder}/${pair}.db`;
+      await cli(["import", csv, "--db", db, "--json"]);
+      const sent = await writeEvents(`${folder}/sent.ndjson`, db, sendEvent);
+      const proven = await cli(["ingest-events", sent, "--db", db, "--json"]);
+      const dump = await writeEvents(`${folder}/delivered.ndjson`, db, deliveryEvent);
+      const naive = await script("naive-ingest.js", [dump]);
+      const first = await cli(["ingest-events", dump, "--db", db, "--json"]);
+      const second = await cli(["ingest-events", dump, "--db", db, "--json"]);
+      const [ours, theirs] = [messages / first.seconds, messages / naive.seconds];
+      ratios.push(ours / theirs);
+      console.log(
+        `pair ${pair + 1}: ses-mail ${ours.toFixed(0)} lines/s (${first.answer.applied} applied, peak ${first.peakMb.toFixed(0)} MB), ` +
+          `again ${(messages / second.seconds).toFixed(0)} lines/s (${second.answer.duplicates} duplicates, peak ${second.peakMb.toFixed(0)} MB), ` +
+          `proving ${(messages / proven.seconds).toFixed(0)} lines/s, ` +
+          `two JSON.parse ${theirs.toFixed(0)} lines/s, ratio ${(ours / theirs).toFixed(2)}`,
+      );
+      for (const file of [db, sent, dump]) rmSync(file);
+    }
+    console.log(`ingest ratio, median of ${pairs}: ${median(ratios).toFixed(2)} (goal 0.6)   [${machine()}]`);
+  });
+}
+
+/** One event for each message of the job file, as SNS would hand it over: about 2.3 KB a line. */
+async function writeEvents(file, db, eventOf) {
+  const job = new Database(db, { readonly: true });
+  const jobId = job.prepare("select id from job").pluck().get();
+  const out = createWriteStream(file);
+  for (const { id, email } of job.prepare("select id, email from message order by id").iterate()) {
+    const line = `${JSON.stringify(notification(eventOf(mailOf(jobId, id, email), email), id))}\n`;
+    if (!out.write(line)) await new Promise((resolve) => out.once("drain", resolve));
+  }
+  await new Promise((resolve) => out.end(resolve));
+  job.close();
+  return file;
+}
+
+const sendEvent = (mail) => ({ eventType: "Send", mail, send: {} });
+const deliveryEvent = (mail, email) => ({
+  eventType: "Delivery",
+  mail,
+  delivery: {
+    timestamp: "2026-03-02T09:00:02.740Z",
+    processingTimeMillis: 2740,
+    recipients: [email],
+    smtpResponse: "250 2.0.0 OK  1740906000 example-gsmtp",
+    reportingMTA: "a8-77.smtp-out.amazonses.com",
+  },
+});
+
+function mailOf(jobId, id, email) {
+  const messageId = `0100019cadc69a80-e882f9d0-8719-4f02-bf30-${String(id).padStart(12, "0")}-000000`;
+  return {
+    timestamp: "2026-03-02T09:00:00.000Z",
+    source: "news@example.com",
+    sourceArn: "arn:aws:ses:us-east-1:123456789012:identity/example.com",
+    sendingAccountId: "123456789012",
+    messageId,
+    destination: [email],
+    headersTruncated: false,
+    headers: [
+      { name: "From", value: "Example News <news@example.com>" },
+      { name: "To", value: email },
+      { name: "Subject", value: "March news" },
+      { name: "List-Unsubscribe", value: "<https://u.example.com/o/1>" },
+      { name: "List-Unsubscribe-Post", value: "List-Unsubscribe=One-Click" },
+      { name: "MIME-Version", value: "1.0" },
+    ],
+    commonHeaders: { from: ["Example News <news@example.com>"], to: [email], messageId, subject: "March news" },
+    tags: {
+      "ses:operation": ["SendEmail"],
+      "ses:configuration-set": ["newsletter"],
+      "ses:source-ip": ["192.0.2.10"],
+      "ses:from-domain": ["example.com"],
+      "ses:caller-identity": ["ses-mailer"],
+      "ses-mail-job": [jobId],
+      "ses-mail-message": [String(id)],
+    },
+  };
+}
+
+function notification(event, id) {
+  const host = "https://sns.us-east-1.amazonaws.com";
+  const topic = "arn:aws:sns:us-east-1:123456789012:ses-events";
+  return {
+    Type: "Notification",
+    MessageId: `fcfc3882-b356-4246-96f1-${String(id).padStart(12, "0")}`,
+    TopicArn: topic,
+    Subject: "Amazon SES Email Event Notification",
+    Message: `${JSON.stringify(event)}\n`,
+    Timestamp: "2026-03-02T10:11:27.306Z",
+    SignatureVersion: "1",
+    Signature: `${"Ab3/".repeat(85)}Ag==`,
+    SigningCertURL: `${host}/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem`,
+    UnsubscribeURL: `${host}/?Action=Unsubscribe&SubscriptionArn=${topic}:861f14fa-4803-4c34-bb6c-74bb67524947`,
+  };
+}
