@@ -263,6 +263,11 @@ class SendLoop {
     const { id } = claim;
     const gated = this.#breaker.isClosed();
     const trip = this.#breaker.observe(outcome, this.#now());
+    if (!gated && outcome.kind === "transient" && this.#breaker.nextProbeAt() !== null) {
+      this.#options.onNotice(
+        `SES does not take anything (${outcome.reason}): trying one message at a time until it does.`,
+      );
+    }
     if (trip) this.#stop ??= { outcome: "halted", ...trip };
     switch (outcome.kind) {
       case "sent":
