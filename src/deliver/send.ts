@@ -263,7 +263,7 @@ class SendLoop {
     const { id } = claim;
     const gated = this.#breaker.isClosed();
     const trip = this.#breaker.observe(outcome, this.#now());
-    if (!gated && outcome.kind === "transient" && this.#breaker.nextProbeAt() !== null) {
+    if (!gated && outcome.kind === "transient" && this.#breaker.isClosed()) {
       this.#options.onNotice(
         `SES does not take anything (${outcome.reason}): trying one message at a time until it does.`,
       );
