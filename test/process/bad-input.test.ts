@@ -172,7 +172,7 @@ describe("lists in other dress are read", () => {
   });
 });
 
-describe("content that cannot be sent", () => {
+describe("G6 P1 P4: content that cannot be sent", () => {
   const front = (more: string) => `---\nsubject: "Hello"\nfrom: news@example.com\n${more}\n---\n<p>Hello</p>\n`;
   it.each<[string, string, RegExp]>([
     ["an unknown variable", HTML.replace("{{ name }}, welcome", "{{ nmae }}"), /nmae/],

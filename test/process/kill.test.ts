@@ -8,7 +8,7 @@ const TOTAL = 600;
 const KILLS = 30;
 const CONCURRENCY = 8;
 
-it("R3–R7 G2–G5 N1–N5 P5–P7: kill -9 at any moment loses nobody and writes to nobody twice", async () => {
+it("promise 2, R3–R7 G2–G5 N1–N5 P5–P7: kill -9 at any moment loses nobody and writes to nobody twice", async () => {
   const folder = await workFolder();
   const file = await writeCampaign(folder, TOTAL);
   const server = await sesServer(folder, { latencyMs: 15 });

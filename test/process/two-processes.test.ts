@@ -7,7 +7,7 @@ import { addresses, writeCampaign } from "../support/campaign.ts";
 import { run, workFolder } from "../support/run.ts";
 import { duplicates, mostInAnyWindow, sesServer } from "../support/ses-server.ts";
 
-describe("R1 G1 N9: never more than the rate in any sliding second, over all processes", () => {
+describe("promise 1, R1 G1 N9: never more than the rate in any sliding second, over all processes", () => {
   it.each([
     { processes: 1, rate: 14, total: 60 },
     { processes: 2, rate: 50, total: 250 },

@@ -216,6 +216,22 @@ export function storeContract(name: string, prepare: () => Promise<Bench>): void
       expect(claims).toEqual(["4@x.example", "1@x.example", "2@x.example", "3@x.example"]);
     });
 
+    it("tells how many are due and when the next will be", async () => {
+      const { open, clock } = await prepare();
+      const store = await open();
+      expect(await store.outlook(EVERYTHING)).toEqual({ due: 0, nextDueAt: null });
+      const [soon, later] = [clock.now() + 1000, clock.now() + 9000];
+      await ingest(store, PEOPLE.slice(0, 2));
+      await ingest(store, PEOPLE.slice(2, 3), { at: soon });
+      await ingest(store, PEOPLE.slice(3), { topic: "july", at: later });
+      expect(await store.outlook(EVERYTHING)).toEqual({ due: 2, nextDueAt: soon });
+      expect(await store.outlook({ ...EVERYTHING, topic: "july" })).toEqual({ due: 0, nextDueAt: later });
+      clock.pass(1000);
+      expect(await store.outlook(EVERYTHING)).toEqual({ due: 3, nextDueAt: later });
+      await store.cancel("june");
+      expect(await store.outlook(EVERYTHING)).toEqual({ due: 0, nextDueAt: later });
+    });
+
     it("leaves alone what is overdue by more than the limit, and counts it", async () => {
       const { open, clock } = await prepare();
       const store = await open();
