@@ -53,7 +53,7 @@ export async function checkAccount(context: Context, flags: CheckFlags): Promise
   const from = flags.from === undefined ? null : mailboxOf(flags.from);
   const asked = await askSes(context, flags, from, flags.configurationSet ?? null, false);
   const account = asked.account ? accountFindings(asked.account, null) : [];
-  const dns = await askDns(flags, from, asked);
+  const dns = await askDns(context, flags, from, asked);
   return answer(context, { topic: null, asked, findings: [...account, ...asked.findings, ...dns], list: null });
 }
 
@@ -66,7 +66,7 @@ export async function checkCampaign(context: Context, file: string, flags: Check
   campaign.compiled.check(recipients.columns);
   const store = await openJobFile(context);
   const asked = await askSes(context, flags, from, campaign.content.configurationSet, true);
-  const dns = await askDns(flags, from, asked);
+  const dns = await askDns(context, flags, from, asked);
   const { list, counts, need, refused } = await readList(context, store, campaign, recipients, asked.verified);
   const findings = [
     ...(asked.account ? accountFindings(asked.account, need) : []),
@@ -99,7 +99,7 @@ async function askSes(
   if (!flags.account) return asked;
   const { env } = context.io;
   // The AWS CLI reads AWS_DEFAULT_REGION, the SDK does not.
-  const ses = openSesReader(env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || undefined);
+  const ses = openSesReader(env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || undefined, context.io.signal);
   context.onExit(() => ses.close());
   asked.region = await ses.region();
   const isReachable = await askAccount(ses, asked, hasList);
@@ -164,7 +164,13 @@ async function askConfigurationSet(ses: SesReader, asked: Asked, given: string |
 
 // DNS ----------------------------------------------------------------------------------------------------------------
 
-async function askDns(flags: CheckFlags, from: string | null, { sender }: Asked): Promise<Finding[]> {
+async function askDns(
+  { io: { signal } }: Context,
+  flags: CheckFlags,
+  from: string | null,
+  { sender }: Asked,
+): Promise<Finding[]> {
+  if (signal.aborted) throw new InterruptedError();
   if (!flags.dns || from === null) return [];
   return dnsFindings(openDns(flags.dnsServer ?? null), domainOf(from), sender);
 }
@@ -270,7 +276,7 @@ function accountAnswer(account: AccountFacts, region: string | null) {
     sending_enabled: account.sendingEnabled,
     production_access: account.productionAccess,
     enforcement: account.enforcement,
-    messages_per_second: account.perSecond,
+    rate: account.perSecond,
     quota: account.quota,
     sent_last_24_hours: account.sentLast24Hours,
     left: leftToday(account),

@@ -12,6 +12,7 @@ import { spfOf } from "./spf.ts";
  */
 export async function dnsFindings(dns: Dns, domain: string, sender: Sender | null): Promise<Finding[]> {
   try {
+    await probe(dns);
     const dmarc = await dmarcOf(dns, domain);
     if (!sender) return [dmarcFinding(domain, dmarc)];
     const spf = await spfFinding(dns, sender);
@@ -20,6 +21,11 @@ export async function dnsFindings(dns: Dns, domain: string, sender: Sender | nul
     if (!(error instanceof DnsUnavailable)) throw error;
     return [finding("info", "dns.available", `DNS could not be asked (${error.message}), skipped`)];
   }
+}
+
+/** Closed networks answer "no such name" to everything: then nothing can be said about anybody's records. */
+async function probe(dns: Dns): Promise<void> {
+  if ((await dns.txt("amazonses.com")).length === 0) throw new DnsUnavailable("it knows nothing of amazonses.com");
 }
 
 /** The records of the domain identity, whether they work already or are still to be published. */
@@ -102,7 +108,7 @@ function alignment(sender: Sender, dmarc: Dmarc, spf: Finding): Finding {
     ...(fits(signature?.domain, dmarc.strictDkim) ? [`DKIM (${signature?.domain})`] : []),
     ...(fits(spfDomain, dmarc.strictSpf) ? [`SPF (${spfDomain})`] : []),
   ];
-  if (by.length > 0) return finding("ok", check, `${by.join(" and ")} vouches for ${sender.domain}: DMARC passes`);
+  if (by.length > 0) return finding("ok", check, `DMARC passes for ${sender.domain}, by ${by.join(" and ")}`);
   const isHarmless = dmarc.policy === null || dmarc.policy === "none";
   const consequence = isHarmless
     ? "bulk senders are refused for that"

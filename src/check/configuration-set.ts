@@ -32,7 +32,7 @@ export function configurationSetFindings(
   set: ConfigurationSet,
   accountSuppresses: string[] | null,
 ): Finding[] {
-  const exists = isDefault ? `${name}, the default of the sender's identity, is used` : `${name} exists`;
+  const exists = isDefault ? `${name} is used, the sender's default` : `${name} exists`;
   return [
     finding("ok", "configuration-set.exists", exists),
     sending(name, set),
@@ -103,8 +103,16 @@ function noneMessage(name: string, destinations: EventDestination[]): string {
   return `events go to ${other.name} (${placeOf(other.target)}) only, which cannot be read back: bounces and complaints will not come back`;
 }
 
+const PLACES: Record<string, string> = {
+  SnsDestination: "SNS",
+  EventBridgeDestination: "EventBridge",
+  KinesisFirehoseDestination: "Firehose",
+  CloudWatchDestination: "CloudWatch",
+  PinpointDestination: "Pinpoint",
+};
+
 function placeOf(target: EventDestination["target"]): string {
-  return target === null ? "unknown" : target.kind.replace(/^Kinesis|Destination$/g, "");
+  return PLACES[target?.kind ?? ""] ?? "a place unknown to ses-mail";
 }
 
 function createCommand(name: string, region: string | null): string {

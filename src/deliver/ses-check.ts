@@ -87,32 +87,40 @@ export interface SesReader {
   close(): void;
 }
 
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 5_000;
 /** SES takes one call a second besides sending (SES quotas): the SDK waits and asks again. */
-const ATTEMPTS = 6;
+const ATTEMPTS = 4;
 const PAGE = 1_000;
 
-/** `region` undefined: the SDK's own chain decides, as it does for credentials and endpoint. */
-export function openSesReader(region: string | undefined): SesReader {
+interface Until {
+  abortSignal: AbortSignal;
+}
+
+/**
+ * `region` undefined: the SDK's own chain decides, as it does for credentials and endpoint. When `signal` aborts, every
+ * question ends with `failed`.
+ */
+export function openSesReader(region: string | undefined, signal: AbortSignal): SesReader {
   const client = new SESv2Client({
     maxAttempts: ATTEMPTS,
     requestHandler: { connectionTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS, throwOnRequestTimeout: true },
     ...(region !== undefined && { region }),
   });
+  const until = { abortSignal: signal };
   return {
     region: () => client.config.region().catch(() => null),
-    account: () => ask("GetAccount", () => readAccount(client)),
+    account: () => ask("GetAccount", () => readAccount(client, until)),
     identity: (name) =>
       ask("GetEmailIdentity", async () =>
-        identityOf(name, await client.send(new GetEmailIdentityCommand({ EmailIdentity: name }))),
+        identityOf(name, await client.send(new GetEmailIdentityCommand({ EmailIdentity: name }), until)),
       ),
-    configurationSet: (name) => ask("GetConfigurationSet", () => readConfigurationSet(client, name)),
+    configurationSet: (name) => ask("GetConfigurationSet", () => readConfigurationSet(client, name, until)),
     eventDestinations: (name) =>
       ask("GetConfigurationSetEventDestinations", async () => {
         const command = new GetConfigurationSetEventDestinationsCommand({ ConfigurationSetName: name });
-        return ((await client.send(command)).EventDestinations ?? []).map(destinationOf);
+        return ((await client.send(command, until)).EventDestinations ?? []).map(destinationOf);
       }),
-    verifiedIdentities: () => ask("ListEmailIdentities", () => listVerified(client)),
+    verifiedIdentities: () => ask("ListEmailIdentities", () => listVerified(client, until)),
     close: () => client.destroy(),
   };
 }
@@ -138,8 +146,8 @@ function failure<T>(name: string, error: unknown): Answer<T> {
   return { kind: "failed", reason, hint: "check the network, AWS_REGION and AWS_ENDPOINT_URL_SESV2, and try again" };
 }
 
-async function readAccount(client: SESv2Client): Promise<AccountFacts> {
-  const answer = await client.send(new GetAccountCommand({}));
+async function readAccount(client: SESv2Client, until: Until): Promise<AccountFacts> {
+  const answer = await client.send(new GetAccountCommand({}), until);
   const quota = answer.SendQuota?.Max24HourSend ?? 0;
   return {
     perSecond: answer.SendQuota?.MaxSendRate ?? 0,
@@ -176,8 +184,8 @@ function identityOf(name: string, answer: GetEmailIdentityCommandOutput): Identi
   };
 }
 
-async function readConfigurationSet(client: SESv2Client, name: string): Promise<ConfigurationSet> {
-  const answer = await client.send(new GetConfigurationSetCommand({ ConfigurationSetName: name }));
+async function readConfigurationSet(client: SESv2Client, name: string, until: Until): Promise<ConfigurationSet> {
+  const answer = await client.send(new GetConfigurationSetCommand({ ConfigurationSetName: name }), until);
   return {
     sendingEnabled: answer.SendingOptions?.SendingEnabled ?? true,
     reputationMetrics: answer.ReputationOptions?.ReputationMetricsEnabled ?? false,
@@ -196,10 +204,10 @@ function destinationOf(answer: SesEventDestination): EventDestination {
   };
 }
 
-async function listVerified(client: SESv2Client): Promise<string[]> {
+async function listVerified(client: SESv2Client, until: Until): Promise<string[]> {
   const names: string[] = [];
   for (let token: string | undefined; ;) {
-    const page = await client.send(new ListEmailIdentitiesCommand({ PageSize: PAGE, NextToken: token }));
+    const page = await client.send(new ListEmailIdentitiesCommand({ PageSize: PAGE, NextToken: token }), until);
     for (const { IdentityName: name, SendingEnabled: verified } of page.EmailIdentities ?? []) {
       if (name !== undefined && verified === true) names.push(name);
     }
