@@ -6,7 +6,7 @@ import { accountFindings, leftToday, unreadFinding } from "./check/account.ts";
 import { dnsFindings } from "./check/authentication.ts";
 import { configurationSetFindings, eventFindings, noConfigurationSet } from "./check/configuration-set.ts";
 import { contentFindings } from "./check/content.ts";
-import { openDns } from "./check/dns.ts";
+import { type Dns, openDns } from "./check/dns.ts";
 import { type Finding, finding, summaryOf } from "./check/finding.ts";
 import {
   defaultConfigurationSet,
@@ -51,27 +51,29 @@ const NO_TOPIC = "check/";
 /** `check`: account, sender and configuration set. */
 export async function checkAccount(context: Context, flags: CheckFlags): Promise<number> {
   const from = flags.from === undefined ? null : mailboxOf(flags.from);
+  const dns = dnsOf(flags);
   const asked = await askSes(context, flags, from, flags.configurationSet ?? null, false);
   const account = asked.account ? accountFindings(asked.account, null) : [];
-  const dns = await askDns(context, flags, from, asked);
-  return answer(context, { topic: null, asked, findings: [...account, ...asked.findings, ...dns], list: null });
+  const findings = [...account, ...asked.findings, ...(await askDns(context, dns, from, asked))];
+  return answer(context, { topic: null, asked, findings, list: null });
 }
 
 /** `check recipients.csv`: all that, the content, and every row. */
 export async function checkCampaign(context: Context, file: string, flags: CheckFlags): Promise<number> {
   const campaign = await readCampaign(file, flags);
   const from = mailboxOf(campaign.content.from);
+  const dns = dnsOf(flags);
   const recipients = await openList(context, file, flags);
   // Before anybody is asked: what the content wants of the list may not be there.
   campaign.compiled.check(recipients.columns);
   const store = await openJobFile(context);
   const asked = await askSes(context, flags, from, campaign.content.configurationSet, true);
-  const dns = await askDns(context, flags, from, asked);
+  const published = await askDns(context, dns, from, asked);
   const { list, counts, need, refused } = await readList(context, store, campaign, recipients, asked.verified);
   const findings = [
     ...(asked.account ? accountFindings(asked.account, need) : []),
     ...asked.findings,
-    ...dns,
+    ...published,
     ...(list.sample ? contentFindings(list.sample) : []),
     ...refused,
     ...listFindings(list, counts),
@@ -164,15 +166,13 @@ async function askConfigurationSet(ses: SesReader, asked: Asked, given: string |
 
 // DNS ----------------------------------------------------------------------------------------------------------------
 
-async function askDns(
-  { io: { signal } }: Context,
-  flags: CheckFlags,
-  from: string | null,
-  { sender }: Asked,
-): Promise<Finding[]> {
-  if (signal.aborted) throw new InterruptedError();
-  if (!flags.dns || from === null) return [];
-  return dnsFindings(openDns(flags.dnsServer ?? null), domainOf(from), sender);
+function dnsOf(flags: CheckFlags): Dns | null {
+  return flags.dns ? openDns(flags.dnsServer ?? null) : null;
+}
+
+async function askDns({ io }: Context, dns: Dns | null, from: string | null, { sender }: Asked): Promise<Finding[]> {
+  if (io.signal.aborted) throw new InterruptedError();
+  return dns === null || from === null ? [] : dnsFindings(dns, domainOf(from), sender);
 }
 
 // Recipients ---------------------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ interface ListResult {
 
 /** Reads every row, and counts against the job file what would be added, in a transaction that is taken back. */
 async function readList(
-  context: Context,
+  { io, terminal, onExit }: Context,
   store: Store,
   { file, topic, content, compiled }: Campaign,
   recipients: Recipients,
@@ -216,12 +216,19 @@ async function readList(
   boundOldSpace();
   const list = new ListCheck(compiled, recipients, verified);
   const staging = store.stage();
-  context.onExit(() => staging.discard());
-  for await (const rows of recipients.batches()) {
-    if (context.io.signal.aborted) throw new InterruptedError();
-    boundYoungSpace(2);
-    const addresses = rows.map((row) => list.take(row)).filter((address) => address !== null);
-    staging.add(addresses.map((email) => ({ email, fields: "[]", notBefore: 0 })));
+  onExit(() => staging.discard());
+  const progress = terminal.progress(null, "checked");
+  const started = io.clock.monotonic();
+  try {
+    for await (const rows of recipients.batches()) {
+      if (io.signal.aborted) throw new InterruptedError();
+      boundYoungSpace(2);
+      const addresses = rows.map((row) => list.take(row)).filter((address) => address !== null);
+      staging.add(addresses.map((email) => ({ email, fields: "[]", notBefore: 0 })));
+      progress.update({ done: list.rows, perSecond: (list.rows * 1000) / Math.max(1, io.clock.monotonic() - started) });
+    }
+  } finally {
+    progress.stop();
   }
   if (list.sample === null)
     throw new UserError(`${nameOf(file)} has no valid recipient: ${list.rejects.text}`, "correct the rows");

@@ -2,7 +2,7 @@
 import type { RejectedRow } from "../compose/csv.ts";
 import { RenderProblem } from "../compose/problem.ts";
 import type { Recipients, Row } from "../compose/recipients.ts";
-import type { CompiledContent, RowCheck } from "../compose/template.ts";
+import type { CompiledContent } from "../compose/template.ts";
 import type { RenderedMail } from "../message.ts";
 import type { Sample } from "./content.ts";
 import { counted, Examples, type Finding, finding, number } from "./finding.ts";
@@ -33,7 +33,6 @@ export class ListCheck {
   readonly unverified = new Examples();
   readonly #content: CompiledContent;
   readonly #columns: string[];
-  readonly #check: RowCheck;
   readonly #mayReceive: (address: string) => boolean;
 
   /**
@@ -43,7 +42,7 @@ export class ListCheck {
   constructor(content: CompiledContent, { columns }: Pick<Recipients, "columns">, verified: string[] | null) {
     this.#content = content;
     this.#columns = columns;
-    this.#check = content.check(columns);
+    content.check(columns);
     this.#mayReceive = verified === null ? () => true : receivesIn(verified);
   }
 
@@ -51,8 +50,6 @@ export class ListCheck {
   take(row: Row): string | null {
     this.rows++;
     if ("reason" in row) return this.#reject(row);
-    const reason = this.#check(row.fields);
-    if (reason !== null) return this.#reject({ ...row, reason });
     const mail = this.#render(row);
     if ("reason" in mail) return this.#reject({ ...row, reason: mail.reason });
     this.#lookAt(row, mail);
