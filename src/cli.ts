@@ -19,7 +19,7 @@ import { addStats } from "./commands/stats.ts";
 import { addSuppress } from "./commands/suppress.ts";
 import { addTopics } from "./commands/topics.ts";
 import { loadDotenv } from "./dotenv.ts";
-import { EXIT, InterruptedError, StoppedError, UserError } from "./errors.ts";
+import { EXIT, exitCodeOf, InterruptedError, StoppedError, UserError } from "./errors.ts";
 import type { Io } from "./io.ts";
 import { printable } from "./printable.ts";
 
@@ -141,7 +141,7 @@ async function createContext(program: Command, io: Io, closers: (() => void | Pr
 /** What went wrong, for its reader: one line for the user, a stack trace for us. */
 function report(error: unknown, io: Io, json: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  if (error instanceof InterruptedError) return interrupted(io);
+  if (error instanceof InterruptedError) return exitCodeOf(io.signal);
   const known = error instanceof UserError || error instanceof StoppedError;
   const text = known ? (error.hint ? `${error.message}; ${error.hint}` : error.message) : "a bug in ses-mail";
   const code = error instanceof UserError ? EXIT.usage : error instanceof StoppedError ? EXIT.stopped : EXIT.bug;
@@ -152,11 +152,6 @@ function report(error: unknown, io: Io, json: boolean): number {
   }
   if (json) io.stdout.write(`${JSON.stringify({ error: text, exit_code: code })}\n`);
   return code;
-}
-
-/** 130 or 143, by the signal that came. */
-export function interrupted(io: Io): number {
-  return io.signal.reason === "SIGTERM" ? EXIT.sigterm : EXIT.sigint;
 }
 
 function version(): string {

@@ -47,3 +47,8 @@ export class InterruptedError extends Error {
     super("interrupted");
   }
 }
+
+/** 130 or 143, by the signal that aborted (its reason is the signal's name). */
+export function exitCodeOf(signal: AbortSignal): number {
+  return signal.reason === "SIGTERM" ? EXIT.sigterm : EXIT.sigint;
+}

@@ -1,26 +1,16 @@
 /** The `send` command at work: plan, confirm, run the loop, answer. */
-import {
-  describeIngest,
-  type Campaign,
-  type CampaignFlags,
-  type IngestAnswer,
-  readCampaign,
-  stageCampaign,
-} from "./campaign.ts";
-import { interrupted } from "./cli.ts";
+import { describeIngest, type Campaign, type CampaignFlags, readCampaign, stageCampaign } from "./campaign.ts";
 import type { Context } from "./commands/command.ts";
-import { headerLines } from "./commands/preview.ts";
-import { parseAddress } from "./compose/address.ts";
 import { createMailer } from "./deliver/mailer.ts";
 import { tooManyBad } from "./deliver/reputation.ts";
-import { type Run, send, type SendOptions, type SendOutcome, type SendResult } from "./deliver/send.ts";
+import { type Run, send, type SendOptions, type SendResult } from "./deliver/send.ts";
 import type { Scope } from "./deliver/source.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { type Connection, connect, type EndpointFlags } from "./endpoint.ts";
-import { EXIT, UserError } from "./errors.ts";
-import { AT_ONCE, type Staged, valuesOf } from "./ingest.ts";
+import { UserError } from "./errors.ts";
+import { AT_ONCE } from "./ingest.ts";
 import { boundOldSpace, boundYoungSpace } from "./memory.ts";
-import type { RenderedMail, Totals } from "./message.ts";
+import { answerRun, type Job } from "./run-answer.ts";
 import type { Store } from "./store/store.ts";
 
 export interface SendFlags extends EndpointFlags {
@@ -37,7 +27,6 @@ export interface SendFlags extends EndpointFlags {
   yes?: boolean;
 }
 
-const DAY_MS = 86_400_000;
 /** The rate shown is that of the last few seconds, not of the whole run. */
 const RATE_WINDOW_MS = 5_000;
 
@@ -138,12 +127,6 @@ function quotaLeft({ account }: Connection): number | null {
   return Math.max(0, Math.floor(account.quota - account.sentLast24Hours));
 }
 
-interface Job {
-  store: Store;
-  connection: Connection;
-  ingest: IngestAnswer | null;
-}
-
 async function sendScope(context: Context, scope: Scope, job: Job, flags: SendFlags): Promise<number> {
   const { store } = job;
   if (flags.retryInDoubt) await retryInDoubt(store, scope);
@@ -151,7 +134,7 @@ async function sendScope(context: Context, scope: Scope, job: Job, flags: SendFl
   // Events that came before the answer which brought their SES message id.
   await store.matchKeptEvents();
   const late = scope.maxLateMs === null ? 0 : await store.countLate(scope);
-  return answer(context, scope, job, result, late);
+  return answerRun(context, scope, job, result, late);
 }
 
 /** Only topics this run sends: a rehearsal must not touch what is in doubt at Amazon. */
@@ -228,159 +211,4 @@ function speedometer(): (count: number, now: number) => number {
 function haltedBefore(halt: { reason: string; hint: string }): SendResult {
   const run: Run = { attempts: 0, sent: 0, failed: 0, inDoubt: 0, throttled: 0, retried: 0, elapsedMs: 0 };
   return { outcome: "halted", ...halt, run };
-}
-
-async function answer(context: Context, scope: Scope, job: Job, result: SendResult, late: number): Promise<number> {
-  const { terminal, globals, io } = context;
-  const totals = await job.store.totals(scope.topic);
-  const reason = (await reasonOf(job, result, totals, late, io.clock.now())) ?? (await scheduledReason(scope, job));
-  if (globals.json) {
-    terminal.json({
-      topic: scope.topic,
-      outcome: result.outcome,
-      reason,
-      ingest: job.ingest,
-      run: runAnswer(result.run),
-      totals,
-    });
-  } else {
-    terminal.result(describeResult(scope.topic, result.run, totals));
-  }
-  if (reason !== null) terminal.warn(reason);
-  return exitCode(context, scope, job, result, totals, late);
-}
-
-function runAnswer(run: Run) {
-  return {
-    attempts: run.attempts,
-    sent: run.sent,
-    failed: run.failed,
-    in_doubt: run.inDoubt,
-    throttled: run.throttled,
-    retried: run.retried,
-    elapsed_ms: run.elapsedMs,
-    messages_per_second: run.elapsedMs > 0 ? Math.round((run.sent * 100_000) / run.elapsedMs) / 100 : 0,
-  };
-}
-
-async function reasonOf(
-  { store }: Job,
-  result: SendResult,
-  totals: Totals,
-  late: number,
-  now: number,
-): Promise<string | null> {
-  if (result.outcome === "quota") {
-    const since = await store.sentSince(now - DAY_MS);
-    const oldest = Math.min(...[...since.values()].map(({ first }) => first));
-    const frees = Number.isFinite(oldest)
-      ? ` The 24-hour window rolls: this job file's part frees from ${new Date(oldest + DAY_MS).toISOString()} on.`
-      : "";
-    return `${result.reason ?? ""} ${totals.pending} messages remain.${frees} Run the same command again then, or use --on-quota wait.`;
-  }
-  if (result.outcome === "halted" || result.outcome === "interrupted") {
-    const hint = result.hint ? `; ${result.hint}` : "";
-    return `${result.reason ?? ""}${hint}. ${totals.pending} messages remain: run the same command again to resume.`;
-  }
-  if (late > 0)
-    return `${late} messages are overdue by more than --max-late and were left pending; move them with: ses-mail schedule --topic <topic> --at …`;
-  return null;
-}
-
-/** What was left because its time has not come. */
-async function scheduledReason(scope: Scope, { store }: Job): Promise<string | null> {
-  const { nextDueAt } = await store.outlook(scope);
-  return nextDueAt === null ? null : `The next messages are due at ${new Date(nextDueAt).toISOString()}.`;
-}
-
-const STOPPED: ReadonlySet<SendOutcome> = new Set(["quota", "halted"]);
-
-function exitCode({ io }: Context, scope: Scope, job: Job, result: SendResult, totals: Totals, late: number): number {
-  if (result.outcome === "interrupted") return interrupted(io);
-  if (STOPPED.has(result.outcome)) return EXIT.stopped;
-  // Of one topic everything counts, also what failed in an earlier run; for cron only what happened now.
-  const { failed, in_doubt: inDoubt } =
-    scope.topic === null ? { failed: result.run.failed, in_doubt: result.run.inDoubt } : totals;
-  const imperfect = failed > 0 || inDoubt > 0 || late > 0 || (job.ingest?.rejected ?? 0) > 0;
-  return imperfect ? EXIT.partial : EXIT.done;
-}
-
-function describeResult(topic: string | null, run: Run, totals: Totals): string {
-  const parts = [`${run.sent} sent`, `${run.failed} failed`, `${run.inDoubt} in doubt`];
-  const rest = [`${totals.sent} of ${totals.total} sent in all`, `${totals.pending} pending`];
-  if (totals.failed > 0) rest.push(`${totals.failed} failed`);
-  if (totals.in_doubt > 0) rest.push(`${totals.in_doubt} in doubt`);
-  if (totals.suppressed > 0) rest.push(`${totals.suppressed} suppressed`);
-  if (totals.cancelled > 0) rest.push(`${totals.cancelled} cancelled`);
-  return `${topic ?? "all topics"}: ${parts.join(", ")} in ${formatDuration(run.elapsedMs)}; ${rest.join(", ")}`;
-}
-
-/** `--dry-run`: every row checked and rendered, nothing written, nothing sent, one sample shown. */
-export async function rehearse(context: Context, file: string, flags: CampaignFlags & SendFlags): Promise<number> {
-  const { terminal, globals } = context;
-  const campaign = await readCampaign(file, flags);
-  const store = await openForRehearsal(context);
-  const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: true });
-  const ingest = await staged.commit({ rehearse: true });
-  const sample = renderSample(campaign, staged);
-  const { topic } = campaign;
-  if (globals.json) {
-    const known = (await store.topics()).some((row) => row.topic === topic);
-    const totals = await store.totals(known ? topic : null);
-    terminal.json({ topic, outcome: "nothing_to_send", reason: "dry run", ingest, run: null, totals, sample });
-  } else {
-    terminal.result(`${headerLines(sample)}\n\n${sample.text}\n`);
-    terminal.info(`Dry run, nothing was written or sent. ${describeIngest(topic, ingest)}`);
-  }
-  return ingest.rejected > 0 ? EXIT.partial : EXIT.done;
-}
-
-/** Looks at the job file when there is one, and makes none when there is not. */
-async function openForRehearsal(context: Context): Promise<Store> {
-  const { existsSync } = await import("node:fs");
-  if (existsSync(context.globals.db)) return context.openStore();
-  const { openScratchStore } = await import("./store/sqlite.ts");
-  const store = await openScratchStore(context.io.clock);
-  context.onExit(() => store.close());
-  return store;
-}
-
-/** `--test-to`: one sample, to see it in a real mailbox. The job file is not touched. */
-export async function sendSample(
-  context: Context,
-  file: string,
-  flags: CampaignFlags & SendFlags,
-  to: string,
-): Promise<number> {
-  const { terminal, globals, io } = context;
-  const parsed = parseAddress(to);
-  if ("problem" in parsed)
-    throw new UserError(`--test-to expects an address, got ${JSON.stringify(to)}: ${parsed.problem}`);
-  const campaign = await readCampaign(file, flags);
-  const { findRow } = await import("./ingest.ts");
-  const { row, columns } = await findRow(io, file, flags, 1);
-  const problem = campaign.compiled.check(columns)(row.fields);
-  if (problem !== null) throw new UserError(`the first row (line ${row.line}) is refused: ${problem}`);
-  const mail = campaign.compiled.render(parsed.address, valuesOf(columns, row.fields));
-  const { ses, halt } = await connect(context, flags);
-  const outcome = halt ? { kind: "halted" as const, ...halt } : await ses.send(mail, []);
-  const sent = outcome.kind === "sent";
-  const reason = "reason" in outcome ? outcome.reason : null;
-  if (globals.json)
-    terminal.json({
-      topic: campaign.topic,
-      outcome: sent ? "finished" : "halted",
-      reason,
-      test_to: parsed.address,
-      ses_message_id: sent ? outcome.sesMessageId : null,
-    });
-  else if (sent) terminal.result(`sample sent to ${parsed.address} (${outcome.sesMessageId})`);
-  if (!sent) terminal.warn(`The sample was not sent: ${reason ?? outcome.kind}`);
-  if (sent) return EXIT.done;
-  return outcome.kind === "rejected" || outcome.kind === "in_doubt" ? EXIT.partial : EXIT.stopped;
-}
-
-function renderSample(campaign: Campaign, staged: Staged): RenderedMail {
-  if (!staged.sample) throw new Error("no valid row");
-  return campaign.compiled.render(staged.sample.email, staged.sample.values);
 }

@@ -62,17 +62,17 @@ export const addSend: AddCommand = (program, act) => {
     .option("-y, --yes", "do not ask")
     .action(
       act<CampaignFlags & SendFlags>(async (context, flags, [file]) => {
-        if (file === undefined && (flags.dryRun || flags.testTo !== undefined)) {
-          throw new UserError(
-            `${flags.dryRun ? "--dry-run" : "--test-to"} expects a recipients file, got none`,
-            "name the CSV file",
-          );
+        if (flags.dryRun || flags.testTo !== undefined) {
+          if (file === undefined) throw missingFile(flags.dryRun ? "--dry-run" : "--test-to");
+          const { rehearse, sendSample } = await import("../rehearsal.ts");
+          return flags.dryRun ? rehearse(context, file, flags) : sendSample(context, file, flags, flags.testTo ?? "");
         }
-        const { sendCampaign, sendDue, sendSample, rehearse } = await import("../run.ts");
-        if (file === undefined) return sendDue(context, flags);
-        if (flags.dryRun) return rehearse(context, file, flags);
-        if (flags.testTo !== undefined) return sendSample(context, file, flags, flags.testTo);
-        return sendCampaign(context, file, flags);
+        const { sendCampaign, sendDue } = await import("../run.ts");
+        return file === undefined ? sendDue(context, flags) : sendCampaign(context, file, flags);
       }),
     );
 };
+
+function missingFile(option: string): UserError {
+  return new UserError(`${option} expects a recipients file, got none`, "name the CSV file");
+}

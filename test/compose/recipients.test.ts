@@ -251,11 +251,11 @@ describe("reads", () => {
     expect(count).toBe(300);
   });
 
-  test("batches of a thousand, however the stream is cut", async () => {
+  test("batches of 250, however the stream is cut", async () => {
     const recipients = await open(`email\n${"a@b.co\n".repeat(2_500)}`, {}, 333);
     const sizes: number[] = [];
     for await (const batch of recipients.batches()) sizes.push(batch.length);
-    expect(sizes).toEqual([1_000, 1_000, 500]);
+    expect(sizes).toEqual(Array(10).fill(250));
   });
 
   test("any fields, written as CSV, come back the same with any cut of the stream", async () => {

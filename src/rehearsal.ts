@@ -1,0 +1,80 @@
+/** `send` without consequences: `--dry-run` and `--test-to`. */
+import { type Campaign, type CampaignFlags, describeIngest, readCampaign, stageCampaign } from "./campaign.ts";
+import type { Context } from "./commands/command.ts";
+import { headerLines } from "./commands/preview.ts";
+import { parseAddress } from "./compose/address.ts";
+import { connect } from "./endpoint.ts";
+import { EXIT, UserError } from "./errors.ts";
+import { AT_ONCE, findRow, type Staged, valuesOf } from "./ingest.ts";
+import type { RenderedMail } from "./message.ts";
+import type { SendFlags } from "./run.ts";
+import type { Store } from "./store/store.ts";
+
+/** `--dry-run`: every row checked and rendered, nothing written, nothing sent, one sample shown. */
+export async function rehearse(context: Context, file: string, flags: CampaignFlags & SendFlags): Promise<number> {
+  const { terminal, globals } = context;
+  const campaign = await readCampaign(file, flags);
+  const store = await openForRehearsal(context);
+  const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: true });
+  const ingest = await staged.commit({ rehearse: true });
+  const sample = renderSample(campaign, staged);
+  const { topic } = campaign;
+  if (globals.json) {
+    const known = (await store.topics()).some((row) => row.topic === topic);
+    const totals = await store.totals(known ? topic : null);
+    terminal.json({ topic, outcome: "nothing_to_send", reason: "dry run", ingest, run: null, totals, sample });
+  } else {
+    terminal.result(`${headerLines(sample)}\n\n${sample.text}\n`);
+    terminal.info(`Dry run, nothing was written or sent. ${describeIngest(topic, ingest)}`);
+  }
+  return ingest.rejected > 0 ? EXIT.partial : EXIT.done;
+}
+
+/** Looks at the job file when there is one, and makes none when there is not. */
+async function openForRehearsal(context: Context): Promise<Store> {
+  const { existsSync } = await import("node:fs");
+  if (existsSync(context.globals.db)) return context.openStore();
+  const { openScratchStore } = await import("./store/sqlite.ts");
+  const store = await openScratchStore(context.io.clock);
+  context.onExit(() => store.close());
+  return store;
+}
+
+/** `--test-to`: one sample, to see it in a real mailbox. The job file is not touched. */
+export async function sendSample(
+  context: Context,
+  file: string,
+  flags: CampaignFlags & SendFlags,
+  to: string,
+): Promise<number> {
+  const { terminal, globals, io } = context;
+  const parsed = parseAddress(to);
+  if ("problem" in parsed)
+    throw new UserError(`--test-to expects an address, got ${JSON.stringify(to)}: ${parsed.problem}`);
+  const campaign = await readCampaign(file, flags);
+  const { row, columns } = await findRow(io, file, flags, 1);
+  const problem = campaign.compiled.check(columns)(row.fields);
+  if (problem !== null) throw new UserError(`the first row (line ${row.line}) is refused: ${problem}`);
+  const mail = campaign.compiled.render(parsed.address, valuesOf(columns, row.fields));
+  const { ses, halt } = await connect(context, flags);
+  const outcome = halt ? { kind: "halted" as const, ...halt } : await ses.send(mail, []);
+  const sent = outcome.kind === "sent";
+  const reason = "reason" in outcome ? outcome.reason : null;
+  if (globals.json)
+    terminal.json({
+      topic: campaign.topic,
+      outcome: sent ? "finished" : "halted",
+      reason,
+      test_to: parsed.address,
+      ses_message_id: sent ? outcome.sesMessageId : null,
+    });
+  else if (sent) terminal.result(`sample sent to ${parsed.address} (${outcome.sesMessageId})`);
+  if (!sent) terminal.warn(`The sample was not sent: ${reason ?? outcome.kind}`);
+  if (sent) return EXIT.done;
+  return outcome.kind === "rejected" || outcome.kind === "in_doubt" ? EXIT.partial : EXIT.stopped;
+}
+
+function renderSample(campaign: Campaign, staged: Staged): RenderedMail {
+  if (!staged.sample) throw new Error("no valid row");
+  return campaign.compiled.render(staged.sample.email, staged.sample.values);
+}
