@@ -107,7 +107,7 @@ function limitNote(what: string, part: number, sent: number, limits: { review: n
   const limit = part / sent >= limits.pause ? limits.pause : limits.review;
   return note(
     `The ${what} rate is ${share(part, sent)}.`,
-    html`From ${share(limit, 1)} of an account's mails on, Amazon
+    html`From ${limitText(limit)} of an account's mails on, Amazon
     ${limit === limits.pause ? "may pause its sending" : "reviews it"}. Find out where these addresses came from before
     you send again.`,
   );
@@ -306,13 +306,17 @@ export function returns({ counts, bounces }: ReportFacts, setting: Setting): Mar
       </tbody>
     </table>
     <p class="soft">
-      The marks are where Amazon reviews an account (${share(BOUNCE_LIMITS.review, 1)} bounces,
-      ${share(COMPLAINT_LIMITS.review, 1)} complaints) and where it may pause its sending
-      (${share(BOUNCE_LIMITS.pause, 1)}, ${share(COMPLAINT_LIMITS.pause, 1)}). It looks at the whole account, not at one
-      topic. Passing bounces do not count there; ${counted(counts.bounced_transient, "message")} had one.
+      The marks are where Amazon reviews an account (${limitText(BOUNCE_LIMITS.review)} bounces,
+      ${limitText(COMPLAINT_LIMITS.review)} complaints) and where it may pause its sending
+      (${limitText(BOUNCE_LIMITS.pause)}, ${limitText(COMPLAINT_LIMITS.pause)}). It looks at the whole account, not at
+      one topic. Passing bounces do not count there; ${counted(counts.bounced_transient, "message")} had one.
     </p>
     ${bounceTable(bounces)}
   </section>`;
+}
+
+function limitText(limit: number): string {
+  return `${limit * 100} %`;
 }
 
 function rateRow(
@@ -326,7 +330,7 @@ function rateRow(
   return html`<tr>
     <th scope="row">${name}</th>
     <td class="bar">${bar}</td>
-    ${numbers([share(part, sent), share(limits.review, 1)])}
+    ${numbers([share(part, sent), limitText(limits.review)])}
   </tr>`;
 }
 
@@ -377,7 +381,7 @@ export function failures({ counts, failures: { rows, others }, failed }: ReportF
   const people = failed.map(
     ({ email, state, error }) =>
       html`<tr>
-        <th scope="row">${email}</th>
+        <th scope="row" class="name">${email}</th>
         <td>${state.replace("_", " ")}</td>
         <td class="wide">${error}</td>
       </tr>`,
@@ -405,7 +409,7 @@ export function domains({ counts, domains: { rows, others } }: ReportFacts, sett
   const body = rows.map(
     (row) =>
       html`<tr>
-        <th scope="row">${row.domain}</th>
+        <th scope="row" class="name">${row.domain}</th>
         ${cells(row)}
       </tr>`,
   );
@@ -417,7 +421,7 @@ export function domains({ counts, domains: { rows, others } }: ReportFacts, sett
           ${cells(others.counts)}
         </tr>`;
   const head = html`<th scope="col">Domain</th>
-    <td></td>
+    <td class="bar"></td>
     ${columnHeads([], ["Messages", "Delivered", "Opened by readers", "Clicked", "Bounced for good", "Complaints"])}`;
   return html`<section class="long">
     ${heading("Domains", setting)} ${table("Domains", head, html`${body}${rest}`)}
@@ -433,7 +437,7 @@ export function links({ links: { rows, others } }: ReportFacts, setting: Setting
   const body = rows.map(
     (row) =>
       html`<tr>
-        <th scope="row" class="text">${row.link === "" ? "unknown" : row.link}</th>
+        <th scope="row" class="name">${row.link === "" ? "unknown" : row.link}</th>
         ${cells(row, stackedBar([{ value: row.messages, tone: "clicked" }], most))}
       </tr>`,
   );
@@ -445,7 +449,7 @@ export function links({ links: { rows, others } }: ReportFacts, setting: Setting
           ${cells(others.counts, null)}
         </tr>`;
   const head = html`<th scope="col">Link</th>
-    <td></td>
+    <td class="bar"></td>
     ${columnHeads([], ["Messages", "Clicks", "By machines"])}`;
   return html`<section class="long">
     ${heading("Links", setting)} ${table("Links", head, html`${body}${rest}`)}
@@ -458,7 +462,7 @@ export function deliveryTimes({ times }: ReportFacts, setting: Setting): Markup 
   const rows = slowest.map(
     ({ email, ms }) =>
       html`<tr>
-        <th scope="row">${email}</th>
+        <th scope="row" class="name">${email}</th>
         ${numbers([formatDuration(ms)])}
       </tr>`,
   );

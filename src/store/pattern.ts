@@ -10,8 +10,15 @@ const LONG_WORD = /[\w.=+/-]{8,}/g;
 const STATUS = /^\d{3}-\d\.\d{1,3}\.\d{1,3}$/;
 const LINK = /https?:\/\/[^\s<>"]+/gi;
 
-/** The text with `…` for what is one recipient's own, on one line. Equal for the same cause, mostly. */
-export function patternOf(text: string): string {
+/** What SES tells is shorter; a text made to be slow to search is not. */
+const MOST_CHARACTERS = 1_000;
+
+/**
+ * The text with `…` for what is one recipient's own, on one line. Equal for the same cause, mostly. Of a long text only
+ * the first 1,000 characters count.
+ */
+export function patternOf(long: string): string {
+  const text = long.slice(0, MOST_CHARACTERS);
   let pattern = "";
   let from = 0;
   for (const link of text.matchAll(LINK)) {

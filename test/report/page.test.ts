@@ -1,0 +1,100 @@
+import { createHash } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import type { ReportFacts } from "../../src/report/facts.ts";
+import { html } from "../../src/report/markup.ts";
+import { reportPage } from "../../src/report/page.ts";
+import { facts, hostileFacts, OPTIONS } from "./page.ts";
+
+const page = (...topics: ReportFacts[]) => reportPage(topics, OPTIONS);
+
+describe("what others wrote stays text", () => {
+  test("in markup, in attributes, in lists; our own markup stays as it is", () => {
+    const evil = `<b a="1" b='2'>&`;
+    expect(html`<p title="${evil}">${[evil, html`<i>${evil}</i>`, null, 5]}</p>`.text).toBe(
+      `<p title="&lt;b a=&quot;1&quot; b=&#39;2&#39;&gt;&amp;">&lt;b a=&quot;1&quot; b=&#39;2&#39;&gt;&amp;<i>&lt;b a=&quot;1&quot; b=&#39;2&#39;&gt;&amp;</i>5</p>`,
+    );
+  });
+
+  test("characters that turn the text around are shown instead of obeyed", () => {
+    expect(html`${"a\u202eb\u0007"}`.text).toBe("a\\u202eb\\x07");
+  });
+
+  test.each([1, 2, 3])("on a page of %i hostile topics", (count) => {
+    const text = page(...Array.from({ length: count }, hostileFacts));
+    expect(text).not.toMatch(/<script|<img|<a |javascript:[^&]*</i);
+    expect(text.match(/<style/g)).toHaveLength(1);
+    expect(text.match(/<\/style/g)).toHaveLength(1);
+    expect(text).not.toMatch(/[\u0000-\u0008\u202e]/);
+    expect(text).toContain("&lt;img src=x onerror=&quot;alert(1)&quot;&gt;");
+  });
+});
+
+test("the policy allows the page's one style sheet and nothing else", () => {
+  const text = page(facts());
+  const [, style = ""] = /<style>(.*?)<\/style>/s.exec(text) ?? [];
+  const hash = createHash("sha256").update(style).digest("base64");
+  expect(text).toContain(
+    `content="default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'"`,
+  );
+  expect(text).not.toMatch(/\sstyle="|\son\w+="|\ssrc=|\shref=|url\(/);
+});
+
+describe("what needs attention is said", () => {
+  test.each([
+    ["nothing, when all is well", facts({}, { total: 100, sent: 100, delivered: 100 }), null],
+    ["that mails are still to go", facts({}, { total: 3, pending: 2, sending: 1 }), "3 messages still to go."],
+    ["that a topic is cancelled", facts({ cancelled: true }, { total: 3, pending: 3 }), "This topic is cancelled."],
+    ["what is in doubt", facts({}, { total: 1, in_doubt: 1 }), "1 message in doubt"],
+    ["that no events were read", facts({}, { total: 5, sent: 5 }), "Nothing is known yet of what became of the mails."],
+    [
+      "bounces from 5 % on",
+      facts({}, { total: 100, sent: 100, delivered: 95, bounced_permanent: 5 }),
+      "The bounce rate is 5.00 %.",
+    ],
+    [
+      "complaints from 0.1 % on",
+      facts({}, { total: 1_000, sent: 1_000, delivered: 999, complained: 1 }),
+      "The complaint rate is 0.10 %.",
+    ],
+  ])("%s", (_, given, said) => {
+    const text = page(given);
+    if (said === null) expect(text).not.toContain('class="notes"');
+    else expect(text).toContain(said);
+  });
+
+  test("a rehearsal is called one", () => {
+    expect(page(facts({ endpoint: "sandbox" }))).toContain("rehearsal: nothing left this machine");
+    expect(page(facts())).not.toContain("rehearsal:");
+  });
+
+  test.each([
+    [49, "close to the limit"],
+    [50, "over the limit"],
+    [100, "far over the limit"],
+    [10, "good"],
+  ])("%i bounces of 1,000: %s", (bounced, verdict) => {
+    expect(page(facts({}, { total: 1_000, sent: 1_000, bounced_permanent: bounced }))).toContain(`>${verdict}</span>`);
+  });
+});
+
+describe("two topics side by side", () => {
+  const topic = (name: string, sent: number, clicked: number) =>
+    facts({}, { topic: name, total: sent, sent, delivered: sent, clicked });
+
+  // Two-proportion z-test by hand: 5 % against 6 % of 1,000 is z = 0.98, of 10,000 it is z = 3.10.
+  test.each([
+    [topic("a", 1_000, 50), topic("b", 1_000, 60), "+1.00 points, may be chance"],
+    [topic("a", 10_000, 500), topic("b", 10_000, 600), "+1.00 points, clear"],
+    [topic("a", 10_000, 600), topic("b", 10_000, 500), "−1.00 points, clear"],
+    [topic("a", 20, 1), topic("b", 20, 2), "+5.00 points, too few to judge"],
+    [topic("a", 0, 0), topic("b", 20, 2), "<td>–</td>"],
+  ])("a difference is judged", (a, b, said) => {
+    expect(page(a, b)).toContain(said);
+  });
+
+  test("of three there is no judgement", () => {
+    const text = page(topic("a", 10, 1), topic("b", 10, 1), topic("c", 10, 1));
+    expect(text).toContain("3 topics compared");
+    expect(text).not.toContain("Difference");
+  });
+});
