@@ -79,7 +79,9 @@ function byText({ name, text, status }: Facts, from: string): Outcome | null {
     return halt(text, HALTS["SendingPausedException"]);
   }
   if (/identities failed the check|not verified/i.test(text)) return unverified(text, from);
-  if (/region is missing/i.test(text)) return halt(text, "set AWS_REGION, for example AWS_REGION=us-east-1");
+  // An empty AWS_REGION is "not accepted".
+  if (/region is missing|region not accepted/i.test(text))
+    return halt(text, "set AWS_REGION, for example AWS_REGION=us-east-1");
   return null;
 }
 

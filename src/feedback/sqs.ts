@@ -113,7 +113,7 @@ function problemOf(error: unknown, url: string): unknown {
   const { code, $metadata } = error as { code?: unknown; $metadata?: { httpStatusCode?: number } };
   const what = typeof code === "string" && code !== error.name ? `${error.name} ${code}` : error.name;
   const said = error.message && error.message !== "UnknownError" ? `${error.name}: ${error.message}` : error.name;
-  if (/region is missing/i.test(error.message))
+  if (/region is missing|region not accepted/i.test(error.message))
     return new UserError(
       `the region of the queue ${url} is not known`,
       "set AWS_REGION, for example AWS_REGION=us-east-1",

@@ -83,6 +83,7 @@ describe("account, identity, credentials, configuration: stop, and say what to d
     { name: "SerializationException", message: "", status: 400 },
     { name: "CredentialsProviderError", message: "Could not load credentials from any providers" },
     { name: "Error", message: "Region is missing" },
+    { name: "Error", message: `Region not accepted: region="" is not a valid hostname component.` },
     { name: "BadRequestException", message: "There are no recipients specified", status: 400 },
     { name: "BadRequestException", message: "Source cannot be empty", status: 400 },
     { name: "BadRequestException", message: "Domain example.com is not verified for DKIM signing.", status: 400 },
