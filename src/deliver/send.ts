@@ -174,8 +174,10 @@ class SendLoop {
     if (this.#stop) return 0;
     const free = this.#options.concurrency - this.#inFlight.size - this.#settlements.length;
     const left = this.#options.max === null ? Infinity : this.#options.max - this.#counted;
-    // After a stall no more than two handfuls at once: a burst would block the event loop and be the next stall.
-    const burst = Math.max(2, Math.ceil((2 * this.#options.perSecond * CLAIM_TOGETHER_MS) / 1000));
+    // What fell due since the last turn, and a little to catch up: more would block the event loop and be the next stall.
+    const sinceTurn = Math.min(1_000, this.#now() - this.#lastTurnAt);
+    const span = Math.max(2 * CLAIM_TOGETHER_MS, 1.25 * sinceTurn);
+    const burst = Math.max(2, Math.ceil((this.#options.perSecond * span) / 1000));
     return Math.max(0, this.#breaker.admit(Math.min(free, left, burst), this.#inFlight.size, this.#now()));
   }
 
