@@ -16,8 +16,8 @@ export interface ListCounts {
   suppressed: number;
 }
 
-/** Placeholders of template languages, ours and those lists are exported from. */
-const PLACEHOLDER = /\{\{|\}\}|\{%|%\}|\*\|[A-Z0-9_:]+\|\*/i;
+/** Placeholders of template languages, ours and those lists are exported from. Their ends say nothing: `}}` and `%}` are CSS too. */
+const PLACEHOLDER = /\{\{|\{%|\*\|[A-Z0-9_:]+\|\*/i;
 
 const SIMULATOR = "@simulator.amazonses.com";
 

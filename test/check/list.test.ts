@@ -55,6 +55,12 @@ test("a value with a lone brace or percent is no placeholder", async () => {
   expect(troubles(findings)).toEqual([]);
 });
 
+test("the braces of CSS are no placeholder", async () => {
+  const html = "<style>@media print{.a{width:100%}}@keyframes x{0%{top:0%}100%{top:9%}}</style><p>{{ name }}</p>";
+  const { findings } = await take("email,name\na@example.net,Ann\n", { html });
+  expect(troubles(findings)).toEqual([]);
+});
+
 test("typos and functions are counted, three shown", async () => {
   const csv = "email\na@gamil.com\nb@naver.con\nc@hanmail.ne\nd@gmial.com\ninfo@example.net\nann@gmail.com\n";
   const { findings } = await take(csv);
