@@ -94,7 +94,7 @@ describe.each(PAGES)("%s", (_, prepare) => {
 async function problems(page: Page): Promise<string[]> {
   // As a debugger does: the page's policy would not let it in.
   await page.evaluate(AXE);
-  const results = (await page.evaluate("axe.run()")) as axe.AxeResults;
+  const results = await page.evaluate<axe.AxeResults>("axe.run()");
   return results.violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
 }
 
