@@ -18,9 +18,9 @@ export interface SendFlags extends EndpointFlags {
   max?: number;
   maxLate?: string;
   onQuota: "stop" | "wait";
-  /** Percent; null: off. */
-  maxBounceRate: number | null;
-  maxComplaintRate: number | null;
+  /** Percent; Infinity: off. */
+  maxBounceRate: number;
+  maxComplaintRate: number;
   retryInDoubt?: boolean;
   dryRun?: boolean;
   testTo?: string;

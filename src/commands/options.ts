@@ -76,11 +76,12 @@ export function parseCount(option: string): (text: string) => number {
   return (text) => number(text, `${option} expects a whole number of at least 1`, (n) => Number.isInteger(n) && n >= 1);
 }
 
-/** A number of percent from 0 to 100, fractions allowed, with or without the sign; `off` is null. */
-export function parsePercent(option: string): (text: string) => number | null {
+/** A number of percent from 0 to 100, fractions allowed, with or without the sign; `off` is Infinity. */
+export function parsePercent(option: string): (text: string) => number {
   return (text) =>
     text.trim().toLowerCase() === "off"
-      ? null
+      ? // Not null: commander takes that for an option without a value.
+        Infinity
       : number(
           text.replace(/\s*%\s*$/, ""),
           `${option} expects percent from 0 to 100 (such as 5 or 0.1) or off`,

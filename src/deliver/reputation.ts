@@ -13,10 +13,10 @@ export interface Reputation {
   complained: number;
 }
 
-/** Percent; null: no limit. */
+/** Percent; Infinity: no limit. */
 export interface ReputationLimits {
-  bounceRate: number | null;
-  complaintRate: number | null;
+  bounceRate: number;
+  complaintRate: number;
 }
 
 /** SES speaks of a "representative volume"; below this a single bad domain would stop a campaign. */
@@ -48,10 +48,10 @@ function over(
   kind: "bounce" | "complaint",
   count: number,
   of: number,
-  limit: number | null,
+  limit: number,
 ): { reason: string; hint: string } | null {
   const rate = (100 * count) / of;
-  if (limit === null || rate <= limit) return null;
+  if (rate <= limit) return null;
   const option = `--max-${kind}-rate`;
   return {
     reason: `topic "${topic}" has a ${kind} rate of ${percent(rate)} (${count} of ${of} messages), more than the ${percent(limit)} of ${option}`,

@@ -62,9 +62,9 @@ describe("goes on", () => {
 
   it("when a limit is off, the other still holding", () => {
     const bad = { bounced_permanent: 900, complained: 900 };
-    expect(verdict(bad, { bounceRate: null, complaintRate: null })).toBeNull();
-    expect(verdict(bad, { bounceRate: null, complaintRate: 0.1 })?.reason).toContain("complaint");
-    expect(verdict(bad, { bounceRate: 5, complaintRate: null })?.reason).toContain("bounce");
+    expect(verdict(bad, { bounceRate: Infinity, complaintRate: Infinity })).toBeNull();
+    expect(verdict(bad, { bounceRate: Infinity, complaintRate: 0.1 })?.reason).toContain("complaint");
+    expect(verdict(bad, { bounceRate: 5, complaintRate: Infinity })?.reason).toContain("bounce");
     expect(verdict({}, { bounceRate: 0, complaintRate: 0 })).toBeNull();
   });
 });

@@ -345,6 +345,37 @@ describe("when not this message fails but everything", () => {
   });
 });
 
+describe("the checkpoint", () => {
+  const OBJECTION = { reason: "too many bounces", hint: "clean the list" };
+
+  it("asked before the first message: nothing is claimed", async () => {
+    const { source, run, calls } = scene(5, () => SENT, { checkpoint: async () => OBJECTION });
+    expect(await run()).toMatchObject({ outcome: "halted", ...OBJECTION, run: NOTHING });
+    expect(calls).toEqual([]);
+    expect(source.count("pending")).toBe(5);
+  });
+
+  it("asked every two seconds or so, and heard while it sends: what is in flight is written, the rest waits", async () => {
+    const asked: number[] = [];
+    const scenery = scene(10_000, () => SENT, {
+      checkpoint: async () => {
+        asked.push(scenery.clock.monotonic());
+        return asked.length < 4 ? null : OBJECTION;
+      },
+    });
+    const { source, run } = scenery;
+    const result = await run();
+    expect(result).toMatchObject({ outcome: "halted", ...OBJECTION });
+    const gaps = asked.slice(1).map((at, index) => at - (asked[index] ?? 0));
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(2_000);
+    expect(Math.max(...gaps)).toBeLessThan(2_500);
+    expect(source.count("sending")).toBe(0);
+    expect(source.count("sent")).toBe(result.run.sent);
+    expect(source.count("sent") + source.count("pending")).toBe(10_000);
+    expect(result.run.sent).toBeGreaterThan(0);
+  });
+});
+
 describe("signals", () => {
   it("one that came before the start: nothing is claimed", async () => {
     const { source, calls, interrupt, run } = scene(5, () => SENT);
