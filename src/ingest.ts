@@ -116,9 +116,7 @@ class Stager {
     const { columns } = recipients;
     this.#zoneIndex = zoneIndexOf(options.timing.zoneColumn, columns);
     const check = content.check(columns);
-    this.#check = options.dryRun
-      ? (fields, address) => renderProblem(content, columns, fields, address) ?? check(fields)
-      : check;
+    this.#check = options.dryRun ? (fields, address) => renderProblem(content, columns, fields, address) : check;
     this.#rejects = options.dryRun ? null : openRejects(rejectsPath(options.file), columns);
   }
 

@@ -5,7 +5,7 @@
  */
 import Database from "better-sqlite3";
 import type { State } from "../message.ts";
-import type { Connection } from "./connection.ts";
+import { type Connection, explain } from "./connection.ts";
 import { deliveryTimes, type DeliveryTimes } from "./delivery-times.ts";
 import { clickedLinks, type LinkCounts } from "./links.ts";
 import { reading } from "./read.ts";
@@ -95,6 +95,8 @@ export function breakdowns(db: Connection) {
         reader.pragma(`cache_size = -${CACHE_KIB}`);
         reader.exec("begin");
         return await ask(await linesOf(reader, topic, signal));
+      } catch (error) {
+        throw explain(error, db.name);
       } finally {
         reader.close();
       }

@@ -353,11 +353,13 @@ function processes(db: Connection, clock: Clock) {
 
   const isDead = (row: ProcessRow): boolean => {
     if (row.id === me) return false;
-    if (row.lease_until < clock.now()) return true;
-    if (row.host !== host) return false;
-    const rebooted = clock.monotonic() < row.renewed_mono;
+    // Another machine's boot clock says nothing here.
+    if (row.host !== host) return row.lease_until < clock.now();
+    const silentMs = clock.monotonic() - row.renewed_mono;
+    const rebooted = silentMs < 0;
     const recycledPid = row.pid === pid && row.origin !== origin;
-    return rebooted || recycledPid || !isAlive(row.pid);
+    // By the boot clock, so that setting the wall clock kills nobody.
+    return rebooted || recycledPid || silentMs > LEASE_MS || !isAlive(row.pid);
   };
 
   return {

@@ -95,7 +95,7 @@ export function createSchema(db: Connection): void {
 
 /**
  * Runs `work` in one immediate transaction. When another process holds the file it waits, patiently and without blocking
- * the event loop, until it is free or `signal` aborts.
+ * the event loop, until it is free; `onWait` hears of it now and then.
  */
 export async function transaction<T>(
   db: Connection,
