@@ -61,7 +61,8 @@ table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th, td { text-align: left; padding: .45rem .9rem .45rem 0; vertical-align: top; border-top: 1px solid var(--line); font-weight: 400; }
 th:last-child, td:last-child { padding-right: 0; }
 thead th, thead td { color: var(--soft); font-size: .8rem; border-top: 0; vertical-align: bottom; }
-td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+td.number { white-space: nowrap; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 td.bar { width: 24%; min-width: 5rem; vertical-align: middle; }
 th, td { overflow-wrap: break-word; }
 th.name { min-width: 10rem; overflow-wrap: anywhere; } th.text { min-width: 9rem; } td.wide { min-width: 16rem; overflow-wrap: anywhere; }
@@ -78,9 +79,9 @@ footer h2 { font-size: .95rem; margin: 0 0 .4rem; color: var(--ink); }
 @media (max-width: 34rem) {
   main { padding: 1.25rem .75rem 2rem; } section { padding: 1rem; } .scroll { margin: 0 -1rem; padding: 0 1rem; }
   .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .6rem; } .figures > div { padding: .8rem; } .figures dd.big { font-size: 1.4rem; }
-  .funnel tbody th { width: 6.5rem; } svg.columns { height: 7rem; } .scroll .bar { display: none; } th.text { min-width: 6rem; } .scroll th { overflow-wrap: anywhere; } td.wide { min-width: 12rem; } th, td { padding-right: .6rem; } }
+  .funnel tbody th { width: 6.5rem; } svg.columns { height: 7rem; } .scroll .bar { display: none; } th.text { min-width: 6rem; } .scroll tbody th { overflow-wrap: anywhere; } td.wide { min-width: 12rem; } th, td { padding-right: .6rem; } }
 @media print {
-  body { background: #fff; font-size: 10.5pt; } main { max-width: none; padding: 0; } section, .figures > div, .notes { break-inside: avoid; border-color: #c9d0da; }
+  :root { font-size: 13px; } body { background: #fff; font-size: 1rem; } main { max-width: none; padding: 0; } section, .figures > div, .notes { break-inside: avoid; border-color: #c9d0da; }
   section.long { break-inside: auto; } tr { break-inside: avoid; } h2, h3, thead { break-after: avoid; } .scroll { overflow: visible; margin: 0; padding: 0; } .scroll .bar { display: none; } th.text { min-width: 0; } details { display: none; }
   .figures { grid-template-columns: repeat(3, 1fr); } * { -webkit-print-color-adjust: exact; print-color-adjust: exact; } @page { margin: 14mm; } }
 `;
