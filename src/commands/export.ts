@@ -1,8 +1,8 @@
-import { resolve } from "node:path";
 import { EXIT, UserError } from "../errors.ts";
 import { STATES, type State } from "../message.ts";
 import type { ExportRow } from "../report/export.ts";
 import type { ExportedMessage } from "../store/store.ts";
+import { outputPath } from "./options.ts";
 import type { AddCommand, Context } from "./command.ts";
 
 interface Flags {
@@ -29,7 +29,7 @@ async function exportTopic(context: Context, topic: string, flags: Flags): Promi
   const columns = await store.columns(topic);
   const { exportLines } = await import("../report/export.ts");
   const { writeOutput } = await import("../report/output.ts");
-  const output = flags.output === undefined ? null : resolve(io.cwd, flags.output);
+  const output = outputPath(io.cwd, flags.output);
   const rows = exportRows(store.messages(topic, states));
   if (globals.json && output === null) await writeOutput(null, jsonLines(topic, rows), io);
   else await writeOutput(output, exportLines(rows, columns, { raw: flags.raw ?? false }), io);

@@ -1,4 +1,5 @@
 /** Options several commands share, and what their values may be. Each setting has an environment variable. */
+import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { UserError } from "../errors.ts";
 
@@ -93,4 +94,9 @@ function number(text: string, expectation: string, isFine: (n: number) => boolea
   const value = /^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : Number.NaN;
   if (isFine(value)) return value;
   throw new UserError(`${expectation}, got ${JSON.stringify(text)}`);
+}
+
+/** Where `--output` writes: the path, or null for stdout (not given, or `-`). */
+export function outputPath(cwd: string, output: string | undefined): string | null {
+  return output === undefined || output === "-" ? null : resolve(cwd, output);
 }

@@ -1,7 +1,6 @@
-import { resolve } from "node:path";
 import { EXIT, UserError } from "../errors.ts";
 import type { AddCommand, Context } from "./command.ts";
-import { setting } from "./options.ts";
+import { setting, outputPath } from "./options.ts";
 
 interface Flags {
   output: string;
@@ -35,7 +34,7 @@ async function report(context: Context, names: string[], flags: Flags): Promise<
   const { reportPage } = await import("../report/page.ts");
   const { writeOutput } = await import("../report/output.ts");
   const page = reportPage(facts, { calendar: calendarOf(zone), now: io.clock.now() });
-  const output = flags.output === "-" ? null : resolve(io.cwd, flags.output);
+  const output = outputPath(io.cwd, flags.output);
   await writeOutput(output, page, io);
   if (output === null) return EXIT.done;
   if (globals.json) terminal.json({ topic: topics[0], ...(topics.length > 1 && { topics }), output });

@@ -1,11 +1,10 @@
-import { resolve } from "node:path";
 import { Option } from "commander";
 import { EXIT, UserError } from "../errors.ts";
 import type { Line } from "../report/breakdown.ts";
 import type { TopicCounts } from "../report/stats.ts";
 import type { EventCounts, SentCounts, Store } from "../store/store.ts";
 import type { AddCommand, Context } from "./command.ts";
-import { parseCount } from "./options.ts";
+import { parseCount, outputPath } from "./options.ts";
 
 interface Flags {
   format?: "table" | "json" | "csv";
@@ -52,7 +51,7 @@ async function stats(context: Context, topic: string | null, flags: Flags): Prom
   if (flags.output === undefined && format === "table") terminal.result(text);
   else {
     const { writeOutput } = await import("../report/output.ts");
-    const output = flags.output === undefined || flags.output === "-" ? null : resolve(io.cwd, flags.output);
+    const output = outputPath(io.cwd, flags.output);
     await writeOutput(output, [text], io);
     if (output !== null) terminal.info(`wrote ${output}`);
   }

@@ -1,11 +1,11 @@
 import { createReadStream } from "node:fs";
-import { resolve } from "node:path";
 import { Readable } from "node:stream";
 import type { Command } from "commander";
 import { awsRegion } from "../aws-region.ts";
 import { EXIT, UserError } from "../errors.ts";
 import type { NewSuppression } from "../store/suppressions.ts";
 import type { SyncAnswer } from "../suppression-sync.ts";
+import { outputPath } from "./options.ts";
 import type { Act, AddCommand, Context } from "./command.ts";
 
 interface AddFlags {
@@ -178,7 +178,7 @@ async function exportList({ openStore, io }: Context, flags: ExportFlags): Promi
       yield csvLine(cells, { raw: flags.raw ?? false, trusted: 0 });
     }
   }
-  await writeOutput(flags.output === undefined ? null : resolve(io.cwd, flags.output), lines(), io);
+  await writeOutput(outputPath(io.cwd, flags.output), lines(), io);
   return EXIT.done;
 }
 
