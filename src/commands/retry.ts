@@ -45,7 +45,7 @@ async function retry(context: Context, topic: string, flags: Flags): Promise<num
   return EXIT.done;
 }
 
-export function parseStates(text: string): State[] {
+function parseStates(text: string): State[] {
   const names = text.split(",").map((name) => name.trim());
   const unknown = names.find((name) => !(RETRIABLE as readonly string[]).includes(name));
   if (unknown === undefined) return [...new Set(names)] as State[];

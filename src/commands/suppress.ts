@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import type { Command } from "commander";
 import { awsRegion } from "../aws-region.ts";
 import { EXIT, UserError } from "../errors.ts";
-import type { NewSuppression } from "../store/suppressions.ts";
+import type { NewSuppression } from "../store/store.ts";
 import type { SyncAnswer } from "../suppression-sync.ts";
 import { outputPath } from "./options.ts";
 import type { Act, AddCommand, Context } from "./command.ts";

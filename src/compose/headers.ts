@@ -4,7 +4,7 @@ import { parseAddress } from "./address.ts";
 import { encodeWords, isPrintableAscii } from "./encoded-word.ts";
 
 /** SES API, MessageHeader: count, name, value, and both together. */
-export const MAX_HEADERS = 15;
+const MAX_HEADERS = 15;
 const NAME = /^[!-9;-@A-~]{1,126}$/;
 const MAX_VALUE = 995;
 const MAX_NAME_AND_VALUE = 996;

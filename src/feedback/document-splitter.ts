@@ -3,7 +3,7 @@ import { parseJson } from "./json-value.ts";
 import { nextRecord, type Place } from "./next-record.ts";
 
 /** A record may have this many bytes; SNS, SQS and EventBridge allow 1 MiB, a Lambda payload 6 MB for many records. */
-export const RECORD_LIMIT_BYTES = 4_194_304;
+const RECORD_LIMIT_BYTES = 4_194_304;
 /** A broken record is kept whole up to here, and beyond it only its beginning. */
 const KEPT_BYTES = 1_048_576;
 const CUT_BYTES = 65_536;

@@ -4,7 +4,7 @@ import { dailyQuotaExceeded, messageRejected, sendingPaused, sendingRateExceeded
 import { randomStream } from "./random.ts";
 
 /** What can go wrong on purpose, in the words of `--fault`. */
-export const FAULT_KINDS = [
+const FAULT_KINDS = [
   "throttle",
   "quota",
   "5xx",

@@ -10,9 +10,9 @@ import { createCounters } from "./counters.ts";
 import type { Store } from "./store.ts";
 
 /** A process that has not renewed its lease for this long is taken for dead even when its pid lives. */
-export const LEASE_MS = 60_000;
+const LEASE_MS = 60_000;
 /** How often a turn writes the lease although nothing else changed. */
-export const RENEW_MS = 5_000;
+const RENEW_MS = 5_000;
 
 const LOST = "the process died before the answer of SES came";
 

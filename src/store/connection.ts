@@ -168,7 +168,7 @@ export function explain(error: unknown, path: string): unknown {
 }
 
 /** True when a write failed because the disk or the user's quota is full. */
-export function isDiskFull(error: unknown): boolean {
+function isDiskFull(error: unknown): boolean {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return [
     "SQLITE_FULL",

@@ -4,18 +4,8 @@ import type { SesEvent } from "../feedback/ses-event.ts";
 import type { State } from "../message.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { createCounters } from "./counters.ts";
+import type { Applied } from "./store.ts";
 import { suppressing } from "./suppressions.ts";
-
-/** What a batch of events came to. `applied + duplicates + unmatched` is the number of events. */
-export interface Applied {
-  applied: number;
-  duplicates: number;
-  unmatched: number;
-  /** Messages in doubt that an event proved sent. */
-  settled: number;
-  /** Addresses newly suppressed. */
-  suppressed: number;
-}
 
 type EventCounter =
   | "delivered"

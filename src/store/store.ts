@@ -6,11 +6,9 @@
  */
 import type { Content, State, Totals } from "../message.ts";
 import type { SesEvent } from "../feedback/ses-event.ts";
-import type { Claim, Scope, Source } from "../deliver/source.ts";
+import type { Scope, Source } from "../deliver/source.ts";
 
 import type { Breakdown } from "./breakdown.ts";
-import type { Applied } from "./events.ts";
-import type { NewSuppression } from "./suppressions.ts";
 
 /** Where a topic's mail goes. Kept apart so that a rehearsal can never be mistaken for the real thing. */
 export type Endpoint = "ses" | "sandbox";
@@ -117,6 +115,19 @@ export interface Suppression {
   createdAt: number;
 }
 
+export type NewSuppression = Omit<Suppression, "createdAt" | "detail"> & { detail?: string | null };
+
+/** What a batch of events came to. `applied + duplicates + unmatched` is the number of events. */
+export interface Applied {
+  applied: number;
+  duplicates: number;
+  unmatched: number;
+  /** Messages in doubt that an event proved sent. */
+  settled: number;
+  /** Addresses newly suppressed. */
+  suppressed: number;
+}
+
 export interface Store extends Source {
   /** The job file's random id, the value of the tag `ses-mail-job`. */
   readonly jobId: string;
@@ -163,5 +174,3 @@ export interface Store extends Source {
 
   close(): void;
 }
-
-export type { Claim };

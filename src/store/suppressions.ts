@@ -2,9 +2,7 @@
 import type { Clock } from "../clock.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./counters.ts";
-import type { Suppression } from "./store.ts";
-
-export type NewSuppression = Omit<Suppression, "createdAt" | "detail"> & { detail?: string | null };
+import type { NewSuppression, Suppression } from "./store.ts";
 
 /** Suppresses one address, now, in the transaction that is open; messages waiting for it become `suppressed`. True when it is new. */
 export function suppressing(db: Connection, counters: Counters, clock: Clock): (entry: NewSuppression) => boolean {
