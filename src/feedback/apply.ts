@@ -3,7 +3,7 @@ import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { InterruptedError } from "../errors.ts";
 import { fileProblem } from "../compose/read.ts";
-import { readDocuments } from "./documents.ts";
+import { type Document, readPieces } from "./documents.ts";
 import { unwrap } from "./envelopes.ts";
 import type { SesEvent } from "./ses-event.ts";
 
@@ -64,24 +64,29 @@ export async function applyDump(
     addTo(summary, await sink.applyEvents(batch), batch.length);
     batch = [];
     options.onProgress(summary);
-    if (options.signal.aborted) throw new InterruptedError();
+  };
+  const takeIn = (document: Document) => {
+    const items = "malformed" in document ? [{ malformed: document.malformed }] : unwrap(document.value);
+    summary.records += items.length;
+    let broken = false;
+    for (const item of items) {
+      if ("event" in item) batch.push(item.event);
+      else if ("ignored" in item) summary.ignored++;
+      else {
+        summary.malformed++;
+        broken = true;
+        options.onMalformed(`${dump.name}, line ${document.line}, byte ${document.offset}`, item.malformed);
+      }
+    }
+    if (broken) rejects.write(document.text);
   };
   try {
-    for await (const document of readDocuments(dump.stream)) {
-      const items = "malformed" in document ? [{ malformed: document.malformed }] : unwrap(document.value);
-      summary.records += items.length;
-      let broken = false;
-      for (const item of items) {
-        if ("event" in item) batch.push(item.event);
-        else if ("ignored" in item) summary.ignored++;
-        else {
-          summary.malformed++;
-          broken = true;
-          options.onMalformed(`${dump.name}, line ${document.line}, byte ${document.offset}`, item.malformed);
-        }
+    for await (const documents of readPieces(dump.stream)) {
+      for (const document of documents) {
+        takeIn(document);
+        if (batch.length >= BATCH) await flush();
       }
-      if (broken) rejects.write(document.text);
-      if (batch.length >= BATCH) await flush();
+      if (options.signal.aborted) break;
     }
     await flush();
   } catch (error) {
@@ -89,6 +94,7 @@ export async function applyDump(
   } finally {
     rejects.close();
   }
+  if (options.signal.aborted) throw new InterruptedError();
 }
 
 export function addTo(summary: IngestSummary, applied: Applied, events: number): void {

@@ -10,16 +10,21 @@ export type { Document, Malformed, Readable } from "./document-splitter.ts";
  * and stops nothing; errors of `input` itself are passed on. Memory does not grow with the input.
  */
 export async function* readDocuments(input: AsyncIterable<Buffer>): AsyncGenerator<Document> {
+  for await (const documents of readPieces(input)) yield* documents;
+}
+
+/** The same as it comes, some hundred at a time: to wait for each of a million records by itself takes seconds. */
+export async function* readPieces(input: AsyncIterable<Buffer>): AsyncGenerator<Document[]> {
   const splitter = new DocumentSplitter();
   let damage: DamagedInput | null = null;
   try {
-    for await (const bytes of textBytes(input)) yield* splitter.push(bytes);
+    for await (const bytes of textBytes(input)) yield splitter.push(bytes);
   } catch (error) {
     if (!(error instanceof DamagedInput)) throw error;
     damage = error;
   }
   const rest = splitter.end();
-  yield* damage === null ? rest : withDamage(rest, damage.message, splitter.position());
+  yield damage === null ? rest : withDamage(rest, damage.message, splitter.position());
 }
 
 /** The record that was cut by the damage is told with it; when none was, the damage is a record of its own. */
