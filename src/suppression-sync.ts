@@ -6,7 +6,7 @@ import type { Store, Suppression } from "./store/store.ts";
 export interface SyncAnswer {
   /** `listed` = `added` + `known`. */
   from_ses: { listed: number; added: number; known: number } | null;
-  /** `skipped`: suppressed for a reason SES has no word for; they stay here only. */
+  /** `skipped`: suppressed for a reason SES has no word for, or of its mailbox simulator; they stay here only. */
   to_ses: { added: number; known: number; skipped: number; refused: number } | null;
 }
 
@@ -56,8 +56,9 @@ export async function syncSuppressions(
 async function putMissing(store: Store, list: SesSuppressionList, atSes: ReadonlySet<string>, options: SyncOptions) {
   const counts = { added: 0, known: 0, skipped: 0, refused: 0 };
   const missing: { address: string; reason: SesSuppressionReason }[] = [];
-  for await (const { address, reason: ours } of store.suppressions()) {
-    const reason = reasonAtSes(ours);
+  for await (const suppression of store.suppressions()) {
+    const { address } = suppression;
+    const reason = reasonAtSes(suppression);
     if (reason === null) counts.skipped++;
     else if (atSes.has(address)) counts.known++;
     else missing.push({ address, reason });
@@ -74,6 +75,7 @@ async function putMissing(store: Store, list: SesSuppressionList, atSes: Readonl
   return counts;
 }
 
-function reasonAtSes(reason: Suppression["reason"]): SesSuppressionReason | null {
-  return TO_SES.get(reason.toLowerCase()) ?? null;
+/** SES takes no address of its mailbox simulator, which bounces and complains for anybody who tries it. */
+function reasonAtSes({ address, reason }: Suppression): SesSuppressionReason | null {
+  return address.endsWith("@simulator.amazonses.com") ? null : (TO_SES.get(reason.toLowerCase()) ?? null);
 }

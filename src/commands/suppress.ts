@@ -211,7 +211,7 @@ function describeSync({ from_ses: from, to_ses: to }: SyncAnswer): string {
   const lines = [];
   if (from) lines.push(`from SES: ${from.listed} listed, ${from.added} added, ${from.known} known before`);
   if (to) {
-    const others = `${to.skipped} kept here only (neither bounce nor complaint)`;
+    const others = `${to.skipped} kept here only`;
     lines.push(`to SES: ${to.added} added, ${to.known} there before, ${to.refused} refused, ${others}`);
   }
   return lines.join("\n");

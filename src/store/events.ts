@@ -181,7 +181,7 @@ export function events(job: { db: Connection; clock: Clock; onWait: (waitedMs: n
  * taken for one of the mail that has its id now, or that one would never be sent.
  */
 function isTo({ email }: Known, { destination }: SesEvent): boolean {
-  return destination.length === 0 || destination.includes(email.toLowerCase());
+  return destination.length === 0 || destination.includes(email) || destination.includes(email.toLowerCase());
 }
 
 /** An event proves that SES took the message in, whatever we believed. Returns whether the message is `sent` now. */
