@@ -17,6 +17,8 @@ const SETTLE_TOGETHER_MS = 10;
 const SETTLE_BUSY_MS = 4;
 /** What the rate allows within this time is claimed together, for the same reason. */
 const CLAIM_TOGETHER_MS = 10;
+/** However long a turn was delayed, no more than this much of the rate at once. */
+const MOST_CAUGHT_UP_MS = 60;
 /** A turn at least this often while calls are under way, so that the lease is renewed. */
 const HEARTBEAT_MS = 2_000;
 /**
@@ -175,7 +177,7 @@ class SendLoop {
     const free = this.#options.concurrency - this.#inFlight.size - this.#settlements.length;
     const left = this.#options.max === null ? Infinity : this.#options.max - this.#counted;
     // What fell due since the last turn, and a little to catch up: more would block the event loop and be the next stall.
-    const sinceTurn = Math.min(1_000, this.#now() - this.#lastTurnAt);
+    const sinceTurn = Math.min(MOST_CAUGHT_UP_MS, this.#now() - this.#lastTurnAt);
     const span = Math.max(2 * CLAIM_TOGETHER_MS, 1.25 * sinceTurn);
     const burst = Math.max(2, Math.ceil((this.#options.perSecond * span) / 1000));
     return Math.max(0, this.#breaker.admit(Math.min(free, left, burst), this.#inFlight.size, this.#now()));

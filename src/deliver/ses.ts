@@ -1,14 +1,9 @@
 /** The only file that knows the AWS SDK. Everything it gives back is an `Outcome` or an `Account`. */
-import {
-  GetAccountCommand,
-  SendEmailCommand,
-  type SendEmailCommandInput,
-  SESv2Client,
-  type SESv2ClientConfig,
-} from "@aws-sdk/client-sesv2";
+import { GetAccountCommand, SendEmailCommand, SESv2Client, type SESv2ClientConfig } from "@aws-sdk/client-sesv2";
 import type { RenderedMail, Tag } from "../message.ts";
 import { reportDepartures, watchDeparture } from "./departure.ts";
 import type { Outcome } from "./outcome.ts";
+import { inputOf, useOwnBodies } from "./request-body.ts";
 import { isExpired, outcomeOf } from "./ses-error.ts";
 
 export interface SesOptions {
@@ -59,7 +54,7 @@ export function connectSes(options: SesOptions): Ses {
   return {
     async send(mail, tags, onDeparted) {
       try {
-        const input = requestOf(mail, tags);
+        const input = inputOf(mail, tags);
         if (onDeparted) watchDeparture(input, onDeparted);
         const answer = await withFreshCredentials((c) => c.send(new SendEmailCommand(input)));
         // Without an id nothing can be proved; an event of this message will settle it.
@@ -111,36 +106,9 @@ function createClient(options: SesOptions, { rereadFiles = false } = {}): SESv2C
   if (options.credentials) config.credentials = options.credentials;
   // Not in the type, but what the client is given reaches the credential providers and their file reader (@smithy/core, config).
   const client = new SESv2Client({ ...config, ...(rereadFiles && { ignoreCache: true }) });
+  useOwnBodies(client);
   reportDepartures(client);
   return client;
-}
-
-function requestOf(mail: RenderedMail, tags: Tag[]): SendEmailCommandInput {
-  const data = (text: string) => ({ Data: text, Charset: "UTF-8" });
-  const request: SendEmailCommandInput = {
-    FromEmailAddress: mail.from,
-    Destination: { ToAddresses: [mail.to] },
-    Content: {
-      Simple: {
-        Subject: data(mail.subject),
-        Body: { Html: data(mail.html), Text: data(mail.text) },
-        Headers: mail.headers.map(({ name, value }) => ({ Name: name, Value: value })),
-        ...(mail.attachments.length > 0 && {
-          Attachments: mail.attachments.map((file) => ({
-            FileName: file.fileName,
-            ContentType: file.contentType,
-            ContentDisposition: "ATTACHMENT" as const,
-            ContentTransferEncoding: "BASE64" as const,
-            RawContent: Buffer.from(file.data, "base64"),
-          })),
-        }),
-      },
-    },
-    EmailTags: [...mail.tags, ...tags].map(({ name, value }) => ({ Name: name, Value: value })),
-  };
-  if (mail.replyTo.length > 0) request.ReplyToAddresses = mail.replyTo;
-  if (mail.configurationSet) request.ConfigurationSetName = mail.configurationSet;
-  return request;
 }
 
 function addressOf(from: string): string {

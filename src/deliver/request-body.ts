@@ -1,0 +1,61 @@
+/**
+ * The body of a SendEmail request, written by `JSON.stringify`. The SDK's own serialiser goes through the HTML character by
+ * character: a fifth of the processor time of a call, and most of its garbage. Everything else of the call is the SDK's.
+ * A test holds the two bodies equal.
+ */
+import type { SendEmailCommandInput, SESv2Client } from "@aws-sdk/client-sesv2";
+import type { RenderedMail, Tag } from "../message.ts";
+
+const bodies = new WeakMap<object, string>();
+
+/** The input of a SendEmailCommand whose request carries the mail. For clients made ready by `useOwnBodies`. */
+export function inputOf(mail: RenderedMail, tags: Tag[]): SendEmailCommandInput {
+  const input: SendEmailCommandInput = { Content: {} };
+  bodies.set(input, JSON.stringify(requestOf(mail, tags)));
+  return input;
+}
+
+/** Makes `client` send the bodies of `inputOf`. */
+export function useOwnBodies(client: SESv2Client): void {
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const body = bodies.get(args.input);
+      if (body !== undefined) {
+        const request = args.request as { body: unknown; headers: Record<string, string> };
+        request.body = body;
+        request.headers["content-length"] = String(Buffer.byteLength(body));
+      }
+      return next(args);
+    },
+    // After the SDK's serialiser, before the body is signed.
+    { step: "build", priority: "high", name: "sesMailBody" },
+  );
+}
+
+/** The members of the request as they stand on the wire: those of SendEmailCommandInput, bytes in base64. */
+export function requestOf(mail: RenderedMail, tags: Tag[]) {
+  const data = (text: string) => ({ Data: text, Charset: "UTF-8" });
+  return {
+    FromEmailAddress: mail.from,
+    Destination: { ToAddresses: [mail.to] },
+    ...(mail.replyTo.length > 0 && { ReplyToAddresses: mail.replyTo }),
+    Content: {
+      Simple: {
+        Subject: data(mail.subject),
+        Body: { Html: data(mail.html), Text: data(mail.text) },
+        Headers: mail.headers.map(({ name, value }) => ({ Name: name, Value: value })),
+        ...(mail.attachments.length > 0 && {
+          Attachments: mail.attachments.map((file) => ({
+            FileName: file.fileName,
+            ContentType: file.contentType,
+            ContentDisposition: "ATTACHMENT" as const,
+            ContentTransferEncoding: "BASE64" as const,
+            RawContent: file.data,
+          })),
+        }),
+      },
+    },
+    EmailTags: [...mail.tags, ...tags].map(({ name, value }) => ({ Name: name, Value: value })),
+    ...(mail.configurationSet && { ConfigurationSetName: mail.configurationSet }),
+  };
+}
