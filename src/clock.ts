@@ -1,5 +1,4 @@
 import { hrtime } from "node:process";
-import { setTimeout as delay } from "node:timers/promises";
 
 /** Time as the program sees it; tests bring their own. */
 export interface Clock {
@@ -14,5 +13,16 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => Number(hrtime.bigint()) / 1e6,
-  sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}).catch(() => undefined),
+  // Not node:timers/promises: it makes an Error for each sleep cut short, and the send loop cuts short most of them.
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const wake = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      signal?.addEventListener("abort", wake);
+    }),
 };

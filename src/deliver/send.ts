@@ -400,7 +400,8 @@ class SendLoop {
 
   async #sleep(ms: number): Promise<void> {
     const controller = new AbortController();
-    this.#wake = () => controller.abort();
+    // With a reason, or each wake would make an Error.
+    this.#wake = () => controller.abort("woken");
     await this.#options.clock.sleep(ms, controller.signal);
     this.#wake = () => undefined;
   }
