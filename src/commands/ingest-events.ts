@@ -56,15 +56,21 @@ async function ingestFiles(context: Context, files: string[]): Promise<number> {
   const store = await context.openStore();
   const summary = emptySummary();
   const { options, stop } = reporting(context, summary);
+  let interrupted: InterruptedError | null = null;
   try {
     for await (const source of openSources(files, { stdin: context.io.stdin as never })) {
       await applyDump(source, store, summary, options);
     }
     summary.settled += (await store.matchKeptEvents()).settled;
+  } catch (error) {
+    if (!(error instanceof InterruptedError)) throw error;
+    interrupted = error;
   } finally {
     stop();
   }
-  return answer(context, summary);
+  const code = answer(context, summary);
+  if (interrupted !== null) throw interrupted;
+  return code;
 }
 
 async function ingestQueue(context: Context, queueUrl: string, flags: Flags): Promise<number> {
@@ -114,6 +120,7 @@ function reporting(context: Context, summary: IngestSummary): { options: ApplyOp
   const options: ApplyOptions = {
     signal: io.signal,
     onMalformed: (where, reason) => warnMalformed(context, summary, where, reason),
+    onNoRejects: (reason) => terminal.warn(reason),
     onProgress: ({ events }) =>
       progress.update({ done: events, perSecond: (events * 1000) / Math.max(1, io.clock.monotonic() - started) }),
   };

@@ -44,7 +44,7 @@ export async function applyQueue(
   summary: IngestSummary,
   run: QueueRun,
 ): Promise<"empty" | "limit" | "interrupted"> {
-  const rejects = openRejects(run.rejects);
+  const rejects = openRejects(run.rejects, run.onNoRejects);
   /** Ids of messages we are through with and that are in the queue all the same. */
   const settled = new Map<string, "unreadable" | "applied">();
   let receivers = 1;

@@ -1,6 +1,6 @@
 /** From dumps to the job file: read, counted, applied in batches; what cannot be read is put aside and stops nothing. */
-import { closeSync, openSync, rmSync, writeSync } from "node:fs";
-import type { Readable } from "node:stream";
+import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { addAbortSignal, type Readable } from "node:stream";
 import { InterruptedError } from "../errors.ts";
 import { fileProblem } from "../compose/read.ts";
 import { type Document, readPieces } from "./documents.ts";
@@ -33,6 +33,8 @@ export interface ApplyOptions {
   signal: AbortSignal;
   /** Told of each record that cannot be read: file, line, byte and why. */
   onMalformed(where: string, reason: string): void;
+  /** Told, once a dump, that records which cannot be read cannot be put aside either. */
+  onNoRejects(reason: string): void;
   onProgress(summary: IngestSummary): void;
 }
 
@@ -50,14 +52,17 @@ export function emptySummary(): IngestSummary {
   };
 }
 
-/** Reads one dump to its end. What was applied before an error or a signal stays applied: reading it again changes nothing. */
+/**
+ * Reads one dump to its end. What was read before a signal is applied, then it throws `InterruptedError`, also when a pipe
+ * has nothing more to give. What was applied before an error or a signal stays applied: reading it again changes nothing.
+ */
 export async function applyDump(
   dump: { name: string; stream: Readable },
   sink: EventSink,
   summary: IngestSummary,
   options: ApplyOptions,
 ): Promise<void> {
-  const rejects = openRejects(dump.name === "stdin" ? "stdin.rejects" : `${dump.name}.rejects`);
+  const rejects = openRejects(dump.name === "stdin" ? "stdin.rejects" : `${dump.name}.rejects`, options.onNoRejects);
   let batch: SesEvent[] = [];
   const flush = async () => {
     if (batch.length === 0) return;
@@ -81,19 +86,19 @@ export async function applyDump(
     if (broken) rejects.write(document.text);
   };
   try {
-    for await (const documents of readPieces(dump.stream)) {
+    for await (const documents of readPieces(addAbortSignal(options.signal, dump.stream))) {
       for (const document of documents) {
         takeIn(document);
         if (batch.length >= BATCH) await flush();
       }
       if (options.signal.aborted) break;
     }
-    await flush();
   } catch (error) {
-    throw fileProblem(error, "events", dump.name);
+    if ((error as Error).name !== "AbortError") throw fileProblem(error, "events", dump.name);
   } finally {
     rejects.close();
   }
+  await flush();
   if (options.signal.aborted) throw new InterruptedError();
 }
 
@@ -106,21 +111,42 @@ export function addTo(summary: IngestSummary, applied: Applied, events: number):
   summary.suppressed += applied.suppressed;
 }
 
-/** The records that could not be read, as they stood. Made by the first; an old one speaks of another run and goes. */
-export function openRejects(path: string) {
+/**
+ * The records that could not be read, as they stood. Made by the first; an old one speaks of another run and goes. Where it
+ * cannot be written (a folder mounted read-only, somebody else's) `onProblem` is told why, and nothing is stopped: the dump
+ * still has the records.
+ */
+export function openRejects(path: string, onProblem: (reason: string) => void) {
   let file: number | null = null;
+  let refused = false;
   return {
     write(text: string): void {
-      if (file === null) {
-        rmSync(path, { force: true });
-        file = openSync(path, "wx", 0o600);
+      if (refused) return;
+      try {
+        file ??= createAnew(path);
+        writeSync(file, text.endsWith("\n") ? text : `${text}\n`);
+      } catch (error) {
+        refused = true;
+        onProblem((fileProblem(error, "unreadable records to", path, "write") as Error).message);
       }
-      writeSync(file, text.endsWith("\n") ? text : `${text}\n`);
     },
     close(): void {
-      if (file === null) rmSync(path, { force: true });
-      else closeSync(file);
+      if (file !== null) closeSync(file);
+      else if (!refused) removeOld(path);
       file = null;
     },
   };
+}
+
+function createAnew(path: string): number {
+  removeOld(path);
+  return openSync(path, "wx", 0o600);
+}
+
+function removeOld(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Nearly always there is none; one that cannot be removed cannot be made anew either, and that is told.
+  }
 }

@@ -43,6 +43,7 @@ async function read(server: SqsServer, options: Partial<QueueRun> = {}, sink: Ev
     max: null,
     rejects: join(await workFolder(), "sqs.rejects"),
     onMalformed: (where, reason) => malformed.push(`${where}: ${reason}`),
+    onNoRejects: (reason) => malformed.push(reason),
     onProgress: () => undefined,
     onRetry: (reason) => retries.push(reason),
     onIdle: async () => undefined,
