@@ -4,6 +4,10 @@ import { type Connection, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./counters.ts";
 import type { NewSuppression, Suppression } from "./store.ts";
 
+/** Mail servers put them into diagnostics. A list that was exported with them would be refused on import. */
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\x00-\x1f\x7f-\x9f]+/g;
+
 /** Suppresses one address, now, in the transaction that is open; messages waiting for it become `suppressed`. True when it is new. */
 export function suppressing(db: Connection, counters: Counters, clock: Clock): (entry: NewSuppression) => boolean {
   const insert = db.prepare(
@@ -18,9 +22,10 @@ export function suppressing(db: Connection, counters: Counters, clock: Clock): (
     "select m.id, m.topic_id from recipient r join message m on m.id = r.message_id where r.address = ? and m.state = 'pending'",
   );
   const take = db.prepare("update message set state = 'suppressed' where id = ? and state = 'pending'");
-  return ({ address, reason, source, detail }) => {
+  return ({ address, reason, source, detail: text }) => {
     const key = address.toLowerCase();
-    const isNew = insert.run(key, reason, source, detail ?? null, clock.now()).changes > 0;
+    const detail = text?.replaceAll(CONTROL, " ") ?? null;
+    const isNew = insert.run(key, reason, source, detail, clock.now()).changes > 0;
     if (!isNew && source === "event") outweigh.run({ address: key, reason, detail: detail ?? "" });
     for (const message of waiting.all(key)) {
       take.run(message.id);

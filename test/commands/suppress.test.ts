@@ -88,6 +88,15 @@ describe("add, remove, list, export, import", () => {
     });
     expect(await exported(there)).toEqual(["ann@x.example,bounce,import", "bob@x.example,bounce,import"]);
   });
+
+  it("also when a mail server put control characters into its diagnostic", async () => {
+    const [here, there] = [await workFolder(), await workFolder()];
+    await run(here, ["suppress", "add", "ann@x.example", "--note", "550 \u001B[31mno\r\nsuch user"]);
+    const { stdout } = await run(here, ["suppress", "export"]);
+    expect(stdout).toContain(",550  [31mno such user");
+    const { json } = await run(there, ["suppress", "import", "-", "--json"], { stdin: stdout });
+    expect(json).toMatchObject({ added: 1, rejected: 0 });
+  });
 });
 
 describe("sync with SES", () => {
