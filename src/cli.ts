@@ -141,7 +141,7 @@ async function createContext(program: Command, io: Io, closers: (() => void | Pr
 /** What went wrong, for its reader: one line for the user, a stack trace for us. */
 function report(error: unknown, io: Io, json: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  if (error instanceof InterruptedError) return exitCodeOf(io.signal);
+  if (error instanceof InterruptedError || isAbort(error, io)) return exitCodeOf(io.signal);
   const known = error instanceof UserError || error instanceof StoppedError;
   const text = known ? (error.hint ? `${error.message}; ${error.hint}` : error.message) : "a bug in ses-mail";
   const code = error instanceof UserError ? EXIT.usage : error instanceof StoppedError ? EXIT.stopped : EXIT.bug;
@@ -152,6 +152,11 @@ function report(error: unknown, io: Io, json: boolean): number {
   }
   if (json) io.stdout.write(`${JSON.stringify({ error: text, exit_code: code })}\n`);
   return code;
+}
+
+/** An input that the signal closed under its reader. */
+function isAbort(error: unknown, { signal }: Io): boolean {
+  return signal.aborted && error instanceof Error && error.name === "AbortError";
 }
 
 function version(): string {

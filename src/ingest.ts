@@ -1,12 +1,10 @@
 /** From a recipients file to staged messages: read, checked against the content, timed. Nothing is in the job file yet. */
-import { createReadStream } from "node:fs";
 import { basename } from "node:path";
-import { Readable } from "node:stream";
 import { openRejects, type Rejects } from "./compose/csv.ts";
 import { openRecipients, type Recipients, type RecipientsOptions, type Row } from "./compose/recipients.ts";
 import type { CompiledContent } from "./compose/template.ts";
 import { InterruptedError, UserError } from "./errors.ts";
-import type { Io } from "./io.ts";
+import { type Io, openInput } from "./io.ts";
 import { boundOldSpace, boundYoungSpace } from "./memory.ts";
 import type { StagedRow, Staging } from "./store/store.ts";
 
@@ -83,8 +81,7 @@ export async function findRow(
 }
 
 function openFile(io: Io, file: string, options: Omit<RecipientsOptions, "name">): Promise<Recipients> {
-  const input = file === "-" ? Readable.from(io.stdin) : createReadStream(file, { highWaterMark: 262_144 });
-  return openRecipients(input, {
+  return openRecipients(openInput(io, file), {
     name: nameOf(file),
     ...(options.emailColumn !== undefined && { emailColumn: options.emailColumn }),
     ...(options.delimiter !== undefined && { delimiter: options.delimiter }),

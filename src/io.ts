@@ -1,3 +1,5 @@
+import { createReadStream } from "node:fs";
+import { addAbortSignal, Readable } from "node:stream";
 import type { Clock } from "./clock.ts";
 
 type Output = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
@@ -14,4 +16,14 @@ export interface Io {
   /** Aborts at the second one: leave at once, even with calls in flight. */
   hardSignal: AbortSignal;
   clock: Clock;
+}
+
+/**
+ * The bytes of a file, or of stdin for `-`, until the first signal: reading on then throws `AbortError`, also when a pipe
+ * has nothing more to give.
+ */
+export function openInput({ stdin, signal }: Io, file: string): Readable {
+  // What wraps stdin could not be ended while it waits for more; stdin itself can.
+  if (file === "-") return Readable.from(addAbortSignal(signal, stdin as Readable));
+  return addAbortSignal(signal, createReadStream(file, { highWaterMark: 262_144 }));
 }

@@ -1,6 +1,6 @@
 /** The `check` command at work: ask SES and the DNS, render every row, tell what was found. Nothing is sent or kept. */
-import { createReadStream, existsSync } from "node:fs";
-import { Readable } from "node:stream";
+import { existsSync } from "node:fs";
+import { openInput } from "./io.ts";
 import { type Campaign, type CampaignFlags, readCampaign } from "./campaign.ts";
 import { accountFindings, leftToday, unreadFinding } from "./check/account.ts";
 import { dnsFindings } from "./check/authentication.ts";
@@ -178,8 +178,7 @@ async function askDns({ io }: Context, dns: Dns | null, from: string | null, { s
 // Recipients ---------------------------------------------------------------------------------------------------------
 
 function openList({ io }: Context, file: string, flags: CheckFlags): Promise<Recipients> {
-  const input = file === "-" ? Readable.from(io.stdin) : createReadStream(file, { highWaterMark: 262_144 });
-  return openRecipients(input, {
+  return openRecipients(openInput(io, file), {
     name: nameOf(file),
     ...(flags.emailColumn !== undefined && { emailColumn: flags.emailColumn }),
     ...(flags.delimiter !== undefined && { delimiter: flags.delimiter }),

@@ -1,6 +1,5 @@
-import { createReadStream } from "node:fs";
-import { Readable } from "node:stream";
 import type { Command } from "commander";
+import { openInput } from "../io.ts";
 import { awsRegion } from "../aws-region.ts";
 import { EXIT, UserError } from "../errors.ts";
 import type { NewSuppression } from "../store/store.ts";
@@ -129,8 +128,7 @@ async function list({ openStore, terminal, globals }: Context): Promise<number> 
 async function importList(context: Context, file: string, flags: ImportFlags): Promise<number> {
   const { io, terminal, globals } = context;
   const { openRecipients } = await import("../compose/recipients.ts");
-  const input = file === "-" ? Readable.from(io.stdin) : createReadStream(file);
-  const recipients = await openRecipients(input, {
+  const recipients = await openRecipients(openInput(io, file), {
     name: file === "-" ? "stdin" : file,
     ...(flags.emailColumn !== undefined && { emailColumn: flags.emailColumn }),
   });

@@ -69,6 +69,19 @@ it("SIGINT while a list is being read: exit 130, nothing of it was taken in", as
   expect((await run(folder, ["topics", "--json"])).json).toEqual({ topics: [] });
 });
 
+it.each([[["import", "-", "--content", "june.html", "--topic", "june"]], [["ingest-events", "-"]]])(
+  "SIGINT while a pipe has nothing more to give: %j",
+  async (args) => {
+    const folder = await workFolder();
+    await writeCampaign(folder, 1);
+    const process = start(folder, args, { stdin: "email,name\n", holdStdin: true });
+    const { existsSync } = await import("node:fs");
+    await until(() => existsSync(`${folder}/ses-mail.db`));
+    process.kill("SIGINT");
+    expect((await process.finished).code).toBe(130);
+  },
+);
+
 it("SIGINT in a wait for the daily quota ends the wait", async () => {
   const folder = await workFolder();
   const file = await writeCampaign(folder, 10);

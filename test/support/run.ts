@@ -31,6 +31,8 @@ export interface Running {
 export interface RunOptions {
   env?: Record<string, string>;
   stdin?: string | Buffer;
+  /** Leaves stdin open behind it, like a pipe whose writer has nothing more to say for now. */
+  holdStdin?: boolean;
   /** Runs it through `sh -c` with `$SES_MAIL` standing for the program. */
   shell?: string;
 }
@@ -67,7 +69,8 @@ export function start(folder: string, args: string[], options: RunOptions = {}):
   const [stdout, stderr] = [gather(child.stdout), gather(child.stderr)];
   // A program that does not read its input closes it: no concern of the test.
   child.stdin.on("error", () => undefined);
-  child.stdin.end(options.stdin ?? "");
+  child.stdin.write(options.stdin ?? "");
+  if (!options.holdStdin) child.stdin.end();
   const finished = new Promise<Finished>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code, signal) => resolve(result(code, signal, stdout(), stderr())));
