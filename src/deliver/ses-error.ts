@@ -78,7 +78,9 @@ function byText({ name, text, status }: Facts, from: string): Outcome | null {
   if (/sending (?:is )?paused|account (?:is )?(?:paused|suspended)|sending.*(?:shut down|disabled)/i.test(text)) {
     return halt(text, HALTS["SendingPausedException"]);
   }
-  if (/identities failed the check|not verified/i.test(text)) return unverified(text, from);
+  // "MAIL FROM domain is not verified" is about a DNS record, not about the identity.
+  if (/identities failed the check|not verified/i.test(text) && name !== "MailFromDomainNotVerifiedException")
+    return unverified(text, from);
   // An empty AWS_REGION is "not accepted".
   if (/region is missing|region not accepted/i.test(text))
     return halt(text, "set AWS_REGION, for example AWS_REGION=us-east-1");

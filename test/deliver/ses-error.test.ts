@@ -96,6 +96,15 @@ describe("account, identity, credentials, configuration: stop, and say what to d
     expect("hint" in found && found.hint.length).toBeGreaterThan(10);
   });
 
+  it("a MAIL FROM domain that is not verified: its DNS record is to be mended, not the identity", () => {
+    const found = outcome({
+      name: "MailFromDomainNotVerifiedException",
+      message: "MAIL FROM domain is not verified",
+      status: 400,
+    });
+    expect(found).toMatchObject({ kind: "halted", hint: expect.stringContaining("MX record") });
+  });
+
   it("an identity that is not verified: the sender's", () => {
     const message = (listed: string) =>
       `Email address is not verified. The following identities failed the check in region US-EAST-1: ${listed}`;
