@@ -13,6 +13,16 @@ export function loadDotenv(cwd: string, env: Record<string, string | undefined>)
   }
 }
 
+/**
+ * Takes settings (`SES_MAIL_…`) that are set to nothing for not given, as `VAR= command` and compose files mean it. To be
+ * called after `loadDotenv`, so that an empty variable switches off what the file says.
+ */
+export function dropEmptySettings(env: Record<string, string | undefined>): void {
+  for (const [name, value] of Object.entries(env)) {
+    if (name.startsWith("SES_MAIL_") && value === "") delete env[name];
+  }
+}
+
 function readDotenv(path: string): string {
   try {
     // Editors on Windows start the file with a byte order mark, which would become part of the first name.

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { loadDotenv } from "../src/dotenv.ts";
+import { dropEmptySettings, loadDotenv } from "../src/dotenv.ts";
 import { UserError } from "../src/errors.ts";
 
 function folder(): string {
@@ -44,4 +44,10 @@ test("quotes, comments, export, CRLF and a byte order mark are understood", () =
   const text =
     "\uFEFFFIRST=1\r\n# a comment\r\nexport AWS_REGION=\"ap-northeast-2\"\r\nSES_MAIL_FROM='뉴스 <a@example.com>'\r\nnonsense\r\n";
   expect(load(text)).toEqual({ FIRST: "1", AWS_REGION: "ap-northeast-2", SES_MAIL_FROM: "뉴스 <a@example.com>" });
+});
+
+test("a setting of ours that is empty is not given, whatever the file says; others are left alone", () => {
+  const env = load("SES_MAIL_RATE=5\nSES_MAIL_TZ=\n", { SES_MAIL_RATE: "", SES_MAIL_DB: "x.db", AWS_REGION: "" });
+  dropEmptySettings(env);
+  expect(env).toEqual({ SES_MAIL_DB: "x.db", AWS_REGION: "" });
 });
