@@ -70,7 +70,7 @@ async function reasonOf(
     const frees = Number.isFinite(oldest)
       ? ` The 24-hour window rolls: this job file's part frees from ${new Date(oldest + DAY_MS).toISOString()} on.`
       : "";
-    return `${result.reason ?? ""} ${totals.pending} messages remain.${frees} Run the same command again then, or use --on-quota wait.`;
+    return `${sentence(result.reason ?? "")} ${totals.pending} messages remain.${frees} Run the same command again then, or use --on-quota wait.`;
   }
   if (result.outcome === "halted" || result.outcome === "interrupted") {
     const hint = result.hint ? `; ${result.hint}` : "";
@@ -79,6 +79,11 @@ async function reasonOf(
   if (late > 0)
     return `${late} messages are overdue by more than --max-late and were left pending; move them with: ses-mail schedule --topic <topic> --at …`;
   return null;
+}
+
+/** SES ends its texts with a full stop or without. */
+function sentence(text: string): string {
+  return text === "" || text.endsWith(".") ? text : `${text}.`;
 }
 
 /** What was left because its time has not come. */
