@@ -18,7 +18,7 @@ import { addSend } from "./commands/send.ts";
 import { addStats } from "./commands/stats.ts";
 import { addSuppress } from "./commands/suppress.ts";
 import { addTopics } from "./commands/topics.ts";
-import { loadDotenv } from "./dotenv.ts";
+import { dropEmptySettings, loadDotenv } from "./dotenv.ts";
 import { EXIT, exitCodeOf, InterruptedError, StoppedError, UserError } from "./errors.ts";
 import type { Io } from "./io.ts";
 import { printable } from "./printable.ts";
@@ -66,6 +66,7 @@ export async function main(argv: string[], io: Io): Promise<number> {
   for (const add of COMMANDS) add(program, act);
   try {
     loadDotenv(io.cwd, io.env);
+    dropEmptySettings(io.env);
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
     exitCode = report(error, io, argv.includes("--json"));
@@ -87,13 +88,7 @@ function createProgram(io: Io): Command {
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) =>
-        write(
-          `${text
-            .replace(/^error: /, "ses-mail: ")
-            .trim()
-            .replaceAll(/\s*\n\s*/g, " ")}\n`,
-        ),
+      outputError: (text, write) => write(`${oneLine(text.replace(/^error: /, "ses-mail: "))}\n`),
     })
     .addHelpText("afterAll", EXIT_CODES)
     .showSuggestionAfterError()
@@ -140,7 +135,7 @@ async function createContext(program: Command, io: Io, closers: (() => void | Pr
 
 /** What went wrong, for its reader: one line for the user, a stack trace for us. */
 function report(error: unknown, io: Io, json: boolean): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (error instanceof CommanderError) return reportUsage(error, io, json);
   if (error instanceof InterruptedError || isAbort(error, io)) return exitCodeOf(io.signal);
   const known = error instanceof UserError || error instanceof StoppedError;
   const text = known ? (error.hint ? `${error.message}; ${error.hint}` : error.message) : "a bug in ses-mail";
@@ -152,6 +147,18 @@ function report(error: unknown, io: Io, json: boolean): number {
   }
   if (json) io.stdout.write(`${JSON.stringify({ error: text, exit_code: code })}\n`);
   return code;
+}
+
+/** What commander refused; it has told the user already. */
+function reportUsage({ exitCode, code, message }: CommanderError, io: Io, json: boolean): number {
+  if (exitCode === 0) return EXIT.done;
+  const text = code === "commander.help" ? "expected a command, got none" : oneLine(message.replace(/^error: /, ""));
+  if (json) io.stdout.write(`${JSON.stringify({ error: text, exit_code: EXIT.usage })}\n`);
+  return EXIT.usage;
+}
+
+function oneLine(text: string): string {
+  return text.trim().replaceAll(/\s*\n\s*/g, " ");
 }
 
 /** An input that the signal closed under its reader. */

@@ -18,6 +18,8 @@ export interface Timing {
 
 export const AT_ONCE: Timing = { zoneColumn: null, instantOf: () => ({ at: 0 }) };
 
+const SHOWN_REASONS = 10;
+
 export interface IngestOptions {
   /** Path of the CSV, or `-` for stdin. */
   file: string;
@@ -31,6 +33,8 @@ export interface Staged {
   rows: number;
   rejected: number;
   rejectsFile: string | null;
+  /** Why the first `SHOWN_REASONS` rejected rows were: `line 3: "bad" has no @`. */
+  reasons: string[];
   columns: string[];
   /** Earliest instant any of the messages is due; 0: at once. */
   notBefore: number;
@@ -101,7 +105,7 @@ class Stager {
   readonly #pastZones = new Map<string, number>();
   #rows = 0;
   #rejected = 0;
-  #firstReason = "";
+  readonly #reasons: string[] = [];
   #notBefore = Number.POSITIVE_INFINITY;
   #sample: Staged["sample"] = null;
 
@@ -149,23 +153,16 @@ class Stager {
 
   #reject(row: Row, reason: string): void {
     this.#rejected++;
-    this.#firstReason ||= `line ${row.line}: ${reason}`;
+    if (this.#reasons.length < SHOWN_REASONS) this.#reasons.push(`line ${row.line}: ${reason}`);
     this.#rejects?.write({ line: row.line, reason, fields: row.fields });
   }
 
   async finish(): Promise<Staged> {
     // One zone too late would split the campaign: all or nothing.
-    if (this.#pastZones.size > 0) {
-      const zones = [...this.#pastZones].map(([zone, count]) => `${zone} (${count})`);
-      const recipients = [...this.#pastZones.values()].reduce((sum, count) => sum + count, 0);
-      throw new UserError(
-        `the time is already past for ${recipients} recipients, in ${zones.slice(0, 10).join(", ")}${zones.length > 10 ? ", …" : ""}`,
-        "choose a later --at; nothing was created",
-      );
-    }
+    if (this.#pastZones.size > 0) throw pastIn(this.#pastZones, "nothing was created");
     const rejectsFile = (await this.#rejects?.close()) ?? null;
     if (this.#rows === this.#rejected) {
-      const why = this.#rows === 0 ? "it has no rows" : `all ${this.#rows} rows are refused, ${this.#firstReason}`;
+      const why = this.#rows === 0 ? "it has no rows" : `all ${this.#rows} rows are refused, ${this.#reasons[0] ?? ""}`;
       throw new UserError(
         `${nameOf(this.#file)} has no valid recipient: ${why}`,
         rejectsFile ? `see ${rejectsFile}` : "add recipients",
@@ -175,6 +172,7 @@ class Stager {
       rows: this.#rows,
       rejected: this.#rejected,
       rejectsFile,
+      reasons: this.#reasons,
       columns: this.#recipients.columns,
       notBefore: this.#notBefore,
       sample: this.#sample,
@@ -184,6 +182,16 @@ class Stager {
   async close(): Promise<void> {
     await this.#rejects?.close();
   }
+}
+
+/** The refusal of a time that is over in some zones. `zones`: how many recipients are in each. */
+export function pastIn(zones: ReadonlyMap<string, number>, consequence: string): UserError {
+  const listed = [...zones].map(([zone, count]) => `${zone} (${count})`);
+  const recipients = [...zones.values()].reduce((sum, count) => sum + count, 0);
+  return new UserError(
+    `the time is already past for ${recipients} recipients, in ${listed.slice(0, 10).join(", ")}${listed.length > 10 ? ", …" : ""}`,
+    `choose a later --at; ${consequence}`,
+  );
 }
 
 /** `stdin` for `-`. */

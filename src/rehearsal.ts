@@ -6,9 +6,12 @@ import { parseAddress } from "./compose/address.ts";
 import { connect } from "./endpoint.ts";
 import { EXIT, UserError } from "./errors.ts";
 import { AT_ONCE, findRow, type Staged, valuesOf } from "./ingest.ts";
-import type { RenderedMail } from "./message.ts";
+import { type RenderedMail, STATES, type Totals } from "./message.ts";
 import type { SendFlags } from "./run.ts";
 import type { Store } from "./store/store.ts";
+
+/** The totals of a topic that is not in the job file, and will not be. */
+const NOBODY = { total: 0, ...Object.fromEntries(STATES.map((state) => [state, 0])) } as Totals;
 
 /** `--dry-run`: every row checked and rendered, nothing written, nothing sent, one sample shown. */
 export async function rehearse(context: Context, file: string, flags: CampaignFlags & SendFlags): Promise<number> {
@@ -21,10 +24,13 @@ export async function rehearse(context: Context, file: string, flags: CampaignFl
   const { topic } = campaign;
   if (globals.json) {
     const known = (await store.topics()).some((row) => row.topic === topic);
-    const totals = await store.totals(known ? topic : null);
+    const totals = known ? await store.totals(topic) : NOBODY;
     terminal.json({ topic, outcome: "nothing_to_send", reason: "dry run", ingest, run: null, totals, sample });
   } else {
     terminal.result(`${headerLines(sample)}\n\n${sample.text}\n`);
+    // There is no rejects file to look into.
+    for (const reason of staged.reasons) terminal.warn(reason);
+    if (staged.rejected > staged.reasons.length) terminal.warn("…");
     terminal.info(`Dry run, nothing was written or sent. ${describeIngest(topic, ingest)}`);
   }
   return ingest.rejected > 0 ? EXIT.partial : EXIT.done;
@@ -59,17 +65,20 @@ export async function sendSample(
   const { ses, halt } = await connect(context, flags);
   const outcome = halt ? { kind: "halted" as const, ...halt } : await ses.send(mail, []);
   const sent = outcome.kind === "sent";
-  const reason = "reason" in outcome ? outcome.reason : null;
+  const reason = "hint" in outcome ? `${outcome.reason}; ${outcome.hint}` : sent ? null : outcome.reason;
   if (globals.json)
     terminal.json({
       topic: campaign.topic,
-      outcome: sent ? "finished" : "halted",
+      outcome: sent ? "finished" : outcome.kind === "quota" ? "quota" : "halted",
       reason,
+      ingest: null,
+      run: null,
+      totals: NOBODY,
       test_to: parsed.address,
       ses_message_id: sent ? outcome.sesMessageId : null,
     });
   else if (sent) terminal.result(`sample sent to ${parsed.address} (${outcome.sesMessageId})`);
-  if (!sent) terminal.warn(`The sample was not sent: ${reason ?? outcome.kind}`);
+  if (!sent) terminal.warn(`The sample was not sent: ${reason}`);
   if (sent) return EXIT.done;
   return outcome.kind === "rejected" || outcome.kind === "in_doubt" ? EXIT.partial : EXIT.stopped;
 }

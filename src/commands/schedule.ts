@@ -1,6 +1,7 @@
 import type { CampaignFlags } from "../campaign.ts";
 import { EXIT, UserError } from "../errors.ts";
-import type { Timing } from "../ingest.ts";
+import { pastIn, type Timing } from "../ingest.ts";
+import type { Store } from "../store/store.ts";
 import type { AddCommand, Context } from "./command.ts";
 import { addContentOptions, addRecipientOptions, setting } from "./options.ts";
 
@@ -82,8 +83,9 @@ async function move(context: Context, topic: string, when: When): Promise<number
   const { terminal, globals } = context;
   const store = await context.openStore({ mustExist: true });
   const { pending } = await store.totals(topic);
-  const { notBefore, instantOf } = await instants(context, topic, when);
-  const moved = pending > 0 ? await store.reschedule(topic, { notBefore, instantOf }) : 0;
+  if (pending === 0) throw await nothingToMove(store, topic);
+  const { notBefore, instantOf } = await instants(store, topic, when);
+  const moved = await store.reschedule(topic, { notBefore, instantOf });
   const totals = await store.totals(topic);
   if (globals.json) {
     const at = new Date(notBefore).toISOString();
@@ -105,30 +107,39 @@ async function move(context: Context, topic: string, when: When): Promise<number
   return EXIT.done;
 }
 
+/** To answer "due at 09:00" for a topic of which nothing will be sent would be a promise that is not kept. */
+async function nothingToMove(store: Store, topic: string): Promise<UserError> {
+  const cancelled = (await store.topics()).some((row) => row.topic === topic && row.cancelledAt !== null);
+  return new UserError(
+    `topic "${topic}" has nothing pending to move`,
+    cancelled
+      ? `it is cancelled; reopen it with: ses-mail retry "${topic}" --state cancelled`
+      : `look at it with: ses-mail stats "${topic}"`,
+  );
+}
+
 /** Looks at every recipient's zone before anything is moved: all or nothing. */
-async function instants(context: Context, topic: string, { timing }: When) {
+async function instants(store: Store, topic: string, { timing }: When) {
   const { zoneColumn } = timing;
   if (zoneColumn === null) {
     const due = timing.instantOf("");
     if ("problem" in due) throw new UserError(due.problem);
     return { notBefore: due.at, instantOf: null };
   }
-  const store = await context.openStore({ mustExist: true });
   const columns = await store.columns(topic);
   const column = columns.find((name) => name.toLowerCase() === zoneColumn.toLowerCase());
   if (column === undefined)
     throw new UserError(`--tz-column expects one of the columns ${columns.join(", ")}, got "${zoneColumn}"`);
   let notBefore = Number.POSITIVE_INFINITY;
+  const pastZones = new Map<string, number>();
   for await (const message of store.messages(topic, ["pending"])) {
     const zone = (message.fields[column] ?? "").trim();
     const due = timing.instantOf(zone);
-    if ("problem" in due)
-      throw new UserError(
-        `${message.email}: ${due.problem === "past" ? `the time is already past in ${zone}` : due.problem}`,
-        "nothing was moved",
-      );
-    notBefore = Math.min(notBefore, due.at);
+    if ("at" in due) notBefore = Math.min(notBefore, due.at);
+    else if (due.problem === "past") pastZones.set(zone, (pastZones.get(zone) ?? 0) + 1);
+    else throw new UserError(`${message.email}: ${due.problem}`, "nothing was moved");
   }
+  if (pastZones.size > 0) throw pastIn(pastZones, "nothing was moved");
   const instantOf = (fields: Record<string, string>) => {
     const due = timing.instantOf((fields[column] ?? "").trim());
     return "at" in due ? due.at : notBefore;

@@ -177,15 +177,49 @@ describe("send", () => {
     expect((await readdir(folder)).sort()).toEqual(before);
   });
 
+  it("--dry-run says why rows are refused, and counts nobody of other topics", async () => {
+    const folder = await workFolder();
+    const file = await writeCampaign(folder, 5);
+    await run(folder, ["import", file]);
+    await writeFile(join(folder, "july.csv"), "email,name\nnobody,Bo\nann@example.net,Ann\n");
+    const args = ["send", "july.csv", "--content", "june.html", "--dry-run"];
+    const told = await run(folder, args);
+    expect(told.code).toBe(1);
+    expect(told.stderr).toContain('line 2: "nobody" has no @');
+    expect(existsSync(join(folder, "july.csv.rejects.csv"))).toBe(false);
+    const result = await run(folder, [...args, "--json"]);
+    expect(result.json).toMatchObject({ topic: "july", ingest: { rows: 2, rejected: 1 }, totals: totals({}) });
+  });
+
   it("--test-to sends one sample and keeps no state", async () => {
     const folder = await workFolder();
     const file = await writeCampaign(folder, 5);
     const server = await sesServer(folder);
     const result = await run(folder, ["send", file, "--test-to", "me@example.com", "--json"], { env: server.env });
     expect(result.code).toBe(0);
-    expect(result.json).toMatchObject({ test_to: "me@example.com" });
+    expect(result.json).toMatchObject({
+      outcome: "finished",
+      reason: null,
+      test_to: "me@example.com",
+      ingest: null,
+      run: null,
+      totals: totals({}),
+    });
     expect(server.received()).toEqual(["me@example.com"]);
     expect(existsSync(join(folder, "ses-mail.db"))).toBe(false);
+  });
+
+  it.each([
+    ["quota", "quota", /quota/],
+    ["expired", "halted", /renew/],
+  ])("--test-to under --fault %s: exit 3, says what to fix", async (fault, outcome, words) => {
+    const folder = await workFolder();
+    const file = await writeCampaign(folder, 1);
+    const server = await sesServer(folder, { faults: [fault] });
+    const result = await run(folder, ["send", file, "--test-to", "me@example.com", "--json"], { env: server.env });
+    expect(result.code).toBe(3);
+    expect(result.json).toMatchObject({ outcome, reason: expect.stringMatching(words) });
+    expect(result.stderr).toMatch(words);
   });
 
   it("takes the list from stdin, and the topic, rate and job file from the environment", async () => {
@@ -271,6 +305,30 @@ describe("import and schedule", () => {
     await new Promise((resolve) => setTimeout(resolve, 1100));
     const sent = await run(folder, ["send", "--rate", "100", "--json"], { env: server.env });
     expect(sent.json.totals).toEqual(totals({ sent: 3 }));
+  });
+
+  it("moving a topic that has nothing pending is refused, and says how to go on", async () => {
+    const folder = await workFolder();
+    const file = await writeCampaign(folder, 2);
+    await run(folder, ["import", file]);
+    await run(folder, ["cancel", "june"]);
+    const result = await run(folder, ["schedule", "--topic", "june", "--at", "+1h", "--json"]);
+    expect(result.code).toBe(2);
+    expect(result.json.error).toMatch(/nothing pending.*ses-mail retry "june" --state cancelled/);
+  });
+
+  it("moving with --tz-column names every zone where it is past, and moves nobody", async () => {
+    const folder = await workFolder();
+    await writeFile(join(folder, "june.html"), HTML);
+    // 26 hours lie between the ends of the world: what a clock in UTC shows in an hour is past in the one only.
+    const rows = ["a@example.net,A,+14:00", "b@example.net,B,+14:00", "c@example.net,C,-12:00"];
+    await writeFile(join(folder, "june.csv"), `email,name,zone\n${rows.join("\n")}\n`);
+    await run(folder, ["import", "june.csv"]);
+    const at = new Date(Date.now() + 3_600_000).toISOString().slice(0, 16).replace("T", " ");
+    const result = await run(folder, ["schedule", "--topic", "june", "--at", at, "--tz-column", "zone", "--json"]);
+    expect(result.code).toBe(2);
+    expect(result.json.error).toMatch(/past for 2 recipients, in \+14:00 \(2\).*nothing was moved/);
+    expect((await run(folder, ["topics", "--json"])).json.topics[0].not_before).toBeNull();
   });
 
   it("tells the instant in the zone, in UTC, and from now", async () => {
@@ -485,6 +543,17 @@ describe("sandbox", () => {
 });
 
 describe("help and errors", () => {
+  it.each([
+    [["send", "--nope"], /unknown option '--nope'/],
+    [["sned"], /unknown command 'sned'.*send/],
+    [["schedule", "june.csv"], /--at/],
+    [[], /command/],
+  ])("%j: with --json also a usage error is one document", async (args, words) => {
+    const result = await run(await workFolder(), [...args, "--json"]);
+    expect(result.code).toBe(2);
+    expect(result.json).toEqual({ error: expect.stringMatching(words), exit_code: 2 });
+  });
+
   it("every command's help lists the exit codes", async () => {
     const folder = await workFolder();
     const help = await run(folder, ["--help"]);
