@@ -52,6 +52,10 @@ export async function connect(context: Context, flags: EndpointFlags): Promise<C
   }
   const perSecond = flags.rate ?? (account && account.perSecond > 0 ? account.perSecond : DEFAULT_PER_SECOND);
   const concurrency = flags.concurrency ?? Math.max(2, Math.min(MOST_CONCURRENCY, Math.ceil(2 * perSecond)));
+  const limits = account ? `${account.perSecond} per second, ${account.quota ?? "unlimited"} in 24 hours` : "unknown";
+  terminal.detail(
+    `Region ${options.region ?? "of the AWS profile"}, account ${limits}; ${perSecond} per second, ${concurrency} calls in flight at most.`,
+  );
   return { ses, endpoint: sandbox ? "sandbox" : "ses", account, perSecond, concurrency, halt: haltOf(account) };
 }
 

@@ -42,6 +42,9 @@ export const addStats: AddCommand = (program, act) => {
 async function stats(context: Context, topic: string | null, flags: Flags): Promise<number> {
   const { io, globals, terminal } = context;
   checkFlags(topic, flags);
+  if (globals.json && flags.format !== undefined && flags.format !== "json") {
+    throw new UserError(`--json and --format ${flags.format} exclude each other`, "give one of them");
+  }
   const store = await context.openStore({ mustExist: true });
   const format = flags.format ?? (globals.json ? "json" : "table");
   const text =
