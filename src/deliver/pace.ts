@@ -4,9 +4,10 @@
  *
  * Two rules hold at once. *Spacing*: a message is due every 1/rate seconds, and what a stall lost may be caught up, but
  * only up to `CREDIT_MS`. *Window*: however it was spaced, no more than `rate` in any `WINDOW_MS`; this alone is the
- * promise, spacing makes the stream even. Both are a little longer than the rate asks for, because calls reach SES with
- * jitter: 12 ms of it cannot push a second over the rate, at the price of 1.4 % of it. It can be so little because calls
- * are counted when they go on the wire, not when they are claimed.
+ * promise, spacing makes the stream even. The window is a little longer than a second, because calls reach SES with
+ * jitter: 10 ms of it cannot push a second over the rate, at the price of 1 % of it. It can be so little because calls
+ * are counted when they go on the wire, not when they are claimed. Spacing is a little quicker than the window, so that
+ * what a stall lost is made up for.
  *
  * When SES throttles, the rate in force is cut at once and grows back: quickly while far below the rate that was
  * throttled last (`ceiling`), slowly near it, quickly again beyond it (the curve of TCP CUBIC).
@@ -15,8 +16,8 @@
  */
 import type { Departure } from "./source.ts";
 
-const WINDOW_MS = 1012;
-const SPACING_MS = 1014;
+const WINDOW_MS = 1010;
+const SPACING_MS = 1007;
 const CREDIT_MS = 250;
 /** Departures closer together than this share an entry; they are kept at the later instant, which errs on the safe side. */
 const GRAIN_MS = 2;
