@@ -1,6 +1,6 @@
 import type { CampaignFlags } from "../campaign.ts";
 import { EXIT, UserError } from "../errors.ts";
-import { pastIn, type Timing } from "../ingest.ts";
+import type { Timing } from "../ingest.ts";
 import type { Store } from "../store/store.ts";
 import type { AddCommand, Context } from "./command.ts";
 import { addContentOptions, addRecipientOptions, setting } from "./options.ts";
@@ -139,7 +139,10 @@ async function instants(store: Store, topic: string, { timing }: When) {
     else if (due.problem === "past") pastZones.set(zone, (pastZones.get(zone) ?? 0) + 1);
     else throw new UserError(`${message.email}: ${due.problem}`, "nothing was moved");
   }
-  if (pastZones.size > 0) throw pastIn(pastZones, "nothing was moved");
+  if (pastZones.size > 0) {
+    const { pastIn } = await import("../ingest.ts");
+    throw pastIn(pastZones, "nothing was moved");
+  }
   const instantOf = (fields: Record<string, string>) => {
     const due = timing.instantOf((fields[column] ?? "").trim());
     return "at" in due ? due.at : notBefore;
