@@ -85,7 +85,8 @@ interface Plan {
 
 /** Shows what is about to happen and asks, on a terminal only. */
 async function confirmSend({ io, terminal }: Context, plan: Plan, flags: SendFlags): Promise<void> {
-  const { connection, recipients, campaign } = plan;
+  const { connection, campaign } = plan;
+  const recipients = Math.min(plan.recipients, flags.max ?? plan.recipients);
   const quota = quotaLeft(connection);
   if (quota !== null && recipients > quota) {
     terminal.warn(

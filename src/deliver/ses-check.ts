@@ -9,7 +9,7 @@ import {
   ListEmailIdentitiesCommand,
   SESv2Client,
 } from "@aws-sdk/client-sesv2";
-import type { Account } from "./ses.ts";
+import { type Account, accountOf } from "./ses.ts";
 import { outcomeOf } from "./ses-error.ts";
 
 /** `missing`: SES says there is no such thing. `denied`: the credentials lack the IAM permission `action`. */
@@ -148,14 +148,8 @@ function failure<T>(name: string, error: unknown): Answer<T> {
 
 async function readAccount(client: SESv2Client, until: Until): Promise<AccountFacts> {
   const answer = await client.send(new GetAccountCommand({}), until);
-  const quota = answer.SendQuota?.Max24HourSend ?? 0;
   return {
-    perSecond: answer.SendQuota?.MaxSendRate ?? 0,
-    quota: quota === -1 ? null : quota,
-    sentLast24Hours: answer.SendQuota?.SentLast24Hours ?? 0,
-    sendingEnabled: answer.SendingEnabled ?? true,
-    productionAccess: answer.ProductionAccessEnabled ?? true,
-    enforcement: answer.EnforcementStatus ?? "HEALTHY",
+    ...accountOf(answer),
     suppressedReasons: answer.SuppressionAttributes?.SuppressedReasons ?? [],
   };
 }

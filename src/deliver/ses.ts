@@ -1,5 +1,11 @@
 /** The only file that knows the AWS SDK. Everything it gives back is an `Outcome` or an `Account`. */
-import { GetAccountCommand, SendEmailCommand, SESv2Client, type SESv2ClientConfig } from "@aws-sdk/client-sesv2";
+import {
+  GetAccountCommand,
+  type GetAccountCommandOutput,
+  SendEmailCommand,
+  SESv2Client,
+  type SESv2ClientConfig,
+} from "@aws-sdk/client-sesv2";
 import type { RenderedMail, Tag } from "../message.ts";
 import { reportDepartures, watchDeparture } from "./departure.ts";
 import type { Outcome } from "./outcome.ts";
@@ -68,15 +74,7 @@ export function connectSes(options: SesOptions): Ses {
       try {
         const abortSignal = AbortSignal.timeout(timeoutMs);
         const answer = await withFreshCredentials((c) => c.send(new GetAccountCommand({}), { abortSignal }));
-        const quota = answer.SendQuota?.Max24HourSend ?? 0;
-        return {
-          perSecond: answer.SendQuota?.MaxSendRate ?? 0,
-          quota: quota === -1 ? null : quota,
-          sentLast24Hours: answer.SendQuota?.SentLast24Hours ?? 0,
-          sendingEnabled: answer.SendingEnabled ?? true,
-          productionAccess: answer.ProductionAccessEnabled ?? true,
-          enforcement: answer.EnforcementStatus ?? "HEALTHY",
-        };
+        return accountOf(answer);
       } catch (error) {
         const outcome = outcomeOf(error, "");
         return outcome.kind === "sent" ? { kind: "in_doubt", reason: "" } : outcome;
@@ -87,6 +85,19 @@ export function connectSes(options: SesOptions): Ses {
 }
 
 /** `rereadFiles`: the SDK remembers the shared credentials file as long as the process lives; renewed keys are in a newer one. */
+/** What GetAccount says, in our words; an allowance that is missing is 0, one of -1 is unlimited (null). */
+export function accountOf(answer: GetAccountCommandOutput): Account {
+  const quota = answer.SendQuota?.Max24HourSend ?? 0;
+  return {
+    perSecond: answer.SendQuota?.MaxSendRate ?? 0,
+    quota: quota === -1 ? null : quota,
+    sentLast24Hours: answer.SendQuota?.SentLast24Hours ?? 0,
+    sendingEnabled: answer.SendingEnabled ?? true,
+    productionAccess: answer.ProductionAccessEnabled ?? true,
+    enforcement: answer.EnforcementStatus ?? "HEALTHY",
+  };
+}
+
 function createClient(options: SesOptions, { rereadFiles = false } = {}): SESv2Client {
   const config: SESv2ClientConfig = {
     // The SDK's own retries send a second copy when an answer is lost. We know better when to try again.
