@@ -63,6 +63,23 @@ export interface Content {
   unsubscribeMailto: string | null;
   /** True: a variable that is empty or unknown for a recipient is written as nothing instead of refusing the row. */
   allowEmpty: boolean;
+  /**
+   * Through the gateway: subject and HTML are final, not templates, and `text` is empty: it is derived when the content is
+   * first sent, so that the request need not wait for it. Not set otherwise, which keeps the hashes of older contents.
+   */
+  literal?: true;
+  /** What of it leads back to a `serve` on the same job file. Not set: nothing. */
+  tracking?: Tracking;
+}
+
+/** Links each message carries to the gateway, signed for that message alone. */
+export interface Tracking {
+  /** `https://mail.example.com`, without a slash at the end. */
+  baseUrl: string;
+  opens: boolean;
+  clicks: boolean;
+  /** List-Unsubscribe with one click (RFC 8058), and `{{ unsubscribe_url }}` in the content. */
+  unsubscribe: boolean;
 }
 
 /** One recipient's mail, ready for SES. Every string is final: escaped, encoded and within the limits of SES. */

@@ -56,6 +56,8 @@ export interface SendOptions {
    * flight is waited for, and the run is "halted".
    */
   checkpoint?: () => Promise<{ reason: string; hint: string } | null>;
+  /** Given a function that makes a waiting run look for messages now, instead of with its next turn. */
+  wakeUp?: (wake: () => void) => void;
 }
 
 export interface Run {
@@ -133,6 +135,7 @@ class SendLoop {
     this.#options = options;
     this.#limit = pLimit(options.concurrency);
     this.#startedAt = options.clock.monotonic();
+    options.wakeUp?.(() => this.#wake());
   }
 
   async run(): Promise<SendResult> {

@@ -28,6 +28,15 @@ export interface Scope {
   endpoint: "ses" | "sandbox";
   /** Scheduled messages overdue by more than this are left alone; null: no limit. */
   maxLateMs: number | null;
+  /** An address gets no more than `count` mails in `windowMs`; what is over it waits, and stays pending. Not set: no cap. */
+  recipientCap?: RecipientCap;
+  /** Topics left alone for now: too many of their mails bounce. Looked at in each turn. */
+  held?: ReadonlySet<string>;
+}
+
+export interface RecipientCap {
+  count: number;
+  windowMs: number;
 }
 
 export interface TurnRequest {

@@ -128,7 +128,125 @@ export interface Applied {
   suppressed: number;
 }
 
-export interface Store extends Source {
+/** One message of a request to the gateway: one content to many. */
+export interface AcceptMessage {
+  /** Null: none was named. Then only `uuid` and the Idempotency-Key tell a repeat from a new mail. */
+  topic: string | null;
+  content: Content;
+  /** As they will be written to. An address named twice counts as a duplicate. */
+  emails: readonly string[];
+  /** 10 high, 5 medium, 1 low. */
+  priority: number;
+  /** Milliseconds since the epoch; 0 means at once. */
+  notBefore: number;
+  /** The client's own name for this message: given again, nothing of it is added. */
+  uuid: string | null;
+}
+
+export interface AcceptRequest {
+  messages: readonly AcceptMessage[];
+  /** Where this gateway sends to: a topic that went to the other place takes nothing from here. */
+  endpoint: Endpoint;
+  repeat: Repeat | null;
+  /** The text answered to the client, kept for a repeat of the request. */
+  answer(counts: AcceptCounts): string;
+}
+
+/** How a repeat of a request is known: the Idempotency-Key of one API key, and a hash of the body. */
+export interface Repeat {
+  caller: string;
+  key: string;
+  fingerprint: string;
+}
+
+/** `added + duplicates + suppressed` is the number of addresses. */
+export interface AcceptCounts {
+  added: number;
+  duplicates: number;
+  suppressed: number;
+}
+
+export type AcceptResult =
+  | { kind: "stored"; counts: AcceptCounts; answer: string }
+  /** The same request came before: this is what it was answered. */
+  | { kind: "repeated"; answer: string }
+  /** The key was used for another request. */
+  | { kind: "conflict" }
+  /** Nothing was stored; `message` is the index in the request. */
+  | { kind: "refused"; problems: { message: number; reason: string }[] };
+
+/** A reader's visit through a signed link. `link` of a click is where it led. */
+export interface Visit {
+  kind: "open" | "click";
+  messageId: number;
+  at: number;
+  /** Made by a program (mail proxy, scanner), not by a reader. */
+  machine: boolean;
+  link: string | null;
+}
+
+/** A message that failed or is in doubt. */
+export interface Trouble {
+  id: number;
+  topic: string;
+  email: string;
+  state: State;
+  attempts: number;
+  error: string | null;
+}
+
+/** What an API key may do. `admin` includes the others. */
+export type KeyScope = "send" | "read" | "admin";
+
+export interface ApiKey {
+  name: string;
+  /** SHA-256 of the key; the key itself is never kept. */
+  digest: Buffer;
+  scopes: KeyScope[];
+  createdAt: number;
+  revokedAt: number | null;
+}
+
+/** What the gateway needs beyond the rest: requests in, visits, keys. */
+export interface GatewayStore {
+  /** All requests in one durable transaction; each is stored whole or not at all. Results in the same order. */
+  accept(requests: readonly AcceptRequest[]): Promise<AcceptResult[]>;
+  /** What a request with this key was answered, or that the key was used for another; null: never seen. */
+  earlier(repeat: Repeat): Promise<Extract<AcceptResult, { kind: "repeated" | "conflict" }> | null>;
+  /** Those of the uuids that were accepted before. */
+  knownUuids(uuids: readonly string[]): Promise<Set<string>>;
+  /** Counts opens and clicks in one transaction. Returns how many messages were visited for the first time. */
+  applyVisits(visits: readonly Visit[]): Promise<number>;
+  topic(name: string): Promise<TopicRow | null>;
+  /** Messages sent since the instant (ms). */
+  countSentSince(since: number): Promise<number>;
+  /** Newest first; of one topic, or of all when null. */
+  troubles(topic: string | null, limit: number): Promise<Trouble[]>;
+  /** Whom a message went to; null: there is no such message. */
+  addressee(messageId: number): Promise<{ email: string; topic: string } | null>;
+  /** Suppressions whose address contains `text`, in order of address. */
+  searchSuppressions(text: string, limit: number): Promise<Suppression[]>;
+  countSuppressions(): Promise<number>;
+
+  /** Throws UserError when there is a live key of this name. A revoked name may be used again. */
+  addKey(key: Pick<ApiKey, "name" | "digest" | "scopes">): Promise<void>;
+  keys(): Promise<ApiKey[]>;
+  /** False: there is no live key of this name. */
+  revokeKey(name: string): Promise<boolean>;
+  /** What tracking links are signed with, newest first; the first is made when there is none. 32 random bytes each. */
+  signingKeys(): Promise<Buffer[]>;
+  /** Makes a new one; links signed with older ones stay good. */
+  rotateSigningKey(): Promise<void>;
+
+  /** Forgets answers kept for repeats that came before the instant (ms). */
+  forgetAnswers(before: number): Promise<void>;
+  /** A consistent copy of the job file, made while others work on it; mode 0600. Throws UserError when `path` exists. */
+  backup(path: string): Promise<void>;
+  /** Throws when the job file cannot be read or written. */
+  ping(): Promise<void>;
+}
+
+export interface Store extends Source, GatewayStore {
   /** The job file's random id, the value of the tag `ses-mail-job`. */
   readonly jobId: string;
 

@@ -1,0 +1,165 @@
+/** Sending that never ends: what falls due leaves at once, for as long as the process lives. */
+import type { Clock } from "../clock.ts";
+import { StoppedError } from "../errors.ts";
+import { type Deliver, type Run, send, type SendOptions, type SendResult } from "./send.ts";
+import type { Scope, Source } from "./source.ts";
+
+/** Other processes put messages into the job file, too: look this often when nobody tells. */
+const LOOK_MS = 500;
+/** After a stop that a person has to mend (credentials, paused account), try again this often. */
+const HALTED_MS = 30_000;
+/** A job file that cannot be written (disk full) is tried again sooner: it is ours, and people make room. */
+const UNWRITABLE_MS = 5_000;
+
+export interface SenderStatus {
+  /** `halted`: something is to be fixed, `reason` and `hint` say what; it is tried again by itself. */
+  state: "idle" | "sending" | "halted" | "stopped";
+  reason: string | null;
+  hint: string | null;
+  /** The rate in force, recipients per second: less than asked for after throttling. */
+  perSecond: number;
+  /** Since the process started. */
+  run: Run;
+}
+
+export interface Sender {
+  status(): SenderStatus;
+  /** Something is due now: do not wait for the next look. */
+  wake(): void;
+}
+
+export interface KeepSendingOptions extends Omit<SendOptions, "max" | "onProgress" | "onNotice" | "wakeUp" | "checkpoint"> {
+  source: Source & { outlook(scope: Scope): Promise<{ due: number; nextDueAt: number | null }> };
+  deliver: Deliver;
+  clock: Clock;
+  /** Heard once each time sending stops for something a person has to mend, and with null when it goes on. */
+  onHalt: (halt: { reason: string; hint: string | null } | null) => void;
+  onNotice: (text: string) => void;
+  /** After each burst: events that came before the answer which brought their SES message id. */
+  onIdle: () => Promise<void>;
+  checkpoint?: NonNullable<SendOptions["checkpoint"]>;
+}
+
+/** `done` settles when `signal` has aborted and everything in flight is answered and written. */
+export function keepSending(options: KeepSendingOptions): Sender & { done: Promise<void> } {
+  const loop = new SteadyLoop(options);
+  return { status: () => loop.status(), wake: () => loop.wake(), done: loop.run() };
+}
+
+class SteadyLoop {
+  readonly #options: KeepSendingOptions;
+  readonly #total: Run = none();
+  #burst: Run = none();
+  #perSecond: number;
+  #state: SenderStatus["state"] = "idle";
+  #halt: { reason: string; hint: string | null } | null = null;
+  #wake: () => void = () => undefined;
+  #wakeBurst: () => void = () => undefined;
+
+  constructor(options: KeepSendingOptions) {
+    this.#options = options;
+    this.#perSecond = options.perSecond;
+  }
+
+  status(): SenderStatus {
+    const { reason, hint } = this.#halt ?? { reason: null, hint: null };
+    return { state: this.#state, reason, hint, perSecond: this.#perSecond, run: sum(this.#total, this.#burst) };
+  }
+
+  wake(): void {
+    this.#wake();
+    this.#wakeBurst();
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#options;
+    const onSignal = () => this.wake();
+    signal.addEventListener("abort", onSignal);
+    try {
+      while (!signal.aborted) await this.#once();
+    } finally {
+      signal.removeEventListener("abort", onSignal);
+      this.#state = "stopped";
+    }
+  }
+
+  async #once(): Promise<void> {
+    try {
+      const waitMs = await this.#waitMs();
+      if (waitMs > 0) return await this.#sleep(waitMs);
+      const result = await this.#send();
+      await this.#options.onIdle();
+      if (result.outcome === "halted") await this.#halted({ reason: result.reason ?? "", hint: result.hint }, HALTED_MS);
+    } catch (error) {
+      if (!(error instanceof StoppedError)) throw error;
+      await this.#halted({ reason: error.message, hint: error.hint }, UNWRITABLE_MS);
+    }
+  }
+
+  /** Milliseconds until there may be something to send; 0: now. */
+  async #waitMs(): Promise<number> {
+    await this.#options.source.recover();
+    const { due, nextDueAt } = await this.#options.source.outlook(this.#options.scope);
+    if (due > 0) return 0;
+    const next = nextDueAt === null ? LOOK_MS : nextDueAt - this.#options.clock.now();
+    return Math.max(1, Math.min(LOOK_MS, next));
+  }
+
+  async #send(): Promise<SendResult> {
+    this.#state = "sending";
+    try {
+      const result = await send(this.#options.source, this.#options.deliver, {
+        ...this.#options,
+        max: null,
+        onProgress: (run, perSecond) => this.#progress(run, perSecond),
+        wakeUp: (wake) => (this.#wakeBurst = wake),
+      });
+      return result;
+    } finally {
+      this.#wakeBurst = () => undefined;
+      add(this.#total, this.#burst);
+      this.#burst = none();
+      this.#state = "idle";
+    }
+  }
+
+  #progress(run: Run, perSecond: number): void {
+    this.#burst = { ...run };
+    this.#perSecond = perSecond;
+    if (this.#halt && run.sent > 0) {
+      this.#halt = null;
+      this.#options.onHalt(null);
+    }
+  }
+
+  async #halted(halt: { reason: string; hint: string | null }, waitMs: number): Promise<void> {
+    if (this.#options.signal.aborted) return;
+    const isNew = this.#halt?.reason !== halt.reason;
+    this.#halt = halt;
+    this.#state = "halted";
+    if (isNew) this.#options.onHalt(halt);
+    // Not woken by new messages: they would meet the same wall.
+    await this.#options.clock.sleep(waitMs, this.#options.signal);
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    const controller = new AbortController();
+    this.#wake = () => controller.abort("woken");
+    await this.#options.clock.sleep(ms, controller.signal);
+    this.#wake = () => undefined;
+  }
+}
+
+function none(): Run {
+  return { attempts: 0, sent: 0, failed: 0, inDoubt: 0, throttled: 0, retried: 0, elapsedMs: 0 };
+}
+
+function add(total: Run, run: Run): void {
+  for (const key of Object.keys(total) as (keyof Run)[]) total[key] += run[key];
+}
+
+function sum(a: Run, b: Run): Run {
+  const total = { ...a };
+  add(total, b);
+  return total;
+}

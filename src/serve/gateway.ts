@@ -1,0 +1,52 @@
+/** What the routes of `serve` are given: everything they may touch, and nothing of the program around them. */
+import type { KeyObject } from "node:crypto";
+import type { Clock } from "../clock.ts";
+import type { Sender } from "../deliver/keep-sending.ts";
+import type { Content, Tracking } from "../message.ts";
+import type { Endpoint, Store } from "../store/store.ts";
+import type { Links } from "../tracking/links.ts";
+
+export interface Gateway {
+  store: Store;
+  clock: Clock;
+  settings: Settings;
+  sender: Sender;
+  /** Signs and reads what is in the links of mails. */
+  links: Links;
+  /** What a recipient's own mail would be rendered and sent as, at once and without state: `send a test`. */
+  sendTest(test: { to: string; subject: string; html: string }): Promise<{ sesMessageId: string } | { problem: string }>;
+}
+
+/** Everything of a content that the API does not say. */
+export type Envelope = Pick<
+  Content,
+  "from" | "replyTo" | "headers" | "tags" | "configurationSet" | "unsubscribeUrl" | "unsubscribeMailto"
+>;
+
+export interface Settings {
+  endpoint: Endpoint;
+  /** Null: no sender was given, so nothing can be taken in. */
+  envelope: Envelope | null;
+  /** IANA zone in which times without an offset are read. */
+  zone: string;
+  /** Without a slash at the end. */
+  baseUrl: string | null;
+  /** What mails taken in here carry; null: no links. */
+  tracking: Tracking | null;
+  /** The key of SES_MAIL_API_KEY, which may do everything; null: only keys made with `key add`. */
+  apiKey: string | null;
+  sns: SnsSettings;
+  /** Behind a reverse proxy: believe its X-Forwarded-For, -Proto and -Host. */
+  trustProxy: boolean;
+}
+
+export interface SnsSettings {
+  /** SNS topics whose messages are taken in; none: all are refused. */
+  topicArns: readonly string[];
+  /** Password of raw deliveries; null: raw deliveries are refused. */
+  rawSecret: string | null;
+  /** Signatures that hold against one of these are good, besides those of Amazon: a sandbox to rehearse with. */
+  trustedKeys: readonly KeyObject[];
+  /** Messages older than this are taken for replays. */
+  maxAgeMs: number;
+}
