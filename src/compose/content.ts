@@ -104,6 +104,21 @@ function headOf(front: FrontMatter, overrides: ContentOverrides): Omit<Content, 
   const subject = (overrides.subject ?? front.subject ?? "").trim();
   if (subject === "")
     throw new UserError("the mail has no subject", "give it with --subject, or as subject: in the front matter");
+  return { subject, ...envelopeOf(front, overrides), allowEmpty: overrides.allowEmpty ?? false };
+}
+
+/** Everything of a content that is neither said nor shown. */
+export type Envelope = Omit<
+  Content,
+  "subject" | "html" | "text" | "attachments" | "allowEmpty" | "literal" | "tracking"
+>;
+
+/** The envelope that options alone make: no content file says anything. Throws `UserError`. */
+export function readEnvelope(overrides: ContentOverrides): Envelope {
+  return envelopeOf({}, overrides);
+}
+
+function envelopeOf(front: FrontMatter, overrides: ContentOverrides): Envelope {
   const from = (overrides.from ?? front.from ?? "").trim();
   if (from === "")
     throw new UserError(
@@ -113,7 +128,6 @@ function headOf(front: FrontMatter, overrides: ContentOverrides): Omit<Content, 
   const unsubscribeMailto = overrides.unsubscribeMailto ?? front.unsubscribe_mailto ?? null;
   if (unsubscribeMailto !== null) mailtoUri(unsubscribeMailto);
   return {
-    subject,
     from: checkMailbox("from", from),
     replyTo: (overrides.replyTo ?? front.reply_to ?? []).map((mailbox) => checkMailbox("reply_to", mailbox.trim())),
     headers: headersOf(front, overrides),
@@ -121,7 +135,6 @@ function headOf(front: FrontMatter, overrides: ContentOverrides): Omit<Content, 
     configurationSet: checkConfigurationSet(overrides.configurationSet ?? front.configuration_set ?? null),
     unsubscribeUrl: overrides.unsubscribeUrl ?? front.unsubscribe_url ?? null,
     unsubscribeMailto,
-    allowEmpty: overrides.allowEmpty ?? false,
   };
 }
 

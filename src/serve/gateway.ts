@@ -2,7 +2,8 @@
 import type { KeyObject } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import type { Sender } from "../deliver/keep-sending.ts";
-import type { Content, Tracking } from "../message.ts";
+import type { Envelope } from "../compose/content.ts";
+import type { Tracking } from "../message.ts";
 import type { Endpoint, Store } from "../store/store.ts";
 import type { Links } from "../tracking/links.ts";
 
@@ -13,19 +14,17 @@ export interface Gateway {
   sender: Sender;
   /** Signs and reads what is in the links of mails. */
   links: Links;
-  /** What a recipient's own mail would be rendered and sent as, at once and without state: `send a test`. */
-  sendTest(test: { to: string; subject: string; html: string }): Promise<{ sesMessageId: string } | { problem: string }>;
+  /** Sends one mail ahead of the others, within the rate, and says what became of it. */
+  sendTest(test: {
+    to: string;
+    subject: string;
+    html: string;
+  }): Promise<{ sesMessageId: string } | { problem: string }>;
 }
-
-/** Everything of a content that the API does not say. */
-export type Envelope = Pick<
-  Content,
-  "from" | "replyTo" | "headers" | "tags" | "configurationSet" | "unsubscribeUrl" | "unsubscribeMailto"
->;
 
 export interface Settings {
   endpoint: Endpoint;
-  /** Null: no sender was given, so nothing can be taken in. */
+  /** What the API does not say of a content. Null: no sender was given, so nothing can be taken in. */
   envelope: Envelope | null;
   /** IANA zone in which times without an offset are read. */
   zone: string;
