@@ -50,13 +50,22 @@ export async function connect(context: Context, flags: EndpointFlags): Promise<C
     const consequence = flags.rate === undefined ? `; using ${DEFAULT_PER_SECOND} per second (--rate changes it)` : "";
     terminal.warn(`The account's rate and quota could not be read (${answer.reason})${consequence}.`);
   }
-  const perSecond = flags.rate ?? (account && account.perSecond > 0 ? account.perSecond : DEFAULT_PER_SECOND);
-  const concurrency = flags.concurrency ?? Math.max(2, Math.min(MOST_CONCURRENCY, Math.ceil(2 * perSecond)));
+  const { perSecond, concurrency } = rateOf(account, flags);
   const limits = account ? `${account.perSecond} per second, ${account.quota ?? "unlimited"} in 24 hours` : "unknown";
   terminal.detail(
     `Region ${options.region ?? "of the AWS profile"}, account ${limits}; ${perSecond} per second, ${concurrency} calls in flight at most.`,
   );
   return { ses, endpoint: sandbox ? "sandbox" : "ses", account, perSecond, concurrency, halt: haltOf(account) };
+}
+
+/** What was asked for, else what the account allows. */
+export function rateOf(
+  account: Account | null,
+  flags: Pick<EndpointFlags, "rate" | "concurrency">,
+): Pick<Connection, "perSecond" | "concurrency"> {
+  const perSecond = flags.rate ?? (account && account.perSecond > 0 ? account.perSecond : DEFAULT_PER_SECOND);
+  const concurrency = flags.concurrency ?? Math.max(2, Math.min(MOST_CONCURRENCY, Math.ceil(2 * perSecond)));
+  return { perSecond, concurrency };
 }
 
 async function startEmbedded({ io, terminal, onExit }: Context, flags: EndpointFlags): Promise<{ url: string }> {

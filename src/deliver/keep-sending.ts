@@ -1,11 +1,13 @@
 /** Sending that never ends: what falls due leaves at once, for as long as the process lives. */
 import type { Clock } from "../clock.ts";
-import { StoppedError } from "../errors.ts";
+import { StoppedError, UserError } from "../errors.ts";
 import { type Deliver, type Run, send, type SendOptions, type SendResult } from "./send.ts";
 import type { Scope, Source } from "./source.ts";
 
 /** Other processes put messages into the job file, too: look this often when nobody tells. */
 const LOOK_MS = 500;
+/** What was due was gone when we came. */
+const BEATEN_MS = 20;
 /** After a stop that a person has to mend (credentials, paused account), try again this often. */
 const HALTED_MS = 30_000;
 /** A job file that cannot be written (disk full) is tried again sooner: it is ours, and people make room. */
@@ -28,37 +30,62 @@ export interface Sender {
   wake(): void;
 }
 
-export interface KeepSendingOptions extends Omit<SendOptions, "max" | "onProgress" | "onNotice" | "wakeUp" | "checkpoint"> {
-  source: Source & { outlook(scope: Scope): Promise<{ due: number; nextDueAt: number | null }> };
-  deliver: Deliver;
-  clock: Clock;
-  /** Heard once each time sending stops for something a person has to mend, and with null when it goes on. */
-  onHalt: (halt: { reason: string; hint: string | null } | null) => void;
-  onNotice: (text: string) => void;
-  /** After each burst: events that came before the answer which brought their SES message id. */
-  onIdle: () => Promise<void>;
-  checkpoint?: NonNullable<SendOptions["checkpoint"]>;
+export interface SteadySender extends Sender {
+  /** Resolves when `signal` has aborted and everything in flight is answered and written. Rejects for a bug only. */
+  run(listener: SenderListener): Promise<void>;
 }
 
-/** `done` settles when `signal` has aborted and everything in flight is answered and written. */
-export function keepSending(options: KeepSendingOptions): Sender & { done: Promise<void> } {
+export interface SenderListener {
+  /** Heard once each time sending stops for something a person has to mend, and with null when it goes on. */
+  onHalt(halt: Halt | null): void;
+  /** Heard how many messages a process that died left in doubt. */
+  onRecovered(count: number): void;
+  /** Told once when something makes the sender wait. */
+  onNotice(text: string): void;
+}
+
+export interface SteadySenderOptions extends Pick<
+  SendOptions,
+  "scope" | "maxAttempts" | "signal" | "hardSignal" | "clock"
+> {
+  source: Source & { outlook(scope: Scope): Promise<{ due: number; nextDueAt: number | null }> };
+  deliver: Deliver;
+  /** Asked before each burst: the account's rate may change while we live. */
+  rate: () => { perSecond: number; concurrency: number };
+  /** After each burst: events that came before the answer which brought their SES message id. */
+  onIdle: () => Promise<void>;
+  /** Before the first message of a burst and then every two seconds or so; may change `scope.held`. */
+  checkpoint: () => Promise<void>;
+}
+
+interface Halt {
+  reason: string;
+  hint: string | null;
+}
+
+export function createSender(options: SteadySenderOptions): SteadySender {
   const loop = new SteadyLoop(options);
-  return { status: () => loop.status(), wake: () => loop.wake(), done: loop.run() };
+  return { status: () => loop.status(), wake: () => loop.wake(), run: (listener) => loop.run(listener) };
 }
 
 class SteadyLoop {
-  readonly #options: KeepSendingOptions;
+  readonly #options: SteadySenderOptions;
+  #listener: SenderListener = {
+    onHalt: () => undefined,
+    onRecovered: () => undefined,
+    onNotice: () => undefined,
+  };
   readonly #total: Run = none();
   #burst: Run = none();
   #perSecond: number;
   #state: SenderStatus["state"] = "idle";
-  #halt: { reason: string; hint: string | null } | null = null;
+  #halt: Halt | null = null;
   #wake: () => void = () => undefined;
   #wakeBurst: () => void = () => undefined;
 
-  constructor(options: KeepSendingOptions) {
+  constructor(options: SteadySenderOptions) {
     this.#options = options;
-    this.#perSecond = options.perSecond;
+    this.#perSecond = options.rate().perSecond;
   }
 
   status(): SenderStatus {
@@ -71,7 +98,8 @@ class SteadyLoop {
     this.#wakeBurst();
   }
 
-  async run(): Promise<void> {
+  async run(listener: SenderListener): Promise<void> {
+    this.#listener = listener;
     const { signal } = this.#options;
     const onSignal = () => this.wake();
     signal.addEventListener("abort", onSignal);
@@ -87,18 +115,21 @@ class SteadyLoop {
     try {
       const waitMs = await this.#waitMs();
       if (waitMs > 0) return await this.#sleep(waitMs);
-      const result = await this.#send();
+      const { outcome, reason, hint } = await this.#send();
       await this.#options.onIdle();
-      if (result.outcome === "halted") await this.#halted({ reason: result.reason ?? "", hint: result.hint }, HALTED_MS);
+      if (outcome === "halted") await this.#halted({ reason: reason ?? "", hint }, HALTED_MS);
+      // Another process was quicker, or the cap moved what was due.
+      if (outcome === "nothing_to_send") await this.#sleep(BEATEN_MS);
     } catch (error) {
-      if (!(error instanceof StoppedError)) throw error;
+      if (!(error instanceof StoppedError || error instanceof UserError)) throw error;
       await this.#halted({ reason: error.message, hint: error.hint }, UNWRITABLE_MS);
     }
   }
 
   /** Milliseconds until there may be something to send; 0: now. */
   async #waitMs(): Promise<number> {
-    await this.#options.source.recover();
+    const lost = await this.#options.source.recover();
+    if (lost > 0) this.#listener.onRecovered(lost);
     const { due, nextDueAt } = await this.#options.source.outlook(this.#options.scope);
     if (due > 0) return 0;
     const next = nextDueAt === null ? LOOK_MS : nextDueAt - this.#options.clock.now();
@@ -106,15 +137,21 @@ class SteadyLoop {
   }
 
   async #send(): Promise<SendResult> {
+    const { source, deliver, scope, maxAttempts, signal, hardSignal, clock, rate, checkpoint } = this.#options;
     this.#state = "sending";
     try {
-      const result = await send(this.#options.source, this.#options.deliver, {
-        ...this.#options,
+      return await send(source, deliver, {
+        ...{ scope, maxAttempts, signal, hardSignal, clock, ...rate() },
+        onNotice: (text) => this.#listener.onNotice(text),
         max: null,
+        onQuota: "wait",
         onProgress: (run, perSecond) => this.#progress(run, perSecond),
+        checkpoint: async () => {
+          await checkpoint();
+          return null;
+        },
         wakeUp: (wake) => (this.#wakeBurst = wake),
       });
-      return result;
     } finally {
       this.#wakeBurst = () => undefined;
       add(this.#total, this.#burst);
@@ -128,16 +165,16 @@ class SteadyLoop {
     this.#perSecond = perSecond;
     if (this.#halt && run.sent > 0) {
       this.#halt = null;
-      this.#options.onHalt(null);
+      this.#listener.onHalt(null);
     }
   }
 
-  async #halted(halt: { reason: string; hint: string | null }, waitMs: number): Promise<void> {
+  async #halted(halt: Halt, waitMs: number): Promise<void> {
     if (this.#options.signal.aborted) return;
     const isNew = this.#halt?.reason !== halt.reason;
     this.#halt = halt;
     this.#state = "halted";
-    if (isNew) this.#options.onHalt(halt);
+    if (isNew) this.#listener.onHalt(halt);
     // Not woken by new messages: they would meet the same wall.
     await this.#options.clock.sleep(waitMs, this.#options.signal);
   }

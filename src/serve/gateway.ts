@@ -1,6 +1,7 @@
 /** What the routes of `serve` are given: everything they may touch, and nothing of the program around them. */
 import type { KeyObject } from "node:crypto";
 import type { Clock } from "../clock.ts";
+import type { Account } from "../deliver/ses.ts";
 import type { Sender } from "../deliver/keep-sending.ts";
 import type { Envelope } from "../compose/content.ts";
 import type { Tracking } from "../message.ts";
@@ -14,6 +15,8 @@ export interface Gateway {
   sender: Sender;
   /** Signs and reads what is in the links of mails. */
   links: Links;
+  /** Rate and quota as SES last told them; null: it could not be asked. */
+  account(): Account | null;
   /** Sends one mail ahead of the others, within the rate, and says what became of it. */
   sendTest(test: {
     to: string;

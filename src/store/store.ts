@@ -215,6 +215,8 @@ export interface GatewayStore {
   earlier(repeat: Repeat): Promise<Extract<AcceptResult, { kind: "repeated" | "conflict" }> | null>;
   /** Those of the uuids that were accepted before. */
   knownUuids(uuids: readonly string[]): Promise<Set<string>>;
+  /** What became of the (first) message accepted with this uuid; null: there is none. */
+  accepted(uuid: string): Promise<Pick<ExportedMessage, "state" | "sesMessageId" | "error"> | null>;
   /** Counts opens and clicks in one transaction. Returns how many messages were visited for the first time. */
   applyVisits(visits: readonly Visit[]): Promise<number>;
   topic(name: string): Promise<TopicRow | null>;

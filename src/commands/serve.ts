@@ -1,0 +1,80 @@
+import { addTrackingOptions, parseCount, parsePercent, parseRate, setting } from "./options.ts";
+import type { ServeFlags } from "../gateway-settings.ts";
+import type { AddCommand } from "./command.ts";
+
+const collect = (value: string, all: string[] | undefined) => [...(all ?? []), value];
+
+const KEYS = `
+It refuses to start without an API key: SES_MAIL_API_KEY (16 characters or more), or keys made with ses-mail key add.
+Also read: SES_MAIL_SNS_RAW_SECRET (password of raw SNS deliveries), SES_MAIL_SECRET (signs tracking links).`;
+
+export const addServe: AddCommand = (program, act) => {
+  const command = program
+    .command("serve")
+    .description("the gateway: HTTP API, SNS webhook, tracking and dashboard over the job file; sends what is due")
+    .addOption(setting("--port <n>", "PORT", "port; 0 picks a free one").default("8080"))
+    .addOption(setting("--host <address>", "HOST", "address to listen on").default("127.0.0.1"))
+    .option("--trust-proxy", "behind a reverse proxy on this machine: believe its X-Forwarded headers")
+    .addOption(setting("--from <mailbox>", "FROM", "sender of what comes in here, 'Name <address>'"))
+    .addOption(setting("--reply-to <mailbox>", "REPLY_TO", "where answers go; may be repeated").argParser(collect))
+    .option("--header <'Name: value'>", "extra header; may be repeated", collect)
+    .addOption(setting("--configuration-set <name>", "CONFIGURATION_SET", "SES configuration set"))
+    .option("--tag <name=value>", "SES message tag; may be repeated", collect)
+    .addOption(setting("--unsubscribe-mailto <address>", "UNSUBSCRIBE_MAILTO", "mail address for List-Unsubscribe"));
+  addTrackingOptions(command);
+  command
+    .addOption(
+      setting("--tz <zone>", "TZ", "zone of scheduled times that come without an offset").default("Asia/Seoul"),
+    )
+    .addOption(
+      setting(
+        "--sns-topic-arn <arn>",
+        "SNS_TOPIC_ARN",
+        "take in messages of this SNS topic; may be repeated",
+      ).argParser(collect),
+    )
+    .option("--sns-trust <file>", "PEM of a public key whose SNS signatures are good, too (a sandbox's)", collect)
+    .addOption(setting("--sns-max-age <duration>", "SNS_MAX_AGE", "older SNS messages are replays").default("90m"))
+    .addOption(setting("--rate <n>", "RATE", "recipients per second (default: the account's)").argParser(parseRate))
+    .addOption(
+      setting("--concurrency <n>", "CONCURRENCY", "calls in flight (default: 2 × rate)").argParser(
+        parseCount("--concurrency"),
+      ),
+    )
+    .addOption(
+      setting("--max-attempts <n>", "MAX_ATTEMPTS", "attempts per message")
+        .argParser(parseCount("--max-attempts"))
+        .default(3),
+    )
+    .addOption(
+      setting("--timeout <duration>", "TIMEOUT", "wait this long for an answer; then the message is in doubt").default(
+        "30s",
+      ),
+    )
+    .addOption(setting("--max-late <duration>", "MAX_LATE", "leave alone what is overdue by more than this"))
+    .addOption(
+      setting("--recipient-cap <n/duration>", "RECIPIENT_CAP", "mails to one address, such as 5/1h; more wait"),
+    )
+    .addOption(
+      setting("--max-bounce-rate <percent>", "MAX_BOUNCE_RATE", "hold a topic that bounces more than this; off: never")
+        .argParser(parsePercent("--max-bounce-rate"))
+        .default(5),
+    )
+    .addOption(
+      setting(
+        "--max-complaint-rate <percent>",
+        "MAX_COMPLAINT_RATE",
+        "hold a topic that more than this complain about; off: never",
+      )
+        .argParser(parsePercent("--max-complaint-rate"))
+        .default(0.1),
+    )
+    .option("--sandbox", "send to a local SES: no AWS account needed, mails land in ses-mail-outbox/")
+    .addHelpText("after", KEYS)
+    .action(
+      act<ServeFlags>(async (context, flags) => {
+        const { serve } = await import("../gateway.ts");
+        return serve(context, flags);
+      }),
+    );
+};

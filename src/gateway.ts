@@ -1,0 +1,195 @@
+/** The `serve` command at work: opens what is needed, connects it, and keeps it going until a signal. */
+import type { AddressInfo } from "node:net";
+import type { FastifyBaseLogger, FastifyInstance } from "fastify";
+import type { Context } from "./commands/command.ts";
+import { createSender, type SenderListener } from "./deliver/keep-sending.ts";
+import { createMailer } from "./deliver/mailer.ts";
+import { tooManyBad } from "./deliver/reputation.ts";
+import type { Account } from "./deliver/ses.ts";
+import type { Scope } from "./deliver/source.ts";
+import { parseDuration } from "./duration.ts";
+import { type Connection, connect, rateOf } from "./endpoint.ts";
+import { EXIT, UserError } from "./errors.ts";
+import { readPort, readRecipientCap, readSettings, type ServeFlags } from "./gateway-settings.ts";
+import { boundOldSpace } from "./memory.ts";
+import type { Gateway, Settings } from "./serve/gateway.ts";
+import { buildServer } from "./serve/server.ts";
+import { sendTest } from "./serve/test-mail.ts";
+import type { Store } from "./store/store.ts";
+import { openLinks } from "./tracking/links.ts";
+
+export type { ServeFlags };
+
+const SUMMARY_MS = 5_000;
+/** Rate and quota of the account may change while we live. */
+const ACCOUNT_MS = 60_000;
+const ACCOUNT_TIMEOUT_MS = 5_000;
+/** How long the answer to a request is kept for a repeat of it. */
+const KEEP_ANSWERS_MS = 7 * 86_400_000;
+const HOUR_MS = 3_600_000;
+
+/** Resolves when a signal came and everything in flight is answered and written. */
+export async function serve(context: Context, flags: ServeFlags): Promise<number> {
+  const { io } = context;
+  const port = readPort(flags.port);
+  const settings = await readSettings(io, flags);
+  const scope = readScope(settings, flags);
+  const store = await openJobFile(context, settings);
+  const connection = await connect(context, flags);
+  boundOldSpace();
+  const account = accountWatch(connection);
+  const sender = createSender({
+    ...{ scope, maxAttempts: flags.maxAttempts, signal: io.signal, hardSignal: io.hardSignal, clock: io.clock },
+    source: store,
+    rate: () => rateOf(account.now(), flags),
+    onIdle: async () => void (await store.matchKeptEvents()),
+    checkpoint: () => holdBadTopics(store, scope, flags),
+    deliver: createMailer(store, connection.ses, links),
+  });
+  const parts = { store, clock: io.clock, settings, sender, links, account: account.now };
+  const gateway: Gateway = { ...parts, sendTest: (test) => sendTest(parts, test) };
+  const app = await buildServer(gateway, { stream: io.stderr, level: levelOf(context) });
+  try {
+    await listen(app, flags.host, port);
+    io.stderr.write(`listening on ${urlOf(app, flags.host)}\n`);
+    warnOf(settings, app.log);
+    const chores = startChores(gateway, account, app.log);
+    await sender.run(listenerOf(app.log)).finally(chores);
+  } finally {
+    await app.close();
+  }
+  return EXIT.done;
+}
+
+function readScope(settings: Settings, flags: ServeFlags): Scope & { held: Set<string> } {
+  return {
+    topic: null,
+    endpoint: settings.endpoint,
+    maxLateMs: flags.maxLate === undefined ? null : parseDuration(flags.maxLate, "--max-late"),
+    held: new Set(),
+    ...(flags.recipientCap !== undefined && { recipientCap: readRecipientCap(flags.recipientCap) }),
+  };
+}
+
+/** Without a key nobody could use it, and nobody may without one. */
+async function openJobFile(context: Context, settings: Settings): Promise<Store> {
+  const { existsSync } = await import("node:fs");
+  if (settings.apiKey === null && !existsSync(context.globals.db)) throw noKey();
+  const store = await context.openStore();
+  const hasKey = settings.apiKey !== null || (await store.keys()).some((key) => key.revokedAt === null);
+  if (!hasKey) throw noKey();
+  return store;
+}
+
+function noKey(): UserError {
+  return new UserError(
+    "serve expects an API key, got none",
+    "set SES_MAIL_API_KEY to 16 characters or more, or make one with: ses-mail key add <name>",
+  );
+}
+
+interface AccountWatch {
+  now(): Account | null;
+  refresh(): Promise<void>;
+}
+
+function accountWatch({ account, ses }: Connection): AccountWatch {
+  let latest = account;
+  return {
+    now: () => latest,
+    async refresh() {
+      const answer = await ses.account(ACCOUNT_TIMEOUT_MS);
+      if ("perSecond" in answer) latest = answer;
+    },
+  };
+}
+
+/** One topic with a bad list must not keep the others from leaving. */
+async function holdBadTopics(store: Store, scope: { held: Set<string> }, flags: ServeFlags): Promise<void> {
+  const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
+  const bad = (await store.topics()).filter((topic) => tooManyBad([topic], limits) !== null);
+  scope.held.clear();
+  for (const { topic } of bad) scope.held.add(topic);
+}
+
+function listenerOf(log: FastifyBaseLogger): SenderListener {
+  return {
+    onHalt(halt) {
+      if (halt === null) log.info("sending goes on");
+      else log.error({ hint: halt.hint }, `sending stopped: ${halt.reason}; tried again by itself`);
+    },
+    onRecovered: (count) =>
+      log.warn({ in_doubt: count }, "messages were in flight in a process that died: they are in doubt"),
+    onNotice: (text) => log.warn(text),
+  };
+}
+
+/** What is done now and then. Returns what ends it. */
+function startChores(gateway: Gateway, account: AccountWatch, log: FastifyBaseLogger): () => void {
+  const failed = (error: unknown) => log.warn({ err: error }, "a chore failed; it is done again later");
+  const every = (ms: number, work: () => Promise<void>) => setInterval(() => void work().catch(failed), ms);
+  const summary = summaryOf(gateway);
+  const { store, clock } = gateway;
+  const timers = [
+    every(SUMMARY_MS, async () => log.info(await summary(), "sending")),
+    every(ACCOUNT_MS, () => account.refresh()),
+    every(HOUR_MS, () => store.forgetAnswers(clock.now() - KEEP_ANSWERS_MS)),
+  ];
+  return () => timers.forEach((timer) => clearInterval(timer));
+}
+
+/** The line of each five seconds: what happened since the last one, and what waits. */
+function summaryOf({ store, sender, clock }: Gateway): () => Promise<Record<string, number | string>> {
+  let before = sender.status().run;
+  let at = clock.monotonic();
+  return async () => {
+    const { run, state, perSecond } = sender.status();
+    const seconds = (clock.monotonic() - at) / 1000;
+    const { pending, sending, in_doubt: inDoubt } = await store.totals(null);
+    const sent = run.sent - before.sent;
+    const line = {
+      state,
+      sent,
+      failed: run.failed - before.failed,
+      throttled: run.throttled - before.throttled,
+      per_second: Math.round((10 * sent) / seconds) / 10,
+      rate: perSecond,
+      ...{ pending, sending, in_doubt: inDoubt },
+    };
+    before = { ...run };
+    at = clock.monotonic();
+    return line;
+  };
+}
+
+async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : null;
+    const reasons: Record<string, string> = {
+      EADDRINUSE: "the port is taken",
+      EADDRNOTAVAIL: "this machine has no such address",
+      ENOTFOUND: "this machine has no such address",
+      EACCES: "the port needs more rights",
+    };
+    if (typeof code !== "string" || reasons[code] === undefined) throw error;
+    throw new UserError(`cannot listen on ${host}:${port}: ${reasons[code]}`, "give another --port or --host");
+  }
+}
+
+function urlOf(app: FastifyInstance, host: string): string {
+  const { port } = app.server.address() as AddressInfo;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+function warnOf({ envelope, sns, baseUrl }: Settings, log: FastifyBaseLogger): void {
+  if (envelope === null) log.warn("no --from: POST /v1/messages is refused, everything else works");
+  if (sns.topicArns.length === 0) log.warn("no --sns-topic-arn: bounces and complaints from SNS are refused");
+  if (baseUrl === null) log.info("no --base-url: mails taken in here carry no tracking and no unsubscribe links");
+}
+
+function levelOf({ globals }: Context): string {
+  if (globals.quiet) return "warn";
+  return globals.verbose ? "debug" : "info";
+}

@@ -1,0 +1,41 @@
+/** One mail to see how it looks: it goes the way of all others, only ahead of them, so the rate holds and its events count. */
+import { randomUUID } from "node:crypto";
+import type { Gateway } from "./gateway.ts";
+
+/** How long the answer of SES is awaited. */
+const PATIENCE_MS = 20_000;
+const LOOK_MS = 50;
+const HIGH = 10;
+
+export interface TestMail {
+  /** As it will be written to. */
+  to: string;
+  subject: string;
+  html: string;
+}
+
+/** Resolves to the SES message id, or to why there is none (yet). */
+export async function sendTest(
+  gateway: Pick<Gateway, "store" | "sender" | "settings" | "clock">,
+  { to, subject, html }: TestMail,
+): Promise<{ sesMessageId: string } | { problem: string }> {
+  const { store, sender, settings, clock } = gateway;
+  if (settings.envelope === null) return { problem: "this gateway has no sender: start it with --from" };
+  const uuid = randomUUID();
+  const tracking = settings.tracking ? { tracking: settings.tracking } : {};
+  const content = {
+    ...{ ...settings.envelope, subject, html, text: "" },
+    ...{ attachments: [], allowEmpty: false, literal: true as const, ...tracking },
+  };
+  const message = { topic: null, content, emails: [to], priority: HIGH, notBefore: 0, uuid };
+  await store.accept([{ messages: [message], endpoint: settings.endpoint, repeat: null, answer: () => "" }]);
+  sender.wake();
+  for (const until = clock.monotonic() + PATIENCE_MS; clock.monotonic() < until; await clock.sleep(LOOK_MS)) {
+    const found = await store.accepted(uuid);
+    if (found?.state === "sent") return { sesMessageId: found.sesMessageId ?? "" };
+    if (found?.state === "suppressed") return { problem: `${to} is suppressed` };
+    if (found?.state === "failed" || found?.state === "in_doubt") return { problem: found.error ?? found.state };
+  }
+  const { reason } = sender.status();
+  return { problem: reason ?? "it is still waiting to be sent; it goes out as soon as it can" };
+}
