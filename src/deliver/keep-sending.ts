@@ -1,5 +1,4 @@
 /** Sending that never ends: what falls due leaves at once, for as long as the process lives. */
-import type { Clock } from "../clock.ts";
 import { StoppedError, UserError } from "../errors.ts";
 import { type Deliver, type Run, send, type SendOptions, type SendResult } from "./send.ts";
 import type { Scope, Source } from "./source.ts";

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Outcome } from "../../src/deliver/outcome.ts";
 import { type Run, send, type SendOptions, type SendResult } from "../../src/deliver/send.ts";
-import type { Claim, Settlement, Source, Turn, TurnRequest } from "../../src/deliver/source.ts";
+import type { Claim, Settlement } from "../../src/deliver/source.ts";
 import { StoppedError } from "../../src/errors.ts";
+import { MemorySource } from "../support/memory-source.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 
 const SENT: Outcome = { kind: "sent", sesMessageId: "ses" };
@@ -14,81 +15,6 @@ const UNKNOWN: Outcome = { kind: "rejected", reason: "418 Teapot", unknown: true
 const IN_DOUBT: Outcome = { kind: "in_doubt", reason: "ECONNRESET" };
 const QUOTA: Outcome = { kind: "quota", reason: "Daily message quota exceeded." };
 const HALTED: Outcome = { kind: "halted", reason: "AccessDenied", hint: "give the credentials the permission" };
-
-interface Message {
-  state: Settlement["kind"] | "pending" | "sending";
-  attempts: number;
-  dueAt: number;
-  error: string | null;
-}
-
-/** A source in memory, without a rate: everything that is due goes. Remembers what it was asked. */
-class MemorySource implements Source {
-  readonly messages = new Map<number, Message>();
-  readonly requests: (TurnRequest & { at: number })[] = [];
-  readonly settlements: Settlement[] = [];
-  /** Throws instead of taking the turn, while it says so. */
-  broken: () => unknown = () => null;
-  rateWaitMs: number | null = null;
-  mostSending = 0;
-  readonly #clock: VirtualClock;
-
-  constructor(count: number, clock: VirtualClock) {
-    this.#clock = clock;
-    for (let id = 1; id <= count; id++) this.messages.set(id, { state: "pending", attempts: 0, dueAt: 0, error: null });
-  }
-
-  async turn(request: TurnRequest): Promise<Turn> {
-    this.requests.push({ ...request, at: this.#clock.monotonic() });
-    const error = this.broken();
-    if (error !== null) throw error;
-    for (const settlement of request.settlements) this.#settle(settlement);
-    const due = [...this.messages].filter(([, m]) => m.state === "pending" && m.dueAt <= this.#clock.now());
-    const limit = this.rateWaitMs === null ? request.room : Math.min(1, request.room);
-    const claims = due.slice(0, limit).map(([id, message]): Claim => {
-      message.state = "sending";
-      return {
-        id,
-        topicId: 1,
-        contentId: 1,
-        ingestId: 1,
-        email: `p${id}@x.example`,
-        fields: "[]",
-        attempts: message.attempts,
-      };
-    });
-    this.mostSending = Math.max(this.mostSending, this.count("sending"));
-    return {
-      claims,
-      at: this.#clock.monotonic(),
-      rateWaitMs: this.rateWaitMs !== null && due.length > claims.length ? this.rateWaitMs : null,
-      drained: request.room > 0 && due.length < Math.max(1, limit),
-      perSecond: request.perSecond,
-    };
-  }
-
-  recover = async () => 0;
-  countLate = async () => 0;
-
-  count(state: Message["state"]): number {
-    return [...this.messages.values()].filter((message) => message.state === state).length;
-  }
-
-  #settle(settlement: Settlement): void {
-    this.settlements.push(settlement);
-    const message = this.messages.get(settlement.id);
-    if (message?.state !== "sending") throw new Error(`message ${settlement.id} is settled but not sending`);
-    if (settlement.kind !== "put_back") {
-      message.state = settlement.kind;
-      message.attempts++;
-      return;
-    }
-    message.state = "pending";
-    message.attempts += settlement.attempted ? 1 : 0;
-    message.dueAt = settlement.notBefore ?? message.dueAt;
-    message.error = settlement.error;
-  }
-}
 
 interface Scene {
   source: MemorySource;

@@ -1,0 +1,171 @@
+import { describe, expect, it } from "vitest";
+import { createSender, type SenderListener, type SteadySenderOptions } from "../../src/deliver/keep-sending.ts";
+import type { Outcome } from "../../src/deliver/outcome.ts";
+import type { Claim } from "../../src/deliver/source.ts";
+import { StoppedError } from "../../src/errors.ts";
+import { MemorySource } from "../support/memory-source.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
+
+const SENT: Outcome = { kind: "sent", sesMessageId: "ses" };
+const HALTED: Outcome = { kind: "halted", reason: "AccessDenied", hint: "give the credentials the permission" };
+
+function setUp(count: number, options: Partial<SteadySenderOptions> = {}) {
+  const clock = new VirtualClock();
+  const source = new MemorySource(count, clock);
+  const stop = new AbortController();
+  const hardStop = new AbortController();
+  const calls: { id: number; at: number }[] = [];
+  const halts: (string | null)[] = [];
+  let answer: (claim: Claim) => Promise<Outcome> | Outcome = () => SENT;
+  const sender = createSender({
+    scope: { topic: null, endpoint: "ses", maxLateMs: null },
+    maxAttempts: 3,
+    signal: stop.signal,
+    hardSignal: hardStop.signal,
+    clock,
+    source,
+    rate: () => ({ perSecond: 1_000, concurrency: 10 }),
+    deliver: async (claim, onDeparted) => {
+      calls.push({ id: claim.id, at: clock.monotonic() });
+      onDeparted();
+      return answer(claim);
+    },
+    onIdle: async () => undefined,
+    checkpoint: async () => undefined,
+    ...options,
+  });
+  const listener: SenderListener = {
+    onHalt: (halt) => halts.push(halt?.reason ?? null),
+    onRecovered: () => undefined,
+    onNotice: () => undefined,
+  };
+  return {
+    ...{ clock, source, sender, calls, halts, stop, hardStop },
+    answers: (next: typeof answer) => (answer = next),
+    /** Runs it while `story` is told, then stops it. */
+    play: (story: () => Promise<void>) =>
+      clock.play(
+        Promise.all([
+          sender.run(listener),
+          story().finally(() => {
+            stop.abort("SIGTERM");
+          }),
+        ]),
+      ),
+  };
+}
+
+describe("a sender that never ends", () => {
+  it("sends what is there, and what another process puts in later", async () => {
+    const { source, clock, play } = setUp(3);
+    await play(async () => {
+      await clock.sleep(5_000);
+      expect(source.count("sent")).toBe(3);
+      source.add();
+      await clock.sleep(1_000);
+      expect(source.count("sent")).toBe(4);
+    });
+  });
+
+  it("sends at once when woken", async () => {
+    const { source, sender, clock, calls, play } = setUp(0);
+    await play(async () => {
+      // Long idle, and not at one of its looks.
+      await clock.sleep(10_123);
+      const id = source.add();
+      const at = clock.monotonic();
+      sender.wake();
+      await clock.sleep(100);
+      expect(calls).toEqual([{ id, at: expect.closeTo(at, -1.5) as number }]);
+    });
+  });
+
+  it("is woken also while one call hangs", async () => {
+    const { source, sender, clock, calls, answers, play } = setUp(1);
+    answers((claim) => (claim.id === 1 ? clock.sleep(30_000).then(() => SENT) : SENT));
+    await play(async () => {
+      await clock.sleep(5_100);
+      const id = source.add();
+      const at = clock.monotonic();
+      sender.wake();
+      await clock.sleep(200);
+      const call = calls.find((each) => each.id === id);
+      expect(call?.at).toBeLessThan(at + 50);
+      expect(source.messages.get(1)?.state).toBe("sending");
+    });
+    expect(source.count("sent")).toBe(2);
+  });
+
+  it("sends what is scheduled when it falls due", async () => {
+    const { source, clock, calls, play } = setUp(0);
+    const id = source.add(clock.now() + 60_200);
+    await play(async () => {
+      await clock.sleep(60_100);
+      expect(calls).toEqual([]);
+      await clock.sleep(200);
+      expect(calls.map((call) => call.id)).toEqual([id]);
+    });
+  });
+
+  it("says once what keeps it from sending, tries again by itself, and says when it goes on", async () => {
+    const { source, sender, clock, calls, halts, answers, play } = setUp(1);
+    answers(() => HALTED);
+    await play(async () => {
+      await clock.sleep(100_000);
+      expect(calls.length).toBeGreaterThan(2);
+      expect(calls.length).toBeLessThan(10);
+      expect(sender.status()).toMatchObject({ state: "halted", reason: "AccessDenied", hint: HALTED.hint });
+      expect(halts).toEqual(["AccessDenied"]);
+      answers(() => SENT);
+      await clock.sleep(60_000);
+      expect(source.count("sent")).toBe(1);
+      expect(halts).toEqual(["AccessDenied", null]);
+      expect(sender.status()).toMatchObject({ state: "idle", reason: null });
+    });
+  });
+
+  it("waits for a job file that cannot be written, and goes on when it can", async () => {
+    const { source, clock, halts, play } = setUp(2);
+    source.broken = () => new StoppedError("no space left on the disk", "free some space");
+    await play(async () => {
+      await clock.sleep(60_000);
+      expect(halts).toEqual(["no space left on the disk"]);
+      source.broken = () => null;
+      await clock.sleep(60_000);
+      expect(source.count("sent")).toBe(2);
+    });
+  });
+
+  it("waits for what is in flight when it is told to stop, and starts nothing more", async () => {
+    const { source, clock, answers, play } = setUp(1, { rate: () => ({ perSecond: 1_000, concurrency: 1 }) });
+    answers(() => clock.sleep(10_000).then(() => SENT));
+    await play(async () => {
+      await clock.sleep(1_000);
+      source.add();
+    });
+    expect([source.count("sent"), source.count("pending")]).toEqual([1, 1]);
+  });
+
+  it("asks for the rate anew before each burst", async () => {
+    let perSecond = 14;
+    const { source, clock, play } = setUp(1, { rate: () => ({ perSecond, concurrency: 10 }) });
+    await play(async () => {
+      await clock.sleep(2_000);
+      perSecond = 200;
+      source.add();
+      await clock.sleep(2_000);
+    });
+    expect([...new Set(source.requests.map((request) => request.perSecond))]).toEqual([14, 200]);
+  });
+
+  it("adds up what its bursts did", async () => {
+    const { source, sender, clock, play } = setUp(2);
+    await play(async () => {
+      await clock.sleep(2_000);
+      source.add();
+      await clock.sleep(2_000);
+      expect(sender.status().run).toMatchObject({ sent: 3, attempts: 3, failed: 0 });
+    });
+    expect(sender.status().state).toBe("stopped");
+  });
+});

@@ -1,0 +1,90 @@
+import type { Claim, Settlement, Source, Turn, TurnRequest } from "../../src/deliver/source.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+
+interface Message {
+  state: Settlement["kind"] | "pending" | "sending";
+  attempts: number;
+  dueAt: number;
+  error: string | null;
+}
+
+/** A source in memory, without a rate: everything that is due goes. Remembers what it was asked. */
+export class MemorySource implements Source {
+  readonly messages = new Map<number, Message>();
+  readonly requests: (TurnRequest & { at: number })[] = [];
+  readonly settlements: Settlement[] = [];
+  /** Throws instead of taking the turn, while it says so. */
+  broken: () => unknown = () => null;
+  rateWaitMs: number | null = null;
+  mostSending = 0;
+  readonly #clock: VirtualClock;
+
+  constructor(count: number, clock: VirtualClock) {
+    this.#clock = clock;
+    for (let id = 1; id <= count; id++) this.messages.set(id, { state: "pending", attempts: 0, dueAt: 0, error: null });
+  }
+
+  async turn(request: TurnRequest): Promise<Turn> {
+    this.requests.push({ ...request, at: this.#clock.monotonic() });
+    const error = this.broken();
+    if (error !== null) throw error;
+    for (const settlement of request.settlements) this.#settle(settlement);
+    const due = [...this.messages].filter(([, m]) => m.state === "pending" && m.dueAt <= this.#clock.now());
+    const limit = this.rateWaitMs === null ? request.room : Math.min(1, request.room);
+    const claims = due.slice(0, limit).map(([id, message]): Claim => {
+      message.state = "sending";
+      return {
+        id,
+        topicId: 1,
+        contentId: 1,
+        ingestId: 1,
+        email: `p${id}@x.example`,
+        fields: "[]",
+        attempts: message.attempts,
+      };
+    });
+    this.mostSending = Math.max(this.mostSending, this.count("sending"));
+    return {
+      claims,
+      at: this.#clock.monotonic(),
+      rateWaitMs: this.rateWaitMs !== null && due.length > claims.length ? this.rateWaitMs : null,
+      drained: request.room > 0 && due.length < Math.max(1, limit),
+      perSecond: request.perSecond,
+    };
+  }
+
+  recover = async () => 0;
+  countLate = async () => 0;
+
+  /** Puts a message in, as another process or a request would. */
+  add(dueAt = 0): number {
+    const id = this.messages.size + 1;
+    this.messages.set(id, { state: "pending", attempts: 0, dueAt, error: null });
+    return id;
+  }
+
+  outlook = async () => {
+    const pending = [...this.messages.values()].filter((message) => message.state === "pending");
+    const later = pending.map((message) => message.dueAt).filter((at) => at > this.#clock.now());
+    return { due: pending.length - later.length, nextDueAt: later.length > 0 ? Math.min(...later) : null };
+  };
+
+  count(state: Message["state"]): number {
+    return [...this.messages.values()].filter((message) => message.state === state).length;
+  }
+
+  #settle(settlement: Settlement): void {
+    this.settlements.push(settlement);
+    const message = this.messages.get(settlement.id);
+    if (message?.state !== "sending") throw new Error(`message ${settlement.id} is settled but not sending`);
+    if (settlement.kind !== "put_back") {
+      message.state = settlement.kind;
+      message.attempts++;
+      return;
+    }
+    message.state = "pending";
+    message.attempts += settlement.attempted ? 1 : 0;
+    message.dueAt = settlement.notBefore ?? message.dueAt;
+    message.error = settlement.error;
+  }
+}
