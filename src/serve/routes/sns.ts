@@ -1,0 +1,87 @@
+import type {} from "@fastify/rate-limit";
+import type {} from "@fastify/swagger";
+import type { FastifyInstance } from "fastify";
+import type { SesEvent } from "../../feedback/ses-event.ts";
+import type { Gateway } from "../gateway.ts";
+import { createGroupCommit } from "../group-commit.ts";
+import { createCertificates } from "../sns/certificates.ts";
+import { httpsGet, type HttpsGet } from "../sns/https-get.ts";
+import { receive, type Receiver } from "../sns/receive.ts";
+import { SnsRefusal } from "../sns/refusal.ts";
+import { refusalLog } from "../sns/refusal-log.ts";
+
+/** SNS sends 256 KB at most; quoted inside JSON that may become several times as much. */
+const BODY_LIMIT = 1_048_576;
+/** SNS waits 15 s for an answer: far more than a commit takes. */
+const COMMIT = { maxItems: 500, waitMs: 5, weigh: (events: readonly SesEvent[]) => events.length };
+const RETRY_AFTER_SECONDS = 5;
+
+/** How Amazon is asked for a signing certificate, and to confirm a subscription. */
+export interface Amazon {
+  fetchCertificate: HttpsGet;
+  confirm: HttpsGet;
+}
+
+const ANSWER = {
+  type: "object",
+  properties: { status: { type: "string" }, message: { type: "string" }, url: { type: "string" } },
+  required: ["status"],
+};
+const ERROR = { type: "object", properties: { error: { type: "string" } }, required: ["error"] };
+
+/**
+ * `POST /v1/events/results`: SES events through SNS. 200 when they are durably stored, 5xx (SNS tries again) when they cannot
+ * be, 4xx for what does not come from an allowed SNS topic.
+ */
+export function snsRoutes(
+  app: FastifyInstance,
+  { store, clock, settings }: Gateway,
+  amazon: Amazon = { fetchCertificate: httpsGet, confirm: httpsGet },
+): void {
+  const commit = createGroupCommit(async (deliveries: (readonly SesEvent[])[]) => {
+    const applied = await store.applyEvents(deliveries.flat());
+    return deliveries.map(() => applied);
+  }, COMMIT);
+  const receiver: Receiver = {
+    settings: settings.sns,
+    clock,
+    certificates: createCertificates(amazon.fetchCertificate, clock),
+    confirm: amazon.confirm,
+    store: (events) => commit.add(events),
+    notice: (level, text, fields) => app.log[level](fields, text),
+  };
+  const logRefusal = refusalLog(clock, (line) => app.log.warn(line, "SNS message refused"));
+
+  app.post<{ Body: string }>(
+    "/v1/events/results",
+    {
+      // SNS comes from few addresses, and all of its messages are wanted.
+      config: { access: "open", rateLimit: false },
+      bodyLimit: BODY_LIMIT,
+      // SNS calls its JSON text/plain, others call it what they like: it is read as text, because the signature is over text.
+      onRequest: async (request) => {
+        request.raw.headers["content-type"] = "text/plain";
+      },
+      schema: {
+        summary: "SES events, sent by Amazon SNS",
+        description: "Signed SNS messages of the SNS topics the gateway was started with (`--sns-topic-arn`).",
+        tags: ["events"],
+        security: [],
+        consumes: ["text/plain"],
+        response: { 200: ANSWER, 400: ERROR, 401: ERROR, 403: ERROR, 413: ERROR, 503: ERROR },
+      },
+    },
+    async (request, reply) => {
+      try {
+        return await receive({ body: request.body ?? "", headers: request.headers }, receiver);
+      } catch (error) {
+        if (!(error instanceof SnsRefusal)) throw error;
+        if (error.status === 503) reply.header("retry-after", RETRY_AFTER_SECONDS);
+        // No news: so begins every raw delivery.
+        if (error.status === 401) reply.header("www-authenticate", 'Basic realm="ses-mail", charset="UTF-8"');
+        else logRefusal(error.message, String(request.headers["x-amz-sns-topic-arn"] ?? ""));
+        return reply.code(error.status).send({ error: error.message });
+      }
+    },
+  );
+}

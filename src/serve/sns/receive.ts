@@ -1,0 +1,85 @@
+/** What becomes of one POST to the webhook. */
+import type { IncomingHttpHeaders } from "node:http";
+import type { Clock } from "../../clock.ts";
+import { unwrap } from "../../feedback/envelopes.ts";
+import { isObject, parseJson } from "../../feedback/json-value.ts";
+import type { SesEvent } from "../../feedback/ses-event.ts";
+import type { SnsSettings } from "../gateway.ts";
+import type { Certificates } from "./certificates.ts";
+import { confirmSubscription } from "./confirm.ts";
+import { readSnsMessage, type SnsMessage } from "./envelope.ts";
+import type { HttpsGet } from "./https-get.ts";
+import { checkRaw, isRaw } from "./raw.ts";
+import { tryAgain, unreadable } from "./refusal.ts";
+import { verify } from "./verify.ts";
+
+export interface Delivery {
+  body: string;
+  headers: IncomingHttpHeaders;
+}
+
+/** The 200 answers. `message` and `url` are what the clients of one ancestor read. */
+export type Receipt =
+  | { status: "ok" | "ignored" | "unsubscribed" }
+  | { status: "subscription_confirmed"; message: string; url: string };
+
+export interface Receiver {
+  settings: SnsSettings;
+  clock: Clock;
+  certificates: Certificates;
+  confirm: HttpsGet;
+  /** Resolves when the events are durable. */
+  store(events: readonly SesEvent[]): Promise<unknown>;
+  /** Told of what somebody should know: subscribed, unsubscribed, not stored. */
+  notice(level: "info" | "warn" | "error", text: string, fields: Record<string, unknown>): void;
+}
+
+/** Takes in what an allowed SNS topic says. Throws `SnsRefusal` for everything else, and 503 when an event cannot be stored. */
+export async function receive({ body, headers }: Delivery, receiver: Receiver): Promise<Receipt> {
+  const value = parseJson(body);
+  if (isRaw(headers, value)) {
+    checkRaw(headers, receiver.settings);
+    return takeIn(body, receiver);
+  }
+  if (!isObject(value)) throw unreadable("The body must be an SNS message: a JSON object");
+  const announced = headers["x-amz-sns-message-type"];
+  if (announced !== undefined && announced !== value["Type"]) throw unreadable("Invalid SNS Message Type");
+  const message = readSnsMessage(value);
+  await verify(message, receiver);
+  switch (message.type) {
+    case "Notification":
+      return takeIn(message.message, receiver);
+    case "SubscriptionConfirmation":
+      return subscribe(message, receiver);
+    case "UnsubscribeConfirmation":
+      receiver.notice("warn", "the SNS topic sends no more events here: somebody unsubscribed this gateway", {
+        sns_topic: message.topicArn,
+      });
+      return { status: "unsubscribed" };
+  }
+}
+
+async function subscribe(message: SnsMessage, { confirm, notice }: Receiver): Promise<Receipt> {
+  await confirmSubscription(message, confirm);
+  notice("info", "subscribed to the SNS topic", { sns_topic: message.topicArn });
+  return { status: "subscription_confirmed", message: "Subscription confirmed", url: message.subscribeUrl };
+}
+
+/**
+ * Only the signed text is looked into: what else stands in the envelope anybody may have added. An event of a message that is
+ * not known yet is stored all the same. What looks like an event and is none SNS is not to bring again, but may keep for
+ * people in its dead-letter queue: 400.
+ */
+async function takeIn(text: string, { store, notice }: Receiver): Promise<Receipt> {
+  const items = unwrap({ Type: "Notification", Message: text });
+  const events = items.flatMap((item) => ("event" in item ? item.event : []));
+  if (events.length > 0) {
+    await store(events).catch((error: unknown) => {
+      notice("error", "events cannot be stored; SNS will bring them again", { err: error });
+      throw tryAgain("The event cannot be stored now");
+    });
+    return { status: "ok" };
+  }
+  if (items.some((item) => "malformed" in item)) throw unreadable("The message is an SES event that cannot be read");
+  return { status: "ignored" };
+}

@@ -1,0 +1,62 @@
+/** Whether a message comes from an SNS topic that may speak to us, and now. */
+import { verify as verifySignature, type KeyObject } from "node:crypto";
+import type { Clock } from "../../clock.ts";
+import { parseInstant } from "../../feedback/instant.ts";
+import type { SnsSettings } from "../gateway.ts";
+import { type Certificates, checkCertificateUrl } from "./certificates.ts";
+import { canonicalText, type SnsMessage } from "./envelope.ts";
+import { forbidden } from "./refusal.ts";
+import { parseTopicArn } from "./topic-arn.ts";
+
+/** Clocks differ; SNS signs nothing of the day after tomorrow. */
+const MAX_AHEAD_MS = 15 * 60_000;
+
+/** PKCS #1 v1.5 (SNS developer guide, "Verifying the signatures of Amazon SNS messages"). */
+const HASH_OF: Readonly<Record<string, string>> = { "1": "RSA-SHA1", "2": "RSA-SHA256" };
+/** RSA keys of 2048, 3072 and 4096 bits. */
+const SIGNATURE_BYTES = [256, 384, 512];
+const MAX_SIGNATURE_TEXT = 684;
+
+/** Throws when messages of this SNS topic are not taken in. */
+export function checkTopic(topicArn: string, { topicArns }: SnsSettings): void {
+  if (topicArns.length === 0)
+    throw forbidden("The gateway was started without --sns-topic-arn and takes no SNS message");
+  if (!topicArns.includes(topicArn)) throw forbidden("The SNS topic is not one that --sns-topic-arn names");
+}
+
+/**
+ * Resolves when the message is signed by Amazon SNS (or by one of `settings.trustedKeys`), its SNS topic is allowed, and it is
+ * of now. Throws `SnsRefusal` otherwise. Nothing is fetched, and no signature computed, before all that is cheap has been looked
+ * at. A right signature alone would prove only that it comes from somebody's SNS topic.
+ */
+export async function verify(
+  message: SnsMessage,
+  { settings, certificates, clock }: { settings: SnsSettings; certificates: Certificates; clock: Clock },
+): Promise<void> {
+  checkTopic(message.topicArn, settings);
+  const hash = Object.hasOwn(HASH_OF, message.signatureVersion) ? HASH_OF[message.signatureVersion] : undefined;
+  if (hash === undefined) throw forbidden("SignatureVersion must be 1 or 2");
+  const signature = readSignature(message.signature);
+  checkAge(message.timestamp, clock.now(), settings.maxAgeMs);
+  const text = Buffer.from(canonicalText(message), "utf8");
+  const isSignedBy = (key: KeyObject) => verifySignature(hash, text, key, signature);
+  if (settings.trustedKeys.some(isSignedBy)) return;
+  const topic = parseTopicArn(message.topicArn);
+  if (topic === null) throw forbidden("The SNS topic that --sns-topic-arn names is no ARN of a standard SNS topic");
+  checkCertificateUrl(message.signingCertUrl, topic);
+  if (!isSignedBy(await certificates.keyOf(message.signingCertUrl))) throw forbidden("The signature is wrong");
+}
+
+function readSignature(text: string): Buffer {
+  const looksRight = text.length <= MAX_SIGNATURE_TEXT && /^[A-Za-z0-9+/]+={0,2}$/.test(text);
+  const bytes = looksRight ? Buffer.from(text, "base64") : Buffer.alloc(0);
+  if (!SIGNATURE_BYTES.includes(bytes.length)) throw forbidden("Signature must be that of an RSA key, in base64");
+  return bytes;
+}
+
+function checkAge(timestamp: string, now: number, maxAgeMs: number): void {
+  const at = timestamp.length < 100 ? parseInstant(timestamp) : null;
+  if (at === null) throw forbidden("Timestamp cannot be read");
+  if (now - at > maxAgeMs) throw forbidden("The message is too old, or a replay");
+  if (at - now > MAX_AHEAD_MS) throw forbidden("The message is of the future; is the clock of this machine right?");
+}
