@@ -1,0 +1,145 @@
+/** Metrics over OTLP/HTTP (binary protobuf, which every receiver has to take). */
+import { UserError } from "../errors.ts";
+import { CLOSE_MS, codeOf, faultTeller, installed } from "./receiver.ts";
+import type { Env, Part, Snapshot, TelemetryHooks } from "./telemetry.ts";
+
+const PACKAGES = [
+  "@opentelemetry/sdk-metrics@2",
+  "@opentelemetry/resources@2",
+  "@opentelemetry/exporter-metrics-otlp-proto@0.223",
+];
+const EXPORT_INTERVAL_MS = "60000";
+/** Bounds of the histogram, in seconds: https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ */
+const DURATION_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
+export async function startOpenTelemetry(env: Env, hooks: TelemetryHooks): Promise<Part | null> {
+  const asked = ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"].find((name) =>
+    env[name]?.trim(),
+  );
+  if (asked === undefined) return null;
+  checkProtocol(env);
+  const url = readEndpoint(asked, env[asked] ?? "");
+  const intervalMs = readInterval(env["OTEL_METRIC_EXPORT_INTERVAL"]?.trim() || EXPORT_INTERVAL_MS);
+  const { MeterProvider, PeriodicExportingMetricReader, resourceFromAttributes, OTLPMetricExporter } = await installed(
+    asked,
+    PACKAGES,
+    loadSdk,
+  );
+
+  const exporter = new OTLPMetricExporter({ url });
+  const tell = faultTeller("the OpenTelemetry collector", hooks.onNotice);
+  const send = exporter.export.bind(exporter);
+  exporter.export = (metrics, done) =>
+    send(metrics, (result) => {
+      tell(result.error ? codeOf(result.error) : null);
+      done(result);
+    });
+  const provider = new MeterProvider({
+    resource: resourceFromAttributes(resourceOf(env, hooks.version)),
+    readers: [new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: intervalMs })],
+  });
+  const meter = provider.getMeter("ses-mail", hooks.version);
+
+  let latest: Snapshot | null = null;
+  const watch = (instrument: ReturnType<typeof meter.createObservableCounter>, read: (snapshot: Snapshot) => number) =>
+    instrument.addCallback((result) => void (latest && result.observe(read(latest))));
+  const counter = (name: string, description: string, unit = "{message}") =>
+    meter.createObservableCounter(name, { description, unit });
+  const gauge = (name: string, description: string, unit: string) =>
+    meter.createObservableGauge(name, { description, unit });
+  watch(counter("ses_mail.messages.sent", "accepted by SES"), ({ sender }) => sender.run.sent);
+  watch(counter("ses_mail.messages.failed", "refused for good, or out of attempts"), ({ sender }) => sender.run.failed);
+  watch(
+    counter("ses_mail.messages.in_doubt", "handed to SES, and the answer was lost"),
+    ({ sender }) => sender.run.inDoubt,
+  );
+  watch(
+    counter("ses_mail.messages.retried", "tried again after a passing failure"),
+    ({ sender }) => sender.run.retried,
+  );
+  watch(
+    counter("ses_mail.calls.throttled", "calls SES refused as too fast", "{call}"),
+    ({ sender }) => sender.run.throttled,
+  );
+  watch(gauge("ses_mail.messages.pending", "waiting, of all topics", "{message}"), ({ pending }) => pending);
+  watch(gauge("ses_mail.rate", "recipients per second in force", "{recipient}/s"), ({ sender }) => sender.perSecond);
+  watch(gauge("ses_mail.halted", "1 while something has to be mended", "1"), ({ sender }) =>
+    sender.state === "halted" ? 1 : 0,
+  );
+  const duration = meter.createHistogram("http.server.request.duration", {
+    description: "from request to answer",
+    unit: "s",
+    advice: { explicitBucketBoundaries: DURATION_BOUNDS },
+  });
+
+  return {
+    observe: (snapshot) => void (latest = snapshot),
+    request: ({ method, route, status, durationMs }) =>
+      duration.record(durationMs / 1000, {
+        "http.request.method": method,
+        "http.response.status_code": status,
+        ...(route !== null && { "http.route": route }),
+      }),
+    // What cannot be handed over in time was told by the exporter, or is lost with the process.
+    close: () => provider.shutdown({ timeoutMillis: CLOSE_MS }).catch(() => undefined),
+  };
+}
+
+async function loadSdk() {
+  const [sdk, resources, exporter] = await Promise.all([
+    import("@opentelemetry/sdk-metrics"),
+    import("@opentelemetry/resources"),
+    import("@opentelemetry/exporter-metrics-otlp-proto"),
+  ]);
+  return { ...sdk, ...resources, ...exporter };
+}
+
+function checkProtocol(env: Env): void {
+  const variable = ["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"].find((name) =>
+    env[name]?.trim(),
+  );
+  const protocol = variable === undefined ? "http/protobuf" : env[variable]?.trim();
+  if (protocol === "http/protobuf") return;
+  throw new UserError(
+    `${variable} expects http/protobuf, got ${JSON.stringify(protocol)}`,
+    "the collector's HTTP port is 4318 (4317 is gRPC)",
+  );
+}
+
+/** Of the general variable `/v1/metrics` is added, of the one for metrics nothing: https://opentelemetry.io/docs/specs/otel/protocol/exporter/ */
+function readEndpoint(variable: string, text: string): string {
+  const endpoint = text.trim();
+  if (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol)) {
+    throw new UserError(`${variable} expects a URL such as http://127.0.0.1:4318, got something else`);
+  }
+  return variable === "OTEL_EXPORTER_OTLP_ENDPOINT" ? `${endpoint.replace(/\/+$/, "")}/v1/metrics` : endpoint;
+}
+
+function readInterval(text: string): number {
+  const intervalMs = Number(text);
+  if (Number.isInteger(intervalMs) && intervalMs >= 1000 && intervalMs <= 86_400_000) return intervalMs;
+  throw new UserError(
+    `OTEL_METRIC_EXPORT_INTERVAL expects milliseconds from 1000 to 86400000, got ${JSON.stringify(text)}`,
+  );
+}
+
+/** `OTEL_RESOURCE_ATTRIBUTES` is `key=value,key=value`, percent-encoded; OTEL_SERVICE_NAME beats what it says of the name. */
+function resourceOf(env: Env, version: string): Record<string, string> {
+  const pairs = (env["OTEL_RESOURCE_ATTRIBUTES"] ?? "").split(",").map((pair) => pair.split("=", 2));
+  const given = pairs.flatMap(([key, value]) => (key?.trim() && value ? [[key.trim(), decode(value.trim())]] : []));
+  const name = env["OTEL_SERVICE_NAME"]?.trim();
+  return {
+    "service.name": "ses-mail",
+    "service.version": version,
+    ...Object.fromEntries(given),
+    ...(name && { "service.name": name }),
+  };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
