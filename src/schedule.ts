@@ -24,9 +24,27 @@ type Parsed = { kind: "relative"; ms: number } | { kind: "absolute"; at: number 
 export function parseWhen(text: string, options: { now: number; zone: string }): { at: number; note: string | null } {
   const parsed = parse(text);
   if (parsed.kind === "relative") return { at: laterBy(parsed.ms, text, options.now), note: null };
-  const when = parsed.kind === "local" ? placeInZone(parsed.wall, options.zone) : { at: parsed.at, note: null };
+  const when = place(parsed, options.zone);
   if (when.at <= options.now) throw past(text, when.at, options);
   return when;
+}
+
+/**
+ * The same for what is repeated by machines: no relative times, which mean something else each time. `past` is what
+ * `parseWhen` would throw because the instant is not after `now`, for a caller who may know why it is past.
+ */
+export function parseInstant(
+  text: string,
+  options: { now: number; zone: string },
+): { at: number; past: UserError | null } {
+  const parsed = parse(text, FIXED_EXAMPLES);
+  if (parsed.kind === "relative") throw unreadable(text, FIXED_EXAMPLES);
+  const { at } = place(parsed, options.zone);
+  return { at, past: at <= options.now ? past(text, at, options) : null };
+}
+
+function place(parsed: Exclude<Parsed, { kind: "relative" }>, zone: string): { at: number; note: string | null } {
+  return parsed.kind === "local" ? placeInZone(parsed.wall, zone) : { at: parsed.at, note: null };
 }
 
 /** Where a wall time falls in a zone, or why nowhere that is of use. */
@@ -95,11 +113,11 @@ export function machineZone(): string {
 const DATE_TIME =
   /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)? ?(?:([Zz])|([+-]\d\d)(?::?(\d\d))?)?$/;
 
-function parse(input: string): Parsed {
+function parse(input: string, examples = EXAMPLES): Parsed {
   const text = input.trim();
   if (text.startsWith("+")) return parseRelative(text);
   const match = DATE_TIME.exec(text);
-  if (match === null) throw unreadable(text, EXAMPLES);
+  if (match === null) throw unreadable(text, examples);
   const wall = wallTime(match);
   if (wall === null) throw unreadable(text, "a date and a time that exist");
   if (!inRange(wall)) throw unreadable(text, YEARS);
@@ -258,6 +276,7 @@ function quoted(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 }
 
+const FIXED_EXAMPLES = `a time such as "2026-12-25T09:00:00+09:00" or "2026-12-25 09:00:00"`;
 const EXAMPLES = `a time such as "2026-12-25 09:00", "2026-12-25T09:00:00+09:00" or "+2h"`;
 const YEARS = "a year from 2000 to 2100";
 const HOW_TO_WRITE = "write YYYY-MM-DD HH:MM, ISO 8601 with an offset, or + and a duration (90m, 2h, 1d)";

@@ -1,6 +1,16 @@
 /** The HTTP server: guards first, then the routes. What is not said to be open needs a key. */
-import Fastify, { type FastifyInstance } from "fastify";
+import type { Socket } from "node:net";
+import { randomBytes } from "node:crypto";
+import helmet from "@fastify/helmet";
+import rateLimit from "@fastify/rate-limit";
+import Fastify, { type FastifyInstance, type RouteOptions } from "fastify";
+import { createKeyRing, guardRoutes } from "./auth.ts";
+import { answerError, answerUnknown } from "./errors.ts";
 import type { Gateway } from "./gateway.ts";
+import { createLog, logRequests, type LogLevel } from "./request-log.ts";
+import { DOCS_PATH, documentationRoutes, listenForRoutes } from "./routes/documentation.ts";
+import { messageRoutes } from "./routes/messages.ts";
+import { buildValidator } from "./validator.ts";
 
 /** Who may use a route. Each one says it; a route that does not is refused when the server is built. */
 export type Access = "open" | "send" | "read" | "admin";
@@ -11,8 +21,143 @@ declare module "fastify" {
   }
 }
 
-export async function buildServer(gateway: Gateway, log: NodeJS.WritableStream): Promise<FastifyInstance> {
-  void gateway;
-  const app = Fastify({ logger: { stream: log } });
+export interface ServerOptions {
+  /** Where the log goes, a line of JSON each. */
+  stream: NodeJS.WritableStream;
+  /** Requests are logged at `debug`, what failed for a reason of our own at `error`. */
+  level: LogLevel;
+  timeouts?: Partial<Timeouts>;
+  /** Requests to open routes from one address in a minute. */
+  openPerMinute?: number;
+}
+
+export interface Timeouts {
+  /** A client that has not sent its headers by then is dropped, ms. */
+  headersMs: number;
+  /** The same for the whole request. */
+  requestMs: number;
+  /** How often the two are looked at. */
+  checkEveryMs: number;
+}
+
+const TIMEOUTS: Timeouts = { headersMs: 15_000, requestMs: 60_000, checkEveryMs: 1_000 };
+/** Longer than load balancers keep an idle connection (AWS: 60 s), so that none is closed under a request. */
+const KEEP_ALIVE_MS = 72_000;
+/** A connection on which nothing moves at all. */
+const IDLE_MS = 120_000;
+const MOST_HEADER_BYTES = 16 * 1024;
+const MOST_CONNECTIONS = 4_096;
+/** For routes that do not say otherwise. */
+const BODY_LIMIT = 1024 * 1024;
+/** A topic of 100 characters may be 900 when percent-encoded; links of mails are longer. */
+const MOST_PARAM = 4_096;
+/** Image proxies of mail providers come with many readers behind one address. */
+const OPEN_PER_MINUTE = 6_000;
+/** Amazon SNS comes in bursts and is known by its signature; probes must always be answered. */
+const UNLIMITED = new Set(["/v1/events/results", "/health", "/ready"]);
+
+/**
+ * The server, ready to `listen` or `inject`. `close()` lets requests under way finish and refuses new ones. Throws when a
+ * route does not say who may use it.
+ */
+export async function buildServer(gateway: Gateway, options: ServerOptions): Promise<FastifyInstance> {
+  const app = createServer(gateway, options);
+  guard(app, gateway, options);
+  await app.register(helmet, helmetOptions(gateway));
+  await app.register(rateLimit, { global: false });
+  await addRoutes(app, gateway);
+  guardRoutes(app);
+  await app.ready();
   return app;
 }
+
+async function addRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> {
+  await listenForRoutes(app);
+  await documentationRoutes(app);
+  await messageRoutes(app, gateway);
+}
+
+function createServer({ settings }: Gateway, options: ServerOptions): FastifyInstance {
+  const timeouts = { ...TIMEOUTS, ...options.timeouts };
+  const app = Fastify({
+    loggerInstance: createLog(options.stream, options.level),
+    disableRequestLogging: true,
+    genReqId: () => randomBytes(8).toString("hex"),
+    trustProxy: settings.trustProxy,
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: timeouts.requestMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionTimeout: IDLE_MS,
+    http: {
+      headersTimeout: timeouts.headersMs,
+      connectionsCheckingInterval: timeouts.checkEveryMs,
+      maxHeaderSize: MOST_HEADER_BYTES,
+    },
+    routerOptions: { maxParamLength: MOST_PARAM },
+    schemaController: { compilersFactory: { buildValidator } },
+    frameworkErrors: answerError,
+    clientErrorHandler: answerBrokenRequest,
+  });
+  app.server.maxConnections = MOST_CONNECTIONS;
+  return app;
+}
+
+function guard(app: FastifyInstance, gateway: Gateway, options: ServerOptions): void {
+  const rateLimit = { max: options.openPerMinute ?? OPEN_PER_MINUTE, timeWindow: 60_000 };
+  app.decorateRequest("caller", null);
+  app.decorate("keys", createKeyRing(gateway));
+  app.addHook("onRoute", (route) => {
+    // The page's library makes routes of its own.
+    if (route.url.startsWith(DOCS_PATH)) route.config = { ...route.config, access: "open" };
+    refuseUnguarded(route);
+    const { config } = route;
+    if (config?.access === "open" && config.rateLimit === undefined && !UNLIMITED.has(route.url))
+      route.config = { ...config, rateLimit };
+  });
+  logRequests(app);
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler(answerUnknown);
+  readJson(app);
+}
+
+/** A body of JSON; null when there is none, which some clients send with DELETE. Keys that reach into prototypes are refused. */
+function readJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (/\S/.test(body as string)) return parse(request, body as string, done);
+    done(null, null);
+  });
+}
+
+function refuseUnguarded({ method, url, config }: RouteOptions): void {
+  if (config?.access === undefined) throw new Error(`${String(method)} ${url} does not say who may use it`);
+}
+
+function helmetOptions({ settings }: Gateway) {
+  return {
+    // Nothing an API answers is to be run or shown inside something else. Pages say what they need themselves.
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
+    },
+    // Browsers heed it only over https, and what else runs under the domain is not ours to decide.
+    strictTransportSecurity:
+      settings.baseUrl?.startsWith("https:") === true ? { maxAge: 31_536_000, includeSubDomains: false } : false,
+  };
+}
+
+/** What is not HTTP, or too slow: there is no request to answer yet, only a connection to end. */
+function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  const status = STATUS_OF[error.code ?? ""] ?? "400 Bad Request";
+  const body = JSON.stringify({ error: status.slice(4).toLowerCase() });
+  if (socket.writable && error.code !== "ECONNRESET") {
+    const head = `content-type: application/json; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close`;
+    socket.write(`HTTP/1.1 ${status}\r\n${head}\r\n\r\n${body}`);
+  }
+  socket.destroy(error);
+}
+
+const STATUS_OF: Record<string, string> = {
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+};

@@ -1,0 +1,136 @@
+/** Who is calling: API keys, compared in constant time, and what each may do. */
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { LRUCache } from "lru-cache";
+import type { ApiKey, KeyScope } from "../store/store.ts";
+import { Refusal } from "./errors.ts";
+import type { Gateway } from "./gateway.ts";
+
+export interface Caller {
+  /** The key's name, as `key list` shows it. */
+  name: string;
+  scopes: readonly KeyScope[];
+}
+
+export interface KeyRing {
+  /** Whose key this is; null: nobody's, or one that was revoked. */
+  identify(key: string): Promise<Caller | null>;
+  /** The live key of this name: a session is as good as the key it was opened with. */
+  named(name: string): Promise<Known | null>;
+}
+
+declare module "fastify" {
+  interface FastifyInstance {
+    keys: KeyRing;
+  }
+  interface FastifyRequest {
+    /** Set when the caller is known: by API key, or before that by a session of the dashboard. */
+    caller: Caller | null;
+  }
+}
+
+/** The caller of the key in the environment, which may do everything. */
+const ENVIRONMENT = "SES_MAIL_API_KEY";
+/** A key that was revoked is good for this long at most. */
+const KEYS_AGE_MS = 1_000;
+/** Wrong keys from one address in a minute; then none is looked at until the minute is over. */
+const MOST_FAILURES = 100;
+const FAILURES_WINDOW_MS = 60_000;
+const MOST_PROVEN = 1_000;
+
+export type Known = Pick<ApiKey, "name" | "digest"> & { scopes: readonly KeyScope[] };
+
+/** The key of the environment and those of the job file, read again at most every second. */
+export function createKeyRing({ store, clock, settings }: Gateway): KeyRing {
+  const environment: Known[] =
+    settings.apiKey === null || settings.apiKey === ""
+      ? []
+      : [{ name: ENVIRONMENT, digest: digestOf(settings.apiKey), scopes: ["admin"] }];
+  let readAt = -Infinity;
+  let known: Promise<Known[]> | null = null;
+
+  const load = async (): Promise<Known[]> => {
+    const stored = await store.keys();
+    return [...environment, ...stored.filter(({ revokedAt }) => revokedAt === null)];
+  };
+
+  const current = async (): Promise<Known[]> => {
+    const now = clock.monotonic();
+    if (known === null || now - readAt >= KEYS_AGE_MS) {
+      readAt = now;
+      known = load();
+      // A job file that could not be read once is asked again by the next request.
+      known.catch(() => (known = null));
+    }
+    return known;
+  };
+
+  return {
+    async identify(key) {
+      if (key === "") return null;
+      const digest = digestOf(key);
+      let found: Known | null = null;
+      // All of them, always: how long it takes says nothing about which one it was.
+      for (const each of await current()) if (timingSafeEqual(each.digest, digest)) found ??= each;
+      return found && { name: found.name, scopes: found.scopes };
+    },
+    named: async (name) => (await current()).find((each) => each.name === name) ?? null,
+  };
+}
+
+/** `admin` includes the others. */
+export function mayDo(caller: Caller, scope: KeyScope): boolean {
+  return caller.scopes.includes(scope) || caller.scopes.includes("admin");
+}
+
+/**
+ * Lets a request through when its route is open or its caller may use it. To be called after every other onRequest hook
+ * was added: one of them may have recognised the caller by a session.
+ */
+export function guardRoutes(app: FastifyInstance): void {
+  const failures = app.createRateLimit({ max: MOST_FAILURES, timeWindow: FAILURES_WINDOW_MS });
+  // Many clients may share an address (proxy, NAT): one with a wrong key must not lock out those that were right before.
+  const proven = new LRUCache<string, true>({ max: MOST_PROVEN });
+
+  const identify = async (request: FastifyRequest, reply: FastifyReply): Promise<Caller> => {
+    const key = keyOf(request);
+    const mark = `${request.ip} ${digestOf(key).toString("base64")}`;
+    const before = await failures(request, { increment: false });
+    if (!before.isAllowed && before.isExceeded && !proven.has(mark)) throw tooMany(reply, before.ttlInSeconds);
+    const caller = await app.keys.identify(key);
+    if (caller !== null) {
+      proven.set(mark, true);
+      return caller;
+    }
+    await failures(request);
+    throw new Refusal(401, "Invalid API Key");
+  };
+
+  app.addHook("onRequest", async (request, reply) => {
+    const { access } = request.routeOptions.config;
+    if (request.is404 || access === "open") return;
+    // Answers to a caller are no business of a cache.
+    reply.header("cache-control", "no-store");
+    request.caller ??= await identify(request, reply);
+    if (access === undefined || !mayDo(request.caller, access))
+      throw new Refusal(403, `this API key may not do this: it needs the scope ${access}`);
+  });
+}
+
+function tooMany(reply: FastifyReply, seconds: number): Refusal {
+  reply.header("retry-after", seconds);
+  return new Refusal(429, "too many wrong API keys from this address, wait a minute");
+}
+
+/** `x-api-key`, or else `Authorization: Bearer`. The texts are those of the services this one replaces. */
+function keyOf({ headers }: FastifyRequest): string {
+  const bearer = /^bearer(?: +(.*))?$/i.exec(headers.authorization ?? "");
+  const given = headers["x-api-key"] ?? (bearer && (bearer[1] ?? ""));
+  if (typeof given !== "string") throw new Refusal(401, "Missing X-API-KEY header");
+  if (given.trim() === "") throw new Refusal(401, "Empty API Key");
+  return given.trim();
+}
+
+function digestOf(key: string): Buffer {
+  return createHash("sha256").update(key).digest();
+}

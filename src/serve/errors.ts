@@ -1,0 +1,65 @@
+/** What a client is told when something cannot be done: always JSON `{"error"}`, never anything of the inside. */
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { StoppedError, UserError } from "../errors.ts";
+import { type Problem, structureProblems, summary } from "./problems.ts";
+
+/** Seconds after which a client may try again what the job file could not take (disk full, locked). */
+const RETRY_AFTER_SECONDS = 5;
+
+/** An answer that is no success, thrown by a route: `text` is for the client, `problems` name places in the body. */
+export class Refusal extends Error {
+  override name = "Refusal";
+  readonly statusCode: number;
+  readonly problems: readonly Problem[] | null;
+
+  constructor(statusCode: number, text: string, problems: readonly Problem[] | null = null) {
+    super(text);
+    this.statusCode = statusCode;
+    this.problems = problems;
+  }
+}
+
+/** Fastify's error codes in our words; the status stays Fastify's. */
+const WORDS: Record<string, string> = {
+  FST_ERR_CTP_INVALID_JSON_BODY: "the body is not valid JSON",
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: "expected the header content-type: application/json",
+  FST_ERR_CTP_BODY_TOO_LARGE: "the body is larger than this route takes",
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: "the body is not as long as its content-length says",
+  FST_ERR_BAD_URL: "the path is not valid",
+};
+
+interface Answer {
+  status: number;
+  body: { error: string; problems?: readonly Problem[] };
+}
+
+/** The error handler of the server. What is our fault is logged with its stack; the client learns the request's id. */
+export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { status, body } = answerOf(error, request);
+  if (status >= 500) request.log.error({ err: error }, "a request failed");
+  if (status === 503) reply.header("retry-after", RETRY_AFTER_SECONDS);
+  return reply.code(status).type("application/json; charset=utf-8").send(body);
+}
+
+function answerOf(error: FastifyError, request: FastifyRequest): Answer {
+  if (error instanceof Refusal) return refused(error.statusCode, error.message, error.problems);
+  if (error instanceof UserError) return refused(400, [error.message, error.hint].filter(Boolean).join(": "));
+  if (error instanceof StoppedError)
+    return refused(503, "the gateway can store nothing at the moment, nothing was taken in: try again");
+  if (error.validation) {
+    const problems = structureProblems(error.validation, error.validationContext ?? "body");
+    return refused(400, summary(problems), problems);
+  }
+  const status = error.statusCode ?? 500;
+  if (status >= 400 && status < 500) return refused(status, WORDS[error.code] ?? error.message);
+  return refused(status >= 500 ? status : 500, `internal error, request ${request.id}`);
+}
+
+function refused(status: number, error: string, problems: readonly Problem[] | null = null): Answer {
+  return { status, body: { error, ...(problems !== null && { problems }) } };
+}
+
+/** For every path nobody listens to. */
+export function answerUnknown(_request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return reply.code(404).send({ error: "there is nothing here" });
+}

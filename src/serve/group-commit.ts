@@ -1,0 +1,89 @@
+/** One durable commit for everything that waits: a disk makes some hundred of them a second, clients want thousands. */
+
+export interface GroupCommit<Item, Result> {
+  /** Resolves with the item's own result once its group is durable; rejects, like the whole group, when that failed. */
+  add(item: Item): Promise<Result>;
+  /** Resolves when nothing waits or is under way any more. */
+  drain(): Promise<void>;
+}
+
+export interface GroupCommitOptions<Item> {
+  /** A group is complete with this many items (or this much weight); the rest goes with the next one. */
+  maxItems: number;
+  /** How long the first of a group waits for others, ms. 0: for those that are there already. */
+  waitMs: number;
+  /** How much of `maxItems` an item takes; default 1. An item heavier than that goes alone. */
+  weigh?: (item: Item) => number;
+}
+
+interface Waiting<Item, Result> {
+  item: Item;
+  weight: number;
+  resolve(result: Result): void;
+  reject(error: unknown): void;
+}
+
+/** `apply` is given the items in the order they came and answers them in that order. It is never called twice at a time. */
+export function createGroupCommit<Item, Result>(
+  apply: (items: Item[]) => Promise<Result[]>,
+  { maxItems, waitMs, weigh = () => 1 }: GroupCommitOptions<Item>,
+): GroupCommit<Item, Result> {
+  let waiting: Waiting<Item, Result>[] = [];
+  let weight = 0;
+  let running: Promise<void> | null = null;
+
+  const run = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      if (weight < maxItems) await pause(waitMs);
+      const group = takeGroup();
+      await commit(group);
+    }
+    running = null;
+  };
+
+  const takeGroup = (): Waiting<Item, Result>[] => {
+    let taken = 0;
+    let count = 0;
+    for (const { weight } of waiting) {
+      if (count > 0 && taken + weight > maxItems) break;
+      taken += weight;
+      count++;
+    }
+    const group = waiting.slice(0, count);
+    waiting = waiting.slice(count);
+    weight -= taken;
+    return group;
+  };
+
+  const commit = async (group: Waiting<Item, Result>[]): Promise<void> => {
+    try {
+      const results = await apply(group.map(({ item }) => item));
+      if (results.length !== group.length)
+        throw new Error(`expected ${group.length} results of a group, got ${results.length}`);
+      group.forEach(({ resolve }, index) => resolve(results[index] as Result));
+    } catch (error) {
+      for (const { reject } of group) reject(error);
+    }
+  };
+
+  return {
+    add: (item) =>
+      new Promise((resolve, reject) => {
+        const own = weigh(item);
+        waiting.push({ item, weight: own, resolve, reject });
+        weight += own;
+        running ??= run();
+      }),
+    async drain() {
+      while (running) await running;
+    },
+  };
+}
+
+/** At 0 ms: what has arrived at the sockets by now is read first. */
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    if (ms === 0) setImmediate(resolve);
+    else setTimeout(resolve, ms);
+  });
+}

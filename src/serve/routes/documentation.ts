@@ -1,0 +1,52 @@
+/** `/openapi.json`, made from the schemas of the routes, and a page to read it at `/docs`. */
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import type { FastifyInstance } from "fastify";
+
+export const DOCS_PATH = "/docs";
+
+const DESCRIPTION =
+  "Mail in over HTTP, out through Amazon SES. What was answered is stored durably and sent once. Drop-in for clients of " +
+  "its older relatives: both spellings of topic_id and scheduled_at are taken, and answers carry the fields of all of them.";
+
+/** Has to come before the routes: it listens for them. */
+export async function listenForRoutes(app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: { title: "ses-mail", version: "1", description: DESCRIPTION },
+      components: {
+        securitySchemes: {
+          "x-api-key": { type: "apiKey", in: "header", name: "x-api-key" },
+          bearer: { type: "http", scheme: "bearer" },
+        },
+      },
+    },
+    transform: ({ schema, url, route }) => {
+      const { access } = route.config ?? {};
+      const security = access === "open" ? [] : [{ "x-api-key": [] }, { bearer: [] }];
+      const scope = access === "open" ? {} : { "x-scope": access };
+      return { schema: { security, ...scope, ...schema } as typeof schema, url };
+    },
+  });
+}
+
+export async function documentationRoutes(app: FastifyInstance): Promise<void> {
+  app.get("/openapi.json", { config: { access: "open" }, schema: { hide: true } }, () => app.swagger());
+  await app.register(swaggerUi, {
+    routePrefix: DOCS_PATH,
+    // The badge of swagger.io would be an external request.
+    uiConfig: { validatorUrl: null },
+    // Styles are written inline by the page's own library; scripts are not.
+    staticCSP: {
+      "default-src": ["'none'"],
+      "script-src": ["'self'"],
+      "style-src": ["'self'", "'unsafe-inline'"],
+      "img-src": ["'self'", "data:"],
+      "connect-src": ["'self'"],
+      "base-uri": ["'none'"],
+      "form-action": ["'none'"],
+      "frame-ancestors": ["'none'"],
+    },
+  });
+}

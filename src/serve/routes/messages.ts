@@ -1,0 +1,147 @@
+/** `POST /v1/messages`: mail in. What was answered is stored durably, and leaves whatever the client does then. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Envelope } from "../../compose/content.ts";
+import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, Repeat } from "../../store/store.ts";
+import { Refusal } from "../errors.ts";
+import type { Gateway } from "../gateway.ts";
+import { goDuration } from "../go-duration.ts";
+import { createGroupCommit } from "../group-commit.ts";
+import { readMessages, refuseOversized } from "../message-request.ts";
+import { summary } from "../problems.ts";
+import { repeatOf } from "../repeat.ts";
+import { ERROR, MESSAGE_ANSWER, MESSAGE_REQUEST, MOST_ADDRESSES, REFUSALS } from "../schemas.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Set when the client asked for a repeat to be known. */
+    repeat: Repeat | null;
+  }
+}
+
+/** 10,000 addresses of the longest kind and some megabytes of HTML. */
+const BODY_LIMIT = 16 * 1024 * 1024;
+
+const SCHEMA = {
+  operationId: "postMessages",
+  summary: "Take in mail, to be sent at once or when it is due",
+  tags: ["messages"],
+  headers: {
+    type: "object",
+    properties: {
+      "idempotency-key": {
+        type: "string",
+        description: "1–255 printable characters: a repeat with the same body adds nothing",
+      },
+    },
+  },
+  body: MESSAGE_REQUEST,
+  response: { 200: MESSAGE_ANSWER, ...REFUSALS, 409: ERROR, 413: ERROR, 415: ERROR },
+} as const;
+
+export function messageRoutes(app: FastifyInstance, gateway: Gateway): void {
+  const { store, clock, settings, sender } = gateway;
+  const commits = createGroupCommit<AcceptRequest, AcceptResult>((requests) => store.accept(requests), {
+    maxItems: MOST_ADDRESSES,
+    waitMs: 0,
+    weigh: addressesOf,
+  });
+  app.addHook("onClose", () => commits.drain());
+  app.decorateRequest("repeat", null);
+
+  // Before anything is checked: a repeat is answered as it was, although its times are past by now.
+  const answerRepeat = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    request.repeat = repeatOf(request);
+    const earlier = request.repeat && (await store.earlier(request.repeat));
+    if (earlier) return answer(earlier, reply);
+    refuseOversized(request.body);
+  };
+
+  app.post(
+    "/v1/messages",
+    {
+      config: { access: "send" },
+      bodyLimit: BODY_LIMIT,
+      schema: SCHEMA,
+      attachValidation: true,
+      preValidation: answerRepeat,
+    },
+    async (request, reply) => {
+      const startedAt = clock.monotonic();
+      const messages = await read(request, gateway, envelopeOf(gateway));
+      const result = await commits.add({
+        messages,
+        endpoint: settings.endpoint,
+        repeat: request.repeat,
+        answer: (counts) => answerText(counts, messages, clock.monotonic() - startedAt),
+      });
+      if (result.kind === "stored") sender.wake();
+      return answer(result, reply);
+    },
+  );
+}
+
+function addressesOf({ messages }: AcceptRequest): number {
+  return messages.reduce((sum, { emails }) => sum + emails.length, 0);
+}
+
+function envelopeOf({ settings }: Gateway): Envelope {
+  if (settings.envelope) return settings.envelope;
+  throw new Refusal(503, "this gateway has no sender: start it with --from or SES_MAIL_FROM");
+}
+
+function read(
+  request: FastifyRequest,
+  { store, clock, settings }: Gateway,
+  envelope: Envelope,
+): Promise<AcceptMessage[]> {
+  return readMessages(request.body, request.validationError?.validation ?? [], {
+    now: clock.now(),
+    zone: settings.zone,
+    tracking: settings.tracking,
+    envelope,
+    knownUuids: (uuids) => store.knownUuids(uuids),
+  });
+}
+
+function answer(result: AcceptResult, reply: FastifyReply): FastifyReply {
+  switch (result.kind) {
+    case "repeated":
+      reply.header("idempotency-replayed", "true");
+      return json(reply, result.answer);
+    case "stored":
+      return json(reply, result.answer);
+    case "conflict":
+      throw new Refusal(409, "this Idempotency-Key was used for another request");
+    case "refused": {
+      const problems = result.problems.map(({ message, reason }) => ({
+        path: `messages[${message}]`,
+        message: reason,
+      }));
+      throw new Refusal(400, summary(problems), problems);
+    }
+  }
+}
+
+/** Text as it was stored, so that a repeat is answered byte for byte the same. */
+function json(reply: FastifyReply, text: string): FastifyReply {
+  return reply.type("application/json; charset=utf-8").send(text);
+}
+
+/** What clients of every older service look for, each under its own name. */
+function answerText(counts: AcceptCounts, messages: readonly AcceptMessage[], ms: number): string {
+  const stored = counts.added + counts.suppressed;
+  const times = messages.map(({ notBefore }) => notBefore).filter((at) => at > 0);
+  const first = times.reduce((a, b) => Math.min(a, b), Infinity);
+  return JSON.stringify({
+    total: stored + counts.duplicates,
+    success: stored,
+    errors: 0,
+    duration_ms: Math.round(ms * 1_000) / 1_000,
+    scheduled: times.length > 0,
+    count: stored,
+    elapsed: goDuration(ms),
+    duplicates: counts.duplicates,
+    suppressed: counts.suppressed,
+    scheduled_at: times.length > 0 ? new Date(first).toISOString() : null,
+  });
+}

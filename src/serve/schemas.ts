@@ -1,0 +1,129 @@
+/** The shapes of requests and answers: what is checked, and what `/openapi.json` says, are the same. */
+import { STATES } from "../message.ts";
+
+/** Addresses in one request, summed over its messages. */
+export const MOST_ADDRESSES = 10_000;
+/** RFC 5322 §2.1.1: a line of a header. */
+export const MOST_SUBJECT = 998;
+export const MOST_UUID = 100;
+
+export const PRIORITIES = { high: 10, medium: 5, low: 1 } as const;
+
+const optionalText = (description: string, example: string) => ({
+  type: ["string", "null"],
+  description,
+  examples: [example],
+});
+
+const WHEN =
+  "ISO 8601 with an offset, or a local time YYYY-MM-DD HH:MM[:SS] in the gateway's zone. Not given: at once.";
+
+const MESSAGE = {
+  type: "object",
+  required: ["emails", "subject", "content"],
+  additionalProperties: false,
+  properties: {
+    topic_id: optionalText("The topic it belongs to: 1–100 characters without / or control characters", "june"),
+    topicId: optionalText("The same as topic_id", "june"),
+    emails: {
+      type: "array",
+      minItems: 1,
+      maxItems: MOST_ADDRESSES,
+      items: { type: "string" },
+      description: "Bare addresses. One named twice is written to once.",
+      examples: [["ann@example.com"]],
+    },
+    subject: { type: "string", minLength: 1, maxLength: MOST_SUBJECT, examples: ["Welcome"] },
+    content: { type: "string", minLength: 1, description: "HTML, sent as it is", examples: ["<p>Hello</p>"] },
+    scheduled_at: optionalText(`${WHEN} Beats that of the request.`, "2027-01-01T09:00:00+09:00"),
+    scheduledAt: optionalText("The same as scheduled_at", "2027-01-01 09:00:00"),
+    priority: { type: ["string", "null"], enum: [...Object.keys(PRIORITIES), null], description: "Default: medium" },
+    uuid: optionalText("Your own name for this message: given again, nothing of it is added", "order-4711"),
+  },
+} as const;
+
+export const MESSAGE_REQUEST = {
+  type: "object",
+  required: ["messages"],
+  additionalProperties: false,
+  properties: {
+    messages: { type: "array", minItems: 1, maxItems: MOST_ADDRESSES, items: MESSAGE },
+    scheduled_at: optionalText(`For messages that do not say it themselves. ${WHEN}`, "2027-01-01T09:00:00+09:00"),
+    scheduledAt: optionalText("The same as scheduled_at", "2027-01-01 09:00:00"),
+  },
+} as const;
+
+const COUNT = { type: "integer", minimum: 0 } as const;
+const INSTANT = { type: ["string", "null"], format: "date-time" } as const;
+const SHARE = { type: ["number", "null"], description: "A fraction of sent; null when nothing was sent" } as const;
+
+function object<P extends Record<string, unknown>>(properties: P, description?: string) {
+  return {
+    type: "object",
+    required: Object.keys(properties),
+    additionalProperties: false,
+    properties,
+    ...(description !== undefined && { description }),
+  };
+}
+
+function each(names: readonly string[], schema: object): Record<string, object> {
+  return Object.fromEntries(names.map((name) => [name, schema]));
+}
+
+export const MESSAGE_ANSWER = object(
+  {
+    total: { ...COUNT, description: "Addresses in the request" },
+    success: { ...COUNT, description: "Addresses taken in" },
+    errors: COUNT,
+    duration_ms: { type: "number", minimum: 0 },
+    scheduled: { type: "boolean", description: "Something of it leaves later" },
+    count: { ...COUNT, description: "The same as success" },
+    elapsed: { type: "string", examples: ["1.2ms"] },
+    duplicates: { ...COUNT, description: "Addresses that were there already" },
+    suppressed: { ...COUNT, description: "Of success: addresses that are not written to" },
+    scheduled_at: { ...INSTANT, description: "When the earliest of what was scheduled leaves, UTC" },
+  },
+  "Everything is stored durably",
+);
+
+const PROBLEM = object({ path: { type: "string", examples: ["messages[2].emails[17]"] }, message: { type: "string" } });
+
+export const ERROR = {
+  type: "object",
+  description: "Nothing was done",
+  required: ["error"],
+  additionalProperties: false,
+  properties: { error: { type: "string" }, problems: { type: "array", items: PROBLEM } },
+} as const;
+
+/** Answers every route with a key may give. */
+export const REFUSALS = { 400: ERROR, 401: ERROR, 403: ERROR, 429: ERROR, 500: ERROR, 503: ERROR } as const;
+
+export const REQUEST_COUNTS = ["Created", "Processed", "Sent", "Failed", "Stopped"] as const;
+export const RESULT_COUNTS = ["Delivery", "Bounce", "Complaint", "Open", "Click", "Reject", "DeliveryDelay"] as const;
+
+const EVENTS = [
+  "delivered",
+  "bounced_permanent",
+  "bounced_transient",
+  "complained",
+  "opened",
+  "clicked",
+  "rejected",
+  "delayed",
+];
+const RATES = ["delivery_rate", "bounce_rate", "complaint_rate", "open_rate", "click_rate"];
+
+export const TOPIC = object({
+  topic: { type: "string" },
+  total: COUNT,
+  ...each(STATES, COUNT),
+  ...each(EVENTS, COUNT),
+  ...each(["first_sent_at", "last_sent_at"], INSTANT),
+  ...each(RATES, SHARE),
+  request_counts: object(each(REQUEST_COUNTS, COUNT), "Messages by state; they add up to total"),
+  result_counts: object(each(RESULT_COUNTS, COUNT), "Messages by what came back"),
+  request: object(each(["total", "created", "sent", "failed", "stopped"], COUNT)),
+  result: object({ total: COUNT, statuses: object(each(RESULT_COUNTS, COUNT)) }),
+});
