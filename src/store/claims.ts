@@ -3,10 +3,12 @@ import { hostname } from "node:os";
 import { kill, pid } from "node:process";
 import type { Clock } from "../clock.ts";
 import { correct, NEW_PACE, type Pace, recover as recoverPace, resume, take, throttle } from "../deliver/pace.ts";
-import type { Claim, Scope, Settlement, Source, Turn, TurnRequest } from "../deliver/source.ts";
+import type { Settlement, Source, Turn, TurnRequest } from "../deliver/source.ts";
 import type { State } from "../message.ts";
+import { capping } from "./cap.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { createCounters } from "./counters.ts";
+import { dueMessages, waitUntil } from "./due.ts";
 import type { Store } from "./store.ts";
 
 /** A process that has not renewed its lease for this long is taken for dead even when its pid lives. */
@@ -41,6 +43,7 @@ export function claims(job: Job): Source & Pick<Store, "outlook"> & { leave(): v
   const { db, clock } = job;
   const counters = createCounters(db);
   const due = dueMessages(db);
+  const capOf = capping(db);
   const settle = settling(db, counters);
   const pace = paceRow(db);
   const registry = processes(db, clock);
@@ -62,7 +65,11 @@ export function claims(job: Job): Source & Pick<Store, "outlook"> & { leave(): v
 
     const allowed = take(state, request.perSecond, request.room, now);
     // Looks for one even when the rate allows none, to tell "wait for the rate" from "nothing left to do".
-    const found = request.room > 0 ? due.find(request.scope, wallNow, Math.max(1, allowed.count)) : [];
+    const wanted = request.room > 0 ? Math.max(1, allowed.count) : 0;
+    const { recipientCap } = request.scope;
+    const cap = recipientCap === undefined ? null : capOf(recipientCap, wallNow);
+    const found = wanted > 0 ? due.find(request.scope, wallNow, wanted, cap) : [];
+    cap?.write();
     const taken = found.slice(0, allowed.count);
     for (const row of taken) {
       claim.run(me, row.id);
@@ -78,7 +85,7 @@ export function claims(job: Job): Source & Pick<Store, "outlook"> & { leave(): v
       claims: taken,
       at: after.pace.departures.at(-1)?.[0] ?? now,
       rateWaitMs: request.room > 0 && found.length > 0 ? after.waitMs : null,
-      drained: request.room > 0 && found.length < Math.max(1, allowed.count),
+      drained: found.length < wanted && cap?.isExhausted() !== true,
       perSecond: after.perSecond,
     };
   };
@@ -114,92 +121,6 @@ export function claims(job: Job): Source & Pick<Store, "outlook"> & { leave(): v
   };
 }
 
-/** Finds due messages: by priority, then topic, then time, then order of arrival. Every step is a seek in one index. */
-function dueMessages(db: Connection) {
-  const nextPriority = db
-    .prepare<[number]>(
-      "select max(priority) from message indexed by message_pending where state = 'pending' and priority < ?",
-    )
-    .pluck();
-  const nextTopic = db
-    .prepare<[number, number]>(
-      "select min(topic_id) from message indexed by message_pending where state = 'pending' and priority = ? and topic_id > ?",
-    )
-    .pluck();
-  const topicOf = db.prepare<[number], { name: string; cancelled_at: number | null; endpoint: string | null }>(
-    "select name, cancelled_at, endpoint from topic where id = ?",
-  );
-  const range = db.prepare<[number, number, number, number, number], Claim>(
-    `select id, topic_id as topicId, content_id as contentId, ingest_id as ingestId, email, fields, attempts
-     from message indexed by message_pending
-     where state = 'pending' and priority = ? and topic_id = ? and not_before between ? and ?
-     order by not_before, id limit ?`,
-  );
-  const within = db
-    .prepare<[number, number, number, number]>(
-      `select count(*) from message indexed by message_pending
-       where state = 'pending' and priority = ? and topic_id = ? and not_before between ? and ?`,
-    )
-    .pluck();
-  const following = db
-    .prepare<[number, number, number]>(
-      `select min(not_before) from message indexed by message_pending
-       where state = 'pending' and priority = ? and topic_id = ? and not_before > ?`,
-    )
-    .pluck();
-
-  function* places(scope: Scope): Generator<{ priority: number; topicId: number }> {
-    for (let priority = 11; ;) {
-      const next = nextPriority.get(priority);
-      if (typeof next !== "number") return;
-      priority = next;
-      for (let topicId = 0; ;) {
-        const following = nextTopic.get(priority, topicId);
-        if (typeof following !== "number") break;
-        topicId = following;
-        const topic = topicOf.get(topicId);
-        if (!topic || topic.cancelled_at !== null) continue;
-        if (topic.endpoint !== null && topic.endpoint !== scope.endpoint) continue;
-        if (scope.topic === null || scope.topic === topic.name) yield { priority, topicId };
-      }
-    }
-  }
-
-  /** Scheduled messages before this instant are too late; those at 0 were never scheduled and never are. */
-  const earliest = (scope: Scope, now: number) => (scope.maxLateMs === null ? 1 : Math.max(1, now - scope.maxLateMs));
-
-  return {
-    find(scope: Scope, now: number, limit: number): Claim[] {
-      const found: Claim[] = [];
-      for (const { priority, topicId } of places(scope)) {
-        found.push(...range.all(priority, topicId, 0, 0, limit - found.length));
-        if (found.length < limit) {
-          found.push(...range.all(priority, topicId, earliest(scope, now), now, limit - found.length));
-        }
-        if (found.length >= limit) break;
-      }
-      return found;
-    },
-    outlook(scope: Scope, now: number): { due: number; nextDueAt: number | null } {
-      let count = 0;
-      let nextDueAt: number | null = null;
-      for (const { priority, topicId } of places(scope)) {
-        count += Number(within.get(priority, topicId, 0, 0));
-        count += Number(within.get(priority, topicId, earliest(scope, now), now));
-        const next = following.get(priority, topicId, now);
-        if (typeof next === "number") nextDueAt = Math.min(nextDueAt ?? next, next);
-      }
-      return { due: count, nextDueAt };
-    },
-    countLate(scope: Scope, now: number): number {
-      let count = 0;
-      for (const { priority, topicId } of places(scope))
-        count += Number(within.get(priority, topicId, 1, earliest(scope, now) - 1));
-      return count;
-    },
-  };
-}
-
 /** Writes answers. Each write names the state it leaves, so an answer that comes too late changes nothing it must not. */
 function settling(db: Connection, counters: ReturnType<typeof createCounters>) {
   const held = db.prepare<[number], Held>("select topic_id, state, claimed_by from message where id = ?");
@@ -215,9 +136,12 @@ function settling(db: Connection, counters: ReturnType<typeof createCounters>) {
   const ended = db.prepare<[string, string, number]>(
     "update message set state = ?, claimed_by = null, attempts = attempts + (state = 'sending'), error = ? where id = ?",
   );
-  const putBack = db.prepare<[string, number | null, number, string | null, number]>(
-    `update message set state = ?, claimed_by = null, not_before = ifnull(?, not_before), attempts = attempts + ?, error = ?
-     where id = ?`,
+  const putBack = db.prepare<
+    [{ to: State; notBefore: number | null; tried: number; error: string | null; id: number }]
+  >(
+    `update message set state = @to, claimed_by = null, attempts = attempts + @tried, error = @error,
+       not_before = ifnull(${waitUntil("@notBefore")}, not_before)
+     where id = @id`,
   );
   // A topic cancelled, or an address suppressed, while the call was under way: the message does not go back to pending.
   const destination = db
@@ -258,7 +182,8 @@ function settling(db: Connection, counters: ReturnType<typeof createCounters>) {
         return;
       case "put_back": {
         const to = destination.get(id) ?? "pending";
-        putBack.run(to, settlement.notBefore, settlement.attempted ? 1 : 0, settlement.error, id);
+        const { notBefore, attempted, error } = settlement;
+        putBack.run({ to, notBefore, tried: attempted ? 1 : 0, error, id });
         counters.move(row.topic_id, row.state, to);
       }
     }
@@ -303,7 +228,7 @@ function loseAll(db: Connection, counters: ReturnType<typeof createCounters>, pr
 function provenByEvent(db: Connection, counters: ReturnType<typeof createCounters>) {
   const update = db.prepare<[number]>(
     `update message set state = 'sent', claimed_by = null, attempts = attempts + 1, error = null,
-       ses_message_id = f.ses_message_id, sent_at = ifnull(f.mailed_at, unixepoch() * 1000)
+       ses_message_id = nullif(f.ses_message_id, ''), sent_at = ifnull(f.mailed_at, unixepoch() * 1000)
      from feedback f where f.message_id = message.id and message.id = ? and message.state = 'sending'`,
   );
   const ofTopic = db.prepare<[{ id: number; topicId: number }]>(

@@ -129,6 +129,24 @@ export async function transaction<T>(
   }
 }
 
+export function pinging(db: Connection) {
+  const read = db.prepare("select id from job");
+  return {
+    /** Throws when the job file cannot be read or written. That others write to it is no failure. */
+    async ping(): Promise<void> {
+      // A file that was deleted can be written to as before, until we end.
+      if (db.name !== "" && !existsSync(db.name)) throw new UserError(`the job file ${db.name} is gone`);
+      try {
+        read.get();
+        db.exec("begin immediate");
+        db.exec("rollback");
+      } catch (error) {
+        if (!isBusy(error)) throw explain(error, db.name);
+      }
+    },
+  };
+}
+
 function isBusy(error: unknown): boolean {
   return error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY");
 }

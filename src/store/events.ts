@@ -4,6 +4,7 @@ import type { SesEvent } from "../feedback/ses-event.ts";
 import type { State } from "../message.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { createCounters } from "./counters.ts";
+import { hash53 } from "./hash.ts";
 import type { Applied } from "./store.ts";
 import { suppressing } from "./suppressions.ts";
 
@@ -239,7 +240,9 @@ function marking(db: Connection) {
       }
       for (const mark of found) {
         const { set, insertWith, moveBack } = marks.get(mark)!;
-        const isFirst = set.run(at, id).changes > 0 || insertWith.run(id, sesMessageId, mailedAt, at).changes > 0;
+        const isFirst =
+          set.run({ id, at, sesMessageId, mailedAt }).changes > 0 ||
+          insertWith.run(id, sesMessageId, mailedAt, at).changes > 0;
         if (isFirst) countOnce(topicId, mark);
         else moveBack.run(at, id, at);
       }
@@ -262,7 +265,12 @@ function marking(db: Connection) {
 
 function markStatements(db: Connection, mark: Mark) {
   return {
-    set: db.prepare<[number, number]>(`update feedback set ${mark} = ? where message_id = ? and ${mark} is null`),
+    // A visit through our own links made the row without knowing what SES called the message.
+    set: db.prepare<[{ id: number; at: number; sesMessageId: string; mailedAt: number | null }]>(
+      `update feedback set ${mark} = @at, ses_message_id = iif(ses_message_id = '', @sesMessageId, ses_message_id),
+         mailed_at = ifnull(mailed_at, @mailedAt)
+       where message_id = @id and ${mark} is null`,
+    ),
     insertWith: db.prepare<[number, string, number | null, number]>(
       `insert into feedback (message_id, ses_message_id, mailed_at, ${mark}) values (?, ?, ?, ?) on conflict do nothing`,
     ),
@@ -322,18 +330,4 @@ function marksOf(event: SesEvent): readonly Mark[] {
 
 function none(): Applied {
   return { applied: 0, duplicates: 0, unmatched: 0, settled: 0, suppressed: 0 };
-}
-
-/** cyrb53 (public domain, bryc): 53 bits of a string, fast. Not cryptographic; only told apart from a message's other events. */
-function hash53(text: string): number {
-  let a = 0xdeadbeef;
-  let b = 0x41c6ce57;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    a = Math.imul(a ^ code, 2654435761);
-    b = Math.imul(b ^ code, 1597334677);
-  }
-  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
-  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
-  return 4294967296 * (2097151 & b) + (a >>> 0);
 }

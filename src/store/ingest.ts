@@ -1,9 +1,8 @@
 /** Recipients on their way into the job file. */
-import { createHash } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { UserError } from "../errors.ts";
-import type { Content } from "../message.ts";
 import { type Connection, explain, transaction } from "./connection.ts";
+import { contentTable } from "./contents.ts";
 import { createCounters } from "./counters.ts";
 import type { IngestCounts, IngestTarget, StagedRow, Staging } from "./store.ts";
 
@@ -19,7 +18,7 @@ interface TopicRecord {
 export function ingests(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db, clock } = job;
   const topicOf = db.prepare<[string], TopicRecord>("select id, content_id, cancelled_at from topic where name = ?");
-  const contentOf = db.prepare<[string], number>("select id from content where hash = ?").pluck();
+  const contents = contentTable(db, clock);
 
   /** The topic as it stands, or undefined when new; throws when it may not take this content. */
   const admit = (target: Pick<IngestTarget, "topic" | "content" | "replaceContent">): TopicRecord | undefined => {
@@ -31,27 +30,26 @@ export function ingests(job: { db: Connection; clock: Clock; onWait: (waitedMs: 
         `reopen it with: ses-mail retry "${target.topic}" --state cancelled, or name a new one with --topic`,
       );
     }
-    if (!target.replaceContent && topic.content_id !== contentOf.get(hashOf(target.content))) {
+    const contentId = contents.find(target.content);
+    if (contentId === topic.content_id) return topic;
+    if (!target.replaceContent) {
       throw new UserError(
         `topic "${target.topic}" already has a different content`,
         "use --topic for a new topic, or --replace-content to change what has not been sent yet",
       );
     }
+    if (contentId !== undefined && isVariant(db, topic.id, contentId)) {
+      throw new UserError(
+        `some of topic "${target.topic}" were sent this content through the gateway already, others would get it twice`,
+        "use --topic for a new topic",
+      );
+    }
     return topic;
-  };
-
-  const storeContent = (content: Content): number => {
-    const hash = hashOf(content);
-    const known = contentOf.get(hash);
-    if (known !== undefined) return known;
-    const body = JSON.stringify(content);
-    const insert = db.prepare("insert into content (hash, body, created_at) values (?, ?, ?)");
-    return Number(insert.run(hash, body, clock.now()).lastInsertRowid);
   };
 
   const openTopic = (target: IngestTarget): { topicId: number; contentId: number } => {
     const topic = admit(target);
-    const contentId = storeContent(target.content);
+    const contentId = contents.store(target.content);
     if (!topic) {
       const insert = db.prepare("insert into topic (name, content_id, created_at, not_before) values (?, ?, ?, ?)");
       const topicId = Number(insert.run(target.topic, contentId, clock.now(), target.notBefore).lastInsertRowid);
@@ -69,8 +67,8 @@ export function ingests(job: { db: Connection; clock: Clock; onWait: (waitedMs: 
     // Sorted, so that the tree is filled from left to right instead of at random.
     const added = db
       .prepare(
-        `insert into recipient (address, topic_id, message_id)
-         select address, ?, ? + id from staged.row where true order by address, id on conflict do nothing`,
+        `insert into recipient (address, topic_id, variant, message_id)
+         select address, ?, 0, ? + id from staged.row where true order by address, id on conflict do nothing`,
       )
       .run(topicId, base).changes;
     const counts = { added: 0, duplicates: staged - added, suppressed: 0 };
@@ -87,7 +85,7 @@ export function ingests(job: { db: Connection; clock: Clock; onWait: (waitedMs: 
     const isNew =
       added === staged
         ? ""
-        : "and (select message_id from recipient where address = s.address and topic_id = @topicId) = @base + s.id";
+        : "and (select message_id from recipient where address = s.address and topic_id = @topicId and variant = 0) = @base + s.id";
     const anySuppressed = db.prepare("select 1 from suppression limit 1").get() !== undefined;
     const state = anySuppressed
       ? "case when exists (select 1 from suppression where address = s.address) then 'suppressed' else 'pending' end"
@@ -197,19 +195,32 @@ function parameters(rows: StagedRow[], from: number, count: number): (string | n
   return values;
 }
 
-function replaceContent(db: Connection, topicId: number, contentId: number): void {
-  const ranges = db.prepare<[number], { first_id: number; last_id: number }>(
-    "select first_id, last_id from ingest where topic_id = ?",
-  );
-  // What may have arrived keeps the content it was sent with, also in doubt.
-  const update = db.prepare(
-    `update message set content_id = ? where id between ? and ? and topic_id = ?
-     and state in ('pending', 'failed', 'cancelled', 'suppressed')`,
-  );
-  for (const range of ranges.all(topicId)) update.run(contentId, range.first_id, range.last_id, topicId);
-  db.prepare("update topic set content_id = ? where id = ?").run(contentId, topicId);
+/** The message `m` has another content than the topic's own: the gateway put it there. */
+const IS_VARIANT = `not exists (select 1 from recipient r
+  where r.address = lower(m.email) and r.topic_id = m.topic_id and r.variant = 0 and r.message_id = m.id)`;
+
+const RANGES = "select first_id, last_id from ingest where topic_id = ?";
+
+interface Range {
+  first_id: number;
+  last_id: number;
 }
 
-function hashOf(content: Content): string {
-  return createHash("sha256").update(JSON.stringify(content)).digest("hex");
+function isVariant(db: Connection, topicId: number, contentId: number): boolean {
+  const some = db.prepare(
+    `select 1 from message m where m.id between ? and ? and m.topic_id = ? and m.content_id = ? and ${IS_VARIANT} limit 1`,
+  );
+  const ranges = db.prepare<[number], Range>(RANGES).all(topicId);
+  return ranges.some(({ first_id, last_id }) => some.get(first_id, last_id, topicId, contentId) !== undefined);
+}
+
+function replaceContent(db: Connection, topicId: number, contentId: number): void {
+  // What may have arrived keeps the content it was sent with, also in doubt.
+  const update = db.prepare(
+    `update message as m set content_id = ? where id between ? and ? and topic_id = ?
+     and state in ('pending', 'failed', 'cancelled', 'suppressed') and not ${IS_VARIANT}`,
+  );
+  for (const range of db.prepare<[number], Range>(RANGES).all(topicId))
+    update.run(contentId, range.first_id, range.last_id, topicId);
+  db.prepare("update topic set content_id = ? where id = ?").run(contentId, topicId);
 }

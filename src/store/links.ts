@@ -25,7 +25,8 @@ export async function clickedLinks(db: Connection, walk: Walk, limit: number): P
     messages integer not null, clicks integer not null, machine_clicks integer not null) strict, without rowid`);
   const found = db.prepare<[number, number], LinkCounts>(
     // Clicks are few: found by way of the messages that have one, not among all events.
-    `select ifnull(e.detail, '') as link, count(distinct e.message_id) as messages, count(*) as clicks, sum(e.machine) as machine_clicks
+    `select ifnull(e.detail, '') as link, count(distinct e.message_id) as messages, sum(e.times) as clicks,
+       sum(e.machine * e.times) as machine_clicks
      from feedback f cross join event e on e.message_id = f.message_id
      where f.message_id between ? and ? and f.clicked_at is not null and e.type = 'click' group by 1`,
   );

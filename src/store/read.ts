@@ -1,7 +1,7 @@
 /** Questions to the job file that change nothing. */
 import { type Content, STATES, type State, type Totals } from "../message.ts";
 import type { Connection } from "./connection.ts";
-import type { ExportedMessage, SentCounts, TopicRow } from "./store.ts";
+import type { ExportedMessage, SentCounts, TopicRow, Trouble } from "./store.ts";
 import { fieldsOf, topicIdOf } from "./topics.ts";
 
 const PAGE = 1_000;
@@ -25,10 +25,24 @@ export function reading(db: Connection) {
   const all = db.prepare<[], Totals>(
     `select ifnull(sum(${TOTAL}), 0) as total, ${STATES.map((state) => `ifnull(sum(${state}), 0) as ${state}`).join(", ")} from topic`,
   );
-  const rows = db.prepare<[], TopicRow>(
-    `select name as topic, not_before as notBefore, cancelled_at as cancelledAt, endpoint, first_sent_at as firstSentAt,
-       last_sent_at as lastSentAt, ${TOTAL} as total, ${STATES.join(", ")}, ${Object.keys(EVENTS).join(", ")}
-     from topic order by id`,
+  const topicRow = `select name as topic, not_before as notBefore, cancelled_at as cancelledAt, endpoint,
+    first_sent_at as firstSentAt, last_sent_at as lastSentAt, ${TOTAL} as total, ${STATES.join(", ")}, ${Object.keys(EVENTS).join(", ")}
+    from topic`;
+  const rows = db.prepare<[], TopicRow>(`${topicRow} order by id`);
+  const row = db.prepare<[string], TopicRow>(`${topicRow} where name = ?`);
+  const sentCount = db
+    .prepare<[number], number>("select count(*) from message indexed by message_sent where sent_at >= ?")
+    .pluck();
+  const troubleOf = (which: string) =>
+    db.prepare<[{ topicId: number | null; limit: number }], Trouble>(
+      `select m.id, t.name as topic, m.email, m.state, m.attempts, m.error
+       from message m indexed by message_trouble join topic t on t.id = m.topic_id
+       where m.state in ('failed', 'in_doubt') ${which} order by m.id desc limit @limit`,
+    );
+  const allTroubles = troubleOf("");
+  const someTroubles = troubleOf("and m.topic_id = @topicId");
+  const addressee = db.prepare<[number], { email: string; topic: string }>(
+    "select m.email, t.name as topic from message m join topic t on t.id = m.topic_id where m.id = ?",
   );
   const since = db.prepare<[number], SentCounts & { topic: string }>(
     `select t.name as topic, s.* from (
@@ -76,6 +90,14 @@ export function reading(db: Connection) {
       return totals;
     },
     topics: async () => rows.all(),
+    topic: async (name: string): Promise<TopicRow | null> => row.get(name) ?? null,
+    countSentSince: async (instant: number) => sentCount.get(instant) ?? 0,
+    /** Throws UserError when there is no such topic. */
+    troubles: async (topic: string | null, limit: number): Promise<Trouble[]> =>
+      topic === null
+        ? allTroubles.all({ topicId: null, limit })
+        : someTroubles.all({ topicId: topicIdOf(db, topic), limit }),
+    addressee: async (messageId: number) => addressee.get(messageId) ?? null,
     sentSince: async (instant: number) => new Map(since.all(instant).map(({ topic, ...counts }) => [topic, counts])),
     columns: async (topic: string) => {
       const names = ingestsOf.all(topicIdOf(db, topic)).flatMap((ingest) => JSON.parse(ingest.columns) as string[]);

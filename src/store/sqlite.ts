@@ -1,16 +1,20 @@
 import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
+import { accepting } from "./accept.ts";
+import { backups } from "./backup.ts";
 import { breakdowns } from "./breakdown.ts";
 import { claims } from "./claims.ts";
 import { UserError } from "../errors.ts";
-import { type Connection, createSchema, explain, openConnection } from "./connection.ts";
+import { type Connection, createSchema, explain, openConnection, pinging } from "./connection.ts";
 import { events } from "./events.ts";
 import { ingests } from "./ingest.ts";
+import { keys } from "./keys.ts";
 import { reading } from "./read.ts";
 import type { Store } from "./store.ts";
 import { suppressions } from "./suppressions.ts";
 import { topicActions } from "./topics.ts";
+import { visits } from "./visits.ts";
 
 /**
  * Opens (or creates) the job file at `path` and takes in what processes that died left behind.
@@ -57,6 +61,11 @@ async function assemble(
       ...suppressions(job),
       ...reading(db),
       ...breakdowns(db),
+      ...accepting(job),
+      ...visits(job),
+      ...keys(job),
+      ...backups(db),
+      ...pinging(db),
       close() {
         source.leave();
         db.close();

@@ -8,6 +8,7 @@ import type { Content, State, Totals } from "../message.ts";
 import type { SesEvent } from "../feedback/ses-event.ts";
 import type { Scope, Source } from "../deliver/source.ts";
 
+import type { BackupAnswer } from "./backup.ts";
 import type { Breakdown } from "./breakdown.ts";
 
 /** Where a topic's mail goes. Kept apart so that a rehearsal can never be mistaken for the real thing. */
@@ -222,7 +223,7 @@ export interface GatewayStore {
   topic(name: string): Promise<TopicRow | null>;
   /** Messages sent since the instant (ms). */
   countSentSince(since: number): Promise<number>;
-  /** Newest first; of one topic, or of all when null. */
+  /** Newest first; of one topic, or of all when null. Unknown topic: UserError. */
   troubles(topic: string | null, limit: number): Promise<Trouble[]>;
   /** Whom a message went to; null: there is no such message. */
   addressee(messageId: number): Promise<{ email: string; topic: string } | null>;
@@ -242,8 +243,8 @@ export interface GatewayStore {
 
   /** Forgets answers kept for repeats that came before the instant (ms). */
   forgetAnswers(before: number): Promise<void>;
-  /** A consistent copy of the job file, made while others work on it; mode 0600. Throws UserError when `path` exists. */
-  backup(path: string): Promise<void>;
+  /** A consistent copy of the job file, made while others work on it; mode 0600. Throws UserError when `path` exists or its folder does not. */
+  backup(path: string): Promise<BackupAnswer>;
   /** Throws when the job file cannot be read or written. */
   ping(): Promise<void>;
 }

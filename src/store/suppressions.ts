@@ -45,6 +45,12 @@ export function suppressions(job: { db: Connection; clock: Clock; onWait: (waite
   const page = db.prepare<[string], Suppression>(
     `select address, reason, source, detail, created_at as createdAt from suppression where address > ? order by address limit 1000`,
   );
+  // Not `like`: % and _ are ordinary characters of an address.
+  const search = db.prepare<[string, number], Suppression>(
+    `select address, reason, source, detail, created_at as createdAt from suppression
+     where instr(address, ?) > 0 order by address limit ?`,
+  );
+  const count = db.prepare<[], number>("select count(*) from suppression").pluck();
 
   async function* list(): AsyncGenerator<Suppression> {
     for (let after = ""; ;) {
@@ -80,5 +86,7 @@ export function suppressions(job: { db: Connection; clock: Clock; onWait: (waite
       ),
     /** In order of address. */
     suppressions: list,
+    searchSuppressions: async (text: string, limit: number) => search.all(text.toLowerCase(), limit),
+    countSuppressions: async () => count.get() ?? 0,
   };
 }
