@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
+import { Option } from "commander";
 import { EXIT, UserError } from "../errors.ts";
 import { FAULT_GRAMMAR, parseFault } from "../sandbox/faults.ts";
+import type { WebhookCounts, WebhookOptions } from "../sandbox/webhook.ts";
 import type { AddCommand, Context } from "./command.ts";
 import { parseRate, setting } from "./options.ts";
 
@@ -12,6 +14,10 @@ interface Flags {
   latency: string;
   outbox: string | false;
   events?: string;
+  webhook?: string;
+  webhookKey: string;
+  webhookSnsTopic?: string;
+  webhookSignature: "1" | "2";
   fault?: string[];
   log?: string;
   verified?: string[];
@@ -39,6 +45,12 @@ export const addSandbox: AddCommand = (program, act) => {
     .option("--outbox <dir>", "folder for the mails, as .eml files", "ses-mail-outbox")
     .option("--no-outbox", "keep no mails")
     .option("--events <file>", "write what SES would publish, as SNS messages, one a line")
+    .option("--webhook <url>", "POST what SES would publish to this address, signed as SNS does")
+    .option("--webhook-key <file>", "where the public key of these signatures is written", "ses-mail-sandbox-sns.pem")
+    .option("--webhook-sns-topic <arn>", "SNS topic that publishes the events")
+    .addOption(
+      new Option("--webhook-signature <version>", "version of these signatures").choices(["1", "2"]).default("2"),
+    )
     .option("--event-delay <duration>", "publish events this much later", "0ms")
     .option("--event-copies <n>", "publish each event n times", "1")
     .option("--event-shuffle", "publish events out of order")
@@ -49,7 +61,8 @@ export const addSandbox: AddCommand = (program, act) => {
     .action(act<Flags>((context, flags) => sandbox(context, flags)));
 };
 
-async function sandbox({ io, terminal, globals }: Context, flags: Flags): Promise<number> {
+async function sandbox(context: Context, flags: Flags): Promise<number> {
+  const { io, terminal, globals } = context;
   const { startSandbox } = await import("../sandbox/server.ts");
   const { parseDuration } = await import("../duration.ts");
   const server = await startSandbox({
@@ -60,6 +73,8 @@ async function sandbox({ io, terminal, globals }: Context, flags: Flags): Promis
     latencyMs: parseDuration(flags.latency, "--latency"),
     outbox: flags.outbox === false ? null : resolve(io.cwd, flags.outbox),
     events: flags.events === undefined ? null : resolve(io.cwd, flags.events),
+    webhook: webhookOf(context, flags),
+    snsTopic: flags.webhookSnsTopic ?? null,
     log: flags.log === undefined ? null : resolve(io.cwd, flags.log),
     verified: flags.verified ?? null,
     faults: (flags.fault ?? []).map(parseFault),
@@ -72,11 +87,31 @@ async function sandbox({ io, terminal, globals }: Context, flags: Flags): Promis
   terminal.info(
     `use it with: AWS_ENDPOINT_URL_SESV2=${server.url} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox`,
   );
+  if (flags.webhook !== undefined) {
+    terminal.info(`events go to ${flags.webhook}; its receiver has to trust ${flags.webhookKey} (serve --sns-trust)`);
+  }
   if (!io.signal.aborted) await new Promise((stop) => io.signal.addEventListener("abort", stop, { once: true }));
   await server.close();
-  if (globals.json) terminal.json({ accepted: server.accepted });
-  else terminal.info(`accepted ${server.accepted} messages`);
+  if (globals.json)
+    terminal.json({ accepted: server.accepted, ...(server.webhook && { webhook: server.webhook.counts }) });
+  else terminal.info(`accepted ${server.accepted} messages${told(server.webhook?.counts)}`);
   return EXIT.done;
+}
+
+function webhookOf({ io, terminal }: Context, flags: Flags): WebhookOptions | null {
+  if (flags.webhook === undefined) return null;
+  return {
+    url: flags.webhook,
+    keyFile: resolve(io.cwd, flags.webhookKey),
+    signatureVersion: flags.webhookSignature,
+    onTrouble: (text) => terminal.warn(text),
+  };
+}
+
+function told(counts: WebhookCounts | undefined): string {
+  if (counts === undefined) return "";
+  const { delivered, refused, lost } = counts;
+  return `; of their events the webhook took ${delivered} and refused ${refused}, ${lost} were lost`;
 }
 
 function wholeNumber(option: string, text: string, least: number, most: number): number {

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Account } from "./account.ts";
 import type { Body } from "./body.ts";
 import type { CallLog } from "./call-log.ts";
-import type { EventFile } from "./event-file.ts";
+import type { EventFeed } from "./event-feed.ts";
 import type { FaultPlan } from "./faults.ts";
 import type { Outbox } from "./outbox.ts";
 import type { SendLimits } from "./send-limits.ts";
@@ -21,7 +21,7 @@ export interface Backend {
   readonly quota: number;
   readonly faults: FaultPlan;
   readonly outbox: Outbox | null;
-  readonly events: EventFile | null;
+  readonly events: EventFeed | null;
   readonly eventDelayMs: number;
   readonly log: CallLog | null;
   /** Aborts when the sandbox closes: nobody waits for an answer any more. */

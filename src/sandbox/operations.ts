@@ -1,7 +1,8 @@
-import { ACCOUNT_ID, DEFAULT_CONFIGURATION_SET } from "./account.ts";
+import { DEFAULT_CONFIGURATION_SET } from "./account.ts";
 import { alreadyExists, badRequest, notFound, ok, SesError, type Answer } from "./answer.ts";
 import type { Backend, Call } from "./backend.ts";
 import { objectOf, textOf } from "./body.ts";
+import { defaultTopic } from "./event-feed.ts";
 import { templateOf } from "./mail.ts";
 import { renderTemplate } from "./template.ts";
 
@@ -102,14 +103,14 @@ export function getConfigurationSet(call: Call, { account }: Backend): Answer {
   });
 }
 
-/** Every set publishes everything to one SNS topic: that is what the events file stands for. */
-export function getEventDestinations(call: Call, { account }: Backend): Answer {
+/** Every set publishes everything to one SNS topic: that is what the events file and the webhook stand for. */
+export function getEventDestinations(call: Call, { account, events }: Backend): Answer {
   account.checkConfigurationSet(label(call));
   const destination = {
     Name: "sandbox",
     Enabled: true,
     MatchingEventTypes: EVENT_TYPES,
-    SnsDestination: { TopicArn: `arn:aws:sns:${call.region}:${ACCOUNT_ID}:ses-events` },
+    SnsDestination: { TopicArn: events?.topicArn(call.region) ?? defaultTopic(call.region) },
   };
   return ok({ EventDestinations: [destination] });
 }

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomUUID, type KeyObject } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -10,17 +10,20 @@ import { errorAnswer, SesError, type Answer } from "./answer.ts";
 import type { Backend } from "./backend.ts";
 import { parseBody } from "./body.ts";
 import { CallLog } from "./call-log.ts";
+import { EventFeed, type EventSink } from "./event-feed.ts";
 import { EventFile } from "./event-file.ts";
 import { FaultPlan, type Fault } from "./faults.ts";
 import { Outbox } from "./outbox.ts";
 import { findRoute } from "./routes.ts";
 import { SendLimits } from "./send-limits.ts";
 import { SuppressionList } from "./suppression-list.ts";
+import { Webhook, type WebhookCounts, type WebhookOptions } from "./webhook.ts";
 
 /** 40 MB, the largest message SES v2 takes. */
 const MAX_BODY_BYTES = 40 * 1024 * 1024;
 /** Longer than any client keeps an idle connection, so that none is closed under a call that has just begun. */
 const KEEP_ALIVE_MS = 120_000;
+const SNS_TOPIC = /^arn:aws(?:-[a-z]+)*:sns:[a-z]+(?:-[a-z]+)+-\d+:\d{12}:[\w-]{1,256}$/;
 
 export interface SandboxOptions {
   /** 0 picks a free one. */
@@ -37,6 +40,10 @@ export interface SandboxOptions {
   outbox: string | null;
   /** NDJSON file the events are appended to, in SNS envelopes. Null writes none. */
   events: string | null;
+  /** Where the events are POSTed to, signed, as SNS does. Null, the default: nowhere. */
+  webhook?: WebhookOptions | null;
+  /** The SNS topic that publishes the events. Null, the default: `ses-events` of account 123456789012 in the region of the call. */
+  snsTopic?: string | null;
   faults: Fault[];
   clock?: Clock;
   /** NDJSON file with one line (`LoggedCall`) for each send call. */
@@ -65,9 +72,14 @@ export interface Sandbox {
   port: number;
   /** Messages accepted since the start. */
   readonly accepted: number;
+  /** What became of the events for the webhook, and the key they are signed with; null without one. */
+  readonly webhook: { readonly publicKey: KeyObject; readonly counts: Readonly<WebhookCounts> } | null;
   /** Recipients the daily quota counts now. */
   sentLast24Hours(): number;
-  /** Closes every connection, finishes what is being written and publishes the events that wait. May be called again. */
+  /**
+   * Closes every connection, finishes what is being written and publishes the events that wait; a webhook that takes none
+   * holds it up for five seconds. May be called again.
+   */
   close(): Promise<void>;
 }
 
@@ -80,7 +92,9 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const closing = new AbortController();
   // Every answer that waits out its latency listens: many are no leak.
   setMaxListeners(0, closing.signal);
-  const backend = await openBackend(options, closing.signal);
+  const clock = options.clock ?? systemClock;
+  const webhook = options.webhook ? await Webhook.open(options.webhook, clock) : null;
+  const backend = await openBackend(options, { clock, webhook, closing: closing.signal });
   const calls = new Set<Promise<void>>();
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 }, (request, response) => {
     const call = serve(request, response, backend, options.latencyMs).finally(() => calls.delete(call));
@@ -105,6 +119,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   return {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
     port,
+    webhook,
     get accepted() {
       return backend.accepted;
     },
@@ -113,7 +128,13 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   };
 }
 
-async function openBackend(options: SandboxOptions, closing: AbortSignal): Promise<Backend> {
+interface Surroundings {
+  clock: Clock;
+  webhook: Webhook | null;
+  closing: AbortSignal;
+}
+
+async function openBackend(options: SandboxOptions, { clock, webhook, closing }: Surroundings): Promise<Backend> {
   if (!(options.rate > 0 && options.rate < Infinity)) {
     throw new UserError(`rate expects recipients per second, more than 0, got ${options.rate}`);
   }
@@ -122,14 +143,6 @@ async function openBackend(options: SandboxOptions, closing: AbortSignal): Promi
       `quota expects a whole number of recipients in 24 hours, or -1 for no limit, got ${options.quota}`,
     );
   }
-  const clock = options.clock ?? systemClock;
-  const eventDelayMs = options.eventDelayMs ?? 0;
-  const eventOptions = {
-    clock,
-    delayMs: eventDelayMs,
-    copies: options.eventCopies ?? 1,
-    shuffle: options.eventShuffle ?? false,
-  };
   return {
     clock,
     account: new Account({
@@ -147,11 +160,33 @@ async function openBackend(options: SandboxOptions, closing: AbortSignal): Promi
     faults: new FaultPlan(options.faults),
     outbox: options.outbox === null ? null : await Outbox.open(options.outbox),
     log: options.log ? new CallLog(options.log) : null,
-    events: options.events === null ? null : await EventFile.open(options.events, eventOptions),
-    eventDelayMs,
+    events: await openFeed(options, clock, webhook),
+    eventDelayMs: options.eventDelayMs ?? 0,
     closing,
     accepted: 0,
   };
+}
+
+/** Null when nobody listens to events. */
+async function openFeed(options: SandboxOptions, clock: Clock, webhook: Webhook | null): Promise<EventFeed | null> {
+  const topicArn = options.snsTopic ?? null;
+  if (topicArn !== null && !SNS_TOPIC.test(topicArn)) {
+    throw new UserError(
+      `the SNS topic expects an ARN, got ${JSON.stringify(topicArn)}`,
+      "such as arn:aws:sns:us-east-1:123456789012:ses-events",
+    );
+  }
+  const sinks: EventSink[] = webhook === null ? [] : [webhook];
+  if (options.events !== null) sinks.push(await EventFile.open(options.events));
+  if (sinks.length === 0) return null;
+  return new EventFeed({
+    clock,
+    delayMs: options.eventDelayMs ?? 0,
+    copies: options.eventCopies ?? 1,
+    shuffle: options.eventShuffle ?? false,
+    topicArn,
+    sinks,
+  });
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {

@@ -1,5 +1,3 @@
-import type {} from "@fastify/rate-limit";
-import type {} from "@fastify/swagger";
 import type { FastifyInstance } from "fastify";
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import type { Gateway } from "../gateway.ts";
