@@ -1,7 +1,7 @@
 /** What `send`, `import` and `schedule` share when they are given a file: content and list, brought into a topic. */
 import { access, constants, stat } from "node:fs/promises";
 import type { Context } from "./commands/command.ts";
-import type { ContentFlags, RecipientFlags } from "./commands/options.ts";
+import { type ContentFlags, readTracking, type RecipientFlags } from "./commands/options.ts";
 import { checkTopic, readContent } from "./compose/content.ts";
 import { fileProblem } from "./compose/read.ts";
 import { type CompiledContent, compileContent } from "./compose/template.ts";
@@ -34,7 +34,8 @@ export interface IngestAnswer {
 export async function readCampaign(file: string, flags: CampaignFlags): Promise<Campaign> {
   // Told first: a mistyped list should not read as a missing content.
   if (file !== "-") await checkReadable(file);
-  const { topic, content } = await readContent({
+  const tracking = readTracking(flags);
+  const { topic, content: written } = await readContent({
     contentFile: flags.content ?? null,
     recipientsFile: file === "-" ? null : file,
     ...(flags.text !== undefined && { textFile: flags.text }),
@@ -51,6 +52,8 @@ export async function readCampaign(file: string, flags: CampaignFlags): Promise<
       ...(flags.allowEmpty !== undefined && { allowEmpty: flags.allowEmpty }),
     },
   });
+  // Not set when nothing is asked for: the content is the one it was before there was tracking.
+  const content: Content = tracking === null ? written : { ...written, tracking };
   const name = checkTopic(flags.topic ?? topic ?? topicOfFile(file));
   return { file, topic: name, content, compiled: compileContent(content), flags };
 }

@@ -2,13 +2,16 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, CommanderError, Option } from "commander";
+import { addBackup } from "./commands/backup.ts";
 import { addCancel } from "./commands/cancel.ts";
 import { addCheck } from "./commands/check.ts";
 import type { Act, AddCommand, Context, Globals, Work } from "./commands/command.ts";
+import { settleSwitches } from "./commands/options.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addExport } from "./commands/export.ts";
 import { addImport } from "./commands/import.ts";
 import { addIngestEvents } from "./commands/ingest-events.ts";
+import { addKey } from "./commands/key.ts";
 import { addPreview } from "./commands/preview.ts";
 import { addReport } from "./commands/report.ts";
 import { addRetry } from "./commands/retry.ts";
@@ -38,6 +41,8 @@ const COMMANDS: AddCommand[] = [
   addCheck,
   addPreview,
   addSandbox,
+  addKey,
+  addBackup,
   addCompletion,
 ];
 
@@ -59,6 +64,7 @@ export async function main(argv: string[], io: Io): Promise<number> {
     <Options>(work: Work<Options>) =>
     async (...args: unknown[]) => {
       const command = args.at(-1) as Command;
+      settleSwitches(command, io.env);
       const options = args.at(-2) as Options;
       const context = await createContext(program, io, closers);
       exitCode = await work(context, options, command.args);

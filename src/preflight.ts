@@ -60,7 +60,8 @@ export async function checkAccount(context: Context, flags: CheckFlags): Promise
 
 /** `check recipients.csv`: all that, the content, and every row. */
 export async function checkCampaign(context: Context, file: string, flags: CheckFlags): Promise<number> {
-  const campaign = await readCampaign(file, flags);
+  // The author's links are looked at, not those that lead through the gateway.
+  const campaign = await readCampaign(file, { ...flags, trackClicks: false });
   const from = mailboxOf(campaign.content.from);
   const dns = dnsOf(flags);
   const recipients = await openList(context, file, flags);

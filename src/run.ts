@@ -12,6 +12,7 @@ import { AT_ONCE } from "./ingest.ts";
 import { boundOldSpace, boundYoungSpace } from "./memory.ts";
 import { answerRun, type Job } from "./run-answer.ts";
 import type { Store } from "./store/store.ts";
+import { openLinks, readSecrets } from "./tracking/links.ts";
 
 export interface SendFlags extends EndpointFlags {
   maxAttempts: number;
@@ -34,6 +35,8 @@ const RATE_WINDOW_MS = 5_000;
 export async function sendCampaign(context: Context, file: string, flags: CampaignFlags & SendFlags): Promise<number> {
   const campaign = await readCampaign(file, flags);
   const maxLateMs = maxLateOf(flags);
+  // Told before anything is changed.
+  readSecrets(context.io.env);
   const store = await context.openStore();
   const endpoint = flags.sandbox ? "sandbox" : "ses";
   await refuseOtherEndpoint(store, campaign.topic, endpoint);
@@ -48,6 +51,8 @@ export async function sendCampaign(context: Context, file: string, flags: Campai
 /** `send`: everything that is due, of every topic or of one. This is what cron calls. */
 export async function sendDue(context: Context, flags: CampaignFlags & SendFlags): Promise<number> {
   const maxLateMs = maxLateOf(flags);
+  // Told before anything is changed.
+  readSecrets(context.io.env);
   const store = await context.openStore({ mustExist: true });
   const topic = flags.topic ?? null;
   const endpoint = flags.sandbox ? "sandbox" : "ses";
@@ -158,28 +163,32 @@ async function runLoop(
   const speed = speedometer();
   boundOldSpace();
   try {
-    return await send(store, createMailer(store, connection.ses), {
-      scope,
-      perSecond: connection.perSecond,
-      concurrency: connection.concurrency,
-      maxAttempts: flags.maxAttempts,
-      max: flags.max ?? null,
-      onQuota: flags.onQuota,
-      signal: io.signal,
-      hardSignal: io.hardSignal,
-      clock: io.clock,
-      onProgress: (run) => {
-        boundYoungSpace(6);
-        progress.update({
-          done: run.sent,
-          failed: run.failed,
-          inDoubt: run.inDoubt,
-          perSecond: speed(run.sent, io.clock.monotonic()),
-        });
+    return await send(
+      store,
+      createMailer(store, connection.ses, () => openLinks(store, io.env, io.clock)),
+      {
+        scope,
+        perSecond: connection.perSecond,
+        concurrency: connection.concurrency,
+        maxAttempts: flags.maxAttempts,
+        max: flags.max ?? null,
+        onQuota: flags.onQuota,
+        signal: io.signal,
+        hardSignal: io.hardSignal,
+        clock: io.clock,
+        onProgress: (run) => {
+          boundYoungSpace(6);
+          progress.update({
+            done: run.sent,
+            failed: run.failed,
+            inDoubt: run.inDoubt,
+            perSecond: speed(run.sent, io.clock.monotonic()),
+          });
+        },
+        onNotice: (text) => terminal.warn(text),
+        checkpoint: reputationCheck(store, scope, flags),
       },
-      onNotice: (text) => terminal.warn(text),
-      checkpoint: reputationCheck(store, scope, flags),
-    });
+    );
   } finally {
     progress.stop();
   }

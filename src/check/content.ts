@@ -173,7 +173,7 @@ function unsubscribeHeader(headers: Header[]): Finding {
       "warning",
       check,
       "no List-Unsubscribe header: Gmail and Yahoo want one-click unsubscribe in bulk mail",
-      "give --unsubscribe-url https://…?email={{ email }}, and --unsubscribe-mailto",
+      "give --unsubscribe with --base-url, or --unsubscribe-url https://…?email={{ email }}; and --unsubscribe-mailto",
     );
   }
   const oneClick = valueOf("list-unsubscribe-post")?.toLowerCase() === "list-unsubscribe=one-click";

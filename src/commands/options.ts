@@ -2,8 +2,18 @@
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { UserError } from "../errors.ts";
+import type { Tracking } from "../message.ts";
+import { parseBaseUrl } from "../tracking/base-url.ts";
 
-export interface ContentFlags {
+/** What of a mail leads back to `serve`. */
+export interface TrackingFlags {
+  trackOpens?: boolean;
+  trackClicks?: boolean;
+  unsubscribe?: boolean;
+  baseUrl?: string;
+}
+
+export interface ContentFlags extends TrackingFlags {
   content?: string;
   text?: string;
   subject?: string;
@@ -33,6 +43,46 @@ export function setting(flags: string, variable: string, description: string): O
 }
 
 export function addContentOptions(command: Command): Command {
+  return addTrackingOptions(addOwnContentOptions(command));
+}
+
+export function addTrackingOptions(command: Command): Command {
+  return command
+    .addOption(setting("--track-opens", "TRACK_OPENS", "put a picture in that tells the gateway of opens"))
+    .addOption(setting("--track-clicks", "TRACK_CLICKS", "lead links through the gateway, which counts clicks"))
+    .addOption(setting("--unsubscribe", "UNSUBSCRIBE", "one-click List-Unsubscribe, and {{ unsubscribe_url }}"))
+    .addOption(setting("--base-url <url>", "BASE_URL", "https address under which ses-mail serve is reached"));
+}
+
+/** What each mail is to carry; null: nothing was asked for. Throws `UserError` for a bad base URL, or when there is none to lead to. */
+export function readTracking(flags: TrackingFlags): Tracking | null {
+  const baseUrl = flags.baseUrl === undefined ? null : parseBaseUrl(flags.baseUrl);
+  const { trackOpens: opens = false, trackClicks: clicks = false, unsubscribe = false } = flags;
+  const asked = opens ? "--track-opens" : clicks ? "--track-clicks" : unsubscribe ? "--unsubscribe" : null;
+  if (asked === null) return null;
+  if (baseUrl !== null) return { baseUrl, opens, clicks, unsubscribe };
+  throw new UserError(
+    `${asked} expects --base-url, got none`,
+    "name the address under which readers reach ses-mail serve: --base-url https://mail.example.com",
+  );
+}
+
+/** The environment turns an option without a value on or off: `SES_MAIL_TRACK_OPENS=0` is as if it were not there. */
+export function settleSwitches(command: Command, env: Record<string, string | undefined>): void {
+  for (const option of command.options) {
+    const name = option.attributeName();
+    if (option.envVar === undefined || !option.isBoolean() || command.getOptionValueSource(name) !== "env") continue;
+    command.setOptionValueWithSource(name, parseSwitch(option.envVar, env[option.envVar] ?? ""), "env");
+  }
+}
+
+function parseSwitch(variable: string, text: string): boolean {
+  if (/^(?:1|true|yes)$/i.test(text.trim())) return true;
+  if (/^(?:0|false|no)$/i.test(text.trim())) return false;
+  throw new UserError(`${variable} expects 1, true or yes, or 0, false or no, got ${JSON.stringify(text)}`);
+}
+
+function addOwnContentOptions(command: Command): Command {
   return command
     .option("--topic <name>", "name of the topic (default: front matter, else the file's base name)")
     .option(

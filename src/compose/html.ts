@@ -2,6 +2,7 @@
  * From what the author wrote to what is sent: Markdown to HTML, `<style>` inlined, preheader, text alternative. The
  * libraries are loaded when they are needed; start-up of other commands does not pay for them.
  */
+import type { Content } from "../message.ts";
 
 export interface Written {
   subject: string;
@@ -18,6 +19,20 @@ export async function composeHtml(written: Written): Promise<{ html: string; tex
   const inlined = await inlineStyles(document);
   const html = written.preheader === null ? inlined : withPreheader(inlined, liquid.hide(written.preheader));
   return { html: unwrapTags(liquid.show(html)), text: liquid.show(await toText(inlined)) };
+}
+
+/**
+ * A literal content with the text alternative it came without. Where the HTML is beyond the converter (nested without end), the mail goes
+ * out with what a reader of plain text can do without.
+ */
+export async function withText(content: Content): Promise<Content> {
+  if (!content.literal || content.text !== "") return content;
+  try {
+    return { ...content, text: await toText(content.html) };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return content;
+  }
 }
 
 /** Liquid is hidden behind plain words while tools that know only HTML or Markdown work: no quote of it is escaped, no `|` makes a table. */

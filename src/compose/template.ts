@@ -1,5 +1,7 @@
 import { UserError } from "../errors.ts";
-import type { Content, RenderedMail } from "../message.ts";
+import type { Content, RenderedMail, Tracking } from "../message.ts";
+import { trackHtml } from "../tracking/html.ts";
+import { type MessageLinks, sampleLinks } from "../tracking/message-links.ts";
 import { formatMailbox, parseMailbox } from "./address.ts";
 import {
   checkHeaderNames,
@@ -12,6 +14,7 @@ import {
 import { emptyReason, parsePart, type Part, type Scope, type Variable } from "./liquid.ts";
 import { nearest } from "./nearest.ts";
 import { RenderProblem } from "./problem.ts";
+import { isUnsubscribeUrl, literalPart } from "./unsubscribe-variable.ts";
 
 /** Null when the row can be sent, else the reason why not. `fields` are in the order of the columns given to `check`. */
 export type RowCheck = (fields: string[]) => string | null;
@@ -24,8 +27,13 @@ export interface CompiledContent {
    * and has no default (unless `allowEmpty`): no row could ever pass.
    */
   check(columns: string[]): RowCheck;
-  /** One recipient's mail; `values` by column name. Throws `RenderProblem` when `check` would have refused the row. */
-  render(to: string, values: Record<string, string>): RenderedMail;
+  /** What each message carries of links back to us; null: nothing. */
+  tracking: Tracking | null;
+  /**
+   * One recipient's mail; `values` by column name. Without `links` a content with tracking is given a sample's, which lead nowhere. Throws
+   * `RenderProblem` when `check` would have refused the row.
+   */
+  render(to: string, values: Record<string, string>, links?: MessageLinks | null): RenderedMail;
 }
 
 /** The templates of a content and what becomes of them. */
@@ -37,7 +45,16 @@ interface Parts {
   unsubscribeUrl: Part | null;
 }
 
-type Head = Pick<RenderedMail, "subject" | "headers">;
+interface Head extends Pick<RenderedMail, "subject" | "headers"> {
+  unsubscribeUrl: string | null;
+}
+
+/** What stands in for the columns of a recipient. `unsubscribeUrl`: null unless the message has a link of its own for it. */
+interface Recipient {
+  to: string;
+  values: Record<string, string>;
+  unsubscribeUrl: string | null;
+}
 
 /** Stands for the address while rows are checked, where it decides nothing. */
 const SOME_ADDRESS = "recipient@example.com";
@@ -52,6 +69,9 @@ const SOME_ADDRESS = "recipient@example.com";
  * Values are escaped for where they stand: HTML in HTML, percent-encoded in the unsubscribe URL, as they are elsewhere.
  * `| raw` turns that off for a column that holds HTML, or a whole URL: the content is the sender's own word.
  *
+ * With tracking, pixel and links are put into the HTML that is ready, and `{{ unsubscribe_url }}` is the message's own link. Subject, HTML and
+ * text of a literal content are no templates.
+ *
  * Throws `UserError` for everything that does not depend on the recipient: syntax, From, header names and limits.
  */
 export function compileContent(content: Content): CompiledContent {
@@ -60,7 +80,11 @@ export function compileContent(content: Content): CompiledContent {
   checkFixedParts(parts, content);
   const mailto = content.unsubscribeMailto === null ? null : mailtoUri(content.unsubscribeMailto);
   const lookUp = lookUpFor(variables);
-  const head = (scope: Scope): Head => renderHead(parts, mailto, scope, content.allowEmpty);
+  const tracking = content.tracking ?? null;
+  const sample = tracking && sampleLinks(tracking);
+  const ownUrl = (links: MessageLinks | null) => (tracking?.unsubscribe && links ? links.unsubscribe() : null);
+  const head = (scope: Scope, own: string | null): Head =>
+    renderHead(parts, { own, mailto }, scope, content.allowEmpty);
   const envelope = {
     from: wireMailbox("from", content.from),
     replyTo: content.replyTo.map((mailbox) => wireMailbox("reply_to", mailbox)),
@@ -70,13 +94,32 @@ export function compileContent(content: Content): CompiledContent {
   };
   return {
     columns: variables.map((variable) => variable.name),
-    check: (columns) => rowCheck(parts, variables, columns, content.allowEmpty, head),
-    render(to, values) {
-      const scope = lookUp(values, to);
+    tracking,
+    check: (columns) => rowCheck(parts, variables, columns, content.allowEmpty, ownUrl(sample), head),
+    render(to, values, links = sample) {
+      const own = ownUrl(links);
+      const scope = lookUp({ to, values, unsubscribeUrl: own });
       for (const part of allParts(parts)) refuseEmpty(part, scope);
-      return { ...envelope, to, ...head(scope), html: parts.html.render(scope), text: parts.text.render(scope) };
+      const { subject, headers, unsubscribeUrl } = head(scope, own);
+      const html = parts.html.render(scope);
+      const tracked = tracking && links ? withLinks(html, tracking, links, unsubscribeUrl) : html;
+      return { ...envelope, to, subject, headers, html: tracked, text: parts.text.render(scope) };
     },
   };
+}
+
+/** `unsubscribeUrl` stays as it is: who wants to leave is not to be counted as a reader. */
+function withLinks(
+  html: string,
+  { opens, clicks }: Tracking,
+  links: MessageLinks,
+  unsubscribeUrl: string | null,
+): string {
+  if (!opens && !clicks) return html;
+  return trackHtml(html, {
+    click: clicks ? (url) => (url === unsubscribeUrl ? null : links.click(url)) : null,
+    pixel: opens ? links.open() : null,
+  });
 }
 
 /**
@@ -90,10 +133,12 @@ export function checkSyntax(label: string, source: string, line: number): void {
 function parseParts(content: Content): Parts {
   const part = (label: string, source: string, escape: "html" | "url" | "none"): Part =>
     parsePart(label, source, escape, content.allowEmpty);
+  const hasLink = content.tracking?.unsubscribe ?? false;
+  const body = content.literal ? (_label: string, source: string): Part => literalPart(source, hasLink) : part;
   return {
-    subject: part("subject", content.subject, "none"),
-    html: part("HTML", content.html, "html"),
-    text: part("text", content.text, "none"),
+    subject: body("subject", content.subject, "none"),
+    html: body("HTML", content.html, "html"),
+    text: body("text", content.text, "none"),
     headers: content.headers.map(({ name, value }) => ({ name, part: part(`header ${name}`, value, "none") })),
     unsubscribeUrl: content.unsubscribeUrl === null ? null : part("unsubscribe URL", content.unsubscribeUrl, "url"),
   };
@@ -117,7 +162,14 @@ function variablesOf(parts: Parts): Variable[] {
 
 /** What is the same for everybody is refused before the first row is read. */
 function checkFixedParts({ subject, headers, unsubscribeUrl }: Parts, content: Content): void {
-  const links = unsubscribeHeaders(unsubscribeUrl && "https://…", content.unsubscribeMailto);
+  const hasLink = content.tracking?.unsubscribe ?? false;
+  if (hasLink && unsubscribeUrl !== null) {
+    throw new UserError(
+      "--unsubscribe and an unsubscribe URL exclude each other",
+      "leave out --unsubscribe-url (SES_MAIL_UNSUBSCRIBE_URL, unsubscribe_url in the front matter), or --unsubscribe",
+    );
+  }
+  const links = unsubscribeHeaders(unsubscribeUrl || hasLink ? "https://…" : null, content.unsubscribeMailto);
   checkHeaderNames([...headers, ...links].map((header) => header.name));
   const problems = [
     subject.constant ? subjectProblem(subject.render({})) : null,
@@ -144,16 +196,22 @@ function wireMailbox(label: string, written: string): string {
 }
 
 /** Everything that goes into mail headers: rendered and held to the rules of SES. Throws `RenderProblem`. */
-function renderHead(parts: Parts, mailto: string | null, scope: Scope, allowEmpty: boolean): Head {
+function renderHead(
+  parts: Parts,
+  unsubscribe: { own: string | null; mailto: string | null },
+  scope: Scope,
+  allowEmpty: boolean,
+): Head {
   const subject = parts.subject.render(scope);
   refuse(subjectProblem(subject));
-  const own = parts.headers.map(({ name, part }) => ({ name, value: part.render(scope) }));
-  const url = parts.unsubscribeUrl?.render(scope) ?? null;
-  refuse(url === null ? null : unsubscribeUrlProblem(url));
-  const present = own.filter(({ value }) => !allowEmpty || value.trim() !== "");
-  const headers = [...present, ...unsubscribeHeaders(url, mailto)];
+  const written = parts.headers.map(({ name, part }) => ({ name, value: part.render(scope) }));
+  const external = parts.unsubscribeUrl?.render(scope) ?? null;
+  refuse(external === null ? null : unsubscribeUrlProblem(external));
+  const unsubscribeUrl = external ?? unsubscribe.own;
+  const present = written.filter(({ value }) => !allowEmpty || value.trim() !== "");
+  const headers = [...present, ...unsubscribeHeaders(unsubscribeUrl, unsubscribe.mailto)];
   for (const { name, value } of headers) refuse(valueProblem(name, value));
-  return { subject, headers: headers.map(({ name, value }) => ({ name, value: wireValue(value) })) };
+  return { subject, headers: headers.map(({ name, value }) => ({ name, value: wireValue(value) })), unsubscribeUrl };
 }
 
 function refuse(problem: string | null): void {
@@ -170,10 +228,13 @@ function rowCheck(
   variables: Variable[],
   columns: string[],
   allowEmpty: boolean,
-  head: (scope: Scope) => Head,
+  unsubscribeUrl: string | null,
+  head: (scope: Scope, unsubscribeUrl: string | null) => Head,
 ): RowCheck {
-  for (const variable of variables) refuseUnknown(variable, columns, allowEmpty);
-  const places = variables.map(({ name }) => ({ name, index: columnOf(name, columns) }));
+  const isOurs = (name: string) => unsubscribeUrl !== null && isUnsubscribeUrl(name);
+  for (const variable of variables) if (!isOurs(variable.name)) refuseUnknown(variable, columns, allowEmpty);
+  const places = variables.map(({ name }) => ({ name, index: isOurs(name) ? -1 : columnOf(name, columns) }));
+  const given = (name: string) => (isOurs(name) && unsubscribeUrl !== null ? unsubscribeUrl : addressFor(name));
   const required = new Set(allParts(parts).flatMap((part) => part.required));
   const needed = places.filter(({ name, index }) => index >= 0 && required.has(name));
   const headParts = [parts.subject, ...parts.headers.map((header) => header.part), parts.unsubscribeUrl];
@@ -184,9 +245,9 @@ function rowCheck(
       if (!/\S/.test(fields[index] ?? "")) return emptyReason(`{{ ${name} }}`);
     }
     if (!headVaries && bodies.length === 0) return null;
-    const scope = scopeOf(places.map(({ name, index }) => [name, index >= 0 ? fields[index] : addressFor(name)]));
+    const scope = scopeOf(places.map(({ name, index }) => [name, index >= 0 ? fields[index] : given(name)]));
     return reasonOf(() => {
-      head(scope);
+      head(scope, unsubscribeUrl);
       for (const body of bodies) body.render(scope);
     });
   };
@@ -212,7 +273,11 @@ function refuseUnknown({ name, path, optional }: Variable, columns: string[], al
         unknown,
         columns.filter((column) => column !== name),
       );
-  const suggestion = meant === null ? "" : `did you mean {{ ${meant} }}? `;
+  const suggestion = isUnsubscribeUrl(name)
+    ? "--unsubscribe with --base-url makes it; "
+    : meant === null
+      ? ""
+      : `did you mean {{ ${meant} }}? `;
   throw new UserError(
     `the content uses {{ ${unknown} }}, and there is no such column`,
     `${suggestion}the columns are ${columns.join(", ")}; or write {{ ${name} | default: "…" }}`,
@@ -237,7 +302,7 @@ function scopeOf(entries: (readonly [string, string | undefined])[]): Scope {
 }
 
 /** Recipients of one list have the same columns: where a variable was found the last time is looked at first. */
-function lookUpFor(variables: Variable[]): (values: Record<string, string>, to: string) => Scope {
+function lookUpFor(variables: Variable[]): (recipient: Recipient) => Scope {
   const found = new Map<string, string>();
   const valueOf = (name: string, values: Record<string, string>): string | undefined => {
     if (Object.hasOwn(values, name)) return values[name];
@@ -249,8 +314,11 @@ function lookUpFor(variables: Variable[]): (values: Record<string, string>, to: 
     found.set(name, column);
     return values[column];
   };
-  return (values, to) =>
+  return ({ to, values, unsubscribeUrl }) =>
     scopeOf(
-      variables.map(({ name }) => [name, valueOf(name, values) ?? (addressFor(name) === undefined ? undefined : to)]),
+      variables.map(({ name }) => {
+        if (unsubscribeUrl !== null && isUnsubscribeUrl(name)) return [name, unsubscribeUrl];
+        return [name, valueOf(name, values) ?? (addressFor(name) === undefined ? undefined : to)];
+      }),
     );
 }

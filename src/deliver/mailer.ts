@@ -1,9 +1,16 @@
 /** From a claim to an SES call: content and columns are looked up once, then each message is rendered and handed over. */
-import { type CompiledContent, compileContent } from "../compose/template.ts";
+import { LRUCache } from "lru-cache";
+import { withText } from "../compose/html.ts";
 import { RenderProblem } from "../compose/problem.ts";
-import type { Content, Tag } from "../message.ts";
-import type { Ses } from "./ses.ts";
+import { type CompiledContent, compileContent } from "../compose/template.ts";
+import { UserError } from "../errors.ts";
+import type { Content, RenderedMail, Tag } from "../message.ts";
+import type { Links } from "../tracking/links.ts";
+import { messageLinks } from "../tracking/message-links.ts";
+import type { Outcome } from "./outcome.ts";
 import type { Deliver } from "./send.ts";
+import type { Ses } from "./ses.ts";
+import type { Claim } from "./source.ts";
 
 interface Library {
   readonly jobId: string;
@@ -11,32 +18,78 @@ interface Library {
   ingestColumns(ingestId: number): Promise<string[]>;
 }
 
-/** Renders each claim and sends it, tagged so that an event finds its message even when the answer is lost. */
-export function createMailer(library: Library, ses: Ses): Deliver {
-  const contents = new Map<number, Promise<CompiledContent>>();
-  const columns = new Map<number, Promise<string[]>>();
-  const job: Tag = { name: "ses-mail-job", value: library.jobId };
+/** Through the gateway each mail may have a content of its own, for months. */
+const MOST_CONTENTS = 300;
+const MOST_BYTES = 64 * 1024 * 1024;
+const MOST_INGESTS = 1_000;
 
-  return async (claim, onDeparted) => {
-    const content = await once(contents, claim.contentId, async (id) => compileContent(await library.content(id)));
-    const names = await once(columns, claim.ingestId, (id) => library.ingestColumns(id));
-    const fields = JSON.parse(claim.fields) as string[];
-    const values = Object.create(null) as Record<string, string>;
-    for (let i = 0; i < names.length; i++) values[names[i] ?? ""] = fields[i] ?? "";
-    let mail;
-    try {
-      mail = content.render(claim.email, values);
-    } catch (error) {
-      if (!(error instanceof RenderProblem)) throw error;
-      // Checked before it was taken in; only a content replaced meanwhile can get here.
-      return { kind: "rejected", reason: `cannot be rendered: ${error.message}`, unknown: false };
-    }
+/**
+ * Renders each claim and sends it, tagged so that an event finds its message even when the answer is lost. `links` is asked when the first
+ * content with tracking goes out.
+ */
+export function createMailer(library: Library, ses: Ses, links: () => Promise<Links>): Deliver {
+  const contents = contentCache(library);
+  const columns = new LRUCache<number, string[]>({
+    max: MOST_INGESTS,
+    fetchMethod: (id) => library.ingestColumns(id),
+  });
+  const job: Tag = { name: "ses-mail-job", value: library.jobId };
+  let signer: Links | null = null;
+
+  const render = async (claim: Claim): Promise<RenderedMail | string> => {
+    const { content } = contents.get(claim.contentId) ?? (await contents.forceFetch(claim.contentId));
+    if (typeof content === "string") return content;
+    const names = columns.get(claim.ingestId) ?? (await columns.forceFetch(claim.ingestId));
+    const { tracking } = content;
+    const own = tracking && messageLinks(tracking, (signer ??= await links()), claim.id);
+    return problemOr(() => content.render(claim.email, valuesOf(names, claim), own));
+  };
+
+  return async (claim, onDeparted): Promise<Outcome> => {
+    const mail = await render(claim);
+    // Checked before it was taken in; only a content replaced meanwhile can get here.
+    if (typeof mail === "string") return { kind: "rejected", reason: `cannot be rendered: ${mail}`, unknown: false };
     return ses.send(mail, [job, { name: "ses-mail-message", value: String(claim.id) }], onDeparted);
   };
 }
 
-function once<T>(cache: Map<number, Promise<T>>, key: number, load: (key: number) => Promise<T>): Promise<T> {
-  let value = cache.get(key);
-  if (!value) cache.set(key, (value = load(key)));
-  return value;
+interface Kept {
+  /** Or why it cannot be compiled. */
+  content: CompiledContent | string;
+  bytes: number;
+}
+
+/** Claims that come together wait for one look-up. */
+function contentCache(library: Library): LRUCache<number, Kept> {
+  return new LRUCache<number, Kept>({
+    max: MOST_CONTENTS,
+    maxSize: MOST_BYTES,
+    // However big, the content that goes out now is kept.
+    sizeCalculation: ({ bytes }) => Math.min(MOST_BYTES, bytes),
+    fetchMethod: async (id) => {
+      const content = await withText(await library.content(id));
+      return { content: problemOr(() => compileContent(content)), bytes: sizeOf(content) };
+    },
+  });
+}
+
+/** Roughly: a character takes up to two bytes, a compiled template about as much again. */
+function sizeOf({ html, text, attachments }: Content): number {
+  return 4 * (html.length + text.length) + attachments.reduce((sum, { data }) => sum + data.length, 2_000);
+}
+
+function problemOr<T>(work: () => T): T | string {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof RenderProblem || error instanceof UserError) return error.message;
+    throw error;
+  }
+}
+
+function valuesOf(names: string[], claim: Claim): Record<string, string> {
+  const fields = JSON.parse(claim.fields) as string[];
+  const values = Object.create(null) as Record<string, string>;
+  for (let i = 0; i < names.length; i++) values[names[i] ?? ""] = fields[i] ?? "";
+  return values;
 }

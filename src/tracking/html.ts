@@ -1,0 +1,182 @@
+/**
+ * Links and pixel into HTML that is ready. Everything else stays byte for byte as it was: the HTML is not parsed and written again, but cut
+ * where the tokenizer says that an attribute stands. Links in comments (`<!--[if mso]>`) stay as they are.
+ */
+import { Tokenizer } from "htmlparser2";
+
+export interface Marks {
+  /** What to write for a link to `url`, or null to leave it as it is. Null: all links stay. */
+  click: ((url: string) => string | null) | null;
+  /** The address of a picture to put before the last `</body>`, or at the end. */
+  pixel: string | null;
+}
+
+/** Longer addresses stay as they are: encoded, they would not fit into what HTTP servers take. */
+const MAX_URL = 2_000;
+
+interface Cut {
+  start: number;
+  end: number;
+  text: string;
+}
+
+/** Never fails: like a mail program, it takes any text for HTML. */
+export function trackHtml(html: string, marks: Marks): string {
+  const { cuts, bodyEnd } = new Places(html, marks.click).find();
+  if (marks.pixel !== null) place(cuts, { start: bodyEnd, end: bodyEnd, text: pixel(marks.pixel) });
+  let done = 0;
+  let tracked = "";
+  for (const { start, end, text } of cuts) {
+    tracked += html.slice(done, start) + text;
+    done = end;
+  }
+  return tracked + html.slice(done);
+}
+
+function pixel(url: string): string {
+  return `<img src="${url}" width="1" height="1" alt="" style="display:block;width:1px;height:1px;border:0">`;
+}
+
+/** A link may follow the body's end. */
+function place(cuts: Cut[], cut: Cut): void {
+  const next = cuts.findIndex((other) => other.start >= cut.start);
+  cuts.splice(next < 0 ? cuts.length : next, 0, cut);
+}
+
+interface Span {
+  start: number;
+  end: number;
+}
+
+/** Where to cut, told by the tokenizer. */
+class Places {
+  readonly #html: string;
+  readonly #click: Marks["click"];
+  readonly #cuts: Cut[] = [];
+  #bodyEnd: number;
+  /** Of the tag that is open, when it is a link: */
+  #isLink = false;
+  #name: Span = { start: 0, end: 0 };
+  #value: Span | null = null;
+  #href: Span | null = null;
+  #noTrack: Cut[] = [];
+
+  constructor(html: string, click: Marks["click"]) {
+    this.#html = html;
+    this.#click = click;
+    this.#bodyEnd = html.length;
+  }
+
+  find(): { cuts: Cut[]; bodyEnd: number } {
+    const ignore = () => undefined;
+    const endOfTag = () => this.#endTag();
+    const tokenizer = new Tokenizer(
+      { decodeEntities: false, xmlMode: false },
+      {
+        onopentagname: (start, end) => this.#startTag(start, end),
+        onattribname: (start, end) => this.#startAttribute(start, end),
+        onattribdata: (start, end) => (this.#value = { start, end }),
+        onattribend: (_quote, end) => this.#endAttribute(end),
+        onopentagend: endOfTag,
+        onselfclosingtag: endOfTag,
+        onclosetag: (start, end) => this.#closeTag(start, end),
+        onattribentity: ignore,
+        oncdata: ignore,
+        oncomment: ignore,
+        ondeclaration: ignore,
+        onend: ignore,
+        onprocessinginstruction: ignore,
+        ontext: ignore,
+        ontextentity: ignore,
+      },
+    );
+    tokenizer.write(this.#html);
+    tokenizer.end();
+    return { cuts: this.#cuts, bodyEnd: this.#bodyEnd };
+  }
+
+  #startTag(start: number, end: number): void {
+    const length = end - start;
+    this.#isLink =
+      this.#click !== null && (length === 1 || length === 4) && /^(?:a|area)$/i.test(this.#html.slice(start, end));
+    this.#href = null;
+    this.#noTrack = [];
+  }
+
+  #startAttribute(start: number, end: number): void {
+    this.#name = { start, end };
+    this.#value = null;
+  }
+
+  #endAttribute(end: number): void {
+    if (!this.#isLink) return;
+    const name = this.#html.slice(this.#name.start, this.#name.end).toLowerCase();
+    // Of two, browsers take the first.
+    if (name === "href") this.#href ??= this.#value ?? { start: end, end };
+    if (name === "data-no-track") this.#noTrack.push({ start: this.#name.start, end: this.#afterSpace(end), text: "" });
+  }
+
+  #afterSpace(from: number): number {
+    let at = from;
+    while (/[ \t\r\n\f]/.test(this.#html.charAt(at))) at++;
+    return at;
+  }
+
+  #endTag(): void {
+    if (!this.#isLink) return;
+    this.#isLink = false;
+    if (this.#noTrack.length > 0) this.#cuts.push(...this.#noTrack);
+    else if (this.#href !== null) this.#link(this.#href);
+  }
+
+  #link({ start, end }: Span): void {
+    const url = targetOf(this.#html.slice(start, end));
+    const tracked = url === null ? null : (this.#click?.(url) ?? null);
+    if (tracked !== null) this.#cuts.push({ start, end, text: tracked });
+  }
+
+  #closeTag(start: number, end: number): void {
+    // The tokenizer takes `</ body>` too, which for browsers is a comment.
+    if (end - start === 4 && /^<\/body$/i.test(this.#html.slice(start - 2, end))) this.#bodyEnd = start - 2;
+  }
+}
+
+/** Where a browser would go for an `href` as it stands in HTML; null unless it is an http(s) address that can be tracked. */
+export function targetOf(href: string): string | null {
+  // As browsers read it (WHATWG URL, basic URL parser): no white space around, no tabs or line breaks inside.
+  const url = decodeEntities(href)
+    // oxlint-disable-next-line no-control-regex
+    .replace(/^[\x00-\x20]+|[\x00-\x20]+$|[\t\r\n]+/g, "")
+    .replace(/\p{Surrogate}/gu, "\uFFFD");
+  return /^https?:\/\//i.test(url) && url.length <= MAX_URL && URL.canParse(url) ? url : null;
+}
+
+function decodeEntities(value: string): string {
+  if (!value.includes("&")) return value;
+  let decoded = "";
+  const ignore = () => undefined;
+  const source = `<a a="${value.replaceAll('"', "&quot;")}">`;
+  const tokenizer = new Tokenizer(
+    { decodeEntities: true, xmlMode: false },
+    {
+      onattribdata: (start, end) => (decoded += source.slice(start, end)),
+      onattribentity: (codepoint) => (decoded += String.fromCodePoint(codepoint)),
+      onattribend: ignore,
+      onattribname: ignore,
+      oncdata: ignore,
+      onclosetag: ignore,
+      oncomment: ignore,
+      ondeclaration: ignore,
+      onend: ignore,
+      onopentagend: ignore,
+      onopentagname: ignore,
+      onprocessinginstruction: ignore,
+      onselfclosingtag: ignore,
+      ontext: ignore,
+      ontextentity: ignore,
+    },
+  );
+  tokenizer.write(source);
+  tokenizer.end();
+  return decoded;
+}
