@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import { addBackup } from "./commands/backup.ts";
+import { addBackup } from "./commands/backup.ts";
 import { addCancel } from "./commands/cancel.ts";
 import { addCheck } from "./commands/check.ts";
 import type { Act, AddCommand, Context, Globals, Work } from "./commands/command.ts";
@@ -11,6 +12,7 @@ import { addCompletion } from "./commands/completion.ts";
 import { addExport } from "./commands/export.ts";
 import { addImport } from "./commands/import.ts";
 import { addIngestEvents } from "./commands/ingest-events.ts";
+import { addKey } from "./commands/key.ts";
 import { addKey } from "./commands/key.ts";
 import { addPreview } from "./commands/preview.ts";
 import { addReport } from "./commands/report.ts";
@@ -41,6 +43,8 @@ const COMMANDS: AddCommand[] = [
   addCheck,
   addPreview,
   addSandbox,
+  addKey,
+  addBackup,
   addKey,
   addBackup,
   addCompletion,
