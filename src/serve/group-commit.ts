@@ -3,7 +3,7 @@
 export interface GroupCommit<Item, Result> {
   /** Resolves with the item's own result once its group is durable; rejects, like the whole group, when that failed. */
   add(item: Item): Promise<Result>;
-  /** Resolves when nothing waits or is under way any more. */
+  /** Resolves when everything added so far is answered. */
   drain(): Promise<void>;
 }
 
@@ -75,7 +75,7 @@ export function createGroupCommit<Item, Result>(
         running ??= run();
       }),
     async drain() {
-      while (running) await running;
+      await running;
     },
   };
 }

@@ -82,7 +82,7 @@ function wordsOf({ keyword, params, message }: FastifySchemaValidationError): st
     case "type":
       return `expected ${typeNames(params["type"])}`;
     case "enum":
-      return `expected one of ${(params["allowedValues"] as unknown[]).filter((value) => value !== null).join(", ")}`;
+      return `expected one of ${(params["allowedValues"] as (string | null)[]).filter(Boolean).join(", ")}`;
     case "minLength":
     case "minItems":
       return params["limit"] === 1 ? "cannot be empty" : `expected at least ${String(params["limit"])}`;

@@ -2,10 +2,8 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from "fastify";
 import { pino } from "pino";
 
-export type LogLevel = "silent" | "error" | "warn" | "info" | "debug" | "trace";
-
-/** Lines of JSON on `stream`. */
-export function createLog(stream: NodeJS.WritableStream, level: LogLevel): FastifyBaseLogger {
+/** Lines of JSON on `stream`; `level` is one of pino's. */
+export function createLog(stream: NodeJS.WritableStream, level: string): FastifyBaseLogger {
   return pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: errorFields } },
     stream,

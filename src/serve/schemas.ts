@@ -127,3 +127,25 @@ export const TOPIC = object({
   request: object(each(["total", "created", "sent", "failed", "stopped"], COUNT)),
   result: object({ total: COUNT, statuses: object(each(RESULT_COUNTS, COUNT)) }),
 });
+
+export const TOPICS = object({ topics: { type: "array", items: TOPIC } });
+
+export const CANCELLED = object({
+  status: { type: "string", enum: ["ok"] },
+  topic: { type: "string" },
+  cancelled: COUNT,
+  in_flight: { ...COUNT, description: "Handed to SES already: these cannot be taken back" },
+});
+
+export const SENT_COUNT = object({ count: COUNT, hours: COUNT, since: { type: "string", format: "date-time" } });
+
+export const HEALTHY = object({
+  status: { type: "string", enum: ["ok"] },
+  service: { type: "string" },
+  time: { type: "string", format: "date-time" },
+});
+
+export const READY = object({
+  status: { type: "string", enum: ["ok", "unavailable"] },
+  db: { type: "string", enum: ["connected", "disconnected"] },
+});

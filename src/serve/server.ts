@@ -7,9 +7,14 @@ import Fastify, { type FastifyInstance, type RouteOptions } from "fastify";
 import { createKeyRing, guardRoutes } from "./auth.ts";
 import { answerError, answerUnknown } from "./errors.ts";
 import type { Gateway } from "./gateway.ts";
-import { createLog, logRequests, type LogLevel } from "./request-log.ts";
+import { createLog, logRequests } from "./request-log.ts";
 import { DOCS_PATH, documentationRoutes, listenForRoutes } from "./routes/documentation.ts";
+import { sentCountRoutes } from "./routes/events-sent.ts";
+import { healthRoutes } from "./routes/health.ts";
 import { messageRoutes } from "./routes/messages.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
+import { snsRoutes } from "./routes/sns.ts";
+import { topicRoutes } from "./routes/topics.ts";
 import { buildValidator } from "./validator.ts";
 
 /** Who may use a route. Each one says it; a route that does not is refused when the server is built. */
@@ -25,7 +30,7 @@ export interface ServerOptions {
   /** Where the log goes, a line of JSON each. */
   stream: NodeJS.WritableStream;
   /** Requests are logged at `debug`, what failed for a reason of our own at `error`. */
-  level: LogLevel;
+  level: string;
   timeouts?: Partial<Timeouts>;
   /** Requests to open routes from one address in a minute. */
   openPerMinute?: number;
@@ -74,7 +79,13 @@ export async function buildServer(gateway: Gateway, options: ServerOptions): Pro
 async function addRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> {
   await listenForRoutes(app);
   await documentationRoutes(app);
-  await messageRoutes(app, gateway);
+  // Added now, so that it hears of every answer.
+  metricsRoutes(app, gateway);
+  healthRoutes(app, gateway);
+  messageRoutes(app, gateway);
+  topicRoutes(app, gateway);
+  sentCountRoutes(app, gateway);
+  snsRoutes(app, gateway);
 }
 
 function createServer({ settings }: Gateway, options: ServerOptions): FastifyInstance {
@@ -95,7 +106,7 @@ function createServer({ settings }: Gateway, options: ServerOptions): FastifyIns
     },
     routerOptions: { maxParamLength: MOST_PARAM },
     schemaController: { compilersFactory: { buildValidator } },
-    frameworkErrors: answerError,
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
     clientErrorHandler: answerBrokenRequest,
   });
   app.server.maxConnections = MOST_CONNECTIONS;

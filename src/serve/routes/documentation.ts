@@ -26,7 +26,7 @@ export async function listenForRoutes(app: FastifyInstance): Promise<void> {
       const { access } = route.config ?? {};
       const security = access === "open" ? [] : [{ "x-api-key": [] }, { bearer: [] }];
       const scope = access === "open" ? {} : { "x-scope": access };
-      return { schema: { security, ...scope, ...schema } as typeof schema, url };
+      return { schema: { security, ...scope, ...schema }, url };
     },
   });
 }

@@ -1,0 +1,39 @@
+/** `GET /v1/events/counts/sent`: how many left lately, by the instant they left and not by when they came in. */
+import type { FastifyInstance } from "fastify";
+import { Refusal } from "../errors.ts";
+import type { Gateway } from "../gateway.ts";
+import { REFUSALS, SENT_COUNT } from "../schemas.ts";
+
+const HOUR_MS = 3_600_000;
+const DEFAULT_HOURS = 24;
+const MOST_HOURS = 168;
+
+const QUERY = {
+  type: "object",
+  properties: {
+    hours: { type: "integer", minimum: 1, maximum: MOST_HOURS, default: DEFAULT_HOURS },
+  },
+} as const;
+
+export function sentCountRoutes(app: FastifyInstance, { store, clock }: Gateway): void {
+  app.get<{ Querystring: { hours: number } }>(
+    "/v1/events/counts/sent",
+    {
+      config: { access: "read" },
+      // What is wrong is said in the words clients know.
+      attachValidation: true,
+      schema: {
+        operationId: "countSent",
+        summary: "Messages sent in the last hours",
+        tags: ["events"],
+        querystring: QUERY,
+        response: { 200: SENT_COUNT, ...REFUSALS },
+      },
+    },
+    async ({ query: { hours }, validationError }) => {
+      if (validationError) throw new Refusal(400, `hours must be between 1 and ${MOST_HOURS}`);
+      const since = clock.now() - hours * HOUR_MS;
+      return { count: await store.countSentSince(since), hours, since: new Date(since).toISOString() };
+    },
+  );
+}

@@ -1,0 +1,37 @@
+/** For load balancers and supervisors: does the process live, and can it do its work. */
+import type { FastifyInstance } from "fastify";
+import type { Gateway } from "../gateway.ts";
+import { HEALTHY, READY } from "../schemas.ts";
+
+export function healthRoutes(app: FastifyInstance, { store, clock }: Gateway): void {
+  app.get(
+    "/health",
+    {
+      config: { access: "open" },
+      schema: { operationId: "health", summary: "The process lives", tags: ["operations"], response: { 200: HEALTHY } },
+    },
+    async () => ({ status: "ok", service: "ses-mail", time: new Date(clock.now()).toISOString() }),
+  );
+  app.get(
+    "/ready",
+    {
+      config: { access: "open" },
+      schema: {
+        operationId: "ready",
+        summary: "The job file can be read and written",
+        tags: ["operations"],
+        response: { 200: READY, 503: READY },
+      },
+    },
+    async (request, reply) => {
+      try {
+        await store.ping();
+        return { status: "ok", db: "connected" };
+      } catch (error) {
+        request.log.error({ err: error }, "the job file cannot be used");
+        reply.code(503);
+        return { status: "unavailable", db: "disconnected" };
+      }
+    },
+  );
+}

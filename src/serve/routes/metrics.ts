@@ -1,0 +1,110 @@
+/** `/metrics` for Prometheus. The number of series is bounded: none is named after a topic, an address or a path. */
+import type { FastifyInstance } from "fastify";
+import { collectDefaultMetrics, Counter, Gauge, Histogram, type Metric, Registry } from "prom-client";
+import type { Run } from "../../deliver/send.ts";
+import { STATES } from "../../message.ts";
+import type { Gateway } from "../gateway.ts";
+
+/** Seconds. A pixel takes less than a millisecond, 10,000 addresses some hundred. */
+const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10];
+/** What no route listens to is one series, however many paths strangers try. */
+const NO_ROUTE = "none";
+
+const RUN_COUNTERS = [
+  { run: "sent", name: "ses_mail_sent_total", help: "Messages SES accepted since the start" },
+  { run: "failed", name: "ses_mail_failed_total", help: "Messages that failed for good since the start" },
+  { run: "inDoubt", name: "ses_mail_in_doubt_total", help: "Messages whose answer was lost since the start" },
+  { run: "throttled", name: "ses_mail_throttled_total", help: "Calls SES throttled since the start" },
+  { run: "retried", name: "ses_mail_retried_total", help: "Messages tried again since the start" },
+] as const satisfies readonly { run: keyof Run; name: string; help: string }[];
+
+export function metricsRoutes(app: FastifyInstance, gateway: Gateway): void {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  for (const metric of mailMetrics(gateway)) registry.registerMetric(metric);
+  for (const metric of requestMetrics(app)) registry.registerMetric(metric);
+  app.get(
+    "/metrics",
+    {
+      config: { access: "read" },
+      schema: {
+        operationId: "metrics",
+        summary: "Measurements for Prometheus",
+        tags: ["operations"],
+        response: { 200: { type: "string", description: "Prometheus text format" } },
+        produces: ["text/plain"],
+      },
+    },
+    async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()),
+  );
+}
+
+/** Not in the registry of the process: there may be several servers in it. */
+const registers: Registry[] = [];
+
+function mailMetrics({ store, sender }: Gateway): Metric[] {
+  const messages = new Gauge({
+    name: "ses_mail_messages",
+    help: "Messages in the job file by state",
+    labelNames: ["state"],
+    registers,
+    async collect() {
+      const totals = await store.totals(null);
+      for (const state of STATES) this.set({ state }, totals[state]);
+    },
+  });
+  const rate = new Gauge({
+    name: "ses_mail_rate_per_second",
+    help: "Recipients per second in force",
+    registers,
+    collect() {
+      this.set(sender.status().perSecond);
+    },
+  });
+  const halted = new Gauge({
+    name: "ses_mail_sender_halted",
+    help: "1 while sending waits for somebody to mend something",
+    registers,
+    collect() {
+      this.set(sender.status().state === "halted" ? 1 : 0);
+    },
+  });
+  return [messages, rate, halted, ...RUN_COUNTERS.map((counter) => runCounter(counter, sender))];
+}
+
+/** The sender counts; we only repeat its number. */
+function runCounter({ run, name, help }: (typeof RUN_COUNTERS)[number], sender: Gateway["sender"]): Metric {
+  return new Counter({
+    name,
+    help,
+    registers,
+    collect() {
+      this.reset();
+      this.inc(sender.status().run[run]);
+    },
+  });
+}
+
+function requestMetrics(app: FastifyInstance): Metric[] {
+  const requests = new Counter({
+    name: "ses_mail_http_requests_total",
+    help: "Requests answered",
+    labelNames: ["method", "route", "status"] as const,
+    registers,
+  });
+  const seconds = new Histogram({
+    name: "ses_mail_http_request_seconds",
+    help: "How long requests took",
+    labelNames: ["method", "route"] as const,
+    buckets: BUCKETS,
+    registers,
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    const pattern = request.is404 ? undefined : request.routeOptions.url;
+    // Methods, too, are made up by strangers where no route knows them.
+    const [method, route] = pattern === undefined ? [NO_ROUTE, NO_ROUTE] : [request.method, pattern];
+    requests.inc({ method, route, status: reply.statusCode });
+    seconds.observe({ method, route }, reply.elapsedTime / 1_000);
+  });
+  return [requests, seconds];
+}

@@ -1,0 +1,113 @@
+/** `/v1/topics`: what became of the mail, in the words of `stats` and in those of every older service; and taking it back. */
+import type { FastifyInstance } from "fastify";
+import { countsOf, withRates } from "../../report/stats.ts";
+import type { TopicRow } from "../../store/store.ts";
+import type { Gateway } from "../gateway.ts";
+import { CANCELLED, REFUSALS, TOPIC, TOPICS } from "../schemas.ts";
+
+const PARAMS = {
+  type: "object",
+  required: ["id"],
+  properties: { id: { type: "string", description: "The topic's name, percent-encoded" } },
+} as const;
+
+const TAGS = { tags: ["topics"] };
+
+interface TopicPath {
+  Params: { id: string };
+}
+
+export function topicRoutes(app: FastifyInstance, { store }: Gateway): void {
+  app.get(
+    "/v1/topics",
+    {
+      config: { access: "read" },
+      schema: {
+        ...TAGS,
+        operationId: "listTopics",
+        summary: "Every topic with its counts",
+        response: { 200: TOPICS, ...REFUSALS },
+      },
+    },
+    async () => ({ topics: (await store.topics()).map(topicAnswer) }),
+  );
+  app.get<TopicPath>(
+    "/v1/topics/:id",
+    {
+      config: { access: "read" },
+      schema: {
+        ...TAGS,
+        operationId: "getTopic",
+        summary: "One topic; zeros for one that has no mail yet",
+        params: PARAMS,
+        response: { 200: TOPIC, ...REFUSALS },
+      },
+    },
+    async ({ params: { id } }) => topicAnswer((await store.topic(id)) ?? { topic: id, ...NO_MAIL }),
+  );
+  app.delete<TopicPath>(
+    "/v1/topics/:id",
+    {
+      config: { access: "send" },
+      schema: {
+        ...TAGS,
+        operationId: "cancelTopic",
+        summary: "Take back what was not handed to SES yet",
+        params: PARAMS,
+        response: { 200: CANCELLED, ...REFUSALS },
+      },
+    },
+    async ({ params: { id } }) => {
+      // A name nobody used has nothing to take back, and is not made up by asking.
+      const known = (await store.topic(id)) !== null;
+      const { cancelled, inFlight } = known ? await store.cancel(id) : { cancelled: 0, inFlight: 0 };
+      return { status: "ok", topic: id, cancelled, in_flight: inFlight };
+    },
+  );
+}
+
+/** Both `request_counts` and `request` add up to `total`. */
+export function topicAnswer(row: TopicRow) {
+  const { pending, sending, sent, in_doubt: inDoubt, failed, cancelled, suppressed, total } = row;
+  const stopped = cancelled + suppressed;
+  const results = {
+    Delivery: row.delivered,
+    Bounce: row.bounced_permanent + row.bounced_transient,
+    Complaint: row.complained,
+    Open: row.opened,
+    Click: row.clicked,
+    Reject: row.rejected,
+    DeliveryDelay: row.delayed,
+  };
+  return {
+    ...withRates(countsOf(row)),
+    request_counts: { Created: pending, Processed: sending + inDoubt, Sent: sent, Failed: failed, Stopped: stopped },
+    result_counts: results,
+    request: { total, created: pending + sending + inDoubt, sent, failed, stopped },
+    result: { total, statuses: results },
+  };
+}
+
+const NO_MAIL = {
+  total: 0,
+  pending: 0,
+  sending: 0,
+  sent: 0,
+  in_doubt: 0,
+  failed: 0,
+  cancelled: 0,
+  suppressed: 0,
+  delivered: 0,
+  bounced_permanent: 0,
+  bounced_transient: 0,
+  complained: 0,
+  opened: 0,
+  clicked: 0,
+  rejected: 0,
+  delayed: 0,
+  notBefore: null,
+  cancelledAt: null,
+  endpoint: null,
+  firstSentAt: null,
+  lastSentAt: null,
+} as const satisfies Omit<TopicRow, "topic">;
