@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { SesEvent } from "../../feedback/ses-event.ts";
-import type { Gateway } from "../gateway.ts";
+import type { Gateway, Settings } from "../gateway.ts";
 import { createGroupCommit } from "../group-commit.ts";
 import { createCertificates } from "../sns/certificates.ts";
 import { httpsGet, type HttpsGet } from "../sns/https-get.ts";
@@ -33,7 +33,7 @@ const ERROR = { type: "object", properties: { error: { type: "string" } }, requi
  */
 export function snsRoutes(
   app: FastifyInstance,
-  { store, clock, settings }: Gateway,
+  { store, clock, settings }: Pick<Gateway, "store" | "clock"> & { settings: Pick<Settings, "sns"> },
   amazon: Amazon = { fetchCertificate: httpsGet, confirm: httpsGet },
 ): void {
   const commit = createGroupCommit(async (deliveries: (readonly SesEvent[])[]) => {
