@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import { addBackup } from "./commands/backup.ts";
-import { addBackup } from "./commands/backup.ts";
 import { addCancel } from "./commands/cancel.ts";
 import { addCheck } from "./commands/check.ts";
 import type { Act, AddCommand, Context, Globals, Work } from "./commands/command.ts";
@@ -13,13 +12,13 @@ import { addExport } from "./commands/export.ts";
 import { addImport } from "./commands/import.ts";
 import { addIngestEvents } from "./commands/ingest-events.ts";
 import { addKey } from "./commands/key.ts";
-import { addKey } from "./commands/key.ts";
 import { addPreview } from "./commands/preview.ts";
 import { addReport } from "./commands/report.ts";
 import { addRetry } from "./commands/retry.ts";
 import { addSandbox } from "./commands/sandbox.ts";
 import { addSchedule } from "./commands/schedule.ts";
 import { addSend } from "./commands/send.ts";
+import { addServe } from "./commands/serve.ts";
 import { addStats } from "./commands/stats.ts";
 import { addSuppress } from "./commands/suppress.ts";
 import { addTopics } from "./commands/topics.ts";
@@ -42,9 +41,8 @@ const COMMANDS: AddCommand[] = [
   addSuppress,
   addCheck,
   addPreview,
+  addServe,
   addSandbox,
-  addKey,
-  addBackup,
   addKey,
   addBackup,
   addCompletion,

@@ -35,6 +35,7 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
   const settings = await readSettings(io, flags);
   const scope = readScope(settings, flags);
   const store = await openJobFile(context, settings);
+  const links = await openLinks(store, io.env, io.clock);
   const connection = await connect(context, flags);
   boundOldSpace();
   const account = accountWatch(connection);
@@ -44,7 +45,7 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
     rate: () => rateOf(account.now(), flags),
     onIdle: async () => void (await store.matchKeptEvents()),
     checkpoint: () => holdBadTopics(store, scope, flags),
-    deliver: createMailer(store, connection.ses, links),
+    deliver: createMailer(store, connection.ses, async () => links),
   });
   const parts = { store, clock: io.clock, settings, sender, links, account: account.now };
   const gateway: Gateway = { ...parts, sendTest: (test) => sendTest(parts, test) };

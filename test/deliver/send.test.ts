@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Outcome } from "../../src/deliver/outcome.ts";
 import { type Run, send, type SendOptions, type SendResult } from "../../src/deliver/send.ts";
-import type { Claim, Settlement } from "../../src/deliver/source.ts";
+import type { Claim } from "../../src/deliver/source.ts";
 import { StoppedError } from "../../src/errors.ts";
 import { MemorySource } from "../support/memory-source.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
