@@ -31,15 +31,26 @@ export function createGroupCommit<Item, Result>(
   let waiting: Waiting<Item, Result>[] = [];
   let weight = 0;
   let running: Promise<void> | null = null;
+  let leave: () => void = () => undefined;
 
   const run = async (): Promise<void> => {
     while (waiting.length > 0) {
-      if (weight < maxItems) await pause(waitMs);
-      const group = takeGroup();
-      await commit(group);
+      if (weight < maxItems) await others();
+      await commit(takeGroup());
     }
     running = null;
   };
+
+  /** At 0 ms: what has arrived at the sockets by now is read first. */
+  const others = (): Promise<void> =>
+    new Promise((resolve) => {
+      if (waitMs === 0) return void setImmediate(resolve);
+      const timer = setTimeout(resolve, waitMs);
+      leave = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
 
   const takeGroup = (): Waiting<Item, Result>[] => {
     let taken = 0;
@@ -72,18 +83,11 @@ export function createGroupCommit<Item, Result>(
         const own = weigh(item);
         waiting.push({ item, weight: own, resolve, reject });
         weight += own;
+        if (weight >= maxItems) leave();
         running ??= run();
       }),
     async drain() {
       await running;
     },
   };
-}
-
-/** At 0 ms: what has arrived at the sockets by now is read first. */
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    if (ms === 0) setImmediate(resolve);
-    else setTimeout(resolve, ms);
-  });
 }

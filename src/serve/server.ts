@@ -3,11 +3,13 @@ import type { Socket } from "node:net";
 import { randomBytes } from "node:crypto";
 import helmet from "@fastify/helmet";
 import rateLimit from "@fastify/rate-limit";
-import Fastify, { type FastifyInstance, type RouteOptions } from "fastify";
+import Fastify, { type FastifyInstance, LogController, type RouteOptions } from "fastify";
 import { createKeyRing, guardRoutes } from "./auth.ts";
 import { answerError, answerUnknown } from "./errors.ts";
 import type { Gateway } from "./gateway.ts";
 import { createLog, logRequests } from "./request-log.ts";
+import { adminRoutes } from "./routes/admin.ts";
+import { dashboardRoutes } from "./routes/dashboard.ts";
 import { DOCS_PATH, documentationRoutes, listenForRoutes } from "./routes/documentation.ts";
 import { sentCountRoutes } from "./routes/events-sent.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -15,6 +17,7 @@ import { messageRoutes } from "./routes/messages.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { snsRoutes } from "./routes/sns.ts";
 import { topicRoutes } from "./routes/topics.ts";
+import { trackingRoutes } from "./routes/tracking.ts";
 import { buildValidator } from "./validator.ts";
 
 /** Who may use a route. Each one says it; a route that does not is refused when the server is built. */
@@ -86,13 +89,17 @@ async function addRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> 
   topicRoutes(app, gateway);
   sentCountRoutes(app, gateway);
   snsRoutes(app, gateway);
+  await trackingRoutes(app, gateway);
+  adminRoutes(app, gateway);
+  await dashboardRoutes(app, gateway);
 }
 
 function createServer({ settings }: Gateway, options: ServerOptions): FastifyInstance {
   const timeouts = { ...TIMEOUTS, ...options.timeouts };
   const app = Fastify({
     loggerInstance: createLog(options.stream, options.level),
-    disableRequestLogging: true,
+    // Ours say less: `logRequests`.
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomBytes(8).toString("hex"),
     trustProxy: settings.trustProxy,
     bodyLimit: BODY_LIMIT,
