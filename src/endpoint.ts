@@ -4,6 +4,7 @@ import { awsRegion } from "./aws-region.ts";
 import type { Context } from "./commands/command.ts";
 import { type Account, connectSes, type Ses } from "./deliver/ses.ts";
 import { parseDuration } from "./duration.ts";
+import type { Sandbox } from "./sandbox/server.ts";
 import type { Endpoint } from "./store/store.ts";
 
 /** Used when the account cannot be asked: what SES gives a new production account. */
@@ -21,8 +22,13 @@ export interface EndpointFlags {
   timeout: string;
 }
 
+/** The embedded SES, and what its events are signed with and published by. */
+export type Embedded = Pick<Sandbox, "url" | "webhook" | "close">;
+
 export interface Connection {
   ses: Ses;
+  /** Null: Amazon SES. */
+  sandbox: Embedded | null;
   endpoint: Endpoint;
   account: Account | null;
   perSecond: number;
@@ -31,10 +37,20 @@ export interface Connection {
   halt: { reason: string; hint: string } | null;
 }
 
+/** Where the embedded SES POSTs its events to, once that is known. */
+export interface EventTarget {
+  url: Promise<string>;
+  snsTopic: string;
+}
+
 /** Connects, asks the account for its rate and quota, and settles rate and concurrency. */
-export async function connect(context: Context, flags: EndpointFlags): Promise<Connection> {
+export async function connect(
+  context: Context,
+  flags: EndpointFlags,
+  events: EventTarget | null = null,
+): Promise<Connection> {
   const { io, terminal } = context;
-  const sandbox = flags.sandbox ? await startEmbedded(context, flags) : null;
+  const sandbox = flags.sandbox ? await startEmbedded(context, flags, events) : null;
   const options = {
     region: sandbox ? "us-east-1" : awsRegion(io.env),
     endpoint: sandbox?.url,
@@ -55,7 +71,15 @@ export async function connect(context: Context, flags: EndpointFlags): Promise<C
   terminal.detail(
     `Region ${options.region ?? "of the AWS profile"}, account ${limits}; ${perSecond} per second, ${concurrency} calls in flight at most.`,
   );
-  return { ses, endpoint: sandbox ? "sandbox" : "ses", account, perSecond, concurrency, halt: haltOf(account) };
+  return {
+    ses,
+    sandbox,
+    endpoint: sandbox ? "sandbox" : "ses",
+    account,
+    perSecond,
+    concurrency,
+    halt: haltOf(account),
+  };
 }
 
 /** What was asked for, else what the account allows. */
@@ -68,7 +92,11 @@ export function rateOf(
   return { perSecond, concurrency };
 }
 
-async function startEmbedded({ io, terminal, onExit }: Context, flags: EndpointFlags): Promise<{ url: string }> {
+async function startEmbedded(
+  { io, terminal, onExit }: Context,
+  flags: EndpointFlags,
+  events: EventTarget | null,
+): Promise<Sandbox> {
   const { startSandbox } = await import("./sandbox/server.ts");
   const outbox = resolve(io.cwd, OUTBOX);
   const sandbox = await startSandbox({
@@ -80,6 +108,7 @@ async function startEmbedded({ io, terminal, onExit }: Context, flags: EndpointF
     events: flags.sandboxEvents === undefined ? null : resolve(io.cwd, flags.sandboxEvents),
     faults: [],
     clock: io.clock,
+    ...(events && { webhook: { url: events.url }, snsTopic: events.snsTopic }),
   });
   onExit(() => sandbox.close());
   terminal.info(`Sandbox: nothing leaves this machine; the mails land in ${OUTBOX}/`);

@@ -27,16 +27,20 @@ const ACCOUNT_TIMEOUT_MS = 5_000;
 /** How long the answer to a request is kept for a repeat of it. */
 const KEEP_ANSWERS_MS = 7 * 86_400_000;
 const HOUR_MS = 3_600_000;
+/** Through which the embedded SES of a rehearsal publishes its events. */
+const REHEARSAL_SNS_TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-events";
 
 /** Resolves when a signal came and everything in flight is answered and written. */
 export async function serve(context: Context, flags: ServeFlags): Promise<number> {
   const { io } = context;
   const port = readPort(flags.port);
-  const settings = await readSettings(io, flags);
-  const scope = readScope(settings, flags);
-  const store = await openJobFile(context, settings);
+  const asked = await readSettings(io, flags);
+  const scope = readScope(asked, flags);
+  const store = await openJobFile(context, asked);
   const links = await openLinks(store, io.env, io.clock);
-  const connection = await connect(context, flags);
+  const webhook = whenKnown<string>();
+  const connection = await connect(context, flags, { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC });
+  const settings = withSandbox(asked, connection);
   boundOldSpace();
   const account = accountWatch(connection);
   const sender = createSender({
@@ -52,14 +56,33 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
   const app = await buildServer(gateway, { stream: io.stderr, level: levelOf(context) });
   try {
     await listen(app, flags.host, port);
-    io.stderr.write(`listening on ${urlOf(app, flags.host)}\n`);
+    const url = urlOf(app, flags.host);
+    io.stderr.write(`listening on ${url}\n`);
+    webhook.known(`${url}/v1/events/results`);
     warnOf(settings, app.log);
     const chores = startChores(gateway, account, app.log);
     await sender.run(listenerOf(app.log)).finally(chores);
   } finally {
+    // First, so that its last events find the webhook open.
+    await connection.sandbox?.close();
     await app.close();
   }
   return EXIT.done;
+}
+
+/** In a rehearsal the events of the embedded SES come back by the webhook, as those of Amazon would. */
+function withSandbox(settings: Settings, { sandbox }: Connection): Settings {
+  if (!sandbox?.webhook) return settings;
+  const { sns } = settings;
+  const topicArns = [...sns.topicArns, REHEARSAL_SNS_TOPIC];
+  const trustedKeys = [...sns.trustedKeys, sandbox.webhook.publicKey];
+  return { ...settings, sns: { ...sns, topicArns, trustedKeys } };
+}
+
+function whenKnown<T>(): { value: Promise<T>; known: (value: T) => void } {
+  let known: (value: T) => void = () => undefined;
+  const value = new Promise<T>((resolve) => (known = resolve));
+  return { value, known };
 }
 
 function readScope(settings: Settings, flags: ServeFlags): Scope & { held: Set<string> } {
