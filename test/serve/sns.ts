@@ -137,7 +137,7 @@ export async function webhook(cert: string, options: WebhookOptions = {}): Promi
     store,
     clock,
     asked,
-    log: () => lines.map((line) => JSON.parse(line) as Json).filter(({ reqId }) => reqId === undefined),
+    log: () => lines.map((line) => JSON.parse(line)).filter(({ reqId }) => reqId === undefined),
     async post(body, headers = {}) {
       const payload = typeof body === "string" ? body : JSON.stringify(body);
       const type = { "content-type": "text/plain; charset=UTF-8" };

@@ -34,7 +34,7 @@ const ERROR = { type: "object", properties: { error: { type: "string" } }, requi
 export function snsRoutes(
   app: FastifyInstance,
   { store, clock, settings }: Pick<Gateway, "store" | "clock"> & { settings: Pick<Settings, "sns"> },
-  amazon: Amazon = { fetchCertificate: httpsGet, confirm: httpsGet },
+  amazon: Amazon = { fetchCertificate: (url) => httpsGet(url), confirm: (url) => httpsGet(url) },
 ): void {
   const commit = createGroupCommit(async (deliveries: (readonly SesEvent[])[]) => {
     const applied = await store.applyEvents(deliveries.flat());

@@ -13,15 +13,20 @@ const TIME_LIMIT_MS = 5_000;
 /** A signing certificate has 2 KB, with its whole chain 6. */
 const SIZE_LIMIT = 65_536;
 
-/** No redirect is followed: a 302 is an answer like any other. Trusts the authorities Node does (`NODE_EXTRA_CA_CERTS` adds some). */
-export const httpsGet: HttpsGet = (url) =>
-  new Promise((resolve, reject) => {
-    const request = get(url, { agent: false, signal: AbortSignal.timeout(TIME_LIMIT_MS) }, (response) => {
+/**
+ * No redirect is followed: a 302 is an answer like any other. Trusts the authorities Node does (`NODE_EXTRA_CA_CERTS` adds
+ * some), or `ca` alone.
+ */
+export function httpsGet(url: string, limits: { ca?: string; timeLimitMs?: number } = {}): Promise<HttpsAnswer> {
+  const { timeLimitMs = TIME_LIMIT_MS, ...trust } = limits;
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(timeLimitMs);
+    const request = get(url, { agent: false, signal, ...trust }, (response) => {
       const chunks: Buffer[] = [];
       let size = 0;
       response.on("data", (chunk: Buffer) => {
         size += chunk.length;
-        if (size > SIZE_LIMIT) request.destroy(new Error(`more than ${SIZE_LIMIT} bytes`));
+        if (size > SIZE_LIMIT) request.destroy(new Error(`the answer is larger than ${SIZE_LIMIT} bytes`));
         else chunks.push(chunk);
       });
       response.on("error", reject);
@@ -31,3 +36,4 @@ export const httpsGet: HttpsGet = (url) =>
     });
     request.on("error", reject);
   });
+}
