@@ -3,6 +3,7 @@
  * where the tokenizer says that an attribute stands. Links in comments (`<!--[if mso]>`) stay as they are.
  */
 import { Tokenizer } from "htmlparser2";
+import { LRUCache } from "lru-cache";
 
 export interface Marks {
   /** What to write for a link to `url`, or null to leave it as it is. Null: all links stay. */
@@ -13,6 +14,8 @@ export interface Marks {
 
 /** Longer addresses stay as they are: encoded, they would not fit into what HTTP servers take. */
 const MAX_URL = 2_000;
+/** The same with entities and line breaks, which are longer than what they stand for. */
+const MAX_WRITTEN = 4 * MAX_URL;
 
 interface Cut {
   start: number;
@@ -141,8 +144,18 @@ class Places {
   }
 }
 
+/** The links of a content are the same for (nearly) all of its messages. */
+const targets = new LRUCache<string, { url: string | null }>({ max: 1_000 });
+
 /** Where a browser would go for an `href` as it stands in HTML; null unless it is an http(s) address that can be tracked. */
 export function targetOf(href: string): string | null {
+  if (href.length > MAX_WRITTEN) return null;
+  let target = targets.get(href);
+  if (!target) targets.set(href, (target = { url: readTarget(href) }));
+  return target.url;
+}
+
+function readTarget(href: string): string | null {
   // As browsers read it (WHATWG URL, basic URL parser): no white space around, no tabs or line breaks inside.
   const url = decodeEntities(href)
     // oxlint-disable-next-line no-control-regex

@@ -5,7 +5,7 @@
  * of link is derived for the job file, so that no token holds for another kind or another job file; that of a click is bound to the
  * address it leads to. Nothing is looked up to verify one.
  */
-import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+import { createHmac, type Hmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { UserError } from "../errors.ts";
 
@@ -152,13 +152,17 @@ function derive(source: Buffer, jobId: string): Key {
 
 function tokenOf(key: Buffer, id: number, url: string): string {
   if (!Number.isInteger(id) || id < 1 || id > MAX_ID) throw new RangeError(`expected a message id, got ${id}`);
-  const bytes = Buffer.allocUnsafe(ID_BYTES + MAC_BYTES);
-  bytes.writeUIntBE(id, 0, ID_BYTES);
-  mac(key, id, url).copy(bytes, ID_BYTES, 0, MAC_BYTES);
-  return bytes.toString("base64url");
+  const idBytes = Buffer.allocUnsafe(ID_BYTES);
+  idBytes.writeUIntBE(id, 0, ID_BYTES);
+  return (
+    idBytes.toString("base64url") +
+    signing(key, id, url)
+      .digest("base64url")
+      .slice(0, (MAC_BYTES / 3) * 4)
+  );
 }
 
-/** 24 bytes are 32 characters exactly: no two tokens are written for the same bytes. */
+/** 6 and 18 bytes are 8 and 24 characters exactly: no two tokens are written for the same bytes. */
 function bytesOf(token: string): Buffer | null {
   return TOKEN.test(token) ? Buffer.from(token, "base64url") : null;
 }
@@ -166,10 +170,10 @@ function bytesOf(token: string): Buffer | null {
 function verified(keys: readonly Key[], kind: Kind, bytes: Buffer, url: string): number | null {
   const id = bytes.readUIntBE(0, ID_BYTES);
   const given = bytes.subarray(ID_BYTES);
-  const good = (key: Key) => timingSafeEqual(mac(key[kind], id, url).subarray(0, MAC_BYTES), given);
+  const good = (key: Key) => timingSafeEqual(signing(key[kind], id, url).digest().subarray(0, MAC_BYTES), given);
   return id > 0 && keys.some(good) ? id : null;
 }
 
-function mac(key: Buffer, id: number, url: string): Buffer {
-  return createHmac("sha256", key).update(`${id}\n${url}`).digest();
+function signing(key: Buffer, id: number, url: string): Hmac {
+  return createHmac("sha256", key).update(`${id}\n${url}`);
 }

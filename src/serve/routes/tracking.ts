@@ -1,0 +1,187 @@
+/** Where the links of mails lead: the picture that tells of opens, redirects, and the page to unsubscribe. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { isMachine } from "../../feedback/machine.ts";
+import type { NewSuppression, Visit } from "../../store/store.ts";
+import type { Gateway } from "../gateway.ts";
+import { createGroupCommit } from "../group-commit.ts";
+import { askPage, donePage, languageOf, PAGE_CSP, unknownPage } from "../unsubscribe-page.ts";
+import { createVisits, type VisitsLimits } from "../visits.ts";
+
+/** GIF89a, one pixel, transparent: 43 bytes. */
+export const PIXEL = Buffer.from("R0lGODlhAQABAIAAAAAAAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==", "base64");
+
+/** RFC 8058 sends 26 bytes, or some lines of multipart. */
+const BODY_LIMIT = 16 * 1024;
+/** Unsubscribing is answered when it is durable: those that come together share a commit. */
+const COMMIT = { maxItems: 500, waitMs: 0 };
+
+/**
+ * Not limited: mail providers come for many readers from one address, a signature is checked without looking anything up, and only
+ * who was sent a mail can make us write.
+ */
+const CONFIG = { access: "open", rateLimit: false } as const;
+const NO_STORE = "no-store, no-cache, must-revalidate, private";
+
+const ERROR = { type: "object", required: ["error"], properties: { error: { type: "string" } } };
+const HTML = { content: { "text/html": { schema: { type: "string" } } } };
+const TOKEN = {
+  type: "object",
+  required: ["token"],
+  properties: { token: { type: "string", description: "Signed for one message" } },
+} as const;
+
+const OPEN_SCHEMA = {
+  operationId: "getOpen",
+  summary: "The picture by which mails tell of being opened",
+  description: "Always the same 1×1 image. Only an id that was signed here counts; HEAD never does.",
+  tags: ["links"],
+  // Whatever comes, the answer is the picture: nothing here is required, nor of any type.
+  querystring: {
+    type: "object",
+    properties: { request_id: { description: "Signed id" }, requestId: { description: "The same as request_id" } },
+  },
+  response: { 200: { description: "The image", content: { "image/gif": { schema: {} } } } },
+};
+
+const CLICK_SCHEMA = {
+  operationId: "getClick",
+  summary: "A link of a mail: goes on to where it led, and counts",
+  tags: ["links"],
+  params: TOKEN,
+  querystring: { type: "object", properties: { u: { description: "The address the token was signed for" } } },
+  response: {
+    302: { description: "On to the address", type: "null" },
+    404: { description: "Not a link of ours", content: { ...HTML.content, "application/json": { schema: ERROR } } },
+  },
+};
+
+const PAGE_RESPONSES = {
+  200: { description: "A page for the reader", ...HTML },
+  404: { description: "Not a link of ours", ...HTML },
+};
+const ASK_SCHEMA = {
+  operationId: "getUnsubscribe",
+  summary: "A page with a button to unsubscribe; looking at it changes nothing",
+  tags: ["links"],
+  params: TOKEN,
+  response: PAGE_RESPONSES,
+};
+const UNSUBSCRIBE_SCHEMA = {
+  operationId: "postUnsubscribe",
+  summary: "Unsubscribes the address the mail went to (RFC 8058, one click)",
+  description: "Whatever the body says. Answered when the address is durably suppressed; a repeat changes nothing.",
+  tags: ["links"],
+  params: TOKEN,
+  consumes: ["application/x-www-form-urlencoded", "multipart/form-data"],
+  response: PAGE_RESPONSES,
+};
+
+interface TokenRoute {
+  Params: { token: string };
+}
+
+/** Registers `/v1/events/open`, `/c/{token}` and `/u/{token}`. What was visited is written when the server closes. */
+export async function trackingRoutes(app: FastifyInstance, gateway: Gateway, limits?: VisitsLimits): Promise<void> {
+  const { links, clock, store } = gateway;
+  const visits = createVisits(store, clock, app.log, limits);
+  app.addHook("onClose", () => visits.drain());
+  const count = (request: FastifyRequest, visit: Pick<Visit, "kind" | "messageId" | "link">): void => {
+    if (request.method === "HEAD") return;
+    visits.add({ ...visit, at: clock.now(), machine: isMachine(request.headers["user-agent"] ?? null) });
+  };
+
+  app.get<{ Querystring: Record<string, unknown> }>(
+    "/v1/events/open",
+    { config: CONFIG, schema: OPEN_SCHEMA },
+    async (request, reply) => {
+      const token = request.query["request_id"] ?? request.query["requestId"];
+      const messageId = typeof token === "string" ? await links.readOpen(token) : null;
+      if (messageId !== null) count(request, { kind: "open", messageId, link: null });
+      return reply.header("cache-control", NO_STORE).type("image/gif").send(PIXEL);
+    },
+  );
+
+  app.get<TokenRoute & { Querystring: Record<string, unknown> }>(
+    "/c/:token",
+    { config: CONFIG, schema: CLICK_SCHEMA },
+    async (request, reply) => {
+      const { u: url } = request.query;
+      const target = typeof url === "string" ? targetOf(url) : null;
+      if (typeof url !== "string" || target === null) return answerNoLink(request, reply);
+      const messageId = await links.readClick(request.params.token, url);
+      if (messageId === null) return answerNoLink(request, reply);
+      count(request, { kind: "click", messageId, link: url });
+      return reply.headers({ "cache-control": "no-store", "referrer-policy": "no-referrer" }).redirect(target, 302);
+    },
+  );
+
+  await app.register((scope) => unsubscribeRoutes(scope, gateway));
+}
+
+/** A scope of its own: here every body is taken, and none is read. */
+async function unsubscribeRoutes(app: FastifyInstance, { links, store }: Gateway): Promise<void> {
+  const commit = createGroupCommit(async (entries: NewSuppression[]) => {
+    await store.suppress(entries);
+    return entries;
+  }, COMMIT);
+  app.addHook("onClose", () => commit.drain());
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "buffer", bodyLimit: BODY_LIMIT }, (_request, _body, done) => done(null));
+
+  const addresseeOf = async (token: string) => {
+    const messageId = await links.readUnsubscribe(token);
+    return messageId === null ? null : store.addressee(messageId);
+  };
+
+  // A GET never unsubscribes: scanners follow every link of a mail.
+  app.get<TokenRoute>("/u/:token", { config: CONFIG, schema: ASK_SCHEMA }, async (request, reply) => {
+    const reader = await addresseeOf(request.params.token);
+    if (reader === null) return answerUnknown(request, reply);
+    return answerPage(reply, 200, askPage(wantedBy(request), reader.email));
+  });
+
+  // No cookie, no session, no CSRF token, by design: the mail provider posts for its reader (RFC 8058 §3.1). The token is the proof.
+  app.post<TokenRoute>(
+    "/u/:token",
+    { config: CONFIG, schema: UNSUBSCRIBE_SCHEMA, bodyLimit: BODY_LIMIT },
+    async (request, reply) => {
+      const reader = await addresseeOf(request.params.token);
+      if (reader === null) return answerUnknown(request, reply);
+      const { email, topic } = reader;
+      await commit.add({ address: email, reason: "unsubscribe", source: "link", detail: `link in "${topic}"` });
+      return answerPage(reply, 200, donePage(wantedBy(request), email));
+    },
+  );
+}
+
+/** As browsers would read it, in ASCII; null for anything but http(s). */
+function targetOf(url: string): string | null {
+  return /^https?:\/\//i.test(url) && URL.canParse(url) ? new URL(url).href : null;
+}
+
+function wantedBy(request: FastifyRequest) {
+  return languageOf(request.headers["accept-language"]);
+}
+
+/** Nothing of the request is shown: neither where it would have led, nor why not. */
+function answerNoLink(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (request.headers.accept?.includes("text/html")) return answerUnknown(request, reply);
+  return reply.header("cache-control", "no-store").code(404).send({ error: "this link is not valid" });
+}
+
+function answerUnknown(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return answerPage(reply, 404, unknownPage(wantedBy(request)));
+}
+
+function answerPage(reply: FastifyReply, status: number, html: string): FastifyReply {
+  return reply
+    .code(status)
+    .headers({
+      "cache-control": "no-store",
+      "content-security-policy": PAGE_CSP,
+      "referrer-policy": "no-referrer",
+      "x-robots-tag": "noindex",
+    })
+    .type("text/html; charset=utf-8")
+    .send(html);
+}

@@ -1,0 +1,64 @@
+/** Opens and clicks on their way into the job file. A reader waits for none of it, and there is only so much room. */
+import type { FastifyBaseLogger } from "fastify";
+import type { Clock } from "../clock.ts";
+import type { GatewayStore, Visit } from "../store/store.ts";
+import { createGroupCommit } from "./group-commit.ts";
+
+export interface Visits {
+  /** Returns at once. The visit is dropped, with a warning in the log, when too many wait or the job file cannot be written. */
+  add(visit: Visit): void;
+  /** Resolves when everything added so far is written or dropped. */
+  drain(): Promise<void>;
+}
+
+export interface VisitsLimits {
+  /** How many may wait: some seconds of a big campaign's first minute, a few MB. */
+  mostWaiting: number;
+}
+
+/** A commit five times a second is enough: nobody waits for it. */
+const COMMIT = { maxItems: 1_000, waitMs: 200 };
+const WARN_EVERY_MS = 10_000;
+
+export function createVisits(
+  store: Pick<GatewayStore, "applyVisits">,
+  clock: Clock,
+  log: Pick<FastifyBaseLogger, "warn">,
+  { mostWaiting }: VisitsLimits = { mostWaiting: 20_000 },
+): Visits {
+  const commit = createGroupCommit(async (visits: Visit[]) => {
+    await store.applyVisits(visits);
+    return visits;
+  }, COMMIT);
+  let waiting = 0;
+  let dropped = 0;
+  let warnedAt = -Infinity;
+
+  const warn = (reason: string): void => {
+    if (dropped === 0) return;
+    log.warn({ dropped, reason }, "opens and clicks were not counted");
+    dropped = 0;
+    warnedAt = clock.monotonic();
+  };
+  const drop = (reason: string): void => {
+    dropped++;
+    if (clock.monotonic() - warnedAt > WARN_EVERY_MS) warn(reason);
+  };
+
+  return {
+    add(visit) {
+      if (waiting >= mostWaiting) return drop("too many wait");
+      waiting++;
+      commit
+        .add(visit)
+        .catch((error: unknown) => drop(error instanceof Error ? error.message : String(error)))
+        .finally(() => waiting--);
+    },
+    async drain() {
+      await commit.drain();
+      // The last of them are dropped after their group has ended.
+      await new Promise((resolve) => setImmediate(resolve));
+      warn("see the warnings before");
+    },
+  };
+}
