@@ -1,4 +1,5 @@
 import { createPublicKey, generateKeyPair, type KeyObject, randomUUID, sign } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 
@@ -65,6 +66,8 @@ export class Webhook implements EventSink {
     this.publicKey = createPublicKey(privateKey);
     this.#clock = clock;
     this.#options = options;
+    // Every post under way and every pause listens: that many are no leak.
+    setMaxListeners(0, this.#stop.signal);
     const stopped = new Promise<null>((resolve) =>
       this.#stop.signal.addEventListener("abort", () => resolve(null), { once: true }),
     );
