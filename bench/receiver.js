@@ -2,7 +2,8 @@
 import { createServer } from "node:http";
 import process from "node:process";
 
-const { allowed = Infinity, latencyMs = 0, rate = 1_000_000 } = JSON.parse(process.argv[2] ?? "{}");
+// `watch`: addresses that begin with it are remembered with the instant (ms since the epoch) of their call.
+const { allowed = Infinity, latencyMs = 0, rate = 1_000_000, watch = null } = JSON.parse(process.argv[2] ?? "{}");
 const ACCOUNT = JSON.stringify({
   SendQuota: { Max24HourSend: -1, MaxSendRate: rate, SentLast24Hours: 0 },
   SendingEnabled: true,
@@ -12,11 +13,13 @@ const ACCOUNT = JSON.stringify({
 let accepted = [];
 let throttled = [];
 let lastSecond = [];
+let watched = [];
 let count = 0;
 
 createServer((request, response) => {
   const at = performance.now();
-  request.resume();
+  if (watch === null) request.resume();
+  else lookInto(request, at);
   request.on("end", () => {
     if (request.method === "GET") return response.end(ACCOUNT);
     lastSecond = allowed === Infinity ? lastSecond : lastSecond.filter((instant) => instant > at - 1000);
@@ -36,8 +39,18 @@ createServer((request, response) => {
   process.send({ port: this.address().port });
 });
 
+function lookInto(request, at) {
+  let body = "";
+  request.on("data", (chunk) => (body += chunk));
+  request.on("end", () => {
+    const [, address] = /"ToAddresses":\["([^"]*)"/.exec(body) ?? [];
+    if (address?.startsWith(watch)) watched.push([address, performance.timeOrigin + at]);
+  });
+}
+
 process.on("message", () => {
-  process.send({ accepted, throttled });
+  process.send({ accepted, throttled, watched });
+  watched = [];
   accepted = [];
   throttled = [];
 });

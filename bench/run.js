@@ -2,7 +2,16 @@
 import { readdirSync } from "node:fs";
 import process from "node:process";
 
-const SUPPORT = new Set(["run.js", "support.js", "receiver.js", "bare-loop.js", "naive-import.js", "naive-ingest.js"]);
+const SUPPORT = new Set([
+  "run.js",
+  "support.js",
+  "serve-support.js",
+  "receiver.js",
+  "bare-loop.js",
+  "bare-accept.js",
+  "naive-import.js",
+  "naive-ingest.js",
+]);
 const names = readdirSync(new URL(".", import.meta.url))
   .filter((file) => file.endsWith(".js") && !SUPPORT.has(file))
   .map((file) => file.slice(0, -3));
