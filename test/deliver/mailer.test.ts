@@ -1,0 +1,163 @@
+import { describe, expect, it } from "vitest";
+import { createMailer } from "../../src/deliver/mailer.ts";
+import type { Ses } from "../../src/deliver/ses.ts";
+import type { Claim } from "../../src/deliver/source.ts";
+import type { Content, RenderedMail, Tag } from "../../src/message.ts";
+import { createLinks, type Links } from "../../src/tracking/links.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+import { CONTENT } from "../support/store-actions.ts";
+
+const TRACKING = { baseUrl: "https://mail.example.com", opens: true, clicks: true, unsubscribe: true };
+const LINKS = await createLinks({ jobId: "job", keys: async () => [Buffer.alloc(32, 1)], clock: new ManualClock() });
+
+const claim = (change: Partial<Claim> = {}): Claim => ({
+  ...{ id: 1, topicId: 1, contentId: 1, ingestId: 1, email: "ann@example.com", attempts: 0 },
+  fields: JSON.stringify(["ann@example.com", "Ann"]),
+  ...change,
+});
+
+/** A mailer over contents made by `contentOf`; what it looks up and sends is written down. */
+function scene(contentOf: (id: number) => Content | Promise<Content>, links: () => Promise<Links> = async () => LINKS) {
+  const contents: number[] = [];
+  const ingests: number[] = [];
+  const mails: { mail: RenderedMail; tags: Tag[] }[] = [];
+  const ses: Ses = {
+    async send(mail, tags) {
+      mails.push({ mail, tags });
+      return { kind: "sent", sesMessageId: `ses-${mails.length}` };
+    },
+    account: () => Promise.reject(new Error("not asked")),
+    close: () => undefined,
+  };
+  const library = {
+    jobId: "job",
+    async content(id: number) {
+      contents.push(id);
+      return contentOf(id);
+    },
+    async ingestColumns(id: number) {
+      ingests.push(id);
+      return ["email", "name"];
+    },
+  };
+  const deliver = createMailer(library, ses, links);
+  return { contents, ingests, mails, deliver: (change?: Partial<Claim>) => deliver(claim(change), () => undefined) };
+}
+
+describe("the mailer", () => {
+  it("signs each message's links for that message, and tags it", async () => {
+    const { deliver, mails } = scene(() => ({
+      ...CONTENT,
+      html: `<a href="https://example.com/{{ name }}">x</a>{{ unsubscribe_url }}</body>`,
+      tracking: TRACKING,
+    }));
+    await deliver({ id: 41 });
+    await deliver({ id: 42 });
+    for (const [index, id] of [41, 42].entries()) {
+      const { mail, tags } = mails[index] ?? {};
+      const html = mail?.html ?? "";
+      const [, open = ""] = /request_id=([\w-]+)"/.exec(html) ?? [];
+      const [, click = "", url = ""] = /\/c\/([\w-]+)\?u=([^"]+)"/.exec(html) ?? [];
+      const [, leave = ""] = /\/u\/([\w-]+)/.exec(html) ?? [];
+      expect(await LINKS.readOpen(open)).toBe(id);
+      expect(await LINKS.readClick(click, decodeURIComponent(url))).toBe(id);
+      expect(decodeURIComponent(url)).toBe("https://example.com/Ann");
+      expect(await LINKS.readUnsubscribe(leave)).toBe(id);
+      expect(mail?.headers[0]).toEqual({ name: "List-Unsubscribe", value: `<https://mail.example.com/u/${leave}>` });
+      expect(tags).toContainEqual({ name: "ses-mail-message", value: String(id) });
+    }
+  });
+
+  it("asks for the keys once, and only when a content has tracking", async () => {
+    let asked = 0;
+    const links = async () => (asked++, LINKS);
+    const { deliver } = scene((id) => (id === 1 ? CONTENT : { ...CONTENT, tracking: TRACKING }), links);
+    await deliver();
+    expect(asked).toBe(0);
+    await deliver({ contentId: 2 });
+    await deliver({ contentId: 2 });
+    expect(asked).toBe(1);
+  });
+
+  it("asks again for keys that could not be read", async () => {
+    let asked = 0;
+    const links = async () => {
+      if (asked++ === 0) throw new Error("the job file is locked");
+      return LINKS;
+    };
+    const { deliver } = scene(() => ({ ...CONTENT, tracking: TRACKING }), links);
+    await expect(deliver()).rejects.toThrow("locked");
+    expect(await deliver()).toMatchObject({ kind: "sent" });
+  });
+
+  it("looks a content up once for claims that come together", async () => {
+    const { deliver, contents, ingests, mails } = scene(async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return CONTENT;
+    });
+    await Promise.all(Array.from({ length: 50 }, (_, id) => deliver({ id })));
+    expect(contents).toEqual([1]);
+    expect(ingests).toEqual([1]);
+    expect(mails).toHaveLength(50);
+  });
+
+  it("looks again for what could not be read", async () => {
+    let fails = true;
+    const { deliver } = scene(() => {
+      if (fails) throw new Error("the job file is locked");
+      return CONTENT;
+    });
+    await expect(deliver()).rejects.toThrow("locked");
+    fails = false;
+    expect(await deliver()).toMatchObject({ kind: "sent" });
+  });
+
+  it("keeps some hundred contents and no more", async () => {
+    const { deliver, contents } = scene((id) => ({ ...CONTENT, subject: `Hello ${id}` }));
+    for (let id = 1; id <= 2_000; id++) await deliver({ contentId: id });
+    await deliver({ contentId: 2_000 });
+    expect(contents).toHaveLength(2_000);
+    await deliver({ contentId: 1 });
+    expect(contents).toHaveLength(2_001);
+  });
+
+  it("keeps some MB of contents and no more, but always the one that goes out now", async () => {
+    const attachments = [{ fileName: "a.pdf", contentType: "application/pdf", data: "A".repeat(70 * 1024 * 1024) }];
+    const { deliver, contents } = scene((id) => (id === 1 ? { ...CONTENT, attachments } : CONTENT));
+    for (const contentId of [2, 1, 1, 1, 2]) await deliver({ contentId });
+    expect(contents).toEqual([2, 1, 2]);
+  });
+
+  it("derives the text of a literal content, once", async () => {
+    const { deliver, contents, mails } = scene(() => ({
+      ...CONTENT,
+      ...{ literal: true, subject: "{{ x }}", html: "<p>Hello {{ name }}</p>", text: "" },
+    }));
+    await deliver();
+    await deliver();
+    expect(contents).toEqual([1]);
+    expect(mails[0]?.mail).toMatchObject({
+      subject: "{{ x }}",
+      html: "<p>Hello {{ name }}</p>",
+      text: "Hello {{ name }}\n",
+    });
+  });
+
+  it("fails the message, not the run, when its content cannot be compiled or rendered", async () => {
+    const { deliver, contents, mails } = scene((id) =>
+      id === 1 ? { ...CONTENT, html: "{% if %}" } : { ...CONTENT, html: "{{ missing }}" },
+    );
+    expect(await deliver()).toMatchObject({
+      kind: "rejected",
+      unknown: false,
+      reason: expect.stringMatching(/^cannot be rendered: HTML/),
+    });
+    expect(await deliver()).toMatchObject({ kind: "rejected" });
+    expect(await deliver({ contentId: 2 })).toMatchObject({
+      kind: "rejected",
+      reason: expect.stringContaining("missing"),
+    });
+    expect(contents).toEqual([1, 2]);
+    expect(mails).toEqual([]);
+  });
+});
