@@ -79,7 +79,7 @@ describe("a request that is refused stores nothing", () => {
     ];
     await expect(store.accept(batch)).rejects.toThrow("full");
     for (const table of ["topic", "content", "ingest", "message", "recipient", "answer", "accepted_uuid"])
-      expect(rows(path, `select * from ${table}`), table).toEqual([]);
+      expect(rows(path, `select * from ${table}`), `in ${table}`).toEqual([]);
     inspect(path, (db) => db.exec("drop trigger full"));
     expect((await store.accept(batch)).map(({ kind }) => kind)).toEqual(["stored", "stored"]);
     expect(await store.totals(null)).toMatchObject({ total: 3, pending: 3 });

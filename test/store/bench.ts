@@ -90,7 +90,10 @@ export function expectSound(path: string): void {
     const marks = { opened: "opened_at", clicked: "clicked_at" };
     for (const [counter, mark] of Object.entries(marks)) {
       const of = `(select count(f.${mark}) from message m join feedback f on f.message_id = m.id where m.topic_id = t.id)`;
-      expect(db.prepare(`select name from topic t where ${counter} <> ${of}`).all(), counter).toEqual([]);
+      expect(
+        db.prepare(`select name from topic t where ${counter} <> ${of}`).all(),
+        `topics with wrong ${counter}`,
+      ).toEqual([]);
     }
     expect(
       db

@@ -1,0 +1,100 @@
+/** A copy of a job file that others work on. */
+import { mkdir, readdir, rename, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import Database from "better-sqlite3";
+import { expect, describe, it, onTestFinished } from "vitest";
+import { openStore } from "../../src/store/sqlite.ts";
+import { ingest, sent, settle, states, turn } from "../support/store-actions.ts";
+import { bench, counts, expectSound, inspect } from "./bench.ts";
+
+describe("nothing is written", () => {
+  it("over a file that is there, whatever it is, nor where there is no folder", async () => {
+    const { open, path } = await bench();
+    const store = await open();
+    await ingest(store, ["a@x.example"]);
+    const folder = dirname(path);
+    await writeFile(join(folder, "there.db"), "mine");
+    await mkdir(join(folder, "folder"));
+    const before = (await readdir(folder)).toSorted();
+    for (const target of [path, join(folder, "there.db"), join(folder, "folder"), join(folder, "none", "b.db")])
+      await expect(store.backup(target), `over ${target}`).rejects.toMatchObject({ name: "UserError" });
+    expect((await readdir(folder)).toSorted()).toEqual(before);
+    expect((await stat(join(folder, "there.db"))).size).toBe(4);
+    expect(await states(store)).toEqual({ "a@x.example": "pending" });
+  });
+
+  it("over a file that came while the copy was made", async () => {
+    const { open, path } = await bench();
+    const store = await open();
+    const target = join(dirname(path), "copy.db");
+    const copying = store.backup(target).catch((error: unknown) => error);
+    await writeFile(target, "mine");
+    expect(await copying).toMatchObject({ name: "UserError", message: expect.stringContaining("copy.db") });
+    expect((await stat(target)).size).toBe(4);
+    expect((await readdir(dirname(path))).filter((name) => name.includes("tmp"))).toEqual([]);
+  });
+});
+
+it("is whole, one file, its owner's, and a job file like the first", async () => {
+  const { open, path, clock } = await bench();
+  const store = await open();
+  await ingest(store, ["a@x.example", "b@x.example"]);
+  const [claim] = (await turn(store, 1)).claims;
+  await settle(store, sent(claim));
+  const target = join(dirname(path), "copy.db");
+  const answer = await store.backup(target);
+  const { size, mode } = await stat(target);
+  expect(answer).toEqual({ bytes: size, messages: 2 });
+  expect(mode & 0o777).toBe(0o600);
+  expect((await readdir(dirname(path))).filter((name) => name.startsWith("copy") || name.includes("tmp"))).toEqual([
+    "copy.db",
+  ]);
+  const copy = await openStore(target, clock);
+  onTestFinished(() => copy.close());
+  expect(copy.jobId).toBe(store.jobId);
+  expect(await states(copy)).toEqual({ "a@x.example": "sent", "b@x.example": "pending" });
+  expectSound(target);
+});
+
+it("is of one instant, and comes to an end, while another process writes all the time", async () => {
+  const { open, path } = await bench();
+  const store = await open();
+  await ingest(
+    store,
+    Array.from({ length: 60_000 }, (_, index) => `p${index}@x.example`),
+  );
+  const writer = await open();
+  const target = join(dirname(path), "copy.db");
+  const over = new AbortController();
+  const copying = store.backup(target).finally(() => over.abort());
+  let writes = 0;
+  for (; !over.signal.aborted; writes++) {
+    await counts(writer, [`q${writes}@x.example`], { topic: null });
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const { messages } = await copying;
+  expect(writes).toBeGreaterThan(3);
+  expect(messages).toBeGreaterThanOrEqual(60_000);
+  expect(messages).toBeLessThan(60_000 + writes);
+  const total = inspect(target, (db) => db.prepare("select sum(pending) from topic").pluck().get());
+  expect(total).toBe(messages);
+  expect(await writer.totals(null)).toMatchObject({ total: 60_000 + writes });
+});
+
+describe("ping", () => {
+  it("is content with a file others write to, and not with one that is gone", async () => {
+    const { open, path } = await bench();
+    const store = await open();
+    await store.ping();
+    const other = new Database(path);
+    other.exec("begin immediate");
+    await store.ping();
+    other.close();
+    await rename(path, `${path}.away`);
+    await expect(store.ping()).rejects.toThrow("gone");
+    await rename(`${path}.away`, path);
+    await store.ping();
+    store.close();
+    await expect(store.ping()).rejects.toThrow("not open");
+  });
+});
