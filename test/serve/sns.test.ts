@@ -456,6 +456,7 @@ describe("without --sns-topic-arn", () => {
       post(signed(notification(ann), amazon.privateKey)),
       post(signed(confirmation("SubscriptionConfirmation"), amazon.privateKey)),
       post(ann, { authorization }),
+      post("null"),
     ]);
     for (const { status, json } of answers) {
       expect([status, json.error]).toEqual([403, expect.stringContaining("--sns-topic-arn")]);

@@ -18,7 +18,7 @@ export function isRaw(headers: IncomingHttpHeaders, body: unknown): boolean {
  */
 export function checkRaw(headers: IncomingHttpHeaders, settings: SnsSettings): void {
   const topicArn = headers["x-amz-sns-topic-arn"];
-  if (topicArn !== undefined || settings.topicArns.length === 0) checkTopic(String(topicArn), settings);
+  if (topicArn !== undefined) checkTopic(String(topicArn), settings);
   if (settings.rawSecret === null) {
     throw forbidden("Raw deliveries are not taken in: switch raw message delivery of the SNS subscription off");
   }

@@ -10,7 +10,7 @@ import { confirmSubscription } from "./confirm.ts";
 import { readSnsMessage, type SnsMessage } from "./envelope.ts";
 import type { HttpsGet } from "./https-get.ts";
 import { checkRaw, isRaw } from "./raw.ts";
-import { tryAgain, unreadable } from "./refusal.ts";
+import { forbidden, tryAgain, unreadable } from "./refusal.ts";
 import { verify } from "./verify.ts";
 
 export interface Delivery {
@@ -36,6 +36,9 @@ export interface Receiver {
 
 /** Takes in what an allowed SNS topic says. Throws `SnsRefusal` for everything else, and 503 when an event cannot be stored. */
 export async function receive({ body, headers }: Delivery, receiver: Receiver): Promise<Receipt> {
+  if (receiver.settings.topicArns.length === 0) {
+    throw forbidden("The gateway was started without --sns-topic-arn and takes no SNS message");
+  }
   const value = parseJson(body);
   if (isRaw(headers, value)) {
     checkRaw(headers, receiver.settings);
