@@ -12,7 +12,7 @@ export const addBackup: AddCommand = (program, act) => {
 
 async function backup({ openStore, terminal, globals, io }: Context, file: string): Promise<number> {
   const store = await openStore({ mustExist: true });
-  const { bytes, messages } = await store.backup(resolve(io.cwd, file));
+  const { bytes, messages } = await store.backup(resolve(io.cwd, file), io.signal);
   if (globals.json) terminal.json({ file, bytes, messages });
   else
     terminal.result(`${file}: ${messages} messages, ${bytes} bytes; restore it by putting it in the job file's place`);

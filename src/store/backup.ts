@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
-import { UserError } from "../errors.ts";
+import { InterruptedError, UserError } from "../errors.ts";
 import { type Connection, explain } from "./connection.ts";
 
 /** What is in the copy. */
@@ -17,14 +17,17 @@ const STEP_PAGES = 1_024;
 
 export function backups(db: Connection) {
   return {
-    /** Throws UserError when `path` exists or its folder does not; nothing is left behind then. */
-    async backup(path: string): Promise<BackupAnswer> {
+    /**
+     * Throws UserError when `path` exists or its folder does not, InterruptedError when `signal` aborts; nothing is left
+     * behind then.
+     */
+    async backup(path: string, signal?: AbortSignal): Promise<BackupAnswer> {
       checkTarget(path);
       const temporary = join(dirname(path), `.ses-mail-${randomBytes(6).toString("hex")}.tmp`);
       try {
         // Created by us, so that it is never readable by others, not even for a moment.
         closeSync(openSync(temporary, "wx", 0o600));
-        await copy(db.name, temporary);
+        await copy(db.name, temporary, signal);
         const messages = check(temporary, path);
         syncToDisk(temporary);
         publish(temporary, path);
@@ -51,14 +54,18 @@ function checkTarget(path: string): void {
 const exists = (path: string) =>
   new UserError(`expected a file that does not exist yet, ${path} does`, "name another: a backup overwrites nothing");
 
-async function copy(from: string, to: string): Promise<void> {
+async function copy(from: string, to: string, signal?: AbortSignal): Promise<void> {
   const reader = new Database(from, { readonly: true, fileMustExist: true });
   try {
     // Held open: the copy is of this instant. Without it SQLite begins again with each write of another process, and
     // beside a campaign at full rate it would never end.
     reader.exec("begin");
     reader.prepare("select id from job").get();
-    await reader.backup(to, { progress: () => STEP_PAGES });
+    const progress = () => {
+      if (signal?.aborted === true) throw new InterruptedError();
+      return STEP_PAGES;
+    };
+    await reader.backup(to, { progress });
   } finally {
     reader.close();
   }

@@ -244,7 +244,7 @@ export interface GatewayStore {
   /** Forgets answers kept for repeats that came before the instant (ms). */
   forgetAnswers(before: number): Promise<void>;
   /** A consistent copy of the job file, made while others work on it; mode 0600. Throws UserError when `path` exists or its folder does not. */
-  backup(path: string): Promise<BackupAnswer>;
+  backup(path: string, signal?: AbortSignal): Promise<BackupAnswer>;
   /** Throws when the job file cannot be read or written. */
   ping(): Promise<void>;
 }

@@ -35,6 +35,16 @@ describe("nothing is written", () => {
   });
 });
 
+it("leaves nothing behind when it is interrupted", async () => {
+  const { open, path } = await bench();
+  const store = await open();
+  await ingest(store, ["a@x.example"]);
+  const before = (await readdir(dirname(path))).toSorted();
+  const interrupted = store.backup(join(dirname(path), "copy.db"), AbortSignal.abort("SIGINT"));
+  await expect(interrupted).rejects.toMatchObject({ name: "InterruptedError" });
+  expect((await readdir(dirname(path))).toSorted()).toEqual(before);
+});
+
 it("is whole, one file, its owner's, and a job file like the first", async () => {
   const { open, path, clock } = await bench();
   const store = await open();
