@@ -1,0 +1,235 @@
+/** The dashboard: one page, its views after the hash, its figures from the stream of overviews. */
+import { html, render, useEffect, useRef, useState } from "./preact.js";
+import { clockTime, count, rate, share, visible } from "./format.js";
+import { listen, signOut } from "./gateway.js";
+import { Bar } from "./parts.js";
+import { createSpeedometer, done, waiting } from "./progress.js";
+import { SuppressionsView } from "./suppressions.js";
+import { TestView } from "./test-mail.js";
+import { TopicView } from "./topic.js";
+import { TopicsView } from "./topics.js";
+import { TroublesView } from "./troubles.js";
+
+/** @typedef {import("./wire.ts").Overview} Overview */
+/** @typedef {{ view: "topics" | "troubles" | "suppressions" | "test" } | { view: "topic", name: string }} Place */
+
+const { key = "", scopes = "" } = document.body.dataset;
+const held = new Set(scopes.split(" "));
+/** Buttons that would be refused are not shown; the gateway decides. @param {string} scope */
+const may = (scope) => held.has(scope) || held.has("admin");
+
+/** @returns {Place} */
+function placeOf() {
+  const [, view, name] = /^#\/(\w*)(?:\/(.+))?$/.exec(location.hash) ?? [];
+  if (!may("read")) return { view: "test" };
+  if (view === "topics" && name !== undefined) return { view: "topic", name: decoded(name) };
+  if (view === "troubles" || view === "suppressions") return { view };
+  return view === "test" && may("send") ? { view } : { view: "topics" };
+}
+
+/** @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+const speedometer = createSpeedometer();
+
+function App() {
+  const [place, setPlace] = useState(placeOf);
+  const [overview, setOverview] = useState(/** @type {Overview | null} */ (null));
+  const [lostAt, setLostAt] = useState(/** @type {Date | null} */ (null));
+  useEffect(() => {
+    const onMove = () => setPlace(placeOf());
+    window.addEventListener("hashchange", onMove);
+    return () => window.removeEventListener("hashchange", onMove);
+  }, []);
+  useEffect(() => {
+    if (!may("read")) return;
+    return listen({
+      onOverview: (next) => {
+        speedometer.note(next, performance.now());
+        setOverview(next);
+        setLostAt(null);
+      },
+      onLost: () => setLostAt((before) => before ?? new Date()),
+    });
+  }, []);
+  return html`<a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
+    <${Header} place=${place} overview=${overview} />
+    <${Banners} overview=${overview} lostAt=${lostAt} />
+    <main id="main" tabindex="-1">
+      ${overview === null && may("read") ? html`<p class="soft">Reading the job file…</p>` : html`<${View} place=${place} overview=${overview} />`}
+    </main>
+    <${Footer} version=${overview?.version} />
+    ${overview === null ? null : html`<${Announcer} overview=${overview} />`}`;
+}
+
+/** The hash is the place; the link to the content must not move us. @param {Event} event */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
+}
+
+/** @param {{ place: Place, overview: Overview | null }} props */
+function View({ place, overview }) {
+  if (overview === null || place.view === "test") return html`<${TestView} />`;
+  if (place.view === "topic")
+    return html`<${TopicView}
+      key=${place.name}
+      name=${place.name}
+      overview=${overview}
+      speed=${speedometer.of}
+      isAdmin=${may("admin")}
+    />`;
+  if (place.view === "troubles") return html`<${TroublesView} overview=${overview} />`;
+  if (place.view === "suppressions")
+    return html`<${SuppressionsView} total=${overview.suppressions} isAdmin=${may("admin")} />`;
+  return html`<${TopicsView} overview=${overview} speed=${speedometer.of} />`;
+}
+
+// What stands on every view ------------------------------------------------------------------------------------------
+
+/** @param {{ place: Place, overview: Overview | null }} props */
+function Header({ place, overview }) {
+  const troubles = overview === null ? 0 : overview.totals.failed + overview.totals.in_doubt;
+  /** @type {[string, string, string, boolean][]} */
+  const links = [
+    ["#/", "topics", "Topics", may("read")],
+    ["#/troubles", "troubles", "Troubles", may("read")],
+    ["#/suppressions", "suppressions", "Suppressions", may("read")],
+    ["#/test", "test", "Send a test", may("send")],
+  ];
+  const here = place.view === "topic" ? "topics" : place.view;
+  return html`<header class="top">
+    <div class="inner">
+      <div class="row">
+        <a class="brand" href="#/">ses-mail</a>
+        <div class="who">
+          <span class="soft" title="The API key you are signed in with">${visible(key)}</span>
+          <button type="button" class="small" onClick=${() => void signOut()}>Sign out</button>
+        </div>
+      </div>
+      <nav aria-label="Views">
+        ${links
+          .filter(([, , , isShown]) => isShown)
+          .map(
+            ([href, view, name]) =>
+              html`<a key=${view} href=${href} aria-current=${here === view ? "page" : null}>
+                ${name}${view === "troubles" && troubles > 0 ? html` <span class="count">${count(troubles)}</span>` : null}
+              </a>`,
+          )}
+      </nav>
+      ${overview === null ? null : html`<${Vitals} overview=${overview} />`}
+    </div>
+  </header>`;
+}
+
+const STATES = { idle: "Idle", sending: "Sending", halted: "Halted", stopped: "Stopped" };
+
+/** @param {{ overview: Overview }} props */
+function Vitals({ overview: { sender, account, totals, endpoint } }) {
+  const { state, per_second: inForce, per_second_now: now } = sender;
+  return html`<dl class="vitals">
+    <div>
+      <dt>Sender</dt>
+      <dd>
+        <span class="state ${state}">${STATES[state]}</span
+        >${endpoint === "sandbox" ? html` <span class="badge warn">Sandbox</span>` : null}
+      </dd>
+    </div>
+    <div>
+      <dt>Rate now</dt>
+      <dd><b>${rate(now)}</b> of ${rate(inForce)} a second</dd>
+    </div>
+    <div>
+      <dt>Waiting</dt>
+      <dd><b>${count(totals.pending + totals.sending)}</b></dd>
+    </div>
+    <div class="quota">
+      <dt>Sent in 24 hours</dt>
+      ${account === null ? html`<dd>not known: the account could not be read</dd>` : html`<${Quota} account=${account} />`}
+    </div>
+  </dl>`;
+}
+
+/** @param {{ account: NonNullable<Overview["account"]> }} props */
+function Quota({ account: { quota, used } }) {
+  if (quota === null) return html`<dd><b>${count(used)}</b>, no limit</dd>`;
+  const isNearlyUp = used >= 0.9 * quota;
+  return html`<dd>
+    <b>${count(used)}</b> of ${count(quota)} (${share(used, quota)})
+    <${Bar} parts=${[{ value: Math.min(used, quota), tone: isNearlyUp ? "failed" : "sent" }]} whole=${quota} />
+  </dd>`;
+}
+
+/** @param {{ overview: Overview | null, lostAt: Date | null }} props */
+function Banners({ overview, lostAt }) {
+  const halt = overview !== null && overview.sender.state === "halted" ? overview.sender : null;
+  return html`<div class="banners" role="alert">
+    ${
+      halt === null
+        ? null
+        : html`<div class="banner bad">
+            <strong>Sending is halted: ${visible(halt.reason ?? "no reason was given")}</strong>
+            <span
+              >${halt.hint === null ? "" : `${visible(halt.hint)}. `}It is tried again by itself; nothing is lost.</span
+            >
+          </div>`
+    }
+    ${
+      lostAt === null
+        ? null
+        : html`<div class="banner warn">
+            <strong>The connection to the gateway is lost.</strong>
+            <span>The figures are those of ${clockTime(lostAt)}. Connecting again…</span>
+          </div>`
+    }
+  </div>`;
+}
+
+/** @param {{ version: string | undefined }} props */
+function Footer({ version }) {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return html`<footer>
+    <p>
+      Figures are messages, not events: five opens of one mail are one. Times are those of
+      ${zone}.${version === undefined ? "" : ` ses-mail ${version}.`}
+    </p>
+  </footer>`;
+}
+
+/** Progress is told this often to those who hear it. */
+const TOLD_MS = 15_000;
+
+/** @param {{ overview: Overview }} props */
+function Announcer({ overview }) {
+  const [text, setText] = useState("");
+  const told = useRef({ at: performance.now(), left: new Map(leftOf(overview)) });
+  useEffect(() => {
+    const finished = overview.topics.filter(
+      (topic) => waiting(topic) === 0 && (told.current.left.get(topic.topic) ?? 0) > 0,
+    );
+    const isDue = performance.now() - told.current.at >= TOLD_MS;
+    if (finished.length === 0 && !isDue) return;
+    const lines = overview.topics
+      .filter((topic) => waiting(topic) !== (told.current.left.get(topic.topic) ?? 0))
+      .map(
+        (topic) => `${visible(topic.topic)}: ${waiting(topic) === 0 ? "finished" : share(done(topic), topic.total)}`,
+      );
+    told.current = { at: performance.now(), left: new Map(leftOf(overview)) };
+    if (lines.length > 0) setText(`${lines.slice(0, 3).join(", ")}.`);
+  }, [overview]);
+  return html`<div class="unseen" aria-live="polite">${text}</div>`;
+}
+
+/** @param {Overview} overview @returns {[string, number][]} */
+function leftOf(overview) {
+  return overview.topics.map((topic) => [topic.topic, waiting(topic)]);
+}
+
+const root = document.getElementById("app");
+if (root !== null) render(html`<${App} />`, root);

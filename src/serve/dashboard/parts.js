@@ -1,0 +1,175 @@
+/** What the views are made of. */
+import { html, useEffect, useRef, useState } from "./preact.js";
+import { count, visible } from "./format.js";
+
+/** @typedef {import("./wire.ts").TopicFacts} Topic */
+
+/** What others named, in its own direction of writing. @param {{ text: string }} props */
+export function Name({ text }) {
+  return html`<bdi>${visible(text)}</bdi>`;
+}
+
+/**
+ * Parts beside each other on a track of `whole`. Decoration: the figures stand beside it.
+ * @param {{ parts: { value: number, tone: string }[], whole: number }} props
+ */
+export function Bar({ parts, whole }) {
+  let from = 0;
+  const rects = parts.map(({ value, tone }) => {
+    const [x, width] = [from, whole === 0 ? 0 : (1_000 * value) / whole];
+    from += width;
+    return html`<rect key=${tone} class=${tone} x=${x} y="0" width=${width} height="10" />`;
+  });
+  return html`<svg class="track" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true" focusable="false">
+    <rect class="ground" width="1000" height="10" />
+    ${rects}
+  </svg>`;
+}
+
+/** States in the order of a bar: what is over first, so that it grows from the left. What waits is the empty track. */
+const OVER = /** @type {const} */ (["sent", "in_doubt", "failed", "suppressed", "cancelled"]);
+export const ORDER = /** @type {const} */ ([...OVER, "sending", "pending"]);
+
+/** @param {{ totals: import("../../message.ts").Totals }} props */
+export function ProgressBar({ totals }) {
+  const parts = [...OVER, /** @type {const} */ ("sending")].map((state) => ({ value: totals[state], tone: state }));
+  return html`<${Bar} parts=${parts} whole=${totals.total} />`;
+}
+
+/** `total = sent + …`: every message is in one state, and they add up. @param {{ totals: import("../../message.ts").Totals }} props */
+export function Arithmetic({ totals }) {
+  const present = ORDER.filter((state) => totals[state] > 0);
+  return html`<ul class="legend">
+    ${present.map(
+      (state) =>
+        html`<li key=${state}>
+          <svg viewBox="0 0 1 1" aria-hidden="true" focusable="false"><rect class=${state} width="1" height="1" /></svg>
+          <span>${state.replace("_", " ")} <b>${count(totals[state])}</b></span>
+        </li>`,
+    )}
+    <li key="total" class="sum">
+      <span>= <b>${count(totals.total)}</b> in all</span>
+    </li>
+  </ul>`;
+}
+
+/**
+ * A heading that takes the focus when its view is opened, so that the keyboard goes on there.
+ * @param {{ title: string, children?: unknown }} props
+ */
+export function Title({ title, children }) {
+  const heading = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    document.title = `${visible(title)} – ses-mail`;
+    if (Title.isFirst) Title.isFirst = false;
+    else heading.current?.focus();
+  }, [title]);
+  return html`<h1 ref=${heading} tabindex="-1">${children ?? title}</h1>`;
+}
+/** The page that was just loaded keeps the focus where browsers put it. */
+Title.isFirst = true;
+
+/**
+ * Asks before something happens. `act` resolves to what is to be said afterwards, or throws what went wrong.
+ * @param {{ title: unknown, keep: string, go: string, isDangerous: boolean, act: () => Promise<string>,
+ *   onClose: (said: string | null) => void, children?: unknown }} props
+ */
+export function Confirm({ title, keep, go, isDangerous, act, onClose, children }) {
+  const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  const [problem, setProblem] = useState(/** @type {string | null} */ (null));
+  const [isBusy, setBusy] = useState(false);
+  useEffect(() => {
+    const opener = /** @type {HTMLElement | null} */ (document.activeElement);
+    dialog.current?.showModal();
+    return () => (opener?.isConnected ? opener : document.querySelector("h1"))?.focus();
+  }, []);
+  const confirm = async () => {
+    setBusy(true);
+    setProblem(null);
+    try {
+      onClose(await act());
+    } catch (error) {
+      setProblem(messageOf(error));
+      setBusy(false);
+    }
+  };
+  const leave = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (!isBusy) onClose(null);
+  };
+  return html`<dialog ref=${dialog} aria-labelledby="dialog-title" aria-describedby="dialog-text" onCancel=${leave}>
+    <h2 id="dialog-title">${title}</h2>
+    <div id="dialog-text">${children}</div>
+    <div role="alert">${problem === null ? null : html`<p class="problem">${visible(problem)}</p>`}</div>
+    <div class="buttons">
+      <button type="button" onClick=${leave} disabled=${isBusy}>${keep}</button>
+      <button type="button" class=${isDangerous ? "danger" : "primary"} onClick=${confirm} disabled=${isBusy}>
+        ${go}
+      </button>
+    </div>
+  </dialog>`;
+}
+
+/** @param {unknown} error @returns {string} */
+export function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Says what was done, to those who see and those who hear. @param {{ text: string | null }} props */
+export function Said({ text }) {
+  return html`<div role="status">${text === null ? null : html`<p class="said">${visible(text)}</p>`}</div>`;
+}
+
+/** @param {{ text: string | null }} props */
+export function Problem({ text }) {
+  return html`<div role="alert">${text === null ? null : html`<p class="problem">${visible(text)}</p>`}</div>`;
+}
+
+/**
+ * Messages that failed or are in doubt. Scrolls within itself, reachable by keyboard.
+ * @param {{ troubles: import("./wire.ts").TroubleFacts[], withTopic: boolean }} props
+ */
+export function Troubles({ troubles, withTopic }) {
+  return html`<div class="scroll" role="group" aria-label="Failed and in doubt" tabindex="0">
+    <table class="troubles">
+      <thead>
+        <tr>
+          <th scope="col">Address</th>
+          <th scope="col">State</th>
+          ${withTopic ? html`<th scope="col">Topic</th>` : null}
+          <th scope="col">Reason</th>
+          <th scope="col" class="number">Attempts</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${troubles.map(
+          ({ topic, email, state, attempts, error }) =>
+            html`<tr key=${`${email} ${topic}`}>
+              <th scope="row" class="name"><${Name} text=${email} /></th>
+              <td><span class="tag ${state}">${state.replace("_", " ")}</span></td>
+              ${
+                withTopic
+                  ? html`<td class="name">
+                      <a href=${topicHref(topic)}><${Name} text=${topic} /></a>
+                    </td>`
+                  : null
+              }
+              <td class="wide">${visible(error ?? "no reason was given")}</td>
+              <td class="number">${count(attempts)}</td>
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+/** @param {string} topic */
+export function topicHref(topic) {
+  return `#/topics/${encodeURIComponent(topic)}`;
+}
+
+/** What was typed into a field. @param {FormData} data @param {string} name */
+export function typed(data, name) {
+  const value = data.get(name);
+  return typeof value === "string" ? value : "";
+}

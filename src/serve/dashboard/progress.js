@@ -1,0 +1,58 @@
+/** How far a topic is, how fast it goes, and when it will be through. */
+
+/** @typedef {import("./wire.ts").TopicFacts} Topic */
+/** @typedef {import("./wire.ts").Overview} Overview */
+
+/** Speeds are those of the last few seconds. */
+const WINDOW_MS = 10_000;
+
+/** @param {Topic} topic */
+export function waiting(topic) {
+  return topic.pending + topic.sending;
+}
+
+/** @param {Topic} topic */
+export function done(topic) {
+  return topic.total - waiting(topic);
+}
+
+/** Remembers the last seconds of every topic. */
+export function createSpeedometer() {
+  /** @type {{ at: number, done: Map<string, number> }[]} */
+  let seen = [];
+  return {
+    /** @param {Overview} overview @param {number} at ms */
+    note(overview, at) {
+      seen = seen.filter((one) => at - one.at <= WINDOW_MS);
+      seen.push({ at, done: new Map(overview.topics.map((topic) => [topic.topic, done(topic)])) });
+    },
+    /** Messages per second; null when it was not looked at for long enough. @param {Topic} topic */
+    of(topic) {
+      const [first, last] = [seen[0], seen.at(-1)];
+      const [before, after] = [first?.done.get(topic.topic), last?.done.get(topic.topic)];
+      if (first === undefined || last === undefined || before === undefined || after === undefined) return null;
+      return last.at - first.at < 900 ? null : (1_000 * Math.max(0, after - before)) / (last.at - first.at);
+    },
+  };
+}
+
+/**
+ * @typedef {"cancelled" | "scheduled" | "elsewhere" | "halted" | "sending" | "waiting" | "finished" | "empty"} Status
+ */
+
+/** @param {Topic} topic @param {Overview} overview @param {number | null} speed @returns {Status} */
+export function statusOf(topic, overview, speed) {
+  if (topic.total === 0) return "empty";
+  if (topic.cancelled_at !== null) return "cancelled";
+  if (waiting(topic) === 0) return "finished";
+  if (topic.endpoint !== null && topic.endpoint !== overview.endpoint) return "elsewhere";
+  if (topic.sending === 0 && topic.not_before !== null && new Date(topic.not_before) > new Date()) return "scheduled";
+  if (overview.sender.state === "halted" || overview.sender.state === "stopped") return "halted";
+  return topic.sending > 0 || (speed ?? 0) > 0 ? "sending" : "waiting";
+}
+
+/** Seconds until all of it is out; null when that cannot be said. @param {Topic} topic @param {Overview} overview @param {number | null} speed */
+export function secondsLeft(topic, overview, speed) {
+  const perSecond = speed ?? overview.sender.per_second;
+  return perSecond > 0 ? waiting(topic) / perSecond : null;
+}

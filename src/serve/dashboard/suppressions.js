@@ -1,0 +1,199 @@
+/** Whom nobody writes to: look for an address, add some, let one be written to again. */
+import { html, useEffect, useState } from "./preact.js";
+import { count, counted, time } from "./format.js";
+import { call } from "./gateway.js";
+import { Confirm, messageOf, Name, Problem, Said, Title, typed } from "./parts.js";
+
+/** @typedef {import("./wire.ts").SuppressionFacts} Suppression */
+
+const LISTED = 50;
+/** Typing is over when nothing came for so long. */
+const TYPING_MS = 250;
+
+/** @param {{ total: number, isAdmin: boolean }} props */
+export function SuppressionsView({ total, isAdmin }) {
+  const [wanted, setWanted] = useState("");
+  const [said, setSaid] = useState(/** @type {string | null} */ (null));
+  const [changes, setChanges] = useState(0);
+  const [found, problem] = useFound(wanted, `${total} ${changes}`);
+  const [leaving, setLeaving] = useState(/** @type {Suppression | null} */ (null));
+  const changed = (/** @type {string | null} */ text) => {
+    setLeaving(null);
+    if (text === null) return;
+    setSaid(text);
+    setChanges((before) => before + 1);
+  };
+  return html`<${Title} title="Suppressions" />
+    <p class="soft under">
+      Addresses that bounced for good, complained, or unsubscribed are not written to, in any topic. You may add others.
+    </p>
+    <${Said} text=${said} />
+    <section aria-labelledby="list">
+      <div class="head">
+        <h2 id="list">${counted(total, "address", "addresses")}</h2>
+        <label class="filter">
+          <span>Find an address</span>
+          <input
+            type="search"
+            value=${wanted}
+            maxlength="320"
+            autocomplete="off"
+            spellcheck=${false}
+            onInput=${(/** @type {{ currentTarget: HTMLInputElement }} */ event) => setWanted(event.currentTarget.value)}
+          />
+        </label>
+      </div>
+      <${Problem} text=${problem} />
+      ${found === null ? null : html`<${List} found=${found} wanted=${wanted.trim()} total=${total} onLeave=${isAdmin ? setLeaving : null} />`}
+    </section>
+    ${isAdmin ? html`<${Add} onDone=${changed} />` : null}
+    ${leaving === null ? null : html`<${Remove} suppression=${leaving} onClose=${changed} />`}`;
+}
+
+/**
+ * @param {string} wanted
+ * @param {string} mark asked again when it changes
+ * @returns {[Suppression[] | null, string | null]}
+ */
+function useFound(wanted, mark) {
+  const [answer, setAnswer] = useState(/** @type {[Suppression[] | null, string | null]} */ ([null, null]));
+  useEffect(() => {
+    let isWanted = true;
+    const ask = () =>
+      call("GET", `/v1/suppressions?limit=${LISTED}&q=${encodeURIComponent(wanted.trim())}`).then(
+        ({ suppressions }) => isWanted && setAnswer([suppressions, null]),
+        (error) => isWanted && setAnswer([null, messageOf(error)]),
+      );
+    const timer = setTimeout(() => void ask(), TYPING_MS);
+    return () => {
+      isWanted = false;
+      clearTimeout(timer);
+    };
+  }, [wanted, mark]);
+  return answer;
+}
+
+/**
+ * @param {{ found: Suppression[], wanted: string, total: number, onLeave: ((suppression: Suppression) => void) | null }} props
+ */
+function List({ found, wanted, total, onLeave }) {
+  if (total === 0)
+    return html`<p class="empty">
+      Nobody is suppressed. Bounces, complaints and unsubscribes add to this list by themselves.
+    </p>`;
+  if (found.length === 0)
+    return html`<p class="empty" role="status">No suppressed address contains “<${Name} text=${wanted} />”.</p>`;
+  return html`<div class="scroll" role="group" aria-label="Suppressed addresses" tabindex="0">
+      <table class="suppressions">
+        <thead>
+          <tr>
+            <th scope="col">Address</th>
+            <th scope="col">Reason</th>
+            <th scope="col" class="wide-only">Since</th>
+            <th scope="col" class="wide-only">Detail</th>
+            ${onLeave === null ? null : html`<td></td>`}
+          </tr>
+        </thead>
+        <tbody>
+          ${found.map(
+            (one) =>
+              html`<tr key=${one.address}>
+                <th scope="row" class="name"><${Name} text=${one.address} /></th>
+                <td><bdi>${one.reason}</bdi></td>
+                <td class="wide-only when">${time(one.created_at)}</td>
+                <td class="wide-only wide soft"><${Name} text=${one.detail ?? ""} /></td>
+                ${
+                  onLeave === null
+                    ? null
+                    : html`<td class="number">
+                        <button
+                          type="button"
+                          class="small"
+                          aria-label=${`Remove ${one.address}`}
+                          onClick=${() => onLeave(one)}
+                        >
+                          Remove…
+                        </button>
+                      </td>`
+                }
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+    ${found.length === LISTED ? html`<p class="soft">The first ${count(LISTED)}; look for a part of the address to see others.</p>` : null}`;
+}
+
+/** @type {Record<string, string>} */
+const WARNINGS = {
+  complaint: "This person reported a mail of yours as spam. Writing again may cost the account its reputation.",
+  unsubscribe: "This person asked to get no more mails. Do this only when they asked for it themselves.",
+  bounce: "Mails to this address came back for good. It will bounce again unless the mailbox was made anew.",
+};
+
+/** @param {{ suppression: Suppression, onClose: (said: string | null) => void }} props */
+function Remove({ suppression: { address, reason }, onClose }) {
+  return html`<${Confirm}
+    title=${html`Write to <${Name} text=${address} /> again?`}
+    keep="Leave it suppressed"
+    go="Remove from the list"
+    isDangerous=${WARNINGS[reason] !== undefined}
+    act=${async () => {
+      await call("DELETE", `/v1/suppressions/${encodeURIComponent(address)}`);
+      return `${address} may be written to again.`;
+    }}
+    onClose=${onClose}
+  >
+    ${WARNINGS[reason] === undefined ? null : html`<p><strong>${WARNINGS[reason]}</strong></p>`}
+    <p>
+      Later mails reach this address again. Messages that were suppressed because of it stay so until they are retried.
+    </p>
+  <//>`;
+}
+
+/** @param {{ onDone: (said: string) => void }} props */
+function Add({ onDone }) {
+  const [problem, setProblem] = useState(/** @type {string | null} */ (null));
+  const [isBusy, setBusy] = useState(false);
+  const submit = async (/** @type {SubmitEvent & { currentTarget: HTMLFormElement }} */ event) => {
+    event.preventDefault();
+    const form = event.currentTarget;
+    const data = new FormData(form);
+    const emails = typed(data, "emails")
+      .split(/[\s,;]+/)
+      .filter((email) => email !== "");
+    const note = typed(data, "note").trim();
+    setBusy(true);
+    setProblem(null);
+    try {
+      const { added, known } = await call("POST", "/v1/suppressions", { emails, ...(note !== "" && { note }) });
+      form.reset();
+      onDone(`${counted(added, "address", "addresses")} added${known > 0 ? `, ${count(known)} known before` : ""}.`);
+    } catch (error) {
+      setProblem(messageOf(error));
+    }
+    setBusy(false);
+  };
+  return html`<section aria-labelledby="add">
+    <h2 id="add">Add addresses</h2>
+    <form onSubmit=${submit}>
+      <label>
+        <span>Addresses</span>
+        <textarea
+          name="emails"
+          rows="3"
+          required
+          spellcheck=${false}
+          autocomplete="off"
+          aria-describedby="emails-hint"
+        ></textarea>
+      </label>
+      <p id="emails-hint" class="soft">
+        One on each line, or with commas between them. Messages that wait for them will not be sent.
+      </p>
+      <label><span>Note (optional)</span><input name="note" maxlength="1000" autocomplete="off" /></label>
+      <${Problem} text=${problem} />
+      <div class="buttons"><button type="submit" class="primary" disabled=${isBusy}>Suppress</button></div>
+    </form>
+  </section>`;
+}

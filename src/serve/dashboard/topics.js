@@ -1,0 +1,181 @@
+/** The first view: everything together, and topic by topic. */
+import { html, useState } from "./preact.js";
+import { count, counted, duration, rate, share, time } from "./format.js";
+import { Arithmetic, Name, ProgressBar, Title, topicHref } from "./parts.js";
+import { done, secondsLeft, statusOf, waiting } from "./progress.js";
+
+/** @typedef {import("./wire.ts").TopicFacts} Topic */
+/** @typedef {import("./wire.ts").Overview} Overview */
+/** @typedef {(topic: Topic) => number | null} Speed */
+
+/** A list this short is seen at a glance. */
+const SHORT_LIST = 8;
+
+/** @param {{ overview: Overview, speed: Speed }} props */
+export function TopicsView({ overview, speed }) {
+  const { totals, topics, topic_count: all } = overview;
+  const [wanted, setWanted] = useState("");
+  if (all === 0) return html`<${Title} title="Topics" /><${NoTopics} />`;
+  const shown = topics.filter(({ topic }) => topic.toLowerCase().includes(wanted.trim().toLowerCase()));
+  return html`<${Title} title="Topics" />
+    <section aria-labelledby="all">
+      <h2 id="all">All messages</h2>
+      <${ProgressBar} totals=${totals} />
+      <${Arithmetic} totals=${totals} />
+    </section>
+    <section aria-labelledby="list">
+      <div class="head">
+        <h2 id="list">
+          ${all > topics.length ? `The newest ${count(topics.length)} of ${counted(all, "topic")}` : counted(all, "topic")}
+        </h2>
+        ${all > SHORT_LIST ? html`<${Filter} value=${wanted} onInput=${setWanted} />` : null}
+      </div>
+      ${shown.length > 0 ? html`<${TopicTable} topics=${shown} overview=${overview} speed=${speed} />` : null}
+      ${shown.length === 0 ? html`<${NotListed} wanted=${wanted.trim()} isComplete=${all === topics.length} />` : null}
+    </section>`;
+}
+
+/** @param {{ value: string, onInput: (text: string) => void }} props */
+function Filter({ value, onInput }) {
+  return html`<label class="filter">
+    <span>Find a topic</span>
+    <input
+      type="search"
+      value=${value}
+      maxlength="100"
+      autocomplete="off"
+      onInput=${(/** @type {{ currentTarget: HTMLInputElement }} */ event) => onInput(event.currentTarget.value)}
+    />
+  </label>`;
+}
+
+/** @param {{ wanted: string, isComplete: boolean }} props */
+function NotListed({ wanted, isComplete }) {
+  if (isComplete) return html`<p class="empty">No topic has “<${Name} text=${wanted} />” in its name.</p>`;
+  return html`<p class="empty">
+    None of these has “<${Name} text=${wanted} />” in its name. Older ones are opened by their whole name:${" "}
+    <a href=${topicHref(wanted)}>open <${Name} text=${wanted} /></a>
+  </p>`;
+}
+
+function NoTopics() {
+  return html`<section class="empty">
+    <h2>Nothing was sent yet</h2>
+    <p>A topic is one mail going to one list of people. The first one appears here as soon as it is in the job file:</p>
+    <ul>
+      <li>
+        with the command line: <code>ses-mail import june.csv</code>, with the mail in <code>june.html</code> beside it;
+      </li>
+      <li>with a program: <code>POST /v1/messages</code>, described in <a href="/openapi.json">/openapi.json</a>.</li>
+    </ul>
+    <p>To see a mail in your own mailbox first, <a href="#/test">send a test</a>.</p>
+  </section>`;
+}
+
+/** @param {{ topics: Topic[], overview: Overview, speed: Speed }} props */
+function TopicTable({ topics, overview, speed }) {
+  return html`<table class="topics">
+    <thead>
+      <tr>
+        <th scope="col">Topic</th>
+        <th scope="col" class="number wide-only">Recipients</th>
+        <th scope="col" class="number wide-only">Sent</th>
+        <th scope="col" class="number wide-only">Delivered</th>
+        <th scope="col" class="number wide-only">Bounced</th>
+        <th scope="col" class="number wide-only">Failed</th>
+        <th scope="col" class="number wide-only">In doubt</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${topics.map((topic) => html`<${TopicRow} key=${topic.topic} topic=${topic} overview=${overview} speed=${speed(topic)} />`)}
+    </tbody>
+  </table>`;
+}
+
+/** @param {{ topic: Topic, overview: Overview, speed: number | null }} props */
+function TopicRow({ topic, overview, speed }) {
+  const { sent } = topic;
+  const trouble = [
+    topic.failed > 0 ? `${count(topic.failed)} failed` : "",
+    topic.in_doubt > 0 ? `${count(topic.in_doubt)} in doubt` : "",
+  ].filter((part) => part !== "");
+  return html`<tr>
+    <th scope="row">
+      <span class="title">
+        <a href=${topicHref(topic.topic)}><${Name} text=${topic.topic} /></a>
+        <${Badges} topic=${topic} overview=${overview} speed=${speed} />
+      </span>
+      <${ProgressBar} totals=${topic} />
+      <span class="soft line">${progressLine(topic, overview, speed)}</span>
+      ${trouble.length > 0 ? html`<span class="line narrow-only trouble">${trouble.join(" · ")}</span>` : null}
+    </th>
+    <td class="number wide-only">${count(topic.total)}</td>
+    <td class="number wide-only">${count(sent)}</td>
+    <td class="number wide-only">${share(topic.delivered, sent)}</td>
+    <td class="number wide-only">${share(topic.bounced_permanent, sent)}</td>
+    <td class="number wide-only ${topic.failed > 0 ? "trouble" : "none"}">${count(topic.failed)}</td>
+    <td class="number wide-only ${topic.in_doubt > 0 ? "doubt" : "none"}">${count(topic.in_doubt)}</td>
+  </tr>`;
+}
+
+/** @type {Record<import("./progress.js").Status, [string, string] | null>} */
+const BADGES = {
+  cancelled: ["Cancelled", "quiet"],
+  scheduled: ["Scheduled", "quiet"],
+  elsewhere: ["Not sent from here", "warn"],
+  halted: ["Halted", "bad"],
+  sending: ["Sending", "live"],
+  waiting: ["Waiting", "quiet"],
+  finished: null,
+  empty: null,
+};
+
+/** @param {{ topic: Topic, overview: Overview, speed: number | null }} props */
+export function Badges({ topic, overview, speed }) {
+  const badge = BADGES[statusOf(topic, overview, speed)];
+  return html`${badge === null ? null : html`<span class="badge ${badge[1]}">${badge[0]}</span>`}
+  ${topic.endpoint === "sandbox" ? html`<span class="badge warn">Rehearsal</span>` : null}`;
+}
+
+/** `12,345 of 20,000 · 61.7 % · 13.8/s · about 9 min left`. @param {Topic} topic @param {Overview} overview @param {number | null} speed */
+export function progressLine(topic, overview, speed) {
+  const status = statusOf(topic, overview, speed);
+  if (status === "empty") return "no recipients";
+  const far =
+    status === "finished"
+      ? [counted(topic.total, "recipient")]
+      : [`${count(done(topic))} of ${count(topic.total)}`, share(done(topic), topic.total)];
+  return [...far, ...outlook(topic, overview, { status, speed })].join(" · ");
+}
+
+/**
+ * @param {Topic} topic
+ * @param {Overview} overview
+ * @param {{ status: import("./progress.js").Status, speed: number | null }} now
+ * @returns {string[]}
+ */
+function outlook(topic, overview, { status, speed }) {
+  const { cancelled_at: cancelled, not_before: due, last_sent_at: last } = topic;
+  switch (status) {
+    case "cancelled":
+      return cancelled === null ? [] : [`cancelled ${time(cancelled)}`];
+    case "scheduled":
+      return due === null ? [] : [`due ${time(due)}`];
+    case "elsewhere":
+      return [topic.endpoint === "sandbox" ? "sent to the sandbox so far" : "sent to Amazon SES so far"];
+    case "halted":
+      return ["waits until sending goes on"];
+    case "sending":
+      return [...(speed === null ? [] : [`${rate(speed)}/s`]), ...timeLeft(topic, overview, speed)];
+    case "waiting":
+      return [`${count(waiting(topic))} waiting`];
+    default:
+      return last === null ? [] : [`last sent ${time(last)}`];
+  }
+}
+
+/** @param {Topic} topic @param {Overview} overview @param {number | null} speed */
+function timeLeft(topic, overview, speed) {
+  const seconds = secondsLeft(topic, overview, speed === 0 ? null : speed);
+  return seconds === null ? [] : [`about ${duration(seconds)} left`];
+}

@@ -1,0 +1,136 @@
+/** The dashboard at `/`: signing in and out, and the files it is made of. */
+import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { dashboardPage, signInPage } from "../dashboard/pages.ts";
+import type { Gateway } from "../gateway.ts";
+import { clearSession, isSameOrigin, recogniseSessions, requireOwnPage, sessionToken, setSession } from "../session.ts";
+
+/** Wrong keys from one address in a minute. */
+const MOST_TRIES = 10;
+const TRIES_WINDOW_MS = 60_000;
+/** A key, and the name of its field. */
+const SIGN_IN_BYTES = 4_096;
+const FORM = "application/x-www-form-urlencoded";
+
+/** Everything comes from here, and nothing but what is asked for runs. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+].join("; ");
+
+const OPEN = { config: { access: "open" }, schema: { hide: true } } as const;
+
+export async function dashboardRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> {
+  await recogniseSessions(app, gateway);
+  await assetRoutes(app);
+  const { baseUrl } = gateway.settings;
+
+  app.get("/", OPEN, async (request, reply) => {
+    const token = sessionToken(request);
+    const caller = token === null ? null : await app.sessions.read(token);
+    return sendPage(reply, caller === null ? signInPage(null) : dashboardPage(caller));
+  });
+
+  // Where the page is after a wrong key: loading it anew must lead back.
+  app.get("/sign-in", OPEN, (_request, reply) => reply.redirect("/", 303));
+
+  app.post("/sign-out", OPEN, async (request, reply) => {
+    requireOwnPage(request, baseUrl);
+    const token = sessionToken(request);
+    if (token !== null && (await app.sessions.read(token)) !== null) app.sessions.end(token);
+    clearSession(request, reply, baseUrl);
+    return reply.code(204).send();
+  });
+
+  // By itself, because only here a form is understood.
+  await app.register(async (scope) => signInRoute(scope, gateway));
+}
+
+function signInRoute(app: FastifyInstance, { settings: { baseUrl } }: Gateway): void {
+  const tries = app.createRateLimit({ max: MOST_TRIES, timeWindow: TRIES_WINDOW_MS });
+  if (app.hasContentTypeParser(FORM)) app.removeContentTypeParser(FORM);
+  app.addContentTypeParser(FORM, { parseAs: "string" }, (_request, body, done) =>
+    done(null, new URLSearchParams(String(body))),
+  );
+
+  app.post("/sign-in", { ...OPEN, bodyLimit: SIGN_IN_BYTES }, async (request, reply) => {
+    if (isForeign(request, baseUrl)) return refuse(reply, 403, "Sign in from this page, please.");
+    const before = await tries(request, { increment: false });
+    if (!before.isAllowed && before.isExceeded) {
+      reply.header("retry-after", before.ttlInSeconds);
+      return refuse(reply, 429, `Too many wrong keys. Wait ${before.ttlInSeconds} s, then try again.`);
+    }
+    const key = request.body instanceof URLSearchParams ? (request.body.get("key") ?? "").trim() : "";
+    const caller = await app.keys.identify(key);
+    if (caller === null) {
+      await tries(request);
+      return refuse(
+        reply,
+        401,
+        key === "" ? "An API key is needed." : "This is not a key of this gateway, or it was revoked.",
+      );
+    }
+    setSession(request, reply, { token: await app.sessions.open(caller), baseUrl });
+    return reply.header("cache-control", "no-store").redirect("/", 303);
+  });
+}
+
+/** Another site must not sign anybody in. Programs say nothing of where they come from, and may. */
+function isForeign(request: FastifyRequest, baseUrl: string | null): boolean {
+  const { origin, "sec-fetch-site": site } = request.headers;
+  return (site !== undefined || origin !== undefined) && !isSameOrigin(request, baseUrl);
+}
+
+function refuse(reply: FastifyReply, status: number, problem: string): FastifyReply {
+  return sendPage(reply.code(status), signInPage(problem));
+}
+
+function sendPage(reply: FastifyReply, page: string): FastifyReply {
+  return (
+    reply
+      .header("content-security-policy", POLICY)
+      .header("cache-control", "no-store")
+      // With no-referrer browsers would not say where the sign-in form comes from.
+      .header("referrer-policy", "same-origin")
+      .type("text/html; charset=utf-8")
+      .send(page)
+  );
+}
+
+// Files --------------------------------------------------------------------------------------------------------------
+
+const FOLDER = new URL("../dashboard/", import.meta.url);
+const TYPES: Record<string, string> = {
+  js: "text/javascript; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  svg: "image/svg+xml",
+};
+
+/** Read once and by name: no path of a request ever reaches the disk. */
+async function assetRoutes(app: FastifyInstance): Promise<void> {
+  const names = (await readdir(FOLDER)).filter((name) => TYPES[extensionOf(name)] !== undefined);
+  for (const name of names) await assetRoute(app, name, new URL(name, FOLDER));
+  await assetRoute(app, "preact.js", new URL(import.meta.resolve("htm/preact/standalone")));
+}
+
+async function assetRoute(app: FastifyInstance, name: string, file: URL): Promise<void> {
+  const body = await readFile(file);
+  const etag = `"${createHash("sha256").update(body).digest("base64url")}"`;
+  app.get(`/dashboard/${name}`, OPEN, async (request, reply) => {
+    // Asked for each time, and sent again only after an update.
+    reply.header("cache-control", "no-cache").header("etag", etag);
+    if (request.headers["if-none-match"] === etag) return reply.code(304).send();
+    return reply.type(TYPES[extensionOf(name)] ?? "").send(body);
+  });
+}
+
+function extensionOf(name: string): string {
+  return name.slice(name.lastIndexOf(".") + 1);
+}

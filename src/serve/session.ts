@@ -1,0 +1,151 @@
+/** Sessions of the dashboard: a signed token in a cookie, as good as the API key it was opened with, for twelve hours. */
+import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
+import cookie from "@fastify/cookie";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { LRUCache } from "lru-cache";
+import { type Caller, type Known, mayDo } from "./auth.ts";
+import { Refusal } from "./errors.ts";
+import type { Gateway } from "./gateway.ts";
+
+export const SESSION_COOKIE = "ses_mail_session";
+const LIFETIME_MS = 12 * 3_600_000;
+/** Sessions that were ended before their time; those of a process that ended are forgotten. */
+const MOST_ENDED = 10_000;
+/** Longest name of a key, as base64, with time, id and signature: anything longer is none of ours. */
+const MOST_TOKEN = 1_024;
+const ID_BYTES = 16;
+
+export interface Sessions {
+  /** A token for whoever holds the key of this name. */
+  open(caller: Caller): Promise<string>;
+  /** Whose session it is; null: forged, over, ended, or its key was revoked. */
+  read(token: string): Promise<Caller | null>;
+  /** The token is good for nothing from now on. */
+  end(token: string): void;
+}
+
+declare module "fastify" {
+  interface FastifyInstance {
+    sessions: Sessions;
+  }
+  interface FastifyRequest {
+    /** The token by which the caller was recognised; null: by an API key, or not at all. */
+    session: string | null;
+  }
+}
+
+export function createSessions({ store, clock }: Gateway, keys: FastifyInstance["keys"]): Sessions {
+  const ended = new LRUCache<string, true>({ max: MOST_ENDED });
+
+  /** Bound to the key itself, not only to its name: a new key of an old name does not bring old sessions back. */
+  const sign = async (claims: string, { digest }: Known): Promise<Buffer> => {
+    const [secret] = await store.signingKeys();
+    if (secret === undefined) throw new Error("the job file has no signing key");
+    const key = Buffer.from(hkdfSync("sha256", secret, digest, "ses-mail session", 32));
+    return createHmac("sha256", key).update(claims).digest();
+  };
+
+  return {
+    async open({ name }) {
+      const known = await keys.named(name);
+      if (known === null) throw new Refusal(401, "Invalid API Key");
+      const id = randomBytes(ID_BYTES).toString("base64url");
+      const claims = `${Buffer.from(name).toString("base64url")}.${clock.now() + LIFETIME_MS}.${id}`;
+      return `${claims}.${(await sign(claims, known)).toString("base64url")}`;
+    },
+
+    async read(token) {
+      const [name, until, id, signature, ...more] = token.length > MOST_TOKEN ? [] : token.split(".");
+      if (name === undefined || until === undefined || id === undefined || signature === undefined || more.length > 0)
+        return null;
+      const known = await keys.named(Buffer.from(name, "base64url").toString());
+      const claims = `${name}.${until}.${id}`;
+      if (known === null || ended.has(claims)) return null;
+      const expected = await sign(claims, known);
+      const given = Buffer.from(signature, "base64url");
+      if (given.length !== expected.length || !timingSafeEqual(given, expected)) return null;
+      return clock.now() < Number(until) ? { name: known.name, scopes: known.scopes } : null;
+    },
+
+    // Without the signature, which has bits that mean nothing.
+    end: (token) => void ended.set(token.slice(0, token.lastIndexOf(".")), true),
+  };
+}
+
+/**
+ * Lets a session stand for an API key on every route that wants one. What would change something must come from a page
+ * of ours: `x-ses-mail` is a header no form can send, and no other origin may without a leave that is never given.
+ * To be called before the routes are guarded.
+ */
+export async function recogniseSessions(app: FastifyInstance, gateway: Gateway): Promise<void> {
+  await app.register(cookie, { hook: false });
+  const sessions = createSessions(gateway, app.keys);
+  app.decorate("sessions", sessions);
+  app.decorateRequest("session", null);
+  app.addHook("onRequest", async (request) => {
+    if (request.is404 || request.routeOptions.config.access === "open" || hasKey(request)) return;
+    const token = sessionToken(request);
+    const caller = token === null ? null : await sessions.read(token);
+    if (caller === null) return;
+    if (!READS.has(request.method)) requireOwnPage(request, gateway.settings.baseUrl);
+    request.session = token;
+    request.caller = caller;
+  });
+}
+
+const READS = new Set(["GET", "HEAD"]);
+
+function hasKey({ headers }: FastifyRequest): boolean {
+  return headers["x-api-key"] !== undefined || headers.authorization !== undefined;
+}
+
+/** What the cookie holds, to be read by `Sessions`; null: there is none. */
+export function sessionToken(request: FastifyRequest): string | null {
+  const { cookie: header } = request.headers;
+  return header === undefined ? null : (request.server.parseCookie(header)[SESSION_COOKIE] ?? null);
+}
+
+/** @throws Refusal (403) when the request does not come from a script of our own page. */
+export function requireOwnPage(request: FastifyRequest, baseUrl: string | null): void {
+  if (request.headers["x-ses-mail"] !== "dashboard" || !isSameOrigin(request, baseUrl))
+    throw new Refusal(403, "a session may do this from the dashboard only; programs use an API key");
+}
+
+/** As the browser says it: `sec-fetch-site` where it trusts the connection, `origin` otherwise. Nothing said is no. */
+export function isSameOrigin(request: FastifyRequest, baseUrl: string | null): boolean {
+  const { origin, "sec-fetch-site": site } = request.headers;
+  if (site !== undefined) return site === "same-origin";
+  if (origin === undefined || !URL.canParse(origin)) return false;
+  const { host } = new URL(origin);
+  return host === request.host || (baseUrl !== null && host === new URL(baseUrl).host);
+}
+
+/** Of a stream that was allowed once: its session may have ended since, its key may have been revoked. */
+export async function isStillAllowed({ server, session, caller }: FastifyRequest): Promise<boolean> {
+  const now = session === null ? await server.keys.named(caller?.name ?? "") : await server.sessions.read(session);
+  return now !== null && mayDo(now, "read");
+}
+
+export function setSession(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { token, baseUrl }: { token: string; baseUrl: string | null },
+): void {
+  const maxAge = LIFETIME_MS / 1_000;
+  reply.header(
+    "set-cookie",
+    request.server.serializeCookie(SESSION_COOKIE, token, { ...flags(request, baseUrl), maxAge }),
+  );
+}
+
+export function clearSession(request: FastifyRequest, reply: FastifyReply, baseUrl: string | null): void {
+  reply.header(
+    "set-cookie",
+    request.server.serializeCookie(SESSION_COOKIE, "", { ...flags(request, baseUrl), maxAge: 0 }),
+  );
+}
+
+function flags({ protocol }: FastifyRequest, baseUrl: string | null) {
+  const secure = protocol === "https" || baseUrl?.startsWith("https:") === true;
+  return { httpOnly: true, sameSite: "strict", path: "/", secure } as const;
+}
