@@ -133,9 +133,19 @@ function guard(app: FastifyInstance, gateway: Gateway, options: ServerOptions): 
       route.config = { ...config, rateLimit };
   });
   logRequests(app);
+  endConnections(app);
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerUnknown);
   readJson(app);
+}
+
+/** A connection that is kept for the client's next request would keep a closing server for as long. */
+function endConnections(app: FastifyInstance): void {
+  let closing = false;
+  app.addHook("preClose", async () => void (closing = true));
+  app.addHook("onSend", async (_request, reply) => {
+    if (closing) reply.header("connection", "close");
+  });
 }
 
 /** A body of JSON; null when there is none, which some clients send with DELETE. Keys that reach into prototypes are refused. */
@@ -147,7 +157,8 @@ function readJson(app: FastifyInstance): void {
   });
 }
 
-function refuseUnguarded({ method, url, config }: RouteOptions): void {
+/** To be heard of every route. Throws for one that forgot. */
+export function refuseUnguarded({ method, url, config }: RouteOptions): void {
   if (config?.access === undefined) throw new Error(`${String(method)} ${url} does not say who may use it`);
 }
 

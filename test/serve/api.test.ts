@@ -1,0 +1,165 @@
+import { expect, test } from "vitest";
+import { goDuration } from "../../src/serve/go-duration.ts";
+import { API_KEY, testGateway } from "../support/gateway.ts";
+
+const JSON_BODY = { "content-type": "application/json" };
+
+test.each([
+  ["GET", "/"],
+  ["GET", "/v2/messages"],
+  ["GET", "/v1/messages"],
+  ["PUT", "/v1/topics/t"],
+  ["POST", "/v1/topics"],
+  ["GET", "/debug/pprof"],
+  ["GET", "/v1/topics/a/b"],
+  ["GET", "/.env"],
+] as const)("%s %s: nobody listens there, or the dashboard does", async (method, url) => {
+  const { app } = await testGateway();
+  const answer = await app.inject({ method, url });
+  if (url === "/") return expect(answer.headers["content-type"]).toContain("text/html");
+  expect(answer.statusCode).toBe(404);
+  expect(answer.json()).toEqual({ error: "there is nothing here" });
+});
+
+test.each(["/%zz", "/v1/topics/%E0%A4%A", "/v1/topics/%"])("the malformed path %s is 400", async (url) => {
+  const { app } = await testGateway();
+  const answer = await app.inject({ url });
+  expect([answer.statusCode, answer.json()]).toEqual([400, { error: "the path is not valid" }]);
+});
+
+test.each([
+  ["cut off", '{"messages":[{"emails":'],
+  ["no JSON", "hello"],
+  ["with a comma too many", '{"messages":[],}'],
+  ["reaching into prototypes", '{"__proto__":{"admin":true},"messages":[]}'],
+  ["reaching into prototypes below", '{"messages":[{"__proto__":{"x":1}}]}'],
+  ["reaching into constructors", '{"constructor":{"prototype":{"x":1}}}'],
+])("a body that is %s is 400 with one sentence", async (_name, payload) => {
+  const { call } = await testGateway();
+  const answer = await call({ method: "POST", url: "/v1/messages", headers: JSON_BODY, payload });
+  expect([answer.statusCode, answer.json()]).toEqual([400, { error: "the body is not valid JSON" }]);
+});
+
+test.each(["text/csv", "application/x-www-form-urlencoded", "nonsense"])("a body of %s is 415", async (type) => {
+  const { call } = await testGateway();
+  const answer = await call({ method: "POST", url: "/v1/messages", headers: { "content-type": type }, payload: "a=b" });
+  expect(answer.statusCode).toBe(415);
+  expect(answer.json()).toEqual({ error: expect.stringContaining("application/json") });
+});
+
+test("health needs nothing but the process", async () => {
+  const { app } = await testGateway({
+    store: (store) => ({ ...store, ping: () => Promise.reject(new Error("gone")) }),
+  });
+  const answer = await app.inject({ url: "/health" });
+  expect([answer.statusCode, answer.json()]).toEqual([
+    200,
+    { status: "ok", service: "ses-mail", time: expect.any(String) },
+  ]);
+});
+
+test("ready asks the job file, and says so when it cannot be used", async () => {
+  let works = true;
+  const { app } = await testGateway({
+    store: (store) => ({ ...store, ping: () => (works ? store.ping() : Promise.reject(new Error("/secret/path"))) }),
+  });
+  const ask = async () => {
+    const answer = await app.inject({ url: "/ready" });
+    return [answer.statusCode, answer.json<unknown>()];
+  };
+  expect(await ask()).toEqual([200, { status: "ok", db: "connected" }]);
+  works = false;
+  expect(await ask()).toEqual([503, { status: "unavailable", db: "disconnected" }]);
+});
+
+test("measures mail and requests in a bounded number of series", async () => {
+  const { app, call, post } = await testGateway();
+  await post({ messages: [{ topicId: "june-secret", emails: ["a@example.com"], subject: "S", content: "<p>x</p>" }] });
+  for (let i = 0; i < 20; i++) await app.inject({ url: `/wp-admin-${i}` });
+  for (let i = 0; i < 20; i++) await call({ url: `/v1/topics/topic-${i}` });
+  const answer = await call({ url: "/metrics" });
+  expect(answer.headers["content-type"]).toMatch(/^text\/plain; version=0\.0\.4/);
+  const lines = answer.body.split("\n");
+  expect(lines).toContain('ses_mail_messages{state="pending"} 1');
+  expect(lines).toContain('ses_mail_messages{state="sent"} 0');
+  expect(lines).toContain("ses_mail_sent_total 0");
+  expect(lines).toContain("ses_mail_rate_per_second 14");
+  expect(lines).toContain('ses_mail_http_requests_total{method="POST",route="/v1/messages",status="200"} 1');
+  expect(lines).toContain('ses_mail_http_requests_total{method="none",route="none",status="404"} 20');
+  expect(lines).toContain('ses_mail_http_requests_total{method="GET",route="/v1/topics/:id",status="200"} 20');
+  expect(answer.body).toContain("process_cpu_seconds_total");
+  expect(answer.body).not.toMatch(/june|wp-admin|topic-1/);
+});
+
+test("two servers in one process measure each its own", async () => {
+  const [one, two] = [await testGateway(), await testGateway()];
+  await one.get("/v1/topics");
+  expect((await two.call({ url: "/metrics" })).body).not.toContain('route="/v1/topics"');
+});
+
+test("every answer says that nothing in it is to be run, framed or guessed", async () => {
+  const { app, call } = await testGateway();
+  for (const answer of [
+    await app.inject({ url: "/health" }),
+    await call({ url: "/v1/topics" }),
+    await app.inject({ url: "/nothing" }),
+  ]) {
+    expect(answer.headers).toMatchObject({
+      "content-security-policy": "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none'",
+      "x-content-type-options": "nosniff",
+      "referrer-policy": "no-referrer",
+    });
+    expect(answer.headers["x-powered-by"] ?? answer.headers["server"]).toBeUndefined();
+  }
+});
+
+test("browsers are told to keep to https only where the gateway is reached by it, and for no other host", async () => {
+  const plain = await testGateway();
+  expect((await plain.app.inject({ url: "/health" })).headers["strict-transport-security"]).toBeUndefined();
+  const secure = await testGateway({ settings: { baseUrl: "https://mail.example.com" } });
+  const header = (await secure.app.inject({ url: "/health" })).headers["strict-transport-security"];
+  expect(header).toBe("max-age=31536000");
+});
+
+test("answers to a caller are not kept by caches", async () => {
+  const { call } = await testGateway();
+  expect((await call({ url: "/v1/topics" })).headers["cache-control"]).toBe("no-store");
+});
+
+test("a job file that cannot be read is 500 without internals", async () => {
+  const broken = () => Promise.reject(new Error("SQLITE_IOERR /secret/path"));
+  const { get } = await testGateway({ store: (store) => ({ ...store, topics: broken }) });
+  const { status, json } = await get("/v1/topics");
+  expect([status, json]).toEqual([500, { error: expect.stringMatching(/^internal error, request [0-9a-f]{16}$/) }]);
+});
+
+test("requests are in the log at debug level only, one line each", async () => {
+  const quiet = await testGateway({ server: { level: "info" } });
+  await quiet.get("/v1/topics");
+  expect(quiet.log()).toBe("");
+  const talkative = await testGateway();
+  await talkative.get("/v1/topics?x=1");
+  expect(JSON.parse(talkative.log())).toMatchObject({
+    method: "GET",
+    path: "/v1/topics",
+    status: 200,
+    address: "127.0.0.1",
+  });
+});
+
+test.each([
+  [0, "0s"],
+  [0.35, "350µs"],
+  [1.2, "1.2ms"],
+  [999.9994, "999.999ms"],
+  [2_500, "2.5s"],
+  [62_500, "1m2.5s"],
+])("%s ms is %s to Go", (ms, text) => {
+  expect(goDuration(ms)).toBe(text);
+});
+
+test("HEAD is answered like GET, without a body", async () => {
+  const { app } = await testGateway();
+  const answer = await app.inject({ method: "HEAD", url: "/v1/topics", headers: { "x-api-key": API_KEY } });
+  expect([answer.statusCode, answer.body]).toEqual([200, ""]);
+});
