@@ -11,7 +11,12 @@ const TRACKING = { baseUrl: "https://mail.example.com", opens: true, clicks: tru
 const LINKS = await createLinks({ jobId: "job", keys: async () => [Buffer.alloc(32, 1)], clock: new ManualClock() });
 
 const claim = (change: Partial<Claim> = {}): Claim => ({
-  ...{ id: 1, topicId: 1, contentId: 1, ingestId: 1, email: "ann@example.com", attempts: 0 },
+  id: 1,
+  topicId: 1,
+  contentId: 1,
+  ingestId: 1,
+  email: "ann@example.com",
+  attempts: 0,
   fields: JSON.stringify(["ann@example.com", "Ann"]),
   ...change,
 });
@@ -131,7 +136,10 @@ describe("the mailer", () => {
   it("derives the text of a literal content, once", async () => {
     const { deliver, contents, mails } = scene(() => ({
       ...CONTENT,
-      ...{ literal: true, subject: "{{ x }}", html: "<p>Hello {{ name }}</p>", text: "" },
+      literal: true,
+      subject: "{{ x }}",
+      html: "<p>Hello {{ name }}</p>",
+      text: "",
     }));
     await deliver();
     await deliver();

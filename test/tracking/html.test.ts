@@ -127,59 +127,11 @@ describe("the pixel", () => {
 });
 
 /** Pieces that are awkward beside each other. */
-const PIECES = [
-  ...[
-    "<a",
-    "<a ",
-    "<area ",
-    "</a>",
-    "<p>",
-    "</p>",
-    "<!--",
-    "-->",
-    "--!>",
-    "<![CDATA[",
-    "]]>",
-    "<?",
-    "<style>",
-    "</style>",
-    "<script>",
-  ],
-  ...[
-    "</script>",
-    "<title>",
-    "</title>",
-    "<textarea>",
-    "</textarea>",
-    "</body>",
-    "</ body>",
-    "<body ",
-    "<svg>",
-    "<",
-    ">",
-    "/",
-    "/>",
-    "=",
-    '"',
-    "'",
-  ],
-  ...[
-    " ",
-    "\n",
-    "&",
-    "&amp;",
-    "&lt",
-    ";",
-    "href",
-    " href=",
-    ' href="',
-    " href='",
-    "https://example.com/",
-    "http://x.example?a&b",
-    "mailto:a@b.c",
-  ],
-  ...["data-no-track", "ü", "한", "🦊", "\0", "{{ x }}"],
-];
+const PIECES = (
+  "<a|<a |<area |</a>|<p>|</p>|<!--|-->|--!>|<![CDATA[|]]>|<?|<style>|</style>|<script>|</script>|<title>|</title>|<textarea>|" +
+  "</textarea>|</body>|</ body>|<body |<svg>|<|>|/|/>|=|\"|'| |\n|&|&amp;|&lt|;|href| href=| href=\"| href='|https://example.com/|" +
+  "http://x.example?a&b|mailto:a@b.c|data-no-track|ü|한|🦊|\0|{{ x }}"
+).split("|");
 const anyHtml = fc.oneof(
   { weight: 3, arbitrary: fc.array(fc.constantFrom(...PIECES), { maxLength: 40 }).map((pieces) => pieces.join("")) },
   { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 200 }) },

@@ -1,0 +1,450 @@
+import { request as httpRequest } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import fc from "fast-check";
+import Fastify, { type FastifyInstance } from "fastify";
+import { describe, expect, it, onTestFinished, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import type { Gateway } from "../../src/serve/gateway.ts";
+import { PIXEL, trackingRoutes } from "../../src/serve/routes/tracking.ts";
+import { askPage, languageOf } from "../../src/serve/unsubscribe-page.ts";
+import { openStore } from "../../src/store/sqlite.ts";
+import type { Store } from "../../src/store/store.ts";
+import { createLinks, type Links, openLinks } from "../../src/tracking/links.ts";
+import { workFolder } from "../support/run.ts";
+import { ingest, sent, settle, states, turn } from "../support/store-actions.ts";
+
+const READER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+const APPLE = "Mozilla/5.0";
+const URL_ = "https://example.com/소식?a=1&b='2'#c";
+
+interface Scene {
+  file: string;
+  app: FastifyInstance;
+  store: Store;
+  links: Links;
+  warnings: Record<string, unknown>[];
+  /** `june` to ann@ (sent, id 1) and bob@ (pending, id 2). */
+  counts(): Promise<{ opened: number; clicked: number }>;
+  close(): Promise<void>;
+}
+
+async function scene(
+  change: Partial<Pick<Store, "applyVisits" | "suppress">> = {},
+  mostWaiting = 20_000,
+): Promise<Scene> {
+  const file = join(await workFolder(), "job.db");
+  const store = await openStore(file, systemClock, () => undefined);
+  await ingest(store, ["ann@example.net", "bob@example.net"]);
+  const { claims } = await turn(store, 1);
+  await settle(store, sent(claims[0]));
+  expect(claims[0]?.id).toBe(1);
+  const links = await openLinks(store, {}, systemClock);
+  const warnings: Record<string, unknown>[] = [];
+  const stream = { write: (line: string) => void warnings.push(JSON.parse(line) as Record<string, unknown>) };
+  const app = Fastify({ logger: { stream, level: "warn" }, routerOptions: { maxParamLength: 4_096 } });
+  const gateway = { store: Object.assign(Object.create(store) as Store, change), links, clock: systemClock };
+  await trackingRoutes(app, gateway as Gateway, { mostWaiting });
+  await app.ready();
+  let closed: Promise<void> | null = null;
+  const close = () => (closed ??= app.close());
+  onTestFinished(async () => {
+    await close();
+    store.close();
+  });
+  // What was visited is written by then.
+  const counts = async () => {
+    await close();
+    const { opened = -1, clicked = -1 } = (await store.topic("june")) ?? {};
+    return { opened, clicked };
+  };
+  return { file, app, store, links, warnings, counts, close };
+}
+
+const open = (app: FastifyInstance, query: string, agent = READER) =>
+  app.inject({ url: `/v1/events/open${query}`, headers: { "user-agent": agent } });
+const click = (app: FastifyInstance, token: string, url: string, accept = "*/*") =>
+  app.inject({ url: `/c/${token}?u=${encodeURIComponent(url)}`, headers: { "user-agent": READER, accept } });
+
+/** Reads a GIF as its specification says (GIF89a, §18–27); throws for anything that is none. */
+function parseGif(bytes: Buffer): { width: number; height: number; transparent: boolean; frames: number } {
+  const must = (holds: boolean, what: string) => {
+    if (!holds) throw new Error(`not a GIF: ${what}`);
+  };
+  must(bytes.subarray(0, 6).toString("latin1") === "GIF89a", "signature");
+  const [width, height] = [bytes.readUInt16LE(6), bytes.readUInt16LE(8)];
+  const packed = bytes.readUInt8(10);
+  let at = 13 + (packed & 0x80 ? 3 * 2 ** ((packed & 7) + 1) : 0);
+  let [frames, transparent] = [0, false];
+  const skipBlocks = () => {
+    for (let size = bytes.readUInt8(at++); size > 0; size = bytes.readUInt8(at++)) at += size;
+  };
+  const readImage = () => {
+    must(bytes.readUInt16LE(at + 4) === width && bytes.readUInt16LE(at + 6) === height, "image size");
+    at += 9;
+    must(bytes.readUInt8(at++) === 2, "code size");
+    // LZW in codes of 3 bits, low bits first: clear (4), the one pixel (0 or 1), end (5).
+    const codes = bytes.readUInt16LE(at + 1);
+    must((codes & 7) === 4 && ((codes >> 3) & 7) < 2 && ((codes >> 6) & 7) === 5, "pixel");
+    skipBlocks();
+    frames++;
+  };
+  for (let introducer = bytes.readUInt8(at++); introducer !== 0x3b; introducer = bytes.readUInt8(at++)) {
+    must(introducer === 0x21 || introducer === 0x2c, "block");
+    if (introducer === 0x2c) {
+      readImage();
+      continue;
+    }
+    if (bytes.readUInt8(at++) === 0xf9) transparent = (bytes.readUInt8(at + 1) & 1) === 1;
+    skipBlocks();
+  }
+  must(at === bytes.length, "end");
+  return { width, height, transparent, frames };
+}
+
+test("the pixel is a GIF: one transparent pixel in 43 bytes", () => {
+  expect(PIXEL).toHaveLength(43);
+  expect(parseGif(PIXEL)).toEqual({ width: 1, height: 1, transparent: true, frames: 1 });
+});
+
+describe("GET /v1/events/open", () => {
+  it("answers the pixel whatever is asked, and counts nothing that was not signed", async () => {
+    const { app, links, counts } = await scene();
+    const forged = await createLinks({ jobId: "other", keys: async () => [Buffer.alloc(32)], clock: systemClock });
+    const queries = [
+      "",
+      "?",
+      "?request_id",
+      "?request_id=",
+      "?request_id=1",
+      "?request_id=2&request_id=1",
+      "?requestId=%ZZ",
+    ];
+    queries.push(`?request_id=${links.open(1)}&request_id=${links.open(1)}`, `?request_id=${links.unsubscribe(1)}`);
+    queries.push(`?request_id=${links.click(1, "")}`, `?request_id=${forged.open(1)}`, `?x=${links.open(1)}`);
+    queries.push(
+      `?request_id=${"é%00".repeat(2_000)}`,
+      `?__proto__[request_id]=${links.open(1)}`,
+      "?request_id[]=a",
+      "?&&&===",
+    );
+    for (const query of queries) {
+      const answer = await open(app, query);
+      expect([query, answer.statusCode]).toEqual([query, 200]);
+      expect(answer.rawPayload.equals(PIXEL)).toBe(true);
+      expect(answer.headers).toMatchObject({
+        "content-type": "image/gif",
+        "content-length": "43",
+        "cache-control": "no-store, no-cache, must-revalidate, private",
+      });
+    }
+    expect(await counts()).toEqual({ opened: 0, clicked: 0 });
+  });
+
+  it("answers the pixel to any query", async () => {
+    const { app, counts } = await scene();
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: "binary-ascii", maxLength: 300 }), async (text) => {
+        const answer = await open(app, `?request_id=${text.replace(/[\0-\x20\x7f#]/g, "+")}`);
+        expect([answer.statusCode, answer.rawPayload.length]).toEqual([200, 43]);
+      }),
+    );
+    expect(await counts()).toEqual({ opened: 0, clicked: 0 });
+  });
+
+  it.each(["request_id", "requestId"])("counts a signed %s: a message once, its opens all", async (name) => {
+    const { app, file, links, counts } = await scene();
+    for (let i = 0; i < 2; i++) await open(app, `?${name}=${links.open(1)}`);
+    expect(await counts()).toEqual({ opened: 1, clicked: 0 });
+    expect(visitsOf(file)).toEqual({ opens: 2, machine: 0 });
+  });
+
+  it("tells machines apart", async () => {
+    const { app, file, links, counts } = await scene();
+    await open(app, `?request_id=${links.open(1)}`, APPLE);
+    await counts();
+    expect(visitsOf(file)).toEqual({ opens: 0, machine: 1 });
+  });
+
+  it("counts no HEAD, and no message that was never sent", async () => {
+    const { app, links, counts } = await scene();
+    const head = await app.inject({ method: "HEAD", url: `/v1/events/open?request_id=${links.open(1)}` });
+    expect(head.statusCode).toBe(200);
+    await open(app, `?request_id=${links.open(2)}`);
+    await open(app, `?request_id=${links.open(999)}`);
+    expect(await counts()).toEqual({ opened: 0, clicked: 0 });
+  });
+
+  it("does not let readers wait for the job file, and writes what waits before it closes", async () => {
+    let release = () => undefined as void;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const written: number[] = [];
+    const applyVisits = async (visits: readonly unknown[]) => {
+      await held;
+      written.push(visits.length);
+      return 0;
+    };
+    const { app, links, close } = await scene({ applyVisits });
+    for (let i = 0; i < 30; i++) expect((await open(app, `?request_id=${links.open(1)}`)).statusCode).toBe(200);
+    expect(written).toEqual([]);
+    const closing = close();
+    release();
+    await closing;
+    expect(written.reduce((sum, count) => sum + count, 0)).toBe(30);
+  });
+
+  it("drops what is too much, and says how many", async () => {
+    let release = () => undefined as void;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const { app, links, warnings, close } = await scene({ applyVisits: () => held.then(() => 0) }, 10);
+    for (let i = 0; i < 25; i++) expect((await open(app, `?request_id=${links.open(1)}`)).statusCode).toBe(200);
+    release();
+    await close();
+    expect(warnings.reduce((sum, { dropped }) => sum + Number(dropped), 0)).toBe(15);
+    expect(JSON.stringify(warnings)).not.toContain(links.open(1));
+  });
+
+  it("goes on when the job file cannot be written, and says what was lost", async () => {
+    const { app, links, warnings, close } = await scene({ applyVisits: () => Promise.reject(new Error("disk full")) });
+    for (let i = 0; i < 3; i++) expect((await open(app, `?request_id=${links.open(1)}`)).statusCode).toBe(200);
+    await close();
+    expect(warnings.reduce((sum, { dropped }) => sum + Number(dropped), 0)).toBe(3);
+    expect(warnings[0]).toMatchObject({ reason: "disk full" });
+  });
+});
+
+/** Opens of message 1, by readers and by machines. */
+function visitsOf(file: string): unknown {
+  const db = new Database(file, { readonly: true });
+  try {
+    return db.prepare("select opens, machine_opens as machine from feedback where message_id = 1").get();
+  } finally {
+    db.close();
+  }
+}
+
+describe("GET /c/{token}", () => {
+  it("goes on to the signed address, in ASCII, and counts", async () => {
+    const { app, links, counts } = await scene();
+    const answer = await click(app, links.click(1, URL_), URL_);
+    expect(answer.statusCode).toBe(302);
+    expect(answer.headers).toMatchObject({
+      location: new URL(URL_).href,
+      "cache-control": "no-store",
+      "referrer-policy": "no-referrer",
+    });
+    expect(await counts()).toEqual({ opened: 0, clicked: 1 });
+  });
+
+  it("goes on for HEAD, and does not count", async () => {
+    const { app, links, counts } = await scene();
+    const url = `/c/${links.click(1, URL_)}?u=${encodeURIComponent(URL_)}`;
+    expect((await app.inject({ method: "HEAD", url })).statusCode).toBe(302);
+    expect(await counts()).toEqual({ opened: 0, clicked: 0 });
+  });
+
+  it("goes nowhere else", async () => {
+    const { app, links, counts } = await scene();
+    const evil = "https://evil.example/<script>alert(1)</script>";
+    const token = links.click(1, URL_);
+    const attempts = [
+      `/c/${token}?u=${encodeURIComponent(evil)}`,
+      `/c/${token}`,
+      `/c/${token}?u=`,
+      `/c/${token}?u=${encodeURIComponent(URL_)}&u=${encodeURIComponent(evil)}`,
+      `/c/${token}?u=${encodeURIComponent(`${URL_} `)}`,
+      `/c/${token}?u=${encodeURIComponent(URL_)}%0d%0aLocation:%20${encodeURIComponent(evil)}`,
+      `/c/${token}?u=//evil.example/`,
+      `/c/${token}?u[]=${encodeURIComponent(URL_)}`,
+      `/c/${links.open(1)}?u=${encodeURIComponent(evil)}`,
+      `/c/${links.unsubscribe(1)}?u=${encodeURIComponent(evil)}`,
+      `/c/${"A".repeat(32)}?u=${encodeURIComponent(evil)}`,
+      `/c/${"A".repeat(3_000)}?u=${encodeURIComponent(evil)}`,
+      `/c/x?u=${encodeURIComponent(evil)}`,
+    ];
+    for (const accept of ["text/html", "*/*"]) {
+      for (const url of attempts) {
+        const answer = await app.inject({ url, headers: { accept } });
+        expect([url, answer.statusCode, answer.headers.location]).toEqual([url, 404, undefined]);
+        expect(answer.body).not.toMatch(/evil|<script|example\.com/);
+      }
+    }
+    expect(await counts()).toEqual({ opened: 0, clicked: 0 });
+  });
+
+  it.each([
+    "javascript:alert(1)",
+    "data:text/html,x",
+    "file:///etc/passwd",
+    "//evil.example",
+    "/u/x",
+    "https://",
+    "http://[",
+  ])("follows no %s, even signed", async (url) => {
+    const { app, links } = await scene();
+    expect((await click(app, links.click(1, url), url)).statusCode).toBe(404);
+  });
+
+  it("shows people a page, and programs JSON", async () => {
+    const { app } = await scene();
+    const page = await click(app, "x", "https://example.com/", "text/html,*/*");
+    expect(page.headers["content-type"]).toMatch(/^text\/html/);
+    const json = await click(app, "x", "https://example.com/");
+    expect(json.json()).toEqual({ error: "this link is not valid" });
+  });
+});
+
+describe("/u/{token}", () => {
+  const ONE_CLICK = { "content-type": "application/x-www-form-urlencoded" };
+  const post = (app: FastifyInstance, token: string, payload?: string, headers: Record<string, string> = {}) =>
+    app.inject({ method: "POST", url: `/u/${token}`, headers, ...(payload !== undefined && { payload }) });
+
+  it("GET and HEAD show a page with a masked address, and change nothing", async () => {
+    const { app, store, links } = await scene();
+    const url = `/u/${links.unsubscribe(2)}`;
+    for (const method of ["GET", "HEAD"] as const) {
+      for (const query of ["", "?List-Unsubscribe=One-Click"]) {
+        const answer = await app.inject({ method, url: url + query });
+        expect(answer.statusCode).toBe(200);
+      }
+    }
+    const { body, headers } = await app.inject({ url });
+    expect(body).toContain("b•••@example.net");
+    expect(body).not.toContain("bob@");
+    expect(body).toContain('<form method="post">');
+    expect(headers).toMatchObject({
+      "content-type": "text/html; charset=utf-8",
+      "cache-control": "no-store",
+      "content-security-policy": expect.stringMatching(
+        /^default-src 'none'; style-src 'sha256-[^']+'; form-action 'self'/,
+      ),
+    });
+    expect(headers["set-cookie"]).toBeUndefined();
+    expect(await store.countSuppressions()).toBe(0);
+    expect(await states(store)).toMatchObject({ "bob@example.net": "pending" });
+  });
+
+  const multipart = '--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n';
+  it.each<[string, string | undefined, Record<string, string>]>([
+    ["as RFC 8058 says", "List-Unsubscribe=One-Click", ONE_CLICK],
+    ["as multipart", multipart, { "content-type": "multipart/form-data; boundary=b" }],
+    ["by the button", "", ONE_CLICK],
+    ["without a body", undefined, {}],
+    ["with JSON that is none", "{", { "content-type": "application/json" }],
+    ["without a content type", "x", {}],
+  ])("POST %s unsubscribes, and what waits is not sent", async (_name, payload, headers) => {
+    const { app, store, links } = await scene();
+    const answer = await post(app, links.unsubscribe(2), payload, headers);
+    expect(answer.statusCode).toBe(200);
+    expect(answer.body).toContain("You are unsubscribed");
+    expect(await store.searchSuppressions("bob", 10)).toMatchObject([
+      { address: "bob@example.net", reason: "unsubscribe", source: "link", detail: expect.stringContaining("june") },
+    ]);
+    expect(await states(store)).toMatchObject({ "bob@example.net": "suppressed" });
+  });
+
+  it("POST again, or many at once, is harmless", async () => {
+    const { app, store, links } = await scene();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => post(app, links.unsubscribe(1))));
+    expect(answers.map((answer) => answer.statusCode)).toEqual(Array.from({ length: 20 }, () => 200));
+    expect(await store.countSuppressions()).toBe(1);
+    expect(await states(store)).toMatchObject({ "ann@example.net": "sent", "bob@example.net": "pending" });
+  });
+
+  it("POST is answered only when it is durable", async () => {
+    const { app, links } = await scene({ suppress: () => Promise.reject(new Error("disk full")) });
+    expect((await post(app, links.unsubscribe(1))).statusCode).toBe(500);
+  });
+
+  it("is unknown with any other token, and for a message that is not there", async () => {
+    const { app, store, links } = await scene();
+    for (const token of [
+      "x",
+      "A".repeat(32),
+      links.open(1),
+      links.click(1, ""),
+      links.unsubscribe(999),
+      "%E0%A4",
+      "a".repeat(3_000),
+    ]) {
+      for (const method of ["GET", "POST"] as const) {
+        const answer = await app.inject({ method, url: `/u/${token}` });
+        expect(answer.statusCode).toBe(token === "%E0%A4" ? 400 : 404);
+        expect(answer.body).not.toContain("example.net");
+      }
+    }
+    expect(await store.countSuppressions()).toBe(0);
+  });
+
+  it("takes no large body", async () => {
+    const { app, store, links } = await scene();
+    const answer = await post(app, links.unsubscribe(1), "x".repeat(20_000), ONE_CLICK);
+    expect(answer.statusCode).toBe(413);
+    expect(await store.countSuppressions()).toBe(0);
+  });
+
+  it("knows a key that another process made meanwhile", { timeout: 20_000 }, async () => {
+    const { app, store, links } = await scene();
+    await store.rotateSigningKey();
+    const { unsubscribe } = await openLinks(store, {}, systemClock);
+    expect(unsubscribe(1)).not.toBe(links.unsubscribe(1));
+    await systemClock.sleep(2_100);
+    expect((await post(app, unsubscribe(1))).statusCode).toBe(200);
+    expect((await post(app, links.unsubscribe(1))).statusCode).toBe(200);
+  });
+
+  it("over a real socket, the way a mail provider posts", async () => {
+    const { app, store, links } = await scene();
+    await app.listen({ port: 0, host: "127.0.0.1" });
+    const { port } = app.server.address() as AddressInfo;
+    const status = await new Promise((resolve, reject) => {
+      const sending = httpRequest(
+        {
+          port,
+          path: `/u/${links.unsubscribe(1)}`,
+          method: "POST",
+          headers: { ...ONE_CLICK, "transfer-encoding": "chunked" },
+        },
+        (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        },
+      );
+      sending.on("error", reject);
+      sending.end("List-Unsubscribe=One-Click");
+    });
+    expect(status).toBe(200);
+    expect(await store.countSuppressions()).toBe(1);
+  });
+});
+
+describe("the page", () => {
+  it.each([
+    [undefined, "en"],
+    ["", "en"],
+    ["ko-KR,ko;q=0.9,en-US;q=0.8,en;q=0.7", "ko"],
+    ["en-US,en;q=0.9,ko;q=0.8", "en"],
+    ["fr", "en"],
+    ["fr, ko;q=0.1", "ko"],
+    ["ko;q=0", "en"],
+    ["korean", "en"],
+    ["ko;q=x, en", "en"],
+    [`${",".repeat(10_000)}ko`, "en"],
+  ])("Accept-Language %j is %s", (header, language) => {
+    expect(languageOf(header)).toBe(language);
+  });
+
+  it("has the other language, too", () => {
+    expect(askPage("ko", "kim@example.com")).toMatch(
+      /<html lang="ko">[^]*<h1>수신 거부<\/h1>[^]*lang="en">No more mail/,
+    );
+    expect(askPage("en", "kim@example.com")).toMatch(/<html lang="en">[^]*<h1>Unsubscribe<\/h1>[^]*lang="ko">/);
+  });
+
+  it("escapes the address", () => {
+    const page = askPage("en", `<b>"@x.example`);
+    expect(page).toContain("&#60;•••@x.example");
+    expect(page).not.toContain("<b>");
+  });
+});
