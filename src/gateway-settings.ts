@@ -10,6 +10,7 @@ import type { EndpointFlags } from "./endpoint.ts";
 import { UserError } from "./errors.ts";
 import type { Io } from "./io.ts";
 import { checkZone } from "./schedule.ts";
+import { parseTopicArn } from "./serve/sns/topic-arn.ts";
 import type { Settings, SnsSettings } from "./serve/gateway.ts";
 
 export interface ServeFlags extends EndpointFlags, TrackingFlags {
@@ -36,8 +37,6 @@ export interface ServeFlags extends EndpointFlags, TrackingFlags {
 
 /** What guesses would find: shorter keys and secrets are refused. */
 const LEAST_SECRET = 16;
-/** AWS SNS API reference, TopicArn: names of 1–256 letters, digits, `-` and `_`, FIFO ones with `.fifo`. */
-const SNS_TOPIC_ARN = /^arn:aws(?:-cn|-us-gov)?:sns:[a-z]{2}(?:-[a-z]+)+-\d:\d{12}:[\w-]{1,256}(?:\.fifo)?$/;
 
 export async function readSettings(io: Io, flags: ServeFlags): Promise<Settings> {
   const tracking = readTracking(flags);
@@ -80,7 +79,7 @@ function overridesOf(flags: ServeFlags): ContentOverrides {
 
 async function readSns(io: Io, flags: ServeFlags): Promise<SnsSettings> {
   const topicArns = (flags.snsTopicArn ?? []).flatMap((typed) => typed.split(/[\s,]+/)).filter((arn) => arn !== "");
-  const wrong = topicArns.find((arn) => !SNS_TOPIC_ARN.test(arn));
+  const wrong = topicArns.find((arn) => parseTopicArn(arn) === null);
   if (wrong !== undefined) {
     throw new UserError(
       `--sns-topic-arn expects arn:aws:sns:<region>:<account>:<name>, got ${JSON.stringify(wrong)}`,

@@ -16,6 +16,8 @@ import type { Gateway, Settings } from "./serve/gateway.ts";
 import { buildServer } from "./serve/server.ts";
 import { sendTest } from "./serve/test-mail.ts";
 import type { Store } from "./store/store.ts";
+import { startTelemetry } from "./telemetry/start.ts";
+import type { Telemetry } from "./telemetry/telemetry.ts";
 import { openLinks } from "./tracking/links.ts";
 
 export type { ServeFlags };
@@ -37,6 +39,12 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
   const asked = await readSettings(io, flags);
   const scope = readScope(asked, flags);
   const store = await openJobFile(context, asked);
+  const notice = { log: (text: string) => context.terminal.warn(text) };
+  const telemetry = await startTelemetry(io.env, {
+    version: context.program.version() ?? "",
+    onNotice: (text) => notice.log(text),
+  });
+  context.onExit(() => telemetry.close());
   const links = await openLinks(store, io.env, io.clock);
   const webhook = whenKnown<string>();
   const connection = await connect(context, flags, { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC });
@@ -44,7 +52,11 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
   boundOldSpace();
   const account = accountWatch(connection);
   const sender = createSender({
-    ...{ scope, maxAttempts: flags.maxAttempts, signal: io.signal, hardSignal: io.hardSignal, clock: io.clock },
+    scope,
+    maxAttempts: flags.maxAttempts,
+    signal: io.signal,
+    hardSignal: io.hardSignal,
+    clock: io.clock,
     source: store,
     rate: () => rateOf(account.now(), flags),
     onIdle: async () => void (await store.matchKeptEvents()),
@@ -53,15 +65,19 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
   });
   const parts = { store, clock: io.clock, settings, sender, links, account: account.now };
   const gateway: Gateway = { ...parts, sendTest: (test) => sendTest(parts, test) };
-  const app = await buildServer(gateway, { stream: io.stderr, level: levelOf(context) });
+  const app = await buildServer(gateway, { stream: io.stderr, level: levelOf(context), observer: telemetry });
+  notice.log = (text) => app.log.warn(text);
   try {
     await listen(app, flags.host, port);
     const url = urlOf(app, flags.host);
     io.stderr.write(`listening on ${url}\n`);
     webhook.known(`${url}/v1/events/results`);
     warnOf(settings, app.log);
-    const chores = startChores(gateway, account, app.log);
+    const chores = startChores(gateway, { account, telemetry, log: app.log });
     await sender.run(listenerOf(app.log)).finally(chores);
+  } catch (error) {
+    if (!(error instanceof UserError)) telemetry.captureError(error, { crash: true });
+    throw error;
   } finally {
     // First, so that its last events find the webhook open.
     await connection.sandbox?.close();
@@ -148,14 +164,24 @@ function listenerOf(log: FastifyBaseLogger): SenderListener {
   };
 }
 
+interface Watchers {
+  account: AccountWatch;
+  telemetry: Telemetry;
+  log: FastifyBaseLogger;
+}
+
 /** What is done now and then. Returns what ends it. */
-function startChores(gateway: Gateway, account: AccountWatch, log: FastifyBaseLogger): () => void {
+function startChores(gateway: Gateway, { account, telemetry, log }: Watchers): () => void {
   const failed = (error: unknown) => log.warn({ err: error }, "a chore failed; it is done again later");
   const every = (ms: number, work: () => Promise<void>) => setInterval(() => void work().catch(failed), ms);
   const summary = summaryOf(gateway);
-  const { store, clock } = gateway;
+  const { store, sender, clock } = gateway;
   const timers = [
-    every(SUMMARY_MS, async () => log.info(await summary(), "sending")),
+    every(SUMMARY_MS, async () => {
+      const line = await summary();
+      log.info(line, "sending");
+      telemetry.observe({ sender: sender.status(), pending: line.pending });
+    }),
     every(ACCOUNT_MS, () => account.refresh()),
     every(HOUR_MS, () => store.forgetAnswers(clock.now() - KEEP_ANSWERS_MS)),
   ];
@@ -163,7 +189,7 @@ function startChores(gateway: Gateway, account: AccountWatch, log: FastifyBaseLo
 }
 
 /** The line of each five seconds: what happened since the last one, and what waits. */
-function summaryOf({ store, sender, clock }: Gateway): () => Promise<Record<string, number | string>> {
+function summaryOf({ store, sender, clock }: Gateway) {
   let before = sender.status().run;
   let at = clock.monotonic();
   return async () => {
@@ -178,7 +204,9 @@ function summaryOf({ store, sender, clock }: Gateway): () => Promise<Record<stri
       throttled: run.throttled - before.throttled,
       per_second: Math.round((10 * sent) / seconds) / 10,
       rate: perSecond,
-      ...{ pending, sending, in_doubt: inDoubt },
+      pending,
+      sending,
+      in_doubt: inDoubt,
     };
     before = { ...run };
     at = clock.monotonic();

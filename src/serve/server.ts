@@ -7,6 +7,7 @@ import Fastify, { type FastifyInstance, LogController, type RouteOptions } from 
 import { createKeyRing, guardRoutes } from "./auth.ts";
 import { answerError, answerUnknown } from "./errors.ts";
 import type { Gateway } from "./gateway.ts";
+import { type Observer, observeRequests } from "./observe.ts";
 import { createLog, logRequests } from "./request-log.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { dashboardRoutes } from "./routes/dashboard.ts";
@@ -35,6 +36,8 @@ export interface ServerOptions {
   /** Requests are logged at `debug`, what failed for a reason of our own at `error`. */
   level: string;
   timeouts?: Partial<Timeouts>;
+  /** Hears what requests came to. */
+  observer?: Observer;
   /** Requests to open routes from one address in a minute. */
   openPerMinute?: number;
 }
@@ -133,6 +136,7 @@ function guard(app: FastifyInstance, gateway: Gateway, options: ServerOptions): 
       route.config = { ...config, rateLimit };
   });
   logRequests(app);
+  if (options.observer) observeRequests(app, options.observer);
   endConnections(app);
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerUnknown);

@@ -24,8 +24,14 @@ export async function sendTest(
   const uuid = randomUUID();
   const tracking = settings.tracking ? { tracking: settings.tracking } : {};
   const content = {
-    ...{ ...settings.envelope, subject, html, text: "" },
-    ...{ attachments: [], allowEmpty: false, literal: true as const, ...tracking },
+    ...settings.envelope,
+    ...tracking,
+    subject,
+    html,
+    text: "",
+    attachments: [],
+    allowEmpty: false,
+    literal: true as const,
   };
   const message = { topic: null, content, emails: [to], priority: HIGH, notBefore: 0, uuid };
   await store.accept([{ messages: [message], endpoint: settings.endpoint, repeat: null, answer: () => "" }]);
