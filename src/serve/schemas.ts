@@ -97,7 +97,7 @@ export const ERROR = {
   properties: { error: { type: "string" }, problems: { type: "array", items: PROBLEM } },
 } as const;
 
-/** Answers every route with a key may give. */
+/** What the guards and the error handler answer on any route with a key; `/openapi.json` adds them by itself. */
 export const REFUSALS = { 400: ERROR, 401: ERROR, 403: ERROR, 429: ERROR, 500: ERROR, 503: ERROR } as const;
 
 export const REQUEST_COUNTS = ["Created", "Processed", "Sent", "Failed", "Stopped"] as const;

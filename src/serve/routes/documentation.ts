@@ -2,12 +2,20 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
+import { ERROR, REFUSALS } from "../schemas.ts";
 
 export const DOCS_PATH = "/docs";
 
 const DESCRIPTION =
   "Mail in over HTTP, out through Amazon SES. What was answered is stored durably and sent once. Drop-in for clients of " +
   "its older relatives: both spellings of topic_id and scheduled_at are taken, and answers carry the fields of all of them.";
+
+/** What guards and error handler add to every route. */
+const OPEN = { security: [], response: { 429: ERROR, 500: ERROR } };
+const GUARDED = {
+  security: [{ "x-api-key": [] }, { bearer: [] }],
+  response: REFUSALS,
+};
 
 /** Has to come before the routes: it listens for them. */
 export async function listenForRoutes(app: FastifyInstance): Promise<void> {
@@ -24,9 +32,9 @@ export async function listenForRoutes(app: FastifyInstance): Promise<void> {
     },
     transform: ({ schema, url, route }) => {
       const { access } = route.config ?? {};
-      const security = access === "open" ? [] : [{ "x-api-key": [] }, { bearer: [] }];
-      const scope = access === "open" ? {} : { "x-scope": access };
-      return { schema: { security, ...scope, ...schema }, url };
+      const guard = access === "open" ? OPEN : { ...GUARDED, "x-scope": access };
+      const response = { ...guard.response, ...(schema?.response as object) };
+      return { schema: { ...guard, ...schema, response }, url };
     },
   });
 }

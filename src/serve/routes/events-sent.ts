@@ -2,7 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
-import { REFUSALS, SENT_COUNT } from "../schemas.ts";
+import { SENT_COUNT } from "../schemas.ts";
 
 const HOUR_MS = 3_600_000;
 const DEFAULT_HOURS = 24;
@@ -27,7 +27,7 @@ export function sentCountRoutes(app: FastifyInstance, { store, clock }: Gateway)
         summary: "Messages sent in the last hours",
         tags: ["events"],
         querystring: QUERY,
-        response: { 200: SENT_COUNT, ...REFUSALS },
+        response: { 200: SENT_COUNT },
       },
     },
     async ({ query: { hours }, validationError }) => {

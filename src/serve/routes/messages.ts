@@ -9,7 +9,7 @@ import { createGroupCommit } from "../group-commit.ts";
 import { readMessages, refuseOversized } from "../message-request.ts";
 import { summary } from "../problems.ts";
 import { repeatOf } from "../repeat.ts";
-import { ERROR, MESSAGE_ANSWER, MESSAGE_REQUEST, MOST_ADDRESSES, REFUSALS } from "../schemas.ts";
+import { ERROR, MESSAGE_ANSWER, MESSAGE_REQUEST, MOST_ADDRESSES } from "../schemas.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -35,7 +35,7 @@ const SCHEMA = {
     },
   },
   body: MESSAGE_REQUEST,
-  response: { 200: MESSAGE_ANSWER, ...REFUSALS, 409: ERROR, 413: ERROR, 415: ERROR },
+  response: { 200: MESSAGE_ANSWER, 409: ERROR, 413: ERROR, 415: ERROR },
 } as const;
 
 export function messageRoutes(app: FastifyInstance, gateway: Gateway): void {

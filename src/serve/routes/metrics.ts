@@ -31,8 +31,9 @@ export function metricsRoutes(app: FastifyInstance, gateway: Gateway): void {
         operationId: "metrics",
         summary: "Measurements for Prometheus",
         tags: ["operations"],
-        response: { 200: { type: "string", description: "Prometheus text format" } },
-        produces: ["text/plain"],
+        response: {
+          200: { description: "Prometheus text format", content: { "text/plain": { schema: { type: "string" } } } },
+        },
       },
     },
     async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()),

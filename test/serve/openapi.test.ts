@@ -1,0 +1,83 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { expect, test } from "vitest";
+import type { Json } from "../support/run.ts";
+import { testGateway } from "../support/gateway.ts";
+
+async function documentation(): Promise<Json> {
+  const { app } = await testGateway();
+  const answer = await app.inject({ url: "/openapi.json" });
+  expect(answer.headers["content-type"]).toContain("application/json");
+  return answer.json();
+}
+
+test("describes every route of the contract, with what each needs and answers", async () => {
+  const { openapi, paths, components } = await documentation();
+  expect(openapi).toBe("3.1.0");
+  expect(components.securitySchemes["x-api-key"]).toEqual({ type: "apiKey", in: "header", name: "x-api-key" });
+  const routes = Object.entries<Json>(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(routes).toEqual(
+    expect.arrayContaining([
+      "POST /v1/messages",
+      "GET /v1/topics",
+      "GET /v1/topics/{id}",
+      "DELETE /v1/topics/{id}",
+      "GET /v1/events/counts/sent",
+      "GET /v1/events/open",
+      "POST /v1/events/results",
+      "GET /u/{token}",
+      "POST /u/{token}",
+      "GET /health",
+      "GET /ready",
+      "GET /metrics",
+    ]),
+  );
+  expect(paths["/v1/messages"].post.security).toEqual([{ "x-api-key": [] }, { bearer: [] }]);
+  expect(paths["/health"].get.security).toEqual([]);
+  expect(Object.keys(paths["/v1/messages"].post.responses)).toEqual(
+    expect.arrayContaining(["200", "400", "401", "403", "409", "413", "415", "429", "500", "503"]),
+  );
+});
+
+test("each operation says what it is and answers something", async () => {
+  const { paths } = await documentation();
+  for (const [path, methods] of Object.entries<Json>(paths)) {
+    for (const [method, operation] of Object.entries<Json>(methods)) {
+      expect.soft(operation.summary, `${method} ${path}`).toBeTypeOf("string");
+      expect.soft(Object.keys(operation.responses).length, `${method} ${path}`).toBeGreaterThan(0);
+    }
+  }
+});
+
+test("every schema in it is one (JSON Schema 2020-12, as OpenAPI 3.1 asks)", async () => {
+  const ajv = new Ajv2020({ strict: false });
+  const { paths } = await documentation();
+  for (const methods of Object.values<Json>(paths)) {
+    for (const { parameters = [], requestBody, responses } of Object.values<Json>(methods)) {
+      const bodies = [requestBody, ...Object.values<Json>(responses)].flatMap((body: Json) =>
+        Object.values<Json>(body?.content ?? {}),
+      );
+      for (const { schema } of [...parameters, ...bodies]) expect(ajv.validateSchema(schema ?? {})).toBe(true);
+    }
+  }
+});
+
+test("the docs page comes from here alone: no other host in page, policy or scripts it names", async () => {
+  const { app } = await testGateway();
+  const page = await app.inject({ url: "/docs/" });
+  expect(page.statusCode).toBe(200);
+  const policy = String(page.headers["content-security-policy"]);
+  expect(policy).toContain("default-src 'none'");
+  expect(policy).not.toMatch(/https?:|\*|unsafe-eval|script-src[^;]*unsafe-inline/);
+  const sources = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, source = ""]) => source);
+  expect(sources.length).toBeGreaterThan(3);
+  for (const source of sources) {
+    expect(source).toMatch(/^\.\//);
+    expect((await app.inject({ url: `/docs/${source.slice(2)}` })).statusCode).toBe(200);
+  }
+  // Nothing inline that the policy would keep from running.
+  expect(page.body).not.toMatch(/<script>(?!\s*<)|\son\w+=/);
+  const start = await app.inject({ url: "/docs/static/swagger-initializer.js" });
+  expect(start.body).toContain('"validatorUrl":null');
+});
