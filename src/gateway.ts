@@ -2,7 +2,7 @@
 import type { AddressInfo } from "node:net";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import type { Context } from "./commands/command.ts";
-import { createSender, type SenderListener } from "./deliver/keep-sending.ts";
+import { createSender, type SenderListener, type SteadySender } from "./deliver/keep-sending.ts";
 import { createMailer } from "./deliver/mailer.ts";
 import { tooManyBad } from "./deliver/reputation.ts";
 import type { Account } from "./deliver/ses.ts";
@@ -14,13 +14,11 @@ import { readPort, readRecipientCap, readSettings, type ServeFlags } from "./gat
 import { boundOldSpace } from "./memory.ts";
 import type { Gateway, Settings } from "./serve/gateway.ts";
 import { buildServer } from "./serve/server.ts";
-import { sendTest } from "./serve/test-mail.ts";
+import { sendTest, type TestMail } from "./serve/test-mail.ts";
 import type { Store } from "./store/store.ts";
 import { startTelemetry } from "./telemetry/start.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 import { openLinks } from "./tracking/links.ts";
-
-export type { ServeFlags };
 
 const SUMMARY_MS = 5_000;
 /** Rate and quota of the account may change while we live. */
@@ -29,61 +27,83 @@ const ACCOUNT_TIMEOUT_MS = 5_000;
 /** How long the answer to a request is kept for a repeat of it. */
 const KEEP_ANSWERS_MS = 7 * 86_400_000;
 const HOUR_MS = 3_600_000;
+/** How long requests under way may take when we are told to stop. */
+const CLOSE_MS = 10_000;
 /** Through which the embedded SES of a rehearsal publishes its events. */
 const REHEARSAL_SNS_TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-events";
 
 /** Resolves when a signal came and everything in flight is answered and written. */
 export async function serve(context: Context, flags: ServeFlags): Promise<number> {
-  const { io } = context;
+  const { io, terminal, program } = context;
   const port = readPort(flags.port);
-  const asked = await readSettings(io, flags);
-  const scope = readScope(asked, flags);
-  const store = await openJobFile(context, asked);
-  const notice = { log: (text: string) => context.terminal.warn(text) };
+  const settings = await readSettings(io, flags);
+  const scope = readScope(settings, flags);
+  const store = await openJobFile(context, settings);
+  const notice = { tell: (text: string) => terminal.warn(text) };
   const telemetry = await startTelemetry(io.env, {
-    version: context.program.version() ?? "",
-    onNotice: (text) => notice.log(text),
+    version: program.version() ?? "",
+    onNotice: (text) => notice.tell(text),
   });
   context.onExit(() => telemetry.close());
-  const links = await openLinks(store, io.env, io.clock);
+  const parts = await connectParts(context, { store, settings, scope, flags });
+  const app = await buildServer(parts.gateway, { stream: io.stderr, level: levelOf(context), observer: telemetry });
+  notice.tell = (text) => app.log.warn(text);
+  try {
+    const url = await listen(app, flags.host, port);
+    io.stderr.write(`listening on ${url}\n`);
+    parts.webhook.known(`${url}/v1/events/results`);
+    warnOf(parts.gateway.settings, app.log);
+    const endChores = startChores(parts, telemetry, app.log);
+    await parts.sender.run(listenerOf(app.log)).finally(endChores);
+  } catch (error) {
+    if (!(error instanceof UserError)) telemetry.captureError(error, { crash: true });
+    throw error;
+  } finally {
+    // First, so that its last events find the webhook open.
+    await parts.connection.sandbox?.close();
+    await closeServer(app, io.hardSignal);
+  }
+  return EXIT.done;
+}
+
+interface Parts {
+  gateway: Gateway;
+  sender: SteadySender;
+  account: AccountWatch;
+  connection: Connection;
+  webhook: Known<string>;
+}
+
+interface Surroundings {
+  store: Store;
+  settings: Settings;
+  scope: Scope & { held: Set<string> };
+  flags: ServeFlags;
+}
+
+async function connectParts(context: Context, { store, settings: asked, scope, flags }: Surroundings): Promise<Parts> {
+  const { signal, hardSignal, clock, env } = context.io;
+  const links = await openLinks(store, env, clock);
   const webhook = whenKnown<string>();
   const connection = await connect(context, flags, { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC });
-  const settings = withSandbox(asked, connection);
-  boundOldSpace();
   const account = accountWatch(connection);
+  boundOldSpace();
   const sender = createSender({
     scope,
     maxAttempts: flags.maxAttempts,
-    signal: io.signal,
-    hardSignal: io.hardSignal,
-    clock: io.clock,
+    signal,
+    hardSignal,
+    clock,
     source: store,
     rate: () => rateOf(account.now(), flags),
     onIdle: async () => void (await store.matchKeptEvents()),
     checkpoint: () => holdBadTopics(store, scope, flags),
     deliver: createMailer(store, connection.ses, async () => links),
   });
-  const parts = { store, clock: io.clock, settings, sender, links, account: account.now };
-  const gateway: Gateway = { ...parts, sendTest: (test) => sendTest(parts, test) };
-  const app = await buildServer(gateway, { stream: io.stderr, level: levelOf(context), observer: telemetry });
-  notice.log = (text) => app.log.warn(text);
-  try {
-    await listen(app, flags.host, port);
-    const url = urlOf(app, flags.host);
-    io.stderr.write(`listening on ${url}\n`);
-    webhook.known(`${url}/v1/events/results`);
-    warnOf(settings, app.log);
-    const chores = startChores(gateway, { account, telemetry, log: app.log });
-    await sender.run(listenerOf(app.log)).finally(chores);
-  } catch (error) {
-    if (!(error instanceof UserError)) telemetry.captureError(error, { crash: true });
-    throw error;
-  } finally {
-    // First, so that its last events find the webhook open.
-    await connection.sandbox?.close();
-    await app.close();
-  }
-  return EXIT.done;
+  const settings = withSandbox(asked, connection);
+  const mailing = { store, clock, settings, sender };
+  const gateway = { ...mailing, links, account: account.now, sendTest: (test: TestMail) => sendTest(mailing, test) };
+  return { gateway, sender, account, connection, webhook };
 }
 
 /** In a rehearsal the events of the embedded SES come back by the webhook, as those of Amazon would. */
@@ -95,7 +115,12 @@ function withSandbox(settings: Settings, { sandbox }: Connection): Settings {
   return { ...settings, sns: { ...sns, topicArns, trustedKeys } };
 }
 
-function whenKnown<T>(): { value: Promise<T>; known: (value: T) => void } {
+interface Known<T> {
+  value: Promise<T>;
+  known: (value: T) => void;
+}
+
+function whenKnown<T>(): Known<T> {
   let known: (value: T) => void = () => undefined;
   const value = new Promise<T>((resolve) => (known = resolve));
   return { value, known };
@@ -164,14 +189,8 @@ function listenerOf(log: FastifyBaseLogger): SenderListener {
   };
 }
 
-interface Watchers {
-  account: AccountWatch;
-  telemetry: Telemetry;
-  log: FastifyBaseLogger;
-}
-
 /** What is done now and then. Returns what ends it. */
-function startChores(gateway: Gateway, { account, telemetry, log }: Watchers): () => void {
+function startChores({ gateway, account }: Parts, telemetry: Telemetry, log: FastifyBaseLogger): () => void {
   const failed = (error: unknown) => log.warn({ err: error }, "a chore failed; it is done again later");
   const every = (ms: number, work: () => Promise<void>) => setInterval(() => void work().catch(failed), ms);
   const summary = summaryOf(gateway);
@@ -214,9 +233,11 @@ function summaryOf({ store, sender, clock }: Gateway) {
   };
 }
 
-async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {
+/** Returns the address it listens on. */
+async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
   try {
-    await app.listen({ host, port });
+    await app.listen({ host, port, listenTextResolver: () => "started" });
+    return urlOf(app, host);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : null;
     const reasons: Record<string, string> = {
@@ -228,6 +249,16 @@ async function listen(app: FastifyInstance, host: string, port: number): Promise
     if (typeof code !== "string" || reasons[code] === undefined) throw error;
     throw new UserError(`cannot listen on ${host}:${port}: ${reasons[code]}`, "give another --port or --host");
   }
+}
+
+/** Lets requests under way finish, but no client that stopped in the middle of one holds us up. */
+async function closeServer(app: FastifyInstance, hardSignal: AbortSignal): Promise<void> {
+  const drop = () => app.server.closeAllConnections();
+  const timer = setTimeout(drop, CLOSE_MS);
+  hardSignal.addEventListener("abort", drop, { once: true });
+  if (hardSignal.aborted) drop();
+  await app.close();
+  clearTimeout(timer);
 }
 
 function urlOf(app: FastifyInstance, host: string): string {
