@@ -48,7 +48,7 @@ function answerOf(error: FastifyError, request: FastifyRequest): Answer {
     return refused(503, "the gateway can store nothing at the moment, nothing was taken in: try again");
   if (error.validation) {
     const problems = structureProblems(error.validation, error.validationContext ?? "body");
-    return refused(400, summary(problems), problems);
+    return refused(400, summary(problems.list(), problems.count), problems.list());
   }
   const status = error.statusCode ?? 500;
   if (status >= 400 && status < 500) return refused(status, WORDS[error.code] ?? error.message);

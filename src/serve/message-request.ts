@@ -8,7 +8,7 @@ import { parseInstant } from "../schedule.ts";
 import type { AcceptMessage } from "../store/store.ts";
 import { Refusal } from "./errors.ts";
 
-import { Problems, structureProblems, summary } from "./problems.ts";
+import { type Problems, structureProblems, summary } from "./problems.ts";
 import { MOST_ADDRESSES, MOST_UUID, PRIORITIES } from "./schemas.ts";
 
 export interface Surroundings {
@@ -60,8 +60,7 @@ export async function readMessages(
   structure: readonly FastifySchemaValidationError[],
   surroundings: Surroundings,
 ): Promise<AcceptMessage[]> {
-  const reading = new Reading(surroundings);
-  for (const { path, message } of structureProblems(structure, "body")) reading.problems.add(path, message);
+  const reading = new Reading(surroundings, structureProblems(structure, "body"));
   const messages = reading.read(body as Fields);
   await reading.judgePast();
   const { problems } = reading;
@@ -85,13 +84,15 @@ interface When {
 const AT_ONCE: When = { at: 0, past: null };
 
 class Reading {
-  readonly problems = new Problems();
+  readonly problems: Problems;
   readonly #around: Surroundings;
   readonly #past: Past[] = [];
   readonly #uuids = new Map<string, number>();
 
-  constructor(surroundings: Surroundings) {
+  /** What is found is added to `problems`. */
+  constructor(surroundings: Surroundings, problems: Problems) {
     this.#around = surroundings;
+    this.problems = problems;
   }
 
   read(body: Fields): AcceptMessage[] {

@@ -41,10 +41,10 @@ export function summary(problems: readonly Problem[], count = problems.length): 
 }
 
 /** What the schema found, in words. `context` is `body`, `querystring`, `params` or `headers`. */
-export function structureProblems(errors: readonly FastifySchemaValidationError[], context: string): Problem[] {
+export function structureProblems(errors: readonly FastifySchemaValidationError[], context: string): Problems {
   const problems = new Problems();
   for (const error of errors) problems.add(placeOf(error, context), wordsOf(error));
-  return problems.list();
+  return problems;
 }
 
 function placeOf({ instancePath, keyword, params }: FastifySchemaValidationError, context: string): string {

@@ -76,6 +76,7 @@ export async function buildServer(gateway: Gateway, options: ServerOptions): Pro
   guard(app, gateway, options);
   await app.register(helmet, helmetOptions(gateway));
   await app.register(rateLimit, { global: false });
+  app.setNotFoundHandler({ preHandler: app.rateLimit(openLimit(options)) }, answerUnknown);
   await addRoutes(app, gateway);
   guardRoutes(app);
   await app.ready();
@@ -104,7 +105,8 @@ function createServer({ settings }: Gateway, options: ServerOptions): FastifyIns
     // Ours say less: `logRequests`.
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomBytes(8).toString("hex"),
-    trustProxy: settings.trustProxy,
+    // One hop: what stands further left in X-Forwarded-For was written by the client.
+    trustProxy: settings.trustProxy ? (_address, hop) => hop === 0 : false,
     bodyLimit: BODY_LIMIT,
     requestTimeout: timeouts.requestMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -124,7 +126,7 @@ function createServer({ settings }: Gateway, options: ServerOptions): FastifyIns
 }
 
 function guard(app: FastifyInstance, gateway: Gateway, options: ServerOptions): void {
-  const rateLimit = { max: options.openPerMinute ?? OPEN_PER_MINUTE, timeWindow: 60_000 };
+  const rateLimit = openLimit(options);
   app.decorateRequest("caller", null);
   app.decorate("keys", createKeyRing(gateway));
   app.addHook("onRoute", (route) => {
@@ -139,7 +141,6 @@ function guard(app: FastifyInstance, gateway: Gateway, options: ServerOptions): 
   if (options.observer) observeRequests(app, options.observer);
   endConnections(app);
   app.setErrorHandler(answerError);
-  app.setNotFoundHandler(answerUnknown);
   readJson(app);
 }
 
@@ -159,6 +160,10 @@ function readJson(app: FastifyInstance): void {
     if (/\S/.test(body as string)) return parse(request, body as string, done);
     done(null, null);
   });
+}
+
+function openLimit({ openPerMinute }: ServerOptions): { max: number; timeWindow: number } {
+  return { max: openPerMinute ?? OPEN_PER_MINUTE, timeWindow: 60_000 };
 }
 
 /** To be heard of every route. Throws for one that forgot. */

@@ -74,7 +74,7 @@ test.each(MAY)("a key with the scope %s may do what that says, and nothing else"
     const [method, url] = route.split(" ") as ["GET", string];
     const answer = await app.inject({ method, url, headers: { "x-api-key": SHOP } });
     expect([route, answer.statusCode]).toEqual([route, status]);
-    if (status === 403) expect(answer.json()).toEqual({ error: expect.stringContaining("scope") });
+    expect(answer.body.includes("it needs the scope")).toBe(status === 403);
   }
 });
 

@@ -102,6 +102,21 @@ test("open routes are limited for each address, probes and SNS are not", async (
   }
 });
 
+test("trying paths is limited, too", async () => {
+  const { app } = await testGateway({ server: { openPerMinute: 3 } });
+  const statuses = [];
+  for (let i = 0; i < 5; i++) statuses.push((await app.inject({ url: `/wp-${i}` })).statusCode);
+  expect(statuses).toEqual([404, 404, 404, 429, 429]);
+});
+
+test("behind a proxy the address is what the proxy saw, not what the client claims", async () => {
+  const { app } = await testGateway({ settings: { trustProxy: true }, server: { openPerMinute: 3 } });
+  const status = async (claimed: string) =>
+    (await app.inject({ url: "/openapi.json", headers: { "x-forwarded-for": `${claimed}, 192.0.2.1` } })).statusCode;
+  for (let i = 0; i < 3; i++) expect(await status(`198.51.100.${i}`)).toBe(200);
+  expect(await status("198.51.100.99")).toBe(429);
+});
+
 test("who has a key is not limited", async () => {
   const { get } = await testGateway({ server: { openPerMinute: 1 } });
   for (let i = 0; i < 20; i++) expect((await get("/v1/topics")).status).toBe(200);

@@ -344,6 +344,9 @@ test("an answer names a thousand problems and counts the others", async () => {
   const { json } = await post(request({ emails: Array.from({ length: 10_000 }, () => "nobody") }));
   expect(json.problems).toHaveLength(1_001);
   expect(json.problems.at(-1)).toEqual({ path: "", message: "and 9000 more problems" });
+  const mixed = await post(request({ emails: Array.from({ length: 5_000 }, (_, i) => (i % 2 ? "nobody" : i)) }));
+  expect(mixed.json.problems.at(-1)).toEqual({ path: "", message: "and 4000 more problems" });
+  expect(mixed.json.error).toContain("5000 problems");
 });
 
 test.each([
@@ -518,7 +521,7 @@ test("the time of a request may be past when all messages that need it are known
 
 // The job file cannot ---------------------------------------------------------------------------------------------------
 
-test("a job file that is full or locked is 503 with a time to try again, and says nothing of the inside", async () => {
+test("R17: a job file that is full or locked is no 200 but 503 with a time to try again, and says nothing of the inside", async () => {
   const full = async () => {
     throw new StoppedError("no space left on the disk of /var/lib/secret/ses-mail.db", "free some");
   };
@@ -544,7 +547,7 @@ test("a bug is 500 with the request's id; the stack is in the log only", async (
   const lines = log()
     .trim()
     .split("\n")
-    .map((line) => JSON.parse(line) as Json);
+    .map((line) => JSON.parse(line));
   expect(lines).toEqual([
     expect.objectContaining({
       reqId: id,
