@@ -1,66 +1,19 @@
 import { request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import Database from "better-sqlite3";
 import fc from "fast-check";
-import Fastify, { type FastifyInstance } from "fastify";
-import { describe, expect, it, onTestFinished, test } from "vitest";
+import type { FastifyInstance } from "fastify";
+import { describe, expect, it, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import type { Gateway } from "../../src/serve/gateway.ts";
-import { PIXEL, trackingRoutes } from "../../src/serve/routes/tracking.ts";
+import { PIXEL } from "../../src/serve/routes/tracking.ts";
 import { askPage, languageOf } from "../../src/serve/unsubscribe-page.ts";
-import { openStore } from "../../src/store/sqlite.ts";
-import type { Store } from "../../src/store/store.ts";
-import { createLinks, type Links, openLinks } from "../../src/tracking/links.ts";
-import { workFolder } from "../support/run.ts";
-import { ingest, sent, settle, states, turn } from "../support/store-actions.ts";
+import { createLinks, openLinks } from "../../src/tracking/links.ts";
+import { states } from "../support/store-actions.ts";
+import { scene } from "./tracking.ts";
 
 const READER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 const APPLE = "Mozilla/5.0";
 const URL_ = "https://example.com/소식?a=1&b='2'#c";
-
-interface Scene {
-  file: string;
-  app: FastifyInstance;
-  store: Store;
-  links: Links;
-  warnings: Record<string, unknown>[];
-  /** `june` to ann@ (sent, id 1) and bob@ (pending, id 2). */
-  counts(): Promise<{ opened: number; clicked: number }>;
-  close(): Promise<void>;
-}
-
-async function scene(
-  change: Partial<Pick<Store, "applyVisits" | "suppress">> = {},
-  mostWaiting = 20_000,
-): Promise<Scene> {
-  const file = join(await workFolder(), "job.db");
-  const store = await openStore(file, systemClock, () => undefined);
-  await ingest(store, ["ann@example.net", "bob@example.net"]);
-  const { claims } = await turn(store, 1);
-  await settle(store, sent(claims[0]));
-  expect(claims[0]?.id).toBe(1);
-  const links = await openLinks(store, {}, systemClock);
-  const warnings: Record<string, unknown>[] = [];
-  const stream = { write: (line: string) => void warnings.push(JSON.parse(line) as Record<string, unknown>) };
-  const app = Fastify({ logger: { stream, level: "warn" }, routerOptions: { maxParamLength: 4_096 } });
-  const gateway = { store: Object.assign(Object.create(store) as Store, change), links, clock: systemClock };
-  await trackingRoutes(app, gateway as Gateway, { mostWaiting });
-  await app.ready();
-  let closed: Promise<void> | null = null;
-  const close = () => (closed ??= app.close());
-  onTestFinished(async () => {
-    await close();
-    store.close();
-  });
-  // What was visited is written by then.
-  const counts = async () => {
-    await close();
-    const { opened = -1, clicked = -1 } = (await store.topic("june")) ?? {};
-    return { opened, clicked };
-  };
-  return { file, app, store, links, warnings, counts, close };
-}
 
 const open = (app: FastifyInstance, query: string, agent = READER) =>
   app.inject({ url: `/v1/events/open${query}`, headers: { "user-agent": agent } });

@@ -1,0 +1,56 @@
+/** The routes links lead to, over a real job file. */
+import { join } from "node:path";
+import Fastify, { type FastifyInstance } from "fastify";
+import { expect, onTestFinished } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import type { Gateway } from "../../src/serve/gateway.ts";
+import { trackingRoutes } from "../../src/serve/routes/tracking.ts";
+import { openStore } from "../../src/store/sqlite.ts";
+import type { Store } from "../../src/store/store.ts";
+import { type Links, openLinks } from "../../src/tracking/links.ts";
+import { workFolder } from "../support/run.ts";
+import { ingest, sent, settle, turn } from "../support/store-actions.ts";
+
+export interface Scene {
+  file: string;
+  app: FastifyInstance;
+  store: Store;
+  links: Links;
+  warnings: Record<string, unknown>[];
+  /** `june` to ann@ (sent, id 1) and bob@ (pending, id 2). */
+  counts(): Promise<{ opened: number; clicked: number }>;
+  close(): Promise<void>;
+}
+
+/** `change` replaces what the store does. At most `mostWaiting` visits wait to be written. */
+export async function scene(
+  change: Partial<Pick<Store, "applyVisits" | "suppress">> = {},
+  mostWaiting = 20_000,
+): Promise<Scene> {
+  const file = join(await workFolder(), "job.db");
+  const store = await openStore(file, systemClock, () => undefined);
+  await ingest(store, ["ann@example.net", "bob@example.net"]);
+  const { claims } = await turn(store, 1);
+  await settle(store, sent(claims[0]));
+  expect(claims[0]?.id).toBe(1);
+  const links = await openLinks(store, {}, systemClock);
+  const warnings: Record<string, unknown>[] = [];
+  const stream = { write: (line: string) => void warnings.push(JSON.parse(line) as Record<string, unknown>) };
+  const app = Fastify({ logger: { stream, level: "warn" }, routerOptions: { maxParamLength: 4_096 } });
+  const gateway = { store: Object.assign(Object.create(store) as Store, change), links, clock: systemClock };
+  await trackingRoutes(app, gateway as Gateway, { mostWaiting });
+  await app.ready();
+  let closed: Promise<void> | null = null;
+  const close = () => (closed ??= app.close());
+  onTestFinished(async () => {
+    await close();
+    store.close();
+  });
+  // What was visited is written by then.
+  const counts = async () => {
+    await close();
+    const { opened = -1, clicked = -1 } = (await store.topic("june")) ?? {};
+    return { opened, clicked };
+  };
+  return { file, app, store, links, warnings, counts, close };
+}

@@ -1,0 +1,81 @@
+/** The pages in a real browser: under their own policy, for those who do not see, on a phone, and in the dark. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
+import type axe from "axe-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { launchBrowser } from "../support/browser.ts";
+import { scene } from "./tracking.ts";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchBrowser();
+  // Long, in case the browser has to be installed first.
+}, 300_000);
+afterAll(() => browser?.close());
+
+async function listening() {
+  const { app, store, links } = await scene();
+  await app.listen({ port: 0, host: "127.0.0.1" });
+  return { store, links, base: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}` };
+}
+
+/** A page, and what it complained of or asked for beyond `url`. */
+async function visit(url: string, options: BrowserContextOptions = {}): Promise<{ page: Page; troubles: string[] }> {
+  const context = await browser.newContext(options);
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  const troubles: string[] = [];
+  page.on("console", (message) => troubles.push(message.text()));
+  page.on("request", (request) => {
+    if (!request.url().startsWith(url) && !request.url().endsWith("/favicon.ico")) troubles.push(request.url());
+  });
+  await page.goto(url);
+  return { page, troubles };
+}
+
+test("a reader unsubscribes with the keyboard, in Korean", { timeout: 60_000 }, async () => {
+  const { store, links, base } = await listening();
+  const { page, troubles } = await visit(`${base}/u/${links.unsubscribe(2)}`, { locale: "ko-KR" });
+  expect(await page.textContent("h1")).toBe("수신 거부");
+  expect(await page.textContent("main")).toContain("b•••@example.net");
+  expect(await store.countSuppressions()).toBe(0);
+  await page.keyboard.press("Tab");
+  await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+  expect(await page.textContent("h1")).toBe("수신 거부되었습니다");
+  expect(await store.countSuppressions()).toBe(1);
+  expect(await page.context().cookies()).toEqual([]);
+  expect(troubles.filter((text) => !text.includes("favicon"))).toEqual([]);
+});
+
+/** A text, because the tests are compiled without a browser's types. */
+const LOOKS = `({
+  width: document.querySelector("main").getBoundingClientRect().width,
+  overflow: document.documentElement.scrollWidth - innerWidth,
+  background: getComputedStyle(document.body).backgroundColor,
+})`;
+const SCHEMES = ["light", "dark"] as const;
+test.each(SCHEMES)(
+  "the pages are whole on a phone and good for everybody (%s)",
+  { timeout: 60_000 },
+  async (colorScheme) => {
+    const { links, base } = await listening();
+    const viewport = { width: 320, height: 568 };
+    const backgrounds = new Set<string>();
+    for (const path of [`/u/${links.unsubscribe(1)}`, "/u/unknown", "/c/unknown?u=https://example.com/"]) {
+      // Under its own policy the style has to hold; axe is a script, which that policy does not let in.
+      const { page: strict } = await visit(base + path, { viewport, colorScheme });
+      const looks = await strict.evaluate<{ width: number; overflow: number; background: string }>(LOOKS);
+      expect(looks).toMatchObject({ width: 320 - 48, overflow: 0 });
+      backgrounds.add(looks.background);
+      const { page } = await visit(base + path, { viewport, colorScheme, bypassCSP: true });
+      await page.evaluate(AXE);
+      const { violations } = await page.evaluate<axe.AxeResults>("axe.run()");
+      expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join()}`)).toEqual([]);
+    }
+    expect([...backgrounds]).toEqual([colorScheme === "dark" ? "rgb(13, 17, 23)" : "rgb(255, 255, 255)"]);
+  },
+);
