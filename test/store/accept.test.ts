@@ -155,6 +155,8 @@ describe("the same mail is taken once", () => {
     const twice = message(["a@x.example"], { topic: null });
     expect(await accept(store, [twice, twice])).toMatchObject({ counts: { added: 2, duplicates: 0 } });
     expect((await store.topics()).map(({ topic, total }) => [topic, total])).toEqual([[NO_TOPIC, 8]]);
+    const list = ["a@x.example", "c@x.example", "A@x.example"];
+    expect(await ingest(store, list, { topic: NO_TOPIC })).toEqual({ added: 2, duplicates: 1, suppressed: 0 });
     expectSound(path);
   });
 });
@@ -200,6 +202,7 @@ describe("a uuid", () => {
     expect(await store.accepted("u-1")).toBeNull();
     await counts(store, ["a@x.example", "b@x.example"], { uuid: "u-1" });
     await counts(store, ["a@x.example"], { uuid: "u-2" });
+    await counts(store, ["c@x.example"], { uuid: "u-3" });
     expect(await store.accepted("u-2")).toBeNull();
     const [first] = (await turn(store, 1)).claims;
     expect(await store.accepted("u-1")).toEqual({ state: "sending", sesMessageId: null, error: null });
@@ -248,8 +251,9 @@ describe("what is stored", () => {
       message(["a@x.example"], { topic: "plan", notBefore: soon, content: content("other") }),
       message(["c@x.example"], { topic: "mixed", notBefore: soon }),
       message(["d@x.example"], { topic: "mixed" }),
-      message(["code@x.example"], { topic: null, priority: 10 }),
+      message(["later@x.example"], { topic: null, notBefore: later }),
     ]);
+    await accept(store, [message(["code@x.example"], { topic: null, priority: 10 })]);
     expect((await store.topics()).map(({ topic, notBefore }) => [topic, notBefore])).toEqual([
       ["news", null],
       ["plan", soon],

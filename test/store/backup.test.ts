@@ -59,6 +59,7 @@ it("is whole, one file, its owner's, and a job file like the first", async () =>
   expect((await readdir(dirname(path))).filter((name) => name.startsWith("copy") || name.includes("tmp"))).toEqual([
     "copy.db",
   ]);
+  expect(inspect(target, (db) => db.pragma("journal_mode", { simple: true }))).toBe("delete");
   const copy = await openStore(target, clock);
   onTestFinished(() => copy.close());
   expect(copy.jobId).toBe(store.jobId);
