@@ -54,7 +54,11 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
     parts.webhook.known(`${url}/v1/events/results`);
     warnOf(parts.gateway.settings, app.log);
     const endChores = startChores(parts, telemetry, app.log);
-    await parts.sender.run(listenerOf(app.log)).finally(endChores);
+    try {
+      await parts.sender.run(listenerOf(app.log));
+    } finally {
+      await endChores();
+    }
   } catch (error) {
     if (!(error instanceof UserError)) telemetry.captureError(error, { crash: true });
     throw error;
@@ -189,22 +193,26 @@ function listenerOf(log: FastifyBaseLogger): SenderListener {
   };
 }
 
-/** What is done now and then. Returns what ends it. */
-function startChores({ gateway, account }: Parts, telemetry: Telemetry, log: FastifyBaseLogger): () => void {
+/** What is done now and then. Returns what ends it, with a last line. */
+function startChores({ gateway, account }: Parts, telemetry: Telemetry, log: FastifyBaseLogger): () => Promise<void> {
   const failed = (error: unknown) => log.warn({ err: error }, "a chore failed; it is done again later");
   const every = (ms: number, work: () => Promise<void>) => setInterval(() => void work().catch(failed), ms);
   const summary = summaryOf(gateway);
   const { store, sender, clock } = gateway;
+  const tell = async () => {
+    const line = await summary();
+    log.info(line, "sending");
+    telemetry.observe({ sender: sender.status(), pending: line.pending });
+  };
   const timers = [
-    every(SUMMARY_MS, async () => {
-      const line = await summary();
-      log.info(line, "sending");
-      telemetry.observe({ sender: sender.status(), pending: line.pending });
-    }),
+    every(SUMMARY_MS, tell),
     every(ACCOUNT_MS, () => account.refresh()),
     every(HOUR_MS, () => store.forgetAnswers(clock.now() - KEEP_ANSWERS_MS)),
   ];
-  return () => timers.forEach((timer) => clearInterval(timer));
+  return async () => {
+    timers.forEach((timer) => clearInterval(timer));
+    await tell().catch(failed);
+  };
 }
 
 /** The line of each five seconds: what happened since the last one, and what waits. */

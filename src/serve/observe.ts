@@ -1,18 +1,24 @@
 /** Tells receivers outside what requests came to: durations of all, and the errors that are ours. */
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { StoppedError } from "../errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { Refusal } from "./errors.ts";
 
 export type Observer = Pick<Telemetry, "captureError" | "request">;
 
 export function observeRequests(app: FastifyInstance, observer: Observer): void {
-  app.addHook("onError", async ({ method, routeOptions }, reply, error) => {
-    const status = reply.statusCode;
-    // A full disk is for the operator to mend, not a bug to look into.
-    if (status >= 500 && !(error instanceof StoppedError))
-      observer.captureError(error, { method, route: routeOptions.url ?? null, status });
+  // When an error is heard of, it is not decided yet what it is answered with.
+  const errors = new WeakMap<FastifyRequest, Error>();
+  app.addHook("onError", async (request, _reply, error) => void errors.set(request, error));
+  app.addHook("onResponse", async (request, { statusCode: status, elapsedTime }) => {
+    const facts = { method: request.method, route: request.routeOptions.url ?? null, status };
+    observer.request({ ...facts, durationMs: elapsedTime });
+    const error = errors.get(request);
+    if (error !== undefined && status >= 500 && isBug(error)) observer.captureError(error, facts);
   });
-  app.addHook("onResponse", async ({ method, routeOptions }, { statusCode, elapsedTime }) => {
-    observer.request({ method, route: routeOptions.url ?? null, status: statusCode, durationMs: elapsedTime });
-  });
+}
+
+/** A full disk or a missing setting is for the operator to mend, nothing to look into. */
+function isBug(error: Error): boolean {
+  return !(error instanceof StoppedError) && !(error instanceof Refusal);
 }
