@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { PAGE_CSP } from "../../src/serve/unsubscribe-page.ts";
 import { readOutbox } from "../sandbox/endpoint.ts";
 import { run, until, workFolder } from "../support/run.ts";
 import { serve } from "../support/serve.ts";
@@ -50,11 +51,16 @@ test.each<[string, Record<string, string>]>([
 
     const image = await fetch(pixel, { headers: READER });
     expect([image.status, image.headers.get("content-type")]).toEqual([200, "image/gif"]);
+    // Webmail is another origin.
+    expect(image.headers.get("cross-origin-resource-policy")).toBe("cross-origin");
     const redirect = await fetch(click, { headers: READER, redirect: "manual" });
     const target = "https://shop.example/sale?for=Ann+%26+Co&x=1";
     expect([redirect.status, redirect.headers.get("location")]).toEqual([302, target]);
     // What scanners do.
-    for (const method of ["GET", "HEAD"]) expect((await fetch(leave, { method })).status).toBe(200);
+    for (const method of ["GET", "HEAD"]) {
+      const page = await fetch(leave, { method });
+      expect([page.status, page.headers.get("content-security-policy")]).toEqual([200, PAGE_CSP]);
+    }
     expect((await run(folder, ["suppress", "list"])).stdout).not.toContain("ann@");
     const body = new URLSearchParams({ "List-Unsubscribe": "One-Click" });
     expect((await fetch(leave, { method: "POST", body })).status).toBe(200);

@@ -97,7 +97,9 @@ export async function trackingRoutes(app: FastifyInstance, gateway: Gateway, lim
       const token = request.query["request_id"] ?? request.query["requestId"];
       const messageId = typeof token === "string" ? await links.readOpen(token) : null;
       if (messageId !== null) count(request, { kind: "open", messageId, link: null });
-      return reply.header("cache-control", NO_STORE).type("image/gif").send(PIXEL);
+      // Mail is read on other sites: without leave their browsers would show a broken picture.
+      const headers = { "cache-control": NO_STORE, "cross-origin-resource-policy": "cross-origin" };
+      return reply.headers(headers).type("image/gif").send(PIXEL);
     },
   );
 
