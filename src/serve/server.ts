@@ -19,6 +19,7 @@ import { metricsRoutes } from "./routes/metrics.ts";
 import { snsRoutes } from "./routes/sns.ts";
 import { topicRoutes } from "./routes/topics.ts";
 import { trackingRoutes } from "./routes/tracking.ts";
+import { endUnusedConnections } from "./unused-connections.ts";
 import { buildValidator } from "./validator.ts";
 
 /** Who may use a route. Each one says it; a route that does not is refused when the server is built. */
@@ -122,6 +123,7 @@ function createServer({ settings }: Gateway, options: ServerOptions): FastifyIns
     clientErrorHandler: answerBrokenRequest,
   });
   app.server.maxConnections = MOST_CONNECTIONS;
+  endUnusedConnections(app);
   return app;
 }
 
@@ -178,6 +180,7 @@ function helmetOptions({ settings }: Gateway) {
       useDefaults: false,
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
     },
+    xFrameOptions: { action: "deny" as const },
     // Browsers heed it only over https, and what else runs under the domain is not ours to decide.
     strictTransportSecurity:
       settings.baseUrl?.startsWith("https:") === true ? { maxAge: 31_536_000, includeSubDomains: false } : false,

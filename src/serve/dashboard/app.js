@@ -107,7 +107,10 @@ function Header({ place, overview }) {
   return html`<header class="top">
     <div class="inner">
       <div class="row">
-        <a class="brand" href="#/">ses-mail</a>
+        <span
+          ><a class="brand" href="#/">ses-mail</a
+          >${overview?.endpoint === "sandbox" ? html`<span class="badge warn">Sandbox</span>` : null}</span
+        >
         <div class="who">
           <span class="soft" title="The API key you are signed in with">${visible(key)}</span>
           <button type="button" class="small" onClick=${() => void signOut()}>Sign out</button>
@@ -131,15 +134,12 @@ function Header({ place, overview }) {
 const STATES = { idle: "Idle", sending: "Sending", halted: "Halted", stopped: "Stopped" };
 
 /** @param {{ overview: Overview }} props */
-function Vitals({ overview: { sender, account, totals, endpoint } }) {
+function Vitals({ overview: { sender, account, totals } }) {
   const { state, per_second: inForce, per_second_now: now } = sender;
   return html`<dl class="vitals">
     <div>
       <dt>Sender</dt>
-      <dd>
-        <span class="state ${state}">${STATES[state]}</span
-        >${endpoint === "sandbox" ? html` <span class="badge warn">Sandbox</span>` : null}
-      </dd>
+      <dd><span class="state ${state}">${STATES[state]}</span></dd>
     </div>
     <div>
       <dt>Rate now</dt>
@@ -175,9 +175,7 @@ function Banners({ overview, lostAt }) {
         ? null
         : html`<div class="banner bad">
             <strong>Sending is halted: ${visible(halt.reason ?? "no reason was given")}</strong>
-            <span
-              >${halt.hint === null ? "" : `${visible(halt.hint)}. `}It is tried again by itself; nothing is lost.</span
-            >
+            <span>${hintOf(halt.hint)}</span>
           </div>`
     }
     ${
@@ -191,14 +189,18 @@ function Banners({ overview, lostAt }) {
   </div>`;
 }
 
+/** @param {string | null} hint */
+function hintOf(hint) {
+  const known = hint === null ? "" : `${hint.slice(0, 1).toUpperCase()}${visible(hint.slice(1))}. `;
+  return `${known}It is tried again by itself; nothing is lost.`;
+}
+
 /** @param {{ version: string | undefined }} props */
 function Footer({ version }) {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const name = version === undefined ? "" : ` ses-mail ${version}.`;
   return html`<footer>
-    <p>
-      Figures are messages, not events: five opens of one mail are one. Times are those of
-      ${zone}.${version === undefined ? "" : ` ses-mail ${version}.`}
-    </p>
+    <p>${`Figures are messages, not events: five opens of one mail are one. Times are those of ${zone}.${name}`}</p>
   </footer>`;
 }
 

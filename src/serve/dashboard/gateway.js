@@ -19,6 +19,11 @@ export async function call(method, path, body) {
   throw new Error(reasonOf(answer) ?? `the gateway answered ${response.status}`);
 }
 
+/** @param {string} name */
+export function topicPath(name) {
+  return `/v1/topics/${encodeURIComponent(name)}`;
+}
+
 /** @param {string} method @param {string} path @param {unknown} body */
 async function send(method, path, body) {
   const json = body === undefined ? {} : { body: JSON.stringify(body) };

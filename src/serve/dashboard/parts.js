@@ -71,10 +71,10 @@ Title.isFirst = true;
 
 /**
  * Asks before something happens. `act` resolves to what is to be said afterwards, or throws what went wrong.
- * @param {{ title: unknown, keep: string, go: string, isDangerous: boolean, act: () => Promise<string>,
- *   onClose: (said: string | null) => void, children?: unknown }} props
+ * @param {{ title: unknown, warning: string | null, text: string[], keep: string, go: string, isDangerous: boolean,
+ *   act: () => Promise<string>, onClose: (said: string | null) => void }} props
  */
-export function Confirm({ title, keep, go, isDangerous, act, onClose, children }) {
+export function Confirm({ title, warning, text, keep, go, isDangerous, act, onClose }) {
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const [problem, setProblem] = useState(/** @type {string | null} */ (null));
   const [isBusy, setBusy] = useState(false);
@@ -99,7 +99,10 @@ export function Confirm({ title, keep, go, isDangerous, act, onClose, children }
   };
   return html`<dialog ref=${dialog} aria-labelledby="dialog-title" aria-describedby="dialog-text" onCancel=${leave}>
     <h2 id="dialog-title">${title}</h2>
-    <div id="dialog-text">${children}</div>
+    <div id="dialog-text">
+      ${warning === null ? null : html`<p><strong>${warning}</strong></p>`}
+      ${text.map((paragraph) => html`<p key=${paragraph}>${visible(paragraph)}</p>`)}
+    </div>
     <div role="alert">${problem === null ? null : html`<p class="problem">${visible(problem)}</p>`}</div>
     <div class="buttons">
       <button type="button" onClick=${leave} disabled=${isBusy}>${keep}</button>
@@ -126,41 +129,41 @@ export function Problem({ text }) {
 }
 
 /**
- * Messages that failed or are in doubt. Scrolls within itself, reachable by keyboard.
+ * Messages that failed or are in doubt. On a phone the reason stands under the address.
  * @param {{ troubles: import("./wire.ts").TroubleFacts[], withTopic: boolean }} props
  */
 export function Troubles({ troubles, withTopic }) {
-  return html`<div class="scroll" role="group" aria-label="Failed and in doubt" tabindex="0">
-    <table class="troubles">
-      <thead>
-        <tr>
-          <th scope="col">Address</th>
-          <th scope="col">State</th>
-          ${withTopic ? html`<th scope="col">Topic</th>` : null}
-          <th scope="col">Reason</th>
-          <th scope="col" class="number">Attempts</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${troubles.map(
-          ({ topic, email, state, attempts, error }) =>
-            html`<tr key=${`${email} ${topic}`}>
-              <th scope="row" class="name"><${Name} text=${email} /></th>
-              <td><span class="tag ${state}">${state.replace("_", " ")}</span></td>
-              ${
-                withTopic
-                  ? html`<td class="name">
-                      <a href=${topicHref(topic)}><${Name} text=${topic} /></a>
-                    </td>`
-                  : null
-              }
-              <td class="wide">${visible(error ?? "no reason was given")}</td>
-              <td class="number">${count(attempts)}</td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+  return html`<table class="troubles">
+    <thead>
+      <tr>
+        <th scope="col" class="name">Address</th>
+        <th scope="col" class="state-column">State</th>
+        ${withTopic ? html`<th scope="col" class="wide-only topic-column">Topic</th>` : null}
+        <th scope="col" class="wide-only">Reason</th>
+        <th scope="col" class="number wide-only attempts">Attempts</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${troubles.map((trouble, index) => html`<${TroubleRow} key=${index} trouble=${trouble} withTopic=${withTopic} />`)}
+    </tbody>
+  </table>`;
+}
+
+/** @param {{ trouble: import("./wire.ts").TroubleFacts, withTopic: boolean }} props */
+function TroubleRow({ trouble: { topic, email, state, attempts, error }, withTopic }) {
+  const reason = visible(error ?? "no reason was given");
+  const link = html`<a href=${topicHref(topic)}><${Name} text=${topic} /></a>`;
+  return html`<tr>
+    <th scope="row">
+      <${Name} text=${email} />
+      <span class="narrow-only soft">${reason}</span>
+      ${withTopic ? html`<span class="narrow-only soft">${link}</span>` : null}
+    </th>
+    <td><span class="tag ${state}">${state.replace("_", " ")}</span></td>
+    ${withTopic ? html`<td class="wide-only">${link}</td>` : null}
+    <td class="wide-only">${reason}</td>
+    <td class="number wide-only">${count(attempts)}</td>
+  </tr>`;
 }
 
 /** @param {string} topic */

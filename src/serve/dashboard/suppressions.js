@@ -1,6 +1,6 @@
 /** Whom nobody writes to: look for an address, add some, let one be written to again. */
 import { html, useEffect, useState } from "./preact.js";
-import { count, counted, time } from "./format.js";
+import { count, counted, time, visible } from "./format.js";
 import { call } from "./gateway.js";
 import { Confirm, messageOf, Name, Problem, Said, Title, typed } from "./parts.js";
 
@@ -82,73 +82,83 @@ function List({ found, wanted, total, onLeave }) {
       Nobody is suppressed. Bounces, complaints and unsubscribes add to this list by themselves.
     </p>`;
   if (found.length === 0)
-    return html`<p class="empty" role="status">No suppressed address contains “<${Name} text=${wanted} />”.</p>`;
-  return html`<div class="scroll" role="group" aria-label="Suppressed addresses" tabindex="0">
-      <table class="suppressions">
-        <thead>
-          <tr>
-            <th scope="col">Address</th>
-            <th scope="col">Reason</th>
-            <th scope="col" class="wide-only">Since</th>
-            <th scope="col" class="wide-only">Detail</th>
-            ${onLeave === null ? null : html`<td></td>`}
-          </tr>
-        </thead>
-        <tbody>
-          ${found.map(
-            (one) =>
-              html`<tr key=${one.address}>
-                <th scope="row" class="name"><${Name} text=${one.address} /></th>
-                <td><bdi>${one.reason}</bdi></td>
-                <td class="wide-only when">${time(one.created_at)}</td>
-                <td class="wide-only wide soft"><${Name} text=${one.detail ?? ""} /></td>
-                ${
-                  onLeave === null
-                    ? null
-                    : html`<td class="number">
-                        <button
-                          type="button"
-                          class="small"
-                          aria-label=${`Remove ${one.address}`}
-                          onClick=${() => onLeave(one)}
-                        >
-                          Remove…
-                        </button>
-                      </td>`
-                }
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
-    ${found.length === LISTED ? html`<p class="soft">The first ${count(LISTED)}; look for a part of the address to see others.</p>` : null}`;
+    return html`<p class="empty" role="status">${`No suppressed address contains “${visible(wanted)}”.`}</p>`;
+  return html`<table class="suppressions">
+      <thead>
+        <tr>
+          <th scope="col" class="name">Address</th>
+          <th scope="col" class="wide-only reason">Reason</th>
+          <th scope="col" class="wide-only when">Since</th>
+          <th scope="col" class="wide-only">Detail</th>
+          ${onLeave === null ? null : html`<td class="act"></td>`}
+        </tr>
+      </thead>
+      <tbody>
+        ${found.map((one) => html`<${Row} key=${one.address} suppression=${one} onLeave=${onLeave} />`)}
+      </tbody>
+    </table>
+    ${
+      found.length === LISTED
+        ? html`<p class="soft">${`The first ${count(LISTED)}; look for a part of the address to see others.`}</p>`
+        : null
+    }`;
+}
+
+/** @param {{ suppression: Suppression, onLeave: ((suppression: Suppression) => void) | null }} props */
+function Row({ suppression, onLeave }) {
+  const { address, reason, detail, created_at: since } = suppression;
+  const shown = visible(detail ?? "");
+  return html`<tr>
+    <th scope="row">
+      <${Name} text=${address} />
+      <span class="narrow-only soft">${`${visible(reason)} · ${time(since)}`}</span>
+    </th>
+    <td class="wide-only">${visible(reason)}</td>
+    <td class="wide-only">${time(since)}</td>
+    <td class="wide-only soft"><span class="clamp" title=${shown}>${shown}</span></td>
+    ${
+      onLeave === null
+        ? null
+        : html`<td class="number">
+            <button
+              type="button"
+              class="small"
+              aria-label=${`Remove ${visible(address)}`}
+              onClick=${() => onLeave(suppression)}
+            >
+              Remove…
+            </button>
+          </td>`
+    }
+  </tr>`;
 }
 
 /** @type {Record<string, string>} */
 const WARNINGS = {
   complaint: "This person reported a mail of yours as spam. Writing again may cost the account its reputation.",
   unsubscribe: "This person asked to get no more mails. Do this only when they asked for it themselves.",
-  bounce: "Mails to this address came back for good. It will bounce again unless the mailbox was made anew.",
+  bounce: "Mails to this address came back for good. They will again, unless the mailbox was made anew.",
 };
 
 /** @param {{ suppression: Suppression, onClose: (said: string | null) => void }} props */
-function Remove({ suppression: { address, reason }, onClose }) {
+function Remove({ suppression: { address, reason, detail }, onClose }) {
+  const warning = WARNINGS[reason] ?? null;
   return html`<${Confirm}
     title=${html`Write to <${Name} text=${address} /> again?`}
+    warning=${warning}
+    text=${[
+      "Later mails reach this address again. Messages that were suppressed because of it stay so until they are retried.",
+      ...(detail === null ? [] : [`It is on the list because: ${detail}`]),
+    ]}
     keep="Leave it suppressed"
     go="Remove from the list"
-    isDangerous=${WARNINGS[reason] !== undefined}
+    isDangerous=${warning !== null}
     act=${async () => {
       await call("DELETE", `/v1/suppressions/${encodeURIComponent(address)}`);
       return `${address} may be written to again.`;
     }}
     onClose=${onClose}
-  >
-    ${WARNINGS[reason] === undefined ? null : html`<p><strong>${WARNINGS[reason]}</strong></p>`}
-    <p>
-      Later mails reach this address again. Messages that were suppressed because of it stay so until they are retried.
-    </p>
-  <//>`;
+  />`;
 }
 
 /** @param {{ onDone: (said: string) => void }} props */

@@ -1,9 +1,9 @@
 /** One topic: how far it is, what became of its mails, what went wrong, and what can be done about it. */
 import { html, useEffect, useState } from "./preact.js";
 import { count, counted, share, time } from "./format.js";
-import { call } from "./gateway.js";
-import { Arithmetic, Bar, Confirm, messageOf, Name, Problem, ProgressBar, Said, Title, Troubles } from "./parts.js";
-import { waiting } from "./progress.js";
+import { Actions } from "./actions.js";
+import { call, topicPath } from "./gateway.js";
+import { Arithmetic, Bar, messageOf, Name, Problem, ProgressBar, Said, Title, Troubles } from "./parts.js";
 import { Badges, progressLine } from "./topics.js";
 
 /** @typedef {import("./wire.ts").TopicFacts} Topic */
@@ -14,9 +14,6 @@ const LISTED = 50;
 /** A topic that is too old for the overview is asked for this often. */
 const ASK_MS = 3_000;
 
-/** @param {string} name */
-const pathOf = (name) => `/v1/topics/${encodeURIComponent(name)}`;
-
 /**
  * @param {{ name: string, overview: Overview, speed: (topic: Topic) => number | null, isAdmin: boolean }} props
  */
@@ -24,7 +21,7 @@ export function TopicView({ name, overview, speed, isAdmin }) {
   const listed = overview.topics.find(({ topic }) => topic === name) ?? null;
   const [asked, problem] = useAsked(name, listed === null);
   const topic = listed ?? asked;
-  return html`<nav class="trail" aria-label="Where this is"><a href="#/">Topics</a></nav>
+  return html`<nav class="trail" aria-label="Where this is"><a href="#/">← Topics</a></nav>
     <${Title} title=${name}><${Name} text=${name} /><//>
     ${topic === null ? html`<${Problem} text=${problem} />` : html`<${Detail} topic=${topic} overview=${overview} speed=${speed(topic)} isAdmin=${isAdmin} />`}`;
 }
@@ -40,7 +37,7 @@ function useAsked(name, isWanted) {
   useEffect(() => {
     if (!isWanted) return;
     const ask = () =>
-      call("GET", `${pathOf(name)}/overview`).then(
+      call("GET", `${topicPath(name)}/overview`).then(
         (facts) => setAnswer([facts, null]),
         (error) => setAnswer([null, messageOf(error)]),
       );
@@ -78,116 +75,6 @@ function period({ first_sent_at: first, last_sent_at: last, not_before: due }) {
   if (first === null || last === null) return due === null ? "nothing sent yet" : `due ${time(due)}`;
   const [from, to] = [time(first), time(last)];
   return from === to ? `sent ${from}` : `sent ${from} to ${to}`;
-}
-
-// What can be done ---------------------------------------------------------------------------------------------------
-
-/**
- * @typedef {object} Action
- * @property {string} id
- * @property {string} label what the button says
- * @property {unknown} title
- * @property {unknown} text what will happen
- * @property {string} keep
- * @property {string} go
- * @property {boolean} isDangerous
- * @property {() => Promise<string>} act
- */
-
-/** @param {Topic} topic @param {string[]} states @param {object} [more] */
-async function retry(topic, states, more = {}) {
-  const { retried } = await call("POST", `${pathOf(topic.topic)}/retry`, { states, ...more });
-  return `${counted(retried, "message")} put back into the queue.`;
-}
-
-/** @param {Topic} topic @returns {Action[]} */
-function actionsOf(topic) {
-  const { topic: name, pending, sending, failed, in_doubt: doubts, cancelled, cancelled_at: cancelledAt } = topic;
-  const reopens = cancelledAt === null ? "" : " This opens the topic again: it takes recipients as before.";
-  /** @type {(Action | false)[]} */
-  const actions = [
-    cancelledAt === null &&
-      waiting(topic) > 0 && {
-        id: "cancel",
-        label: "Cancel…",
-        title: html`Cancel <${Name} text=${name} />?`,
-        text: html`<p>
-            ${counted(pending, "message that waits", "messages that wait")} will be taken back.
-            ${sending > 0 ? ` ${counted(sending, "mail is", "mails are")} on the way to SES and cannot be.` : ""}
-          </p>
-          <p>The topic then takes no further recipients until it is opened again.</p>`,
-        keep: "Keep sending",
-        go: "Cancel the topic",
-        isDangerous: true,
-        act: async () => {
-          const { cancelled: count, in_flight: flying } = await call("DELETE", pathOf(name));
-          return `${counted(count, "message")} taken back${flying > 0 ? `, ${counted(flying, "mail was", "mails were")} on the way already` : ""}.`;
-        },
-      },
-    cancelledAt !== null && {
-      id: "reopen",
-      label: "Open again…",
-      title: html`Open <${Name} text=${name} /> again?`,
-      text: html`<p>
-        ${cancelled > 0 ? `${counted(cancelled, "cancelled message")} will be put back into the queue and sent when due.` : "Nothing was taken back, so nothing will be sent."}${" "}
-        The topic takes recipients as before.
-      </p>`,
-      keep: "Leave it cancelled",
-      go: cancelled > 0 ? `Send ${count(cancelled)}` : "Open again",
-      isDangerous: false,
-      act: () => retry(topic, ["cancelled"]),
-    },
-    failed > 0 && {
-      id: "failed",
-      label: `Retry ${count(failed)} failed…`,
-      title: `Try ${counted(failed, "failed message")} again?`,
-      text: html`<p>
-        SES did not take ${failed === 1 ? "it" : "them"}, so nobody gets a second copy. What failed for a reason that
-        still holds will fail again. Addresses suppressed meanwhile are left out.${reopens}
-      </p>`,
-      keep: "Leave as failed",
-      go: `Retry ${count(failed)}`,
-      isDangerous: false,
-      act: () => retry(topic, ["failed"]),
-    },
-    doubts > 0 && {
-      id: "in_doubt",
-      label: `Retry ${count(doubts)} in doubt…`,
-      title: `Send ${counted(doubts, "message")} in doubt again?`,
-      text: html`<p>
-          ${doubts === 1 ? "It was" : "They were"} handed to SES, and the answer was lost: SES may have sent
-          ${doubts === 1 ? "it" : "them"}.
-          <strong
-            >${doubts === 1 ? "This person" : `Each of these ${count(doubts)} people`} may get a second copy.</strong
-          >
-        </p>
-        <p>Events of SES settle doubts by themselves, usually within minutes.${reopens}</p>`,
-      keep: "Leave in doubt",
-      go: `Send ${count(doubts)} again`,
-      isDangerous: true,
-      act: () => retry(topic, ["in_doubt"], { confirm: true }),
-    },
-  ];
-  return actions.filter((action) => action !== false);
-}
-
-/** @param {{ topic: Topic, onSaid: (said: string | null) => void }} props */
-function Actions({ topic, onSaid }) {
-  // As it was when it was asked: figures that change under the question would be another question.
-  const [open, setOpen] = useState(/** @type {Action | null} */ (null));
-  const actions = actionsOf(topic);
-  const close = (/** @type {string | null} */ said) => {
-    setOpen(null);
-    if (said !== null) onSaid(said);
-  };
-  return html`${
-    actions.length === 0
-      ? null
-      : html`<div class="buttons actions">
-          ${actions.map((action) => html`<button type="button" key=${action.id} onClick=${() => setOpen(action)}>${action.label}</button>`)}
-        </div>`
-  }
-  ${open === null ? null : html`<${Confirm} ...${open} onClose=${close}>${open.text}<//>`}`;
 }
 
 // What there is to know ----------------------------------------------------------------------------------------------
@@ -333,7 +220,7 @@ function Verdict({ rate, limits: [review, pause] }) {
 /** @param {{ topic: Topic }} props */
 function TopicTroubles({ topic }) {
   const [troubles, problem] = useTroubles(
-    `${pathOf(topic.topic)}/troubles?limit=${LISTED}`,
+    `${topicPath(topic.topic)}/troubles?limit=${LISTED}`,
     `${topic.failed} ${topic.in_doubt}`,
   );
   const all = topic.failed + topic.in_doubt;
@@ -345,8 +232,7 @@ function TopicTroubles({ topic }) {
     ${
       troubles !== null && all > troubles.length
         ? html`<p class="soft">
-            The newest ${count(troubles.length)} of ${count(all)}. All of them:
-            <code>ses-mail export <${Name} text=${topic.topic} /> --state failed,in_doubt</code>
+            ${`The newest ${count(troubles.length)} of ${count(all)}. ses-mail export writes all of them.`}
           </p>`
         : null
     }

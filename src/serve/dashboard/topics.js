@@ -1,6 +1,6 @@
 /** The first view: everything together, and topic by topic. */
 import { html, useState } from "./preact.js";
-import { count, counted, duration, rate, share, time } from "./format.js";
+import { count, counted, duration, rate, share, time, visible } from "./format.js";
 import { Arithmetic, Name, ProgressBar, Title, topicHref } from "./parts.js";
 import { done, secondsLeft, statusOf, waiting } from "./progress.js";
 
@@ -51,10 +51,10 @@ function Filter({ value, onInput }) {
 
 /** @param {{ wanted: string, isComplete: boolean }} props */
 function NotListed({ wanted, isComplete }) {
-  if (isComplete) return html`<p class="empty">No topic has “<${Name} text=${wanted} />” in its name.</p>`;
+  if (isComplete) return html`<p class="empty">${`No topic has “${visible(wanted)}” in its name.`}</p>`;
   return html`<p class="empty">
-    None of these has “<${Name} text=${wanted} />” in its name. Older ones are opened by their whole name:${" "}
-    <a href=${topicHref(wanted)}>open <${Name} text=${wanted} /></a>
+    ${`None of these has “${visible(wanted)}” in its name. Older ones are opened by their whole name: `}
+    <a href=${topicHref(wanted)}>${`open “${visible(wanted)}”`}</a>
   </p>`;
 }
 
@@ -66,7 +66,7 @@ function NoTopics() {
       <li>
         with the command line: <code>ses-mail import june.csv</code>, with the mail in <code>june.html</code> beside it;
       </li>
-      <li>with a program: <code>POST /v1/messages</code>, described in <a href="/openapi.json">/openapi.json</a>.</li>
+      <li>with a program: <code>POST /v1/messages</code>, described in <a href="/docs">the documentation</a>.</li>
     </ul>
     <p>To see a mail in your own mailbox first, <a href="#/test">send a test</a>.</p>
   </section>`;
