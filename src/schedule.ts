@@ -115,7 +115,7 @@ const DATE_TIME =
 
 function parse(input: string, examples = EXAMPLES): Parsed {
   const text = input.trim();
-  if (text.startsWith("+")) return parseRelative(text);
+  if (text.startsWith("+")) return parseRelative(text, examples);
   const match = DATE_TIME.exec(text);
   if (match === null) throw unreadable(text, examples);
   const wall = wallTime(match);
@@ -129,9 +129,9 @@ function parse(input: string, examples = EXAMPLES): Parsed {
   return { kind: "absolute", at: wall - offset * MINUTE };
 }
 
-function parseRelative(text: string): Parsed {
+function parseRelative(text: string, examples: string): Parsed {
   const ms = durationMs(text.slice(1));
-  if (ms === null) throw unreadable(text, EXAMPLES);
+  if (ms === null) throw unreadable(text, examples);
   return { kind: "relative", ms };
 }
 

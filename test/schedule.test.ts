@@ -1,11 +1,26 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { UserError } from "../src/errors.ts";
-import { checkZone, describeInstant, machineZone, parseWhen, zoneInstants } from "../src/schedule.ts";
+import { checkZone, describeInstant, machineZone, parseInstant, parseWhen, zoneInstants } from "../src/schedule.ts";
 
 const NOW = Date.parse("2026-10-01T00:00:00Z");
 const SEOUL = { now: NOW, zone: "Asia/Seoul" };
 const iso = (text: string, zone = "Asia/Seoul", now = NOW) => new Date(parseWhen(text, { now, zone }).at).toISOString();
+
+describe("a time that machines repeat", () => {
+  test("is the same instant, and says when it is past instead of refusing it", () => {
+    expect(parseInstant("2026-10-01 09:00:01", SEOUL)).toEqual({ at: NOW + 1_000, past: null });
+    const { at, past } = parseInstant("2026-10-01T00:00:00Z", SEOUL);
+    expect(at).toBe(NOW);
+    expect(past?.message).toContain("expected a time in the future");
+  });
+
+  test.each(["+2h", "+abc", "", "tomorrow", "2026-02-30 09:00"])("is never relative, nor unreadable: %j", (text) => {
+    const error = errorOf(() => parseInstant(text, SEOUL));
+    expect(error.message).toMatch(/^expected a (time such as|date and a time)/);
+    expect(error.message).not.toContain('or "+2h"');
+  });
+});
 
 function errorOf(action: () => unknown): UserError {
   try {

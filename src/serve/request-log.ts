@@ -33,10 +33,13 @@ export function logRequests(app: FastifyInstance): void {
   });
 }
 
-/** Tokens of links are as good as keys to what they lead to, so their routes are named by pattern. */
+/** The pattern of the route: what stands in its place may be an address, or a token as good as a key. */
 function pathOf(request: FastifyRequest): string {
-  const pattern = request.routeOptions.url;
-  if (pattern?.includes(":token")) return pattern;
+  const pattern = request.is404 ? undefined : request.routeOptions.url;
+  if (pattern !== undefined) return pattern;
   const path = request.url.split("?", 1)[0] ?? "";
-  return /^\/+[uc]\//.test(path) ? `${path.slice(0, path.indexOf("/", 2) + 1)}…` : path;
+  return HARMLESS.test(path) ? path : "(not shown)";
 }
+
+/** Enough to find a client's mistake; nothing with an address in it, nothing near the routes of links. */
+const HARMLESS = /^(?!.*\/[uc]\/)(\/[A-Za-z0-9_.-]{1,30}){1,6}\/?$/;

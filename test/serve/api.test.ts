@@ -111,6 +111,13 @@ test("every answer says that nothing in it is to be run, framed or guessed", asy
   }
 });
 
+test("the picture in mails may be shown by other sites, nothing else may", async () => {
+  const { app } = await testGateway();
+  const policyOf = async (url: string) => (await app.inject({ url })).headers["cross-origin-resource-policy"];
+  expect(await policyOf("/v1/events/open?request_id=x")).toBe("cross-origin");
+  expect(await policyOf("/health")).toBe("same-origin");
+});
+
 test("browsers are told to keep to https only where the gateway is reached by it, and for no other host", async () => {
   const plain = await testGateway();
   expect((await plain.app.inject({ url: "/health" })).headers["strict-transport-security"]).toBeUndefined();

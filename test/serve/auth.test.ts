@@ -136,14 +136,7 @@ test("without a proxy to trust, X-Forwarded-For makes nobody somebody else", asy
 
 test("P9: neither keys nor addresses, bodies or query strings are in the log, at the most talkative level", async () => {
   const { app, call, post, log } = await testGateway({ server: { level: "trace" } });
-  const secrets = [
-    "wrong-key-0123456789",
-    "ann.secret@example.com",
-    "subject-secret",
-    "query-secret",
-    "token-secret",
-    API_KEY,
-  ];
+  const secrets = ["wrong-key-0123456789", "ann.secret", "subject-secret", "query-secret", "token-secret", API_KEY];
   const body = { messages: [{ emails: ["ann.secret@example.com"], subject: "subject-secret", content: "<p>x</p>" }] };
   await post(body);
   await post({ messages: [{ ...body.messages[0], cc: "ann.secret@example.com" }] });
@@ -152,7 +145,11 @@ test("P9: neither keys nor addresses, bodies or query strings are in the log, at
   for (const path of [
     "/u/token-secret",
     "/c/token-secret?u=query-secret",
+    "/v1/nowhere",
     "/u/token-secret/more",
+    "/v1/suppressions/ann.secret@example.com",
+    "/v1/people/ann.secret@example.com",
+    "/v1/people/ann.secret%40example.com",
     "//c/token-secret",
     "/v1/events/open?request_id=token-secret",
     "/%zz?query-secret",
@@ -166,6 +163,7 @@ test("P9: neither keys nor addresses, bodies or query strings are in the log, at
   });
   expect(log()).toContain('"path":"/u/:token"');
   expect(log()).toContain('"path":"/v1/topics"');
+  expect(log()).toContain('"path":"/v1/nowhere"');
   for (const secret of secrets) expect(log()).not.toContain(secret);
 });
 

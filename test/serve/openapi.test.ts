@@ -1,5 +1,6 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { launchBrowser } from "../support/browser.ts";
 import type { Json } from "../support/run.ts";
 import { testGateway } from "../support/gateway.ts";
 
@@ -80,4 +81,23 @@ test("the docs page comes from here alone: no other host in page, policy or scri
   expect(page.body).not.toMatch(/<script>(?!\s*<)|\son\w+=/);
   const start = await app.inject({ url: "/docs/static/swagger-initializer.js" });
   expect(start.body).toContain('"validatorUrl":null');
+});
+
+test("the docs page works in a browser under its policy, and asks nobody else", async () => {
+  const { listen } = await testGateway();
+  const url = await listen();
+  const browser = await launchBrowser();
+  onTestFinished(() => browser.close());
+  const page = await browser.newPage();
+  const complaints: string[] = [];
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on(
+    "request",
+    (request) => !/^(data:|http:\/\/127\.0\.0\.1)/.test(request.url()) && complaints.push(request.url()),
+  );
+  await page.goto(`${url}/docs`);
+  await page.getByText("/v1/messages", { exact: true }).click();
+  await page.getByText("Idempotency-Key", { exact: false }).first().waitFor();
+  expect(complaints).toEqual([]);
 });
