@@ -109,7 +109,7 @@ export interface Reschedule {
 export interface Suppression {
   address: string;
   reason: string;
-  /** Where we have it from: `event`, `manual`, `import`, `ses`. */
+  /** Where we have it from: `event`, `manual`, `import`, `ses`, `link` (of a mail). */
   source: string;
   /** For people: the bounce's diagnostic, a note. */
   detail: string | null;
