@@ -44,6 +44,10 @@ describe("Dockerfile", () => {
     // Of even numbers only: those are kept for years.
     expect(major % 2).toBe(0);
     expect(major).toBeGreaterThanOrEqual(22);
+    // Node 24.19 aborts when it collects a statement of better-sqlite3 before 13.
+    const { packages } = JSON.parse(read("package-lock.json")) as { packages: Record<string, { version: string }> };
+    const sqlite = Number.parseInt(packages["node_modules/better-sqlite3"]?.version ?? "", 10);
+    expect(sqlite).toBeGreaterThanOrEqual(major >= 24 ? 13 : 12);
   });
 
   test("compilers and sources stay in the first stage", () => {
