@@ -133,7 +133,7 @@ function guard(app: FastifyInstance, gateway: Gateway, options: ServerOptions): 
   app.decorate("keys", createKeyRing(gateway));
   app.addHook("onRoute", (route) => {
     // The page's library makes routes of its own.
-    if (route.url.startsWith(DOCS_PATH)) route.config = { ...route.config, access: "open" };
+    if (`${route.url}/`.startsWith(`${DOCS_PATH}/`)) route.config = { ...route.config, access: "open" };
     refuseUnguarded(route);
     const { config } = route;
     if (config?.access === "open" && config.rateLimit === undefined && !UNLIMITED.has(route.url))
