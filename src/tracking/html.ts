@@ -12,10 +12,10 @@ export interface Marks {
   pixel: string | null;
 }
 
-/** Longer addresses stay as they are: encoded, they would not fit into what HTTP servers take. */
-const MAX_URL = 2_000;
-/** The same with entities and line breaks, which are longer than what they stand for. */
-const MAX_WRITTEN = 4 * MAX_URL;
+/** Longer addresses, percent-encoded, stay as they are: HTTP servers and proxies take 8 KB or so. */
+const MAX_ENCODED = 4_000;
+/** As written: entities and line breaks are longer than what they stand for. */
+const MAX_WRITTEN = 16_000;
 
 interface Cut {
   start: number;
@@ -161,7 +161,8 @@ function readTarget(href: string): string | null {
     // oxlint-disable-next-line no-control-regex
     .replace(/^[\x00-\x20]+|[\x00-\x20]+$|[\t\r\n]+/g, "")
     .replace(/\p{Surrogate}/gu, "\uFFFD");
-  return /^https?:\/\//i.test(url) && url.length <= MAX_URL && URL.canParse(url) ? url : null;
+  const isWeb = /^https?:\/\//i.test(url) && URL.canParse(url);
+  return isWeb && encodeURIComponent(url).length <= MAX_ENCODED ? url : null;
 }
 
 function decodeEntities(value: string): string {

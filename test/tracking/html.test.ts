@@ -75,7 +75,9 @@ describe("links", () => {
     `<style>a[href="https://example.com/"]{}</style><script>'<a href="https://example.com/">'</script>`,
     `<textarea><a href="https://example.com/"></textarea><title><a href="https://example.com/"></title>`,
     `<p title='<a href="https://example.com/">'>x</p>`,
-    `<a href="https://example.com/${"x".repeat(2_000)}">x</a>`,
+    `<a href="https://example.com/${"x".repeat(4_000)}">x</a>`,
+    `<a href="https://example.com/${"한".repeat(500)}">x</a>`,
+    `<a href="https://example.com/${"&#120;".repeat(4_000)}">x</a>`,
     `<a href="https://example.com/" `,
     `a < b && c > d; <a`,
   ])("stay as they are: %s", (html) => {
