@@ -145,14 +145,21 @@ class Places {
 }
 
 /** The links of a content are the same for (nearly) all of its messages. */
-const targets = new LRUCache<string, { url: string | null }>({ max: 1_000 });
+const targets = new LRUCache<string, { url: string | null }>({
+  maxSize: 1_000_000,
+  sizeCalculation: (_target, href) => href.length + 100,
+});
 
 /** Where a browser would go for an `href` as it stands in HTML; null unless it is an http(s) address that can be tracked. */
 export function targetOf(href: string): string | null {
   if (href.length > MAX_WRITTEN) return null;
-  let target = targets.get(href);
-  if (!target) targets.set(href, (target = { url: readTarget(href) }));
-  return target.url;
+  const known = targets.get(href);
+  if (known) return known.url;
+  // A copy: a slice would keep the whole HTML it was cut from.
+  const own = Buffer.from(href).toString();
+  const url = readTarget(own);
+  targets.set(own, { url });
+  return url;
 }
 
 function readTarget(href: string): string | null {
