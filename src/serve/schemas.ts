@@ -126,6 +126,10 @@ export const TOPIC = object({
   result_counts: object(each(RESULT_COUNTS, COUNT), "Messages by what came back"),
   request: object(each(["total", "created", "sent", "failed", "stopped"], COUNT)),
   result: object({ total: COUNT, statuses: object(each(RESULT_COUNTS, COUNT)) }),
+  visits: object(
+    each(["opens", "machine_opens", "clicks"], COUNT),
+    "Every visit through the links of this gateway, opens of programs apart; opened and clicked count messages",
+  ),
 });
 
 export const TOPICS = object({ topics: { type: "array", items: TOPIC } });

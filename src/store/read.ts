@@ -26,7 +26,8 @@ export function reading(db: Connection) {
     `select ifnull(sum(${TOTAL}), 0) as total, ${STATES.map((state) => `ifnull(sum(${state}), 0) as ${state}`).join(", ")} from topic`,
   );
   const topicRow = `select name as topic, not_before as notBefore, cancelled_at as cancelledAt, endpoint,
-    first_sent_at as firstSentAt, last_sent_at as lastSentAt, ${TOTAL} as total, ${STATES.join(", ")}, ${Object.keys(EVENTS).join(", ")}
+    first_sent_at as firstSentAt, last_sent_at as lastSentAt, reader_opens as readerOpens,
+    machine_opens as machineOpens, clicks, ${TOTAL} as total, ${STATES.join(", ")}, ${Object.keys(EVENTS).join(", ")}
     from topic`;
   const rows = db.prepare<[], TopicRow>(`${topicRow} order by id`);
   const row = db.prepare<[string], TopicRow>(`${topicRow} where name = ?`);

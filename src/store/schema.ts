@@ -196,6 +196,10 @@ export const MIGRATIONS: readonly string[] = [
   alter table feedback add column opens integer not null default 0 check (opens >= 0);
   alter table feedback add column machine_opens integer not null default 0 check (machine_opens >= 0);
   alter table feedback add column clicks integer not null default 0 check (clicks >= 0);
+  -- All visits of a topic, a reader's and a program's told apart, where \`opened\` and \`clicked\` count messages.
+  alter table topic add column reader_opens integer not null default 0 check (reader_opens >= 0);
+  alter table topic add column machine_opens integer not null default 0 check (machine_opens >= 0);
+  alter table topic add column clicks integer not null default 0 check (clicks >= 0);
   -- The same visit again (same message, link, and kind of visitor) raises this, so that nobody can fill the disk with clicks.
   alter table event add column times integer not null default 1 check (times >= 1);
 

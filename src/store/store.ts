@@ -73,6 +73,10 @@ export interface TopicRow extends Totals, EventCounts {
   endpoint: Endpoint | null;
   firstSentAt: number | null;
   lastSentAt: number | null;
+  /** All visits through our own links, where `opened` and `clicked` count messages. */
+  readerOpens: number;
+  machineOpens: number;
+  clicks: number;
 }
 
 export interface ExportedMessage {

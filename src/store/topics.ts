@@ -2,6 +2,7 @@
 import type { Clock } from "../clock.ts";
 import { UserError } from "../errors.ts";
 import type { State } from "../message.ts";
+import { NO_TOPIC } from "./accept.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { createCounters } from "./counters.ts";
 import type { Reschedule } from "./store.ts";
@@ -35,7 +36,9 @@ export function topicActions(job: { db: Connection; clock: Clock; onWait: (waite
 
   const cancel = (topic: string) => {
     const topicId = topicIdOf(db, topic);
-    db.prepare("update topic set cancelled_at = ifnull(cancelled_at, ?) where id = ?").run(clock.now(), topicId);
+    // Mail without a topic has nothing in common: what waits is taken back, what comes later is another matter.
+    if (topic !== NO_TOPIC)
+      db.prepare("update topic set cancelled_at = ifnull(cancelled_at, ?) where id = ?").run(clock.now(), topicId);
     const update = db.prepare(
       "update message set state = 'cancelled' where id between ? and ? and topic_id = ? and state = 'pending'",
     );

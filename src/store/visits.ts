@@ -26,8 +26,13 @@ export function visits(job: { db: Connection; clock: Clock; onWait: (waitedMs: n
   const note = noting(db);
   const prove = proving(db);
   const count = {
-    open: db.prepare<[number]>("update topic set opened = opened + 1 where id = ?"),
-    click: db.prepare<[number]>("update topic set clicked = clicked + 1 where id = ?"),
+    reader_opens: db.prepare<[number, number]>(
+      "update topic set opened = opened + ?, reader_opens = reader_opens + 1 where id = ?",
+    ),
+    machine_opens: db.prepare<[number, number]>(
+      "update topic set opened = opened + ?, machine_opens = machine_opens + 1 where id = ?",
+    ),
+    clicks: db.prepare<[number, number]>("update topic set clicked = clicked + ?, clicks = clicks + 1 where id = ?"),
   };
 
   /** Returns whether it is the first visit to its message. */
@@ -35,7 +40,8 @@ export function visits(job: { db: Connection; clock: Clock; onWait: (waitedMs: n
     const message = find.get(visit.messageId);
     if (!message || !VISITABLE.has(message.state)) return false;
     const isFirst = note(visit);
-    if (visit.kind === "open" ? message.unopened : message.unclicked) count[visit.kind].run(message.topic_id);
+    if (visit.kind === "click") count.clicks.run(message.unclicked, message.topic_id);
+    else count[visit.machine ? "machine_opens" : "reader_opens"].run(message.unopened, message.topic_id);
     if (message.state === "in_doubt") {
       prove(visit, message.topic_id);
       counters.move(message.topic_id, "in_doubt", "sent");

@@ -82,6 +82,7 @@ describe("counts", () => {
     expect(feedback(path, 2)).toMatchObject({ opened_at: 80, reader_opened_at: null, opens: 0, machine_opens: 3 });
     expect(feedback(path, 3)).toMatchObject({ opened_at: null, clicked_at: 5, clicks: 1 });
     expect(await store.topic("june")).toMatchObject({ opened: 2, clicked: 1 });
+    expect(await store.topic("june")).toMatchObject({ readerOpens: 2, machineOpens: 4, clicks: 1 });
     const opens = await store.breakdown("june", new AbortController().signal, (lines) => lines.opens());
     expect(opens).toEqual({ opened: 2, opened_by_reader: 1 });
     expectSound(path);

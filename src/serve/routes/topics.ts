@@ -85,6 +85,7 @@ export function topicAnswer(row: TopicRow) {
     result_counts: results,
     request: { total, created: pending + sending + inDoubt, sent, failed, stopped },
     result: { total, statuses: results },
+    visits: { opens: row.readerOpens, machine_opens: row.machineOpens, clicks: row.clicks },
   };
 }
 
@@ -110,4 +111,7 @@ const NO_MAIL = {
   endpoint: null,
   firstSentAt: null,
   lastSentAt: null,
+  readerOpens: 0,
+  machineOpens: 0,
+  clicks: 0,
 } as const satisfies Omit<TopicRow, "topic">;
