@@ -1,8 +1,7 @@
 # syntax=docker/dockerfile:1
 # The gateway, `ses-mail serve`: docs/serve.md. Compilers and sources stay in the first stage; no setting and no secret is baked in.
 
-# Not 24: from 24.19 on it aborts when it collects a statement of better-sqlite3 12, which package-lock.json names for the sake of Node 20.
-FROM node:22-slim AS build
+FROM node:24-slim AS build
 # What better-sqlite3 is compiled with, where no ready-made binary fits.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ make python3 \
@@ -21,7 +20,7 @@ WORKDIR /telemetry
 RUN mkdir --parents node_modules \
     && if [ -n "$TELEMETRY" ]; then npm install --ignore-scripts --no-audit --no-fund $TELEMETRY; fi
 
-FROM node:22-slim
+FROM node:24-slim
 ENV NODE_ENV=production \
     SES_MAIL_DB=/data/ses-mail.db \
     SES_MAIL_HOST=0.0.0.0 \

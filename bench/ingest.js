@@ -2,7 +2,7 @@
 // duplicates); memory.
 import { execFileSync } from "node:child_process";
 import { createWriteStream, rmSync } from "node:fs";
-import Database from "better-sqlite3";
+import { Database } from "../dist/store/driver.js";
 import { cli, machine, median, scratch, script, writeCampaign } from "./support.js";
 
 export async function run([count = "300000", pairs = "3"]) {

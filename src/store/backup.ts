@@ -2,9 +2,9 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import Database from "better-sqlite3";
 import { InterruptedError, UserError } from "../errors.ts";
 import { type Connection, explain } from "./connection.ts";
+import { Database } from "./driver.ts";
 
 /** What is in the copy. */
 export interface BackupAnswer {

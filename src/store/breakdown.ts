@@ -3,10 +3,10 @@
  * themselves, a few seconds for a million, so each walks the topic in steps between which signals are heard; and they
  * read through a connection of their own, so that all answers are of one instant and nobody waits for them.
  */
-import Database from "better-sqlite3";
 import type { State } from "../message.ts";
 import { type Connection, explain } from "./connection.ts";
 import { deliveryTimes, type DeliveryTimes } from "./delivery-times.ts";
+import { Database } from "./driver.ts";
 import { clickedLinks, type LinkCounts } from "./links.ts";
 import { reading } from "./read.ts";
 import { createTally, type Ranked } from "./tally.ts";

@@ -1,12 +1,12 @@
 /** Opening a job file, and the one way to write to it. */
 import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
 import { StoppedError, UserError } from "../errors.ts";
+import { type Connection, Database } from "./driver.ts";
 import { APPLICATION_ID, MIGRATIONS } from "./schema.ts";
 
-export type Connection = Database.Database;
+export type { Connection };
 
 /** How long one attempt to lock the file may block the event loop; between attempts the program lives on. */
 const LOCK_ATTEMPT_MS = 50;

@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import Database from "better-sqlite3";
 import type { Clock } from "../clock.ts";
 import { accepting } from "./accept.ts";
 import { backups } from "./backup.ts";
@@ -7,6 +6,7 @@ import { breakdowns } from "./breakdown.ts";
 import { claims } from "./claims.ts";
 import { UserError } from "../errors.ts";
 import { type Connection, createSchema, explain, openConnection, pinging } from "./connection.ts";
+import { Database } from "./driver.ts";
 import { events } from "./events.ts";
 import { ingests } from "./ingest.ts";
 import { keys } from "./keys.ts";

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
+import { Database } from "../../src/store/driver.ts";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { addresses, writeCampaign } from "../support/campaign.ts";
 import { type Finished, run, start, until, workFolder } from "../support/run.ts";

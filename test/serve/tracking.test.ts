@@ -1,6 +1,6 @@
 import { request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
-import Database from "better-sqlite3";
+import { Database } from "../../src/store/driver.ts";
 import fc from "fast-check";
 import type { FastifyInstance } from "fastify";
 import { describe, expect, it, test } from "vitest";

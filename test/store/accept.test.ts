@@ -1,5 +1,5 @@
 /** Requests to the gateway: stored whole or not at all, each mail once. */
-import Database from "better-sqlite3";
+import { Database } from "../../src/store/driver.ts";
 import { describe, expect, it } from "vitest";
 import { NO_TOPIC } from "../../src/store/accept.ts";
 import { CONTENT, EVERYTHING, ingest, putBack, sent, settle, states, turn } from "../support/store-actions.ts";

@@ -1,7 +1,7 @@
 /** A copy of a job file that others work on. */
 import { mkdir, readdir, rename, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import Database from "better-sqlite3";
+import { Database } from "../../src/store/driver.ts";
 import { expect, describe, it, onTestFinished } from "vitest";
 import { openStore } from "../../src/store/sqlite.ts";
 import { ingest, sent, settle, states, turn } from "../support/store-actions.ts";

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
+import { type Connection, Database } from "../../src/store/driver.ts";
 import { expect, onTestFinished } from "vitest";
 import { type Content, STATES } from "../../src/message.ts";
 import { openStore } from "../../src/store/sqlite.ts";
@@ -67,7 +67,7 @@ export async function counts(store: Store, emails: string[], given: Partial<Acce
 }
 
 /** Looks into the file beside the store. */
-export function inspect<T>(path: string, look: (db: Database.Database) => T): T {
+export function inspect<T>(path: string, look: (db: Connection) => T): T {
   const db = new Database(path);
   try {
     return look(db);

@@ -1,6 +1,6 @@
 /** Events: each counts once, whatever the order, before or after its message is known. */
 import { join } from "node:path";
-import Database from "better-sqlite3";
+import { Database } from "../../src/store/driver.ts";
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Settlement } from "../../src/deliver/source.ts";

@@ -1,6 +1,6 @@
 /** API keys, and what links are signed with. */
 import { createHash } from "node:crypto";
-import Database from "better-sqlite3";
+import { Database } from "../../src/store/driver.ts";
 import { describe, expect, it } from "vitest";
 import type { KeyScope } from "../../src/store/store.ts";
 import { bench, inspect } from "./bench.ts";

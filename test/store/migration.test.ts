@@ -1,5 +1,5 @@
 /** A job file of the version before the gateway goes on as if nothing had happened. */
-import Database from "better-sqlite3";
+import { Database } from "../../src/store/driver.ts";
 import { expect, it } from "vitest";
 import { APPLICATION_ID, MIGRATIONS } from "../../src/store/schema.ts";
 import { CONTENT, EVERYTHING, ingest, sent, settle, states, turn } from "../support/store-actions.ts";

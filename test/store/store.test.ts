@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
+import { Database } from "../../src/store/driver.ts";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import { UserError } from "../../src/errors.ts";
