@@ -116,8 +116,10 @@ export function isSameOrigin(request: FastifyRequest, baseUrl: string | null): b
   const { origin, "sec-fetch-site": site } = request.headers;
   if (site !== undefined) return site === "same-origin";
   if (origin === undefined || !URL.canParse(origin)) return false;
-  const { host } = new URL(origin);
-  return host === request.host || (baseUrl !== null && host === new URL(baseUrl).host);
+  const { host, protocol } = new URL(origin);
+  // Taken apart in the same way, so that a port that goes without saying is no difference.
+  const asked = [`${protocol}//${request.host}`, baseUrl ?? ""];
+  return asked.some((url) => URL.canParse(url) && new URL(url).host === host);
 }
 
 /** Of a stream that was allowed once: its session may have ended since, its key may have been revoked. */

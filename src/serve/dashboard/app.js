@@ -207,30 +207,31 @@ function Footer({ version }) {
 /** Progress is told this often to those who hear it. */
 const TOLD_MS = 15_000;
 
-/** @param {{ overview: Overview }} props */
+/** Says what is finished at once, and how far the others are now and then. @param {{ overview: Overview }} props */
 function Announcer({ overview }) {
   const [text, setText] = useState("");
-  const told = useRef({ at: performance.now(), left: new Map(leftOf(overview)) });
+  const last = useRef({ at: performance.now(), told: waitingIn(overview), seen: waitingIn(overview) });
   useEffect(() => {
-    const finished = overview.topics.filter(
-      (topic) => waiting(topic) === 0 && (told.current.left.get(topic.topic) ?? 0) > 0,
+    const { at, told, seen } = last.current;
+    const left = waitingIn(overview);
+    const isDue = performance.now() - at >= TOLD_MS;
+    const finished = overview.topics.filter(({ topic }) => left.get(topic) === 0 && (seen.get(topic) ?? 0) > 0);
+    const moved = overview.topics.filter(
+      ({ topic }) => isDue && left.get(topic) !== 0 && left.get(topic) !== told.get(topic),
     );
-    const isDue = performance.now() - told.current.at >= TOLD_MS;
-    if (finished.length === 0 && !isDue) return;
-    const lines = overview.topics
-      .filter((topic) => waiting(topic) !== (told.current.left.get(topic.topic) ?? 0))
-      .map(
-        (topic) => `${visible(topic.topic)}: ${waiting(topic) === 0 ? "finished" : share(done(topic), topic.total)}`,
-      );
-    told.current = { at: performance.now(), left: new Map(leftOf(overview)) };
+    last.current = isDue ? { at: performance.now(), told: left, seen: left } : { at, told, seen: left };
+    const lines = [
+      ...finished.map(({ topic }) => `${visible(topic)}: finished`),
+      ...moved.map((topic) => `${visible(topic.topic)}: ${share(done(topic), topic.total)}`),
+    ];
     if (lines.length > 0) setText(`${lines.slice(0, 3).join(", ")}.`);
   }, [overview]);
   return html`<div class="unseen" aria-live="polite">${text}</div>`;
 }
 
-/** @param {Overview} overview @returns {[string, number][]} */
-function leftOf(overview) {
-  return overview.topics.map((topic) => [topic.topic, waiting(topic)]);
+/** @param {Overview} overview */
+function waitingIn({ topics }) {
+  return new Map(topics.map((topic) => [topic.topic, waiting(topic)]));
 }
 
 const root = document.getElementById("app");

@@ -1,5 +1,5 @@
 /** What the views are made of. */
-import { html, useEffect, useRef, useState } from "./preact.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./preact.js";
 import { count, visible } from "./format.js";
 
 /** @typedef {import("./wire.ts").TopicFacts} Topic */
@@ -78,16 +78,23 @@ export function Confirm({ title, warning, text, keep, go, isDangerous, act, onCl
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const [problem, setProblem] = useState(/** @type {string | null} */ (null));
   const [isBusy, setBusy] = useState(false);
-  useEffect(() => {
-    const opener = /** @type {HTMLElement | null} */ (document.activeElement);
-    dialog.current?.showModal();
-    return () => (opener?.isConnected ? opener : document.querySelector("h1"))?.focus();
+  const isDone = useRef(false);
+  useLayoutEffect(() => {
+    const element = dialog.current;
+    element?.showModal();
+    return () => {
+      // Back to the button that opened it; when it is done, that button is about to go.
+      element?.close();
+      if (isDone.current) document.querySelector("h1")?.focus();
+    };
   }, []);
   const confirm = async () => {
     setBusy(true);
     setProblem(null);
     try {
-      onClose(await act());
+      const said = await act();
+      isDone.current = true;
+      onClose(said);
     } catch (error) {
       setProblem(messageOf(error));
       setBusy(false);

@@ -9,4 +9,6 @@ export function html(strings: TemplateStringsArray, ...values: unknown[]): View;
 export function render(view: View, into: Element): void;
 export function useState<T>(initial: T | (() => T)): [T, (next: T | ((before: T) => T)) => void];
 export function useEffect(effect: () => void | (() => void), inputs?: readonly unknown[]): void;
+/** Before the browser draws, so that nothing can be pressed in between. */
+export function useLayoutEffect(effect: () => void | (() => void), inputs?: readonly unknown[]): void;
 export function useRef<T>(initial: T): { current: T };

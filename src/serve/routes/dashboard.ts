@@ -63,7 +63,7 @@ function signInRoute(app: FastifyInstance, { settings: { baseUrl } }: Gateway): 
   app.post("/sign-in", { ...OPEN, bodyLimit: SIGN_IN_BYTES }, async (request, reply) => {
     if (isForeign(request, baseUrl)) return refuse(reply, 403, "Sign in from this page, please.");
     const before = await tries(request, { increment: false });
-    if (!before.isAllowed && before.isExceeded) {
+    if (!before.isAllowed && before.remaining === 0) {
       reply.header("retry-after", before.ttlInSeconds);
       return refuse(reply, 429, `Too many wrong keys. Wait ${before.ttlInSeconds} s, then try again.`);
     }

@@ -1,0 +1,146 @@
+/** Every view and every dialog, light and dark, wide and on a phone: quiet, in the page's bounds, and fit for everybody. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type axe from "axe-core";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { launchBrowser } from "../support/browser.ts";
+import { failed, inDoubt, ingest, sent, settle, turn } from "../support/store-actions.ts";
+import { ACCOUNT, type Stage, signIn, stage, visit } from "./dashboard-stage.ts";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const LOOKS = [
+  { width: 1280, colorScheme: "light" },
+  { width: 360, colorScheme: "light" },
+  { width: 1280, colorScheme: "dark" },
+  { width: 360, colorScheme: "dark" },
+] as const;
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchBrowser();
+}, 300_000);
+afterAll(() => browser?.close());
+
+interface View {
+  name: string;
+  hash: string;
+  /** What is there when it is ready. */
+  ready: string | RegExp;
+  /** Brings up what is not there at first. */
+  act?: (page: Page) => Promise<void>;
+}
+
+const press = (name: string) => (page: Page) => page.getByRole("button", { name, exact: true }).click();
+
+const VIEWS: View[] = [
+  { name: "the topics", hash: "#/", ready: "4 topics" },
+  { name: "a running topic", hash: "#/topics/june", ready: "p4@example.com" },
+  { name: "a cancelled topic", hash: "#/topics/winter%20sale", ready: "This topic is cancelled." },
+  { name: "a topic nobody knows", hash: "#/topics/nobody", ready: 'there is no topic "nobody"' },
+  { name: "the troubles", hash: "#/troubles", ready: "p4@example.com" },
+  { name: "the suppressions", hash: "#/suppressions", ready: "spam@example.org" },
+  { name: "the test form", hash: "#/test", ready: "Send the test" },
+  { name: "asking to cancel", hash: "#/topics/june", ready: "p4@example.com", act: press("Cancel…") },
+  { name: "asking to retry", hash: "#/topics/june", ready: "p4@example.com", act: press("Retry 2 failed…") },
+  { name: "asking to send again", hash: "#/topics/june", ready: "p4@example.com", act: press("Retry 1 in doubt…") },
+  {
+    name: "asking to open again",
+    hash: "#/topics/winter%20sale",
+    ready: "This topic is cancelled.",
+    act: press("Open again…"),
+  },
+  {
+    name: "asking to remove",
+    hash: "#/suppressions",
+    ready: "spam@example.org",
+    act: press("Remove spam@example.org"),
+  },
+];
+
+/** A bit of everything: running, scheduled, cancelled, a hostile name, troubles, a halted sender, a quota nearly used up. */
+async function everything(): Promise<Stage> {
+  const found = await stage();
+  const people = (count: number) => Array.from({ length: count }, (_, index) => `p${index}@example.com`);
+  await ingest(found.store, people(10), { topic: "june" });
+  const { claims } = await turn(found.store, 7, { scope: { topic: null, endpoint: "sandbox", maxLateMs: null } });
+  const [a, b, c, d, e, f] = claims;
+  await settle(found.store, sent(a), sent(b), sent(c), failed(d), failed(e), inDoubt(f));
+  await ingest(found.store, people(3), { topic: "winter sale", at: Date.UTC(2040, 0, 1) });
+  await found.store.cancel("winter sale");
+  await ingest(found.store, people(3), { topic: "later", at: Date.UTC(2040, 0, 1) });
+  await ingest(found.store, people(3), { topic: `<img src=x onerror=alert(1)>\u202e${"x".repeat(70)}` });
+  await found.store.suppress([
+    { address: "spam@example.org", reason: "complaint", source: "event", detail: "abuse" },
+    { address: `${"x".repeat(64)}@${"y".repeat(60)}.example`, reason: "manual", source: "manual" },
+  ]);
+  found.acts.sender = { state: "halted", reason: "sending is paused", hint: "resume it in the SES console" };
+  found.acts.account = { ...ACCOUNT, sentLast24Hours: 48_900 };
+  return found;
+}
+
+async function problems(page: Page): Promise<string[]> {
+  // As a debugger does: the page's policy would not let it in.
+  await page.evaluate(AXE);
+  const results = await page.evaluate<axe.AxeResults>("axe.run()");
+  return results.violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
+}
+
+test.each(LOOKS)(
+  "every view and dialog at $width px, $colorScheme",
+  async ({ width, colorScheme }) => {
+    const found = await everything();
+    const { page, complaints } = await visit(browser, found.url, {
+      viewport: { width, height: 800 },
+      colorScheme,
+      reducedMotion: "reduce",
+      expected: [404],
+    });
+    page.setDefaultTimeout(10_000);
+    const wrong: Record<string, unknown> = {};
+    const look = async (name: string) => {
+      const seen = {
+        width: await page.evaluate("document.documentElement.scrollWidth"),
+        problems: await problems(page),
+      };
+      if (seen.width !== width || seen.problems.length > 0) wrong[name] = seen;
+    };
+    await page.goto(found.url);
+    await look("signing in");
+    await signIn(page, found.url);
+    for (const { name, hash, ready, act } of VIEWS) {
+      await page.goto("about:blank");
+      await page.goto(`${found.url}/${hash}`);
+      await page.getByText(ready).locator("visible=true").first().waitFor();
+      await act?.(page);
+      await look(name);
+    }
+    expect(wrong).toEqual({});
+    expect(complaints).toEqual([]);
+  },
+  120_000,
+);
+
+test.each(LOOKS)("an empty gateway, and a wrong key, at $width px, $colorScheme", async ({ width, colorScheme }) => {
+  const found = await stage();
+  found.acts.account = null;
+  const { page, complaints } = await visit(browser, found.url, {
+    viewport: { width, height: 800 },
+    colorScheme,
+    expected: [401],
+  });
+  await signIn(page, found.url, "not-a-key-of-this-gateway");
+  expect(await problems(page)).toEqual([]);
+  await signIn(page, found.url);
+  for (const [hash, ready] of [
+    ["#/", "Nothing was sent yet"],
+    ["#/troubles", "Nothing failed"],
+    ["#/suppressions", "Nobody is suppressed"],
+  ]) {
+    await page.goto(`${found.url}/${hash}`);
+    await page.getByText(ready ?? "").waitFor();
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+    expect(await problems(page)).toEqual([]);
+  }
+  expect(complaints).toEqual([]);
+});
