@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { InterruptedError, UserError } from "../errors.ts";
 import { type Connection, explain } from "./connection.ts";
 import { Database } from "./driver.ts";
+import { lastId } from "./numbering.ts";
 
 /** What is in the copy. */
 export interface BackupAnswer {
@@ -12,6 +13,8 @@ export interface BackupAnswer {
   messages: number;
 }
 
+/** More mail than anybody sends between two backups, and few enough that ids stay small: 48 bits hold 280,000 backups of backups. */
+const IDS_LEFT_OUT = 1_000_000_000;
 /** Pages copied between two looks at the event loop: 4 MiB. */
 const STEP_PAGES = 1_024;
 
@@ -28,7 +31,7 @@ export function backups(db: Connection) {
         // Created by us, so that it is never readable by others, not even for a moment.
         closeSync(openSync(temporary, "wx", 0o600));
         await copy(db.name, temporary, signal);
-        const messages = check(temporary, path);
+        const messages = prepare(temporary, path);
         syncToDisk(temporary);
         publish(temporary, path);
         return { bytes: statSync(path).size, messages };
@@ -71,8 +74,8 @@ async function copy(from: string, to: string, signal?: AbortSignal): Promise<voi
   }
 }
 
-/** Returns how many messages are in it. Throws when it is not whole. */
-function check(temporary: string, path: string): number {
+/** Makes it fit to go on from, and returns how many messages are in it. Throws when it is not whole. */
+function prepare(temporary: string, path: string): number {
   const db = new Database(temporary, { fileMustExist: true });
   try {
     // One file, without the two that SQLite keeps beside it.
@@ -81,6 +84,7 @@ function check(temporary: string, path: string): number {
     if (found !== "ok") {
       throw new UserError(`the backup ${path} is damaged: ${String(found)}`, "is the disk in order? nothing was kept");
     }
+    db.prepare("update job set ids_after = ?").run(lastId(db)() + IDS_LEFT_OUT);
     return db.prepare<[], number>("select count(*) from message").pluck().get() ?? 0;
   } finally {
     db.close();

@@ -4,6 +4,7 @@ import { UserError } from "../errors.ts";
 import { type Connection, explain, transaction } from "./connection.ts";
 import { contentTable } from "./contents.ts";
 import { createCounters } from "./counters.ts";
+import { lastId } from "./numbering.ts";
 import type { IngestCounts, IngestTarget, StagedRow, Staging } from "./store.ts";
 
 /** Rows of one multi-row insert: fewer statements, 3 parameters each. */
@@ -17,6 +18,7 @@ interface TopicRecord {
 
 export function ingests(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db, clock } = job;
+  const readLastId = lastId(db);
   const topicOf = db.prepare<[string], TopicRecord>("select id, content_id, cancelled_at from topic where name = ?");
   const contents = contentTable(db, clock);
 
@@ -63,7 +65,7 @@ export function ingests(job: { db: Connection; clock: Clock; onWait: (waitedMs: 
 
   const merge = (target: IngestTarget, staged: number): IngestCounts => {
     const { topicId, contentId } = openTopic(target);
-    const base = Number(db.prepare("select ifnull(max(id), 0) from message").pluck().get());
+    const base = readLastId();
     // Sorted, so that the tree is filled from left to right instead of at random.
     const added = db
       .prepare(

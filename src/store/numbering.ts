@@ -14,11 +14,19 @@ export interface Numbering {
   flush(): void;
 }
 
+/** Reads the highest id that was given, or must not be given. */
+export function lastId(db: Connection): () => number {
+  const last = db
+    .prepare<[], number>("select max(ids_after, ifnull((select max(id) from message), 0)) from job")
+    .pluck();
+  return () => last.get() ?? 0;
+}
+
 /** No recipients file has this, for a file has at least one column. */
 const COLUMNS = "[]";
 
 export function numbering(db: Connection, clock: Clock): Numbering {
-  const lastMessage = db.prepare<[], number>("select ifnull(max(id), 0) from message").pluck();
+  const readLast = lastId(db);
   const newest = db.prepare<[string], { id: number; topic_id: number; last_id: number }>(
     "select id, topic_id, last_id from ingest where id = (select max(id) from ingest) and file = 'api' and columns = ?",
   );
@@ -26,27 +34,27 @@ export function numbering(db: Connection, clock: Clock): Numbering {
     "insert into ingest (topic_id, file, columns, first_id, last_id, created_at) values (?, 'api', ?, ?, ?, ?)",
   );
   const extend = db.prepare<[number, number]>("update ingest set last_id = ? where id = ?");
-  let lastId = 0;
+  let last = 0;
   let range: { id: number; topicId: number; writtenTo: number } | null = null;
 
   const flush = () => {
-    if (range && range.writtenTo < lastId) extend.run(lastId, range.id);
+    if (range && range.writtenTo < last) extend.run(last, range.id);
   };
   return {
     begin() {
-      lastId = lastMessage.get() ?? 0;
+      last = readLast();
       const found = newest.get(COLUMNS);
-      range = found?.last_id === lastId ? { id: found.id, topicId: found.topic_id, writtenTo: lastId } : null;
+      range = found?.last_id === last ? { id: found.id, topicId: found.topic_id, writtenTo: last } : null;
     },
-    next: () => lastId + 1,
+    next: () => last + 1,
     use(topicId) {
       if (range?.topicId !== topicId) {
         flush();
-        const first = lastId + 1;
+        const first = last + 1;
         const id = Number(open.run(topicId, COLUMNS, first, first, clock.now()).lastInsertRowid);
         range = { id, topicId, writtenTo: first };
       }
-      return { id: ++lastId, ingestId: range.id };
+      return { id: ++last, ingestId: range.id };
     },
     flush,
   };

@@ -189,6 +189,10 @@ export const MIGRATIONS: readonly string[] = [
   drop table recipient;
   alter table variant_recipient rename to recipient;
 
+  -- No message gets an id up to this one. A backup goes on with ids of its own: links and events of mail that was sent after it
+  -- was made speak of ids it never gave, and must not be taken for those of other people's mail.
+  alter table job add column ids_after integer not null default 0;
+
   -- What needs a person: few, and looked at every few seconds.
   create index message_trouble on message (topic_id, id) where state in ('failed', 'in_doubt');
 

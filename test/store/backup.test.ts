@@ -109,3 +109,35 @@ describe("ping", () => {
     await expect(store.ping()).rejects.toThrow("not open");
   });
 });
+
+it("goes on with ids of its own: links and events of mail sent after it are never taken for other people's", async () => {
+  const { open, path, clock } = await bench();
+  const store = await open();
+  await ingest(store, ["a@x.example", "b@x.example"]);
+  const target = join(dirname(path), "copy.db");
+  await store.backup(target);
+  // After the backup c gets id 3; in the copy nobody may.
+  await ingest(store, ["c@x.example"], { topic: "july" });
+  expect(await store.addressee(3)).toMatchObject({ email: "c@x.example" });
+
+  const copy = await openStore(target, clock);
+  onTestFinished(() => copy.close());
+  await ingest(copy, ["d@x.example", "d@x.example"], { topic: "july" });
+  await counts(copy, ["e@x.example"], { topic: "code" });
+  await ingest(copy, ["f@x.example"], { topic: "july" });
+  expect(await copy.addressee(3)).toBeNull();
+  const { claims } = await turn(copy, 9);
+  expect(claims.map(({ email }) => email).toSorted()).toEqual(
+    ["a", "b", "d", "e", "f"].map((name) => `${name}@x.example`),
+  );
+  const added = claims.filter(({ email }) => !/^[ab]@/.test(email));
+  expect(added.every(({ id }) => id > 1_000_000_000)).toBe(true);
+  await settle(copy, ...claims.map((claim) => sent(claim)));
+  expect(Object.keys(await states(copy)).length).toBeGreaterThan(0);
+  expectSound(target);
+
+  // And a backup of the copy goes on behind it.
+  const second = join(dirname(path), "second.db");
+  await copy.backup(second);
+  expect(inspect(second, (db) => db.prepare("select ids_after from job").pluck().get())).toBeGreaterThan(2_000_000_000);
+});
