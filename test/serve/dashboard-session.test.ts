@@ -293,7 +293,7 @@ describe("the files of the page", () => {
       const again = { url: `/dashboard/${name}`, headers: { "if-none-match": String(answer.headers["etag"]) } };
       expect((await app.inject(again)).statusCode).toBe(304);
     }
-    for (const path of ["pages.ts", "../session.ts", "..%2fsession.ts", "%2e%2e/session.ts", "", "nothing.js"])
+    for (const path of ["wire.ts", "../session.ts", "..%2fsession.ts", "%2e%2e/session.ts", "", "nothing.js"])
       expect((await app.inject(`/dashboard/${path}`)).statusCode).toBe(404);
   });
 });

@@ -5,6 +5,7 @@
 
 /** Speeds are those of the last few seconds. */
 const WINDOW_MS = 10_000;
+const LEAST_MS = 900;
 
 /** @param {Topic} topic */
 export function waiting(topic) {
@@ -27,11 +28,12 @@ export function createSpeedometer() {
       seen.push({ at, done: new Map(overview.topics.map((topic) => [topic.topic, done(topic)])) });
     },
     /** Messages per second; null when it was not looked at for long enough. @param {Topic} topic */
-    of(topic) {
-      const [first, last] = [seen[0], seen.at(-1)];
-      const [before, after] = [first?.done.get(topic.topic), last?.done.get(topic.topic)];
-      if (first === undefined || last === undefined || before === undefined || after === undefined) return null;
-      return last.at - first.at < 900 ? null : (1_000 * Math.max(0, after - before)) / (last.at - first.at);
+    of({ topic }) {
+      const first = seen.find((one) => one.done.has(topic));
+      const last = seen.at(-1);
+      if (first === undefined || last === undefined || last.at - first.at < LEAST_MS) return null;
+      const moved = (last.done.get(topic) ?? 0) - (first.done.get(topic) ?? 0);
+      return (1_000 * Math.max(0, moved)) / (last.at - first.at);
     },
   };
 }
@@ -48,7 +50,9 @@ export function statusOf(topic, overview, speed) {
   if (topic.endpoint !== null && topic.endpoint !== overview.endpoint) return "elsewhere";
   if (topic.sending === 0 && topic.not_before !== null && new Date(topic.not_before) > new Date()) return "scheduled";
   if (overview.sender.state === "halted" || overview.sender.state === "stopped") return "halted";
-  return topic.sending > 0 || (speed ?? 0) > 0 ? "sending" : "waiting";
+  // A speed is that of the last change, which may be long ago: the sender knows whether it still moves.
+  const isMoving = (speed ?? 0) > 0 && overview.sender.per_second_now > 0;
+  return topic.sending > 0 || isMoving ? "sending" : "waiting";
 }
 
 /** Seconds until all of it is out; null when that cannot be said. @param {Topic} topic @param {Overview} overview @param {number | null} speed */

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { dashboardPage, signInPage } from "../dashboard/pages.ts";
+import { dashboardPage, signInPage } from "../dashboard-pages.ts";
 import type { Gateway } from "../gateway.ts";
 import { clearSession, isSameOrigin, recogniseSessions, requireOwnPage, sessionToken, setSession } from "../session.ts";
 

@@ -1,6 +1,6 @@
 /** The two pages there are: the one that asks for a key, and the one that everything else is drawn on. */
-import { html, type Markup, trusted } from "../../report/markup.ts";
-import type { Caller } from "../auth.ts";
+import { html, type Markup, trusted } from "../report/markup.ts";
+import type { Caller } from "./auth.ts";
 
 const HEAD = trusted(`<meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
