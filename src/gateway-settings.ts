@@ -11,6 +11,7 @@ import { UserError } from "./errors.ts";
 import type { Io } from "./io.ts";
 import { checkZone } from "./schedule.ts";
 import { parseTopicArn } from "./serve/sns/topic-arn.ts";
+import { parseBaseUrl } from "./tracking/base-url.ts";
 import type { Settings, SnsSettings } from "./serve/gateway.ts";
 
 export interface ServeFlags extends EndpointFlags, TrackingFlags {
@@ -44,7 +45,7 @@ export async function readSettings(io: Io, flags: ServeFlags): Promise<Settings>
     endpoint: flags.sandbox ? "sandbox" : "ses",
     envelope: flags.from === undefined ? null : readEnvelope(overridesOf(flags)),
     zone: checkZone(flags.tz),
-    baseUrl: flags.baseUrl?.replace(/\/+$/, "") ?? null,
+    baseUrl: flags.baseUrl === undefined ? null : parseBaseUrl(flags.baseUrl),
     tracking,
     apiKey: secretOf(io, "SES_MAIL_API_KEY"),
     sns: await readSns(io, flags),

@@ -14,7 +14,7 @@ export const addServe: AddCommand = (program, act) => {
     .description("the gateway: HTTP API, SNS webhook, tracking and dashboard over the job file; sends what is due")
     .addOption(setting("--port <n>", "PORT", "port; 0 picks a free one").default("8080"))
     .addOption(setting("--host <address>", "HOST", "address to listen on").default("127.0.0.1"))
-    .option("--trust-proxy", "behind a reverse proxy on this machine: believe its X-Forwarded headers")
+    .addOption(setting("--trust-proxy", "TRUST_PROXY", "behind one reverse proxy: believe its X-Forwarded headers"))
     .addOption(setting("--from <mailbox>", "FROM", "sender of what comes in here, 'Name <address>'"))
     .addOption(setting("--reply-to <mailbox>", "REPLY_TO", "where answers go; may be repeated").argParser(collect))
     .option("--header <'Name: value'>", "extra header; may be repeated", collect)

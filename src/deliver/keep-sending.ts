@@ -140,7 +140,12 @@ class SteadyLoop {
     this.#state = "sending";
     try {
       return await send(source, deliver, {
-        ...{ scope, maxAttempts, signal, hardSignal, clock, ...rate() },
+        scope,
+        maxAttempts,
+        signal,
+        hardSignal,
+        clock,
+        ...rate(),
         onNotice: (text) => this.#listener.onNotice(text),
         max: null,
         onQuota: "wait",

@@ -76,7 +76,7 @@ export const MESSAGE_ANSWER = object(
     total: { ...COUNT, description: "Addresses in the request" },
     success: { ...COUNT, description: "Addresses taken in" },
     errors: COUNT,
-    duration_ms: { type: "number", minimum: 0 },
+    duration_ms: COUNT,
     scheduled: { type: "boolean", description: "Something of it leaves later" },
     count: { ...COUNT, description: "The same as success" },
     elapsed: { type: "string", examples: ["1.2ms"] },

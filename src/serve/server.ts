@@ -7,6 +7,7 @@ import Fastify, { type FastifyInstance, LogController, type RouteOptions } from 
 import { createKeyRing, guardRoutes } from "./auth.ts";
 import { answerError, answerUnknown } from "./errors.ts";
 import type { Gateway } from "./gateway.ts";
+import { readJson } from "./json-body.ts";
 import { type Observer, observeRequests } from "./observe.ts";
 import { createLog, logRequests } from "./request-log.ts";
 import { adminRoutes } from "./routes/admin.ts";
@@ -90,7 +91,7 @@ async function addRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> 
   // Added now, so that it hears of every answer.
   metricsRoutes(app, gateway);
   healthRoutes(app, gateway);
-  messageRoutes(app, gateway);
+  await messageRoutes(app, gateway);
   topicRoutes(app, gateway);
   sentCountRoutes(app, gateway);
   snsRoutes(app, gateway);
@@ -143,7 +144,7 @@ function guard(app: FastifyInstance, gateway: Gateway, options: ServerOptions): 
   if (options.observer) observeRequests(app, options.observer);
   endConnections(app);
   app.setErrorHandler(answerError);
-  readJson(app);
+  readJson(app, "application/json");
 }
 
 /** A connection that is kept for the client's next request would keep a closing server for as long. */
@@ -152,15 +153,6 @@ function endConnections(app: FastifyInstance): void {
   app.addHook("preClose", async () => void (closing = true));
   app.addHook("onSend", async (_request, reply) => {
     if (closing) reply.header("connection", "close");
-  });
-}
-
-/** A body of JSON; null when there is none, which some clients send with DELETE. Keys that reach into prototypes are refused. */
-function readJson(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser("error", "error");
-  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
-    if (/\S/.test(body as string)) return parse(request, body as string, done);
-    done(null, null);
   });
 }
 

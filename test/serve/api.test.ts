@@ -38,9 +38,25 @@ test.each([
   expect([answer.statusCode, answer.json()]).toEqual([400, { error: "the body is not valid JSON" }]);
 });
 
-test.each(["text/csv", "application/x-www-form-urlencoded", "nonsense"])("a body of %s is 415", async (type) => {
+test.each([undefined, "application/x-www-form-urlencoded", "text/plain", "application/json; charset=utf-8"])(
+  "G: mail is taken in whatever its body is said to be (%s), as the older services did",
+  async (type) => {
+    const { call, store } = await testGateway();
+    const headers = type === undefined ? {} : { "content-type": type };
+    const message = { emails: ["ann@example.com"], subject: "Hello", content: "<p>Hello</p>" };
+    const post = (payload: string) => call({ method: "POST", url: "/v1/messages", headers, payload });
+    const answer = await post(JSON.stringify({ messages: [message] }));
+    expect([answer.statusCode, answer.json()]).toMatchObject([200, { count: 1 }]);
+    const wrong = await post("a=b");
+    expect([wrong.statusCode, wrong.json()]).toEqual([400, { error: "the body is not valid JSON" }]);
+    expect((await store.totals(null)).total).toBe(1);
+  },
+);
+
+test("anywhere else a body has to be JSON and say so", async () => {
   const { call } = await testGateway();
-  const answer = await call({ method: "POST", url: "/v1/messages", headers: { "content-type": type }, payload: "a=b" });
+  const headers = { "content-type": "text/csv" };
+  const answer = await call({ method: "POST", url: "/v1/suppressions", headers, payload: "a=b" });
   expect(answer.statusCode).toBe(415);
   expect(answer.json()).toEqual({ error: expect.stringContaining("application/json") });
 });

@@ -10,6 +10,7 @@ const TIME = new Intl.DateTimeFormat("en-GB", {
   minute: "2-digit",
   timeZoneName: "short",
 });
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 /** `12,345`. @param {number} value */
@@ -38,6 +39,11 @@ export function share(part, whole) {
 /** `20 Nov 2026, 16:38 CET`: here, with the zone. @param {string} iso */
 export function time(iso) {
   return TIME.format(new Date(iso));
+}
+
+/** `20 Nov 2026`, here. @param {string} iso */
+export function day(iso) {
+  return DAY.format(new Date(iso));
 }
 
 /** `16:38:05`, here. @param {Date} at */

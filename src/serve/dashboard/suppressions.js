@@ -1,6 +1,6 @@
 /** Whom nobody writes to: look for an address, add some, let one be written to again. */
 import { html, useEffect, useState } from "./preact.js";
-import { count, counted, time, visible } from "./format.js";
+import { count, counted, day, time, visible } from "./format.js";
 import { call } from "./gateway.js";
 import { Confirm, messageOf, Name, Problem, Said, Title, typed } from "./parts.js";
 
@@ -111,7 +111,7 @@ function Row({ suppression, onLeave }) {
   return html`<tr>
     <th scope="row">
       <${Name} text=${address} />
-      <span class="narrow-only soft">${`${visible(reason)} · ${time(since)}`}</span>
+      <span class="narrow-only soft">${`${visible(reason)} · ${day(since)}`}</span>
     </th>
     <td class="wide-only">${visible(reason)}</td>
     <td class="wide-only">${time(since)}</td>

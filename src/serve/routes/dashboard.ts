@@ -71,11 +71,7 @@ function signInRoute(app: FastifyInstance, { settings: { baseUrl } }: Gateway): 
     const caller = await app.keys.identify(key);
     if (caller === null) {
       await tries(request);
-      return refuse(
-        reply,
-        401,
-        key === "" ? "An API key is needed." : "This is not a key of this gateway, or it was revoked.",
-      );
+      return refuse(reply, 401, key === "" ? "An API key is needed." : "This key is wrong, or it was revoked.");
     }
     setSession(request, reply, { token: await app.sessions.open(caller), baseUrl });
     return reply.header("cache-control", "no-store").redirect("/", 303);

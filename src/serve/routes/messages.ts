@@ -6,6 +6,7 @@ import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { goDuration } from "../go-duration.ts";
 import { createGroupCommit } from "../group-commit.ts";
+import { readJson } from "../json-body.ts";
 import { readMessages, refuseOversized } from "../message-request.ts";
 import { summary } from "../problems.ts";
 import { repeatOf } from "../repeat.ts";
@@ -38,7 +39,17 @@ const SCHEMA = {
   response: { 200: MESSAGE_ANSWER, 409: ERROR, 413: ERROR, 415: ERROR },
 } as const;
 
-export function messageRoutes(app: FastifyInstance, gateway: Gateway): void {
+export async function messageRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> {
+  app.decorateRequest("repeat", null);
+  await app.register(async (scope) => {
+    // Clients of one older service do not say that it is JSON.
+    scope.removeAllContentTypeParsers();
+    readJson(scope, "*");
+    addRoute(scope, gateway);
+  });
+}
+
+function addRoute(app: FastifyInstance, gateway: Gateway): void {
   const { store, clock, settings, sender } = gateway;
   const commits = createGroupCommit<AcceptRequest, AcceptResult>((requests) => store.accept(requests), {
     maxItems: MOST_ADDRESSES,
@@ -46,7 +57,6 @@ export function messageRoutes(app: FastifyInstance, gateway: Gateway): void {
     weigh: addressesOf,
   });
   app.addHook("onClose", () => commits.drain());
-  app.decorateRequest("repeat", null);
 
   // Before anything is checked: a repeat is answered as it was, although its times are past by now.
   const answerRepeat = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
@@ -136,7 +146,7 @@ function answerText(counts: AcceptCounts, messages: readonly AcceptMessage[], ms
     total: stored + counts.duplicates,
     success: stored,
     errors: 0,
-    duration_ms: Math.round(ms * 1_000) / 1_000,
+    duration_ms: Math.round(ms),
     scheduled: times.length > 0,
     count: stored,
     elapsed: goDuration(ms),
