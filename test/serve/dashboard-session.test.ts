@@ -183,6 +183,17 @@ describe("a session", () => {
       expect((await ask(LOOK, token.slice(0, -1) + last)).statusCode).toBe(401);
   });
 
+  test("takes its streams along when it ends", async () => {
+    const gateway = await testGateway();
+    const { ask, token } = await session(gateway);
+    const url = await gateway.listen();
+    const stream = await fetch(`${url}/v1/stream`, { headers: { cookie: `${COOKIE}=${token}` } });
+    expect(stream.status).toBe(200);
+    await ask({ method: "POST", url: "/sign-out", headers: OURS });
+    // Resolves when the stream ends.
+    expect(await stream.text()).toContain("event: overview");
+  });
+
   test("cannot be made up, stretched, or given to another key", async () => {
     const clock = new ManualClock();
     const gateway = await testGateway({ clock });

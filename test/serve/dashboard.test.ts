@@ -55,7 +55,7 @@ describe("signing in and out", () => {
     const found = await stage();
     const { page, complaints } = await visit(browser, found.url, { expected: [401] });
     await signIn(page, found.url, "not-a-key-of-this-gateway");
-    expect(await page.getByRole("alert").innerText()).toBe("This is not a key of this gateway, or it was revoked.");
+    expect(await page.getByRole("alert").innerText()).toBe("This key is wrong, or it was revoked.");
     expect(await page.getByLabel("API key").inputValue()).toBe("");
     await signIn(page, found.url);
     expect(await page.getByRole("heading", { level: 1 }).innerText()).toBe("Topics");
