@@ -32,7 +32,7 @@ export async function serve(folder: string, args: string[] = [], options: RunOpt
       ...json,
     });
     const text = await response.text();
-    return { status: response.status, json: text.startsWith("{") ? (JSON.parse(text) as Json) : text };
+    return { status: response.status, json: text.startsWith("{") ? JSON.parse(text) : text };
   };
   return {
     url,
