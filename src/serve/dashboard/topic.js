@@ -82,16 +82,15 @@ function period({ first_sent_at: first, last_sent_at: last, not_before: due }) {
 /** When Amazon reviews an account, and when it may pause it (SES developer guide, reputation dashboard). */
 const LIMITS = { bounce: [0.05, 0.1], complaint: [0.001, 0.005] };
 
+/** Whether anything is known of what became of the mails. @param {Topic} topic */
+function hasEvents(topic) {
+  const { delivered, bounced_permanent: gone, bounced_transient: later, complained, rejected, opened, clicked } = topic;
+  return delivered + gone + later + complained + rejected + opened + clicked > 0;
+}
+
 /** @param {{ topic: Topic }} props */
 function Notes({ topic }) {
   const { sent, in_doubt: doubts, cancelled_at: cancelledAt } = topic;
-  const came =
-    topic.delivered +
-    topic.bounced_permanent +
-    topic.bounced_transient +
-    topic.complained +
-    topic.rejected +
-    topic.opened;
   const notes = [
     cancelledAt !== null && ["This topic is cancelled.", "It takes no further recipients until it is opened again."],
     doubts > 0 && [
@@ -99,7 +98,7 @@ function Notes({ topic }) {
       "Never sent again unless somebody says so. An event of SES settles each of them.",
     ],
     sent > 0 &&
-      came === 0 && [
+      !hasEvents(topic) && [
         "Nothing is known yet of what became of the mails.",
         "Deliveries and bounces come from events of SES: by SNS to /v1/events/results, or with ses-mail ingest-events.",
       ],
@@ -193,7 +192,7 @@ function Returns({ topic }) {
             html`<tr key=${name}>
               <th scope="row">
                 ${name}
-                ${limits === null || sent === 0 ? null : html`<${Verdict} rate=${value / sent} limits=${limits} />`}
+                ${limits === null || sent === 0 || !hasEvents(topic) ? null : html`<${Verdict} rate=${value / sent} limits=${limits} />`}
               </th>
               <td class="number">${count(value)}</td>
               <td class="number">${share(value, sent)}</td>
