@@ -2,14 +2,13 @@
 import type { AddressInfo } from "node:net";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import type { Context } from "./commands/command.ts";
-import { createSender, type SenderListener, type SteadySender } from "./deliver/keep-sending.ts";
+import { createSender, type SteadySender } from "./deliver/keep-sending.ts";
 import { createMailer } from "./deliver/mailer.ts";
-import { tooManyBad } from "./deliver/reputation.ts";
-import type { Account } from "./deliver/ses.ts";
 import type { Scope } from "./deliver/source.ts";
 import { parseDuration } from "./duration.ts";
 import { type Connection, connect, rateOf } from "./endpoint.ts";
 import { EXIT, UserError } from "./errors.ts";
+import { type AccountWatch, accountWatch, holdBadTopics, listenerOf, startChores } from "./gateway-chores.ts";
 import { readPort, readRecipientCap, readSettings, type ServeFlags } from "./gateway-settings.ts";
 import { boundOldSpace } from "./memory.ts";
 import type { Gateway, Settings } from "./serve/gateway.ts";
@@ -17,18 +16,8 @@ import { buildServer } from "./serve/server.ts";
 import { sendTest, type TestMail } from "./serve/test-mail.ts";
 import type { Store } from "./store/store.ts";
 import { startTelemetry } from "./telemetry/start.ts";
-import type { Telemetry } from "./telemetry/telemetry.ts";
 import { openLinks } from "./tracking/links.ts";
 
-const SUMMARY_MS = 5_000;
-/** Rate and quota of the account may change while we live. */
-const ACCOUNT_MS = 60_000;
-const ACCOUNT_TIMEOUT_MS = 5_000;
-/** How long the answer to a request is kept for a repeat of it. */
-const KEEP_ANSWERS_MS = 7 * 86_400_000;
-const HOUR_MS = 3_600_000;
-/** How long requests under way may take when we are told to stop. */
-const CLOSE_MS = 10_000;
 /** Through which the embedded SES of a rehearsal publishes its events. */
 const REHEARSAL_SNS_TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-events";
 
@@ -45,7 +34,7 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
     onNotice: (text) => notice.tell(text),
   });
   context.onExit(() => telemetry.close());
-  const parts = await connectParts(context, { store, settings, scope, flags });
+  const parts = await connectParts(context, { store, settings, scope, flags, tell: (text) => notice.tell(text) });
   const app = await buildServer(parts.gateway, { stream: io.stderr, level: levelOf(context), observer: telemetry });
   notice.tell = (text) => app.log.warn(text);
   try {
@@ -53,7 +42,7 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
     io.stderr.write(`listening on ${url}\n`);
     parts.webhook.known(`${url}/v1/events/results`);
     warnOf(parts.gateway.settings, app.log);
-    const endChores = startChores(parts, telemetry, app.log);
+    const endChores = startChores(parts.gateway, parts.account, telemetry, app.log);
     try {
       await parts.sender.run(listenerOf(app.log));
     } finally {
@@ -83,14 +72,17 @@ interface Surroundings {
   settings: Settings;
   scope: Scope & { held: Set<string> };
   flags: ServeFlags;
+  tell: (text: string) => void;
 }
 
-async function connectParts(context: Context, { store, settings: asked, scope, flags }: Surroundings): Promise<Parts> {
+async function connectParts(context: Context, surroundings: Surroundings): Promise<Parts> {
+  const { store, settings: asked, scope, flags, tell } = surroundings;
   const { signal, hardSignal, clock, env } = context.io;
   const links = await openLinks(store, env, clock);
   const webhook = whenKnown<string>();
   const connection = await connect(context, flags, { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC });
   const account = accountWatch(connection);
+  const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
   boundOldSpace();
   const sender = createSender({
     scope,
@@ -101,7 +93,7 @@ async function connectParts(context: Context, { store, settings: asked, scope, f
     source: store,
     rate: () => rateOf(account.now(), flags),
     onIdle: async () => void (await store.matchKeptEvents()),
-    checkpoint: () => holdBadTopics(store, scope, flags),
+    checkpoint: holdBadTopics(store, scope, limits, tell),
     deliver: createMailer(store, connection.ses, async () => links),
   });
   const settings = withSandbox(asked, connection);
@@ -155,90 +147,6 @@ function noKey(): UserError {
     "serve expects an API key, got none",
     "set SES_MAIL_API_KEY to 16 characters or more, or make one with: ses-mail key add <name>",
   );
-}
-
-interface AccountWatch {
-  now(): Account | null;
-  refresh(): Promise<void>;
-}
-
-function accountWatch({ account, ses }: Connection): AccountWatch {
-  let latest = account;
-  return {
-    now: () => latest,
-    async refresh() {
-      const answer = await ses.account(ACCOUNT_TIMEOUT_MS);
-      if ("perSecond" in answer) latest = answer;
-    },
-  };
-}
-
-/** One topic with a bad list must not keep the others from leaving. */
-async function holdBadTopics(store: Store, scope: { held: Set<string> }, flags: ServeFlags): Promise<void> {
-  const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
-  const bad = (await store.topics()).filter((topic) => tooManyBad([topic], limits) !== null);
-  scope.held.clear();
-  for (const { topic } of bad) scope.held.add(topic);
-}
-
-function listenerOf(log: FastifyBaseLogger): SenderListener {
-  return {
-    onHalt(halt) {
-      if (halt === null) log.info("sending goes on");
-      else log.error({ hint: halt.hint }, `sending stopped: ${halt.reason}; tried again by itself`);
-    },
-    onRecovered: (count) =>
-      log.warn({ in_doubt: count }, "messages were in flight in a process that died: they are in doubt"),
-    onNotice: (text) => log.warn(text),
-  };
-}
-
-/** What is done now and then. Returns what ends it, with a last line. */
-function startChores({ gateway, account }: Parts, telemetry: Telemetry, log: FastifyBaseLogger): () => Promise<void> {
-  const failed = (error: unknown) => log.warn({ err: error }, "a chore failed; it is done again later");
-  const every = (ms: number, work: () => Promise<void>) => setInterval(() => void work().catch(failed), ms);
-  const summary = summaryOf(gateway);
-  const { store, sender, clock } = gateway;
-  const tell = async () => {
-    const line = await summary();
-    log.info(line, "sending");
-    telemetry.observe({ sender: sender.status(), pending: line.pending });
-  };
-  const timers = [
-    every(SUMMARY_MS, tell),
-    every(ACCOUNT_MS, () => account.refresh()),
-    every(HOUR_MS, () => store.forgetAnswers(clock.now() - KEEP_ANSWERS_MS)),
-  ];
-  return async () => {
-    timers.forEach((timer) => clearInterval(timer));
-    await tell().catch(failed);
-  };
-}
-
-/** The line of each five seconds: what happened since the last one, and what waits. */
-function summaryOf({ store, sender, clock }: Gateway) {
-  let before = sender.status().run;
-  let at = clock.monotonic();
-  return async () => {
-    const { run, state, perSecond } = sender.status();
-    const seconds = (clock.monotonic() - at) / 1000;
-    const { pending, sending, in_doubt: inDoubt } = await store.totals(null);
-    const sent = run.sent - before.sent;
-    const line = {
-      state,
-      sent,
-      failed: run.failed - before.failed,
-      throttled: run.throttled - before.throttled,
-      per_second: Math.round((10 * sent) / seconds) / 10,
-      rate: perSecond,
-      pending,
-      sending,
-      in_doubt: inDoubt,
-    };
-    before = { ...run };
-    at = clock.monotonic();
-    return line;
-  };
 }
 
 /** Returns the address it listens on. */

@@ -129,6 +129,8 @@ class SteadyLoop {
   async #waitMs(): Promise<number> {
     const lost = await this.#options.source.recover();
     if (lost > 0) this.#listener.onRecovered(lost);
+    // What was held may be let go again, and nothing else would find out while nothing is sent.
+    if (this.#options.scope.held?.size) await this.#options.checkpoint();
     const { due, nextDueAt } = await this.#options.source.outlook(this.#options.scope);
     if (due > 0) return 0;
     const next = nextDueAt === null ? LOOK_MS : nextDueAt - this.#options.clock.now();
