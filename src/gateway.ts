@@ -18,6 +18,8 @@ import type { Store } from "./store/store.ts";
 import { startTelemetry } from "./telemetry/start.ts";
 import { openLinks } from "./tracking/links.ts";
 
+/** How long requests under way may take when we are told to stop. */
+const CLOSE_MS = 10_000;
 /** Through which the embedded SES of a rehearsal publishes its events. */
 const REHEARSAL_SNS_TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-events";
 

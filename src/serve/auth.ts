@@ -84,8 +84,8 @@ export function mayDo(caller: Caller, scope: KeyScope): boolean {
 }
 
 /**
- * Lets a request through when its route is open or its caller may use it. To be called after every other onRequest hook
- * was added: one of them may have recognised the caller by a session.
+ * Guards every route added from now on, in whatever scope: its caller must be known and allowed to use it, unless the route is
+ * open. The guard is a hook of the route itself, so it comes after those of the server, of which one recognises sessions.
  */
 export function guardRoutes(app: FastifyInstance): void {
   const failures = app.createRateLimit({ max: MOST_FAILURES, timeWindow: FAILURES_WINDOW_MS });
@@ -106,14 +106,17 @@ export function guardRoutes(app: FastifyInstance): void {
     throw new Refusal(401, "Invalid API Key");
   };
 
-  app.addHook("onRequest", async (request, reply) => {
-    const { access } = request.routeOptions.config;
-    if (request.is404 || access === "open") return;
+  const guard = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const access = request.routeOptions.config.access as KeyScope | undefined;
     // Answers to a caller are no business of a cache.
     reply.header("cache-control", "no-store");
     request.caller ??= await identify(request, reply);
     if (access === undefined || !mayDo(request.caller, access))
       throw new Refusal(403, `this API key may not do this: it needs the scope ${access}`);
+  };
+
+  app.addHook("onRoute", (route) => {
+    if (route.config?.access !== "open") route.onRequest = [guard, ...[route.onRequest ?? []].flat()];
   });
 }
 

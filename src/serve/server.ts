@@ -21,6 +21,7 @@ import { snsRoutes } from "./routes/sns.ts";
 import { topicRoutes } from "./routes/topics.ts";
 import { trackingRoutes } from "./routes/tracking.ts";
 import { endUnusedConnections } from "./unused-connections.ts";
+import { recogniseSessions } from "./session.ts";
 import { buildValidator } from "./validator.ts";
 
 /** Who may use a route. Each one says it; a route that does not is refused when the server is built. */
@@ -79,8 +80,9 @@ export async function buildServer(gateway: Gateway, options: ServerOptions): Pro
   await app.register(helmet, helmetOptions(gateway));
   await app.register(rateLimit, { global: false });
   app.setNotFoundHandler({ preHandler: app.rateLimit(openLimit(options)) }, answerUnknown);
-  await addRoutes(app, gateway);
+  await recogniseSessions(app, gateway);
   guardRoutes(app);
+  await addRoutes(app, gateway);
   await app.ready();
   return app;
 }

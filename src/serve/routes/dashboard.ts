@@ -4,7 +4,7 @@ import { readdir, readFile } from "node:fs/promises";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { dashboardPage, signInPage } from "../dashboard-pages.ts";
 import type { Gateway } from "../gateway.ts";
-import { clearSession, isSameOrigin, recogniseSessions, requireOwnPage, sessionToken, setSession } from "../session.ts";
+import { clearSession, isSameOrigin, requireOwnPage, sessionToken, setSession } from "../session.ts";
 
 /** Wrong keys from one address in a minute. */
 const MOST_TRIES = 10;
@@ -28,7 +28,6 @@ const POLICY = [
 const OPEN = { config: { access: "open" }, schema: { hide: true } } as const;
 
 export async function dashboardRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> {
-  await recogniseSessions(app, gateway);
   await assetRoutes(app);
   const { baseUrl } = gateway.settings;
 
