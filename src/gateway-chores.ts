@@ -34,7 +34,7 @@ export function accountWatch({ account, ses }: Connection): AccountWatch {
 
 /** One topic with a bad list must not keep the others from leaving. `tell` hears why one is held, once. */
 export function holdBadTopics(
-  store: Store,
+  store: Pick<Store, "topics">,
   scope: { held: Set<string> },
   limits: ReputationLimits,
   tell: (text: string) => void,

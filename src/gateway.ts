@@ -100,7 +100,14 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
   });
   const settings = withSandbox(asked, connection);
   const mailing = { store, clock, settings, sender };
-  const gateway = { ...mailing, links, account: account.now, sendTest: (test: TestMail) => sendTest(mailing, test) };
+  const { held } = scope;
+  const gateway = {
+    ...mailing,
+    links,
+    held,
+    account: account.now,
+    sendTest: (test: TestMail) => sendTest(mailing, test),
+  };
   return { gateway, sender, account, connection, webhook };
 }
 

@@ -15,6 +15,8 @@ export interface Gateway {
   sender: Sender;
   /** Signs and reads what is in the links of mails. */
   links: Links;
+  /** Topics left alone because too many of their mails bounced or were complained about. */
+  held: ReadonlySet<string>;
   /** Rate and quota as SES last told them; null: it could not be asked. */
   account(): Account | null;
   /** Sends one mail ahead of the others, within the rate, and says what became of it. */

@@ -18,6 +18,7 @@ export async function readOverview({
   clock,
   settings,
   account,
+  held,
 }: Gateway): Promise<Omit<Overview, "version">> {
   const { state, reason, hint, perSecond } = sender.status();
   const rows = await store.topics();
@@ -34,7 +35,10 @@ export async function readOverview({
     totals: await store.totals(null),
     suppressions: await store.countSuppressions(),
     topic_count: rows.length,
-    topics: rows.slice(-LISTED).reverse().map(topicFacts),
+    topics: rows
+      .slice(-LISTED)
+      .reverse()
+      .map((row) => topicFacts(row, held)),
   };
 }
 
@@ -44,12 +48,13 @@ function usedUp(account: ReturnType<Gateway["account"]>): Overview["account"] {
   return { quota, used, left: quota === null ? null : Math.max(0, quota - used) };
 }
 
-export function topicFacts(row: TopicRow): TopicFacts {
+export function topicFacts(row: TopicRow, held: ReadonlySet<string>): TopicFacts {
   return {
     ...withRates(countsOf(row)),
     not_before: isoTime(row.notBefore),
     cancelled_at: isoTime(row.cancelledAt),
     endpoint: row.endpoint,
+    held: held.has(row.topic),
   };
 }
 

@@ -69,6 +69,18 @@ describe("GET /v1/overview", () => {
     expect(json.topics[1]).toMatchObject({ total: 6, delivered: 0, bounce_rate: 0, endpoint: "sandbox" });
   });
 
+  test("shows which topics are held", async () => {
+    const gateway = await testGateway();
+    await ingest(gateway.store, ["a@example.com"], { topic: "good" });
+    await ingest(gateway.store, ["a@example.com"], { topic: "bad" });
+    gateway.gateway.held = new Set(["bad"]);
+    const { json } = await gateway.get("/v1/overview");
+    expect(json.topics.map(({ topic, held }: Json) => [topic, held])).toEqual([
+      ["bad", true],
+      ["good", false],
+    ]);
+  });
+
   test("says that an account could not be read, or has no limit", async () => {
     const gateway = await testGateway();
     expect((await gateway.get("/v1/overview")).json.account).toBeNull();

@@ -58,7 +58,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   const { sender, stop } = ses ? startSender(real, ses, { clock, links }) : idleSender();
   let wakes = 0;
   const watched = { ...sender, wake: () => (wakes++, sender.wake()) };
-  const parts = { store, clock, settings, sender: watched, links, account: () => null };
+  const parts = { store, clock, settings, sender: watched, links, held: new Set<string>(), account: () => null };
   const gateway: Gateway = { ...parts, sendTest: (test) => sendTest(parts, test) };
   const log = recorder();
   const app = await buildServer(gateway, { level: "debug", ...options.server, stream: log.stream });

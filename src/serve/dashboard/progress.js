@@ -39,7 +39,7 @@ export function createSpeedometer() {
 }
 
 /**
- * @typedef {"cancelled" | "scheduled" | "elsewhere" | "halted" | "sending" | "waiting" | "finished" | "empty"} Status
+ * @typedef {"cancelled" | "scheduled" | "elsewhere" | "held" | "halted" | "sending" | "waiting" | "finished" | "empty"} Status
  */
 
 /** @param {Topic} topic @param {Overview} overview @param {number | null} speed @returns {Status} */
@@ -48,6 +48,7 @@ export function statusOf(topic, overview, speed) {
   if (topic.cancelled_at !== null) return "cancelled";
   if (waiting(topic) === 0) return "finished";
   if (topic.endpoint !== null && topic.endpoint !== overview.endpoint) return "elsewhere";
+  if (topic.held) return "held";
   if (topic.sending === 0 && topic.not_before !== null && new Date(topic.not_before) > new Date()) return "scheduled";
   if (overview.sender.state === "halted" || overview.sender.state === "stopped") return "halted";
   // A speed is that of the last change, which may be long ago: the sender knows whether it still moves.

@@ -123,6 +123,7 @@ const BADGES = {
   cancelled: ["Cancelled", "quiet"],
   scheduled: ["Scheduled", "quiet"],
   elsewhere: ["Not sent from here", "warn"],
+  held: ["Held", "bad"],
   halted: ["Halted", "bad"],
   sending: ["Sending", "live"],
   waiting: ["Waiting", "quiet"],
@@ -161,6 +162,8 @@ function outlook(topic, overview, { status, speed }) {
       return cancelled === null ? [] : [`cancelled ${time(cancelled)}`];
     case "scheduled":
       return due === null ? [] : [`due ${time(due)}`];
+    case "held":
+      return ["held: too many of its mails bounced or were complained about"];
     case "elsewhere":
       return [topic.endpoint === "sandbox" ? "sent to the sandbox so far" : "sent to Amazon SES so far"];
     case "halted":

@@ -23,6 +23,8 @@ export type TopicFacts = { topic: string } & Totals & {
     cancelled_at: string | null;
     /** `sandbox`: a rehearsal; null: nothing was sent yet. */
     endpoint: "ses" | "sandbox" | null;
+    /** Too many of its mails bounced, or too many complained: left alone until a person looked. */
+    held: boolean;
   };
 
 export interface Overview {

@@ -92,7 +92,7 @@ interface TopicPath {
   Params: { id: string };
 }
 
-function troubleRoutes(app: FastifyInstance, { store, sender }: Gateway): void {
+function troubleRoutes(app: FastifyInstance, { store, sender, held }: Gateway): void {
   const response = { 200: answer({ troubles: { type: "array", items: TROUBLE } }), ...REFUSALS, 404: ERROR };
   app.get<{ Querystring: { limit: number } }>(
     "/v1/troubles",
@@ -120,7 +120,7 @@ function troubleRoutes(app: FastifyInstance, { store, sender }: Gateway): void {
         response: { 200: { description: "done", ...TOPIC }, ...REFUSALS, 404: ERROR },
       },
     },
-    async ({ params: { id } }) => topicFacts(await requireTopic(store, id)),
+    async ({ params: { id } }) => topicFacts(await requireTopic(store, id), held),
   );
   app.get<TopicPath & { Querystring: { limit: number } }>(
     "/v1/topics/:id/troubles",
@@ -382,6 +382,7 @@ const TOPIC = object({
   not_before: TIME,
   cancelled_at: TIME,
   endpoint: TEXT,
+  held: { type: "boolean" },
 });
 
 const OVERVIEW = answer({
