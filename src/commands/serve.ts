@@ -73,7 +73,7 @@ export const addServe: AddCommand = (program, act) => {
     .addHelpText("after", KEYS)
     .action(
       act<ServeFlags>(async (context, flags) => {
-        const { serve } = await import("../gateway.ts");
+        const { serve } = await import("../gateway-run.ts");
         return serve(context, flags);
       }),
     );

@@ -40,7 +40,11 @@ function setUp(count: number, options: Partial<SteadySenderOptions> = {}) {
     onNotice: () => undefined,
   };
   return {
-    ...{ clock, source, sender, calls, halts, stop, hardStop },
+    clock,
+    source,
+    sender,
+    calls,
+    halts,
     answers: (next: typeof answer) => (answer = next),
     /** Runs it while `story` is told, then stops it. */
     play: (story: () => Promise<void>) =>

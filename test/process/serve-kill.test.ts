@@ -18,7 +18,7 @@ async function postUntilAnswered(served: () => Promise<Served>, request: number)
     try {
       const { post } = await served();
       const { status, json } = await post("/v1/messages", body, { "idempotency-key": `request-${request}` });
-      expect(status, JSON.stringify(json)).toBe(200);
+      expect({ status, json }).toMatchObject({ status: 200 });
       return json.count as number;
     } catch (error) {
       // The server is gone, or was gone before it answered.

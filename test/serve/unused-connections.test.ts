@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { testGateway } from "../support/gateway.ts";
 
 /** A connection as browsers hold them. */
@@ -25,4 +25,5 @@ test("closes without waiting for connections that were never used, or only begun
   await second;
   // The test's time limit is shorter than the time-out of the connections.
   await gateway.app.close();
+  expect(gateway.app.server.listening).toBe(false);
 }, 20_000);
