@@ -17,17 +17,26 @@ const KEEP_ANSWERS_MS = 7 * 86_400_000;
 const HOUR_MS = 3_600_000;
 
 export interface AccountWatch {
+  /** As SES told it last. */
+  latest(): Account | null;
+  /** The same, with what was sent from here since then. */
   now(): Account | null;
   refresh(): Promise<void>;
 }
 
-export function accountWatch({ account, ses }: Connection): AccountWatch {
+/** `sent` is how many messages this process has sent so far. */
+export function accountWatch({ account, ses }: Connection, sent: () => number): AccountWatch {
   let latest = account;
+  let sentThen = 0;
   return {
-    now: () => latest,
+    latest: () => latest,
+    now: () => latest && { ...latest, sentLast24Hours: latest.sentLast24Hours + sent() - sentThen },
     async refresh() {
+      const sentBefore = sent();
       const answer = await ses.account(ACCOUNT_TIMEOUT_MS);
-      if ("perSecond" in answer) latest = answer;
+      if (!("perSecond" in answer)) return;
+      latest = answer;
+      sentThen = sentBefore;
     },
   };
 }

@@ -83,7 +83,7 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
   const links = await openLinks(store, env, clock);
   const webhook = whenKnown<string>();
   const connection = await connect(context, flags, { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC });
-  const account = accountWatch(connection);
+  const account = accountWatch(connection, () => sender.status().run.sent);
   const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
   boundOldSpace();
   const sender = createSender({
@@ -93,7 +93,7 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
     hardSignal,
     clock,
     source: store,
-    rate: () => rateOf(account.now(), flags),
+    rate: () => rateOf(account.latest(), flags),
     onIdle: async () => void (await store.matchKeptEvents()),
     checkpoint: holdBadTopics(store, scope, limits, tell),
     deliver: createMailer(store, connection.ses, async () => links),

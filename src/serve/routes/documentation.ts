@@ -1,4 +1,5 @@
 /** `/openapi.json`, made from the schemas of the routes, and a page to read it at `/docs`. */
+import { readFileSync } from "node:fs";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
@@ -23,6 +24,8 @@ export async function listenForRoutes(app: FastifyInstance): Promise<void> {
     openapi: {
       openapi: "3.1.0",
       info: { title: "ses-mail", version: "1", description: DESCRIPTION },
+      // In this order.
+      tags: ["messages", "topics", "events", "links", "admin", "operations"].map((name) => ({ name })),
       components: {
         securitySchemes: {
           "x-api-key": { type: "apiKey", in: "header", name: "x-api-key" },
@@ -41,8 +44,14 @@ export async function listenForRoutes(app: FastifyInstance): Promise<void> {
 
 export async function documentationRoutes(app: FastifyInstance): Promise<void> {
   app.get("/openapi.json", { config: { access: "open" }, schema: { hide: true } }, () => app.swagger());
+  const icon = readFileSync(new URL("../dashboard/icon.svg", import.meta.url));
   await app.register(swaggerUi, {
     routePrefix: DOCS_PATH,
+    logo: { type: "image/svg+xml", content: icon, href: "/" },
+    theme: {
+      title: "ses-mail",
+      favicon: [{ filename: "icon.svg", rel: "icon", type: "image/svg+xml", sizes: "any", content: icon }],
+    },
     // The badge of swagger.io would be an external request.
     uiConfig: { validatorUrl: null },
     // Styles are written inline by the page's own library; scripts are not.
