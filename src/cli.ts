@@ -25,6 +25,7 @@ import { addTopics } from "./commands/topics.ts";
 import { dropEmptySettings, loadDotenv } from "./dotenv.ts";
 import { EXIT, exitCodeOf, InterruptedError, StoppedError, UserError } from "./errors.ts";
 import type { Io } from "./io.ts";
+import { surviveClosedPipes } from "./pipes.ts";
 import { printable } from "./printable.ts";
 
 const COMMANDS: AddCommand[] = [
@@ -59,6 +60,8 @@ Exit codes:
 
 /** Runs one command line. Resolves to the exit code; never rejects. */
 export async function main(argv: string[], io: Io): Promise<number> {
+  // Help is written before a command has a terminal.
+  surviveClosedPipes(io);
   let exitCode: number = EXIT.done;
   const closers: (() => void | Promise<void>)[] = [];
   const program = createProgram(io);

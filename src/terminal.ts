@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import type { SingleBar } from "cli-progress";
 import type { ChalkInstance } from "chalk";
 import type { Io } from "./io.ts";
+import { surviveClosedPipes } from "./pipes.ts";
 import { printable, printableLines } from "./printable.ts";
 import { barLine, lineProgress, progressLine, silentProgress, type Progress, type Step } from "./progress.ts";
 
@@ -204,25 +205,4 @@ function isNumber(cell: string | number | undefined): boolean {
 
 function showNumber(number: number): string {
   return number.toLocaleString("en-US");
-}
-
-// Pipes --------------------------------------------------------------------------------------------------------------
-
-const guarded = new WeakSet<NodeJS.WritableStream>();
-
-/**
- * `ses-mail stats | head` closes our stdout: nobody reads on, which is no error. Any other failure of stdout has lost a
- * result and is one. stderr only carries words about the work, and the work must not die of a full log disk.
- */
-function surviveClosedPipes(io: Io): void {
-  guard(io.stdout, (error) => {
-    if (error.code !== "EPIPE") throw error;
-  });
-  guard(io.stderr, () => undefined);
-}
-
-function guard(stream: NodeJS.WritableStream, onError: (error: NodeJS.ErrnoException) => void): void {
-  if (guarded.has(stream)) return;
-  guarded.add(stream);
-  stream.on("error", onError);
 }

@@ -113,6 +113,42 @@ export function addRecipientOptions(command: Command): Command {
     );
 }
 
+/** How fast and how stubborn, and when to leave a topic alone: for whatever sends. */
+export function addSendingOptions(command: Command): Command {
+  return command
+    .addOption(setting("--rate <n>", "RATE", "recipients per second (default: the account's)").argParser(parseRate))
+    .addOption(
+      setting("--concurrency <n>", "CONCURRENCY", "calls in flight (default: 2 × rate)").argParser(
+        parseCount("--concurrency"),
+      ),
+    )
+    .addOption(
+      setting("--max-attempts <n>", "MAX_ATTEMPTS", "attempts per message")
+        .argParser(parseCount("--max-attempts"))
+        .default(3),
+    )
+    .addOption(
+      setting("--timeout <duration>", "TIMEOUT", "wait this long for an answer; then the message is in doubt").default(
+        "30s",
+      ),
+    )
+    .addOption(setting("--max-late <duration>", "MAX_LATE", "leave alone what is overdue by more than this"))
+    .addOption(
+      setting("--max-bounce-rate <percent>", "MAX_BOUNCE_RATE", "stop a topic that bounces more than this; off: never")
+        .argParser(parsePercent("--max-bounce-rate"))
+        .default(5),
+    )
+    .addOption(
+      setting(
+        "--max-complaint-rate <percent>",
+        "MAX_COMPLAINT_RATE",
+        "stop a topic that more than this complain about; off: never",
+      )
+        .argParser(parsePercent("--max-complaint-rate"))
+        .default(0.1),
+    );
+}
+
 /** A number of messages per second, more than 0, fractions allowed. */
 export function parseRate(text: string): number {
   return number(

@@ -3,7 +3,7 @@ import type { SendFlags } from "../run.ts";
 import { UserError } from "../errors.ts";
 import type { AddCommand } from "./command.ts";
 import { Option } from "commander";
-import { addContentOptions, addRecipientOptions, parseCount, parsePercent, parseRate, setting } from "./options.ts";
+import { addContentOptions, addRecipientOptions, addSendingOptions, parseCount, setting } from "./options.ts";
 
 export const addSend: AddCommand = (program, act) => {
   const command = program
@@ -12,43 +12,12 @@ export const addSend: AddCommand = (program, act) => {
     .argument("[recipients.csv]", "CSV file, or - for stdin")
     .option("--replace-content", "give what has not been sent yet this content");
   addRecipientOptions(addContentOptions(command));
-  command
-    .addOption(setting("--rate <n>", "RATE", "recipients per second (default: the account's)").argParser(parseRate))
-    .addOption(
-      setting("--concurrency <n>", "CONCURRENCY", "calls in flight (default: 2 × rate)").argParser(
-        parseCount("--concurrency"),
-      ),
-    )
-    .addOption(
-      setting("--max-attempts <n>", "MAX_ATTEMPTS", "attempts per message")
-        .argParser(parseCount("--max-attempts"))
-        .default(3),
-    )
-    .addOption(
-      setting("--timeout <duration>", "TIMEOUT", "wait this long for an answer; then the message is in doubt").default(
-        "30s",
-      ),
-    )
+  addSendingOptions(command)
     .option("--max <n>", "stop after this many messages", parseCount("--max"))
-    .addOption(setting("--max-late <duration>", "MAX_LATE", "leave alone what is overdue by more than this"))
     .addOption(
       setting("--on-quota <action>", "ON_QUOTA", "what to do when the daily quota is used up")
         .choices(["stop", "wait"])
         .default("stop"),
-    )
-    .addOption(
-      setting("--max-bounce-rate <percent>", "MAX_BOUNCE_RATE", "stop a topic that bounces more than this; off: never")
-        .argParser(parsePercent("--max-bounce-rate"))
-        .default(5),
-    )
-    .addOption(
-      setting(
-        "--max-complaint-rate <percent>",
-        "MAX_COMPLAINT_RATE",
-        "stop a topic that more than this complain about; off: never",
-      )
-        .argParser(parsePercent("--max-complaint-rate"))
-        .default(0.1),
     )
     .option("--retry-in-doubt", "send what is in doubt again: some may get a second copy")
     .option("--dry-run", "check and render every row; write nothing, send nothing, show one")

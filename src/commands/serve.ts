@@ -1,4 +1,4 @@
-import { addTrackingOptions, parseCount, parsePercent, parseRate, setting } from "./options.ts";
+import { addSendingOptions, addTrackingOptions, setting } from "./options.ts";
 import type { ServeFlags } from "../gateway-settings.ts";
 import type { AddCommand } from "./command.ts";
 
@@ -34,40 +34,10 @@ export const addServe: AddCommand = (program, act) => {
       ).argParser(collect),
     )
     .option("--sns-trust <file>", "PEM of a public key whose SNS signatures are good, too (a sandbox's)", collect)
-    .addOption(setting("--sns-max-age <duration>", "SNS_MAX_AGE", "older SNS messages are replays").default("90m"))
-    .addOption(setting("--rate <n>", "RATE", "recipients per second (default: the account's)").argParser(parseRate))
-    .addOption(
-      setting("--concurrency <n>", "CONCURRENCY", "calls in flight (default: 2 × rate)").argParser(
-        parseCount("--concurrency"),
-      ),
-    )
-    .addOption(
-      setting("--max-attempts <n>", "MAX_ATTEMPTS", "attempts per message")
-        .argParser(parseCount("--max-attempts"))
-        .default(3),
-    )
-    .addOption(
-      setting("--timeout <duration>", "TIMEOUT", "wait this long for an answer; then the message is in doubt").default(
-        "30s",
-      ),
-    )
-    .addOption(setting("--max-late <duration>", "MAX_LATE", "leave alone what is overdue by more than this"))
+    .addOption(setting("--sns-max-age <duration>", "SNS_MAX_AGE", "older SNS messages are replays").default("90m"));
+  addSendingOptions(command)
     .addOption(
       setting("--recipient-cap <n/duration>", "RECIPIENT_CAP", "mails to one address, such as 5/1h; more wait"),
-    )
-    .addOption(
-      setting("--max-bounce-rate <percent>", "MAX_BOUNCE_RATE", "hold a topic that bounces more than this; off: never")
-        .argParser(parsePercent("--max-bounce-rate"))
-        .default(5),
-    )
-    .addOption(
-      setting(
-        "--max-complaint-rate <percent>",
-        "MAX_COMPLAINT_RATE",
-        "hold a topic that more than this complain about; off: never",
-      )
-        .argParser(parsePercent("--max-complaint-rate"))
-        .default(0.1),
     )
     .option("--sandbox", "send to a local SES: no AWS account needed, mails land in ses-mail-outbox/")
     .addHelpText("after", KEYS)

@@ -492,7 +492,14 @@ describe("topics, stats, export, preview", () => {
   it("pipes: a reader that has seen enough is no error", async () => {
     const folder = await workFolder();
     await run(folder, ["import", await writeCampaign(folder, 5000)]);
-    for (const command of ["export june", "export june --json", "topics", "stats --format csv", "send --help"]) {
+    for (const command of [
+      "serve --help",
+      "export june",
+      "export june --json",
+      "topics",
+      "stats --format csv",
+      "send --help",
+    ]) {
       const result = await run(folder, [], { shell: `$SES_MAIL ${command} | head -1; exit 0` });
       expect(result.stdout.split("\n").length, command).toBe(2);
       noTrace(result.stderr);
