@@ -151,7 +151,10 @@ test("a job file that cannot be read is 500 without internals", async () => {
   const broken = () => Promise.reject(new Error("SQLITE_IOERR /secret/path"));
   const { get } = await testGateway({ store: (store) => ({ ...store, topics: broken }) });
   const { status, json } = await get("/v1/topics");
-  expect([status, json]).toEqual([500, { error: expect.stringMatching(/^internal error, request [0-9a-f]{16}$/) }]);
+  expect([status, json]).toEqual([
+    500,
+    { error: expect.stringMatching(/^internal error, request [0-9a-f]{10}-[0-9a-z]+$/) },
+  ]);
 });
 
 test("requests are in the log at debug level only, one line each", async () => {

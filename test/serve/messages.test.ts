@@ -544,7 +544,7 @@ test("a bug is 500 with the request's id; the stack is in the log only", async (
   });
   const answer = await call({ method: "POST", url: "/v1/messages", payload: request({}) });
   expect(answer.statusCode).toBe(500);
-  const [, id = "-"] = /^internal error, request (\w+)$/.exec(answer.json<{ error: string }>().error) ?? [];
+  const [, id = "-"] = /^internal error, request ([\w-]+)$/.exec(answer.json<{ error: string }>().error) ?? [];
   const lines = log()
     .trim()
     .split("\n")
