@@ -26,6 +26,7 @@ const WORDS: Record<string, string> = {
   FST_ERR_CTP_BODY_TOO_LARGE: "the body is larger than this route takes",
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: "the body is not as long as its content-length says",
   FST_ERR_BAD_URL: "the path is not valid",
+  FST_ERR_MAX_PARAM_LENGTH: "the path is too long",
 };
 
 interface Answer {

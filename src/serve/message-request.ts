@@ -154,8 +154,10 @@ class Reading {
   /** An empty one was named by the schema already; here and below. */
   #subject(message: Fields, path: string): string {
     const subject = textOf(message["subject"]) ?? "";
-    if (/[\p{Cc}\p{Cs}\u2028\u2029]/u.test(subject))
+    if (/[\p{Cc}\u2028\u2029]/u.test(subject))
       this.problems.add(`${path}.subject`, "cannot hold line breaks or control characters");
+    else if (/\p{Cs}/u.test(subject))
+      this.problems.add(`${path}.subject`, "holds half of a character (a lone surrogate)");
     else if (subject !== "" && subject.trim() === "") this.problems.add(`${path}.subject`, "cannot be blank");
     return subject.trim();
   }

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { goDuration } from "../../src/serve/go-duration.ts";
 import { API_KEY, testGateway } from "../support/gateway.ts";
@@ -36,6 +37,31 @@ test.each([
   const { call } = await testGateway();
   const answer = await call({ method: "POST", url: "/v1/messages", headers: JSON_BODY, payload });
   expect([answer.statusCode, answer.json()]).toEqual([400, { error: "the body is not valid JSON" }]);
+});
+
+test("a body that is not UTF-8 is 400: read in spite of that, names would go out with \ufffd in them", async () => {
+  const { call, store } = await testGateway();
+  const json = JSON.stringify({ messages: [{ emails: ["a@example.com"], subject: "??", content: "<p>Hello</p>" }] });
+  // "가" in EUC-KR.
+  const payload = Buffer.from(json.replace("??", "\u00b0\u00a1"), "latin1");
+  for (const type of ["application/json", "application/json; charset=euc-kr", "text/plain"]) {
+    const answer = await call({ method: "POST", url: "/v1/messages", headers: { "content-type": type }, payload });
+    expect([type, answer.statusCode, answer.json()]).toEqual([type, 400, { error: "the body is not valid UTF-8" }]);
+  }
+  expect((await store.totals(null)).total).toBe(0);
+});
+
+test("a compressed body is 415 and is not unpacked", async () => {
+  const { call } = await testGateway();
+  const headers = { ...JSON_BODY, "content-encoding": "gzip" };
+  const answer = await call({ method: "POST", url: "/v1/messages", headers, payload: gzipSync("{}") });
+  expect([answer.statusCode, answer.json()]).toEqual([415, { error: "expected a body without content-encoding" }]);
+});
+
+test("a path that is too long is 414 and is not sent back", async () => {
+  const { call } = await testGateway();
+  const answer = await call({ url: `/v1/topics/${"x".repeat(5_000)}` });
+  expect([answer.statusCode, answer.json()]).toEqual([414, { error: "the path is too long" }]);
 });
 
 test.each([undefined, "application/x-www-form-urlencoded", "text/plain", "application/json; charset=utf-8"])(

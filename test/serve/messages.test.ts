@@ -185,7 +185,7 @@ const REFUSED: [name: string, body: unknown, path: string, message: RegExp][] = 
   ["a blank subject", request({ subject: " \u3000" }), "messages[0].subject", /blank/],
   ["a subject of two lines", request({ subject: "Hi\r\nBcc: x@example.com" }), "messages[0].subject", /line breaks/],
   ["a subject that ends with a line break", request({ subject: "Hi\n" }), "messages[0].subject", /line breaks/],
-  ["a subject with half a character", request({ subject: "Hi \ud83d" }), "messages[0].subject", /control characters/],
+  ["a subject with half a character", request({ subject: "Hi \ud83d" }), "messages[0].subject", /surrogate/],
   ["a subject of 999 characters", request({ subject: "x".repeat(999) }), "messages[0].subject", /at most 998/],
   ["a subject that is a number", request({ subject: 5 }), "messages[0].subject", /expected text/],
   ["no content", request({ content: undefined }), "messages[0].content", /missing/],
