@@ -10,6 +10,9 @@ import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, Endpoint
 /** Where messages go for which no topic was named, or this one. Two of them are never taken for the same mail. */
 export const NO_TOPIC = "no-topic";
 
+/** Longer than that nobody is kept waiting for a job file that others hold: clients give up, and do not learn what became of it. */
+const PATIENCE_MS = 5_000;
+
 interface Topic {
   id: number;
   content_id: number;
@@ -111,6 +114,7 @@ export function accepting(job: { db: Connection; clock: Clock; onWait: (waitedMs
           return results;
         },
         job.onWait,
+        PATIENCE_MS,
       ),
     earlier: async (repeat: NonNullable<AcceptRequest["repeat"]>) => answers.find(repeat),
     knownUuids: async (wanted: readonly string[]) => new Set(wanted.filter((uuid) => uuids.has(uuid))),

@@ -10,6 +10,10 @@ export type { Connection };
 
 /** How long one attempt to lock the file may block the event loop; between attempts the program lives on. */
 const LOCK_ATTEMPT_MS = 50;
+/** How long a ping says that the disk is full after a write found it so: whoever asks then sends us something, and we see. */
+const FULL_MS = 10_000;
+/** Anybody may ping, and each write waits for the disk: once in this time is enough. */
+const PING_MS = 1_000;
 /** Say that we wait after this long. */
 const LOCK_NOTICE_MS = 5_000;
 /** SQLite's page cache: large enough for the hot part of the indexes, small enough for a machine with little memory. */
@@ -96,12 +100,14 @@ export function createSchema(db: Connection): void {
 /**
  * Runs `work` in one immediate transaction. When another process holds the file it waits, patiently and without blocking
  * the event loop, until it is free; `onWait` hears of it now and then.
+ * @throws StoppedError when the disk is full, or another process still holds the file after `patienceMs`. Nothing is written then.
  */
 export async function transaction<T>(
   db: Connection,
   clock: Clock,
   work: () => T,
   onWait: (waitedMs: number) => void = () => undefined,
+  patienceMs = Number.POSITIVE_INFINITY,
 ): Promise<T> {
   const started = clock.monotonic();
   let noticeAt = LOCK_NOTICE_MS;
@@ -111,6 +117,7 @@ export async function transaction<T>(
     } catch (error) {
       if (!isBusy(error)) throw explain(error, db.name);
       const waited = clock.monotonic() - started;
+      if (waited >= patienceMs) throw explain(error, db.name);
       if (waited > noticeAt) {
         onWait(waited);
         noticeAt *= 2;
@@ -124,22 +131,33 @@ export async function transaction<T>(
       return result;
     } catch (error) {
       if (db.inTransaction) db.exec("rollback");
+      if (isDiskFull(error)) fullAt.set(db, clock.monotonic());
       throw explain(error, db.name);
     }
   }
 }
 
-export function pinging(db: Connection) {
+/** When the disk was full last, as a write found it. */
+const fullAt = new WeakMap<Connection, number>();
+
+export function pinging(db: Connection, clock: Clock) {
   const read = db.prepare("select id from job");
+  // Changes nothing, but is written as any change is; a lock alone is also given on a file that may only be read.
+  const write = db.prepare("update job set id = id");
+  let wroteAt = Number.NEGATIVE_INFINITY;
+  const age = (at: number) => clock.monotonic() - at;
   return {
     /** Throws when the job file cannot be read or written. That others write to it is no failure. */
     async ping(): Promise<void> {
       // A file that was deleted can be written to as before, until we end.
       if (db.name !== "" && !existsSync(db.name)) throw new UserError(`the job file ${db.name} is gone`);
+      // On a full disk so small a write may find room where mail does not.
+      if (age(fullAt.get(db) ?? Number.NEGATIVE_INFINITY) < FULL_MS) throw diskFull(db.name);
       try {
         read.get();
-        db.exec("begin immediate");
-        db.exec("rollback");
+        if (age(wroteAt) < PING_MS) return;
+        write.run();
+        wroteAt = clock.monotonic();
       } catch (error) {
         if (!isBusy(error)) throw explain(error, db.name);
       }
@@ -177,12 +195,16 @@ export function explain(error: unknown, path: string): unknown {
     );
   }
   if (isDiskFull(error)) {
-    return new StoppedError(
-      `no space left on the disk of ${path}`,
-      "free some space and run the same command again: nothing is lost",
-    );
+    return diskFull(path);
   }
   return error;
+}
+
+function diskFull(path: string): StoppedError {
+  return new StoppedError(
+    `no space left on the disk of ${path}`,
+    "free some space and run the same command again: nothing is lost",
+  );
 }
 
 /** True when a write failed because the disk or the user's quota is full. */

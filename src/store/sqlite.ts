@@ -65,7 +65,7 @@ async function assemble(
       ...visits(job),
       ...keys(job),
       ...backups(db),
-      ...pinging(db),
+      ...pinging(db, clock),
       close() {
         source.leave();
         db.close();

@@ -249,7 +249,7 @@ export interface GatewayStore {
   forgetAnswers(before: number): Promise<void>;
   /** A consistent copy of the job file, made while others work on it; mode 0600. Throws UserError when `path` exists or its folder does not. */
   backup(path: string, signal?: AbortSignal): Promise<BackupAnswer>;
-  /** Throws when the job file cannot be read or written. */
+  /** Throws when the job file cannot be read or written, and for ten seconds after a write found the disk full. */
   ping(): Promise<void>;
 }
 

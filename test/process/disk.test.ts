@@ -4,7 +4,10 @@ import { chmodSync, mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs
 import { join } from "node:path";
 import { Database } from "../../src/store/driver.ts";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { openStore } from "../../src/store/sqlite.ts";
 import { addresses, writeCampaign } from "../support/campaign.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+import { ingest } from "../support/store-actions.ts";
 import { type Finished, run, start, until, workFolder } from "../support/run.ts";
 import { duplicates, sesServer } from "../support/ses-server.ts";
 
@@ -75,6 +78,23 @@ describe.skipIf(!canMount)("R4 G5: a full disk", () => {
     const done = await run(folder, [...args, "--json"]);
     expect(done.code).toBe(0);
     expect(done.json.totals).toMatchObject({ total: 20_000, pending: 20_000 });
+  });
+
+  it("while mail comes in: ready says so for as long as it may be full, and then looks again", async () => {
+    const folder = await workFolder();
+    const disk = smallDisk(folder, 4) ?? "";
+    const clock = new ManualClock();
+    const store = await openStore(join(disk, "job.db"), clock);
+    onTestFinished(() => store.close());
+    await store.ping();
+    const free = fill(disk);
+    const full = ingest(store, addresses(20_000));
+    await expect(full).rejects.toThrow("no space left");
+    await expect(store.ping()).rejects.toThrow("no space left");
+    free();
+    await expect(store.ping()).rejects.toThrow("no space left");
+    clock.pass(10_000);
+    await store.ping();
   });
 
   it("while sending: stops, exit 3, waits for space for the answers it has, and loses none of them", async () => {

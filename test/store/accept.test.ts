@@ -1,7 +1,9 @@
 /** Requests to the gateway: stored whole or not at all, each mail once. */
 import { Database } from "../../src/store/driver.ts";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { NO_TOPIC } from "../../src/store/accept.ts";
+import { openStore } from "../../src/store/sqlite.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 import { CONTENT, EVERYTHING, ingest, putBack, sent, settle, states, turn } from "../support/store-actions.ts";
 import { accept, bench, content, counts, expectSound, inspect, message, request, rows } from "./bench.ts";
 
@@ -84,6 +86,31 @@ describe("a request that is refused stores nothing", () => {
     expect((await store.accept(batch)).map(({ kind }) => kind)).toEqual(["stored", "stored"]);
     expect(await store.totals(null)).toMatchObject({ total: 3, pending: 3 });
     expectSound(path);
+  });
+});
+
+describe("a job file that others hold", () => {
+  /** Each look at the lock takes a second. */
+  class SlowClock extends ManualClock {
+    override async sleep(): Promise<void> {
+      this.pass(1_000);
+    }
+  }
+
+  it("makes nobody wait longer than some seconds; nothing is stored then, and all of it afterwards", async () => {
+    const { path } = await bench();
+    const store = await openStore(path, new SlowClock());
+    onTestFinished(() => store.close());
+    const other = new Database(path);
+    onTestFinished(() => void other.close());
+    other.exec("begin immediate");
+    await expect(accept(store, [message(["a@x.example"])])).rejects.toMatchObject({
+      name: "StoppedError",
+      message: expect.stringContaining("locked by another process"),
+    });
+    other.exec("rollback");
+    expect(await store.totals(null)).toMatchObject({ total: 0 });
+    expect(await counts(store, ["a@x.example"])).toEqual([1, 0, 0]);
   });
 });
 

@@ -108,6 +108,20 @@ describe("ping", () => {
     store.close();
     await expect(store.ping()).rejects.toThrow("not open");
   });
+
+  it("is not content with a file that can be locked and not written, and writes once a second at most", async () => {
+    const { open, path, clock } = await bench();
+    const store = await open();
+    const refuse = "create trigger refuse before update on job begin select raise(abort, 'read-only'); end";
+    inspect(path, (db) => db.exec(refuse));
+    await expect(store.ping()).rejects.toThrow("read-only");
+    inspect(path, (db) => db.exec("drop trigger refuse"));
+    await store.ping();
+    inspect(path, (db) => db.exec(refuse));
+    await store.ping();
+    clock.pass(1_000);
+    await expect(store.ping()).rejects.toThrow("read-only");
+  });
 });
 
 it("goes on with ids of its own: links and events of mail sent after it are never taken for other people's", async () => {
