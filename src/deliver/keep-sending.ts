@@ -79,6 +79,9 @@ class SteadyLoop {
   #perSecond: number;
   #state: SenderStatus["state"] = "idle";
   #halt: Halt | null = null;
+  /** What was said last of what keeps a burst back (quota, SES out of reach); null: nothing does. */
+  #held: Halt | null = null;
+  #notice: Halt = { reason: "", hint: null };
   #wake: () => void = () => undefined;
   #wakeBurst: () => void = () => undefined;
 
@@ -88,8 +91,9 @@ class SteadyLoop {
   }
 
   status(): SenderStatus {
-    const { reason, hint } = this.#halt ?? { reason: null, hint: null };
-    return { state: this.#state, reason, hint, perSecond: this.#perSecond, run: sum(this.#total, this.#burst) };
+    const { reason, hint } = this.#held ?? this.#halt ?? { reason: null, hint: null };
+    const state = this.#held ? "halted" : this.#state;
+    return { state, reason, hint, perSecond: this.#perSecond, run: sum(this.#total, this.#burst) };
   }
 
   wake(): void {
@@ -148,10 +152,13 @@ class SteadyLoop {
         hardSignal,
         clock,
         ...rate(),
-        onNotice: (text) => this.#listener.onNotice(text),
+        onNotice: (text) => {
+          this.#notice = { reason: text, hint: null };
+          this.#listener.onNotice(text);
+        },
         max: null,
         onQuota: "wait",
-        onProgress: (run, perSecond) => this.#progress(run, perSecond),
+        onProgress: (run, perSecond, isHeld) => this.#progress(run, perSecond, isHeld),
         checkpoint: async () => {
           await checkpoint();
           return null;
@@ -162,14 +169,17 @@ class SteadyLoop {
       this.#wakeBurst = () => undefined;
       add(this.#total, this.#burst);
       this.#burst = none();
+      this.#held = null;
       this.#state = "idle";
     }
   }
 
-  #progress(run: Run, perSecond: number): void {
+  #progress(run: Run, perSecond: number, isHeld: boolean): void {
     this.#burst = { ...run };
     this.#perSecond = perSecond;
-    if (this.#halt && run.sent > 0) {
+    const goesOn = this.#held !== null && !isHeld;
+    this.#held = isHeld ? (this.#held ?? this.#notice) : null;
+    if (goesOn || (this.#halt && !isHeld && run.sent > 0)) {
       this.#halt = null;
       this.#listener.onHalt(null);
     }

@@ -48,7 +48,8 @@ export interface SendOptions {
   /** Aborts at the second: what is in flight is put in doubt. */
   hardSignal: AbortSignal;
   clock: Clock;
-  onProgress: (run: Run, perSecond: number) => void;
+  /** `isHeld`: nothing leaves but one message now and then, until SES takes it; `onNotice` has said why. */
+  onProgress: (run: Run, perSecond: number, isHeld: boolean) => void;
   /** Told once when something makes the run wait. */
   onNotice: (text: string) => void;
   /**
@@ -336,7 +337,7 @@ class SendLoop {
 
   #holdForQuota(reason: string): void {
     if (!this.#breaker.hold(this.#now() + QUOTA_RETRY_MS)) return;
-    this.#options.onNotice(`${reason} Waiting for the 24-hour window to free some quota (--on-quota wait).`);
+    this.#options.onNotice(`${reason} Waiting for the 24-hour window to free some quota.`);
   }
 
   #interrupt(): void {
@@ -411,7 +412,7 @@ class SendLoop {
 
   #report(perSecond: number): void {
     this.#run.elapsedMs = Math.round(this.#now() - this.#startedAt);
-    this.#options.onProgress(this.#run, perSecond);
+    this.#options.onProgress(this.#run, perSecond, this.#breaker.nextProbeAt() !== null);
   }
 
   #result(): SendResult {

@@ -128,6 +128,37 @@ describe("a sender that never ends", () => {
     });
   });
 
+  it("says what it waits for while the daily quota is used up, and when it goes on", async () => {
+    const { source, sender, clock, halts, answers, play } = setUp(3);
+    answers(() => ({ kind: "quota", reason: "Daily message quota exceeded." }));
+    await play(async () => {
+      await clock.sleep(60_000);
+      expect(sender.status()).toMatchObject({ state: "halted", reason: expect.stringContaining("quota exceeded") });
+      expect(halts).toEqual([]);
+      answers(() => SENT);
+      await clock.sleep(3_600_000);
+      expect(source.count("sent")).toBe(3);
+      expect(halts).toEqual([null]);
+      expect(sender.status()).toMatchObject({ state: "idle", reason: null });
+    });
+  });
+
+  it("says that SES is out of reach, and no longer what had stopped it before", async () => {
+    const { source, sender, clock, halts, answers, play } = setUp(60);
+    answers(() => HALTED);
+    await play(async () => {
+      await clock.sleep(10_000);
+      answers(() => ({ kind: "transient", reason: "ECONNREFUSED", unreachable: true }));
+      await clock.sleep(60_000);
+      expect(sender.status()).toMatchObject({ state: "halted", reason: expect.stringContaining("ECONNREFUSED") });
+      answers(() => SENT);
+      await clock.sleep(60_000);
+      expect(source.count("sent")).toBe(60);
+      expect(halts).toEqual(["AccessDenied", null]);
+      expect(sender.status()).toMatchObject({ state: "idle", reason: null });
+    });
+  });
+
   it("waits for a job file that cannot be written, and goes on when it can", async () => {
     const { source, clock, halts, play } = setUp(2);
     source.broken = () => new StoppedError("no space left on the disk", "free some space");
