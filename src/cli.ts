@@ -124,17 +124,16 @@ async function createContext(program: Command, io: Io, closers: (() => void | Pr
     globals,
     program,
     onExit,
-    async openStore({ mustExist = false } = {}) {
+    async openStore({ mustExist = false, tell = (text: string) => terminal.warn(text), onRecovered } = {}) {
       const { openStore, requireJobFile } = await import("./store/sqlite.ts");
       if (mustExist) requireJobFile(globals.db);
       const store = await openStore(globals.db, io.clock, (waitedMs) =>
-        terminal.warn(
-          `Waiting for another process that holds ${globals.db} (${Math.round(waitedMs / 1000)} s so far).`,
-        ),
+        tell(`Waiting for another process that holds ${globals.db} (${Math.round(waitedMs / 1000)} s so far).`),
       );
       onExit(() => store.close());
-      if (store.recovered > 0) {
-        terminal.warn(
+      if (store.recovered > 0 && onRecovered) onRecovered(store.recovered);
+      else if (store.recovered > 0) {
+        tell(
           `${store.recovered} messages were in flight in a process that died: they are in doubt. ` +
             "An event settles them, or you decide: ses-mail retry <topic> --state in_doubt",
         );

@@ -1,7 +1,7 @@
 /** The `serve` command at work: opens what is needed, connects it, and keeps it going until a signal. */
 import type { AddressInfo } from "node:net";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
-import type { Context } from "./commands/command.ts";
+import type { Context, OpenOptions } from "./commands/command.ts";
 import { createSender, type SteadySender } from "./deliver/keep-sending.ts";
 import { createMailer } from "./deliver/mailer.ts";
 import type { Scope } from "./deliver/source.ts";
@@ -29,8 +29,12 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
   const port = readPort(flags.port);
   const settings = await readSettings(io, flags);
   const scope = readScope(settings, flags);
-  const store = await openJobFile(context, settings);
   const notice = { tell: (text: string) => terminal.warn(text) };
+  let recovered = 0;
+  const store = await openJobFile(context, settings, {
+    tell: (text) => notice.tell(text),
+    onRecovered: (count) => (recovered = count),
+  });
   const telemetry = await startTelemetry(io.env, {
     version: program.version() ?? "",
     onNotice: (text) => notice.tell(text),
@@ -39,6 +43,8 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
   const parts = await connectParts(context, { store, settings, scope, flags, tell: (text) => notice.tell(text) });
   const app = await buildServer(parts.gateway, { stream: io.stderr, level: levelOf(context), observer: telemetry });
   notice.tell = (text) => app.log.warn(text);
+  const listener = listenerOf(app.log);
+  if (recovered > 0) listener.onRecovered(recovered);
   try {
     const url = await listen(app, flags.host, port);
     io.stderr.write(`listening on ${url}\n`);
@@ -46,7 +52,7 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
     warnOf(parts.gateway.settings, app.log);
     const endChores = startChores(parts.gateway, parts.account, telemetry, app.log);
     try {
-      await parts.sender.run(listenerOf(app.log));
+      await parts.sender.run(listener);
     } finally {
       await endChores();
     }
@@ -142,12 +148,14 @@ function readScope(settings: Settings, flags: ServeFlags): Scope & { held: Set<s
 }
 
 /** Without a key nobody could use it, and nobody may without one. */
-async function openJobFile(context: Context, settings: Settings): Promise<Store> {
+async function openJobFile(context: Context, settings: Settings, options: OpenOptions): Promise<Store> {
   const { existsSync } = await import("node:fs");
   if (settings.apiKey === null && !existsSync(context.globals.db)) throw noKey();
-  const store = await context.openStore();
+  const store = await context.openStore(options);
   const hasKey = settings.apiKey !== null || (await store.keys()).some((key) => key.revokedAt === null);
   if (!hasKey) throw noKey();
+  // A file that may only be read is to be heard of now, not with the first mail.
+  await store.ping();
   return store;
 }
 

@@ -41,9 +41,11 @@ const LEAST_SECRET = 16;
 
 export async function readSettings(io: Io, flags: ServeFlags): Promise<Settings> {
   const tracking = readTracking(flags);
+  // Checked without a sender, too: what is misspelt is to be heard of now, not when one is given.
+  const envelope = readEnvelope(overridesOf({ ...flags, from: flags.from ?? "nobody@example.com" }));
   return {
     endpoint: flags.sandbox ? "sandbox" : "ses",
-    envelope: flags.from === undefined ? null : readEnvelope(overridesOf(flags)),
+    envelope: flags.from === undefined ? null : envelope,
     zone: checkZone(flags.tz),
     baseUrl: flags.baseUrl === undefined ? null : parseBaseUrl(flags.baseUrl),
     tracking,
@@ -91,7 +93,7 @@ async function readSns(io: Io, flags: ServeFlags): Promise<SnsSettings> {
     topicArns,
     rawSecret: secretOf(io, "SES_MAIL_SNS_RAW_SECRET"),
     trustedKeys: await Promise.all((flags.snsTrust ?? []).map((file) => readPublicKey(resolve(io.cwd, file)))),
-    maxAgeMs: parseDuration(flags.snsMaxAge, "--sns-max-age"),
+    maxAgeMs: parseDuration(flags.snsMaxAge, "--sns-max-age", 1),
   };
 }
 

@@ -12,13 +12,21 @@ export interface Globals {
   color: boolean;
 }
 
+export interface OpenOptions {
+  mustExist?: boolean;
+  /** Hears that another process is waited for; default: a line on stderr. */
+  tell?: (text: string) => void;
+  /** Hears how many messages a process that died left in doubt; default: a line on stderr. */
+  onRecovered?: (count: number) => void;
+}
+
 export interface Context {
   io: Io;
   terminal: Terminal;
   globals: Globals;
   program: Command;
   /** Opens the job file; closed by `main` when the command ends, however it ends. */
-  openStore(options?: { mustExist?: boolean }): Promise<Store>;
+  openStore(options?: OpenOptions): Promise<Store>;
   /** Calls `close` when the command ends, in reverse order. */
   onExit(close: () => void | Promise<void>): void;
 }

@@ -114,3 +114,33 @@ it("N9: a gateway and a cron job on the same job file share the work, nobody is 
   expect(duplicates(server.received())).toEqual([]);
   expect(server.received().length).toBe(3 * EACH);
 });
+
+it("after a crash the log says as JSON, as everything else, what is in doubt", async () => {
+  const folder = await workFolder();
+  const server = await sesServer(folder, { latencyMs: 2_000 });
+  const first = await serve(folder, [], { env: server.env });
+  await first.post("/v1/messages", {
+    messages: [{ emails: emails(1).slice(0, 3), subject: "News", content: "<p>Hello</p>" }],
+  });
+  await until(async () => (await first.get("/v1/overview")).json.totals.sending === 3);
+  first.running.kill("SIGKILL");
+  await first.running.finished;
+
+  const { running } = await serve(folder, [], { env: server.env });
+  running.kill("SIGTERM");
+  const { stderr } = await running.finished;
+  const lines = stderr.trimEnd().split("\n");
+  const logged = lines.filter((line) => !line.startsWith("listening on ")).map((line) => JSON.parse(line));
+  expect(logged).toContainEqual(expect.objectContaining({ level: 40, in_doubt: 3 }));
+});
+
+it.each([
+  ["--header", "bad"],
+  ["--tag", "bad"],
+  ["--reply-to", "bad"],
+])("a wrong %s is exit 2, also without a sender", async (...option) => {
+  const { code, stderr } = await run(await workFolder(), ["serve", "--port", "0", ...option], {
+    env: { SES_MAIL_API_KEY: "a-key-for-the-tests-only" },
+  });
+  expect([code, stderr.trimEnd().split("\n").length]).toEqual([2, 1]);
+});
