@@ -16,15 +16,15 @@ export function durationMs(text: string): number | null {
 }
 
 /**
- * The value of the option named `option` (`--max-late`) in whole milliseconds, 0 to 100 years.
- * Throws UserError naming the option when the text is no duration.
+ * The value of the option named `option` (`--max-late`) in whole milliseconds, `leastMs` (0) to 100 years.
+ * Throws UserError naming the option when the text is no duration, or a shorter one.
  */
-export function parseDuration(text: string, option: string): number {
+export function parseDuration(text: string, option: string, leastMs = 0): number {
   const ms = durationMs(text);
-  if (ms !== null) return ms;
+  if (ms !== null && ms >= leastMs) return ms;
   throw new UserError(
     `${option} expects a duration such as 30m, 2h or 1d, got ${JSON.stringify(text)}`,
-    "write a number and a unit: ms, s, m, h, d or w (at most 100 years)",
+    `write a number${leastMs > 0 ? " above 0" : ""} and a unit: ms, s, m, h, d or w (at most 100 years)`,
   );
 }
 

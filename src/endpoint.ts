@@ -55,7 +55,8 @@ export async function connect(
     region: sandbox ? "us-east-1" : awsRegion(io.env),
     endpoint: sandbox?.url,
     credentials: sandbox ? { accessKeyId: "sandbox", secretAccessKey: "sandbox" } : undefined,
-    timeoutMs: parseDuration(flags.timeout, "--timeout"),
+    // To the HTTP client 0 means for ever.
+    timeoutMs: parseDuration(flags.timeout, "--timeout", 1),
   };
   // One client for everything: what this call warms up, the first mail finds warm.
   const ses = connectSes({ ...options, concurrency: flags.concurrency ?? MOST_CONCURRENCY });

@@ -234,6 +234,35 @@ describe("ses-mail.env.example", () => {
   });
 });
 
+describe("the package", () => {
+  const listed = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+    cwd: ROOT,
+    encoding: "utf8",
+  });
+  const [packed] = JSON.parse(listed) as { files: { path: string }[] }[];
+  const files = new Set(packed?.files.map(({ path }) => path));
+
+  test("brings what the handbook installs and links to", () => {
+    const handbook = read("docs/serve.md");
+    const installed = [...handbook.matchAll(/^install -m \d+ (\S+)/gm)].map(([, path = ""]) => path);
+    const linked = [...handbook.matchAll(/\]\(\.\.\/([^)#]+)/g)].map(([, path = ""]) => path);
+    expect(installed).toHaveLength(2);
+    expect(linked.length).toBeGreaterThan(2);
+    expect([...installed, ...linked].filter((path) => !files.has(path))).toEqual([]);
+  });
+
+  test("brings every file of the dashboard that is no source of types", () => {
+    const dashboard = execFileSync("git", ["ls-files", "src/serve/dashboard"], { cwd: ROOT, encoding: "utf8" }).trim();
+    const served = dashboard.split("\n").filter((path) => !path.endsWith(".ts"));
+    expect(served.length).toBeGreaterThan(5);
+    expect(served.filter((path) => !files.has(path.replace(/^src/, "dist")))).toEqual([]);
+  });
+
+  test("takes no key, setting, list or job file along", () => {
+    expect([...files].filter((path) => /(^|\/)\.env|\.(db|pem|key|ts)$/.test(path))).toEqual([]);
+  });
+});
+
 /** The client, BuildKit and a daemon: each may be missing. */
 function dockerRuns(): boolean {
   return ["version", "buildx version"].every((command) => spawnSync("docker", command.split(" ")).status === 0);

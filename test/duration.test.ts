@@ -38,6 +38,13 @@ describe("parseDuration", () => {
   ])("reads %j as %d ms", (text, ms) => {
     expect(parseDuration(text, "--max-late")).toBe(ms);
   });
+
+  test.each(["0s", "0ms", "0.0004s"])("refuses %j where nothing is no duration", (text) => {
+    expect(() => parseDuration(text, "--timeout", 1)).toThrow(
+      `--timeout expects a duration such as 30m, 2h or 1d, got "${text}"`,
+    );
+    expect(parseDuration("1ms", "--timeout", 1)).toBe(1);
+  });
 });
 
 test("durationMs answers null instead of throwing", () => {

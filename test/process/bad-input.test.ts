@@ -246,6 +246,7 @@ describe("options that mean nothing", () => {
     [["--max-attempts", "none"], /--max-attempts/],
     [["--on-quota", "panic"], /on-quota/],
     [["--timeout", "soon"], /--timeout/],
+    [["--timeout", "0s"], /--timeout expects a duration.*above 0/],
     [["--max-late", "tomorrow"], /--max-late/],
     [["--topic", "a/b"], /a\/b/],
     [["--topic", ""], /topic/],
