@@ -123,7 +123,7 @@ function withSandbox(settings: Settings, { sandbox }: Connection): Settings {
   const { sns } = settings;
   const topicArns = [...sns.topicArns, REHEARSAL_SNS_TOPIC];
   const trustedKeys = [...sns.trustedKeys, sandbox.webhook.publicKey];
-  return { ...settings, sns: { ...sns, topicArns, trustedKeys } };
+  return { ...settings, sns: { ...sns, topicArns, trustedKeys, offline: true } };
 }
 
 interface Known<T> {

@@ -51,6 +51,8 @@ export interface SnsSettings {
   rawSecret: string | null;
   /** Signatures that hold against one of these are good, besides those of Amazon: a sandbox to rehearse with. */
   trustedKeys: readonly KeyObject[];
+  /** In a rehearsal nothing leaves this machine: Amazon is not asked for certificates, and only `trustedKeys` count. */
+  offline?: true;
   /** Messages older than this are taken for replays. */
   maxAgeMs: number;
 }

@@ -268,6 +268,12 @@ describe("a true message", () => {
     expect(asked).toEqual([]);
   });
 
+  it("of Amazon is no good in a rehearsal, and is not asked about", async () => {
+    const { post, asked } = await webhook({ sns: { trustedKeys: [(await signer()).publicKey], offline: true } });
+    expect((await post(signed(notification(ann), amazon.privateKey))).status).toBe(403);
+    expect(asked).toEqual([]);
+  });
+
   it("of Amazon is good beside trusted keys", async () => {
     const { post } = await webhook({ sns: { trustedKeys: [(await signer()).publicKey] } });
     expect((await post(signed(notification(ann), amazon.privateKey))).status).toBe(200);

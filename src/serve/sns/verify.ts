@@ -39,6 +39,7 @@ export async function verify(
   const text = Buffer.from(canonicalText(message), "utf8");
   const isSignedBy = (key: KeyObject) => verifySignature(hash, text, key, signature);
   if (settings.trustedKeys.some(isSignedBy)) return;
+  if (settings.offline) throw forbidden("The signature is wrong");
   const topic = parseTopicArn(message.topicArn);
   if (topic === null) throw forbidden("The SNS topic that --sns-topic-arn names is no ARN of a standard SNS topic");
   checkCertificateUrl(message.signingCertUrl, topic);
