@@ -86,7 +86,7 @@ export function startChores(
   const { store, sender, clock } = gateway;
   const tell = async () => {
     const line = await summary();
-    log.info(line, "sending");
+    log[line.failed > 0 ? "warn" : "info"](line, "sending");
     telemetry.observe({ sender: sender.status(), pending: line.pending });
   };
   const timers = [
@@ -114,8 +114,9 @@ function summaryOf({ store, sender, clock }: Gateway) {
       sent,
       failed: run.failed - before.failed,
       throttled: run.throttled - before.throttled,
+      retried: run.retried - before.retried,
       per_second: Math.round((10 * sent) / seconds) / 10,
-      rate: perSecond,
+      rate: Math.round(100 * perSecond) / 100,
       pending,
       sending,
       in_doubt: inDoubt,

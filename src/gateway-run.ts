@@ -7,7 +7,7 @@ import { createMailer } from "./deliver/mailer.ts";
 import type { Scope } from "./deliver/source.ts";
 import { parseDuration } from "./duration.ts";
 import { type Connection, connect, rateOf } from "./endpoint.ts";
-import { EXIT, UserError } from "./errors.ts";
+import { EXIT, exitCodeOf, UserError } from "./errors.ts";
 import { type AccountWatch, accountWatch, holdBadTopics, listenerOf, startChores } from "./gateway-chores.ts";
 import { readPort, readRecipientCap, readSettings, type ServeFlags } from "./gateway-settings.ts";
 import { boundOldSpace } from "./memory.ts";
@@ -64,7 +64,8 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
     await parts.connection.sandbox?.close();
     await closeServer(app, io.hardSignal);
   }
-  return EXIT.done;
+  // Told twice: what was in flight was left behind, in doubt.
+  return io.hardSignal.aborted ? exitCodeOf(io.signal) : EXIT.done;
 }
 
 interface Parts {

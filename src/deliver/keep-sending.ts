@@ -158,6 +158,7 @@ class SteadyLoop {
         },
         max: null,
         onQuota: "wait",
+        outlastOutages: true,
         onProgress: (run, perSecond, isHeld) => this.#progress(run, perSecond, isHeld),
         checkpoint: async () => {
           await checkpoint();

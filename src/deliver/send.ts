@@ -57,6 +57,11 @@ export interface SendOptions {
    * flight is waited for, and the run is "halted".
    */
   checkpoint?: () => Promise<{ reason: string; hint: string } | null>;
+  /**
+   * A call that never reached SES is no attempt: for a process that lives on, an outage is to be waited out, not to be counted
+   * against the few messages it met. Not set: it is one, as `--max-attempts` says.
+   */
+  outlastOutages?: boolean;
   /** Given a function that makes a waiting run look for messages now, instead of with its next turn. */
   wakeUp?: (wake: () => void) => void;
 }
@@ -295,7 +300,7 @@ class SendLoop {
         return;
       case "transient":
         run.attempts++;
-        this.#tryAgain(claim, outcome.reason, gated);
+        this.#tryAgain(claim, outcome.reason, gated || (outcome.unreachable && this.#options.outlastOutages === true));
         return;
       case "throttled":
         run.throttled++;
@@ -313,11 +318,11 @@ class SendLoop {
     }
   }
 
-  #tryAgain(claim: Claim, reason: string, gated: boolean): void {
+  /** `free`: not this message's fault. */
+  #tryAgain(claim: Claim, reason: string, free: boolean): void {
     const { id, attempts } = claim;
     const tried = attempts + 1;
-    // In an outage it is not this message that fails.
-    if (!gated && tried >= this.#options.maxAttempts) {
+    if (!free && tried >= this.#options.maxAttempts) {
       this.#run.failed++;
       const times = tried === 1 ? "1 attempt" : `${tried} attempts`;
       this.#settlements.push({ kind: "failed", id, error: `${reason} (${times})` });
@@ -327,7 +332,7 @@ class SendLoop {
     const notBefore = Math.round(this.#options.clock.now() + backoffMs(tried));
     this.#retriesDueAt.push(notBefore);
     this.#counted--;
-    this.#settlements.push({ kind: "put_back", id, notBefore, attempted: !gated, error: reason });
+    this.#settlements.push({ kind: "put_back", id, notBefore, attempted: !free, error: reason });
   }
 
   #putBack(id: number, reason: string): void {

@@ -159,6 +159,21 @@ describe("a sender that never ends", () => {
     });
   });
 
+  it("R8 G4: outlasts an outage of SES, also of the few messages it met, and fails what fails by itself", async () => {
+    const unreachable: Outcome = { kind: "transient", reason: "ECONNREFUSED", unreachable: true };
+    const broken: Outcome = { kind: "transient", reason: "503", unreachable: false };
+    const { source, sender, clock, answers, play } = setUp(4);
+    answers((claim) => (claim.id === 1 ? broken : unreachable));
+    await play(async () => {
+      await clock.sleep(60_000);
+      expect([source.count("failed"), source.count("pending") + source.count("sending")]).toEqual([1, 3]);
+      answers(() => SENT);
+      await clock.sleep(10_000);
+      expect([source.count("failed"), source.count("sent")]).toEqual([1, 3]);
+      expect(sender.status().run).toMatchObject({ failed: 1, sent: 3 });
+    });
+  });
+
   it("waits for a job file that cannot be written, and goes on when it can", async () => {
     const { source, clock, halts, play } = setUp(2);
     source.broken = () => new StoppedError("no space left on the disk", "free some space");
