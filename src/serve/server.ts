@@ -10,15 +10,18 @@ import type { Gateway } from "./gateway.ts";
 import { readJson } from "./json-body.ts";
 import { type Observer, observeRequests } from "./observe.ts";
 import { createLog, logRequests } from "./request-log.ts";
-import { adminRoutes } from "./routes/admin.ts";
 import { dashboardRoutes } from "./routes/dashboard.ts";
 import { DOCS_PATH, documentationRoutes, listenForRoutes } from "./routes/documentation.ts";
 import { sentCountRoutes } from "./routes/events-sent.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
+import { overviewRoutes } from "./routes/overview.ts";
 import { snsRoutes } from "./routes/sns.ts";
+import { suppressionRoutes } from "./routes/suppressions.ts";
+import { testMailRoute } from "./routes/test-mail.ts";
 import { topicRoutes } from "./routes/topics.ts";
+import { troubleRoutes } from "./routes/troubles.ts";
 import { trackingRoutes } from "./routes/tracking.ts";
 import { endUnusedConnections } from "./unused-connections.ts";
 import { recogniseSessions } from "./session.ts";
@@ -98,7 +101,10 @@ async function addRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> 
   sentCountRoutes(app, gateway);
   snsRoutes(app, gateway);
   await trackingRoutes(app, gateway);
-  adminRoutes(app, gateway);
+  overviewRoutes(app, gateway);
+  troubleRoutes(app, gateway);
+  suppressionRoutes(app, gateway);
+  testMailRoute(app, gateway);
   await dashboardRoutes(app, gateway);
 }
 

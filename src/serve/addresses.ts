@@ -1,0 +1,17 @@
+import { parseAddress } from "../compose/address.ts";
+import { Refusal } from "./errors.ts";
+import { type Problem, Problems, summary } from "./problems.ts";
+
+/** As they will be written to. Refuses all when one is no address. */
+export function readAddresses(given: readonly { path: string; email: string }[]): string[] {
+  const problems = new Problems();
+  const addresses: string[] = [];
+  for (const { path, email } of given) {
+    const parsed = parseAddress(email);
+    if ("problem" in parsed) problems.add(path, parsed.problem);
+    else addresses.push(parsed.address);
+  }
+  const found: Problem[] = problems.list();
+  if (found.length > 0) throw new Refusal(400, summary(found, problems.count), found);
+  return addresses;
+}

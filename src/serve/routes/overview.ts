@@ -1,0 +1,85 @@
+/** How things stand: once, as a stream, and of one topic. */
+import { readFileSync } from "node:fs";
+import type { FastifyInstance } from "fastify";
+import { answer, COUNT, object, TAGS, TEXT, TOPIC, TOTALS } from "../admin-schemas.ts";
+import type { Overview } from "../dashboard/wire.ts";
+import { Refusal } from "../errors.ts";
+import type { Gateway } from "../gateway.ts";
+import { OverviewFeed, readOverview } from "../overview.ts";
+import { REFUSALS } from "../schemas.ts";
+import { isStillAllowed } from "../session.ts";
+
+const OVERVIEW = answer({
+  version: { type: "string" },
+  endpoint: { type: "string" },
+  sender: object({
+    state: { type: "string", enum: ["idle", "sending", "halted", "stopped"] },
+    reason: TEXT,
+    hint: TEXT,
+    per_second: { type: "number" },
+    per_second_now: { type: "number" },
+  }),
+  account: {
+    ...object({ quota: { type: ["integer", "null"] }, used: { type: "number" }, left: { type: ["number", "null"] } }),
+    type: ["object", "null"],
+  },
+  totals: TOTALS,
+  suppressions: COUNT,
+  topic_count: COUNT,
+  topics: { type: "array", items: TOPIC },
+});
+
+export function overviewRoutes(app: FastifyInstance, gateway: Gateway): void {
+  const version = readVersion();
+  const read = async (): Promise<Overview> => ({ version, ...(await readOverview(gateway)) });
+  const feed = new OverviewFeed({
+    clock: gateway.clock,
+    read: async () => JSON.stringify(await read()),
+    onProblem: (error) => app.log.warn({ err: error }, "the overview could not be read; tried again in a second"),
+  });
+  app.addHook("preClose", async () => feed.close());
+
+  app.get(
+    "/v1/overview",
+    {
+      config: { access: "read" },
+      schema: {
+        ...TAGS,
+        operationId: "getOverview",
+        summary: "How things stand: sender, rate, quota, totals, the newest 200 topics",
+        response: { 200: OVERVIEW, ...REFUSALS },
+      },
+    },
+    read,
+  );
+  app.get(
+    "/v1/stream",
+    {
+      config: { access: "read" },
+      schema: {
+        ...TAGS,
+        operationId: "getStream",
+        summary: "The overview as server-sent events: at once, then each second in which it changed",
+        response: { 200: { description: "text/event-stream of `overview` events", type: "string" }, ...REFUSALS },
+      },
+    },
+    async (request, reply) => {
+      const stream = await feed.listen(() => isStillAllowed(request));
+      if (stream === null) throw new Refusal(503, "too many streams are open; close one");
+      return (
+        reply
+          .header("cache-control", "no-store")
+          // nginx would hold events back until its buffer is full.
+          .header("x-accel-buffering", "no")
+          .type("text/event-stream")
+          .serializer((payload: unknown) => payload as string)
+          .send(stream)
+      );
+    },
+  );
+}
+
+function readVersion(): string {
+  const file = new URL("../../../package.json", import.meta.url);
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}

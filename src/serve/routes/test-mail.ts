@@ -1,0 +1,50 @@
+/** One mail to see how it looks. */
+import type { FastifyInstance } from "fastify";
+import { readAddresses } from "../addresses.ts";
+import { answer, TAGS } from "../admin-schemas.ts";
+import { Refusal } from "../errors.ts";
+import type { Gateway } from "../gateway.ts";
+import { ERROR, REFUSALS } from "../schemas.ts";
+
+const TEST_BYTES = 1024 * 1024;
+
+/** RFC 5322 §2.1.1: no line of a header is longer than 998 characters. No line breaks: they would end it. */
+const TEST_BODY = {
+  type: "object",
+  properties: {
+    to: { type: "string", minLength: 1, maxLength: 320 },
+    subject: {
+      type: "string",
+      minLength: 1,
+      maxLength: 998,
+      pattern: "^[^\\u0000-\\u001f\\u007f]*\\S[^\\u0000-\\u001f\\u007f]*$",
+    },
+    html: { type: "string", minLength: 1, pattern: "\\S" },
+  },
+  required: ["to", "subject", "html"],
+  additionalProperties: false,
+} as const;
+
+export function testMailRoute(app: FastifyInstance, gateway: Gateway): void {
+  app.post<{ Body: { to: string; subject: string; html: string } }>(
+    "/v1/test",
+    {
+      config: { access: "send" },
+      bodyLimit: TEST_BYTES,
+      schema: {
+        ...TAGS,
+        operationId: "sendTest",
+        summary: "Sends one mail, ahead of all others, and waits for what SES says",
+        body: TEST_BODY,
+        response: { 200: answer({ ses_message_id: { type: "string" } }), ...REFUSALS, 422: ERROR },
+      },
+    },
+    async ({ body: { to, subject, html } }) => {
+      const [address = to] = readAddresses([{ path: "to", email: to }]);
+      const result = await gateway.sendTest({ to: address, subject, html });
+      // Not 5xx: proxies put pages of their own in the place of those.
+      if ("problem" in result) throw new Refusal(422, result.problem);
+      return { ses_message_id: result.sesMessageId };
+    },
+  );
+}

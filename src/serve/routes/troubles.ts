@@ -1,0 +1,121 @@
+/** What went wrong, and what a person does about it. */
+import type { FastifyInstance } from "fastify";
+import { STATES, type State } from "../../message.ts";
+import type { Store, TopicRow, Trouble } from "../../store/store.ts";
+import { answer, COUNT, LIMIT, object, query, TAGS, TEXT, TOPIC, TOPIC_PATH, TOTALS } from "../admin-schemas.ts";
+import type { TroubleFacts } from "../dashboard/wire.ts";
+import { Refusal } from "../errors.ts";
+import type { Gateway } from "../gateway.ts";
+import { topicFacts } from "../overview.ts";
+import { ERROR, REFUSALS } from "../schemas.ts";
+
+const RETRIED = ["failed", "in_doubt", "cancelled", "suppressed"] as const;
+
+const TROUBLE = object({
+  topic: { type: "string" },
+  email: { type: "string" },
+  state: { type: "string", enum: STATES },
+  attempts: COUNT,
+  error: TEXT,
+});
+
+const RETRY_BODY = {
+  type: "object",
+  properties: {
+    states: { type: "array", minItems: 1, uniqueItems: true, items: { type: "string", enum: RETRIED } },
+    confirm: { type: "boolean" },
+  },
+  required: ["states"],
+  additionalProperties: false,
+} as const;
+
+interface TopicPath {
+  Params: { id: string };
+}
+
+export function troubleRoutes(app: FastifyInstance, { store, sender, held }: Gateway): void {
+  const response = { 200: answer({ troubles: { type: "array", items: TROUBLE } }), ...REFUSALS, 404: ERROR };
+  app.get<{ Querystring: { limit: number } }>(
+    "/v1/troubles",
+    {
+      config: { access: "read" },
+      schema: {
+        ...TAGS,
+        operationId: "listTroubles",
+        summary: "Messages that failed or are in doubt, of every topic, newest first",
+        querystring: query({ limit: LIMIT }),
+        response,
+      },
+    },
+    async ({ query: { limit } }) => ({ troubles: (await store.troubles(null, limit)).map(troubleFacts) }),
+  );
+  app.get<TopicPath>(
+    "/v1/topics/:id/overview",
+    {
+      config: { access: "read" },
+      schema: {
+        ...TAGS,
+        operationId: "getTopicOverview",
+        summary: "One topic as the overview shows it, however old",
+        params: TOPIC_PATH,
+        response: { 200: { description: "done", ...TOPIC }, ...REFUSALS, 404: ERROR },
+      },
+    },
+    async ({ params: { id } }) => topicFacts(await requireTopic(store, id), held),
+  );
+  app.get<TopicPath & { Querystring: { limit: number } }>(
+    "/v1/topics/:id/troubles",
+    {
+      config: { access: "read" },
+      schema: {
+        ...TAGS,
+        operationId: "listTopicTroubles",
+        summary: "Messages of a topic that failed or are in doubt, newest first",
+        params: TOPIC_PATH,
+        querystring: query({ limit: LIMIT }),
+        response,
+      },
+    },
+    async ({ params: { id }, query: { limit } }) => {
+      await requireTopic(store, id);
+      return { troubles: (await store.troubles(id, limit)).map(troubleFacts) };
+    },
+  );
+  app.post<TopicPath & { Body: { states: State[]; confirm?: boolean } }>(
+    "/v1/topics/:id/retry",
+    {
+      config: { access: "admin" },
+      schema: {
+        ...TAGS,
+        operationId: "retryTopic",
+        summary: "Puts messages of a topic back to pending",
+        description: "`in_doubt` needs `confirm`: SES may have taken these mails, so somebody may get a second copy.",
+        params: TOPIC_PATH,
+        body: RETRY_BODY,
+        response: {
+          200: answer({ topic: { type: "string" }, retried: { type: "integer" }, totals: TOTALS }),
+          ...REFUSALS,
+          404: ERROR,
+        },
+      },
+    },
+    async ({ params: { id }, body: { states, confirm } }) => {
+      if (states.includes("in_doubt") && confirm !== true)
+        throw new Refusal(400, 'messages in doubt may have arrived: retrying them needs "confirm": true');
+      await requireTopic(store, id);
+      const retried = await store.retry(id, states);
+      sender.wake();
+      return { topic: id, retried, totals: await store.totals(id) };
+    },
+  );
+}
+
+function troubleFacts({ topic, email, state, attempts, error }: Trouble): TroubleFacts {
+  return { topic, email, state, attempts, error };
+}
+
+async function requireTopic(store: Store, id: string): Promise<TopicRow> {
+  const topic = await store.topic(id);
+  if (topic === null) throw new Refusal(404, `there is no topic ${JSON.stringify(id)}`);
+  return topic;
+}
