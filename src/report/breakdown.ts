@@ -1,5 +1,5 @@
 import { csvLine } from "../compose/csv.ts";
-import type { Breakdown, Outcomes } from "../store/breakdown.ts";
+import type { Breakdown, Outcomes } from "../store/breakdown-counts.ts";
 import type { Ranked } from "../store/tally.ts";
 import { type Draws, percent } from "./stats.ts";
 

@@ -6,7 +6,7 @@ import type {
   FailureReason,
   OpenCounts,
   TimeCounts,
-} from "../store/breakdown.ts";
+} from "../store/breakdown-counts.ts";
 import type { DeliveryTimes } from "../store/delivery-times.ts";
 import type { LinkCounts } from "../store/links.ts";
 import type { Endpoint } from "../store/store.ts";

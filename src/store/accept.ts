@@ -5,10 +5,15 @@ import { contentTable } from "./contents.ts";
 import { createCounters } from "./counters.ts";
 import { keptAnswers } from "./kept-answers.ts";
 import { numbering } from "./numbering.ts";
-import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, Endpoint, ExportedMessage } from "./store.ts";
-
-/** Where messages go for which no topic was named, or this one. Two of them are never taken for the same mail. */
-export const NO_TOPIC = "no-topic";
+import {
+  type AcceptCounts,
+  type AcceptMessage,
+  type AcceptRequest,
+  type AcceptResult,
+  type Endpoint,
+  type ExportedMessage,
+  NO_TOPIC,
+} from "./store.ts";
 
 /** Longer than that nobody is kept waiting for a job file that others hold: clients give up, and do not learn what became of it. */
 const PATIENCE_MS = 5_000;

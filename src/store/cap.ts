@@ -1,7 +1,7 @@
 /** No more than so many mails to one address in so long a time, whatever topic, content or process they come from. */
 import type { Claim, RecipientCap } from "../deliver/source.ts";
 import type { Connection } from "./connection.ts";
-import { waitUntil } from "./due.ts";
+import { waitUntil } from "./waiting.ts";
 
 /** What is in flight has no time yet by which to wait for it: look again so long after. */
 const LOOK_AGAIN_MS = 1_000;

@@ -8,8 +8,9 @@ import type { State } from "../message.ts";
 import { capping } from "./cap.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { createCounters } from "./counters.ts";
-import { dueMessages, waitUntil } from "./due.ts";
+import { dueMessages } from "./due.ts";
 import type { Store } from "./store.ts";
+import { waitUntil } from "./waiting.ts";
 
 /** A process that has not renewed its lease for this long is taken for dead even when its pid lives. */
 const LEASE_MS = 60_000;

@@ -9,10 +9,13 @@ import type { SesEvent } from "../feedback/ses-event.ts";
 import type { Scope, Source } from "../deliver/source.ts";
 
 import type { BackupAnswer } from "./backup.ts";
-import type { Breakdown } from "./breakdown.ts";
+import type { Breakdown } from "./breakdown-counts.ts";
 
 /** Where a topic's mail goes. Kept apart so that a rehearsal can never be mistaken for the real thing. */
 export type Endpoint = "ses" | "sandbox";
+
+/** Where messages go for which no topic was named, or this one. Two of them are never taken for the same mail. */
+export const NO_TOPIC = "no-topic";
 
 export interface StagedRow {
   /** As it will be written to: domain lower-cased and punycode, local part as given. */

@@ -2,10 +2,9 @@
 import type { Clock } from "../clock.ts";
 import { UserError } from "../errors.ts";
 import type { State } from "../message.ts";
-import { NO_TOPIC } from "./accept.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { createCounters } from "./counters.ts";
-import type { Reschedule } from "./store.ts";
+import { NO_TOPIC, type Reschedule } from "./store.ts";
 
 interface Range {
   topic_id: number;

@@ -1,7 +1,7 @@
 /** Requests to the gateway: stored whole or not at all, each mail once. */
 import { Database } from "../../src/store/driver.ts";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { NO_TOPIC } from "../../src/store/accept.ts";
+import { NO_TOPIC } from "../../src/store/store.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { CONTENT, EVERYTHING, ingest, putBack, sent, settle, states, turn } from "../support/store-actions.ts";

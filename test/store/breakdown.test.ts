@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { InterruptedError, UserError } from "../../src/errors.ts";
-import type { Breakdown, Outcomes } from "../../src/store/breakdown.ts";
+import type { Breakdown, Outcomes } from "../../src/store/breakdown-counts.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
 import { ManualClock } from "../support/manual-clock.ts";

@@ -1,7 +1,7 @@
 /** Random requests, turns, visits and decisions of people, on two handles of one job file. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { NO_TOPIC } from "../../src/store/accept.ts";
+import { NO_TOPIC } from "../../src/store/store.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import type { AcceptMessage, AcceptResult, Store } from "../../src/store/store.ts";
 import { ManualClock } from "../support/manual-clock.ts";
