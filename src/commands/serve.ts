@@ -43,6 +43,9 @@ export const addServe: AddCommand = (program, act) => {
     .addHelpText("after", KEYS)
     .action(
       act<ServeFlags>(async (context, flags) => {
+        // First: loading all that serves would blow the young space up, and V8 never gives it back.
+        const { boundYoungSpace } = await import("../memory.ts");
+        boundYoungSpace(1);
         const { serve } = await import("../gateway-run.ts");
         return serve(context, flags);
       }),
