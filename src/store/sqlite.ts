@@ -1,20 +1,16 @@
 import { existsSync } from "node:fs";
 import type { Clock } from "../clock.ts";
-import { accepting } from "./accept.ts";
-import { backups } from "./backup.ts";
-import { breakdowns } from "./breakdown.ts";
 import { claims } from "./claims.ts";
 import { UserError } from "../errors.ts";
 import { type Connection, createSchema, explain, openConnection, pinging } from "./connection.ts";
 import { Database } from "./driver.ts";
 import { events } from "./events.ts";
 import { ingests } from "./ingest.ts";
-import { keys } from "./keys.ts";
+import { lazily } from "./lazily.ts";
 import { reading } from "./read.ts";
 import type { Store } from "./store.ts";
 import { suppressions } from "./suppressions.ts";
 import { topicActions } from "./topics.ts";
-import { visits } from "./visits.ts";
 
 /**
  * Opens (or creates) the job file at `path` and takes in what processes that died left behind.
@@ -60,11 +56,7 @@ async function assemble(
       ...events(job, jobId),
       ...suppressions(job),
       ...reading(db),
-      ...breakdowns(db),
-      ...accepting(job),
-      ...visits(job),
-      ...keys(job),
-      ...backups(db),
+      ...laterParts(job),
       ...pinging(db, clock),
       close() {
         source.leave();
@@ -76,4 +68,21 @@ async function assemble(
     db.close();
     throw explain(error, db.name);
   }
+}
+
+function laterParts(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+  const { db } = job;
+  return {
+    ...lazily<Pick<Store, "breakdown">>(["breakdown"], async () => (await import("./breakdown.ts")).breakdowns(db)),
+    ...lazily<Pick<Store, "accept" | "earlier" | "knownUuids" | "accepted" | "forgetAnswers">>(
+      ["accept", "earlier", "knownUuids", "accepted", "forgetAnswers"],
+      async () => (await import("./accept.ts")).accepting(job),
+    ),
+    ...lazily<Pick<Store, "applyVisits">>(["applyVisits"], async () => (await import("./visits.ts")).visits(job)),
+    ...lazily<Pick<Store, "addKey" | "keys" | "revokeKey" | "signingKeys" | "rotateSigningKey">>(
+      ["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"],
+      async () => (await import("./keys.ts")).keys(job),
+    ),
+    ...lazily<Pick<Store, "backup">>(["backup"], async () => (await import("./backup.ts")).backups(db)),
+  };
 }

@@ -1,0 +1,14 @@
+type Method = (...args: unknown[]) => Promise<unknown>;
+
+/**
+ * The methods `names` of a part of the store that is loaded when the first of them is called: commands that only look, and
+ * have to start fast, do without it.
+ */
+export function lazily<T extends object>(names: readonly (keyof T & string)[], load: () => Promise<T>): T {
+  let part: Promise<T> | null = null;
+  const method =
+    (name: keyof T & string): Method =>
+    async (...args) =>
+      ((await (part ??= load()))[name] as Method)(...args);
+  return Object.fromEntries(names.map((name) => [name, method(name)])) as T;
+}
