@@ -125,7 +125,7 @@ describe("README", () => {
   });
 
   it("names benchmarks that exist", () => {
-    const names = [...README.matchAll(/npm run bench -- (\w+)/g)].map(([, name = ""]) => name);
+    const names = [...README.matchAll(/npm run bench -- ([\w-]+)/g)].map(([, name = ""]) => name);
     expect(names.filter((name) => !existsSync(join(ROOT, "bench", `${name}.js`)))).toEqual([]);
   });
 });
