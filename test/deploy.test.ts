@@ -55,7 +55,7 @@ describe("Dockerfile", () => {
     expect(String(running.map(String))).not.toMatch(/\bsrc\b|devDependencies/);
   });
 
-  test("it does not run as root, and its user owns the folder of the volume", () => {
+  test("G16: it does not run as root, and its user owns the folder of the volume", () => {
     const keywords = running.map((one) => one.getKeyword());
     expect(argumentsOf(running, "USER")).toEqual([["node"]]);
     expect(argumentsOf(running, "VOLUME").join()).toContain("/data");
@@ -80,7 +80,7 @@ describe("Dockerfile", () => {
     expect(host).toBe("0.0.0.0");
   });
 
-  test("no secret is baked in, and none is asked for while building", () => {
+  test("G16 R22: no secret is baked in, and none is asked for while building", () => {
     const variables = [...argumentsOf(instructions, "ENV"), ...argumentsOf(instructions, "ARG")].flat().join(" ");
     expect(variables).not.toMatch(/KEY|SECRET|TOKEN|PASSWORD|DSN/);
     expect(text).not.toMatch(/(COPY|ADD)\s+(\.|\.env)\s/);

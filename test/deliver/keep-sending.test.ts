@@ -71,7 +71,7 @@ describe("a sender that never ends", () => {
     });
   });
 
-  it("sends at once when woken", async () => {
+  it("G12 P12: sends at once when woken", async () => {
     const { source, sender, clock, calls, play } = setUp(0);
     await play(async () => {
       // Long idle, and not at one of its looks.
@@ -100,7 +100,7 @@ describe("a sender that never ends", () => {
     expect(source.count("sent")).toBe(2);
   });
 
-  it("sends what is scheduled when it falls due", async () => {
+  it("K4: sends what is scheduled when it falls due", async () => {
     const { source, clock, calls, play } = setUp(0);
     const id = source.add(clock.now() + 60_200);
     await play(async () => {

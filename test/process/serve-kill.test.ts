@@ -1,7 +1,11 @@
 /** The gateway under the hardest condition: it dies without warning while clients post, and clients try again. */
+import { once } from "node:events";
+import { readdir, readFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { run, start, until, workFolder } from "../support/run.ts";
-import { serve, type Served } from "../support/serve.ts";
+import { API_KEY, serve, type Served } from "../support/serve.ts";
 import { duplicates, sesServer } from "../support/ses-server.ts";
 
 const REQUESTS = 60;
@@ -90,6 +94,38 @@ it("R4 G3 N5 P12: SIGTERM finishes what is in flight, answers included, and leav
   expect(topic).toMatchObject({ total: EACH, sending: 0, in_doubt: 0, failed: 0 });
   expect(topic.sent).toBe(server.received().length);
   expect(topic.sent + topic.pending).toBe(EACH);
+});
+
+it("R5 G15: a client that hangs up changes nothing: its mail is stored whole and sent, and tells readers no id", async () => {
+  const folder = await workFolder();
+  const server = await sesServer(folder, { outbox: join(folder, "outbox") });
+  const { url, get, running } = await serve(folder, ["--rate", "1000"], { env: server.env });
+  const body = JSON.stringify({
+    messages: [{ topic_id: "news", emails: emails(1), subject: "News", content: "<p>Hello</p>" }],
+  });
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  await once(socket, "connect");
+  const head = `POST /v1/messages HTTP/1.1\r\nhost: ${hostname}\r\nx-api-key: ${API_KEY}\r\ncontent-length: ${body.length}\r\n\r\n`;
+  // Gone before there is an answer.
+  socket.write(head + body, () => socket.destroy());
+  await until(async () => (await get("/v1/topics/news")).json.sent === EACH);
+  running.kill("SIGTERM");
+  expect((await running.finished).code).toBe(0);
+
+  expect(server.received().sort()).toEqual(emails(1).sort());
+  const files = await readdir(join(folder, "outbox"));
+  const mail = await readFile(join(folder, "outbox", files[0] ?? ""), "utf8");
+  const headers = mail.split(/\r?\n\r?\n/)[0] ?? "";
+  expect([...headers.matchAll(/^([\w-]+):/gm)].map(([, name]) => name)).toEqual([
+    "From",
+    "To",
+    "Subject",
+    "Message-ID",
+    "Date",
+    "MIME-Version",
+    "Content-Type",
+  ]);
 });
 
 it("N9: a gateway and a cron job on the same job file share the work, nobody is written to twice", async () => {

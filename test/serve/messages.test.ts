@@ -141,7 +141,7 @@ test("what is stored has the sender of the gateway, its tracking, and no templat
   });
 });
 
-test("a mail of high priority leaves before one of medium, and that before one of low", async () => {
+test("K4: a mail of high priority leaves before one of medium, and that before one of low", async () => {
   const { post, store } = await testGateway();
   const priorities = ["low", "medium", null, "high"];
   for (const priority of priorities) await post(request({ priority, emails: [`${String(priority)}@example.com`] }));

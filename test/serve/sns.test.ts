@@ -37,7 +37,7 @@ async function addresses(store: Store): Promise<string[]> {
   return found;
 }
 
-describe("a forged message", () => {
+describe("R10 G8 P10: a forged message", () => {
   /** Each is signed after the change unless it says `signature`, so that only the one thing is wrong. */
   const other = "arn:aws:sns:us-east-1:123456789012:other";
   it.each<[string, Json]>([
@@ -209,7 +209,7 @@ describe("a true message", () => {
     expect(await addresses(store)).toEqual(["안녕@example.net"]);
   });
 
-  it("of every kind, in event publishing and legacy format, is 200", async () => {
+  it("R12 G9 P3: of every kind, in event publishing and legacy format, is 200", async () => {
     const { post, store } = await webhook();
     for (const event of oneOfEach()) {
       const { status, json } = await post(signed(notification(event), amazon.privateKey));
@@ -281,7 +281,7 @@ describe("a true message", () => {
 });
 
 describe("an event before its message is known", () => {
-  it("is stored, and counts as soon as the answer of SES is written", async () => {
+  it("R11: is stored, and counts as soon as the answer of SES is written", async () => {
     const { post, store } = await webhook();
     await ingest(store, ["ann@example.net"]);
     const { claims } = await turn(store, 1);

@@ -56,13 +56,13 @@ function parseGif(bytes: Buffer): { width: number; height: number; transparent: 
   return { width, height, transparent, frames };
 }
 
-test("the pixel is a GIF: one transparent pixel in 43 bytes", () => {
+test("R15 P2 P12: the pixel is a GIF: one transparent pixel in 43 bytes", () => {
   expect(PIXEL).toHaveLength(43);
   expect(parseGif(PIXEL)).toEqual({ width: 1, height: 1, transparent: true, frames: 1 });
 });
 
 describe("GET /v1/events/open", () => {
-  it("answers the pixel whatever is asked, and counts nothing that was not signed", async () => {
+  it("R15 G15: answers the pixel whatever is asked, and counts nothing that was not signed", async () => {
     const { app, links, counts } = await scene();
     const forged = await createLinks({ jobId: "other", keys: async () => [Buffer.alloc(32)], clock: systemClock });
     const queries = [
@@ -197,7 +197,7 @@ describe("GET /c/{token}", () => {
     expect(await counts()).toEqual({ opened: 0, clicked: 0 });
   });
 
-  it("goes nowhere else", async () => {
+  it("goes nowhere else: no open redirect", async () => {
     const { app, links, counts } = await scene();
     const evil = "https://evil.example/<script>alert(1)</script>";
     const token = links.click(1, URL_);

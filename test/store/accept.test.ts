@@ -189,7 +189,7 @@ describe("the same mail is taken once", () => {
 });
 
 describe("a uuid", () => {
-  it("given again adds nothing, in whatever topic and with whatever content, for good", async () => {
+  it("N1 N4: given again adds nothing, in whatever topic and with whatever content, for good", async () => {
     const { open, clock, path } = await bench();
     const store = await open();
     expect(await counts(store, ["a@x.example"], { topic: null, uuid: "u-1" })).toEqual([1, 0, 0]);

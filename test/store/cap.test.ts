@@ -27,7 +27,7 @@ describe("a recipient's cap", () => {
     expect(await store.totals(null)).toMatchObject({ pending: 2, sending: 3 });
   });
 
-  it("holds across processes: what is in flight counts", async () => {
+  it("K6: holds across processes: what is in flight counts", async () => {
     const { open } = await bench();
     const [one, two] = [await open(), await open()];
     for (const code of ["1", "2", "3"]) await counts(one, ["a@x.example"], { content: content(code) });
@@ -36,7 +36,7 @@ describe("a recipient's cap", () => {
     expect(await take(one, 9, capped(2))).toEqual([]);
   });
 
-  it("lets the next go when the oldest has left the window: no attempt, no error", async () => {
+  it("K6: lets the next go when the oldest has left the window: no attempt, no error", async () => {
     const { open, clock, path } = await bench();
     const store = await open();
     for (const code of ["1", "2", "3", "4"]) await counts(store, ["a@x.example"], { content: content(code) });
