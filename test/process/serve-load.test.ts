@@ -10,10 +10,10 @@ import { duplicates, sesServer } from "../support/ses-server.ts";
 
 const LIST = 10_000;
 const CODES = 15;
-const READERS = 300;
+const READERS = 200;
 /** What the one machine that plays Amazon, gateway and readers can sign, send and answer. */
-const RATE = 400;
-const ENOUGH = 3_000;
+const RATE = 200;
+const ENOUGH = 1_500;
 const codeTo = (code: number) => `code${code}@example.net`;
 const SNS_TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-events";
 
@@ -53,15 +53,18 @@ it("10,000 addresses in one request, codes that overtake them, their events, ope
     expect(image.headers.get("content-type")).toBe("image/gif");
     await image.arrayBuffer();
   };
-  await until(async () => (await gateway.get("/v1/topics/news")).json.sent >= READERS);
+  await until(() => server.sandbox.accepted >= READERS + CODES);
   for (let id = 1; id <= READERS; id++) await read(id);
 
-  await until(async () => (await gateway.get("/v1/topics/news")).json.sent >= ENOUGH);
+  await until(() => server.sandbox.accepted >= ENOUGH);
   const { cancelled } = (await gateway.remove("/v1/topics/news")).json;
-  await until(async () => {
+  const settled = async () => {
+    // Not all the time: this process also signs what SES says.
+    await new Promise((resolve) => setTimeout(resolve, 200));
     const { json } = await gateway.get("/v1/topics/news");
     return json.sending === 0 && json.delivered === json.sent && json.opened === READERS;
-  });
+  };
+  await until(async () => (await settled()) || (server.sandbox.webhook?.counts.lost ?? 0) > 0);
   const { json } = await gateway.get("/v1/topics/news");
   store.close();
   gateway.running.kill("SIGTERM");
