@@ -9,6 +9,10 @@ import type { Store } from "./store/store.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
 const SUMMARY_MS = 5_000;
+/** How long an event that came before its message's SES id may wait. */
+const MATCH_MS = 1_000;
+/** Somebody may set the clock back a little. */
+const CLOCK_MARGIN_MS = 60_000;
 /** Rate and quota of the account may change while we live. */
 const ACCOUNT_MS = 60_000;
 const ACCOUNT_TIMEOUT_MS = 5_000;
@@ -91,12 +95,23 @@ export function startChores(
   };
   const timers = [
     every(SUMMARY_MS, tell),
+    every(MATCH_MS, matchingOf(gateway)),
     every(ACCOUNT_MS, () => account.refresh()),
     every(HOUR_MS, () => store.forgetAnswers(clock.now() - KEEP_ANSWERS_MS)),
   ];
   return async () => {
     timers.forEach((timer) => clearInterval(timer));
     await tell().catch(failed);
+  };
+}
+
+/** Events that came before the answer which brought their SES message id: of all messages first, then of those sent since. */
+function matchingOf({ store, clock }: Gateway): () => Promise<void> {
+  let matchedAt: number | null = null;
+  return async () => {
+    const now = clock.now();
+    await store.matchKeptEvents(matchedAt === null ? null : matchedAt - CLOCK_MARGIN_MS);
+    matchedAt = now;
   };
 }
 

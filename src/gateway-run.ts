@@ -101,7 +101,6 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
     clock,
     source: store,
     rate: () => rateOf(account.latest(), flags),
-    onIdle: async () => void (await store.matchKeptEvents()),
     checkpoint: holdBadTopics(store, scope, limits, tell),
     deliver: createMailer(store, connection.ses, async () => links),
   });

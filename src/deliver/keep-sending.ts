@@ -51,8 +51,6 @@ export interface SteadySenderOptions extends Pick<
   deliver: Deliver;
   /** Asked before each burst: the account's rate may change while we live. */
   rate: () => { perSecond: number; concurrency: number };
-  /** After each burst: events that came before the answer which brought their SES message id. */
-  onIdle: () => Promise<void>;
   /** Before the first message of a burst and then every two seconds or so; may change `scope.held`. */
   checkpoint: () => Promise<void>;
 }
@@ -119,7 +117,6 @@ class SteadyLoop {
       const waitMs = await this.#waitMs();
       if (waitMs > 0) return await this.#sleep(waitMs);
       const { outcome, reason, hint } = await this.#send();
-      await this.#options.onIdle();
       if (outcome === "halted") await this.#halted({ reason: reason ?? "", hint }, HALTED_MS);
       // Another process was quicker, or the cap moved what was due.
       if (outcome === "nothing_to_send") await this.#sleep(BEATEN_MS);

@@ -25,6 +25,12 @@ interface Known {
   state: State;
 }
 
+/** A row of `unmatched`. */
+interface Kept {
+  key: string;
+  body: string;
+}
+
 /** The columns of `feedback` that hold when a thing first happened. */
 type Mark =
   | "delivered_at"
@@ -129,15 +135,19 @@ export function events(job: { db: Connection; clock: Clock; onWait: (waitedMs: n
     }
   };
 
+  const matchingAny = db.prepare<[], Kept>(
+    `select u.key, u.body from unmatched u
+     where exists (select 1 from message m where m.ses_message_id = u.ses_message_id)`,
+  );
+  // From the messages to the events: those of other programs pile up, and must not be read again each time.
+  const matchingSince = db.prepare<[number], Kept>(
+    `select u.key, u.body from message m indexed by message_sent cross join unmatched u
+     where m.sent_at >= ? and u.ses_message_id = m.ses_message_id`,
+  );
+
   /** Events that came before their message was known. */
-  const matchKept = (): Applied => {
+  const matchKept = (rows: Kept[]): Applied => {
     const result = none();
-    const rows = db
-      .prepare<[], { key: string; body: string }>(
-        `select u.key, u.body from unmatched u
-         where exists (select 1 from message m where m.ses_message_id = u.ses_message_id)`,
-      )
-      .all();
     const forget = db.prepare<[string]>("delete from unmatched where key = ?");
     for (const row of rows) {
       const event = JSON.parse(row.body) as SesEvent;
@@ -173,7 +183,11 @@ export function events(job: { db: Connection; clock: Clock; onWait: (waitedMs: n
         return result;
       }),
     /** Gives events that came before their message was known to it, now that it may be. */
-    matchKeptEvents: (): Promise<Applied> => write(matchKept),
+    async matchKeptEvents(sentSince: number | null = null): Promise<Applied> {
+      const rows = () => (sentSince === null ? matchingAny.all() : matchingSince.all(sentSince));
+      // Nearly always there are none, which is not worth a durable commit.
+      return rows().length === 0 ? none() : write(() => matchKept(rows()));
+    },
   };
 }
 

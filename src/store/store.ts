@@ -292,8 +292,8 @@ export interface Store extends Source, GatewayStore {
 
   /** Applies events in one transaction: all of them, or none when it fails. */
   applyEvents(batch: readonly SesEvent[]): Promise<Applied>;
-  /** Gives events that came before their message was known to it, now that it may be. */
-  matchKeptEvents(): Promise<Applied>;
+  /** Gives events that came before their message was known to it, now that it may be: of messages sent since then (ms), or of all. */
+  matchKeptEvents(sentSince?: number | null): Promise<Applied>;
 
   /** Suppresses addresses, and the messages that wait for them. Returns how many are new. */
   suppress(entries: readonly NewSuppression[]): Promise<number>;

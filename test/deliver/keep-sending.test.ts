@@ -30,7 +30,6 @@ function setUp(count: number, options: Partial<SteadySenderOptions> = {}) {
       onDeparted();
       return answer(claim);
     },
-    onIdle: async () => undefined,
     checkpoint: async () => undefined,
     ...options,
   });

@@ -104,6 +104,18 @@ describe("events that are nobody's", () => {
     expect(await states(store)).toMatchObject({ "one@x.example": "suppressed", "two@x.example": "pending" });
   });
 
+  it("are looked for among what was sent since, when that is all that can be new", async () => {
+    const store = await openJob();
+    await ingest(store, PEOPLE);
+    await turn(store, 1);
+    await apply(store, delivery(of(store, 1, { legacy: true })));
+    await settle(store, sentAs(1));
+    const sentAt = (await store.topics())[0]?.lastSentAt ?? 0;
+    expect(await store.matchKeptEvents(sentAt + 1)).toMatchObject({ applied: 0 });
+    expect(await store.matchKeptEvents(sentAt)).toMatchObject({ applied: 1 });
+    expect((await store.topics())[0]).toMatchObject({ sent: 1, delivered: 1 });
+  });
+
   it("count once a message that comes later, when its answer brings the SES id", async () => {
     const store = await openJob();
     await ingest(store, PEOPLE);

@@ -139,7 +139,6 @@ function startSender(
     source: store,
     deliver: createMailer(store, client, async () => links),
     rate: () => ({ perSecond: 1_000, concurrency: 20 }),
-    onIdle: async () => void (await store.matchKeptEvents()),
     checkpoint: async () => undefined,
   });
   const ignore = () => undefined;
