@@ -239,6 +239,18 @@ describe("GET /c/{token}", () => {
     expect((await click(app, links.click(1, url), url)).statusCode).toBe(404);
   });
 
+  it("lets a stranger try some hundred links a minute, and readers all of theirs", async () => {
+    const { app, links } = await scene();
+    const guess = () => click(app, "A".repeat(32), URL_);
+    for (let i = 0; i < 600; i++) expect((await guess()).statusCode).toBe(404);
+    const refused = await guess();
+    expect([refused.statusCode, Number(refused.headers["retry-after"]) > 0]).toEqual([429, true]);
+    expect((await app.inject({ method: "POST", url: `/u/${"A".repeat(32)}` })).statusCode).toBe(429);
+    expect((await click(app, links.click(1, URL_), URL_)).statusCode).toBe(302);
+    expect((await app.inject({ method: "POST", url: `/u/${links.unsubscribe(1)}` })).statusCode).toBe(200);
+    expect((await open(app, "?request_id=guess")).statusCode).toBe(200);
+  });
+
   it("shows people a page, and programs JSON", async () => {
     const { app } = await scene();
     const page = await click(app, "x", "https://example.com/", "text/html,*/*");

@@ -1,5 +1,6 @@
 /** The routes links lead to, over a real job file. */
 import { join } from "node:path";
+import rateLimit from "@fastify/rate-limit";
 import Fastify, { type FastifyInstance } from "fastify";
 import { expect, onTestFinished } from "vitest";
 import { systemClock } from "../../src/clock.ts";
@@ -37,6 +38,7 @@ export async function scene(
   const warnings: Record<string, unknown>[] = [];
   const stream = { write: (line: string) => void warnings.push(JSON.parse(line) as Record<string, unknown>) };
   const app = Fastify({ logger: { stream, level: "warn" }, routerOptions: { maxParamLength: 4_096 } });
+  await app.register(rateLimit, { global: false });
   const gateway = { store: Object.assign(Object.create(store) as Store, change), links, clock: systemClock };
   await trackingRoutes(app, gateway as Gateway, { mostWaiting });
   await app.ready();

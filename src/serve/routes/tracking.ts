@@ -16,10 +16,13 @@ const BODY_LIMIT = 16 * 1024;
 const COMMIT = { maxItems: 500, waitMs: 0 };
 
 /**
- * Not limited: mail providers come for many readers from one address, a signature is checked without looking anything up, and only
- * who was sent a mail can make us write.
+ * What is signed is not limited: mail providers come for many readers from one address, and only who was sent a mail can make us
+ * write. What is not signed is: see `strangers`.
  */
 const CONFIG = { access: "open", rateLimit: false } as const;
+/** Links that nobody was sent, from one address in a minute. */
+const MOST_UNKNOWN = 600;
+const UNKNOWN_WINDOW_MS = 60_000;
 const NO_STORE = "no-store, no-cache, must-revalidate, private";
 
 const ERROR = { type: "object", required: ["error"], properties: { error: { type: "string" } } };
@@ -52,12 +55,14 @@ const CLICK_SCHEMA = {
   response: {
     302: { description: "On to the address", type: "null" },
     404: { description: "Not a link of ours", content: { ...HTML.content, "application/json": { schema: ERROR } } },
+    429: { description: "Too many that are not", content: { "application/json": { schema: ERROR } } },
   },
 };
 
 const PAGE_RESPONSES = {
   200: { description: "A page for the reader", ...HTML },
   404: { description: "Not a link of ours", ...HTML },
+  429: { description: "Too many that are not", content: { "application/json": { schema: ERROR } } },
 };
 const ASK_SCHEMA = {
   operationId: "getUnsubscribe",
@@ -85,6 +90,7 @@ export async function trackingRoutes(app: FastifyInstance, gateway: Gateway, lim
   const { links, clock, store } = gateway;
   const visits = createVisits(store, clock, app.log, limits);
   app.addHook("onClose", () => visits.drain());
+  const refuse = strangers(app);
   const count = (request: FastifyRequest, visit: Pick<Visit, "kind" | "messageId" | "link">): void => {
     if (request.method === "HEAD") return;
     visits.add({ ...visit, at: clock.now(), machine: isMachine(request.headers["user-agent"] ?? null) });
@@ -109,19 +115,33 @@ export async function trackingRoutes(app: FastifyInstance, gateway: Gateway, lim
     async (request, reply) => {
       const { u: url } = request.query;
       const target = typeof url === "string" ? targetOf(url) : null;
-      if (typeof url !== "string" || target === null) return answerNoLink(request, reply);
+      if (typeof url !== "string" || target === null) return refuse(request, reply, answerNoLink);
       const messageId = await links.readClick(request.params.token, url);
-      if (messageId === null) return answerNoLink(request, reply);
+      if (messageId === null) return refuse(request, reply, answerNoLink);
       count(request, { kind: "click", messageId, link: url });
       return reply.headers({ "cache-control": "no-store", "referrer-policy": "no-referrer" }).redirect(target, 302);
     },
   );
 
-  await app.register((scope) => unsubscribeRoutes(scope, gateway));
+  await app.register((scope) => unsubscribeRoutes(scope, gateway, refuse));
+}
+
+type Answer = (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
+type Refuse = (request: FastifyRequest, reply: FastifyReply, answer: Answer) => Promise<FastifyReply>;
+
+/** Whoever tries links that were never sent is told so some hundred times a minute, and then to wait. */
+function strangers(app: FastifyInstance): Refuse {
+  const unknown = app.createRateLimit({ max: MOST_UNKNOWN, timeWindow: UNKNOWN_WINDOW_MS });
+  return async (request, reply, answer) => {
+    const limit = await unknown(request);
+    if (limit.isAllowed || !limit.isExceeded) return answer(request, reply);
+    reply.headers({ "retry-after": limit.ttlInSeconds, "cache-control": "no-store" });
+    return reply.code(429).send({ error: "too many unknown links from this address, wait a minute" });
+  };
 }
 
 /** A scope of its own: here every body is taken, and none is read. */
-async function unsubscribeRoutes(app: FastifyInstance, { links, store }: Gateway): Promise<void> {
+async function unsubscribeRoutes(app: FastifyInstance, { links, store }: Gateway, refuse: Refuse): Promise<void> {
   const commit = createGroupCommit(async (entries: NewSuppression[]) => {
     await store.suppress(entries);
     return entries;
@@ -138,7 +158,7 @@ async function unsubscribeRoutes(app: FastifyInstance, { links, store }: Gateway
   // A GET never unsubscribes: scanners follow every link of a mail.
   app.get<TokenRoute>("/u/:token", { config: CONFIG, schema: ASK_SCHEMA }, async (request, reply) => {
     const reader = await addresseeOf(request.params.token);
-    if (reader === null) return answerUnknown(request, reply);
+    if (reader === null) return refuse(request, reply, answerUnknown);
     return answerPage(reply, 200, askPage(wantedBy(request), reader.email));
   });
 
@@ -148,7 +168,7 @@ async function unsubscribeRoutes(app: FastifyInstance, { links, store }: Gateway
     { config: CONFIG, schema: UNSUBSCRIBE_SCHEMA, bodyLimit: BODY_LIMIT },
     async (request, reply) => {
       const reader = await addresseeOf(request.params.token);
-      if (reader === null) return answerUnknown(request, reply);
+      if (reader === null) return refuse(request, reply, answerUnknown);
       const { email, topic } = reader;
       await commit.add({ address: email, reason: "unsubscribe", source: "link", detail: `link in "${topic}"` });
       return answerPage(reply, 200, donePage(wantedBy(request), email));
