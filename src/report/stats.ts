@@ -3,7 +3,7 @@ import { STATES, type Totals } from "../message.ts";
 import type { TopicRow } from "../store/store.ts";
 
 /** What SES said later, in messages, not events: five opens of one mail are 1. */
-const EVENTS = [
+export const EVENT_COUNTS = [
   "delivered",
   "bounced_permanent",
   "bounced_transient",
@@ -14,14 +14,14 @@ const EVENTS = [
   "delayed",
 ] as const;
 
-const TIMES = ["first_sent_at", "last_sent_at"] as const;
+export const TIMES = ["first_sent_at", "last_sent_at"] as const;
 
-const RATES = ["delivery_rate", "bounce_rate", "complaint_rate", "open_rate", "click_rate"] as const;
+export const RATES = ["delivery_rate", "bounce_rate", "complaint_rate", "open_rate", "click_rate"] as const;
 
 /** The fields of `stats` in the order of every output; scripts rely on names and order. */
-export const STAT_FIELDS = ["topic", "total", ...STATES, ...EVENTS, ...TIMES, ...RATES] as const;
+export const STAT_FIELDS = ["topic", "total", ...STATES, ...EVENT_COUNTS, ...TIMES, ...RATES] as const;
 
-type Event = (typeof EVENTS)[number];
+type Event = (typeof EVENT_COUNTS)[number];
 type Time = (typeof TIMES)[number];
 type Rate = (typeof RATES)[number];
 

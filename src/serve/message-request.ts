@@ -7,7 +7,6 @@ import type { Content, Tracking } from "../message.ts";
 import { parseInstant } from "../schedule.ts";
 import type { AcceptMessage } from "../store/store.ts";
 import { Refusal } from "./errors.ts";
-
 import { type Problems, structureProblems, summary } from "./problems.ts";
 import { MOST_ADDRESSES, MOST_UUID, PRIORITIES } from "./schemas.ts";
 

@@ -1,5 +1,6 @@
 /** The shapes of requests and answers: what is checked, and what `/openapi.json` says, are the same. */
 import { STATES } from "../message.ts";
+import { EVENT_COUNTS, RATES, TIMES } from "../report/stats.ts";
 
 /** Addresses in one request, summed over its messages. */
 export const MOST_ADDRESSES = 10_000;
@@ -53,11 +54,11 @@ export const MESSAGE_REQUEST = {
   },
 } as const;
 
-const COUNT = { type: "integer", minimum: 0 } as const;
-const INSTANT = { type: ["string", "null"], format: "date-time" } as const;
+export const COUNT = { type: "integer", minimum: 0 } as const;
+export const INSTANT = { type: ["string", "null"], format: "date-time" } as const;
 const SHARE = { type: ["number", "null"], description: "A fraction of sent; null when nothing was sent" } as const;
 
-function object<P extends Record<string, unknown>>(properties: P, description?: string) {
+export function object<P extends Record<string, unknown>>(properties: P, description?: string) {
   return {
     type: "object",
     required: Object.keys(properties),
@@ -67,7 +68,7 @@ function object<P extends Record<string, unknown>>(properties: P, description?: 
   };
 }
 
-function each(names: readonly string[], schema: object): Record<string, object> {
+export function each(names: readonly string[], schema: object): Record<string, object> {
   return Object.fromEntries(names.map((name) => [name, schema]));
 }
 
@@ -103,25 +104,18 @@ export const REFUSALS = { 400: ERROR, 401: ERROR, 403: ERROR, 429: ERROR, 500: E
 export const REQUEST_COUNTS = ["Created", "Processed", "Sent", "Failed", "Stopped"] as const;
 export const RESULT_COUNTS = ["Delivery", "Bounce", "Complaint", "Open", "Click", "Reject", "DeliveryDelay"] as const;
 
-const EVENTS = [
-  "delivered",
-  "bounced_permanent",
-  "bounced_transient",
-  "complained",
-  "opened",
-  "clicked",
-  "rejected",
-  "delayed",
-];
-const RATES = ["delivery_rate", "bounce_rate", "complaint_rate", "open_rate", "click_rate"];
-
-export const TOPIC = object({
+/** The object of `stats`: what `ses-mail stats --json` prints of a topic. */
+export const STATS_FIELDS = {
   topic: { type: "string" },
   total: COUNT,
   ...each(STATES, COUNT),
-  ...each(EVENTS, COUNT),
-  ...each(["first_sent_at", "last_sent_at"], INSTANT),
+  ...each(EVENT_COUNTS, COUNT),
+  ...each(TIMES, INSTANT),
   ...each(RATES, SHARE),
+};
+
+export const TOPIC = object({
+  ...STATS_FIELDS,
   request_counts: object(each(REQUEST_COUNTS, COUNT), "Messages by state; they add up to total"),
   result_counts: object(each(RESULT_COUNTS, COUNT), "Messages by what came back"),
   request: object(each(["total", "created", "sent", "failed", "stopped"], COUNT)),

@@ -1,12 +1,12 @@
 /** How things stand: once, as a stream, and of one topic. */
 import { readFileSync } from "node:fs";
 import type { FastifyInstance } from "fastify";
-import { answer, COUNT, object, TAGS, TEXT, TOPIC, TOTALS } from "../admin-schemas.ts";
+import { answer, TAGS, TEXT, TOPIC, TOTALS } from "../admin-schemas.ts";
 import type { Overview } from "../dashboard/wire.ts";
 import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { OverviewFeed, readOverview } from "../overview.ts";
-import { REFUSALS } from "../schemas.ts";
+import { COUNT, object, REFUSALS } from "../schemas.ts";
 import { isStillAllowed } from "../session.ts";
 
 const OVERVIEW = answer({

@@ -2,11 +2,11 @@
 import type { FastifyInstance } from "fastify";
 import type { Suppression } from "../../store/store.ts";
 import { readAddresses } from "../addresses.ts";
-import { answer, LIMIT, object, path, query, TAGS, TEXT } from "../admin-schemas.ts";
+import { answer, LIMIT, path, query, TAGS, TEXT } from "../admin-schemas.ts";
 import type { Found, SuppressionFacts } from "../dashboard/wire.ts";
 import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
-import { ERROR, REFUSALS } from "../schemas.ts";
+import { ERROR, object, REFUSALS } from "../schemas.ts";
 
 const MOST_EMAILS = 10_000;
 /** 10,000 of the longest addresses, quoted, with room. */

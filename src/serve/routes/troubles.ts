@@ -2,12 +2,12 @@
 import type { FastifyInstance } from "fastify";
 import { STATES, type State } from "../../message.ts";
 import type { Store, TopicRow, Trouble } from "../../store/store.ts";
-import { answer, COUNT, LIMIT, object, query, TAGS, TEXT, TOPIC, TOPIC_PATH, TOTALS } from "../admin-schemas.ts";
+import { answer, LIMIT, query, TAGS, TEXT, TOPIC, TOPIC_PATH, TOTALS } from "../admin-schemas.ts";
 import type { TroubleFacts } from "../dashboard/wire.ts";
 import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { topicFacts } from "../overview.ts";
-import { ERROR, REFUSALS } from "../schemas.ts";
+import { COUNT, ERROR, object, REFUSALS } from "../schemas.ts";
 
 const RETRIED = ["failed", "in_doubt", "cancelled", "suppressed"] as const;
 
