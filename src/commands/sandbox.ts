@@ -15,9 +15,9 @@ interface Flags {
   outbox: string | false;
   events?: string;
   webhook?: string;
-  webhookKey: string;
+  webhookKey?: string;
   webhookSnsTopic?: string;
-  webhookSignature: "1" | "2";
+  webhookSignature?: "1" | "2";
   fault?: string[];
   log?: string;
   verified?: string[];
@@ -25,6 +25,8 @@ interface Flags {
   eventCopies: string;
   eventShuffle?: boolean;
 }
+
+const WEBHOOK_KEY = "ses-mail-sandbox-sns.pem";
 
 const FAULTS = `
 Faults: ${FAULT_GRAMMAR}
@@ -46,10 +48,10 @@ export const addSandbox: AddCommand = (program, act) => {
     .option("--no-outbox", "keep no mails")
     .option("--events <file>", "write what SES would publish, as SNS messages, one a line")
     .option("--webhook <url>", "POST what SES would publish to this address, signed as SNS does")
-    .option("--webhook-key <file>", "where the public key of these signatures is written", "ses-mail-sandbox-sns.pem")
+    .option("--webhook-key <file>", `where the public key of these signatures is written (default: ${WEBHOOK_KEY})`)
     .option("--webhook-sns-topic <arn>", "SNS topic that publishes the events")
     .addOption(
-      new Option("--webhook-signature <version>", "version of these signatures").choices(["1", "2"]).default("2"),
+      new Option("--webhook-signature <version>", "version of these signatures (default: 2)").choices(["1", "2"]),
     )
     .option("--event-delay <duration>", "publish events this much later", "0ms")
     .option("--event-copies <n>", "publish each event n times", "1")
@@ -88,7 +90,9 @@ async function sandbox(context: Context, flags: Flags): Promise<number> {
     `use it with: AWS_ENDPOINT_URL_SESV2=${server.url} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox`,
   );
   if (flags.webhook !== undefined) {
-    terminal.info(`events go to ${flags.webhook}; its receiver has to trust ${flags.webhookKey} (serve --sns-trust)`);
+    terminal.info(
+      `events go to ${flags.webhook}; its receiver has to trust ${flags.webhookKey ?? WEBHOOK_KEY} (serve --sns-trust)`,
+    );
   }
   if (!io.signal.aborted) await new Promise((stop) => io.signal.addEventListener("abort", stop, { once: true }));
   await server.close();
@@ -99,11 +103,18 @@ async function sandbox(context: Context, flags: Flags): Promise<number> {
 }
 
 function webhookOf({ io, terminal }: Context, flags: Flags): WebhookOptions | null {
+  const alone = flags.webhookKey !== undefined ? "--webhook-key" : flags.webhookSignature && "--webhook-signature";
+  if (flags.webhook === undefined && alone) {
+    throw new UserError(
+      `${alone} expects --webhook, got none`,
+      "name the address that events are POSTed to: --webhook <url>",
+    );
+  }
   if (flags.webhook === undefined) return null;
   return {
     url: flags.webhook,
-    keyFile: resolve(io.cwd, flags.webhookKey),
-    signatureVersion: flags.webhookSignature,
+    keyFile: resolve(io.cwd, flags.webhookKey ?? WEBHOOK_KEY),
+    signatureVersion: flags.webhookSignature ?? "2",
     onTrouble: (text) => terminal.warn(text),
   };
 }

@@ -1,6 +1,6 @@
 /** The sandbox as SNS: what it POSTs, to whom again, and the whole way into a job file. */
 import { createPublicKey, verify } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { snsRoutes } from "../../src/serve/routes/sns.ts";
 import { openStore } from "../../src/store/sqlite.ts";
-import { start, until, workFolder } from "../support/run.ts";
+import { run, start, until, workFolder } from "../support/run.ts";
 import { CONTENT, ingest, settle, turn } from "../support/store-actions.ts";
 import { clientOf, endpoint, type Endpoint, mailTo, ndjson, send } from "./endpoint.ts";
 
@@ -255,6 +255,16 @@ test("the whole way: accepted, POSTed, verified, in the job file", async () => {
     "complaint@simulator.amazonses.com": "complaint",
     "unsubscribe@simulator.amazonses.com": "unsubscribe",
   });
+});
+
+test.each([
+  ["--webhook-key", "sns.pem"],
+  ["--webhook-signature", "1"],
+])("%s without --webhook is exit 2, and writes nothing", async (option, value) => {
+  const folder = await workFolder();
+  const { code, stderr } = await run(folder, ["sandbox", "--port", "0", "--no-outbox", option, value]);
+  expect([code, stderr]).toEqual([2, expect.stringContaining(`${option} expects --webhook, got none`)]);
+  expect(await readdir(folder)).toEqual([]);
 });
 
 test("the command writes the key, tells of trouble, and counts", async () => {
