@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { createWriteStream, rmSync } from "node:fs";
 import { Database } from "../dist/store/driver.js";
 import { cli, machine, median, scratch, script, writeCampaign } from "./support.js";
+import { deliveryEvent, mailOf, sendEvent } from "./ses-events.js";
 
 export async function run([count = "300000", pairs = "3"]) {
   await scratch(async (folder) => {
@@ -48,50 +49,6 @@ async function writeEvents(file, db, eventOf) {
   await new Promise((resolve) => out.end(resolve));
   job.close();
   return file;
-}
-
-const sendEvent = (mail) => ({ eventType: "Send", mail, send: {} });
-const deliveryEvent = (mail, email) => ({
-  eventType: "Delivery",
-  mail,
-  delivery: {
-    timestamp: "2026-03-02T09:00:02.740Z",
-    processingTimeMillis: 2740,
-    recipients: [email],
-    smtpResponse: "250 2.0.0 OK  1740906000 example-gsmtp",
-    reportingMTA: "a8-77.smtp-out.amazonses.com",
-  },
-});
-
-function mailOf(jobId, id, email) {
-  const messageId = `0100019cadc69a80-e882f9d0-8719-4f02-bf30-${String(id).padStart(12, "0")}-000000`;
-  return {
-    timestamp: "2026-03-02T09:00:00.000Z",
-    source: "news@example.com",
-    sourceArn: "arn:aws:ses:us-east-1:123456789012:identity/example.com",
-    sendingAccountId: "123456789012",
-    messageId,
-    destination: [email],
-    headersTruncated: false,
-    headers: [
-      { name: "From", value: "Example News <news@example.com>" },
-      { name: "To", value: email },
-      { name: "Subject", value: "March news" },
-      { name: "List-Unsubscribe", value: "<https://u.example.com/o/1>" },
-      { name: "List-Unsubscribe-Post", value: "List-Unsubscribe=One-Click" },
-      { name: "MIME-Version", value: "1.0" },
-    ],
-    commonHeaders: { from: ["Example News <news@example.com>"], to: [email], messageId, subject: "March news" },
-    tags: {
-      "ses:operation": ["SendEmail"],
-      "ses:configuration-set": ["newsletter"],
-      "ses:source-ip": ["192.0.2.10"],
-      "ses:from-domain": ["example.com"],
-      "ses:caller-identity": ["ses-mailer"],
-      "ses-mail-job": [jobId],
-      "ses-mail-message": [String(id)],
-    },
-  };
 }
 
 function notification(event, id) {

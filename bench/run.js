@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import process from "node:process";
 
 const SUPPORT = new Set([
+  "ses-events.js",
   "run.js",
   "support.js",
   "serve-support.js",

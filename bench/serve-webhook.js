@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { machine, median, receiver, scratch } from "./support.js";
 import { hammer, rawRequest, residentMb, sentCampaign, startServe } from "./serve-support.js";
+import { deliveryEvent, mailOf } from "./ses-events.js";
 
 const TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-events";
 const HASH = { 1: "RSA-SHA1", 2: "RSA-SHA256" };
@@ -43,7 +44,7 @@ export async function run([count = "20000", connections = "50", rounds = "3"]) {
 async function notification(jobId, { id, email }, version, privateKey) {
   const now = new Date().toISOString();
   const fields = {
-    Message: `${JSON.stringify(delivery(jobId, id, email, now))}\n`,
+    Message: `${JSON.stringify(deliveryEvent(mailOf(jobId, id, email, now), email, now))}\n`,
     MessageId: randomUUID(),
     Subject: "Amazon SES Email Event Notification",
     Timestamp: now,
@@ -69,46 +70,4 @@ async function notification(jobId, { id, email }, version, privateKey) {
     "x-amz-sns-topic-arn": TOPIC,
   };
   return rawRequest("POST", "/v1/events/results", headers, body);
-}
-
-/** About 2 KB, as SES writes it. */
-function delivery(jobId, id, email, now) {
-  const messageId = `bench-${id}`;
-  return {
-    eventType: "Delivery",
-    mail: {
-      timestamp: now,
-      source: "news@example.com",
-      sourceArn: "arn:aws:ses:us-east-1:123456789012:identity/example.com",
-      sendingAccountId: "123456789012",
-      messageId,
-      destination: [email],
-      headersTruncated: false,
-      headers: [
-        { name: "From", value: "Example News <news@example.com>" },
-        { name: "To", value: email },
-        { name: "Subject", value: "March news" },
-        { name: "List-Unsubscribe", value: "<https://u.example.com/o/1>" },
-        { name: "List-Unsubscribe-Post", value: "List-Unsubscribe=One-Click" },
-        { name: "MIME-Version", value: "1.0" },
-      ],
-      commonHeaders: { from: ["Example News <news@example.com>"], to: [email], messageId, subject: "March news" },
-      tags: {
-        "ses:operation": ["SendEmail"],
-        "ses:configuration-set": ["newsletter"],
-        "ses:source-ip": ["192.0.2.10"],
-        "ses:from-domain": ["example.com"],
-        "ses:caller-identity": ["ses-mailer"],
-        "ses-mail-job": [jobId],
-        "ses-mail-message": [String(id)],
-      },
-    },
-    delivery: {
-      timestamp: now,
-      processingTimeMillis: 2740,
-      recipients: [email],
-      smtpResponse: "250 2.0.0 OK  1740906000 example-gsmtp",
-      reportingMTA: "a8-77.smtp-out.amazonses.com",
-    },
-  };
 }
