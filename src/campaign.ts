@@ -4,7 +4,8 @@ import type { Context } from "./commands/command.ts";
 import { type ContentFlags, readTracking, type RecipientFlags } from "./commands/options.ts";
 import { checkTopic, readContent } from "./compose/content.ts";
 import { fileProblem } from "./compose/read.ts";
-import { type CompiledContent, compileContent } from "./compose/template.ts";
+import type { CompiledContent } from "./compose/template.ts";
+import { prepareContent } from "./compose/tools.ts";
 import { nameOf, type Staged, stageRecipients, type Timing, topicOfFile } from "./ingest.ts";
 import type { Content } from "./message.ts";
 import type { IngestCounts, Staging, Store } from "./store/store.ts";
@@ -55,7 +56,7 @@ export async function readCampaign(file: string, flags: CampaignFlags): Promise<
   // Not set when nothing is asked for: the content is the one it was before there was tracking.
   const content: Content = tracking === null ? written : { ...written, tracking };
   const name = checkTopic(flags.topic ?? topic ?? topicOfFile(file));
-  return { file, topic: name, content, compiled: compileContent(content), flags };
+  return { file, topic: name, content, compiled: await prepareContent(content), flags };
 }
 
 async function checkReadable(file: string): Promise<void> {

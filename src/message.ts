@@ -44,16 +44,25 @@ export interface Attachment {
 }
 
 /**
- * What is said, stored once per job file however many recipients it has. `subject`, `html`, `text`, header values and
- * `unsubscribeUrl` are Liquid templates; everything else is literal and was checked when the content was read.
+ * What is said, stored once per job file however many recipients it has. `subject`, `html`, `text`, `preheader`, header values,
+ * `unsubscribeUrl` and the display names of `from` and `replyTo` are Liquid templates; everything else is literal and was checked when the
+ * content was read.
  */
 export interface Content {
   /** As written: `Name <address>` or a bare address. Encoded for the wire only when it leaves. */
   from: string;
   replyTo: string[];
   subject: string;
-  /** Ready HTML: Markdown converted, `<style>` inlined, preheader inserted. */
+  /** The body as its author wrote it, in `format`. */
   html: string;
+  /**
+   * What `html` is written in; styles are inlined after rendering. Not set in contents of the first version, whose HTML is ready, and in literal
+   * ones.
+   */
+  format?: "html" | "markdown";
+  /** Shown by mail programs after the subject, hidden in the mail. */
+  preheader?: string;
+  /** Empty when `format` is set: the text part is derived from each mail's HTML. */
   text: string;
   headers: Header[];
   tags: Tag[];
@@ -64,7 +73,7 @@ export interface Content {
   /** True: a variable that is empty or unknown for a recipient is written as nothing instead of refusing the row. */
   allowEmpty: boolean;
   /**
-   * Through the gateway: subject and HTML are final, not templates, and `text` is empty: it is derived when the content is
+   * Through the gateway: subject and HTML are final, not templates, and an empty `text` is derived when the content is
    * first sent, so that the request need not wait for it. Not set otherwise, which keeps the hashes of older contents.
    */
   literal?: true;

@@ -6,7 +6,6 @@ import { parseMailbox } from "./address.ts";
 import { MAX_MESSAGE_BYTES, readAttachments } from "./attachment.ts";
 import { type FrontMatter, splitFrontMatter } from "./front-matter.ts";
 import { checkHeaderNames, mailtoUri, parseHeader } from "./headers.ts";
-import { composeHtml } from "./html.ts";
 import { readText } from "./read.ts";
 
 /** What stands beside a recipient list under the same name, in this order. */
@@ -56,12 +55,18 @@ export async function readContent(options: ContentOptions): Promise<{ content: C
   const { front, body, bodyLine } = await splitFrontMatter(source, file);
   if (body.trim() === "") throw new UserError(`the content ${file} has front matter and nothing else`);
   const { checkSyntax } = await import("./template.ts");
-  checkSyntax(file, body, bodyLine);
+  checkSyntax(file, body, { line: bodyLine, markdown });
   const head = headOf(front, options.overrides);
-  const composed = await composeHtml({ subject: head.subject, preheader: front.preheader ?? null, body, markdown });
-  const text = options.textFile === undefined ? composed.text : await readText(options.textFile, "the text");
+  const text = options.textFile === undefined ? "" : await readText(options.textFile, "the text");
   const attachments = await readAttachments(options.overrides.attachments ?? besides(file, front.attachments ?? []));
-  const content = { ...head, html: composed.html, text, attachments };
+  const content: Content = {
+    ...head,
+    format: markdown ? "markdown" : "html",
+    ...(front.preheader !== undefined && { preheader: front.preheader }),
+    html: body,
+    text,
+    attachments,
+  };
   checkSize(content);
   const topic = options.overrides.topic ?? front.topic;
   return { content, topic: topic === undefined ? null : checkTopic(topic) };
@@ -100,7 +105,10 @@ function isMarkdown(file: string): boolean {
 }
 
 /** Everything but the bodies and attachments. */
-function headOf(front: FrontMatter, overrides: ContentOverrides): Omit<Content, "html" | "text" | "attachments"> {
+function headOf(
+  front: FrontMatter,
+  overrides: ContentOverrides,
+): Omit<Content, "html" | "format" | "preheader" | "text" | "attachments"> {
   const subject = (overrides.subject ?? front.subject ?? "").trim();
   if (subject === "")
     throw new UserError("the mail has no subject", "give it with --subject, or as subject: in the front matter");
@@ -110,7 +118,7 @@ function headOf(front: FrontMatter, overrides: ContentOverrides): Omit<Content, 
 /** Everything of a content that is neither said nor shown. */
 export type Envelope = Omit<
   Content,
-  "subject" | "html" | "text" | "attachments" | "allowEmpty" | "literal" | "tracking"
+  "subject" | "html" | "format" | "preheader" | "text" | "attachments" | "allowEmpty" | "literal" | "tracking"
 >;
 
 /** The envelope that options alone make: no content file says anything. Throws `UserError`. */

@@ -1,10 +1,38 @@
-import { analyzeSync, Filter, Liquid, LiquidError, Output, TypeGuards } from "liquidjs";
-import type { Template, Token } from "liquidjs";
+import {
+  analyzeSync,
+  CaptureTag,
+  Drop,
+  Filter,
+  Liquid,
+  LiquidError,
+  Output,
+  Parser,
+  Tokenizer,
+  TypeGuards,
+} from "liquidjs";
+import type { Context, Template, Token } from "liquidjs";
 import { UserError } from "../errors.ts";
+import { escapeHtml } from "./escape.ts";
 import { RenderProblem } from "./problem.ts";
+import { markOf, type PartName, type Value, type ValueKind } from "./value-mark.ts";
 
-/** What a value becomes where it stands: HTML-escaped, percent-encoded, or as it is. */
-export type Escape = "html" | "url" | "none";
+export interface PartOptions {
+  /** What it is called in messages: subject, HTML, … */
+  label: string;
+  /** The numbers of its values belong to this template of the mail. */
+  name: PartName;
+  /** The language around the tags. In HTML what `{% capture %}` holds is HTML; in Markdown a line of tags alone is no line. */
+  language: "html" | "markdown" | "text";
+  allowEmpty: boolean;
+  /** The line of the file on which the source starts: messages speak of the file as the author sees it. */
+  firstLine?: number;
+}
+
+/** A template with its control flow carried out. The author's text stands there as it is, a mark (`markOf`) for each of `values`. */
+export interface Traced {
+  skeleton: string;
+  values: Value[];
+}
 
 /** The value of each variable of a template; blank ones are "". An object without a prototype. */
 export type Scope = Record<string, string | undefined>;
@@ -25,10 +53,10 @@ export interface Part {
   required: string[];
   /** True: outputs only, with filters that cannot fail: when `required` is there, `render` succeeds. */
   simple: boolean;
-  /** True: no variables, no tags; `render` always gives the same. */
+  /** True: no outputs, no tags; every recipient gets the same. */
   constant: boolean;
-  /** Throws `RenderProblem`. */
-  render(scope: Scope): string;
+  /** Throws `RenderProblem`. The skeleton of a part without tags is one and the same string for (nearly) everybody. */
+  trace(scope: Scope): Traced;
 }
 
 const ALLOWED_TAGS = ["assign", "break", "capture", "case", "comment", "continue", "for", "if", "raw", "unless", "#"];
@@ -64,27 +92,27 @@ const LIQUID_EXPRESSION = /^[\p{L}\p{N}_?.-]+$|[=<>]|\.\.|[\s](?:and|or|contains
 /** What LiquidJS calls the escaping it puts behind every output. */
 const ESCAPE_FILTER = "[object Function]";
 
-const engines = new Map<Escape, Liquid>();
+/** Filters behind which a value is percent-encoded: that is not done twice. */
+const ENCODING_FILTERS = new Set(["url_encode", "cgi_escape", "uri_escape"]);
 
 /**
  * Parses one template. Own properties only, no files, no tags that would output around the escaping, limits on size, loops
- * and time. Throws `UserError` with `label` (subject, HTML, …) and line for anything Liquid cannot read.
+ * and time. Throws `UserError` with the part's label and line for anything Liquid cannot read.
  */
-export function parsePart(label: string, source: string, escape: Escape, allowEmpty: boolean, firstLine = 1): Part {
-  const engine = engineFor(escape);
-  const templates = parse(engine, label, source, firstLine);
+export function parsePart(source: string, options: PartOptions): Part {
+  const templates = parse(source, options);
   const { globals } = analyzeSync(templates, { partials: false });
   const outputs = [...outputsOf(templates)].map((output) => describe(output, globals));
   const flat = templates.every((template) => template instanceof Output || !isTag(template));
   const simple = flat && outputs.every((output) => output.simple);
-  if (!simple && !allowEmpty) outputs.forEach((output) => guard(output, engine));
-  const constant = flat && outputs.length === 0;
+  if (!simple && !options.allowEmpty) outputs.forEach((output) => guard(output));
+  outputs.forEach(({ output }) => emitting(output));
   return {
     variables: variablesOf(globals, outputs),
-    required: allowEmpty || !flat ? [] : outputs.flatMap((output) => (output.hasDefault ? [] : output.names)),
+    required: options.allowEmpty || !flat ? [] : outputs.flatMap((output) => (output.hasDefault ? [] : output.names)),
     simple,
-    constant,
-    render: flat ? flatRenderer(engine, templates, ESCAPES[escape]) : (scope) => render(engine, templates, scope),
+    constant: flat && outputs.length === 0,
+    trace: flat ? flatTracer(templates, options) : (scope) => new Tracer(options).trace(templates, scope),
   };
 }
 
@@ -101,10 +129,14 @@ interface Described {
   simple: boolean;
 }
 
-function engineFor(escape: Escape): Liquid {
-  const known = engines.get(escape);
-  if (known) return known;
-  const engine = new Liquid({
+let theEngine: Liquid | undefined;
+
+function engine(): Liquid {
+  return (theEngine ??= createEngine());
+}
+
+function createEngine(): Liquid {
+  const created = new Liquid({
     ...LIMITS,
     ownPropertyOnly: true,
     strictFilters: true,
@@ -112,45 +144,132 @@ function engineFor(escape: Escape): Liquid {
     jsTruthy: true,
     dynamicPartials: false,
     templates: {},
-    outputEscape: ESCAPES[escape],
+    outputEscape: (value: unknown) => current().emit("value", value),
   });
-  for (const tag of Object.keys(engine.tags)) if (!ALLOWED_TAGS.includes(tag)) delete engine.tags[tag];
-  // Escaped by hand is escaped once, and not at all where nothing has to be escaped.
-  for (const name of ["escape", "escape_once", "xml_escape"]) {
-    engine.registerFilter(name, { raw: true, handler: escape === "html" ? escapeHtml : text });
-  }
-  if (escape !== "html") engine.registerFilter("newline_to_br", text);
-  else
-    engine.registerFilter("newline_to_br", {
-      raw: true,
-      handler: (value) => escapeHtml(value).replace(/\r?\n/g, "<br>\n"),
-    });
-  engines.set(escape, engine);
-  return engine;
+  for (const tag of Object.keys(created.tags)) if (!ALLOWED_TAGS.includes(tag)) delete created.tags[tag];
+  created.registerTag("capture", MarkupCapture);
+  // Every value is escaped where it ends up: by hand as well would be once too often.
+  for (const name of ["escape", "escape_once", "xml_escape"]) created.registerFilter(name, text);
+  return created;
 }
 
-const ESCAPES: Record<Escape, (value: unknown) => string> = {
-  html: escapeHtml,
-  url: (value) => encodeURIComponent(text(value)),
-  none: text,
+/** What `{% capture %}` holds in HTML: the author's markup, with the values in it escaped. Not escaped again when it is written. */
+class Markup extends Drop {
+  readonly html: string;
+
+  constructor(html: string) {
+    super();
+    this.html = html;
+  }
+
+  override valueOf(): string {
+    return this.html;
+  }
+}
+
+class MarkupCapture extends CaptureTag {
+  override *render(context: Context): Generator<unknown, void, string> {
+    const tracer = current();
+    tracer.captures++;
+    try {
+      const captured = String(yield this.liquid.renderer.renderTemplates(this.templates, context));
+      context.bottom()[this.variable] = tracer.language === "text" ? captured : new Markup(captured);
+    } finally {
+      tracer.captures--;
+    }
+  }
+}
+
+/** The one whose template is being rendered: LiquidJS renders without interruption. */
+let rendering: Tracer | null = null;
+
+function current(): Tracer {
+  if (rendering === null) throw new Error("nothing is being rendered");
+  return rendering;
+}
+
+/** Texts that mean nothing but themselves. `&b=2` is no entity, in an address (HTML, character reference in an attribute). */
+const INERT = {
+  html: /^[^&<>"'`\s]+(?:&\w+=[^&<>"'`\s]*)*$/,
+  markdown: /^[\p{L}\p{N}]+$/u,
+  text: /^/,
 };
 
-const HTML_ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;" };
+/** Collects the values that a template writes, and writes marks in their place. */
+class Tracer {
+  readonly values: Value[] = [];
+  readonly language: PartOptions["language"];
+  readonly #name: PartName;
+  /** How many `{% capture %}` are open: what is written in them may be compared, cut and counted, so it is the value itself. */
+  captures = 0;
 
-function escapeHtml(value: unknown): string {
-  return text(value).replace(/[&<>"']/g, (character) => HTML_ENTITIES[character] ?? character);
+  constructor({ name, language }: Pick<PartOptions, "name" | "language">) {
+    this.#name = name;
+    this.language = language;
+  }
+
+  trace(templates: Template[], scope: Scope): Traced {
+    return { skeleton: this.render(templates, scope), values: this.values };
+  }
+
+  render(templates: Template[], scope: Scope): string {
+    const outer = rendering;
+    // oxlint-disable-next-line typescript/no-this-alias
+    rendering = this;
+    try {
+      return render(templates, scope);
+    } finally {
+      rendering = outer;
+    }
+  }
+
+  emit(kind: ValueKind, value: unknown): string {
+    if (value instanceof Markup) return this.markup(value.html);
+    const written = text(value);
+    if (this.captures > 0) return this.language === "text" || kind === "markup" ? written : escapeHtml(written);
+    return markOf(this.#name, kind, this.values.push({ kind, text: written }) - 1);
+  }
+
+  /** Written with `| raw`. Without a sign of the language around it is a value like any other, else it is part of the author's text. */
+  markup(written: string): string {
+    return this.captures === 0 && INERT[this.language].test(written) ? this.emit("markup", written) : written;
+  }
+
+  lines(value: unknown): string {
+    return text(value)
+      .split(/\r?\n/)
+      .map((line) => (line === "" ? "" : this.emit("value", line)))
+      .join("<br>\n");
+  }
+}
+
+/** Makes the last filter of an output the one that writes the mark. */
+function emitting({ value: { filters } }: Output): void {
+  const last = filters.at(-1);
+  const write = (handler: (value: unknown) => string) => filters.push(filter([], handler));
+  if (last?.name === "raw") write((value) => current().markup(value instanceof Markup ? value.html : text(value)));
+  else if (last?.name === ESCAPE_FILTER && filters.some(({ name }) => ENCODING_FILTERS.has(name))) {
+    filters.pop();
+    write((value) => current().emit("encoded", value));
+  } else if (last?.name === ESCAPE_FILTER && filters.at(-2)?.name === "newline_to_br") {
+    filters.splice(-2);
+    write((value) => (current().language === "text" ? current().emit("value", value) : current().lines(value)));
+  }
 }
 
 /** A filter may have cut an emoji in two; half of one is not Unicode and has no bytes. */
 function text(value: unknown): string {
   if (Array.isArray(value)) return value.map(text).join("");
   if (typeof value === "string") return value.replace(/\p{Surrogate}/gu, "\uFFFD");
+  if (value instanceof Markup) return value.html;
   return typeof value === "number" || typeof value === "boolean" ? String(value) : "";
 }
 
-function parse(engine: Liquid, label: string, source: string, firstLine: number): Template[] {
+function parse(source: string, { label, language, firstLine = 1 }: PartOptions): Template[] {
   try {
-    return engine.parse(source.replace(SPACED_NAME, spacedName));
+    const tokens = tokensOf(source.replace(SPACED_NAME, spacedName));
+    if (language === "markdown") dropTagLines(tokens);
+    return new Parser(engine()).parseTokens(tokens);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const line = firstLine - 1 + lineOf(error);
@@ -180,6 +299,42 @@ function hintFor(error: Error): string | null {
     return `the tags are ${ALLOWED_TAGS.filter((tag) => tag !== "#").join(", ")}`;
   if (/not closed/.test(error.message)) return "every {{ needs its }}, every {% if %} its {% endif %}";
   return null;
+}
+
+type Tokens = ReturnType<Tokenizer["readTopLevelTokens"]>;
+
+function tokensOf(source: string): Tokens {
+  const { options } = engine();
+  if (source.length > LIMITS.parseLimit) throw new Error("too long");
+  return new Tokenizer(source, options.operators).readTopLevelTokens(options);
+}
+
+/** A line of nothing but tags is no line of Markdown: left blank, it would end a list or a table. */
+function dropTagLines(tokens: Tokens): void {
+  tokens.forEach((token, at) => {
+    if (!TypeGuards.isHTMLToken(token)) return;
+    const lineEnd = /^[ \t]*\r?\n/.exec(token.getContent());
+    const first = lineEnd ? firstOfTagLine(tokens, at) : at;
+    if (lineEnd === null || first === at) return;
+    const before = tokens[first - 1];
+    if (before !== undefined && TypeGuards.isHTMLToken(before)) {
+      before.trimRight += /[ \t]*$/.exec(before.getContent())?.[0].length ?? 0;
+    }
+    token.trimLeft += lineEnd[0].length;
+  });
+}
+
+/** The first tag of a line that has nothing but tags before the token at `end`; `end` when there is none, or something else. */
+function firstOfTagLine(tokens: Tokens, end: number): number {
+  let first = end;
+  for (let at = end - 1; at >= 0; at--) {
+    const token = tokens[at];
+    if (TypeGuards.isTagToken(token)) first = at;
+    else if (!TypeGuards.isHTMLToken(token)) return end;
+    else if (!/^[ \t]+$/.test(token.getContent()) || at === 0)
+      return /(?:^|\n)[ \t]*$/.test(token.getContent()) ? first : end;
+  }
+  return first;
 }
 
 function isTag(template: Template): boolean {
@@ -225,23 +380,28 @@ function isVariableToken(token: unknown): token is Token {
 }
 
 /** Puts a check into the output itself, for templates in which only rendering tells whether it is reached. */
-function guard({ output, hasDefault, variableDefault }: Described, engine: Liquid): void {
+function guard({ output, hasDefault, variableDefault }: Described): void {
   const { filters, initial } = output.value;
   const label = `{{ ${output.token.getText().replace(/^\{\{-?\s*|\s*-?\}\}$/g, "")} }}`;
   const refuse = (values: unknown[]): void => {
     if (values.some((value) => text(value).trim() === "")) throw new RenderProblem(emptyReason(label));
   };
   if (hasDefault) {
-    if (variableDefault) filters.push(filter(engine, [], (value) => (refuse([value]), value)));
+    if (variableDefault)
+      filters.splice(
+        -1,
+        0,
+        filter([], (value) => (refuse([value]), value)),
+      );
     return;
   }
   const variables = [...initial.postfix, ...filters.flatMap((each) => each.args)].filter(isVariableToken);
-  filters.unshift(filter(engine, variables, (value, ...values) => (refuse(values), value)));
+  filters.unshift(filter(variables, (value, ...values) => (refuse(values), value)));
 }
 
-function filter(engine: Liquid, args: Token[], handler: (value: unknown, ...values: unknown[]) => unknown): Filter {
+function filter(args: Token[], handler: (value: unknown, ...values: unknown[]) => unknown): Filter {
   const token = { name: "required", args } as unknown as ConstructorParameters<typeof Filter>[0];
-  return new Filter(token, handler, engine);
+  return new Filter(token, handler, engine());
 }
 
 /** The reason of a row refused because `output` came out empty. */
@@ -264,16 +424,38 @@ function variablesOf(globals: Globals, outputs: Described[]): Variable[] {
 }
 
 /**
- * For templates without tags: the text between the outputs is fixed, and `{{ name }}` is a look-up and its escaping. Only outputs
- * with filters need LiquidJS. Three times as fast as interpreting the whole for each recipient.
+ * For templates without tags: the text between the outputs is fixed, and `{{ name }}` is a look-up. Only outputs with filters need LiquidJS,
+ * and only `| raw` and its like change the skeleton. Three times as fast as interpreting the whole for each recipient.
  */
-function flatRenderer(engine: Liquid, templates: Template[], escape: (value: unknown) => string): Part["render"] {
-  const pieces = templates.map((template): string | ((scope: Scope) => string) => {
-    if (!(template instanceof Output)) return render(engine, [template], {});
-    const name = bareName(template);
-    return name === null ? (scope) => render(engine, [template], scope) : (scope) => escape(scope[name]);
-  });
-  return (scope) => pieces.map((piece) => (typeof piece === "string" ? piece : piece(scope))).join("");
+function flatTracer(templates: Template[], options: PartOptions): Part["trace"] {
+  const pieces = templates.map((template) => pieceOf(template, options));
+  const fixed = pieces.every((piece) => typeof piece === "string" || piece.single)
+    ? fixedSkeleton(pieces, options)
+    : null;
+  return (scope) => {
+    const tracer = new Tracer(options);
+    const written = pieces.map((piece) => (typeof piece === "string" ? piece : piece.write(scope, tracer)));
+    return { skeleton: fixed ?? written.join(""), values: tracer.values };
+  };
+}
+
+/** An output. `single`: whatever the value, it is one value and nothing else. */
+interface FlatOutput {
+  single: boolean;
+  write(scope: Scope, tracer: Tracer): string;
+}
+
+function pieceOf(template: Template, options: PartOptions): string | FlatOutput {
+  if (!(template instanceof Output)) return new Tracer(options).render([template], {});
+  const single = template.value.filters.at(-1)?.name === ESCAPE_FILTER;
+  const name = bareName(template);
+  if (name !== null) return { single, write: (scope, tracer) => tracer.emit("value", scope[name]) };
+  return { single, write: (scope, tracer) => tracer.render([template], scope) };
+}
+
+function fixedSkeleton(pieces: (string | FlatOutput)[], { name }: PartOptions): string {
+  let values = 0;
+  return pieces.map((piece) => (typeof piece === "string" ? piece : markOf(name, "value", values++))).join("");
 }
 
 /** The variable of an output that is nothing else, or null. */
@@ -284,9 +466,9 @@ function bareName(output: Output): string | null {
   return bare && variable?.segments.length === 1 ? String(variable.segments[0]) : null;
 }
 
-function render(engine: Liquid, templates: Template[], scope: Scope): string {
+function render(templates: Template[], scope: Scope): string {
   try {
-    return String(engine.renderSync(templates, scope, { templateLimit: LIMITS.templateLimit }));
+    return String(engine().renderSync(templates, scope, { templateLimit: LIMITS.templateLimit }));
   } catch (error) {
     if (!LiquidError.is(error)) throw error;
     const { originalError } = error as LiquidError & { originalError?: unknown };

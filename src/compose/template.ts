@@ -1,19 +1,14 @@
-import { UserError } from "../errors.ts";
+/** A content, compiled: which columns it needs, which rows it takes, and the mail of each recipient. */
 import type { Content, RenderedMail, Tracking } from "../message.ts";
 import { trackHtml } from "../tracking/html.ts";
+import { leavesBy } from "../tracking/leaving.ts";
 import { type MessageLinks, sampleLinks } from "../tracking/message-links.ts";
-import { formatMailbox, parseMailbox } from "./address.ts";
-import {
-  checkHeaderNames,
-  mailtoUri,
-  unsubscribeHeaders,
-  unsubscribeUrlProblem,
-  valueProblem,
-  wireValue,
-} from "./headers.ts";
+import { addressFor, columnOf, lookUpFor, refuseUnknown, scopeOf } from "./columns.ts";
+import { type CompiledHead, compileHead } from "./head.ts";
 import { emptyReason, parsePart, type Part, type Scope, type Variable } from "./liquid.ts";
-import { nearest } from "./nearest.ts";
 import { RenderProblem } from "./problem.ts";
+import { Composer, type Draft, type Shape, type Tools } from "./shape.ts";
+import { createWriter, RUNNING_TEXT } from "./text-writer.ts";
 import { isUnsubscribeUrl, literalPart } from "./unsubscribe-variable.ts";
 
 /** Null when the row can be sent, else the reason why not. `fields` are in the order of the columns given to `check`. */
@@ -24,7 +19,8 @@ export interface CompiledContent {
   columns: string[];
   /**
    * The check for rows with these columns. Throws `UserError` at once when a template uses a variable that is no column
-   * and has no default (unless `allowEmpty`): no row could ever pass.
+   * and has no default (unless `allowEmpty`): no row could ever pass. The check itself throws `UserError` when the content as a whole cannot be
+   * made into a mail, whoever gets it.
    */
   check(columns: string[]): RowCheck;
   /** What each message carries of links back to us; null: nothing. */
@@ -34,90 +30,95 @@ export interface CompiledContent {
    * `RenderProblem` when `check` would have refused the row.
    */
   render(to: string, values: Record<string, string>, links?: MessageLinks | null): RenderedMail;
+  /** The HTML and text of this recipient cut at his values, before tracking: the pieces he has in common with most others. */
+  shapeOf(to: string, values: Record<string, string>): Shape;
+  /** HTML and text made the plain way: slow, and by definition right. */
+  renderPlainly(to: string, values: Record<string, string>): Pick<RenderedMail, "html" | "text">;
 }
 
-/** The templates of a content and what becomes of them. */
+/** For contents that are ready as they are: nothing is inlined or derived. */
+export const NO_TOOLS: Tools = { markdown: null, inlineStyles: null, textOf: null, writeLink: (text) => text };
+
+/** The templates of a content. */
 interface Parts {
-  subject: Part;
-  html: Part;
-  text: Part;
-  headers: { name: string; part: Part }[];
-  unsubscribeUrl: Part | null;
+  head: CompiledHead;
+  body: Part;
+  preheader: Part | null;
+  /** The subject, where it is the title of a page, too. */
+  title: Part | null;
+  /** Null: the text part is derived from the HTML. */
+  text: Part | null;
 }
-
-interface Head extends Pick<RenderedMail, "subject" | "headers"> {
-  unsubscribeUrl: string | null;
-}
-
-/** What stands in for the columns of a recipient. `unsubscribeUrl`: null unless the message has a link of its own for it. */
-interface Recipient {
-  to: string;
-  values: Record<string, string>;
-  unsubscribeUrl: string | null;
-}
-
-/** Stands for the address while rows are checked, where it decides nothing. */
-const SOME_ADDRESS = "recipient@example.com";
 
 /**
- * Compiles the Liquid templates of a content: subject, HTML, text, header values, unsubscribe URL.
+ * Compiles the Liquid templates of a content: subject, HTML, text, header values, display names, unsubscribe URL, preheader. `tools` are those of
+ * `toolsFor`.
  *
  * A variable is a column name: exactly, else with upper and lower case taken as one. `{{ First Name }}` is understood too;
  * a name that would read as Liquid (dots, `and`, quotes) is written `{{ ["a.b"] }}`. `{{ email }}` is the address when no
  * column is called so. A cell of nothing but white space is empty, and empty is false in `{% if %}`.
  *
- * Values are escaped for where they stand: HTML in HTML, percent-encoded in the unsubscribe URL, as they are elsewhere.
- * `| raw` turns that off for a column that holds HTML, or a whole URL: the content is the sender's own word.
+ * Values are escaped for where they stand: HTML in HTML, percent-encoded in addresses, as they are elsewhere.
+ * `| raw` turns that off for a column that holds HTML, or part of an address: the content is the sender's own word.
  *
  * With tracking, pixel and links are put into the HTML that is ready, and `{{ unsubscribe_url }}` is the message's own link. Subject, HTML and
  * text of a literal content are no templates.
  *
  * Throws `UserError` for everything that does not depend on the recipient: syntax, From, header names and limits.
  */
-export function compileContent(content: Content): CompiledContent {
-  const parts = parseParts(content);
+export function compileContent(content: Content, tools: Tools = NO_TOOLS): CompiledContent {
+  const parts = parseParts(content, tools);
   const variables = variablesOf(parts);
-  checkFixedParts(parts, content);
-  const mailto = content.unsubscribeMailto === null ? null : mailtoUri(content.unsubscribeMailto);
+  const composer = new Composer(tools);
+  const writeText = createWriter(RUNNING_TEXT);
   const lookUp = lookUpFor(variables);
   const tracking = content.tracking ?? null;
   const sample = tracking && sampleLinks(tracking);
   const ownUrl = (links: MessageLinks | null) => (tracking?.unsubscribe && links ? links.unsubscribe() : null);
-  const head = (scope: Scope, own: string | null): Head =>
-    renderHead(parts, { own, mailto }, scope, content.allowEmpty);
-  const envelope = {
-    from: wireMailbox("from", content.from),
-    replyTo: content.replyTo.map((mailbox) => wireMailbox("reply_to", mailbox)),
-    tags: content.tags,
-    attachments: content.attachments,
-    configurationSet: content.configurationSet,
-  };
+  const { tags, attachments, configurationSet } = content;
+  const sampleScope = (to: string, values: Record<string, string>) =>
+    lookUp({ to, values, unsubscribeUrl: ownUrl(sample) });
   return {
     columns: variables.map((variable) => variable.name),
     tracking,
-    check: (columns) => rowCheck(parts, variables, columns, content.allowEmpty, ownUrl(sample), head),
+    check: (columns) => rowCheck(parts, variables, columns, content.allowEmpty, ownUrl(sample), composer),
     render(to, values, links = sample) {
       const own = ownUrl(links);
       const scope = lookUp({ to, values, unsubscribeUrl: own });
       for (const part of allParts(parts)) refuseEmpty(part, scope);
-      const { subject, headers, unsubscribeUrl } = head(scope, own);
-      const html = parts.html.render(scope);
-      const tracked = tracking && links ? withLinks(html, tracking, links, unsubscribeUrl) : html;
-      return { ...envelope, to, subject, headers, html: tracked, text: parts.text.render(scope) };
+      const head = parts.head.render(scope, own);
+      const composed = composer.compose(draftOf(parts, scope));
+      const html = tracking && links ? withLinks(composed.html, tracking, links, head) : composed.html;
+      const text = parts.text === null ? (composed.text ?? "") : writeText(parts.text.trace(scope));
+      return { ...head, to, html, text, tags, attachments, configurationSet };
+    },
+    shapeOf: (to, values) => composer.shapeOf(draftOf(parts, sampleScope(to, values))),
+    renderPlainly(to, values) {
+      const scope = sampleScope(to, values);
+      const { html, text } = composer.composePlainly(draftOf(parts, scope));
+      return { html, text: parts.text === null ? (text ?? "") : writeText(parts.text.trace(scope)) };
     },
   };
 }
 
-/** `unsubscribeUrl` stays as it is: who wants to leave is not to be counted as a reader. */
+function draftOf({ body, preheader, title }: Parts, scope: Scope): Draft {
+  return {
+    body: body.trace(scope),
+    preheader: preheader?.trace(scope) ?? null,
+    title: title?.trace(scope) ?? null,
+  };
+}
+
 function withLinks(
   html: string,
   { opens, clicks }: Tracking,
   links: MessageLinks,
-  unsubscribeUrl: string | null,
+  { headers }: Pick<RenderedMail, "headers">,
 ): string {
   if (!opens && !clicks) return html;
+  const leaves = leavesBy(headers.find(({ name }) => name.toLowerCase() === "list-unsubscribe")?.value ?? "");
   return trackHtml(html, {
-    click: clicks ? (url) => (url === unsubscribeUrl ? null : links.click(url)) : null,
+    click: clicks ? (url) => (leaves(url) ? null : links.click(url)) : null,
     pixel: opens ? links.open() : null,
   });
 }
@@ -126,27 +127,47 @@ function withLinks(
  * Throws `UserError` when `source` is no Liquid template. `line` is the file's line on which it starts, so that the message
  * speaks of the file as the author sees it.
  */
-export function checkSyntax(label: string, source: string, line: number): void {
-  parsePart(label, source, "none", true, line);
+export function checkSyntax(
+  label: string,
+  source: string,
+  { line, markdown }: { line: number; markdown: boolean },
+): void {
+  const language = markdown ? "markdown" : "html";
+  parsePart(source, { label, name: "body", language, allowEmpty: true, firstLine: line });
 }
 
-function parseParts(content: Content): Parts {
-  const part = (label: string, source: string, escape: "html" | "url" | "none"): Part =>
-    parsePart(label, source, escape, content.allowEmpty);
+function parseParts(content: Content, tools: Tools): Parts {
+  const { allowEmpty, literal } = content;
   const hasLink = content.tracking?.unsubscribe ?? false;
-  const body = content.literal ? (_label: string, source: string): Part => literalPart(source, hasLink) : part;
+  const markdown = content.format === "markdown";
+  const text = content.text === "" && tools.textOf !== null ? null : content.text;
+  if (literal) {
+    const subject = literalPart("title", content.subject, hasLink);
+    return {
+      head: compileHead(content, subject),
+      body: literalPart("body", content.html, hasLink),
+      preheader: null,
+      title: null,
+      text: text === null ? null : literalPart("text", text, hasLink),
+    };
+  }
+  const subject = parsePart(content.subject, { label: "subject", name: "title", language: "text", allowEmpty });
+  const language = markdown ? "markdown" : "html";
+  const preheader = content.preheader ?? null;
   return {
-    subject: body("subject", content.subject, "none"),
-    html: body("HTML", content.html, "html"),
-    text: body("text", content.text, "none"),
-    headers: content.headers.map(({ name, value }) => ({ name, part: part(`header ${name}`, value, "none") })),
-    unsubscribeUrl: content.unsubscribeUrl === null ? null : part("unsubscribe URL", content.unsubscribeUrl, "url"),
+    head: compileHead(content, subject),
+    body: parsePart(content.html, { label: markdown ? "Markdown" : "HTML", name: "body", language, allowEmpty }),
+    preheader:
+      preheader === null
+        ? null
+        : parsePart(preheader, { label: "preheader", name: "preheader", language: "text", allowEmpty }),
+    title: markdown ? subject : null,
+    text: text === null ? null : parsePart(text, { label: "text", name: "text", language: "text", allowEmpty }),
   };
 }
 
-function allParts({ subject, html, text, headers, unsubscribeUrl }: Parts): Part[] {
-  const all = [subject, html, text, ...headers.map((header) => header.part)];
-  return unsubscribeUrl === null ? all : [...all, unsubscribeUrl];
+function allParts({ head, body, preheader, text }: Parts): Part[] {
+  return [...head.parts, body, preheader, text].filter((part) => part !== null);
 }
 
 /** Each variable once; optional only when it is so in every part. */
@@ -160,64 +181,6 @@ function variablesOf(parts: Parts): Variable[] {
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** What is the same for everybody is refused before the first row is read. */
-function checkFixedParts({ subject, headers, unsubscribeUrl }: Parts, content: Content): void {
-  const hasLink = content.tracking?.unsubscribe ?? false;
-  if (hasLink && unsubscribeUrl !== null) {
-    throw new UserError(
-      "--unsubscribe and an unsubscribe URL exclude each other",
-      "leave out --unsubscribe-url (SES_MAIL_UNSUBSCRIBE_URL, unsubscribe_url in the front matter), or --unsubscribe",
-    );
-  }
-  const links = unsubscribeHeaders(unsubscribeUrl || hasLink ? "https://…" : null, content.unsubscribeMailto);
-  checkHeaderNames([...headers, ...links].map((header) => header.name));
-  const problems = [
-    subject.constant ? subjectProblem(subject.render({})) : null,
-    ...headers.map(({ name, part }) => (part.constant ? valueProblem(name, part.render({})) : null)),
-    unsubscribeUrl?.constant ? unsubscribeUrlProblem(unsubscribeUrl.render({})) : null,
-    /^http:/i.test(content.unsubscribeUrl ?? "") ? unsubscribeUrlProblem(content.unsubscribeUrl ?? "") : null,
-  ];
-  const problem = problems.find((each) => each !== null);
-  if (problem) throw new UserError(problem);
-}
-
-function subjectProblem(subject: string): string | null {
-  if (subject.trim() === "") return "the subject is empty";
-  // oxlint-disable-next-line no-control-regex
-  return /[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(subject)
-    ? "the subject contains a line break or control character"
-    : null;
-}
-
-function wireMailbox(label: string, written: string): string {
-  const mailbox = parseMailbox(written);
-  if ("problem" in mailbox) throw new UserError(`${label} expects an address or Name <address>: ${mailbox.problem}`);
-  return formatMailbox(mailbox);
-}
-
-/** Everything that goes into mail headers: rendered and held to the rules of SES. Throws `RenderProblem`. */
-function renderHead(
-  parts: Parts,
-  unsubscribe: { own: string | null; mailto: string | null },
-  scope: Scope,
-  allowEmpty: boolean,
-): Head {
-  const subject = parts.subject.render(scope);
-  refuse(subjectProblem(subject));
-  const written = parts.headers.map(({ name, part }) => ({ name, value: part.render(scope) }));
-  const external = parts.unsubscribeUrl?.render(scope) ?? null;
-  refuse(external === null ? null : unsubscribeUrlProblem(external));
-  const unsubscribeUrl = external ?? unsubscribe.own;
-  const present = written.filter(({ value }) => !allowEmpty || value.trim() !== "");
-  const headers = [...present, ...unsubscribeHeaders(unsubscribeUrl, unsubscribe.mailto)];
-  for (const { name, value } of headers) refuse(valueProblem(name, value));
-  return { subject, headers: headers.map(({ name, value }) => ({ name, value: wireValue(value) })), unsubscribeUrl };
-}
-
-function refuse(problem: string | null): void {
-  if (problem !== null) throw new RenderProblem(problem);
-}
-
 function refuseEmpty(part: Part, scope: Scope): void {
   const empty = part.required.find((name) => !scope[name]);
   if (empty !== undefined) throw new RenderProblem(emptyReason(`{{ ${empty} }}`));
@@ -229,7 +192,7 @@ function rowCheck(
   columns: string[],
   allowEmpty: boolean,
   unsubscribeUrl: string | null,
-  head: (scope: Scope, unsubscribeUrl: string | null) => Head,
+  composer: Composer,
 ): RowCheck {
   const isOurs = (name: string) => unsubscribeUrl !== null && isUnsubscribeUrl(name);
   for (const variable of variables) if (!isOurs(variable.name)) refuseUnknown(variable, columns, allowEmpty);
@@ -237,19 +200,26 @@ function rowCheck(
   const given = (name: string) => (isOurs(name) && unsubscribeUrl !== null ? unsubscribeUrl : addressFor(name));
   const required = new Set(allParts(parts).flatMap((part) => part.required));
   const needed = places.filter(({ name, index }) => index >= 0 && required.has(name));
-  const headParts = [parts.subject, ...parts.headers.map((header) => header.part), parts.unsubscribeUrl];
-  const headVaries = headParts.some((part) => part?.constant === false);
-  const bodies = [parts.html, parts.text].filter((part) => !part.simple);
+  const bodies = [parts.body, parts.preheader, parts.text].filter((part) => part !== null && !part.simple);
+  const scopeFor = (fields: string[]) =>
+    scopeOf(places.map(({ name, index }) => [name, index >= 0 ? fields[index] : given(name)]));
+  let isComposed = false;
   return (fields) => {
     for (const { name, index } of needed) {
       if (!/\S/.test(fields[index] ?? "")) return emptyReason(`{{ ${name} }}`);
     }
-    if (!headVaries && bodies.length === 0) return null;
-    const scope = scopeOf(places.map(({ name, index }) => [name, index >= 0 ? fields[index] : given(name)]));
-    return reasonOf(() => {
-      head(scope, unsubscribeUrl);
-      for (const body of bodies) body.render(scope);
+    if (isComposed && parts.head.constant && bodies.length === 0) return null;
+    const scope = scopeFor(fields);
+    const reason = reasonOf(() => {
+      parts.head.render(scope, unsubscribeUrl);
+      for (const body of bodies) body?.trace(scope);
     });
+    // Once: what cannot be made into a mail at all is told before anything is stored.
+    if (reason === null && !isComposed) {
+      composer.compose(draftOf(parts, scope));
+      isComposed = true;
+    }
+    return reason;
   };
 }
 
@@ -261,64 +231,4 @@ function reasonOf(work: () => void): string | null {
     if (error instanceof RenderProblem) return error.message;
     throw error;
   }
-}
-
-function refuseUnknown({ name, path, optional }: Variable, columns: string[], allowEmpty: boolean): void {
-  const known = columnOf(name, columns) >= 0 || addressFor(name) !== undefined;
-  if (path === null && (known || optional || allowEmpty)) return;
-  const unknown = path ?? name;
-  const meant = columns.includes(unknown)
-    ? `["${unknown}"]`
-    : nearest(
-        unknown,
-        columns.filter((column) => column !== name),
-      );
-  const suggestion = isUnsubscribeUrl(name)
-    ? "--unsubscribe with --base-url makes it; "
-    : meant === null
-      ? ""
-      : `did you mean {{ ${meant} }}? `;
-  throw new UserError(
-    `the content uses {{ ${unknown} }}, and there is no such column`,
-    `${suggestion}the columns are ${columns.join(", ")}; or write {{ ${name} | default: "…" }}`,
-  );
-}
-
-function addressFor(name: string): string | undefined {
-  return name.toLowerCase() === "email" ? SOME_ADDRESS : undefined;
-}
-
-/** The column a variable means, or -1. */
-function columnOf(name: string, columns: string[]): number {
-  const exact = columns.indexOf(name);
-  return exact >= 0 ? exact : columns.findIndex((column) => column.toLowerCase() === name.toLowerCase());
-}
-
-/** Own properties of an object without a prototype: `{{ constructor }}` is just a column that is not there. */
-function scopeOf(entries: (readonly [string, string | undefined])[]): Scope {
-  const scope = Object.create(null) as Scope;
-  for (const [name, value] of entries) scope[name] = value?.trim() === "" ? "" : value;
-  return scope;
-}
-
-/** Recipients of one list have the same columns: where a variable was found the last time is looked at first. */
-function lookUpFor(variables: Variable[]): (recipient: Recipient) => Scope {
-  const found = new Map<string, string>();
-  const valueOf = (name: string, values: Record<string, string>): string | undefined => {
-    if (Object.hasOwn(values, name)) return values[name];
-    const known = found.get(name);
-    if (known !== undefined && Object.hasOwn(values, known)) return values[known];
-    const columns = Object.keys(values);
-    const column = columns[columnOf(name, columns)];
-    if (column === undefined) return undefined;
-    found.set(name, column);
-    return values[column];
-  };
-  return ({ to, values, unsubscribeUrl }) =>
-    scopeOf(
-      variables.map(({ name }) => {
-        if (unsubscribeUrl !== null && isUnsubscribeUrl(name)) return [name, unsubscribeUrl];
-        return [name, valueOf(name, values) ?? (addressFor(name) === undefined ? undefined : to)];
-      }),
-    );
 }

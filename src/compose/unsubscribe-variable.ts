@@ -3,6 +3,7 @@
  * elsewhere must not send people to where nobody records them any more.
  */
 import type { Part } from "./liquid.ts";
+import { markOf, type PartName } from "./value-mark.ts";
 
 const NAME = "unsubscribe_url";
 const PLACEHOLDER = /\{\{ unsubscribe_url \}\}|\{\{unsubscribe_url\}\}/;
@@ -12,14 +13,18 @@ export function isUnsubscribeUrl(name: string): boolean {
 }
 
 /** Text that is final but for `{{ unsubscribe_url }}` and `{{unsubscribe_url}}`, and for those only when there is such a link. */
-export function literalPart(source: string, hasUnsubscribe: boolean): Part {
+export function literalPart(name: PartName, source: string, hasUnsubscribe: boolean): Part {
   const pieces = hasUnsubscribe ? source.split(PLACEHOLDER) : [source];
   const constant = pieces.length === 1;
+  const skeleton = pieces.reduce((whole, piece, index) => whole + markOf(name, "markup", index - 1) + piece);
   return {
     variables: constant ? [] : [{ name: NAME, path: null, optional: true }],
     required: [],
     simple: true,
     constant,
-    render: constant ? () => source : (scope) => pieces.join(scope[NAME] ?? ""),
+    trace: (scope) => ({
+      skeleton,
+      values: pieces.slice(1).map(() => ({ kind: "markup" as const, text: scope[NAME] ?? "" })),
+    }),
   };
 }

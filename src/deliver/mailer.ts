@@ -1,8 +1,8 @@
 /** From a claim to an SES call: content and columns are looked up once, then each message is rendered and handed over. */
 import { LRUCache } from "lru-cache";
-import { withText } from "../compose/html.ts";
 import { RenderProblem } from "../compose/problem.ts";
-import { type CompiledContent, compileContent } from "../compose/template.ts";
+import type { CompiledContent } from "../compose/template.ts";
+import { prepareContent } from "../compose/tools.ts";
 import { UserError } from "../errors.ts";
 import type { Content, RenderedMail, Tag } from "../message.ts";
 import type { Links } from "../tracking/links.ts";
@@ -67,8 +67,8 @@ function contentCache(library: Library): LRUCache<number, Kept> {
     // However big, the content that goes out now is kept.
     sizeCalculation: ({ bytes }) => Math.min(MOST_BYTES, bytes),
     fetchMethod: async (id) => {
-      const content = await withText(await library.content(id));
-      return { content: problemOr(() => compileContent(content)), bytes: sizeOf(content) };
+      const content = await library.content(id);
+      return { content: await compiledOr(content), bytes: sizeOf(content) };
     },
   });
 }
@@ -83,6 +83,15 @@ function problemOr<T>(work: () => T): T | string {
     return work();
   } catch (error) {
     if (error instanceof RenderProblem || error instanceof UserError) return error.message;
+    throw error;
+  }
+}
+
+async function compiledOr(content: Content): Promise<CompiledContent | string> {
+  try {
+    return await prepareContent(content);
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { checkTopic, readContent, type ContentOptions, type ContentOverrides } from "../../src/compose/content.ts";
-import { compileContent } from "../../src/compose/template.ts";
+import { prepareContent } from "../../src/compose/tools.ts";
 import { UserError } from "../../src/errors.ts";
 import type { Content } from "../../src/message.ts";
 
@@ -167,38 +167,63 @@ unsubscribe_mailto: u@x.co`;
     unsubscribeUrl: "https://x.co/{{ email }}",
     unsubscribeMailto: "u@x.co",
     allowEmpty: false,
+    format: "html",
     html: "<p>x</p>",
-    text: "x\n",
+    text: "",
   });
 });
 
+/** The mail of somebody with these values. */
+async function mailOf(file: string, source: string, values: Record<string, string>, overrides = HEAD) {
+  return (await prepareContent(await read(file, source, overrides))).render("ann@example.com", values);
+}
+
 test("HTML without <style> is sent as it was written", async () => {
-  const html = `<!DOCTYPE html>\n<html><body><!--[if mso]>x<![endif]--><p title='{{ a | default: "b" }}'>{{ c }}</p></body></html>\n`;
-  expect((await read("mail.html", html)).html).toBe(html);
+  const html = `<!DOCTYPE html>\n<html><body><!--[if mso]>x<![endif]--><p title='A "b" c'>{{ c }}</p></body></html>\n`;
+  expect((await mailOf("mail.html", html, { c: "C" })).html).toBe(html.replace("{{ c }}", "C"));
 });
 
-test("<style> is inlined, media queries stay, Liquid survives", async () => {
-  const { html } = await read(
+test("<style> is inlined in the rendered mail, media queries stay", async () => {
+  const { html } = await mailOf(
     "mail.html",
-    `<html><head><style>a { color: red } @media (max-width: 9px) { a { color: blue } }</style></head>
+    `<html><head><style>a { color: red } @media (max-width: 9px) { a { margin: 0 } }</style></head>
 <body class="x"><a href='{{ url | default: "https://x.co/?a=1&b=2" }}'>{% if n > 1 %}{{ "a<b" }}{% endif %}</a></body></html>`,
+    { n: "2", url: "" },
   );
-  expect(html).toContain('style="color: red;"');
+  expect(html).toMatch(/<a [^>]*style="color: ?red;?"/);
   expect(html).toContain("@media");
-  expect(html).toContain('{{ url | default: "https://x.co/?a=1&b=2" }}');
-  expect(html).toContain('{% if n > 1 %}{{ "a<b" }}{% endif %}');
+  expect(html).toContain("https://x.co/?a=1&amp;b=2");
+  expect(html).toContain("a&lt;b");
 });
 
 test("the preheader stands first in the body, hidden, and not in the text", async () => {
-  const { html, text } = await read(
+  const { html, text } = await mailOf(
     "mail.html",
     front("preheader: a < {{ b }}", '<html><body class="c">\n<p>Hi</p></body></html>'),
+    { b: "<b>" },
   );
-  expect(html).toMatch(/<body class="c"><div style="display:none[^>]*>a &lt; \{\{ b \}\}/);
+  expect(html).toMatch(/<body class="c"><div style="display:none[^>]*>a &lt; &lt;b&gt;/);
   expect(text).toBe("Hi\n");
 });
 
-test("Markdown becomes a page in which Liquid is untouched", async () => {
+test.each([
+  [
+    "a body in a comment",
+    "<head></head><!--[if mso]><body class=m><![endif]--><body><p>Hi",
+    /<body><div style="display:none/,
+  ],
+  [
+    "a body that Outlook does not read",
+    "<!--[if !mso]><!--><body class=b><!--<![endif]--><p>Hi",
+    /<!--<!\[endif\]--><div style="display:none[^>]*>pre.*<p>/,
+  ],
+  ["no body", "<!doctype html><title>t</title><p>Hi", /<\/title><div style="display:none[^>]*>pre.*<p>/],
+  ["nothing but text", "Hi", /^<div style="display:none[^>]*>pre.*Hi$/],
+])("the preheader, with %s", async (_, body, expected) => {
+  expect((await mailOf("mail.html", front("preheader: pre", body), {})).html).toMatch(expected);
+});
+
+test("Markdown is converted after the tags, values stay what they are", async () => {
   const markdown = `# Hi {{ name | default: "you" }}
 
 {% if vip %}
@@ -209,42 +234,30 @@ test("Markdown becomes a page in which Liquid is untouched", async () => {
 
 | a | b |
 |---|---|
-| {{ x | upcase }} | 2 |
+{% for row in (1..2) %}
+| {{ x | upcase }} | {{ row }} |
+{% endfor %}
 `;
-  const { html, text } = await read("mail.md", markdown, { ...HEAD, subject: 'R&D for {{ name | default: "you" }}' });
-  expect(html).toContain('<title>R&amp;D for {{ name | default: "you" }}</title>');
-  expect(html).toMatch(/<h1[^>]*>Hi \{\{ name \| default: "you" \}\}<\/h1>/);
-  expect(html).toMatch(/<a href="\{\{ url \}\}"[^>]*>link<\/a>/);
-  expect(html).toMatch(/<td[^>]*>\{\{ x \| upcase \}\}<\/td>/);
-  expect(html).not.toMatch(/<p[^>]*>\{%/);
-  expect(html).not.toContain("<style>\nbody");
-  expect(text).toMatch(/^Hi \{\{ name \| default: "you" \}\}\n/);
-  expect(text).toContain("link [{{ url }}]");
-  expect(text).toContain("{{ x | upcase }} 2");
-  expect(() => compileContent({ ...HEAD_CONTENT, html, text })).not.toThrow();
+  const values = { name: "", vip: "1", url: "https://x.co/?a=1&b=2", mail: "c@d.co", x: "*a* <b>" };
+  const overrides = { ...HEAD, subject: 'R&D for {{ name | default: "you" }}' };
+  const { html, text, subject } = await mailOf("mail.md", markdown, values, overrides);
+  expect(subject).toBe("R&D for you");
+  expect(html).toContain("<title>R&amp;D for you</title>");
+  expect(html).toMatch(/<h1[^>]*>Hi you<\/h1>/);
+  expect(html).toMatch(/<a [^>]*href="https:\/\/x\.co\/\?a=1&amp;b=2"/);
+  expect(html.match(/<td[^>]*>\*A\* &lt;B&gt;<\/td>/g)).toHaveLength(2);
+  expect(text).toMatch(/^Hi you\n/);
+  expect(text).toContain("link [https://x.co/?a=1&b=2]");
+  expect(text).toContain("*A* <B>");
 });
 
-const HEAD_CONTENT: Content = {
-  subject: "x",
-  from: "a@b.co",
-  html: "",
-  text: "",
-  replyTo: [],
-  headers: [],
-  tags: [],
-  attachments: [],
-  configurationSet: null,
-  unsubscribeUrl: null,
-  unsubscribeMailto: null,
-  allowEmpty: false,
-};
-
-test("the text keeps links and loses pictures", async () => {
-  const { text } = await read(
+test("the text has the addresses of links", async () => {
+  const { text } = await mailOf(
     "mail.html",
-    '<h1>Title</h1><img src="x.png" alt="pic"><p>a &amp; b <a href="https://x.co/?a=1&amp;b=2">c</a></p>',
+    '<h1>Title</h1><p>a &amp; b <a href="https://x.co/?a=1&amp;b={{ b }}">c</a></p>',
+    { b: "2 3" },
   );
-  expect(text).toBe("Title\n\na & b c [https://x.co/?a=1&b=2]\n");
+  expect(text).toBe("Title\n\na & b c [https://x.co/?a=1&b=2%203]\n");
 });
 
 test("--text is taken as it is", async () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
-import { withText } from "../../src/compose/html.ts";
 import { compileContent } from "../../src/compose/template.ts";
+import { prepareContent } from "../../src/compose/tools.ts";
 import { UserError } from "../../src/errors.ts";
 import type { Content, Tracking } from "../../src/message.ts";
 import { messageLinks } from "../../src/tracking/message-links.ts";
@@ -155,23 +155,23 @@ describe("a literal content", () => {
 
   it("gets its text from the HTML, and keeps one it has", async () => {
     const html = `<h1>Hello {{ you }}</h1><p>Read <a href="https://example.com/">this</a></p>`;
-    expect((await withText(literal({ html }))).text).toBe("Hello {{ you }}\n\nRead this [https://example.com/]\n");
-    expect((await withText(literal({ html, text: "own" }))).text).toBe("own");
-    expect((await withText({ ...CONTENT, html, text: "" })).text).toBe("");
+    const textOf = async (content: Content) => (await prepareContent(content)).render("ann@example.com", { you: "x" }).text;
+    expect(await textOf(literal({ html }))).toBe("Hello {{ you }}\n\nRead this [https://example.com/]\n");
+    expect(await textOf(literal({ html, text: "own" }))).toBe("own");
+    expect(await textOf({ ...CONTENT, html, text: "" })).toBe("");
   });
 
   it("that nests without end goes out all the same", async () => {
     const html = `${"<div>".repeat(200_000)}x`;
-    const content = await withText(literal({ html }));
-    expect(compileContent(content).render("ann@example.com", {})).toMatchObject({ html, text: "\n" });
+    const mail = (await prepareContent(literal({ html }))).render("ann@example.com", {});
+    expect(mail.html).toBe(html);
+    expect(mail.text).toMatch(/^x?\n$/);
   });
 
   it("has exactly {{ unsubscribe_url }} replaced, and only with --unsubscribe", async () => {
     const html = `<a href="{{ unsubscribe_url }}">a</a> {{unsubscribe_url}} {{  unsubscribe_url }} {{ unsubscribe_url | upcase }}`;
-    const content = await withText(
-      literal({ html, subject: "{{unsubscribe_url}}", tracking: only({ unsubscribe: true }) }),
-    );
-    const mail = compileContent(content).render("ann@example.com", {}, LINKS);
+    const content = literal({ html, subject: "{{unsubscribe_url}}", tracking: only({ unsubscribe: true }) });
+    const mail = (await prepareContent(content)).render("ann@example.com", {}, LINKS);
     expect(mail.html).toBe(`<a href="${OWN}">a</a> ${OWN} {{  unsubscribe_url }} {{ unsubscribe_url | upcase }}`);
     expect(mail.subject).toBe(OWN);
     expect(mail.text).toContain(`a [${OWN}] ${OWN}`);

@@ -1,0 +1,179 @@
+/**
+ * Finds where in a mail's HTML the values stand. The HTML is not parsed into a tree, only tokenized, as browsers do it; markup in conditional
+ * comments (`<!--[if mso]>`) counts, because Outlook reads it.
+ */
+import { Tokenizer } from "htmlparser2";
+import { addressAt, addressInText, IN_HTML, type Place } from "./escape.ts";
+import { type Marked, marksIn } from "./value-mark.ts";
+
+export interface ValuePlace extends Marked {
+  place: Place;
+  /** True: it decides about styles or structure, so the mail has to be composed with it. */
+  structural: boolean;
+}
+
+/** Attributes that hold an address (HTML, index of attributes; VML's `src` and `href`). */
+const ADDRESSES = new Set(
+  [
+    "href",
+    "src",
+    "action",
+    "formaction",
+    "background",
+    "cite",
+    "poster",
+    "longdesc",
+    "xlink:href",
+    "ping",
+    "data",
+  ].concat(["codebase", "manifest", "lowsrc", "dynsrc"]),
+);
+
+/** Attributes whose value nobody looks at but the reader. Any other may decide about styles, or about the text part. */
+const PLAIN_ATTRIBUTES = new Set(["alt", "title", "content", "summary", "label", "placeholder", "aria-label"]);
+
+/** The places of all values in `html`, in order. */
+export function placesIn(html: string): ValuePlace[] {
+  const marks = marksIn(html);
+  return marks.length === 0 ? [] : new Survey(html, marks).places();
+}
+
+interface Tag {
+  name: string;
+  attribute: string;
+  /** Where the value of the attribute begins. */
+  valueStart: number;
+}
+
+class Survey {
+  readonly #html: string;
+  readonly #marks: Marked[];
+  readonly #selectors: AttributeSelector[];
+  readonly #found = new Map<number, Omit<ValuePlace, keyof Marked>>();
+  #next = 0;
+  #tag: Tag = { name: "", attribute: "", valueStart: 0 };
+  /** `style` or `script` while its content is read. */
+  #inside = "";
+
+  constructor(html: string, marks: Marked[]) {
+    this.#html = html;
+    this.#marks = marks;
+    this.#selectors = attributeSelectors(html);
+  }
+
+  places(): ValuePlace[] {
+    this.#read(this.#html, 0);
+    return this.#marks
+      .map((mark) => ({ ...mark, ...(this.#found.get(mark.start) ?? STRUCTURAL) }))
+      .map(this.#besideEntity);
+  }
+
+  /** `&{{ value }}`: what begins the value may end an entity. */
+  readonly #besideEntity = (place: ValuePlace): ValuePlace => {
+    const opened = /&[#\w]*$/.test(this.#html.slice(Math.max(0, place.start - 40), place.start));
+    return opened ? { ...place, structural: true } : place;
+  };
+
+  /** `offset`: where `source` stands in the HTML. */
+  #read(source: string, offset: number): void {
+    const ignore = () => undefined;
+    const endOfTag = () => {
+      const { name } = this.#tag;
+      this.#inside = name === "style" || name === "script" ? name : "";
+    };
+    const tokenizer = new Tokenizer(
+      { decodeEntities: false, xmlMode: false },
+      {
+        onopentagname: (start, end) => {
+          this.#tag = { name: source.slice(start, end).toLowerCase(), attribute: "", valueStart: 0 };
+        },
+        onattribname: (start, end) => {
+          this.#tag.attribute = source.slice(start, end).toLowerCase();
+          this.#tag.valueStart = -1;
+        },
+        onattribdata: (start, end) => {
+          if (this.#tag.valueStart < 0) this.#tag.valueStart = start;
+          this.#each(offset + start, offset + end, (mark) => this.#inAttribute(source, offset, mark));
+        },
+        onattribend: ignore,
+        onopentagend: endOfTag,
+        onselfclosingtag: endOfTag,
+        onclosetag: () => (this.#inside = ""),
+        ontext: (start, end) => this.#each(offset + start, offset + end, (mark) => this.#inText(source, offset, mark)),
+        oncomment: (start, end, cut) => this.#comment(source, offset, start, end - cut),
+        onattribentity: ignore,
+        oncdata: ignore,
+        ondeclaration: ignore,
+        onend: ignore,
+        onprocessinginstruction: ignore,
+        ontextentity: ignore,
+      },
+    );
+    tokenizer.write(source);
+    tokenizer.end();
+  }
+
+  /** Calls back for the marks between two places; those before stand where no value can be, and are left structural. */
+  #each(start: number, end: number, tell: (mark: Marked) => Omit<ValuePlace, keyof Marked>): void {
+    for (let mark = this.#marks[this.#next]; mark && mark.start < end; mark = this.#marks[++this.#next]) {
+      if (mark.start >= start) this.#found.set(mark.start, tell(mark));
+    }
+  }
+
+  #inText(source: string, offset: number, mark: Marked): Omit<ValuePlace, keyof Marked> {
+    if (this.#inside === "style") return STRUCTURAL;
+    if (this.#inside === "script") return { place: { in: "json" }, structural: false };
+    const address = addressInText(source.slice(0, mark.start - offset));
+    return { place: address ? { in: "address", ...address, html: "text" } : IN_HTML, structural: false };
+  }
+
+  #inAttribute(source: string, offset: number, mark: Marked): Omit<ValuePlace, keyof Marked> {
+    const { attribute, valueStart } = this.#tag;
+    const quote = source[valueStart - 1];
+    const html = quote === '"' || quote === "'" ? "quoted" : "unquoted";
+    const before = source.slice(valueStart, mark.start - offset);
+    const selected = this.#selectors.some((selector) => decides(selector, attribute, before));
+    if (ADDRESSES.has(attribute)) {
+      return { place: { in: "address", ...addressAt(before), html }, structural: selected };
+    }
+    const place: Place = html === "quoted" ? IN_HTML : { in: "unquoted" };
+    return { place, structural: selected || !PLAIN_ATTRIBUTES.has(attribute) };
+  }
+
+  #comment(source: string, offset: number, start: number, end: number): void {
+    const text = source.slice(start, end);
+    const [{ length }] = /^\[if[^\]]*\]>/i.exec(text) ?? [""];
+    const { tag, inside } = { tag: this.#tag, inside: this.#inside };
+    if (length > 0) this.#read(text.slice(length).replace(/<!\[endif\]$/i, ""), offset + start + length);
+    else this.#each(offset + start, offset + end, () => ({ place: IN_HTML, structural: false }));
+    this.#tag = tag;
+    this.#inside = inside;
+  }
+}
+
+const STRUCTURAL = { place: IN_HTML, structural: true };
+
+/** `[href^="tel:"]` of a style sheet. */
+interface AttributeSelector {
+  name: string;
+  operator: string;
+  operand: string;
+}
+
+function attributeSelectors(html: string): AttributeSelector[] {
+  const sheets = html.match(/<style[\s>][\s\S]*?<\/style/gi) ?? [];
+  const selectors = sheets.flatMap((sheet) => [
+    ...sheet.matchAll(/\[\s*(?:[\w*-]*\|)?([\w:\\-]+)\s*(?:([~|^$*]?=)\s*(?:"([^"]*)"|'([^']*)'|([^\]\s]*)))?/g),
+  ]);
+  return selectors.map(([, name = "", operator = "", double, single, bare]) => ({
+    name: name.toLowerCase().replaceAll("\\", ""),
+    operator,
+    operand: double ?? single ?? bare ?? "",
+  }));
+}
+
+/** Whether the rest of an attribute's value can make a difference to a selector. */
+function decides({ name, operator, operand }: AttributeSelector, attribute: string, before: string): boolean {
+  if (name !== attribute || operator === "") return false;
+  return operator !== "^=" || before.length < operand.length;
+}

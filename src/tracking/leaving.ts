@@ -1,0 +1,40 @@
+/** Links by which readers leave: they are never counted, so that whoever wants to go is not taken for a reader. */
+
+/**
+ * Tells whether a link leads where `List-Unsubscribe` leads. `header` is that header's value. Spelling makes no difference (percent-encoding, case
+ * of the host, order of parameters), and a link may have parameters besides.
+ */
+export function leavesBy(header: string): (url: string) => boolean {
+  const exits = [...header.matchAll(/<(https?:[^<>]*)>/gi)].map(([, url = ""]) => exitOf(url)).filter((exit) => exit !== null);
+  if (exits.length === 0) return () => false;
+  return (url) => {
+    const link = exitOf(url);
+    return link !== null && exits.some((exit) => exit.page === link.page && isWithin(exit.parameters, link.parameters));
+  };
+}
+
+interface Exit {
+  page: string;
+  /** `name=value`, decoded. */
+  parameters: Set<string>;
+}
+
+function exitOf(url: string): Exit | null {
+  if (!URL.canParse(url)) return null;
+  const { protocol, host, pathname, search } = new URL(url);
+  const parameters = search.slice(1).split("&").filter((parameter) => parameter !== "");
+  return { page: `${protocol}//${host}${decode(pathname).replace(/\/+$/, "")}`, parameters: new Set(parameters.map(decode)) };
+}
+
+/** A `+` may mean a space, or itself: both are the same here. */
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part).replaceAll(" ", "+");
+  } catch {
+    return part;
+  }
+}
+
+function isWithin(some: Set<string>, all: Set<string>): boolean {
+  return [...some].every((parameter) => all.has(parameter));
+}
