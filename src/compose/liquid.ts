@@ -172,7 +172,7 @@ class MarkupCapture extends CaptureTag {
     const tracer = current();
     tracer.captures++;
     try {
-      const captured = String(yield this.liquid.renderer.renderTemplates(this.templates, context));
+      const captured = yield this.liquid.renderer.renderTemplates(this.templates, context);
       context.bottom()[this.variable] = tracer.language === "text" ? captured : new Markup(captured);
     } finally {
       tracer.captures--;
@@ -260,7 +260,7 @@ function emitting({ value: { filters } }: Output): void {
 /** A filter may have cut an emoji in two; half of one is not Unicode and has no bytes. */
 function text(value: unknown): string {
   if (Array.isArray(value)) return value.map(text).join("");
-  if (typeof value === "string") return value.replace(/\p{Surrogate}/gu, "\uFFFD");
+  if (typeof value === "string") return value.isWellFormed() ? value : value.toWellFormed();
   if (value instanceof Markup) return value.html;
   return typeof value === "number" || typeof value === "boolean" ? String(value) : "";
 }
@@ -429,28 +429,37 @@ function variablesOf(globals: Globals, outputs: Described[]): Variable[] {
  */
 function flatTracer(templates: Template[], options: PartOptions): Part["trace"] {
   const pieces = templates.map((template) => pieceOf(template, options));
-  const fixed = pieces.every((piece) => typeof piece === "string" || piece.single)
-    ? fixedSkeleton(pieces, options)
-    : null;
+  const outputs = pieces.filter((piece) => typeof piece !== "string");
+  if (outputs.every((output) => output.single)) {
+    const skeleton = fixedSkeleton(pieces, options);
+    return (scope) => ({ skeleton, values: outputs.map((output) => onlyValue(output, scope, options)) });
+  }
   return (scope) => {
     const tracer = new Tracer(options);
-    const written = pieces.map((piece) => (typeof piece === "string" ? piece : piece.write(scope, tracer)));
-    return { skeleton: fixed ?? written.join(""), values: tracer.values };
+    const written = pieces.map((piece) => (typeof piece === "string" ? piece : tracer.render([piece.template], scope)));
+    return { skeleton: written.join(""), values: tracer.values };
   };
 }
 
-/** An output. `single`: whatever the value, it is one value and nothing else. */
+/** An output of a template without tags. */
 interface FlatOutput {
+  template: Output;
+  /** Whatever the value, it is one value and nothing else. */
   single: boolean;
-  write(scope: Scope, tracer: Tracer): string;
+  /** The variable, when it is nothing else. */
+  name: string | null;
 }
 
 function pieceOf(template: Template, options: PartOptions): string | FlatOutput {
   if (!(template instanceof Output)) return new Tracer(options).render([template], {});
   const single = template.value.filters.at(-1)?.name === ESCAPE_FILTER;
-  const name = bareName(template);
-  if (name !== null) return { single, write: (scope, tracer) => tracer.emit("value", scope[name]) };
-  return { single, write: (scope, tracer) => tracer.render([template], scope) };
+  return { template, single, name: bareName(template) };
+}
+
+function onlyValue({ template, name }: FlatOutput, scope: Scope, options: PartOptions): Value {
+  if (name !== null) return { kind: "value", text: text(scope[name]) };
+  const { values } = new Tracer(options).trace([template], scope);
+  return values[0] ?? { kind: "value", text: "" };
 }
 
 function fixedSkeleton(pieces: (string | FlatOutput)[], { name }: PartOptions): string {

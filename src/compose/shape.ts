@@ -182,6 +182,9 @@ function valueOf(draft: Draft, { part, index }: { part: PartName; index: number 
   return traced?.values[index] ?? NOTHING;
 }
 
+/** Nearly every value: the test below would say the same of it, more slowly. */
+const PLAIN_ASCII = /^[!-~]+(?: [!-~]+)*$/;
+
 /** Words with single spaces between them, and nothing invisible: the same in HTML, where white space collapses, and in text. */
 const PLAIN =
   /^[^\s\p{C}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]+(?: [^\s\p{C}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]+)*$/u;
@@ -189,7 +192,7 @@ const PLAIN =
 /** Whether the value has to be part of the shape. */
 function isFixed({ place, structural, part }: ValuePlace, { kind, text }: Value): boolean {
   if (part === "title") return false;
-  if (structural || !PLAIN.test(text)) return true;
+  if (structural || !(PLAIN_ASCII.test(text) || PLAIN.test(text))) return true;
   // Of an address that begins with the value, only the value tells whether readers are led anywhere.
   if (place.in === "address") return place.start && !/^https?:\/\//i.test(text);
   return kind === "markup" && text.includes("&");
@@ -237,20 +240,19 @@ function textPieces(text: string, places: ValuePlace[]): TextPiece[] {
   return root;
 }
 
+/** Joined, not added: the pieces of a mail are long, and a string of strings would be copied once more when it is sent. */
 function fill(shape: Shape, draft: Draft, writeLink: Tools["writeLink"]): Composed {
-  let html = "";
-  for (const piece of shape.html) {
-    html += typeof piece === "string" ? piece : escapeFor(piece.place, valueOf(draft, piece));
-  }
-  return { html, text: shape.text && fillText(shape.text, draft, writeLink) };
+  const html = shape.html.map((piece) => {
+    return typeof piece === "string" ? piece : escapeFor(piece.place, valueOf(draft, piece));
+  });
+  return { html: html.join(""), text: shape.text && fillText(shape.text, draft, writeLink) };
 }
 
 function fillText(pieces: TextPiece[], draft: Draft, writeLink: Tools["writeLink"]): string {
-  let filled = "";
-  for (const piece of pieces) {
-    if (typeof piece === "string") filled += piece;
-    else if ("place" in piece) filled += plainFor(piece.place, valueOf(draft, piece));
-    else filled += writeLink(fillText(piece.text, draft, writeLink), fillText(piece.address, draft, writeLink));
-  }
-  return filled;
+  const filled = pieces.map((piece) => {
+    if (typeof piece === "string") return piece;
+    if ("place" in piece) return plainFor(piece.place, valueOf(draft, piece));
+    return writeLink(fillText(piece.text, draft, writeLink), fillText(piece.address, draft, writeLink));
+  });
+  return filled.join("");
 }

@@ -70,6 +70,7 @@ export function compileContent(content: Content, tools: Tools = NO_TOOLS): Compi
   const parts = parseParts(content, tools);
   const variables = variablesOf(parts);
   const composer = new Composer(tools);
+  const required = [...new Set(allParts(parts).flatMap((part) => part.required))];
   const writeText = createWriter(RUNNING_TEXT);
   const lookUp = lookUpFor(variables);
   const tracking = content.tracking ?? null;
@@ -85,7 +86,7 @@ export function compileContent(content: Content, tools: Tools = NO_TOOLS): Compi
     render(to, values, links = sample) {
       const own = ownUrl(links);
       const scope = lookUp({ to, values, unsubscribeUrl: own });
-      for (const part of allParts(parts)) refuseEmpty(part, scope);
+      refuseEmpty(required, scope);
       const head = parts.head.render(scope, own);
       const composed = composer.compose(draftOf(parts, scope));
       const html = tracking && links ? withLinks(composed.html, tracking, links, head) : composed.html;
@@ -181,8 +182,8 @@ function variablesOf(parts: Parts): Variable[] {
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function refuseEmpty(part: Part, scope: Scope): void {
-  const empty = part.required.find((name) => !scope[name]);
+function refuseEmpty(required: string[], scope: Scope): void {
+  const empty = required.find((name) => !scope[name]);
   if (empty !== undefined) throw new RenderProblem(emptyReason(`{{ ${empty} }}`));
 }
 
