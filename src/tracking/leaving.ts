@@ -5,7 +5,9 @@
  * of the host, order of parameters), and a link may have parameters besides.
  */
 export function leavesBy(header: string): (url: string) => boolean {
-  const exits = [...header.matchAll(/<(https?:[^<>]*)>/gi)].map(([, url = ""]) => exitOf(url)).filter((exit) => exit !== null);
+  const exits = [...header.matchAll(/<(https?:[^<>]*)>/gi)]
+    .map(([, url = ""]) => exitOf(url))
+    .filter((exit) => exit !== null);
   if (exits.length === 0) return () => false;
   return (url) => {
     const link = exitOf(url);
@@ -22,8 +24,14 @@ interface Exit {
 function exitOf(url: string): Exit | null {
   if (!URL.canParse(url)) return null;
   const { protocol, host, pathname, search } = new URL(url);
-  const parameters = search.slice(1).split("&").filter((parameter) => parameter !== "");
-  return { page: `${protocol}//${host}${decode(pathname).replace(/\/+$/, "")}`, parameters: new Set(parameters.map(decode)) };
+  const parameters = search
+    .slice(1)
+    .split("&")
+    .filter((parameter) => parameter !== "");
+  return {
+    page: `${protocol}//${host}${decode(pathname).replace(/\/+$/, "")}`,
+    parameters: new Set(parameters.map(decode)),
+  };
 }
 
 /** A `+` may mean a space, or itself: both are the same here. */

@@ -155,7 +155,8 @@ describe("a literal content", () => {
 
   it("gets its text from the HTML, and keeps one it has", async () => {
     const html = `<h1>Hello {{ you }}</h1><p>Read <a href="https://example.com/">this</a></p>`;
-    const textOf = async (content: Content) => (await prepareContent(content)).render("ann@example.com", { you: "x" }).text;
+    const textOf = async (content: Content) =>
+      (await prepareContent(content)).render("ann@example.com", { you: "x" }).text;
     expect(await textOf(literal({ html }))).toBe("Hello {{ you }}\n\nRead this [https://example.com/]\n");
     expect(await textOf(literal({ html, text: "own" }))).toBe("own");
     expect(await textOf({ ...CONTENT, html, text: "" })).toBe("");
