@@ -195,6 +195,15 @@ const INERT = {
   text: /^/,
 };
 
+/** A value inside `{% capture %}`, so that it means itself wherever the captured text ends up. */
+const CAPTURED: Record<PartOptions["language"], (written: string) => string> = {
+  html: escapeHtml,
+  // Markdown takes an entity for text, never for a sign of its own; a line break could begin a block.
+  markdown: (written) =>
+    written.replace(/[!-/:-@[-`{-~]/g, (sign) => `&#${sign.charCodeAt(0)};`).replace(/\s*\n\s*/g, " "),
+  text: (written) => written,
+};
+
 /** Collects the values that a template writes, and writes marks in their place. */
 class Tracer {
   readonly values: Value[] = [];
@@ -226,7 +235,7 @@ class Tracer {
   emit(kind: ValueKind, value: unknown): string {
     if (value instanceof Markup) return this.markup(value.html);
     const written = text(value);
-    if (this.captures > 0) return this.language === "text" || kind === "markup" ? written : escapeHtml(written);
+    if (this.captures > 0) return kind === "markup" ? written : CAPTURED[this.language](written);
     return markOf(this.#name, kind, this.values.push({ kind, text: written }) - 1);
   }
 

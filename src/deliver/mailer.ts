@@ -73,9 +73,9 @@ function contentCache(library: Library): LRUCache<number, Kept> {
   });
 }
 
-/** Roughly: a character takes up to two bytes, a compiled template about as much again. */
+/** Roughly: a character takes up to two bytes, and stands in source, template, HTML with marks, and the pieces of HTML and text. */
 function sizeOf({ html, text, attachments }: Content): number {
-  return 4 * (html.length + text.length) + attachments.reduce((sum, { data }) => sum + data.length, 2_000);
+  return 12 * (html.length + text.length) + attachments.reduce((sum, { data }) => sum + data.length, 2_000);
 }
 
 function problemOr<T>(work: () => T): T | string {

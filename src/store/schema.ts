@@ -247,4 +247,8 @@ export const MIGRATIONS: readonly string[] = [
     accepted_at integer not null
   ) strict, without rowid;
   `,
+  `
+  -- Nothing changes in the tables. Contents now hold what their author wrote, to be composed after rendering; a program that takes them for ready
+  -- HTML would send them without their styles and without a text part, so it has to refuse the file.
+  `,
 ];
