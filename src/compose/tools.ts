@@ -25,7 +25,7 @@ async function toolsFor(content: Content): Promise<Tools> {
 }
 
 async function textTools(literal: boolean): Promise<Pick<Tools, "textOf" | "writeLink">> {
-  const { textOf, writeLink } = await import("./text/html-to-text.ts");
+  const [{ textOf }, { writeLink }] = await Promise.all([import("./text/html-to-text.ts"), import("./text/link.ts")]);
   const convert: NonNullable<Tools["textOf"]> = literal
     ? (html, link) => textOf(html.slice(0, MOST_READ), link)
     : textOf;
