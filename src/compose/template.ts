@@ -1,17 +1,11 @@
 import { UserError } from "../errors.ts";
-import type { Content, RenderedMail, Tracking } from "../message.ts";
+import type { Content, Header, RenderedMail, Tracking } from "../message.ts";
 import { trackHtml } from "../tracking/html.ts";
 import { type MessageLinks, sampleLinks } from "../tracking/message-links.ts";
-import { formatMailbox, parseMailbox } from "./address.ts";
-import {
-  checkHeaderNames,
-  mailtoUri,
-  unsubscribeHeaders,
-  unsubscribeUrlProblem,
-  valueProblem,
-  wireValue,
-} from "./headers.ts";
+import { oneClickProblem } from "./header-value.ts";
+import { checkHeaderNames, mailtoUri, unsubscribeHeaders, unsubscribeUrlProblem, wireHeader } from "./headers.ts";
 import { emptyReason, parsePart, type Part, type Scope, type Variable } from "./liquid.ts";
+import { formatMailbox, splitMailbox } from "./mailbox.ts";
 import { nearest } from "./nearest.ts";
 import { RenderProblem } from "./problem.ts";
 import { isUnsubscribeUrl, literalPart } from "./unsubscribe-variable.ts";
@@ -173,7 +167,7 @@ function checkFixedParts({ subject, headers, unsubscribeUrl }: Parts, content: C
   checkHeaderNames([...headers, ...links].map((header) => header.name));
   const problems = [
     subject.constant ? subjectProblem(subject.render({})) : null,
-    ...headers.map(({ name, part }) => (part.constant ? valueProblem(name, part.render({})) : null)),
+    ...headers.map(({ name, part }) => (part.constant ? problemOf(wireHeader(name, part.render({}))) : null)),
     unsubscribeUrl?.constant ? unsubscribeUrlProblem(unsubscribeUrl.render({})) : null,
     /^http:/i.test(content.unsubscribeUrl ?? "") ? unsubscribeUrlProblem(content.unsubscribeUrl ?? "") : null,
   ];
@@ -190,7 +184,7 @@ function subjectProblem(subject: string): string | null {
 }
 
 function wireMailbox(label: string, written: string): string {
-  const mailbox = parseMailbox(written);
+  const mailbox = splitMailbox(written);
   if ("problem" in mailbox) throw new UserError(`${label} expects an address or Name <address>: ${mailbox.problem}`);
   return formatMailbox(mailbox);
 }
@@ -209,9 +203,19 @@ function renderHead(
   refuse(external === null ? null : unsubscribeUrlProblem(external));
   const unsubscribeUrl = external ?? unsubscribe.own;
   const present = written.filter(({ value }) => !allowEmpty || value.trim() !== "");
-  const headers = [...present, ...unsubscribeHeaders(unsubscribeUrl, unsubscribe.mailto)];
-  for (const { name, value } of headers) refuse(valueProblem(name, value));
-  return { subject, headers: headers.map(({ name, value }) => ({ name, value: wireValue(value) })), unsubscribeUrl };
+  const headers = [...present, ...unsubscribeHeaders(unsubscribeUrl, unsubscribe.mailto)].map(wired);
+  refuse(oneClickProblem(headers));
+  return { subject, headers, unsubscribeUrl };
+}
+
+function wired({ name, value }: Header): Header {
+  const wire = wireHeader(name, value);
+  if ("problem" in wire) throw new RenderProblem(wire.problem);
+  return { name, value: wire.value };
+}
+
+function problemOf(wire: ReturnType<typeof wireHeader>): string | null {
+  return "problem" in wire ? wire.problem : null;
 }
 
 function refuse(problem: string | null): void {

@@ -1,5 +1,6 @@
 import type MailComposer from "nodemailer/lib/mail-composer";
 
+import { foldHeader } from "./fold.ts";
 import type { AttachedFile, Mail } from "./mail.ts";
 
 type ComposerClass = typeof MailComposer;
@@ -42,11 +43,10 @@ function givenHeaders(mail: Mail): string {
     ["Cc", mail.cc],
     ["Reply-To", mail.replyTo],
   ];
-  const addressLines = lists
+  const addresses = lists
     .filter(([, list]) => list.length > 0)
-    .map(([name, list]) => `${name}: ${list.join(",\r\n ")}\r\n`);
-  const extraLines = mail.headers.map((header) => `${header.name}: ${header.value}\r\n`);
-  return [...addressLines, ...extraLines].join("");
+    .map(([name, list]) => foldHeader(name, list.join(", ")));
+  return [...addresses, ...mail.headers.map(({ name, value }) => foldHeader(name, value))].join("");
 }
 
 function composerAttachment(file: AttachedFile) {
