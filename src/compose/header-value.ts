@@ -31,6 +31,8 @@ const TOKENS = names(
     "Autocrypt OpenPGP X-Priority X-MSMail-Priority X-Auto-Response-Suppress",
 );
 
+const SEVERAL_URIS = "URIs in angle brackets with commas between them, <https://…>, <mailto:…>";
+
 const ONE_CLICK = "List-Unsubscribe=One-Click";
 
 /** RFC 2919 §3: dot-atoms, and at least one dot. */
@@ -95,19 +97,19 @@ function uris(value: string, key: string): Wired {
     } else if (key === "list-post" && token.toUpperCase() === "NO") {
       entries.at(-1)?.push("NO");
     } else if (token.trim() !== "") {
-      return { problem: expectedUris(value, token) };
+      return { problem: expectedUris(value, key, token === value ? "" : token) };
     }
   }
   const present = entries.filter((entry) => entry.length > 0);
   const complete = present.every((entry) => entry.filter((part) => !part.startsWith("(")).length === 1);
   const count = key === "archived-at" ? present.length === 1 : present.length > 0;
-  if (!complete || !count) return { problem: expectedUris(value, value) };
+  if (!complete || !count) return { problem: expectedUris(value, key) };
   return { value: present.map((entry) => entry.join(" ")).join(", ") };
 }
 
-function expectedUris(value: string, found: string): string {
-  const where = found === value ? "" : `, with ${shown(found)} outside the brackets`;
-  return ` expects addresses in angle brackets with commas between them, <https://…>, <mailto:…>, got ${shown(value)}${where}`;
+function expectedUris(value: string, key: string, found = ""): string {
+  const expected = key === "archived-at" ? "one URI in angle brackets, <https://…>" : SEVERAL_URIS;
+  return ` expects ${expected}, got ${shown(value)}${found === "" ? "" : `, with ${shown(found)} outside the brackets`}`;
 }
 
 function comment(written: string): string {
