@@ -37,6 +37,9 @@ const MOST_SUGGESTED = 200;
 /** Between two nodes: white space, indicators and comments, but no tag and no anchor. */
 const GAP = /^(?:[\s,:?[{-]|#[^\n]*)*/;
 
+/** What stands before the value on a line: a dash, a key, or both. */
+const HEAD = /^(\s*(?:-|(?:-[ \t]+)?[^\s"'#:{[-][^:]*:)[ \t]+)(.*)$/;
+
 const EXPECTED = "write a name, a colon and a space: subject: Hello";
 
 /**
@@ -192,8 +195,7 @@ class Reader {
   }
 
   #unreadable(code: string, offset: number, got: string): void {
-    const [, head, value = ""] =
-      /^(\s*(?:-|(?:-[ \t]+)?[^\s"'#:{[-][^:]*:)[ \t]+)(.*)$/.exec(this.#lineOf(offset)) ?? [];
+    const [, head, value = ""] = HEAD.exec(this.#lineOf(offset)) ?? [];
     if (head === undefined) return this.#trouble(offset, `expected a name and a colon, got ${got}`, EXPECTED);
     const start = this.#lineStart(offset) + head.length;
     const isNested = code.endsWith("_IMPLICIT_KEY") && !/:(?:\s|$)|^[?-]\s/.test(value);
@@ -206,12 +208,15 @@ class Reader {
     else this.#trouble(offset, `YAML cannot read ${got}`, this.#quoteHint(start));
   }
 
-  /** With the line to write, unless it is long or the value stands among others. */
-  #quoteHint(start: number): string {
-    const head = this.#before(start).trim();
+  /** With the line to write, unless it is long or the value stands among others. The quotes go around all that is behind the key. */
+  #quoteHint(at: number): string {
+    const head = HEAD.exec(this.#lineOf(at))?.[1];
+    const start = head === undefined ? at : Math.min(at, this.#lineStart(at) + head.length);
+    const before = this.#before(start).trim();
     const rest = this.#restOfLine(start).trim();
-    const fits = rest !== "" && head.length + rest.length <= MOST_SUGGESTED && !/[[{]/.test(head);
-    return fits ? `put the value in quotes: ${`${head} ${yamlQuoted(rest)}`.trim()}` : "put the value in quotes";
+    const alone = start === at || !/[[{]/.test(this.#yaml.slice(start, at));
+    const fits = alone && rest !== "" && before.length + rest.length <= MOST_SUGGESTED;
+    return fits ? `put the value in quotes: ${`${before} ${yamlQuoted(rest)}`.trim()}` : "put the value in quotes";
   }
 
   #word(start: number): string {
