@@ -218,18 +218,15 @@ test("a value on one line is read as it stands, or refused with a line that is",
   await fc.assert(
     fc.asyncProperty(value, async (text) => {
       fc.pre(text !== "");
-      const inQuotes = /^(["'])(.*)\1(?:\s+#.*)?$/.test(text);
       const answer = await refusal(`subject: ${text}`).catch((error: Error) => error.message);
-      if (answer.startsWith("taken: ")) {
-        const { subject } = JSON.parse(answer.slice("taken: ".length)) as FrontMatter;
-        expect(inQuotes || subject === text).toBe(true);
-        return;
-      }
-      expect(answer).toMatch(/^list\.html, line [23]: /);
+      expect(answer).toMatch(/^taken: |^list\.html, line [23]: /);
       const suggested = /in quotes: (subject: .*?)(?:, or put the comment on a line of its own)?$/.exec(answer)?.[1];
-      if (suggested === undefined) return;
-      const { subject } = await read(suggested);
-      expect([text, text.slice(1, -1)]).toContain(subject);
+      const line = answer.startsWith("taken: ") ? `subject: ${text}` : suggested;
+      fc.pre(line !== undefined);
+      // Quotes around the whole value are YAML's; a comment may follow them.
+      const inQuotes = /^(["'])(.*)\1(?:\s+#.*)?$/.exec(text)?.[2];
+      fc.pre(inQuotes === undefined || !/["'\\]/.test(inQuotes));
+      expect([text, inQuotes]).toContain((await read(line)).subject);
     }),
     { numRuns: 1000 },
   );
