@@ -19,7 +19,7 @@ import {
 import { ListCheck, type ListCounts, listFindings } from "./check/list.ts";
 import { reportOf } from "./check/report.ts";
 import type { Context } from "./commands/command.ts";
-import { parseMailbox } from "./compose/address.ts";
+import { splitMailbox } from "./compose/mailbox.ts";
 import { openRecipients, type Recipients } from "./compose/recipients.ts";
 import { type AccountFacts, openSesReader, type SesReader } from "./deliver/ses-check.ts";
 import { EXIT, InterruptedError, UserError } from "./errors.ts";
@@ -83,7 +83,7 @@ export async function checkCampaign(context: Context, file: string, flags: Check
 }
 
 function mailboxOf(written: string): string {
-  const mailbox = parseMailbox(written);
+  const mailbox = splitMailbox(written);
   if ("problem" in mailbox) throw new UserError(`--from expects an address or Name <address>: ${mailbox.problem}`);
   return mailbox.address;
 }

@@ -1,5 +1,6 @@
 import { domainToASCII } from "node:url";
-import { encodeWords, isPrintableAscii } from "./encoded-word.ts";
+import { isPrintableAscii } from "./encoded-word.ts";
+import { hasControl, shown } from "./shown.ts";
 
 /** RFC 5321 §4.5.3.1: octets of the local part, and of the whole path less its angle brackets. */
 const MAX_LOCAL = 64;
@@ -15,17 +16,7 @@ const PLAIN = new RegExp(`^${ATOM}(?:\\.${ATOM})*@${DOMAIN}$`);
 const LOCAL = new RegExp(`^${ATOM}(?:\\.${ATOM})*$`);
 const ASCII_DOMAIN = new RegExp(`^${DOMAIN}$`);
 
-/** C0, DEL, C1 and the line and paragraph separators. */
-// oxlint-disable-next-line no-control-regex
-const CONTROL = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/;
-const PHRASE = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+$/;
-
-export interface Mailbox {
-  name: string | null;
-  address: string;
-}
-
-interface Problem {
+export interface Problem {
   /** One clause for the user: what is wrong, and what to do where that is not obvious. */
   problem: string;
 }
@@ -41,19 +32,19 @@ export function parseAddress(raw: string): { address: string } | Problem {
 }
 
 function parseUnusual(text: string): { address: string } | Problem {
-  const shown = quote(text);
+  const got = shown(text);
   if (text === "") return { problem: "no address" };
-  if (CONTROL.test(text)) return { problem: `${shown} contains a control character` };
-  if (/[<>]/.test(text)) return { problem: `${shown}: write the bare address only, without a name or < >` };
+  if (hasControl(text)) return { problem: `${got} contains a control character` };
+  if (/[<>]/.test(text)) return { problem: `${got}: write the bare address only, without a name or < >` };
   const at = text.lastIndexOf("@");
-  if (at < 0) return { problem: `${shown} has no @` };
+  if (at < 0) return { problem: `${got} has no @` };
   const local = text.slice(0, at);
   const localProblem = problemOfLocal(local);
-  if (localProblem !== null) return { problem: `${shown}: ${localProblem}` };
+  if (localProblem !== null) return { problem: `${got}: ${localProblem}` };
   const domain = asciiDomain(text.slice(at + 1));
-  if ("problem" in domain) return { problem: `${shown}: ${domain.problem}` };
+  if ("problem" in domain) return { problem: `${got}: ${domain.problem}` };
   const address = `${local}@${domain.name}`;
-  if (address.length > MAX_ADDRESS) return { problem: `${shown} is longer than ${MAX_ADDRESS} characters` };
+  if (address.length > MAX_ADDRESS) return { problem: `${got} is longer than ${MAX_ADDRESS} characters` };
   return { address };
 }
 
@@ -81,40 +72,6 @@ function asciiDomain(domain: string): { name: string } | Problem {
   if (name !== "" && !name.includes(".")) return { problem: "the domain has no dot" };
   if (!ASCII_DOMAIN.test(name)) return { problem: "this domain cannot exist" };
   return { name };
-}
-
-/**
- * A From or Reply-To: `Name <a@b.c>`, `"Na, me" <a@b.c>` or a bare address. The address is held to the rules of
- * `parseAddress`, the name may be any text without control characters. Never throws.
- */
-export function parseMailbox(raw: string): Mailbox | Problem {
-  const text = raw.trim();
-  if (CONTROL.test(text)) return { problem: `${quote(text)} contains a control character` };
-  const match = /^(?:"((?:[^"\\]|\\.)*)"|([^"<>]*))\s*<([^<>]*)>$/.exec(text);
-  if (!match) return bareMailbox(text);
-  const [, quoted, plain, inner = ""] = match;
-  if (plain?.includes("@")) return { problem: `${quote(text)}: more than one address` };
-  const name = (quoted?.replace(/\\(.)/g, "$1") ?? plain ?? "").trim();
-  const parsed = parseAddress(inner);
-  return "problem" in parsed ? parsed : { name: name === "" ? null : name, address: parsed.address };
-}
-
-function bareMailbox(text: string): Mailbox | Problem {
-  if (/[<>]/.test(text)) return { problem: `${quote(text)}: expected an address or Name <address>` };
-  const parsed = parseAddress(text);
-  return "problem" in parsed ? parsed : { name: null, address: parsed.address };
-}
-
-/** The mailbox as SES wants it: ASCII names quoted where they need it, others as RFC 2047 encoded-words. */
-export function formatMailbox({ name, address }: Mailbox): string {
-  if (name === null) return address;
-  if (!isPrintableAscii(name)) return `${encodeWords(name)} <${address}>`;
-  if (PHRASE.test(name)) return `${name} <${address}>`;
-  return `"${name.replace(/["\\]/g, "\\$&")}" <${address}>`;
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }
 
 function nameOf(character: string): string {

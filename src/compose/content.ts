@@ -2,10 +2,11 @@ import { existsSync } from "node:fs";
 import { basename, dirname, extname, isAbsolute, join } from "node:path";
 import { UserError } from "../errors.ts";
 import type { Content, Header, Tag } from "../message.ts";
-import { parseMailbox } from "./address.ts";
 import { MAX_MESSAGE_BYTES, readAttachments } from "./attachment.ts";
 import { type FrontMatter, splitFrontMatter } from "./front-matter.ts";
 import { checkHeaderNames, mailtoUri, parseHeader } from "./headers.ts";
+import { mailboxesIn, splitMailbox } from "./mailbox.ts";
+import { refuseVariables } from "./no-variables.ts";
 import { readText } from "./read.ts";
 
 /** What stands beside a recipient list under the same name, in this order. */
@@ -68,6 +69,7 @@ export async function readContent(options: ContentOptions): Promise<{ content: C
     attachments,
   };
   checkSize(content);
+  refuseVariables("--topic", options.overrides.topic ?? "");
   const topic = options.overrides.topic ?? front.topic;
   return { content, topic: topic === undefined ? null : checkTopic(topic) };
 }
@@ -127,6 +129,7 @@ export function readEnvelope(overrides: ContentOverrides): Envelope {
 }
 
 function envelopeOf(front: FrontMatter, overrides: ContentOverrides): Envelope {
+  refuseVariables("--configuration-set", overrides.configurationSet ?? "");
   const from = (overrides.from ?? front.from ?? "").trim();
   if (from === "")
     throw new UserError(
@@ -136,8 +139,9 @@ function envelopeOf(front: FrontMatter, overrides: ContentOverrides): Envelope {
   const unsubscribeMailto = overrides.unsubscribeMailto ?? front.unsubscribe_mailto ?? null;
   if (unsubscribeMailto !== null) mailtoUri(unsubscribeMailto);
   return {
-    from: checkMailbox("from", from),
-    replyTo: (overrides.replyTo ?? front.reply_to ?? []).map((mailbox) => checkMailbox("reply_to", mailbox.trim())),
+    from: checkMailbox(overrides.from === undefined ? "from" : "--from", from),
+    replyTo:
+      overrides.replyTo?.flatMap(mailboxesIn).map((each) => checkMailbox("--reply-to", each)) ?? front.reply_to ?? [],
     headers: headersOf(front, overrides),
     tags: tagsOf(front, overrides),
     configurationSet: checkConfigurationSet(overrides.configurationSet ?? front.configuration_set ?? null),
@@ -147,7 +151,7 @@ function envelopeOf(front: FrontMatter, overrides: ContentOverrides): Envelope {
 }
 
 function checkMailbox(what: string, written: string): string {
-  const mailbox = parseMailbox(written);
+  const mailbox = splitMailbox(written);
   if ("problem" in mailbox) throw new UserError(`${what} expects an address or Name <address>: ${mailbox.problem}`);
   return written;
 }
@@ -167,6 +171,7 @@ function tagsOf(front: FrontMatter, overrides: ContentOverrides): Tag[] {
     const [, name, value] = /^([^=]+)=(.*)$/s.exec(typed) ?? [];
     if (name === undefined || value === undefined)
       throw new UserError(`--tag expects name=value, got ${JSON.stringify(typed)}`);
+    refuseVariables("--tag", typed);
     tags.set(name, value);
   }
   return [...tags].map(([name, value]) => checkTag({ name, value }));

@@ -1,15 +1,9 @@
 /** What stands in a mail's headers: From, Reply-To, Subject, the author's own, List-Unsubscribe. Held to the rules of SES. */
 import { UserError } from "../errors.ts";
-import type { Content, RenderedMail } from "../message.ts";
-import { formatMailbox, type Mailbox, parseMailbox } from "./address.ts";
-import {
-  checkHeaderNames,
-  mailtoUri,
-  unsubscribeHeaders,
-  unsubscribeUrlProblem,
-  valueProblem,
-  wireValue,
-} from "./headers.ts";
+import type { Content, Header, RenderedMail } from "../message.ts";
+import { oneClickProblem } from "./header-value.ts";
+import { checkHeaderNames, mailtoUri, unsubscribeHeaders, unsubscribeUrlProblem, wireHeader } from "./headers.ts";
+import { displayNameProblem, formatMailbox, splitMailbox } from "./mailbox.ts";
 import { parsePart, type Part, type Scope } from "./liquid.ts";
 import { RenderProblem } from "./problem.ts";
 import { AN_ADDRESS, ANYWHERE, BRACKETED_ADDRESSES, createWriter } from "./text-writer.ts";
@@ -59,13 +53,13 @@ export function compileHead(content: Content, subject: Part): CompiledHead {
     const leaving = external?.write(scope) ?? null;
     refuse(leaving === null ? null : unsubscribeUrlProblem(leaving));
     const present = own.filter(({ value }) => !content.allowEmpty || value.trim() !== "");
-    const all = [...present, ...unsubscribeHeaders(leaving ?? ownUrl, mailto)];
-    for (const { name, value } of all) refuse(valueProblem(name, value));
+    const all = [...present, ...unsubscribeHeaders(leaving ?? ownUrl, mailto)].map(wired);
+    refuse(oneClickProblem(all));
     return {
       from: from.write(scope),
       replyTo: replyTo.map((mailbox) => mailbox.write(scope)),
       subject: line,
-      headers: all.map(({ name, value }) => ({ name, value: wireValue(value) })),
+      headers: all,
     };
   };
 
@@ -92,10 +86,10 @@ function compileMailbox(
   source: string,
   written: (label: string, source: string) => Written,
 ): { name: Written | null; write(scope: Scope): string } {
-  const mailbox: Mailbox | { problem: string } = parseMailbox(source);
+  const mailbox = splitMailbox(source);
   if ("problem" in mailbox) throw new UserError(`${label} expects an address or Name <address>: ${mailbox.problem}`);
   const { address } = mailbox;
-  const name = mailbox.name === null ? null : written(label, mailbox.name);
+  const name = mailbox.name === null ? null : written(`the name in ${label}`, mailbox.name);
   if (name === null || name.part.constant) {
     const fixed = formatMailbox(mailbox);
     return { name, write: () => fixed };
@@ -103,11 +97,9 @@ function compileMailbox(
   return {
     name,
     write(scope) {
-      const rendered = name.write(scope).trim();
-      // oxlint-disable-next-line no-control-regex
-      if (/[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(rendered))
-        throw new RenderProblem(`the name in ${label} contains a line break or control character`);
-      return formatMailbox({ name: rendered === "" ? null : rendered, address });
+      const rendered = { name: name.write(scope), address };
+      refuse(displayNameProblem(rendered));
+      return formatMailbox(rendered);
     },
   };
 }
@@ -135,7 +127,7 @@ function checkConstant({
 }): void {
   const problems = [
     title.part.constant ? subjectProblem(title.write({})) : null,
-    ...headers.map(({ name, value }) => (value.part.constant ? valueProblem(name, value.write({})) : null)),
+    ...headers.map(({ name, value }) => (value.part.constant ? problemOf(wireHeader(name, value.write({}))) : null)),
     external?.part.constant ? unsubscribeUrlProblem(external.write({})) : null,
   ];
   const problem = problems.find((each) => each !== null);
@@ -148,6 +140,16 @@ function subjectProblem(subject: string): string | null {
   return /[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(subject)
     ? "the subject contains a line break or control character"
     : null;
+}
+
+function wired({ name, value }: Header): Header {
+  const wire = wireHeader(name, value);
+  if ("problem" in wire) throw new RenderProblem(wire.problem);
+  return { name, value: wire.value };
+}
+
+function problemOf(wire: ReturnType<typeof wireHeader>): string | null {
+  return "problem" in wire ? wire.problem : null;
 }
 
 function refuse(problem: string | null): void {

@@ -1,7 +1,11 @@
 import { UserError } from "../errors.ts";
 import type { Header } from "../message.ts";
-import { parseAddress } from "./address.ts";
-import { encodeWords, isPrintableAscii } from "./encoded-word.ts";
+import { type Problem, parseAddress } from "./address.ts";
+import { isPrintableAscii } from "./encoded-word.ts";
+import { encodeValue } from "./header-value.ts";
+import { refuseVariables } from "./no-variables.ts";
+import { hasControl, shown } from "./shown.ts";
+import { mailtoOf } from "./uri.ts";
 
 /** SES API, MessageHeader: count, name, value, and both together. */
 const MAX_HEADERS = 15;
@@ -19,11 +23,8 @@ const REFUSED = new Set(
 /** Where an option says the same thing better. */
 const OPTION_FOR: Record<string, string> = { from: "--from", "reply-to": "--reply-to", subject: "--subject" };
 
-/** The only ones that may stand twice (RFC 5322 §3.6), with those of one's own (`X-…`). */
-const REPEATABLE = /^(?:comments|keywords|x-.*)$/;
-
-// oxlint-disable-next-line no-control-regex
-const CONTROL = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/;
+/** The only ones that may stand twice: SES takes even Comments and Keywords once only (SES developer guide, header fields). */
+const REPEATABLE = /^x-/;
 
 /** `Name: value` as typed after `--header`. Throws `UserError` when there is no colon. */
 export function parseHeader(typed: string): Header {
@@ -37,6 +38,7 @@ export function checkHeaderNames(names: string[]): void {
   const seen = new Set<string>();
   for (const name of names) {
     const key = name.toLowerCase();
+    refuseVariables("the name of a header", name);
     if (!NAME.test(name))
       throw new UserError(`header ${JSON.stringify(name)}: a name has 1–126 ASCII characters and no space or colon`);
     if (REFUSED.has(key)) {
@@ -50,6 +52,11 @@ export function checkHeaderNames(names: string[]): void {
       throw new UserError(`header ${name} is given twice`, "SES takes it once only");
     seen.add(key);
   }
+  if (seen.has("list-unsubscribe-post") && !seen.has("list-unsubscribe"))
+    throw new UserError(
+      "header List-Unsubscribe-Post means nothing without List-Unsubscribe",
+      "add List-Unsubscribe: <https://…>, or give --unsubscribe-url, which writes both",
+    );
   if (names.length > MAX_HEADERS)
     throw new UserError(
       `expected at most ${MAX_HEADERS} headers, got ${names.length}`,
@@ -57,36 +64,37 @@ export function checkHeaderNames(names: string[]): void {
     );
 }
 
-/** Why SES would not take this value, or null. `value` as written, before `wireValue`. */
-export function valueProblem(name: string, value: string): string | null {
-  if (value.trim() === "") return `header ${name} is empty`;
-  if (CONTROL.test(value)) return `header ${name} contains a line break or control character`;
-  const length = wireValue(value).length;
-  if (length > MAX_VALUE || length + name.length > MAX_NAME_AND_VALUE) {
-    return `header ${name} is ${length} characters long, SES takes ${Math.min(MAX_VALUE, MAX_NAME_AND_VALUE - name.length)}`;
-  }
-  return null;
-}
-
-/** The value in printable ASCII: encoded-words where it is not. */
-export function wireValue(value: string): string {
-  return isPrintableAscii(value) ? value : encodeWords(value);
+/**
+ * The value as it goes to SES, or why it cannot: printable ASCII within the limits of SES, encoded where this header allows it
+ * (`encodeValue`). `written` is the value as its author reads it, variables filled in. Never throws.
+ */
+export function wireHeader(name: string, written: string): { value: string } | Problem {
+  const value = written.trim();
+  if (value === "") return { problem: `header ${name} is empty` };
+  if (hasControl(value)) return { problem: `header ${name} contains a line break or control character` };
+  const most = Math.min(MAX_VALUE, MAX_NAME_AND_VALUE - name.length);
+  const tooLong = (length: number) => ({ problem: `header ${name} is ${length} characters long, SES takes ${most}` });
+  // Encoding takes away quotes and spaces at most: what is this long is not worth looking into.
+  if (value.length > 2 * MAX_VALUE) return tooLong(value.length);
+  const wired = encodeValue(name, value);
+  return "value" in wired && wired.value.length > most ? tooLong(wired.value.length) : wired;
 }
 
 /** Why `url` cannot stand in List-Unsubscribe, or null: RFC 8058 wants an https URI, in angle brackets. */
 export function unsubscribeUrlProblem(url: string): string | null {
   if (/^https:\/\/[^\s<>"\\^`{|}]+$/.test(url) && isPrintableAscii(url) && URL.canParse(url)) return null;
-  return `the unsubscribe URL expects https://…, got ${JSON.stringify(url.length > 100 ? `${url.slice(0, 100)}…` : url)}`;
+  return `the unsubscribe URL expects https://…, got ${shown(url)}`;
 }
 
 /** `a@b.c`, `mailto:a@b.c` or `mailto:a@b.c?subject=…` as a mailto URI. Throws `UserError`. */
 export function mailtoUri(typed: string): string {
+  refuseVariables("--unsubscribe-mailto", typed);
   const [, address = "", query = ""] = /^(?:mailto:)?([^?]*)(\?.*)?$/is.exec(typed.trim()) ?? [];
   const parsed = parseAddress(address);
   if ("problem" in parsed) throw new UserError(`--unsubscribe-mailto expects an address: ${parsed.problem}`);
   if (!/^[!-~]*$/.test(query) || /[<>"]/.test(query))
     throw new UserError(`--unsubscribe-mailto: ${JSON.stringify(query)} is not percent-encoded`);
-  return `mailto:${parsed.address.replaceAll("%", "%25")}${query}`;
+  return mailtoOf(parsed.address) + query;
 }
 
 /** List-Unsubscribe, and List-Unsubscribe-Post when there is an https URI for it (RFC 8058). */

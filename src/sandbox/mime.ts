@@ -1,5 +1,7 @@
 import type MailComposer from "nodemailer/lib/mail-composer";
 
+import { encodeText } from "../compose/encoded-word.ts";
+import { foldHeader } from "./fold.ts";
 import type { AttachedFile, Mail } from "./mail.ts";
 
 type ComposerClass = typeof MailComposer;
@@ -20,12 +22,12 @@ export async function composeMime(mail: Mail, messageIdHeader: string, date: Dat
   }
   const Composer = await loadComposer();
   const message = await new Composer({
-    subject: mail.subject,
     ...(mail.text === null ? {} : { text: mail.text }),
     ...(mail.html === null ? {} : { html: mail.html }),
     attachments: mail.attachments.map(composerAttachment),
     messageId: messageIdHeader,
     date,
+    newline: "windows",
     disableFileAccess: true,
     disableUrlAccess: true,
   })
@@ -34,7 +36,10 @@ export async function composeMime(mail: Mail, messageIdHeader: string, date: Dat
   return Buffer.concat([Buffer.from(givenHeaders(mail)), message]);
 }
 
-/** Written by hand: the composer would quote encoded-words in names and change the case of header names. All of it is ASCII, checked on arrival. */
+/**
+ * Written by hand: the composer would quote encoded-words in names, change the case of header names and fold within runs of spaces. All of
+ * it is ASCII, the subject encoded here and the rest checked on arrival.
+ */
 function givenHeaders(mail: Mail): string {
   const lists: [string, string[]][] = [
     ["From", [mail.from]],
@@ -42,11 +47,11 @@ function givenHeaders(mail: Mail): string {
     ["Cc", mail.cc],
     ["Reply-To", mail.replyTo],
   ];
-  const addressLines = lists
+  const addresses = lists
     .filter(([, list]) => list.length > 0)
-    .map(([name, list]) => `${name}: ${list.join(",\r\n ")}\r\n`);
-  const extraLines = mail.headers.map((header) => `${header.name}: ${header.value}\r\n`);
-  return [...addressLines, ...extraLines].join("");
+    .map(([name, list]) => foldHeader(name, list.join(", ")));
+  const subject = foldHeader("Subject", encodeText(mail.subject));
+  return [...addresses, subject, ...mail.headers.map(({ name, value }) => foldHeader(name, value))].join("");
 }
 
 function composerAttachment(file: AttachedFile) {

@@ -218,7 +218,7 @@ describe("renders", () => {
     expect(mail.subject).toBe(nasty);
     expect(mail.text).toBe(nasty);
     expect(mail.headers).toEqual([
-      { name: "X-A", value: expect.stringMatching(/^=\?UTF-8\?B\?[^ ]+\?=$/) as string },
+      { name: "X-A", value: expect.stringMatching(/^<b>"O'Grady" & =\?UTF-8\?B\?[^ ]+\?=$/) as string },
       { name: "List-Unsubscribe", value: `<https://x.co/?n=${encodeURIComponent(nasty)}>` },
       { name: "List-Unsubscribe-Post", value: "List-Unsubscribe=One-Click" },
     ]);
