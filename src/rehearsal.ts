@@ -1,8 +1,8 @@
 /** `send` without consequences: `--dry-run` and `--test-to`. */
 import { type Campaign, type CampaignFlags, describeIngest, readCampaign, stageCampaign } from "./campaign.ts";
 import type { Context } from "./commands/command.ts";
-import { headerLines } from "./commands/preview.ts";
 import { parseAddress } from "./compose/address.ts";
+import { headerLines } from "./compose/header-lines.ts";
 import { connect } from "./endpoint.ts";
 import { EXIT, UserError } from "./errors.ts";
 import { AT_ONCE, findRow, type Staged, valuesOf } from "./ingest.ts";

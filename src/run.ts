@@ -1,6 +1,7 @@
 /** The `send` command at work: plan, confirm, run the loop, answer. */
 import { describeIngest, type Campaign, type CampaignFlags, readCampaign, stageCampaign } from "./campaign.ts";
 import type { Context } from "./commands/command.ts";
+import { readWords } from "./compose/encoded-word.ts";
 import { createMailer } from "./deliver/mailer.ts";
 import { tooManyBad } from "./deliver/reputation.ts";
 import { type Run, send, type SendOptions, type SendResult } from "./deliver/send.ts";
@@ -8,9 +9,10 @@ import type { Scope } from "./deliver/source.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { type Connection, connect, type EndpointFlags } from "./endpoint.ts";
 import { UserError } from "./errors.ts";
-import { AT_ONCE } from "./ingest.ts";
+import { AT_ONCE, type Staged } from "./ingest.ts";
 import { boundOldSpace, boundYoungSpace } from "./memory.ts";
 import { answerRun, type Job } from "./run-answer.ts";
+import type { RenderedMail } from "./message.ts";
 import type { Store } from "./store/store.ts";
 import { openLinks, readSecrets } from "./tracking/links.ts";
 
@@ -42,7 +44,8 @@ export async function sendCampaign(context: Context, file: string, flags: Campai
   await refuseOtherEndpoint(store, campaign.topic, endpoint);
   const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false });
   const connection = await connect(context, flags);
-  await confirmSend(context, { campaign, recipients: staged.rows - staged.rejected, connection }, flags);
+  const plan = { campaign, first: firstMail(campaign, staged), recipients: staged.rows - staged.rejected, connection };
+  await confirmSend(context, plan, flags);
   const ingest = await staged.commit();
   context.terminal.info(describeIngest(campaign.topic, ingest));
   return sendScope(context, { topic: campaign.topic, endpoint, maxLateMs }, { store, connection, ingest }, flags);
@@ -62,8 +65,12 @@ export async function sendDue(context: Context, flags: CampaignFlags & SendFlags
   await store.totals(topic);
   const { due } = await store.outlook(scope);
   const connection = await connect(context, flags);
-  await confirmSend(context, { campaign: null, recipients: due, connection }, flags);
+  await confirmSend(context, { campaign: null, first: null, recipients: due, connection }, flags);
   return sendScope(context, scope, { store, connection, ingest: null }, flags);
+}
+
+function firstMail({ compiled }: Campaign, { sample }: Staged): RenderedMail | null {
+  return sample && compiled.render(sample.email, sample.values);
 }
 
 function maxLateOf(flags: SendFlags): number | null {
@@ -84,13 +91,15 @@ async function refuseOtherEndpoint(store: Store, topic: string, endpoint: string
 
 interface Plan {
   campaign: Campaign | null;
+  /** The mail of the first recipient: people know it when they see it. */
+  first: RenderedMail | null;
   recipients: number;
   connection: Connection;
 }
 
 /** Shows what is about to happen and asks, on a terminal only. */
 async function confirmSend({ io, terminal }: Context, plan: Plan, flags: SendFlags): Promise<void> {
-  const { connection, campaign } = plan;
+  const { connection, campaign, first } = plan;
   const recipients = Math.min(plan.recipients, flags.max ?? plan.recipients);
   const quota = quotaLeft(connection);
   if (quota !== null && recipients > quota) {
@@ -112,13 +121,8 @@ async function confirmSend({ io, terminal }: Context, plan: Plan, flags: SendFla
     return;
   }
   const lines = [
-    ...(campaign
-      ? [
-          `  From        ${campaign.content.from}`,
-          `  Subject     ${campaign.content.subject}`,
-          `  Topic       ${campaign.topic}`,
-        ]
-      : []),
+    ...(first ? [`  From        ${readWords(first.from)}`, `  Subject     ${first.subject}`] : []),
+    ...(campaign ? [`  Topic       ${campaign.topic}`] : []),
     `  Recipients  ${recipients}`,
     `  Rate        ${connection.perSecond} per second, about ${duration}`,
     `  Quota       ${quota === null ? "unknown or unlimited" : `${quota} left of today's`}`,

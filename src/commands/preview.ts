@@ -31,8 +31,9 @@ async function preview(context: Context, file: string, flags: Flags): Promise<nu
   const { readCampaign } = await import("../campaign.ts");
   const campaign = await readCampaign(file, flags);
   const mail = await renderRow(context, campaign, flags);
+  const { headerLines } = await import("../compose/header-lines.ts");
   const folder = flags.output ?? (flags.open ? "ses-mail-preview" : undefined);
-  const files = folder === undefined ? null : writeMail(resolve(io.cwd, folder), mail);
+  const files = folder === undefined ? null : writeMail(resolve(io.cwd, folder), mail, headerLines(mail));
   if (globals.json) terminal.json({ topic: campaign.topic, row: flags.row, ...mail, files });
   else if (files) terminal.result(files.join("\n"));
   else terminal.result(`${headerLines(mail)}\n\n${mail.text}`);
@@ -52,26 +53,14 @@ async function renderRow({ io }: Context, campaign: Campaign, flags: Flags): Pro
   return campaign.compiled.render(row.address, valuesOf(columns, row.fields));
 }
 
-/** The mail's headers as they will be read, for people. */
-export function headerLines(mail: RenderedMail): string {
-  return [
-    `From: ${mail.from}`,
-    `To: ${mail.to}`,
-    ...(mail.replyTo.length > 0 ? [`Reply-To: ${mail.replyTo.join(", ")}`] : []),
-    `Subject: ${mail.subject}`,
-    ...mail.headers.map(({ name, value }) => `${name}: ${value}`),
-    ...mail.attachments.map((file) => `Attachment: ${file.fileName} (${file.contentType})`),
-  ].join("\n");
-}
-
-function writeMail(folder: string, mail: RenderedMail): string[] {
+function writeMail(folder: string, mail: RenderedMail, headers: string): string[] {
   mkdirSync(folder, { recursive: true });
   const write = (name: string, text: string) => {
     const path = join(folder, name);
     writeFileSync(path, text, { mode: 0o600 });
     return path;
   };
-  return [write("mail.html", mail.html), write("mail.txt", mail.text), write("headers.txt", `${headerLines(mail)}\n`)];
+  return [write("mail.html", mail.html), write("mail.txt", mail.text), write("headers.txt", `${headers}\n`)];
 }
 
 function openInBrowser(path: string): void {

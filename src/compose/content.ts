@@ -125,6 +125,9 @@ export type Envelope = Omit<
 
 /** The envelope that options alone make: no content file says anything. Throws `UserError`. */
 export function readEnvelope(overrides: ContentOverrides): Envelope {
+  // What programs post has no columns that a name could come from.
+  for (const text of [overrides.from ?? "", ...(overrides.replyTo ?? [])])
+    refuseVariables("the sender of posted mail", text);
   return envelopeOf({}, overrides);
 }
 

@@ -72,3 +72,10 @@ function encodeRun(run: string): string {
   const text = run.replace(/ +$/, "");
   return encodeWords(text) + run.slice(text.length);
 }
+
+/** What a reader sees of a header that `encodeWords` or `encodeText` wrote. */
+export function readWords(header: string): string {
+  return header
+    .replace(/(\?=) +(?==\?UTF-8\?B\?)/g, "$1")
+    .replace(/=\?UTF-8\?B\?([A-Za-z0-9+/]*=*)\?=/g, (_, data: string) => Buffer.from(data, "base64").toString());
+}

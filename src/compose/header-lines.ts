@@ -1,0 +1,14 @@
+import type { RenderedMail } from "../message.ts";
+import { readWords } from "./encoded-word.ts";
+
+/** The mail's headers as they will be read, for people. */
+export function headerLines(mail: RenderedMail): string {
+  return [
+    `From: ${readWords(mail.from)}`,
+    `To: ${mail.to}`,
+    ...(mail.replyTo.length > 0 ? [`Reply-To: ${mail.replyTo.map(readWords).join(", ")}`] : []),
+    `Subject: ${mail.subject}`,
+    ...mail.headers.map(({ name, value }) => `${name}: ${readWords(value)}`),
+    ...mail.attachments.map((file) => `Attachment: ${file.fileName} (${file.contentType})`),
+  ].join("\n");
+}
