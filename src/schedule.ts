@@ -255,7 +255,7 @@ function offsetName(offset: number | null): string | null {
 /** The zone of a name that `checkZone` or `machineZone` gave. Throws UserError for a name that is none. */
 export function zoneNamed(name: string): Zone {
   // The machine's own zone may have a name that nobody should type: its clocks go by it all the same.
-  const zone = IANAZone.isValidZone(name) ? name : checkZone(name);
+  const zone = !OFFSET.test(name) && IANAZone.isValidZone(name) ? name : checkZone(name);
   const [, hours, minutes] = OFFSET.exec(zone) ?? [];
   return hours === undefined ? IANAZone.create(zone) : FixedOffsetZone.instance(offsetMinutes(hours, minutes) ?? 0);
 }

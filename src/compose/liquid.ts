@@ -1,6 +1,10 @@
-import { analyzeSync, Filter, Liquid, LiquidError, Output, TypeGuards } from "liquidjs";
+import { analyzeSync, Filter, Liquid, Output, TypeGuards } from "liquidjs";
 import type { Template, Token } from "liquidjs";
-import { UserError } from "../errors.ts";
+import { checkMistakes, renderProblem, unreadable } from "./liquid/mistakes.ts";
+import { bracketNames } from "./liquid/names.ts";
+import { plainNumber } from "./liquid/numbers.ts";
+import { readConditions, teachValues } from "./liquid/values.ts";
+import { childrenOf } from "./liquid/walk.ts";
 import { RenderProblem } from "./problem.ts";
 
 /** What a value becomes where it stands: HTML-escaped, percent-encoded, or as it is. */
@@ -48,18 +52,11 @@ const SAFE_FILTERS = new Set(
     "strip",
     "lstrip",
     "rstrip",
-  ].concat(["url_encode", "newline_to_br", "truncate", "date"]),
+  ].concat(["url_encode", "newline_to_br", "truncate"]),
 );
 
 /** Against templates that never end. The units are LiquidJS's own: characters, nodes, and (a last resort) milliseconds. */
 const LIMITS = { parseLimit: 20_000_000, memoryLimit: 20_000_000, templateLimit: 200_000, renderLimit: 10_000 };
-
-/**
- * Liquid names are words; `{{ First Name }}` or `{{ e-mail (work) }}` is rewritten to the `{{ ["First Name"] }}` Liquid has
- * for such columns. Left alone: what reads as Liquid already (words, paths, literals, ranges, comparisons).
- */
-const SPACED_NAME = /(\{\{-?[ \t]*)([^\s|{}"'[\]][^|{}"'[\]\r\n]*?)([ \t]*(?:\||-?\}\}))/g;
-const LIQUID_EXPRESSION = /^[\p{L}\p{N}_?.-]+$|[=<>]|\.\.|[\s](?:and|or|contains)\s|^not\s/u;
 
 /** What LiquidJS calls the escaping it puts behind every output. */
 const ESCAPE_FILTER = "[object Function]";
@@ -115,6 +112,7 @@ function engineFor(escape: Escape): Liquid {
     outputEscape: ESCAPES[escape],
   });
   for (const tag of Object.keys(engine.tags)) if (!ALLOWED_TAGS.includes(tag)) delete engine.tags[tag];
+  teachValues(engine);
   // Escaped by hand is escaped once, and not at all where nothing has to be escaped.
   for (const name of ["escape", "escape_once", "xml_escape"]) {
     engine.registerFilter(name, { raw: true, handler: escape === "html" ? escapeHtml : text });
@@ -145,41 +143,19 @@ function escapeHtml(value: unknown): string {
 function text(value: unknown): string {
   if (Array.isArray(value)) return value.map(text).join("");
   if (typeof value === "string") return value.replace(/\p{Surrogate}/gu, "\uFFFD");
-  return typeof value === "number" || typeof value === "boolean" ? String(value) : "";
+  if (typeof value === "number") return plainNumber(value);
+  return typeof value === "boolean" ? String(value) : "";
 }
 
 function parse(engine: Liquid, label: string, source: string, firstLine: number): Template[] {
+  checkMistakes(label, source, firstLine, { tags: ALLOWED_TAGS, filters: Object.keys(engine.filters) });
   try {
-    return engine.parse(source.replace(SPACED_NAME, spacedName));
+    const templates = engine.parse(bracketNames(source));
+    readConditions(templates);
+    return templates;
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    const line = firstLine - 1 + lineOf(error);
-    throw new UserError(`${label}, line ${line}: ${plainMessage(error)}`, hintFor(error));
+    throw error instanceof Error ? unreadable(error, label, firstLine) : error;
   }
-}
-
-function spacedName(whole: string, open: string, name: string, close: string): string {
-  return LIQUID_EXPRESSION.test(name) ? whole : `${open}["${name}"]${close}`;
-}
-
-function lineOf(error: Error): number {
-  return Number(/, line:(\d+)/.exec(error.message)?.[1] ?? 1);
-}
-
-function plainMessage(error: Error): string {
-  return (
-    error.message
-      .split("\n", 1)[0]
-      ?.replace(/, line:\d+, col:\d+$/, "")
-      .replace(/^ENOENT: /, "") ?? ""
-  );
-}
-
-function hintFor(error: Error): string | null {
-  if (/^tag .* not found/.test(error.message))
-    return `the tags are ${ALLOWED_TAGS.filter((tag) => tag !== "#").join(", ")}`;
-  if (/not closed/.test(error.message)) return "every {{ needs its }}, every {% if %} its {% endif %}";
-  return null;
 }
 
 function isTag(template: Template): boolean {
@@ -191,14 +167,6 @@ function* outputsOf(templates: Template[]): Generator<Output> {
     if (template instanceof Output) yield template;
     else yield* outputsOf(childrenOf(template));
   }
-}
-
-/** LiquidJS gives children through a generator because partials may have to be loaded; here there are none. */
-function childrenOf(template: Template): Template[] {
-  const steps = template.children?.(false, true);
-  let step = steps?.next();
-  while (step && !step.done) step = steps?.next(step.value);
-  return step?.value ?? [];
 }
 
 function describe(output: Output, globals: Globals): Described {
@@ -288,9 +256,6 @@ function render(engine: Liquid, templates: Template[], scope: Scope): string {
   try {
     return String(engine.renderSync(templates, scope, { templateLimit: LIMITS.templateLimit }));
   } catch (error) {
-    if (!LiquidError.is(error)) throw error;
-    const { originalError } = error as LiquidError & { originalError?: unknown };
-    if (originalError instanceof RenderProblem) throw originalError;
-    throw new RenderProblem(plainMessage(error));
+    throw renderProblem(error);
   }
 }

@@ -12,6 +12,7 @@ import {
   wireValue,
 } from "./headers.ts";
 import { emptyReason, parsePart, type Part, type Scope, type Variable } from "./liquid.ts";
+import { meantByName } from "./liquid/mistakes.ts";
 import { nearest } from "./nearest.ts";
 import { RenderProblem } from "./problem.ts";
 import { isUnsubscribeUrl, literalPart } from "./unsubscribe-variable.ts";
@@ -280,7 +281,7 @@ function refuseUnknown({ name, path, optional }: Variable, columns: string[], al
       : `did you mean {{ ${meant} }}? `;
   throw new UserError(
     `the content uses {{ ${unknown} }}, and there is no such column`,
-    `${suggestion}the columns are ${columns.join(", ")}; or write {{ ${name} | default: "…" }}`,
+    meantByName(unknown) ?? `${suggestion}the columns are ${columns.join(", ")}; or write {{ ${name} | default: "…" }}`,
   );
 }
 
