@@ -98,7 +98,8 @@ export function checkZone(name: string): string {
 
 function hintFor(text: string): string {
   const meant = meantZone(text);
-  if (meant !== null) return `write ${meant}: ${quoted(text)} does not say which clocks it goes by, nor whether they have summer time`;
+  if (meant !== null)
+    return `write ${meant}: ${quoted(text)} does not say which clocks it goes by, nor whether they have summer time`;
   const near = nearZone(text);
   return near === null ? "name a region and a city, as in Europe/Berlin" : `did you mean ${near}?`;
 }
@@ -216,13 +217,43 @@ const MEANT: Record<string, string> = {
   ...{ EST: "America/New_York", EDT: "America/New_York", ET: "America/New_York", EST5EDT: "America/New_York" },
   ...{ CST: "America/Chicago", CDT: "America/Chicago", CT: "America/Chicago", CST6CDT: "America/Chicago" },
   ...{ MST: "America/Denver", MDT: "America/Denver", MT: "America/Denver", MST7MDT: "America/Denver" },
-  ...{ PST: "America/Los_Angeles", PDT: "America/Los_Angeles", PT: "America/Los_Angeles", PST8PDT: "America/Los_Angeles" },
-  ...{ HST: "Pacific/Honolulu", AKST: "America/Anchorage", AKDT: "America/Anchorage", AST: "America/Halifax", BRT: "America/Sao_Paulo" },
-  ...{ GMT: "Europe/London or UTC", BST: "Europe/London", GB: "Europe/London", IST: "Asia/Kolkata", EIRE: "Europe/Dublin" },
+  ...{
+    PST: "America/Los_Angeles",
+    PDT: "America/Los_Angeles",
+    PT: "America/Los_Angeles",
+    PST8PDT: "America/Los_Angeles",
+  },
+  ...{
+    HST: "Pacific/Honolulu",
+    AKST: "America/Anchorage",
+    AKDT: "America/Anchorage",
+    AST: "America/Halifax",
+    BRT: "America/Sao_Paulo",
+  },
+  ...{
+    GMT: "Europe/London or UTC",
+    BST: "Europe/London",
+    GB: "Europe/London",
+    IST: "Asia/Kolkata",
+    EIRE: "Europe/Dublin",
+  },
   ...{ CET: "Europe/Berlin", CEST: "Europe/Berlin", MET: "Europe/Berlin", MEZ: "Europe/Berlin", MESZ: "Europe/Berlin" },
   ...{ EET: "Europe/Athens", EEST: "Europe/Athens", WET: "Europe/Lisbon", WEST: "Europe/Lisbon", MSK: "Europe/Moscow" },
-  ...{ JST: "Asia/Tokyo", KST: "Asia/Seoul", ROK: "Asia/Seoul", PRC: "Asia/Shanghai", ROC: "Asia/Taipei", HKT: "Asia/Hong_Kong" },
-  ...{ SGT: "Asia/Singapore", AEST: "Australia/Sydney", AEDT: "Australia/Sydney", ACST: "Australia/Adelaide", AWST: "Australia/Perth" },
+  ...{
+    JST: "Asia/Tokyo",
+    KST: "Asia/Seoul",
+    ROK: "Asia/Seoul",
+    PRC: "Asia/Shanghai",
+    ROC: "Asia/Taipei",
+    HKT: "Asia/Hong_Kong",
+  },
+  ...{
+    SGT: "Asia/Singapore",
+    AEST: "Australia/Sydney",
+    AEDT: "Australia/Sydney",
+    ACST: "Australia/Adelaide",
+    AWST: "Australia/Perth",
+  },
   ...{ NZ: "Pacific/Auckland", NZST: "Pacific/Auckland", NZDT: "Pacific/Auckland", SAST: "Africa/Johannesburg" },
   ...{ UCT: "UTC", ZULU: "UTC", UNIVERSAL: "UTC", GREENWICH: "UTC", GMT0: "UTC", "GMT+0": "UTC", "GMT-0": "UTC" },
 };

@@ -3,6 +3,7 @@ import type { Template, Token } from "liquidjs";
 import { checkMistakes, renderProblem, unreadable } from "./liquid/mistakes.ts";
 import { bracketNames } from "./liquid/names.ts";
 import { plainNumber } from "./liquid/numbers.ts";
+import { withoutComments } from "./liquid/tags.ts";
 import { readConditions, teachValues } from "./liquid/values.ts";
 import { childrenOf } from "./liquid/walk.ts";
 import { RenderProblem } from "./problem.ts";
@@ -150,7 +151,7 @@ function text(value: unknown): string {
 function parse(engine: Liquid, label: string, source: string, firstLine: number): Template[] {
   checkMistakes(label, source, firstLine, { tags: ALLOWED_TAGS, filters: Object.keys(engine.filters) });
   try {
-    const templates = engine.parse(bracketNames(source));
+    const templates = engine.parse(bracketNames(withoutComments(source)));
     readConditions(templates);
     return templates;
   } catch (error) {

@@ -281,7 +281,8 @@ function refuseUnknown({ name, path, optional }: Variable, columns: string[], al
       : `did you mean {{ ${meant} }}? `;
   throw new UserError(
     `the content uses {{ ${unknown} }}, and there is no such column`,
-    meantByName(unknown) ?? `${suggestion}the columns are ${columns.join(", ")}; or write {{ ${name} | default: "…" }}`,
+    meantByName(unknown) ??
+      `${suggestion}the columns are ${columns.join(", ")}; or write {{ ${name} | default: "…" }}, or "${name}" in quotes for a text`,
   );
 }
 

@@ -38,7 +38,10 @@ const WAYS: [RegExp, Order][] = [
   [way("(\\d{1,2})(\\.) ?(\\d{1,2})\\. ?(\\d{4})"), (day, month, year) => dayOf(year, month, day)],
   [way("(\\d{1,2})([-/])(\\d{1,2})\\2(\\d{4})"), eitherOrder],
   [way("(\\d{1,4})([-/.]) ?(\\d{1,2})\\2 ?(\\d{1,4})"), shortYear],
-  [way(`${WEEKDAY}(\\d{1,2})([-. ])(?:st|nd|rd|th)? ?${MONTH}(?:\\2|,?) ?(\\d{4})`), (day, month, year) => named(year, month, day)],
+  [
+    way(`${WEEKDAY}(\\d{1,2})([-. ])(?:st|nd|rd|th)? ?${MONTH}(?:\\2|,?) ?(\\d{4})`),
+    (day, month, year) => named(year, month, day),
+  ],
   [way(`${WEEKDAY}(\\d{1,2})()(?:st|nd|rd|th) ${MONTH},? (\\d{4})`), (day, month, year) => named(year, month, day)],
   [way(`${WEEKDAY}(\\d{1,2})([-. ]) ?${MONTH}(?:\\2|,?) ?('?\\d\\d)`), shortYear],
 ];
@@ -53,6 +56,9 @@ const COMPACT = /^(\d{4})(\d\d)(\d\d)(?:[Tt]?(\d\d)(\d\d)(\d\d)?(Z)?)?$/;
 /** Reads as a date, and something stands around it that is none. */
 const DATE_LIKE = /^\d{1,4}([-/.]) ?\d{1,2}\1 ?\d{1,4}(?!\d)/;
 
+/** More characters than any way to write a date and a time has, with room for spaces. */
+const LONGEST_DATE = 120;
+
 function way(day: string): RegExp {
   return new RegExp(`^${day}${TIME}$`, "i");
 }
@@ -62,6 +68,7 @@ function way(day: string): RegExp {
  * 1 March. Digits alone are read by `readDigits`.
  */
 export function readDate(written: string): DateReading {
+  if (written.length > LONGEST_DATE) return null;
   const text = written.normalize("NFKC").trim().replace(/\s+/g, " ");
   if (/^-?\d+(?:\.\d+)?$/.test(text)) return readDigits(text);
   const month = MONTH_ALONE.exec(text);
@@ -92,7 +99,9 @@ export function readDigits(text: string): DateReading {
   const compact = COMPACT.exec(text);
   if (compact) return readCompact(text, compact);
   if (/^[2-7]\d{4}(?:\.\d+)?$/.test(text)) {
-    const day = DateTime.fromMillis((Math.floor(Number(text)) - UNIX_EPOCH_IN_SPREADSHEETS) * 86_400_000, { zone: "utc" });
+    const day = DateTime.fromMillis((Math.floor(Number(text)) - UNIX_EPOCH_IN_SPREADSHEETS) * 86_400_000, {
+      zone: "utc",
+    });
     const problem = `${quoted(text)} looks like a spreadsheet's number for ${day.toISODate()}; format the column as a date, or write ${day.toISODate()}`;
     return { kind: "unclear", problem };
   }

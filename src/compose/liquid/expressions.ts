@@ -58,23 +58,38 @@ export class TagReader {
   /** A condition: comparisons joined by `and` and `or`, then perhaps filters, which apply to the whole. */
   condition(): void {
     const from = this.#at;
-    if (this.done) throw this.mistake("a condition is missing", 'write what to ask for, as in {% if plan == "gold" %}');
+    if (this.done) throw this.mistake("no condition", 'write what to ask for, as in {% if plan == "gold" %}');
     this.#expression();
     const operators = this.#lexemes.slice(from, this.#at).some(isOperator);
     if (operators && this.peek()?.text === "|")
-      throw this.mistake("a filter stands behind a comparison", `write it first into a value of its own: ${ASSIGN_FIRST}`);
+      throw this.mistake("a filter behind a comparison", `write the value first: ${ASSIGN_FIRST}`);
     this.#filterChain();
-    if (isComparison(this.peek())) throw this.mistake("a comparison stands behind a filter", `write the value first: ${ASSIGN_FIRST}`);
+    const next = this.peek();
+    if (next && isComparison(next))
+      throw this.mistake("a comparison behind a filter", `write the value first: ${this.#assigned(next)}`);
     this.end();
+  }
+
+  /** `{% if name | size > 3 %}` in two tags. */
+  #assigned(comparison: Lexeme): string {
+    const at = comparison.index - this.tag.index;
+    const [, begin = "", value = ""] = /^(\{%-?\s*\w+\s+)([\s\S]*)$/.exec(this.tag.text.slice(0, at)) ?? [];
+    return `{% assign value = ${value.trim()} %}${begin}value ${this.tag.text.slice(at)}`;
   }
 
   /** The value of an output or an `assign`: an expression and its filters. */
   value(kind: "output" | "assign"): void {
     const from = this.#at;
-    this.#expression();
-    const joined = this.#lexemes.slice(from, this.#at).find((lexeme) => lexeme.kind === "word" && JOINED.has(lexeme.text));
+    this.#expression(kind === "output");
+    const joined = this.#lexemes
+      .slice(from, this.#at)
+      .find((lexeme) => lexeme.kind === "word" && JOINED.has(lexeme.text));
     if (joined && kind === "output")
-      throw this.mistake(`"${joined.text}" makes true or false`, 'write {{ name | default: "friend" }} for a value in place of an empty one', joined);
+      throw this.mistake(
+        `unexpected "${joined.text}", which makes true or false,`,
+        'write {{ name | default: "friend" }} for a value in place of an empty one',
+        joined,
+      );
     this.#filterChain();
     this.end();
   }
@@ -85,14 +100,14 @@ export class TagReader {
     this.end();
   }
 
-  #expression(): void {
+  #expression(isOutput = false): void {
     this.#operand();
     let compared = false;
     for (;;) {
       const next = this.peek();
       if (!next || next.kind === "text") break;
       if (isComparison(next)) {
-        if (compared) throw this.mistake("two comparisons stand in a row", "join them: 1 < orders and orders < 5");
+        if (compared) throw this.mistake("two comparisons in a row", "join them: 1 < orders and orders < 5");
         this.#at++;
         compared = true;
         this.#operand(next);
@@ -100,7 +115,7 @@ export class TagReader {
         this.#at++;
         compared = false;
         this.#operand(next);
-        this.#refuseLoneText(next);
+        if (!isOutput) this.#refuseLoneText(next);
       } else break;
     }
     const next = this.peek();
@@ -114,7 +129,11 @@ export class TagReader {
     const before = this.#lexemes[this.#at - 4];
     if (this.#lexemes[this.#at - 2] !== joint) return;
     const column = before?.kind === "word" ? before.text : "plan";
-    throw this.mistake(`${text.text} alone is always true`, `write ${column} == ${text.text} behind "${joint.text}", too`, text);
+    throw this.mistake(
+      `${text.text} alone is always true`,
+      `write ${column} == ${text.text} behind "${joint.text}", too`,
+      text,
+    );
   }
 
   #operand(operator?: Lexeme): void {
@@ -123,7 +142,7 @@ export class TagReader {
     }
     if (this.done || (this.peek()?.text === "|" && operator))
       throw this.mistake(
-        operator ? `the value behind ${operator.text} is missing` : "the value is missing",
+        operator ? `no value behind ${operator.text}` : "no value",
         'write a column, a number or a text in quotes, as in {% if plan == "gold" %}',
         operator,
       );
@@ -145,7 +164,11 @@ export class TagReader {
     const previous = this.#lexemes[this.#at - 1];
     const spelling = { true: "true", false: "false", null: "nil", none: "nil", nil: "nil" }[word.text.toLowerCase()];
     if (spelling !== undefined && !["true", "false", "nil", "null"].includes(word.text) && isComparison(previous))
-      throw this.mistake(`${word.text} stands`, `write ${spelling}, in small letters; for a text, in quotes: "${word.text}"`, word);
+      throw this.mistake(
+        `unexpected ${word.text}`,
+        `write ${spelling}, in small letters; for a text, in quotes: "${word.text}"`,
+        word,
+      );
     if (word.text === "-" || word.text === "?" || word.text === "??") throw this.#unexpected();
     this.#at++;
     if (this.peek()?.text === "(" && this.peek()?.index === word.index + word.text.length) throw this.#call(word);
@@ -159,7 +182,8 @@ export class TagReader {
       } else if (this.peek()?.text === "." && !this.done) {
         this.#at++;
         const step = this.word();
-        if (!step) throw this.mistake("a name is missing behind the dot", "write the name behind it, or leave out the dot", this.peek(-1));
+        if (!step)
+          throw this.mistake("no name behind the dot", "write the name behind it, or leave out the dot", this.peek(-1));
         if (this.peek()?.text === "(") throw this.#call(step);
       } else return;
     }
@@ -169,7 +193,7 @@ export class TagReader {
     const open = this.take("(");
     if (this.done) throw this.mistake("( has no )", "write a range as (1..5)", open);
     this.operand();
-    if (!this.take("..")) throw this.mistake("a parenthesis stands", PARENTHESES, open);
+    if (!this.take("..")) throw this.mistake("unexpected parenthesis", PARENTHESES, open);
     this.operand();
     if (!this.take(")")) throw this.mistake("( has no )", "write a range as (1..5)", open);
   }
@@ -177,19 +201,19 @@ export class TagReader {
   #call({ text, index }: Lexeme): Mistake {
     const known = this.#filters.includes(text) ? text : foreignFilter(text)?.name;
     const hint = `write a filter behind the column, as in {{ name | ${known ?? "upcase"} }}`;
-    return mistakeIn(this.tag, index, `${text}(…) stands: Liquid has no functions`, hint);
+    return mistakeIn(this.tag, index, `unexpected ${text}(…), as Liquid has no functions,`, hint);
   }
 
   #filterChain(): void {
     while (this.take("|")) {
       const name = this.word();
-      if (!name) throw this.mistake("the name of a filter is missing behind |", `write one, as in {{ name | upcase }}, or leave out |`);
+      if (!name) throw this.mistake("no filter behind |", `write one, as in {{ name | upcase }}, or leave out |`);
       this.#checkName(name);
       const count = this.take(":") ? this.#arguments(name) : 0;
+      this.#checkBehind(name, count);
       const expected = FILTER_VALUES[name.text];
       if (expected !== undefined && count < expected.count)
-        throw this.mistake(`${name.text} has no value`, `write ${expected.example}`, name);
-      this.#checkBehind(name, count);
+        throw this.mistake(`no value behind ${name.text}`, `write ${expected.example}`, name);
     }
   }
 
@@ -197,7 +221,11 @@ export class TagReader {
     if (this.#filters.includes(name.text)) return;
     const foreign = foreignFilter(name.text);
     const near = nearest(name.text, this.#filters);
-    const hint = foreign?.hint ?? (near === null ? `the filters are named in docs/content.md; upcase, default and date are some` : `did you mean ${near}?`);
+    const hint =
+      foreign?.hint ??
+      (near === null
+        ? `the filters are named in docs/content.md; upcase, default and date are some`
+        : `did you mean ${near}?`);
     throw this.mistake(`there is no filter ${JSON.stringify(name.text)}`, hint, name);
   }
 
@@ -206,7 +234,12 @@ export class TagReader {
     let count = 0;
     do {
       const value = this.peek();
-      if (!value || value.text === "|") throw this.mistake(`a value is missing behind ${name.text}:`, `write ${FILTER_VALUES[name.text]?.example ?? 'a text in quotes, a number or a column'}`, name);
+      if (!value || value.text === "|")
+        throw this.mistake(
+          `no value behind ${name.text}:`,
+          `write ${FILTER_VALUES[name.text]?.example ?? "a text in quotes, a number or a column"}`,
+          name,
+        );
       this.operand();
       if (this.take(":")) this.operand();
       else if (value.kind === "text" && name.text === "date" && count === 0) checkFormat(this, value);
@@ -219,19 +252,31 @@ export class TagReader {
     const next = this.peek();
     if (!next || next.text === "|") return;
     if (isComparison(next) || isOperator(next)) return;
-    if (next.text === "(") throw this.mistake("a parenthesis stands behind a filter", `write its value behind a colon: ${name.text}: "…"`);
+    if (next.text === "(")
+      throw this.mistake(
+        "a parenthesis behind a filter",
+        `write its value behind a colon: ${FILTER_VALUES[name.text]?.example ?? `${name.text}: "…"`}`,
+      );
     if (next.kind === "sign") throw this.#unexpected();
-    const [sign, word] = count === 0 ? [":", "a colon"] : [",", "a comma"];
-    throw this.mistake(`${word} is missing before ${next.text}`, `write ${count === 0 ? `${name.text}${sign} ${next.text}` : `${sign} ${next.text}`}`);
+    const [sign, word] = count === 0 ? [":", "colon"] : [",", "comma"];
+    throw this.mistake(
+      `no ${word} before ${next.text}`,
+      `write ${count === 0 ? `${name.text}${sign} ${next.text}` : `${sign} ${next.text}`}`,
+    );
   }
 
   #unexpected(): Mistake {
     const next = this.peek();
-    if (!next) return this.mistake("the value is missing", "write a column, a number or a text in quotes");
+    if (!next) return this.mistake("no value", "write a column, a number or a text in quotes");
+    if (next.text === "|" && !this.peek(-1))
+      return this.mistake("no value before |", "write a column, a number or a text in quotes");
+    if (next.text === "." && !this.peek(-1))
+      return this.mistake("unexpected .", `write ${this.tag.text.replace(/\.(?=[\p{L}_])/u, "")}`);
     const said = SAID[next.text];
-    if (said !== undefined) return this.mistake(`${next.text} stands`, said(corrected(this.tag.text)));
-    if (next.kind === "number" && /^[+-]/.test(next.text)) return this.mistake(`${next.text[0]} stands`, CALCULATE);
-    if (next.kind === "sign") return this.mistake(`${next.text} stands`, "leave it out, or put it in quotes when it is part of a text");
+    if (said !== undefined) return this.mistake(`unexpected ${next.text}`, said(corrected(this.tag.text)));
+    if (next.kind === "number" && /^[+-]/.test(next.text)) return this.mistake(`unexpected ${next.text[0]}`, CALCULATE);
+    if (next.kind === "sign")
+      return this.mistake(`unexpected ${next.text}`, "leave it out, or put it in quotes when it is part of a text");
     return this.#sideBySide(next);
   }
 
@@ -239,14 +284,17 @@ export class TagReader {
   #sideBySide(next: Lexeme): Mistake {
     const before = this.peek(-1);
     const foreign = FOREIGN_OPERATORS[next.text.toLowerCase()];
-    if (foreign !== undefined) return this.mistake(`${next.text} stands`, foreign);
-    if (!before) return this.mistake(`${next.text} stands`, "write a column, a number or a text in quotes");
+    if (foreign !== undefined) return this.mistake(`unexpected ${next.text}`, foreign);
+    if (!before) return this.mistake(`unexpected ${next.text}`, "write a column, a number or a text in quotes");
     if (before.kind === "word" && next.kind === "word" && !isOperator(before))
       return this.mistake(
-        `two words stand side by side, ${before.text} ${next.text},`,
+        `nothing between ${before.text} and ${next.text}`,
         `write ["${before.text} ${next.text}"] when that is one column, or what compares them: ==, and, or`,
       );
-    return this.mistake(`nothing stands between ${before.text} and ${next.text}`, "write what compares them: ==, !=, contains, and, or");
+    return this.mistake(
+      `nothing between ${before.text} and ${next.text}`,
+      "write what compares them: ==, !=, contains, and, or",
+    );
   }
 }
 
@@ -265,7 +313,10 @@ const SAID: Record<string, (tag: string) => string> = {
   "=>": use(">="),
   "=<": use("<="),
   "&&": use("and"),
-  "||": (tag) => (tag.startsWith("{{") ? 'write {{ name | default: "friend" }} for a value in place of an empty one' : `write or: ${tag}`),
+  "||": (tag) =>
+    tag.startsWith("{{")
+      ? 'write {{ name | default: "friend" }} for a value in place of an empty one'
+      : `write or: ${tag}`,
   "!": use("not"),
   "｜": use("|"),
   "：": use(":"),
@@ -300,7 +351,7 @@ const FOREIGN_OPERATORS: Record<string, string> = {
   in: "write it the other way round: list contains value",
   and: "write and, in small letters",
   or: "write or, in small letters",
-  not: "write not before the whole comparison, in small letters: not tags contains \"vip\"",
+  not: 'write not before the whole comparison, in small letters: not tags contains "vip"',
   xor: "write (a and not b) as one {% if %} in another",
   contains: "write contains, in small letters",
   then: "leave it out: {% if vip %}…{% endif %}",

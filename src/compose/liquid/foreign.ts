@@ -24,6 +24,7 @@ export const FILTER_VALUES: Record<string, { count: number; example: string }> =
   slice: { count: 1, example: "slice: 0, 3" },
   map: { count: 1, example: 'map: "name"' },
   where: { count: 1, example: 'where: "state", "open"' },
+  date: { count: 0, example: 'date: "%d.%m.%Y"' },
   hmac_sha256: { count: 1, example: 'hmac_sha256: "key"' },
 };
 
@@ -61,21 +62,55 @@ const FOREIGN = new Map<string, string>([
 ]);
 
 /** There is nothing like them here. */
-const MONEY = new Set("money money_with_currency currency number_format number_with_delimiter floatformat format_number intcomma number".split(" "));
+const MONEY = new Set(
+  "money money_with_currency currency number_format number_with_delimiter floatformat format_number intcomma number".split(
+    " ",
+  ),
+);
 
 /** What a filter of another system is called here, and what to write; null when it is not known. */
 export function foreignFilter(name: string): { name?: string; hint: string } | null {
   const known = FOREIGN.get(name) ?? FOREIGN.get(name.toLowerCase());
-  if (known !== undefined) return { name: known, hint: `write ${FILTER_VALUES[known]?.example ?? (known === "date" ? 'date: "%d.%m.%Y"' : known)}` };
-  if (MONEY.has(name.toLowerCase())) return { hint: "write round: 2, and the currency beside the braces: {{ price | round: 2 }} EUR" };
+  if (known !== undefined) return { name: known, hint: `write ${FILTER_VALUES[known]?.example ?? known}` };
+  if (MONEY.has(name.toLowerCase()))
+    return { hint: "write round: 2, and the currency beside the braces: {{ price | round: 2 }} EUR" };
   return null;
 }
 
 /** The parts of date formats elsewhere, longest first, as strftime has them. */
 const TOKENS: [string, string][] = [
-  ...[["yyyy", "%Y"], ["YYYY", "%Y"], ["MMMM", "%B"], ["dddd", "%A"], ["EEEE", "%A"]],
-  ...[["MMM", "%b"], ["ddd", "%a"], ["EEE", "%a"], ["yy", "%y"], ["YY", "%y"], ["MM", "%m"], ["DD", "%d"], ["dd", "%d"]],
-  ...[["HH", "%H"], ["hh", "%I"], ["mm", "%M"], ["ss", "%S"]],
+  ...[
+    ["yyyy", "%Y"],
+    ["YYYY", "%Y"],
+    ["MMMM", "%B"],
+    ["dddd", "%A"],
+    ["EEEE", "%A"],
+  ],
+  ...[
+    ["MMM", "%b"],
+    ["ddd", "%a"],
+    ["EEE", "%a"],
+    ["yy", "%y"],
+    ["YY", "%y"],
+    ["MM", "%m"],
+    ["DD", "%d"],
+    ["dd", "%d"],
+  ],
+  ...[
+    ["HH", "%H"],
+    ["hh", "%I"],
+    ["mm", "%M"],
+    ["ss", "%S"],
+  ],
+  ...[
+    ["M", "%-m"],
+    ["D", "%-d"],
+    ["d", "%-d"],
+    ["H", "%-H"],
+    ["h", "%-I"],
+    ["A", "%p"],
+    ["a", "%P"],
+  ],
 ] as [string, string][];
 /** PHP's single letters (manual: DateTimeInterface::format). */
 const PHP: Record<string, string> = {
@@ -91,11 +126,12 @@ export function checkFormat(reader: TagReader, lexeme: Lexeme): void {
 }
 
 function strftimeOf(format: string): string {
-  const tokens = new RegExp(TOKENS.map(([token]) => token).join("|"), "g");
-  if (tokens.test(format)) {
+  if (/(\p{L})\1/u.test(format)) {
+    const tokens = new RegExp(TOKENS.map(([token]) => token).join("|"), "g");
     const table = Object.fromEntries(TOKENS);
-    return format.replace(new RegExp(tokens.source, "g"), (token) => table[token] ?? token).replace(/\bM\b/, "%-m").replace(/\b[Dd]\b/, "%-d");
+    return format.replace(tokens, (token) => table[token] ?? token);
   }
-  if (/^(?:[djDlmnMFYyHGhgisAa]|[^\p{L}])+$/u.test(format)) return format.replace(/\p{L}/gu, (letter) => PHP[letter] ?? letter);
+  if (/^(?:[djDlmnMFYyHGhgisAa]|[^\p{L}])+$/u.test(format))
+    return format.replace(/\p{L}/gu, (letter) => PHP[letter] ?? letter);
   return "%d.%m.%Y";
 }

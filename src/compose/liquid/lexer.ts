@@ -27,7 +27,7 @@ export function lexemesOf(tag: Tag): Lexeme[] {
   checkCharacters(tag);
   const lexemes: Lexeme[] = [];
   const { content } = tag;
-  for (let at = 0; at < content.length; ) {
+  for (let at = 0; at < content.length;) {
     if (BLANK.test(content[at] ?? "")) {
       at++;
       continue;
@@ -66,12 +66,17 @@ export function checkCharacters(tag: Tag): void {
   const invisible = INVISIBLE.exec(open);
   if (invisible) {
     const code = (invisible[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
-    throw at(invisible.index, `an invisible character (U+${code}) stands`, "delete the tag and type it anew, without copying");
+    throw at(invisible.index, `invisible character (U+${code})`, "delete the tag and type it anew, without copying");
   }
   const entity = ENTITY.exec(open);
-  if (entity) throw at(entity.index, `${entity[0]} stands`, `write the character itself: ${corrected(tag.text)}`);
+  if (entity) throw at(entity.index, `unexpected ${entity[0]}`, `write the character itself: ${corrected(tag.text)}`);
   const html = HTML_TAG.exec(open);
-  if (html) throw at(html.index, `the HTML ${html[0]} stands`, `write the tag without it: ${corrected(tag.text.replace(new RegExp(HTML_TAG, "gi"), ""))}`);
+  if (html)
+    throw at(
+      html.index,
+      `unexpected HTML ${html[0]}`,
+      `write the tag without it: ${corrected(tag.text.replace(new RegExp(HTML_TAG, "gi"), ""))}`,
+    );
 
   function at(index: number, what: string, hint: string): Mistake {
     return mistakeIn(tag, tag.contentIndex + index, what, hint);
@@ -79,12 +84,30 @@ export function checkCharacters(tag: Tag): void {
 }
 
 export function typographic(tag: Tag, index: number): Mistake {
-  return mistakeIn(tag, index, "typographic quotes stand", `write straight quotes: ${corrected(tag.text)}`);
+  return mistakeIn(tag, index, "typographic quotes", `write straight quotes: ${corrected(tag.text)}`);
 }
 
 const ENTITIES: Record<string, string> = {
-  ...{ "&quot;": '"', "&#34;": '"', "&#39;": "'", "&apos;": "'", "&lt;": "<", "&gt;": ">", "&nbsp;": " ", "&#160;": " " },
-  ...{ "&ldquo;": '"', "&rdquo;": '"', "&bdquo;": '"', "&lsquo;": "'", "&rsquo;": "'", "&laquo;": '"', "&raquo;": '"', "&amp;": "&" },
+  ...{
+    "&quot;": '"',
+    "&#34;": '"',
+    "&#39;": "'",
+    "&apos;": "'",
+    "&lt;": "<",
+    "&gt;": ">",
+    "&nbsp;": " ",
+    "&#160;": " ",
+  },
+  ...{
+    "&ldquo;": '"',
+    "&rdquo;": '"',
+    "&bdquo;": '"',
+    "&lsquo;": "'",
+    "&rsquo;": "'",
+    "&laquo;": '"',
+    "&raquo;": '"',
+    "&amp;": "&",
+  },
 };
 
 const REPLACED: [RegExp, string][] = [

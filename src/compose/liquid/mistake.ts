@@ -20,7 +20,7 @@ export class Mistake extends Error {
   }
 }
 
-/** A mistake inside one tag. `what` says what stands there: "`=` stands". */
+/** A mistake inside one tag. `what` says what is there: "unexpected =". */
 export function mistakeIn(tag: Tag, index: number, what: string, hint: string): Mistake {
   return new Mistake(index, `${what} in ${shown(tag.text)}`, hint);
 }

@@ -47,11 +47,17 @@ function readTemplate(source: string, known: Known): void {
 }
 
 function unclosed({ name, tag }: Block, source: string): Mistake {
-  const end = new RegExp(`\\{\\{\\s*end\\s*${name}\\s*\\}\\}|\\{ %\\s*end${name}|\\{%?\\s*end${name}\\s*%?\\}`).exec(source.slice(tag.index));
+  const end = new RegExp(`\\{\\{\\s*end\\s*${name}\\s*\\}\\}|\\{ %\\s*end${name}|\\{%?\\s*end${name}\\s*%?\\}`).exec(
+    source.slice(tag.index),
+  );
   const before = source.slice(0, tag.index);
   const hidden = before.lastIndexOf("<!--") > before.lastIndexOf("-->") ? "; tags in HTML comments count, too" : "";
   const came = end && !SILENT.has(name) ? `; ${end[0]} is no tag` : "";
-  return new Mistake(tag.index, `${shown(tag.text)} is not closed`, `write {% end${name} %} where it ends${came}${hidden}`);
+  return new Mistake(
+    tag.index,
+    `${shown(tag.text)} is not closed`,
+    `write {% end${name} %} where it ends${came}${hidden}`,
+  );
 }
 
 // Outputs ------------------------------------------------------------------------------------------------------------
@@ -62,13 +68,14 @@ const HANDLEBARS = /^[#/^]\s*(if|each|unless|with|foreach|for|else)\b\s*(.*)$/i;
 
 function readOutput(tag: Tag, known: Known): void {
   const { content } = tag;
-  if (content === "") throw mistakeIn(tag, tag.index, "there is no column", "write its name: {{ first_name }}");
+  if (content === "") throw mistakeIn(tag, tag.index, "no column", "write its name: {{ first_name }}");
   checkForeignTags(tag);
   const name = spacedName(tag.text);
   if (name === null) return new TagReader(tag, lexemesOf(tag), known.filters).value("output");
   checkCharacters(tag);
   if (/[“”„«»]|(?<![\p{L}\p{N}])[‘’‚]/u.test(outsideQuotes(content))) throw typographic(tag, tag.index);
-  if (/[｜]/.test(name)) throw mistakeIn(tag, tag.index, "the wide sign ｜ stands", `write |: ${corrected(tag.text)}`);
+  if (/[｜]/.test(name))
+    throw mistakeIn(tag, tag.index, "unexpected ｜, a wide sign,", `write |: ${corrected(tag.text)}`);
   const rest = tag.text.indexOf(name) + name.length - (tag.contentIndex - tag.index);
   const filters = { ...tag, content: content.slice(rest), contentIndex: tag.contentIndex + rest };
   new TagReader(tag, lexemesOf(filters), known.filters).filters();
@@ -81,28 +88,74 @@ function checkForeignTags(tag: Tag): void {
   if (handlebars) {
     const [, name = "if", rest = ""] = handlebars;
     const own = name.toLowerCase().replace("foreach", "each");
-    const begin = own === "each" ? `for item in ${rest || "items"}` : `${own === "with" ? "if" : own} ${rest || "column"}`;
+    const begin =
+      own === "each" ? `for item in ${rest || "items"}` : `${own === "with" ? "if" : own} ${rest || "column"}`;
     const hint = content.startsWith("/") ? `{% end${own === "each" ? "for" : own} %}` : `{% ${begin} %}`;
-    throw mistakeIn(tag, tag.index, "a tag of Handlebars stands", `write ${hint}`);
+    throw mistakeIn(tag, tag.index, "a tag of Handlebars", `write ${hint}`);
   }
-  if (content.startsWith("!")) throw mistakeIn(tag, tag.index, "! stands", "write {% comment %}…{% endcomment %} for a comment, {% unless vip %} for a condition");
-  if (/^&\s*\p{L}/u.test(content) && !/^&\w+;/.test(content)) throw mistakeIn(tag, tag.index, "& stands", `write {{ ${content.slice(1).trim()} | raw }} for a column that holds HTML`);
-  if (content.startsWith(">")) throw mistakeIn(tag, tag.index, "> stands", "a part of another file cannot be taken in: copy its text here");
+  if (content.startsWith("!"))
+    throw mistakeIn(
+      tag,
+      tag.index,
+      "unexpected !",
+      "write {% comment %}…{% endcomment %} for a comment, {% unless vip %} for a condition",
+    );
+  if (/^&\s*\p{L}/u.test(content) && !/^&\w+;/.test(content))
+    throw mistakeIn(
+      tag,
+      tag.index,
+      "unexpected &",
+      `write {{ ${content.slice(1).trim()} | raw }} for a column that holds HTML`,
+    );
+  if (content.startsWith(">"))
+    throw mistakeIn(tag, tag.index, "unexpected >", "a part of another file cannot be taken in: copy its text here");
   if (TAG_WORDS.test(content) || LONE_TAGS.test(content))
-    throw mistakeIn(tag, tag.index, "a tag stands in the braces of a column", `write {% ${content.replace(/^else ?if/, "elsif")} %}; a column of that name is {{ ["${content}"] }}`);
+    throw mistakeIn(
+      tag,
+      tag.index,
+      "the braces of a column around a tag",
+      `write {% ${content.replace(/^else ?if/, "elsif")} %}; a column of that name is {{ ["${content}"] }}`,
+    );
 }
 
 // Tags ---------------------------------------------------------------------------------------------------------------
 
 const OTHER_TAGS: Record<string, string> = {
   ...{ elseif: "write {% elsif … %}", elif: "write {% elsif … %}", elsif: "write {% elsif … %}" },
-  ...{ end: "write {% endif %}, {% endfor %} or what it ends", fi: "write {% endif %}", endeach: "write {% endfor %}", next: "write {% endfor %}" },
-  ...{ set: 'write {% assign name = "…" %}', let: 'write {% assign name = "…" %}', var: 'write {% assign name = "…" %}' },
-  ...{ foreach: "write {% for item in items %}", each: "write {% for item in items %}", switch: "write {% case plan %}{% when … %}" },
-  ...{ default: "write {% else %}", echo: "write {{ name }}", print: "write {{ name }}", ifequal: "write {% if a == b %}", ifnot: "write {% unless … %}" },
-  ...{ note: "write {% comment %}", rem: "write {% comment %}", verbatim: "write {% raw %}", literal: "write {% raw %}", endverbatim: "write {% endraw %}" },
+  ...{
+    end: "write {% endif %}, {% endfor %} or what it ends",
+    fi: "write {% endif %}",
+    endeach: "write {% endfor %}",
+    next: "write {% endfor %}",
+  },
+  ...{
+    set: 'write {% assign name = "…" %}',
+    let: 'write {% assign name = "…" %}',
+    var: 'write {% assign name = "…" %}',
+  },
+  ...{
+    foreach: "write {% for item in items %}",
+    each: "write {% for item in items %}",
+    switch: "write {% case plan %}{% when … %}",
+  },
+  ...{
+    default: "write {% else %}",
+    echo: "write {{ name }}",
+    print: "write {{ name }}",
+    ifequal: "write {% if a == b %}",
+    ifnot: "write {% unless … %}",
+  },
+  ...{
+    note: "write {% comment %}",
+    rem: "write {% comment %}",
+    verbatim: "write {% raw %}",
+    literal: "write {% raw %}",
+    endverbatim: "write {% endraw %}",
+  },
 };
-const OTHER_FILES = new Set("include render layout extends block endblock import partial section snippet template use".split(" "));
+const OTHER_FILES = new Set(
+  "include render layout extends block endblock import partial section snippet template use".split(" "),
+);
 
 function readBlockTag(tag: Tag, open: Block[], known: Known): void {
   if (tag.content.startsWith("#")) return;
@@ -120,65 +173,119 @@ function readBlockTag(tag: Tag, open: Block[], known: Known): void {
 function readerOf(tag: Tag, name: string, known: Known): TagReader {
   const [, gap = ""] = new RegExp(`^${name}(\\s*)`).exec(tag.content) ?? [];
   const from = name.length + gap.length;
-  return new TagReader(tag, lexemesOf({ ...tag, content: tag.content.slice(from), contentIndex: tag.contentIndex + from }), known.filters);
+  return new TagReader(
+    tag,
+    lexemesOf({ ...tag, content: tag.content.slice(from), contentIndex: tag.contentIndex + from }),
+    known.filters,
+  );
 }
 
 function nameless(tag: Tag, known: Known): Mistake {
   const slash = /^\/\s*(\w+)/.exec(tag.content)?.[1];
-  if (slash !== undefined) return mistakeIn(tag, tag.index, "/ stands", `write {% end${slash.replace(/^(?:for)?each$/, "for")} %}`);
+  if (slash !== undefined)
+    return mistakeIn(tag, tag.index, "unexpected /", `write {% end${slash.replace(/^(?:for)?each$/, "for")} %}`);
   checkCharacters(tag);
-  return mistakeIn(tag, tag.index, "the name of a tag is missing", `the tags are ${listed(known.tags)}`);
+  return mistakeIn(tag, tag.index, "no name of a tag", `the tags are ${listed(known.tags)}`);
 }
 
 function close(tag: Tag, name: string, open: Block[]): void {
   const inner = open.at(-1);
   const rest = tag.content.slice(name.length).trim();
-  if (!inner) throw mistakeIn(tag, tag.index, `no {% ${name.slice(3)} %} is open`, `leave it out, or write {% ${name.slice(3)} … %} where it begins`);
+  if (!inner)
+    throw mistakeIn(
+      tag,
+      tag.index,
+      `no {% ${name.slice(3)} %} is open`,
+      `leave it out, or write {% ${name.slice(3)} … %} where it begins`,
+    );
   if (inner.name !== name.slice(3))
-    throw new Mistake(tag.index, `{% ${name} %} stands where ${shown(inner.tag.text)} is open`, `write {% end${inner.name} %} first`);
-  if (rest !== "") throw mistakeIn(tag, tag.index, `${shown(rest)} stands behind ${name}`, `write {% ${name} %}`);
+    throw new Mistake(
+      tag.index,
+      `unexpected {% ${name} %} while ${shown(inner.tag.text)} is open`,
+      `write {% end${inner.name} %} first`,
+    );
+  if (rest !== "") throw mistakeIn(tag, tag.index, `unexpected ${shown(rest)} behind ${name}`, `write {% ${name} %}`);
   open.pop();
 }
 
 function readBranch(tag: Tag, name: string, inner: Block | undefined, known: Known): void {
   const homes = { else: ["if", "unless", "case", "for"], elsif: ["if", "unless"], when: ["case"] }[name] ?? [];
   if (!inner || !homes.includes(inner.name)) {
-    const where = inner ? `stands in ${shown(inner.tag.text)}` : "stands";
-    throw new Mistake(tag.index, `${shown(tag.text)} ${where}, and no {% ${homes[0]} %} is open`, `write it between {% ${homes[0]} … %} and {% end${homes[0]} %}`);
+    const where = inner ? ` in ${shown(inner.tag.text)}` : "";
+    throw new Mistake(
+      tag.index,
+      `unexpected ${shown(tag.text)}${where}: no {% ${homes[0]} %} is open`,
+      `write it between {% ${homes[0]} … %} and {% end${homes[0]} %}`,
+    );
   }
   const rest = tag.content.slice(name.length).trim();
   if (name === "else" && rest !== "") {
     const condition = rest.replace(/^(?:if|when)\b\s*/, "");
-    throw mistakeIn(tag, tag.index, "a condition stands behind else", `write {% ${inner.name === "case" ? "when" : "elsif"} ${corrected(condition)} %}`);
+    throw mistakeIn(
+      tag,
+      tag.index,
+      "a condition behind else",
+      `write {% ${inner.name === "case" ? "when" : "elsif"} ${corrected(condition)} %}`,
+    );
   }
-  if (inner.hasElse) throw new Mistake(tag.index, `${shown(tag.text)} stands behind the {% else %} of ${shown(inner.tag.text)}`, "write it before {% else %}, which is the last");
+  if (inner.hasElse)
+    throw new Mistake(
+      tag.index,
+      `unexpected ${shown(tag.text)} behind the {% else %} of ${shown(inner.tag.text)}`,
+      "write it before {% else %}, which is the last",
+    );
   if (name === "else") inner.hasElse = true;
   else if (name === "elsif") readerOf(tag, name, known).condition();
   else readWhen(readerOf(tag, name, known));
 }
 
 function readWhen(reader: TagReader): void {
-  if (reader.done) throw reader.mistake("a value is missing behind when", 'write {% when "gold" %}');
+  if (reader.done) throw reader.mistake("no value behind when", 'write {% when "gold" %}');
   do {
     if (["==", "!=", "<", ">", "<=", ">=", "contains", "not"].includes(reader.peek()?.text ?? ""))
-      throw reader.mistake(`${reader.peek()?.text} stands behind when`, "case asks for equal values only: write {% if %}");
+      throw reader.mistake(
+        `unexpected ${reader.peek()?.text} behind when`,
+        "case asks for equal values only: write {% if %}",
+      );
     reader.operand();
   } while (reader.take(",", "or"));
-  if (reader.take("and")) throw reader.mistake("and stands behind when", 'write {% when "a", "b" %} for one of them');
+  if (reader.take("and"))
+    throw reader.mistake("unexpected and behind when", 'write {% when "a", "b" %} for one of them');
   reader.end();
 }
 
 function unknownTag(tag: Tag, name: string, inner: Block | undefined, known: Known): Mistake {
   const end = /^end/i.test(name) && inner ? `write {% end${inner.name} %}` : undefined;
   const lower = known.tags.includes(name.toLowerCase()) ? `write ${name.toLowerCase()}, in small letters` : undefined;
-  const other = OTHER_FILES.has(name.toLowerCase()) ? "a part of another file cannot be taken in: copy its text here" : OTHER_TAGS[name.toLowerCase()];
-  const near = nearest(name, [...known.tags, "else", "elsif", "when", "endif", "endfor", "endunless", "endcase", "endcapture"]);
-  const hint = lower ?? other ?? end ?? (near === null ? `the tags are ${listed(known.tags)}; a column is written {{ ${name} }}` : `did you mean {% ${near} %}?`);
+  const other = OTHER_FILES.has(name.toLowerCase())
+    ? "a part of another file cannot be taken in: copy its text here"
+    : OTHER_TAGS[name.toLowerCase()];
+  const near = nearest(name, [
+    ...known.tags,
+    "else",
+    "elsif",
+    "when",
+    "endif",
+    "endfor",
+    "endunless",
+    "endcase",
+    "endcapture",
+  ]);
+  const hint =
+    lower ??
+    other ??
+    end ??
+    (near === null
+      ? `the tags are ${listed(known.tags)}; a column is written {{ ${name} }}`
+      : `did you mean {% ${near} %}?`);
   return mistakeIn(tag, tag.index, `there is no tag ${JSON.stringify(name)}`, hint);
 }
 
 function listed(tags: string[]): string {
-  return tags.filter((tag) => tag !== "#").sort().join(", ");
+  return tags
+    .filter((tag) => tag !== "#")
+    .sort()
+    .join(", ");
 }
 
 /** How each tag is read behind its name. */
@@ -186,13 +293,14 @@ const readers: Record<string, (reader: TagReader, open: Block[]) => void> = {
   if: (reader) => reader.condition(),
   unless: (reader) => reader.condition(),
   case: (reader) => {
-    if (reader.done) throw reader.mistake("a value is missing behind case", "write {% case plan %}");
+    if (reader.done) throw reader.mistake("no value behind case", "write {% case plan %}");
     reader.value("assign");
   },
   assign: readAssign,
   capture(reader) {
     const name = reader.peek();
-    if (name?.kind !== "word" && name?.kind !== "text") throw reader.mistake("a name is missing behind capture", "write {% capture greeting %}…{% endcapture %}");
+    if (name?.kind !== "word" && name?.kind !== "text")
+      throw reader.mistake("no name behind capture", "write {% capture greeting %}…{% endcapture %}");
     reader.operand();
     reader.end();
   },
@@ -204,39 +312,47 @@ const readers: Record<string, (reader: TagReader, open: Block[]) => void> = {
 /** Outside a loop both would end the mail where they stand. */
 function readJump(reader: TagReader, open: Block[]): void {
   reader.end();
-  if (!open.some(({ name }) => name === "for")) throw reader.mistake("no loop is open", "write it between {% for … %} and {% endfor %}");
+  if (!open.some(({ name }) => name === "for"))
+    throw reader.mistake("no {% for %} around the tag", "write it between {% for … %} and {% endfor %}");
 }
 
 function readAssign(reader: TagReader): void {
   const example = 'write {% assign name = "…" %}';
   const name = reader.word();
-  if (!name) throw reader.mistake("a name is missing behind assign", example);
+  if (!name) throw reader.mistake("no name behind assign", example);
   const sign = reader.take("=");
   if (!sign) {
     const came: Lexeme | undefined = reader.peek();
-    throw reader.mistake(came ? `${came.text} stands instead of =` : "= is missing", example);
+    throw reader.mistake(came ? `unexpected ${came.text} instead of =` : "no =", example);
   }
-  if (reader.done) throw reader.mistake("a value is missing behind =", example);
+  if (reader.done) throw reader.mistake("no value behind =", example);
   reader.value("assign");
 }
 
 function readFor(reader: TagReader): void {
   const example = "write {% for item in items %}";
-  if (!reader.word() || !reader.take("in")) throw reader.mistake("the words of for are others", example);
-  if (reader.done) throw reader.mistake("a list is missing behind in", example);
+  if (!reader.word() || !reader.take("in")) throw reader.mistake("no item, in and list behind for", example);
+  if (reader.done) throw reader.mistake("no list behind in", example);
   if (reader.peek(1)?.text === ".." || (reader.peek()?.kind === "number" && /^\d+\.$/.test(reader.peek()?.text ?? "")))
-    throw reader.mistake("a range stands without parentheses", "write {% for i in (1..3) %}");
+    throw reader.mistake("a range without parentheses", "write {% for i in (1..3) %}");
   reader.operand();
-  if (reader.peek()?.text === "|") throw reader.mistake("a filter stands", 'write it first: {% assign parts = tags | split: "," %}{% for part in parts %}');
+  if (reader.peek()?.text === "|")
+    throw reader.mistake(
+      "a filter behind the list",
+      'write it first: {% assign parts = tags | split: "," %}{% for part in parts %}',
+    );
   while (!reader.done) {
     const word = reader.take("limit", "offset", "reversed");
     if (!word) {
       reader.take(",");
       if (["limit", "offset", "reversed"].includes(reader.peek()?.text ?? "")) continue;
-      throw reader.mistake(`${reader.peek()?.text ?? ","} stands`, "behind the list go limit: 3, offset: 2 and reversed");
+      throw reader.mistake(
+        `unexpected ${reader.peek()?.text ?? ","}`,
+        "behind the list go limit: 3, offset: 2 and reversed",
+      );
     }
     if (word.text === "reversed") continue;
-    if (!reader.take(":")) throw reader.mistake(`a colon is missing behind ${word.text}`, `write ${word.text}: 3`, word);
+    if (!reader.take(":")) throw reader.mistake(`no colon behind ${word.text}`, `write ${word.text}: 3`, word);
     reader.operand();
   }
 }
@@ -264,7 +380,9 @@ export function renderProblem(error: unknown): RenderProblem {
   if (originalError instanceof ValueProblem) return originalError.at(tag);
   if (originalError instanceof RenderProblem) return originalError;
   if (/limit exceeded/.test(error.message))
-    return new RenderProblem(`${shown(tag)}: the mail takes too long or gets too large to render, over the limit; use shorter loops or values`);
+    return new RenderProblem(
+      `${shown(tag)}: the mail takes too long or gets too large to render, over the limit; use shorter loops or values`,
+    );
   return new RenderProblem(`${shown(tag)}: a filter cannot work with this value; correct it in the list`);
 }
 
@@ -278,8 +396,10 @@ export function meantByName(name: string): string | null {
     const own = foreignFilter((call[1] ?? "").split(".").at(-1) ?? "")?.name ?? "upcase";
     return `Liquid has no functions: write {{ ${call[2] || "name"} | ${own} }}`;
   }
-  if (name.includes(".") && ["length", "count", "len"].includes(last)) return `write ${name.slice(0, -last.length)}size`;
-  if (/^\S+ [+*/-] \S+$/.test(name)) return "Liquid calculates with filters: write {{ price | plus: 5 }}, or append for texts";
+  if (name.includes(".") && ["length", "count", "len"].includes(last))
+    return `write ${name.slice(0, -last.length)}size`;
+  if (/^\S+ [+*/-] \S+$/.test(name))
+    return "Liquid calculates with filters: write {{ price | plus: 5 }}, or append for texts";
   if (/^(?:end|this|else)$/i.test(name)) return `a tag is written {% … %}: {% ${name === "end" ? "endif" : name} %}`;
   if (/^(?:true|false|null|none|nil)$/i.test(name)) return "true, false and nil are written in small letters";
   return null;

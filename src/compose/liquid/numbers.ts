@@ -126,7 +126,11 @@ export const NUMBER_FILTERS: Record<string, Handler> = {
     if (isNothing(value)) return "";
     return typeof value === "boolean" ? Number(value) : numberOf(value);
   },
-  *sum(this: ThisParameterType<Handler>, list: unknown, property?: string): Generator<unknown, number | string, unknown> {
+  *sum(
+    this: ThisParameterType<Handler>,
+    list: unknown,
+    property?: string,
+  ): Generator<unknown, number | string, unknown> {
     const items = Array.isArray(list) ? (list as unknown[]) : isNothing(list) ? [] : [list];
     let total = 0;
     for (const item of items) {
@@ -152,7 +156,9 @@ function arithmetic(name: string, count: number): Handler {
 /** Rounded to the digits a double holds, which takes the dust of 0.1 + 0.2 away. */
 function result(number: number): number | string {
   if (!(Math.abs(number) < TOO_LARGE))
-    throw new ValueProblem(`the result has more than ${EXACT_DIGITS} digits and cannot be given exactly; use smaller numbers`);
+    throw new ValueProblem(
+      `the result has more than ${EXACT_DIGITS} digits and cannot be given exactly; use smaller numbers`,
+    );
   const rounded = Number(number.toPrecision(EXACT_DIGITS));
   const plain = plainNumber(rounded);
   return plain === String(rounded) ? (rounded === 0 ? 0 : rounded) : plain;

@@ -37,7 +37,11 @@ const CODES: Record<string, (time: DateTime, spec: Spec) => string | number> = {
   L: (time) => time.millisecond,
   m: (time) => time.month,
   M: (time) => time.minute,
-  N: (time, { width }) => String(time.millisecond).padStart(3, "0").slice(0, width ?? 9).padEnd(width ?? 9, "0"),
+  N: (time, { width }) =>
+    String(time.millisecond)
+      .padStart(3, "0")
+      .slice(0, width ?? 9)
+      .padEnd(width ?? 9, "0"),
   p: (time) => (time.hour < 12 ? "AM" : "PM"),
   P: (time) => (time.hour < 12 ? "am" : "pm"),
   q: ordinal,

@@ -25,6 +25,15 @@ function nextOpening(source: string, from: number): number {
   return found.exec(source)?.index ?? -1;
 }
 
+/** The template with nothing but line breaks in its comments: what is commented out need not be Liquid. */
+export function withoutComments(source: string): string {
+  return source.replace(
+    /\{%-?\s*raw\s*-?%\}[\s\S]*?\{%-?\s*endraw\s*-?%\}|(\{%-?\s*comment\b[^%]*%\})([\s\S]*?)(\{%-?\s*endcomment\s*-?%\})/g,
+    (whole, open: string | undefined, inside: string, close: string) =>
+      open === undefined ? whole : `${open}${inside.replace(/[^\n]/g, "")}${close}`,
+  );
+}
+
 /** Where the end tag of a silent block begins; the end of the source when it has none, which the block's reader tells. */
 function endOf(source: string, from: number, name: string): number {
   const end = new RegExp(`\\{%-?\\s*end${name}\\s*-?%\\}`, "g");
@@ -80,13 +89,14 @@ function openQuote(source: string, begin: number, quote: number, end: number): M
   const mark = source[quote] ?? "";
   return new Mistake(
     begin,
-    `a text begins with ${mark} and does not end in ${shown(source.slice(begin, end))}`,
+    `a text that begins with ${mark} does not end in ${shown(source.slice(begin, end))}`,
     `write ${mark} behind the text, too`,
   );
 }
 
 function tripleBraces(source: string, begin: number): Mistake {
-  const [text = "{{{", name = "name"] = /^\{{3,}\s*([^{}|\n]*?)\s*(?:\|[^{}\n]*)?\}{0,3}/.exec(source.slice(begin)) ?? [];
+  const [text = "{{{", name = "name"] =
+    /^\{{3,}[ \t]*([^{}|\n]{1,60}?)[ \t]*(?:\|[^{}\n]*)?\}+/.exec(source.slice(begin, begin + 200)) ?? [];
   return new Mistake(
     begin,
     `three braces in ${shown(text)}`,
@@ -102,9 +112,17 @@ function wrongBraces(source: string, begin: number, at: number, kind: Tag["kind"
   const came = two === "%}" || two === "}}" ? two : (source[at] ?? "");
   const whole = `${open} ${inside} ${close}`;
   if (came === "{")
-    return new Mistake(begin, `a brace stands inside of ${shown(source.slice(begin, at + 20).split("\n")[0] ?? "")}`, RAW_HINT);
+    return new Mistake(
+      begin,
+      `a brace stands inside of ${shown(source.slice(begin, at + 20).split("\n")[0] ?? "")}`,
+      RAW_HINT,
+    );
   const fits = inside.length < 60 && !/[<\n]/.test(inside) ? `write ${shown(whole)}` : RAW_HINT;
-  return new Mistake(begin, `${shown(source.slice(begin, at + came.length))} begins with ${open} and ends with ${came}`, fits);
+  return new Mistake(
+    begin,
+    `${shown(source.slice(begin, at + came.length))} begins with ${open} and ends with ${came}`,
+    fits,
+  );
 }
 
 function unclosedOrNested(source: string, begin: number, at: number, kind: Tag["kind"]): Mistake {
@@ -122,5 +140,9 @@ function unclosedOrNested(source: string, begin: number, at: number, kind: Tag["
 function notClosed(source: string, begin: number, kind: Tag["kind"]): Mistake {
   const [open, close] = kind === "output" ? ["{{", "}}"] : ["{%", "%}"];
   const begun = source.slice(begin, begin + 60).split(/[\n<]|(?!^)\{[{%]/)[0] ?? "";
-  return new Mistake(begin, `${shown(begun)} is not closed: ${open} has no ${close}`, `write ${close} where it ends; ${RAW_HINT}`);
+  return new Mistake(
+    begin,
+    `${shown(begun)} is not closed: ${open} has no ${close}`,
+    `write ${close} where it ends; ${RAW_HINT}`,
+  );
 }

@@ -28,11 +28,17 @@ const YES = words(
   `yes y on ja j jo oui sí si s sì sim tak ano áno igen evet да так ναι jā jah taip bai 예 네 はい 是 有 có ya an checked active enabled t x ✓ ✔ ☑ ✅`,
 );
 
+/** No word of these lists is longer. */
+const LONGEST_WORD = 20;
+
 const capitals = (text: string): string => text.toUpperCase();
 
 /** What `text` says where the template asks for true or false, or null when it is no such word. */
 export function readTruth(text: string): boolean | null {
-  const word = text.trim().normalize("NFC");
+  const word = text
+    .trim()
+    .slice(0, LONGEST_WORD + 1)
+    .normalize("NFC");
   const low = word.toLowerCase();
   if (SPREADSHEET_TRUE.has(capitals(word)) || YES.has(low)) return true;
   if (SPREADSHEET_FALSE.has(capitals(word)) || PLAIN_NO.has(low) || SHORT_NO.has(low)) return false;
@@ -45,10 +51,14 @@ export function readTruth(text: string): boolean | null {
 export function isTrue(given: unknown): boolean {
   const value: unknown = toValue(given);
   if (typeof value !== "string") return Boolean(value);
-  const word = value.trim().normalize("NFC");
-  if (word === "" || /^false$/i.test(word) || SPREADSHEET_FALSE.has(word) || /^-?0(?:[.,]0+)?$/.test(word)) return false;
-  if (!PLAIN_NO.has(word.toLowerCase()) && !SPREADSHEET_FALSE.has(capitals(word))) return true;
-  throw new ValueProblem(`${quoted(value)} may mean no or be a value; write == true to ask for yes, or != "" to ask whether there is one`);
+  const word = value.trim();
+  if (word.length > LONGEST_WORD) return true;
+  if (word === "" || /^false$/i.test(word) || SPREADSHEET_FALSE.has(word) || /^-?0(?:[.,]0+)?$/.test(word))
+    return false;
+  if (!PLAIN_NO.has(word.normalize("NFC").toLowerCase()) && !SPREADSHEET_FALSE.has(capitals(word))) return true;
+  throw new ValueProblem(
+    `${quoted(value)} may mean no or be a value; write == true to ask for yes, or != "" to ask whether there is one`,
+  );
 }
 
 /** Whether `value` says what `wanted` does. Throws `ValueProblem` for a text that says neither true nor false. */
@@ -58,6 +68,8 @@ export function isTruth(value: unknown, wanted: boolean): boolean {
   if (typeof value !== "string" || value.trim() === "") return false;
   const truth = readTruth(value);
   if (truth === null)
-    throw new ValueProblem(`${quoted(value)} is neither true nor false; write yes or no in the list, or compare it with a text in quotes`);
+    throw new ValueProblem(
+      `${quoted(value)} is neither true nor false; write yes or no in the list, or compare it with a text in quotes`,
+    );
   return truth === wanted;
 }

@@ -47,10 +47,22 @@ const OPERATORS: Record<string, Operator> = {
   ...defaultOperators,
   "==": compared("==", same),
   "!=": compared("!=", (left, right) => !same(left, right)),
-  "<": compared("<", ordered((difference) => difference < 0)),
-  ">": compared(">", ordered((difference) => difference > 0)),
-  "<=": compared("<=", ordered((difference) => difference <= 0)),
-  ">=": compared(">=", ordered((difference) => difference >= 0)),
+  "<": compared(
+    "<",
+    ordered((difference) => difference < 0),
+  ),
+  ">": compared(
+    ">",
+    ordered((difference) => difference > 0),
+  ),
+  "<=": compared(
+    "<=",
+    ordered((difference) => difference <= 0),
+  ),
+  ">=": compared(
+    ">=",
+    ordered((difference) => difference >= 0),
+  ),
   contains: (left: unknown, right: unknown) => contains(plain(left), right),
   not: (value: unknown) => !isTrue(value),
   and: (left: unknown, right: unknown) => isTrue(left) && isTrue(right),
@@ -147,7 +159,8 @@ function same(left: unknown, right: unknown): boolean {
   if (typeof a === "boolean") return isTruth(b, a);
   if (typeof a === "number") return sameNumber(b, a);
   if (typeof b === "number") return sameNumber(a, b);
-  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, index) => same(item, b[index]));
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((item, index) => same(item, b[index]));
   const exact = left instanceof Quoted || right instanceof Quoted;
   return a === b || (!exact && typeof a === "string" && typeof b === "string" && sameFigures(a, b));
 }
@@ -198,7 +211,9 @@ function differenceOfDates(a: string, b: string, [left = null, right = null]: Da
       `${quoted(a)} and ${quoted(b)} are not both numbers or both dates; only such have an order, other texts are compared with == or !=`,
     );
   if (left.floating !== right.floating)
-    throw new ValueProblem(`of ${quoted(a)} and ${quoted(b)} only one has an offset from UTC; write both with one, or both without`);
+    throw new ValueProblem(
+      `of ${quoted(a)} and ${quoted(b)} only one has an offset from UTC; write both with one, or both without`,
+    );
   return left.time.toMillis() - right.time.toMillis();
 }
 
