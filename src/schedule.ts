@@ -213,50 +213,39 @@ function instantIn(wall: number, name: string, now: number): Placed {
 const OFFSET = /^([+-]\d\d)(?::?(\d\d))?$/;
 
 /** The zones that people mean by abbreviations and old names. Intl takes some of them and decides for you (BST: Dhaka). */
-const MEANT: Record<string, string> = {
-  ...{ EST: "America/New_York", EDT: "America/New_York", ET: "America/New_York", EST5EDT: "America/New_York" },
-  ...{ CST: "America/Chicago", CDT: "America/Chicago", CT: "America/Chicago", CST6CDT: "America/Chicago" },
-  ...{ MST: "America/Denver", MDT: "America/Denver", MT: "America/Denver", MST7MDT: "America/Denver" },
-  ...{
-    PST: "America/Los_Angeles",
-    PDT: "America/Los_Angeles",
-    PT: "America/Los_Angeles",
-    PST8PDT: "America/Los_Angeles",
-  },
-  ...{
-    HST: "Pacific/Honolulu",
-    AKST: "America/Anchorage",
-    AKDT: "America/Anchorage",
-    AST: "America/Halifax",
-    BRT: "America/Sao_Paulo",
-  },
-  ...{
-    GMT: "Europe/London or UTC",
-    BST: "Europe/London",
-    GB: "Europe/London",
-    IST: "Asia/Kolkata",
-    EIRE: "Europe/Dublin",
-  },
-  ...{ CET: "Europe/Berlin", CEST: "Europe/Berlin", MET: "Europe/Berlin", MEZ: "Europe/Berlin", MESZ: "Europe/Berlin" },
-  ...{ EET: "Europe/Athens", EEST: "Europe/Athens", WET: "Europe/Lisbon", WEST: "Europe/Lisbon", MSK: "Europe/Moscow" },
-  ...{
-    JST: "Asia/Tokyo",
-    KST: "Asia/Seoul",
-    ROK: "Asia/Seoul",
-    PRC: "Asia/Shanghai",
-    ROC: "Asia/Taipei",
-    HKT: "Asia/Hong_Kong",
-  },
-  ...{
-    SGT: "Asia/Singapore",
-    AEST: "Australia/Sydney",
-    AEDT: "Australia/Sydney",
-    ACST: "Australia/Adelaide",
-    AWST: "Australia/Perth",
-  },
-  ...{ NZ: "Pacific/Auckland", NZST: "Pacific/Auckland", NZDT: "Pacific/Auckland", SAST: "Africa/Johannesburg" },
-  ...{ UCT: "UTC", ZULU: "UTC", UNIVERSAL: "UTC", GREENWICH: "UTC", GMT0: "UTC", "GMT+0": "UTC", "GMT-0": "UTC" },
+const ABBREVIATIONS: Record<string, string> = {
+  "America/New_York": "EST EDT ET EST5EDT",
+  "America/Chicago": "CST CDT CT CST6CDT",
+  "America/Denver": "MST MDT MT MST7MDT",
+  "America/Los_Angeles": "PST PDT PT PST8PDT",
+  "Pacific/Honolulu": "HST",
+  "America/Anchorage": "AKST AKDT",
+  "America/Halifax": "AST",
+  "America/Sao_Paulo": "BRT",
+  "Europe/London or UTC": "GMT",
+  "Europe/London": "BST GB",
+  "Asia/Kolkata": "IST",
+  "Europe/Dublin": "EIRE",
+  "Europe/Berlin": "CET CEST MET MEZ MESZ",
+  "Europe/Athens": "EET EEST",
+  "Europe/Lisbon": "WET WEST",
+  "Europe/Moscow": "MSK",
+  "Asia/Tokyo": "JST",
+  "Asia/Seoul": "KST ROK",
+  "Asia/Shanghai": "PRC",
+  "Asia/Taipei": "ROC",
+  "Asia/Hong_Kong": "HKT",
+  "Asia/Singapore": "SGT",
+  "Australia/Sydney": "AEST AEDT",
+  "Australia/Adelaide": "ACST",
+  "Australia/Perth": "AWST",
+  "Pacific/Auckland": "NZ NZST NZDT",
+  "Africa/Johannesburg": "SAST",
+  UTC: "UCT ZULU UNIVERSAL GREENWICH GMT0 GMT+0 GMT-0",
 };
+const MEANT = new Map(
+  Object.entries(ABBREVIATIONS).flatMap(([zone, names]) => names.split(" ").map((name) => [name, zone])),
+);
 
 function zoneName(text: string): string | null {
   const [, hours, minutes] = OFFSET.exec(text) ?? [];
@@ -269,7 +258,7 @@ function zoneName(text: string): string | null {
 
 /** The zone behind an abbreviation, or behind a name that is a country's (`Japan`); null when the name is not known. */
 function meantZone(text: string): string | null {
-  const meant = MEANT[text.toUpperCase()];
+  const meant = MEANT.get(text.toUpperCase());
   if (meant !== undefined) return meant;
   // Three letters are what Java once took them for: AST is Anchorage there.
   if (text.includes("/") || text.length < 4 || !IANAZone.isValidZone(text)) return null;

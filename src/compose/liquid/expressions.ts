@@ -162,7 +162,11 @@ export class TagReader {
 
   #column(word: Lexeme): void {
     const previous = this.#lexemes[this.#at - 1];
-    const spelling = { true: "true", false: "false", null: "nil", none: "nil", nil: "nil" }[word.text.toLowerCase()];
+    const spelling = /^(?:true|false)$/i.test(word.text)
+      ? word.text.toLowerCase()
+      : /^(?:null|none|nil)$/i.test(word.text)
+        ? "nil"
+        : undefined;
     if (spelling !== undefined && !["true", "false", "nil", "null"].includes(word.text) && isComparison(previous))
       throw this.mistake(
         `unexpected ${word.text}`,
@@ -272,7 +276,7 @@ export class TagReader {
       return this.mistake("no value before |", "write a column, a number or a text in quotes");
     if (next.text === "." && !this.peek(-1))
       return this.mistake("unexpected .", `write ${this.tag.text.replace(/\.(?=[\p{L}_])/u, "")}`);
-    const said = SAID[next.text];
+    const said = SAID.get(next.text);
     if (said !== undefined) return this.mistake(`unexpected ${next.text}`, said(corrected(this.tag.text)));
     if (next.kind === "number" && /^[+-]/.test(next.text)) return this.mistake(`unexpected ${next.text[0]}`, CALCULATE);
     if (next.kind === "sign")
@@ -283,7 +287,7 @@ export class TagReader {
   /** Two values with nothing between them. */
   #sideBySide(next: Lexeme): Mistake {
     const before = this.peek(-1);
-    const foreign = FOREIGN_OPERATORS[next.text.toLowerCase()];
+    const foreign = FOREIGN_OPERATORS.get(next.text.toLowerCase());
     if (foreign !== undefined) return this.mistake(`unexpected ${next.text}`, foreign);
     if (!before) return this.mistake(`unexpected ${next.text}`, "write a column, a number or a text in quotes");
     if (before.kind === "word" && next.kind === "word" && !isOperator(before))
@@ -305,59 +309,62 @@ const CALCULATE = "write {{ price | plus: 5 }}; minus, times and divided_by are 
 const use = (operator: string) => (tag: string) => `write ${operator}: ${tag}`;
 
 /** Signs of other languages, and what to do about each. */
-const SAID: Record<string, (tag: string) => string> = {
-  "=": use("=="),
-  "===": use("=="),
-  "!==": use("!="),
-  "<>": use("!="),
-  "=>": use(">="),
-  "=<": use("<="),
-  "&&": use("and"),
-  "||": (tag) =>
-    tag.startsWith("{{")
-      ? 'write {{ name | default: "friend" }} for a value in place of an empty one'
-      : `write or: ${tag}`,
-  "!": use("not"),
-  "｜": use("|"),
-  "：": use(":"),
-  "＝": use("=="),
-  "?": () => "write {% if vip %}yes{% else %}no{% endif %}",
-  "??": () => 'write {{ name | default: "friend" }} for a value in place of an empty one',
-  "+": () => CALCULATE,
-  "-": () => CALCULATE,
-  "*": () => CALCULATE,
-  "/": () => CALCULATE,
-  "%": () => "write {{ number | modulo: 2 }}",
-  "(": () => PARENTHESES,
-  ")": () => PARENTHESES,
-  ";": () => "leave it out: a tag ends with %} or }}",
-  "..": () => "write a range in parentheses: (1..5)",
-  ">": () => "write a value before it; a part of another file cannot be taken in, copy its text here",
-};
+const SAID = new Map<string, (tag: string) => string>(
+  Object.entries({
+    "=": use("=="),
+    "===": use("=="),
+    "!==": use("!="),
+    "<>": use("!="),
+    "=>": use(">="),
+    "=<": use("<="),
+    "&&": use("and"),
+    "||": (tag) =>
+      tag.startsWith("{{")
+        ? 'write {{ name | default: "friend" }} for a value in place of an empty one'
+        : `write or: ${tag}`,
+    "!": use("not"),
+    "｜": use("|"),
+    "：": use(":"),
+    "＝": use("=="),
+    "?": () => "write {% if vip %}yes{% else %}no{% endif %}",
+    "??": () => 'write {{ name | default: "friend" }} for a value in place of an empty one',
+    "+": () => CALCULATE,
+    "-": () => CALCULATE,
+    "*": () => CALCULATE,
+    "/": () => CALCULATE,
+    "%": () => "write {{ number | modulo: 2 }}",
+    "(": () => PARENTHESES,
+    ")": () => PARENTHESES,
+    ";": () => "leave it out: a tag ends with %} or }}",
+    "..": () => "write a range in parentheses: (1..5)",
+    ">": () => "write a value before it; a part of another file cannot be taken in, copy its text here",
+  }),
+);
 
-const FOREIGN_OPERATORS: Record<string, string> = {
-  eq: "write ==",
-  is: "write == for equal, != for unequal",
-  equals: "write ==",
-  ne: "write !=",
-  neq: "write !=",
-  isnt: "write !=",
-  gt: "write >",
-  lt: "write <",
-  gte: "write >=",
-  ge: "write >=",
-  lte: "write <=",
-  le: "write <=",
-  in: "write it the other way round: list contains value",
-  and: "write and, in small letters",
-  or: "write or, in small letters",
-  not: 'write not before the whole comparison, in small letters: not tags contains "vip"',
-  xor: "write (a and not b) as one {% if %} in another",
-  contains: "write contains, in small letters",
-  then: "leave it out: {% if vip %}…{% endif %}",
-  like: "write contains",
-  includes: "write contains",
-};
+const FOREIGN_OPERATORS = new Map<string, string>(
+  Object.entries({
+    eq: "write ==",
+    is: "write == for equal, != for unequal",
+    equals: "write ==",
+    ne: "write !=",
+    neq: "write !=",
+    isnt: "write !=",
+    gt: "write >",
+    lt: "write <",
+    gte: "write >=",
+    ge: "write >=",
+    lte: "write <=",
+    le: "write <=",
+    in: "write it the other way round: list contains value",
+    and: "write and, in small letters",
+    or: "write or, in small letters",
+    not: 'write not before the whole comparison, in small letters: not tags contains "vip"',
+    xor: "write (a and not b) as one {% if %} in another",
+    contains: "write contains, in small letters",
+    like: "write contains",
+    includes: "write contains",
+  }),
+);
 
 function isComparison(lexeme: Lexeme | undefined): boolean {
   return lexeme !== undefined && lexeme.kind !== "text" && COMPARISONS.has(lexeme.text);

@@ -78,44 +78,31 @@ export function foreignFilter(name: string): { name?: string; hint: string } | n
 }
 
 /** The parts of date formats elsewhere, longest first, as strftime has them. */
-const TOKENS: [string, string][] = [
-  ...[
-    ["yyyy", "%Y"],
-    ["YYYY", "%Y"],
-    ["MMMM", "%B"],
-    ["dddd", "%A"],
-    ["EEEE", "%A"],
-  ],
-  ...[
-    ["MMM", "%b"],
-    ["ddd", "%a"],
-    ["EEE", "%a"],
-    ["yy", "%y"],
-    ["YY", "%y"],
-    ["MM", "%m"],
-    ["DD", "%d"],
-    ["dd", "%d"],
-  ],
-  ...[
-    ["HH", "%H"],
-    ["hh", "%I"],
-    ["mm", "%M"],
-    ["ss", "%S"],
-  ],
-  ...[
-    ["M", "%-m"],
-    ["D", "%-d"],
-    ["d", "%-d"],
-    ["H", "%-H"],
-    ["h", "%-I"],
-    ["A", "%p"],
-    ["a", "%P"],
-  ],
-] as [string, string][];
+const TOKENS = new Map(
+  "yyyy=%Y YYYY=%Y MMMM=%B dddd=%A EEEE=%A MMM=%b ddd=%a EEE=%a yy=%y YY=%y MM=%m DD=%d dd=%d HH=%H hh=%I mm=%M ss=%S M=%-m D=%-d d=%-d H=%-H h=%-I A=%p a=%P"
+    .split(" ")
+    .map((pair) => pair.split("=") as [string, string]),
+);
 /** PHP's single letters (manual: DateTimeInterface::format). */
 const PHP: Record<string, string> = {
-  ...{ d: "%d", j: "%-d", D: "%a", l: "%A", m: "%m", n: "%-m", M: "%b", F: "%B", Y: "%Y", y: "%y" },
-  ...{ H: "%H", G: "%-H", h: "%I", g: "%-I", i: "%M", s: "%S", A: "%p", a: "%P" },
+  d: "%d",
+  j: "%-d",
+  D: "%a",
+  l: "%A",
+  m: "%m",
+  n: "%-m",
+  M: "%b",
+  F: "%B",
+  Y: "%Y",
+  y: "%y",
+  H: "%H",
+  G: "%-H",
+  h: "%I",
+  g: "%-I",
+  i: "%M",
+  s: "%S",
+  A: "%p",
+  a: "%P",
 };
 
 /** Throws `Mistake` for a date format without `%`: it would be mailed as it is. */
@@ -127,9 +114,8 @@ export function checkFormat(reader: TagReader, lexeme: Lexeme): void {
 
 function strftimeOf(format: string): string {
   if (/(\p{L})\1/u.test(format)) {
-    const tokens = new RegExp(TOKENS.map(([token]) => token).join("|"), "g");
-    const table = Object.fromEntries(TOKENS);
-    return format.replace(tokens, (token) => table[token] ?? token);
+    const tokens = new RegExp([...TOKENS.keys()].join("|"), "g");
+    return format.replace(tokens, (token) => TOKENS.get(token) ?? token);
   }
   if (/^(?:[djDlmnMFYyHGhgisAa]|[^\p{L}])+$/u.test(format))
     return format.replace(/\p{L}/gu, (letter) => PHP[letter] ?? letter);

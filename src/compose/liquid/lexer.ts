@@ -13,7 +13,7 @@ const BLANK = /[\s\u180e]/;
 const QUOTED = /"(?:\\[\s\S]|[^"\\])*"|'(?:\\[\s\S]|[^'\\])*'/y;
 const NUMBER = /[+-]?\d+(?:\.(?!\.)\d*)?(?![\p{L}\p{N}_?-])/uy;
 /** LiquidJS takes every character beyond ASCII for a letter; quotation marks are none, but for the apostrophe in a word. */
-const WORD = /(?:[\w?-]|[^\x00-\x7f\s“”„«»‹›‘’‚｜＝：＂＇＜＞]|(?<=[\p{L}\p{N}])’(?=[\p{L}\p{N}]))+/uy;
+const WORD = /(?:[\w?-]|(?![\s“”„«»‹›‘’‚｜＝：＂＇＜＞])[\u0080-\u{10ffff}]|(?<=[\p{L}\p{N}])’(?=[\p{L}\p{N}]))+/uy;
 const SIGN = /===|!==|&&=?|\|\||\?\?|==|!=|<>|>=|<=|=>|=<|\.\.|[^\s]/uy;
 
 /** Zero-width characters come with copied text; a name that has one looks like another. Joiners between letters are part of some scripts. */
@@ -88,26 +88,22 @@ export function typographic(tag: Tag, index: number): Mistake {
 }
 
 const ENTITIES: Record<string, string> = {
-  ...{
-    "&quot;": '"',
-    "&#34;": '"',
-    "&#39;": "'",
-    "&apos;": "'",
-    "&lt;": "<",
-    "&gt;": ">",
-    "&nbsp;": " ",
-    "&#160;": " ",
-  },
-  ...{
-    "&ldquo;": '"',
-    "&rdquo;": '"',
-    "&bdquo;": '"',
-    "&lsquo;": "'",
-    "&rsquo;": "'",
-    "&laquo;": '"',
-    "&raquo;": '"',
-    "&amp;": "&",
-  },
+  "&quot;": '"',
+  "&#34;": '"',
+  "&#39;": "'",
+  "&apos;": "'",
+  "&lt;": "<",
+  "&gt;": ">",
+  "&nbsp;": " ",
+  "&#160;": " ",
+  "&ldquo;": '"',
+  "&rdquo;": '"',
+  "&bdquo;": '"',
+  "&lsquo;": "'",
+  "&rsquo;": "'",
+  "&laquo;": '"',
+  "&raquo;": '"',
+  "&amp;": "&",
 };
 
 const REPLACED: [RegExp, string][] = [

@@ -120,39 +120,33 @@ function checkForeignTags(tag: Tag): void {
 
 // Tags ---------------------------------------------------------------------------------------------------------------
 
-const OTHER_TAGS: Record<string, string> = {
-  ...{ elseif: "write {% elsif … %}", elif: "write {% elsif … %}", elsif: "write {% elsif … %}" },
-  ...{
+const OTHER_TAGS = new Map(
+  Object.entries({
+    elseif: "write {% elsif … %}",
+    elif: "write {% elsif … %}",
+    elsif: "write {% elsif … %}",
     end: "write {% endif %}, {% endfor %} or what it ends",
     fi: "write {% endif %}",
     endeach: "write {% endfor %}",
     next: "write {% endfor %}",
-  },
-  ...{
     set: 'write {% assign name = "…" %}',
     let: 'write {% assign name = "…" %}',
     var: 'write {% assign name = "…" %}',
-  },
-  ...{
     foreach: "write {% for item in items %}",
     each: "write {% for item in items %}",
     switch: "write {% case plan %}{% when … %}",
-  },
-  ...{
     default: "write {% else %}",
     echo: "write {{ name }}",
     print: "write {{ name }}",
     ifequal: "write {% if a == b %}",
     ifnot: "write {% unless … %}",
-  },
-  ...{
     note: "write {% comment %}",
     rem: "write {% comment %}",
     verbatim: "write {% raw %}",
     literal: "write {% raw %}",
     endverbatim: "write {% endraw %}",
-  },
-};
+  }),
+);
 const OTHER_FILES = new Set(
   "include render layout extends block endblock import partial section snippet template use".split(" "),
 );
@@ -259,7 +253,7 @@ function unknownTag(tag: Tag, name: string, inner: Block | undefined, known: Kno
   const lower = known.tags.includes(name.toLowerCase()) ? `write ${name.toLowerCase()}, in small letters` : undefined;
   const other = OTHER_FILES.has(name.toLowerCase())
     ? "a part of another file cannot be taken in: copy its text here"
-    : OTHER_TAGS[name.toLowerCase()];
+    : OTHER_TAGS.get(name.toLowerCase());
   const near = nearest(name, [
     ...known.tags,
     "else",

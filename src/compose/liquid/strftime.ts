@@ -1,10 +1,8 @@
 /** strftime as LiquidJS has it, always in English and from the date's own clock: LiquidJS asks the machine for both. */
 import type { DateTime } from "luxon";
 
-export const LONG_MONTHS = [
-  ...["January", "February", "March", "April", "May", "June"],
-  ...["July", "August", "September", "October", "November", "December"],
-];
+export const LONG_MONTHS =
+  "January February March April May June July August September October November December".split(" ");
 const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 interface Spec {
@@ -15,7 +13,22 @@ interface Spec {
 const DIRECTIVE = /%([-_0^#:]+)?(\d+)?[EO]?(.)/g;
 
 const WIDTHS: Record<string, number> = {
-  ...{ C: 2, d: 2, e: 2, H: 2, I: 2, j: 3, k: 2, l: 2, L: 3, m: 2, M: 2, S: 2, U: 2, W: 2, y: 2, Y: 4 },
+  C: 2,
+  d: 2,
+  e: 2,
+  H: 2,
+  I: 2,
+  j: 3,
+  k: 2,
+  l: 2,
+  L: 3,
+  m: 2,
+  M: 2,
+  S: 2,
+  U: 2,
+  W: 2,
+  y: 2,
+  Y: 4,
 };
 const PADDED_WITH_SPACES = new Set("aAbBceklpP");
 
