@@ -114,22 +114,20 @@ function tagAround({ initial }: Value, tag: Token): string {
   return begin < 0 || end < 0 ? tag.getText() : first.input.slice(begin, end + 2);
 }
 
-/** `case` as LiquidJS has it, but for what equal means. */
+/** `case` by the same rules. The first branch that fits counts: `07` is the text "07" and the number 7, and is answered once. */
 class ReadingCase extends CaseTag {
   override *render(context: Context, emitter: Emitter): Generator<unknown, void, unknown> {
     const target = yield* this.value.value(context);
-    let found = false;
     for (const { values, templates } of this.branches) {
       for (const token of values) {
         const value: unknown = yield* evalToken(token, context);
         const candidate = TypeGuards.isQuotedToken(token) ? new Quoted(token.content) : value;
         if (!(yield OPERATORS["=="]?.(target, candidate, context))) continue;
-        found = true;
         yield this.liquid.renderer.renderTemplates(templates, context, emitter);
-        break;
+        return;
       }
     }
-    if (!found) yield this.liquid.renderer.renderTemplates(this.elseTemplates, context, emitter);
+    yield this.liquid.renderer.renderTemplates(this.elseTemplates, context, emitter);
   }
 }
 
