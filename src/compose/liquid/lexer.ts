@@ -62,7 +62,7 @@ export function outsideQuotes(content: string): string {
 
 /** Throws `Mistake` for invisible characters, HTML and its entities. Those in quotes are the author's own. */
 export function checkCharacters(tag: Tag): void {
-  const open = outsideQuotes(tag.content);
+  const open = outsideQuotes(tag.text.slice(2, -2));
   const invisible = INVISIBLE.exec(open);
   if (invisible) {
     const code = (invisible[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
@@ -79,7 +79,7 @@ export function checkCharacters(tag: Tag): void {
     );
 
   function at(index: number, what: string, hint: string): Mistake {
-    return mistakeIn(tag, tag.contentIndex + index, what, hint);
+    return mistakeIn(tag, tag.index + 2 + index, what, hint);
   }
 }
 

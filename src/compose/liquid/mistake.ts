@@ -8,9 +8,9 @@ export class Mistake extends Error {
   readonly hint: string;
 
   constructor(index: number, message: string, hint: string) {
-    super(message);
+    super(oneLine(message));
     this.index = index;
-    this.hint = hint;
+    this.hint = oneLine(hint);
   }
 
   /** The error the author sees. `source` begins on line `firstLine` of what `label` names. */
@@ -18,6 +18,10 @@ export class Mistake extends Error {
     const line = firstLine + source.slice(0, this.index).split("\n").length - 1;
     return new UserError(`${label}, line ${line}: ${this.message}`, this.hint);
   }
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*[\r\n]\s*/g, " ");
 }
 
 /** A mistake inside one tag. `what` says what is there: "unexpected =". */
