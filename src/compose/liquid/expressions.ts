@@ -101,37 +101,41 @@ export class TagReader {
   }
 
   #expression(isOutput = false): void {
-    this.#operand();
-    let compared = false;
+    let joint: Lexeme | undefined;
     for (;;) {
+      const from = this.#at;
+      this.#comparison(joint);
       const next = this.peek();
-      if (!next || next.kind === "text") break;
-      if (isComparison(next)) {
-        if (compared) throw this.mistake("two comparisons in a row", "join them: 1 < orders and orders < 5");
-        this.#at++;
-        compared = true;
-        this.#operand(next);
-      } else if (next.kind === "word" && JOINED.has(next.text)) {
-        this.#at++;
-        compared = false;
-        this.#operand(next);
-        if (!isOutput) this.#refuseLoneText(next);
-      } else break;
+      const goesOn = next?.kind === "word" && JOINED.has(next.text);
+      if (!isOutput && (joint || goesOn)) this.#refuseLoneText(from);
+      if (!goesOn) break;
+      joint = next;
+      this.#at++;
     }
     const next = this.peek();
     if (next && ![")", ",", "|"].includes(next.text)) throw this.#unexpected();
   }
 
+  #comparison(joint: Lexeme | undefined): void {
+    this.#operand(joint);
+    const operator = this.peek();
+    if (!operator || !isComparison(operator)) return;
+    this.#at++;
+    this.#operand(operator);
+    if (isComparison(this.peek()))
+      throw this.mistake("two comparisons in a row", "join them: 1 < orders and orders < 5");
+  }
+
   /** `plan == "gold" or "silver"`: a text alone is always true. */
-  #refuseLoneText(joint: Lexeme): void {
-    const [text, next] = [this.#lexemes[this.#at - 1], this.peek()];
-    if (!text || (text.kind !== "text" && text.kind !== "number") || isComparison(next)) return;
-    const before = this.#lexemes[this.#at - 4];
-    if (this.#lexemes[this.#at - 2] !== joint) return;
-    const column = before?.kind === "word" ? before.text : "plan";
+  #refuseLoneText(from: number): void {
+    const text = this.#lexemes[from];
+    if (this.#at !== from + 1 || (text?.kind !== "text" && text?.kind !== "number")) return;
+    const column = this.#lexemes.find(
+      (lexeme, index) => lexeme.kind === "word" && isComparison(this.#lexemes[index + 1]),
+    );
     throw this.mistake(
       `${text.text} alone is always true`,
-      `write ${column} == ${text.text} behind "${joint.text}", too`,
+      `write ${column?.text ?? "plan"} == ${text.text} instead`,
       text,
     );
   }

@@ -111,9 +111,13 @@ describe("a date as people write it", () => {
   test("no text makes it throw anything but a reason", () => {
     const text = fc.oneof(
       fc.string({ unit: "grapheme" }),
-      fc.string({ unit: fc.constantFrom(..."0123456789-/.: TZ") }),
+      fc.string({ unit: fc.constantFrom(...Array.from("0123456789-/.: TZ")) }),
     );
-    fc.assert(fc.property(text, (day) => void refusal('{{ day | date: "%c" | default: "x" }}', { day })));
+    fc.assert(
+      fc.property(text, (day) => {
+        expect(() => refusal('{{ day | date: "%c" | default: "x" }}', { day })).not.toThrow();
+      }),
+    );
   });
 });
 

@@ -43,25 +43,30 @@ describe("a text that reads as a number", () => {
   );
 
   test.each([
-    ...[
-      "",
-      " ",
-      "soon",
-      "1 apple",
-      "€12",
-      "12%",
-      "1e5",
-      "1E+05",
-      "0x10",
-      "Infinity",
-      "NaN",
-      "1,00.50",
-      "1.2.3",
-      "1,2,3",
-      "1 00",
-      "--1",
-    ],
-    ...["1.", ".", "-", "1-2", "2026-03-01", "01.03.2026", "constructor", "²"],
+    "",
+    " ",
+    "soon",
+    "1 apple",
+    "€12",
+    "12%",
+    "1e5",
+    "1E+05",
+    "0x10",
+    "Infinity",
+    "NaN",
+    "1,00.50",
+    "1.2.3",
+    "1,2,3",
+    "1 00",
+    "--1",
+    "1.",
+    ".",
+    "-",
+    "1-2",
+    "2026-03-01",
+    "01.03.2026",
+    "constructor",
+    "²",
   ])("%j is none", (text) => {
     expect(readNumber(text)).toBeNull();
   });
@@ -79,7 +84,11 @@ describe("a text that reads as a number", () => {
   });
 
   test("never throws, whatever the text", () => {
-    fc.assert(fc.property(fc.string({ unit: "grapheme" }), (text) => void readNumber(text)));
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme" }), (text) => {
+        expect(() => readNumber(text)).not.toThrow();
+      }),
+    );
   });
 });
 
@@ -150,8 +159,9 @@ describe("arithmetic", () => {
       fc.property(filter, value, value, (name, a, b) => {
         const found = refusal(`{{ a | ${name}: b }}`, { a, b });
         const came = /^not refused: (.*)$/.exec(found)?.[1];
-        if (came !== undefined) expect(came).toMatch(/^-?\d+(?:\.\d{1,20})?$/);
-        else expect(found).toMatch(/ is empty| is not a number| may be | divided by 0|15 digits/);
+        expect(came ?? found).toMatch(
+          came === undefined ? / is empty| is not a number| may be | divided by 0|15 digits/ : /^-?\d+(?:\.\d{1,20})?$/,
+        );
       }),
     );
   });

@@ -113,7 +113,12 @@ describe("case", () => {
   test("texts in quotes are exact, and a number that may be two is refused", () => {
     const codes = '{% case a %}{% when "07" or "08" %}code{% when 7 %}seven{% else %}other{% endcase %}';
     expect(["07", "08", "7", "7.0", "x", ""].map((a) => rendered(codes, { a }))).toEqual([
-      ...["code", "code", "seven", "seven", "other", "other"],
+      "code",
+      "code",
+      "seven",
+      "seven",
+      "other",
+      "other",
     ]);
     expect(refusal(codes, { a: "1,234" })).toMatch(/^\{% case a %\}: "1,234" may be/);
   });
@@ -182,8 +187,9 @@ test("equality of two columns is symmetric, and so is order", () => {
       expect(ask("a == b", { a, b })).toBe(ask("b == a", { a, b }));
       expect(ask("a != b", { a, b })).not.toBe(ask("a == b", { a, b }));
       const [less, greater] = [why("a < b", { a, b }), why("b > a", { a, b })];
-      expect(less.startsWith("not refused")).toBe(greater.startsWith("not refused"));
-      if (less.startsWith("not refused")) expect(less).toBe(greater);
+      // A reason names the values in the order they stand.
+      const answer = (found: string) => (found.startsWith("not refused") ? found : "refused");
+      expect(answer(less)).toBe(answer(greater));
     }),
   );
 });
