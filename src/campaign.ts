@@ -3,11 +3,13 @@ import { access, constants, stat } from "node:fs/promises";
 import type { Context } from "./commands/command.ts";
 import { type ContentFlags, readTracking, type RecipientFlags } from "./commands/options.ts";
 import { checkTopic, readContent } from "./compose/content.ts";
+import { leftOverReport } from "./compose/left-over.ts";
 import { fileProblem } from "./compose/read.ts";
 import type { CompiledContent } from "./compose/template.ts";
 import { prepareContent } from "./compose/tools.ts";
 import { nameOf, type Staged, stageRecipients, type Timing, topicOfFile } from "./ingest.ts";
 import type { Content } from "./message.ts";
+import type { Terminal } from "./terminal.ts";
 import type { IngestCounts, Staging, Store } from "./store/store.ts";
 
 export type CampaignFlags = ContentFlags & RecipientFlags & { replaceContent?: boolean };
@@ -31,8 +33,11 @@ export interface IngestAnswer {
   rejects_file: string | null;
 }
 
-/** Reads the content that goes with `file`. Throws UserError for whatever is wrong with it. */
-export async function readCampaign(file: string, flags: CampaignFlags): Promise<Campaign> {
+/**
+ * Reads the content that goes with `file`. Throws UserError for whatever is wrong with it; `terminal` is told of tags of other systems, which
+ * would be mailed as they are (null: the caller tells).
+ */
+export async function readCampaign(file: string, flags: CampaignFlags, terminal: Terminal | null): Promise<Campaign> {
   // Told first: a mistyped list should not read as a missing content.
   if (file !== "-") await checkReadable(file);
   const tracking = readTracking(flags);
@@ -56,7 +61,10 @@ export async function readCampaign(file: string, flags: CampaignFlags): Promise<
   // Not set when nothing is asked for: the content is the one it was before there was tracking.
   const content: Content = tracking === null ? written : { ...written, tracking };
   const name = checkTopic(flags.topic ?? topic ?? topicOfFile(file));
-  return { file, topic: name, content, compiled: await prepareContent(content), flags };
+  const compiled = await prepareContent(content);
+  const leftOver = leftOverReport(content);
+  if (leftOver !== null) terminal?.warn(leftOver);
+  return { file, topic: name, content, compiled, flags };
 }
 
 async function checkReadable(file: string): Promise<void> {

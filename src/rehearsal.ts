@@ -16,7 +16,7 @@ const NOBODY = { total: 0, ...Object.fromEntries(STATES.map((state) => [state, 0
 /** `--dry-run`: every row checked and rendered, nothing written, nothing sent, one sample shown. */
 export async function rehearse(context: Context, file: string, flags: CampaignFlags & SendFlags): Promise<number> {
   const { terminal, globals } = context;
-  const campaign = await readCampaign(file, flags);
+  const campaign = await readCampaign(file, flags, context.terminal);
   const store = await openForRehearsal(context);
   const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: true });
   const ingest = await staged.commit({ rehearse: true });
@@ -57,7 +57,7 @@ export async function sendSample(
   const parsed = parseAddress(to);
   if ("problem" in parsed)
     throw new UserError(`--test-to expects an address, got ${JSON.stringify(to)}: ${parsed.problem}`);
-  const campaign = await readCampaign(file, flags);
+  const campaign = await readCampaign(file, flags, context.terminal);
   const { row, columns } = await findRow(io, file, flags, 1);
   const problem = campaign.compiled.check(columns)(row.fields);
   if (problem !== null) throw new UserError(`the first row (line ${row.line}) is refused: ${problem}`);

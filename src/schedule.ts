@@ -82,18 +82,26 @@ export function describeInstant(at: number, zone: string, now: number): string {
 
 /**
  * The zone's name as the rest of the program takes it: an IANA name in its usual spelling, an offset as `+09:00`, or
- * the machine's own zone for `local`. Throws UserError with the nearest match for anything else, abbreviations included.
+ * the machine's own zone for `local`. Throws UserError with the zone that was probably meant for anything else: abbreviations and names without
+ * a region are refused, also those that the IANA database still has. `EST` is UTC-5 all year, which nobody's clocks are in July.
  */
 export function checkZone(name: string): string {
   const text = name.trim();
   if (text.toLowerCase() === "local") return machineZone();
   const zone = zoneName(text);
   if (zone !== null) return zone;
-  const near = nearZone(text);
   throw new UserError(
     `expected an IANA time zone such as Asia/Seoul, or an offset such as +09:00, got ${quoted(name)}`,
-    near === null ? "name a region and a city, as in Europe/Berlin" : `did you mean ${near}?`,
+    hintFor(text),
   );
+}
+
+function hintFor(text: string): string {
+  const meant = meantZone(text);
+  if (meant !== null)
+    return `write ${meant}: ${quoted(text)} does not say which clocks it goes by, nor whether they have summer time`;
+  const near = nearZone(text);
+  return near === null ? "name a region and a city, as in Europe/Berlin" : `did you mean ${near}?`;
 }
 
 /** The machine's own IANA zone. Throws UserError when the machine has none that is known (an odd `TZ`). */
@@ -191,7 +199,10 @@ const UNKNOWN_ZONE: Placed = { problem: "unknown time zone" };
 function instantIn(wall: number, name: string, now: number): Placed {
   if (name.trim() === "") return NO_ZONE;
   const zone = zoneName(name.trim());
-  if (zone === null) return UNKNOWN_ZONE;
+  if (zone === null) {
+    const meant = meantZone(name.trim());
+    return meant === null ? UNKNOWN_ZONE : { problem: `${quoted(name.trim())} is no time zone; write ${meant}` };
+  }
   const [first] = instants(wall, zoneNamed(zone));
   if (first === undefined) return { problem: "the clocks skip this time" };
   return first > now ? { at: first } : { problem: "past" };
@@ -201,17 +212,58 @@ function instantIn(wall: number, name: string, now: number): Placed {
 
 const OFFSET = /^([+-]\d\d)(?::?(\d\d))?$/;
 
-/** The short names in the IANA database. Intl takes others too, and decides for you what they mean (BST: Dhaka). */
-const SHORT_NAMES = new Set("CET EET EST GB GMT HST MET MST NZ PRC ROC ROK UCT UTC WET CUBA EIRE IRAN ZULU".split(" "));
+/** The zones that people mean by abbreviations and old names. Intl takes some of them and decides for you (BST: Dhaka). */
+const ABBREVIATIONS: Record<string, string> = {
+  "America/New_York": "EST EDT ET EST5EDT",
+  "America/Chicago": "CST CDT CT CST6CDT",
+  "America/Denver": "MST MDT MT MST7MDT",
+  "America/Los_Angeles": "PST PDT PT PST8PDT",
+  "Pacific/Honolulu": "HST",
+  "America/Anchorage": "AKST AKDT",
+  "America/Halifax": "AST",
+  "America/Sao_Paulo": "BRT",
+  "Europe/London or UTC": "GMT",
+  "Europe/London": "BST GB",
+  "Asia/Kolkata": "IST",
+  "Europe/Dublin": "EIRE",
+  "Europe/Berlin": "CET CEST MET MEZ MESZ",
+  "Europe/Athens": "EET EEST",
+  "Europe/Lisbon": "WET WEST",
+  "Europe/Moscow": "MSK",
+  "Asia/Tokyo": "JST",
+  "Asia/Seoul": "KST ROK",
+  "Asia/Shanghai": "PRC",
+  "Asia/Taipei": "ROC",
+  "Asia/Hong_Kong": "HKT",
+  "Asia/Singapore": "SGT",
+  "Australia/Sydney": "AEST AEDT",
+  "Australia/Adelaide": "ACST",
+  "Australia/Perth": "AWST",
+  "Pacific/Auckland": "NZ NZST NZDT",
+  "Africa/Johannesburg": "SAST",
+  UTC: "UCT ZULU UNIVERSAL GREENWICH GMT0 GMT+0 GMT-0",
+};
+const MEANT = new Map(
+  Object.entries(ABBREVIATIONS).flatMap(([zone, names]) => names.split(" ").map((name) => [name, zone])),
+);
 
 function zoneName(text: string): string | null {
   const [, hours, minutes] = OFFSET.exec(text) ?? [];
   if (hours !== undefined) return offsetName(offsetMinutes(hours, minutes));
-  if (/^[a-z]{1,4}$/i.test(text) && !SHORT_NAMES.has(text.toUpperCase()))
-    return text.toUpperCase() === "Z" ? "UTC" : null;
-  if (!IANAZone.isValidZone(text)) return null;
+  if (/^(?:utc|z)$/i.test(text)) return "UTC";
+  if (!text.includes("/") || !IANAZone.isValidZone(text)) return null;
   const lower = text.toLowerCase();
-  return ["UTC", ...Intl.supportedValuesOf("timeZone")].find((zone) => zone.toLowerCase() === lower) ?? text;
+  return Intl.supportedValuesOf("timeZone").find((zone) => zone.toLowerCase() === lower) ?? text;
+}
+
+/** The zone behind an abbreviation, or behind a name that is a country's (`Japan`); null when the name is not known. */
+function meantZone(text: string): string | null {
+  const meant = MEANT.get(text.toUpperCase());
+  if (meant !== undefined) return meant;
+  // Three letters are what Java once took them for: AST is Anchorage there.
+  if (text.includes("/") || text.length < 4 || !IANAZone.isValidZone(text)) return null;
+  const resolved = new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone;
+  return resolved.includes("/") ? resolved : null;
 }
 
 function offsetName(offset: number | null): string | null {
@@ -220,8 +272,10 @@ function offsetName(offset: number | null): string | null {
   return `${offset < 0 ? "-" : "+"}${twoDigits(hours)}:${twoDigits(minutes)}`;
 }
 
-function zoneNamed(name: string): Zone {
-  const zone = checkZone(name);
+/** The zone of a name that `checkZone` or `machineZone` gave. Throws UserError for a name that is none. */
+export function zoneNamed(name: string): Zone {
+  // The machine's own zone may have a name that nobody should type: its clocks go by it all the same.
+  const zone = !OFFSET.test(name) && IANAZone.isValidZone(name) ? name : checkZone(name);
   const [, hours, minutes] = OFFSET.exec(zone) ?? [];
   return hours === undefined ? IANAZone.create(zone) : FixedOffsetZone.instance(offsetMinutes(hours, minutes) ?? 0);
 }

@@ -267,7 +267,8 @@ describe("zoneInstants", () => {
     expect(at("America/New_York")).toEqual({ problem: "the clocks skip this time" });
     expect(at("Mars/Olympus")).toEqual({ problem: "unknown time zone" });
     expect(at("local")).toEqual({ problem: "unknown time zone" });
-    expect(at("BST")).toEqual({ problem: "unknown time zone" });
+    expect(at("BST")).toEqual({ problem: '"BST" is no time zone; write Europe/London' });
+    expect(at("est")).toEqual({ problem: '"est" is no time zone; write America/New_York' });
     expect(at("  ")).toEqual({ problem: "no time zone" });
     expect(at("Asia/Seoul")).toEqual({ at: Date.parse("2027-03-13T17:30:00Z") });
   });
@@ -356,12 +357,57 @@ describe("checkZone", () => {
     ["Asia/Kolkata", "Asia/Kolkata"],
     ["utc", "UTC"],
     ["z", "UTC"],
-    ["CET", "CET"],
+    ["Etc/GMT+5", "Etc/GMT+5"],
+    ["US/Eastern", "US/Eastern"],
+    ["Asia/Calcutta", "Asia/Calcutta"],
     ["+09:00", "+09:00"],
     ["-0330", "-03:30"],
     ["+09", "+09:00"],
   ])("%j is %s", (name, expected) => {
     expect(checkZone(name)).toBe(expected);
+  });
+
+  test.each([
+    ["EST", "America/New_York"],
+    ["est5edt", "America/New_York"],
+    ["PST8PDT", "America/Los_Angeles"],
+    ["PST", "America/Los_Angeles"],
+    ["MST", "America/Denver"],
+    ["HST", "Pacific/Honolulu"],
+    ["CET", "Europe/Berlin"],
+    ["MET", "Europe/Berlin"],
+    ["GMT", "Europe/London"],
+    ["KST", "Asia/Seoul"],
+    ["ROK", "Asia/Seoul"],
+    ["Japan", "Asia/Tokyo"],
+    ["Poland", "Europe/Warsaw"],
+    ["Zulu", "UTC"],
+  ])("%s is refused in one line that names %s", (name, zone) => {
+    const error = errorOf(() => checkZone(name));
+    expect(error.message).toContain(JSON.stringify(name));
+    expect(error.hint).toMatch(new RegExp(`^write ${zone}`));
+    expect(`${error.message}${error.hint}`).not.toContain("\n");
+  });
+
+  test("nothing is taken but a region with a place, UTC and offsets", () => {
+    // Every name without a region that ICU knows: Java's abbreviations, countries, POSIX rules.
+    const names =
+      "ACT AST ART BST CNT CST6CDT Cuba EET EST Egypt GB-Eire Greenwich Hongkong IET Iceland Iran Israel JST Jamaica Libya MST7MDT NST NZ-CHAT Navajo PRC Portugal SST Singapore Turkey UCT Universal VST W-SU WET";
+    for (const name of names.split(" ")) expect(() => checkZone(name)).toThrow(UserError);
+    for (const zone of Intl.supportedValuesOf("timeZone").filter((name) => name.includes("/")))
+      expect(checkZone(zone)).toBe(zone);
+  });
+
+  test("the machine's own clocks are taken as they are, whatever they are called", () => {
+    const before = process.env["TZ"];
+    process.env["TZ"] = "EST5EDT";
+    try {
+      const { at } = parseWhen("2027-07-01 09:00", { now: NOW, zone: machineZone() });
+      expect(new Date(at).toISOString()).toBe("2027-07-01T13:00:00.000Z");
+    } finally {
+      if (before === undefined) delete process.env["TZ"];
+      else process.env["TZ"] = before;
+    }
   });
 
   test("local is the machine's zone", () => {

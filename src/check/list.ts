@@ -1,5 +1,6 @@
 /** The recipients, row by row: each is rendered, none is kept. */
 import type { RejectedRow } from "../compose/csv.ts";
+import { placeholdersIn } from "../compose/left-over.ts";
 import { RenderProblem } from "../compose/problem.ts";
 import type { Recipients, Row } from "../compose/recipients.ts";
 import type { CompiledContent } from "../compose/template.ts";
@@ -15,9 +16,6 @@ export interface ListCounts {
   duplicates: number;
   suppressed: number;
 }
-
-/** Placeholders of template languages, ours and those lists are exported from. Their ends say nothing: `}}` and `%}` are CSS too. */
-const PLACEHOLDER = /\{\{|\{%|\*\|[A-Z0-9_:]+\|\*/i;
 
 const SIMULATOR = "@simulator.amazonses.com";
 
@@ -100,8 +98,8 @@ function receivesIn(verified: string[]): (address: string) => boolean {
 
 function placeholderIn({ subject, html, text, headers }: RenderedMail): string | null {
   for (const part of [subject, text, html, ...headers.map(({ value }) => value)]) {
-    const found = PLACEHOLDER.exec(part);
-    if (found) return JSON.stringify(part.slice(found.index, found.index + 30));
+    const [found] = placeholdersIn(part);
+    if (found !== undefined) return JSON.stringify(found);
   }
   return null;
 }

@@ -16,7 +16,7 @@ export const addImport: AddCommand = (program, act) => {
 async function importRecipients(context: Context, file: string, flags: CampaignFlags): Promise<number> {
   const { readCampaign, stageCampaign, describeIngest } = await import("../campaign.ts");
   const { AT_ONCE } = await import("../ingest.ts");
-  const campaign = await readCampaign(file, flags);
+  const campaign = await readCampaign(file, flags, context.terminal);
   const store = await context.openStore();
   const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false });
   const ingest = await staged.commit();

@@ -29,7 +29,7 @@ export const addPreview: AddCommand = (program, act) => {
 async function preview(context: Context, file: string, flags: Flags): Promise<number> {
   const { terminal, globals, io } = context;
   const { readCampaign } = await import("../campaign.ts");
-  const campaign = await readCampaign(file, flags);
+  const campaign = await readCampaign(file, flags, context.terminal);
   const mail = await renderRow(context, campaign, flags);
   const { headerLines } = await import("../compose/header-lines.ts");
   const folder = flags.output ?? (flags.open ? "ses-mail-preview" : undefined);

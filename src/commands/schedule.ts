@@ -49,7 +49,7 @@ async function schedule(context: Context, file: string | undefined, flags: Flags
 async function scheduleFile(context: Context, file: string, flags: Flags, when: When): Promise<number> {
   const { terminal, globals } = context;
   const { readCampaign, stageCampaign, describeIngest } = await import("../campaign.ts");
-  const campaign = await readCampaign(file, flags);
+  const campaign = await readCampaign(file, flags, context.terminal);
   const store = await context.openStore();
   const staged = await stageCampaign(context, store, campaign, { timing: when.timing, dryRun: false });
   const ingest = await staged.commit();

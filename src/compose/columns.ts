@@ -1,6 +1,7 @@
 /** Which column of a list a variable of a template means. */
 import { UserError } from "../errors.ts";
-import type { Scope, Variable } from "./liquid.ts";
+import type { Scope, Variable } from "./liquid/part.ts";
+import { meantByName } from "./liquid/mistakes.ts";
 import { nearest } from "./nearest.ts";
 import { isUnsubscribeUrl } from "./unsubscribe-variable.ts";
 
@@ -48,7 +49,8 @@ export function refuseUnknown({ name, path, optional }: Variable, columns: strin
       : `did you mean {{ ${meant} }}? `;
   throw new UserError(
     `the content uses {{ ${unknown} }}, and there is no such column`,
-    `${suggestion}the columns are ${columns.join(", ")}; or write {{ ${name} | default: "…" }}`,
+    meantByName(unknown) ??
+      `${suggestion}the columns are ${columns.join(", ")}; or write {{ ${name} | default: "…" }}, or "${name}" in quotes for a text`,
   );
 }
 

@@ -4,7 +4,7 @@ import type { Content, Header, RenderedMail } from "../message.ts";
 import { oneClickProblem } from "./header-value.ts";
 import { checkHeaderNames, mailtoUri, unsubscribeHeaders, unsubscribeUrlProblem, wireHeader } from "./headers.ts";
 import { displayNameProblem, formatMailbox, splitMailbox } from "./mailbox.ts";
-import { parsePart, type Part, type Scope } from "./liquid.ts";
+import { parsePart, type Part, type Scope } from "./liquid/part.ts";
 import { RenderProblem } from "./problem.ts";
 import { AN_ADDRESS, ANYWHERE, BRACKETED_ADDRESSES, createWriter } from "./text-writer.ts";
 

@@ -8,7 +8,7 @@
  */
 import { LRUCache } from "lru-cache";
 import { escapeFor, escapeHtml, IN_HTML, plainFor } from "./escape.ts";
-import type { Traced } from "./liquid.ts";
+import type { Traced } from "./liquid/tracer.ts";
 import { placesIn, type ValuePlace } from "./places.ts";
 import { insertPreheader } from "./preheader.ts";
 import {

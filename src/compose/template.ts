@@ -5,7 +5,7 @@ import { leavesBy } from "../tracking/leaving.ts";
 import { type MessageLinks, sampleLinks } from "../tracking/message-links.ts";
 import { addressFor, columnOf, lookUpFor, refuseUnknown, scopeOf } from "./columns.ts";
 import { type CompiledHead, compileHead } from "./head.ts";
-import { emptyReason, parsePart, type Part, type Scope, type Variable } from "./liquid.ts";
+import { emptyReason, parsePart, type Part, type Scope, type Variable } from "./liquid/part.ts";
 import { RenderProblem } from "./problem.ts";
 import { Composer, type Draft, type Shape, type Tools } from "./shape.ts";
 import { createWriter, RUNNING_TEXT } from "./text-writer.ts";

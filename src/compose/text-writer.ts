@@ -1,6 +1,6 @@
 /** From a text template with its control flow carried out to the text of one recipient. */
 import { addressAt, addressInText, escapeFor, IN_TEXT, type Place } from "./escape.ts";
-import type { Traced } from "./liquid.ts";
+import type { Traced } from "./liquid/tracer.ts";
 import { marksIn } from "./value-mark.ts";
 
 /** Where a value stands, told by what stands before it. */

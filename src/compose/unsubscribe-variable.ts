@@ -2,7 +2,7 @@
  * `{{ unsubscribe_url }}`: with `--unsubscribe`, the message's own link. A column of that name is not looked at then: a list that was exported
  * elsewhere must not send people to where nobody records them any more.
  */
-import type { Part } from "./liquid.ts";
+import type { Part } from "./liquid/part.ts";
 import { markOf, type PartName } from "./value-mark.ts";
 
 const NAME = "unsubscribe_url";

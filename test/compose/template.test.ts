@@ -60,8 +60,8 @@ describe("compileContent refuses", () => {
   test.each<[string, Partial<Content>, RegExp]>([
     ["an open output", { subject: "Hi {{ name" }, /subject, line 1.*not closed/],
     ["an open tag, with its line", { html: "a\nb\n{% if x %}c" }, /HTML, line 3.*not closed/],
-    ["an unknown filter", { text: "\n{{ name | uppcase }}" }, /text, line 2.*undefined filter: uppcase/],
-    ["an unknown tag", { text: "{% script %}" }, /tag "script" not found.*assign/],
+    ["an unknown filter", { text: "\n{{ name | uppcase }}" }, /text, line 2.*no filter "uppcase".*did you mean upcase/],
+    ["an unknown tag", { text: "{% script %}" }, /no tag "script".*assign/],
     ["a header's syntax", { headers: [{ name: "X-A", value: "{{" }] }, /header X-A, line 1/],
     ["include", { html: '{% include "/etc/passwd" %}' }, /include/],
     ["render", { html: '{% render "/etc/passwd" %}' }, /render/],

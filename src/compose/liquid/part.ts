@@ -1,37 +1,25 @@
-import {
-  analyzeSync,
-  CaptureTag,
-  Drop,
-  Filter,
-  Liquid,
-  LiquidError,
-  Output,
-  Parser,
-  Tokenizer,
-  TypeGuards,
-} from "liquidjs";
-import type { Context, Template, Token } from "liquidjs";
-import { UserError } from "../errors.ts";
-import { escapeHtml } from "./escape.ts";
-import { RenderProblem } from "./problem.ts";
-import { markOf, type PartName, type Value, type ValueKind } from "./value-mark.ts";
+import { analyzeSync, Filter, Output, Parser, TypeGuards } from "liquidjs";
+import type { Template, Token } from "liquidjs";
+import { RenderProblem } from "../problem.ts";
+import { markOf, type PartName, type Value } from "../value-mark.ts";
+import { ALLOWED_TAGS, engine, LIMITS } from "./engine.ts";
+import { checkMistakes, renderProblem, unreadable } from "./mistakes.ts";
+import { bracketNames } from "./names.ts";
+import { withoutComments } from "./tags.ts";
+import { dropTagLines, tokensOf } from "./tokens.ts";
+import { current, type Language, Markup, text, type Traced, Tracer } from "./tracer.ts";
+import { readConditions } from "./values.ts";
+import { childrenOf } from "./walk.ts";
 
 export interface PartOptions {
   /** What it is called in messages: subject, HTML, … */
   label: string;
   /** The numbers of its values belong to this template of the mail. */
   name: PartName;
-  /** The language around the tags. In HTML what `{% capture %}` holds is HTML; in Markdown a line of tags alone is no line. */
-  language: "html" | "markdown" | "text";
+  language: Language;
   allowEmpty: boolean;
   /** The line of the file on which the source starts: messages speak of the file as the author sees it. */
   firstLine?: number;
-}
-
-/** A template with its control flow carried out. The author's text stands there as it is, a mark (`markOf`) for each of `values`. */
-export interface Traced {
-  skeleton: string;
-  values: Value[];
 }
 
 /** The value of each variable of a template; blank ones are "". An object without a prototype. */
@@ -59,8 +47,6 @@ export interface Part {
   trace(scope: Scope): Traced;
 }
 
-const ALLOWED_TAGS = ["assign", "break", "capture", "case", "comment", "continue", "for", "if", "raw", "unless", "#"];
-
 /** Give a text for any text, and something for something, as far as a recipient's values go. */
 const SAFE_FILTERS = new Set(
   [
@@ -76,18 +62,8 @@ const SAFE_FILTERS = new Set(
     "strip",
     "lstrip",
     "rstrip",
-  ].concat(["url_encode", "newline_to_br", "truncate", "date"]),
+  ].concat(["url_encode", "newline_to_br", "truncate"]),
 );
-
-/** Against templates that never end. The units are LiquidJS's own: characters, nodes, and (a last resort) milliseconds. */
-const LIMITS = { parseLimit: 20_000_000, memoryLimit: 20_000_000, templateLimit: 200_000, renderLimit: 10_000 };
-
-/**
- * Liquid names are words; `{{ First Name }}` or `{{ e-mail (work) }}` is rewritten to the `{{ ["First Name"] }}` Liquid has
- * for such columns. Left alone: what reads as Liquid already (words, paths, literals, ranges, comparisons).
- */
-const SPACED_NAME = /(\{\{-?[ \t]*)([^\s|{}"'[\]][^|{}"'[\]\r\n]*?)([ \t]*(?:\||-?\}\}))/g;
-const LIQUID_EXPRESSION = /^[\p{L}\p{N}_?.-]+$|[=<>]|\.\.|[\s](?:and|or|contains)\s|^not\s/u;
 
 /** What LiquidJS calls the escaping it puts behind every output. */
 const ESCAPE_FILTER = "[object Function]";
@@ -112,7 +88,7 @@ export function parsePart(source: string, options: PartOptions): Part {
     required: options.allowEmpty || !flat ? [] : outputs.flatMap((output) => (output.hasDefault ? [] : output.names)),
     simple,
     constant: flat && outputs.length === 0,
-    trace: flat ? flatTracer(templates, options) : (scope) => new Tracer(options).trace(templates, scope),
+    trace: flat ? flatTracer(templates, options) : (scope) => trace(templates, scope, options),
   };
 }
 
@@ -129,129 +105,6 @@ interface Described {
   simple: boolean;
 }
 
-let theEngine: Liquid | undefined;
-
-function engine(): Liquid {
-  return (theEngine ??= createEngine());
-}
-
-function createEngine(): Liquid {
-  const created = new Liquid({
-    ...LIMITS,
-    ownPropertyOnly: true,
-    strictFilters: true,
-    // An empty cell is false: {% if coupon %} asks whether there is one.
-    jsTruthy: true,
-    dynamicPartials: false,
-    templates: {},
-    outputEscape: (value: unknown) => current().emit("value", value),
-  });
-  for (const tag of Object.keys(created.tags)) if (!ALLOWED_TAGS.includes(tag)) delete created.tags[tag];
-  created.registerTag("capture", MarkupCapture);
-  // Every value is escaped where it ends up: by hand as well would be once too often.
-  for (const name of ["escape", "escape_once", "xml_escape"]) created.registerFilter(name, text);
-  return created;
-}
-
-/** What `{% capture %}` holds in HTML: the author's markup, with the values in it escaped. Not escaped again when it is written. */
-class Markup extends Drop {
-  readonly html: string;
-
-  constructor(html: string) {
-    super();
-    this.html = html;
-  }
-
-  override valueOf(): string {
-    return this.html;
-  }
-}
-
-class MarkupCapture extends CaptureTag {
-  override *render(context: Context): Generator<unknown, void, string> {
-    const tracer = current();
-    tracer.captures++;
-    try {
-      const captured = yield this.liquid.renderer.renderTemplates(this.templates, context);
-      context.bottom()[this.variable] = tracer.language === "text" ? captured : new Markup(captured);
-    } finally {
-      tracer.captures--;
-    }
-  }
-}
-
-/** The one whose template is being rendered: LiquidJS renders without interruption. */
-let rendering: Tracer | null = null;
-
-function current(): Tracer {
-  if (rendering === null) throw new Error("nothing is being rendered");
-  return rendering;
-}
-
-/** Texts that mean nothing but themselves. `&b=2` is no entity, in an address (HTML, character reference in an attribute). */
-const INERT = {
-  html: /^[^&<>"'`\s]+(?:&\w+=[^&<>"'`\s]*)*$/,
-  markdown: /^[\p{L}\p{N}]+$/u,
-  text: /^/,
-};
-
-/** A value inside `{% capture %}`, so that it means itself wherever the captured text ends up. */
-const CAPTURED: Record<PartOptions["language"], (written: string) => string> = {
-  html: escapeHtml,
-  // Markdown takes an entity for text, never for a sign of its own; a line break could begin a block.
-  markdown: (written) =>
-    written.replace(/[!-/:-@[-`{-~]/g, (sign) => `&#${sign.charCodeAt(0)};`).replace(/\s*\n\s*/g, " "),
-  text: (written) => written,
-};
-
-/** Collects the values that a template writes, and writes marks in their place. */
-class Tracer {
-  readonly values: Value[] = [];
-  readonly language: PartOptions["language"];
-  readonly #name: PartName;
-  /** How many `{% capture %}` are open: what is written in them may be compared, cut and counted, so it is the value itself. */
-  captures = 0;
-
-  constructor({ name, language }: Pick<PartOptions, "name" | "language">) {
-    this.#name = name;
-    this.language = language;
-  }
-
-  trace(templates: Template[], scope: Scope): Traced {
-    return { skeleton: this.render(templates, scope), values: this.values };
-  }
-
-  render(templates: Template[], scope: Scope): string {
-    const outer = rendering;
-    // oxlint-disable-next-line typescript/no-this-alias
-    rendering = this;
-    try {
-      return render(templates, scope);
-    } finally {
-      rendering = outer;
-    }
-  }
-
-  emit(kind: ValueKind, value: unknown): string {
-    if (value instanceof Markup) return this.markup(value.html);
-    const written = text(value);
-    if (this.captures > 0) return kind === "markup" ? written : CAPTURED[this.language](written);
-    return markOf(this.#name, kind, this.values.push({ kind, text: written }) - 1);
-  }
-
-  /** Written with `| raw`. Without a sign of the language around it is a value like any other, else it is part of the author's text. */
-  markup(written: string): string {
-    return this.captures === 0 && INERT[this.language].test(written) ? this.emit("markup", written) : written;
-  }
-
-  lines(value: unknown): string {
-    return text(value)
-      .split(/\r?\n/)
-      .map((line) => (line === "" ? "" : this.emit("value", line)))
-      .join("<br>\n");
-  }
-}
-
 /** Makes the last filter of an output the one that writes the mark. */
 function emitting({ value: { filters } }: Output): void {
   const last = filters.at(-1);
@@ -266,84 +119,17 @@ function emitting({ value: { filters } }: Output): void {
   }
 }
 
-/** A filter may have cut an emoji in two; half of one is not Unicode and has no bytes. */
-function text(value: unknown): string {
-  if (Array.isArray(value)) return value.map(text).join("");
-  if (typeof value === "string") return value.isWellFormed() ? value : value.toWellFormed();
-  if (value instanceof Markup) return value.html;
-  return typeof value === "number" || typeof value === "boolean" ? String(value) : "";
-}
-
 function parse(source: string, { label, language, firstLine = 1 }: PartOptions): Template[] {
+  checkMistakes(label, source, firstLine, { tags: ALLOWED_TAGS, filters: Object.keys(engine().filters) });
   try {
-    const tokens = tokensOf(source.replace(SPACED_NAME, spacedName));
+    const tokens = tokensOf(bracketNames(withoutComments(source)));
     if (language === "markdown") dropTagLines(tokens);
-    return new Parser(engine()).parseTokens(tokens);
+    const templates = new Parser(engine()).parseTokens(tokens);
+    readConditions(templates);
+    return templates;
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    const line = firstLine - 1 + lineOf(error);
-    throw new UserError(`${label}, line ${line}: ${plainMessage(error)}`, hintFor(error));
+    throw error instanceof Error ? unreadable(error, label, firstLine) : error;
   }
-}
-
-function spacedName(whole: string, open: string, name: string, close: string): string {
-  return LIQUID_EXPRESSION.test(name) ? whole : `${open}["${name}"]${close}`;
-}
-
-function lineOf(error: Error): number {
-  return Number(/, line:(\d+)/.exec(error.message)?.[1] ?? 1);
-}
-
-function plainMessage(error: Error): string {
-  return (
-    error.message
-      .split("\n", 1)[0]
-      ?.replace(/, line:\d+, col:\d+$/, "")
-      .replace(/^ENOENT: /, "") ?? ""
-  );
-}
-
-function hintFor(error: Error): string | null {
-  if (/^tag .* not found/.test(error.message))
-    return `the tags are ${ALLOWED_TAGS.filter((tag) => tag !== "#").join(", ")}`;
-  if (/not closed/.test(error.message)) return "every {{ needs its }}, every {% if %} its {% endif %}";
-  return null;
-}
-
-type Tokens = ReturnType<Tokenizer["readTopLevelTokens"]>;
-
-function tokensOf(source: string): Tokens {
-  const { options } = engine();
-  if (source.length > LIMITS.parseLimit) throw new Error("too long");
-  return new Tokenizer(source, options.operators).readTopLevelTokens(options);
-}
-
-/** A line of nothing but tags is no line of Markdown: left blank, it would end a list or a table. */
-function dropTagLines(tokens: Tokens): void {
-  tokens.forEach((token, at) => {
-    if (!TypeGuards.isHTMLToken(token)) return;
-    const lineEnd = /^[ \t]*\r?\n/.exec(token.getContent());
-    const first = lineEnd ? firstOfTagLine(tokens, at) : at;
-    if (lineEnd === null || first === at) return;
-    const before = tokens[first - 1];
-    if (before !== undefined && TypeGuards.isHTMLToken(before)) {
-      before.trimRight += /[ \t]*$/.exec(before.getContent())?.[0].length ?? 0;
-    }
-    token.trimLeft += lineEnd[0].length;
-  });
-}
-
-/** The first tag of a line that has nothing but tags before the token at `end`; `end` when there is none, or something else. */
-function firstOfTagLine(tokens: Tokens, end: number): number {
-  let first = end;
-  for (let at = end - 1; at >= 0; at--) {
-    const token = tokens[at];
-    if (TypeGuards.isTagToken(token)) first = at;
-    else if (!TypeGuards.isHTMLToken(token)) return end;
-    else if (!/^[ \t]+$/.test(token.getContent()) || at === 0)
-      return /(?:^|\n)[ \t]*$/.test(token.getContent()) ? first : end;
-  }
-  return first;
 }
 
 function isTag(template: Template): boolean {
@@ -355,14 +141,6 @@ function* outputsOf(templates: Template[]): Generator<Output> {
     if (template instanceof Output) yield template;
     else yield* outputsOf(childrenOf(template));
   }
-}
-
-/** LiquidJS gives children through a generator because partials may have to be loaded; here there are none. */
-function childrenOf(template: Template): Template[] {
-  const steps = template.children?.(false, true);
-  let step = steps?.next();
-  while (step && !step.done) step = steps?.next(step.value);
-  return step?.value ?? [];
 }
 
 function describe(output: Output, globals: Globals): Described {
@@ -445,7 +223,9 @@ function flatTracer(templates: Template[], options: PartOptions): Part["trace"] 
   }
   return (scope) => {
     const tracer = new Tracer(options);
-    const written = pieces.map((piece) => (typeof piece === "string" ? piece : tracer.render([piece.template], scope)));
+    const written = pieces.map((piece) =>
+      typeof piece === "string" ? piece : tracer.during(() => render([piece.template], scope)),
+    );
     return { skeleton: written.join(""), values: tracer.values };
   };
 }
@@ -460,14 +240,14 @@ interface FlatOutput {
 }
 
 function pieceOf(template: Template, options: PartOptions): string | FlatOutput {
-  if (!(template instanceof Output)) return new Tracer(options).render([template], {});
+  if (!(template instanceof Output)) return trace([template], {}, options).skeleton;
   const single = template.value.filters.at(-1)?.name === ESCAPE_FILTER;
   return { template, single, name: bareName(template) };
 }
 
 function onlyValue({ template, name }: FlatOutput, scope: Scope, options: PartOptions): Value {
   if (name !== null) return { kind: "value", text: text(scope[name]) };
-  const { values } = new Tracer(options).trace([template], scope);
+  const { values } = trace([template], scope, options);
   return values[0] ?? { kind: "value", text: "" };
 }
 
@@ -484,13 +264,15 @@ function bareName(output: Output): string | null {
   return bare && variable?.segments.length === 1 ? String(variable.segments[0]) : null;
 }
 
+function trace(templates: Template[], scope: Scope, options: PartOptions): Traced {
+  const tracer = new Tracer(options);
+  return { skeleton: tracer.during(() => render(templates, scope)), values: tracer.values };
+}
+
 function render(templates: Template[], scope: Scope): string {
   try {
     return String(engine().renderSync(templates, scope, { templateLimit: LIMITS.templateLimit }));
   } catch (error) {
-    if (!LiquidError.is(error)) throw error;
-    const { originalError } = error as LiquidError & { originalError?: unknown };
-    if (originalError instanceof RenderProblem) throw originalError;
-    throw new RenderProblem(plainMessage(error));
+    throw renderProblem(error);
   }
 }
