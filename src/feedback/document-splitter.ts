@@ -1,4 +1,4 @@
-import { holdsRecords, isSpace, JsonScanner } from "./json-scanner.ts";
+import { isSpace, JsonScanner, recordsIn } from "./json-scanner.ts";
 import { parseJson } from "./json-value.ts";
 import { nextRecord, type Place } from "./next-record.ts";
 
@@ -185,7 +185,7 @@ export class DocumentSplitter {
     if (!isWhole || end - this.#at > RECORD_LIMIT_BYTES) return this.#startScan(true);
     const text = this.#bytes.toString("utf8", this.#at, end);
     const value = parseJson(text);
-    if (value === undefined || holdsRecords(value)) return this.#startScan(true);
+    if (value === undefined || recordsIn(value) !== null) return this.#startScan(true);
     this.#emit(value, text, end, 0);
     return true;
   }
