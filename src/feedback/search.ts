@@ -99,7 +99,7 @@ function lookIntoObject(value: JsonObject, layers: number, found: Found): Inside
 
 /** Envelopes that say by themselves that an SES event is in them. */
 function isEnvelopeOfMail(value: JsonObject): boolean {
-  if (value["source"] === "aws.ses") return /^Email /.test(String(value["detail-type"]));
+  if (value["source"] === "aws.ses") return String(value["detail-type"]).startsWith("Email ");
   if (value["Type"] === "Notification") return typeof value["TopicArn"] === "string" && !value["Message"];
   return isObject(value["awslogs"]) && !/^H4sI.{56}/s.test(String(value["awslogs"]["data"]));
 }
