@@ -17,14 +17,16 @@ const OVERLAP_BYTES = 1_024;
 
 /** An object with fewer characters around its records has no event there. */
 const LEAST_AROUND = 60;
-/** Enough to see how a record starts. */
-const LOOK_BYTES = 16;
+/** Enough to see in which language a record was printed. */
+const LOOK_BYTES = 64;
 
 const [LINE_FEED, SPACE, TAB, QUOTE, COMMA, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [
   0x0a, 0x20, 0x09, 0x22, 0x2c, 0x5b, 0x5d, 0x7b, 0x7d,
 ] as const;
 
 const NOT_JSON = "not JSON";
+/** `{'eventType': …` and `{ eventType: …`, as Python and Node print objects. */
+const NOT_JSON_AT_ALL = /^[[{][[{\s]*(?:'|[\w$]+\s*:)/;
 const TOO_LARGE = `larger than ${RECORD_LIMIT_BYTES.toLocaleString("en")} bytes`;
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
@@ -151,22 +153,9 @@ export class DocumentSplitter {
     if (!this.#toRecord()) return false;
     const byte = this.#bytes[this.#at];
     if (this.#inArray) return this.#element(byte);
-    const isForeign = this.#isForeign();
-    if (isForeign === null) return false;
-    if (isForeign) return this.#plainLine();
     if (byte === OPEN_OBJECT) return this.#object();
     if (byte === OPEN_ARRAY) return this.#array();
     return this.#plainLine();
-  }
-
-  /**
-   * True for `{'` and `[{'`, printed by Python and others: nothing in such a line is a record, however much the subject of a
-   * mail in it looks like one. Null when it takes more bytes to say.
-   */
-  #isForeign(): boolean | null {
-    if (this.#bytes[this.#at + 1] === QUOTE) return false;
-    if (this.#bytes.length - this.#at < LOOK_BYTES && !this.#ended) return null;
-    return /^[[{][[{ ]*'/.test(this.#bytes.toString("latin1", this.#at, this.#at + LOOK_BYTES));
   }
 
   #element(byte: number | undefined): boolean {
@@ -377,7 +366,8 @@ export class DocumentSplitter {
   }
 
   #newBroken(reason: string): Broken {
-    const place = { inArray: this.#inArray, firstInLine: this.#firstInLine, indent: this.#indent };
+    const isForeign = NOT_JSON_AT_ALL.test(this.#bytes.toString("latin1", this.#at, this.#at + LOOK_BYTES));
+    const place = { inArray: this.#inArray, firstInLine: this.#firstInLine, indent: this.#indent, isForeign };
     return { malformed: reason, ...place, ...this.position(), kept: [], bytes: 0 };
   }
 

@@ -24,6 +24,8 @@ const HEX = /^(?:0x|x)?(?=7b|5b|22|1f8b)[0-9a-f]+$/i;
 const BASE64_START = /eyJ|ewog|ewoJ|H4sI/;
 /** `{` in a form or a URL, however often it was encoded. */
 const ENCODED_BRACE = /%(?:25)*7B/i;
+/** What nginx makes of `{"` in its access log. */
+const HEX_QUOTES = /\{\s*\\x22/i;
 /** Words in braces, `{request}` or `${name}`, are no JSON and end within this many bytes. */
 const WORD_BYTES = 200;
 
@@ -36,6 +38,7 @@ export function peel(text: string, budget: Budget): Layer {
   if (text.length < SHORTEST) return NOTHING;
   const whole = /^\s*[[{"]/.test(text) ? parseJson(text.trim()) : undefined;
   if (whole !== undefined) return { values: [whole], broken: null, speaks: false };
+  if (HEX_QUOTES.test(text)) return { values: [withoutHexEscapes(text)], broken: null, speaks: false };
   const { values, words, broken } = cutOut(text);
   const encoded = ENCODED_BRACE.test(words);
   if (encoded) values.push(...formValues(words));
@@ -135,6 +138,11 @@ function isBlank(byte: number | undefined): boolean {
 
 function isQuote(byte: number): boolean {
   return byte === QUOTE || byte === APOSTROPHE || byte === BACKSLASH;
+}
+
+function withoutHexEscapes(text: string): string {
+  const decode = (run: string) => Buffer.from(run.replaceAll(/\\x/gi, ""), "hex").toString("utf8");
+  return text.replaceAll(/(?:\\x[0-9a-f]{2})+/gi, decode);
 }
 
 /** The parts of a form (`payload=%7B…`), of a URL, or of nothing but encoded text. */
