@@ -9,7 +9,7 @@ import type { Budget } from "./unpack.ts";
 export type Finding = { event: SesEvent } | { malformed: string };
 
 /** Texts inside each other: SNS in SQS in a Lambda record in a log in a dump of logs has five. */
-const MOST_LAYERS = 12;
+const MOST_LAYERS = 8;
 /** No event is shorter. In base64 they are long enough to be looked into. */
 const SHORTEST_BYTES = 45;
 
@@ -31,7 +31,7 @@ interface Frame {
 
 /**
  * The SES events in `value`, in document order: in the members of objects and arrays at any depth, in texts that hold JSON
- * (among other words, escaped, percent-encoded, in base64 or hex, packed; up to 12 inside each other) and in lists of bytes.
+ * (among other words, escaped, percent-encoded, in base64 or hex, packed; up to 8 inside each other) and in lists of bytes.
  * An event that is there twice, as an object and as a text, is found once. Behind the events comes `malformed`, once, when
  * something looks like an SES event and cannot be read. Empty when there is no trace of one.
  *
@@ -50,7 +50,7 @@ export function search(value: unknown, budget: Budget, { taken, items }: Known =
     if (frame.at >= frame.values.length) frames.pop();
     if (next === undefined || next === taken) continue;
     const inside = look(next, frame.layers, found, budget);
-    if (inside.values.length > 0) frames.push({ ...inside, at: 0 });
+    if (inside.values.length > 0) frames.push({ values: inside.values, layers: inside.layers, at: 0 });
   }
   return found.all();
 }

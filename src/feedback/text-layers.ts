@@ -1,7 +1,7 @@
 /** What a text may hold besides words: JSON, as such or escaped, among other words; base64, hex, percent-encoding, gzip. */
 import { JsonScanner } from "./json-scanner.ts";
 import { parseJson } from "./json-value.ts";
-import { lastTrace } from "./traces.ts";
+import { hasTrace, lastTrace } from "./traces.ts";
 import { type Budget, isPacked, unpack } from "./unpack.ts";
 
 /** One layer of a text taken off. */
@@ -26,6 +26,8 @@ const BASE64_START = /eyJ|ewog|ewoJ|H4sI/;
 const ENCODED_BRACE = /%(?:25)*7B/i;
 /** What nginx makes of `{"` in its access log. */
 const HEX_QUOTES = /\{\s*\\x22/i;
+/** Bytes as programs print them, of a text that starts with `{`, `[` or as gzip does. */
+const BYTES = /[[:]\s*(?:123|91|31)\s*,/;
 /** Words in braces, `{request}` or `${name}`, are no JSON and end within this many bytes. */
 const WORD_BYTES = 200;
 
@@ -38,14 +40,19 @@ export function peel(text: string, budget: Budget): Layer {
   if (text.length < SHORTEST) return NOTHING;
   const whole = /^\s*[[{"]/.test(text) ? parseJson(text.trim()) : undefined;
   if (whole !== undefined) return { values: [whole], broken: null, speaks: false };
-  if (HEX_QUOTES.test(text)) return { values: [withoutHexEscapes(text)], broken: null, speaks: false };
-  const { values, words, broken } = cutOut(text);
-  const encoded = ENCODED_BRACE.test(words);
-  if (encoded) values.push(...formValues(words));
+  const isTraced = hasTrace(text);
+  if (isTraced && HEX_QUOTES.test(text)) return { values: [withoutHexEscapes(text)], broken: null, speaks: false };
+  // Most texts have nothing to do with SES, and are done with here as long as nothing in them is packed.
+  const { values, words, broken } =
+    isTraced || BYTES.test(text) ? cutOut(text) : { values: [], words: text, broken: null };
+  const encoded = isTraced && ENCODED_BRACE.test(words) ? formValues(words) : [];
   const packed = unpackRuns(words, budget);
-  values.push(...packed.values);
-  // What is percent-encoded is judged when it is decoded.
-  return { values, broken: broken ?? packed.broken, speaks: !encoded && lastTrace(words) >= 0 };
+  return {
+    values: [...values, ...encoded, ...packed.values],
+    broken: broken ?? packed.broken,
+    // What is percent-encoded is judged when it is decoded.
+    speaks: isTraced && encoded.length === 0 && hasTrace(words),
+  };
 }
 
 /** The JSON objects in a text, and the words around them. */
@@ -153,14 +160,15 @@ function formValues(words: string): string[] {
 
 /** What stands in base64 or hex, gzip or not. */
 function unpackRuns(words: string, budget: Budget): Pick<Layer, "values" | "broken"> {
-  const joined = LINES_OF_BASE64.test(words) ? words.replaceAll(/\s/g, "") : words;
+  // JSON in some languages escapes the slashes.
+  const joined = LINES_OF_BASE64.test(words) ? words.replaceAll(/\s/g, "") : words.replaceAll("\\/", "/");
   const values: unknown[] = [];
   let broken: string | null = null;
   for (const { 0: run } of joined.matchAll(RUN)) {
     for (const bytes of decoded(run)) {
       const text = isPacked(bytes) ? unpack(bytes, budget) : bytes.toString("utf8");
       if (typeof text === "string") {
-        if (/^\s*[[{"]/.test(text) || lastTrace(text) >= 0) values.push(text);
+        if (/^\s*[[{"]/.test(text) || hasTrace(text)) values.push(text);
       } else if (isGzipOf(bytes)) broken ??= `packed data that cannot be unpacked (${text.message})`;
     }
   }

@@ -68,18 +68,23 @@ const TYPE_NAME = "(?:event|notification)[ ._-]?type";
 const BETWEEN = "(?:[^a-z]|%3a|%5b|u00[0-9a-f]{2}|quot|string(?:value)?|value|s(?![a-z])){1,40}?";
 const TYPES =
   "bounce|complaint|delivery[ _-]?delay|delivery|send|reject|open|click|rendering[ _-]?failure|subscription";
-const EVENT_TEXT = new RegExp(
+const EVENT_TEXT =
   `${TYPE_NAME}${BETWEEN}(?:${TYPES})(?![a-z])` +
-    // Cut off inside the type.
-    `|${TYPE_NAME}["'\\\\]+[^a-z]{0,8}[a-z]{0,17}$` +
-    "|bounced_?recipients|complained_?recipients|(?<!de)bounce_?type\\W|complaint_?feedback_?type|common_?headers|headers_?truncated" +
-    "|detail-type\\W{1,12}Email (?:Bounced|Complaint)",
-  "gi",
-);
+  // Cut off inside the type.
+  `|${TYPE_NAME}["'\\\\]+[^a-z]{0,8}[a-z]{0,17}$` +
+  "|bounced_?recipients|complained_?recipients|(?<!de)bounce_?type\\W|complaint_?feedback_?type|common_?headers|headers_?truncated" +
+  "|detail-type\\W{1,12}Email (?:Bounced|Complaint)";
+const TRACE = new RegExp(EVENT_TEXT, "i");
+const TRACES = new RegExp(EVENT_TEXT, "gi");
 
-/** Where in a text the last thing stands that only a text about SES events has, as an index; -1: there is none. */
+/** True when something stands in a text that only a text about SES events has. */
+export function hasTrace(text: string): boolean {
+  return TRACE.test(text);
+}
+
+/** Where the last such thing begins, as an index; -1: there is none. */
 export function lastTrace(text: string): number {
   let last = -1;
-  for (const { index } of text.matchAll(EVENT_TEXT)) last = index;
+  for (const { index } of text.matchAll(TRACES)) last = index;
   return last;
 }
