@@ -2,7 +2,7 @@
 import { isObject, type JsonObject } from "./json-value.ts";
 import { otherNotification, readEvent, type SesEvent } from "./ses-event.ts";
 import { peel } from "./text-layers.ts";
-import { kindOfObject, typeOf } from "./traces.ts";
+import { kindOfObject, LONGEST_NAME, typeOf } from "./traces.ts";
 import type { Budget } from "./unpack.ts";
 
 /** What a search brought to light. */
@@ -94,7 +94,12 @@ function lookIntoObject(value: JsonObject, layers: number, found: Found): Inside
     case "other":
       if (isEnvelopeOfMail(value)) found.announce("an envelope of SES or SNS, and no event in it");
   }
-  return { values: Object.values(value), layers };
+  return { values: [...textsInKeys(value), ...Object.values(value)], layers };
+}
+
+/** A body of JSON that was taken for a form is in the name of a member, with nothing as its value. */
+function textsInKeys(value: JsonObject): string[] {
+  return Object.keys(value).filter((key) => key.length > LONGEST_NAME);
 }
 
 /** Envelopes that say by themselves that an SES event is in them. */

@@ -13,6 +13,9 @@ import { isSesType } from "./ses-event.ts";
  */
 export type Kind = "event" | "inbound" | "fragment" | "row" | "label" | "other";
 
+/** What is longer is no name of a member, but a text. */
+export const LONGEST_NAME = 100;
+
 const TYPE_KEY = /(?:event|notification)[ ._-]?type$/i;
 /** Members of an event, also in the flat names of log queries (`mail.messageId`, `bounce_timestamp`). */
 const PART_KEY =
@@ -30,7 +33,7 @@ export function kindOfObject(value: JsonObject): Kind {
   let typed = isTypeOfPair(value);
   let hasPart = false;
   for (const key of Object.keys(value)) {
-    if (!isSet(value[key])) continue;
+    if (key.length > LONGEST_NAME || !isSet(value[key])) continue;
     if (FRAGMENT_KEY.test(key)) return isSet(type) ? "event" : "fragment";
     if (TYPE_KEY.test(key)) typed ||= namesType(value[key]) !== null;
     else hasPart ||= PART_KEY.test(key);
