@@ -58,7 +58,8 @@ async function ingestFiles(context: Context, files: string[]): Promise<number> {
   const { options, stop } = reporting(context, summary);
   let interrupted: InterruptedError | null = null;
   try {
-    for await (const source of openSources(files, { stdin: context.io.stdin as never })) {
+    const stdin = context.io.stdin as never;
+    for await (const source of openSources(files, { stdin, onSkipped: (reason) => context.terminal.warn(reason) })) {
       await applyDump(source, store, summary, options);
     }
     summary.settled += (await store.matchKeptEvents()).settled;

@@ -4,7 +4,7 @@ import { addAbortSignal, type Readable } from "node:stream";
 import { InterruptedError } from "../errors.ts";
 import { fileProblem } from "../compose/read.ts";
 import { type Document, readPieces } from "./documents.ts";
-import { unwrap } from "./envelopes.ts";
+import { unwrapAnywhere } from "./envelopes.ts";
 import type { SesEvent } from "./ses-event.ts";
 
 /** Events a transaction: enough that the commit costs little, few enough that others never wait long for the file. */
@@ -71,7 +71,7 @@ export async function applyDump(
     options.onProgress(summary);
   };
   const takeIn = (document: Document) => {
-    const items = "malformed" in document ? [{ malformed: document.malformed }] : unwrap(document.value);
+    const items = "malformed" in document ? [{ malformed: document.malformed }] : unwrapAnywhere(document.value);
     summary.records += items.length;
     let broken = false;
     for (const item of items) {

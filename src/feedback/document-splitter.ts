@@ -1,5 +1,6 @@
-import { holdsRecords, isSpace, JsonScanner } from "./json-scanner.ts";
+import { isSpace, JsonScanner, recordsIn } from "./json-scanner.ts";
 import { parseJson } from "./json-value.ts";
+import { readLine } from "./log-line.ts";
 import { nextRecord, type Place } from "./next-record.ts";
 
 /** A record may have this many bytes; SNS, SQS and EventBridge allow 1 MiB, a Lambda payload 6 MB for many records. */
@@ -14,16 +15,20 @@ const PIECE_BYTES = 262_144;
 /** Behind a broken record the search for the next one goes on in the next bytes with this overlap. */
 const OVERLAP_BYTES = 1_024;
 
+/** An object with fewer characters around its records has no event there. */
+const LEAST_AROUND = 60;
+/** Enough to see in which language a record was printed. */
+const LOOK_BYTES = 64;
+
 const [LINE_FEED, SPACE, TAB, QUOTE, COMMA, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [
   0x0a, 0x20, 0x09, 0x22, 0x2c, 0x5b, 0x5d, 0x7b, 0x7d,
 ] as const;
 
 const NOT_JSON = "not JSON";
+/** `{'eventType': …` and `{ eventType: …`, as Python and Node print objects. */
+const NOT_JSON_AT_ALL = /^[[{][[{\s]*(?:'|[\w$]+\s*:)/;
 const TOO_LARGE = `larger than ${RECORD_LIMIT_BYTES.toLocaleString("en")} bytes`;
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
-
-/** What the time stamp of a log line looks like: exports (`…Z message`), `aws logs tail` (`…+00:00 stream message`). */
-const LOG_LINE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?[ \t]+/;
 
 /** Where a record stands and what it looks like there. */
 export interface Position {
@@ -33,6 +38,13 @@ export interface Position {
   line: number;
   /** 0-based byte in which it starts, in the input as UTF-8 text (unpacked, converted). */
   offset: number;
+}
+
+/** An object with an array of records in it, without them: something else may be in it. */
+interface Around extends Position {
+  /** Behind the array, up to `RECORD_LIMIT_BYTES`. */
+  behind: Buffer[];
+  bytes: number;
 }
 
 /** One record. `value` is its JSON; of a line that is not JSON the line itself; of a log line `{message: string}`. */
@@ -57,9 +69,10 @@ interface Broken extends Place {
 
 /**
  * Cuts UTF-8 bytes, which may come in any pieces, into records: JSON documents on a line each, over many lines, or one
- * behind the other; the elements of an array at the top or of the array in an SQS, Lambda, Firehose or CloudWatch Logs
- * object, without ever holding the array; lines that are not JSON. A record that is broken costs itself: reading goes on
- * where the next one seems to begin. Nothing beyond one record of 4 MiB is held.
+ * behind the other; the elements of an array at the top or of the array in an SQS, Lambda, Firehose, CloudWatch Logs or
+ * Elasticsearch object, without ever holding the array, and then what stands around it, if that is more than a few
+ * characters; lines that are not JSON. A record that is broken costs itself: reading goes on where the next one seems to
+ * begin. Nothing beyond one record of 4 MiB and what stands around it is held.
  */
 export class DocumentSplitter {
   #room: Buffer = Buffer.alloc(0);
@@ -82,6 +95,8 @@ export class DocumentSplitter {
   #container: JsonScanner | null = null;
   /** Where the array around the record began, to say so when it never ends. */
   #opened: Position | null = null;
+  /** What stands around the array in `#container`. */
+  #around: Around | null = null;
   #broken: Broken | null = null;
   /** What is too large to be held, and only looked through for its end. */
   #oversized: Broken | null = null;
@@ -185,7 +200,7 @@ export class DocumentSplitter {
     if (!isWhole || end - this.#at > RECORD_LIMIT_BYTES) return this.#startScan(true);
     const text = this.#bytes.toString("utf8", this.#at, end);
     const value = parseJson(text);
-    if (value === undefined || holdsRecords(value)) return this.#startScan(true);
+    if (value === undefined || recordsIn(value) !== null) return this.#startScan(true);
     this.#emit(value, text, end, 0);
     return true;
   }
@@ -208,6 +223,10 @@ export class DocumentSplitter {
     this.#opened = { text, ...this.position() };
     this.#inArray = true;
     this.#container = container;
+    if (container) {
+      const head = this.#bytes.toString("utf8", this.#at, to);
+      this.#around = { ...this.#opened, text: head, behind: [], bytes: 0 };
+    }
     this.#scanner = null;
     this.#moveTo(to, lines);
     this.#separated = true;
@@ -245,8 +264,10 @@ export class DocumentSplitter {
     const isTail = this.#isTail();
     this.#scanner = null;
     if (isTail) {
+      this.#keepAround(end);
       this.#moveTo(end, lines);
       this.#container = this.#opened = null;
+      this.#emitAround();
     } else if (this.#oversized || end - this.#at > RECORD_LIMIT_BYTES) this.#endOversized(end, lines);
     else {
       const text = this.#bytes.toString("utf8", this.#at, end);
@@ -263,13 +284,34 @@ export class DocumentSplitter {
 
   /** Keeps what is held small while the end is not in sight. */
   #limit(scanner: JsonScanner): void {
-    if (!this.#isTail()) {
+    if (this.#isTail()) this.#keepAround(this.#bytes.length);
+    else {
       if (this.#bytes.length - this.#at <= RECORD_LIMIT_BYTES && !this.#oversized) return;
       this.#oversized ??= this.#newBroken(TOO_LARGE);
       keep(this.#oversized, this.#bytes.subarray(this.#at));
     }
     scanner.forget();
     this.#moveTo(this.#bytes.length, scanner.takeLines());
+  }
+
+  #keepAround(end: number): void {
+    if (!this.#around) return;
+    this.#around.bytes += end - this.#at;
+    if (this.#around.bytes > RECORD_LIMIT_BYTES) this.#around.behind = [];
+    else this.#around.behind.push(Buffer.from(this.#bytes.subarray(this.#at, end)));
+  }
+
+  /** Most often nothing but the brackets, or a token for the next page. */
+  #emitAround(): void {
+    if (!this.#around) return;
+    const { text: head, behind, bytes, line, offset } = this.#around;
+    this.#around = null;
+    const text = `${head}]${Buffer.concat(behind).toString("utf8")}`;
+    if (bytes > RECORD_LIMIT_BYTES) this.#found.push({ malformed: TOO_LARGE, text: head.slice(0, CUT_BYTES), line, offset });
+    else if (text.length > LEAST_AROUND) {
+      const value = parseJson(text);
+      this.#found.push(value === undefined ? { malformed: NOT_JSON, text, line, offset } : { value, text, line, offset });
+    }
   }
 
   #endOversized(end: number, lines: number): void {
@@ -292,26 +334,17 @@ export class DocumentSplitter {
     const end = feed < 0 ? this.#bytes.length : feed;
     if (end - this.#at > RECORD_LIMIT_BYTES) return this.#tooLong(end);
     const text = this.#bytes.toString("utf8", this.#at, end).trimEnd();
-    const stamp = LOG_LINE.exec(text)?.[0];
-    const value = stamp === undefined ? parseJson(text) : undefined;
-    if (stamp !== undefined) this.#logLine(text, stamp.length, end);
-    // What is left of a broken record, perhaps with good ones behind it in the same line.
-    else if (value === undefined && text.includes("{")) this.#giveUp(NOT_JSON);
-    else this.#emit(value ?? text, text, end, 0);
-    return true;
-  }
-
-  /** The message of a log line: JSON, or JSON behind some words (`aws logs tail`, `console.log` of Lambda), or words. */
-  #logLine(text: string, stampLength: number, end: number): void {
-    const brace = text.indexOf("{", stampLength);
-    const value = brace < 0 ? undefined : parseJson(text.slice(brace));
-    if (value === undefined && brace === stampLength) {
-      // Printed over several lines, or several in a line, or broken. The stamp is ASCII, so characters are bytes here.
-      this.#moveTo(this.#at + stampLength, 0);
+    const line = readLine(text, !this.#firstInLine);
+    if (line === "broken") this.#giveUp(NOT_JSON);
+    else if (line === "words") this.#moveTo(end, 0);
+    else if ("value" in line) this.#emit(line.value, text, end, 0);
+    else {
+      this.#moveTo(this.#at + line.jsonAt, 0);
       this.#firstInLine = true;
       this.#triedTo = this.#passed + end;
       this.#startScan(false);
-    } else this.#emit(value ?? { message: text.slice(stampLength) }, text, end, 0);
+    }
+    return true;
   }
 
   #emit(value: unknown, text: string, end: number, lines: number): void {
@@ -333,7 +366,8 @@ export class DocumentSplitter {
   }
 
   #newBroken(reason: string): Broken {
-    const place = { inArray: this.#inArray, firstInLine: this.#firstInLine, indent: this.#indent };
+    const isForeign = NOT_JSON_AT_ALL.test(this.#bytes.toString("latin1", this.#at, this.#at + LOOK_BYTES));
+    const place = { inArray: this.#inArray, firstInLine: this.#firstInLine, indent: this.#indent, isForeign };
     return { malformed: reason, ...place, ...this.position(), kept: [], bytes: 0 };
   }
 

@@ -1,3 +1,5 @@
+import { asObject, isObject } from "./json-value.ts";
+
 const [LINE_FEED, QUOTE, COMMA, COLON, OPEN_ARRAY, BACKSLASH, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [
   0x0a, 0x22, 0x2c, 0x3a, 0x5b, 0x5c, 0x5d, 0x7b, 0x7d,
 ] as const;
@@ -15,21 +17,27 @@ const ESCAPE = 2;
 const WORD = 3;
 
 /** Members of a top-level object whose elements are records of their own: SQS, Lambda, Firehose, CloudWatch Logs. */
-const CONTAINERS = new Set(["Messages", "Records", "records", "events", "logEvents"]);
+export const AWS_CONTAINERS = ["Messages", "Records", "records", "events", "logEvents"] as const;
+/** The same of dumps in other tools: rows of CloudWatch Logs Insights. */
+const CONTAINERS = new Set<string>([...AWS_CONTAINERS, "results"]);
+/** Elasticsearch gives `{"hits": {"hits": […]}}`. */
+const HITS = "hits";
 
 /**
  * `more`: the value goes on behind the bytes there are. `done`: it ended. `broken`: this byte cannot stand here in JSON.
- * `container`: the array of a member of `CONTAINERS` was just opened.
+ * `container`: the array of `recordsIn` was just opened.
  */
 export type Scan = "more" | "done" | "broken" | "container";
 
-/** True for `{"Messages": […]}` and its like: an object that only carries records. */
-export function holdsRecords(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
+/** The records of `{"Messages": […]}` and its like, an object that only carries records; null when it is none. */
+export function recordsIn(value: unknown): readonly unknown[] | null {
+  if (!isObject(value)) return null;
   for (const name of CONTAINERS) {
-    if (Object.hasOwn(value, name) && Array.isArray((value as Record<string, unknown>)[name])) return true;
+    const member = Object.hasOwn(value, name) ? value[name] : null;
+    if (Array.isArray(member)) return member;
   }
-  return false;
+  const hits = Object.hasOwn(value, HITS) ? asObject(value[HITS])[HITS] : null;
+  return Array.isArray(hits) ? hits : null;
 }
 
 /** Space, tab, line ends, and NUL, which fills the end of files that were allocated ahead. */
@@ -56,8 +64,10 @@ export class JsonScanner {
   #token = NOTHING;
   #keyFrom = 0;
   #keyTo = 0;
+  /** Directly in the object of the member `hits` at the top. */
+  #inHits = false;
 
-  /** `watch`: stop at the arrays of `CONTAINERS`. */
+  /** `watch`: stop at the first array of records, see `recordsIn`. */
   constructor(watch: boolean) {
     this.#watch = watch;
   }
@@ -104,7 +114,7 @@ export class JsonScanner {
     if (byte === CLOSE_OBJECT) return this.#close(OPEN_OBJECT);
     if (byte === CLOSE_ARRAY) return this.#close(OPEN_ARRAY);
     if (this.#expect !== VALUE) return "broken";
-    if (byte === OPEN_OBJECT) return this.#nest(OPEN_OBJECT, KEY);
+    if (byte === OPEN_OBJECT) return this.#openObject(bytes, start);
     if (byte === OPEN_ARRAY) return this.#openArray(bytes, start);
     if (!isWord(byte)) return "broken";
     this.#token = WORD;
@@ -164,13 +174,26 @@ export class JsonScanner {
     return "more";
   }
 
+  #openObject(bytes: Buffer, start: number): Scan {
+    if (this.#open.length === 1) this.#inHits = this.#watch && this.#key(bytes, start) === HITS;
+    return this.#nest(OPEN_OBJECT, KEY);
+  }
+
   #openArray(bytes: Buffer, start: number): Scan {
-    const isMember = this.#watch && this.#open.length === 1 && this.#open[0] === OPEN_OBJECT;
-    if (!isMember || !CONTAINERS.has(bytes.toString("latin1", start + this.#keyFrom, start + this.#keyTo))) {
-      return this.#nest(OPEN_ARRAY, VALUE);
-    }
+    if (!this.#watch || !this.#opensRecords(bytes, start)) return this.#nest(OPEN_ARRAY, VALUE);
     this.#expect = AFTER_VALUE;
     return "container";
+  }
+
+  #opensRecords(bytes: Buffer, start: number): boolean {
+    const depth = this.#open.length;
+    if (this.#open[0] !== OPEN_OBJECT || this.#open[depth - 1] !== OPEN_OBJECT) return false;
+    if (depth === 1) return CONTAINERS.has(this.#key(bytes, start));
+    return depth === 2 && this.#inHits && this.#key(bytes, start) === HITS;
+  }
+
+  #key(bytes: Buffer, start: number): string {
+    return bytes.toString("latin1", start + this.#keyFrom, start + this.#keyTo);
   }
 
   #close(kind: number): Scan {

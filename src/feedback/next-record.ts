@@ -6,6 +6,8 @@ export interface Place {
   firstInLine: boolean;
   /** How far the line it starts in is indented, in bytes. */
   indent: number;
+  /** It was printed by some other language, which does not escape quotes: what looks like JSON in it is a text. */
+  isForeign: boolean;
 }
 
 /** The first keys of what SES, SNS, SQS, EventBridge, Lambda, Firehose and CloudWatch Logs write as records. */
@@ -57,7 +59,9 @@ function startsRecord(byte: number, indent: number, { inArray, indent: own }: Pl
   return !`}]",:`.includes(character);
 }
 
-function startInLine(text: string, { inArray, firstInLine }: Place): number {
+function startInLine(text: string, { inArray, firstInLine, isForeign }: Place): number {
+  // The subject of a mail may be a stranger's, and may look like an event.
+  if (isForeign) return -1;
   const severalInLine = !firstInLine || /\}[ \t]*\{/.test(text);
   for (const { 0: found, index } of text.matchAll(START_IN_LINE)) {
     if (found.startsWith("}")) return index + found.length - 1;

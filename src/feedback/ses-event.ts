@@ -107,7 +107,22 @@ export function readEvent(json: unknown): SesEvent | { malformed: string } {
   const kind = kindOf(rawType);
   const detail = event[kind.detail];
   if (kind.needsDetail && !isObject(detail)) return { malformed: `a ${rawType} event without "${kind.detail}"` };
-  return normalised(kind, rawType, sesMessageId, mail, asObject(detail));
+  const read = normalised(kind, rawType, sesMessageId, mail, asObject(detail));
+  const defect = defectOf(read, event);
+  return defect === null ? read : { malformed: defect };
+}
+
+/** What would pass for an event that suppresses nobody, and only because the address or the kind of bounce is missing. */
+function defectOf({ type, rawType, recipients, suppressions, ...read }: SesEvent, event: JsonObject): string | null {
+  if (type === "unknown") {
+    const holds = ["bounce", "complaint"].find((name) => isObject(event[name]));
+    return holds === undefined ? null : `an event of the unknown type ${rawType} that holds a "${holds}"`;
+  }
+  if (type !== "bounce") return null;
+  if (read.bounceType === null) return `a ${rawType} event without bounceType`;
+  const suppresses = bounceReason(read.bounceType, read.bounceSubType) !== null;
+  if (!suppresses || suppressions.length > 0 || (recipients.length > 0 && !recipients.some(failedForGood))) return null;
+  return `a ${rawType} event that names no address`;
 }
 
 function normalised(kind: Kind, rawType: string, sesMessageId: string, mail: JsonObject, detail: JsonObject): SesEvent {
@@ -128,7 +143,7 @@ function normalised(kind: Kind, rawType: string, sesMessageId: string, mail: Jso
     mailedAt,
     recipients,
     destination,
-    bounceType: asText(detail["bounceType"], 100),
+    bounceType: bounceTypeOf(detail["bounceType"]),
     bounceSubType: asText(detail["bounceSubType"], 100),
     complaintType: asText(detail["complaintFeedbackType"], 100) ?? asText(detail["complaintSubType"], 100),
     feedbackId: asText(detail["feedbackId"], 200),
@@ -147,8 +162,38 @@ function normalised(kind: Kind, rawType: string, sesMessageId: string, mail: Jso
 
 /** One thing has three spellings: event `Rendering Failure`, API `RENDERING_FAILURE`, CloudWatch `RenderingFailure`. */
 function kindOf(rawType: string): Kind {
-  return KINDS.get(rawType.toLowerCase().replaceAll(/[ _-]/g, "")) ?? UNKNOWN;
+  return KINDS.get(plain(rawType)) ?? UNKNOWN;
 }
+
+function plain(rawType: string): string {
+  return rawType.toLowerCase().replaceAll(/[ _-]/g, "");
+}
+
+/** Types of notifications that speak of no mail that was sent, and what they are. */
+const NOT_SENT: ReadonlyMap<string, string> = new Map([
+  ["received", "inbound mail (Received)"],
+  ["amazonsnssubscriptionsucceeded", "AmazonSnsSubscriptionSucceeded"],
+]);
+
+/** What a notification of this type is when it speaks of no mail that was sent (inbound mail, a topic set up); else null. */
+export function otherNotification(rawType: unknown): string | null {
+  return typeof rawType === "string" ? (NOT_SENT.get(plain(rawType)) ?? null) : null;
+}
+
+/** True for every type of event and notification SES is known to send, in any spelling. */
+export function isSesType(text: string): boolean {
+  if (text.length > 40) return false;
+  const name = plain(text);
+  return KINDS.has(name) || NOT_SENT.has(name);
+}
+
+/** The API of SES spells the types in capitals. */
+function bounceTypeOf(value: unknown): string | null {
+  const type = asText(value, 100);
+  return BOUNCE_TYPES.find((known) => known.toLowerCase() === type?.toLowerCase()) ?? type;
+}
+
+const BOUNCE_TYPES = ["Permanent", "Transient", "Undetermined"] as const;
 
 /** SES gives the id without a domain; the Message-ID header made from it has one. */
 function bareId(id: string | null): string | null {

@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, type Dirent } from "node:fs";
 import { access, constants, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -17,16 +17,22 @@ export interface Source {
   stream: Readable;
 }
 
+export interface SourcesIo {
+  stdin: Readable;
+  /** Told of what a folder holds and is not read, and of a folder with nothing to read: the path and why. */
+  onSkipped(reason: string): void;
+}
+
 /**
  * Opens what the user named, one after the other: files and pipes as they are; folders recursively and globs (`*`, `?`,
  * `**`) the shell did not expand, both sorted, without hidden files, `*.rejects`, and linked folders; `-` is stdin, once.
  * Throws `UserError` before the first is opened when one is missing, not readable, or a glob finds nothing. The stream is
  * destroyed when the next source is asked for.
  */
-export async function* openSources(paths: readonly string[], io: { stdin: Readable }): AsyncGenerator<Source> {
+export async function* openSources(paths: readonly string[], io: SourcesIo): AsyncGenerator<Source> {
   if (paths.filter((path) => path === "-").length > 1) throw new UserError("- (stdin) can be read only once");
   const files: string[] = [];
-  for (const path of paths) for (const file of await filesOf(path)) files.push(file);
+  for (const path of paths) for (const file of await filesOf(path, io)) files.push(file);
   for (const file of files) {
     if (file === "-") yield { name: "stdin", stream: io.stdin };
     else yield* opened(file);
@@ -42,12 +48,16 @@ async function* opened(file: string): AsyncGenerator<Source> {
   }
 }
 
-async function filesOf(path: string): Promise<string[]> {
+async function filesOf(path: string, io: SourcesIo): Promise<string[]> {
   if (path === "-") return [path];
   const info = await stat(path).catch(() => null);
-  if (info === null && isGlob(path)) return filesOfGlob(path);
+  if (info === null && isGlob(path)) return filesOfGlob(path, io);
   try {
-    if ((info ?? (await stat(path))).isDirectory()) return await filesIn(path);
+    if ((info ?? (await stat(path))).isDirectory()) {
+      const files = await filesIn(path, io);
+      if (files.length === 0) io.onSkipped(`${path}: no file to read in this folder`);
+      return files;
+    }
     await access(path, constants.R_OK);
     return [path];
   } catch (error) {
@@ -55,29 +65,38 @@ async function filesOf(path: string): Promise<string[]> {
   }
 }
 
-async function filesOfGlob(pattern: string): Promise<string[]> {
+async function filesOfGlob(pattern: string, io: SourcesIo): Promise<string[]> {
   const found = (await glob(pattern)).filter((path) => !path.endsWith(OWN_FILES));
   if (found.length === 0) throw new UserError(`no file matches ${pattern}`);
   const files: string[] = [];
-  for (const path of found) for (const file of await filesOf(path)) files.push(file);
+  for (const path of found) for (const file of await filesOf(path, io)) files.push(file);
   return [...new Set(files)];
 }
 
 /** Files only: what else lies in a folder (pipes, sockets) would be waited for without end. */
-async function filesIn(folder: string): Promise<string[]> {
+async function filesIn(folder: string, io: SourcesIo): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   const files: string[] = [];
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (entry.name.startsWith(".") || entry.name.endsWith(OWN_FILES)) continue;
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) for (const file of await filesIn(path)) files.push(file);
-    else if (entry.isFile() || (entry.isSymbolicLink() && (await isReadableFile(path)))) files.push(path);
+    if (entry.isDirectory()) for (const file of await filesIn(path, io)) files.push(file);
+    else {
+      const obstacle = await obstacleOf(entry, path);
+      if (obstacle === null) files.push(path);
+      else io.onSkipped(`${path}: ${obstacle}, not read`);
+    }
   }
   for (const file of files) await access(file, constants.R_OK);
   return files;
 }
 
-async function isReadableFile(path: string): Promise<boolean> {
+/** Why an entry of a folder is not read; null when it is. */
+async function obstacleOf(entry: Dirent, path: string): Promise<string | null> {
+  if (entry.isFile()) return null;
+  if (!entry.isSymbolicLink()) return "not a file";
   const info = await stat(path).catch(() => null);
-  return info !== null && info.isFile();
+  if (info === null) return "a link that leads nowhere";
+  if (info.isDirectory()) return "a link to a folder";
+  return info.isFile() ? null : "not a file";
 }

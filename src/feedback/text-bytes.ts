@@ -59,13 +59,15 @@ async function* rejoined(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenera
   for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
 }
 
-/** By BOM; without one by the NUL beside the bracket a JSON text starts with. */
+/** By BOM; without one by the NUL beside each of the first two characters, which are ASCII in JSON and in logs. */
 function utf16Label(head: Buffer): "utf-16le" | "utf-16be" | null {
-  const [first, second] = head;
-  const isBracket = (byte: number | undefined) => byte === 0x7b || byte === 0x5b;
-  if ((first === 0xff && second === 0xfe) || (isBracket(first) && second === 0)) return "utf-16le";
-  if ((first === 0xfe && second === 0xff) || (first === 0 && isBracket(second))) return "utf-16be";
-  return null;
+  const [first = 0, second = 0, third = 0, fourth = 0] = head;
+  const isAscii = (byte: number) => byte > 0 && byte < 0x7f;
+  if ((first === 0xff && second === 0xfe) || (isAscii(first) && second === 0 && isAscii(third) && fourth === 0)) {
+    return "utf-16le";
+  }
+  const isBigEndian = first === 0 && isAscii(second) && third === 0 && isAscii(fourth);
+  return (first === 0xfe && second === 0xff) || isBigEndian ? "utf-16be" : null;
 }
 
 async function* fromUtf16(input: AsyncIterable<Buffer>, label: "utf-16le" | "utf-16be"): AsyncGenerator<Buffer> {

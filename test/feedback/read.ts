@@ -1,5 +1,5 @@
 import { readDocuments, type Document } from "../../src/feedback/documents.ts";
-import { unwrap, type Unwrapped } from "../../src/feedback/envelopes.ts";
+import { unwrapAnywhere, type Unwrapped } from "../../src/feedback/envelopes.ts";
 import type { SesEvent } from "../../src/feedback/ses-event.ts";
 
 /** The input in pieces of a size that cuts records, characters and line ends anywhere. */
@@ -17,7 +17,7 @@ export async function documents(input: string | Buffer, size?: number): Promise<
 export async function read(input: string | Buffer, size?: number): Promise<Unwrapped[]> {
   const found = await documents(input, size);
   return found.flatMap((document) =>
-    "malformed" in document ? { malformed: document.malformed } : unwrap(document.value),
+    "malformed" in document ? { malformed: document.malformed } : unwrapAnywhere(document.value),
   );
 }
 

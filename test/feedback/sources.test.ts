@@ -32,10 +32,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
+let skipped: string[] = [];
+const onSkipped = (reason: string) => skipped.push(reason.replace(`${root}/`, ""));
+
 async function open(paths: string[], stdin = Readable.from([Buffer.from("in")])) {
   const found: { name: string; content: string }[] = [];
+  skipped = [];
   const inside = paths.map((path) => (path === "-" ? path : join(root, path)));
-  for await (const { name, stream } of openSources(inside, { stdin })) {
+  for await (const { name, stream } of openSources(inside, { stdin, onSkipped })) {
     found.push({ name: name === "stdin" ? name : relative(root, name), content: await text(stream) });
   }
   return found;
@@ -51,7 +55,7 @@ describe("bad input", () => {
   ])("%s is told before anything is opened", async (_, paths, message) => {
     const sources = openSources(
       paths.map((path) => (path === "-" ? path : join(root, path))),
-      { stdin: Readable.from([]) },
+      { stdin: Readable.from([]), onSkipped },
     );
     const first = sources.next();
     await expect(first).rejects.toThrow(UserError);
@@ -67,14 +71,19 @@ test("files in the order given, with their content", async () => {
   ]);
 });
 
-test("a folder is read recursively and sorted, without hidden files, rejects and linked folders", async () => {
+test("a folder is read recursively and sorted, without hidden files and rejects; what else is not read is told", async () => {
   expect(await names(["2026"])).toEqual([
     "2026/03/01/a.json.gz",
     "2026/03/01/b.json",
     "2026/03/02/c.json",
     "2026/linked.json",
   ]);
+  expect(skipped).toEqual([
+    "2026/03/loop: a link to a folder, not read",
+    "2026/dangling.json: a link that leads nowhere, not read",
+  ]);
   expect(await names(["empty"])).toEqual([]);
+  expect(skipped).toEqual(["empty: no file to read in this folder"]);
 });
 
 test("a rejects file can be read by name", async () => {
@@ -99,6 +108,7 @@ test("a stream is closed when the next one is asked for, and when the reader lea
   const streams: Readable[] = [];
   for await (const { stream } of openSources([join(root, "top.json"), join(root, "2026/03/02/c.json")], {
     stdin: Readable.from([]),
+    onSkipped,
   })) {
     expect(streams.every((earlier) => earlier.destroyed)).toBe(true);
     streams.push(stream);

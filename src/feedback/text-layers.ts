@@ -1,0 +1,189 @@
+/** What a text may hold besides words: JSON, as such or escaped, among other words; base64, hex, percent-encoding, gzip. */
+import { JsonScanner } from "./json-scanner.ts";
+import { parseJson } from "./json-value.ts";
+import { hasTrace, lastTrace } from "./traces.ts";
+import { type Budget, isPacked, unpack } from "./unpack.ts";
+
+/** One layer of a text taken off. */
+export interface Layer {
+  /** What it holds, in order: JSON values, and texts that may hold more. */
+  values: unknown[];
+  /** What in it seems to be an SES event and cannot be read; null when nothing does. */
+  broken: string | null;
+  /** True when the words in it speak of an SES event, as those before a logged event do. */
+  speaks: boolean;
+}
+
+/** No event, and no piece that could be known as one, is shorter. */
+const SHORTEST = 16;
+/** An event in base64 or hex is longer than this; ids, hashes and words are not looked into. */
+const RUN = /[\w+/-]{60,}={0,2}/g;
+const LINES_OF_BASE64 = /^[A-Za-z0-9+/\r\n]+={0,2}\s*$/;
+const HEX = /^(?:0x|x)?(?=7b|5b|22|1f8b)[0-9a-f]+$/i;
+/** `{"`, `{` with a line end, and the magic of gzip. */
+const BASE64_START = /eyJ|ewog|ewoJ|H4sI/;
+/** `{` in a form or a URL, however often it was encoded. */
+const ENCODED_BRACE = /%(?:25)*7B/i;
+/** What nginx makes of `{"` in its access log. */
+const HEX_QUOTES = /\{\s*\\x22/i;
+/** Bytes as programs print them, of a text that starts with `{`, `[` or as gzip does. */
+const BYTES = /[[:]\s*(?:123|91|31)\s*,/;
+/** Words in braces, `{request}` or `${name}`, are no JSON and end within this many bytes. */
+const WORD_BYTES = 200;
+
+const [SPACE, QUOTE, APOSTROPHE, COLON, BACKSLASH, OPEN, CLOSE] = [0x20, 0x22, 0x27, 0x3a, 0x5c, 0x7b, 0x7d] as const;
+const BROKEN = "text that looks like an SES event and cannot be read as JSON";
+const NOTHING: Layer = { values: [], broken: null, speaks: false };
+
+/** Takes one layer off a text. The time is linear in its length; never throws. */
+export function peel(text: string, budget: Budget): Layer {
+  if (text.length < SHORTEST) return NOTHING;
+  const whole = /^\s*[[{"]/.test(text) ? parseJson(text.trim()) : undefined;
+  if (whole !== undefined) return { values: [whole], broken: null, speaks: false };
+  const isTraced = hasTrace(text);
+  if (isTraced && HEX_QUOTES.test(text)) return { values: [withoutHexEscapes(text)], broken: null, speaks: false };
+  // Most texts have nothing to do with SES, and are done with here as long as nothing in them is packed.
+  const { values, words, broken } =
+    isTraced || BYTES.test(text) ? cutOut(text) : { values: [], words: text, broken: null };
+  const encoded = isTraced && ENCODED_BRACE.test(words) ? formValues(words) : [];
+  const packed = unpackRuns(words, budget);
+  return {
+    values: [...values, ...encoded, ...packed.values],
+    broken: broken ?? packed.broken,
+    // What is percent-encoded is judged when it is decoded.
+    speaks: isTraced && encoded.length === 0 && hasTrace(words),
+  };
+}
+
+/** The JSON objects in a text, and the words around them. */
+export interface Cut {
+  values: unknown[];
+  words: string;
+  /** `BROKEN` when an event in it cannot be read. What stands behind that is left alone: see `cutOut`. */
+  broken: string | null;
+  /** True when what cannot be read at least starts as JSON does. */
+  isJson: boolean;
+}
+
+/**
+ * Finds JSON objects anywhere in a text. Where one begins that cannot be read, and an SES event may be in it or behind it,
+ * the search ends: in an event printed by some other language (`{'eventType': 'Send', …}`) the subject of the mail, which
+ * may be a stranger's, would otherwise be taken for an event.
+ */
+export function cutOut(text: string): Cut {
+  const cut: Cut = { values: [], words: "", broken: null, isJson: true };
+  if (!text.includes("{")) return { ...cut, words: text };
+  const bytes = Buffer.from(text);
+  let trace: number | null = null;
+  let from = 0;
+  for (let brace = bytes.indexOf(OPEN); brace >= 0; ) {
+    const piece = pieceAt(bytes, brace);
+    if ("end" in piece) {
+      if (piece.value !== undefined) {
+        cut.values.push(piece.value);
+        cut.words += `${bytes.toString("utf8", from, brace)} `;
+        from = piece.end;
+      }
+      brace = bytes.indexOf(OPEN, piece.end);
+      continue;
+    }
+    trace ??= Buffer.byteLength(text.slice(0, lastTrace(text) + 1));
+    if (trace > brace) {
+      const words = cut.words + bytes.toString("utf8", from, brace);
+      return { ...cut, words, broken: BROKEN, isJson: piece.isJson };
+    }
+    break;
+  }
+  cut.words += bytes.toString("utf8", from);
+  return cut;
+}
+
+/** What begins at a brace: a value and its end; no value when it is only a word in braces; or something that cannot be read. */
+type Piece = { value?: unknown; end: number } | { isJson: boolean };
+
+function pieceAt(bytes: Buffer, brace: number): Piece {
+  let next = brace + 1;
+  while (isBlank(bytes[next])) next++;
+  const byte = bytes[next];
+  if (byte === BACKSLASH) return escapedPiece(bytes, brace);
+  if (byte === QUOTE && bytes[next + 1] === QUOTE && !isBlank(bytes[next + 2]) && bytes[next + 2] !== COLON) {
+    return doubledPiece(bytes, brace);
+  }
+  if (byte === QUOTE) return jsonPiece(bytes, brace);
+  if (byte === OPEN) return { end: brace + 1 };
+  const close = bytes.subarray(next, next + WORD_BYTES).findIndex((at) => at === CLOSE || isQuote(at));
+  return close >= 0 && bytes[next + close] === CLOSE ? { end: next + close + 1 } : { isJson: false };
+}
+
+function jsonPiece(bytes: Buffer, brace: number): Piece {
+  const scanner = new JsonScanner(false);
+  if (scanner.scan(bytes, brace) !== "done") return { isJson: true };
+  const end = brace + scanner.length;
+  const value = parseJson(bytes.toString("utf8", brace, end));
+  return value === undefined ? { isJson: true } : { value, end };
+}
+
+/** `event="{\"eventType\":…}"`: up to the quote that is not escaped. */
+function escapedPiece(bytes: Buffer, brace: number): Piece {
+  let end = brace;
+  while (end < bytes.length && bytes[end] !== QUOTE) end += bytes[end] === BACKSLASH ? 2 : 1;
+  const value = parseJson(`"${bytes.toString("utf8", brace, end)}"`);
+  return value === undefined ? { isJson: false } : { value, end: Math.min(end + 1, bytes.length) };
+}
+
+/** A cell of a CSV file, `"{""eventType"":…}"`: up to the quote that is not doubled. */
+function doubledPiece(bytes: Buffer, brace: number): Piece {
+  let end = bytes.indexOf(QUOTE, brace);
+  while (end >= 0 && bytes[end + 1] === QUOTE) end = bytes.indexOf(QUOTE, end + 2);
+  if (end < 0) end = bytes.length;
+  return { value: bytes.toString("utf8", brace, end).replaceAll('""', '"'), end: Math.min(end + 1, bytes.length) };
+}
+
+function isBlank(byte: number | undefined): boolean {
+  return byte === SPACE || (byte !== undefined && byte >= 0x09 && byte <= 0x0d);
+}
+
+function isQuote(byte: number): boolean {
+  return byte === QUOTE || byte === APOSTROPHE || byte === BACKSLASH;
+}
+
+function withoutHexEscapes(text: string): string {
+  const decode = (run: string) => Buffer.from(run.replaceAll(/\\x/gi, ""), "hex").toString("utf8");
+  return text.replaceAll(/(?:\\x[0-9a-f]{2})+/gi, decode);
+}
+
+/** The parts of a form (`payload=%7B…`), of a URL, or of nothing but encoded text. */
+function formValues(words: string): string[] {
+  const parts = [...new URLSearchParams(words.trim())].flat();
+  return parts.filter((part) => part.includes("{") || ENCODED_BRACE.test(part));
+}
+
+/** What stands in base64 or hex, gzip or not. */
+function unpackRuns(words: string, budget: Budget): Pick<Layer, "values" | "broken"> {
+  // JSON in some languages escapes the slashes.
+  const joined = LINES_OF_BASE64.test(words) ? words.replaceAll(/\s/g, "") : words.replaceAll("\\/", "/");
+  const values: unknown[] = [];
+  let broken: string | null = null;
+  for (const { 0: run } of joined.matchAll(RUN)) {
+    for (const bytes of decoded(run)) {
+      const text = isPacked(bytes) ? unpack(bytes, budget) : bytes.toString("utf8");
+      if (typeof text === "string") {
+        if (/^\s*[[{"]/.test(text) || hasTrace(text)) values.push(text);
+      } else if (isGzipOf(bytes)) broken ??= `packed data that cannot be unpacked (${text.message})`;
+    }
+  }
+  return { values, broken };
+}
+
+/** A path (`…/api/eyJ…`) is of the same letters as what stands behind it: so once more from where JSON or gzip begins. */
+function decoded(run: string): Buffer[] {
+  if (HEX.test(run)) return [Buffer.from(run.replace(/^0?x/i, ""), "hex")];
+  const start = run.search(BASE64_START);
+  const whole = Buffer.from(run, "base64");
+  return start > 0 ? [whole, Buffer.from(run.slice(start), "base64")] : [whole];
+}
+
+/** Two bytes say little: of random bytes one in 20,000 starts as zlib does. The third of gzip is always 8. */
+function isGzipOf(bytes: Buffer): boolean {
+  return bytes[0] === 0x1f && bytes[2] === 8;
+}
