@@ -95,19 +95,8 @@ function withPreheader(html: string, preheader: string): string {
 }
 
 async function toText(html: string): Promise<string> {
-  const { convert } = await import("html-to-text");
-  const heading = (tag: string) => ({ selector: tag, options: { uppercase: false } });
-  const text = convert(html, {
-    wordwrap: false,
-    selectors: [
-      { selector: "img", format: "skip" },
-      { selector: "title", format: "skip" },
-      { selector: "tr", format: "block", options: { leadingLineBreaks: 1, trailingLineBreaks: 1 } },
-      { selector: "a", options: { hideLinkHrefIfSameAsText: true, noAnchorUrl: true } },
-      ...["h1", "h2", "h3", "h4", "h5", "h6"].map(heading),
-    ],
-  });
-  return `${text.trim()}\n`;
+  const { textOf } = await import("./text/html-to-text.ts");
+  return textOf(html);
 }
 
 function page(subject: string, body: string): string {

@@ -1,0 +1,132 @@
+/** How the rows of a table stand in lines. */
+import type { Look } from "./style.ts";
+import type { Element } from "./tree.ts";
+
+export interface Cell {
+  element: Element;
+  look: Look;
+  /** What it holds, as lines; null when it holds a table of its own. */
+  lines: string[] | null;
+  /** Whether a blank line belongs before and behind them. */
+  above: boolean;
+  below: boolean;
+}
+
+/** The cells of a row that are seen, in order. */
+export type Row = Cell[];
+
+/** Data, layout, or a table that does not say. */
+export type TableKind = "data" | "layout" | "unknown";
+
+/** A row on one line of so many cells, or the cells that hold something, to be written below each other. */
+export type WrittenRow = { line: string; places: number } | { blocks: Cell[] };
+
+const BETWEEN_CELLS = " | ";
+/** For a line end in a cell. */
+const BETWEEN_LINES = " / ";
+/** A table of more is no table that anybody reads. */
+const MOST_COLUMNS = 200;
+/** The limit of HTML. */
+const MOST_ROWS = 65_534;
+
+/** What a table says it is for; `names` are those of its parts and cells. */
+export function kindOf(table: Element, names: ReadonlySet<string>): TableKind {
+  const role = table.attributes.get("role")?.trim() ?? "";
+  if (/^(?:presentation|none)$/i.test(role)) return "layout";
+  const says =
+    /^(?:table|grid|treegrid)$/i.test(role) ||
+    ["th", "caption", "thead", "tfoot"].some((name) => names.has(name)) ||
+    !/^\s*0/.test(table.attributes.get("border") ?? "0");
+  return says ? "data" : "unknown";
+}
+
+/**
+ * The cells of a row stand beside each other with `|` between them, as long as each of them is one line; an empty cell keeps its place, unless its
+ * column is empty throughout. In tables that hold data a cell of several lines becomes one, and so does the only such cell of a row; otherwise
+ * the cells of the row stand below each other. In layout tables empty cells have no place.
+ */
+export function writeRows(rows: Row[], kind: TableKind): WrittenRow[] {
+  const grid = new Grid();
+  const placed = rows.map((row) => grid.place(row));
+  return placed.map((places) => {
+    const kept = places.filter(({ column, cell }) => holdsText(cell) || (kind !== "layout" && grid.filled.has(column)));
+    return writeRow(kept, kind);
+  });
+}
+
+function writeRow(places: Place[], kind: TableKind): WrittenRow {
+  const cells = places.flatMap(({ cell }) => (cell && holdsText(cell) ? [cell] : []));
+  const long = cells.filter(({ lines }) => lines === null || lines.length > 1);
+  const hasTable = long.some(({ lines }) => lines === null);
+  const paragraphs = long.some(({ lines }) => lines?.includes("") ?? false);
+  const fits = kind === "data" || (kind === "unknown" && long.length === 1 && !paragraphs);
+  if (long.length > 0 && (hasTable || cells.length === 1 || !fits)) return { blocks: cells };
+  if (cells.length === 0) return { line: "", places: 0 };
+  return {
+    places: places.length,
+    line: places
+      .map(({ cell }) => inOneLine(cell))
+      .join(BETWEEN_CELLS)
+      .trim(),
+  };
+}
+
+function inOneLine(cell: Cell | null): string {
+  const lines = cell?.lines ?? [];
+  return lines
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+    .join(BETWEEN_LINES);
+}
+
+function holdsText(cell: Cell | null): boolean {
+  return cell !== null && (cell.lines === null || cell.lines.length > 0);
+}
+
+interface Place {
+  column: number;
+  /** Null: a cell of a row above reaches down to here. */
+  cell: Cell | null;
+}
+
+/** Which cell stands in which column. */
+class Grid {
+  /** Columns with text in some row. */
+  readonly filled = new Set<number>();
+  /** By column: how many rows more the cell above takes, and whether that column is its first. */
+  #above: ({ rows: number; first: boolean } | undefined)[] = [];
+
+  place(row: Row): Place[] {
+    const places: Place[] = [];
+    const above = this.#above;
+    this.#above = above.map((cell) => (cell && cell.rows > 1 ? { ...cell, rows: cell.rows - 1 } : undefined));
+    let column = 0;
+    const skip = (): void => {
+      for (let cell = above[column]; cell; cell = above[++column]) if (cell.first) places.push({ column, cell: null });
+    };
+    for (const cell of row) {
+      skip();
+      places.push({ column, cell });
+      if (holdsText(cell)) this.filled.add(column);
+      column = this.#take(cell.element, column);
+    }
+    for (; column < above.length; column++) skip();
+    return places;
+  }
+
+  /** The column behind the cell. */
+  #take(cell: Element, column: number): number {
+    const columns = span(cell, "colspan", MOST_COLUMNS);
+    const rows = span(cell, "rowspan", MOST_ROWS);
+    if (rows > 1) {
+      const end = Math.min(column + columns, MOST_COLUMNS);
+      for (let index = column; index < end; index++) this.#above[index] = { rows: rows - 1, first: index === column };
+    }
+    return column + columns;
+  }
+}
+
+function span(cell: Element, name: "colspan" | "rowspan", most: number): number {
+  const number = Number.parseInt(cell.attributes.get(name) ?? "1", 10);
+  return number >= 1 ? Math.min(number, most) : 1;
+}

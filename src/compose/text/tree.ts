@@ -1,0 +1,344 @@
+/**
+ * The tree that a browser makes of a mail's HTML, as far as its text depends on it: which element holds which text. The rules are those of
+ * HTML's tree construction (what ends an open `<p>`, `<li>` or `<td>`; what stands in a table but outside its cells goes before it), less what
+ * changes only how letters look. It is built in one pass, never fails, and never nests deeper than `DEEPEST`.
+ */
+import { Tokenizer } from "htmlparser2";
+
+export interface Element {
+  readonly name: string;
+  /** Only those that `ATTRIBUTES` names, decoded. */
+  attributes: ReadonlyMap<string, string>;
+  readonly children: (Element | string)[];
+  readonly parent: Element | null;
+  /** For a cell: whether a table stands in it. */
+  holdsTable: boolean;
+}
+
+export interface Tree {
+  /** The `<body>`, whether it was written or not. */
+  body: Element;
+  /** Whether something was left out because of `MOST_TEXT` or `MOST_ELEMENTS`. */
+  cut: boolean;
+}
+
+/** As in Chromium. Elements further down are taken for siblings: their text is there, in order, only without their lists and tables. */
+const DEEPEST = 512;
+/** In UTF-16 units, `alt` and `href` included: ten times what Gmail shows of a mail. */
+const MOST_TEXT = 1_000_000;
+const MOST_ELEMENTS = 200_000;
+
+const words = (list: string): ReadonlySet<string> => new Set(list.split(" "));
+
+/** What stands on lines of its own, and ends a `<p>` that is open. */
+export const BLOCKS = words(
+  "address article aside blockquote center dd details dialog dir div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr legend li listing main menu nav ol p plaintext pre search section summary table ul xmp",
+);
+const ATTRIBUTES = words(
+  "alt border checked colspan hidden height href label multiple open placeholder reversed role rowspan selected size start style type value width",
+);
+const VOID = words(
+  "area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr",
+);
+const PARTS = words("caption col colgroup tbody td tfoot th thead tr");
+const SECTIONS = words("tbody tfoot thead");
+const CELLS = words("td th");
+/** Directly in these there is no text. */
+const STRUCTURE = words("table tbody tfoot thead tr");
+/** They may stand there all the same, and are not seen. */
+const UNSEEN = words("script style template");
+const FORMATTING = words("a b big code em font i nobr s small strike strong tt u");
+const HEADINGS = words("h1 h2 h3 h4 h5 h6");
+const TERMS = words("dd dt");
+const TABLE = words("table");
+const TEMPLATE = words("template");
+const NOTHING: ReadonlySet<string> = new Set();
+/** An end tag has no effect beyond these. */
+const BOUNDS = words("applet caption marquee object table tbody td template tfoot th thead tr");
+const LIST_BOUNDS = new Set([...BOUNDS, "ol", "ul"]);
+const P_BOUNDS = new Set([...BOUNDS, "button"]);
+const SPECIAL = new Set([...BOUNDS, ...BLOCKS, "button", "iframe", "noscript", "select", "svg", "textarea"]);
+/** A new item ends the one before it, through these as well. */
+const ITEM_BOUNDS = new Set([...SPECIAL].filter((name) => !["address", "div", "p", "li", "dd", "dt"].includes(name)));
+/** They are the page, written or not. */
+const PAGE = words("html head frameset");
+
+const NONE: ReadonlyMap<string, string> = new Map();
+
+export function readTree(html: string): Tree {
+  return new Reader(html).read();
+}
+
+/** From tokens to tags and texts. */
+class Reader {
+  readonly #html: string;
+  readonly #tree = new Builder();
+  #room = MOST_TEXT;
+  #elements = 0;
+  #cut = false;
+  /** Of the tag that is read: */
+  #name = "";
+  #attributes: Map<string, string> | null = null;
+  /** Null: not wanted. */
+  #attribute: string | null = null;
+  #value = "";
+
+  constructor(html: string) {
+    this.#html = html;
+  }
+
+  read(): Tree {
+    const ignore = () => undefined;
+    const tokenizer = new Tokenizer(
+      { decodeEntities: true, xmlMode: false },
+      {
+        onopentagname: (start, end) => this.#startTag(this.#html.slice(start, end).toLowerCase()),
+        onattribname: (start, end) => this.#startAttribute(this.#html.slice(start, end).toLowerCase()),
+        onattribdata: (start, end) => this.#attributeData(start, end),
+        onattribentity: (codepoint) => (this.#value += String.fromCodePoint(codepoint)),
+        onattribend: () => this.#endAttribute(),
+        onopentagend: () => this.#endTag(tokenizer),
+        onselfclosingtag: () => this.#endTag(tokenizer),
+        onclosetag: (start, end) => this.#tree.endTag(this.#html.slice(start, end).toLowerCase()),
+        ontext: (start, end) => this.#text(tokenizer, this.#html.slice(start, end)),
+        ontextentity: (codepoint) => this.#text(tokenizer, String.fromCodePoint(codepoint)),
+        oncdata: ignore,
+        oncomment: ignore,
+        ondeclaration: ignore,
+        onend: ignore,
+        onprocessinginstruction: ignore,
+      },
+    );
+    tokenizer.write(this.#html);
+    tokenizer.end();
+    return { body: this.#tree.body, cut: this.#cut };
+  }
+
+  #startTag(name: string): void {
+    this.#name = name;
+    this.#attributes = null;
+  }
+
+  #startAttribute(name: string): void {
+    // Of two, browsers take the first.
+    this.#attribute = ATTRIBUTES.has(name) && !this.#attributes?.has(name) ? name : null;
+    this.#value = "";
+  }
+
+  #attributeData(start: number, end: number): void {
+    if (this.#attribute !== null) this.#value += this.#html.slice(start, end);
+  }
+
+  #endAttribute(): void {
+    if (this.#attribute === null) return;
+    this.#attributes ??= new Map();
+    this.#attributes.set(this.#attribute, this.#value);
+  }
+
+  #endTag(tokenizer: Tokenizer): void {
+    this.#tree.startTag(this.#name, this.#attributes ?? NONE);
+    this.#elements++;
+    for (const name of ["alt", "href"]) this.#room -= this.#attributes?.get(name)?.length ?? 0;
+    if (this.#elements >= MOST_ELEMENTS || this.#room < 0) this.#stop(tokenizer);
+  }
+
+  #text(tokenizer: Tokenizer, text: string): void {
+    const taken = this.#tree.text(text.slice(0, this.#room));
+    if (!taken) return;
+    this.#room -= text.length;
+    if (this.#room < 0) this.#stop(tokenizer);
+  }
+
+  #stop(tokenizer: Tokenizer): void {
+    this.#cut = true;
+    tokenizer.pause();
+  }
+}
+
+/** From tags and texts to elements. */
+class Builder {
+  readonly body = elementOf("body", NONE, null);
+  /** The elements that are open, the innermost last. */
+  readonly #open: Element[] = [this.body];
+  /** How many start tags of a name had no effect, because they stood too deep. */
+  readonly #tooDeep = new Map<string, number>();
+  #skipsNewline = false;
+
+  startTag(name: string, attributes: ReadonlyMap<string, string>): void {
+    this.#skipsNewline = false;
+    if (PAGE.has(name)) return;
+    if (name === "body") return this.#startBody(attributes);
+    if (!this.#makeRoomFor(name)) return;
+    this.#add(name === "image" ? "img" : name, attributes);
+    this.#skipsNewline = name === "pre" || name === "listing" || name === "textarea";
+  }
+
+  endTag(name: string): void {
+    this.#skipsNewline = false;
+    if (PAGE.has(name) || name === "body") return;
+    if (this.#endTooDeep(name)) return;
+    if (name === "br") this.#add("br", NONE);
+    else if (name === "table" || PARTS.has(name)) this.#endTablePart(name);
+    else if (FORMATTING.has(name)) this.#endFormatting(name);
+    else if (HEADINGS.has(name)) this.#close(this.#findAny(HEADINGS, BOUNDS));
+    else if (name === "p") this.#endParagraph();
+    else if (name === "li") this.#close(this.#find(name, LIST_BOUNDS));
+    else this.#close(this.#find(name, SPECIAL.has(name) ? BOUNDS : SPECIAL));
+  }
+
+  /** False when nobody will see it. */
+  text(data: string): boolean {
+    const text = this.#skipsNewline ? data.replace(/^(?:\r\n?|\n)/, "") : data;
+    this.#skipsNewline = false;
+    const open = this.#innermost;
+    if (UNSEEN.has(open.name) || open.name === "title") return false;
+    if (!STRUCTURE.has(open.name)) addText(open.children, open.children.length, text);
+    else if (/[^ \t\r\n\f]/.test(text)) this.#beforeTable((parent, at) => addText(parent.children, at, text));
+    return true;
+  }
+
+  get #innermost(): Element {
+    return this.#open.at(-1) ?? this.body;
+  }
+
+  #startBody(attributes: ReadonlyMap<string, string>): void {
+    if (this.body.attributes.size === 0) this.body.attributes = attributes;
+  }
+
+  /** Closes what cannot hold the new element. False when it cannot stand here at all. */
+  #makeRoomFor(name: string): boolean {
+    if (PARTS.has(name)) return this.#makeRoomForPart(name);
+    if (name === "li") this.#close(this.#find("li", ITEM_BOUNDS));
+    if (name === "dd" || name === "dt") this.#close(this.#findAny(TERMS, ITEM_BOUNDS));
+    if (name === "button") this.#close(this.#find("button", BOUNDS));
+    if (name === "option" || name === "optgroup") this.#closeInnermost("option");
+    if (name === "optgroup") this.#closeInnermost("optgroup");
+    if (name === "a" && this.#find("a", SPECIAL) >= 0) this.#endFormatting("a");
+    if (name === "table" && STRUCTURE.has(this.#innermost.name)) this.#endTablePart("table");
+    if (BLOCKS.has(name)) this.#close(this.#find("p", P_BOUNDS));
+    if (HEADINGS.has(name) && HEADINGS.has(this.#innermost.name)) this.#open.pop();
+    return true;
+  }
+
+  #makeRoomForPart(name: string): boolean {
+    const table = this.#find("table", TEMPLATE);
+    if (table < 0) return false;
+    const section = SECTIONS.has(this.#open[table + 1]?.name ?? "") ? table + 1 : table;
+    const row = this.#open[section + 1]?.name === "tr" ? section + 1 : null;
+    if (name === "tr") this.#open.length = section + 1;
+    else if (!CELLS.has(name)) this.#open.length = table + 1;
+    else if (row !== null) this.#open.length = row + 1;
+    else {
+      this.#open.length = section + 1;
+      this.#add("tr", NONE);
+    }
+    return true;
+  }
+
+  #endTablePart(name: string): void {
+    const table = this.#find("table", TEMPLATE);
+    if (table < 0) return;
+    this.#close(name === "table" ? table : this.#open.findIndex((open, at) => at > table && open.name === name));
+  }
+
+  #endParagraph(): void {
+    if (this.#find("p", P_BOUNDS) < 0) this.#add("p", NONE);
+    this.#close(this.#find("p", P_BOUNDS));
+  }
+
+  /** Blocks in it stay open, as in `<a><div>text</a>more</div>`: there a link ends in the middle of its children. */
+  #endFormatting(name: string): void {
+    const at = this.#find(name, BOUNDS);
+    if (at < 0) return;
+    const holdsBlock = this.#open.some((open, index) => index > at && SPECIAL.has(open.name));
+    if (!holdsBlock) this.#open.length = at;
+    else {
+      this.#open.splice(at, 1);
+      if (name === "a") this.#append(elementOf(LINK_END, NONE, this.#innermost));
+    }
+  }
+
+  #add(name: string, attributes: ReadonlyMap<string, string>): void {
+    const holds = !VOID.has(name);
+    if (holds && this.#open.length >= DEEPEST && !UNSEEN.has(name) && name !== "title") {
+      if (!SPECIAL.has(name) && name !== "a") return this.#noteTooDeep(name);
+      for (const closed of this.#open.splice(DEEPEST - 1)) this.#noteTooDeep(closed.name);
+    }
+    const element = elementOf(name, attributes, this.#innermost);
+    this.#append(element);
+    if (!holds) return;
+    if (name === "table") this.#noteTable();
+    this.#open.push(element);
+  }
+
+  #noteTooDeep(name: string): void {
+    this.#tooDeep.set(name, (this.#tooDeep.get(name) ?? 0) + 1);
+  }
+
+  #endTooDeep(name: string): boolean {
+    const count = this.#tooDeep.get(name) ?? 0;
+    if (count === 0) return false;
+    this.#tooDeep.set(name, count - 1);
+    if (SPECIAL.has(name)) this.#append(elementOf("div", NONE, this.#innermost));
+    return true;
+  }
+
+  #noteTable(): void {
+    const cell = this.#open[this.#findAny(CELLS, TABLE)];
+    if (cell) cell.holdsTable = true;
+  }
+
+  #append(element: Element): void {
+    const open = this.#innermost;
+    const fits = !STRUCTURE.has(open.name) || PARTS.has(element.name) || UNSEEN.has(element.name);
+    if (fits) open.children.push(element);
+    else this.#beforeTable((parent, at) => parent.children.splice(at, 0, element));
+  }
+
+  #beforeTable(put: (parent: Element, at: number) => void): void {
+    const table = this.#open[this.#find("table", NOTHING)];
+    // An open element is the last child of its parent.
+    if (table?.parent) put(table.parent, table.parent.children.length - 1);
+  }
+
+  /** Where the innermost open element of that name stands in `#open`; -1 when there is none this side of `bounds`. */
+  #find(name: string, bounds: ReadonlySet<string>): number {
+    return this.#search((open) => open === name, bounds);
+  }
+
+  #findAny(names: ReadonlySet<string>, bounds: ReadonlySet<string>): number {
+    return this.#search((open) => names.has(open), bounds);
+  }
+
+  #search(wanted: (name: string) => boolean, bounds: ReadonlySet<string>): number {
+    for (let at = this.#open.length - 1; at > 0; at--) {
+      const name = this.#open[at]?.name ?? "";
+      if (wanted(name)) return at;
+      if (bounds.has(name)) return -1;
+    }
+    return -1;
+  }
+
+  /** With everything in it. */
+  #close(at: number): void {
+    if (at >= 0) this.#open.length = at;
+  }
+
+  #closeInnermost(name: string): void {
+    if (this.#innermost.name === name) this.#open.pop();
+  }
+}
+
+/** The name of an element that stands where a link ends before its element does. */
+export const LINK_END = "/a";
+
+function elementOf(name: string, attributes: ReadonlyMap<string, string>, parent: Element | null): Element {
+  return { name, attributes, children: [], parent, holdsTable: false };
+}
+
+/** Before the child `at`. Pieces of one text become one: entities come alone. */
+function addText(children: (Element | string)[], at: number, text: string): void {
+  const before = children[at - 1];
+  if (typeof before === "string") children[at - 1] = before + text;
+  else children.splice(at, 0, text);
+}
