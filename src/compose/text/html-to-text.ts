@@ -19,7 +19,7 @@ import { type Element, LINK_END, readTree } from "./tree.ts";
 export function textOf(html: string, link: LinkWriter = writeLink): string {
   const { body, cut } = readTree(html);
   const lines = new Writer(link).write(body);
-  if (cut) lines.push("", "[…]");
+  if (cut) lines.push(...(lines.length > 0 ? [""] : []), "[…]");
   return `${lines.join("\n")}\n`;
 }
 

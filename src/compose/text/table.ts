@@ -21,7 +21,6 @@ export type TableKind = "data" | "layout" | "unknown";
 /** A row on one line of so many cells, or the cells that hold something, to be written below each other. */
 export type WrittenRow = { line: string; places: number } | { blocks: Cell[] };
 
-const BETWEEN_CELLS = " | ";
 /** For a line end in a cell. */
 const BETWEEN_LINES = " / ";
 /** A table of more is no table that anybody reads. */
@@ -62,13 +61,9 @@ function writeRow(places: Place[], kind: TableKind): WrittenRow {
   const fits = kind === "data" || (kind === "unknown" && long.length === 1 && !paragraphs);
   if (long.length > 0 && (hasTable || cells.length === 1 || !fits)) return { blocks: cells };
   if (cells.length === 0) return { line: "", places: 0 };
-  return {
-    places: places.length,
-    line: places
-      .map(({ cell }) => inOneLine(cell))
-      .join(BETWEEN_CELLS)
-      .trim(),
-  };
+  const texts = places.map(({ cell }) => inOneLine(cell));
+  const line = texts.map((text, index) => (index === 0 ? text : text === "" ? " |" : ` | ${text}`)).join("");
+  return { line: line.trim(), places: places.length };
 }
 
 function inOneLine(cell: Cell | null): string {
@@ -93,36 +88,41 @@ interface Place {
 class Grid {
   /** Columns with text in some row. */
   readonly filled = new Set<number>();
-  /** By column: how many rows more the cell above takes, and whether that column is its first. */
-  #above: ({ rows: number; first: boolean } | undefined)[] = [];
+  /** By column: the cell that reaches down, the number of the first row below it, and whether the column is its first. */
+  readonly #above: ({ end: number; first: boolean } | undefined)[] = [];
+  #row = -1;
 
   place(row: Row): Place[] {
+    this.#row++;
     const places: Place[] = [];
-    const above = this.#above;
-    this.#above = above.map((cell) => (cell && cell.rows > 1 ? { ...cell, rows: cell.rows - 1 } : undefined));
     let column = 0;
-    const skip = (): void => {
-      for (let cell = above[column]; cell; cell = above[++column]) if (cell.first) places.push({ column, cell: null });
-    };
     for (const cell of row) {
-      skip();
+      column = this.#skip(column, places);
       places.push({ column, cell });
       if (holdsText(cell)) this.filled.add(column);
       column = this.#take(cell.element, column);
     }
-    for (; column < above.length; column++) skip();
+    while (column < this.#above.length) column = this.#skip(column, places) + 1;
     return places;
+  }
+
+  /** The next column that no cell above takes. */
+  #skip(from: number, places: Place[]): number {
+    let column = from;
+    for (let above = this.#above[column]; above && above.end > this.#row; above = this.#above[++column]) {
+      if (above.first) places.push({ column, cell: null });
+    }
+    return column;
   }
 
   /** The column behind the cell. */
   #take(cell: Element, column: number): number {
-    const columns = span(cell, "colspan", MOST_COLUMNS);
+    const behind = column + span(cell, "colspan", MOST_COLUMNS);
     const rows = span(cell, "rowspan", MOST_ROWS);
-    if (rows > 1) {
-      const end = Math.min(column + columns, MOST_COLUMNS);
-      for (let index = column; index < end; index++) this.#above[index] = { rows: rows - 1, first: index === column };
+    for (let index = column; rows > 1 && index < Math.min(behind, MOST_COLUMNS); index++) {
+      this.#above[index] = { end: this.#row + rows, first: index === column };
     }
-    return column + columns;
+    return behind;
   }
 }
 
