@@ -119,7 +119,8 @@ class Grid {
   #take(cell: Element, column: number): number {
     const behind = column + span(cell, "colspan", MOST_COLUMNS);
     const rows = span(cell, "rowspan", MOST_ROWS);
-    for (let index = column; rows > 1 && index < Math.min(behind, MOST_COLUMNS); index++) {
+    if (rows === 1) return behind;
+    for (let index = column; index < Math.min(behind, MOST_COLUMNS); index++) {
       this.#above[index] = { end: this.#row + rows, first: index === column };
     }
     return behind;

@@ -49,7 +49,9 @@ const STRUCTURE = words("table tbody tfoot thead tr");
 const UNSEEN = words("script style template");
 const FORMATTING = words("a b big code em font i nobr s small strike strong tt u");
 const HEADINGS = words("h1 h2 h3 h4 h5 h6");
+const IMPLIED_ENDS = words("dd dt li optgroup option p rp rt");
 const TERMS = words("dd dt");
+const CELL_BOUNDS = words("caption td template th");
 const TABLE = words("table");
 const TEMPLATE = words("template");
 const NOTHING: ReadonlySet<string> = new Set();
@@ -180,6 +182,7 @@ class Builder {
     if (name === "br") this.#add("br", NONE);
     else if (name === "table" || PARTS.has(name)) this.#endTablePart(name);
     else if (FORMATTING.has(name)) this.#endFormatting(name);
+    else if (name === "form") this.#endForm();
     else if (HEADINGS.has(name)) this.#close(this.#findAny(HEADINGS, BOUNDS));
     else if (name === "p") this.#endParagraph();
     else if (name === "li") this.#close(this.#find(name, LIST_BOUNDS));
@@ -208,13 +211,14 @@ class Builder {
   /** Closes what cannot hold the new element. False when it cannot stand here at all. */
   #makeRoomFor(name: string): boolean {
     if (PARTS.has(name)) return this.#makeRoomForPart(name);
+    if (name === "form" && (this.#find("form", TEMPLATE) >= 0 || STRUCTURE.has(this.#innermost.name))) return false;
     if (name === "li") this.#close(this.#find("li", ITEM_BOUNDS));
     if (name === "dd" || name === "dt") this.#close(this.#findAny(TERMS, ITEM_BOUNDS));
     if (name === "button") this.#close(this.#find("button", BOUNDS));
     if (name === "option" || name === "optgroup") this.#closeInnermost("option");
     if (name === "optgroup") this.#closeInnermost("optgroup");
     if (name === "a" && this.#find("a", SPECIAL) >= 0) this.#endFormatting("a");
-    if (name === "table" && STRUCTURE.has(this.#innermost.name)) this.#endTablePart("table");
+    if (name === "table" && this.#find("table", CELL_BOUNDS) >= 0) this.#endTablePart("table");
     if (BLOCKS.has(name)) this.#close(this.#find("p", P_BOUNDS));
     if (HEADINGS.has(name) && HEADINGS.has(this.#innermost.name)) this.#open.pop();
     return true;
@@ -223,15 +227,13 @@ class Builder {
   #makeRoomForPart(name: string): boolean {
     const table = this.#find("table", TEMPLATE);
     if (table < 0) return false;
-    const section = SECTIONS.has(this.#open[table + 1]?.name ?? "") ? table + 1 : table;
-    const row = this.#open[section + 1]?.name === "tr" ? section + 1 : null;
-    if (name === "tr") this.#open.length = section + 1;
-    else if (!CELLS.has(name)) this.#open.length = table + 1;
-    else if (row !== null) this.#open.length = row + 1;
-    else {
-      this.#open.length = section + 1;
-      this.#add("tr", NONE);
-    }
+    const section = SECTIONS.has(this.#open[table + 1]?.name ?? "") ? table + 1 : null;
+    const row = section !== null && this.#open[section + 1]?.name === "tr" ? section + 1 : null;
+    const needsSection = name === "tr" || CELLS.has(name);
+    this.#open.length = ((CELLS.has(name) ? row : null) ?? (needsSection ? section : null) ?? table) + 1;
+    // What was left out is there in the tree all the same.
+    if (needsSection && section === null) this.#add("tbody", NONE);
+    if (CELLS.has(name) && row === null) this.#add("tr", NONE);
     return true;
   }
 
@@ -256,6 +258,13 @@ class Builder {
       this.#open.splice(at, 1);
       if (name === "a") this.#append(elementOf(LINK_END, NONE, this.#innermost));
     }
+  }
+
+  #endForm(): void {
+    if (this.#find("form", TEMPLATE) < 0) return;
+    while (IMPLIED_ENDS.has(this.#innermost.name)) this.#open.pop();
+    // What is open in it stays open.
+    this.#open.splice(this.#find("form", TEMPLATE), 1);
   }
 
   #add(name: string, attributes: ReadonlyMap<string, string>): void {
