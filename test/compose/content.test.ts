@@ -220,7 +220,7 @@ test("Markdown becomes a page in which Liquid is untouched", async () => {
   expect(html).not.toContain("<style>\nbody");
   expect(text).toMatch(/^Hi \{\{ name \| default: "you" \}\}\n/);
   expect(text).toContain("link [{{ url }}]");
-  expect(text).toContain("{{ x | upcase }} 2");
+  expect(text).toContain("{{ x | upcase }} | 2");
   expect(() => compileContent({ ...HEAD_CONTENT, html, text })).not.toThrow();
 });
 
@@ -239,12 +239,12 @@ const HEAD_CONTENT: Content = {
   allowEmpty: false,
 };
 
-test("the text keeps links and loses pictures", async () => {
+test("the text keeps links, and the words of pictures", async () => {
   const { text } = await read(
     "mail.html",
     '<h1>Title</h1><img src="x.png" alt="pic"><p>a &amp; b <a href="https://x.co/?a=1&amp;b=2">c</a></p>',
   );
-  expect(text).toBe("Title\n\na & b c [https://x.co/?a=1&b=2]\n");
+  expect(text).toBe("Title\n\npic\n\na & b c [https://x.co/?a=1&b=2]\n");
 });
 
 test("--text is taken as it is", async () => {

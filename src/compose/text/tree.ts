@@ -78,6 +78,8 @@ class Reader {
   #room = MOST_TEXT;
   #elements = 0;
   #cut = false;
+  /** What has been read since the last tag; entities come by themselves. */
+  #text = "";
   /** Of the tag that is read: */
   #name = "";
   #attributes: Map<string, string> | null = null;
@@ -101,9 +103,12 @@ class Reader {
         onattribend: () => this.#endAttribute(),
         onopentagend: () => this.#endTag(tokenizer),
         onselfclosingtag: () => this.#endTag(tokenizer),
-        onclosetag: (start, end) => this.#tree.endTag(this.#html.slice(start, end).toLowerCase()),
-        ontext: (start, end) => this.#text(tokenizer, this.#html.slice(start, end)),
-        ontextentity: (codepoint) => this.#text(tokenizer, String.fromCodePoint(codepoint)),
+        onclosetag: (start, end) => {
+          this.#endText();
+          this.#tree.endTag(this.#html.slice(start, end).toLowerCase());
+        },
+        ontext: (start, end) => (this.#text += this.#html.slice(start, end)),
+        ontextentity: (codepoint) => (this.#text += String.fromCodePoint(codepoint)),
         oncdata: ignore,
         oncomment: ignore,
         ondeclaration: ignore,
@@ -113,6 +118,7 @@ class Reader {
     );
     tokenizer.write(this.#html);
     tokenizer.end();
+    this.#endText();
     return { body: this.#tree.body, cut: this.#cut };
   }
 
@@ -138,22 +144,20 @@ class Reader {
   }
 
   #endTag(tokenizer: Tokenizer): void {
+    this.#endText();
     this.#tree.startTag(this.#name, this.#attributes ?? NONE);
     this.#elements++;
     for (const name of ["alt", "href"]) this.#room -= this.#attributes?.get(name)?.length ?? 0;
-    if (this.#elements >= MOST_ELEMENTS || this.#room < 0) this.#stop(tokenizer);
+    this.#cut ||= this.#elements >= MOST_ELEMENTS || this.#room < 0;
+    if (this.#cut) tokenizer.pause();
   }
 
-  #text(tokenizer: Tokenizer, text: string): void {
-    const taken = this.#tree.text(text.slice(0, this.#room));
-    if (!taken) return;
+  #endText(): void {
+    const text = this.#text;
+    this.#text = "";
+    if (text === "" || this.#room < 0 || !this.#tree.text(text.slice(0, this.#room))) return;
     this.#room -= text.length;
-    if (this.#room < 0) this.#stop(tokenizer);
-  }
-
-  #stop(tokenizer: Tokenizer): void {
-    this.#cut = true;
-    tokenizer.pause();
+    this.#cut ||= this.#room < 0;
   }
 }
 
@@ -195,8 +199,8 @@ class Builder {
     this.#skipsNewline = false;
     const open = this.#innermost;
     if (UNSEEN.has(open.name) || open.name === "title") return false;
-    if (!STRUCTURE.has(open.name)) addText(open.children, open.children.length, text);
-    else if (/[^ \t\r\n\f]/.test(text)) this.#beforeTable((parent, at) => addText(parent.children, at, text));
+    if (!STRUCTURE.has(open.name)) open.children.push(text);
+    else if (/[^ \t\r\n\f]/.test(text)) this.#beforeTable(text);
     return true;
   }
 
@@ -301,13 +305,13 @@ class Builder {
     const open = this.#innermost;
     const fits = !STRUCTURE.has(open.name) || PARTS.has(element.name) || UNSEEN.has(element.name);
     if (fits) open.children.push(element);
-    else this.#beforeTable((parent, at) => parent.children.splice(at, 0, element));
+    else this.#beforeTable(element);
   }
 
-  #beforeTable(put: (parent: Element, at: number) => void): void {
-    const table = this.#open[this.#find("table", NOTHING)];
+  #beforeTable(child: Element | string): void {
+    const children = this.#open[this.#find("table", NOTHING)]?.parent?.children;
     // An open element is the last child of its parent.
-    if (table?.parent) put(table.parent, table.parent.children.length - 1);
+    children?.splice(-1, 0, child);
   }
 
   /** Where the innermost open element of that name stands in `#open`; -1 when there is none this side of `bounds`. */
@@ -343,11 +347,4 @@ export const LINK_END = "/a";
 
 function elementOf(name: string, attributes: ReadonlyMap<string, string>, parent: Element | null): Element {
   return { name, attributes, children: [], parent, holdsTable: false };
-}
-
-/** Before the child `at`. Pieces of one text become one: entities come alone. */
-function addText(children: (Element | string)[], at: number, text: string): void {
-  const before = children[at - 1];
-  if (typeof before === "string") children[at - 1] = before + text;
-  else children.splice(at, 0, text);
 }
