@@ -11,7 +11,7 @@ import { type Element, LINK_END, readTree } from "./tree.ts";
 
 /**
  * Plain text of HTML that is rendered and has its CSS inlined; it ends with one line feed and is nothing else when there is nothing to see. Never
- * fails, whatever the HTML. Of HTML with more than 1,000,000 characters of text or 200,000 elements it has the beginning and ends with `[…]`.
+ * fails, whatever the HTML. Of HTML with more than 1,000,000 characters of text or 100,000 elements it has the beginning and ends with `[…]`.
  *
  * What is written depends on tags and attributes only, not on how long a text is or what it says: a word that stands in text, `alt` or `href`
  * may be replaced afterwards, if `link` does not depend on it either.

@@ -29,7 +29,7 @@ const PAGES = [
   `<!doctype html><html><head><title>Title</title><style>p{color:red}</style></head><body style="margin:0"><h1>Good <b>evening</b>,
    Ann</h1><p>The nights<br>are <i>l</i>ong.</p><ul><li>One<li>Two<ul><li>Three</ul></ul><p>Read <a href="https://x.co">this</a>.</p></body></html>`,
   `<!doctype html><body><div style="display:none">Preheader</div><span style="visibility:hidden">No
-   <b style="visibility:visible">Yes</b></span><p hidden>No</p><!--[if mso]><p>Outlook</p><![endif]--><p aria-hidden="true">Seen</p><script>1</script></body>`,
+   <b style="visibility:visible">Yes</b></span><p hidden>No</p><!--[if mso]><p>Outlook</p><![endif]--><p aria-hidden="true">Seen by eyes</p><script>1</script></body>`,
   `<!doctype html><body><table role="presentation" width="100%"><tr><td align="center"><table><tr><td><p>Header</p></td></tr><tr><td>Left</td><td>Right</td></tr></table>
    </td></tr></table><table border="1"><caption>Order</caption><thead><tr><th>Item</th><th>Price</th></tr></thead><tr><td>Chair<br>blue</td><td>12.50</td></tr>
    <tr><td colspan="2">Total<td>9</table></body>`,
@@ -51,7 +51,9 @@ const NAMES =
 const tag = fc.constantFrom(...NAMES).chain((name) => fc.constantFrom(`<${name}>`, `<${name}>`, `</${name}>`));
 const soup = fc
   .array(fc.oneof(tag, tag, fc.constantFrom("w", "w ", "<br>", " ")), { minLength: 3, maxLength: 18 })
-  .map((pieces) => pieces.map((piece, index) => piece.replace("w", /^w/.test(piece) ? `w${index}` : "w")).join(""));
+  .map((pieces) =>
+    pieces.map((piece, index) => piece.replace("w", piece.startsWith("w") ? `w${index}` : "w")).join(""),
+  );
 
 test("tags in any order", async () => {
   const pages = fc.sample(soup, { numRuns: 1500, seed: 20_260_101 }).map((html) => `<!doctype html><body>${html}`);

@@ -8,10 +8,13 @@ const WORDS = ["zqk0a1b2c0z", "zqk0a1b2c1z", "zqk0a1b2c2z"];
 
 /** Without white space at its ends or twice, and without anything invisible. */
 const value = fc
-  .array(fc.string({ unit: fc.constantFrom(..."aZ09<>&\"'|*[]/#.:;%-_=?!ß김😀"), minLength: 1, maxLength: 30 }), {
-    minLength: 1,
-    maxLength: 4,
-  })
+  .array(
+    fc.string({ unit: fc.constantFrom(...Array.from("aZ09<>&\"'|*[]/#.:;%-_=?!ß김😀")), minLength: 1, maxLength: 30 }),
+    {
+      minLength: 1,
+      maxLength: 4,
+    },
+  )
   .map((words) => words.join(" "));
 
 const text = fc.oneof(
