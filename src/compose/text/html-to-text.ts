@@ -7,11 +7,11 @@ import { type LinkWriter, writeLink } from "./link.ts";
 import { ListMarks } from "./lists.ts";
 import { type Look, PLAIN_LOOK, lookOf } from "./style.ts";
 import { type Cell, type Row, type WrittenRow, kindOf, writeRows } from "./table.ts";
-import { type Element, LINK_END, readTree } from "./tree.ts";
+import { type Element, LINK_END, readTree, words } from "./tree.ts";
 
 /**
  * Plain text of HTML that is rendered and has its CSS inlined; it ends with one line feed and is nothing else when there is nothing to see. Never
- * fails, whatever the HTML. Of HTML with more than 1,000,000 characters of text or 100,000 elements it has the beginning and ends with `[…]`.
+ * fails, whatever the HTML. Of HTML with more than 1,000,000 characters of text or 250,000 elements it has the beginning and ends with `[…]`.
  *
  * What is written depends on tags and attributes only, not on how long a text is or what it says: a word that stands in text, `alt` or `href`
  * may be replaced afterwards, if `link` does not depend on it either.
@@ -24,15 +24,12 @@ export function textOf(html: string, link: LinkWriter = writeLink): string {
 }
 
 /** Never shown, with everything in them. */
-const NEVER = new Set(
-  "annotation annotation-xml col colgroup datalist defs desc frame iframe link meta metadata noembed noframes param rp script source style symbol template title track".split(
-    " ",
-  ),
+const NEVER = words(
+  "annotation annotation-xml col colgroup datalist defs desc frame iframe link meta metadata noembed noframes param rp script source style symbol template title track",
 );
-const PARAGRAPHS = new Set(
-  "blockquote dl fieldset figure h1 h2 h3 h4 h5 h6 hr listing menu ol p plaintext pre ul xmp".split(" "),
-);
-const LISTS = new Set(["dir", "menu", "ol", "ul"]);
+/** Blank lines stand around them. */
+const PARAGRAPHS = words("blockquote dl fieldset figure h1 h2 h3 h4 h5 h6 hr listing menu ol p plaintext pre ul xmp");
+const LISTS = words("dir menu ol ul");
 const RULE = "-".repeat(30);
 
 class Writer {
@@ -281,7 +278,7 @@ function shownChildren(element: Element, look: Look): Shown[] {
   });
 }
 
-const CELLS = new Set(["td", "th"]);
+const CELLS = words("td th");
 
 /** What is seen of a table: its head first and its foot last, wherever they are written. */
 function partsOf(table: Element, look: Look): { captions: Shown[]; rows: Shown[][]; names: Set<string> } {
@@ -319,10 +316,8 @@ function isBlank(text: string): boolean {
 function isPixel({ attributes }: Element): boolean {
   const style = attributes.get("style") ?? "";
   return (["width", "height"] as const).some((name) => {
-    const inStyle = new RegExp(`(?:^|[;\\s])${name}\\s*:\\s*([\\d.]+)(?:px)?\\s*(?:[;!]|$)`, "i").exec(style)?.[1];
-    return (
-      Number.parseFloat(inStyle ?? attributes.get(name) ?? "") <= 1 && !/%/.test(inStyle ?? attributes.get(name) ?? "")
-    );
+    const inStyle = new RegExp(`(?:^|[;\\s])${name}\\s*:\\s*([^;!]*)`, "i").exec(style)?.[1];
+    return /^\s*[01](?:\.\d+)?(?:px)?\s*$/i.test(inStyle ?? attributes.get(name) ?? "");
   });
 }
 

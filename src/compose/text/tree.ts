@@ -29,9 +29,10 @@ export interface Tree {
 const DEEPEST = 512;
 /** In UTF-16 units, `alt` and `href` included: ten times what Gmail shows of a mail. */
 const MOST_TEXT = 1_000_000;
-const MOST_ELEMENTS = 100_000;
+const MOST_ELEMENTS = 250_000;
 
-const words = (list: string): ReadonlySet<string> => new Set(list.split(" "));
+/** A set of names. */
+export const words = (list: string): ReadonlySet<string> => new Set(list.split(" "));
 
 /** What stands on lines of its own, and ends a `<p>` that is open. */
 export const BLOCKS = words(

@@ -298,23 +298,23 @@ describe("other elements", () => {
 });
 
 describe("HTML without end", () => {
-  test.each([
-    "<div>",
-    "<div><font>",
-    "<b>",
-    "<table><tr><td>",
-    "<ul><li>",
-    "<blockquote>",
-    "<q>",
-    "<a href=x><div>",
-    "<table>",
-    "<p><span>",
-    `${"<b>".repeat(20)}<div>${"</b>".repeat(20)}`,
-  ])("50,000 times %s", (start) => {
-    const deep = text(`first${start.repeat(50_000)}<a href='https://x.co'>last</a>`);
-    expect(deep).toMatch(/^“*f?/);
-    expect(deep.startsWith("first")).toBe(true);
-    expect(deep).toContain("last [https://x.co]");
+  test.each<[number, string]>([
+    [50_000, "<div>"],
+    [50_000, "<div><font>"],
+    [50_000, "<b>"],
+    [50_000, "<table><tr><td>"],
+    [50_000, "<table>"],
+    [50_000, "<ul><li>"],
+    [50_000, "<blockquote>"],
+    [50_000, "<q>"],
+    [50_000, "<a href=x><div>"],
+    [50_000, "<p><span>"],
+    // Elements whose end tags come before those of the blocks in them.
+    [5_000, `${"<b>".repeat(20)}<div>${"</b>".repeat(20)}`],
+  ])("%i times %s", (times, start) => {
+    const deep = text(`first ${start.repeat(times)}<a href='https://x.co'>last</a>`);
+    expect(deep).toMatch(/^first\b/);
+    expect(deep).toMatch(/\blast \[https:\/\/x\.co\]/);
   });
 
   test("is closed again", () => {
