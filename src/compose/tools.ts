@@ -4,8 +4,8 @@ import type { Content } from "../message.ts";
 import { type CompiledContent, compileContent, NO_TOOLS } from "./template.ts";
 import type { Tools } from "./shape.ts";
 
-/** Gmail shows 102 KB of a mail, and a converter at work keeps everything else waiting: about a quarter of a second here. */
-const MOST_READ = 256 * 1024;
+/** Of what programs post. Gmail shows 102 KB of a mail, and a converter at work keeps everything else waiting: at most a second here. */
+const MOST_READ = 1024 * 1024;
 
 /** The content compiled with all that it needs. Throws `UserError` as `compileContent` does. */
 export async function prepareContent(content: Content): Promise<CompiledContent> {

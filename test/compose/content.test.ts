@@ -248,16 +248,16 @@ test("Markdown is converted after the tags, values stay what they are", async ()
   expect(html.match(/<td[^>]*>\*A\* &lt;B&gt;<\/td>/g)).toHaveLength(2);
   expect(text).toMatch(/^Hi you\n/);
   expect(text).toContain("link [https://x.co/?a=1&b=2]");
-  expect(text).toContain("*A* <B>");
+  expect(text).toContain("*A* <B> | 1\n*A* <B> | 2");
 });
 
-test("the text has the addresses of links", async () => {
+test("the text has the addresses of links, and the words of pictures", async () => {
   const { text } = await mailOf(
     "mail.html",
-    '<h1>Title</h1><p>a &amp; b <a href="https://x.co/?a=1&amp;b={{ b }}">c</a></p>',
+    '<h1>Title</h1><img src="x.png" alt="pic"><p>a &amp; b <a href="https://x.co/?a=1&amp;b={{ b }}">c</a></p>',
     { b: "2 3" },
   );
-  expect(text).toBe("Title\n\na & b c [https://x.co/?a=1&b=2%203]\n");
+  expect(text).toBe("Title\n\npic\n\na & b c [https://x.co/?a=1&b=2%203]\n");
 });
 
 test("--text is taken as it is", async () => {

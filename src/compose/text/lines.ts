@@ -135,10 +135,14 @@ export class Lines {
     const link = this.#link;
     this.#link = null;
     if (link === null) return;
-    const seen = link.text !== null || pictures > link.pictures;
-    const written = seen ? write(link.text?.trim() ?? "", link.address) : "";
-    if (link.text !== null) this.#line += written;
-    else if (written !== "") this.#put(written, false);
+    if (link.text !== null) {
+      const text = link.text.trim();
+      const start = link.text.indexOf(text);
+      this.#line += link.text.slice(0, start) + write(text, link.address) + link.text.slice(start + text.length);
+    } else if (pictures > link.pictures) {
+      const written = write("", link.address);
+      if (written !== "") this.#put(written, false);
+    }
   }
 
   /** Whether there is no text so far. */

@@ -16,8 +16,7 @@ const NOWHERE = /^(?:$|#|(?:about|blob|cid|data|file|javascript|vbscript):)/i;
  */
 export function writeLink(text: string, address: string): string {
   if (NOWHERE.test(address)) return text;
-  // A space would end it for the mail program that makes a link of it.
-  const shown = address.replace(/^(?:mailto|tel):(?!.*\?)/i, "").replaceAll(" ", "%20");
+  const shown = address.replace(/^(?:mailto|tel):(?!.*\?)/i, "");
   if (text === "") return shown;
   return saysTheSame(text, address) ? text : `${text} [${shown}]`;
 }

@@ -51,6 +51,7 @@ const INLINE_BLOCKS = new Set([
   "object",
   "progress",
   "select",
+  "textarea",
   "video",
 ]);
 const TABLE_BOXES = new Set(["table", "tbody", "td", "tfoot", "th", "thead", "tr"]);

@@ -4,6 +4,7 @@
  * changes only how letters look. It is built in one pass, never fails, and never nests deeper than `DEEPEST`.
  */
 import { Tokenizer } from "htmlparser2";
+import { OpenElements } from "./open-elements.ts";
 
 export interface Element {
   readonly name: string;
@@ -11,6 +12,8 @@ export interface Element {
   attributes: ReadonlyMap<string, string>;
   readonly children: (Element | string)[];
   readonly parent: Element | null;
+  /** How many elements it stands in. */
+  readonly depth: number;
   /** For a cell: whether a table stands in it. */
   holdsTable: boolean;
 }
@@ -26,9 +29,10 @@ export interface Tree {
 const DEEPEST = 512;
 /** In UTF-16 units, `alt` and `href` included: ten times what Gmail shows of a mail. */
 const MOST_TEXT = 1_000_000;
-const MOST_ELEMENTS = 200_000;
+const MOST_ELEMENTS = 250_000;
 
-const words = (list: string): ReadonlySet<string> => new Set(list.split(" "));
+/** A set of names. */
+export const words = (list: string): ReadonlySet<string> => new Set(list.split(" "));
 
 /** What stands on lines of its own, and ends a `<p>` that is open. */
 export const BLOCKS = words(
@@ -54,7 +58,6 @@ const TERMS = words("dd dt");
 const CELL_BOUNDS = words("caption td template th");
 const TABLE = words("table");
 const TEMPLATE = words("template");
-const NOTHING: ReadonlySet<string> = new Set();
 /** An end tag has no effect beyond these. */
 const BOUNDS = words("applet caption marquee object table tbody td template tfoot th thead tr");
 const LIST_BOUNDS = new Set([...BOUNDS, "ol", "ul"]);
@@ -78,6 +81,8 @@ class Reader {
   #room = MOST_TEXT;
   #elements = 0;
   #cut = false;
+  /** What has been read since the last tag; entities come by themselves. */
+  #text = "";
   /** Of the tag that is read: */
   #name = "";
   #attributes: Map<string, string> | null = null;
@@ -101,9 +106,12 @@ class Reader {
         onattribend: () => this.#endAttribute(),
         onopentagend: () => this.#endTag(tokenizer),
         onselfclosingtag: () => this.#endTag(tokenizer),
-        onclosetag: (start, end) => this.#tree.endTag(this.#html.slice(start, end).toLowerCase()),
-        ontext: (start, end) => this.#text(tokenizer, this.#html.slice(start, end)),
-        ontextentity: (codepoint) => this.#text(tokenizer, String.fromCodePoint(codepoint)),
+        onclosetag: (start, end) => {
+          this.#endText();
+          this.#tree.endTag(this.#html.slice(start, end).toLowerCase());
+        },
+        ontext: (start, end) => this.#addText(tokenizer, this.#html.slice(start, end)),
+        ontextentity: (codepoint) => this.#addText(tokenizer, String.fromCodePoint(codepoint)),
         oncdata: ignore,
         oncomment: ignore,
         ondeclaration: ignore,
@@ -113,6 +121,7 @@ class Reader {
     );
     tokenizer.write(this.#html);
     tokenizer.end();
+    this.#endText();
     return { body: this.#tree.body, cut: this.#cut };
   }
 
@@ -138,30 +147,35 @@ class Reader {
   }
 
   #endTag(tokenizer: Tokenizer): void {
+    this.#endText();
     this.#tree.startTag(this.#name, this.#attributes ?? NONE);
     this.#elements++;
     for (const name of ["alt", "href"]) this.#room -= this.#attributes?.get(name)?.length ?? 0;
-    if (this.#elements >= MOST_ELEMENTS || this.#room < 0) this.#stop(tokenizer);
+    this.#cut ||= this.#elements >= MOST_ELEMENTS || this.#room < 0;
+    if (this.#cut) tokenizer.pause();
   }
 
-  #text(tokenizer: Tokenizer, text: string): void {
-    const taken = this.#tree.text(text.slice(0, this.#room));
-    if (!taken) return;
-    this.#room -= text.length;
-    if (this.#room < 0) this.#stop(tokenizer);
-  }
-
-  #stop(tokenizer: Tokenizer): void {
-    this.#cut = true;
+  #addText(tokenizer: Tokenizer, text: string): void {
+    this.#text += text;
+    if (this.#text.length <= this.#room || this.#tree.hidesText) return;
+    this.#endText();
     tokenizer.pause();
+  }
+
+  #endText(): void {
+    const text = this.#text;
+    this.#text = "";
+    if (text === "" || this.#room < 0 || this.#tree.hidesText) return;
+    this.#tree.text(text.slice(0, this.#room));
+    this.#room -= text.length;
+    this.#cut ||= this.#room < 0;
   }
 }
 
 /** From tags and texts to elements. */
 class Builder {
   readonly body = elementOf("body", NONE, null);
-  /** The elements that are open, the innermost last. */
-  readonly #open: Element[] = [this.body];
+  readonly #open = new OpenElements(this.body);
   /** How many start tags of a name had no effect, because they stood too deep. */
   readonly #tooDeep = new Map<string, number>();
   #skipsNewline = false;
@@ -183,25 +197,23 @@ class Builder {
     else if (name === "table" || PARTS.has(name)) this.#endTablePart(name);
     else if (FORMATTING.has(name)) this.#endFormatting(name);
     else if (name === "form") this.#endForm();
-    else if (HEADINGS.has(name)) this.#close(this.#findAny(HEADINGS, BOUNDS));
+    else if (HEADINGS.has(name)) this.#open.close(this.#open.findAny(HEADINGS, BOUNDS));
     else if (name === "p") this.#endParagraph();
-    else if (name === "li") this.#close(this.#find(name, LIST_BOUNDS));
-    else this.#close(this.#find(name, SPECIAL.has(name) ? BOUNDS : SPECIAL));
+    else if (name === "li") this.#open.close(this.#open.find(name, LIST_BOUNDS));
+    else this.#open.close(this.#open.find(name, SPECIAL.has(name) ? BOUNDS : SPECIAL));
   }
 
-  /** False when nobody will see it. */
-  text(data: string): boolean {
+  /** Whether text that comes now stands where nobody sees it. */
+  get hidesText(): boolean {
+    return UNSEEN.has(this.#innermost.name) || this.#innermost.name === "title";
+  }
+
+  text(data: string): void {
     const text = this.#skipsNewline ? data.replace(/^(?:\r\n?|\n)/, "") : data;
     this.#skipsNewline = false;
     const open = this.#innermost;
-    if (UNSEEN.has(open.name) || open.name === "title") return false;
-    if (!STRUCTURE.has(open.name)) addText(open.children, open.children.length, text);
-    else if (/[^ \t\r\n\f]/.test(text)) this.#beforeTable((parent, at) => addText(parent.children, at, text));
-    return true;
-  }
-
-  get #innermost(): Element {
-    return this.#open.at(-1) ?? this.body;
+    if (!STRUCTURE.has(open.name)) open.children.push(text);
+    else if (/[^ \t\r\n\f]/.test(text)) this.#beforeTable(text);
   }
 
   #startBody(attributes: ReadonlyMap<string, string>): void {
@@ -211,26 +223,27 @@ class Builder {
   /** Closes what cannot hold the new element. False when it cannot stand here at all. */
   #makeRoomFor(name: string): boolean {
     if (PARTS.has(name)) return this.#makeRoomForPart(name);
-    if (name === "form" && (this.#find("form", TEMPLATE) >= 0 || STRUCTURE.has(this.#innermost.name))) return false;
-    if (name === "li") this.#close(this.#find("li", ITEM_BOUNDS));
-    if (name === "dd" || name === "dt") this.#close(this.#findAny(TERMS, ITEM_BOUNDS));
-    if (name === "button") this.#close(this.#find("button", BOUNDS));
-    if (name === "option" || name === "optgroup") this.#closeInnermost("option");
-    if (name === "optgroup") this.#closeInnermost("optgroup");
-    if (name === "a" && this.#find("a", SPECIAL) >= 0) this.#endFormatting("a");
-    if (name === "table" && this.#find("table", CELL_BOUNDS) >= 0) this.#endTablePart("table");
-    if (BLOCKS.has(name)) this.#close(this.#find("p", P_BOUNDS));
+    if (name === "form" && (this.#open.find("form", TEMPLATE) >= 0 || STRUCTURE.has(this.#innermost.name)))
+      return false;
+    if (name === "li") this.#open.close(this.#open.find("li", ITEM_BOUNDS));
+    if (name === "dd" || name === "dt") this.#open.close(this.#open.findAny(TERMS, ITEM_BOUNDS));
+    if (name === "button") this.#open.close(this.#open.find("button", BOUNDS));
+    if (name === "option" || name === "optgroup") this.#endInnermost("option");
+    if (name === "optgroup") this.#endInnermost("optgroup");
+    if (name === "a" && this.#open.find("a", SPECIAL) >= 0) this.#endFormatting("a");
+    if (name === "table" && this.#open.find("table", CELL_BOUNDS) >= 0) this.#endTablePart("table");
+    if (BLOCKS.has(name)) this.#open.close(this.#open.find("p", P_BOUNDS));
     if (HEADINGS.has(name) && HEADINGS.has(this.#innermost.name)) this.#open.pop();
     return true;
   }
 
   #makeRoomForPart(name: string): boolean {
-    const table = this.#find("table", TEMPLATE);
+    const table = this.#open.find("table", TEMPLATE);
     if (table < 0) return false;
-    const section = SECTIONS.has(this.#open[table + 1]?.name ?? "") ? table + 1 : null;
-    const row = section !== null && this.#open[section + 1]?.name === "tr" ? section + 1 : null;
+    const section = SECTIONS.has(this.#open.at(table + 1)?.name ?? "") ? table + 1 : null;
+    const row = section !== null && this.#open.at(section + 1)?.name === "tr" ? section + 1 : null;
     const needsSection = name === "tr" || CELLS.has(name);
-    this.#open.length = ((CELLS.has(name) ? row : null) ?? (needsSection ? section : null) ?? table) + 1;
+    this.#open.closeIn((CELLS.has(name) ? row : null) ?? (needsSection ? section : null) ?? table);
     // What was left out is there in the tree all the same.
     if (needsSection && section === null) this.#add("tbody", NONE);
     if (CELLS.has(name) && row === null) this.#add("tr", NONE);
@@ -238,46 +251,52 @@ class Builder {
   }
 
   #endTablePart(name: string): void {
-    const table = this.#find("table", TEMPLATE);
+    const table = this.#open.find("table", TEMPLATE);
     if (table < 0) return;
-    this.#close(name === "table" ? table : this.#open.findIndex((open, at) => at > table && open.name === name));
+    if (name === "table") this.#open.close(table);
+    else this.#open.close(this.#open.find(name, TABLE));
   }
 
   #endParagraph(): void {
-    if (this.#find("p", P_BOUNDS) < 0) this.#add("p", NONE);
-    this.#close(this.#find("p", P_BOUNDS));
+    if (this.#open.find("p", P_BOUNDS) < 0) this.#add("p", NONE);
+    this.#open.close(this.#open.find("p", P_BOUNDS));
   }
 
   /** Blocks in it stay open, as in `<a><div>text</a>more</div>`: there a link ends in the middle of its children. */
   #endFormatting(name: string): void {
-    const at = this.#find(name, BOUNDS);
+    const at = this.#open.find(name, BOUNDS);
     if (at < 0) return;
-    const holdsBlock = this.#open.some((open, index) => index > at && SPECIAL.has(open.name));
-    if (!holdsBlock) this.#open.length = at;
-    else {
-      this.#open.splice(at, 1);
-      if (name === "a") this.#append(elementOf(LINK_END, NONE, this.#innermost));
-    }
+    if (this.#open.findAny(SPECIAL) < at) return this.#open.close(at);
+    this.#open.take(at);
+    if (name === "a") this.#append(elementOf(LINK_END, NONE, this.#innermost));
   }
 
   #endForm(): void {
-    if (this.#find("form", TEMPLATE) < 0) return;
+    if (this.#open.find("form", TEMPLATE) < 0) return;
     while (IMPLIED_ENDS.has(this.#innermost.name)) this.#open.pop();
-    // What is open in it stays open.
-    this.#open.splice(this.#find("form", TEMPLATE), 1);
+    this.#open.take(this.#open.find("form", TEMPLATE));
   }
 
   #add(name: string, attributes: ReadonlyMap<string, string>): void {
     const holds = !VOID.has(name);
-    if (holds && this.#open.length >= DEEPEST && !UNSEEN.has(name) && name !== "title") {
+    if (holds && this.#isFull && !UNSEEN.has(name) && name !== "title") {
       if (!SPECIAL.has(name) && name !== "a") return this.#noteTooDeep(name);
-      for (const closed of this.#open.splice(DEEPEST - 1)) this.#noteTooDeep(closed.name);
+      this.#makeRoom();
     }
     const element = elementOf(name, attributes, this.#innermost);
     this.#append(element);
     if (!holds) return;
     if (name === "table") this.#noteTable();
     this.#open.push(element);
+  }
+
+  get #isFull(): boolean {
+    return this.#innermost.depth >= DEEPEST;
+  }
+
+  /** Ends the innermost elements: what comes next is beside them. */
+  #makeRoom(): void {
+    for (; this.#isFull; this.#open.pop()) this.#noteTooDeep(this.#innermost.name);
   }
 
   #noteTooDeep(name: string): void {
@@ -293,7 +312,7 @@ class Builder {
   }
 
   #noteTable(): void {
-    const cell = this.#open[this.#findAny(CELLS, TABLE)];
+    const cell = this.#open.at(this.#open.findAny(CELLS, TABLE));
     if (cell) cell.holdsTable = true;
   }
 
@@ -301,40 +320,21 @@ class Builder {
     const open = this.#innermost;
     const fits = !STRUCTURE.has(open.name) || PARTS.has(element.name) || UNSEEN.has(element.name);
     if (fits) open.children.push(element);
-    else this.#beforeTable((parent, at) => parent.children.splice(at, 0, element));
+    else this.#beforeTable(element);
   }
 
-  #beforeTable(put: (parent: Element, at: number) => void): void {
-    const table = this.#open[this.#find("table", NOTHING)];
+  #beforeTable(child: Element | string): void {
+    const children = this.#open.at(this.#open.find("table"))?.parent?.children;
     // An open element is the last child of its parent.
-    if (table?.parent) put(table.parent, table.parent.children.length - 1);
+    children?.splice(-1, 0, child);
   }
 
-  /** Where the innermost open element of that name stands in `#open`; -1 when there is none this side of `bounds`. */
-  #find(name: string, bounds: ReadonlySet<string>): number {
-    return this.#search((open) => open === name, bounds);
-  }
-
-  #findAny(names: ReadonlySet<string>, bounds: ReadonlySet<string>): number {
-    return this.#search((open) => names.has(open), bounds);
-  }
-
-  #search(wanted: (name: string) => boolean, bounds: ReadonlySet<string>): number {
-    for (let at = this.#open.length - 1; at > 0; at--) {
-      const name = this.#open[at]?.name ?? "";
-      if (wanted(name)) return at;
-      if (bounds.has(name)) return -1;
-    }
-    return -1;
-  }
-
-  /** With everything in it. */
-  #close(at: number): void {
-    if (at >= 0) this.#open.length = at;
-  }
-
-  #closeInnermost(name: string): void {
+  #endInnermost(name: string): void {
     if (this.#innermost.name === name) this.#open.pop();
+  }
+
+  get #innermost(): Element {
+    return this.#open.innermost;
   }
 }
 
@@ -342,12 +342,5 @@ class Builder {
 export const LINK_END = "/a";
 
 function elementOf(name: string, attributes: ReadonlyMap<string, string>, parent: Element | null): Element {
-  return { name, attributes, children: [], parent, holdsTable: false };
-}
-
-/** Before the child `at`. Pieces of one text become one: entities come alone. */
-function addText(children: (Element | string)[], at: number, text: string): void {
-  const before = children[at - 1];
-  if (typeof before === "string") children[at - 1] = before + text;
-  else children.splice(at, 0, text);
+  return { name, attributes, children: [], parent, depth: parent === null ? 0 : parent.depth + 1, holdsTable: false };
 }
