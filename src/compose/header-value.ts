@@ -120,7 +120,7 @@ function comment(written: string): string {
 function ids(value: string): Wired {
   const found = value.match(/<[^<>\s@]+@[^<>\s@]+>/g) ?? [];
   const rest = value.replace(/<[^<>\s@]+@[^<>\s@]+>/g, "");
-  if (found.length > 0 && rest.trim() === "" && isPrintableAscii(value)) return { value: found.join(" ") };
+  if (found.length > 0 && rest.trim() === "" && !needsEncoding(value)) return { value: found.join(" ") };
   return { problem: ` expects message ids in ASCII, <id@example.com>, with spaces between them, got ${shown(value)}` };
 }
 
@@ -139,8 +139,9 @@ function oneClick(value: string): Wired {
   return value === ONE_CLICK ? { value } : { problem: ` expects ${ONE_CLICK} (RFC 8058), got ${shown(value)}` };
 }
 
+/** `=?` would be taken for the beginning of an encoded-word, which has no place here. */
 function token(value: string): Wired {
-  return isPrintableAscii(value) ? { value } : { problem: ` takes ASCII only, got ${shown(value)}` };
+  return needsEncoding(value) ? { problem: ` takes ASCII only, without =?, got ${shown(value)}` } : { value };
 }
 
 /** Phrases with commas between them (RFC 5322 §3.6.5). */
