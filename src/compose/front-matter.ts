@@ -11,6 +11,7 @@ export interface FrontMatter {
   headers?: Record<string, string>;
   tags?: Record<string, string>;
   attachments?: string[];
+  inline_images?: string;
   unsubscribe_url?: string;
   unsubscribe_mailto?: string;
   preheader?: string;
@@ -27,6 +28,7 @@ const KEYS: Record<keyof FrontMatter, Shape> = {
   headers: "map",
   tags: "map",
   attachments: "list",
+  inline_images: "text",
   unsubscribe_url: "text",
   unsubscribe_mailto: "text",
   preheader: "text",

@@ -1,14 +1,16 @@
 /** A content, compiled: which columns it needs, which rows it takes, and the mail of each recipient. */
-import type { Content, RenderedMail, Tracking } from "../message.ts";
+import type { Content, ContentFiles, MailFile, RenderedMail, Tracking } from "../message.ts";
 import { trackHtml } from "../tracking/html.ts";
 import { leavesBy } from "../tracking/leaving.ts";
 import { type MessageLinks, sampleLinks } from "../tracking/message-links.ts";
-import { addressFor, columnOf, lookUpFor, refuseUnknown, scopeOf } from "./columns.ts";
+import { addressFor, columnOf, lookUpFor, refuseUnknown, scopeOf, SOME_ADDRESS } from "./columns.ts";
 import { type CompiledHead, compileHead } from "./head.ts";
 import { emptyReason, parsePart, type Part, type Scope, type Variable } from "./liquid.ts";
+import { attachmentAt, pictureAt } from "./mail-file.ts";
+import { inlinePictures } from "./pictures.ts";
 import { RenderProblem } from "./problem.ts";
 import { Composer, type Draft, type Shape, type Tools } from "./shape.ts";
-import { createWriter, RUNNING_TEXT } from "./text-writer.ts";
+import { ANYWHERE, createWriter, RUNNING_TEXT } from "./text-writer.ts";
 import { isUnsubscribeUrl, literalPart } from "./unsubscribe-variable.ts";
 
 /** Null when the row can be sent, else the reason why not. `fields` are in the order of the columns given to `check`. */
@@ -23,6 +25,8 @@ export interface CompiledContent {
    * made into a mail, whoever gets it.
    */
   check(columns: string[]): RowCheck;
+  /** True: mails may have `files`, which `Examiner` has to look at before a row is taken. */
+  hasFiles: boolean;
   /** What each message carries of links back to us; null: nothing. */
   tracking: Tracking | null;
   /**
@@ -48,10 +52,12 @@ interface Parts {
   title: Part | null;
   /** Null: the text part is derived from the HTML. */
   text: Part | null;
+  /** Paths of attachments, each of one message. */
+  attachments: Part[];
 }
 
 /**
- * Compiles the Liquid templates of a content: subject, HTML, text, header values, display names, unsubscribe URL, preheader. `tools` are those of
+ * Compiles the Liquid templates of a content: subject, HTML, text, header values, display names, unsubscribe URL, preheader, paths of attachments. `tools` are those of
  * `toolsFor`.
  *
  * A variable is a column name: exactly, else with upper and lower case taken as one. `{{ First Name }}` is understood too;
@@ -76,22 +82,31 @@ export function compileContent(content: Content, tools: Tools = NO_TOOLS): Compi
   const sample = tracking && sampleLinks(tracking);
   const ownUrl = (links: MessageLinks | null) => (tracking?.unsubscribe && links ? links.unsubscribe() : null);
   const { tags, attachments, configurationSet } = content;
+  const encloser = content.files ? createEncloser(content.files, parts.attachments) : null;
   const sampleScope = (to: string, values: Record<string, string>) =>
     lookUp({ to, values, unsubscribeUrl: ownUrl(sample) });
+  const render: CompiledContent["render"] = (to, values, links = sample) => {
+    const own = ownUrl(links);
+    const scope = lookUp({ to, values, unsubscribeUrl: own });
+    for (const part of allParts(parts)) refuseEmpty(part, scope);
+    const head = parts.head.render(scope, own);
+    const composed = composer.compose(draftOf(parts, scope));
+    const enclosed = encloser?.(composed.html, scope) ?? { html: composed.html, files: [] };
+    const html = tracking && links ? withLinks(enclosed.html, tracking, links, head) : enclosed.html;
+    const text = parts.text === null ? (composed.text ?? "") : writeText(parts.text.trace(scope));
+    const mail = { ...head, to, html, text, tags, attachments, configurationSet };
+    return enclosed.files.length > 0 ? { ...mail, files: enclosed.files } : mail;
+  };
   return {
     columns: variables.map((variable) => variable.name),
+    hasFiles: encloser !== null,
     tracking,
-    check: (columns) => rowCheck(parts, variables, columns, content.allowEmpty, ownUrl(sample), composer),
-    render(to, values, links = sample) {
-      const own = ownUrl(links);
-      const scope = lookUp({ to, values, unsubscribeUrl: own });
-      for (const part of allParts(parts)) refuseEmpty(part, scope);
-      const head = parts.head.render(scope, own);
-      const composed = composer.compose(draftOf(parts, scope));
-      const html = tracking && links ? withLinks(composed.html, tracking, links, head) : composed.html;
-      const text = parts.text === null ? (composed.text ?? "") : writeText(parts.text.trace(scope));
-      return { ...head, to, html, text, tags, attachments, configurationSet };
+    check(columns) {
+      const check = rowCheck(parts, variables, columns, content.allowEmpty, ownUrl(sample), composer);
+      // Which files a row names is only known of the whole mail.
+      return encloser === null ? check : (fields) => check(fields) ?? renderProblem(render, columns, fields);
     },
+    render,
     shapeOf: (to, values) => composer.shapeOf(draftOf(parts, sampleScope(to, values))),
     renderPlainly(to, values) {
       const scope = sampleScope(to, values);
@@ -107,6 +122,23 @@ function draftOf({ body, preheader, title }: Parts, scope: Scope): Draft {
     preheader: preheader?.trace(scope) ?? null,
     title: title?.trace(scope) ?? null,
   };
+}
+
+/** From a mail's HTML to the one that goes out, and the files that go with it. Throws `RenderProblem` for a path that must not be sent. */
+function createEncloser({ folder, inlineImages }: ContentFiles, attachments: Part[]) {
+  const paths = attachments.map((part) => ({ part, write: createWriter(ANYWHERE) }));
+  return (html: string, scope: Scope): { html: string; files: MailFile[] } => {
+    const written = paths.map(({ part, write }) => write(part.trace(scope)).trim()).filter((path) => path !== "");
+    const files = written.map((path) => attachmentAt(folder, path));
+    if (!inlineImages) return { html, files };
+    const inlined = inlinePictures(html, (path) => pictureAt(folder, path));
+    return { html: inlined.html, files: [...files, ...inlined.files] };
+  };
+}
+
+function renderProblem(render: CompiledContent["render"], columns: string[], fields: string[]): string | null {
+  const values = Object.fromEntries(columns.map((column, index) => [column, fields[index] ?? ""]));
+  return reasonOf(() => void render(SOME_ADDRESS, values));
 }
 
 function withLinks(
@@ -149,6 +181,7 @@ function parseParts(content: Content, tools: Tools): Parts {
       preheader: null,
       title: null,
       text: text === null ? null : literalPart("text", text, hasLink),
+      attachments: [],
     };
   }
   const subject = parsePart(content.subject, { label: "subject", name: "title", language: "text", allowEmpty });
@@ -163,11 +196,14 @@ function parseParts(content: Content, tools: Tools): Parts {
         : parsePart(preheader, { label: "preheader", name: "preheader", language: "text", allowEmpty }),
     title: markdown ? subject : null,
     text: text === null ? null : parsePart(text, { label: "text", name: "text", language: "text", allowEmpty }),
+    attachments: (content.files?.attachments ?? []).map((path) =>
+      parsePart(path, { label: "attachments", name: "text", language: "text", allowEmpty }),
+    ),
   };
 }
 
-function allParts({ head, body, preheader, text }: Parts): Part[] {
-  return [...head.parts, body, preheader, text].filter((part) => part !== null);
+function allParts({ head, body, preheader, text, attachments }: Parts): Part[] {
+  return [...head.parts, body, preheader, text, ...attachments].filter((part) => part !== null);
 }
 
 /** Each variable once; optional only when it is so in every part. */
