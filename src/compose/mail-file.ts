@@ -9,6 +9,9 @@ import type { MailFile } from "../message.ts";
 import { contentTypeOf, nameProblem } from "./attachment.ts";
 import { RenderProblem } from "./problem.ts";
 
+/** Characters of a path: no system takes many more, and messages show it. */
+const MOST_PATH = 1_000;
+
 /** An attachment by its path from the content's folder. Throws `RenderProblem`. */
 export function attachmentAt(folder: string, written: string): MailFile {
   const path = pathIn(written, `the attachment ${shown(written)}`);
@@ -46,6 +49,7 @@ function pathIn(written: string, what: string): string {
 }
 
 function pathProblem(path: string): string | null {
+  if (path.length > MOST_PATH) return `is a path of more than ${MOST_PATH} characters`;
   // oxlint-disable-next-line no-control-regex
   if (/[\x00-\x1f\x7f]/.test(path)) return "has a control character in its name";
   if (path.includes("\\")) return "has a backslash: write / between folders";
@@ -60,6 +64,7 @@ function pathProblem(path: string): string | null {
 }
 
 function shown(path: string): string {
+  const start = path.length > MOST_PATH ? `${path.slice(0, 60)}…` : path;
   // oxlint-disable-next-line no-control-regex
-  return /[\x00-\x1f\x7f]/.test(path) ? JSON.stringify(path) : path;
+  return /[\x00-\x1f\x7f]/.test(start) ? JSON.stringify(start) : start;
 }
