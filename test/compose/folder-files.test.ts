@@ -118,7 +118,9 @@ describe("a file that changed since the list was taken in", () => {
     // The clock of some file systems stands still for some milliseconds.
     await new Promise((resolve) => setTimeout(resolve, 20));
     change(join(at, "a.pdf"));
-    await expect(sent(a, records[0] ?? "")).rejects.toThrow(/the attachment a\.pdf has changed since.*retry.*another topic/);
+    await expect(sent(a, records[0] ?? "")).rejects.toThrow(
+      /the attachment a\.pdf has changed since.*retry.*another topic/,
+    );
     expect(await sent(b, records[1] ?? "")).toHaveLength(1);
   });
 

@@ -50,7 +50,10 @@ describe("a file of the content's folder", () => {
   });
 
   test("never leads out, whatever a list holds", () => {
-    const part = fc.oneof(fc.constantFrom("..", ".", "", "/", "\\", "a", "C:", "\0", "~", "%2e%2e"), fc.string({ maxLength: 5 }));
+    const part = fc.oneof(
+      fc.constantFrom("..", ".", "", "/", "\\", "a", "C:", "\0", "~", "%2e%2e"),
+      fc.string({ maxLength: 5 }),
+    );
     fc.assert(
       fc.property(fc.array(part, { maxLength: 6 }), fc.constantFrom("", "/"), (parts, between) => {
         const written = `invoices/${parts.join(between)}`;

@@ -24,17 +24,29 @@ test.each<[string, string, string]>([
   ["a button", '<input type="image" src="a.png">', '<input type="image" src="cid:[a.png]">'],
   ["a background", '<td background="a.png">', '<td background="cid:[a.png]">'],
   ["a set", '<img srcset="a.png 1x, b.png 2x,c.png">', '<img srcset="cid:[a.png] 1x, cid:[b.png] 2x,cid:[c.png]">'],
-  ["a set with a data: picture", '<img srcset="data:image/png;base64,AA== 1x, b.png 2x">', '<img srcset="data:image/png;base64,AA== 1x, cid:[b.png] 2x">'],
+  [
+    "a set with a data: picture",
+    '<img srcset="data:image/png;base64,AA== 1x, b.png 2x">',
+    '<img srcset="data:image/png;base64,AA== 1x, cid:[b.png] 2x">',
+  ],
   ["a style", `<p style="background: url('a.png') red">`, `<p style="background: url('cid:[a.png]') red">`],
   ["a style without quotes", "<p style='background:url( a.png )'>", "<p style='background:url(cid:[a.png])'>"],
-  ["a style with entities", '<p style="background:url(&quot;a.png&quot;)">', '<p style="background:url(&quot;cid:[a.png]&quot;)">'],
+  [
+    "a style with entities",
+    '<p style="background:url(&quot;a.png&quot;)">',
+    '<p style="background:url(&quot;cid:[a.png]&quot;)">',
+  ],
   ["a style sheet", '<style>p{background:url("a.png")}</style>', '<style>p{background:url("cid:[a.png]")}</style>'],
   [
     "what only Outlook reads",
     '<!--[if mso]><v:fill src="a.png"/><v:imagedata src="b.png"/><![endif]--><img src="c.png">',
     '<!--[if mso]><v:fill src="cid:[a.png]"/><v:imagedata src="cid:[b.png]"/><![endif]--><img src="cid:[c.png]">',
   ],
-  ["what everybody but Outlook reads", '<!--[if !mso]><!--><img src="a.png"><!--<![endif]-->', '<!--[if !mso]><!--><img src="cid:[a.png]"><!--<![endif]-->'],
+  [
+    "what everybody but Outlook reads",
+    '<!--[if !mso]><!--><img src="a.png"><!--<![endif]-->',
+    '<!--[if !mso]><!--><img src="cid:[a.png]"><!--<![endif]-->',
+  ],
   ["a path of the web server's root, which is refused as a file", '<img src="/a.png">', '<img src="cid:[/a.png]">'],
   ["a drive, which is refused as a file", '<img src="C:/a.png">', '<img src="cid:[C:/a.png]">'],
 ])("goes with the mail: %s", (_, html, expected) => {
@@ -69,7 +81,27 @@ test("a picture shown several times goes once, in whatever spelling", () => {
 });
 
 test("nothing but addresses of pictures is changed, and nobody waits for long", () => {
-  const piece = fc.constantFrom("<img src=", '"', "'", "url(", ")", "a.png", "<style>", "</style>", "<!--[if mso]>", "-->", " ", ",", "<td background=", ">", "srcset=", "<img ", "<p style=", "\\", "%");
+  const piece = fc.constantFrom(
+    "<img src=",
+    '"',
+    "'",
+    "url(",
+    ")",
+    "a.png",
+    "<style>",
+    "</style>",
+    "<!--[if mso]>",
+    "-->",
+    " ",
+    ",",
+    "<td background=",
+    ">",
+    "srcset=",
+    "<img ",
+    "<p style=",
+    "\\",
+    "%",
+  );
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
       const html = pieces.join("");

@@ -3,7 +3,11 @@ import { expect, test } from "vitest";
 import { ByteBudget } from "../../src/deliver/byte-budget.ts";
 
 test("never gives out more than there is, leaves nobody waiting, and keeps the order", async () => {
-  const work = fc.record({ bytes: fc.integer({ min: 0, max: 150 }), turns: fc.integer({ min: 0, max: 5 }), fails: fc.boolean() });
+  const work = fc.record({
+    bytes: fc.integer({ min: 0, max: 150 }),
+    turns: fc.integer({ min: 0, max: 5 }),
+    fails: fc.boolean(),
+  });
   await fc.assert(
     fc.asyncProperty(fc.array(work, { maxLength: 30 }), async (jobs) => {
       const budget = new ByteBudget(100);
