@@ -7,19 +7,30 @@ import { Tokenizer } from "htmlparser2";
 import type { MailFile } from "../message.ts";
 import { decodeEntities } from "../tracking/html.ts";
 import { contentTypeOf } from "./attachment.ts";
+import { hasMark } from "./value-mark.ts";
 
 export interface Inlined {
   html: string;
   /** Each picture once, in the order of the HTML. */
   files: MailFile[];
+  /** True: there are references of which a value is part, and they were left as they are. */
+  isOpen: boolean;
 }
 
-/** Makes every local picture one that goes with the mail (`cid:`, RFC 2392). `fileAt` makes a file of a path, or throws. */
+/**
+ * Makes every local picture one that goes with the mail (`cid:`, RFC 2392). `fileAt` makes a file of a path, or throws. Where values are still
+ * marks, references with one of them are left.
+ */
 export function inlinePictures(html: string, fileAt: (path: string) => MailFile): Inlined {
   const files = new Map<string, MailFile>();
   let inlined = "";
   let done = 0;
+  let isOpen = false;
   for (const { start, end, path } of picturesIn(html)) {
+    if (hasMark(path)) {
+      isOpen = true;
+      continue;
+    }
     let file = files.get(path);
     if (file === undefined) files.set(path, (file = fileAt(path)));
     inlined += `${html.slice(done, start)}cid:${file.contentId}`;
@@ -27,7 +38,7 @@ export function inlinePictures(html: string, fileAt: (path: string) => MailFile)
   }
   // Two spellings of one path have one Content-ID.
   const each = new Map([...files.values()].map((file) => [file.contentId, file]));
-  return { html: inlined + html.slice(done), files: [...each.values()] };
+  return { html: inlined + html.slice(done), files: [...each.values()], isOpen };
 }
 
 /** The paths of local pictures, each once: without the mail they lead nowhere. */
@@ -131,7 +142,7 @@ class Search {
       const closed = quote ? within.indexOf(quote[1] ?? "", from) : -1;
       const reference = within.slice(from, closed < 0 ? undefined : closed);
       const path = localPath(isAttribute ? decodeEntities(reference) : reference);
-      if (path === null || !contentTypeOf(path).startsWith("image/")) continue;
+      if (path === null || !(hasMark(path) || contentTypeOf(path).startsWith("image/"))) continue;
       const at = start + index + 4 + from;
       this.#found.push({ start: at, end: at + reference.length, path });
     }

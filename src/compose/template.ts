@@ -41,7 +41,13 @@ export interface CompiledContent {
 }
 
 /** For contents that are ready as they are: nothing is inlined or derived. */
-export const NO_TOOLS: Tools = { markdown: null, inlineStyles: null, textOf: null, writeLink: (text) => text };
+export const NO_TOOLS: Tools = {
+  markdown: null,
+  inlineStyles: null,
+  textOf: null,
+  writeLink: (text) => text,
+  inlinePictures: null,
+};
 
 /** The templates of a content. */
 interface Parts {
@@ -75,14 +81,15 @@ interface Parts {
 export function compileContent(content: Content, tools: Tools = NO_TOOLS): CompiledContent {
   const parts = parseParts(content, tools);
   const variables = variablesOf(parts);
-  const composer = new Composer(tools);
+  const { files = null } = content;
+  const composer = new Composer({ ...tools, inlinePictures: files?.inlineImages ? pictureInliner(files) : null });
   const writeText = createWriter(RUNNING_TEXT);
   const lookUp = lookUpFor(variables);
   const tracking = content.tracking ?? null;
   const sample = tracking && sampleLinks(tracking);
   const ownUrl = (links: MessageLinks | null) => (tracking?.unsubscribe && links ? links.unsubscribe() : null);
   const { tags, attachments, configurationSet } = content;
-  const encloser = content.files ? createEncloser(content.files, parts.attachments) : null;
+  const attachmentsOf = files === null ? null : attachmentWriter(files, parts.attachments);
   const sampleScope = (to: string, values: Record<string, string>) =>
     lookUp({ to, values, unsubscribeUrl: ownUrl(sample) });
   const render: CompiledContent["render"] = (to, values, links = sample) => {
@@ -91,20 +98,21 @@ export function compileContent(content: Content, tools: Tools = NO_TOOLS): Compi
     for (const part of allParts(parts)) refuseEmpty(part, scope);
     const head = parts.head.render(scope, own);
     const composed = composer.compose(draftOf(parts, scope));
-    const enclosed = encloser?.(composed.html, scope) ?? { html: composed.html, files: [] };
-    const html = tracking && links ? withLinks(enclosed.html, tracking, links, head) : enclosed.html;
+    const html = tracking && links ? withLinks(composed.html, tracking, links, head) : composed.html;
     const text = parts.text === null ? (composed.text ?? "") : writeText(parts.text.trace(scope));
     const mail = { ...head, to, html, text, tags, attachments, configurationSet };
-    return enclosed.files.length > 0 ? { ...mail, files: enclosed.files } : mail;
+    if (attachmentsOf === null) return mail;
+    const enclosed = [...attachmentsOf(scope), ...composed.files];
+    return enclosed.length > 0 ? { ...mail, files: enclosed } : mail;
   };
   return {
     columns: variables.map((variable) => variable.name),
-    hasFiles: encloser !== null,
+    hasFiles: files !== null,
     tracking,
     check(columns) {
       const check = rowCheck(parts, variables, columns, content.allowEmpty, ownUrl(sample), composer);
       // Which files a row names is only known of the whole mail.
-      return encloser === null ? check : (fields) => check(fields) ?? renderProblem(render, columns, fields);
+      return files === null ? check : (fields) => check(fields) ?? renderProblem(render, columns, fields);
     },
     render,
     shapeOf: (to, values) => composer.shapeOf(draftOf(parts, sampleScope(to, values))),
@@ -124,15 +132,17 @@ function draftOf({ body, preheader, title }: Parts, scope: Scope): Draft {
   };
 }
 
-/** From a mail's HTML to the one that goes out, and the files that go with it. Throws `RenderProblem` for a path that must not be sent. */
-function createEncloser({ folder, inlineImages }: ContentFiles, attachments: Part[]) {
+/** Throws `RenderProblem` for a picture that must not be sent. */
+function pictureInliner({ folder }: ContentFiles): NonNullable<Tools["inlinePictures"]> {
+  return (html) => inlinePictures(html, (path) => pictureAt(folder, path));
+}
+
+/** The attachments of one message. Throws `RenderProblem` for a path that must not be sent. */
+function attachmentWriter({ folder }: ContentFiles, attachments: Part[]): (scope: Scope) => MailFile[] {
   const paths = attachments.map((part) => ({ part, write: createWriter(ANYWHERE) }));
-  return (html: string, scope: Scope): { html: string; files: MailFile[] } => {
+  return (scope) => {
     const written = paths.map(({ part, write }) => write(part.trace(scope)).trim()).filter((path) => path !== "");
-    const files = written.map((path) => attachmentAt(folder, path));
-    if (!inlineImages) return { html, files };
-    const inlined = inlinePictures(html, (path) => pictureAt(folder, path));
-    return { html: inlined.html, files: [...files, ...inlined.files] };
+    return written.map((path) => attachmentAt(folder, path));
   };
 }
 
@@ -252,8 +262,9 @@ function rowCheck(
     });
     // Once: what cannot be made into a mail at all is told before anything is stored.
     if (reason === null && !isComposed) {
-      composer.compose(draftOf(parts, scope));
-      isComposed = true;
+      const problem = reasonOf(() => void composer.compose(draftOf(parts, scope)));
+      isComposed = problem === null;
+      return problem;
     }
     return reason;
   };

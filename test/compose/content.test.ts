@@ -357,9 +357,10 @@ describe("inline_images", () => {
     );
     const { content } = await readContent({ contentFile: join(path, "m.html"), recipientsFile: null, overrides: HEAD });
     const { html, files, text } = (await prepareContent(content)).render("a@b.co", { a: "x y" });
-    expect(files?.map((file) => file.path)).toEqual(["img/x y.png", "b.gif"]);
+    // Those that all mails show first.
+    expect(files?.map((file) => file.path)).toEqual(["b.gif", "img/x y.png"]);
     const ids = files?.map(({ contentId }) => contentId);
-    expect(html).toBe(`<img src="cid:${ids?.[0]}"><img src="cid:${ids?.[1]}"><img src="https://x.co/c.png">`);
+    expect(html).toBe(`<img src="cid:${ids?.[1]}"><img src="cid:${ids?.[0]}"><img src="https://x.co/c.png">`);
     expect(text).not.toContain("cid:");
   });
 
