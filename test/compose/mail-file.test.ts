@@ -14,6 +14,16 @@ function refusal(work: () => unknown): string {
   return "nothing was refused";
 }
 
+/** Null: it is refused. */
+function pathOrNull(written: string): string | null {
+  try {
+    return attachmentAt("/mail", written).path;
+  } catch (error) {
+    if (error instanceof RenderProblem) return null;
+    throw error;
+  }
+}
+
 describe("a file of the content's folder", () => {
   test("is called by its base name and its extension", () => {
     expect(attachmentAt("/mail", "./invoices//2026/Müller & Söhne.PDF")).toEqual({
@@ -57,13 +67,8 @@ describe("a file of the content's folder", () => {
     fc.assert(
       fc.property(fc.array(part, { maxLength: 6 }), fc.constantFrom("", "/"), (parts, between) => {
         const written = `invoices/${parts.join(between)}`;
-        let path;
-        try {
-          ({ path } = attachmentAt("/mail", written));
-        } catch (error) {
-          expect(error).toBeInstanceOf(RenderProblem);
-          return;
-        }
+        const path = pathOrNull(written);
+        if (path === null) return;
         expect(posix.join("/mail", path)).toMatch(/^\/mail\/./);
         expect(posix.normalize(path)).toBe(path);
       }),
