@@ -4,6 +4,7 @@ import type { Context } from "./commands/command.ts";
 import { type ContentFlags, readTracking, type RecipientFlags } from "./commands/options.ts";
 import { checkTopic, readContent } from "./compose/content.ts";
 import { leftOverReport } from "./compose/left-over.ts";
+import { localPictures } from "./compose/pictures.ts";
 import { fileProblem } from "./compose/read.ts";
 import type { CompiledContent } from "./compose/template.ts";
 import { prepareContent } from "./compose/tools.ts";
@@ -100,6 +101,8 @@ export async function stageCampaign(
     timing: options.timing,
     dryRun: options.dryRun,
   });
+  const warning = pictureWarning(campaign, staged);
+  if (warning !== null) context.terminal.warn(warning);
   return {
     ...staged,
     async commit({ rehearse = false } = {}) {
@@ -116,6 +119,14 @@ export async function stageCampaign(
       return answerOf(staged, counts);
     },
   };
+}
+
+/** A local picture that does not go with the mail is one nobody sees. */
+function pictureWarning({ content, compiled }: Campaign, { sample }: Staged): string | null {
+  if (sample === null || content.files?.inlineImages) return null;
+  const [picture] = localPictures(compiled.render(sample.email, sample.values).html);
+  if (picture === undefined) return null;
+  return `No reader will see the picture ${picture}: write inline_images: true in the front matter to send it along, or put it on a web server.`;
 }
 
 function answerOf(staged: Staged, counts: IngestCounts): IngestAnswer {

@@ -102,7 +102,7 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
     source: store,
     rate: () => rateOf(account.latest(), flags),
     checkpoint: holdBadTopics(store, scope, limits, tell),
-    deliver: createMailer(store, connection.ses, async () => links),
+    deliver: createMailer(store, connection.ses, async () => links, { whenFolderIsGone: "fail" }),
   });
   const settings = withSandbox(asked, connection);
   const mailing = { store, clock, settings, sender };

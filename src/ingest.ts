@@ -1,6 +1,8 @@
 /** From a recipients file to staged messages: read, checked against the content, timed. Nothing is in the job file yet. */
 import { basename } from "node:path";
 import { openRejects, type Rejects } from "./compose/csv.ts";
+import { Examiner } from "./compose/folder-files.ts";
+import { RenderProblem } from "./compose/problem.ts";
 import { openRecipients, type Recipients, type RecipientsOptions, type Row } from "./compose/recipients.ts";
 import type { CompiledContent } from "./compose/template.ts";
 import { InterruptedError, UserError } from "./errors.ts";
@@ -98,7 +100,7 @@ class Stager {
   readonly #recipients: Recipients;
   readonly #timing: Timing;
   readonly #zoneIndex: number;
-  readonly #check: (fields: string[], address: string) => string | null;
+  readonly #check: (fields: string[], address: string) => Verdict;
   readonly #rejects: Rejects | null;
   readonly #file: string;
   readonly #instants = new Map<string, { at: number } | { problem: string }>();
@@ -117,7 +119,11 @@ class Stager {
     const { columns } = recipients;
     this.#zoneIndex = zoneIndexOf(options.timing.zoneColumn, columns);
     const check = content.check(columns);
-    this.#check = options.dryRun ? (fields, address) => renderProblem(content, columns, fields, address) : check;
+    const examiner = new Examiner();
+    const whole = options.dryRun || content.hasFiles;
+    this.#check = whole
+      ? (fields, address) => verdictOn(content, examiner, address, valuesOf(columns, fields))
+      : (fields) => problemVerdict(check(fields));
     this.#rejects = options.dryRun ? null : openRejects(rejectsPath(options.file), columns);
   }
 
@@ -134,13 +140,14 @@ class Stager {
 
   #examine(row: Row): StagedRow | string {
     if ("reason" in row) return row.reason;
-    const problem = this.#check(row.fields, row.address);
-    if (problem !== null) return problem;
+    const verdict = this.#check(row.fields, row.address);
+    if ("problem" in verdict) return verdict.problem;
     const due = this.#dueAt(row.fields);
     if ("problem" in due) return due.problem;
     this.#notBefore = Math.min(this.#notBefore, due.at);
     this.#sample ??= { email: row.address, values: valuesOf(this.#recipients.columns, row.fields) };
-    return { email: row.address, fields: JSON.stringify(row.fields), notBefore: due.at };
+    const kept = verdict.record === null ? row.fields : [...row.fields, verdict.record];
+    return { email: row.address, fields: JSON.stringify(kept), notBefore: due.at };
   }
 
   #dueAt(fields: string[]): { at: number } | { problem: string } {
@@ -219,11 +226,26 @@ function zoneIndexOf(column: string | null, columns: string[]): number {
   throw new UserError(`--tz-column expects one of the columns ${columns.join(", ")}, got "${column}"`);
 }
 
-function renderProblem(content: CompiledContent, columns: string[], fields: string[], address: string): string | null {
+/** Why a row cannot be sent, or what is kept of its files. */
+type Verdict = { problem: string } | { record: string | null };
+
+const FINE: Verdict = { record: null };
+
+function problemVerdict(problem: string | null): Verdict {
+  return problem === null ? FINE : { problem };
+}
+
+/** Of the whole mail, and of the files that go with it. */
+function verdictOn(
+  content: CompiledContent,
+  examiner: Examiner,
+  address: string,
+  values: Record<string, string>,
+): Verdict {
   try {
-    content.render(address, valuesOf(columns, fields));
-    return null;
+    return { record: examiner.examine(content.render(address, values)).record };
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    if (error instanceof RenderProblem) return { problem: error.message };
+    throw error;
   }
 }

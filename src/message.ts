@@ -35,17 +35,32 @@ export interface Tag {
   value: string;
 }
 
-/** A file that goes with every message of the content. */
+/** A file as it goes out. In a content: one that goes with every message. */
 export interface Attachment {
   fileName: string;
   contentType: string;
   /** The bytes, base64. */
   data: string;
+  /** Set for a picture that the HTML shows, `src="cid:…"`; without the angle brackets. */
+  contentId?: string;
+}
+
+/** A file of the content's folder that goes with one message. It is read when the message leaves. */
+export interface MailFile {
+  /** Absolute path of the content's folder. */
+  folder: string;
+  /** From there, with `/` between folders. */
+  path: string;
+  /** As readers see it. */
+  fileName: string;
+  contentType: string;
+  /** Of a picture in the HTML; null: an attachment. */
+  contentId: string | null;
 }
 
 /**
  * What is said, stored once per job file however many recipients it has. `subject`, `html`, `text`, `preheader`, header values,
- * `unsubscribeUrl` and the display names of `from` and `replyTo` are Liquid templates; everything else is literal and was checked when the
+ * `unsubscribeUrl`, the attachments of `files` and the display names of `from` and `replyTo` are Liquid templates; everything else is literal and was checked when the
  * content was read.
  */
 export interface Content {
@@ -67,6 +82,8 @@ export interface Content {
   headers: Header[];
   tags: Tag[];
   attachments: Attachment[];
+  /** Files that are read when each message leaves. Not set: there are none, which keeps the hashes of older contents. */
+  files?: ContentFiles;
   configurationSet: string | null;
   unsubscribeUrl: string | null;
   unsubscribeMailto: string | null;
@@ -79,6 +96,16 @@ export interface Content {
   literal?: true;
   /** What of it leads back to a `serve` on the same job file. Not set: nothing. */
   tracking?: Tracking;
+}
+
+/** Where the files of single messages are, and which of them go along. */
+export interface ContentFiles {
+  /** Absolute path of the content's folder: nothing outside of it is sent. */
+  folder: string;
+  /** Liquid templates, each the path of an attachment from the folder; one that comes out empty attaches nothing. */
+  attachments: string[];
+  /** Pictures that the HTML shows from the folder go with the mail. */
+  inlineImages: boolean;
 }
 
 /** Links each message carries to the gateway, signed for that message alone. */
@@ -102,5 +129,7 @@ export interface RenderedMail {
   headers: Header[];
   tags: Tag[];
   attachments: Attachment[];
+  /** Files that go along besides `attachments` and are not read yet. Not set: none. */
+  files?: MailFile[];
   configurationSet: string | null;
 }

@@ -3,6 +3,8 @@ import { type Campaign, type CampaignFlags, describeIngest, readCampaign, stageC
 import type { Context } from "./commands/command.ts";
 import { parseAddress } from "./compose/address.ts";
 import { headerLines } from "./compose/header-lines.ts";
+import { withFiles } from "./compose/folder-files.ts";
+import { RenderProblem } from "./compose/problem.ts";
 import { connect } from "./endpoint.ts";
 import { EXIT, UserError } from "./errors.ts";
 import { AT_ONCE, findRow, type Staged, valuesOf } from "./ingest.ts";
@@ -59,9 +61,13 @@ export async function sendSample(
     throw new UserError(`--test-to expects an address, got ${JSON.stringify(to)}: ${parsed.problem}`);
   const campaign = await readCampaign(file, flags, context.terminal);
   const { row, columns } = await findRow(io, file, flags, 1);
+  const refused = (reason: string) => new UserError(`the first row (line ${row.line}) is refused: ${reason}`);
   const problem = campaign.compiled.check(columns)(row.fields);
-  if (problem !== null) throw new UserError(`the first row (line ${row.line}) is refused: ${problem}`);
-  const mail = campaign.compiled.render(parsed.address, valuesOf(columns, row.fields));
+  if (problem !== null) throw refused(problem);
+  const rendered = campaign.compiled.render(parsed.address, valuesOf(columns, row.fields));
+  const mail = await withFiles(rendered).catch((error: unknown) => {
+    throw error instanceof RenderProblem ? refused(error.message) : error;
+  });
   const { ses, halt } = await connect(context, flags);
   const outcome = halt ? { kind: "halted" as const, ...halt } : await ses.send(mail, []);
   const sent = outcome.kind === "sent";

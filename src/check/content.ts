@@ -1,6 +1,6 @@
 /** The content, as one recipient would get it. */
 import { isPrintableAscii } from "../compose/encoded-word.ts";
-import type { Attachment, Header, RenderedMail } from "../message.ts";
+import type { Header, RenderedMail } from "../message.ts";
 import { type Document, readDocument } from "./document.ts";
 import { counted, examplesOf, type Finding, finding, number, size } from "./finding.ts";
 import { imageFindings, linkFindings } from "./links.ts";
@@ -9,6 +9,8 @@ export interface Sample {
   mail: RenderedMail;
   /** The most bytes of HTML any recipient gets. */
   htmlBytes: number;
+  /** The most that the files of one recipient take, in base64. */
+  fileBytes: number;
   /** The longest subject any recipient gets. */
   subject: string;
 }
@@ -24,16 +26,16 @@ const CUT_SUBJECT = 60;
 /** SES takes 995 (API, MessageHeader); a longer token for one recipient would refuse the row. */
 const LONG_HEADER = 900;
 
-export function contentFindings({ mail, htmlBytes, subject }: Sample): Finding[] {
+export function contentFindings({ mail, htmlBytes, fileBytes, subject }: Sample): Finding[] {
   const document = readDocument(mail.html);
   return [
     htmlSize(htmlBytes),
-    ...messageSize(mail),
+    ...messageSize(mail, fileBytes),
     ...subjectFindings(subject),
     text(mail, document),
     ...unsubscribe(mail.headers, document),
     ...linkFindings(document.links),
-    ...imageFindings(document.images),
+    ...imageFindings(document.images, enclosedIds(mail)),
     ...markup(document),
     ...headerLengths(mail.headers),
   ];
@@ -49,12 +51,18 @@ function htmlSize(bytes: number): Finding {
   );
 }
 
-function messageSize(mail: RenderedMail): Finding[] {
-  const attached = mail.attachments.reduce((sum, file) => sum + bytesOf(file), 0);
-  const bytes = encodedSize(mail);
+/** The Content-IDs of pictures that go with the mail. */
+function enclosedIds({ files = [] }: RenderedMail): Set<string> {
+  return new Set(files.flatMap(({ contentId }) => contentId ?? []));
+}
+
+function messageSize(mail: RenderedMail, fileBytes: number): Finding[] {
+  const count = mail.attachments.length + (mail.files?.length ?? 0);
+  const attached = mail.attachments.reduce((sum, { data }) => sum + bytesOf(data.length), bytesOf(fileBytes));
+  const bytes = encodedSize(mail) + (fileBytes * 78) / 76;
   const findings: Finding[] = [];
   if (attached > LARGE_BYTES) {
-    const message = `${counted(mail.attachments.length, "attachment")} of ${size(attached)}: many providers refuse mails of more than 10 MB`;
+    const message = `${counted(count, "attachment")} of ${size(attached)}: many providers refuse mails of more than 10 MB`;
     findings.push(finding("warning", "content.attachments", message, "send a link instead"));
   }
   if (bytes > MOST_BYTES) {
@@ -68,8 +76,8 @@ function messageSize(mail: RenderedMail): Finding[] {
   return findings.length > 0 ? findings : [finding("ok", "content.message-size", `the mail is about ${size(bytes)}`)];
 }
 
-function bytesOf({ data }: Attachment): number {
-  return Math.floor((data.length * 3) / 4);
+function bytesOf(base64Length: number): number {
+  return Math.floor((base64Length * 3) / 4);
 }
 
 function encodedSize({ html, text: plain, attachments }: RenderedMail): number {

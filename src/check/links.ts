@@ -57,9 +57,13 @@ export function linkFindings(links: string[]): Finding[] {
   return [finding("ok", "content.links", `${counted(links.length, "link")}, each a whole address`)];
 }
 
-export function imageFindings(images: { source: string; alt: string | null }[]): Finding[] {
+/** `enclosed`: Content-IDs of the pictures that go with the mail. */
+export function imageFindings(
+  images: { source: string; alt: string | null }[],
+  enclosed: ReadonlySet<string>,
+): Finding[] {
   if (images.length === 0) return [];
-  const sources = images.map(({ source }) => ({ source, trouble: imageTrouble(source) }));
+  const sources = images.map(({ source }) => ({ source, trouble: imageTrouble(source, enclosed) }));
   const broken = sources.filter(({ trouble }) => trouble !== null && trouble !== "http");
   const plain = sources.filter(({ trouble }) => trouble === "http");
   const silent = images.filter(({ alt }) => alt === null);
@@ -67,7 +71,8 @@ export function imageFindings(images: { source: string; alt: string | null }[]):
   if (broken.length > 0) {
     const examples = examplesOf(broken.map(({ source, trouble }) => `${JSON.stringify(source)} (${trouble})`));
     const message = `${counted(broken.length, "image")} will not be seen: ${examples.text}`;
-    findings.push(finding("error", "content.images", message, "put it on a web server and write its https:// address"));
+    const hint = "put it on a web server and write its https:// address; or send it along with inline_images: true";
+    findings.push(finding("error", "content.images", message, hint));
   }
   if (plain.length > 0) {
     const message = `${counted(plain.length, "image")} without https: ${examplesOf(plain.map(({ source }) => source)).text}`;
@@ -82,11 +87,18 @@ export function imageFindings(images: { source: string; alt: string | null }[]):
   }
   return findings.length > 0
     ? findings
-    : [finding("ok", "content.images", `${counted(images.length, "image")}, with https and alt`)];
+    : [
+        finding(
+          "ok",
+          "content.images",
+          `${counted(images.length, "image")}, with https${enclosed.size > 0 ? " or inside the mail" : ""} and alt`,
+        ),
+      ];
 }
 
-function imageTrouble(source: string): Trouble | "inside the mail" | null {
-  // Gmail and Outlook show no data: images, and no content here brings an inline attachment along.
+function imageTrouble(source: string, enclosed: ReadonlySet<string>): Trouble | "inside the mail" | null {
+  if (/^cid:/i.test(source) && enclosed.has(source.slice(4))) return null;
+  // Gmail and Outlook show no data: images.
   if (/^\s*(?:cid|data):/i.test(source)) return "inside the mail";
   return source.trim().startsWith("#") ? "empty" : troubleOf(source);
 }

@@ -1,6 +1,7 @@
 /** The recipients, row by row: each is rendered, none is kept. */
 import type { RejectedRow } from "../compose/csv.ts";
 import { placeholdersIn } from "../compose/left-over.ts";
+import { Examiner } from "../compose/folder-files.ts";
 import { RenderProblem } from "../compose/problem.ts";
 import type { Recipients, Row } from "../compose/recipients.ts";
 import type { CompiledContent } from "../compose/template.ts";
@@ -31,6 +32,7 @@ export class ListCheck {
   readonly unverified = new Examples();
   readonly #content: CompiledContent;
   readonly #columns: string[];
+  readonly #examiner = new Examiner();
   readonly #mayReceive: (address: string) => boolean;
 
   /**
@@ -48,9 +50,9 @@ export class ListCheck {
   take(row: Row): string | null {
     this.rows++;
     if ("reason" in row) return this.#reject(row);
-    const mail = this.#render(row);
-    if ("reason" in mail) return this.#reject({ ...row, reason: mail.reason });
-    this.#lookAt(row, mail);
+    const rendered = this.#render(row);
+    if ("reason" in rendered) return this.#reject({ ...row, reason: rendered.reason });
+    this.#lookAt(row, rendered.mail, rendered.fileBytes);
     return row.address;
   }
 
@@ -59,17 +61,21 @@ export class ListCheck {
     return null;
   }
 
-  #render({ fields, address }: Extract<Row, { address: string }>): RenderedMail | { reason: string } {
+  #render({
+    fields,
+    address,
+  }: Extract<Row, { address: string }>): { mail: RenderedMail; fileBytes: number } | { reason: string } {
     const values = Object.fromEntries(this.#columns.map((column, index) => [column, fields[index] ?? ""]));
     try {
-      return this.#content.render(address, values);
+      const mail = this.#content.render(address, values);
+      return { mail, fileBytes: this.#examiner.examine(mail).bytes };
     } catch (error) {
       if (error instanceof RenderProblem) return { reason: error.message };
       throw error;
     }
   }
 
-  #lookAt({ line, address }: Extract<Row, { address: string }>, mail: RenderedMail): void {
+  #lookAt({ line, address }: Extract<Row, { address: string }>, mail: RenderedMail, fileBytes: number): void {
     const left = placeholderIn(mail);
     if (left !== null) this.placeholders.add(`line ${line}: ${left}`);
     if (isRole(address)) this.roles.add(address);
@@ -81,6 +87,7 @@ export class ListCheck {
     this.sample = {
       mail: sample?.mail ?? mail,
       htmlBytes: Math.max(sample?.htmlBytes ?? 0, htmlBytes),
+      fileBytes: Math.max(sample?.fileBytes ?? 0, fileBytes),
       subject: mail.subject.length > (sample?.subject.length ?? 0) ? mail.subject : (sample?.subject ?? ""),
     };
   }

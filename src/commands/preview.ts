@@ -44,13 +44,27 @@ async function preview(context: Context, file: string, flags: Flags): Promise<nu
 async function renderRow({ io }: Context, campaign: Campaign, flags: Flags): Promise<RenderedMail> {
   const { findRow } = await import("../ingest.ts");
   const { row, columns } = await findRow(io, campaign.file, flags, flags.row);
-  if ("reason" in row)
-    throw new UserError(`row ${flags.row} (line ${row.line}) is refused: ${row.reason}`, "choose another with --row");
+  const refused = (reason: string) =>
+    new UserError(`row ${flags.row} (line ${row.line}) is refused: ${reason}`, "choose another with --row");
+  if ("reason" in row) throw refused(row.reason);
   const problem = campaign.compiled.check(columns)(row.fields);
-  if (problem !== null)
-    throw new UserError(`row ${flags.row} (line ${row.line}) is refused: ${problem}`, "choose another with --row");
+  if (problem !== null) throw refused(problem);
   const { valuesOf } = await import("../ingest.ts");
-  return campaign.compiled.render(row.address, valuesOf(columns, row.fields));
+  const { withFiles } = await import("../compose/folder-files.ts");
+  const { RenderProblem } = await import("../compose/problem.ts");
+  const mail = campaign.compiled.render(row.address, valuesOf(columns, row.fields));
+  return withFiles(mail).catch((error: unknown) => {
+    throw error instanceof RenderProblem ? refused(error.message) : error;
+  });
+}
+
+/** A browser knows nothing of the mail's parts: the pictures are put into the page itself. */
+function withPictures({ html, attachments }: RenderedMail): string {
+  return attachments.reduce(
+    (page, { contentId, contentType, data }) =>
+      contentId === undefined ? page : page.replaceAll(`cid:${contentId}`, `data:${contentType};base64,${data}`),
+    html,
+  );
 }
 
 function writeMail(folder: string, mail: RenderedMail, headers: string): string[] {
@@ -60,7 +74,7 @@ function writeMail(folder: string, mail: RenderedMail, headers: string): string[
     writeFileSync(path, text, { mode: 0o600 });
     return path;
   };
-  return [write("mail.html", mail.html), write("mail.txt", mail.text), write("headers.txt", `${headers}\n`)];
+  return [write("mail.html", withPictures(mail)), write("mail.txt", mail.text), write("headers.txt", `${headers}\n`)];
 }
 
 function openInBrowser(path: string): void {

@@ -18,6 +18,9 @@ const BLOCKED = new Set(BLOCKED_SOURCE.split(" "));
 
 const CONTENT_TYPES: Record<string, string> = {
   csv: "text/csv",
+  apng: "image/apng",
+  avif: "image/avif",
+  bmp: "image/bmp",
   doc: "application/msword",
   docx: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
   epub: "application/epub+zip",
@@ -27,6 +30,7 @@ const CONTENT_TYPES: Record<string, string> = {
   html: "text/html",
   hwp: "application/x-hwp",
   hwpx: "application/hwp+zip",
+  ico: "image/vnd.microsoft.icon",
   ics: "text/calendar",
   jpeg: "image/jpeg",
   jpg: "image/jpeg",
@@ -43,6 +47,8 @@ const CONTENT_TYPES: Record<string, string> = {
   pptx: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
   rtf: "application/rtf",
   svg: "image/svg+xml",
+  tif: "image/tiff",
+  tiff: "image/tiff",
   txt: "text/plain",
   vcf: "text/vcard",
   webp: "image/webp",
@@ -52,11 +58,13 @@ const CONTENT_TYPES: Record<string, string> = {
   zip: "application/zip",
 };
 
-/** Reads the files that go with every mail. Throws `UserError` for what is missing, too large together, or refused by SES. */
+/** Reads the files that go with every mail. Throws `UserError` for what is missing, empty, too large together, or refused by SES. */
 export async function readAttachments(paths: string[]): Promise<Attachment[]> {
   let bytes = 0;
   for (const path of paths) {
-    checkName(path);
+    const problem = nameProblem(basename(path));
+    if (problem !== null)
+      throw new UserError(`the attachment ${path}: ${problem}`, "put it into a zip file, or send a link");
     bytes += base64Length(await size(path));
   }
   if (bytes > MAX_MESSAGE_BYTES) {
@@ -73,38 +81,39 @@ async function readAttachment(path: string): Promise<Attachment> {
   const data = (await readBytes(path, "the attachment")).toString("base64");
   return {
     fileName: basename(path),
-    contentType: CONTENT_TYPES[extensionOf(path)] ?? "application/octet-stream",
+    contentType: contentTypeOf(path),
     data,
   };
 }
 
-function checkName(path: string): void {
-  const extension = extensionOf(path);
-  if (BLOCKED.has(extension))
-    throw new UserError(
-      `SES does not take .${extension} attachments: ${path}`,
-      "put it into a zip file, or send a link",
-    );
+/** The media type that the extension stands for. */
+export function contentTypeOf(path: string): string {
+  return CONTENT_TYPES[extensionOf(path)] ?? "application/octet-stream";
+}
+
+/** Why SES does not take an attachment of this name, one clause; null: it does. */
+export function nameProblem(fileName: string): string | null {
+  const extension = extensionOf(fileName);
+  if (BLOCKED.has(extension)) return `SES does not take .${extension} files`;
+  if (fileName.length > MAX_FILE_NAME) return `its name has more than ${MAX_FILE_NAME} characters`;
   // oxlint-disable-next-line no-control-regex
-  if (basename(path).length > MAX_FILE_NAME || /[\x00-\x1f\x7f]/.test(basename(path))) {
-    throw new UserError(
-      `an attachment's name has at most ${MAX_FILE_NAME} characters and no control characters: ${JSON.stringify(path)}`,
-    );
-  }
+  return /[\x00-\x1f\x7f]/.test(fileName) ? "its name has a control character" : null;
 }
 
 async function size(path: string): Promise<number> {
   const found = await stat(path).catch((error: unknown) => {
     throw fileProblem(error, "the attachment", path);
   });
-  if (found.isFile()) return found.size;
-  throw new UserError(`cannot read the attachment ${path}: it is not a file`);
+  if (!found.isFile()) throw new UserError(`cannot read the attachment ${path}: it is not a file`);
+  if (found.size > 0) return found.size;
+  throw new UserError(`the attachment ${path} is empty, and SES takes no empty ones`, "fill it, or leave it out");
 }
 
 function extensionOf(path: string): string {
   return extname(path).slice(1).toLowerCase();
 }
 
-function base64Length(bytes: number): number {
+/** Characters of base64 for so many bytes. */
+export function base64Length(bytes: number): number {
   return Math.ceil(bytes / 3) * 4;
 }

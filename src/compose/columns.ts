@@ -13,7 +13,7 @@ export interface Recipient {
 }
 
 /** Stands for the address while rows are checked, where it decides nothing. */
-const SOME_ADDRESS = "recipient@example.com";
+export const SOME_ADDRESS = "recipient@example.com";
 
 /** The address, which is a variable also when no column is called so. */
 export function addressFor(name: string): string | undefined {

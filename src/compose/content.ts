@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { basename, dirname, extname, isAbsolute, join } from "node:path";
+import { realpath } from "node:fs/promises";
+import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { UserError } from "../errors.ts";
-import type { Content, Header, Tag } from "../message.ts";
+import type { Content, ContentFiles, Header, Tag } from "../message.ts";
 import { MAX_MESSAGE_BYTES, readAttachments } from "./attachment.ts";
 import { type FrontMatter, splitFrontMatter } from "./front-matter.ts";
 import { checkHeaderNames, mailtoUri, parseHeader } from "./headers.ts";
@@ -24,7 +25,7 @@ export interface ContentOverrides {
   replyTo?: string[];
   /** `Name: value`, as typed. Beat headers of the same name, add others. */
   headers?: string[];
-  /** Paths, from the working directory. */
+  /** Paths, from the working directory. One with variables is a file for each recipient, and has to lead into the content's folder. */
   attachments?: string[];
   /** `name=value`, as typed. Beat tags of the same name, add others. */
   tags?: string[];
@@ -59,7 +60,8 @@ export async function readContent(options: ContentOptions): Promise<{ content: C
   checkSyntax(file, body, { line: bodyLine, markdown });
   const head = headOf(front, options.overrides);
   const text = options.textFile === undefined ? "" : await readText(options.textFile, "the text");
-  const attachments = await readAttachments(options.overrides.attachments ?? besides(file, front.attachments ?? []));
+  const { fixed, files } = await attachedTo(file, front, options.overrides);
+  const attachments = await readAttachments(fixed);
   const content: Content = {
     ...head,
     format: markdown ? "markdown" : "html",
@@ -67,6 +69,7 @@ export async function readContent(options: ContentOptions): Promise<{ content: C
     html: body,
     text,
     attachments,
+    ...(files !== null && { files }),
   };
   checkSize(content);
   refuseVariables("--topic", options.overrides.topic ?? "");
@@ -110,7 +113,7 @@ function isMarkdown(file: string): boolean {
 function headOf(
   front: FrontMatter,
   overrides: ContentOverrides,
-): Omit<Content, "html" | "format" | "preheader" | "text" | "attachments"> {
+): Omit<Content, "html" | "format" | "preheader" | "text" | "attachments" | "files"> {
   const subject = (overrides.subject ?? front.subject ?? "").trim();
   if (subject === "")
     throw new UserError("the mail has no subject", "give it with --subject, or as subject: in the front matter");
@@ -120,7 +123,7 @@ function headOf(
 /** Everything of a content that is neither said nor shown. */
 export type Envelope = Omit<
   Content,
-  "subject" | "html" | "format" | "preheader" | "text" | "attachments" | "allowEmpty" | "literal" | "tracking"
+  "subject" | "html" | "format" | "preheader" | "text" | "attachments" | "files" | "allowEmpty" | "literal" | "tracking"
 >;
 
 /** The envelope that options alone make: no content file says anything. Throws `UserError`. */
@@ -196,9 +199,38 @@ function checkConfigurationSet(name: string | null): string | null {
   throw new UserError(`a configuration set's name expects 1–64 letters, digits, _ and -, got ${JSON.stringify(name)}`);
 }
 
-/** Paths in a content file start where that file is. */
-function besides(file: string, paths: string[]): string[] {
-  return paths.map((path) => (isAbsolute(path) ? path : join(dirname(file), path)));
+/** The attachments that are the same for everybody, and what is a file for each recipient; null: nothing is. */
+async function attachedTo(
+  file: string,
+  front: FrontMatter,
+  overrides: ContentOverrides,
+): Promise<{ fixed: string[]; files: ContentFiles | null }> {
+  // Paths in a content file start where that file is, those of an option in the working directory.
+  const base = overrides.attachments === undefined ? dirname(file) : ".";
+  const paths = overrides.attachments ?? front.attachments ?? [];
+  const hasVariables = (path: string) => /\{[{%]/.test(path);
+  const fixed = paths.filter((path) => !hasVariables(path)).map((path) => (isAbsolute(path) ? path : join(base, path)));
+  const varied = paths.filter(hasVariables);
+  const inlineImages = front.inline_images ?? false;
+  if (varied.length === 0 && !inlineImages) return { fixed, files: null };
+  const folder = await realpath(dirname(resolve(file)));
+  const attachments = await Promise.all(varied.map((path) => fromFolder(folder, base, path)));
+  return { fixed, files: { folder, attachments, inlineImages } };
+}
+
+/** The path with variables, seen from the content's folder: as far as it is the same for everybody, it has to be in there. */
+async function fromFolder(folder: string, base: string, path: string): Promise<string> {
+  const start = path.lastIndexOf("/", path.search(/\{[{%]/)) + 1;
+  const written = resolve(base, path.slice(0, start));
+  const from = relative(folder, await realpath(written).catch(() => written));
+  if (isAbsolute(from) || from.split(sep)[0] === "..") {
+    throw new UserError(
+      `the attachment ${path} is a file for each recipient, and these have to be in the content's folder, ${folder}`,
+      "put them there, or put the content beside them",
+    );
+  }
+  const inside = from === "" ? "" : `${from.split(sep).join("/")}/`;
+  return inside + path.slice(start);
 }
 
 function checkSize({ html, text, attachments }: Pick<Content, "html" | "text" | "attachments">): void {

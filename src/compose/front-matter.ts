@@ -137,7 +137,8 @@ function wrongKind(key: string, expected: string, value: Value, at: At): UserErr
 }
 
 function switchOf(key: string, { text, line }: Text, at: At): boolean {
-  if (text === "true" || text === "false") return text === "true";
+  if (/^(?:true|yes)$/i.test(text)) return true;
+  if (/^(?:false|no)$/i.test(text)) return false;
   throw new UserError(`${at(line)}: ${key} expects true or false, got ${shown(text)}`);
 }
 

@@ -1,4 +1,4 @@
-import type { RenderedMail } from "../message.ts";
+import type { Attachment, MailFile, RenderedMail } from "../message.ts";
 import { readWords } from "./encoded-word.ts";
 
 /** The mail's headers as they will be read, for people. */
@@ -9,6 +9,10 @@ export function headerLines(mail: RenderedMail): string {
     ...(mail.replyTo.length > 0 ? [`Reply-To: ${mail.replyTo.map(readWords).join(", ")}`] : []),
     `Subject: ${mail.subject}`,
     ...mail.headers.map(({ name, value }) => `${name}: ${readWords(value)}`),
-    ...mail.attachments.map((file) => `Attachment: ${file.fileName} (${file.contentType})`),
+    ...[...mail.attachments, ...(mail.files ?? [])].map(fileLine),
   ].join("\n");
+}
+
+function fileLine({ fileName, contentType, contentId }: Attachment | MailFile): string {
+  return `${contentId == null ? "Attachment" : "Picture"}: ${fileName} (${contentType})`;
 }

@@ -7,8 +7,10 @@
  * invisible characters), is part of the shape. So the result is always what rendering the whole mail first would give; a test holds the two equal.
  */
 import { LRUCache } from "lru-cache";
+import type { MailFile } from "../message.ts";
 import { escapeFor, escapeHtml, IN_HTML, plainFor } from "./escape.ts";
 import type { Traced } from "./liquid/tracer.ts";
+import type { Inlined } from "./pictures.ts";
 import { placesIn, type ValuePlace } from "./places.ts";
 import { insertPreheader } from "./preheader.ts";
 import {
@@ -38,6 +40,8 @@ export interface Tools {
   /** The text part, when it is derived. `link` decides how a link with this text and this address is written. */
   textOf: ((html: string, link?: (text: string, address: string) => string) => string) | null;
   writeLink: (text: string, address: string) => string;
+  /** Local pictures become files of the mail. */
+  inlinePictures: ((html: string) => Inlined) | null;
 }
 
 /** Text of the author, or the place of a value. */
@@ -51,12 +55,18 @@ export interface Shape {
   html: Piece[];
   /** Null: the text part is not derived. */
   text: TextPiece[] | null;
+  /** Pictures that all of its mails show. */
+  files: MailFile[];
+  /** True: values decide about others, which are found when the mail is filled in. */
+  isOpen: boolean;
 }
 
 export interface Composed {
   html: string;
   /** Null: not derived. */
   text: string | null;
+  /** Pictures that the HTML shows. */
+  files: MailFile[];
 }
 
 interface Plan {
@@ -92,7 +102,7 @@ export class Composer {
 
   compose(draft: Draft): Composed {
     const plan = this.#planOf(draft);
-    return fill(this.#shapeOf(plan, draft), draft, this.#tools.writeLink);
+    return fill(this.#shapeOf(plan, draft), draft, this.#tools);
   }
 
   /** The shape of this mail: the pieces that other recipients have in common with it. */
@@ -106,7 +116,7 @@ export class Composer {
     return fill(
       this.#build(plan, draft, () => true),
       draft,
-      this.#tools.writeLink,
+      this.#tools,
     );
   }
 
@@ -144,7 +154,7 @@ export class Composer {
   }
 
   #build(plan: Plan, draft: Draft, isInShape: (place: ValuePlace) => boolean): Shape {
-    const { inlineStyles, textOf } = this.#tools;
+    const { inlineStyles, textOf, inlinePictures } = this.#tools;
     const places: ValuePlace[] = [];
     const write = (place: ValuePlace) =>
       isInShape(place) ? escapeFor(place.place, valueOf(draft, place)) : placeMark(places.push(place) - 1);
@@ -154,7 +164,12 @@ export class Composer {
     const preheader = draft.preheader && escapeHtml(draft.preheader.skeleton);
     const withPreheader =
       preheader === null ? html : insertPreheader(html, replaceMarks(preheader, marksIn(preheader).map(inHtml), write));
-    return { html: htmlPieces(withPreheader, places), text: text === null ? null : textPieces(text, places) };
+    const inlined = inlinePictures?.(withPreheader) ?? { html: withPreheader, files: [], isOpen: false };
+    return {
+      ...inlined,
+      html: htmlPieces(inlined.html, places),
+      text: text === null ? null : textPieces(text, places),
+    };
   }
 
   #link(text: string, address: string): string {
@@ -241,11 +256,17 @@ function textPieces(text: string, places: ValuePlace[]): TextPiece[] {
 }
 
 /** Joined, not added: the pieces of a mail are long, and a string of strings would be copied once more when it is sent. */
-function fill(shape: Shape, draft: Draft, writeLink: Tools["writeLink"]): Composed {
-  const html = shape.html.map((piece) => {
+function fill(shape: Shape, draft: Draft, { writeLink, inlinePictures }: Tools): Composed {
+  const pieces = shape.html.map((piece) => {
     return typeof piece === "string" ? piece : escapeFor(piece.place, valueOf(draft, piece));
   });
-  return { html: html.join(""), text: shape.text && fillText(shape.text, draft, writeLink) };
+  const html = pieces.join("");
+  const text = shape.text && fillText(shape.text, draft, writeLink);
+  if (!shape.isOpen || inlinePictures === null) return { html, text, files: shape.files };
+  const inlined = inlinePictures(html);
+  const known = new Set(shape.files.map(({ contentId }) => contentId));
+  const others = inlined.files.filter(({ contentId }) => !known.has(contentId));
+  return { html: inlined.html, text, files: [...shape.files, ...others] };
 }
 
 function fillText(pieces: TextPiece[], draft: Draft, writeLink: Tools["writeLink"]): string {

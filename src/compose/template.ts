@@ -1,14 +1,16 @@
 /** A content, compiled: which columns it needs, which rows it takes, and the mail of each recipient. */
-import type { Content, RenderedMail, Tracking } from "../message.ts";
+import type { Content, ContentFiles, MailFile, RenderedMail, Tracking } from "../message.ts";
 import { trackHtml } from "../tracking/html.ts";
 import { leavesBy } from "../tracking/leaving.ts";
 import { type MessageLinks, sampleLinks } from "../tracking/message-links.ts";
-import { addressFor, columnOf, lookUpFor, refuseUnknown, scopeOf } from "./columns.ts";
+import { addressFor, columnOf, lookUpFor, refuseUnknown, scopeOf, SOME_ADDRESS } from "./columns.ts";
 import { type CompiledHead, compileHead } from "./head.ts";
 import { emptyReason, parsePart, type Part, type Scope, type Variable } from "./liquid/part.ts";
+import { attachmentAt, pictureAt } from "./mail-file.ts";
+import { inlinePictures } from "./pictures.ts";
 import { RenderProblem } from "./problem.ts";
 import { Composer, type Draft, type Shape, type Tools } from "./shape.ts";
-import { createWriter, RUNNING_TEXT } from "./text-writer.ts";
+import { ANYWHERE, createWriter, RUNNING_TEXT } from "./text-writer.ts";
 import { isUnsubscribeUrl, literalPart } from "./unsubscribe-variable.ts";
 
 /** Null when the row can be sent, else the reason why not. `fields` are in the order of the columns given to `check`. */
@@ -23,6 +25,8 @@ export interface CompiledContent {
    * made into a mail, whoever gets it.
    */
   check(columns: string[]): RowCheck;
+  /** True: mails may have `files`, which `Examiner` has to look at before a row is taken. */
+  hasFiles: boolean;
   /** What each message carries of links back to us; null: nothing. */
   tracking: Tracking | null;
   /**
@@ -37,7 +41,13 @@ export interface CompiledContent {
 }
 
 /** For contents that are ready as they are: nothing is inlined or derived. */
-export const NO_TOOLS: Tools = { markdown: null, inlineStyles: null, textOf: null, writeLink: (text) => text };
+export const NO_TOOLS: Tools = {
+  markdown: null,
+  inlineStyles: null,
+  textOf: null,
+  writeLink: (text) => text,
+  inlinePictures: null,
+};
 
 /** The templates of a content. */
 interface Parts {
@@ -48,10 +58,12 @@ interface Parts {
   title: Part | null;
   /** Null: the text part is derived from the HTML. */
   text: Part | null;
+  /** Paths of attachments, each of one message. */
+  attachments: Part[];
 }
 
 /**
- * Compiles the Liquid templates of a content: subject, HTML, text, header values, display names, unsubscribe URL, preheader. `tools` are those of
+ * Compiles the Liquid templates of a content: subject, HTML, text, header values, display names, unsubscribe URL, preheader, paths of attachments. `tools` are those of
  * `toolsFor`.
  *
  * A variable is a column name: exactly, else with upper and lower case taken as one. `{{ First Name }}` is understood too;
@@ -69,7 +81,8 @@ interface Parts {
 export function compileContent(content: Content, tools: Tools = NO_TOOLS): CompiledContent {
   const parts = parseParts(content, tools);
   const variables = variablesOf(parts);
-  const composer = new Composer(tools);
+  const { files = null } = content;
+  const composer = new Composer({ ...tools, inlinePictures: files?.inlineImages ? pictureInliner(files) : null });
   const required = [...new Set(allParts(parts).flatMap((part) => part.required))];
   const writeText = createWriter(RUNNING_TEXT);
   const lookUp = lookUpFor(variables);
@@ -77,24 +90,34 @@ export function compileContent(content: Content, tools: Tools = NO_TOOLS): Compi
   const sample = tracking && sampleLinks(tracking);
   const ownUrl = (links: MessageLinks | null) => (tracking?.unsubscribe && links ? links.unsubscribe() : null);
   const { tags, attachments, configurationSet } = content;
+  const attachmentsOf = files === null ? null : attachmentWriter(files, parts.attachments);
   const sampleScope = (to: string, values: Record<string, string>) =>
     lookUp({ to, values, unsubscribeUrl: ownUrl(sample) });
+  const render: CompiledContent["render"] = (to, values, links = sample) => {
+    const own = ownUrl(links);
+    const scope = lookUp({ to, values, unsubscribeUrl: own });
+    refuseEmpty(required, scope);
+    const head = parts.head.render(scope, own);
+    const composed = composer.compose(draftOf(parts, scope));
+    const html = tracking && links ? withLinks(composed.html, tracking, links, head) : composed.html;
+    const text = parts.text === null ? (composed.text ?? "") : writeText(parts.text.trace(scope));
+    const { from, replyTo, subject, headers } = head;
+    // Named one by one: to spread the head costs as much as all the rest.
+    const mail = { from, to, replyTo, subject, html, text, headers, tags, attachments, configurationSet };
+    if (attachmentsOf === null) return mail;
+    const enclosed = [...attachmentsOf(scope), ...composed.files];
+    return enclosed.length > 0 ? { ...mail, files: enclosed } : mail;
+  };
   return {
     columns: variables.map((variable) => variable.name),
+    hasFiles: files !== null,
     tracking,
-    check: (columns) => rowCheck(parts, variables, columns, content.allowEmpty, ownUrl(sample), composer),
-    render(to, values, links = sample) {
-      const own = ownUrl(links);
-      const scope = lookUp({ to, values, unsubscribeUrl: own });
-      refuseEmpty(required, scope);
-      const head = parts.head.render(scope, own);
-      const composed = composer.compose(draftOf(parts, scope));
-      const html = tracking && links ? withLinks(composed.html, tracking, links, head) : composed.html;
-      const text = parts.text === null ? (composed.text ?? "") : writeText(parts.text.trace(scope));
-      const { from, replyTo, subject, headers } = head;
-      // Named one by one: to spread the head costs as much as all the rest.
-      return { from, to, replyTo, subject, html, text, headers, tags, attachments, configurationSet };
+    check(columns) {
+      const check = rowCheck(parts, variables, columns, content.allowEmpty, ownUrl(sample), composer);
+      // Which files a row names is only known of the whole mail.
+      return files === null ? check : (fields) => check(fields) ?? renderProblem(render, columns, fields);
     },
+    render,
     shapeOf: (to, values) => composer.shapeOf(draftOf(parts, sampleScope(to, values))),
     renderPlainly(to, values) {
       const scope = sampleScope(to, values);
@@ -110,6 +133,25 @@ function draftOf({ body, preheader, title }: Parts, scope: Scope): Draft {
     preheader: preheader?.trace(scope) ?? null,
     title: title?.trace(scope) ?? null,
   };
+}
+
+/** Throws `RenderProblem` for a picture that must not be sent. */
+function pictureInliner({ folder }: ContentFiles): NonNullable<Tools["inlinePictures"]> {
+  return (html) => inlinePictures(html, (path) => pictureAt(folder, path));
+}
+
+/** The attachments of one message. Throws `RenderProblem` for a path that must not be sent. */
+function attachmentWriter({ folder }: ContentFiles, attachments: Part[]): (scope: Scope) => MailFile[] {
+  const paths = attachments.map((part) => ({ part, write: createWriter(ANYWHERE) }));
+  return (scope) => {
+    const written = paths.map(({ part, write }) => write(part.trace(scope)).trim()).filter((path) => path !== "");
+    return written.map((path) => attachmentAt(folder, path));
+  };
+}
+
+function renderProblem(render: CompiledContent["render"], columns: string[], fields: string[]): string | null {
+  const values = Object.fromEntries(columns.map((column, index) => [column, fields[index] ?? ""]));
+  return reasonOf(() => void render(SOME_ADDRESS, values));
 }
 
 function withLinks(
@@ -152,6 +194,7 @@ function parseParts(content: Content, tools: Tools): Parts {
       preheader: null,
       title: null,
       text: text === null ? null : literalPart("text", text, hasLink),
+      attachments: [],
     };
   }
   const subject = parsePart(content.subject, { label: "subject", name: "title", language: "text", allowEmpty });
@@ -166,11 +209,14 @@ function parseParts(content: Content, tools: Tools): Parts {
         : parsePart(preheader, { label: "preheader", name: "preheader", language: "text", allowEmpty }),
     title: markdown ? subject : null,
     text: text === null ? null : parsePart(text, { label: "text", name: "text", language: "text", allowEmpty }),
+    attachments: (content.files?.attachments ?? []).map((path) =>
+      parsePart(path, { label: "attachments", name: "text", language: "text", allowEmpty }),
+    ),
   };
 }
 
-function allParts({ head, body, preheader, text }: Parts): Part[] {
-  return [...head.parts, body, preheader, text].filter((part) => part !== null);
+function allParts({ head, body, preheader, text, attachments }: Parts): Part[] {
+  return [...head.parts, body, preheader, text, ...attachments].filter((part) => part !== null);
 }
 
 /** Each variable once; optional only when it is so in every part. */
@@ -219,8 +265,9 @@ function rowCheck(
     });
     // Once: what cannot be made into a mail at all is told before anything is stored.
     if (reason === null && !isComposed) {
-      composer.compose(draftOf(parts, scope));
-      isComposed = true;
+      const problem = reasonOf(() => void composer.compose(draftOf(parts, scope)));
+      isComposed = problem === null;
+      return problem;
     }
     return reason;
   };

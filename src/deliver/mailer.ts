@@ -1,12 +1,17 @@
-/** From a claim to an SES call: content and columns are looked up once, then each message is rendered and handed over. */
+/**
+ * From a claim to an SES call: content and columns are looked up once, then each message is rendered, its files are read, and it is handed
+ * over.
+ */
 import { LRUCache } from "lru-cache";
+import { findFiles } from "../compose/folder-files.ts";
 import { RenderProblem } from "../compose/problem.ts";
 import type { CompiledContent } from "../compose/template.ts";
 import { prepareContent } from "../compose/tools.ts";
-import { UserError } from "../errors.ts";
+import { StoppedError, UserError } from "../errors.ts";
 import type { Content, RenderedMail, Tag } from "../message.ts";
 import type { Links } from "../tracking/links.ts";
 import { messageLinks } from "../tracking/message-links.ts";
+import { ByteBudget } from "./byte-budget.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Deliver } from "./send.ts";
 import type { Ses } from "./ses.ts";
@@ -22,12 +27,27 @@ interface Library {
 const MOST_CONTENTS = 300;
 const MOST_BYTES = 64 * 1024 * 1024;
 const MOST_INGESTS = 1_000;
+/** Attachments in flight, in base64. What is in flight takes about three times that: the file, its request, what waits in the socket. */
+const MOST_ATTACHED = 64 * 1024 * 1024;
+
+export interface MailerOptions {
+  /**
+   * When the folder with a content's files is gone: `halt` stops the run before its messages fail one by one; `fail` fails them, so that
+   * they do not hold up those of other contents.
+   */
+  whenFolderIsGone?: "halt" | "fail";
+}
 
 /**
  * Renders each claim and sends it, tagged so that an event finds its message even when the answer is lost. `links` is asked when the first
  * content with tracking goes out.
  */
-export function createMailer(library: Library, ses: Ses, links: () => Promise<Links>): Deliver {
+export function createMailer(
+  library: Library,
+  ses: Ses,
+  links: () => Promise<Links>,
+  { whenFolderIsGone = "halt" }: MailerOptions = {},
+): Deliver {
   const contents = contentCache(library);
   const columns = new LRUCache<number, string[]>({
     max: MOST_INGESTS,
@@ -36,21 +56,67 @@ export function createMailer(library: Library, ses: Ses, links: () => Promise<Li
   const job: Tag = { name: "ses-mail-job", value: library.jobId };
   let signer: Links | null = null;
 
-  const render = async (claim: Claim): Promise<RenderedMail | string> => {
+  const budget = new ByteBudget(MOST_ATTACHED);
+
+  const render = async (claim: Claim): Promise<Rendered | string> => {
     const { content } = contents.get(claim.contentId) ?? (await contents.forceFetch(claim.contentId));
     if (typeof content === "string") return content;
     const names = columns.get(claim.ingestId) ?? (await columns.forceFetch(claim.ingestId));
     const { tracking } = content;
     const own = tracking && messageLinks(tracking, (signer ??= await links()), claim.id);
-    return problemOr(() => content.render(claim.email, valuesOf(names, claim), own));
+    const fields = JSON.parse(claim.fields) as string[];
+    return problemOr(() => ({
+      mail: content.render(claim.email, valuesOf(names, fields), own),
+      record: fields[names.length] ?? null,
+    }));
   };
 
-  return async (claim, onDeparted): Promise<Outcome> => {
-    const mail = await render(claim);
-    // Checked before it was taken in; only a content replaced meanwhile can get here.
-    if (typeof mail === "string") return { kind: "rejected", reason: `cannot be rendered: ${mail}`, unknown: false };
-    return ses.send(mail, [job, { name: "ses-mail-message", value: String(claim.id) }], onDeparted);
+  /** What waits for memory waits before its call is made: the time-out of SES does not run. */
+  const sendWithFiles = async ({ mail, record }: Rendered, send: (mail: RenderedMail) => Promise<Outcome>) => {
+    const { files, ...rest } = mail;
+    const attached = mail.attachments.reduce((sum, { data }) => sum + data.length, 0);
+    if (files === undefined) return attached === 0 ? send(mail) : budget.within(attached, () => send(mail));
+    const found = await findFiles(mail, record);
+    return budget.within(attached + found.bytes, async () =>
+      send({ ...rest, attachments: [...mail.attachments, ...(await found.read())] }),
+    );
   };
+
+  const deliver = async (claim: Claim, onDeparted: () => void): Promise<Outcome> => {
+    const rendered = await render(claim);
+    // Checked before it was taken in; only a content replaced meanwhile can get here.
+    if (typeof rendered === "string")
+      return { kind: "rejected", reason: `cannot be rendered: ${rendered}`, unknown: false };
+    const tags = [job, { name: "ses-mail-message", value: String(claim.id) }];
+    try {
+      return await sendWithFiles(rendered, (mail) => ses.send(mail, tags, onDeparted));
+    } catch (error) {
+      return outcomeOfFiles(error, whenFolderIsGone);
+    }
+  };
+  return Object.assign(deliver, { isFull: () => budget.isFull() });
+}
+
+interface Rendered {
+  mail: RenderedMail;
+  /** What its files were when the list was taken in; null: nothing is known, or there are none. */
+  record: string | null;
+}
+
+/** Nothing was handed to SES: its own errors are outcomes already. */
+function outcomeOfFiles(error: unknown, whenFolderIsGone: "halt" | "fail"): Outcome {
+  if (error instanceof RenderProblem) return { kind: "rejected", reason: error.message, unknown: false };
+  if (error instanceof StoppedError) {
+    const { message: reason, hint } = error;
+    return whenFolderIsGone === "halt"
+      ? { kind: "halted", reason, hint: hint ?? "" }
+      : { kind: "rejected", reason, unknown: false };
+  }
+  // Too many open files, a network folder that hangs: it may pass.
+  if (error instanceof Error && "code" in error) {
+    return { kind: "transient", reason: `a file cannot be read: ${error.message}`, unreachable: false };
+  }
+  throw error;
 }
 
 interface Kept {
@@ -96,8 +162,7 @@ async function compiledOr(content: Content): Promise<CompiledContent | string> {
   }
 }
 
-function valuesOf(names: string[], claim: Claim): Record<string, string> {
-  const fields = JSON.parse(claim.fields) as string[];
+function valuesOf(names: string[], fields: string[]): Record<string, string> {
   const values = Object.create(null) as Record<string, string>;
   for (let i = 0; i < names.length; i++) values[names[i] ?? ""] = fields[i] ?? "";
   return values;

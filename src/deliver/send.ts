@@ -77,8 +77,12 @@ export interface Run {
   elapsedMs: number;
 }
 
-/** Hands one message to SES; calls `onDeparted` when the request goes on the wire. Never rejects but for a bug. */
-export type Deliver = (claim: Claim, onDeparted: () => void) => Promise<Outcome>;
+export interface Deliver {
+  /** Hands one message to SES; calls `onDeparted` when the request goes on the wire. Never rejects but for a bug. */
+  (claim: Claim, onDeparted: () => void): Promise<Outcome>;
+  /** True: messages wait for memory, and more of them would only wait, too. Not set: they never do. */
+  isFull?: () => boolean;
+}
 
 /** Claims of one turn on their way out. */
 interface Batch {
@@ -182,7 +186,7 @@ class SendLoop {
 
   /** How many messages there are free hands for. Answers not yet written keep their hand busy: they are `sending` still. */
   #room(): number {
-    if (this.#stop) return 0;
+    if (this.#stop || this.#deliver.isFull?.()) return 0;
     const free = this.#options.concurrency - this.#inFlight.size - this.#settlements.length;
     const left = this.#options.max === null ? Infinity : this.#options.max - this.#counted;
     // What fell due since the last turn, and a little to catch up: more would block the event loop and be the next stall.

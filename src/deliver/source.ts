@@ -7,7 +7,7 @@ export interface Claim {
   contentId: number;
   ingestId: number;
   email: string;
-  /** JSON array of the recipient's CSV fields. */
+  /** JSON array of the recipient's CSV fields; behind them, of a message with files, what `Examiner` recorded. */
   fields: string;
   /** SES calls made for this message before this one. */
   attempts: number;

@@ -127,7 +127,9 @@ function jsonOf(text: string): unknown {
 /** What would be ignored, unless an SES event is in it that is not to be taken from there. */
 function notIgnored(ignored: { ignored: string }, value: unknown, { budget }: Reading): Unwrapped {
   if (search(value, budget).length === 0) return ignored;
-  return { malformed: "an SES event, or a part of one, outside the envelopes of AWS; ingest-events reads it from a file" };
+  return {
+    malformed: "an SES event, or a part of one, outside the envelopes of AWS; ingest-events reads it from a file",
+  };
 }
 
 /** What an envelope holds where it should, and what else is in it: copies of the same do not count. */

@@ -113,7 +113,9 @@ function isEnvelopeOfMail(value: JsonObject): boolean {
 export function rowOfQuery(value: readonly unknown[]): JsonObject | null {
   if (value.length === 0) return null;
   const isCell = (cell: unknown) =>
-    isObject(cell) && typeof cell["field"] === "string" && Object.keys(cell).every((key) => /^(?:field|value)$/.test(key));
+    isObject(cell) &&
+    typeof cell["field"] === "string" &&
+    Object.keys(cell).every((key) => /^(?:field|value)$/.test(key));
   if (!value.every(isCell)) return null;
   return Object.fromEntries((value as JsonObject[]).map((cell) => [cell["field"], cell["value"]])) as JsonObject;
 }

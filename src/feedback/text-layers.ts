@@ -76,7 +76,7 @@ export function cutOut(text: string): Cut {
   const bytes = Buffer.from(text);
   let trace: number | null = null;
   let from = 0;
-  for (let brace = bytes.indexOf(OPEN); brace >= 0; ) {
+  for (let brace = bytes.indexOf(OPEN); brace >= 0;) {
     const piece = pieceAt(bytes, brace);
     if ("end" in piece) {
       if (piece.value !== undefined) {

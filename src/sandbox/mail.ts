@@ -231,7 +231,10 @@ function readAttachments(holder: Body): AttachedFile[] {
     const contentType = textOf(file, "ContentType") ?? "application/octet-stream";
     if (contentType.length > 78)
       throw invalidMember(member("contentType"), "Member must have length less than or equal to 78");
+    const contentId = textOf(file, "ContentId");
+    if (contentId !== null && (contentId === "" || contentId.length > 78))
+      throw invalidMember(member("contentId"), "Member must have length between 1 and 78");
     const inline = textOf(file, "ContentDisposition") === "INLINE";
-    return { fileName, contentType, data, contentId: textOf(file, "ContentId"), inline };
+    return { fileName, contentType, data, contentId, inline };
   });
 }

@@ -175,7 +175,8 @@ function headersOf(mail: Mail): { name: string; value: string }[] {
 }
 
 function contentTypeOf(mail: Mail): string {
-  if (mail.attachments.length > 0) return "multipart/mixed";
+  if (mail.attachments.some(({ inline }) => !inline)) return "multipart/mixed";
+  if (mail.attachments.length > 0) return "multipart/related";
   if (mail.html === null) return "text/plain; charset=UTF-8";
   return mail.text === null ? "text/html; charset=UTF-8" : "multipart/alternative";
 }

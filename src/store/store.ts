@@ -20,7 +20,7 @@ export const NO_TOPIC = "no-topic";
 export interface StagedRow {
   /** As it will be written to: domain lower-cased and punycode, local part as given. */
   email: string;
-  /** JSON array of the CSV fields in the order of the file's columns. */
+  /** JSON array of the CSV fields in the order of the file's columns; behind them, of a message with files, what `Examiner` recorded. */
   fields: string;
   /** Milliseconds since the epoch; 0 means at once. */
   notBefore: number;

@@ -172,7 +172,8 @@ function readTarget(href: string): string | null {
   return isWeb && encodeURIComponent(url).length <= MAX_ENCODED ? url : null;
 }
 
-function decodeEntities(value: string): string {
+/** An attribute's value as a browser reads it. */
+export function decodeEntities(value: string): string {
   if (!value.includes("&")) return value;
   let decoded = "";
   const ignore = () => undefined;

@@ -29,7 +29,7 @@ function check(changes: Partial<RenderedMail> & Partial<Omit<Sample, "mail">> = 
     ...mail,
   };
   const bytes = htmlBytes ?? Buffer.byteLength(rendered.html);
-  return contentFindings({ mail: rendered, htmlBytes: bytes, subject: rendered.subject });
+  return contentFindings({ mail: rendered, htmlBytes: bytes, fileBytes: 0, subject: rendered.subject });
 }
 
 /** A body of the page, with a text that says the same. */

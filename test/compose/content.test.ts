@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import { checkTopic, readContent, type ContentOptions, type ContentOverrides } from "../../src/compose/content.ts";
 import { prepareContent } from "../../src/compose/tools.ts";
@@ -62,6 +62,7 @@ describe("refuses", () => {
     ["a topic", front("topic: a/b"), /topic name expects/],
     ["an attachment that is not there", front("attachments: no.pdf"), /no\.pdf: no such file/],
     ["an attachment SES blocks", front("attachments: Setup.EXE"), /\.exe/],
+    ["a device as attachment", front("attachments: /dev/null"), /is not a file/],
     ["broken Liquid, with the file's line", front("topic: x", "a\n{% if b %}"), /mail\.html, line 5/],
   ])("%s", async (_, data, expected) => {
     expect(await refusal(read("mail.html", data))).toMatch(expected);
@@ -269,4 +270,118 @@ test("--text is taken as it is", async () => {
     overrides: HEAD,
   });
   expect(content.text).toBe("Hi {{ name }}\n");
+});
+
+test("an empty attachment is refused, whichever way it is named", async () => {
+  const path = folder({ "mail.html": front("attachments: [full.txt, empty.txt]"), "full.txt": "x", "empty.txt": "" });
+  const read = (overrides: ContentOverrides) =>
+    readContent({ contentFile: join(path, "mail.html"), recipientsFile: null, overrides: { ...HEAD, ...overrides } });
+  expect(await refusal(read({}))).toMatch(/attachment .*empty\.txt is empty.*fill it, or leave it out/);
+  expect(await refusal(read({ attachments: [join(path, "empty.txt")] }))).toMatch(/is empty/);
+});
+
+describe("attachments with variables", () => {
+  const PDFS = { "invoices/7.pdf": "seven", "fixed.pdf": "fixed" };
+  const written = async (yaml: string, files: Record<string, string> = PDFS, overrides: ContentOverrides = HEAD) => {
+    const path = folder({ ...files, "mail.html": front(yaml, '<p>x <img src="a.png"></p>') });
+    const { content } = await readContent({ contentFile: join(path, "mail.html"), recipientsFile: null, overrides });
+    return { path: realpathSync(path), content };
+  };
+
+  test("are files of single messages, beside those of all", async () => {
+    const { path, content } = await written('attachments: [fixed.pdf, "invoices/{{ number }}.pdf"]');
+    expect(content.attachments.map(({ fileName }) => fileName)).toEqual(["fixed.pdf"]);
+    expect(content.files).toEqual({ folder: path, attachments: ["invoices/{{ number }}.pdf"], inlineImages: false });
+    const compiled = await prepareContent(content);
+    expect(compiled.columns).toEqual(["number"]);
+    const mail = compiled.render("ann@example.com", { number: "7" });
+    expect(mail.attachments.map(({ fileName }) => fileName)).toEqual(["fixed.pdf"]);
+    expect(mail.files).toEqual([
+      { folder: path, path: "invoices/7.pdf", fileName: "7.pdf", contentType: "application/pdf", contentId: null },
+    ]);
+  });
+
+  test("leave contents without them as they were", async () => {
+    expect((await written("attachments: fixed.pdf")).content).not.toHaveProperty("files");
+    expect((await written("inline_images: false")).content).not.toHaveProperty("files");
+  });
+
+  test("may be missing for some, where the template says so", async () => {
+    const { content } = await written('attachments: ["{% if number %}invoices/{{ number }}.pdf{% endif %}"]');
+    const compiled = await prepareContent(content);
+    expect(compiled.render("a@b.co", { number: "" })).not.toHaveProperty("files");
+    expect(compiled.render("a@b.co", { number: "7" }).files).toHaveLength(1);
+  });
+
+  test("are checked like every other template", async () => {
+    const { content } = await written('attachments: ["invoices/{{ number }}.pdf"]');
+    const compiled = await prepareContent(content);
+    expect(() => compiled.check(["email"])).toThrow(/\{\{ number \}\}, and there is no such column/);
+    const check = compiled.check(["number"]);
+    expect(check([" "])).toBe("{{ number }} is empty and has no default");
+    expect(check(["../7"])).toMatch(/leads out of the content's folder/);
+    expect(check(["7"])).toBeNull();
+    const wrong = (await written('attachments: ["{{ a }"]')).content;
+    await expect(prepareContent(wrong)).rejects.toThrow(/^attachments, line 1/);
+  });
+
+  test("of an option start in the working directory, and lead into the content's folder", async () => {
+    const path = realpathSync(folder({ "mail.html": "<p>x</p>", "invoices/7.pdf": "x" }));
+    const read = (...attachments: string[]) =>
+      readContent({ contentFile: join(path, "mail.html"), recipientsFile: null, overrides: { ...HEAD, attachments } });
+    expect((await read(`${path}/invoices/{{ n }}.pdf`)).content.files?.attachments).toEqual(["invoices/{{ n }}.pdf"]);
+    expect((await read(`${path}/{{ n }}.pdf`)).content.files?.attachments).toEqual(["{{ n }}.pdf"]);
+    const here = relative(process.cwd(), path);
+    expect((await read(`${here}/new/{{ n }}/x.pdf`)).content.files?.attachments).toEqual(["new/{{ n }}/x.pdf"]);
+    expect(await refusal(read("invoices/{{ n }}.pdf"))).toMatch(
+      /have to be in the content's folder, \/.* put them there/,
+    );
+    expect(await refusal(read(`${path}/../{{ n }}.pdf`))).toMatch(/have to be in the content's folder/);
+  });
+
+  test("of the front matter do not lead out of the folder", async () => {
+    expect(await refusal(written('attachments: "../{{ n }}.pdf"'))).toMatch(/have to be in the content's folder/);
+    expect(await refusal(written('attachments: "/etc/{{ n }}"'))).toMatch(/have to be in the content's folder/);
+  });
+});
+
+describe("inline_images", () => {
+  test.each(["true", "yes", "True"])("%s sends local pictures along", async (value) => {
+    const path = realpathSync(
+      folder({
+        "m.html": front(
+          `inline_images: ${value}`,
+          '<img src="img/{{ a }}.png"><img src="b.gif"><img src="https://x.co/c.png">',
+        ),
+      }),
+    );
+    const { content } = await readContent({ contentFile: join(path, "m.html"), recipientsFile: null, overrides: HEAD });
+    const { html, files, text } = (await prepareContent(content)).render("a@b.co", { a: "x y" });
+    // Those that all mails show first.
+    expect(files?.map((file) => file.path)).toEqual(["b.gif", "img/x y.png"]);
+    const ids = files?.map(({ contentId }) => contentId);
+    expect(html).toBe(`<img src="cid:${ids?.[1]}"><img src="cid:${ids?.[0]}"><img src="https://x.co/c.png">`);
+    expect(text).not.toContain("cid:");
+  });
+
+  test("holds for Markdown, too", async () => {
+    const mail = await mailOf("mail.md", front("inline_images: true", "Hi\n\n![Logo](img/my%20logo.png)"), {});
+    expect(mail.files?.map((file) => file.path)).toEqual(["img/my logo.png"]);
+    expect(mail.html).toContain(`src="cid:${mail.files?.[0]?.contentId}" alt="Logo"`);
+  });
+
+  test("a picture of a value is held to the same rules", async () => {
+    const path = folder({ "m.html": front("inline_images: true", '<img src="{{ a }}">') });
+    const { content } = await readContent({ contentFile: join(path, "m.html"), recipientsFile: null, overrides: HEAD });
+    const check = (await prepareContent(content)).check(["a"]);
+    expect(check(["../x.png"])).toMatch(/picture \.\.\/x\.png leads out/);
+    expect(check(["/etc/x.png"])).toMatch(/not inside the content's folder/);
+    expect(check([".ssh/x.png"])).toMatch(/hidden/);
+    expect(check(["mail.csv"])).toMatch(/no picture/);
+    expect(check(["https://example.com/x.png"])).toBeNull();
+  });
+
+  test("expects true or false", async () => {
+    expect(await refusal(read("m.html", front("inline_images: maybe")))).toMatch(/expects true or false, got "maybe"/);
+  });
 });

@@ -1,5 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { pictureAt } from "../../src/compose/mail-file.ts";
+import { inlinePictures } from "../../src/compose/pictures.ts";
+import { RenderProblem } from "../../src/compose/problem.ts";
 import { prepareContent } from "../../src/compose/tools.ts";
 import type { Content } from "../../src/message.ts";
 import { CONTENT } from "../support/store-actions.ts";
@@ -296,6 +299,62 @@ test("in Markdown, too: values are words, whatever signs they hold", { timeout: 
     { numRuns: 200 },
   );
 });
+
+const PICTURES = [
+  '<img src="a.png">',
+  '<img src="img/{{ a }}.png" alt="{{ a }}">',
+  '<img src="{{ b }}">',
+  "<img src={{ a }}.png>",
+  '<td background="{{ a }}/b.png">',
+  '<p style="background:url({{ a }}.png)">',
+  '<p style="background:url(c.png)" class="{{ a }}">',
+  '<img srcset="{{ a }}.png 1x, b.png 2x">',
+  '{% if a == "x" %}<img src="x.png">{% endif %}',
+  '<!--[if mso]><v:fill src="{{ a }}.png"/><![endif]-->',
+  "<style>p { background: url({{ a }}.png) }</style>",
+];
+
+test("pictures are those of the mail made by rendering everything first", { timeout: 120_000 }, async () => {
+  const value = fc.constantFrom(
+    "x",
+    "y z",
+    "ü",
+    "a&b",
+    "../x",
+    "/x",
+    "https://x.co/a.png",
+    "c.png",
+    "",
+    "a#b?c",
+    '"><i>',
+    "100%",
+  );
+  const folder = "/mail";
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.constantFrom(...PICTURES), { maxLength: 4 }), value, value, async (pieces, a, b) => {
+      const body = html(pieces.join(""), { allowEmpty: true });
+      const without = (await prepareContent(body)).renderPlainly("x@y.co", { a, b });
+      const withThem = await prepareContent({ ...body, files: { folder, attachments: [], inlineImages: true } });
+      const expected = resultOf(() => inlinePictures(without.html, (path) => pictureAt(folder, path)));
+      const made = resultOf(() => withThem.render("x@y.co", { a, b }));
+      const paths = (files: { path: string }[] = []) => new Set(files.map(({ path }) => path));
+      expect(made && { html: made.html, text: made.text, files: paths(made.files) }).toEqual(
+        expected && { html: expected.html, text: without.text, files: paths(expected.files) },
+      );
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+/** Null: the row is refused. */
+function resultOf<T>(work: () => T): T | null {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof RenderProblem) return null;
+    throw error;
+  }
+}
 
 test("recipients with plain values share one shape", async () => {
   const compiled = await prepareContent(

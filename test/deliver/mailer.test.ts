@@ -1,5 +1,10 @@
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { createMailer } from "../../src/deliver/mailer.ts";
+import { Examiner } from "../../src/compose/folder-files.ts";
+import { compileContent } from "../../src/compose/template.ts";
+import { createMailer, type MailerOptions } from "../../src/deliver/mailer.ts";
 import type { Ses } from "../../src/deliver/ses.ts";
 import type { Claim } from "../../src/deliver/source.ts";
 import type { Content, RenderedMail, Tag } from "../../src/message.ts";
@@ -22,13 +27,19 @@ const claim = (change: Partial<Claim> = {}): Claim => ({
 });
 
 /** A mailer over contents made by `contentOf`; what it looks up and sends is written down. */
-function scene(contentOf: (id: number) => Content | Promise<Content>, links: () => Promise<Links> = async () => LINKS) {
+function scene(
+  contentOf: (id: number) => Content | Promise<Content>,
+  links: () => Promise<Links> = async () => LINKS,
+  answer: () => Promise<void> = async () => undefined,
+  options: MailerOptions = {},
+) {
   const contents: number[] = [];
   const ingests: number[] = [];
   const mails: { mail: RenderedMail; tags: Tag[] }[] = [];
   const ses: Ses = {
     async send(mail, tags) {
       mails.push({ mail, tags });
+      await answer();
       return { kind: "sent", sesMessageId: `ses-${mails.length}` };
     },
     account: () => Promise.reject(new Error("not asked")),
@@ -45,8 +56,14 @@ function scene(contentOf: (id: number) => Content | Promise<Content>, links: () 
       return ["email", "name"];
     },
   };
-  const deliver = createMailer(library, ses, links);
-  return { contents, ingests, mails, deliver: (change?: Partial<Claim>) => deliver(claim(change), () => undefined) };
+  const deliver = createMailer(library, ses, links, options);
+  return {
+    contents,
+    ingests,
+    mails,
+    isFull: () => deliver.isFull?.(),
+    deliver: (change?: Partial<Claim>) => deliver(claim(change), () => undefined),
+  };
 }
 
 describe("the mailer", () => {
@@ -168,4 +185,79 @@ describe("the mailer", () => {
     expect(contents).toEqual([1, 2]);
     expect(mails).toEqual([]);
   });
+});
+
+describe("files of single messages", () => {
+  /** A content in a folder of its own, and the claim of Ann as it was when the list was taken in. */
+  function withInvoice(invoice: string) {
+    const folder = realpathSync(mkdtempSync(join(tmpdir(), "mailer-")));
+    const path = join(folder, "Ann.pdf");
+    writeFileSync(path, invoice);
+    const content: Content = { ...CONTENT, files: { folder, attachments: ["{{ name }}.pdf"], inlineImages: false } };
+    const fields = ["ann@example.com", "Ann"];
+    const mail = compileContent(content).render("ann@example.com", { name: "Ann" });
+    const { record } = new Examiner().examine(mail);
+    return { folder, path, content, change: { fields: JSON.stringify([...fields, record]) } };
+  }
+
+  it("are read when the message leaves", async () => {
+    const { content, change } = withInvoice("seven");
+    const { deliver, mails } = scene(() => content);
+    expect(await deliver(change)).toMatchObject({ kind: "sent" });
+    const data = Buffer.from("seven").toString("base64");
+    expect(mails[0]?.mail.attachments).toEqual([{ fileName: "Ann.pdf", contentType: "application/pdf", data }]);
+    expect(mails[0]?.mail).not.toHaveProperty("files");
+  });
+
+  it("fail the message alone when one has changed, or is gone", async () => {
+    const { content, change, path } = withInvoice("seven");
+    const { deliver, mails } = scene((id) => (id === 1 ? content : CONTENT));
+    writeFileSync(path, "more than seven");
+    expect(await deliver(change)).toEqual({
+      kind: "rejected",
+      unknown: false,
+      reason: expect.stringMatching(/^the attachment Ann\.pdf has changed since the list was taken in/),
+    });
+    rmSync(path);
+    expect(await deliver(change)).toMatchObject({ kind: "rejected", reason: expect.stringMatching(/no such file/) });
+    expect(await deliver({ contentId: 2 })).toMatchObject({ kind: "sent" });
+    expect(mails).toHaveLength(1);
+  });
+
+  it("stop the run when their folder is gone, or fail the message, as the caller wants it", async () => {
+    const { content, change, folder } = withInvoice("seven");
+    rmSync(folder, { recursive: true });
+    const reason = expect.stringContaining(folder);
+    expect(await scene(() => content).deliver(change)).toMatchObject({ kind: "halted", reason });
+    const lenient = scene(() => content, undefined, undefined, { whenFolderIsGone: "fail" });
+    expect(await lenient.deliver(change)).toMatchObject({ kind: "rejected", reason });
+  });
+});
+
+it("holds back what would take too much memory, and says so", async () => {
+  const attachments = [{ fileName: "a.pdf", contentType: "application/pdf", data: "A".repeat(25 * 1024 * 1024) }];
+  const answers: (() => void)[] = [];
+  const answer = () => new Promise<void>((resolve) => answers.push(resolve));
+  const { deliver, mails, isFull } = scene(
+    (id) => (id === 1 ? { ...CONTENT, attachments } : CONTENT),
+    undefined,
+    answer,
+  );
+  const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
+  const sent = [deliver(), deliver()];
+  await settled();
+  expect(isFull()).toBe(false);
+  sent.push(deliver(), deliver(), deliver({ contentId: 2 }));
+  await settled();
+  // What has no attachments waits for nothing.
+  expect(mails.map(({ mail }) => mail.attachments.length)).toEqual([1, 1, 0]);
+  expect(isFull()).toBe(true);
+  for (let count = 3; count <= 5; count++) {
+    answers.shift()?.();
+    await settled();
+    expect(mails).toHaveLength(Math.min(5, count + 1));
+  }
+  expect(isFull()).toBe(false);
+  for (const end of answers) end();
+  expect((await Promise.all(sent)).map(({ kind }) => kind)).toEqual(Array(5).fill("sent"));
 });

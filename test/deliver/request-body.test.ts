@@ -54,11 +54,15 @@ const mail: fc.Arbitrary<RenderedMail> = fc.record({
   headers: fc.array(pair, { maxLength: 3 }),
   tags: fc.array(pair, { maxLength: 3 }),
   attachments: fc.array(
-    fc.record({
-      fileName: text,
-      contentType: text,
-      data: fc.uint8Array({ maxLength: 50 }).map((bytes) => Buffer.from(bytes).toString("base64")),
-    }),
+    fc.record(
+      {
+        fileName: text,
+        contentType: text,
+        data: fc.uint8Array({ maxLength: 50 }).map((bytes) => Buffer.from(bytes).toString("base64")),
+        contentId: fc.string({ minLength: 1, maxLength: 10 }),
+      },
+      { requiredKeys: ["fileName", "contentType", "data"] },
+    ),
     { maxLength: 2 },
   ),
   configurationSet: fc.option(fc.string({ minLength: 1, maxLength: 10 })),

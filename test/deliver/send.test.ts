@@ -67,6 +67,39 @@ function scene(count: number, script: Script, options: Partial<SendOptions> = {}
 const never = () => new Promise<Outcome>(() => undefined);
 const NOTHING: Partial<Run> = { attempts: 0, sent: 0, failed: 0, inDoubt: 0, throttled: 0, retried: 0 };
 
+it("claims nothing while messages wait for memory, and everything in the end", async () => {
+  const clock = new VirtualClock();
+  const source = new MemorySource(60, clock);
+  let [running, most, full] = [0, 0, false];
+  const deliver = async (_claim: Claim, onDeparted: () => void): Promise<Outcome> => {
+    most = Math.max(most, ++running);
+    full = running > 4;
+    onDeparted();
+    await clock.sleep(200);
+    full = --running > 4;
+    return SENT;
+  };
+  const result = await clock.play(
+    send(source, Object.assign(deliver, { isFull: () => full }), {
+      scope: { topic: null, endpoint: "ses", maxLateMs: null },
+      perSecond: 100,
+      concurrency: 50,
+      maxAttempts: 3,
+      max: null,
+      onQuota: "stop",
+      signal: new AbortController().signal,
+      hardSignal: new AbortController().signal,
+      clock,
+      onProgress: () => undefined,
+      onNotice: () => undefined,
+    }),
+  );
+  expect(result).toMatchObject({ outcome: "finished", run: { sent: 60 } });
+  // One claim more than there is room for, and what was claimed together with it.
+  expect(most).toBeGreaterThan(4);
+  expect(most).toBeLessThan(15);
+});
+
 describe("what goes wrong in the program itself", () => {
   it("a source that fails for a reason of its own ends the run with that error", async () => {
     const { source, run } = scene(3, () => SENT);

@@ -48,6 +48,11 @@ describe("SendEmail refuses", () => {
       /Missing required header 'From'/,
     ],
     ["a file without content", simple({ Attachments: [{ FileName: "a.txt" }] }), /rawContent/],
+    [
+      "a long Content-ID",
+      simple({ Attachments: [{ FileName: "a.png", RawContent: Buffer.from("x"), ContentId: "x".repeat(79) }] }),
+      /attachments.1.member.contentId/,
+    ],
   ];
 
   test.each(cases)("%s", async (_, input, message) => {
