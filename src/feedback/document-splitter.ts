@@ -307,10 +307,13 @@ export class DocumentSplitter {
     const { text: head, behind, bytes, line, offset } = this.#around;
     this.#around = null;
     const text = `${head}]${Buffer.concat(behind).toString("utf8")}`;
-    if (bytes > RECORD_LIMIT_BYTES) this.#found.push({ malformed: TOO_LARGE, text: head.slice(0, CUT_BYTES), line, offset });
+    if (bytes > RECORD_LIMIT_BYTES)
+      this.#found.push({ malformed: TOO_LARGE, text: head.slice(0, CUT_BYTES), line, offset });
     else if (text.length > LEAST_AROUND) {
       const value = parseJson(text);
-      this.#found.push(value === undefined ? { malformed: NOT_JSON, text, line, offset } : { value, text, line, offset });
+      this.#found.push(
+        value === undefined ? { malformed: NOT_JSON, text, line, offset } : { value, text, line, offset },
+      );
     }
   }
 

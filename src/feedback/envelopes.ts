@@ -1,4 +1,4 @@
-import { brief, type Filled, openEnvelope, type Opened } from "./aws-envelopes.ts";
+import { brief, type Filled, isControlMessage, openEnvelope, type Opened } from "./aws-envelopes.ts";
 import { recordsIn } from "./json-scanner.ts";
 import { isObject, parseJson, type JsonObject } from "./json-value.ts";
 import { rowOfQuery, search } from "./search.ts";
@@ -98,7 +98,7 @@ function openUnknown(value: JsonObject, opened: NotFilled, reading: Reading): Un
 function envelopeOf(value: JsonObject, { anywhere, budget }: Reading): Opened {
   if (!anywhere) return openEnvelope(value, budget);
   if (kindOfObject(value) === "row") return { inside: [value["@message"]], closed: true };
-  const records = recordsIn(value);
+  const records = isControlMessage(value) ? null : recordsIn(value);
   return records === null ? openEnvelope(value, budget) : { inside: records, taken: records };
 }
 
@@ -127,7 +127,9 @@ function jsonOf(text: string): unknown {
 /** What would be ignored, unless an SES event is in it that is not to be taken from there. */
 function notIgnored(ignored: { ignored: string }, value: unknown, { budget }: Reading): Unwrapped {
   if (search(value, budget).length === 0) return ignored;
-  return { malformed: "an SES event, or a part of one, outside the envelopes of AWS; ingest-events reads it from a file" };
+  return {
+    malformed: "an SES event, or a part of one, outside the envelopes of AWS; ingest-events reads it from a file",
+  };
 }
 
 /** What an envelope holds where it should, and what else is in it: copies of the same do not count. */
