@@ -23,10 +23,15 @@ export function openEnvelope(value: JsonObject, budget: Budget): Opened {
     return openEventBridge(value, value["detail-type"]);
   const logs = value["awslogs"];
   if (isObject(logs)) return openPackedLogs(logs["data"], budget);
-  if (value["messageType"] === "CONTROL_MESSAGE") return { ignored: "CloudWatch Logs control message" };
+  if (isControlMessage(value)) return { ignored: "CloudWatch Logs control message" };
   const records = AWS_CONTAINERS.map((name) => value[name]).find((member) => Array.isArray(member));
   if (records !== undefined) return { inside: asArray(records), taken: records };
   return openRecord(value, budget);
+}
+
+/** CloudWatch Logs looks whether somebody takes its subscription. */
+export function isControlMessage(value: JsonObject): boolean {
+  return value["messageType"] === "CONTROL_MESSAGE";
 }
 
 /** One element of such a container. */

@@ -1,4 +1,4 @@
-import { brief, type Filled, openEnvelope, type Opened } from "./aws-envelopes.ts";
+import { brief, type Filled, isControlMessage, openEnvelope, type Opened } from "./aws-envelopes.ts";
 import { recordsIn } from "./json-scanner.ts";
 import { isObject, parseJson, type JsonObject } from "./json-value.ts";
 import { rowOfQuery, search } from "./search.ts";
@@ -98,7 +98,7 @@ function openUnknown(value: JsonObject, opened: NotFilled, reading: Reading): Un
 function envelopeOf(value: JsonObject, { anywhere, budget }: Reading): Opened {
   if (!anywhere) return openEnvelope(value, budget);
   if (kindOfObject(value) === "row") return { inside: [value["@message"]], closed: true };
-  const records = recordsIn(value);
+  const records = isControlMessage(value) ? null : recordsIn(value);
   return records === null ? openEnvelope(value, budget) : { inside: records, taken: records };
 }
 

@@ -8,8 +8,8 @@ import type { Budget } from "./unpack.ts";
 /** What a search brought to light. */
 export type Finding = { event: SesEvent } | { malformed: string };
 
-/** Texts inside each other: SNS in SQS in a Lambda record in a log in a dump of logs has five. */
-const MOST_LAYERS = 8;
+/** SNS in SQS in a Lambda record in a log in a dump of logs is five texts inside each other; base64 and gzip make two of one. */
+const MOST_LAYERS = 16;
 /** No event is shorter. In base64 they are long enough to be looked into. */
 const SHORTEST_BYTES = 45;
 
@@ -31,7 +31,7 @@ interface Frame {
 
 /**
  * The SES events in `value`, in document order: in the members of objects and arrays at any depth, in texts that hold JSON
- * (among other words, escaped, percent-encoded, in base64 or hex, packed; up to 8 inside each other) and in lists of bytes.
+ * (among other words, escaped, percent-encoded, in base64 or hex, packed; up to 16 inside each other) and in lists of bytes.
  * An event that is there twice, as an object and as a text, is found once. Behind the events comes `malformed`, once, when
  * something looks like an SES event and cannot be read. Empty when there is no trace of one.
  *

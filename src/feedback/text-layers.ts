@@ -22,8 +22,8 @@ const LINES_OF_BASE64 = /^[A-Za-z0-9+/\r\n]+={0,2}\s*$/;
 const HEX = /^(?:0x|x)?(?=7b|5b|22|1f8b)[0-9a-f]+$/i;
 /** `{"`, `{` with a line end, and the magic of gzip. */
 const BASE64_START = /eyJ|ewog|ewoJ|H4sI/;
-/** `{` in a form or a URL, however often it was encoded. */
-const ENCODED_BRACE = /%(?:25)*7B/i;
+/** `{` in a form or a URL, or the letters of base64 that are encoded there, however often. */
+const ENCODED = /%(?:25)*(?:7B|2B|2F|3D)/i;
 /** What nginx makes of `{"` in its access log. */
 const HEX_QUOTES = /\{\s*\\x22/i;
 /** Bytes as programs print them, of a text that starts with `{`, `[` or as gzip does. */
@@ -45,7 +45,7 @@ export function peel(text: string, budget: Budget): Layer {
   // Most texts have nothing to do with SES, and are done with here as long as nothing in them is packed.
   const { values, words, broken } =
     isTraced || BYTES.test(text) ? cutOut(text) : { values: [], words: text, broken: null };
-  const encoded = isTraced && ENCODED_BRACE.test(words) ? formValues(words) : [];
+  const encoded = ENCODED.test(words) ? formValues(words) : [];
   const packed = unpackRuns(words, budget);
   return {
     values: [...values, ...encoded, ...packed.values],
@@ -154,8 +154,7 @@ function withoutHexEscapes(text: string): string {
 
 /** The parts of a form (`payload=%7B…`), of a URL, or of nothing but encoded text. */
 function formValues(words: string): string[] {
-  const parts = [...new URLSearchParams(words.trim())].flat();
-  return parts.filter((part) => part.includes("{") || ENCODED_BRACE.test(part));
+  return [...new URLSearchParams(words.trim())].flat().filter((part) => part.length >= SHORTEST);
 }
 
 /** What stands in base64 or hex, gzip or not. */
@@ -164,7 +163,9 @@ function unpackRuns(words: string, budget: Budget): Pick<Layer, "values" | "brok
   const joined = LINES_OF_BASE64.test(words) ? words.replaceAll(/\s/g, "") : words.replaceAll("\\/", "/");
   const values: unknown[] = [];
   let broken: string | null = null;
-  for (const { 0: run } of joined.matchAll(RUN)) {
+  for (const { 0: run, index } of joined.matchAll(RUN)) {
+    // A piece of percent-encoded base64: it is whole when it is decoded.
+    if (joined[index - 1] === "%" || joined[index + run.length] === "%") continue;
     for (const bytes of decoded(run)) {
       const text = isPacked(bytes) ? unpack(bytes, budget) : bytes.toString("utf8");
       if (typeof text === "string") {

@@ -1,6 +1,6 @@
 /** How an SES event is told from everything else, whole or in pieces, in JSON or in text nobody can read. */
 import { isObject, type JsonObject } from "./json-value.ts";
-import { isSesType } from "./ses-event.ts";
+import { isSesType, otherNotification } from "./ses-event.ts";
 
 /**
  * What an object is:
@@ -27,6 +27,7 @@ const FRAGMENT_KEY =
 /** What the object is by its own members: those of members are not looked into. */
 export function kindOfObject(value: JsonObject): Kind {
   const type = typeOf(value);
+  if (otherNotification(type) !== null) return "event";
   if (isSet(type) && (isObject(value["mail"]) || namesType(type) === "in a container")) return "event";
   if (isObject(value["mail"]) && isObject(value["receipt"])) return "inbound";
   if (isSet(value["@message"])) return "row";

@@ -1,5 +1,5 @@
 /** One dump, read to its end: what cannot be put aside, and a reader that is told to stop. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { expect, test } from "vitest";
@@ -60,4 +60,29 @@ test("a signal ends it also when a pipe has nothing more to give; what came befo
   await expect(end).rejects.toBeInstanceOf(InterruptedError);
   expect(applied).toEqual([1]);
   expect(stream.destroyed).toBe(true);
+});
+
+test("a bounce in any wrapper suppresses its address, or the answer is 1: never 0 for one that was passed over", async () => {
+  const folder = await workFolder();
+  const bounce = (id: number) => make.bounce("Permanent", "General", { id, to: [`gone${id}@example.net`] });
+  const rows = [
+    [{ field: "@message", value: JSON.stringify(bounce(1)) }],
+    [{ field: "@message", value: "cold start" }],
+  ];
+  const dump = [
+    { results: rows },
+    { log: `${JSON.stringify(bounce(2))}\n` },
+    { payload: make.sns(bounce(3)) },
+    { a: 1 },
+  ];
+  await writeFile(join(folder, "dump.log"), make.compact(dump, "\n"));
+  const whole = await run(folder, ["ingest-events", "dump.log", "--json"]);
+  expect(whole.json).toMatchObject({ records: 5, events: 3, unmatched: 3, ignored: 2, malformed: 0, suppressed: 3 });
+  expect(whole.code).toBe(0);
+  const cut = JSON.stringify({ log: JSON.stringify(bounce(4)).slice(0, 200) });
+  await writeFile(join(folder, "cut.log"), `${cut}\n`);
+  const half = await run(folder, ["ingest-events", "cut.log", "--json"]);
+  expect(half.json).toMatchObject({ records: 1, events: 0, ignored: 0, malformed: 1 });
+  expect(half.code).toBe(1);
+  expect(await readFile(join(folder, "cut.log.rejects"), "utf8")).toBe(`${cut}\n`);
 });

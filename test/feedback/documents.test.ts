@@ -121,6 +121,42 @@ describe("position", () => {
   });
 });
 
+describe("what stands around records", () => {
+  const around = { note: "x".repeat(80), next: null };
+
+  test("comes behind them, as a document of its own", async () => {
+    const text = `\n${JSON.stringify({ before: 1, Messages: [{ a: 1 }, { a: 2 }], ...around })}\n${good(1)}`;
+    for (const size of [7, 100_000]) {
+      const found = await documents(text, size);
+      expect(found).toMatchObject([
+        { value: { a: 1 } },
+        { value: { a: 2 } },
+        { value: { before: 1, Messages: [], ...around }, line: 2, offset: 1 },
+        { line: 3 },
+      ]);
+    }
+  });
+
+  test("a few characters do not", async () => {
+    expect(await documents('{"Messages": [{"a":1}], "next": null}')).toHaveLength(1);
+  });
+
+  test("is malformed when it is too large", async () => {
+    const found = await documents(`{"events":[{"a":1}],"x":"${"y".repeat(5 * MIB)}"}\n${good(1)}`, 65_536);
+    expect(found).toMatchObject([
+      { value: { a: 1 } },
+      { malformed: "larger than 4,194,304 bytes", text: '{"events":[', line: 1, offset: 0 },
+      { line: 2 },
+    ]);
+  });
+
+  test("words in the line of a record are none, unless they speak of an event", async () => {
+    expect(await documents(`${good(1)} took 3 ms\n`)).toHaveLength(1);
+    expect(await documents(`${good(1)} and notificationType: Bounce\n`)).toHaveLength(2);
+    expect(await documents(`${good(1)} "x": 1}\n`)).toHaveLength(2);
+  });
+});
+
 describe("gzip", () => {
   const text = Array.from({ length: 40 }, (_, index) => good(index)).join("\n");
   const packed = gzipSync(text);

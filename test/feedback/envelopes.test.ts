@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { unwrap } from "../../src/feedback/envelopes.ts";
+import { unwrap, unwrapAnywhere } from "../../src/feedback/envelopes.ts";
 import * as make from "./events.ts";
 import { kinds, read } from "./read.ts";
 
@@ -34,7 +34,8 @@ describe("bad input", () => {
     }));
     fc.assert(
       fc.property(tree, (value) => {
-        for (const item of [...unwrap(value), ...unwrap(JSON.stringify(value))]) {
+        const texts = [value, JSON.stringify(value)];
+        for (const item of texts.flatMap((text) => [...unwrap(text), ...unwrapAnywhere(text)])) {
           expect(["event", "ignored", "malformed"]).toEqual(expect.arrayContaining(Object.keys(item)));
         }
       }),
@@ -61,6 +62,7 @@ describe("bad input", () => {
     ["a log line of half an event", { message: '{"eventType":"Bou', timestamp: 1 }],
   ])("%s is malformed", (_, value) => {
     expect(kinds(unwrap(value))).toEqual(["malformed"]);
+    expect(kinds(unwrapAnywhere(value))).toEqual(["malformed"]);
   });
 
   test("envelopes inside each other without end", () => {
@@ -124,6 +126,7 @@ describe("what is readable and no event of a sent mail", () => {
     ["a log line of words", { message: "cold start\n", timestamp: 1 }, "a text: cold start"],
   ])("%s", (_, value, ignored) => {
     expect(unwrap(value)).toEqual([{ ignored }]);
+    expect(unwrapAnywhere(value)).toEqual([{ ignored }]);
   });
 
   test("a packed control message of CloudWatch Logs", () => {

@@ -30,6 +30,31 @@ describe("bad input", () => {
       'a Bounce event without "bounce"',
     ],
     ["a complaint without its detail", { ...make.complaint(), complaint: [] }, 'a Complaint event without "complaint"'],
+    [
+      "a bounce that does not say of which kind",
+      { ...make.bounce("Permanent", "General"), bounce: { bouncedRecipients: [{ emailAddress: "ann@example.net" }] } },
+      "a Bounce event without bounceType",
+    ],
+    [
+      "a permanent bounce of one of several that does not say of whom",
+      { ...make.bounce("Permanent", "General", { to: ["a@b.c", "d@e.f"] }), bounce: { bounceType: "Permanent" } },
+      "a Bounce event that names no address",
+    ],
+    [
+      "a permanent bounce of what is no address",
+      make.bounce("Permanent", "General", { to: ["nobody"] }),
+      "a Bounce event that names no address",
+    ],
+    [
+      "a bounce of a type that is not known",
+      { ...make.bounce("Permanent", "General"), eventType: "Bounced" },
+      'an event of the unknown type Bounced that holds a "bounce"',
+    ],
+    [
+      "a complaint of a type that is not known",
+      { ...make.complaint(), eventType: "Spam" },
+      'an event of the unknown type Spam that holds a "complaint"',
+    ],
   ])("%s", (_, json, malformed) => {
     expect(readEvent(json)).toEqual({ malformed });
   });
@@ -191,6 +216,12 @@ describe("suppression", () => {
     for (const legacy of [false, true]) {
       expect(suppressed(make.bounce(type, subType, { legacy }))).toEqual(reason ? [`${reason} ann@example.net`] : []);
     }
+  });
+
+  test.each(["Bounce", "bounce", "BOUNCE"])("a type is known in any spelling: %s", (eventType) => {
+    const event = { ...make.bounce("PERMANENT", "General"), eventType };
+    expect(meaning(event)).toMatchObject({ type: "bounce", bounceType: "Permanent" });
+    expect(suppressed(event)).toEqual(["bounce ann@example.net"]);
   });
 
   test("a bounce without subtype follows its type", () => {

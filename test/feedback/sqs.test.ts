@@ -224,6 +224,13 @@ describe("a message is deleted when its events are in the job file, and not befo
     expect((await read(server)).summary).toMatchObject({ records: 2, ignored: 2, events: 0, malformed: 0 });
     expect(server.left()).toEqual([]);
   });
+
+  it("an event in a wrapper nobody knows is neither taken nor deleted", async () => {
+    const server = await sqsServer();
+    server.put({ payload: deliveries(1)[0] }, sns({ note: "hello" }));
+    expect((await read(server)).summary).toMatchObject({ records: 2, ignored: 1, events: 0, malformed: 1 });
+    expect(server.left()).toHaveLength(1);
+  });
 });
 
 describe("how it asks", () => {

@@ -231,6 +231,13 @@ describe("a true message", () => {
     expect([status, json]).toEqual([200, { status: "ignored" }]);
   });
 
+  it("with an event somewhere in somebody's JSON suppresses nobody: 400", async () => {
+    const { post, store } = await webhook();
+    const { status } = await post(signed(notification({ form: { text: JSON.stringify(ann) } }), amazon.privateKey));
+    expect(status).toBe(400);
+    expect(await suppressed(store)).toBe(0);
+  });
+
   it("that ought to be an event and cannot be read is left to the dead-letter queue: 400", async () => {
     const { post, log } = await webhook();
     const { status } = await post(signed(notification({ eventType: "Bounce", mail: {} }), amazon.privateKey));
