@@ -28,6 +28,8 @@ export interface IngestAnswer {
   rejected: number;
   suppressed: number;
   rejects_file: string | null;
+  /** What was told on stderr of the list; left out when there was nothing to tell. */
+  warnings?: string[];
 }
 
 /** Reads the content that goes with `file`. Throws UserError for whatever is wrong with it. */
@@ -91,6 +93,7 @@ export async function stageCampaign(
     timing: options.timing,
     dryRun: options.dryRun,
   });
+  for (const warning of staged.warnings) context.terminal.warn(warning);
   return {
     ...staged,
     async commit({ rehearse = false } = {}) {
@@ -117,6 +120,7 @@ function answerOf(staged: Staged, counts: IngestCounts): IngestAnswer {
     rejected: staged.rejected,
     suppressed: counts.suppressed,
     rejects_file: staged.rejectsFile,
+    ...(staged.warnings.length > 0 && { warnings: staged.warnings }),
   };
 }
 

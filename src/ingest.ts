@@ -2,6 +2,9 @@
 import { basename } from "node:path";
 import { openRejects, type Rejects } from "./compose/csv.ts";
 import { openRecipients, type Recipients, type RecipientsOptions, type Row } from "./compose/recipients.ts";
+import { LEFT_HINT, LeftRows } from "./compose/left.ts";
+import { findName } from "./compose/name.ts";
+import { copyOf } from "./compose/split.ts";
 import type { CompiledContent } from "./compose/template.ts";
 import { InterruptedError, UserError } from "./errors.ts";
 import { type Io, openInput } from "./io.ts";
@@ -38,6 +41,8 @@ export interface Staged {
   columns: string[];
   /** Earliest instant any of the messages is due; 0: at once. */
   notBefore: number;
+  /** What the list itself says against writing to some of its rows, a line each. */
+  warnings: string[];
   /** The first valid row, to show. */
   sample: { email: string; values: Record<string, string> } | null;
 }
@@ -103,6 +108,7 @@ class Stager {
   readonly #file: string;
   readonly #instants = new Map<string, { at: number } | { problem: string }>();
   readonly #pastZones = new Map<string, number>();
+  readonly #left: LeftRows;
   #rows = 0;
   #rejected = 0;
   readonly #reasons: string[] = [];
@@ -118,7 +124,8 @@ class Stager {
     this.#zoneIndex = zoneIndexOf(options.timing.zoneColumn, columns);
     const check = content.check(columns);
     this.#check = options.dryRun ? (fields, address) => renderProblem(content, columns, fields, address) : check;
-    this.#rejects = options.dryRun ? null : openRejects(rejectsPath(options.file), columns);
+    this.#rejects = options.dryRun ? null : openRejects(rejectsPath(options.file), recipients.header);
+    this.#left = new LeftRows(columns);
   }
 
   take(rows: Row[]): void {
@@ -139,6 +146,7 @@ class Stager {
     const due = this.#dueAt(row.fields);
     if ("problem" in due) return due.problem;
     this.#notBefore = Math.min(this.#notBefore, due.at);
+    this.#left.take(row.fields);
     this.#sample ??= { email: row.address, values: valuesOf(this.#recipients.columns, row.fields) };
     return { email: row.address, fields: JSON.stringify(row.fields), notBefore: due.at };
   }
@@ -146,15 +154,15 @@ class Stager {
   #dueAt(fields: string[]): { at: number } | { problem: string } {
     const zone = this.#zoneIndex < 0 ? "" : (fields[this.#zoneIndex] ?? "").trim();
     let due = this.#instants.get(zone);
-    if (!due) this.#instants.set(zone, (due = this.#timing.instantOf(zone)));
-    if ("problem" in due && due.problem === "past") this.#pastZones.set(zone, (this.#pastZones.get(zone) ?? 0) + 1);
+    if (!due) this.#instants.set(copyOf(zone), (due = this.#timing.instantOf(zone)));
+    if ("problem" in due && due.problem === "past") this.#pastZones.set(copyOf(zone), (this.#pastZones.get(zone) ?? 0) + 1);
     return due;
   }
 
   #reject(row: Row, reason: string): void {
     this.#rejected++;
     if (this.#reasons.length < SHOWN_REASONS) this.#reasons.push(`line ${row.line}: ${reason}`);
-    this.#rejects?.write({ line: row.line, reason, fields: row.fields });
+    this.#rejects?.write({ line: row.line, reason, fields: row.cells ?? row.fields });
   }
 
   async finish(): Promise<Staged> {
@@ -175,6 +183,7 @@ class Stager {
       reasons: this.#reasons,
       columns: this.#recipients.columns,
       notBefore: this.#notBefore,
+      warnings: this.#left.text === null ? [] : [`${this.#left.text}; ${LEFT_HINT}`],
       sample: this.#sample,
     };
   }
@@ -214,7 +223,7 @@ function rejectsPath(file: string): string {
 
 function zoneIndexOf(column: string | null, columns: string[]): number {
   if (column === null) return -1;
-  const index = columns.findIndex((name) => name.toLowerCase() === column.toLowerCase());
+  const index = findName(column, columns);
   if (index >= 0) return index;
   throw new UserError(`--tz-column expects one of the columns ${columns.join(", ")}, got "${column}"`);
 }

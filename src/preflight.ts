@@ -299,6 +299,7 @@ function recipientsAnswer(list: ListCheck, { added, duplicates, suppressed }: Li
     suppressed,
     placeholders: list.placeholders.count,
     unverified: list.unverified.count,
+    left: list.left.rows,
     typos: list.typos.count,
     roles: list.roles.count,
   };

@@ -27,12 +27,16 @@ async function exportTopic(context: Context, topic: string, flags: Flags): Promi
   const states = flags.state === undefined ? null : parseStates(flags.state);
   const store = await context.openStore({ mustExist: true });
   const columns = await store.columns(topic);
-  const { exportLines } = await import("../report/export.ts");
+  const { exportLines, surveyExport } = await import("../report/export.ts");
   const { writeOutput } = await import("../report/output.ts");
   const output = outputPath(io.cwd, flags.output);
-  const rows = exportRows(store.messages(topic, states));
-  if (globals.json && output === null) await writeOutput(null, jsonLines(topic, rows), io);
-  else await writeOutput(output, exportLines(rows, columns, { raw: flags.raw ?? false }), io);
+  const rows = () => exportRows(store.messages(topic, states));
+  const raw = flags.raw ?? false;
+  if (globals.json && output === null) await writeOutput(null, jsonLines(topic, rows()), io);
+  else {
+    const survey = await surveyExport(rows(), columns, { raw });
+    await writeOutput(output, exportLines(rows(), columns, { raw, survey }), io);
+  }
   if (output !== null) {
     if (globals.json) terminal.json({ topic, output });
     else terminal.info(`wrote ${output}`);
