@@ -155,7 +155,8 @@ class Stager {
     const zone = this.#zoneIndex < 0 ? "" : (fields[this.#zoneIndex] ?? "").trim();
     let due = this.#instants.get(zone);
     if (!due) this.#instants.set(copyOf(zone), (due = this.#timing.instantOf(zone)));
-    if ("problem" in due && due.problem === "past") this.#pastZones.set(copyOf(zone), (this.#pastZones.get(zone) ?? 0) + 1);
+    if ("problem" in due && due.problem === "past")
+      this.#pastZones.set(copyOf(zone), (this.#pastZones.get(zone) ?? 0) + 1);
     return due;
   }
 

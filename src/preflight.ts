@@ -26,6 +26,7 @@ import { EXIT, InterruptedError, UserError } from "./errors.ts";
 import { nameOf } from "./ingest.ts";
 import { boundOldSpace, boundYoungSpace } from "./memory.ts";
 import type { Store } from "./store/store.ts";
+import { storedTopic } from "./topic-name.ts";
 
 export interface CheckFlags extends CampaignFlags {
   /** False with `--no-account`. */
@@ -68,6 +69,7 @@ export async function checkCampaign(context: Context, file: string, flags: Check
   // Before anybody is asked: what the content wants of the list may not be there.
   campaign.compiled.check(recipients.columns);
   const store = await openJobFile(context);
+  campaign.topic = await storedTopic(store, campaign.topic);
   const asked = await askSes(context, flags, from, campaign.content.configurationSet, true);
   const published = await askDns(context, dns, from, asked);
   const { list, counts, need, refused } = await readList(context, store, campaign, recipients, asked.verified);

@@ -156,7 +156,7 @@ async function importList(context: Context, file: string, flags: ImportFlags): P
         if (counts.rejected <= 20) terminal.warn(`line ${row.line}: ${row.reason}`);
         continue;
       }
-      const reason = row.fields[reasonAt]?.trim() || flags.reason;
+      const reason = (isOurs ? row.fields[reasonAt] : row.fields[reasonAt]?.trim()) || flags.reason;
       const createdAt = instantOf(row.fields[sinceAt] ?? "", io.clock.now());
       batch.push({
         address: row.address,

@@ -71,7 +71,8 @@ const KIND_OF = new Map<string, Kind>([
 ]);
 
 /** What to do about such rows. */
-export const LEFT_HINT = "they are written to all the same: take them out of the list, or suppress them (ses-mail suppress)";
+export const LEFT_HINT =
+  "they are written to all the same: take them out of the list, or suppress them (ses-mail suppress)";
 
 interface Column {
   name: string;
@@ -162,7 +163,10 @@ function judge(kind: Kind, value: string, isKorean: boolean): boolean {
 }
 
 function wordsIn(text: string): string[] {
-  const spaced = text.replaceAll(/(\p{Ll})(\p{Lu})/gu, "$1 $2").normalize("NFD").replaceAll(/[\u0300-\u036f]/g, "");
+  const spaced = text
+    .replaceAll(/(\p{Ll})(\p{Lu})/gu, "$1 $2")
+    .normalize("NFD")
+    .replaceAll(/[\u0300-\u036f]/g, "");
   return spaced.normalize("NFC").toLowerCase().split(/[^\p{L}\p{N}]+/u).filter((word) => word !== ""); // prettier-ignore
 }
 

@@ -5,7 +5,6 @@
  */
 import { undefused } from "./formula.ts";
 
-
 /** Every heading an export ever had, newest first; the columns of the list follow. */
 export const EXPORT_HEADINGS: readonly (readonly string[])[] = [
   "email,state,attempts,ses_message_id,error,sent_at,delivered_at,bounced_at,bounce_type,bounce_subtype,complained_at,opened_at,reader_opened_at,clicked_at,unsubscribed_at",

@@ -274,7 +274,10 @@ function detectDelimiter(header: string, rest: string, { emailColumn }: Recipien
 
 /** Roughly: good enough to tell delimiters apart. */
 function cut(line: string, delimiter: string): string[] {
-  return line.replaceAll(/"[^"]*"/g, (quoted) => quoted.replaceAll(delimiter, " ")).replaceAll('"', "").split(delimiter);
+  return line
+    .replaceAll(/"[^"]*"/g, (quoted) => quoted.replaceAll(delimiter, " "))
+    .replaceAll('"', "")
+    .split(delimiter);
 }
 
 function isAddress(text: string): boolean {
@@ -326,7 +329,10 @@ function checkColumns(columns: string[], name: string): void {
       throw new UserError(`${name}: the column name ${JSON.stringify(column)} contains a control character`);
     const unseen = unseenIn(column);
     if (unseen !== null)
-      throw new UserError(`${name}: the column name "${column}" contains ${unseen}, which cannot be seen`, "type it anew");
+      throw new UserError(
+        `${name}: the column name "${column}" contains ${unseen}, which cannot be seen`,
+        "type it anew",
+      );
     if (seen.has(column)) throw new UserError(`${name}: two columns are called "${column}"`, "rename one of them");
     seen.add(column);
   }

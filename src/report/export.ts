@@ -34,32 +34,31 @@ export type ExportRow = { email: string; state: State; attempts: number } & Reco
 
 /** What has to be known of all rows before the heading is written. */
 export interface ExportSurvey {
-  /** Own columns called `email` (in any case) that say something else than the address somewhere. */
-  emails: ReadonlySet<string>;
+  /** Whether an own column called `email` (in any case) says something else than the address somewhere. */
+  ownEmail: boolean;
   /** Whether a cell would be taken for a defused one: the heading of a raw export has to say that it is none. */
   ambiguous: boolean;
 }
 
-const UNREMARKABLE: ExportSurvey = { emails: new Set(), ambiguous: false };
+type SurveyedRow = Pick<ExportRow, "email" | "error" | "fields">;
 
 /** Looks through the rows, not further than necessary. */
 export async function surveyExport(
-  rows: AsyncIterable<ExportRow> | Iterable<ExportRow>,
+  rows: AsyncIterable<SurveyedRow> | Iterable<SurveyedRow>,
   columns: string[],
   { raw = false } = {},
 ): Promise<ExportSurvey> {
   const own = ownColumns(columns);
-  const candidates = own.filter(isEmail);
-  const emails = new Set<string>();
-  let ambiguous = false;
-  const isDone = () => emails.size === candidates.length && (ambiguous || !raw);
-  if (isDone()) return UNREMARKABLE;
+  const emails = own.filter(isEmail);
+  const survey = { ownEmail: false, ambiguous: raw && own.some(looksDefused) };
+  const isDone = () => (survey.ownEmail || emails.length === 0) && (survey.ambiguous || !raw);
+  if (isDone()) return survey;
   for await (const row of rows) {
-    for (const column of candidates) if (valueOf(row, column) !== row.email) emails.add(column);
-    ambiguous ||= raw && (looksDefused(row.error ?? "") || own.some((column) => looksDefused(valueOf(row, column))));
+    survey.ownEmail ||= emails.some((column) => valueOf(row, column) !== row.email);
+    survey.ambiguous ||= raw && [row.error ?? "", ...own.map((column) => valueOf(row, column))].some(looksDefused);
     if (isDone()) break;
   }
-  return { emails, ambiguous };
+  return survey;
 }
 
 /**
@@ -70,10 +69,10 @@ export async function surveyExport(
 export async function* exportLines(
   rows: AsyncIterable<ExportRow> | Iterable<ExportRow>,
   columns: string[],
-  { raw = false, survey = UNREMARKABLE }: { raw?: boolean; survey?: ExportSurvey } = {},
+  { raw = false, survey }: { raw?: boolean; survey?: ExportSurvey } = {},
 ): AsyncGenerator<string> {
-  const own = ownColumns(columns).filter((column) => !isEmail(column) || survey.emails.has(column));
-  const mark = raw && survey.ambiguous ? [RAW_MARK] : [];
+  const own = ownColumns(columns).filter((column) => survey?.ownEmail || !isEmail(column));
+  const mark = raw && survey?.ambiguous ? [RAW_MARK] : [];
   const unmarked = mark.map(() => "");
   const cells = { raw, trusted: EXPORT_FIELDS.indexOf("email") };
   yield csvLine([...EXPORT_FIELDS, ...mark, ...exportNames(own)], cells);
@@ -93,7 +92,7 @@ function isEmail(column: string): boolean {
 }
 
 /** Lists that went into one topic may call a column differently: a template takes `Name` for `name`, so that goes for all. */
-function valueOf({ fields, email }: ExportRow, column: string): string {
+function valueOf({ fields, email }: SurveyedRow, column: string): string {
   if (Object.hasOwn(fields, column)) return fields[column] ?? "";
   const names = Object.keys(fields);
   const name = names[findName(column, names.map((each) => each.normalize("NFC")))]; // prettier-ignore
