@@ -424,10 +424,9 @@ function countProblem(cells: string[], header: string[]): string | null {
     return `expected ${expected} fields, got ${cells.length}: nothing stands for ${list(missing, SHOWN_COLUMNS)} (Excel leaves out empty cells at the end of rows: let a column end the rows that is always filled)`;
   const stray = cells.findIndex((cell, index) => (header[index] ?? "") === "" && cell.trim() !== "");
   if (stray < 0) return null;
-  const value = JSON.stringify(shorten(cells[stray] ?? ""));
   return stray < header.length
-    ? `column ${stray + 1} has no name in the header, and here the value ${value}`
-    : `expected ${expected} fields, got ${cells.findLastIndex((cell) => cell.trim() !== "") + 1}: ${value} is behind the last column`;
+    ? `column ${stray + 1} has no name in the header, and here the value ${JSON.stringify(shorten(cells[stray] ?? ""))}`
+    : `expected ${expected} fields, got ${cells.findLastIndex((cell) => cell.trim() !== "") + 1}`;
 }
 
 function shorten(text: string): string {

@@ -118,7 +118,8 @@ export class RecordSplitter {
       else if (character === '"' && (this.#mode === FIELD_START || this.#mode === QUOTE_SEEN)) this.#enter(QUOTED);
       else if (this.#mode === FIELD_START && isSpace(character)) this.#at++;
       else if (this.#mode === FIELD_START || this.#mode === PLAIN) this.#toFieldEnd();
-      else if (isSpace(character)) this.#enter(CLOSED);
+      // Wider spaces csv-parse does not take here.
+      else if (character <= " " && isSpace(character)) this.#enter(CLOSED);
       else this.#giveUp(`a quote is closed before the end of its field (write " inside a quoted field as "")`);
     }
     if (ended && this.#mode === QUOTED) {
