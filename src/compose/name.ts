@@ -12,7 +12,7 @@ const UNSEEN = /[\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/u;
 const BLANK = /[\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f]/;
 
 /** Choose between forms of the character before them: emoji and text, glyphs of Han, Mongolian. */
-const VARIATION_SELECTORS = /[\ufe00-\ufe0f\u180b-\u180d\u180f\u{e0100}-\u{e01ef}]/gu;
+const VARIATION_SELECTORS = /\p{Variation_Selector}/gu;
 /** The flags of England, Scotland, Wales: a black flag, and letters that nobody sees. */
 const TAGGED_FLAG = /\u{1f3f4}[\u{e0020}-\u{e007e}]+\u{e007f}/gu;
 /** Scripts whose letters stand side by side, joined or not: there a joiner changes nothing that can be seen. */

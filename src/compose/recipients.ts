@@ -230,7 +230,7 @@ function delimiterSaid(line: string): string | null | undefined {
   if (said === undefined) return undefined;
   const delimiter = unescapeTab(said);
   // A program that knows nothing of such lines has saved the file with separators of its own.
-  return [...padding].every((each) => each === delimiter) ? delimiter : null;
+  return padding.replaceAll(delimiter, "") === "" ? delimiter : null;
 }
 
 /** The next line in which something stands besides separators. */

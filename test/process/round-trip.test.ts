@@ -1,3 +1,4 @@
+// oxlint-disable vitest/valid-expect -- vitest takes a message as second argument
 /** Files the program wrote, given back to it: each recipient gets the mail he would have got from the list they were made of. */
 import { createRequire } from "node:module";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
