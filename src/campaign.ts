@@ -32,6 +32,8 @@ export interface IngestAnswer {
   rejected: number;
   suppressed: number;
   rejects_file: string | null;
+  /** What was told on stderr of the list; left out when there was nothing to tell. */
+  warnings?: string[];
 }
 
 /**
@@ -103,6 +105,7 @@ export async function stageCampaign(
   });
   const warning = pictureWarning(campaign, staged);
   if (warning !== null) context.terminal.warn(warning);
+  for (const warning of staged.warnings) context.terminal.warn(warning);
   return {
     ...staged,
     async commit({ rehearse = false } = {}) {
@@ -137,6 +140,7 @@ function answerOf(staged: Staged, counts: IngestCounts): IngestAnswer {
     rejected: staged.rejected,
     suppressed: counts.suppressed,
     rejects_file: staged.rejectsFile,
+    ...(staged.warnings.length > 0 && { warnings: staged.warnings }),
   };
 }
 

@@ -1,9 +1,13 @@
 /** From a recipients file to staged messages: read, checked against the content, timed. Nothing is in the job file yet. */
 import { basename } from "node:path";
+import { createBreath } from "./breath.ts";
 import { openRejects, type Rejects } from "./compose/csv.ts";
 import { Examiner } from "./compose/folder-files.ts";
 import { RenderProblem } from "./compose/problem.ts";
 import { openRecipients, type Recipients, type RecipientsOptions, type Row } from "./compose/recipients.ts";
+import { LEFT_HINT, LeftRows } from "./compose/left.ts";
+import { findName } from "./compose/name.ts";
+import { copyOf } from "./compose/split.ts";
 import type { CompiledContent } from "./compose/template.ts";
 import { InterruptedError, UserError } from "./errors.ts";
 import { type Io, openInput } from "./io.ts";
@@ -40,6 +44,8 @@ export interface Staged {
   columns: string[];
   /** Earliest instant any of the messages is due; 0: at once. */
   notBefore: number;
+  /** What the list itself says against writing to some of its rows, a line each. */
+  warnings: string[];
   /** The first valid row, to show. */
   sample: { email: string; values: Record<string, string> } | null;
 }
@@ -57,11 +63,12 @@ export async function stageRecipients(
   boundOldSpace();
   const recipients = await openFile(io, options.file, options.recipients);
   const stager = new Stager(staging, content, recipients, options);
+  const breath = createBreath(io.signal);
   try {
     for await (const rows of recipients.batches()) {
       if (io.signal.aborted) throw new InterruptedError();
       boundYoungSpace(2);
-      stager.take(rows);
+      await stager.take(rows, breath);
     }
     return await stager.finish();
   } finally {
@@ -105,6 +112,7 @@ class Stager {
   readonly #file: string;
   readonly #instants = new Map<string, { at: number } | { problem: string }>();
   readonly #pastZones = new Map<string, number>();
+  readonly #left: LeftRows;
   #rows = 0;
   #rejected = 0;
   readonly #reasons: string[] = [];
@@ -124,12 +132,15 @@ class Stager {
     this.#check = whole
       ? (fields, address) => verdictOn(content, examiner, address, valuesOf(columns, fields))
       : (fields) => problemVerdict(check(fields));
-    this.#rejects = options.dryRun ? null : openRejects(rejectsPath(options.file), columns);
+    this.#rejects = options.dryRun ? null : openRejects(rejectsPath(options.file), recipients.header);
+    this.#left = new LeftRows(columns);
   }
 
-  take(rows: Row[]): void {
+  async take(rows: Row[], breath: () => Promise<void> | null): Promise<void> {
     const staged: StagedRow[] = [];
     for (const row of rows) {
+      const pause = breath();
+      if (pause) await pause;
       this.#rows++;
       const result = this.#examine(row);
       if (typeof result === "string") this.#reject(row, result);
@@ -145,6 +156,7 @@ class Stager {
     const due = this.#dueAt(row.fields);
     if ("problem" in due) return due.problem;
     this.#notBefore = Math.min(this.#notBefore, due.at);
+    this.#left.take(row.fields);
     this.#sample ??= { email: row.address, values: valuesOf(this.#recipients.columns, row.fields) };
     const kept = verdict.record === null ? row.fields : [...row.fields, verdict.record];
     return { email: row.address, fields: JSON.stringify(kept), notBefore: due.at };
@@ -153,15 +165,16 @@ class Stager {
   #dueAt(fields: string[]): { at: number } | { problem: string } {
     const zone = this.#zoneIndex < 0 ? "" : (fields[this.#zoneIndex] ?? "").trim();
     let due = this.#instants.get(zone);
-    if (!due) this.#instants.set(zone, (due = this.#timing.instantOf(zone)));
-    if ("problem" in due && due.problem === "past") this.#pastZones.set(zone, (this.#pastZones.get(zone) ?? 0) + 1);
+    if (!due) this.#instants.set(copyOf(zone), (due = this.#timing.instantOf(zone)));
+    if ("problem" in due && due.problem === "past")
+      this.#pastZones.set(copyOf(zone), (this.#pastZones.get(zone) ?? 0) + 1);
     return due;
   }
 
   #reject(row: Row, reason: string): void {
     this.#rejected++;
     if (this.#reasons.length < SHOWN_REASONS) this.#reasons.push(`line ${row.line}: ${reason}`);
-    this.#rejects?.write({ line: row.line, reason, fields: row.fields });
+    this.#rejects?.write({ line: row.line, reason, fields: row.cells ?? row.fields });
   }
 
   async finish(): Promise<Staged> {
@@ -182,6 +195,7 @@ class Stager {
       reasons: this.#reasons,
       columns: this.#recipients.columns,
       notBefore: this.#notBefore,
+      warnings: this.#left.text === null ? [] : [`${this.#left.text}; ${LEFT_HINT}`],
       sample: this.#sample,
     };
   }
@@ -221,7 +235,7 @@ function rejectsPath(file: string): string {
 
 function zoneIndexOf(column: string | null, columns: string[]): number {
   if (column === null) return -1;
-  const index = columns.findIndex((name) => name.toLowerCase() === column.toLowerCase());
+  const index = findName(column, columns);
   if (index >= 0) return index;
   throw new UserError(`--tz-column expects one of the columns ${columns.join(", ")}, got "${column}"`);
 }

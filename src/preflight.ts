@@ -1,4 +1,5 @@
 /** The `check` command at work: ask SES and the DNS, render every row, tell what was found. Nothing is sent or kept. */
+import { createBreath } from "./breath.ts";
 import { existsSync } from "node:fs";
 import { openInput } from "./io.ts";
 import { type Campaign, type CampaignFlags, readCampaign } from "./campaign.ts";
@@ -26,6 +27,7 @@ import { EXIT, InterruptedError, UserError } from "./errors.ts";
 import { nameOf } from "./ingest.ts";
 import { boundOldSpace, boundYoungSpace } from "./memory.ts";
 import type { Store } from "./store/store.ts";
+import { storedTopic } from "./topic-name.ts";
 
 export interface CheckFlags extends CampaignFlags {
   /** False with `--no-account`. */
@@ -68,6 +70,7 @@ export async function checkCampaign(context: Context, file: string, flags: Check
   // Before anybody is asked: what the content wants of the list may not be there.
   campaign.compiled.check(recipients.columns);
   const store = await openJobFile(context);
+  campaign.topic = await storedTopic(store, campaign.topic);
   const asked = await askSes(context, flags, from, campaign.content.configurationSet, true);
   const published = await askDns(context, dns, from, asked);
   const { list, counts, need, refused } = await readList(context, store, campaign, recipients, asked.verified);
@@ -219,12 +222,19 @@ async function readList(
   onExit(() => staging.discard());
   const progress = terminal.progress(null, "checked");
   const started = io.clock.monotonic();
+  const breath = createBreath(io.signal);
   try {
     for await (const rows of recipients.batches()) {
       if (io.signal.aborted) throw new InterruptedError();
       boundYoungSpace(2);
-      const addresses = rows.map((row) => list.take(row)).filter((address) => address !== null);
-      staging.add(addresses.map((email) => ({ email, fields: "[]", notBefore: 0 })));
+      const staged = [];
+      for (const row of rows) {
+        const pause = breath();
+        if (pause) await pause;
+        const email = list.take(row);
+        if (email !== null) staged.push({ email, fields: "[]", notBefore: 0 });
+      }
+      staging.add(staged);
       progress.update({ done: list.rows, perSecond: (list.rows * 1000) / Math.max(1, io.clock.monotonic() - started) });
     }
   } finally {
@@ -299,6 +309,7 @@ function recipientsAnswer(list: ListCheck, { added, duplicates, suppressed }: Li
     suppressed,
     placeholders: list.placeholders.count,
     unverified: list.unverified.count,
+    left: list.left.rows,
     typos: list.typos.count,
     roles: list.roles.count,
   };

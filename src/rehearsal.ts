@@ -11,6 +11,7 @@ import { AT_ONCE, findRow, type Staged, valuesOf } from "./ingest.ts";
 import { type RenderedMail, STATES, type Totals } from "./message.ts";
 import type { SendFlags } from "./run.ts";
 import type { Store } from "./store/store.ts";
+import { storedTopic } from "./topic-name.ts";
 
 /** The totals of a topic that is not in the job file, and will not be. */
 const NOBODY = { total: 0, ...Object.fromEntries(STATES.map((state) => [state, 0])) } as Totals;
@@ -20,6 +21,7 @@ export async function rehearse(context: Context, file: string, flags: CampaignFl
   const { terminal, globals } = context;
   const campaign = await readCampaign(file, flags, context.terminal);
   const store = await openForRehearsal(context);
+  campaign.topic = await storedTopic(store, campaign.topic);
   const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: true });
   const ingest = await staged.commit({ rehearse: true });
   const sample = renderSample(campaign, staged);

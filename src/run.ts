@@ -14,6 +14,7 @@ import { boundOldSpace, boundYoungSpace } from "./memory.ts";
 import { answerRun, type Job } from "./run-answer.ts";
 import type { RenderedMail } from "./message.ts";
 import type { Store } from "./store/store.ts";
+import { storedTopic } from "./topic-name.ts";
 import { openLinks, readSecrets } from "./tracking/links.ts";
 
 export interface SendFlags extends EndpointFlags {
@@ -40,6 +41,7 @@ export async function sendCampaign(context: Context, file: string, flags: Campai
   // Told before anything is changed.
   readSecrets(context.io.env);
   const store = await context.openStore();
+  campaign.topic = await storedTopic(store, campaign.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
   await refuseOtherEndpoint(store, campaign.topic, endpoint);
   const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false });
@@ -57,7 +59,7 @@ export async function sendDue(context: Context, flags: CampaignFlags & SendFlags
   // Told before anything is changed.
   readSecrets(context.io.env);
   const store = await context.openStore({ mustExist: true });
-  const topic = flags.topic ?? null;
+  const topic = flags.topic === undefined ? null : await storedTopic(store, flags.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
   if (topic !== null) await refuseOtherEndpoint(store, topic, endpoint);
   const scope: Scope = { topic, endpoint, maxLateMs };

@@ -2,6 +2,7 @@
 import type { RejectedRow } from "../compose/csv.ts";
 import { placeholdersIn } from "../compose/left-over.ts";
 import { Examiner } from "../compose/folder-files.ts";
+import { LEFT_HINT, LeftRows } from "../compose/left.ts";
 import { RenderProblem } from "../compose/problem.ts";
 import type { Recipients, Row } from "../compose/recipients.ts";
 import type { CompiledContent } from "../compose/template.ts";
@@ -30,6 +31,7 @@ export class ListCheck {
   readonly roles = new Examples();
   readonly typos = new Examples();
   readonly unverified = new Examples();
+  readonly left: LeftRows;
   readonly #content: CompiledContent;
   readonly #columns: string[];
   readonly #examiner = new Examiner();
@@ -42,6 +44,7 @@ export class ListCheck {
   constructor(content: CompiledContent, { columns }: Pick<Recipients, "columns">, verified: string[] | null) {
     this.#content = content;
     this.#columns = columns;
+    this.left = new LeftRows(columns);
     content.check(columns);
     this.#mayReceive = verified === null ? () => true : receivesIn(verified);
   }
@@ -75,9 +78,10 @@ export class ListCheck {
     }
   }
 
-  #lookAt({ line, address }: Extract<Row, { address: string }>, mail: RenderedMail, fileBytes: number): void {
+  #lookAt({ line, address, fields }: Extract<Row, { address: string }>, mail: RenderedMail, fileBytes: number): void {
     const left = placeholderIn(mail);
     if (left !== null) this.placeholders.add(`line ${line}: ${left}`);
+    this.left.take(fields);
     if (isRole(address)) this.roles.add(address);
     const meant = likelyMeant(domainOf(address));
     if (meant !== null) this.typos.add(`${address} (${meant}?)`);
@@ -118,6 +122,7 @@ export function listFindings(list: ListCheck, counts: ListCounts): Finding[] {
     ...rejected(list.rejects),
     ...placeholders(list.placeholders),
     ...unverified(list.unverified),
+    ...left(list.left),
     ...typos(list.typos),
     ...roles(list.roles),
     ...duplicates(counts.duplicates),
@@ -143,6 +148,10 @@ function unverified(addresses: Examples): Finding[] {
   if (addresses.count === 0) return [];
   const message = `${counted(addresses.count, "recipient")} not verified, which the SES sandbox refuses: ${addresses.text}`;
   return [finding("error", "recipients.unverified", message, "verify them, or ask for production access")];
+}
+
+function left({ text }: LeftRows): Finding[] {
+  return text === null ? [] : [finding("warning", "recipients.left", text, LEFT_HINT)];
 }
 
 function typos(addresses: Examples): Finding[] {

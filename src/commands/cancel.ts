@@ -1,4 +1,5 @@
 import { EXIT } from "../errors.ts";
+import { storedTopic } from "../topic-name.ts";
 import type { AddCommand, Context } from "./command.ts";
 
 export const addCancel: AddCommand = (program, act) => {
@@ -9,8 +10,9 @@ export const addCancel: AddCommand = (program, act) => {
     .action(act((context, _flags, [topic]) => cancel(context, topic ?? "")));
 };
 
-async function cancel({ terminal, globals, openStore }: Context, topic: string): Promise<number> {
+async function cancel({ terminal, globals, openStore }: Context, name: string): Promise<number> {
   const store = await openStore({ mustExist: true });
+  const topic = await storedTopic(store, name);
   const { cancelled, inFlight } = await store.cancel(topic);
   const totals = await store.totals(topic);
   if (globals.json) terminal.json({ topic, cancelled, in_flight: inFlight, totals });

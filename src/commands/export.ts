@@ -2,6 +2,7 @@ import { EXIT, UserError } from "../errors.ts";
 import { STATES, type State } from "../message.ts";
 import type { ExportRow } from "../report/export.ts";
 import type { ExportedMessage } from "../store/store.ts";
+import { storedTopic } from "../topic-name.ts";
 import { outputPath } from "./options.ts";
 import type { AddCommand, Context } from "./command.ts";
 
@@ -22,17 +23,22 @@ export const addExport: AddCommand = (program, act) => {
     .action(act<Flags>((context, flags, [topic]) => exportTopic(context, topic ?? "", flags)));
 };
 
-async function exportTopic(context: Context, topic: string, flags: Flags): Promise<number> {
+async function exportTopic(context: Context, name: string, flags: Flags): Promise<number> {
   const { io, globals, terminal } = context;
   const states = flags.state === undefined ? null : parseStates(flags.state);
   const store = await context.openStore({ mustExist: true });
+  const topic = await storedTopic(store, name);
   const columns = await store.columns(topic);
-  const { exportLines } = await import("../report/export.ts");
+  const { exportLines, surveyExport } = await import("../report/export.ts");
   const { writeOutput } = await import("../report/output.ts");
   const output = outputPath(io.cwd, flags.output);
-  const rows = exportRows(store.messages(topic, states));
-  if (globals.json && output === null) await writeOutput(null, jsonLines(topic, rows), io);
-  else await writeOutput(output, exportLines(rows, columns, { raw: flags.raw ?? false }), io);
+  const messages = () => store.messages(topic, states);
+  const raw = flags.raw ?? false;
+  if (globals.json && output === null) await writeOutput(null, jsonLines(topic, exportRows(messages())), io);
+  else {
+    const survey = await surveyExport(messages(), columns, { raw });
+    await writeOutput(output, exportLines(exportRows(messages()), columns, { raw, survey }), io);
+  }
   if (output !== null) {
     if (globals.json) terminal.json({ topic, output });
     else terminal.info(`wrote ${output}`);

@@ -1,5 +1,6 @@
 import type { CampaignFlags } from "../campaign.ts";
 import { EXIT } from "../errors.ts";
+import { storedTopic } from "../topic-name.ts";
 import type { AddCommand, Context } from "./command.ts";
 import { addContentOptions, addRecipientOptions } from "./options.ts";
 
@@ -18,6 +19,7 @@ async function importRecipients(context: Context, file: string, flags: CampaignF
   const { AT_ONCE } = await import("../ingest.ts");
   const campaign = await readCampaign(file, flags, context.terminal);
   const store = await context.openStore();
+  campaign.topic = await storedTopic(store, campaign.topic);
   const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false });
   const ingest = await staged.commit();
   const totals = await store.totals(campaign.topic);

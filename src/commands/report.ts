@@ -1,4 +1,5 @@
 import { EXIT, UserError } from "../errors.ts";
+import { storedTopic } from "../topic-name.ts";
 import type { AddCommand, Context } from "./command.ts";
 import { setting, outputPath } from "./options.ts";
 
@@ -21,12 +22,12 @@ export const addReport: AddCommand = (program, act) => {
 
 async function report(context: Context, names: string[], flags: Flags): Promise<number> {
   const { io, globals, terminal } = context;
-  const topics = [...new Set(names)];
   if (globals.json && flags.output === "-")
     throw new UserError("--json and --output - both write to stdout", "name a file with --output");
   const { checkZone, machineZone } = await import("../schedule.ts");
   const zone = flags.tz === undefined ? machineZone() : checkZone(flags.tz);
   const store = await context.openStore({ mustExist: true });
+  const topics = [...new Set(await Promise.all(names.map((name) => storedTopic(store, name))))];
   const { gatherFacts } = await import("../report/facts.ts");
   const facts = [];
   for (const topic of topics) facts.push(await store.breakdown(topic, io.signal, gatherFacts));

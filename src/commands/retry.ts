@@ -1,5 +1,6 @@
 import { EXIT, UserError } from "../errors.ts";
 import type { State } from "../message.ts";
+import { storedTopic } from "../topic-name.ts";
 import type { AddCommand, Context } from "./command.ts";
 
 interface Flags {
@@ -20,10 +21,11 @@ export const addRetry: AddCommand = (program, act) => {
     .action(act<Flags>((context, flags, [topic]) => retry(context, topic ?? "", flags)));
 };
 
-async function retry(context: Context, topic: string, flags: Flags): Promise<number> {
+async function retry(context: Context, name: string, flags: Flags): Promise<number> {
   const { terminal, globals, io } = context;
   const states = parseStates(flags.state);
   const store = await context.openStore({ mustExist: true });
+  const topic = await storedTopic(store, name);
   const before = await store.totals(topic);
   const count = states.reduce((sum, state) => sum + before[state], 0);
   if (!flags.yes) {

@@ -2,6 +2,8 @@ import type { CampaignFlags } from "../campaign.ts";
 import { EXIT, UserError } from "../errors.ts";
 import type { Timing } from "../ingest.ts";
 import type { Store } from "../store/store.ts";
+import { findName } from "../compose/name.ts";
+import { storedTopic } from "../topic-name.ts";
 import type { AddCommand, Context } from "./command.ts";
 import { addContentOptions, addRecipientOptions, setting } from "./options.ts";
 
@@ -51,6 +53,7 @@ async function scheduleFile(context: Context, file: string, flags: Flags, when: 
   const { readCampaign, stageCampaign, describeIngest } = await import("../campaign.ts");
   const campaign = await readCampaign(file, flags, context.terminal);
   const store = await context.openStore();
+  campaign.topic = await storedTopic(store, campaign.topic);
   const staged = await stageCampaign(context, store, campaign, { timing: when.timing, dryRun: false });
   const ingest = await staged.commit();
   const { topic } = campaign;
@@ -79,9 +82,10 @@ async function scheduleFile(context: Context, file: string, flags: Flags, when: 
   return ingest.rejected > 0 ? EXIT.partial : EXIT.done;
 }
 
-async function move(context: Context, topic: string, when: When): Promise<number> {
+async function move(context: Context, name: string, when: When): Promise<number> {
   const { terminal, globals } = context;
   const store = await context.openStore({ mustExist: true });
+  const topic = await storedTopic(store, name);
   const { pending } = await store.totals(topic);
   if (pending === 0) throw await nothingToMove(store, topic);
   const { notBefore, instantOf } = await instants(store, topic, when);
@@ -127,7 +131,7 @@ async function instants(store: Store, topic: string, { timing }: When) {
     return { notBefore: due.at, instantOf: null };
   }
   const columns = await store.columns(topic);
-  const column = columns.find((name) => name.toLowerCase() === zoneColumn.toLowerCase());
+  const column = columns[findName(zoneColumn, columns.map((name) => name.normalize("NFC")))]; // prettier-ignore
   if (column === undefined)
     throw new UserError(`--tz-column expects one of the columns ${columns.join(", ")}, got "${zoneColumn}"`);
   let notBefore = Number.POSITIVE_INFINITY;

@@ -3,6 +3,7 @@ import { EXIT, UserError } from "../errors.ts";
 import type { Line } from "../report/breakdown.ts";
 import type { TopicCounts } from "../report/stats.ts";
 import type { EventCounts, SentCounts, Store } from "../store/store.ts";
+import { storedTopic } from "../topic-name.ts";
 import type { AddCommand, Context } from "./command.ts";
 import { parseCount, outputPath } from "./options.ts";
 
@@ -39,13 +40,14 @@ export const addStats: AddCommand = (program, act) => {
     .action(act<Flags>((context, flags, [topic]) => stats(context, topic ?? null, flags)));
 };
 
-async function stats(context: Context, topic: string | null, flags: Flags): Promise<number> {
+async function stats(context: Context, name: string | null, flags: Flags): Promise<number> {
   const { io, globals, terminal } = context;
-  checkFlags(topic, flags);
+  checkFlags(name, flags);
   if (globals.json && flags.format !== undefined && flags.format !== "json") {
     throw new UserError(`--json and --format ${flags.format} exclude each other`, "give one of them");
   }
   const store = await context.openStore({ mustExist: true });
+  const topic = name === null ? null : await storedTopic(store, name);
   const format = flags.format ?? (globals.json ? "json" : "table");
   const text =
     topic !== null && flags.by !== undefined

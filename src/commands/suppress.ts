@@ -128,12 +128,17 @@ async function list({ openStore, terminal, globals }: Context): Promise<number> 
 async function importList(context: Context, file: string, flags: ImportFlags): Promise<number> {
   const { io, terminal, globals } = context;
   const { openRecipients } = await import("../compose/recipients.ts");
+  const { findName } = await import("../compose/name.ts");
+  const { SUPPRESSION_FIELDS } = await import("../compose/own-files.ts");
   const recipients = await openRecipients(openInput(io, file), {
     name: file === "-" ? "stdin" : file,
     ...(flags.emailColumn !== undefined && { emailColumn: flags.emailColumn }),
   });
-  const indexOf = (name: string) => recipients.columns.findIndex((column) => column.toLowerCase() === name);
-  const [reasonAt, detailAt] = [indexOf("reason"), indexOf("detail")];
+  const { columns } = recipients;
+  const [reasonAt, detailAt] = [findName("reason", columns), findName("detail", columns)];
+  // Where it comes from and since when, only a file of ours can tell.
+  const isOurs = SUPPRESSION_FIELDS.every((name) => columns.includes(name));
+  const [sourceAt, sinceAt] = isOurs ? [columns.indexOf("source"), columns.indexOf("created_at")] : [-1, -1];
   const store = await context.openStore();
   const counts = { rows: 0, added: 0, known: 0, rejected: 0 };
   let batch: NewSuppression[] = [];
@@ -151,8 +156,15 @@ async function importList(context: Context, file: string, flags: ImportFlags): P
         if (counts.rejected <= 20) terminal.warn(`line ${row.line}: ${row.reason}`);
         continue;
       }
-      const reason = row.fields[reasonAt]?.trim() || flags.reason;
-      batch.push({ address: row.address, reason, source: "import", detail: row.fields[detailAt] || null });
+      const reason = (isOurs ? row.fields[reasonAt] : row.fields[reasonAt]?.trim()) || flags.reason;
+      const createdAt = instantOf(row.fields[sinceAt] ?? "", io.clock.now());
+      batch.push({
+        address: row.address,
+        reason,
+        source: row.fields[sourceAt]?.trim() || "import",
+        detail: row.fields[detailAt] || null,
+        ...(createdAt !== null && { createdAt }),
+      });
     }
     if (batch.length >= BATCH) await flush();
   }
@@ -165,15 +177,31 @@ async function importList(context: Context, file: string, flags: ImportFlags): P
   return counts.rejected > 0 ? EXIT.partial : EXIT.done;
 }
 
+/** The instant of an ISO 8601 time in UTC; null for other texts, and for times that are still to come. */
+function instantOf(text: string, now: number): number | null {
+  const instant = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(text.trim()) ? Date.parse(text) : Number.NaN;
+  return instant <= now ? instant : null;
+}
+
 async function exportList({ openStore, io }: Context, flags: ExportFlags): Promise<number> {
   const store = await openStore({ mustExist: true });
   const { csvLine } = await import("../compose/csv.ts");
+  const { looksDefused } = await import("../compose/formula.ts");
+  const { RAW_MARK, SUPPRESSION_FIELDS } = await import("../compose/own-files.ts");
   const { writeOutput } = await import("../report/output.ts");
+  const raw = flags.raw ?? false;
+  const needsMark = async () => {
+    for await (const { reason, detail } of store.suppressions())
+      if (looksDefused(reason) || looksDefused(detail ?? "")) return true;
+    return false;
+  };
   async function* lines(): AsyncGenerator<string> {
-    yield csvLine(["email", "reason", "source", "created_at", "detail"]);
+    const mark = raw && (await needsMark()) ? [RAW_MARK] : [];
+    const unmarked = mark.map(() => "");
+    yield csvLine([...SUPPRESSION_FIELDS, ...mark]);
     for await (const { address, reason, source, createdAt, detail } of store.suppressions()) {
-      const cells = [address, reason, source, new Date(createdAt).toISOString(), detail ?? ""];
-      yield csvLine(cells, { raw: flags.raw ?? false, trusted: 0 });
+      const cells = [address, reason, source, new Date(createdAt).toISOString(), detail ?? "", ...unmarked];
+      yield csvLine(cells, { raw, trusted: 0 });
     }
   }
   await writeOutput(outputPath(io.cwd, flags.output), lines(), io);

@@ -2,10 +2,10 @@ import { basename, extname } from "node:path";
 import { stat } from "node:fs/promises";
 import { UserError } from "../errors.ts";
 import type { Attachment } from "../message.ts";
-import { fileProblem, readBytes } from "./read.ts";
+import { fileProblem, MAX_FILE_BYTES, readBytes } from "./read.ts";
 
 /** SES takes 40 MB for a message, after base64 (SES quotas). */
-export const MAX_MESSAGE_BYTES = 40 * 1024 * 1024;
+export const MAX_MESSAGE_BYTES = MAX_FILE_BYTES;
 /** SES API, Attachment. */
 const MAX_FILE_NAME = 255;
 

@@ -7,6 +7,7 @@ import { MAX_MESSAGE_BYTES, readAttachments } from "./attachment.ts";
 import { type FrontMatter, splitFrontMatter } from "./front-matter.ts";
 import { checkHeaderNames, mailtoUri, parseHeader } from "./headers.ts";
 import { mailboxesIn, splitMailbox } from "./mailbox.ts";
+import { checkName } from "./name.ts";
 import { refuseVariables } from "./no-variables.ts";
 import { readText } from "./read.ts";
 
@@ -77,12 +78,9 @@ export async function readContent(options: ContentOptions): Promise<{ content: C
   return { content, topic: topic === undefined ? null : checkTopic(topic) };
 }
 
-/** The name itself: 1–100 characters, no `/`, no control characters. Throws `UserError` for others. */
+/** The name in NFC: 1–100 characters, no `/`, nothing that controls or cannot be seen. Throws `UserError` for others. */
 export function checkTopic(name: string): string {
-  const length = Array.from(name).length;
-  if (name.trim() !== "" && length <= 100 && !/[/\p{Cc}\p{Cs}\u2028\u2029]/u.test(name)) return name;
-  const got = length > 100 ? `${length} characters` : JSON.stringify(name);
-  throw new UserError(`a topic name expects 1–100 characters without / or control characters, got ${got}`);
+  return checkName("a topic name", name);
 }
 
 function contentBeside(recipientsFile: string | null): string {

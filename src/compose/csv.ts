@@ -1,20 +1,21 @@
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
+import { defused } from "./formula.ts";
+import { rejectHeader } from "./own-files.ts";
 import { fileProblem } from "./read.ts";
 
-/** What a spreadsheet takes for the start of a formula. */
-const FORMULA = /^[=+\-@\t\r]/;
-const NEEDS_QUOTES = /[",\r\n]/;
+/** White space around a field is no part of it unless the field is quoted. */
+const NEEDS_QUOTES = /[",\r\n]|^\s|\s$/;
 
 /** Written out when this many characters have gathered: one system call for about a thousand rows. */
 const BUFFER_CHARACTERS = 65_536;
 
 /**
- * One RFC 4180 line, ending in `\n`. A cell that a spreadsheet would run (`=`, `+`, `-`, `@`, tab or CR first) gets a
- * leading apostrophe, unless it is the `trusted` column (an index: checked addresses) or `raw` asks for cells as they are.
+ * One RFC 4180 line, ending in `\n`. A cell that a spreadsheet would run gets a leading apostrophe (`defused`), unless it
+ * is the `trusted` column (an index: checked addresses) or `raw` asks for cells as they are.
  */
 export function csvLine(cells: string[], options: { raw?: boolean; trusted?: number } = {}): string {
   const written = cells.map((cell, index) => {
-    const safe = options.raw || index === options.trusted || !FORMULA.test(cell) ? cell : `'${cell}`;
+    const safe = options.raw || index === options.trusted ? cell : defused(cell);
     return NEEDS_QUOTES.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   });
   return `${written.join(",")}\n`;
@@ -22,6 +23,7 @@ export function csvLine(cells: string[], options: { raw?: boolean; trusted?: num
 
 export interface RejectedRow {
   line: number;
+  /** As they stand in the list. */
   fields: string[];
   reason: string;
 }
@@ -33,32 +35,40 @@ export interface Rejects {
 }
 
 /**
- * The file of refused rows: columns `line`, `reason`, then `columns`. Created (mode 0600) by the first row. An older file
- * at `path` speaks of another run: it is replaced, or removed by `close` when no row was refused. Throws `UserError` when
- * the file cannot be created.
+ * The file of refused rows: columns `line`, `reason`, then those of the list, `header` (`rejectHeader`). Created (mode 0600)
+ * by the first row. An older file at `path` speaks of another run: it is replaced, or removed by `close` when no row was
+ * refused. Throws `UserError` when the file cannot be written.
  */
-export function openRejects(path: string, columns: string[]): Rejects {
+export function openRejects(path: string, header: string[]): Rejects {
   let file: number | null = null;
   let buffered = "";
   let closed: string | null | undefined;
 
-  const flush = (): void => {
-    file ??= create(path);
-    const bytes = Buffer.from(buffered);
-    for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written);
-    buffered = "";
+  const attempt = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw fileProblem(error, "the file of rejected rows", path, "write");
+    }
   };
+  const flush = (): void =>
+    attempt(() => {
+      file ??= create(path);
+      const bytes = Buffer.from(buffered);
+      for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written);
+      buffered = "";
+    });
 
   return {
     write({ line, fields, reason }) {
-      if (file === null && buffered === "") buffered = csvLine(["line", "reason", ...columns]);
+      if (file === null && buffered === "") buffered = csvLine(rejectHeader(header));
       buffered += csvLine([String(line), reason, ...fields]);
       if (file === null || buffered.length >= BUFFER_CHARACTERS) flush();
     },
     async close() {
       if (closed !== undefined) return closed;
       if (file === null) {
-        rmSync(path, { force: true });
+        attempt(() => rmSync(path, { force: true }));
         return (closed = null);
       }
       flush();
@@ -70,10 +80,6 @@ export function openRejects(path: string, columns: string[]): Rejects {
 
 /** Removed first: opening would keep an old file's permissions, and follow a link. */
 function create(path: string): number {
-  try {
-    rmSync(path, { force: true });
-    return openSync(path, "wx", 0o600);
-  } catch (error) {
-    throw fileProblem(error, "the file of rejected rows", path, "write");
-  }
+  rmSync(path, { force: true });
+  return openSync(path, "wx", 0o600);
 }

@@ -1,6 +1,7 @@
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
 import { UserError } from "../errors.ts";
+import { ownDelimiter } from "./own-files.ts";
 
 /** How much of the start is looked at to recognise the encoding. */
 const HEAD_BYTES = 4_096;
@@ -24,7 +25,8 @@ interface Decoder {
 /**
  * The text of a byte stream, piece by piece, its BOM dropped. A BOM decides; else `encoding` (any name iconv-lite knows);
  * else UTF-16 is recognised by its NULs; else it is UTF-8, and a byte that is not is a `UserError` that names line and
- * byte. Throws `UserError` also for an unknown encoding and for files that are no text. `name` is used in messages.
+ * byte. A file that ses-mail wrote is UTF-8 also where `encoding` says what the list was, unless a spreadsheet has changed
+ * that. Throws `UserError` also for an unknown encoding and for files that are no text. `name` is used in messages.
  */
 export async function* decode(input: Readable, name: string, encoding: string | undefined): AsyncGenerator<string> {
   const chunks = input[Symbol.asyncIterator]() as AsyncIterator<Buffer | string>;
@@ -62,7 +64,11 @@ async function decoderFor(
   if (head[0] === 0xff && head[1] === 0xfe) return { decoder: utf16("utf-16le", name), skip: 2 };
   if (head[0] === 0xfe && head[1] === 0xff) return { decoder: utf16("utf-16be", name), skip: 2 };
   refuseKnownBinaries(head, name);
-  if (encoding !== undefined && !/^utf-?8$/i.test(encoding)) return { decoder: await iconv(encoding), skip: 0 };
+  if (encoding !== undefined && !/^utf-?8$/i.test(encoding)) {
+    const decoder = await iconv(encoding);
+    const isOurs = ownDelimiter(head.toString("latin1")) !== null;
+    return { decoder: isOurs ? new EitherDecoder(new Utf8Decoder(name), decoder) : decoder, skip: 0 };
+  }
   const wide = encoding === undefined ? utf16WithoutBom(head) : null;
   if (wide !== null) return { decoder: utf16(wide, name), skip: 0 };
   refuseNulsInHeader(head, name);
@@ -132,6 +138,36 @@ class Utf8Decoder implements Decoder {
     const line = this.#lines + count(before, "\n");
     const byte = `0x${(bytes[at] ?? 0).toString(16).toUpperCase()}`;
     return new UserError(`${this.#name}, line ${line}: expected UTF-8, got the byte ${byte}`, SAY_ENCODING);
+  }
+}
+
+/** UTF-8 if the first bytes beyond ASCII are, else what is given: up to there both say the same. */
+class EitherDecoder implements Decoder {
+  readonly #utf8: Decoder;
+  readonly #other: Decoder;
+  #carry: Buffer = Buffer.alloc(0);
+  #chosen: Decoder | null = null;
+
+  constructor(utf8: Decoder, other: Decoder) {
+    this.#utf8 = utf8;
+    this.#other = other;
+  }
+
+  write(chunk: Buffer): string {
+    if (this.#chosen) return this.#chosen.write(chunk);
+    const bytes = Buffer.concat([this.#carry, chunk]);
+    const whole = bytes.subarray(0, bytes.length - unfinishedBytes(bytes));
+    if (isAscii(whole)) {
+      this.#carry = Buffer.from(bytes.subarray(whole.length));
+      return whole.toString("latin1");
+    }
+    this.#chosen = isUtf8(whole) ? this.#utf8 : this.#other;
+    return this.#chosen.write(bytes);
+  }
+
+  end(): string {
+    // An unfinished character is none of UTF-8.
+    return this.#chosen ? this.#chosen.end() : this.#other.write(this.#carry) + this.#other.end();
   }
 }
 

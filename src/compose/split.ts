@@ -28,6 +28,8 @@ const QUOTED = 2;
 const QUOTE_SEEN = 3;
 /** The quoting of this record is wrong: its first line is given up, and reading goes on in the next. */
 const BROKEN = 4;
+/** Behind a quoted field, in white space that is no part of it. */
+const CLOSED = 5;
 
 /** A record too large to hold: how it began, and how large its largest field has become. */
 interface Oversized {
@@ -65,7 +67,7 @@ export class RecordSplitter {
     this.#fieldName = fieldName;
   }
 
-  /** The records that are complete now. Blank lines are dropped. Throws `UserError` when a quote swallowed too much. */
+  /** The records that are complete now. Blank ones are dropped (`isBlank`). Throws `UserError` when a quote swallowed too much. */
   push(text: string): RawRecord[] {
     this.#text = this.#start === 0 ? this.#text + text : this.#text.slice(this.#start) + text;
     this.#at -= this.#start;
@@ -113,12 +115,12 @@ export class RecordSplitter {
       if (character === this.#lineEnd) return true;
       if (this.#mode === BROKEN) continue;
       if (character === this.#delimiter) this.#nextField();
-      else if (character === '"' && this.#mode !== PLAIN) this.#enter(QUOTED);
-      else if (this.#mode !== QUOTE_SEEN) this.#toFieldEnd();
-      else if (character === "\r" && this.#lineEnd === "\n" && this.#beforeLineFeed()) {
-        if (this.#at + 1 === text.length && !ended) return false;
-        this.#at++;
-      } else this.#giveUp(`a quote is closed before the end of its field (write " inside a quoted field as "")`);
+      else if (character === '"' && (this.#mode === FIELD_START || this.#mode === QUOTE_SEEN)) this.#enter(QUOTED);
+      else if (this.#mode === FIELD_START && isSpace(character)) this.#at++;
+      else if (this.#mode === FIELD_START || this.#mode === PLAIN) this.#toFieldEnd();
+      // Wider spaces csv-parse does not take here.
+      else if (character <= " " && isSpace(character)) this.#enter(CLOSED);
+      else this.#giveUp(`a quote is closed before the end of its field (write " inside a quoted field as "")`);
     }
     if (ended && this.#mode === QUOTED) {
       this.#giveUp("a quote is opened and never closed");
@@ -145,11 +147,6 @@ export class RecordSplitter {
     this.#at = delimiter >= 0 && delimiter < lineEnd ? delimiter : lineEnd;
   }
 
-  #beforeLineFeed(): boolean {
-    const next = this.#text[this.#at + 1];
-    return next === undefined || next === "\n";
-  }
-
   #nextField(): void {
     this.#endField(this.#at);
     this.#enter(FIELD_START);
@@ -159,7 +156,7 @@ export class RecordSplitter {
 
   #endField(end: number): void {
     if (this.#oversized?.field !== this.#field) return;
-    const quotes = this.#mode === QUOTE_SEEN ? 1 : 0;
+    const quotes = this.#mode === QUOTE_SEEN || this.#mode === CLOSED ? 1 : 0;
     this.#oversized.bytes += Buffer.byteLength(this.#text.slice(this.#fieldStart, end)) - quotes;
   }
 
@@ -186,7 +183,7 @@ export class RecordSplitter {
         text: this.#oversized.prefix,
         problem: this.#tooLarge(this.#oversized),
       });
-    } else if (text.trim() !== "" || text.includes(this.#delimiter)) {
+    } else if (this.#problem !== null || !isBlank(text, this.#delimiter)) {
       records.push({ line: this.#line, text, problem: this.#problem });
     }
     this.#line += 1 + (text.includes('"') || this.#oversized ? this.#lineEnds(text) : 0);
@@ -232,8 +229,32 @@ export class RecordSplitter {
   }
 }
 
+/** The same text for keeping: a piece of a longer one, as a field is of the file, keeps all of it in memory. */
+export function copyOf(text: string): string {
+  return Buffer.from(text).toString();
+}
+
 export function fieldTooLarge(name: string, bytes: number): string {
   return `field "${name}" is ${bytes.toLocaleString("en")} bytes, the limit is ${FIELD_LIMIT_BYTES.toLocaleString("en")}`;
+}
+
+/** Nothing but delimiters, white space and quotes around nothing: what spreadsheets write for a row that is formatted and empty. */
+function isBlank(text: string, delimiter: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charAt(at);
+    if (character === delimiter || isSpace(character)) continue;
+    if (character !== '"') return false;
+    do at++;
+    while (isSpace(text.charAt(at)));
+    // A quote behind the second one would be one of a pair, and a value.
+    if (text[at] !== '"' || text[at + 1] === '"') return false;
+  }
+  return true;
+}
+
+/** As `trim` understands it. */
+function isSpace(character: string): boolean {
+  return character === " " || character === "\t" || (character !== "" && character.trim() === "");
 }
 
 function indexOrEnd(text: string, search: string, from: number): number {

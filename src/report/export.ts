@@ -1,7 +1,10 @@
 import { csvLine } from "../compose/csv.ts";
+import { looksDefused } from "../compose/formula.ts";
+import { findName } from "../compose/name.ts";
+import { exportNames, RAW_MARK } from "../compose/own-files.ts";
 import type { State } from "../message.ts";
 
-/** The first columns of every export, in order; scripts rely on names and order. */
+/** The first columns of every export, in order; scripts rely on names and order. `EXPORT_HEADINGS` has every set there ever was. */
 export const EXPORT_FIELDS = [
   "email",
   "state",
@@ -29,45 +32,71 @@ export type ExportRow = { email: string; state: State; attempts: number } & Reco
     fields: Record<string, string>;
   };
 
+/** What has to be known of all rows before the heading is written. */
+export interface ExportSurvey {
+  /** Whether an own column called `email` (in any case) says something else than the address somewhere. */
+  ownEmail: boolean;
+  /** Whether a cell would be taken for a defused one: the heading of a raw export has to say that it is none. */
+  ambiguous: boolean;
+}
+
+type SurveyedRow = Pick<ExportRow, "email" | "error" | "fields">;
+
+/** Looks through the rows, not further than necessary. */
+export async function surveyExport(
+  rows: AsyncIterable<SurveyedRow> | Iterable<SurveyedRow>,
+  columns: string[],
+  { raw = false } = {},
+): Promise<ExportSurvey> {
+  const own = ownColumns(columns);
+  const emails = own.filter(isEmail);
+  const survey = { ownEmail: false, ambiguous: raw && own.some(looksDefused) };
+  const isDone = () => (survey.ownEmail || emails.length === 0) && (survey.ambiguous || !raw);
+  if (isDone()) return survey;
+  for await (const row of rows) {
+    survey.ownEmail ||= emails.some((column) => valueOf(row, column) !== row.email);
+    survey.ambiguous ||= raw && [row.error ?? "", ...own.map((column) => valueOf(row, column))].some(looksDefused);
+    if (isDone()) break;
+  }
+  return survey;
+}
+
 /**
- * The CSV of an export, line by line, the heading first: `EXPORT_FIELDS`, then the recipients' own `columns`. It is
- * again a valid recipients file: `email` is the address, and no two columns have the same name. So the own column
- * `email` (in any case) is left out, and any other name that is taken gets `csv_` in front. `raw` leaves cells alone
- * that a spreadsheet would run.
+ * The CSV of an export, line by line, the heading first: `EXPORT_FIELDS`, then the recipients' own `columns`. It is again a
+ * valid recipients file that makes the same mail (`compose/own-files.ts`). So an own column `email` is left out where it
+ * says nothing new, and names that are ours get `csv_` in front. `raw` leaves cells alone that a spreadsheet would run.
  */
 export async function* exportLines(
   rows: AsyncIterable<ExportRow> | Iterable<ExportRow>,
   columns: string[],
-  options: { raw?: boolean } = {},
+  { raw = false, survey }: { raw?: boolean; survey?: ExportSurvey } = {},
 ): AsyncGenerator<string> {
-  const own = columns.filter((column) => column.toLowerCase() !== "email");
-  const cells = { ...options, trusted: EXPORT_FIELDS.indexOf("email") };
-  yield csvLine([...EXPORT_FIELDS, ...freeNames(own)], cells);
+  const own = ownColumns(columns).filter((column) => survey?.ownEmail || !isEmail(column));
+  const mark = raw && survey?.ambiguous ? [RAW_MARK] : [];
+  const unmarked = mark.map(() => "");
+  const cells = { raw, trusted: EXPORT_FIELDS.indexOf("email") };
+  yield csvLine([...EXPORT_FIELDS, ...mark, ...exportNames(own)], cells);
   for await (const row of rows) {
     const known = EXPORT_FIELDS.map((field) => cell(row, field));
-    yield csvLine([...known, ...own.map((column) => row.fields[column] ?? "")], cells);
+    yield csvLine([...known, ...unmarked, ...own.map((column) => valueOf(row, column))], cells);
   }
 }
 
-/**
- * Case does not tell two columns apart, as it does not when a recipients file is read. Names that are free stay as they
- * are: in the export of an imported export, `csv_state` is still the recipient's own state.
- */
-function freeNames(columns: string[]): string[] {
-  const taken = new Set<string>(EXPORT_FIELDS);
-  const kept = new Set(columns.filter((column) => take(taken, column)));
-  return columns.map((column) => {
-    if (kept.has(column)) return column;
-    let name = `csv_${column}`;
-    while (!take(taken, name)) name = `csv_${name}`;
-    return name;
-  });
+/** Each name once: lists of older versions may have had it in several spellings (Unicode). */
+function ownColumns(columns: string[]): string[] {
+  return [...new Set(columns.map((column) => column.normalize("NFC")))];
 }
 
-function take(taken: Set<string>, name: string): boolean {
-  const free = !taken.has(name.toLowerCase());
-  taken.add(name.toLowerCase());
-  return free;
+function isEmail(column: string): boolean {
+  return column.toLowerCase() === "email";
+}
+
+/** Lists that went into one topic may call a column differently: a template takes `Name` for `name`, so that goes for all. */
+function valueOf({ fields, email }: SurveyedRow, column: string): string {
+  if (Object.hasOwn(fields, column)) return fields[column] ?? "";
+  const names = Object.keys(fields);
+  const name = names[findName(column, names.map((each) => each.normalize("NFC")))]; // prettier-ignore
+  return (name === undefined ? undefined : fields[name]) ?? (isEmail(column) ? email : "");
 }
 
 function cell(row: ExportRow, field: Field): string {

@@ -106,7 +106,7 @@ function explained(error: unknown, path: string | null): unknown {
       "free some space and run the command again",
     );
   }
-  return error;
+  return fileProblem(error, "the output", path ?? "to stdout", "write");
 }
 
 function codeOf(error: unknown): string {

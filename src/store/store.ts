@@ -123,7 +123,8 @@ export interface Suppression {
   createdAt: number;
 }
 
-export type NewSuppression = Omit<Suppression, "createdAt" | "detail"> & { detail?: string | null };
+/** `createdAt`: since when, where it is known from elsewhere; else now. */
+export type NewSuppression = Omit<Suppression, "createdAt" | "detail"> & { detail?: string | null; createdAt?: number };
 
 /** What a batch of events came to. `applied + duplicates + unmatched` is the number of events. */
 export interface Applied {

@@ -22,10 +22,11 @@ export function suppressing(db: Connection, counters: Counters, clock: Clock): (
     "select m.id, m.topic_id from recipient r join message m on m.id = r.message_id where r.address = ? and m.state = 'pending'",
   );
   const take = db.prepare("update message set state = 'suppressed' where id = ? and state = 'pending'");
-  return ({ address, reason, source, detail: text }) => {
+  return ({ address, reason: word, source, detail: text, createdAt = clock.now() }) => {
     const key = address.toLowerCase();
+    const reason = word.replaceAll(CONTROL, " ");
     const detail = text?.replaceAll(CONTROL, " ") ?? null;
-    const isNew = insert.run(key, reason, source, detail, clock.now()).changes > 0;
+    const isNew = insert.run(key, reason, source, detail, createdAt).changes > 0;
     if (!isNew && source === "event") outweigh.run({ address: key, reason, detail: detail ?? "" });
     for (const message of waiting.all(key)) {
       take.run(message.id);

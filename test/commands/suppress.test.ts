@@ -86,7 +86,7 @@ describe("add, remove, list, export, import", () => {
     expect((await run(there, ["suppress", "import", "-", "--json"], { stdin: stdout })).json).toMatchObject({
       added: 2,
     });
-    expect(await exported(there)).toEqual(["ann@x.example,bounce,import", "bob@x.example,bounce,import"]);
+    expect(await exported(there)).toEqual(["ann@x.example,bounce,manual", "bob@x.example,bounce,manual"]);
   });
 
   it("also when a mail server put control characters into its diagnostic", async () => {

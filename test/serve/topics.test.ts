@@ -168,3 +168,22 @@ test.each(["0", "-1", "169", "1.5", "abc", "", "1e400", "24h", "null"])(
     });
   },
 );
+
+test("a topic is the same in both forms of Unicode, and one with something invisible is refused", async () => {
+  const gateway = await testGateway();
+  const [nfc, nfd] = ["\u00e9t\u00e9", "e\u0301te\u0301"];
+  await mail(gateway, nfd, ["p0@example.com"]);
+  await mail(gateway, nfc, ["p0@example.com", "p1@example.com"]);
+  for (const name of [nfc, nfd]) {
+    const { json } = await gateway.get(`/v1/topics/${encodeURIComponent(name)}`);
+    expect(json).toMatchObject({ topic: nfc, total: 2 });
+  }
+  const refused = await gateway.post({
+    messages: [{ topic_id: "ju\u200bne", emails: ["p0@example.com"], ...CONTENT }],
+  });
+  expect(refused.status).toBe(400);
+  expect(refused.json.problems[0]).toMatchObject({
+    path: "messages[0].topic_id",
+    message: expect.stringContaining("U+200B"),
+  });
+});

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Envelope } from "../../compose/content.ts";
 import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, Repeat } from "../../store/store.ts";
+import { storedTopic } from "../../topic-name.ts";
 import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { goDuration } from "../go-duration.ts";
@@ -78,6 +79,8 @@ function addRoute(app: FastifyInstance, gateway: Gateway): void {
     async (request, reply) => {
       const startedAt = clock.monotonic();
       const messages = await read(request, gateway, envelopeOf(gateway));
+      for (const message of messages)
+        if (message.topic !== null) message.topic = await storedTopic(store, message.topic);
       const result = await commits.add({
         messages,
         endpoint: settings.endpoint,

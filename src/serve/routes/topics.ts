@@ -2,6 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { countsOf, withRates } from "../../report/stats.ts";
 import type { TopicRow } from "../../store/store.ts";
+import { storedTopic } from "../../topic-name.ts";
 import type { Gateway } from "../gateway.ts";
 import { CANCELLED, TOPIC, TOPICS } from "../schemas.ts";
 
@@ -43,7 +44,10 @@ export function topicRoutes(app: FastifyInstance, { store }: Gateway): void {
         response: { 200: TOPIC },
       },
     },
-    async ({ params: { id } }) => topicAnswer((await store.topic(id)) ?? { topic: id, ...NO_MAIL }),
+    async ({ params: { id } }) => {
+      const topic = await storedTopic(store, id);
+      return topicAnswer((await store.topic(topic)) ?? { topic, ...NO_MAIL });
+    },
   );
   app.delete<TopicPath>(
     "/v1/topics/:id",
@@ -59,9 +63,10 @@ export function topicRoutes(app: FastifyInstance, { store }: Gateway): void {
     },
     async ({ params: { id } }) => {
       // A name nobody used has nothing to take back, and is not made up by asking.
-      const known = (await store.topic(id)) !== null;
-      const { cancelled, inFlight } = known ? await store.cancel(id) : { cancelled: 0, inFlight: 0 };
-      return { status: "ok", topic: id, cancelled, in_flight: inFlight };
+      const topic = await storedTopic(store, id);
+      const known = (await store.topic(topic)) !== null;
+      const { cancelled, inFlight } = known ? await store.cancel(topic) : { cancelled: 0, inFlight: 0 };
+      return { status: "ok", topic, cancelled, in_flight: inFlight };
     },
   );
 }

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { STATES, type State } from "../../message.ts";
 import type { Store, TopicRow, Trouble } from "../../store/store.ts";
+import { storedTopic } from "../../topic-name.ts";
 import { answer, LIMIT, query, TAGS, TEXT, TOPIC, TOPIC_PATH, TOTALS } from "../admin-schemas.ts";
 import type { TroubleFacts } from "../dashboard/wire.ts";
 import { Refusal } from "../errors.ts";
@@ -77,8 +78,8 @@ export function troubleRoutes(app: FastifyInstance, { store, sender, held }: Gat
       },
     },
     async ({ params: { id }, query: { limit } }) => {
-      await requireTopic(store, id);
-      return { troubles: (await store.troubles(id, limit)).map(troubleFacts) };
+      const { topic } = await requireTopic(store, id);
+      return { troubles: (await store.troubles(topic, limit)).map(troubleFacts) };
     },
   );
   app.post<TopicPath & { Body: { states: State[]; confirm?: boolean } }>(
@@ -102,10 +103,10 @@ export function troubleRoutes(app: FastifyInstance, { store, sender, held }: Gat
     async ({ params: { id }, body: { states, confirm } }) => {
       if (states.includes("in_doubt") && confirm !== true)
         throw new Refusal(400, 'messages in doubt may have arrived: retrying them needs "confirm": true');
-      await requireTopic(store, id);
-      const retried = await store.retry(id, states);
+      const { topic } = await requireTopic(store, id);
+      const retried = await store.retry(topic, states);
       sender.wake();
-      return { topic: id, retried, totals: await store.totals(id) };
+      return { topic, retried, totals: await store.totals(topic) };
     },
   );
 }
@@ -115,7 +116,7 @@ function troubleFacts({ topic, email, state, attempts, error }: Trouble): Troubl
 }
 
 async function requireTopic(store: Store, id: string): Promise<TopicRow> {
-  const topic = await store.topic(id);
+  const topic = await store.topic(await storedTopic(store, id));
   if (topic === null) throw new Refusal(404, `there is no topic ${JSON.stringify(id)}`);
   return topic;
 }
