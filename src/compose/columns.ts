@@ -2,6 +2,7 @@
 import { UserError } from "../errors.ts";
 import type { Scope, Variable } from "./liquid/part.ts";
 import { meantByName } from "./liquid/mistakes.ts";
+import { findName } from "./name.ts";
 import { nearest } from "./nearest.ts";
 import { isUnsubscribeUrl } from "./unsubscribe-variable.ts";
 
@@ -20,15 +21,10 @@ export function addressFor(name: string): string | undefined {
   return name.toLowerCase() === "email" ? SOME_ADDRESS : undefined;
 }
 
-/** The column a variable means, or -1: exactly, else whatever its Unicode form, else with upper and lower case taken as one. */
+/** The column a variable means, or -1. Those of old job files may stand there in either Unicode form. */
 export function columnOf(name: string, columns: string[]): number {
   const exact = columns.indexOf(name);
-  if (exact >= 0) return exact;
-  const composed = name.normalize("NFC");
-  const same = columns.findIndex((column) => column.normalize("NFC") === composed);
-  if (same >= 0) return same;
-  const folded = composed.toLowerCase();
-  return columns.findIndex((column) => column.normalize("NFC").toLowerCase() === folded);
+  return exact >= 0 ? exact : findName(name, columns.map((column) => column.normalize("NFC")));
 }
 
 /** Throws `UserError` when the list has no such column and the template gives no default. */

@@ -83,6 +83,7 @@ test("everything in order: exit 0, and nothing is left behind", async () => {
       unverified: 0,
       typos: 0,
       roles: 0,
+      left: 0,
     },
   });
   expect(result.code).toBe(0);
