@@ -37,26 +37,35 @@ export function isControlMessage(value: JsonObject): boolean {
 /** One element of such a container. */
 function openRecord(value: JsonObject, budget: Budget): Opened {
   const body = value["Body"] ?? value["body"] ?? value["message"];
-  if (typeof body === "string") return { inside: [body], taken: body };
+  if (typeof body === "string") return { inside: [body], taken: body, closed: hasOnly(value, SQS_MEMBERS) };
   const data = isObject(value["kinesis"]) ? value["kinesis"]["data"] : value["data"];
   if (typeof data === "string") return openBase64(data, budget);
   const source = asText(value["eventSource"] ?? value["source"], 100);
   return { ignored: source === null ? "JSON that is no SES event" : `a record of ${source}` };
 }
 
-const SNS_MEMBERS = new Set(
-  (
-    "Type MessageId TopicArn Subject Message Timestamp SignatureVersion Signature " +
-    "SigningCertURL SigningCertUrl UnsubscribeURL UnsubscribeUrl SubscribeURL Token"
-  ).split(" "),
+/** All that AWS writes into these envelopes. What has other members is looked through. */
+const SNS_MEMBERS = names(
+  "Type MessageId TopicArn Subject Message Timestamp SignatureVersion Signature " +
+    "SigningCertURL SigningCertUrl UnsubscribeURL UnsubscribeUrl SubscribeURL Token",
 );
+const SQS_MEMBERS = names("MessageId ReceiptHandle MD5OfBody MD5OfMessageAttributes Body");
+const EVENTBRIDGE_MEMBERS = names("version id detail-type source account time region resources detail");
+
+function names(list: string): ReadonlySet<string> {
+  return new Set(list.split(" "));
+}
+
+function hasOnly(value: JsonObject, members: ReadonlySet<string>): boolean {
+  for (const name in value) if (!members.has(name)) return false;
+  return true;
+}
 
 function openSns(value: JsonObject, type: string): Opened {
   if (type !== "Notification") return { ignored: brief(type) };
   const message = value["Message"];
   if (typeof message !== "string") return { malformed: "an SNS notification without Message" };
-  const closed = Object.keys(value).every((name) => SNS_MEMBERS.has(name));
-  return { inside: [message], taken: message, closed };
+  return { inside: [message], taken: message, closed: hasOnly(value, SNS_MEMBERS) };
 }
 
 /** More may stand beside the member `Sns`. */
@@ -69,7 +78,7 @@ function openSnsOfLambda(value: JsonObject): Opened {
 function openEventBridge(value: JsonObject, detailType: string): Opened {
   const detail = value["detail"];
   if (isObject(detail) && ("eventType" in detail || "notificationType" in detail)) {
-    return { inside: [detail], taken: detail };
+    return { inside: [detail], taken: detail, closed: hasOnly(value, EVENTBRIDGE_MEMBERS) };
   }
   return MAIL_EVENTS.test(detailType) && value["source"] === "aws.ses"
     ? { malformed: `an EventBridge event "${brief(detailType)}" whose detail is no SES event` }

@@ -3,7 +3,7 @@ import { recordsIn } from "./json-scanner.ts";
 import { isObject, parseJson, type JsonObject } from "./json-value.ts";
 import { rowOfQuery, search } from "./search.ts";
 import { otherNotification, readEvent, type SesEvent } from "./ses-event.ts";
-import { kindOfObject, typeOf } from "./traces.ts";
+import { isRow, kindOfObject, typeOf } from "./traces.ts";
 import { type Budget, newBudget } from "./unpack.ts";
 
 /** What one record holds: an event; something readable that is no event of a mail we sent (what it is); or a defect (which). */
@@ -97,7 +97,7 @@ function openUnknown(value: JsonObject, opened: NotFilled, reading: Reading): Un
 
 function envelopeOf(value: JsonObject, { anywhere, budget }: Reading): Opened {
   if (!anywhere) return openEnvelope(value, budget);
-  if (kindOfObject(value) === "row") return { inside: [value["@message"]], closed: true };
+  if (isRow(value)) return { inside: [value["@message"]], closed: true };
   const records = isControlMessage(value) ? null : recordsIn(value);
   return records === null ? openEnvelope(value, budget) : { inside: records, taken: records };
 }

@@ -30,7 +30,7 @@ export function kindOfObject(value: JsonObject): Kind {
   if (otherNotification(type) !== null) return "event";
   if (isSet(type) && (isObject(value["mail"]) || namesType(type) === "in a container")) return "event";
   if (isObject(value["mail"]) && isObject(value["receipt"])) return "inbound";
-  if (isSet(value["@message"])) return "row";
+  if (isRow(value)) return "row";
   let typed = isTypeOfPair(value);
   let hasPart = false;
   for (const key of Object.keys(value)) {
@@ -42,6 +42,11 @@ export function kindOfObject(value: JsonObject): Kind {
   if (!typed) return "other";
   if (!hasPart) return "label";
   return isSet(type) ? "event" : "fragment";
+}
+
+/** True of a `row`. */
+export function isRow(value: JsonObject): boolean {
+  return isSet(value["@message"]);
 }
 
 /** `eventType` of event publishing, else `notificationType`: of an object that may be an SES event. */
