@@ -1,7 +1,8 @@
-import { analyzeSync, Filter, Output, Parser, TypeGuards } from "liquidjs";
+import { Filter, Output, Parser, TypeGuards } from "liquidjs";
 import type { Template, Token } from "liquidjs";
 import { RenderProblem } from "../problem.ts";
 import { markOf, type PartName, type Value } from "../value-mark.ts";
+import { type Globals, globalsOf } from "./analysis.ts";
 import { ALLOWED_TAGS, engine, LIMITS } from "./engine.ts";
 import { checkMistakes, renderProblem, unreadable } from "./mistakes.ts";
 import { bracketNames } from "./names.ts";
@@ -77,7 +78,7 @@ const ENCODING_FILTERS = new Set(["url_encode", "cgi_escape", "uri_escape"]);
  */
 export function parsePart(source: string, options: PartOptions): Part {
   const templates = parse(source, options);
-  const { globals } = analyzeSync(templates, { partials: false });
+  const globals = globalsOf(templates);
   const outputs = [...outputsOf(templates)].map((output) => describe(output, globals));
   const flat = templates.every((template) => template instanceof Output || !isTag(template));
   const simple = flat && outputs.every((output) => output.simple);
@@ -91,8 +92,6 @@ export function parsePart(source: string, options: PartOptions): Part {
     trace: flat ? flatTracer(templates, options) : (scope) => trace(templates, scope, options),
   };
 }
-
-type Globals = ReturnType<typeof analyzeSync>["globals"];
 
 /** An `{{ output }}` anywhere in a template, as far as empty values concern it. */
 interface Described {
@@ -145,7 +144,7 @@ function* outputsOf(templates: Template[]): Generator<Output> {
 
 function describe(output: Output, globals: Globals): Described {
   const { filters, initial } = output.value;
-  const used = Object.values(analyzeSync([output], { partials: false }).globals).flat();
+  const used = Object.values(globalsOf([output])).flat();
   const names = used.map((variable) => String(variable.segments[0])).filter((name) => Object.hasOwn(globals, name));
   const defaults = filters.filter((filter) => filter.name === "default");
   const fromInitial = initial.postfix.filter(isVariableToken).length;
@@ -259,7 +258,7 @@ function fixedSkeleton(pieces: (string | FlatOutput)[], { name }: PartOptions): 
 /** The variable of an output that is nothing else, or null. */
 function bareName(output: Output): string | null {
   const { filters, initial } = output.value;
-  const [variable] = Object.values(analyzeSync([output], { partials: false }).globals).flat();
+  const [variable] = Object.values(globalsOf([output])).flat();
   const bare = initial.postfix.length === 1 && filters.length === 1 && filters[0]?.name === ESCAPE_FILTER;
   return bare && variable?.segments.length === 1 ? String(variable.segments[0]) : null;
 }
