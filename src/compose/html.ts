@@ -75,14 +75,8 @@ function unwrapTags(html: string): string {
 }
 
 async function inlineStyles(html: string): Promise<string> {
-  if (!/<style[\s>]/i.test(html)) return html;
-  const { default: juice } = await import("juice");
-  return juice(html, {
-    preserveMediaQueries: true,
-    preserveFontFaces: true,
-    preserveKeyFrames: true,
-    preservePseudos: true,
-  });
+  const styles = await import("./css/inline-styles.ts");
+  return styles.inlineStyles(html);
 }
 
 /** What mail programs show beside the subject. The spaces keep the text of the mail from following it there. */

@@ -1,0 +1,55 @@
+/**
+ * What a style sheet may cost, in one place. Honest mails stay far below every figure; beyond one the answer is a single clear refusal, because
+ * half an inlining would show some readers another mail. Each limit holds for the whole document, not for a part of it.
+ */
+import { UserError } from "../../errors.ts";
+
+export const LIMITS = {
+  /** Characters of HTML. Gmail cuts a mail off at 102 KB; newsletters with everything in them reach a few hundred. */
+  html: 5_000_000,
+  /** Elements of the tree. Unclosed `<b>`, `<font>` make the parser repeat them in each paragraph, so a short text can ask for millions. */
+  elements: 200_000,
+  /** Characters of all `<style>` together; the largest mail frameworks have 60,000. */
+  css: 1_000_000,
+  /** Selectors of all rules together. */
+  selectors: 20_000,
+  /** Compounds and arguments in one selector, which is read and compared by calls inside calls. */
+  selectorParts: 200,
+  /** How deep `:not(:is(…))` may be nested, for the same reason. */
+  selectorDepth: 10,
+  /** How deep conditional blocks (`@media`, `@supports`) may be nested. What is deeper is left as it is. */
+  blockDepth: 20,
+  /** Comparisons of one compound with one element: half a second. */
+  comparisons: 20_000_000,
+  /** Pairs of a selector and an element it fits. */
+  hits: 1_000_000,
+  /** Declarations weighed against each other, over all kinds of elements: about a second. */
+  weighed: 5_000_000,
+  /** Characters that inlining may add. */
+  growth: 10_000_000,
+} as const;
+
+const HINT = "use fewer rules or simpler selectors, or give the <style> the attribute data-embed to have it sent as it is";
+
+/** Throws when `count` of `what` is beyond `limit`. */
+export function refuseBeyond(limit: number, count: number, what: string): void {
+  if (count > limit)
+    throw new UserError(`cannot inline <style>: expected at most ${limit} ${what}, got ${count === Infinity ? "more" : count}`, HINT);
+}
+
+/** Counts what is spent and throws when it is more than `limit`: work is refused while it grows, not after it is done. */
+export class Allowance {
+  #spent = 0;
+  readonly #limit: number;
+  readonly #what: string;
+
+  constructor(limit: number, what: string) {
+    this.#limit = limit;
+    this.#what = what;
+  }
+
+  spend(count = 1): void {
+    this.#spent += count;
+    refuseBeyond(this.#limit, this.#spent, this.#what);
+  }
+}

@@ -1,0 +1,134 @@
+/** Which elements a selector fits, as browsers find out: from right to left, giving up as soon as no other ancestor or sibling can help. */
+import type { Element } from "./document.ts";
+import type { Allowance } from "./limits.ts";
+import type { Compound, Selector, Test } from "./selector.ts";
+
+/** Why something does not fit tells how far back another try makes sense. */
+type Outcome = "fits" | "not here" | "no sibling" | "no ancestor";
+
+type Named = Pick<Element, "tag" | "isHtml" | "id" | "classes">;
+
+export class Matcher {
+  readonly #quirks: boolean;
+  readonly #comparisons: Allowance;
+
+  constructor(quirks: boolean, comparisons: Allowance) {
+    this.#quirks = quirks;
+    this.#comparisons = comparisons;
+  }
+
+  /** Takes states (`:hover`) and unknown conditions for fulfilled. */
+  fits(selector: Selector, element: Element): boolean {
+    return this.#from(selector, selector.compounds.length - 1, element) === "fits";
+  }
+
+  /** Whether it could fit in a mail program that puts other elements and attributes around: only names of the last compound count. */
+  couldFit(selector: Selector, element: Named): boolean {
+    this.#comparisons.spend();
+    const last = selector.compounds.at(-1)?.tests ?? [];
+    return last.every((test) => this.#name(test, element) ?? true);
+  }
+
+  #from(selector: Selector, at: number, element: Element): Outcome {
+    if (!this.#compound(selector.compounds[at], element)) return "not here";
+    if (at === 0) return "fits";
+    const before = (other: Element) => this.#from(selector, at - 1, other);
+    switch (selector.combinators[at]) {
+      case ">": {
+        const outcome = element.parent ? before(element.parent) : "no ancestor";
+        return outcome === "not here" ? "no sibling" : outcome;
+      }
+      case "+":
+        return element.previous ? before(element.previous) : "no sibling";
+      case "~":
+        for (let other = element.previous; other; other = other.previous) {
+          const outcome = before(other);
+          if (outcome !== "not here") return outcome;
+        }
+        return "no sibling";
+      default:
+        for (let other = element.parent; other; other = other.parent) {
+          const outcome = before(other);
+          if (outcome === "fits" || outcome === "no ancestor") return outcome;
+        }
+        return "no ancestor";
+    }
+  }
+
+  #compound(compound: Compound | undefined, element: Element): boolean {
+    this.#comparisons.spend();
+    return compound?.tests.every((test) => this.#test(test, element)) ?? false;
+  }
+
+  #test(test: Test, element: Element): boolean {
+    switch (test.kind) {
+      case "attribute":
+        return hasAttribute(test, element);
+      case "root":
+        return element.parent === null;
+      case "nth":
+        return isAt(test, element);
+      case "any":
+        return test.of.some((selector) => this.fits(selector, element));
+      case "none":
+        return !test.of.some((selector) => this.fits(selector, element));
+      default:
+        return this.#name(test, element) ?? false;
+    }
+  }
+
+  /** Null when the test is not about a name. */
+  #name(test: Test, element: Named): boolean | null {
+    switch (test.kind) {
+      case "type":
+        return (element.isHtml ? lower(test.name) : test.name) === element.tag;
+      case "class":
+        return element.classes.some((name) => this.#same(name, test.name));
+      case "id":
+        return element.id !== null && this.#same(element.id, test.name);
+      default:
+        return null;
+    }
+  }
+
+  #same(a: string, b: string): boolean {
+    return a === b || (this.#quirks && lower(a) === lower(b));
+  }
+}
+
+/** Of ASCII only, as HTML compares. */
+export function lower(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+function isAt(test: Test & { kind: "nth" }, element: Element): boolean {
+  const [before, behind] = test.ofType
+    ? [element.typePosition, element.typeFollowing]
+    : [element.position, element.following];
+  const distance = (test.fromEnd ? behind + 1 : before) - test.offset;
+  return test.step === 0 ? distance === 0 : distance % test.step === 0 && distance / test.step >= 0;
+}
+
+function hasAttribute(test: Test & { kind: "attribute" }, element: Element): boolean {
+  const written = element.attributes.get(element.isHtml ? lower(test.name) : test.name);
+  if (written === undefined) return false;
+  const [value, wanted] = test.ignoreCase ? [lower(written), lower(test.value)] : [written, test.value];
+  switch (test.operator) {
+    case null:
+      return true;
+    case "=":
+      return value === wanted;
+    case "~=":
+      return wanted !== "" && value.split(/[ \t\n\f\r]+/).includes(wanted);
+    case "|=":
+      return value === wanted || value.startsWith(`${wanted}-`);
+    case "^=":
+      return wanted !== "" && value.startsWith(wanted);
+    case "$=":
+      return wanted !== "" && value.endsWith(wanted);
+    case "*=":
+      return wanted !== "" && value.includes(wanted);
+    default:
+      return false;
+  }
+}
