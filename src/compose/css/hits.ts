@@ -31,7 +31,7 @@ export function findHits(document: Document, rules: Rule[]): Hits {
     }
   }
   const matcher = new Matcher(
-    document.quirks,
+    document,
     new Allowance(LIMITS.comparisons, "comparisons of selectors with elements"),
   );
   const hits = new Allowance(LIMITS.hits, "pairs of a selector and an element it fits");
@@ -55,7 +55,7 @@ export function findHits(document: Document, rules: Rule[]): Hits {
   });
   const hidden = distinct(document.hidden);
   for (const aim of wanted) {
-    aim.stays ||= aim.selector.isStructural || hidden.some((element) => matcher.couldFit(aim.selector, element));
+    aim.stays ||= aim.selector.isStructural || hidden.some((element) => matcher.namesFit(aim.selector, element));
   }
   for (const list of byElement) list.sort((a, b) => a.index - b.index);
   return { aims, byElement };

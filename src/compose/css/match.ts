@@ -1,5 +1,5 @@
 /** Which elements a selector fits, as browsers find out: from right to left, giving up as soon as no other ancestor or sibling can help. */
-import type { Element } from "./document.ts";
+import type { Document, Element } from "./document.ts";
 import type { Allowance } from "./limits.ts";
 import type { Compound, Selector, Test } from "./selector.ts";
 
@@ -8,31 +8,47 @@ type Outcome = "fits" | "not here" | "no sibling" | "no ancestor";
 
 type Named = Pick<Element, "tag" | "isHtml" | "id" | "classes">;
 
+/** What no mail program puts around a mail or before it: only an author does. */
+const AUTHORS_OWN = new Set(
+  "table caption colgroup col thead tbody tfoot tr td th ul ol li dl dt dd h1 h2 h3 h4 h5 h6 p center img br hr form button".split(" "),
+);
+
 export class Matcher {
   readonly #quirks: boolean;
   readonly #comparisons: Allowance;
+  /** All classes and ids of the document: an element that a mail program makes has others. */
+  readonly #names = new Set<string>();
 
-  constructor(quirks: boolean, comparisons: Allowance) {
+  constructor({ quirks, elements }: Document, comparisons: Allowance) {
     this.#quirks = quirks;
     this.#comparisons = comparisons;
+    for (const { id, classes } of elements) {
+      for (const name of classes) this.#names.add(`.${lower(name)}`);
+      if (id !== null) this.#names.add(`#${lower(id)}`);
+    }
   }
 
   /** Takes states (`:hover`) and unknown conditions for fulfilled. */
   fits(selector: Selector, element: Element): boolean {
-    return this.#from(selector, selector.compounds.length - 1, element) === "fits";
+    return this.#from(selector, selector.compounds.length - 1, element, false) === "fits";
   }
 
-  /** Whether it could fit in a mail program that puts other elements and attributes around: only names of the last compound count. */
-  couldFit(selector: Selector, element: Named): boolean {
+  /** Whether it could fit in a mail program that puts elements of its own around and before, and attributes anywhere. */
+  couldFit(selector: Selector, element: Element): boolean {
+    return this.#from(selector, selector.compounds.length - 1, element, true) === "fits";
+  }
+
+  /** Whether the names of the last compound fit, whatever is around. */
+  namesFit(selector: Selector, element: Named): boolean {
     this.#comparisons.spend();
-    const last = selector.compounds.at(-1)?.tests ?? [];
-    return last.every((test) => this.#name(test, element) ?? true);
+    return selector.compounds.at(-1)?.tests.every((test) => this.#name(test, element) ?? true) ?? false;
   }
 
-  #from(selector: Selector, at: number, element: Element): Outcome {
-    if (!this.#compound(selector.compounds[at], element)) return "not here";
+  #from(selector: Selector, at: number, element: Element, isLoose: boolean): Outcome {
+    if (!this.#compound(selector.compounds[at], element, isLoose)) return "not here";
     if (at === 0) return "fits";
-    const before = (other: Element) => this.#from(selector, at - 1, other);
+    if (isLoose && this.#isForeign(selector.compounds[at - 1])) return "fits";
+    const before = (other: Element) => this.#from(selector, at - 1, other, isLoose);
     switch (selector.combinators[at]) {
       case ">": {
         const outcome = element.parent ? before(element.parent) : "no ancestor";
@@ -55,9 +71,20 @@ export class Matcher {
     }
   }
 
-  #compound(compound: Compound | undefined, element: Element): boolean {
+  #compound(compound: Compound | undefined, element: Element, isLoose: boolean): boolean {
     this.#comparisons.spend();
-    return compound?.tests.every((test) => this.#test(test, element)) ?? false;
+    const fits = (test: Test) => (isLoose ? (this.#name(test, element) ?? true) : this.#test(test, element));
+    return compound?.tests.every(fits) ?? false;
+  }
+
+  /** Whether a mail program could make an element for it. */
+  #isForeign(compound: Compound | undefined): boolean {
+    const tests = compound?.tests ?? [];
+    if (tests.some((test) => test.kind === "type" && AUTHORS_OWN.has(lower(test.name)))) return false;
+    const names = tests.flatMap((test) => (test.kind === "class" || test.kind === "id" ? [test] : []));
+    const isOwn = ({ kind, name }: { kind: "class" | "id"; name: string }) =>
+      this.#names.has((kind === "class" ? "." : "#") + lower(name));
+    return names.length === 0 || !names.every(isOwn);
   }
 
   #test(test: Test, element: Element): boolean {
