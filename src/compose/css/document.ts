@@ -22,7 +22,7 @@ export interface Element {
   /** How many of them come behind it. */
   following: number;
   typeFollowing: number;
-  /** Its start tag, when a style attribute can stand there and be seen; null when it was implied, is in the head, or is not HTML. */
+  /** Its start tag, when a style attribute can stand there and makes sense; null when it was implied, is in the head, or is not HTML. */
   tagAt: TagPlace | null;
   /** Of elements that were made of one tag, the first; what is written for one is written for all. */
   readonly twin: Element | null;
@@ -66,6 +66,7 @@ type ParsedElement = DefaultTreeAdapterTypes.Element;
 
 /** Chromium puts whatever is deeper beside the deepest, so what is a child of what is not sure there. */
 const DEEPEST = 500;
+const UNSEEN = new Set(["head", "title", "base", "link", "meta", "style", "script", "template", "noscript"]);
 const CONDITION = /^\s*\[if\s[^\]]*\]/i;
 
 /** Throws `UserError` beyond the limits. Works without recursion, whatever is nested. */
@@ -144,7 +145,7 @@ class Reader {
     const isHtml = node.namespaceURI === spec.NS.HTML;
     const sameType = level.types.get(node.tagName) ?? [];
     const twin = this.#byTag.get(node.attrs) ?? null;
-    const canBeSeen = isHtml && !level.inHead && node.tagName !== "head" && depth <= DEEPEST;
+    const canBeSeen = isHtml && !level.inHead && !UNSEEN.has(node.tagName) && depth <= DEEPEST;
     const element: Element = {
       tag: node.tagName,
       isHtml,
@@ -198,7 +199,8 @@ class Reader {
       sheet: {
         use: fixed ? "fixed" : media === "" || media === "all" ? "plain" : "conditional",
         start: at.startTag.endOffset,
-        end: at.endTag?.startOffset ?? at.endOffset,
+        // Without its end tag it goes on to the end; in SVG to that of the element around it, which is not more.
+        end: at.endTag?.startOffset ?? this.#html.length,
         whole: level.isWrittenHead && isBare && at.endTag ? { start: at.startOffset, end: at.endTag.endOffset } : null,
       },
     });
