@@ -21,7 +21,10 @@ function foundation(): ForeignMail[] {
   const folder = join(home, ".download/templates");
   return readdirSync(folder).map((file) => {
     const html = readFileSync(join(folder, file), "utf8");
-    return { name: `foundation ${file}`, html: html.replace(/<link rel="stylesheet"[^>]*>/, () => `<style>${css}</style>`) };
+    return {
+      name: `foundation ${file}`,
+      html: html.replace(/<link rel="stylesheet"[^>]*>/, () => `<style>${css}</style>`),
+    };
   });
 }
 
@@ -36,7 +39,10 @@ const ORDER = {
       ],
       columns: { customWidth: { item: "20%", price: "15%" }, customAlignment: { price: "right" } },
     },
-    action: { instructions: "See it here:", button: { color: "#3869D4", text: "My orders", link: "https://example.com/" } },
+    action: {
+      instructions: "See it here:",
+      button: { color: "#3869D4", text: "My orders", link: "https://example.com/" },
+    },
     dictionary: { date: "June 11", address: "5 Park Lane" },
     goToAction: { text: "Order", link: "https://example.com/", description: "Check its state" },
     outro: "Questions? Just answer.",
@@ -49,7 +55,12 @@ function mailgen(): ForeignMail[] {
   const Mailgen = require("mailgen");
   const ejs = createRequire(require.resolve("mailgen"))("ejs");
   return ["default", "salted", "neopolitan", "cerberus"].flatMap((theme) => {
-    const product = { name: "ACME", link: "https://example.com/", logo: "https://example.com/logo.png", copyright: "ACME" };
+    const product = {
+      name: "ACME",
+      link: "https://example.com/",
+      logo: "https://example.com/logo.png",
+      copyright: "ACME",
+    };
     const generator = new Mailgen({ theme, product });
     const html = ejs.render(generator.cachedTheme, generator.parseParams(structuredClone(ORDER)));
     return [
@@ -122,10 +133,18 @@ async function reactEmail(): Promise<ForeignMail[]> {
         h(e.Img, { src: "https://example.com/l.png", width: "170", height: "50", alt: "L" }),
         h(e.Heading, { as: "h2" }, "Hi Ann,"),
         h(e.Text, null, "Welcome. ", h(e.Link, { href: "https://example.com/" }, "Start")),
-        h(e.Section, { style: { textAlign: "center" } }, h(e.Button, { className: "button", href: "https://example.com/" }, "Go")),
+        h(
+          e.Section,
+          { style: { textAlign: "center" } },
+          h(e.Button, { className: "button", href: "https://example.com/" }, "Go"),
+        ),
         h(e.Row, null, h(e.Column, null, h(e.Text, null, "a")), h(e.Column, null, h(e.CodeInline, null, "b"))),
         h(e.Hr),
-        h(e.Section, { className: "footer" }, h(e.Markdown, null, "# Title\n\nSome *text* and `code`.\n\n- one\n- two")),
+        h(
+          e.Section,
+          { className: "footer" },
+          h(e.Markdown, null, "# Title\n\nSome *text* and `code`.\n\n- one\n- two"),
+        ),
       ),
     ),
   );
@@ -143,8 +162,16 @@ async function reactEmail(): Promise<ForeignMail[]> {
           e.Container,
           { className: "mx-auto p-4 sm:p-8 border border-solid border-[#eaeaea]" },
           h(e.Heading, { className: "text-2xl text-center dark:text-white" }, "Join"),
-          h(e.Button, { className: "rounded bg-black px-5 py-3 text-white hover:bg-blue-600", href: "https://example.com/" }, "Join"),
-          h("style", null, `.px-5 { letter-spacing: 1px } h1 { word-spacing: 2px } @media print { h1 { word-spacing: 0 } }`),
+          h(
+            e.Button,
+            { className: "rounded bg-black px-5 py-3 text-white hover:bg-blue-600", href: "https://example.com/" },
+            "Join",
+          ),
+          h(
+            "style",
+            null,
+            `.px-5 { letter-spacing: 1px } h1 { word-spacing: 2px } @media print { h1 { word-spacing: 0 } }`,
+          ),
         ),
       ),
     ),

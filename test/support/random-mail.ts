@@ -59,14 +59,37 @@ const declaration = fc.oneof(
       "animation: k 9s -4s paused",
     ),
   },
-  { weight: 1, arbitrary: fc.constantFrom("all: unset", "color: revert-layer", "foo", "color", ": red", "color:", "b { color: red }", "color: red)", "@x y", "\\") },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      "all: unset",
+      "color: revert-layer",
+      "foo",
+      "color",
+      ": red",
+      "color:",
+      "b { color: red }",
+      "color: red)",
+      "@x y",
+      "\\",
+    ),
+  },
 );
 
 const declarations = fc
-  .array(fc.tuple(declaration, fc.oneof({ weight: 5, arbitrary: fc.constant("") }, { weight: 1, arbitrary: fc.constantFrom(" !important", "! IMPORTANT", "/* x */") })), {
-    minLength: 1,
-    maxLength: 3,
-  })
+  .array(
+    fc.tuple(
+      declaration,
+      fc.oneof(
+        { weight: 5, arbitrary: fc.constant("") },
+        { weight: 1, arbitrary: fc.constantFrom(" !important", "! IMPORTANT", "/* x */") },
+      ),
+    ),
+    {
+      minLength: 1,
+      maxLength: 3,
+    },
+  )
   .map((list) => list.map(([text, end]) => text + end).join("; "));
 
 const simple = fc.oneof(
@@ -74,29 +97,44 @@ const simple = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom("#i", "[title]", "[title=X]", ".A", ".none", ":root", "*") },
 );
 const state = fc.oneof(
-  { weight: 10, arbitrary: fc.constantFrom(":hover", ":hover", ":first-child", ":nth-child(2)", ":not(.a)", ":is(.a, p)") },
-  { weight: 3, arbitrary: fc.constantFrom(":last-of-type", ":not(:hover)", "::before", ":before", ":empty", ":where(.a)") },
+  {
+    weight: 10,
+    arbitrary: fc.constantFrom(":hover", ":hover", ":first-child", ":nth-child(2)", ":not(.a)", ":is(.a, p)"),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom(":last-of-type", ":not(:hover)", "::before", ":before", ":empty", ":where(.a)"),
+  },
   { weight: 1, arbitrary: fc.constantFrom(":foo", "::-webkit-x", ":has(p)", ":is(.a:hover, .b)") },
 );
 const type = fc.constantFrom("", "", "", "", "", "p", "div", "td", "table", "b", "li", "a", "tr", "body");
 
 const compound = fc
   .tuple(type, fc.array(simple, { maxLength: 1 }), fc.option(state, { freq: 2, nil: "" }))
-  .map(([name, parts, end]) => (name === "" && parts.length === 0 && end === "" ? ".a" : name + parts.filter((part) => part !== "*").join("") + end));
+  .map(([name, parts, end]) =>
+    name === "" && parts.length === 0 && end === "" ? ".a" : name + parts.filter((part) => part !== "*").join("") + end,
+  );
 const selector = fc
   .tuple(fc.array(fc.tuple(compound, fc.constantFrom(" ", " ", " > ", "+", "~")), { maxLength: 1 }), compound)
   .map(([before, last]) => before.flat().join("") + last);
 /** Of names that mail programs do not change: what is put around changes nothing for what fits now. */
 const steadySelector = fc
   .tuple(
-    fc.option(fc.constantFrom("[data-ogsc] ", ".ExternalClass ", "u + .body ", ".a ", ".b ", "#i ", "u + #i "), { nil: "" }),
+    fc.option(fc.constantFrom("[data-ogsc] ", ".ExternalClass ", "u + .body ", ".a ", ".b ", "#i ", "u + #i "), {
+      nil: "",
+    }),
     fc.constantFrom("", "p", "b", "td", "li"),
     fc.constantFrom(".a", ".b", ".c", "#i"),
     fc.constantFrom("", "", ":hover", "[data-ogsc]"),
   )
   .map((parts) => parts.join(""));
 
-const media = fc.constantFrom("(max-width: 480px)", "(prefers-color-scheme: dark)", "print", "screen and (min-width: 500px)");
+const media = fc.constantFrom(
+  "(max-width: 480px)",
+  "(prefers-color-scheme: dark)",
+  "print",
+  "screen and (min-width: 500px)",
+);
 
 function sheet(one: fc.Arbitrary<string>): fc.Arbitrary<string> {
   const rule = fc
@@ -143,26 +181,46 @@ const attributes = fc
   )
   .map(([classes, style, other, quote]) => {
     const plain = style?.replaceAll('"', "") ?? "";
-    const value = quote === "" ? plain.replace(/[\s"'=<>`]/g, "") : quote === '"' ? plain.replaceAll("&", "&amp;") : plain;
+    const value =
+      quote === "" ? plain.replace(/[\s"'=<>`]/g, "") : quote === '"' ? plain.replaceAll("&", "&amp;") : plain;
     return `${classes.length > 0 ? ` class="${classes.join(" ")}"` : ""}${other}${style === null ? "" : ` style=${quote}${value}${quote}`}`;
   });
 
 const { node } = fc.letrec<{ node: string; nodes: string }>((tie) => ({
   node: fc.oneof(
     { maxDepth: 4, depthSize: "medium" },
-    fc.constantFrom("text", "text", "<br>", "<img alt=x />", "<!-- c -->", "&amp;", "<!--[if mso]><td class='b'><![endif]-->"),
+    fc.constantFrom(
+      "text",
+      "text",
+      "<br>",
+      "<img alt=x />",
+      "<!-- c -->",
+      "&amp;",
+      "<!--[if mso]><td class='b'><![endif]-->",
+    ),
     fc
       .tuple(fc.constantFrom("div", "p", "b", "span", "a", "ul", "li", "font"), attributes, tie("nodes"), fc.boolean())
       .map(([tag, its, inner, close]) => `<${tag}${its}>${inner}${close || tag === "a" ? `</${tag}>` : ""}`),
     fc
       .tuple(attributes, attributes, tie("nodes"), fc.boolean())
-      .map(([table, cell, inner, close]) => `<table${table}><tr><td${cell}>${inner}${close ? "</td></tr>" : ""}</table>`),
+      .map(
+        ([table, cell, inner, close]) => `<table${table}><tr><td${cell}>${inner}${close ? "</td></tr>" : ""}</table>`,
+      ),
   ),
   nodes: fc.array(tie("node"), { minLength: 1, maxLength: 3 }).map((list) => list.join("")),
 }));
 const content = fc.array(node, { minLength: 3, maxLength: 6 }).map((list) => list.join("\n"));
 
-const styleTag = fc.constantFrom("<style>", "<style>", "<style>", '<style media="print">', "<style media='(max-width: 480px)'>", "<style data-embed>", '<style type="text/css">', '<style type="text/x">');
+const styleTag = fc.constantFrom(
+  "<style>",
+  "<style>",
+  "<style>",
+  '<style media="print">',
+  "<style media='(max-width: 480px)'>",
+  "<style data-embed>",
+  '<style type="text/css">',
+  '<style type="text/x">',
+);
 
 function mail(one: fc.Arbitrary<string>): fc.Arbitrary<string> {
   return fc

@@ -155,7 +155,8 @@ class Cascade {
       if (blamed.size === 0) break;
       for (const one of blamed) one.canLift = false;
       // Each round gives up what failed; after some of them everything that depends on lifting stays.
-      if (round === MOST_ROUNDS) for (const list of this.#candidates.values()) for (const one of list) one.canLift = false;
+      if (round === MOST_ROUNDS)
+        for (const list of this.#candidates.values()) for (const one of list) one.canLift = false;
     }
     // What was lifted for a group that stays in the end need not be.
     this.#tryAll(groups);
@@ -237,7 +238,7 @@ class Cascade {
       this.#lifted.add(candidate);
       return true;
     }
-    if (candidate.echoWeight === 0 || !this.#lifted.has(against) && !this.#echoed.has(against)) return false;
+    if (candidate.echoWeight === 0 || (!this.#lifted.has(against) && !this.#echoed.has(against))) return false;
     const lacking = this.#after(against, "stay") - before(candidate);
     const times = Math.floor(lacking / candidate.echoWeight) + 1;
     if (times > MOST_REPEATED) return false;
@@ -252,7 +253,8 @@ class Cascade {
     this.#weighed.spend(contenders.length + losers.length);
     let highest: Candidate | null = null;
     for (const candidate of contenders) {
-      if (highest && this.#after(candidate, move) < this.#after(highest, move)) return { weaker: highest, stronger: candidate };
+      if (highest && this.#after(candidate, move) < this.#after(highest, move))
+        return { weaker: highest, stronger: candidate };
       highest = candidate;
     }
     for (const weaker of losers) {
@@ -267,7 +269,8 @@ class Cascade {
     if (from === "condition" && this.#lifted.has(candidate)) return LEVEL.importantSheet * WEIGHTS + weight;
     const times = this.#echoed.get(candidate);
     if (times !== undefined) return before(candidate) + times * candidate.echoWeight;
-    if (from === "condition" || (from === "rule" && move === "stay") || (from === "author" && important)) return before(candidate);
+    if (from === "condition" || (from === "rule" && move === "stay") || (from === "author" && important))
+      return before(candidate);
     if (from === "author") return (move === "important" ? LEVEL.strengthenedAuthor : LEVEL.author) * WEIGHTS + weight;
     const level = important ? LEVEL.importantInlined : move === "important" ? LEVEL.strengthened : LEVEL.inlined;
     return level * WEIGHTS + weight;
@@ -285,7 +288,8 @@ class Cascade {
     // Of the selectors of one rule that fit, the most specific counts.
     const strongest = new Map<Rule, Aim>();
     for (const aim of kind.aims) {
-      if (aim.isStatic && aim.selector.specificity >= (strongest.get(aim.rule)?.selector.specificity ?? 0)) strongest.set(aim.rule, aim);
+      if (aim.isStatic && aim.selector.specificity >= (strongest.get(aim.rule)?.selector.specificity ?? 0))
+        strongest.set(aim.rule, aim);
     }
     const own = kind.own.map((declaration, order) => this.#candidate(declaration, "author", order, null));
     return [...[...strongest.values()].flatMap((aim) => this.#candidatesOf(aim)), ...own];
@@ -311,7 +315,9 @@ class Cascade {
     const { property, value, important } = declaration;
     const rule = aim?.rule ?? null;
     const slots = property === "all" ? [...this.#everySlot] : this.#properties.slotsOf(property);
-    const isFree = !slots.some((slot) => this.#isIn(this.#sheets.opaque, slot) || this.#isIn(this.#sheets.animated, slot));
+    const isFree = !slots.some(
+      (slot) => this.#isIn(this.#sheets.opaque, slot) || this.#isIn(this.#sheets.animated, slot),
+    );
     const isSure = this.#properties.isSure(property, value);
     const canMove = from === "condition" && rule !== null && rule.canRaise && isFree;
     const canLift = canMove && !important;

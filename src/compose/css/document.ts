@@ -5,15 +5,16 @@
 import { Parser as TagParser } from "htmlparser2";
 import { type DefaultTreeAdapterTypes, defaultTreeAdapter, html as spec, parse, type Token } from "parse5";
 import { quoteOf } from "./attribute.ts";
-import { Allowance, LIMITS, refuseBeyond } from "./limits.ts";
+import { Allowance, LIMITS, refuseLongerThan } from "./limits.ts";
 
 export interface Element {
   /** Lower case, but for SVG's own (`linearGradient`). */
   readonly tag: string;
   readonly isHtml: boolean;
   readonly attributes: ReadonlyMap<string, string>;
+  /** Both in lower case when the document is in quirks mode. */
   readonly id: string | null;
-  readonly classes: readonly string[];
+  readonly classes: ReadonlySet<string>;
   readonly parent: Element | null;
   readonly previous: Element | null;
   /** Counted from 1 among the elements of its parent, and among those of its type. */
@@ -71,16 +72,16 @@ const CONDITION = /^\s*\[if\s[^\]]*\]/i;
 
 /** Throws `UserError` beyond the limits. Works without recursion, whatever is nested. */
 export function readDocument(html: string): Document {
-  refuseBeyond(LIMITS.html, html.length, "characters of HTML beside a <style>");
+  refuseLongerThan(LIMITS.html, html.length, "characters of HTML");
   const tree = parseBounded(html);
-  const reader = new Reader(html);
+  const reader = new Reader(html, tree.mode === spec.DOCUMENT_MODE.QUIRKS);
   reader.walk(tree);
-  return { ...reader.result(), quirks: tree.mode === spec.DOCUMENT_MODE.QUIRKS };
+  return reader.result();
 }
 
 /** Mail programs run no scripts, so `<noscript>` holds elements. */
 function parseBounded(html: string): DefaultTreeAdapterTypes.Document {
-  const elements = new Allowance(LIMITS.elements, "elements in HTML with a <style>");
+  const elements = new Allowance(LIMITS.elements, "elements", "document");
   const treeAdapter = {
     ...defaultTreeAdapter,
     createElement(tag: string, namespace: spec.NS, attributes: Token.Attribute[]): ParsedElement {
@@ -110,14 +111,16 @@ type Mark = { at: number; sheet: SheetPlace } | { at: number; opens: boolean };
 
 class Reader {
   readonly #html: string;
+  readonly #quirks: boolean;
   readonly #elements: Element[] = [];
   readonly #marks: Mark[] = [];
   readonly #hidden: HiddenElement[] = [];
   /** The parser hands the very list of a tag's attributes to each element it makes of that tag. */
   readonly #byTag = new Map<Token.Attribute[], Element>();
 
-  constructor(html: string) {
+  constructor(html: string, quirks: boolean) {
     this.#html = html;
+    this.#quirks = quirks;
   }
 
   walk(document: DefaultTreeAdapterTypes.Document): void {
@@ -136,8 +139,8 @@ class Reader {
     }
   }
 
-  result(): Omit<Document, "quirks"> {
-    return { elements: this.#elements, sheets: this.#sheets(), hidden: this.#hidden };
+  result(): Document {
+    return { elements: this.#elements, sheets: this.#sheets(), hidden: this.#hidden, quirks: this.#quirks };
   }
 
   #element(node: ParsedElement, level: Level, depth: number): Element {
@@ -150,8 +153,7 @@ class Reader {
       tag: node.tagName,
       isHtml,
       attributes,
-      id: attributes.get("id") ?? null,
-      classes: words(attributes.get("class")),
+      ...this.#names(attributes.get("id"), attributes.get("class")),
       parent: level.element,
       previous: level.previous,
       position: level.count.length + 1,
@@ -168,6 +170,12 @@ class Reader {
     level.previous = element;
     this.#elements.push(element);
     return element;
+  }
+
+  #names(id: string | undefined, list: string | undefined): { id: string | null; classes: Set<string> } {
+    const compared = (name: string) => (this.#quirks ? lower(name) : name);
+    const classes = list?.split(/[ \t\n\f\r]+/).filter((word) => word !== "") ?? [];
+    return { id: id === undefined ? null : compared(id), classes: new Set(classes.map(compared)) };
   }
 
   #place(node: ParsedElement): TagPlace | null {
@@ -220,7 +228,7 @@ class Reader {
   #hide(html: string): void {
     const parser = new TagParser({
       onopentag: (tag, { id, class: names }) =>
-        this.#hidden.push({ tag: tag.toLowerCase(), isHtml: true, id: id ?? null, classes: words(names) }),
+        this.#hidden.push({ tag: lower(tag), isHtml: true, ...this.#names(id, names) }),
     });
     parser.end(html);
   }
@@ -256,6 +264,7 @@ function count({ count: elements, types }: Level): void {
   for (const list of types.values()) for (const one of list) one.typeFollowing = list.length - one.typePosition;
 }
 
-function words(list: string | undefined): string[] {
-  return list?.split(/[ \t\n\f\r]+/).filter((word) => word !== "") ?? [];
+/** As HTML compares: ASCII letters only. */
+export function lower(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }

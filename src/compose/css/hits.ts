@@ -1,7 +1,7 @@
 /** Which selectors hit which elements now, and which could in a mail program that puts elements and attributes of its own around. */
-import type { Document, Element } from "./document.ts";
+import { type Document, type HiddenElement, lower } from "./document.ts";
 import { Allowance, LIMITS } from "./limits.ts";
-import { lower, Matcher } from "./match.ts";
+import { Matcher } from "./match.ts";
 import type { Selector } from "./selector.ts";
 import type { Rule } from "./sheets.ts";
 
@@ -27,19 +27,22 @@ export function findHits(document: Document, rules: Rule[]): Hits {
   const aims: Aim[] = [];
   for (const rule of rules) {
     for (const selector of rule.selectors) {
-      aims.push({ index: aims.length, rule, selector, isStatic: rule.canInline && selector.isStatic, stays: !rule.canGo });
+      aims.push({
+        index: aims.length,
+        rule,
+        selector,
+        isStatic: rule.canInline && selector.isStatic,
+        stays: !rule.canGo,
+      });
     }
   }
-  const matcher = new Matcher(
-    document,
-    new Allowance(LIMITS.comparisons, "comparisons of selectors with elements"),
-  );
+  const matcher = new Matcher(document, new Allowance(LIMITS.comparisons, "comparisons of selectors with elements"));
   const hits = new Allowance(LIMITS.hits, "pairs of a selector and an element it fits");
   const byElement: Aim[][] = document.elements.map(() => []);
   // What styles a part of an element (::before) is in nobody's way.
   const wanted = aims.filter(({ selector }) => !selector.isOfPart);
   const missed = new Set(wanted);
-  spread(wanted, document, (aim, element, index) => {
+  spread(wanted, document.elements, (aim, element, index) => {
     if (!matcher.fits(aim.selector, element)) return;
     hits.spend();
     byElement[index]?.push(aim);
@@ -48,21 +51,26 @@ export function findHits(document: Document, rules: Rule[]): Hits {
     if (element.parent === null) aim.stays = true;
   });
   for (const aim of missed) aim.isStatic = false;
-  spread([...missed], document, (aim, element, index) => {
+  spread(missed, document.elements, (aim, element, index) => {
     if (!matcher.couldFit(aim.selector, element)) return;
     hits.spend();
     byElement[index]?.push(aim);
   });
-  const hidden = distinct(document.hidden);
-  for (const aim of wanted) {
-    aim.stays ||= aim.selector.isStructural || hidden.some((element) => matcher.namesFit(aim.selector, element));
-  }
+  for (const aim of wanted) aim.stays ||= aim.selector.isStructural;
+  // What only Outlook sees has no attributes of ours.
+  spread(wanted, document.hidden, (aim, element) => {
+    aim.stays ||= matcher.namesFit(aim.selector, element);
+  });
   for (const list of byElement) list.sort((a, b) => a.index - b.index);
   return { aims, byElement };
 }
 
 /** Asks `visit` about the pairs that can be right by the first name of the last compound. */
-function spread(aims: Aim[], document: Document, visit: (aim: Aim, element: Element, index: number) => void): void {
+function spread<T extends HiddenElement>(
+  aims: Iterable<Aim>,
+  elements: readonly T[],
+  visit: (aim: Aim, element: T, index: number) => void,
+): void {
   const byName = new Map<string, Aim[]>();
   for (const aim of aims) {
     const name = nameOf(aim.selector);
@@ -70,8 +78,8 @@ function spread(aims: Aim[], document: Document, visit: (aim: Aim, element: Elem
     if (list) list.push(aim);
     else byName.set(name, [aim]);
   }
-  document.elements.forEach((element, index) => {
-    const names = new Set(["", `${lower(element.tag)}`, ...element.classes.map((name) => `.${lower(name)}`)]);
+  elements.forEach((element, index) => {
+    const names = new Set(["", lower(element.tag), ...[...element.classes].map((name) => `.${lower(name)}`)]);
     if (element.id !== null) names.add(`#${lower(element.id)}`);
     for (const name of names) for (const aim of byName.get(name) ?? []) visit(aim, element, index);
   });
@@ -89,8 +97,4 @@ function nameOf(selector: Selector): string {
     if (found && "name" in found) return mark + lower(found.name);
   }
   return "";
-}
-
-function distinct(hidden: Document["hidden"]): Document["hidden"] {
-  return [...new Map(hidden.map((one) => [JSON.stringify(one), one])).values()];
 }

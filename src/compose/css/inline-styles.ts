@@ -51,14 +51,18 @@ function kindsOf(document: Document, byElement: Aim[][]): Map<Element, Kind> {
   const kinds = new Map<string, Kind>();
   return new Map(
     document.elements.map((element) => {
-      const own = cutDeclarations(element.attributes.get("style") ?? "");
-      const hasTag = element.tagAt !== null && !unequal.has(element.twin ?? element) && !own.isOpaque;
+      const hasTag = element.tagAt !== null && !unequal.has(element.twin ?? element);
       const key = `${hasTag} ${keyOf(element)}`;
-      const kind = kinds.get(key) ?? { aims: aimsOf.get(element) ?? [], own: own.declarations, hasTag };
+      const kind = kinds.get(key) ?? kindOf(element, aimsOf.get(element) ?? [], hasTag);
       kinds.set(key, kind);
       return [element, kind];
     }),
   );
+}
+
+function kindOf(element: Element, aims: Aim[], hasTag: boolean): Kind {
+  const { declarations, isOpaque } = cutDeclarations(element.attributes.get("style") ?? "");
+  return { aims, own: declarations, hasTag: hasTag && !isOpaque };
 }
 
 function cutAttributes(html: string, kinds: Map<Element, Kind>, inlined: Map<Kind, Inlined>): Cut[] {

@@ -19,22 +19,28 @@ export const LIMITS = {
   selectorDepth: 10,
   /** How deep conditional blocks (`@media`, `@supports`) may be nested. What is deeper is left as it is. */
   blockDepth: 20,
-  /** Comparisons of one compound with one element: half a second. */
-  comparisons: 20_000_000,
-  /** Pairs of a selector and an element it fits. */
-  hits: 1_000_000,
+  /** Comparisons of one compound with one element: about half a second. */
+  comparisons: 4_000_000,
+  /** Pairs of a selector and an element it fits; a long mail of 4,000 elements has 100,000. */
+  hits: 500_000,
   /** Declarations weighed against each other, over all kinds of elements: about a second. */
-  weighed: 5_000_000,
+  weighed: 3_000_000,
   /** Characters that inlining may add. */
   growth: 10_000_000,
 } as const;
 
-const HINT = "use fewer rules or simpler selectors, or give the <style> the attribute data-embed to have it sent as it is";
+const SIMPLER =
+  "use fewer rules or simpler selectors, or give the <style> the attribute data-embed to have it sent as it is";
+const SHORTER = "make the mail shorter, or close the tags that were left open";
 
 /** Throws when `count` of `what` is beyond `limit`. */
-export function refuseBeyond(limit: number, count: number, what: string): void {
-  if (count > limit)
-    throw new UserError(`cannot inline <style>: expected at most ${limit} ${what}, got ${count === Infinity ? "more" : count}`, HINT);
+export function refuseBeyond(limit: number, count: number, what: string, hint = SIMPLER): void {
+  if (count > limit) throw tooMuch(limit, what, String(count), hint);
+}
+
+/** The same for the document as such. */
+export function refuseLongerThan(limit: number, count: number, what: string): void {
+  refuseBeyond(limit, count, what, SHORTER);
 }
 
 /** Counts what is spent and throws when it is more than `limit`: work is refused while it grows, not after it is done. */
@@ -42,14 +48,20 @@ export class Allowance {
   #spent = 0;
   readonly #limit: number;
   readonly #what: string;
+  readonly #hint: string;
 
-  constructor(limit: number, what: string) {
+  constructor(limit: number, what: string, of: "sheets" | "document" = "sheets") {
     this.#limit = limit;
     this.#what = what;
+    this.#hint = of === "sheets" ? SIMPLER : SHORTER;
   }
 
   spend(count = 1): void {
     this.#spent += count;
-    refuseBeyond(this.#limit, this.#spent, this.#what);
+    if (this.#spent > this.#limit) throw tooMuch(this.#limit, this.#what, "more", this.#hint);
   }
+}
+
+function tooMuch(limit: number, what: string, got: string, hint: string): UserError {
+  return new UserError(`cannot inline <style>: expected at most ${limit} ${what}, got ${got}`, hint);
 }

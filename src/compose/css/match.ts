@@ -1,5 +1,5 @@
 /** Which elements a selector fits, as browsers find out: from right to left, giving up as soon as no other ancestor or sibling can help. */
-import type { Document, Element } from "./document.ts";
+import { type Document, type Element, lower } from "./document.ts";
 import type { Allowance } from "./limits.ts";
 import type { Compound, Selector, Test } from "./selector.ts";
 
@@ -10,7 +10,9 @@ type Named = Pick<Element, "tag" | "isHtml" | "id" | "classes">;
 
 /** What no mail program puts around a mail or before it: only an author does. */
 const AUTHORS_OWN = new Set(
-  "table caption colgroup col thead tbody tfoot tr td th ul ol li dl dt dd h1 h2 h3 h4 h5 h6 p center img br hr form button".split(" "),
+  "table caption colgroup col thead tbody tfoot tr td th ul ol li dl dt dd h1 h2 h3 h4 h5 h6 p center img br hr form button".split(
+    " ",
+  ),
 );
 
 export class Matcher {
@@ -23,8 +25,8 @@ export class Matcher {
     this.#quirks = quirks;
     this.#comparisons = comparisons;
     for (const { id, classes } of elements) {
-      for (const name of classes) this.#names.add(`.${lower(name)}`);
-      if (id !== null) this.#names.add(`#${lower(id)}`);
+      for (const name of classes) this.#names.add(`.${name}`);
+      if (id !== null) this.#names.add(`#${id}`);
     }
   }
 
@@ -83,13 +85,15 @@ export class Matcher {
     if (tests.some((test) => test.kind === "type" && AUTHORS_OWN.has(lower(test.name)))) return false;
     const names = tests.flatMap((test) => (test.kind === "class" || test.kind === "id" ? [test] : []));
     const isOwn = ({ kind, name }: { kind: "class" | "id"; name: string }) =>
-      this.#names.has((kind === "class" ? "." : "#") + lower(name));
+      this.#names.has((kind === "class" ? "." : "#") + this.#compared(name));
     return names.length === 0 || !names.every(isOwn);
   }
 
   #test(test: Test, element: Element): boolean {
     switch (test.kind) {
       case "attribute":
+        // A long value takes longer.
+        this.#comparisons.spend(Math.floor((element.attributes.get(lower(test.name))?.length ?? 0) / 100));
         return hasAttribute(test, element);
       case "root":
         return element.parent === null;
@@ -110,22 +114,17 @@ export class Matcher {
       case "type":
         return (element.isHtml ? lower(test.name) : test.name) === element.tag;
       case "class":
-        return element.classes.some((name) => this.#same(name, test.name));
+        return element.classes.has(this.#compared(test.name));
       case "id":
-        return element.id !== null && this.#same(element.id, test.name);
+        return element.id === this.#compared(test.name);
       default:
         return null;
     }
   }
 
-  #same(a: string, b: string): boolean {
-    return a === b || (this.#quirks && lower(a) === lower(b));
+  #compared(name: string): string {
+    return this.#quirks ? lower(name) : name;
   }
-}
-
-/** Of ASCII only, as HTML compares. */
-export function lower(text: string): string {
-  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 function isAt(test: Test & { kind: "nth" }, element: Element): boolean {

@@ -35,7 +35,10 @@ const SHORTHANDS: ReadonlyMap<string, readonly string[]> = new Map([
   [
     "font",
     [
-      ...parts("font", "style weight stretch size family size-adjust kerning feature-settings variation-settings optical-sizing language-override"),
+      ...parts(
+        "font",
+        "style weight stretch size family size-adjust kerning feature-settings variation-settings optical-sizing language-override",
+      ),
       ...FONT_VARIANT,
       "line-height",
     ],
@@ -75,16 +78,20 @@ const FAMILIES: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^border-(?:(?:inline|block)(?:-(?:start|end))?|start|end|before|after)-width$/, sides("border", "-width")],
   [/^border-(?:(?:inline|block)(?:-(?:start|end))?|start|end|before|after)-style$/, sides("border", "-style")],
   [/^border-(?:(?:inline|block)(?:-(?:start|end))?|start|end|before|after)-color$/, sides("border", "-color")],
-  [/^border-(?:(?:inline|block)(?:-(?:start|end))?|start|end|before|after)$/, LINE.flatMap((p) => sides("border", `-${p}`))],
+  [
+    /^border-(?:(?:inline|block)(?:-(?:start|end))?|start|end|before|after)$/,
+    LINE.flatMap((p) => sides("border", `-${p}`)),
+  ],
   [/^border-(?:start|end)-(?:start|end)-radius$/, RADIUS],
   [/^border-(?:horizontal|vertical)-spacing$/, parts("border-spacing", "x y")],
   [/^(?:logical-width|logical-height|inline-size|block-size)$/, ["width", "height"]],
   [/^min-(?:logical-width|logical-height|inline-size|block-size)$/, ["min-width", "min-height"]],
   [/^max-(?:logical-width|logical-height|inline-size|block-size)$/, ["max-width", "max-height"]],
+  [/^(?:column-|row-)?rule(?:$|-)/, ["rule"]],
   [/^overflow-(?:inline|block)$/, ["overflow-x", "overflow-y"]],
   ...families(
     "animation transition mask mask-box-image grid scroll-margin scroll-padding scroll-snap scroll-start scroll-timeline view-timeline " +
-      "timeline-trigger trigger offset container contain-intrinsic overscroll-behavior text-emphasis text-stroke column-rule row-rule rule " +
+      "timeline-trigger trigger offset container contain-intrinsic overscroll-behavior text-emphasis text-stroke font-synthesis " +
       "position-try corner marker text-box line-clamp caret text-spacing overflow-clip-margin event-trigger scroll-initial-target interest-delay",
   ),
 ];
@@ -114,7 +121,8 @@ const OLD_WORDS = new Set(
     "x-large x-small xx-large xx-small yellow"
   ).split(" "),
 );
-const OLD_UNITS = /^[-+.\d]+(?:e[-+]?\d+)?(?:px|em|ex|pt|pc|in|cm|mm)$/i;
+/** Not below zero: few properties allow that, and browsers differ from the grammar css-tree knows. */
+const OLD_UNITS = /^\+?[.\d]+(?:e[-+]?\d+)?(?:px|em|ex|pt|pc|in|cm|mm)$/i;
 
 /** Of one document: its authors' own names are kept no longer than that. */
 export class Properties {
@@ -145,9 +153,7 @@ export class Properties {
 function expand(property: string): readonly string[] {
   if (property.startsWith("--")) return [property];
   const plain = property.replace(/^-[a-z]+-/, "");
-  const slots = SHORTHANDS.get(plain) ?? FAMILIES.find(([pattern]) => pattern.test(plain))?.[1] ?? [plain];
-  // A shorthand of this family that is not in the table would still meet it here.
-  return slots;
+  return SHORTHANDS.get(plain) ?? FAMILIES.find(([pattern]) => pattern.test(plain))?.[1] ?? [plain];
 }
 
 function isPlain(property: string, value: string): boolean {
@@ -161,16 +167,18 @@ function isPlain(property: string, value: string): boolean {
 function isPlainToken(property: string, type: number, text: string): boolean {
   switch (type) {
     case tokenTypes["Ident"]:
-      return property === "font-family" ? !text.startsWith("-") && !/^(?:initial|unset|revert)/i.test(text) : OLD_WORDS.has(text.toLowerCase());
+      if (property === "font-family") return !text.startsWith("-") && !/^(?:initial|unset|revert)/i.test(text);
+      return OLD_WORDS.has(text.toLowerCase()) || lexer.matchType("named-color", text).error === null;
     case tokenTypes["Dimension"]:
       return OLD_UNITS.test(text);
+    case tokenTypes["Number"]:
+    case tokenTypes["Percentage"]:
+      return !text.startsWith("-");
     case tokenTypes["Hash"]:
       return /^#(?:[\da-f]{3}|[\da-f]{6})$/i.test(text);
     case tokenTypes["String"]:
     case tokenTypes["Comma"]:
       return property === "font-family";
-    case tokenTypes["Number"]:
-    case tokenTypes["Percentage"]:
     case tokenTypes["WhiteSpace"]:
       return true;
     default:

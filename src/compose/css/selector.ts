@@ -41,7 +41,9 @@ export interface Selector extends Span {
 }
 
 const STATES = new Set(
-  "link visited any-link hover active focus focus-within focus-visible target enabled disabled checked empty".split(" "),
+  "link visited any-link hover active focus focus-within focus-visible target enabled disabled checked empty".split(
+    " ",
+  ),
 );
 const PARTS = new Set(["before", "after", "first-line", "first-letter", "selection", "placeholder", "marker"]);
 /** These four may be written with one colon. */
@@ -226,10 +228,16 @@ function readAttribute(selector: Selector, tests: Test[], node: CssNode & { type
   if (node.name.name.includes("|")) return doubt(selector);
   const name = decodeName(node.name.name) ?? reject();
   const wanted = value === null ? "" : value.type === "String" ? value.value : (decodeName(value.name) ?? reject());
-  const flag = flags === null ? "" : String(flags).toLowerCase();
+  const flag = flags?.toLowerCase() ?? "";
   if (flag !== "" && flag !== "i" && flag !== "s") reject();
   const ignoreCase = flag === "i" || (flag === "" && CASELESS.has(name.toLowerCase()));
-  tests.push({ kind: "attribute", name, operator: matcher === null ? null : String(matcher), value: wanted, ignoreCase });
+  tests.push({
+    kind: "attribute",
+    name,
+    operator: matcher,
+    value: wanted,
+    ignoreCase,
+  });
 }
 
 function readPart(selector: Selector, name: string, hasArgument: boolean): void {

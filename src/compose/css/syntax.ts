@@ -114,7 +114,9 @@ export function requote(value: string, quote: '"' | "'"): string {
   return tokens.types
     .map((type, at) => {
       const text = textOf(tokens, at);
-      return type === T.string && !text.includes(quote) && !text.includes("\\") ? quote + text.slice(1, -1) + quote : text;
+      return type === T.string && !text.includes(quote) && !text.includes("\\")
+        ? quote + text.slice(1, -1) + quote
+        : text;
     })
     .join("");
 }
@@ -144,7 +146,8 @@ function read(source: string, { start, end }: Span): Tokens {
     tokens.ends.push(start + to);
     if (CLOSES.has(type)) open.push(at);
     // A closing token that does not fit the innermost open one is an ordinary token inside it.
-    else if (CLOSING.has(type) && type === CLOSES.get(tokens.types[open.at(-1) ?? -1])) tokens.closedBy[open.pop() ?? 0] = at;
+    else if (CLOSING.has(type) && type === CLOSES.get(tokens.types[open.at(-1) ?? -1]))
+      tokens.closedBy[open.pop() ?? 0] = at;
   });
   for (const at of open) tokens.closedBy[at] = tokens.types.length;
   tokens.starts.push(end);
@@ -175,7 +178,10 @@ class Cutter {
 
   #atRule(first: number, items: Item[]): number {
     const { types } = this.#t;
-    const name = textOf(this.#t, first).slice(1).toLowerCase().replace(/^-[a-z]+-/, "");
+    const name = textOf(this.#t, first)
+      .slice(1)
+      .toLowerCase()
+      .replace(/^-[a-z]+-/, "");
     const stop = this.#find(first + 1, types.length, (type) => type === T.semicolon || type === T.openCurly);
     const body = types[stop] === T.openCurly ? this.#inside(stop) : null;
     const last = body ? this.#closing(stop) : stop;

@@ -21,10 +21,18 @@ function pairsOf(mails: fc.Arbitrary<string>, seed: number, numRuns: number): Pa
 
 test.each<[string, fc.Arbitrary<string>, Change[]]>([
   ["any mail, in all media and states", anyMail, ["none", "all hovered", "some hovered"]],
-  ["rules for mail programs, in such mail programs", steadyMail, ["none", "[data-ogsc]", ".ExternalClass", "u + .body"]],
-])("%s looks the same with its styles inlined", async (_name, mails, changes) => {
-  const pairs = pairsOf(mails, 20_260_301, 250);
-  expect((await looker.differences(pairs, changes)).slice(0, 3)).toEqual([]);
-  const inlined = pairs.filter(({ before, after }) => before !== after);
-  expect(inlined.length).toBeGreaterThan(100);
-}, 300_000);
+  [
+    "rules for mail programs, in such mail programs",
+    steadyMail,
+    ["none", "[data-ogsc]", ".ExternalClass", "u + .body"],
+  ],
+])(
+  "%s looks the same with its styles inlined",
+  async (_name, mails, changes) => {
+    const pairs = pairsOf(mails, 20_260_301, 250);
+    expect((await looker.differences(pairs, changes)).slice(0, 3)).toEqual([]);
+    const inlined = pairs.filter(({ before, after }) => before !== after);
+    expect(inlined.length).toBeGreaterThan(100);
+  },
+  300_000,
+);
