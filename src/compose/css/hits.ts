@@ -22,6 +22,14 @@ export interface Hits {
   byElement: Aim[][];
 }
 
+/** Links where there was a telephone number or a date, and what is put around or before the mail. */
+const MADE_BY_MAIL_PROGRAMS: HiddenElement[] = ["a", "span", "div", "u"].map((tag) => ({
+  tag,
+  isHtml: true,
+  id: null,
+  classes: new Set(),
+}));
+
 /** Throws `UserError` when it would take too long. */
 export function findHits(document: Document, rules: Rule[]): Hits {
   const aims: Aim[] = [];
@@ -57,8 +65,8 @@ export function findHits(document: Document, rules: Rule[]): Hits {
     byElement[index]?.push(aim);
   });
   for (const aim of wanted) aim.stays ||= aim.selector.isStructural;
-  // What only Outlook sees has no attributes of ours.
-  spread(wanted, document.hidden, (aim, element) => {
+  // These get no attributes from us: what only Outlook sees, and what mail programs make of the mail.
+  spread(wanted, [...document.hidden, ...MADE_BY_MAIL_PROGRAMS], (aim, element) => {
     aim.stays ||= matcher.namesFit(aim.selector, element);
   });
   for (const list of byElement) list.sort((a, b) => a.index - b.index);
