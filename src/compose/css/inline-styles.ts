@@ -1,9 +1,79 @@
-import juice from "juice";
+/**
+ * `<style>` into `style` attributes, for mail programs that know no style sheets. Inlining adds styles to elements and takes nothing away:
+ * every element looks as it did on every screen and in every mail program. The HTML is not written anew but cut: outside of style attributes
+ * and style sheets every byte stays.
+ */
+import { applyCuts, cutSheets } from "./sheet-cuts.ts";
+import { type Cut, insertStyle } from "./attribute.ts";
+import { decideMoves, type Inlined, type Kind } from "./cascade.ts";
+import { type Document, type Element, readDocument } from "./document.ts";
+import { type Aim, findHits } from "./hits.ts";
+import { Allowance, LIMITS } from "./limits.ts";
+import { Properties } from "./properties.ts";
+import { readSheets } from "./sheets.ts";
+import { cutDeclarations } from "./syntax.ts";
+
+/**
+ * Rendered HTML with its styles inlined. What depends on anything but the document stays in its `<style>` and still wins where it won: media,
+ * states, selectors that fit nothing yet, sheets with `media`. A `<style data-embed>` is left alone.
+ *
+ * Throws `UserError` when the style sheet is beyond the limits (limits.ts); never takes longer than some seconds.
+ */
 export function inlineStyles(html: string): string {
-  return juice(html, {
-    preserveMediaQueries: true,
-    preserveFontFaces: true,
-    preserveKeyFrames: true,
-    preservePseudos: true,
-  });
+  if (!/<style[\s/>]/i.test(html)) return html;
+  const document = readDocument(html);
+  if (document.sheets.every(({ use }) => use !== "plain")) return html;
+  const properties = new Properties();
+  const sheets = readSheets(html, document.sheets, properties);
+  const { aims, byElement } = findHits(document, sheets.rules);
+  const kinds = kindsOf(document, byElement);
+  const moves = decideMoves([...new Set(kinds.values())], sheets, properties);
+  const cuts = [
+    ...cutAttributes(html, kinds, moves.inlined),
+    ...cutSheets(html, document.sheets, aims, moves.inSheets),
+  ];
+  return applyCuts(
+    html,
+    cuts.sort((a, b) => a.start - b.start),
+  );
+}
+
+/** Elements that cannot be told apart by any rule share a kind. */
+function kindsOf(document: Document, byElement: Aim[][]): Map<Element, Kind> {
+  const aimsOf = new Map(document.elements.map((element, index) => [element, byElement[index] ?? []]));
+  const keyOf = (element: Element) =>
+    `${(aimsOf.get(element) ?? []).map(({ index }) => index).join()} ${element.attributes.get("style") ?? ""}`;
+  // Of one tag several elements can be made; it is written to when all are of one kind.
+  const unequal = new Set<Element>();
+  for (const element of document.elements) {
+    if (element.twin && keyOf(element) !== keyOf(element.twin)) unequal.add(element.twin);
+  }
+  const kinds = new Map<string, Kind>();
+  return new Map(
+    document.elements.map((element) => {
+      const hasTag = element.tagAt !== null && !unequal.has(element.twin ?? element);
+      const key = `${hasTag} ${keyOf(element)}`;
+      const kind = kinds.get(key) ?? kindOf(element, aimsOf.get(element) ?? [], hasTag);
+      kinds.set(key, kind);
+      return [element, kind];
+    }),
+  );
+}
+
+function kindOf(element: Element, aims: Aim[], hasTag: boolean): Kind {
+  const { declarations, isOpaque } = cutDeclarations(element.attributes.get("style") ?? "");
+  return { aims, own: declarations, hasTag: hasTag && !isOpaque };
+}
+
+function cutAttributes(html: string, kinds: Map<Element, Kind>, inlined: Map<Kind, Inlined>): Cut[] {
+  const growth = new Allowance(LIMITS.growth, "characters of inlined styles");
+  const cuts: Cut[] = [];
+  for (const [element, kind] of kinds) {
+    const declarations = inlined.get(kind) ?? [];
+    if (declarations.length === 0 || element.twin || !element.tagAt) continue;
+    const its = insertStyle(html, element.tagAt, declarations);
+    for (const { text } of its) growth.spend(text.length);
+    cuts.push(...its);
+  }
+  return cuts;
 }

@@ -1,0 +1,52 @@
+/** A style attribute put into a start tag, or put before what its author wrote there, without a change to any byte of his. */
+import type { Inlined } from "./cascade.ts";
+import type { TagPlace } from "./document.ts";
+import { requote } from "./syntax.ts";
+
+export interface Cut {
+  start: number;
+  end: number;
+  text: string;
+}
+
+/** `null` when the author's value has no quotes around it and both kinds inside: there is no way to put anything before it. */
+export function quoteOf(html: string, style: { start: number; end: number } | null): '"' | "'" | null {
+  const value = style ? valueOf(html.slice(style.start, style.end)).text : "";
+  if (value.startsWith("'")) return "'";
+  if (value.startsWith('"') || !value.includes('"')) return '"';
+  return value.includes("'") ? null : "'";
+}
+
+/** What to insert into `html` so that `inlined` stands before the author's own declarations. */
+export function insertStyle(html: string, { room, style }: TagPlace, inlined: Inlined): Cut[] {
+  const quote = quoteOf(html, style) ?? '"';
+  const css = textOf(inlined, quote);
+  if (!style) return [insert(room, ` style="${css}"`)];
+  const value = valueOf(html.slice(style.start, style.end));
+  const start = style.start + value.start;
+  if (value.text === "") {
+    // `style`, `style=`: the parser tells the place of the name only.
+    const sign = /^\s*=/.exec(html.slice(style.end, style.end + 100))?.[0];
+    return [sign ? insert(style.end + sign.length, `"${css}"`) : insert(style.end, `="${css}"`)];
+  }
+  if (value.text.startsWith(quote)) return [insert(start + 1, value.text.slice(1, -1).trim() === "" ? css : `${css} `)];
+  return [insert(start, `${quote}${css} `), insert(style.end, quote)];
+}
+
+/** With its quotes, and where it begins. */
+function valueOf(attribute: string): { start: number; text: string } {
+  const start = /^[^=]*=\s*/.exec(attribute)?.[0].length ?? attribute.length;
+  return { start, text: attribute.slice(start) };
+}
+
+function textOf(inlined: Inlined, quote: '"' | "'"): string {
+  const inner = quote === '"' ? "'" : '"';
+  const css = inlined
+    .map(({ property, value, important }) => `${property}: ${requote(value, inner)}${important ? " !important" : ""};`)
+    .join(" ");
+  return css.replaceAll("&", "&amp;").replaceAll(quote, quote === '"' ? "&quot;" : "&#39;");
+}
+
+function insert(at: number, text: string): Cut {
+  return { start: at, end: at, text };
+}

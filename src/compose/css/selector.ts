@@ -1,0 +1,274 @@
+/**
+ * Selectors: read with css-tree, checked as strictly as browsers do (one bad selector makes a whole list void), and split into what can be
+ * decided on the document and what depends on a state or mail program.
+ */
+import { type CssNode, type ListItem, parse } from "css-tree";
+import { LIMITS, refuseBeyond } from "./limits.ts";
+import { decodeName, type Span } from "./syntax.ts";
+
+/** A condition that the document alone decides. */
+export type Test =
+  | { kind: "type"; name: string }
+  | { kind: "class"; name: string }
+  | { kind: "id"; name: string }
+  | { kind: "attribute"; name: string; operator: string | null; value: string; ignoreCase: boolean }
+  | { kind: "root" }
+  | { kind: "nth"; step: number; offset: number; fromEnd: boolean; ofType: boolean }
+  | { kind: "any" | "none"; of: Selector[] };
+
+export interface Compound {
+  /** What depends on something else (`:hover`) is left out: they hold for more elements than the compound. */
+  tests: Test[];
+}
+
+export type Combinator = " " | ">" | "+" | "~";
+
+export interface Selector extends Span {
+  /** From left to right; before each but the first the combinator of the same index. */
+  compounds: Compound[];
+  combinators: Combinator[];
+  specificity: number;
+  /** A class, id or attribute of it: written twice it fits the same elements, and weighs more. */
+  repeatable: { text: string; end: number; specificity: number } | null;
+  /** The document decides all of it. */
+  isStatic: boolean;
+  /** Counts positions: what is inserted later may change what it fits. */
+  isStructural: boolean;
+  /** It styles a part of an element (`::before`), never the element. */
+  isOfPart: boolean;
+  /** Not every browser knows it, and one that does not drops the whole rule. */
+  isDoubtful: boolean;
+}
+
+const STATES = new Set(
+  "link visited any-link hover active focus focus-within focus-visible target enabled disabled checked empty".split(
+    " ",
+  ),
+);
+const PARTS = new Set(["before", "after", "first-line", "first-letter", "selection", "placeholder", "marker"]);
+/** These four may be written with one colon. */
+const OLD_PARTS = new Set(["before", "after", "first-line", "first-letter"]);
+
+/** Attributes whose values HTML compares without regard to case (HTML, "Case-sensitivity of selectors"). */
+const CASELESS = new Set(
+  (
+    "accept accept-charset align alink axis bgcolor charset checked clear codetype color compact declare defer dir direction disabled " +
+    "enctype face frame hreflang http-equiv lang language link media method multiple nohref noresize noshade nowrap readonly rel rev rules " +
+    "scope scrolling selected shape target text type valign valuetype vlink"
+  ).split(" "),
+);
+
+const NTH: ReadonlyMap<string, { fromEnd: boolean; ofType: boolean }> = new Map([
+  ["nth-child", { fromEnd: false, ofType: false }],
+  ["nth-last-child", { fromEnd: true, ofType: false }],
+  ["nth-of-type", { fromEnd: false, ofType: true }],
+  ["nth-last-of-type", { fromEnd: true, ofType: true }],
+]);
+const FIRST: ReadonlyMap<string, string[]> = new Map([
+  ["first-child", ["nth-child"]],
+  ["last-child", ["nth-last-child"]],
+  ["only-child", ["nth-child", "nth-last-child"]],
+  ["first-of-type", ["nth-of-type"]],
+  ["last-of-type", ["nth-last-of-type"]],
+  ["only-of-type", ["nth-of-type", "nth-last-of-type"]],
+]);
+
+const [ID, CLASS, TYPE] = [1_000_000, 1_000, 1];
+
+class Invalid extends Error {}
+
+/** The list in `source` at `at`; null when browsers do not read it, and with it drop the rule. Throws `UserError` beyond the limits. */
+export function readSelectors(source: string, at: Span): Selector[] | null {
+  const text = source.slice(at.start, at.end);
+  checkNesting(text);
+  try {
+    const list = parse(text, { context: "selectorList", positions: true, onParseError: reject });
+    return new Reader(text, at.start).list(list);
+  } catch (error) {
+    if (error instanceof Invalid || (error instanceof Error && error.name === "SyntaxError")) return null;
+    throw error;
+  }
+}
+
+function reject(): never {
+  throw new Invalid();
+}
+
+/** Before css-tree, which recurses, sees it. */
+function checkNesting(text: string): void {
+  let depth = 0;
+  for (const sign of text) {
+    if (sign === "(") depth++;
+    else if (sign === ")") depth--;
+    refuseBeyond(LIMITS.selectorDepth, depth, "brackets inside each other in a selector");
+  }
+}
+
+class Reader {
+  readonly #text: string;
+  readonly #offset: number;
+
+  constructor(text: string, offset: number) {
+    this.#text = text;
+    this.#offset = offset;
+  }
+
+  list(node: CssNode): Selector[] {
+    if (node.type !== "SelectorList" || node.children.isEmpty) return reject();
+    const selectors = node.children.toArray().map((child) => this.#selector(child));
+    // css-tree overlooks a comma that nothing follows.
+    const end = selectors.at(-1)?.end ?? 0;
+    const closing = node.loc ? this.#text.slice(end - this.#offset) : "";
+    if (/^(?:\s|\/\*[^]*?\*\/)*,/.test(closing)) reject();
+    return selectors;
+  }
+
+  #selector(node: CssNode): Selector {
+    if (node.type !== "Selector" || !node.loc) return reject();
+    refuseBeyond(LIMITS.selectorParts, node.children.size, "parts in a selector");
+    const selector: Selector = {
+      start: this.#offset + node.loc.start.offset,
+      end: this.#offset + node.loc.end.offset,
+      compounds: [{ tests: [] }],
+      combinators: [" "],
+      specificity: 0,
+      repeatable: null,
+      isStatic: true,
+      isStructural: false,
+      isOfPart: false,
+      isDoubtful: false,
+    };
+    node.children.forEach((child, item) => this.#part(selector, child, item));
+    return selector;
+  }
+
+  #part(selector: Selector, node: CssNode, item: ListItem<CssNode>): void {
+    if (node.type === "Combinator") return this.#combinator(selector, node.name, item);
+    const tests = selector.compounds.at(-1)?.tests ?? [];
+    const isFirst = !item.prev || item.prev.data.type === "Combinator";
+    // Behind a part of an element only states of it may follow.
+    if (selector.isOfPart && node.type !== "PseudoClassSelector") reject();
+    switch (node.type) {
+      case "TypeSelector":
+        return isFirst ? readType(selector, tests, node.name) : reject();
+      case "ClassSelector":
+        this.#weigh(selector, node, CLASS);
+        tests.push({ kind: "class", name: decodeName(node.name) ?? reject() });
+        return;
+      case "IdSelector":
+        this.#weigh(selector, node, ID);
+        tests.push({ kind: "id", name: decodeName(node.name) ?? reject() });
+        return;
+      case "AttributeSelector":
+        this.#weigh(selector, node, CLASS);
+        return readAttribute(selector, tests, node);
+      case "PseudoElementSelector":
+        return readPart(selector, node.name.toLowerCase(), node.children !== null);
+      case "PseudoClassSelector":
+        return this.#pseudoClass(selector, tests, node);
+      default:
+        // Nesting and whatever comes to CSS later.
+        doubt(selector);
+    }
+  }
+
+  #weigh(selector: Selector, { loc }: CssNode, specificity: number): void {
+    selector.specificity += specificity;
+    if (!loc) return;
+    const [start, end] = [loc.start.offset, loc.end.offset];
+    selector.repeatable = { text: this.#text.slice(start, end), end: this.#offset + end, specificity };
+  }
+
+  #combinator(selector: Selector, name: string, item: ListItem<CssNode>): void {
+    if (!item.prev || !item.next || item.prev.data.type === "Combinator" || selector.isOfPart) reject();
+    if (name !== " " && name !== ">" && name !== "+" && name !== "~") return reject();
+    selector.compounds.push({ tests: [] });
+    selector.combinators.push(name);
+  }
+
+  #pseudoClass(selector: Selector, tests: Test[], node: CssNode & { type: "PseudoClassSelector" }): void {
+    const name = node.name.toLowerCase();
+    const argument = node.children?.first ?? null;
+    if (node.children === null && OLD_PARTS.has(name)) return readPart(selector, name, false);
+    if (selector.isOfPart) return doubt(selector);
+    if (name === "not" || name === "is" || name === "where") return this.#logical(selector, tests, name, argument);
+    selector.specificity += CLASS;
+    if (name === "root" && !node.children) tests.push({ kind: "root" });
+    else if (NTH.has(name) || FIRST.has(name)) readPosition(selector, tests, name, argument);
+    else if (node.children ? name === "lang" : STATES.has(name)) selector.isStatic = false;
+    else doubt(selector);
+  }
+
+  #logical(selector: Selector, tests: Test[], name: "not" | "is" | "where", argument: CssNode | null): void {
+    if (argument?.type !== "SelectorList") return doubt(selector);
+    const of = this.list(argument);
+    if (name !== "where") selector.specificity += Math.max(...of.map(({ specificity }) => specificity));
+    selector.isStructural ||= of.some(({ isStructural }) => isStructural);
+    if (of.some(({ isDoubtful, isOfPart }) => isDoubtful || isOfPart)) return doubt(selector);
+    if (of.every(({ isStatic }) => isStatic)) tests.push({ kind: name === "not" ? "none" : "any", of });
+    else selector.isStatic = false;
+  }
+}
+
+function doubt(selector: Selector): void {
+  selector.isDoubtful = true;
+  selector.isStatic = false;
+}
+
+function readType(selector: Selector, tests: Test[], name: string): void {
+  if (name === "*") return;
+  // A namespace: mails have none, and what it means depends on the sheet.
+  if (name.includes("|")) return doubt(selector);
+  selector.specificity += TYPE;
+  tests.push({ kind: "type", name: decodeName(name) ?? reject() });
+}
+
+function readAttribute(selector: Selector, tests: Test[], node: CssNode & { type: "AttributeSelector" }): void {
+  const { value, matcher, flags } = node;
+  if (node.name.name.includes("|")) return doubt(selector);
+  const name = decodeName(node.name.name) ?? reject();
+  const wanted = value === null ? "" : value.type === "String" ? value.value : (decodeName(value.name) ?? reject());
+  const flag = flags?.toLowerCase() ?? "";
+  if (flag !== "" && flag !== "i" && flag !== "s") reject();
+  const ignoreCase = flag === "i" || (flag === "" && CASELESS.has(name.toLowerCase()));
+  tests.push({
+    kind: "attribute",
+    name,
+    operator: matcher,
+    value: wanted,
+    ignoreCase,
+  });
+}
+
+function readPart(selector: Selector, name: string, hasArgument: boolean): void {
+  selector.specificity += TYPE;
+  selector.isStatic = false;
+  selector.isOfPart = true;
+  if (!PARTS.has(name) || hasArgument) selector.isDoubtful = true;
+}
+
+function readPosition(selector: Selector, tests: Test[], name: string, argument: CssNode | null): void {
+  selector.isStructural = true;
+  const simple = FIRST.get(name);
+  if (simple) {
+    if (argument) return doubt(selector);
+    for (const one of simple) tests.push({ kind: "nth", step: 0, offset: 1, ...positionOf(one) });
+    return;
+  }
+  if (argument?.type !== "Nth" || argument.selector) return doubt(selector);
+  tests.push({ kind: "nth", ...stepOf(argument.nth), ...positionOf(name) });
+}
+
+function positionOf(name: string): { fromEnd: boolean; ofType: boolean } {
+  return NTH.get(name) ?? reject();
+}
+
+function stepOf(nth: CssNode): { step: number; offset: number } {
+  if (nth.type === "Identifier") {
+    const name = nth.name.toLowerCase();
+    return name === "even" || name === "odd" ? { step: 2, offset: name === "odd" ? 1 : 0 } : reject();
+  }
+  if (nth.type !== "AnPlusB") return reject();
+  const [step, offset] = [Number(nth.a ?? 0), Number(nth.b ?? 0)];
+  return Number.isSafeInteger(step) && Number.isSafeInteger(offset) ? { step, offset } : reject();
+}
