@@ -7,7 +7,7 @@ import { ALLOWED_TAGS, engine, LIMITS } from "./engine.ts";
 import { checkMistakes, renderProblem, unreadable } from "./mistakes.ts";
 import { bracketNames } from "./names.ts";
 import { withoutComments } from "./tags.ts";
-import { dropTagLines, tokensOf } from "./tokens.ts";
+import { checkSize, dropTagLines, queueOf, tokensOf } from "./tokens.ts";
 import { current, type Language, Markup, text, type Traced, Tracer } from "./tracer.ts";
 import { readConditions } from "./values.ts";
 import { childrenOf } from "./walk.ts";
@@ -119,11 +119,12 @@ function emitting({ value: { filters } }: Output): void {
 }
 
 function parse(source: string, { label, language, firstLine = 1 }: PartOptions): Template[] {
+  checkSize(label, source);
   checkMistakes(label, source, firstLine, { tags: ALLOWED_TAGS, filters: Object.keys(engine().filters) });
   try {
     const tokens = tokensOf(bracketNames(withoutComments(source)));
     if (language === "markdown") dropTagLines(tokens);
-    const templates = new Parser(engine()).parseTokens(tokens);
+    const templates = new Parser(engine()).parseTokens(queueOf(tokens));
     readConditions(templates);
     return templates;
   } catch (error) {
