@@ -6,7 +6,6 @@ import { LRUCache } from "lru-cache";
 import { findFiles } from "../compose/folder-files.ts";
 import { RenderProblem } from "../compose/problem.ts";
 import type { CompiledContent } from "../compose/template.ts";
-import { prepareContent } from "../compose/tools.ts";
 import { StoppedError, UserError } from "../errors.ts";
 import type { Content, RenderedMail, Tag } from "../message.ts";
 import type { Links } from "../tracking/links.ts";
@@ -153,7 +152,9 @@ function problemOr<T>(work: () => T): T | string {
   }
 }
 
+/** What compiles a content is loaded with the first one: most runs of cron have nothing to send. */
 async function compiledOr(content: Content): Promise<CompiledContent | string> {
+  const { prepareContent } = await import("../compose/tools.ts");
   try {
     return await prepareContent(content);
   } catch (error) {
