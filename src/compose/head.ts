@@ -1,8 +1,9 @@
 /** What stands in a mail's headers: From, Reply-To, Subject, the author's own, List-Unsubscribe. Held to the rules of SES. */
 import { UserError } from "../errors.ts";
 import type { Content, Header, RenderedMail } from "../message.ts";
+import type { Problem } from "./address.ts";
 import { oneClickProblem } from "./header-value.ts";
-import { checkHeaderNames, mailtoUri, unsubscribeHeaders, unsubscribeUrlProblem, wireHeader } from "./headers.ts";
+import { checkHeaderNames, mailtoUri, unsubscribeHeaders, unsubscribeUri, wireHeader } from "./headers.ts";
 import { displayNameProblem, formatMailbox, splitMailbox } from "./mailbox.ts";
 import { parsePart, type Part, type Scope } from "./liquid/part.ts";
 import { RenderProblem } from "./problem.ts";
@@ -50,8 +51,7 @@ export function compileHead(content: Content, subject: Part): CompiledHead {
     const line = title.write(scope);
     refuse(subjectProblem(line));
     const own = headers.map(({ name, value }) => ({ name, value: value.write(scope) }));
-    const leaving = external?.write(scope) ?? null;
-    refuse(leaving === null ? null : unsubscribeUrlProblem(leaving));
+    const leaving = external === null ? null : leavingAt(external.write(scope));
     const present = own.filter(({ value }) => !content.allowEmpty || value.trim() !== "");
     const all = [...present, ...unsubscribeHeaders(leaving ?? ownUrl, mailto)].map(wired);
     refuse(oneClickProblem(all));
@@ -111,7 +111,9 @@ function checkUnsubscribe({ tracking, unsubscribeUrl }: Content): void {
       "leave out --unsubscribe-url (SES_MAIL_UNSUBSCRIBE_URL, unsubscribe_url in the front matter), or --unsubscribe",
     );
   }
-  const problem = /^http:/i.test(unsubscribeUrl ?? "") ? unsubscribeUrlProblem(unsubscribeUrl ?? "") : null;
+  // What begins with a variable or a tag is known with its values only.
+  const known = unsubscribeUrl === null || /^\s*(?:https:|\{[{%]|$)/i.test(unsubscribeUrl);
+  const problem = known ? null : problemOf(unsubscribeUri(unsubscribeUrl));
   if (problem !== null) throw new UserError(problem);
 }
 
@@ -128,7 +130,7 @@ function checkConstant({
   const problems = [
     title.part.constant ? subjectProblem(title.write({})) : null,
     ...headers.map(({ name, value }) => (value.part.constant ? problemOf(wireHeader(name, value.write({}))) : null)),
-    external?.part.constant ? unsubscribeUrlProblem(external.write({})) : null,
+    external?.part.constant ? problemOf(unsubscribeUri(external.write({}))) : null,
   ];
   const problem = problems.find((each) => each !== null);
   if (problem) throw new UserError(problem);
@@ -148,8 +150,14 @@ function wired({ name, value }: Header): Header {
   return { name, value: wire.value };
 }
 
-function problemOf(wire: ReturnType<typeof wireHeader>): string | null {
-  return "problem" in wire ? wire.problem : null;
+function leavingAt(url: string): string {
+  const found = unsubscribeUri(url);
+  if ("problem" in found) throw new RenderProblem(found.problem);
+  return found.uri;
+}
+
+function problemOf(made: object | Problem): string | null {
+  return "problem" in made ? made.problem : null;
 }
 
 function refuse(problem: string | null): void {

@@ -1,11 +1,10 @@
 import { UserError } from "../errors.ts";
 import type { Header } from "../message.ts";
 import { type Problem, parseAddress } from "./address.ts";
-import { isPrintableAscii } from "./encoded-word.ts";
 import { encodeValue } from "./header-value.ts";
 import { refuseVariables } from "./no-variables.ts";
 import { hasControl, shown } from "./shown.ts";
-import { mailtoOf } from "./uri.ts";
+import { asciiUri, mailtoOf } from "./uri.ts";
 
 /** SES API, MessageHeader: count, name, value, and both together. */
 const MAX_HEADERS = 15;
@@ -80,10 +79,16 @@ export function wireHeader(name: string, written: string): { value: string } | P
   return "value" in wired && wired.value.length > most ? tooLong(wired.value.length) : wired;
 }
 
-/** Why `url` cannot stand in List-Unsubscribe, or null: RFC 8058 wants an https URI, in angle brackets. */
-export function unsubscribeUrlProblem(url: string): string | null {
-  if (/^https:\/\/[^\s<>"\\^`{|}]+$/.test(url) && isPrintableAscii(url) && URL.canParse(url)) return null;
-  return `the unsubscribe URL expects https://…, got ${shown(url)}`;
+/**
+ * The https URI of List-Unsubscribe (RFC 8058) for an address as its author reads it: what no URI can hold is percent-encoded, as in the
+ * other headers of RFC 2369 (`asciiUri`). Never throws.
+ */
+export function unsubscribeUri(url: string): { uri: string } | Problem {
+  // Angle brackets end the URI in its header: whoever wrote them meant something else.
+  const found = hasControl(url) || !/^\s*https:[^<>]*$/i.test(url) ? null : asciiUri(url);
+  if (found !== null && "uri" in found) return found;
+  const hint = /^\s*mailto:/i.test(url) ? "; write an address as unsubscribe_mailto (--unsubscribe-mailto)" : "";
+  return { problem: `the unsubscribe URL expects a web address, https://…, got ${shown(url)}${hint}` };
 }
 
 /** `a@b.c`, `mailto:a@b.c` or `mailto:a@b.c?subject=…` as a mailto URI. Throws `UserError`. */

@@ -107,6 +107,12 @@ describe("compileContent refuses", () => {
     ],
     ["an http unsubscribe URL", { unsubscribeUrl: "http://x.co/{{ email }}" }, /https/],
     ["an unsubscribe URL that is none", { unsubscribeUrl: "x.co" }, /https/],
+    ["an unsubscribe URL without https, whatever its variables say", { unsubscribeUrl: "x.co/{{ email }}" }, /https/],
+    [
+      "a mail address for an unsubscribe URL",
+      { unsubscribeUrl: "mailto:u@x.co?subject={{ email }}" },
+      /unsubscribe_mailto/,
+    ],
     ["an unsubscribe address that is none", { unsubscribeMailto: "x" }, /--unsubscribe-mailto.*no @/],
     ["a mailto with a line break", { unsubscribeMailto: "a@b.co?subject=x\r\ny" }, /--unsubscribe-mailto/],
   ])("%s", (_, change, expected) => {
@@ -258,6 +264,15 @@ describe("renders", () => {
     expect(mail.from).toMatch(/^=\?UTF-8\?B\?.*\?= <a@b\.co>$/);
     expect(mail.replyTo).toEqual(['"Na, me" <c@d.co>']);
     expect(mail.to).toBe("ann@example.com");
+  });
+
+  test.each([
+    ["https://bücher.example/ab melden?n={{ name }}", "https://xn--bcher-kva.example/ab%20melden?n=Zo%C3%AB"],
+    ["https://x.co/ü", "https://x.co/%C3%BC"],
+    ["{{ url | raw }}", "https://x.co/%C3%BC?q=a%20b"],
+  ])("the unsubscribe URL %s stands in its header as a URI", (unsubscribeUrl, uri) => {
+    const { headers } = render({ unsubscribeUrl }, { name: "Zoë", url: "https://x.co/ü?q=a b" });
+    expect(headers[0]?.value).toBe(`<${uri}>`);
   });
 
   test("a mailto alone gives no one-click header", () => {

@@ -2,13 +2,13 @@ import { Filter, Output, Parser, TypeGuards } from "liquidjs";
 import type { Template, Token } from "liquidjs";
 import { RenderProblem } from "../problem.ts";
 import { markOf, type PartName, type Value } from "../value-mark.ts";
-import { type Globals, globalsOf } from "./analysis.ts";
 import { ALLOWED_TAGS, engine, LIMITS } from "./engine.ts";
 import { checkMistakes, renderProblem, unreadable } from "./mistakes.ts";
 import { bracketNames } from "./names.ts";
 import { withoutComments } from "./tags.ts";
 import { checkSize, dropTagLines, queueOf, tokensOf } from "./tokens.ts";
 import { current, type Language, Markup, text, type Traced, Tracer } from "./tracer.ts";
+import { type Use, usesIn } from "./uses.ts";
 import { readConditions } from "./values.ts";
 import { childrenOf } from "./walk.ts";
 
@@ -78,14 +78,15 @@ const ENCODING_FILTERS = new Set(["url_encode", "cgi_escape", "uri_escape"]);
  */
 export function parsePart(source: string, options: PartOptions): Part {
   const templates = parse(source, options);
-  const globals = globalsOf(templates);
-  const outputs = [...outputsOf(templates)].map((output) => describe(output, globals));
+  const used = usesIn(templates);
+  const columns = new Set(used.map(({ name }) => name));
+  const outputs = [...outputsOf(templates)].map((output) => describe(output, columns));
   const flat = templates.every((template) => template instanceof Output || !isTag(template));
   const simple = flat && outputs.every((output) => output.simple);
   if (!simple && !options.allowEmpty) outputs.forEach((output) => guard(output));
   outputs.forEach(({ output }) => emitting(output));
   return {
-    variables: variablesOf(globals, outputs),
+    variables: variablesOf(used, outputs),
     required: options.allowEmpty || !flat ? [] : outputs.flatMap((output) => (output.hasDefault ? [] : output.names)),
     simple,
     constant: flat && outputs.length === 0,
@@ -143,10 +144,10 @@ function* outputsOf(templates: Template[]): Generator<Output> {
   }
 }
 
-function describe(output: Output, globals: Globals): Described {
+function describe(output: Output, columns: Set<string>): Described {
   const { filters, initial } = output.value;
-  const used = Object.values(globalsOf([output])).flat();
-  const names = used.map((variable) => String(variable.segments[0])).filter((name) => Object.hasOwn(globals, name));
+  const used = usesIn([output]);
+  const names = used.map(({ name }) => name).filter((name) => columns.has(name));
   const defaults = filters.filter((filter) => filter.name === "default");
   const fromInitial = initial.postfix.filter(isVariableToken).length;
   return {
@@ -196,18 +197,22 @@ export function emptyReason(output: string): string {
   return `${output} is empty and has no default`;
 }
 
-function variablesOf(globals: Globals, outputs: Described[]): Variable[] {
-  return Object.entries(globals).map(([name, uses]) => {
-    const long = uses.find(({ segments }) => segments.length > 1 && !(segments.length === 2 && segments[1] === "size"));
-    const spokenFor = outputs
-      .filter((output) => output.hasDefault)
-      .flatMap((output) => output.names.filter((used) => used === name));
-    return {
-      name,
-      path: long === undefined ? null : long.segments.map(String).join("."),
-      optional: spokenFor.length === uses.length,
-    };
-  });
+function variablesOf(used: Use[], outputs: Described[]): Variable[] {
+  const places = countOf(used.map(({ name }) => name));
+  const spokenFor = countOf(outputs.filter((output) => output.hasDefault).flatMap((output) => output.names));
+  const long = used.filter(({ segments: [, second, third] }) => third !== undefined || (second ?? "size") !== "size");
+  const paths = new Map(long.toReversed().map(({ name, segments }) => [name, segments.join(".")]));
+  return [...places].map(([name, count]) => ({
+    name,
+    path: paths.get(name) ?? null,
+    optional: spokenFor.get(name) === count,
+  }));
+}
+
+function countOf(names: string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return counts;
 }
 
 /**
@@ -259,9 +264,9 @@ function fixedSkeleton(pieces: (string | FlatOutput)[], { name }: PartOptions): 
 /** The variable of an output that is nothing else, or null. */
 function bareName(output: Output): string | null {
   const { filters, initial } = output.value;
-  const [variable] = Object.values(globalsOf([output])).flat();
   const bare = initial.postfix.length === 1 && filters.length === 1 && filters[0]?.name === ESCAPE_FILTER;
-  return bare && variable?.segments.length === 1 ? String(variable.segments[0]) : null;
+  const [variable] = bare ? usesIn([output]) : [];
+  return variable?.segments.length === 1 ? variable.name : null;
 }
 
 function trace(templates: Template[], scope: Scope, options: PartOptions): Traced {
