@@ -24,7 +24,12 @@ export function addressFor(name: string): string | undefined {
 /** The column a variable means, or -1. Those of old job files may stand there in either Unicode form. */
 export function columnOf(name: string, columns: string[]): number {
   const exact = columns.indexOf(name);
-  return exact >= 0 ? exact : findName(name, columns.map((column) => column.normalize("NFC")));
+  return exact >= 0
+    ? exact
+    : findName(
+        name,
+        columns.map((column) => column.normalize("NFC")),
+      );
 }
 
 /** Throws `UserError` when the list has no such column and the template gives no default. */
