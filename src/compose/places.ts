@@ -6,12 +6,14 @@ import { Tokenizer } from "htmlparser2";
 import { decodeEntities } from "../tracking/html.ts";
 import { cssPlaceAt } from "./css-value.ts";
 import { addressAt, addressInText, type Around, IN_HTML, type Place } from "./escape.ts";
-import { type Marked, marksIn } from "./value-mark.ts";
+import { hasMark, type Marked, marksIn } from "./value-mark.ts";
 
 export interface ValuePlace extends Marked {
   place: Place;
   /** True: it decides about styles or structure, so the mail has to be composed with it. */
   structural: boolean;
+  /** In lower case: a value with a word that stands in here decides about styles; null: none does. */
+  sheets: string | null;
 }
 
 /** Attributes that hold an address (HTML, index of attributes; VML's `src` and `href`). */
@@ -43,7 +45,7 @@ export function placesIn(html: string): ValuePlace[] {
   return marks.length === 0 ? [] : new Survey(html, marks).places();
 }
 
-type Found = Pick<ValuePlace, "place" | "structural"> & { start?: number };
+type Found = Pick<ValuePlace, "place" | "structural"> & Partial<Pick<ValuePlace, "start" | "sheets">>;
 
 interface Tag {
   name: string;
@@ -55,6 +57,7 @@ interface Tag {
 class Survey {
   readonly #html: string;
   readonly #marks: Marked[];
+  readonly #sheets: string;
   readonly #selectors: AttributeSelector[];
   readonly #found = new Map<number, Found>();
   #next = 0;
@@ -66,13 +69,14 @@ class Survey {
   constructor(html: string, marks: Marked[]) {
     this.#html = html;
     this.#marks = marks;
-    this.#selectors = attributeSelectors(html);
+    this.#sheets = (html.match(/<style[\s>][\s\S]*?<\/style/gi) ?? []).join("\n");
+    this.#selectors = attributeSelectors(this.#sheets);
   }
 
   places(): ValuePlace[] {
     this.#read(this.#html, 0);
     return this.#marks
-      .map((mark) => ({ ...mark, ...(this.#found.get(mark.start) ?? STRUCTURAL) }))
+      .map((mark) => ({ ...mark, sheets: null, ...(this.#found.get(mark.start) ?? STRUCTURAL) }))
       .map(this.#besideEntity);
   }
 
@@ -163,7 +167,14 @@ class Survey {
     if (attribute === "style") return inStyle(decodeEntities(before), html, after);
     if (attribute === "srcset" && before !== "") return inSourceSet(before, html, after);
     const place: Place = html === "quoted" ? IN_HTML : { in: html };
+    if (!selected && html === "quoted" && isName(attribute)) return { place, ...this.#byName() };
     return { place, structural: selected || !PLAIN_ATTRIBUTES.has(attribute) };
+  }
+
+  /** Escaped, or written by values, the names of a style sheet may be any. */
+  #byName(): Pick<ValuePlace, "structural" | "sheets"> {
+    const isOpen = this.#sheets.includes("\\") || hasMark(this.#sheets);
+    return { structural: isOpen, sheets: this.#sheets.toLowerCase() };
   }
 
   #comment(source: string, offset: number, start: number, end: number): void {
@@ -206,11 +217,15 @@ interface AttributeSelector {
   operand: string;
 }
 
-function attributeSelectors(html: string): AttributeSelector[] {
-  const sheets = html.match(/<style[\s>][\s\S]*?<\/style/gi) ?? [];
-  const selectors = sheets.flatMap((sheet) => [
-    ...sheet.matchAll(/\[\s*(?:[\w*-]*\|)?([\w:\\-]+)\s*(?:([~|^$*]?=)\s*(?:"([^"]*)"|'([^']*)'|([^\]\s]*)))?/g),
-  ]);
+/** Attributes by whose words style sheets find an element, and which nothing else asks about. */
+function isName(attribute: string): boolean {
+  return attribute === "class" || attribute === "id" || attribute === "name" || attribute.startsWith("data-");
+}
+
+function attributeSelectors(sheets: string): AttributeSelector[] {
+  const selectors = [
+    ...sheets.matchAll(/\[\s*(?:[\w*-]*\|)?([\w:\\-]+)\s*(?:([~|^$*]?=)\s*(?:"([^"]*)"|'([^']*)'|([^\]\s]*)))?/g),
+  ];
   return selectors.map(([, name = "", operator = "", double, single, bare]) => ({
     name: name.toLowerCase().replaceAll("\\", ""),
     operator,

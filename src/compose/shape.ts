@@ -190,7 +190,7 @@ function isOf({ draft }: Plan, { body, preheader, title }: Draft): boolean {
 }
 
 function inHtml(mark: Marked): ValuePlace {
-  return { ...mark, place: IN_HTML, structural: false };
+  return { ...mark, place: IN_HTML, structural: false, sheets: null };
 }
 
 const NOTHING: Value = { kind: "value", text: "" };
@@ -208,12 +208,21 @@ const PLAIN =
   /^[^\s\p{C}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]+(?: [^\s\p{C}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]+)*$/u;
 
 /** Whether the value has to be part of the shape. */
-function isFixed({ place, structural, part }: ValuePlace, { kind, text }: Value): boolean {
+function isFixed({ place, structural, sheets, part }: ValuePlace, { kind, text }: Value): boolean {
   if (part === "title") return false;
   if (structural || !(PLAIN_ASCII.test(text) || (PLAIN.test(text) && SEEN.test(text)))) return true;
+  if (sheets && namesIn(sheets, text)) return true;
   // Of an address that begins with the value, only the value tells whether readers are led anywhere.
   if (place.in === "address") return place.start && !/^https?:\/\//i.test(text);
   return kind === "markup" && text.includes("&");
+}
+
+/** Whether a style sheet may know one of these names. */
+function namesIn(sheets: string, names: string): boolean {
+  return names
+    .toLowerCase()
+    .split(" ")
+    .some((name) => sheets.includes(name));
 }
 
 function replaceMarks(text: string, places: ValuePlace[], write: (place: ValuePlace) => string): string {

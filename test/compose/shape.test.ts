@@ -196,6 +196,7 @@ const attribute = fc.constantFrom(
   ' title="{{ b }}"',
   ' {% if c == "gold" %}class="gold"{% else %}class=free{% endif %}',
   ' data-x="{{ a }}"',
+  ' id="{{ a }}" class="x {{ b }}"',
   " hidden",
   ' style="display:none"',
 );
@@ -234,6 +235,9 @@ const sheet = fc.array(
     ".gold { color: gold }",
     ".free { color: gray }",
     "#i { padding: 1px }",
+    "#Ann { padding: 2px }",
+    ".x.y { margin: 2px }",
+    "[id$=n] { top: 2px }",
     "a[href] { color: red }",
     'a[href^="mailto:"] { color: blue }',
     "[data-x=Ann] { top: 1px }",
@@ -355,6 +359,23 @@ function resultOf<T>(work: () => T): T | null {
     throw error;
   }
 }
+
+test("a class or id that no style sheet knows is a value like any other", async () => {
+  const compiled = await prepareContent(
+    html(
+      `<style>.gold { color: gold } td { padding: 1px }</style><p class="x-{{ c }} y" id="{{ i }}" data-n="{{ i }}">x</p>`,
+    ),
+  );
+  const shape = (c: string, i: string) => compiled.shapeOf("a@b.co", { c, i });
+  expect(shape("r1", "u1")).toBe(shape("r2", "u2"));
+  expect(shape("gold", "u1")).not.toBe(shape("r1", "u1"));
+  expect(shape("r1 GOLD", "u1")).not.toBe(shape("r1", "u1"));
+  // By a part of a name, or by how it is written, any may be meant.
+  for (const selector of ["[class^=x]", ".a\\62 c", ".{{ c }}"]) {
+    const open = await prepareContent(html(`<style>${selector} { color: gold }</style><p class="{{ c }}">x</p>`));
+    expect(open.shapeOf("a@b.co", { c: "r1" })).not.toBe(open.shapeOf("a@b.co", { c: "r2" }));
+  }
+});
 
 test("recipients with plain values share one shape", async () => {
   const compiled = await prepareContent(
