@@ -1,7 +1,12 @@
 /** A value means itself wherever it stands, and nothing but itself: what a reader sees or follows is what the list says. */
 import fc from "fast-check";
 import { parseDocument } from "htmlparser2";
+import { Liquid } from "liquidjs";
 import { describe, expect, test } from "vitest";
+import { inlineStyles } from "../../src/compose/css/inline-styles.ts";
+import { escapeHtml } from "../../src/compose/escape.ts";
+import { pageOf } from "../../src/compose/markdown.ts";
+import { textOf } from "../../src/compose/text/html-to-text.ts";
 import { prepareContent } from "../../src/compose/tools.ts";
 import type { Content } from "../../src/message.ts";
 import { CONTENT } from "../support/store-actions.ts";
@@ -234,3 +239,71 @@ test("no mail has anything of another recipient, whatever signs their values hol
     expect(compiled.render("x@y.co", row).html).toBe(compiled.renderPlainly("x@y.co", row).html);
   }
 });
+
+/**
+ * Another way to the same mail: LiquidJS itself renders the template with words in place of the values, Markdown and styles are made of the
+ * whole, and the words are replaced in what comes out.
+ */
+const WORDS = { a: "wwordaz", b: "wwordbz" };
+const VALUES = [
+  "Ann",
+  "Bob Lee",
+  "Zoë 김",
+  "Tom & Jerry",
+  "a<b",
+  `"q" 'r'`,
+  "🎉",
+  "👨‍👩‍👧",
+  "50%",
+  "#1",
+  "{{ x }}",
+  "*|N|*",
+  "_a_",
+  "1.",
+];
+const BLOCKS = [
+  "# Hi {{ a }}\n\n",
+  "* {{ b }}\n  * nested {{ a }}\n",
+  "1. x {{ a }}\n\n   para {{ b }}\n\n",
+  "**{{ a }}** _{{ b }}_ ~~{{ a }}~~ ",
+  "[ref {{ a }}][r]\n\n[r]: https://x.co/r '{{ b }}'\n\n",
+  "`{{ a }}`\n\n",
+  "```\n{{ a }}\nin {{ b }}\n```\n\n",
+  "    code {{ a }}\n\n",
+  "| a | b |\n|---|:-:|\n| {{ a }} | {{ b }} |\n\n",
+  "> {{ b }}\n> > {{ a }}\n\n",
+  "<div>\n{{ a }}\n\n**{{ b }}**\n</div>\n\n",
+  "{{ a }}\n===\n\n",
+  "{{ a }}  \nline {{ b }}\\\nx\n\n",
+  '![{{ a }}](https://x.co/i.png "{{ b }}") ',
+  "text{% if b %} and {{ b }}{% endif %}.\n\n",
+  "* one{% if b %}\n* {{ b }}{% endif %}\n* three\n\n",
+  "[{% if a == b %}{{ b }}{% else %}none{% endif %}](https://x.co/{% if b %}y{% else %}z{% endif %})\n\n",
+  "{% capture k %}{{ a }} x{% endcapture %}{{ k }} {{ k }}\n\n",
+  "{% unless b %}none{% endunless %}{{ a }}{{ b | default: a }}\n\n",
+  "| {% for i in (1..2) %}{{ i }} {{ a }} {% endfor %} | x |\n|---|---|\n\n",
+];
+
+test("a mail is what the template itself, rendered and read as Markdown, says", async () => {
+  const liquid = new Liquid({ jsTruthy: true, ownPropertyOnly: true });
+  const value = fc.constantFrom(...VALUES);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.constantFrom(...BLOCKS), { minLength: 1, maxLength: 5 }),
+      value,
+      value,
+      async (blocks, a, b) => {
+        const body = blocks.join("");
+        // Where the template asks, the words answer as the values would.
+        const words = { a: WORDS.a, b: a === b ? WORDS.a : WORDS.b };
+        const page = inlineStyles(pageOf(liquid.parseAndRenderSync(body, words) as string, "S"));
+        const filled = page.replaceAll(WORDS.a, escapeHtml(a)).replaceAll(WORDS.b, escapeHtml(b));
+        const compiled = await prepareContent(content(body, { format: "markdown", subject: "S" }));
+        const made = compiled.render("ann@example.com", { a, b });
+        expect(made.html).toBe(filled);
+        expect(made.text).toBe(textOf(filled));
+      },
+    ),
+    { numRuns: 200 },
+  );
+}, 60_000);
