@@ -13,6 +13,7 @@ import type { Traced } from "./liquid/tracer.ts";
 import type { Inlined } from "./pictures.ts";
 import { placesIn, type ValuePlace } from "./places.ts";
 import { insertPreheader } from "./preheader.ts";
+import { SEEN } from "./text/lines.ts";
 import {
   cutAtPlaces,
   hasMark,
@@ -122,7 +123,7 @@ export class Composer {
 
   #planOf(draft: Draft): Plan {
     if (this.#last !== null && isOf(this.#last, draft)) return this.#last;
-    const key = this.#id + [draft.body, draft.preheader, draft.title].map((part) => part?.skeleton ?? "").join("\0");
+    const key = this.#id + JSON.stringify([draft.body, draft.preheader, draft.title].map((part) => part?.skeleton));
     let plan = plans.get(key);
     if (plan === undefined) plans.set(key, (plan = this.#plan(draft)));
     return (this.#last = plan);
@@ -144,7 +145,9 @@ export class Composer {
     const fixed = plan.places.filter((place) => isFixed(place, valueOf(draft, place)));
     if (fixed.length === 0) return (plan.shape ??= this.#build(plan, draft, () => false));
     const values = fixed.map((place) => `${place.start}=${valueOf(draft, place).text}`);
-    const key = [this.#id, plan.draft.skeleton, plan.draft.preheader, plan.draft.title, ...values].join("\0");
+    const { skeleton, preheader, title } = plan.draft;
+    // Values may hold any sign: nothing but JSON keeps them apart.
+    const key = this.#id + JSON.stringify([skeleton, preheader, title, values]);
     const known = shapes.get(key);
     if (known) return known.shape;
     const inShape = new Set(fixed);
@@ -187,7 +190,7 @@ function isOf({ draft }: Plan, { body, preheader, title }: Draft): boolean {
 }
 
 function inHtml(mark: Marked): ValuePlace {
-  return { ...mark, place: IN_HTML, structural: false };
+  return { ...mark, place: IN_HTML, structural: false, sheets: null };
 }
 
 const NOTHING: Value = { kind: "value", text: "" };
@@ -205,12 +208,21 @@ const PLAIN =
   /^[^\s\p{C}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]+(?: [^\s\p{C}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]+)*$/u;
 
 /** Whether the value has to be part of the shape. */
-function isFixed({ place, structural, part }: ValuePlace, { kind, text }: Value): boolean {
+function isFixed({ place, structural, sheets, part }: ValuePlace, { kind, text }: Value): boolean {
   if (part === "title") return false;
-  if (structural || !(PLAIN_ASCII.test(text) || PLAIN.test(text))) return true;
+  if (structural || !(PLAIN_ASCII.test(text) || (PLAIN.test(text) && SEEN.test(text)))) return true;
+  if (sheets && namesIn(sheets, text)) return true;
   // Of an address that begins with the value, only the value tells whether readers are led anywhere.
   if (place.in === "address") return place.start && !/^https?:\/\//i.test(text);
   return kind === "markup" && text.includes("&");
+}
+
+/** Whether a style sheet may know one of these names. */
+function namesIn(sheets: string, names: string): boolean {
+  return names
+    .toLowerCase()
+    .split(" ")
+    .some((name) => sheets.includes(name));
 }
 
 function replaceMarks(text: string, places: ValuePlace[], write: (place: ValuePlace) => string): string {

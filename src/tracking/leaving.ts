@@ -2,7 +2,7 @@
 
 /**
  * Tells whether a link leads where `List-Unsubscribe` leads. `header` is that header's value. Spelling makes no difference (percent-encoding, case
- * of the host, order of parameters), and a link may have parameters besides.
+ * of the host, `http:` for `https:`, `www.`, order of parameters), and a link may have parameters besides.
  */
 export function leavesBy(header: string): (url: string) => boolean {
   const exits = [...header.matchAll(/<(https?:[^<>]*)>/gi)]
@@ -23,13 +23,13 @@ interface Exit {
 
 function exitOf(url: string): Exit | null {
   if (!URL.canParse(url)) return null;
-  const { protocol, host, pathname, search } = new URL(url);
+  const { host, pathname, search } = new URL(url);
   const parameters = search
     .slice(1)
     .split("&")
     .filter((parameter) => parameter !== "");
   return {
-    page: `${protocol}//${host}${decode(pathname).replace(/\/+$/, "")}`,
+    page: `${host.replace(/^www\./, "")}${decode(pathname).replace(/\/+$/, "")}`,
     parameters: new Set(parameters.map(decode)),
   };
 }

@@ -196,6 +196,7 @@ const attribute = fc.constantFrom(
   ' title="{{ b }}"',
   ' {% if c == "gold" %}class="gold"{% else %}class=free{% endif %}',
   ' data-x="{{ a }}"',
+  ' id="{{ a }}" class="x {{ b }}"',
   " hidden",
   ' style="display:none"',
 );
@@ -225,6 +226,19 @@ const { node } = fc.letrec<{ node: string; nodes: string }>((tie) => ({
     tie("nodes").map((inside) => `<ol><li>${inside}</li><li>{{ a }}</li></ol>`),
     tie("nodes").map((inside) => `{% if c == "gold" %}${inside}{% else %}{{ a }}{% endif %}`),
     tie("nodes").map((inside) => `{% for i in (1..2) %}${inside}{{ i }}{% endfor %}`),
+    fc.constantFrom(
+      "<!-- {{ a }} -->",
+      "<!--[if mso]><p title='{{ b }}'>{{ a }}</p><![endif]-->",
+      "<title>{{ a }}</title>",
+      "<textarea>{{ a }}</textarea><xmp>{{ b }}</xmp>",
+      "<pre>\n{{ a }}\n {{ b }}</pre>",
+      "<b>Ann <{{ a }}></b>",
+      "<select><option>{{ a }}<option selected>{{ b }}</select>",
+      '<img srcset="{{ a }} 1x, https://x.co/{{ b }} 2x" alt={{ b }}>',
+      "<div>unclosed <i>{{ a }}</div>{{ b }}",
+      '<a href="https://{{ a }}">{{ a }}</a>',
+      "{% assign d = a | append: b | url_encode %}{{ d }}",
+    ),
     tie("nodes").map((inside) => `{% capture k %}${inside}{% endcapture %}{{ k }}`),
   ),
 }));
@@ -234,6 +248,9 @@ const sheet = fc.array(
     ".gold { color: gold }",
     ".free { color: gray }",
     "#i { padding: 1px }",
+    "#Ann { padding: 2px }",
+    ".x.y { margin: 2px }",
+    "[id$=n] { top: 2px }",
     "a[href] { color: red }",
     'a[href^="mailto:"] { color: blue }',
     "[data-x=Ann] { top: 1px }",
@@ -277,6 +294,16 @@ const MARKDOWN = [
   "> {{ b }}\n\n",
   "{{ a | raw }}\n\n",
   '<p class="{{ c }}">{{ a }}</p>\n\n',
+  "[ref {{ a }}][r]\n\n[r]: https://x.co/r '{{ a }}'\n\n",
+  "```\n{{ a }}\n{% if b %}\nin {{ b }}\n{% endif %}\n```\n\n",
+  "    code {{ a }}\n\n",
+  "* one\n  * two {{ a }}\n* [x] {{ b }}\n",
+  "<div>\n{{ a }}\n\n**{{ b }}**\n</div>\n\n",
+  "{{ a }}\n===\n\n",
+  '![{{ a }}](https://x.co/i.png "{{ b }}") <{{ a }}>\n\n',
+  "<!-- {{ a }} --> &copy; &amp;\n\n",
+  "{% capture k %}{{ a }} *x*{% endcapture %}{{ k }} `{{ k }}`\n\n",
+  "[{% if b %}{{ b }}{% else %}none{% endif %}](https://x.co/{% if b %}y{% else %}z{% endif %})\n\n",
   "{{ b | newline_to_br }}\n",
 ];
 
@@ -355,6 +382,23 @@ function resultOf<T>(work: () => T): T | null {
     throw error;
   }
 }
+
+test("a class or id that no style sheet knows is a value like any other", async () => {
+  const compiled = await prepareContent(
+    html(
+      `<style>.gold { color: gold } td { padding: 1px }</style><p class="x-{{ c }} y" id="{{ i }}" data-n="{{ i }}">x</p>`,
+    ),
+  );
+  const shape = (c: string, i: string) => compiled.shapeOf("a@b.co", { c, i });
+  expect(shape("r1", "u1")).toBe(shape("r2", "u2"));
+  expect(shape("gold", "u1")).not.toBe(shape("r1", "u1"));
+  expect(shape("r1 GOLD", "u1")).not.toBe(shape("r1", "u1"));
+  // By a part of a name, or by how it is written, any may be meant.
+  for (const selector of ["[class^=x]", ".a\\62 c", ".{{ c }}"]) {
+    const open = await prepareContent(html(`<style>${selector} { color: gold }</style><p class="{{ c }}">x</p>`));
+    expect(open.shapeOf("a@b.co", { c: "r1" })).not.toBe(open.shapeOf("a@b.co", { c: "r2" }));
+  }
+});
 
 test("recipients with plain values share one shape", async () => {
   const compiled = await prepareContent(

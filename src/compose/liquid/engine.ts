@@ -1,6 +1,7 @@
-import { CaptureTag, Liquid } from "liquidjs";
+import { CaptureTag, type FilterImplOptions, filters, Liquid } from "liquidjs";
 import type { Context } from "liquidjs";
-import { current, Markup, text } from "./tracer.ts";
+import { Markup, withBreaks } from "./markup.ts";
+import { current, text } from "./tracer.ts";
 import { teachValues } from "./values.ts";
 
 export const ALLOWED_TAGS = [
@@ -41,20 +42,42 @@ function createEngine(): Liquid {
   for (const tag of Object.keys(created.tags)) if (!ALLOWED_TAGS.includes(tag)) delete created.tags[tag];
   teachValues(created);
   created.registerTag("capture", MarkupCapture);
-  // Every value is escaped where it ends up: by hand as well would be once too often.
-  for (const name of ["escape", "escape_once", "xml_escape"]) created.registerFilter(name, text);
+  teachMarkup(created);
   return created;
+}
+
+type Handler = Extract<FilterImplOptions, (...args: never[]) => unknown>;
+
+/** Filters that know what to do with captured text: those of `teachMarkup`, those that put texts together, and `raw`. */
+function teachMarkup(created: Liquid): void {
+  for (const name of ["size", "slice"]) {
+    const work = filters[name] as Handler;
+    created.registerFilter(name, function (value: unknown, ...rest: unknown[]) {
+      const given: unknown = value instanceof Markup ? value.valueOf() : value;
+      return work.apply(this, [given, ...rest] as Parameters<Handler>) as unknown;
+    });
+  }
+  const byDefault = filters["default"] as Handler;
+  created.registerFilter("default", function (value: unknown, ...rest: unknown[]) {
+    const given = byDefault.apply(this, [value, ...rest] as Parameters<Handler>) as unknown;
+    return value instanceof Markup && given === value.valueOf() ? value : given;
+  });
+  // Every value is escaped where it ends up: by hand as well would be once too often.
+  for (const name of ["escape", "escape_once", "xml_escape"]) created.registerFilter(name, escaped);
+  created.registerFilter("newline_to_br", (value: unknown) => {
+    const { language } = current();
+    return language === "text" ? value : withBreaks(language, value instanceof Markup ? value : text(value));
+  });
+}
+
+/** Behind it the value means itself, even with `| raw`. */
+function escaped(value: unknown): Markup {
+  return value instanceof Markup ? value : new Markup(current().language, [{ kind: "value", text: text(value) }]);
 }
 
 class MarkupCapture extends CaptureTag {
   override *render(context: Context): Generator<unknown, void, string> {
-    const tracer = current();
-    tracer.captures++;
-    try {
-      const captured = yield this.liquid.renderer.renderTemplates(this.templates, context);
-      context.bottom()[this.variable] = tracer.language === "text" ? captured : new Markup(captured);
-    } finally {
-      tracer.captures--;
-    }
+    const written = yield this.liquid.renderer.renderTemplates(this.templates, context);
+    context.bottom()[this.variable] = current().captured(written);
   }
 }

@@ -6,8 +6,10 @@ import { ALLOWED_TAGS, engine, LIMITS } from "./engine.ts";
 import { checkMistakes, renderProblem, unreadable } from "./mistakes.ts";
 import { bracketNames } from "./names.ts";
 import { withoutComments } from "./tags.ts";
+import { type Language, Markup } from "./markup.ts";
 import { checkSize, dropTagLines, queueOf, tokensOf } from "./tokens.ts";
-import { current, type Language, Markup, text, type Traced, Tracer } from "./tracer.ts";
+import { current, text, type Traced, Tracer } from "./tracer.ts";
+import { ENCODING_FILTERS } from "./texts.ts";
 import { type Use, usesIn } from "./uses.ts";
 import { readConditions } from "./values.ts";
 import { childrenOf } from "./walk.ts";
@@ -69,9 +71,6 @@ const SAFE_FILTERS = new Set(
 /** What LiquidJS calls the escaping it puts behind every output. */
 const ESCAPE_FILTER = "[object Function]";
 
-/** Filters behind which a value is percent-encoded: that is not done twice. */
-const ENCODING_FILTERS = new Set(["url_encode", "cgi_escape", "uri_escape"]);
-
 /**
  * Parses one template. Own properties only, no files, no tags that would output around the escaping, limits on size, loops
  * and time. Throws `UserError` with the part's label and line for anything Liquid cannot read.
@@ -109,13 +108,10 @@ interface Described {
 function emitting({ value: { filters } }: Output): void {
   const last = filters.at(-1);
   const write = (handler: (value: unknown) => string) => filters.push(filter([], handler));
-  if (last?.name === "raw") write((value) => current().markup(value instanceof Markup ? value.html : text(value)));
+  if (last?.name === "raw") write((value) => current().markup(value));
   else if (last?.name === ESCAPE_FILTER && filters.some(({ name }) => ENCODING_FILTERS.has(name))) {
     filters.pop();
     write((value) => current().emit("encoded", value));
-  } else if (last?.name === ESCAPE_FILTER && filters.at(-2)?.name === "newline_to_br") {
-    filters.splice(-2);
-    write((value) => (current().language === "text" ? current().emit("value", value) : current().lines(value)));
   }
 }
 
@@ -172,7 +168,7 @@ function guard({ output, hasDefault, variableDefault }: Described): void {
   const { filters, initial } = output.value;
   const label = `{{ ${output.token.getText().replace(/^\{\{-?\s*|\s*-?\}\}$/g, "")} }}`;
   const refuse = (values: unknown[]): void => {
-    if (values.some((value) => text(value).trim() === "")) throw new RenderProblem(emptyReason(label));
+    if (values.some(isMissing)) throw new RenderProblem(emptyReason(label));
   };
   if (hasDefault) {
     if (variableDefault)
@@ -185,6 +181,12 @@ function guard({ output, hasDefault, variableDefault }: Described): void {
   }
   const variables = [...initial.postfix, ...filters.flatMap((each) => each.args)].filter(isVariableToken);
   filters.unshift(filter(variables, (value, ...values) => (refuse(values), value)));
+}
+
+/** What the author captured and left empty himself is not missing: the columns in it are asked for themselves. */
+function isMissing(value: unknown): boolean {
+  if (value instanceof Markup && value.pieces.every((piece) => typeof piece === "string")) return false;
+  return text(value).trim() === "";
 }
 
 function filter(args: Token[], handler: (value: unknown, ...values: unknown[]) => unknown): Filter {
@@ -246,7 +248,8 @@ interface FlatOutput {
 
 function pieceOf(template: Template, options: PartOptions): string | FlatOutput {
   if (!(template instanceof Output)) return trace([template], {}, options).skeleton;
-  const single = template.value.filters.at(-1)?.name === ESCAPE_FILTER;
+  const { filters } = template.value;
+  const single = filters.at(-1)?.name === ESCAPE_FILTER && !filters.some(({ name }) => name === "newline_to_br");
   return { template, single, name: bareName(template) };
 }
 

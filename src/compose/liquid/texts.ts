@@ -1,5 +1,7 @@
 /** LiquidJS's filters that make a text: what has no text (an object of posted data) is refused instead of mailed as `[object Object]`. */
-import { type FilterImplOptions, filters, toValue } from "liquidjs";
+import { type FilterImplOptions, filters, toValue, TypeGuards } from "liquidjs";
+import { inMarkup, type Language, Markup } from "./markup.ts";
+import { current } from "./tracer.ts";
 import { ValueProblem } from "./value-problem.ts";
 
 type Handler = Extract<FilterImplOptions, (...args: never[]) => unknown>;
@@ -9,14 +11,29 @@ const NAMES =
    split strip_newlines squish truncate truncatewords slugify join normalize_whitespace number_of_words array_to_sentence_string
    strip_html url_encode url_decode cgi_escape uri_escape base64_encode base64_decode sha256 hmac_sha256`.split(/\s+/);
 
-/** Each throws `ValueProblem` for an object, alone or in a list, and takes nothing (nil) for the empty text it is. */
+/** Filters behind which a value is percent-encoded: that is not done twice. */
+export const ENCODING_FILTERS: ReadonlySet<string> = new Set(["url_encode", "cgi_escape", "uri_escape"]);
+
+/**
+ * Each throws `ValueProblem` for an object, alone or in a list, and takes nothing (nil) for the empty text it is. Of markup each makes markup:
+ * other values in it are escaped, texts in quotes are the author's.
+ */
 export const TEXT_FILTERS: Record<string, Handler> = Object.fromEntries(NAMES.map((name) => [name, textFilter(name)]));
 
 function textFilter(name: string): Handler {
   const work = filters[name] as Handler;
   return function (...values: unknown[]) {
+    const language = languageOf(values);
+    const isLiteral = (index: number) => index > 0 && TypeGuards.isQuotedToken(this.token.args[index - 1]);
+    const given = values.map((value, index) =>
+      textOf(language === null || isLiteral(index) ? value : eachOf(value, (one) => inMarkup(language, one)), name),
+    );
     try {
-      return work.apply(this, values.map((value) => textOf(value, name)) as Parameters<Handler>) as unknown;
+      const made = work.apply(this, given as Parameters<Handler>) as unknown;
+      if (ENCODING_FILTERS.has(name)) return new Markup(current().language, [{ kind: "encoded", text: String(made) }]);
+      return language === null
+        ? made
+        : eachOf(made, (one) => (typeof one === "string" ? new Markup(language, [one]) : one));
     } catch (error) {
       // Malformed percent signs or Base64, which only the value shows.
       if (error instanceof URIError || (name === "base64_decode" && !isLimit(error)))
@@ -24,6 +41,16 @@ function textFilter(name: string): Handler {
       throw error;
     }
   };
+}
+
+/** The language of the first value, or item of a list, that is markup; null: all are mere texts. */
+function languageOf(values: unknown[]): Language | null {
+  const found = values.flat().find((value) => value instanceof Markup && value.hasSigns);
+  return found instanceof Markup ? found.language : null;
+}
+
+function eachOf(value: unknown, change: (one: unknown) => unknown): unknown {
+  return Array.isArray(value) ? value.map(change) : change(value);
 }
 
 function isLimit(error: unknown): boolean {

@@ -1,30 +1,12 @@
 /** What a template writes: the author's text as it is, a mark for each value, and the values beside it. */
-import { Drop } from "liquidjs";
-import { escapeHtml } from "../escape.ts";
-import { markOf, type PartName, type Value, type ValueKind } from "../value-mark.ts";
+import { markOf, marksIn, type PartName, type Value, type ValueKind } from "../value-mark.ts";
+import { type Language, Markup, type MarkupPiece } from "./markup.ts";
 import { plainNumber } from "./numbers.ts";
-
-/** The language around the tags. In HTML what `{% capture %}` holds is HTML; in Markdown a line of tags alone is no line. */
-export type Language = "html" | "markdown" | "text";
 
 /** A template with its control flow carried out. The author's text stands there as it is, a mark (`markOf`) for each of `values`. */
 export interface Traced {
   skeleton: string;
   values: Value[];
-}
-
-/** What `{% capture %}` holds in HTML: the author's markup, with the values in it escaped. Not escaped again when it is written. */
-export class Markup extends Drop {
-  readonly html: string;
-
-  constructor(html: string) {
-    super();
-    this.html = html;
-  }
-
-  override valueOf(): string {
-    return this.html;
-  }
 }
 
 /** The one whose template is being rendered: LiquidJS renders without interruption. */
@@ -43,22 +25,13 @@ const INERT = {
   text: /^/,
 };
 
-/** A value inside `{% capture %}`, so that it means itself wherever the captured text ends up. */
-const CAPTURED: Record<Language, (written: string) => string> = {
-  html: escapeHtml,
-  // Markdown takes an entity for text, never for a sign of its own; a line break could begin a block.
-  markdown: (written) =>
-    written.replace(/[!-/:-@[-`{-~]/g, (sign) => `&#${sign.charCodeAt(0)};`).replace(/\s*\n\s*/g, " "),
-  text: (written) => written,
-};
-
 /** Collects the values that a template writes, and writes marks in their place. */
 export class Tracer {
   readonly values: Value[] = [];
   readonly language: Language;
   readonly #name: PartName;
-  /** How many `{% capture %}` are open: what is written in them may be compared, cut and counted, so it is the value itself. */
-  captures = 0;
+  /** Those that were captured: written twice, they are one value. */
+  readonly #captured = new Map<Value, number>();
 
   constructor({ name, language }: { name: PartName; language: Language }) {
     this.#name = name;
@@ -78,22 +51,40 @@ export class Tracer {
   }
 
   emit(kind: ValueKind, value: unknown): string {
-    if (value instanceof Markup) return this.markup(value.html);
-    const written = text(value);
-    if (this.captures > 0) return kind === "markup" ? written : CAPTURED[this.language](written);
-    return markOf(this.#name, kind, this.values.push({ kind, text: written }) - 1);
+    if (value instanceof Markup) return value.pieces.map((piece) => this.#piece(piece)).join("");
+    return this.#mark({ kind, text: text(value) });
   }
 
   /** Written with `| raw`. Without a sign of the language around it is a value like any other, else it is part of the author's text. */
-  markup(written: string): string {
-    return this.captures === 0 && INERT[this.language].test(written) ? this.emit("markup", written) : written;
+  markup(value: unknown): string {
+    if (value instanceof Markup) return this.emit("value", value);
+    const written = text(value);
+    return INERT[this.language].test(written) ? this.emit("markup", written) : written;
   }
 
-  lines(value: unknown): string {
-    return text(value)
-      .split(/\r?\n/)
-      .map((line) => (line === "" ? "" : this.emit("value", line)))
-      .join("<br>\n");
+  /** What was written in between `{% capture %}` and its end. */
+  captured(written: string): Markup {
+    const pieces: MarkupPiece[] = [];
+    let done = 0;
+    for (const { start, end, index } of marksIn(written)) {
+      const value = this.values[index];
+      if (start > done) pieces.push(written.slice(done, start));
+      if (value !== undefined) pieces.push(value);
+      if (value !== undefined) this.#captured.set(value, index);
+      done = end;
+    }
+    if (done < written.length) pieces.push(written.slice(done));
+    return new Markup(this.language, pieces);
+  }
+
+  #piece(piece: MarkupPiece): string {
+    if (typeof piece === "string") return piece;
+    const known = this.#captured.get(piece);
+    return known === undefined ? this.#mark(piece) : markOf(this.#name, piece.kind, known);
+  }
+
+  #mark(value: Value): string {
+    return markOf(this.#name, value.kind, this.values.push(value) - 1);
   }
 }
 
@@ -101,7 +92,7 @@ export class Tracer {
 export function text(value: unknown): string {
   if (Array.isArray(value)) return value.map(text).join("");
   if (typeof value === "string") return value.isWellFormed() ? value : value.toWellFormed();
-  if (value instanceof Markup) return value.html;
+  if (value instanceof Markup) return value.valueOf();
   if (typeof value === "number") return plainNumber(value);
   return typeof value === "boolean" ? String(value) : "";
 }

@@ -4,6 +4,7 @@
  * changes only how letters look. It is built in one pass, never fails, and never nests deeper than `DEEPEST`.
  */
 import { Tokenizer } from "htmlparser2";
+import { decodeEntities } from "../../tracking/html.ts";
 import { OpenElements } from "./open-elements.ts";
 
 export interface Element {
@@ -166,7 +167,9 @@ class Reader {
     const text = this.#text;
     this.#text = "";
     if (text === "" || this.#room < 0 || this.#tree.hidesText) return;
-    this.#tree.text(text.slice(0, this.#room));
+    // There the tokenizer leaves entities alone, and browsers do not.
+    const read = this.#tree.innermostName === "textarea" ? decodeEntities(text) : text;
+    this.#tree.text(read.slice(0, this.#room));
     this.#room -= text.length;
     this.#cut ||= this.#room < 0;
   }
@@ -201,6 +204,10 @@ class Builder {
     else if (name === "p") this.#endParagraph();
     else if (name === "li") this.#open.close(this.#open.find(name, LIST_BOUNDS));
     else this.#open.close(this.#open.find(name, SPECIAL.has(name) ? BOUNDS : SPECIAL));
+  }
+
+  get innermostName(): string {
+    return this.#innermost.name;
   }
 
   /** Whether text that comes now stands where nobody sees it. */
