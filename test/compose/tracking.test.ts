@@ -42,7 +42,13 @@ describe("a mail carries", () => {
     }).toEqual(expected);
   });
 
-  it("the headers of RFC 8058, and a mail address when there is one", () => {
+  it("the headers of RFC 8058 also when the gateway is on this machine and has no https", () => {
+    const tracking = { ...TRACKING, baseUrl: "http://127.0.0.1:8080" };
+    const { headers } = compileContent({ ...CONTENT, tracking }).render("ann@example.com", {});
+    expect(headers.map(({ name }) => name)).toEqual(["List-Unsubscribe", "List-Unsubscribe-Post"]);
+  });
+
+  it("these headers, and a mail address when there is one", () => {
     const post = { name: "List-Unsubscribe-Post", value: "List-Unsubscribe=One-Click" };
     expect(render({}).headers).toEqual([{ name: "List-Unsubscribe", value: `<${OWN}>` }, post]);
     expect(render({ unsubscribeMailto: "leave@example.com" }).headers).toEqual([
