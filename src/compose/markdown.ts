@@ -1,8 +1,20 @@
 /** Markdown (GitHub's, by `marked`) as a page that reads well on every screen. */
 import { marked } from "marked";
+import { UserError } from "../errors.ts";
 
-/** `title` is HTML. */
+/** Lists and quotations inside each other, a hundred deep or indented by 400: `marked` takes minutes for what no one can read. */
+const TOO_DEEP = /^(?:[ \t]*(?:>|(?:[-*+]|\d{1,9}[.)])[ \t])){100}|^[ \t]{400}[ \t]*(?:[-*+>]|\d{1,9}[.)])/m;
+
+/** `title` is HTML. Throws `UserError` for Markdown that is nested too deeply. */
 export function pageOf(markdown: string, title: string): string {
+  const deep = TOO_DEEP.exec(markdown);
+  if (deep) {
+    const line = markdown.slice(0, deep.index).split("\n").length;
+    throw new UserError(
+      `Markdown, line ${line} of the body: lists and quotations are nested too deeply to be made into a mail`,
+      "take out some levels",
+    );
+  }
   return `<!doctype html>
 <html>
 <head>
