@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { platform } from "node:os";
 import { join, resolve } from "node:path";
 import type { Campaign, CampaignFlags } from "../campaign.ts";
+import { fileProblem, folderProblem } from "../compose/read.ts";
 import { EXIT, UserError } from "../errors.ts";
 import type { RenderedMail } from "../message.ts";
 import type { AddCommand, Context } from "./command.ts";
@@ -68,10 +69,18 @@ function withPictures({ html, attachments }: RenderedMail): string {
 }
 
 function writeMail(folder: string, mail: RenderedMail, headers: string): string[] {
-  mkdirSync(folder, { recursive: true });
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw folderProblem(error, "--output", folder);
+  }
   const write = (name: string, text: string) => {
     const path = join(folder, name);
-    writeFileSync(path, text, { mode: 0o600 });
+    try {
+      writeFileSync(path, text, { mode: 0o600 });
+    } catch (error) {
+      throw fileProblem(error, "the preview to", path, "write");
+    }
     return path;
   };
   return [write("mail.html", withPictures(mail)), write("mail.txt", mail.text), write("headers.txt", `${headers}\n`)];

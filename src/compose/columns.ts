@@ -51,8 +51,16 @@ export function refuseUnknown({ name, path, optional }: Variable, columns: strin
   throw new UserError(
     `the content uses {{ ${unknown} }}, and there is no such column`,
     meantByName(unknown) ??
-      `${suggestion}the columns are ${columns.join(", ")}; or write {{ ${name} | default: "…" }}, or "${name}" in quotes for a text`,
+      `${suggestion}the columns are ${shownColumns(columns)}; or write {{ ${name} | default: "…" }}, or "${name}" in quotes for a text`,
   );
+}
+
+/** One line holds so many. */
+const SHOWN_COLUMNS = 30;
+
+function shownColumns(columns: string[]): string {
+  const more = columns.length - SHOWN_COLUMNS;
+  return `${columns.slice(0, SHOWN_COLUMNS).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 /** Own properties of an object without a prototype: `{{ constructor }}` is just a column that is not there. */

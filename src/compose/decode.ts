@@ -15,6 +15,14 @@ const NOT_TEXT: { magic: string; is: string; hint: string }[] = [
   { magic: "89504e47", is: "a picture", hint: "a CSV file is expected" },
 ];
 
+/** Texts that people take for CSV, by how they begin. Some programs call a page of HTML an Excel file. */
+const NOT_CSV: { begins: RegExp; is: string; hint: string }[] = [
+  { begins: /^\s*[[{]\s*(?:["{[]|$)/, is: "JSON", hint: "export it as CSV, with a header line such as email,name" },
+  { begins: /^\s*<(?:!doctype|!--|\?xml|html|head|meta|table|div|style)\b/i, is: "HTML or XML", hint: "open it in a spreadsheet and save it as CSV" }, // prettier-ignore
+  { begins: /^\s*begin:vcard/i, is: "a vCard file", hint: "export the contacts as CSV" },
+  { begins: /^\{\\rtf/, is: "an RTF document", hint: "save it as plain text, as CSV" },
+];
+
 const SAY_ENCODING = "save it as UTF-8, or say what it is: --encoding cp949 (Korean), latin1 (Western Europe), …";
 
 interface Decoder {
@@ -60,10 +68,13 @@ async function decoderFor(
   name: string,
   encoding: string | undefined,
 ): Promise<{ decoder: Decoder; skip: number }> {
-  if (head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf) return { decoder: new Utf8Decoder(name), skip: 3 };
+  if (head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf) {
+    refuseOtherFormats(head.subarray(3), name);
+    return { decoder: new Utf8Decoder(name), skip: 3 };
+  }
   if (head[0] === 0xff && head[1] === 0xfe) return { decoder: utf16("utf-16le", name), skip: 2 };
   if (head[0] === 0xfe && head[1] === 0xff) return { decoder: utf16("utf-16be", name), skip: 2 };
-  refuseKnownBinaries(head, name);
+  refuseOtherFormats(head, name);
   if (encoding !== undefined && !/^utf-?8$/i.test(encoding)) {
     const decoder = await iconv(encoding);
     const isOurs = ownDelimiter(head.toString("latin1")) !== null;
@@ -75,11 +86,14 @@ async function decoderFor(
   return { decoder: new Utf8Decoder(name), skip: 0 };
 }
 
-function refuseKnownBinaries(head: Buffer, name: string): void {
+function refuseOtherFormats(head: Buffer, name: string): void {
   for (const { magic, is, hint } of NOT_TEXT) {
     if (head.toString("hex", 0, magic.length / 2) === magic)
       throw new UserError(`${name} is ${is}, not CSV text`, hint);
   }
+  const text = head.toString("latin1");
+  for (const { begins, is, hint } of NOT_CSV)
+    if (begins.test(text)) throw new UserError(`${name} is ${is}, not CSV`, hint);
 }
 
 /** A NUL in a value spoils a row; a NUL in the first line means that this never was text. */

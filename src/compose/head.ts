@@ -2,7 +2,7 @@
 import { UserError } from "../errors.ts";
 import type { Content, Header, RenderedMail } from "../message.ts";
 import type { Problem } from "./address.ts";
-import { oneClickProblem } from "./header-value.ts";
+import { holdsUris, oneClickProblem } from "./header-value.ts";
 import { checkHeaderNames, mailtoUri, unsubscribeHeaders, unsubscribeUri, wireHeader } from "./headers.ts";
 import { displayNameProblem, formatMailbox, splitMailbox } from "./mailbox.ts";
 import { parsePart, type Part, type Scope } from "./liquid/part.ts";
@@ -36,7 +36,7 @@ export function compileHead(content: Content, subject: Part): CompiledHead {
   };
   const title = { part: subject, write: writerOf(subject) };
   const headers = content.headers.map(({ name, value }) => {
-    return { name, value: written(`header ${name}`, value, /^list-/i.test(name) ? BRACKETED_ADDRESSES : ANYWHERE) };
+    return { name, value: written(`header ${name}`, value, holdsUris(name) ? BRACKETED_ADDRESSES : ANYWHERE) };
   });
   const external =
     content.unsubscribeUrl === null ? null : written("unsubscribe URL", content.unsubscribeUrl, AN_ADDRESS);

@@ -58,6 +58,11 @@ export function encodeValue(name: string, value: string): Wired {
   return "problem" in wired ? { problem: `header ${name}${wired.problem}` } : wired;
 }
 
+/** Whether a header holds URIs in angle brackets, so that values in them stand in an address. */
+export function holdsUris(name: string): boolean {
+  return URIS.has(name.toLowerCase());
+}
+
 function encoderFor(key: string): (value: string, key: string) => Wired {
   if (MAILBOXES.has(key)) return mailboxes;
   if (URIS.has(key)) return uris;

@@ -38,6 +38,9 @@ const TAGS: RegExp[] = [
   new RegExp(`(?<![{$#])\\{\\s?(?:${SNAKE}|${READER})\\s?\\}\\}`, "giu"),
   new RegExp(`\\{ \\{\\s*${NAME}\\s*\\} ?\\}`, "gu"),
   /\{ %\s*[a-z]+[^{}%\n]{0,80}%\s?\}|\{%?\s*end(?:if|for|unless|case)\s*%? \}/gu,
+  // Ours, typed with the wide braces of an Asian keyboard.
+  new RegExp(`｛\\s?[｛{]\\s*${NAME}\\s*[｝}]\\s?[｝}]`, "gu"),
+  /｛\s?[%％]\s*[a-z]+[^｛｝\n]{0,80}[%％]\s?｝/gu,
   /\{#(?!\w+\s*\{)[^{}\n]{1,80}#\}/gu,
 ];
 
@@ -84,12 +87,18 @@ const LONGEST_URL = 2_000;
 const MOST_SHOWN = 3;
 
 /** What `send` says about the tags of other systems in a content, as its author wrote it; null when there are none. */
-export function leftOverReport({ subject, html, text, headers }: Content): string | null {
+export function leftOverReport(content: Content): string | null {
+  const { subject, preheader = "", html, text, from, replyTo, headers, unsubscribeUrl, files } = content;
   const parts: [string, string][] = [
     ["subject", subject],
+    ["preheader", preheader],
     ["HTML", html],
     ["text", text],
+    ["from", from],
+    ...replyTo.map((mailbox): [string, string] => ["reply_to", mailbox]),
     ...headers.map(({ name, value }): [string, string] => [`header ${name}`, value]),
+    ["unsubscribe URL", unsubscribeUrl ?? ""],
+    ...(files?.attachments ?? []).map((path): [string, string] => ["attachments", path]),
   ];
   const places = new Map<string, string[]>();
   for (const [place, source] of parts)

@@ -3,9 +3,10 @@
  * consent. Lists come from many programs in many languages; what is not understood is not judged.
  */
 
+import { copyOf } from "./split.ts";
+
 /** What a column is about. `state`: its values are words. `wanted`: no says it. `left`: yes says it, or a date. */
 type Kind = "state" | "wanted" | "left";
-import { copyOf } from "./split.ts";
 
 const setOf = (words: string) => new Set(words.split(" "));
 
@@ -13,7 +14,7 @@ const setOf = (words: string) => new Set(words.split(" "));
 const FILLERS = setOf(
   "is has was the a of on at to for by date time timestamp datum am um le la de du des del el der die das fecha heure uhrzeit " +
     "e email emails mail mails newsletter newsletters marketing contact contacts user member members customer list mailing " +
-    "gdpr dsgvo rgpd adresse kontakt empfanger kunde client cliente correo courriel",
+    "bulk campaigns global gdpr dsgvo rgpd adresse kontakt empfanger kunde client cliente correo courriel",
 );
 const KOREAN_FILLERS = /이메일|메일|뉴스레터|마케팅|광고성|광고|정보|여부|일시|일자|날짜|고객|회원/g;
 
@@ -26,14 +27,18 @@ const WANTED =
   "einwilligung eingewilligt zustimmung angemeldet abonniert aktiv bestatigt erlaubt " +
   "abonne abonnee inscrit inscrite inscription consentement actif accord accepte " +
   "suscrito suscrita suscripcion consentimiento activo activa permiso acepta confirmado " +
+  "iscritto iscritta iscrizione consenso inscrito inscrita inscricao aangemeld ingeschreven toestemming " +
+  "購読 購読中 配信 配信可 同意 订阅 已订阅 " +
   "구독 구독중 수신동의 수신동의상태 동의 동의상태 수신 수신허용 활성";
 const LEFT =
   "unsubscribed unsubscribe unsubscribes unsub optout optedout optsout bounced bounce bounces hardbounce hardbounced complained complaint " +
   "complaints spam spamcomplaint abuse blocked blacklisted blocklisted suppressed deleted removed inactive invalid undeliverable cleaned " +
-  "donot dnc dnm revoked withdrawn consentrevoked consentwithdrawn " +
+  "donot donotallow dnc dnm blacklist blocklist suppression suppressions excludedfrom revoked withdrawn consentrevoked consentwithdrawn " +
   "abgemeldet abmeldung abbestellt gesperrt geloscht inaktiv ungultig unzustellbar widerrufen widerspruch widersprochen beschwerde " +
   "desabonne desabonnee desabonnement desinscrit desinscrite desinscription supprime inactif bloque rejete invalide plainte " +
   "baja dadobaja desuscrito rebotado rebote eliminado inactivo bloqueado invalido queja " +
+  "disiscritto disiscritta disiscrizione descadastrado descadastrada descadastro uitgeschreven afgemeld " +
+  "配信停止 配信拒否 購読解除 登録解除 退会 退订 取消订阅 已退订 " +
   "수신거부 구독취소 구독해지 해지 탈퇴 반송 차단 삭제 스팸 스팸신고 비활성 휴면";
 
 /** Said of a person in a column of any kind. */
@@ -45,9 +50,9 @@ const LEFT_WORDS = setOf(
 );
 const NO = setOf(
   "no n false 0 off none never denied refused declined rejected notgiven nein falsch keine abgelehnt verweigert non faux aucun refuse " +
-    "falso ninguno rechazado denegado 아니오 아니요 없음 ✗ ✘ ❌ ☐",
+    "falso ninguno rechazado denegado 아니오 아니요 없음 nao nee いいえ 否 ✗ ✘ ❌ ☐",
 );
-const YES = setOf("yes y true on ja j wahr oui o vrai si s verdadero 예 네 ✓ ✔ ✅ ☑");
+const YES = setOf("yes y true on ja j wahr oui o vrai si s verdadero sim はい 是 예 네 ✓ ✔ ✅ ☑");
 /** 2026-03-01, 1.3.2026, 03/01/26, with or without a time behind. */
 const DATE = /^(?!0000)\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|^\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}/;
 /** How often, or when in seconds. */
@@ -140,6 +145,8 @@ function kindOf(name: string): Kind | null {
   const key = words.join("");
   const known = KIND_OF.get(key) ?? KIND_OF.get(key.replaceAll(KOREAN_FILLERS, ""));
   if (known) return known;
+  // `Unsubscribed from all email`, `Opted out of email: Product news`: from what is told behind.
+  if (/^(?:unsubscribed|optedout)/.test(key)) return "left";
   // `newsletter: no`, `marketing: false`
   return words.length === 0 && /newsletter|marketing|뉴스레터|마케팅/i.test(name) ? "wanted" : null;
 }

@@ -34,6 +34,13 @@ export function fileProblem(error: unknown, what: string, path: string, verb: "r
   return because === null ? error : new UserError(`cannot ${verb} ${what} ${path}: ${because}`);
 }
 
+/** The same for a folder that is to be made: a file may stand in its way. */
+export function folderProblem(error: unknown, what: string, path: string): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== "EEXIST" && code !== "ENOTDIR") return fileProblem(error, what, path, "write");
+  return new UserError(`${what} ${path} expects a folder, and a file has that name`, "name another, or move the file");
+}
+
 function reasonOf(error: unknown): string | null {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return null;
   const known = REASONS[error.code];

@@ -20,6 +20,8 @@ const MAX_HEADER_CHARACTERS = 1_048_576;
 const DELIMITERS = [",", ";", "\t", "|"];
 /** How Excel is told the delimiter, in a line before the header. Behind it stand separators where another program saved the file. */
 const DELIMITER_LINE = /^\s*"?sep=(\\t|[^"\r\n])"?([,;\t|]*)\s*$/i;
+/** A title, a date of export, a comment: so many lines people leave above the header. */
+const TITLE_LINES = 5;
 /** So many columns are named when their fields are missing. */
 const SHOWN_COLUMNS = 3;
 
@@ -350,6 +352,7 @@ async function findAddress(
   const place = places[findName(wanted, columns)];
   if (place !== undefined) return place;
   if (emailColumn !== undefined) {
+    await refuseOtherHeader(layout, reader, name);
     const meant = nearest(wanted, columns);
     throw new UserError(
       `${name} has no column "${wanted}"`,
@@ -359,12 +362,39 @@ async function findAddress(
   const found = columnsOfAddresses(await sampleOf(reader), layout);
   const [only] = found;
   if (only !== undefined && found.length === 1) return only;
+  if (found.length === 0) await refuseOtherHeader(layout, reader, name);
   const problem =
     found.length === 0
       ? "no column holds addresses"
       : `several columns hold addresses: ${list(found.map((at) => columns[places.indexOf(at)] ?? ""))}`;
   throw new UserError(`${name}: ${problem}`, `name it with --email-column; its columns are ${list(columns)}`);
 }
+/** A title above the header, or a wrong delimiter, hides the column of addresses. Then that is said, and not what columns there seem to be. */
+async function refuseOtherHeader({ columns }: Layout, reader: RecordReader, name: string): Promise<void> {
+  const records = (await reader.fill(TITLE_LINES)).slice(0, TITLE_LINES);
+  const holdsAddress = (delimiter: string) => (text: string) =>
+    cut(text, delimiter).some((cell) => isAddress(cell.trim()));
+  const [delimiter] = DELIMITERS.filter((each) => records.some(({ text }) => holdsAddress(each)(text)));
+  if (delimiter === undefined) return;
+  const first = records.findIndex(({ text }) => holdsAddress(delimiter)(text));
+  const header = records[first - 1];
+  const isWider = (text: string) => cut(text, delimiter).filter((cell) => cell.trim() !== "").length > columns.length;
+  if (header !== undefined && isWider(header.text))
+    throw new UserError(
+      `${name}: expected the header in the first line, got ${list(columns, SHOWN_COLUMNS)}; it is line ${header.line}`,
+      "take out what stands above it",
+    );
+  if (delimiter !== reader.delimiter && columns.length === 1)
+    throw new UserError(
+      `${name}: the delimiter ${shownDelimiter(reader.delimiter)} makes one column of the header, ${list(columns)}`,
+      `give --delimiter ${shownDelimiter(delimiter)}, or correct a first line sep=`,
+    );
+}
+
+function shownDelimiter(delimiter: string): string {
+  return JSON.stringify(delimiter);
+}
+
 /** The cells where most values that are there are addresses: one bad row must not hide the column. */
 function columnsOfAddresses(rows: string[][], { places, skip }: Layout): number[] {
   return places.filter((place) => {
@@ -425,7 +455,7 @@ function countProblem(cells: string[], header: string[]): string | null {
   const stray = cells.findIndex((cell, index) => (header[index] ?? "") === "" && cell.trim() !== "");
   if (stray < 0) return null;
   return stray < header.length
-    ? `column ${stray + 1} has no name in the header, and here the value ${JSON.stringify(shorten(cells[stray] ?? ""))}`
+    ? `column ${stray + 1} has no name in the header, and here the value ${JSON.stringify(shorten(cells[stray] ?? ""))}: name it, or take it out`
     : `expected ${expected} fields, got ${cells.findLastIndex((cell) => cell.trim() !== "") + 1}`;
 }
 

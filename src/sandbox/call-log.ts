@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 
-import { UserError } from "../errors.ts";
+import { fileProblem } from "../compose/read.ts";
 
 /** One send call as the sandbox saw it. */
 export interface LoggedCall {
@@ -34,7 +34,7 @@ export class CallLog {
     try {
       this.#file = openSync(path, "a", 0o600);
     } catch (error) {
-      throw new UserError(`the log file ${path} cannot be opened: ${(error as Error).message}`);
+      throw fileProblem(error, "the log file", path, "write");
     }
   }
 

@@ -1,6 +1,6 @@
 import { open, type FileHandle } from "node:fs/promises";
 
-import { UserError } from "../errors.ts";
+import { fileProblem } from "../compose/read.ts";
 import type { EventSink, SnsNotification } from "./event-feed.ts";
 
 /** The NDJSON file (mode 0600) the events go to, each in the envelope in which SNS would deliver it, unsigned. */
@@ -18,7 +18,7 @@ export class EventFile implements EventSink {
     try {
       return new EventFile(await open(path, "a", 0o600));
     } catch (error) {
-      throw new UserError(`the events file ${path} cannot be opened: ${(error as Error).message}`);
+      throw fileProblem(error, "the events file", path, "write");
     }
   }
 

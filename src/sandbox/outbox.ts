@@ -1,7 +1,7 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { UserError } from "../errors.ts";
+import { folderProblem } from "../compose/read.ts";
 import type { Mail } from "./mail.ts";
 import { composeMime } from "./mime.ts";
 
@@ -18,7 +18,7 @@ export class Outbox {
     try {
       await mkdir(folder, { recursive: true });
     } catch (error) {
-      throw new UserError(`the outbox folder ${folder} cannot be created: ${(error as Error).message}`);
+      throw folderProblem(error, "the outbox", folder);
     }
     return new Outbox(folder);
   }

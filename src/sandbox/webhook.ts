@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 
 import type { Clock } from "../clock.ts";
+import { fileProblem } from "../compose/read.ts";
 import { UserError } from "../errors.ts";
 import type { EventSink, SnsNotification } from "./event-feed.ts";
 
@@ -204,7 +205,7 @@ async function writeKey(path: string, key: KeyObject): Promise<void> {
   try {
     await writeFile(path, key.export({ type: "spki", format: "pem" }));
   } catch (error) {
-    throw new UserError(`the webhook's public key cannot be written to ${path}: ${(error as Error).message}`);
+    throw fileProblem(error, "the webhook's public key to", path, "write");
   }
 }
 

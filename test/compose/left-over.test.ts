@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Content } from "../../src/message.ts";
 import { leftOverReport, leftOverTags, placeholdersIn } from "../../src/compose/left-over.ts";
 import { CONTENT } from "../support/store-actions.ts";
 
@@ -21,6 +22,8 @@ describe("tags of other systems", () => {
     ["Hi { name }}", ["{ name }}"]],
     ["Hi { { name } }", ["{ { name } }"]],
     ["{ % if vip % } {# note #}", ["{ % if vip % }", "{# note #}"]],
+    ["｛｛ name ｝｝ ｛{first_name}｝", ["｛｛ name ｝｝", "｛{first_name}｝"]],
+    ["｛％ if vip ％｝", ["｛％ if vip ％｝"]],
     ["*|FNAME|* and *|FNAME|*", ["*|FNAME|*"]],
   ])("%s", (text, tags) => {
     expect(leftOverTags(text)).toEqual(tags);
@@ -64,6 +67,16 @@ describe("tags of other systems", () => {
 describe("what send says", () => {
   test("nothing about a content of ours", () => {
     expect(leftOverReport({ ...CONTENT, html: "<p>{{ name }}</p>", text: "{{ name }}" })).toBeNull();
+  });
+
+  test.each<[string, Partial<Content>]>([
+    ["preheader", { preheader: "Hi *|FNAME|*" }],
+    ["from", { from: "*|FNAME|* <a@example.com>" }],
+    ["reply_to", { replyTo: ["*|FNAME|* <a@example.com>"] }],
+    ["unsubscribe URL", { unsubscribeUrl: "https://example.com/*|FNAME|*" }],
+    ["attachments", { files: { folder: "/x", attachments: ["*|FNAME|*.pdf"], inlineImages: false } }],
+  ])("what stands in %s", (place, change) => {
+    expect(leftOverReport({ ...CONTENT, ...change })).toContain(`*|FNAME|* (${place})`);
   });
 
   test("up to three tags, and where each is", () => {

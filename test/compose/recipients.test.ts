@@ -50,6 +50,12 @@ describe("a file that is no recipient list is refused with one line", () => {
     ["double column", "email,name,name\na@b.co,x,y\n", /two columns are called "name"/],
     ["no addresses", "a,b\n1,2\n", /no column holds addresses.*"a", "b"/],
     ["two address columns", "a,b\nx@y.co,z@y.co\n", /several columns.*"a", "b".*--email-column/],
+    ["a title above the header", "Table 1\nemail,name\na@b.co,x\n", /got "Table 1"; it is line 2.*take out/],
+    ["a title in a spreadsheet", "Members;\n\nStand: June;\nName;E-Mail\nx;a@b.co\n", /got "Members"; it is line 4/],
+    ["a wrong sep=", "sep=;\nemail,name\na@b.co,x\n", /the delimiter ";" makes one column.*--delimiter ","/],
+    ["JSON", '[{"email": "a@b.co"}]', /is JSON/],
+    ["a web page, called .xls", "\ufeff<html><table><tr><td>email", /HTML.*save it as CSV/],
+    ["a vCard", "BEGIN:VCARD\nEMAIL:a@b.co\n", /vCard/],
     ["xlsx", Buffer.from("504b030414000600", "hex"), /Excel.*export it as CSV/],
     ["gzip", Buffer.from("1f8b0800", "hex"), /gzip/],
     ["png", Buffer.from("89504e470d0a1a0a0000", "hex"), /picture/],
@@ -328,6 +334,11 @@ describe("what spreadsheets add without anybody seeing it", () => {
     expect(rows[2]?.fields).toEqual(["a@b.co", '"']);
   });
 
+  test("a cell that says email is no header, where another column holds the addresses", async () => {
+    const rows = "name,by,contact\nAnn,email,a@b.co\nBo,phone,b@b.co\n";
+    expect((await table(rows)).map((row) => row.at(-1))).toEqual(["contact", "a@b.co", "b@b.co"]);
+  });
+
   test("--delimiter beats sep=", async () => {
     expect(await table("sep=;\nemail,name\na@b.co,Ann\nb@b.co,Bo\n", { delimiter: "," })).toEqual(PLAIN);
   });
@@ -336,7 +347,7 @@ describe("what spreadsheets add without anybody seeing it", () => {
     [
       "a value in a column without a name",
       "email,,name\na@b.co,,Ann\nb@b.co,note,Bo\n",
-      'column 2 has no name in the header, and here the value "note"',
+      'column 2 has no name in the header, and here the value "note": name it, or take it out',
     ],
     ["a value behind all columns", "email,name,\na@b.co,Ann\nb@b.co,Bo,,,note,\n", "expected 2 fields, got 5"],
     [

@@ -275,6 +275,16 @@ describe("renders", () => {
     expect(headers[0]?.value).toBe(`<${uri}>`);
   });
 
+  test("a value in a header of URIs stands in an address, one in an id does not", () => {
+    const headers = [{ name: "Archived-At", value: "<https://x.co/{{ name }}>" }];
+    expect(render({ headers }, { name: "Tom & Jerry #1 <x>" }).headers[0]?.value).toBe(
+      "<https://x.co/Tom%20%26%20Jerry%20%231%20%3Cx%3E>",
+    );
+    const id = [{ name: "List-Id", value: "News <{{ name }}.x.co>" }];
+    expect(render({ headers: id }, { name: "a-b" }).headers[0]?.value).toBe("News <a-b.x.co>");
+    expect(() => render({ headers: id }, { name: "Zoë" })).toThrow(/List-Id expects an id in ASCII/);
+  });
+
   test("a mailto alone gives no one-click header", () => {
     expect(render({ unsubscribeMailto: "u@x.co?subject=bye" }).headers).toEqual([
       { name: "List-Unsubscribe", value: "<mailto:u@x.co?subject=bye>" },

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { run, workFolder } from "../support/run.ts";
 
-const WARNING = /like tags of another system.*\*\|FNAME\|\* \(HTML, text\), %%code%% \(HTML, text\)/;
+const WARNING = /like tags of another system.*\*\|FNAME\|\* \(HTML\), %%code%% \(HTML\)/;
 
 test("send, import, schedule, preview and --dry-run say so once, and do what was asked", async () => {
   const folder = await workFolder();

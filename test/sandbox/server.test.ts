@@ -14,6 +14,13 @@ const SIGNED =
 
 describe("startSandbox refuses", () => {
   test.each([
+    ["the events file", { events: "/" }],
+    ["the log file", { log: "/" }],
+  ])("%s that is a folder, in our own words", async (what, options) => {
+    await expect(startSandbox({ ...OPTIONS, ...options })).rejects.toThrow(`cannot write ${what} /: it is a folder`);
+  });
+
+  test.each([
     ["rate 0", { rate: 0 }],
     ["no rate", { rate: NaN }],
     ["a negative quota", { quota: -2 }],

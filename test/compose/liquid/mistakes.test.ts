@@ -365,3 +365,8 @@ test("the error is the author's, with the line of his file", () => {
   expect(() => rendered("a\nb\n{{ name | upper }}")).toThrow(UserError);
   expect(told("a\r\nb\r\n{% if x = 1 %}{% endif %}")).toMatch(/^text, line 3: /);
 });
+
+test("of many columns a message names the first", () => {
+  const columns = Array.from({ length: 500 }, (_, index) => `c${index}`);
+  expect(told("{{ nobody }}", columns)).toMatch(/the columns are c0, c1, .*, c29 and 470 more; or write/);
+});
