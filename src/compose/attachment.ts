@@ -102,7 +102,9 @@ export function nameProblem(fileName: string): string | null {
 
 async function size(path: string): Promise<number> {
   const found = await stat(path).catch((error: unknown) => {
-    throw fileProblem(error, "the attachment", path);
+    const problem = fileProblem(error, "the attachment", path);
+    const isList = problem instanceof UserError && path.includes(",");
+    throw isList ? new UserError(problem.message, "several are written as a list: [terms.pdf, map.png]") : problem;
   });
   if (!found.isFile()) throw new UserError(`cannot read the attachment ${path}: it is not a file`);
   if (found.size > 0) return found.size;

@@ -206,6 +206,7 @@ async function attachedTo(
   // Paths in a content file start where that file is, those of an option in the working directory.
   const base = overrides.attachments === undefined ? dirname(file) : ".";
   const paths = overrides.attachments ?? front.attachments ?? [];
+  paths.forEach(refuseAddress);
   const hasVariables = (path: string) => /\{[{%]/.test(path);
   const fixed = paths.filter((path) => !hasVariables(path)).map((path) => (isAbsolute(path) ? path : join(base, path)));
   const varied = paths.filter(hasVariables);
@@ -214,6 +215,11 @@ async function attachedTo(
   const folder = await realpath(dirname(resolve(file)));
   const attachments = await Promise.all(varied.map((path) => fromFolder(folder, base, path)));
   return { fixed, files: { folder, attachments, inlineImages } };
+}
+
+function refuseAddress(path: string): void {
+  if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) return;
+  throw new UserError(`an attachment is a file, got the address ${path}`, "download it first, or write a link to it");
 }
 
 /** The path with variables, seen from the content's folder: as far as it is the same for everybody, it has to be in there. */

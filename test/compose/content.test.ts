@@ -61,6 +61,12 @@ describe("refuses", () => {
     ["Reply-To", front("reply_to: [a@b.co, x]"), /reply_to expects/],
     ["a topic", front("topic: a/b"), /topic name expects/],
     ["an attachment that is not there", front("attachments: no.pdf"), /no\.pdf: no such file/],
+    [
+      "an address for an attachment",
+      front("attachments: https://x.co/a.pdf"),
+      /is a file, got the address https:\/\/x\.co/,
+    ],
+    ["several attachments in one text", front("attachments: a.pdf, b.pdf"), /no such file.*as a list/],
     ["an attachment SES blocks", front("attachments: Setup.EXE"), /\.exe/],
     ["a device as attachment", front("attachments: /dev/null"), /is not a file/],
     ["broken Liquid, with the file's line", front("topic: x", "a\n{% if b %}"), /mail\.html, line 5/],
