@@ -160,7 +160,15 @@ function same(left: unknown, right: unknown): boolean {
   if (Array.isArray(a) && Array.isArray(b))
     return a.length === b.length && a.every((item, index) => same(item, b[index]));
   const exact = left instanceof Quoted || right instanceof Quoted;
-  return a === b || (!exact && typeof a === "string" && typeof b === "string" && sameFigures(a, b));
+  if (a === b || exact || typeof a !== "string" || typeof b !== "string") return a === b;
+  return sameFigures(a, b) || sameDates(a, b);
+}
+
+/** `01.03.2026` and `2026-03-01` are one day. */
+function sameDates(a: string, b: string): boolean {
+  const [left, right] = [readDate(a), readDate(b)];
+  if (left?.kind !== "date" || right?.kind !== "date" || left.floating !== right.floating) return false;
+  return left.time.toMillis() === right.time.toMillis();
 }
 
 function sameNumber(value: unknown, number: number): boolean {
