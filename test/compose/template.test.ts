@@ -232,6 +232,7 @@ describe("renders", () => {
 
   test.each([
     ["{{ name | raw }}", "<b>"],
+    ["{% raw %}{{ First Name }} {{ name }}{% endraw %}{{ name | raw }}", "{{ First Name }} {{ name }}<b>"],
     ["{{ name | escape }}", "&lt;b&gt;"],
     ["{{ name | upcase }}", "&lt;B&gt;"],
     ["{{ other | default: name }}", "&lt;b&gt;"],
