@@ -220,3 +220,11 @@ test.each([
 ])("%s is no rule for a browser, and none here", (css) => {
   expect(inline(css, `<p class="a" id="1">x`)).toEqual({ css, body: `<p class="a" id="1">x` });
 });
+
+test("of sheets with titles the first title counts, the others are alternatives", () => {
+  const alternative = `<style title="dark">p { color: white; left: 0 }</style>`;
+  const html = `<html><head><style title="Light">p { color: black }</style>${alternative}<style title="Light">p { top: 0 }</style></head><body><p>x</body></html>`;
+  const after = inlineStyles(html);
+  expect(after).toContain(`<p style="color: black; top: 0;">x`);
+  expect(after).toMatch(/<style title="dark">p \{ color: white !important; left: 0 \}<\/style>/);
+});
