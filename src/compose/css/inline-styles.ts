@@ -61,11 +61,15 @@ function kindsOf(document: Document, byElement: Aim[][], untouched: Set<Element>
     if (element.twin && keyOf(element) !== keyOf(element.twin)) unequal.add(element.twin);
   }
   const kinds = new Map<string, Kind>();
+  const different = new Allowance(LIMITS.kinds, "elements with different styles", "document");
   return new Map(
     document.elements.map((element) => {
       const hasTag = element.tagAt !== null && !unequal.has(element.twin ?? element);
       const key = `${hasTag} ${keyOf(element)}`;
-      const kind = kinds.get(key) ?? kindOf(element, aimsOf.get(element) ?? [], hasTag);
+      const known = kinds.get(key);
+      if (known) return [element, known];
+      different.spend();
+      const kind = kindOf(element, aimsOf.get(element) ?? [], hasTag);
       kinds.set(key, kind);
       return [element, kind];
     }),
