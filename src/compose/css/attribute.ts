@@ -33,6 +33,12 @@ export function insertStyle(html: string, { room, style }: TagPlace, inlined: In
   return [insert(start, `${quote}${css} `), insert(style.end, quote)];
 }
 
+/** What the attribute of an element with `own` style says once `inlined` stands in it. */
+export function styleWith(html: string, { style }: TagPlace, own: string, inlined: Inlined): string {
+  const css = cssOf(inlined, quoteOf(html, style) ?? '"');
+  return own.trim() === "" ? css : `${css} ${own}`;
+}
+
 /** With its quotes, and where it begins. */
 function valueOf(attribute: string): { start: number; text: string } {
   const start = /^[^=]*=\s*/.exec(attribute)?.[0].length ?? attribute.length;
@@ -40,11 +46,15 @@ function valueOf(attribute: string): { start: number; text: string } {
 }
 
 function textOf(inlined: Inlined, quote: '"' | "'"): string {
+  const css = cssOf(inlined, quote);
+  return css.replaceAll("&", "&amp;").replaceAll(quote, quote === '"' ? "&quot;" : "&#39;");
+}
+
+function cssOf(inlined: Inlined, quote: '"' | "'"): string {
   const inner = quote === '"' ? "'" : '"';
-  const css = inlined
+  return inlined
     .map(({ property, value, important }) => `${property}: ${requote(value, inner)}${important ? " !important" : ""};`)
     .join(" ");
-  return css.replaceAll("&", "&amp;").replaceAll(quote, quote === '"' ? "&quot;" : "&#39;");
 }
 
 function insert(at: number, text: string): Cut {

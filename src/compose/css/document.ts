@@ -115,6 +115,8 @@ class Reader {
   readonly #elements: Element[] = [];
   readonly #marks: Mark[] = [];
   readonly #hidden: HiddenElement[] = [];
+  /** Of the first sheet that has one. */
+  #title: string | null = null;
   /** The parser hands the very list of a tag's attributes to each element it makes of that tag. */
   readonly #byTag = new Map<Token.Attribute[], Element>();
 
@@ -199,19 +201,25 @@ class Reader {
     const attributes = new Map(node.attrs.map(({ name, value }) => [name, value.trim().toLowerCase()]));
     const type = attributes.get("type") ?? "";
     if (type !== "" && type !== "text/css") return;
-    const media = attributes.get("media") ?? "";
     const fixed = level.aside || attributes.has("data-embed") || !at.endTag || node.namespaceURI !== spec.NS.HTML;
     const isBare = [...attributes.keys()].every((name) => name === "type" || name === "media");
     this.#marks.push({
       at: at.startOffset,
       sheet: {
-        use: fixed ? "fixed" : media === "" || media === "all" ? "plain" : "conditional",
+        use: fixed ? "fixed" : this.#holdsAlways(node, attributes.get("media") ?? "") ? "plain" : "conditional",
         start: at.startTag.endOffset,
         // Without its end tag it goes on to the end; in SVG to that of the element around it, which is not more.
         end: at.endTag?.startOffset ?? this.#html.length,
         whole: level.isWrittenHead && isBare && at.endTag ? { start: at.startOffset, end: at.endTag.endOffset } : null,
       },
     });
+  }
+
+  /** Of sheets with titles browsers take those of the first title; the others are alternatives (CSSOM, "preferred CSS style sheet set name"). */
+  #holdsAlways({ attrs }: ParsedElement, media: string): boolean {
+    const title = attrs.find(({ name }) => name === "title")?.value ?? "";
+    if (title !== "") this.#title ??= title;
+    return (media === "" || media === "all") && (title === "" || title === this.#title);
   }
 
   /** `<!--[if mso]>…<![endif]-->` hides elements, `<!--[if !mso]><!-->` begins what Outlook does not see, `<!--<![endif]-->` ends it. */

@@ -9,9 +9,13 @@ import { decideMoves, type Inlined, type Kind } from "./cascade.ts";
 import { type Document, type Element, readDocument } from "./document.ts";
 import { type Aim, findHits } from "./hits.ts";
 import { Allowance, LIMITS } from "./limits.ts";
+import { StyleWatch } from "./style-watch.ts";
 import { Properties } from "./properties.ts";
 import { readSheets } from "./sheets.ts";
 import { cutDeclarations } from "./syntax.ts";
+
+/** Of taking elements out because a selector would notice what is written there: one or two, and then it is better to change nothing. */
+const MOST_ROUNDS = 4;
 
 /**
  * Rendered HTML with its styles inlined. What depends on anything but the document stays in its `<style>` and still wins where it won: media,
@@ -26,34 +30,46 @@ export function inlineStyles(html: string): string {
   const properties = new Properties();
   const sheets = readSheets(html, document.sheets, properties);
   const { aims, byElement } = findHits(document, sheets.rules);
-  const kinds = kindsOf(document, byElement);
-  const moves = decideMoves([...new Set(kinds.values())], sheets, properties);
-  const cuts = [
-    ...cutAttributes(html, kinds, moves.inlined),
-    ...cutSheets(html, document.sheets, aims, moves.inSheets),
-  ];
-  return applyCuts(
-    html,
-    cuts.sort((a, b) => a.start - b.start),
-  );
+  const watch = new StyleWatch(html, document, aims);
+  const untouched = new Set<Element>();
+  for (let round = 1; round <= MOST_ROUNDS; round++) {
+    const kinds = kindsOf(document, byElement, untouched);
+    const moves = decideMoves([...new Set(kinds.values())], sheets, properties);
+    const noticed = watch.noticed(kinds, moves.inlined);
+    for (const element of noticed) untouched.add(element);
+    if (noticed.length > 0) continue;
+    const cuts = [
+      ...cutAttributes(html, kinds, moves.inlined),
+      ...cutSheets(html, document.sheets, aims, moves.inSheets),
+    ];
+    return applyCuts(
+      html,
+      cuts.sort((a, b) => a.start - b.start),
+    );
+  }
+  return html;
 }
 
-/** Elements that cannot be told apart by any rule share a kind. */
-function kindsOf(document: Document, byElement: Aim[][]): Map<Element, Kind> {
+/** Elements that cannot be told apart by any rule share a kind; nothing is written to the `untouched`. */
+function kindsOf(document: Document, byElement: Aim[][], untouched: Set<Element>): Map<Element, Kind> {
   const aimsOf = new Map(document.elements.map((element, index) => [element, byElement[index] ?? []]));
   const keyOf = (element: Element) =>
     `${(aimsOf.get(element) ?? []).map(({ index }) => index).join()} ${element.attributes.get("style") ?? ""}`;
   // Of one tag several elements can be made; it is written to when all are of one kind.
-  const unequal = new Set<Element>();
+  const unequal = new Set(untouched);
   for (const element of document.elements) {
     if (element.twin && keyOf(element) !== keyOf(element.twin)) unequal.add(element.twin);
   }
   const kinds = new Map<string, Kind>();
+  const different = new Allowance(LIMITS.kinds, "elements with different styles", "document");
   return new Map(
     document.elements.map((element) => {
       const hasTag = element.tagAt !== null && !unequal.has(element.twin ?? element);
       const key = `${hasTag} ${keyOf(element)}`;
-      const kind = kinds.get(key) ?? kindOf(element, aimsOf.get(element) ?? [], hasTag);
+      const known = kinds.get(key);
+      if (known) return [element, known];
+      different.spend();
+      const kind = kindOf(element, aimsOf.get(element) ?? [], hasTag);
       kinds.set(key, kind);
       return [element, kind];
     }),

@@ -23,6 +23,8 @@ export const LIMITS = {
   comparisons: 4_000_000,
   /** Pairs of a selector and an element it fits; a long mail of 4,000 elements has 100,000. */
   hits: 500_000,
+  /** Kinds of elements (cascade.ts): each may have a style of its own, which has to be read. A long mail of 4,000 elements has some hundred. */
+  kinds: 40_000,
   /** Declarations weighed against each other, over all kinds of elements: about a second. */
   weighed: 3_000_000,
   /** Characters that inlining may add. */

@@ -46,6 +46,15 @@ export class Matcher {
     return selector.compounds.at(-1)?.tests.every((test) => this.#name(test, element) ?? true) ?? false;
   }
 
+  /** Whether the element could fit the compound if its `style` were this: going by names and attributes, whatever is around. */
+  couldFitWith(style: string | undefined, compound: Compound, element: Element): boolean {
+    this.#comparisons.spend(1 + Math.floor((style?.length ?? 0) / 100));
+    return compound.tests.every((test) => {
+      if (test.kind !== "attribute") return this.#name(test, element) ?? true;
+      return attributeFits(test, lower(test.name) === "style" ? style : attributeOf(test, element));
+    });
+  }
+
   #from(selector: Selector, at: number, element: Element, isLoose: boolean): Outcome {
     if (!this.#compound(selector.compounds[at], element, isLoose)) return "not here";
     if (at === 0) return "fits";
@@ -94,7 +103,7 @@ export class Matcher {
       case "attribute":
         // A long value takes longer.
         this.#comparisons.spend(Math.floor((element.attributes.get(lower(test.name))?.length ?? 0) / 100));
-        return hasAttribute(test, element);
+        return attributeFits(test, attributeOf(test, element));
       case "root":
         return element.parent === null;
       case "nth":
@@ -135,8 +144,11 @@ function isAt(test: Test & { kind: "nth" }, element: Element): boolean {
   return test.step === 0 ? distance === 0 : distance % test.step === 0 && distance / test.step >= 0;
 }
 
-function hasAttribute(test: Test & { kind: "attribute" }, element: Element): boolean {
-  const written = element.attributes.get(element.isHtml ? lower(test.name) : test.name);
+function attributeOf(test: Test & { kind: "attribute" }, element: Element): string | undefined {
+  return element.attributes.get(element.isHtml ? lower(test.name) : test.name);
+}
+
+function attributeFits(test: Test & { kind: "attribute" }, written: string | undefined): boolean {
   if (written === undefined) return false;
   const [value, wanted] = test.ignoreCase ? [lower(written), lower(test.value)] : [written, test.value];
   switch (test.operator) {

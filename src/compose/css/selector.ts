@@ -30,6 +30,8 @@ export interface Selector extends Span {
   specificity: number;
   /** A class, id or attribute of it: written twice it fits the same elements, and weighs more. */
   repeatable: { text: string; end: number; specificity: number } | null;
+  /** Those of its compounds, also inside `:not()`, that look at the `style` attribute, which inlining changes. */
+  onStyle: Compound[];
   /** The document decides all of it. */
   isStatic: boolean;
   /** Counts positions: what is inserted later may change what it fits. */
@@ -133,6 +135,7 @@ class Reader {
       combinators: [" "],
       specificity: 0,
       repeatable: null,
+      onStyle: [],
       isStatic: true,
       isStructural: false,
       isOfPart: false,
@@ -144,7 +147,8 @@ class Reader {
 
   #part(selector: Selector, node: CssNode, item: ListItem<CssNode>): void {
     if (node.type === "Combinator") return this.#combinator(selector, node.name, item);
-    const tests = selector.compounds.at(-1)?.tests ?? [];
+    const compound = selector.compounds.at(-1) ?? reject();
+    const { tests } = compound;
     const isFirst = !item.prev || item.prev.data.type === "Combinator";
     // Behind a part of an element only states of it may follow.
     if (selector.isOfPart && node.type !== "PseudoClassSelector") reject();
@@ -161,7 +165,7 @@ class Reader {
         return;
       case "AttributeSelector":
         this.#weigh(selector, node, CLASS);
-        return readAttribute(selector, tests, node);
+        return readAttribute(selector, compound, node);
       case "PseudoElementSelector":
         return readPart(selector, node.name.toLowerCase(), node.children !== null);
       case "PseudoClassSelector":
@@ -203,6 +207,7 @@ class Reader {
     if (argument?.type !== "SelectorList") return doubt(selector);
     const of = this.list(argument);
     if (name !== "where") selector.specificity += Math.max(...of.map(({ specificity }) => specificity));
+    selector.onStyle.push(...of.flatMap(({ onStyle }) => onStyle));
     selector.isStructural ||= of.some(({ isStructural }) => isStructural);
     if (of.some(({ isDoubtful, isOfPart }) => isDoubtful || isOfPart)) return doubt(selector);
     if (of.every(({ isStatic }) => isStatic)) tests.push({ kind: name === "not" ? "none" : "any", of });
@@ -223,7 +228,7 @@ function readType(selector: Selector, tests: Test[], name: string): void {
   tests.push({ kind: "type", name: decodeName(name) ?? reject() });
 }
 
-function readAttribute(selector: Selector, tests: Test[], node: CssNode & { type: "AttributeSelector" }): void {
+function readAttribute(selector: Selector, compound: Compound, node: CssNode & { type: "AttributeSelector" }): void {
   const { value, matcher, flags } = node;
   if (node.name.name.includes("|")) return doubt(selector);
   const name = decodeName(node.name.name) ?? reject();
@@ -231,13 +236,14 @@ function readAttribute(selector: Selector, tests: Test[], node: CssNode & { type
   const flag = flags?.toLowerCase() ?? "";
   if (flag !== "" && flag !== "i" && flag !== "s") reject();
   const ignoreCase = flag === "i" || (flag === "" && CASELESS.has(name.toLowerCase()));
-  tests.push({
+  compound.tests.push({
     kind: "attribute",
     name,
     operator: matcher,
     value: wanted,
     ignoreCase,
   });
+  if (name.toLowerCase() === "style") selector.onStyle.push(compound);
 }
 
 function readPart(selector: Selector, name: string, hasArgument: boolean): void {

@@ -220,3 +220,36 @@ test.each([
 ])("%s is no rule for a browser, and none here", (css) => {
   expect(inline(css, `<p class="a" id="1">x`)).toEqual({ css, body: `<p class="a" id="1">x` });
 });
+
+test("a rule that looks at the style attribute fits what it fitted", () => {
+  const centred = `div[style*="margin: 16px 0"] { margin: 0 !important }`;
+  const { css, body } = inline(
+    `.gap { margin: 16px 0 } .plain { margin: 1px } ${centred}`,
+    `<div class="gap">x</div><div class="plain">y</div>`,
+  );
+  expect(body).toBe(`<div class="gap">x</div><div class="plain" style="margin: 1px;">y</div>`);
+  expect(css).toBe(`.gap { margin: 16px 0 } ${centred}`);
+});
+
+test.each([
+  ["[style]", "p[style] { color: red }", `<p>x</p>`],
+  [":not([style])", "@media print { p:not(p[style]) { color: red } }", `<p>x</p>`],
+  ["an empty style", `@media print { p[style=""] { color: red } }`, `<p style="">x</p>`],
+  [
+    "a style that ends so",
+    `@media print { p[style$="0"] { color: red } } p[style^="margin"] { left: 0 }`,
+    `<p style="margin:0">x</p>`,
+  ],
+])("nothing is written where a selector would notice it: %s", (_what, rule, element) => {
+  expect(inline(`p { top: 1px } i { top: 2px } ${rule}`, `${element}<i>y</i>`).body).toBe(
+    `${element}<i style="top: 2px;">y</i>`,
+  );
+});
+
+test("of sheets with titles the first title counts, the others are alternatives", () => {
+  const alternative = `<style title="dark">p { color: white; left: 0 }</style>`;
+  const html = `<html><head><style title="Light">p { color: black }</style>${alternative}<style title="Light">p { top: 0 }</style></head><body><p>x</body></html>`;
+  const after = inlineStyles(html);
+  expect(after).toContain(`<p style="color: black; top: 0;">x`);
+  expect(after).toMatch(/<style title="dark">p \{ color: white !important; left: 0 \}<\/style>/);
+});

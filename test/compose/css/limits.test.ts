@@ -64,6 +64,12 @@ test.each([
     `<p>${many(1000, (i) => `<font color=${i}>`)}</p>${"<p>x</p>".repeat(1000)}`,
     "elements",
   ],
+  [
+    "100,000 elements that all have another style",
+    "p{top:0}",
+    many(100_000, (i) => `<p style=left:${i}px>x`),
+    "elements with different styles",
+  ],
   ["six million characters", "p{top:0}", `<p>${"x".repeat(6_000_000)}`, "characters of HTML"],
 ])("%s are refused", (_what, css, body, words) => {
   expect(() => inlineStyles(`<style>${css}</style>${body}`)).toThrow(UserError);
