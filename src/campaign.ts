@@ -5,6 +5,7 @@ import { type ContentFlags, readTracking, type RecipientFlags } from "./commands
 import { checkTopic, readContent } from "./compose/content.ts";
 import { leftOverReport } from "./compose/left-over.ts";
 import { localPictures } from "./compose/pictures.ts";
+import { UserError } from "./errors.ts";
 import { fileProblem } from "./compose/read.ts";
 import type { CompiledContent } from "./compose/template.ts";
 import { prepareContent } from "./compose/tools.ts";
@@ -70,7 +71,17 @@ export async function readCampaign(file: string, flags: CampaignFlags, terminal:
   return { file, topic: name, content, compiled, flags };
 }
 
+/** Who gives the content instead of the list is told so, not that it has no addresses. */
+function refuseContent(file: string): void {
+  if (!/\.(?:html?|md|markdown)$/i.test(file)) return;
+  throw new UserError(
+    `expected a list of recipients, got what looks like a content: ${file}`,
+    `give the CSV, and the content beside it or with --content ${file}`,
+  );
+}
+
 async function checkReadable(file: string): Promise<void> {
+  refuseContent(file);
   try {
     await access(file, constants.R_OK);
     if ((await stat(file)).isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
