@@ -5,7 +5,8 @@
  * A **wall time** is what a clock on a wall shows, kept as the milliseconds it would be in UTC; a zone turns it into
  * no instant (the clocks skipped it), one, or two (the clocks were put back).
  */
-import { FixedOffsetZone, IANAZone, type Zone } from "luxon";
+import type { Zone } from "luxon";
+import { luxon } from "./luxon.ts";
 import { nearest } from "./compose/nearest.ts";
 import { durationMs } from "./duration.ts";
 import { UserError } from "./errors.ts";
@@ -251,7 +252,7 @@ function zoneName(text: string): string | null {
   const [, hours, minutes] = OFFSET.exec(text) ?? [];
   if (hours !== undefined) return offsetName(offsetMinutes(hours, minutes));
   if (/^(?:utc|z)$/i.test(text)) return "UTC";
-  if (!text.includes("/") || !IANAZone.isValidZone(text)) return null;
+  if (!text.includes("/") || !luxon().IANAZone.isValidZone(text)) return null;
   const lower = text.toLowerCase();
   return Intl.supportedValuesOf("timeZone").find((zone) => zone.toLowerCase() === lower) ?? text;
 }
@@ -261,7 +262,7 @@ function meantZone(text: string): string | null {
   const meant = MEANT.get(text.toUpperCase());
   if (meant !== undefined) return meant;
   // Three letters are what Java once took them for: AST is Anchorage there.
-  if (text.includes("/") || text.length < 4 || !IANAZone.isValidZone(text)) return null;
+  if (text.includes("/") || text.length < 4 || !luxon().IANAZone.isValidZone(text)) return null;
   const resolved = new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone;
   return resolved.includes("/") ? resolved : null;
 }
@@ -275,9 +276,11 @@ function offsetName(offset: number | null): string | null {
 /** The zone of a name that `checkZone` or `machineZone` gave. Throws UserError for a name that is none. */
 export function zoneNamed(name: string): Zone {
   // The machine's own zone may have a name that nobody should type: its clocks go by it all the same.
-  const zone = !OFFSET.test(name) && IANAZone.isValidZone(name) ? name : checkZone(name);
+  const zone = !OFFSET.test(name) && luxon().IANAZone.isValidZone(name) ? name : checkZone(name);
   const [, hours, minutes] = OFFSET.exec(zone) ?? [];
-  return hours === undefined ? IANAZone.create(zone) : FixedOffsetZone.instance(offsetMinutes(hours, minutes) ?? 0);
+  return hours === undefined
+    ? luxon().IANAZone.create(zone)
+    : luxon().FixedOffsetZone.instance(offsetMinutes(hours, minutes) ?? 0);
 }
 
 /** The zone whose name, or city, is nearly what was typed. */

@@ -2,8 +2,9 @@
  * Dates as people type them into lists. A date without an offset is the same day and time on every machine; one with an offset keeps the time
  * it was written with. What may be either of two days, or none, is refused instead of guessed.
  */
-import { DateTime, FixedOffsetZone, type Zone } from "luxon";
+import type { DateTime, Zone } from "luxon";
 import { UserError } from "../../errors.ts";
+import { luxon } from "../../luxon.ts";
 import { checkZone, zoneNamed } from "../../schedule.ts";
 import { LONG_MONTHS, strftime } from "./strftime.ts";
 import { quoted, ValueProblem } from "./value-problem.ts";
@@ -99,7 +100,7 @@ export function readDigits(text: string): DateReading {
   const compact = COMPACT.exec(text);
   if (compact) return readCompact(text, compact);
   if (/^[2-7]\d{4}(?:\.\d+)?$/.test(text)) {
-    const day = DateTime.fromMillis((Math.floor(Number(text)) - UNIX_EPOCH_IN_SPREADSHEETS) * 86_400_000, {
+    const day = luxon().DateTime.fromMillis((Math.floor(Number(text)) - UNIX_EPOCH_IN_SPREADSHEETS) * 86_400_000, {
       zone: "utc",
     });
     const problem = `${quoted(text)} looks like a spreadsheet's number for ${day.toISODate()}; format the column as a date, or write ${day.toISODate()}`;
@@ -112,7 +113,11 @@ export function readDigits(text: string): DateReading {
 const UNIX_EPOCH_IN_SPREADSHEETS = 25_569;
 
 function instant(milliseconds: number): DateReading {
-  return { kind: "date", time: DateTime.fromMillis(Math.floor(milliseconds), { zone: "utc" }), floating: false };
+  return {
+    kind: "date",
+    time: luxon().DateTime.fromMillis(Math.floor(milliseconds), { zone: "utc" }),
+    floating: false,
+  };
 }
 
 function readCompact(text: string, [, year, month, day, hour, minute, second, utc]: RegExpExecArray): DateReading {
@@ -156,7 +161,7 @@ function dateOf(text: string, day: Day | string, time: (string | undefined)[]): 
     second: Number(second),
     millisecond: Number(fraction.padEnd(3, "0").slice(0, 3)),
   };
-  const read = DateTime.fromObject({ ...day, ...clock }, { zone: zone ?? "utc" });
+  const read = luxon().DateTime.fromObject({ ...day, ...clock }, { zone: zone ?? "utc" });
   // Luxon takes 24:00 for the next day; a day that is not the one written is refused like 30 February.
   if (!read.isValid || clock.hour > 23 || day.year < 1) {
     const shown = `${quoted(text)} is a day or a time that does not exist`;
@@ -175,7 +180,7 @@ function clockHour(hour: number, half: string | undefined): number {
 function offsetZone(offset: string): Zone {
   const [, sign, hours = "0", minutes = "0"] = /([+-])(\d\d):?(\d\d)?$/.exec(offset) ?? [];
   const size = Number(hours) * 60 + Number(minutes);
-  return FixedOffsetZone.instance(sign === "-" ? -size : size);
+  return luxon().FixedOffsetZone.instance(sign === "-" ? -size : size);
 }
 
 interface FilterThis {
@@ -220,8 +225,8 @@ function formatted({ context }: FilterThis, value: unknown, format: string, zone
 }
 
 function dateIn(value: unknown): Written | null {
-  if (value instanceof Date) return { time: DateTime.fromJSDate(value, { zone: "utc" }), floating: false };
-  if (value === "now" || value === "today") return { time: DateTime.utc(), floating: false };
+  if (value instanceof Date) return { time: luxon().DateTime.fromJSDate(value, { zone: "utc" }), floating: false };
+  if (value === "now" || value === "today") return { time: luxon().DateTime.utc(), floating: false };
   if (typeof value !== "string" && typeof value !== "number") return null;
   if (typeof value === "string" && value.trim() === "") return null;
   const reading = typeof value === "number" ? readDigits(String(value)) : readDate(value);
@@ -235,7 +240,7 @@ function inZone({ time, floating }: Written, zone: unknown): DateTime {
 
 /** A name as `--tz` takes it, or, as LiquidJS has it, the minutes that UTC is ahead. */
 function zoneOf(zone: unknown): Zone {
-  if (typeof zone === "number") return FixedOffsetZone.instance(-zone);
+  if (typeof zone === "number") return luxon().FixedOffsetZone.instance(-zone);
   try {
     return zoneNamed(checkZone(String(zone)));
   } catch (error) {
