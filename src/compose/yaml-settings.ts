@@ -88,8 +88,10 @@ class Reader {
     const line = this.lineAt(start);
     if (isAlias(node)) this.#taken(start, this.#word(start), "for an alias");
     const properties = this.#yaml.slice(start, node.range?.[0] ?? start).trim();
-    if (properties !== "")
-      this.#taken(start, this.#word(start), properties.startsWith("&") ? "for an anchor" : "for a tag");
+    if (properties.startsWith("&")) this.#taken(start, this.#word(start), "for an anchor");
+    else if (properties.startsWith("!")) this.#taken(start, this.#word(start), "for a tag");
+    else if (properties !== "")
+      this.#trouble(start, `YAML cannot read ${this.#shownLine(start)}`, this.#quoteHint(this.#valueStart(start)));
     if (isScalar(node)) return { kind: "text", text: this.#text(node), line };
     const source = this.#yaml.slice(start, node.range?.[1] ?? start).trim();
     if (/^\{[{%]/.test(source)) this.#taken(start, source.slice(0, 2), "for the beginning of a map");
@@ -217,6 +219,11 @@ class Reader {
     const alone = start === at || !/[[{]/.test(this.#yaml.slice(start, at));
     const fits = alone && rest !== "" && before.length + rest.length <= MOST_SUGGESTED;
     return fits ? `put the value in quotes: ${`${before} ${yamlQuoted(rest)}`.trim()}` : "put the value in quotes";
+  }
+
+  /** Where the value begins on the line of `offset`. */
+  #valueStart(offset: number): number {
+    return this.#lineStart(offset) + (HEAD.exec(this.#lineOf(offset))?.[1]?.length ?? 0);
   }
 
   #word(start: number): string {

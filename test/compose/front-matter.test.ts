@@ -96,6 +96,7 @@ describe("what is no front matter is refused in plain words", () => {
     ["subject: [a, b]", 'line 2: subject expects a text, got "[a, b]"; if it is a text, put it in quotes: "[a, b]"'],
     ["attachments:\n- a: b", "line 3: attachments expects a text or a list of texts"],
     ["headers: { X-A: [a, b] }", 'line 2: headers: X-A expects one text, got "[a, b]"'],
+    ["subject: {a} b", 'line 2: YAML cannot read "subject: {a} b"; put the value in quotes: subject: "{a} b"'],
     ["inline_images: maybe", 'line 2: inline_images expects true or false, got "maybe"'],
     ["subject: x\nsubjct: y", 'line 3: the front matter has an unknown key "subjct"; did you mean subject?'],
     ["<<: { subject: x }", 'unknown key "<<"'],
