@@ -133,32 +133,27 @@ describe("a campaign", () => {
     const found = await troubled();
     const { page, complaints } = await enter(found, "#/topics/june");
     const progress = page.getByRole("region", { name: "Progress" });
-    expect(await progress.getByRole("listitem").allInnerTexts()).toEqual([
-      "sent 4",
-      "in doubt 1",
-      "failed 2",
-      "pending 3",
-      "= 10 in all",
-    ]);
-    const steps = await page
-      .getByRole("region", { name: "From the list to the click" })
-      .getByRole("row")
-      .allInnerTexts();
-    expect(steps.map((row) => row.replace(/\s+/g, " ").trim())).toEqual([
-      "Step Messages Of sent",
-      "Recipients 10",
-      "Sent 4 100 %",
-      "Delivered 0 0 %",
-      "Opened 0 0 %",
-      "Clicked 0 0 %",
-    ]);
+    // The parts of the page are asked for one by one, and come when they come.
+    await expect
+      .poll(() => progress.getByRole("listitem").allInnerTexts())
+      .toEqual(["sent 4", "in doubt 1", "failed 2", "pending 3", "= 10 in all"]);
+    const rowsOf = (name: string) => page.getByRole("region", { name }).getByRole("row").allInnerTexts();
+    await expect
+      .poll(async () => (await rowsOf("From the list to the click")).map((row) => row.replace(/\s+/g, " ").trim()))
+      .toEqual([
+        "Step Messages Of sent",
+        "Recipients 10",
+        "Sent 4 100 %",
+        "Delivered 0 0 %",
+        "Opened 0 0 %",
+        "Clicked 0 0 %",
+      ]);
     await page.getByText("Opens are inflated").waitFor();
-    const troubles = await page.getByRole("region", { name: "Failed and in doubt" }).getByRole("row").allInnerTexts();
-    expect(troubles.slice(1).map((row) => row.split(/\s+/).slice(0, 3).join(" "))).toEqual([
-      "p6@example.com in doubt",
-      "p5@example.com failed refused",
-      "p4@example.com failed refused",
-    ]);
+    await expect
+      .poll(async () =>
+        (await rowsOf("Failed and in doubt")).slice(1).map((row) => row.split(/\s+/).slice(0, 3).join(" ")),
+      )
+      .toEqual(["p6@example.com in doubt", "p5@example.com failed refused", "p4@example.com failed refused"]);
     expect(complaints).toEqual([]);
   });
 

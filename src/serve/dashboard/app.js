@@ -45,6 +45,8 @@ function App() {
   useEffect(() => {
     const onMove = () => setPlace(placeOf());
     window.addEventListener("hashchange", onMove);
+    // Effects run after the first picture: who moved on before that would not be heard.
+    onMove();
     return () => window.removeEventListener("hashchange", onMove);
   }, []);
   useEffect(() => {
