@@ -3,11 +3,11 @@
  * and `url()` in `style` attributes and `<style>`; in conditional comments too. The HTML is not parsed and written again, only cut where the
  * tokenizer says that a reference stands.
  */
-import { Tokenizer } from "htmlparser2";
 import type { MailFile } from "../message.ts";
 import { decodeEntities } from "../tracking/html.ts";
 import { contentTypeOf } from "./attachment.ts";
 import { hasMark } from "./value-mark.ts";
+import { tokenize } from "./tokens.ts";
 
 export interface Inlined {
   html: string;
@@ -80,35 +80,23 @@ class Search {
 
   #read(from: number, to: number): void {
     const source = this.#html.slice(from, to);
-    const ignore = () => undefined;
     const endOfTag = () => (this.#inStyle = this.#element === "style");
-    const tokenizer = new Tokenizer(
-      { decodeEntities: false, xmlMode: false },
-      {
-        onopentagname: (start, end) => (this.#element = source.slice(start, end).toLowerCase()),
-        onattribname: (start, end) => {
-          this.#attribute = source.slice(start, end).toLowerCase();
-          this.#value = null;
-        },
-        onattribdata: (start, end) => (this.#value = { start: this.#value?.start ?? from + start, end: from + end }),
-        onattribend: () => this.#attributeEnds(),
-        onopentagend: endOfTag,
-        onselfclosingtag: endOfTag,
-        onclosetag: () => (this.#inStyle = false),
-        ontext: (start, end) => {
-          if (this.#inStyle) this.#styles(from + start, from + end, false);
-        },
-        oncomment: (start, end, cut) => this.#comment(from + start, from + end - cut),
-        onattribentity: ignore,
-        oncdata: ignore,
-        ondeclaration: ignore,
-        onend: ignore,
-        onprocessinginstruction: ignore,
-        ontextentity: ignore,
+    tokenize(source, {
+      onopentagname: (start, end) => (this.#element = source.slice(start, end).toLowerCase()),
+      onattribname: (start, end) => {
+        this.#attribute = source.slice(start, end).toLowerCase();
+        this.#value = null;
       },
-    );
-    tokenizer.write(source);
-    tokenizer.end();
+      onattribdata: (start, end) => (this.#value = { start: this.#value?.start ?? from + start, end: from + end }),
+      onattribend: () => this.#attributeEnds(),
+      onopentagend: endOfTag,
+      onselfclosingtag: endOfTag,
+      onclosetag: () => (this.#inStyle = false),
+      ontext: (start, end) => {
+        if (this.#inStyle) this.#styles(from + start, from + end, false);
+      },
+      oncomment: (start, end, cut) => this.#comment(from + start, from + end - cut),
+    });
   }
 
   #attributeEnds(): void {

@@ -2,11 +2,11 @@
  * Finds where in a mail's HTML the values stand. The HTML is not parsed into a tree, only tokenized, as browsers do it; markup in conditional
  * comments (`<!--[if mso]>`) counts, because Outlook reads it.
  */
-import { Tokenizer } from "htmlparser2";
 import { decodeEntities } from "../tracking/html.ts";
 import { cssPlaceAt } from "./css-value.ts";
 import { addressAt, addressInText, type Around, IN_HTML, type Place } from "./escape.ts";
 import { hasMark, type Marked, marksIn } from "./value-mark.ts";
+import { tokenize } from "./tokens.ts";
 
 export interface ValuePlace extends Marked {
   place: Place;
@@ -88,44 +88,31 @@ class Survey {
 
   /** `offset`: where `source` stands in the HTML. */
   #read(source: string, offset: number): void {
-    const ignore = () => undefined;
     const endOfTag = (end: number) => {
       const { name } = this.#tag;
       this.#contentStart = end + 1;
       this.#inside = AS_WRITTEN.has(name) ? name : "";
     };
-    const tokenizer = new Tokenizer(
-      { decodeEntities: false, xmlMode: false },
-      {
-        onopentagname: (start, end) => {
-          this.#tag = { name: source.slice(start, end).toLowerCase(), attribute: "", valueStart: 0 };
-          this.#each(offset + start, offset + end, (mark) => this.#inTagName(offset + start, mark));
-        },
-        onattribname: (start, end) => {
-          this.#each(offset + start, offset + end, () => ({ place: { in: "unquoted" }, structural: true }));
-          this.#tag.attribute = source.slice(start, end).toLowerCase();
-          this.#tag.valueStart = -1;
-        },
-        onattribdata: (start, end) => {
-          if (this.#tag.valueStart < 0) this.#tag.valueStart = start;
-          this.#each(offset + start, offset + end, (mark) => this.#inAttribute(source, offset, mark));
-        },
-        onattribend: ignore,
-        onopentagend: endOfTag,
-        onselfclosingtag: endOfTag,
-        onclosetag: () => (this.#inside = ""),
-        ontext: (start, end) => this.#each(offset + start, offset + end, (mark) => this.#inText(source, offset, mark)),
-        oncomment: (start, end, cut) => this.#comment(source, offset, start, end - cut),
-        onattribentity: ignore,
-        oncdata: ignore,
-        ondeclaration: ignore,
-        onend: ignore,
-        onprocessinginstruction: ignore,
-        ontextentity: ignore,
+    tokenize(source, {
+      onopentagname: (start, end) => {
+        this.#tag = { name: source.slice(start, end).toLowerCase(), attribute: "", valueStart: 0 };
+        this.#each(offset + start, offset + end, (mark) => this.#inTagName(offset + start, mark));
       },
-    );
-    tokenizer.write(source);
-    tokenizer.end();
+      onattribname: (start, end) => {
+        this.#each(offset + start, offset + end, () => ({ place: { in: "unquoted" }, structural: true }));
+        this.#tag.attribute = source.slice(start, end).toLowerCase();
+        this.#tag.valueStart = -1;
+      },
+      onattribdata: (start, end) => {
+        if (this.#tag.valueStart < 0) this.#tag.valueStart = start;
+        this.#each(offset + start, offset + end, (mark) => this.#inAttribute(source, offset, mark));
+      },
+      onopentagend: endOfTag,
+      onselfclosingtag: endOfTag,
+      onclosetag: () => (this.#inside = ""),
+      ontext: (start, end) => this.#each(offset + start, offset + end, (mark) => this.#inText(source, offset, mark)),
+      oncomment: (start, end, cut) => this.#comment(source, offset, start, end - cut),
+    });
   }
 
   /** Calls back for the marks between two places; those before stand where no value can be, and are left structural. */

@@ -1,5 +1,5 @@
 /** The preheader: what mail programs show beside the subject, hidden in the mail itself. */
-import { Tokenizer } from "htmlparser2";
+import { tokenize } from "./tokens.ts";
 
 /** Spaces nobody sees keep the text of the mail from following the preheader there. */
 const FILLER = "&#847;&zwnj;&nbsp;".repeat(40);
@@ -35,31 +35,15 @@ class Start {
   }
 
   find(): { body: number | null; content: number } {
-    const ignore = () => undefined;
-    const tokenizer = new Tokenizer(
-      { decodeEntities: false, xmlMode: false },
-      {
-        onopentagname: (start, end) => {
-          this.#tag = { name: this.#html.slice(start, end).toLowerCase(), start: start - 1 };
-        },
-        onopentagend: (end) => this.#open(end + 1),
-        onselfclosingtag: (end) => this.#open(end + 1),
-        onclosetag: (start, end) => this.#close(start, end),
-        ontext: (start, end) => this.#text(start, end),
-        onattribdata: ignore,
-        onattribend: ignore,
-        onattribentity: ignore,
-        onattribname: ignore,
-        oncdata: ignore,
-        oncomment: ignore,
-        ondeclaration: ignore,
-        onend: ignore,
-        onprocessinginstruction: ignore,
-        ontextentity: ignore,
+    tokenize(this.#html, {
+      onopentagname: (start, end) => {
+        this.#tag = { name: this.#html.slice(start, end).toLowerCase(), start: start - 1 };
       },
-    );
-    tokenizer.write(this.#html);
-    tokenizer.end();
+      onopentagend: (end) => this.#open(end + 1),
+      onselfclosingtag: (end) => this.#open(end + 1),
+      onclosetag: (start, end) => this.#close(start, end),
+      ontext: (start, end) => this.#text(start, end),
+    });
     return { body: this.#body, content: this.#content ?? this.#html.length };
   }
 

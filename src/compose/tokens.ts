@@ -1,0 +1,31 @@
+import { Tokenizer } from "htmlparser2";
+
+type Callbacks = ConstructorParameters<typeof Tokenizer>[1];
+
+const ignore = () => undefined;
+
+/** The tokenizer asks for a callback of every kind. */
+const NOTHING: Callbacks = {
+  onattribdata: ignore,
+  onattribend: ignore,
+  onattribentity: ignore,
+  onattribname: ignore,
+  oncdata: ignore,
+  onclosetag: ignore,
+  oncomment: ignore,
+  ondeclaration: ignore,
+  onend: ignore,
+  onopentagend: ignore,
+  onopentagname: ignore,
+  onprocessinginstruction: ignore,
+  onselfclosingtag: ignore,
+  ontext: ignore,
+  ontextentity: ignore,
+};
+
+/** Reads HTML from beginning to end and tells of its tokens; entities stay as they are written. Never fails: any text is HTML. */
+export function tokenize(html: string, callbacks: Partial<Callbacks>): void {
+  const tokenizer = new Tokenizer({ decodeEntities: false, xmlMode: false }, { ...NOTHING, ...callbacks });
+  tokenizer.write(html);
+  tokenizer.end();
+}
