@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "./support/properties.ts";
 import { describe, expect, test } from "vitest";
 import { UserError } from "../src/errors.ts";
 import { checkZone, describeInstant, machineZone, parseInstant, parseWhen, zoneInstants } from "../src/schedule.ts";

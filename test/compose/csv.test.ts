@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { parse } from "csv-parse/sync";
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import { expect, test } from "vitest";
 import { csvLine, openRejects } from "../../src/compose/csv.ts";
 import { UserError } from "../../src/errors.ts";

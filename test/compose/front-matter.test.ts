@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import { describe, expect, test } from "vitest";
 import { type FrontMatter, splitFrontMatter } from "../../src/compose/front-matter.ts";
 import { UserError } from "../../src/errors.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import { describe, expect, test } from "vitest";
 import type { Content } from "../../src/message.ts";
 import { leftOverReport, leftOverTags, placeholdersIn } from "../../src/compose/left-over.ts";

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import { describe, expect, test } from "vitest";
 import { attachmentAt, nameOf, pictureAt } from "../../src/compose/mail-file.ts";
 import { RenderProblem } from "../../src/compose/problem.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import addressparser from "nodemailer/lib/addressparser";
 import { describe, expect, test } from "vitest";
 import { displayNameProblem, formatMailbox, mailboxesIn, splitMailbox } from "../../src/compose/mailbox.ts";

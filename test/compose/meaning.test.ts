@@ -1,5 +1,5 @@
 /** A value means itself wherever it stands, and nothing but itself: what a reader sees or follows is what the list says. */
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import { parseDocument } from "htmlparser2";
 import { Liquid } from "liquidjs";
 import { describe, expect, test } from "vitest";

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { Readable } from "node:stream";
 import { parse } from "csv-parse/sync";
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import { describe, expect, test } from "vitest";
 import { csvLine, openRejects } from "../../src/compose/csv.ts";
 import { defused, undefused } from "../../src/compose/formula.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import { expect, test } from "vitest";
 import { inlinePictures, localPictures } from "../../src/compose/pictures.ts";
 import type { MailFile } from "../../src/message.ts";
@@ -105,10 +105,11 @@ test("nothing but addresses of pictures is changed, and nobody waits for long", 
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
       const html = pieces.join("");
-      expect(inline(html).replaceAll("cid:[", "").length).toBeLessThanOrEqual(inline(html).length);
+      // Braces stand in no piece, so that a path, whatever is in it, ends where its brace does.
+      const inlined = inlinePictures(html, (path) => ({ ...fileAt(path), contentId: `{${path}}` })).html;
       // Put back where they were, the addresses make the HTML again, but for white space and what is no path.
       const squeezed = (text: string) => text.replaceAll(/[\s?#%]/g, "");
-      expect(squeezed(inline(html).replaceAll(/cid:\[([^\]]*)\]/g, "$1"))).toBe(squeezed(html));
+      expect(squeezed(inlined.replaceAll(/cid:\{([^}]*)\}/g, "$1"))).toBe(squeezed(html));
     }),
   );
   for (const hostile of ["url(", "url( ", "a.png ,", " ", "<img srcset=' , ", "&quot;"]) {

@@ -1,7 +1,7 @@
 import { createReadStream, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { Readable } from "node:stream";
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import iconv from "iconv-lite";
 import { describe, expect, test } from "vitest";
 import { openRecipients, type Recipients, type RecipientsOptions, type Row } from "../../src/compose/recipients.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import { describe, expect, it, test } from "vitest";
 import { compileContent } from "../../src/compose/template.ts";
 import { prepareContent } from "../../src/compose/tools.ts";

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { SendEmailCommand, SESv2Client } from "@aws-sdk/client-sesv2";
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { inputOf, requestOf, useOwnBodies } from "../../src/deliver/request-body.ts";
 import type { RenderedMail } from "../../src/message.ts";

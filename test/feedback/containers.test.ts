@@ -1,5 +1,5 @@
 import { gzipSync } from "node:zlib";
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import { describe, expect, test } from "vitest";
 import { readEvent } from "../../src/feedback/ses-event.ts";
 import * as make from "./events.ts";

@@ -1,7 +1,7 @@
 /** Events in wrappers nobody made a list of: found, or told; never ignored. */
 import { inspect } from "node:util";
 import { deflateSync, gzipSync } from "node:zlib";
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import { describe, expect, test } from "vitest";
 import { unwrap, unwrapAnywhere } from "../../src/feedback/envelopes.ts";
 import { readEvent } from "../../src/feedback/ses-event.ts";

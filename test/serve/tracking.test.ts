@@ -1,7 +1,7 @@
 import { request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Database } from "../../src/store/driver.ts";
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import type { FastifyInstance } from "fastify";
 import { describe, expect, it, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";

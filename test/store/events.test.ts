@@ -1,7 +1,7 @@
 /** Events: each counts once, whatever the order, before or after its message is known. */
 import { join } from "node:path";
 import { Database } from "../../src/store/driver.ts";
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Settlement } from "../../src/deliver/source.ts";
 import { readEvent, type SesEvent } from "../../src/feedback/ses-event.ts";

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import { expect, it } from "vitest";
 import { operation, World } from "./gateway-world.ts";
 

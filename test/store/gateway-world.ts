@@ -1,6 +1,6 @@
 /** Random requests, turns, visits and decisions of people, on two handles of one job file. */
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import { NO_TOPIC } from "../../src/store/store.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import type { AcceptMessage, AcceptResult, Store } from "../../src/store/store.ts";

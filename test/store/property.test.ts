@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import { expect, it } from "vitest";
 import type { Claim, Settlement } from "../../src/deliver/source.ts";
 import { UserError } from "../../src/errors.ts";

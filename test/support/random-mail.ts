@@ -1,5 +1,5 @@
 /** Small mails with everything in them that makes inlining hard. */
-import fc from "fast-check";
+import fc from "./properties.ts";
 
 const declaration = fc.oneof(
   {

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import { Parser } from "htmlparser2";
 import { describe, expect, it, test } from "vitest";
 import { targetOf, trackHtml } from "../../src/tracking/html.ts";

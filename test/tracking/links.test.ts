@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import fc from "fast-check";
+import fc from "../support/properties.ts";
 import { describe, expect, it, test } from "vitest";
 import { UserError } from "../../src/errors.ts";
 import { createLinks, type Links, openLinks, readSecrets } from "../../src/tracking/links.ts";

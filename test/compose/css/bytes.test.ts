@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../../support/properties.ts";
 import { expect, test } from "vitest";
 import { inlineStyles } from "../../../src/compose/css/inline-styles.ts";
 import { foreignMails } from "../../support/foreign-mails.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../../support/properties.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { inlineStyles } from "../../../src/compose/css/inline-styles.ts";
 import { anyMail, steadyMail } from "../../support/random-mail.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../../support/properties.ts";
 import { Liquid } from "liquidjs";
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../../src/errors.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../../support/properties.ts";
 import { describe, expect, test } from "vitest";
 import { plainNumber, readNumber } from "../../../src/compose/liquid/numbers.ts";
 import { refusal, rendered } from "./support.ts";

@@ -1,5 +1,5 @@
 /** The same words in the same order as a browser shows. */
-import fc from "fast-check";
+import fc from "../../support/properties.ts";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { textOf } from "../../../src/compose/text/html-to-text.ts";

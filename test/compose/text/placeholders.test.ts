@@ -1,5 +1,5 @@
 /** The text part is derived once for a mail and filled in for each recipient, so no value may change what stands around it. */
-import fc from "fast-check";
+import fc from "../../support/properties.ts";
 import { expect, test } from "vitest";
 import { textOf } from "../../../src/compose/text/html-to-text.ts";
 import { writeLink } from "../../../src/compose/text/link.ts";
