@@ -1,7 +1,7 @@
 // The least that storing addresses can cost: the same tables, indexes and durability, one transaction, nothing looked at.
 // A process that stays, as the gateway does: told a round and its addresses, it answers with seconds.
 import process from "node:process";
-import { openConnection } from "../dist/store/connection.js";
+import { openConnection } from "../dist/store/sqlite/connection.js";
 
 const db = openConnection(process.argv[2]);
 db.exec("insert into content values (1, 'bench', '{}', 0)");

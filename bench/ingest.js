@@ -2,7 +2,7 @@
 // duplicates); memory.
 import { execFileSync } from "node:child_process";
 import { createWriteStream, rmSync } from "node:fs";
-import { Database } from "../dist/store/driver.js";
+import { Database } from "../dist/store/sqlite/driver.js";
 import { cli, machine, median, scratch, script, writeCampaign } from "./support.js";
 import { deliveryEvent, mailOf, sendEvent } from "./ses-events.js";
 

@@ -1,6 +1,6 @@
 // The pipeline everybody writes first: csv-parse with columns, one insert a row, 1,000 rows a transaction, unique index live.
 import { createReadStream } from "node:fs";
-import { Database } from "../dist/store/driver.js";
+import { Database } from "../dist/store/sqlite/driver.js";
 import { parse } from "csv-parse";
 import process from "node:process";
 

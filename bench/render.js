@@ -1,7 +1,7 @@
 // CPU time of one rendered mail. A flat template (no tags) against joining text and escaped values, which the first version did with HTML and
 // text that were composed before rendering; a template with tags against rendering the whole mail first, then inlining, then deriving the text.
 import process from "node:process";
-import { prepareContent } from "../dist/compose/tools.js";
+import { prepareContent } from "../dist/compose/mail/tools.js";
 import { machine, median } from "./support.js";
 
 const FILLER =

@@ -1,6 +1,6 @@
 // Open pixels a second, each with a valid token of its own, over connections that stay; and whether each was counted.
 import { setTimeout as sleep } from "node:timers/promises";
-import { systemClock } from "../dist/clock.js";
+import { systemClock } from "../dist/time/clock.js";
 import { openLinks } from "../dist/tracking/links.js";
 import { machine, median, receiver, scratch } from "./support.js";
 import { get, hammer, rawRequest, residentMb, sentCampaign, startServe } from "./serve-support.js";

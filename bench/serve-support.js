@@ -7,7 +7,7 @@ import { connect } from "node:net";
 import { availableParallelism } from "node:os";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { Database } from "../dist/store/driver.js";
+import { Database } from "../dist/store/sqlite/driver.js";
 import { cli, writeCampaign } from "./support.js";
 
 const CLI = fileURLToPath(new URL("../bin/ses-mail.js", import.meta.url));

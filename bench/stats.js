@@ -1,6 +1,6 @@
 // What a person waits for who asks a full job file: whole processes, from start to exit. npm run bench -- stats 10000000
 import { statSync } from "node:fs";
-import { openConnection } from "../dist/store/connection.js";
+import { openConnection } from "../dist/store/sqlite/connection.js";
 import { cli, machine, median, scratch } from "./support.js";
 
 /** Those that only read counters have a goal; the others read every message. */

@@ -9,7 +9,7 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
 module.enableCompileCache?.();
 
 const { main } = await import("../dist/cli.js");
-const { systemClock } = await import("../dist/clock.js");
+const { systemClock } = await import("../dist/time/clock.js");
 
 const first = new AbortController();
 const second = new AbortController();

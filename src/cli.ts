@@ -25,7 +25,7 @@ import { addTopics } from "./commands/topics.ts";
 import { dropEmptySettings, loadDotenv } from "./dotenv.ts";
 import { EXIT, exitCodeOf, InterruptedError, StoppedError, UserError } from "./errors.ts";
 import type { Io } from "./io.ts";
-import { surviveClosedPipes } from "./pipes.ts";
+import { surviveClosedPipes } from "./terminal/pipes.ts";
 import { printable } from "./printable.ts";
 
 const COMMANDS: AddCommand[] = [
@@ -115,7 +115,7 @@ async function createContext(program: Command, io: Io, closers: (() => void | Pr
     verbose: flags.verbose ?? false,
     color: flags.color,
   };
-  const { createTerminal } = await import("./terminal.ts");
+  const { createTerminal } = await import("./terminal/terminal.ts");
   const terminal = await createTerminal(io, globals);
   const onExit = (close: () => void | Promise<void>) => void closers.push(close);
   return {
@@ -125,7 +125,7 @@ async function createContext(program: Command, io: Io, closers: (() => void | Pr
     program,
     onExit,
     async openStore({ mustExist = false, tell = (text: string) => terminal.warn(text), onRecovered } = {}) {
-      const { openStore, requireJobFile } = await import("./store/sqlite.ts");
+      const { openStore, requireJobFile } = await import("./store/sqlite/store.ts");
       if (mustExist) requireJobFile(globals.db);
       const store = await openStore(globals.db, io.clock, (waitedMs) =>
         tell(`Waiting for another process that holds ${globals.db} (${Math.round(waitedMs / 1000)} s so far).`),

@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { addAbortSignal, Readable } from "node:stream";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "./time/clock.ts";
 
 type Output = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
 

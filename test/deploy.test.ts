@@ -44,7 +44,7 @@ describe("Dockerfile", () => {
     // Of even numbers only: those are kept for years.
     expect(major % 2).toBe(0);
     expect(major).toBeGreaterThanOrEqual(22);
-    // Node 24.19 aborts when it collects a statement of better-sqlite3 12: src/store/driver.ts takes 13 there.
+    // Node 24.19 aborts when it collects a statement of better-sqlite3 12: src/store/sqlite/driver.ts takes 13 there.
     const { packages } = JSON.parse(read("package-lock.json")) as { packages: Record<string, { version: string }> };
     expect(Number.parseInt(packages["node_modules/better-sqlite3-13"]?.version ?? "", 10)).toBe(13);
   });

@@ -323,7 +323,7 @@ describe("not configured, or not installed", () => {
 
 describe("scrub", () => {
   test.each([
-    ["plain words stay: SQLITE_CONSTRAINT_PRIMARYKEY in /app/dist/store/sqlite.js:12:3", null],
+    ["plain words stay: SQLITE_CONSTRAINT_PRIMARYKEY in /app/dist/store/sqlite/store.js:12:3", null],
     ["node_modules/@sentry/core stays", null],
     ["mail to a@b.example", "mail to [address]"],
     ["get https://example.com/u/abc?d=e now", "get https://example.com/[path] now"],

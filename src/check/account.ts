@@ -1,6 +1,6 @@
 /** The account: may it send, to whom, and does the list fit into its quota. */
-import { formatDuration } from "../duration.ts";
-import type { AccountFacts, Answer } from "../deliver/ses-check.ts";
+import { formatDuration } from "../time/duration.ts";
+import type { AccountFacts, Answer } from "../aws/ses-reader.ts";
 import { counted, type Finding, finding, number } from "./finding.ts";
 
 /** `need`: recipients of the list that are still to be written to; null without a list. */

@@ -1,5 +1,5 @@
 /** What receivers see in the DNS when a mail claims to come from the sender's domain: DKIM, SPF, DMARC, and whether they fit. */
-import type { Dkim } from "../deliver/ses-check.ts";
+import type { Dkim } from "../aws/ses-reader.ts";
 import { type Dmarc, dmarcOf, isAligned } from "./dmarc.ts";
 import { type Dns, DnsUnavailable } from "./dns.ts";
 import { type Finding, finding } from "./finding.ts";

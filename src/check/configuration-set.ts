@@ -1,5 +1,5 @@
 /** The configuration set: does what happens to a mail come back to us. */
-import type { ConfigurationSet, EventDestination } from "../deliver/ses-check.ts";
+import type { ConfigurationSet, EventDestination } from "../aws/ses-reader.ts";
 import { type Finding, finding } from "./finding.ts";
 
 /** What `ingest-events` needs to know what became of a mail. */

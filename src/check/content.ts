@@ -1,5 +1,5 @@
 /** The content, as one recipient would get it. */
-import { isPrintableAscii } from "../compose/encoded-word.ts";
+import { isPrintableAscii } from "../compose/address/encoded-word.ts";
 import type { Header, RenderedMail } from "../message.ts";
 import { type Document, readDocument } from "./document.ts";
 import { counted, examplesOf, type Finding, finding, number, size } from "./finding.ts";

@@ -1,5 +1,5 @@
 /** The sender: may the From address send, and who vouches for it. */
-import type { Answer, Dkim, Identity, MailFrom, SesReader } from "../deliver/ses-check.ts";
+import type { Answer, Dkim, Identity, MailFrom, SesReader } from "../aws/ses-reader.ts";
 import { type Finding, finding } from "./finding.ts";
 import { isFreeMail } from "./providers.ts";
 

@@ -1,11 +1,11 @@
 /** The recipients, row by row: each is rendered, none is kept. */
-import type { RejectedRow } from "../compose/csv.ts";
-import { placeholdersIn } from "../compose/left-over.ts";
-import { Examiner } from "../compose/folder-files.ts";
-import { LEFT_HINT, LeftRows } from "../compose/left.ts";
+import type { RejectedRow } from "../compose/list/csv.ts";
+import { placeholdersIn } from "../compose/content/left-over.ts";
+import { Examiner } from "../compose/mail/folder-files.ts";
+import { LEFT_HINT, LeftRows } from "../compose/list/left.ts";
 import { RenderProblem } from "../compose/problem.ts";
-import type { Recipients, Row } from "../compose/recipients.ts";
-import type { CompiledContent } from "../compose/template.ts";
+import type { Recipients, Row } from "../compose/list/recipients.ts";
+import type { CompiledContent } from "../compose/mail/template.ts";
 import type { RenderedMail } from "../message.ts";
 import type { Sample } from "./content.ts";
 import { counted, Examples, type Finding, finding, number } from "./finding.ts";

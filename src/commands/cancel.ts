@@ -1,5 +1,5 @@
 import { EXIT } from "../errors.ts";
-import { storedTopic } from "../topic-name.ts";
+import { storedTopic } from "../store/topic-name.ts";
 import type { AddCommand, Context } from "./command.ts";
 
 export const addCancel: AddCommand = (program, act) => {

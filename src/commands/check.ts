@@ -1,5 +1,5 @@
 import { UserError } from "../errors.ts";
-import type { CheckFlags } from "../preflight.ts";
+import type { CheckFlags } from "../work/check.ts";
 import type { AddCommand } from "./command.ts";
 import { addContentOptions, addRecipientOptions, setting } from "./options.ts";
 
@@ -15,7 +15,7 @@ export const addCheck: AddCommand = (program, act) => {
     .addOption(setting("--dns-server <ip[:port]>", "DNS_SERVER", "ask this DNS server (default: the machine's)"))
     .action(
       act<CheckFlags>(async (context, flags, [file]) => {
-        const { checkAccount, checkCampaign } = await import("../preflight.ts");
+        const { checkAccount, checkCampaign } = await import("../work/check.ts");
         if (file !== undefined) return checkCampaign(context, file, flags);
         if (flags.content === undefined) return checkAccount(context, flags);
         throw new UserError("check --content expects a recipients file, got none", "name the CSV file");

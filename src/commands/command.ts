@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import type { Io } from "../io.ts";
 import type { Store } from "../store/store.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 
 export interface Globals {
   db: string;

@@ -1,6 +1,6 @@
-import type { CampaignFlags } from "../campaign.ts";
+import type { CampaignFlags } from "../work/campaign.ts";
 import { EXIT } from "../errors.ts";
-import { storedTopic } from "../topic-name.ts";
+import { storedTopic } from "../store/topic-name.ts";
 import type { AddCommand, Context } from "./command.ts";
 import { addContentOptions, addRecipientOptions } from "./options.ts";
 
@@ -15,8 +15,8 @@ export const addImport: AddCommand = (program, act) => {
 };
 
 async function importRecipients(context: Context, file: string, flags: CampaignFlags): Promise<number> {
-  const { readCampaign, stageCampaign, describeIngest } = await import("../campaign.ts");
-  const { AT_ONCE } = await import("../ingest.ts");
+  const { readCampaign, stageCampaign, describeIngest } = await import("../work/campaign.ts");
+  const { AT_ONCE } = await import("../work/list.ts");
   const campaign = await readCampaign(file, flags, context.terminal);
   const store = await context.openStore();
   campaign.topic = await storedTopic(store, campaign.topic);

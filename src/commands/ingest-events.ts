@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { awsRegion } from "../aws-region.ts";
+import { awsRegion } from "../aws/region.ts";
 import { EXIT, InterruptedError, UserError } from "../errors.ts";
 import type { ApplyOptions, IngestSummary } from "../feedback/apply.ts";
 import type { AddCommand, Context } from "./command.ts";
@@ -51,7 +51,7 @@ function queueOf({ io }: Context, { sqs, once, max }: Flags, files: string[]): s
 }
 
 async function ingestFiles(context: Context, files: string[]): Promise<number> {
-  const { openSources } = await import("../feedback/sources.ts");
+  const { openSources } = await import("../feedback/dump/sources.ts");
   const { applyDump, emptySummary } = await import("../feedback/apply.ts");
   const store = await context.openStore();
   const summary = emptySummary();
@@ -76,7 +76,7 @@ async function ingestFiles(context: Context, files: string[]): Promise<number> {
 
 async function ingestQueue(context: Context, queueUrl: string, flags: Flags): Promise<number> {
   const { io, terminal } = context;
-  const { connectQueue, parseQueueUrl } = await import("../feedback/sqs.ts");
+  const { connectQueue, parseQueueUrl } = await import("../aws/sqs.ts");
   const { applyQueue } = await import("../feedback/apply-queue.ts");
   const { emptySummary } = await import("../feedback/apply.ts");
   const url = parseQueueUrl(queueUrl);

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { platform } from "node:os";
 import { join, resolve } from "node:path";
-import type { Campaign, CampaignFlags } from "../campaign.ts";
-import { fileProblem, folderProblem } from "../compose/read.ts";
+import type { Campaign, CampaignFlags } from "../work/campaign.ts";
+import { fileProblem, folderProblem } from "../read-file.ts";
 import { EXIT, UserError } from "../errors.ts";
 import type { RenderedMail } from "../message.ts";
 import type { AddCommand, Context } from "./command.ts";
@@ -29,10 +29,10 @@ export const addPreview: AddCommand = (program, act) => {
 
 async function preview(context: Context, file: string, flags: Flags): Promise<number> {
   const { terminal, globals, io } = context;
-  const { readCampaign } = await import("../campaign.ts");
+  const { readCampaign } = await import("../work/campaign.ts");
   const campaign = await readCampaign(file, flags, context.terminal);
   const mail = await renderRow(context, campaign, flags);
-  const { headerLines } = await import("../compose/header-lines.ts");
+  const { headerLines } = await import("../compose/mail/header-lines.ts");
   const folder = flags.output ?? (flags.open ? "ses-mail-preview" : undefined);
   const files = folder === undefined ? null : writeMail(resolve(io.cwd, folder), mail, headerLines(mail));
   if (globals.json) terminal.json({ topic: campaign.topic, row: flags.row, ...mail, files });
@@ -43,15 +43,15 @@ async function preview(context: Context, file: string, flags: Flags): Promise<nu
 }
 
 async function renderRow({ io }: Context, campaign: Campaign, flags: Flags): Promise<RenderedMail> {
-  const { findRow } = await import("../ingest.ts");
+  const { findRow } = await import("../work/list.ts");
   const { row, columns } = await findRow(io, campaign.file, flags, flags.row);
   const refused = (reason: string) =>
     new UserError(`row ${flags.row} (line ${row.line}) is refused: ${reason}`, "choose another with --row");
   if ("reason" in row) throw refused(row.reason);
   const problem = campaign.compiled.check(columns)(row.fields);
   if (problem !== null) throw refused(problem);
-  const { valuesOf } = await import("../ingest.ts");
-  const { withFiles } = await import("../compose/folder-files.ts");
+  const { valuesOf } = await import("../work/list.ts");
+  const { withFiles } = await import("../compose/mail/folder-files.ts");
   const { RenderProblem } = await import("../compose/problem.ts");
   const mail = campaign.compiled.render(row.address, valuesOf(columns, row.fields));
   return withFiles(mail).catch((error: unknown) => {

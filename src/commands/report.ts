@@ -1,5 +1,5 @@
 import { EXIT, UserError } from "../errors.ts";
-import { storedTopic } from "../topic-name.ts";
+import { storedTopic } from "../store/topic-name.ts";
 import type { AddCommand, Context } from "./command.ts";
 import { setting, outputPath } from "./options.ts";
 
@@ -24,7 +24,7 @@ async function report(context: Context, names: string[], flags: Flags): Promise<
   const { io, globals, terminal } = context;
   if (globals.json && flags.output === "-")
     throw new UserError("--json and --output - both write to stdout", "name a file with --output");
-  const { checkZone, machineZone } = await import("../schedule.ts");
+  const { checkZone, machineZone } = await import("../time/schedule.ts");
   const zone = flags.tz === undefined ? machineZone() : checkZone(flags.tz);
   const store = await context.openStore({ mustExist: true });
   const topics = [...new Set(await Promise.all(names.map((name) => storedTopic(store, name))))];

@@ -1,6 +1,6 @@
 import { EXIT, UserError } from "../errors.ts";
 import type { State } from "../message.ts";
-import { storedTopic } from "../topic-name.ts";
+import { storedTopic } from "../store/topic-name.ts";
 import type { AddCommand, Context } from "./command.ts";
 
 interface Flags {

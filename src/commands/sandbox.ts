@@ -66,7 +66,7 @@ export const addSandbox: AddCommand = (program, act) => {
 async function sandbox(context: Context, flags: Flags): Promise<number> {
   const { io, terminal, globals } = context;
   const { startSandbox } = await import("../sandbox/server.ts");
-  const { parseDuration } = await import("../duration.ts");
+  const { parseDuration } = await import("../time/duration.ts");
   const server = await startSandbox({
     port: wholeNumber("--port", flags.port, 0, 65_535),
     host: flags.host,

@@ -1,9 +1,9 @@
-import type { CampaignFlags } from "../campaign.ts";
+import type { CampaignFlags } from "../work/campaign.ts";
 import { EXIT, UserError } from "../errors.ts";
-import type { Timing } from "../ingest.ts";
+import type { Timing } from "../work/list.ts";
 import type { Store } from "../store/store.ts";
-import { findName } from "../compose/name.ts";
-import { storedTopic } from "../topic-name.ts";
+import { findName } from "../compose/list/name.ts";
+import { storedTopic } from "../store/topic-name.ts";
 import type { AddCommand, Context } from "./command.ts";
 import { addContentOptions, addRecipientOptions, setting } from "./options.ts";
 
@@ -50,7 +50,7 @@ async function schedule(context: Context, file: string | undefined, flags: Flags
 
 async function scheduleFile(context: Context, file: string, flags: Flags, when: When): Promise<number> {
   const { terminal, globals } = context;
-  const { readCampaign, stageCampaign, describeIngest } = await import("../campaign.ts");
+  const { readCampaign, stageCampaign, describeIngest } = await import("../work/campaign.ts");
   const campaign = await readCampaign(file, flags, context.terminal);
   const store = await context.openStore();
   campaign.topic = await storedTopic(store, campaign.topic);
@@ -144,7 +144,7 @@ async function instants(store: Store, topic: string, { timing }: When) {
     else throw new UserError(`${message.email}: ${due.problem}`, "nothing was moved");
   }
   if (pastZones.size > 0) {
-    const { pastIn } = await import("../ingest.ts");
+    const { pastIn } = await import("../work/list.ts");
     throw pastIn(pastZones, "nothing was moved");
   }
   const instantOf = (fields: Record<string, string>) => {
@@ -155,7 +155,7 @@ async function instants(store: Store, topic: string, { timing }: When) {
 }
 
 async function readWhen({ io }: Context, flags: Flags): Promise<When> {
-  const { checkZone, machineZone, parseWhen, zoneInstants } = await import("../schedule.ts");
+  const { checkZone, machineZone, parseWhen, zoneInstants } = await import("../time/schedule.ts");
   const now = io.clock.now();
   const zone = flags.tz === undefined ? machineZone() : checkZone(flags.tz);
   if (flags.tzColumn === undefined) {
@@ -171,7 +171,7 @@ async function readWhen({ io }: Context, flags: Flags): Promise<When> {
 }
 
 async function tellWhen({ io, terminal }: Context, at: number, when: When): Promise<void> {
-  const { describeInstant, machineZone } = await import("../schedule.ts");
+  const { describeInstant, machineZone } = await import("../time/schedule.ts");
   const perRecipient = when.timing.zoneColumn !== null;
   const text = describeInstant(at, perRecipient ? machineZone() : when.zone, io.clock.now());
   terminal.result(perRecipient ? `first due ${text}, each at their own local time` : `due ${text}`);

@@ -1,5 +1,5 @@
-import type { CampaignFlags } from "../campaign.ts";
-import type { SendFlags } from "../run.ts";
+import type { CampaignFlags } from "../work/campaign.ts";
+import type { SendFlags } from "../work/send.ts";
 import { UserError } from "../errors.ts";
 import type { AddCommand } from "./command.ts";
 import { Option } from "commander";
@@ -33,10 +33,10 @@ export const addSend: AddCommand = (program, act) => {
       act<CampaignFlags & SendFlags>(async (context, flags, [file]) => {
         if (flags.dryRun || flags.testTo !== undefined) {
           if (file === undefined) throw missingFile(flags.dryRun ? "--dry-run" : "--test-to");
-          const { rehearse, sendSample } = await import("../rehearsal.ts");
+          const { rehearse, sendSample } = await import("../work/rehearse.ts");
           return flags.dryRun ? rehearse(context, file, flags) : sendSample(context, file, flags, flags.testTo ?? "");
         }
-        const { sendCampaign, sendDue } = await import("../run.ts");
+        const { sendCampaign, sendDue } = await import("../work/send.ts");
         return file === undefined ? sendDue(context, flags) : sendCampaign(context, file, flags);
       }),
     );

@@ -1,5 +1,5 @@
 import { addSendingOptions, addTrackingOptions, setting } from "./options.ts";
-import type { ServeFlags } from "../gateway-settings.ts";
+import type { ServeFlags } from "../work/gateway/settings.ts";
 import type { AddCommand } from "./command.ts";
 
 const collect = (value: string, all: string[] | undefined) => [...(all ?? []), value];
@@ -46,7 +46,7 @@ export const addServe: AddCommand = (program, act) => {
         // First: loading all that serves would blow the young space up, and V8 never gives it back.
         const { boundYoungSpace } = await import("../memory.ts");
         boundYoungSpace(1);
-        const { serve } = await import("../gateway-run.ts");
+        const { serve } = await import("../work/gateway/run.ts");
         return serve(context, flags);
       }),
     );

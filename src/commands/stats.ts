@@ -3,7 +3,7 @@ import { EXIT, UserError } from "../errors.ts";
 import type { Line } from "../report/breakdown.ts";
 import type { TopicCounts } from "../report/stats.ts";
 import type { EventCounts, SentCounts, Store } from "../store/store.ts";
-import { storedTopic } from "../topic-name.ts";
+import { storedTopic } from "../store/topic-name.ts";
 import type { AddCommand, Context } from "./command.ts";
 import { parseCount, outputPath } from "./options.ts";
 

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { openInput } from "../io.ts";
-import { awsRegion } from "../aws-region.ts";
+import { awsRegion } from "../aws/region.ts";
 import { EXIT, UserError } from "../errors.ts";
 import type { NewSuppression } from "../store/store.ts";
-import type { SyncAnswer } from "../suppression-sync.ts";
+import type { SyncAnswer } from "../work/suppress-sync.ts";
 import { outputPath } from "./options.ts";
 import type { Act, AddCommand, Context } from "./command.ts";
 
@@ -99,7 +99,7 @@ async function remove({ openStore, terminal, globals }: Context, addresses: stri
 }
 
 async function checkAll(addresses: string[]): Promise<string[]> {
-  const { parseAddress } = await import("../compose/address.ts");
+  const { parseAddress } = await import("../compose/address/address.ts");
   return addresses.map((text) => {
     const parsed = parseAddress(text);
     if ("address" in parsed) return parsed.address;
@@ -127,9 +127,9 @@ async function list({ openStore, terminal, globals }: Context): Promise<number> 
 
 async function importList(context: Context, file: string, flags: ImportFlags): Promise<number> {
   const { io, terminal, globals } = context;
-  const { openRecipients } = await import("../compose/recipients.ts");
-  const { findName } = await import("../compose/name.ts");
-  const { SUPPRESSION_FIELDS } = await import("../compose/own-files.ts");
+  const { openRecipients } = await import("../compose/list/recipients.ts");
+  const { findName } = await import("../compose/list/name.ts");
+  const { SUPPRESSION_FIELDS } = await import("../compose/list/own-files.ts");
   const recipients = await openRecipients(openInput(io, file), {
     name: file === "-" ? "stdin" : file,
     ...(flags.emailColumn !== undefined && { emailColumn: flags.emailColumn }),
@@ -185,9 +185,9 @@ function instantOf(text: string, now: number): number | null {
 
 async function exportList({ openStore, io }: Context, flags: ExportFlags): Promise<number> {
   const store = await openStore({ mustExist: true });
-  const { csvLine } = await import("../compose/csv.ts");
-  const { looksDefused } = await import("../compose/formula.ts");
-  const { RAW_MARK, SUPPRESSION_FIELDS } = await import("../compose/own-files.ts");
+  const { csvLine } = await import("../compose/list/csv.ts");
+  const { looksDefused } = await import("../compose/list/formula.ts");
+  const { RAW_MARK, SUPPRESSION_FIELDS } = await import("../compose/list/own-files.ts");
   const { writeOutput } = await import("../report/output.ts");
   const raw = flags.raw ?? false;
   const needsMark = async () => {
@@ -210,8 +210,8 @@ async function exportList({ openStore, io }: Context, flags: ExportFlags): Promi
 
 async function sync(context: Context, flags: SyncFlags): Promise<number> {
   const { io, terminal, globals } = context;
-  const { connectSuppressionList } = await import("../deliver/ses-suppression.ts");
-  const { syncSuppressions } = await import("../suppression-sync.ts");
+  const { connectSuppressionList } = await import("../aws/suppression-list.ts");
+  const { syncSuppressions } = await import("../work/suppress-sync.ts");
   const store = await context.openStore();
   const list = connectSuppressionList({ region: awsRegion(io.env), clock: io.clock, signal: io.signal });
   context.onExit(() => list.close());

@@ -3,9 +3,9 @@
  * over.
  */
 import { LRUCache } from "lru-cache";
-import { findFiles } from "../compose/folder-files.ts";
+import { findFiles } from "../compose/mail/folder-files.ts";
 import { RenderProblem } from "../compose/problem.ts";
-import type { CompiledContent } from "../compose/template.ts";
+import type { CompiledContent } from "../compose/mail/template.ts";
 import { StoppedError, UserError } from "../errors.ts";
 import type { Content, RenderedMail, Tag } from "../message.ts";
 import type { Links } from "../tracking/links.ts";
@@ -13,7 +13,7 @@ import { messageLinks } from "../tracking/message-links.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Deliver } from "./send.ts";
-import type { Ses } from "./ses.ts";
+import type { Ses } from "../aws/ses.ts";
 import type { Claim } from "./source.ts";
 
 interface Library {
@@ -154,7 +154,7 @@ function problemOr<T>(work: () => T): T | string {
 
 /** What compiles a content is loaded with the first one: most runs of cron have nothing to send. */
 async function compiledOr(content: Content): Promise<CompiledContent | string> {
-  const { prepareContent } = await import("../compose/tools.ts");
+  const { prepareContent } = await import("../compose/mail/tools.ts");
   try {
     return await prepareContent(content);
   } catch (error) {

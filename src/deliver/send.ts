@@ -3,7 +3,7 @@
  * there are free hands and the rate allows, and starts their calls. It knows neither SQLite nor SES.
  */
 import pLimit from "p-limit";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../time/clock.ts";
 import { StoppedError } from "../errors.ts";
 import { type Breaker, createBreaker } from "./breaker.ts";
 import type { Outcome } from "./outcome.ts";

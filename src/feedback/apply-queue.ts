@@ -1,9 +1,9 @@
 /** From a queue to the job file: received, applied, and only then deleted. */
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../time/clock.ts";
 import { addTo, type ApplyOptions, type EventSink, type IngestSummary, openRejects } from "./apply.ts";
-import { unwrap } from "./envelopes.ts";
+import { unwrap } from "./envelopes/envelopes.ts";
 import type { SesEvent } from "./ses-event.ts";
-import { BATCH_LIMIT, type Queue, type QueueMessage, QueueUnreachable } from "./sqs.ts";
+import { BATCH_LIMIT, type Queue, type QueueMessage, QueueUnreachable } from "../aws/sqs.ts";
 
 /** The longest wait SQS allows; while nothing comes it is one call every 20 s. */
 const IDLE_WAIT_SECONDS = 20;

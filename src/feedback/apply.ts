@@ -2,9 +2,9 @@
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { addAbortSignal, type Readable } from "node:stream";
 import { InterruptedError } from "../errors.ts";
-import { fileProblem } from "../compose/read.ts";
-import { type Document, readPieces } from "./documents.ts";
-import { unwrapAnywhere } from "./envelopes.ts";
+import { fileProblem } from "../read-file.ts";
+import { type Document, readPieces } from "./dump/documents.ts";
+import { unwrapAnywhere } from "./envelopes/envelopes.ts";
 import type { SesEvent } from "./ses-event.ts";
 
 /** Events a transaction: enough that the commit costs little, few enough that others never wait long for the file. */

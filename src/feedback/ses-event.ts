@@ -1,5 +1,5 @@
 import { parseInstant } from "./instant.ts";
-import { asArray, asObject, asText, isObject, type JsonObject } from "./json-value.ts";
+import { asArray, asObject, asText, isObject, type JsonObject } from "./envelopes/json-value.ts";
 import { isMachine } from "./machine.ts";
 import { bounceReason, failedForGood, isComplaint, type SuppressionReason } from "./suppression-policy.ts";
 

@@ -1,6 +1,6 @@
-import { csvLine } from "../compose/csv.ts";
-import type { Breakdown, Outcomes } from "../store/breakdown-counts.ts";
-import type { Ranked } from "../store/tally.ts";
+import { csvLine } from "../compose/list/csv.ts";
+import type { Breakdown, Outcomes } from "../store/breakdown.ts";
+import type { Ranked } from "../store/rules/tally.ts";
 import { type Draws, percent } from "./stats.ts";
 
 /** What `stats --by` takes. */

@@ -1,7 +1,7 @@
-import { csvLine } from "../compose/csv.ts";
-import { looksDefused } from "../compose/formula.ts";
-import { findName } from "../compose/name.ts";
-import { exportNames, RAW_MARK } from "../compose/own-files.ts";
+import { csvLine } from "../compose/list/csv.ts";
+import { looksDefused } from "../compose/list/formula.ts";
+import { findName } from "../compose/list/name.ts";
+import { exportNames, RAW_MARK } from "../compose/list/own-files.ts";
 import type { State } from "../message.ts";
 
 /** The first columns of every export, in order; scripts rely on names and order. `EXPORT_HEADINGS` has every set there ever was. */

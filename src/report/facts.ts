@@ -6,11 +6,11 @@ import type {
   FailureReason,
   OpenCounts,
   TimeCounts,
-} from "../store/breakdown-counts.ts";
-import type { DeliveryTimes } from "../store/delivery-times.ts";
-import type { LinkCounts } from "../store/links.ts";
+} from "../store/breakdown.ts";
+import type { DeliveryTimes } from "../store/sqlite/delivery-times.ts";
+import type { LinkCounts } from "../store/sqlite/links.ts";
 import type { Endpoint } from "../store/store.ts";
-import type { Ranked } from "../store/tally.ts";
+import type { Ranked } from "../store/rules/tally.ts";
 import { countsOf, type TopicCounts } from "./stats.ts";
 
 const MINUTE_MS = 60_000;

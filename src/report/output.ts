@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setImmediate } from "node:timers/promises";
-import { fileProblem } from "../compose/read.ts";
+import { fileProblem } from "../read-file.ts";
 import { InterruptedError, StoppedError, UserError } from "../errors.ts";
 import type { Io } from "../io.ts";
 

@@ -1,5 +1,5 @@
 /** What a page says of one topic, section by section. A section that has nothing to say is null. */
-import { formatDuration } from "../duration.ts";
+import { formatDuration } from "../time/duration.ts";
 import { STATES } from "../message.ts";
 import type { Calendar } from "./calendar.ts";
 import { columnChart, gauge, stackedBar, type Part } from "./chart.ts";

@@ -1,4 +1,4 @@
-import { csvLine } from "../compose/csv.ts";
+import { csvLine } from "../compose/list/csv.ts";
 import { STATES, type Totals } from "../message.ts";
 import type { TopicRow } from "../store/store.ts";
 

@@ -1,4 +1,4 @@
-import type { Outcomes, TimeCounts } from "../store/breakdown-counts.ts";
+import type { Outcomes, TimeCounts } from "../store/breakdown.ts";
 import type { Calendar } from "./calendar.ts";
 
 const MINUTE = 60_000;

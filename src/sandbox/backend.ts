@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../time/clock.ts";
 import type { Account } from "./account.ts";
 import type { Body } from "./body.ts";
 import type { CallLog } from "./call-log.ts";

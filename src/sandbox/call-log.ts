@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 
-import { fileProblem } from "../compose/read.ts";
+import { fileProblem } from "../read-file.ts";
 
 /** One send call as the sandbox saw it. */
 export interface LoggedCall {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../time/clock.ts";
 import { ACCOUNT_ID } from "./account.ts";
 import { randomStream, shuffled } from "./random.ts";
 import type { SesEvent } from "./ses-event.ts";

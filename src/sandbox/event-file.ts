@@ -1,6 +1,6 @@
 import { open, type FileHandle } from "node:fs/promises";
 
-import { fileProblem } from "../compose/read.ts";
+import { fileProblem } from "../read-file.ts";
 import type { EventSink, SnsNotification } from "./event-feed.ts";
 
 /** The NDJSON file (mode 0600) the events go to, each in the envelope in which SNS would deliver it, unsigned. */

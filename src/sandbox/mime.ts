@@ -1,6 +1,6 @@
 import type MailComposer from "nodemailer/lib/mail-composer";
 
-import { encodeText } from "../compose/encoded-word.ts";
+import { encodeText } from "../compose/address/encoded-word.ts";
 import { foldHeader } from "./fold.ts";
 import type { AttachedFile, Mail } from "./mail.ts";
 

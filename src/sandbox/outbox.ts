@@ -1,7 +1,7 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { folderProblem } from "../compose/read.ts";
+import { folderProblem } from "../read-file.ts";
 import type { Mail } from "./mail.ts";
 import { composeMime } from "./mime.ts";
 

@@ -3,8 +3,8 @@ import { setMaxListeners } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 
-import type { Clock } from "../clock.ts";
-import { fileProblem } from "../compose/read.ts";
+import type { Clock } from "../time/clock.ts";
+import { fileProblem } from "../read-file.ts";
 import { UserError } from "../errors.ts";
 import type { EventSink, SnsNotification } from "./event-feed.ts";
 

@@ -1,6 +1,6 @@
-import { parseAddress } from "../compose/address.ts";
+import { parseAddress } from "../compose/address/address.ts";
 import { Refusal } from "./errors.ts";
-import { type Problem, Problems, summary } from "./problems.ts";
+import { type Problem, Problems, summary } from "../intake/problems.ts";
 
 /** As they will be written to. Refuses all when one is no address. */
 export function readAddresses(given: readonly { path: string; email: string }[]): string[] {

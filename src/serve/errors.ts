@@ -1,7 +1,7 @@
 /** What a client is told when something cannot be done: always JSON `{"error"}`, never anything of the inside. */
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { StoppedError, UserError } from "../errors.ts";
-import { type Problem, structureProblems, summary } from "./problems.ts";
+import { type Problem, structureProblems, summary } from "../intake/problems.ts";
 
 /** Seconds after which a client may try again what the job file could not take (disk full, locked). */
 const RETRY_AFTER_SECONDS = 5;

@@ -1,9 +1,9 @@
 /** What the routes of `serve` are given: everything they may touch, and nothing of the program around them. */
 import type { KeyObject } from "node:crypto";
-import type { Clock } from "../clock.ts";
-import type { Account } from "../deliver/ses.ts";
+import type { Clock } from "../time/clock.ts";
+import type { Account } from "../aws/ses.ts";
 import type { Sender } from "../deliver/keep-sending.ts";
-import type { Envelope } from "../compose/content.ts";
+import type { Envelope } from "../compose/content/content.ts";
 import type { Tracking } from "../message.ts";
 import type { Endpoint, Store } from "../store/store.ts";
 import type { Links } from "../tracking/links.ts";

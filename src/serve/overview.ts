@@ -1,6 +1,6 @@
 /** How things stand, on one page: read once a second, for however many look. */
 import { PassThrough, type Readable } from "node:stream";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../time/clock.ts";
 import { countsOf, withRates } from "../report/stats.ts";
 import type { TopicRow } from "../store/store.ts";
 import type { Overview, TopicFacts } from "./dashboard/wire.ts";

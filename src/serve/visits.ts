@@ -1,8 +1,8 @@
 /** Opens and clicks on their way into the job file. A reader waits for none of it, and there is only so much room. */
 import type { FastifyBaseLogger } from "fastify";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../time/clock.ts";
 import type { GatewayStore, Visit } from "../store/store.ts";
-import { createGroupCommit } from "./group-commit.ts";
+import { createGroupCommit } from "../intake/group-commit.ts";
 
 export interface Visits {
   /** Returns at once. The visit is dropped, with a warning in the log, when too many wait or the job file cannot be written. */

@@ -1,235 +1,74 @@
-/**
- * Questions about one topic along other lines than its states: over time, by domain, by reason. They read the messages
- * themselves, a few seconds for a million, so each walks the topic in steps between which signals are heard; and they
- * read through a connection of their own, so that all answers are of one instant and nobody waits for them.
- */
-import { type Connection, explain } from "./connection.ts";
-import { deliveryTimes } from "./delivery-times.ts";
-import { Database } from "./driver.ts";
-import type {
-  Outcomes,
-  TimeCounts,
-  DomainCounts,
-  BounceReason,
-  FailureReason,
-  FailedRecipient,
-  OpenCounts,
-  Breakdown,
-} from "./breakdown-counts.ts";
-import { clickedLinks } from "./links.ts";
-import { reading } from "./read.ts";
-import { createTally, type Ranked } from "./tally.ts";
+/** What is asked about one topic along other lines than its states, and what is answered. */
+import type { State } from "../message.ts";
+import type { DeliveryTimes } from "./sqlite/delivery-times.ts";
+import type { LinkCounts } from "./sqlite/links.ts";
 import type { TopicRow } from "./store.ts";
-import { patternOf } from "./pattern.ts";
-import { topicIdOf } from "./topics.ts";
-import { type Walk, walking } from "./walk.ts";
+import type { Ranked } from "./rules/tally.ts";
 
-/** SQLite's page cache of the second connection: holds one step. */
-const CACHE_KIB = 16_384;
-
-export function breakdowns(db: Connection) {
-  return {
-    /** Throws UserError when there is no such topic, InterruptedError when `signal` aborts. */
-    async breakdown<T>(topic: string, signal: AbortSignal, ask: (lines: Breakdown) => Promise<T>): Promise<T> {
-      const reader = new Database(db.name, { readonly: true, fileMustExist: true });
-      try {
-        reader.pragma(`cache_size = -${CACHE_KIB}`);
-        reader.exec("begin");
-        return await ask(await linesOf(reader, topic, signal));
-      } catch (error) {
-        throw explain(error, db.name);
-      } finally {
-        reader.close();
-      }
-    },
-  };
+/** In messages, as in `stats`. `opened_by_reader` leaves out those that only machines opened. */
+export interface Outcomes {
+  sent: number;
+  delivered: number;
+  bounced_permanent: number;
+  bounced_transient: number;
+  complained: number;
+  opened: number;
+  opened_by_reader: number;
+  clicked: number;
 }
 
-async function linesOf(db: Connection, name: string, signal: AbortSignal): Promise<Breakdown> {
-  const topicId = topicIdOf(db, name);
-  const row = (await reading(db).topics()).find(({ topic }) => topic === name);
-  if (row === undefined) throw new Error("a topic without a row");
-  const content = db
-    .prepare<[number], { subject: string; sender: string }>(
-      `select c.body ->> 'subject' as subject, c.body ->> 'from' as sender
-       from topic t join content c on c.id = t.content_id where t.id = ?`,
-    )
-    .get(topicId);
-  const walk = walking(db, topicId, signal);
-  return {
-    topic: row,
-    subject: content?.subject ?? "",
-    from: content?.sender ?? "",
-    byTime: (spanMs) => byTime(db, { topicId, row, walk }, spanMs),
-    byDomain: (limit) => byDomain(db, walk, limit),
-    bounceReasons: (limit) => bounceReasons(db, walk, limit),
-    failures: (limit) => failures(db, walk, limit),
-    links: (limit) => clickedLinks(db, walk, limit),
-    opens: () => opens(db, walk),
-    deliveryTimes: (slowest) => deliveryTimes(db, walk, slowest),
-    failedRecipients: (limit) => failedRecipients(db, walk, limit),
-  };
+/** What happened for the first time to so many messages in the span that begins at `at` (ms). */
+export interface TimeCounts extends Outcomes {
+  at: number;
 }
 
-// Over time ----------------------------------------------------------------------------------------------------------
-
-const MARKS = {
-  delivered: "delivered_at",
-  bounced_permanent: "bounced_at",
-  bounced_transient: "soft_bounced_at",
-  complained: "complained_at",
-  opened: "opened_at",
-  opened_by_reader: "reader_opened_at",
-  clicked: "clicked_at",
-} as const;
-const MARK_NAMES = Object.keys(MARKS) as (keyof typeof MARKS)[];
-
-async function byTime(
-  db: Connection,
-  { topicId, row, walk }: { topicId: number; row: TopicRow; walk: Walk },
-  spanMs: number,
-): Promise<TimeCounts[]> {
-  const spans = new Map<number, TimeCounts>();
-  const add = (span: number, name: keyof Outcomes, count: number) => {
-    let counts = spans.get(span);
-    if (!counts) spans.set(span, (counts = { at: span * spanMs, ...nothing() }));
-    counts[name] += count;
-  };
-  for (const { span, count } of sentBySpan(db, topicId, row, spanMs)) add(span, "sent", count);
-  const marks = MARK_NAMES.map((name) => {
-    const counted = db.prepare<[number, number, number], { span: number; count: number }>(
-      // 0 stands for a time nobody could read.
-      `select cast(${MARKS[name]} / ? as integer) as span, count(*) as count from feedback
-       where message_id between ? and ? and ${MARKS[name]} > 0 group by 1`,
-    );
-    return { name, counted };
-  });
-  await walk((first, last) => {
-    for (const { name, counted } of marks)
-      for (const { span, count } of counted.all(spanMs, first, last)) add(span, name, count);
-  });
-  return [...spans.values()].sort((a, b) => a.at - b.at);
+export interface DomainCounts extends Outcomes {
+  domain: string;
+  total: number;
 }
 
-/** From one span with something in it to the next, along the index of `sent_at`: no message is read. */
-function* sentBySpan(db: Connection, topicId: number, { firstSentAt, lastSentAt }: TopicRow, spanMs: number) {
-  const next = db
-    .prepare<[number, number, number], number | null>(
-      "select min(sent_at) from message indexed by message_sent where sent_at between ? and ? and topic_id = ?",
-    )
-    .pluck();
-  const count = db
-    .prepare<[number, number, number], number>(
-      "select count(*) from message indexed by message_sent where sent_at between ? and ? and topic_id = ?",
-    )
-    .pluck();
-  const end = lastSentAt ?? -1;
-  for (let at = firstSentAt; at !== null;) {
-    const span = Math.floor(at / spanMs);
-    const after = (span + 1) * spanMs;
-    yield { span, count: count.get(span * spanMs, after - 1, topicId) ?? 0 };
-    at = next.get(after, end, topicId) ?? null;
-  }
+/** Bounced messages with the same verdict and all but the same text; null where SES said nothing. */
+export interface BounceReason {
+  bounce_type: string | null;
+  bounce_subtype: string | null;
+  /** The diagnostic with `…` for what differs from recipient to recipient. */
+  diagnostic: string | null;
+  messages: number;
 }
 
-function nothing(): Outcomes {
-  return {
-    sent: 0,
-    delivered: 0,
-    bounced_permanent: 0,
-    bounced_transient: 0,
-    complained: 0,
-    opened: 0,
-    opened_by_reader: 0,
-    clicked: 0,
-  };
+export interface FailureReason {
+  state: State;
+  /** With `…` for what differs from recipient to recipient. */
+  error: string | null;
+  messages: number;
 }
 
-// By domain ----------------------------------------------------------------------------------------------------------
-
-const DOMAIN_COUNTS = ["total", "sent", ...MARK_NAMES] as const;
-
-/** Added up in a temporary table, which SQLite keeps on disk: a list may have as many domains as recipients. */
-async function byDomain(db: Connection, walk: Walk, limit: number): Promise<Ranked<DomainCounts>> {
-  db.exec(`drop table if exists temp.domain; create temp table domain (
-    domain text primary key, ${DOMAIN_COUNTS.map((name) => `${name} integer not null`).join(", ")}) strict, without rowid`);
-  const add = db.prepare(
-    `insert into temp.domain
-     select substr(email, instr(email, '@') + 1), count(*), sum(state = 'sent'),
-       ${MARK_NAMES.map((name) => `count(f.${MARKS[name]})`).join(", ")}
-     from message m left join feedback f on f.message_id = m.id where m.id between ? and ? group by 1
-     on conflict (domain) do update set ${DOMAIN_COUNTS.map((name) => `${name} = ${name} + excluded.${name}`).join(", ")}`,
-  );
-  await walk((first, last) => void add.run(first, last));
-  const rows = db
-    .prepare<[number], DomainCounts>("select * from temp.domain order by total desc, domain limit ?")
-    .all(limit);
-  const all = db
-    .prepare<[], DomainCounts & { kinds: number }>(
-      `select '' as domain, count(*) as kinds, ${DOMAIN_COUNTS.map((name) => `ifnull(sum(${name}), 0) as ${name}`).join(", ")}
-       from temp.domain`,
-    )
-    .get();
-  db.exec("drop table temp.domain");
-  if (!all || all.kinds <= rows.length) return { rows, others: null };
-  const { kinds, ...others } = all;
-  for (const row of rows) for (const name of DOMAIN_COUNTS) others[name] -= row[name];
-  return { rows, others: { kinds: kinds - rows.length, counts: others } };
+export interface FailedRecipient {
+  email: string;
+  state: State;
+  error: string | null;
 }
 
-// By reason ----------------------------------------------------------------------------------------------------------
-
-async function bounceReasons(db: Connection, walk: Walk, limit: number): Promise<Ranked<BounceReason>> {
-  const found = db.prepare<[number, number], Omit<BounceReason, "messages">>(
-    // Of several bounces of one message the last is the verdict.
-    `select bounce_type, bounce_subtype,
-       (select detail from event e where e.message_id = f.message_id and type = 'bounce' order by at desc, key limit 1) as diagnostic
-     from feedback f where message_id between ? and ? and (bounced_at is not null or soft_bounced_at is not null)`,
-  );
-  const tally = createTally<Omit<BounceReason, "messages">>();
-  await walk((first, last) => {
-    for (const row of found.all(first, last))
-      tally.add({ ...row, diagnostic: row.diagnostic === null ? null : patternOf(row.diagnostic) }, 1);
-  });
-  return tally.ranked(limit, { bounce_type: null, bounce_subtype: null, diagnostic: null });
+export interface OpenCounts {
+  opened: number;
+  opened_by_reader: number;
 }
 
-async function failures(db: Connection, walk: Walk, limit: number): Promise<Ranked<FailureReason>> {
-  const found = db.prepare<[number, number], FailureReason>(
-    `select state, error, count(*) as messages from message
-     where id between ? and ? and state in ('failed', 'in_doubt') group by 1, 2`,
-  );
-  const tally = createTally<Omit<FailureReason, "messages">>();
-  await walk((first, last) => {
-    for (const { messages, ...row } of found.all(first, last))
-      tally.add({ ...row, error: row.error === null ? null : patternOf(row.error) }, messages);
-  });
-  return tally.ranked(limit, { state: "failed", error: null });
-}
-
-async function failedRecipients(db: Connection, walk: Walk, limit: number): Promise<FailedRecipient[]> {
-  const page = db.prepare<[number, number, number], FailedRecipient>(
-    `select email, state, error from message
-     where id between ? and ? and state in ('failed', 'in_doubt') order by id limit ?`,
-  );
-  const found: FailedRecipient[] = [];
-  await walk((first, last) => {
-    found.push(...page.all(first, last, limit - found.length));
-    return found.length < limit;
-  });
-  return found;
-}
-
-async function opens(db: Connection, walk: Walk): Promise<OpenCounts> {
-  const count = db.prepare<[number, number], OpenCounts>(
-    `select count(opened_at) as opened, count(reader_opened_at) as opened_by_reader
-     from feedback where message_id between ? and ?`,
-  );
-  const sum = { opened: 0, opened_by_reader: 0 };
-  await walk((first, last) => {
-    const step = count.get(first, last);
-    sum.opened += step?.opened ?? 0;
-    sum.opened_by_reader += step?.opened_by_reader ?? 0;
-  });
-  return sum;
+/** One topic as it stood at one instant. What ranks takes how many rows it is to give; the rest is added up. */
+export interface Breakdown {
+  topic: TopicRow;
+  /** As written, with its `{{ variables }}`. */
+  subject: string;
+  from: string;
+  /** Spans of `spanMs` in which something happened, earliest first. What has no readable time is left out. */
+  byTime(spanMs: number): Promise<TimeCounts[]>;
+  byDomain(limit: number): Promise<Ranked<DomainCounts>>;
+  bounceReasons(limit: number): Promise<Ranked<BounceReason>>;
+  /** Why messages are `failed` or `in_doubt`. */
+  failures(limit: number): Promise<Ranked<FailureReason>>;
+  links(limit: number): Promise<Ranked<LinkCounts>>;
+  opens(): Promise<OpenCounts>;
+  deliveryTimes(slowest: number): Promise<DeliveryTimes>;
+  /** The first `limit` recipients that are `failed` or `in_doubt`. */
+  failedRecipients(limit: number): Promise<FailedRecipient[]>;
 }

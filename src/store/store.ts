@@ -8,8 +8,8 @@ import type { Content, State, Totals } from "../message.ts";
 import type { SesEvent } from "../feedback/ses-event.ts";
 import type { Scope, Source } from "../deliver/source.ts";
 
-import type { BackupAnswer } from "./backup.ts";
-import type { Breakdown } from "./breakdown-counts.ts";
+import type { BackupAnswer } from "./sqlite/backup.ts";
+import type { Breakdown } from "./breakdown.ts";
 
 /** Where a topic's mail goes. Kept apart so that a rehearsal can never be mistaken for the real thing. */
 export type Endpoint = "ses" | "sandbox";

@@ -6,7 +6,7 @@
  * address it leads to. Nothing is looked up to verify one.
  */
 import { createHmac, type Hmac, hkdfSync, timingSafeEqual } from "node:crypto";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../time/clock.ts";
 import { UserError } from "../errors.ts";
 
 export interface Links {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { accountFindings, unreadFinding } from "../../src/check/account.ts";
-import type { AccountFacts } from "../../src/deliver/ses-check.ts";
+import type { AccountFacts } from "../../src/aws/ses-reader.ts";
 import { only, troubles } from "./troubles.ts";
 
 const ACCOUNT: AccountFacts = {

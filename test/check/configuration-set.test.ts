@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { configurationSetFindings, eventFindings, noConfigurationSet } from "../../src/check/configuration-set.ts";
-import type { ConfigurationSet, EventDestination } from "../../src/deliver/ses-check.ts";
+import type { ConfigurationSet, EventDestination } from "../../src/aws/ses-reader.ts";
 import { only, troubles } from "./troubles.ts";
 
 const SET: ConfigurationSet = {

@@ -7,7 +7,7 @@ import { DnsUnavailable, openDns } from "../../src/check/dns.ts";
 import type { Finding } from "../../src/check/finding.ts";
 import type { Sender } from "../../src/check/identity.ts";
 import { spfOf } from "../../src/check/spf.ts";
-import type { Dkim, MailFrom } from "../../src/deliver/ses-check.ts";
+import type { Dkim, MailFrom } from "../../src/aws/ses-reader.ts";
 import { UserError } from "../../src/errors.ts";
 import { dnsServer } from "../support/dns-server.ts";
 import { only, troubles } from "./troubles.ts";

@@ -8,7 +8,7 @@ const alphabetically = (a: string, b: string) => a.localeCompare(b, "en");
 test("every check stands in the table of docs/deliverability.md, and no other", () => {
   const sources = [
     ...readdirSync(new URL("../../src/check", import.meta.url)).map((name) => `src/check/${name}`),
-    "src/preflight.ts",
+    "src/work/check.ts",
   ];
   const ids = sources.flatMap((path) =>
     [...read(path).matchAll(/"((?:account|identity|configuration-set|dns|content|recipients)\.[a-z-]+)"/g)].map(

@@ -7,7 +7,7 @@ import {
   senderFindings,
   signatureOf,
 } from "../../src/check/identity.ts";
-import type { Answer, Identity, SesReader } from "../../src/deliver/ses-check.ts";
+import type { Answer, Identity, SesReader } from "../../src/aws/ses-reader.ts";
 import { only, troubles } from "./troubles.ts";
 
 const DOMAIN: Identity = {

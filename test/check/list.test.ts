@@ -1,8 +1,8 @@
 import { Readable } from "node:stream";
 import { expect, test } from "vitest";
 import { ListCheck, listFindings } from "../../src/check/list.ts";
-import { openRecipients } from "../../src/compose/recipients.ts";
-import { compileContent } from "../../src/compose/template.ts";
+import { openRecipients } from "../../src/compose/list/recipients.ts";
+import { compileContent } from "../../src/compose/mail/template.ts";
 import { UserError } from "../../src/errors.ts";
 import type { Content } from "../../src/message.ts";
 import { CONTENT } from "../support/store-actions.ts";

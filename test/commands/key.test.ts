@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { systemClock } from "../../src/clock.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { systemClock } from "../../src/time/clock.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { run, workFolder } from "../support/run.ts";
 
 describe("bad input changes nothing", () => {

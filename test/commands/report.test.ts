@@ -4,7 +4,7 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { main } from "../../src/cli.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { fakeIo } from "../support/fake-io.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { workFolder } from "../support/run.ts";

@@ -4,9 +4,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
-import { connectSuppressionList } from "../../src/deliver/ses-suppression.ts";
-import { openStore } from "../../src/store/sqlite.ts";
-import { syncSuppressions } from "../../src/suppression-sync.ts";
+import { connectSuppressionList } from "../../src/aws/suppression-list.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
+import { syncSuppressions } from "../../src/work/suppress-sync.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { run, workFolder } from "../support/run.ts";
 import { sesServer } from "../support/ses-server.ts";

@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
 import { expect, test } from "vitest";
-import { readContent } from "../../src/compose/content.ts";
-import { openRecipients } from "../../src/compose/recipients.ts";
-import { compileContent } from "../../src/compose/template.ts";
+import { readContent } from "../../src/compose/content/content.ts";
+import { openRecipients } from "../../src/compose/list/recipients.ts";
+import { compileContent } from "../../src/compose/mail/template.ts";
 
 test.each([
   ["newsletter", 12],

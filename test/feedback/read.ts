@@ -1,5 +1,5 @@
-import { readDocuments, type Document } from "../../src/feedback/documents.ts";
-import { unwrapAnywhere, type Unwrapped } from "../../src/feedback/envelopes.ts";
+import { readDocuments, type Document } from "../../src/feedback/dump/documents.ts";
+import { unwrapAnywhere, type Unwrapped } from "../../src/feedback/envelopes/envelopes.ts";
 import type { SesEvent } from "../../src/feedback/ses-event.ts";
 
 /** The input in pieces of a size that cuts records, characters and line ends anywhere. */

@@ -6,7 +6,7 @@
 import { chmod, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Database } from "../../src/store/driver.ts";
+import { Database } from "../../src/store/sqlite/driver.ts";
 import { describe, expect, it } from "vitest";
 import { HTML, writeCampaign } from "../support/campaign.ts";
 import { type Finished, type Json, run, type RunOptions, workFolder } from "../support/run.ts";

@@ -2,9 +2,9 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Database } from "../../src/store/driver.ts";
+import { Database } from "../../src/store/sqlite/driver.ts";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { addresses, writeCampaign } from "../support/campaign.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { ingest } from "../support/store-actions.ts";

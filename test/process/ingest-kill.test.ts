@@ -1,7 +1,7 @@
 /** Events are all or nothing by transaction, so it does not matter when the reader dies: it reads the same dump again. */
 import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Database } from "../../src/store/driver.ts";
+import { Database } from "../../src/store/sqlite/driver.ts";
 import { expect, it } from "vitest";
 import { bounce, complaint, delivery, type Json, open, simple, sns } from "../feedback/events.ts";
 import { addresses, writeCampaign } from "../support/campaign.ts";

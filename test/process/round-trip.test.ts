@@ -213,7 +213,7 @@ describe("a topic is the same in both forms of Unicode", () => {
     const folder = await desk("email\np1@example.net\np2@example.net\n");
     await writeFile(join(folder, "list.html"), "---\nsubject: Hi\nfrom: news@example.com\n---\n<p>Hi</p>\n");
     await run(folder, ["import", "list.csv", "--topic", "seed"]);
-    const { Database } = await import("../../src/store/driver.ts");
+    const { Database } = await import("../../src/store/sqlite/driver.ts");
     const db = new Database(join(folder, "ses-mail.db"));
     db.prepare("update topic set name = ?").run(nfd);
     db.close();

@@ -1,8 +1,8 @@
 /** Everything at once: big requests, verification codes, SES's events by the webhook, readers' opens. Nothing is lost. */
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { systemClock } from "../../src/clock.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { systemClock } from "../../src/time/clock.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { openLinks } from "../../src/tracking/links.ts";
 import { until, workFolder } from "../support/run.ts";
 import { serve } from "../support/serve.ts";

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { calendarOf } from "../../src/report/calendar.ts";
 import { gatherFacts, type ReportFacts } from "../../src/report/facts.ts";
 import { reportPage } from "../../src/report/page.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { workFolder } from "../support/run.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { STAT_FIELDS, statsCsv, statsTable, type TopicCounts, withRates } from "../../src/report/stats.ts";
-import { createTerminal } from "../../src/terminal.ts";
+import { createTerminal } from "../../src/terminal/terminal.ts";
 import { fakeIo } from "../support/fake-io.ts";
 
 const NOTHING: TopicCounts = {

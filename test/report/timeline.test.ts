@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { calendarOf } from "../../src/report/calendar.ts";
 import { spanName, timelineOf } from "../../src/report/timeline.ts";
-import type { TimeCounts } from "../../src/store/breakdown-counts.ts";
+import type { TimeCounts } from "../../src/store/breakdown.ts";
 
 const MINUTE = 60_000;
 const START = Date.UTC(2026, 5, 1, 15);

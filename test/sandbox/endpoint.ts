@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { SendEmailCommand, SESv2Client, type SendEmailCommandInput } from "@aws-sdk/client-sesv2";
 import { onTestFinished } from "vitest";
 
-import type { Clock } from "../../src/clock.ts";
+import type { Clock } from "../../src/time/clock.ts";
 import { startSandbox, type Sandbox, type SandboxOptions } from "../../src/sandbox/server.ts";
 
 /** A clock that stands still until it is told to move. Sleeping moves it. */

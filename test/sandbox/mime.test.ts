@@ -1,7 +1,7 @@
 import fc from "../support/properties.ts";
 import { simpleParser } from "mailparser";
 import { describe, expect, test } from "vitest";
-import { wireHeader } from "../../src/compose/headers.ts";
+import { wireHeader } from "../../src/compose/content/headers.ts";
 import { foldHeader } from "../../src/sandbox/fold.ts";
 import type { Mail } from "../../src/sandbox/mail.ts";
 import { composeMime } from "../../src/sandbox/mime.ts";

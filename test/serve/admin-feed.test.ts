@@ -1,7 +1,7 @@
 /** The stream of overviews turn by turn, without waiting for seconds to pass. */
 import type { Readable } from "node:stream";
 import { expect, test } from "vitest";
-import type { Clock } from "../../src/clock.ts";
+import type { Clock } from "../../src/time/clock.ts";
 import { OverviewFeed } from "../../src/serve/overview.ts";
 
 /** Sleeps until the test says so. */

@@ -1,7 +1,7 @@
 /** A gateway with a browser in front of it. */
 import type { BrowserContextOptions, Browser, Page } from "playwright-core";
 import { onTestFinished } from "vitest";
-import type { Account } from "../../src/deliver/ses.ts";
+import type { Account } from "../../src/aws/ses.ts";
 import type { SenderStatus } from "../../src/deliver/keep-sending.ts";
 import { API_KEY, type TestGateway, testGateway, type TestGatewayOptions } from "../support/gateway.ts";
 

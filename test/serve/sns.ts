@@ -8,7 +8,7 @@ import { onTestFinished } from "vitest";
 import type { SnsSettings } from "../../src/serve/gateway.ts";
 import { type Amazon, snsRoutes } from "../../src/serve/routes/sns.ts";
 import type { HttpsAnswer } from "../../src/serve/sns/https-get.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { type Json, workFolder } from "../support/run.ts";

@@ -1,10 +1,10 @@
 import { request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Database } from "../../src/store/driver.ts";
+import { Database } from "../../src/store/sqlite/driver.ts";
 import fc from "../support/properties.ts";
 import type { FastifyInstance } from "fastify";
 import { describe, expect, it, test } from "vitest";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock } from "../../src/time/clock.ts";
 import { PIXEL } from "../../src/serve/routes/tracking.ts";
 import { askPage, languageOf } from "../../src/serve/unsubscribe-page.ts";
 import { createLinks, openLinks } from "../../src/tracking/links.ts";

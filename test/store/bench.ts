@@ -2,10 +2,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Connection, Database } from "../../src/store/driver.ts";
+import { type Connection, Database } from "../../src/store/sqlite/driver.ts";
 import { expect, onTestFinished } from "vitest";
 import { type Content, STATES } from "../../src/message.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import type { AcceptMessage, AcceptRequest, AcceptResult, Store } from "../../src/store/store.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { CONTENT } from "../support/store-actions.ts";

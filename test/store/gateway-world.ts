@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "../support/properties.ts";
 import { NO_TOPIC } from "../../src/store/store.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import type { AcceptMessage, AcceptResult, Store } from "../../src/store/store.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { EVERYTHING, failed, inDoubt, ingest, putBack, sent, settle, turn } from "../support/store-actions.ts";

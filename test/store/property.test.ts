@@ -9,7 +9,7 @@ import { expect, it } from "vitest";
 import type { Claim, Settlement } from "../../src/deliver/source.ts";
 import { UserError } from "../../src/errors.ts";
 import { STATES, type State } from "../../src/message.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { failed, inDoubt, ingest, putBack, sent, turn } from "../support/store-actions.ts";

@@ -1,6 +1,6 @@
 import { tmpdir } from "node:os";
 import { PassThrough } from "node:stream";
-import type { Clock } from "../../src/clock.ts";
+import type { Clock } from "../../src/time/clock.ts";
 import type { Io } from "../../src/io.ts";
 
 export interface FakeIo {

@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/clock.ts";
+import type { Clock } from "../../src/time/clock.ts";
 
 /** Time that (all but) stands still until a test moves it; sleeping moves it. The wall clock can be set apart from the other one. */
 export class ManualClock implements Clock {

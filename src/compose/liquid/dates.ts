@@ -4,8 +4,8 @@
  */
 import type { DateTime, Zone } from "luxon";
 import { UserError } from "../../errors.ts";
-import { luxon } from "../../luxon.ts";
-import { checkZone, zoneNamed } from "../../schedule.ts";
+import { luxon } from "../../time/luxon.ts";
+import { checkZone, zoneNamed } from "../../time/schedule.ts";
 import { LONG_MONTHS, strftime } from "./strftime.ts";
 import { quoted, ValueProblem } from "./value-problem.ts";
 

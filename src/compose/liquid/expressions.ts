@@ -2,7 +2,7 @@
  * Reads conditions, values and filters as strictly as Liquid is documented. LiquidJS takes the first value and passes over the rest (`a = 1`,
  * `a == "x" b`): the mail would then be another than its author wrote.
  */
-import { nearest } from "../nearest.ts";
+import { nearest } from "../../nearest.ts";
 import { corrected, type Lexeme } from "./lexer.ts";
 import { type Mistake, mistakeIn, type Tag } from "./mistake.ts";
 import { checkFormat, FILTER_VALUES, foreignFilter } from "./foreign.ts";

@@ -3,8 +3,8 @@
  * `newline_to_br` give. Where it is written, each of its values is escaped for that place, once.
  */
 import { Drop } from "liquidjs";
-import { escapeHtml } from "../escape.ts";
-import type { Value } from "../value-mark.ts";
+import { escapeHtml } from "../mail/escape.ts";
+import type { Value } from "../mail/value-mark.ts";
 
 /** The language around the tags. In HTML what `{% capture %}` holds is HTML; in Markdown a line of tags alone is no line. */
 export type Language = "html" | "markdown" | "text";

@@ -1,7 +1,7 @@
 /** What is wrong in a template, in words for its author. LiquidJS's own messages speak of its insides, and some mistakes it does not see. */
 import { LiquidError } from "liquidjs";
 import { UserError } from "../../errors.ts";
-import { nearest } from "../nearest.ts";
+import { nearest } from "../../nearest.ts";
 import { RenderProblem } from "../problem.ts";
 import { TagReader } from "./expressions.ts";
 import { foreignFilter } from "./foreign.ts";

@@ -1,7 +1,7 @@
 import { Filter, Output, Parser, TypeGuards } from "liquidjs";
 import type { Template, Token } from "liquidjs";
 import { RenderProblem } from "../problem.ts";
-import { markOf, type PartName, type Value } from "../value-mark.ts";
+import { markOf, type PartName, type Value } from "../mail/value-mark.ts";
 import { ALLOWED_TAGS, engine, LIMITS } from "./engine.ts";
 import { checkMistakes, renderProblem, unreadable } from "./mistakes.ts";
 import { bracketNames } from "./names.ts";

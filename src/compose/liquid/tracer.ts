@@ -1,5 +1,5 @@
 /** What a template writes: the author's text as it is, a mark for each value, and the values beside it. */
-import { markOf, marksIn, type PartName, type Value, type ValueKind } from "../value-mark.ts";
+import { markOf, marksIn, type PartName, type Value, type ValueKind } from "../mail/value-mark.ts";
 import { type Language, Markup, type MarkupPiece } from "./markup.ts";
 import { plainNumber } from "./numbers.ts";
 

@@ -1,15 +1,15 @@
 /** `POST /v1/messages`: mail in. What was answered is stored durably, and leaves whatever the client does then. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Envelope } from "../../compose/content.ts";
+import type { Envelope } from "../../compose/content/content.ts";
 import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, Repeat } from "../../store/store.ts";
-import { storedTopic } from "../../topic-name.ts";
+import { storedTopic } from "../../store/topic-name.ts";
 import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { goDuration } from "../go-duration.ts";
-import { createGroupCommit } from "../group-commit.ts";
+import { createGroupCommit } from "../../intake/group-commit.ts";
 import { readJson } from "../json-body.ts";
-import { readMessages, refuseOversized } from "../message-request.ts";
-import { summary } from "../problems.ts";
+import { readMessages, refuseOversized } from "../../intake/request.ts";
+import { summary } from "../../intake/problems.ts";
 import { repeatOf } from "../repeat.ts";
 import { ERROR, MESSAGE_ANSWER, MESSAGE_REQUEST, MOST_ADDRESSES } from "../schemas.ts";
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import type { Gateway, Settings } from "../gateway.ts";
-import { createGroupCommit } from "../group-commit.ts";
+import { createGroupCommit } from "../../intake/group-commit.ts";
 import { createCertificates } from "../sns/certificates.ts";
 import { httpsGet, type HttpsGet } from "../sns/https-get.ts";
 import { receive, type Receiver } from "../sns/receive.ts";

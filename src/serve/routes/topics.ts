@@ -2,7 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { countsOf, withRates } from "../../report/stats.ts";
 import type { TopicRow } from "../../store/store.ts";
-import { storedTopic } from "../../topic-name.ts";
+import { storedTopic } from "../../store/topic-name.ts";
 import type { Gateway } from "../gateway.ts";
 import { CANCELLED, TOPIC, TOPICS } from "../schemas.ts";
 

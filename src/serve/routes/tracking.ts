@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { isMachine } from "../../feedback/machine.ts";
 import type { NewSuppression, Visit } from "../../store/store.ts";
 import type { Gateway } from "../gateway.ts";
-import { createGroupCommit } from "../group-commit.ts";
+import { createGroupCommit } from "../../intake/group-commit.ts";
 import { askPage, donePage, languageOf, PAGE_CSP, unknownPage } from "../unsubscribe-page.ts";
 import { createVisits, type VisitsLimits } from "../visits.ts";
 

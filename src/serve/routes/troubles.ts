@@ -2,7 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { STATES, type State } from "../../message.ts";
 import type { Store, TopicRow, Trouble } from "../../store/store.ts";
-import { storedTopic } from "../../topic-name.ts";
+import { storedTopic } from "../../store/topic-name.ts";
 import { answer, LIMIT, query, TAGS, TEXT, TOPIC, TOPIC_PATH, TOTALS } from "../admin-schemas.ts";
 import type { TroubleFacts } from "../dashboard/wire.ts";
 import { Refusal } from "../errors.ts";

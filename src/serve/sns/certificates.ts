@@ -1,7 +1,7 @@
 /** The certificates SNS signs with: where one may come from, and each fetched once. */
 import { X509Certificate, type KeyObject } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import type { Clock } from "../../clock.ts";
+import type { Clock } from "../../time/clock.ts";
 import type { HttpsGet } from "./https-get.ts";
 import { forbidden, SnsRefusal, tryAgain } from "./refusal.ts";
 import { snsHost, type TopicArn } from "./topic-arn.ts";

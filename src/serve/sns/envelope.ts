@@ -1,5 +1,5 @@
 /** A message as SNS POSTs it to an HTTP endpoint: its fields, and the text its signature covers. */
-import type { JsonObject } from "../../feedback/json-value.ts";
+import type { JsonObject } from "../../feedback/envelopes/json-value.ts";
 import { forbidden, unreadable } from "./refusal.ts";
 
 const TYPES = ["Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"] as const;

@@ -1,8 +1,8 @@
 /** What becomes of one POST to the webhook. */
 import type { IncomingHttpHeaders } from "node:http";
-import type { Clock } from "../../clock.ts";
-import { unwrap } from "../../feedback/envelopes.ts";
-import { isObject, parseJson } from "../../feedback/json-value.ts";
+import type { Clock } from "../../time/clock.ts";
+import { unwrap } from "../../feedback/envelopes/envelopes.ts";
+import { isObject, parseJson } from "../../feedback/envelopes/json-value.ts";
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import type { SnsSettings } from "../gateway.ts";
 import type { Certificates } from "./certificates.ts";

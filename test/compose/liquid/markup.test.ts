@@ -1,6 +1,6 @@
 /** What the author captured, escaped or encoded by hand means in every place what its values mean there. */
 import { describe, expect, test } from "vitest";
-import { prepareContent } from "../../../src/compose/tools.ts";
+import { prepareContent } from "../../../src/compose/mail/tools.ts";
 import type { Content } from "../../../src/message.ts";
 import { CONTENT } from "../../support/store-actions.ts";
 

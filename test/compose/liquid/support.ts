@@ -1,5 +1,5 @@
 import { RenderProblem } from "../../../src/compose/problem.ts";
-import { compileContent } from "../../../src/compose/template.ts";
+import { compileContent } from "../../../src/compose/mail/template.ts";
 import { UserError } from "../../../src/errors.ts";
 import { CONTENT } from "../../support/store-actions.ts";
 

@@ -1,0 +1,170 @@
+/**
+ * From what the SDK throws to an `Outcome`. SES uses several names for one thing and one name for several things, so texts
+ * decide before names, and names before HTTP statuses. Sources: the SES v2 API reference, the developer guide's
+ * "manage-sending-quotas-errors", and answers captured in the field.
+ */
+import type { Outcome } from "../deliver/outcome.ts";
+
+interface Facts {
+  name: string;
+  text: string;
+  status: number;
+  code: string;
+}
+
+/** Errors that mean the request never reached SES. */
+const NEVER_REACHED = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENETDOWN",
+  "EHOSTDOWN",
+  "EADDRNOTAVAIL",
+  "EMFILE",
+]);
+
+/** Names that concern the account, the identity, the credentials or the configuration, with what to do. */
+const HALTS: Record<string, string> = {
+  AccountSuspendedException:
+    "AWS has shut down sending for this account: see the AWS Health dashboard and the account's e-mail",
+  SendingPausedException: "sending is paused for the account or the configuration set: resume it in the SES console",
+  MailFromDomainNotVerifiedException:
+    "publish the MX record of the custom MAIL FROM domain, or let SES fall back to its own",
+  NotFoundException: "create it in SES in this region, or correct its name",
+  AccessDeniedException:
+    "give the credentials the IAM permission ses:SendEmail for this identity and configuration set",
+  UnrecognizedClientException: "check the AWS credentials",
+  InvalidClientTokenId: "check the AWS credentials",
+  InvalidSignatureException: "check the AWS secret key and the clock of this machine",
+  SignatureDoesNotMatch: "check the AWS secret key and the clock of this machine",
+  MissingAuthenticationToken: "check the AWS credentials",
+  MissingAuthenticationTokenException: "check the AWS credentials",
+  IncompleteSignature: "check the AWS credentials",
+  OptInRequired: "enable SES in this region for the account",
+  ExpiredTokenException: "renew the AWS credentials (for example: aws sso login) and run the same command again",
+  ExpiredToken: "renew the AWS credentials (for example: aws sso login) and run the same command again",
+  RequestExpired: "check the clock of this machine and the AWS credentials",
+  CredentialsProviderError:
+    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE (or try --sandbox, which needs no account)",
+  TokenProviderError: "sign in again: aws sso login",
+  LimitExceededException: "an SES limit of the account is reached: see the SES console",
+  SerializationException: "this looks like a bug of ses-mail: please report it",
+};
+
+/** BadRequest and validation texts about one recipient's address or header values. */
+const ABOUT_RECIPIENT =
+  /missing final '@domain'|local address|domain contains|missing domain|missing local name|illegal address|invalid email address|invalid to|non-ascii|header (?:name|value)|headers?\.\d|destination\.|toAddresses/i;
+
+/** What an error of `SendEmail` means for the message and for the run. `from` is the sender's address, to tell it from the recipient. */
+export function outcomeOf(error: unknown, from: string): Outcome {
+  const facts = factsOf(error);
+  return byText(facts, from) ?? byNetwork(facts) ?? byName(facts) ?? byStatus(facts);
+}
+
+/** True when the credentials ran out during the run: worth one fresh look at them before stopping. */
+export function isExpired(error: unknown): boolean {
+  return ["ExpiredTokenException", "ExpiredToken", "RequestExpired"].includes(factsOf(error).name);
+}
+
+function byText({ name, text, status }: Facts, from: string): Outcome | null {
+  if (/daily message quota exceeded|daily sending quota|24-hour.*quota/i.test(text))
+    return { kind: "quota", reason: text };
+  if (/maximum sending rate exceeded/i.test(text)) return { kind: "throttled", reason: text };
+  if (status === 429 || /^(TooManyRequests|Throttling|ThrottledException|RequestThrottled|SlowDown)/.test(name)) {
+    return { kind: "throttled", reason: `${name}: ${text}` };
+  }
+  if (/sending (?:is )?paused|account (?:is )?(?:paused|suspended)|sending.*(?:shut down|disabled)/i.test(text)) {
+    return halt(text, HALTS["SendingPausedException"]);
+  }
+  // "MAIL FROM domain is not verified" is about a DNS record, not about the identity.
+  if (/identities failed the check|not verified/i.test(text) && name !== "MailFromDomainNotVerifiedException")
+    return unverified(text, from);
+  // An empty AWS_REGION is "not accepted".
+  if (/region is missing|region not accepted/i.test(text))
+    return halt(text, "set AWS_REGION, for example AWS_REGION=us-east-1");
+  return null;
+}
+
+/** SES lists the identities that failed. Only recipients in the list: the account is in the SES sandbox. */
+function unverified(text: string, from: string): Outcome {
+  const listed = text.slice(text.lastIndexOf(":") + 1).toLowerCase();
+  const domain = from.slice(from.lastIndexOf("@") + 1).toLowerCase();
+  const aboutSender =
+    !/identities failed the check/i.test(text) ||
+    listed.includes(from.toLowerCase()) ||
+    listed.split(/[\s,]+/).includes(domain);
+  if (aboutSender) return halt(text, `verify ${from} or ${domain} in SES in this region`);
+  return {
+    kind: "rejected",
+    reason: `${text} (the account is in the SES sandbox: it may only write to verified addresses)`,
+    unknown: false,
+  };
+}
+
+function byNetwork({ name, code, text, status }: Facts): Outcome | null {
+  if (NEVER_REACHED.has(code) || /did not establish a connection/i.test(text)) {
+    return { kind: "transient", reason: describe(code || name, text), unreachable: true };
+  }
+  // TLS and certificate trouble: the request was never sent.
+  if (/^(CERT_|DEPTH_ZERO|UNABLE_TO_|ERR_TLS|SELF_SIGNED|ERR_SSL|EPROTO)/.test(code)) {
+    return halt(describe(code, text), "check the endpoint and the certificates of this machine or its proxy");
+  }
+  // A 5xx whose body is not JSON (a proxy, a load balancer) arrives as a SyntaxError: status decides.
+  if (status >= 500) return null;
+  const lost = ["ECONNRESET", "EPIPE", "ETIMEDOUT", "ECONNABORTED", "ERR_STREAM_PREMATURE_CLOSE"].includes(code);
+  if (
+    lost ||
+    name === "TimeoutError" ||
+    name === "AbortError" ||
+    /socket hang up|aborted/i.test(text) ||
+    (status >= 200 && status < 300)
+  ) {
+    return { kind: "in_doubt", reason: describe(code || name, text) };
+  }
+  return null;
+}
+
+function byName({ name, text }: Facts): Outcome | null {
+  const hint = HALTS[name];
+  if (hint !== undefined) return halt(text ? `${name}: ${text}` : name, hint);
+  if (name === "MessageRejected") return { kind: "rejected", reason: text || name, unknown: false };
+  if (name === "BadRequestException" || name === "ValidationException") {
+    return ABOUT_RECIPIENT.test(text)
+      ? { kind: "rejected", reason: text, unknown: false }
+      : halt(`${name}: ${text}`, "correct the sender, the content or the configuration set");
+  }
+  return null;
+}
+
+function byStatus({ name, text, status, code }: Facts): Outcome {
+  if (status >= 500) return { kind: "transient", reason: describe(`${status} ${name}`, text), unreachable: false };
+  if (status === 413) return { kind: "rejected", reason: "the message is too large for SES (413)", unknown: false };
+  if (status >= 300) return { kind: "rejected", reason: describe(`${status} ${name}`, text), unknown: true };
+  // Nothing is known: to say "not accepted" could send a second copy.
+  return { kind: "in_doubt", reason: describe(code || name, text) };
+}
+
+function halt(reason: string, hint = "see the SES console"): Outcome {
+  return { kind: "halted", reason, hint };
+}
+
+function factsOf(error: unknown): Facts {
+  const e = (typeof error === "object" && error !== null ? error : {}) as {
+    name?: unknown;
+    message?: unknown;
+    code?: unknown;
+    $metadata?: { httpStatusCode?: number };
+  };
+  return {
+    name: typeof e.name === "string" ? e.name : "Unknown",
+    text: typeof e.message === "string" ? e.message : "",
+    status: e.$metadata?.httpStatusCode ?? 0,
+    code: typeof e.code === "string" ? e.code : "",
+  };
+}
+
+function describe(name: string, text: string): string {
+  return text && text !== name && text !== "UnknownError" ? `${name}: ${text}` : name;
+}

@@ -1,0 +1,248 @@
+import { existsSync } from "node:fs";
+import { realpath } from "node:fs/promises";
+import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { UserError } from "../../errors.ts";
+import type { Content, ContentFiles, Header, Tag } from "../../message.ts";
+import { MAX_MESSAGE_BYTES, readAttachments } from "./attachment.ts";
+import { type FrontMatter, splitFrontMatter } from "./front-matter.ts";
+import { checkHeaderNames, mailtoUri, parseHeader } from "./headers.ts";
+import { mailboxesIn, splitMailbox } from "../address/mailbox.ts";
+import { checkName } from "../list/name.ts";
+import { refuseVariables } from "./no-variables.ts";
+import { readText } from "../../read-file.ts";
+
+/** What stands beside a recipient list under the same name, in this order. */
+const BESIDE = [".html", ".htm", ".md"];
+const HTML = [".html", ".htm"];
+const MARKDOWN = [".md", ".markdown"];
+
+/** The pipeline finds events by these; a tag of the user's must not stand in the way. */
+const OWN_TAGS = new Set(["ses-mail-job", "ses-mail-message"]);
+
+/** Options of the command line and environment; what is given here beats the front matter. */
+export interface ContentOverrides {
+  subject?: string;
+  from?: string;
+  replyTo?: string[];
+  /** `Name: value`, as typed. Beat headers of the same name, add others. */
+  headers?: string[];
+  /** Paths, from the working directory. One with variables is a file for each recipient, and has to lead into the content's folder. */
+  attachments?: string[];
+  /** `name=value`, as typed. Beat tags of the same name, add others. */
+  tags?: string[];
+  configurationSet?: string;
+  unsubscribeUrl?: string;
+  unsubscribeMailto?: string;
+  topic?: string;
+  allowEmpty?: boolean;
+}
+
+export interface ContentOptions {
+  /** `.html`, `.htm` or `.md`. Null: the file beside `recipientsFile` with the same base name. */
+  contentFile: string | null;
+  /** Null or `-` when there is none to stand beside. */
+  recipientsFile: string | null;
+  /** The text alternative; default: derived from the HTML. */
+  textFile?: string;
+  overrides: ContentOverrides;
+}
+
+/**
+ * Reads a content file, its front matter, text and attachments into a `Content`, and the topic when one is named.
+ * Templates are left as they are: `compileContent` judges them. Throws `UserError` for everything that cannot be sent.
+ */
+export async function readContent(options: ContentOptions): Promise<{ content: Content; topic: string | null }> {
+  const file = options.contentFile ?? contentBeside(options.recipientsFile);
+  const markdown = isMarkdown(file);
+  const source = await readText(file, "the content");
+  const { front, body, bodyLine } = await splitFrontMatter(source, file);
+  if (body.trim() === "") throw new UserError(`the content ${file} has front matter and nothing else`);
+  const { checkSyntax } = await import("../mail/template.ts");
+  checkSyntax(file, body, { line: bodyLine, markdown });
+  const head = headOf(front, options.overrides);
+  const text = options.textFile === undefined ? "" : await readText(options.textFile, "the text");
+  const { fixed, files } = await attachedTo(file, front, options.overrides);
+  const attachments = await readAttachments(fixed);
+  const content: Content = {
+    ...head,
+    format: markdown ? "markdown" : "html",
+    ...(front.preheader !== undefined && { preheader: front.preheader }),
+    html: body,
+    text,
+    attachments,
+    ...(files !== null && { files }),
+  };
+  checkSize(content);
+  refuseVariables("--topic", options.overrides.topic ?? "");
+  const topic = options.overrides.topic ?? front.topic;
+  return { content, topic: topic === undefined ? null : checkTopic(topic) };
+}
+
+/** The name in NFC: 1–100 characters, no `/`, nothing that controls or cannot be seen. Throws `UserError` for others. */
+export function checkTopic(name: string): string {
+  return checkName("a topic name", name);
+}
+
+function contentBeside(recipientsFile: string | null): string {
+  if (recipientsFile === null || recipientsFile === "-") {
+    throw new UserError("there is no content", "name the file with --content <file.html or file.md>");
+  }
+  const base = join(dirname(recipientsFile), basename(recipientsFile, extname(recipientsFile)));
+  const found = BESIDE.map((extension) => base + extension).filter((path) => existsSync(path));
+  const [only] = found;
+  if (only === undefined)
+    throw new UserError(
+      `expected the content in ${base}.html or ${base}.md, found neither`,
+      "name it with --content <file>",
+    );
+  if (found.length > 1)
+    throw new UserError(`the content may be ${found.join(" or ")}`, "name it with --content <file>");
+  return only;
+}
+
+function isMarkdown(file: string): boolean {
+  const extension = extname(file).toLowerCase();
+  if (MARKDOWN.includes(extension)) return true;
+  if (HTML.includes(extension)) return false;
+  throw new UserError(`--content expects a .html or .md file, got ${file}`);
+}
+
+/** Everything but the bodies and attachments. */
+function headOf(
+  front: FrontMatter,
+  overrides: ContentOverrides,
+): Omit<Content, "html" | "format" | "preheader" | "text" | "attachments" | "files"> {
+  const subject = (overrides.subject ?? front.subject ?? "").trim();
+  if (subject === "")
+    throw new UserError("the mail has no subject", "give it with --subject, or as subject: in the front matter");
+  return { subject, ...envelopeOf(front, overrides), allowEmpty: overrides.allowEmpty ?? false };
+}
+
+/** Everything of a content that is neither said nor shown. */
+export type Envelope = Omit<
+  Content,
+  "subject" | "html" | "format" | "preheader" | "text" | "attachments" | "files" | "allowEmpty" | "literal" | "tracking"
+>;
+
+/** The envelope that options alone make: no content file says anything. Throws `UserError`. */
+export function readEnvelope(overrides: ContentOverrides): Envelope {
+  // What programs post has no columns that a name could come from.
+  for (const text of [overrides.from ?? "", ...(overrides.replyTo ?? [])])
+    refuseVariables("the sender of posted mail", text);
+  return envelopeOf({}, overrides);
+}
+
+function envelopeOf(front: FrontMatter, overrides: ContentOverrides): Envelope {
+  refuseVariables("--configuration-set", overrides.configurationSet ?? "");
+  const from = (overrides.from ?? front.from ?? "").trim();
+  if (from === "")
+    throw new UserError(
+      "the mail has no sender",
+      "give it with --from, SES_MAIL_FROM, or as from: in the front matter",
+    );
+  const unsubscribeMailto = overrides.unsubscribeMailto ?? front.unsubscribe_mailto ?? null;
+  if (unsubscribeMailto !== null) mailtoUri(unsubscribeMailto);
+  return {
+    from: checkMailbox(overrides.from === undefined ? "from" : "--from", from),
+    replyTo:
+      overrides.replyTo?.flatMap(mailboxesIn).map((each) => checkMailbox("--reply-to", each)) ?? front.reply_to ?? [],
+    headers: headersOf(front, overrides),
+    tags: tagsOf(front, overrides),
+    configurationSet: checkConfigurationSet(overrides.configurationSet ?? front.configuration_set ?? null),
+    unsubscribeUrl: overrides.unsubscribeUrl ?? front.unsubscribe_url ?? null,
+    unsubscribeMailto,
+  };
+}
+
+function checkMailbox(what: string, written: string): string {
+  const mailbox = splitMailbox(written);
+  if ("problem" in mailbox) throw new UserError(`${what} expects an address or Name <address>: ${mailbox.problem}`);
+  return written;
+}
+
+function headersOf(front: FrontMatter, overrides: ContentOverrides): Header[] {
+  const typed = (overrides.headers ?? []).map(parseHeader);
+  const beaten = new Set(typed.map((header) => header.name.toLowerCase()));
+  const written = Object.entries(front.headers ?? {}).map(([name, value]) => ({ name, value }));
+  const headers = [...written.filter((header) => !beaten.has(header.name.toLowerCase())), ...typed];
+  checkHeaderNames(headers.map((header) => header.name));
+  return headers;
+}
+
+function tagsOf(front: FrontMatter, overrides: ContentOverrides): Tag[] {
+  const tags = new Map(Object.entries(front.tags ?? {}));
+  for (const typed of overrides.tags ?? []) {
+    const [, name, value] = /^([^=]+)=(.*)$/s.exec(typed) ?? [];
+    if (name === undefined || value === undefined)
+      throw new UserError(`--tag expects name=value, got ${JSON.stringify(typed)}`);
+    refuseVariables("--tag", typed);
+    tags.set(name, value);
+  }
+  return [...tags].map(([name, value]) => checkTag({ name, value }));
+}
+
+/** SES API, MessageTag. */
+function checkTag(tag: Tag): Tag {
+  const wrong = [tag.name, tag.value].find((each) => !/^[A-Za-z0-9_-]{1,256}$/.test(each));
+  if (wrong !== undefined)
+    throw new UserError(`a tag expects 1–256 letters, digits, _ and - in name and value, got ${JSON.stringify(wrong)}`);
+  if (OWN_TAGS.has(tag.name))
+    throw new UserError(`the tag ${tag.name} is written by ses-mail itself`, "choose another name");
+  return tag;
+}
+
+/** SES API, ConfigurationSetName. */
+function checkConfigurationSet(name: string | null): string | null {
+  if (name === null || /^[A-Za-z0-9_-]{1,64}$/.test(name)) return name;
+  throw new UserError(`a configuration set's name expects 1–64 letters, digits, _ and -, got ${JSON.stringify(name)}`);
+}
+
+/** The attachments that are the same for everybody, and what is a file for each recipient; null: nothing is. */
+async function attachedTo(
+  file: string,
+  front: FrontMatter,
+  overrides: ContentOverrides,
+): Promise<{ fixed: string[]; files: ContentFiles | null }> {
+  // Paths in a content file start where that file is, those of an option in the working directory.
+  const base = overrides.attachments === undefined ? dirname(file) : ".";
+  const paths = overrides.attachments ?? front.attachments ?? [];
+  paths.forEach(refuseAddress);
+  const hasVariables = (path: string) => /\{[{%]/.test(path);
+  const fixed = paths.filter((path) => !hasVariables(path)).map((path) => (isAbsolute(path) ? path : join(base, path)));
+  const varied = paths.filter(hasVariables);
+  const inlineImages = front.inline_images ?? false;
+  if (varied.length === 0 && !inlineImages) return { fixed, files: null };
+  const folder = await realpath(dirname(resolve(file)));
+  const attachments = await Promise.all(varied.map((path) => fromFolder(folder, base, path)));
+  return { fixed, files: { folder, attachments, inlineImages } };
+}
+
+function refuseAddress(path: string): void {
+  if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) return;
+  throw new UserError(`an attachment is a file, got the address ${path}`, "download it first, or write a link to it");
+}
+
+/** The path with variables, seen from the content's folder: as far as it is the same for everybody, it has to be in there. */
+async function fromFolder(folder: string, base: string, path: string): Promise<string> {
+  const start = path.lastIndexOf("/", path.search(/\{[{%]/)) + 1;
+  const written = resolve(base, path.slice(0, start));
+  const from = relative(folder, await realpath(written).catch(() => written));
+  if (isAbsolute(from) || from.split(sep)[0] === "..") {
+    throw new UserError(
+      `the attachment ${path} is a file for each recipient, and these have to be in the content's folder, ${folder}`,
+      "put them there, or put the content beside them",
+    );
+  }
+  const inside = from === "" ? "" : `${from.split(sep).join("/")}/`;
+  return inside + path.slice(start);
+}
+
+function checkSize({ html, text, attachments }: Pick<Content, "html" | "text" | "attachments">): void {
+  const parts = [html, text, ...attachments.map((attachment) => attachment.data)];
+  const bytes = parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
+  if (bytes <= MAX_MESSAGE_BYTES) return;
+  throw new UserError(
+    `the mail is ${(bytes / 1024 / 1024).toFixed(1)} MB, SES takes 40 MB`,
+    "send a link instead of attachments",
+  );
+}

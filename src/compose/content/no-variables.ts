@@ -1,0 +1,11 @@
+import { UserError } from "../../errors.ts";
+import { shown } from "../shown.ts";
+
+/** Throws `UserError` when `text` holds Liquid where every recipient gets the same. `where` begins the message: an option, or file, line and key. */
+export function refuseVariables(where: string, text: string): void {
+  if (!/\{\{|\{%/.test(text)) return;
+  throw new UserError(
+    `${where} is the same for every recipient and takes no variables, got ${shown(text)}`,
+    "variables may stand in subject, preheader, headers, attachments, unsubscribe_url and the names of from and reply_to",
+  );
+}

@@ -1,0 +1,66 @@
+import { domainToASCII } from "node:url";
+import { type Problem, parseAddress } from "../address/address.ts";
+import { isPrintableAscii } from "../address/encoded-word.ts";
+import { shown } from "../shown.ts";
+
+/** What a URI is made of (RFC 3986 §2); a `%` only before two hexadecimal digits. */
+const NOT_OF_A_URI = /%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]/gu;
+
+const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$/;
+
+/** What would end or change the address in a `mailto:`, though it may stand in a local part. */
+const NOT_OF_A_MAILTO = /[%?&#/^`{|}]/g;
+
+/**
+ * A URI in plain ASCII: what no URI can hold is percent-encoded (UTF-8), what is encoded already stays, the host of a web address and
+ * the domain of a `mailto:` become punycode. Text that is no URI, has no host or no address is a problem. Never throws.
+ */
+export function asciiUri(written: string): { uri: string } | Problem {
+  const text = written.trim();
+  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(text)?.[1]?.toLowerCase();
+  if (scheme === undefined) {
+    const address = parseAddress(text);
+    const meant = "address" in address ? `write <${mailtoOf(address.address)}>` : "write <https://…> or <mailto:…>";
+    return { problem: `${shown(text)} is no URI; ${meant}` };
+  }
+  if (scheme === "mailto") return mailto(text);
+  return scheme === "http" || scheme === "https" ? webAddress(text) : { uri: percentEncoded(text) };
+}
+
+/** `a@b.c` as the path of a `mailto:` URI (RFC 6068 §2). */
+export function mailtoOf(address: string): string {
+  return `mailto:${address.replace(NOT_OF_A_MAILTO, encodeURIComponent)}`;
+}
+
+function percentEncoded(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, "\uFFFD").replace(NOT_OF_A_URI, (character) => encodeURIComponent(character));
+}
+
+/** Nothing but the host is rewritten: `new URL` would change more of what the author wrote. */
+function webAddress(text: string): { uri: string } | Problem {
+  const [, before = "", host = "", rest = ""] =
+    /^([^:]*:\/\/(?:[^/?#]*@)?)(\[[^\]]*\]|[^/?#:]*)([^]*)$/.exec(text) ?? [];
+  const ascii = isPrintableAscii(host) ? host : domainToASCII(host);
+  const uri = percentEncoded(before) + ascii + percentEncoded(rest);
+  if (HOST.test(ascii) && URL.canParse(uri)) return { uri };
+  return { problem: `${shown(text)} is no web address` };
+}
+
+function mailto(text: string): { uri: string } | Problem {
+  const [, path = "", query = ""] = /^mailto:([^?]*)([^]*)$/i.exec(text) ?? [];
+  const addresses: string[] = [];
+  for (const written of path.split(",")) {
+    const parsed = parseAddress(decoded(written));
+    if ("problem" in parsed) return parsed;
+    addresses.push(mailtoOf(parsed.address).slice("mailto:".length));
+  }
+  return { uri: `mailto:${addresses.join(",")}${percentEncoded(query)}` };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

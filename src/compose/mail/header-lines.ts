@@ -1,0 +1,18 @@
+import type { Attachment, MailFile, RenderedMail } from "../../message.ts";
+import { readWords } from "../address/encoded-word.ts";
+
+/** The mail's headers as they will be read, for people. */
+export function headerLines(mail: RenderedMail): string {
+  return [
+    `From: ${readWords(mail.from)}`,
+    `To: ${mail.to}`,
+    ...(mail.replyTo.length > 0 ? [`Reply-To: ${mail.replyTo.map(readWords).join(", ")}`] : []),
+    `Subject: ${mail.subject}`,
+    ...mail.headers.map(({ name, value }) => `${name}: ${readWords(value)}`),
+    ...[...mail.attachments, ...(mail.files ?? [])].map(fileLine),
+  ].join("\n");
+}
+
+function fileLine({ fileName, contentType, contentId }: Attachment | MailFile): string {
+  return `${contentId == null ? "Attachment" : "Picture"}: ${fileName} (${contentType})`;
+}

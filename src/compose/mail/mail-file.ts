@@ -1,0 +1,70 @@
+/**
+ * Files of the content's folder that go with one message. Their paths come from templates and lists, so each is held to rules before anybody
+ * looks at the disk: a value must not lead out of the folder, nor to what nobody means to send.
+ */
+import { createHash } from "node:crypto";
+import { platform } from "node:os";
+import { posix } from "node:path";
+import type { MailFile } from "../../message.ts";
+import { contentTypeOf, nameProblem } from "../content/attachment.ts";
+import { RenderProblem } from "../problem.ts";
+
+/** Characters of a path: no system takes many more, and messages show it. */
+const MOST_PATH = 1_000;
+
+/** An attachment by its path from the content's folder. Throws `RenderProblem`. */
+export function attachmentAt(folder: string, written: string): MailFile {
+  const path = pathIn(written, `the attachment ${shown(written)}`);
+  return { folder, path, fileName: posix.basename(path), contentType: contentTypeOf(path), contentId: null };
+}
+
+/** A picture that the HTML shows, by its path from the content's folder. The Content-ID is the same wherever it is made. Throws `RenderProblem`. */
+export function pictureAt(folder: string, written: string): MailFile {
+  const what = `the picture ${shown(written)}`;
+  const path = pathIn(written, what);
+  const contentType = contentTypeOf(path);
+  // Whoever fills a column with paths must not have anything else sent as a picture.
+  if (!contentType.startsWith("image/"))
+    throw new RenderProblem(`${what} is no picture: it does not end in .png, .jpg, .gif or the like`);
+  return { folder, path, fileName: posix.basename(path), contentType, contentId: `${keyOf(path)}@ses-mail` };
+}
+
+/** What the file is called in messages: `the attachment invoices/7.pdf`. */
+export function nameOf({ path, contentId }: MailFile): string {
+  return `the ${contentId === null ? "attachment" : "picture"} ${path}`;
+}
+
+/** 64 bits of a path, as 16 hex digits. */
+export function keyOf(path: string): string {
+  return createHash("sha256").update(path).digest("hex").slice(0, 16);
+}
+
+function pathIn(written: string, what: string): string {
+  const problem = pathProblem(written);
+  if (problem !== null) throw new RenderProblem(`${what} ${problem}`);
+  const path = posix.normalize(written);
+  const refused = nameProblem(posix.basename(path));
+  if (refused !== null) throw new RenderProblem(`${what}: ${refused}`);
+  return path;
+}
+
+function pathProblem(path: string): string | null {
+  if (path.length > MOST_PATH) return `is a path of more than ${MOST_PATH} characters`;
+  // oxlint-disable-next-line no-control-regex
+  if (/[\x00-\x1f\x7f]/.test(path)) return "has a control character in its name";
+  if (path.includes("\\")) return "has a backslash: write / between folders";
+  if (path.startsWith("/") || /^[a-z]:/i.test(path))
+    return "is not inside the content's folder: write its path from there";
+  const names = path.split("/");
+  if (names.includes("..")) return "leads out of the content's folder";
+  if (names.some((name) => name.startsWith(".") && name !== "."))
+    return "is hidden: what begins with a dot is not sent";
+  // `file.pdf:stream` of NTFS.
+  return platform() === "win32" && path.includes(":") ? "has a colon in its name" : null;
+}
+
+function shown(path: string): string {
+  const start = path.length > MOST_PATH ? `${path.slice(0, 60)}…` : path;
+  // oxlint-disable-next-line no-control-regex
+  return /[\x00-\x1f\x7f]/.test(start) ? JSON.stringify(start) : start;
+}

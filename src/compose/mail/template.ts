@@ -1,0 +1,284 @@
+/** A content, compiled: which columns it needs, which rows it takes, and the mail of each recipient. */
+import type { Content, ContentFiles, MailFile, RenderedMail, Tracking } from "../../message.ts";
+import { trackHtml } from "../../tracking/html.ts";
+import { leavesBy } from "../../tracking/leaving.ts";
+import { type MessageLinks, sampleLinks } from "../../tracking/message-links.ts";
+import { addressFor, columnOf, lookUpFor, refuseUnknown, scopeOf, SOME_ADDRESS } from "./columns.ts";
+import { type CompiledHead, compileHead } from "./head.ts";
+import { emptyReason, parsePart, type Part, type Scope, type Variable } from "../liquid/part.ts";
+import { attachmentAt, pictureAt } from "./mail-file.ts";
+import { inlinePictures } from "./pictures.ts";
+import { RenderProblem } from "../problem.ts";
+import { Composer, type Draft, type Shape, type Tools } from "./shape.ts";
+import { ANYWHERE, createWriter, RUNNING_TEXT } from "./text-writer.ts";
+import { isUnsubscribeUrl, literalPart } from "./unsubscribe-variable.ts";
+
+/** Null when the row can be sent, else the reason why not. `fields` are in the order of the columns given to `check`. */
+export type RowCheck = (fields: string[]) => string | null;
+
+export interface CompiledContent {
+  /** Every variable used, sorted, as written in the templates. */
+  columns: string[];
+  /**
+   * The check for rows with these columns. Throws `UserError` at once when a template uses a variable that is no column
+   * and has no default (unless `allowEmpty`): no row could ever pass. The check itself throws `UserError` when the content as a whole cannot be
+   * made into a mail, whoever gets it.
+   */
+  check(columns: string[]): RowCheck;
+  /** True: mails may have `files`, which `Examiner` has to look at before a row is taken. */
+  hasFiles: boolean;
+  /** What each message carries of links back to us; null: nothing. */
+  tracking: Tracking | null;
+  /**
+   * One recipient's mail; `values` by column name. Without `links` a content with tracking is given a sample's, which lead nowhere. Throws
+   * `RenderProblem` when `check` would have refused the row.
+   */
+  render(to: string, values: Record<string, string>, links?: MessageLinks | null): RenderedMail;
+  /** The HTML and text of this recipient cut at his values, before tracking: the pieces he has in common with most others. */
+  shapeOf(to: string, values: Record<string, string>): Shape;
+  /** HTML and text made the plain way: slow, and by definition right. */
+  renderPlainly(to: string, values: Record<string, string>): Pick<RenderedMail, "html" | "text">;
+}
+
+/** For contents that are ready as they are: nothing is inlined or derived. */
+export const NO_TOOLS: Tools = {
+  markdown: null,
+  inlineStyles: null,
+  textOf: null,
+  writeLink: (text) => text,
+  inlinePictures: null,
+};
+
+/** The templates of a content. */
+interface Parts {
+  head: CompiledHead;
+  body: Part;
+  preheader: Part | null;
+  /** The subject, where it is the title of a page, too. */
+  title: Part | null;
+  /** Null: the text part is derived from the HTML. */
+  text: Part | null;
+  /** Paths of attachments, each of one message. */
+  attachments: Part[];
+}
+
+/**
+ * Compiles the Liquid templates of a content: subject, HTML, text, header values, display names, unsubscribe URL, preheader, paths of attachments. `tools` are those of
+ * `toolsFor`.
+ *
+ * A variable is a column name: exactly, else with upper and lower case taken as one. `{{ First Name }}` is understood too;
+ * a name that would read as Liquid (dots, `and`, quotes) is written `{{ ["a.b"] }}`. `{{ email }}` is the address when no
+ * column is called so. A cell of nothing but white space is empty, and empty is false in `{% if %}`.
+ *
+ * Values are escaped for where they stand: HTML in HTML, percent-encoded in addresses, as they are elsewhere.
+ * `| raw` turns that off for a column that holds HTML, or part of an address: the content is the sender's own word.
+ *
+ * With tracking, pixel and links are put into the HTML that is ready, and `{{ unsubscribe_url }}` is the message's own link. Subject, HTML and
+ * text of a literal content are no templates.
+ *
+ * Throws `UserError` for everything that does not depend on the recipient: syntax, From, header names and limits.
+ */
+export function compileContent(content: Content, tools: Tools = NO_TOOLS): CompiledContent {
+  const parts = parseParts(content, tools);
+  const variables = variablesOf(parts);
+  const { files = null } = content;
+  const composer = new Composer({ ...tools, inlinePictures: files?.inlineImages ? pictureInliner(files) : null });
+  const required = [...new Set(allParts(parts).flatMap((part) => part.required))];
+  const writeText = createWriter(RUNNING_TEXT);
+  const lookUp = lookUpFor(variables);
+  const tracking = content.tracking ?? null;
+  const sample = tracking && sampleLinks(tracking);
+  const ownUrl = (links: MessageLinks | null) => (tracking?.unsubscribe && links ? links.unsubscribe() : null);
+  const { tags, attachments, configurationSet } = content;
+  const attachmentsOf = files === null ? null : attachmentWriter(files, parts.attachments);
+  const sampleScope = (to: string, values: Record<string, string>) =>
+    lookUp({ to, values, unsubscribeUrl: ownUrl(sample) });
+  const render: CompiledContent["render"] = (to, values, links = sample) => {
+    const own = ownUrl(links);
+    const scope = lookUp({ to, values, unsubscribeUrl: own });
+    refuseEmpty(required, scope);
+    const head = parts.head.render(scope, own);
+    const composed = composer.compose(draftOf(parts, scope));
+    const html = tracking && links ? withLinks(composed.html, tracking, links, head) : composed.html;
+    const text = parts.text === null ? (composed.text ?? "") : writeText(parts.text.trace(scope));
+    const { from, replyTo, subject, headers } = head;
+    // Named one by one: to spread the head costs as much as all the rest.
+    const mail = { from, to, replyTo, subject, html, text, headers, tags, attachments, configurationSet };
+    if (attachmentsOf === null) return mail;
+    const enclosed = [...attachmentsOf(scope), ...composed.files];
+    return enclosed.length > 0 ? { ...mail, files: enclosed } : mail;
+  };
+  return {
+    columns: variables.map((variable) => variable.name),
+    hasFiles: files !== null,
+    tracking,
+    check(columns) {
+      const check = rowCheck(parts, variables, columns, content.allowEmpty, ownUrl(sample), composer);
+      // Which files a row names is only known of the whole mail.
+      return files === null ? check : (fields) => check(fields) ?? renderProblem(render, columns, fields);
+    },
+    render,
+    shapeOf: (to, values) => composer.shapeOf(draftOf(parts, sampleScope(to, values))),
+    renderPlainly(to, values) {
+      const scope = sampleScope(to, values);
+      const { html, text } = composer.composePlainly(draftOf(parts, scope));
+      return { html, text: parts.text === null ? (text ?? "") : writeText(parts.text.trace(scope)) };
+    },
+  };
+}
+
+function draftOf({ body, preheader, title }: Parts, scope: Scope): Draft {
+  return {
+    body: body.trace(scope),
+    preheader: preheader?.trace(scope) ?? null,
+    title: title?.trace(scope) ?? null,
+  };
+}
+
+/** Throws `RenderProblem` for a picture that must not be sent. */
+function pictureInliner({ folder }: ContentFiles): NonNullable<Tools["inlinePictures"]> {
+  return (html) => inlinePictures(html, (path) => pictureAt(folder, path));
+}
+
+/** The attachments of one message. Throws `RenderProblem` for a path that must not be sent. */
+function attachmentWriter({ folder }: ContentFiles, attachments: Part[]): (scope: Scope) => MailFile[] {
+  const paths = attachments.map((part) => ({ part, write: createWriter(ANYWHERE) }));
+  return (scope) => {
+    const written = paths.map(({ part, write }) => write(part.trace(scope)).trim()).filter((path) => path !== "");
+    return written.map((path) => attachmentAt(folder, path));
+  };
+}
+
+function renderProblem(render: CompiledContent["render"], columns: string[], fields: string[]): string | null {
+  const values = Object.fromEntries(columns.map((column, index) => [column, fields[index] ?? ""]));
+  return reasonOf(() => void render(SOME_ADDRESS, values));
+}
+
+function withLinks(
+  html: string,
+  { opens, clicks }: Tracking,
+  links: MessageLinks,
+  { headers }: Pick<RenderedMail, "headers">,
+): string {
+  if (!opens && !clicks) return html;
+  const leaves = leavesBy(headers.find(({ name }) => name.toLowerCase() === "list-unsubscribe")?.value ?? "");
+  return trackHtml(html, {
+    click: clicks ? (url) => (leaves(url) ? null : links.click(url)) : null,
+    pixel: opens ? links.open() : null,
+  });
+}
+
+/**
+ * Throws `UserError` when `source` is no Liquid template. `line` is the file's line on which it starts, so that the message
+ * speaks of the file as the author sees it.
+ */
+export function checkSyntax(
+  label: string,
+  source: string,
+  { line, markdown }: { line: number; markdown: boolean },
+): void {
+  const language = markdown ? "markdown" : "html";
+  parsePart(source, { label, name: "body", language, allowEmpty: true, firstLine: line });
+}
+
+function parseParts(content: Content, tools: Tools): Parts {
+  const { allowEmpty, literal } = content;
+  const hasLink = content.tracking?.unsubscribe ?? false;
+  const markdown = content.format === "markdown";
+  const text = content.text === "" && tools.textOf !== null ? null : content.text;
+  if (literal) {
+    const subject = literalPart("title", content.subject, hasLink);
+    return {
+      head: compileHead(content, subject),
+      body: literalPart("body", content.html, hasLink),
+      preheader: null,
+      title: null,
+      text: text === null ? null : literalPart("text", text, hasLink),
+      attachments: [],
+    };
+  }
+  const subject = parsePart(content.subject, { label: "subject", name: "title", language: "text", allowEmpty });
+  const language = markdown ? "markdown" : "html";
+  const preheader = content.preheader ?? null;
+  return {
+    head: compileHead(content, subject),
+    body: parsePart(content.html, { label: markdown ? "Markdown" : "HTML", name: "body", language, allowEmpty }),
+    preheader:
+      preheader === null
+        ? null
+        : parsePart(preheader, { label: "preheader", name: "preheader", language: "text", allowEmpty }),
+    title: markdown ? subject : null,
+    text: text === null ? null : parsePart(text, { label: "text", name: "text", language: "text", allowEmpty }),
+    attachments: (content.files?.attachments ?? []).map((path) =>
+      parsePart(path, { label: "attachments", name: "text", language: "text", allowEmpty }),
+    ),
+  };
+}
+
+function allParts({ head, body, preheader, text, attachments }: Parts): Part[] {
+  return [...head.parts, body, preheader, text, ...attachments].filter((part) => part !== null);
+}
+
+/** Each variable once; optional only when it is so in every part. */
+function variablesOf(parts: Parts): Variable[] {
+  const found = new Map<string, Variable>();
+  for (const variable of allParts(parts).flatMap((part) => part.variables)) {
+    const known = found.get(variable.name);
+    const optional = variable.optional && (known?.optional ?? true);
+    found.set(variable.name, { name: variable.name, path: known?.path ?? variable.path, optional });
+  }
+  return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function refuseEmpty(required: string[], scope: Scope): void {
+  const empty = required.find((name) => !scope[name]);
+  if (empty !== undefined) throw new RenderProblem(emptyReason(`{{ ${empty} }}`));
+}
+
+function rowCheck(
+  parts: Parts,
+  variables: Variable[],
+  columns: string[],
+  allowEmpty: boolean,
+  unsubscribeUrl: string | null,
+  composer: Composer,
+): RowCheck {
+  const isOurs = (name: string) => unsubscribeUrl !== null && isUnsubscribeUrl(name);
+  for (const variable of variables) if (!isOurs(variable.name)) refuseUnknown(variable, columns, allowEmpty);
+  const places = variables.map(({ name }) => ({ name, index: isOurs(name) ? -1 : columnOf(name, columns) }));
+  const given = (name: string) => (isOurs(name) && unsubscribeUrl !== null ? unsubscribeUrl : addressFor(name));
+  const required = new Set(allParts(parts).flatMap((part) => part.required));
+  const needed = places.filter(({ name, index }) => index >= 0 && required.has(name));
+  const bodies = [parts.body, parts.preheader, parts.text].filter((part) => part !== null && !part.simple);
+  const scopeFor = (fields: string[]) =>
+    scopeOf(places.map(({ name, index }) => [name, index >= 0 ? fields[index] : given(name)]));
+  let isComposed = false;
+  return (fields) => {
+    for (const { name, index } of needed) {
+      if (!/\S/.test(fields[index] ?? "")) return emptyReason(`{{ ${name} }}`);
+    }
+    if (isComposed && parts.head.constant && bodies.length === 0) return null;
+    const scope = scopeFor(fields);
+    const reason = reasonOf(() => {
+      parts.head.render(scope, unsubscribeUrl);
+      for (const body of bodies) body?.trace(scope);
+    });
+    // Once: what cannot be made into a mail at all is told before anything is stored.
+    if (reason === null && !isComposed) {
+      const problem = reasonOf(() => void composer.compose(draftOf(parts, scope)));
+      isComposed = problem === null;
+      return problem;
+    }
+    return reason;
+  };
+}
+
+function reasonOf(work: () => void): string | null {
+  try {
+    work();
+    return null;
+  } catch (error) {
+    if (error instanceof RenderProblem) return error.message;
+    throw error;
+  }
+}

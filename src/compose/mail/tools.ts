@@ -1,0 +1,48 @@
+/** What makes mails of a content's text. The libraries are loaded when a content needs them; others do not pay for them. */
+import { UserError } from "../../errors.ts";
+import type { Content } from "../../message.ts";
+import { type CompiledContent, compileContent, NO_TOOLS } from "./template.ts";
+import type { Tools } from "./shape.ts";
+
+/** Of what programs post. Gmail shows 102 KB of a mail, and a converter at work keeps everything else waiting: at most a second here. */
+const MOST_READ = 1024 * 1024;
+
+/** The content compiled with all that it needs. Throws `UserError` as `compileContent` does. */
+export async function prepareContent(content: Content): Promise<CompiledContent> {
+  return compileContent(content, await toolsFor(content));
+}
+
+async function toolsFor(content: Content): Promise<Tools> {
+  const derived = content.text === "" && (content.literal === true || content.format !== undefined);
+  const markdown = content.format === "markdown";
+  const styled = markdown || (content.format === "html" && /<style[\s>]/i.test(content.html));
+  return {
+    ...NO_TOOLS,
+    ...(derived && (await textTools(content.literal === true))),
+    ...(styled && { inlineStyles: guarded((await import("../css/inline-styles.ts")).inlineStyles) }),
+    ...(markdown && { markdown: guarded((await import("./markdown.ts")).pageOf) }),
+  };
+}
+
+async function textTools(literal: boolean): Promise<Pick<Tools, "textOf" | "writeLink">> {
+  const [{ textOf }, { writeLink }] = await Promise.all([import("../text/html-to-text.ts"), import("../text/link.ts")]);
+  const convert: NonNullable<Tools["textOf"]> = literal
+    ? (html, link) => textOf(html.slice(0, MOST_READ), link)
+    : textOf;
+  return { textOf: convert, writeLink };
+}
+
+/** What people nest without end is refused, not crashed on. */
+function guarded<Arguments extends unknown[]>(work: (...given: Arguments) => string): (...given: Arguments) => string {
+  return (...given) => {
+    try {
+      return work(...given);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new UserError(
+        "the content is nested too deeply to be made into a mail",
+        "take out elements inside elements",
+      );
+    }
+  };
+}

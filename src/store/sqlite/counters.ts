@@ -1,0 +1,40 @@
+import { STATES, type State } from "../../message.ts";
+import type { Connection } from "./connection.ts";
+
+/** Collects moves between states and writes them to the topics' counters, one update a topic. */
+export interface Counters {
+  move(topicId: number, from: State, to: State, count?: number): void;
+  add(topicId: number, state: State, count: number): void;
+  /** To be called when a transaction begins: forgets what one that failed left behind. */
+  begin(): void;
+  /** Must run in the transaction that moved the messages. */
+  write(): void;
+}
+
+export function createCounters(db: Connection): Counters {
+  const update = db.prepare(
+    `update topic set ${STATES.map((state) => `${state} = ${state} + @${state}`).join(", ")} where id = @id`,
+  );
+  const deltas = new Map<number, Record<State, number>>();
+  const add = (topicId: number, state: State, count: number) => {
+    let delta = deltas.get(topicId);
+    if (!delta) deltas.set(topicId, (delta = none()));
+    delta[state] += count;
+  };
+  return {
+    add,
+    move(topicId, from, to, count = 1) {
+      add(topicId, from, -count);
+      add(topicId, to, count);
+    },
+    begin: () => deltas.clear(),
+    write() {
+      for (const [id, delta] of deltas) update.run({ id, ...delta });
+      deltas.clear();
+    },
+  };
+}
+
+function none(): Record<State, number> {
+  return { pending: 0, sending: 0, sent: 0, in_doubt: 0, failed: 0, cancelled: 0, suppressed: 0 };
+}

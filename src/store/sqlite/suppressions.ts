@@ -1,0 +1,93 @@
+/** Addresses that are written to no more, and why. */
+import type { Clock } from "../../time/clock.ts";
+import { type Connection, transaction } from "./connection.ts";
+import { type Counters, createCounters } from "./counters.ts";
+import type { NewSuppression, Suppression } from "../store.ts";
+
+/** Mail servers put them into diagnostics. A list that was exported with them would be refused on import. */
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\x00-\x1f\x7f-\x9f]+/g;
+
+/** Suppresses one address, now, in the transaction that is open; messages waiting for it become `suppressed`. True when it is new. */
+export function suppressing(db: Connection, counters: Counters, clock: Clock): (entry: NewSuppression) => boolean {
+  const insert = db.prepare(
+    "insert into suppression (address, reason, source, detail, created_at) values (?, ?, ?, ?, ?) on conflict do nothing",
+  );
+  // Several events may speak of one address: what is kept does not depend on which came first. A complaint weighs most.
+  const outweigh = db.prepare(
+    `update suppression set reason = @reason, detail = @detail where address = @address and source = 'event'
+     and (${weight("@reason")}, @detail) < (${weight("reason")}, detail)`,
+  );
+  const waiting = db.prepare<[string], { id: number; topic_id: number }>(
+    "select m.id, m.topic_id from recipient r join message m on m.id = r.message_id where r.address = ? and m.state = 'pending'",
+  );
+  const take = db.prepare("update message set state = 'suppressed' where id = ? and state = 'pending'");
+  return ({ address, reason: word, source, detail: text, createdAt = clock.now() }) => {
+    const key = address.toLowerCase();
+    const reason = word.replaceAll(CONTROL, " ");
+    const detail = text?.replaceAll(CONTROL, " ") ?? null;
+    const isNew = insert.run(key, reason, source, detail, createdAt).changes > 0;
+    if (!isNew && source === "event") outweigh.run({ address: key, reason, detail: detail ?? "" });
+    for (const message of waiting.all(key)) {
+      take.run(message.id);
+      counters.move(message.topic_id, "pending", "suppressed");
+    }
+    return isNew;
+  };
+}
+
+const weight = (reason: string) => `case ${reason} when 'complaint' then 0 when 'unsubscribe' then 1 else 2 end`;
+
+export function suppressions(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+  const { db, clock } = job;
+  const counters = createCounters(db);
+  const suppress = suppressing(db, counters, clock);
+  const remove = db.prepare<[string]>("delete from suppression where address = ?");
+  const page = db.prepare<[string], Suppression>(
+    `select address, reason, source, detail, created_at as createdAt from suppression where address > ? order by address limit 1000`,
+  );
+  // Not `like`: % and _ are ordinary characters of an address.
+  const search = db.prepare<[string, number], Suppression>(
+    `select address, reason, source, detail, created_at as createdAt from suppression
+     where instr(address, ?) > 0 order by address limit ?`,
+  );
+  const count = db.prepare<[], number>("select count(*) from suppression").pluck();
+
+  async function* list(): AsyncGenerator<Suppression> {
+    for (let after = ""; ;) {
+      const found = page.all(after);
+      yield* found;
+      const last = found.at(-1);
+      if (!last) return;
+      after = last.address;
+    }
+  }
+
+  return {
+    /** Returns how many are new. One transaction. */
+    suppress: (entries: readonly NewSuppression[]): Promise<number> =>
+      transaction(
+        db,
+        clock,
+        () => {
+          counters.begin();
+          const count = entries.filter((entry) => suppress(entry)).length;
+          counters.write();
+          return count;
+        },
+        job.onWait,
+      ),
+    /** Returns how many were there. What was suppressed meanwhile stays so until `retry --state suppressed`. */
+    unsuppress: (addresses: readonly string[]): Promise<number> =>
+      transaction(
+        db,
+        clock,
+        () => addresses.reduce((sum, address) => sum + remove.run(address.toLowerCase()).changes, 0),
+        job.onWait,
+      ),
+    /** In order of address. */
+    suppressions: list,
+    searchSuppressions: async (text: string, limit: number) => search.all(text.toLowerCase(), limit),
+    countSuppressions: async () => count.get() ?? 0,
+  };
+}

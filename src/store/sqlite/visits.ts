@@ -1,0 +1,116 @@
+/** Opens and clicks through our own links. */
+import type { Clock } from "../../time/clock.ts";
+import type { State } from "../../message.ts";
+import { type Connection, transaction } from "./connection.ts";
+import { createCounters } from "./counters.ts";
+import { hash53 } from "./hash.ts";
+import type { Visit } from "../store.ts";
+
+interface Visited {
+  topic_id: number;
+  state: State;
+  unopened: 0 | 1;
+  unclicked: 0 | 1;
+}
+
+/** Only these were handed to SES: a visit to any other message proves nothing but that somebody made up its id. */
+const VISITABLE: ReadonlySet<State> = new Set(["sending", "sent", "in_doubt"]);
+
+export function visits(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+  const { db, clock } = job;
+  const counters = createCounters(db);
+  const find = db.prepare<[number], Visited>(
+    `select m.topic_id, m.state, f.opened_at is null as unopened, f.clicked_at is null as unclicked
+     from message m left join feedback f on f.message_id = m.id where m.id = ?`,
+  );
+  const note = noting(db);
+  const prove = proving(db);
+  const count = {
+    reader_opens: db.prepare<[number, number]>(
+      "update topic set opened = opened + ?, reader_opens = reader_opens + 1 where id = ?",
+    ),
+    machine_opens: db.prepare<[number, number]>(
+      "update topic set opened = opened + ?, machine_opens = machine_opens + 1 where id = ?",
+    ),
+    clicks: db.prepare<[number, number]>("update topic set clicked = clicked + ?, clicks = clicks + 1 where id = ?"),
+  };
+
+  /** Returns whether it is the first visit to its message. */
+  const applyOne = (visit: Visit): boolean => {
+    const message = find.get(visit.messageId);
+    if (!message || !VISITABLE.has(message.state)) return false;
+    const isFirst = note(visit);
+    if (visit.kind === "click") count.clicks.run(message.unclicked, message.topic_id);
+    else count[visit.machine ? "machine_opens" : "reader_opens"].run(message.unopened, message.topic_id);
+    if (message.state === "in_doubt") {
+      prove(visit, message.topic_id);
+      counters.move(message.topic_id, "in_doubt", "sent");
+    }
+    return isFirst;
+  };
+
+  return {
+    applyVisits: (batch: readonly Visit[]): Promise<number> =>
+      transaction(
+        db,
+        clock,
+        () => {
+          counters.begin();
+          const first = batch.filter(applyOne).length;
+          counters.write();
+          return first;
+        },
+        job.onWait,
+      ),
+  };
+}
+
+/** Writes the visit down. The SES message id stays '' until an event brings it. */
+function noting(db: Connection): (visit: Visit) => boolean {
+  const open = db
+    .prepare<[{ id: number; at: number; readerAt: number | null; byReader: 0 | 1; byMachine: 0 | 1 }], 0 | 1>(
+      `insert into feedback (message_id, ses_message_id, opened_at, reader_opened_at, opens, machine_opens)
+       values (@id, '', @at, @readerAt, @byReader, @byMachine)
+       on conflict (message_id) do update set
+         opened_at = min(ifnull(opened_at, @at), @at),
+         reader_opened_at = coalesce(min(reader_opened_at, @readerAt), reader_opened_at, @readerAt),
+         opens = opens + @byReader, machine_opens = machine_opens + @byMachine
+       returning opens + machine_opens + clicks = 1`,
+    )
+    .pluck();
+  const click = db
+    .prepare<[{ id: number; at: number }], 0 | 1>(
+      `insert into feedback (message_id, ses_message_id, clicked_at, clicks) values (@id, '', @at, 1)
+       on conflict (message_id) do update set clicked_at = min(ifnull(clicked_at, @at), @at), clicks = clicks + 1
+       returning opens + machine_opens + clicks = 1`,
+    )
+    .pluck();
+  // Reports find links among the events.
+  const event = db.prepare<[number, number, number, number, string | null]>(
+    `insert into event (message_id, key, type, at, machine, detail) values (?, ?, 'click', ?, ?, ?)
+     on conflict do update set times = times + 1`,
+  );
+  return ({ kind, messageId: id, at, machine, link }) => {
+    if (kind === "open") {
+      const [byReader, byMachine] = machine ? ([0, 1] as const) : ([1, 0] as const);
+      return open.get({ id, at, readerAt: machine ? null : at, byReader, byMachine }) === 1;
+    }
+    event.run(id, hash53(`visit ${machine} ${link}`), at, machine ? 1 : 0, link);
+    return click.get({ id, at }) === 1;
+  };
+}
+
+/** Who visits was sent the mail, whatever became of the answer of SES. */
+function proving(db: Connection): (visit: Visit, topicId: number) => void {
+  const sent = db.prepare<[number, number]>(
+    "update message set state = 'sent', sent_at = ?, error = null where id = ? and state = 'in_doubt'",
+  );
+  const ofTopic = db.prepare<[{ at: number; id: number }]>(
+    `update topic set first_sent_at = min(ifnull(first_sent_at, @at), @at), last_sent_at = max(ifnull(last_sent_at, @at), @at)
+     where id = @id`,
+  );
+  return ({ messageId, at }, topicId) => {
+    sent.run(at, messageId);
+    ofTopic.run({ at, id: topicId });
+  };
+}

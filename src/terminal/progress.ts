@@ -1,0 +1,88 @@
+import type { Clock } from "../time/clock.ts";
+import { formatDuration } from "../time/duration.ts";
+import { printable } from "../printable.ts";
+
+/** How far the work is. */
+export interface Step {
+  /** What went well. */
+  done: number;
+  /** Left out of the line when not given, as in work that cannot fail message by message. */
+  failed?: number;
+  inDoubt?: number;
+  /** The rate now, per second; 0 when it stands still. */
+  perSecond: number;
+}
+
+/** Work under way, shown on stderr. Always `stop()` it, also when the work throws: a bar keeps the process alive. */
+export interface Progress {
+  update(step: Step): void;
+  /** Shows the last step once more and ends. Calling it again changes nothing. */
+  stop(): void;
+}
+
+export const silentProgress: Progress = { update() {}, stop() {} };
+
+/** `sent 1,200 of 40,000 (14.0/s), failed 3, in doubt 0, about 46 min left`. `total` is null when nobody knows it yet. */
+export function progressLine(label: string, total: number | null, step: Step): string {
+  const parts = [
+    `${printable(label)} ${count(step.done)}${total === null ? "" : ` of ${count(total)}`} (${step.perSecond.toFixed(1)}/s)`,
+    ...(step.failed === undefined ? [] : [`failed ${count(step.failed)}`]),
+    ...(step.inDoubt === undefined ? [] : [`in doubt ${count(step.inDoubt)}`]),
+  ];
+  const left = total === null ? 0 : total - finished(step);
+  if (left > 0 && step.perSecond > 0) parts.push(`about ${formatLeft(left / step.perSecond)} left`);
+  return parts.join(", ");
+}
+
+/** For logs and pipes: a line every five seconds, and the last step if there was a line before it. */
+export function lineProgress(
+  label: string,
+  total: number | null,
+  clock: Pick<Clock, "monotonic">,
+  write: (line: string) => void,
+): Progress {
+  const everyMs = 5_000;
+  let writtenAt = clock.monotonic();
+  let written = "";
+  let latest: Step | null = null;
+  const show = (step: Step): void => {
+    const line = progressLine(label, total, step);
+    if (line !== written) write(line);
+    written = line;
+  };
+  return {
+    update(step) {
+      latest = step;
+      if (clock.monotonic() - writtenAt < everyMs) return;
+      writtenAt = clock.monotonic();
+      show(step);
+    },
+    stop() {
+      if (latest !== null && written !== "") show(latest);
+      latest = null;
+    },
+  };
+}
+
+/** The whole width of the terminal at most: a line that wraps cannot be drawn over. Width in columns. */
+export function barLine(label: string, total: number | null, step: Step, width: number): string {
+  const text = progressLine(label, total, step);
+  const room = Math.min(30, width - text.length - 4);
+  if (total === null || room < 8) return text.slice(0, width - 1);
+  const full = total === 0 ? room : Math.min(room, Math.floor((finished(step) / total) * room));
+  return `[${"=".repeat(full)}${"-".repeat(room - full)}] ${text}`;
+}
+
+function finished(step: Step): number {
+  return step.done + (step.failed ?? 0) + (step.inDoubt ?? 0);
+}
+
+/** One unit is enough for a guess, two when the first is small: `46 min`, `1 h 5 min`, `40 s`. */
+function formatLeft(seconds: number): string {
+  const whole = seconds < 60 ? Math.ceil(seconds) : Math.round(seconds / 60) * 60;
+  return formatDuration(whole * 1_000);
+}
+
+function count(number: number): string {
+  return number.toLocaleString("en-US");
+}

@@ -1,0 +1,208 @@
+/**
+ * Where words go: results to stdout, everything else to stderr. Whatever comes from outside (names, addresses, error
+ * texts) is made visible on its way out, so that no file and no server can write to the terminal.
+ */
+import { createInterface } from "node:readline";
+import type { SingleBar } from "cli-progress";
+import type { ChalkInstance } from "chalk";
+import type { Io } from "../io.ts";
+import { surviveClosedPipes } from "./pipes.ts";
+import { printable, printableLines } from "../printable.ts";
+import { barLine, lineProgress, progressLine, silentProgress, type Progress, type Step } from "./progress.ts";
+
+export interface Terminal {
+  /** A line on stderr; nothing when quiet. */
+  info(line: string): void;
+  /** A line on stderr, also when quiet. */
+  warn(line: string): void;
+  /** A line on stderr when verbose. */
+  detail(line: string): void;
+  /** Text for people on stdout, a newline added when it has none; nothing with `--json`. Files go through `writeOutput`. */
+  result(text: string): void;
+  /** One JSON document and a newline on stdout. */
+  json(value: unknown): void;
+  /** `label` says what is done (`sent`); `total` is null when nobody knows it. One at a time. */
+  progress(total: number | null, label: string): Progress;
+  /**
+   * Asks on stderr and waits for `y` or `yes`; anything else, the end of the input and a signal mean no. Without a
+   * terminal on stdin and stderr nothing is asked and the answer is yes: what then needs `--yes` is up to the caller.
+   */
+  confirm(question: string): Promise<boolean>;
+  /** Columns for people, numbers to the right. No newline at the end. */
+  table(head: string[], rows: (string | number)[][]): Promise<string>;
+}
+
+export interface TerminalOptions {
+  json: boolean;
+  quiet: boolean;
+  verbose: boolean;
+  /** False: never colour (`--no-color`). True: colour where the terminal and the environment want it. */
+  color: boolean;
+}
+
+/** Loads chalk and cli-progress only where they are needed, so that a pipe starts fast. */
+export async function createTerminal(io: Io, options: TerminalOptions): Promise<Terminal> {
+  surviveClosedPipes(io);
+  const drawsBar = isScreen(io) && !options.quiet;
+  const paint = await loadPaint(colorLevel(io, options.color));
+  const lines = new StderrLines(io, drawsBar ? (await import("cli-progress")).SingleBar : null);
+  return {
+    info: (line) => {
+      if (!options.quiet) lines.write(printable(line));
+    },
+    warn: (line) => lines.write(paint("yellow", printable(line))),
+    detail: (line) => {
+      if (options.verbose) lines.write(paint("dim", printable(line)));
+    },
+    result: (text) => {
+      if (!options.json) io.stdout.write(printableLines(text.endsWith("\n") ? text : `${text}\n`));
+    },
+    json: (value) => {
+      io.stdout.write(`${JSON.stringify(value)}\n`);
+    },
+    progress: (total, label) => (options.quiet ? silentProgress : lines.progress(total, label)),
+    confirm: (question) => confirm(io, question),
+    table: drawTable,
+  };
+}
+
+// Colour -------------------------------------------------------------------------------------------------------------
+
+type Paint = (color: "yellow" | "dim", text: string) => string;
+
+async function loadPaint(level: 0 | 1 | 2 | 3): Promise<Paint> {
+  if (level === 0) return (_color, text) => text;
+  const { Chalk } = await import("chalk");
+  const chalk: ChalkInstance = new Chalk({ level });
+  return (color, text) => chalk[color](text);
+}
+
+/** `--no-color` and NO_COLOR (no-color.org: any value but the empty one) beat FORCE_COLOR (Node: 0 to 3), which beats the guess. */
+function colorLevel(io: Io, color: boolean): 0 | 1 | 2 | 3 {
+  if (!color || io.env["NO_COLOR"]) return 0;
+  const forced = io.env["FORCE_COLOR"];
+  if (forced === "0" || forced === "false") return 0;
+  if (forced === "2" || forced === "3") return forced === "2" ? 2 : 3;
+  return forced !== undefined || isScreen(io) ? 1 : 0;
+}
+
+/** A terminal that can move its cursor. */
+function isScreen(io: Io): boolean {
+  return io.stderr.isTTY === true && io.env["TERM"] !== "dumb";
+}
+
+// Lines and bar on the same stream -----------------------------------------------------------------------------------
+
+type BarClass = typeof SingleBar;
+
+/** stderr, shared by lines and at most one bar: a line takes the bar away, stands in its place, and the bar follows below. */
+class StderrLines {
+  readonly #io: Io;
+  readonly #Bar: BarClass | null;
+  #bar: BarProgress | null = null;
+
+  constructor(io: Io, Bar: BarClass | null) {
+    this.#io = io;
+    this.#Bar = Bar;
+  }
+
+  write(line: string): void {
+    this.#bar?.hide();
+    this.#io.stderr.write(`${line}\n`);
+    this.#bar?.show();
+  }
+
+  progress(total: number | null, label: string): Progress {
+    if (this.#Bar === null) return lineProgress(label, total, this.#io.clock, (line) => this.write(line));
+    this.#bar?.hide();
+    const bar = new BarProgress(new this.#Bar(barOptions(this.#io, total, label)));
+    this.#bar = bar;
+    bar.show();
+    return {
+      update: (step) => bar.update(step),
+      stop: () => {
+        if (this.#bar !== bar) return;
+        this.#bar = null;
+        bar.hide();
+        if (bar.step !== null) this.write(progressLine(label, total, bar.step));
+      },
+    };
+  }
+}
+
+class BarProgress {
+  step: Step | null = null;
+  readonly #bar: SingleBar;
+
+  constructor(bar: SingleBar) {
+    this.#bar = bar;
+  }
+
+  update(step: Step): void {
+    this.step = step;
+    this.#bar.update({ step });
+  }
+
+  show(): void {
+    this.#bar.start(1, 0, { step: this.step ?? { done: 0, perSecond: 0 } });
+  }
+
+  hide(): void {
+    this.#bar.stop();
+  }
+}
+
+function barOptions(io: Io, total: number | null, label: string): ConstructorParameters<BarClass>[0] {
+  return {
+    stream: io.stderr,
+    clearOnComplete: true,
+    // Our own lines are never too long. The other way would leave wrapping switched off after a kill -9.
+    linewrap: true,
+    // Signals are the program's own business.
+    gracefulExit: false,
+    format: (_options, params, payload: { step: Step }) => barLine(label, total, payload.step, params.maxWidth),
+  };
+}
+
+// Asking -------------------------------------------------------------------------------------------------------------
+
+async function confirm(io: Io, question: string): Promise<boolean> {
+  if (io.stdin.isTTY !== true || io.stderr.isTTY !== true) return true;
+  if (io.signal.aborted) return false;
+  io.stderr.write(`${printable(question)} [y/N] `);
+  // Without readline's own line editing the terminal driver keeps turning Ctrl-C into a signal.
+  const answers = createInterface({ input: io.stdin, terminal: false, signal: io.signal });
+  try {
+    for await (const answer of answers) return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    answers.close();
+  }
+  io.stderr.write("\n");
+  return false;
+}
+
+// Tables -------------------------------------------------------------------------------------------------------------
+
+const BORDERS =
+  "top top-mid top-left top-right bottom bottom-mid bottom-left bottom-right left left-mid mid mid-mid right right-mid";
+
+async function drawTable(head: string[], rows: (string | number)[][]): Promise<string> {
+  const { default: Table } = await import("cli-table3");
+  const table = new Table({
+    head: head.map(printable),
+    chars: { ...Object.fromEntries(BORDERS.split(" ").map((name) => [name, ""])), middle: "  " },
+    style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
+    colAligns: head.map((_, column) => (rows.every((row) => isNumber(row[column])) ? "right" : "left")),
+  });
+  table.push(...rows.map((row) => row.map((cell) => (typeof cell === "string" ? printable(cell) : showNumber(cell)))));
+  return table.toString().replace(/ +$/gm, "");
+}
+
+/** A number, a share such as `12.5 %`, or the dash where there is none. */
+function isNumber(cell: string | number | undefined): boolean {
+  return typeof cell !== "string" || /^(?:-|[\d.,]+ %)$/.test(cell);
+}
+
+function showNumber(number: number): string {
+  return number.toLocaleString("en-US");
+}

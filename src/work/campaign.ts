@@ -1,0 +1,163 @@
+/** What `send`, `import` and `schedule` share when they are given a file: content and list, brought into a topic. */
+import { access, constants, stat } from "node:fs/promises";
+import type { Context } from "../commands/command.ts";
+import { type ContentFlags, readTracking, type RecipientFlags } from "../commands/options.ts";
+import { checkTopic, readContent } from "../compose/content/content.ts";
+import { leftOverReport } from "../compose/content/left-over.ts";
+import { localPictures } from "../compose/mail/pictures.ts";
+import { UserError } from "../errors.ts";
+import { fileProblem } from "../read-file.ts";
+import type { CompiledContent } from "../compose/mail/template.ts";
+import { prepareContent } from "../compose/mail/tools.ts";
+import { nameOf, type Staged, stageRecipients, type Timing, topicOfFile } from "./list.ts";
+import type { Content } from "../message.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+import type { IngestCounts, Staging, Store } from "../store/store.ts";
+
+export type CampaignFlags = ContentFlags & RecipientFlags & { replaceContent?: boolean };
+
+/** A file's content and topic, checked; nothing is in the job file yet. */
+export interface Campaign {
+  file: string;
+  topic: string;
+  content: Content;
+  compiled: CompiledContent;
+  flags: CampaignFlags;
+}
+
+/** The `ingest` object of the JSON answers. */
+export interface IngestAnswer {
+  rows: number;
+  added: number;
+  duplicates: number;
+  rejected: number;
+  suppressed: number;
+  rejects_file: string | null;
+  /** What was told on stderr of the list; left out when there was nothing to tell. */
+  warnings?: string[];
+}
+
+/**
+ * Reads the content that goes with `file`. Throws UserError for whatever is wrong with it; `terminal` is told of tags of other systems, which
+ * would be mailed as they are (null: the caller tells).
+ */
+export async function readCampaign(file: string, flags: CampaignFlags, terminal: Terminal | null): Promise<Campaign> {
+  // Told first: a mistyped list should not read as a missing content.
+  if (file !== "-") await checkReadable(file);
+  const tracking = readTracking(flags);
+  const { topic, content: written } = await readContent({
+    contentFile: flags.content ?? null,
+    recipientsFile: file === "-" ? null : file,
+    ...(flags.text !== undefined && { textFile: flags.text }),
+    overrides: {
+      ...(flags.subject !== undefined && { subject: flags.subject }),
+      ...(flags.from !== undefined && { from: flags.from }),
+      ...(flags.replyTo !== undefined && { replyTo: [flags.replyTo].flat() }),
+      ...(flags.header !== undefined && { headers: flags.header }),
+      ...(flags.attach !== undefined && { attachments: flags.attach }),
+      ...(flags.tag !== undefined && { tags: flags.tag }),
+      ...(flags.configurationSet !== undefined && { configurationSet: flags.configurationSet }),
+      ...(flags.unsubscribeUrl !== undefined && { unsubscribeUrl: flags.unsubscribeUrl }),
+      ...(flags.unsubscribeMailto !== undefined && { unsubscribeMailto: flags.unsubscribeMailto }),
+      ...(flags.allowEmpty !== undefined && { allowEmpty: flags.allowEmpty }),
+    },
+  });
+  // Not set when nothing is asked for: the content is the one it was before there was tracking.
+  const content: Content = tracking === null ? written : { ...written, tracking };
+  const name = checkTopic(flags.topic ?? topic ?? topicOfFile(file));
+  const compiled = await prepareContent(content);
+  const leftOver = leftOverReport(content);
+  if (leftOver !== null) terminal?.warn(leftOver);
+  return { file, topic: name, content, compiled, flags };
+}
+
+/** Who gives the content instead of the list is told so, not that it has no addresses. */
+function refuseContent(file: string): void {
+  if (!/\.(?:html?|md|markdown)$/i.test(file)) return;
+  throw new UserError(
+    `expected a list of recipients, got what looks like a content: ${file}`,
+    `give the CSV, and the content beside it or with --content ${file}`,
+  );
+}
+
+async function checkReadable(file: string): Promise<void> {
+  refuseContent(file);
+  try {
+    await access(file, constants.R_OK);
+    if ((await stat(file)).isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
+  } catch (error) {
+    throw fileProblem(error, "the recipients", file);
+  }
+}
+
+export interface StagedCampaign extends Staged {
+  /** Puts everything into the job file at once. */
+  commit(options?: { rehearse?: boolean }): Promise<IngestAnswer>;
+}
+
+/** Reads and checks the whole list. Nothing is in the job file until `commit`. */
+export async function stageCampaign(
+  context: Context,
+  store: Store,
+  campaign: Campaign,
+  options: { timing: Timing; dryRun: boolean },
+): Promise<StagedCampaign> {
+  const { file, topic, content, flags } = campaign;
+  const replaceContent = flags.replaceContent ?? false;
+  // Before the list is read: a refusal should not take the minute a long list takes.
+  await store.checkIngest({ topic, content, replaceContent });
+  const staging: Staging = store.stage();
+  context.onExit(() => staging.discard());
+  const staged = await stageRecipients(context.io, staging, campaign.compiled, {
+    file,
+    recipients: flags,
+    timing: options.timing,
+    dryRun: options.dryRun,
+  });
+  const warning = pictureWarning(campaign, staged);
+  if (warning !== null) context.terminal.warn(warning);
+  for (const warning of staged.warnings) context.terminal.warn(warning);
+  return {
+    ...staged,
+    async commit({ rehearse = false } = {}) {
+      const counts = await staging.commit({
+        topic,
+        content,
+        file: nameOf(file),
+        columns: staged.columns,
+        priority: 5,
+        notBefore: staged.notBefore || null,
+        replaceContent,
+        rehearse,
+      });
+      return answerOf(staged, counts);
+    },
+  };
+}
+
+/** A local picture that does not go with the mail is one nobody sees. */
+function pictureWarning({ content, compiled }: Campaign, { sample }: Staged): string | null {
+  if (sample === null || content.files?.inlineImages) return null;
+  const [picture] = localPictures(compiled.render(sample.email, sample.values).html);
+  if (picture === undefined) return null;
+  return `No reader will see the picture ${picture}: write inline_images: true in the front matter to send it along, or put it on a web server.`;
+}
+
+function answerOf(staged: Staged, counts: IngestCounts): IngestAnswer {
+  return {
+    rows: staged.rows,
+    added: counts.added,
+    duplicates: counts.duplicates,
+    rejected: staged.rejected,
+    suppressed: counts.suppressed,
+    rejects_file: staged.rejectsFile,
+    ...(staged.warnings.length > 0 && { warnings: staged.warnings }),
+  };
+}
+
+/** `june: 1,200 rows, 1,190 added, 8 duplicates, 2 rejected (june.csv.rejects.csv), 0 suppressed`. */
+export function describeIngest(topic: string, answer: IngestAnswer): string {
+  const n = (count: number) => count.toLocaleString("en-US");
+  const where = answer.rejects_file ? ` (see ${answer.rejects_file})` : "";
+  return `${topic}: ${n(answer.rows)} rows, ${n(answer.added)} added, ${n(answer.duplicates)} duplicates, ${n(answer.rejected)} rejected${where}, ${n(answer.suppressed)} suppressed`;
+}

@@ -1,0 +1,316 @@
+/** The `check` command at work: ask SES and the DNS, render every row, tell what was found. Nothing is sent or kept. */
+import { createBreath } from "./breath.ts";
+import { existsSync } from "node:fs";
+import { openInput } from "../io.ts";
+import { type Campaign, type CampaignFlags, readCampaign } from "./campaign.ts";
+import { accountFindings, leftToday, unreadFinding } from "../check/account.ts";
+import { dnsFindings } from "../check/authentication.ts";
+import { configurationSetFindings, eventFindings, noConfigurationSet } from "../check/configuration-set.ts";
+import { contentFindings } from "../check/content.ts";
+import { type Dns, openDns } from "../check/dns.ts";
+import { type Finding, finding, summaryOf } from "../check/finding.ts";
+import {
+  defaultConfigurationSet,
+  domainOf,
+  fromDomainFindings,
+  readSender,
+  type Sender,
+  senderFindings,
+} from "../check/identity.ts";
+import { ListCheck, type ListCounts, listFindings } from "../check/list.ts";
+import { reportOf } from "../check/report.ts";
+import type { Context } from "../commands/command.ts";
+import { splitMailbox } from "../compose/address/mailbox.ts";
+import { openRecipients, type Recipients } from "../compose/list/recipients.ts";
+import { type AccountFacts, openSesReader, type SesReader } from "../aws/ses-reader.ts";
+import { EXIT, InterruptedError, UserError } from "../errors.ts";
+import { nameOf } from "./list.ts";
+import { boundOldSpace, boundYoungSpace } from "../memory.ts";
+import type { Store } from "../store/store.ts";
+import { storedTopic } from "../store/topic-name.ts";
+
+export interface CheckFlags extends CampaignFlags {
+  /** False with `--no-account`. */
+  account: boolean;
+  /** False with `--no-dns`. */
+  dns: boolean;
+  dnsServer?: string;
+}
+
+/** What SES says about account, sender and configuration set. */
+interface Asked {
+  region: string | null;
+  account: AccountFacts | null;
+  sender: Sender | null;
+  /** Identities recipients must be among; null when everybody may be written to, or nobody knows. */
+  verified: string[] | null;
+  findings: Finding[];
+}
+
+/** A topic no campaign can have: rows are counted against it when their own topic takes none. */
+const NO_TOPIC = "check/";
+
+/** `check`: account, sender and configuration set. */
+export async function checkAccount(context: Context, flags: CheckFlags): Promise<number> {
+  const from = flags.from === undefined ? null : mailboxOf(flags.from);
+  const dns = dnsOf(flags);
+  const asked = await askSes(context, flags, from, flags.configurationSet ?? null, false);
+  const account = asked.account ? accountFindings(asked.account, null) : [];
+  const findings = [...account, ...asked.findings, ...(await askDns(context, dns, from, asked))];
+  return answer(context, { topic: null, asked, findings, list: null });
+}
+
+/** `check recipients.csv`: all that, the content, and every row. */
+export async function checkCampaign(context: Context, file: string, flags: CheckFlags): Promise<number> {
+  // The author's links are looked at, not those that lead through the gateway.
+  const campaign = await readCampaign(file, { ...flags, trackClicks: false }, null);
+  const from = mailboxOf(campaign.content.from);
+  const dns = dnsOf(flags);
+  const recipients = await openList(context, file, flags);
+  // Before anybody is asked: what the content wants of the list may not be there.
+  campaign.compiled.check(recipients.columns);
+  const store = await openJobFile(context);
+  campaign.topic = await storedTopic(store, campaign.topic);
+  const asked = await askSes(context, flags, from, campaign.content.configurationSet, true);
+  const published = await askDns(context, dns, from, asked);
+  const { list, counts, need, refused } = await readList(context, store, campaign, recipients, asked.verified);
+  const findings = [
+    ...(asked.account ? accountFindings(asked.account, need) : []),
+    ...asked.findings,
+    ...published,
+    ...(list.sample ? contentFindings(list.sample) : []),
+    ...refused,
+    ...listFindings(list, counts),
+  ];
+  return answer(context, { topic: campaign.topic, asked, findings, list: { list, counts } });
+}
+
+function mailboxOf(written: string): string {
+  const mailbox = splitMailbox(written);
+  if ("problem" in mailbox) throw new UserError(`--from expects an address or Name <address>: ${mailbox.problem}`);
+  return mailbox.address;
+}
+
+// Amazon SES ---------------------------------------------------------------------------------------------------------
+
+async function askSes(
+  context: Context,
+  flags: CheckFlags,
+  from: string | null,
+  configurationSet: string | null,
+  hasList: boolean,
+): Promise<Asked> {
+  const asked: Asked = { region: null, account: null, sender: null, verified: null, findings: [] };
+  if (from !== null) asked.findings.push(...fromDomainFindings(domainOf(from)));
+  if (!flags.account) return asked;
+  const { env } = context.io;
+  // The AWS CLI reads AWS_DEFAULT_REGION, the SDK does not.
+  const ses = openSesReader(env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || undefined, context.io.signal);
+  context.onExit(() => ses.close());
+  asked.region = await ses.region();
+  const isReachable = await askAccount(ses, asked, hasList);
+  // One reason is enough: without credentials every further question has the same answer.
+  if (!isReachable) return asked;
+  await askSender(ses, asked, from);
+  await askConfigurationSet(ses, asked, configurationSet);
+  return asked;
+}
+
+async function askAccount(ses: SesReader, asked: Asked, hasList: boolean): Promise<boolean> {
+  const account = await ses.account();
+  if (account.kind === "found") asked.account = account.value;
+  else asked.findings.push(unreadFinding("account.read", "the account", account));
+  if (hasList && asked.account?.productionAccess === false) await askVerified(ses, asked);
+  return account.kind === "found" || account.kind === "denied";
+}
+
+async function askVerified(ses: SesReader, asked: Asked): Promise<void> {
+  const verified = await ses.verifiedIdentities();
+  if (verified.kind === "found") asked.verified = verified.value;
+  else asked.findings.push(unreadFinding("account.identities", "the list of verified identities", verified));
+}
+
+async function askSender(ses: SesReader, asked: Asked, from: string | null): Promise<void> {
+  if (from === null) {
+    const hint = "name it with --from or SES_MAIL_FROM, or give the recipients file";
+    asked.findings.push(finding("info", "identity.given", "no sender was named, so none was looked at", hint));
+    return;
+  }
+  const sender = await readSender(ses, from);
+  if (sender.kind !== "found") {
+    asked.findings.push(unreadFinding("identity.read", `the identity of ${from}`, sender));
+    return;
+  }
+  asked.sender = sender.value;
+  asked.findings.push(...senderFindings(sender.value));
+}
+
+async function askConfigurationSet(ses: SesReader, asked: Asked, given: string | null): Promise<void> {
+  const name = given ?? (asked.sender ? defaultConfigurationSet(asked.sender) : null);
+  if (name === null) {
+    asked.findings.push(noConfigurationSet(asked.region));
+    return;
+  }
+  const set = await ses.configurationSet(name);
+  if (set.kind === "missing") {
+    const hint = `aws sesv2 create-configuration-set --configuration-set-name ${name}`;
+    const message = `there is no configuration set ${name} in this region: every mail would be refused`;
+    asked.findings.push(finding("error", "configuration-set.exists", message, hint));
+    return;
+  }
+  const suppresses = asked.account?.suppressedReasons ?? null;
+  if (set.kind === "found")
+    asked.findings.push(...configurationSetFindings(name, given === null, set.value, suppresses));
+  else asked.findings.push(unreadFinding("configuration-set.read", `the configuration set ${name}`, set));
+  const destinations = await ses.eventDestinations(name);
+  if (destinations.kind === "found") asked.findings.push(...eventFindings(name, destinations.value, asked.region));
+  else
+    asked.findings.push(unreadFinding("configuration-set.events", `the event destinations of ${name}`, destinations));
+}
+
+// DNS ----------------------------------------------------------------------------------------------------------------
+
+function dnsOf(flags: CheckFlags): Dns | null {
+  return flags.dns ? openDns(flags.dnsServer ?? null) : null;
+}
+
+async function askDns({ io }: Context, dns: Dns | null, from: string | null, { sender }: Asked): Promise<Finding[]> {
+  if (io.signal.aborted) throw new InterruptedError();
+  return dns === null || from === null ? [] : dnsFindings(dns, domainOf(from), sender);
+}
+
+// Recipients ---------------------------------------------------------------------------------------------------------
+
+function openList({ io }: Context, file: string, flags: CheckFlags): Promise<Recipients> {
+  return openRecipients(openInput(io, file), {
+    name: nameOf(file),
+    ...(flags.emailColumn !== undefined && { emailColumn: flags.emailColumn }),
+    ...(flags.delimiter !== undefined && { delimiter: flags.delimiter }),
+    ...(flags.encoding !== undefined && { encoding: flags.encoding }),
+  });
+}
+
+/** Looks at the job file when there is one, and makes none when there is not. */
+async function openJobFile(context: Context): Promise<Store> {
+  if (existsSync(context.globals.db)) return context.openStore();
+  const { openScratchStore } = await import("../store/sqlite/store.ts");
+  const store = await openScratchStore(context.io.clock);
+  context.onExit(() => store.close());
+  return store;
+}
+
+interface ListResult {
+  list: ListCheck;
+  counts: ListCounts;
+  /** Recipients that a send would write to now, those who wait from an earlier import included. */
+  need: number;
+  /** Why the topic would not take this list. */
+  refused: Finding[];
+}
+
+/** Reads every row, and counts against the job file what would be added, in a transaction that is taken back. */
+async function readList(
+  { io, terminal, onExit }: Context,
+  store: Store,
+  { file, topic, content, compiled }: Campaign,
+  recipients: Recipients,
+  verified: string[] | null,
+): Promise<ListResult> {
+  boundOldSpace();
+  const list = new ListCheck(compiled, recipients, verified);
+  const staging = store.stage();
+  onExit(() => staging.discard());
+  const progress = terminal.progress(null, "checked");
+  const started = io.clock.monotonic();
+  const breath = createBreath(io.signal);
+  try {
+    for await (const rows of recipients.batches()) {
+      if (io.signal.aborted) throw new InterruptedError();
+      boundYoungSpace(2);
+      const staged = [];
+      for (const row of rows) {
+        const pause = breath();
+        if (pause) await pause;
+        const email = list.take(row);
+        if (email !== null) staged.push({ email, fields: "[]", notBefore: 0 });
+      }
+      staging.add(staged);
+      progress.update({ done: list.rows, perSecond: (list.rows * 1000) / Math.max(1, io.clock.monotonic() - started) });
+    }
+  } finally {
+    progress.stop();
+  }
+  if (list.sample === null)
+    throw new UserError(`${nameOf(file)} has no valid recipient: ${list.rejects.text}`, "correct the rows");
+  const refused = await refusalOf(store, topic, content);
+  const counts = await staging.commit({
+    topic: refused.length > 0 ? NO_TOPIC : topic,
+    content,
+    file: nameOf(file),
+    columns: [],
+    priority: 5,
+    notBefore: null,
+    replaceContent: false,
+    rehearse: true,
+  });
+  const waiting = (await store.topics()).find((row) => row.topic === topic)?.pending ?? 0;
+  return { list, counts, need: counts.added + waiting, refused };
+}
+
+async function refusalOf(store: Store, topic: string, content: Campaign["content"]): Promise<Finding[]> {
+  try {
+    await store.checkIngest({ topic, content, replaceContent: false });
+    return [];
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return [finding("error", "recipients.topic", error.message, error.hint)];
+  }
+}
+
+// Answer -------------------------------------------------------------------------------------------------------------
+
+interface Result {
+  topic: string | null;
+  asked: Asked;
+  findings: Finding[];
+  list: { list: ListCheck; counts: ListCounts } | null;
+}
+
+function answer({ terminal, globals }: Context, { topic, asked, findings, list }: Result): number {
+  const summary = summaryOf(findings);
+  if (globals.json) {
+    const account = asked.account ? accountAnswer(asked.account, asked.region) : null;
+    terminal.json({ topic, findings, summary, account, recipients: list && recipientsAnswer(list.list, list.counts) });
+  } else {
+    terminal.result(reportOf(findings));
+  }
+  return summary.errors > 0 ? EXIT.partial : EXIT.done;
+}
+
+function accountAnswer(account: AccountFacts, region: string | null) {
+  return {
+    region,
+    sending_enabled: account.sendingEnabled,
+    production_access: account.productionAccess,
+    enforcement: account.enforcement,
+    rate: account.perSecond,
+    quota: account.quota,
+    sent_last_24_hours: account.sentLast24Hours,
+    left: leftToday(account),
+  };
+}
+
+function recipientsAnswer(list: ListCheck, { added, duplicates, suppressed }: ListCounts) {
+  return {
+    rows: list.rows,
+    added,
+    duplicates,
+    rejected: list.rejects.count,
+    suppressed,
+    placeholders: list.placeholders.count,
+    unverified: list.unverified.count,
+    left: list.left.rows,
+    typos: list.typos.count,
+    roles: list.roles.count,
+  };
+}

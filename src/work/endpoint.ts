@@ -1,0 +1,130 @@
+/** Where a run's mail goes: Amazon SES, or the sandbox that lives for this run only. */
+import { resolve } from "node:path";
+import { awsRegion } from "../aws/region.ts";
+import type { Context } from "../commands/command.ts";
+import { type Account, connectSes, type Ses } from "../aws/ses.ts";
+import { parseDuration } from "../time/duration.ts";
+import type { Sandbox } from "../sandbox/server.ts";
+import type { Endpoint } from "../store/store.ts";
+
+/** Used when the account cannot be asked: what SES gives a new production account. */
+const DEFAULT_PER_SECOND = 14;
+/** More calls in flight than this help nobody: one process cannot prepare so many mails a second. */
+const MOST_CONCURRENCY = 500;
+const ACCOUNT_TIMEOUT_MS = 5_000;
+const OUTBOX = "ses-mail-outbox";
+
+export interface EndpointFlags {
+  sandbox?: boolean;
+  sandboxEvents?: string;
+  rate?: number;
+  concurrency?: number;
+  timeout: string;
+}
+
+/** The embedded SES, and what its events are signed with and published by. */
+export type Embedded = Pick<Sandbox, "url" | "webhook" | "close">;
+
+export interface Connection {
+  ses: Ses;
+  /** Null: Amazon SES. */
+  sandbox: Embedded | null;
+  endpoint: Endpoint;
+  account: Account | null;
+  perSecond: number;
+  concurrency: number;
+  /** Why nothing may be sent at all, known before the first mail. */
+  halt: { reason: string; hint: string } | null;
+}
+
+/** Where the embedded SES POSTs its events to, once that is known. */
+export interface EventTarget {
+  url: Promise<string>;
+  snsTopic: string;
+}
+
+/** Connects, asks the account for its rate and quota, and settles rate and concurrency. */
+export async function connect(
+  context: Context,
+  flags: EndpointFlags,
+  events: EventTarget | null = null,
+): Promise<Connection> {
+  const { io, terminal } = context;
+  const sandbox = flags.sandbox ? await startEmbedded(context, flags, events) : null;
+  const options = {
+    region: sandbox ? "us-east-1" : awsRegion(io.env),
+    endpoint: sandbox?.url,
+    credentials: sandbox ? { accessKeyId: "sandbox", secretAccessKey: "sandbox" } : undefined,
+    // To the HTTP client 0 means for ever.
+    timeoutMs: parseDuration(flags.timeout, "--timeout", 1),
+  };
+  // One client for everything: what this call warms up, the first mail finds warm.
+  const ses = connectSes({ ...options, concurrency: flags.concurrency ?? MOST_CONCURRENCY });
+  context.onExit(() => ses.close());
+  const answer = await ses.account(ACCOUNT_TIMEOUT_MS);
+  const account = "perSecond" in answer ? answer : null;
+  if (!account && "reason" in answer) {
+    const consequence = flags.rate === undefined ? `; using ${DEFAULT_PER_SECOND} per second (--rate changes it)` : "";
+    terminal.warn(`The account's rate and quota could not be read (${answer.reason})${consequence}.`);
+  }
+  const { perSecond, concurrency } = rateOf(account, flags);
+  const limits = account ? `${account.perSecond} per second, ${account.quota ?? "unlimited"} in 24 hours` : "unknown";
+  terminal.detail(
+    `Region ${options.region ?? "of the AWS profile"}, account ${limits}; ${perSecond} per second, ${concurrency} calls in flight at most.`,
+  );
+  return {
+    ses,
+    sandbox,
+    endpoint: sandbox ? "sandbox" : "ses",
+    account,
+    perSecond,
+    concurrency,
+    halt: haltOf(account),
+  };
+}
+
+/** What was asked for, else what the account allows. */
+export function rateOf(
+  account: Account | null,
+  flags: Pick<EndpointFlags, "rate" | "concurrency">,
+): Pick<Connection, "perSecond" | "concurrency"> {
+  const perSecond = flags.rate ?? (account && account.perSecond > 0 ? account.perSecond : DEFAULT_PER_SECOND);
+  const concurrency = flags.concurrency ?? Math.max(2, Math.min(MOST_CONCURRENCY, Math.ceil(2 * perSecond)));
+  return { perSecond, concurrency };
+}
+
+async function startEmbedded(
+  { io, terminal, onExit }: Context,
+  flags: EndpointFlags,
+  events: EventTarget | null,
+): Promise<Sandbox> {
+  const { startSandbox } = await import("../sandbox/server.ts");
+  const outbox = resolve(io.cwd, OUTBOX);
+  const sandbox = await startSandbox({
+    port: 0,
+    rate: flags.rate ?? DEFAULT_PER_SECOND,
+    quota: 50_000,
+    latencyMs: 20,
+    outbox,
+    events: flags.sandboxEvents === undefined ? null : resolve(io.cwd, flags.sandboxEvents),
+    faults: [],
+    clock: io.clock,
+    ...(events && { webhook: { url: events.url }, snsTopic: events.snsTopic }),
+  });
+  onExit(() => sandbox.close());
+  terminal.info(`Sandbox: nothing leaves this machine; the mails land in ${OUTBOX}/`);
+  return sandbox;
+}
+
+function haltOf(account: Account | null): Connection["halt"] {
+  if (!account) return null;
+  if (account.enforcement === "SHUTDOWN") {
+    return {
+      reason: "AWS has shut down sending for this account",
+      hint: "see the AWS Health dashboard and the account's e-mail",
+    };
+  }
+  if (!account.sendingEnabled)
+    return { reason: "sending is paused for this account", hint: "resume it in the SES console" };
+  return null;
+}

@@ -1,0 +1,211 @@
+/** The `serve` command at work: opens what is needed, connects it, and keeps it going until a signal. */
+import type { AddressInfo } from "node:net";
+import type { FastifyBaseLogger, FastifyInstance } from "fastify";
+import type { Context, OpenOptions } from "../../commands/command.ts";
+import { createSender, type SteadySender } from "../../deliver/keep-sending.ts";
+import { createMailer } from "../../deliver/mailer.ts";
+import type { Scope } from "../../deliver/source.ts";
+import { parseDuration } from "../../time/duration.ts";
+import { type Connection, connect, rateOf } from "../endpoint.ts";
+import { EXIT, exitCodeOf, UserError } from "../../errors.ts";
+import { type AccountWatch, accountWatch, holdBadTopics, listenerOf, startChores } from "./chores.ts";
+import { readPort, readRecipientCap, readSettings, type ServeFlags } from "./settings.ts";
+import { boundOldSpace } from "../../memory.ts";
+import type { Gateway, Settings } from "../../serve/gateway.ts";
+import { buildServer } from "../../serve/server.ts";
+import { sendTest, type TestMail } from "../../serve/test-mail.ts";
+import type { Store } from "../../store/store.ts";
+import { startTelemetry } from "../../telemetry/start.ts";
+import { openLinks } from "../../tracking/links.ts";
+
+/** How long requests under way may take when we are told to stop. */
+const CLOSE_MS = 10_000;
+/** Through which the embedded SES of a rehearsal publishes its events. */
+const REHEARSAL_SNS_TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-events";
+
+/** Resolves when a signal came and everything in flight is answered and written. */
+export async function serve(context: Context, flags: ServeFlags): Promise<number> {
+  const { io, terminal, program } = context;
+  const port = readPort(flags.port);
+  const settings = await readSettings(io, flags);
+  const scope = readScope(settings, flags);
+  const notice = { tell: (text: string) => terminal.warn(text) };
+  let recovered = 0;
+  const store = await openJobFile(context, settings, {
+    tell: (text) => notice.tell(text),
+    onRecovered: (count) => (recovered = count),
+  });
+  const telemetry = await startTelemetry(io.env, {
+    version: program.version() ?? "",
+    onNotice: (text) => notice.tell(text),
+  });
+  context.onExit(() => telemetry.close());
+  const parts = await connectParts(context, { store, settings, scope, flags, tell: (text) => notice.tell(text) });
+  const app = await buildServer(parts.gateway, { stream: io.stderr, level: levelOf(context), observer: telemetry });
+  notice.tell = (text) => app.log.warn(text);
+  const listener = listenerOf(app.log);
+  if (recovered > 0) listener.onRecovered(recovered);
+  try {
+    const url = await listen(app, flags.host, port);
+    io.stderr.write(`listening on ${url}\n`);
+    parts.webhook.known(`${url}/v1/events/results`);
+    warnOf(parts.gateway.settings, app.log);
+    const endChores = startChores(parts.gateway, parts.account, telemetry, app.log);
+    try {
+      await parts.sender.run(listener);
+    } finally {
+      await endChores();
+    }
+  } catch (error) {
+    if (!(error instanceof UserError)) telemetry.captureError(error, { crash: true });
+    throw error;
+  } finally {
+    // First, so that its last events find the webhook open.
+    await parts.connection.sandbox?.close();
+    await closeServer(app, io.hardSignal);
+  }
+  // Told twice: what was in flight was left behind, in doubt.
+  return io.hardSignal.aborted ? exitCodeOf(io.signal) : EXIT.done;
+}
+
+interface Parts {
+  gateway: Gateway;
+  sender: SteadySender;
+  account: AccountWatch;
+  connection: Connection;
+  webhook: Known<string>;
+}
+
+interface Surroundings {
+  store: Store;
+  settings: Settings;
+  scope: Scope & { held: Set<string> };
+  flags: ServeFlags;
+  tell: (text: string) => void;
+}
+
+async function connectParts(context: Context, surroundings: Surroundings): Promise<Parts> {
+  const { store, settings: asked, scope, flags, tell } = surroundings;
+  const { signal, hardSignal, clock, env } = context.io;
+  const links = await openLinks(store, env, clock);
+  const webhook = whenKnown<string>();
+  const connection = await connect(context, flags, { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC });
+  const account = accountWatch(connection, () => sender.status().run.sent);
+  const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
+  boundOldSpace();
+  const sender = createSender({
+    scope,
+    maxAttempts: flags.maxAttempts,
+    signal,
+    hardSignal,
+    clock,
+    source: store,
+    rate: () => rateOf(account.latest(), flags),
+    checkpoint: holdBadTopics(store, scope, limits, tell),
+    deliver: createMailer(store, connection.ses, async () => links, { whenFolderIsGone: "fail" }),
+  });
+  const settings = withSandbox(asked, connection);
+  const mailing = { store, clock, settings, sender };
+  const { held } = scope;
+  const gateway = {
+    ...mailing,
+    links,
+    held,
+    account: account.now,
+    sendTest: (test: TestMail) => sendTest(mailing, test),
+  };
+  return { gateway, sender, account, connection, webhook };
+}
+
+/** In a rehearsal the events of the embedded SES come back by the webhook, as those of Amazon would. */
+function withSandbox(settings: Settings, { sandbox }: Connection): Settings {
+  if (!sandbox?.webhook) return settings;
+  const { sns } = settings;
+  const topicArns = [...sns.topicArns, REHEARSAL_SNS_TOPIC];
+  const trustedKeys = [...sns.trustedKeys, sandbox.webhook.publicKey];
+  return { ...settings, sns: { ...sns, topicArns, trustedKeys, offline: true } };
+}
+
+interface Known<T> {
+  value: Promise<T>;
+  known: (value: T) => void;
+}
+
+function whenKnown<T>(): Known<T> {
+  let known: (value: T) => void = () => undefined;
+  const value = new Promise<T>((resolve) => (known = resolve));
+  return { value, known };
+}
+
+function readScope(settings: Settings, flags: ServeFlags): Scope & { held: Set<string> } {
+  return {
+    topic: null,
+    endpoint: settings.endpoint,
+    maxLateMs: flags.maxLate === undefined ? null : parseDuration(flags.maxLate, "--max-late"),
+    held: new Set(),
+    ...(flags.recipientCap !== undefined && { recipientCap: readRecipientCap(flags.recipientCap) }),
+  };
+}
+
+/** Without a key nobody could use it, and nobody may without one. */
+async function openJobFile(context: Context, settings: Settings, options: OpenOptions): Promise<Store> {
+  const { existsSync } = await import("node:fs");
+  if (settings.apiKey === null && !existsSync(context.globals.db)) throw noKey();
+  const store = await context.openStore(options);
+  const hasKey = settings.apiKey !== null || (await store.keys()).some((key) => key.revokedAt === null);
+  if (!hasKey) throw noKey();
+  // A file that may only be read is to be heard of now, not with the first mail.
+  await store.ping();
+  return store;
+}
+
+function noKey(): UserError {
+  return new UserError(
+    "serve expects an API key, got none",
+    "set SES_MAIL_API_KEY to 16 characters or more, or make one with: ses-mail key add <name>",
+  );
+}
+
+/** Returns the address it listens on. */
+async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    await app.listen({ host, port, listenTextResolver: () => "started" });
+    return urlOf(app, host);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : null;
+    const reasons: Record<string, string> = {
+      EADDRINUSE: "the port is taken",
+      EADDRNOTAVAIL: "this machine has no such address",
+      ENOTFOUND: "this machine has no such address",
+      EACCES: "the port needs more rights",
+    };
+    if (typeof code !== "string" || reasons[code] === undefined) throw error;
+    throw new UserError(`cannot listen on ${host}:${port}: ${reasons[code]}`, "give another --port or --host");
+  }
+}
+
+/** Lets requests under way finish, but no client that stopped in the middle of one holds us up. */
+async function closeServer(app: FastifyInstance, hardSignal: AbortSignal): Promise<void> {
+  const drop = () => app.server.closeAllConnections();
+  const timer = setTimeout(drop, CLOSE_MS);
+  hardSignal.addEventListener("abort", drop, { once: true });
+  if (hardSignal.aborted) drop();
+  await app.close();
+  clearTimeout(timer);
+}
+
+function urlOf(app: FastifyInstance, host: string): string {
+  const { port } = app.server.address() as AddressInfo;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+function warnOf({ envelope, sns, baseUrl }: Settings, log: FastifyBaseLogger): void {
+  if (envelope === null) log.warn("no --from: POST /v1/messages is refused, everything else works");
+  if (sns.topicArns.length === 0) log.warn("no --sns-topic-arn: bounces and complaints from SNS are refused");
+  if (baseUrl === null) log.info("no --base-url: mails taken in here carry no tracking and no unsubscribe links");
+}
+
+function levelOf({ globals }: Context): string {
+  if (globals.quiet) return "warn";
+  return globals.verbose ? "debug" : "info";
+}

@@ -1,0 +1,120 @@
+/** The options of `serve`, read and checked before anything is opened. */
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { resolve } from "node:path";
+import { readTracking, type TrackingFlags } from "../../commands/options.ts";
+import { type ContentOverrides, readEnvelope } from "../../compose/content/content.ts";
+import { readBytes } from "../../read-file.ts";
+import type { RecipientCap } from "../../deliver/source.ts";
+import { durationMs, parseDuration } from "../../time/duration.ts";
+import type { EndpointFlags } from "../endpoint.ts";
+import { UserError } from "../../errors.ts";
+import type { Io } from "../../io.ts";
+import { checkZone } from "../../time/schedule.ts";
+import { parseTopicArn } from "../../serve/sns/topic-arn.ts";
+import { parseBaseUrl } from "../../tracking/base-url.ts";
+import type { Settings, SnsSettings } from "../../serve/gateway.ts";
+
+export interface ServeFlags extends EndpointFlags, TrackingFlags {
+  port: string;
+  host: string;
+  trustProxy?: boolean;
+  from?: string;
+  replyTo?: string[];
+  header?: string[];
+  configurationSet?: string;
+  tag?: string[];
+  unsubscribeMailto?: string;
+  tz: string;
+  snsTopicArn?: string[];
+  snsTrust?: string[];
+  snsMaxAge: string;
+  maxAttempts: number;
+  maxLate?: string;
+  recipientCap?: string;
+  /** Percent; Infinity: off. */
+  maxBounceRate: number;
+  maxComplaintRate: number;
+}
+
+/** What guesses would find: shorter keys and secrets are refused. */
+const LEAST_SECRET = 16;
+
+export async function readSettings(io: Io, flags: ServeFlags): Promise<Settings> {
+  const tracking = readTracking(flags);
+  // Checked without a sender, too: what is misspelt is to be heard of now, not when one is given.
+  const envelope = readEnvelope(overridesOf({ ...flags, from: flags.from ?? "nobody@example.com" }));
+  return {
+    endpoint: flags.sandbox ? "sandbox" : "ses",
+    envelope: flags.from === undefined ? null : envelope,
+    zone: checkZone(flags.tz),
+    baseUrl: flags.baseUrl === undefined ? null : parseBaseUrl(flags.baseUrl),
+    tracking,
+    apiKey: secretOf(io, "SES_MAIL_API_KEY"),
+    sns: await readSns(io, flags),
+    trustProxy: flags.trustProxy ?? false,
+  };
+}
+
+export function readPort(text: string): number {
+  const port = /^\d{1,5}$/.test(text.trim()) ? Number(text) : Number.NaN;
+  if (port <= 65_535) return port;
+  throw new UserError(`--port expects a whole number from 0 to 65535, got ${JSON.stringify(text)}`);
+}
+
+/** `5/1h`: five mails to one address in an hour. */
+export function readRecipientCap(text: string): RecipientCap {
+  const [, count = "", span = ""] = /^\s*([1-9]\d{0,5})\s*\/\s*(.+)$/.exec(text) ?? [];
+  const windowMs = durationMs(/^[a-z]/i.test(span) ? `1${span}` : span);
+  if (count !== "" && windowMs !== null && windowMs > 0) return { count: Number(count), windowMs };
+  throw new UserError(`--recipient-cap expects mails and a time such as 5/1h, got ${JSON.stringify(text)}`);
+}
+
+function overridesOf(flags: ServeFlags): ContentOverrides {
+  return {
+    from: flags.from ?? "",
+    ...(flags.replyTo && { replyTo: flags.replyTo }),
+    ...(flags.header && { headers: flags.header }),
+    ...(flags.configurationSet !== undefined && { configurationSet: flags.configurationSet }),
+    ...(flags.tag && { tags: flags.tag }),
+    ...(flags.unsubscribeMailto !== undefined && { unsubscribeMailto: flags.unsubscribeMailto }),
+  };
+}
+
+async function readSns(io: Io, flags: ServeFlags): Promise<SnsSettings> {
+  const topicArns = (flags.snsTopicArn ?? []).flatMap((typed) => typed.split(/[\s,]+/)).filter((arn) => arn !== "");
+  const wrong = topicArns.find((arn) => parseTopicArn(arn) === null);
+  if (wrong !== undefined) {
+    throw new UserError(
+      `--sns-topic-arn expects arn:aws:sns:<region>:<account>:<name>, got ${JSON.stringify(wrong)}`,
+      "aws sns list-topics shows it",
+    );
+  }
+  return {
+    topicArns,
+    rawSecret: secretOf(io, "SES_MAIL_SNS_RAW_SECRET"),
+    trustedKeys: await Promise.all((flags.snsTrust ?? []).map((file) => readPublicKey(resolve(io.cwd, file)))),
+    maxAgeMs: parseDuration(flags.snsMaxAge, "--sns-max-age", 1),
+  };
+}
+
+async function readPublicKey(path: string): Promise<KeyObject> {
+  const pem = await readBytes(path, "the public key");
+  try {
+    const key = createPublicKey(pem);
+    if (key.asymmetricKeyType === "rsa") return key;
+  } catch {
+    // Said below.
+  }
+  throw new UserError(`--sns-trust expects a PEM file with an RSA public key or certificate, got ${path}`);
+}
+
+/** A secret of the environment; null when it is not set. Never shown, not even when it is wrong. */
+function secretOf({ env }: Io, variable: string): string | null {
+  const secret = env[variable];
+  if (secret === undefined) return null;
+  if (secret.trim().length >= LEAST_SECRET) return secret.trim();
+  throw new UserError(
+    `${variable} expects ${LEAST_SECRET} characters or more, got ${secret.trim().length}`,
+    "make one with: openssl rand -hex 24",
+  );
+}

@@ -1,0 +1,265 @@
+/** From a recipients file to staged messages: read, checked against the content, timed. Nothing is in the job file yet. */
+import { basename } from "node:path";
+import { createBreath } from "./breath.ts";
+import { openRejects, type Rejects } from "../compose/list/csv.ts";
+import { Examiner } from "../compose/mail/folder-files.ts";
+import { RenderProblem } from "../compose/problem.ts";
+import { openRecipients, type Recipients, type RecipientsOptions, type Row } from "../compose/list/recipients.ts";
+import { LEFT_HINT, LeftRows } from "../compose/list/left.ts";
+import { findName } from "../compose/list/name.ts";
+import { copyOf } from "../compose/list/split.ts";
+import type { CompiledContent } from "../compose/mail/template.ts";
+import { InterruptedError, UserError } from "../errors.ts";
+import { type Io, openInput } from "../io.ts";
+import { boundOldSpace, boundYoungSpace } from "../memory.ts";
+import type { StagedRow, Staging } from "../store/store.ts";
+
+/** When messages are due. */
+export interface Timing {
+  /** The column with each recipient's zone, or null. */
+  zoneColumn: string | null;
+  /** Milliseconds (0: at once) for a zone; the argument is empty without a zone column. */
+  instantOf(zone: string): { at: number } | { problem: string };
+}
+
+export const AT_ONCE: Timing = { zoneColumn: null, instantOf: () => ({ at: 0 }) };
+
+const SHOWN_REASONS = 10;
+
+export interface IngestOptions {
+  /** Path of the CSV, or `-` for stdin. */
+  file: string;
+  recipients: Omit<RecipientsOptions, "name">;
+  timing: Timing;
+  /** Renders every row instead of checking its variables only, and writes no rejects file. */
+  dryRun: boolean;
+}
+
+export interface Staged {
+  rows: number;
+  rejected: number;
+  rejectsFile: string | null;
+  /** Why the first `SHOWN_REASONS` rejected rows were: `line 3: "bad" has no @`. */
+  reasons: string[];
+  columns: string[];
+  /** Earliest instant any of the messages is due; 0: at once. */
+  notBefore: number;
+  /** What the list itself says against writing to some of its rows, a line each. */
+  warnings: string[];
+  /** The first valid row, to show. */
+  sample: { email: string; values: Record<string, string> } | null;
+}
+
+/**
+ * Reads the whole list into `staging`. A bad row is counted and written to the rejects file; it stops nothing.
+ * @throws UserError when the file cannot be read as a list, or when no row is valid.
+ */
+export async function stageRecipients(
+  io: Io,
+  staging: Staging,
+  content: CompiledContent,
+  options: IngestOptions,
+): Promise<Staged> {
+  boundOldSpace();
+  const recipients = await openFile(io, options.file, options.recipients);
+  const stager = new Stager(staging, content, recipients, options);
+  const breath = createBreath(io.signal);
+  try {
+    for await (const rows of recipients.batches()) {
+      if (io.signal.aborted) throw new InterruptedError();
+      boundYoungSpace(2);
+      await stager.take(rows, breath);
+    }
+    return await stager.finish();
+  } finally {
+    await stager.close();
+  }
+}
+
+/** The `n`-th row of the file (1 is the first), whether valid or not. Throws UserError when there are fewer. */
+export async function findRow(
+  io: Io,
+  file: string,
+  options: Omit<RecipientsOptions, "name">,
+  n: number,
+): Promise<{ row: Row; columns: string[] }> {
+  const recipients = await openFile(io, file, options);
+  let seen = 0;
+  for await (const rows of recipients.batches()) {
+    const row = rows[n - seen - 1];
+    if (row) return { row, columns: recipients.columns };
+    seen += rows.length;
+  }
+  throw new UserError(`--row expects a row of ${nameOf(file)}, which has ${seen}, got ${n}`);
+}
+
+function openFile(io: Io, file: string, options: Omit<RecipientsOptions, "name">): Promise<Recipients> {
+  return openRecipients(openInput(io, file), {
+    name: nameOf(file),
+    ...(options.emailColumn !== undefined && { emailColumn: options.emailColumn }),
+    ...(options.delimiter !== undefined && { delimiter: options.delimiter }),
+    ...(options.encoding !== undefined && { encoding: options.encoding }),
+  });
+}
+
+class Stager {
+  readonly #staging: Staging;
+  readonly #recipients: Recipients;
+  readonly #timing: Timing;
+  readonly #zoneIndex: number;
+  readonly #check: (fields: string[], address: string) => Verdict;
+  readonly #rejects: Rejects | null;
+  readonly #file: string;
+  readonly #instants = new Map<string, { at: number } | { problem: string }>();
+  readonly #pastZones = new Map<string, number>();
+  readonly #left: LeftRows;
+  #rows = 0;
+  #rejected = 0;
+  readonly #reasons: string[] = [];
+  #notBefore = Number.POSITIVE_INFINITY;
+  #sample: Staged["sample"] = null;
+
+  constructor(staging: Staging, content: CompiledContent, recipients: Recipients, options: IngestOptions) {
+    this.#staging = staging;
+    this.#recipients = recipients;
+    this.#timing = options.timing;
+    this.#file = options.file;
+    const { columns } = recipients;
+    this.#zoneIndex = zoneIndexOf(options.timing.zoneColumn, columns);
+    const check = content.check(columns);
+    const examiner = new Examiner();
+    const whole = options.dryRun || content.hasFiles;
+    this.#check = whole
+      ? (fields, address) => verdictOn(content, examiner, address, valuesOf(columns, fields))
+      : (fields) => problemVerdict(check(fields));
+    this.#rejects = options.dryRun ? null : openRejects(rejectsPath(options.file), recipients.header);
+    this.#left = new LeftRows(columns);
+  }
+
+  async take(rows: Row[], breath: () => Promise<void> | null): Promise<void> {
+    const staged: StagedRow[] = [];
+    for (const row of rows) {
+      const pause = breath();
+      if (pause) await pause;
+      this.#rows++;
+      const result = this.#examine(row);
+      if (typeof result === "string") this.#reject(row, result);
+      else staged.push(result);
+    }
+    this.#staging.add(staged);
+  }
+
+  #examine(row: Row): StagedRow | string {
+    if ("reason" in row) return row.reason;
+    const verdict = this.#check(row.fields, row.address);
+    if ("problem" in verdict) return verdict.problem;
+    const due = this.#dueAt(row.fields);
+    if ("problem" in due) return due.problem;
+    this.#notBefore = Math.min(this.#notBefore, due.at);
+    this.#left.take(row.fields);
+    this.#sample ??= { email: row.address, values: valuesOf(this.#recipients.columns, row.fields) };
+    const kept = verdict.record === null ? row.fields : [...row.fields, verdict.record];
+    return { email: row.address, fields: JSON.stringify(kept), notBefore: due.at };
+  }
+
+  #dueAt(fields: string[]): { at: number } | { problem: string } {
+    const zone = this.#zoneIndex < 0 ? "" : (fields[this.#zoneIndex] ?? "").trim();
+    let due = this.#instants.get(zone);
+    if (!due) this.#instants.set(copyOf(zone), (due = this.#timing.instantOf(zone)));
+    if ("problem" in due && due.problem === "past")
+      this.#pastZones.set(copyOf(zone), (this.#pastZones.get(zone) ?? 0) + 1);
+    return due;
+  }
+
+  #reject(row: Row, reason: string): void {
+    this.#rejected++;
+    if (this.#reasons.length < SHOWN_REASONS) this.#reasons.push(`line ${row.line}: ${reason}`);
+    this.#rejects?.write({ line: row.line, reason, fields: row.cells ?? row.fields });
+  }
+
+  async finish(): Promise<Staged> {
+    // One zone too late would split the campaign: all or nothing.
+    if (this.#pastZones.size > 0) throw pastIn(this.#pastZones, "nothing was created");
+    const rejectsFile = (await this.#rejects?.close()) ?? null;
+    if (this.#rows === this.#rejected) {
+      const why = this.#rows === 0 ? "it has no rows" : `all ${this.#rows} rows are refused, ${this.#reasons[0] ?? ""}`;
+      throw new UserError(
+        `${nameOf(this.#file)} has no valid recipient: ${why}`,
+        rejectsFile ? `see ${rejectsFile}` : "add recipients",
+      );
+    }
+    return {
+      rows: this.#rows,
+      rejected: this.#rejected,
+      rejectsFile,
+      reasons: this.#reasons,
+      columns: this.#recipients.columns,
+      notBefore: this.#notBefore,
+      warnings: this.#left.text === null ? [] : [`${this.#left.text}; ${LEFT_HINT}`],
+      sample: this.#sample,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#rejects?.close();
+  }
+}
+
+/** The refusal of a time that is over in some zones. `zones`: how many recipients are in each. */
+export function pastIn(zones: ReadonlyMap<string, number>, consequence: string): UserError {
+  const listed = [...zones].map(([zone, count]) => `${zone} (${count})`);
+  const recipients = [...zones.values()].reduce((sum, count) => sum + count, 0);
+  return new UserError(
+    `the time is already past for ${recipients} recipients, in ${listed.slice(0, 10).join(", ")}${listed.length > 10 ? ", …" : ""}`,
+    `choose a later --at; ${consequence}`,
+  );
+}
+
+/** `stdin` for `-`. */
+export function nameOf(file: string): string {
+  return file === "-" ? "stdin" : file;
+}
+
+/** Topic of a file that names none. */
+export function topicOfFile(file: string): string {
+  return basename(nameOf(file)).replace(/\.[^.]+$/, "");
+}
+
+export function valuesOf(columns: string[], fields: string[]): Record<string, string> {
+  return Object.fromEntries(columns.map((column, index) => [column, fields[index] ?? ""]));
+}
+
+function rejectsPath(file: string): string {
+  return file === "-" ? "stdin.rejects.csv" : `${file}.rejects.csv`;
+}
+
+function zoneIndexOf(column: string | null, columns: string[]): number {
+  if (column === null) return -1;
+  const index = findName(column, columns);
+  if (index >= 0) return index;
+  throw new UserError(`--tz-column expects one of the columns ${columns.join(", ")}, got "${column}"`);
+}
+
+/** Why a row cannot be sent, or what is kept of its files. */
+type Verdict = { problem: string } | { record: string | null };
+
+const FINE: Verdict = { record: null };
+
+function problemVerdict(problem: string | null): Verdict {
+  return problem === null ? FINE : { problem };
+}
+
+/** Of the whole mail, and of the files that go with it. */
+function verdictOn(
+  content: CompiledContent,
+  examiner: Examiner,
+  address: string,
+  values: Record<string, string>,
+): Verdict {
+  try {
+    return { record: examiner.examine(content.render(address, values)).record };
+  } catch (error) {
+    if (error instanceof RenderProblem) return { problem: error.message };
+    throw error;
+  }
+}

@@ -1,0 +1,115 @@
+/** What a run says when it is over: JSON or a line, the reason it stopped, and the exit code. */
+import type { IngestAnswer } from "./campaign.ts";
+import type { Context } from "../commands/command.ts";
+import type { Run, SendOutcome, SendResult } from "../deliver/send.ts";
+import type { Scope } from "../deliver/source.ts";
+import { formatDuration } from "../time/duration.ts";
+import type { Connection } from "./endpoint.ts";
+import { EXIT, exitCodeOf } from "../errors.ts";
+import type { Totals } from "../message.ts";
+import type { Store } from "../store/store.ts";
+
+const DAY_MS = 86_400_000;
+
+export interface Job {
+  store: Store;
+  connection: Connection;
+  ingest: IngestAnswer | null;
+}
+
+/** Answers for a finished run. `late` is how many messages `--max-late` left alone. Returns the exit code. */
+export async function answerRun(
+  context: Context,
+  scope: Scope,
+  job: Job,
+  result: SendResult,
+  late: number,
+): Promise<number> {
+  const { terminal, globals, io } = context;
+  const totals = await job.store.totals(scope.topic);
+  const reason = (await reasonOf(job, result, totals, late, io.clock.now())) ?? (await scheduledReason(scope, job));
+  if (globals.json) {
+    terminal.json({
+      topic: scope.topic,
+      outcome: result.outcome,
+      reason,
+      ingest: job.ingest,
+      run: runAnswer(result.run),
+      totals,
+    });
+  } else {
+    terminal.result(describeResult(scope.topic, result.run, totals));
+  }
+  if (reason !== null) terminal.warn(reason);
+  return exitCode(context, scope, job, result, totals, late);
+}
+
+function runAnswer(run: Run) {
+  return {
+    attempts: run.attempts,
+    sent: run.sent,
+    failed: run.failed,
+    in_doubt: run.inDoubt,
+    throttled: run.throttled,
+    retried: run.retried,
+    elapsed_ms: run.elapsedMs,
+    messages_per_second: run.elapsedMs > 0 ? Math.round((run.sent * 100_000) / run.elapsedMs) / 100 : 0,
+  };
+}
+
+async function reasonOf(
+  { store }: Job,
+  result: SendResult,
+  totals: Totals,
+  late: number,
+  now: number,
+): Promise<string | null> {
+  if (result.outcome === "quota") {
+    const since = await store.sentSince(now - DAY_MS);
+    const oldest = Math.min(...[...since.values()].map(({ first }) => first));
+    const frees = Number.isFinite(oldest)
+      ? ` The 24-hour window rolls: this job file's part frees from ${new Date(oldest + DAY_MS).toISOString()} on.`
+      : "";
+    return `${sentence(result.reason ?? "")} ${totals.pending} messages remain.${frees} Run the same command again then, or use --on-quota wait.`;
+  }
+  if (result.outcome === "halted" || result.outcome === "interrupted") {
+    const hint = result.hint ? `; ${result.hint}` : "";
+    return `${result.reason ?? ""}${hint}. ${totals.pending} messages remain: run the same command again to resume.`;
+  }
+  if (late > 0)
+    return `${late} messages are overdue by more than --max-late and were left pending; move them with: ses-mail schedule --topic <topic> --at …`;
+  return null;
+}
+
+/** SES ends its texts with a full stop or without. */
+function sentence(text: string): string {
+  return text === "" || text.endsWith(".") ? text : `${text}.`;
+}
+
+/** What was left because its time has not come. */
+async function scheduledReason(scope: Scope, { store }: Job): Promise<string | null> {
+  const { nextDueAt } = await store.outlook(scope);
+  return nextDueAt === null ? null : `The next messages are due at ${new Date(nextDueAt).toISOString()}.`;
+}
+
+const STOPPED: ReadonlySet<SendOutcome> = new Set(["quota", "halted"]);
+
+function exitCode({ io }: Context, scope: Scope, job: Job, result: SendResult, totals: Totals, late: number): number {
+  if (result.outcome === "interrupted") return exitCodeOf(io.signal);
+  if (STOPPED.has(result.outcome)) return EXIT.stopped;
+  // Of one topic everything counts, also what failed in an earlier run; for cron only what happened now.
+  const { failed, in_doubt: inDoubt } =
+    scope.topic === null ? { failed: result.run.failed, in_doubt: result.run.inDoubt } : totals;
+  const imperfect = failed > 0 || inDoubt > 0 || late > 0 || (job.ingest?.rejected ?? 0) > 0;
+  return imperfect ? EXIT.partial : EXIT.done;
+}
+
+function describeResult(topic: string | null, run: Run, totals: Totals): string {
+  const parts = [`${run.sent} sent`, `${run.failed} failed`, `${run.inDoubt} in doubt`];
+  const rest = [`${totals.sent} of ${totals.total} sent in all`, `${totals.pending} pending`];
+  if (totals.failed > 0) rest.push(`${totals.failed} failed`);
+  if (totals.in_doubt > 0) rest.push(`${totals.in_doubt} in doubt`);
+  if (totals.suppressed > 0) rest.push(`${totals.suppressed} suppressed`);
+  if (totals.cancelled > 0) rest.push(`${totals.cancelled} cancelled`);
+  return `${topic ?? "all topics"}: ${parts.join(", ")} in ${formatDuration(run.elapsedMs)}; ${rest.join(", ")}`;
+}

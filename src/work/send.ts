@@ -1,0 +1,230 @@
+/** The `send` command at work: plan, confirm, run the loop, answer. */
+import { describeIngest, type Campaign, type CampaignFlags, readCampaign, stageCampaign } from "./campaign.ts";
+import type { Context } from "../commands/command.ts";
+import { readWords } from "../compose/address/encoded-word.ts";
+import { createMailer } from "../deliver/mailer.ts";
+import { tooManyBad } from "../deliver/reputation.ts";
+import { type Run, send, type SendOptions, type SendResult } from "../deliver/send.ts";
+import type { Scope } from "../deliver/source.ts";
+import { formatDuration, parseDuration } from "../time/duration.ts";
+import { type Connection, connect, type EndpointFlags } from "./endpoint.ts";
+import { UserError } from "../errors.ts";
+import { AT_ONCE, type Staged } from "./list.ts";
+import { boundOldSpace, boundYoungSpace } from "../memory.ts";
+import { answerRun, type Job } from "./send-answer.ts";
+import type { RenderedMail } from "../message.ts";
+import type { Store } from "../store/store.ts";
+import { storedTopic } from "../store/topic-name.ts";
+import { openLinks, readSecrets } from "../tracking/links.ts";
+
+export interface SendFlags extends EndpointFlags {
+  maxAttempts: number;
+  max?: number;
+  maxLate?: string;
+  onQuota: "stop" | "wait";
+  /** Percent; Infinity: off. */
+  maxBounceRate: number;
+  maxComplaintRate: number;
+  retryInDoubt?: boolean;
+  dryRun?: boolean;
+  testTo?: string;
+  yes?: boolean;
+}
+
+/** The rate shown is that of the last few seconds, not of the whole run. */
+const RATE_WINDOW_MS = 5_000;
+
+/** `send recipients.csv`: the list goes in at once, then its topic goes out. */
+export async function sendCampaign(context: Context, file: string, flags: CampaignFlags & SendFlags): Promise<number> {
+  const campaign = await readCampaign(file, flags, context.terminal);
+  const maxLateMs = maxLateOf(flags);
+  // Told before anything is changed.
+  readSecrets(context.io.env);
+  const store = await context.openStore();
+  campaign.topic = await storedTopic(store, campaign.topic);
+  const endpoint = flags.sandbox ? "sandbox" : "ses";
+  await refuseOtherEndpoint(store, campaign.topic, endpoint);
+  const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false });
+  const connection = await connect(context, flags);
+  const plan = { campaign, first: firstMail(campaign, staged), recipients: staged.rows - staged.rejected, connection };
+  await confirmSend(context, plan, flags);
+  const ingest = await staged.commit();
+  context.terminal.info(describeIngest(campaign.topic, ingest));
+  return sendScope(context, { topic: campaign.topic, endpoint, maxLateMs }, { store, connection, ingest }, flags);
+}
+
+/** `send`: everything that is due, of every topic or of one. This is what cron calls. */
+export async function sendDue(context: Context, flags: CampaignFlags & SendFlags): Promise<number> {
+  const maxLateMs = maxLateOf(flags);
+  // Told before anything is changed.
+  readSecrets(context.io.env);
+  const store = await context.openStore({ mustExist: true });
+  const topic = flags.topic === undefined ? null : await storedTopic(store, flags.topic);
+  const endpoint = flags.sandbox ? "sandbox" : "ses";
+  if (topic !== null) await refuseOtherEndpoint(store, topic, endpoint);
+  const scope: Scope = { topic, endpoint, maxLateMs };
+  // Asked by name first, so that an unknown topic is an error and not an empty run.
+  await store.totals(topic);
+  const { due } = await store.outlook(scope);
+  const connection = await connect(context, flags);
+  await confirmSend(context, { campaign: null, first: null, recipients: due, connection }, flags);
+  return sendScope(context, scope, { store, connection, ingest: null }, flags);
+}
+
+function firstMail({ compiled }: Campaign, { sample }: Staged): RenderedMail | null {
+  return sample && compiled.render(sample.email, sample.values);
+}
+
+function maxLateOf(flags: SendFlags): number | null {
+  return flags.maxLate === undefined ? null : parseDuration(flags.maxLate, "--max-late");
+}
+
+/** A rehearsal must not use up a real campaign, nor the other way round. */
+async function refuseOtherEndpoint(store: Store, topic: string, endpoint: string): Promise<void> {
+  const used = (await store.topics()).find((row) => row.topic === topic)?.endpoint ?? null;
+  if (used === null || used === endpoint) return;
+  throw new UserError(
+    used === "sandbox"
+      ? `topic "${topic}" was sent to the sandbox, it cannot go on to Amazon SES`
+      : `topic "${topic}" was sent to Amazon SES, it cannot go on to the sandbox`,
+    "use another --topic, or another job file with --db",
+  );
+}
+
+interface Plan {
+  campaign: Campaign | null;
+  /** The mail of the first recipient: people know it when they see it. */
+  first: RenderedMail | null;
+  recipients: number;
+  connection: Connection;
+}
+
+/** Shows what is about to happen and asks, on a terminal only. */
+async function confirmSend({ io, terminal }: Context, plan: Plan, flags: SendFlags): Promise<void> {
+  const { connection, campaign, first } = plan;
+  const recipients = Math.min(plan.recipients, flags.max ?? plan.recipients);
+  const quota = quotaLeft(connection);
+  if (quota !== null && recipients > quota) {
+    terminal.warn(
+      `Today's quota has ${quota} left, the list needs ${recipients}: the run will ${flags.onQuota === "wait" ? "wait" : "stop"} there, and can be resumed.`,
+    );
+  }
+  if (connection.account?.enforcement === "PROBATION")
+    terminal.warn("The account is on probation: look at its bounces and complaints first.");
+  if (connection.account && !connection.account.productionAccess) {
+    terminal.warn("The account is in the SES sandbox: it can only write to verified addresses.");
+  }
+  const duration = formatDuration((recipients * 1000) / connection.perSecond);
+  const interactive = io.stdin.isTTY === true && io.stderr.isTTY === true;
+  if (recipients === 0) return;
+  if (!interactive || flags.yes) {
+    const left = quota === null ? "" : `, ${quota} left of today's quota`;
+    terminal.info(`Up to ${recipients} messages at ${connection.perSecond} per second: about ${duration}${left}.`);
+    return;
+  }
+  const lines = [
+    ...(first ? [`  From        ${readWords(first.from)}`, `  Subject     ${first.subject}`] : []),
+    ...(campaign ? [`  Topic       ${campaign.topic}`] : []),
+    `  Recipients  ${recipients}`,
+    `  Rate        ${connection.perSecond} per second, about ${duration}`,
+    `  Quota       ${quota === null ? "unknown or unlimited" : `${quota} left of today's`}`,
+    ...(connection.endpoint === "sandbox" ? ["  To          the sandbox; nothing leaves this machine"] : []),
+  ];
+  for (const line of lines) terminal.info(line);
+  if (!(await terminal.confirm("Send now?"))) throw new UserError("not confirmed", "nothing was sent");
+}
+
+function quotaLeft({ account }: Connection): number | null {
+  if (!account || account.quota === null || account.quota === 0) return null;
+  return Math.max(0, Math.floor(account.quota - account.sentLast24Hours));
+}
+
+async function sendScope(context: Context, scope: Scope, job: Job, flags: SendFlags): Promise<number> {
+  const { store } = job;
+  if (flags.retryInDoubt) await retryInDoubt(store, scope);
+  const result = job.connection.halt ? haltedBefore(job.connection.halt) : await runLoop(context, scope, job, flags);
+  // Events that came before the answer which brought their SES message id.
+  await store.matchKeptEvents();
+  const late = scope.maxLateMs === null ? 0 : await store.countLate(scope);
+  return answerRun(context, scope, job, result, late);
+}
+
+/** Only topics this run sends: a rehearsal must not touch what is in doubt at Amazon. */
+async function retryInDoubt(store: Store, scope: Scope): Promise<void> {
+  for (const row of await store.topics()) {
+    const inScope = scope.topic === null || row.topic === scope.topic;
+    if (inScope && row.endpoint === scope.endpoint && row.in_doubt > 0) await store.retry(row.topic, ["in_doubt"]);
+  }
+}
+
+async function runLoop(
+  context: Context,
+  scope: Scope,
+  { store, connection }: Job,
+  flags: SendFlags,
+): Promise<SendResult> {
+  const { io, terminal } = context;
+  const { due } = await store.outlook(scope);
+  const progress = terminal.progress(Math.min(due, flags.max ?? due), "sent");
+  const speed = speedometer();
+  boundOldSpace();
+  try {
+    return await send(
+      store,
+      createMailer(store, connection.ses, () => openLinks(store, io.env, io.clock)),
+      {
+        scope,
+        perSecond: connection.perSecond,
+        concurrency: connection.concurrency,
+        maxAttempts: flags.maxAttempts,
+        max: flags.max ?? null,
+        onQuota: flags.onQuota,
+        signal: io.signal,
+        hardSignal: io.hardSignal,
+        clock: io.clock,
+        onProgress: (run) => {
+          boundYoungSpace(6);
+          progress.update({
+            done: run.sent,
+            failed: run.failed,
+            inDoubt: run.inDoubt,
+            perSecond: speed(run.sent, io.clock.monotonic()),
+          });
+        },
+        onNotice: (text) => terminal.warn(text),
+        checkpoint: reputationCheck(store, scope, flags),
+      },
+    );
+  } finally {
+    progress.stop();
+  }
+}
+
+/** Events may be applied by another process while this one sends. */
+function reputationCheck(store: Store, scope: Scope, flags: SendFlags): NonNullable<SendOptions["checkpoint"]> {
+  const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
+  return async () => {
+    const topics = await store.topics();
+    const ours = topics.filter(
+      ({ topic, endpoint }) =>
+        (scope.topic === null || scope.topic === topic) && (endpoint === null || endpoint === scope.endpoint),
+    );
+    return tooManyBad(ours, limits);
+  };
+}
+
+/** Messages per second over the last few seconds. */
+function speedometer(): (count: number, now: number) => number {
+  const samples: [number, number][] = [];
+  return (count, now) => {
+    samples.push([now, count]);
+    while (samples.length > 2 && (samples[0]?.[0] ?? now) < now - RATE_WINDOW_MS) samples.shift();
+    const first = samples[0];
+    return first && now > first[0] ? ((count - first[1]) * 1000) / (now - first[0]) : 0;
+  };
+}
+
+function haltedBefore(halt: { reason: string; hint: string }): SendResult {
+  const run: Run = { attempts: 0, sent: 0, failed: 0, inDoubt: 0, throttled: 0, retried: 0, elapsedMs: 0 };
+  return { outcome: "halted", ...halt, run };
+}

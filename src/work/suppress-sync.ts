@@ -1,0 +1,81 @@
+/** Keeps the addresses not to write to the same here and in the account's suppression list at SES. */
+import type { SesSuppressionList, SesSuppressionReason } from "../aws/suppression-list.ts";
+import type { Store, Suppression } from "../store/store.ts";
+
+/** The JSON answer of `suppress sync`; a direction that was not asked for is null. */
+export interface SyncAnswer {
+  /** `listed` = `added` + `known`. */
+  from_ses: { listed: number; added: number; known: number } | null;
+  /** `skipped`: suppressed for a reason SES has no word for, or of its mailbox simulator; they stay here only. */
+  to_ses: { added: number; known: number; skipped: number; refused: number } | null;
+}
+
+export interface SyncOptions {
+  fromSes: boolean;
+  toSes: boolean;
+  /** Addresses read and put so far. */
+  onProgress(done: number): void;
+  onRefused(address: string, reason: string): void;
+}
+
+/** SES has two reasons; unsubscribed, or suppressed by hand, is no concern of other programs on the account. */
+const TO_SES: ReadonlyMap<string, SesSuppressionReason> = new Map([
+  ["bounce", "BOUNCE"],
+  ["complaint", "COMPLAINT"],
+]);
+
+/** Reads the list of SES once, page by page, then puts what SES does not have, one call each. */
+export async function syncSuppressions(
+  store: Store,
+  list: SesSuppressionList,
+  options: SyncOptions,
+): Promise<SyncAnswer> {
+  const fromSes = { listed: 0, added: 0, known: 0 };
+  const atSes = new Set<string>();
+  for await (const page of list.pages()) {
+    fromSes.listed += page.length;
+    if (options.toSes) for (const { address } of page) atSes.add(address.toLowerCase());
+    if (options.fromSes) {
+      const entries = page.map(({ address, reason }) => ({ address, reason: reason.toLowerCase(), source: "ses" }));
+      fromSes.added += await store.suppress(entries);
+    }
+    options.onProgress(fromSes.listed);
+  }
+  fromSes.known = fromSes.listed - fromSes.added;
+  return {
+    from_ses: options.fromSes ? fromSes : null,
+    to_ses: options.toSes
+      ? await putMissing(store, list, atSes, {
+          ...options,
+          onProgress: (done) => options.onProgress(fromSes.listed + done),
+        })
+      : null,
+  };
+}
+
+async function putMissing(store: Store, list: SesSuppressionList, atSes: ReadonlySet<string>, options: SyncOptions) {
+  const counts = { added: 0, known: 0, skipped: 0, refused: 0 };
+  const missing: { address: string; reason: SesSuppressionReason }[] = [];
+  for await (const suppression of store.suppressions()) {
+    const { address } = suppression;
+    const reason = reasonAtSes(suppression);
+    if (reason === null) counts.skipped++;
+    else if (atSes.has(address)) counts.known++;
+    else missing.push({ address, reason });
+  }
+  for (const entry of missing) {
+    const refusal = await list.put(entry);
+    if (refusal === null) counts.added++;
+    else {
+      counts.refused++;
+      options.onRefused(entry.address, refusal);
+    }
+    options.onProgress(counts.added + counts.refused);
+  }
+  return counts;
+}
+
+/** SES takes no address of its mailbox simulator, which bounces and complains for anybody who tries it. */
+function reasonAtSes({ address, reason }: Suppression): SesSuppressionReason | null {
+  return address.endsWith("@simulator.amazonses.com") ? null : (TO_SES.get(reason.toLowerCase()) ?? null);
+}

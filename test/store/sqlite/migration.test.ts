@@ -1,0 +1,79 @@
+/** A job file of the version before the gateway goes on as if nothing had happened. */
+import { Database } from "../../../src/store/sqlite/driver.ts";
+import { expect, it } from "vitest";
+import { APPLICATION_ID, MIGRATIONS } from "../../../src/store/sqlite/schema.ts";
+import { CONTENT, EVERYTHING, ingest, sent, settle, states, turn } from "../../support/store-actions.ts";
+import { bench, content, counts, expectSound, rows } from "../bench.ts";
+import { createHash } from "node:crypto";
+
+/** As the release before wrote it: one topic, four recipients, one of them with capitals. */
+function oldJobFile(path: string): void {
+  const db = new Database(path);
+  for (const migration of MIGRATIONS.slice(0, 2)) db.exec(migration);
+  db.pragma("user_version = 2");
+  db.pragma(`application_id = ${APPLICATION_ID}`);
+  const body = JSON.stringify(CONTENT);
+  db.prepare("insert into content values (1, ?, ?, 1)").run(createHash("sha256").update(body).digest("hex"), body);
+  db.exec(`
+    insert into topic (id, name, content_id, created_at, endpoint, pending, sent, failed, in_doubt, opened, first_sent_at, last_sent_at)
+      values (1, 'june', 1, 1, 'ses', 1, 1, 1, 1, 1, 5, 5);
+    insert into ingest values (1, 1, 'june.csv', '["email"]', 1, 4, 1);
+    insert into message (id, topic_id, content_id, ingest_id, email, fields, state, attempts, ses_message_id, error, sent_at) values
+      (1, 1, 1, 1, 'Zoe@x.example', '["Zoe@x.example"]', 'sent', 1, 'ses-1', null, 5),
+      (2, 1, 1, 1, 'b@x.example', '["b@x.example"]', 'failed', 1, null, 'refused', null),
+      (3, 1, 1, 1, 'a@x.example', '["a@x.example"]', 'in_doubt', 1, null, 'lost', null),
+      (4, 1, 1, 1, 'c@x.example', '["c@x.example"]', 'pending', 0, null, null, null);
+    insert into recipient values ('zoe@x.example', 1, 1), ('b@x.example', 1, 2), ('a@x.example', 1, 3), ('c@x.example', 1, 4);
+    insert into feedback (message_id, ses_message_id, opened_at) values (1, 'ses-1', 6);
+    insert into event (message_id, key, type, at) values (1, 42, 'open', 6);
+    insert into suppression values ('d@x.example', 'bounce', 'event', null, 1);
+  `);
+  db.close();
+}
+
+it("keeps every message, recipient, event and counter, and dedupes as before", async () => {
+  const { open, path } = await bench();
+  oldJobFile(path);
+  const before = rows(path, "select * from message");
+  const [store] = [await open(), await open()];
+  expect(rows(path, "select * from message")).toEqual(before);
+  expect(rows(path, "select * from recipient")).toEqual([
+    { address: "a@x.example", topic_id: 1, variant: 0, message_id: 3 },
+    { address: "b@x.example", topic_id: 1, variant: 0, message_id: 2 },
+    { address: "c@x.example", topic_id: 1, variant: 0, message_id: 4 },
+    { address: "zoe@x.example", topic_id: 1, variant: 0, message_id: 1 },
+  ]);
+  expectSound(path);
+  expect(await ingest(store, ["ZOE@x.example", "c@x.example", "d@x.example", "e@x.example"])).toEqual({
+    added: 1,
+    duplicates: 2,
+    suppressed: 1,
+  });
+  expect(await counts(store, ["zoe@x.example", "f@x.example"])).toEqual([1, 1, 0]);
+  expect(await counts(store, ["zoe@x.example"], { content: content("code") })).toEqual([1, 0, 0]);
+  expect((await store.troubles("june", 9)).map(({ email }) => email)).toEqual(["a@x.example", "b@x.example"]);
+  expectSound(path);
+});
+
+it("goes on sending, suppressing, capping and counting visits", async () => {
+  const { open, path, clock } = await bench();
+  oldJobFile(path);
+  const store = await open();
+  await store.applyVisits([
+    { kind: "open", messageId: 1, at: 7, machine: false, link: null },
+    { kind: "click", messageId: 3, at: 8, machine: false, link: "https://x.example/" },
+  ]);
+  expect(await store.topic("june")).toMatchObject({ opened: 1, clicked: 1, sent: 2, in_doubt: 0 });
+  expect(rows(path, "select ses_message_id, opened_at, opens from feedback where message_id = 1")).toEqual([
+    { ses_message_id: "ses-1", opened_at: 6, opens: 1 },
+  ]);
+  expect(rows(path, "select times from event where message_id = 1")).toEqual([{ times: 1 }]);
+  const cap = { count: 1, windowMs: clock.now() };
+  await counts(store, ["Zoe@x.example", "g@x.example"], { topic: "july" });
+  const { claims } = await turn(store, 9, { scope: { ...EVERYTHING, recipientCap: cap } });
+  expect(claims.map(({ email }) => email)).toEqual(["c@x.example", "g@x.example"]);
+  await settle(store, ...claims.map(sent));
+  await store.suppress([{ address: "ZOE@x.example", reason: "bounce", source: "test" }]);
+  expect(await states(store, "july")).toEqual({ "Zoe@x.example": "suppressed", "g@x.example": "sent" });
+  expectSound(path);
+});

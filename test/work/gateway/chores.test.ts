@@ -1,0 +1,66 @@
+import { expect, it } from "vitest";
+import { holdBadTopics } from "../../../src/work/gateway/chores.ts";
+import type { TopicRow } from "../../../src/store/store.ts";
+
+/** A topic of which 1,000 were answered for. */
+function topic(name: string, bounced: number): TopicRow {
+  return {
+    topic: name,
+    total: 2_000,
+    pending: 1_000,
+    sending: 0,
+    sent: 1_000,
+    in_doubt: 0,
+    failed: 0,
+    cancelled: 0,
+    suppressed: 0,
+    delivered: 1_000 - bounced,
+    bounced_permanent: bounced,
+    bounced_transient: 0,
+    complained: 0,
+    opened: 0,
+    clicked: 0,
+    rejected: 0,
+    delayed: 0,
+    notBefore: null,
+    cancelledAt: null,
+    endpoint: "ses",
+    firstSentAt: 1,
+    lastSentAt: 2,
+    readerOpens: 0,
+    machineOpens: 0,
+    clicks: 0,
+  };
+}
+
+it("a topic that bounces too much is held, told of once, and let go when it is better; the others go on", async () => {
+  let rows = [topic("good", 20), topic("bad", 80), topic("worse", 300)];
+  const scope = { held: new Set<string>() };
+  const told: string[] = [];
+  const limits = { bounceRate: 5, complaintRate: 0.1 };
+  const look = holdBadTopics({ topics: async () => rows }, scope, limits, (text) => told.push(text));
+
+  await look();
+  await look();
+  expect([...scope.held]).toEqual(["bad", "worse"]);
+  expect(told).toEqual([
+    expect.stringMatching(
+      /^topic "bad" has a bounce rate of 8 % .* it is held, the others go on; .*ses-mail export bad/,
+    ),
+    expect.stringContaining('topic "worse"'),
+  ]);
+
+  rows = [topic("good", 20), topic("bad", 40), topic("worse", 300)];
+  await look();
+  expect([...scope.held]).toEqual(["worse"]);
+  rows = [topic("good", 20), topic("bad", 80), topic("worse", 300)];
+  await look();
+  expect(told.length).toBe(3);
+});
+
+it("off is off", async () => {
+  const scope = { held: new Set<string>() };
+  const limits = { bounceRate: Infinity, complaintRate: Infinity };
+  await holdBadTopics({ topics: async () => [topic("worst", 1_000)] }, scope, limits, () => undefined)();
+  expect(scope.held.size).toBe(0);
+});
