@@ -5,7 +5,8 @@ import { Command, CommanderError, Option } from "commander";
 import { addBackup } from "./commands/backup.ts";
 import { addCancel } from "./commands/cancel.ts";
 import { addCheck } from "./commands/check.ts";
-import type { Act, AddCommand, Context, Globals, Work } from "./commands/command.ts";
+import type { Act, AddCommand, Work } from "./commands/command.ts";
+import type { Context, Globals } from "./work/context.ts";
 import { settleSwitches } from "./commands/options.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addExport } from "./commands/export.ts";
@@ -122,7 +123,7 @@ async function createContext(program: Command, io: Io, closers: (() => void | Pr
     io,
     terminal,
     globals,
-    program,
+    version: version(),
     onExit,
     async openStore({ mustExist = false, tell = (text: string) => terminal.warn(text), onRecovered } = {}) {
       const { openStore, requireJobFile } = await import("./store/sqlite/store.ts");

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { EXIT } from "../errors.ts";
-import type { AddCommand, Context } from "./command.ts";
+import type { AddCommand } from "./command.ts";
+import type { Context } from "../work/context.ts";
 
 export const addBackup: AddCommand = (program, act) => {
   program

@@ -1,6 +1,7 @@
 import { EXIT } from "../errors.ts";
 import { storedTopic } from "../store/topic-name.ts";
-import type { AddCommand, Context } from "./command.ts";
+import type { AddCommand } from "./command.ts";
+import type { Context } from "../work/context.ts";
 
 export const addCancel: AddCommand = (program, act) => {
   program

@@ -4,7 +4,8 @@ import type { ExportRow } from "../report/export.ts";
 import type { ExportedMessage } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { outputPath } from "./options.ts";
-import type { AddCommand, Context } from "./command.ts";
+import type { AddCommand } from "./command.ts";
+import type { Context } from "../work/context.ts";
 
 interface Flags {
   state?: string;

@@ -1,7 +1,8 @@
 import type { CampaignFlags } from "../work/campaign.ts";
 import { EXIT } from "../errors.ts";
 import { storedTopic } from "../store/topic-name.ts";
-import type { AddCommand, Context } from "./command.ts";
+import type { AddCommand } from "./command.ts";
+import type { Context } from "../work/context.ts";
 import { addContentOptions, addRecipientOptions } from "./options.ts";
 
 export const addImport: AddCommand = (program, act) => {

@@ -2,7 +2,8 @@ import { resolve } from "node:path";
 import { awsRegion } from "../aws/region.ts";
 import { EXIT, InterruptedError, UserError } from "../errors.ts";
 import type { ApplyOptions, IngestSummary } from "../feedback/apply.ts";
-import type { AddCommand, Context } from "./command.ts";
+import type { AddCommand } from "./command.ts";
+import type { Context } from "../work/context.ts";
 import { parseCount, setting } from "./options.ts";
 
 interface Flags {

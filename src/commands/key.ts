@@ -1,7 +1,8 @@
 import { createHash, randomInt } from "node:crypto";
 import { EXIT, UserError } from "../errors.ts";
 import type { KeyScope } from "../store/store.ts";
-import type { AddCommand, Context } from "./command.ts";
+import type { AddCommand } from "./command.ts";
+import type { Context } from "../work/context.ts";
 
 interface AddFlags {
   scope: string;

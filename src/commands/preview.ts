@@ -6,7 +6,8 @@ import type { Campaign, CampaignFlags } from "../work/campaign.ts";
 import { fileProblem, folderProblem } from "../read-file.ts";
 import { EXIT, UserError } from "../errors.ts";
 import type { RenderedMail } from "../message.ts";
-import type { AddCommand, Context } from "./command.ts";
+import type { AddCommand } from "./command.ts";
+import type { Context } from "../work/context.ts";
 import { addContentOptions, addRecipientOptions, parseCount } from "./options.ts";
 
 interface Flags extends CampaignFlags {

@@ -1,6 +1,7 @@
 import { EXIT, UserError } from "../errors.ts";
 import { storedTopic } from "../store/topic-name.ts";
-import type { AddCommand, Context } from "./command.ts";
+import type { AddCommand } from "./command.ts";
+import type { Context } from "../work/context.ts";
 import { setting, outputPath } from "./options.ts";
 
 interface Flags {

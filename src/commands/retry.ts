@@ -1,7 +1,8 @@
 import { EXIT, UserError } from "../errors.ts";
 import type { State } from "../message.ts";
 import { storedTopic } from "../store/topic-name.ts";
-import type { AddCommand, Context } from "./command.ts";
+import type { AddCommand } from "./command.ts";
+import type { Context } from "../work/context.ts";
 
 interface Flags {
   state: string;

@@ -3,7 +3,8 @@ import { Option } from "commander";
 import { EXIT, UserError } from "../errors.ts";
 import { FAULT_GRAMMAR, parseFault } from "../sandbox/faults.ts";
 import type { WebhookCounts, WebhookOptions } from "../sandbox/webhook.ts";
-import type { AddCommand, Context } from "./command.ts";
+import type { AddCommand } from "./command.ts";
+import type { Context } from "../work/context.ts";
 import { parseRate, setting } from "./options.ts";
 
 interface Flags {

@@ -4,7 +4,8 @@ import type { Timing } from "../work/list.ts";
 import type { Store } from "../store/store.ts";
 import { findName } from "../compose/list/name.ts";
 import { storedTopic } from "../store/topic-name.ts";
-import type { AddCommand, Context } from "./command.ts";
+import type { AddCommand } from "./command.ts";
+import type { Context } from "../work/context.ts";
 import { addContentOptions, addRecipientOptions, setting } from "./options.ts";
 
 interface Flags extends CampaignFlags {

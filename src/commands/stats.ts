@@ -4,7 +4,8 @@ import type { Line } from "../report/breakdown.ts";
 import type { TopicCounts } from "../report/stats.ts";
 import type { EventCounts, SentCounts, Store } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
-import type { AddCommand, Context } from "./command.ts";
+import type { AddCommand } from "./command.ts";
+import type { Context } from "../work/context.ts";
 import { parseCount, outputPath } from "./options.ts";
 
 interface Flags {

@@ -5,7 +5,8 @@ import { EXIT, UserError } from "../errors.ts";
 import type { NewSuppression } from "../store/store.ts";
 import type { SyncAnswer } from "../work/suppress-sync.ts";
 import { outputPath } from "./options.ts";
-import type { Act, AddCommand, Context } from "./command.ts";
+import type { Act, AddCommand } from "./command.ts";
+import type { Context } from "../work/context.ts";
 
 interface AddFlags {
   reason: string;

@@ -1,7 +1,8 @@
 import { EXIT } from "../errors.ts";
 import { STATES } from "../message.ts";
 import type { TopicRow } from "../store/store.ts";
-import type { AddCommand, Context } from "./command.ts";
+import type { AddCommand } from "./command.ts";
+import type { Context } from "../work/context.ts";
 
 export const addTopics: AddCommand = (program, act) => {
   program

@@ -1,6 +1,6 @@
 /** What `send`, `import` and `schedule` share when they are given a file: content and list, brought into a topic. */
 import { access, constants, stat } from "node:fs/promises";
-import type { Context } from "../commands/command.ts";
+import type { Context } from "./context.ts";
 import { type ContentFlags, readTracking, type RecipientFlags } from "../commands/options.ts";
 import { checkTopic, readContent } from "../compose/content/content.ts";
 import { leftOverReport } from "../compose/content/left-over.ts";

@@ -19,7 +19,7 @@ import {
 } from "../check/identity.ts";
 import { ListCheck, type ListCounts, listFindings } from "../check/list.ts";
 import { reportOf } from "../check/report.ts";
-import type { Context } from "../commands/command.ts";
+import type { Context } from "./context.ts";
 import { splitMailbox } from "../compose/address/mailbox.ts";
 import { openRecipients, type Recipients } from "../compose/list/recipients.ts";
 import { type AccountFacts, openSesReader, type SesReader } from "../aws/ses-reader.ts";

@@ -1,7 +1,7 @@
 /** Where a run's mail goes: Amazon SES, or the sandbox that lives for this run only. */
 import { resolve } from "node:path";
 import { awsRegion } from "../aws/region.ts";
-import type { Context } from "../commands/command.ts";
+import type { Context } from "./context.ts";
 import { type Account, connectSes, type Ses } from "../aws/ses.ts";
 import { parseDuration } from "../time/duration.ts";
 import type { Sandbox } from "../sandbox/server.ts";

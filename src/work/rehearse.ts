@@ -1,6 +1,6 @@
 /** `send` without consequences: `--dry-run` and `--test-to`. */
 import { type Campaign, type CampaignFlags, describeIngest, readCampaign, stageCampaign } from "./campaign.ts";
-import type { Context } from "../commands/command.ts";
+import type { Context } from "./context.ts";
 import { parseAddress } from "../compose/address/address.ts";
 import { headerLines } from "../compose/mail/header-lines.ts";
 import { withFiles } from "../compose/mail/folder-files.ts";

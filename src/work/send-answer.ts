@@ -1,6 +1,6 @@
 /** What a run says when it is over: JSON or a line, the reason it stopped, and the exit code. */
 import type { IngestAnswer } from "./campaign.ts";
-import type { Context } from "../commands/command.ts";
+import type { Context } from "./context.ts";
 import type { Run, SendOutcome, SendResult } from "../deliver/send.ts";
 import type { Scope } from "../deliver/source.ts";
 import { formatDuration } from "../time/duration.ts";

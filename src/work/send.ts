@@ -1,6 +1,6 @@
 /** The `send` command at work: plan, confirm, run the loop, answer. */
 import { describeIngest, type Campaign, type CampaignFlags, readCampaign, stageCampaign } from "./campaign.ts";
-import type { Context } from "../commands/command.ts";
+import type { Context } from "./context.ts";
 import { readWords } from "../compose/address/encoded-word.ts";
 import { createMailer } from "../deliver/mailer.ts";
 import { tooManyBad } from "../deliver/reputation.ts";

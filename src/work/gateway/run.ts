@@ -1,7 +1,7 @@
 /** The `serve` command at work: opens what is needed, connects it, and keeps it going until a signal. */
 import type { AddressInfo } from "node:net";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
-import type { Context, OpenOptions } from "../../commands/command.ts";
+import type { Context, OpenOptions } from "../context.ts";
 import { createSender, type SteadySender } from "../../deliver/keep-sending.ts";
 import { createMailer } from "../../deliver/mailer.ts";
 import type { Scope } from "../../deliver/source.ts";
@@ -25,7 +25,7 @@ const REHEARSAL_SNS_TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-events";
 
 /** Resolves when a signal came and everything in flight is answered and written. */
 export async function serve(context: Context, flags: ServeFlags): Promise<number> {
-  const { io, terminal, program } = context;
+  const { io, terminal, version } = context;
   const port = readPort(flags.port);
   const settings = await readSettings(io, flags);
   const scope = readScope(settings, flags);
@@ -36,7 +36,7 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
     onRecovered: (count) => (recovered = count),
   });
   const telemetry = await startTelemetry(io.env, {
-    version: program.version() ?? "",
+    version,
     onNotice: (text) => notice.tell(text),
   });
   context.onExit(() => telemetry.close());
