@@ -14,6 +14,9 @@ export function isGlob(path: string): boolean {
  * The files and folders a pattern stands for, sorted: `*` and `?` match inside one name, `**` as a whole name matches any
  * number of folders. As in a shell hidden names match only when the pattern starts with a dot too, and `**` does not enter
  * linked folders. What cannot be read matches nothing.
+ *
+ * Written by hand because dumps are often reached by links. tinyglobby and fast-glob either leave out linked files and folders, or follow
+ * links inside `**` and give one file by many names; `fs.glob` is in Node 22 and later only.
  */
 export async function glob(pattern: string): Promise<string[]> {
   const absolute = pattern.startsWith("/");
