@@ -5,15 +5,8 @@ import { createContentTable } from "./contents.ts";
 import { createCounters } from "./counters.ts";
 import { createKeptAnswers } from "./kept-answers.ts";
 import { createNumbering } from "./numbering.ts";
-import {
-  type AcceptCounts,
-  type AcceptMessage,
-  type AcceptRequest,
-  type AcceptResult,
-  type Endpoint,
-  type ExportedMessage,
-  NO_TOPIC,
-} from "../store.ts";
+import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, Endpoint, ExportedMessage } from "../rows.ts";
+import { NO_TOPIC } from "../topic-name.ts";
 
 /** Longer than that nobody is kept waiting for a job file that others hold: clients give up, and do not learn what became of it. */
 const PATIENCE_MS = 5_000;
@@ -124,7 +117,7 @@ export function createInbox(job: { db: Connection; clock: Clock; onWait: (waited
     earlier: async (repeat: NonNullable<AcceptRequest["repeat"]>) => answers.find(repeat),
     knownUuids: async (wanted: readonly string[]) => new Set(wanted.filter((uuid) => uuids.has(uuid))),
     accepted: async (uuid: string) => uuids.message(uuid),
-    forgetAnswers: (before: number) => answers.forget(before, job.onWait),
+    forgetAnswersOlderThan: (ms: number) => answers.forgetOlderThan(ms, job.onWait),
   };
 }
 

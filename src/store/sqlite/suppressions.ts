@@ -2,7 +2,7 @@
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./counters.ts";
-import type { NewSuppression, Suppression } from "../store.ts";
+import type { NewSuppression, Suppression } from "../rows.ts";
 
 /** Mail servers put them into diagnostics. A list that was exported with them would be refused on import. */
 // oxlint-disable-next-line no-control-regex

@@ -4,7 +4,7 @@ import type { State } from "../../message.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { createCounters } from "./counters.ts";
 import { hash53 } from "./hash.ts";
-import type { Visit } from "../store.ts";
+import type { Visit } from "../rows.ts";
 
 interface Visited {
   topic_id: number;
