@@ -117,31 +117,11 @@ async function createContext(program: Command, io: Io, closers: (() => void | Pr
     color: flags.color,
   };
   const { createTerminal } = await import("./terminal/terminal.ts");
+  const { createOpeners } = await import("./work/open-store.ts");
   const terminal = await createTerminal(io, globals);
   const onExit = (close: () => void | Promise<void>) => void closers.push(close);
-  return {
-    io,
-    terminal,
-    globals,
-    version: version(),
-    onExit,
-    async openStore({ mustExist = false, tell = (text: string) => terminal.warn(text), onRecovered } = {}) {
-      const { openStore, requireJobFile } = await import("./store/sqlite/store.ts");
-      if (mustExist) requireJobFile(globals.db);
-      const store = await openStore(globals.db, io.clock, (waitedMs) =>
-        tell(`Waiting for another process that holds ${globals.db} (${Math.round(waitedMs / 1000)} s so far).`),
-      );
-      onExit(() => store.close());
-      if (store.recovered > 0 && onRecovered) onRecovered(store.recovered);
-      else if (store.recovered > 0) {
-        tell(
-          `${store.recovered} messages were in flight in a process that died: they are in doubt. ` +
-            "An event settles them, or you decide: ses-mail retry <topic> --state in_doubt",
-        );
-      }
-      return store;
-    },
-  };
+  const context = { io, terminal, globals, version: version(), onExit };
+  return { ...context, ...createOpeners(context) };
 }
 
 /** What went wrong, for its reader: one line for the user, a stack trace for us. */

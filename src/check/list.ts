@@ -7,17 +7,11 @@ import { RenderProblem } from "../compose/problem.ts";
 import type { Recipients, Row } from "../compose/list/recipients.ts";
 import type { CompiledContent } from "../compose/mail/template.ts";
 import type { RenderedMail } from "../message.ts";
+import type { ListCounts } from "../store/rows.ts";
 import type { Sample } from "./content.ts";
 import { counted, Examples, type Finding, finding, number } from "./finding.ts";
 import { domainOf } from "./identity.ts";
 import { isRole, likelyMeant } from "./providers.ts";
-
-/** What became of the rows in the job file: `rows = added + duplicates + rejected + suppressed`. */
-export interface ListCounts {
-  added: number;
-  duplicates: number;
-  suppressed: number;
-}
 
 const SIMULATOR = "@simulator.amazonses.com";
 

@@ -11,8 +11,8 @@ export const addBackup: AddCommand = (program, act) => {
     .action(act((context, _flags, [file]) => backup(context, file ?? "")));
 };
 
-async function backup({ openStore, terminal, globals, io }: Context, file: string): Promise<number> {
-  const store = await openStore({ mustExist: true });
+async function backup({ openSqliteStore, terminal, globals, io }: Context, file: string): Promise<number> {
+  const store = await openSqliteStore({ mustExist: true });
   const { bytes, messages } = await store.backup(resolve(io.cwd, file), io.signal);
   if (globals.json) terminal.json({ file, bytes, messages });
   else

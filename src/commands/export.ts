@@ -1,7 +1,7 @@
 import { EXIT, UserError } from "../errors.ts";
 import { STATES, type State } from "../message.ts";
 import type { ExportRow } from "../report/export.ts";
-import type { ExportedMessage } from "../store/store.ts";
+import type { ExportedMessage } from "../store/rows.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { outputPath } from "./options.ts";
 import type { AddCommand } from "./command.ts";

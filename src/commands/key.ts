@@ -1,6 +1,6 @@
 import { createHash, randomInt } from "node:crypto";
 import { EXIT, UserError } from "../errors.ts";
-import type { KeyScope } from "../store/store.ts";
+import type { KeyScope } from "../store/rows.ts";
 import type { AddCommand } from "./command.ts";
 import type { Context } from "../work/context.ts";
 

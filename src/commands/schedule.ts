@@ -1,7 +1,7 @@
 import type { CampaignFlags } from "../work/campaign.ts";
 import { EXIT, UserError } from "../errors.ts";
 import type { Timing } from "../work/list.ts";
-import type { Store } from "../store/store.ts";
+import type { Reader, Topics } from "../store/store.ts";
 import { findName } from "../compose/list/name.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import type { AddCommand } from "./command.ts";
@@ -113,7 +113,7 @@ async function move(context: Context, name: string, when: When): Promise<number>
 }
 
 /** To answer "due at 09:00" for a topic of which nothing will be sent would be a promise that is not kept. */
-async function nothingToMove(store: Store, topic: string): Promise<UserError> {
+async function nothingToMove(store: Topics, topic: string): Promise<UserError> {
   const cancelled = (await store.topics()).some((row) => row.topic === topic && row.cancelledAt !== null);
   return new UserError(
     `topic "${topic}" has nothing pending to move`,
@@ -124,7 +124,7 @@ async function nothingToMove(store: Store, topic: string): Promise<UserError> {
 }
 
 /** Looks at every recipient's zone before anything is moved: all or nothing. */
-async function instants(store: Store, topic: string, { timing }: When) {
+async function instants(store: Topics & Reader, topic: string, { timing }: When) {
   const { zoneColumn } = timing;
   if (zoneColumn === null) {
     const due = timing.instantOf("");

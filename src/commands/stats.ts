@@ -2,7 +2,8 @@ import { Option } from "commander";
 import { EXIT, UserError } from "../errors.ts";
 import type { Line } from "../report/breakdown.ts";
 import type { TopicCounts } from "../report/stats.ts";
-import type { EventCounts, SentCounts, Store } from "../store/store.ts";
+import type { EventCounts, SentCounts } from "../store/rows.ts";
+import type { Reader, Topics } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import type { AddCommand } from "./command.ts";
 import type { Context } from "../work/context.ts";
@@ -77,16 +78,16 @@ interface Asked {
   flags: Flags;
 }
 
-async function counters({ io, terminal }: Context, store: Store, asked: Asked & { topic: string | null }) {
+async function counters({ terminal }: Context, store: Topics & Reader, asked: Asked & { topic: string | null }) {
   const { topic, format, flags } = asked;
   const { withRates, statsCsv, statsTable } = await import("../report/stats.ts");
-  const rows = (await count(store, topic, flags.hours, io.clock.now())).map(withRates);
+  const rows = (await count(store, topic, flags.hours)).map(withRates);
   if (format === "csv") return statsCsv(rows, { raw: flags.raw ?? false });
   if (format === "json") return `${JSON.stringify(topic === null ? { topics: rows } : rows[0])}\n`;
   return `${await statsTable(rows, terminal)}\n`;
 }
 
-async function oneLine({ io, terminal }: Context, store: Store, asked: Asked & { topic: string; by: Line }) {
+async function oneLine({ io, terminal }: Context, store: Reader, asked: Asked & { topic: string; by: Line }) {
   const { topic, by, format, flags } = asked;
   const { breakdownBy, breakdownCsv, breakdownText } = await import("../report/breakdown.ts");
   const table = await store.breakdown(topic, io.signal, (lines) => breakdownBy(by, lines, flags.top ?? TOP));
@@ -95,18 +96,13 @@ async function oneLine({ io, terminal }: Context, store: Store, asked: Asked & {
   return `${await breakdownText(table, terminal)}\n`;
 }
 
-async function count(
-  store: Store,
-  topic: string | null,
-  hours: number | undefined,
-  now: number,
-): Promise<TopicCounts[]> {
+async function count(store: Topics & Reader, topic: string | null, hours: number | undefined): Promise<TopicCounts[]> {
   // Asked by name first, so that an unknown topic is an error and not an empty answer.
   if (topic !== null) await store.totals(topic);
   const { countsOf } = await import("../report/stats.ts");
   const rows = (await store.topics()).filter((row) => topic === null || row.topic === topic);
   if (hours === undefined) return rows.map(countsOf);
-  const recent = await store.sentSince(now - hours * HOUR_MS);
+  const recent = await store.sentWithin(hours * HOUR_MS);
   return rows.map((row) => recentCounts(row.topic, recent.get(row.topic)));
 }
 

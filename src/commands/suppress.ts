@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { openInput } from "../io.ts";
 import { awsRegion } from "../aws/region.ts";
 import { EXIT, UserError } from "../errors.ts";
-import type { NewSuppression } from "../store/store.ts";
+import type { NewSuppression } from "../store/rows.ts";
 import type { SyncAnswer } from "../work/suppress-sync.ts";
 import { outputPath } from "./options.ts";
 import type { Act, AddCommand } from "./command.ts";

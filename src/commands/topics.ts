@@ -1,6 +1,6 @@
 import { EXIT } from "../errors.ts";
 import { STATES } from "../message.ts";
-import type { TopicRow } from "../store/store.ts";
+import type { TopicRow } from "../store/rows.ts";
 import type { AddCommand } from "./command.ts";
 import type { Context } from "../work/context.ts";
 

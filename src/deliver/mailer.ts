@@ -11,21 +11,16 @@ import type { Content, RenderedMail, Tag } from "../message.ts";
 import type { Links } from "../tracking/links.ts";
 import { messageLinks } from "../tracking/message-links.ts";
 import { ByteBudget } from "./byte-budget.ts";
+import type { Library } from "./library.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Deliver } from "./send.ts";
 import type { Ses } from "../aws/ses.ts";
 import type { Claim } from "./source.ts";
 
-interface Library {
-  readonly jobId: string;
-  content(contentId: number): Promise<Content>;
-  ingestColumns(ingestId: number): Promise<string[]>;
-}
-
 /** Through the gateway each mail may have a content of its own, for months. */
 const MOST_CONTENTS = 300;
 const MOST_BYTES = 64 * 1024 * 1024;
-const MOST_INGESTS = 1_000;
+const MOST_LISTS = 1_000;
 /** Attachments in flight, in base64. What is in flight takes about three times that: the file, its request, what waits in the socket. */
 const MOST_ATTACHED = 64 * 1024 * 1024;
 
@@ -49,8 +44,8 @@ export function createMailer(
 ): Deliver {
   const contents = contentCache(library);
   const columns = new LRUCache<number, string[]>({
-    max: MOST_INGESTS,
-    fetchMethod: (id) => library.ingestColumns(id),
+    max: MOST_LISTS,
+    fetchMethod: (id) => library.listColumns(id),
   });
   const job: Tag = { name: "ses-mail-job", value: library.jobId };
   let signer: Links | null = null;

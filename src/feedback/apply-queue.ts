@@ -1,7 +1,8 @@
 /** From a queue to the job file: received, applied, and only then deleted. */
 import type { Clock } from "../time/clock.ts";
-import { addTo, type ApplyOptions, type EventSink, type IngestSummary, openRejects } from "./apply.ts";
+import { addTo, type ApplyOptions, type IngestSummary, openRejects } from "./apply.ts";
 import { unwrap } from "./envelopes/envelopes.ts";
+import type { EventSink } from "./event-sink.ts";
 import type { SesEvent } from "./ses-event.ts";
 import { BATCH_LIMIT, type Queue, type QueueMessage, QueueUnreachable } from "../aws/sqs.ts";
 
@@ -40,7 +41,7 @@ export interface QueueRun extends ApplyOptions {
  */
 export async function applyQueue(
   queue: Queue,
-  sink: EventSink,
+  sink: Pick<EventSink, "applyEvents">,
   summary: IngestSummary,
   run: QueueRun,
 ): Promise<"empty" | "limit" | "interrupted"> {

@@ -5,6 +5,7 @@ import { InterruptedError } from "../errors.ts";
 import { fileProblem } from "../read-file.ts";
 import { type Document, readPieces } from "./dump/documents.ts";
 import { unwrapAnywhere } from "./envelopes/envelopes.ts";
+import type { Applied, EventSink } from "./event-sink.ts";
 import type { SesEvent } from "./ses-event.ts";
 
 /** Events a transaction: enough that the commit costs little, few enough that others never wait long for the file. */
@@ -21,12 +22,6 @@ export interface IngestSummary {
   malformed: number;
   settled: number;
   suppressed: number;
-}
-
-type Applied = Pick<IngestSummary, "applied" | "duplicates" | "unmatched" | "settled" | "suppressed">;
-
-export interface EventSink {
-  applyEvents(batch: readonly SesEvent[]): Promise<Applied>;
 }
 
 export interface ApplyOptions {
@@ -58,7 +53,7 @@ export function emptySummary(): IngestSummary {
  */
 export async function applyDump(
   dump: { name: string; stream: Readable },
-  sink: EventSink,
+  sink: Pick<EventSink, "applyEvents">,
   summary: IngestSummary,
   options: ApplyOptions,
 ): Promise<void> {

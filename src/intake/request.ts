@@ -5,7 +5,7 @@ import { checkTopic, type Envelope } from "../compose/content/content.ts";
 import { UserError } from "../errors.ts";
 import type { Content, Tracking } from "../message.ts";
 import { parseInstant } from "../time/schedule.ts";
-import type { AcceptMessage } from "../store/store.ts";
+import type { AcceptMessage } from "../store/rows.ts";
 import { Refusal } from "../serve/errors.ts";
 import { type Problems, structureProblems, summary } from "./problems.ts";
 import { MOST_ADDRESSES, MOST_UUID, PRIORITIES } from "../serve/schemas.ts";

@@ -1,15 +1,15 @@
 import type {
   BounceReason,
   Breakdown,
+  DeliveryTimes,
   DomainCounts,
   FailedRecipient,
   FailureReason,
+  LinkCounts,
   OpenCounts,
   TimeCounts,
 } from "../store/breakdown.ts";
-import type { DeliveryTimes } from "../store/sqlite/delivery-times.ts";
-import type { LinkCounts } from "../store/sqlite/links.ts";
-import type { Endpoint } from "../store/store.ts";
+import type { Endpoint } from "../store/rows.ts";
 import type { Ranked } from "../store/rules/tally.ts";
 import { countsOf, type TopicCounts } from "./stats.ts";
 

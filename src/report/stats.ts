@@ -1,6 +1,6 @@
 import { csvLine } from "../compose/list/csv.ts";
 import { STATES, type Totals } from "../message.ts";
-import type { TopicRow } from "../store/store.ts";
+import type { TopicRow } from "../store/rows.ts";
 
 /** What SES said later, in messages, not events: five opens of one mail are 1. */
 export const EVENT_COUNTS = [

@@ -2,7 +2,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { LRUCache } from "lru-cache";
-import type { ApiKey, KeyScope } from "../store/store.ts";
+import type { ApiKey, KeyScope } from "../store/rows.ts";
+import type { Keys } from "../store/store.ts";
 import { Refusal } from "./errors.ts";
 import type { Gateway } from "./gateway.ts";
 
@@ -41,7 +42,11 @@ const MOST_PROVEN = 1_000;
 export type Known = Pick<ApiKey, "name" | "digest"> & { scopes: readonly KeyScope[] };
 
 /** The key of the environment and those of the job file, read again at most every second. */
-export function createKeyRing({ store, clock, settings }: Gateway): KeyRing {
+export function createKeyRing({
+  store,
+  clock,
+  settings,
+}: Pick<Gateway, "clock" | "settings"> & { store: Keys }): KeyRing {
   const environment: Known[] =
     settings.apiKey === null || settings.apiKey === ""
       ? []

@@ -2,14 +2,19 @@
 import type { KeyObject } from "node:crypto";
 import type { Clock } from "../time/clock.ts";
 import type { Account } from "../aws/ses.ts";
+import type { EventSink } from "../feedback/event-sink.ts";
 import type { Sender } from "../deliver/keep-sending.ts";
 import type { Envelope } from "../compose/content/content.ts";
 import type { Tracking } from "../message.ts";
-import type { Endpoint, Store } from "../store/store.ts";
+import type { Endpoint } from "../store/rows.ts";
+import type { Inbox, Keys, Reader, Store, Suppressions, Topics, VisitSink } from "../store/store.ts";
 import type { Links } from "../tracking/links.ts";
 
+/** What routes may ask of the store, all together; each says which of it it needs. */
+export type GatewayStore = Inbox & EventSink & VisitSink & Topics & Reader & Suppressions & Keys & Pick<Store, "ping">;
+
 export interface Gateway {
-  store: Store;
+  store: GatewayStore;
   clock: Clock;
   settings: Settings;
   sender: Sender;

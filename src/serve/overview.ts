@@ -2,7 +2,8 @@
 import { PassThrough, type Readable } from "node:stream";
 import type { Clock } from "../time/clock.ts";
 import { countsOf, withRates } from "../report/stats.ts";
-import type { TopicRow } from "../store/store.ts";
+import type { TopicRow } from "../store/rows.ts";
+import type { Reader, Suppressions, Topics } from "../store/store.ts";
 import type { Overview, TopicFacts } from "./dashboard/wire.ts";
 import type { Gateway } from "./gateway.ts";
 
@@ -11,15 +12,16 @@ const LISTED = 200;
 /** The rate shown is that of the last few seconds, as in the progress line of `send`. */
 const RATE_WINDOW_MS = 5_000;
 
+type Viewed = Pick<Gateway, "sender" | "settings" | "account" | "held"> & { store: Topics & Reader & Suppressions };
+
 /** Reads the job file and asks the sender; nothing is kept between two calls. */
 export async function readOverview({
   store,
   sender,
-  clock,
   settings,
   account,
   held,
-}: Gateway): Promise<Omit<Overview, "version">> {
+}: Viewed): Promise<Omit<Overview, "version">> {
   const { state, reason, hint, perSecond } = sender.status();
   const rows = await store.topics();
   return {
@@ -29,7 +31,7 @@ export async function readOverview({
       reason,
       hint,
       per_second: perSecond,
-      per_second_now: ((await store.countSentSince(clock.now() - RATE_WINDOW_MS)) * 1_000) / RATE_WINDOW_MS,
+      per_second_now: ((await store.countSentWithin(RATE_WINDOW_MS)) * 1_000) / RATE_WINDOW_MS,
     },
     account: usedUp(account()),
     totals: await store.totals(null),

@@ -1,7 +1,7 @@
 /** The header `Idempotency-Key`: a request repeated with the same key is answered as it was, and nothing is added. */
 import { createHash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
-import type { Repeat } from "../store/store.ts";
+import type { Repeat } from "../store/rows.ts";
 import { Refusal } from "./errors.ts";
 
 /** No body that is taken in is nested this deep; deeper ones need no telling apart. */

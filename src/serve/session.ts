@@ -5,6 +5,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { LRUCache } from "lru-cache";
 import { type Caller, type Known, mayDo } from "./auth.ts";
 import { Refusal } from "./errors.ts";
+import type { Keys } from "../store/store.ts";
+import type { Clock } from "../time/clock.ts";
 import type { Gateway } from "./gateway.ts";
 
 export const SESSION_COOKIE = "ses_mail_session";
@@ -34,7 +36,10 @@ declare module "fastify" {
   }
 }
 
-export function createSessions({ store, clock }: Gateway, keys: FastifyInstance["keys"]): Sessions {
+export function createSessions(
+  { store, clock }: { store: Keys; clock: Clock },
+  keys: FastifyInstance["keys"],
+): Sessions {
   const ended = new LRUCache<string, true>({ max: MOST_ENDED });
 
   /** Bound to the key itself, not only to its name: a new key of an old name does not bring old sessions back. */

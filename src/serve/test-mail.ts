@@ -1,5 +1,6 @@
 /** One mail to see how it looks: it goes the way of all others, only ahead of them, so the rate holds and its events count. */
 import { randomUUID } from "node:crypto";
+import type { Inbox } from "../store/store.ts";
 import type { Gateway } from "./gateway.ts";
 
 /** How long the answer of SES is awaited. */
@@ -16,7 +17,7 @@ export interface TestMail {
 
 /** Resolves to the SES message id, or to why there is none (yet). */
 export async function sendTest(
-  gateway: Pick<Gateway, "store" | "sender" | "settings" | "clock">,
+  gateway: Pick<Gateway, "sender" | "settings" | "clock"> & { store: Inbox },
   { to, subject, html }: TestMail,
 ): Promise<{ sesMessageId: string } | { problem: string }> {
   const { store, sender, settings, clock } = gateway;

@@ -1,7 +1,8 @@
 /** Opens and clicks on their way into the job file. A reader waits for none of it, and there is only so much room. */
 import type { FastifyBaseLogger } from "fastify";
 import type { Clock } from "../time/clock.ts";
-import type { GatewayStore, Visit } from "../store/store.ts";
+import type { Visit } from "../store/rows.ts";
+import type { VisitSink } from "../store/store.ts";
 import { createGroupCommit } from "../intake/group-commit.ts";
 
 export interface Visits {
@@ -21,7 +22,7 @@ const COMMIT = { maxItems: 1_000, waitMs: 200 };
 const WARN_EVERY_MS = 10_000;
 
 export function createVisits(
-  store: Pick<GatewayStore, "applyVisits">,
+  store: Pick<VisitSink, "applyVisits">,
   clock: Clock,
   log: Pick<FastifyBaseLogger, "warn">,
   { mostWaiting }: VisitsLimits = { mostWaiting: 20_000 },

@@ -1,8 +1,6 @@
 /** What is asked about one topic along other lines than its states, and what is answered. */
 import type { State } from "../message.ts";
-import type { DeliveryTimes } from "./sqlite/delivery-times.ts";
-import type { LinkCounts } from "./sqlite/links.ts";
-import type { TopicRow } from "./store.ts";
+import type { TopicRow } from "./rows.ts";
 import type { Ranked } from "./rules/tally.ts";
 
 /** In messages, as in `stats`. `opened_by_reader` leaves out those that only machines opened. */
@@ -52,6 +50,26 @@ export interface FailedRecipient {
 export interface OpenCounts {
   opened: number;
   opened_by_reader: number;
+}
+
+export interface LinkCounts {
+  /** The link; with `…` for the part that differs from recipient to recipient. */
+  link: string;
+  /** Messages in which it was clicked. */
+  messages: number;
+  clicks: number;
+  /** Of the clicks, those of scanners and other programs that name themselves. */
+  machine_clicks: number;
+}
+
+/** From SES taking a mail in to the recipient's server taking it in: milliseconds, to three digits; null when nothing is known to be delivered. */
+export interface DeliveryTimes {
+  delivered: number;
+  p50: number | null;
+  p90: number | null;
+  p99: number | null;
+  /** Slowest first, exact. */
+  slowest: { email: string; ms: number }[];
 }
 
 /** One topic as it stood at one instant. What ranks takes how many rows it is to give; the rest is added up. */

@@ -1,11 +1,14 @@
-import type { Store } from "./store.ts";
+import type { Topics } from "./store.ts";
+
+/** The topic of messages for which no topic was named, or this one. Two of them are never taken for the same mail. */
+export const NO_TOPIC = "no-topic";
 
 /**
- * The name under which a topic is in the job file. Names come in either form of Unicode: a Mac gives file names, and what is
+ * The name under which a topic is in the store. Names come in either form of Unicode: a Mac gives file names, and what is
  * copied from them, decomposed. New topics are NFC; older job files may hold others, which are found as they are. A topic that is not
  * there keeps the name it would get.
  */
-export async function storedTopic(store: Pick<Store, "topic">, name: string): Promise<string> {
+export async function storedTopic(store: Pick<Topics, "topic">, name: string): Promise<string> {
   const composed = name.normalize("NFC");
   const decomposed = name.normalize("NFD");
   if (name === composed && name === decomposed) return name;

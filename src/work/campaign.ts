@@ -12,7 +12,8 @@ import { prepareContent } from "../compose/mail/tools.ts";
 import { nameOf, type Staged, stageRecipients, type Timing, topicOfFile } from "./list.ts";
 import type { Content } from "../message.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import type { IngestCounts, Staging, Store } from "../store/store.ts";
+import type { ListCounts } from "../store/rows.ts";
+import type { Lists } from "../store/store.ts";
 
 export type CampaignFlags = ContentFlags & RecipientFlags & { replaceContent?: boolean };
 
@@ -98,15 +99,15 @@ export interface StagedCampaign extends Staged {
 /** Reads and checks the whole list. Nothing is in the job file until `commit`. */
 export async function stageCampaign(
   context: Context,
-  store: Store,
+  store: Lists,
   campaign: Campaign,
   options: { timing: Timing; dryRun: boolean },
 ): Promise<StagedCampaign> {
   const { file, topic, content, flags } = campaign;
   const replaceContent = flags.replaceContent ?? false;
   // Before the list is read: a refusal should not take the minute a long list takes.
-  await store.checkIngest({ topic, content, replaceContent });
-  const staging: Staging = store.stage();
+  await store.checkList({ topic, content, replaceContent });
+  const staging = await store.stage();
   context.onExit(() => staging.discard());
   const staged = await stageRecipients(context.io, staging, campaign.compiled, {
     file,
@@ -143,7 +144,7 @@ function pictureWarning({ content, compiled }: Campaign, { sample }: Staged): st
   return `No reader will see the picture ${picture}: write inline_images: true in the front matter to send it along, or put it on a web server.`;
 }
 
-function answerOf(staged: Staged, counts: IngestCounts): IngestAnswer {
+function answerOf(staged: Staged, counts: ListCounts): IngestAnswer {
   return {
     rows: staged.rows,
     added: counts.added,

@@ -1,6 +1,5 @@
 /** The `check` command at work: ask SES and the DNS, render every row, tell what was found. Nothing is sent or kept. */
 import { createBreath } from "./breath.ts";
-import { existsSync } from "node:fs";
 import { openInput } from "../io.ts";
 import { type Campaign, type CampaignFlags, readCampaign } from "./campaign.ts";
 import { accountFindings, leftToday, unreadFinding } from "../check/account.ts";
@@ -17,7 +16,7 @@ import {
   type Sender,
   senderFindings,
 } from "../check/identity.ts";
-import { ListCheck, type ListCounts, listFindings } from "../check/list.ts";
+import { ListCheck, listFindings } from "../check/list.ts";
 import { reportOf } from "../check/report.ts";
 import type { Context } from "./context.ts";
 import { splitMailbox } from "../compose/address/mailbox.ts";
@@ -26,7 +25,8 @@ import { type AccountFacts, openSesReader, type SesReader } from "../aws/ses-rea
 import { EXIT, InterruptedError, UserError } from "../errors.ts";
 import { nameOf } from "./list.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
-import type { Store } from "../store/store.ts";
+import type { ListCounts } from "../store/rows.ts";
+import type { Lists, Topics } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
 
 export interface CheckFlags extends CampaignFlags {
@@ -48,7 +48,7 @@ interface Asked {
 }
 
 /** A topic no campaign can have: rows are counted against it when their own topic takes none. */
-const NO_TOPIC = "check/";
+const IMPOSSIBLE_TOPIC = "check/";
 
 /** `check`: account, sender and configuration set. */
 export async function checkAccount(context: Context, flags: CheckFlags): Promise<number> {
@@ -69,7 +69,7 @@ export async function checkCampaign(context: Context, file: string, flags: Check
   const recipients = await openList(context, file, flags);
   // Before anybody is asked: what the content wants of the list may not be there.
   campaign.compiled.check(recipients.columns);
-  const store = await openJobFile(context);
+  const store = await context.openForRehearsal();
   campaign.topic = await storedTopic(store, campaign.topic);
   const asked = await askSes(context, flags, from, campaign.content.configurationSet, true);
   const published = await askDns(context, dns, from, asked);
@@ -190,15 +190,6 @@ function openList({ io }: Context, file: string, flags: CheckFlags): Promise<Rec
   });
 }
 
-/** Looks at the job file when there is one, and makes none when there is not. */
-async function openJobFile(context: Context): Promise<Store> {
-  if (existsSync(context.globals.db)) return context.openStore();
-  const { openScratchStore } = await import("../store/sqlite/store.ts");
-  const store = await openScratchStore(context.io.clock);
-  context.onExit(() => store.close());
-  return store;
-}
-
 interface ListResult {
   list: ListCheck;
   counts: ListCounts;
@@ -211,14 +202,14 @@ interface ListResult {
 /** Reads every row, and counts against the job file what would be added, in a transaction that is taken back. */
 async function readList(
   { io, terminal, onExit }: Context,
-  store: Store,
+  store: Lists & Topics,
   { file, topic, content, compiled }: Campaign,
   recipients: Recipients,
   verified: string[] | null,
 ): Promise<ListResult> {
   boundOldSpace();
   const list = new ListCheck(compiled, recipients, verified);
-  const staging = store.stage();
+  const staging = await store.stage();
   onExit(() => staging.discard());
   const progress = terminal.progress(null, "checked");
   const started = io.clock.monotonic();
@@ -234,7 +225,7 @@ async function readList(
         const email = list.take(row);
         if (email !== null) staged.push({ email, fields: "[]", notBefore: 0 });
       }
-      staging.add(staged);
+      await staging.add(staged);
       progress.update({ done: list.rows, perSecond: (list.rows * 1000) / Math.max(1, io.clock.monotonic() - started) });
     }
   } finally {
@@ -244,7 +235,7 @@ async function readList(
     throw new UserError(`${nameOf(file)} has no valid recipient: ${list.rejects.text}`, "correct the rows");
   const refused = await refusalOf(store, topic, content);
   const counts = await staging.commit({
-    topic: refused.length > 0 ? NO_TOPIC : topic,
+    topic: refused.length > 0 ? IMPOSSIBLE_TOPIC : topic,
     content,
     file: nameOf(file),
     columns: [],
@@ -257,9 +248,9 @@ async function readList(
   return { list, counts, need: counts.added + waiting, refused };
 }
 
-async function refusalOf(store: Store, topic: string, content: Campaign["content"]): Promise<Finding[]> {
+async function refusalOf(store: Lists, topic: string, content: Campaign["content"]): Promise<Finding[]> {
   try {
-    await store.checkIngest({ topic, content, replaceContent: false });
+    await store.checkList({ topic, content, replaceContent: false });
     return [];
   } catch (error) {
     if (!(error instanceof UserError)) throw error;

@@ -5,7 +5,7 @@ import type { Context } from "./context.ts";
 import { type Account, connectSes, type Ses } from "../aws/ses.ts";
 import { parseDuration } from "../time/duration.ts";
 import type { Sandbox } from "../sandbox/server.ts";
-import type { Endpoint } from "../store/store.ts";
+import type { Endpoint } from "../store/rows.ts";
 
 /** Used when the account cannot be asked: what SES gives a new production account. */
 const DEFAULT_PER_SECOND = 14;

@@ -12,7 +12,8 @@ import type { CompiledContent } from "../compose/mail/template.ts";
 import { InterruptedError, UserError } from "../errors.ts";
 import { type Io, openInput } from "../io.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
-import type { StagedRow, Staging } from "../store/store.ts";
+import type { StagedRow } from "../store/rows.ts";
+import type { Staging } from "../store/store.ts";
 
 /** When messages are due. */
 export interface Timing {
@@ -146,7 +147,7 @@ class Stager {
       if (typeof result === "string") this.#reject(row, result);
       else staged.push(result);
     }
-    this.#staging.add(staged);
+    await this.#staging.add(staged);
   }
 
   #examine(row: Row): StagedRow | string {

@@ -10,7 +10,6 @@ import { EXIT, UserError } from "../errors.ts";
 import { AT_ONCE, findRow, type Staged, valuesOf } from "./list.ts";
 import { type RenderedMail, STATES, type Totals } from "../message.ts";
 import type { SendFlags } from "./send.ts";
-import type { Store } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
 
 /** The totals of a topic that is not in the job file, and will not be. */
@@ -20,7 +19,7 @@ const NOBODY = { total: 0, ...Object.fromEntries(STATES.map((state) => [state, 0
 export async function rehearse(context: Context, file: string, flags: CampaignFlags & SendFlags): Promise<number> {
   const { terminal, globals } = context;
   const campaign = await readCampaign(file, flags, context.terminal);
-  const store = await openForRehearsal(context);
+  const store = await context.openForRehearsal();
   campaign.topic = await storedTopic(store, campaign.topic);
   const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: true });
   const ingest = await staged.commit({ rehearse: true });
@@ -38,16 +37,6 @@ export async function rehearse(context: Context, file: string, flags: CampaignFl
     terminal.info(`Dry run, nothing was written or sent. ${describeIngest(topic, ingest)}`);
   }
   return ingest.rejected > 0 ? EXIT.partial : EXIT.done;
-}
-
-/** Looks at the job file when there is one, and makes none when there is not. */
-async function openForRehearsal(context: Context): Promise<Store> {
-  const { existsSync } = await import("node:fs");
-  if (existsSync(context.globals.db)) return context.openStore();
-  const { openScratchStore } = await import("../store/sqlite/store.ts");
-  const store = await openScratchStore(context.io.clock);
-  context.onExit(() => store.close());
-  return store;
 }
 
 /** `--test-to`: one sample, to see it in a real mailbox. The job file is not touched. */

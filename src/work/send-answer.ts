@@ -25,9 +25,9 @@ export async function answerRun(
   result: SendResult,
   late: number,
 ): Promise<number> {
-  const { terminal, globals, io } = context;
+  const { terminal, globals } = context;
   const totals = await job.store.totals(scope.topic);
-  const reason = (await reasonOf(job, result, totals, late, io.clock.now())) ?? (await scheduledReason(scope, job));
+  const reason = (await reasonOf(job, result, totals, late)) ?? (await scheduledReason(scope, job));
   if (globals.json) {
     terminal.json({
       topic: scope.topic,
@@ -57,16 +57,10 @@ function runAnswer(run: Run) {
   };
 }
 
-async function reasonOf(
-  { store }: Job,
-  result: SendResult,
-  totals: Totals,
-  late: number,
-  now: number,
-): Promise<string | null> {
+async function reasonOf({ store }: Job, result: SendResult, totals: Totals, late: number): Promise<string | null> {
   if (result.outcome === "quota") {
-    const since = await store.sentSince(now - DAY_MS);
-    const oldest = Math.min(...[...since.values()].map(({ first }) => first));
+    const sent = await store.sentWithin(DAY_MS);
+    const oldest = Math.min(...[...sent.values()].map(({ first }) => first));
     const frees = Number.isFinite(oldest)
       ? ` The 24-hour window rolls: this job file's part frees from ${new Date(oldest + DAY_MS).toISOString()} on.`
       : "";

@@ -13,7 +13,7 @@ import { AT_ONCE, type Staged } from "./list.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 import { answerRun, type Job } from "./send-answer.ts";
 import type { RenderedMail } from "../message.ts";
-import type { Store } from "../store/store.ts";
+import type { Topics } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { openLinks, readSecrets } from "../tracking/links.ts";
 
@@ -80,7 +80,7 @@ function maxLateOf(flags: SendFlags): number | null {
 }
 
 /** A rehearsal must not use up a real campaign, nor the other way round. */
-async function refuseOtherEndpoint(store: Store, topic: string, endpoint: string): Promise<void> {
+async function refuseOtherEndpoint(store: Topics, topic: string, endpoint: string): Promise<void> {
   const used = (await store.topics()).find((row) => row.topic === topic)?.endpoint ?? null;
   if (used === null || used === endpoint) return;
   throw new UserError(
@@ -150,7 +150,7 @@ async function sendScope(context: Context, scope: Scope, job: Job, flags: SendFl
 }
 
 /** Only topics this run sends: a rehearsal must not touch what is in doubt at Amazon. */
-async function retryInDoubt(store: Store, scope: Scope): Promise<void> {
+async function retryInDoubt(store: Topics, scope: Scope): Promise<void> {
   for (const row of await store.topics()) {
     const inScope = scope.topic === null || row.topic === scope.topic;
     if (inScope && row.endpoint === scope.endpoint && row.in_doubt > 0) await store.retry(row.topic, ["in_doubt"]);
@@ -201,7 +201,7 @@ async function runLoop(
 }
 
 /** Events may be applied by another process while this one sends. */
-function reputationCheck(store: Store, scope: Scope, flags: SendFlags): NonNullable<SendOptions["checkpoint"]> {
+function reputationCheck(store: Topics, scope: Scope, flags: SendFlags): NonNullable<SendOptions["checkpoint"]> {
   const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
   return async () => {
     const topics = await store.topics();

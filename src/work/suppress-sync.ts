@@ -1,6 +1,7 @@
 /** Keeps the addresses not to write to the same here and in the account's suppression list at SES. */
 import type { SesSuppressionList, SesSuppressionReason } from "../aws/suppression-list.ts";
-import type { Store, Suppression } from "../store/store.ts";
+import type { Suppression } from "../store/rows.ts";
+import type { Suppressions } from "../store/store.ts";
 
 /** The JSON answer of `suppress sync`; a direction that was not asked for is null. */
 export interface SyncAnswer {
@@ -26,7 +27,7 @@ const TO_SES: ReadonlyMap<string, SesSuppressionReason> = new Map([
 
 /** Reads the list of SES once, page by page, then puts what SES does not have, one call each. */
 export async function syncSuppressions(
-  store: Store,
+  store: Suppressions,
   list: SesSuppressionList,
   options: SyncOptions,
 ): Promise<SyncAnswer> {
@@ -53,7 +54,12 @@ export async function syncSuppressions(
   };
 }
 
-async function putMissing(store: Store, list: SesSuppressionList, atSes: ReadonlySet<string>, options: SyncOptions) {
+async function putMissing(
+  store: Suppressions,
+  list: SesSuppressionList,
+  atSes: ReadonlySet<string>,
+  options: SyncOptions,
+) {
   const counts = { added: 0, known: 0, skipped: 0, refused: 0 };
   const missing: { address: string; reason: SesSuppressionReason }[] = [];
   for await (const suppression of store.suppressions()) {

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { CreateQueueCommand, GetQueueAttributesCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { createSqsServer } from "local-aws-sqs";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
-import { emptySummary, type EventSink, type IngestSummary } from "../../src/feedback/apply.ts";
+import { emptySummary, type IngestSummary } from "../../src/feedback/apply.ts";
+import type { EventSink } from "../../src/feedback/event-sink.ts";
 import { applyQueue, type QueueRun } from "../../src/feedback/apply-queue.ts";
 import { connectQueue, parseQueueUrl, regionOf } from "../../src/aws/sqs.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -23,6 +24,8 @@ const deliveries = (count: number) => Array.from({ length: count }, (_, index) =
 const received = (server: SqsServer) => server.calls.filter((call) => call.operation === "ReceiveMessage");
 const deleted = (server: SqsServer) => server.calls.filter((call) => call.operation === "DeleteMessageBatch");
 
+type Applying = Pick<EventSink, "applyEvents">;
+
 interface Reading {
   summary: IngestSummary;
   end: string;
@@ -31,7 +34,7 @@ interface Reading {
 }
 
 /** Reads the queue into `sink`, which takes everything unless told otherwise. */
-async function read(server: SqsServer, options: Partial<QueueRun> = {}, sink: EventSink = takeAll()): Promise<Reading> {
+async function read(server: SqsServer, options: Partial<QueueRun> = {}, sink: Applying = takeAll()): Promise<Reading> {
   const [malformed, retries]: [string[], string[]] = [[], []];
   const summary = emptySummary();
   const queue = connectQueue({ url: parseQueueUrl(server.url), region: "us-east-1", endpointFromChain: false });
@@ -52,7 +55,7 @@ async function read(server: SqsServer, options: Partial<QueueRun> = {}, sink: Ev
   return { summary, end, malformed, retries };
 }
 
-function takeAll(): EventSink & { batches: number[] } {
+function takeAll(): Applying & { batches: number[] } {
   const batches: number[] = [];
   return {
     batches,

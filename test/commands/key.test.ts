@@ -57,7 +57,7 @@ describe("a key", () => {
     expect(list.stdout).not.toContain(key);
     const store = await openStore(join(folder, "ses-mail.db"), systemClock);
     const [kept] = await store.keys();
-    store.close();
+    await store.close();
     expect(kept?.digest).toEqual(createHash("sha256").update(key).digest());
     expect((await readFile(join(folder, "ses-mail.db"))).includes(key)).toBe(false);
   });

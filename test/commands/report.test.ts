@@ -16,7 +16,7 @@ async function campaign(fates: Fate[] = newsletter(60)): Promise<string> {
   const store = await openStore(join(folder, "ses-mail.db"), clock);
   await tell(store, clock, { fates });
   await tell(store, clock, { topic: "july", fates: newsletter(20, 2) });
-  store.close();
+  await store.close();
   return folder;
 }
 

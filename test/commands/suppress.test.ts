@@ -111,8 +111,8 @@ describe("sync with SES", () => {
     const clock = new ManualClock();
     const store = await openStore(join(await workFolder(), "job.db"), clock);
     const list = connectSuppressionList({ region: "us-east-1", clock, signal: new AbortController().signal });
-    onTestFinished(() => {
-      store.close();
+    onTestFinished(async () => {
+      await store.close();
       list.close();
     });
     const refused: string[] = [];

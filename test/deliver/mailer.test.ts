@@ -51,7 +51,7 @@ function scene(
       contents.push(id);
       return contentOf(id);
     },
-    async ingestColumns(id: number) {
+    async listColumns(id: number) {
       ingests.push(id);
       return ["email", "name"];
     },

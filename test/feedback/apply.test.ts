@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { expect, test } from "vitest";
 import { InterruptedError } from "../../src/errors.ts";
-import { applyDump, emptySummary, type EventSink } from "../../src/feedback/apply.ts";
+import { applyDump, emptySummary } from "../../src/feedback/apply.ts";
+import type { EventSink } from "../../src/feedback/event-sink.ts";
 import { run, until, workFolder } from "../support/run.ts";
 import * as make from "./events.ts";
 
@@ -13,7 +14,7 @@ const [EVENT] = make.oneOfEach();
 function reading(signal = new AbortController().signal) {
   const told: string[] = [];
   const applied: number[] = [];
-  const sink: EventSink = {
+  const sink: Pick<EventSink, "applyEvents"> = {
     async applyEvents(batch) {
       applied.push(batch.length);
       return { applied: batch.length, duplicates: 0, unmatched: 0, settled: 0, suppressed: 0 };

@@ -66,7 +66,7 @@ it("10,000 addresses in one request, codes that overtake them, their events, ope
   };
   await until(async () => (await settled()) || (server.sandbox.webhook?.counts.lost ?? 0) > 0);
   const { json } = await gateway.get("/v1/topics/news");
-  store.close();
+  await store.close();
   gateway.running.kill("SIGTERM");
   expect((await gateway.running.finished).code).toBe(0);
 

@@ -41,7 +41,7 @@ async function tellStory(): Promise<ReportFacts> {
   const store = await openStore(join(folder, "job.db"), clock);
   await tell(store, clock, { fates: FATES });
   const found = await store.breakdown("june", new AbortController().signal, gatherFacts);
-  store.close();
+  await store.close();
   await rm(folder, { recursive: true });
   return found;
 }

@@ -217,7 +217,7 @@ test("the whole way: accepted, POSTed, verified, in the job file", async () => {
   onTestFinished(async () => {
     client.destroy();
     await app.close();
-    store.close();
+    await store.close();
   });
 
   const boxes = ["success", "bounce", "complaint", "softbounce", "open", "click", "unsubscribe"];

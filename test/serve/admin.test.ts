@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { InjectOptions } from "fastify";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Account } from "../../src/aws/ses.ts";
-import type { KeyScope } from "../../src/store/store.ts";
+import type { KeyScope } from "../../src/store/rows.ts";
 import { API_KEY, type TestGateway, testGateway } from "../support/gateway.ts";
 import type { Json } from "../support/run.ts";
 import { failed, inDoubt, ingest, sent, settle, states, turn } from "../support/store-actions.ts";

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import Fastify from "fastify";
 import { expect, test } from "vitest";
 import { refuseUnguarded } from "../../src/serve/server.ts";
-import type { KeyScope, Store } from "../../src/store/store.ts";
+import type { KeyScope } from "../../src/store/rows.ts";
+import type { Store } from "../../src/store/store.ts";
 import { API_KEY, testGateway } from "../support/gateway.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { InjectOptions, LightMyRequestResponse } from "fastify";
 import { describe, expect, test } from "vitest";
-import type { KeyScope } from "../../src/store/store.ts";
+import type { KeyScope } from "../../src/store/rows.ts";
 import { API_KEY, type TestGateway, testGateway, type TestGatewayOptions } from "../support/gateway.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { ingest, states } from "../support/store-actions.ts";

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import type { AcceptRequest, Store } from "../../src/store/store.ts";
+import type { AcceptRequest } from "../../src/store/rows.ts";
+import type { Store } from "../../src/store/store.ts";
 import type { Claim } from "../../src/deliver/source.ts";
 import { StoppedError } from "../../src/errors.ts";
 import { ManualClock } from "../support/manual-clock.ts";

@@ -130,7 +130,7 @@ export async function webhook(cert: string, options: WebhookOptions = {}): Promi
   snsRoutes(app, { store, clock, settings: { sns } }, amazon);
   onTestFinished(async () => {
     await app.close();
-    opened.close();
+    await opened.close();
   });
   return {
     app,

@@ -4,7 +4,6 @@ import rateLimit from "@fastify/rate-limit";
 import Fastify, { type FastifyInstance } from "fastify";
 import { expect, onTestFinished } from "vitest";
 import { systemClock } from "../../src/time/clock.ts";
-import type { Gateway } from "../../src/serve/gateway.ts";
 import { trackingRoutes } from "../../src/serve/routes/tracking.ts";
 import { openStore } from "../../src/store/sqlite/store.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -40,13 +39,13 @@ export async function scene(
   const app = Fastify({ logger: { stream, level: "warn" }, routerOptions: { maxParamLength: 4_096 } });
   await app.register(rateLimit, { global: false });
   const gateway = { store: Object.assign(Object.create(store) as Store, change), links, clock: systemClock };
-  await trackingRoutes(app, gateway as Gateway, { mostWaiting });
+  await trackingRoutes(app, gateway, { mostWaiting });
   await app.ready();
   let closed: Promise<void> | null = null;
   const close = () => (closed ??= app.close());
   onTestFinished(async () => {
     await close();
-    store.close();
+    await store.close();
   });
   // What was visited is written by then.
   const counts = async () => {

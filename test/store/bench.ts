@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { type Connection, Database } from "../../src/store/sqlite/driver.ts";
 import { expect, onTestFinished } from "vitest";
 import { type Content, STATES } from "../../src/message.ts";
+import type { Opened, SqliteStore } from "../../src/store/open.ts";
 import { openStore } from "../../src/store/sqlite/store.ts";
-import type { AcceptMessage, AcceptRequest, AcceptResult, Store } from "../../src/store/store.ts";
+import type { AcceptMessage, AcceptRequest, AcceptResult } from "../../src/store/rows.ts";
+import type { Store } from "../../src/store/store.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { CONTENT } from "../support/store-actions.ts";
 
@@ -14,7 +16,7 @@ export interface Bench {
   path: string;
   clock: ManualClock;
   /** Another handle on the same job file, as another process has. Closed with the test. */
-  open(): Promise<Store & { recovered: number }>;
+  open(): Promise<Opened<SqliteStore>>;
 }
 
 export async function bench(): Promise<Bench> {
@@ -27,9 +29,9 @@ export async function bench(): Promise<Bench> {
     clock,
     async open() {
       const store = await openStore(path, clock);
-      onTestFinished(() => {
+      onTestFinished(async () => {
         try {
-          store.close();
+          await store.close();
         } catch {
           // Closed by the test already.
         }

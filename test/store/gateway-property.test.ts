@@ -22,7 +22,7 @@ it("counters are counts, ids stay in their ranges, and nobody gets a mail twice 
           expect(world.wrongs()).toEqual({ twice: [], overTheCap: [], pendingInCancelled: [] });
         }
       } finally {
-        world.close();
+        await world.close();
         await rm(folder, { recursive: true, force: true });
       }
     }),

@@ -1,9 +1,10 @@
 /** Random requests, turns, visits and decisions of people, on two handles of one job file. */
 import assert from "node:assert/strict";
 import fc from "../support/properties.ts";
-import { NO_TOPIC } from "../../src/store/store.ts";
+import { NO_TOPIC } from "../../src/store/topic-name.ts";
 import { openStore } from "../../src/store/sqlite/store.ts";
-import type { AcceptMessage, AcceptResult, Store } from "../../src/store/store.ts";
+import type { AcceptMessage, AcceptResult } from "../../src/store/rows.ts";
+import type { Store } from "../../src/store/store.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { EVERYTHING, failed, inDoubt, ingest, putBack, sent, settle, turn } from "../support/store-actions.ts";
 import { content, expectSound, message, request, rows } from "./bench.ts";
@@ -76,8 +77,8 @@ export class World {
     for (let i = 0; i < 2; i++) this.#stores.push(await openStore(this.#path, this.#clock));
   }
 
-  close(): void {
-    for (const store of this.#stores) store.close();
+  async close(): Promise<void> {
+    for (const store of this.#stores) await store.close();
   }
 
   async play(operation: Operation): Promise<void> {

@@ -106,8 +106,8 @@ class World {
     for (let i = 0; i < 2; i++) this.#handles.push({ store: await openStore(this.#path, this.#clock), claims: [] });
   }
 
-  close(): void {
-    for (const each of [...this.#handles, ...this.#ghosts]) each.store.close();
+  async close(): Promise<void> {
+    for (const each of [...this.#handles, ...this.#ghosts]) await each.store.close();
   }
 
   async play(operation: Operation): Promise<void> {
@@ -346,7 +346,7 @@ it("R3–R7 G2–G5 N1–N5: whatever happens in whatever order: nobody claimed 
           await world.check();
         }
       } finally {
-        world.close();
+        await world.close();
         await rm(folder, { recursive: true, force: true });
       }
     }),

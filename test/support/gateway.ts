@@ -65,7 +65,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   onTestFinished(async () => {
     await app.close();
     await stop();
-    real.close();
+    await real.close();
   });
   return { gateway, store: real, ses, wakes: () => wakes, log: log.text, ...clientOf(app) };
 }

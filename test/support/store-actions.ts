@@ -1,7 +1,8 @@
 /** Short words for what tests do to a store. */
 import type { Claim, Scope, Settlement, Turn, TurnRequest } from "../../src/deliver/source.ts";
 import type { Content } from "../../src/message.ts";
-import type { IngestCounts, IngestTarget, Store } from "../../src/store/store.ts";
+import type { ListCounts, ListTarget } from "../../src/store/rows.ts";
+import type { Store } from "../../src/store/store.ts";
 
 export const CONTENT: Content = {
   from: "news@example.com",
@@ -23,12 +24,12 @@ export const EVERYTHING: Scope = { topic: null, endpoint: "ses", maxLateMs: null
 export async function ingest(
   store: Store,
   emails: string[],
-  target: Partial<IngestTarget> & { at?: number } = {},
-): Promise<IngestCounts> {
+  target: Partial<ListTarget> & { at?: number } = {},
+): Promise<ListCounts> {
   const { at = 0, ...rest } = target;
-  const staging = store.stage();
+  const staging = await store.stage();
   try {
-    staging.add(emails.map((email) => ({ email, fields: JSON.stringify([email]), notBefore: at })));
+    await staging.add(emails.map((email) => ({ email, fields: JSON.stringify([email]), notBefore: at })));
     return await staging.commit({
       topic: "june",
       content: CONTENT,
@@ -41,7 +42,7 @@ export async function ingest(
       ...rest,
     });
   } finally {
-    staging.discard();
+    await staging.discard();
   }
 }
 

@@ -1,7 +1,8 @@
 /** `GET /v1/events/counts/sent`: how many left lately, by the instant they left and not by when they came in. */
 import type { FastifyInstance } from "fastify";
+import type { Reader } from "../../store/store.ts";
+import type { Clock } from "../../time/clock.ts";
 import { Refusal } from "../errors.ts";
-import type { Gateway } from "../gateway.ts";
 import { SENT_COUNT } from "../schemas.ts";
 
 const HOUR_MS = 3_600_000;
@@ -15,7 +16,7 @@ const QUERY = {
   },
 } as const;
 
-export function sentCountRoutes(app: FastifyInstance, { store, clock }: Gateway): void {
+export function sentCountRoutes(app: FastifyInstance, { store, clock }: { store: Reader; clock: Clock }): void {
   app.get<{ Querystring: { hours: number } }>(
     "/v1/events/counts/sent",
     {
@@ -32,8 +33,9 @@ export function sentCountRoutes(app: FastifyInstance, { store, clock }: Gateway)
     },
     async ({ query: { hours }, validationError }) => {
       if (validationError) throw new Refusal(400, `hours must be between 1 and ${MOST_HOURS}`);
-      const since = clock.now() - hours * HOUR_MS;
-      return { count: await store.countSentSince(since), hours, since: new Date(since).toISOString() };
+      const ms = hours * HOUR_MS;
+      const since = new Date(clock.now() - ms).toISOString();
+      return { count: await store.countSentWithin(ms), hours, since };
     },
   );
 }

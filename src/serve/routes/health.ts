@@ -1,9 +1,13 @@
 /** For load balancers and supervisors: does the process live, and can it do its work. */
 import type { FastifyInstance } from "fastify";
-import type { Gateway } from "../gateway.ts";
+import type { Store } from "../../store/store.ts";
+import type { Clock } from "../../time/clock.ts";
 import { HEALTHY, READY } from "../schemas.ts";
 
-export function healthRoutes(app: FastifyInstance, { store, clock }: Gateway): void {
+export function healthRoutes(
+  app: FastifyInstance,
+  { store, clock }: { store: Pick<Store, "ping">; clock: Clock },
+): void {
   app.get(
     "/health",
     {

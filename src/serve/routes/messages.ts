@@ -1,7 +1,7 @@
 /** `POST /v1/messages`: mail in. What was answered is stored durably, and leaves whatever the client does then. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Envelope } from "../../compose/content/content.ts";
-import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, Repeat } from "../../store/store.ts";
+import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, Repeat } from "../../store/rows.ts";
 import { storedTopic } from "../../store/topic-name.ts";
 import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";

@@ -1,9 +1,10 @@
 /** `/metrics` for Prometheus. The number of series is bounded: none is named after a topic, an address or a path. */
 import type { FastifyInstance } from "fastify";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, type Metric, Registry } from "prom-client";
+import type { Sender } from "../../deliver/keep-sending.ts";
 import type { Run } from "../../deliver/send.ts";
 import { STATES } from "../../message.ts";
-import type { Gateway } from "../gateway.ts";
+import type { Topics } from "../../store/store.ts";
 
 /** Seconds. A pixel takes less than a millisecond, 10,000 addresses some hundred. */
 const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10];
@@ -18,7 +19,12 @@ const RUN_COUNTERS = [
   { run: "retried", name: "ses_mail_retried_total", help: "Messages tried again since the start" },
 ] as const satisfies readonly { run: keyof Run; name: string; help: string }[];
 
-export function metricsRoutes(app: FastifyInstance, gateway: Gateway): void {
+interface Measured {
+  store: Topics;
+  sender: Sender;
+}
+
+export function metricsRoutes(app: FastifyInstance, gateway: Measured): void {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const metric of mailMetrics(gateway)) registry.registerMetric(metric);
@@ -43,7 +49,7 @@ export function metricsRoutes(app: FastifyInstance, gateway: Gateway): void {
 /** Not in the registry of the process: there may be several servers in it. */
 const registers: Registry[] = [];
 
-function mailMetrics({ store, sender }: Gateway): Metric[] {
+function mailMetrics({ store, sender }: Measured): Metric[] {
   const messages = new Gauge({
     name: "ses_mail_messages",
     help: "Messages in the job file by state",
@@ -74,7 +80,7 @@ function mailMetrics({ store, sender }: Gateway): Metric[] {
 }
 
 /** The sender counts; we only repeat its number. */
-function runCounter({ run, name, help }: (typeof RUN_COUNTERS)[number], sender: Gateway["sender"]): Metric {
+function runCounter({ run, name, help }: (typeof RUN_COUNTERS)[number], sender: Sender): Metric {
   return new Counter({
     name,
     help,

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from "fastify";
+import type { EventSink } from "../../feedback/event-sink.ts";
 import type { SesEvent } from "../../feedback/ses-event.ts";
-import type { Gateway, Settings } from "../gateway.ts";
+import type { Clock } from "../../time/clock.ts";
+import type { Settings } from "../gateway.ts";
 import { createGroupCommit } from "../../intake/group-commit.ts";
 import { createCertificates } from "../sns/certificates.ts";
 import { httpsGet, type HttpsGet } from "../sns/https-get.ts";
@@ -33,7 +35,7 @@ const ERROR = { type: "object", properties: { error: { type: "string" } }, requi
  */
 export function snsRoutes(
   app: FastifyInstance,
-  { store, clock, settings }: Pick<Gateway, "store" | "clock"> & { settings: Pick<Settings, "sns"> },
+  { store, clock, settings }: { store: EventSink; clock: Clock; settings: Pick<Settings, "sns"> },
   amazon: Amazon = { fetchCertificate: (url) => httpsGet(url), confirm: (url) => httpsGet(url) },
 ): void {
   const commit = createGroupCommit(async (deliveries: (readonly SesEvent[])[]) => {

@@ -1,11 +1,11 @@
 /** Whom nobody writes to. */
 import type { FastifyInstance } from "fastify";
-import type { Suppression } from "../../store/store.ts";
+import type { Suppression } from "../../store/rows.ts";
+import type { Suppressions } from "../../store/store.ts";
 import { readAddresses } from "../addresses.ts";
 import { answer, LIMIT, path, query, TAGS, TEXT } from "../admin-schemas.ts";
 import type { Found, SuppressionFacts } from "../dashboard/wire.ts";
 import { Refusal } from "../errors.ts";
-import type { Gateway } from "../gateway.ts";
 import { ERROR, object, REFUSALS } from "../schemas.ts";
 
 const MOST_EMAILS = 10_000;
@@ -30,7 +30,7 @@ const SUPPRESS_BODY = {
   additionalProperties: false,
 } as const;
 
-export function suppressionRoutes(app: FastifyInstance, { store }: Gateway): void {
+export function suppressionRoutes(app: FastifyInstance, { store }: { store: Suppressions }): void {
   app.get<{ Querystring: { q: string; limit: number } }>(
     "/v1/suppressions",
     {

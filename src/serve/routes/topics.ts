@@ -1,9 +1,9 @@
 /** `/v1/topics`: what became of the mail, in the words of `stats` and in those of every older service; and taking it back. */
 import type { FastifyInstance } from "fastify";
 import { countsOf, withRates } from "../../report/stats.ts";
-import type { TopicRow } from "../../store/store.ts";
+import type { TopicRow } from "../../store/rows.ts";
+import type { Topics } from "../../store/store.ts";
 import { storedTopic } from "../../store/topic-name.ts";
-import type { Gateway } from "../gateway.ts";
 import { CANCELLED, TOPIC, TOPICS } from "../schemas.ts";
 
 const PARAMS = {
@@ -18,7 +18,7 @@ interface TopicPath {
   Params: { id: string };
 }
 
-export function topicRoutes(app: FastifyInstance, { store }: Gateway): void {
+export function topicRoutes(app: FastifyInstance, { store }: { store: Topics }): void {
   app.get(
     "/v1/topics",
     {

@@ -1,8 +1,10 @@
 /** Where the links of mails lead: the picture that tells of opens, redirects, and the page to unsubscribe. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { isMachine } from "../../feedback/machine.ts";
-import type { NewSuppression, Visit } from "../../store/store.ts";
-import type { Gateway } from "../gateway.ts";
+import type { NewSuppression, Visit } from "../../store/rows.ts";
+import type { Suppressions, VisitSink } from "../../store/store.ts";
+import type { Clock } from "../../time/clock.ts";
+import type { Links } from "../../tracking/links.ts";
 import { createGroupCommit } from "../../intake/group-commit.ts";
 import { askPage, donePage, languageOf, PAGE_CSP, unknownPage } from "../unsubscribe-page.ts";
 import { createVisits, type VisitsLimits } from "../visits.ts";
@@ -85,8 +87,14 @@ interface TokenRoute {
   Params: { token: string };
 }
 
+interface Tracked {
+  store: VisitSink & Suppressions;
+  links: Links;
+  clock: Clock;
+}
+
 /** Registers `/v1/events/open`, `/c/{token}` and `/u/{token}`. What was visited is written when the server closes. */
-export async function trackingRoutes(app: FastifyInstance, gateway: Gateway, limits?: VisitsLimits): Promise<void> {
+export async function trackingRoutes(app: FastifyInstance, gateway: Tracked, limits?: VisitsLimits): Promise<void> {
   const { links, clock, store } = gateway;
   const visits = createVisits(store, clock, app.log, limits);
   app.addHook("onClose", () => visits.drain());
@@ -141,7 +149,7 @@ function strangers(app: FastifyInstance): Refuse {
 }
 
 /** A scope of its own: here every body is taken, and none is read. */
-async function unsubscribeRoutes(app: FastifyInstance, { links, store }: Gateway, refuse: Refuse): Promise<void> {
+async function unsubscribeRoutes(app: FastifyInstance, { links, store }: Tracked, refuse: Refuse): Promise<void> {
   const commit = createGroupCommit(async (entries: NewSuppression[]) => {
     await store.suppress(entries);
     return entries;

@@ -1,12 +1,13 @@
 /** What went wrong, and what a person does about it. */
 import type { FastifyInstance } from "fastify";
+import type { Sender } from "../../deliver/keep-sending.ts";
 import { STATES, type State } from "../../message.ts";
-import type { Store, TopicRow, Trouble } from "../../store/store.ts";
+import type { TopicRow, FailedMessage } from "../../store/rows.ts";
+import type { Reader, Topics } from "../../store/store.ts";
 import { storedTopic } from "../../store/topic-name.ts";
 import { answer, LIMIT, query, TAGS, TEXT, TOPIC, TOPIC_PATH, TOTALS } from "../admin-schemas.ts";
 import type { TroubleFacts } from "../dashboard/wire.ts";
 import { Refusal } from "../errors.ts";
-import type { Gateway } from "../gateway.ts";
 import { topicFacts } from "../overview.ts";
 import { COUNT, ERROR, object, REFUSALS } from "../schemas.ts";
 
@@ -34,7 +35,13 @@ interface TopicPath {
   Params: { id: string };
 }
 
-export function troubleRoutes(app: FastifyInstance, { store, sender, held }: Gateway): void {
+interface Routed {
+  store: Topics & Reader;
+  sender: Sender;
+  held: ReadonlySet<string>;
+}
+
+export function troubleRoutes(app: FastifyInstance, { store, sender, held }: Routed): void {
   const response = { 200: answer({ troubles: { type: "array", items: TROUBLE } }), ...REFUSALS, 404: ERROR };
   app.get<{ Querystring: { limit: number } }>(
     "/v1/troubles",
@@ -48,7 +55,7 @@ export function troubleRoutes(app: FastifyInstance, { store, sender, held }: Gat
         response,
       },
     },
-    async ({ query: { limit } }) => ({ troubles: (await store.troubles(null, limit)).map(troubleFacts) }),
+    async ({ query: { limit } }) => ({ troubles: (await store.failedMessages(null, limit)).map(failedFacts) }),
   );
   app.get<TopicPath>(
     "/v1/topics/:id/overview",
@@ -79,7 +86,7 @@ export function troubleRoutes(app: FastifyInstance, { store, sender, held }: Gat
     },
     async ({ params: { id }, query: { limit } }) => {
       const { topic } = await requireTopic(store, id);
-      return { troubles: (await store.troubles(topic, limit)).map(troubleFacts) };
+      return { troubles: (await store.failedMessages(topic, limit)).map(failedFacts) };
     },
   );
   app.post<TopicPath & { Body: { states: State[]; confirm?: boolean } }>(
@@ -111,11 +118,11 @@ export function troubleRoutes(app: FastifyInstance, { store, sender, held }: Gat
   );
 }
 
-function troubleFacts({ topic, email, state, attempts, error }: Trouble): TroubleFacts {
+function failedFacts({ topic, email, state, attempts, error }: FailedMessage): TroubleFacts {
   return { topic, email, state, attempts, error };
 }
 
-async function requireTopic(store: Store, id: string): Promise<TopicRow> {
+async function requireTopic(store: Topics, id: string): Promise<TopicRow> {
   const topic = await store.topic(await storedTopic(store, id));
   if (topic === null) throw new Refusal(404, `there is no topic ${JSON.stringify(id)}`);
   return topic;

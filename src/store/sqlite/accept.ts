@@ -1,19 +1,12 @@
 /** Requests to the gateway, on their way into the job file. */
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, transaction } from "./connection.ts";
-import { contentTable } from "./contents.ts";
+import { createContentTable } from "./contents.ts";
 import { createCounters } from "./counters.ts";
-import { keptAnswers } from "./kept-answers.ts";
-import { numbering } from "./numbering.ts";
-import {
-  type AcceptCounts,
-  type AcceptMessage,
-  type AcceptRequest,
-  type AcceptResult,
-  type Endpoint,
-  type ExportedMessage,
-  NO_TOPIC,
-} from "../store.ts";
+import { createKeptAnswers } from "./kept-answers.ts";
+import { createNumbering } from "./numbering.ts";
+import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, Endpoint, ExportedMessage } from "../rows.ts";
+import { NO_TOPIC } from "../topic-name.ts";
 
 /** Longer than that nobody is kept waiting for a job file that others hold: clients give up, and do not learn what became of it. */
 const PATIENCE_MS = 5_000;
@@ -25,14 +18,14 @@ interface Topic {
   endpoint: Endpoint | null;
 }
 
-export function accepting(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+export function createInbox(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db, clock } = job;
   const counters = createCounters(db);
-  const contents = contentTable(db, clock);
-  const answers = keptAnswers(db, clock);
+  const contents = createContentTable(db, clock);
+  const answers = createKeptAnswers(db, clock);
   const uuids = uuidTable(db, clock);
   const recipients = recipientTable(db);
-  const ids = numbering(db, clock);
+  const ids = createNumbering(db, clock);
   const topicOf = db.prepare<[string], Topic>(
     "select id, content_id, cancelled_at, endpoint from topic where name = ?",
   );
@@ -124,7 +117,7 @@ export function accepting(job: { db: Connection; clock: Clock; onWait: (waitedMs
     earlier: async (repeat: NonNullable<AcceptRequest["repeat"]>) => answers.find(repeat),
     knownUuids: async (wanted: readonly string[]) => new Set(wanted.filter((uuid) => uuids.has(uuid))),
     accepted: async (uuid: string) => uuids.message(uuid),
-    forgetAnswers: (before: number) => answers.forget(before, job.onWait),
+    forgetAnswersOlderThan: (ms: number) => answers.forgetOlderThan(ms, job.onWait),
   };
 }
 

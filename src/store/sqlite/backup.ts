@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { InterruptedError, UserError } from "../../errors.ts";
-import { type Connection, explain } from "./connection.ts";
+import { explain, type Job } from "./connection.ts";
 import { Database } from "./driver.ts";
 import { lastId } from "./numbering.ts";
 
@@ -18,12 +18,9 @@ const IDS_LEFT_OUT = 1_000_000_000;
 /** Pages copied between two looks at the event loop: 4 MiB. */
 const STEP_PAGES = 1_024;
 
-export function backups(db: Connection) {
+/** The part of the store that copies its job file. */
+export function createBackup({ db }: Pick<Job, "db">) {
   return {
-    /**
-     * Throws UserError when `path` exists or its folder does not, InterruptedError when `signal` aborts; nothing is left
-     * behind then.
-     */
     async backup(path: string, signal?: AbortSignal): Promise<BackupAnswer> {
       checkTarget(path);
       const temporary = join(dirname(path), `.ses-mail-${randomBytes(6).toString("hex")}.tmp`);

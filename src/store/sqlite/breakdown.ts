@@ -3,7 +3,7 @@
  * themselves, a few seconds for a million, so each walks the topic in steps between which signals are heard; and they
  * read through a connection of their own, so that all answers are of one instant and nobody waits for them.
  */
-import { type Connection, explain } from "./connection.ts";
+import { type Connection, explain, type Job } from "./connection.ts";
 import { deliveryTimes } from "./delivery-times.ts";
 import { Database } from "./driver.ts";
 import type {
@@ -17,20 +17,22 @@ import type {
   Breakdown,
 } from "../breakdown.ts";
 import { clickedLinks } from "./links.ts";
-import { reading } from "./read.ts";
-import { createTally, type Ranked } from "../rules/tally.ts";
-import type { TopicRow } from "../store.ts";
+import { rankedOf, type Sum } from "./ranked.ts";
+import { createTopicReader } from "./read.ts";
+import type { TopicRow } from "../rows.ts";
 import { patternOf } from "../rules/pattern.ts";
+import { createTally, type Ranked } from "../rules/tally.ts";
+import type { Reader } from "../store.ts";
 import { topicIdOf } from "./topics.ts";
-import { type Walk, walking } from "./walk.ts";
+import { type Walk, createWalk } from "./walk.ts";
 
 /** SQLite's page cache of the second connection: holds one step. */
 const CACHE_KIB = 16_384;
 
-export function breakdowns(db: Connection) {
+/** The part of the store that breaks a topic down. */
+export function createBreakdown({ db }: Pick<Job, "db">): Pick<Reader, "breakdown"> {
   return {
-    /** Throws UserError when there is no such topic, InterruptedError when `signal` aborts. */
-    async breakdown<T>(topic: string, signal: AbortSignal, ask: (lines: Breakdown) => Promise<T>): Promise<T> {
+    async breakdown(topic, signal, ask) {
       const reader = new Database(db.name, { readonly: true, fileMustExist: true });
       try {
         reader.pragma(`cache_size = -${CACHE_KIB}`);
@@ -47,19 +49,12 @@ export function breakdowns(db: Connection) {
 
 async function linesOf(db: Connection, name: string, signal: AbortSignal): Promise<Breakdown> {
   const topicId = topicIdOf(db, name);
-  const row = (await reading(db).topics()).find(({ topic }) => topic === name);
-  if (row === undefined) throw new Error("a topic without a row");
-  const content = db
-    .prepare<[number], { subject: string; sender: string }>(
-      `select c.body ->> 'subject' as subject, c.body ->> 'from' as sender
-       from topic t join content c on c.id = t.content_id where t.id = ?`,
-    )
-    .get(topicId);
-  const walk = walking(db, topicId, signal);
+  const row = await createTopicReader(db).topic(name);
+  if (row === null) throw new Error("a topic without a row");
+  const walk = createWalk(db, topicId, signal);
   return {
     topic: row,
-    subject: content?.subject ?? "",
-    from: content?.sender ?? "",
+    ...headOf(db, topicId),
     byTime: (spanMs) => byTime(db, { topicId, row, walk }, spanMs),
     byDomain: (limit) => byDomain(db, walk, limit),
     bounceReasons: (limit) => bounceReasons(db, walk, limit),
@@ -69,6 +64,16 @@ async function linesOf(db: Connection, name: string, signal: AbortSignal): Promi
     deliveryTimes: (slowest) => deliveryTimes(db, walk, slowest),
     failedRecipients: (limit) => failedRecipients(db, walk, limit),
   };
+}
+
+function headOf(db: Connection, topicId: number): Pick<Breakdown, "subject" | "from"> {
+  const head = db
+    .prepare<[number], { subject: string; from: string }>(
+      `select c.body ->> 'subject' as subject, c.body ->> 'from' as "from"
+       from topic t join content c on c.id = t.content_id where t.id = ?`,
+    )
+    .get(topicId);
+  return { subject: head?.subject ?? "", from: head?.from ?? "" };
 }
 
 // Over time ----------------------------------------------------------------------------------------------------------
@@ -96,19 +101,20 @@ async function byTime(
     counts[name] += count;
   };
   for (const { span, count } of sentBySpan(db, topicId, row, spanMs)) add(span, "sent", count);
-  const marks = MARK_NAMES.map((name) => {
-    const counted = db.prepare<[number, number, number], { span: number; count: number }>(
-      // 0 stands for a time nobody could read.
-      `select cast(${MARKS[name]} / ? as integer) as span, count(*) as count from feedback
-       where message_id between ? and ? and ${MARKS[name]} > 0 group by 1`,
-    );
-    return { name, counted };
-  });
+  const marks = MARK_NAMES.map((name) => ({ name, counted: countBySpan(db, name) }));
   await walk((first, last) => {
     for (const { name, counted } of marks)
       for (const { span, count } of counted.all(spanMs, first, last)) add(span, name, count);
   });
   return [...spans.values()].sort((a, b) => a.at - b.at);
+}
+
+function countBySpan(db: Connection, name: keyof typeof MARKS) {
+  return db.prepare<[spanMs: number, first: number, last: number], { span: number; count: number }>(
+    // 0 stands for a time nobody could read.
+    `select cast(${MARKS[name]} / ? as integer) as span, count(*) as count from feedback
+     where message_id between ? and ? and ${MARKS[name]} > 0 group by 1`,
+  );
 }
 
 /** From one span with something in it to the next, along the index of `sent_at`: no message is read. */
@@ -164,17 +170,14 @@ async function byDomain(db: Connection, walk: Walk, limit: number): Promise<Rank
   const rows = db
     .prepare<[number], DomainCounts>("select * from temp.domain order by total desc, domain limit ?")
     .all(limit);
-  const all = db
-    .prepare<[], DomainCounts & { kinds: number }>(
+  const sum = db
+    .prepare<[], Sum<DomainCounts>>(
       `select '' as domain, count(*) as kinds, ${DOMAIN_COUNTS.map((name) => `ifnull(sum(${name}), 0) as ${name}`).join(", ")}
        from temp.domain`,
     )
     .get();
   db.exec("drop table temp.domain");
-  if (!all || all.kinds <= rows.length) return { rows, others: null };
-  const { kinds, ...others } = all;
-  for (const row of rows) for (const name of DOMAIN_COUNTS) others[name] -= row[name];
-  return { rows, others: { kinds: kinds - rows.length, counts: others } };
+  return rankedOf(rows, sum, DOMAIN_COUNTS);
 }
 
 // By reason ----------------------------------------------------------------------------------------------------------

@@ -5,8 +5,29 @@ import type { Clock } from "../../time/clock.ts";
 import { StoppedError, UserError } from "../../errors.ts";
 import { type Connection, Database } from "./driver.ts";
 import { APPLICATION_ID, MIGRATIONS } from "./schema.ts";
+import type { Store } from "../store.ts";
 
 export type { Connection };
+
+/** A job file that is open, as every part of the store is given it. */
+export interface Job {
+  db: Connection;
+  clock: Clock;
+  /** Hears now and then for how many ms we have waited for another process that holds the file. */
+  onWait: (waitedMs: number) => void;
+}
+
+/** Of the file or its folder; besides them all that begins with SQLITE_READONLY. */
+const NOT_WRITABLE: ReadonlySet<string> = new Set(["EACCES", "EPERM", "EROFS", "SQLITE_CANTOPEN"]);
+/** No room on the disk, or none left for this user. */
+const FULL: ReadonlySet<string> = new Set([
+  "SQLITE_FULL",
+  "SQLITE_IOERR_WRITE",
+  "SQLITE_IOERR_FSYNC",
+  "SQLITE_IOERR_SHMSIZE",
+  "ENOSPC",
+  "EDQUOT",
+]);
 
 /** How long one attempt to lock the file may block the event loop; between attempts the program lives on. */
 const LOCK_ATTEMPT_MS = 50;
@@ -32,13 +53,7 @@ export function openConnection(path: string): Connection {
     const db = new Database(path, { timeout: 10_000 });
     try {
       identify(db, path, isNew);
-      db.pragma("journal_mode = wal");
-      // A commit that a power cut may forget is a second copy in somebody's inbox.
-      db.pragma("synchronous = full");
-      // Rows that are referred to are never deleted, so checking three references a message only costs: a sixth of an import.
-      db.pragma("foreign_keys = off");
-      db.pragma(`cache_size = -${CACHE_KIB}`);
-      db.pragma("journal_size_limit = 67108864");
+      configure(db);
       migrate(db, path);
       db.pragma(`busy_timeout = ${LOCK_ATTEMPT_MS}`);
       return db;
@@ -49,6 +64,16 @@ export function openConnection(path: string): Connection {
   } catch (error) {
     throw explain(error, path);
   }
+}
+
+function configure(db: Connection): void {
+  db.pragma("journal_mode = wal");
+  // A commit that a power cut may forget is a second copy in somebody's inbox.
+  db.pragma("synchronous = full");
+  // Rows that are referred to are never deleted, so checking three references a message only costs: a sixth of an import.
+  db.pragma("foreign_keys = off");
+  db.pragma(`cache_size = -${CACHE_KIB}`);
+  db.pragma("journal_size_limit = 67108864");
 }
 
 function checkPath(path: string): void {
@@ -111,44 +136,55 @@ export async function transaction<T>(
 ): Promise<T> {
   const started = clock.monotonic();
   let noticeAt = LOCK_NOTICE_MS;
-  for (;;) {
-    try {
-      db.exec("begin immediate");
-    } catch (error) {
-      if (!isBusy(error)) throw explain(error, db.name);
-      const waited = clock.monotonic() - started;
-      if (waited >= patienceMs) throw explain(error, db.name);
-      if (waited > noticeAt) {
-        onWait(waited);
-        noticeAt *= 2;
-      }
-      await clock.sleep(5 + Math.random() * 20);
-      continue;
+  for (let busy = begin(db); busy !== null; busy = begin(db)) {
+    const waited = clock.monotonic() - started;
+    if (waited >= patienceMs) throw explain(busy, db.name);
+    if (waited > noticeAt) {
+      onWait(waited);
+      noticeAt *= 2;
     }
-    try {
-      const result = work();
-      db.exec("commit");
-      return result;
-    } catch (error) {
-      if (db.inTransaction) db.exec("rollback");
-      if (isDiskFull(error)) fullAt.set(db, clock.monotonic());
-      throw explain(error, db.name);
-    }
+    await clock.sleep(5 + Math.random() * 20);
+  }
+  // In the same step as `begin`: nothing else may come in between on this connection.
+  return commit(db, clock, work);
+}
+
+/** Returns null when the transaction is open, and SQLite's error when another process holds the file. */
+function begin(db: Connection): unknown {
+  try {
+    db.exec("begin immediate");
+    return null;
+  } catch (error) {
+    if (isBusy(error)) return error;
+    throw explain(error, db.name);
+  }
+}
+
+function commit<T>(db: Connection, clock: Clock, work: () => T): T {
+  try {
+    const result = work();
+    db.exec("commit");
+    return result;
+  } catch (error) {
+    if (db.inTransaction) db.exec("rollback");
+    if (isDiskFull(error)) fullAt.set(db, clock.monotonic());
+    throw explain(error, db.name);
   }
 }
 
 /** When the disk was full last, as a write found it. */
 const fullAt = new WeakMap<Connection, number>();
 
-export function pinging(db: Connection, clock: Clock) {
+/** The part of the store that says whether the job file can be used. */
+export function createPing({ db, clock }: Job): Pick<Store, "ping"> {
   const read = db.prepare("select id from job");
   // Changes nothing, but is written as any change is; a lock alone is also given on a file that may only be read.
   const write = db.prepare("update job set id = id");
   let wroteAt = Number.NEGATIVE_INFINITY;
   const age = (at: number) => clock.monotonic() - at;
   return {
-    /** Throws when the job file cannot be read or written. That others write to it is no failure. */
-    async ping(): Promise<void> {
+    /** That others write to it is no failure. */
+    async ping() {
       // A file that was deleted can be written to as before, until we end.
       if (db.name !== "" && !existsSync(db.name)) throw new UserError(`the job file ${db.name} is gone`);
       // On a full disk so small a write may find room where mail does not.
@@ -171,18 +207,12 @@ function isBusy(error: unknown): boolean {
 
 /** Turns what SQLite says about the file, the disk or the permissions into words for the user; leaves bugs as they are. */
 export function explain(error: unknown, path: string): unknown {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const code = codeOf(error);
   if (code === "SQLITE_NOTADB")
     return new UserError(`--db expects a job file, ${path} is something else`, "choose another file with --db");
   if (code === "SQLITE_CORRUPT")
     return new UserError(`the job file ${path} is damaged: ${messageOf(error)}`, "restore it from a backup");
-  if (
-    code.startsWith("SQLITE_READONLY") ||
-    code === "EACCES" ||
-    code === "EPERM" ||
-    code === "EROFS" ||
-    code === "SQLITE_CANTOPEN"
-  ) {
+  if (code.startsWith("SQLITE_READONLY") || NOT_WRITABLE.has(code)) {
     return new UserError(
       `the job file ${path} cannot be written (${code})`,
       "check the permissions of the file and of its folder",
@@ -194,10 +224,7 @@ export function explain(error: unknown, path: string): unknown {
       "run the same command again when it is done",
     );
   }
-  if (isDiskFull(error)) {
-    return diskFull(path);
-  }
-  return error;
+  return isDiskFull(error) ? diskFull(path) : error;
 }
 
 function diskFull(path: string): StoppedError {
@@ -209,15 +236,11 @@ function diskFull(path: string): StoppedError {
 
 /** True when a write failed because the disk or the user's quota is full. */
 function isDiskFull(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return [
-    "SQLITE_FULL",
-    "SQLITE_IOERR_WRITE",
-    "SQLITE_IOERR_FSYNC",
-    "SQLITE_IOERR_SHMSIZE",
-    "ENOSPC",
-    "EDQUOT",
-  ].includes(code);
+  return FULL.has(codeOf(error));
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 function messageOf(error: unknown): string {

@@ -5,12 +5,14 @@ import type { Connection } from "./connection.ts";
 
 /** Contents, each once in the job file however often it comes. */
 export interface ContentTable {
+  /** Its id; undefined: it is not in the job file. */
   find(content: Content): number | undefined;
   /** In the transaction that is open. Returns its id. */
   store(content: Content): number;
 }
 
-export function contentTable(db: Connection, clock: Clock): ContentTable {
+/** The contents of a job file. */
+export function createContentTable(db: Connection, clock: Clock): ContentTable {
   const byHash = db.prepare<[string], number>("select id from content where hash = ?").pluck();
   const insert = db.prepare<[string, string, number]>("insert into content (hash, body, created_at) values (?, ?, ?)");
   return {

@@ -11,6 +11,7 @@ export interface Counters {
   write(): void;
 }
 
+/** Counters of the topics in a job file; one for each part of the store that moves messages. */
 export function createCounters(db: Connection): Counters {
   const update = db.prepare(
     `update topic set ${STATES.map((state) => `${state} = ${state} + @${state}`).join(", ")} where id = @id`,

@@ -1,16 +1,7 @@
 /** How long mails took from SES taking them in to the recipient's server taking them in. */
+import type { DeliveryTimes } from "../breakdown.ts";
 import type { Connection } from "./connection.ts";
 import type { Walk } from "./walk.ts";
-
-/** Milliseconds, to three digits; null when nothing is known to be delivered. */
-export interface DeliveryTimes {
-  delivered: number;
-  p50: number | null;
-  p90: number | null;
-  p99: number | null;
-  /** Slowest first, exact. */
-  slowest: { email: string; ms: number }[];
-}
 
 /**
  * Both instants are SES's own, so that our clock is not measured. Only when SES did not say when it took the mail in
@@ -18,19 +9,15 @@ export interface DeliveryTimes {
  */
 const TOOK = `max(0, delivered_at - ifnull(mailed_at, (select sent_at from message where id = message_id)))`;
 
+/** Reads the messages once; the `limit` slowest are named. */
 export async function deliveryTimes(db: Connection, walk: Walk, limit: number): Promise<DeliveryTimes> {
   const times = db
     .prepare<[number, number], number | null>(
       `select ${TOOK} from feedback where message_id between ? and ? and delivered_at > 0`,
     )
     .pluck();
-  const slow = db.prepare<[number, number, number, number], { id: number; ms: number }>(
-    `select message_id as id, ${TOOK} as ms from feedback
-     where message_id between ? and ? and delivered_at > 0 and ms > ? order by ms desc, id limit ?`,
-  );
-  const emailOf = db.prepare<[number], string>("select email from message where id = ?").pluck();
   const histogram = new Map<number, number>();
-  let slowest: { id: number; ms: number }[] = [];
+  const slowest = createSlowest(db, limit);
   await walk((first, last) => {
     let most = -1;
     for (const ms of times.all(first, last)) {
@@ -39,22 +26,42 @@ export async function deliveryTimes(db: Connection, walk: Walk, limit: number): 
       histogram.set(rounded, (histogram.get(rounded) ?? 0) + 1);
       most = Math.max(most, ms);
     }
-    const least = slowest.length < limit ? -1 : (slowest.at(-1)?.ms ?? -1);
-    if (most <= least) return;
-    slowest = [...slowest, ...slow.all(first, last, least, limit)]
-      .sort((a, b) => b.ms - a.ms || a.id - b.id)
-      .slice(0, limit);
+    slowest.look(first, last, most);
   });
+  return { ...percentiles(histogram), slowest: slowest.named() };
+}
+
+interface Slow {
+  id: number;
+  ms: number;
+}
+
+/** Keeps the `limit` slowest; of equal ones the first. */
+function createSlowest(db: Connection, limit: number) {
+  const slow = db.prepare<[number, number, number, number], Slow>(
+    `select message_id as id, ${TOOK} as ms from feedback
+     where message_id between ? and ? and delivered_at > 0 and ms > ? order by ms desc, id limit ?`,
+  );
+  const emailOf = db.prepare<[number], string>("select email from message where id = ?").pluck();
+  let slowest: Slow[] = [];
+  return {
+    /** `most` is how long the slowest in this range took: nearly always too fast for a second look. */
+    look(first: number, last: number, most: number): void {
+      const least = slowest.length < limit ? -1 : (slowest.at(-1)?.ms ?? -1);
+      if (most <= least) return;
+      slowest = [...slowest, ...slow.all(first, last, least, limit)]
+        .sort((a, b) => b.ms - a.ms || a.id - b.id)
+        .slice(0, limit);
+    },
+    named: () => slowest.map(({ id, ms }) => ({ email: emailOf.get(id) ?? "", ms })),
+  };
+}
+
+function percentiles(histogram: ReadonlyMap<number, number>): Omit<DeliveryTimes, "slowest"> {
   const sorted = [...histogram].sort(([a], [b]) => a - b);
   const delivered = sorted.reduce((sum, [, count]) => sum + count, 0);
   const percentile = (share: number) => nearestRank(sorted, Math.ceil(share * delivered));
-  return {
-    delivered,
-    p50: percentile(0.5),
-    p90: percentile(0.9),
-    p99: percentile(0.99),
-    slowest: slowest.map(({ id, ms }) => ({ email: emailOf.get(id) ?? "", ms })),
-  };
+  return { delivered, p50: percentile(0.5), p90: percentile(0.9), p99: percentile(0.99) };
 }
 
 /** So that a million different times are a few thousand. */

@@ -7,11 +7,13 @@ import { createRequire } from "node:module";
 import { versions } from "node:process";
 import type BetterSqlite3 from "better-sqlite3";
 
+/** An open SQLite file. */
 export type Connection = BetterSqlite3.Database;
 
 const load = createRequire(import.meta.url);
 const NODE_API_10 = Number(versions["napi"] ?? 0) >= 10;
 
+/** Opens SQLite files: better-sqlite3 in the version that runs here. */
 export const Database = (NODE_API_10 ? newest() : load("better-sqlite3")) as typeof BetterSqlite3;
 
 /** An optional dependency: npm leaves it out where it does not run, and people leave out what is optional. */

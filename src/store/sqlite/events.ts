@@ -1,11 +1,11 @@
 /** Applying events: each counts once, whatever the order, before or after its message is known. */
 import type { Clock } from "../../time/clock.ts";
+import type { Applied } from "../../feedback/event-sink.ts";
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import type { State } from "../../message.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { createCounters } from "./counters.ts";
 import { hash53 } from "./hash.ts";
-import type { Applied } from "../store.ts";
 import { suppressing } from "./suppressions.ts";
 
 type EventCounter =
@@ -74,7 +74,10 @@ interface Verdict {
   bounce_subtype: string | null;
 }
 
-export function events(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }, jobId: string) {
+export function createEventSink(
+  job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void },
+  jobId: string,
+) {
   const { db, clock } = job;
   const counters = createCounters(db);
   const suppress = suppressing(db, counters, clock);
@@ -183,8 +186,9 @@ export function events(job: { db: Connection; clock: Clock; onWait: (waitedMs: n
         return result;
       }),
     /** Gives events that came before their message was known to it, now that it may be. */
-    async matchKeptEvents(sentSince: number | null = null): Promise<Applied> {
-      const rows = () => (sentSince === null ? matchingAny.all() : matchingSince.all(sentSince));
+    async matchKeptEvents(sentWithinMs: number | null = null): Promise<Applied> {
+      const since = clock.now() - (sentWithinMs ?? 0);
+      const rows = () => (sentWithinMs === null ? matchingAny.all() : matchingSince.all(since));
       // Nearly always there are none, which is not worth a durable commit.
       return rows().length === 0 ? none() : write(() => matchKept(rows()));
     },

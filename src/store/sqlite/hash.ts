@@ -1,4 +1,4 @@
-/** cyrb53 (public domain, bryc): 53 bits of a string, fast. Not cryptographic; only told apart from a message's other events. */
+/** cyrb53 (public domain, bryc): 53 bits of a string, fast. Not cryptographic: it tells the events of one message apart. */
 export function hash53(text: string): number {
   let a = 0xdeadbeef;
   let b = 0x41c6ce57;

@@ -1,12 +1,12 @@
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, transaction } from "./connection.ts";
-import type { AcceptResult, Repeat } from "../store.ts";
+import type { AcceptResult, Repeat } from "../rows.ts";
 
 /** Rows deleted in one transaction: others want to write, too. */
 const STEP = 5_000;
 
-/** What requests with an Idempotency-Key were answered. */
-export function keptAnswers(db: Connection, clock: Clock) {
+/** What requests with an Idempotency-Key were answered, by caller and key. */
+export function createKeptAnswers(db: Connection, clock: Clock) {
   const find = db.prepare<[string, string], { fingerprint: string; body: string }>(
     "select fingerprint, body from answer where caller = ? and key = ?",
   );
@@ -17,6 +17,7 @@ export function keptAnswers(db: Connection, clock: Clock) {
     `delete from answer where id in (select id from answer where created_at < ? limit ${STEP})`,
   );
   return {
+    /** What the request was answered, or that its key was used for another; null: never seen. */
     find({ caller, key, fingerprint }: Repeat): Extract<AcceptResult, { kind: "repeated" | "conflict" }> | null {
       const kept = find.get(caller, key);
       if (!kept) return null;
@@ -26,7 +27,9 @@ export function keptAnswers(db: Connection, clock: Clock) {
     keep({ caller, key, fingerprint }: Repeat, body: string): void {
       insert.run(caller, key, fingerprint, body, clock.now());
     },
-    async forget(before: number, onWait: (waitedMs: number) => void): Promise<void> {
+    /** In transactions of some thousand rows. */
+    async forgetOlderThan(ms: number, onWait: (waitedMs: number) => void): Promise<void> {
+      const before = clock.now() - ms;
       while ((await transaction(db, clock, () => remove.run(before).changes, onWait)) === STEP);
     },
   };

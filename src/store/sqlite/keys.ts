@@ -2,12 +2,14 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../../time/clock.ts";
 import { UserError } from "../../errors.ts";
-import { type Connection, transaction } from "./connection.ts";
-import type { ApiKey, KeyScope } from "../store.ts";
+import { type Connection, type Job, transaction } from "./connection.ts";
+import type { ApiKey, KeyScope } from "../rows.ts";
+import type { Keys } from "../store.ts";
 
 type KeyRow = Omit<ApiKey, "scopes"> & { scopes: string };
 
-export function keys(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+/** The part of the store that keeps API keys and signing keys. */
+export function createKeys(job: Job): Keys {
   const { db, clock } = job;
   const write = <T>(work: () => T) => transaction(db, clock, work, job.onWait);
   return { ...apiKeys(db, clock, write), ...signingKeys(db, clock, write) };
@@ -15,7 +17,7 @@ export function keys(job: { db: Connection; clock: Clock; onWait: (waitedMs: num
 
 type Write = <T>(work: () => T) => Promise<T>;
 
-function apiKeys(db: Connection, clock: Clock, write: Write) {
+function apiKeys(db: Connection, clock: Clock, write: Write): Pick<Keys, "addKey" | "keys" | "revokeKey"> {
   const live = db.prepare<[string]>("select 1 from api_key where name = ? and revoked_at is null");
   const insert = db.prepare<[string, Buffer, string, number]>(
     "insert into api_key (name, digest, scopes, created_at) values (?, ?, ?, ?)",
@@ -27,7 +29,7 @@ function apiKeys(db: Connection, clock: Clock, write: Write) {
     "update api_key set revoked_at = ? where name = ? and revoked_at is null",
   );
   return {
-    addKey: ({ name, digest, scopes }: Pick<ApiKey, "name" | "digest" | "scopes">) =>
+    addKey: ({ name, digest, scopes }) =>
       write(() => {
         if (live.get(name) !== undefined) {
           throw new UserError(
@@ -37,18 +39,17 @@ function apiKeys(db: Connection, clock: Clock, write: Write) {
         }
         insert.run(name, digest, JSON.stringify(scopes), clock.now());
       }),
-    keys: async (): Promise<ApiKey[]> =>
-      all.all().map((row) => ({ ...row, scopes: JSON.parse(row.scopes) as KeyScope[] })),
-    revokeKey: (name: string) => write(() => revoke.run(clock.now(), name).changes > 0),
+    keys: async () => all.all().map((row) => ({ ...row, scopes: JSON.parse(row.scopes) as KeyScope[] })),
+    revokeKey: (name) => write(() => revoke.run(clock.now(), name).changes > 0),
   };
 }
 
-function signingKeys(db: Connection, clock: Clock, write: Write) {
+function signingKeys(db: Connection, clock: Clock, write: Write): Pick<Keys, "signingKeys" | "rotateSigningKey"> {
   const all = db.prepare<[], Buffer>("select secret from signing_key order by id desc").pluck();
   const insert = db.prepare<[Buffer, number]>("insert into signing_key (secret, created_at) values (?, ?)");
   const add = () => void insert.run(randomBytes(32), clock.now());
   return {
-    async signingKeys(): Promise<Buffer[]> {
+    async signingKeys() {
       const found = all.all();
       if (found.length > 0) return found;
       return write(() => {

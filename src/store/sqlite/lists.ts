@@ -2,10 +2,11 @@
 import type { Clock } from "../../time/clock.ts";
 import { UserError } from "../../errors.ts";
 import { type Connection, explain, transaction } from "./connection.ts";
-import { contentTable } from "./contents.ts";
+import { createContentTable } from "./contents.ts";
 import { createCounters } from "./counters.ts";
 import { lastId } from "./numbering.ts";
-import type { IngestCounts, IngestTarget, StagedRow, Staging } from "../store.ts";
+import type { ListCounts, ListTarget, StagedRow } from "../rows.ts";
+import type { Staging } from "../store.ts";
 
 /** Rows of one multi-row insert: fewer statements, 3 parameters each. */
 const CHUNK = 50;
@@ -16,14 +17,14 @@ interface TopicRecord {
   cancelled_at: number | null;
 }
 
-export function ingests(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+export function createLists(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db, clock } = job;
   const readLastId = lastId(db);
   const topicOf = db.prepare<[string], TopicRecord>("select id, content_id, cancelled_at from topic where name = ?");
-  const contents = contentTable(db, clock);
+  const contents = createContentTable(db, clock);
 
   /** The topic as it stands, or undefined when new; throws when it may not take this content. */
-  const admit = (target: Pick<IngestTarget, "topic" | "content" | "replaceContent">): TopicRecord | undefined => {
+  const admit = (target: Pick<ListTarget, "topic" | "content" | "replaceContent">): TopicRecord | undefined => {
     const topic = topicOf.get(target.topic);
     if (!topic) return undefined;
     if (topic.cancelled_at !== null) {
@@ -49,7 +50,7 @@ export function ingests(job: { db: Connection; clock: Clock; onWait: (waitedMs: 
     return topic;
   };
 
-  const openTopic = (target: IngestTarget): { topicId: number; contentId: number } => {
+  const openTopic = (target: ListTarget): { topicId: number; contentId: number } => {
     const topic = admit(target);
     const contentId = contents.store(target.content);
     if (!topic) {
@@ -63,7 +64,7 @@ export function ingests(job: { db: Connection; clock: Clock; onWait: (waitedMs: 
     return { topicId: topic.id, contentId };
   };
 
-  const merge = (target: IngestTarget, staged: number): IngestCounts => {
+  const merge = (target: ListTarget, staged: number): ListCounts => {
     const { topicId, contentId } = openTopic(target);
     const base = readLastId();
     // Sorted, so that the tree is filled from left to right instead of at random.
@@ -117,7 +118,7 @@ export function ingests(job: { db: Connection; clock: Clock; onWait: (waitedMs: 
     return counts;
   };
 
-  const stage = (): Staging => {
+  const stage = async (): Promise<Staging> => {
     // A nameless database: a temporary file that is gone when we are, however we end.
     db.exec("attach '' as staged");
     db.pragma("staged.journal_mode = off");
@@ -130,12 +131,12 @@ export function ingests(job: { db: Connection; clock: Clock; onWait: (waitedMs: 
     const insertOne = db.prepare(rowsSql(1));
     let staged = 0;
     let open = true;
-    const discard = () => {
+    const discard = async () => {
       if (!open) return;
       open = false;
       db.exec("detach staged");
     };
-    const add = (rows: StagedRow[]) => {
+    const add = async (rows: readonly StagedRow[]) => {
       try {
         db.exec("begin");
         let from = 0;
@@ -148,19 +149,19 @@ export function ingests(job: { db: Connection; clock: Clock; onWait: (waitedMs: 
         throw explain(error, "the temporary folder");
       }
     };
-    const commit = async (target: IngestTarget) => {
+    const commit = async (target: ListTarget) => {
       const counts = target.rehearse
         ? await rehearse(target)
         : await transaction(db, clock, () => merge(target, staged), job.onWait);
-      discard();
+      await discard();
       // A big list leaves a big write-ahead log; give the space back. Skipped silently when others are reading.
       if (staged > 10_000) db.pragma("wal_checkpoint(truncate)");
       return counts;
     };
     /** Does it all and takes it back. */
-    const rehearse = async (target: IngestTarget): Promise<IngestCounts> => {
+    const rehearse = async (target: ListTarget): Promise<ListCounts> => {
       const takenBack = new Error("taken back");
-      let counts: IngestCounts | null = null;
+      let counts: ListCounts | null = null;
       const work = () => {
         counts = merge(target, staged);
         throw takenBack;
@@ -175,7 +176,7 @@ export function ingests(job: { db: Connection; clock: Clock; onWait: (waitedMs: 
 
   return {
     stage,
-    checkIngest: async (target: Pick<IngestTarget, "topic" | "content" | "replaceContent">) => {
+    checkList: async (target: Pick<ListTarget, "topic" | "content" | "replaceContent">) => {
       admit(target);
     },
   };
@@ -185,7 +186,7 @@ function rowsSql(count: number): string {
   return `insert into staged.row (address, email, fields, not_before) values ${Array(count).fill("(?, ?, ?, ?)").join(", ")}`;
 }
 
-function parameters(rows: StagedRow[], from: number, count: number): (string | number | null)[] {
+function parameters(rows: readonly StagedRow[], from: number, count: number): (string | number | null)[] {
   const values: (string | number | null)[] = [];
   for (let i = from; i < from + count; i++) {
     const row = rows[i];

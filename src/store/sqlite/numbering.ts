@@ -6,9 +6,11 @@ import type { Connection } from "./connection.ts";
  * messages of one topic follow each other, one range grows, so that a million requests do not make a million ranges.
  */
 export interface Numbering {
+  /** To be called first in each transaction: others give ids, too. */
   begin(): void;
   /** The id that `use` will give. */
   next(): number;
+  /** Gives the next id to a message of the topic. */
   use(topicId: number): { id: number; ingestId: number };
   /** Writes how far the last range goes. */
   flush(): void;
@@ -25,7 +27,8 @@ export function lastId(db: Connection): () => number {
 /** No recipients file has this, for a file has at least one column. */
 const COLUMNS = "[]";
 
-export function numbering(db: Connection, clock: Clock): Numbering {
+/** Message ids of requests, for one connection. */
+export function createNumbering(db: Connection, clock: Clock): Numbering {
   const readLast = lastId(db);
   const newest = db.prepare<[string], { id: number; topic_id: number; last_id: number }>(
     "select id, topic_id, last_id from ingest where id = (select max(id) from ingest) and file = 'api' and columns = ?",
@@ -47,6 +50,7 @@ export function numbering(db: Connection, clock: Clock): Numbering {
       range = found?.last_id === last ? { id: found.id, topicId: found.topic_id, writtenTo: last } : null;
     },
     next: () => last + 1,
+    /** Gives the next id to a message of the topic. */
     use(topicId) {
       if (range?.topicId !== topicId) {
         flush();

@@ -1,7 +1,9 @@
 /** Questions to the job file that change nothing. */
 import { type Content, STATES, type State, type Totals } from "../../message.ts";
-import type { Connection } from "./connection.ts";
-import type { ExportedMessage, SentCounts, TopicRow, Trouble } from "../store.ts";
+import type { Library } from "../../deliver/library.ts";
+import type { ExportedMessage, FailedMessage, SentCounts, TopicRow } from "../rows.ts";
+import type { Reader, Topics, VisitSink } from "../store.ts";
+import type { Connection, Job } from "./connection.ts";
 import { fieldsOf, topicIdOf } from "./topics.ts";
 
 const PAGE = 1_000;
@@ -18,9 +20,18 @@ const EVENTS = {
   delayed: "delayed_at",
 };
 
-type MessageRow = Omit<ExportedMessage, "fields"> & { id: number; fields: string };
+type TopicReader = Pick<Topics, "totals" | "topics" | "topic" | "columns">;
+type SentReader = Pick<Reader, "sentWithin" | "countSentWithin">;
+type MessageReader = Pick<Reader, "messages" | "failedMessages"> & Pick<VisitSink, "addressee">;
 
-export function reading(db: Connection) {
+/** What only reads, but for the breakdown. */
+export function createReader(job: Job): TopicReader & SentReader & MessageReader & Omit<Library, "jobId"> {
+  const { db } = job;
+  return { ...createTopicReader(db), ...createSentReader(job), ...createMessageReader(db), ...createLibrary(db) };
+}
+
+/** Topics and their counters. */
+export function createTopicReader(db: Connection): TopicReader {
   const one = db.prepare<[number], Totals>(`select ${TOTAL} as total, ${STATES.join(", ")} from topic where id = ?`);
   const all = db.prepare<[], Totals>(
     `select ifnull(sum(${TOTAL}), 0) as total, ${STATES.map((state) => `ifnull(sum(${state}), 0) as ${state}`).join(", ")} from topic`,
@@ -31,21 +42,28 @@ export function reading(db: Connection) {
     from topic`;
   const rows = db.prepare<[], TopicRow>(`${topicRow} order by id`);
   const row = db.prepare<[string], TopicRow>(`${topicRow} where name = ?`);
-  const sentCount = db
+  const columns = db.prepare<[number], string>("select columns from ingest where topic_id = ? order by id").pluck();
+  return {
+    async totals(topic) {
+      const totals = topic === null ? all.get() : one.get(topicIdOf(db, topic));
+      if (!totals) throw new Error("no totals");
+      return totals;
+    },
+    topics: async () => rows.all(),
+    topic: async (name) => row.get(name) ?? null,
+    async columns(topic) {
+      const names = columns.all(topicIdOf(db, topic)).flatMap((list) => JSON.parse(list) as string[]);
+      return [...new Set(names)];
+    },
+  };
+}
+
+/** What was sent lately, along the index of `sent_at`. */
+function createSentReader({ db, clock }: Job): SentReader {
+  const total = db
     .prepare<[number], number>("select count(*) from message indexed by message_sent where sent_at >= ?")
     .pluck();
-  const troubleOf = (which: string) =>
-    db.prepare<[{ topicId: number | null; limit: number }], Trouble>(
-      `select m.id, t.name as topic, m.email, m.state, m.attempts, m.error
-       from message m indexed by message_trouble join topic t on t.id = m.topic_id
-       where m.state in ('failed', 'in_doubt') ${which} order by m.id desc limit @limit`,
-    );
-  const allTroubles = troubleOf("");
-  const someTroubles = troubleOf("and m.topic_id = @topicId");
-  const addressee = db.prepare<[number], { email: string; topic: string }>(
-    "select m.email, t.name as topic from message m join topic t on t.id = m.topic_id where m.id = ?",
-  );
-  const since = db.prepare<[number], SentCounts & { topic: string }>(
+  const byTopic = db.prepare<[number], SentCounts & { topic: string }>(
     `select t.name as topic, s.* from (
        select topic_id, count(*) as sent, min(sent_at) as first, max(sent_at) as last,
          ${Object.entries(EVENTS)
@@ -55,8 +73,41 @@ export function reading(db: Connection) {
        where sent_at >= ? group by topic_id
      ) s join topic t on t.id = s.topic_id`,
   );
-  const ingestsOf = db.prepare<[number], { id: number; columns: string; first_id: number; last_id: number }>(
-    "select id, columns, first_id, last_id from ingest where topic_id = ? order by id",
+  return {
+    countSentWithin: async (ms) => total.get(clock.now() - ms) ?? 0,
+    sentWithin: async (ms) =>
+      new Map(byTopic.all(clock.now() - ms).map(({ topic, ...counts }) => [topic, counts] as const)),
+  };
+}
+
+function createMessageReader(db: Connection): MessageReader {
+  const failedOf = (which: string) =>
+    db.prepare<[{ topicId: number | null; limit: number }], FailedMessage>(
+      `select m.id, t.name as topic, m.email, m.state, m.attempts, m.error
+       from message m indexed by message_trouble join topic t on t.id = m.topic_id
+       where m.state in ('failed', 'in_doubt') ${which} order by m.id desc limit @limit`,
+    );
+  const failed = failedOf("");
+  const failedOfTopic = failedOf("and m.topic_id = @topicId");
+  const addressee = db.prepare<[number], { email: string; topic: string }>(
+    "select m.email, t.name as topic from message m join topic t on t.id = m.topic_id where m.id = ?",
+  );
+  return {
+    messages: createExport(db),
+    failedMessages: async (topic, limit) =>
+      topic === null
+        ? failed.all({ topicId: null, limit })
+        : failedOfTopic.all({ topicId: topicIdOf(db, topic), limit }),
+    addressee: async (messageId) => addressee.get(messageId) ?? null,
+  };
+}
+
+type MessageRow = Omit<ExportedMessage, "fields"> & { id: number; fields: string };
+
+/** Page by page along the id ranges of the topic's lists, so that memory does not grow with the topic. */
+function createExport(db: Connection): Reader["messages"] {
+  const lists = db.prepare<[number], { columns: string; first_id: number; last_id: number }>(
+    "select columns, first_id, last_id from ingest where topic_id = ? order by id",
   );
   const page = db.prepare<[number, number, number, string], MessageRow>(
     `select id, email, state, attempts, m.ses_message_id as sesMessageId, error, sent_at as sentAt, fields,
@@ -66,46 +117,27 @@ export function reading(db: Connection) {
      where id > ? and id <= ? and topic_id = ? and state in (select value from json_each(?))
      order by id limit ${PAGE}`,
   );
-  const body = db.prepare<[number], string>("select body from content where id = ?").pluck();
-  const columnsOfIngest = db.prepare<[number], string>("select columns from ingest where id = ?").pluck();
-
-  async function* messages(topic: string, states: State[] | null): AsyncGenerator<ExportedMessage> {
+  return async function* messages(topic: string, states: State[] | null): AsyncGenerator<ExportedMessage> {
     const topicId = topicIdOf(db, topic);
     const wanted = JSON.stringify(states ?? STATES);
-    for (const ingest of ingestsOf.all(topicId)) {
-      const columns = JSON.parse(ingest.columns) as string[];
-      for (let after = ingest.first_id - 1; ;) {
-        const found = page.all(after, ingest.last_id, topicId, wanted);
+    for (const list of lists.all(topicId)) {
+      const columns = JSON.parse(list.columns) as string[];
+      for (let after = list.first_id - 1; ;) {
+        const found = page.all(after, list.last_id, topicId, wanted);
         for (const { id: _id, fields, ...row } of found) yield { ...row, fields: fieldsOf(columns, fields) };
         const last = found.at(-1);
         if (!last || found.length < PAGE) break;
         after = last.id;
       }
     }
-  }
+  };
+}
 
+function createLibrary(db: Connection): Omit<Library, "jobId"> {
+  const body = db.prepare<[number], string>("select body from content where id = ?").pluck();
+  const columns = db.prepare<[number], string>("select columns from ingest where id = ?").pluck();
   return {
-    totals: async (topic: string | null): Promise<Totals> => {
-      const totals = topic === null ? all.get() : one.get(topicIdOf(db, topic));
-      if (!totals) throw new Error("no totals");
-      return totals;
-    },
-    topics: async () => rows.all(),
-    topic: async (name: string): Promise<TopicRow | null> => row.get(name) ?? null,
-    countSentSince: async (instant: number) => sentCount.get(instant) ?? 0,
-    /** Throws UserError when there is no such topic. */
-    troubles: async (topic: string | null, limit: number): Promise<Trouble[]> =>
-      topic === null
-        ? allTroubles.all({ topicId: null, limit })
-        : someTroubles.all({ topicId: topicIdOf(db, topic), limit }),
-    addressee: async (messageId: number) => addressee.get(messageId) ?? null,
-    sentSince: async (instant: number) => new Map(since.all(instant).map(({ topic, ...counts }) => [topic, counts])),
-    columns: async (topic: string) => {
-      const names = ingestsOf.all(topicIdOf(db, topic)).flatMap((ingest) => JSON.parse(ingest.columns) as string[]);
-      return [...new Set(names)];
-    },
-    messages,
-    content: async (contentId: number): Promise<Content> => JSON.parse(body.get(contentId) ?? "") as Content,
-    ingestColumns: async (ingestId: number) => JSON.parse(columnsOfIngest.get(ingestId) ?? "[]") as string[],
+    content: async (contentId) => JSON.parse(body.get(contentId) ?? "") as Content,
+    listColumns: async (ingestId) => JSON.parse(columns.get(ingestId) ?? "[]") as string[],
   };
 }

@@ -1,68 +1,50 @@
-import { existsSync } from "node:fs";
+/** The job file as a store: its parts put together. */
 import type { Clock } from "../../time/clock.ts";
+import type { Inbox, Keys, Reader, Store, VisitSink } from "../store.ts";
+import type { BackupAnswer } from "./backup.ts";
 import { claims } from "./claims.ts";
-import { UserError } from "../../errors.ts";
-import { type Connection, createSchema, explain, openConnection, pinging } from "./connection.ts";
+import { createPing, createSchema, explain, type Job, openConnection } from "./connection.ts";
 import { Database } from "./driver.ts";
-import { events } from "./events.ts";
-import { ingests } from "./lists.ts";
+import { createEventSink } from "./events.ts";
 import { lazily } from "./lazily.ts";
-import { reading } from "./read.ts";
-import type { Store } from "../store.ts";
-import { suppressions } from "./suppressions.ts";
-import { topicActions } from "./topics.ts";
+import { createLists } from "./lists.ts";
+import { createReader } from "./read.ts";
+import { createSuppressions } from "./suppressions.ts";
+import { createTopicActions } from "./topics.ts";
+
+/** A store in a file: it can be copied, too. */
+export interface SqliteStore extends Store {
+  /**
+   * Writes a copy of the job file, whole and of one instant, while others work on it; mode 0600. Rejects with UserError when
+   * `path` exists or its folder does not, and with InterruptedError when `signal` aborts; nothing is left behind then.
+   */
+  backup(path: string, signal?: AbortSignal): Promise<BackupAnswer>;
+}
 
 /**
- * Opens (or creates) the job file at `path` and takes in what processes that died left behind.
- * `onWait` hears how many milliseconds we have waited for another process that holds the file, now and then.
+ * Opens (or creates) the job file at `path` and puts in doubt what processes that died left in flight: `recovered` messages.
+ * `onWait` hears now and then for how many ms we have waited for another process that holds the file.
  * @throws UserError when the path cannot be a job file.
  */
 export async function openStore(
   path: string,
   clock: Clock,
   onWait: (waitedMs: number) => void = () => undefined,
-): Promise<Store & { recovered: number }> {
-  return assemble(openConnection(path), clock, onWait);
+): Promise<SqliteStore & { recovered: number }> {
+  return assemble({ db: openConnection(path), clock, onWait });
 }
 
-/** A store without a file: for a dry run where there is no job file yet. */
+/** A store without a file, gone when it is closed. It has no breakdown. */
 export async function openScratchStore(clock: Clock): Promise<Store> {
   const db = new Database("");
   createSchema(db);
-  return assemble(db, clock, () => undefined);
+  return assemble({ db, clock, onWait: () => undefined });
 }
 
-/** @throws UserError when there is no job file at `path`: commands that only look must not make one. */
-export function requireJobFile(path: string): void {
-  if (!existsSync(path)) {
-    throw new UserError(`there is no job file ${path}`, "is --db right? import or send creates it");
-  }
-}
-
-async function assemble(
-  db: Connection,
-  clock: Clock,
-  onWait: (waitedMs: number) => void,
-): Promise<Store & { recovered: number }> {
+async function assemble(job: Job): Promise<SqliteStore & { recovered: number }> {
+  const { db } = job;
   try {
-    const job = { db, clock, onWait };
-    const source = claims(job);
-    const jobId = db.prepare<[], string>("select id from job").pluck().get() ?? "";
-    const store = {
-      jobId,
-      ...source,
-      ...ingests(job),
-      ...topicActions(job),
-      ...events(job, jobId),
-      ...suppressions(job),
-      ...reading(db),
-      ...laterParts(job),
-      ...pinging(db, clock),
-      close() {
-        source.leave();
-        db.close();
-      },
-    };
+    const store = storeOf(job);
     return { ...store, recovered: await store.recover() };
   } catch (error) {
     db.close();
@@ -70,19 +52,42 @@ async function assemble(
   }
 }
 
-function laterParts(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+function storeOf(job: Job): SqliteStore {
   const { db } = job;
+  const jobId = db.prepare<[], string>("select id from job").pluck().get() ?? "";
+  const source = claims(job);
   return {
-    ...lazily<Pick<Store, "breakdown">>(["breakdown"], async () => (await import("./breakdown.ts")).breakdowns(db)),
-    ...lazily<Pick<Store, "accept" | "earlier" | "knownUuids" | "accepted" | "forgetAnswers">>(
-      ["accept", "earlier", "knownUuids", "accepted", "forgetAnswers"],
-      async () => (await import("./accept.ts")).accepting(job),
+    jobId,
+    ...source,
+    ...createLists(job),
+    ...createTopicActions(job),
+    ...createEventSink(job, jobId),
+    ...createSuppressions(job),
+    ...createReader(job),
+    ...laterParts(job),
+    ...createPing(job),
+    async close() {
+      source.leave();
+      db.close();
+    },
+  };
+}
+
+/** Loaded with the first call: commands that only look, and have to start fast, do without them. */
+function laterParts(job: Job) {
+  return {
+    ...lazily<Inbox>(["accept", "earlier", "knownUuids", "accepted", "forgetAnswersOlderThan"], async () =>
+      (await import("./accept.ts")).createInbox(job),
     ),
-    ...lazily<Pick<Store, "applyVisits">>(["applyVisits"], async () => (await import("./visits.ts")).visits(job)),
-    ...lazily<Pick<Store, "addKey" | "keys" | "revokeKey" | "signingKeys" | "rotateSigningKey">>(
-      ["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"],
-      async () => (await import("./keys.ts")).keys(job),
+    ...lazily<Pick<VisitSink, "applyVisits">>(["applyVisits"], async () =>
+      (await import("./visits.ts")).createVisitSink(job),
     ),
-    ...lazily<Pick<Store, "backup">>(["backup"], async () => (await import("./backup.ts")).backups(db)),
+    ...lazily<Pick<Reader, "breakdown">>(["breakdown"], async () =>
+      (await import("./breakdown.ts")).createBreakdown(job),
+    ),
+    ...lazily<Keys>(["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"], async () =>
+      (await import("./keys.ts")).createKeys(job),
+    ),
+    ...lazily<Pick<SqliteStore, "backup">>(["backup"], async () => (await import("./backup.ts")).createBackup(job)),
   };
 }

@@ -2,7 +2,7 @@
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./counters.ts";
-import type { NewSuppression, Suppression } from "../store.ts";
+import type { NewSuppression, Suppression } from "../rows.ts";
 
 /** Mail servers put them into diagnostics. A list that was exported with them would be refused on import. */
 // oxlint-disable-next-line no-control-regex
@@ -38,7 +38,7 @@ export function suppressing(db: Connection, counters: Counters, clock: Clock): (
 
 const weight = (reason: string) => `case ${reason} when 'complaint' then 0 when 'unsubscribe' then 1 else 2 end`;
 
-export function suppressions(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+export function createSuppressions(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db, clock } = job;
   const counters = createCounters(db);
   const suppress = suppressing(db, counters, clock);

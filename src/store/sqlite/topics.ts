@@ -4,7 +4,8 @@ import { UserError } from "../../errors.ts";
 import type { State } from "../../message.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { createCounters } from "./counters.ts";
-import { NO_TOPIC, type Reschedule } from "../store.ts";
+import type { Reschedule } from "../rows.ts";
+import { NO_TOPIC } from "../topic-name.ts";
 
 interface Range {
   topic_id: number;
@@ -13,7 +14,7 @@ interface Range {
   columns: string;
 }
 
-export function topicActions(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+export function createTopicActions(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db, clock } = job;
   const counters = createCounters(db);
   const write = <T>(work: () => T) =>

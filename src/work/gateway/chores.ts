@@ -5,13 +5,13 @@ import { type ReputationLimits, tooManyBad } from "../../deliver/reputation.ts";
 import type { Account } from "../../aws/ses.ts";
 import type { Connection } from "../endpoint.ts";
 import type { Gateway } from "../../serve/gateway.ts";
-import type { Store } from "../../store/store.ts";
+import type { Topics } from "../../store/store.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
 
 const SUMMARY_MS = 5_000;
 /** How long an event that came before its message's SES id may wait. */
 const MATCH_MS = 1_000;
-/** Somebody may set the clock back a little. */
+/** Somebody may set the clock that tells when messages were sent. */
 const CLOCK_MARGIN_MS = 60_000;
 /** Rate and quota of the account may change while we live. */
 const ACCOUNT_MS = 60_000;
@@ -47,7 +47,7 @@ export function accountWatch({ account, ses }: Connection, sent: () => number): 
 
 /** One topic with a bad list must not keep the others from leaving. `tell` hears why one is held, once. */
 export function holdBadTopics(
-  store: Pick<Store, "topics">,
+  store: Pick<Topics, "topics">,
   scope: { held: Set<string> },
   limits: ReputationLimits,
   tell: (text: string) => void,
@@ -87,7 +87,7 @@ export function startChores(
   const failed = (error: unknown) => log.warn({ err: error }, "a chore failed; it is done again later");
   const every = (ms: number, work: () => Promise<void>) => setInterval(() => void work().catch(failed), ms);
   const summary = summaryOf(gateway);
-  const { store, sender, clock } = gateway;
+  const { store, sender } = gateway;
   const tell = async () => {
     const line = await summary();
     log[line.failed > 0 ? "warn" : "info"](line, "sending");
@@ -97,7 +97,7 @@ export function startChores(
     every(SUMMARY_MS, tell),
     every(MATCH_MS, matchingOf(gateway)),
     every(ACCOUNT_MS, () => account.refresh()),
-    every(HOUR_MS, () => store.forgetAnswers(clock.now() - KEEP_ANSWERS_MS)),
+    every(HOUR_MS, () => store.forgetAnswersOlderThan(KEEP_ANSWERS_MS)),
   ];
   return async () => {
     timers.forEach((timer) => clearInterval(timer));
@@ -109,8 +109,8 @@ export function startChores(
 function matchingOf({ store, clock }: Gateway): () => Promise<void> {
   let matchedAt: number | null = null;
   return async () => {
-    const now = clock.now();
-    await store.matchKeptEvents(matchedAt === null ? null : matchedAt - CLOCK_MARGIN_MS);
+    const now = clock.monotonic();
+    await store.matchKeptEvents(matchedAt === null ? null : now - matchedAt + CLOCK_MARGIN_MS);
     matchedAt = now;
   };
 }

@@ -149,8 +149,8 @@ function readScope(settings: Settings, flags: ServeFlags): Scope & { held: Set<s
 
 /** Without a key nobody could use it, and nobody may without one. */
 async function openJobFile(context: Context, settings: Settings, options: OpenOptions): Promise<Store> {
-  const { existsSync } = await import("node:fs");
-  if (settings.apiKey === null && !existsSync(context.globals.db)) throw noKey();
+  const { storeExists } = await import("../../store/open.ts");
+  if (settings.apiKey === null && !storeExists(context.globals.db)) throw noKey();
   const store = await context.openStore(options);
   const hasKey = settings.apiKey !== null || (await store.keys()).some((key) => key.revokedAt === null);
   if (!hasKey) throw noKey();

@@ -108,7 +108,7 @@ describe("ping", () => {
     await expect(store.ping()).rejects.toThrow("gone");
     await rename(`${path}.away`, path);
     await store.ping();
-    store.close();
+    await store.close();
     await expect(store.ping()).rejects.toThrow("not open");
   });
 

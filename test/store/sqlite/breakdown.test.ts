@@ -93,7 +93,7 @@ describe("asked for what there is not", () => {
     const asked = store.breakdown("june", calm(), (lines) => lines.opens());
     await expect(asked).rejects.toThrow(UserError);
     await expect(store.breakdown("june", calm(), async () => 1)).rejects.toMatchObject({ hint: "topics here: may" });
-    store.close();
+    await store.close();
   });
 
   test("a signal ends it", async () => {
@@ -102,7 +102,7 @@ describe("asked for what there is not", () => {
     await expect(store.breakdown("june", AbortSignal.abort("SIGINT"), (lines) => lines.byDomain(5))).rejects.toThrow(
       InterruptedError,
     );
-    store.close();
+    await store.close();
   });
 
   test("a topic of which nothing was sent has no times, reasons or links", async () => {
@@ -117,7 +117,7 @@ describe("asked for what there is not", () => {
       expect(await lines.deliveryTimes(5)).toEqual({ delivered: 0, p50: null, p90: null, p99: null, slowest: [] });
       expect(await lines.failedRecipients(5)).toEqual([]);
     });
-    store.close();
+    await store.close();
   });
 });
 
@@ -283,5 +283,5 @@ test("all answers of one look are of one instant, whatever is written meanwhile"
     expect((await lines.byDomain(5)).rows).toHaveLength(1);
   });
   expect((await store.totals("june")).total).toBe(2);
-  store.close();
+  await store.close();
 });

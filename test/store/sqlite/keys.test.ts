@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { Database } from "../../../src/store/sqlite/driver.ts";
 import { describe, expect, it } from "vitest";
-import type { KeyScope } from "../../../src/store/store.ts";
+import type { KeyScope } from "../../../src/store/rows.ts";
 import { bench, inspect } from "../bench.ts";
 
 const digest = (key: string) => createHash("sha256").update(key).digest();

@@ -1,7 +1,8 @@
 /** Opens and clicks through our own links. */
 import { describe, expect, it } from "vitest";
 import type { SesEvent } from "../../../src/feedback/ses-event.ts";
-import type { Store, Visit } from "../../../src/store/store.ts";
+import type { Visit } from "../../../src/store/rows.ts";
+import type { Store } from "../../../src/store/store.ts";
 import { failed, inDoubt, ingest, putBack, sent, settle, states, turn } from "../../support/store-actions.ts";
 import { bench, expectSound, rows } from "../bench.ts";
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { holdBadTopics } from "../../../src/work/gateway/chores.ts";
-import type { TopicRow } from "../../../src/store/store.ts";
+import type { TopicRow } from "../../../src/store/rows.ts";
 
 /** A topic of which 1,000 were answered for. */
 function topic(name: string, bounced: number): TopicRow {
