@@ -16,7 +16,7 @@ export const addImport: AddCommand = (program, act) => {
 };
 
 async function importRecipients(context: Context, file: string, flags: CampaignFlags): Promise<number> {
-  const { readCampaign, stageCampaign, describeIngest } = await import("../work/campaign.ts");
+  const { readCampaign, stageCampaign, describeList } = await import("../work/campaign.ts");
   const { AT_ONCE } = await import("../work/list.ts");
   const campaign = await readCampaign(file, flags, context.terminal);
   const store = await context.openStore();
@@ -27,6 +27,6 @@ async function importRecipients(context: Context, file: string, flags: CampaignF
   const { terminal, globals } = context;
   if (globals.json)
     terminal.json({ topic: campaign.topic, outcome: "imported", reason: null, ingest, run: null, totals });
-  else terminal.result(describeIngest(campaign.topic, ingest));
+  else terminal.result(describeList(campaign.topic, ingest));
   return ingest.rejected > 0 ? EXIT.partial : EXIT.done;
 }

@@ -51,7 +51,7 @@ async function schedule(context: Context, file: string | undefined, flags: Flags
 
 async function scheduleFile(context: Context, file: string, flags: Flags, when: When): Promise<number> {
   const { terminal, globals } = context;
-  const { readCampaign, stageCampaign, describeIngest } = await import("../work/campaign.ts");
+  const { readCampaign, stageCampaign, describeList } = await import("../work/campaign.ts");
   const campaign = await readCampaign(file, flags, context.terminal);
   const store = await context.openStore();
   campaign.topic = await storedTopic(store, campaign.topic);
@@ -72,7 +72,7 @@ async function scheduleFile(context: Context, file: string, flags: Flags, when: 
       zone: when.zone,
     });
   } else {
-    terminal.result(describeIngest(topic, ingest));
+    terminal.result(describeList(topic, ingest));
     await tellWhen(context, staged.notBefore, when);
   }
   if (ingest.added === 0 && ingest.duplicates > 0) {

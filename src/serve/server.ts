@@ -21,7 +21,7 @@ import { snsRoutes } from "./routes/sns.ts";
 import { suppressionRoutes } from "./routes/suppressions.ts";
 import { testMailRoute } from "./routes/test-mail.ts";
 import { topicRoutes } from "./routes/topics.ts";
-import { troubleRoutes } from "./routes/troubles.ts";
+import { failedMessageRoutes } from "./routes/failed-messages.ts";
 import { trackingRoutes } from "./routes/tracking.ts";
 import { endUnusedConnections } from "./unused-connections.ts";
 import { recogniseSessions } from "./session.ts";
@@ -102,7 +102,7 @@ async function addRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> 
   snsRoutes(app, gateway);
   await trackingRoutes(app, gateway);
   overviewRoutes(app, gateway);
-  troubleRoutes(app, gateway);
+  failedMessageRoutes(app, gateway);
   suppressionRoutes(app, gateway);
   testMailRoute(app, gateway);
   await dashboardRoutes(app, gateway);

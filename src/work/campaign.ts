@@ -27,7 +27,7 @@ export interface Campaign {
 }
 
 /** The `ingest` object of the JSON answers. */
-export interface IngestAnswer {
+export interface ListAnswer {
   rows: number;
   added: number;
   duplicates: number;
@@ -93,7 +93,7 @@ async function checkReadable(file: string): Promise<void> {
 
 export interface StagedCampaign extends Staged {
   /** Puts everything into the job file at once. */
-  commit(options?: { rehearse?: boolean }): Promise<IngestAnswer>;
+  commit(options?: { rehearse?: boolean }): Promise<ListAnswer>;
 }
 
 /** Reads and checks the whole list. Nothing is in the job file until `commit`. */
@@ -144,7 +144,7 @@ function pictureWarning({ content, compiled }: Campaign, { sample }: Staged): st
   return `No reader will see the picture ${picture}: write inline_images: true in the front matter to send it along, or put it on a web server.`;
 }
 
-function answerOf(staged: Staged, counts: ListCounts): IngestAnswer {
+function answerOf(staged: Staged, counts: ListCounts): ListAnswer {
   return {
     rows: staged.rows,
     added: counts.added,
@@ -157,7 +157,7 @@ function answerOf(staged: Staged, counts: ListCounts): IngestAnswer {
 }
 
 /** `june: 1,200 rows, 1,190 added, 8 duplicates, 2 rejected (june.csv.rejects.csv), 0 suppressed`. */
-export function describeIngest(topic: string, answer: IngestAnswer): string {
+export function describeList(topic: string, answer: ListAnswer): string {
   const n = (count: number) => count.toLocaleString("en-US");
   const where = answer.rejects_file ? ` (see ${answer.rejects_file})` : "";
   return `${topic}: ${n(answer.rows)} rows, ${n(answer.added)} added, ${n(answer.duplicates)} duplicates, ${n(answer.rejected)} rejected${where}, ${n(answer.suppressed)} suppressed`;

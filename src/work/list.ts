@@ -27,7 +27,7 @@ export const AT_ONCE: Timing = { zoneColumn: null, instantOf: () => ({ at: 0 }) 
 
 const SHOWN_REASONS = 10;
 
-export interface IngestOptions {
+export interface StageOptions {
   /** Path of the CSV, or `-` for stdin. */
   file: string;
   recipients: Omit<RecipientsOptions, "name">;
@@ -59,7 +59,7 @@ export async function stageRecipients(
   io: Io,
   staging: Staging,
   content: CompiledContent,
-  options: IngestOptions,
+  options: StageOptions,
 ): Promise<Staged> {
   boundOldSpace();
   const recipients = await openFile(io, options.file, options.recipients);
@@ -120,7 +120,7 @@ class Stager {
   #notBefore = Number.POSITIVE_INFINITY;
   #sample: Staged["sample"] = null;
 
-  constructor(staging: Staging, content: CompiledContent, recipients: Recipients, options: IngestOptions) {
+  constructor(staging: Staging, content: CompiledContent, recipients: Recipients, options: StageOptions) {
     this.#staging = staging;
     this.#recipients = recipients;
     this.#timing = options.timing;

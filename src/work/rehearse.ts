@@ -1,5 +1,5 @@
 /** `send` without consequences: `--dry-run` and `--test-to`. */
-import { type Campaign, type CampaignFlags, describeIngest, readCampaign, stageCampaign } from "./campaign.ts";
+import { type Campaign, type CampaignFlags, describeList, readCampaign, stageCampaign } from "./campaign.ts";
 import type { Context } from "./context.ts";
 import { parseAddress } from "../compose/address/address.ts";
 import { headerLines } from "../compose/mail/header-lines.ts";
@@ -34,7 +34,7 @@ export async function rehearse(context: Context, file: string, flags: CampaignFl
     // There is no rejects file to look into.
     for (const reason of staged.reasons) terminal.warn(reason);
     if (staged.rejected > staged.reasons.length) terminal.warn("…");
-    terminal.info(`Dry run, nothing was written or sent. ${describeIngest(topic, ingest)}`);
+    terminal.info(`Dry run, nothing was written or sent. ${describeList(topic, ingest)}`);
   }
   return ingest.rejected > 0 ? EXIT.partial : EXIT.done;
 }

@@ -1,5 +1,5 @@
 /** The `send` command at work: plan, confirm, run the loop, answer. */
-import { describeIngest, type Campaign, type CampaignFlags, readCampaign, stageCampaign } from "./campaign.ts";
+import { describeList, type Campaign, type CampaignFlags, readCampaign, stageCampaign } from "./campaign.ts";
 import type { Context } from "./context.ts";
 import { readWords } from "../compose/address/encoded-word.ts";
 import { createMailer } from "../deliver/mailer.ts";
@@ -49,7 +49,7 @@ export async function sendCampaign(context: Context, file: string, flags: Campai
   const plan = { campaign, first: firstMail(campaign, staged), recipients: staged.rows - staged.rejected, connection };
   await confirmSend(context, plan, flags);
   const ingest = await staged.commit();
-  context.terminal.info(describeIngest(campaign.topic, ingest));
+  context.terminal.info(describeList(campaign.topic, ingest));
   return sendScope(context, { topic: campaign.topic, endpoint, maxLateMs }, { store, connection, ingest }, flags);
 }
 

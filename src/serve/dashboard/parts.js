@@ -137,7 +137,7 @@ export function Problem({ text }) {
 
 /**
  * Messages that failed or are in doubt. On a phone the reason stands under the address.
- * @param {{ troubles: import("./wire.ts").TroubleFacts[], withTopic: boolean }} props
+ * @param {{ troubles: import("./wire.ts").FailedMessageFacts[], withTopic: boolean }} props
  */
 export function Troubles({ troubles, withTopic }) {
   return html`<table class="troubles">
@@ -156,7 +156,7 @@ export function Troubles({ troubles, withTopic }) {
   </table>`;
 }
 
-/** @param {{ trouble: import("./wire.ts").TroubleFacts, withTopic: boolean }} props */
+/** @param {{ trouble: import("./wire.ts").FailedMessageFacts, withTopic: boolean }} props */
 function TroubleRow({ trouble: { topic, email, state, attempts, error }, withTopic }) {
   const reason = visible(error ?? "no reason was given");
   const link = html`<a href=${topicHref(topic)}><${Name} text=${topic} /></a>`;

@@ -8,7 +8,7 @@ import { Badges, progressLine } from "./topics.js";
 
 /** @typedef {import("./wire.ts").TopicFacts} Topic */
 /** @typedef {import("./wire.ts").Overview} Overview */
-/** @typedef {import("./wire.ts").TroubleFacts} Trouble */
+/** @typedef {import("./wire.ts").FailedMessageFacts} FailedMessage */
 
 const LISTED = 50;
 /** A topic that is too old for the overview is asked for this often. */
@@ -242,13 +242,13 @@ function TopicTroubles({ topic }) {
  * What `path` lists, asked for again whenever `mark` changes.
  * @param {string} path
  * @param {string} mark
- * @returns {[Trouble[] | null, string | null]}
+ * @returns {[FailedMessage[] | null, string | null]}
  */
 export function useTroubles(path, mark) {
-  const [answer, setAnswer] = useState(/** @type {[Trouble[] | null, string | null]} */ ([null, null]));
+  const [answer, setAnswer] = useState(/** @type {[FailedMessage[] | null, string | null]} */ ([null, null]));
   useEffect(() => {
     let isWanted = true;
-    const hear = (/** @type {[Trouble[] | null, string | null]} */ heard) => void (isWanted && setAnswer(heard));
+    const hear = (/** @type {[FailedMessage[] | null, string | null]} */ heard) => void (isWanted && setAnswer(heard));
     call("GET", path).then(
       ({ troubles }) => hear([troubles, null]),
       (error) => hear([null, messageOf(error)]),

@@ -50,7 +50,7 @@ export interface Overview {
 }
 
 /** A message that failed or is in doubt. */
-export interface TroubleFacts {
+export interface FailedMessageFacts {
   topic: string;
   email: string;
   state: State;

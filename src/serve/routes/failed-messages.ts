@@ -6,14 +6,14 @@ import type { TopicRow, FailedMessage } from "../../store/rows.ts";
 import type { Reader, Topics } from "../../store/store.ts";
 import { storedTopic } from "../../store/topic-name.ts";
 import { answer, LIMIT, query, TAGS, TEXT, TOPIC, TOPIC_PATH, TOTALS } from "../admin-schemas.ts";
-import type { TroubleFacts } from "../dashboard/wire.ts";
+import type { FailedMessageFacts } from "../dashboard/wire.ts";
 import { Refusal } from "../errors.ts";
 import { topicFacts } from "../overview.ts";
 import { COUNT, ERROR, object, REFUSALS } from "../schemas.ts";
 
 const RETRIED = ["failed", "in_doubt", "cancelled", "suppressed"] as const;
 
-const TROUBLE = object({
+const FAILED_MESSAGE = object({
   topic: { type: "string" },
   email: { type: "string" },
   state: { type: "string", enum: STATES },
@@ -41,8 +41,8 @@ interface Routed {
   held: ReadonlySet<string>;
 }
 
-export function troubleRoutes(app: FastifyInstance, { store, sender, held }: Routed): void {
-  const response = { 200: answer({ troubles: { type: "array", items: TROUBLE } }), ...REFUSALS, 404: ERROR };
+export function failedMessageRoutes(app: FastifyInstance, { store, sender, held }: Routed): void {
+  const response = { 200: answer({ troubles: { type: "array", items: FAILED_MESSAGE } }), ...REFUSALS, 404: ERROR };
   app.get<{ Querystring: { limit: number } }>(
     "/v1/troubles",
     {
@@ -55,7 +55,7 @@ export function troubleRoutes(app: FastifyInstance, { store, sender, held }: Rou
         response,
       },
     },
-    async ({ query: { limit } }) => ({ troubles: (await store.failedMessages(null, limit)).map(failedFacts) }),
+    async ({ query: { limit } }) => ({ troubles: (await store.failedMessages(null, limit)).map(factsOf) }),
   );
   app.get<TopicPath>(
     "/v1/topics/:id/overview",
@@ -86,7 +86,7 @@ export function troubleRoutes(app: FastifyInstance, { store, sender, held }: Rou
     },
     async ({ params: { id }, query: { limit } }) => {
       const { topic } = await requireTopic(store, id);
-      return { troubles: (await store.failedMessages(topic, limit)).map(failedFacts) };
+      return { troubles: (await store.failedMessages(topic, limit)).map(factsOf) };
     },
   );
   app.post<TopicPath & { Body: { states: State[]; confirm?: boolean } }>(
@@ -118,7 +118,7 @@ export function troubleRoutes(app: FastifyInstance, { store, sender, held }: Rou
   );
 }
 
-function failedFacts({ topic, email, state, attempts, error }: FailedMessage): TroubleFacts {
+function factsOf({ topic, email, state, attempts, error }: FailedMessage): FailedMessageFacts {
   return { topic, email, state, attempts, error };
 }
 
