@@ -1,10 +1,10 @@
 /** Requests to the gateway, on their way into the job file. */
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, transaction } from "./connection.ts";
-import { contentTable } from "./contents.ts";
+import { createContentTable } from "./contents.ts";
 import { createCounters } from "./counters.ts";
-import { keptAnswers } from "./kept-answers.ts";
-import { numbering } from "./numbering.ts";
+import { createKeptAnswers } from "./kept-answers.ts";
+import { createNumbering } from "./numbering.ts";
 import {
   type AcceptCounts,
   type AcceptMessage,
@@ -25,14 +25,14 @@ interface Topic {
   endpoint: Endpoint | null;
 }
 
-export function accepting(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+export function createInbox(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db, clock } = job;
   const counters = createCounters(db);
-  const contents = contentTable(db, clock);
-  const answers = keptAnswers(db, clock);
+  const contents = createContentTable(db, clock);
+  const answers = createKeptAnswers(db, clock);
   const uuids = uuidTable(db, clock);
   const recipients = recipientTable(db);
-  const ids = numbering(db, clock);
+  const ids = createNumbering(db, clock);
   const topicOf = db.prepare<[string], Topic>(
     "select id, content_id, cancelled_at, endpoint from topic where name = ?",
   );

@@ -18,7 +18,7 @@ const IDS_LEFT_OUT = 1_000_000_000;
 /** Pages copied between two looks at the event loop: 4 MiB. */
 const STEP_PAGES = 1_024;
 
-export function backups(db: Connection) {
+export function createBackup(db: Connection) {
   return {
     /**
      * Throws UserError when `path` exists or its folder does not, InterruptedError when `signal` aborts; nothing is left

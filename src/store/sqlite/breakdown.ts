@@ -17,17 +17,17 @@ import type {
   Breakdown,
 } from "../breakdown.ts";
 import { clickedLinks } from "./links.ts";
-import { reading } from "./read.ts";
+import { createReader } from "./read.ts";
 import { createTally, type Ranked } from "../rules/tally.ts";
 import type { TopicRow } from "../store.ts";
 import { patternOf } from "../rules/pattern.ts";
 import { topicIdOf } from "./topics.ts";
-import { type Walk, walking } from "./walk.ts";
+import { type Walk, createWalk } from "./walk.ts";
 
 /** SQLite's page cache of the second connection: holds one step. */
 const CACHE_KIB = 16_384;
 
-export function breakdowns(db: Connection) {
+export function createBreakdown(db: Connection) {
   return {
     /** Throws UserError when there is no such topic, InterruptedError when `signal` aborts. */
     async breakdown<T>(topic: string, signal: AbortSignal, ask: (lines: Breakdown) => Promise<T>): Promise<T> {
@@ -47,7 +47,7 @@ export function breakdowns(db: Connection) {
 
 async function linesOf(db: Connection, name: string, signal: AbortSignal): Promise<Breakdown> {
   const topicId = topicIdOf(db, name);
-  const row = (await reading(db).topics()).find(({ topic }) => topic === name);
+  const row = (await createReader(db).topics()).find(({ topic }) => topic === name);
   if (row === undefined) throw new Error("a topic without a row");
   const content = db
     .prepare<[number], { subject: string; sender: string }>(
@@ -55,7 +55,7 @@ async function linesOf(db: Connection, name: string, signal: AbortSignal): Promi
        from topic t join content c on c.id = t.content_id where t.id = ?`,
     )
     .get(topicId);
-  const walk = walking(db, topicId, signal);
+  const walk = createWalk(db, topicId, signal);
   return {
     topic: row,
     subject: content?.subject ?? "",

@@ -140,7 +140,7 @@ export async function transaction<T>(
 /** When the disk was full last, as a write found it. */
 const fullAt = new WeakMap<Connection, number>();
 
-export function pinging(db: Connection, clock: Clock) {
+export function createPing(db: Connection, clock: Clock) {
   const read = db.prepare("select id from job");
   // Changes nothing, but is written as any change is; a lock alone is also given on a file that may only be read.
   const write = db.prepare("update job set id = id");

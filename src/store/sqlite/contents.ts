@@ -10,7 +10,7 @@ export interface ContentTable {
   store(content: Content): number;
 }
 
-export function contentTable(db: Connection, clock: Clock): ContentTable {
+export function createContentTable(db: Connection, clock: Clock): ContentTable {
   const byHash = db.prepare<[string], number>("select id from content where hash = ?").pluck();
   const insert = db.prepare<[string, string, number]>("insert into content (hash, body, created_at) values (?, ?, ?)");
   return {

@@ -74,7 +74,10 @@ interface Verdict {
   bounce_subtype: string | null;
 }
 
-export function events(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }, jobId: string) {
+export function createEventSink(
+  job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void },
+  jobId: string,
+) {
   const { db, clock } = job;
   const counters = createCounters(db);
   const suppress = suppressing(db, counters, clock);

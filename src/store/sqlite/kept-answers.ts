@@ -6,7 +6,7 @@ import type { AcceptResult, Repeat } from "../store.ts";
 const STEP = 5_000;
 
 /** What requests with an Idempotency-Key were answered. */
-export function keptAnswers(db: Connection, clock: Clock) {
+export function createKeptAnswers(db: Connection, clock: Clock) {
   const find = db.prepare<[string, string], { fingerprint: string; body: string }>(
     "select fingerprint, body from answer where caller = ? and key = ?",
   );

@@ -7,7 +7,7 @@ import type { ApiKey, KeyScope } from "../store.ts";
 
 type KeyRow = Omit<ApiKey, "scopes"> & { scopes: string };
 
-export function keys(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+export function createKeys(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db, clock } = job;
   const write = <T>(work: () => T) => transaction(db, clock, work, job.onWait);
   return { ...apiKeys(db, clock, write), ...signingKeys(db, clock, write) };

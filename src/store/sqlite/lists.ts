@@ -2,7 +2,7 @@
 import type { Clock } from "../../time/clock.ts";
 import { UserError } from "../../errors.ts";
 import { type Connection, explain, transaction } from "./connection.ts";
-import { contentTable } from "./contents.ts";
+import { createContentTable } from "./contents.ts";
 import { createCounters } from "./counters.ts";
 import { lastId } from "./numbering.ts";
 import type { IngestCounts, IngestTarget, StagedRow, Staging } from "../store.ts";
@@ -16,11 +16,11 @@ interface TopicRecord {
   cancelled_at: number | null;
 }
 
-export function ingests(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+export function createLists(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db, clock } = job;
   const readLastId = lastId(db);
   const topicOf = db.prepare<[string], TopicRecord>("select id, content_id, cancelled_at from topic where name = ?");
-  const contents = contentTable(db, clock);
+  const contents = createContentTable(db, clock);
 
   /** The topic as it stands, or undefined when new; throws when it may not take this content. */
   const admit = (target: Pick<IngestTarget, "topic" | "content" | "replaceContent">): TopicRecord | undefined => {

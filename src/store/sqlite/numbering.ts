@@ -25,7 +25,7 @@ export function lastId(db: Connection): () => number {
 /** No recipients file has this, for a file has at least one column. */
 const COLUMNS = "[]";
 
-export function numbering(db: Connection, clock: Clock): Numbering {
+export function createNumbering(db: Connection, clock: Clock): Numbering {
   const readLast = lastId(db);
   const newest = db.prepare<[string], { id: number; topic_id: number; last_id: number }>(
     "select id, topic_id, last_id from ingest where id = (select max(id) from ingest) and file = 'api' and columns = ?",

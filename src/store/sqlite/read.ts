@@ -20,7 +20,7 @@ const EVENTS = {
 
 type MessageRow = Omit<ExportedMessage, "fields"> & { id: number; fields: string };
 
-export function reading(db: Connection) {
+export function createReader(db: Connection) {
   const one = db.prepare<[number], Totals>(`select ${TOTAL} as total, ${STATES.join(", ")} from topic where id = ?`);
   const all = db.prepare<[], Totals>(
     `select ifnull(sum(${TOTAL}), 0) as total, ${STATES.map((state) => `ifnull(sum(${state}), 0) as ${state}`).join(", ")} from topic`,

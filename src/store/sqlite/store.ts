@@ -2,15 +2,15 @@ import { existsSync } from "node:fs";
 import type { Clock } from "../../time/clock.ts";
 import { claims } from "./claims.ts";
 import { UserError } from "../../errors.ts";
-import { type Connection, createSchema, explain, openConnection, pinging } from "./connection.ts";
+import { type Connection, createSchema, explain, openConnection, createPing } from "./connection.ts";
 import { Database } from "./driver.ts";
-import { events } from "./events.ts";
-import { ingests } from "./lists.ts";
+import { createEventSink } from "./events.ts";
+import { createLists } from "./lists.ts";
 import { lazily } from "./lazily.ts";
-import { reading } from "./read.ts";
+import { createReader } from "./read.ts";
 import type { Store } from "../store.ts";
-import { suppressions } from "./suppressions.ts";
-import { topicActions } from "./topics.ts";
+import { createSuppressions } from "./suppressions.ts";
+import { createTopicActions } from "./topics.ts";
 
 /**
  * Opens (or creates) the job file at `path` and takes in what processes that died left behind.
@@ -51,13 +51,13 @@ async function assemble(
     const store = {
       jobId,
       ...source,
-      ...ingests(job),
-      ...topicActions(job),
-      ...events(job, jobId),
-      ...suppressions(job),
-      ...reading(db),
+      ...createLists(job),
+      ...createTopicActions(job),
+      ...createEventSink(job, jobId),
+      ...createSuppressions(job),
+      ...createReader(db),
       ...laterParts(job),
-      ...pinging(db, clock),
+      ...createPing(db, clock),
       close() {
         source.leave();
         db.close();
@@ -73,16 +73,20 @@ async function assemble(
 function laterParts(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db } = job;
   return {
-    ...lazily<Pick<Store, "breakdown">>(["breakdown"], async () => (await import("./breakdown.ts")).breakdowns(db)),
+    ...lazily<Pick<Store, "breakdown">>(["breakdown"], async () =>
+      (await import("./breakdown.ts")).createBreakdown(db),
+    ),
     ...lazily<Pick<Store, "accept" | "earlier" | "knownUuids" | "accepted" | "forgetAnswers">>(
       ["accept", "earlier", "knownUuids", "accepted", "forgetAnswers"],
-      async () => (await import("./accept.ts")).accepting(job),
+      async () => (await import("./accept.ts")).createInbox(job),
     ),
-    ...lazily<Pick<Store, "applyVisits">>(["applyVisits"], async () => (await import("./visits.ts")).visits(job)),
+    ...lazily<Pick<Store, "applyVisits">>(["applyVisits"], async () =>
+      (await import("./visits.ts")).createVisitSink(job),
+    ),
     ...lazily<Pick<Store, "addKey" | "keys" | "revokeKey" | "signingKeys" | "rotateSigningKey">>(
       ["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"],
-      async () => (await import("./keys.ts")).keys(job),
+      async () => (await import("./keys.ts")).createKeys(job),
     ),
-    ...lazily<Pick<Store, "backup">>(["backup"], async () => (await import("./backup.ts")).backups(db)),
+    ...lazily<Pick<Store, "backup">>(["backup"], async () => (await import("./backup.ts")).createBackup(db)),
   };
 }

@@ -38,7 +38,7 @@ export function suppressing(db: Connection, counters: Counters, clock: Clock): (
 
 const weight = (reason: string) => `case ${reason} when 'complaint' then 0 when 'unsubscribe' then 1 else 2 end`;
 
-export function suppressions(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+export function createSuppressions(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db, clock } = job;
   const counters = createCounters(db);
   const suppress = suppressing(db, counters, clock);

@@ -13,7 +13,7 @@ interface Range {
   columns: string;
 }
 
-export function topicActions(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+export function createTopicActions(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db, clock } = job;
   const counters = createCounters(db);
   const write = <T>(work: () => T) =>

@@ -16,7 +16,7 @@ interface Visited {
 /** Only these were handed to SES: a visit to any other message proves nothing but that somebody made up its id. */
 const VISITABLE: ReadonlySet<State> = new Set(["sending", "sent", "in_doubt"]);
 
-export function visits(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+export function createVisitSink(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db, clock } = job;
   const counters = createCounters(db);
   const find = db.prepare<[number], Visited>(

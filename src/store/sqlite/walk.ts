@@ -11,7 +11,7 @@ const STEP = 20_000;
  */
 export type Walk = (visit: (first: number, last: number) => boolean | void) => Promise<void>;
 
-export function walking(db: Connection, topicId: number, signal: AbortSignal): Walk {
+export function createWalk(db: Connection, topicId: number, signal: AbortSignal): Walk {
   const ranges = db.prepare<[number], { first: number; last: number }>(
     "select first_id as first, last_id as last from ingest where topic_id = ? order by id",
   );
