@@ -23,6 +23,11 @@ export type State = (typeof STATES)[number];
 /** How many messages are in each state; `total` is always their sum. */
 export type Totals = { total: number } & Record<State, number>;
 
+/** A new object with 0 for each of the names: counts before anything was counted. */
+export function zeros<Name extends string>(names: readonly Name[]): Record<Name, number> {
+  return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
+}
+
 /** A header the user asked for. `value` may hold `{{ variables }}`. */
 export interface Header {
   name: string;

@@ -3,19 +3,11 @@ import type { State } from "../message.ts";
 import type { DeliveryTimes } from "./sqlite/delivery-times.ts";
 import type { LinkCounts } from "./sqlite/links.ts";
 import type { TopicRow } from "./store.ts";
+import type { Outcome } from "./rules/marks.ts";
 import type { Ranked } from "./rules/tally.ts";
 
 /** In messages, as in `stats`. `opened_by_reader` leaves out those that only machines opened. */
-export interface Outcomes {
-  sent: number;
-  delivered: number;
-  bounced_permanent: number;
-  bounced_transient: number;
-  complained: number;
-  opened: number;
-  opened_by_reader: number;
-  clicked: number;
-}
+export type Outcomes = Record<"sent" | Outcome, number>;
 
 /** What happened for the first time to so many messages in the span that begins at `at` (ms). */
 export interface TimeCounts extends Outcomes {

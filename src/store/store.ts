@@ -10,6 +10,7 @@ import type { Scope, Source } from "../deliver/source.ts";
 
 import type { BackupAnswer } from "./sqlite/backup.ts";
 import type { Breakdown } from "./breakdown.ts";
+import type { EventCounts } from "./rules/marks.ts";
 
 /** Where a topic's mail goes. Kept apart so that a rehearsal can never be mistaken for the real thing. */
 export type Endpoint = "ses" | "sandbox";
@@ -55,18 +56,6 @@ export interface IngestTarget {
   replaceContent: boolean;
   /** Count only: everything is done and taken back. */
   rehearse: boolean;
-}
-
-/** Messages of a topic by what came back. Five opens of one mail are 1. */
-export interface EventCounts {
-  delivered: number;
-  bounced_permanent: number;
-  bounced_transient: number;
-  complained: number;
-  opened: number;
-  clicked: number;
-  rejected: number;
-  delayed: number;
 }
 
 export interface TopicRow extends Totals, EventCounts {

@@ -3,6 +3,7 @@
  * themselves, a few seconds for a million, so each walks the topic in steps between which signals are heard; and they
  * read through a connection of their own, so that all answers are of one instant and nobody waits for them.
  */
+import { zeros } from "../../message.ts";
 import { type Connection, explain } from "./connection.ts";
 import { deliveryTimes } from "./delivery-times.ts";
 import { Database } from "./driver.ts";
@@ -18,6 +19,7 @@ import type {
 } from "../breakdown.ts";
 import { clickedLinks } from "./links.ts";
 import { createReader } from "./read.ts";
+import { MARK_OF, OUTCOMES } from "../rules/marks.ts";
 import { createTally, type Ranked } from "../rules/tally.ts";
 import type { TopicRow } from "../store.ts";
 import { patternOf } from "../rules/pattern.ts";
@@ -73,17 +75,6 @@ async function linesOf(db: Connection, name: string, signal: AbortSignal): Promi
 
 // Over time ----------------------------------------------------------------------------------------------------------
 
-const MARKS = {
-  delivered: "delivered_at",
-  bounced_permanent: "bounced_at",
-  bounced_transient: "soft_bounced_at",
-  complained: "complained_at",
-  opened: "opened_at",
-  opened_by_reader: "reader_opened_at",
-  clicked: "clicked_at",
-} as const;
-const MARK_NAMES = Object.keys(MARKS) as (keyof typeof MARKS)[];
-
 async function byTime(
   db: Connection,
   { topicId, row, walk }: { topicId: number; row: TopicRow; walk: Walk },
@@ -92,15 +83,15 @@ async function byTime(
   const spans = new Map<number, TimeCounts>();
   const add = (span: number, name: keyof Outcomes, count: number) => {
     let counts = spans.get(span);
-    if (!counts) spans.set(span, (counts = { at: span * spanMs, ...nothing() }));
+    if (!counts) spans.set(span, (counts = { at: span * spanMs, ...zeros(["sent", ...OUTCOMES]) }));
     counts[name] += count;
   };
   for (const { span, count } of sentBySpan(db, topicId, row, spanMs)) add(span, "sent", count);
-  const marks = MARK_NAMES.map((name) => {
+  const marks = OUTCOMES.map((name) => {
     const counted = db.prepare<[number, number, number], { span: number; count: number }>(
       // 0 stands for a time nobody could read.
-      `select cast(${MARKS[name]} / ? as integer) as span, count(*) as count from feedback
-       where message_id between ? and ? and ${MARKS[name]} > 0 group by 1`,
+      `select cast(${MARK_OF[name]} / ? as integer) as span, count(*) as count from feedback
+       where message_id between ? and ? and ${MARK_OF[name]} > 0 group by 1`,
     );
     return { name, counted };
   });
@@ -132,22 +123,9 @@ function* sentBySpan(db: Connection, topicId: number, { firstSentAt, lastSentAt 
   }
 }
 
-function nothing(): Outcomes {
-  return {
-    sent: 0,
-    delivered: 0,
-    bounced_permanent: 0,
-    bounced_transient: 0,
-    complained: 0,
-    opened: 0,
-    opened_by_reader: 0,
-    clicked: 0,
-  };
-}
-
 // By domain ----------------------------------------------------------------------------------------------------------
 
-const DOMAIN_COUNTS = ["total", "sent", ...MARK_NAMES] as const;
+const DOMAIN_COUNTS = ["total", "sent", ...OUTCOMES] as const;
 
 /** Added up in a temporary table, which SQLite keeps on disk: a list may have as many domains as recipients. */
 async function byDomain(db: Connection, walk: Walk, limit: number): Promise<Ranked<DomainCounts>> {
@@ -156,7 +134,7 @@ async function byDomain(db: Connection, walk: Walk, limit: number): Promise<Rank
   const add = db.prepare(
     `insert into temp.domain
      select substr(email, instr(email, '@') + 1), count(*), sum(state = 'sent'),
-       ${MARK_NAMES.map((name) => `count(f.${MARKS[name]})`).join(", ")}
+       ${OUTCOMES.map((name) => `count(f.${MARK_OF[name]})`).join(", ")}
      from message m left join feedback f on f.message_id = m.id where m.id between ? and ? group by 1
      on conflict (domain) do update set ${DOMAIN_COUNTS.map((name) => `${name} = ${name} + excluded.${name}`).join(", ")}`,
   );

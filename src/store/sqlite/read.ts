@@ -1,22 +1,12 @@
 /** Questions to the job file that change nothing. */
 import { type Content, STATES, type State, type Totals } from "../../message.ts";
+import { EVENT_COUNTERS, MARK_OF } from "../rules/marks.ts";
 import type { Connection } from "./connection.ts";
 import type { ExportedMessage, SentCounts, TopicRow, Trouble } from "../store.ts";
 import { fieldsOf, topicIdOf } from "./topics.ts";
 
 const PAGE = 1_000;
 const TOTAL = STATES.join(" + ");
-/** The counters of `topic`, and the mark of `feedback` each counts. */
-const EVENTS = {
-  delivered: "delivered_at",
-  bounced_permanent: "bounced_at",
-  bounced_transient: "soft_bounced_at",
-  complained: "complained_at",
-  opened: "opened_at",
-  clicked: "clicked_at",
-  rejected: "rejected_at",
-  delayed: "delayed_at",
-};
 
 type MessageRow = Omit<ExportedMessage, "fields"> & { id: number; fields: string };
 
@@ -27,7 +17,7 @@ export function createReader(db: Connection) {
   );
   const topicRow = `select name as topic, not_before as notBefore, cancelled_at as cancelledAt, endpoint,
     first_sent_at as firstSentAt, last_sent_at as lastSentAt, reader_opens as readerOpens,
-    machine_opens as machineOpens, clicks, ${TOTAL} as total, ${STATES.join(", ")}, ${Object.keys(EVENTS).join(", ")}
+    machine_opens as machineOpens, clicks, ${TOTAL} as total, ${STATES.join(", ")}, ${EVENT_COUNTERS.join(", ")}
     from topic`;
   const rows = db.prepare<[], TopicRow>(`${topicRow} order by id`);
   const row = db.prepare<[string], TopicRow>(`${topicRow} where name = ?`);
@@ -48,9 +38,7 @@ export function createReader(db: Connection) {
   const since = db.prepare<[number], SentCounts & { topic: string }>(
     `select t.name as topic, s.* from (
        select topic_id, count(*) as sent, min(sent_at) as first, max(sent_at) as last,
-         ${Object.entries(EVENTS)
-           .map(([name, mark]) => `count(f.${mark}) as ${name}`)
-           .join(", ")}
+         ${EVENT_COUNTERS.map((name) => `count(f.${MARK_OF[name]}) as ${name}`).join(", ")}
        from message m indexed by message_sent left join feedback f on f.message_id = m.id
        where sent_at >= ? group by topic_id
      ) s join topic t on t.id = s.topic_id`,
