@@ -1,6 +1,7 @@
 /** What went wrong, and what a person does about it. */
 import type { FastifyInstance } from "fastify";
 import { STATES, type State } from "../../message.ts";
+import { RETRIABLE } from "../../store/rules/states.ts";
 import type { Store, TopicRow, Trouble } from "../../store/store.ts";
 import { storedTopic } from "../../store/topic-name.ts";
 import { answer, LIMIT, query, TAGS, TEXT, TOPIC, TOPIC_PATH, TOTALS } from "../admin-schemas.ts";
@@ -9,8 +10,6 @@ import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { topicFacts } from "../overview.ts";
 import { COUNT, ERROR, object, REFUSALS } from "../schemas.ts";
-
-const RETRIED = ["failed", "in_doubt", "cancelled", "suppressed"] as const;
 
 const TROUBLE = object({
   topic: { type: "string" },
@@ -23,7 +22,7 @@ const TROUBLE = object({
 const RETRY_BODY = {
   type: "object",
   properties: {
-    states: { type: "array", minItems: 1, uniqueItems: true, items: { type: "string", enum: RETRIED } },
+    states: { type: "array", minItems: 1, uniqueItems: true, items: { type: "string", enum: RETRIABLE } },
     confirm: { type: "boolean" },
   },
   required: ["states"],
