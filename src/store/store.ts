@@ -10,6 +10,7 @@ import type { Scope, Source } from "../deliver/source.ts";
 
 import type { BackupAnswer } from "./sqlite/backup.ts";
 import type { Breakdown } from "./breakdown.ts";
+import type { RefusedTopic } from "./rules/admit.ts";
 import type { EventCounts } from "./rules/marks.ts";
 
 /** Where a topic's mail goes. Kept apart so that a rehearsal can never be mistaken for the real thing. */
@@ -36,7 +37,7 @@ export interface IngestCounts {
 /** A recipients list on its way in: nothing of it is in the job file until `commit`, which puts all of it in at once. */
 export interface Staging {
   add(rows: StagedRow[]): void;
-  /** One transaction. Throws UserError, and changes nothing, when the topic may not take these recipients. */
+  /** One transaction. Throws TopicRefusedError, and changes nothing, when the topic may not take these recipients. */
   commit(target: IngestTarget): Promise<IngestCounts>;
   /** Forgets what was staged. Safe to call twice and after `commit`. */
   discard(): void;
@@ -170,8 +171,13 @@ export type AcceptResult =
   | { kind: "repeated"; answer: string }
   /** The key was used for another request. */
   | { kind: "conflict" }
-  /** Nothing was stored; `message` is the index in the request. */
-  | { kind: "refused"; problems: { message: number; reason: string }[] };
+  /** Nothing was stored. */
+  | { kind: "refused"; problems: RefusedMessage[] };
+
+/** A message of a request whose topic does not take it; `message` is the index in the request. */
+export interface RefusedMessage extends RefusedTopic {
+  message: number;
+}
 
 /** A reader's visit through a signed link. `link` of a click is where it led. */
 export interface Visit {
@@ -251,7 +257,7 @@ export interface Store extends Source, GatewayStore {
   readonly jobId: string;
 
   stage(): Staging;
-  /** Throws UserError when `commit` would refuse this topic or this content; changes nothing. */
+  /** Throws TopicRefusedError when `commit` would; changes nothing. */
   checkIngest(target: Pick<IngestTarget, "topic" | "content" | "replaceContent">): Promise<void>;
 
   /** How many messages of the scope are due now, and when (ms) the first of the others will be; null: there are none. */

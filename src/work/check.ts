@@ -26,8 +26,10 @@ import { type AccountFacts, openSesReader, type SesReader } from "../aws/ses-rea
 import { EXIT, InterruptedError, UserError } from "../errors.ts";
 import { nameOf } from "./list.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
+import { TopicRefusedError } from "../store/rules/admit.ts";
 import type { Store } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
+import { refusedTopic, tellingRefusals } from "./topic-refusal.ts";
 
 export interface CheckFlags extends CampaignFlags {
   /** False with `--no-account`. */
@@ -243,7 +245,7 @@ async function readList(
   if (list.sample === null)
     throw new UserError(`${nameOf(file)} has no valid recipient: ${list.rejects.text}`, "correct the rows");
   const refused = await refusalOf(store, topic, content);
-  const counts = await staging.commit({
+  const commit = staging.commit({
     topic: refused.length > 0 ? NO_TOPIC : topic,
     content,
     file: nameOf(file),
@@ -253,6 +255,7 @@ async function readList(
     replaceContent: false,
     rehearse: true,
   });
+  const counts = await tellingRefusals(commit);
   const waiting = (await store.topics()).find((row) => row.topic === topic)?.pending ?? 0;
   return { list, counts, need: counts.added + waiting, refused };
 }
@@ -262,8 +265,9 @@ async function refusalOf(store: Store, topic: string, content: Campaign["content
     await store.checkIngest({ topic, content, replaceContent: false });
     return [];
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    return [finding("error", "recipients.topic", error.message, error.hint)];
+    if (!(error instanceof TopicRefusedError)) throw error;
+    const { message, hint } = refusedTopic(error.refused);
+    return [finding("error", "recipients.topic", message, hint)];
   }
 }
 
