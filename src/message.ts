@@ -2,17 +2,10 @@
  * The nouns of ses-mail and the life of a message.
  *
  * A **topic** is one content going to one list of people under a name. A **message** is one content to one recipient
- * in one topic; it is the unit of state:
+ * in one topic; it is the unit of state. docs/architecture.md has the diagram of its states, `store/rules/states.ts` the table.
  *
- *     pending ──claim──▶ sending ──accepted──▶ sent ◀──event── in_doubt
- *        ▲                  ├──refused, attempts ran out──▶ failed
- *        │                  ├──answer lost, process died──▶ in_doubt
- *        ├──throttled, passing failure, quota, halt──┘
- *        ├──cancel──▶ cancelled
- *        ├──address suppressed──▶ suppressed
- *        └──retry (a person decides)── failed | in_doubt | cancelled
- *
- * Only a person, or an event that proves delivery, moves a message out of `in_doubt`. Nothing leaves `sent`.
+ * Only an answer of SES that comes late, an event or a visit that proves delivery, or a person moves a message out of `in_doubt`. Nothing
+ * leaves `sent`.
  */
 
 /** Every state a message can be in, in the order they are printed. */
@@ -22,6 +15,11 @@ export type State = (typeof STATES)[number];
 
 /** How many messages are in each state; `total` is always their sum. */
 export type Totals = { total: number } & Record<State, number>;
+
+/** A new object with 0 for each of the names: counts before anything was counted. */
+export function zeros<Name extends string>(names: readonly Name[]): Record<Name, number> {
+  return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
+}
 
 /** A header the user asked for. `value` may hold `{{ variables }}`. */
 export interface Header {

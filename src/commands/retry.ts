@@ -1,5 +1,6 @@
 import { EXIT, UserError } from "../errors.ts";
 import type { State } from "../message.ts";
+import { RETRIABLE } from "../store/rules/states.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import type { AddCommand } from "./command.ts";
 import type { Context } from "../work/context.ts";
@@ -8,9 +9,6 @@ interface Flags {
   state: string;
   yes?: boolean;
 }
-
-/** What a person may put back. Never `sent`: nobody is written to twice. */
-const RETRIABLE: readonly State[] = ["failed", "in_doubt", "cancelled", "suppressed"];
 
 export const addRetry: AddCommand = (program, act) => {
   program

@@ -1,9 +1,11 @@
 import { Option } from "commander";
 import { EXIT, UserError } from "../errors.ts";
+import { STATES, zeros } from "../message.ts";
 import type { Line } from "../report/breakdown.ts";
 import type { TopicCounts } from "../report/stats.ts";
-import type { EventCounts, SentCounts } from "../store/rows.ts";
+import type { SentCounts } from "../store/rows.ts";
 import type { Reader, Topics } from "../store/store.ts";
+import { EVENT_COUNTERS } from "../store/rules/marks.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import type { AddCommand } from "./command.ts";
 import type { Context } from "../work/context.ts";
@@ -106,21 +108,8 @@ async function count(store: Topics & Reader, topic: string | null, hours: number
   return rows.map((row) => recentCounts(row.topic, recent.get(row.topic)));
 }
 
-const NO_EVENTS: EventCounts = {
-  delivered: 0,
-  bounced_permanent: 0,
-  bounced_transient: 0,
-  complained: 0,
-  opened: 0,
-  clicked: 0,
-  rejected: 0,
-  delayed: 0,
-};
-
-const NO_STATES = { pending: 0, sending: 0, sent: 0, in_doubt: 0, failed: 0, cancelled: 0, suppressed: 0 };
-
 /** With `--hours` only what was sent then is spoken of, so `total` is that too. */
 function recentCounts(topic: string, recent: SentCounts | undefined): TopicCounts {
-  const { first, last, sent, ...events } = recent ?? { ...NO_EVENTS, sent: 0, first: null, last: null };
-  return { ...NO_STATES, ...events, topic, total: sent, sent, first_sent_at: first, last_sent_at: last };
+  const { first, last, sent, ...events } = recent ?? { ...zeros(EVENT_COUNTERS), sent: 0, first: null, last: null };
+  return { ...zeros(STATES), ...events, topic, total: sent, sent, first_sent_at: first, last_sent_at: last };
 }

@@ -31,7 +31,10 @@ export interface EventSuppression {
   detail: string;
 }
 
-/** What SES said of one message, in our words; instants are milliseconds since the epoch, texts are cut to 1,000 characters. */
+/**
+ * What SES said of one message, in our words; instants are milliseconds since the epoch, texts are cut to 1,000 characters.
+ * The reader's IP address and user agent are left out: nobody needs them once it is known whether a machine it was.
+ */
 export interface SesEvent {
   type: EventType;
   /** `eventType` or `notificationType` as it came. */
@@ -52,8 +55,6 @@ export interface SesEvent {
   /** `complaintFeedbackType`, else `complaintSubType`. `not-spam` is no complaint. */
   complaintType: string | null;
   feedbackId: string | null;
-  userAgent: string | null;
-  ipAddress: string | null;
   /** The link of a click, up to 4,096 characters. */
   link: string | null;
   /** An open or click that no reader made. */
@@ -131,7 +132,6 @@ function normalised(kind: Kind, rawType: string, sesMessageId: string, mail: Jso
   const happenedAt = instant(detail["timestamp"]);
   const destination = addressesOf(mail["destination"]);
   const recipients = recipientsOf(kind, detail, destination);
-  const userAgent = asText(detail["userAgent"]);
   const byReader = kind.type === "open" || kind.type === "click";
   const event: SesEvent = {
     type: kind.type,
@@ -147,10 +147,8 @@ function normalised(kind: Kind, rawType: string, sesMessageId: string, mail: Jso
     bounceSubType: asText(detail["bounceSubType"], 100),
     complaintType: asText(detail["complaintFeedbackType"], 100) ?? asText(detail["complaintSubType"], 100),
     feedbackId: asText(detail["feedbackId"], 200),
-    userAgent,
-    ipAddress: asText(detail["ipAddress"], 100),
     link: asText(detail["link"], LINK_LIMIT),
-    machine: byReader && isMachine(userAgent),
+    machine: byReader && isMachine(asText(detail["userAgent"])),
     reason: reasonOf(kind, detail, recipients),
     key: "",
     suppressions: [],

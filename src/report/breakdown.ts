@@ -1,5 +1,6 @@
 import { csvLine } from "../compose/list/csv.ts";
 import type { Breakdown, Outcomes } from "../store/breakdown.ts";
+import { OUTCOMES } from "../store/rules/marks.ts";
 import type { Ranked } from "../store/rules/tally.ts";
 import { type Draws, percent } from "./stats.ts";
 
@@ -17,17 +18,6 @@ export interface BreakdownTable {
 
 const HOUR_MS = 3_600_000;
 
-const OUTCOMES = [
-  "sent",
-  "delivered",
-  "bounced_permanent",
-  "bounced_transient",
-  "complained",
-  "opened",
-  "opened_by_reader",
-  "clicked",
-] as const satisfies readonly (keyof Outcomes)[];
-
 const RATE_OF = {
   delivery_rate: "delivered",
   bounce_rate: "bounced_permanent",
@@ -38,8 +28,8 @@ const RATE_OF = {
 
 /** The fields of each line, in the order of every output; names come first, and scripts rely on both. */
 const FIELDS = {
-  hour: ["hour", ...OUTCOMES],
-  domain: ["domain", "total", ...OUTCOMES, ...Object.keys(RATE_OF)],
+  hour: ["hour", "sent", ...OUTCOMES],
+  domain: ["domain", "total", "sent", ...OUTCOMES, ...Object.keys(RATE_OF)],
   "bounce-reason": ["bounce_type", "bounce_subtype", "diagnostic", "messages"],
   failure: ["state", "error", "messages"],
   link: ["link", "messages", "clicks", "machine_clicks"],

@@ -7,6 +7,7 @@ import { LISTED, type ReportFacts } from "./facts.ts";
 import { count, counted, share } from "./figures.ts";
 import { html, type Markup } from "./markup.ts";
 import { BOUNCE_LIMITS, COMPLAINT_LIMITS, verdictOf, type Verdict } from "./reputation.ts";
+import { EVENT_COUNTERS } from "../store/rules/marks.ts";
 import { spanName, timelineOf, type Timeline } from "./timeline.ts";
 
 /** What stands around the sections: whose time is shown, and whether the topic is one of several on the page. */
@@ -114,9 +115,7 @@ function limitNote(what: string, part: number, sent: number, limits: { review: n
 }
 
 function hasEvents({ counts, minutes }: ReportFacts): boolean {
-  const came =
-    counts.delivered + counts.bounced_permanent + counts.bounced_transient + counts.complained + counts.rejected;
-  return came + counts.opened + counts.clicked + counts.delayed > 0 || minutes.some((minute) => minute.delivered > 0);
+  return EVENT_COUNTERS.some((name) => counts[name] > 0) || minutes.some((minute) => minute.delivered > 0);
 }
 
 // Figures ------------------------------------------------------------------------------------------------------------

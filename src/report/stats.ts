@@ -1,36 +1,24 @@
 import { csvLine } from "../compose/list/csv.ts";
 import { STATES, type Totals } from "../message.ts";
 import type { TopicRow } from "../store/rows.ts";
-
-/** What SES said later, in messages, not events: five opens of one mail are 1. */
-export const EVENT_COUNTS = [
-  "delivered",
-  "bounced_permanent",
-  "bounced_transient",
-  "complained",
-  "opened",
-  "clicked",
-  "rejected",
-  "delayed",
-] as const;
+import { EVENT_COUNTERS, type EventCounts } from "../store/rules/marks.ts";
 
 export const TIMES = ["first_sent_at", "last_sent_at"] as const;
 
 export const RATES = ["delivery_rate", "bounce_rate", "complaint_rate", "open_rate", "click_rate"] as const;
 
 /** The fields of `stats` in the order of every output; scripts rely on names and order. */
-export const STAT_FIELDS = ["topic", "total", ...STATES, ...EVENT_COUNTS, ...TIMES, ...RATES] as const;
+export const STAT_FIELDS = ["topic", "total", ...STATES, ...EVENT_COUNTERS, ...TIMES, ...RATES] as const;
 
-type Event = (typeof EVENT_COUNTS)[number];
 type Time = (typeof TIMES)[number];
 type Rate = (typeof RATES)[number];
 
 /** One topic counted. Times are milliseconds since the epoch, null when nothing was sent. */
-export type TopicCounts = { topic: string } & Totals & Record<Event, number> & Record<Time, number | null>;
+export type TopicCounts = { topic: string } & Totals & EventCounts & Record<Time, number | null>;
 
 /** One line of `stats`. Times are ISO 8601 UTC, null when nothing was sent; rates are fractions of `sent`, null when that is 0. */
 export type TopicStats = { topic: string } & Totals &
-  Record<Event, number> &
+  EventCounts &
   Record<Time, string | null> &
   Record<Rate, number | null>;
 

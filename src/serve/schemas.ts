@@ -1,6 +1,7 @@
 /** The shapes of requests and answers: what is checked, and what `/openapi.json` says, are the same. */
 import { STATES } from "../message.ts";
-import { EVENT_COUNTS, RATES, TIMES } from "../report/stats.ts";
+import { RATES, TIMES } from "../report/stats.ts";
+import { EVENT_COUNTERS } from "../store/rules/marks.ts";
 
 /** Addresses in one request, summed over its messages. */
 export const MOST_ADDRESSES = 10_000;
@@ -109,7 +110,7 @@ export const STATS_FIELDS = {
   topic: { type: "string" },
   total: COUNT,
   ...each(STATES, COUNT),
-  ...each(EVENT_COUNTS, COUNT),
+  ...each(EVENT_COUNTERS, COUNT),
   ...each(TIMES, INSTANT),
   ...each(RATES, SHARE),
 };

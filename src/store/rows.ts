@@ -1,5 +1,7 @@
 /** The shapes a store takes and gives. Instants are milliseconds since the epoch unless said otherwise. */
 import type { Content, State, Totals } from "../message.ts";
+import type { RefusedTopic } from "./rules/admit.ts";
+import type { EventCounts } from "./rules/marks.ts";
 
 /** Where a topic's mail goes. Kept apart so that a rehearsal can never be mistaken for the real thing. */
 export type Endpoint = "ses" | "sandbox";
@@ -43,18 +45,6 @@ export interface ListCounts {
 }
 
 // Topics -------------------------------------------------------------------------------------------------------------
-
-/** Messages of a topic by what came back. Five opens of one mail are 1. */
-export interface EventCounts {
-  delivered: number;
-  bounced_permanent: number;
-  bounced_transient: number;
-  complained: number;
-  opened: number;
-  clicked: number;
-  rejected: number;
-  delayed: number;
-}
 
 /** A topic and its counts. */
 export interface TopicRow extends Totals, EventCounts {
@@ -166,8 +156,13 @@ export type AcceptResult =
   | { kind: "repeated"; answer: string }
   /** The key was used for another request. */
   | { kind: "conflict" }
-  /** Nothing was stored; `message` is the index in the request. */
-  | { kind: "refused"; problems: { message: number; reason: string }[] };
+  /** Nothing was stored. */
+  | { kind: "refused"; problems: RefusedMessage[] };
+
+/** A message of a request whose topic does not take it; `message` is the index in the request. */
+export interface RefusedMessage extends RefusedTopic {
+  message: number;
+}
 
 // Visits and suppressions --------------------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ import type {
 export interface Staging {
   /** Rejects with StoppedError when the temporary folder is full: then all that is left is to discard it. */
   add(rows: readonly StagedRow[]): Promise<void>;
-  /** One transaction, once. Rejects with UserError, and changes nothing, when the topic may not take these recipients. */
+  /** One transaction, once. Rejects with TopicRefusedError, and changes nothing, when the topic may not take these recipients. */
   commit(target: ListTarget): Promise<ListCounts>;
   /** Forgets what was staged. Harmless when called again or after `commit`. */
   discard(): Promise<void>;
@@ -44,7 +44,7 @@ export interface Staging {
 export interface Lists {
   /** One list at a time: the one before has to be committed or discarded. */
   stage(): Promise<Staging>;
-  /** Rejects with UserError when `commit` would refuse this topic or this content; changes nothing. */
+  /** Rejects with TopicRefusedError when `commit` would refuse this topic or this content; changes nothing. */
   checkList(target: Pick<ListTarget, "topic" | "content" | "replaceContent">): Promise<void>;
 }
 

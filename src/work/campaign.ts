@@ -10,6 +10,7 @@ import { fileProblem } from "../read-file.ts";
 import type { CompiledContent } from "../compose/mail/template.ts";
 import { prepareContent } from "../compose/mail/tools.ts";
 import { nameOf, type Staged, stageRecipients, type Timing, topicOfFile } from "./list.ts";
+import { tellingRefusals } from "./topic-refusal.ts";
 import type { Content } from "../message.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import type { ListCounts } from "../store/rows.ts";
@@ -106,7 +107,7 @@ export async function stageCampaign(
   const { file, topic, content, flags } = campaign;
   const replaceContent = flags.replaceContent ?? false;
   // Before the list is read: a refusal should not take the minute a long list takes.
-  await store.checkList({ topic, content, replaceContent });
+  await tellingRefusals(store.checkList({ topic, content, replaceContent }));
   const staging = await store.stage();
   context.onExit(() => staging.discard());
   const staged = await stageRecipients(context.io, staging, campaign.compiled, {
@@ -121,7 +122,7 @@ export async function stageCampaign(
   return {
     ...staged,
     async commit({ rehearse = false } = {}) {
-      const counts = await staging.commit({
+      const counts = staging.commit({
         topic,
         content,
         file: nameOf(file),
@@ -131,7 +132,7 @@ export async function stageCampaign(
         replaceContent,
         rehearse,
       });
-      return answerOf(staged, counts);
+      return answerOf(staged, await tellingRefusals(counts));
     },
   };
 }

@@ -27,7 +27,9 @@ import { nameOf } from "./list.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 import type { ListCounts } from "../store/rows.ts";
 import type { Lists, Topics } from "../store/store.ts";
+import { TopicRefusedError } from "../store/rules/admit.ts";
 import { storedTopic } from "../store/topic-name.ts";
+import { refusedTopic, tellingRefusals } from "./topic-refusal.ts";
 
 export interface CheckFlags extends CampaignFlags {
   /** False with `--no-account`. */
@@ -234,7 +236,7 @@ async function readList(
   if (list.sample === null)
     throw new UserError(`${nameOf(file)} has no valid recipient: ${list.rejects.text}`, "correct the rows");
   const refused = await refusalOf(store, topic, content);
-  const counts = await staging.commit({
+  const commit = staging.commit({
     topic: refused.length > 0 ? IMPOSSIBLE_TOPIC : topic,
     content,
     file: nameOf(file),
@@ -244,6 +246,7 @@ async function readList(
     replaceContent: false,
     rehearse: true,
   });
+  const counts = await tellingRefusals(commit);
   const waiting = (await store.topics()).find((row) => row.topic === topic)?.pending ?? 0;
   return { list, counts, need: counts.added + waiting, refused };
 }
@@ -253,8 +256,9 @@ async function refusalOf(store: Lists, topic: string, content: Campaign["content
     await store.checkList({ topic, content, replaceContent: false });
     return [];
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    return [finding("error", "recipients.topic", error.message, error.hint)];
+    if (!(error instanceof TopicRefusedError)) throw error;
+    const { message, hint } = refusedTopic(error.refused);
+    return [finding("error", "recipients.topic", message, hint)];
   }
 }
 

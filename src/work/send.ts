@@ -14,7 +14,10 @@ import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 import { answerRun, type Job } from "./send-answer.ts";
 import type { RenderedMail } from "../message.ts";
 import type { Topics } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
+import { admit } from "../store/rules/admit.ts";
 import { storedTopic } from "../store/topic-name.ts";
+import { refusedTopic } from "./topic-refusal.ts";
 import { openLinks, readSecrets } from "../tracking/links.ts";
 
 export interface SendFlags extends EndpointFlags {
@@ -80,15 +83,10 @@ function maxLateOf(flags: SendFlags): number | null {
 }
 
 /** A rehearsal must not use up a real campaign, nor the other way round. */
-async function refuseOtherEndpoint(store: Topics, topic: string, endpoint: string): Promise<void> {
-  const used = (await store.topics()).find((row) => row.topic === topic)?.endpoint ?? null;
-  if (used === null || used === endpoint) return;
-  throw new UserError(
-    used === "sandbox"
-      ? `topic "${topic}" was sent to the sandbox, it cannot go on to Amazon SES`
-      : `topic "${topic}" was sent to Amazon SES, it cannot go on to the sandbox`,
-    "use another --topic, or another job file with --db",
-  );
+async function refuseOtherEndpoint(store: Store, topic: string, endpoint: Scope["endpoint"]): Promise<void> {
+  const row = (await store.topic(topic)) ?? undefined;
+  const refusal = admit(row, { adds: false, endpoint, content: null });
+  if (refusal !== "fine") throw refusedTopic({ topic, refusal, endpoint });
 }
 
 interface Plan {

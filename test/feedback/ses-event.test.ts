@@ -138,9 +138,9 @@ describe("meaning", () => {
         feedbackId: "feedback-1",
       },
     ],
-    [make.complaint(), { type: "complaint", complaintType: "abuse", userAgent: "Example-FBL/1.0", machine: false }],
+    [make.complaint(), { type: "complaint", complaintType: "abuse", machine: false }],
     [make.simple("Reject", "reject", { reason: "Bad content" }), { type: "reject", reason: "Bad content" }],
-    [make.open(), { type: "open", machine: true, ipAddress: "198.51.100.7", at: Date.parse(make.AT) }],
+    [make.open(), { type: "open", machine: true, at: Date.parse(make.AT) }],
     [make.click(), { type: "click", machine: false, link: "https://example.com/?x={1}" }],
     [make.renderingFailure(), { type: "rendering_failure", reason: "Attribute 'first_name' is not present." }],
     [{ ...make.renderingFailure(), eventType: "RENDERING_FAILURE" }, { type: "rendering_failure" }],
@@ -157,9 +157,22 @@ describe("meaning", () => {
     expect(meaning(event).sesMessageId).toBe(make.sesId(1));
   });
 
+  test.each([
+    [make.open(), "198.51.100.7"],
+    [make.open(), "GoogleImageProxy"],
+    [make.click(), "198.51.100.8"],
+    [make.click(), "Mozilla/5.0"],
+    [make.complaint(), "Example-FBL"],
+  ])("%#: the IP address and the user agent are not taken over", (json, personal) => {
+    expect(JSON.stringify(json)).toContain(personal);
+    expect(JSON.stringify(meaning(json))).not.toContain(personal);
+  });
+
   test("huge texts are cut", () => {
-    const event = make.simple("Click", "click", { userAgent: "x".repeat(9_000), link: "y".repeat(9_000) });
-    expect(meaning(event)).toMatchObject({ userAgent: "x".repeat(1_000), link: "y".repeat(4_096) });
+    const event = make.simple("Click", "click", { link: "y".repeat(9_000) });
+    expect(meaning(event)).toMatchObject({ link: "y".repeat(4_096) });
+    const reject = make.simple("Reject", "reject", { reason: "x".repeat(9_000) });
+    expect(meaning(reject)).toMatchObject({ reason: "x".repeat(1_000) });
   });
 });
 

@@ -116,7 +116,7 @@ export class World {
         return;
       case "list":
         // Refused when the topic is cancelled or has another content: then nothing changes.
-        await ingest(store, operation.emails).catch((error: Error) => assert.equal(error.name, "UserError"));
+        await ingest(store, operation.emails).catch((error: Error) => assert.equal(error.name, "TopicRefusedError"));
         return;
       case "pass":
         this.#clock.pass(3_000);

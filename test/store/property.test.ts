@@ -9,6 +9,7 @@ import { expect, it } from "vitest";
 import type { Claim, Settlement } from "../../src/deliver/source.ts";
 import { UserError } from "../../src/errors.ts";
 import { STATES, type State } from "../../src/message.ts";
+import { TopicRefusedError } from "../../src/store/rules/admit.ts";
 import { openStore } from "../../src/store/sqlite/store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -157,7 +158,7 @@ class World {
     const { store } = this.#handle(0);
     const at = later ? this.#clock.now() + LATER_MS : 0;
     if (this.#cancelled.has(name)) {
-      await expect(ingest(store, list, { topic: name, at })).rejects.toThrow(UserError);
+      await expect(ingest(store, list, { topic: name, at })).rejects.toThrow(TopicRefusedError);
       return;
     }
     const expected = { added: 0, duplicates: 0, suppressed: 0 };

@@ -1,16 +1,10 @@
 /** What the admin API and the dashboard say to each other. Shapes only: it is read by both sides. */
 import type { State, Totals } from "../../message.ts";
+import type { EventCounts } from "../../store/rules/marks.ts";
 
 /** The object of `stats`, and what a person decides by. Times are ISO 8601 UTC, rates fractions of `sent`. */
-export type TopicFacts = { topic: string } & Totals & {
-    delivered: number;
-    bounced_permanent: number;
-    bounced_transient: number;
-    complained: number;
-    opened: number;
-    clicked: number;
-    rejected: number;
-    delayed: number;
+export type TopicFacts = { topic: string } & Totals &
+  EventCounts & {
     first_sent_at: string | null;
     last_sent_at: string | null;
     delivery_rate: number | null;

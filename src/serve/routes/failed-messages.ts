@@ -4,14 +4,13 @@ import type { Sender } from "../../deliver/keep-sending.ts";
 import { STATES, type State } from "../../message.ts";
 import type { TopicRow, FailedMessage } from "../../store/rows.ts";
 import type { Reader, Topics } from "../../store/store.ts";
+import { RETRIABLE } from "../../store/rules/states.ts";
 import { storedTopic } from "../../store/topic-name.ts";
 import { answer, LIMIT, query, TAGS, TEXT, TOPIC, TOPIC_PATH, TOTALS } from "../admin-schemas.ts";
 import type { FailedMessageFacts } from "../dashboard/wire.ts";
 import { Refusal } from "../errors.ts";
 import { topicFacts } from "../overview.ts";
 import { COUNT, ERROR, object, REFUSALS } from "../schemas.ts";
-
-const RETRIED = ["failed", "in_doubt", "cancelled", "suppressed"] as const;
 
 const FAILED_MESSAGE = object({
   topic: { type: "string" },
@@ -24,7 +23,7 @@ const FAILED_MESSAGE = object({
 const RETRY_BODY = {
   type: "object",
   properties: {
-    states: { type: "array", minItems: 1, uniqueItems: true, items: { type: "string", enum: RETRIED } },
+    states: { type: "array", minItems: 1, uniqueItems: true, items: { type: "string", enum: RETRIABLE } },
     confirm: { type: "boolean" },
   },
   required: ["states"],

@@ -10,6 +10,7 @@ import { createGroupCommit } from "../../intake/group-commit.ts";
 import { readJson } from "../json-body.ts";
 import { readMessages, refuseOversized } from "../../intake/request.ts";
 import { summary } from "../../intake/problems.ts";
+import { refusalText } from "../../intake/topic-refusal.ts";
 import { repeatOf } from "../repeat.ts";
 import { ERROR, MESSAGE_ANSWER, MESSAGE_REQUEST, MOST_ADDRESSES } from "../schemas.ts";
 
@@ -126,9 +127,9 @@ function answer(result: AcceptResult, reply: FastifyReply): FastifyReply {
     case "conflict":
       throw new Refusal(409, "this Idempotency-Key was used for another request");
     case "refused": {
-      const problems = result.problems.map(({ message, reason }) => ({
-        path: `messages[${message}]`,
-        message: reason,
+      const problems = result.problems.map((refused) => ({
+        path: `messages[${refused.message}]`,
+        message: refusalText(refused),
       }));
       throw new Refusal(400, summary(problems), problems);
     }

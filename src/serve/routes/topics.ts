@@ -1,8 +1,10 @@
 /** `/v1/topics`: what became of the mail, in the words of `stats` and in those of every older service; and taking it back. */
 import type { FastifyInstance } from "fastify";
+import { STATES, zeros } from "../../message.ts";
 import { countsOf, withRates } from "../../report/stats.ts";
 import type { TopicRow } from "../../store/rows.ts";
 import type { Topics } from "../../store/store.ts";
+import { EVENT_COUNTERS } from "../../store/rules/marks.ts";
 import { storedTopic } from "../../store/topic-name.ts";
 import { CANCELLED, TOPIC, TOPICS } from "../schemas.ts";
 
@@ -94,23 +96,10 @@ export function topicAnswer(row: TopicRow) {
   };
 }
 
-const NO_MAIL = {
+const NO_MAIL: Omit<TopicRow, "topic"> = {
   total: 0,
-  pending: 0,
-  sending: 0,
-  sent: 0,
-  in_doubt: 0,
-  failed: 0,
-  cancelled: 0,
-  suppressed: 0,
-  delivered: 0,
-  bounced_permanent: 0,
-  bounced_transient: 0,
-  complained: 0,
-  opened: 0,
-  clicked: 0,
-  rejected: 0,
-  delayed: 0,
+  ...zeros(STATES),
+  ...zeros(EVENT_COUNTERS),
   notBefore: null,
   cancelledAt: null,
   endpoint: null,
@@ -119,4 +108,4 @@ const NO_MAIL = {
   readerOpens: 0,
   machineOpens: 0,
   clicks: 0,
-} as const satisfies Omit<TopicRow, "topic">;
+};

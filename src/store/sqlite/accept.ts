@@ -1,66 +1,119 @@
 /** Requests to the gateway, on their way into the job file. */
 import type { Clock } from "../../time/clock.ts";
-import { type Connection, transaction } from "./connection.ts";
+import { type Connection, type Job, transaction } from "./connection.ts";
 import { createContentTable } from "./contents.ts";
-import { createCounters } from "./counters.ts";
+import { type Counters, createCounters } from "./counters.ts";
 import { createKeptAnswers } from "./kept-answers.ts";
-import { createNumbering } from "./numbering.ts";
-import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, Endpoint, ExportedMessage } from "../rows.ts";
+import { createNumbering, type Numbering } from "./numbering.ts";
+import { createRecipientTable } from "./recipients.ts";
+import { createUuidTable } from "./uuids.ts";
+import { admit, type AdmittingTopic } from "../rules/admit.ts";
+import type { Inbox } from "../store.ts";
+import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, RefusedMessage } from "../rows.ts";
 import { NO_TOPIC } from "../topic-name.ts";
 
 /** Longer than that nobody is kept waiting for a job file that others hold: clients give up, and do not learn what became of it. */
 const PATIENCE_MS = 5_000;
 
-interface Topic {
-  id: number;
-  content_id: number;
-  cancelled_at: number | null;
-  endpoint: Endpoint | null;
-}
-
-export function createInbox(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+/** The part of the store that takes requests in. */
+export function createInbox(job: Job): Inbox {
   const { db, clock } = job;
   const counters = createCounters(db);
-  const contents = createContentTable(db, clock);
-  const answers = createKeptAnswers(db, clock);
-  const uuids = uuidTable(db, clock);
-  const recipients = recipientTable(db);
   const ids = createNumbering(db, clock);
-  const topicOf = db.prepare<[string], Topic>(
-    "select id, content_id, cancelled_at, endpoint from topic where name = ?",
+  const answers = createKeptAnswers(db, clock);
+  const uuids = createUuidTable(db, clock);
+  const topics = createRequestTopics(db, clock);
+  const add = createMessages(db, clock, { counters, ids, uuids, topics });
+
+  /** Everything that may refuse it is asked before anything is written. */
+  const acceptOne = (request: AcceptRequest): AcceptResult => {
+    const earlier = request.repeat && answers.find(request.repeat);
+    if (earlier) return earlier;
+    const problems = topics.refusals(request);
+    if (problems.length > 0) return { kind: "refused", problems };
+    const dueAt = dueTimes(request.messages);
+    const counts = sumOf(request.messages.map((message) => add(message, dueAt.get(message.topic) ?? null)));
+    const answer = request.answer(counts);
+    if (request.repeat) answers.keep(request.repeat, answer);
+    return { kind: "stored", counts, answer };
+  };
+
+  const acceptAll = (requests: readonly AcceptRequest[]): AcceptResult[] => {
+    counters.begin();
+    ids.begin();
+    const results = requests.map(acceptOne);
+    ids.flush();
+    counters.write();
+    return results;
+  };
+
+  return {
+    accept: (requests: readonly AcceptRequest[]): Promise<AcceptResult[]> =>
+      transaction(db, clock, () => acceptAll(requests), job.onWait, PATIENCE_MS),
+    earlier: async (repeat: NonNullable<AcceptRequest["repeat"]>) => answers.find(repeat),
+    knownUuids: async (wanted: readonly string[]) => new Set(wanted.filter((uuid) => uuids.has(uuid))),
+    accepted: async (uuid: string) => uuids.message(uuid),
+    forgetAnswersOlderThan: (ms: number) => answers.forgetOlderThan(ms, job.onWait),
+  };
+}
+
+interface Topic extends AdmittingTopic {
+  id: number;
+  name: string;
+  contentId: number;
+}
+
+/** The topics requests go to. */
+function createRequestTopics(db: Connection, clock: Clock) {
+  const find = db.prepare<[string], Topic>(
+    "select id, name, content_id as contentId, cancelled_at as cancelledAt, endpoint from topic where name = ?",
   );
-  const openTopic = db.prepare<[string, number, number, number | null]>(
+  const insert = db.prepare<[string, number, number, number | null]>(
     "insert into topic (name, content_id, created_at, not_before) values (?, ?, ?, ?)",
   );
+  return {
+    /** The messages of the request whose topic does not take them. */
+    refusals: ({ messages, endpoint }: AcceptRequest): RefusedMessage[] =>
+      messages.flatMap((message, index) => {
+        const topic = message.topic ?? NO_TOPIC;
+        const refusal = admit(find.get(topic), { adds: true, endpoint, content: null });
+        return refusal === "fine" ? [] : [{ message: index, topic, refusal, endpoint }];
+      }),
+    /** In the transaction that is open: made when there is none, with this content as its own. */
+    open(name: string, contentId: number, dueAt: number | null): Omit<Topic, keyof AdmittingTopic> {
+      const found = find.get(name);
+      if (found) return found;
+      return { id: Number(insert.run(name, contentId, clock.now(), dueAt).lastInsertRowid), name, contentId };
+    },
+  };
+}
+
+interface Parts {
+  counters: Counters;
+  ids: Numbering;
+  uuids: ReturnType<typeof createUuidTable>;
+  topics: ReturnType<typeof createRequestTopics>;
+}
+
+/** Adds one message of a request, for all its addresses. In the transaction that is open. */
+function createMessages(
+  db: Connection,
+  clock: Clock,
+  { counters, ids, uuids, topics }: Parts,
+): (message: AcceptMessage, dueAt: number | null) => AcceptCounts {
+  const contents = createContentTable(db, clock);
+  const recipients = createRecipientTable(db);
   const insert = db.prepare<[number, number, number, number, string, number, number, "pending" | "suppressed"]>(
     `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state)
      values (?, ?, ?, ?, ?, '[]', ?, ?, ?)`,
   );
   const isSuppressed = db.prepare<[string]>("select 1 from suppression where address = ?");
 
-  const refusals = ({ messages, endpoint }: AcceptRequest): { message: number; reason: string }[] =>
-    messages.flatMap((message, index) => {
-      const name = message.topic ?? NO_TOPIC;
-      const topic = topicOf.get(name);
-      const reason = topic === undefined ? null : refusalOf(name, topic, endpoint);
-      return reason === null ? [] : [{ message: index, reason }];
-    });
-
-  const topicFor = (name: string, contentId: number, dueAt: number | null): Pick<Topic, "id" | "content_id"> =>
-    topicOf.get(name) ?? {
-      id: Number(openTopic.run(name, contentId, clock.now(), dueAt).lastInsertRowid),
-      content_id: contentId,
-    };
-
-  const add = (message: AcceptMessage, dueAt: number | null): AcceptCounts => {
-    const { emails, priority, notBefore } = message;
+  const addAll = ({ topic: name, content, emails, priority, notBefore }: AcceptMessage, dueAt: number | null) => {
     const counts = { added: 0, duplicates: 0, suppressed: 0 };
-    if (message.uuid !== null && uuids.has(message.uuid)) return { ...counts, duplicates: emails.length };
-    const firstId = ids.next();
-    const name = message.topic ?? NO_TOPIC;
-    const contentId = contents.store(message.content);
-    const topic = topicFor(name, contentId, dueAt);
-    const place = recipients.placeFor(topic, contentId, name === NO_TOPIC);
+    const contentId = contents.store(content);
+    const topic = topics.open(name ?? NO_TOPIC, contentId, dueAt);
+    const place = recipients.placeFor(topic, contentId);
     for (const email of emails) {
       const address = email.toLowerCase();
       if (!place.take(address, ids.next())) {
@@ -73,63 +126,29 @@ export function createInbox(job: { db: Connection; clock: Clock; onWait: (waited
       insert.run(id, topic.id, contentId, ingestId, email, priority, notBefore, state);
       counts[suppressed ? "suppressed" : "added"]++;
     }
-    if (message.uuid !== null) uuids.keep(message.uuid, ids.next() > firstId ? firstId : null);
     counters.add(topic.id, "pending", counts.added);
     counters.add(topic.id, "suppressed", counts.suppressed);
     return counts;
   };
 
-  /** Everything that may refuse it is asked before anything is written. */
-  const acceptOne = (request: AcceptRequest): AcceptResult => {
-    const earlier = request.repeat && answers.find(request.repeat);
-    if (earlier) return earlier;
-    const problems = refusals(request);
-    if (problems.length > 0) return { kind: "refused", problems };
-    const dueAt = dueTimes(request.messages);
-    const counts = { added: 0, duplicates: 0, suppressed: 0 };
-    for (const message of request.messages) {
-      const { added, duplicates, suppressed } = add(message, dueAt.get(message.topic) ?? null);
-      counts.added += added;
-      counts.duplicates += duplicates;
-      counts.suppressed += suppressed;
-    }
-    const answer = request.answer(counts);
-    if (request.repeat) answers.keep(request.repeat, answer);
-    return { kind: "stored", counts, answer };
-  };
-
-  return {
-    accept: (requests: readonly AcceptRequest[]): Promise<AcceptResult[]> =>
-      transaction(
-        db,
-        clock,
-        () => {
-          counters.begin();
-          ids.begin();
-          const results = requests.map(acceptOne);
-          ids.flush();
-          counters.write();
-          return results;
-        },
-        job.onWait,
-        PATIENCE_MS,
-      ),
-    earlier: async (repeat: NonNullable<AcceptRequest["repeat"]>) => answers.find(repeat),
-    knownUuids: async (wanted: readonly string[]) => new Set(wanted.filter((uuid) => uuids.has(uuid))),
-    accepted: async (uuid: string) => uuids.message(uuid),
-    forgetAnswersOlderThan: (ms: number) => answers.forgetOlderThan(ms, job.onWait),
+  return (message, dueAt) => {
+    const { uuid, emails } = message;
+    if (uuid !== null && uuids.has(uuid)) return { added: 0, duplicates: emails.length, suppressed: 0 };
+    const firstId = ids.next();
+    const counts = addAll(message, dueAt);
+    if (uuid !== null) uuids.keep(uuid, ids.next() > firstId ? firstId : null);
+    return counts;
   };
 }
 
-function refusalOf(name: string, { cancelled_at, endpoint: used }: Topic, endpoint: Endpoint): string | null {
-  if (cancelled_at !== null) {
-    const command = `ses-mail retry ${JSON.stringify(name)} --state cancelled`;
-    return `topic "${name}" is cancelled and takes no further recipients; reopen it with: ${command}`;
+function sumOf(all: readonly AcceptCounts[]): AcceptCounts {
+  const sum = { added: 0, duplicates: 0, suppressed: 0 };
+  for (const { added, duplicates, suppressed } of all) {
+    sum.added += added;
+    sum.duplicates += duplicates;
+    sum.suppressed += suppressed;
   }
-  if (used === null || used === endpoint) return null;
-  return used === "sandbox"
-    ? `topic "${name}" was sent to the sandbox, it cannot go on to Amazon SES; name another topic`
-    : `topic "${name}" was sent to Amazon SES, it cannot go on to the sandbox; name another topic`;
+  return sum;
 }
 
 /** When each topic of the request is due: the earliest of its messages, or null when one goes at once. */
@@ -141,57 +160,4 @@ function dueTimes(messages: readonly AcceptMessage[]): Map<string | null, number
     else times.set(topic, Math.min(known ?? notBefore, notBefore));
   }
   return times;
-}
-
-/** Who is in which topic with which content (`recipient` in schema.ts). */
-function recipientTable(db: Connection) {
-  const insert = db.prepare<[string, number, number, number]>(
-    "insert into recipient (address, topic_id, variant, message_id) values (?, ?, ?, ?) on conflict do nothing",
-  );
-  const hadAsOwn = db.prepare<[string, number, number]>(
-    `select 1 from recipient r join message m on m.id = r.message_id
-     where r.address = ? and r.topic_id = ? and r.variant = 0 and m.content_id = ?`,
-  );
-  const take = (address: string, topicId: number, variant: number, messageId: number) =>
-    insert.run(address, topicId, variant, messageId).changes > 0;
-
-  return {
-    /** `take` returns false when the address has this content in this topic already. */
-    placeFor(topic: Pick<Topic, "id" | "content_id">, contentId: number, apart: boolean) {
-      if (apart) {
-        const named = new Set<string>();
-        return {
-          take(address: string, messageId: number): boolean {
-            if (named.has(address)) return false;
-            named.add(address);
-            return take(address, topic.id, -messageId, messageId);
-          },
-        };
-      }
-      if (contentId === topic.content_id) {
-        return { take: (address: string, messageId: number) => take(address, topic.id, 0, messageId) };
-      }
-      return {
-        // The content may have been the topic's own before it was replaced.
-        take: (address: string, messageId: number) =>
-          hadAsOwn.get(address, topic.id, contentId) === undefined && take(address, topic.id, contentId, messageId),
-      };
-    },
-  };
-}
-
-function uuidTable(db: Connection, clock: Clock) {
-  const insert = db.prepare<[string, number | null, number]>(
-    "insert into accepted_uuid (uuid, message_id, accepted_at) values (?, ?, ?)",
-  );
-  const find = db.prepare<[string]>("select 1 from accepted_uuid where uuid = ?");
-  const message = db.prepare<[string], Pick<ExportedMessage, "state" | "sesMessageId" | "error">>(
-    `select m.state, m.ses_message_id as sesMessageId, m.error
-     from accepted_uuid a join message m on m.id = a.message_id where a.uuid = ?`,
-  );
-  return {
-    has: (uuid: string): boolean => find.get(uuid) !== undefined,
-    keep: (uuid: string, messageId: number | null) => void insert.run(uuid, messageId, clock.now()),
-    message: (uuid: string) => message.get(uuid) ?? null,
-  };
 }

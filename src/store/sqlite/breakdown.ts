@@ -4,6 +4,7 @@
  * read through a connection of their own, so that all answers are of one instant and nobody waits for them.
  */
 import { type Connection, explain, type Job } from "./connection.ts";
+import { zeros } from "../../message.ts";
 import { deliveryTimes } from "./delivery-times.ts";
 import { Database } from "./driver.ts";
 import type {
@@ -20,6 +21,7 @@ import { clickedLinks } from "./links.ts";
 import { rankedOf, type Sum } from "./ranked.ts";
 import { createTopicReader } from "./read.ts";
 import type { TopicRow } from "../rows.ts";
+import { MARK_OF, OUTCOMES } from "../rules/marks.ts";
 import { patternOf } from "../rules/pattern.ts";
 import { createTally, type Ranked } from "../rules/tally.ts";
 import type { Reader } from "../store.ts";
@@ -78,17 +80,6 @@ function headOf(db: Connection, topicId: number): Pick<Breakdown, "subject" | "f
 
 // Over time ----------------------------------------------------------------------------------------------------------
 
-const MARKS = {
-  delivered: "delivered_at",
-  bounced_permanent: "bounced_at",
-  bounced_transient: "soft_bounced_at",
-  complained: "complained_at",
-  opened: "opened_at",
-  opened_by_reader: "reader_opened_at",
-  clicked: "clicked_at",
-} as const;
-const MARK_NAMES = Object.keys(MARKS) as (keyof typeof MARKS)[];
-
 async function byTime(
   db: Connection,
   { topicId, row, walk }: { topicId: number; row: TopicRow; walk: Walk },
@@ -97,11 +88,11 @@ async function byTime(
   const spans = new Map<number, TimeCounts>();
   const add = (span: number, name: keyof Outcomes, count: number) => {
     let counts = spans.get(span);
-    if (!counts) spans.set(span, (counts = { at: span * spanMs, ...nothing() }));
+    if (!counts) spans.set(span, (counts = { at: span * spanMs, ...zeros(["sent", ...OUTCOMES]) }));
     counts[name] += count;
   };
   for (const { span, count } of sentBySpan(db, topicId, row, spanMs)) add(span, "sent", count);
-  const marks = MARK_NAMES.map((name) => ({ name, counted: countBySpan(db, name) }));
+  const marks = OUTCOMES.map((name) => ({ name, counted: countBySpan(db, name) }));
   await walk((first, last) => {
     for (const { name, counted } of marks)
       for (const { span, count } of counted.all(spanMs, first, last)) add(span, name, count);
@@ -109,11 +100,11 @@ async function byTime(
   return [...spans.values()].sort((a, b) => a.at - b.at);
 }
 
-function countBySpan(db: Connection, name: keyof typeof MARKS) {
+function countBySpan(db: Connection, name: keyof typeof MARK_OF) {
   return db.prepare<[spanMs: number, first: number, last: number], { span: number; count: number }>(
     // 0 stands for a time nobody could read.
-    `select cast(${MARKS[name]} / ? as integer) as span, count(*) as count from feedback
-     where message_id between ? and ? and ${MARKS[name]} > 0 group by 1`,
+    `select cast(${MARK_OF[name]} / ? as integer) as span, count(*) as count from feedback
+     where message_id between ? and ? and ${MARK_OF[name]} > 0 group by 1`,
   );
 }
 
@@ -138,22 +129,9 @@ function* sentBySpan(db: Connection, topicId: number, { firstSentAt, lastSentAt 
   }
 }
 
-function nothing(): Outcomes {
-  return {
-    sent: 0,
-    delivered: 0,
-    bounced_permanent: 0,
-    bounced_transient: 0,
-    complained: 0,
-    opened: 0,
-    opened_by_reader: 0,
-    clicked: 0,
-  };
-}
-
 // By domain ----------------------------------------------------------------------------------------------------------
 
-const DOMAIN_COUNTS = ["total", "sent", ...MARK_NAMES] as const;
+const DOMAIN_COUNTS = ["total", "sent", ...OUTCOMES] as const;
 
 /** Added up in a temporary table, which SQLite keeps on disk: a list may have as many domains as recipients. */
 async function byDomain(db: Connection, walk: Walk, limit: number): Promise<Ranked<DomainCounts>> {
@@ -162,7 +140,7 @@ async function byDomain(db: Connection, walk: Walk, limit: number): Promise<Rank
   const add = db.prepare(
     `insert into temp.domain
      select substr(email, instr(email, '@') + 1), count(*), sum(state = 'sent'),
-       ${MARK_NAMES.map((name) => `count(f.${MARKS[name]})`).join(", ")}
+       ${OUTCOMES.map((name) => `count(f.${MARK_OF[name]})`).join(", ")}
      from message m left join feedback f on f.message_id = m.id where m.id between ? and ? group by 1
      on conflict (domain) do update set ${DOMAIN_COUNTS.map((name) => `${name} = ${name} + excluded.${name}`).join(", ")}`,
   );

@@ -9,6 +9,7 @@ import { capping } from "./cap.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { createCounters } from "./counters.ts";
 import { dueMessages } from "./due.ts";
+import { createProver } from "./prove.ts";
 import type { Store } from "../store.ts";
 import { waitUntil } from "./waiting.ts";
 
@@ -108,7 +109,7 @@ export function claims(job: Job): Source & Pick<Store, "outlook"> & { leave(): v
       return transaction(db, clock, () => {
         counters.begin();
         // Read again inside the transaction: another process may have recovered them meanwhile.
-        const count = registry.dead().reduce((sum, row) => sum + loseAll(db, counters, row.id), 0);
+        const count = registry.dead().reduce((sum, row) => sum + loseAll(db, counters, row.id, clock.now()), 0);
         counters.write();
         return count;
       });
@@ -155,7 +156,7 @@ function settling(db: Connection, counters: ReturnType<typeof createCounters>) {
     )
     .pluck();
 
-  const prove = provenByEvent(db, counters);
+  const { proveNoted } = createProver(db, counters);
 
   const settleOne = (settlement: Settlement, me: number, now: number): void => {
     const { id } = settlement;
@@ -167,7 +168,7 @@ function settling(db: Connection, counters: ReturnType<typeof createCounters>) {
     const row = held.get(id);
     if (!row) return;
     const mine = row.state === "sending" && row.claimed_by === me;
-    if (mine && prove(id, row)) return;
+    if (mine && proveNoted(id, now)) return;
     // Our lease ran out and somebody put it in doubt; now we do know.
     const lateProof = row.state === "in_doubt" && (settlement.kind === "sent" || settlement.kind === "failed");
     if (!mine && !lateProof) return;
@@ -201,8 +202,8 @@ function settling(db: Connection, counters: ReturnType<typeof createCounters>) {
 }
 
 /** Puts in doubt what the process left in flight; what an event proves was sent is sent. Returns how many are in doubt. */
-function loseAll(db: Connection, counters: ReturnType<typeof createCounters>, processId: number): number {
-  const prove = provenByEvent(db, counters);
+function loseAll(db: Connection, counters: ReturnType<typeof createCounters>, processId: number, now: number): number {
+  const { proveNoted } = createProver(db, counters);
   const lose = db.prepare<[string, number]>(
     "update message set state = 'in_doubt', claimed_by = null, attempts = attempts + 1, error = ? where id = ?",
   );
@@ -213,35 +214,13 @@ function loseAll(db: Connection, counters: ReturnType<typeof createCounters>, pr
     .all(processId);
   let lost = 0;
   for (const row of rows) {
-    if (prove(row.id, row)) continue;
+    if (proveNoted(row.id, now)) continue;
     lose.run(LOST, row.id);
     counters.move(row.topic_id, "sending", "in_doubt");
     lost++;
   }
   db.prepare("delete from process where id = ?").run(processId);
   return lost;
-}
-
-/**
- * An event can be here before the answer: then SES did take the message, whatever became of the answer. Returns whether
- * the message, held in `sending`, is `sent` now.
- */
-function provenByEvent(db: Connection, counters: ReturnType<typeof createCounters>) {
-  const update = db.prepare<[number]>(
-    `update message set state = 'sent', claimed_by = null, attempts = attempts + 1, error = null,
-       ses_message_id = nullif(f.ses_message_id, ''), sent_at = ifnull(f.mailed_at, unixepoch() * 1000)
-     from feedback f where f.message_id = message.id and message.id = ? and message.state = 'sending'`,
-  );
-  const ofTopic = db.prepare<[{ id: number; topicId: number }]>(
-    `update topic set first_sent_at = min(ifnull(first_sent_at, s.sent_at), s.sent_at), last_sent_at = max(ifnull(last_sent_at, s.sent_at), s.sent_at)
-     from (select sent_at from message where id = @id) s where topic.id = @topicId`,
-  );
-  return (id: number, { topic_id: topicId }: Held): boolean => {
-    if (update.run(id).changes === 0) return false;
-    ofTopic.run({ id, topicId });
-    counters.move(topicId, "sending", "sent");
-    return true;
-  };
 }
 
 function paceRow(db: Connection) {

@@ -4,21 +4,11 @@ import type { Library } from "../../deliver/library.ts";
 import type { ExportedMessage, FailedMessage, SentCounts, TopicRow } from "../rows.ts";
 import type { Reader, Topics, VisitSink } from "../store.ts";
 import type { Connection, Job } from "./connection.ts";
+import { EVENT_COUNTERS, MARK_OF } from "../rules/marks.ts";
 import { fieldsOf, topicIdOf } from "./topics.ts";
 
 const PAGE = 1_000;
 const TOTAL = STATES.join(" + ");
-/** The counters of `topic`, and the mark of `feedback` each counts. */
-const EVENTS = {
-  delivered: "delivered_at",
-  bounced_permanent: "bounced_at",
-  bounced_transient: "soft_bounced_at",
-  complained: "complained_at",
-  opened: "opened_at",
-  clicked: "clicked_at",
-  rejected: "rejected_at",
-  delayed: "delayed_at",
-};
 
 type TopicReader = Pick<Topics, "totals" | "topics" | "topic" | "columns">;
 type SentReader = Pick<Reader, "sentWithin" | "countSentWithin">;
@@ -38,7 +28,7 @@ export function createTopicReader(db: Connection): TopicReader {
   );
   const topicRow = `select name as topic, not_before as notBefore, cancelled_at as cancelledAt, endpoint,
     first_sent_at as firstSentAt, last_sent_at as lastSentAt, reader_opens as readerOpens,
-    machine_opens as machineOpens, clicks, ${TOTAL} as total, ${STATES.join(", ")}, ${Object.keys(EVENTS).join(", ")}
+    machine_opens as machineOpens, clicks, ${TOTAL} as total, ${STATES.join(", ")}, ${EVENT_COUNTERS.join(", ")}
     from topic`;
   const rows = db.prepare<[], TopicRow>(`${topicRow} order by id`);
   const row = db.prepare<[string], TopicRow>(`${topicRow} where name = ?`);
@@ -66,9 +56,7 @@ function createSentReader({ db, clock }: Job): SentReader {
   const byTopic = db.prepare<[number], SentCounts & { topic: string }>(
     `select t.name as topic, s.* from (
        select topic_id, count(*) as sent, min(sent_at) as first, max(sent_at) as last,
-         ${Object.entries(EVENTS)
-           .map(([name, mark]) => `count(f.${mark}) as ${name}`)
-           .join(", ")}
+         ${EVENT_COUNTERS.map((name) => `count(f.${MARK_OF[name]}) as ${name}`).join(", ")}
        from message m indexed by message_sent left join feedback f on f.message_id = m.id
        where sent_at >= ? group by topic_id
      ) s join topic t on t.id = s.topic_id`,

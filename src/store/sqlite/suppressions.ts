@@ -9,7 +9,7 @@ import type { NewSuppression, Suppression } from "../rows.ts";
 const CONTROL = /[\x00-\x1f\x7f-\x9f]+/g;
 
 /** Suppresses one address, now, in the transaction that is open; messages waiting for it become `suppressed`. True when it is new. */
-export function suppressing(db: Connection, counters: Counters, clock: Clock): (entry: NewSuppression) => boolean {
+export function createSuppressor(db: Connection, counters: Counters, clock: Clock): (entry: NewSuppression) => boolean {
   const insert = db.prepare(
     "insert into suppression (address, reason, source, detail, created_at) values (?, ?, ?, ?, ?) on conflict do nothing",
   );
@@ -41,7 +41,7 @@ const weight = (reason: string) => `case ${reason} when 'complaint' then 0 when 
 export function createSuppressions(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db, clock } = job;
   const counters = createCounters(db);
-  const suppress = suppressing(db, counters, clock);
+  const suppress = createSuppressor(db, counters, clock);
   const remove = db.prepare<[string]>("delete from suppression where address = ?");
   const page = db.prepare<[string], Suppression>(
     `select address, reason, source, detail, created_at as createdAt from suppression where address > ? order by address limit 1000`,

@@ -1,30 +1,27 @@
 /** Opens and clicks through our own links. */
 import type { Clock } from "../../time/clock.ts";
-import type { State } from "../../message.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { createCounters } from "./counters.ts";
 import { hash53 } from "./hash.ts";
 import type { Visit } from "../rows.ts";
+import { createProver, type Provable } from "./prove.ts";
+import { HANDED_OUT } from "../rules/states.ts";
 
-interface Visited {
-  topic_id: number;
-  state: State;
+interface Visited extends Provable {
   unopened: 0 | 1;
   unclicked: 0 | 1;
 }
-
-/** Only these were handed to SES: a visit to any other message proves nothing but that somebody made up its id. */
-const VISITABLE: ReadonlySet<State> = new Set(["sending", "sent", "in_doubt"]);
 
 export function createVisitSink(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db, clock } = job;
   const counters = createCounters(db);
   const find = db.prepare<[number], Visited>(
-    `select m.topic_id, m.state, f.opened_at is null as unopened, f.clicked_at is null as unclicked
+    `select m.id, m.topic_id as topicId, m.state, m.attempts,
+       f.opened_at is null as unopened, f.clicked_at is null as unclicked
      from message m left join feedback f on f.message_id = m.id where m.id = ?`,
   );
-  const note = noting(db);
-  const prove = proving(db);
+  const note = createVisitNotes(db);
+  const { prove } = createProver(db, counters);
   const count = {
     reader_opens: db.prepare<[number, number]>(
       "update topic set opened = opened + ?, reader_opens = reader_opens + 1 where id = ?",
@@ -38,14 +35,12 @@ export function createVisitSink(job: { db: Connection; clock: Clock; onWait: (wa
   /** Returns whether it is the first visit to its message. */
   const applyOne = (visit: Visit): boolean => {
     const message = find.get(visit.messageId);
-    if (!message || !VISITABLE.has(message.state)) return false;
+    // A visit to a message that never left proves only that somebody made up its id.
+    if (!message || !HANDED_OUT.includes(message.state)) return false;
     const isFirst = note(visit);
-    if (visit.kind === "click") count.clicks.run(message.unclicked, message.topic_id);
-    else count[visit.machine ? "machine_opens" : "reader_opens"].run(message.unopened, message.topic_id);
-    if (message.state === "in_doubt") {
-      prove(visit, message.topic_id);
-      counters.move(message.topic_id, "in_doubt", "sent");
-    }
+    if (visit.kind === "click") count.clicks.run(message.unclicked, message.topicId);
+    else count[visit.machine ? "machine_opens" : "reader_opens"].run(message.unopened, message.topicId);
+    prove(message, { kind: "visit", at: visit.at }, clock.now());
     return isFirst;
   };
 
@@ -66,7 +61,7 @@ export function createVisitSink(job: { db: Connection; clock: Clock; onWait: (wa
 }
 
 /** Writes the visit down. The SES message id stays '' until an event brings it. */
-function noting(db: Connection): (visit: Visit) => boolean {
+function createVisitNotes(db: Connection): (visit: Visit) => boolean {
   const open = db
     .prepare<[{ id: number; at: number; readerAt: number | null; byReader: 0 | 1; byMachine: 0 | 1 }], 0 | 1>(
       `insert into feedback (message_id, ses_message_id, opened_at, reader_opened_at, opens, machine_opens)
@@ -97,20 +92,5 @@ function noting(db: Connection): (visit: Visit) => boolean {
     }
     event.run(id, hash53(`visit ${machine} ${link}`), at, machine ? 1 : 0, link);
     return click.get({ id, at }) === 1;
-  };
-}
-
-/** Who visits was sent the mail, whatever became of the answer of SES. */
-function proving(db: Connection): (visit: Visit, topicId: number) => void {
-  const sent = db.prepare<[number, number]>(
-    "update message set state = 'sent', sent_at = ?, error = null where id = ? and state = 'in_doubt'",
-  );
-  const ofTopic = db.prepare<[{ at: number; id: number }]>(
-    `update topic set first_sent_at = min(ifnull(first_sent_at, @at), @at), last_sent_at = max(ifnull(last_sent_at, @at), @at)
-     where id = @id`,
-  );
-  return ({ messageId, at }, topicId) => {
-    sent.run(at, messageId);
-    ofTopic.run({ at, id: topicId });
   };
 }

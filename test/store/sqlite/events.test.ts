@@ -96,6 +96,26 @@ describe("events that are nobody's", () => {
     expect((await turn(store, 9)).claims).toHaveLength(6);
   });
 
+  it("are kept with what is read later, and nothing else of the people in them", async () => {
+    const store = await openJob();
+    const foreign = [
+      complaint({ id: 7, to: ["one@x.example"], legacy: true }),
+      bounce("Permanent", "General", { id: 8, to: ["one@x.example"], legacy: true }, { status: "5.1.1" }),
+      click({ id: 9, job: "another" }),
+    ];
+    await apply(store, ...foreign);
+    const bodies = (dump(store.path)["unmatched"] as { body: string }[]).map(({ body }) => body);
+    expect(bodies).toHaveLength(3);
+    for (const body of bodies) {
+      expect(Object.keys(JSON.parse(body) as object).sort()).toEqual(
+        "at bounceSubType bounceType complaintType destination jobId key link machine mailedAt messageId reason sesMessageId type"
+          .split(" ")
+          .sort(),
+      );
+      for (const personal of ["Mozilla", "Example-FBL", "198.51.100"]) expect(body).not.toContain(personal);
+    }
+  });
+
   it("suppress the address all the same", async () => {
     const store = await openJob();
     await ingest(store, PEOPLE);

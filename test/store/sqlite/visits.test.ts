@@ -185,8 +185,6 @@ function event(store: Store, given: Partial<SesEvent>): SesEvent {
     destination: ["p1@x.example"],
     recipients: [],
     feedbackId: null,
-    userAgent: null,
-    ipAddress: null,
     machine: false,
     link: null,
     reason: null,

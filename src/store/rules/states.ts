@@ -1,0 +1,74 @@
+/** The life of a message: which state may follow which, and by what. */
+import type { State } from "../../message.ts";
+
+/**
+ * What moves a message.
+ *
+ * - `add`: a list or a request brings it in.
+ * - `claim`: a process takes it, to hand it to SES now.
+ * - `answer`: the call ended in the process that made it: SES took the message in or refused it, the answer was lost, or the
+ *   message is put back.
+ * - `process died`: the process that made the call is gone, or silent for longer than its lease.
+ * - `late answer`: it was only asleep, and now knows what became of the call.
+ * - `event`: SES told of it; `visit`: somebody followed a link of the mail (`prove.ts` says what either proves).
+ * - `suppress`: its address is written to no more.
+ * - `cancel`, `retry`: a person decides.
+ */
+export type Cause =
+  | "add"
+  | "claim"
+  | "answer"
+  | "process died"
+  | "late answer"
+  | "event"
+  | "visit"
+  | "suppress"
+  | "cancel"
+  | "retry";
+
+/** One arrow of the diagram in docs/architecture.md. `from` null: the message is new. */
+export interface Transition {
+  from: State | null;
+  to: State;
+  by: readonly Cause[];
+}
+
+/** Every transition there is: a store makes no other one. A message that is put back or retried goes where it may wait. */
+export const TRANSITIONS: readonly Transition[] = [
+  { from: null, to: "pending", by: ["add"] },
+  { from: null, to: "suppressed", by: ["add"] },
+
+  { from: "pending", to: "sending", by: ["claim"] },
+  { from: "pending", to: "sent", by: ["event"] },
+  { from: "pending", to: "cancelled", by: ["cancel"] },
+  { from: "pending", to: "suppressed", by: ["suppress"] },
+
+  { from: "sending", to: "sent", by: ["answer", "process died"] },
+  { from: "sending", to: "failed", by: ["answer"] },
+  { from: "sending", to: "in_doubt", by: ["answer", "process died"] },
+  { from: "sending", to: "pending", by: ["answer"] },
+  { from: "sending", to: "cancelled", by: ["answer"] },
+  { from: "sending", to: "suppressed", by: ["answer"] },
+
+  { from: "in_doubt", to: "sent", by: ["late answer", "event", "visit"] },
+  { from: "in_doubt", to: "failed", by: ["late answer"] },
+  { from: "in_doubt", to: "pending", by: ["retry"] },
+  { from: "in_doubt", to: "suppressed", by: ["retry"] },
+
+  { from: "failed", to: "sent", by: ["event"] },
+  { from: "failed", to: "pending", by: ["retry"] },
+  { from: "failed", to: "suppressed", by: ["retry"] },
+
+  { from: "cancelled", to: "sent", by: ["event"] },
+  { from: "cancelled", to: "pending", by: ["retry"] },
+  { from: "cancelled", to: "suppressed", by: ["retry"] },
+
+  { from: "suppressed", to: "sent", by: ["event"] },
+  { from: "suppressed", to: "pending", by: ["retry"] },
+];
+
+/** In these a message was handed to SES, or may have been. */
+export const HANDED_OUT: readonly State[] = ["sending", "sent", "in_doubt"];
+
+/** What a person may put back. Never `sent`: nobody is written to twice. */
+export const RETRIABLE: readonly State[] = ["failed", "in_doubt", "cancelled", "suppressed"];

@@ -1,0 +1,59 @@
+/** Events whose message is not known: another program's, or ahead of the answer that brings its SES message id. */
+import type { SesEvent } from "../../feedback/ses-event.ts";
+import type { Clock } from "../../time/clock.ts";
+import type { Connection } from "./connection.ts";
+
+/** What is read of an event once its message is known. The rest is other people's data, and is not kept. */
+const KEPT = [
+  "key",
+  "type",
+  "sesMessageId",
+  "jobId",
+  "messageId",
+  "destination",
+  "at",
+  "mailedAt",
+  "bounceType",
+  "bounceSubType",
+  "complaintType",
+  "machine",
+  "link",
+  "reason",
+] as const satisfies readonly (keyof SesEvent)[];
+
+export type KeptEvent = Pick<SesEvent, (typeof KEPT)[number]>;
+
+/** A row of `unmatched`. */
+interface Row {
+  key: string;
+  body: string;
+}
+
+/** `sentSince`: of messages that were sent at this instant (ms) or later; null: of all. */
+export function createKeptEvents(db: Connection, clock: Clock) {
+  const insert = db.prepare<[string, string, string, number]>(
+    "insert into unmatched (key, ses_message_id, body, received_at) values (?, ?, ?, ?) on conflict do nothing",
+  );
+  const matchingAny = db.prepare<[], Row>(
+    `select u.key, u.body from unmatched u
+     where exists (select 1 from message m where m.ses_message_id = u.ses_message_id)`,
+  );
+  // From the messages to the events: those of other programs pile up, and must not be read again each time.
+  const matchingSince = db.prepare<[number], Row>(
+    `select u.key, u.body from message m indexed by message_sent cross join unmatched u
+     where m.sent_at >= ? and u.ses_message_id = m.ses_message_id`,
+  );
+  const remove = db.prepare<[string]>("delete from unmatched where key = ?");
+  const find = (sentSince: number | null) => (sentSince === null ? matchingAny.all() : matchingSince.all(sentSince));
+
+  return {
+    /** False: it is kept already. */
+    keep: (event: SesEvent): boolean =>
+      insert.run(event.key, event.sesMessageId, JSON.stringify(event, [...KEPT]), clock.now()).changes > 0,
+    /** Whether there are kept events whose SES message id belongs to a message by now. */
+    anyMatching: (sentSince: number | null): boolean => find(sentSince).length > 0,
+    matching: (sentSince: number | null): KeptEvent[] =>
+      find(sentSince).map(({ key, body }) => ({ ...(JSON.parse(body) as KeptEvent), key })),
+    forget: (key: string): void => void remove.run(key),
+  };
+}

@@ -1,0 +1,97 @@
+/** The topics lists go into: admitted, opened, given another content. */
+import type { Clock } from "../../time/clock.ts";
+import type { Connection } from "./connection.ts";
+import { createContentTable } from "./contents.ts";
+import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
+import { OWN_VARIANT } from "../rules/variant.ts";
+import type { ListTarget } from "../rows.ts";
+
+/** What decides whether a topic may take a list. */
+export type ListTopic = Pick<ListTarget, "topic" | "content" | "replaceContent">;
+
+interface TopicRecord extends AdmittingTopic {
+  id: number;
+  contentId: number;
+}
+
+export interface ListTopics {
+  /** Throws TopicRefusedError when `open` would. */
+  check(target: ListTopic): void;
+  /** In the transaction that is open: the topic, made when there is none, with this content as its own. Throws TopicRefusedError. */
+  open(target: ListTarget): { topicId: number; contentId: number };
+}
+
+export function createListTopics(db: Connection, clock: Clock): ListTopics {
+  const find = db.prepare<[string], TopicRecord>(
+    "select id, content_id as contentId, cancelled_at as cancelledAt, endpoint from topic where name = ?",
+  );
+  const contents = createContentTable(db, clock);
+
+  /** The topic as it stands; undefined: it is new. */
+  const admitted = ({ topic: name, content, replaceContent }: ListTopic): TopicRecord | undefined => {
+    const topic = find.get(name);
+    const contentId = topic && contents.find(content);
+    const admission = admit(topic, {
+      adds: true,
+      endpoint: null,
+      content: {
+        isOwn: contentId === topic?.contentId,
+        mayReplace: replaceContent,
+        isVariant: () => topic !== undefined && contentId !== undefined && hasVariant(db, topic.id, contentId),
+      },
+    });
+    if (admission !== "fine") throw new TopicRefusedError({ topic: name, refusal: admission, endpoint: null });
+    return topic;
+  };
+
+  const create = ({ topic: name, notBefore }: ListTarget, contentId: number): number => {
+    const insert = db.prepare("insert into topic (name, content_id, created_at, not_before) values (?, ?, ?, ?)");
+    return Number(insert.run(name, contentId, clock.now(), notBefore).lastInsertRowid);
+  };
+
+  return {
+    check: (target) => void admitted(target),
+    open(target) {
+      const topic = admitted(target);
+      const contentId = contents.store(target.content);
+      if (!topic) return { topicId: create(target, contentId), contentId };
+      if (topic.contentId !== contentId) replaceContent(db, topic.id, contentId);
+      if (target.notBefore !== null)
+        db.prepare("update topic set not_before = ? where id = ?").run(target.notBefore, topic.id);
+      return { topicId: topic.id, contentId };
+    },
+  };
+}
+
+/** The message `m` has another content than the topic's own: the gateway put it there. */
+const IS_VARIANT = `not exists (select 1 from recipient r
+  where r.address = lower(m.email) and r.topic_id = m.topic_id and r.variant = ${OWN_VARIANT} and r.message_id = m.id)`;
+
+interface Range {
+  first_id: number;
+  last_id: number;
+}
+
+function rangesOf(db: Connection, topicId: number): Range[] {
+  return db.prepare<[number], Range>("select first_id, last_id from ingest where topic_id = ?").all(topicId);
+}
+
+/** Whether the topic has messages with this content beside its own. */
+function hasVariant(db: Connection, topicId: number, contentId: number): boolean {
+  const some = db.prepare(
+    `select 1 from message m where m.id between ? and ? and m.topic_id = ? and m.content_id = ? and ${IS_VARIANT} limit 1`,
+  );
+  return rangesOf(db, topicId).some(
+    ({ first_id, last_id }) => some.get(first_id, last_id, topicId, contentId) !== undefined,
+  );
+}
+
+function replaceContent(db: Connection, topicId: number, contentId: number): void {
+  // What may have arrived keeps the content it was sent with, also in doubt.
+  const update = db.prepare(
+    `update message as m set content_id = ? where id between ? and ? and topic_id = ?
+     and state in ('pending', 'failed', 'cancelled', 'suppressed') and not ${IS_VARIANT}`,
+  );
+  for (const range of rangesOf(db, topicId)) update.run(contentId, range.first_id, range.last_id, topicId);
+  db.prepare("update topic set content_id = ? where id = ?").run(contentId, topicId);
+}

@@ -1,0 +1,72 @@
+/** The one place that writes "proven sent". */
+import type { State } from "../../message.ts";
+import { type Held, type Proof, type Proven, prove } from "../rules/prove.ts";
+import type { Connection } from "./connection.ts";
+import type { Counters } from "./counters.ts";
+
+/** A message something may be proven of. */
+export interface Provable extends Held {
+  id: number;
+  topicId: number;
+}
+
+/** What was noted of a message in flight. */
+interface Noted {
+  topicId: number;
+  state: State;
+  attempts: number;
+  sesMessageId: string | null;
+  mailedAt: number | null;
+}
+
+export interface Prover {
+  /** In the transaction that is open. True: the message is `sent` now, and its topic counts it so. */
+  prove(message: Provable, by: Proof, now: number): boolean;
+  /**
+   * In the transaction that is open. To be asked when the call of a message in `sending` ended: true when an event or a visit
+   * proves that it was sent. Then it is `sent` now, and its topic counts it so.
+   */
+  proveNoted(id: number, now: number): boolean;
+}
+
+export function createProver(db: Connection, counters: Counters): Prover {
+  const write = db.prepare<[Proven & { id: number; from: State }]>(
+    `update message set state = @to, claimed_by = null, attempts = @attempts, error = null, sent_at = @sentAt,
+       ses_message_id = ifnull(@sesMessageId, ses_message_id)
+     where id = @id and state = @from`,
+  );
+  // A visit through our own links makes the row without knowing what SES called the message.
+  const noted = db.prepare<[number], Noted>(
+    `select m.topic_id as topicId, m.state, m.attempts, nullif(f.ses_message_id, '') as sesMessageId, f.mailed_at as mailedAt
+     from feedback f join message m on m.id = f.message_id where f.message_id = ?`,
+  );
+  const noteSent = createSentTimes(db);
+
+  const proveOne = (message: Provable, by: Proof, now: number): boolean => {
+    const { id, topicId, state: from } = message;
+    const move = prove(message, by, now);
+    if (move === null || write.run({ ...move, id, from }).changes === 0) return false;
+    counters.move(topicId, from, move.to);
+    noteSent(topicId, move.sentAt);
+    return true;
+  };
+
+  return {
+    prove: proveOne,
+    proveNoted(id, now) {
+      const found = noted.get(id);
+      if (!found) return false;
+      const { sesMessageId, mailedAt, ...held } = found;
+      return proveOne({ id, ...held }, { kind: "answer", sesMessageId, mailedAt }, now);
+    },
+  };
+}
+
+/** Notes on the topic that a message of it was sent at `at` (ms): the first and the last time are kept. */
+export function createSentTimes(db: Connection): (topicId: number, at: number) => void {
+  const update = db.prepare<[{ id: number; at: number }]>(
+    `update topic set first_sent_at = min(ifnull(first_sent_at, @at), @at), last_sent_at = max(ifnull(last_sent_at, @at), @at)
+     where id = @id`,
+  );
+  return (id, at) => void update.run({ id, at });
+}

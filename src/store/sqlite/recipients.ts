@@ -1,0 +1,47 @@
+/** Who is in which topic with which content (`recipient` in schema.ts): keeps anybody from being written to twice. */
+import type { Connection } from "./connection.ts";
+import { OWN_VARIANT, type Standing, standingOf, variantOf } from "../rules/variant.ts";
+
+/** Where messages of one content stand in one topic. */
+export interface Place {
+  /** False: the address has this content in this topic already. In the transaction that is open. */
+  take(address: string, messageId: number): boolean;
+}
+
+interface Topic {
+  id: number;
+  name: string;
+  contentId: number;
+}
+
+export function createRecipientTable(db: Connection) {
+  const insert = db.prepare<[string, number, number, number]>(
+    "insert into recipient (address, topic_id, variant, message_id) values (?, ?, ?, ?) on conflict do nothing",
+  );
+  const hadAsOwn = db.prepare<[string, number, number]>(
+    `select 1 from recipient r join message m on m.id = r.message_id
+     where r.address = ? and r.topic_id = ? and r.variant = ${OWN_VARIANT} and m.content_id = ?`,
+  );
+
+  /** What the table itself does not tell: whether the address has the content all the same. */
+  const repeats = (standing: Standing, topicId: number, contentId: number): ((address: string) => boolean) => {
+    if (standing === "own") return () => false;
+    // The content may have been the topic's own before it was replaced.
+    if (standing === "beside") return (address) => hadAsOwn.get(address, topicId, contentId) !== undefined;
+    const named = new Set<string>();
+    return (address) => named.size === named.add(address).size;
+  };
+
+  return {
+    /** The place of one message of a request: without a topic, an address named twice in it is a repeat. */
+    placeFor(topic: Topic, contentId: number): Place {
+      const standing = standingOf(topic, contentId);
+      const isRepeat = repeats(standing, topic.id, contentId);
+      return {
+        take: (address, messageId) =>
+          !isRepeat(address) &&
+          insert.run(address, topic.id, variantOf(standing, contentId, messageId), messageId).changes > 0,
+      };
+    },
+  };
+}

@@ -1,0 +1,74 @@
+/** The rows of a list before they are in the job file: in a nameless temporary database, so that memory does not grow with them. */
+import { type Connection, explain } from "./connection.ts";
+import type { StagedRow } from "../rows.ts";
+
+/** Rows of one multi-row insert: fewer statements, 4 parameters each. */
+const CHUNK = 50;
+
+export interface StagedRows {
+  /** How many there are; their ids are 1, 2, … in the order they came. */
+  readonly count: number;
+  /** Throws StoppedError when the temporary folder is full. */
+  add(rows: readonly StagedRow[]): void;
+  /** Takes the table away. Safe to call twice. */
+  discard(): void;
+}
+
+/** Makes the table `staged.row`. One at a time: the one before has to be discarded. */
+export function createStagedRows(db: Connection): StagedRows {
+  // A nameless database: a temporary file that is gone when we are, however we end.
+  db.exec("attach '' as staged");
+  db.pragma("staged.journal_mode = off");
+  db.pragma("staged.synchronous = off");
+  db.pragma("staged.cache_size = -4096");
+  db.exec(
+    "create table staged.row (id integer primary key, address text not null, email text, fields text not null, not_before integer not null)",
+  );
+  const insertChunk = db.prepare(insertSql(CHUNK));
+  const insertOne = db.prepare(insertSql(1));
+  let count = 0;
+  let isOpen = true;
+
+  const insert = (rows: readonly StagedRow[]): void => {
+    let from = 0;
+    for (; from + CHUNK <= rows.length; from += CHUNK) insertChunk.run(parameters(rows, from, CHUNK));
+    for (; from < rows.length; from++) insertOne.run(parameters(rows, from, 1));
+  };
+
+  return {
+    get count() {
+      return count;
+    },
+    add(rows) {
+      try {
+        db.exec("begin");
+        insert(rows);
+        db.exec("commit");
+        count += rows.length;
+      } catch (error) {
+        if (db.inTransaction) db.exec("rollback");
+        throw explain(error, "the temporary folder");
+      }
+    },
+    discard() {
+      if (isOpen) db.exec("detach staged");
+      isOpen = false;
+    },
+  };
+}
+
+function insertSql(count: number): string {
+  return `insert into staged.row (address, email, fields, not_before) values ${Array(count).fill("(?, ?, ?, ?)").join(", ")}`;
+}
+
+function parameters(rows: readonly StagedRow[], from: number, count: number): (string | number | null)[] {
+  const values: (string | number | null)[] = [];
+  for (let i = from; i < from + count; i++) {
+    const row = rows[i];
+    if (!row) continue;
+    const address = row.email.toLowerCase();
+    // Kept twice only when it differs: most lists are lower-case already.
+    values.push(address, address === row.email ? null : row.email, row.fields, row.notBefore);
+  }
+  return values;
+}

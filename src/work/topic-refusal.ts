@@ -1,0 +1,24 @@
+/** A topic's refusal, as people at the command line are told of it. */
+import { UserError } from "../errors.ts";
+import { refusalReason } from "../intake/topic-refusal.ts";
+import { type RefusedTopic, type TopicRefusal, TopicRefusedError } from "../store/rules/admit.ts";
+
+const HINTS: Record<TopicRefusal, (topic: string) => string> = {
+  cancelled: (topic) => `reopen it with: ses-mail retry "${topic}" --state cancelled, or name a new one with --topic`,
+  "other-endpoint": () => "use another --topic, or another job file with --db",
+  "other-content": () => "use --topic for a new topic, or --replace-content to change what has not been sent yet",
+  "sent-as-variant": () => "use --topic for a new topic",
+};
+
+export function refusedTopic(refused: RefusedTopic): UserError {
+  return new UserError(refusalReason(refused), HINTS[refused.refusal](refused.topic));
+}
+
+/** Resolves as `work` does; a topic's refusal becomes a UserError. */
+export async function tellingRefusals<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw error instanceof TopicRefusedError ? refusedTopic(error.refused) : error;
+  }
+}

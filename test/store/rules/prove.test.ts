@@ -1,0 +1,96 @@
+import { describe, expect, it, test } from "vitest";
+import { STATES } from "../../../src/message.ts";
+import { type Proof, prove } from "../../../src/store/rules/prove.ts";
+import fc from "../../support/properties.ts";
+
+const NOW = 9_000;
+const EVENT: Proof = { kind: "event", sesMessageId: "ses-1", mailedAt: 400, at: 700 };
+const VISIT: Proof = { kind: "visit", at: 800 };
+const ANSWER: Proof = { kind: "answer", sesMessageId: "ses-1", mailedAt: 400 };
+
+const leaves = (proof: Proof) => STATES.filter((state) => prove({ state, attempts: 1 }, proof, NOW) !== null);
+
+describe("proves nothing", () => {
+  test.each([EVENT, VISIT, ANSWER])("of what is sent: %j", (proof) => {
+    expect(prove({ state: "sent", attempts: 1 }, proof, NOW)).toBeNull();
+  });
+
+  test.each([EVENT, VISIT])("while the call is under way: %j", (proof) => {
+    expect(prove({ state: "sending", attempts: 0 }, proof, NOW)).toBeNull();
+  });
+
+  test("of a message that never left, by a visit: ids can be guessed", () => {
+    expect(leaves(VISIT)).toEqual(["in_doubt"]);
+  });
+
+  test("of anything but a call that ended, by the end of a call", () => {
+    expect(leaves(ANSWER)).toEqual(["sending"]);
+  });
+});
+
+describe("an event", () => {
+  test("beats every belief", () => {
+    expect(leaves(EVENT)).toEqual(["pending", "in_doubt", "failed", "cancelled", "suppressed"]);
+  });
+
+  test.each([
+    [{ mailedAt: 400, at: 700 }, 400],
+    [{ mailedAt: null, at: 700 }, 700],
+    [{ mailedAt: null, at: null }, NOW],
+    [{ mailedAt: 0, at: 700 }, 0],
+  ])("with the times %j says that it was sent at %d", (times, sentAt) => {
+    expect(prove({ state: "failed", attempts: 1 }, { ...EVENT, ...times }, NOW)).toMatchObject({ sentAt });
+  });
+
+  test.each([
+    [0, 1],
+    [1, 1],
+    [3, 3],
+  ])("after %d attempts makes them %d: there was one at least", (attempts, then) => {
+    expect(prove({ state: "pending", attempts }, EVENT, NOW)).toMatchObject({ attempts: then, sesMessageId: "ses-1" });
+  });
+});
+
+test("a visit says when, and not what SES called the mail", () => {
+  expect(prove({ state: "in_doubt", attempts: 2 }, VISIT, NOW)).toEqual({
+    to: "sent",
+    sentAt: 800,
+    sesMessageId: null,
+    attempts: 2,
+  });
+});
+
+describe("the end of a call", () => {
+  test("counts the attempt", () => {
+    expect(prove({ state: "sending", attempts: 2 }, ANSWER, NOW)).toEqual({
+      to: "sent",
+      sentAt: 400,
+      sesMessageId: "ses-1",
+      attempts: 3,
+    });
+  });
+
+  test("with no more than a visit says that it was sent by now", () => {
+    const noted: Proof = { kind: "answer", sesMessageId: null, mailedAt: null };
+    expect(prove({ state: "sending", attempts: 0 }, noted, NOW)).toMatchObject({ sentAt: NOW, sesMessageId: null });
+  });
+});
+
+it("whatever proves it: sent, with an attempt, and never fewer than were counted", () => {
+  const time = fc.option(fc.nat());
+  const proofs = fc.oneof(
+    fc.record({ kind: fc.constant("event" as const), sesMessageId: fc.string(), mailedAt: time, at: time }),
+    fc.record({ kind: fc.constant("visit" as const), at: fc.nat() }),
+    fc.record({ kind: fc.constant("answer" as const), sesMessageId: fc.option(fc.string()), mailedAt: time }),
+  );
+  const held = fc.record({ state: fc.constantFrom(...STATES), attempts: fc.nat(9) });
+  fc.assert(
+    fc.property(held, proofs, (message, proof) => {
+      const move = prove(message, proof, NOW);
+      if (move === null) return;
+      expect(move.to).toBe("sent");
+      expect(move.attempts).toBeGreaterThanOrEqual(Math.max(1, message.attempts));
+      expect(Number.isInteger(move.sentAt)).toBe(true);
+    }),
+  );
+});

@@ -1,0 +1,261 @@
+/** What really moves a message in a job file, against the table of transitions. */
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import type { Claim, Settlement } from "../../../src/deliver/source.ts";
+import type { SesEvent } from "../../../src/feedback/ses-event.ts";
+import type { State } from "../../../src/message.ts";
+import { TopicRefusedError } from "../../../src/store/rules/admit.ts";
+import { type Cause, RETRIABLE, TRANSITIONS } from "../../../src/store/rules/states.ts";
+import { type Connection, Database } from "../../../src/store/sqlite/driver.ts";
+import { openStore } from "../../../src/store/sqlite/store.ts";
+import type { Store } from "../../../src/store/store.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import fc from "../../support/properties.ts";
+import { failed, inDoubt, ingest, putBack, sent, settle, turn } from "../../support/store-actions.ts";
+import { accept, expectSound, message } from "../bench.ts";
+
+const EMAIL = "a@x.example";
+const FOLDER = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
+/** One message, the process that sends it, and another one. */
+class World {
+  readonly clock: ManualClock;
+  readonly sender: Store;
+  readonly other: Store;
+  /** Of the message, as the sender got it last. */
+  claim: Claim | undefined;
+  readonly #db: Connection;
+  #events = 0;
+
+  private constructor(db: Connection, clock: ManualClock, stores: { sender: Store; other: Store }) {
+    this.#db = db;
+    this.clock = clock;
+    this.sender = stores.sender;
+    this.other = stores.other;
+  }
+
+  static async open(path: string): Promise<World> {
+    const clock = new ManualClock();
+    const stores = { sender: await openStore(path, clock), other: await openStore(path, clock) };
+    const db = new Database(path);
+    db.exec(`
+      create table move (old text, new text);
+      create trigger added after insert on message begin insert into move values (null, new.state); end;
+      create trigger moved after update of state on message when old.state <> new.state
+        begin insert into move values (old.state, new.state); end`);
+    return new World(db, clock, stores);
+  }
+
+  close(): void {
+    for (const each of [this.#db, this.sender, this.other]) each.close();
+  }
+
+  get state(): State | null {
+    return this.#db.prepare<[], State>("select state from message").pluck().get() ?? null;
+  }
+
+  /** The moves since it was asked last. */
+  moves(): { old: State | null; new: State }[] {
+    return this.#db.prepare<[], { old: State | null; new: State }>("delete from move returning old, new").all();
+  }
+
+  event(given: Partial<SesEvent>): SesEvent {
+    return {
+      key: `event ${++this.#events}`,
+      type: "delivery",
+      rawType: "Delivery",
+      sesMessageId: "ses-1",
+      jobId: this.sender.jobId,
+      messageId: 1,
+      at: 1_000,
+      mailedAt: 500,
+      destination: [EMAIL],
+      recipients: [],
+      feedbackId: null,
+      machine: false,
+      link: null,
+      reason: null,
+      bounceType: null,
+      bounceSubType: null,
+      complaintType: null,
+      suppressions: [],
+      ...given,
+    };
+  }
+}
+
+/** Something that is done, and what may move the message by it. */
+interface Deed {
+  by: (before: State | null) => readonly Cause[];
+  act: (world: World) => Promise<unknown>;
+}
+
+const by =
+  (...causes: Cause[]) =>
+  () =>
+    causes;
+
+const ofTopic =
+  (act: (store: Store) => Promise<unknown>): Deed["act"] =>
+  async ({ other }) =>
+    (await other.topic("june")) === null ? undefined : act(other);
+
+const answer = (settlementOf: (claim: Claim) => Settlement): Deed => ({
+  by: (before) => (before === "in_doubt" ? ["late answer"] : ["answer"]),
+  act: async ({ sender, claim }) => claim && settle(sender, settlementOf(claim)),
+});
+
+const DEEDS: Record<string, Deed> = {
+  list: {
+    by: by("add"),
+    act: ({ other }) =>
+      ingest(other, [EMAIL]).catch((error: unknown) => expect(error).toBeInstanceOf(TopicRefusedError)),
+  },
+  request: { by: by("add"), act: ({ other }) => accept(other, [message([EMAIL])]) },
+  claim: {
+    by: by("claim"),
+    act: async (world) => {
+      const [claim] = (await turn(world.sender, 1)).claims;
+      world.claim = claim ?? world.claim;
+    },
+  },
+  sent: answer(sent),
+  failed: answer(failed),
+  inDoubt: answer(inDoubt),
+  putBack: answer((claim) => putBack(claim)),
+  putBackLater: answer((claim) => putBack(claim, 9_999, true)),
+  processDied: {
+    by: by("process died"),
+    act: async ({ clock, other }) => {
+      clock.pass(61_000);
+      await other.recover();
+    },
+  },
+  delivery: { by: by("event"), act: (world) => world.other.applyEvents([world.event({})]) },
+  hardBounce: {
+    by: by("event", "suppress"),
+    act: (world) =>
+      world.other.applyEvents([
+        world.event({
+          type: "bounce",
+          bounceType: "Permanent",
+          suppressions: [{ address: EMAIL, reason: "bounce", detail: "" }],
+        }),
+      ]),
+  },
+  foreignBounce: {
+    by: by("suppress"),
+    act: (world) =>
+      world.other.applyEvents([
+        world.event({ jobId: "another", suppressions: [{ address: EMAIL, reason: "bounce", detail: "" }] }),
+      ]),
+  },
+  legacyDelivery: {
+    by: by("event"),
+    act: async (world) => {
+      await world.other.applyEvents([world.event({ jobId: null, messageId: null })]);
+      await world.other.matchKeptEvents();
+    },
+  },
+  open: {
+    by: by("visit"),
+    act: ({ other, clock }) =>
+      other.applyVisits([{ kind: "open", messageId: 1, at: clock.now(), machine: true, link: null }]),
+  },
+  click: {
+    by: by("visit"),
+    act: ({ other, clock }) =>
+      other.applyVisits([{ kind: "click", messageId: 1, at: clock.now(), machine: false, link: "https://x.example/" }]),
+  },
+  cancel: { by: by("cancel"), act: ofTopic((store) => store.cancel("june")) },
+  suppress: {
+    by: by("suppress"),
+    act: ({ other }) => other.suppress([{ address: EMAIL, reason: "manual", source: "test" }]),
+  },
+  unsuppress: { by: by(), act: ({ other }) => other.unsuppress([EMAIL]) },
+  reschedule: {
+    by: by(),
+    act: ofTopic((store) => store.reschedule("june", { notBefore: 0, instantOf: null })),
+  },
+  ...Object.fromEntries(
+    RETRIABLE.map((state): [string, Deed] => [
+      `retry ${state}`,
+      { by: by("retry"), act: ofTopic((store) => store.retry("june", [state])) },
+    ]),
+  ),
+};
+type Name = string;
+
+const ALLOWED = new Set(
+  TRANSITIONS.flatMap(({ from, to, by }) => by.map((cause) => `${from ?? "new"} → ${to}: ${cause}`)),
+);
+
+/** Does one thing. Returns what it moved, each move with the causes it may have had; fails when the table has none of them. */
+async function perform(world: World, name: Name): Promise<string[]> {
+  const deed = DEEDS[name];
+  if (!deed) throw new Error(`there is no deed ${name}`);
+  const causes = deed.by(world.state);
+  await deed.act(world);
+  return world.moves().map(({ old, new: to }) => {
+    const candidates = causes.map((cause) => `${old ?? "new"} → ${to}: ${cause}`);
+    const found = candidates.find((each) => ALLOWED.has(each));
+    expect(found, `${name} moved a message ${old ?? "new"} → ${to}, which is not in the table`).toBeDefined();
+    return found ?? "";
+  });
+}
+
+/** Does one thing after the other with a new message. Returns every move. */
+async function play(names: readonly Name[]): Promise<string[]> {
+  const folder = await mkdtemp(join(FOLDER, "ses-mail-moves-"));
+  const path = join(folder, "job.db");
+  const world = await World.open(path);
+  try {
+    const moves = [];
+    for (const name of names) moves.push(...(await perform(world, name)));
+    expectSound(path);
+    return moves;
+  } finally {
+    world.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Every state, and every circumstance that makes a difference to where a message goes from there. */
+const BEGINNINGS: readonly Name[][] = [
+  [],
+  ["suppress"],
+  ["list"],
+  ["list", "claim"],
+  ["list", "claim", "cancel"],
+  ["list", "claim", "suppress"],
+  ["list", "claim", "delivery"],
+  ["list", "claim", "open"],
+  ["list", "claim", "sent"],
+  ["list", "claim", "failed"],
+  ["list", "claim", "failed", "suppress"],
+  ["list", "claim", "inDoubt"],
+  ["list", "claim", "processDied"],
+  ["list", "claim", "processDied", "suppress"],
+  ["list", "cancel"],
+  ["list", "cancel", "suppress"],
+  ["list", "suppress"],
+  ["list", "suppress", "unsuppress"],
+];
+
+it("whatever is done to a message in any state moves it along the table, and along every arrow of it", async () => {
+  const happened = new Set<string>();
+  for (const beginning of BEGINNINGS)
+    for (const name of Object.keys(DEEDS)) for (const move of await play([...beginning, name])) happened.add(move);
+  expect([...happened].sort()).toEqual([...ALLOWED].sort());
+}, 120_000);
+
+it("no history of a message has a move that is not in the table", async () => {
+  const deeds = fc.array(fc.constantFrom(...Object.keys(DEEDS)), { minLength: 5, maxLength: 25, size: "max" });
+  await fc.assert(
+    fc.asyncProperty(deeds, async (names) => void (await play(["list", ...names]))),
+    { numRuns: 60 },
+  );
+}, 120_000);

@@ -1,0 +1,49 @@
+/** What people at the command line read when a topic refuses. */
+import { expect, test } from "vitest";
+import { UserError } from "../../src/errors.ts";
+import { type RefusedTopic, type TopicRefusal, TopicRefusedError } from "../../src/store/rules/admit.ts";
+import { refusedTopic, tellingRefusals } from "../../src/work/topic-refusal.ts";
+
+const refused = (refusal: TopicRefusal, endpoint: RefusedTopic["endpoint"] = null): RefusedTopic => ({
+  topic: 'my "june"',
+  refusal,
+  endpoint,
+});
+
+test.each([
+  [
+    refused("cancelled"),
+    'topic "my "june"" is cancelled and takes no further recipients',
+    'reopen it with: ses-mail retry "my "june"" --state cancelled, or name a new one with --topic',
+  ],
+  [
+    refused("other-endpoint", "ses"),
+    'topic "my "june"" was sent to the sandbox, it cannot go on to Amazon SES',
+    "use another --topic, or another job file with --db",
+  ],
+  [
+    refused("other-endpoint", "sandbox"),
+    'topic "my "june"" was sent to Amazon SES, it cannot go on to the sandbox',
+    "use another --topic, or another job file with --db",
+  ],
+  [
+    refused("other-content"),
+    'topic "my "june"" already has a different content',
+    "use --topic for a new topic, or --replace-content to change what has not been sent yet",
+  ],
+  [
+    refused("sent-as-variant"),
+    'some of topic "my "june"" were sent this content through the gateway already, others would get it twice',
+    "use --topic for a new topic",
+  ],
+])("the command line is told %j", (given, message, hint) => {
+  expect(refusedTopic(given)).toMatchObject({ name: "UserError", message, hint });
+});
+
+test("the refusal of a store is told as a UserError; everything else stays what it is", async () => {
+  const error = new TopicRefusedError(refused("other-content"));
+  await expect(tellingRefusals(Promise.reject(error))).rejects.toThrow(UserError);
+  const bug = new Error("a bug");
+  await expect(tellingRefusals(Promise.reject(bug))).rejects.toBe(bug);
+  expect(await tellingRefusals(Promise.resolve(7))).toBe(7);
+});
