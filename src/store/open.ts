@@ -3,12 +3,9 @@ import { existsSync } from "node:fs";
 import { UserError } from "../errors.ts";
 import type { Clock } from "../time/clock.ts";
 import type { SqliteStore } from "./sqlite/store.ts";
-import type { Store } from "./store.ts";
+import type { Opened, Store } from "./store.ts";
 
 export type { SqliteStore };
-
-/** A store just opened. `recovered`: messages that processes which died left in flight, in doubt now. */
-export type Opened<Kind extends Store = Store> = Kind & { recovered: number };
 
 /** Opens one kind of store; `onWait` hears now and then for how many ms another process was waited for. */
 export type Open<Kind extends Store = Store> = (

@@ -144,3 +144,6 @@ export interface Store extends Source, Lists, Inbox, EventSink, VisitSink, Topic
   /** Lets go of the store: nothing may be asked of it after that. Messages this process still holds become in doubt. */
   close(): Promise<void>;
 }
+
+/** A store just opened. `recovered`: how many messages processes that died had left in flight; they are in doubt now. */
+export type Opened<Kind extends Store = Store> = Kind & { recovered: number };

@@ -1,6 +1,6 @@
 /** Opening the store a command works on: what is waited for or found is told on stderr, and it is closed when the command ends. */
-import type { Open, Opened } from "../store/open.ts";
-import type { Store } from "../store/store.ts";
+import type { Open } from "../store/open.ts";
+import type { Opened, Store } from "../store/store.ts";
 import type { Context, OpenOptions } from "./context.ts";
 
 type Openers = Pick<Context, "openStore" | "openSqliteStore" | "openForRehearsal">;

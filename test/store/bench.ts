@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { type Connection, Database } from "../../src/store/sqlite/driver.ts";
 import { expect, onTestFinished } from "vitest";
 import { type Content, STATES } from "../../src/message.ts";
-import type { Opened, SqliteStore } from "../../src/store/open.ts";
+import type { SqliteStore } from "../../src/store/open.ts";
 import { openStore } from "../../src/store/sqlite/store.ts";
 import type { AcceptMessage, AcceptRequest, AcceptResult } from "../../src/store/rows.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { Opened, Store } from "../../src/store/store.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { CONTENT } from "../support/store-actions.ts";
 

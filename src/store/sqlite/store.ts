@@ -1,6 +1,6 @@
 /** The job file as a store: its parts put together. */
 import type { Clock } from "../../time/clock.ts";
-import type { Inbox, Keys, Reader, Store, VisitSink } from "../store.ts";
+import type { Inbox, Keys, Opened, Reader, Store, VisitSink } from "../store.ts";
 import type { BackupAnswer } from "./backup.ts";
 import { claims } from "./claims.ts";
 import { createPing, createSchema, explain, type Job, openConnection } from "./connection.ts";
@@ -22,7 +22,7 @@ export interface SqliteStore extends Store {
 }
 
 /**
- * Opens (or creates) the job file at `path` and puts in doubt what processes that died left in flight: `recovered` messages.
+ * Opens (or creates) the job file at `path` and puts in doubt what processes that died left in flight.
  * `onWait` hears now and then for how many ms we have waited for another process that holds the file.
  * @throws UserError when the path cannot be a job file.
  */
@@ -30,7 +30,7 @@ export async function openStore(
   path: string,
   clock: Clock,
   onWait: (waitedMs: number) => void = () => undefined,
-): Promise<SqliteStore & { recovered: number }> {
+): Promise<Opened<SqliteStore>> {
   return assemble({ db: openConnection(path), clock, onWait });
 }
 
@@ -41,7 +41,7 @@ export async function openScratchStore(clock: Clock): Promise<Store> {
   return assemble({ db, clock, onWait: () => undefined });
 }
 
-async function assemble(job: Job): Promise<SqliteStore & { recovered: number }> {
+async function assemble(job: Job): Promise<Opened<SqliteStore>> {
   const { db } = job;
   try {
     const store = storeOf(job);
