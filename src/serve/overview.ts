@@ -22,6 +22,7 @@ export async function readOverview({
 }: Gateway): Promise<Omit<Overview, "version">> {
   const { state, reason, hint, perSecond } = sender.status();
   const rows = await store.topics();
+  const isHeld = held();
   return {
     endpoint: settings.endpoint,
     sender: {
@@ -38,7 +39,7 @@ export async function readOverview({
     topics: rows
       .slice(-LISTED)
       .reverse()
-      .map((row) => topicFacts(row, held)),
+      .map((row) => topicFacts(row, isHeld)),
   };
 }
 

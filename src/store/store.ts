@@ -6,7 +6,7 @@
  */
 import type { Content, State, Totals } from "../message.ts";
 import type { SesEvent } from "../feedback/ses-event.ts";
-import type { Scope, Source } from "../deliver/source.ts";
+import type { Source } from "../deliver/source.ts";
 
 import type { BackupAnswer } from "./sqlite/backup.ts";
 import type { Breakdown } from "./breakdown.ts";
@@ -265,8 +265,6 @@ export interface Store extends Source, GatewayStore {
   /** Throws UserError when `commit` would refuse this topic or this content; changes nothing. */
   checkIngest(target: Pick<IngestTarget, "topic" | "content" | "replaceContent">): Promise<void>;
 
-  /** How many messages of the scope are due now, and when (ms) the first of the others will be; null: there are none. */
-  outlook(scope: Scope): Promise<{ due: number; nextDueAt: number | null }>;
   /** Counts of one topic, or of all together when `topic` is null. Unknown topic: UserError. */
   totals(topic: string | null): Promise<Totals>;
   topics(): Promise<TopicRow[]>;

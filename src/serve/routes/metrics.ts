@@ -1,7 +1,7 @@
 /** `/metrics` for Prometheus. The number of series is bounded: none is named after a topic, an address or a path. */
 import type { FastifyInstance } from "fastify";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, type Metric, Registry } from "prom-client";
-import type { Run } from "../../deliver/send.ts";
+import type { Run } from "../../deliver/sender.ts";
 import { STATES } from "../../message.ts";
 import type { Gateway } from "../gateway.ts";
 

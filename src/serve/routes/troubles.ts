@@ -62,7 +62,7 @@ export function troubleRoutes(app: FastifyInstance, { store, sender, held }: Gat
         response: { 200: { description: "done", ...TOPIC }, ...REFUSALS, 404: ERROR },
       },
     },
-    async ({ params: { id } }) => topicFacts(await requireTopic(store, id), held),
+    async ({ params: { id } }) => topicFacts(await requireTopic(store, id), held()),
   );
   app.get<TopicPath & { Querystring: { limit: number } }>(
     "/v1/topics/:id/troubles",

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { Clock } from "../../time/clock.ts";
-import { claims } from "./claims.ts";
+import { createClaims } from "./claims.ts";
 import { UserError } from "../../errors.ts";
 import { type Connection, createSchema, explain, openConnection, pinging } from "./connection.ts";
 import { Database } from "./driver.ts";
@@ -46,7 +46,7 @@ async function assemble(
 ): Promise<Store & { recovered: number }> {
   try {
     const job = { db, clock, onWait };
-    const source = claims(job);
+    const source = createClaims(job);
     const jobId = db.prepare<[], string>("select id from job").pluck().get() ?? "";
     const store = {
       jobId,
