@@ -17,6 +17,7 @@ const PATIENCE_MS = 180_000;
 const FIRST_PROBE_MS = 1_000;
 const LAST_PROBE_MS = 15_000;
 
+/** Instants `now` and `at` are monotonic ms. */
 export interface Breaker {
   /** Takes in one outcome; returns why the run must stop, or null. */
   observe(outcome: Outcome, now: number): { reason: string; hint: string } | null;
@@ -33,6 +34,7 @@ export interface Breaker {
   hold(at: number): boolean;
 }
 
+/** A breaker that has seen nothing yet: everything may be tried. */
 export function createBreaker(): Breaker {
   let run: { kind: string; length: number } = { kind: "", length: 0 };
   let closedAt: number | null = null;

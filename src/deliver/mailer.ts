@@ -12,10 +12,14 @@ import type { Links } from "../tracking/links.ts";
 import { messageLinks } from "../tracking/message-links.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import type { Library } from "./library.ts";
-import type { Outcome } from "./outcome.ts";
-import type { Deliver } from "./send.ts";
-import type { Ses } from "../aws/ses.ts";
+import { type Deliver, type Outcome, WITHHELD } from "./outcome.ts";
 import type { Claim } from "./source.ts";
+
+/** What the mailer needs of SES. */
+export interface MailService {
+  /** Never rejects but for a bug. `onDeparted` is called when the request goes on the wire. */
+  send(mail: RenderedMail, tags: Tag[], onDeparted: () => void): Promise<Outcome>;
+}
 
 /** Through the gateway each mail may have a content of its own, for months. */
 const MOST_CONTENTS = 300;
@@ -38,7 +42,7 @@ export interface MailerOptions {
  */
 export function createMailer(
   library: Library,
-  ses: Ses,
+  ses: MailService,
   links: () => Promise<Links>,
   { whenFolderIsGone = "halt" }: MailerOptions = {},
 ): Deliver {
@@ -76,14 +80,15 @@ export function createMailer(
     );
   };
 
-  const deliver = async (claim: Claim, onDeparted: () => void): Promise<Outcome> => {
+  const deliver: Deliver = async (claim, onDeparted, isValid) => {
     const rendered = await render(claim);
     // Checked before it was taken in; only a content replaced meanwhile can get here.
     if (typeof rendered === "string")
       return { kind: "rejected", reason: `cannot be rendered: ${rendered}`, unknown: false };
     const tags = [job, { name: "ses-mail-message", value: String(claim.id) }];
     try {
-      return await sendWithFiles(rendered, (mail) => ses.send(mail, tags, onDeparted));
+      // Asked last: looking up, rendering and the wait for memory have taken their time.
+      return await sendWithFiles(rendered, async (mail) => (isValid() ? ses.send(mail, tags, onDeparted) : WITHHELD));
     } catch (error) {
       return outcomeOfFiles(error, whenFolderIsGone);
     }

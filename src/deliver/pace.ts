@@ -1,6 +1,6 @@
 /**
- * The rate, as arithmetic on a small state that lives in the job file: whoever claims updates it in the claiming
- * transaction, so all processes on the file share one rate exactly. No timer refills anything.
+ * The rate, as arithmetic on a small state that the store keeps: whoever claims updates it in the claiming transaction, so all
+ * processes on one store share one rate exactly. No timer refills anything.
  *
  * Two rules hold at once. *Spacing*: a message is due every 1/rate seconds, and what a stall lost may be caught up, but
  * only up to `CREDIT_MS`. *Window*: however it was spaced, no more than `rate` in any `WINDOW_MS`; this alone is the
@@ -12,9 +12,8 @@
  * When SES throttles, the rate in force is cut at once and grows back: quickly while far below the rate that was
  * throttled last (`ceiling`), slowly near it, quickly again beyond it (the curve of TCP CUBIC).
  *
- * All instants are monotonic milliseconds.
+ * All instants are milliseconds of one clock: the store's own, whatever the clocks of the processes say.
  */
-import type { Departure } from "./source.ts";
 
 const WINDOW_MS = 1010;
 const SPACING_MS = 1007;
@@ -26,6 +25,14 @@ const FORGET_MS = 120_000;
 /** The rate never falls below one message in ten seconds, so that a run always finds out when SES has recovered. */
 const FLOOR_PER_SECOND = 0.1;
 
+/** `count` messages that were counted at `planned` left at `actual`. */
+export interface Shift {
+  planned: number;
+  actual: number;
+  count: number;
+}
+
+/** The state, as JSON keeps it. */
 export interface Pace {
   /** When the next message is due by spacing. */
   nextAt: number;
@@ -41,6 +48,7 @@ export interface Pace {
   updatedAt: number;
 }
 
+/** Nothing was sent yet. */
 export const NEW_PACE: Pace = {
   nextAt: 0,
   departures: [],
@@ -55,7 +63,7 @@ export const NEW_PACE: Pace = {
 export function resume(pace: Pace, now: number): Pace {
   const fromThisBoot = pace.updatedAt <= now + 1;
   if (!fromThisBoot) return { ...NEW_PACE, nextAt: now, updatedAt: now };
-  const departures = pace.departures.filter(([at]) => at > now - WINDOW_MS);
+  const departures = pace.departures.filter(([at]) => !isOver(at, now));
   const forgotten = now - pace.updatedAt > FORGET_MS;
   // Idle time earns no credit: after a pause the stream starts evenly again.
   const idle = departures.length === 0;
@@ -67,11 +75,16 @@ export function resume(pace: Pace, now: number): Pace {
   };
 }
 
-/** Notes when calls really left, so that the window counts them where SES sees them. */
-export function correct(pace: Pace, departed: Departure[]): Pace {
-  if (departed.length === 0) return pace;
+/** True: what was counted at `at` has left the window, so nothing that is learnt of it later matters. */
+export function isOver(at: number, now: number): boolean {
+  return at <= now - WINDOW_MS;
+}
+
+/** Moves what was counted to when it really left, so that the window counts it where SES sees it. Ignores what it does not know. */
+export function correct(pace: Pace, shifts: readonly Shift[]): Pace {
+  if (shifts.length === 0) return pace;
   const departures = pace.departures.map(([at, count]): [number, number] => [at, count]);
-  for (const { planned, actual, count } of departed) {
+  for (const { planned, actual, count } of shifts) {
     const entry = departures.find(([at, n]) => at >= planned && at <= planned + GRAIN_MS && n >= count);
     if (!entry || actual <= entry[0]) continue;
     entry[1] -= count;

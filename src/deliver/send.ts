@@ -1,448 +1,181 @@
 /**
  * The send loop. A process is only a pair of hands: each turn writes the answers that came, claims as many messages as
  * there are free hands and the rate allows, and starts their calls. It knows neither SQLite nor SES.
+ *
+ * Turns come in bursts (`burst.ts`). What is in flight, and the status people see, outlive a burst.
  */
-import pLimit from "p-limit";
-import type { Clock } from "../time/clock.ts";
-import { StoppedError } from "../errors.ts";
-import { type Breaker, createBreaker } from "./breaker.ts";
-import type { Outcome } from "./outcome.ts";
-import type { Claim, Departure, Scope, Settlement, Source, Turn } from "./source.ts";
+import { StoppedError, UserError } from "../errors.ts";
+import { Burst } from "./burst.ts";
+import { Flight } from "./flight.ts";
+import { Hands } from "./hands.ts";
+import type { Deliver } from "./outcome.ts";
+import { emptyRun, type Halt, type SendListener, type SendLoop, type SendOptions, type SendResult } from "./sender.ts";
+import { createSleeper, type Sleeper } from "./sleeper.ts";
+import type { Source } from "./source.ts";
+import { Status } from "./status.ts";
+import { limitsOf, Steering } from "./steer.ts";
 
-/**
- * Answers that come within this time are written together: one durable commit for all of them. Less when every hand is
- * busy, for then a hand waits for the commit.
- */
-const SETTLE_TOGETHER_MS = 10;
-const SETTLE_BUSY_MS = 4;
-/** What the rate allows within this time is claimed together, for the same reason. */
-const CLAIM_TOGETHER_MS = 10;
-/** However long a turn was delayed, no more than this much of the rate at once. */
-const MOST_CAUGHT_UP_MS = 60;
-/** A turn at least this often while calls are under way, so that the lease is renewed. */
-const HEARTBEAT_MS = 2_000;
-/**
- * A call that leaves later than this after it was counted (a TLS handshake) is reported at once, and until it leaves this
- * often: at low rates another process would count its second from too early an instant.
- */
-const LATE_MS = 10;
-const REPORT_LATE_MS = 250;
-/** With the daily quota used up and `--on-quota wait`: ask again this often. The window rolls, so a little frees all the time. */
-const QUOTA_RETRY_MS = 60_000;
-/** How long answers are kept in hand when the job file cannot take them (disk full), and how often it is tried. */
-const KEEP_ANSWERS_MS = 30_000;
-const WRITE_RETRY_MS = 1_000;
-/** How often the caller is asked whether to go on. */
-const CHECKPOINT_MS = 2_000;
+/** Other processes put messages into the source, too: look this often when nobody tells. */
+const LOOK_MS = 500;
+/** What was due was gone when we came. */
+const BEATEN_MS = 20;
+/** After a stop that a person has to mend (credentials, paused account), try again this often. */
+const HALTED_MS = 30_000;
+/** A source that cannot be written to (disk full) is tried again sooner: it is ours, and people make room. */
+const UNWRITABLE_MS = 5_000;
 
-export interface SendOptions {
-  scope: Scope;
-  perSecond: number;
-  concurrency: number;
-  maxAttempts: number;
-  /** Stop after this many messages; null: no limit. */
-  max: number | null;
-  onQuota: "stop" | "wait";
-  /** Aborts at the first signal: no new calls, answers are awaited. */
-  signal: AbortSignal;
-  /** Aborts at the second: what is in flight is put in doubt. */
-  hardSignal: AbortSignal;
-  clock: Clock;
-  /** `isHeld`: nothing leaves but one message now and then, until SES takes it; `onNotice` has said why. */
-  onProgress: (run: Run, perSecond: number, isHeld: boolean) => void;
-  /** Told once when something makes the run wait. */
-  onNotice: (text: string) => void;
-  /**
-   * Asked before the first message and then every two seconds or so whether the run may go on; null: it may. What is in
-   * flight is waited for, and the run is "halted".
-   */
-  checkpoint?: () => Promise<{ reason: string; hint: string } | null>;
-  /**
-   * A call that never reached SES is no attempt: for a process that lives on, an outage is to be waited out, not to be counted
-   * against the few messages it met. Not set: it is one, as `--max-attempts` says.
-   */
-  outlastOutages?: boolean;
-  /** Given a function that makes a waiting run look for messages now, instead of with its next turn. */
-  wakeUp?: (wake: () => void) => void;
+/** A loop that has not begun: `run` starts it. */
+export function createSendLoop(source: Source, deliver: Deliver, options: SendOptions): SendLoop {
+  const loop = new Loop(source, deliver, options);
+  return { run: (listener) => loop.run(listener), status: () => loop.status(), wake: () => loop.wake() };
 }
 
-export interface Run {
-  /** SES calls that count: throttled ones do not. */
-  attempts: number;
-  sent: number;
-  failed: number;
-  inDoubt: number;
-  throttled: number;
-  retried: number;
-  elapsedMs: number;
-}
-
-export interface Deliver {
-  /** Hands one message to SES; calls `onDeparted` when the request goes on the wire. Never rejects but for a bug. */
-  (claim: Claim, onDeparted: () => void): Promise<Outcome>;
-  /** True: messages wait for memory, and more of them would only wait, too. Not set: they never do. */
-  isFull?: () => boolean;
-}
-
-/** Claims of one turn on their way out. */
-interface Batch {
-  /** Where the rate counts them now (monotonic ms). */
-  countedAt: number;
-  count: number;
-  /** How many have not left yet. */
-  waiting: number;
-  lastLeftAt: number;
-}
-
-export type SendOutcome = "finished" | "nothing_to_send" | "interrupted" | "quota" | "halted" | "limit";
-
-export interface SendResult {
-  outcome: SendOutcome;
-  reason: string | null;
-  hint: string | null;
-  run: Run;
-}
-
-interface Stop {
-  outcome: SendOutcome;
-  reason: string;
-  hint: string | null;
-}
-
-/** Sends everything of the scope that is due, and what falls due again after a passing failure. */
-export async function send(source: Source, deliver: Deliver, options: SendOptions): Promise<SendResult> {
-  const loop = new SendLoop(source, deliver, options);
-  return loop.run();
-}
-
-class SendLoop {
+class Loop implements SendLoop {
   readonly #source: Source;
   readonly #deliver: Deliver;
   readonly #options: SendOptions;
-  readonly #limit: ReturnType<typeof pLimit>;
-  readonly #breaker: Breaker = createBreaker();
-  readonly #inFlight = new Map<number, Claim>();
-  readonly #run: Run = { attempts: 0, sent: 0, failed: 0, inDoubt: 0, throttled: 0, retried: 0, elapsedMs: 0 };
-  readonly #startedAt: number;
-
-  #settlements: Settlement[] = [];
-  #batches: Batch[] = [];
-  #failure: { error: unknown } | null = null;
-  #throttledAt: number | null = null;
-  /** When (wall clock) messages this run put back fall due again, unordered. */
-  #retriesDueAt: number[] = [];
-  /** Messages that used up one of `--max`. */
-  #counted = 0;
-  #stop: Stop | null = null;
-  #lastTurnAt = -Infinity;
-  #checkedAt = -Infinity;
-  #unwritableSince: number | null = null;
-  #wake: () => void = () => undefined;
+  readonly #run = emptyRun();
+  readonly #status: Status;
+  readonly #flight: Flight;
+  readonly #sleeper: Sleeper;
+  readonly #hands: Hands;
+  /** Of the burst that is on, or of the last one: an answer may come when it is over. */
+  #steering: Steering;
+  #listener: SendListener = { onNotice: () => undefined };
 
   constructor(source: Source, deliver: Deliver, options: SendOptions) {
+    const { clock } = options.io;
     this.#source = source;
     this.#deliver = deliver;
     this.#options = options;
-    this.#limit = pLimit(options.concurrency);
-    this.#startedAt = options.clock.monotonic();
-    options.wakeUp?.(() => this.#wake());
+    this.#status = new Status(options.rate().perSecond);
+    this.#flight = new Flight(clock);
+    this.#sleeper = createSleeper(clock);
+    this.#steering = this.#newSteering();
+    this.#hands = new Hands({
+      deliver,
+      flight: this.#flight,
+      settle: (claim, outcome) => this.#steering.settle(claim, outcome),
+      wake: () => this.#sleeper.wake(),
+    });
   }
 
-  async run(): Promise<SendResult> {
-    const { signal, hardSignal } = this.#options;
+  status(): ReturnType<SendLoop["status"]> {
+    return this.#status.show(this.#run);
+  }
+
+  wake(): void {
+    this.#sleeper.wake();
+  }
+
+  async run(listener: SendListener): Promise<SendResult> {
+    this.#listener = listener;
+    const { signal, hardSignal } = this.#options.io;
     const onSignal = () => this.#interrupt();
     signal.addEventListener("abort", onSignal);
     hardSignal.addEventListener("abort", onSignal);
-    if (signal.aborted) this.#interrupt();
     try {
-      return await this.#loop();
+      return this.#options.whenDrained === "end" ? await this.#sendBurst() : await this.#keepSending();
     } finally {
       signal.removeEventListener("abort", onSignal);
       hardSignal.removeEventListener("abort", onSignal);
+      this.#status.stopped();
     }
   }
 
-  async #loop(): Promise<SendResult> {
-    for (;;) {
-      if (this.#failure) throw this.#failure.error;
-      if (this.#options.hardSignal.aborted) this.#abandon();
-      await this.#check();
-      const room = this.#room();
-      const turn = await this.#turn(room);
-      this.#launch(turn);
-      this.#report(turn.perSecond);
-      if (this.#isDone(turn, room)) break;
-      await this.#wait(turn, room);
+  /** Burst after burst, until the first signal. */
+  async #keepSending(): Promise<SendResult> {
+    const { signal } = this.#options.io;
+    while (!signal.aborted || !this.#flight.isEmpty()) {
+      try {
+        const waitMs = await this.#nextBurstInMs();
+        if (waitMs > 0) await this.#sleeper.sleep(waitMs);
+        else await this.#pause(await this.#sendBurst());
+      } catch (error) {
+        if (!(error instanceof StoppedError || error instanceof UserError)) throw error;
+        if (signal.aborted) break;
+        await this.#halted({ reason: error.message, hint: error.hint }, UNWRITABLE_MS);
+      }
     }
-    return this.#result();
+    this.#steering.stop("interrupted", this.#interruption());
+    return this.#steering.result();
   }
 
-  async #check(): Promise<void> {
-    if (!this.#options.checkpoint || this.#stop || this.#now() - this.#checkedAt < CHECKPOINT_MS) return;
-    this.#checkedAt = this.#now();
-    const objection = await this.#options.checkpoint();
-    if (objection) this.#stop ??= { outcome: "halted", ...objection };
+  /** Milliseconds until there may be something to send; 0: now. */
+  async #nextBurstInMs(): Promise<number> {
+    if (!this.#flight.isEmpty()) return 0;
+    this.#sleeper.listen();
+    const lost = await this.#source.recover();
+    if (lost > 0) this.#listener.onRecovered?.(lost);
+    const { scope, checkpoint } = this.#options;
+    // What was held may be let go again, and nothing else would find out while nothing is sent.
+    if (scope.held?.size) await checkpoint();
+    const nextMs = await this.#source.nextDueInMs({ ...scope });
+    return nextMs === 0 ? 0 : Math.max(1, Math.min(LOOK_MS, nextMs ?? LOOK_MS));
   }
 
-  /** How many messages there are free hands for. Answers not yet written keep their hand busy: they are `sending` still. */
-  #room(): number {
-    if (this.#stop || this.#deliver.isFull?.()) return 0;
-    const free = this.#options.concurrency - this.#inFlight.size - this.#settlements.length;
-    const left = this.#options.max === null ? Infinity : this.#options.max - this.#counted;
-    // What fell due since the last turn, and a little to catch up: more would block the event loop and be the next stall.
-    const sinceTurn = Math.min(MOST_CAUGHT_UP_MS, this.#now() - this.#lastTurnAt);
-    const span = Math.max(2 * CLAIM_TOGETHER_MS, 1.25 * sinceTurn);
-    const burst = Math.max(2, Math.ceil((this.#options.perSecond * span) / 1000));
-    return Math.max(0, this.#breaker.admit(Math.min(free, left, burst), this.#inFlight.size, this.#now()));
-  }
-
-  async #turn(room: number): Promise<Turn> {
-    const request = {
-      settlements: this.#settlements,
-      room,
-      perSecond: this.#options.perSecond,
-      scope: this.#options.scope,
-      departed: this.#departures(),
-      throttledAt: this.#throttledAt,
-    };
-    this.#settlements = [];
-    this.#throttledAt = null;
-    this.#lastTurnAt = this.#now();
-    try {
-      return await this.#source.turn(request);
-    } catch (error) {
-      // The answers are still ours to write.
-      this.#settlements = [...request.settlements, ...this.#settlements];
-      if (!(error instanceof StoppedError)) throw error;
-      return this.#sitOut(error);
-    }
-  }
-
-  /** The job file cannot be written: no new calls, and a while of trying to get the answers in that are known. */
-  async #sitOut(error: StoppedError): Promise<Turn> {
-    this.#stop ??= { outcome: "halted", reason: error.message, hint: error.hint };
-    this.#unwritableSince ??= this.#now();
-    const waited = this.#now() - this.#unwritableSince;
-    if (waited > KEEP_ANSWERS_MS || this.#options.hardSignal.aborted) throw error;
-    if (this.#settlements.length > 0) await this.#options.clock.sleep(WRITE_RETRY_MS, this.#options.hardSignal);
-    return { claims: [], at: this.#now(), rateWaitMs: null, drained: false, perSecond: this.#options.perSecond };
-  }
-
-  #launch(turn: Turn): void {
-    if (turn.claims.length === 0) return;
-    const { at: countedAt, claims } = turn;
-    const batch: Batch = { countedAt, count: claims.length, waiting: claims.length, lastLeftAt: 0 };
-    this.#batches.push(batch);
-    for (const claim of claims) {
-      this.#inFlight.set(claim.id, claim);
-      this.#counted++;
-      void this.#limit(() => this.#call(claim, batch));
-    }
-  }
-
-  /** Moves what the rate counts to when calls really left; what has not left yet leaves now at the earliest. */
-  #departures(): Departure[] {
-    const now = this.#now();
-    const departed = this.#batches.map((batch): Departure => {
-      const actual = batch.waiting > 0 ? now : batch.lastLeftAt;
-      const departure = { planned: batch.countedAt, actual, count: batch.count };
-      batch.countedAt = Math.max(batch.countedAt, actual);
-      return departure;
+  async #sendBurst(): Promise<SendResult> {
+    const { rate, io } = this.#options;
+    this.#steering = this.#newSteering();
+    if (io.signal.aborted) this.#interrupt();
+    this.#status.begin(this.#run.sent);
+    const burst = new Burst({
+      source: this.#source,
+      deliver: this.#deliver,
+      options: this.#options,
+      rate: rate(),
+      steering: this.#steering,
+      flight: this.#flight,
+      hands: this.#hands,
+      sleeper: this.#sleeper,
+      onTurn: (perSecond) => this.#report(perSecond),
     });
-    this.#batches = this.#batches.filter((batch) => batch.waiting > 0);
-    return departed;
-  }
-
-  async #call(claim: Claim, batch: Batch): Promise<void> {
-    let startedAt = 0;
-    const onDeparted = () => {
-      if (startedAt > 0) return;
-      startedAt = this.#now();
-      batch.waiting--;
-      batch.lastLeftAt = startedAt;
-      if (startedAt - batch.countedAt > LATE_MS) this.#wake();
-    };
     try {
-      const outcome = await this.#deliver(claim, onDeparted);
-      // A call that never left (no credentials, cannot be rendered) takes nothing from the rate, but is counted all the same.
-      onDeparted();
-      // Abandoned after a second signal: it is in doubt already.
-      if (this.#inFlight.delete(claim.id)) this.#steer(claim, outcome, startedAt);
-    } catch (error) {
-      this.#failure ??= { error };
-    }
-    this.#wake();
-  }
-
-  /** Errors steer: what an outcome means for its message, and for the run. */
-  #steer(claim: Claim, outcome: Outcome, startedAt: number): void {
-    const run = this.#run;
-    const { id } = claim;
-    const gated = this.#breaker.isClosed();
-    const trip = this.#breaker.observe(outcome, this.#now());
-    if (!gated && outcome.kind === "transient" && this.#breaker.isClosed()) {
-      this.#options.onNotice(
-        `SES does not take anything (${outcome.reason}): trying one message at a time until it does.`,
-      );
-    }
-    if (trip) this.#stop ??= { outcome: "halted", ...trip };
-    switch (outcome.kind) {
-      case "sent":
-        run.attempts++;
-        run.sent++;
-        this.#settlements.push({ kind: "sent", id, topicId: claim.topicId, sesMessageId: outcome.sesMessageId });
-        return;
-      case "rejected":
-        run.attempts++;
-        run.failed++;
-        this.#settlements.push({ kind: "failed", id, error: outcome.reason });
-        return;
-      case "in_doubt":
-        run.attempts++;
-        run.inDoubt++;
-        this.#settlements.push({ kind: "in_doubt", id, error: outcome.reason });
-        return;
-      case "transient":
-        run.attempts++;
-        this.#tryAgain(claim, outcome.reason, gated || (outcome.unreachable && this.#options.outlastOutages === true));
-        return;
-      case "throttled":
-        run.throttled++;
-        this.#throttledAt = Math.max(this.#throttledAt ?? 0, startedAt);
-        this.#putBack(id, outcome.reason);
-        return;
-      case "quota":
-        this.#putBack(id, outcome.reason);
-        if (this.#options.onQuota === "stop") this.#stop ??= { outcome: "quota", reason: outcome.reason, hint: null };
-        else this.#holdForQuota(outcome.reason);
-        return;
-      case "halted":
-        this.#putBack(id, outcome.reason);
-        this.#stop ??= { outcome: "halted", reason: outcome.reason, hint: outcome.hint };
+      return await burst.send();
+    } finally {
+      this.#status.end();
     }
   }
 
-  /** `free`: not this message's fault. */
-  #tryAgain(claim: Claim, reason: string, free: boolean): void {
-    const { id, attempts } = claim;
-    const tried = attempts + 1;
-    if (!free && tried >= this.#options.maxAttempts) {
-      this.#run.failed++;
-      const times = tried === 1 ? "1 attempt" : `${tried} attempts`;
-      this.#settlements.push({ kind: "failed", id, error: `${reason} (${times})` });
-      return;
-    }
-    this.#run.retried++;
-    const notBefore = Math.round(this.#options.clock.now() + backoffMs(tried));
-    this.#retriesDueAt.push(notBefore);
-    this.#counted--;
-    this.#settlements.push({ kind: "put_back", id, notBefore, attempted: !free, error: reason });
-  }
-
-  #putBack(id: number, reason: string): void {
-    this.#counted--;
-    this.#settlements.push({ kind: "put_back", id, notBefore: null, attempted: false, error: reason });
-  }
-
-  #holdForQuota(reason: string): void {
-    if (!this.#breaker.hold(this.#now() + QUOTA_RETRY_MS)) return;
-    this.#options.onNotice(`${reason} Waiting for the 24-hour window to free some quota.`);
-  }
-
-  #interrupt(): void {
-    this.#stop ??= {
-      outcome: "interrupted",
-      reason: `interrupted by ${String(this.#options.signal.reason)}`,
-      hint: null,
-    };
-    const waiting = this.#inFlight.size;
-    if (waiting > 0 && !this.#options.hardSignal.aborted) {
-      this.#options.onNotice(
-        `Waiting for ${waiting} answer${waiting === 1 ? "" : "s"} of SES; interrupt again to leave at once.`,
-      );
-    }
-    this.#wake();
-  }
-
-  /** A second signal: we leave without the answers, so nobody knows. */
-  #abandon(): void {
-    for (const id of this.#inFlight.keys()) {
-      this.#run.inDoubt++;
-      this.#run.attempts++;
-      this.#settlements.push({ kind: "in_doubt", id, error: "interrupted before the answer of SES came" });
-    }
-    this.#inFlight.clear();
-  }
-
-  #isDone(turn: Turn, room: number): boolean {
-    const idle = this.#inFlight.size === 0 && this.#settlements.length === 0;
-    if (!idle) return false;
-    if (this.#stop) return true;
-    if (this.#options.max !== null && this.#counted >= this.#options.max) return true;
-    if (room === 0 || !turn.drained) return false;
-    // What fell due and was not found: another process has it, or it was cancelled.
-    const now = this.#options.clock.now();
-    this.#retriesDueAt = this.#retriesDueAt.filter((dueAt) => dueAt > now);
-    return this.#retriesDueAt.length === 0;
-  }
-
-  /** Until an answer comes, the rate allows another message, or a retry falls due. */
-  async #wait(turn: Turn, room: number): Promise<void> {
-    const waits = [this.#batches.some((batch) => batch.waiting > 0) ? REPORT_LATE_MS : HEARTBEAT_MS];
-    const probeAt = this.#breaker.nextProbeAt();
-    if (probeAt !== null && probeAt > this.#now()) waits.push(probeAt - this.#now());
-    // Not those the turn had: hands that were busy with answers are free since it wrote them.
-    const free = this.#room();
-    if (free > 0 && turn.rateWaitMs !== null) waits.push(turn.rateWaitMs + this.#gather(turn, free));
-    else if (free > 0 && !turn.drained && this.#unwritableSince === null) waits.push(0);
-    if (room > 0 && turn.drained && this.#retriesDueAt.length > 0) {
-      waits.push(Math.min(...this.#retriesDueAt) - this.#options.clock.now() + 1);
-    }
-    if (this.#settlements.length === 0) await this.#sleep(Math.max(1, Math.min(...waits)));
-    const sinceTurn = this.#now() - this.#lastTurnAt;
-    const together = free > 0 ? SETTLE_TOGETHER_MS : SETTLE_BUSY_MS;
-    if (sinceTurn < together) await this.#options.clock.sleep(together - sinceTurn);
-    else await new Promise((resolve) => setImmediate(resolve));
-  }
-
-  /** At high rates one message falls due every millisecond: wait for a handful. */
-  #gather(turn: Turn, free: number): number {
-    const handful = Math.min(free, Math.floor((turn.perSecond * CLAIM_TOGETHER_MS) / 1000));
-    return handful > 1 ? ((handful - 1) * 1000) / turn.perSecond : 0;
-  }
-
-  async #sleep(ms: number): Promise<void> {
-    const controller = new AbortController();
-    // With a reason, or each wake would make an Error.
-    this.#wake = () => controller.abort("woken");
-    await this.#options.clock.sleep(ms, controller.signal);
-    this.#wake = () => undefined;
+  #newSteering(): Steering {
+    const tell = (text: string) => this.#listener.onNotice(text);
+    return new Steering({ limits: limitsOf(this.#options), clock: this.#options.io.clock, run: this.#run, tell });
   }
 
   #report(perSecond: number): void {
-    this.#run.elapsedMs = Math.round(this.#now() - this.#startedAt);
-    this.#options.onProgress(this.#run, perSecond, this.#breaker.nextProbeAt() !== null);
+    this.#steering.tick();
+    this.#status.progress({ perSecond, sent: this.#run.sent, hold: this.#steering.hold() }, this.#listener);
+    this.#listener.onProgress?.(this.#run);
   }
 
-  #result(): SendResult {
-    const stop = this.#stop;
-    if (stop) return { ...stop, run: this.#run };
-    const used = this.#counted > 0 || this.#run.attempts > 0 || this.#run.throttled > 0;
-    const limited = this.#options.max !== null && this.#counted >= this.#options.max;
-    return {
-      outcome: limited ? "limit" : used ? "finished" : "nothing_to_send",
-      reason: null,
-      hint: null,
-      run: this.#run,
-    };
+  /** What comes after a burst, before the next look. */
+  async #pause({ outcome, reason, hint }: SendResult): Promise<void> {
+    if (outcome === "halted") await this.#halted({ reason: reason ?? "", hint }, HALTED_MS);
+    // Another process was quicker, or the cap moved what was due.
+    if (outcome === "nothing_to_send") await this.#sleeper.sleep(BEATEN_MS);
   }
 
-  #now(): number {
-    return this.#options.clock.monotonic();
+  async #halted(halt: Halt, waitMs: number): Promise<void> {
+    const { signal, clock } = this.#options.io;
+    if (signal.aborted) return;
+    this.#status.halted(halt, this.#listener);
+    // Not woken by new messages: they would meet the same wall.
+    await clock.sleep(waitMs, signal);
   }
-}
 
-/** 2^n seconds for the n-th attempt, ± 25 %, so that what failed together does not come back together. */
-function backoffMs(attempt: number): number {
-  return 1000 * 2 ** Math.min(attempt, 10) * (0.75 + Math.random() / 2);
+  #interruption(): Halt {
+    return { reason: `interrupted by ${String(this.#options.io.signal.reason)}`, hint: null };
+  }
+
+  #interrupt(): void {
+    const { hardSignal } = this.#options.io;
+    this.#steering.stop("interrupted", this.#interruption());
+    const waiting = this.#flight.calls;
+    if (waiting > 0 && !hardSignal.aborted) {
+      this.#listener.onNotice(
+        `Waiting for ${waiting} answer${waiting === 1 ? "" : "s"} of SES; interrupt again to leave at once.`,
+      );
+    }
+    this.#sleeper.wake();
+  }
 }

@@ -3,7 +3,7 @@ import type { KeyObject } from "node:crypto";
 import type { Clock } from "../time/clock.ts";
 import type { Account } from "../aws/ses.ts";
 import type { EventSink } from "../feedback/event-sink.ts";
-import type { Sender } from "../deliver/keep-sending.ts";
+import type { Sender } from "../deliver/sender.ts";
 import type { Envelope } from "../compose/content/content.ts";
 import type { Tracking } from "../message.ts";
 import type { Endpoint } from "../store/rows.ts";
@@ -21,7 +21,7 @@ export interface Gateway {
   /** Signs and reads what is in the links of mails. */
   links: Links;
   /** Topics left alone because too many of their mails bounced or were complained about. */
-  held: ReadonlySet<string>;
+  held(): ReadonlySet<string>;
   /** Rate and quota as SES last told them; null: it could not be asked. */
   account(): Account | null;
   /** Sends one mail ahead of the others, within the rate, and says what became of it. */

@@ -24,6 +24,7 @@ export async function readOverview({
 }: Viewed): Promise<Omit<Overview, "version">> {
   const { state, reason, hint, perSecond } = sender.status();
   const rows = await store.topics();
+  const isHeld = held();
   return {
     endpoint: settings.endpoint,
     sender: {
@@ -40,7 +41,7 @@ export async function readOverview({
     topics: rows
       .slice(-LISTED)
       .reverse()
-      .map((row) => topicFacts(row, held)),
+      .map((row) => topicFacts(row, isHeld)),
   };
 }
 

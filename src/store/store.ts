@@ -8,7 +8,7 @@
  * written then, and the same call may be made again.
  */
 import type { Library } from "../deliver/library.ts";
-import type { Scope, Source } from "../deliver/source.ts";
+import type { Source } from "../deliver/source.ts";
 import type { EventSink } from "../feedback/event-sink.ts";
 import type { State, Totals } from "../message.ts";
 import type { Breakdown } from "./breakdown.ts";
@@ -137,8 +137,6 @@ export interface Keys {
 
 /** All roles of one store. */
 export interface Store extends Source, Lists, Inbox, EventSink, VisitSink, Topics, Reader, Library, Suppressions, Keys {
-  /** How many messages of the scope are due now, and when (ms) the first of the others will be; null: there are none. */
-  outlook(scope: Scope): Promise<{ due: number; nextDueAt: number | null }>;
   /** Rejects when the store cannot be read or written, and for ten seconds after a write found the disk full. */
   ping(): Promise<void>;
   /** Lets go of the store: nothing may be asked of it after that. Messages this process still holds become in doubt. */

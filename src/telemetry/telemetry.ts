@@ -1,5 +1,5 @@
 /** What the gateway reports of itself to receivers outside: to none, unless one is configured. */
-import type { SenderStatus } from "../deliver/keep-sending.ts";
+import type { SenderStatus } from "../deliver/sender.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 

@@ -1,7 +1,7 @@
 /** What a run says when it is over: JSON or a line, the reason it stopped, and the exit code. */
 import type { ListAnswer } from "./campaign.ts";
 import type { Context } from "./context.ts";
-import type { Run, SendOutcome, SendResult } from "../deliver/send.ts";
+import type { Run, SendOutcome, SendResult } from "../deliver/sender.ts";
 import type { Scope } from "../deliver/source.ts";
 import { formatDuration } from "../time/duration.ts";
 import type { Connection } from "./endpoint.ts";
@@ -25,9 +25,9 @@ export async function answerRun(
   result: SendResult,
   late: number,
 ): Promise<number> {
-  const { terminal, globals } = context;
+  const { terminal, globals, io } = context;
   const totals = await job.store.totals(scope.topic);
-  const reason = (await reasonOf(job, result, totals, late)) ?? (await scheduledReason(scope, job));
+  const reason = (await reasonOf(job, result, totals, late)) ?? (await scheduledReason(scope, job, io.clock.now()));
   if (globals.json) {
     terminal.json({
       topic: scope.topic,
@@ -80,10 +80,13 @@ function sentence(text: string): string {
   return text === "" || text.endsWith(".") ? text : `${text}.`;
 }
 
-/** What was left because its time has not come. */
-async function scheduledReason(scope: Scope, { store }: Job): Promise<string | null> {
-  const { nextDueAt } = await store.outlook(scope);
-  return nextDueAt === null ? null : `The next messages are due at ${new Date(nextDueAt).toISOString()}.`;
+/** What was left because its time has not come. `now`: ms since the epoch. */
+async function scheduledReason(scope: Scope, { store }: Job, now: number): Promise<string | null> {
+  const { nextDueInMs } = await store.outlook(scope);
+  if (nextDueInMs === null) return null;
+  // The store counts from its own clock, some milliseconds later than ours; people schedule to the second.
+  const second = Math.round((now + nextDueInMs) / 1000) * 1000;
+  return `The next messages are due at ${new Date(second).toISOString()}.`;
 }
 
 const STOPPED: ReadonlySet<SendOutcome> = new Set(["quota", "halted"]);

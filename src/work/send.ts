@@ -4,7 +4,8 @@ import type { Context } from "./context.ts";
 import { readWords } from "../compose/address/encoded-word.ts";
 import { createMailer } from "../deliver/mailer.ts";
 import { tooManyBad } from "../deliver/reputation.ts";
-import { type Run, send, type SendOptions, type SendResult } from "../deliver/send.ts";
+import { createSendLoop } from "../deliver/send.ts";
+import { emptyRun, type SendOptions, type SendResult } from "../deliver/sender.ts";
 import type { Scope } from "../deliver/source.ts";
 import { formatDuration, parseDuration } from "../time/duration.ts";
 import { type Connection, connect, type EndpointFlags } from "./endpoint.ts";
@@ -143,7 +144,7 @@ async function sendScope(context: Context, scope: Scope, job: Job, flags: SendFl
   const result = job.connection.halt ? haltedBefore(job.connection.halt) : await runLoop(context, scope, job, flags);
   // Events that came before the answer which brought their SES message id.
   await store.matchKeptEvents();
-  const late = scope.maxLateMs === null ? 0 : await store.countLate(scope);
+  const late = scope.maxLateMs === null ? 0 : (await store.outlook(scope)).late;
   return answerRun(context, scope, job, result, late);
 }
 
@@ -166,33 +167,25 @@ async function runLoop(
   const progress = terminal.progress(Math.min(due, flags.max ?? due), "sent");
   const speed = speedometer();
   boundOldSpace();
+  const mailer = createMailer(store, connection.ses, () => openLinks(store, io.env, io.clock));
+  const loop = createSendLoop(store, mailer, {
+    scope,
+    rate: () => connection,
+    whenDrained: "end",
+    maxAttempts: flags.maxAttempts,
+    max: flags.max ?? null,
+    onQuota: flags.onQuota,
+    checkpoint: reputationCheck(store, scope, flags),
+    io,
+  });
   try {
-    return await send(
-      store,
-      createMailer(store, connection.ses, () => openLinks(store, io.env, io.clock)),
-      {
-        scope,
-        perSecond: connection.perSecond,
-        concurrency: connection.concurrency,
-        maxAttempts: flags.maxAttempts,
-        max: flags.max ?? null,
-        onQuota: flags.onQuota,
-        signal: io.signal,
-        hardSignal: io.hardSignal,
-        clock: io.clock,
-        onProgress: (run) => {
-          boundYoungSpace(6);
-          progress.update({
-            done: run.sent,
-            failed: run.failed,
-            inDoubt: run.inDoubt,
-            perSecond: speed(run.sent, io.clock.monotonic()),
-          });
-        },
-        onNotice: (text) => terminal.warn(text),
-        checkpoint: reputationCheck(store, scope, flags),
+    return await loop.run({
+      onNotice: (text) => terminal.warn(text),
+      onProgress({ sent, failed, inDoubt }) {
+        boundYoungSpace(6);
+        progress.update({ done: sent, failed, inDoubt, perSecond: speed(sent, io.clock.monotonic()) });
       },
-    );
+    });
   } finally {
     progress.stop();
   }
@@ -223,6 +216,5 @@ function speedometer(): (count: number, now: number) => number {
 }
 
 function haltedBefore(halt: { reason: string; hint: string }): SendResult {
-  const run: Run = { attempts: 0, sent: 0, failed: 0, inDoubt: 0, throttled: 0, retried: 0, elapsedMs: 0 };
-  return { outcome: "halted", ...halt, run };
+  return { outcome: "halted", ...halt, run: emptyRun() };
 }

@@ -32,6 +32,7 @@ function scene(
   links: () => Promise<Links> = async () => LINKS,
   answer: () => Promise<void> = async () => undefined,
   options: MailerOptions = {},
+  isValid: () => boolean = () => true,
 ) {
   const contents: number[] = [];
   const ingests: number[] = [];
@@ -62,7 +63,7 @@ function scene(
     ingests,
     mails,
     isFull: () => deliver.isFull?.(),
-    deliver: (change?: Partial<Claim>) => deliver(claim(change), () => undefined),
+    deliver: (change?: Partial<Claim>) => deliver(claim(change), () => undefined, isValid),
   };
 }
 
@@ -232,6 +233,27 @@ describe("files of single messages", () => {
     const lenient = scene(() => content, undefined, undefined, { whenFolderIsGone: "fail" });
     expect(await lenient.deliver(change)).toMatchObject({ kind: "rejected", reason });
   });
+});
+
+it("makes no call for a claim that ran out while it waited for memory", async () => {
+  const attachments = [{ fileName: "a.pdf", contentType: "application/pdf", data: "A".repeat(60 * 1024 * 1024) }];
+  let answer = () => undefined as void;
+  const answered = () => new Promise<void>((resolve) => (answer = resolve));
+  let isValid = true;
+  const { deliver, mails } = scene(
+    () => ({ ...CONTENT, attachments }),
+    undefined,
+    answered,
+    {},
+    () => isValid,
+  );
+  const [first, second] = [deliver({ id: 1 }), deliver({ id: 2 })];
+  await expect.poll(() => mails.length).toBe(1);
+  isValid = false;
+  answer();
+  expect(await first).toMatchObject({ kind: "sent" });
+  expect(await second).toMatchObject({ kind: "withheld" });
+  expect(mails).toHaveLength(1);
 });
 
 it("holds back what would take too much memory, and says so", async () => {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { correct, NEW_PACE, type Pace, recover, resume, take, throttle } from "../../src/deliver/pace.ts";
-import type { Departure } from "../../src/deliver/source.ts";
+import { correct, NEW_PACE, type Pace, recover, resume, type Shift, take, throttle } from "../../src/deliver/pace.ts";
 import { mostInAnyWindow } from "../support/ses-server.ts";
 
 /** The same numbers in every run. */
@@ -96,8 +95,8 @@ function play(scene: Scene): Played {
 }
 
 /** As the send loop reports them: what has not left yet is counted now at the earliest. */
-function departures(hand: Hands, now: number): Departure[] {
-  const reported = hand.batches.map((batch): Departure => {
+function departures(hand: Hands, now: number): Shift[] {
+  const reported = hand.batches.map((batch): Shift => {
     const actual = Math.min(now, batch.leavesAt);
     const departure = { planned: batch.countedAt, actual, count: batch.count };
     batch.countedAt = Math.max(batch.countedAt, actual);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Outcome } from "../../src/deliver/outcome.ts";
-import { type Run, send, type SendOptions, type SendResult } from "../../src/deliver/send.ts";
+import { createSendLoop } from "../../src/deliver/send.ts";
+import type { EndingOptions, Rate, Run, SendResult } from "../../src/deliver/sender.ts";
 import type { Claim } from "../../src/deliver/source.ts";
 import { StoppedError } from "../../src/errors.ts";
 import { MemorySource } from "../support/memory-source.ts";
@@ -26,10 +27,29 @@ interface Scene {
   run(): Promise<SendResult>;
 }
 
+function endingOptions(
+  io: EndingOptions["io"],
+  { perSecond = 100, concurrency = 10, ...options }: Partial<EndingOptions & Rate> = {},
+): EndingOptions {
+  return {
+    scope: { topic: null, endpoint: "ses", maxLateMs: null },
+    rate: () => ({ perSecond, concurrency }),
+    whenDrained: "end",
+    maxAttempts: 3,
+    max: null,
+    onQuota: "stop",
+    checkpoint: async () => null,
+    io,
+    ...options,
+  };
+}
+
+const DEAF = { onNotice: () => undefined };
+
 type Script = (call: { id: number; nth: number; at: number }) => Outcome | Promise<Outcome>;
 
 /** `script` answers each call, 50 ms later; `nth` counts the calls of one message from 1. */
-function scene(count: number, script: Script, options: Partial<SendOptions> = {}): Scene {
+function scene(count: number, script: Script, options: Partial<EndingOptions & Rate> = {}): Scene {
   const clock = new VirtualClock();
   const source = new MemorySource(count, clock);
   const [first, second] = [new AbortController(), new AbortController()];
@@ -42,23 +62,9 @@ function scene(count: number, script: Script, options: Partial<SendOptions> = {}
     await clock.sleep(50);
     return script({ id: claim.id, nth, at: clock.monotonic() });
   };
-  const run = () =>
-    clock.play(
-      send(source, deliver, {
-        scope: { topic: null, endpoint: "ses", maxLateMs: null },
-        perSecond: 100,
-        concurrency: 10,
-        maxAttempts: 3,
-        max: null,
-        onQuota: "stop",
-        signal: first.signal,
-        hardSignal: second.signal,
-        clock,
-        onProgress: () => undefined,
-        onNotice: (text) => notices.push(text),
-        ...options,
-      }),
-    );
+  const io = { signal: first.signal, hardSignal: second.signal, clock };
+  const loop = createSendLoop(source, deliver, endingOptions(io, options));
+  const run = () => clock.play(loop.run({ onNotice: (text) => notices.push(text) }));
   const interrupt = () => first.abort("SIGINT");
   const interruptAgain = () => second.abort("SIGINT");
   return { source, clock, calls, notices, run, interrupt, interruptAgain };
@@ -79,21 +85,10 @@ it("claims nothing while messages wait for memory, and everything in the end", a
     full = --running > 4;
     return SENT;
   };
-  const result = await clock.play(
-    send(source, Object.assign(deliver, { isFull: () => full }), {
-      scope: { topic: null, endpoint: "ses", maxLateMs: null },
-      perSecond: 100,
-      concurrency: 50,
-      maxAttempts: 3,
-      max: null,
-      onQuota: "stop",
-      signal: new AbortController().signal,
-      hardSignal: new AbortController().signal,
-      clock,
-      onProgress: () => undefined,
-      onNotice: () => undefined,
-    }),
-  );
+  const { signal } = new AbortController();
+  const options = endingOptions({ signal, hardSignal: signal, clock }, { concurrency: 50 });
+  const loop = createSendLoop(source, Object.assign(deliver, { isFull: () => full }), options);
+  const result = await clock.play(loop.run(DEAF));
   expect(result).toMatchObject({ outcome: "finished", run: { sent: 60 } });
   // One claim more than there is room for, and what was claimed together with it.
   expect(most).toBeGreaterThan(4);
@@ -142,12 +137,14 @@ describe("each outcome moves its message", () => {
     const { source, calls, run } = scene(3, ({ id, nth }) => (id === 2 && nth < 6 ? THROTTLED : SENT));
     expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 3, throttled: 5, attempts: 3, retried: 0 } });
     expect(source.messages.get(2)?.attempts).toBe(1);
-    const heard = source.requests.map((request) => request.throttledAt).filter((at) => at !== null);
+    const heard = source.requests.flatMap(({ at, throttledAgoMs }) =>
+      throttledAgoMs === null ? [] : [at - throttledAgoMs],
+    );
     expect(heard).toEqual(
       calls
         .filter((call) => call.id === 2)
         .slice(0, 5)
-        .map((call) => call.at),
+        .map((call) => expect.closeTo(call.at, 6) as number),
     );
   });
 
@@ -453,28 +450,15 @@ describe("the hands", () => {
       return SENT;
     };
     const { signal } = new AbortController();
-    await clock.play(
-      send(source, deliver, {
-        scope: { topic: null, endpoint: "ses", maxLateMs: null },
-        perSecond: 0.2,
-        concurrency: 2,
-        maxAttempts: 3,
-        max: 1,
-        onQuota: "stop",
-        signal,
-        hardSignal: signal,
-        clock,
-        onProgress: () => undefined,
-        onNotice: () => undefined,
-      }),
-    );
+    const options = endingOptions({ signal, hardSignal: signal, clock }, { perSecond: 0.2, concurrency: 2, max: 1 });
+    await clock.play(createSendLoop(source, deliver, options).run(DEAF));
     const [left = 0] = leftAt;
     const reports = source.requests.flatMap((request) =>
-      request.departed.map(({ actual }) => ({ at: request.at, actual })),
+      request.departed.map(({ leftAgoMs }) => ({ at: request.at, leftAt: request.at - leftAgoMs })),
     );
     const whileWaiting = reports.filter((report) => report.at < left).map((report) => report.at);
     expect(whileWaiting.length).toBeGreaterThanOrEqual(2);
-    const final = reports.find((report) => report.actual === left);
+    const final = reports.find((report) => Math.abs(report.leftAt - left) < 1e-6);
     expect(final?.at).toBeLessThanOrEqual(left + 20);
   });
 });

@@ -73,7 +73,7 @@ describe("GET /v1/overview", () => {
     const gateway = await testGateway();
     await ingest(gateway.store, ["a@example.com"], { topic: "good" });
     await ingest(gateway.store, ["a@example.com"], { topic: "bad" });
-    gateway.gateway.held = new Set(["bad"]);
+    gateway.gateway.held = () => new Set(["bad"]);
     const { json } = await gateway.get("/v1/overview");
     expect(json.topics.map(({ topic, held }: Json) => [topic, held])).toEqual([
       ["bad", true],

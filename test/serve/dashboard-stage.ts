@@ -2,7 +2,7 @@
 import type { BrowserContextOptions, Browser, Page } from "playwright-core";
 import { onTestFinished } from "vitest";
 import type { Account } from "../../src/aws/ses.ts";
-import type { SenderStatus } from "../../src/deliver/keep-sending.ts";
+import type { SenderStatus } from "../../src/deliver/sender.ts";
 import { API_KEY, type TestGateway, testGateway, type TestGatewayOptions } from "../support/gateway.ts";
 
 export interface Stage extends TestGateway {

@@ -220,17 +220,22 @@ export function storeContract(name: string, prepare: () => Promise<Bench>): void
     it("tells how many are due and when the next will be", async () => {
       const { open, clock } = await prepare();
       const store = await open();
-      expect(await store.outlook(EVERYTHING)).toEqual({ due: 0, nextDueAt: null });
+      expect(await store.outlook(EVERYTHING)).toEqual({ due: 0, late: 0, nextDueInMs: null });
+      expect(await store.nextDueInMs(EVERYTHING)).toBeNull();
       const [soon, later] = [clock.now() + 1000, clock.now() + 9000];
       await ingest(store, PEOPLE.slice(0, 2));
       await ingest(store, PEOPLE.slice(2, 3), { at: soon });
       await ingest(store, PEOPLE.slice(3), { topic: "july", at: later });
-      expect(await store.outlook(EVERYTHING)).toEqual({ due: 2, nextDueAt: soon });
-      expect(await store.outlook({ ...EVERYTHING, topic: "july" })).toEqual({ due: 0, nextDueAt: later });
+      expect(await store.outlook(EVERYTHING)).toEqual({ due: 2, late: 0, nextDueInMs: 1000 });
+      expect(await store.nextDueInMs(EVERYTHING)).toBe(0);
+      const july = { ...EVERYTHING, topic: "july" };
+      expect(await store.outlook(july)).toEqual({ due: 0, late: 0, nextDueInMs: 9000 });
+      expect(await store.nextDueInMs(july)).toBe(9000);
       clock.pass(1000);
-      expect(await store.outlook(EVERYTHING)).toEqual({ due: 3, nextDueAt: later });
+      expect(await store.outlook(EVERYTHING)).toEqual({ due: 3, late: 0, nextDueInMs: 8000 });
       await store.cancel("june");
-      expect(await store.outlook(EVERYTHING)).toEqual({ due: 0, nextDueAt: later });
+      expect(await store.outlook(EVERYTHING)).toEqual({ due: 0, late: 0, nextDueInMs: 8000 });
+      expect(await store.nextDueInMs(EVERYTHING)).toBe(8000);
     });
 
     it("leaves alone what is overdue by more than the limit, and counts it", async () => {
@@ -241,8 +246,9 @@ export function storeContract(name: string, prepare: () => Promise<Bench>): void
       clock.pass(3_601_001);
       const scope = { ...EVERYTHING, maxLateMs: 3_600_000 };
       expect((await turn(store, 9, { scope })).claims.map((claim) => claim.email)).toEqual(["atonce@x.example"]);
-      expect(await store.countLate(scope)).toBe(1);
-      expect(await store.countLate({ ...scope, maxLateMs: 7_200_000 })).toBe(0);
+      expect(await store.outlook(scope)).toEqual({ due: 0, late: 1, nextDueInMs: null });
+      expect(await store.nextDueInMs(scope)).toBeNull();
+      expect(await store.outlook({ ...scope, maxLateMs: 7_200_000 })).toMatchObject({ due: 1, late: 0 });
       expect((await turn(store, 9)).claims.map((claim) => claim.email)).toEqual(["late@x.example"]);
     });
   });
@@ -253,7 +259,7 @@ export function storeContract(name: string, prepare: () => Promise<Bench>): void
       const store = await open();
       await ingest(store, PEOPLE);
       const [a, b, c, d, e] = (await turn(store, 5)).claims;
-      await settle(store, sent(a), failed(b), inDoubt(c), putBack(d), putBack(e, clock.now() + 2000, true));
+      await settle(store, sent(a), failed(b), inDoubt(c), putBack(d), putBack(e, 2000, true));
       const rows = [];
       for await (const message of store.messages("june", null)) rows.push(message);
       expect(rows.map(({ state, attempts, sesMessageId, error }) => [state, attempts, sesMessageId, error])).toEqual([

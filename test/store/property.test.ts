@@ -203,15 +203,15 @@ class World {
     const message = this.#find(claim);
     const mine = message.state === "sending" && message.holder === held;
     const proof = message.state === "in_doubt" && (kind === "sent" || kind === "failed");
-    const notBefore = kind === "put_back_later" ? this.#clock.now() + LATER_MS : null;
+    const delayMs = kind === "put_back_later" ? LATER_MS : null;
     if (mine || proof) {
       if (kind === "sent" || kind === "failed" || kind === "in_doubt") {
         message.attempts += mine ? 1 : 0;
         message.state = kind;
         message.timesSent += kind === "sent" ? 1 : 0;
       } else {
-        message.attempts += notBefore === null ? 0 : 1;
-        message.notBefore = notBefore ?? message.notBefore;
+        message.attempts += delayMs === null ? 0 : 1;
+        message.notBefore = delayMs === null ? message.notBefore : this.#clock.now() + delayMs;
         const cancelled = this.#cancelled.has(message.topic);
         message.state = this.#suppressed.has(message.email.toLowerCase())
           ? "suppressed"
@@ -224,7 +224,7 @@ class World {
     if (kind === "sent") return sent(claim);
     if (kind === "failed") return failed(claim);
     if (kind === "in_doubt") return inDoubt(claim);
-    return putBack(claim, notBefore, notBefore !== null);
+    return putBack(claim, delayMs, delayMs !== null);
   }
 
   async #onTopic(name: string | null, act: (store: Store) => Promise<void>): Promise<void> {

@@ -5,8 +5,9 @@ import { PassThrough } from "node:stream";
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from "fastify";
 import { onTestFinished } from "vitest";
 import { type Clock, systemClock } from "../../src/time/clock.ts";
-import { createSender, type Sender } from "../../src/deliver/keep-sending.ts";
 import { createMailer } from "../../src/deliver/mailer.ts";
+import { createSendLoop } from "../../src/deliver/send.ts";
+import type { Sender } from "../../src/deliver/sender.ts";
 import { connectSes } from "../../src/aws/ses.ts";
 import type { Gateway, Settings } from "../../src/serve/gateway.ts";
 import { buildServer, type ServerOptions } from "../../src/serve/server.ts";
@@ -58,7 +59,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   const { sender, stop } = ses ? startSender(real, ses, { clock, links }) : idleSender();
   let wakes = 0;
   const watched = { ...sender, wake: () => (wakes++, sender.wake()) };
-  const parts = { store, clock, settings, sender: watched, links, held: new Set<string>(), account: () => null };
+  const parts = { store, clock, settings, sender: watched, links, held: () => new Set<string>(), account: () => null };
   const gateway: Gateway = { ...parts, sendTest: (test) => sendTest(parts, test) };
   const log = recorder();
   const app = await buildServer(gateway, { level: "debug", ...options.server, stream: log.stream });
@@ -130,19 +131,16 @@ function startSender(
     timeoutMs: 10_000,
   });
   const abort = new AbortController();
-  const sender = createSender({
+  const mailer = createMailer(store, client, async () => links);
+  const sender = createSendLoop(store, mailer, {
     scope: { topic: null, endpoint: "sandbox", maxLateMs: null },
-    maxAttempts: 3,
-    signal: abort.signal,
-    hardSignal: new AbortController().signal,
-    clock,
-    source: store,
-    deliver: createMailer(store, client, async () => links),
     rate: () => ({ perSecond: 1_000, concurrency: 20 }),
-    checkpoint: async () => undefined,
+    whenDrained: "wait",
+    maxAttempts: 3,
+    checkpoint: async () => null,
+    io: { signal: abort.signal, hardSignal: new AbortController().signal, clock },
   });
-  const ignore = () => undefined;
-  const done = sender.run({ onHalt: ignore, onRecovered: ignore, onNotice: ignore });
+  const done = sender.run({ onNotice: () => undefined });
   const stop = async (): Promise<void> => {
     abort.abort("SIGTERM");
     await done;

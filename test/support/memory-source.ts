@@ -17,6 +17,10 @@ export class MemorySource implements Source {
   broken: () => unknown = () => null;
   rateWaitMs: number | null = null;
   mostSending = 0;
+  /** How long claims are the caller's. */
+  validForMs = 45_000;
+  readonly patienceMs = 30_000;
+  #turns = 0;
   readonly #clock: VirtualClock;
 
   constructor(count: number, clock: VirtualClock) {
@@ -45,8 +49,9 @@ export class MemorySource implements Source {
     });
     this.mostSending = Math.max(this.mostSending, this.count("sending"));
     return {
+      number: ++this.#turns,
       claims,
-      at: this.#clock.monotonic(),
+      validForMs: this.validForMs,
       rateWaitMs: this.rateWaitMs !== null && due.length > claims.length ? this.rateWaitMs : null,
       drained: request.room > 0 && due.length < Math.max(1, limit),
       perSecond: request.perSecond,
@@ -54,7 +59,6 @@ export class MemorySource implements Source {
   }
 
   recover = async () => 0;
-  countLate = async () => 0;
 
   /** Puts a message in, as another process or a request would. */
   add(dueAt = 0): number {
@@ -66,7 +70,13 @@ export class MemorySource implements Source {
   outlook = async () => {
     const pending = [...this.messages.values()].filter((message) => message.state === "pending");
     const later = pending.map((message) => message.dueAt).filter((at) => at > this.#clock.now());
-    return { due: pending.length - later.length, nextDueAt: later.length > 0 ? Math.min(...later) : null };
+    const nextDueInMs = later.length > 0 ? Math.min(...later) - this.#clock.now() : null;
+    return { due: pending.length - later.length, late: 0, nextDueInMs };
+  };
+
+  nextDueInMs = async () => {
+    const { due, nextDueInMs } = await this.outlook();
+    return due > 0 ? 0 : nextDueInMs;
   };
 
   count(state: Message["state"]): number {
@@ -84,7 +94,7 @@ export class MemorySource implements Source {
     }
     message.state = "pending";
     message.attempts += settlement.attempted ? 1 : 0;
-    message.dueAt = settlement.notBefore ?? message.dueAt;
+    message.dueAt = settlement.delayMs === null ? message.dueAt : this.#clock.now() + settlement.delayMs;
     message.error = settlement.error;
   }
 }

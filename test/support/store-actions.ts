@@ -48,7 +48,7 @@ export async function ingest(
 
 /** Turns at a rate that is in nobody's way, until there are `room` claims or nothing is due. */
 export async function turn(store: Store, room: number, request: Partial<TurnRequest> = {}): Promise<Turn> {
-  const given = { settlements: [], perSecond: 1e9, scope: EVERYTHING, departed: [], throttledAt: null, ...request };
+  const given = { settlements: [], perSecond: 1e9, scope: EVERYTHING, departed: [], throttledAgoMs: null, ...request };
   let last = await store.turn({ ...given, room });
   const { claims } = last;
   while (request.perSecond === undefined && claims.length < room && !last.drained) {
@@ -77,10 +77,10 @@ export const sent = (claim: Held): Settlement => ({
 });
 export const failed = (claim: Held): Settlement => ({ kind: "failed", id: idOf(claim), error: "refused" });
 export const inDoubt = (claim: Held): Settlement => ({ kind: "in_doubt", id: idOf(claim), error: "no answer" });
-export const putBack = (claim: Held, notBefore: number | null = null, attempted = false): Settlement => ({
+export const putBack = (claim: Held, delayMs: number | null = null, attempted = false): Settlement => ({
   kind: "put_back",
   id: idOf(claim),
-  notBefore,
+  delayMs,
   attempted,
   error: "later",
 });

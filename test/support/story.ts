@@ -71,7 +71,7 @@ export async function tell(
 
 function settlementOf(fate: Fate, { id, topicId }: { id: number; topicId: number }): Settlement {
   if (fate.state === "sent") return { kind: "sent", id, topicId, sesMessageId: `ses-${id}` };
-  if (fate.state === "pending") return { kind: "put_back", id, notBefore: null, attempted: false, error: null };
+  if (fate.state === "pending") return { kind: "put_back", id, delayMs: null, attempted: false, error: null };
   return { kind: fate.state, id, error: fate.error ?? "no answer" };
 }
 

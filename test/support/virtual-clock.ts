@@ -10,13 +10,20 @@ export class VirtualClock implements Clock {
   #ms = 0;
   readonly #start = Date.UTC(2026, 9, 1);
   #sleepers: Sleeper[] = [];
+  readonly #ahead = { wall: 0, monotonic: 0 };
 
   now(): number {
-    return Math.floor(this.#start + this.#ms);
+    return Math.floor(this.#start + this.#ms + this.#ahead.wall);
   }
 
   monotonic(): number {
-    return 1_000 + this.#ms;
+    return 1_000 + this.#ms + this.#ahead.monotonic;
+  }
+
+  /** The process stood still: nobody who sleeps is any nearer to waking, but the clocks have moved, both or one of them. */
+  jump({ wall = 0, monotonic = 0 }: { wall?: number; monotonic?: number }): void {
+    this.#ahead.wall += wall;
+    this.#ahead.monotonic += monotonic;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

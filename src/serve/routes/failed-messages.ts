@@ -1,6 +1,6 @@
 /** What went wrong, and what a person does about it. */
 import type { FastifyInstance } from "fastify";
-import type { Sender } from "../../deliver/keep-sending.ts";
+import type { Sender } from "../../deliver/sender.ts";
 import { STATES, type State } from "../../message.ts";
 import type { TopicRow, FailedMessage } from "../../store/rows.ts";
 import type { Reader, Topics } from "../../store/store.ts";
@@ -37,7 +37,7 @@ interface TopicPath {
 interface Routed {
   store: Topics & Reader;
   sender: Sender;
-  held: ReadonlySet<string>;
+  held(): ReadonlySet<string>;
 }
 
 export function failedMessageRoutes(app: FastifyInstance, { store, sender, held }: Routed): void {
@@ -68,7 +68,7 @@ export function failedMessageRoutes(app: FastifyInstance, { store, sender, held 
         response: { 200: { description: "done", ...TOPIC }, ...REFUSALS, 404: ERROR },
       },
     },
-    async ({ params: { id } }) => topicFacts(await requireTopic(store, id), held),
+    async ({ params: { id } }) => topicFacts(await requireTopic(store, id), held()),
   );
   app.get<TopicPath & { Querystring: { limit: number } }>(
     "/v1/topics/:id/troubles",

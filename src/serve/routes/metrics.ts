@@ -1,8 +1,7 @@
 /** `/metrics` for Prometheus. The number of series is bounded: none is named after a topic, an address or a path. */
 import type { FastifyInstance } from "fastify";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, type Metric, Registry } from "prom-client";
-import type { Sender } from "../../deliver/keep-sending.ts";
-import type { Run } from "../../deliver/send.ts";
+import type { Run, Sender } from "../../deliver/sender.ts";
 import { STATES } from "../../message.ts";
 import type { Topics } from "../../store/store.ts";
 

@@ -2,7 +2,7 @@
 import type { Clock } from "../../time/clock.ts";
 import type { Inbox, Keys, Opened, Reader, Store, VisitSink } from "../store.ts";
 import type { BackupAnswer } from "./backup.ts";
-import { claims } from "./claims.ts";
+import { createClaims } from "./claims.ts";
 import { createPing, createSchema, explain, type Job, openConnection } from "./connection.ts";
 import { Database } from "./driver.ts";
 import { createEventSink } from "./events.ts";
@@ -55,7 +55,7 @@ async function assemble(job: Job): Promise<Opened<SqliteStore>> {
 function storeOf(job: Job): SqliteStore {
   const { db } = job;
   const jobId = db.prepare<[], string>("select id from job").pluck().get() ?? "";
-  const source = claims(job);
+  const source = createClaims(job);
   return {
     jobId,
     ...source,

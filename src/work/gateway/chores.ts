@@ -1,7 +1,8 @@
 /** What `serve` does beside serving: tells how it goes, looks after the account, holds topics that do harm. */
 import type { FastifyBaseLogger } from "fastify";
-import type { SenderListener } from "../../deliver/keep-sending.ts";
 import { type ReputationLimits, tooManyBad } from "../../deliver/reputation.ts";
+import type { SendListener } from "../../deliver/sender.ts";
+import type { Scope } from "../../deliver/source.ts";
 import type { Account } from "../../aws/ses.ts";
 import type { Connection } from "../endpoint.ts";
 import type { Gateway } from "../../serve/gateway.ts";
@@ -45,27 +46,34 @@ export function accountWatch({ account, ses }: Connection, sent: () => number): 
   };
 }
 
-/** One topic with a bad list must not keep the others from leaving. `tell` hears why one is held, once. */
+/** A scope that may hold topics back. */
+export type HoldingScope = Scope & { held: ReadonlySet<string> };
+
+/**
+ * A checkpoint of the send loop that never objects: one topic with a bad list must not keep the others from leaving. It replaces
+ * `scope.held` by a set that is whole. `tell` hears why a topic is held, once.
+ */
 export function holdBadTopics(
   store: Pick<Topics, "topics">,
-  scope: { held: Set<string> },
+  scope: Pick<HoldingScope, "held">,
   limits: ReputationLimits,
   tell: (text: string) => void,
-): () => Promise<void> {
+): () => Promise<null> {
   return async () => {
-    const before = new Set(scope.held);
-    scope.held.clear();
+    const held = new Set<string>();
     for (const topic of await store.topics()) {
       const bad = tooManyBad([topic], limits);
       if (bad === null) continue;
-      scope.held.add(topic.topic);
-      if (!before.has(topic.topic)) tell(`${bad.reason}: it is held, the others go on; ${bad.hint}`);
+      held.add(topic.topic);
+      if (!scope.held.has(topic.topic)) tell(`${bad.reason}: it is held, the others go on; ${bad.hint}`);
     }
+    scope.held = held;
+    return null;
   };
 }
 
 /** What the sender meets, into the log. */
-export function listenerOf(log: FastifyBaseLogger): SenderListener {
+export function listenerOf(log: FastifyBaseLogger): Required<Omit<SendListener, "onProgress">> {
   return {
     onHalt(halt) {
       if (halt === null) log.info("sending goes on");

@@ -2,13 +2,20 @@
 import type { AddressInfo } from "node:net";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import type { Context, OpenOptions } from "../context.ts";
-import { createSender, type SteadySender } from "../../deliver/keep-sending.ts";
 import { createMailer } from "../../deliver/mailer.ts";
-import type { Scope } from "../../deliver/source.ts";
+import { createSendLoop } from "../../deliver/send.ts";
+import type { SendLoop } from "../../deliver/sender.ts";
 import { parseDuration } from "../../time/duration.ts";
 import { type Connection, connect, rateOf } from "../endpoint.ts";
 import { EXIT, exitCodeOf, UserError } from "../../errors.ts";
-import { type AccountWatch, accountWatch, holdBadTopics, listenerOf, startChores } from "./chores.ts";
+import {
+  type AccountWatch,
+  accountWatch,
+  holdBadTopics,
+  type HoldingScope,
+  listenerOf,
+  startChores,
+} from "./chores.ts";
 import { readPort, readRecipientCap, readSettings, type ServeFlags } from "./settings.ts";
 import { boundOldSpace } from "../../memory.ts";
 import type { Gateway, Settings } from "../../serve/gateway.ts";
@@ -70,7 +77,7 @@ export async function serve(context: Context, flags: ServeFlags): Promise<number
 
 interface Parts {
   gateway: Gateway;
-  sender: SteadySender;
+  sender: SendLoop;
   account: AccountWatch;
   connection: Connection;
   webhook: Known<string>;
@@ -79,38 +86,35 @@ interface Parts {
 interface Surroundings {
   store: Store;
   settings: Settings;
-  scope: Scope & { held: Set<string> };
+  scope: HoldingScope;
   flags: ServeFlags;
   tell: (text: string) => void;
 }
 
 async function connectParts(context: Context, surroundings: Surroundings): Promise<Parts> {
   const { store, settings: asked, scope, flags, tell } = surroundings;
-  const { signal, hardSignal, clock, env } = context.io;
+  const { clock, env } = context.io;
   const links = await openLinks(store, env, clock);
   const webhook = whenKnown<string>();
   const connection = await connect(context, flags, { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC });
   const account = accountWatch(connection, () => sender.status().run.sent);
   const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
   boundOldSpace();
-  const sender = createSender({
+  const mailer = createMailer(store, connection.ses, async () => links, { whenFolderIsGone: "fail" });
+  const sender = createSendLoop(store, mailer, {
     scope,
-    maxAttempts: flags.maxAttempts,
-    signal,
-    hardSignal,
-    clock,
-    source: store,
     rate: () => rateOf(account.latest(), flags),
+    whenDrained: "wait",
+    maxAttempts: flags.maxAttempts,
     checkpoint: holdBadTopics(store, scope, limits, tell),
-    deliver: createMailer(store, connection.ses, async () => links, { whenFolderIsGone: "fail" }),
+    io: context.io,
   });
   const settings = withSandbox(asked, connection);
   const mailing = { store, clock, settings, sender };
-  const { held } = scope;
   const gateway = {
     ...mailing,
     links,
-    held,
+    held: () => scope.held,
     account: account.now,
     sendTest: (test: TestMail) => sendTest(mailing, test),
   };
@@ -137,7 +141,7 @@ function whenKnown<T>(): Known<T> {
   return { value, known };
 }
 
-function readScope(settings: Settings, flags: ServeFlags): Scope & { held: Set<string> } {
+function readScope(settings: Settings, flags: ServeFlags): HoldingScope {
   return {
     topic: null,
     endpoint: settings.endpoint,

@@ -157,7 +157,7 @@ describe("an event proves that SES took the message in", () => {
     const store = await openJob(clock);
     await ingest(store, PEOPLE);
     const [one, two, three] = (await turn(store, 3)).claims;
-    await settle(store, inDoubt(one), failed(two), putBack(three, clock.now() + 1e6, true));
+    await settle(store, inDoubt(one), failed(two), putBack(three, 1e6, true));
     await store.suppress([{ address: "four@x.example", reason: "manual", source: "manual" }]);
     await store.cancel("june");
     const events = [1, 2, 3, 4, 5].map((id) => delivery(of(store, id)));

@@ -58,6 +58,21 @@ it("a topic that bounces too much is held, told of once, and let go when it is b
   expect(told.length).toBe(3);
 });
 
+it("whoever looks at the held topics while they are looked up sees the old set, and never half of the new one", async () => {
+  const scope = { held: new Set(["worse"]) as ReadonlySet<string> };
+  const seen: string[][] = [];
+  const peek = () => seen.push([...scope.held]);
+  const topics = async () => {
+    peek();
+    await Promise.resolve();
+    peek();
+    return [topic("bad", 80), topic("worse", 300)];
+  };
+  await holdBadTopics({ topics }, scope, { bounceRate: 5, complaintRate: 0.1 }, peek)();
+  expect(seen).toEqual([["worse"], ["worse"], ["worse"]]);
+  expect([...scope.held]).toEqual(["bad", "worse"]);
+});
+
 it("off is off", async () => {
   const scope = { held: new Set<string>() };
   const limits = { bounceRate: Infinity, complaintRate: Infinity };

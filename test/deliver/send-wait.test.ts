@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { createSender, type SenderListener, type SteadySenderOptions } from "../../src/deliver/keep-sending.ts";
 import type { Outcome } from "../../src/deliver/outcome.ts";
-import type { Claim } from "../../src/deliver/source.ts";
+import { createSendLoop } from "../../src/deliver/send.ts";
+import type { SendListener, WaitingOptions } from "../../src/deliver/sender.ts";
+import type { Claim, Scope } from "../../src/deliver/source.ts";
 import { StoppedError } from "../../src/errors.ts";
 import { MemorySource } from "../support/memory-source.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
@@ -9,7 +10,7 @@ import { VirtualClock } from "../support/virtual-clock.ts";
 const SENT: Outcome = { kind: "sent", sesMessageId: "ses" };
 const HALTED: Outcome = { kind: "halted", reason: "AccessDenied", hint: "give the credentials the permission" };
 
-function setUp(count: number, options: Partial<SteadySenderOptions> = {}) {
+function setUp(count: number, options: Partial<WaitingOptions> = {}, listens: Partial<SendListener> = {}) {
   const clock = new VirtualClock();
   const source = new MemorySource(count, clock);
   const stop = new AbortController();
@@ -17,30 +18,30 @@ function setUp(count: number, options: Partial<SteadySenderOptions> = {}) {
   const calls: { id: number; at: number }[] = [];
   const halts: (string | null)[] = [];
   let answer: (claim: Claim) => Promise<Outcome> | Outcome = () => SENT;
-  const sender = createSender({
-    scope: { topic: null, endpoint: "ses", maxLateMs: null },
-    maxAttempts: 3,
-    signal: stop.signal,
-    hardSignal: hardStop.signal,
-    clock,
-    source,
+  const deliver = async (claim: Claim, onDeparted: () => void): Promise<Outcome> => {
+    calls.push({ id: claim.id, at: clock.monotonic() });
+    onDeparted();
+    return answer(claim);
+  };
+  const scope: Scope = { topic: null, endpoint: "ses", maxLateMs: null };
+  const sender = createSendLoop(source, deliver, {
+    scope,
     rate: () => ({ perSecond: 1_000, concurrency: 10 }),
-    deliver: async (claim, onDeparted) => {
-      calls.push({ id: claim.id, at: clock.monotonic() });
-      onDeparted();
-      return answer(claim);
-    },
-    checkpoint: async () => undefined,
+    whenDrained: "wait",
+    maxAttempts: 3,
+    checkpoint: async () => null,
+    io: { signal: stop.signal, hardSignal: hardStop.signal, clock },
     ...options,
   });
-  const listener: SenderListener = {
+  const listener: SendListener = {
     onHalt: (halt) => halts.push(halt?.reason ?? null),
-    onRecovered: () => undefined,
     onNotice: () => undefined,
+    ...listens,
   };
   return {
     clock,
     source,
+    scope,
     sender,
     calls,
     halts,
@@ -183,6 +184,94 @@ describe("a sender that never ends", () => {
       await clock.sleep(60_000);
       expect(source.count("sent")).toBe(2);
     });
+  });
+
+  it("keeps answers in hand for as long as it lives, and writes them when that is possible again", async () => {
+    const { source, sender, clock, calls, halts, answers, play } = setUp(3);
+    answers(() => clock.sleep(1_000).then(() => SENT));
+    const full = new StoppedError("no space left on the disk", "free some space");
+    await play(async () => {
+      await clock.sleep(500);
+      source.broken = () => full;
+      // Far longer than the source asks anybody to keep them.
+      await clock.sleep(300_000);
+      expect(source.count("sending")).toBe(3);
+      expect(sender.status()).toMatchObject({ reason: "no space left on the disk", hint: "free some space" });
+      expect(halts).toEqual(["no space left on the disk"]);
+      source.broken = () => null;
+      await clock.sleep(60_000);
+      expect(source.count("sent")).toBe(3);
+      source.add();
+      await clock.sleep(60_000);
+      expect(source.count("sent")).toBe(4);
+      expect(halts).toEqual(["no space left on the disk", null]);
+    });
+    expect(calls).toHaveLength(4);
+  });
+
+  it("told to stop with answers it cannot write, tries for a while and ends", async () => {
+    const { source, sender, clock, answers, play } = setUp(2);
+    answers(() => clock.sleep(1_000).then(() => SENT));
+    await play(async () => {
+      await clock.sleep(500);
+      source.broken = () => new StoppedError("no space left on the disk", "free some space");
+      await clock.sleep(120_000);
+    });
+    expect(sender.status().state).toBe("stopped");
+    expect(source.count("sending")).toBe(2);
+  });
+
+  it("a wake that comes in the middle of a look is not lost", async () => {
+    const { source, sender, clock, calls, play } = setUp(0);
+    await play(async () => {
+      await clock.sleep(5_000);
+      const look = source.nextDueInMs;
+      let id = 0;
+      source.nextDueInMs = async () => {
+        const found = await look();
+        if (id > 0) return found;
+        // It has looked, and found nothing; then somebody puts a message in.
+        id = source.add();
+        sender.wake();
+        return found;
+      };
+      const from = clock.monotonic();
+      await clock.sleep(600);
+      expect(calls.map((call) => call.id)).toEqual([id]);
+      expect(calls[0]?.at).toBeLessThan(from + 510);
+    });
+  });
+
+  it("hears of messages that a process that died left in doubt", async () => {
+    const recovered: number[] = [];
+    const { source, clock, play } = setUp(0, {}, { onRecovered: (count) => recovered.push(count) });
+    let dead = 2;
+    source.recover = async () => dead;
+    await play(async () => {
+      await clock.sleep(100);
+      dead = 0;
+      await clock.sleep(2_000);
+    });
+    expect(recovered).toEqual([2]);
+  });
+
+  it("looks whether held topics may be let go while it has nothing to send, and each turn sees one whole set", async () => {
+    const { source, clock, scope, play } = setUp(0, {
+      checkpoint: async () => {
+        await clock.sleep(10);
+        scope.held = new Set(["bad", "worse"]);
+        return null;
+      },
+    });
+    scope.held = new Set(["bad"]);
+    await play(async () => {
+      await clock.sleep(1_000);
+      source.add();
+      await clock.sleep(1_000);
+    });
+    const sets = source.requests.map((request) => [...(request.scope.held ?? [])]);
+    expect(new Set(sets.map((set) => set.join()))).toEqual(new Set(["bad,worse"]));
+    expect(source.count("sent")).toBe(1);
   });
 
   it("waits for what is in flight when it is told to stop, and starts nothing more", async () => {

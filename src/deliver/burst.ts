@@ -1,0 +1,169 @@
+/** One burst: turn after turn, from when there is something to send until nothing is left, or something stops it. */
+import { StoppedError } from "../errors.ts";
+import type { Clock } from "../time/clock.ts";
+import type { Call, Flight } from "./flight.ts";
+import type { Hands } from "./hands.ts";
+import type { Deliver } from "./outcome.ts";
+import { burstOf, gatherMs, settleTogetherMs } from "./room.ts";
+import type { Rate, SendOptions, SendResult } from "./sender.ts";
+import type { Sleeper } from "./sleeper.ts";
+import type { Source, Turn } from "./source.ts";
+import type { Steering } from "./steer.ts";
+import { instantOf } from "./validity.ts";
+
+/** A turn at least this often while calls are under way, so that the lease is renewed. */
+const HEARTBEAT_MS = 2_000;
+/** And this often while the source does not know when a call left: another process would count its second from too early an instant. */
+const REPORT_MS = 250;
+/** How often it is tried to write answers while the source cannot be written to. */
+const WRITE_RETRY_MS = 1_000;
+/** How often the caller is asked whether to go on. */
+const CHECKPOINT_MS = 2_000;
+
+/** What a burst works with. Flight, hands and sleeper outlive it. */
+export interface BurstParts {
+  source: Source;
+  deliver: Pick<Deliver, "isFull">;
+  options: SendOptions;
+  /** Of this burst alone. */
+  rate: Rate;
+  steering: Steering;
+  flight: Flight;
+  hands: Hands;
+  sleeper: Sleeper;
+  /** After each turn: the rate in force. */
+  onTurn: (perSecond: number) => void;
+}
+
+type Taken = Turn & { calls: Call[] };
+
+export class Burst {
+  readonly #parts: BurstParts;
+  readonly #clock: Clock;
+  /** Monotonic ms: when the last turn was called, when the caller was last asked. */
+  #turnAt = -Infinity;
+  #checkedAt = -Infinity;
+  #unwritableSince: number | null = null;
+
+  constructor(parts: BurstParts) {
+    this.#parts = parts;
+    this.#clock = parts.options.io.clock;
+  }
+
+  /**
+   * Sends everything of the scope that is due, and what falls due again after a passing failure. Everything in flight is answered and
+   * written when it resolves.
+   * @throws StoppedError when answers could not be written for longer than the source asks us to keep them; the flight still has them.
+   */
+  async send(): Promise<SendResult> {
+    const { steering, hands, rate, options, onTurn } = this.#parts;
+    for (;;) {
+      hands.check();
+      if (options.io.hardSignal.aborted) this.#abandon();
+      await this.#check();
+      const room = this.#room();
+      const turn = await this.#turn(room);
+      steering.launched(turn.calls.length);
+      hands.begin(turn.calls, rate.concurrency);
+      onTurn(turn.perSecond);
+      if (this.#isDone(turn, room)) return steering.result();
+      await this.#wait(turn, room);
+    }
+  }
+
+  async #check(): Promise<void> {
+    const { steering, options } = this.#parts;
+    if (steering.isStopped() || this.#now() - this.#checkedAt < CHECKPOINT_MS) return;
+    this.#checkedAt = this.#now();
+    const objection = await options.checkpoint();
+    if (objection) steering.stop("halted", objection);
+  }
+
+  /** How many messages there are free hands for. Answers not yet written keep their hand busy: they are `sending` still. */
+  #room(): number {
+    const { deliver, flight, rate, steering } = this.#parts;
+    if (deliver.isFull?.()) return 0;
+    const free = rate.concurrency - flight.calls - flight.answers;
+    return steering.admit(Math.min(free, burstOf(rate.perSecond, this.#now() - this.#turnAt)), flight.calls);
+  }
+
+  async #turn(room: number): Promise<Taken> {
+    const { source, options, rate, flight, steering, sleeper } = this.#parts;
+    sleeper.listen();
+    const calledAt = instantOf(this.#clock);
+    this.#turnAt = calledAt.monotonic;
+    const report = flight.report();
+    const { settlements, departed, throttledAgoMs } = report;
+    // A scope of its own, so that the source sees one set of held topics for the whole turn.
+    const scope = { ...options.scope };
+    const { perSecond } = rate;
+    try {
+      const turn = await source.turn({ settlements, room, perSecond, scope, departed, throttledAgoMs });
+      flight.written(report);
+      if (room > 0 && turn.drained) steering.drained(calledAt.monotonic);
+      steering.written(settlements);
+      return { ...turn, calls: flight.board(turn, calledAt) };
+    } catch (error) {
+      flight.keep(report);
+      if (!(error instanceof StoppedError)) throw error;
+      return this.#sitOut(error);
+    }
+  }
+
+  /** The source cannot be written to: no new calls, and a while of trying to get the answers in that are known. */
+  async #sitOut(error: StoppedError): Promise<Taken> {
+    const { source, options, rate, flight, steering } = this.#parts;
+    const { hardSignal } = options.io;
+    steering.stop("halted", { reason: error.message, hint: error.hint });
+    this.#unwritableSince ??= this.#now();
+    if (this.#now() - this.#unwritableSince > source.patienceMs || hardSignal.aborted) throw error;
+    if (flight.answers > 0) await this.#clock.sleep(WRITE_RETRY_MS, hardSignal);
+    return { ...NO_TURN, perSecond: rate.perSecond };
+  }
+
+  /** A second signal: we leave without the answers, so nobody knows. */
+  #abandon(): void {
+    const { flight, steering } = this.#parts;
+    for (const claim of flight.abandon()) {
+      flight.answer(steering.doubt(claim, "interrupted before the answer of SES came"));
+    }
+  }
+
+  #isDone(turn: Turn, room: number): boolean {
+    const { flight, steering } = this.#parts;
+    if (!flight.isEmpty()) return false;
+    if (steering.isStopped() || steering.isAtLimit()) return true;
+    return room > 0 && turn.drained && steering.nextRetryInMs() === null;
+  }
+
+  /** Until an answer comes, the rate allows another message, or a retry falls due. */
+  async #wait(turn: Turn, room: number): Promise<void> {
+    const { flight, sleeper } = this.#parts;
+    // Not those the turn had: hands that were busy with answers are free since it wrote them.
+    const free = this.#room();
+    if (flight.answers === 0) await sleeper.sleep(Math.max(1, this.#nextTurnInMs(turn, room, free)));
+    const sinceTurn = this.#now() - this.#turnAt;
+    const together = settleTogetherMs(free);
+    if (sinceTurn < together) await this.#clock.sleep(together - sinceTurn);
+    else await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  #nextTurnInMs(turn: Turn, room: number, free: number): number {
+    const { flight, steering } = this.#parts;
+    const waits = [flight.hasNews() ? REPORT_MS : HEARTBEAT_MS];
+    const probeMs = steering.nextProbeInMs();
+    if (probeMs !== null) waits.push(probeMs);
+    if (free > 0 && turn.rateWaitMs !== null) waits.push(turn.rateWaitMs + gatherMs(turn.perSecond, free));
+    else if (free > 0 && !turn.drained && this.#unwritableSince === null) waits.push(0);
+    const retryMs = room > 0 && turn.drained ? steering.nextRetryInMs() : null;
+    if (retryMs !== null) waits.push(retryMs);
+    return Math.min(...waits);
+  }
+
+  #now(): number {
+    return this.#clock.monotonic();
+  }
+}
+
+/** In the place of a turn that did not happen. */
+const NO_TURN = { number: 0, claims: [], calls: [], validForMs: 0, rateWaitMs: null, drained: false };

@@ -1,0 +1,144 @@
+/** What a process has in hand: calls under way, answers not yet written, and when calls left. */
+import type { Clock } from "../time/clock.ts";
+import type { Claim, Departure, Settlement, Turn, TurnRequest } from "./source.ts";
+import { type Instant, isWithin } from "./validity.ts";
+
+/** A call that leaves later than this after it was claimed (a TLS handshake) is late, ms. */
+const LATE_MS = 10;
+
+/** One message on its way from its claim to its answer. */
+export interface Call {
+  claim: Claim;
+  /** False: others may have taken the message for lost, so the call must not be made any more. */
+  isValid: () => boolean;
+  /** When it left (monotonic ms); null: it has not. */
+  leftAt: number | null;
+  batch: Batch;
+}
+
+/** The calls of one turn. */
+interface Batch {
+  turn: number;
+  count: number;
+  /** How many have not left yet. */
+  waiting: number;
+  lastLeftAt: number;
+  /** When the source last knew of its calls: by their claim, or by a report (monotonic ms). */
+  knownAt: number;
+}
+
+/** What a turn is to tell the source. */
+export interface Report extends Pick<TurnRequest, "settlements" | "departed" | "throttledAgoMs"> {
+  told: { batch: Batch; leftAt: number; isComplete: boolean }[];
+  throttledAt: number | null;
+}
+
+/** Keeps answers and departures until the source has written them. Instants are monotonic ms. */
+export class Flight {
+  readonly #clock: Clock;
+  readonly #claims = new Map<number, Claim>();
+  #answers: Settlement[] = [];
+  #batches: Batch[] = [];
+  #throttledAt: number | null = null;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Calls under way. */
+  get calls(): number {
+    return this.#claims.size;
+  }
+
+  /** Answers the source has not written. */
+  get answers(): number {
+    return this.#answers.length;
+  }
+
+  isEmpty(): boolean {
+    return this.calls === 0 && this.answers === 0;
+  }
+
+  /** True: the source does not know yet when some call left. */
+  hasNews(): boolean {
+    return this.#batches.length > 0;
+  }
+
+  /** Takes in the claims of a turn that was called at `calledAt`. */
+  board({ number, claims, validForMs }: Turn, calledAt: Instant): Call[] {
+    if (claims.length === 0) return [];
+    const isValid = () => isWithin(this.#clock, calledAt, validForMs);
+    const knownAt = this.#clock.monotonic();
+    const batch = { turn: number, count: claims.length, waiting: claims.length, lastLeftAt: 0, knownAt };
+    this.#batches.push(batch);
+    return claims.map((claim) => {
+      this.#claims.set(claim.id, claim);
+      return { claim, isValid, leftAt: null, batch };
+    });
+  }
+
+  /** The call left now, unless it did before. Returns whether the source must hear of it at once. */
+  depart(call: Call): boolean {
+    if (call.leftAt !== null) return false;
+    const { batch } = call;
+    call.leftAt = this.#clock.monotonic();
+    batch.waiting--;
+    batch.lastLeftAt = call.leftAt;
+    return call.leftAt - batch.knownAt > LATE_MS;
+  }
+
+  /** The call is over. False: it was abandoned before. */
+  land({ claim }: Call): boolean {
+    return this.#claims.delete(claim.id);
+  }
+
+  /** SES throttled the call. */
+  throttled({ leftAt }: Call): void {
+    this.#throttledAt = Math.max(this.#throttledAt ?? 0, leftAt ?? 0);
+  }
+
+  /** Keeps an answer for the next turn. */
+  answer(settlement: Settlement): void {
+    this.#answers.push(settlement);
+  }
+
+  /** Gives up on all calls under way; their claims. */
+  abandon(): Claim[] {
+    const claims = [...this.#claims.values()];
+    this.#claims.clear();
+    return claims;
+  }
+
+  /** What to tell the source now. To be followed by `written` or `keep`. */
+  report(): Report {
+    const now = this.#clock.monotonic();
+    const told = this.#batches.map((batch) => {
+      const isComplete = batch.waiting === 0;
+      // What has not left yet leaves now at the earliest.
+      return { batch, isComplete, leftAt: isComplete ? batch.lastLeftAt : now };
+    });
+    const departed = told.map(({ batch, leftAt }): Departure => ({
+      turn: batch.turn,
+      leftAgoMs: now - leftAt,
+      count: batch.count,
+    }));
+    const throttledAt = this.#throttledAt;
+    const throttledAgoMs = throttledAt === null ? null : now - throttledAt;
+    const settlements = this.#answers;
+    this.#answers = [];
+    return { settlements, departed, throttledAgoMs, told, throttledAt };
+  }
+
+  /** The source has written the report. */
+  written({ told, throttledAt }: Report): void {
+    for (const { batch, leftAt } of told) batch.knownAt = Math.max(batch.knownAt, leftAt);
+    const complete = new Set(told.filter(({ isComplete }) => isComplete).map(({ batch }) => batch));
+    this.#batches = this.#batches.filter((batch) => !complete.has(batch));
+    if (this.#throttledAt === throttledAt) this.#throttledAt = null;
+  }
+
+  /** The source has not written the report: all of it is still to be told. */
+  keep({ settlements }: Report): void {
+    this.#answers = [...settlements, ...this.#answers];
+  }
+}

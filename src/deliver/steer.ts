@@ -1,0 +1,223 @@
+/** Errors steer: what an outcome means for its message, and for everything else that waits. */
+import type { Clock } from "../time/clock.ts";
+import { type Breaker, createBreaker } from "./breaker.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Halt, Run, SendOptions, SendOutcome, SendResult } from "./sender.ts";
+import type { Claim, Settlement } from "./source.ts";
+
+/** With the daily quota used up, and waiting for it: ask again this often. The window rolls, so a little frees all the time. */
+const QUOTA_RETRY_MS = 60_000;
+/** By how much our clock and the source's may differ over a back-off: this share of it, and this long. */
+const DRIFT = 0.001;
+const GRAIN_MS = 2;
+
+/** What sending is bound by. */
+export interface Limits {
+  maxAttempts: number;
+  /** Messages at most; null: no limit. */
+  max: number | null;
+  onQuota: "stop" | "wait";
+  /** A call that never reached SES is no attempt. */
+  outlastsOutages: boolean;
+}
+
+/** The limits among the options. */
+export function limitsOf(options: SendOptions): Limits {
+  const { maxAttempts } = options;
+  if (options.whenDrained === "wait") return { maxAttempts, max: null, onQuota: "wait", outlastsOutages: true };
+  return { maxAttempts, max: options.max, onQuota: options.onQuota, outlastsOutages: false };
+}
+
+interface Stop extends Halt {
+  outcome: SendOutcome;
+}
+
+export interface SteeringOptions {
+  limits: Limits;
+  clock: Clock;
+  /** Counted into; may hold the counts of earlier bursts. */
+  run: Run;
+  /** Hears once when something keeps messages back. */
+  tell: (text: string) => void;
+}
+
+/** What one burst of sending learnt of its outcomes: whether it may go on, what is kept back, what comes again, how it ended. */
+export class Steering {
+  readonly #run: Run;
+  readonly #before: Run;
+  readonly #limits: Limits;
+  readonly #clock: Clock;
+  readonly #tell: (text: string) => void;
+  readonly #startedAt: number;
+  readonly #breaker: Breaker = createBreaker();
+  #stop: Stop | null = null;
+  /** Why the breaker keeps messages back, when it does. */
+  #holdReason = "";
+  /** When (monotonic ms) messages that were put back fall due again, unordered. */
+  #retriesDueAt: number[] = [];
+  /** Messages that used up one of `max`. */
+  #counted = 0;
+
+  constructor(given: SteeringOptions) {
+    this.#run = given.run;
+    this.#before = { ...given.run };
+    this.#limits = given.limits;
+    this.#clock = given.clock;
+    this.#tell = given.tell;
+    this.#startedAt = given.clock.monotonic();
+  }
+
+  /** Nothing more is to be claimed. The first reason counts. */
+  stop(outcome: SendOutcome, { reason, hint }: Halt): void {
+    this.#stop ??= { outcome, reason, hint };
+  }
+
+  isStopped(): boolean {
+    return this.#stop !== null;
+  }
+
+  /** How many of `wanted` messages may be claimed, with `inFlight` calls under way. */
+  admit(wanted: number, inFlight: number): number {
+    if (this.#stop) return 0;
+    const left = this.#limits.max === null ? Infinity : this.#limits.max - this.#counted;
+    return this.#breaker.admit(Math.max(0, Math.min(wanted, left)), inFlight, this.#clock.monotonic());
+  }
+
+  /** True: `max` is used up, as far as is known. */
+  isAtLimit(): boolean {
+    return this.#limits.max !== null && this.#counted >= this.#limits.max;
+  }
+
+  /** Why all but a probe now and then is kept back; null: nothing is. */
+  hold(): string | null {
+    return this.#breaker.nextProbeAt() === null ? null : this.#holdReason;
+  }
+
+  /** Milliseconds until a probe may leave; null: it need not be waited for. */
+  nextProbeInMs(): number | null {
+    const at = this.#breaker.nextProbeAt();
+    const inMs = at === null ? 0 : at - this.#clock.monotonic();
+    return inMs > 0 ? inMs : null;
+  }
+
+  /** Milliseconds until a message put back falls due again, 0 or less when it has; null: there is none. */
+  nextRetryInMs(): number | null {
+    if (this.#retriesDueAt.length === 0) return null;
+    return this.#retriesDueAt.reduce((a, b) => Math.min(a, b)) - this.#clock.monotonic();
+  }
+
+  /** A turn called at that instant (monotonic ms) found all that was due: what is not back by now another process has, or it was cancelled. */
+  drained(calledAt: number): void {
+    this.#retriesDueAt = this.#retriesDueAt.filter((dueAt) => dueAt > calledAt);
+  }
+
+  /** The messages were claimed, and their calls begin. */
+  launched(count: number): void {
+    this.#counted += count;
+  }
+
+  /** The source has written these answers just now: back-offs count from here. */
+  written(settlements: readonly Settlement[]): void {
+    for (const settlement of settlements) {
+      if (settlement.kind !== "put_back" || settlement.delayMs === null) continue;
+      this.#retriesDueAt.push(this.#clock.monotonic() + settlement.delayMs * (1 + DRIFT) + GRAIN_MS);
+    }
+  }
+
+  /** What is to be written of a call that came to this outcome. */
+  settle(claim: Claim, outcome: Outcome): Settlement {
+    const isOutage = this.#breaker.isClosed();
+    const trip = this.#breaker.observe(outcome, this.#clock.monotonic());
+    if (!isOutage && outcome.kind === "transient" && this.#breaker.isClosed()) {
+      this.#keepBack(`SES does not take anything (${outcome.reason}): trying one message at a time until it does.`);
+    }
+    if (trip) this.stop("halted", trip);
+    const { id, topicId } = claim;
+    switch (outcome.kind) {
+      case "sent":
+        this.#run.attempts++;
+        this.#run.sent++;
+        return { kind: "sent", id, topicId, sesMessageId: outcome.sesMessageId };
+      case "rejected":
+        this.#run.attempts++;
+        return this.#fail(id, outcome.reason);
+      case "in_doubt":
+        return this.doubt(claim, outcome.reason);
+      case "transient":
+        this.#run.attempts++;
+        return this.#tryAgain(claim, outcome.reason, isOutage || (outcome.unreachable && this.#limits.outlastsOutages));
+      case "throttled":
+        this.#run.throttled++;
+        return this.#putBack(id, outcome.reason);
+      case "withheld":
+        return this.#putBack(id, outcome.reason);
+      case "quota":
+        this.#quotaUsedUp(outcome.reason);
+        return this.#putBack(id, outcome.reason);
+      case "halted":
+        this.stop("halted", outcome);
+        return this.#putBack(id, outcome.reason);
+    }
+  }
+
+  /** Nobody knows whether SES took the message. */
+  doubt({ id }: Claim, error: string): Settlement {
+    this.#run.attempts++;
+    this.#run.inDoubt++;
+    return { kind: "in_doubt", id, error };
+  }
+
+  /** Brings the time spent up to date. */
+  tick(): void {
+    this.#run.elapsedMs = this.#before.elapsedMs + Math.round(this.#clock.monotonic() - this.#startedAt);
+  }
+
+  /** How it ended, once nothing is in flight. */
+  result(): SendResult {
+    const run = this.#run;
+    if (this.#stop) return { ...this.#stop, run };
+    const { attempts, throttled } = this.#before;
+    const isUsed = this.#counted > 0 || run.attempts > attempts || run.throttled > throttled;
+    const outcome = this.isAtLimit() ? "limit" : isUsed ? "finished" : "nothing_to_send";
+    return { outcome, reason: null, hint: null, run };
+  }
+
+  /** `isFree`: it was not this message's fault. */
+  #tryAgain({ id, attempts }: Claim, reason: string, isFree: boolean): Settlement {
+    const tried = attempts + 1;
+    if (!isFree && tried >= this.#limits.maxAttempts) {
+      return this.#fail(id, `${reason} (${tried === 1 ? "1 attempt" : `${tried} attempts`})`);
+    }
+    this.#run.retried++;
+    this.#counted--;
+    return { kind: "put_back", id, delayMs: Math.round(backoffMs(tried)), attempted: !isFree, error: reason };
+  }
+
+  #fail(id: number, error: string): Settlement {
+    this.#run.failed++;
+    return { kind: "failed", id, error };
+  }
+
+  #putBack(id: number, reason: string): Settlement {
+    this.#counted--;
+    return { kind: "put_back", id, delayMs: null, attempted: false, error: reason };
+  }
+
+  #quotaUsedUp(reason: string): void {
+    if (this.#limits.onQuota === "stop") {
+      this.stop("quota", { reason, hint: null });
+    } else if (this.#breaker.hold(this.#clock.monotonic() + QUOTA_RETRY_MS)) {
+      this.#keepBack(`${reason} Waiting for the 24-hour window to free some quota.`);
+    }
+  }
+
+  #keepBack(reason: string): void {
+    this.#holdReason = reason;
+    this.#tell(reason);
+  }
+}
+
+/** 2^n seconds for the n-th attempt, ± 25 %, so that what failed together does not come back together. */
+function backoffMs(attempt: number): number {
+  return 1000 * 2 ** Math.min(attempt, 10) * (0.75 + Math.random() / 2);
+}

@@ -1,0 +1,41 @@
+import type { Scope } from "../../deliver/source.ts";
+import type { Connection } from "./connection.ts";
+
+/** Messages of one topic with one priority lie together in the index. */
+export interface Place {
+  priority: number;
+  topicId: number;
+}
+
+/** Where pending messages of a scope are: the highest priority first, older topics first. */
+export function createPlaces(db: Connection): (scope: Scope) => Generator<Place> {
+  const nextPriority = db
+    .prepare<[number]>(
+      "select max(priority) from message indexed by message_pending where state = 'pending' and priority < ?",
+    )
+    .pluck();
+  const nextTopic = db
+    .prepare<[number, number]>(
+      "select min(topic_id) from message indexed by message_pending where state = 'pending' and priority = ? and topic_id > ?",
+    )
+    .pluck();
+  const topicOf = db.prepare<[number], { name: string; cancelled_at: number | null; endpoint: string | null }>(
+    "select name, cancelled_at, endpoint from topic where id = ?",
+  );
+  return function* places(scope) {
+    for (let priority = 11; ;) {
+      const next = nextPriority.get(priority);
+      if (typeof next !== "number") return;
+      priority = next;
+      for (let topicId = 0; ;) {
+        const following = nextTopic.get(priority, topicId);
+        if (typeof following !== "number") break;
+        topicId = following;
+        const topic = topicOf.get(topicId);
+        if (!topic || topic.cancelled_at !== null || scope.held?.has(topic.name) === true) continue;
+        if (topic.endpoint !== null && topic.endpoint !== scope.endpoint) continue;
+        if (scope.topic === null || scope.topic === topic.name) yield { priority, topicId };
+      }
+    }
+  };
+}

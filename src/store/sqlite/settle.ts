@@ -1,0 +1,143 @@
+/**
+ * Writes answers, and puts in doubt what dead processes left. Each write names the state it leaves, so an answer that comes too late
+ * changes nothing it must not.
+ */
+import type { Settlement } from "../../deliver/source.ts";
+import type { State } from "../../message.ts";
+import { decide, type Move } from "../rules/settle.ts";
+import type { Connection } from "./connection.ts";
+import type { Counters } from "./counters.ts";
+import { createProver, createSentTimes } from "./prove.ts";
+import { waitUntil } from "./waiting.ts";
+
+const LOST = "the process died before the answer of SES came";
+
+/** To be used inside a transaction, between `begin` and `write` of its counters. */
+export interface Settler {
+  /** Writes the answers that process `me` brings at the instant `now` (wall clock, ms). */
+  settle(settlements: readonly Settlement[], me: number, now: number): void;
+  /** Puts in doubt what the process left in flight, except what an event proves was sent, and forgets the process. Returns how many are in doubt. */
+  loseAll(processId: number, now: number): number;
+}
+
+interface HeldRow {
+  topic_id: number;
+  state: State;
+  claimed_by: number | null;
+  suppressed: 0 | 1;
+  cancelled: 0 | 1;
+}
+
+/** Prepares the statements. `counters` are those of the transactions it is used in. */
+export function createSettler(db: Connection, counters: Counters): Settler {
+  const held = db.prepare<[number], HeldRow>(
+    `select m.topic_id, m.state, m.claimed_by, t.cancelled_at is not null as cancelled,
+       exists (select 1 from suppression where address = lower(m.email)) as suppressed
+     from message m join topic t on t.id = m.topic_id where m.id = ?`,
+  );
+  const write = createMoveWriter(db);
+  const { proveNoted } = createProver(db, counters);
+  const noteSent = createSentTimes(db);
+
+  const settleOne = (settlement: Settlement, me: number, now: number): void => {
+    const { id } = settlement;
+    // Nearly all answers: one statement instead of two, which does what `decide` would say.
+    if (settlement.kind === "sent" && write.sentByHolder(id, me, settlement.sesMessageId, now)) {
+      counters.move(settlement.topicId, "sending", "sent");
+      return;
+    }
+    const row = held.get(id);
+    if (!row) return;
+    const isMine = row.state === "sending" && row.claimed_by === me;
+    if (isMine && proveNoted(id, now)) return;
+    const facts = { state: row.state, isMine, isSuppressed: row.suppressed === 1, isCancelled: row.cancelled === 1 };
+    const move = decide(facts, settlement);
+    if (move === null) return;
+    write.move(id, move, now);
+    counters.move(row.topic_id, move.from, move.to);
+  };
+
+  return {
+    settle(settlements, me, now) {
+      const topicIds = new Set<number>();
+      for (const settlement of settlements) {
+        settleOne(settlement, me, now);
+        if (settlement.kind === "sent") topicIds.add(settlement.topicId);
+      }
+      for (const id of topicIds) noteSent(id, now);
+    },
+    loseAll: createLoser(db, counters, proveNoted),
+  };
+}
+
+function createLoser(
+  db: Connection,
+  counters: Counters,
+  prove: (id: number, now: number) => boolean,
+): (processId: number, now: number) => number {
+  const lose = db.prepare<[string, number]>(
+    "update message set state = 'in_doubt', claimed_by = null, attempts = attempts + 1, error = ? where id = ? and state = 'sending'",
+  );
+  const left = db.prepare<[number], { id: number; topic_id: number }>(
+    "select id, topic_id from message where claimed_by = ? and state = 'sending'",
+  );
+  const forget = db.prepare<[number]>("delete from process where id = ?");
+  return (processId, now) => {
+    let lost = 0;
+    for (const row of left.all(processId)) {
+      if (prove(row.id, now)) continue;
+      lose.run(LOST, row.id);
+      counters.move(row.topic_id, "sending", "in_doubt");
+      lost++;
+    }
+    forget.run(processId);
+    return lost;
+  };
+}
+
+/** The statements behind a move. Counters are not theirs. */
+function createMoveWriter(db: Connection) {
+  const sentByHolder = db.prepare<[string, number, number, number]>(
+    `update message set state = 'sent', claimed_by = null, attempts = attempts + 1, ses_message_id = ?, sent_at = ?, error = null
+     where id = ? and state = 'sending' and claimed_by = ?`,
+  );
+  const sent = db.prepare<[{ id: number; from: State; attempts: number; sesMessageId: string; now: number }]>(
+    `update message set state = 'sent', claimed_by = null, attempts = attempts + @attempts, ses_message_id = @sesMessageId,
+       sent_at = @now, error = null
+     where id = @id and state = @from`,
+  );
+  const ended = db.prepare<[{ id: number; from: State; to: State; attempts: number; error: string }]>(
+    `update message set state = @to, claimed_by = null, attempts = attempts + @attempts, error = @error
+     where id = @id and state = @from`,
+  );
+  const putBack = db.prepare<
+    [{ id: number; from: State; to: State; attempts: number; error: string | null; notBefore: number | null }]
+  >(
+    `update message set state = @to, claimed_by = null, attempts = attempts + @attempts, error = @error,
+       not_before = ifnull(${waitUntil("@notBefore")}, not_before)
+     where id = @id and state = @from`,
+  );
+  return {
+    /** The usual move, from `sending` to `sent`. False: the process does not hold the message, and nothing is changed. */
+    sentByHolder: (id: number, me: number, sesMessageId: string, now: number): boolean =>
+      sentByHolder.run(sesMessageId, now, id, me).changes > 0,
+    /** Any move. */
+    move(id: number, move: Move, now: number): void {
+      const { from, attempts } = move;
+      switch (move.to) {
+        case "sent":
+          sent.run({ id, from, attempts, sesMessageId: move.sesMessageId, now });
+          return;
+        case "failed":
+        case "in_doubt":
+          ended.run({ id, from, to: move.to, attempts, error: move.error });
+          return;
+        default: {
+          const { to, error, delayMs } = move;
+          const notBefore = delayMs === null ? null : Math.round(now + delayMs);
+          putBack.run({ id, from, to, attempts, error, notBefore });
+        }
+      }
+    },
+  };
+}

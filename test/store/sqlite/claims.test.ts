@@ -1,0 +1,92 @@
+/** What a turn of a job file says besides its claims: how long they are ours, and when calls of earlier turns left. */
+import { describe, expect, it } from "vitest";
+import type { Departure } from "../../../src/deliver/source.ts";
+import { ingest, sent, settle, turn } from "../../support/store-actions.ts";
+import { bench, rows } from "../bench.ts";
+
+const PEOPLE = ["a@x.example", "b@x.example", "c@x.example"];
+const LEASE_MS = 60_000;
+
+describe("how long claims are ours", () => {
+  it("is over well before another process may take them for lost, however old the lease is", async () => {
+    const { open, clock } = await bench();
+    const [store, other] = [await open(), await open()];
+    await ingest(store, PEOPLE);
+    await turn(store, 0);
+    // The lease is not written anew in each turn.
+    clock.pass(4_900);
+    const { validForMs } = await turn(store, 1);
+    expect(validForMs).toBeGreaterThan(30_000);
+    clock.pass(validForMs);
+    expect(await other.recover()).toBe(0);
+    clock.pass(10_000);
+    expect(await other.recover()).toBe(0);
+    clock.pass(LEASE_MS);
+    expect(await other.recover()).toBe(1);
+  });
+
+  it("a machine that slept writes its lease anew before it claims: other machines go by the wall clock", async () => {
+    const { open, clock, path } = await bench();
+    const store = await open();
+    await ingest(store, PEOPLE);
+    await turn(store, 1);
+    clock.setForward(LEASE_MS);
+    await turn(store, 1);
+    expect(rows(path, "select lease_until from process")).toEqual([{ lease_until: clock.now() + LEASE_MS }]);
+  });
+});
+
+describe("calls that left late", () => {
+  const limited = { perSecond: 1 };
+
+  /** Claims one message, has its call leave after 500 ms, and tells it in the way given. Returns the instants from then on. */
+  async function leaveLate(departedOf: (turn: number) => Departure[]) {
+    const { open, clock } = await bench();
+    const [store, other] = [await open(), await open()];
+    await ingest(store, PEOPLE);
+    const first = await turn(store, 1, limited);
+    expect(first.claims).toHaveLength(1);
+    clock.pass(600);
+    await turn(store, 0, { ...limited, departed: departedOf(first.number) });
+    // Since the claim, not since the call: a second, and a little.
+    clock.pass(420);
+    return { clock, store, other };
+  }
+
+  it("count when they left, for every process on the file", async () => {
+    const { clock, store, other } = await leaveLate((number) => [{ turn: number, leftAgoMs: 100, count: 1 }]);
+    expect((await turn(other, 1, limited)).claims).toEqual([]);
+    expect((await turn(store, 1, limited)).claims).toEqual([]);
+    clock.pass(480);
+    expect((await turn(other, 1, limited)).claims).toEqual([]);
+    clock.pass(20);
+    expect((await turn(other, 1, limited)).claims).toHaveLength(1);
+  });
+
+  it("count as leaving now while they have not left", async () => {
+    const { clock, other } = await leaveLate((number) => [{ turn: number, leftAgoMs: 0, count: 1 }]);
+    clock.pass(580);
+    expect((await turn(other, 1, limited)).claims).toEqual([]);
+    clock.pass(20);
+    expect((await turn(other, 1, limited)).claims).toHaveLength(1);
+  });
+
+  it("count where they were claimed when the turn is one that this handle never took", async () => {
+    const { other } = await leaveLate((number) => [{ turn: number + 7, leftAgoMs: 100, count: 1 }]);
+    expect((await turn(other, 1, limited)).claims).toHaveLength(1);
+  });
+
+  it("numbers tell the turns of a handle apart", async () => {
+    const { open, clock } = await bench();
+    const store = await open();
+    await ingest(store, PEOPLE);
+    const numbers = [];
+    for (let i = 0; i < 3; i++) {
+      const { number, claims } = await turn(store, 1, limited);
+      numbers.push(number);
+      await settle(store, ...claims.map(sent));
+      clock.pass(2_000);
+    }
+    expect(new Set(numbers).size).toBe(3);
+  });
+});

@@ -1,0 +1,122 @@
+/** The statements that write answers against the rule they stand for: the quick way of nearly all answers, and the slow one. */
+import { expect, it } from "vitest";
+import type { Settlement } from "../../../src/deliver/source.ts";
+import type { State } from "../../../src/message.ts";
+import { decide } from "../../../src/store/rules/settle.ts";
+import { waitUntil } from "../../../src/store/rules/due.ts";
+import type { Store } from "../../../src/store/store.ts";
+import fc from "../../support/properties.ts";
+import { EVERYTHING, failed, ingest, inDoubt, sent, settle, turn } from "../../support/store-actions.ts";
+import { bench, expectSound, inspect, rows } from "../bench.ts";
+
+interface Row {
+  state: State;
+  attempts: number;
+  claimed_by: number | null;
+  ses_message_id: string | null;
+  error: string | null;
+  sent_at: number | null;
+  not_before: number;
+}
+
+const COLUMNS = "state, attempts, claimed_by, ses_message_id, error, sent_at, not_before";
+
+/** Who holds the message when the answer comes: who brings it, another process, or nobody because it is settled. */
+const HOLDERS = ["mine", "other", "lost", "sent", "failed", "pending"] as const;
+
+const CASE = fc.record({
+  holder: fc.constantFrom(...HOLDERS),
+  kind: fc.constantFrom("sent" as const, "failed" as const, "in_doubt" as const, "put_back" as const),
+  delayMs: fc.option(fc.constantFrom(1, 2_000)),
+  attempted: fc.boolean(),
+  isScheduled: fc.boolean(),
+  isSuppressed: fc.boolean(),
+  isCancelled: fc.boolean(),
+});
+type Case = typeof CASE extends fc.Arbitrary<infer Each> ? Each : never;
+
+function settlementOf(
+  { kind, delayMs, attempted }: Case,
+  { id, topicId }: { id: number; topicId: number },
+): Settlement {
+  if (kind === "sent") return { kind, id, topicId, sesMessageId: `ses-of-${id}` };
+  if (kind === "put_back") return { kind, id, delayMs, attempted, error: "later" };
+  return { kind, id, error: "why" };
+}
+
+it("whatever is held and answered, the row becomes what the rule says: also by the one statement of a plain answer", async () => {
+  const { open, clock, path } = await bench();
+  const [mine, other] = [await open(), await open()];
+  let cases = 0;
+  await fc.assert(
+    fc.asyncProperty(CASE, async (given) => {
+      const { holder, isSuppressed, isCancelled } = given;
+      const [topic, email] = [`topic ${++cases}`, `a${cases}@x.example`];
+      await ingest(mine, [email], { topic, at: given.isScheduled ? clock.now() + 1 : 0 });
+      clock.pass(1);
+      const [ids] = rows(path, "select max(id) as id, max(topic_id) as topicId from message") as [Ids];
+      const lose = async () => {
+        clock.pass(61_000);
+        await turn(other, 0);
+        await other.recover();
+      };
+      await bringAbout(holder, topic, { mine, other, lose });
+      if (isSuppressed) await mine.suppress([{ address: email, reason: "bounce", source: "test" }]);
+      if (isCancelled) await mine.cancel(topic);
+      const look = () => rows(path, `select ${COLUMNS} from message where id = ?`, ids.id)[0] as Row;
+      const before = look();
+
+      const settlement = settlementOf(given, ids);
+      const now = clock.now();
+      await settle(mine, settlement);
+
+      const held = { state: before.state, isMine: before.state === "sending" && holder === "mine" };
+      const move = decide({ ...held, isSuppressed, isCancelled }, settlement);
+      expect(look()).toEqual(move === null ? before : moved(before, move, now));
+      expectSound(path);
+    }),
+  );
+});
+
+interface Ids {
+  id: number;
+  topicId: number;
+}
+
+/** Makes the topic's message `holder`'s. */
+async function bringAbout(
+  holder: (typeof HOLDERS)[number],
+  topic: string,
+  { mine, other, lose }: { mine: Store; other: Store; lose: () => Promise<void> },
+): Promise<void> {
+  // Both have a name to hold messages under, and theirs is no other's.
+  for (const store of [mine, other]) await turn(store, 0);
+  if (holder === "pending") return;
+  const scope = { ...EVERYTHING, topic };
+  const [claim] = (await turn(holder === "other" || holder === "failed" ? other : mine, 1, { scope })).claims;
+  if (holder === "sent") await settle(mine, sent(claim));
+  if (holder === "failed") await settle(other, failed(claim));
+  if (holder === "lost") await lose();
+}
+
+function moved(before: Row, move: NonNullable<ReturnType<typeof decide>>, now: number): Row {
+  const common = { ...before, state: move.to, claimed_by: null, attempts: before.attempts + move.attempts };
+  if (move.to === "sent") return { ...common, ses_message_id: move.sesMessageId, sent_at: now, error: null };
+  if (!("delayMs" in move)) return { ...common, error: move.error };
+  const { error, delayMs } = move;
+  const notBefore = delayMs === null ? before.not_before : waitUntil(before.not_before, now + delayMs);
+  return { ...common, error, not_before: notBefore };
+}
+
+it("an answer in the quick way counts the first and the last mail of its topic, as one that settles a doubt does", async () => {
+  const { open, clock, path } = await bench();
+  const store = await open();
+  await ingest(store, ["a@x.example", "b@x.example"]);
+  const [a, b] = (await turn(store, 2)).claims;
+  const start = clock.now();
+  await settle(store, sent(a), inDoubt(b));
+  clock.pass(1_000);
+  await settle(store, sent(b));
+  const topic = inspect(path, (db) => db.prepare("select first_sent_at, last_sent_at from topic").get());
+  expect(topic).toEqual({ first_sent_at: start, last_sent_at: start + 1_000 });
+});
