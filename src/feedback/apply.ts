@@ -3,7 +3,8 @@ import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { addAbortSignal, type Readable } from "node:stream";
 import { InterruptedError } from "../errors.ts";
 import { fileProblem } from "../read-file.ts";
-import { type Document, readPieces } from "./dump/documents.ts";
+import type { Document } from "./dump/document-splitter.ts";
+import { readPieces } from "./dump/documents.ts";
 import { unwrapAnywhere } from "./envelopes/envelopes.ts";
 import type { SesEvent } from "./ses-event.ts";
 
