@@ -1,5 +1,4 @@
 /** The queue the events wait in. The only file that knows the SQS client; what it throws is ready for the user. */
-// oxlint-disable-next-line no-restricted-imports -- the one place that knows SQS, as deliver/ses.ts is for SES
 import { DeleteMessageBatchCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { StoppedError, UserError } from "../errors.ts";
 

@@ -12,7 +12,7 @@ const MOST_BARS = 60;
 
 type Series = keyof Outcomes;
 
-export interface Bar {
+interface Bar {
   /** Start of the span, ms. */
   at: number;
   values: number[];

@@ -17,7 +17,7 @@ const FAULT_KINDS = [
   "accept-then-drop",
 ] as const;
 
-export type FaultKind = (typeof FAULT_KINDS)[number];
+type FaultKind = (typeof FAULT_KINDS)[number];
 
 /** One `--fault`, read. Calls are send calls that match `to`, numbered from 1 for each fault. */
 export interface Fault {

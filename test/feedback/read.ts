@@ -1,4 +1,5 @@
-import { readDocuments, type Document } from "../../src/feedback/dump/documents.ts";
+import type { Document } from "../../src/feedback/dump/document-splitter.ts";
+import { readPieces } from "../../src/feedback/dump/documents.ts";
 import { unwrapAnywhere, type Unwrapped } from "../../src/feedback/envelopes/envelopes.ts";
 import type { SesEvent } from "../../src/feedback/ses-event.ts";
 
@@ -6,6 +7,11 @@ import type { SesEvent } from "../../src/feedback/ses-event.ts";
 export async function* pieces(input: string | Buffer, size = 1_000): AsyncGenerator<Buffer> {
   const bytes = Buffer.from(input as Buffer);
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+/** The records of a dump, one at a time. */
+export async function* readDocuments(input: AsyncIterable<Buffer>): AsyncGenerator<Document> {
+  for await (const found of readPieces(input)) yield* found;
 }
 
 export async function documents(input: string | Buffer, size?: number): Promise<Document[]> {

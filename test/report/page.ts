@@ -5,7 +5,7 @@ import type { PageOptions } from "../../src/report/page.ts";
 
 export const OPTIONS: PageOptions = { calendar: calendarOf("UTC"), now: Date.UTC(2026, 5, 3) };
 
-export const NO_RANKS = { rows: [], others: null };
+const NO_RANKS = { rows: [], others: null };
 
 export function facts(changes: Partial<ReportFacts> = {}, counts: Partial<ReportFacts["counts"]> = {}): ReportFacts {
   return {

@@ -1,20 +1,13 @@
 /** A style attribute put into a start tag, or put before what its author wrote there, without a change to any byte of his. */
 import type { Inlined } from "./cascade.ts";
 import type { TagPlace } from "./document.ts";
+import { quoteOf, valueOf } from "./quote.ts";
 import { requote } from "./syntax.ts";
 
 export interface Cut {
   start: number;
   end: number;
   text: string;
-}
-
-/** `null` when the author's value has no quotes around it and both kinds inside: there is no way to put anything before it. */
-export function quoteOf(html: string, style: { start: number; end: number } | null): '"' | "'" | null {
-  const value = style ? valueOf(html.slice(style.start, style.end)).text : "";
-  if (value.startsWith("'")) return "'";
-  if (value.startsWith('"') || !value.includes('"')) return '"';
-  return value.includes("'") ? null : "'";
 }
 
 /** What to insert into `html` so that `inlined` stands before the author's own declarations. */
@@ -37,12 +30,6 @@ export function insertStyle(html: string, { room, style }: TagPlace, inlined: In
 export function styleWith(html: string, { style }: TagPlace, own: string, inlined: Inlined): string {
   const css = cssOf(inlined, quoteOf(html, style) ?? '"');
   return own.trim() === "" ? css : `${css} ${own}`;
-}
-
-/** With its quotes, and where it begins. */
-function valueOf(attribute: string): { start: number; text: string } {
-  const start = /^[^=]*=\s*/.exec(attribute)?.[0].length ?? attribute.length;
-  return { start, text: attribute.slice(start) };
 }
 
 function textOf(inlined: Inlined, quote: '"' | "'"): string {

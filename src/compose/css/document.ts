@@ -4,8 +4,8 @@
  */
 import { Parser as TagParser } from "htmlparser2";
 import { type DefaultTreeAdapterTypes, defaultTreeAdapter, html as spec, parse, type Token } from "parse5";
-import { quoteOf } from "./attribute.ts";
 import { Allowance, LIMITS, refuseLongerThan } from "./limits.ts";
+import { quoteOf } from "./quote.ts";
 
 export interface Element {
   /** Lower case, but for SVG's own (`linearGradient`). */

@@ -21,7 +21,7 @@ export interface Compound {
   tests: Test[];
 }
 
-export type Combinator = " " | ">" | "+" | "~";
+type Combinator = " " | ">" | "+" | "~";
 
 export interface Selector extends Span {
   /** From left to right; before each but the first the combinator of the same index. */

@@ -10,7 +10,7 @@ import { LONG_MONTHS, strftime } from "./strftime.ts";
 import { quoted, ValueProblem } from "./value-problem.ts";
 
 /** `floating`: written without an offset; `time` then says what a clock shows, in UTC for want of anything else. */
-export interface Written {
+interface Written {
   time: DateTime;
   floating: boolean;
 }
@@ -94,7 +94,7 @@ const HOW_TO_WRITE = "write it as 2026-03-01 or 2026-03-01 23:30 in the list";
  * Digits alone: the seconds of Unix (9 or 10 digits) or JavaScript's milliseconds (13), which are instants and shown in UTC; or a day without
  * separators (`20260301`, `20260301233000`). A spreadsheet's day number (46082) is refused with the day it may stand for.
  */
-export function readDigits(text: string): DateReading {
+function readDigits(text: string): DateReading {
   if (/^\d{9,10}(?:\.\d+)?$/.test(text)) return instant(Number(text) * 1_000);
   if (/^\d{13}$/.test(text)) return instant(Number(text));
   const compact = COMPACT.exec(text);

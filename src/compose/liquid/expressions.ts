@@ -5,7 +5,7 @@
 import { nearest } from "../../nearest.ts";
 import { corrected, type Lexeme } from "./lexer.ts";
 import { type Mistake, mistakeIn, type Tag } from "./mistake.ts";
-import { checkFormat, FILTER_VALUES, foreignFilter } from "./foreign.ts";
+import { FILTER_VALUES, foreignFilter, mendedFormat } from "./foreign.ts";
 
 const COMPARISONS = new Set(["==", "!=", "<", ">", "<=", ">=", "contains"]);
 const JOINED = new Set(["and", "or"]);
@@ -250,10 +250,17 @@ export class TagReader {
         );
       this.operand();
       if (this.take(":")) this.operand();
-      else if (value.kind === "text" && name.text === "date" && count === 0) checkFormat(this, value);
+      else if (value.kind === "text" && name.text === "date" && count === 0) this.#checkFormat(value);
       count++;
     } while (this.take(","));
     return count;
+  }
+
+  /** A date format without `%` would be mailed as it is. */
+  #checkFormat(format: Lexeme): void {
+    const mended = mendedFormat(format.text.slice(1, -1));
+    if (mended !== null)
+      throw this.mistake(`the date format ${format.text} has no %`, `write date: "${mended}"`, format);
   }
 
   #checkBehind(name: Lexeme, count: number): void {

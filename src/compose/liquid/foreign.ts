@@ -1,6 +1,4 @@
 /** Filters and date formats of other systems, and what they are called here. */
-import type { Lexeme } from "./lexer.ts";
-import type { TagReader } from "./expressions.ts";
 
 /** Filters that make no sense without a value: how many they need, and how they are written. */
 export const FILTER_VALUES: Record<string, { count: number; example: string }> = {
@@ -105,11 +103,9 @@ const PHP: Record<string, string> = {
   a: "%P",
 };
 
-/** Throws `Mistake` for a date format without `%`: it would be mailed as it is. */
-export function checkFormat(reader: TagReader, lexeme: Lexeme): void {
-  const format = lexeme.text.slice(1, -1);
-  if (format.includes("%") || !/\p{L}/u.test(format)) return;
-  throw reader.mistake(`the date format ${lexeme.text} has no %`, `write date: "${strftimeOf(format)}"`, lexeme);
+/** The format with `%` that is meant by a date format without one, which would be mailed as it is. `null` when there is nothing to mend. */
+export function mendedFormat(format: string): string | null {
+  return format.includes("%") || !/\p{L}/u.test(format) ? null : strftimeOf(format);
 }
 
 function strftimeOf(format: string): string {

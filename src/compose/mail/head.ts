@@ -9,7 +9,7 @@ import { parsePart, type Part, type Scope } from "../liquid/part.ts";
 import { RenderProblem } from "../problem.ts";
 import { AN_ADDRESS, ANYWHERE, BRACKETED_ADDRESSES, createWriter } from "./text-writer.ts";
 
-export type Head = Pick<RenderedMail, "from" | "replyTo" | "subject" | "headers">;
+type Head = Pick<RenderedMail, "from" | "replyTo" | "subject" | "headers">;
 
 export interface CompiledHead {
   parts: Part[];

@@ -46,10 +46,10 @@ export interface Tools {
 }
 
 /** Text of the author, or the place of a value. */
-export type Piece = string | ValuePlace;
+type Piece = string | ValuePlace;
 
 /** How a link reads depends on its text and its address, when a value is in one of them. */
-export type TextPiece = Piece | { text: TextPiece[]; address: TextPiece[] };
+type TextPiece = Piece | { text: TextPiece[]; address: TextPiece[] };
 
 /** A mail but for the values of one recipient. */
 export interface Shape {

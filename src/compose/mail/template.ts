@@ -14,7 +14,7 @@ import { ANYWHERE, createWriter, RUNNING_TEXT } from "./text-writer.ts";
 import { isUnsubscribeUrl, literalPart } from "./unsubscribe-variable.ts";
 
 /** Null when the row can be sent, else the reason why not. `fields` are in the order of the columns given to `check`. */
-export type RowCheck = (fields: string[]) => string | null;
+type RowCheck = (fields: string[]) => string | null;
 
 export interface CompiledContent {
   /** Every variable used, sorted, as written in the templates. */

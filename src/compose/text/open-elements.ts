@@ -1,7 +1,5 @@
 /** The elements that are open while HTML is read: the "stack of open elements" of HTML's tree construction. */
-import type { Element } from "./tree.ts";
-
-export class OpenElements {
+export class OpenElements<Element extends { readonly name: string }> {
   /** The innermost last; the first is the body and never closes. */
   readonly #all: Element[];
   /** How many are open, by name: most searches are for what is not there. */

@@ -48,7 +48,7 @@ interface Around extends Position {
 }
 
 /** One record. `value` is its JSON; of a line that is not JSON the line itself; of a log line `{message: string}`. */
-export interface Readable extends Position {
+interface Readable extends Position {
   value: unknown;
 }
 

@@ -2,18 +2,12 @@ import { DocumentSplitter, type Document, type Malformed } from "./document-spli
 import { DamagedInput } from "../envelopes/gunzip.ts";
 import { textBytes } from "./text-bytes.ts";
 
-export type { Document, Malformed, Readable } from "./document-splitter.ts";
-
 /**
  * The records of an event dump, in order, whatever its layout (see `DocumentSplitter`): gzip (also several members, also
  * cut off), UTF-8 or UTF-16, with BOM, CRLF or blank lines. A record that cannot be read comes as `malformed` in its place
- * and stops nothing; errors of `input` itself are passed on. Memory does not grow with the input.
+ * and stops nothing; errors of `input` itself are passed on. Memory does not grow with the input. Some hundred come at a time: to
+ * wait for each of a million records by itself takes seconds.
  */
-export async function* readDocuments(input: AsyncIterable<Buffer>): AsyncGenerator<Document> {
-  for await (const documents of readPieces(input)) yield* documents;
-}
-
-/** The same as it comes, some hundred at a time: to wait for each of a million records by itself takes seconds. */
 export async function* readPieces(input: AsyncIterable<Buffer>): AsyncGenerator<Document[]> {
   const splitter = new DocumentSplitter();
   let damage: DamagedInput | null = null;

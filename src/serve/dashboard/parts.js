@@ -28,7 +28,7 @@ export function Bar({ parts, whole }) {
 
 /** States in the order of a bar: what is over first, so that it grows from the left. What waits is the empty track. */
 const OVER = /** @type {const} */ (["sent", "in_doubt", "failed", "suppressed", "cancelled"]);
-export const ORDER = /** @type {const} */ ([...OVER, "sending", "pending"]);
+const ORDER = /** @type {const} */ ([...OVER, "sending", "pending"]);
 
 /** @param {{ totals: import("../../message.ts").Totals }} props */
 export function ProgressBar({ totals }) {

@@ -3,9 +3,8 @@ import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import fc from "../../support/properties.ts";
 import { describe, expect, test } from "vitest";
-import { readDocuments } from "../../../src/feedback/dump/documents.ts";
 import * as make from "../events.ts";
-import { documents, eventsIn, pieces, read } from "../read.ts";
+import { documents, eventsIn, pieces, read, readDocuments } from "../read.ts";
 
 const MIB = 1_048_576;
 const good = (id: number) => JSON.stringify(make.delivery({ id }));

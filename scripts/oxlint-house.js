@@ -1,0 +1,142 @@
+/** The rules of this house that oxlint does not know: .oxlintrc.json turns them on, CONTRIBUTING.md explains them. */
+import { isBuiltin } from "node:module";
+import { join, posix, relative, sep } from "node:path";
+import { EXCEPTIONS, LIBRARIES, PLACES } from "./rooms.js";
+
+const SRC = join(import.meta.dirname, "../src");
+
+/** @typedef {Parameters<import("oxlint/plugins-dev").RuleTester["run"]>[1]} Rule */
+/** @typedef {Parameters<NonNullable<Rule["create"]>>[0]["sourceCode"]["ast"]["body"][number]} Statement */
+/** @typedef {Extract<Statement, { type: "ExpressionStatement" }>["expression"]} Expression */
+
+/**
+ * Why `file` may not import `specifier`, in a sentence, or null where it may.
+ *
+ * @param {string} file from src/, as in "compose/mail/shape.ts"; a file outside begins with "../"
+ * @param {string} specifier as it stands in the import
+ * @returns {string | null}
+ */
+export function importProblem(file, specifier) {
+  if (!specifier.startsWith(".")) return libraryProblem(file, specifier);
+  const target = built(posix.join(file, "..", specifier));
+  const [from, to] = [placeOf(file) ?? file, placeOf(target) ?? target];
+  if (to === from || PLACES[from]?.includes(to) || isException(file, target)) return null;
+  return `${from} may not import ${to}: scripts/rooms.js.`;
+}
+
+/** @type {(file: string, specifier: string) => string | null} */
+function libraryProblem(file, specifier) {
+  const name = isBuiltin(specifier) ? `node:${specifier.replace(/^node:/, "")}` : specifier;
+  const library = Object.keys(LIBRARIES).find((one) => isWithin(name, one));
+  if (library === undefined) {
+    return isBuiltin(specifier) ? null : `${specifier} has no row in scripts/rooms.js that says who may import it.`;
+  }
+  const places = LIBRARIES[library] ?? [];
+  if (places.some((place) => isWithin(file, place)) || isException(file, library)) return null;
+  return `${places.length === 0 ? "Nobody" : `Only ${places.join(", ")}`} may import ${library}: scripts/rooms.js.`;
+}
+
+/**
+ * The most exact place of a file, null where none fits.
+ *
+ * @param {string} file
+ * @returns {string | null}
+ */
+export function placeOf(file) {
+  const fitting = Object.keys(PLACES).filter((place) =>
+    place.endsWith("/*") ? posix.dirname(file) === place.slice(0, -2) : isWithin(file, place),
+  );
+  return fitting.toSorted((a, b) => b.length - a.length)[0] ?? null;
+}
+
+/** @type {(path: string, place: string) => boolean} */
+const isWithin = (path, place) => path === place || path.startsWith(`${place}/`);
+
+/** @type {(file: string, target: string) => boolean} */
+const isException = (file, target) => EXCEPTIONS.some(([from, to]) => isWithin(file, from) && isWithin(target, to));
+
+/** What bin/ imports from dist/ was built from src/. @type {(path: string) => string} */
+const built = (path) => (path.startsWith("../dist/") ? path.slice("../dist/".length).replace(/\.js$/, ".ts") : path);
+
+/**
+ * Holds every import to the table in scripts/rooms.js.
+ *
+ * @type {Rule}
+ */
+const imports = {
+  create(context) {
+    const file = relative(SRC, context.filename).replaceAll(sep, "/");
+    if (placeOf(file) === null) {
+      const message = `${file} belongs to no room: give the room a row in scripts/rooms.js.`;
+      return { Program: (node) => context.report({ node, message }) };
+    }
+
+    /** @type {(source: Expression | null) => void} */
+    const look = (source) => {
+      if (source === null) return;
+      const isText = source.type === "Literal" && typeof source.value === "string";
+      const message = isText
+        ? importProblem(file, source.value)
+        : "A computed import cannot be held to scripts/rooms.js.";
+      if (message !== null) context.report({ node: source, message });
+    };
+
+    return {
+      ImportDeclaration: ({ source }) => look(source),
+      ExportNamedDeclaration: ({ source }) => look(source),
+      ExportAllDeclaration: ({ source }) => look(source),
+      ImportExpression: ({ source }) => look(source),
+      TSImportType: ({ source }) => look(source),
+      // Plain JavaScript imports types in comments.
+      Program() {
+        for (const { value, loc } of file.endsWith(".js") ? context.sourceCode.getAllComments() : []) {
+          for (const [, specifier = ""] of value.matchAll(/\bimport\(["']([^"']+)["']\)/g)) {
+            const message = importProblem(file, specifier);
+            if (message !== null) context.report({ loc, message });
+          }
+        }
+      },
+    };
+  },
+};
+
+/**
+ * Asks for a docstring right above everything that is exported.
+ *
+ * @type {Rule}
+ */
+const docstrings = {
+  create(context) {
+    const { sourceCode } = context;
+
+    /** @type {(name: string, statement: Statement) => void} */
+    const look = (name, statement) => {
+      const comment = sourceCode.getCommentsBefore(statement).at(-1);
+      if (comment?.type === "Block" && comment.value.startsWith("*")) return;
+      context.report({ node: statement, message: `${name} is exported and promises nothing: give it a docstring.` });
+    };
+
+    return {
+      ExportNamedDeclaration(node) {
+        if (node.source !== null) return;
+        if (node.declaration !== null) return look(namesOf(node.declaration).join(", "), node);
+        for (const { local } of node.specifiers) {
+          const name = local.type === "Identifier" ? local.name : "";
+          const declaration = sourceCode.ast.body.find((statement) => namesOf(statement).includes(name));
+          if (declaration) look(name, declaration);
+        }
+      },
+    };
+  },
+};
+
+/** The names that a statement declares. @type {(statement: Statement) => string[]} */
+function namesOf(statement) {
+  if (statement.type === "VariableDeclaration") {
+    return statement.declarations.flatMap(({ id }) => (id.type === "Identifier" ? [id.name] : []));
+  }
+  return "id" in statement && statement.id?.type === "Identifier" ? [statement.id.name] : [];
+}
+
+/** oxlint reads the default export of a plugin. */
+export default { meta: { name: "house" }, rules: { imports, docstrings } };

@@ -1,0 +1,155 @@
+/**
+ * Who may import whom in src/. The lint rule `house/imports` (scripts/oxlint-house.js) reads this table and nothing else,
+ * and refuses every import that the table does not allow: of a file or a library, static, dynamic or of a type.
+ *
+ * A place is a file ("io.ts"), a folder with all that is in it ("compose"), or only the files that lie directly in a folder
+ * ("store/*"). A file belongs to the most exact place that it fits; one that fits none is an error.
+ */
+
+/** What every room may import. */
+const GROUND = ["errors.ts", "message.ts", "nearest.ts", "printable.ts", "read-file.ts", "time"];
+
+/** Everything below serve, report and check. */
+const MACHINE = ["tracking", "compose", "feedback", "deliver", "aws", "store/*", "intake"];
+
+/**
+ * Each place, and the other places it may import. A row may name only places of rows above it: so rooms cannot form a cycle.
+ *
+ * @type {Record<string, string[]>}
+ */
+export const PLACES = {
+  "errors.ts": [],
+  "message.ts": [],
+  "nearest.ts": [],
+  "printable.ts": [],
+  "memory.ts": [],
+  time: ["errors.ts", "nearest.ts"],
+  "read-file.ts": ["errors.ts"],
+  "dotenv.ts": ["errors.ts"],
+  "io.ts": ["time"],
+
+  tracking: GROUND,
+  compose: [...GROUND, "tracking"],
+  feedback: GROUND,
+  deliver: [...GROUND, "tracking", "compose"],
+  aws: [...GROUND, "deliver"],
+
+  "store/rules": [...GROUND, "feedback", "deliver"],
+  "store/*": [...GROUND, "feedback", "deliver", "store/rules"],
+  // A database knows nothing of another one: what they share is in store/rules.
+  "store/sqlite": [...GROUND, "feedback", "deliver", "store/rules", "store/*"],
+  // The only file that knows every database.
+  "store/open.ts": [...GROUND, "store/*", "store/sqlite"],
+
+  intake: [...GROUND, "compose", "store/*"],
+  // A queue hands messages to whoever asks. It knows no store.
+  queue: GROUND,
+  sandbox: [...GROUND, "compose"],
+  telemetry: [...GROUND, "deliver"],
+
+  report: [...GROUND, "io.ts", "compose", "store/rules", "store/*"],
+  check: [...GROUND, "compose", "aws"],
+  // What runs in the browser.
+  "serve/dashboard": ["message.ts"],
+  serve: [...GROUND, ...MACHINE, "telemetry", "report", "serve/dashboard"],
+
+  terminal: [...GROUND, "io.ts"],
+  work: [
+    ...GROUND,
+    "io.ts",
+    "memory.ts",
+    ...MACHINE,
+    "store/open.ts",
+    "queue",
+    "sandbox",
+    "telemetry",
+    "report",
+    "check",
+    "serve",
+    "terminal",
+  ],
+  commands: [...GROUND, "io.ts", "memory.ts", "terminal", "work"],
+  "cli.ts": [...GROUND, "io.ts", "dotenv.ts", "terminal", "work", "commands"],
+  // bin/ runs what dist/ was built from.
+  "../bin": ["time", "cli.ts"],
+};
+
+/**
+ * Each library, and the files or folders that may import it. One without a row may be imported by nobody. Of Node's own
+ * modules only those below are kept to some places.
+ *
+ * @type {Record<string, string[]>}
+ */
+export const LIBRARIES = {
+  "@aws-sdk/client-sesv2": ["aws"],
+  "@aws-sdk/client-sqs": ["aws"],
+  "@fastify/cookie": ["serve"],
+  "@fastify/helmet": ["serve"],
+  "@fastify/rate-limit": ["serve"],
+  "@fastify/swagger": ["serve"],
+  "@fastify/swagger-ui": ["serve"],
+  "@opentelemetry/exporter-metrics-otlp-proto": ["telemetry"],
+  "@opentelemetry/resources": ["telemetry"],
+  "@opentelemetry/sdk-metrics": ["telemetry"],
+  "@sentry/core": ["telemetry"],
+  ajv: ["serve"],
+  "better-sqlite3": ["store/sqlite/driver.ts"],
+  chalk: ["terminal"],
+  "cli-progress": ["terminal"],
+  "cli-table3": ["terminal"],
+  commander: ["cli.ts", "commands"],
+  "css-tree": ["compose/css"],
+  "csv-parse": ["compose/list/recipients.ts"],
+  fastify: ["serve", "work/gateway"],
+  htmlparser2: ["check", "compose", "tracking"],
+  "iconv-lite": ["compose/list/decode.ts"],
+  liquidjs: ["compose/liquid"],
+  "lru-cache": ["compose", "deliver", "serve", "tracking"],
+  luxon: ["compose/liquid", "report", "time"],
+  marked: ["compose/mail/markdown.ts"],
+  nodemailer: ["sandbox"],
+  "p-limit": ["deliver/send.ts"],
+  parse5: ["compose/css"],
+  pino: ["serve"],
+  "prom-client": ["serve"],
+  yaml: ["compose/content/yaml-settings.ts"],
+
+  "node:child_process": ["commands/preview.ts"],
+  "node:dns": ["check/dns.ts"],
+  // createRequire() imports past this table.
+  "node:module": ["../bin", "store/sqlite/driver.ts", "time/luxon.ts"],
+  // Only bin/ touches the process. The rest is given an Io.
+  "node:process": ["../bin", "store/sqlite/claims.ts", "store/sqlite/driver.ts", "time/clock.ts"],
+  // Node 20 has none: store/sqlite/driver.ts says what is used instead.
+  "node:sqlite": [],
+};
+
+/**
+ * Imports that the tables forbid and the code still has: from a file or folder to a file, folder or library. Delete a line
+ * with the last import that needs it; a test asks for that.
+ *
+ * @type {[from: string, to: string][]}
+ */
+export const EXCEPTIONS = [
+  ["cli.ts", "store/sqlite/store.ts"],
+  ["commands", "aws"],
+  ["commands", "compose"],
+  ["commands", "feedback"],
+  ["commands", "report"],
+  ["commands", "sandbox"],
+  ["commands", "store/store.ts"],
+  ["commands", "store/topic-name.ts"],
+  ["commands", "tracking"],
+  ["deliver/mailer.ts", "aws/ses.ts"],
+  ["feedback/apply-queue.ts", "aws/sqs.ts"],
+  ["intake/problems.ts", "fastify"],
+  ["intake/request.ts", "fastify"],
+  ["intake/request.ts", "serve"],
+  ["report/facts.ts", "store/sqlite"],
+  ["store/breakdown.ts", "store/sqlite"],
+  ["store/store.ts", "store/sqlite"],
+  ["work/campaign.ts", "commands/options.ts"],
+  ["work/check.ts", "store/sqlite/store.ts"],
+  ["work/gateway/settings.ts", "commands/options.ts"],
+  ["work/rehearse.ts", "store/sqlite/store.ts"],
+];
