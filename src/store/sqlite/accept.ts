@@ -41,6 +41,7 @@ export function createInbox(job: Job): Inbox {
   const acceptAll = (requests: readonly AcceptRequest[]): AcceptResult[] => {
     counters.begin();
     ids.begin();
+    topics.begin();
     const results = requests.map(acceptOne);
     ids.flush();
     counters.write();
@@ -63,27 +64,39 @@ interface Topic extends AdmittingTopic {
   contentId: number;
 }
 
-/** The topics requests go to. */
+/** The topics requests go to, each read once in a transaction. */
 function createRequestTopics(db: Connection, clock: Clock) {
-  const find = db.prepare<[string], Topic>(
+  const read = db.prepare<[string], Topic>(
     "select id, name, content_id as contentId, cancelled_at as cancelledAt, endpoint from topic where name = ?",
   );
   const insert = db.prepare<[string, number, number, number | null]>(
     "insert into topic (name, content_id, created_at, not_before) values (?, ?, ?, ?)",
   );
+  const known = new Map<string, Topic>();
+  const find = (name: string): Topic | undefined => {
+    const topic = known.get(name) ?? read.get(name);
+    if (topic) known.set(name, topic);
+    return topic;
+  };
+
   return {
+    /** To be called when a transaction begins. */
+    begin: () => known.clear(),
     /** The messages of the request whose topic does not take them. */
     refusals: ({ messages, endpoint }: AcceptRequest): RefusedMessage[] =>
       messages.flatMap((message, index) => {
         const topic = message.topic ?? NO_TOPIC;
-        const refusal = admit(find.get(topic), { adds: true, endpoint, content: null });
+        const refusal = admit(find(topic), { adds: true, endpoint, content: null });
         return refusal === "fine" ? [] : [{ message: index, topic, refusal, endpoint }];
       }),
     /** In the transaction that is open: made when there is none, with this content as its own. */
-    open(name: string, contentId: number, dueAt: number | null): Omit<Topic, keyof AdmittingTopic> {
-      const found = find.get(name);
+    open(name: string, contentId: number, dueAt: number | null): Topic {
+      const found = find(name);
       if (found) return found;
-      return { id: Number(insert.run(name, contentId, clock.now(), dueAt).lastInsertRowid), name, contentId };
+      const id = Number(insert.run(name, contentId, clock.now(), dueAt).lastInsertRowid);
+      const topic = { id, name, contentId, cancelledAt: null, endpoint: null };
+      known.set(name, topic);
+      return topic;
     },
   };
 }

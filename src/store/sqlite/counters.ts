@@ -1,10 +1,12 @@
 import { STATES, type State } from "../../message.ts";
 import type { Connection } from "./connection.ts";
 
-/** Collects moves between states and writes them to the topics' counters, one update a topic. */
+/** Collects moves between states, and times of sending, and writes them to the topics, an update of either kind a topic. */
 export interface Counters {
   move(topicId: number, from: State, to: State, count?: number): void;
   add(topicId: number, state: State, count: number): void;
+  /** A message of the topic was sent at `at` (ms). The topic keeps the first and the last time. */
+  sentAt(topicId: number, at: number): void;
   /** To be called when a transaction begins: forgets what one that failed left behind. */
   begin(): void;
   /** Must run in the transaction that moved the messages. */
@@ -16,7 +18,12 @@ export function createCounters(db: Connection): Counters {
   const update = db.prepare(
     `update topic set ${STATES.map((state) => `${state} = ${state} + @${state}`).join(", ")} where id = @id`,
   );
+  const widen = db.prepare<[number, number, number, number, number]>(
+    `update topic set first_sent_at = min(ifnull(first_sent_at, ?), ?), last_sent_at = max(ifnull(last_sent_at, ?), ?)
+     where id = ?`,
+  );
   const deltas = new Map<number, Record<State, number>>();
+  const sent = new Map<number, { first: number; last: number }>();
   const add = (topicId: number, state: State, count: number) => {
     let delta = deltas.get(topicId);
     if (!delta) deltas.set(topicId, (delta = none()));
@@ -28,10 +35,21 @@ export function createCounters(db: Connection): Counters {
       add(topicId, from, -count);
       add(topicId, to, count);
     },
-    begin: () => deltas.clear(),
+    sentAt(topicId, at) {
+      const span = sent.get(topicId);
+      if (!span) sent.set(topicId, { first: at, last: at });
+      else if (at < span.first) span.first = at;
+      else if (at > span.last) span.last = at;
+    },
+    begin() {
+      deltas.clear();
+      sent.clear();
+    },
     write() {
       for (const [id, delta] of deltas) update.run({ id, ...delta });
+      for (const [id, { first, last }] of sent) widen.run(first, first, last, last, id);
       deltas.clear();
+      sent.clear();
     },
   };
 }

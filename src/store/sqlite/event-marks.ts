@@ -25,7 +25,7 @@ export function createEventMarks(db: Connection) {
       if (marks.length === 0 || event.type === "bounce") insert.run(id, sesMessageId, mailedAt);
       if (event.type === "bounce") showBounce(id, event, at);
       for (const mark of marks) {
-        const isFirst = writers.get(mark)!({ id, at, sesMessageId, mailedAt });
+        const isFirst = writers.get(mark)!(id, event, at);
         if (isFirst) counters.count(topicId, mark);
       }
     },
@@ -34,20 +34,16 @@ export function createEventMarks(db: Connection) {
   };
 }
 
-interface Happened {
-  id: number;
-  at: number;
-  sesMessageId: string;
-  mailedAt: number | null;
-}
-
 /** Writes one mark; an earlier time than the known one moves it back. Returns whether it is the message's first. */
-function createMarkWriter(db: Connection, mark: Mark): (happened: Happened) => boolean {
+function createMarkWriter(
+  db: Connection,
+  mark: Mark,
+): (id: number, event: Pick<KeptEvent, "sesMessageId" | "mailedAt">, at: number) => boolean {
   // A visit through our own links made the row without knowing what SES called the message.
-  const set = db.prepare<[Happened]>(
-    `update feedback set ${mark} = @at, ses_message_id = iif(ses_message_id = '', @sesMessageId, ses_message_id),
-       mailed_at = ifnull(mailed_at, @mailedAt)
-     where message_id = @id and ${mark} is null`,
+  const set = db.prepare<[number, string, number | null, number]>(
+    `update feedback set ${mark} = ?, ses_message_id = iif(ses_message_id = '', ?, ses_message_id),
+       mailed_at = ifnull(mailed_at, ?)
+     where message_id = ? and ${mark} is null`,
   );
   const insertWith = db.prepare<[number, string, number | null, number]>(
     `insert into feedback (message_id, ses_message_id, mailed_at, ${mark}) values (?, ?, ?, ?) on conflict do nothing`,
@@ -55,9 +51,12 @@ function createMarkWriter(db: Connection, mark: Mark): (happened: Happened) => b
   const moveBack = db.prepare<[number, number, number]>(
     `update feedback set ${mark} = ? where message_id = ? and ${mark} > ?`,
   );
-  return (happened) => {
-    const { id, at, sesMessageId, mailedAt } = happened;
-    if (set.run(happened).changes > 0 || insertWith.run(id, sesMessageId, mailedAt, at).changes > 0) return true;
+  return (id, { sesMessageId, mailedAt }, at) => {
+    if (
+      set.run(at, sesMessageId, mailedAt, id).changes > 0 ||
+      insertWith.run(id, sesMessageId, mailedAt, at).changes > 0
+    )
+      return true;
     moveBack.run(at, id, at);
     return false;
   };

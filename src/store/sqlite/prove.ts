@@ -1,6 +1,6 @@
 /** The one place that writes "proven sent". */
 import type { State } from "../../message.ts";
-import { type Held, type Proof, type Proven, prove } from "../rules/prove.ts";
+import { type Held, type Proof, prove } from "../rules/prove.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./counters.ts";
 
@@ -30,24 +30,25 @@ export interface Prover {
 }
 
 export function createProver(db: Connection, counters: Counters): Prover {
-  const write = db.prepare<[Proven & { id: number; from: State }]>(
-    `update message set state = @to, claimed_by = null, attempts = @attempts, error = null, sent_at = @sentAt,
-       ses_message_id = ifnull(@sesMessageId, ses_message_id)
-     where id = @id and state = @from`,
+  const write = db.prepare<[State, number, number, string | null, number, State]>(
+    `update message set state = ?, claimed_by = null, attempts = ?, error = null, sent_at = ?,
+       ses_message_id = ifnull(?, ses_message_id)
+     where id = ? and state = ?`,
   );
   // A visit through our own links makes the row without knowing what SES called the message.
   const noted = db.prepare<[number], Noted>(
     `select m.topic_id as topicId, m.state, m.attempts, nullif(f.ses_message_id, '') as sesMessageId, f.mailed_at as mailedAt
      from feedback f join message m on m.id = f.message_id where f.message_id = ?`,
   );
-  const noteSent = createSentTimes(db);
 
   const proveOne = (message: Provable, by: Proof, now: number): boolean => {
     const { id, topicId, state: from } = message;
     const move = prove(message, by, now);
-    if (move === null || write.run({ ...move, id, from }).changes === 0) return false;
-    counters.move(topicId, from, move.to);
-    noteSent(topicId, move.sentAt);
+    if (move === null) return false;
+    const { to, attempts, sentAt, sesMessageId } = move;
+    if (write.run(to, attempts, sentAt, sesMessageId, id, from).changes === 0) return false;
+    counters.move(topicId, from, to);
+    counters.sentAt(topicId, sentAt);
     return true;
   };
 
@@ -60,13 +61,4 @@ export function createProver(db: Connection, counters: Counters): Prover {
       return proveOne({ id, ...held }, { kind: "answer", sesMessageId, mailedAt }, now);
     },
   };
-}
-
-/** Notes on the topic that a message of it was sent at `at` (ms): the first and the last time are kept. */
-export function createSentTimes(db: Connection): (topicId: number, at: number) => void {
-  const update = db.prepare<[{ id: number; at: number }]>(
-    `update topic set first_sent_at = min(ifnull(first_sent_at, @at), @at), last_sent_at = max(ifnull(last_sent_at, @at), @at)
-     where id = @id`,
-  );
-  return (id, at) => void update.run({ id, at });
 }
