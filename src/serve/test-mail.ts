@@ -34,7 +34,7 @@ export async function sendTest(
     literal: true as const,
   };
   const message = { topic: null, content, emails: [to], priority: HIGH, notBefore: 0, uuid };
-  await store.accept([{ messages: [message], endpoint: settings.endpoint, repeat: null, answer: () => "" }]);
+  await store.accept([{ messages: [message], endpoint: settings.endpoint, repeat: null, memo: "" }]);
   sender.wake();
   for (const until = clock.monotonic() + PATIENCE_MS; clock.monotonic() < until; await clock.sleep(LOOK_MS)) {
     const found = await store.accepted(uuid);

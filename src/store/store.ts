@@ -157,8 +157,8 @@ export interface AcceptRequest {
   /** Where this gateway sends to: a topic that went to the other place takes nothing from here. */
   endpoint: Endpoint;
   repeat: Repeat | null;
-  /** The text answered to the client, kept for a repeat of the request. */
-  answer(counts: AcceptCounts): string;
+  /** Whatever the caller wants to know again of a repeat: kept with the counts, only together with `repeat`, and never read. */
+  memo: string;
 }
 
 /** How a repeat of a request is known: the Idempotency-Key of one API key, and a hash of the body. */
@@ -176,9 +176,9 @@ export interface AcceptCounts {
 }
 
 export type AcceptResult =
-  | { kind: "stored"; counts: AcceptCounts; answer: string }
-  /** The same request came before: this is what it was answered. */
-  | { kind: "repeated"; answer: string }
+  | { kind: "stored"; counts: AcceptCounts }
+  /** The same request came before: this is what it came to then, and its memo. */
+  | { kind: "repeated"; counts: AcceptCounts; memo: string }
   /** The key was used for another request. */
   | { kind: "conflict" }
   /** Nothing was stored; `message` is the index in the request. */
@@ -220,7 +220,7 @@ export interface ApiKey {
 export interface GatewayStore {
   /** All requests in one durable transaction; each is stored whole or not at all. Results in the same order. */
   accept(requests: readonly AcceptRequest[]): Promise<AcceptResult[]>;
-  /** What a request with this key was answered, or that the key was used for another; null: never seen. */
+  /** What a request with this key came to, or that the key was used for another; null: never seen. */
   earlier(repeat: Repeat): Promise<Extract<AcceptResult, { kind: "repeated" | "conflict" }> | null>;
   /** Those of the uuids that were accepted before. */
   knownUuids(uuids: readonly string[]): Promise<Set<string>>;

@@ -33,6 +33,8 @@ export interface TestGateway {
   app: FastifyInstance;
   gateway: Gateway;
   store: Store;
+  /** Path of the job file. */
+  db: string;
   /** SES; only with `sending`. */
   ses: SesServer | null;
   /** How often the sender was woken. */
@@ -50,7 +52,8 @@ export interface TestGateway {
 export async function testGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const folder = await workFolder();
   const clock = options.clock ?? systemClock;
-  const real = await openStore(join(folder, "ses-mail.db"), clock);
+  const db = join(folder, "ses-mail.db");
+  const real = await openStore(db, clock);
   const store = options.store?.(real) ?? real;
   const settings = { ...SETTINGS, ...options.settings };
   const links = await openLinks(real, {}, clock);
@@ -67,7 +70,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
     await stop();
     real.close();
   });
-  return { gateway, store: real, ses, wakes: () => wakes, log: log.text, ...clientOf(app) };
+  return { gateway, store: real, db, ses, wakes: () => wakes, log: log.text, ...clientOf(app) };
 }
 
 function clientOf(app: FastifyInstance) {

@@ -1,13 +1,13 @@
 /** `POST /v1/messages`: mail in. What was answered is stored durably, and leaves whatever the client does then. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Envelope } from "../../compose/content/content.ts";
-import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, Repeat } from "../../store/store.ts";
+import type { AcceptMessage, AcceptRequest, AcceptResult, Repeat } from "../../store/store.ts";
 import { storedTopic } from "../../store/topic-name.ts";
 import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
-import { goDuration } from "../go-duration.ts";
 import { createGroupCommit } from "../../intake/group-commit.ts";
 import { readJson } from "../json-body.ts";
+import { answerMemo, answerText } from "../message-answer.ts";
 import { readMessages, refuseOversized } from "../../intake/request.ts";
 import { summary } from "../../intake/problems.ts";
 import { repeatOf } from "../repeat.ts";
@@ -81,14 +81,14 @@ function addRoute(app: FastifyInstance, gateway: Gateway): void {
       const messages = await read(request, gateway, envelopeOf(gateway));
       for (const message of messages)
         if (message.topic !== null) message.topic = await storedTopic(store, message.topic);
-      const result = await commits.add({
-        messages,
-        endpoint: settings.endpoint,
-        repeat: request.repeat,
-        answer: (counts) => answerText(counts, messages, clock.monotonic() - startedAt),
-      });
-      if (result.kind === "stored") sender.wake();
-      return answer(result, reply);
+      const { repeat } = request;
+      const memo = answerMemo(messages, clock.monotonic() - startedAt);
+      const result = await commits.add({ messages, endpoint: settings.endpoint, repeat, memo });
+      if (result.kind !== "stored") return answer(result, reply);
+      sender.wake();
+      // What may be repeated is answered with the time that was kept; nothing else is, so its commit counts, too.
+      const told = repeat === null ? answerMemo(messages, clock.monotonic() - startedAt) : memo;
+      return json(reply, answerText(result.counts, told));
     },
   );
 }
@@ -116,13 +116,11 @@ function read(
   });
 }
 
-function answer(result: AcceptResult, reply: FastifyReply): FastifyReply {
+function answer(result: Exclude<AcceptResult, { kind: "stored" }>, reply: FastifyReply): FastifyReply {
   switch (result.kind) {
     case "repeated":
       reply.header("idempotency-replayed", "true");
-      return json(reply, result.answer);
-    case "stored":
-      return json(reply, result.answer);
+      return json(reply, answerText(result.counts, result.memo));
     case "conflict":
       throw new Refusal(409, "this Idempotency-Key was used for another request");
     case "refused": {
@@ -135,26 +133,7 @@ function answer(result: AcceptResult, reply: FastifyReply): FastifyReply {
   }
 }
 
-/** Text as it was stored, so that a repeat is answered byte for byte the same. */
+/** As text, so that a repeat is answered byte for byte the same. */
 function json(reply: FastifyReply, text: string): FastifyReply {
   return reply.type("application/json; charset=utf-8").send(text);
-}
-
-/** What clients of every older service look for, each under its own name. */
-function answerText(counts: AcceptCounts, messages: readonly AcceptMessage[], ms: number): string {
-  const stored = counts.added + counts.suppressed;
-  const times = messages.map(({ notBefore }) => notBefore).filter((at) => at > 0);
-  const first = times.reduce((a, b) => Math.min(a, b), Infinity);
-  return JSON.stringify({
-    total: stored + counts.duplicates,
-    success: stored,
-    errors: 0,
-    duration_ms: Math.round(ms),
-    scheduled: times.length > 0,
-    count: stored,
-    elapsed: goDuration(ms),
-    duplicates: counts.duplicates,
-    suppressed: counts.suppressed,
-    scheduled_at: times.length > 0 ? new Date(first).toISOString() : null,
-  });
 }

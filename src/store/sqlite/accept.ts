@@ -100,9 +100,8 @@ export function accepting(job: { db: Connection; clock: Clock; onWait: (waitedMs
       counts.duplicates += duplicates;
       counts.suppressed += suppressed;
     }
-    const answer = request.answer(counts);
-    if (request.repeat) answers.keep(request.repeat, answer);
-    return { kind: "stored", counts, answer };
+    if (request.repeat) answers.keep(request.repeat, { counts, memo: request.memo });
+    return { kind: "stored", counts };
   };
 
   return {
