@@ -4,12 +4,15 @@ import type { Clock } from "../time/clock.ts";
 import type { Account } from "../aws/ses.ts";
 import type { Sender } from "../deliver/keep-sending.ts";
 import type { Envelope } from "../compose/content/content.ts";
+import type { RequestInbox } from "../intake/inbox.ts";
 import type { Tracking } from "../message.ts";
 import type { Endpoint, Store } from "../store/store.ts";
 import type { Links } from "../tracking/links.ts";
 
 export interface Gateway {
   store: Store;
+  /** Requests for mail go in here. */
+  inbox: RequestInbox;
   clock: Clock;
   settings: Settings;
   sender: Sender;

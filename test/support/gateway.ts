@@ -8,6 +8,7 @@ import { type Clock, systemClock } from "../../src/time/clock.ts";
 import { createSender, type Sender } from "../../src/deliver/keep-sending.ts";
 import { createMailer } from "../../src/deliver/mailer.ts";
 import { connectSes } from "../../src/aws/ses.ts";
+import { createInbox } from "../../src/intake/inbox.ts";
 import type { Gateway, Settings } from "../../src/serve/gateway.ts";
 import { buildServer, type ServerOptions } from "../../src/serve/server.ts";
 import { sendTest } from "../../src/serve/test-mail.ts";
@@ -61,7 +62,8 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   const { sender, stop } = ses ? startSender(real, ses, { clock, links }) : idleSender();
   let wakes = 0;
   const watched = { ...sender, wake: () => (wakes++, sender.wake()) };
-  const parts = { store, clock, settings, sender: watched, links, held: new Set<string>(), account: () => null };
+  const inbox = createInbox({ store, endpoint: settings.endpoint, wake: () => watched.wake() });
+  const parts = { store, inbox, clock, settings, sender: watched, links, held: new Set<string>(), account: () => null };
   const gateway: Gateway = { ...parts, sendTest: (test) => sendTest(parts, test) };
   const log = recorder();
   const app = await buildServer(gateway, { level: "debug", ...options.server, stream: log.stream });

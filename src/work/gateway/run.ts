@@ -10,6 +10,7 @@ import { type Connection, connect, rateOf } from "../endpoint.ts";
 import { EXIT, exitCodeOf, UserError } from "../../errors.ts";
 import { type AccountWatch, accountWatch, holdBadTopics, listenerOf, startChores } from "./chores.ts";
 import { readPort, readRecipientCap, readSettings, type ServeFlags } from "./settings.ts";
+import { createInbox } from "../../intake/inbox.ts";
 import { boundOldSpace } from "../../memory.ts";
 import type { Gateway, Settings } from "../../serve/gateway.ts";
 import { buildServer } from "../../serve/server.ts";
@@ -105,7 +106,8 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
     deliver: createMailer(store, connection.ses, async () => links, { whenFolderIsGone: "fail" }),
   });
   const settings = withSandbox(asked, connection);
-  const mailing = { store, clock, settings, sender };
+  const inbox = createInbox({ store, endpoint: settings.endpoint, wake: () => sender.wake() });
+  const mailing = { store, inbox, clock, settings, sender };
   const { held } = scope;
   const gateway = {
     ...mailing,
