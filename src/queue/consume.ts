@@ -41,7 +41,7 @@ export interface ConsumeOptions {
   max: number | null;
   /** Told when the broker cannot be reached and is tried again; not with `once`. */
   onRetry(reason: string): void;
-  /** Called each time the queue has nothing more for now. */
+  /** Called each time the queue has nothing more for now, or nothing but what is known and cannot be acknowledged. */
   onIdle(): Promise<void>;
 }
 
@@ -99,10 +99,13 @@ class Consumer<D extends Delivery> {
     const fresh = this.#freshOf(arrived);
     this.#taken += fresh.length;
     await this.#take(fresh);
+    const known = this.#known.size;
     await this.#acknowledge(arrived);
     this.#retryMs = FIRST_RETRY_MS;
     this.#adapt(arrived.length);
-    return fresh.length > 0 ? null : this.#idle(arrived.length > 0);
+    // What is still to be acknowledged may stand before others that are new.
+    const progress = fresh.length > 0 || this.#known.size < known;
+    return progress ? null : this.#idle(arrived.length > 0);
   }
 
   /** Several calls at once while the queue is full. Of calls that fail beside others that bring something, nothing is said. */
