@@ -124,12 +124,10 @@ class Consumer<D extends Delivery> {
     return arrived;
   }
 
-  /** Those that were not handled yet. A message may come twice at a time. */
+  /** Those that were not handled yet, once each: a message may come twice at a time. */
   #freshOf(arrived: readonly D[]): D[] {
-    const fresh = new Map<string, D>();
-    for (const delivery of arrived)
-      if (!this.#known.has(delivery.id) && !fresh.has(delivery.id)) fresh.set(delivery.id, delivery);
-    return [...fresh.values()];
+    const fresh = arrived.filter(({ id }) => !this.#known.has(id));
+    return [...new Map(fresh.map((delivery) => [delivery.id, delivery])).values()];
   }
 
   async #take(fresh: readonly D[]): Promise<void> {

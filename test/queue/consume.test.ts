@@ -222,6 +222,17 @@ describe("a message comes again", () => {
     expect(broker.left()).toEqual([]);
   });
 
+  it("before one that never came: `once` does not end before that one", async () => {
+    const broker = new MemoryBroker({ patienceMs: 0, mostPerCall: 1 });
+    broker.put("a", "b");
+    let losses = 0;
+    broker.loses = () => ++losses === 1;
+    const { handle, handled } = recorder();
+    expect((await read(broker, handle)).end).toBe("empty");
+    expect(handled()).toEqual(["a", "b"]);
+    expect(broker.left()).toEqual([]);
+  });
+
   it("after it was done, as after a crash of the broker: it is handled again, for the handler knows repeats", async () => {
     const broker = new MemoryBroker();
     broker.put("a");
@@ -267,9 +278,12 @@ describe("it is told to stop", () => {
   it("while it waits for messages, and before it began", async () => {
     const broker = new MemoryBroker({ longestWaitMs: 60_000 });
     const stop = new AbortController();
-    const reading = read(broker, recorder().handle, { once: false, signal: stop.signal });
+    let idle = 0;
+    const onIdle = async () => void idle++;
+    const reading = read(broker, recorder().handle, { once: false, signal: stop.signal, onIdle });
     stop.abort("SIGTERM");
     expect((await reading).end).toBe("interrupted");
+    expect(idle).toBe(0);
     const { length } = broker.calls;
     expect((await read(broker, recorder().handle, { signal: stop.signal })).end).toBe("interrupted");
     expect(broker.calls).toHaveLength(length);
