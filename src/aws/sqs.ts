@@ -1,38 +1,23 @@
-/** The queue the events wait in. The only file that knows the SQS client; what it throws is ready for the user. */
+/** A queue of Amazon SQS. The only file that knows the SQS client; what it throws is ready for the user. */
 import { DeleteMessageBatchCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { StoppedError, UserError } from "../errors.ts";
+import { type Delivery, type Queue, QueueUnreachable } from "../queue/queue.ts";
 
 /** What one call may receive or delete (SQS API reference, ReceiveMessage and DeleteMessageBatch). */
-export const BATCH_LIMIT = 10;
+const CALL_LIMIT = 10;
+/** SQS API reference, ReceiveMessage, WaitTimeSeconds. */
+const LONGEST_WAIT_SECONDS = 20;
 const CONNECT_MS = 10_000;
 /** A long poll takes up to 20 s by itself. */
 const ANSWER_MS = 40_000;
 
-export interface QueueMessage {
-  /** Stays the same when the message comes again. */
-  id: string;
-  /** What deletes it; a new one each time it comes. */
-  receipt: string;
-  body: string;
+export interface SqsDelivery extends Delivery {
+  readonly body: string;
+  /** What deletes the message; a new one each time it comes. */
+  readonly receipt: string;
 }
 
-export interface Queue {
-  /**
-   * Up to `most` (1–10) messages; waits up to `waitSeconds` (0–20) for the first. None when none came or `signal` aborted.
-   * They are out of sight of other readers for the visibility timeout of the queue, and then come again.
-   */
-  receive(most: number, waitSeconds: number, signal: AbortSignal): Promise<QueueMessage[]>;
-  /** Deletes messages. Returns the ids of those SQS could not delete: they will come again. */
-  delete(messages: readonly QueueMessage[]): Promise<string[]>;
-  close(): void;
-}
-
-/** SQS did not answer, or asked for patience: worth another try later. */
-export class QueueUnreachable extends StoppedError {
-  override name = "QueueUnreachable";
-}
-
-export interface QueueOptions {
+export interface SqsOptions {
   /** As `parseQueueUrl` gives it. */
   url: URL;
   /** Where the URL does not say it; undefined: the SDK's own chain. */
@@ -59,9 +44,11 @@ export function regionOf(url: URL): string | null {
   return found?.[1] ?? found?.[2] ?? null;
 }
 
-/** Reading the queue; nothing is asked before the first call. Every call throws `UserError` (no such queue), `StoppedError`
- * (credentials, access) or `QueueUnreachable`. */
-export function connectQueue({ url, region, endpointFromChain }: QueueOptions): Queue {
+/**
+ * Nothing is asked before the first call. It needs the rights sqs:ReceiveMessage and sqs:DeleteMessage and uses no other, so
+ * what is given back or refused stays in the queue for its visibility timeout, and then for its redrive policy.
+ */
+export function createSqsQueue({ url, region, endpointFromChain }: SqsOptions): Queue<SqsDelivery> {
   const QueueUrl = url.href;
   const used = regionOf(url) ?? region;
   const client = new SQSClient({
@@ -71,32 +58,56 @@ export function connectQueue({ url, region, endpointFromChain }: QueueOptions): 
     useQueueUrlAsEndpoint: false,
   });
   return {
-    async receive(most, waitSeconds, signal) {
-      const command = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: most, WaitTimeSeconds: waitSeconds });
-      try {
-        const { Messages = [] } = await client.send(command, { abortSignal: signal });
-        return Messages.map(({ MessageId, ReceiptHandle, Body }) => ({
-          id: MessageId ?? "",
-          receipt: ReceiptHandle ?? "",
-          body: Body ?? "",
-        }));
-      } catch (error) {
-        if (signal.aborted) return [];
-        throw problemOf(error, QueueUrl);
-      }
+    mostPerCall: CALL_LIMIT,
+    receive: (most, waitMs, signal) => receive(client, { QueueUrl, most, waitMs, signal }),
+    async done(deliveries) {
+      const kept = await Promise.all(inTens(deliveries).map((ten) => remove(client, QueueUrl, ten)));
+      return kept.flat();
     },
-    async delete(messages) {
-      if (messages.length === 0) return [];
-      const Entries = messages.map(({ receipt }, index) => ({ Id: String(index), ReceiptHandle: receipt }));
-      try {
-        const { Failed = [] } = await client.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }));
-        return Failed.flatMap(({ Id }) => messages[Number(Id)]?.id ?? []);
-      } catch (error) {
-        throw problemOf(error, QueueUrl);
-      }
-    },
-    close: () => client.destroy(),
+    later: async () => undefined,
+    refuse: async () => false,
+    close: async () => client.destroy(),
   };
+}
+
+interface Receiving {
+  QueueUrl: string;
+  most: number;
+  waitMs: number;
+  signal: AbortSignal;
+}
+
+async function receive(client: SQSClient, { QueueUrl, most, waitMs, signal }: Receiving): Promise<SqsDelivery[]> {
+  const WaitTimeSeconds = Math.min(Math.ceil(waitMs / 1_000), LONGEST_WAIT_SECONDS);
+  const command = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: most, WaitTimeSeconds });
+  try {
+    const { Messages = [] } = await client.send(command, { abortSignal: signal });
+    return Messages.map(({ MessageId, ReceiptHandle, Body }) => ({
+      id: MessageId ?? "",
+      receipt: ReceiptHandle ?? "",
+      body: Body ?? "",
+    }));
+  } catch (error) {
+    if (signal.aborted) return [];
+    throw problemOf(error, QueueUrl);
+  }
+}
+
+/** Deletes up to ten; resolves to those SQS could not delete. */
+async function remove(client: SQSClient, QueueUrl: string, ten: readonly SqsDelivery[]): Promise<SqsDelivery[]> {
+  const Entries = ten.map(({ receipt }, index) => ({ Id: String(index), ReceiptHandle: receipt }));
+  try {
+    const { Failed = [] } = await client.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }));
+    return Failed.flatMap(({ Id }) => ten[Number(Id)] ?? []);
+  } catch (error) {
+    throw problemOf(error, QueueUrl);
+  }
+}
+
+function inTens(deliveries: readonly SqsDelivery[]): SqsDelivery[][] {
+  const tens: SqsDelivery[][] = [];
+  for (let at = 0; at < deliveries.length; at += CALL_LIMIT) tens.push(deliveries.slice(at, at + CALL_LIMIT));
+  return tens;
 }
 
 /** By parts of the names: the JSON protocol says `QueueDoesNotExist`, the older one `AWS.SimpleQueueService.NonExistentQueue`. */

@@ -77,13 +77,14 @@ async function ingestFiles(context: Context, files: string[]): Promise<number> {
 
 async function ingestQueue(context: Context, queueUrl: string, flags: Flags): Promise<number> {
   const { io, terminal } = context;
-  const { connectQueue, parseQueueUrl } = await import("../aws/sqs.ts");
-  const { applyQueue } = await import("../feedback/apply-queue.ts");
+  const { createSqsQueue, parseQueueUrl } = await import("../aws/sqs.ts");
+  const { createEventHandler } = await import("../feedback/apply-queue.ts");
+  const { consume } = await import("../queue/consume.ts");
   const { emptySummary } = await import("../feedback/apply.ts");
   const url = parseQueueUrl(queueUrl);
   const store = await context.openStore();
   const endpointFromChain = Boolean(io.env["AWS_ENDPOINT_URL_SQS"] || io.env["AWS_ENDPOINT_URL"]);
-  const queue = connectQueue({ url, region: awsRegion(io.env), endpointFromChain });
+  const queue = createSqsQueue({ url, region: awsRegion(io.env), endpointFromChain });
   context.onExit(() => queue.close());
   const summary = emptySummary();
   const { options, stop } = reporting(context, summary);
@@ -94,19 +95,20 @@ async function ingestQueue(context: Context, queueUrl: string, flags: Flags): Pr
     looked = summary.unmatched;
   };
   terminal.detail(`reading ${url.href}`);
+  const handler = createEventHandler(store, summary, { ...options, rejects: resolve(io.cwd, "sqs.rejects") });
   let end;
   try {
-    end = await applyQueue(queue, store, summary, {
-      ...options,
+    end = await consume(queue, handler.handle, {
+      signal: io.signal,
       clock: io.clock,
       once: flags.once ?? false,
       max: flags.max ?? null,
-      rejects: resolve(io.cwd, "sqs.rejects"),
       onRetry: (reason) => terminal.warn(`${reason}; trying again`),
       onIdle,
     });
     summary.settled += (await store.matchKeptEvents()).settled;
   } finally {
+    handler.close();
     stop();
   }
   const code = answer(context, summary);

@@ -1,5 +1,4 @@
 /** From dumps to the job file: read, counted, applied in batches; what cannot be read is put aside and stops nothing. */
-import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { addAbortSignal, type Readable } from "node:stream";
 import { InterruptedError } from "../errors.ts";
 import { fileProblem } from "../read-file.ts";
@@ -7,6 +6,7 @@ import type { Document } from "./dump/document-splitter.ts";
 import { readPieces } from "./dump/documents.ts";
 import { unwrapAnywhere } from "./envelopes/envelopes.ts";
 import type { Applied, EventSink } from "./event-sink.ts";
+import { createRejectsFile, type RejectsFile } from "./rejects.ts";
 import type { SesEvent } from "./ses-event.ts";
 
 /** Events a transaction: enough that the commit costs little, few enough that others never wait long for the file. */
@@ -34,6 +34,7 @@ export interface ApplyOptions {
   onProgress(summary: IngestSummary): void;
 }
 
+/** All zero, to be counted up. */
 export function emptySummary(): IngestSummary {
   return {
     records: 0,
@@ -58,46 +59,85 @@ export async function applyDump(
   summary: IngestSummary,
   options: ApplyOptions,
 ): Promise<void> {
-  const rejects = openRejects(dump.name === "stdin" ? "stdin.rejects" : `${dump.name}.rejects`, options.onNoRejects);
-  let batch: SesEvent[] = [];
-  const flush = async () => {
-    if (batch.length === 0) return;
-    addTo(summary, await sink.applyEvents(batch), batch.length);
-    batch = [];
-    options.onProgress(summary);
-  };
-  const takeIn = (document: Document) => {
-    const items = "malformed" in document ? [{ malformed: document.malformed }] : unwrapAnywhere(document.value);
-    summary.records += items.length;
-    let broken = false;
-    for (const item of items) {
-      if ("event" in item) batch.push(item.event);
-      else if ("ignored" in item) summary.ignored++;
-      else {
-        summary.malformed++;
-        broken = true;
-        options.onMalformed(`${dump.name}, line ${document.line}, byte ${document.offset}`, item.malformed);
-      }
-    }
-    if (broken) rejects.write(document.text);
-  };
+  const path = dump.name === "stdin" ? "stdin.rejects" : `${dump.name}.rejects`;
+  const rejects = createRejectsFile(path, options.onNoRejects);
+  const reading = new DumpReading(dump.name, sink, summary, options, rejects);
+  const { signal } = options;
   try {
-    for await (const documents of readPieces(addAbortSignal(options.signal, dump.stream))) {
+    for await (const documents of readPieces(addAbortSignal(signal, dump.stream))) {
       for (const document of documents) {
-        takeIn(document);
-        if (batch.length >= BATCH) await flush();
+        reading.take(document);
+        if (reading.isFull) await reading.flush();
       }
-      if (options.signal.aborted) break;
+      if (signal.aborted) break;
     }
   } catch (error) {
     if ((error as Error).name !== "AbortError") throw fileProblem(error, "events", dump.name);
   } finally {
     rejects.close();
   }
-  await flush();
-  if (options.signal.aborted) throw new InterruptedError();
+  await reading.flush();
+  if (signal.aborted) throw new InterruptedError();
 }
 
+/** One dump on its way in, in batches. */
+class DumpReading {
+  readonly #name: string;
+  readonly #sink: Pick<EventSink, "applyEvents">;
+  readonly #summary: IngestSummary;
+  readonly #options: ApplyOptions;
+  readonly #rejects: RejectsFile;
+  #batch: SesEvent[] = [];
+
+  constructor(
+    name: string,
+    sink: Pick<EventSink, "applyEvents">,
+    summary: IngestSummary,
+    options: ApplyOptions,
+    rejects: RejectsFile,
+  ) {
+    this.#name = name;
+    this.#sink = sink;
+    this.#summary = summary;
+    this.#options = options;
+    this.#rejects = rejects;
+  }
+
+  /** Enough for a transaction is read. */
+  get isFull(): boolean {
+    return this.#batch.length >= BATCH;
+  }
+
+  take(document: Document): void {
+    const items = "malformed" in document ? [{ malformed: document.malformed }] : unwrapAnywhere(document.value);
+    this.#summary.records += items.length;
+    let broken = false;
+    for (const item of items) {
+      if ("event" in item) this.#batch.push(item.event);
+      else if ("ignored" in item) this.#summary.ignored++;
+      else {
+        broken = true;
+        this.#tellMalformed(document, item.malformed);
+      }
+    }
+    if (broken) this.#rejects.write(document.text);
+  }
+
+  /** Applies what was read and is not applied yet. */
+  async flush(): Promise<void> {
+    if (this.#batch.length === 0) return;
+    addTo(this.#summary, await this.#sink.applyEvents(this.#batch), this.#batch.length);
+    this.#batch = [];
+    this.#options.onProgress(this.#summary);
+  }
+
+  #tellMalformed({ line, offset }: Document, reason: string): void {
+    this.#summary.malformed++;
+    this.#options.onMalformed(`${this.#name}, line ${line}, byte ${offset}`, reason);
+  }
+}
+
+/** Adds what a batch of `events` came to. */
 export function addTo(summary: IngestSummary, applied: Applied, events: number): void {
   summary.events += events;
   summary.applied += applied.applied;
@@ -105,44 +145,4 @@ export function addTo(summary: IngestSummary, applied: Applied, events: number):
   summary.unmatched += applied.unmatched;
   summary.settled += applied.settled;
   summary.suppressed += applied.suppressed;
-}
-
-/**
- * The records that could not be read, as they stood. Made by the first; an old one speaks of another run and goes. Where it
- * cannot be written (a folder mounted read-only, somebody else's) `onProblem` is told why, and nothing is stopped: the dump
- * still has the records.
- */
-export function openRejects(path: string, onProblem: (reason: string) => void) {
-  let file: number | null = null;
-  let refused = false;
-  return {
-    write(text: string): void {
-      if (refused) return;
-      try {
-        file ??= createAnew(path);
-        writeSync(file, text.endsWith("\n") ? text : `${text}\n`);
-      } catch (error) {
-        refused = true;
-        onProblem((fileProblem(error, "unreadable records to", path, "write") as Error).message);
-      }
-    },
-    close(): void {
-      if (file !== null) closeSync(file);
-      else if (!refused) removeOld(path);
-      file = null;
-    },
-  };
-}
-
-function createAnew(path: string): number {
-  removeOld(path);
-  return openSync(path, "wx", 0o600);
-}
-
-function removeOld(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch {
-    // Nearly always there is none; one that cannot be removed cannot be made anew either, and that is told.
-  }
 }

@@ -1,7 +1,8 @@
 /** What a client is told when something cannot be done: always JSON `{"error"}`, never anything of the inside. */
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { StoppedError, UserError } from "../errors.ts";
-import { type Problem, structureProblems, summary } from "../intake/problems.ts";
+import { type Problem, summary } from "../intake/problems.ts";
+import { structureProblems } from "../intake/structure.ts";
 
 /** Seconds after which a client may try again what the job file could not take (disk full, locked). */
 const RETRY_AFTER_SECONDS = 5;
@@ -48,7 +49,8 @@ function answerOf(error: FastifyError, request: FastifyRequest): Answer {
   if (error instanceof StoppedError)
     return refused(503, "the gateway can store nothing at the moment, nothing was taken in: try again");
   if (error.validation) {
-    const problems = structureProblems(error.validation, error.validationContext ?? "body");
+    const { validation, validationContext: context = "body" } = error;
+    const problems = structureProblems(validation, context === "body" ? "" : context);
     return refused(400, summary(problems.list(), problems.count), problems.list());
   }
   const status = error.statusCode ?? 500;

@@ -5,6 +5,7 @@ import type { Account } from "../aws/ses.ts";
 import type { EventSink } from "../feedback/event-sink.ts";
 import type { Sender } from "../deliver/sender.ts";
 import type { Envelope } from "../compose/content/content.ts";
+import type { RequestInbox } from "../intake/inbox.ts";
 import type { Tracking } from "../message.ts";
 import type { Endpoint } from "../store/rows.ts";
 import type { Inbox, Keys, Reader, Store, Suppressions, Topics, VisitSink } from "../store/store.ts";
@@ -15,6 +16,8 @@ export type GatewayStore = Inbox & EventSink & VisitSink & Topics & Reader & Sup
 
 export interface Gateway {
   store: GatewayStore;
+  /** Requests for mail go in here. */
+  inbox: RequestInbox;
   clock: Clock;
   settings: Settings;
   sender: Sender;

@@ -3,58 +3,6 @@ import { STATES } from "../message.ts";
 import { RATES, TIMES } from "../report/stats.ts";
 import { EVENT_COUNTERS } from "../store/rules/marks.ts";
 
-/** Addresses in one request, summed over its messages. */
-export const MOST_ADDRESSES = 10_000;
-/** RFC 5322 §2.1.1: a line of a header. */
-export const MOST_SUBJECT = 998;
-export const MOST_UUID = 100;
-
-export const PRIORITIES = { high: 10, medium: 5, low: 1 } as const;
-
-const optionalText = (description: string, example: string) => ({
-  type: ["string", "null"],
-  description,
-  examples: [example],
-});
-
-const WHEN =
-  "ISO 8601 with an offset, or a local time YYYY-MM-DD HH:MM[:SS] in the gateway's zone. Not given: at once.";
-
-const MESSAGE = {
-  type: "object",
-  required: ["emails", "subject", "content"],
-  additionalProperties: false,
-  properties: {
-    topic_id: optionalText("The topic it belongs to: 1–100 characters without / or control characters", "june"),
-    topicId: optionalText("The same as topic_id", "june"),
-    emails: {
-      type: "array",
-      minItems: 1,
-      maxItems: MOST_ADDRESSES,
-      items: { type: "string" },
-      description: "Bare addresses. One named twice is written to once.",
-      examples: [["ann@example.com"]],
-    },
-    subject: { type: "string", minLength: 1, maxLength: MOST_SUBJECT, examples: ["Welcome"] },
-    content: { type: "string", minLength: 1, description: "HTML, sent as it is", examples: ["<p>Hello</p>"] },
-    scheduled_at: optionalText(`${WHEN} Beats that of the request.`, "2027-01-01T09:00:00+09:00"),
-    scheduledAt: optionalText("The same as scheduled_at", "2027-01-01 09:00:00"),
-    priority: { type: ["string", "null"], enum: [...Object.keys(PRIORITIES), null], description: "Default: medium" },
-    uuid: optionalText("Your own name for this message: given again, nothing of it is added", "order-4711"),
-  },
-} as const;
-
-export const MESSAGE_REQUEST = {
-  type: "object",
-  required: ["messages"],
-  additionalProperties: false,
-  properties: {
-    messages: { type: "array", minItems: 1, maxItems: MOST_ADDRESSES, items: MESSAGE },
-    scheduled_at: optionalText(`For messages that do not say it themselves. ${WHEN}`, "2027-01-01T09:00:00+09:00"),
-    scheduledAt: optionalText("The same as scheduled_at", "2027-01-01 09:00:00"),
-  },
-} as const;
-
 export const COUNT = { type: "integer", minimum: 0 } as const;
 export const INSTANT = { type: ["string", "null"], format: "date-time" } as const;
 const SHARE = { type: ["number", "null"], description: "A fraction of sent; null when nothing was sent" } as const;

@@ -1,6 +1,5 @@
 /** One mail to see how it looks: it goes the way of all others, only ahead of them, so the rate holds and its events count. */
 import { randomUUID } from "node:crypto";
-import type { Inbox } from "../store/store.ts";
 import type { Gateway } from "./gateway.ts";
 
 /** How long the answer of SES is awaited. */
@@ -17,10 +16,10 @@ export interface TestMail {
 
 /** Resolves to the SES message id, or to why there is none (yet). */
 export async function sendTest(
-  gateway: Pick<Gateway, "sender" | "settings" | "clock"> & { store: Inbox },
+  gateway: Pick<Gateway, "store" | "inbox" | "sender" | "settings" | "clock">,
   { to, subject, html }: TestMail,
 ): Promise<{ sesMessageId: string } | { problem: string }> {
-  const { store, sender, settings, clock } = gateway;
+  const { store, inbox, sender, settings, clock } = gateway;
   if (settings.envelope === null) return { problem: "this gateway has no sender: start it with --from" };
   const uuid = randomUUID();
   const tracking = settings.tracking ? { tracking: settings.tracking } : {};
@@ -35,8 +34,7 @@ export async function sendTest(
     literal: true as const,
   };
   const message = { topic: null, content, emails: [to], priority: HIGH, notBefore: 0, uuid };
-  await store.accept([{ messages: [message], endpoint: settings.endpoint, repeat: null, answer: () => "" }]);
-  sender.wake();
+  await inbox.take({ messages: [message], repeat: null, memo: "" });
   for (const until = clock.monotonic() + PATIENCE_MS; clock.monotonic() < until; await clock.sleep(LOOK_MS)) {
     const found = await store.accepted(uuid);
     if (found?.state === "sent") return { sesMessageId: found.sesMessageId ?? "" };

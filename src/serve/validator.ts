@@ -1,13 +1,11 @@
 /** Holds requests to the schemas of their routes. */
 import { Ajv } from "ajv";
 import type { FastifyServerOptions } from "fastify";
+import { STRICT } from "../intake/structure.ts";
 
 type BuildValidator = NonNullable<
   NonNullable<NonNullable<FastifyServerOptions["schemaController"]>["compilersFactory"]>["buildValidator"]
 >;
-
-/** Every problem is named, and nothing is dropped silently. Formats are documentation, checked where they matter. */
-const STRICT = { allErrors: true, allowUnionTypes: true, validateFormats: false };
 
 /** In a body nothing is taken for something else. A query string is text: there `24` is the number. */
 export const buildValidator = ((externalSchemas: Record<string, object> = {}) => {

@@ -131,8 +131,8 @@ export interface AcceptRequest {
   /** Where this gateway sends to: a topic that went to the other place takes nothing from here. */
   endpoint: Endpoint;
   repeat: Repeat | null;
-  /** The text answered to the client, kept for a repeat of the request. */
-  answer(counts: AcceptCounts): string;
+  /** Whatever the caller wants to know again of a repeat: kept with the counts, only together with `repeat`, and never read. */
+  memo: string;
 }
 
 /** How a repeat of a request is known: the Idempotency-Key of one API key, and a hash of the body. */
@@ -151,9 +151,9 @@ export interface AcceptCounts {
 
 /** What became of a request. */
 export type AcceptResult =
-  | { kind: "stored"; counts: AcceptCounts; answer: string }
-  /** The same request came before: this is what it was answered. */
-  | { kind: "repeated"; answer: string }
+  | { kind: "stored"; counts: AcceptCounts }
+  /** The same request came before: this is what it came to then, and its memo. */
+  | { kind: "repeated"; counts: AcceptCounts; memo: string }
   /** The key was used for another request. */
   | { kind: "conflict" }
   /** Nothing was stored. */

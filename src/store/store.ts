@@ -52,7 +52,7 @@ export interface Lists {
 export interface Inbox {
   /** All requests in one durable transaction; each is stored whole or not at all. Results in the same order. */
   accept(requests: readonly AcceptRequest[]): Promise<AcceptResult[]>;
-  /** What a request with this key was answered, or that the key was used for another; null: never seen. */
+  /** What a request with this key came to, or that the key was used for another; null: never seen. */
   earlier(repeat: Repeat): Promise<Extract<AcceptResult, { kind: "repeated" | "conflict" }> | null>;
   /** Those of the uuids that were accepted before. */
   knownUuids(uuids: readonly string[]): Promise<Set<string>>;

@@ -8,8 +8,9 @@ import { createSqsServer } from "local-aws-sqs";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { emptySummary, type IngestSummary } from "../../src/feedback/apply.ts";
 import type { EventSink } from "../../src/feedback/event-sink.ts";
-import { applyQueue, type QueueRun } from "../../src/feedback/apply-queue.ts";
-import { connectQueue, parseQueueUrl, regionOf } from "../../src/aws/sqs.ts";
+import { createEventHandler } from "../../src/feedback/apply-queue.ts";
+import { type ConsumeOptions, consume } from "../../src/queue/consume.ts";
+import { createSqsQueue, parseQueueUrl, regionOf } from "../../src/aws/sqs.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { run, start, until, workFolder } from "../support/run.ts";
 import { refusal, type SqsServer, sqsServer } from "../support/sqs-server.ts";
@@ -34,20 +35,27 @@ interface Reading {
 }
 
 /** Reads the queue into `sink`, which takes everything unless told otherwise. */
-async function read(server: SqsServer, options: Partial<QueueRun> = {}, sink: Applying = takeAll()): Promise<Reading> {
+async function read(
+  server: SqsServer,
+  options: Partial<ConsumeOptions> = {},
+  sink: Applying = takeAll(),
+): Promise<Reading> {
   const [malformed, retries]: [string[], string[]] = [[], []];
   const summary = emptySummary();
-  const queue = connectQueue({ url: parseQueueUrl(server.url), region: "us-east-1", endpointFromChain: false });
+  const queue = createSqsQueue({ url: parseQueueUrl(server.url), region: "us-east-1", endpointFromChain: false });
   onTestFinished(() => queue.close());
-  const end = await applyQueue(queue, sink, summary, {
-    signal: new AbortController().signal,
-    clock: new ManualClock(),
-    once: true,
-    max: null,
+  const handler = createEventHandler(sink, summary, {
     rejects: join(await workFolder(), "sqs.rejects"),
     onMalformed: (where, reason) => malformed.push(`${where}: ${reason}`),
     onNoRejects: (reason) => malformed.push(reason),
     onProgress: () => undefined,
+  });
+  onTestFinished(() => handler.close());
+  const end = await consume(queue, handler.handle, {
+    signal: new AbortController().signal,
+    clock: new ManualClock(),
+    once: true,
+    max: null,
     onRetry: (reason) => retries.push(reason),
     onIdle: async () => undefined,
     ...options,

@@ -48,7 +48,7 @@ export function message(emails: string[], given: Partial<AcceptMessage> = {}): A
 }
 
 export function request(messages: AcceptMessage[], given: Partial<AcceptRequest> = {}): AcceptRequest {
-  return { messages, endpoint: "ses", repeat: null, answer: (counts) => JSON.stringify(counts), ...given };
+  return { messages, endpoint: "ses", repeat: null, memo: "", ...given };
 }
 
 export async function accept(

@@ -9,6 +9,7 @@ import { createMailer } from "../../src/deliver/mailer.ts";
 import { createSendLoop } from "../../src/deliver/send.ts";
 import type { Sender } from "../../src/deliver/sender.ts";
 import { connectSes } from "../../src/aws/ses.ts";
+import { createInbox } from "../../src/intake/inbox.ts";
 import type { Gateway, Settings } from "../../src/serve/gateway.ts";
 import { buildServer, type ServerOptions } from "../../src/serve/server.ts";
 import { sendTest } from "../../src/serve/test-mail.ts";
@@ -34,6 +35,8 @@ export interface TestGateway {
   app: FastifyInstance;
   gateway: Gateway;
   store: Store;
+  /** Path of the job file. */
+  db: string;
   /** SES; only with `sending`. */
   ses: SesServer | null;
   /** How often the sender was woken. */
@@ -51,7 +54,8 @@ export interface TestGateway {
 export async function testGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const folder = await workFolder();
   const clock = options.clock ?? systemClock;
-  const real = await openStore(join(folder, "ses-mail.db"), clock);
+  const db = join(folder, "ses-mail.db");
+  const real = await openStore(db, clock);
   const store = options.store?.(real) ?? real;
   const settings = { ...SETTINGS, ...options.settings };
   const links = await openLinks(real, {}, clock);
@@ -59,7 +63,17 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   const { sender, stop } = ses ? startSender(real, ses, { clock, links }) : idleSender();
   let wakes = 0;
   const watched = { ...sender, wake: () => (wakes++, sender.wake()) };
-  const parts = { store, clock, settings, sender: watched, links, held: () => new Set<string>(), account: () => null };
+  const inbox = createInbox({ store, endpoint: settings.endpoint, wake: () => watched.wake() });
+  const parts = {
+    store,
+    inbox,
+    clock,
+    settings,
+    sender: watched,
+    links,
+    held: () => new Set<string>(),
+    account: () => null,
+  };
   const gateway: Gateway = { ...parts, sendTest: (test) => sendTest(parts, test) };
   const log = recorder();
   const app = await buildServer(gateway, { level: "debug", ...options.server, stream: log.stream });
@@ -68,7 +82,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
     await stop();
     await real.close();
   });
-  return { gateway, store: real, ses, wakes: () => wakes, log: log.text, ...clientOf(app) };
+  return { gateway, store: real, db, ses, wakes: () => wakes, log: log.text, ...clientOf(app) };
 }
 
 function clientOf(app: FastifyInstance) {

@@ -1,25 +1,14 @@
 /** `POST /v1/messages`: mail in. What was answered is stored durably, and leaves whatever the client does then. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Envelope } from "../../compose/content/content.ts";
-import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, Repeat } from "../../store/rows.ts";
-import { storedTopic } from "../../store/topic-name.ts";
+import type { FastifyInstance, FastifyReply } from "fastify";
+import type { Taken } from "../../intake/inbox.ts";
+import { readRequest, type Read } from "../../intake/request.ts";
+import { MAIL_REQUEST } from "../../intake/schema.ts";
 import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
-import { goDuration } from "../go-duration.ts";
-import { createGroupCommit } from "../../intake/group-commit.ts";
 import { readJson } from "../json-body.ts";
-import { readMessages, refuseOversized } from "../../intake/request.ts";
-import { summary } from "../../intake/problems.ts";
-import { refusalText } from "../../intake/topic-refusal.ts";
-import { repeatOf } from "../repeat.ts";
-import { ERROR, MESSAGE_ANSWER, MESSAGE_REQUEST, MOST_ADDRESSES } from "../schemas.ts";
-
-declare module "fastify" {
-  interface FastifyRequest {
-    /** Set when the client asked for a repeat to be known. */
-    repeat: Repeat | null;
-  }
-}
+import { answerMemo, answerText } from "../message-answer.ts";
+import { readRepeat } from "../repeat.ts";
+import { ERROR, MESSAGE_ANSWER } from "../schemas.ts";
 
 /** 10,000 addresses of the longest kind and some megabytes of HTML. */
 const BODY_LIMIT = 16 * 1024 * 1024;
@@ -37,12 +26,12 @@ const SCHEMA = {
       },
     },
   },
-  body: MESSAGE_REQUEST,
+  body: MAIL_REQUEST,
   response: { 200: MESSAGE_ANSWER, 409: ERROR, 413: ERROR, 415: ERROR },
 } as const;
 
 export async function messageRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> {
-  app.decorateRequest("repeat", null);
+  app.addHook("onClose", () => gateway.inbox.drain());
   await app.register(async (scope) => {
     // Clients of one older service do not say that it is JSON.
     scope.removeAllContentTypeParsers();
@@ -51,21 +40,16 @@ export async function messageRoutes(app: FastifyInstance, gateway: Gateway): Pro
   });
 }
 
-function addRoute(app: FastifyInstance, gateway: Gateway): void {
-  const { store, clock, settings, sender } = gateway;
-  const commits = createGroupCommit<AcceptRequest, AcceptResult>((requests) => store.accept(requests), {
-    maxItems: MOST_ADDRESSES,
-    waitMs: 0,
-    weigh: addressesOf,
-  });
-  app.addHook("onClose", () => commits.drain());
-
-  // Before anything is checked: a repeat is answered as it was, although its times are past by now.
-  const answerRepeat = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
-    request.repeat = repeatOf(request);
-    const earlier = request.repeat && (await store.earlier(request.repeat));
-    if (earlier) return answer(earlier, reply);
-    refuseOversized(request.body);
+function addRoute(app: FastifyInstance, { inbox, store, clock, settings }: Gateway): void {
+  const read = (body: unknown): Promise<Read> => {
+    const { envelope, tracking, zone } = settings;
+    return readRequest(body, {
+      now: clock.now(),
+      zone,
+      envelope,
+      tracking,
+      knownUuids: (uuids) => store.knownUuids(uuids),
+    });
   };
 
   app.post(
@@ -74,88 +58,47 @@ function addRoute(app: FastifyInstance, gateway: Gateway): void {
       config: { access: "send" },
       bodyLimit: BODY_LIMIT,
       schema: SCHEMA,
-      attachValidation: true,
-      preValidation: answerRepeat,
+      // The schema is for the document only: intake checks bodies itself, whoever brings them.
+      validatorCompiler: () => () => true,
     },
     async (request, reply) => {
+      // A repeat is answered before anything is checked: as it was, although its times are past by now.
+      const repeat = readRepeat(request);
+      const earlier = repeat && (await inbox.earlier(repeat));
+      if (earlier) return answer(earlier, reply);
       const startedAt = clock.monotonic();
-      const messages = await read(request, gateway, envelopeOf(gateway));
-      for (const message of messages)
-        if (message.topic !== null) message.topic = await storedTopic(store, message.topic);
-      const result = await commits.add({
-        messages,
-        endpoint: settings.endpoint,
-        repeat: request.repeat,
-        answer: (counts) => answerText(counts, messages, clock.monotonic() - startedAt),
-      });
-      if (result.kind === "stored") sender.wake();
-      return answer(result, reply);
+      const found = await read(request.body);
+      if (found.kind !== "messages") throw refusalOf(found);
+      const { messages } = found;
+      const memo = answerMemo(messages, clock.monotonic() - startedAt);
+      const taken = await inbox.take({ messages, repeat, memo });
+      if (taken.kind !== "stored") return answer(taken, reply);
+      // What may be repeated is answered with the time that was kept; nothing else is, so its commit counts, too.
+      const told = repeat === null ? answerMemo(messages, clock.monotonic() - startedAt) : memo;
+      return json(reply, answerText(taken.counts, told));
     },
   );
 }
 
-function addressesOf({ messages }: AcceptRequest): number {
-  return messages.reduce((sum, { emails }) => sum + emails.length, 0);
+/** What came before, or is refused. */
+function answer(taken: Exclude<Taken, { kind: "stored" }>, reply: FastifyReply): FastifyReply {
+  if (taken.kind !== "repeated") throw refusalOf(taken);
+  reply.header("idempotency-replayed", "true");
+  return json(reply, answerText(taken.counts, taken.memo));
 }
 
-function envelopeOf({ settings }: Gateway): Envelope {
-  if (settings.envelope) return settings.envelope;
-  throw new Refusal(503, "this gateway has no sender: start it with --from or SES_MAIL_FROM");
-}
-
-function read(
-  request: FastifyRequest,
-  { store, clock, settings }: Gateway,
-  envelope: Envelope,
-): Promise<AcceptMessage[]> {
-  return readMessages(request.body, request.validationError?.validation ?? [], {
-    now: clock.now(),
-    zone: settings.zone,
-    tracking: settings.tracking,
-    envelope,
-    knownUuids: (uuids) => store.knownUuids(uuids),
-  });
-}
-
-function answer(result: AcceptResult, reply: FastifyReply): FastifyReply {
-  switch (result.kind) {
-    case "repeated":
-      reply.header("idempotency-replayed", "true");
-      return json(reply, result.answer);
-    case "stored":
-      return json(reply, result.answer);
+function refusalOf(refused: Exclude<Read | Taken, { kind: "messages" | "stored" | "repeated" }>): Refusal {
+  switch (refused.kind) {
+    case "invalid":
+      return new Refusal(400, refused.reason, refused.problems);
     case "conflict":
-      throw new Refusal(409, "this Idempotency-Key was used for another request");
-    case "refused": {
-      const problems = result.problems.map((refused) => ({
-        path: `messages[${refused.message}]`,
-        message: refusalText(refused),
-      }));
-      throw new Refusal(400, summary(problems), problems);
-    }
+      return new Refusal(409, "this Idempotency-Key was used for another request");
+    case "no-sender":
+      return new Refusal(503, "this gateway has no sender: start it with --from or SES_MAIL_FROM");
   }
 }
 
-/** Text as it was stored, so that a repeat is answered byte for byte the same. */
+/** As text, so that a repeat is answered byte for byte the same. */
 function json(reply: FastifyReply, text: string): FastifyReply {
   return reply.type("application/json; charset=utf-8").send(text);
-}
-
-/** What clients of every older service look for, each under its own name. */
-function answerText(counts: AcceptCounts, messages: readonly AcceptMessage[], ms: number): string {
-  const stored = counts.added + counts.suppressed;
-  const times = messages.map(({ notBefore }) => notBefore).filter((at) => at > 0);
-  const first = times.reduce((a, b) => Math.min(a, b), Infinity);
-  return JSON.stringify({
-    total: stored + counts.duplicates,
-    success: stored,
-    errors: 0,
-    duration_ms: Math.round(ms),
-    scheduled: times.length > 0,
-    count: stored,
-    elapsed: goDuration(ms),
-    duplicates: counts.duplicates,
-    suppressed: counts.suppressed,
-    scheduled_at: times.length > 0 ? new Date(first).toISOString() : null,
-  });
 }

@@ -33,9 +33,8 @@ export function createInbox(job: Job): Inbox {
     if (problems.length > 0) return { kind: "refused", problems };
     const dueAt = dueTimes(request.messages);
     const counts = sumOf(request.messages.map((message) => add(message, dueAt.get(message.topic) ?? null)));
-    const answer = request.answer(counts);
-    if (request.repeat) answers.keep(request.repeat, answer);
-    return { kind: "stored", counts, answer };
+    if (request.repeat) answers.keep(request.repeat, { counts, memo: request.memo });
+    return { kind: "stored", counts };
   };
 
   const acceptAll = (requests: readonly AcceptRequest[]): AcceptResult[] => {

@@ -7,7 +7,7 @@ import type { State } from "../../message.ts";
 import { decide, type Move } from "../rules/settle.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./counters.ts";
-import { createProver, createSentTimes } from "./prove.ts";
+import { createProver } from "./prove.ts";
 import { waitUntil } from "./waiting.ts";
 
 const LOST = "the process died before the answer of SES came";
@@ -37,13 +37,13 @@ export function createSettler(db: Connection, counters: Counters): Settler {
   );
   const write = createMoveWriter(db);
   const { proveNoted } = createProver(db, counters);
-  const noteSent = createSentTimes(db);
 
   const settleOne = (settlement: Settlement, me: number, now: number): void => {
     const { id } = settlement;
     // Nearly all answers: one statement instead of two, which does what `decide` would say.
     if (settlement.kind === "sent" && write.sentByHolder(id, me, settlement.sesMessageId, now)) {
       counters.move(settlement.topicId, "sending", "sent");
+      counters.sentAt(settlement.topicId, now);
       return;
     }
     const row = held.get(id);
@@ -55,16 +55,12 @@ export function createSettler(db: Connection, counters: Counters): Settler {
     if (move === null) return;
     write.move(id, move, now);
     counters.move(row.topic_id, move.from, move.to);
+    if (move.to === "sent") counters.sentAt(row.topic_id, now);
   };
 
   return {
     settle(settlements, me, now) {
-      const topicIds = new Set<number>();
-      for (const settlement of settlements) {
-        settleOne(settlement, me, now);
-        if (settlement.kind === "sent") topicIds.add(settlement.topicId);
-      }
-      for (const id of topicIds) noteSent(id, now);
+      for (const settlement of settlements) settleOne(settlement, me, now);
     },
     loseAll: createLoser(db, counters, proveNoted),
   };

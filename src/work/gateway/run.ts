@@ -17,6 +17,7 @@ import {
   startChores,
 } from "./chores.ts";
 import { readPort, readRecipientCap, readSettings, type ServeFlags } from "./settings.ts";
+import { createInbox } from "../../intake/inbox.ts";
 import { boundOldSpace } from "../../memory.ts";
 import type { Gateway, Settings } from "../../serve/gateway.ts";
 import { buildServer } from "../../serve/server.ts";
@@ -110,7 +111,8 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
     io: context.io,
   });
   const settings = withSandbox(asked, connection);
-  const mailing = { store, clock, settings, sender };
+  const inbox = createInbox({ store, endpoint: settings.endpoint, wake: () => sender.wake() });
+  const mailing = { store, inbox, clock, settings, sender };
   const gateway = {
     ...mailing,
     links,

@@ -242,16 +242,27 @@ describe("an Idempotency-Key", () => {
   it("answers the same request the same again, and refuses another, also within one batch", async () => {
     const { open } = await bench();
     const store = await open();
-    const one = request([message(["a@x.example"])], { repeat: REPEAT, answer: () => "first" });
+    const one = request([message(["a@x.example"])], { repeat: REPEAT, memo: "first" });
     const other = request([message(["b@x.example"])], { repeat: { ...REPEAT, fingerprint: "f2" } });
     const elsewhere = request([message(["c@x.example"])], { repeat: { ...REPEAT, caller: "web" } });
-    const again = { ...one, answer: () => "second" };
+    const again = { ...one, memo: "second" };
     const results = await store.accept([one, again, other, elsewhere]);
     expect(results.map(({ kind }) => kind)).toEqual(["stored", "repeated", "conflict", "stored"]);
-    expect(results[1]).toEqual({ kind: "repeated", answer: "first" });
-    expect(await (await open()).earlier(REPEAT)).toEqual({ kind: "repeated", answer: "first" });
+    const counts = { added: 1, duplicates: 0, suppressed: 0 };
+    expect(results[1]).toEqual({ kind: "repeated", counts, memo: "first" });
+    expect(await (await open()).earlier(REPEAT)).toEqual({ kind: "repeated", counts, memo: "first" });
     expect(await store.earlier({ ...REPEAT, fingerprint: "f2" })).toEqual({ kind: "conflict" });
     expect(await store.totals(null)).toMatchObject({ total: 2 });
+  });
+
+  it("whose answer version 0.1.0 kept as a text has that text for a memo, and its counts", async () => {
+    const { open, path } = await bench();
+    const store = await open();
+    await accept(store, [message(["a@x.example"])], { repeat: REPEAT });
+    const text = '{"total":6,"success":3,"errors":0,"count":3,"duplicates":3,"suppressed":2}';
+    inspect(path, (db) => db.prepare("update answer set body = ?").run(text));
+    const counts = { added: 1, duplicates: 3, suppressed: 2 };
+    expect(await store.earlier(REPEAT)).toEqual({ kind: "repeated", counts, memo: text });
   });
 
   it("is forgotten with its answer, older ones only", async () => {

@@ -1,0 +1,86 @@
+/** What a JSON schema finds wrong with a value, in words for whoever wrote the value. */
+import { Ajv } from "ajv";
+import { Problems } from "./problems.ts";
+import { MAIL_REQUEST } from "./schema.ts";
+
+/** One finding of ajv, as ajv (`ErrorObject`) and Fastify give it. */
+export interface SchemaFinding {
+  /** JSON pointer (RFC 6901) to the value. */
+  instancePath: string;
+  keyword: string;
+  /** What the keyword asked for; each keyword has its own. */
+  params: Record<string, unknown>;
+  message?: string | undefined;
+}
+
+/** For ajv. Every problem is found, nothing is taken for something else, and formats are documentation only. */
+export const STRICT = { allErrors: true, allowUnionTypes: true, validateFormats: false } as const;
+
+/** Of a name that somebody made up, this much is repeated. */
+const MOST_SHOWN = 60;
+
+const validate = new Ajv(STRICT).compile(MAIL_REQUEST);
+
+/** What `MAIL_REQUEST` finds wrong with a value, in the order of the schema. Changes nothing of the value. */
+export function checkStructure(body: unknown): Problems {
+  return structureProblems(validate(body) ? [] : (validate.errors ?? []));
+}
+
+/** Findings in words. `root` is the path of the whole value, for findings that name nothing inside it. */
+export function structureProblems(findings: readonly SchemaFinding[], root = ""): Problems {
+  const problems = new Problems();
+  for (const finding of findings) problems.add(placeOf(finding) || root, wordsOf(finding));
+  return problems;
+}
+
+function placeOf({ instancePath, keyword, params }: SchemaFinding): string {
+  const steps = instancePath.split("/").slice(1).map(unescaped);
+  if (keyword === "required") steps.push(String(params["missingProperty"]));
+  if (keyword === "additionalProperties") steps.push(String(params["additionalProperty"]));
+  const path = steps.map((step) => (/^\d+$/.test(step) ? `[${step}]` : `.${shown(step)}`)).join("");
+  return path.replace(/^\./, "");
+}
+
+/** RFC 6901. */
+function unescaped(step: string): string {
+  return step.replaceAll("~1", "/").replaceAll("~0", "~");
+}
+
+function shown(name: string): string {
+  return name.length > MOST_SHOWN ? `${name.slice(0, MOST_SHOWN)}…` : name;
+}
+
+const TYPES: Record<string, string> = {
+  string: "text",
+  array: "a list",
+  object: "an object",
+  integer: "a whole number",
+  number: "a number",
+  boolean: "true or false",
+};
+
+function wordsOf({ keyword, params, message }: SchemaFinding): string {
+  switch (keyword) {
+    case "required":
+      return "is missing";
+    case "additionalProperties":
+      return "unknown field";
+    case "type":
+      return `expected ${typeNames(params["type"])}`;
+    case "enum":
+      return `expected one of ${(params["allowedValues"] as (string | null)[]).filter(Boolean).join(", ")}`;
+    case "minLength":
+    case "minItems":
+      return params["limit"] === 1 ? "cannot be empty" : `expected at least ${String(params["limit"])}`;
+    case "maxLength":
+      return `expected at most ${String(params["limit"])} characters`;
+    default:
+      return message ?? "is not valid";
+  }
+}
+
+function typeNames(type: unknown): string {
+  const types = Array.isArray(type) ? type : [type];
+  const named = types.filter((name) => name !== "null").map((name) => TYPES[String(name)] ?? String(name));
+  return named.join(" or ");
+}

@@ -1,0 +1,186 @@
+/** The loop over a broker: received, handled, and only then acknowledged. What is in the messages is the handler's business. */
+import type { Clock } from "../time/clock.ts";
+import { type Delivery, type Queue, QueueUnreachable } from "./queue.ts";
+
+/** The longest wait that SQS allows: while nothing comes it is one call every 20 s. */
+const IDLE_WAIT_MS = 20_000;
+/** Any wait makes SQS ask all its servers, so that an empty answer means an empty queue. */
+const ONCE_WAIT_MS = 2_000;
+/** Of several calls at a time none waits longer than this, so that what the others got is handled soon. */
+const SIDE_WAIT_MS = 1_000;
+/** Deliveries that several calls at a time bring together: a commit costs the same for 100 as for 10. */
+const BATCH = 100;
+/** When all that comes is known already. */
+const PAUSE_MS = 1_000;
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 60_000;
+
+/** What becomes of one delivery. */
+export type Verdict =
+  /** Its work is durably stored. */
+  | { kind: "done" }
+  /** Not now: it is to come again after `afterMs` or more. */
+  | { kind: "later"; afterMs: number }
+  /** Never: nobody can take it. `reason` is one line for people. */
+  | { kind: "refused"; reason: string };
+
+/**
+ * Does the work of some deliveries (at least one, no id twice) and resolves when that is durable, to a verdict for each, in
+ * the same order. When it rejects nothing is acknowledged, and `consume` ends with its error. Nothing is received while it
+ * works, so a handler whose store is away for a moment waits and tries again itself.
+ */
+export type Handler<D extends Delivery> = (deliveries: readonly D[]) => Promise<readonly Verdict[]>;
+
+export interface ConsumeOptions {
+  /** Ends it: what is being handled is handled and acknowledged, nothing more is received. */
+  signal: AbortSignal;
+  clock: Pick<Clock, "sleep">;
+  /** End when the queue is empty, and with an error when the broker cannot be reached. */
+  once: boolean;
+  /** End after this many deliveries, not counting those that were handled before; null: no limit. */
+  max: number | null;
+  /** Told when the broker cannot be reached and is tried again; not with `once`. */
+  onRetry(reason: string): void;
+  /** Called each time the queue has nothing more for now, or nothing but what is known and cannot be acknowledged. */
+  onIdle(): Promise<void>;
+}
+
+/**
+ * Handles what the queue holds, and with `once` false what comes later, until the signal, `max`, or an error that waiting
+ * does not help against: of the broker, or of the handler. A delivery is acknowledged after the handler has resolved, so
+ * that whatever happens in between it comes again. One that comes again although it was handled in this run is not handled
+ * twice, but acknowledged (or refused) again.
+ */
+export function consume<D extends Delivery>(
+  queue: Queue<D>,
+  handle: Handler<D>,
+  options: ConsumeOptions,
+): Promise<"empty" | "limit" | "interrupted"> {
+  return new Consumer(queue, handle, options).run();
+}
+
+class Consumer<D extends Delivery> {
+  readonly #queue: Queue<D>;
+  readonly #handle: Handler<D>;
+  readonly #options: ConsumeOptions;
+  readonly #mostReceivers: number;
+  /** By id: those we are through with and that the broker holds all the same. */
+  readonly #known = new Map<string, Exclude<Verdict, { kind: "later" }>>();
+  #receivers = 1;
+  #taken = 0;
+  #retryMs = FIRST_RETRY_MS;
+
+  constructor(queue: Queue<D>, handle: Handler<D>, options: ConsumeOptions) {
+    this.#queue = queue;
+    this.#handle = handle;
+    this.#options = options;
+    this.#mostReceivers = Math.ceil(BATCH / queue.mostPerCall);
+  }
+
+  async run(): Promise<"empty" | "limit" | "interrupted"> {
+    const { signal, once } = this.#options;
+    while (!signal.aborted) {
+      try {
+        const end = await this.#turn();
+        if (end !== null) return end;
+      } catch (error) {
+        if (!(error instanceof QueueUnreachable) || once) throw error;
+        await this.#backOff(error.message);
+      }
+    }
+    return "interrupted";
+  }
+
+  async #turn(): Promise<"empty" | "limit" | null> {
+    const { max } = this.#options;
+    const room = max === null ? Infinity : max - this.#taken;
+    if (room <= 0) return "limit";
+    const arrived = await this.#receive(room);
+    const fresh = this.#freshOf(arrived);
+    this.#taken += fresh.length;
+    await this.#take(fresh);
+    const known = this.#known.size;
+    await this.#acknowledge(arrived);
+    this.#retryMs = FIRST_RETRY_MS;
+    this.#adapt(arrived.length);
+    // What is still to be acknowledged may stand before others that are new.
+    const progress = fresh.length > 0 || this.#known.size < known;
+    return progress ? null : this.#idle(arrived.length > 0);
+  }
+
+  /** Several calls at once while the queue is full. Of calls that fail beside others that bring something, nothing is said. */
+  async #receive(room: number): Promise<D[]> {
+    const { once, signal } = this.#options;
+    const idleWaitMs = once ? ONCE_WAIT_MS : IDLE_WAIT_MS;
+    const waitMs = this.#receivers === 1 ? idleWaitMs : SIDE_WAIT_MS;
+    const each = this.#queue.mostPerCall;
+    const calls: Promise<D[]>[] = [];
+    for (let left = room; calls.length < this.#receivers && left > 0; left -= each)
+      calls.push(this.#queue.receive(Math.min(left, each), waitMs, signal));
+    const results = await Promise.allSettled(calls);
+    const arrived = results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
+    const failure = results.find((result) => result.status === "rejected");
+    if (arrived.length === 0 && failure) throw failure.reason;
+    return arrived;
+  }
+
+  /** Those that were not handled yet, once each: a message may come twice at a time. */
+  #freshOf(arrived: readonly D[]): D[] {
+    const fresh = arrived.filter(({ id }) => !this.#known.has(id));
+    return [...new Map(fresh.map((delivery) => [delivery.id, delivery])).values()];
+  }
+
+  async #take(fresh: readonly D[]): Promise<void> {
+    if (fresh.length === 0) return;
+    const verdicts = await this.#handle(fresh);
+    if (verdicts.length !== fresh.length)
+      throw new Error(`expected ${fresh.length} verdicts of a handler, got ${verdicts.length}`);
+    const givenBack: Promise<void>[] = [];
+    for (const [index, delivery] of fresh.entries()) {
+      const verdict = verdicts[index] as Verdict;
+      if (verdict.kind === "later") givenBack.push(this.#queue.later(delivery, verdict.afterMs));
+      else this.#known.set(delivery.id, verdict);
+    }
+    await Promise.all(givenBack);
+  }
+
+  /** Tells the broker what became of those we are through with; it is told again of those it brings again. */
+  async #acknowledge(arrived: readonly D[]): Promise<void> {
+    const done = arrived.filter(({ id }) => this.#known.get(id)?.kind === "done");
+    await Promise.all([this.#finish(done), ...arrived.map((delivery) => this.#refuse(delivery))]);
+  }
+
+  async #finish(done: readonly D[]): Promise<void> {
+    if (done.length === 0) return;
+    const kept = new Set((await this.#queue.done(done)).map(({ id }) => id));
+    for (const { id } of done) if (!kept.has(id)) this.#known.delete(id);
+  }
+
+  async #refuse(delivery: D): Promise<void> {
+    const verdict = this.#known.get(delivery.id);
+    if (verdict?.kind !== "refused") return;
+    if (await this.#queue.refuse(delivery, verdict.reason)) this.#known.delete(delivery.id);
+  }
+
+  #adapt(arrived: number): void {
+    const wellFilled = arrived > (this.#receivers * this.#queue.mostPerCall) / 2;
+    this.#receivers = wellFilled ? Math.min(2 * this.#receivers, this.#mostReceivers) : Math.ceil(this.#receivers / 2);
+  }
+
+  async #idle(somethingCame: boolean): Promise<"empty" | null> {
+    const { signal, once, clock, onIdle } = this.#options;
+    this.#receivers = 1;
+    if (signal.aborted) return null;
+    await onIdle();
+    if (once) return "empty";
+    if (somethingCame) await clock.sleep(PAUSE_MS, signal);
+    return null;
+  }
+
+  async #backOff(reason: string): Promise<void> {
+    const { signal, clock, onRetry } = this.#options;
+    onRetry(reason);
+    await clock.sleep(this.#retryMs, signal);
+    this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
+  }
+}
