@@ -1,31 +1,28 @@
 /** Whatever is taken in, cancelled, suppressed, claimed and visited in whatever order: the counters are counts, nobody gets a mail twice. */
-import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import fc from "../support/properties.ts";
-import { expect, it } from "vitest";
+import { expect } from "vitest";
+import fc from "../../support/properties.ts";
+import type { Prepare } from "../bench.ts";
+import { expectSound } from "../sound.ts";
 import { operation, World } from "./gateway-world.ts";
 
-/** A disk in memory where there is one: this is about what is written, not about how durable it is. */
-const FOLDER = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
-
-it("counters are counts, ids stay in their ranges, and nobody gets a mail twice or more than the cap", async () => {
+/** Counters are counts, and nobody gets a mail twice or more than the cap. */
+export async function gatewayHistories(prepare: Prepare): Promise<void> {
   await fc.assert(
     fc.asyncProperty(fc.array(operation, { minLength: 5, maxLength: 40, size: "max" }), async (operations) => {
-      const folder = await mkdtemp(join(FOLDER, "ses-mail-model-"));
-      const world = new World(join(folder, "job.db"));
+      const bench = await prepare();
       try {
+        const world = new World(bench);
         await world.open();
         for (const each of operations) {
           await world.play(each);
-          expect(world.wrongs()).toEqual({ twice: [], overTheCap: [], pendingInCancelled: [] });
+          expect(await world.wrongs()).toEqual({ twice: [], overTheCap: [], unlikeTheModel: [] });
+          await expectSound(world.store, bench.clock);
+          await bench.inspect();
         }
       } finally {
-        world.close();
-        await rm(folder, { recursive: true, force: true });
+        await bench.dispose();
       }
     }),
     { numRuns: 60 },
   );
-});
+}
