@@ -55,7 +55,10 @@ export function storeContract(name: string, prepare: Prepare): void {
     onTestFinished(() => expectSoundBench(bench));
     return watch(bench);
   };
-  for (const [role, promises] of Object.entries(ROLES)) describe(`${name}, ${role}`, () => promises(prepareChecked));
+  for (const [role, promises] of Object.entries(ROLES))
+    describe(`${name}, ${role}`, () => {
+      promises(prepareChecked);
+    });
 
   it(`${name}: every method has a test here`, () => {
     expect([...offered].filter((method) => !called.has(method) && !BESIDE.includes(method))).toEqual([]);

@@ -39,10 +39,18 @@ const NOTHING = { applied: 0, duplicates: 0, unmatched: 0, settled: 0, suppresse
 const UNKNOWN = 999_999_999;
 
 export function events(prepare: Prepare): void {
-  describe("that are nobody's", () => unmatched(prepare));
-  describe("count", () => counting(prepare));
-  describe("prove that SES took the message in", () => proving(prepare));
-  describe("suppress", () => suppressing(prepare));
+  describe("that are nobody's", () => {
+    unmatched(prepare);
+  });
+  describe("count", () => {
+    counting(prepare);
+  });
+  describe("prove that SES took the message in", () => {
+    proving(prepare);
+  });
+  describe("suppress", () => {
+    suppressing(prepare);
+  });
 }
 
 function unmatched(prepare: Prepare): void {
@@ -310,7 +318,7 @@ function suppressing(prepare: Prepare): void {
     const reasonAfter = async (...batch: Json[]) => {
       const store = await (await prepare()).open();
       expect(await apply(store, ...batch)).toMatchObject({ unmatched: 2, suppressed: 1 });
-      return (await store.searchSuppressions("one@", 9)).map(({ createdAt: _, ...each }) => each);
+      return (await store.searchSuppressions("one@", 9)).map(({ createdAt: _createdAt, ...each }) => each);
     };
     const found = await reasonAfter(bounced, complained);
     expect(found).toMatchObject([{ reason: "complaint", source: "event" }]);

@@ -19,11 +19,21 @@ import { everything } from "../sound.ts";
 const REPEAT = { caller: "ci", key: "k1", fingerprint: "f1" };
 
 export function inbox(prepare: Prepare): void {
-  describe("a request that is refused stores nothing", () => refusing(prepare));
-  describe("the same mail is taken once", () => deduplicating(prepare));
-  describe("a uuid", () => uuids(prepare));
-  describe("an Idempotency-Key", () => repeats(prepare));
-  describe("what is stored", () => storing(prepare));
+  describe("a request that is refused stores nothing", () => {
+    refusing(prepare);
+  });
+  describe("the same mail is taken once", () => {
+    deduplicating(prepare);
+  });
+  describe("a uuid", () => {
+    uuids(prepare);
+  });
+  describe("an Idempotency-Key", () => {
+    repeats(prepare);
+  });
+  describe("what is stored", () => {
+    storing(prepare);
+  });
 }
 
 function refusing(prepare: Prepare): void {

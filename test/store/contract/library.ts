@@ -28,7 +28,7 @@ export function library(prepare: Prepare): void {
     const { open } = await prepare();
     const store = await open();
     await ingest(store, ["a@x.example"]);
-    await expect(store.content(999_999_999)).rejects.toThrow();
+    await expect(store.content(999_999_999)).rejects.toThrow(Error);
     expect(await listColumns(store, { ingestId: 999_999_999 })).toEqual([]);
   });
 

@@ -26,10 +26,18 @@ const suppression = (address: string) => ({ address, reason: "complaint", source
 
 export function topics(prepare: Prepare): void {
   unknownTopics(prepare);
-  describe("cancel", () => cancelling(prepare));
-  describe("retry", () => retrying(prepare));
-  describe("reschedule", () => rescheduling(prepare));
-  describe("counts", () => counting(prepare));
+  describe("cancel", () => {
+    cancelling(prepare);
+  });
+  describe("retry", () => {
+    retrying(prepare);
+  });
+  describe("reschedule", () => {
+    rescheduling(prepare);
+  });
+  describe("counts", () => {
+    counting(prepare);
+  });
 }
 
 function unknownTopics(prepare: Prepare): void {

@@ -73,9 +73,15 @@ const deliveryEvent = (store: Store, claim: Claim | undefined): SesEvent => ({
 });
 
 export function visits(prepare: Prepare): void {
-  describe("changes nothing", () => nothing(prepare));
-  describe("counts", () => counting(prepare));
-  describe("proves", () => proving(prepare));
+  describe("changes nothing", () => {
+    nothing(prepare);
+  });
+  describe("counts", () => {
+    counting(prepare);
+  });
+  describe("proves", () => {
+    proving(prepare);
+  });
 }
 
 function nothing(prepare: Prepare): void {

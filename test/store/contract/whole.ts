@@ -18,7 +18,7 @@ export function whole(prepare: Prepare): void {
       () => store.suppress([{ address: "a@x.example", reason: "bounce", source: "test" }]),
       () => store.messages("june", null).next(),
     ])
-      await expect(ask()).rejects.toThrow();
+      await expect(ask()).rejects.toThrow(Error);
     expect((await turn(other, 9)).claims).toHaveLength(5);
   });
 

@@ -1,3 +1,4 @@
+// oxlint-disable vitest/no-standalone-expect -- the expectations stand in the model that the test plays
 /** Random histories of a job, two processes at a time, against a model small enough to be seen to be right. */
 import { expect } from "vitest";
 import type { Claim, Settlement } from "../../../src/deliver/source.ts";

@@ -93,6 +93,7 @@ function wrongMark(counter: string, mark: string): string {
 
 export function expectSoundFile(path: string): void {
   inspect(path, (db) => {
-    for (const [wrong, sql] of Object.entries(WRONGS)) expect(db.prepare(sql).all(), wrong).toEqual([]);
+    for (const [wrong, sql] of Object.entries(WRONGS))
+      expect(db.prepare(sql).all(), `in the file: ${wrong}`).toEqual([]);
   });
 }
