@@ -68,6 +68,10 @@ function refusing(prepare: Prepare): void {
       problems: [{ message: 0, reason: expect.stringContaining("sandbox") }],
     });
     expect(refusalsOf(result)).toEqual([[0, "other-endpoint"]]);
+    await counts(store, ["a@x.example"], { topic: "july" });
+    await turn(store, 1);
+    const reverse = await accept(store, [message(["b@x.example"], { topic: "july" })], { endpoint: "sandbox" });
+    expect(refusalsOf(reverse)).toEqual([[0, "other-endpoint"]]);
     expect(await accept(store, [message(["b@x.example"])], { endpoint: "sandbox" })).toMatchObject({ kind: "stored" });
   });
 

@@ -17,7 +17,7 @@ export function keys(prepare: Prepare): void {
       expect(await store.keys()).toEqual([]);
     });
 
-    it("of one name made by two processes at once are one", async () => {
+    it("of one name that two processes make at once are one", async () => {
       const { open } = await prepare();
       const [one, two] = [await open(), await open()];
       const made = await Promise.allSettled([one.addKey(key("ci")), two.addKey({ ...key("ci"), digest: digest("2") })]);

@@ -110,7 +110,7 @@ export function processes(prepare: Prepare): void {
     expect((await open()).recovered).toBe(0);
   });
 
-  it("what a process that leaves had in flight is in doubt, sooner or later", async () => {
+  it("what a process that leaves had in flight is in doubt when its lease is over", async () => {
     const { open, clock } = await prepare();
     const store = await open();
     await ingest(store, PEOPLE);

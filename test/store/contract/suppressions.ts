@@ -13,7 +13,7 @@ async function all(store: Handle): Promise<Suppression[]> {
 }
 
 export function suppressions(prepare: Prepare): void {
-  it("there are none at first; nothing comes of nothing", async () => {
+  it("there are none at first, and an empty batch or an unknown address changes nothing", async () => {
     const { open } = await prepare();
     const store = await open();
     expect(await all(store)).toEqual([]);
@@ -33,7 +33,7 @@ export function suppressions(prepare: Prepare): void {
     expect(await two.countSuppressions()).toBe(3);
   });
 
-  it("by two processes at once is new to one of them", async () => {
+  it("an address that two processes suppress at once is new to one of them", async () => {
     const { open } = await prepare();
     const stores = [await open(), await open()];
     const addresses = Array.from({ length: 20 }, (_, index) => `p${index}@x.example`);
@@ -67,7 +67,7 @@ export function suppressions(prepare: Prepare): void {
     expect(await store.totals(null)).toMatchObject({ pending: 1, suppressed: 3 });
   });
 
-  it("let in again: new mail goes; what was stopped stays so until it is retried", async () => {
+  it("an address that is let in again gets new mail; what was stopped stays so until it is retried", async () => {
     const { open } = await prepare();
     const store = await open();
     await ingest(store, ["a@x.example"]);
