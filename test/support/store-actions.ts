@@ -1,8 +1,23 @@
-/** Short words for what tests do to a store. */
+/**
+ * Short words for what tests do to a store. Calls whose form may change with the contract are made here and nowhere else in
+ * tests of the store: those that tell an age or a delay, and those that stage a list.
+ */
 import type { Claim, Scope, Settlement, Turn, TurnRequest } from "../../src/deliver/source.ts";
-import type { Content } from "../../src/message.ts";
-import type { ListCounts, ListTarget } from "../../src/store/rows.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { Applied } from "../../src/feedback/event-sink.ts";
+import type { Content, State } from "../../src/message.ts";
+import type {
+  AcceptResult,
+  ExportedMessage,
+  FailedMessage,
+  ListCounts,
+  ListTarget,
+  SentCounts,
+  StagedRow,
+} from "../../src/store/rows.ts";
+import { type TopicRefusal, TopicRefusedError } from "../../src/store/rules/admit.ts";
+import type { Staging, Store } from "../../src/store/store.ts";
+
+export { NO_TOPIC } from "../../src/store/topic-name.ts";
 
 export const CONTENT: Content = {
   from: "news@example.com",
@@ -21,34 +36,73 @@ export const CONTENT: Content = {
 
 export const EVERYTHING: Scope = { topic: null, endpoint: "ses", maxLateMs: null };
 
-export async function ingest(
-  store: Store,
-  emails: string[],
-  target: Partial<ListTarget> & { at?: number } = {},
-): Promise<ListCounts> {
-  const { at = 0, ...rest } = target;
-  const staging = await store.stage();
+// Lists --------------------------------------------------------------------------------------------------------------
+
+/** `at`: when its rows and its topic are due. */
+export type Target = Partial<ListTarget> & { at?: number };
+
+/** A list of one column, `email`, that goes into topic june at once unless told otherwise. */
+export function ingest(store: Store, emails: string[], target: Target = {}): Promise<ListCounts> {
+  const rows = emails.map((email) => ({ email, fields: JSON.stringify([email]), notBefore: target.at ?? 0 }));
+  return addList(store, rows, target);
+}
+
+export async function addList(store: Store, rows: StagedRow[], target: Target = {}): Promise<ListCounts> {
+  const staging = await stage(store);
   try {
-    await staging.add(emails.map((email) => ({ email, fields: JSON.stringify([email]), notBefore: at })));
-    return await staging.commit({
-      topic: "june",
-      content: CONTENT,
-      file: "june.csv",
-      columns: ["email"],
-      priority: 5,
-      notBefore: at || null,
-      replaceContent: false,
-      rehearse: false,
-      ...rest,
-    });
+    await addRows(staging, rows);
+    return await commit(staging, target);
   } finally {
-    await staging.discard();
+    await discard(staging);
   }
 }
 
+export const stage = async (store: Store): Promise<Staging> => store.stage();
+export const addRows = async (staging: Staging, rows: StagedRow[]): Promise<void> => staging.add(rows);
+export const discard = async (staging: Staging): Promise<void> => staging.discard();
+
+export function commit(staging: Staging, { at = 0, ...target }: Target = {}): Promise<ListCounts> {
+  return staging.commit({
+    topic: "june",
+    content: CONTENT,
+    file: "june.csv",
+    columns: ["email"],
+    priority: 5,
+    notBefore: at || null,
+    replaceContent: false,
+    rehearse: false,
+    ...target,
+  });
+}
+
+export const checkList = (store: Store, target: Partial<ListTarget> = {}): Promise<void> =>
+  store.checkList({ topic: "june", content: CONTENT, replaceContent: false, ...target });
+
+export const listColumns = (store: Store, claim: Pick<Claim, "ingestId">): Promise<string[]> =>
+  store.listColumns(claim.ingestId);
+
+/** Why a list was not taken; "taken" when it was. */
+export async function refusalOf(taking: Promise<unknown>): Promise<TopicRefusal | "taken"> {
+  try {
+    await taking;
+    return "taken";
+  } catch (error) {
+    if (error instanceof TopicRefusedError) return error.refused.refusal;
+    throw error;
+  }
+}
+
+/** Which messages of a request were not taken, and why. */
+export function refusalsOf(result: AcceptResult): [message: number, why: TopicRefusal][] {
+  if (result.kind !== "refused") throw new Error(`the request was ${result.kind}`);
+  return result.problems.map(({ message, refusal }) => [message, refusal]);
+}
+
+// Turns --------------------------------------------------------------------------------------------------------------
+
 /** Turns at a rate that is in nobody's way, until there are `room` claims or nothing is due. */
 export async function turn(store: Store, room: number, request: Partial<TurnRequest> = {}): Promise<Turn> {
-  const given = { settlements: [], perSecond: 1e9, scope: EVERYTHING, departed: [], throttledAgoMs: null, ...request };
+  const given = { settlements: [], perSecond: 1e9, scope: EVERYTHING, departed: [], throttledAt: null, ...request };
   let last = await store.turn({ ...given, room });
   const { claims } = last;
   while (request.perSecond === undefined && claims.length < room && !last.drained) {
@@ -62,6 +116,14 @@ export function settle(store: Store, ...settlements: Settlement[]): Promise<Turn
   return turn(store, 0, { settlements });
 }
 
+/** For a turn: calls of an earlier one left so long ago. */
+export const departed = ({ number }: Turn, leftAgoMs: number, count: number): Partial<TurnRequest> => ({
+  departed: [{ turn: number, leftAgoMs, count }],
+});
+
+/** For a turn: SES throttled a call that left so long ago. */
+export const throttled = (agoMs: number): Partial<TurnRequest> => ({ throttledAgoMs: agoMs });
+
 type Held = Pick<Claim, "id" | "topicId"> | undefined;
 
 const idOf = (claim: Held): number => {
@@ -69,25 +131,54 @@ const idOf = (claim: Held): number => {
   return claim.id;
 };
 
-export const sent = (claim: Held): Settlement => ({
+export const sent = (claim: Held, sesMessageId = `ses-${idOf(claim)}`): Settlement => ({
   kind: "sent",
   id: idOf(claim),
   topicId: claim?.topicId ?? 0,
-  sesMessageId: `ses-${idOf(claim)}`,
+  sesMessageId,
 });
-export const failed = (claim: Held): Settlement => ({ kind: "failed", id: idOf(claim), error: "refused" });
-export const inDoubt = (claim: Held): Settlement => ({ kind: "in_doubt", id: idOf(claim), error: "no answer" });
-export const putBack = (claim: Held, delayMs: number | null = null, attempted = false): Settlement => ({
+export const failed = (claim: Held, error = "refused"): Settlement => ({ kind: "failed", id: idOf(claim), error });
+export const inDoubt = (claim: Held, error = "no answer"): Settlement => ({
+  kind: "in_doubt",
+  id: idOf(claim),
+  error,
+});
+
+interface PutBack {
+  attempted?: boolean;
+  error?: string | null;
+}
+
+/** Back to pending, due as it was. */
+export const putBack = (claim: Held, { attempted = false, error = "later" }: PutBack = {}): Settlement => ({
   kind: "put_back",
   id: idOf(claim),
-  delayMs,
+  delayMs: null,
   attempted,
-  error: "later",
+  error,
 });
+
+/** Back to pending, due in so many milliseconds, after a failed attempt. */
+export const putBackFor = (
+  claim: Held,
+  delayMs: number,
+  { attempted = true, error = "later" }: PutBack = {},
+): Settlement => ({ kind: "put_back", id: idOf(claim), delayMs, attempted, error });
+
+// Looking ------------------------------------------------------------------------------------------------------------
+
+/** The topic's messages, in order. */
+export async function messagesOf(
+  store: Store,
+  topic = "june",
+  only: State[] | null = null,
+): Promise<ExportedMessage[]> {
+  const found: ExportedMessage[] = [];
+  for await (const message of store.messages(topic, only)) found.push(message);
+  return found;
+}
 
 /** Email and state of every message of the topic, in order. */
 export async function states(store: Store, topic = "june"): Promise<Record<string, string>> {
-  const found: Record<string, string> = {};
-  for await (const message of store.messages(topic, null)) found[message.email] = message.state;
-  return found;
+  return Object.fromEntries((await messagesOf(store, topic)).map(({ email, state }) => [email, state]));
 }

@@ -1,9 +1,9 @@
-/** A campaign whose every fact is known: told to a real job file the way it learns of one, and countable without it. */
+/** A campaign whose every fact is known: told to a real store the way it learns of one, and countable without it. */
 import { readEvent, type SesEvent } from "../../src/feedback/ses-event.ts";
-import type { Settlement } from "../../src/deliver/source.ts";
+import type { Claim, Settlement } from "../../src/deliver/source.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { ManualClock } from "./manual-clock.ts";
-import { CONTENT, ingest, turn } from "./store-actions.ts";
+import { CONTENT, failed, inDoubt, ingest, putBack, sent, turn } from "./store-actions.ts";
 
 export const READER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Gecko/20100101 Firefox/140.0";
 export const APPLE_PROXY = "Mozilla/5.0";
@@ -69,10 +69,10 @@ export async function tell(
   return { topic, fates, sentAt };
 }
 
-function settlementOf(fate: Fate, { id, topicId }: { id: number; topicId: number }): Settlement {
-  if (fate.state === "sent") return { kind: "sent", id, topicId, sesMessageId: `ses-${id}` };
-  if (fate.state === "pending") return { kind: "put_back", id, delayMs: null, attempted: false, error: null };
-  return { kind: fate.state, id, error: fate.error ?? "no answer" };
+function settlementOf({ state, error = "no answer" }: Fate, claim: Claim): Settlement {
+  if (state === "sent") return sent(claim);
+  if (state === "pending") return putBack(claim, { error: null });
+  return state === "failed" ? failed(claim, error) : inDoubt(claim, error);
 }
 
 function eventsOf(fate: Fate, mail: { job: string; id: number; at: number }): SesEvent[] {

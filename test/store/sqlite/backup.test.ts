@@ -4,12 +4,13 @@ import { dirname, join } from "node:path";
 import { Database } from "../../../src/store/sqlite/driver.ts";
 import { expect, describe, it, onTestFinished } from "vitest";
 import { openStore } from "../../../src/store/sqlite/store.ts";
-import { ingest, sent, settle, states, turn } from "../../support/store-actions.ts";
-import { bench, counts, expectSound, inspect } from "../bench.ts";
+import { close, ingest, sent, settle, states, turn } from "../../support/store-actions.ts";
+import { counts } from "../bench.ts";
+import { expectSoundFile, inspect, prepareOnDisk } from "./bench.ts";
 
 describe("nothing is written", () => {
   it("over a file that is there, whatever it is, nor where there is no folder", async () => {
-    const { open, path } = await bench();
+    const { open, path } = await prepareOnDisk();
     const store = await open();
     await ingest(store, ["a@x.example"]);
     const folder = dirname(path);
@@ -24,7 +25,7 @@ describe("nothing is written", () => {
   });
 
   it("over a file that came while the copy was made", async () => {
-    const { open, path } = await bench();
+    const { open, path } = await prepareOnDisk();
     const store = await open();
     const target = join(dirname(path), "copy.db");
     const copying = store.backup(target).catch((error: unknown) => error);
@@ -36,7 +37,7 @@ describe("nothing is written", () => {
 });
 
 it("leaves nothing behind when it is interrupted", async () => {
-  const { open, path } = await bench();
+  const { open, path } = await prepareOnDisk();
   const store = await open();
   await ingest(store, ["a@x.example"]);
   const before = (await readdir(dirname(path))).toSorted();
@@ -46,7 +47,7 @@ it("leaves nothing behind when it is interrupted", async () => {
 });
 
 it("is whole, one file, its owner's, and a job file like the first", async () => {
-  const { open, path, clock } = await bench();
+  const { open, path, clock } = await prepareOnDisk();
   const store = await open();
   await ingest(store, ["a@x.example", "b@x.example"]);
   const [claim] = (await turn(store, 1)).claims;
@@ -61,14 +62,14 @@ it("is whole, one file, its owner's, and a job file like the first", async () =>
   ]);
   expect(inspect(target, (db) => db.pragma("journal_mode", { simple: true }))).toBe("delete");
   const copy = await openStore(target, clock);
-  onTestFinished(() => copy.close());
+  onTestFinished(() => close(copy));
   expect(copy.jobId).toBe(store.jobId);
   expect(await states(copy)).toEqual({ "a@x.example": "sent", "b@x.example": "pending" });
-  expectSound(target);
+  expectSoundFile(target);
 });
 
 it("is of one instant, and comes to an end, while another process writes all the time", async () => {
-  const { open, path } = await bench();
+  const { open, path } = await prepareOnDisk();
   const store = await open();
   await ingest(
     store,
@@ -97,7 +98,7 @@ it("is of one instant, and comes to an end, while another process writes all the
 
 describe("ping", () => {
   it("is content with a file others write to, and not with one that is gone", async () => {
-    const { open, path } = await bench();
+    const { open, path } = await prepareOnDisk();
     const store = await open();
     await store.ping();
     const other = new Database(path);
@@ -108,12 +109,12 @@ describe("ping", () => {
     await expect(store.ping()).rejects.toThrow("gone");
     await rename(`${path}.away`, path);
     await store.ping();
-    await store.close();
+    await close(store);
     await expect(store.ping()).rejects.toThrow("not open");
   });
 
   it("is not content with a file that can be locked and not written, and writes once a second at most", async () => {
-    const { open, path, clock } = await bench();
+    const { open, path, clock } = await prepareOnDisk();
     const store = await open();
     const refuse = "create trigger refuse before update on job begin select raise(abort, 'read-only'); end";
     inspect(path, (db) => db.exec(refuse));
@@ -128,7 +129,7 @@ describe("ping", () => {
 });
 
 it("goes on with ids of its own: links and events of mail sent after it are never taken for other people's", async () => {
-  const { open, path, clock } = await bench();
+  const { open, path, clock } = await prepareOnDisk();
   const store = await open();
   await ingest(store, ["a@x.example", "b@x.example"]);
   const target = join(dirname(path), "copy.db");
@@ -138,7 +139,7 @@ it("goes on with ids of its own: links and events of mail sent after it are neve
   expect(await store.addressee(3)).toMatchObject({ email: "c@x.example" });
 
   const copy = await openStore(target, clock);
-  onTestFinished(() => copy.close());
+  onTestFinished(() => close(copy));
   await ingest(copy, ["d@x.example", "d@x.example"], { topic: "july" });
   await counts(copy, ["e@x.example"], { topic: "code" });
   await ingest(copy, ["f@x.example"], { topic: "july" });
@@ -151,7 +152,7 @@ it("goes on with ids of its own: links and events of mail sent after it are neve
   expect(added.every(({ id }) => id > 1_000_000_000)).toBe(true);
   await settle(copy, ...claims.map((claim) => sent(claim)));
   expect(Object.keys(await states(copy)).length).toBeGreaterThan(0);
-  expectSound(target);
+  expectSoundFile(target);
 
   // And a backup of the copy goes on behind it.
   const second = join(dirname(path), "second.db");

@@ -3,7 +3,8 @@ import { Database } from "../../../src/store/sqlite/driver.ts";
 import { expect, it } from "vitest";
 import { APPLICATION_ID, MIGRATIONS } from "../../../src/store/sqlite/schema.ts";
 import { CONTENT, EVERYTHING, ingest, sent, settle, states, turn } from "../../support/store-actions.ts";
-import { bench, content, counts, expectSound, rows } from "../bench.ts";
+import { content, counts } from "../bench.ts";
+import { expectSoundFile, prepareOnDisk, rows } from "./bench.ts";
 import { createHash } from "node:crypto";
 
 /** As the release before wrote it: one topic, four recipients, one of them with capitals. */
@@ -32,7 +33,7 @@ function oldJobFile(path: string): void {
 }
 
 it("keeps every message, recipient, event and counter, and dedupes as before", async () => {
-  const { open, path } = await bench();
+  const { open, path } = await prepareOnDisk();
   oldJobFile(path);
   const before = rows(path, "select * from message");
   const [store] = [await open(), await open()];
@@ -43,7 +44,7 @@ it("keeps every message, recipient, event and counter, and dedupes as before", a
     { address: "c@x.example", topic_id: 1, variant: 0, message_id: 4 },
     { address: "zoe@x.example", topic_id: 1, variant: 0, message_id: 1 },
   ]);
-  expectSound(path);
+  expectSoundFile(path);
   expect(await ingest(store, ["ZOE@x.example", "c@x.example", "d@x.example", "e@x.example"])).toEqual({
     added: 1,
     duplicates: 2,
@@ -51,12 +52,12 @@ it("keeps every message, recipient, event and counter, and dedupes as before", a
   });
   expect(await counts(store, ["zoe@x.example", "f@x.example"])).toEqual([1, 1, 0]);
   expect(await counts(store, ["zoe@x.example"], { content: content("code") })).toEqual([1, 0, 0]);
-  expect((await store.failedMessages("june", 9)).map(({ email }) => email)).toEqual(["a@x.example", "b@x.example"]);
-  expectSound(path);
+  expect((await store.troubles("june", 9)).map(({ email }) => email)).toEqual(["a@x.example", "b@x.example"]);
+  expectSoundFile(path);
 });
 
 it("goes on sending, suppressing, capping and counting visits", async () => {
-  const { open, path, clock } = await bench();
+  const { open, path, clock } = await prepareOnDisk();
   oldJobFile(path);
   const store = await open();
   await store.applyVisits([
@@ -72,8 +73,8 @@ it("goes on sending, suppressing, capping and counting visits", async () => {
   await counts(store, ["Zoe@x.example", "g@x.example"], { topic: "july" });
   const { claims } = await turn(store, 9, { scope: { ...EVERYTHING, recipientCap: cap } });
   expect(claims.map(({ email }) => email)).toEqual(["c@x.example", "g@x.example"]);
-  await settle(store, ...claims.map(sent));
+  await settle(store, ...claims.map((claim) => sent(claim)));
   await store.suppress([{ address: "ZOE@x.example", reason: "bounce", source: "test" }]);
   expect(await states(store, "july")).toEqual({ "Zoe@x.example": "suppressed", "g@x.example": "sent" });
-  expectSound(path);
+  expectSoundFile(path);
 });

@@ -6,11 +6,9 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { type Clock, systemClock } from "../../../src/time/clock.ts";
 import { UserError } from "../../../src/errors.ts";
 import { openConnection } from "../../../src/store/sqlite/connection.ts";
-import { requireJobFile } from "../../../src/store/open.ts";
-import { openScratchStore, openStore } from "../../../src/store/sqlite/store.ts";
+import { openScratchStore, openStore, requireJobFile } from "../../../src/store/sqlite/store.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
-import { ingest, sent, settle, turn } from "../../support/store-actions.ts";
-import { storeContract } from "../contract.ts";
+import { close, ingest, sent, settle, turn } from "../../support/store-actions.ts";
 
 async function workFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "ses-mail-store-"));
@@ -52,7 +50,7 @@ describe("what is no job file is refused and left as it is", () => {
 
   it("a job file of a newer version", async () => {
     const path = join(await workFolder(), "new.db");
-    await (await openStore(path, new ManualClock())).close();
+    await close(await openStore(path, new ManualClock()));
     const db = new Database(path);
     db.pragma("user_version = 99");
     db.close();
@@ -73,7 +71,7 @@ describe("what is no job file is refused and left as it is", () => {
       store,
       Array.from({ length: 500 }, (_, index) => `p${index}@x.example`),
     );
-    await store.close();
+    await close(store);
     const { truncate } = await import("node:fs/promises");
     await truncate(path, 8192);
     const error = await refusal(path);
@@ -82,7 +80,7 @@ describe("what is no job file is refused and left as it is", () => {
 
   it.skipIf(process.getuid?.() === 0)("a file that may not be written (not as root, who may everything)", async () => {
     const path = join(await workFolder(), "ro.db");
-    await (await openStore(path, new ManualClock())).close();
+    await close(await openStore(path, new ManualClock()));
     await chmod(path, 0o400);
     expect(await refusal(path)).toMatchObject({
       name: "UserError",
@@ -102,7 +100,7 @@ describe("the file", () => {
     const store = await openStore(path, new ManualClock());
     await ingest(store, ["a@x.example"]);
     for (const file of [path, `${path}-wal`]) expect((await stat(file)).mode & 0o777).toBe(0o600);
-    await store.close();
+    await close(store);
   });
 
   it("is committed with synchronous = FULL: a power cut may not forget a claim", async () => {
@@ -129,7 +127,7 @@ describe("the file", () => {
     other.exec("commit");
     other.close();
     expect((await waiting).claims).toHaveLength(1);
-    await store.close();
+    await close(store);
   });
 
   it("locked when a process leaves: it leaves all the same", async () => {
@@ -141,13 +139,13 @@ describe("the file", () => {
     await settle(store, sent(claim));
     const other = new Database(path);
     other.exec("begin immediate");
-    await expect(store.close()).resolves.toBeUndefined();
+    await expect(close(store)).resolves.toBeUndefined();
     other.exec("rollback");
     other.close();
     clock.pass(61_000);
     const next = await openStore(path, clock);
     expect(next.recovered).toBe(0);
-    await next.close();
+    await close(next);
   });
 
   it("full in the middle of a turn: nothing of the turn happened, the counts still add up", async () => {
@@ -165,7 +163,7 @@ describe("the file", () => {
     expect(await store.totals("june")).toMatchObject({ total: 3, pending: 2, sending: 1, sent: 0 });
     await turn(store, 2, { settlements: [sent(first)] });
     expect(await store.totals("june")).toMatchObject({ total: 3, pending: 0, sending: 2, sent: 1 });
-    await store.close();
+    await close(store);
   });
 });
 
@@ -173,24 +171,5 @@ it("a scratch store keeps nothing and works like any other", async () => {
   const store = await openScratchStore(new ManualClock());
   expect(await ingest(store, ["a@x.example"], { rehearse: true })).toMatchObject({ added: 1 });
   expect(await store.topics()).toEqual([]);
-  await store.close();
-});
-
-storeContract("SQLite", async () => {
-  const path = join(await workFolder(), "job.db");
-  const clock = new ManualClock();
-  return {
-    clock,
-    async open() {
-      const store = await openStore(path, clock);
-      onTestFinished(async () => {
-        try {
-          await store.close();
-        } catch {
-          // Closed by the test already.
-        }
-      });
-      return store;
-    },
-  };
+  await close(store);
 });

@@ -1,0 +1,263 @@
+/** Lists of recipients go in at once or not at all, and nobody twice. */
+import { describe, expect, it } from "vitest";
+import {
+  addList,
+  addRows,
+  checkList,
+  commit,
+  CONTENT,
+  discard,
+  inDoubt,
+  ingest,
+  listColumns,
+  messagesOf,
+  refusalOf,
+  sent,
+  settle,
+  stage,
+  states,
+  turn,
+} from "../../support/store-actions.ts";
+import { content, counts, type Prepare } from "../bench.ts";
+import { everything } from "../sound.ts";
+import { PEOPLE } from "./people.ts";
+
+const row = (email: string, fields: string[] = [email]) => ({ email, fields: JSON.stringify(fields), notBefore: 0 });
+
+export function lists(prepare: Prepare): void {
+  describe("refusals change nothing", () => {
+    it("takes no other content for a topic, unless told to replace it", async () => {
+      const { open } = await prepare();
+      const store = await open();
+      await ingest(store, PEOPLE.slice(0, 2));
+      const before = await everything(store);
+      const other = content("Other");
+      expect(await refusalOf(ingest(store, PEOPLE, { content: other }))).toBe("other-content");
+      expect(await refusalOf(ingest(store, PEOPLE, { content: other, rehearse: true }))).toBe("other-content");
+      expect(await refusalOf(checkList(store, { content: other }))).toBe("other-content");
+      expect((await store.totals("june")).total).toBe(2);
+      expect(await everything(store)).toEqual(before);
+
+      const [first] = (await turn(store, 1)).claims;
+      await settle(store, sent(first));
+      await ingest(store, PEOPLE, { content: other, replaceContent: true });
+      const rest = (await turn(store, 10)).claims;
+      expect(rest).toHaveLength(4);
+      for (const claim of rest) expect((await store.content(claim.contentId)).subject).toBe("Other");
+    });
+
+    it("takes nobody into a cancelled topic until it is reopened", async () => {
+      const { open } = await prepare();
+      const store = await open();
+      await ingest(store, PEOPLE.slice(0, 2));
+      await store.cancel("june");
+      const before = await everything(store);
+      expect(await refusalOf(ingest(store, PEOPLE))).toBe("cancelled");
+      expect(await refusalOf(ingest(store, PEOPLE, { content: content("Other"), replaceContent: true }))).toBe(
+        "cancelled",
+      );
+      expect(await refusalOf(checkList(store))).toBe("cancelled");
+      expect(await everything(store)).toEqual(before);
+      await store.retry("june", ["cancelled"]);
+      expect(await ingest(store, PEOPLE)).toEqual({ added: 3, duplicates: 2, suppressed: 0 });
+    });
+
+    it("takes as the topic's content none that some of it got through the gateway", async () => {
+      const { open } = await prepare();
+      const store = await open();
+      await ingest(store, PEOPLE.slice(0, 2));
+      await counts(store, ["c@x.example"], { content: content("code") });
+      const before = await everything(store);
+      const target = { content: content("code"), replaceContent: true };
+      expect(await refusalOf(ingest(store, PEOPLE, target))).toBe("sent-already");
+      expect(await refusalOf(checkList(store, target))).toBe("sent-already");
+      expect(await everything(store)).toEqual(before);
+    });
+
+    it("is refused when the topic was cancelled while the list was staged", async () => {
+      const { open } = await prepare();
+      const [one, two] = [await open(), await open()];
+      await ingest(one, PEOPLE.slice(0, 1));
+      const staging = await stage(one);
+      await addRows(
+        staging,
+        PEOPLE.map((email) => row(email)),
+      );
+      await two.cancel("june");
+      expect(await refusalOf(commit(staging))).toBe("cancelled");
+      await discard(staging);
+      expect(await one.totals("june")).toMatchObject({ total: 1, cancelled: 1 });
+      expect(await ingest(one, PEOPLE, { topic: "july" })).toMatchObject({ added: 5 });
+    });
+
+    it("lets a check pass where the list would be taken, and makes no topic by it", async () => {
+      const { open } = await prepare();
+      const store = await open();
+      await checkList(store);
+      expect(await store.topics()).toEqual([]);
+      await ingest(store, PEOPLE);
+      await checkList(store);
+      await checkList(store, { content: content("Other"), replaceContent: true });
+      expect((await store.content((await turn(store, 1)).claims[0]?.contentId ?? 0)).subject).toBe("Hello");
+    });
+  });
+
+  describe("before the commit, and without one", () => {
+    it("shows nothing of it before the commit, and nothing at all after a discard", async () => {
+      const { open } = await prepare();
+      const store = await open();
+      const staging = await stage(store);
+      await addRows(staging, [row("a@x.example", [])]);
+      expect(await (await open()).topics()).toEqual([]);
+      await discard(staging);
+      await discard(staging);
+      expect(await store.topics()).toEqual([]);
+    });
+
+    it("may be discarded after the commit, which stands, and the next one staged", async () => {
+      const { open } = await prepare();
+      const store = await open();
+      for (const email of PEOPLE) {
+        const staging = await stage(store);
+        await addRows(staging, [row(email)]);
+        expect(await commit(staging)).toMatchObject({ added: 1 });
+        await discard(staging);
+        await discard(staging);
+      }
+      expect(Object.keys(await states(store))).toEqual(PEOPLE);
+    });
+
+    it("counts a rehearsal like the real thing and keeps nothing of it", async () => {
+      const { open } = await prepare();
+      const store = await open();
+      expect(await ingest(store, PEOPLE, { rehearse: true })).toEqual({ added: 5, duplicates: 0, suppressed: 0 });
+      expect(await store.topics()).toEqual([]);
+      await ingest(store, PEOPLE.slice(0, 2));
+      const before = await everything(store);
+      expect(await ingest(store, PEOPLE, { rehearse: true })).toEqual({ added: 3, duplicates: 2, suppressed: 0 });
+      expect((await store.totals("june")).total).toBe(2);
+      expect(await everything(store)).toEqual(before);
+      expect(await ingest(store, PEOPLE)).toEqual({ added: 3, duplicates: 2, suppressed: 0 });
+    });
+
+    it("with nobody on it adds nobody", async () => {
+      const { open } = await prepare();
+      const store = await open();
+      const staging = await stage(store);
+      await addRows(staging, []);
+      expect(await commit(staging)).toEqual({ added: 0, duplicates: 0, suppressed: 0 });
+      await discard(staging);
+      expect(await store.totals(null)).toMatchObject({ total: 0 });
+    });
+
+    it("staged in several parts and by several processes at once goes in whole, nobody twice", async () => {
+      const { open } = await prepare();
+      const [one, two] = [await open(), await open()];
+      const [first, second] = [await stage(one), await stage(two)];
+      const people = Array.from({ length: 400 }, (_, index) => `p${index}@x.example`);
+      for (let from = 0; from < 300; from += 60) {
+        await addRows(
+          first,
+          people.slice(from, from + 60).map((email) => row(email)),
+        );
+        await addRows(
+          second,
+          people.slice(from + 100, from + 160).map((email) => row(email.toUpperCase())),
+        );
+      }
+      const results = await Promise.all([commit(first), commit(second)]);
+      expect(results.map(({ added, duplicates }) => added + duplicates)).toEqual([300, 300]);
+      expect(results.reduce((sum, { added }) => sum + added, 0)).toBe(400);
+      await discard(first);
+      await discard(second);
+      const stored = (await messagesOf(one)).map(({ email }) => email.toLowerCase());
+      expect(stored.toSorted()).toEqual(people.toSorted());
+    });
+  });
+
+  describe("what goes in", () => {
+    it("adds nobody twice, comparing addresses without regard to case", async () => {
+      const { open } = await prepare();
+      const store = await open();
+      expect(await ingest(store, ["Ann@x.example", "ann@x.example", "b@x.example"])).toMatchObject({
+        added: 2,
+        duplicates: 1,
+      });
+      expect(await ingest(store, ["ANN@x.example", "b@x.example"])).toMatchObject({ added: 0, duplicates: 2 });
+      expect(await ingest(store, ["ann@x.example"], { topic: "july" })).toMatchObject({ added: 1 });
+      expect(await states(store)).toEqual({ "Ann@x.example": "pending", "b@x.example": "pending" });
+    });
+
+    it("a list that ends in duplicates shares no message with the next one", async () => {
+      const { open, clock } = await prepare();
+      const store = await open();
+      await ingest(store, ["a@x.example", "b@x.example", "A@x.example"]);
+      await addList(store, [row("c@x.example", ["Seoul", "c@x.example"])], { columns: ["city", "email"] });
+      expect((await messagesOf(store)).map(({ fields }) => fields)).toEqual([
+        { email: "a@x.example" },
+        { email: "b@x.example" },
+        { city: "Seoul", email: "c@x.example" },
+      ]);
+      const seen: unknown[] = [];
+      const instantOf = (fields: Record<string, string>) => (seen.push(fields["city"]), clock.now());
+      expect(await store.reschedule("june", { notBefore: clock.now(), instantOf })).toBe(3);
+      expect(seen).toEqual([undefined, undefined, "Seoul"]);
+    });
+
+    it("keeps suppressed addresses as suppressed messages", async () => {
+      const { open } = await prepare();
+      const store = await open();
+      await store.suppress([{ address: "B@x.example", reason: "bounce", source: "test" }]);
+      expect(await ingest(store, PEOPLE)).toEqual({ added: 4, duplicates: 0, suppressed: 1 });
+      expect(await store.totals("june")).toMatchObject({ total: 5, pending: 4, suppressed: 1 });
+      expect(await ingest(store, ["b@x.example", "f@x.example"])).toEqual({ added: 1, duplicates: 1, suppressed: 0 });
+    });
+
+    it("keeps columns and fields for every list of a topic", async () => {
+      const { open } = await prepare();
+      const store = await open();
+      await ingest(store, ["a@x.example"], { columns: ["email"] });
+      await addList(store, [row("b@x.example", ["b@x.example", "Bo"])], { columns: ["mail", "name"] });
+      expect(await store.columns("june")).toEqual(["email", "mail", "name"]);
+      expect((await messagesOf(store)).map(({ fields }) => fields)).toEqual([
+        { email: "a@x.example" },
+        { mail: "b@x.example", name: "Bo" },
+      ]);
+      const claims = (await turn(store, 10)).claims;
+      expect(await Promise.all(claims.map((claim) => listColumns(store, claim)))).toEqual([
+        ["email"],
+        ["mail", "name"],
+      ]);
+    });
+
+    it("schedules each recipient by itself, and the topic as told", async () => {
+      const { open, clock } = await prepare();
+      const store = await open();
+      const at = clock.now();
+      const rows = [5_000, 1_000, 3_000].map((after, n) => ({ ...row(`p${n}@x.example`), notBefore: at + after }));
+      await addList(store, rows, { notBefore: at + 1_000 });
+      expect((await store.topic("june"))?.notBefore).toBe(at + 1_000);
+      for (const email of ["p1@x.example", "p2@x.example", "p0@x.example"]) {
+        clock.pass(email === "p1@x.example" ? 1_000 : 2_000);
+        expect((await turn(store, 9)).claims.map((claim) => claim.email)).toEqual([email]);
+      }
+      await ingest(store, ["at-once@x.example"]);
+      expect((await store.topic("june"))?.notBefore).toBe(at + 1_000);
+    });
+
+    it("a new content is for what was not sent: what may have arrived keeps the one it was sent with", async () => {
+      const { open } = await prepare();
+      const store = await open();
+      await ingest(store, PEOPLE.slice(0, 3));
+      const [doubtful] = (await turn(store, 1)).claims;
+      await settle(store, inDoubt(doubtful));
+      await ingest(store, PEOPLE, { content: content("Other"), replaceContent: true });
+      await store.retry("june", ["in_doubt"]);
+      const { claims } = await turn(store, 9);
+      const subjects = claims.map(async ({ contentId }) => (await store.content(contentId)).subject);
+      expect(await Promise.all(subjects)).toEqual(["Hello", "Other", "Other", "Other", "Other"]);
+      expect(await refusalOf(ingest(store, PEOPLE, { content: CONTENT }))).toBe("other-content");
+      expect(await refusalOf(ingest(store, PEOPLE, { content: content("Other") }))).toBe("taken");
+    });
+  });
+}

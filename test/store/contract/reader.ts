@@ -1,0 +1,134 @@
+/** Questions about messages. What asks about a topic along other lines is in breakdown.ts. */
+import { expect, it } from "vitest";
+import {
+  countSentWithin,
+  failed,
+  failedMessages,
+  inDoubt,
+  ingest,
+  messagesOf,
+  putBack,
+  sent,
+  sentWithin,
+  settle,
+  states,
+  turn,
+} from "../../support/store-actions.ts";
+import { counts, type Prepare } from "../bench.ts";
+import { PEOPLE } from "./people.ts";
+
+export function reader(prepare: Prepare): void {
+  it("streams more messages than fit into a page, in order and by state", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    const many = Array.from({ length: 2500 }, (_, index) => `p${index}@x.example`);
+    await ingest(store, many);
+    expect(Object.keys(await states(store))).toEqual(many);
+    const [claim] = (await turn(store, 1)).claims;
+    await settle(store, sent(claim));
+    const pending = await messagesOf(store, "june", ["pending"]);
+    expect(pending.map(({ email }) => email)).toEqual(many.slice(1));
+    expect((await messagesOf(store, "june", ["sent", "failed"])).map(({ email }) => email)).toEqual(many.slice(0, 1));
+    expect(await messagesOf(store, "june", [])).toEqual([]);
+  });
+
+  it("streams to who stops early, and to two at once, while others write", async () => {
+    const { open } = await prepare();
+    const [store, other] = [await open(), await open()];
+    const many = Array.from({ length: 1500 }, (_, index) => `p${index}@x.example`);
+    await ingest(store, many);
+    for await (const { email } of store.messages("june", null)) {
+      expect(email).toBe("p0@x.example");
+      break;
+    }
+    const [one, two] = [store.messages("june", null), store.messages("june", ["pending"])];
+    const found: string[][] = [];
+    for (let step = await one.next(); step.done !== true; step = await one.next()) {
+      const beside = await two.next();
+      found.push([step.value.email, beside.done === true ? "" : beside.value.email]);
+      if (found.length === 10) await ingest(other, ["z@x.example"], { topic: "july" });
+    }
+    expect(found).toEqual(many.map((email) => [email, email]));
+  });
+
+  it("shows what is known of a message, and null for all that is not", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await ingest(store, ["Ann@x.example"]);
+    expect(await messagesOf(store)).toEqual([
+      {
+        email: "Ann@x.example",
+        state: "pending",
+        attempts: 0,
+        sesMessageId: null,
+        error: null,
+        sentAt: null,
+        deliveredAt: null,
+        bouncedAt: null,
+        bounceType: null,
+        bounceSubtype: null,
+        complainedAt: null,
+        openedAt: null,
+        clickedAt: null,
+        fields: { email: "Ann@x.example" },
+      },
+    ]);
+  });
+
+  it("counts what was sent within so long, by topic", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await ingest(store, PEOPLE);
+    await ingest(store, ["never@x.example"], { topic: "july" });
+    const [a, b] = (await turn(store, 2)).claims;
+    const start = clock.now();
+    await settle(store, sent(a));
+    clock.pass(1000);
+    await settle(store, sent(b));
+    const within = (ms: number) => sentWithin(store, clock, ms);
+    expect((await within(1000)).get("june")).toMatchObject({ sent: 2, first: start, last: start + 1000 });
+    expect((await within(999)).get("june")).toMatchObject({ sent: 1, first: start + 1000, last: start + 1000 });
+    expect([...(await within(1000)).keys()]).toEqual(["june"]);
+    clock.pass(1000);
+    expect((await within(999)).size).toBe(0);
+    expect((await store.topics())[0]).toMatchObject({ firstSentAt: start, lastSentAt: start + 1000 });
+  });
+
+  it("counts all that was sent within so long, the instant included", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    expect(await countSentWithin(store, clock, 0)).toBe(0);
+    await counts(store, ["a@x.example", "b@x.example", "c@x.example"]);
+    const [a, b] = (await turn(store, 2)).claims;
+    await settle(store, sent(a));
+    clock.pass(10);
+    await settle(store, sent(b));
+    const within = (ms: number) => countSentWithin(store, clock, ms);
+    expect(await Promise.all([within(11), within(10), within(9)])).toEqual([2, 2, 1]);
+    clock.pass(1);
+    expect(await within(0)).toBe(0);
+  });
+
+  it("shows what went wrong, newest first, of one topic or of all, and whom a message went to", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    expect(await failedMessages(store, null, 9)).toEqual([]);
+    await counts(store, ["a@x.example", "b@x.example", "fine@x.example"]);
+    await counts(store, ["c@x.example", "d@x.example"], { topic: "july" });
+    const [a, b, fine, c, d] = (await turn(store, 5)).claims;
+    await settle(store, failed(a, "no such user"), inDoubt(b, "lost"));
+    await settle(store, sent(fine), failed(c, "refused"), putBack(d));
+    const all = await failedMessages(store, null, 9);
+    expect(all.map(({ email, topic, state, error, attempts }) => [email, topic, state, error, attempts])).toEqual([
+      ["c@x.example", "july", "failed", "refused", 1],
+      ["b@x.example", "june", "in_doubt", "lost", 1],
+      ["a@x.example", "june", "failed", "no such user", 1],
+    ]);
+    expect((await failedMessages(store, null, 1)).map(({ id }) => id)).toEqual([c?.id]);
+    expect((await failedMessages(store, "june", 9)).map(({ id }) => id)).toEqual([b?.id, a?.id]);
+    expect(await failedMessages(store, "june", 0)).toEqual([]);
+    await expect(failedMessages(store, "none", 9)).rejects.toThrow("none");
+    expect(await store.addressee(c?.id ?? 0)).toEqual({ email: "c@x.example", topic: "july" });
+    for (const id of [0, -1, 999_999_999, 2 ** 53]) expect(await store.addressee(id)).toBeNull();
+  });
+}

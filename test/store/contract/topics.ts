@@ -1,0 +1,319 @@
+/** Topics as a whole, and what a person does to one. */
+import { describe, expect, it } from "vitest";
+import { UserError } from "../../../src/errors.ts";
+import { STATES, type Totals } from "../../../src/message.ts";
+import {
+  failed,
+  failedMessages,
+  inDoubt,
+  ingest,
+  messagesOf,
+  NO_TOPIC,
+  outlook,
+  putBack,
+  putBackFor,
+  refusalOf,
+  sent,
+  settle,
+  states,
+  turn,
+} from "../../support/store-actions.ts";
+import { counts, type Prepare } from "../bench.ts";
+import { everything } from "../sound.ts";
+import { PEOPLE } from "./people.ts";
+
+const suppression = (address: string) => ({ address, reason: "complaint", source: "test" });
+
+export function topics(prepare: Prepare): void {
+  unknownTopics(prepare);
+  describe("cancel", () => {
+    cancelling(prepare);
+  });
+  describe("retry", () => {
+    retrying(prepare);
+  });
+  describe("reschedule", () => {
+    rescheduling(prepare);
+  });
+  describe("counts", () => {
+    counting(prepare);
+  });
+}
+
+function unknownTopics(prepare: Prepare): void {
+  it("names the topics there are when asked for one there is not", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await expect(store.totals("june")).rejects.toThrow(UserError);
+    await ingest(store, PEOPLE, { topic: "may" });
+    const before = await everything(store);
+    for (const ask of [
+      () => store.totals("june"),
+      () => store.cancel("june"),
+      () => store.retry("june", ["failed"]),
+      () => store.reschedule("june", { notBefore: 1, instantOf: null }),
+      () => store.columns("june"),
+      () => store.messages("june", null).next(),
+      () => failedMessages(store, "june", 9),
+    ]) {
+      await expect(ask()).rejects.toThrow(UserError);
+      await expect(ask()).rejects.toMatchObject({ hint: expect.stringContaining("may") });
+    }
+    expect(await store.topic("june")).toBeNull();
+    // A name is a name: neither its case nor a part of it is enough.
+    for (const name of ["MAY", "ma", "may ", ""]) await expect(store.totals(name)).rejects.toThrow(UserError);
+    expect(await everything(store)).toEqual(before);
+  });
+}
+
+function cancelling(prepare: Prepare): void {
+  it("R14 G10 P11: takes everything that was not handed to SES, scheduled or not", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await ingest(store, PEOPLE.slice(0, 3));
+    await ingest(store, PEOPLE.slice(3), { at: clock.now() + 60_000 });
+    const [a, b] = (await turn(store, 2)).claims;
+    expect(await store.cancel("june")).toEqual({ cancelled: 3, inFlight: 2 });
+    expect((await store.topic("june"))?.cancelledAt).toBe(clock.now());
+    expect((await turn(store, 9)).claims).toEqual([]);
+    await settle(store, sent(a), putBack(b));
+    expect(await store.totals("june")).toMatchObject({ total: 5, sent: 1, cancelled: 4, sending: 0, pending: 0 });
+    clock.pass(5);
+    expect(await store.cancel("june")).toEqual({ cancelled: 0, inFlight: 0 });
+    expect((await store.topic("june"))?.cancelledAt).toBe(clock.now() - 5);
+  });
+
+  it("is heard by a process that has the topic in hand", async () => {
+    const { open } = await prepare();
+    const [running, other] = [await open(), await open()];
+    await ingest(running, PEOPLE);
+    expect((await turn(running, 1)).claims).toHaveLength(1);
+    await other.cancel("june");
+    expect((await turn(running, 9)).claims).toEqual([]);
+    expect(await running.totals("june")).toMatchObject({ sending: 1, cancelled: 4 });
+  });
+
+  it("leaves failed, in doubt and suppressed as they are, and other topics alone", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await store.suppress([suppression("c@x.example")]);
+    await ingest(store, PEOPLE);
+    const [a, b] = (await turn(store, 2)).claims;
+    await settle(store, failed(a), inDoubt(b));
+    await ingest(store, PEOPLE, { topic: "july" });
+    expect(await store.cancel("june")).toEqual({ cancelled: 2, inFlight: 0 });
+    expect(Object.values(await states(store))).toEqual(["failed", "in_doubt", "suppressed", "cancelled", "cancelled"]);
+    expect(await store.totals("july")).toMatchObject({ pending: 4, suppressed: 1 });
+  });
+
+  it("of mail without a topic takes back what waits; what comes later goes", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await counts(store, PEOPLE, { topic: null });
+    expect(await store.cancel(NO_TOPIC)).toEqual({ cancelled: 5, inFlight: 0 });
+    expect((await store.topic(NO_TOPIC))?.cancelledAt).toBeNull();
+    expect(await counts(store, ["a@x.example"], { topic: null })).toEqual([1, 0, 0]);
+    expect((await turn(store, 9)).claims).toHaveLength(1);
+  });
+}
+
+function retrying(prepare: Prepare): void {
+  it("never touches what is sent or in flight, whatever states are asked for", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await ingest(store, PEOPLE.slice(0, 2));
+    const [a] = (await turn(store, 2)).claims;
+    await settle(store, sent(a));
+    const before = await everything(store);
+    for (const state of ["sent", "sending"] as const)
+      expect(await store.retry("june", [state]).catch(() => 0), `of ${state}`).toBe(0);
+    expect(await store.retry("june", [])).toBe(0);
+    expect(await store.retry(null, ["failed", "in_doubt", "cancelled", "suppressed"])).toBe(0);
+    expect(await everything(store)).toEqual(before);
+  });
+
+  it("puts back the states asked for, from the first attempt, and no others", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await ingest(store, PEOPLE);
+    const [a, b, c] = (await turn(store, 3)).claims;
+    await settle(store, sent(a), failed(b), inDoubt(c));
+    expect(await store.retry("june", ["failed"])).toBe(1);
+    expect(await states(store)).toMatchObject({ "b@x.example": "pending", "c@x.example": "in_doubt" });
+    expect((await messagesOf(store))[1]).toMatchObject({ attempts: 0, error: null });
+    expect((await turn(store, 1)).claims).toMatchObject([{ id: b?.id, attempts: 0 }]);
+    expect(await store.retry(null, ["in_doubt"])).toBe(1);
+    expect(await store.totals("june")).toMatchObject({ sent: 1, in_doubt: 0 });
+  });
+
+  it("what is retried in a cancelled topic can be sent: the topic is open again", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await ingest(store, PEOPLE.slice(0, 2));
+    const [a] = (await turn(store, 1)).claims;
+    await settle(store, failed(a));
+    await store.cancel("june");
+    expect(await store.retry("june", ["failed"])).toBe(1);
+    expect((await turn(store, 9)).claims.map((claim) => claim.email)).toEqual(["a@x.example"]);
+    expect(await store.totals("june")).toMatchObject({ cancelled: 1, sending: 1 });
+  });
+
+  it("that finds nobody leaves a cancelled topic closed, unless it was asked for what is cancelled", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await ingest(store, PEOPLE.slice(0, 1));
+    const [a] = (await turn(store, 1)).claims;
+    await settle(store, sent(a));
+    await store.cancel("june");
+    expect(await store.retry("june", ["failed", "in_doubt", "suppressed"])).toBe(0);
+    expect(await refusalOf(ingest(store, PEOPLE))).toBe("cancelled");
+    expect(await store.retry("june", ["cancelled"])).toBe(0);
+    expect(await refusalOf(ingest(store, PEOPLE))).toBe("taken");
+  });
+
+  it("of all topics leaves cancelled ones alone", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await ingest(store, PEOPLE.slice(0, 2));
+    const [a] = (await turn(store, 1)).claims;
+    await settle(store, inDoubt(a));
+    await store.cancel("june");
+    expect(await store.retry(null, ["in_doubt"])).toBe(0);
+    expect(await store.totals("june")).toMatchObject({ in_doubt: 1, cancelled: 1, pending: 0 });
+  });
+
+  it("R13: a suppressed address is not written to: pending, retried and put back alike", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await ingest(store, PEOPLE.slice(0, 3));
+    const [a, b] = (await turn(store, 2)).claims;
+    const all = PEOPLE.slice(0, 3).map(suppression);
+    expect(await store.suppress(all)).toBe(3);
+    expect(await store.suppress(all)).toBe(0);
+    await settle(store, putBack(a), failed(b));
+    expect(await states(store)).toEqual({
+      "a@x.example": "suppressed",
+      "b@x.example": "failed",
+      "c@x.example": "suppressed",
+    });
+    expect(await store.retry("june", ["failed"])).toBe(0);
+    expect(await store.totals("june")).toMatchObject({ total: 3, suppressed: 3, pending: 0 });
+  });
+}
+
+function rescheduling(prepare: Prepare): void {
+  it("moves what is pending to another time, and nothing else", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await ingest(store, PEOPLE);
+    const [claim] = (await turn(store, 1)).claims;
+    const later = clock.now() + 5000;
+    expect(await store.reschedule("june", { notBefore: later, instantOf: null })).toBe(4);
+    await settle(store, sent(claim));
+    expect((await turn(store, 9)).claims).toEqual([]);
+    expect((await store.topics())[0]?.notBefore).toBe(later);
+    const instantOf = (fields: Record<string, string>) => later + (fields["email"] === "b@x.example" ? 1000 : 0);
+    expect(await store.reschedule("june", { notBefore: later, instantOf })).toBe(4);
+    clock.pass(5000);
+    expect((await turn(store, 9)).claims.map((each) => each.email)).toEqual(PEOPLE.slice(2));
+    clock.pass(1000);
+    expect((await turn(store, 9)).claims.map((each) => each.email)).toEqual(["b@x.example"]);
+  });
+
+  it("to 0 sends at once what was scheduled or put back", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await ingest(store, ["a@x.example"]);
+    const [claim] = (await turn(store, 1)).claims;
+    await settle(store, putBackFor(clock, claim, 60_000));
+    await ingest(store, ["b@x.example"], { at: clock.now() + 60_000 });
+    expect(await outlook(store, clock)).toMatchObject({ due: 0, nextDueInMs: 60_000 });
+    expect(await store.reschedule("june", { notBefore: 0, instantOf: null })).toBe(2);
+    expect((await store.topic("june"))?.notBefore).toBeNull();
+    expect(await outlook(store, clock)).toEqual({ due: 2, late: 0, nextDueInMs: null });
+  });
+
+  it("of nothing pending moves nobody, and opens no cancelled topic", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await ingest(store, PEOPLE);
+    await store.cancel("june");
+    expect(await store.reschedule("june", { notBefore: clock.now(), instantOf: null })).toBe(0);
+    expect(await store.totals("june")).toMatchObject({ cancelled: 5 });
+    expect((await turn(store, 9)).claims).toEqual([]);
+  });
+
+  it("that fails for one recipient moves none", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await ingest(store, PEOPLE, { at: clock.now() + 1_000 });
+    const before = await everything(store);
+    const instantOf = ({ email }: Record<string, string>) => {
+      if (email === "c@x.example") throw new Error("no such zone");
+      return clock.now() + 9_000;
+    };
+    await expect(store.reschedule("june", { notBefore: clock.now() + 9_000, instantOf })).rejects.toThrow("zone");
+    expect(await everything(store)).toEqual(before);
+    expect(await outlook(store, clock)).toEqual({ due: 0, late: 0, nextDueInMs: 1_000 });
+  });
+}
+
+function counting(prepare: Prepare): void {
+  it("are 0 where there is nothing", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    expect(await store.topics()).toEqual([]);
+    expect(await store.totals(null)).toEqual({ total: 0, ...Object.fromEntries(STATES.map((state) => [state, 0])) });
+  });
+
+  it("are the same by topic, together, and message by message", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await ingest(store, PEOPLE);
+    await ingest(store, PEOPLE.slice(0, 2), { topic: "july" });
+    const [a, b] = (await turn(store, 2)).claims;
+    await settle(store, sent(a), failed(b));
+    const june = await store.totals("june");
+    const july = await store.totals("july");
+    const all = await store.totals(null);
+    for (const key of ["total", ...STATES] as (keyof Totals)[]) expect(all[key]).toBe(june[key] + july[key]);
+    expect((await store.topics()).map((row) => [row.topic, row.total, row.sent])).toEqual([
+      ["june", 5, 1],
+      ["july", 2, 0],
+    ]);
+  });
+
+  it("of one topic are those in the list of all", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await counts(store, ["a@x.example"]);
+    await counts(store, ["b@x.example"], { topic: "뉴스레터 1월" });
+    expect(await store.topic("none")).toBeNull();
+    for (const row of await store.topics()) expect(await store.topic(row.topic)).toEqual(row);
+  });
+
+  it("tell when the first and the last of a topic were sent", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await ingest(store, PEOPLE.slice(0, 2));
+    const [a, b] = (await turn(store, 2)).claims;
+    expect(await store.topic("june")).toMatchObject({ firstSentAt: null, lastSentAt: null });
+    const start = clock.now();
+    await settle(store, sent(a));
+    clock.pass(1_000);
+    await settle(store, sent(b));
+    expect(await store.topic("june")).toMatchObject({ firstSentAt: start, lastSentAt: start + 1_000 });
+  });
+
+  // Known: an answer "sent" that is not taken moves the topic's times all the same. When this passes, `expectSpan` in
+  // sound.ts may ask for the exact times.
+  it.fails("tell nothing of answers that were not taken", async () => {
+    const { open } = await prepare();
+    const [store, other] = [await open(), await open()];
+    await ingest(store, ["a@x.example"]);
+    const [claim] = (await turn(store, 1)).claims;
+    await turn(other, 0);
+    await settle(other, sent(claim));
+    expect(await store.topic("june")).toMatchObject({ sending: 1, firstSentAt: null, lastSentAt: null });
+  });
+}

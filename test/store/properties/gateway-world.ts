@@ -1,0 +1,293 @@
+/** Random requests, turns, visits and decisions of people, on two handles of one job, beside a model of who was taken in. */
+import assert from "node:assert/strict";
+import type { Claim, Settlement } from "../../../src/deliver/source.ts";
+import type { AcceptMessage, AcceptRequest, AcceptResult, Store } from "../../../src/store/store.ts";
+import fc from "../../support/properties.ts";
+import {
+  EVERYTHING,
+  failed,
+  inDoubt,
+  ingest,
+  messagesOf,
+  NO_TOPIC,
+  putBack,
+  refusalOf,
+  sent,
+  settle,
+  turn,
+} from "../../support/store-actions.ts";
+import { type Bench, content, message, request } from "../bench.ts";
+
+const TOPICS = ["june", "july", NO_TOPIC, null];
+const EMAILS = ["a@x.example", "A@x.example", "b@x.example", "c@x.example"];
+const SUBJECTS = ["Hello", "1", "2"];
+const CAP = { count: 2, windowMs: 5_000 };
+
+const messages = fc.array(
+  fc.record({
+    topic: fc.constantFrom(...TOPICS),
+    subject: fc.constantFrom(...SUBJECTS),
+    emails: fc.array(fc.constantFrom(...EMAILS), { minLength: 1, maxLength: 4 }),
+    uuid: fc.option(fc.constantFrom("u1", "u2", "u3")),
+    later: fc.boolean(),
+    priority: fc.constantFrom(1, 5, 10),
+  }),
+  { minLength: 1, maxLength: 3 },
+);
+const requests = fc.array(fc.record({ messages, key: fc.option(fc.constantFrom("k1", "k2")) }), {
+  minLength: 1,
+  maxLength: 3,
+});
+export const operation = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant("accept" as const), requests }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ kind: fc.constant("turn" as const), room: fc.nat(4), answers: fc.array(fc.nat(3)) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("visit" as const),
+      ids: fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 5 }),
+      click: fc.boolean(),
+      machine: fc.boolean(),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("cancel" as const), topic: fc.constantFrom("june", NO_TOPIC) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("retry" as const), topic: fc.constantFrom("june", NO_TOPIC) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("suppress" as const), email: fc.constantFrom(...EMAILS) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("list" as const), emails: fc.subarray(EMAILS, { minLength: 1 }) }),
+  },
+  { weight: 2, arbitrary: fc.constant({ kind: "pass" as const }) },
+);
+export type Operation = typeof operation extends fc.Arbitrary<infer Each> ? Each : never;
+
+/** Who was taken in, and what decides who will be. */
+class Model {
+  /** Mails that may be there once only: topic, content and address. */
+  readonly taken = new Set<string>();
+  /** The content each topic began with. */
+  readonly own = new Map<string, string>();
+  readonly cancelled = new Set<string>();
+  readonly suppressed = new Set<string>();
+  readonly #uuids = new Set<string>();
+  readonly #answers = new Map<string, { fingerprint: string; answer: string }>();
+
+  /** What the store has to answer. */
+  accept({ messages: asked, repeat }: AcceptRequest): AcceptResult {
+    const key = repeat && this.#answers.get(repeat.key);
+    if (repeat && key)
+      return key.fingerprint === repeat.fingerprint ? { kind: "repeated", answer: key.answer } : { kind: "conflict" };
+    const refused = asked.flatMap(({ topic }, index) => (this.cancelled.has(topic ?? NO_TOPIC) ? [index] : []));
+    if (refused.length > 0)
+      return { kind: "refused", problems: refused.map((index) => ({ message: index, reason: "cancelled" })) };
+    const counts = { added: 0, duplicates: 0, suppressed: 0 };
+    for (const each of asked) this.#add(each, counts);
+    const answer = JSON.stringify(counts);
+    if (repeat) this.#answers.set(repeat.key, { fingerprint: repeat.fingerprint, answer });
+    return { kind: "stored", counts, answer };
+  }
+
+  #add(asked: AcceptMessage, counts: { added: number; duplicates: number; suppressed: number }): void {
+    const { topic, emails, uuid } = asked;
+    if (uuid !== null && this.#uuids.has(uuid)) {
+      counts.duplicates += emails.length;
+      return;
+    }
+    if (uuid !== null) this.#uuids.add(uuid);
+    const named = new Set<string>();
+    for (const email of emails) {
+      const address = email.toLowerCase();
+      const apart = topic === null || topic === NO_TOPIC;
+      if (apart ? named.has(address) : !this.take(topic, asked.content.subject, address)) counts.duplicates++;
+      else counts[this.suppressed.has(address) ? "suppressed" : "added"]++;
+      named.add(address);
+    }
+  }
+
+  /** False when the address has this content in this topic already. */
+  take(topic: string, subject: string, address: string): boolean {
+    if (!this.own.has(topic)) this.own.set(topic, subject);
+    const key = `${topic} ${subject} ${address}`;
+    if (this.taken.has(key)) return false;
+    this.taken.add(key);
+    return true;
+  }
+
+  /** What a list of content "Hello" that goes into june has to be answered. */
+  list(emails: string[]): { refused: string } | { added: number; duplicates: number; suppressed: number } {
+    if (this.cancelled.has("june")) return { refused: "cancelled" };
+    if ((this.own.get("june") ?? "Hello") !== "Hello") return { refused: "other-content" };
+    const counts = { added: 0, duplicates: 0, suppressed: 0 };
+    for (const address of emails.map((email) => email.toLowerCase())) {
+      if (!this.take("june", "Hello", address)) counts.duplicates++;
+      else counts[this.suppressed.has(address) ? "suppressed" : "added"]++;
+    }
+    return counts;
+  }
+}
+
+export class World {
+  readonly #bench: Bench;
+  readonly #model = new Model();
+  readonly #stores: Store[] = [];
+  #claimed: Claim[] = [];
+  /** Ids of all messages that were ever handed out, in order; and by what may be handed out under one id only. */
+  readonly #ids: number[] = [];
+  readonly #idOf = new Map<string, number>();
+  readonly #twice: string[] = [];
+  readonly #unlike: unknown[] = [];
+  #step = 0;
+
+  constructor(bench: Bench) {
+    this.#bench = bench;
+  }
+
+  async open(): Promise<void> {
+    for (let i = 0; i < 2; i++) this.#stores.push(await this.#bench.open());
+  }
+
+  /** Another process than the one that holds what is in flight. */
+  get store(): Store {
+    return this.#stores[1]!;
+  }
+
+  async play(operation: Operation): Promise<void> {
+    // The first holds what is in flight; the second is another process.
+    const [first, second] = this.#stores as [Store, Store];
+    const store = this.#step++ % 2 === 0 ? first : second;
+    switch (operation.kind) {
+      case "accept":
+        return this.#accept(store, operation.requests);
+      case "turn":
+        return this.#turn(first, operation.room, operation.answers);
+      case "visit":
+        return this.#visit(store, operation);
+      case "cancel":
+        if (!(await store.topic(operation.topic))) return;
+        await store.cancel(operation.topic);
+        if (operation.topic !== NO_TOPIC) this.#model.cancelled.add(operation.topic);
+        return;
+      case "retry":
+        if (!(await store.topic(operation.topic))) return;
+        await store.retry(operation.topic, ["cancelled", "failed"]);
+        this.#model.cancelled.delete(operation.topic);
+        return;
+      case "suppress":
+        await store.suppress([{ address: operation.email, reason: "bounce", source: "test" }]);
+        this.#model.suppressed.add(operation.email.toLowerCase());
+        return;
+      case "list":
+        return this.#list(store, operation.emails);
+      case "pass":
+        this.#bench.clock.pass(3_000);
+    }
+  }
+
+  async #turn(store: Store, room: number, answers: number[]): Promise<void> {
+    const kinds: ((claim: Claim) => Settlement)[] = [
+      (claim) => sent(claim),
+      (claim) => failed(claim),
+      (claim) => inDoubt(claim),
+      (claim) => putBack(claim),
+    ];
+    const answered = this.#claimed.splice(0, answers.length);
+    await settle(store, ...answered.map((claim, index) => (kinds[answers[index] ?? 0] ?? sent)(claim)));
+    const scope = { ...EVERYTHING, recipientCap: CAP };
+    const { claims } = await turn(store, room, { scope });
+    this.#claimed.push(...claims);
+    for (const claim of claims) await this.#note(store, claim);
+  }
+
+  async #note(store: Store, claim: Claim): Promise<void> {
+    if (!this.#ids.includes(claim.id)) this.#ids.push(claim.id);
+    const topic = (await store.addressee(claim.id))?.topic;
+    if (topic === NO_TOPIC) return;
+    const mail = `${topic} ${claim.contentId} ${claim.email.toLowerCase()}`;
+    if ((this.#idOf.get(mail) ?? claim.id) !== claim.id) this.#twice.push(mail);
+    this.#idOf.set(mail, claim.id);
+  }
+
+  async #visit(store: Store, { ids, click, machine }: { ids: number[]; click: boolean; machine: boolean }) {
+    const at = this.#bench.clock.now();
+    const link = click ? "https://x.example/" : null;
+    const kind = click ? ("click" as const) : ("open" as const);
+    // Of messages that were handed out; and of any number, which may be that of one that was not.
+    const visits = ids.map((n) => ({ kind, messageId: this.#ids[n - 1] ?? n, at, machine, link }));
+    await store.applyVisits(visits);
+  }
+
+  async #list(store: Store, emails: string[]): Promise<void> {
+    // Refused when the topic is cancelled or has another content: then nothing changes.
+    const wanted = this.#model.list(emails);
+    const found =
+      "refused" in wanted ? { refused: await refusalOf(ingest(store, emails)) } : await ingest(store, emails);
+    this.#compare(found, wanted);
+  }
+
+  async #accept(
+    store: Store,
+    given: {
+      messages: {
+        topic: string | null;
+        subject: string;
+        emails: string[];
+        uuid: string | null;
+        later: boolean;
+        priority: number;
+      }[];
+      key: string | null;
+    }[],
+  ): Promise<void> {
+    const before = await store.totals(null);
+    const now = this.#bench.clock.now();
+    const asked = given.map(({ messages: own, key }) => {
+      const all = own.map(({ subject, later, emails, ...rest }): AcceptMessage =>
+        message(emails, { ...rest, content: content(subject), notBefore: later ? now + 3_000 : 0 }),
+      );
+      const repeat = key === null ? null : { caller: "ci", key, fingerprint: JSON.stringify(own) };
+      return request(all, { repeat });
+    });
+    const results = await store.accept(asked);
+    assert.equal(results.length, asked.length);
+    let stored = 0;
+    for (const [index, each] of asked.entries()) {
+      const result = results[index];
+      this.#compare(withoutWords(result), withoutWords(this.#model.accept(each)));
+      if (result?.kind !== "stored") continue;
+      const { added, duplicates, suppressed } = result.counts;
+      assert.equal(added + duplicates + suppressed, each.messages.flatMap(({ emails }) => emails).length);
+      stored += added + suppressed;
+    }
+    assert.equal((await store.totals(null)).total, before.total + stored);
+  }
+
+  #compare(found: unknown, wanted: unknown): void {
+    if (JSON.stringify(found) !== JSON.stringify(wanted)) this.#unlike.push({ found, wanted });
+  }
+
+  /** What must never be found; every list is to be empty. */
+  async wrongs(): Promise<Record<string, unknown[]>> {
+    const inFlight = new Map<string, number>();
+    for (const { topic } of await this.store.topics()) {
+      for (const { email } of await messagesOf(this.store, topic, ["sending"]))
+        inFlight.set(email.toLowerCase(), (inFlight.get(email.toLowerCase()) ?? 0) + 1);
+    }
+    const overTheCap = [...inFlight].filter(([, count]) => count > CAP.count);
+    return { twice: this.#twice, overTheCap, unlikeTheModel: this.#unlike };
+  }
+}
+
+/** A refusal without its words, which are for people. */
+function withoutWords(result: AcceptResult | undefined): unknown {
+  if (result?.kind !== "refused") return result;
+  return { kind: result.kind, problems: result.problems.map(({ message: index }) => index) };
+}
