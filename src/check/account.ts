@@ -1,5 +1,6 @@
 /** The account: may it send, to whom, and does the list fit into its quota. */
 import { formatDuration } from "../time/duration.ts";
+import { leftToday } from "../aws/quota.ts";
 import type { AccountFacts, Answer } from "../aws/ses-reader.ts";
 import { counted, type Finding, finding, number } from "./finding.ts";
 
@@ -39,11 +40,6 @@ function productionAccess({ productionAccess: granted }: AccountFacts): Finding 
     "the account is in the SES sandbox: it may write to verified addresses and the mailbox simulator only",
     "ask for production access: SES console, Account dashboard, Request production access",
   );
-}
-
-/** Recipients the rolling 24 hours have room for; null when there is no limit. */
-export function leftToday({ quota: limit, sentLast24Hours }: AccountFacts): number | null {
-  return limit === null ? null : Math.max(0, Math.floor(limit - sentLast24Hours));
 }
 
 function quota(account: AccountFacts): Finding {

@@ -1,6 +1,7 @@
 import { csvLine } from "../compose/list/csv.ts";
 import { STATES, type Totals } from "../message.ts";
 import type { TopicRow } from "../store/store.ts";
+import { isoTime } from "../time/iso.ts";
 
 /** What SES said later, in messages, not events: five opens of one mail are 1. */
 export const EVENT_COUNTS = [
@@ -110,8 +111,4 @@ export function percent(fraction: number): string {
 
 function isRate(field: string): field is Rate {
   return (RATES as readonly string[]).includes(field);
-}
-
-function isoTime(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
 }
