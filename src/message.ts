@@ -23,6 +23,18 @@ export type State = (typeof STATES)[number];
 /** How many messages are in each state; `total` is always their sum. */
 export type Totals = { total: number } & Record<State, number>;
 
+/** The totals of a topic without messages. */
+export const NO_MESSAGES: Readonly<Totals> = {
+  total: 0,
+  pending: 0,
+  sending: 0,
+  sent: 0,
+  in_doubt: 0,
+  failed: 0,
+  cancelled: 0,
+  suppressed: 0,
+};
+
 /** A header the user asked for. `value` may hold `{{ variables }}`. */
 export interface Header {
   name: string;

@@ -1,9 +1,8 @@
 /** The `check` command at work: ask SES and the DNS, render every row, tell what was found. Nothing is sent or kept. */
 import { createBreath } from "./breath.ts";
-import { existsSync } from "node:fs";
-import { openInput } from "../io.ts";
 import { type Campaign, type CampaignFlags, readCampaign } from "./campaign.ts";
-import { accountFindings, leftToday, unreadFinding } from "../check/account.ts";
+import { leftToday } from "../aws/quota.ts";
+import { accountFindings, unreadFinding } from "../check/account.ts";
 import { dnsFindings } from "../check/authentication.ts";
 import { configurationSetFindings, eventFindings, noConfigurationSet } from "../check/configuration-set.ts";
 import { contentFindings } from "../check/content.ts";
@@ -21,12 +20,13 @@ import { ListCheck, type ListCounts, listFindings } from "../check/list.ts";
 import { reportOf } from "../check/report.ts";
 import type { Context } from "./context.ts";
 import { splitMailbox } from "../compose/address/mailbox.ts";
-import { openRecipients, type Recipients } from "../compose/list/recipients.ts";
+import type { Recipients } from "../compose/list/recipients.ts";
 import { type AccountFacts, openSesReader, type SesReader } from "../aws/ses-reader.ts";
 import { EXIT, InterruptedError, UserError } from "../errors.ts";
-import { nameOf } from "./list.ts";
-import { boundOldSpace, boundYoungSpace } from "../memory.ts";
-import type { Store } from "../store/store.ts";
+import { batchesOf, nameOf, openList } from "./list.ts";
+import { boundOldSpace } from "../memory.ts";
+import { countProgress } from "./progress.ts";
+import type { Staging, Store } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
 
 export interface CheckFlags extends CampaignFlags {
@@ -66,10 +66,10 @@ export async function checkCampaign(context: Context, file: string, flags: Check
   const campaign = await readCampaign(file, { ...flags, trackClicks: false }, null);
   const from = mailboxOf(campaign.content.from);
   const dns = dnsOf(flags);
-  const recipients = await openList(context, file, flags);
+  const recipients = await openList(context.io, file, flags);
   // Before anybody is asked: what the content wants of the list may not be there.
   campaign.compiled.check(recipients.columns);
-  const store = await openJobFile(context);
+  const store = await context.openStore({ ifMissing: "scratch" });
   campaign.topic = await storedTopic(store, campaign.topic);
   const asked = await askSes(context, flags, from, campaign.content.configurationSet, true);
   const published = await askDns(context, dns, from, asked);
@@ -181,24 +181,6 @@ async function askDns({ io }: Context, dns: Dns | null, from: string | null, { s
 
 // Recipients ---------------------------------------------------------------------------------------------------------
 
-function openList({ io }: Context, file: string, flags: CheckFlags): Promise<Recipients> {
-  return openRecipients(openInput(io, file), {
-    name: nameOf(file),
-    ...(flags.emailColumn !== undefined && { emailColumn: flags.emailColumn }),
-    ...(flags.delimiter !== undefined && { delimiter: flags.delimiter }),
-    ...(flags.encoding !== undefined && { encoding: flags.encoding }),
-  });
-}
-
-/** Looks at the job file when there is one, and makes none when there is not. */
-async function openJobFile(context: Context): Promise<Store> {
-  if (existsSync(context.globals.db)) return context.openStore();
-  const { openScratchStore } = await import("../store/sqlite/store.ts");
-  const store = await openScratchStore(context.io.clock);
-  context.onExit(() => store.close());
-  return store;
-}
-
 interface ListResult {
   list: ListCheck;
   counts: ListCounts;
@@ -210,7 +192,7 @@ interface ListResult {
 
 /** Reads every row, and counts against the job file what would be added, in a transaction that is taken back. */
 async function readList(
-  { io, terminal, onExit }: Context,
+  context: Context,
   store: Store,
   { file, topic, content, compiled }: Campaign,
   recipients: Recipients,
@@ -219,27 +201,8 @@ async function readList(
   boundOldSpace();
   const list = new ListCheck(compiled, recipients, verified);
   const staging = store.stage();
-  onExit(() => staging.discard());
-  const progress = terminal.progress(null, "checked");
-  const started = io.clock.monotonic();
-  const breath = createBreath(io.signal);
-  try {
-    for await (const rows of recipients.batches()) {
-      if (io.signal.aborted) throw new InterruptedError();
-      boundYoungSpace(2);
-      const staged = [];
-      for (const row of rows) {
-        const pause = breath();
-        if (pause) await pause;
-        const email = list.take(row);
-        if (email !== null) staged.push({ email, fields: "[]", notBefore: 0 });
-      }
-      staging.add(staged);
-      progress.update({ done: list.rows, perSecond: (list.rows * 1000) / Math.max(1, io.clock.monotonic() - started) });
-    }
-  } finally {
-    progress.stop();
-  }
+  context.onExit(() => staging.discard());
+  await stageRows(context, recipients, list, staging);
   if (list.sample === null)
     throw new UserError(`${nameOf(file)} has no valid recipient: ${list.rejects.text}`, "correct the rows");
   const refused = await refusalOf(store, topic, content);
@@ -255,6 +218,26 @@ async function readList(
   });
   const waiting = (await store.topics()).find((row) => row.topic === topic)?.pending ?? 0;
   return { list, counts, need: counts.added + waiting, refused };
+}
+
+async function stageRows(context: Context, recipients: Recipients, list: ListCheck, staging: Staging): Promise<void> {
+  const progress = countProgress(context, "checked");
+  const breath = createBreath(context.io.signal);
+  try {
+    for await (const rows of batchesOf(context.io, recipients)) {
+      const staged = [];
+      for (const row of rows) {
+        const pause = breath();
+        if (pause) await pause;
+        const email = list.take(row);
+        if (email !== null) staged.push({ email, fields: "[]", notBefore: 0 });
+      }
+      staging.add(staged);
+      progress.update(list.rows);
+    }
+  } finally {
+    progress.stop();
+  }
 }
 
 async function refusalOf(store: Store, topic: string, content: Campaign["content"]): Promise<Finding[]> {

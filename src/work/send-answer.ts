@@ -1,5 +1,5 @@
 /** What a run says when it is over: JSON or a line, the reason it stopped, and the exit code. */
-import type { IngestAnswer } from "./campaign.ts";
+import type { ListAnswer } from "./campaign.ts";
 import type { Context } from "./context.ts";
 import type { Run, SendOutcome, SendResult } from "../deliver/send.ts";
 import type { Scope } from "../deliver/source.ts";
@@ -14,7 +14,7 @@ const DAY_MS = 86_400_000;
 export interface Job {
   store: Store;
   connection: Connection;
-  ingest: IngestAnswer | null;
+  ingest: ListAnswer | null;
 }
 
 /** Answers for a finished run. `late` is how many messages `--max-late` left alone. Returns the exit code. */
