@@ -2,7 +2,7 @@
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { addAbortSignal, type Readable } from "node:stream";
 import { InterruptedError } from "../errors.ts";
-import { fileProblem } from "../read-file.ts";
+import { fileProblem, pathFrom } from "../read-file.ts";
 import { type Document, readPieces } from "./dump/documents.ts";
 import { unwrapAnywhere } from "./envelopes/envelopes.ts";
 import type { SesEvent } from "./ses-event.ts";
@@ -30,6 +30,8 @@ export interface EventSink {
 }
 
 export interface ApplyOptions {
+  /** Where the relative path of a dump starts; the working directory of the process when not given. */
+  cwd?: string;
   signal: AbortSignal;
   /** Told of each record that cannot be read: file, line, byte and why. */
   onMalformed(where: string, reason: string): void;
@@ -62,7 +64,7 @@ export async function applyDump(
   summary: IngestSummary,
   options: ApplyOptions,
 ): Promise<void> {
-  const rejects = openRejects(dump.name === "stdin" ? "stdin.rejects" : `${dump.name}.rejects`, options.onNoRejects);
+  const rejects = openRejects(`${dump.name}.rejects`, options.onNoRejects, options.cwd);
   let batch: SesEvent[] = [];
   const flush = async () => {
     if (batch.length === 0) return;
@@ -116,14 +118,15 @@ export function addTo(summary: IngestSummary, applied: Applied, events: number):
  * cannot be written (a folder mounted read-only, somebody else's) `onProblem` is told why, and nothing is stopped: the dump
  * still has the records.
  */
-export function openRejects(path: string, onProblem: (reason: string) => void) {
+export function openRejects(path: string, onProblem: (reason: string) => void, cwd = "") {
+  const target = pathFrom(cwd, path);
   let file: number | null = null;
   let refused = false;
   return {
     write(text: string): void {
       if (refused) return;
       try {
-        file ??= createAnew(path);
+        file ??= createAnew(target);
         writeSync(file, text.endsWith("\n") ? text : `${text}\n`);
       } catch (error) {
         refused = true;
@@ -132,7 +135,7 @@ export function openRejects(path: string, onProblem: (reason: string) => void) {
     },
     close(): void {
       if (file !== null) closeSync(file);
-      else if (!refused) removeOld(path);
+      else if (!refused) removeOld(target);
       file = null;
     },
   };

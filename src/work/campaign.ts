@@ -5,7 +5,8 @@ import { checkTopic, type ContentOverrides, readContent } from "../compose/conte
 import { leftOverReport } from "../compose/content/left-over.ts";
 import { localPictures } from "../compose/mail/pictures.ts";
 import { UserError } from "../errors.ts";
-import { fileProblem } from "../read-file.ts";
+import type { Io } from "../io.ts";
+import { fileProblem, pathFrom } from "../read-file.ts";
 import type { CompiledContent } from "../compose/mail/template.ts";
 import { prepareContent } from "../compose/mail/tools.ts";
 import { type ListFlags, nameOf, type StagedList, stageRecipients, type Timing, topicOfFile } from "./list.ts";
@@ -60,11 +61,17 @@ export interface ListAnswer {
  * Reads the content that goes with `file`. Throws UserError for whatever is wrong with it; `terminal` is told of tags of other systems, which
  * would be mailed as they are (null: the caller tells).
  */
-export async function readCampaign(file: string, flags: CampaignFlags, terminal: Terminal | null): Promise<Campaign> {
+export async function readCampaign(
+  { cwd }: Pick<Io, "cwd">,
+  file: string,
+  flags: CampaignFlags,
+  terminal: Terminal | null,
+): Promise<Campaign> {
   // Told first: a mistyped list should not read as a missing content.
-  if (file !== "-") await checkReadable(file);
+  if (file !== "-") await checkReadable(file, cwd);
   const tracking = readTracking(flags);
   const { topic, content: written } = await readContent({
+    cwd,
     contentFile: flags.content ?? null,
     recipientsFile: file === "-" ? null : file,
     ...(flags.text !== undefined && { textFile: flags.text }),
@@ -103,11 +110,12 @@ function refuseContent(file: string): void {
   );
 }
 
-async function checkReadable(file: string): Promise<void> {
+async function checkReadable(file: string, cwd: string): Promise<void> {
   refuseContent(file);
   try {
-    await access(file, constants.R_OK);
-    if ((await stat(file)).isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
+    const path = pathFrom(cwd, file);
+    await access(path, constants.R_OK);
+    if ((await stat(path)).isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
   } catch (error) {
     throw fileProblem(error, "the recipients", file);
   }
@@ -176,7 +184,7 @@ export async function importCampaign(
   flags: CampaignFlags,
   timing: Timing,
 ): Promise<ImportedCampaign> {
-  const campaign = await readCampaign(file, flags, context.terminal);
+  const campaign = await readCampaign(context.io, file, flags, context.terminal);
   const store = await context.openStore();
   campaign.topic = await storedTopic(store, campaign.topic);
   const staged = await stageCampaign(context, store, campaign, { timing, dryRun: false });

@@ -63,7 +63,7 @@ export async function checkAccount(context: Context, flags: CheckFlags): Promise
 /** `check recipients.csv`: all that, the content, and every row. */
 export async function checkCampaign(context: Context, file: string, flags: CheckFlags): Promise<number> {
   // The author's links are looked at, not those that lead through the gateway.
-  const campaign = await readCampaign(file, { ...flags, trackClicks: false }, null);
+  const campaign = await readCampaign(context.io, file, { ...flags, trackClicks: false }, null);
   const from = mailboxOf(campaign.content.from);
   const dns = dnsOf(flags);
   const recipients = await openList(context.io, file, flags);

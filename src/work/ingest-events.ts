@@ -1,5 +1,6 @@
 /** The `ingest-events` command at work: what SES said of mails, from dumps or from a queue, into the job file. */
 import { resolve } from "node:path";
+import type { Readable } from "node:stream";
 import { awsRegion } from "../aws/region.ts";
 import type { Context } from "./context.ts";
 import { EXIT, InterruptedError, UserError } from "../errors.ts";
@@ -69,8 +70,8 @@ async function applyFiles(
   options: ApplyOptions,
 ): Promise<void> {
   const { openSources } = await import("../feedback/dump/sources.ts");
-  const stdin = io.stdin as never;
-  for await (const source of openSources(files, { stdin, onSkipped: (reason) => terminal.warn(reason) })) {
+  const given = { cwd: io.cwd, stdin: io.stdin as Readable, onSkipped: (reason: string) => terminal.warn(reason) };
+  for await (const source of openSources(files, given)) {
     await applyDump(source, store, summary, options);
   }
   summary.settled += (await store.matchKeptEvents()).settled;
@@ -130,6 +131,7 @@ function createReporting(context: Context, summary: IngestSummary): { options: A
   const { io, terminal } = context;
   const progress = countProgress(context, "read");
   const options: ApplyOptions = {
+    cwd: io.cwd,
     signal: io.signal,
     onMalformed: (where, reason) => warnMalformed(context, summary, where, reason),
     onNoRejects: (reason) => terminal.warn(reason),

@@ -71,7 +71,7 @@ export async function stageRecipients(
 ): Promise<StagedList> {
   boundOldSpace();
   const recipients = await openList(io, options.file, options.recipients);
-  const stager = new Stager(staging, content, recipients, options);
+  const stager = new Stager(staging, content, recipients, { ...options, cwd: io.cwd });
   const breath = createBreath(io.signal);
   try {
     for await (const rows of batchesOf(io, recipients)) await stager.take(rows, breath);
@@ -134,7 +134,12 @@ class Stager {
   #notBefore = Number.POSITIVE_INFINITY;
   #sample: StagedList["sample"] = null;
 
-  constructor(staging: Staging, content: CompiledContent, recipients: Recipients, options: ListOptions) {
+  constructor(
+    staging: Staging,
+    content: CompiledContent,
+    recipients: Recipients,
+    options: ListOptions & { cwd: string },
+  ) {
     this.#staging = staging;
     this.#recipients = recipients;
     this.#timing = options.timing;
@@ -148,7 +153,7 @@ class Stager {
     this.#check = whole
       ? (fields, address) => verdictOn(content, examiner, address, valuesOf(columns, fields))
       : (fields) => problemVerdict(check(fields));
-    this.#rejects = options.dryRun ? null : openRejects(rejectsPath(options.file), recipients.header);
+    this.#rejects = options.dryRun ? null : openRejects(rejectsPath(options.file), recipients.header, options.cwd);
     this.#left = new LeftRows(columns);
   }
 

@@ -22,7 +22,7 @@ export interface PreviewFlags extends CampaignFlags {
 /** `preview`: throws `UserError` when the row's mail could not be sent, or the folder cannot be written to. */
 export async function preview(context: Context, file: string, flags: PreviewFlags): Promise<number> {
   const { terminal, globals, io } = context;
-  const campaign = await readCampaign(file, flags, terminal);
+  const campaign = await readCampaign(io, file, flags, terminal);
   const mail = await renderOne(io, campaign, {
     row: flags.row,
     refusal: (reason, line) =>

@@ -15,7 +15,7 @@ import { storedTopic } from "../store/topic-name.ts";
 /** `--dry-run`: every row checked and rendered, nothing written, nothing sent, one sample shown. */
 export async function rehearse(context: Context, file: string, flags: CampaignFlags & SendFlags): Promise<number> {
   const { terminal, globals } = context;
-  const campaign = await readCampaign(file, flags, context.terminal);
+  const campaign = await readCampaign(context.io, file, flags, context.terminal);
   const store = await context.openStore({ ifMissing: "scratch" });
   campaign.topic = await storedTopic(store, campaign.topic);
   const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: true });
@@ -46,7 +46,7 @@ export async function sendSample(
   const parsed = parseAddress(to);
   if ("problem" in parsed)
     throw new UserError(`--test-to expects an address, got ${JSON.stringify(to)}: ${parsed.problem}`);
-  const campaign = await readCampaign(file, flags, context.terminal);
+  const campaign = await readCampaign(context.io, file, flags, context.terminal);
   const mail = await renderOne(context.io, campaign, {
     row: 1,
     to: parsed.address,

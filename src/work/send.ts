@@ -36,7 +36,7 @@ const RATE_WINDOW_MS = 5_000;
 
 /** `send recipients.csv`: the list goes in at once, then its topic goes out. */
 export async function sendCampaign(context: Context, file: string, flags: CampaignFlags & SendFlags): Promise<number> {
-  const campaign = await readCampaign(file, flags, context.terminal);
+  const campaign = await readCampaign(context.io, file, flags, context.terminal);
   const maxLateMs = maxLateOf(flags);
   // Told before anything is changed.
   readSecrets(context.io.env);
