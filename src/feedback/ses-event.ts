@@ -1,4 +1,4 @@
-import { parseInstant } from "./instant.ts";
+import { parseInstant } from "./event-time.ts";
 import { asArray, asObject, asText, isObject, type JsonObject } from "./envelopes/json-value.ts";
 import { isMachine } from "./machine.ts";
 import { bounceReason, failedForGood, isComplaint, type SuppressionReason } from "./suppression-policy.ts";

@@ -69,7 +69,7 @@ async function applyFiles(
   summary: IngestSummary,
   options: ApplyOptions,
 ): Promise<void> {
-  const { openSources } = await import("../feedback/dump/sources.ts");
+  const { openSources } = await import("../feedback/dump/dumps.ts");
   const given = { cwd: io.cwd, stdin: io.stdin as Readable, onSkipped: (reason: string) => terminal.warn(reason) };
   for await (const source of openSources(files, given)) {
     await applyDump(source, store, summary, options);

@@ -1,6 +1,6 @@
 import fc from "../support/properties.ts";
 import { describe, expect, test } from "vitest";
-import { parseInstant } from "../../src/feedback/instant.ts";
+import { parseInstant } from "../../src/feedback/event-time.ts";
 import { isMachine } from "../../src/feedback/machine.ts";
 import { readEvent, type SesEvent } from "../../src/feedback/ses-event.ts";
 import * as make from "./events.ts";

@@ -1,7 +1,7 @@
 /** Whether a message comes from an SNS topic that may speak to us, and now. */
 import { verify as verifySignature, type KeyObject } from "node:crypto";
 import type { Clock } from "../../time/clock.ts";
-import { parseInstant } from "../../feedback/instant.ts";
+import { parseInstant } from "../../feedback/event-time.ts";
 import type { SnsSettings } from "../gateway.ts";
 import { type Certificates, checkCertificateUrl } from "./certificates.ts";
 import { canonicalText, type SnsMessage } from "./envelope.ts";

@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { UserError } from "../../../src/errors.ts";
-import { openSources } from "../../../src/feedback/dump/sources.ts";
+import { openSources } from "../../../src/feedback/dump/dumps.ts";
 
 let root = "";
 const FILES = [
