@@ -1,7 +1,7 @@
 /** The account: may it send, to whom, and does the list fit into its quota. */
 import { formatDuration } from "../time/duration.ts";
 import { leftToday } from "../aws/quota.ts";
-import type { AccountFacts, Answer } from "../aws/ses-reader.ts";
+import type { AccountFacts, Lookup } from "../aws/ses-reader.ts";
 import { counted, type Finding, finding, number } from "./finding.ts";
 
 /** `need`: recipients of the list that are still to be written to; null without a list. */
@@ -77,7 +77,7 @@ function duration({ perSecond }: AccountFacts, need: number): Finding {
 export function unreadFinding(
   check: string,
   what: string,
-  answer: Exclude<Answer<unknown>, { kind: "found" }>,
+  answer: Exclude<Lookup<unknown>, { kind: "found" }>,
 ): Finding {
   if (answer.kind === "denied") {
     return finding(

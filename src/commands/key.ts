@@ -40,8 +40,8 @@ function addKeyAdd(key: Command, act: Act): void {
     .addOption(scope)
     .action(
       act<KeyAddFlags>(async (context, flags, [name]) => {
-        const { addKey } = await import("../work/key.ts");
-        return addKey(context, name ?? "", flags);
+        const { createKey } = await import("../work/key.ts");
+        return createKey(context, name ?? "", flags);
       }),
     );
 }

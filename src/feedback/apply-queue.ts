@@ -1,6 +1,6 @@
 /** From a queue to the job file: received, applied, and only then deleted. */
 import type { Clock } from "../time/clock.ts";
-import { addTo, type ApplyOptions, type EventSink, type IngestSummary, openRejects } from "./apply.ts";
+import { addTo, type ApplyOptions, type EventSink, type IngestSummary, openRejectedRecords } from "./apply.ts";
 import { unwrap } from "./envelopes/envelopes.ts";
 import type { SesEvent } from "./ses-event.ts";
 import { BATCH_LIMIT, type Queue, type QueueMessage, QueueUnreachable } from "../aws/sqs.ts";
@@ -44,7 +44,7 @@ export async function applyQueue(
   summary: IngestSummary,
   run: QueueRun,
 ): Promise<"empty" | "limit" | "interrupted"> {
-  const rejects = openRejects(run.rejects, run.onNoRejects);
+  const rejects = openRejectedRecords(run.rejects, run.onNoRejects);
   /** Ids of messages we are through with and that are in the queue all the same. */
   const settled = new Map<string, "unreadable" | "applied">();
   let receivers = 1;

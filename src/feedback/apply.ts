@@ -64,7 +64,7 @@ export async function applyDump(
   summary: IngestSummary,
   options: ApplyOptions,
 ): Promise<void> {
-  const rejects = openRejects(`${dump.name}.rejects`, options.onNoRejects, options.cwd);
+  const rejects = openRejectedRecords(`${dump.name}.rejects`, options.onNoRejects, options.cwd);
   let batch: SesEvent[] = [];
   const flush = async () => {
     if (batch.length === 0) return;
@@ -118,7 +118,7 @@ export function addTo(summary: IngestSummary, applied: Applied, events: number):
  * cannot be written (a folder mounted read-only, somebody else's) `onProblem` is told why, and nothing is stopped: the dump
  * still has the records.
  */
-export function openRejects(path: string, onProblem: (reason: string) => void, cwd = "") {
+export function openRejectedRecords(path: string, onProblem: (reason: string) => void, cwd = "") {
   const target = pathFrom(cwd, path);
   let file: number | null = null;
   let refused = false;

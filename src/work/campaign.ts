@@ -9,7 +9,7 @@ import type { Io } from "../io.ts";
 import { fileProblem, pathFrom } from "../read-file.ts";
 import type { CompiledContent } from "../compose/mail/template.ts";
 import { prepareContent } from "../compose/mail/tools.ts";
-import { type ListFlags, nameOf, type StagedList, stageRecipients, type Timing, topicOfFile } from "./list.ts";
+import { type ListFlags, nameOfList, type StagedList, stageRecipients, type Timing, topicOfFile } from "./list.ts";
 import type { Content, Totals } from "../message.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import type { IngestCounts, Staging, Store } from "../store/store.ts";
@@ -155,7 +155,7 @@ export async function stageCampaign(
       const counts = await staging.commit({
         topic,
         content,
-        file: nameOf(file),
+        file: nameOfList(file),
         columns: staged.columns,
         priority: 5,
         notBefore: staged.notBefore || null,

@@ -23,7 +23,7 @@ import { splitMailbox } from "../compose/address/mailbox.ts";
 import type { Recipients } from "../compose/list/recipients.ts";
 import { type AccountFacts, openSesReader, type SesReader } from "../aws/ses-reader.ts";
 import { EXIT, InterruptedError, UserError } from "../errors.ts";
-import { batchesOf, nameOf, openList } from "./list.ts";
+import { batchesOf, nameOfList, openList } from "./list.ts";
 import { boundOldSpace } from "../memory.ts";
 import { countProgress } from "./progress.ts";
 import type { Staging, Store } from "../store/store.ts";
@@ -204,12 +204,12 @@ async function readList(
   context.onExit(() => staging.discard());
   await stageRows(context, recipients, list, staging);
   if (list.sample === null)
-    throw new UserError(`${nameOf(file)} has no valid recipient: ${list.rejects.text}`, "correct the rows");
+    throw new UserError(`${nameOfList(file)} has no valid recipient: ${list.rejects.text}`, "correct the rows");
   const refused = await refusalOf(store, topic, content);
   const counts = await staging.commit({
     topic: refused.length > 0 ? NO_TOPIC : topic,
     content,
-    file: nameOf(file),
+    file: nameOfList(file),
     columns: [],
     priority: 5,
     notBefore: null,

@@ -69,10 +69,10 @@ async function applyFiles(
   summary: IngestSummary,
   options: ApplyOptions,
 ): Promise<void> {
-  const { openSources } = await import("../feedback/dump/dumps.ts");
+  const { openDumps } = await import("../feedback/dump/dumps.ts");
   const given = { cwd: io.cwd, stdin: io.stdin as Readable, onSkipped: (reason: string) => terminal.warn(reason) };
-  for await (const source of openSources(files, given)) {
-    await applyDump(source, store, summary, options);
+  for await (const dump of openDumps(files, given)) {
+    await applyDump(dump, store, summary, options);
   }
   summary.settled += (await store.matchKeptEvents()).settled;
 }

@@ -18,7 +18,7 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const LENGTH = 40;
 
 /** `key add`: makes a key and prints it; only its digest is kept. Throws `UserError` for a name that cannot be used. */
-export async function addKey(context: Context, name: string, { scope: scopes }: KeyAddFlags): Promise<number> {
+export async function createKey(context: Context, name: string, { scope: scopes }: KeyAddFlags): Promise<number> {
   const { terminal, globals } = context;
   checkName(name);
   const key = `smk_${Array.from({ length: LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join("")}`;

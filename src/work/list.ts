@@ -95,13 +95,13 @@ export async function findRow(
     if (row) return { row, columns: recipients.columns };
     seen += rows.length;
   }
-  throw new UserError(`--row expects a row of ${nameOf(file)}, which has ${seen}, got ${n}`);
+  throw new UserError(`--row expects a row of ${nameOfList(file)}, which has ${seen}, got ${n}`);
 }
 
 /** Opens a list: a path, or `-` for stdin. Throws UserError when it cannot be read as one. */
 export function openList(io: Io, file: string, options: ListFlags): Promise<Recipients> {
   return openRecipients(openInput(io, file), {
-    name: nameOf(file),
+    name: nameOfList(file),
     ...(options.emailColumn !== undefined && { emailColumn: options.emailColumn }),
     ...(options.delimiter !== undefined && { delimiter: options.delimiter }),
     ...(options.encoding !== undefined && { encoding: options.encoding }),
@@ -205,7 +205,7 @@ class Stager {
     if (this.#rows === this.#rejected) {
       const why = this.#rows === 0 ? "it has no rows" : `all ${this.#rows} rows are refused, ${this.#reasons[0] ?? ""}`;
       throw new UserError(
-        `${nameOf(this.#file)} has no valid recipient: ${why}`,
+        `${nameOfList(this.#file)} has no valid recipient: ${why}`,
         rejectsFile ? `see ${rejectsFile}` : "add recipients",
       );
     }
@@ -237,13 +237,13 @@ export function pastIn(zones: ReadonlyMap<string, number>, consequence: string):
 }
 
 /** What a list is called in messages: its path, or `stdin` for `-`. */
-export function nameOf(file: string): string {
+export function nameOfList(file: string): string {
   return file === "-" ? "stdin" : file;
 }
 
 /** The topic of a list that names none: `june` for `lists/june.csv`. */
 export function topicOfFile(file: string): string {
-  return basename(nameOf(file)).replace(/\.[^.]+$/, "");
+  return basename(nameOfList(file)).replace(/\.[^.]+$/, "");
 }
 
 /** A row's fields by the names of their columns; a missing field is empty. */

@@ -11,13 +11,13 @@ const CHUNK_BYTES = 262_144;
 /** What `ingest-events` writes beside a dump; read again it would be malformed for ever. */
 const OWN_FILES = ".rejects";
 
-export interface Source {
+export interface Dump {
   /** The path as given or found; `stdin` for `-`. */
   name: string;
   stream: Readable;
 }
 
-export interface SourcesIo {
+export interface DumpsIo {
   /** Where relative paths start; the working directory of the process when not given. */
   cwd?: string;
   stdin: Readable;
@@ -29,9 +29,9 @@ export interface SourcesIo {
  * Opens what the user named, one after the other: files and pipes as they are; folders recursively and globs (`*`, `?`,
  * `**`) the shell did not expand, both sorted, without hidden files, `*.rejects`, and linked folders; `-` is stdin, once.
  * Throws `UserError` before the first is opened when one is missing, not readable, or a glob finds nothing. The stream is
- * destroyed when the next source is asked for.
+ * destroyed when the next dump is asked for.
  */
-export async function* openSources(paths: readonly string[], io: SourcesIo): AsyncGenerator<Source> {
+export async function* openDumps(paths: readonly string[], io: DumpsIo): AsyncGenerator<Dump> {
   if (paths.filter((path) => path === "-").length > 1) throw new UserError("- (stdin) can be read only once");
   const files: string[] = [];
   for (const path of paths) for (const file of await filesOf(path, io)) files.push(file);
@@ -41,7 +41,7 @@ export async function* openSources(paths: readonly string[], io: SourcesIo): Asy
   }
 }
 
-async function* opened(file: string, cwd = ""): AsyncGenerator<Source> {
+async function* opened(file: string, cwd = ""): AsyncGenerator<Dump> {
   const stream = createReadStream(pathFrom(cwd, file), { highWaterMark: CHUNK_BYTES });
   try {
     yield { name: file, stream };
@@ -50,7 +50,7 @@ async function* opened(file: string, cwd = ""): AsyncGenerator<Source> {
   }
 }
 
-async function filesOf(path: string, io: SourcesIo): Promise<string[]> {
+async function filesOf(path: string, io: DumpsIo): Promise<string[]> {
   if (path === "-") return [path];
   const { cwd = "" } = io;
   const file = pathFrom(cwd, path);
@@ -74,7 +74,7 @@ function asTyped(file: string, typed: string, cwd: string): string {
   return isAbsolute(typed) || cwd === "" ? file : file.slice(cwd.length + 1);
 }
 
-async function filesOfGlob(pattern: string, io: SourcesIo): Promise<string[]> {
+async function filesOfGlob(pattern: string, io: DumpsIo): Promise<string[]> {
   const found = (await glob(pattern, io.cwd)).filter((path) => !path.endsWith(OWN_FILES));
   if (found.length === 0) throw new UserError(`no file matches ${pattern}`);
   const files: string[] = [];
@@ -83,7 +83,7 @@ async function filesOfGlob(pattern: string, io: SourcesIo): Promise<string[]> {
 }
 
 /** Files only: what else lies in a folder (pipes, sockets) would be waited for without end. */
-async function filesIn(folder: string, io: SourcesIo): Promise<string[]> {
+async function filesIn(folder: string, io: DumpsIo): Promise<string[]> {
   const { cwd = "" } = io;
   const entries = await readdir(pathFrom(cwd, folder), { withFileTypes: true });
   const files: string[] = [];
