@@ -21,6 +21,9 @@ export function zeros<Name extends string>(names: readonly Name[]): Record<Name,
   return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
 }
 
+/** The totals of a topic without messages. */
+export const NO_MESSAGES: Readonly<Totals> = { total: 0, ...zeros(STATES) };
+
 /** A header the user asked for. `value` may hold `{{ variables }}`. */
 export interface Header {
   name: string;

@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
+import { isAbsolute } from "node:path";
 import { UserError } from "./errors.ts";
 
 /** What SES takes for a whole message (SES quotas): no single file of one can be larger. */
@@ -28,6 +29,14 @@ const REASONS: Record<string, string> = {
   EIO: "the disk or the network drive fails",
 };
 
+/**
+ * Where a path as the user typed it leads when relative paths start at `cwd`; an empty `cwd` leaves that to the system. Nothing is tidied up:
+ * an empty path stays one, and `list.csv/` is no file.
+ */
+export function pathFrom(cwd: string, path: string): string {
+  return path === "" || cwd === "" || isAbsolute(path) ? path : `${cwd}/${path}`;
+}
+
 /** What the user is told when the system refuses a file, whatever its reason. An error of another kind is returned as it came. */
 export function fileProblem(error: unknown, what: string, path: string, verb: "read" | "write" = "read"): unknown {
   const because = reasonOf(error);
@@ -52,14 +61,14 @@ function reasonOf(error: unknown): string | null {
 }
 
 /**
- * The bytes of a file or pipe. Throws `UserError` when it is missing, a folder, not readable, or larger than
+ * The bytes of a file or pipe; a relative path starts at `cwd`, or in the working directory of the process. Throws `UserError` when it is missing, a folder, not readable, or larger than
  * `MAX_FILE_BYTES`, of which no more are held (`/dev/zero` has no end).
  */
-export async function readBytes(path: string, what: string): Promise<Buffer> {
+export async function readBytes(path: string, what: string, cwd = ""): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    for await (const chunk of createReadStream(pathFrom(cwd, path)) as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       if (bytes > MAX_FILE_BYTES)
         throw new UserError(`${what} ${path} is larger than 40 MB, SES takes no larger mail`, "is it the right file?");
@@ -72,8 +81,8 @@ export async function readBytes(path: string, what: string): Promise<Buffer> {
 }
 
 /** The text of a UTF-8 file, its BOM dropped. Throws `UserError` also when it is empty or not UTF-8. */
-export async function readText(path: string, what: string): Promise<string> {
-  const bytes = await readBytes(path, what);
+export async function readText(path: string, what: string, cwd = ""): Promise<string> {
+  const bytes = await readBytes(path, what, cwd);
   if (!isUtf8(bytes) || bytes.includes(0)) {
     throw new UserError(`${what} ${path} is not UTF-8 text`, "save it as UTF-8");
   }

@@ -13,7 +13,7 @@ import { type Account, accountOf } from "./ses.ts";
 import { outcomeOf } from "./ses-error.ts";
 
 /** `missing`: SES says there is no such thing. `denied`: the credentials lack the IAM permission `action`. */
-export type Answer<T> =
+export type Lookup<T> =
   | { kind: "found"; value: T }
   | { kind: "missing" }
   | { kind: "denied"; action: string }
@@ -78,12 +78,12 @@ export interface EventDestination {
 export interface SesReader {
   /** The region in use; null when none is set. */
   region(): Promise<string | null>;
-  account(): Promise<Answer<AccountFacts>>;
-  identity(name: string): Promise<Answer<Identity>>;
-  configurationSet(name: string): Promise<Answer<ConfigurationSet>>;
-  eventDestinations(configurationSet: string): Promise<Answer<EventDestination[]>>;
+  account(): Promise<Lookup<AccountFacts>>;
+  identity(name: string): Promise<Lookup<Identity>>;
+  configurationSet(name: string): Promise<Lookup<ConfigurationSet>>;
+  eventDestinations(configurationSet: string): Promise<Lookup<EventDestination[]>>;
   /** Names of the identities that are verified. */
-  verifiedIdentities(): Promise<Answer<string[]>>;
+  verifiedIdentities(): Promise<Lookup<string[]>>;
   close(): void;
 }
 
@@ -125,7 +125,7 @@ export function openSesReader(region: string | undefined, signal: AbortSignal): 
   };
 }
 
-async function ask<T>(operation: string, read: () => Promise<T>): Promise<Answer<T>> {
+async function ask<T>(operation: string, read: () => Promise<T>): Promise<Lookup<T>> {
   try {
     return { kind: "found", value: await read() };
   } catch (error) {
@@ -136,7 +136,7 @@ async function ask<T>(operation: string, read: () => Promise<T>): Promise<Answer
   }
 }
 
-function failure<T>(name: string, error: unknown): Answer<T> {
+function failure<T>(name: string, error: unknown): Lookup<T> {
   const outcome = outcomeOf(error, "");
   const reason = "reason" in outcome ? outcome.reason : name;
   if (name === "CredentialsProviderError") {

@@ -1,6 +1,7 @@
 /** The account: may it send, to whom, and does the list fit into its quota. */
 import { formatDuration } from "../time/duration.ts";
-import type { AccountFacts, Answer } from "../aws/ses-reader.ts";
+import { leftToday } from "../aws/quota.ts";
+import type { AccountFacts, Lookup } from "../aws/ses-reader.ts";
 import { counted, type Finding, finding, number } from "./finding.ts";
 
 /** `need`: recipients of the list that are still to be written to; null without a list. */
@@ -41,11 +42,6 @@ function productionAccess({ productionAccess: granted }: AccountFacts): Finding 
   );
 }
 
-/** Recipients the rolling 24 hours have room for; null when there is no limit. */
-export function leftToday({ quota: limit, sentLast24Hours }: AccountFacts): number | null {
-  return limit === null ? null : Math.max(0, Math.floor(limit - sentLast24Hours));
-}
-
 function quota(account: AccountFacts): Finding {
   const left = leftToday(account);
   const rate = `${number(account.perSecond)} per second`;
@@ -81,7 +77,7 @@ function duration({ perSecond }: AccountFacts, need: number): Finding {
 export function unreadFinding(
   check: string,
   what: string,
-  answer: Exclude<Answer<unknown>, { kind: "found" }>,
+  answer: Exclude<Lookup<unknown>, { kind: "found" }>,
 ): Finding {
   if (answer.kind === "denied") {
     return finding(

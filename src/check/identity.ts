@@ -1,5 +1,5 @@
 /** The sender: may the From address send, and who vouches for it. */
-import type { Answer, Dkim, Identity, MailFrom, SesReader } from "../aws/ses-reader.ts";
+import type { Lookup, Dkim, Identity, MailFrom, SesReader } from "../aws/ses-reader.ts";
 import { type Finding, finding } from "./finding.ts";
 import { isFreeMail } from "./providers.ts";
 
@@ -18,7 +18,7 @@ export function domainOf(address: string): string {
 }
 
 /** Asks SES for the identities that let `address` send: itself, its domain, or a domain above. */
-export async function readSender(ses: SesReader, address: string): Promise<Answer<Sender>> {
+export async function readSender(ses: SesReader, address: string): Promise<Lookup<Sender>> {
   const domain = domainOf(address);
   const own = await ses.identity(address);
   if (own.kind === "denied" || own.kind === "failed") return own;
@@ -31,7 +31,7 @@ export async function readSender(ses: SesReader, address: string): Promise<Answe
   };
 }
 
-async function nearestDomain(ses: SesReader, domain: string): Promise<Answer<Identity>> {
+async function nearestDomain(ses: SesReader, domain: string): Promise<Lookup<Identity>> {
   const answer = await ses.identity(domain);
   const parent = domain.slice(domain.indexOf(".") + 1);
   return answer.kind === "missing" && parent.includes(".") ? nearestDomain(ses, parent) : answer;

@@ -1,70 +1,27 @@
 /** Options several commands share, and what their values may be. Each setting has an environment variable. */
-import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { UserError } from "../errors.ts";
-import type { Tracking } from "../message.ts";
-import { parseBaseUrl } from "../tracking/base-url.ts";
 
-/** What of a mail leads back to `serve`. */
-export interface TrackingFlags {
-  trackOpens?: boolean;
-  trackClicks?: boolean;
-  unsubscribe?: boolean;
-  baseUrl?: string;
-}
-
-export interface ContentFlags extends TrackingFlags {
-  content?: string;
-  text?: string;
-  subject?: string;
-  from?: string;
-  replyTo?: string[];
-  header?: string[];
-  attach?: string[];
-  configurationSet?: string;
-  tag?: string[];
-  unsubscribeUrl?: string;
-  unsubscribeMailto?: string;
-  allowEmpty?: boolean;
-  topic?: string;
-}
-
-export interface RecipientFlags {
-  emailColumn?: string;
-  delimiter?: string;
-  encoding?: string;
-}
-
-const collect = (value: string, all: string[] | undefined) => [...(all ?? []), value];
+/** Parses an option that may be repeated: all its values, in order. */
+export const collect = (value: string, all: string[] | undefined): string[] => [...(all ?? []), value];
 
 /** An option whose value may also come from the environment. */
 export function setting(flags: string, variable: string, description: string): Option {
   return new Option(flags, description).env(`SES_MAIL_${variable}`);
 }
 
+/** What a mail says: content, sender, headers, tracking, and the topic it goes under. */
 export function addContentOptions(command: Command): Command {
   return addTrackingOptions(addOwnContentOptions(command));
 }
 
+/** What of a mail leads back to `serve`. */
 export function addTrackingOptions(command: Command): Command {
   return command
     .addOption(setting("--track-opens", "TRACK_OPENS", "put a picture in that tells the gateway of opens"))
     .addOption(setting("--track-clicks", "TRACK_CLICKS", "lead links through the gateway, which counts clicks"))
     .addOption(setting("--unsubscribe", "UNSUBSCRIBE", "one-click List-Unsubscribe, and {{ unsubscribe_url }}"))
     .addOption(setting("--base-url <url>", "BASE_URL", "https address under which ses-mail serve is reached"));
-}
-
-/** What each mail is to carry; null: nothing was asked for. Throws `UserError` for a bad base URL, or when there is none to lead to. */
-export function readTracking(flags: TrackingFlags): Tracking | null {
-  const baseUrl = flags.baseUrl === undefined ? null : parseBaseUrl(flags.baseUrl);
-  const { trackOpens: opens = false, trackClicks: clicks = false, unsubscribe = false } = flags;
-  const asked = opens ? "--track-opens" : clicks ? "--track-clicks" : unsubscribe ? "--unsubscribe" : null;
-  if (asked === null) return null;
-  if (baseUrl !== null) return { baseUrl, opens, clicks, unsubscribe };
-  throw new UserError(
-    `${asked} expects --base-url, got none`,
-    "name the address under which readers reach ses-mail serve: --base-url https://mail.example.com",
-  );
 }
 
 /** The environment turns an option without a value on or off: `SES_MAIL_TRACK_OPENS=0` is as if it were not there. */
@@ -104,6 +61,7 @@ function addOwnContentOptions(command: Command): Command {
     .option("--allow-empty", "write variables that are empty or unknown as nothing");
 }
 
+/** How a list of recipients is written. */
 export function addRecipientOptions(command: Command): Command {
   return command
     .addOption(setting("--email-column <name>", "EMAIL_COLUMN", "column with the address (default: email, else found)"))
@@ -163,6 +121,26 @@ export function parseCount(option: string): (text: string) => number {
   return (text) => number(text, `${option} expects a whole number of at least 1`, (n) => Number.isInteger(n) && n >= 1);
 }
 
+/**
+ * Parses a list such as `failed,in_doubt`: each of `allowed` that is named, once, as typed. Throws `UserError` for another word, with the hint
+ * `hintOf` gives for it.
+ */
+export function parseNames<Name extends string>(
+  option: string,
+  allowed: readonly Name[],
+  hintOf: (unknown: string) => string = () => "separate several with commas",
+): (text: string) => Name[] {
+  return (text) => {
+    const names = text.split(",").map((name) => name.trim());
+    const unknown = names.find((name) => !(allowed as readonly string[]).includes(name));
+    if (unknown === undefined) return [...new Set(names)] as Name[];
+    throw new UserError(
+      `${option} expects one or more of ${allowed.join(",")}, got ${JSON.stringify(unknown)}`,
+      hintOf(unknown),
+    );
+  };
+}
+
 /** A number of percent from 0 to 100, fractions allowed, with or without the sign; `off` is Infinity. */
 export function parsePercent(option: string): (text: string) => number {
   return (text) =>
@@ -180,9 +158,4 @@ function number(text: string, expectation: string, isFine: (n: number) => boolea
   const value = /^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : Number.NaN;
   if (isFine(value)) return value;
   throw new UserError(`${expectation}, got ${JSON.stringify(text)}`);
-}
-
-/** Where `--output` writes: the path, or null for stdout (not given, or `-`). */
-export function outputPath(cwd: string, output: string | undefined): string | null {
-  return output === undefined || output === "-" ? null : resolve(cwd, output);
 }

@@ -1,8 +1,6 @@
-import { addSendingOptions, addTrackingOptions, setting } from "./options.ts";
+import { addSendingOptions, addTrackingOptions, collect, setting } from "./options.ts";
 import type { ServeFlags } from "../work/gateway/settings.ts";
 import type { AddCommand } from "./command.ts";
-
-const collect = (value: string, all: string[] | undefined) => [...(all ?? []), value];
 
 const KEYS = `
 It refuses to start without an API key: SES_MAIL_API_KEY (16 characters or more), or keys made with ses-mail key add.

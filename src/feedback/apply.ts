@@ -26,6 +26,8 @@ export interface IngestSummary {
 }
 
 export interface ApplyOptions {
+  /** Where the relative path of a dump starts; the working directory of the process when not given. */
+  cwd?: string;
   signal: AbortSignal;
   /** Told of each record that cannot be read: file, line, byte and why. */
   onMalformed(where: string, reason: string): void;
@@ -60,7 +62,7 @@ export async function applyDump(
   options: ApplyOptions,
 ): Promise<void> {
   const path = dump.name === "stdin" ? "stdin.rejects" : `${dump.name}.rejects`;
-  const rejects = createRejectsFile(path, options.onNoRejects);
+  const rejects = createRejectsFile(path, options.onNoRejects, options.cwd);
   const reading = new DumpReading(dump.name, sink, summary, options, rejects);
   const { signal } = options;
   try {

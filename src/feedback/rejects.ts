@@ -1,6 +1,6 @@
 /** Records that could not be read, kept for people to look at. */
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
-import { fileProblem } from "../read-file.ts";
+import { fileProblem, pathFrom } from "../read-file.ts";
 
 export interface RejectsFile {
   /** Adds a record as it stood, on lines of its own. */
@@ -12,16 +12,17 @@ export interface RejectsFile {
 /**
  * The file is made by the first record; an old one speaks of another run and goes. Where it cannot be written (a folder
  * mounted read-only, somebody else's) `onProblem` is told why, once, and nothing is stopped: the records are still where
- * they came from.
+ * they came from. A relative path starts at `cwd`.
  */
-export function createRejectsFile(path: string, onProblem: (reason: string) => void): RejectsFile {
+export function createRejectsFile(path: string, onProblem: (reason: string) => void, cwd = ""): RejectsFile {
+  const target = pathFrom(cwd, path);
   let file: number | null = null;
   let refused = false;
   return {
     write(text: string): void {
       if (refused) return;
       try {
-        file ??= createAnew(path);
+        file ??= createAnew(target);
         writeSync(file, text.endsWith("\n") ? text : `${text}\n`);
       } catch (error) {
         refused = true;
@@ -30,7 +31,7 @@ export function createRejectsFile(path: string, onProblem: (reason: string) => v
     },
     close(): void {
       if (file !== null) closeSync(file);
-      else if (!refused) removeOld(path);
+      else if (!refused) removeOld(target);
       file = null;
     },
   };

@@ -1,4 +1,4 @@
-import { parseInstant } from "./instant.ts";
+import { parseEventTime } from "./event-time.ts";
 import { asArray, asObject, asText, isObject, type JsonObject } from "./envelopes/json-value.ts";
 import { isMachine } from "./machine.ts";
 import { bounceReason, failedForGood, isComplaint, type SuppressionReason } from "./suppression-policy.ts";
@@ -209,7 +209,7 @@ function rowId(value: unknown): number | null {
 }
 
 function instant(value: unknown): number | null {
-  return typeof value === "string" && value.length < 100 ? parseInstant(value) : null;
+  return typeof value === "string" && value.length < 100 ? parseEventTime(value) : null;
 }
 
 /** `Jane <Jane@Example.net>` and the DSN's `rfc822; Jane@Example.net` are `jane@example.net`. Null when nothing is left. */

@@ -1,6 +1,7 @@
 import { csvLine } from "../compose/list/csv.ts";
 import { STATES, type Totals } from "../message.ts";
 import type { TopicRow } from "../store/rows.ts";
+import { isoTime } from "../time/iso.ts";
 import { EVENT_COUNTERS, type EventCounts } from "../store/rules/marks.ts";
 
 export const TIMES = ["first_sent_at", "last_sent_at"] as const;
@@ -98,8 +99,4 @@ export function percent(fraction: number): string {
 
 function isRate(field: string): field is Rate {
   return (RATES as readonly string[]).includes(field);
-}
-
-function isoTime(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
 }

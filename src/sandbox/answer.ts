@@ -1,5 +1,5 @@
 /** What goes back over the wire. */
-export interface Answer {
+export interface ApiResponse {
   status: number;
   /** The header `x-amzn-ErrorType`; null when the call succeeded. */
   errorType: string | null;
@@ -7,9 +7,9 @@ export interface Answer {
 }
 
 /** `hang`: the connection stays open and nothing comes. `drop`: the connection is closed without a word. */
-export type Reply = Answer | "hang" | "drop";
+export type Reply = ApiResponse | "hang" | "drop";
 
-export function ok(body: unknown = {}): Answer {
+export function ok(body: unknown = {}): ApiResponse {
   return { status: 200, errorType: null, body };
 }
 
@@ -35,7 +35,7 @@ export class SesError extends Error {
  * The answer for anything thrown. What is no SesError is a fault of the sandbox itself and answered as SES answers its own,
  * with the reason for whoever runs the sandbox.
  */
-export function errorAnswer(error: unknown): Answer {
+export function errorResponse(error: unknown): ApiResponse {
   const { status, type, text } = asSesError(error);
   return { status, errorType: type, body: { message: text } };
 }

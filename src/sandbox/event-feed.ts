@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Clock } from "../time/clock.ts";
 import { ACCOUNT_ID } from "./account.ts";
 import { randomStream, shuffled } from "./random.ts";
-import type { SesEvent } from "./ses-event.ts";
+import type { PublishedEvent } from "./ses-event.ts";
 
 const FLUSH_MS = 200;
 
@@ -22,7 +22,7 @@ export interface SnsNotification {
 }
 
 /** Where published events go. */
-export interface EventSink {
+export interface NotificationSink {
   /** Takes them in without waiting, in this order. */
   take(notifications: readonly SnsNotification[]): void;
   /** Ends what is under way. Throws the first error met. */
@@ -39,7 +39,7 @@ export interface EventFeedOptions {
   shuffle: boolean;
   /** The SNS topic that publishes them; null: `ses-events` in the region of the call. */
   topicArn: string | null;
-  sinks: readonly EventSink[];
+  sinks: readonly NotificationSink[];
 }
 
 /** Publishes events when they are due, at least every 200 ms; `close()` waits for no delay. */
@@ -59,7 +59,7 @@ export class EventFeed {
     return this.#options.topicArn ?? defaultTopic(region);
   }
 
-  publish(events: readonly SesEvent[], region: string): void {
+  publish(events: readonly PublishedEvent[], region: string): void {
     const { clock, delayMs, copies } = this.#options;
     const topicArn = this.topicArn(region);
     const due = clock.monotonic() + delayMs;
@@ -96,7 +96,7 @@ export function defaultTopic(region: string): string {
 }
 
 /** The event inside an SNS notification with a signature that nobody will find right. */
-function notificationOf(event: SesEvent, topicArn: string, at: number): SnsNotification {
+function notificationOf(event: PublishedEvent, topicArn: string, at: number): SnsNotification {
   const host = `https://sns.${topicArn.split(":")[3]}.amazonaws.com`;
   return {
     Type: "Notification",

@@ -1,10 +1,10 @@
 import { open, type FileHandle } from "node:fs/promises";
 
 import { fileProblem } from "../read-file.ts";
-import type { EventSink, SnsNotification } from "./event-feed.ts";
+import type { NotificationSink, SnsNotification } from "./event-feed.ts";
 
 /** The NDJSON file (mode 0600) the events go to, each in the envelope in which SNS would deliver it, unsigned. */
-export class EventFile implements EventSink {
+export class EventFile implements NotificationSink {
   readonly #file: FileHandle;
   #writing: Promise<void> = Promise.resolve();
   #failure: unknown = null;

@@ -1,5 +1,5 @@
 import { DEFAULT_CONFIGURATION_SET } from "./account.ts";
-import { alreadyExists, badRequest, notFound, ok, SesError, type Answer } from "./answer.ts";
+import { alreadyExists, badRequest, notFound, ok, SesError, type ApiResponse } from "./answer.ts";
 import type { Backend, Call } from "./backend.ts";
 import { objectOf, textOf } from "./body.ts";
 import { defaultTopic } from "./event-feed.ts";
@@ -19,7 +19,7 @@ const EVENT_TYPES = [
   "SUBSCRIPTION",
 ];
 
-export function getAccount(_: Call, backend: Backend): Answer {
+export function getAccount(_: Call, backend: Backend): ApiResponse {
   const { enforcement, sandboxAccount, sendingEnabled } = backend.account.options;
   return ok({
     DedicatedIpAutoWarmupEnabled: true,
@@ -36,7 +36,7 @@ export function getAccount(_: Call, backend: Backend): Answer {
   });
 }
 
-export function getEmailIdentity(call: Call, { account }: Backend): Answer {
+export function getEmailIdentity(call: Call, { account }: Backend): ApiResponse {
   const identity = label(call);
   if (!account.hasIdentity(identity)) throw notFound(`Email identity ${identity} does not exist.`);
   const verified = account.isVerified(identity);
@@ -59,7 +59,7 @@ export function getEmailIdentity(call: Call, { account }: Backend): Answer {
   });
 }
 
-export function listEmailIdentities(call: Call, { account }: Backend): Answer {
+export function listEmailIdentities(call: Call, { account }: Backend): ApiResponse {
   const { items, next } = page(account.identities, call);
   const summaries = items.map((identity) => ({
     IdentityType: identity.includes("@") ? "EMAIL_ADDRESS" : "DOMAIN",
@@ -70,7 +70,7 @@ export function listEmailIdentities(call: Call, { account }: Backend): Answer {
   return ok({ EmailIdentities: summaries, ...next });
 }
 
-export function createEmailIdentity(call: Call, { account }: Backend): Answer {
+export function createEmailIdentity(call: Call, { account }: Backend): ApiResponse {
   const identity = required(call, "EmailIdentity");
   account.createIdentity(identity);
   return ok({
@@ -80,17 +80,17 @@ export function createEmailIdentity(call: Call, { account }: Backend): Answer {
   });
 }
 
-export function createConfigurationSet(call: Call, { account }: Backend): Answer {
+export function createConfigurationSet(call: Call, { account }: Backend): ApiResponse {
   account.createConfigurationSet(required(call, "ConfigurationSetName"));
   return ok();
 }
 
-export function listConfigurationSets(call: Call, { account }: Backend): Answer {
+export function listConfigurationSets(call: Call, { account }: Backend): ApiResponse {
   const { items, next } = page(account.configurationSets, call);
   return ok({ ConfigurationSets: items, ...next });
 }
 
-export function getConfigurationSet(call: Call, { account }: Backend): Answer {
+export function getConfigurationSet(call: Call, { account }: Backend): ApiResponse {
   account.checkConfigurationSet(label(call));
   return ok({
     ConfigurationSetName: label(call),
@@ -104,7 +104,7 @@ export function getConfigurationSet(call: Call, { account }: Backend): Answer {
 }
 
 /** Every set publishes everything to one SNS topic: that is what the events file and the webhook stand for. */
-export function getEventDestinations(call: Call, { account, events }: Backend): Answer {
+export function getEventDestinations(call: Call, { account, events }: Backend): ApiResponse {
   account.checkConfigurationSet(label(call));
   const destination = {
     Name: "sandbox",
@@ -115,27 +115,27 @@ export function getEventDestinations(call: Call, { account, events }: Backend): 
   return ok({ EventDestinations: [destination] });
 }
 
-export function putSuppressed(call: Call, { suppression, clock }: Backend): Answer {
+export function putSuppressed(call: Call, { suppression, clock }: Backend): ApiResponse {
   suppression.put(required(call, "EmailAddress"), required(call, "Reason"), clock.now());
   return ok();
 }
 
-export function getSuppressed(call: Call, { suppression }: Backend): Answer {
+export function getSuppressed(call: Call, { suppression }: Backend): ApiResponse {
   return ok({ SuppressedDestination: suppression.get(label(call)) });
 }
 
-export function deleteSuppressed(call: Call, { suppression }: Backend): Answer {
+export function deleteSuppressed(call: Call, { suppression }: Backend): ApiResponse {
   suppression.delete(label(call));
   return ok();
 }
 
-export function listSuppressed(call: Call, { suppression }: Backend): Answer {
+export function listSuppressed(call: Call, { suppression }: Backend): ApiResponse {
   const found = suppression.list(call.query.getAll("Reason"), instant(call, "StartDate"), instant(call, "EndDate"));
   const { items, next } = page(found, call);
   return ok({ SuppressedDestinationSummaries: items, ...next });
 }
 
-export function createTemplate(call: Call, { templates }: Backend): Answer {
+export function createTemplate(call: Call, { templates }: Backend): ApiResponse {
   const name = required(call, "TemplateName");
   if (templates.has(name)) throw alreadyExists(`Template ${name} already exists.`);
   const content = objectOf(call.body, "TemplateContent");
@@ -144,19 +144,19 @@ export function createTemplate(call: Call, { templates }: Backend): Answer {
   return ok();
 }
 
-export function getTemplate(call: Call, backend: Backend): Answer {
+export function getTemplate(call: Call, backend: Backend): ApiResponse {
   const { subject, text, html } = storedTemplate(call, backend);
   return ok({ TemplateName: label(call), TemplateContent: { Subject: subject, Text: text, Html: html } });
 }
 
-export function deleteTemplate(call: Call, backend: Backend): Answer {
+export function deleteTemplate(call: Call, backend: Backend): ApiResponse {
   storedTemplate(call, backend);
   backend.templates.delete(label(call));
   return ok();
 }
 
 /** The filled parts as readable text; SES answers with a whole MIME message, which nobody parses. */
-export function testRenderTemplate(call: Call, backend: Backend): Answer {
+export function testRenderTemplate(call: Call, backend: Backend): ApiResponse {
   const data = textOf(call.body, "TemplateData");
   const { subject, text, html, renderingFailure } = renderTemplate(
     label(call),

@@ -1,6 +1,6 @@
 import { newMessageId, type AcceptedMail } from "./accepted-mail.ts";
 import { bareAddress, isSimulator } from "./address.ts";
-import { asSesError, badRequest, errorAnswer, notFound, ok, SesError, type Reply } from "./answer.ts";
+import { asSesError, badRequest, errorResponse, notFound, ok, SesError, type Reply } from "./answer.ts";
 import type { Backend, Call } from "./backend.ts";
 import { objectsOf, textOf, type Body } from "./body.ts";
 import type { LoggedCall } from "./call-log.ts";
@@ -100,7 +100,7 @@ async function decide(
     const { body, accepted } = await run();
     return { reply: kind === "accept-then-drop" ? "drop" : ok(body), accepted };
   } catch (error) {
-    return { reply: errorAnswer(error), accepted: [] };
+    return { reply: errorResponse(error), accepted: [] };
   }
 }
 

@@ -6,11 +6,11 @@ import type { AddressInfo } from "node:net";
 import { systemClock, type Clock } from "../time/clock.ts";
 import { UserError } from "../errors.ts";
 import { Account } from "./account.ts";
-import { errorAnswer, SesError, type Answer } from "./answer.ts";
+import { errorResponse, SesError, type ApiResponse } from "./answer.ts";
 import type { Backend } from "./backend.ts";
 import { parseBody } from "./body.ts";
 import { CallLog } from "./call-log.ts";
-import { EventFeed, type EventSink } from "./event-feed.ts";
+import { EventFeed, type NotificationSink } from "./event-feed.ts";
 import { EventFile } from "./event-file.ts";
 import { FaultPlan, type Fault } from "./faults.ts";
 import { Outbox } from "./outbox.ts";
@@ -176,7 +176,7 @@ async function openFeed(options: SandboxOptions, clock: Clock, webhook: Webhook 
       "such as arn:aws:sns:us-east-1:123456789012:ses-events",
     );
   }
-  const sinks: EventSink[] = webhook === null ? [] : [webhook];
+  const sinks: NotificationSink[] = webhook === null ? [] : [webhook];
   if (options.events !== null) sinks.push(await EventFile.open(options.events));
   if (sinks.length === 0) return null;
   return new EventFeed({
@@ -208,7 +208,7 @@ async function serve(
   const bytes = await readBody(request).catch(() => null);
   // The client went away in the middle of its request: there was no call.
   if (bytes === null) return;
-  const reply = await answer(request, bytes, backend).catch(errorAnswer);
+  const reply = await answer(request, bytes, backend).catch(errorResponse);
   if (latencyMs > 0) await backend.clock.sleep(latencyMs, backend.closing);
   if (reply === "drop") request.socket.destroy();
   else if (reply !== "hang") write(response, reply);
@@ -251,7 +251,7 @@ function readRegion(authorization: string | undefined): string {
   return scope[1]!;
 }
 
-function write(response: ServerResponse, reply: Answer): void {
+function write(response: ServerResponse, reply: ApiResponse): void {
   const body = Buffer.from(JSON.stringify(reply.body));
   response.writeHead(reply.status, {
     "content-type": "application/json",

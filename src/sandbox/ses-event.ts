@@ -7,16 +7,16 @@ const REPORTING_MTA = "a8-77.smtp-out.amazonses.com";
 const MAX_HEADER_BYTES = 10 * 1024;
 
 /** An SES event, as `Message` of an SNS notification holds it. */
-export type SesEvent = Record<string, unknown> & { eventType: string };
+export type PublishedEvent = Record<string, unknown> & { eventType: string };
 
 /** Makes one event of an accepted mail for some of its recipients; `timestamp` is ISO 8601 UTC. */
-export type EventMaker = (recipients: string[], accepted: AcceptedMail, timestamp: string) => SesEvent;
+export type EventMaker = (recipients: string[], accepted: AcceptedMail, timestamp: string) => PublishedEvent;
 
-export function sent(accepted: AcceptedMail): SesEvent {
+export function sent(accepted: AcceptedMail): PublishedEvent {
   return { eventType: "Send", mail: mailObject(accepted), send: {} };
 }
 
-export function delivery(recipients: string[], accepted: AcceptedMail, at: string): SesEvent {
+export function delivery(recipients: string[], accepted: AcceptedMail, at: string): PublishedEvent {
   const mail = mailObject(accepted, { "ses:outgoing-ip": ["192.0.2.77"] });
   const processingTimeMillis = Date.parse(at) - accepted.acceptedAt;
   const smtpResponse = "250 2.0.0 OK ses-mail sandbox";
@@ -51,7 +51,7 @@ export function bounce(
   });
 }
 
-export function complaint(recipients: string[], accepted: AcceptedMail, timestamp: string): SesEvent {
+export function complaint(recipients: string[], accepted: AcceptedMail, timestamp: string): PublishedEvent {
   return {
     eventType: "Complaint",
     complaint: {
@@ -67,16 +67,16 @@ export function complaint(recipients: string[], accepted: AcceptedMail, timestam
   };
 }
 
-export function reject(_: string[], accepted: AcceptedMail): SesEvent {
+export function reject(_: string[], accepted: AcceptedMail): PublishedEvent {
   return { eventType: "Reject", mail: mailObject(accepted), reject: { reason: "Bad content" } };
 }
 
-export function open(_: string[], accepted: AcceptedMail, timestamp: string): SesEvent {
+export function open(_: string[], accepted: AcceptedMail, timestamp: string): PublishedEvent {
   const userAgent = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)";
   return { eventType: "Open", mail: mailObject(accepted), open: { timestamp, userAgent, ipAddress: "198.51.100.7" } };
 }
 
-export function click(_: string[], accepted: AcceptedMail, timestamp: string): SesEvent {
+export function click(_: string[], accepted: AcceptedMail, timestamp: string): PublishedEvent {
   const link = /href="(https?:[^"]+)"/.exec(accepted.mail.html ?? "")?.[1] ?? "https://www.example.com/";
   const userAgent = "Mozilla/5.0 (X11; Linux x86_64)";
   return {
@@ -86,7 +86,7 @@ export function click(_: string[], accepted: AcceptedMail, timestamp: string): S
   };
 }
 
-export function unsubscribe(_: string[], accepted: AcceptedMail, timestamp: string): SesEvent {
+export function unsubscribe(_: string[], accepted: AcceptedMail, timestamp: string): PublishedEvent {
   const preferences = (unsubscribeAll: boolean, subscriptionStatus: string) => ({
     unsubscribeAll,
     topicSubscriptionStatus: [{ topicName: "news", subscriptionStatus }],
@@ -104,7 +104,7 @@ export function unsubscribe(_: string[], accepted: AcceptedMail, timestamp: stri
   };
 }
 
-export function deliveryDelay(recipients: string[], accepted: AcceptedMail, timestamp: string): SesEvent {
+export function deliveryDelay(recipients: string[], accepted: AcceptedMail, timestamp: string): PublishedEvent {
   const [status, diagnosticCode] = ["4.2.2", "smtp; 452 4.2.2 mailbox full"];
   return {
     eventType: "DeliveryDelay",
@@ -119,7 +119,7 @@ export function deliveryDelay(recipients: string[], accepted: AcceptedMail, time
   };
 }
 
-export function renderingFailure(_: string[], accepted: AcceptedMail): SesEvent {
+export function renderingFailure(_: string[], accepted: AcceptedMail): PublishedEvent {
   const failure = accepted.mail.renderingFailure ?? {
     errorMessage: "Attribute 'name' is not present in the rendering data.",
     templateName: "inline",

@@ -13,7 +13,7 @@ import {
   sent,
   unsubscribe,
   type EventMaker,
-  type SesEvent,
+  type PublishedEvent,
 } from "./ses-event.ts";
 
 const DELIVERED: EventMaker[] = [delivery];
@@ -55,7 +55,11 @@ const SUPPRESSED: EventMaker[] = [
  * `open`, `click`, `unsubscribe` and `render`, so that every event type can be rehearsed. Any other address is delivered,
  * unless `isSuppressed` says it is on the account's list. `at` (milliseconds since the epoch) is when all but Send happen.
  */
-export function eventsFor(accepted: AcceptedMail, at: number, isSuppressed: (address: string) => boolean): SesEvent[] {
+export function eventsFor(
+  accepted: AcceptedMail,
+  at: number,
+  isSuppressed: (address: string) => boolean,
+): PublishedEvent[] {
   const groups = new Map<EventMaker, string[]>();
   for (const recipient of accepted.mail.recipients) {
     for (const maker of isSuppressed(recipient) ? SUPPRESSED : makersFor(accepted.mail, recipient)) {

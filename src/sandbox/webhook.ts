@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import type { Clock } from "../time/clock.ts";
 import { fileProblem } from "../read-file.ts";
 import { UserError } from "../errors.ts";
-import type { EventSink, SnsNotification } from "./event-feed.ts";
+import type { NotificationSink, SnsNotification } from "./event-feed.ts";
 
 /** SNS delivers in parallel too; more than this helps no receiver on the same machine. */
 const MOST_AT_ONCE = 16;
@@ -48,7 +48,7 @@ export interface WebhookCounts {
  * POSTs events to a webhook as SNS does: headers, text/plain, signed envelope; several at a time; again with back-off when
  * the receiver cannot be reached or answers 5xx, never after 4xx. Signed with an RSA key of its own, made anew each time.
  */
-export class Webhook implements EventSink {
+export class Webhook implements NotificationSink {
   /** What a receiver must trust to find the signatures right. */
   readonly publicKey: KeyObject;
   readonly counts: WebhookCounts = { delivered: 0, refused: 0, lost: 0 };

@@ -17,7 +17,7 @@ export interface KeyRing {
   /** Whose key this is; null: nobody's, or one that was revoked. */
   identify(key: string): Promise<Caller | null>;
   /** The live key of this name: a session is as good as the key it was opened with. */
-  named(name: string): Promise<Known | null>;
+  named(name: string): Promise<KnownKey | null>;
 }
 
 declare module "fastify" {
@@ -39,7 +39,7 @@ const MOST_FAILURES = 100;
 const FAILURES_WINDOW_MS = 60_000;
 const MOST_PROVEN = 1_000;
 
-export type Known = Pick<ApiKey, "name" | "digest"> & { scopes: readonly KeyScope[] };
+export type KnownKey = Pick<ApiKey, "name" | "digest"> & { scopes: readonly KeyScope[] };
 
 /** The key of the environment and those of the job file, read again at most every second. */
 export function createKeyRing({
@@ -47,19 +47,19 @@ export function createKeyRing({
   clock,
   settings,
 }: Pick<Gateway, "clock" | "settings"> & { store: Keys }): KeyRing {
-  const environment: Known[] =
+  const environment: KnownKey[] =
     settings.apiKey === null || settings.apiKey === ""
       ? []
       : [{ name: ENVIRONMENT, digest: digestOf(settings.apiKey), scopes: ["admin"] }];
   let readAt = -Infinity;
-  let known: Promise<Known[]> | null = null;
+  let known: Promise<KnownKey[]> | null = null;
 
-  const load = async (): Promise<Known[]> => {
+  const load = async (): Promise<KnownKey[]> => {
     const stored = await store.keys();
     return [...environment, ...stored.filter(({ revokedAt }) => revokedAt === null)];
   };
 
-  const current = async (): Promise<Known[]> => {
+  const current = async (): Promise<KnownKey[]> => {
     const now = clock.monotonic();
     if (known === null || now - readAt >= KEYS_AGE_MS) {
       readAt = now;
@@ -74,7 +74,7 @@ export function createKeyRing({
     async identify(key) {
       if (key === "") return null;
       const digest = digestOf(key);
-      let found: Known | null = null;
+      let found: KnownKey | null = null;
       // All of them, always: how long it takes says nothing about which one it was.
       for (const each of await current()) if (timingSafeEqual(each.digest, digest)) found ??= each;
       return found && { name: found.name, scopes: found.scopes };

@@ -1,4 +1,5 @@
 /** How things stand, on one page: read once a second, for however many look. */
+import { leftToday } from "../aws/quota.ts";
 import { PassThrough, type Readable } from "node:stream";
 import type { Clock } from "../time/clock.ts";
 import { countsOf, withRates } from "../report/stats.ts";
@@ -6,6 +7,7 @@ import type { TopicRow } from "../store/rows.ts";
 import type { Reader, Suppressions, Topics } from "../store/store.ts";
 import type { Overview, TopicFacts } from "./dashboard/wire.ts";
 import type { Gateway } from "./gateway.ts";
+import { isoTime } from "../time/iso.ts";
 
 /** Topics an overview lists: the page of a year of newsletters, not of every verification code. */
 const LISTED = 200;
@@ -48,7 +50,7 @@ export async function readOverview({
 function usedUp(account: ReturnType<Gateway["account"]>): Overview["account"] {
   if (account === null) return null;
   const { quota, sentLast24Hours: used } = account;
-  return { quota, used, left: quota === null ? null : Math.max(0, quota - used) };
+  return { quota, used, left: leftToday(account) };
 }
 
 export function topicFacts(row: TopicRow, held: ReadonlySet<string>): TopicFacts {
@@ -59,10 +61,6 @@ export function topicFacts(row: TopicRow, held: ReadonlySet<string>): TopicFacts
     endpoint: row.endpoint,
     held: held.has(row.topic),
   };
-}
-
-function isoTime(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
 }
 
 const TURN_MS = 1_000;

@@ -3,7 +3,7 @@ import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto"
 import cookie from "@fastify/cookie";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { LRUCache } from "lru-cache";
-import { type Caller, type Known, mayDo } from "./auth.ts";
+import { type Caller, type KnownKey, mayDo } from "./auth.ts";
 import { Refusal } from "./errors.ts";
 import type { Keys } from "../store/store.ts";
 import type { Clock } from "../time/clock.ts";
@@ -43,7 +43,7 @@ export function createSessions(
   const ended = new LRUCache<string, true>({ max: MOST_ENDED });
 
   /** Bound to the key itself, not only to its name: a new key of an old name does not bring old sessions back. */
-  const sign = async (claims: string, { digest }: Known): Promise<Buffer> => {
+  const sign = async (claims: string, { digest }: KnownKey): Promise<Buffer> => {
     const [secret] = await store.signingKeys();
     if (secret === undefined) throw new Error("the job file has no signing key");
     const key = Buffer.from(hkdfSync("sha256", secret, digest, "ses-mail session", 32));

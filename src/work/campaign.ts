@@ -1,22 +1,42 @@
 /** What `send`, `import` and `schedule` share when they are given a file: content and list, brought into a topic. */
 import { access, constants, stat } from "node:fs/promises";
 import type { Context } from "./context.ts";
-import { type ContentFlags, readTracking, type RecipientFlags } from "../commands/options.ts";
-import { checkTopic, readContent } from "../compose/content/content.ts";
+import { checkTopic, type ContentOverrides, readContent } from "../compose/content/content.ts";
 import { leftOverReport } from "../compose/content/left-over.ts";
 import { localPictures } from "../compose/mail/pictures.ts";
 import { UserError } from "../errors.ts";
-import { fileProblem } from "../read-file.ts";
+import type { Io } from "../io.ts";
+import { fileProblem, pathFrom } from "../read-file.ts";
 import type { CompiledContent } from "../compose/mail/template.ts";
 import { prepareContent } from "../compose/mail/tools.ts";
-import { nameOf, type Staged, stageRecipients, type Timing, topicOfFile } from "./list.ts";
 import { tellingRefusals } from "./topic-refusal.ts";
-import type { Content } from "../message.ts";
-import type { Terminal } from "../terminal/terminal.ts";
 import type { ListCounts } from "../store/rows.ts";
 import type { Lists } from "../store/store.ts";
+import { type ListFlags, nameOfList, type StagedList, stageRecipients, type Timing, topicOfFile } from "./list.ts";
+import type { Content, Totals } from "../message.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+import { storedTopic } from "../store/topic-name.ts";
+import { readTracking, type TrackingFlags } from "./tracking.ts";
 
-export type CampaignFlags = ContentFlags & RecipientFlags & { replaceContent?: boolean };
+/** What a mail says, as options give it; each beats the front matter of the content. */
+export interface ContentFlags extends TrackingFlags {
+  content?: string;
+  text?: string;
+  subject?: string;
+  from?: string;
+  replyTo?: string[];
+  header?: string[];
+  attach?: string[];
+  configurationSet?: string;
+  tag?: string[];
+  unsubscribeUrl?: string;
+  unsubscribeMailto?: string;
+  allowEmpty?: boolean;
+  topic?: string;
+}
+
+/** The options of every command that is given a list. */
+export type CampaignFlags = ContentFlags & ListFlags & { replaceContent?: boolean };
 
 /** A file's content and topic, checked; nothing is in the job file yet. */
 export interface Campaign {
@@ -27,7 +47,7 @@ export interface Campaign {
   flags: CampaignFlags;
 }
 
-/** The `ingest` object of the JSON answers. */
+/** What became of a list: the `ingest` object of the JSON answers. */
 export interface ListAnswer {
   rows: number;
   added: number;
@@ -43,26 +63,21 @@ export interface ListAnswer {
  * Reads the content that goes with `file`. Throws UserError for whatever is wrong with it; `terminal` is told of tags of other systems, which
  * would be mailed as they are (null: the caller tells).
  */
-export async function readCampaign(file: string, flags: CampaignFlags, terminal: Terminal | null): Promise<Campaign> {
+export async function readCampaign(
+  { cwd }: Pick<Io, "cwd">,
+  file: string,
+  flags: CampaignFlags,
+  terminal: Terminal | null,
+): Promise<Campaign> {
   // Told first: a mistyped list should not read as a missing content.
-  if (file !== "-") await checkReadable(file);
+  if (file !== "-") await checkReadable(file, cwd);
   const tracking = readTracking(flags);
   const { topic, content: written } = await readContent({
+    cwd,
     contentFile: flags.content ?? null,
     recipientsFile: file === "-" ? null : file,
     ...(flags.text !== undefined && { textFile: flags.text }),
-    overrides: {
-      ...(flags.subject !== undefined && { subject: flags.subject }),
-      ...(flags.from !== undefined && { from: flags.from }),
-      ...(flags.replyTo !== undefined && { replyTo: [flags.replyTo].flat() }),
-      ...(flags.header !== undefined && { headers: flags.header }),
-      ...(flags.attach !== undefined && { attachments: flags.attach }),
-      ...(flags.tag !== undefined && { tags: flags.tag }),
-      ...(flags.configurationSet !== undefined && { configurationSet: flags.configurationSet }),
-      ...(flags.unsubscribeUrl !== undefined && { unsubscribeUrl: flags.unsubscribeUrl }),
-      ...(flags.unsubscribeMailto !== undefined && { unsubscribeMailto: flags.unsubscribeMailto }),
-      ...(flags.allowEmpty !== undefined && { allowEmpty: flags.allowEmpty }),
-    },
+    overrides: overridesOf(flags),
   });
   // Not set when nothing is asked for: the content is the one it was before there was tracking.
   const content: Content = tracking === null ? written : { ...written, tracking };
@@ -71,6 +86,21 @@ export async function readCampaign(file: string, flags: CampaignFlags, terminal:
   const leftOver = leftOverReport(content);
   if (leftOver !== null) terminal?.warn(leftOver);
   return { file, topic: name, content, compiled, flags };
+}
+
+function overridesOf(flags: ContentFlags): ContentOverrides {
+  return {
+    ...(flags.subject !== undefined && { subject: flags.subject }),
+    ...(flags.from !== undefined && { from: flags.from }),
+    ...(flags.replyTo !== undefined && { replyTo: [flags.replyTo].flat() }),
+    ...(flags.header !== undefined && { headers: flags.header }),
+    ...(flags.attach !== undefined && { attachments: flags.attach }),
+    ...(flags.tag !== undefined && { tags: flags.tag }),
+    ...(flags.configurationSet !== undefined && { configurationSet: flags.configurationSet }),
+    ...(flags.unsubscribeUrl !== undefined && { unsubscribeUrl: flags.unsubscribeUrl }),
+    ...(flags.unsubscribeMailto !== undefined && { unsubscribeMailto: flags.unsubscribeMailto }),
+    ...(flags.allowEmpty !== undefined && { allowEmpty: flags.allowEmpty }),
+  };
 }
 
 /** Who gives the content instead of the list is told so, not that it has no addresses. */
@@ -82,18 +112,20 @@ function refuseContent(file: string): void {
   );
 }
 
-async function checkReadable(file: string): Promise<void> {
+async function checkReadable(file: string, cwd: string): Promise<void> {
   refuseContent(file);
   try {
-    await access(file, constants.R_OK);
-    if ((await stat(file)).isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
+    const path = pathFrom(cwd, file);
+    await access(path, constants.R_OK);
+    if ((await stat(path)).isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
   } catch (error) {
     throw fileProblem(error, "the recipients", file);
   }
 }
 
-export interface StagedCampaign extends Staged {
-  /** Puts everything into the job file at once. */
+/** A list that was read and checked, ready for the job file. */
+export interface StagedCampaign extends StagedList {
+  /** Puts everything into the job file at once; with `rehearse` only counts what that would do. */
   commit(options?: { rehearse?: boolean }): Promise<ListAnswer>;
 }
 
@@ -125,7 +157,7 @@ export async function stageCampaign(
       const counts = staging.commit({
         topic,
         content,
-        file: nameOf(file),
+        file: nameOfList(file),
         columns: staged.columns,
         priority: 5,
         notBefore: staged.notBefore || null,
@@ -137,15 +169,41 @@ export async function stageCampaign(
   };
 }
 
+/** A list that is in the job file. */
+export interface ImportedCampaign {
+  topic: string;
+  ingest: ListAnswer;
+  /** Of the whole topic, what was in it before included. */
+  totals: Totals;
+  /** Earliest instant any message of the list is due; 0: at once. */
+  notBefore: number;
+}
+
+/** Reads content and list and puts them into their topic, due by `timing`. Throws UserError when they cannot be used; nothing is in then. */
+export async function importCampaign(
+  context: Context,
+  file: string,
+  flags: CampaignFlags,
+  timing: Timing,
+): Promise<ImportedCampaign> {
+  const campaign = await readCampaign(context.io, file, flags, context.terminal);
+  const store = await context.openStore();
+  campaign.topic = await storedTopic(store, campaign.topic);
+  const staged = await stageCampaign(context, store, campaign, { timing, dryRun: false });
+  const ingest = await staged.commit();
+  const { topic } = campaign;
+  return { topic, ingest, totals: await store.totals(topic), notBefore: staged.notBefore };
+}
+
 /** A local picture that does not go with the mail is one nobody sees. */
-function pictureWarning({ content, compiled }: Campaign, { sample }: Staged): string | null {
+function pictureWarning({ content, compiled }: Campaign, { sample }: StagedList): string | null {
   if (sample === null || content.files?.inlineImages) return null;
   const [picture] = localPictures(compiled.render(sample.email, sample.values).html);
   if (picture === undefined) return null;
   return `No reader will see the picture ${picture}: write inline_images: true in the front matter to send it along, or put it on a web server.`;
 }
 
-function answerOf(staged: Staged, counts: ListCounts): ListAnswer {
+function answerOf(staged: StagedList, counts: ListCounts): ListAnswer {
   return {
     rows: staged.rows,
     added: counts.added,
@@ -157,7 +215,7 @@ function answerOf(staged: Staged, counts: ListCounts): ListAnswer {
   };
 }
 
-/** `june: 1,200 rows, 1,190 added, 8 duplicates, 2 rejected (june.csv.rejects.csv), 0 suppressed`. */
+/** One line for people: `june: 1,200 rows, 1,190 added, 8 duplicates, 2 rejected (june.csv.rejects.csv), 0 suppressed`. */
 export function describeList(topic: string, answer: ListAnswer): string {
   const n = (count: number) => count.toLocaleString("en-US");
   const where = answer.rejects_file ? ` (see ${answer.rejects_file})` : "";

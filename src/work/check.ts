@@ -1,8 +1,8 @@
 /** The `check` command at work: ask SES and the DNS, render every row, tell what was found. Nothing is sent or kept. */
 import { createBreath } from "./breath.ts";
-import { openInput } from "../io.ts";
 import { type Campaign, type CampaignFlags, readCampaign } from "./campaign.ts";
-import { accountFindings, leftToday, unreadFinding } from "../check/account.ts";
+import { leftToday } from "../aws/quota.ts";
+import { accountFindings, unreadFinding } from "../check/account.ts";
 import { dnsFindings } from "../check/authentication.ts";
 import { configurationSetFindings, eventFindings, noConfigurationSet } from "../check/configuration-set.ts";
 import { contentFindings } from "../check/content.ts";
@@ -20,14 +20,15 @@ import { ListCheck, listFindings } from "../check/list.ts";
 import { reportOf } from "../check/report.ts";
 import type { Context } from "./context.ts";
 import { splitMailbox } from "../compose/address/mailbox.ts";
-import { openRecipients, type Recipients } from "../compose/list/recipients.ts";
+import type { Recipients } from "../compose/list/recipients.ts";
 import { type AccountFacts, openSesReader, type SesReader } from "../aws/ses-reader.ts";
 import { EXIT, InterruptedError, UserError } from "../errors.ts";
-import { nameOf } from "./list.ts";
-import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 import type { ListCounts } from "../store/rows.ts";
-import type { Lists, Topics } from "../store/store.ts";
+import type { Lists, Staging, Topics } from "../store/store.ts";
 import { TopicRefusedError } from "../store/rules/admit.ts";
+import { batchesOf, nameOfList, openList } from "./list.ts";
+import { boundOldSpace } from "../memory.ts";
+import { countProgress } from "./progress.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { refusedTopic, tellingRefusals } from "./topic-refusal.ts";
 
@@ -65,13 +66,13 @@ export async function checkAccount(context: Context, flags: CheckFlags): Promise
 /** `check recipients.csv`: all that, the content, and every row. */
 export async function checkCampaign(context: Context, file: string, flags: CheckFlags): Promise<number> {
   // The author's links are looked at, not those that lead through the gateway.
-  const campaign = await readCampaign(file, { ...flags, trackClicks: false }, null);
+  const campaign = await readCampaign(context.io, file, { ...flags, trackClicks: false }, null);
   const from = mailboxOf(campaign.content.from);
   const dns = dnsOf(flags);
-  const recipients = await openList(context, file, flags);
+  const recipients = await openList(context.io, file, flags);
   // Before anybody is asked: what the content wants of the list may not be there.
   campaign.compiled.check(recipients.columns);
-  const store = await context.openForRehearsal();
+  const store = await context.openStore({ ifMissing: "scratch" });
   campaign.topic = await storedTopic(store, campaign.topic);
   const asked = await askSes(context, flags, from, campaign.content.configurationSet, true);
   const published = await askDns(context, dns, from, asked);
@@ -183,15 +184,6 @@ async function askDns({ io }: Context, dns: Dns | null, from: string | null, { s
 
 // Recipients ---------------------------------------------------------------------------------------------------------
 
-function openList({ io }: Context, file: string, flags: CheckFlags): Promise<Recipients> {
-  return openRecipients(openInput(io, file), {
-    name: nameOf(file),
-    ...(flags.emailColumn !== undefined && { emailColumn: flags.emailColumn }),
-    ...(flags.delimiter !== undefined && { delimiter: flags.delimiter }),
-    ...(flags.encoding !== undefined && { encoding: flags.encoding }),
-  });
-}
-
 interface ListResult {
   list: ListCheck;
   counts: ListCounts;
@@ -203,7 +195,7 @@ interface ListResult {
 
 /** Reads every row, and counts against the job file what would be added, in a transaction that is taken back. */
 async function readList(
-  { io, terminal, onExit }: Context,
+  context: Context,
   store: Lists & Topics,
   { file, topic, content, compiled }: Campaign,
   recipients: Recipients,
@@ -212,34 +204,15 @@ async function readList(
   boundOldSpace();
   const list = new ListCheck(compiled, recipients, verified);
   const staging = await store.stage();
-  onExit(() => staging.discard());
-  const progress = terminal.progress(null, "checked");
-  const started = io.clock.monotonic();
-  const breath = createBreath(io.signal);
-  try {
-    for await (const rows of recipients.batches()) {
-      if (io.signal.aborted) throw new InterruptedError();
-      boundYoungSpace(2);
-      const staged = [];
-      for (const row of rows) {
-        const pause = breath();
-        if (pause) await pause;
-        const email = list.take(row);
-        if (email !== null) staged.push({ email, fields: "[]", notBefore: 0 });
-      }
-      await staging.add(staged);
-      progress.update({ done: list.rows, perSecond: (list.rows * 1000) / Math.max(1, io.clock.monotonic() - started) });
-    }
-  } finally {
-    progress.stop();
-  }
+  context.onExit(() => staging.discard());
+  await stageRows(context, recipients, list, staging);
   if (list.sample === null)
-    throw new UserError(`${nameOf(file)} has no valid recipient: ${list.rejects.text}`, "correct the rows");
+    throw new UserError(`${nameOfList(file)} has no valid recipient: ${list.rejects.text}`, "correct the rows");
   const refused = await refusalOf(store, topic, content);
   const commit = staging.commit({
     topic: refused.length > 0 ? IMPOSSIBLE_TOPIC : topic,
     content,
-    file: nameOf(file),
+    file: nameOfList(file),
     columns: [],
     priority: 5,
     notBefore: null,
@@ -249,6 +222,26 @@ async function readList(
   const counts = await tellingRefusals(commit);
   const waiting = (await store.topics()).find((row) => row.topic === topic)?.pending ?? 0;
   return { list, counts, need: counts.added + waiting, refused };
+}
+
+async function stageRows(context: Context, recipients: Recipients, list: ListCheck, staging: Staging): Promise<void> {
+  const progress = countProgress(context, "checked");
+  const breath = createBreath(context.io.signal);
+  try {
+    for await (const rows of batchesOf(context.io, recipients)) {
+      const staged = [];
+      for (const row of rows) {
+        const pause = breath();
+        if (pause) await pause;
+        const email = list.take(row);
+        if (email !== null) staged.push({ email, fields: "[]", notBefore: 0 });
+      }
+      await staging.add(staged);
+      progress.update(list.rows);
+    }
+  } finally {
+    progress.stop();
+  }
 }
 
 async function refusalOf(store: Lists, topic: string, content: Campaign["content"]): Promise<Finding[]> {

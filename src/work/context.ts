@@ -1,10 +1,12 @@
-/** What the work of every command is given. */
+/** What the work of every command is given, and what ends it. */
 import type { Io } from "../io.ts";
 import type { SqliteStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
+/** The options every command has, as given on the command line. */
 export interface Globals {
+  /** Absolute path of the job file. */
   db: string;
   json: boolean;
   quiet: boolean;
@@ -13,8 +15,11 @@ export interface Globals {
 }
 
 export interface OpenOptions {
-  /** UserError when there is no store; default: one is made. */
-  mustExist?: boolean;
+  /**
+   * What to do where there is no job file: `create` it (the default), `refuse` with `UserError`, or work on a `scratch` store that is
+   * never written to disk.
+   */
+  ifMissing?: "create" | "refuse" | "scratch";
   /** Hears that another process is waited for; default: a line on stderr. */
   tell?: (text: string) => void;
   /** Hears how many messages a process that died left in doubt; default: a line on stderr. */
@@ -27,12 +32,58 @@ export interface Context {
   globals: Globals;
   /** Of this program, as `--version` prints it. */
   version: string;
-  /** Opens the store of `--db`; closed by `main` when the command ends, however it ends. */
+  /** Opens the store of `--db`; it is closed when the command ends, however it ends. Throws `UserError` when it cannot be opened. */
   openStore(options?: OpenOptions): Promise<Store>;
   /** The same, for what only a job file can do. */
   openSqliteStore(options?: OpenOptions): Promise<SqliteStore>;
-  /** The store of `--db` when there is one; else one in its place that is gone when the command ends: none is made. */
-  openForRehearsal(): Promise<Store>;
-  /** Awaits `close` when the command ends, in reverse order. */
-  onExit(close: () => void | Promise<void>): void;
+  /** Calls `close` when the command ends, in reverse order. */
+  onExit(close: Close): void;
+}
+
+type Close = () => void | Promise<void>;
+
+/** A context, and what ends everything that was opened with it. */
+export interface OwnedContext extends Context {
+  /** Calls what `onExit` was given, the last one first. All of them are called; rejects with the first error of theirs. */
+  close(): Promise<void>;
+}
+
+/** Makes the context of one command. Nothing is opened before the command asks for it. */
+export async function createContext(io: Io, globals: Globals, version: string): Promise<OwnedContext> {
+  const { createTerminal } = await import("../terminal/terminal.ts");
+  const terminal = await createTerminal(io, globals);
+  const closers: Close[] = [];
+  const onExit = (close: Close): void => void closers.push(close);
+  const owned = <Kind extends Store>(store: Kind): Kind => {
+    onExit(() => store.close());
+    return store;
+  };
+  return {
+    io,
+    terminal,
+    globals,
+    version,
+    onExit,
+    openStore: async (options = {}) => {
+      const { openStoreOf } = await import("./open-store.ts");
+      return owned(await openStoreOf({ io, terminal, globals }, options));
+    },
+    openSqliteStore: async (options = {}) => {
+      const { openSqliteStoreOf } = await import("./open-store.ts");
+      return owned(await openSqliteStoreOf({ io, terminal, globals }, options));
+    },
+    close: () => closeAll(closers),
+  };
+}
+
+async function closeAll(closers: Close[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const close of closers.splice(0).reverse()) {
+    try {
+      await close();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
 }

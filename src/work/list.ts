@@ -4,7 +4,7 @@ import { createBreath } from "./breath.ts";
 import { openRejects, type Rejects } from "../compose/list/csv.ts";
 import { Examiner } from "../compose/mail/folder-files.ts";
 import { RenderProblem } from "../compose/problem.ts";
-import { openRecipients, type Recipients, type RecipientsOptions, type Row } from "../compose/list/recipients.ts";
+import { openRecipients, type Recipients, type Row } from "../compose/list/recipients.ts";
 import { LEFT_HINT, LeftRows } from "../compose/list/left.ts";
 import { findName } from "../compose/list/name.ts";
 import { copyOf } from "../compose/list/split.ts";
@@ -23,20 +23,29 @@ export interface Timing {
   instantOf(zone: string): { at: number } | { problem: string };
 }
 
+/** Everybody at once. */
 export const AT_ONCE: Timing = { zoneColumn: null, instantOf: () => ({ at: 0 }) };
 
 const SHOWN_REASONS = 10;
 
-export interface StageOptions {
+/** How a list is written, where that cannot be found out. */
+export interface ListFlags {
+  emailColumn?: string;
+  delimiter?: string;
+  encoding?: string;
+}
+
+export interface ListOptions {
   /** Path of the CSV, or `-` for stdin. */
   file: string;
-  recipients: Omit<RecipientsOptions, "name">;
+  recipients: ListFlags;
   timing: Timing;
   /** Renders every row instead of checking its variables only, and writes no rejects file. */
   dryRun: boolean;
 }
 
-export interface Staged {
+/** What was found in a list; its messages are staged. */
+export interface StagedList {
   rows: number;
   rejected: number;
   rejectsFile: string | null;
@@ -59,18 +68,14 @@ export async function stageRecipients(
   io: Io,
   staging: Staging,
   content: CompiledContent,
-  options: StageOptions,
-): Promise<Staged> {
+  options: ListOptions,
+): Promise<StagedList> {
   boundOldSpace();
-  const recipients = await openFile(io, options.file, options.recipients);
-  const stager = new Stager(staging, content, recipients, options);
+  const recipients = await openList(io, options.file, options.recipients);
+  const stager = new Stager(staging, content, recipients, { ...options, cwd: io.cwd });
   const breath = createBreath(io.signal);
   try {
-    for await (const rows of recipients.batches()) {
-      if (io.signal.aborted) throw new InterruptedError();
-      boundYoungSpace(2);
-      await stager.take(rows, breath);
-    }
+    for await (const rows of batchesOf(io, recipients)) await stager.take(rows, breath);
     return await stager.finish();
   } finally {
     await stager.close();
@@ -81,26 +86,36 @@ export async function stageRecipients(
 export async function findRow(
   io: Io,
   file: string,
-  options: Omit<RecipientsOptions, "name">,
+  options: ListFlags,
   n: number,
 ): Promise<{ row: Row; columns: string[] }> {
-  const recipients = await openFile(io, file, options);
+  const recipients = await openList(io, file, options);
   let seen = 0;
   for await (const rows of recipients.batches()) {
     const row = rows[n - seen - 1];
     if (row) return { row, columns: recipients.columns };
     seen += rows.length;
   }
-  throw new UserError(`--row expects a row of ${nameOf(file)}, which has ${seen}, got ${n}`);
+  throw new UserError(`--row expects a row of ${nameOfList(file)}, which has ${seen}, got ${n}`);
 }
 
-function openFile(io: Io, file: string, options: Omit<RecipientsOptions, "name">): Promise<Recipients> {
+/** Opens a list: a path, or `-` for stdin. Throws UserError when it cannot be read as one. */
+export function openList(io: Io, file: string, options: ListFlags): Promise<Recipients> {
   return openRecipients(openInput(io, file), {
-    name: nameOf(file),
+    name: nameOfList(file),
     ...(options.emailColumn !== undefined && { emailColumn: options.emailColumn }),
     ...(options.delimiter !== undefined && { delimiter: options.delimiter }),
     ...(options.encoding !== undefined && { encoding: options.encoding }),
   });
+}
+
+/** The rows, batch by batch, in bounded memory. Rejects with `InterruptedError` when a signal came. */
+export async function* batchesOf({ signal }: Io, recipients: Recipients): AsyncGenerator<Row[]> {
+  for await (const rows of recipients.batches()) {
+    if (signal.aborted) throw new InterruptedError();
+    boundYoungSpace(2);
+    yield rows;
+  }
 }
 
 class Stager {
@@ -118,22 +133,28 @@ class Stager {
   #rejected = 0;
   readonly #reasons: string[] = [];
   #notBefore = Number.POSITIVE_INFINITY;
-  #sample: Staged["sample"] = null;
+  #sample: StagedList["sample"] = null;
 
-  constructor(staging: Staging, content: CompiledContent, recipients: Recipients, options: StageOptions) {
+  constructor(
+    staging: Staging,
+    content: CompiledContent,
+    recipients: Recipients,
+    options: ListOptions & { cwd: string },
+  ) {
     this.#staging = staging;
     this.#recipients = recipients;
     this.#timing = options.timing;
     this.#file = options.file;
     const { columns } = recipients;
-    this.#zoneIndex = zoneIndexOf(options.timing.zoneColumn, columns);
+    const { zoneColumn } = options.timing;
+    this.#zoneIndex = zoneColumn === null ? -1 : zoneColumnOf(zoneColumn, columns);
     const check = content.check(columns);
     const examiner = new Examiner();
     const whole = options.dryRun || content.hasFiles;
     this.#check = whole
       ? (fields, address) => verdictOn(content, examiner, address, valuesOf(columns, fields))
       : (fields) => problemVerdict(check(fields));
-    this.#rejects = options.dryRun ? null : openRejects(rejectsPath(options.file), recipients.header);
+    this.#rejects = options.dryRun ? null : openRejects(rejectsPath(options.file), recipients.header, options.cwd);
     this.#left = new LeftRows(columns);
   }
 
@@ -178,14 +199,14 @@ class Stager {
     this.#rejects?.write({ line: row.line, reason, fields: row.cells ?? row.fields });
   }
 
-  async finish(): Promise<Staged> {
+  async finish(): Promise<StagedList> {
     // One zone too late would split the campaign: all or nothing.
     if (this.#pastZones.size > 0) throw pastIn(this.#pastZones, "nothing was created");
     const rejectsFile = (await this.#rejects?.close()) ?? null;
     if (this.#rows === this.#rejected) {
       const why = this.#rows === 0 ? "it has no rows" : `all ${this.#rows} rows are refused, ${this.#reasons[0] ?? ""}`;
       throw new UserError(
-        `${nameOf(this.#file)} has no valid recipient: ${why}`,
+        `${nameOfList(this.#file)} has no valid recipient: ${why}`,
         rejectsFile ? `see ${rejectsFile}` : "add recipients",
       );
     }
@@ -216,16 +237,17 @@ export function pastIn(zones: ReadonlyMap<string, number>, consequence: string):
   );
 }
 
-/** `stdin` for `-`. */
-export function nameOf(file: string): string {
+/** What a list is called in messages: its path, or `stdin` for `-`. */
+export function nameOfList(file: string): string {
   return file === "-" ? "stdin" : file;
 }
 
-/** Topic of a file that names none. */
+/** The topic of a list that names none: `june` for `lists/june.csv`. */
 export function topicOfFile(file: string): string {
-  return basename(nameOf(file)).replace(/\.[^.]+$/, "");
+  return basename(nameOfList(file)).replace(/\.[^.]+$/, "");
 }
 
+/** A row's fields by the names of their columns; a missing field is empty. */
 export function valuesOf(columns: string[], fields: string[]): Record<string, string> {
   return Object.fromEntries(columns.map((column, index) => [column, fields[index] ?? ""]));
 }
@@ -234,9 +256,10 @@ function rejectsPath(file: string): string {
   return file === "-" ? "stdin.rejects.csv" : `${file}.rejects.csv`;
 }
 
-function zoneIndexOf(column: string | null, columns: string[]): number {
-  if (column === null) return -1;
-  const index = findName(column, columns);
+/** Where the column of `--tz-column` stands among the list's. Throws UserError when it is none of them. */
+export function zoneColumnOf(column: string, columns: string[]): number {
+  // Job files of the first version hold names in either form of Unicode.
+  const index = findName(column, columns.map((name) => name.normalize("NFC"))); // prettier-ignore
   if (index >= 0) return index;
   throw new UserError(`--tz-column expects one of the columns ${columns.join(", ")}, got "${column}"`);
 }

@@ -1,46 +1,36 @@
-/** Opening the store a command works on: what is waited for or found is told on stderr, and it is closed when the command ends. */
-import type { Open } from "../store/open.ts";
+/** Opening the store a command works on: what is waited for or found is told on stderr. */
+import type { Open, SqliteStore } from "../store/open.ts";
 import type { Opened, Store } from "../store/store.ts";
 import type { Context, OpenOptions } from "./context.ts";
 
-type Openers = Pick<Context, "openStore" | "openSqliteStore" | "openForRehearsal">;
+type Opener = Pick<Context, "io" | "terminal" | "globals">;
 
-/** The openers of a command's context. What opens a store is loaded with the first call. */
-export function createOpeners(context: Omit<Context, keyof Openers>): Openers {
-  const { globals, io, onExit } = context;
-  const openStore = async (options?: OpenOptions) => {
-    const { openStore: open } = await import("../store/open.ts");
-    return openWith(open, context, options);
-  };
-  return {
-    openStore,
-    async openSqliteStore(options) {
-      const { openSqliteStore: open } = await import("../store/open.ts");
-      return openWith(open, context, options);
-    },
-    async openForRehearsal() {
-      const { openScratchStore, storeExists } = await import("../store/open.ts");
-      if (storeExists(globals.db)) return openStore();
-      const store = await openScratchStore(io.clock);
-      onExit(() => store.close());
-      return store;
-    },
-  };
+/** What opens a store is loaded with the first call. */
+export async function openStoreOf(opener: Opener, options: OpenOptions = {}): Promise<Store> {
+  const { openScratchStore, openStore, storeExists } = await import("../store/open.ts");
+  const { io, globals } = opener;
+  if (options.ifMissing === "scratch" && !storeExists(globals.db)) return openScratchStore(io.clock);
+  return openWith(openStore, opener, options);
+}
+
+/** The same, for what only a job file can do; `scratch` is not for it. */
+export async function openSqliteStoreOf(opener: Opener, options: OpenOptions = {}): Promise<SqliteStore> {
+  const { openSqliteStore } = await import("../store/open.ts");
+  return openWith(openSqliteStore, opener, options);
 }
 
 async function openWith<Kind extends Store>(
   open: Open<Kind>,
-  { io, terminal, globals, onExit }: Omit<Context, keyof Openers>,
-  { mustExist = false, tell = (text) => terminal.warn(text), onRecovered }: OpenOptions = {},
+  { io, terminal, globals: { db } }: Opener,
+  { ifMissing = "create", tell = (text) => terminal.warn(text), onRecovered }: OpenOptions,
 ): Promise<Opened<Kind>> {
-  if (mustExist) {
+  if (ifMissing === "refuse") {
     const { requireJobFile } = await import("../store/open.ts");
-    requireJobFile(globals.db);
+    requireJobFile(db);
   }
-  const store = await open(globals.db, io.clock, (waitedMs) =>
-    tell(`Waiting for another process that holds ${globals.db} (${Math.round(waitedMs / 1000)} s so far).`),
+  const store = await open(db, io.clock, (waitedMs) =>
+    tell(`Waiting for another process that holds ${db} (${Math.round(waitedMs / 1000)} s so far).`),
   );
-  onExit(() => store.close());
   if (store.recovered > 0) (onRecovered ?? tellRecovered(tell))(store.recovered);
   return store;
 }

@@ -1,21 +1,19 @@
 /** The `send` command at work: plan, confirm, run the loop, answer. */
 import { describeList, type Campaign, type CampaignFlags, readCampaign, stageCampaign } from "./campaign.ts";
 import type { Context } from "./context.ts";
-import { readWords } from "../compose/address/encoded-word.ts";
 import { createMailer } from "../deliver/mailer.ts";
 import { tooManyBad } from "../deliver/reputation.ts";
 import { createSendLoop } from "../deliver/send.ts";
 import { emptyRun, type SendOptions, type SendResult } from "../deliver/sender.ts";
 import type { Scope } from "../deliver/source.ts";
-import { formatDuration, parseDuration } from "../time/duration.ts";
-import { type Connection, connect, type EndpointFlags } from "./endpoint.ts";
-import { UserError } from "../errors.ts";
-import { AT_ONCE, type Staged } from "./list.ts";
+import { parseDuration } from "../time/duration.ts";
+import { connect, type EndpointFlags } from "./endpoint.ts";
+import { AT_ONCE, type StagedList } from "./list.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 import { answerRun, type Job } from "./send-answer.ts";
+import { confirmSend } from "./send-confirm.ts";
 import type { RenderedMail } from "../message.ts";
 import type { Topics } from "../store/store.ts";
-import type { Store } from "../store/store.ts";
 import { admit } from "../store/rules/admit.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { refusedTopic } from "./topic-refusal.ts";
@@ -40,7 +38,7 @@ const RATE_WINDOW_MS = 5_000;
 
 /** `send recipients.csv`: the list goes in at once, then its topic goes out. */
 export async function sendCampaign(context: Context, file: string, flags: CampaignFlags & SendFlags): Promise<number> {
-  const campaign = await readCampaign(file, flags, context.terminal);
+  const campaign = await readCampaign(context.io, file, flags, context.terminal);
   const maxLateMs = maxLateOf(flags);
   // Told before anything is changed.
   readSecrets(context.io.env);
@@ -62,12 +60,12 @@ export async function sendDue(context: Context, flags: CampaignFlags & SendFlags
   const maxLateMs = maxLateOf(flags);
   // Told before anything is changed.
   readSecrets(context.io.env);
-  const store = await context.openStore({ mustExist: true });
+  const store = await context.openStore({ ifMissing: "refuse" });
   const topic = flags.topic === undefined ? null : await storedTopic(store, flags.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
   if (topic !== null) await refuseOtherEndpoint(store, topic, endpoint);
   const scope: Scope = { topic, endpoint, maxLateMs };
-  // Asked by name first, so that an unknown topic is an error and not an empty run.
+  // An unknown topic must be an error, not an empty run, so ask for it by name first.
   await store.totals(topic);
   const { due } = await store.outlook(scope);
   const connection = await connect(context, flags);
@@ -75,7 +73,7 @@ export async function sendDue(context: Context, flags: CampaignFlags & SendFlags
   return sendScope(context, scope, { store, connection, ingest: null }, flags);
 }
 
-function firstMail({ compiled }: Campaign, { sample }: Staged): RenderedMail | null {
+function firstMail({ compiled }: Campaign, { sample }: StagedList): RenderedMail | null {
   return sample && compiled.render(sample.email, sample.values);
 }
 
@@ -84,58 +82,10 @@ function maxLateOf(flags: SendFlags): number | null {
 }
 
 /** A rehearsal must not use up a real campaign, nor the other way round. */
-async function refuseOtherEndpoint(store: Store, topic: string, endpoint: Scope["endpoint"]): Promise<void> {
+async function refuseOtherEndpoint(store: Topics, topic: string, endpoint: Scope["endpoint"]): Promise<void> {
   const row = (await store.topic(topic)) ?? undefined;
   const refusal = admit(row, { adds: false, endpoint, content: null });
   if (refusal !== "fine") throw refusedTopic({ topic, refusal, endpoint });
-}
-
-interface Plan {
-  campaign: Campaign | null;
-  /** The mail of the first recipient: people know it when they see it. */
-  first: RenderedMail | null;
-  recipients: number;
-  connection: Connection;
-}
-
-/** Shows what is about to happen and asks, on a terminal only. */
-async function confirmSend({ io, terminal }: Context, plan: Plan, flags: SendFlags): Promise<void> {
-  const { connection, campaign, first } = plan;
-  const recipients = Math.min(plan.recipients, flags.max ?? plan.recipients);
-  const quota = quotaLeft(connection);
-  if (quota !== null && recipients > quota) {
-    terminal.warn(
-      `Today's quota has ${quota} left, the list needs ${recipients}: the run will ${flags.onQuota === "wait" ? "wait" : "stop"} there, and can be resumed.`,
-    );
-  }
-  if (connection.account?.enforcement === "PROBATION")
-    terminal.warn("The account is on probation: look at its bounces and complaints first.");
-  if (connection.account && !connection.account.productionAccess) {
-    terminal.warn("The account is in the SES sandbox: it can only write to verified addresses.");
-  }
-  const duration = formatDuration((recipients * 1000) / connection.perSecond);
-  const interactive = io.stdin.isTTY === true && io.stderr.isTTY === true;
-  if (recipients === 0) return;
-  if (!interactive || flags.yes) {
-    const left = quota === null ? "" : `, ${quota} left of today's quota`;
-    terminal.info(`Up to ${recipients} messages at ${connection.perSecond} per second: about ${duration}${left}.`);
-    return;
-  }
-  const lines = [
-    ...(first ? [`  From        ${readWords(first.from)}`, `  Subject     ${first.subject}`] : []),
-    ...(campaign ? [`  Topic       ${campaign.topic}`] : []),
-    `  Recipients  ${recipients}`,
-    `  Rate        ${connection.perSecond} per second, about ${duration}`,
-    `  Quota       ${quota === null ? "unknown or unlimited" : `${quota} left of today's`}`,
-    ...(connection.endpoint === "sandbox" ? ["  To          the sandbox; nothing leaves this machine"] : []),
-  ];
-  for (const line of lines) terminal.info(line);
-  if (!(await terminal.confirm("Send now?"))) throw new UserError("not confirmed", "nothing was sent");
-}
-
-function quotaLeft({ account }: Connection): number | null {
-  if (!account || account.quota === null || account.quota === 0) return null;
-  return Math.max(0, Math.floor(account.quota - account.sentLast24Hours));
 }
 
 async function sendScope(context: Context, scope: Scope, job: Job, flags: SendFlags): Promise<number> {

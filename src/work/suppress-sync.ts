@@ -1,7 +1,16 @@
-/** Keeps the addresses not to write to the same here and in the account's suppression list at SES. */
+/** The `suppress sync` command at work: the addresses not to write to, kept the same here and in the account's suppression list at SES. */
+import { awsRegion } from "../aws/region.ts";
 import type { SesSuppressionList, SesSuppressionReason } from "../aws/suppression-list.ts";
 import type { Suppression } from "../store/rows.ts";
 import type { Suppressions } from "../store/store.ts";
+import type { Context } from "./context.ts";
+import { EXIT } from "../errors.ts";
+
+/** Neither: both directions. */
+export interface SyncFlags {
+  fromSes?: boolean;
+  toSes?: boolean;
+}
 
 /** The JSON answer of `suppress sync`; a direction that was not asked for is null. */
 export interface SyncAnswer {
@@ -24,6 +33,41 @@ const TO_SES: ReadonlyMap<string, SesSuppressionReason> = new Map([
   ["bounce", "BOUNCE"],
   ["complaint", "COMPLAINT"],
 ]);
+
+/** `suppress sync`: takes in what SES has, puts there what it does not have, or both. Throws as `SesSuppressionList` does. */
+export async function syncWithSes(context: Context, flags: SyncFlags): Promise<number> {
+  const { io, terminal, globals } = context;
+  const { connectSuppressionList } = await import("../aws/suppression-list.ts");
+  const store = await context.openStore();
+  const list = connectSuppressionList({ region: awsRegion(io.env), clock: io.clock, signal: io.signal });
+  context.onExit(() => list.close());
+  const both = !flags.fromSes && !flags.toSes;
+  const progress = terminal.progress(null, "addresses");
+  try {
+    const answer = await syncSuppressions(store, list, {
+      fromSes: both || flags.fromSes === true,
+      toSes: both || flags.toSes === true,
+      onProgress: (done) => progress.update({ done, perSecond: 0 }),
+      onRefused: (address, reason) => terminal.warn(`SES does not take ${address}: ${reason}`),
+    });
+    progress.stop();
+    if (globals.json) terminal.json(answer);
+    else terminal.result(describeSync(answer));
+    return (answer.to_ses?.refused ?? 0) > 0 ? EXIT.partial : EXIT.done;
+  } finally {
+    progress.stop();
+  }
+}
+
+function describeSync({ from_ses: from, to_ses: to }: SyncAnswer): string {
+  const lines = [];
+  if (from) lines.push(`from SES: ${from.listed} listed, ${from.added} added, ${from.known} known before`);
+  if (to) {
+    const others = `${to.skipped} kept here only`;
+    lines.push(`to SES: ${to.added} added, ${to.known} there before, ${to.refused} refused, ${others}`);
+  }
+  return lines.join("\n");
+}
 
 /** Reads the list of SES once, page by page, then puts what SES does not have, one call each. */
 export async function syncSuppressions(

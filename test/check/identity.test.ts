@@ -7,7 +7,7 @@ import {
   senderFindings,
   signatureOf,
 } from "../../src/check/identity.ts";
-import type { Answer, Identity, SesReader } from "../../src/aws/ses-reader.ts";
+import type { Lookup, Identity, SesReader } from "../../src/aws/ses-reader.ts";
 import { only, troubles } from "./troubles.ts";
 
 const DOMAIN: Identity = {
@@ -68,9 +68,9 @@ test("mail from a mailbox provider's domain fails DMARC", () => {
 });
 
 /** SES with these identities, and a record of what it was asked. */
-function reader(identities: Record<string, Answer<Identity>>) {
+function reader(identities: Record<string, Lookup<Identity>>) {
   const asked: string[] = [];
-  const identity = async (name: string): Promise<Answer<Identity>> => {
+  const identity = async (name: string): Promise<Lookup<Identity>> => {
     asked.push(name);
     return identities[name] ?? { kind: "missing" };
   };

@@ -1,6 +1,6 @@
 import fc from "../support/properties.ts";
 import { describe, expect, test } from "vitest";
-import { parseInstant } from "../../src/feedback/instant.ts";
+import { parseEventTime } from "../../src/feedback/event-time.ts";
 import { isMachine } from "../../src/feedback/machine.ts";
 import { readEvent, type SesEvent } from "../../src/feedback/ses-event.ts";
 import * as make from "./events.ts";
@@ -188,7 +188,7 @@ test.each([
   ["2026-13-02T09:00:15.183Z", null],
   ["1772442000", null],
 ])("time %s", (text, expected) => {
-  const instant = parseInstant(text);
+  const instant = parseEventTime(text);
   expect(instant === null ? null : new Date(instant).toISOString()).toBe(expected);
 });
 

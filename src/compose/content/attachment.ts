@@ -2,7 +2,7 @@ import { basename, extname } from "node:path";
 import { stat } from "node:fs/promises";
 import { UserError } from "../../errors.ts";
 import type { Attachment } from "../../message.ts";
-import { fileProblem, MAX_FILE_BYTES, readBytes } from "../../read-file.ts";
+import { fileProblem, MAX_FILE_BYTES, readBytes, pathFrom } from "../../read-file.ts";
 
 /** SES takes 40 MB for a message, after base64 (SES quotas). */
 export const MAX_MESSAGE_BYTES = MAX_FILE_BYTES;
@@ -58,14 +58,14 @@ const CONTENT_TYPES: Record<string, string> = {
   zip: "application/zip",
 };
 
-/** Reads the files that go with every mail. Throws `UserError` for what is missing, empty, too large together, or refused by SES. */
-export async function readAttachments(paths: string[]): Promise<Attachment[]> {
+/** Reads the files that go with every mail; relative paths start at `cwd`. Throws `UserError` for what is missing, empty, too large together, or refused by SES. */
+export async function readAttachments(paths: string[], cwd = ""): Promise<Attachment[]> {
   let bytes = 0;
   for (const path of paths) {
     const problem = nameProblem(basename(path));
     if (problem !== null)
       throw new UserError(`the attachment ${path}: ${problem}`, "put it into a zip file, or send a link");
-    bytes += base64Length(await size(path));
+    bytes += base64Length(await size(path, cwd));
   }
   if (bytes > MAX_MESSAGE_BYTES) {
     const megabytes = (bytes / 1024 / 1024).toFixed(1);
@@ -74,11 +74,11 @@ export async function readAttachments(paths: string[]): Promise<Attachment[]> {
       "send a link instead",
     );
   }
-  return Promise.all(paths.map(readAttachment));
+  return Promise.all(paths.map((path) => readAttachment(path, cwd)));
 }
 
-async function readAttachment(path: string): Promise<Attachment> {
-  const data = (await readBytes(path, "the attachment")).toString("base64");
+async function readAttachment(path: string, cwd: string): Promise<Attachment> {
+  const data = (await readBytes(path, "the attachment", cwd)).toString("base64");
   return {
     fileName: basename(path),
     contentType: contentTypeOf(path),
@@ -100,8 +100,8 @@ export function nameProblem(fileName: string): string | null {
   return /[\x00-\x1f\x7f]/.test(fileName) ? "its name has a control character" : null;
 }
 
-async function size(path: string): Promise<number> {
-  const found = await stat(path).catch((error: unknown) => {
+async function size(path: string, cwd: string): Promise<number> {
+  const found = await stat(pathFrom(cwd, path)).catch((error: unknown) => {
     const problem = fileProblem(error, "the attachment", path);
     const isList = problem instanceof UserError && path.includes(",");
     throw isList ? new UserError(problem.message, "several are written as a list: [terms.pdf, map.png]") : problem;

@@ -38,6 +38,8 @@ export interface ContentOverrides {
 }
 
 export interface ContentOptions {
+  /** Where relative paths start; the working directory of the process when not given. */
+  cwd?: string;
   /** `.html`, `.htm` or `.md`. Null: the file beside `recipientsFile` with the same base name. */
   contentFile: string | null;
   /** Null or `-` when there is none to stand beside. */
@@ -52,17 +54,18 @@ export interface ContentOptions {
  * Templates are left as they are: `compileContent` judges them. Throws `UserError` for everything that cannot be sent.
  */
 export async function readContent(options: ContentOptions): Promise<{ content: Content; topic: string | null }> {
-  const file = options.contentFile ?? contentBeside(options.recipientsFile);
+  const { cwd = "" } = options;
+  const file = options.contentFile ?? contentBeside(options.recipientsFile, cwd);
   const markdown = isMarkdown(file);
-  const source = await readText(file, "the content");
+  const source = await readText(file, "the content", cwd);
   const { front, body, bodyLine } = await splitFrontMatter(source, file);
   if (body.trim() === "") throw new UserError(`the content ${file} has front matter and nothing else`);
   const { checkSyntax } = await import("../mail/template.ts");
   checkSyntax(file, body, { line: bodyLine, markdown });
   const head = headOf(front, options.overrides);
-  const text = options.textFile === undefined ? "" : await readText(options.textFile, "the text");
-  const { fixed, files } = await attachedTo(file, front, options.overrides);
-  const attachments = await readAttachments(fixed);
+  const text = options.textFile === undefined ? "" : await readText(options.textFile, "the text", cwd);
+  const { fixed, files } = await attachedTo(file, front, options.overrides, cwd);
+  const attachments = await readAttachments(fixed, cwd);
   const content: Content = {
     ...head,
     format: markdown ? "markdown" : "html",
@@ -83,12 +86,12 @@ export function checkTopic(name: string): string {
   return checkName("a topic name", name);
 }
 
-function contentBeside(recipientsFile: string | null): string {
+function contentBeside(recipientsFile: string | null, cwd: string): string {
   if (recipientsFile === null || recipientsFile === "-") {
     throw new UserError("there is no content", "name the file with --content <file.html or file.md>");
   }
   const base = join(dirname(recipientsFile), basename(recipientsFile, extname(recipientsFile)));
-  const found = BESIDE.map((extension) => base + extension).filter((path) => existsSync(path));
+  const found = BESIDE.map((extension) => base + extension).filter((path) => existsSync(resolve(cwd, path)));
   const [only] = found;
   if (only === undefined)
     throw new UserError(
@@ -202,6 +205,7 @@ async function attachedTo(
   file: string,
   front: FrontMatter,
   overrides: ContentOverrides,
+  cwd: string,
 ): Promise<{ fixed: string[]; files: ContentFiles | null }> {
   // Paths in a content file start where that file is, those of an option in the working directory.
   const base = overrides.attachments === undefined ? dirname(file) : ".";
@@ -212,8 +216,8 @@ async function attachedTo(
   const varied = paths.filter(hasVariables);
   const inlineImages = front.inline_images ?? false;
   if (varied.length === 0 && !inlineImages) return { fixed, files: null };
-  const folder = await realpath(dirname(resolve(file)));
-  const attachments = await Promise.all(varied.map((path) => fromFolder(folder, base, path)));
+  const folder = await realpath(dirname(resolve(cwd, file)));
+  const attachments = await Promise.all(varied.map((path) => fromFolder(folder, resolve(cwd, base), path)));
   return { fixed, files: { folder, attachments, inlineImages } };
 }
 

@@ -1,7 +1,7 @@
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { defused } from "./formula.ts";
 import { rejectHeader } from "./own-files.ts";
-import { fileProblem } from "../../read-file.ts";
+import { fileProblem, pathFrom } from "../../read-file.ts";
 
 /** White space around a field is no part of it unless the field is quoted. */
 const NEEDS_QUOTES = /[",\r\n]|^\s|\s$/;
@@ -36,10 +36,11 @@ export interface Rejects {
 
 /**
  * The file of refused rows: columns `line`, `reason`, then those of the list, `header` (`rejectHeader`). Created (mode 0600)
- * by the first row. An older file at `path` speaks of another run: it is replaced, or removed by `close` when no row was
+ * by the first row. A relative `path` starts at `cwd`. An older file there speaks of another run: it is replaced, or removed by `close` when no row was
  * refused. Throws `UserError` when the file cannot be written.
  */
-export function openRejects(path: string, header: string[]): Rejects {
+export function openRejects(path: string, header: string[], cwd = ""): Rejects {
+  const target = pathFrom(cwd, path);
   let file: number | null = null;
   let buffered = "";
   let closed: string | null | undefined;
@@ -53,7 +54,7 @@ export function openRejects(path: string, header: string[]): Rejects {
   };
   const flush = (): void =>
     attempt(() => {
-      file ??= create(path);
+      file ??= create(target);
       const bytes = Buffer.from(buffered);
       for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written);
       buffered = "";
@@ -68,7 +69,7 @@ export function openRejects(path: string, header: string[]): Rejects {
     async close() {
       if (closed !== undefined) return closed;
       if (file === null) {
-        attempt(() => rmSync(path, { force: true }));
+        attempt(() => rmSync(target, { force: true }));
         return (closed = null);
       }
       flush();

@@ -6,7 +6,7 @@ import { kindOfObject, LONGEST_NAME, typeOf } from "./traces.ts";
 import type { Budget } from "./unpack.ts";
 
 /** What a search brought to light. */
-export type Finding = { event: SesEvent } | { malformed: string };
+export type SearchResult = { event: SesEvent } | { malformed: string };
 
 /** SNS in SQS in a Lambda record in a log in a dump of logs is five texts inside each other; base64 and gzip make two of one. */
 const MOST_LAYERS = 16;
@@ -14,14 +14,14 @@ const MOST_LAYERS = 16;
 const SHORTEST_BYTES = 45;
 
 /** What is known of a value before it is searched. */
-export interface Known {
+export interface Searched {
   /** A part of it, compared by identity, that was read and is left out. */
   taken: unknown;
   /** The events in that part, readable or not. */
   items: number;
 }
 
-const NOT_KNOWN: Known = { taken: undefined, items: 0 };
+const NOT_KNOWN: Searched = { taken: undefined, items: 0 };
 
 interface Frame {
   values: readonly unknown[];
@@ -41,7 +41,7 @@ interface Frame {
  *
  * The time is linear in the size of `value`, times the layers; what is unpacked is limited by `budget`.
  */
-export function search(value: unknown, budget: Budget, { taken, items }: Known = NOT_KNOWN): Finding[] {
+export function search(value: unknown, budget: Budget, { taken, items }: Searched = NOT_KNOWN): SearchResult[] {
   const found = new Found(items);
   const frames: Frame[] = [{ values: [value], at: 0, layers: 0 }];
   // No recursion: nesting costs no stack, and a chain of single members (`{"a":{"a":…`) not even a frame.
@@ -165,7 +165,7 @@ class Found {
     this.#spokenOf = true;
   }
 
-  all(): Finding[] {
+  all(): SearchResult[] {
     const events = [...this.#events.values()].map((event) => ({ event }));
     const defect = this.#defect ?? this.#missing(this.#known + events.length);
     return defect === null ? events : [...events, { malformed: defect }];

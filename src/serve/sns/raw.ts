@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { isObject } from "../../feedback/envelopes/json-value.ts";
 import type { SnsSettings } from "../gateway.ts";
 import { forbidden, SnsRefusal } from "./refusal.ts";
-import { checkTopic } from "./verify.ts";
+import { checkTopicArn } from "./verify.ts";
 
 /** As SNS marks it, or an SES event that is in no envelope. */
 export function isRaw(headers: IncomingHttpHeaders, body: unknown): boolean {
@@ -18,7 +18,7 @@ export function isRaw(headers: IncomingHttpHeaders, body: unknown): boolean {
  */
 export function checkRaw(headers: IncomingHttpHeaders, settings: SnsSettings): void {
   const topicArn = headers["x-amz-sns-topic-arn"];
-  if (topicArn !== undefined) checkTopic(String(topicArn), settings);
+  if (topicArn !== undefined) checkTopicArn(String(topicArn), settings);
   if (settings.rawSecret === null) {
     throw forbidden("Raw deliveries are not taken in: switch raw message delivery of the SNS subscription off");
   }

@@ -1,7 +1,7 @@
 /** Whether a message comes from an SNS topic that may speak to us, and now. */
 import { verify as verifySignature, type KeyObject } from "node:crypto";
 import type { Clock } from "../../time/clock.ts";
-import { parseInstant } from "../../feedback/instant.ts";
+import { parseEventTime } from "../../feedback/event-time.ts";
 import type { SnsSettings } from "../gateway.ts";
 import { type Certificates, checkCertificateUrl } from "./certificates.ts";
 import { canonicalText, type SnsMessage } from "./envelope.ts";
@@ -18,7 +18,7 @@ const SIGNATURE_BYTES = [256, 384, 512];
 const MAX_SIGNATURE_TEXT = 684;
 
 /** Throws when messages of this SNS topic are not taken in. */
-export function checkTopic(topicArn: string, { topicArns }: SnsSettings): void {
+export function checkTopicArn(topicArn: string, { topicArns }: SnsSettings): void {
   if (!topicArns.includes(topicArn)) throw forbidden("The SNS topic is not one that --sns-topic-arn names");
 }
 
@@ -31,7 +31,7 @@ export async function verify(
   message: SnsMessage,
   { settings, certificates, clock }: { settings: SnsSettings; certificates: Certificates; clock: Clock },
 ): Promise<void> {
-  checkTopic(message.topicArn, settings);
+  checkTopicArn(message.topicArn, settings);
   const hash = Object.hasOwn(HASH_OF, message.signatureVersion) ? HASH_OF[message.signatureVersion] : undefined;
   if (hash === undefined) throw forbidden("SignatureVersion must be 1 or 2");
   const signature = readSignature(message.signature);
@@ -54,7 +54,7 @@ function readSignature(text: string): Buffer {
 }
 
 function checkAge(timestamp: string, now: number, maxAgeMs: number): void {
-  const at = timestamp.length < 100 ? parseInstant(timestamp) : null;
+  const at = timestamp.length < 100 ? parseEventTime(timestamp) : null;
   if (at === null) throw forbidden("Timestamp cannot be read");
   if (now - at > maxAgeMs) throw forbidden("The message is too old, or a replay");
   if (at - now > MAX_AHEAD_MS) throw forbidden("The message is of the future; is the clock of this machine right?");

@@ -198,6 +198,7 @@ async function closeServer(app: FastifyInstance, hardSignal: AbortSignal): Promi
   if (hardSignal.aborted) drop();
   await app.close();
   clearTimeout(timer);
+  hardSignal.removeEventListener("abort", drop);
 }
 
 function urlOf(app: FastifyInstance, host: string): string {

@@ -1,7 +1,7 @@
 /** The options of `serve`, read and checked before anything is opened. */
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { resolve } from "node:path";
-import { readTracking, type TrackingFlags } from "../../commands/options.ts";
+import { readTracking, type TrackingFlags } from "../tracking.ts";
 import { type ContentOverrides, readEnvelope } from "../../compose/content/content.ts";
 import { readBytes } from "../../read-file.ts";
 import type { RecipientCap } from "../../deliver/source.ts";

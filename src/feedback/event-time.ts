@@ -5,7 +5,7 @@ const PARTS = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d+)?\s*(Z|[+-]\d\d:?\d\
  * `2018-10-08T14:05:45 +0000` (legacy notifications), which `Date.parse` refuses. Without a zone it is UTC, wherever this
  * machine stands.
  */
-export function parseInstant(text: string): number | null {
+export function parseEventTime(text: string): number | null {
   // What nearly every event has; a quarter of the time of the expression.
   const quick = text.length === 24 && text.endsWith("Z") ? Date.parse(text) : NaN;
   if (!Number.isNaN(quick)) return quick;

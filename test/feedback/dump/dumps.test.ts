@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { UserError } from "../../../src/errors.ts";
-import { openSources } from "../../../src/feedback/dump/sources.ts";
+import { openDumps } from "../../../src/feedback/dump/dumps.ts";
 
 let root = "";
 const FILES = [
@@ -39,7 +39,7 @@ async function open(paths: string[], stdin = Readable.from([Buffer.from("in")]))
   const found: { name: string; content: string }[] = [];
   skipped = [];
   const inside = paths.map((path) => (path === "-" ? path : join(root, path)));
-  for await (const { name, stream } of openSources(inside, { stdin, onSkipped })) {
+  for await (const { name, stream } of openDumps(inside, { stdin, onSkipped })) {
     found.push({ name: name === "stdin" ? name : relative(root, name), content: await text(stream) });
   }
   return found;
@@ -53,7 +53,7 @@ describe("bad input", () => {
     ["a glob that finds nothing", ["top.json", "2026/*.xml"], /^no file matches .*2026\/\*\.xml$/],
     ["stdin twice", ["-", "-"], /^- \(stdin\) can be read only once$/],
   ])("%s is told before anything is opened", async (_, paths, message) => {
-    const sources = openSources(
+    const sources = openDumps(
       paths.map((path) => (path === "-" ? path : join(root, path))),
       { stdin: Readable.from([]), onSkipped },
     );
@@ -106,7 +106,7 @@ test.each([
 
 test("a stream is closed when the next one is asked for, and when the reader leaves", async () => {
   const streams: Readable[] = [];
-  for await (const { stream } of openSources([join(root, "top.json"), join(root, "2026/03/02/c.json")], {
+  for await (const { stream } of openDumps([join(root, "top.json"), join(root, "2026/03/02/c.json")], {
     stdin: Readable.from([]),
     onSkipped,
   })) {

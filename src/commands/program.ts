@@ -1,0 +1,65 @@
+/** The program without its commands: its own options, its help, and where settings come from. */
+import type { EventEmitter } from "node:events";
+import { Command, Option } from "commander";
+import type { Io } from "../io.ts";
+
+const EXIT_CODES = `
+Exit codes:
+  0    everything asked for is done
+  1    done, but some messages failed or are in doubt, or some input records were refused
+  2    usage, configuration or input error; nothing was sent and nothing was changed
+  3    stopped early and resumable: daily quota, account, credentials, breaker
+  70   a bug
+  130  interrupted (143: terminated); resumable`;
+
+/** The program, with no commands yet. It writes to the streams of `io` and throws `CommanderError` instead of leaving the process. */
+export function createProgram(io: Io, version: string): Command {
+  return new Program("ses-mail", io.env)
+    .description("Bulk mail through Amazon SES: everybody on the list once, never over the rate, whatever crashes.")
+    .version(version, "-V, --version")
+    .addOption(new Option("--db <file>", "job file").env("SES_MAIL_DB").default("ses-mail.db"))
+    .option("--json", "one JSON document on stdout, nothing else there")
+    .option("-q, --quiet", "less on stderr")
+    .option("-v, --verbose", "more on stderr")
+    .option("--no-color", "no colour (also NO_COLOR)")
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => write(`${oneLine(text.replace(/^error: /, "ses-mail: "))}\n`),
+    })
+    .addHelpText("afterAll", EXIT_CODES)
+    .showSuggestionAfterError()
+    .exitOverride();
+}
+
+/** The text with every line break and the spaces around it made one space. */
+export function oneLine(text: string): string {
+  return text.trim().replaceAll(/\s*\n\s*/g, " ");
+}
+
+/** commander reads settings from `process.env`; ours come from `Io`, so that two runs in one process may differ. */
+class Program extends Command {
+  readonly #env: Io["env"];
+
+  constructor(name: string, env: Io["env"]) {
+    super(name);
+    this.#env = env;
+  }
+
+  override createCommand(name = ""): Command {
+    return new Program(name, this.#env);
+  }
+
+  /** In place of commander's own method of this name, and with its order: the command line, then the environment, then defaults. */
+  _parseOptionsEnv(): void {
+    for (const option of this.options) {
+      const value = option.envVar === undefined ? undefined : this.#env[option.envVar];
+      const source = this.getOptionValueSource(option.attributeName());
+      if (value === undefined || (source !== undefined && source !== "default" && source !== "env")) continue;
+      const takesValue = option.required || option.optional;
+      // An EventEmitter, though its types do not say so.
+      (this as unknown as EventEmitter).emit(`optionEnv:${option.name()}`, ...(takesValue ? [value] : []));
+    }
+  }
+}

@@ -1,0 +1,74 @@
+/** The `export` command at work: one row per recipient of a topic, as CSV or as one JSON document. */
+import type { Context } from "./context.ts";
+import { EXIT } from "../errors.ts";
+import type { State } from "../message.ts";
+import { outputPath, writeLines } from "./output.ts";
+import { type ExportRow, exportLines, surveyExport } from "../report/export.ts";
+import type { ExportedMessage } from "../store/rows.ts";
+import { storedTopic } from "../store/topic-name.ts";
+import { isoTime } from "../time/iso.ts";
+
+export interface ExportFlags {
+  /** Only messages in these states. */
+  state?: State[];
+  output?: string;
+  raw?: boolean;
+}
+
+/** `export`: throws `UserError` for an unknown topic or a file that cannot be written. */
+export async function exportTopic(context: Context, name: string, flags: ExportFlags): Promise<number> {
+  const { io, globals, terminal } = context;
+  const store = await context.openStore({ ifMissing: "refuse" });
+  const topic = await storedTopic(store, name);
+  const columns = await store.columns(topic);
+  const output = outputPath(io.cwd, flags.output);
+  const messages = () => store.messages(topic, flags.state ?? null);
+  if (globals.json && output === null) await writeLines(context, null, jsonLines(topic, exportRows(messages())));
+  else {
+    const raw = flags.raw ?? false;
+    const survey = await surveyExport(messages(), columns, { raw });
+    await writeLines(context, output, exportLines(exportRows(messages()), columns, { raw, survey }));
+  }
+  if (output !== null) {
+    if (globals.json) terminal.json({ topic, output });
+    else terminal.info(`wrote ${output}`);
+  }
+  return EXIT.done;
+}
+
+async function* exportRows(messages: AsyncGenerator<ExportedMessage>): AsyncGenerator<ExportRow> {
+  for await (const message of messages) {
+    yield {
+      email: message.email,
+      state: message.state,
+      attempts: message.attempts,
+      ses_message_id: message.sesMessageId,
+      error: message.error,
+      sent_at: message.sentAt,
+      delivered_at: message.deliveredAt,
+      bounced_at: message.bouncedAt,
+      bounce_type: message.bounceType,
+      bounce_subtype: message.bounceSubtype,
+      complained_at: message.complainedAt,
+      opened_at: message.openedAt,
+      clicked_at: message.clickedAt,
+      fields: message.fields,
+    };
+  }
+}
+
+/** One JSON document, written as it is read. */
+async function* jsonLines(topic: string, rows: AsyncGenerator<ExportRow>): AsyncGenerator<string> {
+  yield `{"topic":${JSON.stringify(topic)},"messages":[`;
+  let separator = "\n";
+  for await (const row of rows) {
+    yield (
+      separator +
+        JSON.stringify(row, (key, value: unknown) =>
+          key.endsWith("_at") && typeof value === "number" ? isoTime(value) : value,
+        )
+    );
+    separator = ",\n";
+  }
+  yield "]}\n";
+}

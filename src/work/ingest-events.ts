@@ -1,0 +1,165 @@
+/** The `ingest-events` command at work: what SES said of mails, from dumps or from a queue, into the job file. */
+import { resolve } from "node:path";
+import type { Readable } from "node:stream";
+import { awsRegion } from "../aws/region.ts";
+import type { Context } from "./context.ts";
+import { EXIT, InterruptedError, UserError } from "../errors.ts";
+import { applyDump, type ApplyOptions, emptySummary, type IngestSummary } from "../feedback/apply.ts";
+import { countProgress } from "./progress.ts";
+import type { Store } from "../store/store.ts";
+
+export interface IngestFlags {
+  /** URL of the queue to read. */
+  sqs?: string;
+  once?: boolean;
+  /** Queue messages to read at most. */
+  max?: number;
+}
+
+/** Malformed records told one by one; the rest is counted only. */
+const MALFORMED_SHOWN = 20;
+
+/**
+ * `ingest-events`: reads the files, or the queue when none is named. Throws `UserError` for options that do not go together, and
+ * `InterruptedError` after a signal, when all that was read is applied and the answer is given.
+ */
+export async function ingestEvents(context: Context, files: string[], flags: IngestFlags): Promise<number> {
+  const queue = queueOf(context, flags, files);
+  return queue === null ? ingestFiles(context, files) : ingestQueue(context, queue, flags);
+}
+
+/** The queue URL, or null when files are to be read. */
+function queueOf({ io }: Context, { sqs, once, max }: IngestFlags, files: string[]): string | null {
+  // A queue in the environment is a default; files on the command line beat it.
+  if (sqs !== undefined && files.length > 0 && sqs !== io.env["SES_MAIL_SQS"])
+    throw new UserError("ingest-events reads files or, with --sqs, a queue; both were given", "leave one of them out");
+  if (files.length === 0) {
+    if (sqs !== undefined) return sqs;
+    throw new UserError(
+      "ingest-events expects a file, a folder or -, got none",
+      "name the dump to read, or a queue with --sqs",
+    );
+  }
+  if (once || max !== undefined) throw new UserError(`${once ? "--once" : "--max"} works with --sqs only`);
+  return null;
+}
+
+async function ingestFiles(context: Context, files: string[]): Promise<number> {
+  const store = await context.openStore();
+  const summary = emptySummary();
+  const { options, stop } = createReporting(context, summary);
+  let interrupted: InterruptedError | null = null;
+  try {
+    await applyFiles(context, files, store, summary, options);
+  } catch (error) {
+    if (!(error instanceof InterruptedError)) throw error;
+    interrupted = error;
+  } finally {
+    stop();
+  }
+  const code = answer(context, summary);
+  if (interrupted !== null) throw interrupted;
+  return code;
+}
+
+async function applyFiles(
+  { io, terminal }: Context,
+  files: string[],
+  store: Store,
+  summary: IngestSummary,
+  options: ApplyOptions,
+): Promise<void> {
+  const { openDumps } = await import("../feedback/dump/dumps.ts");
+  const given = { cwd: io.cwd, stdin: io.stdin as Readable, onSkipped: (reason: string) => terminal.warn(reason) };
+  for await (const dump of openDumps(files, given)) {
+    await applyDump(dump, store, summary, options);
+  }
+  summary.settled += (await store.matchKeptEvents()).settled;
+}
+
+async function ingestQueue(context: Context, queueUrl: string, flags: IngestFlags): Promise<number> {
+  const { terminal } = context;
+  const { parseQueueUrl } = await import("../aws/sqs.ts");
+  const url = parseQueueUrl(queueUrl);
+  const store = await context.openStore();
+  const summary = emptySummary();
+  const { options, stop } = createReporting(context, summary);
+  terminal.detail(`reading ${url.href}`);
+  let end;
+  try {
+    end = await drainQueue(context, url, flags, { store, summary, options });
+    summary.settled += (await store.matchKeptEvents()).settled;
+  } finally {
+    stop();
+  }
+  const code = answer(context, summary);
+  if (end === "interrupted") throw new InterruptedError();
+  return code;
+}
+
+interface Reading {
+  store: Store;
+  summary: IngestSummary;
+  options: ApplyOptions;
+}
+
+async function drainQueue(context: Context, url: URL, flags: IngestFlags, { store, summary, options }: Reading) {
+  const { io, terminal } = context;
+  const { createSqsQueue } = await import("../aws/sqs.ts");
+  const { createEventHandler } = await import("../feedback/apply-queue.ts");
+  const { consume } = await import("../queue/consume.ts");
+  const endpointFromChain = Boolean(io.env["AWS_ENDPOINT_URL_SQS"] || io.env["AWS_ENDPOINT_URL"]);
+  const queue = createSqsQueue({ url, region: awsRegion(io.env), endpointFromChain });
+  context.onExit(() => queue.close());
+  let looked = 0;
+  const onIdle = async () => {
+    // A look at all that is kept: worth it only when there is more of it.
+    if (summary.unmatched > looked) summary.settled += (await store.matchKeptEvents()).settled;
+    looked = summary.unmatched;
+  };
+  const handler = createEventHandler(store, summary, { ...options, rejects: resolve(io.cwd, "sqs.rejects") });
+  try {
+    return await consume(queue, handler.handle, {
+      signal: io.signal,
+      clock: io.clock,
+      once: flags.once ?? false,
+      max: flags.max ?? null,
+      onRetry: (reason) => terminal.warn(`${reason}; trying again`),
+      onIdle,
+    });
+  } finally {
+    handler.close();
+  }
+}
+
+/** What is told while events are read. */
+function createReporting(context: Context, summary: IngestSummary): { options: ApplyOptions; stop: () => void } {
+  const { io, terminal } = context;
+  const progress = countProgress(context, "read");
+  const options: ApplyOptions = {
+    cwd: io.cwd,
+    signal: io.signal,
+    onMalformed: (where, reason) => warnMalformed(context, summary, where, reason),
+    onNoRejects: (reason) => terminal.warn(reason),
+    onProgress: ({ events }) => progress.update(events),
+  };
+  return { options, stop: () => progress.stop() };
+}
+
+function warnMalformed({ terminal }: Context, summary: IngestSummary, where: string, reason: string): void {
+  if (summary.malformed <= MALFORMED_SHOWN) terminal.warn(`${where}: ${reason}`);
+  if (summary.malformed === MALFORMED_SHOWN + 1)
+    terminal.warn("… more records cannot be read; all of them are in the .rejects file");
+}
+
+function answer({ terminal, globals }: Context, summary: IngestSummary): number {
+  if (globals.json) terminal.json(summary);
+  else {
+    const { records, events, applied, duplicates, unmatched, ignored, malformed, settled, suppressed } = summary;
+    terminal.result(
+      `${records} records: ${events} events (${applied} applied, ${duplicates} duplicates, ${unmatched} unmatched), ` +
+        `${ignored} ignored, ${malformed} malformed; ${settled} in doubt settled, ${suppressed} addresses suppressed`,
+    );
+  }
+  return summary.malformed > 0 ? EXIT.partial : EXIT.done;
+}

@@ -1,0 +1,169 @@
+/** The `schedule` command at work: a list taken in for later, or what is pending of a topic moved to another time. */
+import { type CampaignFlags, describeList, importCampaign, type ListAnswer } from "./campaign.ts";
+import type { Context } from "./context.ts";
+import { EXIT, UserError } from "../errors.ts";
+import { pastIn, type Timing, zoneColumnOf } from "./list.ts";
+import type { Totals } from "../message.ts";
+import type { Reschedule } from "../store/rows.ts";
+import type { Reader, Topics } from "../store/store.ts";
+import { storedTopic } from "../store/topic-name.ts";
+import { isoTime } from "../time/iso.ts";
+import { checkZone, describeInstant, machineZone, parseWhen, zoneInstants } from "../time/schedule.ts";
+
+export interface ScheduleFlags extends CampaignFlags {
+  at: string;
+  tz?: string;
+  tzColumn?: string;
+}
+
+/** An instant (or one a zone) and how it is told to the user. */
+interface When {
+  timing: Timing;
+  zone: string;
+  notes: string[];
+}
+
+/**
+ * `schedule`: takes the list `file` into its topic for later; null moves what is pending of `--topic`. Throws `UserError` for a time that
+ * cannot be read or is past, and when there is nothing to schedule. All is scheduled, or nothing.
+ */
+export async function schedule(context: Context, file: string | null, flags: ScheduleFlags): Promise<number> {
+  const when = readWhen(context, flags);
+  for (const note of when.notes) context.terminal.warn(note);
+  if (file !== null) return scheduleFile(context, file, flags, when);
+  if (flags.topic === undefined) {
+    throw new UserError(
+      "schedule expects a recipients file or --topic, got neither",
+      "name the file to send, or the topic to move",
+    );
+  }
+  return moveTopic(context, flags.topic, when);
+}
+
+async function scheduleFile(context: Context, file: string, flags: ScheduleFlags, when: When): Promise<number> {
+  const { terminal } = context;
+  const { topic, ingest, totals, notBefore } = await importCampaign(context, file, flags, when.timing);
+  answer(context, { topic, ingest, totals, notBefore, when, text: describeList(topic, ingest) });
+  if (ingest.added === 0 && ingest.duplicates > 0) {
+    terminal.warn(
+      `Everybody was in "${topic}" already, so nothing moved; to move what is pending: ses-mail schedule --topic "${topic}" --at …`,
+    );
+  }
+  return ingest.rejected > 0 ? EXIT.partial : EXIT.done;
+}
+
+async function moveTopic(context: Context, name: string, when: When): Promise<number> {
+  const store = await context.openStore({ ifMissing: "refuse" });
+  const topic = await storedTopic(store, name);
+  const { pending } = await store.totals(topic);
+  if (pending === 0) throw await nothingToMove(store, topic);
+  const plan = await planMove(store, topic, when);
+  const moved = await store.reschedule(topic, plan);
+  const totals = await store.totals(topic);
+  const text = `${topic}: ${moved} messages moved`;
+  answer(context, { topic, ingest: null, totals, moved, notBefore: plan.notBefore, when, text });
+  return EXIT.done;
+}
+
+interface Scheduled {
+  topic: string;
+  ingest: ListAnswer | null;
+  totals: Totals;
+  /** How many were pending and have another time now. */
+  moved?: number;
+  /** The earliest instant any message is due. */
+  notBefore: number;
+  when: When;
+  /** What is done, for people. */
+  text: string;
+}
+
+function answer({ terminal, globals, io }: Context, scheduled: Scheduled): void {
+  const { topic, ingest, totals, moved, notBefore, when, text } = scheduled;
+  if (globals.json) {
+    terminal.json({
+      topic,
+      outcome: "scheduled",
+      reason: null,
+      ingest,
+      run: null,
+      totals,
+      ...(moved !== undefined && { moved }),
+      scheduled_at: isoTime(notBefore),
+      zone: when.zone,
+    });
+  } else {
+    terminal.result(text);
+    terminal.result(dueText(notBefore, when, io.clock.now()));
+  }
+}
+
+function dueText(at: number, when: When, now: number): string {
+  const perRecipient = when.timing.zoneColumn !== null;
+  const text = describeInstant(at, perRecipient ? machineZone() : when.zone, now);
+  return perRecipient ? `first due ${text}, each at their own local time` : `due ${text}`;
+}
+
+/** To answer "due at 09:00" for a topic of which nothing will be sent would be a promise that is not kept. */
+async function nothingToMove(store: Topics, topic: string): Promise<UserError> {
+  const cancelled = (await store.topics()).some((row) => row.topic === topic && row.cancelledAt !== null);
+  return new UserError(
+    `topic "${topic}" has nothing pending to move`,
+    cancelled
+      ? `it is cancelled; reopen it with: ses-mail retry "${topic}" --state cancelled`
+      : `look at it with: ses-mail stats "${topic}"`,
+  );
+}
+
+async function planMove(store: Topics & Reader, topic: string, { timing }: When): Promise<Reschedule> {
+  if (timing.zoneColumn === null) {
+    const due = timing.instantOf("");
+    if ("problem" in due) throw new UserError(due.problem);
+    return { notBefore: due.at, instantOf: null };
+  }
+  return planByZone(store, topic, timing, timing.zoneColumn);
+}
+
+/** Looks at every recipient's zone before anything is moved: all or nothing. */
+async function planByZone(
+  store: Topics & Reader,
+  topic: string,
+  timing: Timing,
+  zoneColumn: string,
+): Promise<Reschedule> {
+  const columns = await store.columns(topic);
+  const column = columns[zoneColumnOf(zoneColumn, columns)] ?? "";
+  const dueOf = (fields: Record<string, string>) => timing.instantOf((fields[column] ?? "").trim());
+  let notBefore = Number.POSITIVE_INFINITY;
+  const pastZones = new Map<string, number>();
+  for await (const { email, fields } of store.messages(topic, ["pending"])) {
+    const zone = (fields[column] ?? "").trim();
+    const due = dueOf(fields);
+    if ("at" in due) notBefore = Math.min(notBefore, due.at);
+    else if (due.problem === "past") pastZones.set(zone, (pastZones.get(zone) ?? 0) + 1);
+    else throw new UserError(`${email}: ${due.problem}`, "nothing was moved");
+  }
+  if (pastZones.size > 0) throw pastIn(pastZones, "nothing was moved");
+  return {
+    notBefore: Number.isFinite(notBefore) ? notBefore : 0,
+    instantOf: (fields) => {
+      const due = dueOf(fields);
+      return "at" in due ? due.at : notBefore;
+    },
+  };
+}
+
+function readWhen({ io }: Context, flags: ScheduleFlags): When {
+  const now = io.clock.now();
+  const zone = flags.tz === undefined ? machineZone() : checkZone(flags.tz);
+  if (flags.tzColumn === undefined) {
+    const { at, note } = parseWhen(flags.at, { now, zone });
+    return { timing: { zoneColumn: null, instantOf: () => ({ at }) }, zone, notes: note ? [note] : [] };
+  }
+  const notes = flags.tz === undefined ? [] : ["--tz is not used with --tz-column: each recipient's own zone counts."];
+  return {
+    timing: { zoneColumn: flags.tzColumn, instantOf: zoneInstants(flags.at, now) },
+    zone: "each recipient's own",
+    notes,
+  };
+}

@@ -1,0 +1,75 @@
+/** What `send` is about to do, shown before it does it; on a terminal it asks. */
+import { leftToday } from "../aws/quota.ts";
+import type { Campaign } from "./campaign.ts";
+import { readWords } from "../compose/address/encoded-word.ts";
+import type { Context } from "./context.ts";
+import type { Connection } from "./endpoint.ts";
+import { UserError } from "../errors.ts";
+import type { RenderedMail } from "../message.ts";
+import type { SendFlags } from "./send.ts";
+import { formatDuration } from "../time/duration.ts";
+
+/** A send before it begins. */
+export interface SendPlan {
+  /** Null: what is due, of whatever topic. */
+  campaign: Campaign | null;
+  /** The mail of the first recipient: people know it when they see it. */
+  first: RenderedMail | null;
+  /** Messages that may leave. */
+  recipients: number;
+  connection: Connection;
+}
+
+/** Warns of what may stand in the way, then shows the plan. Throws UserError when it asks and the answer is no. */
+export async function confirmSend(context: Context, plan: SendPlan, flags: SendFlags): Promise<void> {
+  const { io, terminal } = context;
+  const recipients = Math.min(plan.recipients, flags.max ?? plan.recipients);
+  const quota = quotaLeft(plan.connection);
+  warnOfAccount(context, plan.connection, { recipients, quota, onQuota: flags.onQuota });
+  if (recipients === 0) return;
+  const { perSecond } = plan.connection;
+  const duration = formatDuration((recipients * 1000) / perSecond);
+  const interactive = io.stdin.isTTY === true && io.stderr.isTTY === true;
+  if (!interactive || flags.yes) {
+    const left = quota === null ? "" : `, ${quota} left of today's quota`;
+    terminal.info(`Up to ${recipients} messages at ${perSecond} per second: about ${duration}${left}.`);
+    return;
+  }
+  for (const line of planLines(plan, recipients, duration, quota)) terminal.info(line);
+  if (!(await terminal.confirm("Send now?"))) throw new UserError("not confirmed", "nothing was sent");
+}
+
+interface Need {
+  recipients: number;
+  quota: number | null;
+  onQuota: SendFlags["onQuota"];
+}
+
+function warnOfAccount({ terminal }: Context, { account }: Connection, { recipients, quota, onQuota }: Need): void {
+  if (quota !== null && recipients > quota) {
+    terminal.warn(
+      `Today's quota has ${quota} left, the list needs ${recipients}: the run will ${onQuota === "wait" ? "wait" : "stop"} there, and can be resumed.`,
+    );
+  }
+  if (account?.enforcement === "PROBATION")
+    terminal.warn("The account is on probation: look at its bounces and complaints first.");
+  if (account && !account.productionAccess)
+    terminal.warn("The account is in the SES sandbox: it can only write to verified addresses.");
+}
+
+function planLines(plan: SendPlan, recipients: number, duration: string, quota: number | null): string[] {
+  const { first, campaign, connection } = plan;
+  return [
+    ...(first ? [`  From        ${readWords(first.from)}`, `  Subject     ${first.subject}`] : []),
+    ...(campaign ? [`  Topic       ${campaign.topic}`] : []),
+    `  Recipients  ${recipients}`,
+    `  Rate        ${connection.perSecond} per second, about ${duration}`,
+    `  Quota       ${quota === null ? "unknown or unlimited" : `${quota} left of today's`}`,
+    ...(connection.endpoint === "sandbox" ? ["  To          the sandbox; nothing leaves this machine"] : []),
+  ];
+}
+
+/** Null: unlimited, or not known. */
+function quotaLeft({ account }: Connection): number | null {
+  return account === null || account.quota === 0 ? null : leftToday(account);
+}

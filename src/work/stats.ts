@@ -1,0 +1,95 @@
+/** The `stats` command at work: messages counted by state and by what came back. */
+import type { Context } from "./context.ts";
+import { EXIT, UserError } from "../errors.ts";
+import { NO_MESSAGES, zeros } from "../message.ts";
+import { outputPath, writeLines } from "./output.ts";
+import type { Line } from "../report/breakdown.ts";
+import type { TopicCounts } from "../report/stats.ts";
+import type { SentCounts } from "../store/rows.ts";
+import { EVENT_COUNTERS } from "../store/rules/marks.ts";
+import type { Reader, Topics } from "../store/store.ts";
+import { storedTopic } from "../store/topic-name.ts";
+
+export interface StatsFlags {
+  format?: "table" | "json" | "csv";
+  output?: string;
+  /** Only what was sent in the last so many hours. */
+  hours?: number;
+  raw?: boolean;
+  /** One topic along this line. */
+  by?: Line;
+  /** With `by`: the most frequent ones only; 20 when not given. */
+  top?: number;
+}
+
+const HOUR_MS = 3_600_000;
+const TOP = 20;
+
+/** `stats`: of one topic, or of all (null). Throws `UserError` for an unknown topic and for options that do not go together. */
+export async function stats(context: Context, name: string | null, flags: StatsFlags): Promise<number> {
+  const { io, globals, terminal } = context;
+  checkFlags(name, flags, globals.json);
+  const store = await context.openStore({ ifMissing: "refuse" });
+  const topic = name === null ? null : await storedTopic(store, name);
+  const format = flags.format ?? (globals.json ? "json" : "table");
+  const text =
+    topic !== null && flags.by !== undefined
+      ? await breakdownOf(context, store, { topic, by: flags.by, format, flags })
+      : await countersOf(context, store, { topic, format, flags });
+  if (flags.output === undefined && format === "table") terminal.result(text);
+  else {
+    const output = outputPath(io.cwd, flags.output);
+    await writeLines(context, output, [text]);
+    if (output !== null) terminal.info(`wrote ${output}`);
+  }
+  return EXIT.done;
+}
+
+function checkFlags(topic: string | null, { by, hours, top, format }: StatsFlags, json: boolean): void {
+  if (by === undefined && top !== undefined) throw new UserError("--top expects --by, got none", "add --by domain");
+  if (by !== undefined && topic === null)
+    throw new UserError("--by expects one topic, got none", `ses-mail stats <topic> --by ${by}`);
+  if (by !== undefined && hours !== undefined)
+    throw new UserError("--by counts the whole topic, got --hours too", "leave one of the two out");
+  if (json && format !== undefined && format !== "json")
+    throw new UserError(`--json and --format ${format} exclude each other`, "give one of them");
+}
+
+interface Asked {
+  format: "table" | "json" | "csv";
+  flags: StatsFlags;
+}
+
+async function countersOf({ terminal }: Context, store: Topics & Reader, asked: Asked & { topic: string | null }) {
+  const { topic, format, flags } = asked;
+  const { withRates, statsCsv, statsTable } = await import("../report/stats.ts");
+  const rows = (await count(store, topic, flags.hours)).map(withRates);
+  if (format === "csv") return statsCsv(rows, { raw: flags.raw ?? false });
+  if (format === "json") return `${JSON.stringify(topic === null ? { topics: rows } : rows[0])}\n`;
+  return `${await statsTable(rows, terminal)}\n`;
+}
+
+async function breakdownOf({ io, terminal }: Context, store: Reader, asked: Asked & { topic: string; by: Line }) {
+  const { topic, by, format, flags } = asked;
+  const { breakdownBy, breakdownCsv, breakdownText } = await import("../report/breakdown.ts");
+  const table = await store.breakdown(topic, io.signal, (lines) => breakdownBy(by, lines, flags.top ?? TOP));
+  if (format === "csv") return breakdownCsv(table, { raw: flags.raw ?? false });
+  if (format === "json") return `${JSON.stringify({ topic, by, rows: table.rows, others: table.others })}\n`;
+  return `${await breakdownText(table, terminal)}\n`;
+}
+
+async function count(store: Topics & Reader, topic: string | null, hours: number | undefined): Promise<TopicCounts[]> {
+  // An unknown topic must be an error, not an empty answer, so ask for it by name first.
+  if (topic !== null) await store.totals(topic);
+  const { countsOf } = await import("../report/stats.ts");
+  const rows = (await store.topics()).filter((row) => topic === null || row.topic === topic);
+  if (hours === undefined) return rows.map(countsOf);
+  const recent = await store.sentWithin(hours * HOUR_MS);
+  return rows.map((row) => recentCounts(row.topic, recent.get(row.topic)));
+}
+
+/** With `--hours` only what was sent then is spoken of, so `total` is that too. */
+function recentCounts(topic: string, recent: SentCounts | undefined): TopicCounts {
+  const { first, last, sent, ...events } = recent ?? { ...zeros(EVENT_COUNTERS), sent: 0, first: null, last: null };
+  return { ...NO_MESSAGES, ...events, topic, total: sent, sent, first_sent_at: first, last_sent_at: last };
+}

@@ -1,0 +1,110 @@
+/** The suppression list as a CSV file: `suppress import` and `suppress export`. */
+import { csvLine } from "../compose/list/csv.ts";
+import { looksDefused } from "../compose/list/formula.ts";
+import { findName } from "../compose/list/name.ts";
+import { RAW_MARK, SUPPRESSION_FIELDS } from "../compose/list/own-files.ts";
+import type { Row } from "../compose/list/recipients.ts";
+import type { Context } from "./context.ts";
+import { EXIT } from "../errors.ts";
+import { openList } from "./list.ts";
+import { outputPath, writeLines } from "./output.ts";
+import type { NewSuppression } from "../store/rows.ts";
+import type { Suppressions } from "../store/store.ts";
+import { isoTime } from "../time/iso.ts";
+
+export interface SuppressImportFlags {
+  /** Of rows that give none. */
+  reason: string;
+  emailColumn?: string;
+}
+
+export interface SuppressExportFlags {
+  output?: string;
+  raw?: boolean;
+}
+
+/** Addresses a transaction. */
+const BATCH = 1_000;
+/** Rejected rows told one by one; the rest is counted only. */
+const REJECTED_SHOWN = 20;
+
+/** `suppress import`: a bad row is told and stops nothing. Throws `UserError` when the file cannot be read as a list. */
+export async function importSuppressions(context: Context, file: string, flags: SuppressImportFlags): Promise<number> {
+  const { terminal, globals } = context;
+  const recipients = await openList(context.io, file, flags);
+  const read = createReader(recipients.columns, flags.reason, context.io.clock.now);
+  const store = await context.openStore();
+  const counts = { rows: 0, added: 0, known: 0, rejected: 0 };
+  let batch: NewSuppression[] = [];
+  const flush = async () => {
+    const added = await store.suppress(batch);
+    counts.added += added;
+    counts.known += batch.length - added;
+    batch = [];
+  };
+  for await (const rows of recipients.batches()) {
+    for (const row of rows) {
+      counts.rows++;
+      if ("address" in row) batch.push(read(row));
+      else if (++counts.rejected <= REJECTED_SHOWN) terminal.warn(`line ${row.line}: ${row.reason}`);
+    }
+    if (batch.length >= BATCH) await flush();
+  }
+  await flush();
+  if (globals.json) terminal.json(counts);
+  else
+    terminal.result(
+      `${counts.rows} rows: ${counts.added} added, ${counts.known} known before, ${counts.rejected} rejected`,
+    );
+  return counts.rejected > 0 ? EXIT.partial : EXIT.done;
+}
+
+type ValidRow = Extract<Row, { address: string }>;
+
+/** From a row to an entry. Where it comes from and since when, only a file of ours can tell. */
+function createReader(columns: string[], givenReason: string, now: () => number): (row: ValidRow) => NewSuppression {
+  const [reasonAt, detailAt] = [findName("reason", columns), findName("detail", columns)];
+  const isOurs = SUPPRESSION_FIELDS.every((name) => columns.includes(name));
+  const [sourceAt, sinceAt] = isOurs ? [columns.indexOf("source"), columns.indexOf("created_at")] : [-1, -1];
+  return ({ address, fields }) => {
+    const reason = (isOurs ? fields[reasonAt] : fields[reasonAt]?.trim()) || givenReason;
+    const createdAt = pastInstant(fields[sinceAt] ?? "", now());
+    return {
+      address,
+      reason,
+      source: fields[sourceAt]?.trim() || "import",
+      detail: fields[detailAt] || null,
+      ...(createdAt !== null && { createdAt }),
+    };
+  };
+}
+
+/** The instant of an ISO 8601 time in UTC; null for other texts, and for times that are still to come. */
+function pastInstant(text: string, now: number): number | null {
+  const instant = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(text.trim()) ? Date.parse(text) : Number.NaN;
+  return instant <= now ? instant : null;
+}
+
+/** `suppress export`: throws `UserError` for a file that cannot be written. */
+export async function exportSuppressions(context: Context, flags: SuppressExportFlags): Promise<number> {
+  const store = await context.openStore({ ifMissing: "refuse" });
+  await writeLines(context, outputPath(context.io.cwd, flags.output), suppressionLines(store, flags.raw ?? false));
+  return EXIT.done;
+}
+
+async function* suppressionLines(store: Suppressions, raw: boolean): AsyncGenerator<string> {
+  const mark = raw && (await needsMark(store)) ? [RAW_MARK] : [];
+  const unmarked = mark.map(() => "");
+  yield csvLine([...SUPPRESSION_FIELDS, ...mark]);
+  for await (const { address, reason, source, createdAt, detail } of store.suppressions()) {
+    const cells = [address, reason, source, isoTime(createdAt), detail ?? "", ...unmarked];
+    yield csvLine(cells, { raw, trusted: 0 });
+  }
+}
+
+/** Raw cells that look as if they were made harmless: read again, they must not be taken for that. */
+async function needsMark(store: Suppressions): Promise<boolean> {
+  for await (const { reason, detail } of store.suppressions())
+    if (looksDefused(reason) || looksDefused(detail ?? "")) return true;
+  return false;
+}

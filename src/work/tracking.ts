@@ -1,0 +1,24 @@
+/** What of a mail leads back to `serve`, as options ask for it. */
+import { UserError } from "../errors.ts";
+import type { Tracking } from "../message.ts";
+import { parseBaseUrl } from "../tracking/base-url.ts";
+
+export interface TrackingFlags {
+  trackOpens?: boolean;
+  trackClicks?: boolean;
+  unsubscribe?: boolean;
+  baseUrl?: string;
+}
+
+/** What each mail is to carry; null: nothing was asked for. Throws `UserError` for a bad base URL, or when there is none to lead to. */
+export function readTracking(flags: TrackingFlags): Tracking | null {
+  const baseUrl = flags.baseUrl === undefined ? null : parseBaseUrl(flags.baseUrl);
+  const { trackOpens: opens = false, trackClicks: clicks = false, unsubscribe = false } = flags;
+  const asked = opens ? "--track-opens" : clicks ? "--track-clicks" : unsubscribe ? "--unsubscribe" : null;
+  if (asked === null) return null;
+  if (baseUrl !== null) return { baseUrl, opens, clicks, unsubscribe };
+  throw new UserError(
+    `${asked} expects --base-url, got none`,
+    "name the address under which readers reach ses-mail serve: --base-url https://mail.example.com",
+  );
+}
