@@ -6,6 +6,7 @@ import { parseNames } from "./options.ts";
 /** What a person may put back. Never `sent`: nobody is written to twice. */
 const RETRIABLE: readonly State[] = ["failed", "in_doubt", "cancelled", "suppressed"];
 
+/** Declares `retry`. */
 export const addRetry: AddCommand = (program, act) => {
   program
     .command("retry")

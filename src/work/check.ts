@@ -29,6 +29,7 @@ import { countProgress } from "./progress.ts";
 import type { Staging, Store } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
 
+/** Options of `check`. */
 export interface CheckFlags extends CampaignFlags {
   /** False with `--no-account`. */
   account: boolean;

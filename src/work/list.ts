@@ -34,6 +34,7 @@ export interface ListFlags {
   encoding?: string;
 }
 
+/** How a list is read into staged messages. */
 export interface ListOptions {
   /** Path of the CSV, or `-` for stdin. */
   file: string;

@@ -11,6 +11,7 @@ import type { Store } from "../store/store.ts";
 
 const DAY_MS = 86_400_000;
 
+/** What a run works with. */
 export interface Job {
   store: Store;
   connection: Connection;

@@ -17,6 +17,7 @@ import type { Store } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { openLinks, readSecrets } from "../tracking/links.ts";
 
+/** Options of `send`. */
 export interface SendFlags extends EndpointFlags {
   maxAttempts: number;
   max?: number;

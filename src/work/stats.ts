@@ -8,6 +8,7 @@ import type { TopicCounts } from "../report/stats.ts";
 import type { EventCounts, SentCounts, Store } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
 
+/** Options of `stats`. */
 export interface StatsFlags {
   format?: "table" | "json" | "csv";
   output?: string;
