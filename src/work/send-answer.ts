@@ -12,7 +12,7 @@ import type { Store } from "../store/store.ts";
 const DAY_MS = 86_400_000;
 
 /** What a run works with. */
-export interface Job {
+export interface RunSetup {
   store: Store;
   connection: Connection;
   ingest: ListAnswer | null;
@@ -22,19 +22,19 @@ export interface Job {
 export async function answerRun(
   context: Context,
   scope: Scope,
-  job: Job,
+  setup: RunSetup,
   result: SendResult,
   late: number,
 ): Promise<number> {
   const { terminal, globals, io } = context;
-  const totals = await job.store.totals(scope.topic);
-  const reason = (await reasonOf(job, result, totals, late, io.clock.now())) ?? (await scheduledReason(scope, job));
+  const totals = await setup.store.totals(scope.topic);
+  const reason = (await reasonOf(setup, result, totals, late, io.clock.now())) ?? (await scheduledReason(scope, setup));
   if (globals.json) {
     terminal.json({
       topic: scope.topic,
       outcome: result.outcome,
       reason,
-      ingest: job.ingest,
+      ingest: setup.ingest,
       run: runAnswer(result.run),
       totals,
     });
@@ -42,7 +42,7 @@ export async function answerRun(
     terminal.result(describeResult(scope.topic, result.run, totals));
   }
   if (reason !== null) terminal.warn(reason);
-  return exitCode(context, scope, job, result, totals, late);
+  return exitCode(context, scope, setup, result, totals, late);
 }
 
 function runAnswer(run: Run) {
@@ -59,7 +59,7 @@ function runAnswer(run: Run) {
 }
 
 async function reasonOf(
-  { store }: Job,
+  { store }: RunSetup,
   result: SendResult,
   totals: Totals,
   late: number,
@@ -88,20 +88,27 @@ function sentence(text: string): string {
 }
 
 /** What was left because its time has not come. */
-async function scheduledReason(scope: Scope, { store }: Job): Promise<string | null> {
+async function scheduledReason(scope: Scope, { store }: RunSetup): Promise<string | null> {
   const { nextDueAt } = await store.outlook(scope);
   return nextDueAt === null ? null : `The next messages are due at ${new Date(nextDueAt).toISOString()}.`;
 }
 
 const STOPPED: ReadonlySet<SendOutcome> = new Set(["quota", "halted"]);
 
-function exitCode({ io }: Context, scope: Scope, job: Job, result: SendResult, totals: Totals, late: number): number {
+function exitCode(
+  { io }: Context,
+  scope: Scope,
+  setup: RunSetup,
+  result: SendResult,
+  totals: Totals,
+  late: number,
+): number {
   if (result.outcome === "interrupted") return exitCodeOf(io.signal);
   if (STOPPED.has(result.outcome)) return EXIT.stopped;
   // Of one topic everything counts, also what failed in an earlier run; for cron only what happened now.
   const { failed, in_doubt: inDoubt } =
     scope.topic === null ? { failed: result.run.failed, in_doubt: result.run.inDoubt } : totals;
-  const imperfect = failed > 0 || inDoubt > 0 || late > 0 || (job.ingest?.rejected ?? 0) > 0;
+  const imperfect = failed > 0 || inDoubt > 0 || late > 0 || (setup.ingest?.rejected ?? 0) > 0;
   return imperfect ? EXIT.partial : EXIT.done;
 }
 
