@@ -1,5 +1,6 @@
 import type { AddCommand } from "./command.ts";
 
+/** Declares `backup`. */
 export const addBackup: AddCommand = (program, act) => {
   program
     .command("backup")

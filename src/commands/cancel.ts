@@ -1,5 +1,6 @@
 import type { AddCommand } from "./command.ts";
 
+/** Declares `cancel`. */
 export const addCancel: AddCommand = (program, act) => {
   program
     .command("cancel")

@@ -3,6 +3,7 @@ import type { CheckFlags } from "../work/check.ts";
 import type { AddCommand } from "./command.ts";
 import { addContentOptions, addRecipientOptions, setting } from "./options.ts";
 
+/** Declares `check`. */
 export const addCheck: AddCommand = (program, act) => {
   const command = program
     .command("check")

@@ -8,4 +8,5 @@ export type Work<Options> = (context: Context, options: Options, args: string[])
 /** Turns work into a commander action. */
 export type Act = <Options>(work: Work<Options>) => (...args: unknown[]) => Promise<void>;
 
+/** Declares one command, or a command and its subcommands, on the program. */
 export type AddCommand = (program: Command, act: Act) => void;

@@ -2,6 +2,7 @@ import { Argument } from "commander";
 import { EXIT } from "../errors.ts";
 import type { AddCommand } from "./command.ts";
 
+/** Declares `completion`. */
 export const addCompletion: AddCommand = (program, act) => {
   program
     .command("completion")

@@ -3,6 +3,7 @@ import type { ExportFlags } from "../work/export.ts";
 import type { AddCommand } from "./command.ts";
 import { parseNames } from "./options.ts";
 
+/** Declares `export`. */
 export const addExport: AddCommand = (program, act) => {
   program
     .command("export")

@@ -2,6 +2,7 @@ import type { CampaignFlags } from "../work/campaign.ts";
 import type { AddCommand } from "./command.ts";
 import { addContentOptions, addRecipientOptions } from "./options.ts";
 
+/** Declares `import`. */
 export const addImport: AddCommand = (program, act) => {
   const command = program
     .command("import")

@@ -2,6 +2,7 @@ import type { IngestFlags } from "../work/ingest-events.ts";
 import type { AddCommand } from "./command.ts";
 import { parseCount, setting } from "./options.ts";
 
+/** Declares `ingest-events`. */
 export const addIngestEvents: AddCommand = (program, act) => {
   program
     .command("ingest-events")

@@ -6,6 +6,7 @@ import { parseNames } from "./options.ts";
 
 const SCOPES: readonly KeyScope[] = ["send", "read", "admin"];
 
+/** Declares `key`. */
 export const addKey: AddCommand = (program, act) => {
   const key = program.command("key").description("API keys of the gateway, and the key its links are signed with");
   addKeyAdd(key, act);

@@ -2,6 +2,7 @@ import type { PreviewFlags } from "../work/preview.ts";
 import type { AddCommand } from "./command.ts";
 import { addContentOptions, addRecipientOptions, parseCount } from "./options.ts";
 
+/** Declares `preview`. */
 export const addPreview: AddCommand = (program, act) => {
   const command = program
     .command("preview")

@@ -2,6 +2,7 @@ import type { ReportFlags } from "../work/report.ts";
 import type { AddCommand } from "./command.ts";
 import { setting } from "./options.ts";
 
+/** Declares `report`. */
 export const addReport: AddCommand = (program, act) => {
   program
     .command("report")

@@ -3,6 +3,7 @@ import type { RetryFlags } from "../work/retry.ts";
 import type { AddCommand } from "./command.ts";
 import { parseNames } from "./options.ts";
 
+/** Declares `retry`. */
 export const addRetry: AddCommand = (program, act) => {
   program
     .command("retry")

@@ -9,6 +9,7 @@ Faults: ${FAULT_GRAMMAR}
   share is 0.2 or 20%; a bare kind means every call
   example: --fault throttle:0.2 --fault accept-then-drop:every=100`;
 
+/** Declares `sandbox`. */
 export const addSandbox: AddCommand = (program, act) => {
   program
     .command("sandbox")

@@ -2,6 +2,7 @@ import type { ScheduleFlags } from "../work/schedule.ts";
 import type { AddCommand } from "./command.ts";
 import { addContentOptions, addRecipientOptions, setting } from "./options.ts";
 
+/** Declares `schedule`. */
 export const addSchedule: AddCommand = (program, act) => {
   const command = program
     .command("schedule")

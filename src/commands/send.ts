@@ -5,6 +5,7 @@ import type { AddCommand } from "./command.ts";
 import { Option } from "commander";
 import { addContentOptions, addRecipientOptions, addSendingOptions, parseCount, setting } from "./options.ts";
 
+/** Declares `send`. */
 export const addSend: AddCommand = (program, act) => {
   const command = program
     .command("send")

@@ -6,6 +6,7 @@ const KEYS = `
 It refuses to start without an API key: SES_MAIL_API_KEY (16 characters or more), or keys made with ses-mail key add.
 Also read: SES_MAIL_SNS_RAW_SECRET (password of raw SNS deliveries), SES_MAIL_SECRET (signs tracking links).`;
 
+/** Declares `serve`. */
 export const addServe: AddCommand = (program, act) => {
   const command = program
     .command("serve")
@@ -41,10 +42,7 @@ export const addServe: AddCommand = (program, act) => {
     .addHelpText("after", KEYS)
     .action(
       act<ServeFlags>(async (context, flags) => {
-        // First: loading all that serves would blow the young space up, and V8 never gives it back.
-        const { boundYoungSpace } = await import("../memory.ts");
-        boundYoungSpace(1);
-        const { serve } = await import("../work/gateway/run.ts");
+        const { serve } = await import("../work/serve.ts");
         return serve(context, flags);
       }),
     );

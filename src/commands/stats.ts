@@ -7,6 +7,7 @@ import { parseCount } from "./options.ts";
 const FORMATS = ["table", "json", "csv"] satisfies StatsFlags["format"][];
 const BY = ["hour", "domain", "bounce-reason", "failure", "link"] satisfies Line[];
 
+/** Declares `stats`. */
 export const addStats: AddCommand = (program, act) => {
   program
     .command("stats")

@@ -4,6 +4,7 @@ import type { SuppressExportFlags, SuppressImportFlags } from "../work/suppress-
 import type { SyncFlags } from "../work/suppress-sync.ts";
 import type { Act, AddCommand } from "./command.ts";
 
+/** Declares `suppress`. */
 export const addSuppress: AddCommand = (program, act) => {
   const suppress = program.command("suppress").description("addresses that are not written to, and why");
   addAdd(suppress, act);

@@ -1,5 +1,6 @@
 import type { AddCommand } from "./command.ts";
 
+/** Declares `topics`. */
 export const addTopics: AddCommand = (program, act) => {
   program
     .command("topics")

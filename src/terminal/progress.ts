@@ -20,6 +20,7 @@ export interface Progress {
   stop(): void;
 }
 
+/** Shows nothing. */
 export const silentProgress: Progress = { update() {}, stop() {} };
 
 /** `sent 1,200 of 40,000 (14.0/s), failed 3, in doubt 0, about 46 min left`. `total` is null when nobody knows it yet. */

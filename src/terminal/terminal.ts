@@ -10,6 +10,7 @@ import { surviveClosedPipes } from "./pipes.ts";
 import { printable, printableLines } from "../printable.ts";
 import { barLine, lineProgress, progressLine, silentProgress, type Progress, type Step } from "./progress.ts";
 
+/** The one way of the work to speak to the user. */
 export interface Terminal {
   /** A line on stderr; nothing when quiet. */
   info(line: string): void;
@@ -32,6 +33,7 @@ export interface Terminal {
   table(head: string[], rows: (string | number)[][]): Promise<string>;
 }
 
+/** How much is said, and how. */
 export interface TerminalOptions {
   json: boolean;
   quiet: boolean;

@@ -6,6 +6,7 @@ type Luxon = typeof import("luxon");
 const load = createRequire(import.meta.url);
 let loaded: Luxon | undefined;
 
+/** The library, loaded with the first call. */
 export function luxon(): Luxon {
   return (loaded ??= load("luxon") as Luxon);
 }

@@ -148,24 +148,20 @@ export async function stageCampaign(
     timing: options.timing,
     dryRun: options.dryRun,
   });
-  const warning = pictureWarning(campaign, staged);
-  if (warning !== null) context.terminal.warn(warning);
-  for (const warning of staged.warnings) context.terminal.warn(warning);
+  for (const warning of [...pictureWarnings(campaign, staged), ...staged.warnings]) context.terminal.warn(warning);
+  const target = {
+    topic,
+    content,
+    file: nameOfList(file),
+    columns: staged.columns,
+    priority: 5,
+    notBefore: staged.notBefore || null,
+    replaceContent,
+  };
   return {
     ...staged,
-    async commit({ rehearse = false } = {}) {
-      const counts = staging.commit({
-        topic,
-        content,
-        file: nameOfList(file),
-        columns: staged.columns,
-        priority: 5,
-        notBefore: staged.notBefore || null,
-        replaceContent,
-        rehearse,
-      });
-      return answerOf(staged, await tellingRefusals(counts));
-    },
+    commit: async ({ rehearse = false } = {}) =>
+      answerOf(staged, await tellingRefusals(staging.commit({ ...target, rehearse }))),
   };
 }
 
@@ -196,11 +192,13 @@ export async function importCampaign(
 }
 
 /** A local picture that does not go with the mail is one nobody sees. */
-function pictureWarning({ content, compiled }: Campaign, { sample }: StagedList): string | null {
-  if (sample === null || content.files?.inlineImages) return null;
+function pictureWarnings({ content, compiled }: Campaign, { sample }: StagedList): string[] {
+  if (sample === null || content.files?.inlineImages) return [];
   const [picture] = localPictures(compiled.render(sample.email, sample.values).html);
-  if (picture === undefined) return null;
-  return `No reader will see the picture ${picture}: write inline_images: true in the front matter to send it along, or put it on a web server.`;
+  if (picture === undefined) return [];
+  return [
+    `No reader will see the picture ${picture}: write inline_images: true in the front matter to send it along, or put it on a web server.`,
+  ];
 }
 
 function answerOf(staged: StagedList, counts: ListCounts): ListAnswer {

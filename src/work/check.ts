@@ -2,6 +2,7 @@
 import { createBreath } from "./breath.ts";
 import { type Campaign, type CampaignFlags, readCampaign } from "./campaign.ts";
 import { leftToday } from "../aws/quota.ts";
+import { awsRegion } from "../aws/region.ts";
 import { accountFindings, unreadFinding } from "../check/account.ts";
 import { dnsFindings } from "../check/authentication.ts";
 import { configurationSetFindings, eventFindings, noConfigurationSet } from "../check/configuration-set.ts";
@@ -32,6 +33,7 @@ import { countProgress } from "./progress.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { refusedTopic, tellingRefusals } from "./topic-refusal.ts";
 
+/** Options of `check`. */
 export interface CheckFlags extends CampaignFlags {
   /** False with `--no-account`. */
   account: boolean;
@@ -106,9 +108,7 @@ async function askSes(
   const asked: Asked = { region: null, account: null, sender: null, verified: null, findings: [] };
   if (from !== null) asked.findings.push(...fromDomainFindings(domainOf(from)));
   if (!flags.account) return asked;
-  const { env } = context.io;
-  // The AWS CLI reads AWS_DEFAULT_REGION, the SDK does not.
-  const ses = openSesReader(env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || undefined, context.io.signal);
+  const ses = openSesReader(awsRegion(context.io.env), context.io.signal);
   context.onExit(() => ses.close());
   asked.region = await ses.region();
   const isReachable = await askAccount(ses, asked, hasList);

@@ -14,6 +14,7 @@ export interface Globals {
   color: boolean;
 }
 
+/** How the job file is opened, and who hears what. */
 export interface OpenOptions {
   /**
    * What to do where there is no job file: `create` it (the default), `refuse` with `UserError`, or work on a `scratch` store that is
@@ -26,6 +27,7 @@ export interface OpenOptions {
   onRecovered?: (count: number) => void;
 }
 
+/** What a command works with: streams, terminal, options, and the way to the job file. */
 export interface Context {
   io: Io;
   terminal: Terminal;

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { awsRegion } from "../aws/region.ts";
 import type { Context } from "./context.ts";
-import { type Account, connectSes, type Ses } from "../aws/ses.ts";
+import { type Account, connectSes, type Ses, type SesOptions } from "../aws/ses.ts";
 import { parseDuration } from "../time/duration.ts";
 import type { Sandbox } from "../sandbox/server.ts";
 import type { Endpoint } from "../store/rows.ts";
@@ -14,6 +14,7 @@ const MOST_CONCURRENCY = 500;
 const ACCOUNT_TIMEOUT_MS = 5_000;
 const OUTBOX = "ses-mail-outbox";
 
+/** Options of whatever sends: where to, how fast, how patiently. */
 export interface EndpointFlags {
   sandbox?: boolean;
   sandboxEvents?: string;
@@ -25,6 +26,7 @@ export interface EndpointFlags {
 /** The embedded SES, and what its events are signed with and published by. */
 export type Embedded = Pick<Sandbox, "url" | "webhook" | "close">;
 
+/** Where mail goes in this run, connected, and how fast it may. */
 export interface Connection {
   ses: Ses;
   /** Null: Amazon SES. */
@@ -43,44 +45,47 @@ export interface EventTarget {
   snsTopic: string;
 }
 
-/** Connects, asks the account for its rate and quota, and settles rate and concurrency. */
+/**
+ * Connects, asks the account for its rate and quota, and settles rate and concurrency. An account that cannot be read is told of and stops
+ * nothing. Throws UserError for a bad `--timeout`.
+ */
 export async function connect(
   context: Context,
   flags: EndpointFlags,
   events: EventTarget | null = null,
 ): Promise<Connection> {
-  const { io, terminal } = context;
   const sandbox = flags.sandbox ? await startEmbedded(context, flags, events) : null;
-  const options = {
+  const options = clientOptions(context, flags, sandbox);
+  // One client for everything: what this call warms up, the first mail finds warm.
+  const ses = connectSes(options);
+  context.onExit(() => ses.close());
+  const account = await readAccount(context, flags, ses);
+  const { perSecond, concurrency } = rateOf(account, flags);
+  const limits = account ? `${account.perSecond} per second, ${account.quota ?? "unlimited"} in 24 hours` : "unknown";
+  context.terminal.detail(
+    `Region ${options.region ?? "of the AWS profile"}, account ${limits}; ${perSecond} per second, ${concurrency} calls in flight at most.`,
+  );
+  const endpoint = sandbox ? "sandbox" : "ses";
+  return { ses, sandbox, endpoint, account, perSecond, concurrency, halt: haltOf(account) };
+}
+
+function clientOptions({ io }: Context, flags: EndpointFlags, sandbox: Sandbox | null): SesOptions {
+  return {
     region: sandbox ? "us-east-1" : awsRegion(io.env),
     endpoint: sandbox?.url,
     credentials: sandbox ? { accessKeyId: "sandbox", secretAccessKey: "sandbox" } : undefined,
     // To the HTTP client 0 means for ever.
     timeoutMs: parseDuration(flags.timeout, "--timeout", 1),
+    concurrency: flags.concurrency ?? MOST_CONCURRENCY,
   };
-  // One client for everything: what this call warms up, the first mail finds warm.
-  const ses = connectSes({ ...options, concurrency: flags.concurrency ?? MOST_CONCURRENCY });
-  context.onExit(() => ses.close());
+}
+
+async function readAccount({ terminal }: Context, flags: EndpointFlags, ses: Ses): Promise<Account | null> {
   const answer = await ses.account(ACCOUNT_TIMEOUT_MS);
-  const account = "perSecond" in answer ? answer : null;
-  if (!account && "reason" in answer) {
-    const consequence = flags.rate === undefined ? `; using ${DEFAULT_PER_SECOND} per second (--rate changes it)` : "";
-    terminal.warn(`The account's rate and quota could not be read (${answer.reason})${consequence}.`);
-  }
-  const { perSecond, concurrency } = rateOf(account, flags);
-  const limits = account ? `${account.perSecond} per second, ${account.quota ?? "unlimited"} in 24 hours` : "unknown";
-  terminal.detail(
-    `Region ${options.region ?? "of the AWS profile"}, account ${limits}; ${perSecond} per second, ${concurrency} calls in flight at most.`,
-  );
-  return {
-    ses,
-    sandbox,
-    endpoint: sandbox ? "sandbox" : "ses",
-    account,
-    perSecond,
-    concurrency,
-    halt: haltOf(account),
-  };
+  if ("perSecond" in answer) return answer;
+  const consequence = flags.rate === undefined ? `; using ${DEFAULT_PER_SECOND} per second (--rate changes it)` : "";
+  terminal.warn(`The account's rate and quota could not be read (${answer.reason})${consequence}.`);
+  return null;
 }
 
 /** What was asked for, else what the account allows. */

@@ -8,6 +8,7 @@ import type { ExportedMessage } from "../store/rows.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { isoTime } from "../time/iso.ts";
 
+/** Options of `export`. */
 export interface ExportFlags {
   /** Only messages in these states. */
   state?: State[];

@@ -8,6 +8,7 @@ import { applyDump, type ApplyOptions, emptySummary, type IngestSummary } from "
 import { countProgress } from "./progress.ts";
 import type { Store } from "../store/store.ts";
 
+/** Options of `ingest-events`. */
 export interface IngestFlags {
   /** URL of the queue to read. */
   sqs?: string;

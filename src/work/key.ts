@@ -5,6 +5,7 @@ import { EXIT, UserError } from "../errors.ts";
 import type { KeyScope } from "../store/rows.ts";
 import { isoTime } from "../time/iso.ts";
 
+/** Options of `key add`. */
 export interface KeyAddFlags {
   scope: KeyScope[];
 }

@@ -35,6 +35,7 @@ export interface ListFlags {
   encoding?: string;
 }
 
+/** How a list is read into staged messages. */
 export interface ListOptions {
   /** Path of the CSV, or `-` for stdin. */
   file: string;

@@ -7,6 +7,7 @@ import type { Io } from "../io.ts";
 import { findRow, valuesOf } from "./list.ts";
 import type { RenderedMail } from "../message.ts";
 
+/** Which row, for whom, and what is said when it cannot be sent. */
 export interface MailOptions {
   /** Which row, 1 is the first. */
   row: number;

@@ -11,6 +11,7 @@ import type { RenderedMail } from "../message.ts";
 import { renderOne } from "./one-mail.ts";
 import { fileProblem, folderProblem } from "../read-file.ts";
 
+/** Options of `preview`. */
 export interface PreviewFlags extends CampaignFlags {
   /** 1 is the first. */
   row: number;

@@ -1,6 +1,7 @@
 /** Progress of work that counts things and cannot fail one by one. */
 import type { Context } from "./context.ts";
 
+/** A count that is shown on stderr while it grows. */
 export interface Counter {
   /** `done` is how many there are so far; the rate shown is the mean since the start. */
   update(done: number): void;

@@ -6,6 +6,7 @@ import type { ReportFacts } from "../report/facts.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { checkZone, machineZone } from "../time/schedule.ts";
 
+/** Options of `report`. */
 export interface ReportFlags {
   /** A file, or `-` for stdout. */
   output: string;

@@ -4,6 +4,7 @@ import { EXIT, UserError } from "../errors.ts";
 import type { State, Totals } from "../message.ts";
 import { storedTopic } from "../store/topic-name.ts";
 
+/** Options of `retry`. */
 export interface RetryFlags {
   /** The states to take. */
   state: State[];

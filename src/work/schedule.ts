@@ -10,6 +10,7 @@ import { storedTopic } from "../store/topic-name.ts";
 import { isoTime } from "../time/iso.ts";
 import { checkZone, describeInstant, machineZone, parseWhen, zoneInstants } from "../time/schedule.ts";
 
+/** Options of `schedule`. */
 export interface ScheduleFlags extends CampaignFlags {
   at: string;
   tz?: string;

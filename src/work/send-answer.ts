@@ -11,7 +11,8 @@ import type { Store } from "../store/store.ts";
 
 const DAY_MS = 86_400_000;
 
-export interface Job {
+/** What a run works with. */
+export interface RunSetup {
   store: Store;
   connection: Connection;
   ingest: ListAnswer | null;
@@ -21,19 +22,19 @@ export interface Job {
 export async function answerRun(
   context: Context,
   scope: Scope,
-  job: Job,
+  setup: RunSetup,
   result: SendResult,
   late: number,
 ): Promise<number> {
   const { terminal, globals, io } = context;
-  const totals = await job.store.totals(scope.topic);
-  const reason = (await reasonOf(job, result, totals, late)) ?? (await scheduledReason(scope, job, io.clock.now()));
+  const totals = await setup.store.totals(scope.topic);
+  const reason = (await reasonOf(setup, result, totals, late)) ?? (await scheduledReason(scope, setup, io.clock.now()));
   if (globals.json) {
     terminal.json({
       topic: scope.topic,
       outcome: result.outcome,
       reason,
-      ingest: job.ingest,
+      ingest: setup.ingest,
       run: runAnswer(result.run),
       totals,
     });
@@ -41,7 +42,7 @@ export async function answerRun(
     terminal.result(describeResult(scope.topic, result.run, totals));
   }
   if (reason !== null) terminal.warn(reason);
-  return exitCode(context, scope, job, result, totals, late);
+  return exitCode(context, scope, setup, result, totals, late);
 }
 
 function runAnswer(run: Run) {
@@ -57,7 +58,7 @@ function runAnswer(run: Run) {
   };
 }
 
-async function reasonOf({ store }: Job, result: SendResult, totals: Totals, late: number): Promise<string | null> {
+async function reasonOf({ store }: RunSetup, result: SendResult, totals: Totals, late: number): Promise<string | null> {
   if (result.outcome === "quota") {
     const sent = await store.sentWithin(DAY_MS);
     const oldest = Math.min(...[...sent.values()].map(({ first }) => first));
@@ -81,7 +82,7 @@ function sentence(text: string): string {
 }
 
 /** What was left because its time has not come. `now`: ms since the epoch. */
-async function scheduledReason(scope: Scope, { store }: Job, now: number): Promise<string | null> {
+async function scheduledReason(scope: Scope, { store }: RunSetup, now: number): Promise<string | null> {
   const { nextDueInMs } = await store.outlook(scope);
   if (nextDueInMs === null) return null;
   // The store counts from its own clock, some milliseconds later than ours; people schedule to the second.
@@ -91,13 +92,20 @@ async function scheduledReason(scope: Scope, { store }: Job, now: number): Promi
 
 const STOPPED: ReadonlySet<SendOutcome> = new Set(["quota", "halted"]);
 
-function exitCode({ io }: Context, scope: Scope, job: Job, result: SendResult, totals: Totals, late: number): number {
+function exitCode(
+  { io }: Context,
+  scope: Scope,
+  setup: RunSetup,
+  result: SendResult,
+  totals: Totals,
+  late: number,
+): number {
   if (result.outcome === "interrupted") return exitCodeOf(io.signal);
   if (STOPPED.has(result.outcome)) return EXIT.stopped;
   // Of one topic everything counts, also what failed in an earlier run; for cron only what happened now.
   const { failed, in_doubt: inDoubt } =
     scope.topic === null ? { failed: result.run.failed, in_doubt: result.run.inDoubt } : totals;
-  const imperfect = failed > 0 || inDoubt > 0 || late > 0 || (job.ingest?.rejected ?? 0) > 0;
+  const imperfect = failed > 0 || inDoubt > 0 || late > 0 || (setup.ingest?.rejected ?? 0) > 0;
   return imperfect ? EXIT.partial : EXIT.done;
 }
 

@@ -10,7 +10,7 @@ import { parseDuration } from "../time/duration.ts";
 import { connect, type EndpointFlags } from "./endpoint.ts";
 import { AT_ONCE, type StagedList } from "./list.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
-import { answerRun, type Job } from "./send-answer.ts";
+import { answerRun, type RunSetup } from "./send-answer.ts";
 import { confirmSend } from "./send-confirm.ts";
 import type { RenderedMail } from "../message.ts";
 import type { Topics } from "../store/store.ts";
@@ -19,6 +19,7 @@ import { storedTopic } from "../store/topic-name.ts";
 import { refusedTopic } from "./topic-refusal.ts";
 import { openLinks, readSecrets } from "../tracking/links.ts";
 
+/** Options of `send`. */
 export interface SendFlags extends EndpointFlags {
   maxAttempts: number;
   max?: number;
@@ -88,14 +89,16 @@ async function refuseOtherEndpoint(store: Topics, topic: string, endpoint: Scope
   if (refusal !== "fine") throw refusedTopic({ topic, refusal, endpoint });
 }
 
-async function sendScope(context: Context, scope: Scope, job: Job, flags: SendFlags): Promise<number> {
-  const { store } = job;
+async function sendScope(context: Context, scope: Scope, setup: RunSetup, flags: SendFlags): Promise<number> {
+  const { store } = setup;
   if (flags.retryInDoubt) await retryInDoubt(store, scope);
-  const result = job.connection.halt ? haltedBefore(job.connection.halt) : await runLoop(context, scope, job, flags);
+  const result = setup.connection.halt
+    ? haltedBefore(setup.connection.halt)
+    : await runLoop(context, scope, setup, flags);
   // Events that came before the answer which brought their SES message id.
   await store.matchKeptEvents();
   const late = scope.maxLateMs === null ? 0 : (await store.outlook(scope)).late;
-  return answerRun(context, scope, job, result, late);
+  return answerRun(context, scope, setup, result, late);
 }
 
 /** Only topics this run sends: a rehearsal must not touch what is in doubt at Amazon. */
@@ -109,7 +112,7 @@ async function retryInDoubt(store: Topics, scope: Scope): Promise<void> {
 async function runLoop(
   context: Context,
   scope: Scope,
-  { store, connection }: Job,
+  { store, connection }: RunSetup,
   flags: SendFlags,
 ): Promise<SendResult> {
   const { io, terminal } = context;

@@ -10,6 +10,7 @@ import { EVENT_COUNTERS } from "../store/rules/marks.ts";
 import type { Reader, Topics } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
 
+/** Options of `stats`. */
 export interface StatsFlags {
   format?: "table" | "json" | "csv";
   output?: string;

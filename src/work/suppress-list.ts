@@ -3,7 +3,7 @@ import { csvLine } from "../compose/list/csv.ts";
 import { looksDefused } from "../compose/list/formula.ts";
 import { findName } from "../compose/list/name.ts";
 import { RAW_MARK, SUPPRESSION_FIELDS } from "../compose/list/own-files.ts";
-import type { Row } from "../compose/list/recipients.ts";
+import type { Recipients, Row } from "../compose/list/recipients.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "../errors.ts";
 import { openList } from "./list.ts";
@@ -12,12 +12,14 @@ import type { NewSuppression } from "../store/rows.ts";
 import type { Suppressions } from "../store/store.ts";
 import { isoTime } from "../time/iso.ts";
 
+/** Options of `suppress import`. */
 export interface SuppressImportFlags {
   /** Of rows that give none. */
   reason: string;
   emailColumn?: string;
 }
 
+/** Options of `suppress export`. */
 export interface SuppressExportFlags {
   output?: string;
   raw?: boolean;
@@ -30,10 +32,19 @@ const REJECTED_SHOWN = 20;
 
 /** `suppress import`: a bad row is told and stops nothing. Throws `UserError` when the file cannot be read as a list. */
 export async function importSuppressions(context: Context, file: string, flags: SuppressImportFlags): Promise<number> {
-  const { terminal, globals } = context;
-  const recipients = await openList(context.io, file, flags);
-  const read = createReader(recipients.columns, flags.reason, context.io.clock.now);
-  const store = await context.openStore();
+  const { io, terminal, globals } = context;
+  const recipients = await openList(io, file, flags);
+  const counts = await addRows(context, recipients, createReader(recipients.columns, flags.reason, io.clock.now));
+  if (globals.json) terminal.json(counts);
+  else
+    terminal.result(
+      `${counts.rows} rows: ${counts.added} added, ${counts.known} known before, ${counts.rejected} rejected`,
+    );
+  return counts.rejected > 0 ? EXIT.partial : EXIT.done;
+}
+
+async function addRows({ openStore, terminal }: Context, recipients: Recipients, read: RowReader) {
+  const store = await openStore();
   const counts = { rows: 0, added: 0, known: 0, rejected: 0 };
   let batch: NewSuppression[] = [];
   const flush = async () => {
@@ -51,18 +62,13 @@ export async function importSuppressions(context: Context, file: string, flags: 
     if (batch.length >= BATCH) await flush();
   }
   await flush();
-  if (globals.json) terminal.json(counts);
-  else
-    terminal.result(
-      `${counts.rows} rows: ${counts.added} added, ${counts.known} known before, ${counts.rejected} rejected`,
-    );
-  return counts.rejected > 0 ? EXIT.partial : EXIT.done;
+  return counts;
 }
 
-type ValidRow = Extract<Row, { address: string }>;
+type RowReader = (row: Extract<Row, { address: string }>) => NewSuppression;
 
 /** From a row to an entry. Where it comes from and since when, only a file of ours can tell. */
-function createReader(columns: string[], givenReason: string, now: () => number): (row: ValidRow) => NewSuppression {
+function createReader(columns: string[], givenReason: string, now: () => number): RowReader {
   const [reasonAt, detailAt] = [findName("reason", columns), findName("detail", columns)];
   const isOurs = SUPPRESSION_FIELDS.every((name) => columns.includes(name));
   const [sourceAt, sinceAt] = isOurs ? [columns.indexOf("source"), columns.indexOf("created_at")] : [-1, -1];

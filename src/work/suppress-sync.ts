@@ -20,6 +20,7 @@ export interface SyncAnswer {
   to_ses: { added: number; known: number; skipped: number; refused: number } | null;
 }
 
+/** Which way to go, and who hears of it. */
 export interface SyncOptions {
   fromSes: boolean;
   toSes: boolean;

@@ -4,6 +4,7 @@ import type { Context } from "./context.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { isoTime } from "../time/iso.ts";
 
+/** Options of `suppress add`. */
 export interface SuppressAddFlags {
   reason: string;
   /** For people. */

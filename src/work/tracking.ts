@@ -3,6 +3,7 @@ import { UserError } from "../errors.ts";
 import type { Tracking } from "../message.ts";
 import { parseBaseUrl } from "../tracking/base-url.ts";
 
+/** Options of every command that makes mails. */
 export interface TrackingFlags {
   trackOpens?: boolean;
   trackClicks?: boolean;

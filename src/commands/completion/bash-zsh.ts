@@ -54,6 +54,7 @@ ${wordValues(places).map(branch).join("")}${repeated.join("")}    esac
 `;
 }
 
+/** A completion script for bash. `program` is what the user types. */
 export function bash(program: string, places: Place[]): string {
   const name = functionName(program);
   const offer = (value: Value): string => {
@@ -89,6 +90,7 @@ complete -F ${name} ${program}
 `;
 }
 
+/** The same for zsh. */
 export function zsh(program: string, places: Place[]): string {
   const name = functionName(program);
   const offer = (value: Value): string => {

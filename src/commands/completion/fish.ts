@@ -1,6 +1,7 @@
 /** Completion for fish (3.0 and later): one rule for each command, option and argument, true at its place. */
 import { flagValues, type Place, steps, type Value } from "./places.ts";
 
+/** A completion script for fish. `program` is what the user types. */
 export function fish(program: string, places: Place[]): string {
   const at = `__${program.replace(/\W/g, "_")}_at`;
   return `# fish completion for ${program}. Load it with: ${program} completion fish | source

@@ -7,6 +7,7 @@ import type { Argument, Command, Option } from "commander";
 /** What a value is taken from: files, folders, these words, or nobody knows. */
 export type Value = "file" | "folder" | "any" | string[];
 
+/** An option, as it may stand at a place. */
 export interface Flag {
   /** `--db`, and `-d` when there is a short form. */
   names: string[];

@@ -21,6 +21,7 @@ const ACCOUNT_TIMEOUT_MS = 5_000;
 const KEEP_ANSWERS_MS = 7 * 86_400_000;
 const HOUR_MS = 3_600_000;
 
+/** The account at SES, asked again now and then. */
 export interface AccountWatch {
   /** As SES told it last. */
   latest(): Account | null;

@@ -1,4 +1,4 @@
-/** The `serve` command at work: opens what is needed, connects it, and keeps it going until a signal. */
+/** The gateway: opens what is needed, connects it, and keeps it going until a signal. */
 import type { AddressInfo } from "node:net";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import type { Context, OpenOptions } from "../context.ts";
@@ -32,7 +32,7 @@ const CLOSE_MS = 10_000;
 const REHEARSAL_SNS_TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-events";
 
 /** Resolves when a signal came and everything in flight is answered and written. */
-export async function serve(context: Context, flags: ServeFlags): Promise<number> {
+export async function runGateway(context: Context, flags: ServeFlags): Promise<number> {
   const { io, terminal, version } = context;
   const port = readPort(flags.port);
   const settings = await readSettings(io, flags);

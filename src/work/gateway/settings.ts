@@ -14,6 +14,7 @@ import { parseTopicArn } from "../../serve/sns/topic-arn.ts";
 import { parseBaseUrl } from "../../tracking/base-url.ts";
 import type { Settings, SnsSettings } from "../../serve/gateway.ts";
 
+/** Options of `serve`, as typed where they are texts. */
 export interface ServeFlags extends EndpointFlags, TrackingFlags {
   port: string;
   host: string;
@@ -39,6 +40,7 @@ export interface ServeFlags extends EndpointFlags, TrackingFlags {
 /** What guesses would find: shorter keys and secrets are refused. */
 const LEAST_SECRET = 16;
 
+/** Checks the options and the secrets of the environment. Throws UserError for the first that cannot be used. */
 export async function readSettings(io: Io, flags: ServeFlags): Promise<Settings> {
   const tracking = readTracking(flags);
   // Checked without a sender, too: what is misspelt is to be heard of now, not when one is given.
@@ -55,6 +57,7 @@ export async function readSettings(io: Io, flags: ServeFlags): Promise<Settings>
   };
 }
 
+/** 0 to 65535; 0 picks a free one. Throws UserError for anything else. */
 export function readPort(text: string): number {
   const port = /^\d{1,5}$/.test(text.trim()) ? Number(text) : Number.NaN;
   if (port <= 65_535) return port;
