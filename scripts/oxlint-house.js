@@ -1,7 +1,7 @@
 /** The rules of this house that oxlint does not know: .oxlintrc.json turns them on, CONTRIBUTING.md explains them. */
 import { isBuiltin } from "node:module";
 import { join, posix, relative, sep } from "node:path";
-import { EXCEPTIONS, LIBRARIES, PLACES } from "./rooms.js";
+import { LIBRARIES, PLACES } from "./rooms.js";
 
 const SRC = join(import.meta.dirname, "../src");
 
@@ -20,7 +20,7 @@ export function importProblem(file, specifier) {
   if (!specifier.startsWith(".")) return libraryProblem(file, specifier);
   const target = built(posix.join(file, "..", specifier));
   const [from, to] = [placeOf(file) ?? file, placeOf(target) ?? target];
-  if (to === from || PLACES[from]?.includes(to) || isException(file, target)) return null;
+  if (to === from || PLACES[from]?.includes(to)) return null;
   return `${from} may not import ${to}: scripts/rooms.js.`;
 }
 
@@ -32,7 +32,7 @@ function libraryProblem(file, specifier) {
     return isBuiltin(specifier) ? null : `${specifier} has no row in scripts/rooms.js that says who may import it.`;
   }
   const places = LIBRARIES[library] ?? [];
-  if (places.some((place) => isWithin(file, place)) || isException(file, library)) return null;
+  if (places.some((place) => isWithin(file, place))) return null;
   return `${places.length === 0 ? "Nobody" : `Only ${places.join(", ")}`} may import ${library}: scripts/rooms.js.`;
 }
 
@@ -51,9 +51,6 @@ export function placeOf(file) {
 
 /** @type {(path: string, place: string) => boolean} */
 const isWithin = (path, place) => path === place || path.startsWith(`${place}/`);
-
-/** @type {(file: string, target: string) => boolean} */
-const isException = (file, target) => EXCEPTIONS.some(([from, to]) => isWithin(file, from) && isWithin(target, to));
 
 /** What bin/ imports from dist/ was built from src/. @type {(path: string) => string} */
 const built = (path) => (path.startsWith("../dist/") ? path.slice("../dist/".length).replace(/\.js$/, ".ts") : path);

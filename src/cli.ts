@@ -28,7 +28,8 @@ import { EXIT, exitCodeOf, InterruptedError, StoppedError, UserError } from "./e
 import type { Io } from "./io.ts";
 import { surviveClosedPipes } from "./terminal/pipes.ts";
 import { printable } from "./printable.ts";
-import { createContext, type Globals, type OwnedContext } from "./work/context.ts";
+import type { Globals } from "./work/context.ts";
+import { createContext, type OwnedContext } from "./work/create-context.ts";
 
 const COMMANDS: AddCommand[] = [
   addSend,

@@ -24,6 +24,9 @@ export function zeros<Name extends string>(names: readonly Name[]): Record<Name,
 /** The totals of a topic without messages. */
 export const NO_MESSAGES: Readonly<Totals> = { total: 0, ...zeros(STATES) };
 
+/** The topic of messages for which no topic was named, or this one. Two of them are never taken for the same mail. */
+export const NO_TOPIC = "no-topic";
+
 /** A header the user asked for. `value` may hold `{{ variables }}`. */
 export interface Header {
   name: string;

@@ -1,5 +1,5 @@
 import type { CampaignFlags } from "../work/campaign.ts";
-import type { SendFlags } from "../work/send.ts";
+import type { SendFlags } from "../work/send-flags.ts";
 import { UserError } from "../errors.ts";
 import type { AddCommand } from "./command.ts";
 import { Option } from "commander";

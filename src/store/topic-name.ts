@@ -1,8 +1,5 @@
 import type { Topics } from "./store.ts";
 
-/** The topic of messages for which no topic was named, or this one. Two of them are never taken for the same mail. */
-export const NO_TOPIC = "no-topic";
-
 /**
  * The name under which a topic is in the store. Names come in either form of Unicode: a Mac gives file names, and what is
  * copied from them, decomposed. New topics are NFC; older job files may hold others, which are found as they are. A topic that is not

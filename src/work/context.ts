@@ -1,4 +1,4 @@
-/** What the work of every command is given, and what ends it. */
+/** What the work of every command is given. */
 import type { Io } from "../io.ts";
 import type { SqliteStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
@@ -42,50 +42,5 @@ export interface Context {
   onExit(close: Close): void;
 }
 
-type Close = () => void | Promise<void>;
-
-/** A context, and what ends everything that was opened with it. */
-export interface OwnedContext extends Context {
-  /** Calls what `onExit` was given, the last one first. All of them are called; rejects with the first error of theirs. */
-  close(): Promise<void>;
-}
-
-/** Makes the context of one command. Nothing is opened before the command asks for it. */
-export async function createContext(io: Io, globals: Globals, version: string): Promise<OwnedContext> {
-  const { createTerminal } = await import("../terminal/terminal.ts");
-  const terminal = await createTerminal(io, globals);
-  const closers: Close[] = [];
-  const onExit = (close: Close): void => void closers.push(close);
-  const owned = <Kind extends Store>(store: Kind): Kind => {
-    onExit(() => store.close());
-    return store;
-  };
-  return {
-    io,
-    terminal,
-    globals,
-    version,
-    onExit,
-    openStore: async (options = {}) => {
-      const { openStoreOf } = await import("./open-store.ts");
-      return owned(await openStoreOf({ io, terminal, globals }, options));
-    },
-    openSqliteStore: async (options = {}) => {
-      const { openSqliteStoreOf } = await import("./open-store.ts");
-      return owned(await openSqliteStoreOf({ io, terminal, globals }, options));
-    },
-    close: () => closeAll(closers),
-  };
-}
-
-async function closeAll(closers: Close[]): Promise<void> {
-  const errors: unknown[] = [];
-  for (const close of closers.splice(0).reverse()) {
-    try {
-      await close();
-    } catch (error) {
-      errors.push(error);
-    }
-  }
-  if (errors.length > 0) throw errors[0];
-}
+/** Ends something that was opened. */
+export type Close = () => void | Promise<void>;

@@ -9,7 +9,7 @@ import { EXIT, UserError } from "../errors.ts";
 import { AT_ONCE, type StagedList } from "./list.ts";
 import { NO_MESSAGES, type RenderedMail } from "../message.ts";
 import { renderOne } from "./one-mail.ts";
-import type { SendFlags } from "./send.ts";
+import type { SendFlags } from "./send-flags.ts";
 import { storedTopic } from "../store/topic-name.ts";
 
 /** `--dry-run`: every row checked and rendered, nothing written, nothing sent, one sample shown. */

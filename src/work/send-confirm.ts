@@ -6,7 +6,7 @@ import type { Context } from "./context.ts";
 import type { Connection } from "./endpoint.ts";
 import { UserError } from "../errors.ts";
 import type { RenderedMail } from "../message.ts";
-import type { SendFlags } from "./send.ts";
+import type { SendFlags } from "./send-flags.ts";
 import { formatDuration } from "../time/duration.ts";
 
 /** A send before it begins. */

@@ -7,11 +7,12 @@ import { createSendLoop } from "../deliver/send.ts";
 import { emptyRun, type SendOptions, type SendResult } from "../deliver/sender.ts";
 import type { Scope } from "../deliver/source.ts";
 import { parseDuration } from "../time/duration.ts";
-import { connect, type EndpointFlags } from "./endpoint.ts";
+import { connect } from "./endpoint.ts";
 import { AT_ONCE, type StagedList } from "./list.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 import { answerRun, type RunSetup } from "./send-answer.ts";
 import { confirmSend } from "./send-confirm.ts";
+import type { SendFlags } from "./send-flags.ts";
 import type { RenderedMail } from "../message.ts";
 import type { Topics } from "../store/store.ts";
 import { admit } from "../store/rules/admit.ts";
@@ -20,20 +21,6 @@ import { refusedTopic } from "./topic-refusal.ts";
 import { openLinks, readSecrets } from "../tracking/links.ts";
 
 /** Options of `send`. */
-export interface SendFlags extends EndpointFlags {
-  maxAttempts: number;
-  max?: number;
-  maxLate?: string;
-  onQuota: "stop" | "wait";
-  /** Percent; Infinity: off. */
-  maxBounceRate: number;
-  maxComplaintRate: number;
-  retryInDoubt?: boolean;
-  dryRun?: boolean;
-  testTo?: string;
-  yes?: boolean;
-}
-
 /** The rate shown is that of the last few seconds, not of the whole run. */
 const RATE_WINDOW_MS = 5_000;
 

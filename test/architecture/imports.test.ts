@@ -4,7 +4,7 @@ import { join, posix } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { lint, ROOT, rooms } from "./lint.ts";
 
-const { PLACES, LIBRARIES, EXCEPTIONS } = rooms;
+const { PLACES, LIBRARIES } = rooms;
 const places = Object.keys(PLACES);
 const isFile = (path: string) => /\.[jt]s$/.test(path);
 
@@ -219,12 +219,6 @@ describe("src/", () => {
     };
     for (let next = loose(); next.length > 0; next = loose()) for (const [file] of next) left.delete(file);
     expect(files.length).toBeGreaterThan(200);
-    expect([...left.keys()].toSorted()).toEqual(["store/breakdown.ts", "store/store.ts"]);
-  });
-
-  test("needs every exception", () => {
-    const isNeeded = ([from, to]: [string, string]) =>
-      [...graph].some(([file, others]) => isWithin(file, from) && others.some((other) => isWithin(other, to)));
-    expect(EXCEPTIONS.filter((one) => !isNeeded(one))).toEqual([]);
+    expect([...left.keys()]).toEqual([]);
   });
 });

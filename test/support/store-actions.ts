@@ -17,7 +17,7 @@ import type {
 import { type TopicRefusal, TopicRefusedError } from "../../src/store/rules/admit.ts";
 import type { Staging, Store } from "../../src/store/store.ts";
 
-export { NO_TOPIC } from "../../src/store/topic-name.ts";
+export { NO_TOPIC } from "../../src/message.ts";
 
 export const CONTENT: Content = {
   from: "news@example.com",

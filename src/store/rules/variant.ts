@@ -2,7 +2,7 @@
  * As what a message stands in its topic. Address, topic and variant together are there once (`recipient` in the schema), so
  * the variant decides what is taken for a repeat.
  */
-import { NO_TOPIC } from "../topic-name.ts";
+import { NO_TOPIC } from "../../message.ts";
 
 /** The variant of messages with the topic's own content: what lists bring. */
 export const OWN_VARIANT = 0;

@@ -10,7 +10,7 @@ import { createUuidTable } from "./uuids.ts";
 import { admit, type AdmittingTopic } from "../rules/admit.ts";
 import type { Inbox } from "../store.ts";
 import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, RefusedMessage } from "../rows.ts";
-import { NO_TOPIC } from "../topic-name.ts";
+import { NO_TOPIC } from "../../message.ts";
 
 /** Longer than that nobody is kept waiting for a job file that others hold: clients give up, and do not learn what became of it. */
 const PATIENCE_MS = 5_000;

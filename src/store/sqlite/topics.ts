@@ -5,7 +5,7 @@ import type { State } from "../../message.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { createCounters } from "./counters.ts";
 import type { Reschedule } from "../rows.ts";
-import { NO_TOPIC } from "../topic-name.ts";
+import { NO_TOPIC } from "../../message.ts";
 
 interface Range {
   topic_id: number;

@@ -1,6 +1,6 @@
 import { expect, it, test } from "vitest";
 import { type Standing, standingOf, variantOf } from "../../../src/store/rules/variant.ts";
-import { NO_TOPIC } from "../../../src/store/topic-name.ts";
+import { NO_TOPIC } from "../../../src/message.ts";
 import fc from "../../support/properties.ts";
 
 test.each<[string, { name: string; contentId: number }, number, Standing, number]>([
