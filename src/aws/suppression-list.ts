@@ -11,7 +11,7 @@ import { outcomeOf } from "./ses-error.ts";
 
 export type SesSuppressionReason = "BOUNCE" | "COMPLAINT";
 
-export interface SesSuppression {
+interface SesSuppression {
   /** As SES has it: any case. */
   address: string;
   reason: SesSuppressionReason;

@@ -142,7 +142,7 @@ export function parseNames<Name extends string>(
 }
 
 /** A number of percent from 0 to 100, fractions allowed, with or without the sign; `off` is Infinity. */
-export function parsePercent(option: string): (text: string) => number {
+function parsePercent(option: string): (text: string) => number {
   return (text) =>
     text.trim().toLowerCase() === "off"
       ? // Not null: commander takes that for an option without a value.

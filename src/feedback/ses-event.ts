@@ -3,7 +3,7 @@ import { asArray, asObject, asText, isObject, type JsonObject } from "./envelope
 import { isMachine } from "./machine.ts";
 import { bounceReason, failedForGood, isComplaint, type SuppressionReason } from "./suppression-policy.ts";
 
-export type EventType =
+type EventType =
   | "send"
   | "delivery"
   | "bounce"
@@ -17,14 +17,14 @@ export type EventType =
   | "unknown";
 
 /** An address an event speaks of, lower-cased, without a display name; the rest is what the bounce or delay says of it. */
-export interface EventRecipient {
+interface EventRecipient {
   address: string;
   action: string | null;
   status: string | null;
   diagnosticCode: string | null;
 }
 
-export interface EventSuppression {
+interface EventSuppression {
   address: string;
   reason: SuppressionReason;
   /** For people: `Permanent/General, smtp; 550 5.1.1 …`, `abuse`, `UnsubscribeHeader, contact list main`. */

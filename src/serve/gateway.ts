@@ -12,7 +12,7 @@ import type { Inbox, Keys, Reader, Store, Suppressions, Topics, VisitSink } from
 import type { Links } from "../tracking/links.ts";
 
 /** What routes may ask of the store, all together; each says which of it it needs. */
-export type GatewayStore = Inbox & EventSink & VisitSink & Topics & Reader & Suppressions & Keys & Pick<Store, "ping">;
+type GatewayStore = Inbox & EventSink & VisitSink & Topics & Reader & Suppressions & Keys & Pick<Store, "ping">;
 
 export interface Gateway {
   store: GatewayStore;

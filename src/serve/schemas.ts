@@ -50,8 +50,8 @@ export const ERROR = {
 /** What the guards and the error handler answer on any route with a key; `/openapi.json` adds them by itself. */
 export const REFUSALS = { 400: ERROR, 401: ERROR, 403: ERROR, 429: ERROR, 500: ERROR, 503: ERROR } as const;
 
-export const REQUEST_COUNTS = ["Created", "Processed", "Sent", "Failed", "Stopped"] as const;
-export const RESULT_COUNTS = ["Delivery", "Bounce", "Complaint", "Open", "Click", "Reject", "DeliveryDelay"] as const;
+const REQUEST_COUNTS = ["Created", "Processed", "Sent", "Failed", "Stopped"] as const;
+const RESULT_COUNTS = ["Delivery", "Bounce", "Complaint", "Open", "Click", "Reject", "DeliveryDelay"] as const;
 
 /** The object of `stats`: what `ses-mail stats --json` prints of a topic. */
 export const STATS_FIELDS = {

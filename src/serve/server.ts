@@ -28,7 +28,7 @@ import { recogniseSessions } from "./session.ts";
 import { buildValidator } from "./validator.ts";
 
 /** Who may use a route. Each one says it; a route that does not is refused when the server is built. */
-export type Access = "open" | "send" | "read" | "admin";
+type Access = "open" | "send" | "read" | "admin";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -48,7 +48,7 @@ export interface ServerOptions {
   openPerMinute?: number;
 }
 
-export interface Timeouts {
+interface Timeouts {
   /** A client that has not sent its headers by then is dropped, ms. */
   headersMs: number;
   /** The same for the whole request. */

@@ -9,7 +9,7 @@ import type { Keys } from "../store/store.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Gateway } from "./gateway.ts";
 
-export const SESSION_COOKIE = "ses_mail_session";
+const SESSION_COOKIE = "ses_mail_session";
 const LIFETIME_MS = 12 * 3_600_000;
 /** Sessions that were ended before their time; those of a process that ended are forgotten. */
 const MOST_ENDED = 10_000;
@@ -17,7 +17,7 @@ const MOST_ENDED = 10_000;
 const MOST_TOKEN = 1_024;
 const ID_BYTES = 16;
 
-export interface Sessions {
+interface Sessions {
   /** A token for whoever holds the key of this name. */
   open(caller: Caller): Promise<string>;
   /** Whose session it is; null: forged, over, ended, or its key was revoked. */
@@ -36,10 +36,7 @@ declare module "fastify" {
   }
 }
 
-export function createSessions(
-  { store, clock }: { store: Keys; clock: Clock },
-  keys: FastifyInstance["keys"],
-): Sessions {
+function createSessions({ store, clock }: { store: Keys; clock: Clock }, keys: FastifyInstance["keys"]): Sessions {
   const ended = new LRUCache<string, true>({ max: MOST_ENDED });
 
   /** Bound to the key itself, not only to its name: a new key of an old name does not bring old sessions back. */

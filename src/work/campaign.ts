@@ -19,7 +19,7 @@ import { storedTopic } from "../store/topic-name.ts";
 import { readTracking, type TrackingFlags } from "./tracking.ts";
 
 /** What a mail says, as options give it; each beats the front matter of the content. */
-export interface ContentFlags extends TrackingFlags {
+interface ContentFlags extends TrackingFlags {
   content?: string;
   text?: string;
   subject?: string;

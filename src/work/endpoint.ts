@@ -24,7 +24,7 @@ export interface EndpointFlags {
 }
 
 /** The embedded SES, and what its events are signed with and published by. */
-export type Embedded = Pick<Sandbox, "url" | "webhook" | "close">;
+type Embedded = Pick<Sandbox, "url" | "webhook" | "close">;
 
 /** Where mail goes in this run, connected, and how fast it may. */
 export interface Connection {

@@ -2,7 +2,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Delivery, type Queue, QueueUnreachable } from "../../src/queue/queue.ts";
 
-export interface Broker {
+interface Broker {
   /** Another handle on the same queue, as another process has. */
   open(): Queue;
   /** Puts one message in for each text; the text is all of its body. */

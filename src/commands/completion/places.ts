@@ -8,7 +8,7 @@ import type { Argument, Command, Option } from "commander";
 export type Value = "file" | "folder" | "any" | string[];
 
 /** An option, as it may stand at a place. */
-export interface Flag {
+interface Flag {
   /** `--db`, and `-d` when there is a short form. */
   names: string[];
   description: string;

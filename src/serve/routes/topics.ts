@@ -74,7 +74,7 @@ export function topicRoutes(app: FastifyInstance, { store }: { store: Topics }):
 }
 
 /** Both `request_counts` and `request` add up to `total`. */
-export function topicAnswer(row: TopicRow) {
+function topicAnswer(row: TopicRow) {
   const { pending, sending, sent, in_doubt: inDoubt, failed, cancelled, suppressed, total } = row;
   const stopped = cancelled + suppressed;
   const results = {

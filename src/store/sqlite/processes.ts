@@ -12,7 +12,7 @@ const RENEW_MS = 5_000;
 const MARGIN_MS = 15_000;
 
 /** A row of table `process`. */
-export interface ProcessRow {
+interface ProcessRow {
   id: number;
   host: string;
   pid: number;
