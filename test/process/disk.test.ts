@@ -104,7 +104,7 @@ describe.skipIf(!canMount)("R4 G5: a full disk", () => {
     const server = await sesServer(folder, { latencyMs: 100 });
     const args = ["send", file, "--db", join(disk, "job.db"), "--rate", "100", "--concurrency", "10", "--json"];
     const sending = start(folder, args, { env: server.env });
-    await until(() => server.calls().length >= 40);
+    await until(() => server.calls().length >= 40, "40 calls");
     const free = fill(disk);
     // Nothing is called any more once the disk does not take claims: the count stands still.
     let before = -1;
@@ -114,7 +114,7 @@ describe.skipIf(!canMount)("R4 G5: a full disk", () => {
       before = now;
       await new Promise((resolve) => setTimeout(resolve, 1500));
       return still;
-    });
+    }, "the calls to stand still");
     free();
     const stopped = await sending.finished;
     expect(stopped.code).toBe(3);
@@ -137,7 +137,7 @@ describe.skipIf(!canMount)("R4 G5: a full disk", () => {
     const server = await sesServer(folder, { latencyMs: 100 });
     const args = ["send", file, "--db", join(disk, "job.db"), "--rate", "100", "--concurrency", "10", "--json"];
     const sending = start(folder, args, { env: server.env });
-    await until(() => server.calls().length >= 20);
+    await until(() => server.calls().length >= 20, "20 calls");
     const free = fill(disk);
     const stopped = await sending.finished;
     expect(stopped.code).toBe(3);
@@ -188,7 +188,10 @@ it("locked by another process: waits, says so, and goes on when it is free", asy
   onTestFinished(() => void other.close());
   other.exec("begin immediate");
   const sending = start(folder, ["send", "--topic", "june", "--rate", "100", "--json"], { env: server.env });
-  await until(() => sending.stderr().includes("Waiting for another process") || sending.child.exitCode !== null);
+  await until(
+    () => sending.stderr().includes("Waiting for another process") || sending.child.exitCode !== null,
+    "word of the wait",
+  );
   expect(server.received()).toEqual([]);
   other.exec("commit");
   const result = await sending.finished;

@@ -196,7 +196,10 @@ describe("attachments with variables", () => {
     for (let kill = 0; kill < 6; kill++) {
       const before = server.calls().length;
       const running = start(folder, args, { env: server.env });
-      await until(() => server.calls().length >= before + 5 || running.child.exitCode !== null);
+      await until(
+        () => server.calls().length >= before + 5 || running.child.exitCode !== null,
+        "the calls after which it is killed",
+      );
       running.kill("SIGKILL");
       await running.finished;
     }

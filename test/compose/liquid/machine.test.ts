@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { run, workFolder } from "../../support/run.ts";
+import { runProcess, workFolder } from "../../support/run.ts";
 
 const FORMATS = ["%d.%m.%Y %H:%M", "%A %B %a %b", "%c;%x;%X", "%s %z %Z %j %U"].map(
   (format) => `{{ day | date: "${format}" }}`,
@@ -35,7 +35,7 @@ test("dates, numbers and order are those of the list", async () => {
   for (const env of MACHINES) {
     const rows = await Promise.all(
       ["1", "2", "3"].map((row) =>
-        run(folder, ["preview", "june.csv", "--text", "june.txt", "--row", row, "--json"], { env }),
+        runProcess(folder, ["preview", "june.csv", "--text", "june.txt", "--row", row, "--json"], { env }),
       ),
     );
     texts.push(rows.map(({ json }) => (json as { text: string }).text));
