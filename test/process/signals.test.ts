@@ -27,11 +27,13 @@ describe.each([
     expect(stopped.json.totals.pending).toBeGreaterThan(0);
     expect(stopped.stderr).toContain("interrupt again to leave at once");
 
-    const rest = await run(folder, ["send", file, ...ARGS], { env: server.env });
+    const quick = await sesServer(await workFolder());
+    const rest = await run(folder, ["send", file, ...ARGS], { env: quick.env });
     expect(rest.code).toBe(0);
     expect(rest.json.totals).toMatchObject({ total: TOTAL, sent: TOTAL });
-    expect(duplicates(server.received())).toEqual([]);
-    expect(server.received().sort()).toEqual(addresses(TOTAL).sort());
+    const received = [...server.received(), ...quick.received()];
+    expect(duplicates(received)).toEqual([]);
+    expect(received.sort()).toEqual(addresses(TOTAL).sort());
   });
 });
 

@@ -27,6 +27,8 @@ export interface TestGatewayOptions {
   store?: (store: Store) => Store;
   /** Sends what is due, to the sandbox. Default false: mail stays where it is, for the test to look at. */
   sending?: boolean;
+  /** Recipients; default 1,000. */
+  perSecond?: number;
 }
 
 export interface TestGateway {
@@ -55,7 +57,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   const settings = { ...SETTINGS, ...options.settings };
   const links = await openLinks(real, {}, clock);
   const ses = options.sending ? await sesServer(folder) : null;
-  const { sender, stop } = ses ? startSender(real, ses, { clock, links }) : idleSender();
+  const { sender, stop } = ses ? startSender(real, ses, { clock, links }, options.perSecond) : idleSender();
   let wakes = 0;
   const watched = { ...sender, wake: () => (wakes++, sender.wake()) };
   const parts = { store, clock, settings, sender: watched, links, held: new Set<string>(), account: () => null };
@@ -121,6 +123,7 @@ function startSender(
   store: Store,
   ses: SesServer,
   { clock, links }: Pick<Gateway, "clock" | "links">,
+  perSecond = 1_000,
 ): { sender: Sender; stop: () => Promise<void> } {
   const client = connectSes({
     region: "us-east-1",
@@ -138,7 +141,7 @@ function startSender(
     clock,
     source: store,
     deliver: createMailer(store, client, async () => links),
-    rate: () => ({ perSecond: 1_000, concurrency: 20 }),
+    rate: () => ({ perSecond, concurrency: 20 }),
     checkpoint: async () => undefined,
   });
   const ignore = () => undefined;
