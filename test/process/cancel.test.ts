@@ -30,4 +30,4 @@ it("R14 G10 P11: cancel stops running processes: nothing leaves a second later, 
   expect(after).toMatchObject({ total: 2000, pending: 0, sending: 0, in_doubt: 0, cancelled: totals.cancelled });
   expect(after.sent).toBe(server.received().length);
   expect(after.sent).toBe(totals.sent + inFlight);
-});
+}, 60_000);

@@ -85,7 +85,7 @@ describe.skipIf(!canMount)("R4 G5: a full disk", () => {
     const done = await run(folder, [...args, "--json"]);
     expect(done.code).toBe(0);
     expect(done.json.totals).toMatchObject({ total: 20_000, pending: 20_000 });
-  });
+  }, 60_000);
 
   it("while mail comes in: ready says so for as long as it may be full, and then looks again", async () => {
     const folder = await workFolder();
@@ -135,7 +135,7 @@ describe.skipIf(!canMount)("R4 G5: a full disk", () => {
     expect(rest.json.totals).toMatchObject({ total: 400, sent: 400 });
     expect(duplicates(server.received())).toEqual([]);
     expect(server.received().sort()).toEqual(addresses(400).sort());
-  });
+  }, 60_000);
 
   it("that stays full: gives up after a while; what it could not write is in doubt, not sent again", async () => {
     const folder = await workFolder();
@@ -159,7 +159,7 @@ describe.skipIf(!canMount)("R4 G5: a full disk", () => {
     expect(rest.json.totals.in_doubt).toBeLessThanOrEqual(10);
     expect(duplicates(server.received())).toEqual([]);
     expect(server.received()).toHaveLength(200);
-  });
+  }, 60_000);
 });
 
 it("a file system that may only be read: exit 2, one line", async ({ skip }) => {

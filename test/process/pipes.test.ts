@@ -19,4 +19,4 @@ it("pipes: a reader that has seen enough is no error", async () => {
     expect(result.stdout.split("\n").length, command).toBe(2);
     noTrace(result.stderr);
   }
-});
+}, 60_000);

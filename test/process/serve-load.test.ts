@@ -70,6 +70,7 @@ it("10,000 addresses in one request, codes that overtake them, their events, ope
   await until(
     async () => (await settled()) || (server.sandbox.webhook?.counts.lost ?? 0) > 0,
     "all that SES and readers say to be counted",
+    { seconds: 120 },
   );
   const { json } = await gateway.get("/v1/topics/news");
   store.close();

@@ -12,7 +12,7 @@ describe("promise 1, R1 G1 N9: never more than the rate in any sliding second, o
     { processes: 1, rate: 14, total: 60 },
     { processes: 2, rate: 50, total: 250 },
     { processes: 4, rate: 120, total: 600 },
-  ])("$processes processes at $rate per second", async ({ processes, rate, total }) => {
+  ])("$processes processes at $rate per second", { timeout: 60_000 }, async ({ processes, rate, total }) => {
     const folder = await workFolder();
     const file = await writeCampaign(folder, total);
     const server = await sesServer(folder, { latencyMs: 20 });
@@ -59,4 +59,4 @@ it("two processes share the work", async () => {
   expect(a.json.run.sent).toBeGreaterThan(0);
   expect(b.json.run.sent).toBeGreaterThan(0);
   expect(a.json.run.sent + b.json.run.sent).toBe(200);
-});
+}, 60_000);

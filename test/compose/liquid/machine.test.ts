@@ -46,4 +46,4 @@ test("dates, numbers and order are those of the list", async () => {
   expect(texts[0]?.[2]).toContain("01.11.2026 01:30");
   expect(texts[0]?.every((text) => text.includes("before"))).toBe(true);
   for (const other of texts.slice(1)) expect(other).toEqual(texts[0]);
-});
+}, 60_000);
