@@ -1,12 +1,45 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** What takes longest, longest first: begun last, it would keep one worker busy while the others have nothing left to do. */
+const LONG = [
+  "compose/css/random",
+  "serve/dashboard.test",
+  "process/disk",
+  "process/kill",
+  "process/two-processes",
+  "report/browser",
+  "process/serve-kill",
+  "readme",
+  "process/",
+  "serve/dashboard-views",
+  "compose/css/",
+  "compose/mail/shape",
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const at = LONG.findIndex((name) => moduleId.includes(`/test/${name}`));
+      return at < 0 ? LONG.length : at;
+    };
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+  }
+}
 
 export default defineConfig({
   test: {
-    // We know, and support Node 20; the warning would fill the log.
-    env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
+    // We know, and support Node 20; the warning would fill the log. The zone is that of the processes that tests start.
+    env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true", TZ: "UTC" },
     include: ["test/**/*.test.ts"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    maxWorkers: 2,
+    // Emergency brakes, far above what anything takes on a busy machine. A test that needs more says so itself.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    expect: { poll: { timeout: 20_000 } },
+    // `run` of test/support/run.ts changes the working directory, which threads cannot.
+    pool: "forks",
+    // More than our machines have processors (two), because many tests wait for a process, a browser or a rate.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
   },
 });

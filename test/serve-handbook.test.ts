@@ -68,7 +68,7 @@ describe("the handbook of serve", () => {
   test("its line of each five seconds is the program's", async () => {
     const gateway = await serve(await workFolder(), ["--sandbox"]);
     const line = () => /^\{.*"msg":"sending"\}$/m.exec(gateway.running.stderr())?.[0];
-    await until(() => line() !== undefined);
+    await until(() => line() !== undefined, "the line of the first five seconds");
     const written = /^\{.*"msg":"sending"\}$/m.exec(HANDBOOK)?.[0] ?? "{}";
     expect(Object.keys(JSON.parse(line() ?? "{}"))).toEqual(Object.keys(JSON.parse(written)));
     expect(gateway.running.stderr()).not.toContain(API_KEY);

@@ -303,7 +303,7 @@ describe("as a program", () => {
     const server = await sqsServer({ waitMs: 20_000 });
     server.put(...deliveries(3));
     const reader = start(await workFolder(), ["ingest-events", "--sqs", server.url, "--json"]);
-    await until(() => server.left().length === 0 && received(server).length >= 2);
+    await until(() => server.left().length === 0 && received(server).length >= 2, "the queue to be empty");
     reader.kill(signal);
     const result = await reader.finished;
     expect(result.json).toMatchObject({ records: 3, unmatched: 3, malformed: 0 });

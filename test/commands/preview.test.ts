@@ -1,7 +1,8 @@
 import { mkdirSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { writeCampaign } from "../support/campaign.ts";
 import { run, workFolder } from "../support/run.ts";
 
 async function campaign(): Promise<string> {
@@ -30,4 +31,15 @@ test("an outbox that is a file is refused before anything is sent", async () => 
     code: 2,
     stderr: expect.stringMatching(/the outbox .*ses-mail-outbox\S* expects a folder, and a file has that name/),
   });
+});
+
+test("shows one recipient's mail, on stdout or as files", async () => {
+  const folder = await workFolder();
+  const file = await writeCampaign(folder, 3);
+  const shown = await run(folder, ["preview", file, "--row", "2", "--json"]);
+  expect(shown.code).toBe(0);
+  expect(shown.json).toMatchObject({ row: 2, to: "p2@example.net", subject: "Hello Person 2" });
+  await run(folder, ["preview", file, "--output", "out"]);
+  expect(await readFile(join(folder, "out", "mail.html"), "utf8")).toContain("Dear Person 1");
+  expect((await run(folder, ["preview", file, "--row", "9"])).code).toBe(2);
 });

@@ -56,7 +56,7 @@ test("a signal ends it also when a pipe has nothing more to give; what came befo
   const { applied, sink, options, summary } = reading(abort.signal);
   const end = applyDump({ name: join(await workFolder(), "pipe"), stream }, sink, summary, options);
   stream.write(`${JSON.stringify(EVENT)}\n`);
-  await until(() => summary.records === 1);
+  await until(() => summary.records === 1, "the first record");
   abort.abort("SIGINT");
   await expect(end).rejects.toBeInstanceOf(InterruptedError);
   expect(applied).toEqual([1]);

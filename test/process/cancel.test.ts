@@ -10,7 +10,7 @@ it("R14 G10 P11: cancel stops running processes: nothing leaves a second later, 
   expect((await run(folder, ["import", file])).code).toBe(0);
   const args = ["send", "--topic", "june", "--rate", "40", "--concurrency", "20", "--json"];
   const processes = [start(folder, args, { env: server.env }), start(folder, args, { env: server.env })];
-  await until(() => server.calls().length >= 30);
+  await until(() => server.calls().length >= 30, "30 calls");
 
   const cancelled = await run(folder, ["cancel", "june", "--json"]);
   const cancelledAt = Date.now();
@@ -30,4 +30,4 @@ it("R14 G10 P11: cancel stops running processes: nothing leaves a second later, 
   expect(after).toMatchObject({ total: 2000, pending: 0, sending: 0, in_doubt: 0, cancelled: totals.cancelled });
   expect(after.sent).toBe(server.received().length);
   expect(after.sent).toBe(totals.sent + inFlight);
-});
+}, 60_000);

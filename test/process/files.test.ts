@@ -196,7 +196,10 @@ describe("attachments with variables", () => {
     for (let kill = 0; kill < 6; kill++) {
       const before = server.calls().length;
       const running = start(folder, args, { env: server.env });
-      await until(() => server.calls().length >= before + 5 || running.child.exitCode !== null);
+      await until(
+        () => server.calls().length >= before + 5 || running.child.exitCode !== null,
+        "the calls after which it is killed",
+      );
       running.kill("SIGKILL");
       await running.finished;
     }
@@ -211,7 +214,7 @@ describe("attachments with variables", () => {
       const number = Number(/^p(\d+)@/.exec(mail.to.text)?.[1]);
       expect((mail.attachments[0].content as Buffer).equals(pdf(number, 60_000))).toBe(true);
     }
-  });
+  }, 60_000);
 
   const measures = existsSync("/proc/self/status");
   it.runIf(measures)("memory stays bounded: 60 mails of 5 MB with 50 hands", { timeout: 180_000 }, async () => {

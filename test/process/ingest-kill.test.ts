@@ -66,7 +66,7 @@ it("R11 G7: kill -9 at any moment while events are taken in, and again: the same
     const reader = start(folder, args("killed.db"));
     // A reader that goes over what it took in before takes in nothing new for a while.
     const more = kill % 3 === 0 ? 0 : Math.floor((Math.random() * distinct) / KILLS);
-    await until(() => taken() > before + more || reader.child.exitCode !== null);
+    await until(() => taken() > before + more || reader.child.exitCode !== null, "the events after which it is killed");
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 15));
     reader.kill("SIGKILL");
     await reader.finished;

@@ -20,7 +20,10 @@ it("promise 2, R3–R7 G2–G5 N1–N5 P5–P7: kill -9 at any moment loses nobo
     const process = start(folder, args, { env: server.env });
     // Some die before their first call, most of them in the middle of several.
     const calls = kill % 5 === 4 ? 0 : 1 + Math.floor(Math.random() * 14);
-    await until(() => server.calls().length >= before + calls || process.child.exitCode !== null);
+    await until(
+      () => server.calls().length >= before + calls || process.child.exitCode !== null,
+      "the calls after which it is killed",
+    );
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
     process.kill("SIGKILL");
     expect((await process.finished).signal).toBe("SIGKILL");
@@ -46,4 +49,4 @@ it("promise 2, R3–R7 G2–G5 N1–N5 P5–P7: kill -9 at any moment loses nobo
   // The campaign was really interrupted in flight, or the test proves nothing.
   expect(inDoubt.size).toBeGreaterThan(0);
   expect(last.code).toBe(1);
-});
+}, 120_000);

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { writeCampaign } from "../support/campaign.ts";
-import { run, workFolder } from "../support/run.ts";
+import { runProcess, workFolder } from "../support/run.ts";
 import { sesServer } from "../support/ses-server.ts";
 
 const TESTS = new URL("..", import.meta.url).pathname;
@@ -51,7 +51,7 @@ it("G11 P8 P9: no secret in any output, nor in any file that is written", async 
     ["export", "june"],
     ["stats"],
   ]) {
-    const { stdout, stderr } = await run(folder, args, { env: { ...secrets, ...server.env } });
+    const { stdout, stderr } = await runProcess(folder, args, { env: { ...secrets, ...server.env } });
     outputs.push(stdout, stderr);
   }
   expect(outputs.join("")).toContain("expired");

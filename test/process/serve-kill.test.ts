@@ -48,17 +48,21 @@ it("R3–R6 G2 G3 P7: kill -9 while clients post and mail goes out: what was ans
   for (let kill = 0; kill < KILLS; kill++) {
     const before = server.calls().length;
     const { running } = await served;
-    await until(() => server.calls().length > before + 5 + Math.random() * 60);
+    await until(() => server.calls().length > before + 5 + Math.random() * 60, "the calls after which it is killed");
     running.kill("SIGKILL");
     await running.finished;
     served = serve(folder, args, { env: server.env });
   }
   await Promise.all(clients);
   const { get, running } = await served;
-  await until(async () => {
-    const { json } = await get("/v1/topics/news");
-    return json.pending === 0 && json.sending === 0;
-  });
+  await until(
+    async () => {
+      const { json } = await get("/v1/topics/news");
+      return json.pending === 0 && json.sending === 0;
+    },
+    "nobody to be pending",
+    { seconds: 60 },
+  );
   running.kill("SIGTERM");
   expect((await running.finished).code).toBe(0);
 
@@ -77,14 +81,14 @@ it("R3–R6 G2 G3 P7: kill -9 while clients post and mail goes out: what was ans
   const arrived = new Set(received);
   expect(rows.filter((row) => row.state === "sent" && !arrived.has(row.email))).toEqual([]);
   expect(inDoubt.size).toBeLessThanOrEqual(KILLS * CONCURRENCY);
-});
+}, 120_000);
 
 it("R4 G3 N5 P12: SIGTERM finishes what is in flight, answers included, and leaves nothing in doubt", async () => {
   const folder = await workFolder();
   const server = await sesServer(folder, { latencyMs: 200 });
   const { post, running } = await serve(folder, ["--rate", "200", "--concurrency", "20"], { env: server.env });
   await post("/v1/messages", { messages: [{ emails: emails(1), subject: "News", content: "<p>Hello</p>" }] });
-  await until(() => running.child.exitCode !== null || server.sandbox.accepted > 2);
+  await until(() => running.child.exitCode !== null || server.sandbox.accepted > 2, "3 mails");
   running.kill("SIGTERM");
   const { code } = await running.finished;
 
@@ -109,7 +113,7 @@ it("R5 G15: a client that hangs up changes nothing: its mail is stored whole and
   const head = `POST /v1/messages HTTP/1.1\r\nhost: ${hostname}\r\nx-api-key: ${API_KEY}\r\ncontent-length: ${body.length}\r\n\r\n`;
   // Gone before there is an answer.
   socket.write(head + body, () => socket.destroy());
-  await until(async () => (await get("/v1/topics/news")).json.sent === EACH);
+  await until(async () => (await get("/v1/topics/news")).json.sent === EACH, "all mails");
   running.kill("SIGTERM");
   expect((await running.finished).code).toBe(0);
 
@@ -144,7 +148,7 @@ it("N9: a gateway and a cron job on the same job file share the work, nobody is 
   });
   const cron = start(folder, ["send", "--rate", "300", "--json"], { env: server.env });
   await cron.finished;
-  await until(async () => (await get("/v1/topics/news")).json.sent === 3 * EACH);
+  await until(async () => (await get("/v1/topics/news")).json.sent === 3 * EACH, "all mails");
   running.kill("SIGTERM");
   await running.finished;
   expect(duplicates(server.received())).toEqual([]);
@@ -158,7 +162,7 @@ it("after a crash the log says as JSON, as everything else, what is in doubt", a
   await first.post("/v1/messages", {
     messages: [{ emails: emails(1).slice(0, 3), subject: "News", content: "<p>Hello</p>" }],
   });
-  await until(async () => (await first.get("/v1/overview")).json.totals.sending === 3);
+  await until(async () => (await first.get("/v1/overview")).json.totals.sending === 3, "3 mails in flight");
   first.running.kill("SIGKILL");
   await first.running.finished;
 

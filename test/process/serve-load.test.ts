@@ -43,7 +43,10 @@ it("10,000 addresses in one request, codes that overtake them, their events, ope
     const message = { emails: [codeTo(code)], subject: `Your code: ${code}`, content: "<p>1234</p>", priority: "high" };
     expect((await gateway.post("/v1/messages", { messages: [message] })).json.count).toBe(1);
     left.push(server.sandbox.accepted);
-    await until(() => server.sandbox.accepted > left.at(-1)! + 100 || server.sandbox.accepted === LIST + code + 1);
+    await until(
+      () => server.sandbox.accepted > left.at(-1)! + 100 || server.sandbox.accepted === LIST + code + 1,
+      "100 mails more",
+    );
   }
 
   const store = await openStore(join(folder, "ses-mail.db"), systemClock);
@@ -53,10 +56,10 @@ it("10,000 addresses in one request, codes that overtake them, their events, ope
     expect(image.headers.get("content-type")).toBe("image/gif");
     await image.arrayBuffer();
   };
-  await until(() => server.sandbox.accepted >= READERS + CODES);
+  await until(() => server.sandbox.accepted >= READERS + CODES, "the mails whose readers open them");
   for (let id = 1; id <= READERS; id++) await read(id);
 
-  await until(() => server.sandbox.accepted >= ENOUGH);
+  await until(() => server.sandbox.accepted >= ENOUGH, "the mails before the cancellation");
   const { cancelled } = (await gateway.remove("/v1/topics/news")).json;
   const settled = async () => {
     // Not all the time: this process also signs what SES says.
@@ -64,7 +67,11 @@ it("10,000 addresses in one request, codes that overtake them, their events, ope
     const { json } = await gateway.get("/v1/topics/news");
     return json.sending === 0 && json.delivered === json.sent && json.opened === READERS;
   };
-  await until(async () => (await settled()) || (server.sandbox.webhook?.counts.lost ?? 0) > 0);
+  await until(
+    async () => (await settled()) || (server.sandbox.webhook?.counts.lost ?? 0) > 0,
+    "all that SES and readers say to be counted",
+    { seconds: 120 },
+  );
   const { json } = await gateway.get("/v1/topics/news");
   await store.close();
   gateway.running.kill("SIGTERM");

@@ -16,7 +16,7 @@ describe.each([
     const file = await writeCampaign(folder, TOTAL);
     const server = await sesServer(folder, { latencyMs: 300 });
     const process = start(folder, ["send", file, ...ARGS], { env: server.env });
-    await until(() => server.calls().length >= 6);
+    await until(() => server.calls().length >= 6, "6 calls");
     process.kill(signal);
     const stopped = await process.finished;
 
@@ -27,11 +27,13 @@ describe.each([
     expect(stopped.json.totals.pending).toBeGreaterThan(0);
     expect(stopped.stderr).toContain("interrupt again to leave at once");
 
-    const rest = await run(folder, ["send", file, ...ARGS], { env: server.env });
+    const quick = await sesServer(await workFolder());
+    const rest = await run(folder, ["send", file, ...ARGS], { env: quick.env });
     expect(rest.code).toBe(0);
     expect(rest.json.totals).toMatchObject({ total: TOTAL, sent: TOTAL });
-    expect(duplicates(server.received())).toEqual([]);
-    expect(server.received().sort()).toEqual(addresses(TOTAL).sort());
+    const received = [...server.received(), ...quick.received()];
+    expect(duplicates(received)).toEqual([]);
+    expect(received.sort()).toEqual(addresses(TOTAL).sort());
   });
 });
 
@@ -40,9 +42,9 @@ it("a second SIGINT leaves at once: what is in flight is in doubt, and is not se
   const file = await writeCampaign(folder, TOTAL);
   const hanging = await sesServer(folder, { faults: ["hang:after=5"] });
   const process = start(folder, ["send", file, ...ARGS], { env: hanging.env });
-  await until(() => hanging.calls().length >= 9);
+  await until(() => hanging.calls().length >= 9, "9 calls");
   process.kill("SIGINT");
-  await until(() => process.stderr().includes("interrupt again"));
+  await until(() => process.stderr().includes("interrupt again"), "the answer to the first signal");
   process.kill("SIGINT");
   const stopped = await process.finished;
   expect(stopped.code).toBe(130);
@@ -63,7 +65,7 @@ it("SIGINT while a list is being read: exit 130, nothing of it was taken in", as
   const args = ["import", "-", "--content", "june.html", "--topic", "june"];
   const process = start(folder, args, { stdin: `email,name\n${rows}\n` });
   const { existsSync } = await import("node:fs");
-  await until(() => existsSync(`${folder}/ses-mail.db`));
+  await until(() => existsSync(`${folder}/ses-mail.db`), "the job file");
   process.kill("SIGINT");
   expect((await process.finished).code).toBe(130);
   expect((await run(folder, ["topics", "--json"])).json).toEqual({ topics: [] });
@@ -76,7 +78,7 @@ it.each([[["import", "-", "--content", "june.html", "--topic", "june"]], [["inge
     await writeCampaign(folder, 1);
     const process = start(folder, args, { stdin: "email,name\n", holdStdin: true });
     const { existsSync } = await import("node:fs");
-    await until(() => existsSync(`${folder}/ses-mail.db`));
+    await until(() => existsSync(`${folder}/ses-mail.db`), "the job file");
     process.kill("SIGINT");
     expect((await process.finished).code).toBe(130);
   },
@@ -87,7 +89,7 @@ it("SIGINT in a wait for the daily quota ends the wait", async () => {
   const file = await writeCampaign(folder, 10);
   const server = await sesServer(folder, { quota: 4 });
   const process = start(folder, ["send", file, ...ARGS, "--on-quota", "wait"], { env: server.env });
-  await until(() => process.stderr().includes("Waiting for the 24-hour window"));
+  await until(() => process.stderr().includes("Waiting for the 24-hour window"), "the wait for the quota");
   process.kill("SIGINT");
   const stopped = await process.finished;
   expect(stopped.code).toBe(130);

@@ -35,7 +35,7 @@ test.each<[string, Record<string, string>]>([
     const outbox = join(folder, "ses-mail-outbox");
     const now = await run(folder, ["send", "june.csv", "--sandbox", ...flags], { env });
     expect({ code: now.code, stderr: now.stderr }).toMatchObject({ code: 0 });
-    await until(async () => (await readOutbox(outbox)).length > 0);
+    await until(async () => (await readOutbox(outbox)).length > 0, "a mail in the outbox");
     const [{ mail } = { mail: null }] = await readOutbox(outbox);
     const headers = mail.headerLines as { key: string; line: string }[];
 

@@ -1,24 +1,21 @@
 /** The page in a real browser: what it loads, what it says to those who do not see, and that it fits. */
-import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { calendarOf } from "../../src/report/calendar.ts";
 import { gatherFacts, type ReportFacts } from "../../src/report/facts.ts";
 import { reportPage } from "../../src/report/page.ts";
 import { openStore } from "../../src/store/sqlite/store.ts";
+import { problems } from "../support/axe.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { workFolder } from "../support/run.ts";
 import { newsletter, READER, tell } from "../support/story.ts";
 import { facts, hostileFacts } from "./page.ts";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const WIDTHS = [390, 1280];
 const SCHEMES = ["light", "dark"] as const;
 
@@ -90,13 +87,6 @@ describe.each(PAGES)("%s", (_, prepare) => {
     },
   );
 });
-
-async function problems(page: Page): Promise<string[]> {
-  // As a debugger does: the page's policy would not let it in.
-  await page.evaluate(AXE);
-  const results = await page.evaluate<axe.AxeResults>("axe.run()");
-  return results.violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
-}
 
 test("shows the figures of the story", async () => {
   const { page } = await show([story], 1280, "light");

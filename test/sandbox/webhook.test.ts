@@ -154,12 +154,12 @@ describe("a receiver", () => {
     const webhook = { url: `http://127.0.0.1:${port}/`, onTrouble: (text: string) => void troubles.push(text) };
     const { client, sandbox } = await endpoint({ webhook });
     await send(client, mailTo("ann@example.net"));
-    await until(() => troubles.length > 0);
+    await until(() => troubles.length > 0, "word of the trouble");
     await listen(
       createServer((request, response) => void request.resume().on("end", () => response.end())),
       port,
     );
-    await until(() => sandbox.webhook?.counts.delivered === 2);
+    await until(() => sandbox.webhook?.counts.delivered === 2, "both deliveries");
     expect(troubles).toEqual([expect.stringContaining("cannot be reached")]);
   });
 
@@ -271,12 +271,12 @@ test("the command writes the key, tells of trouble, and counts", async () => {
   const { url, posts } = await receiver((_, n) => (n === 1 ? 403 : 200));
   const folder = await workFolder();
   const sandbox = start(folder, ["sandbox", "--port", "0", "--no-outbox", "--webhook", url, "--json"]);
-  await until(() => /listening on (\S+)/.test(sandbox.stderr()));
+  await until(() => /listening on (\S+)/.test(sandbox.stderr()), "the sandbox to listen");
   const [, address = ""] = /listening on (\S+)/.exec(sandbox.stderr()) ?? [];
   const client = clientOf({ url: address } as Parameters<typeof clientOf>[0]);
   await send(client, mailTo("ann@example.net"));
   client.destroy();
-  await until(() => posts.length === 2);
+  await until(() => posts.length === 2, "both posts");
   sandbox.kill("SIGINT");
   const { stderr, json } = await sandbox.finished;
   expect(json).toEqual({ accepted: 1, webhook: { delivered: 1, refused: 1, lost: 0 } });

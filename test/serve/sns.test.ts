@@ -513,7 +513,7 @@ it("what comes together is stored together", async () => {
   const events = Array.from({ length: 40 }, (_, id) => delivery({ id: id + 1 }));
   await post(signed(notification(events[0]), amazon.privateKey));
   await Promise.all(events.map((event) => post(signed(notification(event), amazon.privateKey))));
-  await until(() => batches.length > 1);
+  await until(() => batches.length > 1, "a second batch");
   expect(batches.reduce((a, b) => a + b)).toBe(41);
   expect(batches.length).toBeLessThan(20);
 });

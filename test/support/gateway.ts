@@ -29,6 +29,8 @@ export interface TestGatewayOptions {
   store?: (store: Store) => Store;
   /** Sends what is due, to the sandbox. Default false: mail stays where it is, for the test to look at. */
   sending?: boolean;
+  /** Recipients; default 1,000. */
+  perSecond?: number;
 }
 
 export interface TestGateway {
@@ -60,7 +62,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   const settings = { ...SETTINGS, ...options.settings };
   const links = await openLinks(real, {}, clock);
   const ses = options.sending ? await sesServer(folder) : null;
-  const { sender, stop } = ses ? startSender(real, ses, { clock, links }) : idleSender();
+  const { sender, stop } = ses ? startSender(real, ses, { clock, links }, options.perSecond) : idleSender();
   let wakes = 0;
   const watched = { ...sender, wake: () => (wakes++, sender.wake()) };
   const inbox = createInbox({ store, endpoint: settings.endpoint, wake: () => watched.wake() });
@@ -136,6 +138,7 @@ function startSender(
   store: Store,
   ses: SesServer,
   { clock, links }: Pick<Gateway, "clock" | "links">,
+  perSecond = 1_000,
 ): { sender: Sender; stop: () => Promise<void> } {
   const client = connectSes({
     region: "us-east-1",
@@ -148,7 +151,7 @@ function startSender(
   const mailer = createMailer(store, client, async () => links);
   const sender = createSendLoop(store, mailer, {
     scope: { topic: null, endpoint: "sandbox", maxLateMs: null },
-    rate: () => ({ perSecond: 1_000, concurrency: 20 }),
+    rate: () => ({ perSecond, concurrency: 20 }),
     whenDrained: "wait",
     maxAttempts: 3,
     checkpoint: async () => null,

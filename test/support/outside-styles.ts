@@ -35,10 +35,11 @@ export function outsideStyles(html: string): OutsideStyles {
       onattribend(quote, end) {
         if (state.name !== "style" || state.tag === "style" || attributes.at(-1) !== null) return;
         attributes[attributes.length - 1] = state.value;
-        const space = /\s*$/.exec(html.slice(0, state.nameStart))?.[0].length ?? 0;
+        let start = state.nameStart;
+        while (start > 0 && /\s/.test(html.charAt(start - 1))) start--;
         // Of one without a value the tokenizer tells the end of its name; of one in quotes that of what is in them.
         const isQuoted = quote === QuoteType.Single || quote === QuoteType.Double;
-        leaveOut(state.nameStart - space, end + (isQuoted && /["']/.test(html.charAt(end)) ? 1 : 0));
+        leaveOut(start, end + (isQuoted && /["']/.test(html.charAt(end)) ? 1 : 0));
       },
       onclosetag(start, end) {
         if (html.slice(start, end).toLowerCase() !== "style" || state.sheet < 0) return;

@@ -1,10 +1,20 @@
-/** The program as users meet it: a real process, in a folder of its own, with nothing of the developer's environment. */
+/**
+ * The program as users meet it, in a folder of its own and with nothing of the developer's environment. `run` calls it
+ * inside the test's own process, which is quick. `start` and `runProcess` start a real one, for what only a process has:
+ * signals, crashes, pipes, locks, several at once, its start and its end.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { isDeepStrictEqual } from "node:util";
 import { onTestFinished } from "vitest";
+import type { Io } from "../../src/io.ts";
+import { type Clock, systemClock } from "../../src/time/clock.ts";
 
+/** As bin/ sets it. */
+const QUIET = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" };
 const BIN = new URL("../../bin/ses-mail.js", import.meta.url).pathname;
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the tests look into JSON of many shapes
@@ -31,6 +41,16 @@ export interface Running {
 export interface RunOptions {
   env?: Record<string, string>;
   stdin?: string | Buffer;
+}
+
+export interface InProcessOptions extends RunOptions {
+  /** Default: the machine's. */
+  clock?: Clock;
+  /** All three streams are terminals of 80 columns. */
+  tty?: boolean;
+}
+
+export interface ProcessOptions extends RunOptions {
   /** Leaves stdin open behind it, like a pipe whose writer has nothing more to say for now. */
   holdStdin?: boolean;
   /** Runs it through `sh -c` with `$SES_MAIL` standing for the program. */
@@ -59,8 +79,71 @@ export function cleanEnv(folder: string): Record<string, string> {
   };
 }
 
+/** Runs `ses-mail <args>` in `folder` to its end, in this process. Two at once must be of one folder and one environment. */
+export async function run(folder: string, args: string[], options: InProcessOptions = {}): Promise<Finished> {
+  // Loaded here, because many tests need a folder and no program.
+  const { main } = await import("../../src/cli.ts");
+  const leave = enter({ env: { ...QUIET, ...cleanEnv(folder), ...options.env }, cwd: folder });
+  const { io, stdout, stderr } = surroundings(folder, options);
+  try {
+    return result(await main(args, io), null, stdout(), stderr());
+  } finally {
+    leave();
+  }
+}
+
+function surroundings(folder: string, options: InProcessOptions) {
+  const screen = options.tty === true ? { isTTY: true, columns: 80 } : {};
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  const never = new AbortController().signal;
+  const io: Io = {
+    stdin: Object.assign(stdin, screen),
+    stdout: Object.assign(stdout, screen),
+    stderr: Object.assign(stderr, screen),
+    env: process.env,
+    cwd: folder,
+    signal: new AbortController().signal,
+    hardSignal: never,
+    clock: options.clock ?? systemClock,
+  };
+  stdin.end(options.stdin ?? "");
+  return { io, stdout: gather(stdout), stderr: gather(stderr) };
+}
+
+interface Surroundings {
+  env: NodeJS.ProcessEnv;
+  cwd: string;
+}
+
+let entered: { here: Surroundings; before: Surroundings; count: number } | null = null;
+
+/**
+ * Makes `here` the environment and the working directory of this process until the result is called, because not only the
+ * program looks there: the AWS SDK and the file system do. Throws while others hold.
+ */
+function enter(here: Surroundings): () => void {
+  if (entered === null) {
+    entered = { here, before: { env: process.env, cwd: process.cwd() }, count: 0 };
+    process.env = { ...here.env };
+    process.chdir(here.cwd);
+  }
+  if (!isDeepStrictEqual(entered.here, here)) throw new Error("two folders or environments at once: use runProcess");
+  entered.count++;
+  return () => {
+    if (entered === null || --entered.count > 0) return;
+    process.env = entered.before.env;
+    process.chdir(entered.before.cwd);
+    entered = null;
+  };
+}
+
+/** The machine's clock as it will be in `ms`. */
+export function ahead(ms: number): Clock {
+  return { ...systemClock, now: () => systemClock.now() + ms };
+}
+
 /** Starts `ses-mail <args>` in `folder`; killed with the test if it still runs then. */
-export function start(folder: string, args: string[], options: RunOptions = {}): Running {
+export function start(folder: string, args: string[], options: ProcessOptions = {}): Running {
   const env = { ...cleanEnv(folder), ...options.env };
   const child =
     options.shell === undefined
@@ -79,14 +162,25 @@ export function start(folder: string, args: string[], options: RunOptions = {}):
   return { child, stdout, stderr, kill: (signal) => void child.kill(signal), finished };
 }
 
-/** Runs `ses-mail <args>` in `folder` to its end. */
-export function run(folder: string, args: string[], options: RunOptions = {}): Promise<Finished> {
+/** Runs `ses-mail <args>` in `folder` to its end, in a process of its own. */
+export function runProcess(folder: string, args: string[], options: ProcessOptions = {}): Promise<Finished> {
   return start(folder, args, options).finished;
 }
 
-/** Waits until `condition` holds, looking every few milliseconds. The test's own time limit ends it otherwise. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
+/**
+ * Waits until `condition` holds, looking every few milliseconds. After `seconds` it fails and says that it waited for
+ * `what`: an emergency brake, no measure of anything.
+ */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  { seconds = 25 }: { seconds?: number } = {},
+): Promise<void> {
+  const late = performance.now() + seconds * 1000;
+  while (!(await condition())) {
+    if (performance.now() > late) throw new Error(`waited ${seconds} s for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 function gather(stream: NodeJS.ReadableStream | null): () => string {

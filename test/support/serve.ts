@@ -18,7 +18,7 @@ export async function serve(folder: string, args: string[] = [], options: RunOpt
     env: { SES_MAIL_API_KEY: API_KEY, ...options.env },
   });
   const listening = () => /^listening on (http:\S+)$/m.exec(running.stderr())?.[1];
-  await until(() => listening() !== undefined || running.child.exitCode !== null);
+  await until(() => listening() !== undefined || running.child.exitCode !== null, "the gateway to listen");
   const url = listening();
   if (url === undefined) throw new Error(`serve did not start:\n${running.stderr()}`);
 

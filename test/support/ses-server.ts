@@ -1,5 +1,5 @@
 /** A receiver that outlives the clients: SES as the sandbox plays it, inside the test's own process. */
-import { existsSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { LoggedCall } from "../../src/sandbox/call-log.ts";
@@ -39,13 +39,7 @@ export async function sesServer(
     faults: (options.faults ?? []).map(parseFault),
   });
   onTestFinished(() => sandbox.close());
-  const calls = () =>
-    existsSync(log)
-      ? readFileSync(log, "utf8")
-          .split("\n")
-          .filter((line) => line !== "")
-          .map((line) => JSON.parse(line) as LoggedCall)
-      : [];
+  const calls = linesOf<LoggedCall>(log);
   const accepted = () => calls().filter((call) => call.accepted > 0);
   return {
     sandbox,
@@ -58,6 +52,27 @@ export async function sesServer(
       accepted()
         .map((call) => call.monotonic)
         .sort((a, b) => a - b),
+  };
+}
+
+/** Reads a file of JSON lines that grows. Tests ask for it every few milliseconds, so only what is new is read. */
+function linesOf<T>(file: string): () => T[] {
+  const lines: T[] = [];
+  const buffer = Buffer.alloc(65_536);
+  let [at, rest] = [0, Buffer.alloc(0)];
+  return () => {
+    if (!existsSync(file)) return [];
+    const handle = openSync(file, "r");
+    for (let length = 1; length > 0; at += length) {
+      length = readSync(handle, buffer, 0, buffer.length, at);
+      rest = Buffer.concat([rest, buffer.subarray(0, length)]);
+      const end = rest.lastIndexOf("\n") + 1;
+      const text = rest.subarray(0, end).toString("utf8");
+      for (const line of text.split("\n")) if (line !== "") lines.push(JSON.parse(line) as T);
+      rest = rest.subarray(end);
+    }
+    closeSync(handle);
+    return [...lines];
   };
 }
 

@@ -18,13 +18,13 @@ function endingWith(own: string): RegExp {
 
 test("outside of style attributes and style sheets no byte of a random mail changes", () => {
   fc.assert(fc.property(anyMail, expectOnlyStylesChanged), { seed: 7, numRuns: 500 });
-});
+}, 60_000);
 
 test("nor one of a mail of other people, and what stood in a style attribute ends it still", async () => {
   const mails = await foreignMails();
   expect(mails.length).toBeGreaterThan(20);
   for (const { html } of mails) expectOnlyStylesChanged(html);
-});
+}, 60_000);
 
 const SURROUNDINGS = `<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "x">\r\n<html xmlns:v="urn:v" xmlns:o="urn:o">
 <head><style>p{color:red}td{top:1px}v\\:rect{behavior:url(#default#VML)}</style>

@@ -7,7 +7,8 @@ let looker: Looker;
 
 beforeAll(async () => {
   looker = await Looker.open();
-});
+  // Long, in case the browser has to be installed first.
+}, 300_000);
 afterAll(() => looker.close());
 
 test("a change of one property on one screen is seen", async () => {

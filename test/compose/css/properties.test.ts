@@ -6,7 +6,8 @@ let looker: Looker;
 
 beforeAll(async () => {
   looker = await Looker.open();
-});
+  // Long, in case the browser has to be installed first.
+}, 300_000);
 afterAll(() => looker.close());
 
 /** What each property sets, as Chromium tells it: for logical properties also what it sets where text runs from right to left or downwards. */

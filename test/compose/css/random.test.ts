@@ -8,7 +8,8 @@ let looker: Looker;
 
 beforeAll(async () => {
   looker = await Looker.open();
-});
+  // Long, in case the browser has to be installed first.
+}, 300_000);
 afterAll(() => looker.close());
 
 /** Many at once: asking the browser takes longer than what it does. */

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { run, workFolder } from "../../support/run.ts";
+import { runProcess, workFolder } from "../../support/run.ts";
 
 const FORMATS = ["%d.%m.%Y %H:%M", "%A %B %a %b", "%c;%x;%X", "%s %z %Z %j %U"].map(
   (format) => `{{ day | date: "${format}" }}`,
@@ -35,7 +35,7 @@ test("dates, numbers and order are those of the list", async () => {
   for (const env of MACHINES) {
     const rows = await Promise.all(
       ["1", "2", "3"].map((row) =>
-        run(folder, ["preview", "june.csv", "--text", "june.txt", "--row", row, "--json"], { env }),
+        runProcess(folder, ["preview", "june.csv", "--text", "june.txt", "--row", row, "--json"], { env }),
       ),
     );
     texts.push(rows.map(({ json }) => (json as { text: string }).text));
@@ -46,4 +46,4 @@ test("dates, numbers and order are those of the list", async () => {
   expect(texts[0]?.[2]).toContain("01.11.2026 01:30");
   expect(texts[0]?.every((text) => text.includes("before"))).toBe(true);
   for (const other of texts.slice(1)) expect(other).toEqual(texts[0]);
-});
+}, 60_000);

@@ -11,7 +11,8 @@ let page: Page;
 beforeAll(async () => {
   browser = await launchBrowser();
   page = await browser.newPage();
-}, 120_000);
+  // Long, in case the browser has to be installed first.
+}, 300_000);
 afterAll(() => browser.close());
 
 /** What Chromium takes for the text of each page. */

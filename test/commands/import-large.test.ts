@@ -34,4 +34,4 @@ it("100,000 rows: every one accounted for, the second time all of them are dupli
   const server = await sesServer(folder);
   const sent = await run(folder, ["send", "--rate", "500", "--max", "100", "--json"], { env: server.env });
   expect(sent.json).toMatchObject({ outcome: "limit", totals: { total: ROWS - 200, sent: 100, pending: ROWS - 300 } });
-});
+}, 60_000);
