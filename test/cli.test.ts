@@ -200,7 +200,7 @@ test.each([
     const once = async () => {
       const io = createIo(folder, { SES_MAIL_API_KEY: "0123456789abcdef" });
       const ended = main(args, { ...io, hardSignal });
-      await until(() => ready.test(io.written().stderr));
+      await until(() => ready.test(io.written().stderr), "the line that says it is ready");
       io.abort.abort("SIGTERM");
       expect(await ended).toBe(0);
       expect(listenersOn({ ...io, hardSignal })).toMatchObject({ signal: 0, hardSignal: 0 });
