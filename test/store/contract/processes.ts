@@ -1,6 +1,6 @@
 /** Processes that die, sleep, or are slow: what they had in flight is never sent again by itself, and never lost. */
 import { expect, it } from "vitest";
-import { close, ingest, messagesOf, putBack, sent, settle, states, turn } from "../../support/store-actions.ts";
+import { ingest, messagesOf, putBack, sent, settle, states, turn } from "../../support/store-actions.ts";
 import type { Prepare } from "../bench.ts";
 import { LEASE_OVER_MS, PEOPLE } from "./people.ts";
 
@@ -105,7 +105,7 @@ export function processes(prepare: Prepare): void {
     await ingest(store, PEOPLE);
     const [claim] = (await turn(store, 1)).claims;
     await settle(store, sent(claim));
-    await close(store);
+    await store.close();
     clock.pass(LEASE_OVER_MS);
     expect((await open()).recovered).toBe(0);
   });
@@ -115,7 +115,7 @@ export function processes(prepare: Prepare): void {
     const store = await open();
     await ingest(store, PEOPLE);
     await turn(store, 2);
-    await close(store);
+    await store.close();
     clock.pass(LEASE_OVER_MS);
     await open();
     expect(await (await open()).totals("june")).toMatchObject({ pending: 3, sending: 0, in_doubt: 2 });

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { Database } from "../../../src/store/sqlite/driver.ts";
 import { openStore } from "../../../src/store/sqlite/store.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
-import { close, ingest } from "../../support/store-actions.ts";
+import { ingest } from "../../support/store-actions.ts";
 import { accept, content, counts, message, request } from "../bench.ts";
 import { expectSoundFile, inspect, prepareOnDisk, prepareSqlite, rows } from "./bench.ts";
 
@@ -58,7 +58,7 @@ describe("a job file that others hold", () => {
   it("makes nobody wait longer than some seconds; nothing is stored then, and all of it afterwards", async () => {
     const { path } = await prepareOnDisk();
     const store = await openStore(path, new SlowClock());
-    onTestFinished(() => close(store));
+    onTestFinished(() => store.close());
     const other = new Database(path);
     onTestFinished(() => void other.close());
     other.exec("begin immediate");

@@ -2,14 +2,14 @@
 import { describe, expect, it } from "vitest";
 import type { Departure } from "../../../src/deliver/source.ts";
 import { ingest, sent, settle, turn } from "../../support/store-actions.ts";
-import { bench, rows } from "../bench.ts";
+import { prepareSqlite, rows } from "./bench.ts";
 
 const PEOPLE = ["a@x.example", "b@x.example", "c@x.example"];
 const LEASE_MS = 60_000;
 
 describe("how long claims are ours", () => {
   it("is over well before another process may take them for lost, however old the lease is", async () => {
-    const { open, clock } = await bench();
+    const { open, clock } = await prepareSqlite();
     const [store, other] = [await open(), await open()];
     await ingest(store, PEOPLE);
     await turn(store, 0);
@@ -26,7 +26,7 @@ describe("how long claims are ours", () => {
   });
 
   it("a machine that slept writes its lease anew before it claims: other machines go by the wall clock", async () => {
-    const { open, clock, path } = await bench();
+    const { open, clock, path } = await prepareSqlite();
     const store = await open();
     await ingest(store, PEOPLE);
     await turn(store, 1);
@@ -41,7 +41,7 @@ describe("calls that left late", () => {
 
   /** Claims one message, has its call leave after 500 ms, and tells it in the way given. Returns the instants from then on. */
   async function leaveLate(departedOf: (turn: number) => Departure[]) {
-    const { open, clock } = await bench();
+    const { open, clock } = await prepareSqlite();
     const [store, other] = [await open(), await open()];
     await ingest(store, PEOPLE);
     const first = await turn(store, 1, limited);
@@ -77,14 +77,14 @@ describe("calls that left late", () => {
   });
 
   it("numbers tell the turns of a handle apart", async () => {
-    const { open, clock } = await bench();
+    const { open, clock } = await prepareSqlite();
     const store = await open();
     await ingest(store, PEOPLE);
     const numbers = [];
     for (let i = 0; i < 3; i++) {
       const { number, claims } = await turn(store, 1, limited);
       numbers.push(number);
-      await settle(store, ...claims.map(sent));
+      await settle(store, ...claims.map((claim) => sent(claim)));
       clock.pass(2_000);
     }
     expect(new Set(numbers).size).toBe(3);
