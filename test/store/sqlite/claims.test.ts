@@ -1,8 +1,11 @@
 /** What a turn of a job file says besides its claims: how long they are ours, and when calls of earlier turns left. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { Departure } from "../../../src/deliver/source.ts";
+import { Database } from "../../../src/store/sqlite/driver.ts";
+import { openStore } from "../../../src/store/sqlite/store.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
 import { ingest, sent, settle, turn } from "../../support/store-actions.ts";
-import { prepareSqlite, rows } from "./bench.ts";
+import { prepareOnDisk, prepareSqlite, rows } from "./bench.ts";
 
 const PEOPLE = ["a@x.example", "b@x.example", "c@x.example"];
 const LEASE_MS = 60_000;
@@ -34,6 +37,34 @@ describe("how long claims are ours", () => {
     await turn(store, 1);
     expect(rows(path, "select lease_until from process")).toEqual([{ lease_until: clock.now() + LEASE_MS }]);
   });
+});
+
+it("claims are ours from when the turn was called, however long others held the file", async () => {
+  const { path } = await prepareOnDisk();
+  /** Each look at the lock takes a second; after twenty the file is let go. */
+  class WaitingClock extends ManualClock {
+    looks = 0;
+    override async sleep(): Promise<void> {
+      this.pass(1_000);
+      if (++this.looks === 20) holder.exec("rollback");
+    }
+  }
+  const clock = new WaitingClock();
+  const [store, other] = [await openStore(path, clock), await openStore(path, clock)];
+  const holder = new Database(path);
+  onTestFinished(async () => {
+    for (const each of [holder, store, other]) await each.close();
+  });
+  await ingest(store, PEOPLE);
+  holder.exec("begin immediate");
+  const calledAt = clock.monotonic();
+  const { claims, validForMs } = await turn(store, 1);
+  expect(claims).toHaveLength(1);
+  expect(clock.monotonic() - calledAt).toBeGreaterThan(20_000);
+  clock.pass(calledAt + validForMs - clock.monotonic());
+  expect(await other.recover()).toBe(0);
+  clock.pass(LEASE_MS);
+  expect(await other.recover()).toBe(1);
 });
 
 describe("calls that left late", () => {
