@@ -17,6 +17,18 @@ import { everything } from "../sound.ts";
 
 const REPEAT = { caller: "ci", key: "k1", fingerprint: "f1" };
 
+/** A store must not read them, whatever they look like. */
+const MEMOS = {
+  "of nothing": "",
+  "a number": "0",
+  "what looks like an answer": '{"total":3,"success":2,"errors":0,"duplicates":1,"suppressed":1}',
+  "what looks like counts": '{"counts":{"added":9,"duplicates":9,"suppressed":9},"memo":"inner"}',
+  "quotes, escapes and line ends": ` "'\\ \\n \r\n\t \u2028 `,
+  "characters that are no text": "\u0000 \u001f \ud83d \udcec \ufeff",
+  "other scripts": "안녕 🎉 é e\u0301",
+  "100,000 characters": "é".repeat(100_000),
+};
+
 export function inbox(prepare: Prepare): void {
   describe("a request that is refused stores nothing", () => {
     refusing(prepare);
@@ -285,6 +297,18 @@ function repeats(prepare: Prepare): void {
     expect(await (await open()).earlier(REPEAT)).toEqual(repeated);
     expect(await store.earlier({ ...REPEAT, fingerprint: "f2" })).toEqual({ kind: "conflict" });
     expect(await store.totals(null)).toMatchObject({ total: 2 });
+  });
+
+  it.each(Object.entries(MEMOS))("has its memo back as it was given, byte for byte: %s", async (_kind, memo) => {
+    const { open } = await prepare();
+    const store = await open();
+    const asked = request([message(["a@x.example", "A@x.example"])], { repeat: REPEAT, memo });
+    const counts = { added: 1, duplicates: 1, suppressed: 0 };
+    // It is the caller's own: told again, not told back.
+    expect(await store.accept([asked])).toEqual([{ kind: "stored", counts }]);
+    const repeated = { kind: "repeated", counts, memo };
+    expect(await store.accept([{ ...asked, memo: "another" }])).toEqual([repeated]);
+    expect(await (await open()).earlier(REPEAT)).toEqual(repeated);
   });
 
   it("is forgotten with its answer, older ones only", async () => {
