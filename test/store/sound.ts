@@ -31,7 +31,20 @@ export async function expectSound(store: Store, clock: ManualClock): Promise<voi
     expect((await store.failedMessages(row.topic, ALL)).map(failureOf), `failures of ${row.topic}`).toEqual(failures);
   }
   expect(await store.totals(null), "totals of all").toEqual(together);
+  await expectSoundOutlook(store);
   expect(await store.countSentWithin(clock.now()), "sent of all").toBe(together["sent"]);
+}
+
+/** What falls due next is the same whether it is counted or not. */
+async function expectSoundOutlook(store: Store): Promise<void> {
+  const topics = [null, ...(await store.topics()).map(({ topic }) => topic)];
+  for (const topic of topics)
+    for (const endpoint of ["ses", "sandbox"] as const)
+      for (const maxLateMs of [null, 1_000]) {
+        const scope = { topic, endpoint, maxLateMs };
+        const { due, nextDueInMs } = await store.outlook(scope);
+        expect(await store.nextDueInMs(scope), `due next in ${JSON.stringify(scope)}`).toBe(due > 0 ? 0 : nextDueInMs);
+      }
 }
 
 /** A topic seen along other lines adds up to the same. */

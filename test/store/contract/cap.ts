@@ -186,8 +186,10 @@ export function cap(prepare: Prepare): void {
       clock.pass(HOUR);
       const held = { ...EVERYTHING, maxLateMs: 1_000, held: new Set(["bad"]) };
       expect(await store.outlook(held)).toEqual({ due: 1, late: 0, nextDueInMs: null });
+      expect(await store.nextDueInMs(held)).toBe(0);
       expect(emailsOf(await take(store, 9, held))).toEqual(["b@x.example"]);
       expect(await turn(store, 9, { scope: held })).toMatchObject({ claims: [], drained: true });
+      expect(await store.nextDueInMs(held)).toBeNull();
       expect((await store.outlook({ ...held, held: new Set() })).late).toBe(1);
       expect(emailsOf(await take(store, 9, EVERYTHING))).toEqual(["a@x.example", "late@x.example"]);
     });

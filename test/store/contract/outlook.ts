@@ -1,5 +1,6 @@
 /** What waits, and until when. */
 import { expect, it } from "vitest";
+import type { Scope } from "../../../src/deliver/source.ts";
 import { EVERYTHING, inDoubt, ingest, putBackFor, settle, turn } from "../../support/store-actions.ts";
 import type { Prepare } from "../bench.ts";
 import { PEOPLE } from "./people.ts";
@@ -70,5 +71,39 @@ export function outlooks(prepare: Prepare): void {
     await turn(store, 9, { scope });
     expect(await store.outlook(scope)).toEqual({ due: 0, late: 1, nextDueInMs: null });
     expect(await store.nextDueInMs(scope)).toBeNull();
+  });
+  it("says when the next one may be claimed, of what is not held, cancelled, too late or somebody else's", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    const next = (scope: Partial<Scope> = {}) => store.nextDueInMs({ ...EVERYTHING, ...scope });
+    await ingest(store, ["a@x.example"], { topic: "held" });
+    await ingest(store, ["b@x.example"], { topic: "stopped" });
+    await ingest(store, ["c@x.example"], { topic: "rehearsed" });
+    await turn(store, 1, { scope: { topic: "rehearsed", endpoint: "sandbox", maxLateMs: null } });
+    await ingest(store, ["d@x.example"], { topic: "rehearsed" });
+    await ingest(store, ["e@x.example"], { topic: "soon", at: clock.now() + 3_000 });
+    await ingest(store, ["f@x.example"], { topic: "last", at: clock.now() + 9_000 });
+    const held = new Set(["held"]);
+    expect(await next()).toBe(0);
+    expect(await next({ held })).toBe(0);
+    await store.cancel("stopped");
+    expect(await next({ held })).toBe(3_000);
+    expect(await next({ held: new Set(["held", "soon"]) })).toBe(9_000);
+    expect(await next({ topic: "held", held })).toBeNull();
+    expect(await next({ topic: "stopped" })).toBeNull();
+    expect(await next({ topic: "rehearsed" })).toBeNull();
+    expect(await next({ topic: "rehearsed", endpoint: "sandbox" })).toBe(0);
+    clock.pass(3_500);
+    expect(await next({ held, maxLateMs: 500 })).toBe(0);
+    expect(await next({ held, maxLateMs: 499 })).toBe(5_500);
+    expect(await next({ topic: "soon", maxLateMs: 499 })).toBeNull();
+    await turn(store, 9, { scope: { ...EVERYTHING, held } });
+    expect(await next({ held })).toBe(5_500);
+    clock.pass(5_499);
+    expect(await next({ held })).toBe(1);
+    clock.pass(1);
+    expect(await next({ held })).toBe(0);
+    await turn(store, 9);
+    expect(await next()).toBeNull();
   });
 }

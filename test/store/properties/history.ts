@@ -153,7 +153,7 @@ class World {
       if (this.#cancelled.has(name)) expect(counts["pending"]).toBe(0);
     }
     expect(await store.totals(null)).toEqual(all);
-    expect(await store.outlook(EVERYTHING)).toEqual(this.#outlook());
+    for (const name of [null, ...TOPICS]) await this.#checkOutlook(store, name);
     for (const message of this.#messages.values()) expect(message.timesSent).toBeLessThanOrEqual(1);
   }
 
@@ -316,9 +316,17 @@ class World {
     );
   }
 
+  async #checkOutlook(store: Store, name: string | null): Promise<void> {
+    const scope = { ...EVERYTHING, topic: name };
+    const outlook = this.#outlook(name);
+    expect(await store.outlook(scope)).toEqual(outlook);
+    expect(await store.nextDueInMs(scope)).toBe(outlook.due > 0 ? 0 : outlook.nextDueInMs);
+  }
+
   /** Nothing here is ever too late, for no limit is asked for. */
-  #outlook() {
-    const waiting = [...this.#messages.values()].filter((m) => m.state === "pending" && !this.#cancelled.has(m.topic));
+  #outlook(name: string | null) {
+    const mine = name === null ? [...this.#messages.values()] : this.#of(name);
+    const waiting = mine.filter((m) => m.state === "pending" && !this.#cancelled.has(m.topic));
     const later = waiting.map(({ notBefore }) => notBefore - this.#clock.now()).filter((ms) => ms > 0);
     return { due: waiting.length - later.length, late: 0, nextDueInMs: later.length > 0 ? Math.min(...later) : null };
   }
