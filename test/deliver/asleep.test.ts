@@ -4,7 +4,7 @@ import type { Outcome } from "../../src/deliver/outcome.ts";
 import { createSendLoop } from "../../src/deliver/send.ts";
 import type { EndingOptions } from "../../src/deliver/sender.ts";
 import type { Claim, Source, Turn, TurnRequest } from "../../src/deliver/source.ts";
-import { bench } from "../store/bench.ts";
+import { prepareSqlite } from "../store/sqlite/bench.ts";
 import { MemorySource } from "../support/memory-source.ts";
 import { ingest, states } from "../support/store-actions.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
@@ -135,7 +135,7 @@ describe("a process that slept between a claim and its call", () => {
 });
 
 it("G2: what another process took for lost meanwhile stays in doubt, and no call is made for it", async () => {
-  const { open, clock } = await bench();
+  const { open, clock } = await prepareSqlite();
   const [store, other] = [await open(), await open()];
   await ingest(store, ["a@x.example", "b@x.example"]);
   let naps = 1;

@@ -4,13 +4,14 @@ import { StoppedError } from "../../src/errors.ts";
 import { createInbox, type InboxParts, type MailRequest } from "../../src/intake/inbox.ts";
 import { repeatOf } from "../../src/intake/repeat.ts";
 import type { Store } from "../../src/store/store.ts";
-import { bench, message } from "../store/bench.ts";
+import { message } from "../store/bench.ts";
+import { prepareSqlite } from "../store/sqlite/bench.ts";
 
 const one = { added: 1, duplicates: 0, suppressed: 0 };
 const REPEAT = repeatOf({ caller: "shop", key: "order-1", body: { messages: [] } });
 
 async function inboxOf(change: (store: Store) => InboxParts["store"] = (store) => store) {
-  const store = await (await bench()).open();
+  const store = await (await prepareSqlite()).open();
   let wakes = 0;
   const inbox = createInbox({ store: change(store), endpoint: "ses", wake: () => void wakes++ });
   const take = (...emails: string[]) => inbox.take(request(emails));

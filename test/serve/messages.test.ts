@@ -8,7 +8,7 @@ import { ManualClock } from "../support/manual-clock.ts";
 import type { Json } from "../support/run.ts";
 import { testGateway } from "../support/gateway.ts";
 import { EVERYTHING, turn } from "../support/store-actions.ts";
-import { inspect } from "../store/bench.ts";
+import { inspect } from "../store/sqlite/bench.ts";
 
 const HELLO = { emails: ["ann@example.com"], subject: "Hello", content: "<p>Hello</p>" };
 

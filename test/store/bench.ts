@@ -1,10 +1,11 @@
 /** What a kind of store brings so that its promises can be tried, and short words for requests. */
 import type { Content } from "../../src/message.ts";
-import type { AcceptMessage, AcceptRequest, AcceptResult, Store } from "../../src/store/store.ts";
+import type { AcceptMessage, AcceptRequest, AcceptResult } from "../../src/store/rows.ts";
+import type { Opened, Store } from "../../src/store/store.ts";
 import type { ManualClock } from "../support/manual-clock.ts";
 import { CONTENT } from "../support/store-actions.ts";
 
-export type Handle = Store & { recovered: number };
+export type Handle = Opened;
 
 /** A new job, with time of its own. */
 export interface Bench {
@@ -29,7 +30,7 @@ export function message(emails: string[], given: Partial<AcceptMessage> = {}): A
 }
 
 export function request(messages: AcceptMessage[], given: Partial<AcceptRequest> = {}): AcceptRequest {
-  return { messages, endpoint: "ses", repeat: null, answer: (counts) => JSON.stringify(counts), ...given };
+  return { messages, endpoint: "ses", repeat: null, memo: "", ...given };
 }
 
 export async function accept(

@@ -1,23 +1,9 @@
-/**
- * Short words for what tests do to a store. Calls whose form may change with the contract are made here and nowhere else in
- * tests of the store: those that tell an age or a delay, and those that stage a list.
- */
+/** Short words for what tests do to a store. */
 import type { Claim, Scope, Settlement, Turn, TurnRequest } from "../../src/deliver/source.ts";
-import type { Applied } from "../../src/feedback/event-sink.ts";
 import type { Content, State } from "../../src/message.ts";
-import type {
-  AcceptResult,
-  ExportedMessage,
-  FailedMessage,
-  ListCounts,
-  ListTarget,
-  SentCounts,
-  StagedRow,
-} from "../../src/store/rows.ts";
+import type { AcceptResult, ExportedMessage, ListCounts, ListTarget, StagedRow } from "../../src/store/rows.ts";
 import { type TopicRefusal, TopicRefusedError } from "../../src/store/rules/admit.ts";
 import type { Staging, Store } from "../../src/store/store.ts";
-
-export { NO_TOPIC } from "../../src/message.ts";
 
 export const CONTENT: Content = {
   from: "news@example.com",
@@ -48,18 +34,14 @@ export function ingest(store: Store, emails: string[], target: Target = {}): Pro
 }
 
 export async function addList(store: Store, rows: StagedRow[], target: Target = {}): Promise<ListCounts> {
-  const staging = await stage(store);
+  const staging = await store.stage();
   try {
-    await addRows(staging, rows);
+    await staging.add(rows);
     return await commit(staging, target);
   } finally {
-    await discard(staging);
+    await staging.discard();
   }
 }
-
-export const stage = async (store: Store): Promise<Staging> => store.stage();
-export const addRows = async (staging: Staging, rows: StagedRow[]): Promise<void> => staging.add(rows);
-export const discard = async (staging: Staging): Promise<void> => staging.discard();
 
 export function commit(staging: Staging, { at = 0, ...target }: Target = {}): Promise<ListCounts> {
   return staging.commit({
@@ -77,9 +59,6 @@ export function commit(staging: Staging, { at = 0, ...target }: Target = {}): Pr
 
 export const checkList = (store: Store, target: Partial<ListTarget> = {}): Promise<void> =>
   store.checkList({ topic: "june", content: CONTENT, replaceContent: false, ...target });
-
-export const listColumns = (store: Store, claim: Pick<Claim, "ingestId">): Promise<string[]> =>
-  store.listColumns(claim.ingestId);
 
 /** Why a list was not taken; "taken" when it was. */
 export async function refusalOf(taking: Promise<unknown>): Promise<TopicRefusal | "taken"> {
@@ -102,7 +81,7 @@ export function refusalsOf(result: AcceptResult): [message: number, why: TopicRe
 
 /** Turns at a rate that is in nobody's way, until there are `room` claims or nothing is due. */
 export async function turn(store: Store, room: number, request: Partial<TurnRequest> = {}): Promise<Turn> {
-  const given = { settlements: [], perSecond: 1e9, scope: EVERYTHING, departed: [], throttledAt: null, ...request };
+  const given = { settlements: [], perSecond: 1e9, scope: EVERYTHING, departed: [], throttledAgoMs: null, ...request };
   let last = await store.turn({ ...given, room });
   const { claims } = last;
   while (request.perSecond === undefined && claims.length < room && !last.drained) {

@@ -29,12 +29,14 @@ export class VirtualClock implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {
-      const sleeper = { at: this.#ms + Math.max(0, ms), wake: resolve };
-      this.#sleepers.push(sleeper);
-      signal?.addEventListener("abort", () => {
+      const wake = () => {
         this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+        signal?.removeEventListener("abort", wake);
         resolve();
-      });
+      };
+      const sleeper = { at: this.#ms + Math.max(0, ms), wake };
+      this.#sleepers.push(sleeper);
+      signal?.addEventListener("abort", wake);
     });
   }
 
@@ -49,7 +51,6 @@ export class VirtualClock implements Clock {
       const next = this.#sleepers.reduce<Sleeper | null>((a, b) => (a === null || b.at < a.at ? b : a), null);
       if (state.ended || next === null) continue;
       idle = 0;
-      this.#sleepers = this.#sleepers.filter((other) => other !== next);
       this.#ms = Math.max(this.#ms, next.at);
       next.wake();
     }

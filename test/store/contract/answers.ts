@@ -1,7 +1,6 @@
 /** What becomes of a message when its answer is written, whoever writes it and however often. */
 import { expect, it } from "vitest";
 import {
-  countSentWithin,
   failed,
   inDoubt,
   ingest,
@@ -100,7 +99,7 @@ export function answers(prepare: Prepare): void {
     const store = await open();
     await ingest(store, PEOPLE);
     const [a, b, c, d, e] = (await turn(store, 5)).claims;
-    await settle(store, sent(a), failed(b), inDoubt(c), putBack(d), putBackFor(clock, e, 2000));
+    await settle(store, sent(a), failed(b), inDoubt(c), putBack(d), putBackFor(e, 2000));
     const rows = await messagesOf(store);
     expect(rows.map(({ state, attempts, sesMessageId, error }) => [state, attempts, sesMessageId, error])).toEqual([
       ["sent", 1, `ses-${a?.id}`, null],
@@ -122,7 +121,7 @@ export function answers(prepare: Prepare): void {
     for (const attempts of [0, 1, 2]) {
       const [claim] = (await turn(store, 1)).claims;
       expect(claim?.attempts).toBe(attempts);
-      await settle(store, putBackFor(clock, claim, 1_000));
+      await settle(store, putBackFor(claim, 1_000));
       clock.pass(999);
       expect((await turn(store, 1)).claims).toEqual([]);
       clock.pass(1);
@@ -133,7 +132,7 @@ export function answers(prepare: Prepare): void {
     expect(last?.attempts).toBe(4);
     await settle(store, sent(last));
     expect(await messagesOf(store)).toMatchObject([{ state: "sent", attempts: 5, error: null }]);
-    expect(await countSentWithin(store, clock, 0)).toBe(1);
+    expect(await store.countSentWithin(0)).toBe(1);
   });
 
   it("what was scheduled and is put back is due as it was", async () => {

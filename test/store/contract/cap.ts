@@ -2,17 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Claim, RecipientCap, Scope } from "../../../src/deliver/source.ts";
 import type { Store } from "../../../src/store/store.ts";
-import {
-  EVERYTHING,
-  failed,
-  ingest,
-  messagesOf,
-  outlook,
-  putBackFor,
-  sent,
-  settle,
-  turn,
-} from "../../support/store-actions.ts";
+import { EVERYTHING, failed, ingest, messagesOf, putBackFor, sent, settle, turn } from "../../support/store-actions.ts";
 import { accept, content, counts, message, type Prepare } from "../bench.ts";
 
 const HOUR = 3_600_000;
@@ -58,8 +48,8 @@ export function cap(prepare: Prepare): void {
       const [second] = await take(store, 1, capped(2));
       await settle(store, sent(second));
       expect(await turn(store, 9, { scope: capped(2) })).toMatchObject({ claims: [], drained: true, rateWaitMs: null });
-      const nextDueAt = async () => ((await outlook(store, clock, capped(2))).nextDueInMs ?? Number.NaN) + clock.now();
-      expect((await outlook(store, clock, capped(2))).due).toBe(0);
+      const nextDueAt = async () => ((await store.outlook(capped(2))).nextDueInMs ?? Number.NaN) + clock.now();
+      expect((await store.outlook(capped(2))).due).toBe(0);
       expect(await nextDueAt()).toBe(start + HOUR);
       expect(
         (await messagesOf(store, "june", ["pending"])).map(({ attempts, error }) => ({ attempts, error })),
@@ -89,7 +79,7 @@ export function cap(prepare: Prepare): void {
       clock.pass(1_000);
       const [second] = await take(store, 9, capped(1));
       expect(second?.id).not.toBe(first?.id);
-      await settle(store, putBackFor(clock, second, 2_000));
+      await settle(store, putBackFor(second, 2_000));
       clock.pass(2_000);
       expect(await take(store, 9, capped(1))).toMatchObject([{ id: second?.id, attempts: 1 }]);
     });
@@ -104,7 +94,7 @@ export function cap(prepare: Prepare): void {
         clock.pass(10);
       }
       await take(store, 1, capped(1));
-      expect((await outlook(store, clock, capped(1))).nextDueInMs).toBe(start + 20 + HOUR - clock.now());
+      expect((await store.outlook(capped(1))).nextDueInMs).toBe(start + 20 + HOUR - clock.now());
     });
 
     it("what was to go at once is never too late because of it, what was scheduled is by its new time", async () => {
@@ -118,7 +108,7 @@ export function cap(prepare: Prepare): void {
       await settle(store, ...(await take(store, 1, scope)).map((claim) => sent(claim)));
       expect(await take(store, 9, scope)).toEqual([]);
       clock.pass(5 * HOUR);
-      expect(await outlook(store, clock, scope)).toEqual({ due: 1, late: 1, nextDueInMs: null });
+      expect(await store.outlook(scope)).toEqual({ due: 1, late: 1, nextDueInMs: null });
       const [claim] = await take(store, 9, scope);
       expect((await store.addressee(claim?.id ?? 0))?.topic).toBe("at once");
     });
@@ -129,16 +119,16 @@ export function cap(prepare: Prepare): void {
       const scope = { ...EVERYTHING, maxLateMs: 60_000 };
       await ingest(store, ["a@x.example"]);
       const [claim] = await take(store, 1, scope);
-      await settle(store, putBackFor(clock, claim, 2_000));
+      await settle(store, putBackFor(claim, 2_000));
       expect(await take(store, 1, scope)).toEqual([]);
-      expect(await outlook(store, clock, scope)).toEqual({ due: 0, late: 0, nextDueInMs: 2_000 });
+      expect(await store.outlook(scope)).toEqual({ due: 0, late: 0, nextDueInMs: 2_000 });
       clock.pass(HOUR);
-      expect((await outlook(store, clock, scope)).late).toBe(0);
+      expect((await store.outlook(scope)).late).toBe(0);
       expect(await take(store, 1, scope)).toHaveLength(1);
     });
 
     it("thousands that wait for one address keep nobody else waiting for long", async () => {
-      const { open, clock } = await prepare();
+      const { open } = await prepare();
       const store = await open();
       const flood = Array.from({ length: 5_000 }, (_, index) =>
         message(["flood@x.example"], { topic: null, priority: 10, content: content(String(index % 10)) }),
@@ -157,7 +147,7 @@ export function cap(prepare: Prepare): void {
       expect(found.toSorted()).toEqual(["a@x.example", "flood@x.example", "flood@x.example", "flood@x.example"]);
       expect(turns).toBeLessThanOrEqual(6);
       // All of them were moved once; who looks again has nothing to read.
-      expect((await outlook(store, clock, EVERYTHING)).due).toBe(0);
+      expect((await store.outlook(EVERYTHING)).due).toBe(0);
       expect(await look()).toMatchObject({ claims: [], drained: true });
     });
 
@@ -195,10 +185,12 @@ export function cap(prepare: Prepare): void {
       await ingest(store, ["b@x.example"], { topic: "good" });
       clock.pass(HOUR);
       const held = { ...EVERYTHING, maxLateMs: 1_000, held: new Set(["bad"]) };
-      expect(await outlook(store, clock, held)).toEqual({ due: 1, late: 0, nextDueInMs: null });
+      expect(await store.outlook(held)).toEqual({ due: 1, late: 0, nextDueInMs: null });
+      expect(await store.nextDueInMs(held)).toBe(0);
       expect(emailsOf(await take(store, 9, held))).toEqual(["b@x.example"]);
       expect(await turn(store, 9, { scope: held })).toMatchObject({ claims: [], drained: true });
-      expect((await outlook(store, clock, { ...held, held: new Set() })).late).toBe(1);
+      expect(await store.nextDueInMs(held)).toBeNull();
+      expect((await store.outlook({ ...held, held: new Set() })).late).toBe(1);
       expect(emailsOf(await take(store, 9, EVERYTHING))).toEqual(["a@x.example", "late@x.example"]);
     });
   });

@@ -1,7 +1,7 @@
 /** Events: each counts once, whatever the order, before or after its message is known. */
 import { describe, expect, it } from "vitest";
 import type { SesEvent } from "../../../src/feedback/ses-event.ts";
-import type { EventCounts } from "../../../src/store/store.ts";
+import type { EventCounts } from "../../../src/store/rules/marks.ts";
 import {
   bounce,
   click,
@@ -20,7 +20,6 @@ import {
   failed,
   inDoubt,
   ingest,
-  matchKept,
   messagesOf,
   putBack,
   putBackFor,
@@ -95,27 +94,27 @@ function unmatched(prepare: Prepare): void {
     await apply(store, delivery(of(store, one, { legacy: true })));
     await settle(store, accepted(one));
     clock.pass(10);
-    expect(await matchKept(store, clock, 9)).toMatchObject({ applied: 0 });
-    expect(await matchKept(store, clock, 10)).toMatchObject({ applied: 1 });
+    expect(await store.matchKeptEvents(9)).toMatchObject({ applied: 0 });
+    expect(await store.matchKeptEvents(10)).toMatchObject({ applied: 1 });
     expect((await store.topics())[0]).toMatchObject({ sent: 1, delivered: 1 });
   });
 
   it("count once a message that comes later, when its answer brings the SES id", async () => {
-    const { open, clock } = await prepare();
+    const { open } = await prepare();
     const store = await open();
-    expect(await matchKept(store, clock)).toEqual(NOTHING);
+    expect(await store.matchKeptEvents()).toEqual(NOTHING);
     const [one] = await claimPeople(store);
     await apply(store, delivery(of(store, one, { legacy: true })));
-    expect(await matchKept(store, clock)).toMatchObject({ applied: 0 });
+    expect(await store.matchKeptEvents()).toMatchObject({ applied: 0 });
     await settle(store, accepted(one));
-    expect(await matchKept(store, clock)).toMatchObject({ applied: 1, duplicates: 0 });
-    expect(await matchKept(store, clock)).toEqual(NOTHING);
+    expect(await store.matchKeptEvents()).toMatchObject({ applied: 1, duplicates: 0 });
+    expect(await store.matchKeptEvents()).toEqual(NOTHING);
     expect((await store.topics())[0]).toMatchObject({ sent: 1, delivered: 1 });
     expect(await apply(store, delivery(of(store, one, { legacy: true })))).toMatchObject({ duplicates: 1 });
   });
 
   it("count once also when two processes look for them at once", async () => {
-    const { open, clock } = await prepare();
+    const { open } = await prepare();
     const [store, other] = [await open(), await open()];
     const claims = await claimPeople(store);
     const kept = claims.flatMap((claim) => {
@@ -124,7 +123,7 @@ function unmatched(prepare: Prepare): void {
     });
     expect(await apply(store, ...kept)).toMatchObject({ unmatched: 12 });
     await settle(store, ...claims.map(accepted));
-    const results = await Promise.all([matchKept(store, clock), matchKept(other, clock)]);
+    const results = await Promise.all([store.matchKeptEvents(), other.matchKeptEvents()]);
     expect(results.reduce((sum, { applied }) => sum + applied, 0)).toBe(12);
     expect(await store.topic("june")).toMatchObject({ delivered: 6, complained: 6 });
   });
@@ -231,11 +230,11 @@ function counting(prepare: Prepare): void {
 
 function proving(prepare: Prepare): void {
   it("whatever we believed: in doubt, failed, pending again, cancelled, suppressed", async () => {
-    const { open, clock } = await prepare();
+    const { open } = await prepare();
     const store = await open();
     const claims = await claimPeople(store);
     const [one, two, three, ...others] = claims;
-    await settle(store, inDoubt(one), failed(two), putBackFor(clock, three, 1e6));
+    await settle(store, inDoubt(one), failed(two), putBackFor(three, 1e6));
     await settle(store, ...others.map((claim) => putBack(claim, { error: null })));
     await store.suppress([{ address: "four@x.example", reason: "manual", source: "manual" }]);
     await store.cancel("june");

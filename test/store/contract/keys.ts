@@ -1,7 +1,7 @@
 /** API keys, and what links are signed with. */
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import type { KeyScope } from "../../../src/store/store.ts";
+import type { KeyScope } from "../../../src/store/rows.ts";
 import type { Prepare } from "../bench.ts";
 
 const digest = (key: string) => createHash("sha256").update(key).digest();

@@ -1,7 +1,7 @@
 /** What mails are made of, as it was given. */
 import { expect, it } from "vitest";
 import type { Content } from "../../../src/message.ts";
-import { CONTENT, ingest, listColumns, turn } from "../../support/store-actions.ts";
+import { CONTENT, ingest, turn } from "../../support/store-actions.ts";
 import { content, counts, type Prepare } from "../bench.ts";
 
 const FULL: Content = {
@@ -29,7 +29,7 @@ export function library(prepare: Prepare): void {
     const store = await open();
     await ingest(store, ["a@x.example"]);
     await expect(store.content(999_999_999)).rejects.toThrow(Error);
-    expect(await listColumns(store, { ingestId: 999_999_999 })).toEqual([]);
+    expect(await store.listColumns(999_999_999)).toEqual([]);
   });
 
   it("gives a content back as it was, to every process", async () => {
@@ -64,7 +64,7 @@ export function library(prepare: Prepare): void {
     await ingest(store, ["a@x.example"], { columns: ["email", "Stadt, Land", "이름"] });
     await counts(store, ["b@x.example"], { topic: null });
     const { claims } = await turn(store, 2);
-    const columns = await Promise.all(claims.map((claim) => listColumns(store, claim)));
+    const columns = await Promise.all(claims.map((claim) => store.listColumns(claim.ingestId)));
     expect(columns).toEqual([["email", "Stadt, Land", "이름"], []]);
   });
 }

@@ -2,19 +2,15 @@
 import { describe, expect, it } from "vitest";
 import {
   addList,
-  addRows,
   checkList,
   commit,
   CONTENT,
-  discard,
   inDoubt,
   ingest,
-  listColumns,
   messagesOf,
   refusalOf,
   sent,
   settle,
-  stage,
   states,
   turn,
 } from "../../support/store-actions.ts";
@@ -69,8 +65,8 @@ export function lists(prepare: Prepare): void {
       await counts(store, ["c@x.example"], { content: content("code") });
       const before = await everything(store);
       const target = { content: content("code"), replaceContent: true };
-      expect(await refusalOf(ingest(store, PEOPLE, target))).toBe("sent-already");
-      expect(await refusalOf(checkList(store, target))).toBe("sent-already");
+      expect(await refusalOf(ingest(store, PEOPLE, target))).toBe("sent-as-variant");
+      expect(await refusalOf(checkList(store, target))).toBe("sent-as-variant");
       expect(await everything(store)).toEqual(before);
     });
 
@@ -78,14 +74,11 @@ export function lists(prepare: Prepare): void {
       const { open } = await prepare();
       const [one, two] = [await open(), await open()];
       await ingest(one, PEOPLE.slice(0, 1));
-      const staging = await stage(one);
-      await addRows(
-        staging,
-        PEOPLE.map((email) => row(email)),
-      );
+      const staging = await one.stage();
+      await staging.add(PEOPLE.map((email) => row(email)));
       await two.cancel("june");
       expect(await refusalOf(commit(staging))).toBe("cancelled");
-      await discard(staging);
+      await staging.discard();
       expect(await one.totals("june")).toMatchObject({ total: 1, cancelled: 1 });
       expect(await ingest(one, PEOPLE, { topic: "july" })).toMatchObject({ added: 5 });
     });
@@ -106,11 +99,11 @@ export function lists(prepare: Prepare): void {
     it("shows nothing of it before the commit, and nothing at all after a discard", async () => {
       const { open } = await prepare();
       const store = await open();
-      const staging = await stage(store);
-      await addRows(staging, [row("a@x.example", [])]);
+      const staging = await store.stage();
+      await staging.add([row("a@x.example", [])]);
       expect(await (await open()).topics()).toEqual([]);
-      await discard(staging);
-      await discard(staging);
+      await staging.discard();
+      await staging.discard();
       expect(await store.topics()).toEqual([]);
     });
 
@@ -118,11 +111,11 @@ export function lists(prepare: Prepare): void {
       const { open } = await prepare();
       const store = await open();
       for (const email of PEOPLE) {
-        const staging = await stage(store);
-        await addRows(staging, [row(email)]);
+        const staging = await store.stage();
+        await staging.add([row(email)]);
         expect(await commit(staging)).toMatchObject({ added: 1 });
-        await discard(staging);
-        await discard(staging);
+        await staging.discard();
+        await staging.discard();
       }
       expect(Object.keys(await states(store))).toEqual(PEOPLE);
     });
@@ -143,33 +136,27 @@ export function lists(prepare: Prepare): void {
     it("with nobody on it adds nobody", async () => {
       const { open } = await prepare();
       const store = await open();
-      const staging = await stage(store);
-      await addRows(staging, []);
+      const staging = await store.stage();
+      await staging.add([]);
       expect(await commit(staging)).toEqual({ added: 0, duplicates: 0, suppressed: 0 });
-      await discard(staging);
+      await staging.discard();
       expect(await store.totals(null)).toMatchObject({ total: 0 });
     });
 
     it("staged in several parts and by several processes at once goes in whole, nobody twice", async () => {
       const { open } = await prepare();
       const [one, two] = [await open(), await open()];
-      const [first, second] = [await stage(one), await stage(two)];
+      const [first, second] = [await one.stage(), await two.stage()];
       const people = Array.from({ length: 400 }, (_, index) => `p${index}@x.example`);
       for (let from = 0; from < 300; from += 60) {
-        await addRows(
-          first,
-          people.slice(from, from + 60).map((email) => row(email)),
-        );
-        await addRows(
-          second,
-          people.slice(from + 100, from + 160).map((email) => row(email.toUpperCase())),
-        );
+        await first.add(people.slice(from, from + 60).map((email) => row(email)));
+        await second.add(people.slice(from + 100, from + 160).map((email) => row(email.toUpperCase())));
       }
       const results = await Promise.all([commit(first), commit(second)]);
       expect(results.map(({ added, duplicates }) => added + duplicates)).toEqual([300, 300]);
       expect(results.reduce((sum, { added }) => sum + added, 0)).toBe(400);
-      await discard(first);
-      await discard(second);
+      await first.discard();
+      await second.discard();
       const stored = (await messagesOf(one)).map(({ email }) => email.toLowerCase());
       expect(stored.toSorted()).toEqual(people.toSorted());
     });
@@ -224,7 +211,7 @@ export function lists(prepare: Prepare): void {
         { mail: "b@x.example", name: "Bo" },
       ]);
       const claims = (await turn(store, 10)).claims;
-      expect(await Promise.all(claims.map((claim) => listColumns(store, claim)))).toEqual([
+      expect(await Promise.all(claims.map((claim) => store.listColumns(claim.ingestId)))).toEqual([
         ["email"],
         ["mail", "name"],
       ]);

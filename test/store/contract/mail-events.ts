@@ -1,7 +1,8 @@
 /** Events that SES would publish of a message of the store, made with test/feedback/events.ts. */
 import type { Claim, Settlement } from "../../../src/deliver/source.ts";
 import { readEvent, type SesEvent } from "../../../src/feedback/ses-event.ts";
-import type { Applied, Store } from "../../../src/store/store.ts";
+import type { Applied } from "../../../src/feedback/event-sink.ts";
+import type { Store } from "../../../src/store/store.ts";
 import { type Json, type MailOptions, sesId } from "../../feedback/events.ts";
 import { ingest, putBack, sent, settle, turn } from "../../support/store-actions.ts";
 

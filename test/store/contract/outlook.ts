@@ -1,33 +1,25 @@
 /** What waits, and until when. */
 import { expect, it } from "vitest";
-import {
-  EVERYTHING,
-  inDoubt,
-  ingest,
-  nextDueInMs,
-  outlook,
-  putBackFor,
-  settle,
-  turn,
-} from "../../support/store-actions.ts";
+import type { Scope } from "../../../src/deliver/source.ts";
+import { EVERYTHING, inDoubt, ingest, putBackFor, settle, turn } from "../../support/store-actions.ts";
 import type { Prepare } from "../bench.ts";
 import { PEOPLE } from "./people.ts";
 
 export function outlooks(prepare: Prepare): void {
   it("nothing waits in an empty store, an unknown topic, or the other endpoint", async () => {
-    const { open, clock } = await prepare();
+    const { open } = await prepare();
     const store = await open();
     const nothing = { due: 0, late: 0, nextDueInMs: null };
-    expect(await outlook(store, clock)).toEqual(nothing);
-    expect(await nextDueInMs(store, clock)).toBeNull();
+    expect(await store.outlook(EVERYTHING)).toEqual(nothing);
+    expect(await store.nextDueInMs(EVERYTHING)).toBeNull();
     await ingest(store, PEOPLE);
     await turn(store, 1);
     for (const scope of [
       { ...EVERYTHING, topic: "may" },
       { ...EVERYTHING, endpoint: "sandbox" as const },
     ]) {
-      expect(await outlook(store, clock, scope)).toEqual(nothing);
-      expect(await nextDueInMs(store, clock, scope)).toBeNull();
+      expect(await store.outlook(scope)).toEqual(nothing);
+      expect(await store.nextDueInMs(scope)).toBeNull();
     }
   });
 
@@ -39,15 +31,15 @@ export function outlooks(prepare: Prepare): void {
     await ingest(store, PEOPLE.slice(2, 3), { at: clock.now() + soon });
     await ingest(store, PEOPLE.slice(3), { topic: "july", at: clock.now() + later });
     const july = { ...EVERYTHING, topic: "july" };
-    expect(await outlook(store, clock)).toEqual({ due: 2, late: 0, nextDueInMs: soon });
-    expect(await nextDueInMs(store, clock)).toBe(0);
-    expect(await outlook(store, clock, july)).toEqual({ due: 0, late: 0, nextDueInMs: later });
-    expect(await nextDueInMs(store, clock, july)).toBe(later);
+    expect(await store.outlook(EVERYTHING)).toEqual({ due: 2, late: 0, nextDueInMs: soon });
+    expect(await store.nextDueInMs(EVERYTHING)).toBe(0);
+    expect(await store.outlook(july)).toEqual({ due: 0, late: 0, nextDueInMs: later });
+    expect(await store.nextDueInMs(july)).toBe(later);
     clock.pass(1000);
-    expect(await outlook(store, clock)).toEqual({ due: 3, late: 0, nextDueInMs: later - soon });
+    expect(await store.outlook(EVERYTHING)).toEqual({ due: 3, late: 0, nextDueInMs: later - soon });
     await store.cancel("june");
-    expect(await outlook(store, clock)).toEqual({ due: 0, late: 0, nextDueInMs: later - soon });
-    expect(await nextDueInMs(store, clock)).toBe(later - soon);
+    expect(await store.outlook(EVERYTHING)).toEqual({ due: 0, late: 0, nextDueInMs: later - soon });
+    expect(await store.nextDueInMs(EVERYTHING)).toBe(later - soon);
   });
 
   it("counts neither what is in flight nor what is in doubt, and says when what was put back is due", async () => {
@@ -55,13 +47,13 @@ export function outlooks(prepare: Prepare): void {
     const store = await open();
     await ingest(store, PEOPLE.slice(0, 3));
     const [a, b] = (await turn(store, 3)).claims;
-    await settle(store, inDoubt(a), putBackFor(clock, b, 2_000));
-    expect(await outlook(store, clock)).toEqual({ due: 0, late: 0, nextDueInMs: 2_000 });
+    await settle(store, inDoubt(a), putBackFor(b, 2_000));
+    expect(await store.outlook(EVERYTHING)).toEqual({ due: 0, late: 0, nextDueInMs: 2_000 });
     clock.pass(1_999);
-    expect(await nextDueInMs(store, clock)).toBe(1);
+    expect(await store.nextDueInMs(EVERYTHING)).toBe(1);
     clock.pass(1);
-    expect(await outlook(store, clock)).toEqual({ due: 1, late: 0, nextDueInMs: null });
-    expect(await nextDueInMs(store, clock)).toBe(0);
+    expect(await store.outlook(EVERYTHING)).toEqual({ due: 1, late: 0, nextDueInMs: null });
+    expect(await store.nextDueInMs(EVERYTHING)).toBe(0);
   });
 
   it("counts what is overdue by more than the limit, and not as due", async () => {
@@ -71,13 +63,47 @@ export function outlooks(prepare: Prepare): void {
     await ingest(store, ["atonce@x.example"]);
     clock.pass(3_601_000);
     const scope = { ...EVERYTHING, maxLateMs: 3_600_000 };
-    expect(await outlook(store, clock, scope)).toEqual({ due: 2, late: 0, nextDueInMs: null });
+    expect(await store.outlook(scope)).toEqual({ due: 2, late: 0, nextDueInMs: null });
     clock.pass(1);
-    expect(await outlook(store, clock, scope)).toEqual({ due: 1, late: 1, nextDueInMs: null });
-    expect(await outlook(store, clock, { ...scope, maxLateMs: 7_200_000 })).toMatchObject({ due: 2, late: 0 });
-    expect(await outlook(store, clock)).toMatchObject({ due: 2, late: 0 });
+    expect(await store.outlook(scope)).toEqual({ due: 1, late: 1, nextDueInMs: null });
+    expect(await store.outlook({ ...scope, maxLateMs: 7_200_000 })).toMatchObject({ due: 2, late: 0 });
+    expect(await store.outlook(EVERYTHING)).toMatchObject({ due: 2, late: 0 });
     await turn(store, 9, { scope });
-    expect(await outlook(store, clock, scope)).toEqual({ due: 0, late: 1, nextDueInMs: null });
-    expect(await nextDueInMs(store, clock, scope)).toBeNull();
+    expect(await store.outlook(scope)).toEqual({ due: 0, late: 1, nextDueInMs: null });
+    expect(await store.nextDueInMs(scope)).toBeNull();
+  });
+  it("says when the next one may be claimed, of what is not held, cancelled, too late or somebody else's", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    const next = (scope: Partial<Scope> = {}) => store.nextDueInMs({ ...EVERYTHING, ...scope });
+    await ingest(store, ["a@x.example"], { topic: "held" });
+    await ingest(store, ["b@x.example"], { topic: "stopped" });
+    await ingest(store, ["c@x.example"], { topic: "rehearsed" });
+    await turn(store, 1, { scope: { topic: "rehearsed", endpoint: "sandbox", maxLateMs: null } });
+    await ingest(store, ["d@x.example"], { topic: "rehearsed" });
+    await ingest(store, ["e@x.example"], { topic: "soon", at: clock.now() + 3_000 });
+    await ingest(store, ["f@x.example"], { topic: "last", at: clock.now() + 9_000 });
+    const held = new Set(["held"]);
+    expect(await next()).toBe(0);
+    expect(await next({ held })).toBe(0);
+    await store.cancel("stopped");
+    expect(await next({ held })).toBe(3_000);
+    expect(await next({ held: new Set(["held", "soon"]) })).toBe(9_000);
+    expect(await next({ topic: "held", held })).toBeNull();
+    expect(await next({ topic: "stopped" })).toBeNull();
+    expect(await next({ topic: "rehearsed" })).toBeNull();
+    expect(await next({ topic: "rehearsed", endpoint: "sandbox" })).toBe(0);
+    clock.pass(3_500);
+    expect(await next({ held, maxLateMs: 500 })).toBe(0);
+    expect(await next({ held, maxLateMs: 499 })).toBe(5_500);
+    expect(await next({ topic: "soon", maxLateMs: 499 })).toBeNull();
+    await turn(store, 9, { scope: { ...EVERYTHING, held } });
+    expect(await next({ held })).toBe(5_500);
+    clock.pass(5_499);
+    expect(await next({ held })).toBe(1);
+    clock.pass(1);
+    expect(await next({ held })).toBe(0);
+    await turn(store, 9);
+    expect(await next()).toBeNull();
   });
 }

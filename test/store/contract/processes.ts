@@ -1,6 +1,6 @@
 /** Processes that die, sleep, or are slow: what they had in flight is never sent again by itself, and never lost. */
 import { expect, it } from "vitest";
-import { close, ingest, messagesOf, putBack, sent, settle, states, turn } from "../../support/store-actions.ts";
+import { failed, ingest, messagesOf, putBack, sent, settle, states, turn } from "../../support/store-actions.ts";
 import type { Prepare } from "../bench.ts";
 import { LEASE_OVER_MS, PEOPLE } from "./people.ts";
 
@@ -43,6 +43,42 @@ export function processes(prepare: Prepare): void {
     expect((await open()).recovered).toBe(0);
     await settle(store, sent(claim));
     expect(await store.totals("june")).toMatchObject({ sent: 1, in_doubt: 0 });
+  });
+
+  it.each([0, 1_000, 4_900, 20_000, 59_000])(
+    "says how long claims are its own, %i ms after its first turn: nobody takes them for lost before",
+    async (age) => {
+      const { open, clock } = await prepare();
+      const [store, other] = [await open(), await open()];
+      await ingest(store, PEOPLE);
+      await turn(store, 1);
+      clock.pass(age);
+      const { validForMs } = await turn(store, 1);
+      expect(validForMs).toBeGreaterThan(0);
+      expect(validForMs).toBeLessThan(LEASE_OVER_MS);
+      clock.pass(validForMs);
+      expect(await other.recover()).toBe(0);
+      expect(await other.totals("june")).toMatchObject({ sending: 2, in_doubt: 0 });
+      clock.pass(LEASE_OVER_MS);
+      expect(await other.recover()).toBe(2);
+    },
+  );
+
+  it("takes answers that were kept in hand for as long as it asks for patience", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    const { patienceMs } = store;
+    expect((await open()).patienceMs).toBe(patienceMs);
+    expect(patienceMs).toBeGreaterThan(0);
+    await ingest(store, PEOPLE.slice(0, 2));
+    const [a, b] = (await turn(store, 2)).claims;
+    clock.pass(patienceMs);
+    await open();
+    await settle(store, sent(a), failed(b));
+    expect((await messagesOf(store)).map(({ state, attempts }) => [state, attempts])).toEqual([
+      ["sent", 1],
+      ["failed", 1],
+    ]);
   });
 
   it("a process that renews its lease is not taken for dead, however long its calls take", async () => {
@@ -105,7 +141,7 @@ export function processes(prepare: Prepare): void {
     await ingest(store, PEOPLE);
     const [claim] = (await turn(store, 1)).claims;
     await settle(store, sent(claim));
-    await close(store);
+    await store.close();
     clock.pass(LEASE_OVER_MS);
     expect((await open()).recovered).toBe(0);
   });
@@ -115,7 +151,7 @@ export function processes(prepare: Prepare): void {
     const store = await open();
     await ingest(store, PEOPLE);
     await turn(store, 2);
-    await close(store);
+    await store.close();
     clock.pass(LEASE_OVER_MS);
     await open();
     expect(await (await open()).totals("june")).toMatchObject({ pending: 3, sending: 0, in_doubt: 2 });

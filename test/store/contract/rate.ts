@@ -73,7 +73,7 @@ export function rate(prepare: Prepare): void {
     expect(first.claims).toHaveLength(1);
     clock.pass(500);
     // It went on the wire 300 ms after it was claimed.
-    await turn(one, 0, { perSecond: 1, ...departed(clock, first, 200, 1) });
+    await turn(one, 0, { perSecond: 1, ...departed(first, 200, 1) });
     clock.pass(600);
     const early = await turn(two, 5, { perSecond: 1 });
     expect(early.claims).toEqual([]);
@@ -89,15 +89,15 @@ export function rate(prepare: Prepare): void {
     await ingest(one, many(200));
     expect((await turn(one, 1, { perSecond: 100 })).perSecond).toBe(100);
     clock.pass(100);
-    const cut = await turn(one, 1, { perSecond: 100, ...throttled(clock, 50) });
+    const cut = await turn(one, 1, { perSecond: 100, ...throttled(50) });
     expect(cut.perSecond).toBeLessThan(70);
     expect((await turn(two, 1, { perSecond: 100 })).perSecond).toBeLessThan(70);
     // Calls that left before the cut say nothing about the rate after it.
     clock.pass(100);
-    const again = await turn(two, 1, { perSecond: 100, ...throttled(clock, 150) });
+    const again = await turn(two, 1, { perSecond: 100, ...throttled(150) });
     expect(again.perSecond).toBeGreaterThanOrEqual(cut.perSecond);
     clock.pass(10);
-    expect((await turn(two, 1, { perSecond: 100, ...throttled(clock, 5) })).perSecond).toBeLessThan(cut.perSecond);
+    expect((await turn(two, 1, { perSecond: 100, ...throttled(5) })).perSecond).toBeLessThan(cut.perSecond);
     for (let second = 0; second < 60; second++) {
       clock.pass(1_000);
       await turn(one, 1, { perSecond: 100 });

@@ -1,15 +1,12 @@
 /** Questions about messages. What asks about a topic along other lines is in breakdown.ts. */
 import { expect, it } from "vitest";
 import {
-  countSentWithin,
   failed,
-  failedMessages,
   inDoubt,
   ingest,
   messagesOf,
   putBack,
   sent,
-  sentWithin,
   settle,
   states,
   turn,
@@ -85,7 +82,7 @@ export function reader(prepare: Prepare): void {
     await settle(store, sent(a));
     clock.pass(1000);
     await settle(store, sent(b));
-    const within = (ms: number) => sentWithin(store, clock, ms);
+    const within = (ms: number) => store.sentWithin(ms);
     expect((await within(1000)).get("june")).toMatchObject({ sent: 2, first: start, last: start + 1000 });
     expect((await within(999)).get("june")).toMatchObject({ sent: 1, first: start + 1000, last: start + 1000 });
     expect([...(await within(1000)).keys()]).toEqual(["june"]);
@@ -97,13 +94,13 @@ export function reader(prepare: Prepare): void {
   it("counts all that was sent within so long, the instant included", async () => {
     const { open, clock } = await prepare();
     const store = await open();
-    expect(await countSentWithin(store, clock, 0)).toBe(0);
+    expect(await store.countSentWithin(0)).toBe(0);
     await counts(store, ["a@x.example", "b@x.example", "c@x.example"]);
     const [a, b] = (await turn(store, 2)).claims;
     await settle(store, sent(a));
     clock.pass(10);
     await settle(store, sent(b));
-    const within = (ms: number) => countSentWithin(store, clock, ms);
+    const within = (ms: number) => store.countSentWithin(ms);
     expect(await Promise.all([within(11), within(10), within(9)])).toEqual([2, 2, 1]);
     clock.pass(1);
     expect(await within(0)).toBe(0);
@@ -112,22 +109,22 @@ export function reader(prepare: Prepare): void {
   it("shows what went wrong, newest first, of one topic or of all, and whom a message went to", async () => {
     const { open } = await prepare();
     const store = await open();
-    expect(await failedMessages(store, null, 9)).toEqual([]);
+    expect(await store.failedMessages(null, 9)).toEqual([]);
     await counts(store, ["a@x.example", "b@x.example", "fine@x.example"]);
     await counts(store, ["c@x.example", "d@x.example"], { topic: "july" });
     const [a, b, fine, c, d] = (await turn(store, 5)).claims;
     await settle(store, failed(a, "no such user"), inDoubt(b, "lost"));
     await settle(store, sent(fine), failed(c, "refused"), putBack(d));
-    const all = await failedMessages(store, null, 9);
+    const all = await store.failedMessages(null, 9);
     expect(all.map(({ email, topic, state, error, attempts }) => [email, topic, state, error, attempts])).toEqual([
       ["c@x.example", "july", "failed", "refused", 1],
       ["b@x.example", "june", "in_doubt", "lost", 1],
       ["a@x.example", "june", "failed", "no such user", 1],
     ]);
-    expect((await failedMessages(store, null, 1)).map(({ id }) => id)).toEqual([c?.id]);
-    expect((await failedMessages(store, "june", 9)).map(({ id }) => id)).toEqual([b?.id, a?.id]);
-    expect(await failedMessages(store, "june", 0)).toEqual([]);
-    await expect(failedMessages(store, "none", 9)).rejects.toThrow("none");
+    expect((await store.failedMessages(null, 1)).map(({ id }) => id)).toEqual([c?.id]);
+    expect((await store.failedMessages("june", 9)).map(({ id }) => id)).toEqual([b?.id, a?.id]);
+    expect(await store.failedMessages("june", 0)).toEqual([]);
+    await expect(store.failedMessages("none", 9)).rejects.toThrow("none");
     expect(await store.addressee(c?.id ?? 0)).toEqual({ email: "c@x.example", topic: "july" });
     for (const id of [0, -1, 999_999_999, 2 ** 53]) expect(await store.addressee(id)).toBeNull();
   });

@@ -1,7 +1,6 @@
 /** Stores that remember which of their methods were called. */
 import type { Breakdown } from "../../../src/store/breakdown.ts";
 import type { Staging } from "../../../src/store/store.ts";
-import { stage } from "../../support/store-actions.ts";
 import type { Bench, Handle } from "../bench.ts";
 
 export interface Recording {
@@ -30,11 +29,10 @@ export function recording(): Recording {
     });
   };
   const recordStore = (store: Handle): Handle => {
-    const stageRecorded = async (): Promise<Staging> => record(await stage(store), "stage().");
+    const stage = async (): Promise<Staging> => record(await store.stage(), "stage().");
     const breakdown: Handle["breakdown"] = (topic, signal, ask) =>
       store.breakdown(topic, signal, (lines: Breakdown) => ask(record(lines, "breakdown().")));
-    // A list may be staged at once or in a while: whoever stages one awaits it.
-    return record(store, "", { stage: stageRecorded as unknown as Handle["stage"], breakdown });
+    return record(store, "", { stage, breakdown });
   };
 
   return {

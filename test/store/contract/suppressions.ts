@@ -1,6 +1,6 @@
 /** Addresses that are not written to. */
 import { expect, it } from "vitest";
-import type { Suppression } from "../../../src/store/store.ts";
+import type { Suppression } from "../../../src/store/rows.ts";
 import { ingest, states } from "../../support/store-actions.ts";
 import { counts, type Handle, type Prepare } from "../bench.ts";
 

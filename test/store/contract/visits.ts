@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import type { Claim } from "../../../src/deliver/source.ts";
 import type { SesEvent } from "../../../src/feedback/ses-event.ts";
-import type { Store, Visit } from "../../../src/store/store.ts";
+import type { Visit } from "../../../src/store/rows.ts";
+import type { Store } from "../../../src/store/store.ts";
 import { delivery, open as opened } from "../../feedback/events.ts";
 import {
   failed,

@@ -1,6 +1,6 @@
 /** A store as a whole: several handles on it, its name, its end. */
 import { expect, it } from "vitest";
-import { close, ingest, sent, settle, states, turn } from "../../support/store-actions.ts";
+import { ingest, sent, settle, states, turn } from "../../support/store-actions.ts";
 import { counts, message, type Prepare, request } from "../bench.ts";
 import { everything } from "../sound.ts";
 import { PEOPLE } from "./people.ts";
@@ -10,7 +10,7 @@ export function whole(prepare: Prepare): void {
     const { open } = await prepare();
     const [store, other] = [await open(), await open()];
     await ingest(store, PEOPLE);
-    await close(store);
+    await store.close();
     for (const ask of [
       () => store.totals("june"),
       () => turn(store, 1),
@@ -27,7 +27,7 @@ export function whole(prepare: Prepare): void {
     const [store, other] = [await open(), await open()];
     await store.ping();
     await Promise.all([ingest(other, PEOPLE), store.ping(), counts(other, ["z@x.example"]), store.ping()]);
-    await close(store);
+    await store.close();
     await expect(store.ping()).rejects.toThrow("not open");
     await other.ping();
   });
@@ -53,7 +53,7 @@ export function whole(prepare: Prepare): void {
     await settle(first, sent(claim));
     const [totals, all] = [await first.totals("june"), await everything(first)];
     const { jobId } = first;
-    await close(first);
+    await first.close();
     const second = await open();
     expect(await second.totals("june")).toEqual(totals);
     expect(await everything(second)).toEqual(all);

@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 import type { Claim } from "../../../src/deliver/source.ts";
 import { STATES } from "../../../src/message.ts";
-import type { ExportedMessage } from "../../../src/store/store.ts";
+import type { ExportedMessage } from "../../../src/store/rows.ts";
 import {
   bounce,
   click,
@@ -17,7 +17,7 @@ import {
   subscription,
 } from "../../feedback/events.ts";
 import fc from "../../support/properties.ts";
-import { failed, inDoubt, matchKept, messagesOf, putBack, settle } from "../../support/store-actions.ts";
+import { failed, inDoubt, messagesOf, putBack, settle } from "../../support/store-actions.ts";
 import type { Handle, Prepare } from "../bench.ts";
 import { accepted, apply, claimPeople, MAILED_AT, of } from "../contract/mail-events.ts";
 import { everything, expectSound } from "../sound.ts";
@@ -112,7 +112,7 @@ async function outcomeOf(prepare: Prepare, batches: Spec[][]): Promise<Outcome> 
     );
   for (const [index, batch] of batches.entries()) await apply(handles[index % 2] ?? store, ...eventsOf(batch));
   await settle(store, inDoubt(claims[4]));
-  await matchKept(store, bench.clock);
+  await store.matchKeptEvents();
   const all = batches.flat();
   const { applied, unmatched, settled, suppressed } = await apply(store, ...eventsOf(all));
   await expectSound(store, bench.clock);

@@ -1,15 +1,23 @@
 /** Random requests, turns, visits and decisions of people, on two handles of one job, beside a model of who was taken in. */
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import type { Claim, Settlement } from "../../../src/deliver/source.ts";
-import type { AcceptMessage, AcceptRequest, AcceptResult, Store } from "../../../src/store/store.ts";
+import type {
+  AcceptCounts,
+  AcceptMessage,
+  AcceptRequest,
+  AcceptResult,
+  RefusedMessage,
+} from "../../../src/store/rows.ts";
+import type { Store } from "../../../src/store/store.ts";
 import fc from "../../support/properties.ts";
+import { NO_TOPIC } from "../../../src/message.ts";
 import {
   EVERYTHING,
   failed,
   inDoubt,
   ingest,
   messagesOf,
-  NO_TOPIC,
   putBack,
   refusalOf,
   sent,
@@ -79,21 +87,23 @@ class Model {
   readonly cancelled = new Set<string>();
   readonly suppressed = new Set<string>();
   readonly #uuids = new Set<string>();
-  readonly #answers = new Map<string, { fingerprint: string; answer: string }>();
+  readonly #answers = new Map<string, { fingerprint: string; counts: AcceptCounts; memo: string }>();
 
   /** What the store has to answer. */
-  accept({ messages: asked, repeat }: AcceptRequest): AcceptResult {
+  accept({ messages: asked, repeat, endpoint, memo }: AcceptRequest): AcceptResult {
     const key = repeat && this.#answers.get(repeat.key);
-    if (repeat && key)
-      return key.fingerprint === repeat.fingerprint ? { kind: "repeated", answer: key.answer } : { kind: "conflict" };
-    const refused = asked.flatMap(({ topic }, index) => (this.cancelled.has(topic ?? NO_TOPIC) ? [index] : []));
-    if (refused.length > 0)
-      return { kind: "refused", problems: refused.map((index) => ({ message: index, reason: "cancelled" })) };
+    if (repeat && key) {
+      const { fingerprint, ...kept } = key;
+      return fingerprint === repeat.fingerprint ? { kind: "repeated", ...kept } : { kind: "conflict" };
+    }
+    const problems = asked.flatMap(({ topic }, index): RefusedMessage[] =>
+      topic !== null && this.cancelled.has(topic) ? [{ message: index, topic, refusal: "cancelled", endpoint }] : [],
+    );
+    if (problems.length > 0) return { kind: "refused", problems };
     const counts = { added: 0, duplicates: 0, suppressed: 0 };
     for (const each of asked) this.#add(each, counts);
-    const answer = JSON.stringify(counts);
-    if (repeat) this.#answers.set(repeat.key, { fingerprint: repeat.fingerprint, answer });
-    return { kind: "stored", counts, answer };
+    if (repeat) this.#answers.set(repeat.key, { fingerprint: repeat.fingerprint, counts, memo });
+    return { kind: "stored", counts };
   }
 
   #add(asked: AcceptMessage, counts: { added: number; duplicates: number; suppressed: number }): void {
@@ -254,14 +264,14 @@ export class World {
         message(emails, { ...rest, content: content(subject), notBefore: later ? now + 3_000 : 0 }),
       );
       const repeat = key === null ? null : { caller: "ci", key, fingerprint: JSON.stringify(own) };
-      return request(all, { repeat });
+      return request(all, { repeat, memo: `memo ${this.#step}` });
     });
     const results = await store.accept(asked);
     assert.equal(results.length, asked.length);
     let stored = 0;
     for (const [index, each] of asked.entries()) {
       const result = results[index];
-      this.#compare(withoutWords(result), withoutWords(this.#model.accept(each)));
+      this.#compare(result, this.#model.accept(each));
       if (result?.kind !== "stored") continue;
       const { added, duplicates, suppressed } = result.counts;
       assert.equal(added + duplicates + suppressed, each.messages.flatMap(({ emails }) => emails).length);
@@ -271,7 +281,7 @@ export class World {
   }
 
   #compare(found: unknown, wanted: unknown): void {
-    if (JSON.stringify(found) !== JSON.stringify(wanted)) this.#unlike.push({ found, wanted });
+    if (!isDeepStrictEqual(found, wanted)) this.#unlike.push({ found, wanted });
   }
 
   /** What must never be found; every list is to be empty. */
@@ -284,10 +294,4 @@ export class World {
     const overTheCap = [...inFlight].filter(([, count]) => count > CAP.count);
     return { twice: this.#twice, overTheCap, unlikeTheModel: this.#unlike };
   }
-}
-
-/** A refusal without its words, which are for people. */
-function withoutWords(result: AcceptResult | undefined): unknown {
-  if (result?.kind !== "refused") return result;
-  return { kind: result.kind, problems: result.problems.map(({ message: index }) => index) };
 }

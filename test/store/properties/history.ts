@@ -4,15 +4,16 @@ import { expect } from "vitest";
 import type { Claim, Settlement } from "../../../src/deliver/source.ts";
 import { UserError } from "../../../src/errors.ts";
 import { STATES, type State } from "../../../src/message.ts";
+import { TopicRefusedError } from "../../../src/store/rules/admit.ts";
 import type { Store } from "../../../src/store/store.ts";
 import type { ManualClock } from "../../support/manual-clock.ts";
 import fc from "../../support/properties.ts";
 import {
+  EVERYTHING,
   failed,
   inDoubt,
   ingest,
   messagesOf,
-  outlook,
   putBack,
   putBackFor,
   sent,
@@ -152,7 +153,7 @@ class World {
       if (this.#cancelled.has(name)) expect(counts["pending"]).toBe(0);
     }
     expect(await store.totals(null)).toEqual(all);
-    expect(await outlook(store, this.#clock)).toEqual(this.#outlook());
+    for (const name of [null, ...TOPICS]) await this.#checkOutlook(store, name);
     for (const message of this.#messages.values()) expect(message.timesSent).toBeLessThanOrEqual(1);
   }
 
@@ -160,7 +161,7 @@ class World {
     const { store } = this.#handle(0);
     const at = later ? this.#clock.now() + LATER_MS : 0;
     if (this.#cancelled.has(name)) {
-      await expect(ingest(store, list, { topic: name, at })).rejects.toThrow(UserError);
+      await expect(ingest(store, list, { topic: name, at })).rejects.toThrow(TopicRefusedError);
       return;
     }
     const expected = { added: 0, duplicates: 0, suppressed: 0 };
@@ -226,7 +227,7 @@ class World {
     if (kind === "sent") return sent(claim);
     if (kind === "failed") return failed(claim);
     if (kind === "in_doubt") return inDoubt(claim);
-    return later ? putBackFor(this.#clock, claim, LATER_MS) : putBack(claim);
+    return later ? putBackFor(claim, LATER_MS) : putBack(claim);
   }
 
   async #onTopic(name: string | null, act: (store: Store) => Promise<void>): Promise<void> {
@@ -315,9 +316,17 @@ class World {
     );
   }
 
+  async #checkOutlook(store: Store, name: string | null): Promise<void> {
+    const scope = { ...EVERYTHING, topic: name };
+    const outlook = this.#outlook(name);
+    expect(await store.outlook(scope)).toEqual(outlook);
+    expect(await store.nextDueInMs(scope)).toBe(outlook.due > 0 ? 0 : outlook.nextDueInMs);
+  }
+
   /** Nothing here is ever too late, for no limit is asked for. */
-  #outlook() {
-    const waiting = [...this.#messages.values()].filter((m) => m.state === "pending" && !this.#cancelled.has(m.topic));
+  #outlook(name: string | null) {
+    const mine = name === null ? [...this.#messages.values()] : this.#of(name);
+    const waiting = mine.filter((m) => m.state === "pending" && !this.#cancelled.has(m.topic));
     const later = waiting.map(({ notBefore }) => notBefore - this.#clock.now()).filter((ms) => ms > 0);
     return { due: waiting.length - later.length, late: 0, nextDueInMs: later.length > 0 ? Math.min(...later) : null };
   }

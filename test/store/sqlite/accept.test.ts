@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { Database } from "../../../src/store/sqlite/driver.ts";
 import { openStore } from "../../../src/store/sqlite/store.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
-import { close, ingest } from "../../support/store-actions.ts";
+import { ingest } from "../../support/store-actions.ts";
 import { accept, content, counts, message, request } from "../bench.ts";
 import { expectSoundFile, inspect, prepareOnDisk, prepareSqlite, rows } from "./bench.ts";
 
@@ -58,7 +58,7 @@ describe("a job file that others hold", () => {
   it("makes nobody wait longer than some seconds; nothing is stored then, and all of it afterwards", async () => {
     const { path } = await prepareOnDisk();
     const store = await openStore(path, new SlowClock());
-    onTestFinished(() => close(store));
+    onTestFinished(() => store.close());
     const other = new Database(path);
     onTestFinished(() => void other.close());
     other.exec("begin immediate");
@@ -69,6 +69,37 @@ describe("a job file that others hold", () => {
     other.exec("rollback");
     expect(await store.totals(null)).toMatchObject({ total: 0 });
     expect(await counts(store, ["a@x.example"])).toEqual([1, 0, 0]);
+  });
+});
+
+describe("an answer that version 0.1.0 kept as a text", () => {
+  const TEXT =
+    '{"total":6,"success":3,"errors":0,"duration_ms":12,"scheduled":false,"count":3,"elapsed":"11.5ms","duplicates":3,"suppressed":2}';
+  const repeated = { kind: "repeated", counts: { added: 1, duplicates: 3, suppressed: 2 }, memo: TEXT };
+
+  async function olderFile() {
+    const bench = await prepareSqlite();
+    const store = await bench.open();
+    await accept(store, [message(["a@x.example"])], { repeat: REPEAT });
+    inspect(bench.path, (db) => db.prepare("update answer set body = ?").run(TEXT));
+    return { ...bench, store };
+  }
+
+  it("has that text for a memo, to the letter, and its counts", async () => {
+    const { store, open } = await olderFile();
+    expect(await store.earlier(REPEAT)).toEqual(repeated);
+    expect(await accept(store, [message(["a@x.example"])], { repeat: REPEAT, memo: "new" })).toEqual(repeated);
+    expect(await (await open()).earlier(REPEAT)).toEqual(repeated);
+  });
+
+  it("is a conflict for another request, and forgotten like any other", async () => {
+    const { store, clock } = await olderFile();
+    expect(await store.earlier({ ...REPEAT, fingerprint: "f2" })).toEqual({ kind: "conflict" });
+    clock.pass(1_000);
+    await store.forgetAnswersOlderThan(1_000);
+    expect(await store.earlier(REPEAT)).toEqual(repeated);
+    await store.forgetAnswersOlderThan(999);
+    expect(await store.earlier(REPEAT)).toBeNull();
   });
 });
 

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { Database } from "../../../src/store/sqlite/driver.ts";
 import { expect, describe, it, onTestFinished } from "vitest";
 import { openStore } from "../../../src/store/sqlite/store.ts";
-import { close, ingest, sent, settle, states, turn } from "../../support/store-actions.ts";
+import { ingest, sent, settle, states, turn } from "../../support/store-actions.ts";
 import { counts } from "../bench.ts";
 import { expectSoundFile, inspect, prepareOnDisk } from "./bench.ts";
 
@@ -62,7 +62,7 @@ it("is whole, one file, its owner's, and a job file like the first", async () =>
   ]);
   expect(inspect(target, (db) => db.pragma("journal_mode", { simple: true }))).toBe("delete");
   const copy = await openStore(target, clock);
-  onTestFinished(() => close(copy));
+  onTestFinished(() => copy.close());
   expect(copy.jobId).toBe(store.jobId);
   expect(await states(copy)).toEqual({ "a@x.example": "sent", "b@x.example": "pending" });
   expectSoundFile(target);
@@ -109,7 +109,7 @@ describe("ping", () => {
     await expect(store.ping()).rejects.toThrow("gone");
     await rename(`${path}.away`, path);
     await store.ping();
-    await close(store);
+    await store.close();
     await expect(store.ping()).rejects.toThrow("not open");
   });
 
@@ -139,7 +139,7 @@ it("goes on with ids of its own: links and events of mail sent after it are neve
   expect(await store.addressee(3)).toMatchObject({ email: "c@x.example" });
 
   const copy = await openStore(target, clock);
-  onTestFinished(() => close(copy));
+  onTestFinished(() => copy.close());
   await ingest(copy, ["d@x.example", "d@x.example"], { topic: "july" });
   await counts(copy, ["e@x.example"], { topic: "code" });
   await ingest(copy, ["f@x.example"], { topic: "july" });

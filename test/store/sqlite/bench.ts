@@ -6,13 +6,15 @@ import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { STATES } from "../../../src/message.ts";
 import { type Connection, Database } from "../../../src/store/sqlite/driver.ts";
-import { openStore } from "../../../src/store/sqlite/store.ts";
+import { openStore, type SqliteStore } from "../../../src/store/sqlite/store.ts";
+import type { Opened, Store } from "../../../src/store/store.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
-import { close, NO_TOPIC } from "../../support/store-actions.ts";
-import type { Bench, Handle } from "../bench.ts";
+import { NO_TOPIC } from "../../../src/message.ts";
+import type { Bench } from "../bench.ts";
 
 export interface SqliteBench extends Bench {
   path: string;
+  open(): Promise<Opened<SqliteStore>>;
 }
 
 /** A disk in memory where there is one: the contract is about what is written, not about how durable it is. */
@@ -27,7 +29,7 @@ async function prepareIn(parent: string): Promise<SqliteBench> {
   const folder = await mkdtemp(join(parent, "ses-mail-store-"));
   const path = join(folder, "job.db");
   const clock = new ManualClock();
-  const handles: Handle[] = [];
+  const handles: Store[] = [];
   const bench = {
     path,
     clock,
@@ -39,7 +41,7 @@ async function prepareIn(parent: string): Promise<SqliteBench> {
     inspect: async () => expectSoundFile(path),
     dump: async () => dump(path),
     async dispose() {
-      for (const store of handles.splice(0)) await close(store);
+      for (const store of handles.splice(0)) await store.close();
       await rm(folder, { recursive: true, force: true });
     },
   };

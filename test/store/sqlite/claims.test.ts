@@ -1,15 +1,18 @@
 /** What a turn of a job file says besides its claims: how long they are ours, and when calls of earlier turns left. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { Departure } from "../../../src/deliver/source.ts";
+import { Database } from "../../../src/store/sqlite/driver.ts";
+import { openStore } from "../../../src/store/sqlite/store.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
 import { ingest, sent, settle, turn } from "../../support/store-actions.ts";
-import { bench, rows } from "../bench.ts";
+import { prepareOnDisk, prepareSqlite, rows } from "./bench.ts";
 
 const PEOPLE = ["a@x.example", "b@x.example", "c@x.example"];
 const LEASE_MS = 60_000;
 
 describe("how long claims are ours", () => {
   it("is over well before another process may take them for lost, however old the lease is", async () => {
-    const { open, clock } = await bench();
+    const { open, clock } = await prepareSqlite();
     const [store, other] = [await open(), await open()];
     await ingest(store, PEOPLE);
     await turn(store, 0);
@@ -26,7 +29,7 @@ describe("how long claims are ours", () => {
   });
 
   it("a machine that slept writes its lease anew before it claims: other machines go by the wall clock", async () => {
-    const { open, clock, path } = await bench();
+    const { open, clock, path } = await prepareSqlite();
     const store = await open();
     await ingest(store, PEOPLE);
     await turn(store, 1);
@@ -36,12 +39,40 @@ describe("how long claims are ours", () => {
   });
 });
 
+it("claims are ours from when the turn was called, however long others held the file", async () => {
+  const { path } = await prepareOnDisk();
+  /** Each look at the lock takes a second; after twenty the file is let go. */
+  class WaitingClock extends ManualClock {
+    looks = 0;
+    override async sleep(): Promise<void> {
+      this.pass(1_000);
+      if (++this.looks === 20) holder.exec("rollback");
+    }
+  }
+  const clock = new WaitingClock();
+  const [store, other] = [await openStore(path, clock), await openStore(path, clock)];
+  const holder = new Database(path);
+  onTestFinished(async () => {
+    for (const each of [holder, store, other]) await each.close();
+  });
+  await ingest(store, PEOPLE);
+  holder.exec("begin immediate");
+  const calledAt = clock.monotonic();
+  const { claims, validForMs } = await turn(store, 1);
+  expect(claims).toHaveLength(1);
+  expect(clock.monotonic() - calledAt).toBeGreaterThan(20_000);
+  clock.pass(calledAt + validForMs - clock.monotonic());
+  expect(await other.recover()).toBe(0);
+  clock.pass(LEASE_MS);
+  expect(await other.recover()).toBe(1);
+});
+
 describe("calls that left late", () => {
   const limited = { perSecond: 1 };
 
   /** Claims one message, has its call leave after 500 ms, and tells it in the way given. Returns the instants from then on. */
   async function leaveLate(departedOf: (turn: number) => Departure[]) {
-    const { open, clock } = await bench();
+    const { open, clock } = await prepareSqlite();
     const [store, other] = [await open(), await open()];
     await ingest(store, PEOPLE);
     const first = await turn(store, 1, limited);
@@ -77,14 +108,14 @@ describe("calls that left late", () => {
   });
 
   it("numbers tell the turns of a handle apart", async () => {
-    const { open, clock } = await bench();
+    const { open, clock } = await prepareSqlite();
     const store = await open();
     await ingest(store, PEOPLE);
     const numbers = [];
     for (let i = 0; i < 3; i++) {
       const { number, claims } = await turn(store, 1, limited);
       numbers.push(number);
-      await settle(store, ...claims.map(sent));
+      await settle(store, ...claims.map((claim) => sent(claim)));
       clock.pass(2_000);
     }
     expect(new Set(numbers).size).toBe(3);

@@ -52,7 +52,7 @@ it("keeps every message, recipient, event and counter, and dedupes as before", a
   });
   expect(await counts(store, ["zoe@x.example", "f@x.example"])).toEqual([1, 1, 0]);
   expect(await counts(store, ["zoe@x.example"], { content: content("code") })).toEqual([1, 0, 0]);
-  expect((await store.troubles("june", 9)).map(({ email }) => email)).toEqual(["a@x.example", "b@x.example"]);
+  expect((await store.failedMessages("june", 9)).map(({ email }) => email)).toEqual(["a@x.example", "b@x.example"]);
   expectSoundFile(path);
 });
 

@@ -7,7 +7,7 @@ import { waitUntil } from "../../../src/store/rules/due.ts";
 import type { Store } from "../../../src/store/store.ts";
 import fc from "../../support/properties.ts";
 import { EVERYTHING, failed, ingest, inDoubt, sent, settle, turn } from "../../support/store-actions.ts";
-import { bench, expectSound, inspect, rows } from "../bench.ts";
+import { expectSoundFile, inspect, prepareSqlite, rows } from "./bench.ts";
 
 interface Row {
   state: State;
@@ -45,7 +45,7 @@ function settlementOf(
 }
 
 it("whatever is held and answered, the row becomes what the rule says: also by the one statement of a plain answer", async () => {
-  const { open, clock, path } = await bench();
+  const { open, clock, path } = await prepareSqlite();
   const [mine, other] = [await open(), await open()];
   let cases = 0;
   await fc.assert(
@@ -73,7 +73,7 @@ it("whatever is held and answered, the row becomes what the rule says: also by t
       const held = { state: before.state, isMine: before.state === "sending" && holder === "mine" };
       const move = decide({ ...held, isSuppressed, isCancelled }, settlement);
       expect(look()).toEqual(move === null ? before : moved(before, move, now));
-      expectSound(path);
+      expectSoundFile(path);
     }),
   );
 });
@@ -109,7 +109,7 @@ function moved(before: Row, move: NonNullable<ReturnType<typeof decide>>, now: n
 }
 
 it("an answer in the quick way counts the first and the last mail of its topic, as one that settles a doubt does", async () => {
-  const { open, clock, path } = await bench();
+  const { open, clock, path } = await prepareSqlite();
   const store = await open();
   await ingest(store, ["a@x.example", "b@x.example"]);
   const [a, b] = (await turn(store, 2)).claims;

@@ -6,9 +6,10 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { type Clock, systemClock } from "../../../src/time/clock.ts";
 import { UserError } from "../../../src/errors.ts";
 import { openConnection } from "../../../src/store/sqlite/connection.ts";
-import { openScratchStore, openStore, requireJobFile } from "../../../src/store/sqlite/store.ts";
+import { requireJobFile } from "../../../src/store/open.ts";
+import { openScratchStore, openStore } from "../../../src/store/sqlite/store.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
-import { close, ingest, sent, settle, turn } from "../../support/store-actions.ts";
+import { ingest, sent, settle, turn } from "../../support/store-actions.ts";
 
 async function workFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "ses-mail-store-"));
@@ -50,7 +51,7 @@ describe("what is no job file is refused and left as it is", () => {
 
   it("a job file of a newer version", async () => {
     const path = join(await workFolder(), "new.db");
-    await close(await openStore(path, new ManualClock()));
+    await (await openStore(path, new ManualClock())).close();
     const db = new Database(path);
     db.pragma("user_version = 99");
     db.close();
@@ -71,7 +72,7 @@ describe("what is no job file is refused and left as it is", () => {
       store,
       Array.from({ length: 500 }, (_, index) => `p${index}@x.example`),
     );
-    await close(store);
+    await store.close();
     const { truncate } = await import("node:fs/promises");
     await truncate(path, 8192);
     const error = await refusal(path);
@@ -80,7 +81,7 @@ describe("what is no job file is refused and left as it is", () => {
 
   it.skipIf(process.getuid?.() === 0)("a file that may not be written (not as root, who may everything)", async () => {
     const path = join(await workFolder(), "ro.db");
-    await close(await openStore(path, new ManualClock()));
+    await (await openStore(path, new ManualClock())).close();
     await chmod(path, 0o400);
     expect(await refusal(path)).toMatchObject({
       name: "UserError",
@@ -100,7 +101,7 @@ describe("the file", () => {
     const store = await openStore(path, new ManualClock());
     await ingest(store, ["a@x.example"]);
     for (const file of [path, `${path}-wal`]) expect((await stat(file)).mode & 0o777).toBe(0o600);
-    await close(store);
+    await store.close();
   });
 
   it("is committed with synchronous = FULL: a power cut may not forget a claim", async () => {
@@ -127,7 +128,7 @@ describe("the file", () => {
     other.exec("commit");
     other.close();
     expect((await waiting).claims).toHaveLength(1);
-    await close(store);
+    await store.close();
   });
 
   it("locked when a process leaves: it leaves all the same", async () => {
@@ -139,13 +140,13 @@ describe("the file", () => {
     await settle(store, sent(claim));
     const other = new Database(path);
     other.exec("begin immediate");
-    await expect(close(store)).resolves.toBeUndefined();
+    await expect(store.close()).resolves.toBeUndefined();
     other.exec("rollback");
     other.close();
     clock.pass(61_000);
     const next = await openStore(path, clock);
     expect(next.recovered).toBe(0);
-    await close(next);
+    await next.close();
   });
 
   it("full in the middle of a turn: nothing of the turn happened, the counts still add up", async () => {
@@ -163,7 +164,7 @@ describe("the file", () => {
     expect(await store.totals("june")).toMatchObject({ total: 3, pending: 2, sending: 1, sent: 0 });
     await turn(store, 2, { settlements: [sent(first)] });
     expect(await store.totals("june")).toMatchObject({ total: 3, pending: 0, sending: 2, sent: 1 });
-    await close(store);
+    await store.close();
   });
 });
 
@@ -171,5 +172,5 @@ it("a scratch store keeps nothing and works like any other", async () => {
   const store = await openScratchStore(new ManualClock());
   expect(await ingest(store, ["a@x.example"], { rehearse: true })).toMatchObject({ added: 1 });
   expect(await store.topics()).toEqual([]);
-  await close(store);
+  await store.close();
 });
