@@ -1,8 +1,9 @@
 /** Applying events: each counts once, whatever the order, before or after its message is known. */
+import type { Clock } from "../../time/clock.ts";
 import type { Applied, EventSink } from "../../feedback/event-sink.ts";
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
-import { createCounters } from "./counters.ts";
+import { type Counters, createCounters } from "./counters.ts";
 import { createEventMarks } from "./event-marks.ts";
 import { hash53 } from "./hash.ts";
 import { createKeptEvents, type KeptEvent } from "./kept-events.ts";
@@ -17,32 +18,11 @@ interface Known extends Provable {
 export function createEventSink(job: Job, jobId: string): EventSink {
   const { db, clock } = job;
   const counters = createCounters(db);
-  const suppress = createSuppressor(db, counters, clock);
-  const { prove } = createProver(db, counters);
   const marks = createEventMarks(db);
   const kept = createKeptEvents(db, clock);
   const find = createFinder(db, jobId);
-  const record = db.prepare<[number, number, string, number | null, number, string | null]>(
-    "insert into event (message_id, key, type, at, machine, detail) values (?, ?, ?, ?, ?, ?) on conflict do nothing",
-  );
-
-  /** False: the event is known already. */
-  const isRecorded = (id: number, { key, type, at, machine, link, reason }: KeptEvent): boolean =>
-    record.run(id, hash53(key), type, at, machine ? 1 : 0, link ?? reason).changes > 0;
-
-  const applyTo = (message: Known, event: KeptEvent, result: Applied): boolean => {
-    if (!isRecorded(message.id, event)) {
-      result.duplicates++;
-      return false;
-    }
-    result.applied++;
-    const now = clock.now();
-    marks.write(message.id, message.topicId, event, now);
-    const { sesMessageId, mailedAt, at } = event;
-    const isProven = prove(message, { kind: "event", sesMessageId, mailedAt, at }, now);
-    if (isProven && message.state === "in_doubt") result.settled++;
-    return true;
-  };
+  const apply = createApplier(db, clock, counters, marks);
+  const suppress = createSuppressor(db, counters, clock);
 
   const keepForLater = (event: SesEvent, result: Applied): boolean => {
     const isNew = kept.keep(event);
@@ -53,7 +33,7 @@ export function createEventSink(job: Job, jobId: string): EventSink {
 
   const applyOne = (event: SesEvent, result: Applied): void => {
     const message = find(event);
-    const isNew = message ? applyTo(message, event, result) : keepForLater(event, result);
+    const isNew = message ? apply(message, event, result) : keepForLater(event, result);
     // A copy suppresses nobody: the address may have been let in again since.
     if (!isNew) return;
     // Last, so that a message this very event proves sent is not taken for one that still waits.
@@ -62,25 +42,24 @@ export function createEventSink(job: Job, jobId: string): EventSink {
     }
   };
 
-  const matchKept = (sentSince: number | null): Applied => {
-    const result = none();
+  const matchKept = (sentSince: number | null, result: Applied): void => {
     for (const event of kept.matching(sentSince)) {
       const message = find(event);
       if (!message) continue;
-      applyTo(message, event, result);
+      apply(message, event, result);
       kept.forget(event.key);
     }
-    return result;
   };
 
-  const write = <T>(work: () => T) =>
+  const write = (work: (result: Applied) => void): Promise<Applied> =>
     transaction(
       db,
       clock,
       () => {
         counters.begin();
         marks.begin();
-        const result = work();
+        const result = none();
+        work(result);
         marks.flush();
         counters.write();
         return result;
@@ -91,17 +70,42 @@ export function createEventSink(job: Job, jobId: string): EventSink {
   return {
     /** Applies the events in one transaction: all of them or, when it fails, none. */
     applyEvents: (batch: readonly SesEvent[]): Promise<Applied> =>
-      write(() => {
-        const result = none();
-        for (const event of batch) applyOne(event, result);
-        return result;
-      }),
+      write((result) => batch.forEach((event) => applyOne(event, result))),
     /** Gives events that came before their message was known to it, now that it may be. */
     matchKeptEvents: async (sentWithinMs: number | null = null): Promise<Applied> => {
       const sentSince = sentWithinMs === null ? null : clock.now() - sentWithinMs;
       // Nearly always there are none, which is not worth a durable commit.
-      return kept.anyMatching(sentSince) ? write(() => matchKept(sentSince)) : none();
+      return kept.anyMatching(sentSince) ? write((result) => matchKept(sentSince, result)) : none();
     },
+  };
+}
+
+/** Applies an event to its message and counts it in `result`. False: it was applied before. In the transaction that is open. */
+function createApplier(
+  db: Connection,
+  clock: Clock,
+  counters: Counters,
+  marks: ReturnType<typeof createEventMarks>,
+): (message: Known, event: KeptEvent, result: Applied) => boolean {
+  const { prove } = createProver(db, counters);
+  const record = db.prepare<[number, number, string, number | null, number, string | null]>(
+    "insert into event (message_id, key, type, at, machine, detail) values (?, ?, ?, ?, ?, ?) on conflict do nothing",
+  );
+  const isNew = (id: number, { key, type, at, machine, link, reason }: KeptEvent): boolean =>
+    record.run(id, hash53(key), type, at, machine ? 1 : 0, link ?? reason).changes > 0;
+
+  return (message, event, result) => {
+    if (!isNew(message.id, event)) {
+      result.duplicates++;
+      return false;
+    }
+    result.applied++;
+    const now = clock.now();
+    marks.write(message.id, message.topicId, event, now);
+    const { sesMessageId, mailedAt, at } = event;
+    const isProven = prove(message, { kind: "event", sesMessageId, mailedAt, at }, now);
+    if (isProven && message.state === "in_doubt") result.settled++;
+    return true;
   };
 }
 

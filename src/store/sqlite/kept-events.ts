@@ -4,24 +4,30 @@ import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
 
 /** What is read of an event once its message is known. The rest is other people's data, and is not kept. */
-const KEPT = [
-  "key",
-  "type",
-  "sesMessageId",
-  "jobId",
-  "messageId",
-  "destination",
-  "at",
-  "mailedAt",
-  "bounceType",
-  "bounceSubType",
-  "complaintType",
-  "machine",
-  "link",
-  "reason",
-] as const satisfies readonly (keyof SesEvent)[];
+export type KeptEvent = Pick<
+  SesEvent,
+  | "key"
+  | "type"
+  | "sesMessageId"
+  | "jobId"
+  | "messageId"
+  | "destination"
+  | "at"
+  | "mailedAt"
+  | "bounceType"
+  | "bounceSubType"
+  | "complaintType"
+  | "machine"
+  | "link"
+  | "reason"
+>;
 
-export type KeptEvent = Pick<SesEvent, (typeof KEPT)[number]>;
+function keptOf(event: SesEvent): KeptEvent {
+  const { key, type, sesMessageId, jobId, messageId, destination, at, mailedAt } = event;
+  const { bounceType, bounceSubType, complaintType, machine, link, reason } = event;
+  const which = { key, type, sesMessageId, jobId, messageId, destination, at, mailedAt };
+  return { ...which, bounceType, bounceSubType, complaintType, machine, link, reason };
+}
 
 /** A row of `unmatched`. */
 interface Row {
@@ -49,7 +55,7 @@ export function createKeptEvents(db: Connection, clock: Clock) {
   return {
     /** False: it is kept already. */
     keep: (event: SesEvent): boolean =>
-      insert.run(event.key, event.sesMessageId, JSON.stringify(event, [...KEPT]), clock.now()).changes > 0,
+      insert.run(event.key, event.sesMessageId, JSON.stringify(keptOf(event)), clock.now()).changes > 0,
     /** Whether there are kept events whose SES message id belongs to a message by now. */
     anyMatching: (sentSince: number | null): boolean => find(sentSince).length > 0,
     matching: (sentSince: number | null): KeptEvent[] =>

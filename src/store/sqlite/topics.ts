@@ -3,9 +3,9 @@ import type { Clock } from "../../time/clock.ts";
 import { UserError } from "../../errors.ts";
 import type { State } from "../../message.ts";
 import { type Connection, transaction } from "./connection.ts";
-import { createCounters } from "./counters.ts";
-import type { Reschedule } from "../rows.ts";
+import { type Counters, createCounters } from "./counters.ts";
 import { NO_TOPIC } from "../../message.ts";
+import type { Reschedule } from "../rows.ts";
 
 interface Range {
   topic_id: number;
@@ -17,6 +17,7 @@ interface Range {
 export function createTopicActions(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db, clock } = job;
   const counters = createCounters(db);
+  const openIds = db.prepare<[], number>("select id from topic where cancelled_at is null").pluck();
   const write = <T>(work: () => T) =>
     transaction(
       db,
@@ -29,35 +30,63 @@ export function createTopicActions(job: { db: Connection; clock: Clock; onWait: 
       },
       job.onWait,
     );
-  const rangesOf = db.prepare<[number], Range>(
+
+  // Each is made when it is asked for: every command opens the store, few do any of this.
+  return {
+    cancel: (topic: string) => write(() => createCancel(db, clock, counters)(topic)),
+    retry: (topic: string | null, states: State[]) =>
+      write(() => {
+        const topicIds = topic === null ? openIds.all() : [topicIdOf(db, topic)];
+        const retry = createRetry(db, counters);
+        return topicIds.reduce((sum, topicId) => sum + retry(topicId, states), 0);
+      }),
+    reschedule: (topic: string, when: Reschedule) => write(() => createReschedule(db)(topicIdOf(db, topic), when)),
+  };
+}
+
+function createRanges(db: Connection): (topicId: number) => Range[] {
+  const find = db.prepare<[number], Range>(
     "select topic_id, first_id, last_id, columns from ingest where topic_id = ? order by id",
   );
-  const openIds = db.prepare<[], number>("select id from topic where cancelled_at is null").pluck();
+  return (topicId) => find.all(topicId);
+}
 
-  const cancel = (topic: string) => {
+/** Takes back what was not handed to SES. */
+function createCancel(
+  db: Connection,
+  clock: Clock,
+  counters: Counters,
+): (topic: string) => { cancelled: number; inFlight: number } {
+  const rangesOf = createRanges(db);
+  const close = db.prepare<[number, number]>("update topic set cancelled_at = ifnull(cancelled_at, ?) where id = ?");
+  const update = db.prepare<[number, number, number]>(
+    "update message set state = 'cancelled' where id between ? and ? and topic_id = ? and state = 'pending'",
+  );
+  const sending = db.prepare<[number], number>("select sending from topic where id = ?").pluck();
+  return (topic) => {
     const topicId = topicIdOf(db, topic);
     // Mail without a topic has nothing in common: what waits is taken back, what comes later is another matter.
-    if (topic !== NO_TOPIC)
-      db.prepare("update topic set cancelled_at = ifnull(cancelled_at, ?) where id = ?").run(clock.now(), topicId);
-    const update = db.prepare(
-      "update message set state = 'cancelled' where id between ? and ? and topic_id = ? and state = 'pending'",
-    );
+    if (topic !== NO_TOPIC) close.run(clock.now(), topicId);
     let cancelled = 0;
-    for (const range of rangesOf.all(topicId)) cancelled += update.run(range.first_id, range.last_id, topicId).changes;
+    for (const range of rangesOf(topicId)) cancelled += update.run(range.first_id, range.last_id, topicId).changes;
     counters.move(topicId, "pending", "cancelled", cancelled);
-    const inFlight = Number(db.prepare("select sending from topic where id = ?").pluck().get(topicId));
-    return { cancelled, inFlight };
+    return { cancelled, inFlight: sending.get(topicId) ?? 0 };
   };
+}
 
-  const retryTopic = (topicId: number, states: State[]): number => {
-    const update = db.prepare<[string, number, number, number], { state: State }>(
-      `update message set attempts = 0, error = null,
-         state = case when exists (select 1 from suppression where address = lower(email)) then 'suppressed' else 'pending' end
-       where state = ? and id between ? and ? and topic_id = ? returning state`,
-    );
+/** Puts messages back to pending, or to suppressed where the address is. Returns how many are pending. */
+function createRetry(db: Connection, counters: Counters): (topicId: number, states: readonly State[]) => number {
+  const rangesOf = createRanges(db);
+  const update = db.prepare<[string, number, number, number], { state: State }>(
+    `update message set attempts = 0, error = null,
+       state = case when exists (select 1 from suppression where address = lower(email)) then 'suppressed' else 'pending' end
+     where state = ? and id between ? and ? and topic_id = ? returning state`,
+  );
+  const reopen = db.prepare<[number]>("update topic set cancelled_at = null where id = ?");
+  return (topicId, states) => {
     let retried = 0;
     for (const from of states) {
-      for (const range of rangesOf.all(topicId)) {
+      for (const range of rangesOf(topicId)) {
         const to = update.all(from, range.first_id, range.last_id, topicId);
         const pending = to.filter((row) => row.state === "pending").length;
         counters.move(topicId, from, "pending", pending);
@@ -66,44 +95,39 @@ export function createTopicActions(job: { db: Connection; clock: Clock; onWait: 
       }
     }
     // Pending in a cancelled topic would never be sent.
-    if (retried > 0 || states.includes("cancelled"))
-      db.prepare("update topic set cancelled_at = null where id = ?").run(topicId);
+    if (retried > 0 || states.includes("cancelled")) reopen.run(topicId);
     return retried;
   };
+}
 
-  const reschedule = (topic: string, when: Reschedule): number => {
-    const topicId = topicIdOf(db, topic);
-    db.prepare("update topic set not_before = ? where id = ?").run(when.notBefore || null, topicId);
-    let moved = 0;
-    for (const range of rangesOf.all(topicId)) {
-      moved += when.instantOf ? moveEach(range, when.instantOf) : moveAll(range, when.notBefore);
-    }
-    return moved;
-  };
-  const moveAll = (range: Range, notBefore: number) =>
-    db
-      .prepare("update message set not_before = ? where id between ? and ? and topic_id = ? and state = 'pending'")
-      .run(notBefore, range.first_id, range.last_id, range.topic_id).changes;
-  const moveEach = (range: Range, instantOf: (fields: Record<string, string>) => number) => {
+/** Moves what is pending to another time. Returns how many. */
+function createReschedule(db: Connection): (topicId: number, when: Reschedule) => number {
+  const rangesOf = createRanges(db);
+  const ofTopic = db.prepare<[number | null, number]>("update topic set not_before = ? where id = ?");
+  const all = db.prepare<[number, number, number, number]>(
+    "update message set not_before = ? where id between ? and ? and topic_id = ? and state = 'pending'",
+  );
+  const pending = db.prepare<[number, number, number], { id: number; fields: string }>(
+    "select id, fields from message where id between ? and ? and topic_id = ? and state = 'pending'",
+  );
+  const one = db.prepare<[number, number]>("update message set not_before = ? where id = ?");
+
+  const moveEach = (range: Range, instantOf: NonNullable<Reschedule["instantOf"]>): number => {
     const columns = JSON.parse(range.columns) as string[];
-    const update = db.prepare("update message set not_before = ? where id = ?");
-    const rows = db
-      .prepare<[number, number, number], { id: number; fields: string }>(
-        "select id, fields from message where id between ? and ? and topic_id = ? and state = 'pending'",
-      )
-      .all(range.first_id, range.last_id, range.topic_id);
-    for (const row of rows) update.run(instantOf(fieldsOf(columns, row.fields)), row.id);
+    const rows = pending.all(range.first_id, range.last_id, range.topic_id);
+    for (const row of rows) one.run(instantOf(fieldsOf(columns, row.fields)), row.id);
     return rows.length;
   };
 
-  return {
-    cancel: (topic: string) => write(() => cancel(topic)),
-    retry: (topic: string | null, states: State[]) =>
-      write(() => {
-        const topicIds = topic === null ? openIds.all() : [topicIdOf(db, topic)];
-        return topicIds.reduce((sum, topicId) => sum + retryTopic(topicId, states), 0);
-      }),
-    reschedule: (topic: string, when: Reschedule) => write(() => reschedule(topic, when)),
+  return (topicId, { notBefore, instantOf }) => {
+    ofTopic.run(notBefore || null, topicId);
+    let moved = 0;
+    for (const range of rangesOf(topicId)) {
+      moved += instantOf
+        ? moveEach(range, instantOf)
+        : all.run(notBefore, range.first_id, range.last_id, topicId).changes;
+    }
+    return moved;
   };
 }
 

@@ -194,17 +194,16 @@ const ALLOWED = new Set(
   TRANSITIONS.flatMap(({ from, to, by }) => by.map((cause) => `${from ?? "new"} → ${to}: ${cause}`)),
 );
 
-/** Does one thing. Returns what it moved, each move with the causes it may have had; fails when the table has none of them. */
+/** Does one thing. Returns its moves as the table has them, or else with the name of what was done. */
 async function perform(world: World, name: Name): Promise<string[]> {
   const deed = DEEDS[name];
   if (!deed) throw new Error(`there is no deed ${name}`);
   const causes = deed.by(world.state);
   await deed.act(world);
   return world.moves().map(({ old, new: to }) => {
-    const candidates = causes.map((cause) => `${old ?? "new"} → ${to}: ${cause}`);
-    const found = candidates.find((each) => ALLOWED.has(each));
-    expect(found, `${name} moved a message ${old ?? "new"} → ${to}, which is not in the table`).toBeDefined();
-    return found ?? "";
+    const move = `${old ?? "new"} → ${to}`;
+    const cause = causes.find((each) => ALLOWED.has(`${move}: ${each}`));
+    return `${move}: ${cause ?? `not in the table, by ${name}`}`;
   });
 }
 
@@ -255,9 +254,11 @@ it("whatever is done to a message in any state moves it along the table, and alo
 
 it("no history of a message has a move that is not in the table", async () => {
   const deeds = fc.array(fc.constantFrom(...Object.keys(DEEDS)), { minLength: 5, maxLength: 25, size: "max" });
-  const played = fc.assert(
-    fc.asyncProperty(deeds, async (names) => void (await play(["list", ...names]))),
+  await fc.assert(
+    fc.asyncProperty(deeds, async (names) => {
+      const moves = await play(["list", ...names]);
+      expect(moves.filter((move) => !ALLOWED.has(move))).toEqual([]);
+    }),
     { numRuns: 60 },
   );
-  await expect(played).resolves.toBeUndefined();
 }, 120_000);
