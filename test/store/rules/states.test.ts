@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { STATES, type State } from "../../../src/message.ts";
+import type { Settlement } from "../../../src/deliver/source.ts";
 import { PROVABLE } from "../../../src/store/rules/prove.ts";
+import { decide } from "../../../src/store/rules/settle.ts";
 import { HANDED_OUT, RETRIABLE, type Transition, TRANSITIONS } from "../../../src/store/rules/states.ts";
 
 const ARCHITECTURE = readFileSync(new URL("../../../docs/architecture.md", import.meta.url), "utf8");
@@ -57,6 +59,28 @@ describe("the table of transitions", () => {
     expect(leavingBy("event")).toEqual([...PROVABLE.event]);
     expect(leavingBy("visit")).toEqual([...PROVABLE.visit]);
     expect(leavingBy("process died", "sent")).toEqual([...PROVABLE.answer]);
+  });
+
+  it("answers what the rule decides, in every state and for whoever brings the answer", () => {
+    const answers: Settlement[] = [
+      { kind: "sent", id: 1, topicId: 1, sesMessageId: "ses-1" },
+      { kind: "failed", id: 1, error: "refused" },
+      { kind: "in_doubt", id: 1, error: "no answer" },
+      { kind: "put_back", id: 1, delayMs: null, attempted: false, error: null },
+    ];
+    const decided = new Set<string>();
+    for (const state of STATES)
+      for (const isMine of state === "sending" ? [true, false] : [false])
+        for (const isSuppressed of [false, true])
+          for (const isCancelled of [false, true])
+            for (const answer of answers) {
+              const move = decide({ state, isMine, isSuppressed, isCancelled }, answer);
+              if (move) decided.add(`${move.from} ${move.to} ${isMine ? "answer" : "late answer"}`);
+            }
+    const inTable = TRANSITIONS.flatMap(({ from, to, by }) =>
+      by.filter((cause) => cause === "answer" || cause === "late answer").map((cause) => `${from} ${to} ${cause}`),
+    );
+    expect([...decided].sort()).toEqual(inTable.sort());
   });
 
   it("retries what a person may retry, and nothing that was or is being handed to SES but what is in doubt", () => {
