@@ -1,4 +1,4 @@
-/** Metrics over OTLP/HTTP (binary protobuf, which every receiver has to take). */
+/** Sends metrics over OTLP/HTTP, in binary protobuf: every collector has to take that. */
 import { UserError } from "../errors.ts";
 import { CLOSE_MS, codeOf, faultTeller, installed } from "./receiver.ts";
 import type { Env, Part, Snapshot, TelemetryHooks } from "./telemetry.ts";
@@ -9,9 +9,14 @@ const PACKAGES = [
   "@opentelemetry/exporter-metrics-otlp-proto@0.223",
 ];
 const EXPORT_INTERVAL_MS = "60000";
-/** Bounds of the histogram, in seconds: https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ */
+/** Bounds of the histogram's buckets, in seconds: https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ */
 const DURATION_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
+/**
+ * Starts to report to the collector named in the environment; null when none is named. It exports every minute, or
+ * every OTEL_METRIC_EXPORT_INTERVAL (milliseconds).
+ * @throws UserError when a variable cannot be read, or the packages are not installed.
+ */
 export async function startOpenTelemetry(env: Env, hooks: TelemetryHooks): Promise<Part | null> {
   const asked = ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"].find((name) =>
     env[name]?.trim(),
@@ -80,7 +85,7 @@ export async function startOpenTelemetry(env: Env, hooks: TelemetryHooks): Promi
         "http.response.status_code": status,
         ...(route !== null && { "http.route": route }),
       }),
-    // What cannot be handed over in time was told by the exporter, or is lost with the process.
+    // The exporter already reported a failure. What is left when the time is over is lost with the process.
     close: () => provider.shutdown({ timeoutMillis: CLOSE_MS }).catch(() => undefined),
   };
 }
@@ -106,7 +111,10 @@ function checkProtocol(env: Env): void {
   );
 }
 
-/** Of the general variable `/v1/metrics` is added, of the one for metrics nothing: https://opentelemetry.io/docs/specs/otel/protocol/exporter/ */
+/**
+ * The general variable gets `/v1/metrics` added, the one for metrics is taken as it is:
+ * https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+ */
 function readEndpoint(variable: string, text: string): string {
   const endpoint = text.trim();
   if (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol)) {
@@ -123,7 +131,9 @@ function readInterval(text: string): number {
   );
 }
 
-/** `OTEL_RESOURCE_ATTRIBUTES` is `key=value,key=value`, percent-encoded; OTEL_SERVICE_NAME beats what it says of the name. */
+/**
+ * Reads OTEL_RESOURCE_ATTRIBUTES: `key=value,key=value`, percent-encoded. OTEL_SERVICE_NAME beats a name given there.
+ */
 function resourceOf(env: Env, version: string): Record<string, string> {
   const pairs = (env["OTEL_RESOURCE_ATTRIBUTES"] ?? "").split(",").map((pair) => pair.split("=", 2));
   const given = pairs.flatMap(([key, value]) => (key?.trim() && value ? [[key.trim(), decode(value.trim())]] : []));
