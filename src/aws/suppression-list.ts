@@ -58,7 +58,7 @@ export function connectSuppressionList({ region, clock, signal }: SesSuppression
   };
   if (region) config.region = region;
   const client = new SESv2Client(config);
-  const paced = pacing(clock, signal);
+  const paced = createPacer(clock, signal);
 
   /** Reading or adding twice changes nothing, so after a lost answer we try again. */
   const ask = async <T>(call: () => Promise<T>): Promise<T> => {
@@ -104,7 +104,7 @@ export function connectSuppressionList({ region, clock, signal }: SesSuppression
 }
 
 /** Runs calls that follow each other at least a second apart, counted from the answer to the last one. */
-function pacing(clock: Clock, signal: AbortSignal) {
+function createPacer(clock: Clock, signal: AbortSignal) {
   let freeAt = -Infinity;
   return async <T>(call: () => Promise<T>): Promise<T> => {
     const wait = freeAt - clock.monotonic();

@@ -5,7 +5,7 @@ import type { AccountFacts, Lookup } from "../aws/ses-reader.ts";
 import { counted, type Finding, finding, number } from "./finding.ts";
 
 /**
- * What is to be said about the account. `need` is the number of recipients of the list that are still to be sent to;
+ * The findings about the account. `need` is the number of recipients of the list that are still to be sent to;
  * null without a list.
  */
 export function accountFindings(account: AccountFacts, need: number | null): Finding[] {

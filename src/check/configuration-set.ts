@@ -29,7 +29,7 @@ export function noConfigurationSet(region: string | null): Finding {
 }
 
 /**
- * What is to be said about a set that exists. `isDefault`: the mail names no set, and this is the sender's default.
+ * The findings about a set that exists. `isDefault`: the mail names no set, and this is the sender's default.
  * `accountSuppresses`: the reasons of the account, which apply when the set has none of its own; null when they could
  * not be read.
  */

@@ -31,7 +31,7 @@ const CUT_SUBJECT = 60;
  */
 const LONG_HEADER = 900;
 
-/** Everything that is to be said about the content. It looks at one mail; sizes and subject are the largest of all. */
+/** All findings about the content. It looks at one mail; sizes and subject are the largest of all. */
 export function contentFindings({ mail, htmlBytes, fileBytes, subject }: Sample): Finding[] {
   const document = readDocument(mail.html);
   return [

@@ -64,7 +64,7 @@ export function defaultConfigurationSet({ addressIdentity, domainIdentity }: Sen
   return addressIdentity?.configurationSet ?? domainIdentity?.configurationSet ?? null;
 }
 
-/** What is to be said about the sender. When it may not send, that is the only finding. */
+/** The findings about the sender. When it may not send, that is the only one. */
 export function senderFindings(sender: Sender): Finding[] {
   const verified = verification(sender);
   if (verified.severity === "error") return [verified];

@@ -32,7 +32,7 @@ function isLocal(host: string): boolean {
   return /(?:^|\.)(?:localhost|local|internal)$/.test(host) || (!host.includes(".") && !host.startsWith("["));
 }
 
-/** What is to be said about links, given as written (`href`). Empty when there are none. */
+/** The findings about links, given as written (`href`). Empty when there are none. */
 export function linkFindings(links: string[]): Finding[] {
   const found = links.map((link) => ({ link, problem: problemOf(link) }));
   const broken = found.filter(({ problem }) => problem !== null && problem !== "http");
@@ -65,7 +65,7 @@ export function linkFindings(links: string[]): Finding[] {
 }
 
 /**
- * What is to be said about images, given as written (`src`, `alt`; null: none). `enclosed` are the Content-IDs of
+ * The findings about images, given as written (`src`, `alt`; null: none). `enclosed` are the Content-IDs of
  * pictures sent with the mail. Empty when there are no images.
  */
 export function imageFindings(

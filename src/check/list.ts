@@ -109,7 +109,7 @@ function placeholderIn({ subject, html, text, headers }: RenderedMail): string |
   return null;
 }
 
-/** What is to be said about the list, after all rows were taken. `counts` is what an import of it would do. */
+/** The findings about the list, after all rows were taken. `counts` is what an import of it would do. */
 export function listFindings(list: ListCheck, counts: ListCounts): Finding[] {
   const summary = `${counted(list.rows, "row")}, ${number(counts.added)} to be written to`;
   return [

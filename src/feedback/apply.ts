@@ -28,7 +28,7 @@ export interface IngestSummary {
   suppressed: number;
 }
 
-/** Where dumps are, and who is told what. */
+/** Where dumps are, and callbacks for what happens. */
 export interface ApplyOptions {
   /** The folder that relative paths start at; the working directory of the process when not given. */
   cwd?: string;

@@ -1,3 +1,4 @@
+/** The account that the sandbox plays: who may send what. */
 import { domainOf, isSimulator } from "./address.ts";
 import { alreadyExists, messageRejected, notFound, sendingPaused, SesError } from "./answer.ts";
 

@@ -93,7 +93,7 @@ export class EventFeed {
   }
 }
 
-/** The ARN of the SNS topic that the sandbox publishes to unless it is told another. */
+/** The ARN of the SNS topic that the sandbox publishes to when its options name none. */
 export function defaultTopic(region: string): string {
   return `arn:aws:sns:${region}:${ACCOUNT_ID}:ses-events`;
 }

@@ -62,9 +62,9 @@ export const FAULT_GRAMMAR = `written kind[:share|every=n][,after=n][,first=n][,
  * | setting | meaning | default |
  * |---|---|---|
  * | `0.2`, `10%` | this share of the calls, picked at random | every call |
- * | `every=7` | the 7th, 14th, … call (behind `after`) | |
+ * | `every=7` | the 7th, 14th, … call (after the skipped ones) | |
  * | `after=100` | not the first 100 calls | 0 |
- * | `first=5` | only the first 5 calls (behind `after`) | no end |
+ * | `first=5` | only the first 5 calls (after the skipped ones) | no end |
  * | `to=ann@example.net`, `to=*@example.net` | only calls to this address or domain | all |
  * | `seed=3` | another random choice; the same seed gives the same rehearsal | 1 |
  *

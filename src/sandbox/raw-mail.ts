@@ -1,3 +1,4 @@
+/** Reads raw MIME messages as SES does. */
 import addressparser from "nodemailer/lib/addressparser";
 
 import type { NameValue } from "./mail-rules.ts";

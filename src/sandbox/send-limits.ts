@@ -1,3 +1,4 @@
+/** Keeps the limits of an account: sending rate and 24-hour quota. */
 import { dailyQuotaExceeded, sendingRateExceeded } from "./answer.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -1,3 +1,4 @@
+/** Keeps the suppression list of the account. */
 import { isSimulator } from "./address.ts";
 import { badRequest, notFound } from "./answer.ts";
 

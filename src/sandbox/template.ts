@@ -1,3 +1,4 @@
+/** Fills the templates of the SES API. */
 import { badRequest } from "./answer.ts";
 
 /** The parts of a stored template, with their `{{variables}}`. */

@@ -19,7 +19,7 @@ export interface Dump {
   stream: Readable;
 }
 
-/** Where dumps are, and who is told what is not read. */
+/** Where dumps are, and a callback for what is not read. */
 export interface DumpsIo {
   /** The folder that relative paths start at; the working directory of the process when not given. */
   cwd?: string;
