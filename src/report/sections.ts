@@ -407,7 +407,7 @@ export function failures({ counts, failures: { rows, others }, failed }: ReportF
   </section>`;
 }
 
-// Where to, and how ----------------------------------------------------------------------------------------------------
+// Where to, and how --------------------------------------------------------------------------------------------------
 
 /** The most frequent domains of recipients, each with its rates. Null when there are none. */
 export function domains({ counts, domains: { rows, others } }: ReportFacts, setting: Setting): Markup | null {

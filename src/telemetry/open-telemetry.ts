@@ -1,7 +1,10 @@
 /** Sends metrics over OTLP/HTTP, in binary protobuf: every collector has to take that. */
+import type { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { UserError } from "../errors.ts";
 import { CLOSE_MS, codeOf, faultTeller, installed } from "./receiver.ts";
 import type { Env, Part, Snapshot, TelemetryHooks } from "./telemetry.ts";
+
+type Meter = ReturnType<MeterProvider["getMeter"]>;
 
 const PACKAGES = [
   "@opentelemetry/sdk-metrics@2",
@@ -46,8 +49,33 @@ export async function startOpenTelemetry(env: Env, hooks: TelemetryHooks): Promi
   const meter = provider.getMeter("ses-mail", hooks.version);
 
   let latest: Snapshot | null = null;
-  const watch = (instrument: ReturnType<typeof meter.createObservableCounter>, read: (snapshot: Snapshot) => number) =>
-    instrument.addCallback((result) => void (latest && result.observe(read(latest))));
+  registerInstruments(meter, () => latest);
+  const duration = meter.createHistogram("http.server.request.duration", {
+    description: "from request to answer",
+    unit: "s",
+    advice: { explicitBucketBoundaries: DURATION_BOUNDS },
+  });
+
+  return {
+    observe: (snapshot) => void (latest = snapshot),
+    request: ({ method, route, status, durationMs }) =>
+      duration.record(durationMs / 1000, {
+        "http.request.method": method,
+        "http.response.status_code": status,
+        ...(route !== null && { "http.route": route }),
+      }),
+    // The exporter already reported a failure. What is left when the time is over is lost with the process.
+    close: () => provider.shutdown({ timeoutMillis: CLOSE_MS }).catch(() => undefined),
+  };
+}
+
+/** Registers the metrics that each export reads from the latest snapshot. Before the first one they have no value. */
+function registerInstruments(meter: Meter, latest: () => Snapshot | null): void {
+  const watch = (instrument: ReturnType<Meter["createObservableCounter"]>, read: (snapshot: Snapshot) => number) =>
+    instrument.addCallback((result) => {
+      const snapshot = latest();
+      if (snapshot !== null) result.observe(read(snapshot));
+    });
   const counter = (name: string, description: string, unit = "{message}") =>
     meter.createObservableCounter(name, { description, unit });
   const gauge = (name: string, description: string, unit: string) =>
@@ -71,23 +99,6 @@ export async function startOpenTelemetry(env: Env, hooks: TelemetryHooks): Promi
   watch(gauge("ses_mail.halted", "1 while something has to be mended", "1"), ({ sender }) =>
     sender.state === "halted" ? 1 : 0,
   );
-  const duration = meter.createHistogram("http.server.request.duration", {
-    description: "from request to answer",
-    unit: "s",
-    advice: { explicitBucketBoundaries: DURATION_BOUNDS },
-  });
-
-  return {
-    observe: (snapshot) => void (latest = snapshot),
-    request: ({ method, route, status, durationMs }) =>
-      duration.record(durationMs / 1000, {
-        "http.request.method": method,
-        "http.response.status_code": status,
-        ...(route !== null && { "http.route": route }),
-      }),
-    // The exporter already reported a failure. What is left when the time is over is lost with the process.
-    close: () => provider.shutdown({ timeoutMillis: CLOSE_MS }).catch(() => undefined),
-  };
 }
 
 async function loadSdk() {
