@@ -1,6 +1,6 @@
 /**
  * The operations of the SES API besides sending. Each takes one request and gives its answer, or throws the SesError
- * that SES would answer. Their names are those of the API, `suppressed` short for `SuppressedDestination`.
+ * that SES would answer. The docstring of each begins with its name in the API.
  */
 import { DEFAULT_CONFIGURATION_SET } from "./account.ts";
 import { alreadyExists, badRequest, notFound, ok, SesError, type ApiResponse } from "./answer.ts";
