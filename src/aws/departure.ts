@@ -1,24 +1,28 @@
 /**
- * Tells when a request has really gone out. Between the call of the SDK and the wire lie signing, a free socket, and with a
- * new connection the TLS handshake: a tenth of a second or more, by which calls would bunch up at SES.
+ * Tells when a request really goes out. The SDK first signs it, waits for a free socket and, on a new connection, does
+ * the TLS handshake. That takes a tenth of a second or more, and without knowing it calls would bunch up at SES.
  */
 import { subscribe } from "node:diagnostics_channel";
 import type { ClientRequest } from "node:http";
 import type { SESv2Client } from "@aws-sdk/client-sesv2";
 
-/** The SDK gives each call its own id, which is all that its request and our call have in common. */
+/** The SDK gives each call its own id. It is the only thing that our call and its request have in common. */
 const ID_HEADER = "amz-sdk-invocation-id";
 
 const byInput = new WeakMap<object, () => void>();
 const byId = new Map<string, () => void>();
 let subscribed = false;
 
-/** `onDeparted` is called when the request made for `input` was handed to the operating system. */
+/**
+ * Calls `onDeparted` each time a request made for `input` has been handed to the operating system. A call that is
+ * repeated with new credentials makes two requests; one that never gets a connection makes none. `input` must be the
+ * very object given to the command, of a client passed to `reportDepartures`.
+ */
 export function watchDeparture(input: object, onDeparted: () => void): void {
   byInput.set(input, onDeparted);
 }
 
-/** Makes `client` report departures. */
+/** Makes `client` report its departures to `watchDeparture`. Call it once for each client. */
 export function reportDepartures(client: SESv2Client): void {
   if (!subscribed) subscribe("http.client.request.start", onRequestStart);
   subscribed = true;
@@ -35,7 +39,7 @@ export function reportDepartures(client: SESv2Client): void {
         byId.delete(id);
       }
     },
-    // The last step before the request handler: the headers are complete.
+    // The last step before the request handler: all headers are set by then.
     { step: "deserialize", priority: "low", name: "sesMailDeparture" },
   );
 }

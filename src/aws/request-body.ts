@@ -1,9 +1,10 @@
 /**
- * The body of a SendEmail request, written by `JSON.stringify`. The SDK's own serialiser goes through the HTML character by
- * character: a fifth of the processor time of a call, and most of its garbage. Everything else of the call is the SDK's.
- * Attachments are never part of a longer text: in one that is not Latin they would take twice their size, and each step of
- * the call would copy them.
- * A test holds the two bodies equal.
+ * Writes the body of a SendEmail request with `JSON.stringify`. The SDK's own serialiser goes through the HTML
+ * character by character, which takes a fifth of the processor time of a call and makes most of its garbage. The SDK
+ * does everything else. A test holds the two bodies equal.
+ *
+ * Attachments never become part of a longer string: if that held a character beyond Latin-1, it would take two bytes a
+ * character, and each step of the call would copy it.
  */
 import { randomUUID } from "node:crypto";
 import type { SendEmailCommandInput, SESv2Client } from "@aws-sdk/client-sesv2";
@@ -11,7 +12,10 @@ import type { RenderedMail, Tag } from "../message.ts";
 
 const bodies = new WeakMap<object, string | Buffer>();
 
-/** The input of a SendEmailCommand whose request carries the mail. For clients made ready by `useOwnBodies`. */
+/**
+ * The input of a SendEmailCommand that sends `mail` with `tags` added to its own. It works only with a client passed to
+ * `useOwnBodies`.
+ */
 export function inputOf(mail: RenderedMail, tags: Tag[]): SendEmailCommandInput {
   const input: SendEmailCommandInput = { Content: {} };
   bodies.set(input, bodyOf(mail, tags));
@@ -34,7 +38,7 @@ function bodyOf(mail: RenderedMail, tags: Tag[]): string | Buffer {
   return body;
 }
 
-/** Makes `client` send the bodies of `inputOf`. */
+/** Makes `client` send the bodies that `inputOf` wrote. Call it once for each client. */
 export function useOwnBodies(client: SESv2Client): void {
   client.middlewareStack.add(
     (next) => (args) => {
@@ -46,12 +50,15 @@ export function useOwnBodies(client: SESv2Client): void {
       }
       return next(args);
     },
-    // After the SDK's serialiser, before the body is signed.
+    // After the SDK's serialiser, and before the body is signed.
     { step: "build", priority: "high", name: "sesMailBody" },
   );
 }
 
-/** The members of the request as they stand on the wire: those of SendEmailCommandInput, bytes in base64. */
+/**
+ * The JSON members of the request as SES receives them: those of SendEmailCommandInput (SES API, SendEmail), with files
+ * in base64.
+ */
 export function requestOf(mail: RenderedMail, tags: Tag[]) {
   const data = (text: string) => ({ Data: text, Charset: "UTF-8" });
   return {

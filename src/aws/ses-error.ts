@@ -1,6 +1,6 @@
 /**
- * From what the SDK throws to an `Outcome`. SES uses several names for one thing and one name for several things, so texts
- * decide before names, and names before HTTP statuses. Sources: the SES v2 API reference, the developer guide's
+ * Turns what the SDK throws into an `Outcome`. SES uses several names for one thing and one name for several things, so
+ * texts decide before names, and names before HTTP statuses. Sources: the SES v2 API reference, the developer guide's
  * "manage-sending-quotas-errors", and answers captured in the field.
  */
 import type { Outcome } from "../deliver/outcome.ts";
@@ -12,7 +12,7 @@ interface Facts {
   code: string;
 }
 
-/** Errors that mean the request never reached SES. */
+/** Node's error codes (`code`) that prove that the request never reached SES. */
 const NEVER_REACHED = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
@@ -25,7 +25,7 @@ const NEVER_REACHED = new Set([
   "EMFILE",
 ]);
 
-/** Names that concern the account, the identity, the credentials or the configuration, with what to do. */
+/** Error names that concern the account, the identity, the credentials or the configuration, each with what to do. */
 const HALTS: Record<string, string> = {
   AccountSuspendedException:
     "AWS has shut down sending for this account: see the AWS Health dashboard and the account's e-mail",
@@ -53,17 +53,20 @@ const HALTS: Record<string, string> = {
   SerializationException: "this looks like a bug of ses-mail: please report it",
 };
 
-/** BadRequest and validation texts about one recipient's address or header values. */
+/** Texts of BadRequest and validation errors that concern one recipient's address or header values. */
 const ABOUT_RECIPIENT =
   /missing final '@domain'|local address|domain contains|missing domain|missing local name|illegal address|invalid email address|invalid to|non-ascii|header (?:name|value)|headers?\.\d|destination\.|toAddresses/i;
 
-/** What an error of `SendEmail` means for the message and for the run. `from` is the sender's address, to tell it from the recipient. */
+/**
+ * What an error of an SES call means for the message and for the run; never `sent` or `withheld`. `from` is the
+ * sender's bare address: it tells errors about the sender from errors about the recipient. Never throws.
+ */
 export function outcomeOf(error: unknown, from: string): Outcome {
   const facts = factsOf(error);
   return byText(facts, from) ?? byNetwork(facts) ?? byName(facts) ?? byStatus(facts);
 }
 
-/** True when the credentials ran out during the run: worth one fresh look at them before stopping. */
+/** True when the credentials expired during the run. It is worth reading them anew once before stopping. */
 export function isExpired(error: unknown): boolean {
   return ["ExpiredTokenException", "ExpiredToken", "RequestExpired"].includes(factsOf(error).name);
 }
@@ -81,13 +84,15 @@ function byText({ name, text, status }: Facts, from: string): Outcome | null {
   // "MAIL FROM domain is not verified" is about a DNS record, not about the identity.
   if (/identities failed the check|not verified/i.test(text) && name !== "MailFromDomainNotVerifiedException")
     return unverified(text, from);
-  // An empty AWS_REGION is "not accepted".
+  // SES clients call an empty AWS_REGION "not accepted".
   if (/region is missing|region not accepted/i.test(text))
     return halt(text, "set AWS_REGION, for example AWS_REGION=us-east-1");
   return null;
 }
 
-/** SES lists the identities that failed. Only recipients in the list: the account is in the SES sandbox. */
+/**
+ * SES lists the identities that are not verified. When the sender is not among them, the account is in the SES sandbox.
+ */
 function unverified(text: string, from: string): Outcome {
   const listed = text.slice(text.lastIndexOf(":") + 1).toLowerCase();
   const domain = from.slice(from.lastIndexOf("@") + 1).toLowerCase();
@@ -107,11 +112,11 @@ function byNetwork({ name, code, text, status }: Facts): Outcome | null {
   if (NEVER_REACHED.has(code) || /did not establish a connection/i.test(text)) {
     return { kind: "transient", reason: describe(code || name, text), unreachable: true };
   }
-  // TLS and certificate trouble: the request was never sent.
+  // A problem with TLS or a certificate: the request was never sent.
   if (/^(CERT_|DEPTH_ZERO|UNABLE_TO_|ERR_TLS|SELF_SIGNED|ERR_SSL|EPROTO)/.test(code)) {
     return halt(describe(code, text), "check the endpoint and the certificates of this machine or its proxy");
   }
-  // A 5xx whose body is not JSON (a proxy, a load balancer) arrives as a SyntaxError: status decides.
+  // A 5xx whose body is not JSON (from a proxy or a load balancer) arrives as a SyntaxError, so the status decides.
   if (status >= 500) return null;
   const lost = ["ECONNRESET", "EPIPE", "ETIMEDOUT", "ECONNABORTED", "ERR_STREAM_PREMATURE_CLOSE"].includes(code);
   if (
@@ -142,7 +147,7 @@ function byStatus({ name, text, status, code }: Facts): Outcome {
   if (status >= 500) return { kind: "transient", reason: describe(`${status} ${name}`, text), unreachable: false };
   if (status === 413) return { kind: "rejected", reason: "the message is too large for SES (413)", unknown: false };
   if (status >= 300) return { kind: "rejected", reason: describe(`${status} ${name}`, text), unknown: true };
-  // Nothing is known: to say "not accepted" could send a second copy.
+  // We know nothing about this error. To call it refused could lead to a second copy.
   return { kind: "in_doubt", reason: describe(code || name, text) };
 }
 

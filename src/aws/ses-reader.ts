@@ -1,4 +1,4 @@
-/** What `check` asks Amazon SES. Reads only: nothing here sends or changes anything. */
+/** What `check` asks Amazon SES. It only reads: nothing here sends or changes anything. */
 import {
   type EventDestination as SesEventDestination,
   GetAccountCommand,
@@ -12,18 +12,23 @@ import {
 import { type Account, accountOf } from "./ses.ts";
 import { outcomeOf } from "./ses-error.ts";
 
-/** `missing`: SES says there is no such thing. `denied`: the credentials lack the IAM permission `action`. */
+/**
+ * The answer to one question. `missing`: SES says that it does not exist. `denied`: the credentials lack the IAM
+ * permission `action`. `failed`: there was no answer; `reason` and `hint` are for people.
+ */
 export type Lookup<T> =
   | { kind: "found"; value: T }
   | { kind: "missing" }
   | { kind: "denied"; action: string }
   | { kind: "failed"; reason: string; hint: string };
 
+/** The account, and what `check` needs besides. */
 export interface AccountFacts extends Account {
-  /** What makes SES itself suppress an address: BOUNCE, COMPLAINT. */
+  /** The reasons for which SES itself suppresses an address: BOUNCE, COMPLAINT. */
   suppressedReasons: string[];
 }
 
+/** An identity of SES (GetEmailIdentity): a domain or an address that may send once it is verified. */
 export interface Identity {
   name: string;
   isDomain: boolean;
@@ -32,49 +37,57 @@ export interface Identity {
   verificationStatus: string;
   dkim: Dkim;
   mailFrom: MailFrom;
-  /** SES mails bounces and complaints to the sender. */
+  /** True: SES also mails bounces and complaints to the sender. */
   feedbackForwarding: boolean;
-  /** The set used for mails that name none. */
+  /** The set that mails use when they name none. */
   configurationSet: string | null;
 }
 
+/** How SES signs mail of an identity with DKIM. */
 export interface Dkim {
   signing: boolean;
   /** PENDING, SUCCESS, FAILED, TEMPORARY_FAILURE or NOT_STARTED. */
   status: string;
-  /** Selectors: three for keys of SES, one for a key of one's own. */
+  /** Selectors: three when SES makes the keys, one for a key of your own. */
   tokens: string[];
-  /** AWS_SES…, or EXTERNAL for a key of one's own. */
+  /** `AWS_SES…` when SES makes the keys, `EXTERNAL` for a key of your own. */
   origin: string;
-  /** Where the CNAME records of the tokens point to. */
+  /** The domain that the CNAME records of the tokens point to. */
   zone: string;
 }
 
+/** The domain that bounces go to (the envelope sender), which SPF is checked for. */
 export interface MailFrom {
-  /** Null: SES uses a domain of its own. */
+  /** Null: SES uses its own domain. */
   domain: string | null;
   /** PENDING, SUCCESS, FAILED or TEMPORARY_FAILURE; null without a domain. */
   status: string | null;
-  /** True: without a working MAIL FROM domain nothing is sent. */
+  /** True: SES sends nothing while the MAIL FROM domain does not work. */
   rejects: boolean;
 }
 
+/** What a configuration set decides for mails that use it. */
 export interface ConfigurationSet {
   sendingEnabled: boolean;
   reputationMetrics: boolean;
-  /** Null: those of the account. */
+  /** Null: the reasons of the account apply. */
   suppressedReasons: string[] | null;
 }
 
+/** A place that a configuration set sends events to. */
 export interface EventDestination {
   name: string;
   enabled: boolean;
   /** SEND, DELIVERY, BOUNCE, … */
   types: string[];
-  /** As the API names it (`SnsDestination`), with its settings; null for a kind nobody knows yet. */
+  /**
+   * The member of the API that holds it (`SnsDestination`), with its settings; null for a kind of target we do not
+   * know.
+   */
   target: { kind: string; settings: unknown } | null;
 }
 
+/** Questions to SES about one account and region. They never reject: a `Lookup` says what went wrong. */
 export interface SesReader {
   /** The region in use; null when none is set. */
   region(): Promise<string | null>;
@@ -82,13 +95,13 @@ export interface SesReader {
   identity(name: string): Promise<Lookup<Identity>>;
   configurationSet(name: string): Promise<Lookup<ConfigurationSet>>;
   eventDestinations(configurationSet: string): Promise<Lookup<EventDestination[]>>;
-  /** Names of the identities that are verified. */
+  /** Names of the verified identities: addresses and domains. */
   verifiedIdentities(): Promise<Lookup<string[]>>;
   close(): void;
 }
 
 const TIMEOUT_MS = 5_000;
-/** SES takes one call a second besides sending (SES quotas): the SDK waits and asks again. */
+/** SES takes one call a second that does not send (SES quotas). The SDK waits and asks again. */
 const ATTEMPTS = 4;
 const PAGE = 1_000;
 
@@ -97,7 +110,8 @@ interface Until {
 }
 
 /**
- * `region` undefined: the SDK's own chain decides, as it does for credentials and endpoint. When `signal` aborts, every
+ * Makes a reader; nothing is asked before the first question. Each try waits 5 seconds for an answer. `region`
+ * undefined leaves it to the SDK's own chain, which always finds credentials and endpoint. When `signal` aborts, every
  * question ends with `failed`.
  */
 export function openSesReader(region: string | undefined, signal: AbortSignal): SesReader {

@@ -1,4 +1,7 @@
-/** The only file that knows the AWS SDK. Everything it gives back is an `Outcome` or an `Account`. */
+/**
+ * Sends mails through Amazon SES and asks about the account. What it gives back is an `Outcome` or an `Account`, never
+ * an error of the AWS SDK.
+ */
 import {
   GetAccountCommand,
   type GetAccountCommandOutput,
@@ -12,46 +15,63 @@ import type { Outcome } from "../deliver/outcome.ts";
 import { inputOf, useOwnBodies } from "./request-body.ts";
 import { isExpired, outcomeOf } from "./ses-error.ts";
 
+/** Which SES to talk to, and how. */
 export interface SesOptions {
+  /** Undefined leaves it to the SDK's own chain. */
   region: string | undefined;
-  /** Set for the sandbox; otherwise the SDK's own chain (AWS_ENDPOINT_URL_SESV2, profile, …) decides. */
+  /** The URL of the sandbox. Undefined leaves it to the SDK's own chain (AWS_ENDPOINT_URL_SESV2, profile, …). */
   endpoint: string | undefined;
-  /** Fixed credentials for the sandbox; otherwise the SDK's own chain. */
+  /** Fixed credentials for the sandbox. Undefined leaves them to the SDK's own chain. */
   credentials: { accessKeyId: string; secretAccessKey: string } | undefined;
+  /** The most calls in flight. */
   concurrency: number;
-  /** How long to wait for an answer before the message is in doubt, ms. */
+  /**
+   * Milliseconds to wait for an answer; after that the message is in doubt. A mail with attachments gets more, for its
+   * upload.
+   */
   timeoutMs: number;
 }
 
+/** What the account may send, from GetAccount. */
 export interface Account {
+  /** Recipients a second. */
   perSecond: number;
   /** Recipients in 24 hours; null when unlimited. */
   quota: number | null;
   sentLast24Hours: number;
   sendingEnabled: boolean;
   productionAccess: boolean;
+  /** HEALTHY, PROBATION or SHUTDOWN. */
   enforcement: string;
 }
 
+/** A connection to SES. Its calls never reject. */
 export interface Ses {
-  /** `onDeparted` is called when the request goes on the wire: the instant the rate is counted at. */
+  /**
+   * Sends one mail with one request; nothing is tried again, except once with fresh credentials when they have expired.
+   * `onDeparted` is called when the request goes on the wire: the rate counts it from there.
+   */
   send(mail: RenderedMail, tags: Tag[], onDeparted?: () => void): Promise<Outcome>;
-  /** The account, or what kept us from reading it. */
+  /** The account, or why it could not be read within `timeoutMs`. */
   account(timeoutMs: number): Promise<Account | Exclude<Outcome, { kind: "sent" }>>;
   close(): void;
 }
 
+/**
+ * Connects to SES. No call is made before the first use; missing credentials or a missing region show then, as an
+ * `Outcome`.
+ */
 export function connectSes(options: SesOptions): Ses {
   let client = createClient(options);
 
-  /** Temporary credentials run out during long runs: resolve them again once before giving up. */
+  /** Temporary credentials expire during long runs: read them again once before giving up. */
   const withFreshCredentials = async <T>(call: (client: SESv2Client) => Promise<T>): Promise<T> => {
     const used = client;
     try {
       return await call(used);
     } catch (error) {
       if (!isExpired(error)) throw error;
-      // Calls still under way keep the old client; another call may have replaced it already.
+      // Calls under way keep the old client. Another call may have replaced it already.
       if (client === used) client = createClient(options, { rereadFiles: true });
       return call(client);
     }
@@ -64,7 +84,7 @@ export function connectSes(options: SesOptions): Ses {
         if (onDeparted) watchDeparture(input, onDeparted);
         const requestTimeout = options.timeoutMs + uploadMs(mail);
         const answer = await withFreshCredentials((c) => c.send(new SendEmailCommand(input), { requestTimeout }));
-        // Without an id nothing can be proved; an event of this message will settle it.
+        // Without an id we cannot prove anything. An event of this message will settle it.
         if (!answer.MessageId) return { kind: "in_doubt", reason: "SES answered without a message id" };
         return { kind: "sent", sesMessageId: answer.MessageId };
       } catch (error) {
@@ -85,8 +105,9 @@ export function connectSes(options: SesOptions): Ses {
   };
 }
 
-/** `rereadFiles`: the SDK remembers the shared credentials file as long as the process lives; renewed keys are in a newer one. */
-/** What GetAccount says, in our words; an allowance that is missing is 0, one of -1 is unlimited (null). */
+/**
+ * Reads the answer of GetAccount. A missing allowance counts as 0; SES writes -1 for "unlimited", which is null here.
+ */
 export function accountOf(answer: GetAccountCommandOutput): Account {
   const quota = answer.SendQuota?.Max24HourSend ?? 0;
   return {
@@ -101,14 +122,15 @@ export function accountOf(answer: GetAccountCommandOutput): Account {
 
 function createClient(options: SesOptions, { rereadFiles = false } = {}): SESv2Client {
   const config: SESv2ClientConfig = {
-    // The SDK's own retries send a second copy when an answer is lost. We know better when to try again.
+    // The SDK's own retries would send a second copy when an answer was lost. We decide ourselves when to try again.
     maxAttempts: 1,
     requestHandler: {
       connectionTimeout: 10_000,
       requestTimeout: options.timeoutMs,
-      // Alone, requestTimeout only logs a warning and the call hangs on.
+      // Without this, requestTimeout only logs a warning and the call hangs on.
       throwOnRequestTimeout: true,
-      // The default of 50 would queue silently, and the rate would be kept in the queue instead of at SES.
+      // With the default of 50 sockets, calls would wait in a queue we do not see, and the rate would be kept there
+      // instead of at SES.
       httpAgent: { keepAlive: true, maxSockets: options.concurrency + 2 },
       httpsAgent: { keepAlive: true, maxSockets: options.concurrency + 2 },
     },
@@ -116,14 +138,19 @@ function createClient(options: SesOptions, { rereadFiles = false } = {}): SESv2C
   if (options.region) config.region = options.region;
   if (options.endpoint) config.endpoint = options.endpoint;
   if (options.credentials) config.credentials = options.credentials;
-  // Not in the type, but what the client is given reaches the credential providers and their file reader (@smithy/core, config).
+  // The SDK reads the shared credentials file once in the life of a process, so renewed keys would never be seen.
+  // `ignoreCache` is not in the type of the options, but the SDK passes it on to its credential providers and their
+  // file reader (@smithy/core, config).
   const client = new SESv2Client({ ...config, ...(rereadFiles && { ignoreCache: true }) });
   useOwnBodies(client);
   reportDepartures(client);
   return client;
 }
 
-/** The SDK's clock runs from the first byte we send, ours from the last: 1 Mbit/s is taken for the slowest line. */
+/**
+ * The SDK's time-out starts at the first byte of a request, but the wait for an answer only starts at the last. So an
+ * upload gets its own time, on a line of 1 Mbit/s.
+ */
 function uploadMs({ attachments }: RenderedMail): number {
   return attachments.reduce((sum, { data }) => sum + data.length, 0) / 128;
 }

@@ -1,32 +1,39 @@
-/** A queue of Amazon SQS. The only file that knows the SQS client; what it throws is ready for the user. */
+/**
+ * A queue of Amazon SQS. This is the only file that knows the SQS client; its errors are ready to be shown to the user.
+ */
 import { DeleteMessageBatchCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { StoppedError, UserError } from "../errors.ts";
 import { type Delivery, type Queue, QueueUnreachable } from "../queue/queue.ts";
 
-/** What one call may receive or delete (SQS API reference, ReceiveMessage and DeleteMessageBatch). */
+/** How many messages one call may receive or delete (SQS API reference, ReceiveMessage and DeleteMessageBatch). */
 const CALL_LIMIT = 10;
 /** SQS API reference, ReceiveMessage, WaitTimeSeconds. */
 const LONGEST_WAIT_SECONDS = 20;
 const CONNECT_MS = 10_000;
-/** A long poll takes up to 20 s by itself. */
+/** A long poll alone takes up to 20 s. */
 const ANSWER_MS = 40_000;
 
+/** One message of the queue. Its `id` is the MessageId of SQS. */
 export interface SqsDelivery extends Delivery {
   readonly body: string;
-  /** What deletes the message; a new one each time it comes. */
+  /** The receipt handle that deletes the message. It is a new one each time the message comes. */
   readonly receipt: string;
 }
 
+/** Which queue to read. */
 export interface SqsOptions {
-  /** As `parseQueueUrl` gives it. */
+  /** From `parseQueueUrl`. */
   url: URL;
-  /** Where the URL does not say it; undefined: the SDK's own chain. */
+  /** The region when the URL does not say it. Undefined leaves it to the SDK's own chain. */
   region: string | undefined;
-  /** Calls go to the host of the URL, or, when true, where the SDK's own chain says (`AWS_ENDPOINT_URL_SQS`). */
+  /** True: calls go where the SDK's own chain says (`AWS_ENDPOINT_URL_SQS`). False: they go to the host of the URL. */
   endpointFromChain: boolean;
 }
 
-/** @throws UserError when the text is not the URL of a standard or FIFO queue: `https://<host>/<account>/<name>`. */
+/**
+ * Reads what `--sqs` was given.
+ * @throws UserError when the text is not the URL of a standard or FIFO queue: `https://<host>/<account>/<name>`.
+ */
 export function parseQueueUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;
   const path = url?.pathname.split("/").filter((part) => part !== "") ?? [];
@@ -37,7 +44,10 @@ export function parseQueueUrl(text: string): URL {
   );
 }
 
-/** The region in the host name, which is the queue's own: `sqs.<region>.…`, also behind a VPC endpoint, and `<region>.queue.…`. */
+/**
+ * The region of the queue, from its host name: `sqs.<region>.…` (also at a VPC endpoint) or `<region>.queue.…`. Null
+ * when the host name has none.
+ */
 export function regionOf(url: URL): string | null {
   const region = "([a-z]{2}(?:-[a-z]+){1,3}-\\d+)";
   const found = new RegExp(`(?:^|\\.)sqs(?:-fips)?\\.${region}\\.|^${region}\\.queue\\.`).exec(url.hostname);
@@ -45,8 +55,9 @@ export function regionOf(url: URL): string | null {
 }
 
 /**
- * Nothing is asked before the first call. It needs the rights sqs:ReceiveMessage and sqs:DeleteMessage and uses no other, so
- * what is given back or refused stays in the queue for its visibility timeout, and then for its redrive policy.
+ * Makes a queue; nothing is asked before the first call. It needs the rights sqs:ReceiveMessage and sqs:DeleteMessage,
+ * and uses no other. So `later` and `refuse` leave a message where it is: it comes again after the visibility timeout,
+ * and the queue's redrive policy decides about it.
  */
 export function createSqsQueue({ url, region, endpointFromChain }: SqsOptions): Queue<SqsDelivery> {
   const QueueUrl = url.href;
@@ -93,7 +104,7 @@ async function receive(client: SQSClient, { QueueUrl, most, waitMs, signal }: Re
   }
 }
 
-/** Deletes up to ten; resolves to those SQS could not delete. */
+/** Deletes up to ten messages and resolves to those that SQS could not delete. */
 async function remove(client: SQSClient, QueueUrl: string, ten: readonly SqsDelivery[]): Promise<SqsDelivery[]> {
   const Entries = ten.map(({ receipt }, index) => ({ Id: String(index), ReceiptHandle: receipt }));
   try {
@@ -110,7 +121,10 @@ function inTens(deliveries: readonly SqsDelivery[]): SqsDelivery[][] {
   return tens;
 }
 
-/** By parts of the names: the JSON protocol says `QueueDoesNotExist`, the older one `AWS.SimpleQueueService.NonExistentQueue`. */
+/**
+ * Matched by parts of the names: the JSON protocol says `QueueDoesNotExist`, the older one
+ * `AWS.SimpleQueueService.NonExistentQueue`.
+ */
 const NO_QUEUE = /QueueDoesNotExist|NonExistentQueue|InvalidAddress|QueueDeletedRecently/;
 const NO_ACCESS = /AccessDenied|AuthorizationError|Kms\.?(?:AccessDenied|Disabled|InvalidState|NotFound|OptInRequired)/;
 const NO_CREDENTIALS =

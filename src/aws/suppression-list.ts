@@ -1,4 +1,6 @@
-/** The suppression list SES keeps for the account and region (SES API v2), read and written at the pace SES allows. */
+/**
+ * Reads and writes the suppression list that SES keeps for the account and region (SES API v2), at the pace SES allows.
+ */
 import {
   ListSuppressedDestinationsCommand,
   PutSuppressedDestinationCommand,
@@ -9,49 +11,56 @@ import type { Clock } from "../time/clock.ts";
 import { InterruptedError, StoppedError } from "../errors.ts";
 import { outcomeOf } from "./ses-error.ts";
 
+/** The only two reasons SES keeps (SES API, SuppressionListReason). */
 export type SesSuppressionReason = "BOUNCE" | "COMPLAINT";
 
 interface SesSuppression {
-  /** As SES has it: any case. */
+  /** As SES has it, in any case. */
   address: string;
   reason: SesSuppressionReason;
 }
 
 /**
- * Every call throws `InterruptedError` when the signal aborts, and `StoppedError` (exit 3) when SES does not answer or does
- * not want us to ask.
+ * The list of one account and region. A lost answer or a passing failure is tried five times, with a growing pause.
+ * @throws InterruptedError from every call when the signal aborts.
+ * @throws StoppedError (exit 3) from every call when SES does not answer or does not allow it.
  */
 export interface SesSuppressionList {
-  /** All of it, page by page. */
+  /** The whole list, page by page. */
   pages(): AsyncGenerator<SesSuppression[]>;
-  /** Resolves to null, or to the reason for which SES refuses this address. An address that is there already is no error. */
+  /**
+   * Adds one address. Resolves to null, or to the reason why SES refuses it. An address that is already there is no
+   * error.
+   */
   put(entry: SesSuppression): Promise<string | null>;
   close(): void;
 }
 
+/** Which list, and what may stop the work. */
 export interface SesSuppressionOptions {
-  /** Undefined: the SDK's own chain. */
+  /** Undefined leaves it to the SDK's own chain. */
   region: string | undefined;
   clock: Clock;
   signal: AbortSignal;
 }
 
-/** SES answers one call a second that is not a send call (SES developer guide, "Service quotas", API rate). */
+/** SES answers one call a second that does not send (SES developer guide, "Service quotas", API rate). */
 const GAP_MS = 1_000;
 const MOST_TRIES = 5;
 const ANSWER_MS = 30_000;
 
+/** Connects to the list; nothing is asked before the first call. */
 export function connectSuppressionList({ region, clock, signal }: SesSuppressionOptions): SesSuppressionList {
   const config: SESv2ClientConfig = {
-    // Its own retries would not keep the pace.
+    // The SDK's own retries would not keep the pace.
     maxAttempts: 1,
     requestHandler: { connectionTimeout: 10_000, requestTimeout: ANSWER_MS, throwOnRequestTimeout: true },
   };
   if (region) config.region = region;
   const client = new SESv2Client(config);
-  const paced = pacing(clock, signal);
+  const paced = createPacer(clock, signal);
 
-  /** Reading and putting change nothing when they are done twice, so a lost answer is a reason to try again. */
+  /** Reading or adding twice changes nothing, so after a lost answer we try again. */
   const ask = async <T>(call: () => Promise<T>): Promise<T> => {
     for (let tries = 1; ; tries++) {
       try {
@@ -94,8 +103,8 @@ export function connectSuppressionList({ region, clock, signal }: SesSuppression
   };
 }
 
-/** Runs calls one after the other, the next at the earliest a second after the answer to the last. */
-function pacing(clock: Clock, signal: AbortSignal) {
+/** Runs calls that follow each other at least a second apart, counted from the answer to the last one. */
+function createPacer(clock: Clock, signal: AbortSignal) {
   let freeAt = -Infinity;
   return async <T>(call: () => Promise<T>): Promise<T> => {
     const wait = freeAt - clock.monotonic();
@@ -111,7 +120,7 @@ function pacing(clock: Clock, signal: AbortSignal) {
   };
 }
 
-/** SES does not take this address: one of the mailbox simulator, or none in its eyes. */
+/** SES does not take this address: it belongs to the mailbox simulator, or SES does not think it is valid. */
 function isRefusal(error: unknown): error is Error {
   return error instanceof Error && ["BadRequestException", "ValidationException"].includes(error.name);
 }

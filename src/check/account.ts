@@ -1,10 +1,13 @@
-/** The account: may it send, to whom, and does the list fit into its quota. */
+/** Checks the account: may it send, to whom, and does the list fit into its quota? */
 import { formatDuration } from "../time/duration.ts";
 import { leftToday } from "../aws/quota.ts";
 import type { AccountFacts, Lookup } from "../aws/ses-reader.ts";
 import { counted, type Finding, finding, number } from "./finding.ts";
 
-/** `need`: recipients of the list that are still to be written to; null without a list. */
+/**
+ * The findings about the account. `need` is the number of recipients of the list that are still to be sent to;
+ * null without a list.
+ */
 export function accountFindings(account: AccountFacts, need: number | null): Finding[] {
   return [
     sending(account),
@@ -73,7 +76,7 @@ function duration({ perSecond }: AccountFacts, need: number): Finding {
   return finding("ok", "account.rate", `about ${time} at the account's ${number(perSecond)} per second`);
 }
 
-/** A finding for what could not be read. `what` begins the sentence. */
+/** A finding about something that SES did not tell. `what` is the subject of its sentence. */
 export function unreadFinding(
   check: string,
   what: string,

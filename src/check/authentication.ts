@@ -1,4 +1,7 @@
-/** What receivers see in the DNS when a mail claims to come from the sender's domain: DKIM, SPF, DMARC, and whether they fit. */
+/**
+ * Checks what receivers see in the DNS when a mail claims to come from the sender's domain: DKIM, SPF, DMARC, and
+ * whether they match.
+ */
 import type { Dkim } from "../aws/ses-reader.ts";
 import { type Dmarc, dmarcOf, isAligned } from "./dmarc.ts";
 import { type Dns, DnsUnavailable } from "./dns.ts";
@@ -7,8 +10,8 @@ import { mailFromOf, type Sender, signatureOf } from "./identity.ts";
 import { spfOf } from "./spf.ts";
 
 /**
- * Asks the DNS about `domain`, the sender's. `sender` null: SES could not be asked, so only DMARC is looked at. A machine
- * without DNS is one plain line, whatever was found before.
+ * Asks the DNS about `domain`, the sender's domain. `sender` is null when SES could not be asked; then only DMARC is
+ * checked. When the DNS cannot be asked, the answer is one `info` finding. Never rejects because of the DNS.
  */
 export async function dnsFindings(dns: Dns, domain: string, sender: Sender | null): Promise<Finding[]> {
   try {
@@ -23,12 +26,12 @@ export async function dnsFindings(dns: Dns, domain: string, sender: Sender | nul
   }
 }
 
-/** Closed networks answer "no such name" to everything: then nothing can be said about anybody's records. */
+/** Closed networks answer "no such name" to every question. Then nothing can be said about anybody's records. */
 async function probe(dns: Dns): Promise<void> {
   if ((await dns.txt("amazonses.com")).length === 0) throw new DnsUnavailable("it knows nothing of amazonses.com");
 }
 
-/** The records of the domain identity, whether they work already or are still to be published. */
+/** Checks the DKIM records of the domain identity, also when they are not published yet. */
 async function dkimFindings(dns: Dns, { domainIdentity }: Sender): Promise<Finding[]> {
   if (!domainIdentity || domainIdentity.dkim.tokens.length === 0) return [];
   const { name, dkim } = domainIdentity;
@@ -57,7 +60,7 @@ function isOwnKey({ origin }: Dkim): boolean {
   return origin === "EXTERNAL";
 }
 
-/** Some DNS hosts answer an alias with what it points to: then the key itself is there. */
+/** Some DNS hosts answer the question for an alias with the record it points to. Then the key itself is there. */
 async function hasKey(dns: Dns, name: string, dkim: Dkim, token: string): Promise<boolean> {
   if (!isOwnKey(dkim) && (await dns.cname(name)).includes(`${token}.${dkim.zone}`.toLowerCase())) return true;
   return (await dns.txt(name)).some((text) => /(?:^|;)\s*p\s*=\s*\S/.test(text));

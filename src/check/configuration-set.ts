@@ -1,17 +1,20 @@
-/** The configuration set: does what happens to a mail come back to us. */
+/** Checks the configuration set: will we hear what becomes of a mail? */
 import type { ConfigurationSet, EventDestination } from "../aws/ses-reader.ts";
 import { type Finding, finding } from "./finding.ts";
 
-/** What `ingest-events` needs to know what became of a mail. */
+/** The event types `ingest-events` needs to know what became of a mail. */
 const NEEDED = ["SEND", "DELIVERY", "BOUNCE", "COMPLAINT", "REJECT"];
 
 /**
- * Where whole events can be read from. CloudWatch gets counts only, Pinpoint keeps them to itself (SES developer guide,
- * "Set up event destinations").
+ * Targets that whole events can be read from. CloudWatch gets only counts, and Pinpoint keeps events to itself (SES
+ * developer guide, "Set up event destinations").
  */
 const READABLE = new Set(["SnsDestination", "EventBridgeDestination", "KinesisFirehoseDestination"]);
 
-/** No configuration set at all. */
+/**
+ * The finding when there is no configuration set at all. `region` is for the commands it shows; null shows a
+ * placeholder.
+ */
 export function noConfigurationSet(region: string | null): Finding {
   return finding(
     "warning",
@@ -25,7 +28,11 @@ export function noConfigurationSet(region: string | null): Finding {
   );
 }
 
-/** `isDefault`: the mail names none, this is that of the identity. */
+/**
+ * The findings about a set that exists. `isDefault`: the mail names no set, and this is the sender's default.
+ * `accountSuppresses`: the reasons of the account, which apply when the set has none of its own; null when they could
+ * not be read.
+ */
 export function configurationSetFindings(
   name: string,
   isDefault: boolean,
@@ -79,7 +86,7 @@ function suppression(name: string, set: ConfigurationSet, ofAccount: string[] | 
   ];
 }
 
-/** Whether the events that matter go to a place we can read, and if not, the command that makes them. */
+/** Says whether the events that matter go to a place we can read, and if not, which command makes it so. */
 export function eventFindings(name: string, destinations: EventDestination[], region: string | null): Finding[] {
   const check = "configuration-set.events";
   const readable = destinations.filter(({ target }) => target !== null && READABLE.has(target.kind));
@@ -121,7 +128,7 @@ function createCommand(name: string, region: string | null): string {
   return `aws sesv2 create-configuration-set-event-destination --configuration-set-name ${name} --event-destination-name ses-mail --event-destination '${JSON.stringify(definition)}'`;
 }
 
-/** The API replaces the whole destination: what it has already is kept. */
+/** The API replaces the whole destination, so its own types and settings are given again. */
 function updateCommand(name: string, { name: destination, types, target }: EventDestination): string {
   const definition = {
     Enabled: true,

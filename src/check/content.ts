@@ -1,31 +1,37 @@
-/** The content, as one recipient would get it. */
+/** Checks the content as a recipient would get it. */
 import { isPrintableAscii } from "../compose/address/encoded-word.ts";
 import type { Header, RenderedMail } from "../message.ts";
 import { type Document, readDocument } from "./document.ts";
 import { counted, examplesOf, type Finding, finding, number, size } from "./finding.ts";
 import { imageFindings, linkFindings } from "./links.ts";
 
+/** One rendered mail, with the largest sizes of all recipients' mails. */
 export interface Sample {
+  /** The mail of the first valid row. */
   mail: RenderedMail;
   /** The most bytes of HTML any recipient gets. */
   htmlBytes: number;
-  /** The most that the files of one recipient take, in base64. */
+  /** The most characters of base64 that the files of one recipient take. */
   fileBytes: number;
   /** The longest subject any recipient gets. */
   subject: string;
 }
 
-/** Gmail shows the first 102 KB of a mail's HTML and hides the rest, the unsubscribe link with it. */
+/** Gmail shows the first 102 KB of a mail's HTML and hides the rest, often with the unsubscribe link. */
 const GMAIL_CLIPS = 102 * 1024;
-/** SES quotas: message size, after base64; above 10 MB SES may be slower. */
+/** The largest mail SES takes, after base64 (SES quotas). Above 10 MB SES may be slower. */
 const MOST_BYTES = 40 * 1024 * 1024;
 const LARGE_BYTES = 10 * 1024 * 1024;
-/** RFC 5322 §2.1.1: the recommended length of a line. Beyond 60 phones cut it off. */
+/** RFC 5322 §2.1.1 recommends lines of at most 78 characters. Phones cut a subject at about 60. */
 const LONG_SUBJECT = 78;
 const CUT_SUBJECT = 60;
-/** SES takes 995 (API, MessageHeader); a longer token for one recipient would refuse the row. */
+/**
+ * SES takes 995 characters (SES API, MessageHeader). 900 leaves room for a recipient whose value is longer than the
+ * sample's.
+ */
 const LONG_HEADER = 900;
 
+/** All findings about the content. It looks at one mail; sizes and subject are the largest of all. */
 export function contentFindings({ mail, htmlBytes, fileBytes, subject }: Sample): Finding[] {
   const document = readDocument(mail.html);
   return [
@@ -51,7 +57,7 @@ function htmlSize(bytes: number): Finding {
   );
 }
 
-/** The Content-IDs of pictures that go with the mail. */
+/** The Content-IDs of pictures that are sent with the mail. */
 function enclosedIds({ files = [] }: RenderedMail): Set<string> {
   return new Set(files.flatMap(({ contentId }) => contentId ?? []));
 }
@@ -84,7 +90,7 @@ function encodedSize({ html, text: plain, attachments }: RenderedMail): number {
   const bodies = [html, plain].map(
     (body) => Buffer.byteLength(body) * (isPrintableAscii(body.replace(/\s/g, "")) ? 1 : 4 / 3),
   );
-  // Base64 in lines of 76 characters and CRLF.
+  // Base64 is sent in lines of 76 characters, each with a CRLF.
   const files = attachments.map(({ data }) => (data.length * 78) / 76);
   return [...bodies, ...files].reduce((sum, bytes) => sum + bytes, 0);
 }
@@ -123,13 +129,16 @@ function subjectTone(subject: string): Finding[] {
   return findings;
 }
 
-/** Words alone: not addresses of links, which only the text has. Each character of Chinese and Japanese is one. */
+/**
+ * The words a reader reads. Addresses of links are left out, because only the text has them. Each character of Chinese
+ * and Japanese counts as one word.
+ */
 function wordsOf(plain: string): string[] {
   const spoken = plain.toLowerCase().replace(/\[?https?:\/\/\S+/g, " ");
   return spoken.match(/[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]|[\p{L}\p{N}]+/gu) ?? [];
 }
 
-/** Fewer words say too little to compare. */
+/** With fewer words a comparison says too little. */
 const FEW_WORDS = 10;
 
 function text({ text: plain }: RenderedMail, document: Document): Finding {
@@ -157,7 +166,7 @@ function text({ text: plain }: RenderedMail, document: Document): Finding {
   return finding("ok", check, "the text alternative says what the HTML says");
 }
 
-/** In the languages our readers write; a link's own address counts too. */
+/** How people write "unsubscribe" in many languages. The address of a link may hold it, too. */
 const UNSUBSCRIBE =
   /unsubscri|opt.?out|수신\s*거부|구독\s*(?:취소|해지)|abmelden|abbestellen|désabonn|désinscri|darse de baja|cancelar.{0,20}suscripci|disiscri|配信停止|登録解除|退订|退訂|取消订阅|取消訂閱/i;
 

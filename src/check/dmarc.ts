@@ -1,27 +1,32 @@
-/** DMARC (RFC 9989): what receivers are told to do with mail that nobody of the From domain vouches for. */
+/** Reads DMARC records (RFC 9989): they tell receivers what to do with mail that neither DKIM nor SPF vouches for. */
 import type { Dns } from "./dns.ts";
 
+/** What DMARC says for a domain. */
 export interface Dmarc {
-  /** Where the record that applies was found; null when there is none. */
+  /** The domain whose record applies; null when there is none. */
   found: string | null;
+  /** What receivers should do with mail that fails; null when no record applies. */
   policy: "none" | "quarantine" | "reject" | null;
   /** True: the signing domain must be the From domain itself. */
   strictDkim: boolean;
   /** True: the MAIL FROM domain must be the From domain itself. */
   strictSpf: boolean;
-  /** Domains below this one are aligned with each other. */
+  /** The organizational domain: it and all domains below it are aligned with each other. */
   organization: string;
-  /** Why a record that is there counts for nothing. */
+  /** Why a record that exists is not valid; null when a record applies or there is none. */
   problem: string | null;
 }
 
 type Tags = Map<string, string>;
 
 const POLICIES = ["none", "quarantine", "reject"] as const;
-/** RFC 9989 §4.10: the walk up the tree asks at most this many names. */
+/** RFC 9989 §4.10: the walk up the tree looks up at most this many names. */
 const MOST_NAMES = 8;
 
-/** Walks up from `domain` to the last two labels. Throws DnsUnavailable. */
+/**
+ * Finds the record that applies: it walks up from `domain` (in lower case) to the last two labels.
+ * @throws DnsUnavailable when the DNS cannot be asked.
+ */
 export async function dmarcOf(dns: Dns, domain: string): Promise<Dmarc> {
   const records = new Map<string, Tags>();
   let problem: string | null = null;
@@ -66,7 +71,10 @@ function policyIn(tags: Tags, name: string): Dmarc["policy"] {
   return POLICIES.find((policy) => policy === tags.get(name)) ?? null;
 }
 
-/** RFC 9989 §4.4: equal when strict, else of the same organization. */
+/**
+ * True when `domain` vouches for the From domain `from` (RFC 9989 §4.4): both must be equal when `strict`, and
+ * otherwise belong to the same organization.
+ */
 export function isAligned(domain: string, from: string, strict: boolean, organization: string): boolean {
   const isWithin = (name: string) => name === organization || name.endsWith(`.${organization}`);
   if (domain === from) return true;

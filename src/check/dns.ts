@@ -1,15 +1,19 @@
-/** Questions to the DNS, with an answer for "there is no such record" and an error for "nobody answered". */
+/** Asks the DNS. A record that does not exist is an answer; a DNS that does not answer is an error. */
 import { Resolver } from "node:dns/promises";
 import { UserError } from "../errors.ts";
 
+/**
+ * Questions to the DNS.
+ * @throws DnsUnavailable from every question when nobody answers.
+ */
 export interface Dns {
-  /** The TXT records of the name, each in one piece; empty when there are none. */
+  /** The TXT records of the name, each joined to one string; empty when there are none. */
   txt(name: string): Promise<string[]>;
-  /** Where the name points to, in lower case; empty when it is no alias. */
+  /** The names that the CNAME records point to, in lower case; empty when there are none. */
   cname(name: string): Promise<string[]>;
 }
 
-/** The DNS could not be asked: no network, no server, no answer in time. `message` is the reason. */
+/** The DNS could not be asked: no network, no server, or no answer in time. `message` is the reason. */
 export class DnsUnavailable extends Error {
   override name = "DnsUnavailable";
 }
@@ -17,7 +21,11 @@ export class DnsUnavailable extends Error {
 const TIMEOUT_MS = 2_000;
 const TRIES = 2;
 
-/** `server`: `ip` or `ip:port` instead of what the machine is set up with. Throws UserError when it is neither. */
+/**
+ * Makes a resolver that waits 2 seconds for an answer and tries twice. `server` is `ip` or `ip:port`; null takes the
+ * machine's own servers.
+ * @throws UserError when `server` is no address.
+ */
 export function openDns(server: string | null): Dns {
   const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES });
   if (server !== null) useServer(resolver, server);

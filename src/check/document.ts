@@ -1,28 +1,33 @@
-/** What a mail's HTML holds, as far as checks ask. */
+/** Reads from a mail's HTML what the checks need. */
 import { Parser } from "htmlparser2";
 
+/** What the checks need to know about a mail's HTML. */
 export interface Document {
+  /** Empty when there is none. */
   title: string;
+  /** The language that `<html lang>` names. */
   lang: string | null;
-  /** Every `href` of a link, as written. */
+  /** The `href` of every link, as written. */
   links: string[];
   images: { source: string; alt: string | null }[];
-  /** Elements that mail programs remove or filters distrust, each once. */
+  /** Names of elements that mail programs remove or filters distrust, each once. */
   unwelcome: string[];
-  /** What a reader sees; hidden elements such as the preheader left out. */
+  /** The text a reader sees, without hidden elements such as the preheader. */
   text: string;
 }
 
 const UNWELCOME = new Set(["script", "form", "iframe", "object", "embed", "applet", "frame", "frameset"]);
-/** Their text is not read. */
+/** Elements whose text no reader sees. */
 const UNSEEN = new Set(["head", "style", "script", "title", "template", "noscript"]);
 
-/** Never fails: like a mail program, it takes any text for HTML. */
+/** Reads any text as HTML, as a mail program does. Never throws. */
 export function readDocument(html: string): Document {
   const document: Document = { title: "", lang: null, links: [], images: [], unwelcome: [], text: "" };
   const unwelcome = new Set<string>();
   let inTitle = false;
-  /** How many open elements stand between here and the outermost hidden one, that one included. */
+  /**
+   * How many open elements there are from the outermost hidden one to here, both included; 0 outside of hidden ones.
+   */
   let hidden = 0;
   const parser = new Parser({
     onopentag(name, attributes) {

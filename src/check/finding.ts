@@ -1,13 +1,18 @@
-/** What `check` found. Findings are data: the report and the JSON are made from the same list. */
+/** What `check` finds. A finding is data: the report and the JSON are made from the same list. */
 
+/** All severities, the worst first. */
 export const SEVERITIES = ["error", "warning", "info", "ok"] as const;
 
-/** `error`: the mail would not arrive, or not as it should. `warning`: it may suffer. `info`: good to know. `ok`: looked at, fine. */
+/**
+ * `error`: the mail would not arrive, or not as it should. `warning`: delivery may suffer. `info`: good to know. `ok`:
+ * checked, and fine.
+ */
 export type Severity = (typeof SEVERITIES)[number];
 
+/** One thing that was checked, and the result. */
 export interface Finding {
   severity: Severity;
-  /** Stable, for scripts: `area.check`, such as `identity.dkim`. The areas are those of `report.ts`. */
+  /** A stable name for scripts: `area.check`, such as `identity.dkim`. `report.ts` lists the areas. */
   check: string;
   /** One sentence: what was found. */
   message: string;
@@ -15,11 +20,12 @@ export interface Finding {
   hint: string | null;
 }
 
+/** Makes a finding; `hint` is left out when there is nothing to do. */
 export function finding(severity: Severity, check: string, message: string, hint: string | null = null): Finding {
   return { severity, check, message, hint };
 }
 
-/** The `summary` object of the JSON answer. */
+/** How many findings there are of each severity: `summary` of the JSON answer. */
 export interface Summary {
   errors: number;
   warnings: number;
@@ -27,16 +33,17 @@ export interface Summary {
   ok: number;
 }
 
+/** Counts findings by severity. */
 export function summaryOf(findings: Finding[]): Summary {
   const count = (severity: Severity) => findings.filter((each) => each.severity === severity).length;
   return { errors: count("error"), warnings: count("warning"), infos: count("info"), ok: count("ok") };
 }
 
 const SHOWN = 3;
-/** Enough to recognise an address or a link; the report stays readable. */
+/** Characters of an example that are shown: enough to recognise an address or a link. */
 const LONGEST = 80;
 
-/** Counts things and keeps the first few to show: the memory it takes does not depend on how many there are. */
+/** Counts things and keeps the first three to show. Its memory does not grow with their number. */
 export class Examples {
   count = 0;
   readonly #shown: string[] = [];
@@ -47,30 +54,31 @@ export class Examples {
       this.#shown.push(example.length > LONGEST ? `${example.slice(0, LONGEST)}…` : example);
   }
 
-  /** `a, b, c and 5 more`. */
+  /** `a, b, c and 5 more`; empty when there are none. */
   get text(): string {
     const more = this.count - this.#shown.length;
     return more > 0 ? `${this.#shown.join(", ")} and ${number(more)} more` : this.#shown.join(", ");
   }
 }
 
+/** Counts `values` and keeps the first three to show. */
 export function examplesOf(values: Iterable<string>): Examples {
   const examples = new Examples();
   for (const value of values) examples.add(value);
   return examples;
 }
 
-/** `12,345`. */
+/** Writes a number for people: `12,345`. */
 export function number(value: number): string {
   return value.toLocaleString("en-US");
 }
 
-/** `1 link`, `2 links`. */
+/** Writes a count with its noun: `1 link`, `2 links`. */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${number(count)} ${count === 1 ? one : many}`;
 }
 
-/** `9.5 MB`, `102 KB`; powers of 1024, as mail providers count. */
+/** Writes a size for people: `102 KB`, `9.5 MB`. Powers of 1024, as mail providers count. */
 export function size(bytes: number): string {
   return bytes < 1_048_576 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1_048_576).toFixed(1)} MB`;
 }

@@ -1,23 +1,29 @@
-/** The sender: may the From address send, and who vouches for it. */
+/** Checks the sender: may the From address send, and does its domain vouch for it? */
 import type { Lookup, Dkim, Identity, MailFrom, SesReader } from "../aws/ses-reader.ts";
 import { type Finding, finding } from "./finding.ts";
 import { isFreeMail } from "./providers.ts";
 
-/** A From address and what SES knows of it. What the address identity does not set itself it has from its domain. */
+/**
+ * A From address and what SES knows about it. The address identity takes from its domain what it does not set itself.
+ */
 export interface Sender {
   address: string;
-  /** Of the address. */
+  /** The domain of `address`. */
   domain: string;
   addressIdentity: Identity | null;
-  /** Of the domain, or of the nearest domain above it. */
+  /** The identity of the domain, or of the nearest domain above it. */
   domainIdentity: Identity | null;
 }
 
+/** What follows the last `@` of a bare address, as written; the whole text when there is none. */
 export function domainOf(address: string): string {
   return address.slice(address.lastIndexOf("@") + 1);
 }
 
-/** Asks SES for the identities that let `address` send: itself, its domain, or a domain above. */
+/**
+ * Asks SES for the identities that let `address` (bare) send: its own, that of its domain, or that of a domain above.
+ * Found also when SES knows none: then both identities are null.
+ */
 export async function readSender(ses: SesReader, address: string): Promise<Lookup<Sender>> {
   const domain = domainOf(address);
   const own = await ses.identity(address);
@@ -37,7 +43,7 @@ async function nearestDomain(ses: SesReader, domain: string): Promise<Lookup<Ide
   return answer.kind === "missing" && parent.includes(".") ? nearestDomain(ses, parent) : answer;
 }
 
-/** The domain that signs, and how; null when the mail carries no signature but that of SES itself. */
+/** The domain that signs the mail, and how. Null when only SES's own domain signs. */
 export function signatureOf({
   domain,
   addressIdentity,
@@ -48,22 +54,24 @@ export function signatureOf({
   return addressIdentity && signs(addressIdentity) ? { domain, dkim: addressIdentity.dkim } : null;
 }
 
+/** The sender's own MAIL FROM domain: that of the address, else that of the domain. Null when SES uses its own. */
 export function mailFromOf({ addressIdentity, domainIdentity }: Sender): MailFrom | null {
   return [addressIdentity, domainIdentity].find((each) => each?.mailFrom.domain)?.mailFrom ?? null;
 }
 
-/** The configuration set of mails that name none; null when there is none. */
+/** The configuration set for mails that name none; null when the sender has no default. */
 export function defaultConfigurationSet({ addressIdentity, domainIdentity }: Sender): string | null {
   return addressIdentity?.configurationSet ?? domainIdentity?.configurationSet ?? null;
 }
 
+/** The findings about the sender. When it may not send, that is the only one. */
 export function senderFindings(sender: Sender): Finding[] {
   const verified = verification(sender);
   if (verified.severity === "error") return [verified];
   return [verified, dkim(sender), mailFrom(sender), feedback(sender)];
 }
 
-/** A finding for a From address at a mailbox provider; none for others. */
+/** An error when `domain` (in lower case) belongs to a mailbox provider; nothing otherwise. */
 export function fromDomainFindings(domain: string): Finding[] {
   if (!isFreeMail(domain)) return [];
   return [

@@ -1,15 +1,21 @@
-/** Links and images: do they lead anywhere when they are opened from a mailbox. */
+/** Checks links and images: do they work when they are opened from a mailbox? */
 import { counted, examplesOf, type Finding, finding } from "./finding.ts";
 
-/** `http`: works, unprotected. Anything else does not work: why, as an adjective for the report. */
-type Trouble = "http" | "empty" | "relative" | "local" | "a file" | "a script" | "unreadable";
+/**
+ * What is wrong with a link. `http`: it works, but without TLS. Any other does not work, and the word says why, for the
+ * report.
+ */
+type Problem = "http" | "empty" | "relative" | "local" | "a file" | "a script" | "unreadable";
 
-/** What is wrong with a link in a mail, or null. `#part` of the same mail is fine, and so is any other scheme (`mailto:`, `tel:`). */
-function troubleOf(link: string): Trouble | null {
+/**
+ * What is wrong with a link; null when nothing is. `#part` of the same mail is fine, and so are other schemes, such as
+ * `mailto:` and `tel:`.
+ */
+function problemOf(link: string): Problem | null {
   const url = link.trim();
   if (url === "" || url === "#") return "empty";
   if (url.startsWith("#")) return null;
-  // A dot in it: `example.com:8080`, a host without a scheme.
+  // A scheme with a dot would be a host without a scheme: `example.com:8080`.
   const scheme = /^([a-z][a-z0-9+-]*):/i.exec(url)?.[1]?.toLowerCase();
   if (scheme === undefined) return "relative";
   if (scheme === "file") return "a file";
@@ -20,19 +26,20 @@ function troubleOf(link: string): Trouble | null {
   return scheme === "http" ? "http" : null;
 }
 
-/** This machine, a private network (RFC 1918), or a name without a dot. */
+/** True for this machine, a private network (RFC 1918), and a name without a dot. */
 function isLocal(host: string): boolean {
   if (/^(?:127|10)\.|^192\.168\.|^172\.(?:1[6-9]|2\d|3[01])\.|^0\.0\.0\.0$|^\[::1\]$/.test(host)) return true;
   return /(?:^|\.)(?:localhost|local|internal)$/.test(host) || (!host.includes(".") && !host.startsWith("["));
 }
 
+/** The findings about links, given as written (`href`). Empty when there are none. */
 export function linkFindings(links: string[]): Finding[] {
-  const found = links.map((link) => ({ link, trouble: troubleOf(link) }));
-  const broken = found.filter(({ trouble }) => trouble !== null && trouble !== "http");
-  const plain = found.filter(({ trouble }) => trouble === "http");
+  const found = links.map((link) => ({ link, problem: problemOf(link) }));
+  const broken = found.filter(({ problem }) => problem !== null && problem !== "http");
+  const plain = found.filter(({ problem }) => problem === "http");
   const findings: Finding[] = [];
   if (broken.length > 0) {
-    const examples = examplesOf(broken.map(({ link, trouble }) => `${JSON.stringify(link)} (${trouble})`));
+    const examples = examplesOf(broken.map(({ link, problem }) => `${JSON.stringify(link)} (${problem})`));
     findings.push(
       finding(
         "error",
@@ -57,19 +64,22 @@ export function linkFindings(links: string[]): Finding[] {
   return [finding("ok", "content.links", `${counted(links.length, "link")}, each a whole address`)];
 }
 
-/** `enclosed`: Content-IDs of the pictures that go with the mail. */
+/**
+ * The findings about images, given as written (`src`, `alt`; null: none). `enclosed` are the Content-IDs of
+ * pictures sent with the mail. Empty when there are no images.
+ */
 export function imageFindings(
   images: { source: string; alt: string | null }[],
   enclosed: ReadonlySet<string>,
 ): Finding[] {
   if (images.length === 0) return [];
-  const sources = images.map(({ source }) => ({ source, trouble: imageTrouble(source, enclosed) }));
-  const broken = sources.filter(({ trouble }) => trouble !== null && trouble !== "http");
-  const plain = sources.filter(({ trouble }) => trouble === "http");
+  const sources = images.map(({ source }) => ({ source, problem: imageProblem(source, enclosed) }));
+  const broken = sources.filter(({ problem }) => problem !== null && problem !== "http");
+  const plain = sources.filter(({ problem }) => problem === "http");
   const silent = images.filter(({ alt }) => alt === null);
   const findings: Finding[] = [];
   if (broken.length > 0) {
-    const examples = examplesOf(broken.map(({ source, trouble }) => `${JSON.stringify(source)} (${trouble})`));
+    const examples = examplesOf(broken.map(({ source, problem }) => `${JSON.stringify(source)} (${problem})`));
     const message = `${counted(broken.length, "image")} will not be seen: ${examples.text}`;
     const hint = "put it on a web server and write its https:// address; or send it along with inline_images: true";
     findings.push(finding("error", "content.images", message, hint));
@@ -96,9 +106,9 @@ export function imageFindings(
       ];
 }
 
-function imageTrouble(source: string, enclosed: ReadonlySet<string>): Trouble | "inside the mail" | null {
+function imageProblem(source: string, enclosed: ReadonlySet<string>): Problem | "inside the mail" | null {
   if (/^cid:/i.test(source) && enclosed.has(source.slice(4))) return null;
-  // Gmail and Outlook show no data: images.
+  // Gmail and Outlook do not show `data:` images.
   if (/^\s*(?:cid|data):/i.test(source)) return "inside the mail";
-  return source.trim().startsWith("#") ? "empty" : troubleOf(source);
+  return source.trim().startsWith("#") ? "empty" : problemOf(source);
 }

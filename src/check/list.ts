@@ -1,4 +1,4 @@
-/** The recipients, row by row: each is rendered, none is kept. */
+/** Checks the recipients row by row. Each mail is rendered, and none is kept. */
 import type { RejectedRow } from "../compose/list/csv.ts";
 import { placeholdersIn } from "../compose/content/left-over.ts";
 import { Examiner } from "../compose/mail/folder-files.ts";
@@ -15,10 +15,10 @@ import { isRole, likelyMeant } from "./providers.ts";
 
 const SIMULATOR = "@simulator.amazonses.com";
 
-/** Takes every row once and counts what is worth knowing. Memory does not grow with the list. */
+/** Takes every row once and counts what `check` reports. Memory does not grow with the list. */
 export class ListCheck {
   rows = 0;
-  /** The first good row, with the extremes of all. */
+  /** The mail of the first valid row, with the largest sizes of all rows; null when no row is valid yet. */
   sample: Sample | null = null;
   readonly rejects = new Examples();
   readonly placeholders = new Examples();
@@ -32,8 +32,8 @@ export class ListCheck {
   readonly #mayReceive: (address: string) => boolean;
 
   /**
-   * `verified`: identities the account may write to, in the SES sandbox; null when it may write to everybody. Throws
-   * UserError when the content uses a column that is not there.
+   * `verified`: the identities that an account in the SES sandbox may send to; null when it may send to everybody.
+   * @throws UserError when the content uses a column that the list does not have.
    */
   constructor(content: CompiledContent, { columns }: Pick<Recipients, "columns">, verified: string[] | null) {
     this.#content = content;
@@ -43,7 +43,7 @@ export class ListCheck {
     this.#mayReceive = verified === null ? () => true : receivesIn(verified);
   }
 
-  /** The address of the row, or null when it would be refused. */
+  /** Checks the next row. Gives its address, or null when the row would be rejected. */
   take(row: Row): string | null {
     this.rows++;
     if ("reason" in row) return this.#reject(row);
@@ -91,7 +91,7 @@ export class ListCheck {
   }
 }
 
-/** A domain covers its addresses and the domains below it; the mailbox simulator is open to everybody. */
+/** A verified domain covers its addresses and the domains below it. Anybody may send to the mailbox simulator. */
 function receivesIn(verified: string[]): (address: string) => boolean {
   const names = new Set(verified);
   return (address) => {
@@ -109,6 +109,7 @@ function placeholderIn({ subject, html, text, headers }: RenderedMail): string |
   return null;
 }
 
+/** The findings about the list, after all rows were taken. `counts` is what an import of it would do. */
 export function listFindings(list: ListCheck, counts: ListCounts): Finding[] {
   const summary = `${counted(list.rows, "row")}, ${number(counts.added)} to be written to`;
   return [

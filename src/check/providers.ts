@@ -1,7 +1,7 @@
-/** Mailbox providers: whose addresses nobody else may send from, and whose names people mistype. */
+/** Knows mailbox providers: nobody else may send from their addresses, and people mistype their names. */
 
 /**
- * Domains of mailbox providers. Mail from them that comes through SES fails their DMARC: SES cannot sign for them, and the
+ * Domains of mailbox providers. Mail from them that is sent through SES fails DMARC: SES cannot sign for them, and the
  * providers tell receivers to refuse or distrust it (yahoo.com and aol.com: p=reject).
  */
 const FREE_MAIL = new Set(
@@ -13,18 +13,22 @@ const FREE_MAIL = new Set(
   ).split(" "),
 );
 
+/** True for the domain of a mailbox provider, given in lower case. */
 export function isFreeMail(domain: string): boolean {
   return FREE_MAIL.has(domain);
 }
 
-/** Large enough that a domain one slip away from it is more likely the slip. Neighbours of each other (gmx.de, gmx.at) are left out. */
+/**
+ * Providers so large that a domain one slip away is more likely a mistake. Real neighbours of each other (gmx.de,
+ * gmx.at) are left out.
+ */
 const OFTEN_MISTYPED = (
   "gmail.com googlemail.com yahoo.com yahoo.co.jp yahoo.co.uk rocketmail.com outlook.com hotmail.com hotmail.co.uk live.com " +
   "icloud.com protonmail.com aol.com msn.com t-online.de orange.fr qq.com 163.com yandex.ru " +
   "naver.com hanmail.net daum.net nate.com kakao.com korea.com dreamwiz.com"
 ).split(" ");
 
-/** Real domains that are one slip away from another. */
+/** Domains that exist although they are one slip away from another. */
 const REAL = new Set([
   ...FREE_MAIL,
   "mail.com",
@@ -36,7 +40,7 @@ const REAL = new Set([
   "gmx.at",
 ]);
 
-/** Not one slip away, and still always meant so. */
+/** Domains that people type for a provider's although they are more than one slip away from it. */
 const MEANT: Record<string, string> = {
   "gmail.net": "gmail.com",
   "gmail.co.kr": "gmail.com",
@@ -48,7 +52,7 @@ const MEANT: Record<string, string> = {
   "hotmail.net": "hotmail.com",
 };
 
-/** Endings that are no top-level domain and one key away from one. */
+/** Endings that are no top-level domain and one slip away from one. */
 const ENDINGS: Record<string, string> = {
   con: "com",
   cmo: "com",
@@ -63,10 +67,13 @@ const ENDINGS: Record<string, string> = {
   ner: "net",
 };
 
-/** Shorter first labels have too many neighbours that exist (`nate.com`, `date.com`): only what follows them is compared. */
+/**
+ * A first label shorter than this has too many neighbours that exist (`nate.com`, `date.com`), so only what follows it
+ * is compared.
+ */
 const SHORT_LABEL = 5;
 
-/** The domain that was probably meant, or null. `domain` in lower case. */
+/** The domain that was probably meant; null when `domain` (in lower case) looks right. */
 export function likelyMeant(domain: string): string | null {
   if (REAL.has(domain)) return null;
   return MEANT[domain] ?? OFTEN_MISTYPED.find((provider) => isSlipOf(domain, provider)) ?? endingMeant(domain);
@@ -79,7 +86,7 @@ function isSlipOf(domain: string, provider: string): boolean {
   return isOneSlip(domain, provider);
 }
 
-/** One character more, less or another, or two neighbours swapped. */
+/** True when the texts differ by one character (added, removed or another) or by two neighbours swapped. */
 function isOneSlip(a: string, b: string): boolean {
   const shorter = Math.min(a.length, b.length);
   let head = 0;
@@ -96,7 +103,7 @@ function endingMeant(domain: string): string | null {
   return Object.hasOwn(ENDINGS, ending) ? `${domain.slice(0, dot)}.${ENDINGS[ending]}` : null;
 }
 
-/** RFC 2142, and those that list operators know as spam traps and complaint boxes. */
+/** Names of RFC 2142, and those that list operators know as spam traps and complaint boxes. */
 const ROLES = new Set(
   (
     "abuse admin administrator billing compliance contact customerservice devnull dns feedback ftp help helpdesk hostmaster " +
@@ -106,7 +113,7 @@ const ROLES = new Set(
   ).split(" "),
 );
 
-/** True for an address of a function (`info@`, `abuse@`) instead of a person; a `+label` does not hide it. */
+/** True for an address of a function (`info@`, `abuse@`), not of a person. A `+label` does not hide it. */
 export function isRole(address: string): boolean {
   const local = address.slice(0, address.lastIndexOf("@")).toLowerCase();
   return ROLES.has(local.split("+", 1)[0] ?? "");

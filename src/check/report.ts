@@ -1,7 +1,7 @@
-/** The findings as people read them: by area, what is wrong first. */
+/** Writes the findings for people: by area, the worst first. */
 import { counted, type Finding, SEVERITIES, type Severity, summaryOf } from "./finding.ts";
 
-/** What stands before the dot of a check's name, in the order of the report. */
+/** The part before the dot of a check's name, in the order of the report. */
 const AREAS: [area: string, title: string][] = [
   ["account", "Account"],
   ["identity", "Sender"],
@@ -13,7 +13,10 @@ const AREAS: [area: string, title: string][] = [
 
 const MARKS: Record<Severity, string> = { error: "✗", warning: "!", info: "·", ok: "✓" };
 
-/** Lines for a terminal or a log, no newline at the end. */
+/**
+ * The report for a terminal or a log: lines without colour, no newline at the end. Findings of an unknown area are left
+ * out.
+ */
 export function reportOf(findings: Finding[]): string {
   const groups = AREAS.map(([area, title]) => ({
     title,

@@ -1,14 +1,20 @@
-/** SPF (RFC 7208): does a domain let Amazon SES send for it. */
+/** Reads SPF records (RFC 7208): does a domain let Amazon SES send for it? */
 import type { Dns } from "./dns.ts";
 
 const SES = "amazonses.com";
 /** RFC 7208 §4.6.4: a receiver gives up after this many look-ups. */
 const MOST_LOOKUPS = 10;
 
-/** `none`: no record. `several`: more than one, which receivers treat as an error. */
+/**
+ * `allows_ses`: SES may send. `other`: it may not. `none`: there is no record. `several`: there is more than one, which
+ * receivers treat as an error.
+ */
 export type Spf = "allows_ses" | "other" | "none" | "several";
 
-/** Follows `include:` and `redirect=` as a receiver does. Throws DnsUnavailable. */
+/**
+ * Looks for SES in the domain's record and follows `include:` and `redirect=` as a receiver does.
+ * @throws DnsUnavailable when the DNS cannot be asked.
+ */
 export async function spfOf(dns: Dns, domain: string): Promise<Spf> {
   const records = await recordsOf(dns, domain);
   if (records.length > 1) return "several";

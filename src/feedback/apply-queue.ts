@@ -1,4 +1,4 @@
-/** SES events that wait in a queue: what `consume` is to do with its messages. */
+/** Applies SES events that wait in a queue: the handler that `consume` calls. */
 import type { Handler, Verdict } from "../queue/consume.ts";
 import type { Delivery } from "../queue/queue.ts";
 import { addTo, type ApplyOptions, type IngestSummary } from "./apply.ts";
@@ -7,24 +7,27 @@ import { unwrap } from "./envelopes/envelopes.ts";
 import { createRejectsFile, type RejectsFile } from "./rejects.ts";
 import type { SesEvent } from "./ses-event.ts";
 
+/** How events of a queue are applied. */
 export interface EventHandlerOptions extends Omit<ApplyOptions, "signal"> {
-  /** Where messages that cannot be read are copied to. */
+  /** Path of the file that messages which cannot be read are copied to. */
   rejects: string;
 }
 
 type EventMessage = Delivery & { readonly body: string };
 
+/** Takes messages of a queue that hold SES events. */
 export interface EventHandler {
   /**
-   * Applies the events of all messages in one transaction. A message of which something cannot be read is refused, told and
-   * copied to the rejects; its other events count. One that is readable and no event is done.
+   * Applies the events of all messages in one transaction and says what becomes of each message. A message with a part
+   * that cannot be read is refused, reported and copied to the rejects; its other events count. One that is readable
+   * and holds no event is done.
    */
   handle: Handler<EventMessage>;
-  /** Closes the file of rejects. */
+  /** Closes the rejects file. Call it once. */
   close(): void;
 }
 
-/** What it does is counted in `summary`. */
+/** Makes a handler that adds what it does to `summary`. */
 export function createEventHandler(
   sink: Pick<EventSink, "applyEvents">,
   summary: IngestSummary,

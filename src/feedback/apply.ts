@@ -1,4 +1,7 @@
-/** From dumps to the job file: read, counted, applied in batches; what cannot be read is put aside and stops nothing. */
+/**
+ * Takes dumps of events into the job file: reads, counts and applies them in batches. A record that cannot be read is
+ * put aside and stops nothing.
+ */
 import { addAbortSignal, type Readable } from "node:stream";
 import { InterruptedError } from "../errors.ts";
 import { fileProblem } from "../read-file.ts";
@@ -9,7 +12,7 @@ import type { Applied, EventSink } from "./event-sink.ts";
 import { createRejectsFile, type RejectsFile } from "./rejects.ts";
 import type { SesEvent } from "./ses-event.ts";
 
-/** Events a transaction: enough that the commit costs little, few enough that others never wait long for the file. */
+/** Events in one transaction: enough to make the commit cheap, few enough that others never wait long for the file. */
 const BATCH = 1_000;
 
 /** The JSON answer of `ingest-events`. `events` = `applied` + `duplicates` + `unmatched`. */
@@ -25,18 +28,20 @@ export interface IngestSummary {
   suppressed: number;
 }
 
+/** Where dumps are, and callbacks for what happens. */
 export interface ApplyOptions {
-  /** Where the relative path of a dump starts; the working directory of the process when not given. */
+  /** The folder that relative paths start at; the working directory of the process when not given. */
   cwd?: string;
   signal: AbortSignal;
-  /** Told of each record that cannot be read: file, line, byte and why. */
+  /** Called for each record that cannot be read: where it is (file, line and byte) and why. */
   onMalformed(where: string, reason: string): void;
-  /** Told, once a dump, that records which cannot be read cannot be put aside either. */
+  /** Called once for a dump when records that cannot be read cannot be copied either. */
   onNoRejects(reason: string): void;
+  /** Called after each batch, with the counts so far. */
   onProgress(summary: IngestSummary): void;
 }
 
-/** All zero, to be counted up. */
+/** A summary with all counts 0. */
 export function emptySummary(): IngestSummary {
   return {
     records: 0,
@@ -52,8 +57,12 @@ export function emptySummary(): IngestSummary {
 }
 
 /**
- * Reads one dump to its end. What was read before a signal is applied, then it throws `InterruptedError`, also when a pipe
- * has nothing more to give. What was applied before an error or a signal stays applied: reading it again changes nothing.
+ * Reads one dump to its end and adds what it does to `summary`. Records that cannot be read are copied to
+ * `<name>.rejects` (`stdin.rejects` for stdin). What was applied before an error or a signal stays applied; to read the
+ * dump again changes nothing.
+ * @throws InterruptedError when the signal aborts, after what was read before is applied; also while a pipe gives
+ * nothing.
+ * @throws UserError when the dump cannot be read.
  */
 export async function applyDump(
   dump: { name: string; stream: Readable },
@@ -82,7 +91,7 @@ export async function applyDump(
   if (signal.aborted) throw new InterruptedError();
 }
 
-/** One dump on its way in, in batches. */
+/** One dump while it is read, in batches. */
 class DumpReading {
   readonly #name: string;
   readonly #sink: Pick<EventSink, "applyEvents">;
@@ -105,7 +114,7 @@ class DumpReading {
     this.#rejects = rejects;
   }
 
-  /** Enough for a transaction is read. */
+  /** True when enough is read for a transaction. */
   get isFull(): boolean {
     return this.#batch.length >= BATCH;
   }
@@ -125,7 +134,7 @@ class DumpReading {
     if (broken) this.#rejects.write(document.text);
   }
 
-  /** Applies what was read and is not applied yet. */
+  /** Applies what was read since the last flush. */
   async flush(): Promise<void> {
     if (this.#batch.length === 0) return;
     addTo(this.#summary, await this.#sink.applyEvents(this.#batch), this.#batch.length);
@@ -139,7 +148,7 @@ class DumpReading {
   }
 }
 
-/** Adds what a batch of `events` came to. */
+/** Adds the result of a batch of `events` events to `summary`. */
 export function addTo(summary: IngestSummary, applied: Applied, events: number): void {
   summary.events += events;
   summary.applied += applied.applied;

@@ -1,8 +1,8 @@
 /**
- * User agents behind which no reader is to be assumed. An open from one of these says that the mail arrived, not that it
- * was read: Apple Mail Privacy Protection fetches every picture in advance and says only `Mozilla/5.0`; the image proxies
- * of Gmail and Yahoo may fetch without a reader, and never tell more than themselves (user agents seen in open events of
- * SES and in the proxies' own documentation).
+ * Tells readers from machines by their user agent. An open by one of these agents says that the mail arrived, not that
+ * somebody read it. Apple Mail Privacy Protection fetches every picture in advance and says only `Mozilla/5.0`. The
+ * image proxies of Gmail and Yahoo may fetch a picture without a reader, and name only themselves. Sources: open events
+ * of SES, and the documentation of the proxies.
  */
 const APPLE = "Mozilla/5.0";
 const PARTS = [
@@ -16,7 +16,7 @@ const PARTS = [
 ];
 const PATTERN = new RegExp(PARTS.join("|"), "i");
 
-/** True when an open or click with this user agent was made by a machine. A missing user agent says nothing: false. */
+/** True when a machine made an open or click with this user agent. False when there is none: that says nothing. */
 export function isMachine(userAgent: string | null): boolean {
   if (userAgent === null) return false;
   const trimmed = userAgent.trim();

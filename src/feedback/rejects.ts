@@ -1,18 +1,19 @@
-/** Records that could not be read, kept for people to look at. */
+/** Keeps records that could not be read, for people to look at. */
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { fileProblem, pathFrom } from "../read-file.ts";
 
+/** A file of records that could not be read. */
 export interface RejectsFile {
-  /** Adds a record as it stood, on lines of its own. */
+  /** Adds a record as it came, on lines of its own. Never throws. */
   write(text: string): void;
-  /** Ends it, once. Where nothing was written no file is left, not even that of an earlier run. */
+  /** Ends the file. When nothing was written, no file is left, not even that of an earlier run. */
   close(): void;
 }
 
 /**
- * The file is made by the first record; an old one speaks of another run and goes. Where it cannot be written (a folder
- * mounted read-only, somebody else's) `onProblem` is told why, once, and nothing is stopped: the records are still where
- * they came from. A relative path starts at `cwd`.
+ * Makes a rejects file at `path`; a relative path starts at `cwd`. The first record creates it (mode 0600) and replaces
+ * the file of an earlier run. When it cannot be written (a read-only folder, another owner), `onProblem` is told why,
+ * once, and the work goes on: the records are still in their source.
  */
 export function createRejectsFile(path: string, onProblem: (reason: string) => void, cwd = ""): RejectsFile {
   const target = pathFrom(cwd, path);
@@ -46,6 +47,7 @@ function removeOld(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // Nearly always there is none; one that cannot be removed cannot be made anew either, and that is told.
+    // There is rarely an old file. When it cannot be removed, the new one cannot be created either, and that is
+    // reported.
   }
 }

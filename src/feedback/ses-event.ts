@@ -1,3 +1,4 @@
+/** Reads one SES event: what SES says later about a message. */
 import { parseEventTime } from "./event-time.ts";
 import { asArray, asObject, asText, isObject, type JsonObject } from "./envelopes/json-value.ts";
 import { isMachine } from "./machine.ts";
@@ -16,7 +17,10 @@ type EventType =
   | "subscription"
   | "unknown";
 
-/** An address an event speaks of, lower-cased, without a display name; the rest is what the bounce or delay says of it. */
+/**
+ * An address that an event names: in lower case, without a display name. The rest is what a bounce or delay says about
+ * it.
+ */
 interface EventRecipient {
   address: string;
   action: string | null;
@@ -27,56 +31,59 @@ interface EventRecipient {
 interface EventSuppression {
   address: string;
   reason: SuppressionReason;
-  /** For people: `Permanent/General, smtp; 550 5.1.1 …`, `abuse`, `UnsubscribeHeader, contact list main`. */
+  /** Why, for people: `Permanent/General, smtp; 550 5.1.1 …`, `abuse`, `UnsubscribeHeader, contact list main`. */
   detail: string;
 }
 
 /**
- * What SES said of one message, in our words; instants are milliseconds since the epoch, texts are cut to 1,000 characters.
- * The reader's IP address and user agent are left out: nobody needs them once it is known whether a machine it was.
+ * What SES says about one message. Times are milliseconds since the epoch; texts are cut to 1,000 characters. The
+ * reader's IP address and user agent are left out: nobody needs them once `machine` is known.
  */
 export interface SesEvent {
   type: EventType;
-  /** `eventType` or `notificationType` as it came. */
+  /** `eventType` or `notificationType` as SES wrote it. */
   rawType: string;
   sesMessageId: string;
-  /** The tags `ses-mail-job` and `ses-mail-message`: null in legacy notifications and mails of other programs. */
+  /** The tags `ses-mail-job` and `ses-mail-message`; null in legacy notifications and for mail of other programs. */
   jobId: string | null;
   messageId: number | null;
-  /** When it happened; the time of the mail when the event has none of its own; null when neither can be read. */
+  /** When it happened. An event without a time has that of its mail; null when neither can be read. */
   at: number | null;
   mailedAt: number | null;
-  /** Those the event names, else those of the mail. */
+  /** The recipients that the event names, else those of the mail. */
   recipients: EventRecipient[];
-  /** Those of the mail, lower-cased. */
+  /** The recipients of the mail, in lower case. */
   destination: string[];
   bounceType: string | null;
   bounceSubType: string | null;
   /** `complaintFeedbackType`, else `complaintSubType`. `not-spam` is no complaint. */
   complaintType: string | null;
   feedbackId: string | null;
-  /** The link of a click, up to 4,096 characters. */
+  /** The link of a click, cut to 4,096 characters. */
   link: string | null;
-  /** An open or click that no reader made. */
+  /** True for an open or click that a machine made. */
   machine: boolean;
-  /** Why: reject reason, rendering error, the first diagnostic of a bounce, the kind of a delay. */
+  /**
+   * Why: the reason of a reject, the error of a rendering failure, the first diagnostic of a bounce, or the kind of a
+   * delay.
+   */
   reason: string | null;
-  /** Equal for copies of one event, in whatever container they came; different for different events. */
+  /** The same for all copies of one event, in any envelope; different for different events. */
   key: string;
   suppressions: EventSuppression[];
 }
 
 interface Kind {
   type: EventType;
-  /** The member that holds what is special to the type. */
+  /** The member that holds what only this type has. */
   detail: string;
-  /** Its member that lists recipients, as texts or as objects with `emailAddress`. */
+  /** The member of `detail` that lists recipients, as texts or as objects with `emailAddress`. */
   recipients?: string;
-  /** Without its detail the event says nothing. */
+  /** True when an event without `detail` says nothing. */
   needsDetail?: boolean;
 }
 
-/** SES developer guide, "Contents of event data"; keys are lower-cased and without spaces or `_`: see `kindOf`. */
+/** By the type in lower case, without spaces, `_` and `-` (SES developer guide, "Contents of event data"). */
 const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ["send", { type: "send", detail: "send" }],
   ["delivery", { type: "delivery", detail: "delivery", recipients: "recipients" }],
@@ -94,9 +101,9 @@ const UNKNOWN: Kind = { type: "unknown", detail: "" };
 const LINK_LIMIT = 4_096;
 
 /**
- * The meaning of one SES event, of event publishing (`eventType`) or a legacy notification (`notificationType`). Never
- * throws, whatever the JSON. A type nobody knows yet becomes `unknown`; what has no type, no `mail.messageId`, or lacks what
- * its type is about is malformed.
+ * Reads the JSON of one SES event, of event publishing (`eventType`) or a legacy notification (`notificationType`). An
+ * unknown type becomes `unknown`. An event is malformed when it has no type, no `mail.messageId`, or lacks what its
+ * type is about. Never throws.
  */
 export function readEvent(json: unknown): SesEvent | { malformed: string } {
   const event = asObject(json);
@@ -113,7 +120,10 @@ export function readEvent(json: unknown): SesEvent | { malformed: string } {
   return defect === null ? read : { malformed: defect };
 }
 
-/** What would pass for an event that suppresses nobody, and only because the address or the kind of bounce is missing. */
+/**
+ * Finds events that seem to suppress nobody only because an address or the kind of bounce is missing; null when the
+ * event is complete.
+ */
 function defectOf({ type, rawType, recipients, suppressions, ...read }: SesEvent, event: JsonObject): string | null {
   if (type === "unknown") {
     const holds = ["bounce", "complaint"].find((name) => isObject(event[name]));
@@ -158,7 +168,10 @@ function normalised(kind: Kind, rawType: string, sesMessageId: string, mail: Jso
   return event;
 }
 
-/** One thing has three spellings: event `Rendering Failure`, API `RENDERING_FAILURE`, CloudWatch `RenderingFailure`. */
+/**
+ * SES spells a type in three ways: `Rendering Failure` in events, `RENDERING_FAILURE` in the API, `RenderingFailure` in
+ * CloudWatch.
+ */
 function kindOf(rawType: string): Kind {
   return KINDS.get(plain(rawType)) ?? UNKNOWN;
 }
@@ -167,25 +180,28 @@ function plain(rawType: string): string {
   return rawType.toLowerCase().replaceAll(/[ _-]/g, "");
 }
 
-/** Types of notifications that speak of no mail that was sent, and what they are. */
+/** Types of notifications that are not about mail we sent, and what they are. */
 const NOT_SENT: ReadonlyMap<string, string> = new Map([
   ["received", "inbound mail (Received)"],
   ["amazonsnssubscriptionsucceeded", "AmazonSnsSubscriptionSucceeded"],
 ]);
 
-/** What a notification of this type is when it speaks of no mail that was sent (inbound mail, a topic set up); else null. */
+/**
+ * What a notification of this type is when it is not about mail we sent (inbound mail, a topic set up); null for every
+ * other type.
+ */
 export function otherNotification(rawType: unknown): string | null {
   return typeof rawType === "string" ? (NOT_SENT.get(plain(rawType)) ?? null) : null;
 }
 
-/** True for every type of event and notification SES is known to send, in any spelling. */
+/** True for every type of event and notification that SES is known to send, in any spelling. */
 export function isSesType(text: string): boolean {
   if (text.length > 40) return false;
   const name = plain(text);
   return KINDS.has(name) || NOT_SENT.has(name);
 }
 
-/** The API of SES spells the types in capitals. */
+/** The API spells the types in capitals; they get the spelling of events. */
 function bounceTypeOf(value: unknown): string | null {
   const type = asText(value, 100);
   return BOUNCE_TYPES.find((known) => known.toLowerCase() === type?.toLowerCase()) ?? type;
@@ -193,7 +209,7 @@ function bounceTypeOf(value: unknown): string | null {
 
 const BOUNCE_TYPES = ["Permanent", "Transient", "Undetermined"] as const;
 
-/** SES gives the id without a domain; the Message-ID header made from it has one. */
+/** SES gives the id without a domain. In the Message-ID header it has one. */
 function bareId(id: string | null): string | null {
   if (id === null || !id.includes("@")) return id;
   return asText(id.replace(/^</, "").replace(/@.*/s, ""));
@@ -203,7 +219,7 @@ function tagValue(values: unknown): unknown {
   return Array.isArray(values) ? values[0] : values;
 }
 
-/** Our message ids are row ids: positive, and well inside what a double holds. */
+/** Our message ids are row ids: positive, and small enough for a double. */
 function rowId(value: unknown): number | null {
   return typeof value === "string" && /^[1-9]\d{0,14}$/.test(value) ? Number(value) : null;
 }
@@ -212,7 +228,10 @@ function instant(value: unknown): number | null {
   return typeof value === "string" && value.length < 100 ? parseEventTime(value) : null;
 }
 
-/** `Jane <Jane@Example.net>` and the DSN's `rfc822; Jane@Example.net` are `jane@example.net`. Null when nothing is left. */
+/**
+ * Gives `jane@example.net` for `Jane <Jane@Example.net>` and for the `rfc822; Jane@Example.net` of a DSN. Null when
+ * nothing is left.
+ */
 function bareAddress(value: unknown): string | null {
   if (typeof value !== "string") return null;
   let text = value;
@@ -228,8 +247,9 @@ function addressesOf(list: unknown): string[] {
 }
 
 /**
- * Those the event names; of a type that names none those of the mail. When it should name some and does not (complaints
- * may be redacted), that of the mail if there is only one: several are not blamed for what one of them did.
+ * The recipients that the event names; of a type that names none, those of the mail. When it should name some and does
+ * not (complaints may be redacted), the recipient of the mail if there is only one: of several we cannot know who it
+ * was.
  */
 function recipientsOf(kind: Kind, detail: JsonObject, destination: readonly string[]): EventRecipient[] {
   const named = kind.recipients === undefined ? [] : namedRecipients(asArray(detail[kind.recipients]));
@@ -256,8 +276,8 @@ function reasonOf({ type }: Kind, detail: JsonObject, recipients: readonly Event
 }
 
 /**
- * SES publishes at least once (1–8 copies were seen), and the SNS MessageId differs between copies. A bounce or complaint
- * has an id of its own; anything else is known by message, type, recipients and time.
+ * SES publishes each event at least once (up to 8 copies were seen), and the SNS MessageId differs between copies. A
+ * bounce or complaint has an id of its own. Others are told apart by message, type, recipients and time.
  */
 function keyOf(event: SesEvent, happenedAt: number | null, timestamp: unknown): string {
   const { type, rawType, feedbackId, sesMessageId, recipients } = event;
@@ -292,7 +312,7 @@ function suppressionsOfComplaint(event: SesEvent): EventSuppression[] {
   );
 }
 
-/** Leaving one topic of a contact list of SES is not leaving everything. */
+/** Whoever leaves one topic of an SES contact list still wants the others. */
 function suppressionsOfSubscription(event: SesEvent, detail: JsonObject): EventSuppression[] {
   if (asObject(detail["newTopicPreferences"])["unsubscribeAll"] !== true) return [];
   const list = asText(detail["contactList"], 100);
@@ -302,8 +322,9 @@ function suppressionsOfSubscription(event: SesEvent, detail: JsonObject): EventS
 }
 
 /**
- * The address, and also the one that was written to when they differ: a forwarded mail bounces for an address nobody
- * here ever wrote to, and the next mail would take the same way. With several recipients nobody knows whose forward it was.
+ * Suppresses the address, and also the one the mail was sent to when they differ. A forwarded mail bounces for an
+ * address that we never sent to, and the next mail would take the same way. With several recipients we cannot know
+ * whose forward it was.
  */
 function suppress(
   { destination }: SesEvent,

@@ -1,15 +1,19 @@
+/** Breaks one topic down by hour, domain, bounce reason, failure or link: what `stats --by` shows. */
 import { csvLine } from "../compose/list/csv.ts";
 import type { Breakdown, Outcomes } from "../store/breakdown.ts";
 import { OUTCOMES } from "../store/rules/marks.ts";
 import type { Ranked } from "../store/rules/tally.ts";
 import { type Draws, percent } from "./stats.ts";
 
-/** What `stats --by` takes. */
+/** The ways to break a topic down, as `stats --by` names them. */
 export type Line = "hour" | "domain" | "bounce-reason" | "failure" | "link";
 
 type Cell = string | number | null;
 
-/** One topic along one line. `others` adds up what is not among the rows, its names null. */
+/**
+ * One topic broken down. `fields` are the columns in order. `others` adds up what is not among the rows, with null for
+ * its names; null when nothing was left out.
+ */
 export interface BreakdownTable {
   fields: readonly string[];
   rows: Record<string, Cell>[];
@@ -26,7 +30,7 @@ const RATE_OF = {
   click_rate: "clicked",
 } as const;
 
-/** The fields of each line, in the order of every output; names come first, and scripts rely on both. */
+/** The fields of each breakdown in the order of every output, names first. Scripts rely on the names and the order. */
 const FIELDS = {
   hour: ["hour", "sent", ...OUTCOMES],
   domain: ["domain", "total", "sent", ...OUTCOMES, ...Object.keys(RATE_OF)],
@@ -37,7 +41,10 @@ const FIELDS = {
 
 const NAMES = new Set(["hour", "domain", "bounce_type", "bounce_subtype", "diagnostic", "state", "error", "link"]);
 
-/** Counts the topic along one line; what can be ranked gives the `top` most frequent and the rest added up. */
+/**
+ * Breaks the topic down. Hours come in order of time, all of them. Anything else gives the `top` most frequent, and
+ * adds up the rest. Rates are fractions of `sent`, null when nothing was sent.
+ */
 export async function breakdownBy(line: Line, lines: Breakdown, top: number): Promise<BreakdownTable> {
   switch (line) {
     case "hour": {
@@ -73,7 +80,10 @@ function ratesOf(counts: Outcomes): Record<keyof typeof RATE_OF, number | null> 
   return Object.fromEntries(rates) as Record<keyof typeof RATE_OF, number | null>;
 }
 
-/** A heading and a line per row; the first name of the last is `(others)` when there are any. */
+/**
+ * The breakdown as CSV: a heading and a line for each row. Null is an empty cell. When something was left out, the last
+ * line adds it up and begins with `(others)`. `raw` writes cells as they are, also those that a spreadsheet would run.
+ */
 export function breakdownCsv({ fields, rows, others }: BreakdownTable, options: { raw?: boolean } = {}): string {
   const all = others === null ? rows : [...rows, named(fields, others)];
   const lines = all.map((row) =>
@@ -85,7 +95,7 @@ export function breakdownCsv({ fields, rows, others }: BreakdownTable, options: 
   return csvLine([...fields]) + lines.join("");
 }
 
-/** For people. */
+/** The breakdown as a table for people. */
 export async function breakdownText({ fields, rows, others }: BreakdownTable, terminal: Draws): Promise<string> {
   if (rows.length === 0) return "nothing yet";
   const all = others === null ? rows : [...rows, named(fields, others)];
@@ -99,7 +109,7 @@ function named(fields: readonly string[], others: Record<string, Cell>): Record<
   return { ...others, [fields[0] ?? ""]: "(others)" };
 }
 
-/** Server answers go on and on; a line of a table does not. */
+/** The answers of mail servers can be long; a line of a table is cut here. */
 const MOST_CHARACTERS = 80;
 
 function shown(field: string, value: Cell): string | number {

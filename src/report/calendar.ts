@@ -1,17 +1,17 @@
 import { DateTime, FixedOffsetZone, IANAZone } from "luxon";
 
-/** Instants (ms) as a reader in one zone sees them. */
+/** Shows instants (milliseconds since the epoch) as people in one time zone see them. */
 export interface Calendar {
   zone: string;
   /** `1 Oct 2026, 09:05`. */
   full(at: number): string;
-  /** `1 Oct, 09:05`: where the year goes without saying. */
+  /** `1 Oct, 09:05`: for places where the year is clear. */
   short(at: number): string;
-  /** Start of the span of `spanMs` in which the instant lies; days begin at midnight there. */
+  /** The start of the span of `spanMs` that holds the instant. Days begin at midnight in this zone. */
   spanStart(at: number, spanMs: number): number;
 }
 
-/** `zone` is an IANA name or an offset such as `+09:00`. */
+/** Makes a calendar. `zone` is an IANA name or an offset such as `+09:00`. */
 export function calendarOf(zone: string): Calendar {
   const known = /^[+-]/.test(zone) ? (FixedOffsetZone.parseSpecifier(`UTC${zone}`) ?? zone) : IANAZone.create(zone);
   const local = (at: number) => DateTime.fromMillis(at, { zone: known, locale: "en" });

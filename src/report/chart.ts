@@ -1,12 +1,16 @@
+/** Draws bars and columns of the report page as SVG. */
 import { html, type Markup } from "./markup.ts";
 
-/** A part of a bar: how much, and the class that gives it its colour. */
+/** A part of a bar: its value, and the class that gives its colour. */
 export interface Part {
   value: number;
   tone: string;
 }
 
-/** Parts beside each other on a track of `whole`. Decoration: the figures must stand beside it. */
+/**
+ * Draws the parts side by side on a track that stands for `whole`. It is decoration, hidden from screen readers, so the
+ * figures must stand beside it.
+ */
 export function stackedBar(parts: readonly Part[], whole: number): Markup {
   let from = 0;
   const rects = parts.map(({ value, tone }) => {
@@ -21,7 +25,10 @@ export function stackedBar(parts: readonly Part[], whole: number): Markup {
   </svg>`;
 }
 
-/** Where a rate stands between none and `end`, with marks at the limits. */
+/**
+ * Draws a rate (a fraction) on a track from 0 to `end`, with a mark at each limit. What is beyond `end` fills the
+ * track. Hidden from screen readers, like `stackedBar`.
+ */
 export function gauge(
   rate: number,
   { limits, end, tone }: { limits: readonly number[]; end: number; tone: string },
@@ -35,6 +42,7 @@ export function gauge(
   </svg>`;
 }
 
+/** One column of a chart: a value for each series. */
 export interface Column {
   /** Shown when the column is pointed at. */
   label: string;
@@ -42,8 +50,9 @@ export interface Column {
 }
 
 /**
- * Columns side by side, the values of one drawn in front of each other, each narrower than the last. It stretches to the
- * room there is, so all words stand outside of it. `label` says what there is to see to those who do not see it.
+ * Draws columns side by side. The values of one column stand in front of each other, each narrower than the one before.
+ * `tones` has a class for each series. The chart stretches to the space there is, so all words stand outside. `label`
+ * says what it shows to people who do not see it.
  */
 export function columnChart(
   columns: readonly Column[],

@@ -15,7 +15,7 @@ const MEASURES: Measure[] = [
   { name: "Complaints", part: ({ counts }) => counts.complained },
 ];
 
-/** Topics side by side; of two it also says whether a difference is more than chance. */
+/** The section that puts topics side by side. For two topics it also says whether a difference may be chance. */
 export function comparison(topics: readonly ReportFacts[]): Markup {
   const [first, second] = topics;
   const pair = topics.length === 2 && first !== undefined && second !== undefined ? ([first, second] as const) : null;
@@ -59,9 +59,9 @@ export function comparison(topics: readonly ReportFacts[]): Markup {
   </section>`;
 }
 
-/** Two-sided 5 % of the normal distribution. */
+/** 5 % of the normal distribution lie outside of ±1.96. */
 const CLEAR = 1.96;
-/** With fewer on either side the test does not hold (the usual rule of thumb). */
+/** With fewer expected cases on any side the test does not hold (the usual rule of thumb). */
 const LEAST = 5;
 
 function difference(a: number, sentA: number, b: number, sentB: number): string {

@@ -1,10 +1,14 @@
+/** Writes a topic as CSV, one line for each recipient: what `export` gives. */
 import { csvLine } from "../compose/list/csv.ts";
 import { looksDefused } from "../compose/list/formula.ts";
 import { findName } from "../compose/list/name.ts";
 import { exportNames, RAW_MARK } from "../compose/list/own-files.ts";
 import type { State } from "../message.ts";
 
-/** The first columns of every export, in order; scripts rely on names and order. `EXPORT_HEADINGS` has every set there ever was. */
+/**
+ * The first columns of every export, in order. Scripts rely on the names and the order. `EXPORT_HEADINGS`
+ * (compose/list/own-files.ts) keeps every set there ever was.
+ */
 export const EXPORT_FIELDS = [
   "email",
   "state",
@@ -25,24 +29,26 @@ type Field = (typeof EXPORT_FIELDS)[number];
 type Time = Extract<Field, `${string}_at`>;
 type Text = Exclude<Field, Time | "email" | "state" | "attempts">;
 
-/** One recipient of a topic. Times are milliseconds since the epoch; null is what did not happen. */
+/** One recipient of a topic. Times are milliseconds since the epoch, null when it did not happen. */
 export type ExportRow = { email: string; state: State; attempts: number } & Record<Text, string | null> &
   Record<Time, number | null> & {
     /** The recipient's own columns by name. */
     fields: Record<string, string>;
   };
 
-/** What has to be known of all rows before the heading is written. */
+/** What must be known about all rows before the heading is written. */
 export interface ExportSurvey {
-  /** Whether an own column called `email` (in any case) says something else than the address somewhere. */
+  /**
+   * True when the list has a column called `email` (in any case) that somewhere says something else than the address.
+   */
   ownEmail: boolean;
-  /** Whether a cell would be taken for a defused one: the heading of a raw export has to say that it is none. */
+  /** True when a cell would be taken for a neutralised one. The heading of a raw export must then say that none is. */
   ambiguous: boolean;
 }
 
 type SurveyedRow = Pick<ExportRow, "email" | "error" | "fields">;
 
-/** Looks through the rows, not further than necessary. */
+/** Reads the rows as far as needed to know. `columns` are the list's own; `raw` as in `exportLines`. */
 export async function surveyExport(
   rows: AsyncIterable<SurveyedRow> | Iterable<SurveyedRow>,
   columns: string[],
@@ -62,9 +68,10 @@ export async function surveyExport(
 }
 
 /**
- * The CSV of an export, line by line, the heading first: `EXPORT_FIELDS`, then the recipients' own `columns`. It is again a
- * valid recipients file that makes the same mail (`compose/own-files.ts`). So an own column `email` is left out where it
- * says nothing new, and names that are ours get `csv_` in front. `raw` leaves cells alone that a spreadsheet would run.
+ * The CSV of an export, line by line, with the heading first: `EXPORT_FIELDS`, then the list's own `columns`. It is
+ * again a valid recipients file that makes the same mail (compose/list/own-files.ts). So a column `email` of the list
+ * is left out when it says nothing new, and columns with one of our names get `csv_` in front. `raw` writes cells as
+ * they are, also those that a spreadsheet would run.
  */
 export async function* exportLines(
   rows: AsyncIterable<ExportRow> | Iterable<ExportRow>,
@@ -82,7 +89,7 @@ export async function* exportLines(
   }
 }
 
-/** Each name once: lists of older versions may have had it in several spellings (Unicode). */
+/** Each name once: older versions kept a name in every Unicode spelling that a list used. */
 function ownColumns(columns: string[]): string[] {
   return [...new Set(columns.map((column) => column.normalize("NFC")))];
 }
@@ -91,7 +98,7 @@ function isEmail(column: string): boolean {
   return column.toLowerCase() === "email";
 }
 
-/** Lists that went into one topic may call a column differently: a template takes `Name` for `name`, so that goes for all. */
+/** Lists of one topic may spell a column differently. A template takes `Name` for `name`, so the export does, too. */
 function valueOf({ fields, email }: SurveyedRow, column: string): string {
   if (Object.hasOwn(fields, column)) return fields[column] ?? "";
   const names = Object.keys(fields);

@@ -1,3 +1,4 @@
+/** Collects all figures that a report page shows of one topic. */
 import type {
   BounceReason,
   Breakdown,
@@ -17,10 +18,10 @@ const MINUTE_MS = 60_000;
 const DOMAINS = 20;
 const REASONS = 20;
 const LINKS = 20;
-/** Addresses a page may list of one kind: `export` has them all. */
+/** The most addresses that a list on the page shows; `export` has them all. */
 export const LISTED = 50;
 
-/** All a page says of one topic, as it stood at one instant. */
+/** All figures of one topic, as they were when they were read. */
 export interface ReportFacts {
   counts: TopicCounts;
   endpoint: Endpoint | null;
@@ -28,7 +29,7 @@ export interface ReportFacts {
   subject: string;
   from: string;
   opens: OpenCounts;
-  /** Minute by minute. */
+  /** Counts for each minute in which something happened. */
   minutes: TimeCounts[];
   domains: Ranked<DomainCounts>;
   bounces: Ranked<BounceReason>;
@@ -38,6 +39,10 @@ export interface ReportFacts {
   times: DeliveryTimes;
 }
 
+/**
+ * Reads the figures of one topic: the 20 most frequent domains, reasons and links, and at most `LISTED` addresses of
+ * each kind.
+ */
 export async function gatherFacts(lines: Breakdown): Promise<ReportFacts> {
   const { topic, subject, from } = lines;
   return {

@@ -1,13 +1,16 @@
-/** Figures for people: short, and never more exact than they are worth. */
+/** Writes figures for people: short, and no more exact than is useful. */
 
 const COUNT = new Intl.NumberFormat("en-US");
 
-/** `12,345`. */
+/** Writes a number: `12,345`. */
 export function count(value: number): string {
   return COUNT.format(value);
 }
 
-/** `97.5 %`, with more digits the smaller it is, so that a complaint rate of 0.04 % does not read as none. */
+/**
+ * Writes `part` of `whole` in percent: `97.5 %`. A smaller share gets more digits, so that a complaint rate of 0.04 %
+ * does not look like none. `–` when `whole` is 0.
+ */
 export function share(part: number, whole: number): string {
   if (whole === 0) return "–";
   const percent = (100 * part) / whole;
@@ -15,7 +18,7 @@ export function share(part: number, whole: number): string {
   return `${percent.toFixed(digits)} %`;
 }
 
-/** `1 message`, `2 messages`. */
+/** Writes a count with its noun: `1 message`, `2 messages`. */
 export function counted(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }

@@ -1,6 +1,7 @@
+/** Builds HTML in which every value is escaped. */
 import { printable } from "../printable.ts";
 
-/** HTML that may go onto a page as it is: made by `html` and `trusted` only. */
+/** HTML that needs no escaping. Only `html` and `trusted` make it. */
 export class Markup {
   readonly text: string;
 
@@ -12,14 +13,15 @@ export class Markup {
 type Part = string | number | Markup | null | readonly Part[];
 
 /**
- * HTML in which every value is escaped, for text and for quoted attributes alike, unless it is Markup. Lists are written
- * one after the other, null as nothing. Characters nobody sees are made visible, so that no name can turn the text around.
+ * A template tag for HTML. It escapes every value that is not `Markup`, safe in text and in quoted attributes. Lists
+ * are written one element after the other, null as nothing. Invisible characters are made visible, so that no name can
+ * reverse the text.
  */
 export function html(strings: TemplateStringsArray, ...values: Part[]): Markup {
   return new Markup(strings.reduce((text, string, index) => text + written(values[index - 1] ?? null) + string));
 }
 
-/** What we wrote ourselves. Never a value that came from outside. */
+/** Marks text as HTML. Only for text of our own, never for a value from outside. */
 export function trusted(text: string): Markup {
   return new Markup(text);
 }

@@ -1,3 +1,4 @@
+/** Writes the output of a command to stdout or to a file. */
 import { randomBytes } from "node:crypto";
 import { createWriteStream, type Stats } from "node:fs";
 import { type FileHandle, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
@@ -13,11 +14,12 @@ type Lines = string | Iterable<string> | AsyncIterable<string>;
 type Surroundings = Pick<Io, "stdout" | "cwd" | "signal">;
 
 /**
- * Writes the lines (each with its own ending) as they are: to stdout when `path` is null or `-`, else to the file, which
- * appears whole or not at all, readable by its owner only (it holds addresses). Relative paths start at `io.cwd`.
- * Never more than a chunk of lines is held in memory. A reader of stdout that goes away is no error.
- * Throws UserError when the file cannot be created, InterruptedError when a signal came first (the file is as it was),
- * StoppedError when the disk is full.
+ * Writes the lines as they are; each brings its own line end. They go to stdout when `path` is null or `-`, else to the
+ * file. The file appears complete or not at all, and only its owner may read it, because it holds addresses. Relative
+ * paths start at `io.cwd`. Memory holds one chunk of lines. A reader of stdout that goes away is no error.
+ * @throws UserError when the file cannot be written.
+ * @throws InterruptedError when a signal came first; the file is unchanged.
+ * @throws StoppedError when the disk is full.
  */
 export async function writeOutput(path: string | null, lines: Lines, io: Surroundings): Promise<void> {
   const chunks = gather(typeof lines === "string" ? [lines] : lines);
@@ -37,7 +39,7 @@ async function writeStdout(chunks: AsyncIterable<string>, io: Surroundings): Pro
   }
 }
 
-/** The reader closed the pipe, now or before we began. */
+/** Node's codes when the reader has closed the pipe, now or before we began. */
 const GONE = new Set(["EPIPE", "ERR_STREAM_DESTROYED", "ERR_STREAM_PREMATURE_CLOSE"]);
 
 async function writePath(path: string, chunks: AsyncIterable<string>, io: Surroundings): Promise<void> {
@@ -45,11 +47,11 @@ async function writePath(path: string, chunks: AsyncIterable<string>, io: Surrou
   const existing = await statOf(target);
   if (existing?.isDirectory() === true)
     throw new UserError(`cannot write ${path}: it is a folder`, "name a file in it");
-  // A pipe or /dev/null takes what is written; replacing it by a file would break it for everybody.
+  // A pipe or /dev/null is written to. To replace it with a file would break it for everybody.
   if (existing !== null && !existing.isFile()) {
     await pipeline(Readable.from(chunks), createWriteStream(target), { signal: io.signal });
   } else {
-    // Through a symbolic link, so that the link stays one.
+    // A symbolic link is followed, so that it stays a link.
     await writeWhole(path, existing === null ? target : await realpath(target), chunks, io.signal);
   }
 }
@@ -115,7 +117,7 @@ function codeOf(error: unknown): string {
 
 const CHUNK_CHARACTERS = 65_536;
 
-/** Lines by the chunk: a system call for each would take longer than everything else. */
+/** Joins lines to chunks: a system call for each line would take longer than everything else. */
 async function* gather(lines: Iterable<string> | AsyncIterable<string>): AsyncGenerator<string> {
   let chunk = "";
   for await (const line of lines) {
@@ -123,7 +125,7 @@ async function* gather(lines: Iterable<string> | AsyncIterable<string>): AsyncGe
     if (chunk.length < CHUNK_CHARACTERS) continue;
     yield chunk;
     chunk = "";
-    // Neither SQLite nor a pipe ever waits, so without this pause no signal would be heard until the end.
+    // SQLite never waits, and a pipe rarely does. Without this pause no signal would be noticed before the end.
     await setImmediate();
   }
   if (chunk !== "") yield chunk;

@@ -1,3 +1,4 @@
+/** Builds the report page: one HTML file that loads nothing. */
 import { createHash } from "node:crypto";
 import type { Calendar } from "./calendar.ts";
 import { comparison } from "./comparison.ts";
@@ -7,13 +8,14 @@ import { html, type Markup, trusted } from "./markup.ts";
 import * as sections from "./sections.ts";
 import { STYLE } from "./style.ts";
 
+/** When and for whom the page is made. */
 export interface PageOptions {
   calendar: Calendar;
-  /** When the figures were read, ms. */
+  /** When the figures were read: milliseconds since the epoch. */
   now: number;
 }
 
-/** Nothing is loaded and nothing runs: our style sheet, known by its hash, is all there is. */
+/** The page may load nothing and run nothing. Only our style sheet is allowed, by its hash. */
 const POLICY = [
   "default-src 'none'",
   `style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'`,
@@ -21,12 +23,15 @@ const POLICY = [
   "form-action 'none'",
 ].join("; ");
 
-/** Apart from the page, whose layout may change: the hash is that of every character between the tags. */
+/**
+ * A constant of its own, because the hash covers every character between the tags. A formatter may change the layout of
+ * the page below.
+ */
 const STYLE_ELEMENT = trusted(`<style>${STYLE}</style>`);
 
 /**
- * One page on one topic, or on several with a comparison on top. It stands alone: no script, no request, no address
- * but those of the lists, which hold 50 at most.
+ * The HTML of a page about one topic, or about several with a comparison on top. It has no script and makes no request.
+ * The only addresses on it are those in its lists, at most 50 in each.
  */
 export function reportPage(topics: readonly ReportFacts[], options: PageOptions): string {
   const [only, ...more] = topics;

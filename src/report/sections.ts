@@ -1,4 +1,4 @@
-/** What a page says of one topic, section by section. A section that has nothing to say is null. */
+/** The sections of a page about one topic. Each function gives one section, or null when it has nothing to say. */
 import { formatDuration } from "../time/duration.ts";
 import { STATES } from "../message.ts";
 import type { Calendar } from "./calendar.ts";
@@ -10,19 +10,21 @@ import { BOUNCE_LIMITS, COMPLAINT_LIMITS, verdictOf, type Verdict } from "./repu
 import { EVENT_COUNTERS } from "../store/rules/marks.ts";
 import { spanName, timelineOf, type Timeline } from "./timeline.ts";
 
-/** What stands around the sections: whose time is shown, and whether the topic is one of several on the page. */
+/**
+ * What a section needs to know about the page: whose time it shows, and whether its topic is one of several (`nested`).
+ */
 export interface Setting {
   calendar: Calendar;
   nested: boolean;
 }
 
-/** Under the heading of the page, or one level down under that of its topic. */
+/** A heading below that of the page, or below that of the topic. */
 function heading(title: string, { nested }: Setting): Markup {
   return nested ? html`<h3>${title}</h3>` : html`<h2>${title}</h2>`;
 }
 
 function table(name: string, head: Markup, rows: Markup | readonly Markup[]): Markup {
-  // A group of its own, so that a wide table scrolls within it and can be reached by keyboard.
+  // A group of its own lets a wide table scroll, and the keyboard reach it.
   return html`<div class="scroll" role="group" aria-label="${name}" tabindex="0">
     <table>
       <thead>
@@ -62,6 +64,7 @@ function legend(parts: readonly { tone: string; name: string; value: string }[])
 
 // What needs attention -----------------------------------------------------------------------------------------------
 
+/** What needs attention: cancelled, waiting or in doubt, no events yet, or a rate above a limit of Amazon. */
 export function notes(facts: ReportFacts): Markup | null {
   const { counts } = facts;
   const waiting = counts.pending + counts.sending;
@@ -120,6 +123,7 @@ function hasEvents({ counts, minutes }: ReportFacts): boolean {
 
 // Figures ------------------------------------------------------------------------------------------------------------
 
+/** The main figures at a glance. */
 export function figures({ counts, opens }: ReportFacts): Markup {
   const { sent } = counts;
   return html`<dl class="figures">
@@ -155,6 +159,7 @@ function verdict(part: number, sent: number, limits: { review: number; pause: nu
 
 // The way of the mails -----------------------------------------------------------------------------------------------
 
+/** The funnel: from recipients to clicks, with opens by readers and by machines apart. */
 export function funnel({ counts, opens }: ReportFacts, setting: Setting): Markup {
   const machineOnly = opens.opened - opens.opened_by_reader;
   const openParts = [
@@ -198,6 +203,7 @@ export function funnel({ counts, opens }: ReportFacts, setting: Setting): Markup
   </section>`;
 }
 
+/** How many messages are in each state. */
 export function states({ counts }: ReportFacts, setting: Setting): Markup {
   const present = STATES.filter((state) => counts[state] > 0);
   const parts = present.map((state) => ({ value: counts[state], tone: state }));
@@ -210,9 +216,10 @@ export function states({ counts }: ReportFacts, setting: Setting): Markup {
 // Over time ----------------------------------------------------------------------------------------------------------
 
 const NEARLY_ALL = 0.99;
-/** Opens trickle in for weeks: the picture is of the days that matter. */
+/** Opens come in for weeks. The chart shows the days in which most of them came. */
 const MOST_OPENS = 0.95;
 
+/** Charts over time: sending and delivery, then opens and clicks. Null when nothing was sent. */
 export function overTime({ minutes }: ReportFacts, setting: Setting): Markup | null {
   const { calendar } = setting;
   const sending = timelineOf(minutes, ["sent", "delivered"], { calendar, covered: NEARLY_ALL });
@@ -275,7 +282,7 @@ function timeChart(
     </details>`;
 }
 
-/** First, middle and last, as far as there are so many. */
+/** The first, the middle and the last instant; fewer when there are fewer. */
 function axisMarks(instants: readonly number[]): number[] {
   const places = [0, Math.floor((instants.length - 1) / 2), instants.length - 1];
   return [...new Set(places)].flatMap((place) => instants[place] ?? []);
@@ -283,6 +290,7 @@ function axisMarks(instants: readonly number[]): number[] {
 
 // What went wrong ----------------------------------------------------------------------------------------------------
 
+/** Bounces and complaints against Amazon's limits, and the reasons of bounces. Null when nothing was sent. */
 export function returns({ counts, bounces }: ReportFacts, setting: Setting): Markup | null {
   if (counts.sent === 0) return null;
   const rows = [
@@ -358,6 +366,7 @@ function bounceTable({ rows, others }: ReportFacts["bounces"]): Markup | null {
   );
 }
 
+/** Messages that failed or are in doubt: the reasons, and the first `LISTED` recipients. Null when there are none. */
 export function failures({ counts, failures: { rows, others }, failed }: ReportFacts, setting: Setting): Markup | null {
   if (rows.length === 0) return null;
   const body = rows.map(
@@ -398,8 +407,9 @@ export function failures({ counts, failures: { rows, others }, failed }: ReportF
   </section>`;
 }
 
-// Where to, and how ----------------------------------------------------------------------------------------------------
+// Where to, and how --------------------------------------------------------------------------------------------------
 
+/** The most frequent domains of recipients, each with its rates. Null when there are none. */
 export function domains({ counts, domains: { rows, others } }: ReportFacts, setting: Setting): Markup | null {
   if (rows.length === 0) return null;
   const cells = (row: (typeof rows)[number]) =>
@@ -427,6 +437,7 @@ export function domains({ counts, domains: { rows, others } }: ReportFacts, sett
   </section>`;
 }
 
+/** The links that were clicked most. Null when none was. */
 export function links({ links: { rows, others } }: ReportFacts, setting: Setting): Markup | null {
   if (rows.length === 0) return null;
   const most = Math.max(1, ...rows.map((row) => row.messages));
@@ -455,6 +466,9 @@ export function links({ links: { rows, others } }: ReportFacts, setting: Setting
   </section>`;
 }
 
+/**
+ * How long delivery took after SES accepted the mail, and the slowest recipients. Null when nothing is delivered yet.
+ */
 export function deliveryTimes({ times }: ReportFacts, setting: Setting): Markup | null {
   const { p50, p90, p99, slowest } = times;
   if (p50 === null || p90 === null || p99 === null) return null;

@@ -1,29 +1,35 @@
+/** Counts a topic, and writes the counts as `stats` shows them. */
 import { csvLine } from "../compose/list/csv.ts";
 import { STATES, type Totals } from "../message.ts";
 import type { TopicRow } from "../store/rows.ts";
 import { isoTime } from "../time/iso.ts";
 import { EVENT_COUNTERS, type EventCounts } from "../store/rules/marks.ts";
 
+/** The fields of `stats` that hold a time. */
 export const TIMES = ["first_sent_at", "last_sent_at"] as const;
 
+/** The fields of `stats` that hold a rate. `bounce_rate` counts hard bounces only. */
 export const RATES = ["delivery_rate", "bounce_rate", "complaint_rate", "open_rate", "click_rate"] as const;
 
-/** The fields of `stats` in the order of every output; scripts rely on names and order. */
+/** All fields of `stats` in the order of every output. Scripts rely on the names and the order. */
 export const STAT_FIELDS = ["topic", "total", ...STATES, ...EVENT_COUNTERS, ...TIMES, ...RATES] as const;
 
 type Time = (typeof TIMES)[number];
 type Rate = (typeof RATES)[number];
 
-/** One topic counted. Times are milliseconds since the epoch, null when nothing was sent. */
+/** The counts of one topic. Times are milliseconds since the epoch, null when nothing was sent. */
 export type TopicCounts = { topic: string } & Totals & EventCounts & Record<Time, number | null>;
 
-/** One line of `stats`. Times are ISO 8601 UTC, null when nothing was sent; rates are fractions of `sent`, null when that is 0. */
+/**
+ * One object of `stats`. Times are ISO 8601 in UTC, null when nothing was sent. Rates are fractions of `sent`, null
+ * when that is 0.
+ */
 export type TopicStats = { topic: string } & Totals &
   EventCounts &
   Record<Time, string | null> &
   Record<Rate, number | null>;
 
-/** The counters of a topic as `stats` names them. */
+/** The counts of a topic under the names of `stats`. */
 export function countsOf({
   notBefore: _due,
   cancelledAt: _at,
@@ -35,7 +41,7 @@ export function countsOf({
   return { ...counts, first_sent_at: firstSentAt, last_sent_at: lastSentAt };
 }
 
-/** Adds the rates and writes out the times; the keys come in the order of `STAT_FIELDS`. */
+/** Adds the rates and writes the times as ISO 8601. The keys come in the order of `STAT_FIELDS`. */
 export function withRates(counts: TopicCounts): TopicStats {
   const share = (part: number): number | null => (counts.sent === 0 ? null : part / counts.sent);
   const values: TopicStats = {
@@ -43,7 +49,7 @@ export function withRates(counts: TopicCounts): TopicStats {
     first_sent_at: isoTime(counts.first_sent_at),
     last_sent_at: isoTime(counts.last_sent_at),
     delivery_rate: share(counts.delivered),
-    // Permanent ones only: the number SES judges an account by.
+    // Hard bounces only: the rate by which SES judges an account.
     bounce_rate: share(counts.bounced_permanent),
     complaint_rate: share(counts.complained),
     open_rate: share(counts.opened),
@@ -52,7 +58,10 @@ export function withRates(counts: TopicCounts): TopicStats {
   return Object.fromEntries(STAT_FIELDS.map((field) => [field, values[field]])) as TopicStats;
 }
 
-/** A heading and a line per topic; what is null is empty. `raw` leaves cells alone that a spreadsheet would run. */
+/**
+ * `stats` as CSV: a heading and a line for each topic; null is an empty cell. `raw` writes cells as they are, also
+ * those that a spreadsheet would run.
+ */
 export function statsCsv(rows: TopicStats[], options: { raw?: boolean } = {}): string {
   const lines = rows.map((row) =>
     csvLine(
@@ -63,12 +72,15 @@ export function statsCsv(rows: TopicStats[], options: { raw?: boolean } = {}): s
   return csvLine([...STAT_FIELDS]) + lines.join("");
 }
 
-/** What draws the table; a `Terminal` does. */
+/** Draws tables, as a `Terminal` does. */
 export interface Draws {
   table(head: string[], rows: (string | number)[][]): Promise<string>;
 }
 
-/** For people: one topic from top to bottom with everything, several side by side with what fits into a line each. */
+/**
+ * `stats` as a table for people: one topic with all its fields, one a line; several topics side by side, with the main
+ * fields.
+ */
 export async function statsTable(rows: TopicStats[], terminal: Draws): Promise<string> {
   const [first, ...others] = rows;
   if (first === undefined) return "no topics yet";
@@ -92,7 +104,7 @@ function cell(row: TopicStats, field: (typeof STAT_FIELDS)[number]): string | nu
   return isRate(field) && typeof value === "number" ? percent(value) : value;
 }
 
-/** A fraction for people: `97.50 %`. */
+/** Writes a fraction for people: `97.50 %`. */
 export function percent(fraction: number): string {
   return `${(fraction * 100).toFixed(2)} %`;
 }

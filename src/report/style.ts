@@ -1,4 +1,6 @@
-/** The page's only style sheet. No style attribute stands anywhere: the page's policy allows this text and nothing else. */
+/**
+ * The page's only style sheet. The page has no style attributes, because its policy allows this text and nothing else.
+ */
 export const STYLE = `
 :root { color-scheme: light dark;
   --ground: #f3f5f8; --card: #ffffff; --ink: #17202e; --soft: #556274; --line: #dfe4ec; --track: #e8ecf2; --hover: #17202e14;

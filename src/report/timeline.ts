@@ -1,3 +1,4 @@
+/** Arranges what happened over time into bars. */
 import type { Outcomes, TimeCounts } from "../store/breakdown.ts";
 import type { Calendar } from "./calendar.ts";
 
@@ -7,27 +8,29 @@ const DAY = 24 * HOUR;
 const SPANS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440, 2_880, 10_080, 40_320, 161_280, 645_120].map(
   (minutes) => minutes * MINUTE,
 );
-/** As many bars as can be told apart on a phone. */
+/** People can tell so many bars apart on a phone. */
 const MOST_BARS = 60;
 
 type Series = keyof Outcomes;
 
 interface Bar {
-  /** Start of the span, ms. */
+  /** The start of the span: milliseconds since the epoch. */
   at: number;
   values: number[];
 }
 
+/** Bars of one length, without gaps. */
 export interface Timeline {
   bars: Bar[];
   spanMs: number;
-  /** What came after the last bar, for each series: too thin to be drawn. */
+  /** What happened after the last bar, for each series. It is too little to be drawn. */
   later: number[];
 }
 
 /**
- * Puts what happened minute by minute into bars of one length without gaps, as short as still gives 60 of them or fewer. The
- * last bar is the one by which the share `covered` of everything has happened. Null when nothing has.
+ * Arranges counts by minute into bars of one length. The length is the shortest that gives 60 bars or fewer. The last
+ * bar is the one in which the share `covered` (a fraction) of everything has happened. Each bar has a value for each of
+ * `series`, in order. Null when nothing happened.
  */
 export function timelineOf(
   minutes: readonly TimeCounts[],
@@ -58,7 +61,7 @@ function lastCovered(happened: readonly TimeCounts[], series: readonly Series[],
   return happened.find((minute) => (left -= weight(minute)) <= 1e-6);
 }
 
-/** `minute`, `5 minutes`, `hour`, `day`. */
+/** Names the length of a bar: `minute`, `5 minutes`, `hour`, `day`. */
 export function spanName(spanMs: number): string {
   if (spanMs < HOUR) return units(spanMs / MINUTE, "minute");
   return spanMs < DAY ? units(spanMs / HOUR, "hour") : units(Math.round(spanMs / DAY), "day");

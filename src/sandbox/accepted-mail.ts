@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 
 import type { Mail } from "./mail.ts";
 
-/** A message that was accepted. */
+/** A message that the sandbox accepted. */
 export interface AcceptedMail {
   mail: Mail;
   messageId: string;
@@ -12,7 +12,10 @@ export interface AcceptedMail {
   sourceIp: string;
 }
 
-/** `0100` + 12 hex digits of the milliseconds since the epoch + a UUID, as SES makes them in us-east-1. */
+/**
+ * Makes a message id as SES does in us-east-1: `0100`, 12 hex digits of `now` (milliseconds since the epoch), and a
+ * random UUID.
+ */
 export function newMessageId(now: number): string {
   return `0100${now.toString(16).padStart(12, "0")}-${randomUUID()}-000000`;
 }

@@ -1,25 +1,27 @@
+/** The account that the sandbox plays: who may send what. */
 import { domainOf, isSimulator } from "./address.ts";
 import { alreadyExists, messageRejected, notFound, sendingPaused, SesError } from "./answer.ts";
 
-/** The set that messages without one of their own belong to. It always exists. */
+/** The configuration set of messages that name none. It always exists. */
 export const DEFAULT_CONFIGURATION_SET = "default";
 
-/** The account number of AWS's own examples. */
+/** The account number that AWS uses in its examples. */
 export const ACCOUNT_ID = "123456789012";
 
+/** The state of the account that the sandbox plays. */
 export interface AccountOptions {
-  /** Addresses and domains that may send; null: everything is verified. */
+  /** Addresses and domains that may send; null: all may. */
   verified: readonly string[] | null;
   /** Names of the configuration sets; null: every name exists. */
   configurationSets: readonly string[] | null;
-  /** True: recipients must be verified too, as in an account without production access. */
+  /** True: recipients must be verified, too, as in an account without production access. */
   sandboxAccount: boolean;
   sendingEnabled: boolean;
   /** HEALTHY, PROBATION or SHUTDOWN. */
   enforcement: string;
 }
 
-/** Who may send what: identities, configuration sets and the state of the account. */
+/** The account: its identities, its configuration sets, and whether it may send. */
 export class Account {
   readonly options: AccountOptions;
   readonly #created = new Set<string>();
@@ -32,7 +34,7 @@ export class Account {
     this.#sets = new Set([DEFAULT_CONFIGURATION_SET, ...(options.configurationSets ?? [])]);
   }
 
-  /** Throws the SES error of an account that may not send at all. */
+  /** @throws SesError when the account may not send at all. */
   checkMaySend(): void {
     if (this.options.enforcement === "SHUTDOWN") {
       throw new SesError(400, "AccountSuspendedException", "Sending has been suspended for this account.");
@@ -40,7 +42,10 @@ export class Account {
     if (!this.options.sendingEnabled) throw sendingPaused();
   }
 
-  /** Throws MessageRejected when the sender (or, in a sandbox account, a recipient) is not verified. Bare addresses. */
+  /**
+   * Takes bare addresses; `region` is for the text of the error.
+   * @throws SesError MessageRejected when the sender is not verified, or in a sandbox account a recipient.
+   */
   checkIdentities(from: string, recipients: readonly string[], region: string): void {
     const needed = this.options.sandboxAccount ? [from, ...recipients.filter((to) => !isSimulator(to))] : [from];
     const failed = [...new Set(needed.filter((address) => !this.isVerified(address)))];
@@ -50,38 +55,45 @@ export class Account {
     );
   }
 
-  /** An address is verified by itself, by its domain or by a domain above; addresses compare exactly, as in SES. */
+  /** True when the address itself, its domain or a domain above is verified. Case matters for addresses, as in SES. */
   isVerified(identity: string): boolean {
     if (this.options.verified === null || this.#identities.has(identity)) return true;
     const labels = domainOf(identity).split(".");
     return labels.some((_, index) => this.#identities.has(labels.slice(index).join(".")));
   }
 
+  /** All identities: verified ones, and created ones that wait for their verification. */
   get identities(): string[] {
     return [...new Set([...this.#identities, ...this.#created])];
   }
 
-  /** A known identity: verified, or created and still waiting for its verification. */
+  /** True for a verified identity, and for a created one that waits for its verification. */
   hasIdentity(identity: string): boolean {
     return this.#created.has(identity) || this.isVerified(identity);
   }
 
-  /** The new identity waits for its verification for ever, unless everything is verified. */
+  /**
+   * Adds an identity. It is never verified, unless everything is.
+   * @throws SesError AlreadyExistsException.
+   */
   createIdentity(identity: string): void {
     if (this.#created.has(identity) || this.#identities.has(identity))
       throw alreadyExists(`Email identity ${identity} already exist.`);
     this.#created.add(identity);
   }
 
+  /** Names of the configuration sets, `default` first. */
   get configurationSets(): string[] {
     return [...this.#sets];
   }
 
+  /** @throws SesError NotFoundException when the set does not exist. */
   checkConfigurationSet(name: string): void {
     if (this.options.configurationSets === null || this.#sets.has(name)) return;
     throw notFound(`Configuration set <${name}> does not exist.`);
   }
 
+  /** @throws SesError AlreadyExistsException. */
   createConfigurationSet(name: string): void {
     if (this.#sets.has(name)) throw alreadyExists(`Configuration set <${name}> already exists.`);
     this.#sets.add(name);

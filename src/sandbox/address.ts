@@ -1,20 +1,21 @@
+/** Reads and checks e-mail addresses as SES does. */
 import { badRequest } from "./answer.ts";
 
 const SIMULATOR_DOMAIN = "simulator.amazonses.com";
 
-/** RFC 5322 "specials" without the dot: they have a meaning in an address list. */
+/** The "specials" of RFC 5322 without the dot: they have a meaning in a list of addresses. */
 const SPECIAL = /[()<>,;:\\"[\]@]/;
 const QUOTED_LOCAL = /^"(?:[^"\\]|\\.)*"/;
 const DISPLAY_NAME = /^(?:"(?:[^"\\]|\\.)*"|[^()<>,;:\\"[\]@]*)$/;
 
-/** `Name <ann@example.net>` or `ann@example.net` → `ann@example.net`, without any check. */
+/** Gives `ann@example.net` for `Name <ann@example.net>` and for `ann@example.net`. It checks nothing. */
 export function bareAddress(text: string): string {
   return /<([^<>]*)>\s*$/.exec(text)?.[1]?.trim() ?? text.trim();
 }
 
 /**
- * Checks one mailbox as SES does and returns the bare address.
- * Throws BadRequestException with the texts SES uses, which are those of JavaMail's strict address check.
+ * Checks one mailbox as SES does, and gives its bare address.
+ * @throws SesError BadRequestException, with the texts of SES, which are those of JavaMail's strict check.
  */
 export function checkMailbox(text: string): string {
   const name = /^(.*)<[^<>]*>\s*$/s.exec(text)?.[1]?.trim() ?? "";
@@ -22,22 +23,26 @@ export function checkMailbox(text: string): string {
   const address = bareAddress(text);
   const problem = addressProblem(address);
   if (problem !== null) throw badRequest(problem);
-  // Nothing around the address may break the header line it will stand in.
+  // Nothing around the address may break the header line it is written to.
   if (hasControlOrNonAscii(text)) throw badRequest("Illegal address");
   return address;
 }
 
-/** True for the mailbox simulator's addresses, which the daily quota does not count. */
+/** True for addresses of the mailbox simulator. They do not count against the daily quota. */
 export function isSimulator(address: string): boolean {
   return domainOf(address) === SIMULATOR_DOMAIN;
 }
 
-/** `bounce+label@simulator.amazonses.com` → `bounce`; null for any other address. */
+/**
+ * The mailbox of a simulator address: `bounce` for `bounce+label@simulator.amazonses.com`, in lower case. Null for any
+ * other address.
+ */
 export function simulatorMailbox(address: string): string | null {
   if (!isSimulator(address)) return null;
   return (address.slice(0, address.lastIndexOf("@")).split("+")[0] ?? "").toLowerCase();
 }
 
+/** The domain of a bare address, in lower case; the whole text when it has no `@`. */
 export function domainOf(address: string): string {
   return address.slice(address.lastIndexOf("@") + 1).toLowerCase();
 }

@@ -1,3 +1,4 @@
+/** What the operations of the sandbox work with. */
 import type { Clock } from "../time/clock.ts";
 import type { Account } from "./account.ts";
 import type { Body } from "./body.ts";
@@ -9,37 +10,38 @@ import type { SendLimits } from "./send-limits.ts";
 import type { SuppressionList } from "./suppression-list.ts";
 import type { Template } from "./template.ts";
 
-/** The account behind the endpoint: everything the operations read and change. */
+/** Everything that the operations read and change. */
 export interface Backend {
   readonly clock: Clock;
   readonly account: Account;
   readonly suppression: SuppressionList;
   readonly templates: Map<string, Template>;
   readonly limits: SendLimits;
-  /** Recipients per second and per 24 hours, as GetAccount reports them. */
+  /** Recipients per second and per 24 hours (-1: unlimited), as GetAccount reports them. */
   readonly rate: number;
   readonly quota: number;
   readonly faults: FaultPlan;
   readonly outbox: Outbox | null;
   readonly events: EventFeed | null;
+  /** Milliseconds between the acceptance of a message and its events. */
   readonly eventDelayMs: number;
   readonly log: CallLog | null;
-  /** Aborts when the sandbox closes: nobody waits for an answer any more. */
+  /** Aborts when the sandbox closes; then nobody waits for an answer. */
   readonly closing: AbortSignal;
   /** Messages accepted since the start. */
   accepted: number;
 }
 
-/** One request, read. */
+/** One request, after it was read. */
 export interface Call {
-  /** What stood for the `{}` of the route's path, decoded. */
+  /** The parts of the path that stand for `{}` in the route, decoded. */
   labels: string[];
   query: URLSearchParams;
   body: Body;
-  /** From the credential scope of the signature. */
+  /** The region named in the signature of the request. */
   region: string;
   sourceIp: string;
-  /** When the request was complete, on the monotonic clock and on the wall clock, milliseconds. */
+  /** When the request was complete, in milliseconds: `received` on the monotonic clock, `at` since the epoch. */
   received: number;
   at: number;
 }

@@ -1,9 +1,16 @@
+/** Reads the JSON body of a request. */
 import { SesError } from "./answer.ts";
 
-/** A JSON object of a request, read with the functions below: a member of the wrong type is a SerializationException. */
+/**
+ * A JSON object of a request. Read it with the functions below: they throw SerializationException for a member of the
+ * wrong type.
+ */
 export type Body = Readonly<Record<string, unknown>>;
 
-/** Reads a request body; an empty one is `{}`. */
+/**
+ * Reads the body of a request; an empty one is `{}`.
+ * @throws SesError SerializationException when it is not a JSON object.
+ */
 export function parseBody(bytes: Buffer): Body {
   if (bytes.length === 0) return {};
   try {
@@ -13,11 +20,19 @@ export function parseBody(bytes: Buffer): Body {
   }
 }
 
+/**
+ * A member that is an object; null when it is missing or null.
+ * @throws SesError SerializationException for another type.
+ */
 export function objectOf(body: Body, member: string): Body | null {
   const value = body[member];
   return value === undefined || value === null ? null : asObject(value, member);
 }
 
+/**
+ * A member that is a string; null when it is missing or null.
+ * @throws SesError SerializationException for another type.
+ */
 export function textOf(body: Body, member: string): string | null {
   const value = body[member];
   if (value === undefined || value === null) return null;
@@ -25,7 +40,10 @@ export function textOf(body: Body, member: string): string | null {
   return value;
 }
 
-/** A missing list is an empty one, as SES sees it. */
+/**
+ * A member that is a list of strings. A missing list is empty, as in SES.
+ * @throws SesError SerializationException for another type.
+ */
 export function textsOf(body: Body, member: string): string[] {
   return listOf(body, member).map((item) => {
     if (typeof item !== "string") throw serializationError(`Expected strings in ${member}.`);
@@ -33,6 +51,10 @@ export function textsOf(body: Body, member: string): string[] {
   });
 }
 
+/**
+ * A member that is a list of objects. A missing list is empty, as in SES.
+ * @throws SesError SerializationException for another type.
+ */
 export function objectsOf(body: Body, member: string): Body[] {
   return listOf(body, member).map((item) => asObject(item, member));
 }

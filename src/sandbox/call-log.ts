@@ -1,23 +1,24 @@
+/** Logs the send calls that the sandbox gets. */
 import { closeSync, openSync, writeSync } from "node:fs";
 
 import { fileProblem } from "../read-file.ts";
 
-/** One send call as the sandbox saw it. */
+/** One send call as the sandbox saw it: one line of the log. */
 export interface LoggedCall {
-  /** Wall clock when the request was complete, milliseconds since the epoch. */
+  /** When the request was complete: milliseconds since the epoch. */
   at: number;
-  /** The same instant on the monotonic clock, milliseconds with fraction: what the rate is measured by. */
+  /** The same instant on the monotonic clock: milliseconds with fraction. The rate is measured by it. */
   monotonic: number;
   operation: "SendEmail" | "SendBulkEmail";
-  /** HTTP status of the answer; null when there was none. */
+  /** The HTTP status of the answer; null when there was no answer. */
   status: number | null;
-  /** Type of the SES error, null for an accepted call. */
+  /** The type of the SES error; null for an accepted call and when there was no answer. */
   error: string | null;
-  /** The fault that was played, if any; `slow` is not noted. */
+  /** The fault that was played, null without one. `slow` is not noted. */
   fault: string | null;
-  /** How many recipients were accepted, also when the answer was withheld: what the rate counts. */
+  /** How many recipients were accepted, also when the answer was held back. The rate counts these. */
   accepted: number;
-  /** How many addresses the call named, and which. */
+  /** How many addresses the call named; `to` lists them, bare. */
   recipients: number;
   to: string[];
   tags: Record<string, string>;
@@ -25,11 +26,14 @@ export interface LoggedCall {
   message_ids: string[];
 }
 
-/** An NDJSON file with one line for each send call, in the order they were decided. */
+/** An NDJSON file with one line for each send call, in the order in which they were decided. */
 export class CallLog {
   readonly #file: number;
 
-  /** Appends to the file; creates it with mode 0600. Throws UserError when it cannot be opened. */
+  /**
+   * Opens the file to append to it, and creates it with mode 0600.
+   * @throws UserError when it cannot be opened.
+   */
   constructor(path: string) {
     try {
       this.#file = openSync(path, "a", 0o600);
@@ -38,7 +42,7 @@ export class CallLog {
     }
   }
 
-  /** Written before the answer leaves, synchronously: whatever a caller saw is in the file. */
+  /** Writes synchronously, before the answer leaves: what a caller saw is in the file. */
   add(call: LoggedCall): void {
     writeSync(this.#file, `${JSON.stringify(call)}\n`);
   }

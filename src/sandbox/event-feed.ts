@@ -1,3 +1,4 @@
+/** Publishes the events of the sandbox, as SES does through SNS. */
 import { randomUUID } from "node:crypto";
 
 import type { Clock } from "../time/clock.ts";
@@ -7,7 +8,7 @@ import type { PublishedEvent } from "./ses-event.ts";
 
 const FLUSH_MS = 200;
 
-/** An event as SNS would deliver it, but for the signature. */
+/** An event in the envelope in which SNS would deliver it. */
 export interface SnsNotification {
   Type: "Notification";
   MessageId: string;
@@ -21,32 +22,33 @@ export interface SnsNotification {
   UnsubscribeURL: string;
 }
 
-/** Where published events go. */
+/** A place that published events go to. */
 export interface NotificationSink {
-  /** Takes them in without waiting, in this order. */
+  /** Takes notifications in this order, and does not wait. */
   take(notifications: readonly SnsNotification[]): void;
-  /** Ends what is under way. Throws the first error met. */
+  /** Finishes what is under way. Rejects with the first error it met. */
   close(): Promise<void>;
 }
 
+/** How events are published, and where to. */
 export interface EventFeedOptions {
   clock: Clock;
-  /** How long after its message was accepted an event is published, milliseconds. */
+  /** Milliseconds between the acceptance of a message and its events. */
   delayMs: number;
   /** How often each event is published, 1 or more: SES promises "at least once". */
   copies: number;
-  /** True: what is published together comes in another order. */
+  /** True: events that are published together come in another order. */
   shuffle: boolean;
-  /** The SNS topic that publishes them; null: `ses-events` in the region of the call. */
+  /** The ARN of the SNS topic that publishes them; null: `ses-events` in the region of the call. */
   topicArn: string | null;
   sinks: readonly NotificationSink[];
 }
 
-/** Publishes events when they are due, at least every 200 ms; `close()` waits for no delay. */
+/** Publishes events when they are due, at most 200 ms later. `close()` does not wait for a delay. */
 export class EventFeed {
   readonly #options: EventFeedOptions;
   readonly #random = randomStream(1);
-  /** In the order of `due`, because the delay is the same for all. */
+  /** In the order of `due`, because all have the same delay. */
   #waiting: { due: number; notification: SnsNotification }[] = [];
   #timer: NodeJS.Timeout | null = null;
 
@@ -54,11 +56,12 @@ export class EventFeed {
     this.#options = options;
   }
 
-  /** The SNS topic that publishes what was sent in the region. */
+  /** The ARN of the SNS topic for mail that was sent in this region. */
   topicArn(region: string): string {
     return this.#options.topicArn ?? defaultTopic(region);
   }
 
+  /** Takes events to be published when their delay is over. */
   publish(events: readonly PublishedEvent[], region: string): void {
     const { clock, delayMs, copies } = this.#options;
     const topicArn = this.topicArn(region);
@@ -71,7 +74,7 @@ export class EventFeed {
     this.#timer ??= setTimeout(() => this.#flush(clock.monotonic()), FLUSH_MS);
   }
 
-  /** Publishes everything, also what is not due yet. Throws the first error of a sink. */
+  /** Publishes everything, also what is not due yet, and closes the sinks. Rejects with the first error of a sink. */
   async close(): Promise<void> {
     this.#flush(Infinity);
     const closed = await Promise.allSettled(this.#options.sinks.map((sink) => sink.close()));
@@ -90,12 +93,12 @@ export class EventFeed {
   }
 }
 
-/** The SNS topic every configuration set of the sandbox publishes to, unless it is told another. */
+/** The ARN of the SNS topic that the sandbox publishes to when its options name none. */
 export function defaultTopic(region: string): string {
   return `arn:aws:sns:${region}:${ACCOUNT_ID}:ses-events`;
 }
 
-/** The event inside an SNS notification with a signature that nobody will find right. */
+/** Puts the event into an SNS notification. Its signature is not valid. */
 function notificationOf(event: PublishedEvent, topicArn: string, at: number): SnsNotification {
   const host = `https://sns.${topicArn.split(":")[3]}.amazonaws.com`;
   return {

@@ -3,7 +3,7 @@ import { open, type FileHandle } from "node:fs/promises";
 import { fileProblem } from "../read-file.ts";
 import type { NotificationSink, SnsNotification } from "./event-feed.ts";
 
-/** The NDJSON file (mode 0600) the events go to, each in the envelope in which SNS would deliver it, unsigned. */
+/** Writes events to an NDJSON file (mode 0600), each in the envelope in which SNS would deliver it, unsigned. */
 export class EventFile implements NotificationSink {
   readonly #file: FileHandle;
   #writing: Promise<void> = Promise.resolve();
@@ -13,7 +13,10 @@ export class EventFile implements NotificationSink {
     this.#file = file;
   }
 
-  /** Appends to the file. Throws UserError when it cannot be opened. */
+  /**
+   * Opens the file to append to it.
+   * @throws UserError when it cannot be opened.
+   */
   static async open(path: string): Promise<EventFile> {
     try {
       return new EventFile(await open(path, "a", 0o600));
@@ -31,7 +34,7 @@ export class EventFile implements NotificationSink {
       });
   }
 
-  /** Resolves when everything is written. Throws the first error writing met. */
+  /** Resolves when everything is written. Rejects with the first error of writing. */
   async close(): Promise<void> {
     await this.#writing;
     await this.#file.close();

@@ -1,9 +1,10 @@
+/** Lets send calls fail on purpose, as `--fault` says. */
 import { UserError } from "../errors.ts";
 import { bareAddress, domainOf } from "./address.ts";
 import { dailyQuotaExceeded, messageRejected, sendingPaused, sendingRateExceeded, SesError } from "./answer.ts";
 import { randomStream } from "./random.ts";
 
-/** What can go wrong on purpose, in the words of `--fault`. */
+/** The kinds of faults, as `--fault` names them. */
 const FAULT_KINDS = [
   "throttle",
   "quota",
@@ -19,25 +20,25 @@ const FAULT_KINDS = [
 
 type FaultKind = (typeof FAULT_KINDS)[number];
 
-/** One `--fault`, read. Calls are send calls that match `to`, numbered from 1 for each fault. */
+/** One `--fault`. Here "calls" are the send calls that match `to`, numbered from 1 for each fault. */
 export interface Fault {
   kind: FaultKind;
-  /** The part of the calls it hits, more than 0 and at most 1. */
+  /** The share of the calls it hits: more than 0 and at most 1. */
   share: number;
-  /** Hits every nth call instead of a share. */
+  /** Hits every nth call; null: a share of them. */
   every: number | null;
-  /** Leaves the first n calls alone. */
+  /** Skips the first n calls. */
   after: number;
-  /** Ends after so many calls, counted behind `after`. */
+  /** Ends after this many calls, counted after the skipped ones; null: it never ends. */
   first: number | null;
-  /** An address or `*@domain`, lower case: only calls to it are counted and hit. */
+  /** An address or `*@domain`, in lower case: only calls to it are counted and hit. Null: all calls. */
   to: string | null;
-  /** How much later the answer comes; `slow` only. */
+  /** Milliseconds that the answer comes later; `slow` only. */
   delayMs: number;
   seed: number;
 }
 
-/** The grammar in one line, for `--help` and for error messages. */
+/** The grammar in one line, for `--help` and error messages. */
 export const FAULT_GRAMMAR = `written kind[:share|every=n][,after=n][,first=n][,to=address|*@domain][,seed=n]; kinds: ${FAULT_KINDS.join(", ")}`;
 
 /**
@@ -61,9 +62,9 @@ export const FAULT_GRAMMAR = `written kind[:share|every=n][,after=n][,first=n][,
  * | setting | meaning | default |
  * |---|---|---|
  * | `0.2`, `10%` | this share of the calls, picked at random | every call |
- * | `every=7` | the 7th, 14th, … call (behind `after`) | |
+ * | `every=7` | the 7th, 14th, … call (after the skipped ones) | |
  * | `after=100` | not the first 100 calls | 0 |
- * | `first=5` | only the first 5 calls (behind `after`) | no end |
+ * | `first=5` | only the first 5 calls (after the skipped ones) | no end |
  * | `to=ann@example.net`, `to=*@example.net` | only calls to this address or domain | all |
  * | `seed=3` | another random choice; the same seed gives the same rehearsal | 1 |
  *
@@ -87,7 +88,7 @@ export function parseFault(text: string): Fault {
   return fault;
 }
 
-/** Applies one setting to the fault and returns its name. */
+/** Applies one setting to the fault, and returns its name. */
 function applySetting(fault: Fault, setting: string, text: string): string {
   const time = /^(\d+(?:\.\d+)?)(ms|s)$/.exec(setting);
   if (time && fault.kind === "slow") {
@@ -128,15 +129,15 @@ function unreadable(text: string, problem: string): UserError {
   return new UserError(`--fault ${text}: ${problem}`, FAULT_GRAMMAR);
 }
 
-/** What is to happen to one call: which fault hit it first, if any, and how much later the answer comes. */
+/** What happens to one call: which fault hits it first (null: none), and how much later the answer comes. */
 export interface Verdict {
   kind: FaultKind | null;
-  /** How often the fault has hit, this time included. */
+  /** How often this fault has hit, this time included. */
   nth: number;
   delayMs: number;
 }
 
-/** Counts the send calls and says which of them fail. */
+/** Counts the send calls, and says which of them fail. */
 export class FaultPlan {
   readonly #faults: { fault: Fault; random: () => number; calls: number; hits: number }[];
 
@@ -146,7 +147,7 @@ export class FaultPlan {
     this.#faults = faults.map((fault, position) => ({ fault, random: stream(fault, position), calls: 0, hits: 0 }));
   }
 
-  /** To be asked once for each send call, in the order they come in. */
+  /** Says what happens to the next call. Call it once for each send call, in the order they come in. */
   next(recipients: readonly string[]): Verdict {
     const verdict: Verdict = { kind: null, nth: 0, delayMs: 0 };
     for (const entry of this.#faults) {
@@ -172,7 +173,7 @@ function matches(to: string | null, recipients: readonly string[]): boolean {
   return to.startsWith("*@") ? addresses.some((address) => domainOf(address) === to.slice(2)) : addresses.includes(to);
 }
 
-/** The SES error a fault answers with; null for the kinds that answer with silence or not by themselves. */
+/** The SES error that a fault answers with; null for a fault that answers nothing or something else. */
 export function faultError({ kind, nth }: Verdict): SesError | null {
   switch (kind) {
     case "throttle":

@@ -2,10 +2,12 @@
 const MOST = 76;
 
 /**
- * A header field of printable ASCII, folded before white space (RFC 5322 §2.2.3) into lines of at most 76 characters, with the line
- * break at its end. What has no white space is never broken: it makes its line longer. Unfolded, the field is what it was.
+ * Writes a header field of printable ASCII and its line break. It is folded before white space (RFC 5322 §2.2.3) into
+ * lines of at most 76 characters. A word without white space is never broken: it makes its line longer. Unfolded, the
+ * field is the same as before.
  *
- * Nodemailer's `foldLines` breaks long runs of spaces, too, and then writes lines of nothing but white space, which end a message's head for some.
+ * Nodemailer's `foldLines` also breaks long runs of spaces. It then writes lines of only white space, which some
+ * programs take for the end of the headers.
  */
 export function foldHeader(name: string, value: string): string {
   const lines = [`${name}:`];

@@ -1,3 +1,4 @@
+/** Checks headers and tags as SES does. */
 import { badRequest, invalidMember } from "./answer.ts";
 
 /** A header or a message tag. */
@@ -13,7 +14,7 @@ const MAX_HEADER_LENGTH = 996;
 const HEADER_NAME = /^[!-9;-@A-~]+$/;
 const TAG = /^[A-Za-z0-9_-]{1,256}$/;
 
-/** Names SES refuses as additional headers (SES API, MessageHeader). */
+/** Names that SES refuses as additional headers (SES API, MessageHeader). */
 const REFUSED = new Set([
   "bcc",
   "cc",
@@ -29,7 +30,7 @@ const REFUSED = new Set([
   "to",
 ]);
 
-/** Names SES takes once only, as far as bulk mail uses them (developer guide, "Header fields"). */
+/** Names that SES takes only once, as far as bulk mail uses them (developer guide, "Header fields"). */
 const ONCE = new Set([
   "list-unsubscribe",
   "list-unsubscribe-post",
@@ -39,7 +40,10 @@ const ONCE = new Set([
   "feedback-id",
 ]);
 
-/** Throws BadRequestException for headers that SES does not take (SES API, MessageHeader: names, lengths, characters). */
+/**
+ * @throws SesError BadRequestException for headers that SES does not take (SES API, MessageHeader: names, lengths,
+ * characters).
+ */
 export function checkHeaders(headers: readonly NameValue[]): void {
   if (headers.length > MAX_HEADERS) {
     throw invalidMember("headers", `Member must have length less than or equal to ${MAX_HEADERS}`);
@@ -64,7 +68,7 @@ function checkHeader({ name, value }: NameValue, index: number): void {
   }
 }
 
-/** Throws BadRequestException for tags that SES does not take (SES API, MessageTag). */
+/** @throws SesError BadRequestException for tags that SES does not take (SES API, MessageTag). */
 export function checkTags(tags: readonly NameValue[]): void {
   for (const { name, value } of tags) {
     checkTagPart("name", name);

@@ -1,3 +1,4 @@
+/** Reads and checks the mail of a send call. */
 import { bareAddress, checkMailbox } from "./address.ts";
 import { badRequest, invalidMember } from "./answer.ts";
 import { objectOf, objectsOf, textOf, textsOf, type Body } from "./body.ts";
@@ -5,19 +6,20 @@ import { checkHeaders, checkTags, type NameValue } from "./mail-rules.ts";
 import { readRawMail } from "./raw-mail.ts";
 import { renderTemplate, type Template } from "./template.ts";
 
+/** An attachment of a mail. */
 export interface AttachedFile {
   fileName: string;
   contentType: string;
-  /** base64 */
+  /** In base64, as it was given. */
   data: string;
   contentId: string | null;
   inline: boolean;
 }
 
-/** One message as SES accepted it: what the outbox stores and the events speak of. */
+/** One message as SES accepts it. The outbox stores it, and events are about it. */
 export interface Mail {
   operation: "SendEmail" | "SendBulkEmail";
-  /** As given, `Name <address>` or bare. */
+  /** As it was given: `Name <address>` or bare. */
   from: string;
   to: string[];
   cc: string[];
@@ -29,23 +31,29 @@ export interface Mail {
   html: string | null;
   headers: NameValue[];
   attachments: AttachedFile[];
-  /** The MIME message of a raw send; subject, text, html and attachments are in there. */
+  /** The MIME message of a raw send, which holds text, HTML and attachments; null otherwise. */
   raw: Buffer | null;
   tags: NameValue[];
   configurationSet: string | null;
-  /** A template that could not be filled: accepted, never delivered, and reported as an event. */
+  /** Why a template could not be filled. Such a message is accepted, never delivered, and reported as an event. */
   renderingFailure: { errorMessage: string; templateName: string } | null;
 }
 
-/** Looks a stored template up by name; throws NotFoundException. */
+/**
+ * Finds a stored template by its name.
+ * @throws SesError NotFoundException.
+ */
 export type FindTemplate = (name: string) => Template;
 
-/** Everything about a mail but its content. */
+/** Everything of a mail except its content. */
 type Envelope = Omit<Mail, "subject" | "text" | "html" | "headers" | "attachments" | "raw" | "renderingFailure">;
 
 const MAX_RECIPIENTS = 50;
 
-/** Reads the body of SendEmail. Throws the SES error that SES would answer a malformed one with. */
+/**
+ * Reads the body of SendEmail.
+ * @throws SesError as SES answers a malformed one.
+ */
 export function readMail(body: Body, findTemplate: FindTemplate): Mail {
   const content = objectOf(body, "Content") ?? {};
   const simple = objectOf(content, "Simple");
@@ -56,13 +64,16 @@ export function readMail(body: Body, findTemplate: FindTemplate): Mail {
   }
   if (raw) return rawMail(body, raw);
   const from = textOf(body, "FromEmailAddress");
-  // SES really answers a Simple message without sender with a null text.
+  // SES answers a Simple message without a sender with a null text.
   if (from === null) throw badRequest(template ? "Source cannot be empty" : null);
   const envelope = readEnvelope("SendEmail", body, body, from, readTags(body, "EmailTags"));
   return template ? templateMail(envelope, template, null, [], findTemplate) : simpleMail(envelope, simple!);
 }
 
-/** Reads one entry of SendBulkEmail; the rest of the call is `body`. */
+/**
+ * Reads one entry of SendBulkEmail; `body` is the whole call.
+ * @throws SesError as SES answers a malformed one.
+ */
 export function readBulkMail(body: Body, entry: Body, findTemplate: FindTemplate): Mail {
   const template = objectOf(objectOf(body, "DefaultContent") ?? {}, "Template");
   if (!template) throw badRequest("DefaultContent must hold a Template.");
@@ -81,7 +92,7 @@ export function readBulkMail(body: Body, entry: Body, findTemplate: FindTemplate
   );
 }
 
-/** The addresses of a send call before anything about them is checked; what cannot be read is left out. */
+/** The addresses that a send call names, before anything is checked. What cannot be read is left out. */
 export function namedRecipients(body: Body): string[] {
   const holders = Array.isArray(body["BulkEmailEntries"]) ? (body["BulkEmailEntries"] as unknown[]) : [body];
   const destinations = holders.map((holder) => (holder as Body | null)?.["Destination"] as Body | null | undefined);
@@ -167,7 +178,7 @@ function readTemplate(template: Body, findTemplate: FindTemplate): { name: strin
   return inline ? { name: "inline", parts: templateOf(inline) } : { name: name!, parts: findTemplate(name!) };
 }
 
-/** `{Subject, Text, Html}` of a TemplateContent. */
+/** Reads `{Subject, Text, Html}` of a TemplateContent. A missing subject is empty. */
 export function templateOf(content: Body): Template {
   return { subject: textOf(content, "Subject") ?? "", text: textOf(content, "Text"), html: textOf(content, "Html") };
 }

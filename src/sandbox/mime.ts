@@ -1,3 +1,4 @@
+/** Composes mails as MIME messages. */
 import type MailComposer from "nodemailer/lib/mail-composer";
 
 import { encodeText } from "../compose/address/encoded-word.ts";
@@ -8,13 +9,16 @@ type ComposerClass = typeof MailComposer;
 
 let composer: Promise<ComposerClass> | null = null;
 
-/** Loaded when the first mail is composed: a run without outbox never pays for it. */
+/** Loaded for the first mail, so that a run without an outbox does not pay for it. */
 function loadComposer(): Promise<ComposerClass> {
   composer ??= import("nodemailer/lib/mail-composer").then((module) => module.default);
   return composer;
 }
 
-/** The RFC 5322 message SES would send out: its own Date and Message-ID, no Bcc, addresses and extra headers as they were given. */
+/**
+ * Writes the RFC 5322 message that SES would send: with a Date and Message-ID of its own and without Bcc. Addresses and
+ * extra headers stay as they were given.
+ */
 export async function composeMime(mail: Mail, messageIdHeader: string, date: Date): Promise<Buffer> {
   if (mail.raw) {
     const dateText = date.toUTCString().replace("GMT", "+0000");
@@ -37,8 +41,8 @@ export async function composeMime(mail: Mail, messageIdHeader: string, date: Dat
 }
 
 /**
- * Written by hand: the composer would quote encoded-words in names, change the case of header names and fold within runs of spaces. All of
- * it is ASCII, the subject encoded here and the rest checked on arrival.
+ * Written by hand, because the composer would quote encoded-words in names, change the case of header names and fold
+ * within runs of spaces. All of it is ASCII: the subject is encoded here, and the rest was checked on arrival.
  */
 function givenHeaders(mail: Mail): string {
   const lists: [string, string[]][] = [

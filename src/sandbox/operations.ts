@@ -1,3 +1,7 @@
+/**
+ * The operations of the SES API besides sending. Each takes one request and gives its answer, or throws the SesError
+ * that SES would answer. The docstring of each begins with its name in the API.
+ */
 import { DEFAULT_CONFIGURATION_SET } from "./account.ts";
 import { alreadyExists, badRequest, notFound, ok, SesError, type ApiResponse } from "./answer.ts";
 import type { Backend, Call } from "./backend.ts";
@@ -19,6 +23,7 @@ const EVENT_TYPES = [
   "SUBSCRIPTION",
 ];
 
+/** GetAccount: the state of the account and its quota. */
 export function getAccount(_: Call, backend: Backend): ApiResponse {
   const { enforcement, sandboxAccount, sendingEnabled } = backend.account.options;
   return ok({
@@ -36,6 +41,7 @@ export function getAccount(_: Call, backend: Backend): ApiResponse {
   });
 }
 
+/** GetEmailIdentity: an identity of the account; NotFoundException for another. */
 export function getEmailIdentity(call: Call, { account }: Backend): ApiResponse {
   const identity = label(call);
   if (!account.hasIdentity(identity)) throw notFound(`Email identity ${identity} does not exist.`);
@@ -59,6 +65,7 @@ export function getEmailIdentity(call: Call, { account }: Backend): ApiResponse 
   });
 }
 
+/** ListEmailIdentities: a page of identities. */
 export function listEmailIdentities(call: Call, { account }: Backend): ApiResponse {
   const { items, next } = page(account.identities, call);
   const summaries = items.map((identity) => ({
@@ -70,6 +77,7 @@ export function listEmailIdentities(call: Call, { account }: Backend): ApiRespon
   return ok({ EmailIdentities: summaries, ...next });
 }
 
+/** CreateEmailIdentity: adds an identity that waits for its verification. */
 export function createEmailIdentity(call: Call, { account }: Backend): ApiResponse {
   const identity = required(call, "EmailIdentity");
   account.createIdentity(identity);
@@ -80,16 +88,19 @@ export function createEmailIdentity(call: Call, { account }: Backend): ApiRespon
   });
 }
 
+/** CreateConfigurationSet: adds an empty set. */
 export function createConfigurationSet(call: Call, { account }: Backend): ApiResponse {
   account.createConfigurationSet(required(call, "ConfigurationSetName"));
   return ok();
 }
 
+/** ListConfigurationSets: a page of names. */
 export function listConfigurationSets(call: Call, { account }: Backend): ApiResponse {
   const { items, next } = page(account.configurationSets, call);
   return ok({ ConfigurationSets: items, ...next });
 }
 
+/** GetConfigurationSet: the same settings for each set; NotFoundException for an unknown one. */
 export function getConfigurationSet(call: Call, { account }: Backend): ApiResponse {
   account.checkConfigurationSet(label(call));
   return ok({
@@ -103,7 +114,10 @@ export function getConfigurationSet(call: Call, { account }: Backend): ApiRespon
   });
 }
 
-/** Every set publishes everything to one SNS topic: that is what the events file and the webhook stand for. */
+/**
+ * GetConfigurationSetEventDestinations: every set publishes all events to one SNS topic. The events file and the
+ * webhook play that topic.
+ */
 export function getEventDestinations(call: Call, { account, events }: Backend): ApiResponse {
   account.checkConfigurationSet(label(call));
   const destination = {
@@ -115,26 +129,31 @@ export function getEventDestinations(call: Call, { account, events }: Backend): 
   return ok({ EventDestinations: [destination] });
 }
 
+/** PutSuppressedDestination: suppresses an address. */
 export function putSuppressed(call: Call, { suppression, clock }: Backend): ApiResponse {
   suppression.put(required(call, "EmailAddress"), required(call, "Reason"), clock.now());
   return ok();
 }
 
+/** GetSuppressedDestination: one suppressed address; NotFoundException for another. */
 export function getSuppressed(call: Call, { suppression }: Backend): ApiResponse {
   return ok({ SuppressedDestination: suppression.get(label(call)) });
 }
 
+/** DeleteSuppressedDestination: removes an address; NotFoundException when it is not there. */
 export function deleteSuppressed(call: Call, { suppression }: Backend): ApiResponse {
   suppression.delete(label(call));
   return ok();
 }
 
+/** ListSuppressedDestinations: a page of addresses, by reason and time. */
 export function listSuppressed(call: Call, { suppression }: Backend): ApiResponse {
   const found = suppression.list(call.query.getAll("Reason"), instant(call, "StartDate"), instant(call, "EndDate"));
   const { items, next } = page(found, call);
   return ok({ SuppressedDestinationSummaries: items, ...next });
 }
 
+/** CreateEmailTemplate: stores a template; AlreadyExistsException when there is one of this name. */
 export function createTemplate(call: Call, { templates }: Backend): ApiResponse {
   const name = required(call, "TemplateName");
   if (templates.has(name)) throw alreadyExists(`Template ${name} already exists.`);
@@ -144,18 +163,23 @@ export function createTemplate(call: Call, { templates }: Backend): ApiResponse 
   return ok();
 }
 
+/** GetEmailTemplate: a stored template; NotFoundException for an unknown one. */
 export function getTemplate(call: Call, backend: Backend): ApiResponse {
   const { subject, text, html } = storedTemplate(call, backend);
   return ok({ TemplateName: label(call), TemplateContent: { Subject: subject, Text: text, Html: html } });
 }
 
+/** DeleteEmailTemplate: removes a template; NotFoundException for an unknown one. */
 export function deleteTemplate(call: Call, backend: Backend): ApiResponse {
   storedTemplate(call, backend);
   backend.templates.delete(label(call));
   return ok();
 }
 
-/** The filled parts as readable text; SES answers with a whole MIME message, which nobody parses. */
+/**
+ * TestRenderEmailTemplate: the filled parts as readable text. SES answers with a whole MIME message, which nobody
+ * parses.
+ */
 export function testRenderTemplate(call: Call, backend: Backend): ApiResponse {
   const data = textOf(call.body, "TemplateData");
   const { subject, text, html, renderingFailure } = renderTemplate(
@@ -192,7 +216,10 @@ function instant(call: Call, name: string): number | null {
   return time;
 }
 
-/** One page of a list. The token is the position the next page starts at; PageSize and NextToken come in the query or in the body. */
+/**
+ * One page of a list. The token is the position of the next page. PageSize and NextToken come in the query or in the
+ * body.
+ */
 function page<T>(all: readonly T[], call: Call): { items: T[]; next: { NextToken?: string } } {
   const given = (name: string) => call.query.get(name) ?? call.body[name] ?? null;
   const start = Number(given("NextToken") ?? 0);

@@ -5,7 +5,9 @@ import { folderProblem } from "../read-file.ts";
 import type { Mail } from "./mail.ts";
 import { composeMime } from "./mime.ts";
 
-/** A folder of `.eml` files, one for each accepted message: `<milliseconds since the epoch>-<message id>.eml`, mode 0600. */
+/**
+ * Stores each accepted message as a file `<milliseconds since the epoch>-<message id>.eml`, mode 0600, in one folder.
+ */
 export class Outbox {
   readonly #folder: string;
 
@@ -13,7 +15,10 @@ export class Outbox {
     this.#folder = folder;
   }
 
-  /** Creates the folder when it is missing. Throws UserError when that cannot be done. */
+  /**
+   * Opens the folder, and creates it when it is missing.
+   * @throws UserError when that cannot be done.
+   */
   static async open(folder: string): Promise<Outbox> {
     try {
       await mkdir(folder, { recursive: true });
@@ -23,7 +28,10 @@ export class Outbox {
     return new Outbox(folder);
   }
 
-  /** The file is complete under its final name when this resolves; a reader never sees a part of it. */
+  /**
+   * Stores one mail. The file gets its final name when it is complete, so no reader sees a part of it. Rejects when it
+   * cannot be written.
+   */
   async store(mail: Mail, messageId: string, messageIdHeader: string, acceptedAt: number): Promise<void> {
     const message = await composeMime(mail, messageIdHeader, new Date(acceptedAt));
     const name = `${String(acceptedAt).padStart(13, "0")}-${messageId}.eml`;

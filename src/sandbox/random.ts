@@ -1,4 +1,6 @@
-/** A repeatable stream of numbers in [0, 1): the same seed gives the same rehearsal (Mulberry32, public domain). */
+/**
+ * Makes a repeatable stream of numbers in [0, 1): the same seed gives the same rehearsal (Mulberry32, public domain).
+ */
 export function randomStream(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -9,7 +11,7 @@ export function randomStream(seed: number): () => number {
   };
 }
 
-/** The same items in another order (Fisher–Yates). */
+/** A copy with the items in another order (Fisher–Yates). */
 export function shuffled<T>(items: readonly T[], random: () => number): T[] {
   const result = [...items];
   for (let last = result.length - 1; last > 0; last--) {

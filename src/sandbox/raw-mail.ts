@@ -1,26 +1,30 @@
+/** Reads raw MIME messages as SES does. */
 import addressparser from "nodemailer/lib/addressparser";
 
 import type { NameValue } from "./mail-rules.ts";
 
-/** What SES needs to know of a raw MIME message, and the message without the lines SES takes out. */
+/** What SES reads from a raw MIME message, and the message without the lines that SES removes. */
 export interface RawMail {
   from: string | null;
   to: string[];
   cc: string[];
-  /** To, Cc and Bcc. */
+  /** Bare addresses of To, Cc and Bcc. */
   recipients: string[];
   subject: string;
   headers: NameValue[];
-  /** From `X-SES-MESSAGE-TAGS: name=value, name=value`. */
+  /** From the header `X-SES-MESSAGE-TAGS: name=value, name=value`. */
   tags: NameValue[];
   configurationSet: string | null;
-  /** Without Date, Message-ID, Bcc, Return-Path and X-SES-*: SES writes the first two anew and drops the others. */
+  /** Without Date, Message-ID, Bcc, Return-Path and X-SES-*. SES writes the first two anew and drops the others. */
   message: Buffer;
 }
 
 const REMOVED = /^(?:date|message-id|bcc|return-path|x-ses-.*)$/i;
 
-/** Reads the header block of an RFC 5322 message; anything before the first empty line that is no header is skipped. */
+/**
+ * Reads the headers of an RFC 5322 message. Lines before the first empty one that are no header are skipped. Never
+ * throws.
+ */
 export function readRawMail(message: Buffer): RawMail {
   const text = message.toString("latin1");
   const end = /\r?\n\r?\n/.exec(text);

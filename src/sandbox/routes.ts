@@ -1,11 +1,13 @@
+/** Maps request paths to operations. */
 import { SesError, type Reply } from "./answer.ts";
 import type { Backend, Call } from "./backend.ts";
 import * as operations from "./operations.ts";
 import { sendBulkEmail, sendEmail } from "./send.ts";
 
+/** What answers one kind of request. It may throw a SesError. */
 export type Operation = (call: Call, backend: Backend) => Reply | Promise<Reply>;
 
-/** Method and path below `/v2/email/`; `{}` stands for one percent-encoded label (SES API v2). */
+/** Method and path below `/v2/email/` (SES API v2). `{}` stands for one percent-encoded part. */
 const ROUTES: [method: string, path: string, operation: Operation][] = [
   ["POST", "outbound-emails", sendEmail],
   ["POST", "outbound-bulk-emails", sendBulkEmail],
@@ -30,9 +32,13 @@ const ROUTES: [method: string, path: string, operation: Operation][] = [
   ["POST", "templates/{}/render", operations.testRenderTemplate],
 ];
 
-/** Finds the operation of a request path and the decoded labels in it; throws UnknownOperationException (404). */
+/**
+ * Finds the operation for a request, and the decoded labels in its path.
+ * @throws SesError UnknownOperationException (404) for an unknown path, BadRequestException for one that cannot be
+ * decoded.
+ */
 export function findRoute(method: string, pathname: string): { operation: Operation; labels: string[] } {
-  // An endpoint written with a trailing slash makes clients ask for `//v2/…`.
+  // When an endpoint ends with a slash, clients ask for `//v2/…`.
   const segments = pathname.split("/").filter((segment) => segment !== "");
   if (segments.shift() === "v2" && segments.shift() === "email") {
     for (const [routeMethod, path, operation] of ROUTES) {

@@ -1,26 +1,27 @@
+/** Keeps the limits of an account: sending rate and 24-hour quota. */
 import { dailyQuotaExceeded, sendingRateExceeded } from "./answer.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** One call to be admitted: all its recipients, and how many of them the daily quota counts. */
+/** One call that asks to be accepted: the number of its recipients, and how many of them the daily quota counts. */
 export interface Ask {
   recipients: number;
   quotaRecipients: number;
-  /** Monotonic milliseconds at which the call came in. Must never go back. */
+  /** When the call came in: milliseconds on a monotonic clock. Must never go back. */
   received: number;
-  /** Wall clock, milliseconds since the epoch. */
+  /** The same instant: milliseconds since the epoch. */
   now: number;
 }
 
 /**
  * The sending rate and the 24-hour quota of an account, both counted in recipients.
  *
- * Rate: a strict sliding window. Any `ceil(rate) / rate` seconds hold at most `ceil(rate)` recipients; for a whole number
- * that is `rate` in any sliding second, for 2.5 it is 3 in any 1.2 s, for 0.2 it is one in any 5 s. A call with more
- * recipients than fit is admitted into an empty window and then blocks it for as long as its recipients take (SES
- * developer guide, "Managing your sending limits").
+ * Rate: a strict sliding window. Any `ceil(rate) / rate` seconds hold at most `ceil(rate)` recipients. For a whole
+ * number that is `rate` in any second; for 2.5 it is 3 in any 1.2 s; for 0.2 it is one in any 5 s. A call with more
+ * recipients is accepted when the window is empty, and then blocks it for the time its recipients take (SES developer
+ * guide, "Managing your sending limits").
  *
- * Quota: a rolling window of 24 hours, remembered by the second; `quota` -1 means no limit.
+ * Quota: a rolling window of 24 hours, kept by the second. A `quota` of -1 means no limit.
  */
 export class SendLimits {
   readonly #rate: number;
@@ -35,7 +36,10 @@ export class SendLimits {
     this.#quota = quota;
   }
 
-  /** Counts the call, or throws the SES error and counts nothing. */
+  /**
+   * Counts the call.
+   * @throws SesError when it passes a limit; then nothing is counted.
+   */
   take(ask: Ask): void {
     if (
       this.#quota >= 0 &&
@@ -48,7 +52,7 @@ export class SendLimits {
     this.#countDay(ask);
   }
 
-  /** Recipients accepted in the 24 hours before `now` (milliseconds since the epoch). */
+  /** Recipients that the quota counts in the 24 hours before `now` (milliseconds since the epoch). */
   sentLast24Hours(now: number): number {
     while (this.#day[0] && this.#day[0].at <= now - DAY_MS) this.#inDay -= this.#day.shift()!.recipients;
     return this.#inDay;
@@ -67,7 +71,8 @@ export class SendLimits {
     if (quotaRecipients === 0) return;
     this.#inDay += quotaRecipients;
     const last = this.#day.at(-1);
-    // One entry per second keeps a day at a high rate small; the newest instant counts, so that nothing is freed early.
+    // One entry for each second keeps the list short at a high rate. The entry has the time of its newest call, so that
+    // nothing is freed early.
     if (last && Math.floor(last.at / 1000) === Math.floor(now / 1000)) {
       last.at = now;
       last.recipients += quotaRecipients;

@@ -1,3 +1,4 @@
+/** Answers the calls that send mail. */
 import { newMessageId, type AcceptedMail } from "./accepted-mail.ts";
 import { bareAddress, isSimulator } from "./address.ts";
 import { asSesError, badRequest, errorResponse, notFound, ok, SesError, type Reply } from "./answer.ts";
@@ -11,7 +12,7 @@ import type { Template } from "./template.ts";
 
 const MAX_ENTRIES = 50;
 
-/** The BulkEmailStatus that stands for an error of SendEmail (SES API, BulkEmailEntryResult). */
+/** The BulkEmailStatus for each error of SendEmail (SES API, BulkEmailEntryResult). */
 const BULK_STATUS: Record<string, string> = {
   TooManyRequestsException: "ACCOUNT_THROTTLED",
   LimitExceededException: "ACCOUNT_DAILY_QUOTA_EXCEEDED",
@@ -21,12 +22,16 @@ const BULK_STATUS: Record<string, string> = {
   InternalFailure: "TRANSIENT_FAILURE",
 };
 
-/** What an operation made of a call: the body of its answer, and what it accepted. */
+/** The result of a call: the body of its answer, and the mails it accepted. */
 interface Outcome {
   body: unknown;
   accepted: AcceptedMail[];
 }
 
+/**
+ * SendEmail. Resolves to the answer when the mail is in the outbox and its events are on their way. A fault may change
+ * the answer. Rejects for a bug only: an error of SES is an answer, too.
+ */
 export function sendEmail(call: Call, backend: Backend): Promise<Reply> {
   return playCall("SendEmail", call, backend, async () => {
     const accepted = accept(
@@ -39,7 +44,10 @@ export function sendEmail(call: Call, backend: Backend): Promise<Reply> {
   });
 }
 
-/** Every entry is accepted or refused for itself; what is wrong with the call as a whole is an error. */
+/**
+ * SendBulkEmail. Each entry is accepted or refused by itself. A problem with the call as a whole is an error of SES.
+ * Otherwise like `sendEmail`.
+ */
 export function sendBulkEmail(call: Call, backend: Backend): Promise<Reply> {
   return playCall("SendBulkEmail", call, backend, async () => {
     const entries = objectsOf(call.body, "BulkEmailEntries");
@@ -47,7 +55,7 @@ export function sendBulkEmail(call: Call, backend: Backend): Promise<Reply> {
     if (entries.length > MAX_ENTRIES) throw badRequest(`Destination count exceeds ${MAX_ENTRIES}.`);
     if (textOf(call.body, "FromEmailAddress") === null) throw badRequest("Source cannot be empty");
     checkSender(textOf(call.body, "ConfigurationSetName"), backend);
-    // All of them are counted before the first is stored: the rate is measured when the call comes in.
+    // All entries are counted before the first is stored, because the rate is measured when the call comes in.
     const decisions = entries.map((entry) => decideEntry(call, entry, backend));
     const stored: (AcceptedMail | SesError)[] = [];
     for (const decision of decisions) stored.push(await storeEntry(decision, backend));
@@ -58,7 +66,7 @@ export function sendBulkEmail(call: Call, backend: Backend): Promise<Reply> {
   });
 }
 
-/** The frame around a send call: plays the fault that is due, and logs the call before anything is answered. */
+/** Runs a send call: plays the fault that is due, and logs the call before it is answered. */
 async function playCall(
   operation: LoggedCall["operation"],
   call: Call,
@@ -69,7 +77,7 @@ async function playCall(
   const verdict = backend.faults.next(named);
   const { reply, accepted } = await decide(verdict, run);
   const recipients = accepted.flatMap(({ mail }) => mail.recipients);
-  // A raw message may name its recipients in its own headers only.
+  // A raw message may name its recipients only in its own headers.
   const to = named.length > 0 ? named.map(bareAddress) : recipients;
   backend.log?.add({
     at: call.at,
@@ -104,7 +112,7 @@ async function decide(
   }
 }
 
-/** Checks the mail and counts it. Without an await, so that calls are counted in the order they came in. */
+/** Checks the mail and counts it. It never awaits, so that calls are counted in the order they came in. */
 function accept(mail: Mail, call: Call, backend: Backend): AcceptedMail {
   checkSender(mail.configurationSet, backend);
   backend.account.checkIdentities(bareAddress(mail.from), mail.recipients, call.region);
@@ -122,7 +130,7 @@ function checkSender(configurationSet: string | null, backend: Backend): void {
   if (configurationSet !== null) backend.account.checkConfigurationSet(configurationSet);
 }
 
-/** Puts an accepted mail into the outbox and publishes its events. Rejects when the disk does not take it. */
+/** Puts an accepted mail into the outbox and publishes its events. Rejects when the outbox cannot be written. */
 async function store(accepted: AcceptedMail, backend: Backend): Promise<void> {
   const { mail, messageId, acceptedAt, region } = accepted;
   const host = region === "us-east-1" ? "email" : region;

@@ -1,3 +1,4 @@
+/** A local SES v2 endpoint: the HTTP server and its lifetime. */
 import { randomUUID, type KeyObject } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -19,78 +20,84 @@ import { SendLimits } from "./send-limits.ts";
 import { SuppressionList } from "./suppression-list.ts";
 import { Webhook, type WebhookCounts, type WebhookOptions } from "./webhook.ts";
 
-/** 40 MB, the largest message SES v2 takes. */
+/** 40 MB: the largest message that SES v2 takes. */
 const MAX_BODY_BYTES = 40 * 1024 * 1024;
-/** Longer than any client keeps an idle connection, so that none is closed under a call that has just begun. */
+/** Longer than any client keeps an idle connection, so that the server never closes one under a new call. */
 const KEEP_ALIVE_MS = 120_000;
 const SNS_TOPIC = /^arn:aws(?:-[a-z]+)*:sns:[a-z]+(?:-[a-z]+)+-\d+:\d{12}:[\w-]{1,256}$/;
 
+/** What the sandbox plays, and where it writes. */
 export interface SandboxOptions {
-  /** 0 picks a free one. */
+  /** 0 picks a free port. */
   port: number;
   /** Default 127.0.0.1. */
   host?: string;
   /** Recipients per second, more than 0; fractions allowed. */
   rate: number;
-  /** Recipients in any 24 hours; -1 is unlimited. */
+  /** Recipients in any 24 hours; -1: unlimited. */
   quota: number;
-  /** How long every answer takes at least. */
+  /** The least milliseconds that an answer takes. */
   latencyMs: number;
-  /** Folder for one `.eml` file per accepted message; created when missing. Null keeps none. */
+  /** The folder for the `.eml` files of accepted messages, created when missing. Null: none are kept. */
   outbox: string | null;
-  /** NDJSON file the events are appended to, in SNS envelopes. Null writes none. */
+  /** The NDJSON file that events are appended to, in SNS envelopes. Null: none is written. */
   events: string | null;
-  /** Where the events are POSTed to, signed, as SNS does. Null, the default: nowhere. */
+  /** Where events are POSTed to, signed, as SNS does. Null, the default: nowhere. */
   webhook?: WebhookOptions | null;
-  /** The SNS topic that publishes the events. Null, the default: `ses-events` of account 123456789012 in the region of the call. */
+  /**
+   * The ARN of the SNS topic that publishes the events. Null, the default: `ses-events` of account 123456789012 in the
+   * region of the call.
+   */
   snsTopic?: string | null;
   faults: Fault[];
   clock?: Clock;
-  /** NDJSON file with one line (`LoggedCall`) for each send call. */
+  /** The NDJSON file that gets one line (`LoggedCall`) for each send call. Null, the default: none is written. */
   log?: string | null;
   /** Verified addresses and domains; null, the default: everything is verified. */
   verified?: string[] | null;
   /** Configuration sets besides `default`; null, the default: every name exists. */
   configurationSets?: string[] | null;
-  /** True: no production access, so recipients must be verified too. */
+  /** True: no production access, so recipients must be verified, too. */
   sandboxAccount?: boolean;
   /** False: the account is paused. */
   sendingEnabled?: boolean;
   /** HEALTHY (the default), PROBATION or SHUTDOWN. */
   enforcement?: string;
-  /** How long after acceptance the events of a message are published. Default 0. */
+  /** Milliseconds between the acceptance of a message and its events. Default 0. */
   eventDelayMs?: number;
   /** How often each event is published. Default 1. */
   eventCopies?: number;
-  /** True: events are written out of order, the same way in every run. */
+  /** True: events are published out of order, the same way in every run. */
   eventShuffle?: boolean;
 }
 
+/** A sandbox that runs. */
 export interface Sandbox {
   /** `http://127.0.0.1:8025`, the endpoint for an SES client. */
   url: string;
   port: number;
   /** Messages accepted since the start. */
   readonly accepted: number;
-  /** What became of the events for the webhook, and the key they are signed with; null without one. */
+  /** What became of the events for the webhook, and the key they are signed with; null without a webhook. */
   readonly webhook: { readonly publicKey: KeyObject; readonly counts: Readonly<WebhookCounts> } | null;
-  /** Recipients the daily quota counts now. */
+  /** Recipients that the quota counts in the last 24 hours. */
   sentLast24Hours(): number;
   /**
-   * Closes every connection, finishes what is being written and publishes the events that wait; a webhook that takes none
-   * holds it up for five seconds. May be called again.
+   * Closes every connection, finishes what is being written, and publishes the events that wait. A webhook that takes
+   * none delays it by five seconds. It may be called again. Rejects when events could not be written.
    */
   close(): Promise<void>;
 }
 
 /**
- * Starts a local SES v2 endpoint. Its wire format, error texts, limits and mailbox simulator are those of Amazon SES; the
- * signature of a request must be there but is not verified. The `Date` header is always real, whatever the clock says:
- * clients set their own clock by it. Throws UserError for options that cannot be (port taken, folder not writable).
+ * Starts a local SES v2 endpoint. Its wire format, error texts, limits and mailbox simulator are those of Amazon SES. A
+ * request must have a signature, which is not verified. The `Date` header is always real, also with another clock,
+ * because clients set their own clock by it.
+ * @throws UserError for options that cannot work (port taken, folder not writable).
  */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const closing = new AbortController();
-  // Every answer that waits out its latency listens: many are no leak.
+  // Every answer that waits adds a listener: many of them are no leak.
   setMaxListeners(0, closing.signal);
   const clock = options.clock ?? systemClock;
   const webhook = options.webhook ? await Webhook.open(options.webhook, clock) : null;
@@ -111,7 +118,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const stop = async () => {
     closing.abort();
     await closeServer(server);
-    // What was accepted is still on its way into the outbox and the events.
+    // Accepted mails are still on their way into the outbox and the events.
     await Promise.all(calls);
     await closeFiles(backend);
   };
@@ -167,7 +174,7 @@ async function openBackend(options: SandboxOptions, { clock, webhook, closing }:
   };
 }
 
-/** Null when nobody listens to events. */
+/** Null when no events are wanted. */
 async function openFeed(options: SandboxOptions, clock: Clock, webhook: Webhook | null): Promise<EventFeed | null> {
   const topicArn = options.snsTopic ?? null;
   if (topicArn !== null && !SNS_TOPIC.test(topicArn)) {
@@ -206,7 +213,7 @@ async function serve(
   latencyMs: number,
 ): Promise<void> {
   const bytes = await readBody(request).catch(() => null);
-  // The client went away in the middle of its request: there was no call.
+  // The client went away in the middle of its request, so there was no call.
   if (bytes === null) return;
   const reply = await answer(request, bytes, backend).catch(errorResponse);
   if (latencyMs > 0) await backend.clock.sleep(latencyMs, backend.closing);
@@ -214,7 +221,7 @@ async function serve(
   else if (reply !== "hang") write(response, reply);
 }
 
-/** Reads to the end even what is too much: a client that is still sending would not see the answer. */
+/** Reads a body to its end even when it is too large: a client that is still sending would not see the answer. */
 async function readBody(request: IncomingMessage): Promise<Buffer | "too large"> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -239,7 +246,10 @@ async function answer(request: IncomingMessage, bytes: Buffer | "too large", bac
   );
 }
 
-/** The region of a well-formed SigV4 header for SES; throws MissingAuthenticationToken (403) for any other. */
+/**
+ * The region in a well-formed SigV4 header for SES.
+ * @throws SesError MissingAuthenticationToken (403) for any other header.
+ */
 function readRegion(authorization: string | undefined): string {
   const scope = /^AWS4-HMAC-SHA256 Credential=[^/\s]+\/\d{8}\/([a-z0-9-]+)\/([a-z0-9-]+)\/aws4_request,/.exec(
     authorization ?? "",

@@ -1,3 +1,4 @@
+/** Writes the events that SES publishes (SES developer guide, "Contents of event data"). */
 import { ACCOUNT_ID, DEFAULT_CONFIGURATION_SET } from "./account.ts";
 import { newMessageId, type AcceptedMail } from "./accepted-mail.ts";
 import { bareAddress, domainOf } from "./address.ts";
@@ -6,16 +7,18 @@ import type { Mail } from "./mail.ts";
 const REPORTING_MTA = "a8-77.smtp-out.amazonses.com";
 const MAX_HEADER_BYTES = 10 * 1024;
 
-/** An SES event, as `Message` of an SNS notification holds it. */
+/** An SES event: the JSON in `Message` of an SNS notification. */
 export type PublishedEvent = Record<string, unknown> & { eventType: string };
 
-/** Makes one event of an accepted mail for some of its recipients; `timestamp` is ISO 8601 UTC. */
+/** Makes one event about an accepted mail for some of its recipients. `timestamp` is ISO 8601 in UTC. */
 export type EventMaker = (recipients: string[], accepted: AcceptedMail, timestamp: string) => PublishedEvent;
 
+/** Send: SES accepted the mail. */
 export function sent(accepted: AcceptedMail): PublishedEvent {
   return { eventType: "Send", mail: mailObject(accepted), send: {} };
 }
 
+/** Delivery: the recipients' server accepted the mail. */
 export function delivery(recipients: string[], accepted: AcceptedMail, at: string): PublishedEvent {
   const mail = mailObject(accepted, { "ses:outgoing-ip": ["192.0.2.77"] });
   const processingTimeMillis = Date.parse(at) - accepted.acceptedAt;
@@ -27,6 +30,7 @@ export function delivery(recipients: string[], accepted: AcceptedMail, at: strin
   };
 }
 
+/** Makes bounces of one type. Null leaves `status` and `action`, or the diagnostic code, out. */
 export function bounce(
   bounceType: string,
   bounceSubType: string,
@@ -51,6 +55,7 @@ export function bounce(
   });
 }
 
+/** Complaint: the recipients call the mail spam. */
 export function complaint(recipients: string[], accepted: AcceptedMail, timestamp: string): PublishedEvent {
   return {
     eventType: "Complaint",
@@ -67,15 +72,18 @@ export function complaint(recipients: string[], accepted: AcceptedMail, timestam
   };
 }
 
+/** Reject: SES found something bad in the mail and did not send it. */
 export function reject(_: string[], accepted: AcceptedMail): PublishedEvent {
   return { eventType: "Reject", mail: mailObject(accepted), reject: { reason: "Bad content" } };
 }
 
+/** Open, by an image proxy. */
 export function open(_: string[], accepted: AcceptedMail, timestamp: string): PublishedEvent {
   const userAgent = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)";
   return { eventType: "Open", mail: mailObject(accepted), open: { timestamp, userAgent, ipAddress: "198.51.100.7" } };
 }
 
+/** Click: on the first http or https link of the HTML, else on a made-up one. */
 export function click(_: string[], accepted: AcceptedMail, timestamp: string): PublishedEvent {
   const link = /href="(https?:[^"]+)"/.exec(accepted.mail.html ?? "")?.[1] ?? "https://www.example.com/";
   const userAgent = "Mozilla/5.0 (X11; Linux x86_64)";
@@ -86,6 +94,7 @@ export function click(_: string[], accepted: AcceptedMail, timestamp: string): P
   };
 }
 
+/** Subscription: the recipient left all topics of a contact list. */
 export function unsubscribe(_: string[], accepted: AcceptedMail, timestamp: string): PublishedEvent {
   const preferences = (unsubscribeAll: boolean, subscriptionStatus: string) => ({
     unsubscribeAll,
@@ -104,6 +113,7 @@ export function unsubscribe(_: string[], accepted: AcceptedMail, timestamp: stri
   };
 }
 
+/** DeliveryDelay: the recipients' mailbox is full. */
 export function deliveryDelay(recipients: string[], accepted: AcceptedMail, timestamp: string): PublishedEvent {
   const [status, diagnosticCode] = ["4.2.2", "smtp; 452 4.2.2 mailbox full"];
   return {
@@ -119,6 +129,7 @@ export function deliveryDelay(recipients: string[], accepted: AcceptedMail, time
   };
 }
 
+/** Rendering Failure: the template could not be filled. */
 export function renderingFailure(_: string[], accepted: AcceptedMail): PublishedEvent {
   const failure = accepted.mail.renderingFailure ?? {
     errorMessage: "Attribute 'name' is not present in the rendering data.",
@@ -127,7 +138,7 @@ export function renderingFailure(_: string[], accepted: AcceptedMail): Published
   return { eventType: "Rendering Failure", mail: withoutHeaders(accepted), failure };
 }
 
-/** The `mail` object of Rendering Failure and DeliveryDelay. */
+/** The `mail` object without headers, as Rendering Failure and DeliveryDelay have it. */
 function withoutHeaders({ mail, messageId, acceptedAt, region, sourceIp }: AcceptedMail, moreTags: object = {}) {
   const source = bareAddress(mail.from);
   const tags: Record<string, string[]> = {
@@ -181,7 +192,7 @@ function contentTypeOf(mail: Mail): string {
   return mail.text === null ? "text/html; charset=UTF-8" : "multipart/alternative";
 }
 
-/** SES cuts the headers it reports at 10 KB. */
+/** SES reports at most 10 KB of headers. */
 function fitting<T extends { name: string; value: string }>(headers: T[]): T[] {
   let size = 0;
   const end = headers.findIndex((header) => (size += header.name.length + header.value.length + 4) > MAX_HEADER_BYTES);

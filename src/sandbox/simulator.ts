@@ -1,3 +1,4 @@
+/** The mailbox simulator: decides what becomes of a mail. */
 import type { AcceptedMail } from "./accepted-mail.ts";
 import { simulatorMailbox } from "./address.ts";
 import type { Mail } from "./mail.ts";
@@ -18,7 +19,10 @@ import {
 
 const DELIVERED: EventMaker[] = [delivery];
 
-/** What becomes of a mail to each mailbox of the simulator, the Send event left out. The second table is ours alone. */
+/**
+ * What happens to a mail to each mailbox of Amazon's simulator, after the Send event. `OURS` has mailboxes that only
+ * the sandbox knows.
+ */
 const AMAZONS: Record<string, EventMaker[]> = {
   success: DELIVERED,
   bounce: [bounce("Permanent", "General", "5.1.1", "smtp; 550 5.1.1 user unknown")],
@@ -49,11 +53,12 @@ const SUPPRESSED: EventMaker[] = [
 ];
 
 /**
- * Every event SES would publish for a message, in the order they happen: Send, then what the recipients' addresses ask
- * for. The mailbox simulator of SES has `success`, `bounce`, `suppressionlist`, `complaint` and `ooto` at
- * simulator.amazonses.com, each with an optional `+label`. Ours are, at the same domain, `softbounce`, `delay`, `reject`,
- * `open`, `click`, `unsubscribe` and `render`, so that every event type can be rehearsed. Any other address is delivered,
- * unless `isSuppressed` says it is on the account's list. `at` (milliseconds since the epoch) is when all but Send happen.
+ * Every event that SES would publish for a message, in the order they happen: Send, then what the recipients' addresses
+ * ask for. The simulator of SES has `success`, `bounce`, `suppressionlist`, `complaint` and `ooto` at
+ * simulator.amazonses.com, each with an optional `+label`. At the same domain the sandbox adds `softbounce`, `delay`,
+ * `reject`, `open`, `click`, `unsubscribe` and `render`, so that every type of event can be rehearsed. Any other
+ * address is delivered, unless `isSuppressed` says that it is on the account's list. All events but Send happen at `at`
+ * (milliseconds since the epoch).
  */
 export function eventsFor(
   accepted: AcceptedMail,

@@ -1,19 +1,22 @@
+/** Fills the templates of the SES API. */
 import { badRequest } from "./answer.ts";
 
+/** The parts of a stored template, with their `{{variables}}`. */
 export interface Template {
   subject: string;
   text: string | null;
   html: string | null;
 }
 
-/** A filled template, or why it could not be filled: SES accepts such a message and reports it as an event. */
+/** A filled template, or why it could not be filled. SES accepts such a message and reports it as an event. */
 export interface RenderedTemplate extends Template {
   renderingFailure: { errorMessage: string; templateName: string } | null;
 }
 
 /**
- * Fills `{{x}}` from `replacementData` and, where that has no x, from `data` (both JSON objects as text, or null). Plain
- * substitution without escaping, helpers or partials. Throws BadRequestException when the data is not a JSON object.
+ * Fills `{{x}}` from `replacementData`, or from `data` when that has no `x`. Both are JSON objects as text, or null. It
+ * only substitutes: no escaping, no helpers, no partials.
+ * @throws SesError BadRequestException when the data is not a JSON object.
  */
 export function renderTemplate(
   name: string,

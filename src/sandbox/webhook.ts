@@ -1,3 +1,4 @@
+/** Delivers the events of the sandbox to a webhook. */
 import { createPublicKey, generateKeyPair, type KeyObject, randomUUID, sign } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { writeFile } from "node:fs/promises";
@@ -8,55 +9,60 @@ import { fileProblem } from "../read-file.ts";
 import { UserError } from "../errors.ts";
 import type { NotificationSink, SnsNotification } from "./event-feed.ts";
 
-/** SNS delivers in parallel too; more than this helps no receiver on the same machine. */
+/** SNS delivers in parallel, too. More than this does not help a receiver on the same machine. */
 const MOST_AT_ONCE = 16;
-/** Some 30 MB. What comes while so many wait is lost, and counted. */
+/** About 30 MB of events. While so many wait, new ones are lost, and counted. */
 const MOST_WAITING = 10_000;
 /** SNS waits 15 s for an answer. */
 const ANSWER_MS = 15_000;
-/** 0.25 s, 0.5 s, … up to 20 s, the pace SNS ends with: about two minutes for each message. */
+/**
+ * The pauses between attempts are 0.25 s, 0.5 s, … up to 20 s, the pace SNS ends with. That is about two minutes for
+ * each message.
+ */
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 20_000;
 const MOST_ATTEMPTS = 12;
-/** How long `close()` waits for a receiver that is not there. */
+/** Milliseconds that `close()` waits for a receiver that does not answer. */
 const CLOSE_MS = 5_000;
 
 const generate = promisify(generateKeyPair);
 const signText = promisify(sign);
 
+/** Where events are POSTed to, and how they are signed. */
 export interface WebhookOptions {
-  /** `http://127.0.0.1:8080/v1/events/results`. A promise when it is not known yet: what comes before waits. */
+  /** Such as `http://127.0.0.1:8080/v1/events/results`. A promise when it is not known yet: events wait for it. */
   url: string | Promise<string>;
-  /** Where the public key is written to, PEM; null, the default: nowhere. */
+  /** The file that the public key is written to, as PEM. Null, the default: none. */
   keyFile?: string | null;
   /** "2" (SHA-256), the default, or "1" (SHA-1). */
   signatureVersion?: "1" | "2";
-  /** Told once when the receiver refuses or cannot be reached, and again after it took something. */
+  /** Called once when the receiver refuses or cannot be reached, and again after it took something in between. */
   onTrouble?: (text: string) => void;
 }
 
-/** Events by what became of them. */
+/** How many events were delivered, refused or lost. */
 export interface WebhookCounts {
   delivered: number;
-  /** Answered with 4xx: not tried again, as SNS does. */
+  /** Answered with 3xx or 4xx (but not 429): not tried again. */
   refused: number;
-  /** Attempts or room ran out, or the sandbox was closed. */
+  /** Lost because attempts or space ran out, or the sandbox was closed. */
   lost: number;
 }
 
 /**
- * POSTs events to a webhook as SNS does: headers, text/plain, signed envelope; several at a time; again with back-off when
- * the receiver cannot be reached or answers 5xx, never after 4xx. Signed with an RSA key of its own, made anew each time.
+ * POSTs events to a webhook as SNS does: the same headers, text/plain, a signed envelope, several at a time. It tries
+ * again with growing pauses when the receiver cannot be reached or answers 5xx or 429, and never after another answer.
+ * Each run makes a new RSA key to sign with.
  */
 export class Webhook implements NotificationSink {
-  /** What a receiver must trust to find the signatures right. */
+  /** The key that a receiver must trust to accept the signatures. */
   readonly publicKey: KeyObject;
   readonly counts: WebhookCounts = { delivered: 0, refused: 0, lost: 0 };
   readonly #privateKey: KeyObject;
   readonly #options: WebhookOptions;
   readonly #clock: Clock;
   readonly #stop = new AbortController();
-  /** Null when it is not known before the sandbox closes. */
+  /** Null when the sandbox closes before it is known. */
   readonly #url: Promise<string | null>;
   #waiting: SnsNotification[] = [];
   #posting = new Set<Promise<void>>();
@@ -67,7 +73,7 @@ export class Webhook implements NotificationSink {
     this.publicKey = createPublicKey(privateKey);
     this.#clock = clock;
     this.#options = options;
-    // Every post under way and every pause listens: that many are no leak.
+    // Every request and every pause adds a listener: many of them are no leak.
     setMaxListeners(0, this.#stop.signal);
     const stopped = new Promise<null>((resolve) =>
       this.#stop.signal.addEventListener("abort", () => resolve(null), { once: true }),
@@ -75,7 +81,10 @@ export class Webhook implements NotificationSink {
     this.#url = Promise.race([Promise.resolve(options.url).catch(() => null), stopped]);
   }
 
-  /** Throws UserError when the key cannot be written, or the URL is none. */
+  /**
+   * Makes a key and a webhook. Nothing is posted yet.
+   * @throws UserError when the key cannot be written, or the URL is none.
+   */
   static async open(options: WebhookOptions, clock: Clock): Promise<Webhook> {
     if (typeof options.url === "string") checkUrl(options.url);
     const { privateKey } = await generate("rsa", { modulusLength: 2048 });
@@ -84,6 +93,7 @@ export class Webhook implements NotificationSink {
     return webhook;
   }
 
+  /** Takes events to be delivered. Events beyond 10,000 that wait are lost. */
   take(notifications: readonly SnsNotification[]): void {
     const room = MOST_WAITING - this.#waiting.length;
     this.#waiting.push(...notifications.slice(0, room));
@@ -93,7 +103,7 @@ export class Webhook implements NotificationSink {
     this.#fill();
   }
 
-  /** Waits five seconds at most for what is still to be delivered; the rest counts as lost. */
+  /** Waits at most five seconds for events that are still to be delivered. The rest counts as lost. */
   async close(): Promise<void> {
     const over = new AbortController();
     const limit = this.#clock.sleep(CLOSE_MS, over.signal).then(() => this.#stop.abort());
@@ -155,7 +165,7 @@ export class Webhook implements NotificationSink {
   async #signed(unsigned: SnsNotification): Promise<SnsNotification> {
     const version = this.#options.signatureVersion ?? "2";
     const algorithm = version === "1" ? "RSA-SHA1" : "RSA-SHA256";
-    // Not the synchronous one: it takes a millisecond, and SES calls are to be answered meanwhile.
+    // The synchronous function takes a millisecond, in which no SES call would be answered.
     const signature = await signText(algorithm, Buffer.from(canonicalText(unsigned)), this.#privateKey);
     return { ...unsigned, SignatureVersion: version, Signature: signature.toString("base64") };
   }
@@ -166,7 +176,7 @@ export class Webhook implements NotificationSink {
   }
 }
 
-/** The text SNS signs (SNS developer guide, "Verifying the signatures of Amazon SNS messages"). */
+/** The text that SNS signs (SNS developer guide, "Verifying the signatures of Amazon SNS messages"). */
 function canonicalText({ Message, MessageId, Subject, Timestamp, TopicArn, Type }: SnsNotification): string {
   return Object.entries({ Message, MessageId, Subject, Timestamp, TopicArn, Type })
     .map(([name, value]) => `${name}\n${value}\n`)

@@ -1,7 +1,10 @@
-/** Metrics over OTLP/HTTP (binary protobuf, which every receiver has to take). */
+/** Sends metrics over OTLP/HTTP, in binary protobuf: every collector has to take that. */
+import type { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { UserError } from "../errors.ts";
 import { CLOSE_MS, codeOf, faultTeller, installed } from "./receiver.ts";
 import type { Env, Part, Snapshot, TelemetryHooks } from "./telemetry.ts";
+
+type Meter = ReturnType<MeterProvider["getMeter"]>;
 
 const PACKAGES = [
   "@opentelemetry/sdk-metrics@2",
@@ -9,9 +12,14 @@ const PACKAGES = [
   "@opentelemetry/exporter-metrics-otlp-proto@0.223",
 ];
 const EXPORT_INTERVAL_MS = "60000";
-/** Bounds of the histogram, in seconds: https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ */
+/** Bounds of the histogram's buckets, in seconds: https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ */
 const DURATION_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
+/**
+ * Starts to report to the collector named in the environment; null when none is named. It exports every minute, or
+ * every OTEL_METRIC_EXPORT_INTERVAL (milliseconds).
+ * @throws UserError when a variable cannot be read, or the packages are not installed.
+ */
 export async function startOpenTelemetry(env: Env, hooks: TelemetryHooks): Promise<Part | null> {
   const asked = ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"].find((name) =>
     env[name]?.trim(),
@@ -41,8 +49,33 @@ export async function startOpenTelemetry(env: Env, hooks: TelemetryHooks): Promi
   const meter = provider.getMeter("ses-mail", hooks.version);
 
   let latest: Snapshot | null = null;
-  const watch = (instrument: ReturnType<typeof meter.createObservableCounter>, read: (snapshot: Snapshot) => number) =>
-    instrument.addCallback((result) => void (latest && result.observe(read(latest))));
+  registerInstruments(meter, () => latest);
+  const duration = meter.createHistogram("http.server.request.duration", {
+    description: "from request to answer",
+    unit: "s",
+    advice: { explicitBucketBoundaries: DURATION_BOUNDS },
+  });
+
+  return {
+    observe: (snapshot) => void (latest = snapshot),
+    request: ({ method, route, status, durationMs }) =>
+      duration.record(durationMs / 1000, {
+        "http.request.method": method,
+        "http.response.status_code": status,
+        ...(route !== null && { "http.route": route }),
+      }),
+    // The exporter already reported a failure. What is left when the time is over is lost with the process.
+    close: () => provider.shutdown({ timeoutMillis: CLOSE_MS }).catch(() => undefined),
+  };
+}
+
+/** Registers the metrics that each export reads from the latest snapshot. Before the first one they have no value. */
+function registerInstruments(meter: Meter, latest: () => Snapshot | null): void {
+  const watch = (instrument: ReturnType<Meter["createObservableCounter"]>, read: (snapshot: Snapshot) => number) =>
+    instrument.addCallback((result) => {
+      const snapshot = latest();
+      if (snapshot !== null) result.observe(read(snapshot));
+    });
   const counter = (name: string, description: string, unit = "{message}") =>
     meter.createObservableCounter(name, { description, unit });
   const gauge = (name: string, description: string, unit: string) =>
@@ -66,23 +99,6 @@ export async function startOpenTelemetry(env: Env, hooks: TelemetryHooks): Promi
   watch(gauge("ses_mail.halted", "1 while something has to be mended", "1"), ({ sender }) =>
     sender.state === "halted" ? 1 : 0,
   );
-  const duration = meter.createHistogram("http.server.request.duration", {
-    description: "from request to answer",
-    unit: "s",
-    advice: { explicitBucketBoundaries: DURATION_BOUNDS },
-  });
-
-  return {
-    observe: (snapshot) => void (latest = snapshot),
-    request: ({ method, route, status, durationMs }) =>
-      duration.record(durationMs / 1000, {
-        "http.request.method": method,
-        "http.response.status_code": status,
-        ...(route !== null && { "http.route": route }),
-      }),
-    // What cannot be handed over in time was told by the exporter, or is lost with the process.
-    close: () => provider.shutdown({ timeoutMillis: CLOSE_MS }).catch(() => undefined),
-  };
 }
 
 async function loadSdk() {
@@ -106,7 +122,10 @@ function checkProtocol(env: Env): void {
   );
 }
 
-/** Of the general variable `/v1/metrics` is added, of the one for metrics nothing: https://opentelemetry.io/docs/specs/otel/protocol/exporter/ */
+/**
+ * The general variable gets `/v1/metrics` added, the one for metrics is taken as it is:
+ * https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+ */
 function readEndpoint(variable: string, text: string): string {
   const endpoint = text.trim();
   if (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol)) {
@@ -123,7 +142,9 @@ function readInterval(text: string): number {
   );
 }
 
-/** `OTEL_RESOURCE_ATTRIBUTES` is `key=value,key=value`, percent-encoded; OTEL_SERVICE_NAME beats what it says of the name. */
+/**
+ * Reads OTEL_RESOURCE_ATTRIBUTES: `key=value,key=value`, percent-encoded. OTEL_SERVICE_NAME beats a name given there.
+ */
 function resourceOf(env: Env, version: string): Record<string, string> {
   const pairs = (env["OTEL_RESOURCE_ATTRIBUTES"] ?? "").split(",").map((pair) => pair.split("=", 2));
   const given = pairs.flatMap(([key, value]) => (key?.trim() && value ? [[key.trim(), decode(value.trim())]] : []));

@@ -1,14 +1,17 @@
-/** What receivers of reports have in common. */
+/**
+ * What all receivers of reports share: loading their packages, saying when reports fail, and the time they get to
+ * close.
+ */
 import { UserError } from "../errors.ts";
 
-/** The second: a version that is too old. */
+/** Node's codes for a package that is missing, and for one of a version that is too old. */
 const NOT_THERE = new Set(["ERR_MODULE_NOT_FOUND", "ERR_PACKAGE_PATH_NOT_EXPORTED"]);
-/** How long `close` waits for what is still to be handed over. */
+/** Milliseconds that `close` waits for reports that are still on their way. */
 export const CLOSE_MS = 2_000;
 
 /**
- * Loads optional packages.
- * @throws UserError when one is not installed; anything else that goes wrong in loading is thrown as it is.
+ * Loads optional packages. `variable` is what asked for them, `packages` are what to install.
+ * @throws UserError when one is not installed. Any other error of `load` is thrown as it is.
  */
 export async function installed<T>(variable: string, packages: readonly string[], load: () => Promise<T>): Promise<T> {
   try {
@@ -22,7 +25,10 @@ export async function installed<T>(variable: string, packages: readonly string[]
   }
 }
 
-/** Says that reports fail when they begin to (called with the problem), and once more when they arrive again (null). */
+/**
+ * Makes a function to call after each report: with the problem, or with null when the report arrived. `onNotice` is
+ * told once when reports begin to fail, and once when they arrive again.
+ */
 export function faultTeller(receiver: string, onNotice: (text: string) => void): (problem: string | null) => void {
   let isFailing = false;
   return (problem) => {
@@ -32,7 +38,9 @@ export function faultTeller(receiver: string, onNotice: (text: string) => void):
   };
 }
 
-/** The code of an error, such as ECONNREFUSED, else its name: never its text, which may hold an address with a password. */
+/**
+ * The code of an error, such as ECONNREFUSED, else its name. Its text is never used: it may hold a URL with a password.
+ */
 export function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return "unknown error";
   const cause = error.cause instanceof Error ? error.cause : error;

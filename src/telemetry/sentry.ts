@@ -1,6 +1,7 @@
 /**
- * Errors, and a sample of request times, to Sentry. On `@sentry/core` alone: the client, its queue and its rate limits,
- * without what the larger SDKs hook into the process to gather (requests, console, local variables).
+ * Reports errors, and a sample of request times, to Sentry. It uses `@sentry/core` alone, which has the client, its
+ * queue and its rate limits. The larger SDKs also hook into the process and gather requests, console output and local
+ * variables.
  */
 import type * as Core from "@sentry/core";
 import type * as Server from "@sentry/core/server";
@@ -9,9 +10,9 @@ import { CLOSE_MS, codeOf, faultTeller, installed } from "./receiver.ts";
 import type { Env, ErrorFacts, Part, RequestFacts, TelemetryHooks } from "./telemetry.ts";
 import { scrubber } from "./scrub.ts";
 
-/** Checked here, because the SDK would print a wrong one and go on without. */
+/** Checked here, because the SDK only prints a warning about a wrong DSN and reports nothing. */
 const DSN = /^https?:\/\/\w+(?::\w+)?@(?:\[[:.%\w]+\]|[\w.-]+)(?::\d{1,5})?\/(?:[\w.-]+\/)*\d+$/;
-/** As the ancestors had it. */
+/** The default of the programs that ses-mail replaces. */
 const TRACES_SAMPLE_RATE = "0.1";
 const REQUEST_TIMEOUT_MS = 10_000;
 
@@ -26,6 +27,10 @@ type Sdk = Pick<
 > &
   Pick<typeof Server, "nodeStackLineParser" | "ServerRuntimeClient">;
 
+/**
+ * Starts to report to the project named by SENTRY_DSN; null when it is not set.
+ * @throws UserError when a variable cannot be read, or the package is not installed.
+ */
 export async function startSentry(env: Env, hooks: TelemetryHooks): Promise<Part | null> {
   const dsn = env["SENTRY_DSN"]?.trim();
   if (!dsn) return null;
@@ -67,7 +72,7 @@ function createClient(sdk: Sdk, dsn: string, env: Env, hooks: TelemetryHooks): S
     platform: "node",
     stackParser: sdk.createStackParser(sdk.nodeStackLineParser()),
     integrations: [],
-    // The other way adds an integration of its own.
+    // The other setting would add an integration.
     traceLifecycle: "static",
     sendClientReports: false,
     transport: (options) => createTransport(sdk, options, faultTeller("Sentry", hooks.onNotice)),
@@ -101,7 +106,7 @@ function createTransport(
   });
 }
 
-/** Only what is named here leaves: no text of the error that is not scrubbed, no property it carries. */
+/** Only what is named here leaves the machine: texts are scrubbed, and other properties of the error stay here. */
 function errorEvent(
   client: Server.ServerRuntimeClient,
   scrub: (text: string) => string,
@@ -136,7 +141,7 @@ function partsOf(error: unknown): { name: string; message: string; code: string 
     return { name: "Thrown", message: `${typeof error}, not an Error`, code: null, stack: "" };
   const { name, message, stack = "" } = error;
   const code = "code" in error && /^[A-Z][A-Z0-9_]{1,60}$/.test(String(error.code)) ? String(error.code) : null;
-  // A stack begins with the message, whose lines must not be read for frames.
+  // A stack begins with the message. Its lines must not be read as frames.
   return { name, message, code, stack: stack.slice(Math.max(0, stack.indexOf(message) + message.length)) };
 }
 

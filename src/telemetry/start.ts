@@ -1,12 +1,16 @@
-/** Reports to Sentry and OpenTelemetry, each only when its variable is set. Neither is loaded, or has to be installed, otherwise. */
+/**
+ * Starts the reports to Sentry and OpenTelemetry, each only when its variable is set. Otherwise its packages are not
+ * loaded and need not be installed.
+ */
 import { startOpenTelemetry } from "./open-telemetry.ts";
 import { startSentry } from "./sentry.ts";
 import type { Env, Telemetry, TelemetryHooks } from "./telemetry.ts";
 
 /**
- * Sentry with SENTRY_DSN (SENTRY_TRACES_SAMPLE_RATE, SENTRY_ENVIRONMENT, SENTRY_RELEASE), OpenTelemetry with
- * OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_METRICS_ENDPOINT.
- * @throws UserError when what is asked for is not installed, or a variable cannot be read.
+ * Starts what the environment asks for, or nothing. Sentry: SENTRY_DSN (with SENTRY_TRACES_SAMPLE_RATE,
+ * SENTRY_ENVIRONMENT, SENTRY_RELEASE). OpenTelemetry: OTEL_EXPORTER_OTLP_ENDPOINT or
+ * OTEL_EXPORTER_OTLP_METRICS_ENDPOINT.
+ * @throws UserError when a package is not installed, or a variable cannot be read.
  */
 export async function startTelemetry(env: Env, hooks: TelemetryHooks): Promise<Telemetry> {
   const started = [await startSentry(env, hooks), await startOpenTelemetry(env, hooks)];

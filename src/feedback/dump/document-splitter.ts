@@ -1,23 +1,24 @@
+/** Cuts the text of an event dump into records. */
 import { isSpace, JsonScanner, recordsIn } from "../envelopes/json-scanner.ts";
 import { parseJson } from "../envelopes/json-value.ts";
 import { readLine } from "./log-line.ts";
 import { nextRecord, type Place } from "./next-record.ts";
 
-/** A record may have this many bytes; SNS, SQS and EventBridge allow 1 MiB, a Lambda payload 6 MB for many records. */
+/** The most bytes a record may have. SNS, SQS and EventBridge allow 1 MiB, a Lambda payload 6 MB for many records. */
 const RECORD_LIMIT_BYTES = 4_194_304;
-/** A broken record is kept whole up to here, and beyond it only its beginning. */
+/** A broken record is kept whole up to this size; of a larger one only the beginning (`CUT_BYTES`) is kept. */
 const KEPT_BYTES = 1_048_576;
 const CUT_BYTES = 65_536;
-/** With no line end in this many bytes, records are looked for inside the line; with fewer the rest is waited for. */
+/** A line longer than this is searched for records without waiting for its end. */
 const PATIENCE_BYTES = 65_536;
-/** Input is taken in pieces of this size, so that little more than one record is ever held. */
+/** Input is taken in pieces of this size, so that memory holds little more than one record. */
 const PIECE_BYTES = 262_144;
-/** Behind a broken record the search for the next one goes on in the next bytes with this overlap. */
+/** The search for the next record after a broken one continues in the next bytes with this overlap. */
 const OVERLAP_BYTES = 1_024;
 
-/** An object with fewer characters around its records has no event there. */
+/** An object with fewer characters around its records holds no event there. */
 const LEAST_AROUND = 60;
-/** Enough to see in which language a record was printed. */
+/** Enough to see which language printed a record. */
 const LOOK_BYTES = 64;
 
 const [LINE_FEED, SPACE, TAB, QUOTE, COMMA, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [
@@ -25,38 +26,42 @@ const [LINE_FEED, SPACE, TAB, QUOTE, COMMA, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT
 ] as const;
 
 const NOT_JSON = "not JSON";
-/** `{'eventType': …` and `{ eventType: …`, as Python and Node print objects. */
+/** How Python and Node print objects: `{'eventType': …` and `{ eventType: …`. */
 const NOT_JSON_AT_ALL = /^[[{][[{\s]*(?:'|[\w$]+\s*:)/;
 const TOO_LARGE = `larger than ${RECORD_LIMIT_BYTES.toLocaleString("en")} bytes`;
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** Where a record stands and what it looks like there. */
+/** Where a record is, and what it looks like there. */
 export interface Position {
-  /** As it stands in the input; of a broken record over 1 MiB only the first 64 KiB. */
+  /** As it is in the input. Of a broken record over 1 MiB only the first 64 KiB. */
   text: string;
-  /** 1-based line in which it starts. */
+  /** The line it starts in, counted from 1. */
   line: number;
-  /** 0-based byte in which it starts, in the input as UTF-8 text (unpacked, converted). */
+  /** The byte it starts at, counted from 0, in the input as UTF-8 text (unpacked and converted). */
   offset: number;
 }
 
-/** An object with an array of records in it, without them: something else may be in it. */
+/** An object that holds an array of records, without the array: there may be something else in it. */
 interface Around extends Position {
-  /** Behind the array, up to `RECORD_LIMIT_BYTES`. */
+  /** What follows the array, up to `RECORD_LIMIT_BYTES`. */
   behind: Buffer[];
   bytes: number;
 }
 
-/** One record. `value` is its JSON; of a line that is not JSON the line itself; of a log line `{message: string}`. */
+/**
+ * A record that can be read. `value` is its JSON; the line itself when it is not JSON; `{message: string}` for a line
+ * of a log.
+ */
 interface Readable extends Position {
   value: unknown;
 }
 
-/** A record that cannot be read; `malformed` says why, in one clause. */
+/** A record that cannot be read. `malformed` says why, in one clause. */
 export interface Malformed extends Position {
   malformed: string;
 }
 
+/** One record of a dump. */
 export type Document = Readable | Malformed;
 
 interface Broken extends Place {
@@ -68,41 +73,46 @@ interface Broken extends Place {
 }
 
 /**
- * Cuts UTF-8 bytes, which may come in any pieces, into records: JSON documents on a line each, over many lines, or one
- * behind the other; the elements of an array at the top or of the array in an SQS, Lambda, Firehose, CloudWatch Logs or
- * Elasticsearch object, without ever holding the array, and then what stands around it, if that is more than a few
- * characters; lines that are not JSON. A record that is broken costs itself: reading goes on where the next one seems to
- * begin. Nothing beyond one record of 4 MiB and what stands around it is held.
+ * Cuts UTF-8 bytes, in pieces of any size, into records. A record is:
+ *
+ * - a JSON document: one on each line, one over many lines, or one right after the other;
+ * - an element of an array at the top, or of the array in an object of SQS, Lambda, Firehose, CloudWatch Logs or
+ *   Elasticsearch. The array is never held as a whole. What stands around it follows as a record when it is more than a
+ *   few characters;
+ * - a line that is not JSON.
+ *
+ * A broken record costs only itself: reading goes on where the next one seems to begin. Memory holds at most one record
+ * of 4 MiB and what stands around it.
  */
 export class DocumentSplitter {
   #room: Buffer = Buffer.alloc(0);
   #bytes: Buffer = this.#room;
-  /** Index of the next unread byte in `#bytes`; while a record is being scanned, of its first. */
+  /** Index in `#bytes` of the next unread byte; while a record is scanned, of its first byte. */
   #at = 0;
-  /** Bytes that came before `#bytes`. */
+  /** Number of bytes that came before `#bytes`. */
   #passed = 0;
   #line = 1;
   #indent = 0;
   #firstInLine = true;
-  /** In an array: a comma or a line end is behind the last element. */
+  /** In an array: true when a comma or a line end follows the last element. */
   #separated = true;
   #ended = false;
-  /** Up to this offset it is known that the line is not one whole document. */
+  /** Up to this offset we know that the line is not one whole document. */
   #triedTo = 0;
   #scanner: JsonScanner | null = null;
   #inArray = false;
-  /** The object around the array, when it is not the array alone. */
+  /** The scanner of the object around the array; null when the array stands alone. */
   #container: JsonScanner | null = null;
-  /** Where the array around the record began, to say so when it never ends. */
+  /** Where the array around the record began, for the report when it never ends. */
   #opened: Position | null = null;
   /** What stands around the array in `#container`. */
   #around: Around | null = null;
   #broken: Broken | null = null;
-  /** What is too large to be held, and only looked through for its end. */
+  /** A record too large to be held. We only look for its end. */
   #oversized: Broken | null = null;
   #found: Document[] = [];
 
-  /** The records that are complete now. */
+  /** Takes the next bytes and gives the records that are complete now. */
   push(bytes: Buffer): Document[] {
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
       this.#append(bytes.subarray(at, at + PIECE_BYTES));
@@ -111,7 +121,7 @@ export class DocumentSplitter {
     return this.#take();
   }
 
-  /** What is left when the input is over. */
+  /** Gives what is left at the end of the input. Call it once, after the last `push`. */
   end(): Document[] {
     this.#ended = true;
     while (this.#step());
@@ -130,7 +140,7 @@ export class DocumentSplitter {
     return found;
   }
 
-  /** What is left over moves to the front of one buffer that is used again and again: no garbage for every piece. */
+  /** Moves what is left to the front of a buffer that is used again and again, so that pieces make no garbage. */
   #append(bytes: Buffer): void {
     const rest = this.#bytes.subarray(this.#at);
     this.#passed += this.#at;
@@ -146,7 +156,7 @@ export class DocumentSplitter {
     }
   }
 
-  /** One step forward. False when it takes more bytes. */
+  /** Goes one step forward; false when it needs more bytes. */
   #step(): boolean {
     if (this.#broken) return this.#skip(this.#broken);
     if (this.#scanner) return this.#scan(this.#scanner);
@@ -160,13 +170,13 @@ export class DocumentSplitter {
 
   #element(byte: number | undefined): boolean {
     if (byte === CLOSE_ARRAY) return this.#closeArray();
-    // A word or string right behind an element is the rest of it: what seemed to be its end was not.
+    // A word or string right after an element belongs to that element: its end was not where it seemed to be.
     if (byte === OPEN_OBJECT || this.#separated) return this.#startScan(false);
     this.#giveUp(NOT_JSON);
     return true;
   }
 
-  /** Over white space, BOMs and the commas between elements. */
+  /** Skips white space, BOMs and the commas between elements; false when the bytes end before a record. */
   #toRecord(): boolean {
     const bytes = this.#bytes;
     for (; this.#at < bytes.length; this.#at++) {
@@ -188,7 +198,7 @@ export class DocumentSplitter {
     this.#firstInLine = this.#separated = true;
   }
 
-  /** The fast path: most lines are one document, and `JSON.parse` is the quickest to say so. */
+  /** The fast path: most lines are one document, and `JSON.parse` is the quickest way to know. */
   #object(): boolean {
     if (this.#passed + this.#at < this.#triedTo) return this.#startScan(true);
     const feed = this.#bytes.indexOf(LINE_FEED, this.#at);
@@ -205,7 +215,7 @@ export class DocumentSplitter {
     return true;
   }
 
-  /** An array of records; a line like `[info] started` is not one. */
+  /** Opens an array of records. A line such as `[info] started` is not one. */
   #array(): boolean {
     let next = this.#at + 1;
     while (isSpace(this.#bytes[next])) next++;
@@ -277,12 +287,12 @@ export class DocumentSplitter {
     }
   }
 
-  /** True behind the array of a container, where only the end of the object is waited for. */
+  /** True after the array of a container, where we wait only for the end of the object. */
   #isTail(): boolean {
     return this.#container !== null && !this.#inArray;
   }
 
-  /** Keeps what is held small while the end is not in sight. */
+  /** Keeps memory small while the end of the record is not there yet. */
   #limit(scanner: JsonScanner): void {
     if (this.#isTail()) this.#keepAround(this.#bytes.length);
     else {
@@ -301,7 +311,7 @@ export class DocumentSplitter {
     else this.#around.behind.push(Buffer.from(this.#bytes.subarray(this.#at, end)));
   }
 
-  /** Most often nothing but the brackets, or a token for the next page. */
+  /** Usually only the brackets are left, or a token for the next page. */
   #emitAround(): void {
     if (!this.#around) return;
     const { text: head, behind, bytes, line, offset } = this.#around;
@@ -361,7 +371,7 @@ export class DocumentSplitter {
     this.#moveTo(end, lines);
   }
 
-  /** Behind a record, or a piece of one: the rest of its line belongs to nobody yet. */
+  /** Moves to `end`, after a record or a part of one. The rest of its line belongs to nobody yet. */
   #moveTo(end: number, lines: number): void {
     this.#line += lines;
     this.#at = end;
@@ -374,7 +384,7 @@ export class DocumentSplitter {
     return { malformed: reason, ...place, ...this.position(), kept: [], bytes: 0 };
   }
 
-  /** What is being read cannot be; from here on the next record is looked for. */
+  /** Gives up the record that is being read. The next step looks for the next one. */
   #giveUp(reason: string): void {
     this.#broken = this.#oversized ?? this.#newBroken(reason);
     this.#oversized = null;
@@ -401,7 +411,10 @@ export class DocumentSplitter {
     this.#moveTo(to, count(this.#bytes, this.#at, to));
   }
 
-  /** The place of a record found by its looks: first in its line if only white space is before it. */
+  /**
+   * Notes the place of a record that was found by its looks. It is first in its line when only white space is before
+   * it.
+   */
   #placeAfter(at: number): void {
     let from = at;
     while (this.#bytes[from - 1] === SPACE || this.#bytes[from - 1] === TAB) from--;
@@ -413,7 +426,7 @@ export class DocumentSplitter {
 function keep(broken: Broken, bytes: Buffer): void {
   broken.bytes += bytes.length;
   const held = broken.kept.reduce((sum, piece) => sum + piece.length, 0);
-  // A copy: a view would hold the whole piece of input.
+  // A copy, because a view would keep the whole piece of input in memory.
   if (held <= KEPT_BYTES) broken.kept.push(Buffer.from(bytes.subarray(0, KEPT_BYTES + 1 - held)));
 }
 

@@ -3,10 +3,10 @@ import { DamagedInput } from "../envelopes/gunzip.ts";
 import { textBytes } from "./text-bytes.ts";
 
 /**
- * The records of an event dump, in order, whatever its layout (see `DocumentSplitter`): gzip (also several members, also
- * cut off), UTF-8 or UTF-16, with BOM, CRLF or blank lines. A record that cannot be read comes as `malformed` in its place
- * and stops nothing; errors of `input` itself are passed on. Memory does not grow with the input. Some hundred come at a time: to
- * wait for each of a million records by itself takes seconds.
+ * Reads the records of an event dump, in order and in any layout (see `DocumentSplitter`): gzip (also several members,
+ * also cut off), UTF-8 or UTF-16, with BOM, CRLF or blank lines. A record that cannot be read comes as `malformed` in
+ * its place and stops nothing. Errors of `input` itself are thrown. Memory does not grow with the input. Some hundred
+ * records come at a time, because to wait for each of a million records takes seconds.
  */
 export async function* readPieces(input: AsyncIterable<Buffer>): AsyncGenerator<Document[]> {
   const splitter = new DocumentSplitter();
@@ -21,7 +21,7 @@ export async function* readPieces(input: AsyncIterable<Buffer>): AsyncGenerator<
   yield damage === null ? rest : withDamage(rest, damage.message, splitter.position());
 }
 
-/** The record that was cut by the damage is told with it; when none was, the damage is a record of its own. */
+/** Reports the damage with the record it cut; as a record of its own when it cut none. */
 function withDamage(rest: Document[], reason: string, end: Pick<Malformed, "line" | "offset">): Document[] {
   const cut = rest.findLast((document) => "malformed" in document);
   if (cut === undefined) return [...rest, { malformed: reason, text: "", ...end }];

@@ -1,3 +1,4 @@
+/** Opens the dumps of events that the user named. */
 import { createReadStream, type Dirent } from "node:fs";
 import { access, constants, readdir, stat } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
@@ -6,30 +7,33 @@ import { fileProblem, pathFrom } from "../../read-file.ts";
 import { UserError } from "../../errors.ts";
 import { glob, isGlob } from "./glob.ts";
 
-/** Four times the default: fewer pieces, and a record is cut in two less often. */
+/** Four times Node's default: with fewer pieces, a record is cut in two less often. */
 const CHUNK_BYTES = 262_144;
-/** What `ingest-events` writes beside a dump; read again it would be malformed for ever. */
+/** What `ingest-events` writes beside a dump. Read again, it would be malformed for ever. */
 const OWN_FILES = ".rejects";
 
+/** One dump, open for reading. */
 export interface Dump {
-  /** The path as given or found; `stdin` for `-`. */
+  /** The path as it was given or found; `stdin` for `-`. */
   name: string;
   stream: Readable;
 }
 
+/** Where dumps are, and a callback for what is not read. */
 export interface DumpsIo {
-  /** Where relative paths start; the working directory of the process when not given. */
+  /** The folder that relative paths start at; the working directory of the process when not given. */
   cwd?: string;
   stdin: Readable;
-  /** Told of what a folder holds and is not read, and of a folder with nothing to read: the path and why. */
+  /** Called for each entry of a folder that is not read, and for a folder with nothing to read: the path and why. */
   onSkipped(reason: string): void;
 }
 
 /**
- * Opens what the user named, one after the other: files and pipes as they are; folders recursively and globs (`*`, `?`,
- * `**`) the shell did not expand, both sorted, without hidden files, `*.rejects`, and linked folders; `-` is stdin, once.
- * Throws `UserError` before the first is opened when one is missing, not readable, or a glob finds nothing. The stream is
- * destroyed when the next dump is asked for.
+ * Opens what the user named, one after the other. Files and pipes are read as they are. Folders are read recursively,
+ * and globs (`*`, `?`, `**`) that the shell did not expand are expanded; both are sorted and leave out hidden files,
+ * `*.rejects` and linked folders. `-` is stdin, which may be named once. A stream is destroyed when the next dump is
+ * asked for.
+ * @throws UserError before the first dump is opened, when a path is missing or not readable, or a glob matches nothing.
  */
 export async function* openDumps(paths: readonly string[], io: DumpsIo): AsyncGenerator<Dump> {
   if (paths.filter((path) => path === "-").length > 1) throw new UserError("- (stdin) can be read only once");
@@ -69,7 +73,7 @@ async function filesOf(path: string, io: DumpsIo): Promise<string[]> {
   }
 }
 
-/** A file below the path `typed`, in the way that was given: from the root, or from `cwd`. */
+/** The path of a file below `typed`, written the way `typed` was: from the root, or from `cwd`. */
 function asTyped(file: string, typed: string, cwd: string): string {
   return isAbsolute(typed) || cwd === "" ? file : file.slice(cwd.length + 1);
 }
@@ -82,7 +86,7 @@ async function filesOfGlob(pattern: string, io: DumpsIo): Promise<string[]> {
   return [...new Set(files)];
 }
 
-/** Files only: what else lies in a folder (pipes, sockets) would be waited for without end. */
+/** The files of a folder. Nothing else is opened: a pipe or socket might never end. */
 async function filesIn(folder: string, io: DumpsIo): Promise<string[]> {
   const { cwd = "" } = io;
   const entries = await readdir(pathFrom(cwd, folder), { withFileTypes: true });

@@ -1,23 +1,26 @@
+/** Expands the globs that a shell left as they are. */
 import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pathFrom } from "../../read-file.ts";
 
-/** `**`: any number of folders, also none. */
+/** Any number of folders, also none. */
 const ANY_DEPTH = "**";
 
-/** True when a path has `*` or `?` in it. */
+/** True when a path holds `*` or `?`. */
 export function isGlob(path: string): boolean {
   return /[*?]/.test(path);
 }
 
 /**
- * The files and folders a pattern stands for, sorted: `*` and `?` match inside one name, `**` as a whole name matches any
- * number of folders. As in a shell hidden names match only when the pattern starts with a dot too, and `**` does not enter
- * linked folders. What cannot be read matches nothing. A relative pattern starts at `cwd`, and so do the paths it gives.
+ * The files and folders that match a pattern, sorted, each once. `*` and `?` match inside one name; `**` as a whole
+ * name matches any number of folders. As in a shell, a hidden name matches only when its pattern starts with a dot, and
+ * `**` does not enter linked folders. What cannot be read matches nothing. A relative pattern starts at `cwd`, and the
+ * paths found are relative to it, too.
  *
- * Written by hand because dumps are often reached by links. tinyglobby and fast-glob either leave out linked files and folders, or follow
- * links inside `**` and give one file by many names; `fs.glob` is in Node 22 and later only.
+ * Written by hand, because dumps are often reached through links. tinyglobby and fast-glob either leave out linked
+ * files and folders, or follow links inside `**` and give one file under many names. `fs.glob` exists only in Node 22
+ * and later.
  */
 export async function glob(pattern: string, cwd = ""): Promise<string[]> {
   const absolute = pattern.startsWith("/");
@@ -40,13 +43,16 @@ async function matches(folder: string, names: readonly string[], cwd: string): P
   return found;
 }
 
-/** The end of a pattern has to be there: a name without wildcards was not looked for, and a link may lead nowhere. */
+/**
+ * Checks that the path at the end of a pattern exists: a name without wildcards was not looked up, and a link may lead
+ * nowhere.
+ */
 async function matchesOf(path: string, rest: readonly string[], cwd: string): Promise<string[]> {
   if (rest.length > 0) return matches(path, rest, cwd);
   return (await stat(pathFrom(cwd, path)).catch(() => null)) === null ? [] : [path];
 }
 
-/** At the end of a pattern the folder itself, which is read recursively. */
+/** Matches `**`. At the end of a pattern it gives the folder itself, which is read recursively. */
 async function anyDepth(
   folder: string,
   names: readonly string[],
@@ -63,7 +69,7 @@ async function anyDepth(
   return found;
 }
 
-/** Where a pattern begins that does not begin at the root, no folder is named yet. */
+/** The folder to read. At the start of a relative pattern no folder is named yet. */
 function folderFrom(cwd: string, folder: string): string {
   return pathFrom(cwd, folder === "" ? "." : folder);
 }

@@ -1,33 +1,37 @@
-/** Where a record that turned out to be broken stood. */
+/** Finds where the next record begins after a broken one. */
+/** Where a broken record stands. */
 export interface Place {
-  /** True inside an array of records. */
+  /** True when it is an element of an array of records. */
   inArray: boolean;
-  /** True when nothing but white space stood before it in its line. */
+  /** True when only white space comes before it in its line. */
   firstInLine: boolean;
-  /** How far the line it starts in is indented, in bytes. */
+  /** The bytes of white space that its line begins with. */
   indent: number;
-  /** It was printed by some other language, which does not escape quotes: what looks like JSON in it is a text. */
+  /** True when another language printed it and did not escape quotes: what looks like JSON in it may be a text. */
   isForeign: boolean;
 }
 
-/** The first keys of what SES, SNS, SQS, EventBridge, Lambda, Firehose and CloudWatch Logs write as records. */
+/** The first keys of records that SES, SNS, SQS, EventBridge, Lambda, Firehose and CloudWatch Logs write. */
 const FIRST_KEYS =
   "eventType|notificationType|Type|version|Records|Messages|awslogs|" +
   "MessageId|messageId|EventVersion|EventSource|recordId|logStreamName|id";
 const START_IN_LINE = new RegExp(`\\}[ \\t]*\\{|\\{\\s*"(?:${FIRST_KEYS})"\\s*:`, "g");
 const [LINE_FEED, SPACE, TAB, CARRIAGE_RETURN] = [0x0a, 0x20, 0x09, 0x0d] as const;
 
-/** Looked at first, then four times as much, and so on: broken records in a row must not each cost a whole buffer. */
+/**
+ * The search looks at this many bytes first, then at four times as many, and so on. So many broken records in a row do
+ * not each cost a whole buffer.
+ */
 const WINDOW_BYTES = 4_096;
 
 /**
- * The index behind `start` where the record after a broken one begins; -1 when it is not in these bytes. `start` is where
- * the broken record starts, or how far the search went before.
+ * The index after `start` where the record after a broken one begins; -1 when it is not in these bytes. `start` is
+ * where the broken record starts, or how far the search has come.
  *
- * The next line wins if it looks like the start of a record: one record per line is by far the commonest dump, and of a
- * pretty-printed record every line but the first is indented more or starts with a closing bracket. Inside a line only
- * `}{`, or a key that records start with where nothing could be nested, counts: or else what is nested in the broken
- * record would be taken for records.
+ * The next line wins if it looks like the start of a record. Most dumps have one record on each line, and in a
+ * pretty-printed record every line but the first is indented or starts with a closing bracket. Inside a line, only two
+ * things count: `}{`, or a key that records start with, in a place where nothing can be nested. Otherwise, what is
+ * nested in the broken record would be taken for records.
  */
 export function nextRecord(bytes: Buffer, start: number, place: Place): number {
   for (let size = WINDOW_BYTES; ; size *= 4) {
@@ -60,7 +64,7 @@ function startsRecord(byte: number, indent: number, { inArray, indent: own }: Pl
 }
 
 function startInLine(text: string, { inArray, firstInLine, isForeign }: Place): number {
-  // The subject of a mail may be a stranger's, and may look like an event.
+  // A stranger may have written the subject of a mail, and it may look like an event.
   if (isForeign) return -1;
   const severalInLine = !firstInLine || /\}[ \t]*\{/.test(text);
   for (const { 0: found, index } of text.matchAll(START_IN_LINE)) {

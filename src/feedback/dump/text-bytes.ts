@@ -1,11 +1,12 @@
+/** Turns the bytes of a dump into UTF-8 text. */
 import { DamagedInput, gunzip, isGzip } from "../envelopes/gunzip.ts";
 
-/** Bytes needed to know what an input is. */
+/** The bytes needed to know the format of an input. */
 const HEAD_BYTES = 16;
-/** A gzip file inside a gzip file happens (an object stored packed and served packed); more is a bomb. */
+/** A gzip file inside a gzip file happens (an object stored packed and served packed). More layers are a bomb. */
 const MAX_GZIP_LAYERS = 3;
 
-/** What is found beside event dumps and is no text: one report is better than one for every "line" of it. */
+/** Formats found beside event dumps that are not text. One report is better than one for each "line" of such a file. */
 const NOT_TEXT: { magic: string; is: string }[] = [
   { magic: "50415231", is: "a Parquet file" },
   { magic: "504b0304", is: "a zip file" },
@@ -20,8 +21,9 @@ const NOT_TEXT: { magic: string; is: string }[] = [
 ];
 
 /**
- * The bytes of an input as UTF-8 text: gzip is unpacked and UTF-16 converted, both recognised by their first bytes. A BOM
- * is left in. Throws `DamagedInput` for known formats that are no text, and at the point where gzip data is cut off.
+ * Gives an input as UTF-8 text. It unpacks gzip and converts UTF-16, and knows both by their first bytes. A BOM stays.
+ * @throws DamagedInput for a known format that is not text, and for gzip data at the point where it is damaged or cut
+ * off.
  */
 export async function* textBytes(input: AsyncIterable<Buffer>, layers = MAX_GZIP_LAYERS): AsyncGenerator<Buffer> {
   const chunks = input[Symbol.asyncIterator]();
@@ -59,7 +61,7 @@ async function* rejoined(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenera
   for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
 }
 
-/** By BOM; without one by the NUL beside each of the first two characters, which are ASCII in JSON and in logs. */
+/** Known by its BOM, or by the NUL beside each of the first two characters, which are ASCII in JSON and in logs. */
 function utf16Label(head: Buffer): "utf-16le" | "utf-16be" | null {
   const [first = 0, second = 0, third = 0, fourth = 0] = head;
   const isAscii = (byte: number) => byte > 0 && byte < 0x7f;

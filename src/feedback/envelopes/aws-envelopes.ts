@@ -1,21 +1,25 @@
-/** The envelopes AWS writes around an SES event, each known by the members only it has. */
+/** Opens the envelopes that AWS writes around an SES event. Each is known by members that only it has. */
 import { isGzip } from "./gunzip.ts";
 import { AWS_CONTAINERS } from "./json-scanner.ts";
 import { asArray, asText, isObject, type JsonObject } from "./json-value.ts";
 import { type Budget, unpack } from "./unpack.ts";
 
-/** What an envelope holds: values to look into, each a record of its own; or what the envelope is when it holds none. */
+/**
+ * What an envelope holds: values to read, each a record of its own; or, when it holds none, what it is (`ignored`) or
+ * what is wrong with it (`malformed`).
+ */
 export type Opened = Filled | { ignored: string } | { malformed: string };
 
+/** An envelope that holds something. */
 export interface Filled {
   inside: readonly unknown[];
-  /** The member `inside` was made of: there is no need to look into it again. */
+  /** The member that `inside` was made of. It need not be read again. */
   taken?: unknown;
-  /** True when AWS writes all the other members, and none of them can hold an event. */
+  /** True when AWS writes all other members, and none of them can hold an event. */
   closed?: boolean;
 }
 
-/** Never throws. What is none of these envelopes is ignored. */
+/** Opens one envelope. Anything else is `ignored`. What is unpacked counts against `budget`. Never throws. */
 export function openEnvelope(value: JsonObject, budget: Budget): Opened {
   if (typeof value["Type"] === "string") return openSns(value, value["Type"]);
   if (isObject(value["Sns"])) return openSnsOfLambda(value["Sns"]);
@@ -29,12 +33,12 @@ export function openEnvelope(value: JsonObject, budget: Budget): Opened {
   return openRecord(value, budget);
 }
 
-/** CloudWatch Logs looks whether somebody takes its subscription. */
+/** True for a message by which CloudWatch Logs checks that its subscription works. */
 export function isControlMessage(value: JsonObject): boolean {
   return value["messageType"] === "CONTROL_MESSAGE";
 }
 
-/** One element of such a container. */
+/** Opens one element of a container. */
 function openRecord(value: JsonObject, budget: Budget): Opened {
   const body = value["Body"] ?? value["body"] ?? value["message"];
   if (typeof body === "string") return { inside: [body], taken: body, closed: hasOnly(value, SQS_MEMBERS) };
@@ -44,7 +48,7 @@ function openRecord(value: JsonObject, budget: Budget): Opened {
   return { ignored: source === null ? "JSON that is no SES event" : `a record of ${source}` };
 }
 
-/** All that AWS writes into these envelopes. What has other members is looked through. */
+/** All members that AWS writes into these envelopes. An envelope with other members is searched as well. */
 const SNS_MEMBERS = names(
   "Type MessageId TopicArn Subject Message Timestamp SignatureVersion Signature " +
     "SigningCertURL SigningCertUrl UnsubscribeURL UnsubscribeUrl SubscribeURL Token",
@@ -68,13 +72,13 @@ function openSns(value: JsonObject, type: string): Opened {
   return { inside: [message], taken: message, closed: hasOnly(value, SNS_MEMBERS) };
 }
 
-/** More may stand beside the member `Sns`. */
+/** There may be more beside the member `Sns`, so it is never closed. */
 function openSnsOfLambda(value: JsonObject): Opened {
   const opened = openSns(value, "Notification");
   return "inside" in opened ? { ...opened, closed: false } : opened;
 }
 
-/** Whatever the detail-type says: the detail of a mail event names its own type. */
+/** The detail of a mail event names its own type, so the detail-type does not decide. */
 function openEventBridge(value: JsonObject, detailType: string): Opened {
   const detail = value["detail"];
   if (isObject(detail) && ("eventType" in detail || "notificationType" in detail)) {
@@ -85,7 +89,10 @@ function openEventBridge(value: JsonObject, detailType: string): Opened {
     : { ignored: `EventBridge event ${brief(detailType)}` };
 }
 
-/** The other detail types of SES speak of the account: "Advisor Recommendation Status Open", "Sending Status Enabled". */
+/**
+ * Detail types about a mail. Others are about the account: "Advisor Recommendation Status Open", "Sending Status
+ * Enabled".
+ */
 const MAIL_EVENTS =
   /^Email (?:Sent|Delivered|Bounced|Complaint Received|Rejected|Opened|Clicked|Rendering Failed|Delivery Delayed|Subscribed)$/;
 
@@ -95,11 +102,11 @@ function openPackedLogs(data: unknown, budget: Budget): Opened {
   return openBytes(packed, "awslogs.data", data, budget);
 }
 
-/** Firehose data may be packed too, when it comes from CloudWatch Logs. */
+/** Opens base64. Firehose data may also be packed, when it comes from CloudWatch Logs. */
 function openBase64(data: string, budget: Budget): Opened {
   if (/^\s*\{/.test(data)) return { inside: [data], taken: data };
   const bytes = Buffer.from(data, "base64");
-  // What is no base64 decodes to something all the same, so it is not taken: it may be a text with an event in it.
+  // Text that is not base64 decodes, too, so it is not marked as taken: it may hold an event.
   const taken = /^[\w+/-]*={0,2}\s*$/.test(data) ? data : undefined;
   return bytes.length === 0 ? { malformed: "data is not base64" } : openBytes(bytes, "data", taken, budget);
 }
@@ -112,7 +119,7 @@ function openBytes(bytes: Buffer, name: string, taken: unknown, budget: Budget):
     : { malformed: `${name} cannot be unpacked (${text.message})` };
 }
 
-/** For messages: as much of a text as fits into a line. */
+/** Cuts a text to 80 characters at most, for messages. */
 export function brief(text: string): string {
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }

@@ -1,3 +1,4 @@
+/** Finds the SES events in one record. */
 import { brief, type Filled, isControlMessage, openEnvelope, type Opened } from "./aws-envelopes.ts";
 import { recordsIn } from "./json-scanner.ts";
 import { isObject, parseJson, type JsonObject } from "./json-value.ts";
@@ -6,44 +7,49 @@ import { otherNotification, readEvent, type SesEvent } from "../ses-event.ts";
 import { isRow, kindOfObject, typeOf } from "./traces.ts";
 import { type Budget, newBudget } from "./unpack.ts";
 
-/** What one record holds: an event; something readable that is no event of a mail we sent (what it is); or a defect (which). */
+/**
+ * What one record holds: an event; something readable that is no event of mail we sent (`ignored` says what); or a
+ * defect (`malformed` says which).
+ */
 export type Unwrapped = { event: SesEvent } | { ignored: string } | { malformed: string };
 
 type NotFilled = Exclude<Opened, Filled>;
 
 /** How one record is read. */
 interface Reading {
-  /** True when events count wherever they are in the record. */
+  /** True when events count anywhere in the record. */
   anywhere: boolean;
   budget: Budget;
 }
 
-/** The longest way seen in practice has five: SQS, SNS, EventBridge, Lambda record, log line. */
+/** The deepest nesting seen in practice has five: SQS, SNS, EventBridge, Lambda record, log line. */
 const MAX_DEPTH = 8;
 
-/** Sentences that come on an event topic and say that it works. */
+/** What SES sends to an SNS topic to say that it works. */
 const KNOWN_SENTENCES = /^Successfully validated SNS topic for Amazon SES event publishing/;
-/** What the Lambda platform writes into the log of a function that logs its events. */
+/** What Lambda itself writes into the log of a function that logs its events. */
 const LAMBDA_LOG = /^(?:START|END|REPORT|INIT_START|INIT_REPORT|XRAY|EXTENSION) /;
-/** `console.log` of Lambda puts time, request id and level before the text. */
+/** `console.log` in Lambda writes time, request id and level before the text. */
 const LOG_PREFIX = /^\d{4}-\d\d-\d\dT[\d:.]+Z?\t[^{]*(?=\{)/;
 
 /**
- * The SES events of one top-level record that came by itself, from a queue or over HTTP: only those in the envelopes AWS
- * writes, up to eight deep. Of such a record no more is known than who may write to the queue or the SNS topic, and what
- * they pass on may hold texts of strangers; so an event that stands anywhere else is not taken for one: its record is
- * malformed, and a person decides. `value` is the JSON of the record, or a text that may be JSON. One item is one record:
- * an SQS dump counts messages, a log export log events, so envelopes that hold several give several and an empty one gives
- * none. Never throws; fetches nothing.
+ * The SES events of one record that came by itself, from a queue or over HTTP. It counts only events in the envelopes
+ * that AWS writes, up to eight deep. All we know of such a record is who may write to the queue or the SNS topic, and
+ * what they pass on may hold texts of strangers. So an event anywhere else is not taken for one: its record is
+ * malformed, and a person decides.
+ *
+ * `value` is the JSON of the record, or a text that may be JSON. One item is one record: an SQS dump counts messages, a
+ * log export counts log events. So an envelope that holds several gives several, and an empty one gives none. Never
+ * throws, and fetches nothing.
  */
 export function unwrap(value: unknown): Unwrapped[] {
   return open(value, 0, { anywhere: false, budget: newBudget() });
 }
 
 /**
- * The same of a record in a dump whose owner vouches for it: what stands in no envelope of AWS is searched for events as
- * well (see `search`, also for what is never looked into). In a wrapper that is not known each event is one record; a
- * wrapper is ignored only when nothing in it looks like an SES event.
+ * As `unwrap`, for a record of a dump that its owner trusts: outside of the envelopes of AWS it also searches for
+ * events (see `search`, also for what is never searched). In an unknown wrapper each event is one record. A wrapper is
+ * ignored only when nothing in it looks like an SES event.
  */
 export function unwrapAnywhere(value: unknown): Unwrapped[] {
   return open(value, 0, { anywhere: true, budget: newBudget() });
@@ -102,7 +108,10 @@ function envelopeOf(value: JsonObject, { anywhere, budget }: Reading): Opened {
   return records === null ? openEnvelope(value, budget) : { inside: records, taken: records };
 }
 
-/** Inside an envelope a text that is not JSON is somebody else's message; alone in a line it is a broken record. */
+/**
+ * Reads a text. Inside an envelope, a text that is not JSON is somebody else's message; alone in a line, it is a broken
+ * record.
+ */
 function openText(text: string, depth: number, reading: Reading): Unwrapped[] {
   const value = jsonOf(text);
   if (value !== undefined) return open(value, depth, reading);
@@ -117,14 +126,14 @@ function openText(text: string, depth: number, reading: Reading): Unwrapped[] {
 }
 
 function jsonOf(text: string): unknown {
-  // Nearly always. To trim it first (event publishing ends it with a line feed) would copy it.
+  // Nearly every text is JSON as it is. To trim it first (event publishing ends it with a line feed) would copy it.
   const whole = text.startsWith("{") ? parseJson(text) : undefined;
   if (whole !== undefined) return whole;
   const json = text.trim().replace(LOG_PREFIX, "");
   return /^[[{"]/.test(json) ? parseJson(json) : undefined;
 }
 
-/** What would be ignored, unless an SES event is in it that is not to be taken from there. */
+/** Ignores a value, unless it holds an SES event that may not be taken from there. */
 function notIgnored(ignored: { ignored: string }, value: unknown, { budget }: Reading): Unwrapped {
   if (search(value, budget).length === 0) return ignored;
   return {
@@ -132,7 +141,7 @@ function notIgnored(ignored: { ignored: string }, value: unknown, { budget }: Re
   };
 }
 
-/** What an envelope holds where it should, and what else is in it: copies of the same do not count. */
+/** Adds to the items of an envelope what else is in it. Copies of its events do not count. */
 function withRest(items: Unwrapped[], value: JsonObject, { inside, taken }: Filled, { budget }: Reading): Unwrapped[] {
   const known = new Set(items.flatMap((item) => ("event" in item ? item.event.key : [])));
   const read = taken === undefined ? 0 : items.filter((item) => !("ignored" in item)).length;

@@ -1,35 +1,41 @@
+/** Finds where JSON values end, without parsing them. */
 import { asObject, isObject } from "./json-value.ts";
 
 const [LINE_FEED, QUOTE, COMMA, COLON, OPEN_ARRAY, BACKSLASH, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [
   0x0a, 0x22, 0x2c, 0x3a, 0x5b, 0x5c, 0x5d, 0x7b, 0x7d,
 ] as const;
 
-/** What may come next. A closing bracket that fits is always taken: `JSON.parse` judges later, here only ends are found. */
+/**
+ * What may come next. A closing bracket that fits is always accepted: here we only look for the end, and `JSON.parse`
+ * judges later.
+ */
 const VALUE = 0;
 const KEY = 1;
 const AFTER_KEY = 2;
 const AFTER_VALUE = 3;
 
-/** What the scanner stands in. */
+/** What the scanner is inside of. */
 const NOTHING = 0;
 const STRING = 1;
 const ESCAPE = 2;
 const WORD = 3;
 
-/** Members of a top-level object whose elements are records of their own: SQS, Lambda, Firehose, CloudWatch Logs. */
+/**
+ * Members of a top-level object whose elements are records of their own: of SQS, Lambda, Firehose and CloudWatch Logs.
+ */
 export const AWS_CONTAINERS = ["Messages", "Records", "records", "events", "logEvents"] as const;
-/** The same of dumps in other tools: rows of CloudWatch Logs Insights. */
+/** The same, with those of other tools: rows of CloudWatch Logs Insights. */
 const CONTAINERS = new Set<string>([...AWS_CONTAINERS, "results"]);
-/** Elasticsearch gives `{"hits": {"hits": […]}}`. */
+/** Elasticsearch writes `{"hits": {"hits": […]}}`. */
 const HITS = "hits";
 
 /**
- * `more`: the value goes on behind the bytes there are. `done`: it ended. `broken`: this byte cannot stand here in JSON.
- * `container`: the array of `recordsIn` was just opened.
+ * What a scan found. `more`: the value goes on after these bytes. `done`: it ended. `broken`: this byte cannot stand
+ * here in JSON. `container`: the array that `recordsIn` would give was just opened.
  */
 export type Scan = "more" | "done" | "broken" | "container";
 
-/** The records of `{"Messages": […]}` and its like, an object that only carries records; null when it is none. */
+/** The records of an object that only carries records, such as `{"Messages": […]}`; null when it is none. */
 export function recordsIn(value: unknown): readonly unknown[] | null {
   if (!isObject(value)) return null;
   for (const name of CONTAINERS) {
@@ -40,22 +46,22 @@ export function recordsIn(value: unknown): readonly unknown[] | null {
   return Array.isArray(hits) ? hits : null;
 }
 
-/** Space, tab, line ends, and NUL, which fills the end of files that were allocated ahead. */
+/** True for a space, a tab, a line end, and NUL, which fills the end of files that were allocated in advance. */
 export function isSpace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === LINE_FEED || byte === 0x0d || byte === 0x09 || byte === 0;
 }
 
-/** Letters, digits, `+`, `-`, `.`: what numbers, true, false and null are made of. */
+/** True for letters, digits, `+`, `-` and `.`: numbers, true, false and null are made of them. */
 function isWord(byte: number): boolean {
   return (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x2b && byte <= 0x39 && byte !== COMMA) || byte === 0x45;
 }
 
 /**
- * Finds the end of one JSON value, also when its bytes come in pieces. It knows enough grammar to notice within a token
- * or two that a value was cut off and another one follows: counting brackets alone would swallow everything behind it.
+ * Finds the end of one JSON value, also when its bytes come in pieces. It knows enough grammar to see within a token or
+ * two that a value was cut off and another one follows. Counting brackets alone would swallow everything after it.
  */
 export class JsonScanner {
-  /** Bytes looked at since the start of the value (or since `forget`). */
+  /** Bytes read since the start of the value, or since `forget`. */
   length = 0;
   #lines = 0;
   readonly #open: number[] = [];
@@ -64,28 +70,28 @@ export class JsonScanner {
   #token = NOTHING;
   #keyFrom = 0;
   #keyTo = 0;
-  /** Directly in the object of the member `hits` at the top. */
+  /** True directly inside the object of the member `hits` at the top. */
   #inHits = false;
 
-  /** `watch`: stop at the first array of records, see `recordsIn`. */
+  /** `watch`: stop at the first array of records (see `recordsIn`). */
   constructor(watch: boolean) {
     this.#watch = watch;
   }
 
-  /** Line feeds among the bytes looked at since the last call. */
+  /** The number of line feeds read since the last call. */
   takeLines(): number {
     const lines = this.#lines;
     this.#lines = 0;
     return lines;
   }
 
-  /** The caller drops what was looked at so far and passes what follows as a new start. */
+  /** To be called when the caller drops the bytes read so far and passes the next ones as a new start. */
   forget(): void {
     this.length = 0;
     this.#watch = false;
   }
 
-  /** Goes on with `bytes`, in which the value starts at `start`. */
+  /** Reads on in `bytes`, where the value starts at index `start`. */
   scan(bytes: Buffer, start: number): Scan {
     let at = start + this.length;
     let result: Scan = "more";
@@ -128,7 +134,7 @@ export class JsonScanner {
     return "more";
   }
 
-  /** Leaves `#token` at NOTHING behind the word, at WORD when it may go on in the next bytes. */
+  /** Leaves `#token` at NOTHING after the word, or at WORD when it may go on in the next bytes. */
   #toEndOfWord(bytes: Buffer, from: number): number {
     let at = from;
     while (at < bytes.length && isWord(bytes[at] ?? 0)) at++;
@@ -136,7 +142,7 @@ export class JsonScanner {
     return at;
   }
 
-  /** Leaves `#token` at NOTHING behind the closing quote, at STRING on a line feed, which no string may hold. */
+  /** Leaves `#token` at NOTHING after the closing quote, or at STRING before a line feed, which no string may hold. */
   #toEndOfString(bytes: Buffer, from: number): number {
     let at = from;
     let escaped = this.#token === ESCAPE;

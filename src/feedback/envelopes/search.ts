@@ -1,23 +1,26 @@
-/** SES events wherever they are in a value: for the wrappers nobody made a list of. */
+/** Searches a value for SES events, wherever they are: for wrappers that we have no list of. */
 import { isObject, type JsonObject } from "./json-value.ts";
 import { otherNotification, readEvent, type SesEvent } from "../ses-event.ts";
 import { peel } from "./text-layers.ts";
 import { kindOfObject, LONGEST_NAME, typeOf } from "./traces.ts";
 import type { Budget } from "./unpack.ts";
 
-/** What a search brought to light. */
+/** What a search finds: an event, or something that looks like one and cannot be read. */
 export type SearchResult = { event: SesEvent } | { malformed: string };
 
-/** SNS in SQS in a Lambda record in a log in a dump of logs is five texts inside each other; base64 and gzip make two of one. */
+/**
+ * SNS in SQS in a Lambda record in a log in a dump of logs are five texts inside each other. Base64 and gzip make two
+ * of one.
+ */
 const MOST_LAYERS = 16;
-/** No event is shorter. In base64 they are long enough to be looked into. */
+/** No event has fewer bytes. In base64 it is long enough to be read (see `RUN` in text-layers.ts). */
 const SHORTEST_BYTES = 45;
 
-/** What is known of a value before it is searched. */
+/** What is known about a value before the search. */
 export interface Searched {
-  /** A part of it, compared by identity, that was read and is left out. */
+  /** A part of it that was already read and is left out; compared by identity. */
   taken: unknown;
-  /** The events in that part, readable or not. */
+  /** How many events that part held, readable or not. */
   items: number;
 }
 
@@ -30,21 +33,21 @@ interface Frame {
 }
 
 /**
- * The SES events in `value`, in document order: in the members of objects and arrays at any depth, in texts that hold JSON
- * (among other words, escaped, percent-encoded, in base64 or hex, packed; up to 16 inside each other) and in lists of bytes.
- * An event that is there twice, as an object and as a text, is found once. Behind the events comes `malformed`, once, when
- * something looks like an SES event and cannot be read. Empty when there is no trace of one.
+ * The SES events in `value`, in document order. It searches the members of objects and arrays at any depth, texts that
+ * hold JSON (among other words, escaped, percent-encoded, in base64 or hex, packed; up to 16 inside each other) and
+ * lists of bytes. An event that is there twice, as an object and as a text, is found once. `malformed` comes last,
+ * once, when something looks like an SES event and cannot be read. Empty when there is no trace of an event.
  *
- * What is recognised as an event, or as a part of one, is never looked into: subjects, headers, tags, links and the answers
- * of mail servers are written by strangers, and what they write must suppress nobody. All the rest of `value` is trusted
- * to say what SES said: search only what its owner vouches for.
+ * An event, or a part of one, is never searched: strangers write subjects, headers, tags, links and the answers of mail
+ * servers, and what they write must not suppress anybody. The rest of `value` is trusted, so search only what its owner
+ * trusts.
  *
- * The time is linear in the size of `value`, times the layers; what is unpacked is limited by `budget`.
+ * The time is linear in the size of `value`, times the layers. What is unpacked counts against `budget`.
  */
 export function search(value: unknown, budget: Budget, { taken, items }: Searched = NOT_KNOWN): SearchResult[] {
   const found = new Found(items);
   const frames: Frame[] = [{ values: [value], at: 0, layers: 0 }];
-  // No recursion: nesting costs no stack, and a chain of single members (`{"a":{"a":…`) not even a frame.
+  // No recursion, so nesting needs no stack. A chain of single members (`{"a":{"a":…`) does not even need a frame.
   for (let frame = frames.at(-1); frame; frame = frames.at(-1)) {
     const next = frame.values[frame.at++];
     if (frame.at >= frame.values.length) frames.pop();
@@ -97,19 +100,22 @@ function lookIntoObject(value: JsonObject, layers: number, found: Found): Inside
   return { values: [...textsInKeys(value), ...Object.values(value)], layers };
 }
 
-/** A body of JSON that was taken for a form is in the name of a member, with nothing as its value. */
+/** When a program reads a body of JSON as a form, the JSON becomes the name of a member with an empty value. */
 function textsInKeys(value: JsonObject): string[] {
   return Object.keys(value).filter((key) => key.length > LONGEST_NAME);
 }
 
-/** Envelopes that say by themselves that an SES event is in them. */
+/** True for envelopes that say that they hold an SES event. */
 function isEnvelopeOfMail(value: JsonObject): boolean {
   if (value["source"] === "aws.ses") return String(value["detail-type"]).startsWith("Email ");
   if (value["Type"] === "Notification") return typeof value["TopicArn"] === "string" && !value["Message"];
   return isObject(value["awslogs"]) && !/^H4sI.{56}/s.test(String(value["awslogs"]["data"]));
 }
 
-/** What Logs Insights gives for a log event, `[{"field": "@message", "value": "…"}, …]`, as an object; null for all else. */
+/**
+ * Reads what Logs Insights writes for a log event, `[{"field": "@message", "value": "…"}, …]`, as an object; null for
+ * anything else.
+ */
 export function rowOfQuery(value: readonly unknown[]): JsonObject | null {
   if (value.length === 0) return null;
   const isCell = (cell: unknown) =>
@@ -120,7 +126,10 @@ export function rowOfQuery(value: readonly unknown[]): JsonObject | null {
   return Object.fromEntries((value as JsonObject[]).map((cell) => [cell["field"], cell["value"]])) as JsonObject;
 }
 
-/** Bytes as programs print them, `[123, 34, …]` (`Buffer`) or `{"0": 123, "1": 34, …}` (`Uint8Array`), in base64; else null. */
+/**
+ * Gives bytes as programs print them, `[123, 34, …]` (`Buffer`) or `{"0": 123, "1": 34, …}` (`Uint8Array`), in base64;
+ * null for anything else.
+ */
 function textOfBytes(value: object): string | null {
   const isList = Array.isArray(value) ? typeof value[0] === "number" : Object.hasOwn(value, "0");
   if (!isList) return null;
@@ -131,7 +140,7 @@ function textOfBytes(value: object): string | null {
     : null;
 }
 
-/** The events of one search, each once, and what could not be read. */
+/** The events found by one search, each once, and what could not be read. */
 class Found {
   readonly #events = new Map<string, SesEvent>();
   #defect: string | null = null;
@@ -155,12 +164,12 @@ class Found {
     this.#defect ??= reason;
   }
 
-  /** Something says that there is an event: fine when there is one for each that says so. */
+  /** Notes that something says there is an event. That is fine as long as there is an event for each. */
   announce(reason: string): void {
     if (this.#announced++ === 0) this.#announcement = reason;
   }
 
-  /** The words of a log speak of an event: nothing is missing as long as there is one. */
+  /** Notes that the words of a log mention an event. That is fine as long as there is one. */
   spokenOf(): void {
     this.#spokenOf = true;
   }

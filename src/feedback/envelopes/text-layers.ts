@@ -1,48 +1,53 @@
-/** What a text may hold besides words: JSON, as such or escaped, among other words; base64, hex, percent-encoding, gzip. */
+/**
+ * Finds what a text holds besides words: JSON (plain, escaped, or among words), base64, hex, percent-encoding, gzip.
+ */
 import { JsonScanner } from "./json-scanner.ts";
 import { parseJson } from "./json-value.ts";
 import { hasTrace, lastTrace } from "./traces.ts";
 import { type Budget, isPacked, unpack } from "./unpack.ts";
 
-/** One layer of a text taken off. */
+/** What was found under one layer of a text. */
 export interface Layer {
-  /** What it holds, in order: JSON values, and texts that may hold more. */
+  /** JSON values, and texts that may hold more; in order. */
   values: unknown[];
-  /** What in it seems to be an SES event and cannot be read; null when nothing does. */
+  /** Why something that seems to be an SES event cannot be read; null when there is none. */
   broken: string | null;
-  /** True when the words in it speak of an SES event, as those before a logged event do. */
+  /** True when its words mention an SES event, as the words before a logged event do. */
   speaks: boolean;
 }
 
-/** No event, and no piece that could be known as one, is shorter. */
+/** No event, and no part that we would recognise, has fewer characters. */
 const SHORTEST = 16;
-/** An event in base64 or hex is longer than this; ids, hashes and words are not looked into. */
+/** An event in base64 or hex is longer than this. Ids, hashes and words are not decoded. */
 const RUN = /[\w+/-]{60,}={0,2}/g;
 const LINES_OF_BASE64 = /^[A-Za-z0-9+/\r\n]+={0,2}\s*$/;
 const HEX = /^(?:0x|x)?(?=7b|5b|22|1f8b)[0-9a-f]+$/i;
-/** `{"`, `{` with a line end, and the magic of gzip. */
+/** `{"`, `{` with a line end, and the first bytes of gzip, each in base64. */
 const BASE64_START = /eyJ|ewog|ewoJ|H4sI/;
-/** `{` in a form or a URL, or the letters of base64 that are encoded there, however often. */
+/** `{` in a form or a URL, or the characters of base64 that are percent-encoded there, once or several times. */
 const ENCODED = /%(?:25)*(?:7B|2B|2F|3D)/i;
-/** What nginx makes of `{"` in its access log. */
+/** How nginx writes `{"` in its access log. */
 const HEX_QUOTES = /\{\s*\\x22/i;
-/** Bytes as programs print them, of a text that starts with `{`, `[` or as gzip does. */
+/** Bytes as programs print them, of a text that starts with `{` or `[`, or as gzip does. */
 const BYTES = /[[:]\s*(?:123|91|31)\s*,/;
-/** Words in braces, `{request}` or `${name}`, are no JSON and end within this many bytes. */
+/** Words in braces, `{request}` or `${name}`, are not JSON and end within this many bytes. */
 const WORD_BYTES = 200;
 
 const [SPACE, QUOTE, APOSTROPHE, COLON, BACKSLASH, OPEN, CLOSE] = [0x20, 0x22, 0x27, 0x3a, 0x5c, 0x7b, 0x7d] as const;
 const BROKEN = "text that looks like an SES event and cannot be read as JSON";
 const NOTHING: Layer = { values: [], broken: null, speaks: false };
 
-/** Takes one layer off a text. The time is linear in its length; never throws. */
+/**
+ * Takes one layer off a text. What is unpacked counts against `budget`. The time is linear in the length of the text.
+ * Never throws.
+ */
 export function peel(text: string, budget: Budget): Layer {
   if (text.length < SHORTEST) return NOTHING;
   const whole = /^\s*[[{"]/.test(text) ? parseJson(text.trim()) : undefined;
   if (whole !== undefined) return { values: [whole], broken: null, speaks: false };
   const isTraced = hasTrace(text);
   if (isTraced && HEX_QUOTES.test(text)) return { values: [withoutHexEscapes(text)], broken: null, speaks: false };
-  // Most texts have nothing to do with SES, and are done with here as long as nothing in them is packed.
+  // Most texts have nothing to do with SES. They are done here unless they hold packed data.
   const { values, words, broken } =
     isTraced || BYTES.test(text) ? cutOut(text) : { values: [], words: text, broken: null };
   const encoded = ENCODED.test(words) ? formValues(words) : [];
@@ -50,7 +55,7 @@ export function peel(text: string, budget: Budget): Layer {
   return {
     values: [...values, ...encoded, ...packed.values],
     broken: broken ?? packed.broken,
-    // What is percent-encoded is judged when it is decoded.
+    // Percent-encoded text is judged after it is decoded.
     speaks: isTraced && encoded.length === 0 && hasTrace(words),
   };
 }
@@ -59,16 +64,16 @@ export function peel(text: string, budget: Budget): Layer {
 export interface Cut {
   values: unknown[];
   words: string;
-  /** `BROKEN` when an event in it cannot be read. What stands behind that is left alone: see `cutOut`. */
+  /** `BROKEN` when an event in it cannot be read, else null. What follows that event is not read: see `cutOut`. */
   broken: string | null;
-  /** True when what cannot be read at least starts as JSON does. */
+  /** True when the part that cannot be read starts like JSON. */
   isJson: boolean;
 }
 
 /**
- * Finds JSON objects anywhere in a text. Where one begins that cannot be read, and an SES event may be in it or behind it,
- * the search ends: in an event printed by some other language (`{'eventType': 'Send', …}`) the subject of the mail, which
- * may be a stranger's, would otherwise be taken for an event.
+ * Finds JSON objects anywhere in a text. It stops at one that cannot be read if an SES event may be in it or after it.
+ * An event printed by another language (`{'eventType': 'Send', …}`) holds the subject of a mail, which a stranger may
+ * have written, and which would otherwise be taken for an event.
  */
 export function cutOut(text: string): Cut {
   const cut: Cut = { values: [], words: "", broken: null, isJson: true };
@@ -98,7 +103,10 @@ export function cutOut(text: string): Cut {
   return cut;
 }
 
-/** What begins at a brace: a value and its end; no value when it is only a word in braces; or something that cannot be read. */
+/**
+ * What begins at a brace: a value and its end; an end without a value for a word in braces; or something that cannot be
+ * read.
+ */
 type Piece = { value?: unknown; end: number } | { isJson: boolean };
 
 function pieceAt(bytes: Buffer, brace: number): Piece {
@@ -123,7 +131,7 @@ function jsonPiece(bytes: Buffer, brace: number): Piece {
   return value === undefined ? { isJson: true } : { value, end };
 }
 
-/** `event="{\"eventType\":…}"`: up to the quote that is not escaped. */
+/** Reads `event="{\"eventType\":…}"`, up to the quote that is not escaped. */
 function escapedPiece(bytes: Buffer, brace: number): Piece {
   let end = brace;
   while (end < bytes.length && bytes[end] !== QUOTE) end += bytes[end] === BACKSLASH ? 2 : 1;
@@ -131,7 +139,7 @@ function escapedPiece(bytes: Buffer, brace: number): Piece {
   return value === undefined ? { isJson: false } : { value, end: Math.min(end + 1, bytes.length) };
 }
 
-/** A cell of a CSV file, `"{""eventType"":…}"`: up to the quote that is not doubled. */
+/** Reads a cell of a CSV file, `"{""eventType"":…}"`, up to the quote that is not doubled. */
 function doubledPiece(bytes: Buffer, brace: number): Piece {
   let end = bytes.indexOf(QUOTE, brace);
   while (end >= 0 && bytes[end + 1] === QUOTE) end = bytes.indexOf(QUOTE, end + 2);
@@ -152,19 +160,19 @@ function withoutHexEscapes(text: string): string {
   return text.replaceAll(/(?:\\x[0-9a-f]{2})+/gi, decode);
 }
 
-/** The parts of a form (`payload=%7B…`), of a URL, or of nothing but encoded text. */
+/** The parts of a form (`payload=%7B…`), of a URL, or of text that is only percent-encoded. */
 function formValues(words: string): string[] {
   return [...new URLSearchParams(words.trim())].flat().filter((part) => part.length >= SHORTEST);
 }
 
-/** What stands in base64 or hex, gzip or not. */
+/** Decodes what is written in base64 or hex, and unpacks it when it is packed. */
 function unpackRuns(words: string, budget: Budget): Pick<Layer, "values" | "broken"> {
-  // JSON in some languages escapes the slashes.
+  // Some languages escape slashes in JSON.
   const joined = LINES_OF_BASE64.test(words) ? words.replaceAll(/\s/g, "") : words.replaceAll("\\/", "/");
   const values: unknown[] = [];
   let broken: string | null = null;
   for (const { 0: run, index } of joined.matchAll(RUN)) {
-    // A piece of percent-encoded base64: it is whole when it is decoded.
+    // This is a part of percent-encoded base64. It is whole after it is decoded.
     if (joined[index - 1] === "%" || joined[index + run.length] === "%") continue;
     for (const bytes of decoded(run)) {
       const text = isPacked(bytes) ? unpack(bytes, budget) : bytes.toString("utf8");
@@ -176,7 +184,10 @@ function unpackRuns(words: string, budget: Budget): Pick<Layer, "values" | "brok
   return { values, broken };
 }
 
-/** A path (`…/api/eyJ…`) is of the same letters as what stands behind it: so once more from where JSON or gzip begins. */
+/**
+ * Decodes a run of letters, as a whole and again from where JSON or gzip begins: a path before it (`…/api/eyJ…`) is
+ * made of the same letters.
+ */
 function decoded(run: string): Buffer[] {
   if (HEX.test(run)) return [Buffer.from(run.replace(/^0?x/i, ""), "hex")];
   const start = run.search(BASE64_START);
@@ -184,7 +195,9 @@ function decoded(run: string): Buffer[] {
   return start > 0 ? [whole, Buffer.from(run.slice(start), "base64")] : [whole];
 }
 
-/** Two bytes say little: of random bytes one in 20,000 starts as zlib does. The third of gzip is always 8. */
+/**
+ * True for gzip, whose third byte is always 8. Two bytes say little: one in 20,000 random texts begins like zlib data.
+ */
 function isGzipOf(bytes: Buffer): boolean {
   return bytes[0] === 0x1f && bytes[2] === 8;
 }

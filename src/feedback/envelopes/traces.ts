@@ -1,30 +1,30 @@
-/** How an SES event is told from everything else, whole or in pieces, in JSON or in text nobody can read. */
+/** Tells an SES event from everything else, whole or in parts, in JSON or in text that cannot be read. */
 import { isObject, type JsonObject } from "./json-value.ts";
 import { isSesType, otherNotification } from "../ses-event.ts";
 
 /**
  * What an object is:
- * - `event`: an SES event, good or not: `readEvent` says.
- * - `inbound`: mail that came in (SES calls a Lambda function with it). Everything in it is written by strangers.
- * - `fragment`: a part of an SES event, or one whose members were renamed: nobody can read it, and it must not be ignored.
- * - `row`: what a query of CloudWatch Logs Insights gave; its other members were taken out of its `@message`.
- * - `label`: it names the type of an SES event and has nothing of one. Many programs wrap an event so.
+ * - `event`: an SES event, valid or not; `readEvent` decides.
+ * - `inbound`: mail that came in (SES calls a Lambda function with it). Strangers write everything in it.
+ * - `fragment`: a part of an SES event, or one whose members were renamed. We cannot read it and must not ignore it.
+ * - `row`: a result of a query of CloudWatch Logs Insights. Its other members were taken out of its `@message`.
+ * - `label`: it names the type of an SES event and has nothing else of one. Many programs wrap an event this way.
  * - `other`: none of these.
  */
 export type Kind = "event" | "inbound" | "fragment" | "row" | "label" | "other";
 
-/** What is longer is no name of a member, but a text. */
+/** A longer name of a member is a text. */
 export const LONGEST_NAME = 100;
 
 const TYPE_KEY = /(?:event|notification)[ ._-]?type$/i;
-/** Members of an event, also in the flat names of log queries (`mail.messageId`, `bounce_timestamp`). */
+/** Members of an event, also under the flat names of log queries (`mail.messageId`, `bounce_timestamp`). */
 const PART_KEY =
   /^(?:mail|bounce|complaint|delivery|reject|open|click|failure|delivery_?delay|subscription)(?:$|[._](?!type$))/i;
-/** Nothing else has these members; the last is the suppression list of an account at SES. */
+/** Only SES events have these members. The last is the suppression list of an account at SES. */
 const FRAGMENT_KEY =
   /bounced_?recipients|complained_?recipients|(?<!de)bounce[._]?type|complaint_?feedback_?type|common_?headers|headers_?truncated|^SuppressedDestination/i;
 
-/** What the object is by its own members: those of members are not looked into. */
+/** Says what an object is, by its own members. It does not look into them. */
 export function kindOfObject(value: JsonObject): Kind {
   const type = typeOf(value);
   if (otherNotification(type) !== null) return "event";
@@ -44,23 +44,29 @@ export function kindOfObject(value: JsonObject): Kind {
   return isSet(type) ? "event" : "fragment";
 }
 
-/** True of a `row`. */
+/** True for a `row` (see `Kind`). */
 export function isRow(value: JsonObject): boolean {
   return isSet(value["@message"]);
 }
 
-/** `eventType` of event publishing, else `notificationType`: of an object that may be an SES event. */
+/**
+ * The type that an object would have as an SES event: `eventType` of event publishing, else `notificationType`;
+ * undefined or null when it has neither.
+ */
 export function typeOf(value: JsonObject): unknown {
   return value["eventType"] ?? value["notificationType"];
 }
 
-/** Where exports write a member as a pair: `{"key": "eventType", "value": "Bounce"}`. */
+/** True for a type that an export writes as a pair: `{"key": "eventType", "value": "Bounce"}`. */
 function isTypeOfPair(value: JsonObject): boolean {
   const name = value["key"] ?? value["name"] ?? value["field"];
   return typeof name === "string" && TYPE_KEY.test(name) && namesType(value["value"]) !== null;
 }
 
-/** `"Bounce"`, or what some exports make of it: `["Bounce"]`, `{"S": "Bounce"}`. */
+/**
+ * How a value names a type: `"Bounce"`, or `["Bounce"]` and `{"S": "Bounce"}`, which some exports write. Null when it
+ * does not.
+ */
 function namesType(value: unknown): "plainly" | "in a container" | null {
   if (typeof value === "string") return isSesType(value) ? "plainly" : null;
   if (typeof value !== "object" || value === null) return null;
@@ -73,7 +79,7 @@ function isSet(value: unknown): boolean {
 }
 
 const TYPE_NAME = "(?:event|notification)[ ._-]?type";
-/** What stands between a name and its value in JSON, also escaped or percent-encoded, and in what languages print. */
+/** What may stand between a name and its value: in JSON, escaped or percent-encoded JSON, and what languages print. */
 const BETWEEN = "(?:[^a-z]|%3a|%5b|u00[0-9a-f]{2}|quot|string(?:value)?|value|s(?![a-z])){1,40}?";
 const TYPES =
   "bounce|complaint|delivery[ _-]?delay|delivery|send|reject|open|click|rendering[ _-]?failure|subscription";
@@ -86,12 +92,12 @@ const EVENT_TEXT =
 const TRACE = new RegExp(EVENT_TEXT, "i");
 const TRACES = new RegExp(EVENT_TEXT, "gi");
 
-/** True when something stands in a text that only a text about SES events has. */
+/** True when a text holds something that only texts about SES events hold. */
 export function hasTrace(text: string): boolean {
   return TRACE.test(text);
 }
 
-/** Where the last such thing begins, as an index; -1: there is none. */
+/** The index where the last of these things begins (see `hasTrace`); -1 when there is none. */
 export function lastTrace(text: string): number {
   let last = -1;
   for (const { index } of text.matchAll(TRACES)) last = index;

@@ -1,27 +1,32 @@
+/** Unpacks data of a record, within a limit. */
 import { gunzipSync, inflateSync } from "node:zlib";
 import { isGzip } from "./gunzip.ts";
 
-/** CloudWatch Logs sends at most 1 MB packed; a record that becomes more than this is a bomb. */
+/** CloudWatch Logs sends at most 1 MB of packed data. A record that unpacks to more than this is a bomb. */
 const MOST_BYTES = 16_777_216;
-/** What unpacking that fails is charged: it may have unpacked much before it did. */
+/** What a failed attempt costs: it may have unpacked much before it failed. */
 const FAILURE_BYTES = 1_048_576;
 
-/** What may still be unpacked of one record, over all of its layers and members. */
+/** How many bytes one record may still unpack to, over all its layers and members. */
 export interface Budget {
   bytes: number;
 }
 
+/** A budget for one record: 16 MiB. */
 export function newBudget(): Budget {
   return { bytes: MOST_BYTES };
 }
 
-/** True for gzip, and for zlib with the window size everybody uses. */
+/** True for gzip, and for zlib with the usual window size. */
 export function isPacked(bytes: Uint8Array): boolean {
   const second = bytes[1];
   return isGzip(bytes) || (bytes[0] === 0x78 && (second === 0x01 || second === 0x9c || second === 0xda));
 }
 
-/** Unpacks what `isPacked` within what is left of the budget; UTF-8. An `Error` is returned when that cannot be done. */
+/**
+ * Unpacks data for which `isPacked` is true, as UTF-8, and counts its bytes against the budget. Returns an `Error` when
+ * the data is damaged or the budget is not enough. Never throws.
+ */
 export function unpack(bytes: Buffer, budget: Budget): string | Error {
   if (budget.bytes <= 0) return new Error(`the record unpacks to more than ${MOST_BYTES.toLocaleString("en")} bytes`);
   try {
