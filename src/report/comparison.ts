@@ -11,7 +11,7 @@ const MEASURES: Measure[] = [
   { name: "Delivered", part: ({ counts }) => counts.delivered },
   { name: "Opened by readers", part: ({ opens }) => opens.opened_by_reader },
   { name: "Clicked", part: ({ counts }) => counts.clicked },
-  { name: "Bounced for good", part: ({ counts }) => counts.bounced_permanent },
+  { name: "Hard bounces", part: ({ counts }) => counts.bounced_permanent },
   { name: "Complaints", part: ({ counts }) => counts.complained },
 ];
 

@@ -97,7 +97,7 @@ export function notes(facts: ReportFacts): Markup | null {
   ].filter((one) => one !== null);
   return found.length === 0
     ? null
-    : html`<ul class="notes" aria-label="To be seen to">
+    : html`<ul class="notes" aria-label="Needs attention">
         ${found}
       </ul>`;
 }
@@ -131,7 +131,7 @@ export function figures({ counts, opens }: ReportFacts): Markup {
     ${figure("Delivered", share(counts.delivered, sent), html`${count(counts.delivered)}`)}
     ${figure("Opened by readers", share(opens.opened_by_reader, sent), html`${count(opens.opened_by_reader)}`)}
     ${figure("Clicked", share(counts.clicked, sent), html`${count(counts.clicked)}`)}
-    ${figure("Bounced for good", share(counts.bounced_permanent, sent), verdict(counts.bounced_permanent, sent, BOUNCE_LIMITS))}
+    ${figure("Hard bounces", share(counts.bounced_permanent, sent), verdict(counts.bounced_permanent, sent, BOUNCE_LIMITS))}
     ${figure("Complaints", share(counts.complained, sent), verdict(counts.complained, sent, COMPLAINT_LIMITS))}
   </dl>`;
 }
@@ -182,7 +182,7 @@ export function funnel({ counts, opens }: ReportFacts, setting: Setting): Markup
       </tr>`,
   );
   return html`<section>
-    ${heading("From the list to the click", setting)}
+    ${heading("Funnel", setting)}
     <table class="funnel">
       <thead>
         <tr>
@@ -209,7 +209,7 @@ export function states({ counts }: ReportFacts, setting: Setting): Markup {
   const parts = present.map((state) => ({ value: counts[state], tone: state }));
   const named = present.map((state) => ({ tone: state, name: state.replace("_", " "), value: count(counts[state]) }));
   return html`<section>
-    ${heading("Where the messages stand", setting)} ${stackedBar(parts, counts.total)}${legend(named)}
+    ${heading("Messages by state", setting)} ${stackedBar(parts, counts.total)}${legend(named)}
   </section>`;
 }
 
@@ -294,7 +294,7 @@ function axisMarks(instants: readonly number[]): number[] {
 export function returns({ counts, bounces }: ReportFacts, setting: Setting): Markup | null {
   if (counts.sent === 0) return null;
   const rows = [
-    rateRow("Bounced for good", counts.bounced_permanent, counts.sent, BOUNCE_LIMITS, "bounced"),
+    rateRow("Hard bounces", counts.bounced_permanent, counts.sent, BOUNCE_LIMITS, "bounced"),
     rateRow("Complaints", counts.complained, counts.sent, COMPLAINT_LIMITS, "complained"),
   ];
   return html`<section class="long">
@@ -316,7 +316,7 @@ export function returns({ counts, bounces }: ReportFacts, setting: Setting): Mar
       The marks are where Amazon reviews an account (${limitText(BOUNCE_LIMITS.review)} bounces,
       ${limitText(COMPLAINT_LIMITS.review)} complaints) and where it may pause its sending
       (${limitText(BOUNCE_LIMITS.pause)}, ${limitText(COMPLAINT_LIMITS.pause)}). It looks at the whole account, not at
-      one topic. Passing bounces do not count there; ${counted(counts.bounced_transient, "message")} had one.
+      one topic. Soft bounces do not count there; ${counted(counts.bounced_transient, "message")} had one.
     </p>
     ${bounceTable(bounces)}
   </section>`;
@@ -431,7 +431,7 @@ export function domains({ counts, domains: { rows, others } }: ReportFacts, sett
         </tr>`;
   const head = html`<th scope="col">Domain</th>
     <td class="bar"></td>
-    ${columnHeads([], ["Messages", "Delivered", "Opened by readers", "Clicked", "Bounced for good", "Complaints"])}`;
+    ${columnHeads([], ["Messages", "Delivered", "Opened by readers", "Clicked", "Hard bounces", "Complaints"])}`;
   return html`<section class="long">
     ${heading("Domains", setting)} ${table("Domains", head, html`${body}${rest}`)}
   </section>`;
