@@ -13,7 +13,7 @@ const TESTS = new URL("..", import.meta.url).pathname;
 function titles(): string[] {
   const files = readdirSync(TESTS, { recursive: true, encoding: "utf8" });
   return files
-    .filter((file) => /(\.test|contract)\.ts$/.test(file) && !file.endsWith("promises.test.ts"))
+    .filter((file) => /\.test\.ts$|\/(?:contract|properties)\/.*\.ts$/.test(file) && !file.endsWith("promises.test.ts"))
     .flatMap((file) => [
       ...readFileSync(join(TESTS, file), "utf8").matchAll(/^\s*(?:\)\()?(?:(?:it|describe)\b.*)?["`](.*)["`],/gm),
     ])
