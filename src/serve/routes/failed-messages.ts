@@ -1,4 +1,4 @@
-/** What went wrong, and what a person does about it. */
+/** Messages that failed or are in doubt, and trying them again. */
 import type { FastifyInstance } from "fastify";
 import type { Sender } from "../../deliver/sender.ts";
 import { STATES, type State } from "../../message.ts";
@@ -40,6 +40,7 @@ interface Routed {
   held(): ReadonlySet<string>;
 }
 
+/** Adds `/v1/troubles` and, for one topic, `troubles`, `overview` and `retry`. */
 export function failedMessageRoutes(app: FastifyInstance, { store, sender, held }: Routed): void {
   const response = { 200: answer({ troubles: { type: "array", items: FAILED_MESSAGE } }), ...REFUSALS, 404: ERROR };
   app.get<{ Querystring: { limit: number } }>(
