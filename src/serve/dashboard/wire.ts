@@ -64,7 +64,7 @@ export interface FailedMessageFacts {
 export interface SuppressionFacts {
   address: string;
   reason: string;
-  /** What put it there: `event`, `manual`, `import`, `ses` or `link`. */
+  /** What put it there: `event`, `manual`, `import`, `ses`, `link`, or what an imported list says. */
   source: string;
   detail: string | null;
   created_at: string;
