@@ -9,7 +9,7 @@ import { createCertificates } from "../sns/certificates.ts";
 import { httpsGet, type HttpsGet } from "../sns/https-get.ts";
 import { receive, type Receiver } from "../sns/receive.ts";
 import { SnsRefusal } from "../sns/refusal.ts";
-import { refusalLog } from "../sns/refusal-log.ts";
+import { createRefusalLog } from "../sns/refusal-log.ts";
 
 /** Bytes. SNS sends 256 KB at most; quoted inside JSON that may become several times as much. */
 const BODY_LIMIT = 1_048_576;
@@ -51,7 +51,7 @@ export function snsRoutes(
     store: (events) => commit.add(events),
     notice: (level, text, fields) => app.log[level](fields, text),
   };
-  const logRefusal = refusalLog(clock, (line) => app.log.warn(line, "SNS message refused"));
+  const logRefusal = createRefusalLog(clock, (line) => app.log.warn(line, "SNS message refused"));
 
   app.post<{ Body: string }>(
     "/v1/events/results",

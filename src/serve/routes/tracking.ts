@@ -19,7 +19,7 @@ const COMMIT = { maxItems: 500, waitMs: 0 };
 
 /**
  * Signed links have no limit: mail providers come for many readers from one address, and only who was sent a mail can
- * make us write. What is not signed has one: see `strangers`.
+ * make us write. Links that we did not sign have one: see `createUnknownLinkLimit`.
  */
 const CONFIG = { access: "open", rateLimit: false } as const;
 /** Most links that we did not sign, from one address in a minute. */
@@ -98,7 +98,7 @@ export async function trackingRoutes(app: FastifyInstance, gateway: Tracked, lim
   const { links, clock, store } = gateway;
   const visits = createVisits(store, clock, app.log, limits);
   app.addHook("onClose", () => visits.drain());
-  const refuse = strangers(app);
+  const refuse = createUnknownLinkLimit(app);
   const count = (request: FastifyRequest, visit: Pick<Visit, "kind" | "messageId" | "link">): void => {
     if (request.method === "HEAD") return;
     visits.add({ ...visit, at: clock.now(), machine: isMachine(request.headers["user-agent"] ?? null) });
@@ -138,7 +138,7 @@ type Answer = (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
 type Refuse = (request: FastifyRequest, reply: FastifyReply, answer: Answer) => Promise<FastifyReply>;
 
 /** Answers a request for a link that we did not sign. After some hundred in a minute its address has to wait. */
-function strangers(app: FastifyInstance): Refuse {
+function createUnknownLinkLimit(app: FastifyInstance): Refuse {
   const unknown = app.createRateLimit({ max: MOST_UNKNOWN, timeWindow: UNKNOWN_WINDOW_MS });
   return async (request, reply, answer) => {
     const limit = await unknown(request);

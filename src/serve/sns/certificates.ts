@@ -51,7 +51,7 @@ export function createCertificates(fetchCertificate: HttpsGet, clock: Clock): Ce
   const known = new LRUCache<string, Certificate>({ max: MAX_KNOWN });
   const failed = new LRUCache<string, { refusal: SnsRefusal; until: number }>({ max: MAX_FAILED });
   const underWay = new Map<string, Promise<Certificate>>();
-  const failures = failureCount(clock);
+  const failures = createFailureCount(clock);
 
   const fetchOne = async (url: string): Promise<Certificate> => {
     try {
@@ -125,7 +125,7 @@ function isOfSns({ subject }: X509Certificate): boolean {
   return /^sns(?:-[a-z0-9-]+)?(?:\.[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?$/.test(name);
 }
 
-function failureCount(clock: Clock) {
+function createFailureCount(clock: Clock) {
   const at: number[] = [];
   return {
     add: () => {

@@ -1,4 +1,4 @@
-/** Makes requests to Amazon, with limits. */
+/** Makes requests to Amazon that cannot take too long or bring too much. */
 import { get } from "node:https";
 
 /** A whole answer, with any status. */
@@ -23,8 +23,8 @@ const SIZE_LIMIT = 65_536;
  * answer like any other. Trusts the certificate authorities that Node trusts (`NODE_EXTRA_CA_CERTS` adds some), or `ca`
  * alone.
  */
-export function httpsGet(url: string, limits: { ca?: string; timeLimitMs?: number } = {}): Promise<HttpsAnswer> {
-  const { timeLimitMs = TIME_LIMIT_MS, ...trust } = limits;
+export function httpsGet(url: string, options: { ca?: string; timeLimitMs?: number } = {}): Promise<HttpsAnswer> {
+  const { timeLimitMs = TIME_LIMIT_MS, ...trust } = options;
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeLimitMs);
     const request = get(url, { agent: false, signal, ...trust }, (response) => {

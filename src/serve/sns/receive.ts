@@ -14,7 +14,7 @@ import { forbidden, tryAgain, unreadable } from "./refusal.ts";
 import { verify } from "./verify.ts";
 
 /** One POST to the webhook, as it came. */
-export interface Delivery {
+export interface WebhookPost {
   body: string;
   headers: IncomingHttpHeaders;
 }
@@ -41,7 +41,7 @@ export interface Receiver {
  * Takes in a message of an allowed SNS topic. Throws `SnsRefusal` for any other, and with 503 when its events cannot be
  * stored.
  */
-export async function receive({ body, headers }: Delivery, receiver: Receiver): Promise<Receipt> {
+export async function receive({ body, headers }: WebhookPost, receiver: Receiver): Promise<Receipt> {
   if (receiver.settings.topicArns.length === 0) {
     throw forbidden("The gateway was started without --sns-topic-arn and takes no SNS message");
   }

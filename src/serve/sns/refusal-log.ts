@@ -8,7 +8,7 @@ const EVERY_MS = 1_000;
  * refused since the last. Strangers cannot fill the disk, and a mistake in the set-up is still seen. The number of
  * reasons is limited: each is a fixed sentence in this folder.
  */
-export function refusalLog(
+export function createRefusalLog(
   clock: Clock,
   write: (line: { reason: string; sns_topic: string; refused: number }) => void,
 ) {
