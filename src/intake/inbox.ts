@@ -1,6 +1,6 @@
 /**
- * Takes requests for mail into the store, over whatever way they came. Requests that arrive together share a durable
- * commit.
+ * Takes requests for mail into the store, without knowing who brought them. Requests that arrive together share a
+ * durable commit.
  */
 import type {
   AcceptCounts,

@@ -7,8 +7,8 @@ const MOST_DEPTH = 16;
 
 /**
  * How a repeat of this request will be recognised. Each `caller` may use a key once ("" when there is only one caller).
- * `body` is a parsed JSON value of any depth. Equal values have equal fingerprints, whatever the order of their keys:
- * SHA-256 in hex.
+ * `body` is a parsed JSON value of any depth. Equal values have equal fingerprints (SHA-256 in hex), in any order of
+ * their keys.
  */
 export function repeatOf({ caller, key, body }: { caller: string; key: string; body: unknown }): Repeat {
   return { caller, key, fingerprint: createHash("sha256").update(canonical(body, 0)).digest("hex") };

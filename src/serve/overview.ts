@@ -1,4 +1,4 @@
-/** The overview: a snapshot of the whole gateway, and a feed of it for however many listeners. */
+/** The overview: a snapshot of the whole gateway, and a feed of it for up to 100 listeners. */
 import { leftToday } from "../aws/quota.ts";
 import { PassThrough, type Readable } from "node:stream";
 import type { Clock } from "../time/clock.ts";

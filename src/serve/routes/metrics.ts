@@ -7,7 +7,7 @@ import type { Topics } from "../../store/store.ts";
 
 /** Upper bounds, in seconds. A pixel takes less than a millisecond, and a post with 10,000 addresses some hundred. */
 const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10];
-/** Requests without a route share one series, however many paths strangers try. */
+/** Requests without a route share one series, so that strangers cannot make new ones by trying paths. */
 const NO_ROUTE = "none";
 
 const RUN_COUNTERS = [

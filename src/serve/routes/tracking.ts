@@ -18,8 +18,8 @@ const BODY_LIMIT = 16 * 1024;
 const COMMIT = { maxItems: 500, waitMs: 0 };
 
 /**
- * Signed links have no limit: mail providers come for many readers from one address, and only who was sent a mail can
- * make us write. Links that we did not sign have one: see `createUnknownLinkLimit`.
+ * Signed links have no limit: mail providers come for many readers from one address, and only somebody who was sent a
+ * mail can make us write. Links that we did not sign have one: see `createUnknownLinkLimit`.
  */
 const CONFIG = { access: "open", rateLimit: false } as const;
 /** Most links that we did not sign, from one address in a minute. */
@@ -137,7 +137,10 @@ export async function trackingRoutes(app: FastifyInstance, gateway: Tracked, lim
 type Answer = (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
 type Refuse = (request: FastifyRequest, reply: FastifyReply, answer: Answer) => Promise<FastifyReply>;
 
-/** Answers a request for a link that we did not sign. After some hundred in a minute its address has to wait. */
+/**
+ * Returns a function that answers a request for a link that we did not sign. After 600 of them in a minute an address
+ * has to wait.
+ */
 function createUnknownLinkLimit(app: FastifyInstance): Refuse {
   const unknown = app.createRateLimit({ max: MOST_UNKNOWN, timeWindow: UNKNOWN_WINDOW_MS });
   return async (request, reply, answer) => {

@@ -43,9 +43,9 @@ export interface Certificates {
 }
 
 /**
- * Fetches a certificate once, however many wait for it. TLS vouches for the host. The certificate itself has to be made
- * out to SNS, hold an RSA key of 2,048 bits or more, and be valid by `clock`. After a failure its URL is refused for 30
- * s.
+ * Fetches a certificate once, even when several callers wait for it. TLS vouches for the host. The certificate itself
+ * has to be made out to SNS, hold an RSA key of 2,048 bits or more, and be valid by `clock`. After a failure its URL is
+ * refused for 30 s.
  */
 export function createCertificates(fetchCertificate: HttpsGet, clock: Clock): Certificates {
   const known = new LRUCache<string, Certificate>({ max: MAX_KNOWN });

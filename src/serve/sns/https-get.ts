@@ -1,4 +1,4 @@
-/** Makes requests to Amazon that cannot take too long or bring too much. */
+/** Makes GET requests to Amazon, limited in time and size. */
 import { get } from "node:https";
 
 /** A whole answer, with any status. */
