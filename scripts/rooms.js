@@ -31,7 +31,7 @@ export const PLACES = {
 
   tracking: GROUND,
   compose: [...GROUND, "tracking"],
-  // A queue hands messages to whoever asks. It knows no store.
+  // A queue hands out messages. It knows no store.
   queue: GROUND,
   feedback: [...GROUND, "queue"],
   deliver: [...GROUND, "io.ts", "tracking", "compose"],

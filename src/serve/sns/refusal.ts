@@ -1,7 +1,7 @@
 /**
- * Why a message is not taken in: one sentence for whoever set this up. The same reason always has the same text, which
- * holds nothing of the message, so that it can be logged and counted. 5xx makes SNS try again; 4xx makes it give the
- * message up.
+ * Why a message is not taken in: one sentence for the person who set this up. The same reason always has the same text,
+ * which holds nothing of the message, so that it can be logged and counted. 5xx makes SNS try again; 4xx makes it give
+ * the message up.
  */
 export class SnsRefusal extends Error {
   override name = "SnsRefusal";
