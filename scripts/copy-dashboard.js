@@ -1,4 +1,4 @@
-/** The last step of `npm run build`: what the browser is served is copied to dist/ as it is. */
+/** The last step of `npm run build`: copies to dist/ what the browser gets unchanged. */
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 

@@ -1,4 +1,4 @@
-/** The rules of this house that oxlint does not know: .oxlintrc.json turns them on, CONTRIBUTING.md explains them. */
+/** Lint rules of our own. .oxlintrc.json turns them on, and CONTRIBUTING.md explains them. */
 import { isBuiltin } from "node:module";
 import { join, posix, relative, sep } from "node:path";
 import { LIBRARIES, PLACES } from "./rooms.js";
@@ -52,7 +52,7 @@ export function placeOf(file) {
 /** @type {(path: string, place: string) => boolean} */
 const isWithin = (path, place) => path === place || path.startsWith(`${place}/`);
 
-/** What bin/ imports from dist/ was built from src/. @type {(path: string) => string} */
+/** bin/ imports from dist/ what was built from src/. @type {(path: string) => string} */
 const built = (path) => (path.startsWith("../dist/") ? path.slice("../dist/".length).replace(/\.js$/, ".ts") : path);
 
 /**
@@ -97,11 +97,7 @@ const imports = {
   },
 };
 
-/**
- * Asks for a docstring right above everything that is exported.
- *
- * @type {Rule}
- */
+/** Asks for a docstring right above each export. @type {Rule} */
 const docstrings = {
   create(context) {
     const { sourceCode } = context;
@@ -135,5 +131,5 @@ function namesOf(statement) {
   return "id" in statement && statement.id?.type === "Identifier" ? [statement.id.name] : [];
 }
 
-/** oxlint reads the default export of a plugin. */
+/** oxlint reads a plugin from the default export. */
 export default { meta: { name: "house" }, rules: { imports, docstrings } };

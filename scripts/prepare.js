@@ -1,6 +1,6 @@
 /**
- * npm runs this after `npm install` in a clone and before it packs, also when it installs from git. Where there is no
- * compiler (`--omit=dev`) or no source (a package that was unpacked) there is nothing to build.
+ * npm runs this after `npm install` in a clone, before it packs, and when it installs from git. It builds dist/, unless
+ * there is no compiler (`--omit=dev`) or no source (an unpacked package).
  */
 import { execSync } from "node:child_process";
 import { existsSync } from "node:fs";

@@ -1,9 +1,9 @@
 /**
- * Who may import whom in src/. The lint rule `house/imports` (scripts/oxlint-house.js) reads this table and nothing else,
- * and refuses every import that the table does not allow: of a file or a library, static, dynamic or of a type.
+ * Who may import whom in src/. The lint rule `house/imports` (scripts/oxlint-house.js) refuses every import that this
+ * table does not allow: of a file or of a library, static or dynamic, of values or of types.
  *
- * A place is a file ("io.ts"), a folder with all that is in it ("compose"), or only the files that lie directly in a folder
- * ("store/*"). A file belongs to the most exact place that it fits; one that fits none is an error.
+ * A place is a file ("io.ts"), a folder with all that is in it ("compose"), or only the files that lie directly in a
+ * folder ("store/*"). A file belongs to the most exact place that it fits. One that fits none is an error.
  */
 
 /** What every room may import. */
@@ -13,7 +13,8 @@ const GROUND = ["errors.ts", "message.ts", "nearest.ts", "printable.ts", "read-f
 const MACHINE = ["tracking", "compose", "feedback", "deliver", "aws", "queue", "store/rules", "store/*", "intake"];
 
 /**
- * Each place, and the other places it may import. A row may name only places of rows above it: so rooms cannot form a cycle.
+ * Each place, and the other places it may import. A row may name only places of rows above it, so rooms cannot form a
+ * cycle.
  *
  * @type {Record<string, string[]>}
  */
@@ -30,7 +31,7 @@ export const PLACES = {
 
   tracking: GROUND,
   compose: [...GROUND, "tracking"],
-  // A queue hands messages to whoever asks. It knows no store.
+  // A queue hands out messages. It knows no store.
   queue: GROUND,
   feedback: [...GROUND, "queue"],
   deliver: [...GROUND, "io.ts", "tracking", "compose"],
@@ -38,7 +39,7 @@ export const PLACES = {
 
   "store/rules": [...GROUND, "feedback", "deliver"],
   "store/*": [...GROUND, "feedback", "deliver", "store/rules"],
-  // A database knows nothing of another one: what they share is in store/rules.
+  // A database knows nothing of another one. What they share is in store/rules.
   "store/sqlite": [...GROUND, "feedback", "deliver", "store/rules", "store/*"],
   // The only file that knows every database.
   "store/open.ts": [...GROUND, "store/*", "store/sqlite"],
@@ -49,7 +50,7 @@ export const PLACES = {
 
   report: [...GROUND, "io.ts", "compose", "store/rules", "store/*"],
   check: [...GROUND, "compose", "aws", "store/*"],
-  // What runs in the browser; of the rules it knows types.
+  // This runs in the browser. It imports only types.
   "serve/dashboard": ["message.ts", "store/rules"],
   serve: [...GROUND, ...MACHINE, "telemetry", "report", "serve/dashboard"],
 
@@ -67,7 +68,7 @@ export const PLACES = {
     "serve",
     "terminal",
   ],
-  // Of the rooms below work/ they know what a flag may be: states, scopes, faults, lines of a breakdown.
+  // From the rooms below work/ they learn what a flag may be: states, scopes, faults, lines of a breakdown.
   commands: [...GROUND, "io.ts", "store/rules", "store/*", "report", "sandbox", "work"],
   "cli.ts": [...GROUND, "io.ts", "dotenv.ts", "terminal", "work", "commands"],
   // bin/ runs what dist/ was built from.
@@ -75,8 +76,8 @@ export const PLACES = {
 };
 
 /**
- * Each library, and the files or folders that may import it. One without a row may be imported by nobody. Of Node's own
- * modules only those below are kept to some places.
+ * Each library, and the files or folders that may import it. Nobody may import a library without a row. Of Node's own
+ * modules only those named below are kept to some places.
  *
  * @type {Record<string, string[]>}
  */
@@ -116,10 +117,10 @@ export const LIBRARIES = {
 
   "node:child_process": ["work/preview.ts"],
   "node:dns": ["check/dns.ts"],
-  // createRequire() imports past this table.
+  // createRequire() would import past this table.
   "node:module": ["../bin", "store/sqlite/driver.ts", "time/luxon.ts"],
   // Only bin/ touches the process. The rest is given an Io.
   "node:process": ["../bin", "store/sqlite/driver.ts", "store/sqlite/processes.ts", "time/clock.ts"],
-  // Node 20 has none: store/sqlite/driver.ts says what is used instead.
+  // Node 20 does not have it. store/sqlite/driver.ts says what is used instead.
   "node:sqlite": [],
 };

@@ -1,18 +1,20 @@
-/** One durable commit for everything that waits: a disk makes some hundred of them a second, clients want thousands. */
+/** Lets many items share one durable commit. A disk makes some hundred commits a second, and clients want thousands. */
 
+/** Commits items in groups, one group after another. */
 export interface GroupCommit<Item, Result> {
-  /** Resolves with the item's own result once its group is durable; rejects, like the whole group, when that failed. */
+  /** Resolves to the item's own result once its group is durable. Rejects, like the whole group, when that failed. */
   add(item: Item): Promise<Result>;
   /** Resolves when everything added so far is answered. */
   drain(): Promise<void>;
 }
 
+/** When a group is complete, and how long it waits for more items. */
 export interface GroupCommitOptions<Item> {
-  /** A group is complete with this many items (or this much weight); the rest goes with the next one. */
+  /** A group takes this many items, or items of this weight together. The rest goes with the next group. */
   maxItems: number;
-  /** How long the first of a group waits for others, ms. 0: for those that are there already. */
+  /** How long the first item of a group waits for others, ms. 0: only for those that have arrived already. */
   waitMs: number;
-  /** How much of `maxItems` an item takes; default 1. An item heavier than that goes alone. */
+  /** How much of `maxItems` an item takes; default 1. An item heavier than `maxItems` gets a group of its own. */
   weigh?: (item: Item) => number;
 }
 
@@ -23,7 +25,10 @@ interface Waiting<Item, Result> {
   reject(error: unknown): void;
 }
 
-/** `apply` is given the items in the order they came and answers them in that order. It is never called twice at a time. */
+/**
+ * `apply` gets the items in the order they came, and resolves to one result for each, in the same order. It is never
+ * called twice at a time. When it rejects, every item of the group rejects with its error.
+ */
 export function createGroupCommit<Item, Result>(
   apply: (items: Item[]) => Promise<Result[]>,
   { maxItems, waitMs, weigh = () => 1 }: GroupCommitOptions<Item>,
@@ -41,7 +46,7 @@ export function createGroupCommit<Item, Result>(
     running = null;
   };
 
-  /** At 0 ms: what has arrived at the sockets by now is read first. */
+  /** With 0 ms, requests that have already arrived at the sockets are read first, and join the group. */
   const others = (): Promise<void> =>
     new Promise((resolve) => {
       if (waitMs === 0) return void setImmediate(resolve);

@@ -1,4 +1,7 @@
-/** Requests on their way into the store, whoever brought them: those that come together share a durable commit. */
+/**
+ * Takes requests for mail into the store, without knowing who brought them. Requests that arrive together share a
+ * durable commit.
+ */
 import type {
   AcceptCounts,
   AcceptMessage,
@@ -16,49 +19,56 @@ import type { Invalid } from "./request.ts";
 import { MOST_ADDRESSES } from "./schema.ts";
 import { refusalText } from "./topic-refusal.ts";
 
+/** A request for mail that was read and found valid. */
 export interface MailRequest {
-  /** As `readRequest` gives them. */
+  /** From `readRequest`. */
   messages: readonly AcceptMessage[];
-  /** As `repeatOf` gives it; null: a repeat of this request is a new one. */
+  /** From `repeatOf`. Null: a repeat of this request counts as a new request. */
   repeat: Repeat | null;
-  /** What the caller wants to know again of a repeat. Kept together with `repeat`, never read. */
+  /** What the caller needs to answer a repeat. It is stored together with `repeat` and never read here. */
   memo: string;
 }
 
-/** A request that came before, and what it came to then. */
+/** The same request came before, with this result. */
 type Repeated = { kind: "repeated"; counts: AcceptCounts; memo: string };
-/** The key was used for another request. */
+/** The key was used before, for a different request. */
 type Conflict = { kind: "conflict" };
 
-/** `stored`: durable, and sent when it is due. Of every other kind nothing was stored now. */
+/** `stored`: the request is durable, and is sent when it is due. With every other kind nothing was stored now. */
 export type Taken = { kind: "stored"; counts: AcceptCounts } | Repeated | Conflict | Invalid;
 
+/** Takes in requests, each as a whole or not at all. */
 export interface RequestInbox {
   /**
-   * What became of a request with this key; null: none has come. To be asked before a body is read: a repeat is known
-   * although its times are past by now.
+   * What became of a request with this key; null: none has come. Ask before reading a body: a repeat must be recognised
+   * even when its times have passed since.
    */
   earlier(repeat: Repeat): Promise<Repeated | Conflict | null>;
   /**
-   * Resolves when the request is durably stored, whole, or is not stored at all. Rejects, and stores nothing, when the store
-   * cannot (StoppedError: worth another try later).
+   * Resolves when the request is durably stored, whole, or is not stored at all. Rejects, and stores nothing, when the
+   * store fails; after a StoppedError the same request may be tried again later.
    */
   take(request: MailRequest): Promise<Taken>;
-  /** Resolves when everything taken so far is answered. */
+  /** Resolves when every request taken so far is answered. */
   drain(): Promise<void>;
 }
 
+/** What an inbox works with. */
 export interface InboxParts {
   store: Pick<Inbox, "accept" | "earlier"> & Pick<Topics, "topic">;
-  /** Where mail goes from here: a topic that went elsewhere takes nothing in. */
+  /** Where mail goes from here. A topic that was sent to the other endpoint takes nothing in. */
   endpoint: Endpoint;
-  /** Told each time something was stored: there may be mail to send. */
+  /** Called after each stored request: there may be mail to send. */
   wake(): void;
 }
 
-/** As many addresses as one request may have: one of that size has a commit of its own. */
+/** The most addresses that one request may have. A request of that size fills a commit. */
 const COMMIT = { maxItems: MOST_ADDRESSES, waitMs: 0, weigh: addressesOf };
 
+/**
+ * Creates an inbox. One commit takes requests with up to 10,000 addresses together. A topic is stored under the name
+ * that `storedTopic` gives.
+ */
 export function createInbox({ store, endpoint, wake }: InboxParts): RequestInbox {
   const commits = createGroupCommit<AcceptRequest, AcceptResult>((requests) => store.accept(requests), COMMIT);
   return {

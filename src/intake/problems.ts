@@ -1,14 +1,14 @@
-/** What is wrong with a request, place by place, so that whoever wrote it can mend everything at once. */
+/** The problems of a request, each with its place, so that the author can mend all of them at once. */
 
-/** `path` as in `messages[2].emails[17]`. */
+/** One problem. `path` is a place as in `messages[2].emails[17]`; empty: the request as a whole. */
 export interface Problem {
   path: string;
   message: string;
 }
 
-/** An answer names no more than this many; a last entry says how many more there are. */
+/** An answer names this many problems at most. A last entry says how many more there are. */
 const MOST = 1_000;
-/** Collects problems; beyond the most an answer names they are only counted. */
+/** Collects problems. The first 1,000 are kept; the others are only counted. */
 export class Problems {
   readonly #named: Problem[] = [];
   #count = 0;
@@ -18,7 +18,7 @@ export class Problems {
     if (this.#named.length < MOST) this.#named.push({ path, message });
   }
 
-  /** All of them, named or not. */
+  /** How many there are, kept or not. */
   get count(): number {
     return this.#count;
   }
@@ -30,7 +30,7 @@ export class Problems {
   }
 }
 
-/** One sentence for whoever reads no more: the first problem, and how many there are. */
+/** One sentence for readers who read no further: the first problem, and how many there are. */
 export function summary(problems: readonly Problem[], count = problems.length): string {
   const [first] = problems;
   if (first === undefined) return "the request is not valid";

@@ -1,4 +1,4 @@
-/** Reads what the schema cannot say: addresses, topics, times, names. */
+/** Reads a request into messages, and checks what its schema cannot: addresses, topics, times, texts. */
 import { parseAddress } from "../compose/address/address.ts";
 import { checkTopic, type Envelope } from "../compose/content/content.ts";
 import { UserError } from "../errors.ts";
@@ -9,24 +9,24 @@ import { type Fields, isObject } from "./fields.ts";
 import type { Problems } from "./problems.ts";
 import { MOST_UUID, PRIORITIES } from "./schema.ts";
 
-/** What a request does not say itself. */
+/** What has to be known to read a request, and is not in it. */
 export interface Surroundings {
   /** Wall clock, ms. */
   now: number;
-  /** IANA zone in which times without an offset are read. */
+  /** IANA zone for times without an offset. */
   zone: string;
   envelope: Envelope;
-  /** What the mails carry; null: no links. */
+  /** The links that the mails carry; null: none. */
   tracking: Tracking | null;
-  /** Those of the uuids that were taken in before. */
+  /** Those of the uuids whose messages were accepted before. */
   knownUuids(uuids: readonly string[]): Promise<Set<string>>;
 }
 
-/** A time that is past, and the messages it was given for. */
+/** A time in the past, and the messages it was given for. */
 interface Past {
   path: string;
   text: string;
-  /** Null: a message without one. */
+  /** Of these messages. Null: a message without a uuid. */
   uuids: (string | null)[];
 }
 
@@ -37,22 +37,22 @@ interface When {
 
 const AT_ONCE: When = { at: 0, past: null };
 
-/** One request on its way from fields to messages. */
+/** Turns the fields of one request into messages. */
 export class Reading {
   readonly #problems: Problems;
   readonly #around: Surroundings;
   readonly #past: Past[] = [];
   readonly #uuids = new Map<string, number>();
 
-  /** What is found is added to `problems`. */
+  /** Adds what it finds to `problems`. */
   constructor(surroundings: Surroundings, problems: Problems) {
     this.#around = surroundings;
     this.#problems = problems;
   }
 
   /**
-   * The messages of a body, in their order. Where something is wrong a message holds anything at all: use none of them when
-   * `problems` counts one.
+   * The messages of a body, in their order. When `problems` counts any, the messages may hold wrong values: use none of
+   * them.
    */
   read(body: Fields): AcceptMessage[] {
     const usual = this.#when(body, "");
@@ -62,7 +62,10 @@ export class Reading {
       .filter((message) => message !== null);
   }
 
-  /** What is past is forgiven to messages that were taken in before: it was not past then. */
+  /**
+   * Adds times in the past to the problems. A time is forgiven when all its messages were accepted before: it was not
+   * past then. Call it once, after `read`.
+   */
   async judgePast(): Promise<void> {
     if (this.#past.length === 0) return;
     const uuids = this.#past.flatMap((past) => past.uuids).filter((uuid) => uuid !== null);
@@ -110,7 +113,7 @@ export class Reading {
     };
   }
 
-  /** An empty one was named by the schema already; here and below. */
+  /** The schema has reported an empty subject already. The same holds in the methods below. */
   #subject(message: Fields, path: string): string {
     const subject = textOf(message["subject"]) ?? "";
     if (/[\p{Cc}\u2028\u2029]/u.test(subject))
@@ -153,7 +156,7 @@ export class Reading {
 
   #notBefore(message: Fields, path: string, uuid: string | null, usual: When | null): number {
     const own = this.#when(message, path);
-    // Null: given, and not a time; named already.
+    // Null: a time was given that cannot be read. It is reported already.
     const when = own === AT_ONCE ? usual : own;
     when?.past?.uuids.push(uuid);
     return when?.at ?? 0;
@@ -175,7 +178,10 @@ export class Reading {
     }
   }
 
-  /** One of the two spellings; both only when they say the same. What is no text was named by the schema. */
+  /**
+   * Reads a field that has two spellings. Both may be given when they say the same. The schema has reported what is not
+   * text.
+   */
   #either(fields: Fields, snake: string, camel: string, path: string): { name: string; value: string | null } {
     const [first, second] = [textOf(fields[snake]), textOf(fields[camel])];
     if (first !== null && second !== null && first !== second)

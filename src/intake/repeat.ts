@@ -1,13 +1,14 @@
-/** How a request that comes again is told from a new one: by who sent it, the key it gave, and what stands in it. */
+/** Tells a repeated request from a new one: by its sender, its key and its content. */
 import { createHash } from "node:crypto";
 import type { Repeat } from "../store/rows.ts";
 
-/** No body that is taken in is nested this deep; deeper ones need no telling apart. */
+/** No valid body is nested this deep. All that is deeper counts as equal, so that the recursion has an end. */
 const MOST_DEPTH = 16;
 
 /**
- * How a repeat of this request will be known. `caller` is whoever may use a key once ("" when there is but one), `body` a
- * parsed JSON value of any depth. The same value gives the same fingerprint, in whatever order its keys were written.
+ * How a repeat of this request will be recognised. Each `caller` may use a key once ("" when there is only one caller).
+ * `body` is a parsed JSON value of any depth. Equal values have equal fingerprints (SHA-256 in hex), in any order of
+ * their keys.
  */
 export function repeatOf({ caller, key, body }: { caller: string; key: string; body: unknown }): Repeat {
   return { caller, key, fingerprint: createHash("sha256").update(canonical(body, 0)).digest("hex") };

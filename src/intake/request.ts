@@ -1,4 +1,4 @@
-/** The body of one request for mail, whoever brought it: read into messages, or into everything that is wrong with it. */
+/** Reads the body of one request for mail: into messages, or into everything that is wrong with it. */
 import type { Envelope } from "../compose/content/content.ts";
 import type { AcceptMessage } from "../store/rows.ts";
 import { type Fields, isObject } from "./fields.ts";
@@ -7,28 +7,32 @@ import { Reading, type Surroundings } from "./reading.ts";
 import { MOST_ADDRESSES } from "./schema.ts";
 import { checkStructure } from "./structure.ts";
 
-/** Nothing of the request was taken in, and nothing of it will be until it is changed. */
+/** The request is wrong. Nothing of it is stored, and it would be refused again. */
 export interface Invalid {
   kind: "invalid";
-  /** One sentence. */
+  /** One sentence for people. */
   reason: string;
-  /** Place by place; null: it is wrong as a whole. */
+  /** One for each place. Null: the request is wrong as a whole. */
   problems: readonly Problem[] | null;
 }
 
+/** What a body turned out to be. */
 export type Read =
   | { kind: "messages"; messages: AcceptMessage[] }
   | Invalid
-  /** Nobody said whom mail is from, so none is taken in. */
+  /** No sender is configured, so no mail can be taken in. */
   | { kind: "no-sender" };
 
-/** As `Reading` needs them; `envelope` is null when no sender is set. */
+/** The `Surroundings` of a request. `envelope` is null when no sender is configured. */
 export type RequestSurroundings = Omit<Surroundings, "envelope"> & { envelope: Envelope | null };
 
-/** More fields than a message has, so few that naming every unknown one stays cheap. */
+/** More fields than a message has. Few enough that naming every unknown one stays cheap. */
 const MOST_FIELDS = 32;
 
-/** Reads a parsed JSON value, which need not be an object. Names all its problems at once, up to 1,000. */
+/**
+ * Reads a parsed JSON value, which need not be an object. Names all its problems at once, up to 1,000. Rejects when
+ * `knownUuids` does.
+ */
 export async function readRequest(body: unknown, { envelope, ...around }: RequestSurroundings): Promise<Read> {
   if (!isObject(body)) return { kind: "invalid", reason: "expected a JSON object with messages", problems: null };
   const oversized = oversizeOf(body);
@@ -42,7 +46,9 @@ export async function readRequest(body: unknown, { envelope, ...around }: Reques
   return { kind: "invalid", reason: summary(problems.list(), problems.count), problems: problems.list() };
 }
 
-/** What is too much to be looked into: the schema would name every single problem of however large a body. */
+/**
+ * The one problem of a body that is empty or too large. In a huge body the schema would report every single problem.
+ */
 function oversizeOf(body: Fields): Problem | null {
   const messages = body["messages"] ?? [];
   if (!Array.isArray(messages)) return null;

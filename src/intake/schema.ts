@@ -1,13 +1,13 @@
-/** The shape of a request for mail. */
+/** The shape of a request for mail, and its limits. */
 
-/** Addresses in one request, summed over its messages. */
+/** Most addresses in one request, summed over its messages. */
 export const MOST_ADDRESSES = 10_000;
-/** RFC 5322 §2.1.1: a line of a header. */
+/** The longest line of a header, in characters (RFC 5322 §2.1.1). */
 const MOST_SUBJECT = 998;
-/** Characters (code points) of a client's own name for a message. */
+/** The longest name that a client may give a message, in characters (code points). */
 export const MOST_UUID = 100;
 
-/** What clients call them, and what the store does: the higher one leaves first. */
+/** The priorities by the names that clients use. The store sends the higher one first. */
 export const PRIORITIES = { high: 10, medium: 5, low: 1 } as const;
 
 const optionalText = (description: string, example: string) => ({
@@ -43,7 +43,7 @@ const MESSAGE = {
   },
 } as const;
 
-/** JSON Schema (draft 7) of a whole request. What a shape cannot say (addresses, times, topics) is checked beside it. */
+/** JSON Schema (draft 7) of a whole request. `Reading` checks what a shape cannot say: addresses, times, topics. */
 export const MAIL_REQUEST = {
   type: "object",
   required: ["messages"],

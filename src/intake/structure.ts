@@ -1,32 +1,32 @@
-/** What a JSON schema finds wrong with a value, in words for whoever wrote the value. */
+/** Says in words what a JSON schema finds wrong with a value. */
 import { Ajv } from "ajv";
 import { Problems } from "./problems.ts";
 import { MAIL_REQUEST } from "./schema.ts";
 
-/** One finding of ajv, as ajv (`ErrorObject`) and Fastify give it. */
+/** One finding of ajv, as ajv (`ErrorObject`) and Fastify report it. */
 export interface SchemaFinding {
-  /** JSON pointer (RFC 6901) to the value. */
+  /** JSON pointer (RFC 6901) to the value that is wrong. */
   instancePath: string;
   keyword: string;
-  /** What the keyword asked for; each keyword has its own. */
+  /** Details of the finding; each keyword has its own. */
   params: Record<string, unknown>;
   message?: string | undefined;
 }
 
-/** For ajv. Every problem is found, nothing is taken for something else, and formats are documentation only. */
+/** Options of ajv. Every problem is reported, no value is converted, and formats are only documentation. */
 export const STRICT = { allErrors: true, allowUnionTypes: true, validateFormats: false } as const;
 
-/** Of a name that somebody made up, this much is repeated. */
+/** How much of a client's field name an answer repeats, in characters. */
 const MOST_SHOWN = 60;
 
 const validate = new Ajv(STRICT).compile(MAIL_REQUEST);
 
-/** What `MAIL_REQUEST` finds wrong with a value, in the order of the schema. Changes nothing of the value. */
+/** What `MAIL_REQUEST` finds wrong with a value, in the order of the schema. Does not change the value. */
 export function checkStructure(body: unknown): Problems {
   return structureProblems(validate(body) ? [] : (validate.errors ?? []));
 }
 
-/** Findings in words. `root` is the path of the whole value, for findings that name nothing inside it. */
+/** Puts findings into words. `root` is the place of findings about the value as a whole. */
 export function structureProblems(findings: readonly SchemaFinding[], root = ""): Problems {
   const problems = new Problems();
   for (const finding of findings) problems.add(placeOf(finding) || root, wordsOf(finding));
@@ -41,7 +41,7 @@ function placeOf({ instancePath, keyword, params }: SchemaFinding): string {
   return path.replace(/^\./, "");
 }
 
-/** RFC 6901. */
+/** A step of a JSON pointer without its escapes (RFC 6901 §4). */
 function unescaped(step: string): string {
   return step.replaceAll("~1", "/").replaceAll("~0", "~");
 }

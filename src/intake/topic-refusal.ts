@@ -1,7 +1,7 @@
-/** What people are told when a topic refuses what they want of it. */
+/** Tells people why a topic refuses what they want of it. */
 import type { RefusedTopic } from "../store/rules/admit.ts";
 
-/** Why, in one sentence without advice: what can be done depends on who asked. */
+/** The reason, in one sentence without advice: what can be done depends on who asked. */
 export function refusalReason({ topic, refusal, endpoint }: RefusedTopic): string {
   switch (refusal) {
     case "cancelled":
@@ -17,7 +17,7 @@ export function refusalReason({ topic, refusal, endpoint }: RefusedTopic): strin
   }
 }
 
-/** Why, and what can be done: for who sends requests. */
+/** The reason, and what can be done: for clients that send requests. */
 export function refusalText(refused: RefusedTopic): string {
   const reopen = `reopen it with: ses-mail retry ${JSON.stringify(refused.topic)} --state cancelled`;
   return `${refusalReason(refused)}; ${refused.refusal === "cancelled" ? reopen : "name another topic"}`;

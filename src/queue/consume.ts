@@ -1,55 +1,65 @@
-/** The loop over a broker: received, handled, and only then acknowledged. What is in the messages is the handler's business. */
+/**
+ * The loop over a broker: receive, handle, and only then acknowledge. What the messages say is the handler's business.
+ */
 import type { Clock } from "../time/clock.ts";
 import { type Delivery, type Queue, QueueUnreachable } from "./queue.ts";
 
-/** The longest wait that SQS allows: while nothing comes it is one call every 20 s. */
+/** The longest wait that SQS allows. While nothing comes, that is one call every 20 s. */
 const IDLE_WAIT_MS = 20_000;
-/** Any wait makes SQS ask all its servers, so that an empty answer means an empty queue. */
+/** With any wait SQS asks all its servers, so an empty answer means an empty queue. */
 const ONCE_WAIT_MS = 2_000;
-/** Of several calls at a time none waits longer than this, so that what the others got is handled soon. */
+/** The wait of several calls at a time. It is short, so that what the others got is handled soon. */
 const SIDE_WAIT_MS = 1_000;
-/** Deliveries that several calls at a time bring together: a commit costs the same for 100 as for 10. */
+/** Deliveries that several calls at a time bring together. A commit costs the same for 100 as for 10. */
 const BATCH = 100;
-/** When all that comes is known already. */
+/** The pause after a turn that brought only known deliveries. */
 const PAUSE_MS = 1_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
 
-/** What becomes of one delivery. */
+/** What the handler decided about one delivery. */
 export type Verdict =
   /** Its work is durably stored. */
   | { kind: "done" }
-  /** Not now: it is to come again after `afterMs` or more. */
+  /** Not now: bring it again after `afterMs` or more. */
   | { kind: "later"; afterMs: number }
   /** Never: nobody can take it. `reason` is one line for people. */
   | { kind: "refused"; reason: string };
 
 /**
- * Does the work of some deliveries (at least one, no id twice) and resolves when that is durable, to a verdict for each, in
- * the same order. When it rejects nothing is acknowledged, and `consume` ends with its error. Nothing is received while it
- * works, so a handler whose store is away for a moment waits and tries again itself.
+ * Does the work of some deliveries: at least one, no id twice. Resolves when the work is durable, to one verdict for
+ * each, in the same order.
+ *
+ * When it rejects, nothing is acknowledged, and `consume` rejects with its error. Nothing is received while it works,
+ * so a handler whose store is away for a moment waits and tries again itself.
  */
 export type Handler<D extends Delivery> = (deliveries: readonly D[]) => Promise<readonly Verdict[]>;
 
+/** When the loop ends, and who hears how it goes. */
 export interface ConsumeOptions {
-  /** Ends it: what is being handled is handled and acknowledged, nothing more is received. */
+  /** Ends the loop. What is being handled is still handled and acknowledged; nothing more is received. */
   signal: AbortSignal;
   clock: Pick<Clock, "sleep">;
-  /** End when the queue is empty, and with an error when the broker cannot be reached. */
+  /** End when the queue is empty, and reject when the broker cannot be reached. Otherwise wait and try again. */
   once: boolean;
-  /** End after this many deliveries, not counting those that were handled before; null: no limit. */
+  /** End after this many deliveries; null: no limit. Those that this run handled before do not count. */
   max: number | null;
-  /** Told when the broker cannot be reached and is tried again; not with `once`. */
+  /** Told each time the broker cannot be reached and will be tried again. Never with `once`. */
   onRetry(reason: string): void;
-  /** Called each time the queue has nothing more for now, or nothing but what is known and cannot be acknowledged. */
+  /**
+   * Called each time the queue brings nothing new: it is empty, or brings only what is known and cannot be
+   * acknowledged.
+   */
   onIdle(): Promise<void>;
 }
 
 /**
- * Handles what the queue holds, and with `once` false what comes later, until the signal, `max`, or an error that waiting
- * does not help against: of the broker, or of the handler. A delivery is acknowledged after the handler has resolved, so
- * that whatever happens in between it comes again. One that comes again although it was handled in this run is not handled
- * twice, but acknowledged (or refused) again.
+ * Handles what the queue holds and, unless `once`, what comes later. Resolves to `empty` (with `once`), `limit` (after
+ * `max`) or `interrupted` (by the signal). Rejects with an error of the broker or the handler that waiting does not
+ * help against.
+ *
+ * A delivery is acknowledged after the handler has resolved, so it comes again after a crash in between. When a
+ * delivery comes again that this run has handled, it is acknowledged (or refused) again, but not handled again.
  */
 export function consume<D extends Delivery>(
   queue: Queue<D>,
@@ -64,7 +74,7 @@ class Consumer<D extends Delivery> {
   readonly #handle: Handler<D>;
   readonly #options: ConsumeOptions;
   readonly #mostReceivers: number;
-  /** By id: those we are through with and that the broker holds all the same. */
+  /** Deliveries that are handled and that the broker still holds, by id. */
   readonly #known = new Map<string, Exclude<Verdict, { kind: "later" }>>();
   #receivers = 1;
   #taken = 0;
@@ -103,12 +113,15 @@ class Consumer<D extends Delivery> {
     await this.#acknowledge(arrived);
     this.#retryMs = FIRST_RETRY_MS;
     this.#adapt(arrived.length);
-    // What is still to be acknowledged may stand before others that are new.
+    // An acknowledgement is progress, too: new deliveries may stand behind the known ones.
     const progress = fresh.length > 0 || this.#known.size < known;
     return progress ? null : this.#idle(arrived.length > 0);
   }
 
-  /** Several calls at once while the queue is full. Of calls that fail beside others that bring something, nothing is said. */
+  /**
+   * Makes several calls at once while the queue is full. A call that fails is not reported when another brings
+   * something.
+   */
   async #receive(room: number): Promise<D[]> {
     const { once, signal } = this.#options;
     const idleWaitMs = once ? ONCE_WAIT_MS : IDLE_WAIT_MS;
@@ -124,7 +137,7 @@ class Consumer<D extends Delivery> {
     return arrived;
   }
 
-  /** Those that were not handled yet, once each: a message may come twice at a time. */
+  /** Those that were not handled yet, each once: two calls may bring the same message. */
   #freshOf(arrived: readonly D[]): D[] {
     const fresh = arrived.filter(({ id }) => !this.#known.has(id));
     return [...new Map(fresh.map((delivery) => [delivery.id, delivery])).values()];
@@ -144,7 +157,7 @@ class Consumer<D extends Delivery> {
     await Promise.all(givenBack);
   }
 
-  /** Tells the broker what became of those we are through with; it is told again of those it brings again. */
+  /** Tells the broker what became of handled deliveries. It is told again about those that it brings again. */
   async #acknowledge(arrived: readonly D[]): Promise<void> {
     const done = arrived.filter(({ id }) => this.#known.get(id)?.kind === "done");
     await Promise.all([this.#finish(done), ...arrived.map((delivery) => this.#refuse(delivery))]);

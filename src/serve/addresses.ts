@@ -2,7 +2,10 @@ import { parseAddress } from "../compose/address/address.ts";
 import { Refusal } from "./errors.ts";
 import { type Problem, Problems, summary } from "../intake/problems.ts";
 
-/** As they will be written to. Refuses all when one is no address. */
+/**
+ * Addresses in the form in which they are written to. Throws Refusal (400), which names each problem by its path, when
+ * any of them is no address.
+ */
 export function readAddresses(given: readonly { path: string; email: string }[]): string[] {
   const problems = new Problems();
   const addresses: string[] = [];

@@ -1,4 +1,4 @@
-/** Who is calling: API keys, compared in constant time, and what each may do. */
+/** Recognises callers by their API keys, which are compared in constant time, and decides what each may do. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { LRUCache } from "lru-cache";
@@ -7,16 +7,18 @@ import type { Keys } from "../store/store.ts";
 import { Refusal } from "./errors.ts";
 import type { Gateway } from "./gateway.ts";
 
+/** Whose key a request came with. */
 export interface Caller {
   /** The key's name, as `key list` shows it. */
   name: string;
   scopes: readonly KeyScope[];
 }
 
+/** The API keys that are valid now. */
 export interface KeyRing {
-  /** Whose key this is; null: nobody's, or one that was revoked. */
+  /** The owner of this key. Null: the key is unknown or was revoked. */
   identify(key: string): Promise<Caller | null>;
-  /** The live key of this name: a session is as good as the key it was opened with. */
+  /** The valid key of this name; null: there is none. A session is good only as long as its key. */
   named(name: string): Promise<KnownKey | null>;
 }
 
@@ -25,23 +27,27 @@ declare module "fastify" {
     keys: KeyRing;
   }
   interface FastifyRequest {
-    /** Set when the caller is known: by API key, or before that by a session of the dashboard. */
+    /** Null until the caller is recognised: by an API key, or before that by a session of the dashboard. */
     caller: Caller | null;
   }
 }
 
-/** The caller of the key in the environment, which may do everything. */
+/** The name of the key in the environment, which may do everything. */
 const ENVIRONMENT = "SES_MAIL_API_KEY";
-/** A key that was revoked is good for this long at most. */
+/** How old the keys may be: a revoked one is good for this long at most. */
 const KEYS_AGE_MS = 1_000;
-/** Wrong keys from one address in a minute; then none is looked at until the minute is over. */
+/**
+ * Most wrong keys from one address in a minute. Until the minute is over, only keys that were right before are looked
+ * at.
+ */
 const MOST_FAILURES = 100;
 const FAILURES_WINDOW_MS = 60_000;
 const MOST_PROVEN = 1_000;
 
+/** A valid key. `digest` is its SHA-256. */
 export type KnownKey = Pick<ApiKey, "name" | "digest"> & { scopes: readonly KeyScope[] };
 
-/** The key of the environment and those of the job file, read again at most every second. */
+/** The key of the environment and those of the store, which are read again at most every second. */
 export function createKeyRing({
   store,
   clock,
@@ -64,7 +70,7 @@ export function createKeyRing({
     if (known === null || now - readAt >= KEYS_AGE_MS) {
       readAt = now;
       known = load();
-      // A job file that could not be read once is asked again by the next request.
+      // After a failure the next request reads again.
       known.catch(() => (known = null));
     }
     return known;
@@ -75,7 +81,7 @@ export function createKeyRing({
       if (key === "") return null;
       const digest = digestOf(key);
       let found: KnownKey | null = null;
-      // All of them, always: how long it takes says nothing about which one it was.
+      // Compare with all of them, always: the time it takes must not tell which one matched.
       for (const each of await current()) if (timingSafeEqual(each.digest, digest)) found ??= each;
       return found && { name: found.name, scopes: found.scopes };
     },
@@ -83,18 +89,20 @@ export function createKeyRing({
   };
 }
 
-/** `admin` includes the others. */
+/** Whether the caller has this scope. `admin` includes the others. */
 export function mayDo(caller: Caller, scope: KeyScope): boolean {
   return caller.scopes.includes(scope) || caller.scopes.includes("admin");
 }
 
 /**
- * Guards every route added from now on, in whatever scope: its caller must be known and allowed to use it, unless the route is
- * open. The guard is a hook of the route itself, so it comes after those of the server, of which one recognises sessions.
+ * Guards every route added from now on, in any Fastify scope: its caller must be known and have the route's scope. Open
+ * routes are not guarded. The guard is a hook of the route itself, so it runs after the hooks of the server, one of
+ * which recognises sessions.
  */
 export function guardRoutes(app: FastifyInstance): void {
   const failures = app.createRateLimit({ max: MOST_FAILURES, timeWindow: FAILURES_WINDOW_MS });
-  // Many clients may share an address (proxy, NAT): one with a wrong key must not lock out those that were right before.
+  // Clients behind a proxy or NAT share an address. One with a wrong key must not lock out those that were right
+  // before.
   const proven = new LRUCache<string, true>({ max: MOST_PROVEN });
 
   const identify = async (request: FastifyRequest, reply: FastifyReply): Promise<Caller> => {
@@ -113,7 +121,7 @@ export function guardRoutes(app: FastifyInstance): void {
 
   const guard = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const access = request.routeOptions.config.access as KeyScope | undefined;
-    // Answers to a caller are no business of a cache.
+    // An answer for one caller must not be cached.
     reply.header("cache-control", "no-store");
     request.caller ??= await identify(request, reply);
     if (access === undefined || !mayDo(request.caller, access))
@@ -130,7 +138,10 @@ function tooMany(reply: FastifyReply, seconds: number): Refusal {
   return new Refusal(429, "too many wrong API keys from this address, wait a minute");
 }
 
-/** `x-api-key`, or else `Authorization: Bearer`. The texts are those of the services this one replaces. */
+/**
+ * Reads `x-api-key`, or else `Authorization: Bearer`. The texts of the errors are those of the services this one
+ * replaces.
+ */
 function keyOf({ headers }: FastifyRequest): string {
   const bearer = /^bearer(?: +(.*))?$/i.exec(headers.authorization ?? "");
   const given = headers["x-api-key"] ?? (bearer && (bearer[1] ?? ""));

@@ -1,4 +1,4 @@
-/** The two pages there are: the one that asks for a key, and the one that everything else is drawn on. */
+/** The two HTML pages of the dashboard: one asks for an API key, and scripts draw everything else on the other. */
 import { html, type Markup, trusted } from "../report/markup.ts";
 import type { Caller } from "./auth.ts";
 
@@ -9,10 +9,10 @@ const HEAD = trusted(`<meta charset="utf-8">
 <link rel="icon" href="/dashboard/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/dashboard/style.css">`);
 
-/** Password managers keep a password under a name. */
+/** Password managers keep a password under a user name. */
 const USER_NAME = trusted('<input name="user" value="ses-mail" autocomplete="username" readonly hidden>');
 
-/** `problem`: what was wrong with the last try. */
+/** The page that asks for a key. `problem` says what was wrong with the last try; null: nothing. */
 export function signInPage(problem: string | null): string {
   return page(
     "Sign in",
@@ -46,7 +46,10 @@ export function signInPage(problem: string | null): string {
   );
 }
 
-/** The frame; what is on it comes by script, with the session that asked for it. */
+/**
+ * The frame of the dashboard. It tells scripts the name of the key and its scopes; they fetch the rest with the
+ * session.
+ */
 export function dashboardPage({ name, scopes }: Caller): string {
   return page(
     "Dashboard",

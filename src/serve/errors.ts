@@ -1,13 +1,13 @@
-/** What a client is told when something cannot be done: always JSON `{"error"}`, never anything of the inside. */
+/** What a client is told when something cannot be done: always JSON with `error`, and nothing about the inside. */
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { StoppedError, UserError } from "../errors.ts";
 import { type Problem, summary } from "../intake/problems.ts";
 import { structureProblems } from "../intake/structure.ts";
 
-/** Seconds after which a client may try again what the job file could not take (disk full, locked). */
+/** Seconds after which a client may try again when the job file could not be written (disk full, locked). */
 const RETRY_AFTER_SECONDS = 5;
 
-/** An answer that is no success, thrown by a route: `text` is for the client, `problems` name places in the body. */
+/** An error answer, thrown by a route. Its text is for the client; `problems` name places in the body. */
 export class Refusal extends Error {
   override name = "Refusal";
   readonly statusCode: number;
@@ -20,7 +20,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Fastify's error codes in our words; the status stays Fastify's. */
+/** Fastify's error codes in our words. The status is Fastify's. */
 const WORDS: Record<string, string> = {
   FST_ERR_CTP_INVALID_JSON_BODY: "the body is not valid JSON",
   FST_ERR_CTP_INVALID_MEDIA_TYPE: "expected the header content-type: application/json",
@@ -35,7 +35,10 @@ interface Answer {
   body: { error: string; problems?: readonly Problem[] };
 }
 
-/** The error handler of the server. What is our fault is logged with its stack; the client learns the request's id. */
+/**
+ * The error handler of the server. An error with status 5xx is logged with its stack. Of an unexpected one the client
+ * learns only the request's id; 503 tells it when to try again.
+ */
 export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { status, body } = answerOf(error, request);
   if (status >= 500) request.log.error({ err: error }, "a request failed");
@@ -62,7 +65,7 @@ function refused(status: number, error: string, problems: readonly Problem[] | n
   return { status, body: { error, ...(problems !== null && { problems }) } };
 }
 
-/** For every path nobody listens to. */
+/** Answers 404 on every path without a route. */
 export function answerUnknown(_request: FastifyRequest, reply: FastifyReply): FastifyReply {
   return reply.code(404).send({ error: "there is nothing here" });
 }

@@ -1,4 +1,4 @@
-/** What the routes of `serve` are given: everything they may touch, and nothing of the program around them. */
+/** What the routes of `serve` may use. They know nothing else of the program around them. */
 import type { KeyObject } from "node:crypto";
 import type { Clock } from "../time/clock.ts";
 import type { Account } from "../aws/ses.ts";
@@ -11,23 +11,26 @@ import type { Endpoint } from "../store/rows.ts";
 import type { Inbox, Keys, Reader, Store, Suppressions, Topics, VisitSink } from "../store/store.ts";
 import type { Links } from "../tracking/links.ts";
 
-/** What routes may ask of the store, all together; each says which of it it needs. */
+/** All that routes may ask of the store. Each route names the part it needs. */
 type GatewayStore = Inbox & EventSink & VisitSink & Topics & Reader & Suppressions & Keys & Pick<Store, "ping">;
 
+/** What a running gateway gives its routes. */
 export interface Gateway {
   store: GatewayStore;
-  /** Requests for mail go in here. */
+  /** Takes in requests for mail. */
   inbox: RequestInbox;
   clock: Clock;
   settings: Settings;
   sender: Sender;
-  /** Signs and reads what is in the links of mails. */
+  /** Signs and verifies the links in mails. */
   links: Links;
-  /** Topics left alone because too many of their mails bounced or were complained about. */
+  /** Names of topics that are not sent because too many of their mails bounced or drew complaints. */
   held(): ReadonlySet<string>;
-  /** Rate and quota as SES last told them; null: it could not be asked. */
+  /** Rate and quota as SES last told them; null: SES could not be asked. */
   account(): Account | null;
-  /** Sends one mail ahead of the others, within the rate, and says what became of it. */
+  /**
+   * Sends one mail ahead of the others, within the rate. Resolves to its SES message id, or to why there is none (yet).
+   */
   sendTest(test: {
     to: string;
     subject: string;
@@ -35,32 +38,40 @@ export interface Gateway {
   }): Promise<{ sesMessageId: string } | { problem: string }>;
 }
 
+/** How the gateway was started. */
 export interface Settings {
   endpoint: Endpoint;
-  /** What the API does not say of a content. Null: no sender was given, so nothing can be taken in. */
+  /**
+   * What a request does not say of its content, such as the sender. Null: no sender was given, so no mail can be taken
+   * in.
+   */
   envelope: Envelope | null;
-  /** IANA zone in which times without an offset are read. */
+  /** IANA zone for times without an offset. */
   zone: string;
-  /** Without a slash at the end. */
+  /** Where the gateway is reached, without a slash at the end. Null: nobody said. */
   baseUrl: string | null;
-  /** What mails taken in here carry; null: no links. */
+  /** The links that mails taken in here carry; null: none. */
   tracking: Tracking | null;
-  /** The key of SES_MAIL_API_KEY, which may do everything; null: only keys made with `key add`. */
+  /** The key of SES_MAIL_API_KEY, which may do everything. Null: only keys made with `key add` are valid. */
   apiKey: string | null;
   sns: SnsSettings;
-  /** Behind a reverse proxy: believe its X-Forwarded-For, -Proto and -Host. */
+  /** Whether to believe X-Forwarded-For, -Proto and -Host: those of the reverse proxy in front of us. */
   trustProxy: boolean;
 }
 
+/** Which SNS messages are taken in. */
 export interface SnsSettings {
-  /** SNS topics whose messages are taken in; none: all are refused. */
+  /** SNS topics whose messages are taken in. Empty: every message is refused. */
   topicArns: readonly string[];
-  /** Password of raw deliveries; null: raw deliveries are refused. */
+  /** Password of raw deliveries; null: they are refused. */
   rawSecret: string | null;
-  /** Signatures that hold against one of these are good, besides those of Amazon: a sandbox to rehearse with. */
+  /** Signatures by one of these keys are good, as well as those of Amazon. A rehearsal uses them for its sandbox. */
   trustedKeys: readonly KeyObject[];
-  /** In a rehearsal nothing leaves this machine: Amazon is not asked for certificates, and only `trustedKeys` count. */
+  /**
+   * Set in a rehearsal: nothing leaves this machine, so Amazon is not asked for certificates, and only `trustedKeys`
+   * count.
+   */
   offline?: true;
-  /** Messages older than this are taken for replays. */
+  /** Messages older than this are refused as replays. */
   maxAgeMs: number;
 }

@@ -2,9 +2,9 @@ import type { FastifyInstance } from "fastify";
 import { Refusal } from "./errors.ts";
 
 /**
- * Reads bodies of this type, or of any type (`*`), as JSON; null when there is none, which some clients send with DELETE.
- * Keys that reach into prototypes are refused, and so is what is not UTF-8: read in spite of that, names and texts would
- * leave with � in them.
+ * Makes the server read bodies of this type (`*`: of any type) as JSON. An empty body, which some clients send with
+ * DELETE, is null. Refuses keys that reach into prototypes (400), text that is not UTF-8 and would be sent with � in it
+ * (400), and a content-encoding (415).
  */
 export function readJson(app: FastifyInstance, type: string): void {
   const parse = app.getDefaultJsonParser("error", "error");

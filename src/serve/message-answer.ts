@@ -1,4 +1,6 @@
-/** The answer of `POST /v1/messages`: made of what the store counted and of a memo, so that a repeat gets the same text. */
+/**
+ * The answer of `POST /v1/messages`. It is made of the store's counts and a memo, so that a repeat gets the same text.
+ */
 import type { AcceptCounts, AcceptMessage } from "../store/rows.ts";
 import { goDuration } from "./go-duration.ts";
 
@@ -9,7 +11,9 @@ interface Memo {
   scheduled_at: string | null;
 }
 
-/** What has to be kept of a request to answer its repeat letter for letter. `ms`: how long it took so far. */
+/**
+ * What has to be stored with a request to answer its repeat with the same text. `ms`: how long the request took so far.
+ */
 export function answerMemo(messages: readonly AcceptMessage[], ms: number): string {
   const times = messages.map(({ notBefore }) => notBefore).filter((at) => at > 0);
   const first = times.reduce((a, b) => Math.min(a, b), Infinity);
@@ -21,8 +25,8 @@ export function answerMemo(messages: readonly AcceptMessage[], ms: number): stri
 }
 
 /**
- * JSON with everything that clients of the older services look for, each thing under every name it had. `memo` is that of
- * `answerMemo`, or the whole text of an answer that version 0.1.0 kept: that one is given back as it is.
+ * The answer as JSON. It has each field that clients of the older services read, under every name it had. `memo` is
+ * from `answerMemo`, or the whole answer as version 0.1.0 stored it: that one is returned as it is.
  */
 export function answerText({ added, suppressed, duplicates }: AcceptCounts, memo: string): string {
   const kept = JSON.parse(memo) as Memo | { total: number };

@@ -1,13 +1,15 @@
-/** Tells receivers outside what requests came to: durations of all, and the errors that are ours. */
+/** Reports requests to telemetry: the duration of each, and errors that are bugs. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { StoppedError } from "../errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { Refusal } from "./errors.ts";
 
+/** The part of telemetry that hears of requests. */
 export type Observer = Pick<Telemetry, "captureError" | "request">;
 
+/** Tells the observer of each answered request, and of the error behind a 5xx answer when it is a bug. */
 export function observeRequests(app: FastifyInstance, observer: Observer): void {
-  // When an error is heard of, it is not decided yet what it is answered with.
+  // The status is not known yet when the error is, so keep the error until the answer.
   const errors = new WeakMap<FastifyRequest, Error>();
   app.addHook("onError", async (request, _reply, error) => void errors.set(request, error));
   app.addHook("onResponse", async (request, { statusCode: status, elapsedTime }) => {
@@ -18,7 +20,7 @@ export function observeRequests(app: FastifyInstance, observer: Observer): void 
   });
 }
 
-/** A full disk or a missing setting is for the operator to mend, nothing to look into. */
+/** A full disk or a missing setting is for the operator to mend, and no bug. */
 function isBug(error: Error): boolean {
   return !(error instanceof StoppedError) && !(error instanceof Refusal);
 }

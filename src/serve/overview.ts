@@ -1,4 +1,4 @@
-/** How things stand, on one page: read once a second, for however many look. */
+/** The overview: a snapshot of the whole gateway, and a feed of it for up to 100 listeners. */
 import { leftToday } from "../aws/quota.ts";
 import { PassThrough, type Readable } from "node:stream";
 import type { Clock } from "../time/clock.ts";
@@ -9,14 +9,14 @@ import type { Overview, TopicFacts } from "./dashboard/wire.ts";
 import type { Gateway } from "./gateway.ts";
 import { isoTime } from "../time/iso.ts";
 
-/** Topics an overview lists: the page of a year of newsletters, not of every verification code. */
+/** Topics an overview lists: enough for a year of newsletters, if not for every verification code. */
 const LISTED = 200;
-/** The rate shown is that of the last few seconds, as in the progress line of `send`. */
+/** The current rate is measured over the last few seconds, as in the progress line of `send`. */
 const RATE_WINDOW_MS = 5_000;
 
 type Viewed = Pick<Gateway, "sender" | "settings" | "account" | "held"> & { store: Topics & Reader & Suppressions };
 
-/** Reads the job file and asks the sender; nothing is kept between two calls. */
+/** Reads the store and asks the sender. Nothing is kept between two calls. Rejects when the store cannot be read. */
 export async function readOverview({
   store,
   sender,
@@ -53,6 +53,7 @@ function usedUp(account: ReturnType<Gateway["account"]>): Overview["account"] {
   return { quota, used, left: leftToday(account) };
 }
 
+/** A topic as the overview shows it. `held`: names of all topics that are held. */
 export function topicFacts(row: TopicRow, held: ReadonlySet<string>): TopicFacts {
   return {
     ...withRates(countsOf(row)),
@@ -63,32 +64,38 @@ export function topicFacts(row: TopicRow, held: ReadonlySet<string>): TopicFacts
   };
 }
 
+/** How often the overview is read while anybody listens. */
 const TURN_MS = 1_000;
-/** A proxy closes a connection on which nothing moves, often after 30 or 60 s. */
+/**
+ * A silent connection gets a comment after so many turns: proxies close one on which nothing moves, often after 30 or
+ * 60 s.
+ */
 const COMMENT_TURNS = 15;
 const MOST_LISTENERS = 100;
 const COMMENT = Buffer.from(":\n\n");
-/** What the browser waits before it connects again, ms. */
+/** How long the browser waits before it connects again, ms. */
 const GREETING = "retry: 2000\n";
 
 interface Listener {
   stream: PassThrough;
-  /** Asked each turn: a session ends, a key is revoked, while somebody listens. */
+  /** Asked each turn: a session may end, or a key may be revoked, while somebody listens. */
   isAllowed: () => Promise<boolean>;
+  /** The last snapshot that was sent. */
   seen: string | null;
 }
 
+/** What a feed works with. */
 export interface FeedOptions {
   clock: Clock;
-  /** The snapshot as JSON. */
+  /** The snapshot as JSON in one line. */
   read: () => Promise<string>;
-  /** A snapshot could not be read; it is tried again in the next turn. */
+  /** Told when a turn failed, because a snapshot or a session could not be read. The next turn tries again. */
   onProblem: (error: unknown) => void;
 }
 
 /**
- * Server-sent events: the snapshot at once, and again when it changed, looked at each second while anybody listens. One
- * snapshot serves all. Who reads too slowly gets the newest when he is ready, so that nothing piles up.
+ * Server-sent events: the snapshot at once, and again whenever it changed. While anybody listens, one snapshot is read
+ * each second for all. A slow reader gets the newest one when it is ready for more, so that nothing piles up.
  */
 export class OverviewFeed {
   readonly #options: FeedOptions;
@@ -100,7 +107,10 @@ export class OverviewFeed {
     this.#options = options;
   }
 
-  /** The body of an answer of type `text/event-stream`; null when 100 listen already, or the feed is closed. */
+  /**
+   * The body of an answer of type `text/event-stream`. Null: 100 listen already, or the feed is closed. It ends when
+   * `isAllowed`, asked each second, says no. Rejects when the first snapshot cannot be read.
+   */
   async listen(isAllowed: () => Promise<boolean>): Promise<Readable | null> {
     const snapshot = await this.#options.read();
     if (this.#closing.signal.aborted || this.#listeners.size >= MOST_LISTENERS) return null;
@@ -113,6 +123,7 @@ export class OverviewFeed {
     return listener.stream;
   }
 
+  /** Ends all streams and takes no further listeners. */
   close(): void {
     this.#closing.abort();
     for (const listener of this.#listeners) this.#end(listener);
@@ -140,7 +151,7 @@ export class OverviewFeed {
     const snapshot = await this.#options.read();
     const event = eventOf(snapshot);
     for (const listener of this.#listeners) {
-      // Its last event is still on the way: this one can wait, a newer one will do.
+      // Its last event is still on the way. It can skip this one, because a newer one will follow.
       if (listener.stream.writableNeedDrain) continue;
       if (listener.seen !== snapshot) tell(listener, snapshot, event);
       else if (withComment) listener.stream.write(COMMENT);
@@ -158,7 +169,7 @@ function tell(listener: Listener, snapshot: string, event: Buffer): void {
   listener.stream.write(event);
 }
 
-/** JSON has no raw line breaks, so one data line holds it. */
+/** One data line is enough: JSON has no raw line breaks. */
 function eventOf(snapshot: string): Buffer {
   return Buffer.from(`event: overview\ndata: ${snapshot}\n\n`);
 }

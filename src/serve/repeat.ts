@@ -1,10 +1,13 @@
-/** The header `Idempotency-Key`: a request repeated with the same key is answered as it was, and nothing is added. */
+/** The header `Idempotency-Key`: a request repeated with the same key gets the same answer and adds nothing. */
 import type { FastifyRequest } from "fastify";
 import { repeatOf } from "../intake/repeat.ts";
 import type { Repeat } from "../store/rows.ts";
 import { Refusal } from "./errors.ts";
 
-/** How a repeat of this request is known; null: the client does not ask for it. Throws Refusal (400) for a key that is none. */
+/**
+ * How a repeat of this request will be recognised; null: the client sent no key. Throws Refusal (400) for an invalid
+ * key.
+ */
 export function readRepeat({ headers, body, caller }: FastifyRequest): Repeat | null {
   const key = headers["idempotency-key"];
   if (key === undefined) return null;

@@ -1,8 +1,8 @@
-/** What the log says of requests: never a query string, header, body, key, token or address of a recipient. */
+/** The log of requests. It never holds a query string, header, body, key, token or address of a recipient. */
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from "fastify";
 import { pino } from "pino";
 
-/** Lines of JSON on `stream`; `level` is one of pino's. */
+/** A logger that writes lines of JSON to `stream`. `level` is one of pino's. */
 export function createLog(stream: NodeJS.WritableStream, level: string): FastifyBaseLogger {
   return pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: errorFields } },
@@ -10,14 +10,14 @@ export function createLog(stream: NodeJS.WritableStream, level: string): Fastify
   );
 }
 
-/** Only these: libraries hang whole requests and packets on their errors. */
+/** Only these fields: libraries hang whole requests and packets on their errors. */
 function errorFields(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) };
   const { name, message, stack } = error;
   return { type: name, message, stack, ...("code" in error && { code: error.code }) };
 }
 
-/** A line for each answer, at debug level. */
+/** Logs a line for each answer, at debug level. */
 export function logRequests(app: FastifyInstance): void {
   app.addHook("onResponse", async (request, reply) => {
     request.log.debug(
@@ -33,7 +33,7 @@ export function logRequests(app: FastifyInstance): void {
   });
 }
 
-/** The pattern of the route: what stands in its place may be an address, or a token as good as a key. */
+/** The pattern of the route. The path itself may hold an address, or a token as good as a key. */
 function pathOf(request: FastifyRequest): string {
   const pattern = request.is404 ? undefined : request.routeOptions.url;
   if (pattern !== undefined) return pattern;
@@ -41,5 +41,8 @@ function pathOf(request: FastifyRequest): string {
   return HARMLESS.test(path) ? path : "(not shown)";
 }
 
-/** Enough to find a client's mistake; nothing with an address in it, nothing near the routes of links. */
+/**
+ * Paths without a route that may be logged. They show a client's mistake; none has room for an address or is near the
+ * routes of links.
+ */
 const HARMLESS = /^(?!.*\/[uc]\/)(\/[A-Za-z0-9_.-]{1,30}){1,6}\/?$/;

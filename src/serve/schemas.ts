@@ -1,12 +1,15 @@
-/** The shapes of requests and answers: what is checked, and what `/openapi.json` says, are the same. */
+/** The shapes of requests and answers. The same schemas check requests, write answers and make `/openapi.json`. */
 import { STATES } from "../message.ts";
 import { RATES, TIMES } from "../report/stats.ts";
 import { EVENT_COUNTERS } from "../store/rules/marks.ts";
 
+/** A whole number, not negative. */
 export const COUNT = { type: "integer", minimum: 0 } as const;
+/** A time in ISO 8601, or null. */
 export const INSTANT = { type: ["string", "null"], format: "date-time" } as const;
 const SHARE = { type: ["number", "null"], description: "A fraction of sent; null when nothing was sent" } as const;
 
+/** The schema of an object with all of these properties and no others. */
 export function object<P extends Record<string, unknown>>(properties: P, description?: string) {
   return {
     type: "object",
@@ -17,10 +20,12 @@ export function object<P extends Record<string, unknown>>(properties: P, descrip
   };
 }
 
+/** The same schema for each of these names, to be used as properties. */
 export function each(names: readonly string[], schema: object): Record<string, object> {
   return Object.fromEntries(names.map((name) => [name, schema]));
 }
 
+/** The answer of `POST /v1/messages`, as `answerText` writes it. */
 export const MESSAGE_ANSWER = object(
   {
     total: { ...COUNT, description: "Addresses in the request" },
@@ -39,6 +44,7 @@ export const MESSAGE_ANSWER = object(
 
 const PROBLEM = object({ path: { type: "string", examples: ["messages[2].emails[17]"] }, message: { type: "string" } });
 
+/** Every answer that is an error. `problems` name places in the body. */
 export const ERROR = {
   type: "object",
   description: "Nothing was done",
@@ -47,13 +53,15 @@ export const ERROR = {
   properties: { error: { type: "string" }, problems: { type: "array", items: PROBLEM } },
 } as const;
 
-/** What the guards and the error handler answer on any route with a key; `/openapi.json` adds them by itself. */
+/**
+ * What the guards and the error handler may answer on any route with a key. `/openapi.json` adds it to each of them.
+ */
 export const REFUSALS = { 400: ERROR, 401: ERROR, 403: ERROR, 429: ERROR, 500: ERROR, 503: ERROR } as const;
 
 const REQUEST_COUNTS = ["Created", "Processed", "Sent", "Failed", "Stopped"] as const;
 const RESULT_COUNTS = ["Delivery", "Bounce", "Complaint", "Open", "Click", "Reject", "DeliveryDelay"] as const;
 
-/** The object of `stats`: what `ses-mail stats --json` prints of a topic. */
+/** A topic as `ses-mail stats --json` prints it. */
 export const STATS_FIELDS = {
   topic: { type: "string" },
   total: COUNT,
@@ -63,6 +71,7 @@ export const STATS_FIELDS = {
   ...each(RATES, SHARE),
 };
 
+/** A topic in `/v1/topics`: the fields of `stats`, then the counts under the names that older services gave them. */
 export const TOPIC = object({
   ...STATS_FIELDS,
   request_counts: object(each(REQUEST_COUNTS, COUNT), "Messages by state; they add up to total"),
@@ -75,8 +84,10 @@ export const TOPIC = object({
   ),
 });
 
+/** The answer of `GET /v1/topics`. */
 export const TOPICS = object({ topics: { type: "array", items: TOPIC } });
 
+/** The answer of `DELETE /v1/topics/{id}`. */
 export const CANCELLED = object({
   status: { type: "string", enum: ["ok"] },
   topic: { type: "string" },
@@ -84,14 +95,17 @@ export const CANCELLED = object({
   in_flight: { ...COUNT, description: "Handed to SES already: these cannot be taken back" },
 });
 
+/** The answer of `GET /v1/events/counts/sent`. */
 export const SENT_COUNT = object({ count: COUNT, hours: COUNT, since: { type: "string", format: "date-time" } });
 
+/** The answer of `GET /health`. */
 export const HEALTHY = object({
   status: { type: "string", enum: ["ok"] },
   service: { type: "string" },
   time: { type: "string", format: "date-time" },
 });
 
+/** The answer of `GET /ready`. */
 export const READY = object({
   status: { type: "string", enum: ["ok", "unavailable"] },
   db: { type: "string", enum: ["connected", "disconnected"] },

@@ -1,4 +1,4 @@
-/** The HTTP server: guards first, then the routes. What is not said to be open needs a key. */
+/** The HTTP server: guards first, then the routes. A route that is not declared open needs a key. */
 import type { Socket } from "node:net";
 import { randomBytes } from "node:crypto";
 import helmet from "@fastify/helmet";
@@ -27,7 +27,10 @@ import { endUnusedConnections } from "./unused-connections.ts";
 import { recogniseSessions } from "./session.ts";
 import { buildValidator } from "./validator.ts";
 
-/** Who may use a route. Each one says it; a route that does not is refused when the server is built. */
+/**
+ * Who may use a route: anybody (`open`), or callers with this scope. The server is not built when a route does not say
+ * it.
+ */
 type Access = "open" | "send" | "read" | "admin";
 
 declare module "fastify" {
@@ -36,46 +39,50 @@ declare module "fastify" {
   }
 }
 
+/** How the server logs, what its limits are, and who hears of its requests. */
 export interface ServerOptions {
-  /** Where the log goes, a line of JSON each. */
+  /** Where the log goes, as lines of JSON. */
   stream: NodeJS.WritableStream;
-  /** Requests are logged at `debug`, what failed for a reason of our own at `error`. */
+  /** One of pino's levels. Requests are logged at `debug`, our own faults at `error`. */
   level: string;
   timeouts?: Partial<Timeouts>;
-  /** Hears what requests came to. */
+  /** Hears how each request ended. */
   observer?: Observer;
-  /** Requests to open routes from one address in a minute. */
+  /** Most requests to open routes from one address in a minute; default 6,000. */
   openPerMinute?: number;
 }
 
 interface Timeouts {
-  /** A client that has not sent its headers by then is dropped, ms. */
+  /** A client that has not sent its headers by then is cut off, ms. */
   headersMs: number;
   /** The same for the whole request. */
   requestMs: number;
-  /** How often the two are looked at. */
+  /** How often both are checked, ms. */
   checkEveryMs: number;
 }
 
 const TIMEOUTS: Timeouts = { headersMs: 15_000, requestMs: 60_000, checkEveryMs: 1_000 };
-/** Longer than load balancers keep an idle connection (AWS: 60 s), so that none is closed under a request. */
+/**
+ * Longer than load balancers keep an idle connection (AWS: 60 s). Otherwise one could send a request on a connection
+ * that we are just closing.
+ */
 const KEEP_ALIVE_MS = 72_000;
-/** A connection on which nothing moves at all. */
+/** A connection on which nothing moves for this long is ended. */
 const IDLE_MS = 120_000;
 const MOST_HEADER_BYTES = 16 * 1024;
 const MOST_CONNECTIONS = 4_096;
-/** For routes that do not say otherwise. */
+/** Bytes of a body, for routes that set no limit of their own. */
 const BODY_LIMIT = 1024 * 1024;
-/** A topic of 100 characters may be 900 when percent-encoded; links of mails are longer. */
+/** Characters of a path parameter. A topic of 100 characters may take 1,200 when it is percent-encoded. */
 const MOST_PARAM = 4_096;
-/** Image proxies of mail providers come with many readers behind one address. */
+/** Image proxies of mail providers fetch for many readers from one address. */
 const OPEN_PER_MINUTE = 6_000;
-/** Amazon SNS comes in bursts and is known by its signature; probes must always be answered. */
+/** Amazon SNS comes in bursts and is known by its signature. Health checks must always be answered. */
 const UNLIMITED = new Set(["/v1/events/results", "/health", "/ready"]);
 
 /**
- * The server, ready to `listen` or `inject`. `close()` lets requests under way finish and refuses new ones. Throws when a
- * route does not say who may use it.
+ * Builds the server, ready to `listen` or `inject`. Its `close()` lets requests under way finish and refuses new ones.
+ * Rejects when a route does not say who may use it.
  */
 export async function buildServer(gateway: Gateway, options: ServerOptions): Promise<FastifyInstance> {
   const app = createServer(gateway, options);
@@ -93,7 +100,7 @@ export async function buildServer(gateway: Gateway, options: ServerOptions): Pro
 async function addRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> {
   await listenForRoutes(app);
   await documentationRoutes(app);
-  // Added now, so that it hears of every answer.
+  // Before the routes that follow: its hook has to hear of their answers.
   metricsRoutes(app, gateway);
   healthRoutes(app, gateway);
   await messageRoutes(app, gateway);
@@ -112,10 +119,10 @@ function createServer({ settings }: Gateway, options: ServerOptions): FastifyIns
   const timeouts = { ...TIMEOUTS, ...options.timeouts };
   const app = Fastify({
     loggerInstance: createLog(options.stream, options.level),
-    // Ours say less: `logRequests`.
+    // `logRequests` says less.
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestIds(),
-    // One hop: what stands further left in X-Forwarded-For was written by the client.
+    // One hop. What stands further left in X-Forwarded-For was written by the client.
     trustProxy: settings.trustProxy ? (_address, hop) => hop === 0 : false,
     bodyLimit: BODY_LIMIT,
     requestTimeout: timeouts.requestMs,
@@ -136,7 +143,10 @@ function createServer({ settings }: Gateway, options: ServerOptions): FastifyIns
   return app;
 }
 
-/** Of this process and in order: random bytes for each request would be a twentieth of what an open costs. */
+/**
+ * A random prefix for this process, and a counter. Random bytes for each request would be a twentieth of what an open
+ * costs.
+ */
 function requestIds(): () => string {
   const prefix = randomBytes(5).toString("hex");
   let count = 0;
@@ -148,7 +158,7 @@ function guard(app: FastifyInstance, gateway: Gateway, options: ServerOptions): 
   app.decorateRequest("caller", null);
   app.decorate("keys", createKeyRing(gateway));
   app.addHook("onRoute", (route) => {
-    // The page's library makes routes of its own.
+    // The library of the documentation page makes routes of its own.
     if (`${route.url}/`.startsWith(`${DOCS_PATH}/`)) route.config = { ...route.config, access: "open" };
     refuseUnguarded(route);
     const { config } = route;
@@ -162,7 +172,10 @@ function guard(app: FastifyInstance, gateway: Gateway, options: ServerOptions): 
   readJson(app, "application/json");
 }
 
-/** A connection that is kept for the client's next request would keep a closing server for as long. */
+/**
+ * While the server closes, each answer ends its connection. Otherwise the server would wait for the client's next
+ * request.
+ */
 function endConnections(app: FastifyInstance): void {
   let closing = false;
   app.addHook("preClose", async () => void (closing = true));
@@ -175,26 +188,26 @@ function openLimit({ openPerMinute }: ServerOptions): { max: number; timeWindow:
   return { max: openPerMinute ?? OPEN_PER_MINUTE, timeWindow: 60_000 };
 }
 
-/** To be heard of every route. Throws for one that forgot. */
+/** A hook that hears of every route. Throws when a route does not say who may use it. */
 export function refuseUnguarded({ method, url, config }: RouteOptions): void {
   if (config?.access === undefined) throw new Error(`${String(method)} ${url} does not say who may use it`);
 }
 
 function helmetOptions({ settings }: Gateway) {
   return {
-    // Nothing an API answers is to be run or shown inside something else. Pages say what they need themselves.
+    // An answer of the API must neither run nor be framed. Pages set a policy of their own.
     contentSecurityPolicy: {
       useDefaults: false,
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
     },
     xFrameOptions: { action: "deny" as const },
-    // Browsers heed it only over https, and what else runs under the domain is not ours to decide.
+    // Browsers heed it only over https. Other services under the domain are not ours to decide about.
     strictTransportSecurity:
       settings.baseUrl?.startsWith("https:") === true ? { maxAge: 31_536_000, includeSubDomains: false } : false,
   };
 }
 
-/** What is not HTTP, or too slow: there is no request to answer yet, only a connection to end. */
+/** Answers a client that does not speak HTTP or is too slow. There is no request yet, only a connection to end. */
 function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
   const status = STATUS_OF[error.code ?? ""] ?? "400 Bad Request";
   const body = JSON.stringify({ error: status.slice(4).toLowerCase() });

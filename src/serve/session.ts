@@ -1,4 +1,6 @@
-/** Sessions of the dashboard: a signed token in a cookie, as good as the API key it was opened with, for twelve hours. */
+/**
+ * Sessions of the dashboard. A signed token in a cookie is as good as the API key it was opened with, for twelve hours.
+ */
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
 import cookie from "@fastify/cookie";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
@@ -11,18 +13,18 @@ import type { Gateway } from "./gateway.ts";
 
 const SESSION_COOKIE = "ses_mail_session";
 const LIFETIME_MS = 12 * 3_600_000;
-/** Sessions that were ended before their time; those of a process that ended are forgotten. */
+/** Sessions that were signed out before their time. Only this process knows of them: a restart forgets them. */
 const MOST_ENDED = 10_000;
-/** Longest name of a key, as base64, with time, id and signature: anything longer is none of ours. */
+/** The longest name of a key in base64, with time, id and signature. A longer token is not ours. */
 const MOST_TOKEN = 1_024;
 const ID_BYTES = 16;
 
 interface Sessions {
-  /** A token for whoever holds the key of this name. */
+  /** A token for the owner of this key. Throws Refusal (401) when there is no such key any more. */
   open(caller: Caller): Promise<string>;
-  /** Whose session it is; null: forged, over, ended, or its key was revoked. */
+  /** Whose session it is. Null: it is forged, too old or ended, or its key was revoked. */
   read(token: string): Promise<Caller | null>;
-  /** The token is good for nothing from now on. */
+  /** Makes the token invalid from now on. */
   end(token: string): void;
 }
 
@@ -31,7 +33,7 @@ declare module "fastify" {
     sessions: Sessions;
   }
   interface FastifyRequest {
-    /** The token by which the caller was recognised; null: by an API key, or not at all. */
+    /** The token that identified the caller. Null: an API key did, or nothing did. */
     session: string | null;
   }
 }
@@ -39,7 +41,10 @@ declare module "fastify" {
 function createSessions({ store, clock }: { store: Keys; clock: Clock }, keys: FastifyInstance["keys"]): Sessions {
   const ended = new LRUCache<string, true>({ max: MOST_ENDED });
 
-  /** Bound to the key itself, not only to its name: a new key of an old name does not bring old sessions back. */
+  /**
+   * The signature depends on the key itself, not only on its name: a new key of an old name must not revive old
+   * sessions.
+   */
   const sign = async (claims: string, { digest }: KnownKey): Promise<Buffer> => {
     const [secret] = await store.signingKeys();
     if (secret === undefined) throw new Error("the job file has no signing key");
@@ -69,15 +74,15 @@ function createSessions({ store, clock }: { store: Keys; clock: Clock }, keys: F
       return clock.now() < Number(until) ? { name: known.name, scopes: known.scopes } : null;
     },
 
-    // Without the signature, which has bits that mean nothing.
+    // Remember it without its signature: base64url has spare bits, so one signature can be written in several ways.
     end: (token) => void ended.set(token.slice(0, token.lastIndexOf(".")), true),
   };
 }
 
 /**
- * Lets a session stand for an API key on every route that wants one. What would change something must come from a page
- * of ours: `x-ses-mail` is a header no form can send, and no other origin may without a leave that is never given.
- * To be called before the routes are guarded.
+ * Lets a session stand for an API key on every route that wants one. A request that changes something has to come from
+ * a page of ours: it needs the header `x-ses-mail`, which no form can send, and which another origin may not send
+ * without a permission (CORS) that we never give. Call it before the routes are guarded.
  */
 export async function recogniseSessions(app: FastifyInstance, gateway: Gateway): Promise<void> {
   await app.register(cookie, { hook: false });
@@ -101,35 +106,44 @@ function hasKey({ headers }: FastifyRequest): boolean {
   return headers["x-api-key"] !== undefined || headers.authorization !== undefined;
 }
 
-/** What the cookie holds, to be read by `Sessions`; null: there is none. */
+/** The token in the cookie, not verified yet; null: there is none. */
 export function sessionToken(request: FastifyRequest): string | null {
   const { cookie: header } = request.headers;
   return header === undefined ? null : (request.server.parseCookie(header)[SESSION_COOKIE] ?? null);
 }
 
-/** @throws Refusal (403) when the request does not come from a script of our own page. */
+/** Throws Refusal (403) when the request does not come from a script of our own page. */
 export function requireOwnPage(request: FastifyRequest, baseUrl: string | null): void {
   if (request.headers["x-ses-mail"] !== "dashboard" || !isSameOrigin(request, baseUrl))
     throw new Refusal(403, "a session may do this from the dashboard only; programs use an API key");
 }
 
-/** As the browser says it: `sec-fetch-site` where it trusts the connection, `origin` otherwise. Nothing said is no. */
+/**
+ * Goes by `sec-fetch-site`, which browsers send where they trust the connection, and otherwise by `origin`. False when
+ * neither is sent.
+ */
 export function isSameOrigin(request: FastifyRequest, baseUrl: string | null): boolean {
   const { origin, "sec-fetch-site": site } = request.headers;
   if (site !== undefined) return site === "same-origin";
   if (origin === undefined || !URL.canParse(origin)) return false;
   const { host, protocol } = new URL(origin);
-  // Taken apart in the same way, so that a port that goes without saying is no difference.
+  // Parse both in the same way, so that a default port makes no difference.
   const asked = [`${protocol}//${request.host}`, baseUrl ?? ""];
   return asked.some((url) => URL.canParse(url) && new URL(url).host === host);
 }
 
-/** Of a stream that was allowed once: its session may have ended since, its key may have been revoked. */
+/**
+ * Whether the caller of an open stream may still read. Its session may have ended since, or its key may have been
+ * revoked.
+ */
 export async function isStillAllowed({ server, session, caller }: FastifyRequest): Promise<boolean> {
   const now = session === null ? await server.keys.named(caller?.name ?? "") : await server.sessions.read(session);
   return now !== null && mayDo(now, "read");
 }
 
+/**
+ * Sets the session cookie for twelve hours: HttpOnly, SameSite=Strict, and Secure when the gateway is reached by https.
+ */
 export function setSession(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -142,6 +156,7 @@ export function setSession(
   );
 }
 
+/** Makes the browser forget the cookie. The token itself stays good until `Sessions.end`. */
 export function clearSession(request: FastifyRequest, reply: FastifyReply, baseUrl: string | null): void {
   reply.header(
     "set-cookie",

@@ -1,20 +1,29 @@
-/** One mail to see how it looks: it goes the way of all others, only ahead of them, so the rate holds and its events count. */
+/**
+ * Sends one mail to see how it looks. It goes the way of all others, only ahead of them, so the rate holds and its
+ * events count.
+ */
 import { randomUUID } from "node:crypto";
 import type { Gateway } from "./gateway.ts";
 
-/** How long the answer of SES is awaited. */
+/** How long to wait for the answer of SES. */
 const PATIENCE_MS = 20_000;
+/** How often to look whether the answer is there. */
 const LOOK_MS = 50;
+/** The priority `high` of `PRIORITIES`. */
 const HIGH = 10;
 
+/** One mail to one address. */
 export interface TestMail {
-  /** As it will be written to. */
+  /** In the form in which it is written to. */
   to: string;
   subject: string;
   html: string;
 }
 
-/** Resolves to the SES message id, or to why there is none (yet). */
+/**
+ * Resolves, after 20 s at the latest, to the SES message id, or to why there is none (yet). Rejects when the store
+ * fails.
+ */
 export async function sendTest(
   gateway: Pick<Gateway, "store" | "inbox" | "sender" | "settings" | "clock">,
   { to, subject, html }: TestMail,

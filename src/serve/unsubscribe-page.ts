@@ -1,6 +1,7 @@
-/** What readers see who follow a link of a mail: small pages that need nothing but themselves. */
+/** The pages for readers who follow a link to unsubscribe. They load nothing. */
 import { createHash } from "node:crypto";
 
+/** The languages of these pages. Each page also has a line in the other one. */
 export type Language = "en" | "ko";
 
 interface Words {
@@ -49,7 +50,7 @@ button { font: inherit; font-weight: 600; width: 100%; min-height: 48px; padding
 button:focus-visible { outline: 3px solid var(--text); outline-offset: 3px; }
 `;
 
-/** For `content-security-policy`: the style above, a form that posts to us, and nothing else. */
+/** For `content-security-policy`: allows the style above and a form that posts to us, and nothing else. */
 export const PAGE_CSP = [
   "default-src 'none'",
   `style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'`,
@@ -58,7 +59,10 @@ export const PAGE_CSP = [
   "base-uri 'none'",
 ].join("; ");
 
-/** Asks; nothing happens until the button is pressed. The form posts to the address of the page itself. */
+/**
+ * Asks the reader; nothing happens until the button is pressed. The form posts to the URL of the page itself. Shows the
+ * address masked.
+ */
 export function askPage(language: Language, email: string): string {
   const { ask, button, question } = WORDS[language];
   const address = masked(email);
@@ -66,18 +70,20 @@ export function askPage(language: Language, email: string): string {
   return page(language, ask, `<p>${question(address)}</p>\n${form}`, WORDS[other(language)].question(address));
 }
 
+/** Says that the address gets no more mail. Shows it masked. */
 export function donePage(language: Language, email: string): string {
   const { done, stopped } = WORDS[language];
   const address = masked(email);
   return page(language, done, `<p>${stopped(address)}</p>`, WORDS[other(language)].stopped(address));
 }
 
+/** Says that the link is not valid. */
 export function unknownPage(language: Language): string {
   const { unknown, cutOff } = WORDS[language];
   return page(language, unknown, `<p>${cutOff}</p>`, WORDS[other(language)].unknown);
 }
 
-/** English unless Korean is wanted more (RFC 9110 §12.5.4). */
+/** The language for an `accept-language` header (RFC 9110 §12.5.4): English, unless Korean has a higher weight. */
 export function languageOf(acceptLanguage: string | undefined): Language {
   const wanted = (language: Language): number => {
     const ranges = (acceptLanguage ?? "").slice(0, 500).split(",");
@@ -90,7 +96,7 @@ export function languageOf(acceptLanguage: string | undefined): Language {
   return wanted("ko") > wanted("en") ? "ko" : "en";
 }
 
-/** `j•••@example.net`, escaped: enough for the reader to know it, too little for anybody else. */
+/** `j•••@example.net`, escaped for HTML: readers recognise their address, and others learn too little. */
 function masked(email: string): string {
   const at = email.lastIndexOf("@");
   const [first = ""] = Array.from(email.slice(0, at));

@@ -2,8 +2,8 @@ import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 
 /**
- * Ends connections on which no request came yet when the server closes. Browsers open some in advance, and Node, which ends
- * idle ones itself, would wait for these until they time out.
+ * When the server closes, ends connections that have not sent a request yet. Browsers open some in advance. Node ends
+ * idle connections itself, but would wait for these until they time out.
  */
 export function endUnusedConnections(app: FastifyInstance): void {
   const unused = new Set<Socket>();

@@ -1,26 +1,29 @@
-/** Opens and clicks on their way into the job file. A reader waits for none of it, and there is only so much room. */
+/** Writes opens and clicks into the store. No reader waits for it, and only so many may wait to be written. */
 import type { FastifyBaseLogger } from "fastify";
 import type { Clock } from "../time/clock.ts";
 import type { Visit } from "../store/rows.ts";
 import type { VisitSink } from "../store/store.ts";
 import { createGroupCommit } from "../intake/group-commit.ts";
 
+/** Collects visits and writes them in groups. */
 export interface Visits {
-  /** Returns at once. The visit is dropped, with a warning in the log, when too many wait or the job file cannot be written. */
+  /** Returns at once. Drops the visit, with a warning in the log, when too many wait or the store cannot write. */
   add(visit: Visit): void;
   /** Resolves when everything added so far is written or dropped. */
   drain(): Promise<void>;
 }
 
+/** How much may wait. */
 export interface VisitsLimits {
-  /** How many may wait: some seconds of a big campaign's first minute, a few MB. */
+  /** Visits that may wait: some seconds of a big campaign's first minute, a few MB. */
   mostWaiting: number;
 }
 
-/** A commit five times a second is enough: nobody waits for it. */
+/** Five commits a second are enough: nobody waits for them. */
 const COMMIT = { maxItems: 1_000, waitMs: 200 };
 const WARN_EVERY_MS = 10_000;
 
+/** Writes visits to `store`. Warns in `log` of dropped ones, at most once in ten seconds. */
 export function createVisits(
   store: Pick<VisitSink, "applyVisits">,
   clock: Clock,
@@ -57,7 +60,7 @@ export function createVisits(
     },
     async drain() {
       await commit.drain();
-      // The last of them are dropped after their group has ended.
+      // Let the last group's promises settle first: a failed group counts its dropped visits only then.
       await new Promise((resolve) => setImmediate(resolve));
       warn("see the warnings before");
     },

@@ -1,4 +1,4 @@
-/** What can be done about a topic. Each is asked about first: what will happen, and to how many. */
+/** What can be done about a topic. Each action first says what will happen, and to how many, and asks. */
 import { html, useState } from "./preact.js";
 import { count, counted } from "./format.js";
 import { call, topicPath } from "./gateway.js";
@@ -20,9 +20,12 @@ import { waiting } from "./progress.js";
  * @property {() => Promise<string>} act
  */
 
-/** @param {{ topic: Topic, onSaid: (said: string | null) => void }} props */
+/**
+ * A button for each action, and the dialog of the one that was chosen. `onSaid` hears what was done.
+ * @param {{ topic: Topic, onSaid: (said: string | null) => void }} props
+ */
 export function Actions({ topic, onSaid }) {
-  // As it was when it was asked: figures that change under the question would be another question.
+  // The action as it was when it was opened: its figures must not change under the question.
   const [open, setOpen] = useState(/** @type {Action | null} */ (null));
   const actions = actionsOf(topic);
   const close = (/** @type {string | null} */ said) => {
@@ -35,7 +38,7 @@ export function Actions({ topic, onSaid }) {
     ${open === null ? null : html`<${Confirm} ...${open} onClose=${close} />`}`;
 }
 
-/** @param {Topic} topic @returns {Action[]} */
+/** Those that make sense for the topic now. @param {Topic} topic @returns {Action[]} */
 function actionsOf(topic) {
   return [cancel(topic), reopen(topic), retryFailed(topic), retryDoubts(topic)].filter((action) => action !== null);
 }

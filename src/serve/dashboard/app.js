@@ -1,4 +1,4 @@
-/** The dashboard: one page, its views after the hash, its figures from the stream of overviews. */
+/** The dashboard: one page. The hash of its URL names the view; the stream of overviews brings the figures. */
 import { html, render, useEffect, useRef, useState } from "./preact.js";
 import { clockTime, count, rate, share, visible } from "./format.js";
 import { listen, signOut } from "./gateway.js";
@@ -15,10 +15,10 @@ import { TroublesView } from "./troubles.js";
 
 const { key = "", scopes = "" } = document.body.dataset;
 const held = new Set(scopes.split(" "));
-/** Buttons that would be refused are not shown; the gateway decides. @param {string} scope */
+/** Whether the key has this scope. Buttons that the gateway would refuse are not shown. @param {string} scope */
 const may = (scope) => held.has(scope) || held.has("admin");
 
-/** @returns {Place} */
+/** The view that the hash names, as far as the key may see it. @returns {Place} */
 function placeOf() {
   const [, view, name] = /^#\/(\w*)(?:\/(.+))?$/.exec(location.hash) ?? [];
   if (!may("read")) return { view: "test" };
@@ -45,7 +45,7 @@ function App() {
   useEffect(() => {
     const onMove = () => setPlace(placeOf());
     window.addEventListener("hashchange", onMove);
-    // Effects run after the first picture: who moved on before that would not be heard.
+    // Effects run after the first drawing. The hash may have changed before this one.
     onMove();
     return () => window.removeEventListener("hashchange", onMove);
   }, []);
@@ -70,7 +70,7 @@ function App() {
     ${overview === null ? null : html`<${Announcer} overview=${overview} />`}`;
 }
 
-/** The hash is the place; the link to the content must not move us. @param {Event} event */
+/** Moves the focus only: following the link would change the hash, and with it the view. @param {Event} event */
 function skip(event) {
   event.preventDefault();
   document.getElementById("main")?.focus();
@@ -206,10 +206,13 @@ function Footer({ version }) {
   </footer>`;
 }
 
-/** Progress is told this often to those who hear it. */
+/** How often screen readers are told of progress. */
 const TOLD_MS = 15_000;
 
-/** Says what is finished at once, and how far the others are now and then. @param {{ overview: Overview }} props */
+/**
+ * Tells screen readers what is finished, at once, and now and then how far the other topics are.
+ * @param {{ overview: Overview }} props
+ */
 function Announcer({ overview }) {
   const [text, setText] = useState("");
   const last = useRef({ at: performance.now(), told: waitingIn(overview), seen: waitingIn(overview) });

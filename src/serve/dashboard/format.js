@@ -1,4 +1,4 @@
-/** Figures, times and texts for people. */
+/** Writes figures, times and texts for people. */
 
 const COUNT = new Intl.NumberFormat("en-US");
 const RATE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
@@ -23,12 +23,16 @@ export function counted(value, one, many = `${one}s`) {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
-/** `13.8`. @param {number} perSecond */
+/** `13.8`: one decimal place at most. @param {number} perSecond */
 export function rate(perSecond) {
   return RATE.format(perSecond);
 }
 
-/** `97.5 %`, with more digits the smaller it is: a complaint rate of 0.04 % is not none. @param {number} part @param {number} whole */
+/**
+ * `97.5 %`. Small shares have more digits: a complaint rate of 0.04 % is not zero. `–` when `whole` is 0.
+ * @param {number} part
+ * @param {number} whole
+ */
 export function share(part, whole) {
   if (whole === 0) return "–";
   const percent = (100 * part) / whole;
@@ -36,17 +40,17 @@ export function share(part, whole) {
   return `${percent.toFixed(digits)} %`;
 }
 
-/** `20 Nov 2026, 16:38 CET`: here, with the zone. @param {string} iso */
+/** `20 Nov 2026, 16:38 CET`, in the time zone of the browser. @param {string} iso */
 export function time(iso) {
   return TIME.format(new Date(iso));
 }
 
-/** `20 Nov 2026`, here. @param {string} iso */
+/** `20 Nov 2026`, in the time zone of the browser. @param {string} iso */
 export function day(iso) {
   return DAY.format(new Date(iso));
 }
 
-/** `16:38:05`, here. @param {Date} at */
+/** `16:38:05`, in the time zone of the browser. @param {Date} at */
 export function clockTime(at) {
   return CLOCK.format(at);
 }
@@ -59,7 +63,7 @@ const UNITS = [
   ["s", 1],
 ];
 
-/** Its two largest units: `2 h 5 min`, `45 s`. @param {number} seconds */
+/** The two largest units: `2 h 5 min`, `45 s`. At least `1 s`. @param {number} seconds */
 export function duration(seconds) {
   let rest = Math.max(1, Math.round(seconds));
   const first = UNITS.findIndex(([, size]) => rest >= size);
@@ -71,13 +75,13 @@ export function duration(seconds) {
   return parts.filter((part) => part !== "").join(" ");
 }
 
-/** As in printable.ts: what would turn the text around or take no room is made visible. */
+/** Characters that turn the text around or take no room, as in printable.ts. */
 const UNSEEN = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
 
 /** @type {Record<string, string>} */
 const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
-/** @param {string} text */
+/** The text with those characters written as escapes, such as `\u202e`. @param {string} text */
 export function visible(text) {
   return text.replace(UNSEEN, (character) => {
     const code = character.charCodeAt(0);

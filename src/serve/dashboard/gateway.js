@@ -1,10 +1,11 @@
-/** The dashboard's only ways to the gateway: a call, and the stream of overviews. */
+/** How the dashboard talks to the gateway: single calls, and the stream of overviews. */
 
-/** Another page cannot send this header along: it is how the gateway knows that we mean it. */
+/** No other page can send this header, so the gateway knows that the call is ours. */
 const OURS = { "x-ses-mail": "dashboard" };
 
 /**
- * The answer's JSON. Throws an Error that says why in one line; when the session is over the sign-in page is loaded instead.
+ * Resolves to the JSON of the answer. Throws an Error that says in one line what went wrong. When the session is over,
+ * loads the sign-in page and never settles.
  * @param {string} method
  * @param {string} path
  * @param {unknown} [body]
@@ -19,7 +20,7 @@ export async function call(method, path, body) {
   throw new Error(reasonOf(answer) ?? `the gateway answered ${response.status}`);
 }
 
-/** @param {string} name */
+/** The path of a topic in the API. @param {string} name */
 export function topicPath(name) {
   return `/v1/topics/${encodeURIComponent(name)}`;
 }
@@ -57,17 +58,19 @@ function signInAgain() {
   return new Promise(() => undefined);
 }
 
-/** The session ends here and on the gateway. */
+/** Ends the session on the gateway, and loads the sign-in page. */
 export async function signOut() {
   await send("POST", "/sign-out", undefined);
   await signInAgain();
 }
 
+/** How long to wait before asking again a gateway that refused the stream. */
 const AGAIN_MS = 2_000;
 
 /**
- * Hears every overview until `close`; connects again by itself, and lets go while nobody looks at the page: a browser has
- * six connections to a host, and every tab would keep one.
+ * Calls `onOverview` with every overview, and `onLost` when the connection is lost, until the returned function is
+ * called. It connects again by itself. While nobody looks at the page it disconnects: a browser has six connections to
+ * a host, and every tab would keep one.
  * @param {{ onOverview: (overview: import("./wire.ts").Overview) => void, onLost: () => void }} listener
  */
 export function listen({ onOverview, onLost }) {
@@ -87,11 +90,11 @@ export function listen({ onOverview, onLost }) {
     source.addEventListener("overview", (event) => onOverview(JSON.parse(event.data)));
     source.addEventListener("error", () => {
       onLost();
-      // Refused, not interrupted: the browser does not try again by itself.
+      // The stream was refused, not interrupted. The browser does not try again by itself.
       if (source?.readyState === EventSource.CLOSED) timer = setTimeout(() => void ask(), AGAIN_MS);
     });
   };
-  /** Tells a session that is over, which loads the sign-in page, from a gateway that is away. */
+  /** Asks once. When the session is over, that loads the sign-in page; when the gateway is away, it asks again. */
   const ask = async () => {
     try {
       onOverview(await call("GET", "/v1/overview"));

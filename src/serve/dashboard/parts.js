@@ -1,16 +1,16 @@
-/** What the views are made of. */
+/** Parts that several views use. */
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./preact.js";
 import { count, visible } from "./format.js";
 
 /** @typedef {import("./wire.ts").TopicFacts} Topic */
 
-/** What others named, in its own direction of writing. @param {{ text: string }} props */
+/** A name that somebody chose, in its own direction of writing. @param {{ text: string }} props */
 export function Name({ text }) {
   return html`<bdi>${visible(text)}</bdi>`;
 }
 
 /**
- * Parts beside each other on a track of `whole`. Decoration: the figures stand beside it.
+ * A bar of parts beside each other; `whole` is its full width. Screen readers skip it: the figures stand beside it.
  * @param {{ parts: { value: number, tone: string }[], whole: number }} props
  */
 export function Bar({ parts, whole }) {
@@ -26,17 +26,23 @@ export function Bar({ parts, whole }) {
   </svg>`;
 }
 
-/** States in the order of a bar: what is over first, so that it grows from the left. What waits is the empty track. */
+/**
+ * States in the order of a bar. Finished messages come first, so that the bar grows from the left; what waits is its
+ * empty rest.
+ */
 const OVER = /** @type {const} */ (["sent", "in_doubt", "failed", "suppressed", "cancelled"]);
 const ORDER = /** @type {const} */ ([...OVER, "sending", "pending"]);
 
-/** @param {{ totals: import("../../message.ts").Totals }} props */
+/** A bar of the messages by state. @param {{ totals: import("../../message.ts").Totals }} props */
 export function ProgressBar({ totals }) {
   const parts = [...OVER, /** @type {const} */ ("sending")].map((state) => ({ value: totals[state], tone: state }));
   return html`<${Bar} parts=${parts} whole=${totals.total} />`;
 }
 
-/** `total = sent + …`: every message is in one state, and they add up. @param {{ totals: import("../../message.ts").Totals }} props */
+/**
+ * The number of messages in each state, and their sum: each message is in one state.
+ * @param {{ totals: import("../../message.ts").Totals }} props
+ */
 export function Arithmetic({ totals }) {
   const present = ORDER.filter((state) => totals[state] > 0);
   return html`<ul class="legend">
@@ -54,7 +60,7 @@ export function Arithmetic({ totals }) {
 }
 
 /**
- * A heading that takes the focus when its view is opened, so that the keyboard goes on there.
+ * A heading that takes the focus when its view opens, so that the keyboard goes on from there.
  * @param {{ title: string, children?: unknown }} props
  */
 export function Title({ title, children }) {
@@ -66,11 +72,12 @@ export function Title({ title, children }) {
   }, [title]);
   return html`<h1 ref=${heading} tabindex="-1">${children ?? title}</h1>`;
 }
-/** The page that was just loaded keeps the focus where browsers put it. */
+/** The first view leaves the focus where the browser put it. */
 Title.isFirst = true;
 
 /**
- * Asks before something happens. `act` resolves to what is to be said afterwards, or throws what went wrong.
+ * A dialog that asks before something happens. `act` resolves to what is said afterwards, or throws what went wrong.
+ * `onClose` gets that text; null: nothing was done.
  * @param {{ title: unknown, warning: string | null, text: string[], keep: string, go: string, isDangerous: boolean,
  *   act: () => Promise<string>, onClose: (said: string | null) => void }} props
  */
@@ -83,7 +90,8 @@ export function Confirm({ title, warning, text, keep, go, isDangerous, act, onCl
     const element = dialog.current;
     element?.showModal();
     return () => {
-      // Back to the button that opened it; when it is done, that button is about to go.
+      // The focus returns to the button that opened the dialog. After the action that button may go, so focus the
+      // heading.
       element?.close();
       if (isDone.current) document.querySelector("h1")?.focus();
     };
@@ -120,23 +128,23 @@ export function Confirm({ title, warning, text, keep, go, isDangerous, act, onCl
   </dialog>`;
 }
 
-/** @param {unknown} error @returns {string} */
+/** The text of anything that was thrown. @param {unknown} error @returns {string} */
 export function messageOf(error) {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Says what was done, to those who see and those who hear. @param {{ text: string | null }} props */
+/** Says what was done, on the screen and to screen readers. @param {{ text: string | null }} props */
 export function Said({ text }) {
   return html`<div role="status">${text === null ? null : html`<p class="said">${visible(text)}</p>`}</div>`;
 }
 
-/** @param {{ text: string | null }} props */
+/** Says what went wrong, on the screen and at once to screen readers. @param {{ text: string | null }} props */
 export function Problem({ text }) {
   return html`<div role="alert">${text === null ? null : html`<p class="problem">${visible(text)}</p>`}</div>`;
 }
 
 /**
- * Messages that failed or are in doubt. On a phone the reason stands under the address.
+ * A table of messages that failed or are in doubt. On a phone the reason stands under the address.
  * @param {{ troubles: import("./wire.ts").FailedMessageFacts[], withTopic: boolean }} props
  */
 export function Troubles({ troubles, withTopic }) {
@@ -173,12 +181,12 @@ function TroubleRow({ trouble: { topic, email, state, attempts, error }, withTop
   </tr>`;
 }
 
-/** @param {string} topic */
+/** A link to the view of a topic. @param {string} topic */
 export function topicHref(topic) {
   return `#/topics/${encodeURIComponent(topic)}`;
 }
 
-/** What was typed into a field. @param {FormData} data @param {string} name */
+/** The text of a field of a form; "" when there is none. @param {FormData} data @param {string} name */
 export function typed(data, name) {
   const value = data.get(name);
   return typeof value === "string" ? value : "";

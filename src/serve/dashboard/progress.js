@@ -1,33 +1,33 @@
-/** How far a topic is, how fast it goes, and when it will be through. */
+/** How far a topic is, how fast it goes, and when it will be finished. */
 
 /** @typedef {import("./wire.ts").TopicFacts} Topic */
 /** @typedef {import("./wire.ts").Overview} Overview */
 
-/** Speeds are those of the last few seconds. */
+/** Speeds are averages over this time, and need at least `LEAST_MS` of it. */
 const WINDOW_MS = 10_000;
 const LEAST_MS = 900;
 
-/** @param {Topic} topic */
+/** Messages that are not finished. @param {Topic} topic */
 export function waiting(topic) {
   return topic.pending + topic.sending;
 }
 
-/** @param {Topic} topic */
+/** Messages that are finished, however they ended. @param {Topic} topic */
 export function done(topic) {
   return topic.total - waiting(topic);
 }
 
-/** Remembers the last seconds of every topic. */
+/** Measures the speed of each topic over the last ten seconds. */
 export function createSpeedometer() {
   /** @type {{ at: number, done: Map<string, number> }[]} */
   let seen = [];
   return {
-    /** @param {Overview} overview @param {number} at ms */
+    /** Takes in an overview that came at this time, in ms. @param {Overview} overview @param {number} at ms */
     note(overview, at) {
       seen = seen.filter((one) => at - one.at <= WINDOW_MS);
       seen.push({ at, done: new Map(overview.topics.map((topic) => [topic.topic, done(topic)])) });
     },
-    /** Messages per second; null when it was not looked at for long enough. @param {Topic} topic */
+    /** Messages finished per second; null when the topic has not been watched for long enough. @param {Topic} topic */
     of({ topic }) {
       const first = seen.find((one) => one.done.has(topic));
       const last = seen.at(-1);
@@ -42,7 +42,13 @@ export function createSpeedometer() {
  * @typedef {"cancelled" | "scheduled" | "elsewhere" | "held" | "halted" | "sending" | "waiting" | "finished" | "empty"} Status
  */
 
-/** @param {Topic} topic @param {Overview} overview @param {number | null} speed @returns {Status} */
+/**
+ * What a topic is doing. `speed` is that of the speedometer, or null.
+ * @param {Topic} topic
+ * @param {Overview} overview
+ * @param {number | null} speed
+ * @returns {Status}
+ */
 export function statusOf(topic, overview, speed) {
   if (topic.total === 0) return "empty";
   if (topic.cancelled_at !== null) return "cancelled";
@@ -51,12 +57,18 @@ export function statusOf(topic, overview, speed) {
   if (topic.held) return "held";
   if (topic.sending === 0 && topic.not_before !== null && new Date(topic.not_before) > new Date()) return "scheduled";
   if (overview.sender.state === "halted" || overview.sender.state === "stopped") return "halted";
-  // A speed is that of the last change, which may be long ago: the sender knows whether it still moves.
+  // The speed of the topic may be an old one. Whether anything moves now, the sender knows.
   const isMoving = (speed ?? 0) > 0 && overview.sender.per_second_now > 0;
   return topic.sending > 0 || isMoving ? "sending" : "waiting";
 }
 
-/** Seconds until all of it is out; null when that cannot be said. @param {Topic} topic @param {Overview} overview @param {number | null} speed */
+/**
+ * Seconds until all of it is finished; null when nobody can tell. Without a speed of its own, the topic is assumed to
+ * get the whole rate in force.
+ * @param {Topic} topic
+ * @param {Overview} overview
+ * @param {number | null} speed
+ */
 export function secondsLeft(topic, overview, speed) {
   const perSecond = speed ?? overview.sender.per_second;
   return perSecond > 0 ? waiting(topic) / perSecond : null;

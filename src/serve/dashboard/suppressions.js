@@ -1,4 +1,4 @@
-/** Whom nobody writes to: look for an address, add some, let one be written to again. */
+/** Addresses that are not written to: look for one, add some, remove one. */
 import { html, useEffect, useState } from "./preact.js";
 import { count, counted, day, time, visible } from "./format.js";
 import { call } from "./gateway.js";
@@ -7,10 +7,13 @@ import { Confirm, messageOf, Name, Problem, Said, Title, typed } from "./parts.j
 /** @typedef {import("./wire.ts").SuppressionFacts} Suppression */
 
 const LISTED = 50;
-/** Typing is over when nothing came for so long. */
+/** Typing has ended when no key came for this long. */
 const TYPING_MS = 250;
 
-/** @param {{ total: number, isAdmin: boolean }} props */
+/**
+ * The view of the suppressed addresses. `total` is their number. Only an admin may change the list.
+ * @param {{ total: number, isAdmin: boolean }} props
+ */
 export function SuppressionsView({ total, isAdmin }) {
   const [wanted, setWanted] = useState("");
   const [said, setSaid] = useState(/** @type {string | null} */ (null));
@@ -51,6 +54,7 @@ export function SuppressionsView({ total, isAdmin }) {
 }
 
 /**
+ * The addresses that contain `wanted`, and what went wrong, if anything did.
  * @param {string} wanted
  * @param {string} mark asked again when it changes
  * @returns {[Suppression[] | null, string | null]}

@@ -1,8 +1,9 @@
-/** Send a test: one mail, to see it in a real mailbox. */
+/** Sends one mail, to see it in a real mailbox. */
 import { html, useState } from "./preact.js";
 import { call } from "./gateway.js";
 import { messageOf, Problem, Said, Title, typed } from "./parts.js";
 
+/** The view with the form for a test mail. */
 export function TestView() {
   const [said, setSaid] = useState(/** @type {string | null} */ (null));
   const [problem, setProblem] = useState(/** @type {string | null} */ (null));

@@ -1,4 +1,4 @@
-/** One topic: how far it is, what became of its mails, what went wrong, and what can be done about it. */
+/** The view of one topic: how far it is, what became of its mails, what went wrong, and what can be done about it. */
 import { html, useEffect, useState } from "./preact.js";
 import { count, counted, share, time } from "./format.js";
 import { Actions } from "./actions.js";
@@ -11,10 +11,11 @@ import { Badges, progressLine } from "./topics.js";
 /** @typedef {import("./wire.ts").FailedMessageFacts} FailedMessage */
 
 const LISTED = 50;
-/** A topic that is too old for the overview is asked for this often. */
+/** How often to ask for a topic that is too old for the overview. */
 const ASK_MS = 3_000;
 
 /**
+ * The view of the topic of this name. `speed` tells messages per second of a topic, or null.
  * @param {{ name: string, overview: Overview, speed: (topic: Topic) => number | null, isAdmin: boolean }} props
  */
 export function TopicView({ name, overview, speed, isAdmin }) {
@@ -27,7 +28,7 @@ export function TopicView({ name, overview, speed, isAdmin }) {
 }
 
 /**
- * The facts of a topic that the overview does not have.
+ * Asks for a topic that the overview does not list: its facts, and what went wrong, if anything did.
  * @param {string} name
  * @param {boolean} isWanted
  * @returns {[Topic | null, string | null]}
@@ -79,10 +80,13 @@ function period({ first_sent_at: first, last_sent_at: last, not_before: due }) {
 
 // What there is to know ----------------------------------------------------------------------------------------------
 
-/** When Amazon reviews an account, and when it may pause it (SES developer guide, reputation dashboard). */
+/**
+ * Shares of sent mail at which Amazon reviews an account, and at which it may pause its sending (SES developer guide,
+ * reputation dashboard).
+ */
 const LIMITS = { bounce: [0.05, 0.1], complaint: [0.001, 0.005] };
 
-/** Whether anything is known of what became of the mails. @param {Topic} topic */
+/** Whether any event came, so that something is known of what became of the mails. @param {Topic} topic */
 function hasEvents(topic) {
   const { delivered, bounced_permanent: gone, bounced_transient: later, complained, rejected, opened, clicked } = topic;
   return delivered + gone + later + complained + rejected + opened + clicked > 0;
@@ -239,7 +243,7 @@ function TopicTroubles({ topic }) {
 }
 
 /**
- * What `path` lists, asked for again whenever `mark` changes.
+ * What `path` lists, and what went wrong, if anything did. It is asked for again whenever `mark` changes.
  * @param {string} path
  * @param {string} mark
  * @returns {[FailedMessage[] | null, string | null]}

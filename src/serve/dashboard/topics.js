@@ -1,4 +1,4 @@
-/** The first view: everything together, and topic by topic. */
+/** The first view: all messages together, and each topic. */
 import { html, useState } from "./preact.js";
 import { count, counted, duration, rate, share, time, visible } from "./format.js";
 import { Arithmetic, Name, ProgressBar, Title, topicHref } from "./parts.js";
@@ -8,10 +8,13 @@ import { done, secondsLeft, statusOf, waiting } from "./progress.js";
 /** @typedef {import("./wire.ts").Overview} Overview */
 /** @typedef {(topic: Topic) => number | null} Speed */
 
-/** A list this short is seen at a glance. */
+/** A list this short needs no search field. */
 const SHORT_LIST = 8;
 
-/** @param {{ overview: Overview, speed: Speed }} props */
+/**
+ * The view of all topics that the overview lists. `speed` tells messages per second of a topic, or null.
+ * @param {{ overview: Overview, speed: Speed }} props
+ */
 export function TopicsView({ overview, speed }) {
   const { totals, topics, topic_count: all } = overview;
   const [wanted, setWanted] = useState("");
@@ -131,14 +134,22 @@ const BADGES = {
   empty: null,
 };
 
-/** @param {{ topic: Topic, overview: Overview, speed: number | null }} props */
+/**
+ * The status of a topic, where there is something to say, and whether it is a rehearsal.
+ * @param {{ topic: Topic, overview: Overview, speed: number | null }} props
+ */
 export function Badges({ topic, overview, speed }) {
   const badge = BADGES[statusOf(topic, overview, speed)];
   return html`${badge === null ? null : html`<span class="badge ${badge[1]}">${badge[0]}</span>`}
   ${topic.endpoint === "sandbox" ? html`<span class="badge warn">Rehearsal</span>` : null}`;
 }
 
-/** `12,345 of 20,000 · 61.7 % · 13.8/s · about 9 min left`. @param {Topic} topic @param {Overview} overview @param {number | null} speed */
+/**
+ * One line: `12,345 of 20,000 · 61.7 % · 13.8/s · about 9 min left`.
+ * @param {Topic} topic
+ * @param {Overview} overview
+ * @param {number | null} speed
+ */
 export function progressLine(topic, overview, speed) {
   const status = statusOf(topic, overview, speed);
   if (status === "empty") return "no recipients";

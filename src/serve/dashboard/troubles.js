@@ -1,4 +1,4 @@
-/** Who did not get it, of every topic: what failed and what is in doubt. */
+/** The view of all messages that failed or are in doubt, of every topic. */
 import { html } from "./preact.js";
 import { count } from "./format.js";
 import { Problem, Title, Troubles } from "./parts.js";
@@ -6,7 +6,7 @@ import { useTroubles } from "./topic.js";
 
 const LISTED = 100;
 
-/** @param {{ overview: import("./wire.ts").Overview }} props */
+/** Lists the newest 100 of them. @param {{ overview: import("./wire.ts").Overview }} props */
 export function TroublesView({ overview: { totals } }) {
   const [troubles, problem] = useTroubles(`/v1/troubles?limit=${LISTED}`, `${totals.failed} ${totals.in_doubt}`);
   const all = totals.failed + totals.in_doubt;

@@ -1,8 +1,11 @@
-/** What the admin API and the dashboard say to each other. Shapes only: it is read by both sides. */
+/** What the admin API and the dashboard say to each other. Only shapes, because both sides import it. */
 import type { State, Totals } from "../../message.ts";
 import type { EventCounts } from "../../store/rules/marks.ts";
 
-/** The object of `stats`, and what a person decides by. Times are ISO 8601 UTC, rates fractions of `sent`. */
+/**
+ * A topic: the object of `stats`, and what a person needs to decide. Times are ISO 8601 in UTC, rates are fractions of
+ * `sent`, null when nothing was sent.
+ */
 export type TopicFacts = { topic: string } & Totals &
   EventCounts & {
     first_sent_at: string | null;
@@ -12,19 +15,21 @@ export type TopicFacts = { topic: string } & Totals &
     complaint_rate: number | null;
     open_rate: number | null;
     click_rate: number | null;
-    /** When the first of it is due; null: at once. */
+    /** When its first message is due; null: at once. */
     not_before: string | null;
     cancelled_at: string | null;
-    /** `sandbox`: a rehearsal; null: nothing was sent yet. */
+    /** `sandbox`: it is a rehearsal. Null: nothing was sent yet. */
     endpoint: "ses" | "sandbox" | null;
-    /** Too many of its mails bounced, or too many complained: left alone until a person looked. */
+    /** Not sent until a person has looked: too many of its mails bounced or drew complaints. */
     held: boolean;
   };
 
+/** The whole gateway at one moment. */
 export interface Overview {
   version: string;
   /** Where this gateway sends to. */
   endpoint: "ses" | "sandbox";
+  /** What the send loop does. `reason` and `hint` say why it is halted and what helps; null: nothing is in its way. */
   sender: {
     state: "idle" | "sending" | "halted" | "stopped";
     reason: string | null;
@@ -34,16 +39,19 @@ export interface Overview {
     /** Messages sent per second over the last five seconds, by every process on the job file. */
     per_second_now: number;
   };
-  /** The account's 24 hours; null when it could not be read. `quota` and `left` null: unlimited. */
+  /**
+   * The account's last 24 hours, in recipients. Null: the account could not be read. `quota` and `left` null: no limit.
+   */
   account: { quota: number | null; used: number; left: number | null } | null;
   totals: Totals;
+  /** How many addresses are suppressed. */
   suppressions: number;
   /** How many topics there are; `topics` holds the newest 200, newest first. */
   topic_count: number;
   topics: TopicFacts[];
 }
 
-/** A message that failed or is in doubt. */
+/** A message that failed or is in doubt. `error` says why; null: no reason is known. */
 export interface FailedMessageFacts {
   topic: string;
   email: string;
@@ -52,15 +60,17 @@ export interface FailedMessageFacts {
   error: string | null;
 }
 
+/** An address that is not written to, and why. `created_at` is ISO 8601 in UTC. */
 export interface SuppressionFacts {
   address: string;
   reason: string;
-  /** `event`, `manual`, `import` or `ses`. */
+  /** What put it there: `event`, `manual`, `import`, `ses`, `link`, or what an imported list says. */
   source: string;
   detail: string | null;
   created_at: string;
 }
 
+/** What a search for suppressed addresses found. */
 export interface Found {
   suppressions: SuppressionFacts[];
   /** How many addresses are suppressed in all. */

@@ -1,4 +1,4 @@
-/** The dashboard at `/`: signing in and out, and the files it is made of. */
+/** The dashboard at `/`: signing in and out, and its files. */
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
@@ -6,14 +6,14 @@ import { dashboardPage, signInPage } from "../dashboard-pages.ts";
 import type { Gateway } from "../gateway.ts";
 import { clearSession, isSameOrigin, requireOwnPage, sessionToken, setSession } from "../session.ts";
 
-/** Wrong keys from one address in a minute. */
+/** Most wrong keys from one address in the window. */
 const MOST_TRIES = 10;
 const TRIES_WINDOW_MS = 60_000;
-/** A key, and the name of its field. */
+/** Room for a key, and for the names of the fields. */
 const SIGN_IN_BYTES = 4_096;
 const FORM = "application/x-www-form-urlencoded";
 
-/** Everything comes from here, and nothing but what is asked for runs. */
+/** Everything comes from this server, and nothing inline runs. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -27,6 +27,10 @@ const POLICY = [
 
 const OPEN = { config: { access: "open" }, schema: { hide: true } } as const;
 
+/**
+ * Adds the page, `/sign-in`, `/sign-out`, and the files under `/dashboard/`. All of them are open: the page shows data
+ * only to a session.
+ */
 export async function dashboardRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> {
   await assetRoutes(app);
   const { baseUrl } = gateway.settings;
@@ -37,7 +41,7 @@ export async function dashboardRoutes(app: FastifyInstance, gateway: Gateway): P
     return sendPage(reply, caller === null ? signInPage(null) : dashboardPage(caller));
   });
 
-  // Where the page is after a wrong key: loading it anew must lead back.
+  // The browser is here after a wrong key. Loading the page again has to lead back to the form.
   app.get("/sign-in", OPEN, (_request, reply) => reply.redirect("/", 303));
 
   app.post("/sign-out", OPEN, async (request, reply) => {
@@ -48,7 +52,7 @@ export async function dashboardRoutes(app: FastifyInstance, gateway: Gateway): P
     return reply.code(204).send();
   });
 
-  // By itself, because only here a form is understood.
+  // A scope of its own: only here forms are read.
   await app.register(async (scope) => signInRoute(scope, gateway));
 }
 
@@ -77,7 +81,7 @@ function signInRoute(app: FastifyInstance, { settings: { baseUrl } }: Gateway): 
   });
 }
 
-/** Another site must not sign anybody in. Programs say nothing of where they come from, and may. */
+/** Another site must not sign anybody in. Programs send neither header, and may. */
 function isForeign(request: FastifyRequest, baseUrl: string | null): boolean {
   const { origin, "sec-fetch-site": site } = request.headers;
   return (site !== undefined || origin !== undefined) && !isSameOrigin(request, baseUrl);
@@ -92,7 +96,7 @@ function sendPage(reply: FastifyReply, page: string): FastifyReply {
     reply
       .header("content-security-policy", POLICY)
       .header("cache-control", "no-store")
-      // With no-referrer browsers would not say where the sign-in form comes from.
+      // With no-referrer, browsers would not say where the sign-in form comes from.
       .header("referrer-policy", "same-origin")
       .type("text/html; charset=utf-8")
       .send(page)
@@ -108,7 +112,7 @@ const TYPES: Record<string, string> = {
   svg: "image/svg+xml",
 };
 
-/** Read once and by name: no path of a request ever reaches the disk. */
+/** Files are read once and served by name: no path of a request ever reaches the disk. */
 async function assetRoutes(app: FastifyInstance): Promise<void> {
   const names = (await readdir(FOLDER)).filter((name) => TYPES[extensionOf(name)] !== undefined);
   for (const name of names) await assetRoute(app, name, new URL(name, FOLDER));
@@ -119,7 +123,7 @@ async function assetRoute(app: FastifyInstance, name: string, file: URL): Promis
   const body = await readFile(file);
   const etag = `"${createHash("sha256").update(body).digest("base64url")}"`;
   app.get(`/dashboard/${name}`, OPEN, async (request, reply) => {
-    // Asked for each time, and sent again only after an update.
+    // The browser asks each time, and gets the file again only after an update.
     reply.header("cache-control", "no-cache").header("etag", etag);
     if (request.headers["if-none-match"] === etag) return reply.code(304).send();
     return reply.type(TYPES[extensionOf(name)] ?? "").send(body);

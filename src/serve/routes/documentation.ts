@@ -5,26 +5,27 @@ import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
 import { ERROR, REFUSALS } from "../schemas.ts";
 
+/** Path of the documentation page; its files are below it. */
 export const DOCS_PATH = "/docs";
 
 const DESCRIPTION =
   "Mail in over HTTP, out through Amazon SES. What was answered is stored durably and sent once. Drop-in for clients of " +
   "its older relatives: both spellings of topic_id and scheduled_at are taken, and answers carry the fields of all of them.";
 
-/** What guards and error handler add to every route. */
+/** What the guards and the error handler may answer on any route. */
 const OPEN = { security: [], response: { 429: ERROR, 500: ERROR } };
 const GUARDED = {
   security: [{ "x-api-key": [] }, { bearer: [] }],
   response: REFUSALS,
 };
 
-/** Has to come before the routes: it listens for them. */
+/** Collects the schemas of routes that are added from now on. */
 export async function listenForRoutes(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",
       info: { title: "ses-mail", version: "1", description: DESCRIPTION },
-      // In this order.
+      // The page shows them in this order.
       tags: ["messages", "topics", "events", "links", "admin", "operations"].map((name) => ({ name })),
       components: {
         securitySchemes: {
@@ -42,6 +43,7 @@ export async function listenForRoutes(app: FastifyInstance): Promise<void> {
   });
 }
 
+/** Adds `/openapi.json` and the page. Both are open. Call `listenForRoutes` first. */
 export async function documentationRoutes(app: FastifyInstance): Promise<void> {
   app.get("/openapi.json", { config: { access: "open" }, schema: { hide: true } }, () => app.swagger());
   const icon = readFileSync(new URL("../dashboard/icon.svg", import.meta.url));
@@ -54,7 +56,7 @@ export async function documentationRoutes(app: FastifyInstance): Promise<void> {
     },
     // The badge of swagger.io would be an external request.
     uiConfig: { validatorUrl: null },
-    // Styles are written inline by the page's own library; scripts are not.
+    // The page's own library writes styles inline, but no scripts.
     staticCSP: {
       "default-src": ["'none'"],
       "script-src": ["'self'"],

@@ -1,4 +1,7 @@
-/** `GET /v1/events/counts/sent`: how many left lately, by the instant they left and not by when they came in. */
+/**
+ * `GET /v1/events/counts/sent`: how many messages were sent lately. What counts is when they were sent, not when they
+ * came in.
+ */
 import type { FastifyInstance } from "fastify";
 import type { Reader } from "../../store/store.ts";
 import type { Clock } from "../../time/clock.ts";
@@ -16,12 +19,13 @@ const QUERY = {
   },
 } as const;
 
+/** Adds the route. `hours` is 1 to 168, and 24 when it is not given. */
 export function sentCountRoutes(app: FastifyInstance, { store, clock }: { store: Reader; clock: Clock }): void {
   app.get<{ Querystring: { hours: number } }>(
     "/v1/events/counts/sent",
     {
       config: { access: "read" },
-      // What is wrong is said in the words clients know.
+      // The error has the words that clients know.
       attachValidation: true,
       schema: {
         operationId: "countSent",

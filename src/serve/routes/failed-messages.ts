@@ -1,4 +1,4 @@
-/** What went wrong, and what a person does about it. */
+/** Messages that failed or are in doubt, and trying them again. */
 import type { FastifyInstance } from "fastify";
 import type { Sender } from "../../deliver/sender.ts";
 import { STATES, type State } from "../../message.ts";
@@ -20,6 +20,12 @@ const FAILED_MESSAGE = object({
   error: TEXT,
 });
 
+const LIST_RESPONSE = {
+  200: answer({ troubles: { type: "array", items: FAILED_MESSAGE } }),
+  ...REFUSALS,
+  404: ERROR,
+};
+
 const RETRY_BODY = {
   type: "object",
   properties: {
@@ -40,8 +46,15 @@ interface Routed {
   held(): ReadonlySet<string>;
 }
 
-export function failedMessageRoutes(app: FastifyInstance, { store, sender, held }: Routed): void {
-  const response = { 200: answer({ troubles: { type: "array", items: FAILED_MESSAGE } }), ...REFUSALS, 404: ERROR };
+/** Adds `/v1/troubles` and, for one topic, `troubles`, `overview` and `retry`. */
+export function failedMessageRoutes(app: FastifyInstance, routed: Routed): void {
+  listRoute(app, routed);
+  topicOverviewRoute(app, routed);
+  topicListRoute(app, routed);
+  retryRoute(app, routed);
+}
+
+function listRoute(app: FastifyInstance, { store }: Routed): void {
   app.get<{ Querystring: { limit: number } }>(
     "/v1/troubles",
     {
@@ -51,11 +64,14 @@ export function failedMessageRoutes(app: FastifyInstance, { store, sender, held 
         operationId: "listTroubles",
         summary: "Messages that failed or are in doubt, of every topic, newest first",
         querystring: query({ limit: LIMIT }),
-        response,
+        response: LIST_RESPONSE,
       },
     },
     async ({ query: { limit } }) => ({ troubles: (await store.failedMessages(null, limit)).map(factsOf) }),
   );
+}
+
+function topicOverviewRoute(app: FastifyInstance, { store, held }: Routed): void {
   app.get<TopicPath>(
     "/v1/topics/:id/overview",
     {
@@ -70,6 +86,9 @@ export function failedMessageRoutes(app: FastifyInstance, { store, sender, held 
     },
     async ({ params: { id } }) => topicFacts(await requireTopic(store, id), held()),
   );
+}
+
+function topicListRoute(app: FastifyInstance, { store }: Routed): void {
   app.get<TopicPath & { Querystring: { limit: number } }>(
     "/v1/topics/:id/troubles",
     {
@@ -80,7 +99,7 @@ export function failedMessageRoutes(app: FastifyInstance, { store, sender, held 
         summary: "Messages of a topic that failed or are in doubt, newest first",
         params: TOPIC_PATH,
         querystring: query({ limit: LIMIT }),
-        response,
+        response: LIST_RESPONSE,
       },
     },
     async ({ params: { id }, query: { limit } }) => {
@@ -88,6 +107,9 @@ export function failedMessageRoutes(app: FastifyInstance, { store, sender, held 
       return { troubles: (await store.failedMessages(topic, limit)).map(factsOf) };
     },
   );
+}
+
+function retryRoute(app: FastifyInstance, { store, sender }: Routed): void {
   app.post<TopicPath & { Body: { states: State[]; confirm?: boolean } }>(
     "/v1/topics/:id/retry",
     {

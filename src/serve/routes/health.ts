@@ -1,9 +1,10 @@
-/** For load balancers and supervisors: does the process live, and can it do its work. */
+/** For load balancers and supervisors: whether the process lives, and whether it can do its work. */
 import type { FastifyInstance } from "fastify";
 import type { Store } from "../../store/store.ts";
 import type { Clock } from "../../time/clock.ts";
 import { HEALTHY, READY } from "../schemas.ts";
 
+/** Adds `/health`, and `/ready`, which answers 503 when the store cannot be read or written. */
 export function healthRoutes(
   app: FastifyInstance,
   { store, clock }: { store: Pick<Store, "ping">; clock: Clock },

@@ -1,4 +1,4 @@
-/** `POST /v1/messages`: mail in. What was answered is stored durably, and leaves whatever the client does then. */
+/** `POST /v1/messages`: mail in. What was answered is stored durably and will be sent, even when the client is gone. */
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { Taken } from "../../intake/inbox.ts";
 import { readRequest, type Read } from "../../intake/request.ts";
@@ -10,7 +10,7 @@ import { answerMemo, answerText } from "../message-answer.ts";
 import { readRepeat } from "../repeat.ts";
 import { ERROR, MESSAGE_ANSWER } from "../schemas.ts";
 
-/** 10,000 addresses of the longest kind and some megabytes of HTML. */
+/** Bytes: 10,000 of the longest addresses and some megabytes of HTML. */
 const BODY_LIMIT = 16 * 1024 * 1024;
 
 const SCHEMA = {
@@ -30,10 +30,11 @@ const SCHEMA = {
   response: { 200: MESSAGE_ANSWER, 409: ERROR, 413: ERROR, 415: ERROR },
 } as const;
 
+/** Adds the route. When the server closes, it waits until every request is answered. */
 export async function messageRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> {
   app.addHook("onClose", () => gateway.inbox.drain());
   await app.register(async (scope) => {
-    // Clients of one older service do not say that it is JSON.
+    // Clients of one older service do not say that they send JSON.
     scope.removeAllContentTypeParsers();
     readJson(scope, "*");
     addRoute(scope, gateway);
@@ -58,11 +59,12 @@ function addRoute(app: FastifyInstance, { inbox, store, clock, settings }: Gatew
       config: { access: "send" },
       bodyLimit: BODY_LIMIT,
       schema: SCHEMA,
-      // The schema is for the document only: intake checks bodies itself, whoever brings them.
+      // The schema is only for the documentation: intake checks bodies itself.
       validatorCompiler: () => () => true,
     },
     async (request, reply) => {
-      // A repeat is answered before anything is checked: as it was, although its times are past by now.
+      // A repeat gets its first answer, although its times may have passed since. So look for one before checking
+      // anything.
       const repeat = readRepeat(request);
       const earlier = repeat && (await inbox.earlier(repeat));
       if (earlier) return answer(earlier, reply);
@@ -73,14 +75,15 @@ function addRoute(app: FastifyInstance, { inbox, store, clock, settings }: Gatew
       const memo = answerMemo(messages, clock.monotonic() - startedAt);
       const taken = await inbox.take({ messages, repeat, memo });
       if (taken.kind !== "stored") return answer(taken, reply);
-      // What may be repeated is answered with the time that was kept; nothing else is, so its commit counts, too.
+      // A repeat would get the stored duration, so this answer has it, too. Without a key the duration includes the
+      // commit.
       const told = repeat === null ? answerMemo(messages, clock.monotonic() - startedAt) : memo;
       return json(reply, answerText(taken.counts, told));
     },
   );
 }
 
-/** What came before, or is refused. */
+/** Answers a repeat, or throws why nothing was stored. */
 function answer(taken: Exclude<Taken, { kind: "stored" }>, reply: FastifyReply): FastifyReply {
   if (taken.kind !== "repeated") throw refusalOf(taken);
   reply.header("idempotency-replayed", "true");
@@ -98,7 +101,7 @@ function refusalOf(refused: Exclude<Read | Taken, { kind: "messages" | "stored" 
   }
 }
 
-/** As text, so that a repeat is answered byte for byte the same. */
+/** As text, so that a repeat gets the same bytes. */
 function json(reply: FastifyReply, text: string): FastifyReply {
   return reply.type("application/json; charset=utf-8").send(text);
 }

@@ -1,13 +1,13 @@
-/** `/metrics` for Prometheus. The number of series is bounded: none is named after a topic, an address or a path. */
+/** `/metrics` for Prometheus. The number of series is limited: none is named after a topic, an address or a path. */
 import type { FastifyInstance } from "fastify";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, type Metric, Registry } from "prom-client";
 import type { Run, Sender } from "../../deliver/sender.ts";
 import { STATES } from "../../message.ts";
 import type { Topics } from "../../store/store.ts";
 
-/** Seconds. A pixel takes less than a millisecond, 10,000 addresses some hundred. */
+/** Upper bounds, in seconds. A pixel takes less than a millisecond, and a post with 10,000 addresses some hundred. */
 const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10];
-/** What no route listens to is one series, however many paths strangers try. */
+/** Requests without a route share one series, so that strangers cannot make new ones by trying paths. */
 const NO_ROUTE = "none";
 
 const RUN_COUNTERS = [
@@ -23,6 +23,7 @@ interface Measured {
   sender: Sender;
 }
 
+/** Adds the route, which needs the scope `read`, and measures all requests from then on. */
 export function metricsRoutes(app: FastifyInstance, gateway: Measured): void {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -45,7 +46,7 @@ export function metricsRoutes(app: FastifyInstance, gateway: Measured): void {
   );
 }
 
-/** Not in the registry of the process: there may be several servers in it. */
+/** Keeps metrics out of the registry of the process, in which several servers may run. */
 const registers: Registry[] = [];
 
 function mailMetrics({ store, sender }: Measured): Metric[] {
@@ -78,7 +79,7 @@ function mailMetrics({ store, sender }: Measured): Metric[] {
   return [messages, rate, halted, ...RUN_COUNTERS.map((counter) => runCounter(counter, sender))];
 }
 
-/** The sender counts; we only repeat its number. */
+/** The sender counts. This only repeats its number. */
 function runCounter({ run, name, help }: (typeof RUN_COUNTERS)[number], sender: Sender): Metric {
   return new Counter({
     name,
@@ -107,7 +108,7 @@ function requestMetrics(app: FastifyInstance): Metric[] {
   });
   app.addHook("onResponse", async (request, reply) => {
     const pattern = request.is404 ? undefined : request.routeOptions.url;
-    // Methods, too, are made up by strangers where no route knows them.
+    // Where no route knows it, the method may be made up, too.
     const [method, route] = pattern === undefined ? [NO_ROUTE, NO_ROUTE] : [request.method, pattern];
     requests.inc({ method, route, status: reply.statusCode });
     seconds.observe({ method, route }, reply.elapsedTime / 1_000);

@@ -1,4 +1,4 @@
-/** How things stand: once, as a stream, and of one topic. */
+/** The overview: once, and as a stream. */
 import { readFileSync } from "node:fs";
 import type { FastifyInstance } from "fastify";
 import { answer, TAGS, TEXT, TOPIC, TOTALS } from "../admin-schemas.ts";
@@ -29,6 +29,7 @@ const OVERVIEW = answer({
   topics: { type: "array", items: TOPIC },
 });
 
+/** Adds `/v1/overview` and `/v1/stream`. Streams end when the server closes. */
 export function overviewRoutes(app: FastifyInstance, gateway: Gateway): void {
   const version = readVersion();
   const read = async (): Promise<Overview> => ({ version, ...(await readOverview(gateway)) });
@@ -69,7 +70,7 @@ export function overviewRoutes(app: FastifyInstance, gateway: Gateway): void {
       return (
         reply
           .header("cache-control", "no-store")
-          // nginx would hold events back until its buffer is full.
+          // Otherwise nginx holds events back until its buffer is full.
           .header("x-accel-buffering", "no")
           .type("text/event-stream")
           .serializer((payload: unknown) => payload as string)

@@ -1,3 +1,4 @@
+/** The webhook for Amazon SNS, as a route. */
 import type { FastifyInstance } from "fastify";
 import type { EventSink } from "../../feedback/event-sink.ts";
 import type { SesEvent } from "../../feedback/ses-event.ts";
@@ -8,15 +9,15 @@ import { createCertificates } from "../sns/certificates.ts";
 import { httpsGet, type HttpsGet } from "../sns/https-get.ts";
 import { receive, type Receiver } from "../sns/receive.ts";
 import { SnsRefusal } from "../sns/refusal.ts";
-import { refusalLog } from "../sns/refusal-log.ts";
+import { createRefusalLog } from "../sns/refusal-log.ts";
 
-/** SNS sends 256 KB at most; quoted inside JSON that may become several times as much. */
+/** Bytes. SNS sends 256 KB at most; quoted inside JSON that may become several times as much. */
 const BODY_LIMIT = 1_048_576;
-/** SNS waits 15 s for an answer: far more than a commit takes. */
+/** SNS waits 15 s for an answer. A commit takes far less. */
 const COMMIT = { maxItems: 500, waitMs: 5, weigh: (events: readonly SesEvent[]) => events.length };
 const RETRY_AFTER_SECONDS = 5;
 
-/** How Amazon is asked for a signing certificate, and to confirm a subscription. */
+/** How to ask Amazon for a signing certificate, and to confirm a subscription. */
 export interface Amazon {
   fetchCertificate: HttpsGet;
   confirm: HttpsGet;
@@ -30,8 +31,8 @@ const ANSWER = {
 const ERROR = { type: "object", properties: { error: { type: "string" } }, required: ["error"] };
 
 /**
- * `POST /v1/events/results`: SES events through SNS. 200 when they are durably stored, 5xx (SNS tries again) when they cannot
- * be, 4xx for what does not come from an allowed SNS topic.
+ * Adds `POST /v1/events/results`: SES events through SNS. It answers 200 when they are durably stored, 5xx when they
+ * cannot be (SNS tries again), and 4xx for what does not come from an allowed SNS topic.
  */
 export function snsRoutes(
   app: FastifyInstance,
@@ -50,7 +51,7 @@ export function snsRoutes(
     store: (events) => commit.add(events),
     notice: (level, text, fields) => app.log[level](fields, text),
   };
-  const logRefusal = refusalLog(clock, (line) => app.log.warn(line, "SNS message refused"));
+  const logRefusal = createRefusalLog(clock, (line) => app.log.warn(line, "SNS message refused"));
 
   app.post<{ Body: string }>(
     "/v1/events/results",
@@ -58,7 +59,7 @@ export function snsRoutes(
       // SNS comes from few addresses, and all of its messages are wanted.
       config: { access: "open", rateLimit: false },
       bodyLimit: BODY_LIMIT,
-      // SNS calls its JSON text/plain, others call it what they like: it is read as text, because the signature is over text.
+      // SNS calls its JSON text/plain, and others name other types. `receive` reads the text itself.
       onRequest: async (request) => {
         request.raw.headers["content-type"] = "text/plain";
       },
@@ -77,7 +78,7 @@ export function snsRoutes(
       } catch (error) {
         if (!(error instanceof SnsRefusal)) throw error;
         if (error.status === 503) reply.header("retry-after", RETRY_AFTER_SECONDS);
-        // No news: so begins every raw delivery.
+        // Not logged, because every raw delivery begins with a 401.
         if (error.status === 401) reply.header("www-authenticate", 'Basic realm="ses-mail", charset="UTF-8"');
         else logRefusal(error.message, String(request.headers["x-amz-sns-topic-arn"] ?? ""));
         return reply.code(error.status).send({ error: error.message });

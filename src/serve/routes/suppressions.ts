@@ -1,4 +1,4 @@
-/** Whom nobody writes to. */
+/** Addresses that are not written to: looking for one, adding some, removing one. */
 import type { FastifyInstance } from "fastify";
 import type { Suppression } from "../../store/rows.ts";
 import type { Suppressions } from "../../store/store.ts";
@@ -9,7 +9,7 @@ import { Refusal } from "../errors.ts";
 import { ERROR, object, REFUSALS } from "../schemas.ts";
 
 const MOST_EMAILS = 10_000;
-/** 10,000 of the longest addresses, quoted, with room. */
+/** Room for 10,000 of the longest addresses, in quotes. */
 const SUPPRESS_BYTES = 4 * 1024 * 1024;
 
 const SUPPRESSION = object({
@@ -30,6 +30,7 @@ const SUPPRESS_BODY = {
   additionalProperties: false,
 } as const;
 
+/** Adds the routes under `/v1/suppressions`. */
 export function suppressionRoutes(app: FastifyInstance, { store }: { store: Suppressions }): void {
   app.get<{ Querystring: { q: string; limit: number } }>(
     "/v1/suppressions",

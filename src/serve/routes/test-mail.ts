@@ -1,4 +1,4 @@
-/** One mail to see how it looks. */
+/** `POST /v1/test`: one mail to see how it looks. */
 import type { FastifyInstance } from "fastify";
 import { readAddresses } from "../addresses.ts";
 import { answer, TAGS } from "../admin-schemas.ts";
@@ -6,9 +6,10 @@ import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { ERROR, REFUSALS } from "../schemas.ts";
 
+/** Bytes of the body. */
 const TEST_BYTES = 1024 * 1024;
 
-/** RFC 5322 §2.1.1: no line of a header is longer than 998 characters. No line breaks: they would end it. */
+/** A line of a header has 998 characters at most (RFC 5322 §2.1.1). A line break would end the header. */
 const TEST_BODY = {
   type: "object",
   properties: {
@@ -25,6 +26,7 @@ const TEST_BODY = {
   additionalProperties: false,
 } as const;
 
+/** Adds the route. It answers 422, with the reason, when the mail was not sent or not yet. */
 export function testMailRoute(app: FastifyInstance, gateway: Gateway): void {
   app.post<{ Body: { to: string; subject: string; html: string } }>(
     "/v1/test",

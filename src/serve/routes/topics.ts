@@ -1,4 +1,6 @@
-/** `/v1/topics`: what became of the mail, in the words of `stats` and in those of every older service; and taking it back. */
+/**
+ * `/v1/topics`: counts of topics, in the words of `stats` and in those of the older services, and cancelling a topic.
+ */
 import type { FastifyInstance } from "fastify";
 import { STATES, zeros } from "../../message.ts";
 import { countsOf, withRates } from "../../report/stats.ts";
@@ -20,6 +22,7 @@ interface TopicPath {
   Params: { id: string };
 }
 
+/** Adds the routes. A topic without mail is no error: its counts are zero. */
 export function topicRoutes(app: FastifyInstance, { store }: { store: Topics }): void {
   app.get(
     "/v1/topics",
@@ -64,8 +67,8 @@ export function topicRoutes(app: FastifyInstance, { store }: { store: Topics }):
       },
     },
     async ({ params: { id } }) => {
-      // A name nobody used has nothing to take back, and is not made up by asking.
       const topic = await storedTopic(store, id);
+      // The store rejects a name that nobody used, and here it is no error.
       const known = (await store.topic(topic)) !== null;
       const { cancelled, inFlight } = known ? await store.cancel(topic) : { cancelled: 0, inFlight: 0 };
       return { status: "ok", topic, cancelled, in_flight: inFlight };
@@ -73,7 +76,7 @@ export function topicRoutes(app: FastifyInstance, { store }: { store: Topics }):
   );
 }
 
-/** Both `request_counts` and `request` add up to `total`. */
+/** The counts of `request_counts` add up to `total`, and so do those of `request`. */
 function topicAnswer(row: TopicRow) {
   const { pending, sending, sent, in_doubt: inDoubt, failed, cancelled, suppressed, total } = row;
   const stopped = cancelled + suppressed;

@@ -9,20 +9,20 @@ import { createGroupCommit } from "../../intake/group-commit.ts";
 import { askPage, donePage, languageOf, PAGE_CSP, unknownPage } from "../unsubscribe-page.ts";
 import { createVisits, type VisitsLimits } from "../visits.ts";
 
-/** GIF89a, one pixel, transparent: 43 bytes. */
+/** A GIF89a of one transparent pixel: 43 bytes. */
 export const PIXEL = Buffer.from("R0lGODlhAQABAIAAAAAAAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==", "base64");
 
-/** RFC 8058 sends 26 bytes, or some lines of multipart. */
+/** Bytes. RFC 8058 sends 26, or some lines of multipart. */
 const BODY_LIMIT = 16 * 1024;
-/** Unsubscribing is answered when it is durable: those that come together share a commit. */
+/** Unsubscribing is answered when it is durable. Requests that come together share a commit. */
 const COMMIT = { maxItems: 500, waitMs: 0 };
 
 /**
- * What is signed is not limited: mail providers come for many readers from one address, and only who was sent a mail can make us
- * write. What is not signed is: see `strangers`.
+ * Signed links have no limit: mail providers come for many readers from one address, and only somebody who was sent a
+ * mail can make us write. Links that we did not sign have one: see `createUnknownLinkLimit`.
  */
 const CONFIG = { access: "open", rateLimit: false } as const;
-/** Links that nobody was sent, from one address in a minute. */
+/** Most links that we did not sign, from one address in a minute. */
 const MOST_UNKNOWN = 600;
 const UNKNOWN_WINDOW_MS = 60_000;
 const NO_STORE = "no-store, no-cache, must-revalidate, private";
@@ -40,7 +40,7 @@ const OPEN_SCHEMA = {
   summary: "The picture by which mails tell of being opened",
   description: "Always the same 1×1 image. Only an id that was signed here counts; HEAD never does.",
   tags: ["links"],
-  // Whatever comes, the answer is the picture: nothing here is required, nor of any type.
+  // The answer is always the picture, so no parameter is required or has a type.
   querystring: {
     type: "object",
     properties: { request_id: { description: "Signed id" }, requestId: { description: "The same as request_id" } },
@@ -93,12 +93,12 @@ interface Tracked {
   clock: Clock;
 }
 
-/** Registers `/v1/events/open`, `/c/{token}` and `/u/{token}`. What was visited is written when the server closes. */
+/** Registers `/v1/events/open`, `/c/{token}` and `/u/{token}`. When the server closes, the last visits are written. */
 export async function trackingRoutes(app: FastifyInstance, gateway: Tracked, limits?: VisitsLimits): Promise<void> {
   const { links, clock, store } = gateway;
   const visits = createVisits(store, clock, app.log, limits);
   app.addHook("onClose", () => visits.drain());
-  const refuse = strangers(app);
+  const refuse = createUnknownLinkLimit(app);
   const count = (request: FastifyRequest, visit: Pick<Visit, "kind" | "messageId" | "link">): void => {
     if (request.method === "HEAD") return;
     visits.add({ ...visit, at: clock.now(), machine: isMachine(request.headers["user-agent"] ?? null) });
@@ -111,7 +111,7 @@ export async function trackingRoutes(app: FastifyInstance, gateway: Tracked, lim
       const token = request.query["request_id"] ?? request.query["requestId"];
       const messageId = typeof token === "string" ? await links.readOpen(token) : null;
       if (messageId !== null) count(request, { kind: "open", messageId, link: null });
-      // Mail is read on other sites: without leave their browsers would show a broken picture.
+      // Webmail shows the picture on another site. Without this permission browsers would block it.
       const headers = { "cache-control": NO_STORE, "cross-origin-resource-policy": "cross-origin" };
       return reply.headers(headers).type("image/gif").send(PIXEL);
     },
@@ -137,8 +137,11 @@ export async function trackingRoutes(app: FastifyInstance, gateway: Tracked, lim
 type Answer = (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
 type Refuse = (request: FastifyRequest, reply: FastifyReply, answer: Answer) => Promise<FastifyReply>;
 
-/** Whoever tries links that were never sent is told so some hundred times a minute, and then to wait. */
-function strangers(app: FastifyInstance): Refuse {
+/**
+ * Returns a function that answers a request for a link that we did not sign. After 600 of them in a minute an address
+ * has to wait.
+ */
+function createUnknownLinkLimit(app: FastifyInstance): Refuse {
   const unknown = app.createRateLimit({ max: MOST_UNKNOWN, timeWindow: UNKNOWN_WINDOW_MS });
   return async (request, reply, answer) => {
     const limit = await unknown(request);
@@ -148,7 +151,7 @@ function strangers(app: FastifyInstance): Refuse {
   };
 }
 
-/** A scope of its own: here every body is taken, and none is read. */
+/** In a scope of its own: here a body of any type is taken, and none is read. */
 async function unsubscribeRoutes(app: FastifyInstance, { links, store }: Tracked, refuse: Refuse): Promise<void> {
   const commit = createGroupCommit(async (entries: NewSuppression[]) => {
     await store.suppress(entries);
@@ -170,7 +173,8 @@ async function unsubscribeRoutes(app: FastifyInstance, { links, store }: Tracked
     return answerPage(reply, 200, askPage(wantedBy(request), reader.email));
   });
 
-  // No cookie, no session, no CSRF token, by design: the mail provider posts for its reader (RFC 8058 §3.1). The token is the proof.
+  // No cookie, session or CSRF token, by design: the mail provider posts for its reader (RFC 8058 §3.1). The token is
+  // the proof.
   app.post<TokenRoute>(
     "/u/:token",
     { config: CONFIG, schema: UNSUBSCRIBE_SCHEMA, bodyLimit: BODY_LIMIT },
@@ -184,7 +188,7 @@ async function unsubscribeRoutes(app: FastifyInstance, { links, store }: Tracked
   );
 }
 
-/** As browsers would read it, in ASCII; null for anything but http(s). */
+/** The URL as browsers read it, in ASCII; null for anything but http(s). */
 function targetOf(url: string): string | null {
   return /^https?:\/\//i.test(url) && URL.canParse(url) ? new URL(url).href : null;
 }
@@ -193,7 +197,7 @@ function wantedBy(request: FastifyRequest) {
   return languageOf(request.headers["accept-language"]);
 }
 
-/** Nothing of the request is shown: neither where it would have led, nor why not. */
+/** Shows nothing of the request: neither where the link would have led nor why it is not valid. */
 function answerNoLink(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (request.headers.accept?.includes("text/html")) return answerUnknown(request, reply);
   return reply.header("cache-control", "no-store").code(404).send({ error: "this link is not valid" });

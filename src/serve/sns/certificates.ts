@@ -1,4 +1,4 @@
-/** The certificates SNS signs with: where one may come from, and each fetched once. */
+/** The certificates that SNS signs with: where one may come from, and each fetched once. */
 import { X509Certificate, type KeyObject } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../../time/clock.ts";
@@ -6,20 +6,20 @@ import type { HttpsGet } from "./https-get.ts";
 import { forbidden, SnsRefusal, tryAgain } from "./refusal.ts";
 import { snsHost, type TopicArn } from "./topic-arn.ts";
 
-/** One a region and year is in use; the rest is room for strangers to fill. */
+/** SNS uses one per region and year. The rest is room for others that strangers may name. */
 const MAX_KNOWN = 100;
 const MAX_FAILED = 1_000;
 const FAILED_FOR_MS = 30_000;
-/** A stranger may name as many certificates as he likes: Amazon is asked for no more than this many in vain. */
+/** A stranger may name any number of certificates. These two limit how often Amazon is asked for them. */
 const MAX_AT_ONCE = 4;
 const MAX_FAILURES_A_MINUTE = 20;
 
 const PATH = /^\/SimpleNotificationService-[A-Za-z0-9]{32}\.pem$/;
 
 /**
- * Throws `SnsRefusal` unless the URL is that of a signing certificate of SNS in the region of the SNS topic, written in the one
- * way SNS writes it: compared as text, so that no two readings of a URL can differ. Ports, users, queries, fragments, other
- * spellings and look-alike hosts (`sns.s3-us-west-2.amazonaws.com` is anybody's bucket) all fail that.
+ * Throws `SnsRefusal` unless the URL is that of a signing certificate of SNS in the region of the SNS topic, in exactly
+ * the form that SNS writes. It is compared as text, so that no two readings of a URL can differ. Ports, users, queries,
+ * fragments, other spellings and look-alike hosts (`sns.s3-us-west-2.amazonaws.com` is anybody's bucket) all fail.
  */
 export function checkCertificateUrl(url: string, topic: TopicArn): void {
   const base = `https://${snsHost(topic.region)}`;
@@ -33,20 +33,25 @@ interface Certificate {
   notAfter: number;
 }
 
+/** Public keys of signing certificates. */
 export interface Certificates {
-  /** The key of a certificate that is valid now. Throws `SnsRefusal`: 503 when it cannot be had now, 403 when it is not good. */
+  /**
+   * The key of a certificate that is valid now. Throws `SnsRefusal`: 503 when it cannot be fetched now, 403 when it is
+   * unfit. Fetches what it is told to: check the URL with `checkCertificateUrl` first.
+   */
   keyOf(url: string): Promise<KeyObject>;
 }
 
 /**
- * A certificate is fetched once however many wait for it. TLS vouches for the host; the certificate itself has to be made out
- * to SNS, hold an RSA key of 2048 bits or more, and be valid by `clock`.
+ * Fetches a certificate once, even when several callers wait for it. TLS vouches for the host. The certificate itself
+ * has to be made out to SNS, hold an RSA key of 2,048 bits or more, and be valid by `clock`. After a failure its URL is
+ * refused for 30 s.
  */
 export function createCertificates(fetchCertificate: HttpsGet, clock: Clock): Certificates {
   const known = new LRUCache<string, Certificate>({ max: MAX_KNOWN });
   const failed = new LRUCache<string, { refusal: SnsRefusal; until: number }>({ max: MAX_FAILED });
   const underWay = new Map<string, Promise<Certificate>>();
-  const failures = failureCount(clock);
+  const failures = createFailureCount(clock);
 
   const fetchOne = async (url: string): Promise<Certificate> => {
     try {
@@ -100,7 +105,7 @@ function readCertificate(pem: string): Certificate {
   try {
     certificate = new X509Certificate(pem);
   } catch {
-    // Nothing a sender chooses leads here: SNS itself, or something before it, answered with this.
+    // A sender cannot cause this: SNS itself, or something in front of it, gave the wrong answer.
     throw tryAgain("What was fetched as signing certificate is none");
   }
   const key = certificate.publicKey;
@@ -111,15 +116,16 @@ function readCertificate(pem: string): Certificate {
 }
 
 /**
- * `sns.amazonaws.com`; in younger regions `sns-signing.<region>.amazonaws.com`, in GovCloud and China
- * `sns-us-gov-west-1.amazonaws.com` and `sns-cn-north-1.amazonaws.com.cn` (AWS SDK for Java, SNS message manager).
+ * The names that SNS uses: `sns.amazonaws.com`; in younger regions `sns-signing.<region>.amazonaws.com`, in GovCloud
+ * and China `sns-us-gov-west-1.amazonaws.com` and `sns-cn-north-1.amazonaws.com.cn` (AWS SDK for Java, SNS message
+ * manager).
  */
 function isOfSns({ subject }: X509Certificate): boolean {
   const [, name = ""] = /^CN=(.*)$/m.exec(subject) ?? [];
   return /^sns(?:-[a-z0-9-]+)?(?:\.[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?$/.test(name);
 }
 
-function failureCount(clock: Clock) {
+function createFailureCount(clock: Clock) {
   const at: number[] = [];
   return {
     add: () => {

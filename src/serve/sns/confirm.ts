@@ -4,8 +4,9 @@ import { tryAgain } from "./refusal.ts";
 import { parseTopicArn, snsHost } from "./topic-arn.ts";
 
 /**
- * Confirms a subscription of a verified message by asking SNS itself. The URL is made of the signed SNS topic and token;
- * `SubscribeURL` is never fetched, whatever it says. Throws `SnsRefusal` (503, SNS asks again) when SNS does not confirm it.
+ * Confirms the subscription of a verified message by asking SNS itself. The URL is made of the signed SNS topic and
+ * token; `SubscribeURL` is never fetched. Throws `SnsRefusal` (503, so that SNS asks again) when SNS does not confirm
+ * it.
  */
 export async function confirmSubscription({ topicArn, token }: SnsMessage, ask: HttpsGet): Promise<void> {
   const region = parseTopicArn(topicArn)?.region;

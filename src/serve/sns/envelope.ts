@@ -1,15 +1,16 @@
-/** A message as SNS POSTs it to an HTTP endpoint: its fields, and the text its signature covers. */
+/** A message as SNS POSTs it to an HTTP endpoint: its fields, and the text that its signature covers. */
 import type { JsonObject } from "../../feedback/envelopes/json-value.ts";
 import { forbidden, unreadable } from "./refusal.ts";
 
 const TYPES = ["Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"] as const;
 
+/** The fields of a message, as text. Its signature is not verified yet. */
 export interface SnsMessage {
   type: (typeof TYPES)[number];
   messageId: string;
   topicArn: string;
   message: string;
-  /** Null: there is none. Only notifications have one. */
+  /** Null: there is none. Only a notification may have one. */
   subject: string | null;
   /** ISO 8601. */
   timestamp: string;
@@ -17,15 +18,18 @@ export interface SnsMessage {
   /** Base64. */
   signature: string;
   signingCertUrl: string;
-  /** Of the two confirmations; empty for a notification. */
+  /** This and `subscribeUrl` belong to the two confirmations; they are empty in a notification. */
   token: string;
   subscribeUrl: string;
 }
 
-/** More than SNS puts into any field but `Message`; what is longer is nobody's message. */
+/** Most characters of any field but `Message`: more than SNS uses. */
 const MAX_FIELD = 4_096;
 
-/** What the two confirmations and notifications have in common is checked to be text. Throws `SnsRefusal`: 400 unknown type, 403 else. */
+/**
+ * Reads a parsed body. Each field has to be text and not too long; nothing else is checked. Throws `SnsRefusal`: 400
+ * for an unknown type, 403 otherwise.
+ */
 export function readSnsMessage(body: JsonObject): SnsMessage {
   const type = TYPES.find((known) => known === body["Type"]);
   if (type === undefined) throw unreadable("Invalid SNS Message Type");
@@ -46,8 +50,9 @@ export function readSnsMessage(body: JsonObject): SnsMessage {
 }
 
 /**
- * The text SNS signs: `name`, line feed, value, line feed for each field, in this order (SNS developer guide, "Verifying the
- * signatures of Amazon SNS messages"). A `Message` that ends with a line feed, as those of SES do, keeps it.
+ * The text that SNS signs: `name`, line feed, value, line feed for each field, in this order (SNS developer guide,
+ * "Verifying the signatures of Amazon SNS messages"). A `Message` may end with a line feed, as those of SES do, and
+ * keeps it.
  */
 export function canonicalText(message: SnsMessage): string {
   return (message.type === "Notification" ? ofNotification(message) : ofConfirmation(message))

@@ -1,24 +1,30 @@
+/** Makes GET requests to Amazon, limited in time and size. */
 import { get } from "node:https";
 
+/** A whole answer, with any status. */
 export interface HttpsAnswer {
   status: number;
   body: string;
 }
 
-/** Asks Amazon something; a parameter, so that tests are Amazon. Rejects when there is no whole answer. */
+/**
+ * Makes one GET request. Rejects when no whole answer comes. It is passed as a parameter, so that tests can stand in
+ * for Amazon.
+ */
 export type HttpsGet = (url: string) => Promise<HttpsAnswer>;
 
-/** All of it: name, connection, TLS, answer. SNS itself waits 15 s for us. */
+/** For everything: looking up the name, connection, TLS, answer. SNS itself waits 15 s for our answer. */
 const TIME_LIMIT_MS = 5_000;
-/** A signing certificate has 2 KB, with its whole chain 6. */
+/** Bytes. A signing certificate has 2 KB, and 6 KB with its whole chain. */
 const SIZE_LIMIT = 65_536;
 
 /**
- * No redirect is followed: a 302 is an answer like any other. Trusts the authorities Node does (`NODE_EXTRA_CA_CERTS` adds
- * some), or `ca` alone.
+ * Makes one GET request that takes 5 s and brings 64 KiB at most; rejects otherwise. Follows no redirect: a 302 is an
+ * answer like any other. Trusts the certificate authorities that Node trusts (`NODE_EXTRA_CA_CERTS` adds some), or `ca`
+ * alone.
  */
-export function httpsGet(url: string, limits: { ca?: string; timeLimitMs?: number } = {}): Promise<HttpsAnswer> {
-  const { timeLimitMs = TIME_LIMIT_MS, ...trust } = limits;
+export function httpsGet(url: string, options: { ca?: string; timeLimitMs?: number } = {}): Promise<HttpsAnswer> {
+  const { timeLimitMs = TIME_LIMIT_MS, ...trust } = options;
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeLimitMs);
     const request = get(url, { agent: false, signal, ...trust }, (response) => {

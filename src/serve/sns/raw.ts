@@ -1,4 +1,4 @@
-/** Raw message delivery: SNS sends the bare message, without a signature. Only a shared secret says whose it is. */
+/** Raw message delivery: SNS sends the bare message without a signature. Only a shared secret shows who sent it. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { isObject } from "../../feedback/envelopes/json-value.ts";
@@ -6,15 +6,16 @@ import type { SnsSettings } from "../gateway.ts";
 import { forbidden, SnsRefusal } from "./refusal.ts";
 import { checkTopicArn } from "./verify.ts";
 
-/** As SNS marks it, or an SES event that is in no envelope. */
+/** Whether SNS marked the delivery as raw, or the body is an SES event without an envelope. */
 export function isRaw(headers: IncomingHttpHeaders, body: unknown): boolean {
   if (headers["x-amz-sns-rawdelivery"] === "true") return true;
   return isObject(body) && typeof body["Type"] !== "string" && ("eventType" in body || "notificationType" in body);
 }
 
 /**
- * Throws `SnsRefusal` unless the password of HTTP Basic is `rawSecret`, and the SNS topic, where one is named, is allowed. SNS
- * sends the name and password of a subscribed `https://name:password@host/…` only when it was asked for them: hence 401.
+ * Throws `SnsRefusal` unless the password of HTTP Basic is `rawSecret`, and the SNS topic, if one is named, is allowed.
+ * Without a password the status is 401: SNS sends the name and password of a subscribed `https://name:password@host/…`
+ * only when it is asked for them.
  */
 export function checkRaw(headers: IncomingHttpHeaders, settings: SnsSettings): void {
   const topicArn = headers["x-amz-sns-topic-arn"];
@@ -34,7 +35,7 @@ function basicPassword(authorization: string | undefined): string | null {
   return credentials.includes(":") ? credentials.slice(credentials.indexOf(":") + 1) : null;
 }
 
-/** In the same time whatever is alike, the length included. */
+/** Compares digests, so that the time it takes tells neither how much is right nor how long the secret is. */
 function isSame(given: string, expected: string): boolean {
   const digest = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(given), digest(expected));

@@ -1,4 +1,4 @@
-/** What becomes of one POST to the webhook. */
+/** Handles one POST to the webhook. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Clock } from "../../time/clock.ts";
 import { unwrap } from "../../feedback/envelopes/envelopes.ts";
@@ -13,29 +13,35 @@ import { checkRaw, isRaw } from "./raw.ts";
 import { forbidden, tryAgain, unreadable } from "./refusal.ts";
 import { verify } from "./verify.ts";
 
-export interface Delivery {
+/** One POST to the webhook, as it came. */
+export interface WebhookPost {
   body: string;
   headers: IncomingHttpHeaders;
 }
 
-/** The 200 answers. `message` and `url` are what the clients of one ancestor read. */
+/** The body of a 200 answer. Clients of one older service read `message` and `url`. */
 export type Receipt =
   | { status: "ok" | "ignored" | "unsubscribed" }
   | { status: "subscription_confirmed"; message: string; url: string };
 
+/** What the webhook works with. */
 export interface Receiver {
   settings: SnsSettings;
   clock: Clock;
   certificates: Certificates;
+  /** Asks SNS to confirm a subscription. */
   confirm: HttpsGet;
   /** Resolves when the events are durable. */
   store(events: readonly SesEvent[]): Promise<unknown>;
-  /** Told of what somebody should know: subscribed, unsubscribed, not stored. */
+  /** Told what an operator should know: subscribed, unsubscribed, events that cannot be stored. */
   notice(level: "info" | "warn" | "error", text: string, fields: Record<string, unknown>): void;
 }
 
-/** Takes in what an allowed SNS topic says. Throws `SnsRefusal` for everything else, and 503 when an event cannot be stored. */
-export async function receive({ body, headers }: Delivery, receiver: Receiver): Promise<Receipt> {
+/**
+ * Takes in a message of an allowed SNS topic. Throws `SnsRefusal` for any other, and with 503 when its events cannot be
+ * stored.
+ */
+export async function receive({ body, headers }: WebhookPost, receiver: Receiver): Promise<Receipt> {
   if (receiver.settings.topicArns.length === 0) {
     throw forbidden("The gateway was started without --sns-topic-arn and takes no SNS message");
   }
@@ -69,9 +75,9 @@ async function subscribe(message: SnsMessage, { confirm, notice }: Receiver): Pr
 }
 
 /**
- * Only the signed text is looked into: what else stands in the envelope anybody may have added. An event of a message that is
- * not known yet is stored all the same. What looks like an event and is none SNS is not to bring again, but may keep for
- * people in its dead-letter queue: 400.
+ * Reads only the signed text: anybody may have added other fields to the envelope. Events of messages that are not
+ * known yet are stored, too. An event that cannot be read is refused with 400. SNS then does not bring it again, but
+ * may keep it for people in its dead-letter queue.
  */
 async function takeIn(text: string, { store, notice }: Receiver): Promise<Receipt> {
   const items = unwrap({ Type: "Notification", Message: text });

@@ -1,12 +1,14 @@
 import type { Clock } from "../../time/clock.ts";
 
+/** A reason is logged once in this time at most. */
 const EVERY_MS = 1_000;
 
 /**
- * At most one line a second for each reason, with how many were refused for it since the last: strangers cannot fill the
- * disk, and a mistake in the set-up is still seen among them. There are only as many reasons as sentences in this folder.
+ * Returns a function to call for each refusal. It writes one line a second at most for each reason, with how many were
+ * refused since the last. Strangers cannot fill the disk, and a mistake in the set-up is still seen. The number of
+ * reasons is limited: each is a fixed sentence in this folder.
  */
-export function refusalLog(
+export function createRefusalLog(
   clock: Clock,
   write: (line: { reason: string; sns_topic: string; refused: number }) => void,
 ) {

@@ -1,4 +1,4 @@
-/** `arn:aws:sns:us-east-1:123456789012:ses-events`, taken apart. */
+/** The parts of an ARN like `arn:aws:sns:us-east-1:123456789012:ses-events`. */
 export interface TopicArn {
   /** `aws`, `aws-cn` or `aws-us-gov`. */
   partition: string;
@@ -7,10 +7,13 @@ export interface TopicArn {
   name: string;
 }
 
-/** SES publishes to standard topics only; `.fifo` is the end of the name of the others, and `.` is in no standard one. */
+/**
+ * Only standard topics, because SES publishes to no others. The names of the others end with `.fifo`; no standard name
+ * has a dot.
+ */
 const ARN = /^arn:(aws|aws-cn|aws-us-gov):sns:([a-z]{2}(?:-[a-z]+)+-\d{1,2}):(\d{12}):([\w-]{1,256})$/;
 
-/** The ARN of a standard SNS topic; null when it is none, or its region lies in another partition. */
+/** The parts of a standard SNS topic's ARN. Null: it is no such ARN, or its region lies in another partition. */
 export function parseTopicArn(arn: string): TopicArn | null {
   if (arn.length > 400) return null;
   const [, partition, region, account, name] = ARN.exec(arn) ?? [];
@@ -18,7 +21,7 @@ export function parseTopicArn(arn: string): TopicArn | null {
   return partition === partitionOf(region) ? { partition, region, account, name } : null;
 }
 
-/** `sns.us-east-1.amazonaws.com`, the only host that speaks for SNS topics of the region. */
+/** `sns.us-east-1.amazonaws.com`: the only host that may speak for SNS topics of the region. */
 export function snsHost(region: string): string {
   return `sns.${region}.amazonaws.com${partitionOf(region) === "aws-cn" ? ".cn" : ""}`;
 }

@@ -1,4 +1,4 @@
-/** Whether a message comes from an SNS topic that may speak to us, and now. */
+/** Verifies that a message comes from an allowed SNS topic, and that it is recent. */
 import { verify as verifySignature, type KeyObject } from "node:crypto";
 import type { Clock } from "../../time/clock.ts";
 import { parseEventTime } from "../../feedback/event-time.ts";
@@ -8,24 +8,30 @@ import { canonicalText, type SnsMessage } from "./envelope.ts";
 import { forbidden } from "./refusal.ts";
 import { parseTopicArn } from "./topic-arn.ts";
 
-/** Clocks differ; SNS signs nothing of the day after tomorrow. */
+/** How far the clock of SNS may be ahead of ours. */
 const MAX_AHEAD_MS = 15 * 60_000;
 
-/** PKCS #1 v1.5 (SNS developer guide, "Verifying the signatures of Amazon SNS messages"). */
+/**
+ * Hashes by SignatureVersion. The padding is PKCS #1 v1.5 (SNS developer guide, "Verifying the signatures of Amazon SNS
+ * messages").
+ */
 const HASH_OF: Readonly<Record<string, string>> = { "1": "RSA-SHA1", "2": "RSA-SHA256" };
 /** RSA keys of 2048, 3072 and 4096 bits. */
 const SIGNATURE_BYTES = [256, 384, 512];
+/** 512 bytes in base64. */
 const MAX_SIGNATURE_TEXT = 684;
 
-/** Throws when messages of this SNS topic are not taken in. */
+/** Throws `SnsRefusal` (403) unless `--sns-topic-arn` names this SNS topic. */
 export function checkTopicArn(topicArn: string, { topicArns }: SnsSettings): void {
   if (!topicArns.includes(topicArn)) throw forbidden("The SNS topic is not one that --sns-topic-arn names");
 }
 
 /**
- * Resolves when the message is signed by Amazon SNS (or by one of `settings.trustedKeys`), its SNS topic is allowed, and it is
- * of now. Throws `SnsRefusal` otherwise. Nothing is fetched, and no signature computed, before all that is cheap has been looked
- * at. A right signature alone would prove only that it comes from somebody's SNS topic.
+ * Resolves when the message is signed by Amazon SNS (or by one of `settings.trustedKeys`), its SNS topic is allowed,
+ * and it is recent. Throws `SnsRefusal` otherwise. A valid signature alone would prove only that it comes from
+ * somebody's SNS topic.
+ *
+ * Cheap checks come first: nothing is fetched and no signature computed for a message that fails one of them.
  */
 export async function verify(
   message: SnsMessage,
