@@ -87,7 +87,7 @@ describe("signing in and out", () => {
     expect(await reader.getByRole("button").allInnerTexts()).toEqual(["Sign out"]);
     expect(await reader.getByRole("navigation", { name: "Views" }).getByRole("link").allInnerTexts()).toEqual([
       "Topics",
-      "Troubles 3",
+      "Problems 3",
       "Suppressions",
     ]);
     await reader.goto(`${found.url}/#/suppressions`);
@@ -139,7 +139,7 @@ describe("a campaign", () => {
       .toEqual(["sent 4", "in doubt 1", "failed 2", "pending 3", "= 10 in all"]);
     const rowsOf = (name: string) => page.getByRole("region", { name }).getByRole("row").allInnerTexts();
     await expect
-      .poll(async () => (await rowsOf("From the list to the click")).map((row) => row.replace(/\s+/g, " ").trim()))
+      .poll(async () => (await rowsOf("Funnel")).map((row) => row.replace(/\s+/g, " ").trim()))
       .toEqual([
         "Step Messages Of sent",
         "Recipients 10",

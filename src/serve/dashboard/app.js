@@ -101,7 +101,7 @@ function Header({ place, overview }) {
   /** @type {[string, string, string, boolean][]} */
   const links = [
     ["#/", "topics", "Topics", may("read")],
-    ["#/troubles", "troubles", "Troubles", may("read")],
+    ["#/troubles", "troubles", "Problems", may("read")],
     ["#/suppressions", "suppressions", "Suppressions", may("read")],
     ["#/test", "test", "Send a test", may("send")],
   ];

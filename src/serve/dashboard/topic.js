@@ -112,7 +112,7 @@ function Notes({ topic }) {
     sent > 0 && topic.complained / sent >= (LIMITS.complaint[0] ?? 1) && limitNote("complaint", topic.complained, sent),
   ].filter((note) => note !== false);
   if (notes.length === 0) return null;
-  return html`<ul class="notes" aria-label="To be seen to">
+  return html`<ul class="notes" aria-label="Needs attention">
     ${notes.map(([title, text]) => html`<li key=${title}><strong>${title}</strong> ${text}</li>`)}
   </ul>`;
 }
@@ -140,7 +140,7 @@ function Funnel({ topic }) {
     ["Clicked", topic.clicked, "clicked"],
   ];
   return html`<section aria-labelledby="funnel">
-    <h2 id="funnel">From the list to the click</h2>
+    <h2 id="funnel">Funnel</h2>
     <table class="funnel">
       <thead>
         <tr>
@@ -174,8 +174,8 @@ function Returns({ topic }) {
   const { sent } = topic;
   /** @type {[string, number, [number, number] | null][]} */
   const rows = [
-    ["Bounced for good", topic.bounced_permanent, /** @type {[number, number]} */ (LIMITS.bounce)],
-    ["Bounced for now", topic.bounced_transient, null],
+    ["Hard bounces", topic.bounced_permanent, /** @type {[number, number]} */ (LIMITS.bounce)],
+    ["Soft bounces", topic.bounced_transient, null],
     ["Complaints", topic.complained, /** @type {[number, number]} */ (LIMITS.complaint)],
     ["Refused by SES later", topic.rejected, null],
     ["Delayed", topic.delayed, null],

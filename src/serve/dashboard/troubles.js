@@ -10,7 +10,7 @@ const LISTED = 100;
 export function TroublesView({ overview: { totals } }) {
   const [troubles, problem] = useTroubles(`/v1/troubles?limit=${LISTED}`, `${totals.failed} ${totals.in_doubt}`);
   const all = totals.failed + totals.in_doubt;
-  return html`<${Title} title="Troubles" />
+  return html`<${Title} title="Problems" />
     <section aria-labelledby="list">
       <h2 id="list">${count(totals.failed)} failed, ${count(totals.in_doubt)} in doubt</h2>
       <${Problem} text=${problem} />
