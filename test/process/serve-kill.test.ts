@@ -55,14 +55,10 @@ it("R3–R6 G2 G3 P7: kill -9 while clients post and mail goes out: what was ans
   }
   await Promise.all(clients);
   const { get, running } = await served;
-  await until(
-    async () => {
-      const { json } = await get("/v1/topics/news");
-      return json.pending === 0 && json.sending === 0;
-    },
-    "nobody to be pending",
-    { seconds: 60 },
-  );
+  await until(async () => {
+    const { json } = await get("/v1/topics/news");
+    return json.pending === 0 && json.sending === 0;
+  }, "nobody to be pending");
   running.kill("SIGTERM");
   expect((await running.finished).code).toBe(0);
 
@@ -81,7 +77,7 @@ it("R3–R6 G2 G3 P7: kill -9 while clients post and mail goes out: what was ans
   const arrived = new Set(received);
   expect(rows.filter((row) => row.state === "sent" && !arrived.has(row.email))).toEqual([]);
   expect(inDoubt.size).toBeLessThanOrEqual(KILLS * CONCURRENCY);
-}, 120_000);
+}, 300_000);
 
 it("R4 G3 N5 P12: SIGTERM finishes what is in flight, answers included, and leaves nothing in doubt", async () => {
   const folder = await workFolder();

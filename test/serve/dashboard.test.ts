@@ -127,7 +127,7 @@ describe("a campaign", () => {
     // Told to those who hear, too.
     await expect.poll(() => page.locator("[aria-live=polite]").innerText()).toBe("june: finished.");
     expect(complaints).toEqual([]);
-  });
+  }, 90_000);
 
   test("shows where every message is, and what came back", async () => {
     const found = await troubled();

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { isDeepStrictEqual } from "node:util";
-import { onTestFinished } from "vitest";
+import { onTestFinished, TestRunner } from "vitest";
 import type { Io } from "../../src/io.ts";
 import { type Clock, systemClock } from "../../src/time/clock.ts";
 
@@ -168,17 +168,14 @@ export function runProcess(folder: string, args: string[], options: ProcessOptio
 }
 
 /**
- * Waits until `condition` holds, looking every few milliseconds. After `seconds` it fails and says that it waited for
- * `what`: an emergency brake, no measure of anything.
+ * Waits until `condition` holds, looking every few milliseconds. Just before the test's own time limit it fails and says
+ * that it waited for `what`: an emergency brake, no measure of anything.
  */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  what: string,
-  { seconds = 25 }: { seconds?: number } = {},
-): Promise<void> {
-  const late = performance.now() + seconds * 1000;
+export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const test = TestRunner.getCurrentTest();
+  const end = (test?.result?.startTime ?? Date.now()) + (test?.timeout ?? 30_000) - 1_000;
   while (!(await condition())) {
-    if (performance.now() > late) throw new Error(`waited ${seconds} s for ${what}`);
+    if (Date.now() > end) throw new Error(`waited for ${what} until the test's time was up`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -80,7 +80,7 @@ function linesOf<T>(file: string): () => T[] {
 export function mostInAnyWindow(instants: number[], windowMs = 1000): number {
   let most = 0;
   for (let from = 0, to = 0; to < instants.length; to++) {
-    while ((instants[to] ?? 0) - (instants[from] ?? 0) >= windowMs) from++;
+    while (from < to && (instants[to] ?? 0) - (instants[from] ?? 0) >= windowMs) from++;
     most = Math.max(most, to - from + 1);
   }
   return most;
