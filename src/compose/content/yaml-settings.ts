@@ -1,51 +1,58 @@
-/** Reads settings from YAML such that every text is what its author reads, or refuses it. Loaded only when there is front matter. */
+/**
+ * Reads settings from YAML. Each text is exactly what its author sees, or it is refused. Loaded only when there is
+ * front matter.
+ */
 import { isAlias, isMap, isScalar, isSeq, type Node, parseDocument, type Scalar } from "yaml";
 import { UserError } from "../../errors.ts";
 import { shown, yamlQuoted } from "../shown.ts";
 
+/** A scalar of YAML as text. */
 export interface Text {
   kind: "text";
   text: string;
-  /** Of the content file, 1-based, as everywhere here. */
+  /** The line of the content file, 1-based, as everywhere here. */
   line: number;
 }
 
+/** The value of a setting. `source` is the YAML it was written as. */
 export type Value =
   | Text
   | { kind: "list"; items: Value[]; line: number; source: string }
   | { kind: "map"; entries: Entry[]; line: number; source: string };
 
+/** A setting: its name and its value. */
 export interface Entry {
   key: Text;
   value: Value;
 }
 
-/** What YAML cannot read, or takes for something else than a text. */
+/** Something that YAML cannot read, or that it reads as something other than text. */
 interface Trouble {
-  /** Into the YAML; the first one is told. */
+  /** Where it is in the YAML. Only the first problem is reported. */
   offset: number;
   message: string;
   hint: string;
 }
 
-/** A setting has texts, lists or maps of them; what lies deeper is of the wrong kind anyway. */
+/** A setting is a text, or a list or map of texts. Anything deeper is of the wrong kind anyway. */
 const DEEPEST = 3;
 
-/** The line to write instead is shown up to this length. */
+/** A hint shows the line to write only up to this length. */
 const MOST_SUGGESTED = 200;
 
-/** Between two nodes: white space, indicators and comments, but no tag and no anchor. */
+/** The text between two nodes: white space, indicators and comments, but no tag and no anchor. */
 const GAP = /^(?:[\s,:?[{-]|#[^\n]*)*/;
 
-/** What stands before the value on a line: a dash, a key, or both. */
+/** The part of a line before its value: a dash, a key, or both. */
 const HEAD = /^(\s*(?:-|(?:-[ \t]+)?[^\s"'#:{[-][^:]*:)[ \t]+)(.*)$/;
 
 const EXPECTED = "write a name, a colon and a space: subject: Hello";
 
 /**
- * The settings in their order. Numbers, dates, `yes` and `null` are the text they are written as; block texts lose the line breaks at
- * their end. Throws `UserError` with `name`, the line and what to write for YAML that cannot be read, and for whatever YAML would cut off a
- * value or take for its own: a comment behind it, a tag, an anchor, an alias. `firstLine` is the line of the file on which `yaml` starts.
+ * The settings in their order. Numbers, dates, `yes` and `null` are texts, as they are written; block texts lose the
+ * line breaks at their end. Throws `UserError`, with `name`, the line and what to write instead, for YAML that cannot
+ * be read, and for values of which YAML would take a part as syntax: a comment, a tag, an anchor, an alias. `firstLine`
+ * is the line of the file on which `yaml` starts.
  */
 export function readSettings(yaml: string, name: string, firstLine: number): Entry[] {
   const reader = new Reader(yaml, firstLine);
@@ -82,7 +89,7 @@ class Reader {
     return this.#firstLine + (this.#yaml.slice(0, offset).match(/\n/g)?.length ?? 0);
   }
 
-  /** `end`: where the node before this one ended. */
+  /** `end` is where the previous node ended. */
   #value(node: Node, end: number, depth: number): Value {
     const start = this.#startOf(end, node);
     const line = this.lineAt(start);
@@ -130,7 +137,7 @@ class Reader {
     });
   }
 
-  /** Where the author began to write it: a tag or an anchor belongs to what he wrote. */
+  /** Where the author began to write the node. Its tag or anchor is part of it. */
   #startOf(end: number, node: Node | null): number {
     const from = node?.range?.[0] ?? end;
     return from <= end ? from : end + (GAP.exec(this.#yaml.slice(end, from))?.[0].length ?? 0);
@@ -168,7 +175,7 @@ class Reader {
     this.troubles.push({ offset, message, hint });
   }
 
-  /** YAML's own errors in the words of people who do not know YAML; `message` is the parser's. */
+  /** Explains an error of the YAML parser to people who do not know YAML. `message` is the parser's. */
   #explain(code: string, message: string, offset: number): void {
     const got = this.#shownLine(offset);
     const quote = /closing ["']/.test(message) ? this.#quotes.get(offset) : undefined;
@@ -210,7 +217,10 @@ class Reader {
     else this.#trouble(offset, `YAML cannot read ${got}`, this.#quoteHint(start));
   }
 
-  /** With the line to write, unless it is long or the value stands among others. The quotes go around all that is behind the key. */
+  /**
+   * The hint to use quotes, with the line to write unless it is long or has other values. The quotes go around
+   * everything after the key.
+   */
   #quoteHint(at: number): string {
     const head = HEAD.exec(this.#lineOf(at))?.[1];
     const start = head === undefined ? at : Math.min(at, this.#lineStart(at) + head.length);
