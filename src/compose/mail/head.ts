@@ -1,4 +1,7 @@
-/** What stands in a mail's headers: From, Reply-To, Subject, the author's own, List-Unsubscribe. Held to the rules of SES. */
+/**
+ * Renders the headers of a mail by the rules of SES: From, Reply-To, Subject, the author's own headers,
+ * List-Unsubscribe.
+ */
 import { UserError } from "../../errors.ts";
 import type { Content, Header, RenderedMail } from "../../message.ts";
 import type { Problem } from "../address/address.ts";
@@ -11,11 +14,13 @@ import { AN_ADDRESS, ANYWHERE, BRACKETED_ADDRESSES, createWriter } from "./text-
 
 type Head = Pick<RenderedMail, "from" | "replyTo" | "subject" | "headers">;
 
+/** The headers of a content whose templates are parsed. */
 export interface CompiledHead {
+  /** The templates in the headers. */
   parts: Part[];
-  /** True: it is the same for everybody, and was checked. */
+  /** True: the headers are the same for everybody and have been checked. */
   constant: boolean;
-  /** `ownUrl`: the unsubscribe address of the message itself, or null. Throws `RenderProblem`. */
+  /** The headers of one mail. `ownUrl` is the unsubscribe link of the message itself, or null. Throws `RenderProblem`. */
   render(scope: Scope, ownUrl: string | null): Head;
 }
 
@@ -25,8 +30,9 @@ interface Written {
 }
 
 /**
- * Throws `UserError` for everything that does not depend on the recipient: syntax, addresses, header names and limits. `subject` is parsed by
- * the caller, who may need it for the page's title.
+ * Compiles the headers of a content. The caller parses the subject, because it may also be the title of the page.
+ * Throws `UserError` for every problem that does not depend on the recipient: syntax, addresses, header names and
+ * limits.
  */
 export function compileHead(content: Content, subject: Part): CompiledHead {
   const written = (label: string, source: string, rule = ANYWHERE): Written => {
@@ -54,7 +60,7 @@ export function compileHead(content: Content, subject: Part): CompiledHead {
     const leaving = external === null ? null : leavingAt(external.write(scope));
     const present = own.filter(({ value }) => !content.allowEmpty || value.trim() !== "");
     const all = [...present, ...unsubscribeHeaders(leaving ?? ownUrl, mailto)].map(wired);
-    // Our own link is http on this machine alone, where people try it out.
+    // Our own link need not be https: with a base URL on this machine, where people try things out, it is http.
     if (ownUrl === null) refuse(oneClickProblem(all));
     return {
       from: from.write(scope),
@@ -112,13 +118,13 @@ function checkUnsubscribe({ tracking, unsubscribeUrl }: Content): void {
       "leave out --unsubscribe-url (SES_MAIL_UNSUBSCRIBE_URL, unsubscribe_url in the front matter), or --unsubscribe",
     );
   }
-  // What begins with a variable or a tag is known with its values only.
+  // A URL that begins with a variable or a tag can only be checked with its values.
   const known = unsubscribeUrl === null || /^\s*(?:https:|\{[{%]|$)/i.test(unsubscribeUrl);
   const problem = known ? null : problemOf(unsubscribeUri(unsubscribeUrl));
   if (problem !== null) throw new UserError(problem);
 }
 
-/** What is the same for everybody is refused before the first row is read. */
+/** Checks the headers that are the same for everybody, so that a problem is reported before the first row is read. */
 function checkConstant({
   title,
   headers,

@@ -1,7 +1,7 @@
 import type { Attachment, MailFile, RenderedMail } from "../../message.ts";
 import { readWords } from "../address/encoded-word.ts";
 
-/** The mail's headers as they will be read, for people. */
+/** The headers and attachments of a mail for people, decoded, one a line. No newline at the end. */
 export function headerLines(mail: RenderedMail): string {
   return [
     `From: ${readWords(mail.from)}`,
