@@ -77,7 +77,7 @@ export async function main(argv: string[], io: Io): Promise<number> {
   return run.exitCode;
 }
 
-/** The result of the command: its exit code, and the context that is still to be closed. */
+/** The result of the command: its exit code, and the context, which `main` closes. */
 interface Run {
   exitCode: number;
   context: OwnedContext | null;

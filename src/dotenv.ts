@@ -1,3 +1,4 @@
+/** Reads settings from `.env`. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";

@@ -1,3 +1,4 @@
+/** The program's connection to the process around it. */
 import { createReadStream } from "node:fs";
 import { addAbortSignal, Readable } from "node:stream";
 import { pathFrom } from "./read-file.ts";
@@ -6,7 +7,7 @@ import type { Clock } from "./time/clock.ts";
 /** A stream to write to. A terminal sets `isTTY`, and `columns` is its width. */
 type Output = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
 
-/** The program's connection to the process around it. `bin/` fills it from `process`; tests bring their own. */
+/** The streams, environment, signals and clock of the program. `bin/` fills it from `process`; tests bring their own. */
 export interface Io {
   stdin: NodeJS.ReadableStream & { isTTY?: boolean };
   stdout: Output;

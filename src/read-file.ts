@@ -1,3 +1,4 @@
+/** Reads whole files, and explains why a file cannot be read or written. */
 import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { isAbsolute } from "node:path";

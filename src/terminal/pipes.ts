@@ -1,3 +1,4 @@
+/** Survives pipes that are closed by their reader. */
 import type { Io } from "../io.ts";
 
 const guarded = new WeakSet<NodeJS.WritableStream>();

@@ -1,3 +1,4 @@
+/** Shows progress as lines or as a bar. */
 import type { Clock } from "../time/clock.ts";
 import { formatDuration } from "../time/duration.ts";
 import { printable } from "../printable.ts";
@@ -9,7 +10,7 @@ export interface Step {
   /** Not set, and left out of the line, for work in which single messages cannot fail. */
   failed?: number;
   inDoubt?: number;
-  /** The rate now, per second; 0 when it stands still. */
+  /** The current rate per second; 0 when nothing happens. */
   perSecond: number;
 }
 

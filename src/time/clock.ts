@@ -1,3 +1,4 @@
+/** Clocks: the wall time, a time that never jumps, and sleep. */
 import { hrtime } from "node:process";
 
 /** Where the program gets its time from; tests bring their own. */

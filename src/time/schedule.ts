@@ -112,7 +112,7 @@ function hintFor(text: string): string {
 
 /** The machine's own IANA zone. Throws `UserError` when `TZ` is not a known zone. */
 export function machineZone(): string {
-  // Undefined or Etc/Unknown when TZ is empty or not an IANA name, whatever the type says.
+  // When TZ is empty or no IANA name, this is undefined or Etc/Unknown, although its type says string.
   const zone = new Intl.DateTimeFormat().resolvedOptions().timeZone as string | undefined;
   if (zone !== undefined && zone !== "Etc/Unknown") return zone;
   throw new UserError(
@@ -265,7 +265,7 @@ function zoneName(text: string): string | null {
   return Intl.supportedValuesOf("timeZone").find((zone) => zone.toLowerCase() === lower) ?? text;
 }
 
-/** The zone behind an abbreviation, or behind a name that is a country's (`Japan`); null when the name is not known. */
+/** The zone that an abbreviation or the name of a country (`Japan`) means; null when it is not known. */
 function meantZone(text: string): string | null {
   const meant = MEANT.get(text.toUpperCase());
   if (meant !== undefined) return meant;

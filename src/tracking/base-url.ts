@@ -1,3 +1,4 @@
+/** Checks the address under which a `serve` is reached. */
 import { UserError } from "../errors.ts";
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/;

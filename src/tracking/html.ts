@@ -67,7 +67,7 @@ class Places {
   readonly #click: Marks["click"];
   readonly #cuts: Cut[] = [];
   #bodyEnd: number;
-  /** The next five describe the tag that is being read; all but the first are only kept for links. */
+  /** The next five describe the tag that is being read. */
   #isLink = false;
   #name: Span = { start: 0, end: 0 };
   #value: Span | null = null;

@@ -1,3 +1,4 @@
+/** Makes the addresses of the links in one message. */
 import type { Tracking } from "../message.ts";
 import type { Links } from "./links.ts";
 

@@ -1,3 +1,4 @@
+/** Checks addresses by the rules of SES. */
 import { domainToASCII } from "node:url";
 import { isPrintableAscii } from "./encoded-word.ts";
 import { hasControl, shown } from "../shown.ts";
@@ -13,7 +14,7 @@ const LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
 /** The last label starts with a letter; otherwise it could be an IP address. */
 const DOMAIN = `(?:${LABEL}\\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?`;
 
-/** Nearly every address of a list looks like this: one test tells, and nothing has to be changed. */
+/** Nearly every address of a list matches this, and then nothing has to be changed. */
 const PLAIN = new RegExp(`^${ATOM}(?:\\.${ATOM})*@${DOMAIN}$`);
 const LOCAL = new RegExp(`^${ATOM}(?:\\.${ATOM})*$`);
 const ASCII_DOMAIN = new RegExp(`^${DOMAIN}$`);

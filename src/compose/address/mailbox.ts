@@ -1,3 +1,4 @@
+/** Reads and writes mailboxes: addresses with a display name. */
 import { type Problem, parseAddress } from "./address.ts";
 import { encodeWords, needsEncoding } from "./encoded-word.ts";
 import { hasControl, shown } from "../shown.ts";

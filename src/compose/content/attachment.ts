@@ -1,3 +1,4 @@
+/** Reads the attachments that go with every mail, and knows what SES accepts as one. */
 import { basename, extname } from "node:path";
 import { stat } from "node:fs/promises";
 import { UserError } from "../../errors.ts";

@@ -1,3 +1,4 @@
+/** Reads a content file and the options around it into a `Content`. */
 import { existsSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from "node:path";

@@ -1,3 +1,4 @@
+/** Reads the front matter of a content file. */
 import { UserError } from "../../errors.ts";
 import { mailboxesIn, splitMailbox } from "../address/mailbox.ts";
 import { nearest } from "../../nearest.ts";

@@ -1,3 +1,4 @@
+/** Checks the headers of a mail by the rules of SES, and makes those for unsubscribing. */
 import { UserError } from "../../errors.ts";
 import type { Header } from "../../message.ts";
 import { type Problem, parseAddress } from "../address/address.ts";

@@ -1,3 +1,4 @@
+/** Refuses variables in settings that are the same for every recipient. */
 import { UserError } from "../../errors.ts";
 import { shown } from "../shown.ts";
 

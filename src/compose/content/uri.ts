@@ -1,3 +1,4 @@
+/** Writes URIs of headers in plain ASCII. */
 import { domainToASCII } from "node:url";
 import { type Problem, parseAddress } from "../address/address.ts";
 import { isPrintableAscii } from "../address/encoded-word.ts";

@@ -32,7 +32,7 @@ export interface Selector extends Span {
   /** From left to right. The combinator before a compound has the same index; the first one means nothing. */
   compounds: Compound[];
   combinators: Combinator[];
-  /** 1,000,000 for each id, 1,000 for each class, attribute or pseudo-class, 1 for each type. */
+  /** 1,000,000 for each id, 1,000 for each class, attribute or pseudo-class, 1 for each type or pseudo-element. */
   specificity: number;
   /** A class, id or attribute in it. Written twice, it matches the same elements and weighs more. */
   repeatable: { text: string; end: number; specificity: number } | null;

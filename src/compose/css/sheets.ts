@@ -42,7 +42,7 @@ const HARMLESS = new Set(
   ).split(" "),
 );
 
-/** Reads the sheets at `places`. Throws `UserError` beyond `LIMITS.css` and `LIMITS.selectors`. */
+/** Reads the sheets at `places`. Throws `UserError` beyond `LIMITS`. */
 export function readSheets(html: string, places: SheetPlace[], properties: Properties): Sheets {
   const size = places.reduce((sum, { start, end }) => sum + end - start, 0);
   refuseBeyond(LIMITS.css, size, "characters of CSS");

@@ -1,3 +1,4 @@
+/** Sets up LiquidJS: its limits, its tags and our filters. */
 import { CaptureTag, type FilterImplOptions, filters, Liquid } from "liquidjs";
 import type { Context } from "liquidjs";
 import { Markup, withBreaks } from "./markup.ts";

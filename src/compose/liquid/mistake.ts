@@ -1,3 +1,4 @@
+/** A mistake in a template, and the tag it is in. */
 import { UserError } from "../../errors.ts";
 import { shown } from "./value-problem.ts";
 

@@ -1,3 +1,4 @@
+/** Parses and executes one Liquid template of a mail. */
 import { Filter, Output, Parser, TypeGuards } from "liquidjs";
 import type { Template, Token } from "liquidjs";
 import { RenderProblem } from "../problem.ts";

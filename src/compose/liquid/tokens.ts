@@ -1,3 +1,4 @@
+/** Reads templates into the tokens of LiquidJS, within limits. */
 import { Tokenizer, TypeGuards } from "liquidjs";
 import { UserError } from "../../errors.ts";
 import { engine, LIMITS } from "./engine.ts";

@@ -1,3 +1,4 @@
+/** Finds the columns that a template uses. */
 import { type Template, type Token, TypeGuards, Value } from "liquidjs";
 import { childrenOf } from "./walk.ts";
 

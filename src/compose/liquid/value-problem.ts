@@ -1,3 +1,4 @@
+/** The reason why a filter or operator cannot use a value. */
 import { RenderProblem } from "../problem.ts";
 
 /** The most characters of a tag or value in a reason. */
@@ -8,7 +9,7 @@ const LONGEST = 90;
  * operators do not know theirs.
  */
 export class ValueProblem extends RenderProblem {
-  /** The reason for refusing the row: the tag as it is written, then this problem. */
+  /** The reason for refusing the row: the tag as it is written, then `message`. */
   at(tag: string): RenderProblem {
     return new RenderProblem(`${shown(tag)}: ${this.message}`);
   }

@@ -1,3 +1,4 @@
+/** Walks over the parsed templates of LiquidJS. */
 import type { Template } from "liquidjs";
 
 /**

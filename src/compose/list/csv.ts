@@ -1,3 +1,4 @@
+/** Writes CSV: single lines, and the file of rejected rows. */
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { defused } from "./formula.ts";
 import { rejectHeader } from "./own-files.ts";

@@ -1,3 +1,4 @@
+/** Turns the bytes of a recipient list into text. */
 import { isAscii, isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
 import { UserError } from "../../errors.ts";

@@ -80,8 +80,8 @@ export interface Layout {
   /** The index of the cell with the address; null when the file does not say it. */
   address: number | null;
   /**
-   * Whether the cells were defused when the file was written (besides the once that `skip` stands for). The address
-   * never is.
+   * Whether an export defused the cells (never the address). The file of rejected rows (`skip` above 0) defuses all
+   * cells once more.
    */
   defused: boolean;
 }

@@ -1,3 +1,4 @@
+/** Reads a recipient list: its header, then row by row. */
 import type { Readable } from "node:stream";
 import { parse } from "csv-parse/sync";
 import { UserError } from "../../errors.ts";

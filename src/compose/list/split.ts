@@ -1,3 +1,4 @@
+/** Cuts the text of a CSV file into records. */
 import { UserError } from "../../errors.ts";
 
 /** The most bytes of a field in a recipient list. A larger field means a broken file. */

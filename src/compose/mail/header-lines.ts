@@ -1,3 +1,4 @@
+/** Shows the headers of a mail to people. */
 import type { Attachment, MailFile, RenderedMail } from "../../message.ts";
 import { readWords } from "../address/encoded-word.ts";
 

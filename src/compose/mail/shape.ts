@@ -223,7 +223,7 @@ const PLAIN_ASCII = /^[!-~]+(?: [!-~]+)*$/;
 const PLAIN =
   /^[^\s\p{C}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]+(?: [^\s\p{C}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]+)*$/u;
 
-/** Whether the value has to be part of the shape. */
+/** Whether the value becomes part of the shape. */
 function isFixed({ place, structural, sheets, part }: ValuePlace, { kind, text }: Value): boolean {
   if (part === "title") return false;
   if (structural || !(PLAIN_ASCII.test(text) || (PLAIN.test(text) && SEEN.test(text)))) return true;

@@ -1,3 +1,4 @@
+/** Tokenizes HTML without parsing it, for everything that cuts HTML instead of writing it anew. */
 import { Tokenizer } from "htmlparser2";
 
 type Callbacks = ConstructorParameters<typeof Tokenizer>[1];

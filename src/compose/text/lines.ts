@@ -168,7 +168,7 @@ export class Lines {
     return this.#firstGap > 1;
   }
 
-  /** Whether a blank line belongs behind the last line. */
+  /** Whether a blank line belongs after the last line. */
   get endsApart(): boolean {
     return this.#gap > 1;
   }
