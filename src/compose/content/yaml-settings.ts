@@ -27,7 +27,7 @@ export interface Entry {
 }
 
 /** Something that YAML cannot read, or that it reads as something other than text. */
-interface Trouble {
+interface YamlProblem {
   /** Where it is in the YAML. Only the first problem is reported. */
   offset: number;
   message: string;
@@ -57,13 +57,13 @@ const EXPECTED = "write a name, a colon and a space: subject: Hello";
 export function readSettings(yaml: string, name: string, firstLine: number): Entry[] {
   const reader = new Reader(yaml, firstLine);
   const entries = reader.read();
-  const [first] = reader.troubles.sort((a, b) => a.offset - b.offset);
+  const [first] = reader.problems.sort((a, b) => a.offset - b.offset);
   if (!first) return entries;
   throw new UserError(`${name}, line ${reader.lineAt(first.offset)}: ${first.message}`, first.hint);
 }
 
 class Reader {
-  readonly troubles: Trouble[] = [];
+  readonly problems: YamlProblem[] = [];
   readonly #yaml: string;
   readonly #firstLine: number;
   /** Where each quoted text starts, by where it ends. */
@@ -81,7 +81,7 @@ class Reader {
     if (root?.kind === "map") return root.entries;
     const isBlank = root === null || (root.kind === "text" && root.text === "");
     if (!isBlank)
-      this.#trouble(this.#startOf(0, contents), "the front matter expects lines like subject: Hello", EXPECTED);
+      this.#report(this.#startOf(0, contents), "the front matter expects lines like subject: Hello", EXPECTED);
     return [];
   }
 
@@ -98,7 +98,7 @@ class Reader {
     if (properties.startsWith("&")) this.#taken(start, this.#word(start), "for an anchor");
     else if (properties.startsWith("!")) this.#taken(start, this.#word(start), "for a tag");
     else if (properties !== "")
-      this.#trouble(start, `YAML cannot read ${this.#shownLine(start)}`, this.#quoteHint(this.#valueStart(start)));
+      this.#report(start, `YAML cannot read ${this.#shownLine(start)}`, this.#quoteHint(this.#valueStart(start)));
     if (isScalar(node)) return { kind: "text", text: this.#text(node), line };
     const source = this.#yaml.slice(start, node.range?.[1] ?? start).trim();
     if (/^\{[{%]/.test(source)) this.#taken(start, source.slice(0, 2), "for the beginning of a map");
@@ -118,7 +118,7 @@ class Reader {
       const name = key === null ? null : this.#value(key, end, DEEPEST);
       end = key?.range?.[1] ?? end;
       if (name?.kind !== "text") {
-        this.#trouble(keyStart, `expected a name and a colon, got ${this.#shownLine(keyStart)}`, EXPECTED);
+        this.#report(keyStart, `expected a name and a colon, got ${this.#shownLine(keyStart)}`, EXPECTED);
         continue;
       }
       const empty: Text = { kind: "text", text: "", line: name.line };
@@ -168,53 +168,53 @@ class Reader {
   #taken(start: number, what: string, forWhat: string, otherwise = ""): void {
     const key = /^\s*(?:-[ \t]+)?([^\s:#"'{[-][^:]*):[ \t]+$/.exec(this.#before(start))?.[1];
     const where = key === undefined ? "" : `${key}: `;
-    this.#trouble(start, `${where}YAML takes ${shown(what)} ${forWhat}`, this.#quoteHint(start) + otherwise);
+    this.#report(start, `${where}YAML takes ${shown(what)} ${forWhat}`, this.#quoteHint(start) + otherwise);
   }
 
-  #trouble(offset: number, message: string, hint: string): void {
-    this.troubles.push({ offset, message, hint });
+  #report(offset: number, message: string, hint: string): void {
+    this.problems.push({ offset, message, hint });
   }
 
   /** Explains an error of the YAML parser to people who do not know YAML. `message` is the parser's. */
   #explain(code: string, message: string, offset: number): void {
     const got = this.#shownLine(offset);
     const quote = /closing ["']/.test(message) ? this.#quotes.get(offset) : undefined;
-    if (code === "DUPLICATE_KEY") this.#trouble(offset, `${got} is given a second time`, "keep one of the two lines");
+    if (code === "DUPLICATE_KEY") this.#report(offset, `${got} is given a second time`, "keep one of the two lines");
     else if (code === "TAB_AS_INDENT")
-      this.#trouble(offset, "a tab begins the line, where YAML takes spaces only", "write spaces instead");
+      this.#report(offset, "a tab begins the line, where YAML takes spaces only", "write spaces instead");
     else if (code === "MULTIPLE_DOCS")
-      this.#trouble(offset, "YAML takes a line of ... for the end of the settings", "remove that line");
+      this.#report(offset, "YAML takes a line of ... for the end of the settings", "remove that line");
     else if (code === "RESOURCE_EXHAUSTION")
-      this.#trouble(0, "the front matter is nested too deeply", "write one setting a line, such as subject: Hello");
+      this.#report(0, "the front matter is nested too deeply", "write one setting a line, such as subject: Hello");
     else if (code === "BAD_DQ_ESCAPE")
-      this.#trouble(
+      this.#report(
         offset,
         `in double quotes a backslash is more than itself: ${got}`,
         "write it twice, or use single quotes",
       );
     else if (quote !== undefined)
-      this.#trouble(
+      this.#report(
         quote,
         `the quote is not closed in ${this.#shownLine(quote)}`,
         `close it, or ${this.#quoteHint(quote)}`,
       );
     else if (/directives-end/.test(message))
-      this.#trouble(0, "YAML takes a line that begins with % for a directive", "remove that line");
+      this.#report(0, "YAML takes a line that begins with % for a directive", "remove that line");
     else this.#unreadable(code, offset, got);
   }
 
   #unreadable(code: string, offset: number, got: string): void {
     const [, head, value = ""] = HEAD.exec(this.#lineOf(offset)) ?? [];
-    if (head === undefined) return this.#trouble(offset, `expected a name and a colon, got ${got}`, EXPECTED);
+    if (head === undefined) return this.#report(offset, `expected a name and a colon, got ${got}`, EXPECTED);
     const start = this.#lineStart(offset) + head.length;
     const isNested = code.endsWith("_IMPLICIT_KEY") && !/:(?:\s|$)|^[?-]\s/.test(value);
     if (code === "BAD_INDENT" || isNested || offset < start)
-      this.#trouble(
+      this.#report(
         offset,
         `YAML cannot read ${got} and the lines around it`,
         "begin all settings of a level in the same column",
       );
-    else this.#trouble(offset, `YAML cannot read ${got}`, this.#quoteHint(start));
+    else this.#report(offset, `YAML cannot read ${got}`, this.#quoteHint(start));
   }
 
   /**
