@@ -10,6 +10,7 @@ import { checkHeaderNames, mailtoUri, unsubscribeHeaders, unsubscribeUri, wireHe
 import { displayNameProblem, formatMailbox, splitMailbox } from "../address/mailbox.ts";
 import { parsePart, type Part, type Scope } from "../liquid/part.ts";
 import { RenderProblem } from "../problem.ts";
+import { hasControl } from "../shown.ts";
 import { AN_ADDRESS, ANYWHERE, BRACKETED_ADDRESSES, createWriter } from "./text-writer.ts";
 
 type Head = Pick<RenderedMail, "from" | "replyTo" | "subject" | "headers">;
@@ -145,10 +146,7 @@ function checkConstant({
 
 function subjectProblem(subject: string): string | null {
   if (subject.trim() === "") return "the subject is empty";
-  // oxlint-disable-next-line no-control-regex
-  return /[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(subject)
-    ? "the subject contains a line break or control character"
-    : null;
+  return hasControl(subject) ? "the subject contains a line break or control character" : null;
 }
 
 function wired({ name, value }: Header): Header {
