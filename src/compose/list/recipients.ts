@@ -382,6 +382,7 @@ async function findAddress(
       : `several columns hold addresses: ${list(found.map((at) => columns[places.indexOf(at)] ?? ""))}`;
   throw new UserError(`${name}: ${problem}`, `name it with --email-column; its columns are ${list(columns)}`);
 }
+
 /** Throws the better error when a title above the header, or a wrong delimiter, hides the column of addresses. */
 async function refuseOtherHeader({ columns }: Layout, reader: RecordReader, name: string): Promise<void> {
   const records = (await reader.fill(TITLE_LINES)).slice(0, TITLE_LINES);
