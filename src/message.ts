@@ -86,7 +86,7 @@ export interface Content {
   format?: "html" | "markdown";
   /** Mail programs show it after the subject. It is hidden in the mail. */
   preheader?: string;
-  /** Empty when `format` is set: the text part is derived from each mail's HTML. */
+  /** The text part. When it is empty and `format` or `literal` is set, it is derived from the HTML of each mail. */
   text: string;
   headers: Header[];
   tags: Tag[];
