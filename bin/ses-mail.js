@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-// Starts the program and turns signals into AbortSignals. The only place that touches `process`.
+// Starts the program and turns signals into AbortSignals. No other file reads the arguments, the environment, the
+// streams or the signals of the process.
 import module from "node:module";
 import process from "node:process";
 
-// The AWS SDK warns on stderr under Node 20; we know, and support it.
+// The AWS SDK warns on stderr under Node 20. ses-mail still supports that version.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
 // Node 22 and later can keep compiled code between runs.
 module.enableCompileCache?.();
@@ -17,7 +18,7 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   process.on(signal, () => {
     if (!first.signal.aborted) return first.abort(signal);
     second.abort(signal);
-    // Whatever still holds the process after a second signal does not get to keep it.
+    // Something may still keep the process alive after a second signal. It gets three seconds.
     setTimeout(() => process.exit(signal === "SIGINT" ? 130 : 143), 3000).unref();
   });
 }
@@ -32,7 +33,7 @@ process.exitCode = await main(process.argv.slice(2), {
   hardSignal: second.signal,
   clock: systemClock,
 });
-// Sockets kept alive for a next call must not keep the process.
+// Sockets that are kept open for the next call would keep the process alive.
 const { stdout } = process;
 if (stdout.writableLength > 0) stdout.once("drain", () => process.exit());
 else process.exit();

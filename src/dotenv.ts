@@ -1,11 +1,13 @@
+/** Reads settings from `.env`. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { UserError } from "./errors.ts";
 
 /**
- * Puts what `.env` in `cwd` says into `env`, for every variable that is not set yet (set to nothing counts as set).
- * No such file is fine, and so is a folder of that name (Python's virtual environments). Throws UserError when the file cannot be read.
+ * Reads `.env` in `cwd` and adds its variables to `env`, except those that are set already (an empty one counts as
+ * set). A missing file is fine, and so is a folder of that name (Python's virtual environments). Throws `UserError`
+ * when the file cannot be read.
  */
 export function loadDotenv(cwd: string, env: Record<string, string | undefined>): void {
   for (const [name, value] of Object.entries(parseEnv(readDotenv(join(cwd, ".env"))))) {
@@ -14,8 +16,8 @@ export function loadDotenv(cwd: string, env: Record<string, string | undefined>)
 }
 
 /**
- * Takes settings (`SES_MAIL_…`) that are set to nothing for not given, as `VAR= command` and compose files mean it. To be
- * called after `loadDotenv`, so that an empty variable switches off what the file says.
+ * Removes settings (`SES_MAIL_…`) that are empty: `VAR= command` and compose files mean "not given". Call it after
+ * `loadDotenv`, so that an empty variable switches off what the file says.
  */
 export function dropEmptySettings(env: Record<string, string | undefined>): void {
   for (const [name, value] of Object.entries(env)) {

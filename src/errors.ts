@@ -1,6 +1,7 @@
 /**
- * Errors have three readers. `UserError` is for the user: one line, no stack. `StoppedError` is for the user too, but the
- * work can be resumed. Anything else that reaches `main` is a bug: stack trace and a request to report it.
+ * The errors that `main` knows. `UserError` is one line for the user. `StoppedError` is too, and the work can be
+ * resumed. `InterruptedError` comes from a signal. Any other error is a bug, shown with its stack trace and a request
+ * to report it.
  */
 
 /** Exit codes of every command; scripts rely on them. */
@@ -17,7 +18,7 @@ export const EXIT = {
   sigterm: 143,
 } as const;
 
-/** What the user typed or configured cannot be done. `hint` says what to do about it. Exit code 2. */
+/** The user typed or configured something that cannot be done. `hint` says what to do about it. Exit code 2. */
 export class UserError extends Error {
   override name = "UserError";
   readonly hint: string | null;
@@ -48,7 +49,7 @@ export class InterruptedError extends Error {
   }
 }
 
-/** 130 or 143, by the signal that aborted (its reason is the signal's name). */
+/** 143 when the reason of `signal` is `SIGTERM`, else 130. */
 export function exitCodeOf(signal: AbortSignal): number {
   return signal.reason === "SIGTERM" ? EXIT.sigterm : EXIT.sigint;
 }

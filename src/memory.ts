@@ -1,18 +1,21 @@
 /**
- * Memory is promised not to grow with the list. V8 on its own lets young garbage pile up to 32 MB and the old space to
- * several times what lives in it before it collects; bounded, an import or a send of a million peaks a third lower for
- * about a tenth more processor time (docs/performance.md).
+ * Bounds for V8's heap, because memory must not grow with the list. Without them V8 lets young garbage grow to 32 MB,
+ * and the old space to several times its live data, before it collects. With them an import or a send of a million
+ * peaks a third lower and takes about a tenth more processor time (docs/performance.md).
  */
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
 let bounded = false;
 
-/** Collect the old space when it has grown by half, not when it has multiplied. Call once, early. */
+/** Makes V8 collect the old space when it has grown by half. Call it once, early. */
 export function boundOldSpace(): void {
   setFlagsFromString("--heap-growing-percent=50");
 }
 
-/** Stops the young space from growing further once it has reached `mostMb`. Cheap: call it now and then. */
+/**
+ * Stops the growth of the young space once it has reached `mostMb` (units of 1,048,576 bytes). It is cheap: call it now
+ * and then.
+ */
 export function boundYoungSpace(mostMb: number): void {
   if (bounded) return;
   const young = getHeapSpaceStatistics().find((space) => space.space_name === "new_space");

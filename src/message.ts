@@ -1,22 +1,24 @@
 /**
  * The nouns of ses-mail and the life of a message.
  *
- * A **topic** is one content going to one list of people under a name. A **message** is one content to one recipient
- * in one topic; it is the unit of state. docs/architecture.md has the diagram of its states, `store/rules/states.ts` the table.
+ * A **topic** is one content going to one list of people under a name. A **message** is one content to one recipient in
+ * one topic; it is the unit of state. docs/architecture.md has the diagram of its states, `store/rules/states.ts` the
+ * table.
  *
- * Only an answer of SES that comes late, an event or a visit that proves delivery, or a person moves a message out of `in_doubt`. Nothing
- * leaves `sent`.
+ * Four things move a message out of `in_doubt`: a late answer of SES, an event or a visit that proves the mail was
+ * sent, and a person. Nothing leaves `sent`.
  */
 
-/** Every state a message can be in, in the order they are printed. */
+/** Every state a message can be in, in the order they are printed. Scripts rely on the names. */
 export const STATES = ["pending", "sending", "sent", "in_doubt", "failed", "cancelled", "suppressed"] as const;
 
+/** The state of a message: one of `STATES`. */
 export type State = (typeof STATES)[number];
 
 /** How many messages are in each state; `total` is always their sum. */
 export type Totals = { total: number } & Record<State, number>;
 
-/** A new object with 0 for each of the names: counts before anything was counted. */
+/** A new object that has 0 for each of `names`. */
 export function zeros<Name extends string>(names: readonly Name[]): Record<Name, number> {
   return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
 }
@@ -24,10 +26,12 @@ export function zeros<Name extends string>(names: readonly Name[]): Record<Name,
 /** The totals of a topic without messages. */
 export const NO_MESSAGES: Readonly<Totals> = { total: 0, ...zeros(STATES) };
 
-/** The topic of messages for which no topic was named, or this one. Two of them are never taken for the same mail. */
+/**
+ * The topic of messages that were posted without one; it may be named, too. One address may get several messages in it.
+ */
 export const NO_TOPIC = "no-topic";
 
-/** A header the user asked for. `value` may hold `{{ variables }}`. */
+/** A header of a mail. In a content it is one the user asked for, and `value` may hold `{{ variables }}`. */
 export interface Header {
   name: string;
   value: string;
@@ -39,13 +43,13 @@ export interface Tag {
   value: string;
 }
 
-/** A file as it goes out. In a content: one that goes with every message. */
+/** A file, ready to be sent. In a content it goes with every message. */
 export interface Attachment {
   fileName: string;
   contentType: string;
   /** The bytes, base64. */
   data: string;
-  /** Set for a picture that the HTML shows, `src="cid:…"`; without the angle brackets. */
+  /** Set for a picture that the HTML shows (`src="cid:…"`); without the angle brackets. */
   contentId?: string;
 }
 
@@ -53,62 +57,70 @@ export interface Attachment {
 export interface MailFile {
   /** Absolute path of the content's folder. */
   folder: string;
-  /** From there, with `/` between folders. */
+  /** Relative to `folder`, with `/` between folders. */
   path: string;
-  /** As readers see it. */
+  /** The name that readers see. */
   fileName: string;
   contentType: string;
-  /** Of a picture in the HTML; null: an attachment. */
+  /** The Content-ID of a picture in the HTML, without the angle brackets. Null: an attachment. */
   contentId: string | null;
 }
 
 /**
- * What is said, stored once per job file however many recipients it has. `subject`, `html`, `text`, `preheader`, header values,
- * `unsubscribeUrl`, the attachments of `files` and the display names of `from` and `replyTo` are Liquid templates; everything else is literal and was checked when the
+ * Everything that is sent to the recipients of a topic. A job file stores a content once, however many recipients it
+ * has. `subject`, `html`, `text`, `preheader`, header values, `unsubscribeUrl`, the attachments of `files` and the
+ * display names of `from` and `replyTo` are Liquid templates. Everything else is literal and was checked when the
  * content was read.
  */
 export interface Content {
-  /** As written: `Name <address>` or a bare address. Encoded for the wire only when it leaves. */
+  /** As its author wrote it: `Name <address>` or a bare address. It is encoded when the mail is made. */
   from: string;
   replyTo: string[];
   subject: string;
   /** The body as its author wrote it, in `format`. */
   html: string;
   /**
-   * What `html` is written in; styles are inlined after rendering. Not set in contents of the first version, whose HTML is ready, and in literal
-   * ones.
+   * The language of `html`; styles are inlined after rendering. Not set in literal contents, and in contents of the first
+   * version, whose HTML is ready.
    */
   format?: "html" | "markdown";
-  /** Shown by mail programs after the subject, hidden in the mail. */
+  /** Mail programs show it after the subject. It is hidden in the mail. */
   preheader?: string;
-  /** Empty when `format` is set: the text part is derived from each mail's HTML. */
+  /** The text part. When it is empty and `format` or `literal` is set, it is derived from the HTML of each mail. */
   text: string;
   headers: Header[];
   tags: Tag[];
   attachments: Attachment[];
-  /** Files that are read when each message leaves. Not set: there are none, which keeps the hashes of older contents. */
+  /**
+   * Files that are read when each message leaves. Not set when there are none, so that older contents keep their
+   * hashes.
+   */
   files?: ContentFiles;
   configurationSet: string | null;
   unsubscribeUrl: string | null;
   unsubscribeMailto: string | null;
-  /** True: a variable that is empty or unknown for a recipient is written as nothing instead of refusing the row. */
+  /** True: an empty or unknown variable is written as nothing. False: it refuses the row. */
   allowEmpty: boolean;
   /**
-   * Through the gateway: subject and HTML are final, not templates, and an empty `text` is derived when the content is
-   * first sent, so that the request need not wait for it. Not set otherwise, which keeps the hashes of older contents.
+   * Set for a content that was posted: subject, HTML and text are final, not templates. An empty `text` is derived when
+   * the content is first sent, so that the request need not wait for it. Not set otherwise, so that older contents keep
+   * their hashes.
    */
   literal?: true;
-  /** What of it leads back to a `serve` on the same job file. Not set: nothing. */
+  /** Links that lead back to a `serve` on the same job file. Not set: there are none. */
   tracking?: Tracking;
 }
 
-/** Where the files of single messages are, and which of them go along. */
+/** Where the files of single messages are, and which of them are sent. */
 export interface ContentFiles {
   /** Absolute path of the content's folder: nothing outside of it is sent. */
   folder: string;
-  /** Liquid templates, each the path of an attachment from the folder; one that comes out empty attaches nothing. */
+  /**
+   * Liquid templates, each the path of an attachment relative to `folder`. One that renders to nothing attaches
+   * nothing.
+   */
   attachments: string[];
-  /** Pictures that the HTML shows from the folder go with the mail. */
+  /** True: pictures in `folder` that the HTML shows are sent with the mail. */
   inlineImages: boolean;
 }
 
@@ -133,7 +145,7 @@ export interface RenderedMail {
   headers: Header[];
   tags: Tag[];
   attachments: Attachment[];
-  /** Files that go along besides `attachments` and are not read yet. Not set: none. */
+  /** Files that are sent besides `attachments`, and not read yet. Not set: there are none. */
   files?: MailFile[];
   configurationSet: string | null;
 }

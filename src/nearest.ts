@@ -1,4 +1,7 @@
-/** The word of `words` that `typed` was probably meant to be (at most two edits away, case aside), or null. */
+/**
+ * The word of `words` that `typed` was probably meant to be, or null. It is at most two edits away, or one when
+ * `typed` has three characters or fewer. Upper and lower case, spaces, `-` and `_` make no difference.
+ */
 export function nearest(typed: string, words: Iterable<string>): string | null {
   let best: string | null = null;
   let bestDistance = Math.min(2, Math.ceil(typed.length / 3)) + 1;

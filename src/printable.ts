@@ -1,10 +1,11 @@
 /**
- * Characters that a terminal obeys instead of showing: control characters (escape sequences start with one), and those
- * that turn the direction of the text or take no room. Joiners (U+200C, U+200D) stay, emoji and Persian need them.
+ * Characters that a terminal obeys instead of showing: control characters (escape sequences start with one), and
+ * characters that turn the direction of the text or are invisible. Joiners (U+200C, U+200D) stay: emoji and Persian
+ * need them.
  */
 const UNSEEN = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
 
-/** The text with every character made visible that a terminal would obey: `\x1b`, `\n`, `\u202e`. */
+/** The text with its control, direction and invisible characters written as escapes: `\x1b`, `\n`, `\u202e`. */
 export function printable(text: string): string {
   return text.replace(UNSEEN, escape);
 }

@@ -1,9 +1,10 @@
+/** Reads whole files, and explains why a file cannot be read or written. */
 import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { isAbsolute } from "node:path";
 import { UserError } from "./errors.ts";
 
-/** What SES takes for a whole message (SES quotas): no single file of one can be larger. */
+/** The most that SES takes for a whole message (SES quotas), so no file of a message can be larger. */
 export const MAX_FILE_BYTES = 40 * 1024 * 1024;
 
 const REASONS: Record<string, string> = {
@@ -30,20 +31,26 @@ const REASONS: Record<string, string> = {
 };
 
 /**
- * Where a path as the user typed it leads when relative paths start at `cwd`; an empty `cwd` leaves that to the system. Nothing is tidied up:
- * an empty path stays one, and `list.csv/` is no file.
+ * The path the user typed, with `cwd` in front of it when it is relative and `cwd` is not empty. The path is not
+ * normalized: an empty path stays empty, and `list.csv/` keeps its slash, so that the system refuses it.
  */
 export function pathFrom(cwd: string, path: string): string {
   return path === "" || cwd === "" || isAbsolute(path) ? path : `${cwd}/${path}`;
 }
 
-/** What the user is told when the system refuses a file, whatever its reason. An error of another kind is returned as it came. */
+/**
+ * The `UserError` for a file that the system refuses: `cannot read <what> <path>: <reason>`. Any other error is returned
+ * unchanged.
+ */
 export function fileProblem(error: unknown, what: string, path: string, verb: "read" | "write" = "read"): unknown {
   const because = reasonOf(error);
   return because === null ? error : new UserError(`cannot ${verb} ${what} ${path}: ${because}`);
 }
 
-/** The same for a folder that is to be made: a file may stand in its way. */
+/**
+ * Like `fileProblem`, for a folder that could not be made because a file has its name, or for another reason of the
+ * system.
+ */
 export function folderProblem(error: unknown, what: string, path: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (code !== "EEXIST" && code !== "ENOTDIR") return fileProblem(error, what, path, "write");
@@ -54,15 +61,16 @@ function reasonOf(error: unknown): string | null {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return null;
   const known = REASONS[error.code];
   if (known !== undefined) return known;
-  // Only a refused system call has a name of its own: errors of libraries have codes, too.
+  // Errors of libraries have codes too, but only a failed system call has `syscall`.
   if (!("syscall" in error)) return null;
   const [, words = "the system refuses it"] = /^\w+: ([^,]+)/.exec(error.message) ?? [];
   return `${words} (${error.code})`;
 }
 
 /**
- * The bytes of a file or pipe; a relative path starts at `cwd`, or in the working directory of the process. Throws `UserError` when it is missing, a folder, not readable, or larger than
- * `MAX_FILE_BYTES`, of which no more are held (`/dev/zero` has no end).
+ * The bytes of a file or pipe. A relative path starts at `cwd`, or in the working directory of the process when `cwd`
+ * is empty. Throws `UserError` when it is missing, a folder, not readable, or larger than `MAX_FILE_BYTES`. Reading
+ * stops at that limit, because `/dev/zero` has no end. `what` names the file in the message.
  */
 export async function readBytes(path: string, what: string, cwd = ""): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -80,7 +88,10 @@ export async function readBytes(path: string, what: string, cwd = ""): Promise<B
   return Buffer.concat(chunks);
 }
 
-/** The text of a UTF-8 file, its BOM dropped. Throws `UserError` also when it is empty or not UTF-8. */
+/**
+ * The text of a UTF-8 file without its BOM. Throws `UserError` as `readBytes` does, and when it is blank or not UTF-8
+ * text.
+ */
 export async function readText(path: string, what: string, cwd = ""): Promise<string> {
   const bytes = await readBytes(path, what, cwd);
   if (!isUtf8(bytes) || bytes.includes(0)) {

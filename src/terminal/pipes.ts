@@ -1,10 +1,12 @@
+/** Survives pipes that are closed by their reader. */
 import type { Io } from "../io.ts";
 
 const guarded = new WeakSet<NodeJS.WritableStream>();
 
 /**
- * `ses-mail stats | head` closes our stdout: nobody reads on, which is no error. Any other failure of stdout has lost a
- * result and is one. stderr only carries words about the work, and the work must not die of a full log disk.
+ * Handles write errors of stdout and stderr. `ses-mail stats | head` closes our stdout, and that is no error. Any other
+ * failure of stdout loses a result, so it is thrown. stderr only carries words about the work, and a full log disk must
+ * not end the work.
  */
 export function surviveClosedPipes(io: Io): void {
   guard(io.stdout, (error) => {

@@ -1,29 +1,33 @@
+/** Shows progress as lines or as a bar. */
 import type { Clock } from "../time/clock.ts";
 import { formatDuration } from "../time/duration.ts";
 import { printable } from "../printable.ts";
 
-/** How far the work is. */
+/** How far the work is. All counts are of messages or rows. */
 export interface Step {
-  /** What went well. */
+  /** How many went well. */
   done: number;
-  /** Left out of the line when not given, as in work that cannot fail message by message. */
+  /** Not set, and left out of the line, for work in which single messages cannot fail. */
   failed?: number;
   inDoubt?: number;
-  /** The rate now, per second; 0 when it stands still. */
+  /** The current rate per second; 0 when nothing happens. */
   perSecond: number;
 }
 
-/** Work under way, shown on stderr. Always `stop()` it, also when the work throws: a bar keeps the process alive. */
+/** Work under way, shown on stderr. Always call `stop`, also when the work throws: a bar keeps the process alive. */
 export interface Progress {
   update(step: Step): void;
   /** Shows the last step once more and ends. Calling it again changes nothing. */
   stop(): void;
 }
 
-/** Shows nothing. */
+/** A progress that shows nothing, for `--quiet`. */
 export const silentProgress: Progress = { update() {}, stop() {} };
 
-/** `sent 1,200 of 40,000 (14.0/s), failed 3, in doubt 0, about 46 min left`. `total` is null when nobody knows it yet. */
+/**
+ * One line: `sent 1,200 of 40,000 (14.0/s), failed 3, in doubt 0, about 46 min left`. `total` is null when nobody knows
+ * it yet.
+ */
 export function progressLine(label: string, total: number | null, step: Step): string {
   const parts = [
     `${printable(label)} ${count(step.done)}${total === null ? "" : ` of ${count(total)}`} (${step.perSecond.toFixed(1)}/s)`,
@@ -35,7 +39,7 @@ export function progressLine(label: string, total: number | null, step: Step): s
   return parts.join(", ");
 }
 
-/** For logs and pipes: a line every five seconds, and the last step if there was a line before it. */
+/** Progress for logs and pipes: a line at most every five seconds, and the last step when a line was written before. */
 export function lineProgress(
   label: string,
   total: number | null,
@@ -65,7 +69,7 @@ export function lineProgress(
   };
 }
 
-/** The whole width of the terminal at most: a line that wraps cannot be drawn over. Width in columns. */
+/** A bar and the line of progress, shorter than `width` columns: a line that wraps cannot be drawn over. */
 export function barLine(label: string, total: number | null, step: Step, width: number): string {
   const text = progressLine(label, total, step);
   const room = Math.min(30, width - text.length - 4);
@@ -78,7 +82,7 @@ function finished(step: Step): number {
   return step.done + (step.failed ?? 0) + (step.inDoubt ?? 0);
 }
 
-/** One unit is enough for a guess, two when the first is small: `46 min`, `1 h 5 min`, `40 s`. */
+/** Whole minutes from one minute on, because it is a guess: `46 min`, `1 h 5 min`, `40 s`. */
 function formatLeft(seconds: number): string {
   const whole = seconds < 60 ? Math.ceil(seconds) : Math.round(seconds / 60) * 60;
   return formatDuration(whole * 1_000);

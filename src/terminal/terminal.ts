@@ -1,6 +1,6 @@
 /**
- * Where words go: results to stdout, everything else to stderr. Whatever comes from outside (names, addresses, error
- * texts) is made visible on its way out, so that no file and no server can write to the terminal.
+ * The output of the program: results go to stdout, everything else to stderr. Text from outside (names, addresses, error
+ * texts) goes through `printable`, so that no file and no server can control the terminal.
  */
 import { createInterface } from "node:readline";
 import type { SingleBar } from "cli-progress";
@@ -10,7 +10,7 @@ import { surviveClosedPipes } from "./pipes.ts";
 import { printable, printableLines } from "../printable.ts";
 import { barLine, lineProgress, progressLine, silentProgress, type Progress, type Step } from "./progress.ts";
 
-/** The one way of the work to speak to the user. */
+/** How commands talk to the user. */
 export interface Terminal {
   /** A line on stderr; nothing when quiet. */
   info(line: string): void;
@@ -18,31 +18,32 @@ export interface Terminal {
   warn(line: string): void;
   /** A line on stderr when verbose. */
   detail(line: string): void;
-  /** Text for people on stdout, a newline added when it has none; nothing with `--json`. Files go through `writeOutput`. */
+  /** Text for people on stdout; a newline is added when it has none. Nothing with `--json`. */
   result(text: string): void;
   /** One JSON document and a newline on stdout. */
   json(value: unknown): void;
-  /** `label` says what is done (`sent`); `total` is null when nobody knows it. One at a time. */
+  /** Shows progress: `label` says what is done (`sent`), `total` is null when nobody knows it. Only one at a time. */
   progress(total: number | null, label: string): Progress;
   /**
-   * Asks on stderr and waits for `y` or `yes`; anything else, the end of the input and a signal mean no. Without a
-   * terminal on stdin and stderr nothing is asked and the answer is yes: what then needs `--yes` is up to the caller.
+   * Asks on stderr and resolves to true for `y` or `yes`. Any other answer, the end of the input and a signal mean no.
+   * Without a terminal on stdin and stderr nothing is asked and the answer is yes: the caller decides what needs
+   * `--yes` then.
    */
   confirm(question: string): Promise<boolean>;
-  /** Columns for people, numbers to the right. No newline at the end. */
+  /** A table for people; columns of numbers are aligned to the right. No newline at the end. */
   table(head: string[], rows: (string | number)[][]): Promise<string>;
 }
 
-/** How much is said, and how. */
+/** The global options that change the output. */
 export interface TerminalOptions {
   json: boolean;
   quiet: boolean;
   verbose: boolean;
-  /** False: never colour (`--no-color`). True: colour where the terminal and the environment want it. */
+  /** False (`--no-color`): never colour. True: the terminal and the environment decide. */
   color: boolean;
 }
 
-/** Loads chalk and cli-progress only where they are needed, so that a pipe starts fast. */
+/** The terminal of one run. Loads chalk and cli-progress only when they are needed, so that a pipe starts fast. */
 export async function createTerminal(io: Io, options: TerminalOptions): Promise<Terminal> {
   surviveClosedPipes(io);
   const drawsBar = isScreen(io) && !options.quiet;
@@ -79,7 +80,10 @@ async function loadPaint(level: 0 | 1 | 2 | 3): Promise<Paint> {
   return (color, text) => chalk[color](text);
 }
 
-/** `--no-color` and NO_COLOR (no-color.org: any value but the empty one) beat FORCE_COLOR (Node: 0 to 3), which beats the guess. */
+/**
+ * `--no-color` and NO_COLOR (no-color.org: any value but an empty one) beat FORCE_COLOR (Node: 0 to 3). Else a screen
+ * has colour.
+ */
 function colorLevel(io: Io, color: boolean): 0 | 1 | 2 | 3 {
   if (!color || io.env["NO_COLOR"]) return 0;
   const forced = io.env["FORCE_COLOR"];
@@ -97,7 +101,7 @@ function isScreen(io: Io): boolean {
 
 type BarClass = typeof SingleBar;
 
-/** stderr, shared by lines and at most one bar: a line takes the bar away, stands in its place, and the bar follows below. */
+/** stderr, shared by lines and at most one bar. A line replaces the bar, and the bar is drawn again below it. */
 class StderrLines {
   readonly #io: Io;
   readonly #Bar: BarClass | null;
@@ -158,9 +162,10 @@ function barOptions(io: Io, total: number | null, label: string): ConstructorPar
   return {
     stream: io.stderr,
     clearOnComplete: true,
-    // Our own lines are never too long. The other way would leave wrapping switched off after a kill -9.
+    // `barLine` keeps lines short. With `false` cli-progress switches wrapping off, and it would stay off after a kill
+    // -9.
     linewrap: true,
-    // Signals are the program's own business.
+    // `bin/ses-mail.js` handles signals.
     gracefulExit: false,
     format: (_options, params, payload: { step: Step }) => barLine(label, total, payload.step, params.maxWidth),
   };
@@ -200,7 +205,7 @@ async function drawTable(head: string[], rows: (string | number)[][]): Promise<s
   return table.toString().replace(/ +$/gm, "");
 }
 
-/** A number, a share such as `12.5 %`, or the dash where there is none. */
+/** A number, a share such as `12.5 %`, or the dash of an empty cell. */
 function isNumber(cell: string | number | undefined): boolean {
   return typeof cell !== "string" || /^(?:-|[\d.,]+ %)$/.test(cell);
 }

@@ -1,6 +1,7 @@
+/** Clocks: the wall time, a time that never jumps, and sleep. */
 import { hrtime } from "node:process";
 
-/** Time as the program sees it; tests bring their own. */
+/** Where the program gets its time from; tests bring their own. */
 export interface Clock {
   /** Wall clock: whole milliseconds since the epoch. May jump when somebody sets the clock. */
   now(): number;
@@ -14,7 +15,8 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => Number(hrtime.bigint()) / 1e6,
-  // Not node:timers/promises: it makes an Error for each sleep cut short, and the send loop cuts short most of them.
+  // node:timers/promises makes an Error for each sleep that is cut short, and the send loop cuts most of its sleeps
+  // short.
   sleep: (ms, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted) return resolve();

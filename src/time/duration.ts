@@ -1,13 +1,17 @@
+/** Reads and shows durations. */
 import { UserError } from "../errors.ts";
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
 
 const DURATION = /^(\d+(?:\.\d+)?)\s?(ms|s|m|h|d|w)$/;
 
-/** A hundred years: longer ones are slips of the keyboard, and would leave the range of exact integers. */
+/** A hundred years. A longer duration is a typing error, and could leave the range of exact integers. */
 const LONGEST_MS = 36_500 * UNIT_MS.d;
 
-/** Whole milliseconds of `90s`, `1.5h`, `2d`, … (units ms, s, m, h, d, w); null when it cannot be read or is over 100 years. */
+/**
+ * The whole milliseconds of `90s`, `1.5h`, `2d` and so on (units ms, s, m, h, d, w). Null when it cannot be read or is
+ * over 100 years.
+ */
 export function durationMs(text: string): number | null {
   const [, number, unit] = DURATION.exec(text.trim()) ?? [];
   if (number === undefined || unit === undefined) return null;
@@ -16,8 +20,8 @@ export function durationMs(text: string): number | null {
 }
 
 /**
- * The value of the option named `option` (`--max-late`) in whole milliseconds, `leastMs` (0) to 100 years.
- * Throws UserError naming the option when the text is no duration, or a shorter one.
+ * The value of an option in whole milliseconds, from `leastMs` to 100 years. Throws a `UserError` that names `option`
+ * (`--max-late`) when the text is no duration, or one outside of these bounds.
  */
 export function parseDuration(text: string, option: string, leastMs = 0): number {
   const ms = durationMs(text);
@@ -35,7 +39,7 @@ const STEPS = [
   ["s", UNIT_MS.s],
 ] as const;
 
-/** A duration to read: its two largest units, `2 h 5 min`, `45 s`, `350 ms`. Milliseconds in, 0 or more. */
+/** A duration for people, in its two largest units: `2 h 5 min`, `45 s`, `350 ms`. `ms` is 0 or more. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return ms < 0.5 ? "0 s" : `${Math.round(ms)} ms`;
   const seconds = Math.round(ms / 1_000) * 1_000;

@@ -1,9 +1,9 @@
 /**
- * Everything about *when*. A time that cannot be read, lies in the past or does not exist is an error, never "now":
+ * Reads and shows points in time. A time that cannot be read, is in the past or does not exist is an error, never "now":
  * mail sent at the wrong moment cannot be taken back.
  *
- * A **wall time** is what a clock on a wall shows, kept as the milliseconds it would be in UTC; a zone turns it into
- * no instant (the clocks skipped it), one, or two (the clocks were put back).
+ * A **wall time** is what a clock on a wall shows, stored as the milliseconds it would be in UTC. In a zone it stands
+ * for no instant (the clocks skip it), for one, or for two (the clocks are put back).
  */
 import type { Zone } from "luxon";
 import { luxon } from "./luxon.ts";
@@ -18,9 +18,9 @@ type Parsed = { kind: "relative"; ms: number } | { kind: "absolute"; at: number 
 
 /**
  * The instant (milliseconds since the epoch) that `text` means: ISO 8601 with `Z` or an offset, a local time
- * `2026-12-25 09:00[:00]` read in `zone`, or `+90m`, `+2h`, `+1d` (exact hours from `now`, a day is 24 of them).
- * A local time that comes twice (clocks put back) means the first, and `note` says so.
- * Throws UserError for what cannot be read, is not after `now`, does not exist in the zone, or is outside 2000–2100.
+ * `2026-12-25 09:00[:00]` read in `zone`, or `+90m`, `+2h`, `+1d` (exact hours from `now`, a day is 24 of them). A
+ * local time that comes twice (the clocks are put back) means the first, and `note` says so. Throws `UserError` for a
+ * time that cannot be read, is not after `now`, does not exist in the zone, or is outside 2000–2100.
  */
 export function parseWhen(text: string, options: { now: number; zone: string }): { at: number; note: string | null } {
   const parsed = parse(text);
@@ -31,8 +31,9 @@ export function parseWhen(text: string, options: { now: number; zone: string }):
 }
 
 /**
- * The same for what is repeated by machines: no relative times, which mean something else each time. `past` is what
- * `parseWhen` would throw because the instant is not after `now`, for a caller who may know why it is past.
+ * Like `parseWhen`, for requests that programs may repeat: a relative time is refused, because it means something else
+ * each time. An instant that is not after `now` is returned with the error as `past`; the caller may know a reason to
+ * accept it.
  */
 export function parseInstant(
   text: string,
@@ -48,14 +49,14 @@ function place(parsed: Exclude<Parsed, { kind: "relative" }>, zone: string): { a
   return parsed.kind === "local" ? placeInZone(parsed.wall, zone) : { at: parsed.at, note: null };
 }
 
-/** Where a wall time falls in a zone, or why nowhere that is of use. */
+/** The instant of a wall time in a zone (milliseconds since the epoch), or why there is none that can be used. */
 export type Placed = { at: number } | { problem: string };
 
 /**
- * The same wall time in many zones, for `--tz-column`: a function from a zone's name to the instant there, computed
- * once per zone. `problem` is `past`, or says why there is no such instant (gap, unknown zone). A time that comes twice
- * means the first. Throws UserError when `text` is not a local time: with an offset or relative it is the same instant
- * for everybody.
+ * The same wall time in many zones, for `--tz-column`. Returns a function from the name of a zone to the instant there,
+ * which is computed once per zone. `problem` is `past`, or says why there is no instant (gap, unknown zone). A time
+ * that comes twice means the first. Throws `UserError` when `text` is not a local time: a relative time, or one with an
+ * offset, is the same instant for everybody.
  */
 export function zoneInstants(text: string, now: number): (zone: string) => Placed {
   const parsed = parse(text);
@@ -69,22 +70,26 @@ export function zoneInstants(text: string, now: number): (zone: string) => Place
   const known = new Map<string, Placed>();
   return (zone) => {
     const result = known.get(zone) ?? instantIn(wall, zone, now);
-    // Only zones that exist are kept: there are some hundreds of them, but a wrong column holds millions of other texts.
+    // Unknown zones are not kept: a wrong column may hold millions of texts, while there are only some hundreds of zones.
     if (result !== UNKNOWN_ZONE) known.set(zone, result);
     return result;
   };
 }
 
-/** An instant in the zone, in UTC and from now: `2026-12-25 09:00:00 Asia/Seoul = 2026-12-25T00:00:00Z, in 35 days 3 hours`. */
+/**
+ * An instant in the zone, in UTC and relative to `now`: `2026-12-25 09:00:00 Asia/Seoul = 2026-12-25T00:00:00Z, in 35
+ * days 3 hours`.
+ */
 export function describeInstant(at: number, zone: string, now: number): string {
   const local = wallText(at + zoneNamed(zone).offset(at) * MINUTE);
   return `${local} ${zone} = ${utcText(at)}, ${distance(at - now)}`;
 }
 
 /**
- * The zone's name as the rest of the program takes it: an IANA name in its usual spelling, an offset as `+09:00`, or
- * the machine's own zone for `local`. Throws UserError with the zone that was probably meant for anything else: abbreviations and names without
- * a region are refused, also those that the IANA database still has. `EST` is UTC-5 all year, which nobody's clocks are in July.
+ * The name of a zone in the form that the rest of the program expects: an IANA name in its usual spelling, an offset
+ * such as `+09:00`, or the machine's own zone for `local`. Throws `UserError` for anything else, with the zone that was
+ * probably meant. Abbreviations and names without a region are refused, even those in the IANA database: there `EST` is
+ * UTC-5 all year, and in July that is not the time in New York.
  */
 export function checkZone(name: string): string {
   const text = name.trim();
@@ -105,9 +110,9 @@ function hintFor(text: string): string {
   return near === null ? "name a region and a city, as in Europe/Berlin" : `did you mean ${near}?`;
 }
 
-/** The machine's own IANA zone. Throws UserError when the machine has none that is known (an odd `TZ`). */
+/** The machine's own IANA zone. Throws `UserError` when `TZ` is not a known zone. */
 export function machineZone(): string {
-  // Undefined or Etc/Unknown when TZ is empty or not an IANA name, whatever the type says.
+  // When TZ is empty or no IANA name, this is undefined or Etc/Unknown, although its type says string.
   const zone = new Intl.DateTimeFormat().resolvedOptions().timeZone as string | undefined;
   if (zone !== undefined && zone !== "Etc/Unknown") return zone;
   throw new UserError(
@@ -160,7 +165,7 @@ function offsetMinutes(hours: string, minutes = "00"): number | null {
   return offset >= -12 * 60 && offset <= 14 * 60 ? offset : null;
 }
 
-/** Years outside are slips of the keyboard. */
+/** Years outside of 2000–2100 are typing errors. */
 function inRange(at: number): boolean {
   const year = new Date(at).getUTCFullYear();
   return year >= 2000 && year <= 2100;
@@ -213,7 +218,10 @@ function instantIn(wall: number, name: string, now: number): Placed {
 
 const OFFSET = /^([+-]\d\d)(?::?(\d\d))?$/;
 
-/** The zones that people mean by abbreviations and old names. Intl takes some of them and decides for you (BST: Dhaka). */
+/**
+ * The zones that people mean by abbreviations and old names. Intl accepts some of these and may mean another zone (BST:
+ * Dhaka).
+ */
 const ABBREVIATIONS: Record<string, string> = {
   "America/New_York": "EST EDT ET EST5EDT",
   "America/Chicago": "CST CDT CT CST6CDT",
@@ -257,11 +265,11 @@ function zoneName(text: string): string | null {
   return Intl.supportedValuesOf("timeZone").find((zone) => zone.toLowerCase() === lower) ?? text;
 }
 
-/** The zone behind an abbreviation, or behind a name that is a country's (`Japan`); null when the name is not known. */
+/** The zone that an abbreviation or the name of a country (`Japan`) means; null when it is not known. */
 function meantZone(text: string): string | null {
   const meant = MEANT.get(text.toUpperCase());
   if (meant !== undefined) return meant;
-  // Three letters are what Java once took them for: AST is Anchorage there.
+  // Intl reads names of three letters as Java once did: its AST is Anchorage.
   if (text.includes("/") || text.length < 4 || !luxon().IANAZone.isValidZone(text)) return null;
   const resolved = new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone;
   return resolved.includes("/") ? resolved : null;
@@ -273,9 +281,9 @@ function offsetName(offset: number | null): string | null {
   return `${offset < 0 ? "-" : "+"}${twoDigits(hours)}:${twoDigits(minutes)}`;
 }
 
-/** The zone of a name that `checkZone` or `machineZone` gave. Throws UserError for a name that is none. */
+/** The zone with a name from `checkZone` or `machineZone`. Throws `UserError` for an unknown name. */
 export function zoneNamed(name: string): Zone {
-  // The machine's own zone may have a name that nobody should type: its clocks go by it all the same.
+  // The machine's own zone may have a name that `checkZone` refuses, such as EST. Its clocks still follow that zone.
   const zone = !OFFSET.test(name) && luxon().IANAZone.isValidZone(name) ? name : checkZone(name);
   const [, hours, minutes] = OFFSET.exec(zone) ?? [];
   return hours === undefined
@@ -283,7 +291,7 @@ export function zoneNamed(name: string): Zone {
     : luxon().FixedOffsetZone.instance(offsetMinutes(hours, minutes) ?? 0);
 }
 
-/** The zone whose name, or city, is nearly what was typed. */
+/** The zone whose name or city is closest to what was typed, or null. */
 function nearZone(text: string): string | null {
   const zones = Intl.supportedValuesOf("timeZone");
   const byName = new Map(

@@ -1,12 +1,14 @@
+/** Checks the address under which a `serve` is reached. */
 import { UserError } from "../errors.ts";
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/;
-/** What stands in HTML, headers and text without escaping. */
+/** An address that needs no escaping in HTML, headers and text. */
 const PLAIN = /^https?:\/\/[A-Za-z0-9.:[\]-]+(?:\/[A-Za-z0-9._~%/-]*)?$/;
 
 /**
- * Where a `serve` is reached from outside: https (http on this machine only), a path if need be, no query. Returned without the slash at
- * the end, the host in lower case and punycode. Throws `UserError`.
+ * Checks `--base-url`, the address under which readers reach a `serve`: https (http only for this machine), perhaps a
+ * path, no query, at most 200 characters. Returns it without a slash at the end, the host in lower case and punycode.
+ * Throws `UserError` for anything else.
  */
 export function parseBaseUrl(typed: string): string {
   const url = URL.canParse(typed.trim()) ? new URL(typed.trim()) : null;

@@ -1,20 +1,27 @@
 /**
- * Links and pixel into HTML that is ready. Everything else stays byte for byte as it was: the HTML is not parsed and written again, but cut
- * where the tokenizer says that an attribute stands. Links in comments (`<!--[if mso]>`) stay as they are.
+ * Puts tracked links and the pixel into finished HTML. Everything else keeps every byte: the HTML is not parsed and
+ * written again, but cut where the tokenizer finds an attribute. Links in comments (`<!--[if mso]>`) stay as they are.
  */
 import { Tokenizer } from "htmlparser2";
 import { LRUCache } from "lru-cache";
 
+/**
+ * What `trackHtml` puts into the HTML of one message. The addresses must need no escaping in an attribute
+ * (`MessageLinks`).
+ */
 export interface Marks {
-  /** What to write for a link to `url`, or null to leave it as it is. Null: all links stay. */
+  /** The address to write for a link to `url`, or null to leave the link as it is. Null: all links stay. */
   click: ((url: string) => string | null) | null;
   /** The address of a picture to put before the last `</body>`, or at the end. */
   pixel: string | null;
 }
 
-/** Longer addresses, percent-encoded, stay as they are: HTTP servers and proxies take 8 KB or so. */
+/**
+ * Links that are longer when percent-encoded are not tracked: many HTTP servers and proxies refuse addresses of more
+ * than 8 KB.
+ */
 const MAX_ENCODED = 4_000;
-/** As written: entities and line breaks are longer than what they stand for. */
+/** The same limit for the link as it is written: entities and line breaks make it longer. */
 const MAX_WRITTEN = 16_000;
 
 interface Cut {
@@ -23,7 +30,10 @@ interface Cut {
   text: string;
 }
 
-/** Never fails: like a mail program, it takes any text for HTML. */
+/**
+ * The HTML with its links replaced and the pixel added, as `marks` says. Never fails: any text is HTML, as for a mail
+ * program.
+ */
 export function trackHtml(html: string, marks: Marks): string {
   const { cuts, bodyEnd } = new Places(html, marks.click).find();
   if (marks.pixel !== null) place(cuts, { start: bodyEnd, end: bodyEnd, text: pixel(marks.pixel) });
@@ -40,7 +50,7 @@ function pixel(url: string): string {
   return `<img src="${url}" width="1" height="1" alt="" style="display:block;width:1px;height:1px;border:0">`;
 }
 
-/** A link may follow the body's end. */
+/** Keeps the cuts in order: a link may come after the end of the body. */
 function place(cuts: Cut[], cut: Cut): void {
   const next = cuts.findIndex((other) => other.start >= cut.start);
   cuts.splice(next < 0 ? cuts.length : next, 0, cut);
@@ -51,13 +61,13 @@ interface Span {
   end: number;
 }
 
-/** Where to cut, told by the tokenizer. */
+/** Finds the places to cut. */
 class Places {
   readonly #html: string;
   readonly #click: Marks["click"];
   readonly #cuts: Cut[] = [];
   #bodyEnd: number;
-  /** Of the tag that is open, when it is a link: */
+  /** The next five describe the tag that is being read. */
   #isLink = false;
   #name: Span = { start: 0, end: 0 };
   #value: Span | null = null;
@@ -114,7 +124,7 @@ class Places {
   #endAttribute(end: number): void {
     if (!this.#isLink) return;
     const name = this.#html.slice(this.#name.start, this.#name.end).toLowerCase();
-    // Of two, browsers take the first.
+    // When an attribute is written twice, browsers take the first.
     if (name === "href") this.#href ??= this.#value ?? { start: end, end };
     if (name === "data-no-track") this.#noTrack.push({ start: this.#name.start, end: this.#afterSpace(end), text: "" });
   }
@@ -139,7 +149,7 @@ class Places {
   }
 
   #closeTag(start: number, end: number): void {
-    // The tokenizer takes `</ body>` too, which for browsers is a comment.
+    // The tokenizer also reads `</ body>` as an end tag, but for browsers it is a comment.
     if (end - start === 4 && /^<\/body$/i.test(this.#html.slice(start - 2, end))) this.#bodyEnd = start - 2;
   }
 }
@@ -150,7 +160,10 @@ const targets = new LRUCache<string, { url: string | null }>({
   sizeCalculation: (_target, href) => href.length + 100,
 });
 
-/** Where a browser would go for an `href` as it stands in HTML; null unless it is an http(s) address that can be tracked. */
+/**
+ * The address a browser would open for an `href` as it is written in HTML. Null unless it is an http or https address
+ * of at most 4,000 characters, percent-encoded.
+ */
 export function targetOf(href: string): string | null {
   if (href.length > MAX_WRITTEN) return null;
   const known = targets.get(href);
@@ -172,7 +185,7 @@ function readTarget(href: string): string | null {
   return isWeb && encodeURIComponent(url).length <= MAX_ENCODED ? url : null;
 }
 
-/** An attribute's value as a browser reads it. */
+/** The value of an attribute with its entities decoded, as a browser reads it. */
 export function decodeEntities(value: string): string {
   if (!value.includes("&")) return value;
   let decoded = "";

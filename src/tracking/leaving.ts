@@ -1,8 +1,11 @@
-/** Links by which readers leave: they are never counted, so that whoever wants to go is not taken for a reader. */
+/**
+ * Recognises links for unsubscribing. Clicks on them are never counted: somebody who leaves must not count as a reader.
+ */
 
 /**
- * Tells whether a link leads where `List-Unsubscribe` leads. `header` is that header's value. Spelling makes no difference (percent-encoding, case
- * of the host, `http:` for `https:`, `www.`, order of parameters), and a link may have parameters besides.
+ * Returns a function that tells whether a link leads to the same page as `List-Unsubscribe`. `header` is the value of
+ * that header, "" when there is none. Spelling makes no difference (percent-encoding, case of the host, `http:` for
+ * `https:`, `www.`, order of parameters), and the link may have more parameters.
  */
 export function leavesBy(header: string): (url: string) => boolean {
   const exits = [...header.matchAll(/<(https?:[^<>]*)>/gi)]
@@ -34,7 +37,7 @@ function exitOf(url: string): Exit | null {
   };
 }
 
-/** A `+` may mean a space, or itself: both are the same here. */
+/** A `+` may mean a space or itself, so both count as the same. */
 function decode(part: string): string {
   try {
     return decodeURIComponent(part).replaceAll(" ", "+");

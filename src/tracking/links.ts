@@ -1,28 +1,35 @@
 /**
- * Signed links: who holds one was sent the mail.
+ * Signed links. Only the message contains them, so a visit proves that the message was sent.
  *
- * A token is 32 characters of base64url: 6 bytes of message id, 18 bytes (144 bits) of HMAC-SHA-256. The key of each kind
- * of link is derived for the job file, so that no token holds for another kind or another job file; that of a click is bound to the
- * address it leads to. Nothing is looked up to verify one.
+ * A token is 32 characters of base64url: 6 bytes of message id, 18 bytes (144 bits) of HMAC-SHA-256. Each kind of link
+ * has its own key, derived for the job file, so a token is valid for one kind and one job file only. The token of a
+ * click is also bound to the address it leads to. Verifying a token needs no look-up.
  */
 import { createHmac, type Hmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../time/clock.ts";
 import { UserError } from "../errors.ts";
 
+/** Makes and reads the tokens of a job file. */
 export interface Links {
-  /** Throw `RangeError` for what is no message id. */
+  /** The three that make a token throw `RangeError` when `messageId` is not an integer from 1 to 2^48 - 1. */
   open(messageId: number): string;
+  /** `url` is the address the link leads to; the same one is needed to read the token. */
   click(messageId: number, url: string): string;
   unsubscribe(messageId: number): string;
-  /** The message a token was made for, or null for anything else. Never reject. */
+  /** The three that read a token resolve to its message id, or to null when the token is not valid. They never reject. */
   readOpen(token: string): Promise<number | null>;
   readClick(token: string, url: string): Promise<number | null>;
   readUnsubscribe(token: string): Promise<number | null>;
 }
 
+/** What the links of a job file are made with. */
 export interface LinksOptions {
+  /** The random id of the job file. */
   jobId: string;
-  /** Newest first: the first signs, all of them verify. Asked again while links are made and when a token does not verify. */
+  /**
+   * The secrets, newest first: the first signs, all of them verify. Read again about once a minute while links are
+   * made, and when a token is not valid (at most every two seconds).
+   */
   keys: () => Promise<readonly Buffer[]>;
   clock: Clock;
 }
@@ -35,16 +42,19 @@ const MAC_BYTES = 18;
 const TOKEN = /^[A-Za-z0-9_-]{32}$/;
 const MAX_ID = 2 ** (8 * ID_BYTES) - 1;
 
-/** Another process may have made a key. A stranger's tokens do not make us read more often than this. */
+/**
+ * Another process may have added a key, so an invalid token makes us read the keys again, but no more often than this.
+ */
 const UNKNOWN_TOKEN_MS = 2_000;
-/** And so that we sign with it before long. */
+/** After this time the keys are read again, so that a new key is soon used for signing. */
 const SIGNING_MS = 60_000;
 
 const MIN_SECRET = 16;
 
 /**
- * The links of a job file: signed with SES_MAIL_SECRET when it is set, else with a key kept in the job file, which is made when there is none.
- * Throws `UserError` for a secret that is too short.
+ * The links of a job file. They are signed with `SES_MAIL_SECRET` when it is set, else with a key from the job file
+ * (`signingKeys` makes one when there is none). Throws `UserError` for a secret that is too short; rejects when the job
+ * file cannot be read.
  */
 export function openLinks(
   store: { jobId: string; signingKeys(): Promise<Buffer[]> },
@@ -52,12 +62,12 @@ export function openLinks(
   clock: Clock,
 ): Promise<Links> {
   const secrets = readSecrets(env);
-  // The job file's keys verify, too: the links of mails that were sent before there was a secret stay good.
+  // The keys of the job file verify too: links of mails that were sent before there was a secret must stay valid.
   const keys = async () => [...secrets, ...(await store.signingKeys())];
   return createLinks({ jobId: store.jobId, keys, clock });
 }
 
-/** Reads the keys for the first time; rejects when that fails. */
+/** The links for these keys. Resolves when the keys have been read; rejects when that fails. */
 export async function createLinks(options: LinksOptions): Promise<Links> {
   const ring = new KeyRing(options);
   await ring.read();
@@ -79,7 +89,10 @@ export async function createLinks(options: LinksOptions): Promise<Links> {
   };
 }
 
-/** SES_MAIL_SECRET: secrets of at least 16 characters, newest first, separated by commas. None when it is not set. Throws `UserError`. */
+/**
+ * The secrets in `SES_MAIL_SECRET`, newest first: they are separated by commas and have at least 16 characters each.
+ * Empty when the variable is not set. Throws `UserError` for a shorter one.
+ */
 export function readSecrets(env: Record<string, string | undefined>): Buffer[] {
   const value = env["SES_MAIL_SECRET"];
   if (value === undefined || value === "") return [];
@@ -92,7 +105,7 @@ export function readSecrets(env: Record<string, string | undefined>): Buffer[] {
   );
 }
 
-/** The keys in force, and when to look for others. */
+/** The current keys, and when to read them again. */
 class KeyRing {
   readonly #options: LinksOptions;
   #keys: Key[] = [];
@@ -109,14 +122,14 @@ class KeyRing {
   }
 
   newest(): Key {
-    // With the old one until then.
+    // The old key signs until the new ones have been read.
     if (this.#age() > SIGNING_MS) void this.#readQuietly();
     const [newest] = this.#keys;
     if (newest === undefined) throw new Error("there is no key to sign links with");
     return newest;
   }
 
-  /** True: there are other keys than a moment ago. */
+  /** Reads the keys unless they are fresh. True when they have changed. */
   async hasNews(): Promise<boolean> {
     if (this.#reading !== null) return this.#reading;
     return this.#age() > UNKNOWN_TOKEN_MS && (await this.#readQuietly());
@@ -136,7 +149,7 @@ class KeyRing {
     return this.#options.clock.monotonic() - this.#readAt;
   }
 
-  /** A job file that cannot be read now leaves us with the keys we have. */
+  /** Keeps the keys it has when the job file cannot be read. */
   #readQuietly(): Promise<boolean> {
     this.#reading ??= this.read()
       .catch(() => false)
@@ -162,7 +175,7 @@ function tokenOf(key: Buffer, id: number, url: string): string {
   );
 }
 
-/** 6 and 18 bytes are 8 and 24 characters exactly: no two tokens are written for the same bytes. */
+/** 6 and 18 bytes are exactly 8 and 24 characters, so the same bytes always give the same token. */
 function bytesOf(token: string): Buffer | null {
   return TOKEN.test(token) ? Buffer.from(token, "base64url") : null;
 }

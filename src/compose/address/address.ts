@@ -1,29 +1,34 @@
+/** Checks addresses by the rules of SES. */
 import { domainToASCII } from "node:url";
 import { isPrintableAscii } from "./encoded-word.ts";
 import { hasControl, shown } from "../shown.ts";
 
-/** RFC 5321 §4.5.3.1: octets of the local part, and of the whole path less its angle brackets. */
+/**
+ * Limits of RFC 5321 §4.5.3.1: octets of the local part, and of the whole address (a path without its angle brackets).
+ */
 const MAX_LOCAL = 64;
 const MAX_ADDRESS = 254;
 
 const ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
 const LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
-/** The last label starts with a letter, or it would be an IP address. */
+/** The last label starts with a letter; otherwise it could be an IP address. */
 const DOMAIN = `(?:${LABEL}\\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?`;
 
-/** What nearly every address of a list looks like: one test, and nothing has to be changed. */
+/** Nearly every address of a list matches this, and then nothing has to be changed. */
 const PLAIN = new RegExp(`^${ATOM}(?:\\.${ATOM})*@${DOMAIN}$`);
 const LOCAL = new RegExp(`^${ATOM}(?:\\.${ATOM})*$`);
 const ASCII_DOMAIN = new RegExp(`^${DOMAIN}$`);
 
+/** A value that cannot be used. */
 export interface Problem {
-  /** One clause for the user: what is wrong, and what to do where that is not obvious. */
+  /** One clause for the user: what is wrong, and what to do when that is not obvious. */
   problem: string;
 }
 
 /**
- * A bare recipient address: trimmed, the domain lower-cased and in punycode, the local part as it is. Only what SES
- * takes: a 7-bit dot-atom local part of 1–64 characters, a domain with a dot, at most 254 characters together. Never throws.
+ * The address in `raw` without a name or angle brackets: trimmed, the domain in lower case and punycode, the local part
+ * unchanged. It has to be one that SES accepts: a 7-bit dot-atom local part of 1–64 characters, a domain with a dot, at
+ * most 254 characters together. Never throws.
  */
 export function parseAddress(raw: string): { address: string } | Problem {
   const text = raw.trim();
@@ -61,7 +66,7 @@ function problemOfLocal(local: string): string | null {
   return null;
 }
 
-/** Only ASCII that a domain may hold reaches `domainToASCII`, which would take `a.com/x` for `a.com`. */
+/** Refuses ASCII that a domain cannot have before `domainToASCII` sees it, because that reads `a.com/x` as `a.com`. */
 function asciiDomain(domain: string): { name: string } | Problem {
   if (domain === "") return { problem: "nothing stands after the @" };
   if (/\s/.test(domain)) return { problem: "a space after the @" };

@@ -1,3 +1,5 @@
+/** Writes text outside ASCII into headers as RFC 2047 encoded-words, and reads it back. */
+
 /** Anything outside printable ASCII. */
 const NOT_PRINTABLE_ASCII = /[^\x20-\x7e]/;
 
@@ -11,16 +13,21 @@ export function isPrintableAscii(text: string): boolean {
   return !NOT_PRINTABLE_ASCII.test(text);
 }
 
-/** True when `text` cannot stand in a header as it is: it is not ASCII, or readers would decode what its author wrote as `=?…?=`. */
+/**
+ * True when `text` has to be encoded in a header: it is not printable ASCII, or it has `=?`, which mail programs might
+ * decode.
+ */
 export function needsEncoding(text: string): boolean {
   return NOT_PRINTABLE_ASCII.test(text) || text.includes("=?");
 }
 
 /**
- * `text` as RFC 2047 encoded-words (UTF-8, base64, each at most 75 characters) with a space between them, which readers
- * drop. What is one character to a reader stays in one word (a code point always, an emoji of many or a letter with its accents where it fits).
+ * `text` as RFC 2047 encoded-words (UTF-8, base64, each at most 75 characters) with a space between them, which mail
+ * programs drop. A code point is never split between two words. An emoji of several code points, or a letter with its
+ * accents, is split only when it fits into no word.
  *
- * Nodemailer's `encodeWords` would serve but for two things: it splits such emoji, and it leaves a `=?…?=` in the text alone.
+ * Nodemailer's `encodeWords` is not used for two reasons: it splits such emoji, and it does not encode a `=?…?=` in the
+ * text.
  */
 export function encodeWords(text: string): string {
   const words: string[] = [];
@@ -39,7 +46,7 @@ export function encodeWords(text: string): string {
   return [...words, word].map((part) => `=?UTF-8?B?${Buffer.from(part).toString("base64")}?=`).join(" ");
 }
 
-/** Graphemes, or the code points of those that no encoded-word holds. */
+/** The graphemes of the text; the code points of a grapheme that fits into no encoded-word. */
 function* charactersOf(text: string): Generator<string> {
   for (const { segment } of graphemes.segment(text)) {
     if (Buffer.byteLength(segment) <= BYTES_PER_WORD) yield segment;
@@ -48,8 +55,9 @@ function* charactersOf(text: string): Generator<string> {
 }
 
 /**
- * Unstructured text (RFC 2047 §5 (1)) for a header: only the words that need it are encoded, so that the rest stays readable
- * for machines. Words that stand together are encoded with the spaces between them: readers drop a space between two encoded-words.
+ * Unstructured text (RFC 2047 §5 (1)) for a header. Only the words that need it are encoded, so that programs can read
+ * the rest. Neighbouring words are encoded together with their spaces, because mail programs drop a space between two
+ * encoded-words.
  */
 export function encodeText(text: string): string {
   if (!needsEncoding(text)) return text;
@@ -67,13 +75,13 @@ export function encodeText(text: string): string {
   return pieces.join("") + (run === null ? "" : encodeRun(run));
 }
 
-/** The spaces behind the last word stay outside: they part it from the next one, which is not encoded. */
+/** The spaces after the last word stay outside: they separate it from the next word, which is not encoded. */
 function encodeRun(run: string): string {
   const text = run.replace(/ +$/, "");
   return encodeWords(text) + run.slice(text.length);
 }
 
-/** What a reader sees of a header that `encodeWords` or `encodeText` wrote. */
+/** The text that a mail program shows for a header from `encodeWords` or `encodeText`. */
 export function readWords(header: string): string {
   return header
     .replace(/(\?=) +(?==\?UTF-8\?B\?)/g, "$1")

@@ -1,23 +1,27 @@
+/** Reads and writes mailboxes: addresses with a display name. */
 import { type Problem, parseAddress } from "./address.ts";
 import { encodeWords, needsEncoding } from "./encoded-word.ts";
 import { hasControl, shown } from "../shown.ts";
 
-/** SES counts the whole mailbox as it is sent, name and address ("Address length is more than 320 bytes long", zulip/zulip#17558). */
+/**
+ * The limit of SES for a whole mailbox as it is sent, name and address ("Address length is more than 320 bytes long",
+ * zulip/zulip#17558).
+ */
 const MAX_MAILBOX = 320;
 
 /** Characters that need no quotes in a name: those of atoms, and spaces (RFC 5322 §3.2.3). */
 const PHRASE = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/;
 
-/** A Liquid output or tag: whatever stands in it is no part of the mailbox's own syntax. */
+/** A Liquid output or tag; its content is not part of the syntax of a mailbox. */
 const LIQUID = "\\{\\{(?:(?!\\}\\})[^])*\\}\\}|\\{%(?:(?!%\\})[^])*%\\}";
 const ANY_LIQUID = new RegExp(LIQUID, "g");
-/** No character can be read in two ways, or long names would take for ever. */
+/** Each character matches in one way only. Otherwise a long name could take exponential time. */
 const QUOTED = `"(?:${LIQUID}|(?!\\{[{%])[^"\\\\]|\\\\.)*"`;
 const QUOTED_STRING = new RegExp(`^${QUOTED}$`);
 const ESCAPED = new RegExp(`(${LIQUID})|\\\\(.)`, "g");
 const LIST_TOKEN = new RegExp(`${QUOTED}|<[^<>]*>|${LIQUID}|[^]`, "g");
 
-/** A person or office, and where mail to it goes. */
+/** An address with a display name (RFC 5322 §3.4). */
 export interface Mailbox {
   /** Null: the bare address. */
   name: string | null;
@@ -25,12 +29,13 @@ export interface Mailbox {
 }
 
 /**
- * A From or Reply-To as people write it: `Name <a@b.c>`, `"Na, me" <a@b.c>` or a bare address. One address in angle brackets at
- * the end makes everything before it the name, whatever signs it has (`Ann @ ACME`, `The "Shop"`); quotes around the whole name
- * are syntax. The name may be a template (`{{ rep }} of Example`), the address is held to the rules of `parseAddress`. Never throws.
+ * A From or Reply-To as people write it: `Name <a@b.c>`, `"Na, me" <a@b.c>` or a bare address. When an address in angle
+ * brackets is at the end, everything before it is the name, with all its characters (`Ann @ ACME`, `The "Shop"`).
+ * Quotes around the whole name are syntax and dropped. The name may be a template (`{{ rep }} of Example`). The address
+ * follows the rules of `parseAddress`. Never throws.
  *
- * Not Nodemailer's addressparser: it mends what it reads (drops quotes and what is in parentheses, takes what follows the address
- * into the name), and a name is to go out as it was written.
+ * Nodemailer's addressparser is not used, because it changes names: it drops quotes and parentheses, and adds text
+ * behind the address to the name. A name has to be sent as it was written.
  */
 export function splitMailbox(written: string): Mailbox | Problem {
   const text = written.trim();
@@ -60,7 +65,7 @@ function bareMailbox(text: string): Mailbox | Problem {
   return "problem" in parsed ? parsed : { name: null, address: parsed.address };
 }
 
-/** Why what stands before the address is no name, or null. */
+/** Why the text before the address cannot be a name, or null. */
 function problemOfWritten(name: string): string | null {
   if (QUOTED_STRING.test(name)) return null;
   const plain = name.replace(ANY_LIQUID, "");
@@ -70,7 +75,7 @@ function problemOfWritten(name: string): string | null {
   return null;
 }
 
-/** Commas or semicolons with an address on one side. */
+/** True for entries between commas or semicolons when one of them is an address. */
 function isList(text: string): boolean {
   const entries = text.split(/[,;]/);
   return entries.length > 1 && entries.some((entry) => /^\s*[^\s@]+@[^\s@]+\s*$/.test(entry));
@@ -89,8 +94,9 @@ function holdsLiquid(text: string): boolean {
 }
 
 /**
- * The mailboxes of a list with commas or semicolons between them, each as it was written: `splitMailbox` says whether it is one.
- * A comma within a name parts nothing: `Lee, Ann <a@b.c>` is one mailbox.
+ * The mailboxes of a list with commas or semicolons between them, each as it was written and not checked
+ * (`splitMailbox` does that). A comma in a name does not separate: `Lee, Ann <a@b.c>` is one mailbox. At least one
+ * entry is returned.
  */
 export function mailboxesIn(written: string): string[] {
   if (!("problem" in splitMailbox(written))) return [written.trim()];
@@ -112,7 +118,7 @@ export function mailboxesIn(written: string): string[] {
   return rest === "" && mailboxes.length > 0 ? mailboxes : [...mailboxes, rest];
 }
 
-/** Why a mailbox with this name cannot be sent, or null. For a name that was rendered for one recipient. */
+/** Why a mailbox with this name cannot be sent, or null. The name must be final, not a template. */
 export function displayNameProblem(mailbox: Mailbox): string | null {
   const name = mailbox.name ?? "";
   if (hasControl(name)) return `the name ${shown(name)} contains a line break or control character`;
@@ -122,18 +128,24 @@ export function displayNameProblem(mailbox: Mailbox): string | null {
   return `the name ${shown(name)} makes the address ${length} characters long as it is sent, SES takes ${MAX_MAILBOX}`;
 }
 
-/** The mailbox as SES wants it, printable ASCII: names quoted where they need it, or encoded. A blank name is left out. */
+/**
+ * The mailbox as SES expects it, in printable ASCII: the name is quoted or encoded when it needs that. A blank name is
+ * left out.
+ */
 export function formatMailbox({ name, address }: Mailbox): string {
   return name === null || name.trim() === "" ? address : `${formatPhrase(name.trim())} <${address}>`;
 }
 
-/** Words for a structured header (RFC 5322 phrase): as they are, as a quoted-string, or as RFC 2047 encoded-words, which never stand in quotes. */
+/**
+ * Words for a structured header (RFC 5322 phrase): unchanged, as a quoted-string, or as RFC 2047 encoded-words (never
+ * inside quotes).
+ */
 export function formatPhrase(words: string): string {
   if (needsEncoding(words)) return encodeWords(words);
   return PHRASE.test(words) ? words : `"${words.replace(/["\\]/g, "\\$&")}"`;
 }
 
-/** The words a phrase was written for: without the quotes around it. */
+/** The words of a phrase as its author wrote it, without the quotes around them. */
 export function phraseText(written: string): string {
   return unquoted(written.trim());
 }

@@ -1,12 +1,13 @@
+/** Reads the attachments that go with every mail, and knows what SES accepts as one. */
 import { basename, extname } from "node:path";
 import { stat } from "node:fs/promises";
 import { UserError } from "../../errors.ts";
 import type { Attachment } from "../../message.ts";
 import { fileProblem, MAX_FILE_BYTES, readBytes, pathFrom } from "../../read-file.ts";
 
-/** SES takes 40 MB for a message, after base64 (SES quotas). */
+/** The most that SES takes for a message, in bytes after base64: 40 MB (SES quotas). */
 export const MAX_MESSAGE_BYTES = MAX_FILE_BYTES;
-/** SES API, Attachment. */
+/** In characters (SES API, Attachment). */
 const MAX_FILE_NAME = 255;
 
 const BLOCKED_SOURCE =
@@ -58,7 +59,10 @@ const CONTENT_TYPES: Record<string, string> = {
   zip: "application/zip",
 };
 
-/** Reads the files that go with every mail; relative paths start at `cwd`. Throws `UserError` for what is missing, empty, too large together, or refused by SES. */
+/**
+ * Reads the files that go with every mail; relative paths start at `cwd`. Throws `UserError` when a file is missing,
+ * empty or refused by SES, or when all together are larger than 40 MB in base64.
+ */
 export async function readAttachments(paths: string[], cwd = ""): Promise<Attachment[]> {
   let bytes = 0;
   for (const path of paths) {
@@ -86,12 +90,12 @@ async function readAttachment(path: string, cwd: string): Promise<Attachment> {
   };
 }
 
-/** The media type that the extension stands for. */
+/** The media type for the extension of a path; `application/octet-stream` for an unknown one. */
 export function contentTypeOf(path: string): string {
   return CONTENT_TYPES[extensionOf(path)] ?? "application/octet-stream";
 }
 
-/** Why SES does not take an attachment of this name, one clause; null: it does. */
+/** Why SES refuses an attachment of this name, in one clause. Null when it does not. */
 export function nameProblem(fileName: string): string | null {
   const extension = extensionOf(fileName);
   if (BLOCKED.has(extension)) return `SES does not take .${extension} files`;
@@ -115,7 +119,7 @@ function extensionOf(path: string): string {
   return extname(path).slice(1).toLowerCase();
 }
 
-/** Characters of base64 for so many bytes. */
+/** The length of `bytes` bytes in base64, with padding and without line breaks. */
 export function base64Length(bytes: number): number {
   return Math.ceil(bytes / 3) * 4;
 }

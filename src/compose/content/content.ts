@@ -1,3 +1,4 @@
+/** Reads a content file and the options around it into a `Content`. */
 import { existsSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
@@ -11,24 +12,27 @@ import { checkName } from "../list/name.ts";
 import { refuseVariables } from "./no-variables.ts";
 import { readText } from "../../read-file.ts";
 
-/** What stands beside a recipient list under the same name, in this order. */
+/** The extensions of a content that is found beside a recipient list of the same name. */
 const BESIDE = [".html", ".htm", ".md"];
 const HTML = [".html", ".htm"];
 const MARKDOWN = [".md", ".markdown"];
 
-/** The pipeline finds events by these; a tag of the user's must not stand in the way. */
+/** ses-mail finds the message of an event by these tags, so the user must not set them. */
 const OWN_TAGS = new Set(["ses-mail-job", "ses-mail-message"]);
 
-/** Options of the command line and environment; what is given here beats the front matter. */
+/** Options of the command line and environment. They beat the front matter. */
 export interface ContentOverrides {
   subject?: string;
   from?: string;
   replyTo?: string[];
-  /** `Name: value`, as typed. Beat headers of the same name, add others. */
+  /** `Name: value`, as typed. They replace headers of the same name in the front matter, and add others. */
   headers?: string[];
-  /** Paths, from the working directory. One with variables is a file for each recipient, and has to lead into the content's folder. */
+  /**
+   * Paths from the working directory. A path with variables is a file for each recipient and has to be inside the
+   * content's folder.
+   */
   attachments?: string[];
-  /** `name=value`, as typed. Beat tags of the same name, add others. */
+  /** `name=value`, as typed. They replace tags of the same name in the front matter, and add others. */
   tags?: string[];
   configurationSet?: string;
   unsubscribeUrl?: string;
@@ -37,21 +41,23 @@ export interface ContentOverrides {
   allowEmpty?: boolean;
 }
 
+/** Which files a content is read from. */
 export interface ContentOptions {
   /** Where relative paths start; the working directory of the process when not given. */
   cwd?: string;
   /** `.html`, `.htm` or `.md`. Null: the file beside `recipientsFile` with the same base name. */
   contentFile: string | null;
-  /** Null or `-` when there is none to stand beside. */
+  /** The path of the recipient list; null or `-` when there is no file. */
   recipientsFile: string | null;
-  /** The text alternative; default: derived from the HTML. */
+  /** The path of the text part. Not set: the text part is derived from the HTML. */
   textFile?: string;
   overrides: ContentOverrides;
 }
 
 /**
- * Reads a content file, its front matter, text and attachments into a `Content`, and the topic when one is named.
- * Templates are left as they are: `compileContent` judges them. Throws `UserError` for everything that cannot be sent.
+ * Reads a content file, its front matter, text and attachments into a `Content`. `topic` is the one named by the
+ * options or the front matter, or null. Only the syntax of the body is checked here; `compileContent` checks all
+ * templates. Throws `UserError` for everything else that cannot be sent.
  */
 export async function readContent(options: ContentOptions): Promise<{ content: Content; topic: string | null }> {
   const { cwd = "" } = options;
@@ -81,7 +87,10 @@ export async function readContent(options: ContentOptions): Promise<{ content: C
   return { content, topic: topic === undefined ? null : checkTopic(topic) };
 }
 
-/** The name in NFC: 1–100 characters, no `/`, nothing that controls or cannot be seen. Throws `UserError` for others. */
+/**
+ * The name of a topic in NFC. Throws `UserError` unless it has 1–100 characters and no `/`, control or invisible
+ * characters.
+ */
 export function checkTopic(name: string): string {
   return checkName("a topic name", name);
 }
@@ -110,7 +119,7 @@ function isMarkdown(file: string): boolean {
   throw new UserError(`--content expects a .html or .md file, got ${file}`);
 }
 
-/** Everything but the bodies and attachments. */
+/** Everything of a content except bodies, preheader and attachments. */
 function headOf(
   front: FrontMatter,
   overrides: ContentOverrides,
@@ -121,15 +130,18 @@ function headOf(
   return { subject, ...envelopeOf(front, overrides), allowEmpty: overrides.allowEmpty ?? false };
 }
 
-/** Everything of a content that is neither said nor shown. */
+/** The parts of a content that are no text for the reader: addresses, headers, tags, configuration set, unsubscribing. */
 export type Envelope = Omit<
   Content,
   "subject" | "html" | "format" | "preheader" | "text" | "attachments" | "files" | "allowEmpty" | "literal" | "tracking"
 >;
 
-/** The envelope that options alone make: no content file says anything. Throws `UserError`. */
+/**
+ * The envelope for posted mail, made of options alone, without a content file. Throws `UserError`, also for variables
+ * in `from` and `replyTo`.
+ */
 export function readEnvelope(overrides: ContentOverrides): Envelope {
-  // What programs post has no columns that a name could come from.
+  // Posted mail has no columns that a name could come from.
   for (const text of [overrides.from ?? "", ...(overrides.replyTo ?? [])])
     refuseVariables("the sender of posted mail", text);
   return envelopeOf({}, overrides);
@@ -200,14 +212,17 @@ function checkConfigurationSet(name: string | null): string | null {
   throw new UserError(`a configuration set's name expects 1–64 letters, digits, _ and -, got ${JSON.stringify(name)}`);
 }
 
-/** The attachments that are the same for everybody, and what is a file for each recipient; null: nothing is. */
+/**
+ * `fixed`: the attachments that are the same for everybody. `files`: those that are a file for each recipient, and
+ * local pictures; null when there are none.
+ */
 async function attachedTo(
   file: string,
   front: FrontMatter,
   overrides: ContentOverrides,
   cwd: string,
 ): Promise<{ fixed: string[]; files: ContentFiles | null }> {
-  // Paths in a content file start where that file is, those of an option in the working directory.
+  // Paths in a content file start in its folder, those of an option in the working directory.
   const base = overrides.attachments === undefined ? dirname(file) : ".";
   const paths = overrides.attachments ?? front.attachments ?? [];
   paths.forEach(refuseAddress);
@@ -226,7 +241,10 @@ function refuseAddress(path: string): void {
   throw new UserError(`an attachment is a file, got the address ${path}`, "download it first, or write a link to it");
 }
 
-/** The path with variables, seen from the content's folder: as far as it is the same for everybody, it has to be in there. */
+/**
+ * A path with variables, relative to the content's folder. The folders before the first variable have to be inside of
+ * it.
+ */
 async function fromFolder(folder: string, base: string, path: string): Promise<string> {
   const start = path.lastIndexOf("/", path.search(/\{[{%]/)) + 1;
   const written = resolve(base, path.slice(0, start));

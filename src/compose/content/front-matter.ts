@@ -1,3 +1,4 @@
+/** Reads the front matter of a content file. */
 import { UserError } from "../../errors.ts";
 import { mailboxesIn, splitMailbox } from "../address/mailbox.ts";
 import { nearest } from "../../nearest.ts";
@@ -5,10 +6,10 @@ import { refuseVariables } from "./no-variables.ts";
 import { shown, yamlQuoted } from "../shown.ts";
 import type { Entry, Text, Value } from "./yaml-settings.ts";
 
-/** The settings at the head of a content file, between two lines of `---`. Texts are what their author reads, with their variables. */
+/** The settings at the head of a content file, between two lines of `---`. Texts still have their variables. */
 export interface FrontMatter {
   subject?: string;
-  /** Of the form `splitMailbox` takes; each of `reply_to`, too. */
+  /** `splitMailbox` accepts it, and each of `reply_to`. */
   from?: string;
   reply_to?: string[];
   topic?: string;
@@ -22,7 +23,7 @@ export interface FrontMatter {
   inline_images?: boolean;
 }
 
-/** How a setting is written. Variables may stand in it (of mailboxes: in the name) unless it is the same for every recipient. */
+/** How a setting is written. It may have variables (a mailbox only in its name), unless it is `fixed`. */
 interface Setting {
   shape: "text" | "list" | "map" | "switch";
   fixed?: true;
@@ -55,9 +56,10 @@ const OPENED = /^(?:[ \t]*\r?\n)*---[ \t]*\r?\n/;
 const CLOSED = /^---[ \t]*(?:\r?\n|$)/m;
 
 /**
- * Cuts a content file into front matter and body; `bodyLine` is the 1-based line on which the body starts. Blank lines may stand
- * before the front matter. Throws `UserError` naming `name`, the line and what to write for YAML that cannot be read or that would not
- * give the text its author sees, for unknown keys, values of the wrong kind, variables where there are none, and bad addresses of senders.
+ * Splits a content file into front matter and body; `bodyLine` is the 1-based line on which the body starts. There may
+ * be blank lines before the front matter. Throws `UserError`, with `name`, the line and what to write instead, for YAML
+ * that cannot be read or that means another text than its author sees, and for unknown keys, values of the wrong kind,
+ * variables in fixed settings and bad addresses.
  */
 export async function splitFrontMatter(
   source: string,
@@ -142,7 +144,7 @@ function switchOf(key: string, { text, line }: Text, at: At): boolean {
   throw new UserError(`${at(line)}: ${key} expects true or false, got ${shown(text)}`);
 }
 
-/** Several in one text are taken apart where several may stand. */
+/** The mailboxes in one text: only one in `from`, several in `reply_to`. */
 function mailboxesOf(key: string, { text, line }: Text, at: At): string[] {
   if (text.trim() === "") return [];
   const written = key === "from" ? [text.trim()] : mailboxesIn(text);

@@ -1,4 +1,4 @@
-/** What a header's value becomes on the wire: each kind of header has its own places where something may be encoded, and no others. */
+/** Encodes the values of headers for the wire. Each kind of header allows encoded-words in other places. */
 import type { Problem } from "../address/address.ts";
 import { encodeText, encodeWords, isPrintableAscii, needsEncoding } from "../address/encoded-word.ts";
 import {
@@ -14,21 +14,24 @@ import { asciiUri } from "./uri.ts";
 
 type Wired = { value: string } | Problem;
 
-/** Mailboxes with commas between them. `Sender` has one (RFC 5322 §3.6.2); the others are RFC 8098, RFC 5322 §3.6.6 and custom. */
+/**
+ * Headers of mailboxes with commas between them. `Sender` has only one (RFC 5322 §3.6.2); the others come from RFC
+ * 8098, RFC 5322 §3.6.6 and custom.
+ */
 const MAILBOXES = names(
   "Sender Errors-To Bounces-To Disposition-Notification-To Return-Receipt-To X-Confirm-Reading-To Delivered-To Original-From " +
     "Resent-From Resent-Sender Resent-To Resent-Cc Resent-Bcc Resent-Reply-To Mail-Followup-To Mail-Reply-To",
 );
 
-/** URIs in angle brackets: RFC 2369, and RFC 5064 for the last one. */
+/** Headers of URIs in angle brackets: RFC 2369, and RFC 5064 for the last one. */
 const URIS = names(
   "List-Unsubscribe List-Help List-Post List-Subscribe List-Owner List-Archive List-Digest Archived-At",
 );
 
-/** Message ids in angle brackets (RFC 5322 §3.6.4). */
+/** Headers of message ids in angle brackets (RFC 5322 §3.6.4). */
 const IDS = names("References In-Reply-To Resent-Message-ID Original-Message-ID Supersedes Obsoletes Content-ID");
 
-/** Words of the protocol, dates, codes, signatures: programs read them, and none is ever decoded. */
+/** Headers of protocol words, dates, codes and signatures. Programs read them, and nobody decodes them. */
 const TOKENS = names(
   "Auto-Submitted Precedence Priority Importance Sensitivity Message-Context Feedback-ID Content-Language Accept-Language " +
     "acceptLanguage Content-Alternative Content-Base Content-Class Content-Duration Content-Features Content-Length Content-Location " +
@@ -46,7 +49,7 @@ const ONE_CLICK = "List-Unsubscribe=One-Click";
 const LIST_ID = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)+$/;
 const MAX_LIST_ID = 255;
 
-/** Two levels of parentheses are more than anybody writes. */
+/** A comment with at most two levels of parentheses; nobody writes more. */
 const COMMENT = "\\((?:[^()\\\\]|\\\\.|\\((?:[^()\\\\]|\\\\.)*\\))*\\)";
 const URI_TOKEN = new RegExp(`${COMMENT}|<[^<>]*>|,|[^\\s,<(]+|[^]`, "g");
 
@@ -55,9 +58,10 @@ function names(list: string): Set<string> {
 }
 
 /**
- * `value`, trimmed and without control characters, as the header called `name` may carry it: printable ASCII, in which only words and
- * comments are RFC 2047 encoded-words. URIs are percent-encoded, domains punycode; a value whose URI, id, address or keyword cannot be
- * plain ASCII, or that lacks the angle brackets its header needs, is a problem: one clause that begins with `header <name>`. Never throws.
+ * The value of the header `name` in printable ASCII. `value` has to be trimmed and must not have control characters.
+ * Only words and comments become RFC 2047 encoded-words; URIs are percent-encoded, domains become punycode. A value is
+ * a problem when its URI, id, address or keyword cannot be written in ASCII, or when it lacks the angle brackets that
+ * its header needs. The problem is one clause that begins with `header <name>`. Never throws.
  */
 export function encodeValue(name: string, value: string): Wired {
   const key = name.toLowerCase();
@@ -65,7 +69,7 @@ export function encodeValue(name: string, value: string): Wired {
   return "problem" in wired ? { problem: `header ${name}${wired.problem}` } : wired;
 }
 
-/** Whether a header holds URIs in angle brackets, so that values in them stand in an address. */
+/** Whether a header consists of URIs in angle brackets, so that a variable in them is part of an address. */
 export function holdsUris(name: string): boolean {
   return URIS.has(name.toLowerCase());
 }
@@ -94,7 +98,10 @@ function mailboxes(value: string, key: string): Wired {
   return { value: formatted.join(", ") };
 }
 
-/** Comments may stand beside each URI. `List-Post: NO` says that nobody may write to the list. An entry that is blank is left out. */
+/**
+ * Each URI may have comments beside it. `List-Post: NO` says that nobody may write to the list. Blank entries are left
+ * out.
+ */
 function uris(value: string, key: string): Wired {
   const entries: string[][] = [[]];
   for (const token of value.match(URI_TOKEN) ?? []) {
@@ -151,19 +158,19 @@ function oneClick(value: string): Wired {
   return value === ONE_CLICK ? { value } : { problem: ` expects ${ONE_CLICK} (RFC 8058), got ${shown(value)}` };
 }
 
-/** `=?` would be taken for the beginning of an encoded-word, which has no place here. */
+/** Programs could read `=?` as the beginning of an encoded-word, which these headers cannot have. */
 function token(value: string): Wired {
   return needsEncoding(value) ? { problem: ` takes ASCII only, without =?, got ${shown(value)}` } : { value };
 }
 
-/** Phrases with commas between them (RFC 5322 §3.6.5). */
+/** Encodes phrases with commas between them (RFC 5322 §3.6.5). */
 function keywords(value: string): Wired {
   const entries = value.match(/(?:"(?:[^"\\]|\\.)*"|[^,])+/g) ?? [];
   const phrases = entries.map(phraseText).filter((phrase) => phrase !== "");
   return phrases.length > 0 ? { value: phrases.map(formatPhrase).join(", ") } : { problem: " has no words" };
 }
 
-/** A URI in angle brackets is for programs in a header of one's own, too. */
+/** Encodes any other header. URIs in angle brackets are percent-encoded even there, because programs read them. */
 function unstructured(value: string): Wired {
   const text = value.replace(/<[A-Za-z][A-Za-z0-9+.-]*:[^<>]*>/g, (bracketed) => {
     if (isPrintableAscii(bracketed)) return bracketed;
@@ -173,7 +180,10 @@ function unstructured(value: string): Wired {
   return { value: encodeText(text) };
 }
 
-/** Why these headers, as they are sent, do not unsubscribe with one click, or null (RFC 8058 §3.1). */
+/**
+ * Why unsubscribing with one click cannot work with these headers as they are sent (RFC 8058 §3.1). Null when it can,
+ * or when they do not promise it.
+ */
 export function oneClickProblem(headers: readonly { name: string; value: string }[]): string | null {
   const valueOf = (name: string) => headers.find((header) => header.name.toLowerCase() === name)?.value;
   if (valueOf("list-unsubscribe-post") === undefined || /<https:/i.test(valueOf("list-unsubscribe") ?? "")) return null;

@@ -1,3 +1,4 @@
+/** Checks the headers of a mail by the rules of SES, and makes those for unsubscribing. */
 import { UserError } from "../../errors.ts";
 import type { Header } from "../../message.ts";
 import { type Problem, parseAddress } from "../address/address.ts";
@@ -6,7 +7,7 @@ import { refuseVariables } from "./no-variables.ts";
 import { hasControl, shown } from "../shown.ts";
 import { asciiUri, mailtoOf } from "./uri.ts";
 
-/** SES API, MessageHeader: count, name, value, and both together. */
+/** Limits of the SES API, MessageHeader: number of headers, and characters of the name, the value and both together. */
 const MAX_HEADERS = 15;
 const NAME = /^[!-9;-@A-~]{1,126}$/;
 const MAX_VALUE = 995;
@@ -19,20 +20,29 @@ const REFUSED = new Set(
     .map((name) => name.toLowerCase()),
 );
 
-/** Where an option says the same thing better. */
+/** The option to use instead of a refused header. */
 const OPTION_FOR: Record<string, string> = { from: "--from", "reply-to": "--reply-to", subject: "--subject" };
 
-/** The only ones that may stand twice: SES takes even Comments and Keywords once only (SES developer guide, header fields). */
+/**
+ * The only headers that may be given twice. SES accepts even Comments and Keywords only once (SES developer guide,
+ * header fields).
+ */
 const REPEATABLE = /^x-/;
 
-/** `Name: value` as typed after `--header`. Throws `UserError` when there is no colon. */
+/**
+ * Splits `Name: value`, as typed after `--header`; both are trimmed. Throws `UserError` when there is no name or no
+ * colon.
+ */
 export function parseHeader(typed: string): Header {
   const colon = typed.indexOf(":");
   if (colon < 1) throw new UserError(`--header expects 'Name: value', got ${JSON.stringify(typed)}`);
   return { name: typed.slice(0, colon).trim(), value: typed.slice(colon + 1).trim() };
 }
 
-/** Throws `UserError` for names SES refuses, for doubles, and for more than 15. */
+/**
+ * Checks the names of all headers of a mail. Throws `UserError` for a name that SES refuses, a name with variables, a
+ * name given twice, List-Unsubscribe-Post without List-Unsubscribe, and more than 15 headers.
+ */
 export function checkHeaderNames(names: string[]): void {
   const seen = new Set<string>();
   for (const name of names) {
@@ -64,8 +74,8 @@ export function checkHeaderNames(names: string[]): void {
 }
 
 /**
- * The value as it goes to SES, or why it cannot: printable ASCII within the limits of SES, encoded where this header allows it
- * (`encodeValue`). `written` is the value as its author reads it, variables filled in. Never throws.
+ * The value of a header as it is sent: printable ASCII within the limits of SES, encoded as this header allows
+ * (`encodeValue`). `written` is the value as its author reads it, with variables filled in. Never throws.
  */
 export function wireHeader(name: string, written: string): { value: string } | Problem {
   const value = written.trim();
@@ -73,25 +83,28 @@ export function wireHeader(name: string, written: string): { value: string } | P
   if (hasControl(value)) return { problem: `header ${name} contains a line break or control character` };
   const most = Math.min(MAX_VALUE, MAX_NAME_AND_VALUE - name.length);
   const tooLong = (length: number) => ({ problem: `header ${name} is ${length} characters long, SES takes ${most}` });
-  // Encoding takes away quotes and spaces at most: what is this long is not worth looking into.
+  // Encoding removes at most quotes and spaces, so a value of this length cannot fit.
   if (value.length > 2 * MAX_VALUE) return tooLong(value.length);
   const wired = encodeValue(name, value);
   return "value" in wired && wired.value.length > most ? tooLong(wired.value.length) : wired;
 }
 
 /**
- * The https URI of List-Unsubscribe (RFC 8058) for an address as its author reads it: what no URI can hold is percent-encoded, as in the
- * other headers of RFC 2369 (`asciiUri`). Never throws.
+ * The https URI for List-Unsubscribe (RFC 8058). Characters that a URI cannot have are percent-encoded, as in the other
+ * headers of RFC 2369 (`asciiUri`). Anything but an https address is a problem. Never throws.
  */
 export function unsubscribeUri(url: string): { uri: string } | Problem {
-  // Angle brackets end the URI in its header: whoever wrote them meant something else.
+  // Angle brackets would end the URI in its header, so the author must have meant something else.
   const found = hasControl(url) || !/^\s*https:[^<>]*$/i.test(url) ? null : asciiUri(url);
   if (found !== null && "uri" in found) return found;
   const hint = /^\s*mailto:/i.test(url) ? "; write an address as unsubscribe_mailto (--unsubscribe-mailto)" : "";
   return { problem: `the unsubscribe URL expects a web address, https://…, got ${shown(url)}${hint}` };
 }
 
-/** `a@b.c`, `mailto:a@b.c` or `mailto:a@b.c?subject=…` as a mailto URI. Throws `UserError`. */
+/**
+ * The mailto URI for `a@b.c`, `mailto:a@b.c` or `mailto:a@b.c?subject=…`. Throws `UserError` for anything else, and for
+ * variables.
+ */
 export function mailtoUri(typed: string): string {
   refuseVariables("--unsubscribe-mailto", typed);
   const [, address = "", query = ""] = /^(?:mailto:)?([^?]*)(\?.*)?$/is.exec(typed.trim()) ?? [];
@@ -102,7 +115,10 @@ export function mailtoUri(typed: string): string {
   return mailtoOf(parsed.address) + query;
 }
 
-/** List-Unsubscribe, and List-Unsubscribe-Post when there is an https URI for it (RFC 8058). */
+/**
+ * List-Unsubscribe, and with a `url` also List-Unsubscribe-Post (RFC 8058). `url` is an https URI, `mailto` a mailto
+ * URI; empty when both are null.
+ */
 export function unsubscribeHeaders(url: string | null, mailto: string | null): Header[] {
   const uris = [url, mailto].filter((uri) => uri !== null).map((uri) => `<${uri}>`);
   if (uris.length === 0) return [];

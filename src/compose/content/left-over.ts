@@ -1,12 +1,12 @@
-/** Tags of other mail systems, which nobody fills in here: `*|FNAME|*` would be mailed as it is. */
+/** Finds tags of other mail systems. ses-mail does not fill them in: `*|FNAME|*` would be mailed as it is. */
 import type { Content } from "../../message.ts";
 
 const NAME = "[\\p{L}_][\\p{L}\\p{N}_.: -]{0,60}";
 
-/** Words that stand for a reader in the tags of every system, so that a bracket around them is hardly text. */
+/** Words that name a reader's data in the tags of every system. In brackets they are hardly ever prose. */
 const READER =
   "(?:first|last|full|given|family|user|company)?[ _-]?name|fname|lname|e-?mail(?:[ _-]?address)?|vorname|nachname|anrede|prénom|nom|nombre|apellido|nome|cognome";
-/** `first_name`: a word that no prose has. */
+/** `first_name`: such words do not occur in prose. */
 const SNAKE = "[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+";
 
 const TAGS: RegExp[] = [
@@ -20,7 +20,7 @@ const TAGS: RegExp[] = [
   /\[[\p{L}_][\p{L}\p{N}_ -]*,\s*fallback=[^\]\n]{0,80}\]/giu,
   // phpList.
   /\[(?:UNSUBSCRIBE(?:URL)?|PREFERENCES(?:URL)?|FORWARD(?:URL)?|FIRST ?NAME|LAST ?NAME|EMAIL)\]/g,
-  // Word's mail merge, typed or pasted as HTML. Guillemets are quotation marks, too: only field names count.
+  // Word's mail merge, typed or pasted as HTML. Guillemets are also quotation marks, so only field names count.
   new RegExp(`(?:<|&lt;){2}\\s?${NAME}\\s?(?:>|&gt;){2}`, "gu"),
   new RegExp(`(?:«|&laquo;)(?:${SNAKE}|${READER})(?:»|&raquo;)`, "giu"),
   // JSP, Freemarker, JavaScript; Ruby; Smarty and MailerLite; Salesforce.
@@ -44,21 +44,27 @@ const TAGS: RegExp[] = [
   /\{#(?!\w+\s*\{)[^{}\n]{1,80}#\}/gu,
 ];
 
-/** Mailgun, ActiveCampaign, Joomla. Percent signs also encode bytes in addresses, where such a name means nothing. */
+/**
+ * Mailgun, ActiveCampaign, Joomla. In addresses percent signs encode bytes, so a simple name between them is no tag
+ * there.
+ */
 const PERCENT =
   /(?<![\p{L}\p{N}%])%(?![\da-f]{2}(?:%|$))[A-Za-z][A-Za-z0-9]*(?:[._][A-Za-z0-9_]+)*%(?![\p{L}\p{N}%])/giu;
 const IN_URL = /(?:https?:\/\/|mailto:)[^\s"'<>]*$/i;
 
-/** Liquid of our own, as a content still has it. */
+/** The outputs and tags of Liquid, before rendering. */
 const LIQUID = /\{%-?\s*raw\s*-?%\}|\{%-?\s*endraw\s*-?%\}|\{\{(?!\{)[\s\S]*?\}\}|\{%[\s\S]*?%\}/g;
 
-/** Tags of other systems in a template as written, each once, in order. What stands in Liquid's own braces is none. */
+/** The tags of other systems in a template, each once, in order. Liquid's own outputs and tags do not count. */
 export function leftOverTags(text: string): string[] {
-  // A character no tag spans stands for each, so that nothing new arises where one was.
+  // No tag spans a line break, so nothing that looks like a tag can arise where Liquid was.
   return tagsIn(text.replace(LIQUID, "\n"));
 }
 
-/** Placeholders in a mail that is ready: of other systems, and Liquid's own, which only a value can have brought. `}}` and `%}` end CSS, too. */
+/**
+ * The placeholders in a rendered mail: tags of other systems, and `{{` or `{%` with up to 28 characters after it, which
+ * only a value can contain. `}}` and `%}` are not searched, because CSS has them too.
+ */
 export function placeholdersIn(text: string): string[] {
   const liquid = [...text.matchAll(/\{[{%]/g)].map(({ index }) => text.slice(index, index + 30));
   return [...liquid, ...tagsIn(text)];
@@ -86,7 +92,7 @@ function isEncoded(text: string, { 0: tag, index }: RegExpExecArray): boolean {
 const LONGEST_URL = 2_000;
 const MOST_SHOWN = 3;
 
-/** What `send` says about the tags of other systems in a content, as its author wrote it; null when there are none. */
+/** The warning of `send` about tags of other systems in a content, in one line. Null when there are none. */
 export function leftOverReport(content: Content): string | null {
   const { subject, preheader = "", html, text, from, replyTo, headers, unsubscribeUrl, files } = content;
   const parts: [string, string][] = [
@@ -109,7 +115,7 @@ export function leftOverReport(content: Content): string | null {
   return `The content has what look like tags of another system, and they are mailed as they are: ${shown.join(", ")}${more}. A column is written {{ name }}.`;
 }
 
-/** HTML and text show the same tag, one of them escaped. */
+/** The same tag is escaped in HTML and not in text. */
 function plain(tag: string): string {
   return tag.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&laquo;", "«").replaceAll("&raquo;", "»");
 }

@@ -1,7 +1,11 @@
+/** Refuses variables in settings that are the same for every recipient. */
 import { UserError } from "../../errors.ts";
 import { shown } from "../shown.ts";
 
-/** Throws `UserError` when `text` holds Liquid where every recipient gets the same. `where` begins the message: an option, or file, line and key. */
+/**
+ * Throws `UserError` when `text` has Liquid although its place is the same for every recipient. `where` begins the
+ * message: an option, or file, line and key.
+ */
 export function refuseVariables(where: string, text: string): void {
   if (!/\{\{|\{%/.test(text)) return;
   throw new UserError(

@@ -1,19 +1,21 @@
+/** Writes URIs of headers in plain ASCII. */
 import { domainToASCII } from "node:url";
 import { type Problem, parseAddress } from "../address/address.ts";
 import { isPrintableAscii } from "../address/encoded-word.ts";
 import { shown } from "../shown.ts";
 
-/** What a URI is made of (RFC 3986 §2); a `%` only before two hexadecimal digits. */
+/** Characters that a URI cannot have (RFC 3986 §2), and a `%` that is not followed by two hexadecimal digits. */
 const NOT_OF_A_URI = /%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]/gu;
 
 const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$/;
 
-/** What would end or change the address in a `mailto:`, though it may stand in a local part. */
+/** Characters of a local part that would end or change the address in a `mailto:`. */
 const NOT_OF_A_MAILTO = /[%?&#/^`{|}]/g;
 
 /**
- * A URI in plain ASCII: what no URI can hold is percent-encoded (UTF-8), what is encoded already stays, the host of a web address and
- * the domain of a `mailto:` become punycode. Text that is no URI, has no host or no address is a problem. Never throws.
+ * A URI in plain ASCII. Characters that a URI cannot have are percent-encoded (UTF-8), existing encoding stays, and the
+ * host of a web address or the domain of a `mailto:` becomes punycode. Text that is no URI, a web address without a
+ * host and a `mailto:` without a valid address are problems. Never throws.
  */
 export function asciiUri(written: string): { uri: string } | Problem {
   const text = written.trim();
@@ -27,7 +29,7 @@ export function asciiUri(written: string): { uri: string } | Problem {
   return scheme === "http" || scheme === "https" ? webAddress(text) : { uri: percentEncoded(text) };
 }
 
-/** `a@b.c` as the path of a `mailto:` URI (RFC 6068 §2). */
+/** The `mailto:` URI of an address (RFC 6068 §2). */
 export function mailtoOf(address: string): string {
   return `mailto:${address.replace(NOT_OF_A_MAILTO, encodeURIComponent)}`;
 }
@@ -36,7 +38,7 @@ function percentEncoded(text: string): string {
   return text.replace(/\p{Surrogate}/gu, "\uFFFD").replace(NOT_OF_A_URI, (character) => encodeURIComponent(character));
 }
 
-/** Nothing but the host is rewritten: `new URL` would change more of what the author wrote. */
+/** Rewrites only the host and encodes the rest: `new URL` would change more of what the author wrote. */
 function webAddress(text: string): { uri: string } | Problem {
   const [, before = "", host = "", rest = ""] =
     /^([^:]*:\/\/(?:[^/?#]*@)?)(\[[^\]]*\]|[^/?#:]*)([^]*)$/.exec(text) ?? [];

@@ -1,62 +1,69 @@
-/** Reads settings from YAML such that every text is what its author reads, or refuses it. Loaded only when there is front matter. */
+/**
+ * Reads settings from YAML. Each text is exactly what its author sees, or it is refused. Loaded only when there is
+ * front matter.
+ */
 import { isAlias, isMap, isScalar, isSeq, type Node, parseDocument, type Scalar } from "yaml";
 import { UserError } from "../../errors.ts";
 import { shown, yamlQuoted } from "../shown.ts";
 
+/** A scalar of YAML as text. */
 export interface Text {
   kind: "text";
   text: string;
-  /** Of the content file, 1-based, as everywhere here. */
+  /** The line of the content file, 1-based, as everywhere here. */
   line: number;
 }
 
+/** The value of a setting. `source` is the YAML it was written as. */
 export type Value =
   | Text
   | { kind: "list"; items: Value[]; line: number; source: string }
   | { kind: "map"; entries: Entry[]; line: number; source: string };
 
+/** A setting: its name and its value. */
 export interface Entry {
   key: Text;
   value: Value;
 }
 
-/** What YAML cannot read, or takes for something else than a text. */
-interface Trouble {
-  /** Into the YAML; the first one is told. */
+/** Something that YAML cannot read, or that it reads as something other than text. */
+interface YamlProblem {
+  /** Where it is in the YAML. Only the first problem is reported. */
   offset: number;
   message: string;
   hint: string;
 }
 
-/** A setting has texts, lists or maps of them; what lies deeper is of the wrong kind anyway. */
+/** A setting is a text, or a list or map of texts. Anything deeper is of the wrong kind anyway. */
 const DEEPEST = 3;
 
-/** The line to write instead is shown up to this length. */
+/** A hint shows the line to write only up to this length. */
 const MOST_SUGGESTED = 200;
 
-/** Between two nodes: white space, indicators and comments, but no tag and no anchor. */
+/** The text between two nodes: white space, indicators and comments, but no tag and no anchor. */
 const GAP = /^(?:[\s,:?[{-]|#[^\n]*)*/;
 
-/** What stands before the value on a line: a dash, a key, or both. */
+/** The part of a line before its value: a dash, a key, or both. */
 const HEAD = /^(\s*(?:-|(?:-[ \t]+)?[^\s"'#:{[-][^:]*:)[ \t]+)(.*)$/;
 
 const EXPECTED = "write a name, a colon and a space: subject: Hello";
 
 /**
- * The settings in their order. Numbers, dates, `yes` and `null` are the text they are written as; block texts lose the line breaks at
- * their end. Throws `UserError` with `name`, the line and what to write for YAML that cannot be read, and for whatever YAML would cut off a
- * value or take for its own: a comment behind it, a tag, an anchor, an alias. `firstLine` is the line of the file on which `yaml` starts.
+ * The settings in their order. Numbers, dates, `yes` and `null` are texts, as they are written; block texts lose the
+ * line breaks at their end. Throws `UserError`, with `name`, the line and what to write instead, for YAML that cannot
+ * be read, and for values of which YAML would take a part as syntax: a comment, a tag, an anchor, an alias. `firstLine`
+ * is the line of the file on which `yaml` starts.
  */
 export function readSettings(yaml: string, name: string, firstLine: number): Entry[] {
   const reader = new Reader(yaml, firstLine);
   const entries = reader.read();
-  const [first] = reader.troubles.sort((a, b) => a.offset - b.offset);
+  const [first] = reader.problems.sort((a, b) => a.offset - b.offset);
   if (!first) return entries;
   throw new UserError(`${name}, line ${reader.lineAt(first.offset)}: ${first.message}`, first.hint);
 }
 
 class Reader {
-  readonly troubles: Trouble[] = [];
+  readonly problems: YamlProblem[] = [];
   readonly #yaml: string;
   readonly #firstLine: number;
   /** Where each quoted text starts, by where it ends. */
@@ -74,7 +81,7 @@ class Reader {
     if (root?.kind === "map") return root.entries;
     const isBlank = root === null || (root.kind === "text" && root.text === "");
     if (!isBlank)
-      this.#trouble(this.#startOf(0, contents), "the front matter expects lines like subject: Hello", EXPECTED);
+      this.#report(this.#startOf(0, contents), "the front matter expects lines like subject: Hello", EXPECTED);
     return [];
   }
 
@@ -82,7 +89,7 @@ class Reader {
     return this.#firstLine + (this.#yaml.slice(0, offset).match(/\n/g)?.length ?? 0);
   }
 
-  /** `end`: where the node before this one ended. */
+  /** `end` is where the previous node ended. */
   #value(node: Node, end: number, depth: number): Value {
     const start = this.#startOf(end, node);
     const line = this.lineAt(start);
@@ -91,7 +98,7 @@ class Reader {
     if (properties.startsWith("&")) this.#taken(start, this.#word(start), "for an anchor");
     else if (properties.startsWith("!")) this.#taken(start, this.#word(start), "for a tag");
     else if (properties !== "")
-      this.#trouble(start, `YAML cannot read ${this.#shownLine(start)}`, this.#quoteHint(this.#valueStart(start)));
+      this.#report(start, `YAML cannot read ${this.#shownLine(start)}`, this.#quoteHint(this.#valueStart(start)));
     if (isScalar(node)) return { kind: "text", text: this.#text(node), line };
     const source = this.#yaml.slice(start, node.range?.[1] ?? start).trim();
     if (/^\{[{%]/.test(source)) this.#taken(start, source.slice(0, 2), "for the beginning of a map");
@@ -111,7 +118,7 @@ class Reader {
       const name = key === null ? null : this.#value(key, end, DEEPEST);
       end = key?.range?.[1] ?? end;
       if (name?.kind !== "text") {
-        this.#trouble(keyStart, `expected a name and a colon, got ${this.#shownLine(keyStart)}`, EXPECTED);
+        this.#report(keyStart, `expected a name and a colon, got ${this.#shownLine(keyStart)}`, EXPECTED);
         continue;
       }
       const empty: Text = { kind: "text", text: "", line: name.line };
@@ -130,7 +137,7 @@ class Reader {
     });
   }
 
-  /** Where the author began to write it: a tag or an anchor belongs to what he wrote. */
+  /** Where the author began to write the node. Its tag or anchor is part of it. */
   #startOf(end: number, node: Node | null): number {
     const from = node?.range?.[0] ?? end;
     return from <= end ? from : end + (GAP.exec(this.#yaml.slice(end, from))?.[0].length ?? 0);
@@ -161,56 +168,59 @@ class Reader {
   #taken(start: number, what: string, forWhat: string, otherwise = ""): void {
     const key = /^\s*(?:-[ \t]+)?([^\s:#"'{[-][^:]*):[ \t]+$/.exec(this.#before(start))?.[1];
     const where = key === undefined ? "" : `${key}: `;
-    this.#trouble(start, `${where}YAML takes ${shown(what)} ${forWhat}`, this.#quoteHint(start) + otherwise);
+    this.#report(start, `${where}YAML takes ${shown(what)} ${forWhat}`, this.#quoteHint(start) + otherwise);
   }
 
-  #trouble(offset: number, message: string, hint: string): void {
-    this.troubles.push({ offset, message, hint });
+  #report(offset: number, message: string, hint: string): void {
+    this.problems.push({ offset, message, hint });
   }
 
-  /** YAML's own errors in the words of people who do not know YAML; `message` is the parser's. */
+  /** Explains an error of the YAML parser to people who do not know YAML. `message` is the parser's. */
   #explain(code: string, message: string, offset: number): void {
     const got = this.#shownLine(offset);
     const quote = /closing ["']/.test(message) ? this.#quotes.get(offset) : undefined;
-    if (code === "DUPLICATE_KEY") this.#trouble(offset, `${got} is given a second time`, "keep one of the two lines");
+    if (code === "DUPLICATE_KEY") this.#report(offset, `${got} is given a second time`, "keep one of the two lines");
     else if (code === "TAB_AS_INDENT")
-      this.#trouble(offset, "a tab begins the line, where YAML takes spaces only", "write spaces instead");
+      this.#report(offset, "a tab begins the line, where YAML takes spaces only", "write spaces instead");
     else if (code === "MULTIPLE_DOCS")
-      this.#trouble(offset, "YAML takes a line of ... for the end of the settings", "remove that line");
+      this.#report(offset, "YAML takes a line of ... for the end of the settings", "remove that line");
     else if (code === "RESOURCE_EXHAUSTION")
-      this.#trouble(0, "the front matter is nested too deeply", "write one setting a line, such as subject: Hello");
+      this.#report(0, "the front matter is nested too deeply", "write one setting a line, such as subject: Hello");
     else if (code === "BAD_DQ_ESCAPE")
-      this.#trouble(
+      this.#report(
         offset,
         `in double quotes a backslash is more than itself: ${got}`,
         "write it twice, or use single quotes",
       );
     else if (quote !== undefined)
-      this.#trouble(
+      this.#report(
         quote,
         `the quote is not closed in ${this.#shownLine(quote)}`,
         `close it, or ${this.#quoteHint(quote)}`,
       );
     else if (/directives-end/.test(message))
-      this.#trouble(0, "YAML takes a line that begins with % for a directive", "remove that line");
+      this.#report(0, "YAML takes a line that begins with % for a directive", "remove that line");
     else this.#unreadable(code, offset, got);
   }
 
   #unreadable(code: string, offset: number, got: string): void {
     const [, head, value = ""] = HEAD.exec(this.#lineOf(offset)) ?? [];
-    if (head === undefined) return this.#trouble(offset, `expected a name and a colon, got ${got}`, EXPECTED);
+    if (head === undefined) return this.#report(offset, `expected a name and a colon, got ${got}`, EXPECTED);
     const start = this.#lineStart(offset) + head.length;
     const isNested = code.endsWith("_IMPLICIT_KEY") && !/:(?:\s|$)|^[?-]\s/.test(value);
     if (code === "BAD_INDENT" || isNested || offset < start)
-      this.#trouble(
+      this.#report(
         offset,
         `YAML cannot read ${got} and the lines around it`,
         "begin all settings of a level in the same column",
       );
-    else this.#trouble(offset, `YAML cannot read ${got}`, this.#quoteHint(start));
+    else this.#report(offset, `YAML cannot read ${got}`, this.#quoteHint(start));
   }
 
-  /** With the line to write, unless it is long or the value stands among others. The quotes go around all that is behind the key. */
+  /**
+   * The hint to use quotes, with the line to write unless it is long or has other values. The quotes go around
+   * everything after the key.
+   */
   #quoteHint(at: number): string {
     const head = HEAD.exec(this.#lineOf(at))?.[1];
     const start = head === undefined ? at : Math.min(at, this.#lineStart(at) + head.length);

@@ -1,16 +1,20 @@
-/** A style attribute put into a start tag, or put before what its author wrote there, without a change to any byte of his. */
+/**
+ * Puts declarations into the style attribute of a start tag, before those of the author, without changing any byte of
+ * his.
+ */
 import type { Inlined } from "./cascade.ts";
 import type { TagPlace } from "./document.ts";
 import { quoteOf, valueOf } from "./quote.ts";
 import { requote } from "./syntax.ts";
 
+/** A change to a text: the characters from `start` to `end` (exclusive) are replaced by `text`. */
 export interface Cut {
   start: number;
   end: number;
   text: string;
 }
 
-/** What to insert into `html` so that `inlined` stands before the author's own declarations. */
+/** The changes that put `inlined` before the author's own declarations. */
 export function insertStyle(html: string, { room, style }: TagPlace, inlined: Inlined): Cut[] {
   const quote = quoteOf(html, style) ?? '"';
   const css = textOf(inlined, quote);
@@ -18,7 +22,7 @@ export function insertStyle(html: string, { room, style }: TagPlace, inlined: In
   const value = valueOf(html.slice(style.start, style.end));
   const start = style.start + value.start;
   if (value.text === "") {
-    // `style`, `style=`: the parser tells the place of the name only.
+    // For `style` and `style=` the parser only tells the place of the name.
     const sign = /^\s*=/.exec(html.slice(style.end, style.end + 100))?.[0];
     return [sign ? insert(style.end + sign.length, `"${css}"`) : insert(style.end, `="${css}"`)];
   }
@@ -26,7 +30,7 @@ export function insertStyle(html: string, { room, style }: TagPlace, inlined: In
   return [insert(start, `${quote}${css} `), insert(style.end, quote)];
 }
 
-/** What the attribute of an element with `own` style says once `inlined` stands in it. */
+/** The value of a style attribute after `inlined` is put before its `own` declarations. */
 export function styleWith(html: string, { style }: TagPlace, own: string, inlined: Inlined): string {
   const css = cssOf(inlined, quoteOf(html, style) ?? '"');
   return own.trim() === "" ? css : `${css} ${own}`;

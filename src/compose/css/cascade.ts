@@ -1,18 +1,19 @@
 /**
- * Who may move. Inlining a declaration lifts it above every rule of the sheets, so it must not happen to one that something conditional (a media
- * query, `:hover`, a selector for one mail program) beat before, unless that is lifted, too: by `!important`. What this file finds is a set of
- * moves after which, for every element and property and whichever conditions hold, the same declaration wins as before.
+ * Decides which declarations are inlined. An inlined declaration beats every rule of the sheets. A conditional rule (a
+ * media query, `:hover`, a selector for one mail program) that beat it before must be lifted by `!important`, or the
+ * declaration must not be inlined. This file finds a set of moves after which the same declaration wins as before, for
+ * every element and property and under all conditions.
  *
- * Elements that the same selectors hit and that have the same style attribute are one kind. In a kind, declarations that share properties
- * (a shorthand and its longhands) form a group, which moves as a whole or stays:
+ * Elements with the same matching selectors and the same style attribute are one kind. In a kind, declarations that
+ * share properties (a shorthand and its longhands) form a group, which moves as a whole or stays:
  *
  *   inline      into the attribute, as written
- *   important   into the attribute with `!important`, the author's own declarations repeated with it: some rule that was lifted for the sake of
- *               other elements must not win here
- *   stay        left to the sheet
+ *   important   into the attribute with `!important`, and the author's own declarations are repeated with it, because a
+ *               rule that was lifted for other elements must not win here
+ *   stay        left in the sheet
  *
- * A conditional declaration is lifted for all elements it can hit or for none. One that had `!important` from the start and has to beat one that
- * was lifted, but weighs less, is echoed: repeated by a selector that weighs more.
+ * A conditional declaration is lifted for all elements it can match, or for none. One that has had `!important` all
+ * along may have to beat a lifted one of more weight. Then it is echoed: repeated with a selector of more weight.
  */
 import type { Aim } from "./hits.ts";
 import { Allowance, LIMITS } from "./limits.ts";
@@ -20,53 +21,55 @@ import type { Properties } from "./properties.ts";
 import type { Rule, Sheets } from "./sheets.ts";
 import type { Declaration } from "./syntax.ts";
 
+/** Elements that no rule can tell apart. */
 export interface Kind {
-  /** In the order of the sheets. */
+  /** The selectors that match them, in the order of the sheets. */
   aims: Aim[];
-  /** What its author wrote into the style attribute. */
+  /** The author's declarations in the style attribute. */
   own: Declaration[];
-  /** There is a start tag of its own to write to. */
+  /** They have start tags of their own, which can be written to. */
   hasTag: boolean;
 }
 
-/** What a kind's style attribute gets before what its author wrote. */
+/** The declarations that a style attribute gets before the author's own, in order. */
 export type Inlined = Pick<Declaration, "property" | "value" | "important">[];
 
-/** What happens to the declarations of a rule for one of its selectors, by their position. */
+/** The changes to the declarations of a rule for one of its selectors. A number is the index of a declaration. */
 export interface SheetMoves {
-  /** They get `!important`. */
+  /** These get `!important`. */
   lifted: Set<number>;
-  /** They are repeated with a selector in which a part is repeated so many times. */
+  /** These are repeated with a heavier selector; the value tells how often a part of the selector is repeated in it. */
   echoed: Map<number, number>;
 }
 
+/** Everything that inlining changes: in style attributes by kind, in style sheets by selector. */
 export interface Moves {
   inlined: Map<Kind, Inlined>;
   inSheets: Map<Aim, SheetMoves>;
 }
 
-/** A declaration, and how it takes part in the cascade of the elements it reaches. */
+/** A declaration in the cascade of the elements it reaches. */
 interface Candidate {
-  /** Null for what stands in a style attribute. */
+  /** Null for a declaration in a style attribute. */
   rule: Rule | null;
   property: string;
   value: string;
   important: boolean;
   slots: readonly string[];
-  /** No browser leaves it out. */
+  /** Every browser accepts it. */
   isSure: boolean;
   from: "rule" | "condition" | "author";
-  /** Among those of its level. */
+  /** The weight among the declarations of its level. */
   weight: number;
   canLift: boolean;
-  /** What one repetition in its selector adds to its weight; 0 when it cannot be echoed. */
+  /** The weight that one repetition in its selector adds; 0 when it cannot be echoed. */
   echoWeight: number;
 }
 
 const MOVES = ["inline", "important", "stay"] as const;
 type Move = (typeof MOVES)[number];
 
-/** From the weakest to the strongest; what is inlined comes before the author's own in the same attribute. */
+/** From the weakest to the strongest. Inlined declarations come before the author's own in the same attribute. */
 const LEVEL = {
   sheet: 0,
   inlined: 1,
@@ -77,18 +80,22 @@ const LEVEL = {
   importantInlined: 6,
   importantAuthor: 7,
 };
-/** Of giving up what cannot be lifted after all; hand-written mails need two or three. */
+/** The rounds in which declarations that cannot be lifted are given up. Hand-written mails need two or three. */
 const MOST_ROUNDS = 20;
-/** Of a part in a selector: more would be no selector anybody can read. */
+/** The most repetitions of a part in a selector. Nobody could read a selector with more. */
 const MOST_REPEATED = 4;
-/** Room for specificity (below 2^28) and order (below 2^21); the level comes on top. */
+/**
+ * A weight is specificity (below 2^28) times `ORDERS` plus order (below 2^21). A rank is a level times `WEIGHTS` plus a
+ * weight.
+ */
 const ORDERS = 2 ** 21;
 const WEIGHTS = 2 ** 49;
 
-/** Those of a group that can win one slot, weakest first: conditional ones, and the others up to the first that always holds. */
+/** The candidates for one slot. */
 interface Contest {
+  /** Those that can win, weakest first: the strongest that always applies, and everything above it. */
   contenders: Candidate[];
-  /** Conditional ones that never win; and whom they must not beat. */
+  /** Conditional ones that never win, and the one they must not beat. */
   losers: Candidate[];
   winner: Candidate | null;
 }
@@ -101,7 +108,10 @@ interface Group {
   move: number;
 }
 
-/** Throws `UserError` when weighing would take too long. Adds to `stays` of the aims whose rules are needed in the sheet. */
+/**
+ * Decides the moves for all kinds. Sets `stays` of the aims whose rules are still needed in the sheet. Throws
+ * `UserError` when weighing would take too long (`LIMITS.weighed`).
+ */
 export function decideMoves(kinds: Kind[], sheets: Sheets, properties: Properties): Moves {
   const cascade = new Cascade(kinds, sheets, properties);
   const groups = new Map(kinds.map((kind) => [kind, cascade.groupsOf(kind)]));
@@ -147,18 +157,18 @@ class Cascade {
     }));
   }
 
-  /** Fewer and fewer moves until all fit. */
+  /** Reduces the moves until all of them fit. */
   settle(groups: Group[]): void {
     for (let round = 1; ; round++) {
       for (const group of groups) group.move = 0;
       const blamed = this.#tryAll(groups);
       if (blamed.size === 0) break;
       for (const one of blamed) one.canLift = false;
-      // Each round gives up what failed; after some of them everything that depends on lifting stays.
+      // Each round gives up what failed. After the last one nothing is lifted, and what depends on that stays.
       if (round === MOST_ROUNDS)
         for (const list of this.#candidates.values()) for (const one of list) one.canLift = false;
     }
-    // What was lifted for a group that stays in the end need not be.
+    // A declaration that was lifted for a group that stays in the end need not be lifted.
     this.#tryAll(groups);
   }
 
@@ -201,7 +211,9 @@ class Cascade {
     return moves;
   }
 
-  /** Moves groups down and lifts conditional declarations until nothing changes. Tells which must not be lifted. */
+  /**
+   * Moves groups down and lifts conditional declarations until nothing changes. Returns those that must not be lifted.
+   */
   #tryAll(groups: Group[]): Set<Candidate> {
     const blamed = new Set<Candidate>();
     this.#lifted = new Set();
@@ -232,7 +244,7 @@ class Cascade {
     return changed;
   }
 
-  /** Lifts or echoes it, when that helps and can be. */
+  /** Lifts or echoes the candidate. False when that is impossible or does not help. */
   #strengthen(candidate: Candidate, against: Candidate): boolean {
     if (candidate.canLift && !this.#lifted.has(candidate)) {
       this.#lifted.add(candidate);
@@ -246,7 +258,7 @@ class Cascade {
     return true;
   }
 
-  /** Two whose order would not be what it was: `weaker` lost to `stronger` before. */
+  /** Two candidates whose order would change: `weaker` lost to `stronger` before. Null when there are none. */
   #clashIn(contest: Contest | undefined, move: Move): { weaker: Candidate; stronger: Candidate } | null {
     if (!contest) return null;
     const { contenders, losers, winner } = contest;
@@ -263,7 +275,7 @@ class Cascade {
     return null;
   }
 
-  /** The rank in the new document. */
+  /** The rank in the document with the moves. */
   #after(candidate: Candidate, move: Move): number {
     const { from, important, weight } = candidate;
     if (from === "condition" && this.#lifted.has(candidate)) return LEVEL.importantSheet * WEIGHTS + weight;
@@ -276,7 +288,7 @@ class Cascade {
     return level * WEIGHTS + weight;
   }
 
-  /** `!important` would beat an animation, which nothing did before. */
+  /** The moves a group may make. `!important` would beat an animation, which nothing did before. */
   #movesOf(kind: Kind, members: Candidate[], slots: readonly string[]): readonly Move[] {
     const isOpaque = slots.some((slot) => this.#isIn(this.#sheets.opaque, slot));
     const isWritable = kind.hasTag && members.length > 0 && !isOpaque;
@@ -285,7 +297,7 @@ class Cascade {
   }
 
   #staticsOf(kind: Kind): Candidate[] {
-    // Of the selectors of one rule that fit, the most specific counts.
+    // When several selectors of a rule match, the most specific one counts.
     const strongest = new Map<Rule, Aim>();
     for (const aim of kind.aims) {
       if (aim.isStatic && aim.selector.specificity >= (strongest.get(aim.rule)?.selector.specificity ?? 0))
@@ -341,7 +353,7 @@ function moveOf(group: Group): Move {
   return group.moves[group.move] ?? "stay";
 }
 
-/** The rank in the document as it came. */
+/** The rank in the original document. */
 function before({ from, important, weight }: Candidate): number {
   if (from === "author") return (important ? LEVEL.importantAuthor : LEVEL.author) * WEIGHTS + weight;
   return (important ? LEVEL.importantSheet : LEVEL.sheet) * WEIGHTS + weight;
@@ -356,7 +368,10 @@ function contestOf(candidates: Candidate[]): Contest {
   };
 }
 
-/** Statics that share a slot, directly or through others, with their slots; slots that only conditional ones have are groups of their own. */
+/**
+ * Groups the statics that share a slot, directly or through others, with their slots. A slot of conditional candidates
+ * only is a group of its own.
+ */
 function joined(statics: Candidate[], slots: string[]): { members: Candidate[]; slots: string[] }[] {
   const leader = new Map<string, string>();
   const find = (slot: string): string => {
@@ -386,7 +401,10 @@ interface Ranked {
   rank: number;
 }
 
-/** Weakest first, without those that a later one of the same property is sure to replace, in the same attribute and with the same importance. */
+/**
+ * The declarations, weakest first, without those that a later one replaces for sure: one of the same property and
+ * importance in the same attribute.
+ */
 function withoutBeaten(written: Ranked[], own: Ranked[]): Ranked[] {
   const replaced = new Set<string>();
   const isNeeded = ({ candidate: { property, isSure }, rank }: Ranked): boolean => {

@@ -1,14 +1,16 @@
 /**
- * The tree a browser makes of the HTML (parse5 follows the HTML standard: implied tags, foster parents, the adoption agency), with the places
- * in the source where a `style` attribute or a style sheet can be cut. Nothing here writes HTML.
+ * Reads HTML into the elements that a browser makes of it (parse5 follows the HTML standard: implied tags, foster
+ * parents, the adoption agency), with the places in the source where a `style` attribute or a style sheet can be
+ * changed. Nothing here writes HTML.
  */
 import { Parser as TagParser } from "htmlparser2";
 import { type DefaultTreeAdapterTypes, defaultTreeAdapter, html as spec, parse, type Token } from "parse5";
 import { Allowance, LIMITS, refuseLongerThan } from "./limits.ts";
 import { quoteOf } from "./quote.ts";
 
+/** An element as selectors see it. */
 export interface Element {
-  /** Lower case, but for SVG's own (`linearGradient`). */
+  /** In lower case, except names of SVG (`linearGradient`). */
   readonly tag: string;
   readonly isHtml: boolean;
   readonly attributes: ReadonlyMap<string, string>;
@@ -17,60 +19,72 @@ export interface Element {
   readonly classes: ReadonlySet<string>;
   readonly parent: Element | null;
   readonly previous: Element | null;
-  /** Counted from 1 among the elements of its parent, and among those of its type. */
+  /** Counted from 1 among the children of its parent, and among those of its type. */
   readonly position: number;
   readonly typePosition: number;
-  /** How many of them come behind it. */
+  /** The number of these that come after it. */
   following: number;
   typeFollowing: number;
-  /** Its start tag, when a style attribute can stand there and makes sense; null when it was implied, is in the head, or is not HTML. */
+  /** Its start tag, when a style attribute can be put there; null when the tag is implied, in the head, or not HTML. */
   tagAt: TagPlace | null;
-  /** Of elements that were made of one tag, the first; what is written for one is written for all. */
+  /**
+   * The first of several elements that were made of the same tag, for the others; null for the first. They share their
+   * attributes.
+   */
   readonly twin: Element | null;
 }
 
+/** The places in a start tag, as offsets in the HTML. */
 export interface TagPlace {
-  /** Where another attribute can be put: behind the last one, or behind the name. */
+  /** Where another attribute can be put: after the last one, or after the tag's name. */
   room: number;
-  /** `style` as its author wrote it, from the name's first character; the end is behind the name when there is no value. */
+  /** The author's `style` attribute, from the first character of its name to its end. Null: there is none. */
   style: { start: number; end: number } | null;
 }
 
 /**
- * What may be done with a sheet. `plain`: inlined. `conditional`: holds for some media or mail programs only; stays, and may be given `!important`.
- * `fixed`: counts, but not a byte of it changes.
+ * What may be done with a sheet. `plain`: it is inlined. `conditional`: it applies to some media or mail programs only,
+ * so it stays, and may get `!important`. `fixed`: it counts in the cascade, but must not be changed.
  */
 export type SheetUse = "plain" | "conditional" | "fixed";
 
+/** A style sheet in the HTML, as offsets. */
 export interface SheetPlace {
   use: SheetUse;
-  /** What stands between the tags. */
+  /** The CSS between the tags. */
   start: number;
   end: number;
-  /** With its tags; null when the element has to stay even if nothing is left in it. */
+  /** The whole element with its tags; null when the element has to stay even if it becomes empty. */
   whole: { start: number; end: number } | null;
 }
 
-/** An element inside a conditional comment: only Outlook sees it. */
+/**
+ * An element that no style attribute can be written to, such as one in a conditional comment, which only Outlook sees.
+ */
 export type HiddenElement = Pick<Element, "tag" | "isHtml" | "id" | "classes">;
 
+/** A mail's HTML, read for inlining. */
 export interface Document {
+  /** All elements, in the order of the document. */
   elements: Element[];
   sheets: SheetPlace[];
   hidden: HiddenElement[];
-  /** Without a doctype browsers compare classes and ids without regard to case. */
+  /** True: there is no doctype, and browsers ignore case in classes and ids. */
   quirks: boolean;
 }
 
 type Node = DefaultTreeAdapterTypes.Node;
 type ParsedElement = DefaultTreeAdapterTypes.Element;
 
-/** Chromium puts whatever is deeper beside the deepest, so what is a child of what is not sure there. */
+/** Chromium makes deeper elements siblings, so the parent of an element is not sure from here on. */
 const DEEPEST = 500;
 const UNSEEN = new Set(["head", "title", "base", "link", "meta", "style", "script", "template", "noscript"]);
 const CONDITION = /^\s*\[if\s[^\]]*\]/i;
 
-/** Throws `UserError` beyond the limits. Works without recursion, whatever is nested. */
+/**
+ * Reads any HTML. Does not recurse, so nesting has no limit. Throws `UserError` beyond `LIMITS.html` and
+ * `LIMITS.elements`.
+ */
 export function readDocument(html: string): Document {
   refuseLongerThan(LIMITS.html, html.length, "characters of HTML");
   const tree = parseBounded(html);
@@ -92,7 +106,7 @@ function parseBounded(html: string): DefaultTreeAdapterTypes.Document {
   return parse(html, { sourceCodeLocationInfo: true, scriptingEnabled: false, treeAdapter });
 }
 
-/** Around an element while the tree is walked. */
+/** One level of the tree while it is walked. */
 interface Level {
   element: Element | null;
   children: Node[];
@@ -101,9 +115,9 @@ interface Level {
   types: Map<string, Element[]>;
   count: Element[];
   inHead: boolean;
-  /** A <head> with a tag of its own: without its sheets it still is one. */
+  /** It is a `<head>` with a tag of its own, so it still exists without its sheets. */
   isWrittenHead: boolean;
-  /** In SVG or `<noscript>`: a sheet there counts, but stays as it is. */
+  /** It is in SVG or `<noscript>`, where a sheet counts but must not be changed. */
   aside: boolean;
 }
 
@@ -115,9 +129,12 @@ class Reader {
   readonly #elements: Element[] = [];
   readonly #marks: Mark[] = [];
   readonly #hidden: HiddenElement[] = [];
-  /** Of the first sheet that has one. */
+  /** The title of the first sheet that has one. */
   #title: string | null = null;
-  /** The parser hands the very list of a tag's attributes to each element it makes of that tag. */
+  /**
+   * The parser gives the same list of attributes to each element that it makes of one tag, so the list identifies the
+   * tag.
+   */
   readonly #byTag = new Map<Token.Attribute[], Element>();
 
   constructor(html: string, quirks: boolean) {
@@ -186,7 +203,7 @@ class Reader {
     if (!tag || this.#html[tag.startOffset] !== "<") return null;
     const written = location.attrs ?? {};
     const style = written["style"];
-    // A second <body> lent it its style: there is no place for ours that would not take the place of that one.
+    // The style comes from a second <body>. A style attribute here would replace that one.
     if (!style && node.attrs.some(({ name }) => name === "style")) return null;
     const place = style ? { start: style.startOffset, end: style.endOffset } : null;
     if (quoteOf(this.#html, place) === null) return null;
@@ -208,21 +225,27 @@ class Reader {
       sheet: {
         use: fixed ? "fixed" : this.#holdsAlways(node, attributes.get("media") ?? "") ? "plain" : "conditional",
         start: at.startTag.endOffset,
-        // Without its end tag it goes on to the end; in SVG to that of the element around it, which is not more.
+        // Without an end tag it extends to the end of the document (in SVG, to the end of the element around it).
         end: at.endTag?.startOffset ?? this.#html.length,
         whole: level.isWrittenHead && isBare && at.endTag ? { start: at.startOffset, end: at.endTag.endOffset } : null,
       },
     });
   }
 
-  /** Of sheets with titles browsers take those of the first title; the others are alternatives (CSSOM, "preferred CSS style sheet set name"). */
+  /**
+   * Whether a sheet always applies. Of sheets with titles, browsers use those with the first title; the others are
+   * alternatives (CSSOM, "preferred CSS style sheet set name").
+   */
   #holdsAlways({ attrs }: ParsedElement, media: string): boolean {
     const title = attrs.find(({ name }) => name === "title")?.value ?? "";
     if (title !== "") this.#title ??= title;
     return (media === "" || media === "all") && (title === "" || title === this.#title);
   }
 
-  /** `<!--[if mso]>…<![endif]-->` hides elements, `<!--[if !mso]><!-->` begins what Outlook does not see, `<!--<![endif]-->` ends it. */
+  /**
+   * `<!--[if mso]>…<![endif]-->` hides elements. `<!--[if !mso]><!-->` begins a part that Outlook does not see, and
+   * `<!--<![endif]-->` ends it.
+   */
   #comment(node: DefaultTreeAdapterTypes.CommentNode): void {
     const at = node.sourceCodeLocation?.startOffset ?? 0;
     const { data } = node;
@@ -272,7 +295,7 @@ function count({ count: elements, types }: Level): void {
   for (const list of types.values()) for (const one of list) one.typeFollowing = list.length - one.typePosition;
 }
 
-/** As HTML compares: ASCII letters only. */
+/** The text with ASCII letters in lower case, as HTML compares names. */
 export function lower(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }

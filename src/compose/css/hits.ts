@@ -1,28 +1,33 @@
-/** Which selectors hit which elements now, and which could in a mail program that puts elements and attributes of its own around. */
+/**
+ * Finds which selectors match which elements, and which could match in a mail program that adds elements and attributes
+ * of its own.
+ */
 import { type Document, type HiddenElement, lower } from "./document.ts";
 import { Allowance, LIMITS } from "./limits.ts";
 import { Matcher } from "./match.ts";
 import type { Selector } from "./selector.ts";
 import type { Rule } from "./sheets.ts";
 
-/** A selector of a rule. */
+/** One selector of a rule. */
 export interface Aim {
+  /** The position among all selectors of the document, from 0. */
   index: number;
   rule: Rule;
   selector: Selector;
-  /** It is decided, and hits something: its rule goes into attributes there. Otherwise what it hits depends on something. */
+  /** The document alone decides what it matches, and it matches something: its rule can be inlined there. */
   isStatic: boolean;
-  /** Its rule is needed in the sheet, too. */
+  /** Its rule is also needed in the sheet. */
   stays: boolean;
 }
 
+/** The selectors of a document, and the elements they match. */
 export interface Hits {
   aims: Aim[];
-  /** By the index of an element. */
+  /** For each element of `Document.elements`, the selectors that match it or could, in the order of the sheets. */
   byElement: Aim[][];
 }
 
-/** Links where there was a telephone number or a date, and what is put around or before the mail. */
+/** Elements that mail programs add: links for telephone numbers and dates, and elements around or before the mail. */
 const MADE_BY_MAIL_PROGRAMS: HiddenElement[] = ["a", "span", "div", "u"].map((tag) => ({
   tag,
   isHtml: true,
@@ -30,7 +35,10 @@ const MADE_BY_MAIL_PROGRAMS: HiddenElement[] = ["a", "span", "div", "u"].map((ta
   classes: new Set(),
 }));
 
-/** Throws `UserError` when it would take too long. */
+/**
+ * Compares all selectors with all elements. Throws `UserError` when that would take too long (`LIMITS.comparisons`,
+ * `LIMITS.hits`).
+ */
 export function findHits(document: Document, rules: Rule[]): Hits {
   const aims: Aim[] = [];
   for (const rule of rules) {
@@ -47,7 +55,7 @@ export function findHits(document: Document, rules: Rule[]): Hits {
   const matcher = new Matcher(document, new Allowance(LIMITS.comparisons, "comparisons of selectors with elements"));
   const hits = new Allowance(LIMITS.hits, "pairs of a selector and an element it fits");
   const byElement: Aim[][] = document.elements.map(() => []);
-  // What styles a part of an element (::before) is in nobody's way.
+  // A selector for a part of an element (`::before`) does not compete with style attributes.
   const wanted = aims.filter(({ selector }) => !selector.isOfPart);
   const missed = new Set(wanted);
   spread(wanted, document.elements, (aim, element, index) => {
@@ -55,7 +63,7 @@ export function findHits(document: Document, rules: Rule[]): Hits {
     hits.spend();
     byElement[index]?.push(aim);
     missed.delete(aim);
-    // Mail programs take <html> away and put a root of their own in its place.
+    // Mail programs replace <html> by an element of their own.
     if (element.parent === null) aim.stays = true;
   });
   for (const aim of missed) aim.isStatic = false;
@@ -65,7 +73,7 @@ export function findHits(document: Document, rules: Rule[]): Hits {
     byElement[index]?.push(aim);
   });
   for (const aim of wanted) aim.stays ||= aim.selector.isStructural;
-  // These get no attributes from us: what only Outlook sees, and what mail programs make of the mail.
+  // We cannot write attributes to elements that only Outlook sees, or that mail programs add.
   spread(wanted, [...document.hidden, ...MADE_BY_MAIL_PROGRAMS], (aim, element) => {
     aim.stays ||= matcher.namesFit(aim.selector, element);
   });
@@ -73,7 +81,7 @@ export function findHits(document: Document, rules: Rule[]): Hits {
   return { aims, byElement };
 }
 
-/** Asks `visit` about the pairs that can be right by the first name of the last compound. */
+/** Calls `visit` for the pairs that can match by a name in the last compound of the selector. */
 function spread<T extends HiddenElement>(
   aims: Iterable<Aim>,
   elements: readonly T[],
@@ -93,7 +101,7 @@ function spread<T extends HiddenElement>(
   });
 }
 
-/** In lower case, because it only narrows the search: the rarest kind of name first. */
+/** The rarest kind of name in the last compound. It only narrows the search, so lower case is enough. */
 function nameOf(selector: Selector): string {
   const tests = selector.compounds.at(-1)?.tests ?? [];
   for (const [kind, mark] of [

@@ -1,6 +1,6 @@
 /**
- * `<style>` into `style` attributes, for mail programs that know no style sheets. Inlining adds styles to elements and takes nothing away:
- * every element looks as it did on every screen and in every mail program. The HTML is not written anew but cut: outside of style attributes
+ * Moves the rules of `<style>` into `style` attributes, for mail programs without style sheets. Every element looks as
+ * before, on every screen and in every mail program. The HTML is not written anew but cut: outside of style attributes
  * and style sheets every byte stays.
  */
 import { applyCuts, cutSheets } from "./sheet-cuts.ts";
@@ -14,14 +14,18 @@ import { Properties } from "./properties.ts";
 import { readSheets } from "./sheets.ts";
 import { cutDeclarations } from "./syntax.ts";
 
-/** Of taking elements out because a selector would notice what is written there: one or two, and then it is better to change nothing. */
+/**
+ * The rounds in which elements are left out because a selector would notice their new style. One or two are enough;
+ * after the last one nothing is changed.
+ */
 const MOST_ROUNDS = 4;
 
 /**
- * Rendered HTML with its styles inlined. What depends on anything but the document stays in its `<style>` and still wins where it won: media,
- * states, selectors that fit nothing yet, sheets with `media`. A `<style data-embed>` is left alone.
+ * The rendered HTML with its styles inlined. Rules that depend on more than the document stay in their `<style>` and
+ * still win where they won: media queries, states, selectors that match nothing yet, sheets with `media`. A `<style
+ * data-embed>` is not changed.
  *
- * Throws `UserError` when the style sheet is beyond the limits (limits.ts); never takes longer than some seconds.
+ * Takes some seconds at most. Throws `UserError` when the HTML or CSS is beyond `LIMITS`.
  */
 export function inlineStyles(html: string): string {
   if (!/<style[\s/>]/i.test(html)) return html;
@@ -50,12 +54,12 @@ export function inlineStyles(html: string): string {
   return html;
 }
 
-/** Elements that cannot be told apart by any rule share a kind; nothing is written to the `untouched`. */
+/** The kind of each element: elements that no rule can tell apart share one. Nothing is written to the `untouched`. */
 function kindsOf(document: Document, byElement: Aim[][], untouched: Set<Element>): Map<Element, Kind> {
   const aimsOf = new Map(document.elements.map((element, index) => [element, byElement[index] ?? []]));
   const keyOf = (element: Element) =>
     `${(aimsOf.get(element) ?? []).map(({ index }) => index).join()} ${element.attributes.get("style") ?? ""}`;
-  // Of one tag several elements can be made; it is written to when all are of one kind.
+  // Several elements can come from one tag. It is only written to when all of them are of one kind.
   const unequal = new Set(untouched);
   for (const element of document.elements) {
     if (element.twin && keyOf(element) !== keyOf(element.twin)) unequal.add(element.twin);

@@ -1,24 +1,31 @@
-/** Which elements a selector fits, as browsers find out: from right to left, giving up as soon as no other ancestor or sibling can help. */
+/**
+ * Matches selectors with elements as browsers do: from right to left, and giving up as soon as no other ancestor or
+ * sibling can help.
+ */
 import { type Document, type Element, lower } from "./document.ts";
 import type { Allowance } from "./limits.ts";
 import type { Compound, Selector, Test } from "./selector.ts";
 
-/** Why something does not fit tells how far back another try makes sense. */
+/** The reason of a mismatch tells whether another sibling or ancestor can still help. */
 type Outcome = "fits" | "not here" | "no sibling" | "no ancestor";
 
 type Named = Pick<Element, "tag" | "isHtml" | "id" | "classes">;
 
-/** What no mail program puts around a mail or before it: only an author does. */
+/** Elements that no mail program adds; only authors write them. */
 const AUTHORS_OWN = new Set(
   "table caption colgroup col thead tbody tfoot tr td th ul ol li dl dt dd h1 h2 h3 h4 h5 h6 p center img br hr form button".split(
     " ",
   ),
 );
 
+/**
+ * Matches selectors with the elements of one document. Its methods throw `UserError` when the `comparisons` are used
+ * up.
+ */
 export class Matcher {
   readonly #quirks: boolean;
   readonly #comparisons: Allowance;
-  /** All classes and ids of the document: an element that a mail program makes has others. */
+  /** All classes and ids of the document. An element that a mail program adds has others. */
   readonly #names = new Set<string>();
 
   constructor({ quirks, elements }: Document, comparisons: Allowance) {
@@ -30,23 +37,26 @@ export class Matcher {
     }
   }
 
-  /** Takes states (`:hover`) and unknown conditions for fulfilled. */
+  /** Whether the selector matches when all states (`:hover`) and unknown conditions are true. */
   fits(selector: Selector, element: Element): boolean {
     return this.#from(selector, selector.compounds.length - 1, element, false) === "fits";
   }
 
-  /** Whether it could fit in a mail program that puts elements of its own around and before, and attributes anywhere. */
+  /** Whether the selector could match in a mail program that adds elements around and before, and attributes anywhere. */
   couldFit(selector: Selector, element: Element): boolean {
     return this.#from(selector, selector.compounds.length - 1, element, true) === "fits";
   }
 
-  /** Whether the names of the last compound fit, whatever is around. */
+  /** Whether the names in the last compound match, without looking at other elements. */
   namesFit(selector: Selector, element: Named): boolean {
     this.#comparisons.spend();
     return selector.compounds.at(-1)?.tests.every((test) => this.#name(test, element) ?? true) ?? false;
   }
 
-  /** Whether the element could fit the compound if its `style` were this: going by names and attributes, whatever is around. */
+  /**
+   * Whether the element could match the compound with this `style`, by names and attributes, without looking at other
+   * elements.
+   */
   couldFitWith(style: string | undefined, compound: Compound, element: Element): boolean {
     this.#comparisons.spend(1 + Math.floor((style?.length ?? 0) / 100));
     return compound.tests.every((test) => {
@@ -88,7 +98,7 @@ export class Matcher {
     return compound?.tests.every(fits) ?? false;
   }
 
-  /** Whether a mail program could make an element for it. */
+  /** Whether an element that a mail program adds could match the compound. */
   #isForeign(compound: Compound | undefined): boolean {
     const tests = compound?.tests ?? [];
     if (tests.some((test) => test.kind === "type" && AUTHORS_OWN.has(lower(test.name)))) return false;
@@ -117,7 +127,7 @@ export class Matcher {
     }
   }
 
-  /** Null when the test is not about a name. */
+  /** Whether a test for a name passes; null when the test is about something else. */
   #name(test: Test, element: Named): boolean | null {
     switch (test.kind) {
       case "type":

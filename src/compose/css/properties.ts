@@ -1,7 +1,8 @@
 /**
- * What a property sets, in slots: two declarations can only beat each other where they have a slot in common. A shorthand has the slots of
- * all its longhands, a logical property (`margin-inline-start`) those of every side it may turn out to be, and a prefixed one those of its
- * plain twin. Rather too many in common than too few: a test holds the table against Chromium's own.
+ * Knows what properties set, in slots: two declarations only compete when they share a slot. A shorthand has the slots
+ * of all its longhands, a logical property (`margin-inline-start`) those of every side it may mean, and a prefixed one
+ * those of its plain form. Sharing too many slots is safe, sharing too few is not. A test compares the table with
+ * Chromium.
  */
 import { lexer, tokenize, tokenTypes } from "css-tree";
 
@@ -70,7 +71,7 @@ const SHORTHANDS: ReadonlyMap<string, readonly string[]> = new Map([
   ["column-break-inside", ["break-inside"]],
 ]);
 
-/** Logical properties, and those of which mails have so few that the whole family may count as one. */
+/** Logical properties, and families that are so rare in mails that each counts as one property. */
 const FAMILIES: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^margin-(?:inline|block|start|end|before|after)/, sides("margin")],
   [/^padding-(?:inline|block|start|end|before|after)/, sides("padding")],
@@ -100,7 +101,7 @@ function families(names: string): [RegExp, string[]][] {
   return names.split(" ").map((name) => [new RegExp(`^${name}(?:$|-)`), [name]]);
 }
 
-/** CSS 2.1's, with the values of that time: every browser and mail program that reads them reads them alike. */
+/** Properties of CSS 2.1. With the values of that time, all browsers and mail programs read them in the same way. */
 const OLD = new Set(
   (
     "background-color border border-bottom border-bottom-color border-bottom-style border-bottom-width border-collapse border-color border-left " +
@@ -121,15 +122,18 @@ const OLD_WORDS = new Set(
     "x-large x-small xx-large xx-small yellow"
   ).split(" "),
 );
-/** Not below zero: few properties allow that, and browsers differ from the grammar css-tree knows. */
+/** No negative numbers: few properties allow them, and there browsers differ from css-tree's grammar. */
 const OLD_UNITS = /^\+?[.\d]+(?:e[-+]?\d+)?(?:px|em|ex|pt|pc|in|cm|mm)$/i;
 
-/** Of one document: its authors' own names are kept no longer than that. */
+/**
+ * The properties of one document. It caches names and values that the author made up, so use a new one for each
+ * document.
+ */
 export class Properties {
   readonly #slots = new Map<string, readonly string[]>();
   readonly #sure = new Map<string, boolean>();
 
-  /** Not of `all`, which sets everything but custom properties and the direction of text. */
+  /** The slots of any property but `all`, which sets everything except custom properties and the direction of text. */
   slotsOf(property: string): readonly string[] {
     const known = this.#slots.get(property);
     if (known) return known;
@@ -138,7 +142,7 @@ export class Properties {
     return slots;
   }
 
-  /** Whether every browser takes this declaration, so that an earlier one of the same property can never show. */
+  /** Whether every browser accepts this declaration, so that an earlier one of the same property never has an effect. */
   isSure(property: string, value: string): boolean {
     if (!OLD.has(property) || value.length > 200) return false;
     const key = `${property}:${value}`;

@@ -1,8 +1,8 @@
-/** How the value of a style attribute is quoted in its tag. */
+/** Finds the quotes around the value of a style attribute. */
 
 /**
- * The quote around the value of the style attribute there, or the one to write when it has none. `null` when the author's value has no
- * quotes around it and both kinds inside: nothing can be put before it.
+ * The quote around the value of a style attribute, or the one to write when it has none (or there is no attribute).
+ * Null when the value has no quotes around it but both kinds inside, because then nothing can be put before it.
  */
 export function quoteOf(html: string, style: { start: number; end: number } | null): '"' | "'" | null {
   const value = style ? valueOf(html.slice(style.start, style.end)).text : "";
@@ -11,7 +11,10 @@ export function quoteOf(html: string, style: { start: number; end: number } | nu
   return value.includes("'") ? null : "'";
 }
 
-/** The value of `attribute` (name, sign and value) with its quotes, and where in it the value begins. */
+/**
+ * The value of `attribute` (name, `=` and value) with its quotes, and the offset where it begins. "" when there is no
+ * value.
+ */
 export function valueOf(attribute: string): { start: number; text: string } {
   const start = /^[^=]*=\s*/.exec(attribute)?.[0].length ?? attribute.length;
   return { start, text: attribute.slice(start) };

@@ -1,6 +1,6 @@
 /**
- * Selectors: read with css-tree, checked as strictly as browsers do (one bad selector makes a whole list void), and split into what can be
- * decided on the document and what depends on a state or mail program.
+ * Reads selectors with css-tree, as strictly as browsers do (one bad selector makes the whole list invalid), and
+ * separates what the document decides from what depends on a state or a mail program.
  */
 import { type CssNode, type ListItem, parse } from "css-tree";
 import { LIMITS, refuseBeyond } from "./limits.ts";
@@ -16,29 +16,35 @@ export type Test =
   | { kind: "nth"; step: number; offset: number; fromEnd: boolean; ofType: boolean }
   | { kind: "any" | "none"; of: Selector[] };
 
+/** The part of a selector between two combinators, which is about one element. */
 export interface Compound {
-  /** What depends on something else (`:hover`) is left out: they hold for more elements than the compound. */
+  /**
+   * Conditions of the document only. Others (`:hover`) are left out, so the tests may match more elements than the
+   * compound.
+   */
   tests: Test[];
 }
 
 type Combinator = " " | ">" | "+" | "~";
 
+/** One selector of a list, and its place in the source. */
 export interface Selector extends Span {
-  /** From left to right; before each but the first the combinator of the same index. */
+  /** From left to right. The combinator before a compound has the same index; the first one means nothing. */
   compounds: Compound[];
   combinators: Combinator[];
+  /** 1,000,000 for each id, 1,000 for each class, attribute or pseudo-class, 1 for each type or pseudo-element. */
   specificity: number;
-  /** A class, id or attribute of it: written twice it fits the same elements, and weighs more. */
+  /** A class, id or attribute in it. Written twice, it matches the same elements and weighs more. */
   repeatable: { text: string; end: number; specificity: number } | null;
-  /** Those of its compounds, also inside `:not()`, that look at the `style` attribute, which inlining changes. */
+  /** The compounds, also inside `:not()`, that test the `style` attribute, which inlining changes. */
   onStyle: Compound[];
   /** The document decides all of it. */
   isStatic: boolean;
-  /** Counts positions: what is inserted later may change what it fits. */
+  /** It counts positions, so an element that a mail program adds may change what it matches. */
   isStructural: boolean;
   /** It styles a part of an element (`::before`), never the element. */
   isOfPart: boolean;
-  /** Not every browser knows it, and one that does not drops the whole rule. */
+  /** Some browsers do not know it, and drop the whole rule. */
   isDoubtful: boolean;
 }
 
@@ -48,10 +54,10 @@ const STATES = new Set(
   ),
 );
 const PARTS = new Set(["before", "after", "first-line", "first-letter", "selection", "placeholder", "marker"]);
-/** These four may be written with one colon. */
+/** These four may also be written with one colon. */
 const OLD_PARTS = new Set(["before", "after", "first-line", "first-letter"]);
 
-/** Attributes whose values HTML compares without regard to case (HTML, "Case-sensitivity of selectors"). */
+/** Attributes with values that HTML compares without regard to case (HTML, "Case-sensitivity of selectors"). */
 const CASELESS = new Set(
   (
     "accept accept-charset align alink axis bgcolor charset checked clear codetype color compact declare defer dir direction disabled " +
@@ -79,7 +85,10 @@ const [ID, CLASS, TYPE] = [1_000_000, 1_000, 1];
 
 class Invalid extends Error {}
 
-/** The list in `source` at `at`; null when browsers do not read it, and with it drop the rule. Throws `UserError` beyond the limits. */
+/**
+ * The list of selectors in `source` at `at`. Null when browsers refuse the list, and drop its rule. Throws `UserError`
+ * beyond `LIMITS.selectorParts` and `LIMITS.selectorDepth`.
+ */
 export function readSelectors(source: string, at: Span): Selector[] | null {
   const text = source.slice(at.start, at.end);
   checkNesting(text);
@@ -96,7 +105,7 @@ function reject(): never {
   throw new Invalid();
 }
 
-/** Before css-tree, which recurses, sees it. */
+/** Refuses deep nesting before css-tree reads the text, because css-tree recurses. */
 function checkNesting(text: string): void {
   let depth = 0;
   for (const sign of text) {
@@ -118,7 +127,7 @@ class Reader {
   list(node: CssNode): Selector[] {
     if (node.type !== "SelectorList" || node.children.isEmpty) return reject();
     const selectors = node.children.toArray().map((child) => this.#selector(child));
-    // css-tree overlooks a comma that nothing follows.
+    // css-tree accepts a comma at the end, but browsers do not.
     const end = selectors.at(-1)?.end ?? 0;
     const closing = node.loc ? this.#text.slice(end - this.#offset) : "";
     if (/^(?:\s|\/\*[^]*?\*\/)*,/.test(closing)) reject();
@@ -150,7 +159,7 @@ class Reader {
     const compound = selector.compounds.at(-1) ?? reject();
     const { tests } = compound;
     const isFirst = !item.prev || item.prev.data.type === "Combinator";
-    // Behind a part of an element only states of it may follow.
+    // Only states may follow a part of an element.
     if (selector.isOfPart && node.type !== "PseudoClassSelector") reject();
     switch (node.type) {
       case "TypeSelector":
@@ -171,7 +180,7 @@ class Reader {
       case "PseudoClassSelector":
         return this.#pseudoClass(selector, tests, node);
       default:
-        // Nesting and whatever comes to CSS later.
+        // Nesting, and anything that CSS may add later.
         doubt(selector);
     }
   }
@@ -222,7 +231,7 @@ function doubt(selector: Selector): void {
 
 function readType(selector: Selector, tests: Test[], name: string): void {
   if (name === "*") return;
-  // A namespace: mails have none, and what it means depends on the sheet.
+  // A namespace. Mails have none, and its meaning depends on the sheet.
   if (name.includes("|")) return doubt(selector);
   selector.specificity += TYPE;
   tests.push({ kind: "type", name: decodeName(name) ?? reject() });

@@ -1,4 +1,7 @@
-/** Rules taken out of the sheets because they are inlined, and `!important` put where something conditional has to beat what is inlined. */
+/**
+ * Removes inlined rules from the sheets, and adds `!important` to conditional declarations that have to beat inlined
+ * ones.
+ */
 import type { Cut } from "./attribute.ts";
 import type { SheetMoves } from "./cascade.ts";
 import type { SheetPlace } from "./document.ts";
@@ -8,7 +11,7 @@ import { isBlank, type Span } from "./syntax.ts";
 
 const IMPORTANT = " !important";
 
-/** In the order of the source. */
+/** The changes to all sheets, in the order of the source within each sheet. */
 export function cutSheets(html: string, places: SheetPlace[], aims: Aim[], moves: Map<Aim, SheetMoves>): Cut[] {
   const byRule = new Map<Rule, Aim[]>();
   for (const aim of aims) {
@@ -44,7 +47,7 @@ function liftIn(html: string, rule: Rule, aims: Aim[], needed: Aim[], moves: Map
   if (others.length === 0 && first.aims.length === aims.length) {
     return placesIn(rule, first.lifted).map((at) => ({ start: at, end: at, text: IMPORTANT }));
   }
-  // Some of its selectors need `!important`, others must not have it: a rule for each.
+  // Some of the selectors need `!important` and others must not have it, so the rule is split.
   const text = [...versions.values()].map((version) => write(html, rule, version.aims, version.lifted)).join(" ");
   return [{ start: rule.written.start, end: rule.written.end, text }];
 }
@@ -62,7 +65,7 @@ function write(html: string, rule: Rule, aims: Aim[], lifted: Set<number>): stri
   return `${selectors} ${pieces.join(IMPORTANT)}`;
 }
 
-/** The same declarations by heavier selectors. */
+/** Rules that repeat the declarations with heavier selectors. */
 function echo(html: string, { rule, selector }: Aim, echoed: Map<number, number> = new Map()): string[] {
   const { repeatable, start, end } = selector;
   if (!repeatable) return [];
@@ -79,14 +82,14 @@ function endOfSpace(html: string, { written, sheet }: Rule): number {
   return end;
 }
 
-/** A sheet of which nothing is left goes with its tags. */
+/** Removes a sheet with its tags when nothing is left in it. */
 function withoutEmpty(html: string, place: SheetPlace, cuts: Cut[]): Cut[] {
   if (!place.whole || cuts.length === 0 || cuts.some(({ text }) => text !== "")) return cuts;
   const span: Span = { start: place.start, end: place.end };
   return isBlank(applyCuts(html, cuts, span)) ? [{ ...place.whole, text: "" }] : cuts;
 }
 
-/** `html` within `span`, cut; the cuts in order and apart from each other. */
+/** The part of `html` in `span` with the cuts applied. The cuts must be in order and must not overlap. */
 export function applyCuts(html: string, cuts: Cut[], span: Span = { start: 0, end: html.length }): string {
   const pieces: string[] = [];
   let done = span.start;

@@ -1,35 +1,40 @@
-/** What the style sheets of a document say, in the order of the cascade, and what of it can be inlined at all. */
+/** Reads the style sheets of a document in the order of the cascade, and tells which rules can be inlined. */
 import type { SheetPlace, SheetUse } from "./document.ts";
 import { LIMITS, refuseBeyond } from "./limits.ts";
 import type { Properties } from "./properties.ts";
 import { readSelectors, type Selector } from "./selector.ts";
 import { type AtRule, cutRules, type Declaration, namesBeforeColons, type StyleRule } from "./syntax.ts";
 
+/** A style rule of a sheet. */
 export interface Rule {
+  /** The rule in the source. */
   written: StyleRule;
   sheet: SheetPlace;
-  /** Holds always, and every browser reads it: what it says can go into attributes. */
+  /** It always applies and every browser reads it, so its declarations can be inlined. */
   canInline: boolean;
-  /** Nothing would be lost with it once it is inlined. */
+  /** It can be removed from the sheet once it is inlined. */
   canGo: boolean;
+  /** Its declarations may get `!important`, or a heavier selector. */
   canRaise: boolean;
   declarations: Declaration[];
-  /** Of the first declaration, in the order of all. */
+  /** The position of its first declaration among all declarations. */
   order: number;
   selectors: Selector[];
 }
 
+/** All style sheets of a document. */
 export interface Sheets {
+  /** In the order of the source. */
   rules: Rule[];
-  /** Properties that something sets whose place in the cascade is the browser's business: layers, scopes, nested rules. */
+  /** Slots that are set in layers, scopes or nested rules, whose weight in the cascade only the browser knows. */
   opaque: Set<string>;
-  /** Properties that animations set; those beat all but `!important`. */
+  /** Slots that animations set. Animations beat everything but `!important`. */
   animated: Set<string>;
 }
 
-/** At-rules around style rules that hold under a condition. */
+/** At-rules around style rules that apply under a condition. */
 const CONDITIONS = new Set(["media", "supports", "container", "document"]);
-/** At-rules that set nothing on an element. An imported sheet is taken for one of fonts: nobody can see into it. */
+/** At-rules that set nothing on an element. An imported sheet cannot be read, and usually has fonts only. */
 const HARMLESS = new Set(
   (
     "charset import namespace font-face page viewport counter-style property font-feature-values font-palette-values color-profile " +
@@ -37,7 +42,7 @@ const HARMLESS = new Set(
   ).split(" "),
 );
 
-/** Throws `UserError` beyond the limits. */
+/** Reads the sheets at `places`. Throws `UserError` beyond `LIMITS`. */
 export function readSheets(html: string, places: SheetPlace[], properties: Properties): Sheets {
   const size = places.reduce((sum, { start, end }) => sum + end - start, 0);
   refuseBeyond(LIMITS.css, size, "characters of CSS");
@@ -63,9 +68,9 @@ class Reader {
   sheet(place: SheetPlace): void {
     const items = cutRules(this.#html, place);
     const statements = items.filter((item) => item.kind === "at-rule");
-    // Namespaces change what a type selector means.
+    // A namespace changes the meaning of type selectors.
     const use = statements.some(({ name }) => name === "namespace") ? "fixed" : place.use;
-    // An @import behind a rule is void; without the rule it would come to life.
+    // An @import after a rule has no effect; without the rule it would have one.
     const lastImport = statements.findLast(({ name }) => name === "import" || name === "namespace")?.start ?? 0;
     for (const item of items) {
       if (item.kind === "rule") this.#rule(item, place, use, item.start > lastImport);

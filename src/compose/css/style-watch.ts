@@ -1,6 +1,6 @@
 /**
- * Selectors that look at the `style` attribute (`[style]`, `div[style*="margin: 16px 0"]`): where writing to it would make them fit what they did
- * not fit, or the other way round, nothing may be written.
+ * Watches selectors that test the `style` attribute (`[style]`, `div[style*="margin: 16px 0"]`). Where a new style
+ * would change what they match, nothing may be written.
  */
 import { styleWith } from "./attribute.ts";
 import type { Inlined, Kind } from "./cascade.ts";
@@ -10,6 +10,7 @@ import { Allowance, LIMITS } from "./limits.ts";
 import { Matcher } from "./match.ts";
 import type { Compound } from "./selector.ts";
 
+/** The selectors of a document that test the `style` attribute. */
 export class StyleWatch {
   readonly #html: string;
   readonly #compounds: Compound[];
@@ -21,7 +22,10 @@ export class StyleWatch {
     this.#matcher = new Matcher(document, new Allowance(LIMITS.comparisons, "comparisons of selectors with styles"));
   }
 
-  /** The elements (of twins the first) whose new style some selector would notice. Throws `UserError` when finding out takes too long. */
+  /**
+   * The elements whose new style would change what some selector matches; for twins, the first one. Throws `UserError`
+   * beyond `LIMITS.comparisons`.
+   */
   noticed(kinds: Map<Element, Kind>, inlined: Map<Kind, Inlined>): Element[] {
     if (this.#compounds.length === 0) return [];
     return [...kinds].flatMap(([element, kind]) => {

@@ -1,55 +1,64 @@
 /**
- * A style sheet cut into rules and declarations as CSS Syntax (https://www.w3.org/TR/css-syntax-3/) says, over css-tree's tokenizer. What is
- * broken is skipped where browsers skip it, every piece knows its place in the source, and nothing recurses over what an author nested.
+ * Cuts style sheets into rules and declarations by CSS Syntax (https://www.w3.org/TR/css-syntax-3/), with css-tree's
+ * tokenizer. Broken CSS is skipped where browsers skip it, every piece knows its place in the source, and nothing
+ * recurses over nested input.
  */
 import { ident, tokenize, tokenTypes } from "css-tree";
 
+/** A part of a source text: from `start` to `end` (exclusive). */
 export interface Span {
   start: number;
   end: number;
 }
 
+/** A declaration that browsers accept by its syntax. */
 export interface Declaration {
-  /** Lower case; custom properties as written. `*zoom` for the star hack of old IE. */
+  /** In lower case; custom properties as written. `*zoom` for the star hack of old IE. */
   property: string;
   /** On one line, without comments and `!important`. */
   value: string;
   important: boolean;
-  /** Where its value ends in the source. */
+  /** Where its value ends in the source, before any `!important`. */
   end: number;
 }
 
+/** The declarations of a rule or of a `style` attribute. */
 export interface Block {
   declarations: Declaration[];
-  /** Something in it is neither a declaration nor white space; browsers skip it. */
+  /** It has something else than declarations, which browsers skip. */
   hasJunk: boolean;
-  /** Rules inside, or brackets and quotes that nobody closed: what it means is left to the browser. */
+  /** It has nested rules, or brackets and quotes that are not closed, so only the browser knows its meaning. */
   isOpaque: boolean;
 }
 
+/** A style rule: selectors and a block. */
 export interface StyleRule extends Span {
   kind: "rule";
+  /** The selectors. */
   prelude: Span;
   body: Span;
   block: Block;
 }
 
+/** An at-rule. */
 export interface AtRule extends Span {
   kind: "at-rule";
-  /** Lower case, without `@` and vendor's prefix. */
+  /** In lower case, without `@` and vendor prefix. */
   name: string;
+  /** The text between the braces; null when there are none. */
   body: Span | null;
 }
 
+/** A top-level item of a style sheet, or of a conditional at-rule. */
 export type Item = StyleRule | AtRule;
 
 interface Tokens {
   source: string;
   types: number[];
+  /** It has one more entry than there are tokens: the end of the source. */
   starts: number[];
-  /** One more than there are tokens: the last is where the source ends. */
   ends: number[];
-  /** For an opening token the index of the one that closes it, or the number of tokens. */
+  /** For an opening token, the index of the token that closes it, or the number of tokens when none does. */
   closedBy: number[];
 }
 
@@ -84,18 +93,18 @@ const CLOSES: ReadonlyMap<number | undefined, number | undefined> = new Map([
 ]);
 const CLOSING = new Set<number | undefined>(CLOSES.values());
 
-/** The items of a style sheet, or of the body of an at-rule that holds rules (`within`). */
+/** The items of a style sheet, or of the body of an at-rule (`within`). Their places are offsets in `source`. */
 export function cutRules(source: string, within: Span = { start: 0, end: source.length }): Item[] {
   return new Cutter(read(source, within)).rules();
 }
 
-/** What stands in a `style` attribute. */
+/** The declarations of a `style` attribute. */
 export function cutDeclarations(source: string): Block {
   const tokens = read(source, { start: 0, end: source.length });
   return new Cutter(tokens).block(0, tokens.types.length);
 }
 
-/** Every name followed by a colon: at least all properties that are set somewhere in it, however it is nested. */
+/** Every name that is followed by a colon. These are at least all properties that are set there, at any depth. */
 export function namesBeforeColons(source: string, within: Span): Set<string> {
   const tokens = read(source, within);
   const names = new Set<string>();
@@ -108,7 +117,9 @@ export function namesBeforeColons(source: string, within: Span): Set<string> {
   return names;
 }
 
-/** `value` with its strings in the given quotes, so that it can stand between the others. */
+/**
+ * `value` with its strings in the given quotes where that is possible, so that it can be put between the other quotes.
+ */
 export function requote(value: string, quote: '"' | "'"): string {
   const tokens = read(value, { start: 0, end: value.length });
   return tokens.types
@@ -121,13 +132,13 @@ export function requote(value: string, quote: '"' | "'"): string {
     .join("");
 }
 
-/** Whether there is nothing in it but white space and comments. */
+/** Whether the CSS has only white space and comments. */
 export function isBlank(source: string): boolean {
   const empty: (number | undefined)[] = [T.space, T.comment, T.cdo, T.cdc];
   return read(source, { start: 0, end: source.length }).types.every((type) => empty.includes(type));
 }
 
-/** A selector's name as it is compared: without escapes. Null for a `#` that is followed by no identifier, which is no selector. */
+/** The name in a selector without escapes. Null when it is no identifier, as after a `#` that is no id selector. */
 export function decodeName(written: string): string | null {
   return /^-?(?:[a-z_\u0080-\uffff-]|\\)/i.test(written) ? ident.decode(written) : null;
 }
@@ -145,7 +156,7 @@ function read(source: string, { start, end }: Span): Tokens {
     tokens.starts.push(start + from);
     tokens.ends.push(start + to);
     if (CLOSES.has(type)) open.push(at);
-    // A closing token that does not fit the innermost open one is an ordinary token inside it.
+    // A closing token that does not match the innermost open one is an ordinary token inside it.
     else if (CLOSING.has(type) && type === CLOSES.get(tokens.types[open.at(-1) ?? -1]))
       tokens.closedBy[open.pop() ?? 0] = at;
   });
@@ -192,7 +203,7 @@ class Cutter {
   #styleRule(first: number, items: Item[]): number {
     const { types } = this.#t;
     const open = this.#find(first, types.length, (type) => type === T.openCurly);
-    // A prelude without a block is nothing.
+    // Selectors without a block are no rule.
     if (open >= types.length) return open;
     const close = this.#closing(open);
     const block = this.block(open + 1, close);
@@ -221,7 +232,7 @@ class Cutter {
     return block;
   }
 
-  /** From `first` to the semicolon at `end`. Null when browsers do not read it as one. */
+  /** The declaration from `first` to the semicolon at `end`. Null when browsers do not accept it. */
   #declaration(first: number, end: number, block: Block): Declaration | null {
     const { types } = this.#t;
     const star = types[first] === T.delim && textOf(this.#t, first) === "*" && types[first + 1] === T.ident ? "*" : "";
@@ -231,7 +242,7 @@ class Cutter {
     const isNamed = property !== "" && types[colon] === T.colon && colon < end;
     if (!this.#isClosed(first, end)) block.isOpaque = true;
     if (types[first] === T.at || this.#hasBlock(first, end)) {
-      // A custom property may hold a block; elsewhere it is a rule inside the rule.
+      // A custom property may have a block; elsewhere a block is a nested rule.
       if (!isNamed || !property.startsWith("--")) block.isOpaque = true;
     }
     if (!isNamed || textOf(this.#t, name).includes("\\")) return null;
@@ -253,7 +264,7 @@ class Cutter {
     return { property, value: this.#text(property, first, last), important, end: this.#endAt(last) };
   }
 
-  /** A value may hold anything but what never closes or never opened. */
+  /** A value may have any tokens, but every bracket has to be opened and closed, and a `!` is not allowed. */
   #isValue(first: number, end: number): boolean {
     const { types, closedBy } = this.#t;
     for (let at = first; at < end; at++) {
@@ -267,7 +278,7 @@ class Cutter {
     return true;
   }
 
-  /** Between brackets every pair is closed; what closes nothing or is bad is not allowed there either. */
+  /** The same for the tokens between brackets, where a `!` is allowed. */
   #isInner(first: number, end: number): boolean {
     const { types, closedBy } = this.#t;
     const closing = new Set<number>();
@@ -297,7 +308,7 @@ class Cutter {
     return end < types.length || this.#endsWhole(types.length - 1);
   }
 
-  /** The end of a sheet closes strings, addresses and escapes that its author left open. */
+  /** False when the last token is a string, address or escape that only the end of the sheet closes. */
   #endsWhole(at: number): boolean {
     const type = this.#t.types[at];
     const text = at < 0 ? "" : textOf(this.#t, at);
@@ -311,7 +322,7 @@ class Cutter {
     return this.#find(first, end, (type) => type === T.openCurly) < end;
   }
 
-  /** The first such token that is in no brackets, or `end`. */
+  /** The first wanted token outside of brackets, or `end`. */
   #find(first: number, end: number, isWanted: (type: number | undefined) => boolean): number {
     const { types, closedBy } = this.#t;
     for (let at = first; at < end; at = (closedBy[at] ?? at) + 1) if (isWanted(types[at])) return at;

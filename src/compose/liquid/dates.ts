@@ -1,6 +1,7 @@
 /**
- * Dates as people type them into lists. A date without an offset is the same day and time on every machine; one with an offset keeps the time
- * it was written with. What may be either of two days, or none, is refused instead of guessed.
+ * Reads dates as people type them into lists. A date without an offset is the same day and time on every machine; one
+ * with an offset keeps the time it was written with. A text that may mean two days, or looks like a date and is none,
+ * is refused instead of guessed.
  */
 import type { DateTime, Zone } from "luxon";
 import { UserError } from "../../errors.ts";
@@ -9,13 +10,13 @@ import { checkZone, zoneNamed } from "../../time/schedule.ts";
 import { LONG_MONTHS, strftime } from "./strftime.ts";
 import { quoted, ValueProblem } from "./value-problem.ts";
 
-/** `floating`: written without an offset; `time` then says what a clock shows, in UTC for want of anything else. */
+/** `floating`: the date was written without an offset. Then `time` is what a clock shows, stored as UTC. */
 interface Written {
   time: DateTime;
   floating: boolean;
 }
 
-/** `unclear`: looks like a date, and is none or one of several. Null: no date at all. */
+/** The date a text stands for. `unclear`: it looks like a date, but is none or may be several. Null: it is no date. */
 export type DateReading = ({ kind: "date" } & Written) | { kind: "unclear"; problem: string } | null;
 
 const MONTH_NAMES = LONG_MONTHS.map((name) => name.toLowerCase());
@@ -31,7 +32,7 @@ interface Day {
   day: number;
 }
 
-/** Each way to write a day, with what its three parts are; a text says why it is not clear. */
+/** The ways to write a day, and how to read the three parts of each. A returned text says why it is unclear. */
 const WAYS: [RegExp, Order][] = [
   [way("(\\d{4})([-/.]) ?(\\d{1,2})\\2 ?(\\d{1,2})\\.?"), (year, month, day) => dayOf(year, month, day)],
   [way("(\\d{4})()年 ?(\\d{1,2})月 ?(\\d{1,2})日"), (year, month, day) => dayOf(year, month, day)],
@@ -48,16 +49,19 @@ const WAYS: [RegExp, Order][] = [
 ];
 /** `March 1, 2026`, where the month comes first. */
 const MONTH_FIRST = way(`${WEEKDAY}${MONTH}() (\\d{1,2})(?:st|nd|rd|th)?,? (\\d{4})`);
-/** What JavaScript writes: `Sun Mar 01 2026 10:00:00 GMT+0100 (CET)` is month first, too; `Sun Mar 1 10:00:00 2026` is C's. */
+/**
+ * The form of C: `Sun Mar 1 10:00:00 2026`. (The form of JavaScript, `Sun Mar 01 2026 10:00:00 GMT+0100 (CET)`, is
+ * `MONTH_FIRST`.)
+ */
 const C_TIME = /^(?:[a-z]{3} )?([a-z]{3}) {1,2}(\d{1,2}) (\d\d):(\d\d):(\d\d) (\d{4})$/i;
-/** A month alone: its first day stands for it. */
+/** A month alone stands for its first day. */
 const MONTH_ALONE = /^(\d{4})-(\d\d)$/;
 const COMPACT = /^(\d{4})(\d\d)(\d\d)(?:[Tt]?(\d\d)(\d\d)(\d\d)?(Z)?)?$/;
 
-/** Reads as a date, and something stands around it that is none. */
+/** Text that begins like a date, though the whole is none. */
 const DATE_LIKE = /^\d{1,4}([-/.]) ?\d{1,2}\1 ?\d{1,4}(?!\d)/;
 
-/** More characters than any way to write a date and a time has, with room for spaces. */
+/** More characters than any date with a time needs, with room for spaces. */
 const LONGEST_DATE = 120;
 
 function way(day: string): RegExp {
@@ -65,8 +69,8 @@ function way(day: string): RegExp {
 }
 
 /**
- * Reads a date with or without time and offset. Years have four digits; `13/04/2026` is clear, `03/04/2026` is not, `01.03.2026` is always
- * 1 March. Digits alone are read by `readDigits`.
+ * Reads a date with or without time and offset. Years need four digits. `13/04/2026` is clear, `03/04/2026` is not, and
+ * `01.03.2026` is always 1 March. Digits alone are read by `readDigits`. Never throws.
  */
 export function readDate(written: string): DateReading {
   if (written.length > LONGEST_DATE) return null;
@@ -91,8 +95,9 @@ export function readDate(written: string): DateReading {
 const HOW_TO_WRITE = "write it as 2026-03-01 or 2026-03-01 23:30 in the list";
 
 /**
- * Digits alone: the seconds of Unix (9 or 10 digits) or JavaScript's milliseconds (13), which are instants and shown in UTC; or a day without
- * separators (`20260301`, `20260301233000`). A spreadsheet's day number (46082) is refused with the day it may stand for.
+ * Reads digits alone: Unix seconds (9 or 10 digits) and JavaScript milliseconds (13) are instants in UTC; `20260301`
+ * and `20260301233000` are days without separators. The day number of a spreadsheet (46082) is unclear, and the problem
+ * names the day it may stand for.
  */
 function readDigits(text: string): DateReading {
   if (/^\d{9,10}(?:\.\d+)?$/.test(text)) return instant(Number(text) * 1_000);
@@ -133,7 +138,10 @@ function named(year = "", month = "", day = ""): Day {
   return { year: Number(year), month: index + 1, day: Number(day) };
 }
 
-/** Days come first in most of the world and months in the USA; only a number above 12 tells which. */
+/**
+ * The day comes first in most of the world and the month in the USA. Only a number above 12, or two equal numbers, make
+ * it clear.
+ */
 function eitherOrder(first: string, second: string, year: string): Day | string {
   const [a, b] = [Number(first), Number(second)];
   if (a > 12 || a === b) return dayOf(year, second, first);
@@ -162,7 +170,7 @@ function dateOf(text: string, day: Day | string, time: (string | undefined)[]): 
     millisecond: Number(fraction.padEnd(3, "0").slice(0, 3)),
   };
   const read = luxon().DateTime.fromObject({ ...day, ...clock }, { zone: zone ?? "utc" });
-  // Luxon takes 24:00 for the next day; a day that is not the one written is refused like 30 February.
+  // Luxon reads 24:00 as the next day. That is not the day that was written, so it is refused like 30 February.
   if (!read.isValid || clock.hour > 23 || day.year < 1) {
     const shown = `${quoted(text)} is a day or a time that does not exist`;
     return { kind: "unclear", problem: `${shown}; correct it in the list` };
@@ -170,7 +178,7 @@ function dateOf(text: string, day: Day | string, time: (string | undefined)[]): 
   return { kind: "date", time: read, floating: zone === null };
 }
 
-/** Hours of a twelve-hour clock go from 12 over 1 to 11; -1 is none. */
+/** The hour of the day. The hours of a twelve-hour clock are 12, then 1 to 11; -1 for any other. */
 function clockHour(hour: number, half: string | undefined): number {
   if (half === undefined) return hour;
   if (hour < 1 || hour > 12) return -1;
@@ -187,12 +195,13 @@ interface FilterThis {
   context: { memoryLimit: { use(count: number): void } };
 }
 
-/** What `date` writes when no format is given; LiquidJS's own. */
+/** The format of `date` when none is given, as in LiquidJS. */
 const DEFAULT_FORMAT = "%A, %B %-e, %Y at %-l:%M %P %z";
 
 /**
- * The date filters. `date` takes a format and, as LiquidJS does, a zone: an instant is shown as the clocks there show it, a date without an
- * offset is taken to be theirs. They throw `ValueProblem` for what may be two days, or none; a text that is no date stays as it is.
+ * The date filters. `date` takes a format and, as in LiquidJS, a zone: an instant is shown in that zone, and a date
+ * without an offset belongs to it. They throw `ValueProblem` for an unclear date or an unknown zone. A text that is no
+ * date stays as it is.
  */
 export const DATE_FILTERS = {
   date(this: FilterThis, value: unknown, format?: unknown, zone?: unknown): unknown {
@@ -238,7 +247,7 @@ function inZone({ time, floating }: Written, zone: unknown): DateTime {
   return time.setZone(zoneOf(zone), { keepLocalTime: floating });
 }
 
-/** A name as `--tz` takes it, or, as LiquidJS has it, the minutes that UTC is ahead. */
+/** A zone by a name that `--tz` accepts, or, as in LiquidJS, by the minutes that UTC is ahead of it. */
 function zoneOf(zone: unknown): Zone {
   if (typeof zone === "number") return luxon().FixedOffsetZone.instance(-zone);
   try {

@@ -1,9 +1,11 @@
+/** Sets up LiquidJS: its limits, its tags and our filters. */
 import { CaptureTag, type FilterImplOptions, filters, Liquid } from "liquidjs";
 import type { Context } from "liquidjs";
 import { Markup, withBreaks } from "./markup.ts";
 import { current, text } from "./tracer.ts";
 import { teachValues } from "./values.ts";
 
+/** The tags a template may use; all other tags of LiquidJS are removed from the engine. */
 export const ALLOWED_TAGS = [
   "assign",
   "break",
@@ -18,12 +20,18 @@ export const ALLOWED_TAGS = [
   "#",
 ];
 
-/** Against templates that never end. The units are LiquidJS's own: characters, nodes, and (a last resort) milliseconds. */
+/**
+ * Limits against templates that never end. LiquidJS counts characters (`parseLimit`, `memoryLimit`), nodes
+ * (`templateLimit`) and, as a last resort, milliseconds (`renderLimit`).
+ */
 export const LIMITS = { parseLimit: 20_000_000, memoryLimit: 20_000_000, templateLimit: 200_000, renderLimit: 10_000 };
 
 let theEngine: Liquid | undefined;
 
-/** The one engine: own properties only, no files, no tags that would output around the escaping, limits on size, loops and time. */
+/**
+ * The one engine, made at the first call. It reads own properties only, loads no files, has only `ALLOWED_TAGS`, and
+ * stops at `LIMITS`.
+ */
 export function engine(): Liquid {
   return (theEngine ??= createEngine());
 }
@@ -33,7 +41,7 @@ function createEngine(): Liquid {
     ...LIMITS,
     ownPropertyOnly: true,
     strictFilters: true,
-    // An empty cell is false: {% if coupon %} asks whether there is one.
+    // An empty cell must be false, so that {% if coupon %} asks whether there is one.
     jsTruthy: true,
     dynamicPartials: false,
     templates: {},
@@ -48,7 +56,7 @@ function createEngine(): Liquid {
 
 type Handler = Extract<FilterImplOptions, (...args: never[]) => unknown>;
 
-/** Filters that know what to do with captured text: those of `teachMarkup`, those that put texts together, and `raw`. */
+/** Registers filters that handle captured text (`Markup`). `TEXT_FILTERS` and `raw` handle it too. */
 function teachMarkup(created: Liquid): void {
   for (const name of ["size", "slice"]) {
     const work = filters[name] as Handler;
@@ -62,7 +70,7 @@ function teachMarkup(created: Liquid): void {
     const given = byDefault.apply(this, [value, ...rest] as Parameters<Handler>) as unknown;
     return value instanceof Markup && given === value.valueOf() ? value : given;
   });
-  // Every value is escaped where it ends up: by hand as well would be once too often.
+  // Every value is escaped when it is written, so these filters must not escape it a second time.
   for (const name of ["escape", "escape_once", "xml_escape"]) created.registerFilter(name, escaped);
   created.registerFilter("newline_to_br", (value: unknown) => {
     const { language } = current();
@@ -70,7 +78,7 @@ function teachMarkup(created: Liquid): void {
   });
 }
 
-/** Behind it the value means itself, even with `| raw`. */
+/** Makes a value plain text that is escaped when it is written, even with `| raw`. */
 function escaped(value: unknown): Markup {
   return value instanceof Markup ? value : new Markup(current().language, [{ kind: "value", text: text(value) }]);
 }

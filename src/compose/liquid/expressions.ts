@@ -1,6 +1,6 @@
 /**
- * Reads conditions, values and filters as strictly as Liquid is documented. LiquidJS takes the first value and passes over the rest (`a = 1`,
- * `a == "x" b`): the mail would then be another than its author wrote.
+ * Checks conditions, values and filters by the documented syntax of Liquid. LiquidJS takes the first value and ignores
+ * the rest (`a = 1`, `a == "x" b`), so the mail would not be the one its author meant.
  */
 import { nearest } from "../../nearest.ts";
 import { corrected, type Lexeme } from "./lexer.ts";
@@ -10,7 +10,10 @@ import { FILTER_VALUES, foreignFilter, mendedFormat } from "./foreign.ts";
 const COMPARISONS = new Set(["==", "!=", "<", ">", "<=", ">=", "contains"]);
 const JOINED = new Set(["and", "or"]);
 
-/** What stands where, for the reader of one tag. Every method that expects something throws `Mistake` when it is not there. */
+/**
+ * Reads the lexemes of one tag from left to right. Every method that expects something throws `Mistake` when it is
+ * missing. `filters` are the names of known filters.
+ */
 export class TagReader {
   readonly tag: Tag;
   readonly #lexemes: Lexeme[];
@@ -31,7 +34,7 @@ export class TagReader {
     return this.#lexemes[this.#at + ahead];
   }
 
-  /** The next lexeme when it is `text`, taken. */
+  /** Takes the next lexeme when it is one of `texts`. */
   take(...texts: string[]): Lexeme | undefined {
     const next = this.peek();
     if (!next || next.kind === "text" || !texts.includes(next.text)) return undefined;
@@ -39,7 +42,7 @@ export class TagReader {
     return next;
   }
 
-  /** The next lexeme when it is a word, taken. */
+  /** Takes the next lexeme when it is a word. */
   word(): Lexeme | undefined {
     const next = this.peek();
     if (next?.kind !== "word") return undefined;
@@ -55,7 +58,10 @@ export class TagReader {
     if (!this.done) throw this.#unexpected();
   }
 
-  /** A condition: comparisons joined by `and` and `or`, then perhaps filters, which apply to the whole. */
+  /**
+   * Reads a condition to the end of the tag: comparisons joined by `and` and `or`, then perhaps filters, which apply to
+   * the whole.
+   */
   condition(): void {
     const from = this.#at;
     if (this.done) throw this.mistake("no condition", 'write what to ask for, as in {% if plan == "gold" %}');
@@ -70,14 +76,14 @@ export class TagReader {
     this.end();
   }
 
-  /** `{% if name | size > 3 %}` in two tags. */
+  /** The two tags to write instead of `{% if name | size > 3 %}`. */
   #assigned(comparison: Lexeme): string {
     const at = comparison.index - this.tag.index;
     const [, begin = "", value = ""] = /^(\{%-?\s*\w+\s+)([\s\S]*)$/.exec(this.tag.text.slice(0, at)) ?? [];
     return `{% assign value = ${value.trim()} %}${begin}value ${this.tag.text.slice(at)}`;
   }
 
-  /** The value of an output or an `assign`: an expression and its filters. */
+  /** Reads the value of an output or an `assign` to the end of the tag: an expression and its filters. */
   value(kind: "output" | "assign"): void {
     const from = this.#at;
     this.#expression(kind === "output");
@@ -94,7 +100,7 @@ export class TagReader {
     this.end();
   }
 
-  /** The filters alone, for an output whose name has been read. */
+  /** Reads only filters to the end of the tag, for an output whose name has been read. */
   filters(): void {
     this.#filterChain();
     this.end();
@@ -126,7 +132,7 @@ export class TagReader {
       throw this.mistake("two comparisons in a row", "join them: 1 < orders and orders < 5");
   }
 
-  /** `plan == "gold" or "silver"`: a text alone is always true. */
+  /** Refuses `plan == "gold" or "silver"`, because a text alone is always true. */
   #refuseLoneText(from: number): void {
     const text = this.#lexemes[from];
     if (this.#at !== from + 1 || (text?.kind !== "text" && text?.kind !== "number")) return;
@@ -142,7 +148,7 @@ export class TagReader {
 
   #operand(operator?: Lexeme): void {
     while (this.take("not")) {
-      // `not not x` is odd, and clear.
+      // `not not x` is odd, but its meaning is clear.
     }
     if (this.done || (this.peek()?.text === "|" && operator))
       throw this.mistake(
@@ -153,7 +159,7 @@ export class TagReader {
     this.operand();
   }
 
-  /** A text, a number, a range or a column with its path. */
+  /** Reads a text, a number, a range, or a column with its path. */
   operand(): void {
     const next = this.peek();
     if (next?.kind === "text" || next?.kind === "number") this.#at++;
@@ -237,7 +243,7 @@ export class TagReader {
     throw this.mistake(`there is no filter ${JSON.stringify(name.text)}`, hint, name);
   }
 
-  /** The values behind `name:`; how many. */
+  /** Reads the values after `name:`. Returns their number. */
   #arguments(name: Lexeme): number {
     let count = 0;
     do {
@@ -256,7 +262,7 @@ export class TagReader {
     return count;
   }
 
-  /** A date format without `%` would be mailed as it is. */
+  /** Refuses a date format without `%`, which would be mailed as it is. */
   #checkFormat(format: Lexeme): void {
     const mended = mendedFormat(format.text.slice(1, -1));
     if (mended !== null)
@@ -295,7 +301,7 @@ export class TagReader {
     return this.#sideBySide(next);
   }
 
-  /** Two values with nothing between them. */
+  /** The mistake for two values with nothing between them. */
   #sideBySide(next: Lexeme): Mistake {
     const before = this.peek(-1);
     const foreign = FOREIGN_OPERATORS.get(next.text.toLowerCase());
@@ -319,7 +325,7 @@ const CALCULATE = "write {{ price | plus: 5 }}; minus, times and divided_by are 
 
 const use = (operator: string) => (tag: string) => `write ${operator}: ${tag}`;
 
-/** Signs of other languages, and what to do about each. */
+/** The hints for operators of other languages. */
 const SAID = new Map<string, (tag: string) => string>(
   Object.entries({
     "=": use("=="),

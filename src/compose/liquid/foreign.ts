@@ -1,6 +1,6 @@
-/** Filters and date formats of other systems, and what they are called here. */
+/** Translates filters and date formats of other systems for hints. */
 
-/** Filters that make no sense without a value: how many they need, and how they are written. */
+/** Filters that need values: how many at least, and an example for hints. */
 export const FILTER_VALUES: Record<string, { count: number; example: string }> = {
   default: { count: 1, example: 'default: "friend"' },
   append: { count: 1, example: 'append: "!"' },
@@ -59,14 +59,17 @@ const FOREIGN = new Map<string, string>([
   ...names("json", "to_json tojson jsonencode"),
 ]);
 
-/** There is nothing like them here. */
+/** Filters for money and numbers, which have no counterpart here. */
 const MONEY = new Set(
   "money money_with_currency currency number_format number_with_delimiter floatformat format_number intcomma number".split(
     " ",
   ),
 );
 
-/** What a filter of another system is called here, and what to write; null when it is not known. */
+/**
+ * The filter to use here for a filter of another system (`name` is not set when there is none), and a hint. Null for an
+ * unknown name.
+ */
 export function foreignFilter(name: string): { name?: string; hint: string } | null {
   const known = FOREIGN.get(name) ?? FOREIGN.get(name.toLowerCase());
   if (known !== undefined) return { name: known, hint: `write ${FILTER_VALUES[known]?.example ?? known}` };
@@ -75,7 +78,7 @@ export function foreignFilter(name: string): { name?: string; hint: string } | n
   return null;
 }
 
-/** The parts of date formats elsewhere, longest first, as strftime has them. */
+/** The parts of date formats in other systems, longest first, with those of strftime. */
 const TOKENS = new Map(
   "yyyy=%Y YYYY=%Y MMMM=%B dddd=%A EEEE=%A MMM=%b ddd=%a EEE=%a yy=%y YY=%y MM=%m DD=%d dd=%d HH=%H hh=%I mm=%M ss=%S M=%-m D=%-d d=%-d H=%-H h=%-I A=%p a=%P"
     .split(" ")
@@ -103,7 +106,10 @@ const PHP: Record<string, string> = {
   a: "%P",
 };
 
-/** The format with `%` that is meant by a date format without one, which would be mailed as it is. `null` when there is nothing to mend. */
+/**
+ * The strftime format that is probably meant by a date format without `%`. Null when the format has a `%` or no
+ * letters.
+ */
 export function mendedFormat(format: string): string | null {
   return format.includes("%") || !/\p{L}/u.test(format) ? null : strftimeOf(format);
 }

@@ -1,28 +1,39 @@
-/** The words and signs inside a tag, by LiquidJS's rules; what editors and other languages put there is told at once. */
+/**
+ * Splits the inside of a tag into lexemes, by the rules of LiquidJS. Characters that editors and other languages put
+ * there are mistakes.
+ */
 import { type Mistake, mistakeIn, type Tag } from "./mistake.ts";
 
+/** A word, text, number or sign inside a tag. */
 export interface Lexeme {
   /** `sign` covers operators, those of other languages too. */
   kind: "text" | "number" | "word" | "sign";
+  /** As written; a text has its quotes. */
   text: string;
-  /** Into the template's source. */
+  /** Where it begins in the source of the template. */
   index: number;
 }
 
 const BLANK = /[\s\u180e]/;
 const QUOTED = /"(?:\\[\s\S]|[^"\\])*"|'(?:\\[\s\S]|[^'\\])*'/y;
 const NUMBER = /[+-]?\d+(?:\.(?!\.)\d*)?(?![\p{L}\p{N}_?-])/uy;
-/** LiquidJS takes every character beyond ASCII for a letter; quotation marks are none, but for the apostrophe in a word. */
+/**
+ * LiquidJS reads every character beyond ASCII as a letter. Here quotation marks are no letters, except the apostrophe
+ * in a word.
+ */
 const WORD = /(?:[\w?-]|(?![\s“”„«»‹›‘’‚｜＝：＂＇＜＞])[\u0080-\u{10ffff}]|(?<=[\p{L}\p{N}])’(?=[\p{L}\p{N}]))+/uy;
 const SIGN = /===|!==|&&=?|\|\||\?\?|==|!=|<>|>=|<=|=>|=<|\.\.|[^\s]/uy;
 
-/** Zero-width characters come with copied text; a name that has one looks like another. Joiners between letters are part of some scripts. */
+/**
+ * Invisible characters, which come with copied text and make two names look the same. Joiners between letters belong to
+ * some scripts.
+ */
 const INVISIBLE = /[\u00ad\u200b\u200e\u200f\u2060\ufeff]|(?<!\p{L})[\u200c\u200d]|[\u200c\u200d](?!\p{L})/u;
 const ENTITY = /&(?:[a-z]{2,8}\d?|#\d{2,5}|#x[\da-f]{2,5});/i;
 const HTML_TAG = /<\/?(?:[a-z][a-z0-9]*:)?[a-z][a-z0-9]*(?:\s+[a-z-]+\s*=\s*[^<>]*)?\s*\/?>/i;
 const TYPOGRAPHIC = /[“”„«»‹›‘’‚＂＇]/;
 
-/** Throws `Mistake` for what no tag can have. */
+/** The lexemes of a tag, in order. Throws `Mistake` for characters that no tag can have. */
 export function lexemesOf(tag: Tag): Lexeme[] {
   checkCharacters(tag);
   const lexemes: Lexeme[] = [];
@@ -55,12 +66,12 @@ function readAt(content: string, at: number): Omit<Lexeme, "index"> {
   return { kind: "sign", text: content[at] ?? " " };
 }
 
-/** The parts of a tag that do not stand in quotes, each text in quotes replaced by spaces. */
+/** The content with each text in quotes replaced by as many spaces. */
 export function outsideQuotes(content: string): string {
   return content.replace(/"(?:\\[\s\S]|[^"\\])*"|'(?:\\[\s\S]|[^'\\])*'/g, (text) => " ".repeat(text.length));
 }
 
-/** Throws `Mistake` for invisible characters, HTML and its entities. Those in quotes are the author's own. */
+/** Throws `Mistake` for invisible characters, HTML and entities outside of quotes. */
 export function checkCharacters(tag: Tag): void {
   const open = outsideQuotes(tag.text.slice(2, -2));
   const invisible = INVISIBLE.exec(open);
@@ -83,6 +94,7 @@ export function checkCharacters(tag: Tag): void {
   }
 }
 
+/** The mistake for typographic quotes at `index` of the source, with the corrected tag as a hint. */
 export function typographic(tag: Tag, index: number): Mistake {
   return mistakeIn(tag, index, "typographic quotes", `write straight quotes: ${corrected(tag.text)}`);
 }
@@ -124,7 +136,10 @@ const REPLACED: [RegExp, string][] = [
   [/\bNOT\b/g, "not"],
 ];
 
-/** The tag as its author probably means it: straight quotes, characters for entities, Liquid's operators. */
+/**
+ * The tag as its author probably means it: with straight quotes, characters instead of entities, and the operators of
+ * Liquid.
+ */
 export function corrected(text: string): string {
   const straight = text
     .replace(/&#?\w+;/g, (entity) => ENTITIES[entity.toLowerCase()] ?? entity)

@@ -1,40 +1,42 @@
 /**
- * Text of the author with values in it, before it is known where it will stand: what `{% capture %}` holds, and what `escape`, `url_encode` and
- * `newline_to_br` give. Where it is written, each of its values is escaped for that place, once.
+ * Text of the author with values in it, whose place is not known yet: the content of `{% capture %}`, and the results
+ * of `escape`, `url_encode` and `newline_to_br`. When it is written, each of its values is escaped for that place,
+ * once.
  */
 import { Drop } from "liquidjs";
 import { escapeHtml } from "../mail/escape.ts";
 import type { Value } from "../mail/value-mark.ts";
 
-/** The language around the tags. In HTML what `{% capture %}` holds is HTML; in Markdown a line of tags alone is no line. */
+/** The language of a template around its tags. It is also the language of a `{% capture %}` in it. */
 export type Language = "html" | "markdown" | "text";
 
-/** Signs of the language: text without any of them is what it reads as. */
+/** Characters with a meaning in the language. Text without any of them means itself. */
 const SIGNS: Record<Language, RegExp | null> = {
   html: /[<&]/,
   markdown: /[\\`*_[\]<>&#|~!\n]|^\s*(?:[-+=]|\d+[.)])/,
   text: null,
 };
 
-/** A value as the language around it writes one that means itself. */
+/** Escapes a value, so that it means itself in the language. */
 const ESCAPED: Record<Language, (text: string) => string> = {
   html: escapeHtml,
-  // Markdown takes an entity for text, never for a sign of its own; a line break could begin a block.
+  // For Markdown an entity is always text. A line break could begin a block, so it becomes a space.
   markdown: (written) =>
     written.replace(/[!-/:-@[-`{-~]/g, (sign) => `&#${sign.charCodeAt(0)};`).replace(/\s*\n\s*/g, " "),
   text: (written) => written,
 };
 
-/** More values make one text: a loop that adds to a captured text would copy them all each time. */
+/** More pieces are joined to one text, because a loop that adds to a captured text would copy them all each time. */
 const MOST_PIECES = 2_000;
 
-/** Texts are the author's. */
+/** A string is text of the author. */
 export type MarkupPiece = string | Value;
 
+/** A text of pieces, as a value in LiquidJS. */
 export class Markup extends Drop {
   readonly language: Language;
   readonly pieces: readonly MarkupPiece[];
-  /** Whether the author's text has signs of the language in it; else the whole is a text like any other. */
+  /** Whether the author's text has characters with a meaning in the language; if not, it is a text like any other. */
   readonly hasSigns: boolean;
 
   constructor(language: Language, pieces: readonly MarkupPiece[]) {
@@ -45,19 +47,19 @@ export class Markup extends Drop {
     this.pieces = pieces.length > MOST_PIECES ? [pieces.map((piece) => asWritten(language, piece)).join("")] : pieces;
   }
 
-  /** What conditions and filters see: the text itself, or markup with its values escaped. */
+  /** The value for conditions and filters: the text itself, or markup with its values escaped. */
   override valueOf(): string {
     const text = (piece: MarkupPiece) => (typeof piece === "string" ? piece : piece.text);
     return this.pieces.map((piece) => (this.hasSigns ? asWritten(this.language, piece) : text(piece))).join("");
   }
 
-  /** `{{ captured.size }}` */
+  /** Answers `{{ captured.size }}`. */
   override liquidMethodMissing(name: string | number): number | undefined {
     return name === "size" ? this.valueOf().length : undefined;
   }
 }
 
-/** `value` as a part of markup: escaped, unless it is the author's own. */
+/** `value` as a part of markup: a string is escaped, markup gets its values escaped, anything else stays as it is. */
 export function inMarkup(language: Language, value: unknown): unknown {
   if (value instanceof Markup) return value.pieces.map((piece) => asWritten(language, piece)).join("");
   return typeof value === "string" ? ESCAPED[language](value) : value;
@@ -68,7 +70,7 @@ function asWritten(language: Language, piece: MarkupPiece): string {
   return piece.kind === "markup" ? piece.text : ESCAPED[language](piece.text);
 }
 
-/** The line ends of values become those of HTML; the author's, too, when he captured them. */
+/** Markup with `<br>` for every line end, in values and in captured text. */
 export function withBreaks(language: Language, value: Markup | string): Markup {
   const pieces = value instanceof Markup ? value.pieces : [{ kind: "value" as const, text: value }];
   return new Markup(language, pieces.flatMap(breakLines));

@@ -1,7 +1,11 @@
+/** A mistake in a template, and the tag it is in. */
 import { UserError } from "../../errors.ts";
 import { shown } from "./value-problem.ts";
 
-/** What is wrong in a template, where (an index into its source), and what to write instead. Thrown while a template is read. */
+/**
+ * A mistake in a template, thrown while the template is read. `index` is its place in the source, `hint` says what to
+ * write instead.
+ */
 export class Mistake extends Error {
   override name = "Mistake";
   readonly index: number;
@@ -13,7 +17,7 @@ export class Mistake extends Error {
     this.hint = oneLine(hint);
   }
 
-  /** The error the author sees. `source` begins on line `firstLine` of what `label` names. */
+  /** The error for the author. `label` names the file or part, and `source` begins on its line `firstLine`. */
   toUserError(label: string, source: string, firstLine: number): UserError {
     const line = firstLine + source.slice(0, this.index).split("\n").length - 1;
     return new UserError(`${label}, line ${line}: ${this.message}`, this.hint);
@@ -24,7 +28,7 @@ function oneLine(text: string): string {
   return text.replace(/\s*[\r\n]\s*/g, " ");
 }
 
-/** A mistake inside one tag. `what` says what is there: "unexpected =". */
+/** A mistake in one tag. `what` says what is wrong ("unexpected ="), `index` is a place in the source. */
 export function mistakeIn(tag: Tag, index: number, what: string, hint: string): Mistake {
   return new Mistake(index, `${what} in ${shown(tag.text)}`, hint);
 }
@@ -36,7 +40,7 @@ export interface Tag {
   text: string;
   /** Where it begins in the source. */
   index: number;
-  /** What stands between the braces (and dashes), and where that begins in the source. */
+  /** The text between the braces (and dashes), trimmed, and where it begins in the source. */
   content: string;
   contentIndex: number;
 }

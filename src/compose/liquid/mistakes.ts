@@ -1,4 +1,7 @@
-/** What is wrong in a template, in words for its author. LiquidJS's own messages speak of its insides, and some mistakes it does not see. */
+/**
+ * Finds mistakes in a template and explains them to its author. LiquidJS misses some of them, and its messages are
+ * about its own parts.
+ */
 import { LiquidError } from "liquidjs";
 import { UserError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
@@ -11,13 +14,13 @@ import { spacedName } from "./names.ts";
 import { tagsIn } from "./tags.ts";
 import { shown, ValueProblem } from "./value-problem.ts";
 
-/** What an engine knows. */
+/** The names of the tags and filters of an engine. */
 export interface Known {
   tags: string[];
   filters: string[];
 }
 
-/** A block that is open while its inside is read. */
+/** A block tag whose end has not been read yet. */
 interface Block {
   name: string;
   tag: Tag;
@@ -27,7 +30,10 @@ interface Block {
 const BLOCKS = new Set(["if", "unless", "case", "for", "capture"]);
 const SILENT = new Set(["raw", "comment"]);
 
-/** Throws `UserError` with `label` and line for the first mistake in a template that is no Liquid, or hardly what its author means. */
+/**
+ * Throws `UserError` with `label` and line for the first mistake: text that is no Liquid, or that hardly means what its
+ * author wants.
+ */
 export function checkMistakes(label: string, source: string, firstLine: number, known: Known): void {
   try {
     readTemplate(source, known);
@@ -81,7 +87,7 @@ function readOutput(tag: Tag, known: Known): void {
   new TagReader(tag, lexemesOf(filters), known.filters).filters();
 }
 
-/** Tags in the braces of outputs, as other systems write them. */
+/** Refuses tags in the braces of outputs, as other systems write them. */
 function checkForeignTags(tag: Tag): void {
   const { content } = tag;
   const handlebars = HANDLEBARS.exec(content);
@@ -282,7 +288,7 @@ function listed(tags: string[]): string {
     .join(", ");
 }
 
-/** How each tag is read behind its name. */
+/** The readers of tags, for the text after the name. */
 const readers: Record<string, (reader: TagReader, open: Block[]) => void> = {
   if: (reader) => reader.condition(),
   unless: (reader) => reader.condition(),
@@ -303,7 +309,7 @@ const readers: Record<string, (reader: TagReader, open: Block[]) => void> = {
   continue: readJump,
 };
 
-/** Outside a loop both would end the mail where they stand. */
+/** Outside of a loop, `break` and `continue` would end the mail. */
 function readJump(reader: TagReader, open: Block[]): void {
   reader.end();
   if (!open.some(({ name }) => name === "for"))
@@ -351,9 +357,12 @@ function readFor(reader: TagReader): void {
   }
 }
 
-// What only LiquidJS sees --------------------------------------------------------------------------------------------
+// Errors of LiquidJS -------------------------------------------------------------------------------------------------
 
-/** For what LiquidJS refuses although no mistake was found. `line` counts from 1. */
+/**
+ * The error for a template that LiquidJS refuses although no mistake was found. `firstLine` is the line of the file on
+ * which it starts, from 1.
+ */
 export function unreadable(error: Error, label: string, firstLine: number): UserError {
   const line = firstLine - 1 + Number(/, line:(\d+)/.exec(error.message)?.[1] ?? 1);
   if (/limit exceeded/.test(error.message))
@@ -366,7 +375,7 @@ export function unreadable(error: Error, label: string, firstLine: number): User
   );
 }
 
-/** Why a row cannot be rendered, whatever LiquidJS wrapped the reason in. Anything that is no error of rendering is thrown as it came. */
+/** The reason in an error of LiquidJS why a row cannot be rendered. Any other error is thrown again. */
 export function renderProblem(error: unknown): RenderProblem {
   if (!LiquidError.is(error)) throw error;
   const { originalError, token } = error as LiquidError & { originalError?: unknown; token: { getText(): string } };
@@ -382,7 +391,7 @@ export function renderProblem(error: unknown): RenderProblem {
 
 // Names that are no columns ------------------------------------------------------------------------------------------
 
-/** What to write instead of a name that is no column, when it reads like another language; else null. */
+/** A hint for a name that is no column, when it looks like another language or a tag; else null. */
 export function meantByName(name: string): string | null {
   const last = name.split(".").at(-1) ?? "";
   const call = /^([\w.]+)\((.*)\)$/.exec(name);

@@ -1,14 +1,17 @@
 /**
- * Liquid names are words; `{{ First Name }}` or `{{ e-mail (work) }}` is rewritten to the `{{ ["First Name"] }}` Liquid has
- * for such columns. Left alone: what reads as Liquid already (words, paths, literals, ranges, comparisons).
+ * Allows spaces in the names of columns. Names in Liquid are words, so `{{ First Name }}` and `{{ e-mail (work) }}` are
+ * rewritten to Liquid's `{{ ["First Name"] }}`. Text that is Liquid already (words, paths, literals, ranges,
+ * comparisons) is not changed.
  */
+
+/** The name in an output that is not in quotes or brackets. */
 const SPACED_NAME = /(\{\{-?[\p{Zs}\t]*)([^\s|{}"'[\]][^|{}"'[\]\r\n]*?)([\p{Zs}\t]*(?:\||-?\}\}))/gu;
 const LIQUID_EXPRESSION = /^[\p{L}\p{N}_?.-]+$|[=<>]|\.\.|[\s](?:and|or|contains)\s|^not\s/u;
 
-/** What stands in it is no template. */
+/** Its content is no template. */
 const RAW_BLOCK = /(\{%-?\s*raw\s*-?%\}[\s\S]*?\{%-?\s*endraw\s*-?%\})/;
 
-/** The template with its spaced names in brackets; lines stay where they are. */
+/** The template with its spaced names in brackets and quotes. The number of lines stays the same. */
 export function bracketNames(source: string): string {
   const pieces = source.split(RAW_BLOCK);
   return pieces.map((piece, index) => (index % 2 === 0 ? bracketed(piece) : piece)).join("");
@@ -20,7 +23,7 @@ function bracketed(source: string): string {
   );
 }
 
-/** The spaced name with which an output (`{{ … }}`, as written) begins, or null. */
+/** The spaced name at the beginning of an output (`{{ … }}`, as written), or null. */
 export function spacedName(output: string): string | null {
   const [match] = output.matchAll(SPACED_NAME);
   const name = match?.index === 0 ? match[2] : undefined;

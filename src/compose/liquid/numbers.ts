@@ -1,27 +1,30 @@
 /**
- * Numbers as people type them into lists. A list is text: `1`, `1.0`, ` 1 `, `+1`, `1,000.50`, `1.000,50`, `1 000` and `1'000` are numbers,
- * and `1,234` is one of two, which nobody but its author can tell apart.
+ * Reads numbers as people type them into lists: `1`, `1.0`, ` 1 `, `+1`, `1,000.50`, `1.000,50`, `1 000` and `1'000`.
+ * `1,234` may be two numbers, so it is refused instead of guessed.
  */
 import { type FilterImplOptions, filters } from "liquidjs";
 import { quoted, ValueProblem } from "./value-problem.ts";
 
-/** What a text is as a number. `code`: its leading zero or plus says that it may be a code (a postcode, a telephone number). */
+/**
+ * A text as a number. `code`: it has a leading zero or plus, so it may be a postcode or a telephone number. `unclear`:
+ * it looks like a number, but may be two or has too many digits. Null: it is no number.
+ */
 export type Reading = { kind: "number"; number: number; code: boolean } | { kind: "unclear"; problem: string } | null;
 
-/** A double holds this many decimal digits exactly (IEEE 754, binary64). */
+/** A double stores this many decimal digits exactly (IEEE 754, binary64). */
 const EXACT_DIGITS = 15;
 const TOO_LARGE = 10 ** EXACT_DIGITS;
 
 const PLAIN = /^\d+$/;
 const DECIMAL = /^(\d*)[.,](\d+)$/;
-/** Groups of three behind one and the same sign; another sign may stand before decimals. */
+/** Groups of three with the same separator; the decimals need another one. */
 const GROUPED = /^([1-9]\d{0,2}(?:([.,' ])\d{3})(?:\2\d{3})*)(?:(?!\2)[.,](\d+))?$/;
-/** India: 12,34,567.00. */
+/** The groups of India: 12,34,567.00. */
 const LAKHS = /^([1-9]\d?(?:,\d\d)+,\d{3})(?:\.(\d+))?$/;
-/** One group of three: a thousand in one country, decimals in another. */
+/** One group of three, which means thousands in one country and decimals in another. */
 const EITHER = /^[1-9]\d{0,2}[.,]\d{3}$/;
 
-/** Reads a text as a number; null when it is none. Money, percent signs, exponents and words make a text no number. */
+/** Reads a text as a number. Text with a currency, a percent sign, an exponent or words is no number. Never throws. */
 export function readNumber(text: string): Reading {
   const [, sign = "", body = ""] = /^([+-]?)(.*)$/s.exec(plainSigns(text.trim())) ?? [];
   const parts = partsOf(body);
@@ -34,7 +37,7 @@ export function readNumber(text: string): Reading {
   return { kind: "number", number: number === 0 ? 0 : number, code: sign === "+" || /^0\d/.test(whole) };
 }
 
-/** The digits before and behind the decimal sign, or null. */
+/** The digits before and after the decimal sign; null when it is no number. */
 function partsOf(body: string): [string, string] | null {
   if (PLAIN.test(body)) return [body, ""];
   const decimal = DECIMAL.exec(body);
@@ -49,7 +52,7 @@ function digitsOf(text = ""): string {
   return text.replace(/\D/g, "");
 }
 
-/** Digits, signs and spaces of any script as ASCII has them. */
+/** Replaces digits, signs and spaces of any script by those of ASCII. */
 function plainSigns(text: string): string {
   if (/^[\w .,'+-]*$/.test(text)) return text;
   return text
@@ -79,7 +82,7 @@ function tooLong(text: string): string {
   return `${quoted(text)} has more than ${EXACT_DIGITS} digits, too many for an exact number; compare it as text, in quotes`;
 }
 
-/** The number a filter or an operator is given. Throws `ValueProblem` for whatever is none. */
+/** The value as a number, for a filter or operator. Throws `ValueProblem` when it is none or unclear. */
 export function numberOf(value: unknown): number {
   if (typeof value === "number" && Number.isFinite(value)) return value;
   const reading = typeof value === "string" ? readNumber(value) : null;
@@ -87,19 +90,19 @@ export function numberOf(value: unknown): number {
   throw new ValueProblem(reading?.problem ?? `${quoted(value)} is not a number; write the figure alone, such as 12.50`);
 }
 
-/** Nothing to reckon with or to compare: an empty cell, an unknown column, nil. */
+/** Whether there is nothing to calculate with or to compare: a blank cell, an unknown column, nil. */
 export function isNothing(value: unknown): boolean {
   return value === undefined || value === null || (typeof value === "string" && value.trim() === "");
 }
 
-/** A number for readers: never `1e+21` or `1e-7`. */
+/** A number for readers, without an exponent (`1e+21`, `1e-7`) and without grouping. */
 export function plainNumber(value: number): string {
   const text = String(value);
   if (!text.includes("e")) return text;
   return value.toLocaleString("en-US", { useGrouping: false, maximumFractionDigits: 20 });
 }
 
-/** How many of a filter's values are numbers; what comes behind them is passed on as it is. */
+/** The arithmetic filters, and how many of their values are numbers. Further values are passed on as they are. */
 const ARITHMETIC: Record<string, number> = {
   abs: 1,
   ceil: 1,
@@ -117,8 +120,9 @@ const ARITHMETIC: Record<string, number> = {
 type Handler = Extract<FilterImplOptions, (...args: never[]) => unknown>;
 
 /**
- * LiquidJS's arithmetic for what people type. Nothing in, nothing out: an empty cell stays empty, so that a `default` behind it speaks, or the
- * row is refused as for any empty variable. The filters throw `ValueProblem` for what is no number and for results that cannot be given exactly.
+ * LiquidJS's arithmetic filters for numbers as people type them. An empty cell gives an empty result, so that a
+ * `default` applies or the row is refused, as for any empty variable. The filters throw `ValueProblem` for a value that
+ * is no number, a division by 0, and a result that cannot be given exactly.
  */
 export const NUMBER_FILTERS: Record<string, Handler> = {
   ...Object.fromEntries(Object.entries(ARITHMETIC).map(([name, count]) => [name, arithmetic(name, count)])),
@@ -153,7 +157,7 @@ function arithmetic(name: string, count: number): Handler {
   };
 }
 
-/** Rounded to the digits a double holds, which takes the dust of 0.1 + 0.2 away. */
+/** Rounds to the digits that a double stores exactly, so that 0.1 + 0.2 gives 0.3. */
 function result(number: number): number | string {
   if (!(Math.abs(number) < TOO_LARGE))
     throw new ValueProblem(

@@ -1,3 +1,4 @@
+/** Parses and executes one Liquid template of a mail. */
 import { Filter, Output, Parser, TypeGuards } from "liquidjs";
 import type { Template, Token } from "liquidjs";
 import { RenderProblem } from "../problem.ts";
@@ -14,43 +15,54 @@ import { type Use, usesIn } from "./uses.ts";
 import { readConditions } from "./values.ts";
 import { childrenOf } from "./walk.ts";
 
+/** What a template is for. */
 export interface PartOptions {
-  /** What it is called in messages: subject, HTML, … */
+  /** Its name in messages, such as `subject` or `HTML`. */
   label: string;
-  /** The numbers of its values belong to this template of the mail. */
+  /** Which template of the mail it is; part of the marks of its values. */
   name: PartName;
   language: Language;
+  /** True: empty variables are written as nothing. False: they refuse the row. */
   allowEmpty: boolean;
-  /** The line of the file on which the source starts: messages speak of the file as the author sees it. */
+  /** The line of the file on which the source starts, for messages. Default: 1. */
   firstLine?: number;
 }
 
-/** The value of each variable of a template; blank ones are "". An object without a prototype. */
+/** The values of variables by name; blank ones are "". Use an object without a prototype (`scopeOf`). */
 export type Scope = Record<string, string | undefined>;
 
 /** A column the template uses. */
 export interface Variable {
   name: string;
-  /** `a.b.c` when more than the value itself is asked for, which a column cannot answer (`.size` it can). */
+  /**
+   * The path `a.b.c` when the template asks for more than the value, which a column does not have (except `.size`).
+   * Else null.
+   */
   path: string | null;
-  /** True when it stands only where a `default` filter speaks for it. */
+  /** True when every output with it has a `default` filter. */
   optional: boolean;
 }
 
 /** One Liquid template, parsed. */
 export interface Part {
   variables: Variable[];
-  /** Variables whose emptiness refuses the recipient wherever the template goes. Empty with `allowEmpty`. */
+  /** Variables that must not be empty, whatever else happens in the template. None with `allowEmpty`. */
   required: string[];
-  /** True: outputs only, with filters that cannot fail: when `required` is there, `render` succeeds. */
+  /**
+   * True: it has only outputs with filters that cannot fail, so `trace` succeeds when the `required` variables are
+   * there.
+   */
   simple: boolean;
-  /** True: no outputs, no tags; every recipient gets the same. */
+  /** True: it has no outputs and no tags, so it is the same for every recipient. */
   constant: boolean;
-  /** Throws `RenderProblem`. The skeleton of a part without tags is one and the same string for (nearly) everybody. */
+  /**
+   * Executes the template for one recipient. Throws `RenderProblem`. A part without tags has nearly always the same
+   * skeleton.
+   */
   trace(scope: Scope): Traced;
 }
 
-/** Give a text for any text, and something for something, as far as a recipient's values go. */
+/** Filters that accept any text, and do not make a text empty. */
 const SAFE_FILTERS = new Set(
   [
     "default",
@@ -68,12 +80,12 @@ const SAFE_FILTERS = new Set(
   ].concat(["url_encode", "newline_to_br", "truncate"]),
 );
 
-/** What LiquidJS calls the escaping it puts behind every output. */
+/** LiquidJS's name for the escaping filter that it adds to every output. */
 const ESCAPE_FILTER = "[object Function]";
 
 /**
- * Parses one template. Own properties only, no files, no tags that would output around the escaping, limits on size, loops
- * and time. Throws `UserError` with the part's label and line for anything Liquid cannot read.
+ * Parses one template for the `engine`. Throws `UserError` with the label and line of the part for anything that is no
+ * Liquid.
  */
 export function parsePart(source: string, options: PartOptions): Part {
   const templates = parse(source, options);
@@ -93,18 +105,18 @@ export function parsePart(source: string, options: PartOptions): Part {
   };
 }
 
-/** An `{{ output }}` anywhere in a template, as far as empty values concern it. */
+/** An `{{ output }}` anywhere in a template, and how it handles empty values. */
 interface Described {
   output: Output;
-  /** The columns it names, one entry for each place. */
+  /** The columns in it, one entry for each place. */
   names: string[];
   hasDefault: boolean;
-  /** A default taken from another column may be empty too. */
+  /** Its default comes from another column, which may be empty too. */
   variableDefault: boolean;
   simple: boolean;
 }
 
-/** Makes the last filter of an output the one that writes the mark. */
+/** Makes the last filter of an output write the mark. */
 function emitting({ value: { filters } }: Output): void {
   const last = filters.at(-1);
   const write = (handler: (value: unknown) => string) => filters.push(filter([], handler));
@@ -163,7 +175,7 @@ function isVariableToken(token: unknown): token is Token {
   return TypeGuards.isPropertyAccessToken(token);
 }
 
-/** Puts a check into the output itself, for templates in which only rendering tells whether it is reached. */
+/** Puts a check into the output itself, for templates in which only rendering shows whether it is reached. */
 function guard({ output, hasDefault, variableDefault }: Described): void {
   const { filters, initial } = output.value;
   const label = `{{ ${output.token.getText().replace(/^\{\{-?\s*|\s*-?\}\}$/g, "")} }}`;
@@ -183,7 +195,10 @@ function guard({ output, hasDefault, variableDefault }: Described): void {
   filters.unshift(filter(variables, (value, ...values) => (refuse(values), value)));
 }
 
-/** What the author captured and left empty himself is not missing: the columns in it are asked for themselves. */
+/**
+ * A captured text without values is not missing when it is empty: its author wanted it so. The columns in others are
+ * checked themselves.
+ */
 function isMissing(value: unknown): boolean {
   if (value instanceof Markup && value.pieces.every((piece) => typeof piece === "string")) return false;
   return text(value).trim() === "";
@@ -194,7 +209,7 @@ function filter(args: Token[], handler: (value: unknown, ...values: unknown[]) =
   return new Filter(token, handler, engine());
 }
 
-/** The reason of a row refused because `output` came out empty. */
+/** The reason for refusing a row because `output` is empty. */
 export function emptyReason(output: string): string {
   return `${output} is empty and has no default`;
 }
@@ -218,8 +233,9 @@ function countOf(names: string[]): Map<string, number> {
 }
 
 /**
- * For templates without tags: the text between the outputs is fixed, and `{{ name }}` is a look-up. Only outputs with filters need LiquidJS,
- * and only `| raw` and its like change the skeleton. Three times as fast as interpreting the whole for each recipient.
+ * The fast way for templates without tags, three times as fast as interpreting the whole for each recipient. The text
+ * between the outputs is fixed, and `{{ name }}` is a look-up. Only outputs with filters need LiquidJS, and only
+ * filters such as `raw` change the skeleton.
  */
 function flatTracer(templates: Template[], options: PartOptions): Part["trace"] {
   const pieces = templates.map((template) => pieceOf(template, options));
@@ -240,9 +256,9 @@ function flatTracer(templates: Template[], options: PartOptions): Part["trace"] 
 /** An output of a template without tags. */
 interface FlatOutput {
   template: Output;
-  /** Whatever the value, it is one value and nothing else. */
+  /** True: it always writes exactly one value. */
   single: boolean;
-  /** The variable, when it is nothing else. */
+  /** The variable, when the output has nothing else; else null. */
   name: string | null;
 }
 
@@ -264,7 +280,7 @@ function fixedSkeleton(pieces: (string | FlatOutput)[], { name }: PartOptions): 
   return pieces.map((piece) => (typeof piece === "string" ? piece : markOf(name, "value", values++))).join("");
 }
 
-/** The variable of an output that is nothing else, or null. */
+/** The variable of an output without filters and paths, or null. */
 function bareName(output: Output): string | null {
   const { filters, initial } = output.value;
   const bare = initial.postfix.length === 1 && filters.length === 1 && filters[0]?.name === ESCAPE_FILTER;

@@ -1,6 +1,7 @@
-/** strftime as LiquidJS has it, always in English and from the date's own clock: LiquidJS asks the machine for both. */
+/** strftime as in LiquidJS, but always in English and in the zone of the date. LiquidJS takes both from the machine. */
 import type { DateTime } from "luxon";
 
+/** The English names of the months, January first. */
 export const LONG_MONTHS =
   "January February March April May June July August September October November December".split(" ");
 const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -75,7 +76,10 @@ const CODES: Record<string, (time: DateTime, spec: Spec) => string | number> = {
   "%": () => "%",
 };
 
-/** `use` is told how many characters padding adds; it throws when that is too many. What is no directive stays as it is. */
+/**
+ * The time in a format of strftime. Unknown directives stay as they are. `use` is called with the number of characters
+ * that the format and its widths may add; it may throw when they are too many.
+ */
 export function strftime(time: DateTime, format: string, use: (count: number) => void): string {
   use(format.length);
   return format.replace(DIRECTIVE, (written, flags: string = "", width: string | undefined, code: string) => {
@@ -117,7 +121,7 @@ function ordinal({ day }: DateTime): string {
   return { 1: "st", 2: "nd", 3: "rd" }[day % 10] ?? "th";
 }
 
-/** Days before the first `firstDay` of the year belong to week 0. */
+/** The week of the year, with weeks that begin on `firstDay` (0: Sunday). Days before the first one belong to week 0. */
 function weekOfYear(time: DateTime, firstDay: number): string {
   const sinceFirstDay = ((time.weekday % 7) - firstDay + 7) % 7;
   return String(Math.floor((time.ordinal - 1 - sinceFirstDay + 7) / 7));

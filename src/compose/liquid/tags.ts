@@ -1,11 +1,11 @@
-/** Finds the tags of a template, and what is wrong with their braces. */
+/** Finds the tags of a template, and mistakes in their braces. */
 import { Mistake, type Tag } from "./mistake.ts";
 import { shown } from "./value-problem.ts";
 
 const CLOSERS = { output: "}}", tag: "%}" } as const;
 const RAW_HINT = "braces that are no template stand between {% raw %} and {% endraw %}";
 
-/** Every tag in order. What stands in `raw` and `comment` is left out. Throws `Mistake` for braces that do not belong together. */
+/** Every tag in order, except inside `raw` and `comment`. Throws `Mistake` for braces that do not belong together. */
 export function* tagsIn(source: string): Generator<Tag> {
   let from = 0;
   for (;;) {
@@ -25,7 +25,10 @@ function nextOpening(source: string, from: number): number {
   return found.exec(source)?.index ?? -1;
 }
 
-/** The template with nothing but line breaks in its comments: what is commented out need not be Liquid. */
+/**
+ * The template with only line breaks in its comments, because commented text need not be Liquid. The number of lines
+ * stays the same.
+ */
 export function withoutComments(source: string): string {
   return source.replace(
     /\{%-?\s*raw\s*-?%\}[\s\S]*?\{%-?\s*endraw\s*-?%\}|(\{%-?\s*comment\b[^%]*%\})([\s\S]*?)(\{%-?\s*endcomment\s*-?%\})/g,
@@ -34,7 +37,10 @@ export function withoutComments(source: string): string {
   );
 }
 
-/** Where the end tag of a silent block begins; the end of the source when it has none, which the block's reader tells. */
+/**
+ * Where the end tag of a `raw` or `comment` begins. The end of the source when there is none; the reader of blocks
+ * reports that.
+ */
 function endOf(source: string, from: number, name: string): number {
   const end = new RegExp(`\\{%-?\\s*end${name}\\s*-?%\\}`, "g");
   end.lastIndex = from;
@@ -62,7 +68,7 @@ function closing(source: string, begin: number, kind: Tag["kind"]): number {
     const character = source[at];
     const two = source.slice(at, at + 2);
     if (quote >= 0) {
-      // LiquidJS takes the first %} for the end, in quotes or not.
+      // For LiquidJS the first %} ends the tag, even in quotes.
       if (kind === "tag" && two === CLOSERS.tag) throw openQuote(source, begin, quote, at + 2);
       if (character === "\\") at++;
       else if (character === source[quote]) {
@@ -78,7 +84,7 @@ function closing(source: string, begin: number, kind: Tag["kind"]): number {
   return -1;
 }
 
-/** A text that goes on behind the tag's end has lost its quote. `"}}"` alone is a text. */
+/** A text in quotes that extends beyond the end of the tag has lost its closing quote. `"}}"` alone is a text. */
 function checkQuoted(source: string, begin: number, quote: number, end: number): void {
   const text = source.slice(quote + 1, end);
   const closer = /[}%]\}/.exec(text);

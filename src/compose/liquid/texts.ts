@@ -1,4 +1,7 @@
-/** LiquidJS's filters that make a text: what has no text (an object of posted data) is refused instead of mailed as `[object Object]`. */
+/**
+ * LiquidJS's text filters. A value without text (an object of posted data) is refused instead of mailed as `[object
+ * Object]`.
+ */
 import { type FilterImplOptions, filters, toValue, TypeGuards } from "liquidjs";
 import { inMarkup, type Language, Markup } from "./markup.ts";
 import { current } from "./tracer.ts";
@@ -11,12 +14,12 @@ const NAMES =
    split strip_newlines squish truncate truncatewords slugify join normalize_whitespace number_of_words array_to_sentence_string
    strip_html url_encode url_decode cgi_escape uri_escape base64_encode base64_decode sha256 hmac_sha256`.split(/\s+/);
 
-/** Filters behind which a value is percent-encoded: that is not done twice. */
+/** Filters that percent-encode a value, so that it is not encoded again when it is written. */
 export const ENCODING_FILTERS: ReadonlySet<string> = new Set(["url_encode", "cgi_escape", "uri_escape"]);
 
 /**
- * Each throws `ValueProblem` for an object, alone or in a list, and takes nothing (nil) for the empty text it is. Of markup each makes markup:
- * other values in it are escaped, texts in quotes are the author's.
+ * The text filters. They throw `ValueProblem` for an object, alone or in a list, and nil counts as an empty text. When
+ * a value is markup, the result is markup too: other values are escaped in it, and texts in quotes are the author's.
  */
 export const TEXT_FILTERS: Record<string, Handler> = Object.fromEntries(NAMES.map((name) => [name, textFilter(name)]));
 
@@ -35,7 +38,7 @@ function textFilter(name: string): Handler {
         ? made
         : eachOf(made, (one) => (typeof one === "string" ? new Markup(language, [one]) : one));
     } catch (error) {
-      // Malformed percent signs or Base64, which only the value shows.
+      // The value has malformed percent signs or Base64.
       if (error instanceof URIError || (name === "base64_decode" && !isLimit(error)))
         throw new ValueProblem(`${name} cannot read this value; correct it in the list`);
       throw error;
@@ -43,7 +46,7 @@ function textFilter(name: string): Handler {
   };
 }
 
-/** The language of the first value, or item of a list, that is markup; null: all are mere texts. */
+/** The language of the first value, or item of a list, that is markup. Null when all are plain texts. */
 function languageOf(values: unknown[]): Language | null {
   const found = values.flat().find((value) => value instanceof Markup && value.hasSigns);
   return found instanceof Markup ? found.language : null;

@@ -1,13 +1,18 @@
+/** Reads templates into the tokens of LiquidJS, within limits. */
 import { Tokenizer, TypeGuards } from "liquidjs";
 import { UserError } from "../../errors.ts";
 import { engine, LIMITS } from "./engine.ts";
 
+/** The tokens of a template, as LiquidJS reads them. */
 export type Tokens = ReturnType<Tokenizer["readTopLevelTokens"]>;
 
-/** Each is an object of many parts: more than this is a template that a program wrote, and memory that would be missed. */
+/** Each tag takes much memory as an object. A template with more tags was written by a program. */
 const MOST_TAGS = 50_000;
 
-/** Throws `UserError` for a template beyond the limits. `label` begins the message. */
+/**
+ * Throws `UserError` for a template of more than `LIMITS.parseLimit` characters or 50,000 tags. `label` begins the
+ * message.
+ */
 export function checkSize(label: string, source: string): void {
   if (source.length > LIMITS.parseLimit) {
     throw new UserError(
@@ -20,6 +25,7 @@ export function checkSize(label: string, source: string): void {
   throw new UserError(`${label} has ${count(tags)} tags and variables, the limit is ${count(MOST_TAGS)}`, "shorten it");
 }
 
+/** The tokens of a template, in order. Throws errors of LiquidJS. */
 export function tokensOf(source: string): Tokens {
   const { options } = engine();
   return new Tokenizer(source, options.operators).readTopLevelTokens(options);
@@ -29,7 +35,10 @@ function count(number: number): string {
   return number.toLocaleString("en-US");
 }
 
-/** A line of nothing but tags is no line of Markdown: left blank, it would end a list or a table. */
+/**
+ * Removes the lines of Markdown that have only tags: as a blank line, such a line would end a list or a table. Changes
+ * the tokens.
+ */
 export function dropTagLines(tokens: Tokens): void {
   tokens.forEach((token, at) => {
     if (!TypeGuards.isHTMLToken(token)) return;
@@ -44,7 +53,10 @@ export function dropTagLines(tokens: Tokens): void {
   });
 }
 
-/** The first tag of a line that has nothing but tags before the token at `end`; `end` when there is none, or something else. */
+/**
+ * The index of the first tag of a line that has only tags before the token at `end`; `end` when there is none, or other
+ * text.
+ */
 function firstOfTagLine(tokens: Tokens, end: number): number {
   let first = end;
   for (let at = end - 1; at >= 0; at--) {
@@ -58,7 +70,8 @@ function firstOfTagLine(tokens: Tokens, end: number): number {
 }
 
 /**
- * The tokens as LiquidJS takes them, from the front. Of an array it would move all the others each time: minutes for a large template.
+ * The tokens with a fast `shift`, which LiquidJS's parser calls for each token. In an array every call would move all
+ * other tokens, and a large template would take minutes.
  */
 export function queueOf(tokens: Tokens): Tokens {
   let next = 0;

@@ -1,36 +1,42 @@
-/** What a template writes: the author's text as it is, a mark for each value, and the values beside it. */
+/** Collects what a template writes: the author's text with a mark for each value, and the values separately. */
 import { markOf, marksIn, type PartName, type Value, type ValueKind } from "../mail/value-mark.ts";
 import { type Language, Markup, type MarkupPiece } from "./markup.ts";
 import { plainNumber } from "./numbers.ts";
 
-/** A template with its control flow carried out. The author's text stands there as it is, a mark (`markOf`) for each of `values`. */
+/**
+ * An executed template: conditions and loops are resolved. The skeleton is the author's text with a mark (`markOf`) for
+ * each of `values`.
+ */
 export interface Traced {
   skeleton: string;
   values: Value[];
 }
 
-/** The one whose template is being rendered: LiquidJS renders without interruption. */
+/** The tracer of the template that is being rendered. There is only one at a time, because rendering is synchronous. */
 let rendering: Tracer | null = null;
 
-/** Throws when no template is being rendered. */
+/** The tracer of the template that is being rendered. Throws when there is none. */
 export function current(): Tracer {
   if (rendering === null) throw new Error("nothing is being rendered");
   return rendering;
 }
 
-/** Texts that mean nothing but themselves. `&b=2` is no entity, in an address (HTML, character reference in an attribute). */
+/**
+ * Texts that mean themselves in the language. In an address, `&b=2` is no entity (HTML, character reference in an
+ * attribute).
+ */
 const INERT = {
   html: /^[^&<>"'`\s]+(?:&\w+=[^&<>"'`\s]*)*$/,
   markdown: /^[\p{L}\p{N}]+$/u,
   text: /^/,
 };
 
-/** Collects the values that a template writes, and writes marks in their place. */
+/** Collects the values that one template writes, and gives the marks to write in their place. */
 export class Tracer {
   readonly values: Value[] = [];
   readonly language: Language;
   readonly #name: PartName;
-  /** Those that were captured: written twice, they are one value. */
+  /** The captured values with their numbers: a captured value that is written twice is still one value. */
   readonly #captured = new Map<Value, number>();
 
   constructor({ name, language }: { name: PartName; language: Language }) {
@@ -38,7 +44,7 @@ export class Tracer {
     this.language = language;
   }
 
-  /** What is written while `work` renders is collected here. */
+  /** Makes this tracer `current` while `work` renders. */
   during<T>(work: () => T): T {
     const outer = rendering;
     // oxlint-disable-next-line typescript/no-this-alias
@@ -50,19 +56,23 @@ export class Tracer {
     }
   }
 
+  /** The mark for a value, which is collected; for markup, its pieces with their marks. */
   emit(kind: ValueKind, value: unknown): string {
     if (value instanceof Markup) return value.pieces.map((piece) => this.#piece(piece)).join("");
     return this.#mark({ kind, text: text(value) });
   }
 
-  /** Written with `| raw`. Without a sign of the language around it is a value like any other, else it is part of the author's text. */
+  /**
+   * The text to write for `| raw`. A value without any character that matters in the language gets a mark; any other
+   * becomes part of the author's text.
+   */
   markup(value: unknown): string {
     if (value instanceof Markup) return this.emit("value", value);
     const written = text(value);
     return INERT[this.language].test(written) ? this.emit("markup", written) : written;
   }
 
-  /** What was written in between `{% capture %}` and its end. */
+  /** The markup for the text that was written inside `{% capture %}`. */
   captured(written: string): Markup {
     const pieces: MarkupPiece[] = [];
     let done = 0;
@@ -88,7 +98,10 @@ export class Tracer {
   }
 }
 
-/** A filter may have cut an emoji in two; half of one is not Unicode and has no bytes. */
+/**
+ * The text of a value as a template writes it; "" for nil and objects. Lone surrogates become U+FFFD, because a filter
+ * may have cut an emoji in two.
+ */
 export function text(value: unknown): string {
   if (Array.isArray(value)) return value.map(text).join("");
   if (typeof value === "string") return value.isWellFormed() ? value : value.toWellFormed();

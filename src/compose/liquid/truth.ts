@@ -1,6 +1,6 @@
 /**
- * Yes and no as people type them. Where the template asks for `true` or `false` the words of many languages are read; in a bare
- * `{% if column %}` few are, because `No` is a surname and `N` a grade.
+ * Reads yes and no as people type them. Where the template asks for `true` or `false`, the words of many languages
+ * count. In a bare `{% if column %}` few words count, because `No` is also a surname and `N` a grade.
  */
 import { toValue } from "liquidjs";
 import { readNumber } from "./numbers.ts";
@@ -8,7 +8,10 @@ import { quoted, ValueProblem } from "./value-problem.ts";
 
 const words = (text: string): Set<string> => new Set(text.split(/\s+/));
 
-/** What spreadsheets write for FALSE in their user's language, always in capitals. Sources: Excel's and LibreOffice's translated function names. */
+/**
+ * The word for FALSE that spreadsheets write in the language of their user, always in capitals. Sources: the translated
+ * function names of Excel and LibreOffice.
+ */
 const SPREADSHEET_FALSE = words(
   `FALSE FALSCH FAUX FALSO ONWAAR FALSK FALSKT USANN EPÄTOSI FAŁSZ NEPRAVDA HAMIS YANLIŞ ЛОЖЬ ХИБНІСТЬ ЛЪЖА ΨΕΥΔΕΣ ΨΕΥΔΗΣ FALS VÄÄR APLAMS
    NETIESA GEZURRA 거짓 偽 假 BALSE SAI SALAH`,
@@ -18,11 +21,11 @@ const SPREADSHEET_TRUE = words(
    PATIESS TIESA EGIA 참 真 ĐÚNG BENAR`,
 );
 
-/** "No" and "off" in the languages of those spreadsheets: in a bare condition, too, they hardly mean yes. */
+/** "No" and "off" in the languages of those spreadsheets. Even in a bare condition they hardly mean yes. */
 const PLAIN_NO = words(
   `no n off nein non nee nej nei nie não nao nem hayır hayir нет ні όχι tidak không 아니요 아니오 아뇨 いいえ 否`,
 );
-/** In a bare condition these are rather states of the USA, countries, sexes and syllables. */
+/** Short words for no. In a bare condition they are more likely states of the USA, countries, sexes or syllables. */
 const SHORT_NO = words(`ei ne не nu nē mitte ez 不 没有 aus unchecked inactive disabled f`);
 const YES = words(
   `yes y on ja j jo oui sí si s sì sim tak ano áno igen evet да так ναι jā jah taip bai 예 네 はい 是 有 có ya an checked active enabled t x ✓ ✔ ☑ ✅`,
@@ -33,7 +36,10 @@ const LONGEST_WORD = 20;
 
 const capitals = (text: string): string => text.toUpperCase();
 
-/** What `text` says where the template asks for true or false, or null when it is no such word. */
+/**
+ * The meaning of `text` where the template asks for true or false. Null when it is neither a word for yes or no nor 1
+ * or 0.
+ */
 export function readTruth(text: string): boolean | null {
   const word = text
     .trim()
@@ -47,7 +53,7 @@ export function readTruth(text: string): boolean | null {
   return reading.number === 1 ? true : reading.number === 0 ? false : null;
 }
 
-/** The truth of a value that stands alone in a condition. Throws `ValueProblem` for a text that may or may not mean no. */
+/** Whether a value alone in a condition is true. Throws `ValueProblem` for a text that may mean no or be a value. */
 export function isTrue(given: unknown): boolean {
   const value: unknown = toValue(given);
   if (typeof value !== "string") return Boolean(value);
@@ -61,7 +67,10 @@ export function isTrue(given: unknown): boolean {
   );
 }
 
-/** Whether `value` says what `wanted` does. Throws `ValueProblem` for a text that says neither true nor false. */
+/**
+ * Whether `value` means `wanted`; a blank text means neither true nor false. Throws `ValueProblem` for any other text
+ * that means neither.
+ */
 export function isTruth(value: unknown, wanted: boolean): boolean {
   if (typeof value === "boolean") return value === wanted;
   if (value === 0 || value === 1) return (value === 1) === wanted;

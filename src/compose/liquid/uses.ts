@@ -1,23 +1,30 @@
+/** Finds the columns that a template uses. */
 import { type Template, type Token, TypeGuards, Value } from "liquidjs";
 import { childrenOf } from "./walk.ts";
 
-/** One place at which a template asks for a column. */
+/** One place where a template uses a column. */
 export interface Use {
   name: string;
-  /** `["a", "b", "c"]` for `a.b["c"]`, the name first; what stands in brackets and is a variable itself is its own path, `a.b`. */
+  /**
+   * The path, with the name first: `["a", "b", "c"]` for `a.b["c"]`. A variable in brackets is one segment, as its own
+   * path: `a.b`.
+   */
   segments: string[];
 }
 
 /**
- * The columns that templates ask for, in order, once for each place: every variable that no tag in front of it defines. LiquidJS has
- * `analyzeSync` for this. It counts the line of each variable from the beginning of the source, so that twice the template takes four times
- * as long; and nobody asks for the line.
+ * The columns that templates use, in order, once for each place: every variable that no earlier tag defines. LiquidJS
+ * has `analyzeSync` for this, but it counts the line of each variable from the beginning of the source, so twice the
+ * template takes four times as long, and we do not need the line.
  */
 export function usesIn(templates: Template[]): Use[] {
   return [...uses(templates, new Set(), [])];
 }
 
-/** `assigned` grows on the way; `blocks` has what the blocks around define, such as `item` and `forloop`. */
+/**
+ * `assigned` collects the names that tags assign on the way. `blocks` are the names that the blocks around define, such
+ * as `item` and `forloop`.
+ */
 function* uses(templates: Template[], assigned: Set<string>, blocks: Set<string>[]): Generator<Use> {
   const isOwn = (name: string) => assigned.has(name) || blocks.some((block) => block.has(name));
   for (const template of templates) {
@@ -35,7 +42,7 @@ function* globalsOf(path: Path, isOwn: (name: string) => boolean): Generator<Use
   for (const segment of path) if (Array.isArray(segment)) yield* globalsOf(segment, isOwn);
 }
 
-/** A number at the root is no name. */
+/** The segments of a path. A number at the root is no name. */
 type Path = (string | number | Path)[];
 
 function written(segment: Path[number]): string {

@@ -1,23 +1,27 @@
+/** The reason why a filter or operator cannot use a value. */
 import { RenderProblem } from "../problem.ts";
 
-/** The longest tag or value that a reason quotes whole. */
+/** The most characters of a tag or value in a reason. */
 const LONGEST = 90;
 
-/** A value does not say what the template asks of it. `message` is the reason without its place: neither operators nor filters know theirs. */
+/**
+ * A value that a filter or operator cannot use. `message` is the reason without its place, because filters and
+ * operators do not know theirs.
+ */
 export class ValueProblem extends RenderProblem {
-  /** The reason a row is refused with: the tag as written, what came and what to do. */
+  /** The reason for refusing the row: the tag as it is written, then `message`. */
   at(tag: string): RenderProblem {
     return new RenderProblem(`${shown(tag)}: ${this.message}`);
   }
 }
 
-/** A tag or a value on one line of bounded length. */
+/** A tag or value on one line, cut after 90 characters. */
 export function shown(text: string): string {
   const line = text.replace(/\s+/g, " ").trim();
   return line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line;
 }
 
-/** A value as a reason names it: a text in quotes, everything else as JSON. */
+/** A value for a reason: as JSON on one line, cut after 90 characters; `nothing` for undefined. */
 export function quoted(value: unknown): string {
   return shown(JSON.stringify(value) ?? "nothing");
 }

@@ -1,6 +1,7 @@
 /**
- * What values mean in conditions. Columns are text; what stands beside them in a comparison says how they are read: a number asks for a number,
- * `true` for a yes, a text in quotes for exactly that text. Two columns are compared as numbers or dates where both are such.
+ * Gives values their meaning in conditions. Columns are text, and the other side of a comparison tells how to read
+ * them: beside a number as a number, beside `true` as yes or no, beside a text in quotes as exactly that text. Two
+ * columns are compared as numbers or dates when both are.
  */
 import {
   CaseTag,
@@ -26,7 +27,7 @@ import { isTrue, isTruth } from "./truth.ts";
 import { quoted, ValueProblem } from "./value-problem.ts";
 import { everyTemplate } from "./walk.ts";
 
-/** A text that the template itself has in quotes: compared as it is, never as a number. */
+/** A text in quotes in the template. It is compared as text, never as a number. */
 class Quoted extends Drop {
   readonly #text: string;
 
@@ -42,7 +43,9 @@ class Quoted extends Drop {
 
 type Operator = (typeof defaultOperators)[string];
 
-/** LiquidJS's operators, for what people type. They throw `ValueProblem` for a value that may mean two things. */
+/**
+ * LiquidJS's operators for values as people type them. They throw `ValueProblem` for a value that may mean two things.
+ */
 const OPERATORS: Record<string, Operator> = {
   ...defaultOperators,
   "==": compared("==", same),
@@ -69,7 +72,7 @@ const OPERATORS: Record<string, Operator> = {
   or: (left: unknown, right: unknown) => isTrue(left) || isTrue(right),
 };
 
-/** Teaches an engine what values mean: in conditions, in `case`, in calculations, as dates and as texts. */
+/** Gives an engine our operators, our `case`, and our filters for texts, numbers and dates. */
 export function teachValues(engine: Liquid): void {
   engine.options.operators = OPERATORS;
   engine.registerTag("case", ReadingCase);
@@ -77,7 +80,7 @@ export function teachValues(engine: Liquid): void {
   for (const [name, filter] of Object.entries(filters)) engine.registerFilter(name, filter);
 }
 
-/** Teaches templates just parsed what their texts in quotes and their bare conditions mean. */
+/** Changes parsed templates, so that texts in quotes are marked as such and conditions follow our rules of truth. */
 export function readConditions(templates: Template[]): void {
   for (const template of everyTemplate(templates)) {
     for (const argument of template.arguments?.() ?? []) if (argument instanceof Value) markTexts(argument.initial);
@@ -86,14 +89,14 @@ export function readConditions(templates: Template[]): void {
   }
 }
 
-/** A text alone is passed on as it is: only an operator has to know that it stood in quotes. */
+/** Marks texts in quotes beside an operator. A text alone is left as it is, because only operators need the mark. */
 function markTexts({ postfix }: Expression): void {
   if (postfix.length < 2) return;
   for (const token of postfix)
     if (TypeGuards.isQuotedToken(token)) Object.assign(token, { content: new Quoted(token.content) });
 }
 
-/** Makes a condition's value true or false by our rules, and a problem of its own say which condition it is. */
+/** Makes a condition true or false by our rules, and lets its problems name the condition. */
 function judge(condition: Value, tag: Token): void {
   const value = condition.value.bind(condition);
   condition.value = function* (context: Context, lenient?: boolean): Generator<unknown, unknown, unknown> {
@@ -105,7 +108,7 @@ function judge(condition: Value, tag: Token): void {
   };
 }
 
-/** The tag in which a condition stands: for an `elsif` not the `if` it belongs to. */
+/** The tag with the condition. For an `elsif` that is not `tag`, the `if` it belongs to. */
 function tagAround({ initial }: Value, tag: Token): string {
   const [first] = initial.postfix;
   if (!first) return tag.getText();
@@ -114,7 +117,10 @@ function tagAround({ initial }: Value, tag: Token): string {
   return begin < 0 || end < 0 ? tag.getText() : first.input.slice(begin, end + 2);
 }
 
-/** `case` by the same rules. The first branch that fits counts: `07` is the text "07" and the number 7, and is answered once. */
+/**
+ * `case` by the same rules. Only the first matching branch is rendered: `07` equals both the text "07" and the number
+ * 7.
+ */
 class ReadingCase extends CaseTag {
   override *render(context: Context, emitter: Emitter): Generator<unknown, void, unknown> {
     const target = yield* this.value.value(context);
@@ -131,7 +137,7 @@ class ReadingCase extends CaseTag {
   }
 }
 
-/** `nil`, `empty` and `blank` compare themselves. */
+/** An operator of ours. LiquidJS's own is used for `nil`, `empty` and `blank`, which compare themselves. */
 function compared(name: string, compare: (left: unknown, right: unknown) => boolean): Operator {
   return (left: unknown, right: unknown, context: Context) =>
     isComparable(left) || isComparable(right)
@@ -164,7 +170,7 @@ function same(left: unknown, right: unknown): boolean {
   return sameFigures(a, b) || sameDates(a, b);
 }
 
-/** `01.03.2026` and `2026-03-01` are one day. */
+/** `01.03.2026` and `2026-03-01` are the same day. */
 function sameDates(a: string, b: string): boolean {
   const [left, right] = [readDate(a), readDate(b)];
   if (left?.kind !== "date" || right?.kind !== "date" || left.floating !== right.floating) return false;
@@ -177,7 +183,7 @@ function sameNumber(value: unknown, number: number): boolean {
   return reading !== null && clear(reading) === number;
 }
 
-/** Of two texts from the list: `1` and `1.0` are the same, `01234` and `1234` are two postcodes. */
+/** For two texts of the list: `1` and `1.0` are the same, but `01234` and `1234` may be two postcodes. */
 function sameFigures(a: string, b: string): boolean {
   const [left, right] = [readNumber(a), readNumber(b)];
   if (left === null || right === null) return false;
@@ -201,7 +207,7 @@ function ordered(test: (difference: number) => boolean): (left: unknown, right: 
   };
 }
 
-/** Below 0: `a` comes before `b`. */
+/** Below 0 when `a` comes before `b`. */
 function difference(a: unknown, b: unknown): number {
   if (typeof a === "string" && typeof b === "string" && (readNumber(a) === null || readNumber(b) === null)) {
     const dates = readNumber(a) === null && readNumber(b) === null ? [readDate(a), readDate(b)] : [];
@@ -223,7 +229,7 @@ function differenceOfDates(a: string, b: string, [left = null, right = null]: Da
   return left.time.toMillis() - right.time.toMillis();
 }
 
-/** An empty cell is contained in nothing. */
+/** Nothing contains an empty cell. */
 function contains(whole: unknown, given: unknown): boolean {
   const part = plain(given);
   if (isNothing(whole) || isNothing(part)) return false;

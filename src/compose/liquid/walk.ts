@@ -1,6 +1,10 @@
+/** Walks over the parsed templates of LiquidJS. */
 import type { Template } from "liquidjs";
 
-/** LiquidJS gives children through a generator because partials may have to be loaded; here there are none. */
+/**
+ * The templates directly inside a tag. LiquidJS gives them through a generator, because it may have to load partials;
+ * there are none here.
+ */
 export function childrenOf(template: Template): Template[] {
   const steps = template.children?.(false, true);
   let step = steps?.next();
@@ -8,7 +12,7 @@ export function childrenOf(template: Template): Template[] {
   return step?.value ?? [];
 }
 
-/** Every template, outer before inner. */
+/** Every template at any depth, outer before inner. */
 export function* everyTemplate(templates: Template[]): Generator<Template> {
   for (const template of templates) {
     yield template;

@@ -1,17 +1,18 @@
+/** Writes CSV: single lines, and the file of rejected rows. */
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { defused } from "./formula.ts";
 import { rejectHeader } from "./own-files.ts";
 import { fileProblem, pathFrom } from "../../read-file.ts";
 
-/** White space around a field is no part of it unless the field is quoted. */
+/** White space around a field belongs to it only when the field is quoted. */
 const NEEDS_QUOTES = /[",\r\n]|^\s|\s$/;
 
-/** Written out when this many characters have gathered: one system call for about a thousand rows. */
+/** The buffer is written when it has this many characters: one system call for about a thousand rows. */
 const BUFFER_CHARACTERS = 65_536;
 
 /**
- * One RFC 4180 line, ending in `\n`. A cell that a spreadsheet would run gets a leading apostrophe (`defused`), unless it
- * is the `trusted` column (an index: checked addresses) or `raw` asks for cells as they are.
+ * One line of CSV (RFC 4180) that ends in `\n`. A cell that a spreadsheet would run gets an apostrophe in front
+ * (`defused`), except with `raw`, and in the column with the index `trusted` (checked addresses).
  */
 export function csvLine(cells: string[], options: { raw?: boolean; trusted?: number } = {}): string {
   const written = cells.map((cell, index) => {
@@ -21,23 +22,26 @@ export function csvLine(cells: string[], options: { raw?: boolean; trusted?: num
   return `${written.join(",")}\n`;
 }
 
+/** A row of a list that was refused, and why. */
 export interface RejectedRow {
+  /** The 1-based line of the list in which the row starts. */
   line: number;
-  /** As they stand in the list. */
+  /** The cells as they are in the list. */
   fields: string[];
   reason: string;
 }
 
+/** A file of rejected rows that is being written. Both methods fail with `UserError` when the file cannot be written. */
 export interface Rejects {
   write(row: RejectedRow): void;
-  /** Finishes the file. The path when a row was written, else null. Calling it again changes nothing. */
+  /** Finishes the file. Resolves to its path when it has a row, else to null. Calling it again changes nothing. */
   close(): Promise<string | null>;
 }
 
 /**
- * The file of refused rows: columns `line`, `reason`, then those of the list, `header` (`rejectHeader`). Created (mode 0600)
- * by the first row. A relative `path` starts at `cwd`. An older file there speaks of another run: it is replaced, or removed by `close` when no row was
- * refused. Throws `UserError` when the file cannot be written.
+ * The file of rejected rows: columns `line` and `reason`, then those of the list, `header` (`rejectHeader`). The first
+ * row creates it (mode 0600). A relative `path` starts at `cwd`. An older file belongs to another run, so it is
+ * replaced, or removed by `close` when no row was rejected.
  */
 export function openRejects(path: string, header: string[], cwd = ""): Rejects {
   const target = pathFrom(cwd, path);
@@ -79,7 +83,7 @@ export function openRejects(path: string, header: string[], cwd = ""): Rejects {
   };
 }
 
-/** Removed first: opening would keep an old file's permissions, and follow a link. */
+/** Removes an old file first: opening it would keep its permissions and follow a link. */
 function create(path: string): number {
   rmSync(path, { force: true });
   return openSync(path, "wx", 0o600);

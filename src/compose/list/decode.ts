@@ -1,12 +1,13 @@
+/** Turns the bytes of a recipient list into text. */
 import { isAscii, isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
 import { UserError } from "../../errors.ts";
 import { ownDelimiter } from "./own-files.ts";
 
-/** How much of the start is looked at to recognise the encoding. */
+/** The bytes at the start that are looked at to recognise the encoding. */
 const HEAD_BYTES = 4_096;
 
-/** Files that people take for CSV, by their first bytes. */
+/** Files that people mistake for CSV, by their first bytes. */
 const NOT_TEXT: { magic: string; is: string; hint: string }[] = [
   { magic: "504b0304", is: "an Excel workbook or a zip file", hint: "export it as CSV (in Excel: CSV UTF-8) first" },
   { magic: "d0cf11e0", is: "an old Excel workbook", hint: "export it as CSV (in Excel: CSV UTF-8) first" },
@@ -15,7 +16,7 @@ const NOT_TEXT: { magic: string; is: string; hint: string }[] = [
   { magic: "89504e47", is: "a picture", hint: "a CSV file is expected" },
 ];
 
-/** Texts that people take for CSV, by how they begin. Some programs call a page of HTML an Excel file. */
+/** Texts that people mistake for CSV, by their beginning. Some programs call a page of HTML an Excel file. */
 const NOT_CSV: { begins: RegExp; is: string; hint: string }[] = [
   { begins: /^\s*[[{]\s*(?:["{[]|$)/, is: "JSON", hint: "export it as CSV, with a header line such as email,name" },
   { begins: /^\s*<(?:!doctype|!--|\?xml|html|head|meta|table|div|style)\b/i, is: "HTML or XML", hint: "open it in a spreadsheet and save it as CSV" }, // prettier-ignore
@@ -31,10 +32,11 @@ interface Decoder {
 }
 
 /**
- * The text of a byte stream, piece by piece, its BOM dropped. A BOM decides; else `encoding` (any name iconv-lite knows);
- * else UTF-16 is recognised by its NULs; else it is UTF-8, and a byte that is not is a `UserError` that names line and
- * byte. A file that ses-mail wrote is UTF-8 also where `encoding` says what the list was, unless a spreadsheet has changed
- * that. Throws `UserError` also for an unknown encoding and for files that are no text. `name` is used in messages.
+ * The text of a byte stream, piece by piece, without its BOM. The encoding comes from the BOM, else from `encoding`
+ * (any name iconv-lite knows), else NULs show UTF-16, else it is UTF-8. A file that ses-mail wrote is UTF-8 even when
+ * `encoding` names another, because that is meant for the list, unless a spreadsheet has saved it in that encoding.
+ * Throws `UserError` for a byte that is not UTF-8 (with its line), an unknown encoding, and files that are no text.
+ * `name` is for messages. Closes `input` at the end.
  */
 export async function* decode(input: Readable, name: string, encoding: string | undefined): AsyncGenerator<string> {
   const chunks = input[Symbol.asyncIterator]() as AsyncIterator<Buffer | string>;
@@ -96,7 +98,7 @@ function refuseOtherFormats(head: Buffer, name: string): void {
     if (begins.test(text)) throw new UserError(`${name} is ${is}, not CSV`, hint);
 }
 
-/** A NUL in a value spoils a row; a NUL in the first line means that this never was text. */
+/** A NUL in a value makes a row bad; a NUL in the first line means that the file is no text. */
 function refuseNulsInHeader(head: Buffer, name: string): void {
   const nul = head.indexOf(0);
   const lineEnd = head.findIndex((byte) => byte === 0x0a || byte === 0x0d);
@@ -105,7 +107,7 @@ function refuseNulsInHeader(head: Buffer, name: string): void {
   }
 }
 
-/** In UTF-16 the ASCII of a CSV has a NUL in every second byte, always on the same side. */
+/** In UTF-16 every ASCII character has a NUL byte, always on the same side. */
 function utf16WithoutBom(head: Buffer): "utf-16le" | "utf-16be" | null {
   const nuls = [0, 0];
   head.forEach((byte, index) => {
@@ -118,7 +120,7 @@ function utf16WithoutBom(head: Buffer): "utf-16le" | "utf-16be" | null {
   return null;
 }
 
-/** Validates and converts whole chunks natively; only the 1–3 bytes of a character cut in two are carried over. */
+/** Checks and converts whole chunks natively. Only the 1–3 bytes of a character that was cut in two are carried over. */
 class Utf8Decoder implements Decoder {
   readonly #name: string;
   #carry: Buffer = Buffer.alloc(0);
@@ -155,7 +157,10 @@ class Utf8Decoder implements Decoder {
   }
 }
 
-/** UTF-8 if the first bytes beyond ASCII are, else what is given: up to there both say the same. */
+/**
+ * Decides at the first chunk with bytes beyond ASCII: UTF-8 if they are, else the other encoding. Until then both give
+ * the same text.
+ */
 class EitherDecoder implements Decoder {
   readonly #utf8: Decoder;
   readonly #other: Decoder;
@@ -180,12 +185,12 @@ class EitherDecoder implements Decoder {
   }
 
   end(): string {
-    // An unfinished character is none of UTF-8.
+    // An unfinished character cannot be UTF-8.
     return this.#chosen ? this.#chosen.end() : this.#other.write(this.#carry) + this.#other.end();
   }
 }
 
-/** How many bytes at the end belong to a character whose rest is in the next chunk. */
+/** The number of bytes at the end that belong to a character whose rest is in the next chunk. */
 function unfinishedBytes(bytes: Buffer): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back] ?? 0;
@@ -197,7 +202,7 @@ function unfinishedBytes(bytes: Buffer): number {
   return 0;
 }
 
-/** The first byte that is not UTF-8: the longest valid prefix, halving the search. */
+/** The index of the first byte that is not UTF-8. A binary search finds the longest valid prefix. */
 function firstInvalid(bytes: Buffer): number {
   let valid = 0;
   let invalid = bytes.length;
@@ -231,7 +236,10 @@ function utf16(label: "utf-16le" | "utf-16be", name: string): Decoder {
   };
 }
 
-/** Loaded only when asked for. "latin1" is read as Windows-1252, as browsers do: files called so nearly always are. */
+/**
+ * Loads iconv-lite only when it is needed. "latin1" means Windows-1252, as in browsers, because such files nearly
+ * always are.
+ */
 async function iconv(encoding: string): Promise<Decoder> {
   const { default: lite } = await import("iconv-lite");
   const label = /^(latin-?1|iso-?8859-?1)$/i.test(encoding) ? "windows-1252" : encoding;

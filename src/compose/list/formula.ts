@@ -1,12 +1,14 @@
+/** Protects spreadsheets from cells that they would run as a formula (CSV injection). */
+
 /**
- * What a spreadsheet takes for the start of a formula: `=`, `+`, `-`, `@`, tab, CR, LF, and the full-width signs that
- * spreadsheets of East Asia take for the narrow ones. Apostrophes before it are those of `defused`.
+ * The start of a formula for a spreadsheet: `=`, `+`, `-`, `@`, tab, CR, LF, and their full-width forms, which
+ * spreadsheets of East Asia accept. The apostrophes before it come from `defused`.
  */
 const FORMULA = /^'*[=+\-@\t\r\n＝＋－＠]/;
 
 /**
- * The cell with an apostrophe in front when a spreadsheet would run it. One that begins with an apostrophe and looks as if
- * that had been done already gets another, so that `undefused` takes off what was put there and nothing else.
+ * The cell, with an apostrophe in front when a spreadsheet would run it. A cell that looks as if it had one already
+ * gets another, so that `undefused` always restores the original.
  */
 export function defused(cell: string): string {
   return FORMULA.test(cell) ? `'${cell}` : cell;

@@ -1,16 +1,19 @@
 /**
- * What a list says itself of people who are not to be written to: unsubscribed, bounced, complained, inactive, or without
- * consent. Lists come from many programs in many languages; what is not understood is not judged.
+ * Counts rows that say themselves that nobody should write to them: unsubscribed, bounced, complained, inactive, or
+ * without consent. Lists come from many programs in many languages. A column or value that is not understood does not
+ * count.
  */
-
 import { copyOf } from "./split.ts";
 
-/** What a column is about. `state`: its values are words. `wanted`: no says it. `left`: yes says it, or a date. */
+/**
+ * What a column is about. `state`: its values are words such as "unsubscribed". `wanted`: "no" counts. `left`: "yes" or
+ * a date counts.
+ */
 type Kind = "state" | "wanted" | "left";
 
 const setOf = (words: string) => new Set(words.split(" "));
 
-/** Part of a column's name, and say nothing of what it is about. Accents are dropped in all words here. */
+/** Words in the name of a column that do not tell what it is about. All words here are without accents. */
 const FILLERS = setOf(
   "is has was the a of on at to for by date time timestamp datum am um le la de du des del el der die das fecha heure uhrzeit " +
     "e email emails mail mails newsletter newsletters marketing contact contacts user member members customer list mailing " +
@@ -41,7 +44,7 @@ const LEFT =
   "配信停止 配信拒否 購読解除 登録解除 退会 退订 取消订阅 已退订 " +
   "수신거부 구독취소 구독해지 해지 탈퇴 반송 차단 삭제 스팸 스팸신고 비활성 휴면";
 
-/** Said of a person in a column of any kind. */
+/** Values that count in a column of any kind. */
 const LEFT_WORDS = setOf(
   `${LEFT} notsubscribed neversubscribed nonsubscribed nonsubscriber unconfirmed notconfirmed neverconfirmed softbounced bouncing ` +
     "reportedspam markedasspam reportedasspam permanentbounce permanentlybounced disabled archived donotmail donotemail donotcontact " +
@@ -53,18 +56,18 @@ const NO = setOf(
     "falso ninguno rechazado denegado 아니오 아니요 없음 nao nee いいえ 否 ✗ ✘ ❌ ☐",
 );
 const YES = setOf("yes y true on ja j wahr oui o vrai si s verdadero sim はい 是 예 네 ✓ ✔ ✅ ☑");
-/** 2026-03-01, 1.3.2026, 03/01/26, with or without a time behind. */
+/** 2026-03-01, 1.3.2026 or 03/01/26, perhaps followed by a time. */
 const DATE = /^(?!0000)\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|^\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}/;
-/** How often, or when in seconds. */
+/** A count, or a time in seconds. */
 const NUMBER = /^[1-9]\d*$/;
 
 const HANGUL = /\p{Script=Hangul}/u;
 
 /** Longer values are prose. */
 const LONGEST = 60;
-/** What is known of a value is kept for so many different ones of a column. */
+/** The judgement is kept for this many different values of a column. */
 const KEPT_VALUES = 1_000;
-/** So many words of a column are counted one by one, and so many are told. */
+/** This many words of a column are counted separately, and `SHOWN_WORDS` of them are shown. */
 const KEPT_WORDS = 100;
 const SHOWN_WORDS = 4;
 const OTHERS = "…";
@@ -75,7 +78,7 @@ const KIND_OF = new Map<string, Kind>([
   ...LEFT.split(" ").map((key) => [key, "left"] as const),
 ]);
 
-/** What to do about such rows. */
+/** The hint of the warning about such rows. */
 export const LEFT_HINT =
   "they are written to all the same: take them out of the list, or suppress them (ses-mail suppress)";
 
@@ -83,18 +86,21 @@ interface Column {
   name: string;
   index: number;
   kind: Kind;
-  /** Whether a value says it, by value. */
+  /** Whether a value counts, by value. */
   known: Map<string, boolean>;
-  /** How many rows say it, by the words they say it with. */
+  /** How many rows count, by their value. */
   said: Map<string, number>;
 }
 
-/** Takes every row once and counts those that speak against being written to. Memory does not grow with the list. */
+/**
+ * Counts the rows that say nobody should write to them. Give each row to `take` once. Memory does not grow with the
+ * list.
+ */
 export class LeftRows {
   rows = 0;
   readonly #columns: Column[];
 
-  /** Only columns whose names promise something are looked at. */
+  /** Only columns with a name that is understood are looked at. */
   constructor(columns: readonly string[]) {
     this.#columns = columns.flatMap((name, index) => {
       const kind = kindOf(name);
@@ -145,7 +151,7 @@ function kindOf(name: string): Kind | null {
   const key = words.join("");
   const known = KIND_OF.get(key) ?? KIND_OF.get(key.replaceAll(KOREAN_FILLERS, ""));
   if (known) return known;
-  // `Unsubscribed from all email`, `Opted out of email: Product news`: from what is told behind.
+  // `Unsubscribed from all email`, `Opted out of email: Product news`: the rest of the name does not matter.
   if (/^(?:unsubscribed|optedout)/.test(key)) return "left";
   // `newsletter: no`, `marketing: false`
   return words.length === 0 && /newsletter|marketing|뉴스레터|마케팅/i.test(name) ? "wanted" : null;
@@ -159,7 +165,7 @@ function says({ kind, known, name }: Column, value: string): boolean {
   return result;
 }
 
-/** A cross is a no in Korea, and elsewhere what is put into a box to choose it. */
+/** A cross means no in Korea; elsewhere it marks a chosen box. */
 function judge(kind: Kind, value: string, isKorean: boolean): boolean {
   const key = keyOf(value);
   if (LEFT_WORDS.has(key)) return true;

@@ -1,21 +1,24 @@
-/** Names people choose (topics, columns, lists): one spelling for each, and nothing in them that nobody sees. */
+/** Checks names that people choose (topics, columns, lists): each has one spelling and no invisible characters. */
 import { UserError } from "../../errors.ts";
 
 const MAX_CHARACTERS = 100;
 
-/** What ends a line or moves the cursor, half a character, and what separates the parts of a path. */
+/** Control characters and line separators, lone surrogates, and the separator of paths. */
 const FORBIDDEN = /[/\p{Cc}\p{Cs}\u2028\u2029]/u;
 
-/** What takes no room or turns the direction of the text (Unicode, Default_Ignorable_Code_Point; interlinear annotation). */
+/**
+ * Characters that are invisible or turn the direction of the text (Unicode, Default_Ignorable_Code_Point; interlinear
+ * annotation).
+ */
 const UNSEEN = /[\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/u;
-/** Of these, what says nothing about the character beside it, and white space. */
+/** White space, and those invisible characters that do not change the character beside them. */
 const BLANK = /[\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f]/;
 
-/** Choose between forms of the character before them: emoji and text, glyphs of Han, Mongolian. */
+/** They choose a form of the character before them: emoji or text, glyphs of Han, Mongolian. */
 const VARIATION_SELECTORS = /\p{Variation_Selector}/gu;
-/** The flags of England, Scotland, Wales: a black flag, and letters that nobody sees. */
+/** The flags of England, Scotland and Wales: a black flag and invisible letters. */
 const TAGGED_FLAG = /\u{1f3f4}[\u{e0020}-\u{e007e}]+\u{e007f}/gu;
-/** Scripts whose letters stand side by side, joined or not: there a joiner changes nothing that can be seen. */
+/** Scripts whose letters are never joined, so a joiner between them changes nothing that can be seen. */
 const PLAIN_SCRIPTS = ["Latin", "Greek", "Cyrillic", "Hangul", "Han", "Hiragana", "Katakana"];
 /** Persian, the languages of India and emoji need joiners between their characters (Unicode Standard Annex 31, 2.3). */
 const JOINER = new RegExp(
@@ -25,7 +28,7 @@ const JOINER = new RegExp(
   "gu",
 );
 
-/** The first character of a name that nobody sees, as `U+200B`; null when all can be seen. */
+/** The first invisible character of a name, such as `U+200B`; null when there is none. */
 export function unseenIn(name: string): string | null {
   if (!UNSEEN.test(name)) return null;
   const rest = name.replaceAll(TAGGED_FLAG, "").replaceAll(VARIATION_SELECTORS, "").replaceAll(JOINER, "");
@@ -34,8 +37,8 @@ export function unseenIn(name: string): string | null {
 }
 
 /**
- * The name in its one spelling (Unicode NFC): `é` typed on a Mac is the `é` of everybody else. `what` (`a topic name`) is
- * for the message. Throws `UserError` for other than 1–100 characters, `/`, control characters, and what nobody sees.
+ * The name in its one spelling (Unicode NFC), so that `é` is the same on a Mac and elsewhere. `what` (`a topic name`)
+ * begins the message. Throws `UserError` unless it has 1–100 characters and no `/`, control or invisible characters.
  */
 export function checkName(what: string, written: string): string {
   const name = written.normalize("NFC");
@@ -50,7 +53,7 @@ export function checkName(what: string, written: string): string {
   return name;
 }
 
-/** The name of a column as it stands in a header: in NFC, without white space or invisible characters around it. */
+/** The name of a column in NFC, without the white space and invisible characters around it. */
 export function columnName(written: string): string {
   const name = written.normalize("NFC");
   let [start, end] = [0, name.length];
@@ -59,7 +62,10 @@ export function columnName(written: string): string {
   return name.slice(start, end);
 }
 
-/** Where `wanted` stands among `names` that are in NFC: exactly, else with upper and lower case taken as one; -1: nowhere. */
+/**
+ * The index of `wanted` in `names`, which are in NFC: an exact match, else one that differs only in upper and lower
+ * case, else -1.
+ */
 export function findName(wanted: string, names: readonly string[]): number {
   const name = columnName(wanted);
   const exact = names.indexOf(name);

@@ -1,39 +1,46 @@
 /**
- * The CSV files that ses-mail writes, recognised by their headers: exports, rejected rows, suppressions. Each is read back as
- * the list it was made of. What has to be undone is undone in the order opposite to that in which it was done: a rejected row
- * of an export has been through two of them.
+ * Recognises the CSV files that ses-mail writes by their headers: exports, rejected rows, suppressions. Each is read
+ * back as the list it was made from. A rejected row of an export was changed twice, so the changes are undone in
+ * reverse order.
  */
 import { undefused } from "./formula.ts";
 
-/** Every heading an export ever had, newest first; the columns of the list follow. */
+/** The own columns of an export in every version, newest first. The columns of the list follow them. */
 export const EXPORT_HEADINGS: readonly (readonly string[])[] = [
   "email,state,attempts,ses_message_id,error,sent_at,delivered_at,bounced_at,bounce_type,bounce_subtype,complained_at,opened_at,reader_opened_at,clicked_at,unsubscribed_at",
   "email,state,attempts,ses_message_id,error,sent_at,delivered_at,bounced_at,bounce_type,bounce_subtype,complained_at,opened_at,clicked_at",
 ].map((heading) => heading.split(","));
 
+/** The columns of the file that `suppress export` writes. */
 export const SUPPRESSION_FIELDS = ["email", "reason", "source", "created_at", "detail"] as const;
 
 /**
- * A column without values. A file has it that was written raw although some of its cells look as if they had been defused:
- * no apostrophe is taken off then. A header is what every spreadsheet leaves alone.
+ * The name of a column without values. A raw file has it when some of its cells look as if they had been defused, and
+ * then no apostrophe is removed. It is a column name because spreadsheets do not change the header.
  */
 export const RAW_MARK = "ses_mail_raw";
 
 const REJECT_FIELDS = ["line", "reason"] as const;
 
-/** Stands before a column of the list that is called as one of ours; twice before one that began with it already. */
+/**
+ * Put before the name of a list's column when it is the same as one of ours, or has this prefix and one of ours
+ * already.
+ */
 const ESCAPE = "csv_";
 
 const escapeFor = (names: Iterable<string>) => new RegExp(`^(?:${ESCAPE})*(?:${[...new Set(names)].join("|")})$`, "i");
 const OF_EXPORT = escapeFor([...EXPORT_HEADINGS.flat(), RAW_MARK]);
 const OF_REJECTS = escapeFor(REJECT_FIELDS);
 
-/** The names of a list's columns as an export has them: none is one of ours, whatever is added to ours one day. */
+/** The names of a list's columns in an export, in the same order. Names that are also ours get the prefix `csv_`. */
 export function exportNames(columns: readonly string[]): string[] {
   return columns.map((column) => escaped(column, OF_EXPORT));
 }
 
-/** The header of a file of rejected rows. */
+/**
+ * The header of a file of rejected rows: `line`, `reason`, then `header`, in which names that are also ours get the
+ * prefix `csv_`.
+ */
 export function rejectHeader(header: readonly string[]): string[] {
   return [...REJECT_FIELDS, ...header.map((name) => escaped(name, OF_REJECTS))];
 }
@@ -46,12 +53,12 @@ function unescaped(name: string, ours: RegExp): string {
   return name.toLowerCase().startsWith(ESCAPE) && ours.test(name) ? name.slice(ESCAPE.length) : name;
 }
 
-/** How such files begin, whatever a spreadsheet made of the separator; the groups are separators. */
+/** How such files begin, with any separator that a spreadsheet may have written. The groups are the separators. */
 const BEGINNINGS = [REJECT_FIELDS, EXPORT_HEADINGS[0]?.slice(0, 4) ?? [], SUPPRESSION_FIELDS.slice(0, 4)].map(
   (names) => new RegExp(`^${names.map((name) => `"?${name}"?([,;\\t|])`).join("")}`),
 );
 
-/** The separator of a file that begins as ours do; null for others. */
+/** The separator of a file that ses-mail wrote, by its first line; null for other files. */
 export function ownDelimiter(head: string): string | null {
   for (const beginning of BEGINNINGS) {
     const [, first, ...others] = beginning.exec(head) ?? [];
@@ -60,25 +67,28 @@ export function ownDelimiter(head: string): string | null {
   return null;
 }
 
-/** What the columns of a file are. */
+/** How the cells of a file become the columns of its list. */
 export interface Layout {
-  /** How many cells at the start of a row are no part of the list: number of line and reason of a rejected row. */
+  /** How many cells at the start of a row are not part of the list: the line and reason of a rejected row. */
   skip: number;
-  /** Names of the cells behind these. `""`: no name. */
+  /** The names of the cells after these. `""`: no name. */
   header: string[];
   /** The columns of the list. */
   columns: string[];
-  /** Where among the cells each of them stands. */
+  /** The index of the cell of each column. */
   places: number[];
-  /** Where the file says the address stands; null where that is for the reader to find. */
+  /** The index of the cell with the address; null when the file does not say it. */
   address: number | null;
-  /** Whether cells were defused when they were written, once more than `skip` says; the one of the address never. */
+  /**
+   * Whether an export defused the cells (never the address). The file of rejected rows (`skip` above 0) defuses all
+   * cells once more.
+   */
   defused: boolean;
 }
 
 /**
- * What stands where below a header (names trimmed and in NFC). `rows` are the first rows: a list may have two columns `line`
- * and `reason` of its own.
+ * The layout of a file with the header `names` (trimmed and in NFC). `rows` are its first rows: they tell a file of
+ * rejected rows from a list that has the columns `line` and `reason` itself.
  */
 export function layoutOf(names: string[], rows: readonly string[][]): Layout {
   const skip = isRejects(names, rows) ? REJECT_FIELDS.length : 0;
@@ -101,12 +111,14 @@ function columnsOf(header: string[]): Pick<Layout, "columns" | "places" | "addre
   const defused = raw < 0;
   const nameOf = (at: number) => (defused ? undefused(header[at] ?? "") : (header[at] ?? ""));
   const columns = own.map((at) => unescaped(nameOf(at), OF_EXPORT));
-  // The address is a column as in every list, unless the list had one of that name which said something else.
+  // The address becomes the column `email`, unless the list has another column of that name.
   if (columns.some((column) => column.toLowerCase() === "email")) return { columns, places: own, address, defused };
   return { columns: ["email", ...columns], places: [address, ...own], address, defused };
 }
 
-/** Where the columns of an export stand: in one run in front, else all of them, wherever they were moved to. */
+/**
+ * The indexes of our columns in an export: all at the front in order, or moved to any place. Null when it is no export.
+ */
 function exportColumns(header: string[]): number[] | null {
   const run = EXPORT_HEADINGS.find((names) => names.every((name, index) => header[index] === name));
   if (run) return [...run.keys()];
@@ -114,12 +126,14 @@ function exportColumns(header: string[]): number[] | null {
   return moved ? moved.map((name) => header.indexOf(name)) : null;
 }
 
-/** Whether `layoutOf` wants to see rows. */
+/** Whether a header begins like a file of rejected rows, so that `layoutOf` needs rows to decide. */
 export function beginsAsRejects(names: readonly string[]): boolean {
   return REJECT_FIELDS.every((name, index) => names[index] === name);
 }
 
-/** A line is a number, a reason is a sentence. Who corrects rows may empty both. */
+/**
+ * In a file of rejected rows the line is a number and the reason a sentence. Somebody who corrects rows may empty both.
+ */
 function isRejects(names: string[], rows: readonly string[][]): boolean {
   if (!beginsAsRejects(names)) return false;
   const rest = names.slice(REJECT_FIELDS.length);

@@ -1,3 +1,4 @@
+/** Reads a recipient list: its header, then row by row. */
 import type { Readable } from "node:stream";
 import { parse } from "csv-parse/sync";
 import { UserError } from "../../errors.ts";
@@ -11,59 +12,71 @@ import { fileProblem } from "../../read-file.ts";
 import { FIELD_LIMIT_BYTES, fieldTooLarge, type Dialect, type RawRecord, RecordSplitter } from "./split.ts";
 
 const BATCH_ROWS = 250;
-/** Wide rows make smaller batches, so that memory does not depend on the number of columns. */
+/** A batch of wide rows is smaller, so that memory does not depend on the number of columns. */
 const BATCH_CHARACTERS = 1_048_576;
-/** How many rows are looked at to find the column of addresses. */
+/** The first rows that are looked at to find the column of addresses. */
 const SAMPLE_ROWS = 100;
 const MAX_HEADER_CHARACTERS = 1_048_576;
-/** Looked for in a header; what stands first is taken where nothing tells them apart. */
+/** The delimiters that are tried on a header. The first one wins a tie. */
 const DELIMITERS = [",", ";", "\t", "|"];
-/** How Excel is told the delimiter, in a line before the header. Behind it stand separators where another program saved the file. */
+/**
+ * The line before the header that tells Excel the delimiter. When another program has saved the file, separators follow
+ * it.
+ */
 const DELIMITER_LINE = /^\s*"?sep=(\\t|[^"\r\n])"?([,;\t|]*)\s*$/i;
-/** A title, a date of export, a comment: so many lines people leave above the header. */
+/** People may leave this many lines above the header: a title, the date of an export, a comment. */
 const TITLE_LINES = 5;
-/** So many columns are named when their fields are missing. */
+/** A message names at most this many columns without fields. */
 const SHOWN_COLUMNS = 3;
 
-/** C0 except tab, LF and CR; DEL; C1. */
+/** Control characters: C0 except tab, LF and CR; DEL; C1. */
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/;
 const REPLACEMENT = "\uFFFD";
 
 /**
- * A data row; `line` is the 1-based line of the file in which it starts. With a `reason` it is refused, and `fields` are
- * its cells; else they are the values of the columns. `cells`: the row as it goes into a file of rejected rows, where that is
- * not the `fields`.
+ * A data row; `line` is the 1-based line of the file in which it starts. With an `address` it can be taken, and
+ * `fields` are the values of the columns. With a `reason` it is refused, and `fields` are its cells. `cells` is the row
+ * for the file of rejected rows, set when it differs from `fields`.
  */
 export type Row =
   | { line: number; fields: string[]; cells?: string[]; address: string }
   | { line: number; fields: string[]; cells?: string[]; reason: string };
 
+/** A recipient list that is open for reading. */
 export interface Recipients {
-  /** Names in NFC. Columns that ses-mail added to the list when it wrote the file are none; nor are those without name and value. */
+  /**
+   * The names of the columns, in NFC. Columns that ses-mail added when it wrote the file are left out, and so are
+   * columns without a name.
+   */
   columns: string[];
-  /** The header of a file of this list's rejected rows: a name for each of their cells. */
+  /** A name for each cell of a rejected row, for `openRejects`. */
   header: string[];
-  /** Name of the column with the addresses. */
+  /** The name of the column with the addresses. */
   emailColumn: string;
   /** The rows in file order, about 250 at a time (fewer when they are wide). Can be read once. */
   batches(): AsyncGenerator<Row[]>;
 }
 
+/** How to read a recipient list. */
 export interface RecipientsOptions {
-  /** The file as the user calls it, for messages. */
+  /** The name of the file in messages. */
   name: string;
   emailColumn?: string;
-  /** One character, or `\t` written out. Default: as the file says itself (`sep=;`), else whichever of `,` `;` tab `|` fits the header. */
+  /**
+   * One character, or `\t` written out. Default: what the file says (`sep=;`), else the one of `,` `;` tab `|` that
+   * fits the header.
+   */
   delimiter?: string;
   /** Any name iconv-lite knows. Default: by BOM, UTF-16 by its NULs, else UTF-8. */
   encoding?: string;
 }
 
 /**
- * Reads the header of a recipient list and, row by row, what follows. Streaming: memory does not grow with the list.
- * A bad row is data (`reason`); a file that cannot be read as a recipient list is a `UserError`: not text, not UTF-8, empty,
- * no rows, columns without a name or twice the same, no or no single column of addresses.
+ * Reads the header of a recipient list; `batches` then streams the rows, so memory does not grow with the list. A bad
+ * row is returned with a `reason`. A file that is no recipient list is a `UserError`: not text, not in its encoding,
+ * empty, without rows, without named columns, with two columns of one name, or without exactly one column of addresses.
+ * Closes `input` when it fails or when `batches` ends.
  */
 export async function openRecipients(input: Readable, options: RecipientsOptions): Promise<Recipients> {
   const reader = new RecordReader(input, options);
@@ -75,7 +88,7 @@ export async function openRecipients(input: Readable, options: RecipientsOptions
   }
 }
 
-/** What it takes to make rows of records. */
+/** Everything needed to make rows of records. */
 interface Reading {
   layout: Layout;
   /** The cell that holds the address. */
@@ -113,9 +126,9 @@ async function* batches(reader: RecordReader, reading: Reading, name: string): A
   }
 }
 
-/** Pulls text from the stream only when records are wanted, and keeps those not yet asked for. */
+/** Reads text from the stream only when records are needed, and keeps the records that were not taken yet. */
 class RecordReader {
-  /** True when the encoding was named by the user: a wrong name shows as U+FFFD. */
+  /** True when the user named the encoding. U+FFFD then means that a byte did not fit it. */
   readonly lossy: boolean;
   readonly #text: AsyncGenerator<string>;
   readonly #options: RecipientsOptions;
@@ -135,18 +148,18 @@ class RecordReader {
     return this.#dialect.delimiter;
   }
 
-  /** From now on messages call fields by these names. */
+  /** The names of fields for messages from now on. */
   nameFields(columns: string[]): void {
     this.#columns = columns;
   }
 
-  /** The records waiting, at least `rows` of them unless the file is shorter. They stay. */
+  /** Reads until at least `rows` records wait, or the file ends. Returns them without taking them. */
   async fill(rows: number): Promise<RawRecord[]> {
     while (this.#waiting.length < rows && !this.#ended) await this.#read();
     return this.#waiting;
   }
 
-  /** The next batch; empty when there is no more. */
+  /** Takes the next batch; empty at the end of the file. */
   async take(): Promise<RawRecord[]> {
     let characters = 0;
     let rows = 0;
@@ -179,7 +192,7 @@ class RecordReader {
     this.#waiting = this.#waiting.length === 0 ? records : this.#waiting.concat(records);
   }
 
-  /** Reads as far as the end of the header, which tells the delimiter and the line end. */
+  /** Reads to the end of the header, which tells the delimiter and the line end. */
   async #open(): Promise<RecordSplitter> {
     let head = "";
     let dialect: Dialect | null = null;
@@ -206,7 +219,7 @@ class RecordReader {
   }
 }
 
-/** Null while the end of the header is not in sight. */
+/** The dialect by the header; null while `head` does not contain the whole header. */
 function dialectOf(head: string, ended: boolean, options: RecipientsOptions): Dialect | null {
   const first = filledLineAt(head, 0, ended);
   const said = first && delimiterSaid(first.text);
@@ -220,29 +233,29 @@ function dialectOf(head: string, ended: boolean, options: RecipientsOptions): Di
 
 interface Line {
   text: string;
-  /** Null: the file ends with it. */
+  /** Null: the file ends without one. */
   lineEnd: "\n" | "\r" | null;
   /** Where the next one starts. */
   next: number;
 }
 
-/** Of a line `sep=;` the delimiter, null where it holds no longer; undefined for other lines. */
+/** The delimiter of a line `sep=;`, or null when it is no longer true; undefined for other lines. */
 function delimiterSaid(line: string): string | null | undefined {
   const [, said, padding = ""] = DELIMITER_LINE.exec(line) ?? [];
   if (said === undefined) return undefined;
   const delimiter = unescapeTab(said);
-  // A program that knows nothing of such lines has saved the file with separators of its own.
+  // A program that does not know such lines may have saved the file with other separators.
   return padding.replaceAll(delimiter, "") === "" ? delimiter : null;
 }
 
-/** The next line in which something stands besides separators. */
+/** The next line that has more than separators. */
 function filledLineAt(head: string, start: number, ended: boolean): Line | null {
   let line = lineAt(head, start, ended);
   while (line !== null && line.lineEnd !== null && /^[\s,;|"]*$/.test(line.text)) line = lineAt(head, line.next, ended);
   return line;
 }
 
-/** The line that starts at `start`; line ends inside quotes are none. Null when its end is not there yet. */
+/** The line that starts at `start`; line ends inside quotes do not count. Null when its end has not been read yet. */
 function lineAt(head: string, start: number, ended: boolean): Line | null {
   let quoted = false;
   for (let at = start; at < head.length; at++) {
@@ -258,8 +271,8 @@ function lineAt(head: string, start: number, ended: boolean): Line | null {
 }
 
 /**
- * The most frequent in the header of those that make a column of the addresses: `email;price, net;price, gross` has more
- * commas than semicolons. Delimiters inside quotes do not count.
+ * The most frequent delimiter of the header, among those that give a column of addresses: `email;price, net;price,
+ * gross` has as many commas as semicolons. Delimiters inside quotes do not count.
  */
 function detectDelimiter(header: string, rest: string, { emailColumn }: RecipientsOptions): string {
   const row = lineAt(rest, 0, true)?.text ?? "";
@@ -274,7 +287,7 @@ function detectDelimiter(header: string, rest: string, { emailColumn }: Recipien
   return others.reduce((best, next) => (next.columns > (best?.columns ?? 0) ? next : best), first)?.delimiter ?? ",";
 }
 
-/** Roughly: good enough to tell delimiters apart. */
+/** Splits a line roughly; that is enough to compare delimiters. */
 function cut(line: string, delimiter: string): string[] {
   return line
     .replaceAll(/"[^"]*"/g, (quoted) => quoted.replaceAll(delimiter, " "))
@@ -317,7 +330,7 @@ async function readHeader(reader: RecordReader, name: string): Promise<Layout> {
   return layout;
 }
 
-/** The first rows, of those that can be read. */
+/** The cells of the first rows, without rows that cannot be read. */
 async function sampleOf(reader: RecordReader): Promise<string[][]> {
   const records = (await reader.fill(SAMPLE_ROWS)).slice(0, SAMPLE_ROWS);
   return parseRecords(records, reader.delimiter).filter((cells) => cells !== undefined);
@@ -340,7 +353,7 @@ function checkColumns(columns: string[], name: string): void {
   }
 }
 
-/** Where among the cells of a row the address stands. */
+/** The index of the cell with the address. Throws `UserError` when no column or several could have it. */
 async function findAddress(
   layout: Layout,
   reader: RecordReader,
@@ -369,7 +382,8 @@ async function findAddress(
       : `several columns hold addresses: ${list(found.map((at) => columns[places.indexOf(at)] ?? ""))}`;
   throw new UserError(`${name}: ${problem}`, `name it with --email-column; its columns are ${list(columns)}`);
 }
-/** A title above the header, or a wrong delimiter, hides the column of addresses. Then that is said, and not what columns there seem to be. */
+
+/** Throws the better error when a title above the header, or a wrong delimiter, hides the column of addresses. */
 async function refuseOtherHeader({ columns }: Layout, reader: RecordReader, name: string): Promise<void> {
   const records = (await reader.fill(TITLE_LINES)).slice(0, TITLE_LINES);
   const holdsAddress = (delimiter: string) => (text: string) =>
@@ -395,7 +409,7 @@ function shownDelimiter(delimiter: string): string {
   return JSON.stringify(delimiter);
 }
 
-/** The cells where most values that are there are addresses: one bad row must not hide the column. */
+/** The cells in which most values are addresses; empty ones do not count. One bad row must not hide the column. */
 function columnsOfAddresses(rows: string[][], { places, skip }: Layout): number[] {
   return places.filter((place) => {
     const values = rows.map((cells) => cells[skip + place]?.trim() ?? "").filter((value) => value !== "");
@@ -437,14 +451,15 @@ function problemOf({ text }: RawRecord, cells: string[], { header }: Layout, los
   if (reason !== null) return reason;
   if (CONTROL.test(text) || (text.includes("\r") && !text.includes('"'))) return controlProblem(cells, header);
   if (lossy && text.includes(REPLACEMENT)) return "a byte that is not in the encoding given with --encoding";
-  // A character is at most three bytes for each unit of its length.
+  // UTF-8 needs at most three bytes for each UTF-16 unit.
   if (text.length * 3 > FIELD_LIMIT_BYTES) return largeProblem(cells, header);
   return null;
 }
 
 /**
- * A value needs a column with a name, and a column with a name needs a field, if an empty one. Empty fields behind the last
- * column are the habit of spreadsheets, as are columns without name and value.
+ * Why the number of cells is wrong, or null. A value needs a column with a name, and a named column needs a cell, even
+ * an empty one. Spreadsheets write empty cells after the last column, and columns without name and value, so these are
+ * fine.
  */
 function countProblem(cells: string[], header: string[]): string | null {
   if (cells.length === header.length && !header.includes("")) return null;
@@ -477,8 +492,8 @@ function largeProblem(fields: string[], columns: string[]): string | null {
 }
 
 /**
- * The cells of each record, in order; undefined for what csv-parse refuses. White space around a cell is no part of it unless
- * the cell is quoted. A record with a problem is cut at every delimiter.
+ * The cells of each record, in order; undefined for a record that csv-parse refuses. White space around a cell belongs
+ * to it only when the cell is quoted. A record with a problem is cut at every delimiter.
  */
 function parseRecords(records: RawRecord[], delimiter: string): (string[] | undefined)[] {
   const quoted = records.filter(isQuoted);
@@ -491,12 +506,14 @@ function parseRecords(records: RawRecord[], delimiter: string): (string[] | unde
   });
 }
 
-/** What has no quote is cut at the delimiter: nothing is faster, and a list of a million has few. */
+/**
+ * Only records with quotes need csv-parse. Cutting the others at the delimiter is faster, and few records have quotes.
+ */
 function isQuoted({ text, problem }: RawRecord): boolean {
   return problem === null && text.includes('"');
 }
 
-/** csv-parse is fast (500,000 rows/s) when it gets many rows in one call and has no stream around it. */
+/** csv-parse is fast (500,000 rows/s) when it gets many rows in one call, without a stream. */
 function parseTogether(records: RawRecord[], delimiter: string): string[][] | null {
   if (records.length === 0) return [];
   try {
@@ -516,7 +533,7 @@ function parseAlone(record: RawRecord, delimiter: string): string[] | undefined 
   }
 }
 
-/** A quote inside an unquoted field (`5" pipe`) is an ordinary character. Lengths are checked here, row by row. */
+/** A quote inside an unquoted field (`5" pipe`) is an ordinary character. `countProblem` checks the number of cells. */
 function csvParse(text: string, delimiter: string): string[][] {
   return parse(text, { delimiter, record_delimiter: "\n", relax_column_count: true, relax_quotes: true, trim: true });
 }

@@ -1,11 +1,12 @@
+/** Cuts the text of a CSV file into records. */
 import { UserError } from "../../errors.ts";
 
-/** A field of a recipient list may have this many bytes; more is a broken file, not a value to write into a mail. */
+/** The most bytes of a field in a recipient list. A larger field means a broken file. */
 export const FIELD_LIMIT_BYTES = 1_048_576;
-/** What is held of one record at most, in characters. Wide enough for 2,000 columns of 4 KB. */
+/** The most characters of one record that are held in memory: enough for 2,000 columns of 4 KB. */
 const RECORD_LIMIT = 8_388_608;
 
-/** One CSV record as it stands in the file, its line end dropped. `problem` says why it cannot be read. */
+/** One CSV record as it is in the file, without its line end. `problem` says why it cannot be read, or is null. */
 export interface RawRecord {
   /** 1-based line of the file in which the record starts. */
   line: number;
@@ -13,25 +14,26 @@ export interface RawRecord {
   problem: string | null;
 }
 
+/** How the records of a CSV file are separated. */
 export interface Dialect {
   /** One character. */
   delimiter: string;
-  /** `\r` only for files that know no other; with `\n` a `\r` before it belongs to it. */
+  /** `\r` when the header ends with a `\r` alone. With `\n`, a `\r` before it belongs to the line end. */
   lineEnd: "\n" | "\r";
 }
 
-/** Where in a record the scanner stands. */
+/** The modes of the scanner: where in a record it is. */
 const FIELD_START = 0;
 const PLAIN = 1;
 const QUOTED = 2;
-/** Just behind a quote in a quoted field: it closes the field, or is the first of a pair. */
+/** Right after a quote in a quoted field: it closes the field, or is the first of a pair. */
 const QUOTE_SEEN = 3;
-/** The quoting of this record is wrong: its first line is given up, and reading goes on in the next. */
+/** The quotes of this record are wrong: its first line is given up, and reading goes on in the next line. */
 const BROKEN = 4;
-/** Behind a quoted field, in white space that is no part of it. */
+/** After a quoted field, in white space that is not part of it. */
 const CLOSED = 5;
 
-/** A record too large to hold: how it began, and how large its largest field has become. */
+/** A record that is too large to hold: its beginning, and the size of the field that was being read then. */
 interface Oversized {
   line: number;
   prefix: string;
@@ -40,9 +42,9 @@ interface Oversized {
 }
 
 /**
- * Cuts text into CSV records and knows the line of each. csv-parse would do the cutting too, but counts a quoted CRLF as
- * two lines, holds a field of any size, and takes everything behind a quote that is never closed for one value; here such
- * a quote costs one line, and nothing is held beyond the limits above.
+ * Cuts text into CSV records and counts their lines. csv-parse could cut the text, but it counts a quoted CRLF as two
+ * lines, holds a field of any size, and reads everything after an unclosed quote as one value. Here an unclosed quote
+ * costs one line, and memory is limited as above.
  */
 export class RecordSplitter {
   readonly #name: string;
@@ -59,7 +61,7 @@ export class RecordSplitter {
   #problem: string | null = null;
   #oversized: Oversized | null = null;
 
-  /** `name` (of the file) and `fieldName` are for messages. */
+  /** `name` (of the file) and `fieldName` (by index) are for messages. */
   constructor({ delimiter, lineEnd }: Dialect, name: string, fieldName: (index: number) => string) {
     this.#name = name;
     this.#delimiter = delimiter;
@@ -67,7 +69,10 @@ export class RecordSplitter {
     this.#fieldName = fieldName;
   }
 
-  /** The records that are complete now. Blank ones are dropped (`isBlank`). Throws `UserError` when a quote swallowed too much. */
+  /**
+   * Adds text and returns the records that are complete now, without blank ones (`isBlank`). Throws `UserError` when
+   * the quotes of a record that is no longer held turn out to be wrong.
+   */
   push(text: string): RawRecord[] {
     this.#text = this.#start === 0 ? this.#text + text : this.#text.slice(this.#start) + text;
     this.#at -= this.#start;
@@ -78,7 +83,7 @@ export class RecordSplitter {
     return records;
   }
 
-  /** What is left when the file is over. */
+  /** The last records, at the end of the file. Throws as `push` does. */
   end(): RawRecord[] {
     const records = this.#take(true);
     if (this.#start < this.#text.length || this.#oversized) this.#emit(records, this.#text.length);
@@ -90,7 +95,7 @@ export class RecordSplitter {
     let quote = -1;
     for (;;) {
       if (this.#at === this.#start && this.#oversized === null && this.#mode === FIELD_START) {
-        // Most records have no quote: one native search finds their end.
+        // Most records have no quote, so one native search finds their end.
         if (quote < this.#start) quote = indexOrEnd(this.#text, '"', this.#start);
         const end = this.#text.indexOf(this.#lineEnd, this.#start);
         if (end >= 0 && end < quote) {
@@ -118,7 +123,7 @@ export class RecordSplitter {
       else if (character === '"' && (this.#mode === FIELD_START || this.#mode === QUOTE_SEEN)) this.#enter(QUOTED);
       else if (this.#mode === FIELD_START && isSpace(character)) this.#at++;
       else if (this.#mode === FIELD_START || this.#mode === PLAIN) this.#toFieldEnd();
-      // Wider spaces csv-parse does not take here.
+      // csv-parse accepts only narrow spaces here.
       else if (character <= " " && isSpace(character)) this.#enter(CLOSED);
       else this.#giveUp(`a quote is closed before the end of its field (write " inside a quoted field as "")`);
     }
@@ -160,7 +165,7 @@ export class RecordSplitter {
     this.#oversized.bytes += Buffer.byteLength(this.#text.slice(this.#fieldStart, end)) - quotes;
   }
 
-  /** Back to where the record starts, to give up only its first line. Impossible when that was dropped already. */
+  /** Goes back to the start of the record, to give up only its first line. Throws when that line is no longer held. */
   #giveUp(problem: string): void {
     if (this.#oversized) {
       throw new UserError(
@@ -194,7 +199,7 @@ export class RecordSplitter {
     this.#oversized = null;
   }
 
-  /** Drops what is held of a record that has become too large, and remembers how it began. */
+  /** Drops the text of a record that has become too large, and keeps its beginning. */
   #limit(): void {
     const held = this.#text.length - this.#start;
     const field = this.#text.length - this.#fieldStart;
@@ -229,16 +234,20 @@ export class RecordSplitter {
   }
 }
 
-/** The same text for keeping: a piece of a longer one, as a field is of the file, keeps all of it in memory. */
+/**
+ * A copy of the text, to keep it. A slice, such as a field of the file, would keep the whole text it was cut from in
+ * memory.
+ */
 export function copyOf(text: string): string {
   return Buffer.from(text).toString();
 }
 
+/** The reason for a row with a field of `bytes` bytes, more than `FIELD_LIMIT_BYTES`. */
 export function fieldTooLarge(name: string, bytes: number): string {
   return `field "${name}" is ${bytes.toLocaleString("en")} bytes, the limit is ${FIELD_LIMIT_BYTES.toLocaleString("en")}`;
 }
 
-/** Nothing but delimiters, white space and quotes around nothing: what spreadsheets write for a row that is formatted and empty. */
+/** True for a record of delimiters, white space and empty quotes, which spreadsheets write for a formatted empty row. */
 function isBlank(text: string, delimiter: string): boolean {
   for (let at = 0; at < text.length; at++) {
     const character = text.charAt(at);
@@ -246,13 +255,13 @@ function isBlank(text: string, delimiter: string): boolean {
     if (character !== '"') return false;
     do at++;
     while (isSpace(text.charAt(at)));
-    // A quote behind the second one would be one of a pair, and a value.
+    // A third quote would make a pair, and that is a value.
     if (text[at] !== '"' || text[at + 1] === '"') return false;
   }
   return true;
 }
 
-/** As `trim` understands it. */
+/** White space as `trim` understands it. */
 function isSpace(character: string): boolean {
   return character === " " || character === "\t" || (character !== "" && character.trim() === "");
 }

@@ -1,4 +1,4 @@
-/** Which column of a list a variable of a template means. */
+/** Finds the column of a list that a variable of a template means. */
 import { UserError } from "../../errors.ts";
 import type { Scope, Variable } from "../liquid/part.ts";
 import { meantByName } from "../liquid/mistakes.ts";
@@ -6,22 +6,25 @@ import { findName } from "../list/name.ts";
 import { nearest } from "../../nearest.ts";
 import { isUnsubscribeUrl } from "./unsubscribe-variable.ts";
 
-/** What stands in for the columns of a recipient. `unsubscribeUrl`: null unless the message has a link of its own for it. */
+/** The values of one recipient, by column. `unsubscribeUrl` is the link of the message itself, or null. */
 export interface Recipient {
   to: string;
   values: Record<string, string>;
   unsubscribeUrl: string | null;
 }
 
-/** Stands for the address while rows are checked, where it decides nothing. */
+/** The address that is used while rows are checked, because any address would do there. */
 export const SOME_ADDRESS = "recipient@example.com";
 
-/** The address, which is a variable also when no column is called so. */
+/** `SOME_ADDRESS` for the variable `email`, which always exists; undefined for other names. */
 export function addressFor(name: string): string | undefined {
   return name.toLowerCase() === "email" ? SOME_ADDRESS : undefined;
 }
 
-/** The column a variable means, or -1. Those of old job files may stand there in either Unicode form. */
+/**
+ * The index of the column that a variable means: an exact match, else one that differs only in upper and lower case,
+ * else -1. The columns of old job files may have any Unicode form.
+ */
 export function columnOf(name: string, columns: string[]): number {
   const exact = columns.indexOf(name);
   return exact >= 0
@@ -32,7 +35,10 @@ export function columnOf(name: string, columns: string[]): number {
       );
 }
 
-/** Throws `UserError` when the list has no such column and the template gives no default. */
+/**
+ * Throws `UserError` when the list has no column for a variable and the template gives no default (unless
+ * `allowEmpty`), and for a path into a value.
+ */
 export function refuseUnknown({ name, path, optional }: Variable, columns: string[], allowEmpty: boolean): void {
   const known = columnOf(name, columns) >= 0 || addressFor(name) !== undefined;
   if (path === null && (known || optional || allowEmpty)) return;
@@ -55,7 +61,7 @@ export function refuseUnknown({ name, path, optional }: Variable, columns: strin
   );
 }
 
-/** One line holds so many. */
+/** An error line names at most this many columns. */
 const SHOWN_COLUMNS = 30;
 
 function shownColumns(columns: string[]): string {
@@ -63,14 +69,20 @@ function shownColumns(columns: string[]): string {
   return `${columns.slice(0, SHOWN_COLUMNS).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
-/** Own properties of an object without a prototype: `{{ constructor }}` is just a column that is not there. */
+/**
+ * The values of variables for rendering; blank ones become "". The object has no prototype, so `{{ constructor }}` is
+ * just an unknown column.
+ */
 export function scopeOf(entries: (readonly [string, string | undefined])[]): Scope {
   const scope = Object.create(null) as Scope;
   for (const [name, value] of entries) scope[name] = value?.trim() === "" ? "" : value;
   return scope;
 }
 
-/** Recipients of one list have the same columns: where a variable was found the last time is looked at first. */
+/**
+ * Returns a function that finds the values of `variables` for a recipient. It remembers the column of each variable,
+ * because the recipients of a list have the same columns.
+ */
 export function lookUpFor(variables: Variable[]): (recipient: Recipient) => Scope {
   const found = new Map<string, string>();
   const valueOf = (name: string, values: Record<string, string>): string | undefined => {

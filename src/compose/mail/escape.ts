@@ -1,13 +1,17 @@
-/** What becomes of a value where it stands. */
+/** Escapes and encodes values for the places where they are written. */
 import { cssFor, type CssPlace } from "./css-value.ts";
 import type { Value } from "./value-mark.ts";
 
-/** In which kind of HTML: a quoted or an unquoted attribute (`bare`: the whole of it), text, the text of `<style>`; null: in none. */
+/**
+ * The HTML around a value: a quoted or an unquoted attribute (`bare`: the value is the whole attribute), text, the text
+ * of `<style>`. Null: no HTML.
+ */
 export type Around = "quoted" | "unquoted" | "bare" | "text" | "sheet" | null;
 
 /**
- * How far the address is written in which a value stands: it is the start, the host (and what follows it), or behind something of it. `opaque`:
- * the address has no path. `colon`: the value is the scheme.
+ * The place of a value in an address. `start`: the value begins the address. `host`: it is the host and everything
+ * after it. With neither, it comes later. `opaque`: the address has no path (`mailto:`, `tel:`). `colon`: the value is
+ * the scheme.
  */
 export interface AddressPlace {
   start: boolean;
@@ -17,18 +21,21 @@ export interface AddressPlace {
 }
 
 /**
- * Where a value stands: in the text of HTML, in a quoted or an unquoted attribute, behind a `<` (which belongs to the place), in CSS, in an address
- * (`within`: signs that would end it there), in JSON inside a `<script>` (in a string, or instead of a value), or in plain text.
+ * The place of a value: in the text of HTML or a quoted attribute (`html`), in an unquoted attribute, after a `<` that
+ * is part of the place (`tag`), in CSS, in an address (`within` tells which characters would end it), in JSON inside a
+ * `<script>` (in a string, or instead of a value), or in plain text.
  */
 export type Place =
   | { in: "html" | "unquoted" | "bare" | "tag" | "json" | "json value" | "text" }
   | { in: "css"; css: CssPlace; html: Around }
   | ({ in: "address"; html: Around; within: "css" | "srcset" | null } & AddressPlace);
 
+/** In plain text, where nothing is escaped. */
 export const IN_TEXT: Place = { in: "text" };
+/** In the text of HTML, or in a quoted attribute. */
 export const IN_HTML: Place = { in: "html" };
 
-/** The value as it is written in this place. */
+/** The value as it is written in this place: encoded for an address, CSS or JSON, then escaped for the HTML around it. */
 export function escapeFor(place: Place, value: Value): string {
   if (value.kind === "markup") return place.in === "tag" ? `<${value.text}` : value.text;
   switch (place.in) {
@@ -49,13 +56,16 @@ export function escapeFor(place: Place, value: Value): string {
   }
 }
 
-/** `<{{ email }}>` shows an address in brackets; only of these a template may make a tag. */
+/**
+ * The only tags that `<{{ tag }}>` can make. Any other value is text, so that `<{{ email }}>` shows an address in
+ * brackets.
+ */
 const TAGS =
   /^(?:h[1-6]|p|div|span|center|blockquote|pre|code|small|big|b|i|em|strong|u|s|ul|ol|li|dl|dt|dd|table|thead|tbody|tfoot|tr|td|th|section|article|header|footer)$/i;
 
 const JSON_VALUE = /^(?:-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?|true|false|null)$/i;
 
-/** The value as readers of the text part see it in this place: encoded in an address, never escaped. */
+/** The value as it is written in the text part for this place: encoded in an address, never escaped. */
 export function plainFor(place: Place, value: Value): string {
   return place.in === "address" && value.kind !== "markup" ? addressPart(place, value) : value.text;
 }
@@ -73,7 +83,7 @@ function addressPart(place: Extract<Place, { in: "address" }>, { kind, text }: V
 
 function escapeMarkup(text: string, within: Around): string {
   if (within === null || within === "sheet") return text;
-  // What follows would be taken for the value.
+  // Without quotes, browsers would read what follows as the value.
   if (within === "bare" && text === "") return '""';
   const escaped = escapeHtml(text);
   return within === "unquoted" || within === "bare"
@@ -83,52 +93,61 @@ function escapeMarkup(text: string, within: Around): string {
 
 const HTML_ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;" };
 
-/** Safe in the text of HTML and in quoted attributes. */
+/** Escapes text for HTML: safe as text and in quoted attributes. */
 export function escapeHtml(text: string): string {
-  // Most values have nothing to escape, and to look for it is quicker than to replace it.
+  // Most values have nothing to escape, and testing is faster than replacing.
   return /[&<>"']/.test(text) ? text.replace(/[&<>"']/g, (character) => HTML_ENTITIES[character] ?? character) : text;
 }
 
-/** Inside the quotes of a JSON string, or one of JavaScript; `<` too, so that it cannot end the `<script>` around it. */
+/**
+ * Escapes text for a string of JSON or JavaScript. `<` is escaped too, so that the text cannot end the `<script>`
+ * around it.
+ */
 function escapeJson(text: string): string {
   return JSON.stringify(text)
     .slice(1, -1)
     .replace(/[<>&'`$\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** Behind something of an address (RFC 3986 §2.1): the value means itself, whatever signs it holds. */
+/** A value after the beginning of an address is percent-encoded (RFC 3986 §2.1), so that it is always data. */
 function partOfAddress(value: string, opaque: boolean): string {
-  // Nearly always, and quicker than to find it out by encoding.
+  // True for nearly all values, and faster than encoding.
   if (/^[\w.~-]*$/.test(value)) return value;
   const encoded = encodeURIComponent(value);
-  // `mailto:` and `tel:` know no path: there `@` and `+` stand for themselves (RFC 6068 §2, RFC 3966 §3), and mail programs take them so.
+  // `mailto:` and `tel:` have no path, so `@` and `+` mean themselves there (RFC 6068 §2, RFC 3966 §3), also for mail
+  // programs.
   return opaque ? encoded.replaceAll("%40", "@").replaceAll("%2B", "+") : encoded;
 }
 
 /** Schemes that run what follows them. */
 const RUNS = /^(?:javascript|vbscript|data):/i;
 
-/** A picture as an address is nothing but a picture. */
+/** A `data:` address of a picture cannot run anything. */
 const PICTURE = /^data:image\/(?:png|jpe?g|gif|webp|avif|bmp)[;,]/i;
 
-/** What no address can have. */
+/** Characters that no address can have. */
 const NOT_OF_ADDRESS = /[^!#$%&'()*+,\-./0-9:;=?@A-Z[\]_a-z~]+/gu;
 
-/** At the start the value is an address itself: only what no address can have is encoded. `colon`: it is followed by one. */
+/**
+ * A value at the start is a whole address, so only characters that no address can have are encoded. `colon`: a colon
+ * follows it.
+ */
 function wholeAddress(value: string, colon: boolean): string {
   const address = value.replace(NOT_OF_ADDRESS, encodeURIComponent);
   const letters = value.replace(/[^a-z:]/gi, "");
-  // Nothing from a list may run; the link is dead, as its author would want it.
+  // No value of a list may run a script, so such a link is made dead.
   if (PICTURE.test(value)) return address;
   return RUNS.test(colon ? `${letters}:` : letters) ? `unsafe:${address}` : address;
 }
 
-/** Behind `https://`: people have `example.com/shop` in their lists, and with the scheme. */
+/** A value after `https://`. People write `example.com/shop` in their lists, with or without the scheme. */
 function hostAndPath(value: string): string {
   return value.replace(/^\s*(?:https?:)?\/\//i, "").replace(NOT_OF_ADDRESS, encodeURIComponent);
 }
 
-/** How far the address is written in which a value stands between `before` and `after`. */
+/**
+ * The place of a value in an address: `before` is the address up to the value, `after` one or two characters after it.
+ */
 export function addressAt(before: string, after: string): AddressPlace {
   const written = before.trimStart();
   const start = written === "";
@@ -143,7 +162,10 @@ export function addressAt(before: string, after: string): AddressPlace {
 
 const ADDRESS_IN_TEXT = /(?:https?:\/\/|mailto:)[!#$%&(-;=?-Z[\]_a-z~]*$/i;
 
-/** The same for an address in running text, which mail programs make a link of; null when `before` does not end in one. */
+/**
+ * Like `addressAt`, for an address in running text, which mail programs make into a link. Null when `before` does not
+ * end in an address.
+ */
 export function addressInText(before: string, after: string): AddressPlace | null {
   const address = ADDRESS_IN_TEXT.exec(before.slice(-2_000))?.[0];
   return address === undefined ? null : addressAt(address, after);

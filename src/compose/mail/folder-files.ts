@@ -1,4 +1,4 @@
-/** The disk behind the files of single messages: where they really are, and whether they are what they were when the list was taken in. */
+/** Finds and reads the files of single messages. A file that has changed since the list was imported is refused. */
 import { type BigIntStats, constants, realpathSync, statSync } from "node:fs";
 import { type FileHandle, open, realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
@@ -9,9 +9,9 @@ import { base64Length, MAX_MESSAGE_BYTES } from "../content/attachment.ts";
 import { keyOf, nameOf } from "./mail-file.ts";
 import { RenderProblem } from "../problem.ts";
 
-/** A file as it was found. Two with the same `stamp` (size and time of change) hold the same. */
+/** A file as it was found. The `stamp` is its size and time of change: as long as it is the same, so is the content. */
 interface Found {
-  /** Its path without symbolic links. */
+  /** The path without symbolic links. */
   real: string;
   size: number;
   stamp: string;
@@ -19,10 +19,10 @@ interface Found {
   inode: bigint;
 }
 
-/** SES takes 500 MIME parts; texts and containers are up to five of them (SES quotas). */
+/** SES accepts 500 MIME parts (SES quotas), and up to five of them are texts and containers. */
 const MOST_FILES = 495;
 
-/** What the system says of a file that cannot go with this message. Anything else (too many open files, a disk that fails) may pass. */
+/** Errors of the system that concern this file alone. Any other error (too many open files, a failing disk) may pass. */
 const REASONS: Record<string, string> = {
   ENOENT: "no such file",
   ENOTDIR: "no such file",
@@ -32,19 +32,20 @@ const REASONS: Record<string, string> = {
   ENAMETOOLONG: "its name is too long",
 };
 
-// While the list is taken in ------------------------------------------------------------------------------------------
+// While the list is imported ------------------------------------------------------------------------------------------
 
-/** Of so many files it is remembered how they were found: most lists name few, or each file once. */
+/** The number of files that are remembered. Most lists use few files, or each file once. */
 const MOST_REMEMBERED = 1_000;
 
+/** The files of one mail, as `Examiner` found them. */
 export interface Examined {
-  /** What tells later whether a file has changed; null: there are none. */
+  /** The stamps of the files, for `findFiles`; null when there are none. */
   record: string | null;
-  /** The sum of the files as they are sent, in base64. */
+  /** The size of all files together, in bytes of base64. */
   bytes: number;
 }
 
-/** Looks at the files of one mail after another, and at the same file once. */
+/** Looks at the files of many mails while a list is imported, and at the same file only once. */
 export class Examiner {
   readonly #known = new LRUCache<string, Found | RenderProblem>({ max: MOST_REMEMBERED });
 
@@ -79,18 +80,21 @@ function foundOrProblem(file: MailFile): Found | RenderProblem {
 
 // When the mail leaves ------------------------------------------------------------------------------------------------
 
-/** The mail's files, found and not yet read. */
+/** The files of a mail, found and not yet read. */
 export interface FilesToRead {
-  /** What they take together, in base64. */
+  /** The size of all files together, in bytes of base64. */
   bytes: number;
-  /** Throws `RenderProblem` when one has changed meanwhile, and what the system throws. */
+  /**
+   * Rejects with `RenderProblem` when a file has changed since it was found, and with errors of the system that may
+   * pass.
+   */
   read(): Promise<Attachment[]>;
 }
 
 /**
- * Finds the files of a mail. `record` is what `Examiner` made of them when the list was taken in; null: then nothing is compared. Throws
- * `RenderProblem` when one is gone, has changed or cannot be sent, `StoppedError` when the folder itself is gone, and what the system throws
- * when it may pass.
+ * Finds the files of a mail. `record` comes from `Examiner`, when the list was imported; with null nothing is compared.
+ * Rejects with `RenderProblem` when a file is gone, has changed or cannot be sent, with `StoppedError` when the folder
+ * itself is gone, and with errors of the system that may pass.
  */
 export async function findFiles(mail: RenderedMail, record: string | null): Promise<FilesToRead> {
   const files = mail.files ?? [];
@@ -101,7 +105,7 @@ export async function findFiles(mail: RenderedMail, record: string | null): Prom
     bytes: found.reduce((sum, { size }) => sum + base64Length(size), 0),
     async read() {
       const attachments: Attachment[] = [];
-      // One after the other: mails may have hundreds, and the system has only so many files open.
+      // One after the other: a mail may have hundreds of files, and the system limits how many are open.
       for (const [index, file] of files.entries()) {
         const known = found[index];
         if (known !== undefined) attachments.push(await attachmentOf(file, known));
@@ -111,7 +115,7 @@ export async function findFiles(mail: RenderedMail, record: string | null): Prom
   };
 }
 
-/** The mail with its files as they are now. Throws as `findFiles` does. */
+/** The mail with its files as attachments, read now. Rejects as `findFiles` and `read` do. */
 export async function withFiles(mail: RenderedMail): Promise<RenderedMail> {
   const { files: _files, ...rest } = mail;
   const attachments = await (await findFiles(mail, null)).read();
@@ -137,7 +141,7 @@ function folderGone({ folder }: MailFile): StoppedError {
   );
 }
 
-/** The small pictures that all mails show are not read again for each. */
+/** Files are cached up to this many bytes, so that small pictures in all mails are not read for each mail. */
 const MOST_KEPT = 16 * 1024 * 1024;
 const kept = new LRUCache<string, string>({
   maxSize: MOST_KEPT,
@@ -159,10 +163,10 @@ async function dataOf(file: MailFile, found: Found): Promise<string> {
   return data;
 }
 
-/** Nothing of what was looked at may have been exchanged before it is read, neither the file nor a folder above it. */
+/** Reads a file and makes sure that neither the file nor a folder above it was replaced since it was found. */
 async function readUnchanged(file: MailFile, found: Found): Promise<Buffer> {
-  // Not followed where it leads elsewhere by now, nor waited for where it has become a pipe. Windows knows neither, and
-  // what is not there is 0 here.
+  // The path may have become a link, which must not be followed, or a pipe, which must not block. Windows has neither
+  // flag: there they are undefined, and count as 0.
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   const handle = await open(found.real, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error: unknown) => {
     throw codeOf(error) in REASONS ? new RenderProblem(unreadable(file, error)) : error;
@@ -180,7 +184,7 @@ async function readUnchanged(file: MailFile, found: Found): Promise<Buffer> {
   }
 }
 
-/** Null when the file has fewer bytes by now. */
+/** The first `size` bytes; null when the file has become shorter. */
 async function readAll(handle: FileHandle, size: number): Promise<Buffer | null> {
   const bytes = Buffer.allocUnsafeSlow(size);
   let filled = 0;
@@ -206,7 +210,10 @@ function foundAt(file: MailFile, real: string, stats: BigIntStats): Found {
   return { real, size: Number(stats.size), stamp, device: stats.dev, inode: stats.ino };
 }
 
-/** Bytes as they are sent: base64 in lines of 76 characters. */
+/**
+ * Throws `RenderProblem` for too many files, or when the mail is too large as it is sent: base64 in lines of 76
+ * characters.
+ */
 function checkSize({ html, text, attachments, files = [] }: RenderedMail, found: Found[]): void {
   const encoded = [...attachments.map(({ data }) => data.length), ...found.map(({ size }) => base64Length(size))];
   if (encoded.length > MOST_FILES) {
@@ -223,12 +230,12 @@ function checkSize({ html, text, attachments, files = [] }: RenderedMail, found:
   throw new RenderProblem(`the mail is ${megabytes} MB as it is sent (base64), SES takes 40 MB${blame}`);
 }
 
-/** One word a file: a key of its path, and its stamp. */
+/** One word for each file: the key of its path, and its stamp. */
 function recordOf(files: MailFile[], found: Found[]): string {
   return files.map(({ path }, index) => `${keyOf(path)}.${found[index]?.stamp}`).join(" ");
 }
 
-/** A file that the record does not know was not looked at: the content was replaced since. */
+/** A file that is not in the record was never looked at, because the content was replaced later. It is accepted. */
 function checkUnchanged(file: MailFile, found: Found | undefined, record: string | null): void {
   const key = `${keyOf(file.path)}.`;
   const known = record?.split(" ").find((word) => word.startsWith(key));
@@ -246,7 +253,7 @@ function unreadable(file: MailFile, error: unknown): string {
   return `cannot read ${nameOf(file)}: ${REASONS[code] ?? code}`;
 }
 
-/** `ENOENT` and its like; "" for what is no error of the system. */
+/** The code of an error of the system, such as `ENOENT`; "" for other errors. */
 function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 }

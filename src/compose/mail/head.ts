@@ -1,4 +1,7 @@
-/** What stands in a mail's headers: From, Reply-To, Subject, the author's own, List-Unsubscribe. Held to the rules of SES. */
+/**
+ * Renders the headers of a mail by the rules of SES: From, Reply-To, Subject, the author's own headers,
+ * List-Unsubscribe.
+ */
 import { UserError } from "../../errors.ts";
 import type { Content, Header, RenderedMail } from "../../message.ts";
 import type { Problem } from "../address/address.ts";
@@ -7,15 +10,18 @@ import { checkHeaderNames, mailtoUri, unsubscribeHeaders, unsubscribeUri, wireHe
 import { displayNameProblem, formatMailbox, splitMailbox } from "../address/mailbox.ts";
 import { parsePart, type Part, type Scope } from "../liquid/part.ts";
 import { RenderProblem } from "../problem.ts";
+import { hasControl } from "../shown.ts";
 import { AN_ADDRESS, ANYWHERE, BRACKETED_ADDRESSES, createWriter } from "./text-writer.ts";
 
 type Head = Pick<RenderedMail, "from" | "replyTo" | "subject" | "headers">;
 
+/** The headers of a content whose templates are parsed. */
 export interface CompiledHead {
+  /** The templates in the headers. */
   parts: Part[];
-  /** True: it is the same for everybody, and was checked. */
+  /** True: the headers are the same for everybody and have been checked. */
   constant: boolean;
-  /** `ownUrl`: the unsubscribe address of the message itself, or null. Throws `RenderProblem`. */
+  /** The headers of one mail. `ownUrl` is the unsubscribe link of the message itself, or null. Throws `RenderProblem`. */
   render(scope: Scope, ownUrl: string | null): Head;
 }
 
@@ -25,8 +31,9 @@ interface Written {
 }
 
 /**
- * Throws `UserError` for everything that does not depend on the recipient: syntax, addresses, header names and limits. `subject` is parsed by
- * the caller, who may need it for the page's title.
+ * Compiles the headers of a content. The caller parses the subject, because it may also be the title of the page.
+ * Throws `UserError` for every problem that does not depend on the recipient: syntax, addresses, header names and
+ * limits.
  */
 export function compileHead(content: Content, subject: Part): CompiledHead {
   const written = (label: string, source: string, rule = ANYWHERE): Written => {
@@ -54,7 +61,7 @@ export function compileHead(content: Content, subject: Part): CompiledHead {
     const leaving = external === null ? null : leavingAt(external.write(scope));
     const present = own.filter(({ value }) => !content.allowEmpty || value.trim() !== "");
     const all = [...present, ...unsubscribeHeaders(leaving ?? ownUrl, mailto)].map(wired);
-    // Our own link is http on this machine alone, where people try it out.
+    // Our own link need not be https: with a base URL on this machine, where people try things out, it is http.
     if (ownUrl === null) refuse(oneClickProblem(all));
     return {
       from: from.write(scope),
@@ -112,13 +119,13 @@ function checkUnsubscribe({ tracking, unsubscribeUrl }: Content): void {
       "leave out --unsubscribe-url (SES_MAIL_UNSUBSCRIBE_URL, unsubscribe_url in the front matter), or --unsubscribe",
     );
   }
-  // What begins with a variable or a tag is known with its values only.
+  // A URL that begins with a variable or a tag can only be checked with its values.
   const known = unsubscribeUrl === null || /^\s*(?:https:|\{[{%]|$)/i.test(unsubscribeUrl);
   const problem = known ? null : problemOf(unsubscribeUri(unsubscribeUrl));
   if (problem !== null) throw new UserError(problem);
 }
 
-/** What is the same for everybody is refused before the first row is read. */
+/** Checks the headers that are the same for everybody, so that a problem is reported before the first row is read. */
 function checkConstant({
   title,
   headers,
@@ -139,10 +146,7 @@ function checkConstant({
 
 function subjectProblem(subject: string): string | null {
   if (subject.trim() === "") return "the subject is empty";
-  // oxlint-disable-next-line no-control-regex
-  return /[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(subject)
-    ? "the subject contains a line break or control character"
-    : null;
+  return hasControl(subject) ? "the subject contains a line break or control character" : null;
 }
 
 function wired({ name, value }: Header): Header {

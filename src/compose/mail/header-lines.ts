@@ -1,7 +1,8 @@
+/** Shows the headers of a mail to people. */
 import type { Attachment, MailFile, RenderedMail } from "../../message.ts";
 import { readWords } from "../address/encoded-word.ts";
 
-/** The mail's headers as they will be read, for people. */
+/** The headers and attachments of a mail for people, decoded, one a line. No newline at the end. */
 export function headerLines(mail: RenderedMail): string {
   return [
     `From: ${readWords(mail.from)}`,

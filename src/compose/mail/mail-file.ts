@@ -1,6 +1,6 @@
 /**
- * Files of the content's folder that go with one message. Their paths come from templates and lists, so each is held to rules before anybody
- * looks at the disk: a value must not lead out of the folder, nor to what nobody means to send.
+ * Checks the paths of files that are sent with one message. The paths come from templates and lists, so they are
+ * checked before anything is read: a value must not lead out of the content's folder, nor to hidden files.
  */
 import { createHash } from "node:crypto";
 import { platform } from "node:os";
@@ -9,27 +9,34 @@ import type { MailFile } from "../../message.ts";
 import { contentTypeOf, nameProblem } from "../content/attachment.ts";
 import { RenderProblem } from "../problem.ts";
 
-/** Characters of a path: no system takes many more, and messages show it. */
+/** The most characters of a path. No system accepts many more, and error messages show the path. */
 const MOST_PATH = 1_000;
 
-/** An attachment by its path from the content's folder. Throws `RenderProblem`. */
+/**
+ * An attachment by its path from the content's folder, which need not exist. Throws `RenderProblem` for a path that
+ * must not be sent.
+ */
 export function attachmentAt(folder: string, written: string): MailFile {
   const path = pathIn(written, `the attachment ${shown(written)}`);
   return { folder, path, fileName: posix.basename(path), contentType: contentTypeOf(path), contentId: null };
 }
 
-/** A picture that the HTML shows, by its path from the content's folder. The Content-ID is the same wherever it is made. Throws `RenderProblem`. */
+/**
+ * A picture that the HTML shows, by its path from the content's folder, which need not exist. The same path always
+ * gives the same Content-ID. Throws `RenderProblem` for a path that must not be sent, or is no picture by its
+ * extension.
+ */
 export function pictureAt(folder: string, written: string): MailFile {
   const what = `the picture ${shown(written)}`;
   const path = pathIn(written, what);
   const contentType = contentTypeOf(path);
-  // Whoever fills a column with paths must not have anything else sent as a picture.
+  // A value must not make us send some other file as a picture.
   if (!contentType.startsWith("image/"))
     throw new RenderProblem(`${what} is no picture: it does not end in .png, .jpg, .gif or the like`);
   return { folder, path, fileName: posix.basename(path), contentType, contentId: `${keyOf(path)}@ses-mail` };
 }
 
-/** What the file is called in messages: `the attachment invoices/7.pdf`. */
+/** The name of a file in error messages: `the attachment invoices/7.pdf`. */
 export function nameOf({ path, contentId }: MailFile): string {
   return `the ${contentId === null ? "attachment" : "picture"} ${path}`;
 }
@@ -59,7 +66,7 @@ function pathProblem(path: string): string | null {
   if (names.includes("..")) return "leads out of the content's folder";
   if (names.some((name) => name.startsWith(".") && name !== "."))
     return "is hidden: what begins with a dot is not sent";
-  // `file.pdf:stream` of NTFS.
+  // `file.pdf:stream` is a stream of NTFS.
   return platform() === "win32" && path.includes(":") ? "has a colon in its name" : null;
 }
 

@@ -1,11 +1,17 @@
-/** Markdown (GitHub's, by `marked`) as a page that reads well on every screen. */
+/** Makes a page of Markdown (GitHub's, by `marked`) that reads well on every screen. */
 import { marked } from "marked";
 import { UserError } from "../../errors.ts";
 
-/** Lists and quotations inside each other, a hundred deep or indented by 400: `marked` takes minutes for what no one can read. */
+/**
+ * Lists and quotations that are nested a hundred deep or indented by 400. Nobody can read them, and `marked` takes
+ * minutes for them.
+ */
 const TOO_DEEP = /^(?:[ \t]*(?:>|(?:[-*+]|\d{1,9}[.)])[ \t])){100}|^[ \t]{400}[ \t]*(?:[-*+>]|\d{1,9}[.)])/m;
 
-/** `title` is HTML. Throws `UserError` for Markdown that is nested too deeply. */
+/**
+ * A whole HTML page with its styles in `<style>`; `title` is HTML. Throws `UserError` for Markdown that is nested too
+ * deeply.
+ */
 export function pageOf(markdown: string, title: string): string {
   const deep = TOO_DEEP.exec(markdown);
   if (deep) {

@@ -1,7 +1,7 @@
 /**
- * Pictures that a mail's HTML shows from the content's folder. Found in: `src` of `<img>`, `<input>` and Outlook's VML, `srcset`, `background`,
- * and `url()` in `style` attributes and `<style>`; in conditional comments too. The HTML is not parsed and written again, only cut where the
- * tokenizer says that a reference stands.
+ * Finds the local pictures of a mail's HTML: in `src` of `<img>`, `<input>` and Outlook's VML, in `srcset` and
+ * `background`, and in `url()` of `style` attributes and `<style>`, also inside conditional comments. The HTML is not
+ * parsed and written again, but cut where the tokenizer finds a reference.
  */
 import type { MailFile } from "../../message.ts";
 import { decodeEntities } from "../../tracking/html.ts";
@@ -9,17 +9,19 @@ import { contentTypeOf } from "../content/attachment.ts";
 import { hasMark } from "./value-mark.ts";
 import { tokenize } from "./tokens.ts";
 
+/** HTML whose local pictures are sent with the mail. */
 export interface Inlined {
+  /** The HTML with `cid:` references. */
   html: string;
   /** Each picture once, in the order of the HTML. */
   files: MailFile[];
-  /** True: there are references of which a value is part, and they were left as they are. */
+  /** True: some references have the mark of a value, and were left as they are. */
   isOpen: boolean;
 }
 
 /**
- * Makes every local picture one that goes with the mail (`cid:`, RFC 2392). `fileAt` makes a file of a path, or throws. Where values are still
- * marks, references with one of them are left.
+ * Replaces every reference to a local picture by `cid:` (RFC 2392), so that the picture is sent with the mail. `fileAt`
+ * makes a file of a path, or throws. References with the mark of a value are left as they are.
  */
 export function inlinePictures(html: string, fileAt: (path: string) => MailFile): Inlined {
   const files = new Map<string, MailFile>();
@@ -41,12 +43,12 @@ export function inlinePictures(html: string, fileAt: (path: string) => MailFile)
   return { html: inlined + html.slice(done), files: [...each.values()], isOpen };
 }
 
-/** The paths of local pictures, each once: without the mail they lead nowhere. */
+/** The paths of the local pictures in `html`, each once. Readers see them only when they are sent with the mail. */
 export function localPictures(html: string): string[] {
   return [...new Set(picturesIn(html).map(({ path }) => path))];
 }
 
-/** A reference to a local picture, and where it stands in the HTML. */
+/** A reference to a local picture, and where it is in the HTML. */
 interface Reference {
   start: number;
   end: number;
@@ -57,7 +59,7 @@ function picturesIn(html: string): Reference[] {
   return new Search(html).references();
 }
 
-/** Elements whose `src` is a picture; VML as Outlook reads it. */
+/** Elements whose `src` is a picture. The last three are VML, for Outlook. */
 const WITH_SOURCE = new Set(["img", "input", "v:fill", "v:image", "v:imagedata"]);
 const WITH_SET = new Set(["img", "source"]);
 
@@ -108,7 +110,10 @@ class Search {
     else if (name === "srcset" && WITH_SET.has(this.#element)) this.#set(start, end);
   }
 
-  /** `small.png 1x, large.png 2x`: an address without spaces, then what describes it, up to a comma (HTML, srcset attribute). */
+  /**
+   * `small.png 1x, large.png 2x`: an address without spaces, then its description up to a comma (HTML, srcset
+   * attribute).
+   */
   #set(start: number, end: number): void {
     const set = this.#html.slice(start, end);
     const word = /[^\s,]\S*/g;
@@ -121,7 +126,7 @@ class Search {
     }
   }
 
-  /** Fonts and style sheets are named in the same way: only what is called like a picture is one. */
+  /** `url()` also names fonts and style sheets, so only paths with the extension of a picture count. */
   #styles(start: number, end: number, isAttribute: boolean): void {
     for (const { 0: whole, index } of this.#html.slice(start, end).matchAll(/url\([^()]*\)/gi)) {
       const within = whole.slice(4, -1);
@@ -151,10 +156,13 @@ class Search {
   }
 }
 
-/** Longer ones are no paths: no system has them. */
+/** A longer reference cannot be a path on any system. */
 const MOST_REFERENCE = 4_000;
 
-/** The path a reference names, percent-decoded; null: it leads elsewhere, or nowhere. One letter and a colon is a drive, not a scheme. */
+/**
+ * The path of a reference, percent-decoded; null when it is no local path. One letter and a colon is a drive, not a
+ * scheme.
+ */
 function localPath(reference: string): string | null {
   if (reference.length > MOST_REFERENCE) return null;
   // oxlint-disable-next-line no-control-regex

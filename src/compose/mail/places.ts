@@ -1,6 +1,6 @@
 /**
- * Finds where in a mail's HTML the values stand. The HTML is not parsed into a tree, only tokenized, as browsers do it; markup in conditional
- * comments (`<!--[if mso]>`) counts, because Outlook reads it.
+ * Finds the places of values in the HTML of a mail. The HTML is only tokenized, as browsers do it, not parsed into a
+ * tree. Markup in conditional comments (`<!--[if mso]>`) counts, because Outlook reads it.
  */
 import { decodeEntities } from "../../tracking/html.ts";
 import { cssPlaceAt } from "./css-value.ts";
@@ -8,15 +8,16 @@ import { addressAt, addressInText, type Around, IN_HTML, type Place } from "./es
 import { hasMark, type Marked, marksIn } from "./value-mark.ts";
 import { tokenize } from "./tokens.ts";
 
+/** The mark of a value in HTML, and what surrounds it. */
 export interface ValuePlace extends Marked {
   place: Place;
-  /** True: it decides about styles or structure, so the mail has to be composed with it. */
+  /** True: the value may affect styles or structure, so the mail has to be composed with it. */
   structural: boolean;
-  /** In lower case: a value with a word that stands in here decides about styles; null: none does. */
+  /** The style sheets in lower case, when a value with one of their words may affect styles. Null: no value here can. */
   sheets: string | null;
 }
 
-/** Attributes that hold an address (HTML, index of attributes; VML's `src` and `href`). */
+/** Attributes whose value is an address (HTML, index of attributes; VML's `src` and `href`). */
 const ADDRESSES = new Set(
   [
     "href",
@@ -33,10 +34,10 @@ const ADDRESSES = new Set(
   ].concat(["codebase", "manifest", "lowsrc", "dynsrc"]),
 );
 
-/** Attributes whose value nobody looks at but the reader. Any other may decide about styles, or about the text part. */
+/** Attributes whose value matters only to the reader. Any other attribute may affect styles or the text part. */
 const PLAIN_ATTRIBUTES = new Set(["alt", "title", "content", "summary", "label", "placeholder", "aria-label"]);
 
-/** What they hold has no entities: a value is escaped there all the same, and looks it. */
+/** Elements whose content has no entities. A value there is escaped all the same, and readers see the escapes. */
 const AS_WRITTEN = new Set(["style", "script", "xmp", "iframe", "noembed", "noframes", "plaintext"]);
 
 /** The places of all values in `html`, in order. */
@@ -50,7 +51,7 @@ type Found = Pick<ValuePlace, "place" | "structural"> & Partial<Pick<ValuePlace,
 interface Tag {
   name: string;
   attribute: string;
-  /** Where the value of the attribute begins. */
+  /** Where the value of the attribute begins; -1 before it. */
   valueStart: number;
 }
 
@@ -62,7 +63,7 @@ class Survey {
   readonly #found = new Map<number, Found>();
   #next = 0;
   #tag: Tag = { name: "", attribute: "", valueStart: 0 };
-  /** The element of `AS_WRITTEN` whose content is read, and where that begins. */
+  /** The element of `AS_WRITTEN` whose content is being read ("": none), and where that begins. */
   #inside = "";
   #contentStart = 0;
 
@@ -80,13 +81,13 @@ class Survey {
       .map(this.#besideEntity);
   }
 
-  /** `&{{ value }}`: what begins the value may end an entity. */
+  /** In `&{{ value }}` the beginning of the value may complete an entity. */
   readonly #besideEntity = (place: ValuePlace): ValuePlace => {
     const opened = /&[#\w]*$/.test(this.#html.slice(Math.max(0, place.start - 40), place.start));
     return opened ? { ...place, structural: true } : place;
   };
 
-  /** `offset`: where `source` stands in the HTML. */
+  /** `offset` is where `source` begins in the HTML. */
   #read(source: string, offset: number): void {
     const endOfTag = (end: number) => {
       const { name } = this.#tag;
@@ -115,14 +116,16 @@ class Survey {
     });
   }
 
-  /** Calls back for the marks between two places; those before stand where no value can be, and are left structural. */
+  /**
+   * Calls `tell` for the marks from `start` to `end`. Marks before `start` are in unusual places, and stay structural.
+   */
   #each(start: number, end: number, tell: (mark: Marked) => Found): void {
     for (let mark = this.#marks[this.#next]; mark && mark.start < end; mark = this.#marks[++this.#next]) {
       if (mark.start >= start) this.#found.set(mark.start, tell(mark));
     }
   }
 
-  /** Where the name begins, the `<` belongs to the place. */
+  /** At the beginning of the name, the `<` is part of the place. */
   #inTagName(nameStart: number, mark: Marked): Found {
     if (mark.start > nameStart) return { place: { in: "unquoted" }, structural: true };
     return { place: { in: "tag" }, structural: true, start: mark.start - 1 };
@@ -158,7 +161,7 @@ class Survey {
     return { place, structural: selected || !PLAIN_ATTRIBUTES.has(attribute) };
   }
 
-  /** Escaped, or written by values, the names of a style sheet may be any. */
+  /** With escapes or values in the style sheets, their names can be anything, so the place is structural. */
   #byName(): Pick<ValuePlace, "structural" | "sheets"> {
     const isOpen = this.#sheets.includes("\\") || hasMark(this.#sheets);
     return { structural: isOpen, sheets: this.#sheets.toLowerCase() };
@@ -177,34 +180,34 @@ class Survey {
 
 const STRUCTURAL: Found = { place: IN_HTML, structural: true };
 
-/** `before`: the CSS so far. */
+/** `before` is the CSS up to the value. */
 function inStyle(before: string, html: Around, after: string): Found {
   const found = cssPlaceAt(before);
   if ("css" in found) return { place: { in: "css", ...found, html }, structural: true };
   return { place: { in: "address", ...addressAt(found.address, after), html, within: "css" }, structural: true };
 }
 
-/** `small.png 1x, large.png 2x`: behind a space stands what describes the address. */
+/** `small.png 1x, large.png 2x`: after a space comes the description of the address. */
 function inSourceSet(before: string, html: Around, after: string): Found {
   const candidate = before.replace(/^[^]*,\s/, "").trimStart();
   const address = /\s/.test(candidate) ? addressAt("x", after) : addressAt(candidate, after);
   return { place: { in: "address", ...address, html, within: "srcset" }, structural: true };
 }
 
-/** `before`: the script so far. */
+/** `before` is the script up to the value. */
 function inScript(before: string): Found {
   const rest = before.replace(/"(?:[^"\\]|\\[^])*"|'(?:[^'\\]|\\[^])*'|`(?:[^`\\]|\\[^])*`/g, "");
   return { place: { in: /["'`]/.test(rest) ? "json" : "json value" }, structural: false };
 }
 
-/** `[href^="tel:"]` of a style sheet. */
+/** A selector such as `[href^="tel:"]` in a style sheet. */
 interface AttributeSelector {
   name: string;
   operator: string;
   operand: string;
 }
 
-/** Attributes by whose words style sheets find an element, and which nothing else asks about. */
+/** Attributes that matter only to style sheets, which find elements by their words. */
 function isName(attribute: string): boolean {
   return attribute === "class" || attribute === "id" || attribute === "name" || attribute.startsWith("data-");
 }
@@ -220,7 +223,7 @@ function attributeSelectors(sheets: string): AttributeSelector[] {
   }));
 }
 
-/** Whether the rest of an attribute's value can make a difference to a selector. */
+/** Whether the rest of an attribute's value can decide whether a selector matches. */
 function decides({ name, operator, operand }: AttributeSelector, attribute: string, before: string): boolean {
   if (name !== attribute || operator === "") return false;
   return operator !== "^=" || before.length < operand.length;

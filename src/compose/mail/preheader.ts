@@ -1,13 +1,16 @@
-/** The preheader: what mail programs show beside the subject, hidden in the mail itself. */
+/** Inserts the preheader: text that mail programs show after the subject, and that is hidden in the mail itself. */
 import { tokenize } from "./tokens.ts";
 
-/** Spaces nobody sees keep the text of the mail from following the preheader there. */
+/** Invisible spaces after the preheader, so that mail programs do not show the text of the mail behind it. */
 const FILLER = "&#847;&zwnj;&nbsp;".repeat(40);
 
-/** Elements that are no content: a page without `<body>` begins behind them. */
+/** Elements that are no content: in a page without `<body>`, the content begins after them. */
 const HEAD = new Set(["html", "head", "meta", "title", "style", "link", "base", "script", "noscript", "template"]);
 
-/** Puts the preheader (HTML) where everybody's reading begins: behind the first `<body>` that is not in a comment, else before the first content. */
+/**
+ * Puts the preheader (HTML) where reading begins: after the first `<body>` outside of comments, else before the first
+ * content.
+ */
 export function insertPreheader(html: string, preheader: string): string {
   const at = startOfContent(html);
   const hidden = `<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">${preheader}${FILLER}</div>`;
@@ -17,7 +20,8 @@ export function insertPreheader(html: string, preheader: string): string {
 function startOfContent(html: string): number {
   const { body, content } = new Start(html).find();
   if (body === null) return content;
-  // <!--[if !mso]><!--><body><!--<![endif]-->: in front of the end, Outlook would skip it.
+  // In `<!--[if !mso]><!--><body><!--<![endif]-->` it has to come after the end of the condition, or Outlook would skip
+  // it.
   const revealed = /^\s*<!--\s*<!\[endif\]\s*-->/i.exec(html.slice(body, body + 200));
   return body + (revealed?.[0].length ?? 0);
 }
@@ -27,7 +31,7 @@ class Start {
   #body: number | null = null;
   #content: number | null = null;
   #tag = { name: "", start: 0 };
-  /** The element of the head whose text is read. */
+  /** The element of the head whose text is being read; "": none. */
   #inside = "";
 
   constructor(html: string) {

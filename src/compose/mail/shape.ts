@@ -1,10 +1,11 @@
 /**
- * From templates with their control flow carried out to mails. What a reader gets depends on the author's text and on the values, but the work
- * (Markdown, styles, text part) depends on the author's text alone: it is done once for a *shape*, a mail with marks in the places of its
- * values. The mail of one recipient is the shape's pieces with his values between them.
+ * Makes mails of executed templates. A mail depends on the author's text and on the values, but the slow work
+ * (Markdown, styles, text part) depends only on the author's text. It is done once for a *shape*: a mail with marks in
+ * the places of its values. The mail of one recipient is the pieces of the shape with the values between them.
  *
- * A value that decides about styles or structure, or that would read differently in the text part than in the HTML (white space at its ends,
- * invisible characters), is part of the shape. So the result is always what rendering the whole mail first would give; a test holds the two equal.
+ * Some values become part of the shape: those that affect styles or structure, and those that read differently in the
+ * text part than in the HTML (white space at the ends, invisible characters). So the result is always the same as
+ * rendering the whole mail first; a test compares the two.
  */
 import { LRUCache } from "lru-cache";
 import type { MailFile } from "../../message.ts";
@@ -25,48 +26,52 @@ import {
   type Value,
 } from "./value-mark.ts";
 
-/** The templates of one mail with their control flow carried out. */
+/** The templates of one mail, executed: conditions and loops are resolved, values are still marks. */
 export interface Draft {
   body: Traced;
   preheader: Traced | null;
-  /** The page's title, for Markdown. */
+  /** The title of the page; only for Markdown. */
   title: Traced | null;
 }
 
-/** What turns author's text into a mail. Each is a pure function of its text. */
+/**
+ * The functions that turn the author's text into a mail. Each depends only on its arguments; null: the step is left
+ * out.
+ */
 export interface Tools {
-  /** A whole page from Markdown; the title is HTML. */
+  /** Makes a whole page of Markdown; `title` is HTML. */
   markdown: ((markdown: string, title: string) => string) | null;
   inlineStyles: ((html: string) => string) | null;
-  /** The text part, when it is derived. `link` decides how a link with this text and this address is written. */
+  /** Derives the text part. `link` writes a link with this text and this address. */
   textOf: ((html: string, link?: (text: string, address: string) => string) => string) | null;
   writeLink: (text: string, address: string) => string;
-  /** Local pictures become files of the mail. */
+  /** Makes local pictures files of the mail. */
   inlinePictures: ((html: string) => Inlined) | null;
 }
 
-/** Text of the author, or the place of a value. */
+/** Text of the author, or a place for a value. */
 type Piece = string | ValuePlace;
 
-/** How a link reads depends on its text and its address, when a value is in one of them. */
+/** A link with a value in it is kept apart, because its text and its address decide together how it is written. */
 type TextPiece = Piece | { text: TextPiece[]; address: TextPiece[] };
 
-/** A mail but for the values of one recipient. */
+/** A mail with places for the values of one recipient. */
 export interface Shape {
   html: Piece[];
   /** Null: the text part is not derived. */
   text: TextPiece[] | null;
-  /** Pictures that all of its mails show. */
+  /** The pictures that all mails of this shape show. */
   files: MailFile[];
-  /** True: values decide about others, which are found when the mail is filled in. */
+  /** True: other pictures depend on values, and are found when the mail is filled in. */
   isOpen: boolean;
 }
 
+/** The bodies of one mail, final but for tracking. */
 export interface Composed {
   html: string;
-  /** Null: not derived. */
+  /** The text part; null when it is not derived. */
   text: string | null;
-  /** Pictures that the HTML shows. */
+  /** The pictures that the HTML shows. */
   files: MailFile[];
 }
 
@@ -74,13 +79,16 @@ interface Plan {
   draft: { skeleton: string; preheader: string; title: string };
   html: string;
   places: ValuePlace[];
-  /** The marks of the preheader, and those of the title. */
+  /** The estimated size in characters, for the cache. */
   size: number;
-  /** Of the recipients whose values are all plain. */
+  /** The shape for recipients whose values are all plain; null until it is needed. */
   shape: Shape | null;
 }
 
-/** Characters of all plans and shapes that are kept, of all contents together. A template has a handful; one where each mail is its own kind has no use for them. */
+/**
+ * The most characters of all plans and shapes that are kept, for all contents together. A template usually has a
+ * handful. When every mail has a shape of its own, keeping them does not help.
+ */
 const MOST_KEPT = 24_000_000;
 
 const plans = new LRUCache<string, Plan>({ maxSize: MOST_KEPT / 2, sizeCalculation: ({ size }) => size });
@@ -91,7 +99,10 @@ const shapes = new LRUCache<string, { shape: Shape; size: number }>({
 
 let composers = 0;
 
-/** Composes the mails of one content. Throws what its tools throw: `UserError` for HTML or CSS beyond their limits. */
+/**
+ * Composes the mails of one content, and keeps their shapes. Its methods throw what the tools throw: `UserError` for
+ * HTML or CSS beyond their limits.
+ */
 export class Composer {
   readonly #tools: Tools;
   readonly #id = `${++composers} `;
@@ -106,12 +117,14 @@ export class Composer {
     return fill(this.#shapeOf(plan, draft), draft, this.#tools);
   }
 
-  /** The shape of this mail: the pieces that other recipients have in common with it. */
+  /** The shape of this mail: the pieces that it shares with the mails of other recipients. */
   shapeOf(draft: Draft): Shape {
     return this.#shapeOf(this.#planOf(draft), draft);
   }
 
-  /** The plain way: every value is in its place before anything is made of the HTML. Slow; the measure of what is right. */
+  /**
+   * Composes without sharing: every value is in its place before the tools run. Slow; tests use it to check `compose`.
+   */
   composePlainly(draft: Draft): Composed {
     const plan = this.#plan(draft);
     return fill(
@@ -146,7 +159,7 @@ export class Composer {
     if (fixed.length === 0) return (plan.shape ??= this.#build(plan, draft, () => false));
     const values = fixed.map((place) => `${place.start}=${valueOf(draft, place).text}`);
     const { skeleton, preheader, title } = plan.draft;
-    // Values may hold any sign: nothing but JSON keeps them apart.
+    // Values may have any character, so only JSON separates them safely.
     const key = this.#id + JSON.stringify([skeleton, preheader, title, values]);
     const known = shapes.get(key);
     if (known) return known.shape;
@@ -200,24 +213,27 @@ function valueOf(draft: Draft, { part, index }: { part: PartName; index: number 
   return traced?.values[index] ?? NOTHING;
 }
 
-/** Nearly every value: the test below would say the same of it, more slowly. */
+/** A faster test for nearly all values that `PLAIN` accepts. */
 const PLAIN_ASCII = /^[!-~]+(?: [!-~]+)*$/;
 
-/** Words with single spaces between them, and nothing invisible: the same in HTML, where white space collapses, and in text. */
+/**
+ * Words with single spaces between them and nothing invisible. Such a value reads the same in text and in HTML, where
+ * white space collapses.
+ */
 const PLAIN =
   /^[^\s\p{C}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]+(?: [^\s\p{C}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]+)*$/u;
 
-/** Whether the value has to be part of the shape. */
+/** Whether the value becomes part of the shape. */
 function isFixed({ place, structural, sheets, part }: ValuePlace, { kind, text }: Value): boolean {
   if (part === "title") return false;
   if (structural || !(PLAIN_ASCII.test(text) || (PLAIN.test(text) && SEEN.test(text)))) return true;
   if (sheets && namesIn(sheets, text)) return true;
-  // Of an address that begins with the value, only the value tells whether readers are led anywhere.
+  // When an address begins with the value, only the value tells whether the link leads out of the mail.
   if (place.in === "address") return place.start && !/^https?:\/\//i.test(text);
   return kind === "markup" && text.includes("&");
 }
 
-/** Whether a style sheet may know one of these names. */
+/** Whether one of these names occurs in the style sheets. */
 function namesIn(sheets: string, names: string): boolean {
   return names
     .toLowerCase()
@@ -247,7 +263,7 @@ function placeOf(places: ValuePlace[], index: number): ValuePlace {
   return place;
 }
 
-/** Links may stand inside each other, as HTML that is wrong has them. */
+/** In invalid HTML links may be nested. */
 function textPieces(text: string, places: ValuePlace[]): TextPiece[] {
   const root: TextPiece[] = [];
   const open: { outer: TextPiece[]; link: { text: TextPiece[]; address: TextPiece[] } }[] = [];
@@ -267,7 +283,7 @@ function textPieces(text: string, places: ValuePlace[]): TextPiece[] {
   return root;
 }
 
-/** Joined, not added: the pieces of a mail are long, and a string of strings would be copied once more when it is sent. */
+/** Uses `join`, because adding long strings makes a rope that V8 copies once more when the mail is sent. */
 function fill(shape: Shape, draft: Draft, { writeLink, inlinePictures }: Tools): Composed {
   const pieces = shape.html.map((piece) => {
     return typeof piece === "string" ? piece : escapeFor(piece.place, valueOf(draft, piece));

@@ -1,4 +1,4 @@
-/** A content, compiled: which columns it needs, which rows it takes, and the mail of each recipient. */
+/** Compiles a content: which columns it needs, which rows can be sent, and the mail of each recipient. */
 import type { Content, ContentFiles, MailFile, RenderedMail, Tracking } from "../../message.ts";
 import { trackHtml } from "../../tracking/html.ts";
 import { leavesBy } from "../../tracking/leaving.ts";
@@ -13,34 +13,40 @@ import { Composer, type Draft, type Shape, type Tools } from "./shape.ts";
 import { ANYWHERE, createWriter, RUNNING_TEXT } from "./text-writer.ts";
 import { isUnsubscribeUrl, literalPart } from "./unsubscribe-variable.ts";
 
-/** Null when the row can be sent, else the reason why not. `fields` are in the order of the columns given to `check`. */
+/**
+ * Returns null when the row can be sent, else the reason why not. `fields` are in the order of the columns given to
+ * `check`.
+ */
 type RowCheck = (fields: string[]) => string | null;
 
+/** A content whose templates are parsed and checked. */
 export interface CompiledContent {
-  /** Every variable used, sorted, as written in the templates. */
+  /** Every variable of the templates, sorted, as it is written there. */
   columns: string[];
   /**
-   * The check for rows with these columns. Throws `UserError` at once when a template uses a variable that is no column
-   * and has no default (unless `allowEmpty`): no row could ever pass. The check itself throws `UserError` when the content as a whole cannot be
-   * made into a mail, whoever gets it.
+   * Returns the check for rows with these columns. Throws `UserError` at once when a variable is no column and has no
+   * default (unless `allowEmpty`), because then no row could pass. The returned check throws `UserError` when the
+   * content cannot be made into a mail for any recipient.
    */
   check(columns: string[]): RowCheck;
-  /** True: mails may have `files`, which `Examiner` has to look at before a row is taken. */
+  /** True: mails may have `files`, and `Examiner` has to look at them before a row is accepted. */
   hasFiles: boolean;
-  /** What each message carries of links back to us; null: nothing. */
+  /** The links of each message that lead back to a `serve`; null: none. */
   tracking: Tracking | null;
   /**
-   * One recipient's mail; `values` by column name. Without `links` a content with tracking is given a sample's, which lead nowhere. Throws
-   * `RenderProblem` when `check` would have refused the row.
+   * The mail of one recipient; `values` by column name. Without `links`, a content with tracking gets sample links,
+   * which are not valid. Throws `RenderProblem` when `check` would have refused the row.
    */
   render(to: string, values: Record<string, string>, links?: MessageLinks | null): RenderedMail;
-  /** The HTML and text of this recipient cut at his values, before tracking: the pieces he has in common with most others. */
+  /**
+   * The HTML and text of this recipient, cut at the values and before tracking: the pieces that most recipients share.
+   */
   shapeOf(to: string, values: Record<string, string>): Shape;
-  /** HTML and text made the plain way: slow, and by definition right. */
+  /** HTML and text without shapes: slow, and correct by definition. Tests compare `render` with it. */
   renderPlainly(to: string, values: Record<string, string>): Pick<RenderedMail, "html" | "text">;
 }
 
-/** For contents that are ready as they are: nothing is inlined or derived. */
+/** The tools for contents that are final: nothing is inlined or derived. */
 export const NO_TOOLS: Tools = {
   markdown: null,
   inlineStyles: null,
@@ -54,29 +60,30 @@ interface Parts {
   head: CompiledHead;
   body: Part;
   preheader: Part | null;
-  /** The subject, where it is the title of a page, too. */
+  /** The subject, when it is also the title of the page (Markdown). */
   title: Part | null;
   /** Null: the text part is derived from the HTML. */
   text: Part | null;
-  /** Paths of attachments, each of one message. */
+  /** The paths of attachments that each message has for itself. */
   attachments: Part[];
 }
 
 /**
- * Compiles the Liquid templates of a content: subject, HTML, text, header values, display names, unsubscribe URL, preheader, paths of attachments. `tools` are those of
- * `toolsFor`.
+ * Compiles the Liquid templates of a content: subject, HTML, text, header values, display names, unsubscribe URL,
+ * preheader, paths of attachments. `prepareContent` chooses the `tools`.
  *
- * A variable is a column name: exactly, else with upper and lower case taken as one. `{{ First Name }}` is understood too;
- * a name that would read as Liquid (dots, `and`, quotes) is written `{{ ["a.b"] }}`. `{{ email }}` is the address when no
- * column is called so. A cell of nothing but white space is empty, and empty is false in `{% if %}`.
+ * A variable is the name of a column: an exact match, else one that differs only in upper and lower case. `{{ First
+ * Name }}` works too. A name that Liquid would read as something else (dots, `and`, quotes) is written `{{ ["a.b"] }}`.
+ * `{{ email }}` is the address when no column has that name. A cell of only white space is empty, and empty is false in
+ * `{% if %}`.
  *
- * Values are escaped for where they stand: HTML in HTML, percent-encoded in addresses, as they are elsewhere.
- * `| raw` turns that off for a column that holds HTML, or part of an address: the content is the sender's own word.
+ * Values are escaped for their place: as HTML in HTML, percent-encoded in addresses, unchanged elsewhere. `| raw` turns
+ * that off, for a column that has HTML or a part of an address.
  *
- * With tracking, pixel and links are put into the HTML that is ready, and `{{ unsubscribe_url }}` is the message's own link. Subject, HTML and
- * text of a literal content are no templates.
+ * With tracking, the pixel and the links are put into the finished HTML, and `{{ unsubscribe_url }}` is the link of the
+ * message. Subject, HTML and text of a literal content are not templates.
  *
- * Throws `UserError` for everything that does not depend on the recipient: syntax, From, header names and limits.
+ * Throws `UserError` for every problem that does not depend on the recipient: syntax, From, header names and limits.
  */
 export function compileContent(content: Content, tools: Tools = NO_TOOLS): CompiledContent {
   const parts = parseParts(content, tools);
@@ -102,7 +109,7 @@ export function compileContent(content: Content, tools: Tools = NO_TOOLS): Compi
     const html = tracking && links ? withLinks(composed.html, tracking, links, head) : composed.html;
     const text = parts.text === null ? (composed.text ?? "") : writeText(parts.text.trace(scope));
     const { from, replyTo, subject, headers } = head;
-    // Named one by one: to spread the head costs as much as all the rest.
+    // The fields are named one by one, because spreading the head would take as long as all the rest.
     const mail = { from, to, replyTo, subject, html, text, headers, tags, attachments, configurationSet };
     if (attachmentsOf === null) return mail;
     const enclosed = [...attachmentsOf(scope), ...composed.files];
@@ -114,7 +121,7 @@ export function compileContent(content: Content, tools: Tools = NO_TOOLS): Compi
     tracking,
     check(columns) {
       const check = rowCheck(parts, variables, columns, content.allowEmpty, ownUrl(sample), composer);
-      // Which files a row names is only known of the whole mail.
+      // Only the whole mail tells which files a row needs.
       return files === null ? check : (fields) => check(fields) ?? renderProblem(render, columns, fields);
     },
     render,
@@ -169,8 +176,8 @@ function withLinks(
 }
 
 /**
- * Throws `UserError` when `source` is no Liquid template. `line` is the file's line on which it starts, so that the message
- * speaks of the file as the author sees it.
+ * Throws `UserError` when `source` is no Liquid template. `label` names the file in the message, and `line` is the
+ * 1-based line of the file on which `source` starts.
  */
 export function checkSyntax(
   label: string,
@@ -219,7 +226,7 @@ function allParts({ head, body, preheader, text, attachments }: Parts): Part[] {
   return [...head.parts, body, preheader, text, ...attachments].filter((part) => part !== null);
 }
 
-/** Each variable once; optional only when it is so in every part. */
+/** Each variable once; it is optional only when it is optional in every part. */
 function variablesOf(parts: Parts): Variable[] {
   const found = new Map<string, Variable>();
   for (const variable of allParts(parts).flatMap((part) => part.variables)) {
@@ -263,7 +270,7 @@ function rowCheck(
       parts.head.render(scope, unsubscribeUrl);
       for (const body of bodies) body?.trace(scope);
     });
-    // Once: what cannot be made into a mail at all is told before anything is stored.
+    // One whole mail is composed, so that a content that cannot be made into a mail is refused before anything is stored.
     if (reason === null && !isComposed) {
       const problem = reasonOf(() => void composer.compose(draftOf(parts, scope)));
       isComposed = problem === null;

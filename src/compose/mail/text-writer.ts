@@ -1,21 +1,21 @@
-/** From a text template with its control flow carried out to the text of one recipient. */
+/** Writes the text of one recipient from an executed text template (subject, header, path, text part). */
 import { addressAt, addressInText, escapeFor, IN_TEXT, type Place } from "./escape.ts";
 import type { Traced } from "../liquid/tracer.ts";
 import { marksIn } from "./value-mark.ts";
 
-/** Where a value stands, told by what stands before and (a little) behind it. */
+/** Tells the place of a value by the text before it and the one or two characters after it. */
 export type PlaceRule = (before: string, after: string) => Place;
 
-/** Values are written as they are. */
+/** For plain text: values are written as they are. */
 export const ANYWHERE: PlaceRule = () => IN_TEXT;
 
-/** The template is an address. */
+/** For a template that is an address. */
 export const AN_ADDRESS: PlaceRule = (before, after) => inAddress(addressAt(before, after));
 
-/** Running text: mail programs make links of the addresses in it. */
+/** For running text, where mail programs make links of addresses. */
 export const RUNNING_TEXT: PlaceRule = (before, after) => inAddress(addressInText(before, after));
 
-/** A header of addresses in angle brackets (RFC 2369). */
+/** For a header of addresses in angle brackets (RFC 2369). */
 export const BRACKETED_ADDRESSES: PlaceRule = (before, after) => {
   const open = /<([^<>]*)$/.exec(before)?.[1];
   return inAddress(open === undefined ? null : addressAt(open, after));
@@ -27,7 +27,10 @@ function inAddress(address: ReturnType<typeof addressInText>): Place {
 
 type Piece = string | { place: Place; index: number };
 
-/** Writes what templates of one kind come to. Most have the same skeleton for everybody; the last one is remembered. */
+/**
+ * Returns a function that writes an executed template with its values. It remembers the last skeleton, because most
+ * templates have the same one for everybody.
+ */
 export function createWriter(rule: PlaceRule): (traced: Traced) => string {
   let last: { skeleton: string; pieces: Piece[] } = { skeleton: "", pieces: [] };
   return ({ skeleton, values }) => {

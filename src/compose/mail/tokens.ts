@@ -1,10 +1,11 @@
+/** Tokenizes HTML without parsing it, for everything that cuts HTML instead of writing it anew. */
 import { Tokenizer } from "htmlparser2";
 
 type Callbacks = ConstructorParameters<typeof Tokenizer>[1];
 
 const ignore = () => undefined;
 
-/** The tokenizer asks for a callback of every kind. */
+/** The tokenizer needs a callback for every kind of token. */
 const NOTHING: Callbacks = {
   onattribdata: ignore,
   onattribend: ignore,
@@ -23,7 +24,7 @@ const NOTHING: Callbacks = {
   ontextentity: ignore,
 };
 
-/** Reads HTML from beginning to end and tells of its tokens; entities stay as they are written. Never fails: any text is HTML. */
+/** Calls back for each token of the HTML, in order. Entities stay as they are written. Never fails: any text is HTML. */
 export function tokenize(html: string, callbacks: Partial<Callbacks>): void {
   const tokenizer = new Tokenizer({ decodeEntities: false, xmlMode: false }, { ...NOTHING, ...callbacks });
   tokenizer.write(html);

@@ -1,13 +1,16 @@
-/** What makes mails of a content's text. The libraries are loaded when a content needs them; others do not pay for them. */
+/** Chooses the tools that a content needs, and loads their libraries only then. */
 import { UserError } from "../../errors.ts";
 import type { Content } from "../../message.ts";
 import { type CompiledContent, compileContent, NO_TOOLS } from "./template.ts";
 import type { Tools } from "./shape.ts";
 
-/** Of what programs post. Gmail shows 102 KB of a mail, and a converter at work keeps everything else waiting: at most a second here. */
+/**
+ * The most characters of posted HTML that are read for the text part. Gmail shows 102 KB of a mail, and nothing else
+ * runs while the HTML is converted: this takes at most a second.
+ */
 const MOST_READ = 1024 * 1024;
 
-/** The content compiled with all that it needs. Throws `UserError` as `compileContent` does. */
+/** The content, compiled with the tools it needs. Rejects with `UserError` as `compileContent` throws it. */
 export async function prepareContent(content: Content): Promise<CompiledContent> {
   return compileContent(content, await toolsFor(content));
 }
@@ -32,7 +35,7 @@ async function textTools(literal: boolean): Promise<Pick<Tools, "textOf" | "writ
   return { textOf: convert, writeLink };
 }
 
-/** What people nest without end is refused, not crashed on. */
+/** Turns the stack overflow of endless nesting into a `UserError`. */
 function guarded<Arguments extends unknown[]>(work: (...given: Arguments) => string): (...given: Arguments) => string {
   return (...given) => {
     try {

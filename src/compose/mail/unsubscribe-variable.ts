@@ -1,6 +1,6 @@
 /**
- * `{{ unsubscribe_url }}`: with `--unsubscribe`, the message's own link. A column of that name is not looked at then: a list that was exported
- * elsewhere must not send people to where nobody records them any more.
+ * The variable `{{ unsubscribe_url }}`. With `--unsubscribe` it is the link of the message, and a column of that name
+ * is ignored: in a list from another system it leads to a place where nobody records unsubscribing any more.
  */
 import type { Part } from "../liquid/part.ts";
 import { markOf, type PartName } from "./value-mark.ts";
@@ -8,11 +8,15 @@ import { markOf, type PartName } from "./value-mark.ts";
 const NAME = "unsubscribe_url";
 const PLACEHOLDER = /\{\{ unsubscribe_url \}\}|\{\{unsubscribe_url\}\}/;
 
+/** Whether a variable is `unsubscribe_url`, in upper or lower case. */
 export function isUnsubscribeUrl(name: string): boolean {
   return name.toLowerCase() === NAME;
 }
 
-/** Text that is final but for `{{ unsubscribe_url }}` and `{{unsubscribe_url}}`, and for those only when there is such a link. */
+/**
+ * A part for literal text. Only `{{ unsubscribe_url }}` and `{{unsubscribe_url}}` are replaced, and only with
+ * `hasUnsubscribe`.
+ */
 export function literalPart(name: PartName, source: string, hasUnsubscribe: boolean): Part {
   const pieces = hasUnsubscribe ? source.split(PLACEHOLDER) : [source];
   const constant = pieces.length === 1;

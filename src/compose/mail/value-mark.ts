@@ -1,13 +1,17 @@
 /**
- * The words that stand for a recipient's values while tools that know only HTML, CSS or Markdown are at work. A mark is letters and digits
- * alone, so that nothing is escaped, encoded or broken in it. It begins with random letters: no author and no list can write one.
+ * Marks: words in the place of a recipient's values while the tools for HTML, CSS and Markdown run. A mark has only
+ * letters and digits, so that no tool escapes, encodes or breaks it. It begins with random letters, so that no author
+ * and no list can contain one.
  */
 import { randomBytes } from "node:crypto";
 
-/** `value`: as the list has it. `encoded`: percent-encoded by the author. `markup`: written with `| raw`, and without a character of markup. */
+/**
+ * `value`: as it is in the list. `encoded`: percent-encoded by a filter of the template. `markup`: written with `|
+ * raw`, without any character of markup.
+ */
 export type ValueKind = "value" | "encoded" | "markup";
 
-/** A value of a template, where the author put it. */
+/** A value that a template writes. */
 export interface Value {
   kind: ValueKind;
   text: string;
@@ -16,7 +20,7 @@ export interface Value {
 const KINDS: Record<string, ValueKind> = { v: "value", e: "encoded", m: "markup" };
 const LETTERS: Record<ValueKind, string> = { value: "v", encoded: "e", markup: "m" };
 
-/** The templates of which a mail is put together: each numbers its values for itself. */
+/** The templates of a mail. Each numbers its values for itself. */
 export type PartName = "body" | "preheader" | "title" | "text";
 
 const PARTS: Record<string, PartName> = { b: "body", p: "preheader", t: "title", x: "text" };
@@ -30,12 +34,15 @@ export function markOf(part: PartName, kind: ValueKind, index: number): string {
   return `${WORD}${PART_LETTERS[part]}${LETTERS[kind]}${index}z`;
 }
 
-/** A mark with the number of a place, of which one value may have several. */
+/** The mark of a place, by number. A value may have several places. */
 export function placeMark(place: number): string {
   return `${WORD}h${place}z`;
 }
 
-/** Around a link of which only the values tell how it is written: before its text, before its address, behind it. */
+/**
+ * Marks around a link that has values in it: before its text, before its address, and after it. The values decide how
+ * it is written.
+ */
 export const LINK_MARKS = { start: `${WORD}sz`, address: `${WORD}az`, end: `${WORD}nz` } as const;
 
 const MARK = new RegExp(`${WORD}([bptx])([vem])(\\d+)z`, "g");
@@ -47,12 +54,13 @@ export function hasMark(text: string): boolean {
   return text.includes(WORD);
 }
 
+/** The mark of a value in a text. */
 export interface Marked {
   part: PartName;
   kind: ValueKind;
-  /** Which value of its part. */
+  /** The number of the value in its part, from 0. */
   index: number;
-  /** Where the mark stands. */
+  /** Where the mark begins and ends in the text. */
   start: number;
   end: number;
 }
@@ -74,7 +82,7 @@ export function marksIn(text: string): Marked[] {
   return found;
 }
 
-/** A text cut at the marks of places and links: what is author's text, the numbers of places, and the marks of links. */
+/** A text cut at the marks of places and links: the author's text and the marks of links as strings, places by number. */
 export function cutAtPlaces(text: string): (string | { place: number })[] {
   return text.split(PLACE_MARK).map((piece) => {
     const place = PLACE.exec(piece)?.[1];

@@ -1,6 +1,7 @@
 /**
- * The text part of a mail: what a reader of its HTML sees, as plain text. White space, hidden elements, lists and tables are as a browser shows
- * them; links have their addresses, pictures are their `alt`. Letters stay as they are and lines are not wrapped.
+ * Derives the text part of a mail from its HTML: what a reader sees, as plain text. White space, hidden elements, lists
+ * and tables follow browsers. Links get their addresses, and pictures become their `alt`. Letters are not changed and
+ * lines are not wrapped.
  */
 import { Lines, SEEN, clean } from "./lines.ts";
 import { type LinkWriter, writeLink } from "./link.ts";
@@ -10,11 +11,12 @@ import { type Cell, type Row, type WrittenRow, kindOf, writeRows } from "./table
 import { type Element, LINK_END, readTree, words } from "./tree.ts";
 
 /**
- * Plain text of HTML that is rendered and has its CSS inlined; it ends with one line feed and is nothing else when there is nothing to see. Never
- * fails, whatever the HTML. Of HTML with more than 1,000,000 characters of text or 250,000 elements it has the beginning and ends with `[…]`.
+ * The plain text of rendered HTML with inlined CSS. It ends with one line feed, and is only that when there is nothing
+ * to see. Never fails, for any HTML. After 1,000,000 characters of text or 250,000 elements it stops and ends with
+ * `[…]`.
  *
- * What is written depends on tags and attributes only, not on how long a text is or what it says: a word that stands in text, `alt` or `href`
- * may be replaced afterwards, if `link` does not depend on it either.
+ * The layout depends only on tags and attributes, not on the words or length of a text. So a word in text, `alt` or
+ * `href` may be replaced in the result, unless `link` depends on it.
  */
 export function textOf(html: string, link: LinkWriter = writeLink): string {
   const { body, cut } = readTree(html);
@@ -23,11 +25,11 @@ export function textOf(html: string, link: LinkWriter = writeLink): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** Never shown, with everything in them. */
+/** Elements that are never shown, with everything in them. */
 const NEVER = words(
   "annotation annotation-xml col colgroup datalist defs desc frame iframe link meta metadata noembed noframes param rp script source style symbol template title track",
 );
-/** Blank lines stand around them. */
+/** Elements with blank lines around them. */
 const PARAGRAPHS = words("blockquote dl fieldset figure h1 h2 h3 h4 h5 h6 hr listing menu ol p plaintext pre ul xmp");
 const LISTS = words("dir menu ol ul");
 const RULE = "-".repeat(30);
@@ -35,7 +37,7 @@ const RULE = "-".repeat(30);
 class Writer {
   readonly #link: LinkWriter;
   #lines = new Lines();
-  /** How many pictures there have been that have no words: one makes a link without text worth writing. */
+  /** The number of pictures without words so far. A link without text is written only when it has such a picture. */
   #pictures = 0;
   /** The lists that are open, the innermost last. */
   readonly #lists: ListMarks[] = [];
@@ -77,7 +79,7 @@ class Writer {
     this.#edge(element, look, look.below || (look.tall && this.#lines.mark === before));
   }
 
-  /** Where a block, or a box within a line, begins or ends. `apart`: whether its style leaves space there. */
+  /** The beginning or end of a block, or of a box within a line. `apart`: its style leaves space there. */
   #edge({ name }: Element, { display }: Look, apart: boolean): void {
     if (display === "inline-block") this.#lines.space();
     else if (display === "list-item") this.#lines.break("line");
@@ -128,7 +130,7 @@ class Writer {
     }
   }
 
-  /** Words of an attribute, apart from the text beside them. */
+  /** Writes words of an attribute, with spaces around them. */
   #words(text: string): void {
     this.#lines.space();
     this.#lines.text(text);
@@ -162,7 +164,7 @@ class Writer {
     this.#lines.closeLink(this.#link, this.#pictures);
   }
 
-  /** Of a picture with several links. */
+  /** One of several links in a picture. */
   #area(element: Element, look: Look): void {
     const href = element.attributes.get("href");
     if (href === undefined || !look.visible) return;
@@ -173,7 +175,7 @@ class Writer {
     this.#lines.break("line");
   }
 
-  /** There is no link in a link: the second ends the first. */
+  /** Links cannot be nested, so a second one ends the first. */
   #openLink(href: string): void {
     this.#lines.closeLink(this.#link, this.#pictures);
     this.#lines.openLink(addressOf(href), this.#pictures);
@@ -203,7 +205,7 @@ class Writer {
     const items = list.children.filter((child) => typeof child !== "string" && child.name === "li");
     const shown = items.filter((item) => typeof item !== "string" && lookOf(item, look) !== null);
     this.#lists.push(new ListMarks(list, shown.length));
-    // A list that stands between the items of another.
+    // A list directly inside another list, not in an item.
     if (LISTS.has(list.parent?.name ?? "")) this.#setIn(list, look, "  ", "  ");
     else this.#children(list, look);
     this.#lists.pop();
@@ -240,7 +242,7 @@ class Writer {
     return { element, look, lines: inner.finish(), above, below };
   }
 
-  /** `spaced`: blank lines where the cells have space above and below. */
+  /** `spaced`: blank lines where the cells have space above or below. */
   #row(row: WrittenRow, cells: Row, spaced: boolean): void {
     if ("blocks" in row) {
       for (const cell of row.blocks) this.#block(cell, row.blocks.length > 1);
@@ -252,7 +254,7 @@ class Writer {
     space(cells.some((cell) => cell.below));
   }
 
-  /** What a cell holds, by itself. */
+  /** Writes the content of a cell on lines of its own. */
   #block(cell: Cell, besideOthers: boolean): void {
     const apart = besideOthers && (cell.lines?.length ?? 0) > 1;
     this.#lines.break(apart || cell.above ? "blank line" : "line");
@@ -265,7 +267,7 @@ class Writer {
   }
 }
 
-/** An element that is seen. */
+/** An element that is visible. */
 interface Shown {
   element: Element;
   look: Look;
@@ -280,7 +282,7 @@ function shownChildren(element: Element, look: Look): Shown[] {
 
 const CELLS = words("td th");
 
-/** What is seen of a table: its head first and its foot last, wherever they are written. */
+/** The visible parts of a table: its head first and its foot last, wherever they are in the HTML. */
 function partsOf(table: Element, look: Look): { captions: Shown[]; rows: Shown[][]; names: Set<string> } {
   const parts = shownChildren(table, look);
   const called = (name: string): Shown[] => parts.filter(({ element }) => element.name === name);
@@ -303,7 +305,9 @@ function optionsOf(element: Element): Element[] {
   });
 }
 
-/** As browsers read it (WHATWG URL, basic URL parser): no white space around, no line breaks inside. */
+/**
+ * The address as browsers read it (WHATWG URL, basic URL parser): without white space around it or line breaks inside.
+ */
 function addressOf(href: string): string {
   return clean(href.replace(/[\t\r\n]+/g, "")).trim();
 }
@@ -312,7 +316,7 @@ function isBlank(text: string): boolean {
   return !SEEN.test(clean(text));
 }
 
-/** A picture that nobody can see: it counts who opened the mail, or keeps two things apart. */
+/** Whether a picture is invisible: it counts opens, or makes a gap. */
 function isPixel({ attributes }: Element): boolean {
   const style = attributes.get("style") ?? "";
   return (["width", "height"] as const).some((name) => {
@@ -321,7 +325,7 @@ function isPixel({ attributes }: Element): boolean {
   });
 }
 
-/** What a form field says. */
+/** The text that a form field shows. */
 function shownInput({ attributes }: Element): string {
   const value = attributes.get("value");
   switch (attributes.get("type")?.toLowerCase()) {

@@ -1,10 +1,11 @@
 /**
- * Lines of plain text as a reader of HTML sees them: white space collapses across elements, blocks stand apart, quotes and lists are set in.
- * Nothing here asks how long a text is or what it says, so that a word can be replaced in the result as well as in the HTML.
+ * Builds lines of plain text as a reader of HTML sees them: white space collapses across elements, blocks are
+ * separated, quotes and lists are indented. Nothing here depends on the words or length of a text, so that a word can
+ * be replaced in the result as well as in the HTML.
  */
 import type { LinkWriter } from "./link.ts";
 
-/** What stands before the lines of a list item or quote. */
+/** The text before the lines of a list item or quote. */
 interface Margin {
   first: string;
   rest: string;
@@ -13,25 +14,31 @@ interface Margin {
 
 interface OpenLink {
   address: string;
-  /** How many pictures came before it. */
+  /** The number of pictures before it. */
   pictures: number;
-  /** What it says on the line that is written; null before its first word. */
+  /** Its text on the current line; null before its first word. */
   text: string | null;
 }
 
-/** Quotes and lists are set in this often; what is in deeper ones stands below them. A page of thousands would be all margin. */
+/** The most levels of quotes and lists that are indented. Without a limit, thousands of levels would be all margin. */
 const MOST_MARGINS = 20;
 
 const SPACES = /[ \t\n\r\f\v\u00a0\u2007\u2028\u2029]+/g;
-/** Not seen, and not needed between letters: fill for preheaders, soft hyphens, places where a line may break, control characters. */
+/**
+ * Invisible characters that are not needed between letters: filler of preheaders, soft hyphens, break opportunities,
+ * control characters.
+ */
 // oxlint-disable-next-line no-control-regex
 const FILL = /[\0-\x08\x0e-\x1f\x7f-\x9f\xad\u180e\u200b\u2060-\u2064\ufeff]|\u034f/g;
-/** Letters of some scripts and parts of emoji are joined, or kept apart, by them: between two signs they stay. */
+/**
+ * Joiners at the edge of a word. Between two characters they stay, because they join or separate letters of some
+ * scripts and parts of emoji.
+ */
 const JOINERS = /(?<![^\s\u200c\u200d])[\u200c\u200d]|[\u200c\u200d](?![^\s\u200c\u200d])/g;
-/** Something to see. */
+/** Matches text with at least one visible character. */
 export const SEEN = /[^\s\p{Default_Ignorable_Code_Point}]/u;
 
-/** Without what no reader sees; lone halves of a character become U+FFFD. White space stays as it is. */
+/** The text without invisible characters; lone surrogates become U+FFFD. White space stays as it is. */
 export function clean(text: string): string {
   return text
     .replace(FILL, "")
@@ -39,25 +46,26 @@ export function clean(text: string): string {
     .replace(/\p{Surrogate}/gu, "\uFFFD");
 }
 
+/** Lines of text that are being written. Call the methods in the order of the HTML, then `finish`. */
 export class Lines {
   readonly #done: string[] = [];
-  /** The line that is written, without its margin; null before the first. */
+  /** The current line, without its margin; null before the first. */
   #line: string | null = null;
   #margin = "";
   /** Line ends since the last text: 2 make a blank line. */
   #gap = 0;
   #firstGap = 0;
-  /** White space that is written when text follows on the same line. */
+  /** White space that is only written when text follows on the same line. */
   #space = "";
-  /** A line of nothing but `&nbsp;` is as high as any. */
+  /** True: the line has only `&nbsp;`, and browsers show it as a blank line. */
   #holdsSpace = false;
   readonly #margins: Margin[] = [];
-  /** How many margins have been open all the time since the last text. */
+  /** The number of margins that have stayed open since the last text. */
   #shared = 0;
   #link: OpenLink | null = null;
   #writes = 0;
 
-  /** Text in which white space collapses. */
+  /** Writes text in which white space collapses. */
   text(source: string): void {
     const text = clean(source).replace(SPACES, " ");
     if (!SEEN.test(text)) return this.#blank(source, text);
@@ -66,7 +74,7 @@ export class Lines {
     if (/\s$/.test(text)) this.space();
   }
 
-  /** Text in which white space stays; a tab is four spaces. */
+  /** Writes text in which white space stays; a tab becomes four spaces. */
   preformatted(source: string): void {
     const lines = clean(source).split(/\r\n?|[\n\f\v\u2028\u2029]/);
     for (const [index, line] of lines.entries()) {
@@ -77,7 +85,7 @@ export class Lines {
     }
   }
 
-  /** Text in which line ends stay. */
+  /** Writes text in which line ends stay and other white space collapses. */
   preLines(source: string): void {
     for (const [index, line] of source.split(/\r\n?|\n/).entries()) {
       if (index > 0) this.#endLine();
@@ -85,51 +93,51 @@ export class Lines {
     }
   }
 
-  /** A space, if text stands before it and follows on the same line. */
+  /** Writes a space, if there is text before it and after it on the same line. */
   space(): void {
     this.#space ||= " ";
   }
 
-  /** `<br>` */
+  /** Writes a `<br>`. */
   lineBreak(): void {
     this.#gap = this.#gap === 0 ? 1 : Math.max(this.#gap, 2);
     this.#forgetSpace();
   }
 
-  /** The edge of a block: what follows starts a line, or stands behind a blank one. */
+  /** The edge of a block: the next text starts a new line, or comes after a blank one. */
   break(space: "line" | "blank line"): void {
     this.#gap = Math.max(this.#gap, space === "blank line" || this.#holdsSpace ? 2 : 1);
     this.#forgetSpace();
   }
 
-  /** A line that is ready. */
+  /** Writes a finished line. */
   line(text: string): void {
     this.break("line");
     this.#put(text, true);
     this.break("line");
   }
 
-  /** What follows is set in until `closeMargin`. `first` stands before its first line, `rest` before the others. */
+  /** Indents everything until `closeMargin`: `first` is put before the first line, `rest` before the others. */
   openMargin(first: string, rest: string): void {
     this.#margins.push({ first, rest, used: false });
   }
 
   closeMargin(): void {
     const margin = this.#margins.at(-1);
-    // An item without text has its number all the same.
+    // An item without text still has its number.
     if (margin && !margin.used && margin.first !== margin.rest) this.#put("", false);
     this.#margins.pop();
     this.#shared = Math.min(this.#shared, this.#margins.length);
   }
 
-  /** `pictures`: how many came before the link. */
+  /** Begins a link. `pictures` is the number of pictures so far. */
   openLink(address: string, pictures: number): void {
     this.#link = { address, pictures, text: null };
   }
 
   /**
-   * Ends the link that is open, if there is one. Of several lines the last has the address. A link without text is written only when there were
-   * pictures in it: `pictures` is how many there have been now.
+   * Ends the open link, if there is one. When it has several lines, the last one gets the address. A link without text
+   * is written only when it has pictures: `pictures` is the number so far.
    */
   closeLink(write: LinkWriter, pictures: number): void {
     const link = this.#link;
@@ -145,12 +153,12 @@ export class Lines {
     }
   }
 
-  /** Whether there is no text so far. */
+  /** True when there is no text so far. */
   get empty(): boolean {
     return this.#line === null;
   }
 
-  /** Another number after text was written, the same if none was. */
+  /** A number that changes whenever text is written. */
   get mark(): number {
     return this.#writes;
   }
@@ -160,12 +168,12 @@ export class Lines {
     return this.#firstGap > 1;
   }
 
-  /** Whether a blank line belongs behind the last line. */
+  /** Whether a blank line belongs after the last line. */
   get endsApart(): boolean {
     return this.#gap > 1;
   }
 
-  /** Without blank lines at either end. */
+  /** The lines, without blank lines at either end. */
   finish(): string[] {
     this.#finishLine();
     this.#line = null;

@@ -1,18 +1,18 @@
-/** How a link is written in the text part. */
+/** Writes links in the text part. */
 
 /**
- * Makes of a link's text ("" for a picture without `alt`) and its `href` what stands in the text; "" for nothing. `address` is decoded and
- * trimmed, else as written: it may be relative, `#top` or `javascript:…`.
+ * Writes a link by its text ("" for a picture without `alt`) and its `href`. "" leaves it out. `address` is decoded and
+ * trimmed, but not checked: it may be relative, `#top` or `javascript:…`.
  */
 export type LinkWriter = (text: string, address: string) => string;
 
-/** Addresses that lead nowhere outside the mail. */
+/** Addresses that do not lead out of the mail. */
 const NOWHERE = /^(?:$|#|(?:about|blob|cid|data|file|javascript|vbscript):)/i;
 
 /**
- * `text [address]`; the text alone when the address says the same or leads nowhere, the address alone when there is no text. "The same" means
- * equal but for percent-encoding, `https://`, `mailto:` or `tel:`, the case of the host and a slash at the end. `mailto:` and `tel:` are left
- * out where nothing but an address or number follows.
+ * `text [address]`; only the text when the address is the same or does not lead out of the mail; only the address when
+ * there is no text. They are the same when they differ only in percent-encoding, `https://`, `mailto:` or `tel:`, the
+ * case of the host and a slash at the end. `mailto:` and `tel:` are left out when only an address or number follows.
  */
 export function writeLink(text: string, address: string): string {
   if (NOWHERE.test(address)) return text;

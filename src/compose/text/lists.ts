@@ -1,16 +1,16 @@
-/** What stands before the items of a list. */
+/** Writes the marks of list items: bullets, numbers and letters. */
 import type { Element } from "./tree.ts";
 
 const BULLET = "* ";
 
-/** Marks the items of one list, in order. */
+/** The marks of one list. Call `mark` for each item, in order. */
 export class ListMarks {
   #next: number;
   readonly #step: number;
   readonly #ordered: boolean;
   readonly #type: string | undefined;
 
-  /** `count`: how many items there are. */
+  /** `count` is the number of visible items; `list` is null for items outside of a list. */
   constructor(list: Element | null, count: number) {
     const reversed = list?.attributes.has("reversed") ?? false;
     this.#ordered = list?.name === "ol";
@@ -19,7 +19,10 @@ export class ListMarks {
     this.#next = integer(list?.attributes.get("start")) ?? (reversed ? count : 1);
   }
 
-  /** `style`: the `list-style-type` in effect, if there is one. "" for an item without a mark. */
+  /**
+   * The mark with a space after it, or "" for an item without a mark. `style` is the `list-style-type` in effect, or
+   * null.
+   */
   mark(item: Element, style: string | null): string {
     const number = (this.#ordered ? integer(item.attributes.get("value")) : null) ?? this.#next;
     this.#next = number + this.#step;
@@ -50,7 +53,7 @@ function kindOfType(type: string | undefined): Kind | null {
   return /^(?:disc|circle|square)$/i.test(type ?? "") ? "bullet" : null;
 }
 
-/** In digits what has no letters: 0, negative numbers, Roman ones from 4000. */
+/** The number in letters; in digits when there are none for it: 0, negative numbers, Roman numbers from 4000. */
 function inLetters(number: number, kind: Kind): string {
   const roman = (kind === "i" || kind === "I") && number > 0 && number < 4000;
   const letters = (kind === "a" || kind === "A") && number > 0;
@@ -59,7 +62,7 @@ function inLetters(number: number, kind: Kind): string {
   return kind === "A" || kind === "I" ? written : written.toLowerCase();
 }
 
-/** Z is followed by AA. */
+/** A to Z, then AA, AB and so on. */
 function lettersOf(number: number): string {
   let letters = "";
   for (let rest = number; rest > 0; rest = Math.floor((rest - 1) / 26)) {
@@ -93,7 +96,7 @@ function romanOf(number: number): string {
   return roman;
 }
 
-/** As browsers read it: what follows the digits is ignored. */
+/** The integer as browsers read it: text after the digits is ignored. */
 function integer(value: string | undefined): number | null {
   const digits = /^\s*([+-]?\d{1,9})/.exec(value ?? "")?.[1];
   return digits === undefined ? null : Number(digits);

@@ -1,8 +1,11 @@
-/** The elements that are open while HTML is read: the "stack of open elements" of HTML's tree construction. */
+/**
+ * The elements that are open while HTML is read: the "stack of open elements" of HTML's tree construction. A place is
+ * an index in it, from the outside; 0 is the body.
+ */
 export class OpenElements<Element extends { readonly name: string }> {
-  /** The innermost last; the first is the body and never closes. */
+  /** From the body, which never closes, to the innermost. */
   readonly #all: Element[];
-  /** How many are open, by name: most searches are for what is not there. */
+  /** The number of open elements by name, because most searches are for a name that is not open. */
   readonly #counts = new Map<string, number>();
 
   constructor(body: Element) {
@@ -22,32 +25,35 @@ export class OpenElements<Element extends { readonly name: string }> {
     this.#count(element.name, 1);
   }
 
-  /** The place of the innermost open element of that name; -1 when there is none this side of `bounds`. */
+  /**
+   * The place of the innermost open element with that name; -1 when there is none, or only outside an element of
+   * `bounds`.
+   */
   find(name: string, bounds?: ReadonlySet<string>): number {
     return this.#counts.get(name) ? this.#search((open) => open === name, bounds) : -1;
   }
 
-  /** The same for any of several names. */
+  /** Like `find`, for any of several names. */
   findAny(names: ReadonlySet<string>, bounds?: ReadonlySet<string>): number {
     return this.#search((open) => names.has(open), bounds);
   }
 
-  /** Closes the element there and everything in it; nothing for -1. */
+  /** Closes the element at `place` and everything in it; does nothing for -1. */
   close(place: number): void {
     if (place > 0) this.closeIn(place - 1);
   }
 
-  /** Closes what is open in the element there. */
+  /** Closes everything inside the element at `place`. */
   closeIn(place: number): void {
     while (this.#all.length > place + 1) this.pop();
   }
 
-  /** Closes the innermost. */
+  /** Closes the innermost element. */
   pop(): void {
     if (this.#all.length > 1) this.#count(this.#all.pop()?.name ?? "", -1);
   }
 
-  /** Closes the element there, while what is in it stays open. */
+  /** Closes the element at `place`; the elements inside it stay open. */
   take(place: number): void {
     for (const element of this.#all.splice(place, 1)) this.#count(element.name, -1);
   }

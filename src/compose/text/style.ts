@@ -1,29 +1,32 @@
 /**
- * What an element's inline style and attributes say about its text: whether it is seen, and which space is around it. Rules in a `<style>` are
- * for what was not inlined (media queries, single mail programs): they decide nothing here.
+ * Reads the inline style and attributes of an element: whether its text is visible, and which space is around it. Rules
+ * in a `<style>` do not count here, because after inlining they are for media queries and single mail programs only.
  */
 import { BLOCKS, type Element } from "./tree.ts";
 
+/** How an element looks, as far as the text part depends on it. */
 export interface Look {
-  /** False: text is not seen, but a child may be again (`visibility: visible`, another font size or colour). */
+  /**
+   * False: text is invisible here, but may be visible in a child (`visibility: visible`, another font size or colour).
+   */
   readonly textSeen: boolean;
   /** The same for pictures and form fields, which need no font. */
   readonly visible: boolean;
   readonly tinyFont: boolean;
   readonly transparent: boolean;
   readonly whiteSpace: "collapse" | "keep" | "keep-lines";
-  /** `list-style-type`, as far as one was set. */
+  /** The `list-style-type`, or null when none is set. */
   readonly listStyle: string | null;
-  /** How the element stands among others; "inline-block" has space beside it. */
+  /** An "inline-block" has space beside it. */
   readonly display: "inline" | "inline-block" | "block" | "list-item";
   /** Whether there is visible space above and below. */
   readonly above: boolean;
   readonly below: boolean;
-  /** Whether the element is a gap of its own when it is empty. */
+  /** Whether the element makes a gap when it is empty. */
   readonly tall: boolean;
 }
 
-/** Of a page that says nothing. */
+/** The look of a page without any styles. */
 export const PLAIN_LOOK: Look = {
   textSeen: true,
   visible: true,
@@ -41,7 +44,7 @@ type Style = ReadonlyMap<string, string>;
 
 const NO_STYLE: Style = new Map();
 const KEEPS_SPACE = new Set(["pre", "listing", "plaintext", "xmp", "textarea"]);
-/** Words in them do not run into those beside them. */
+/** Elements with space between their words and the words beside them. */
 const INLINE_BLOCKS = new Set([
   "button",
   "canvas",
@@ -55,14 +58,14 @@ const INLINE_BLOCKS = new Set([
   "video",
 ]);
 const TABLE_BOXES = new Set(["table", "tbody", "td", "tfoot", "th", "thead", "tr"]);
-/** In CSS pixels: what a reader takes for a gap, not for the padding of a line. */
+/** In CSS pixels. From this size on, space looks like a gap and not like the padding of a line. */
 const GAP = 8;
-/** Hidden text is often 1px high, and cannot be read. */
+/** In CSS pixels. Hidden text is often 1px high, and cannot be read. */
 const TINY = 1;
-/** Out of every window. */
+/** In any unit. This is outside of every window. */
 const FAR = -999;
 
-/** Null when nobody sees the element or anything in it. */
+/** The look of an element inside `parent`. Null when the element and everything in it are invisible. */
 export function lookOf(element: Element, parent: Look): Look | null {
   const style = readStyle(element.attributes.get("style") ?? "");
   if (isHidden(element, style)) return null;
@@ -83,7 +86,7 @@ export function lookOf(element: Element, parent: Look): Look | null {
   };
 }
 
-/** Properties and values in lower case. An `!important` one wins, else the last. */
+/** Properties and values in lower case. An `!important` declaration wins, else the last one. */
 function readStyle(written: string): Style {
   if (written === "") return NO_STYLE;
   const style = new Map<string, string>();
@@ -117,10 +120,10 @@ function isHidden(element: Element, style: Style): boolean {
   );
 }
 
-/** The trick of hidden preheaders: a box without height or width, and what overflows is cut. */
+/** Hidden preheaders often use a box without height or width that cuts off what overflows. */
 function hasNoRoom(name: string, style: Style): boolean {
   const cuts = ["overflow", "overflow-x", "overflow-y"].some((each) => /hidden|clip/.test(style.get(each) ?? ""));
-  // The parts of a table grow with what they hold.
+  // The parts of a table grow with their content.
   if (!cuts || TABLE_BOXES.has(name)) return false;
   const none = (property: string): boolean => (pixels(style.get(property)) ?? Infinity) <= TINY;
   // A box for a video has its height as padding.
@@ -182,7 +185,7 @@ function displayOf(name: string, style: Style): Look["display"] {
   return floats || INLINE_BLOCKS.has(name) ? "inline-block" : "inline";
 }
 
-/** The value of `padding-top` and its like, from the shorthand when that is all there is. */
+/** The value of `padding-top` or the like; from the shorthand when there is no longhand. */
 function side(style: Style, property: "padding" | "margin", which: "top" | "bottom"): string | undefined {
   const own = style.get(`${property}-${which}`);
   if (own !== undefined) return own;
@@ -194,7 +197,7 @@ function isGap(length: string | undefined): boolean {
   return (pixels(length) ?? 0) >= GAP;
 }
 
-/** Null for what is no length, or relative to the window or parent. */
+/** A length in CSS pixels; null when it is no length, or relative to the window or parent. */
 function pixels(length: string | undefined): number | null {
   const number = numberOf(length);
   if (number === null || length === undefined) return null;

@@ -1,34 +1,35 @@
-/** How the rows of a table stand in lines. */
+/** Writes the rows of a table as lines. */
 import type { Look } from "./style.ts";
 import type { Element } from "./tree.ts";
 
+/** A visible cell of a table. */
 export interface Cell {
   element: Element;
   look: Look;
-  /** What it holds, as lines; null when it holds a table of its own. */
+  /** Its content as lines; null when it contains a table. */
   lines: string[] | null;
-  /** Whether a blank line belongs before and behind them. */
+  /** Whether a blank line belongs before and after its lines. */
   above: boolean;
   below: boolean;
 }
 
-/** The cells of a row that are seen, in order. */
+/** The visible cells of a row, in order. */
 export type Row = Cell[];
 
-/** Data, layout, or a table that does not say. */
+/** What a table is for; `unknown` when it does not tell. */
 export type TableKind = "data" | "layout" | "unknown";
 
-/** A row on one line of so many cells, or the cells that hold something, to be written below each other. */
+/** A row on one line with `places` cells, or its cells with content, to be written below each other. */
 export type WrittenRow = { line: string; places: number } | { blocks: Cell[] };
 
-/** For a line end in a cell. */
+/** Written for a line end in a cell. */
 const BETWEEN_LINES = " / ";
-/** A table of more is no table that anybody reads. */
+/** Nobody reads a table with more columns. */
 const MOST_COLUMNS = 200;
-/** The limit of HTML. */
+/** The limit of `rowspan` in HTML. */
 const MOST_ROWS = 65_534;
 
-/** What a table says it is for; `names` are those of its parts and cells. */
+/** What a table is for, by its attributes and by `names`, the names of its parts and cells. */
 export function kindOf(table: Element, names: ReadonlySet<string>): TableKind {
   const role = table.attributes.get("role")?.trim() ?? "";
   if (/^(?:presentation|none)$/i.test(role)) return "layout";
@@ -40,9 +41,10 @@ export function kindOf(table: Element, names: ReadonlySet<string>): TableKind {
 }
 
 /**
- * The cells of a row stand beside each other with `|` between them, as long as each of them is one line; an empty cell keeps its place, unless its
- * column is empty throughout. In tables that hold data a cell of several lines becomes one, and so does the only such cell of a row; otherwise
- * the cells of the row stand below each other. In layout tables empty cells have no place.
+ * Writes the rows of a table. The cells of a row are put beside each other with ` | ` between them when each has one
+ * line. An empty cell keeps its place, unless its whole column is empty; in layout tables it has no place. A cell of
+ * several lines becomes one line in data tables, and in unknown tables when it is the only such cell of its row and has
+ * no blank lines. Otherwise the cells of the row are put below each other.
  */
 export function writeRows(rows: Row[], kind: TableKind): WrittenRow[] {
   const grid = new Grid();
@@ -80,15 +82,18 @@ function holdsText(cell: Cell | null): boolean {
 
 interface Place {
   column: number;
-  /** Null: a cell of a row above reaches down to here. */
+  /** Null: a cell of a row above extends to this place. */
   cell: Cell | null;
 }
 
-/** Which cell stands in which column. */
+/** Finds the column of each cell. */
 class Grid {
   /** Columns with text in some row. */
   readonly filled = new Set<number>();
-  /** By column: the cell that reaches down, the number of the first row below it, and whether the column is its first. */
+  /**
+   * By column, the cell from above that extends down: the number of the first row below it, and whether this is its
+   * first column.
+   */
   readonly #above: ({ end: number; first: boolean } | undefined)[] = [];
   #row = -1;
 
@@ -106,7 +111,7 @@ class Grid {
     return places;
   }
 
-  /** The next column that no cell above takes. */
+  /** The next column that no cell from above takes. */
   #skip(from: number, places: Place[]): number {
     let column = from;
     for (let above = this.#above[column]; above && above.end > this.#row; above = this.#above[++column]) {
@@ -115,7 +120,7 @@ class Grid {
     return column;
   }
 
-  /** The column behind the cell. */
+  /** Returns the column after the cell. */
   #take(cell: Element, column: number): number {
     const behind = column + span(cell, "colspan", MOST_COLUMNS);
     const rows = span(cell, "rowspan", MOST_ROWS);

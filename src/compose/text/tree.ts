@@ -1,41 +1,45 @@
 /**
- * The tree that a browser makes of a mail's HTML, as far as its text depends on it: which element holds which text. The rules are those of
- * HTML's tree construction (what ends an open `<p>`, `<li>` or `<td>`; what stands in a table but outside its cells goes before it), less what
- * changes only how letters look. It is built in one pass, never fails, and never nests deeper than `DEEPEST`.
+ * Builds the tree of a mail's HTML as a browser does, as far as the text depends on it. The rules are those of HTML's
+ * tree construction: what ends an open `<p>`, `<li>` or `<td>`, and that content of a table outside its cells is moved
+ * before it. Rules that only change how letters look are left out. The tree is built in one pass, never fails, and is
+ * never deeper than `DEEPEST`.
  */
 import { Tokenizer } from "htmlparser2";
 import { decodeEntities } from "../../tracking/html.ts";
 import { OpenElements } from "./open-elements.ts";
 
+/** An element of the tree. */
 export interface Element {
+  /** The tag's name, in lower case. */
   readonly name: string;
-  /** Only those that `ATTRIBUTES` names, decoded. */
+  /** Only the attributes in `ATTRIBUTES`, decoded. */
   attributes: ReadonlyMap<string, string>;
   readonly children: (Element | string)[];
   readonly parent: Element | null;
-  /** How many elements it stands in. */
+  /** The number of elements around it. */
   readonly depth: number;
-  /** For a cell: whether a table stands in it. */
+  /** For a cell: whether it contains a table. */
   holdsTable: boolean;
 }
 
+/** The tree of a whole mail. */
 export interface Tree {
-  /** The `<body>`, whether it was written or not. */
+  /** The `<body>`, even when it was not written. */
   body: Element;
-  /** Whether something was left out because of `MOST_TEXT` or `MOST_ELEMENTS`. */
+  /** Whether the end was left out because of `MOST_TEXT` or `MOST_ELEMENTS`. */
   cut: boolean;
 }
 
-/** As in Chromium. Elements further down are taken for siblings: their text is there, in order, only without their lists and tables. */
+/** As in Chromium. Deeper elements become siblings: their text is kept in order, only without their lists and tables. */
 const DEEPEST = 512;
-/** In UTF-16 units, `alt` and `href` included: ten times what Gmail shows of a mail. */
+/** In UTF-16 units, with `alt` and `href`: ten times what Gmail shows of a mail. */
 const MOST_TEXT = 1_000_000;
 const MOST_ELEMENTS = 250_000;
 
-/** A set of names. */
+/** A set of the names in `list`, which are separated by spaces. */
 export const words = (list: string): ReadonlySet<string> => new Set(list.split(" "));
 
-/** What stands on lines of its own, and ends a `<p>` that is open. */
+/** Elements on lines of their own, which also end an open `<p>`. */
 export const BLOCKS = words(
   "address article aside blockquote center dd details dialog dir div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr legend li listing main menu nav ol p plaintext pre search section summary table ul xmp",
 );
@@ -48,9 +52,9 @@ const VOID = words(
 const PARTS = words("caption col colgroup tbody td tfoot th thead tr");
 const SECTIONS = words("tbody tfoot thead");
 const CELLS = words("td th");
-/** Directly in these there is no text. */
+/** Elements that cannot have text directly inside. */
 const STRUCTURE = words("table tbody tfoot thead tr");
-/** They may stand there all the same, and are not seen. */
+/** Invisible elements, which are allowed in `STRUCTURE`. */
 const UNSEEN = words("script style template");
 const FORMATTING = words("a b big code em font i nobr s small strike strong tt u");
 const HEADINGS = words("h1 h2 h3 h4 h5 h6");
@@ -59,35 +63,36 @@ const TERMS = words("dd dt");
 const CELL_BOUNDS = words("caption td template th");
 const TABLE = words("table");
 const TEMPLATE = words("template");
-/** An end tag has no effect beyond these. */
+/** An end tag has no effect outside of these. */
 const BOUNDS = words("applet caption marquee object table tbody td template tfoot th thead tr");
 const LIST_BOUNDS = new Set([...BOUNDS, "ol", "ul"]);
 const P_BOUNDS = new Set([...BOUNDS, "button"]);
 const SPECIAL = new Set([...BOUNDS, ...BLOCKS, "button", "iframe", "noscript", "select", "svg", "textarea"]);
-/** A new item ends the one before it, through these as well. */
+/** A new list item ends the previous one, unless one of these is open between them. */
 const ITEM_BOUNDS = new Set([...SPECIAL].filter((name) => !["address", "div", "p", "li", "dd", "dt"].includes(name)));
-/** They are the page, written or not. */
+/** Tags that are ignored, because the page always exists. */
 const PAGE = words("html head frameset");
 
 const NONE: ReadonlyMap<string, string> = new Map();
 
+/** The tree of any HTML. Never fails. */
 export function readTree(html: string): Tree {
   return new Reader(html).read();
 }
 
-/** From tokens to tags and texts. */
+/** Makes tags and texts of tokens. */
 class Reader {
   readonly #html: string;
   readonly #tree = new Builder();
   #room = MOST_TEXT;
   #elements = 0;
   #cut = false;
-  /** What has been read since the last tag; entities come by themselves. */
+  /** The text since the last tag. The tokenizer gives entities separately. */
   #text = "";
-  /** Of the tag that is read: */
+  /** The next four describe the tag that is being read. */
   #name = "";
   #attributes: Map<string, string> | null = null;
-  /** Null: not wanted. */
+  /** Null: this attribute is not needed. */
   #attribute: string | null = null;
   #value = "";
 
@@ -132,7 +137,7 @@ class Reader {
   }
 
   #startAttribute(name: string): void {
-    // Of two, browsers take the first.
+    // When an attribute is written twice, browsers take the first.
     this.#attribute = ATTRIBUTES.has(name) && !this.#attributes?.has(name) ? name : null;
     this.#value = "";
   }
@@ -167,7 +172,7 @@ class Reader {
     const text = this.#text;
     this.#text = "";
     if (text === "" || this.#room < 0 || this.#tree.hidesText) return;
-    // There the tokenizer leaves entities alone, and browsers do not.
+    // In a textarea the tokenizer does not decode entities, but browsers do.
     const read = this.#tree.innermostName === "textarea" ? decodeEntities(text) : text;
     this.#tree.text(read.slice(0, this.#room));
     this.#room -= text.length;
@@ -175,11 +180,11 @@ class Reader {
   }
 }
 
-/** From tags and texts to elements. */
+/** Makes elements of tags and texts. */
 class Builder {
   readonly body = elementOf("body", NONE, null);
   readonly #open = new OpenElements(this.body);
-  /** How many start tags of a name had no effect, because they stood too deep. */
+  /** By name, the number of elements that are no longer open, or never were, because they were too deep. */
   readonly #tooDeep = new Map<string, number>();
   #skipsNewline = false;
 
@@ -210,7 +215,7 @@ class Builder {
     return this.#innermost.name;
   }
 
-  /** Whether text that comes now stands where nobody sees it. */
+  /** Whether text at this point would be invisible. */
   get hidesText(): boolean {
     return UNSEEN.has(this.#innermost.name) || this.#innermost.name === "title";
   }
@@ -227,7 +232,7 @@ class Builder {
     if (this.body.attributes.size === 0) this.body.attributes = attributes;
   }
 
-  /** Closes what cannot hold the new element. False when it cannot stand here at all. */
+  /** Closes elements that cannot contain the new one. False when the new one is not allowed here at all. */
   #makeRoomFor(name: string): boolean {
     if (PARTS.has(name)) return this.#makeRoomForPart(name);
     if (name === "form" && (this.#open.find("form", TEMPLATE) >= 0 || STRUCTURE.has(this.#innermost.name)))
@@ -251,7 +256,7 @@ class Builder {
     const row = section !== null && this.#open.at(section + 1)?.name === "tr" ? section + 1 : null;
     const needsSection = name === "tr" || CELLS.has(name);
     this.#open.closeIn((CELLS.has(name) ? row : null) ?? (needsSection ? section : null) ?? table);
-    // What was left out is there in the tree all the same.
+    // The tree has these elements even when their tags were left out.
     if (needsSection && section === null) this.#add("tbody", NONE);
     if (CELLS.has(name) && row === null) this.#add("tr", NONE);
     return true;
@@ -269,7 +274,7 @@ class Builder {
     this.#open.close(this.#open.find("p", P_BOUNDS));
   }
 
-  /** Blocks in it stay open, as in `<a><div>text</a>more</div>`: there a link ends in the middle of its children. */
+  /** Blocks inside stay open: in `<a><div>text</a>more</div>` the link ends in the middle of its children. */
   #endFormatting(name: string): void {
     const at = this.#open.find(name, BOUNDS);
     if (at < 0) return;
@@ -301,7 +306,7 @@ class Builder {
     return this.#innermost.depth >= DEEPEST;
   }
 
-  /** Ends the innermost elements: what comes next is beside them. */
+  /** Closes the innermost elements, so that the next one becomes their sibling. */
   #makeRoom(): void {
     for (; this.#isFull; this.#open.pop()) this.#noteTooDeep(this.#innermost.name);
   }
@@ -345,7 +350,7 @@ class Builder {
   }
 }
 
-/** The name of an element that stands where a link ends before its element does. */
+/** The name of a pseudo element at the place where a link ends before its element does. */
 export const LINK_END = "/a";
 
 function elementOf(name: string, attributes: ReadonlyMap<string, string>, parent: Element | null): Element {
