@@ -7,7 +7,7 @@ import type { MailFile } from "../../message.ts";
 import { decodeEntities } from "../../tracking/html.ts";
 import { contentTypeOf } from "../content/attachment.ts";
 import { hasMark } from "./value-mark.ts";
-import { tokenize } from "./tokens.ts";
+import { tokenize } from "../../html/tokens.ts";
 
 /** HTML whose local pictures are sent with the mail. */
 export interface Inlined {

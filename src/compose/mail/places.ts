@@ -6,7 +6,7 @@ import { decodeEntities } from "../../tracking/html.ts";
 import { cssPlaceAt } from "./css-value.ts";
 import { addressAt, addressInText, type Around, IN_HTML, type Place } from "./escape.ts";
 import { hasMark, type Marked, marksIn } from "./value-mark.ts";
-import { tokenize } from "./tokens.ts";
+import { tokenize } from "../../html/tokens.ts";
 
 /** The mark of a value in HTML, and what surrounds it. */
 export interface ValuePlace extends Marked {

@@ -1,5 +1,5 @@
 /** Inserts the preheader: text that mail programs show after the subject, and that is hidden in the mail itself. */
-import { tokenize } from "./tokens.ts";
+import { tokenize } from "../../html/tokens.ts";
 
 /** Invisible spaces after the preheader, so that mail programs do not show the text of the mail behind it. */
 const FILLER = "&#847;&zwnj;&nbsp;".repeat(40);
