@@ -29,8 +29,9 @@ export const PLACES = {
   "dotenv.ts": ["errors.ts"],
   "io.ts": ["time", "read-file.ts"],
 
-  tracking: GROUND,
-  compose: [...GROUND, "tracking"],
+  html: [],
+  tracking: [...GROUND, "html"],
+  compose: [...GROUND, "html", "tracking"],
   // A queue hands out messages. It knows no store.
   queue: GROUND,
   feedback: [...GROUND, "queue"],
@@ -102,7 +103,7 @@ export const LIBRARIES = {
   "css-tree": ["compose/css"],
   "csv-parse": ["compose/list/recipients.ts"],
   fastify: ["serve", "work/gateway"],
-  htmlparser2: ["check", "compose", "tracking"],
+  htmlparser2: ["check", "compose/css", "html"],
   "iconv-lite": ["compose/list/decode.ts"],
   liquidjs: ["compose/liquid"],
   "lru-cache": ["compose", "deliver", "serve", "tracking"],

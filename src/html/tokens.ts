@@ -1,12 +1,13 @@
 /** Tokenizes HTML without parsing it, for everything that cuts HTML instead of writing it anew. */
 import { Tokenizer } from "htmlparser2";
 
-type Callbacks = ConstructorParameters<typeof Tokenizer>[1];
+/** What is called for each kind of token: positions in the HTML, and for entities their code points. */
+export type TokenCallbacks = ConstructorParameters<typeof Tokenizer>[1];
 
 const ignore = () => undefined;
 
 /** The tokenizer needs a callback for every kind of token. */
-const NOTHING: Callbacks = {
+const NOTHING: TokenCallbacks = {
   onattribdata: ignore,
   onattribend: ignore,
   onattribentity: ignore,
@@ -24,9 +25,26 @@ const NOTHING: Callbacks = {
   ontextentity: ignore,
 };
 
-/** Calls back for each token of the HTML, in order. Entities stay as they are written. Never fails: any text is HTML. */
-export function tokenize(html: string, callbacks: Partial<Callbacks>): void {
-  const tokenizer = new Tokenizer({ decodeEntities: false, xmlMode: false }, { ...NOTHING, ...callbacks });
+/** What may end the reading early. */
+export type Tokens = Pick<Tokenizer, "pause">;
+
+export interface TokenizeOptions {
+  /** True: entities come as code points of their own. Default: they stay as they are written. */
+  decodeEntities?: boolean;
+}
+
+/**
+ * Calls back for each token of the HTML, in order. Never fails: any text is HTML. The callbacks are made with a handle that
+ * ends the reading early.
+ */
+export function tokenize(
+  html: string,
+  callbacks: Partial<TokenCallbacks> | ((tokens: Tokens) => Partial<TokenCallbacks>),
+  { decodeEntities = false }: TokenizeOptions = {},
+): void {
+  const tokens: Tokens = { pause: () => tokenizer.pause() };
+  const given = typeof callbacks === "function" ? callbacks(tokens) : callbacks;
+  const tokenizer = new Tokenizer({ decodeEntities, xmlMode: false }, { ...NOTHING, ...given });
   tokenizer.write(html);
   tokenizer.end();
 }

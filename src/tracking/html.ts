@@ -2,8 +2,9 @@
  * Puts tracked links and the pixel into finished HTML. Everything else keeps every byte: the HTML is not parsed and
  * written again, but cut where the tokenizer finds an attribute. Links in comments (`<!--[if mso]>`) stay as they are.
  */
-import { Tokenizer } from "htmlparser2";
 import { LRUCache } from "lru-cache";
+import { decodeEntities } from "../html/entities.ts";
+import { tokenize } from "../html/tokens.ts";
 
 /**
  * What `trackHtml` puts into the HTML of one message. The addresses must need no escaping in an attribute
@@ -81,30 +82,16 @@ class Places {
   }
 
   find(): { cuts: Cut[]; bodyEnd: number } {
-    const ignore = () => undefined;
     const endOfTag = () => this.#endTag();
-    const tokenizer = new Tokenizer(
-      { decodeEntities: false, xmlMode: false },
-      {
-        onopentagname: (start, end) => this.#startTag(start, end),
-        onattribname: (start, end) => this.#startAttribute(start, end),
-        onattribdata: (start, end) => (this.#value = { start, end }),
-        onattribend: (_quote, end) => this.#endAttribute(end),
-        onopentagend: endOfTag,
-        onselfclosingtag: endOfTag,
-        onclosetag: (start, end) => this.#closeTag(start, end),
-        onattribentity: ignore,
-        oncdata: ignore,
-        oncomment: ignore,
-        ondeclaration: ignore,
-        onend: ignore,
-        onprocessinginstruction: ignore,
-        ontext: ignore,
-        ontextentity: ignore,
-      },
-    );
-    tokenizer.write(this.#html);
-    tokenizer.end();
+    tokenize(this.#html, {
+      onopentagname: (start, end) => this.#startTag(start, end),
+      onattribname: (start, end) => this.#startAttribute(start, end),
+      onattribdata: (start, end) => (this.#value = { start, end }),
+      onattribend: (_quote, end) => this.#endAttribute(end),
+      onopentagend: endOfTag,
+      onselfclosingtag: endOfTag,
+      onclosetag: (start, end) => this.#closeTag(start, end),
+    });
     return { cuts: this.#cuts, bodyEnd: this.#bodyEnd };
   }
 
@@ -183,35 +170,4 @@ function readTarget(href: string): string | null {
     .replace(/\p{Surrogate}/gu, "\uFFFD");
   const isWeb = /^https?:\/\//i.test(url) && URL.canParse(url);
   return isWeb && encodeURIComponent(url).length <= MAX_ENCODED ? url : null;
-}
-
-/** The value of an attribute with its entities decoded, as a browser reads it. */
-export function decodeEntities(value: string): string {
-  if (!value.includes("&")) return value;
-  let decoded = "";
-  const ignore = () => undefined;
-  const source = `<a a="${value.replaceAll('"', "&quot;")}">`;
-  const tokenizer = new Tokenizer(
-    { decodeEntities: true, xmlMode: false },
-    {
-      onattribdata: (start, end) => (decoded += source.slice(start, end)),
-      onattribentity: (codepoint) => (decoded += String.fromCodePoint(codepoint)),
-      onattribend: ignore,
-      onattribname: ignore,
-      oncdata: ignore,
-      onclosetag: ignore,
-      oncomment: ignore,
-      ondeclaration: ignore,
-      onend: ignore,
-      onopentagend: ignore,
-      onopentagname: ignore,
-      onprocessinginstruction: ignore,
-      onselfclosingtag: ignore,
-      ontext: ignore,
-      ontextentity: ignore,
-    },
-  );
-  tokenizer.write(source);
-  tokenizer.end();
-  return decoded;
 }

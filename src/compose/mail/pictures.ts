@@ -4,7 +4,7 @@
  * parsed and written again, but cut where the tokenizer finds a reference.
  */
 import type { MailFile } from "../../message.ts";
-import { decodeEntities } from "../../tracking/html.ts";
+import { decodeEntities } from "../../html/entities.ts";
 import { contentTypeOf } from "../content/attachment.ts";
 import { hasMark } from "./value-mark.ts";
 import { tokenize } from "../../html/tokens.ts";

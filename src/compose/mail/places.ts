@@ -2,7 +2,7 @@
  * Finds the places of values in the HTML of a mail. The HTML is only tokenized, as browsers do it, not parsed into a
  * tree. Markup in conditional comments (`<!--[if mso]>`) counts, because Outlook reads it.
  */
-import { decodeEntities } from "../../tracking/html.ts";
+import { decodeEntities } from "../../html/entities.ts";
 import { cssPlaceAt } from "./css-value.ts";
 import { addressAt, addressInText, type Around, IN_HTML, type Place } from "./escape.ts";
 import { hasMark, type Marked, marksIn } from "./value-mark.ts";

@@ -4,8 +4,8 @@
  * before it. Rules that only change how letters look are left out. The tree is built in one pass, never fails, and is
  * never deeper than `DEEPEST`.
  */
-import { Tokenizer } from "htmlparser2";
-import { decodeEntities } from "../../tracking/html.ts";
+import { decodeEntities } from "../../html/entities.ts";
+import { type TokenCallbacks, tokenize, type Tokens } from "../../html/tokens.ts";
 import { OpenElements } from "./open-elements.ts";
 
 /** An element of the tree. */
@@ -101,32 +101,22 @@ class Reader {
   }
 
   read(): Tree {
-    const ignore = () => undefined;
-    const tokenizer = new Tokenizer(
-      { decodeEntities: true, xmlMode: false },
-      {
-        onopentagname: (start, end) => this.#startTag(this.#html.slice(start, end).toLowerCase()),
-        onattribname: (start, end) => this.#startAttribute(this.#html.slice(start, end).toLowerCase()),
-        onattribdata: (start, end) => this.#attributeData(start, end),
-        onattribentity: (codepoint) => (this.#value += String.fromCodePoint(codepoint)),
-        onattribend: () => this.#endAttribute(),
-        onopentagend: () => this.#endTag(tokenizer),
-        onselfclosingtag: () => this.#endTag(tokenizer),
-        onclosetag: (start, end) => {
-          this.#endText();
-          this.#tree.endTag(this.#html.slice(start, end).toLowerCase());
-        },
-        ontext: (start, end) => this.#addText(tokenizer, this.#html.slice(start, end)),
-        ontextentity: (codepoint) => this.#addText(tokenizer, String.fromCodePoint(codepoint)),
-        oncdata: ignore,
-        oncomment: ignore,
-        ondeclaration: ignore,
-        onend: ignore,
-        onprocessinginstruction: ignore,
+    const callbacks = (tokens: Tokens): Partial<TokenCallbacks> => ({
+      onopentagname: (start, end) => this.#startTag(this.#html.slice(start, end).toLowerCase()),
+      onattribname: (start, end) => this.#startAttribute(this.#html.slice(start, end).toLowerCase()),
+      onattribdata: (start, end) => this.#attributeData(start, end),
+      onattribentity: (codepoint) => (this.#value += String.fromCodePoint(codepoint)),
+      onattribend: () => this.#endAttribute(),
+      onopentagend: () => this.#endTag(tokens),
+      onselfclosingtag: () => this.#endTag(tokens),
+      onclosetag: (start, end) => {
+        this.#endText();
+        this.#tree.endTag(this.#html.slice(start, end).toLowerCase());
       },
-    );
-    tokenizer.write(this.#html);
-    tokenizer.end();
+      ontext: (start, end) => this.#addText(tokens, this.#html.slice(start, end)),
+      ontextentity: (codepoint) => this.#addText(tokens, String.fromCodePoint(codepoint)),
+    });
+    tokenize(this.#html, callbacks, { decodeEntities: true });
     this.#endText();
     return { body: this.#tree.body, cut: this.#cut };
   }
@@ -152,20 +142,20 @@ class Reader {
     this.#attributes.set(this.#attribute, this.#value);
   }
 
-  #endTag(tokenizer: Tokenizer): void {
+  #endTag(tokens: Tokens): void {
     this.#endText();
     this.#tree.startTag(this.#name, this.#attributes ?? NONE);
     this.#elements++;
     for (const name of ["alt", "href"]) this.#room -= this.#attributes?.get(name)?.length ?? 0;
     this.#cut ||= this.#elements >= MOST_ELEMENTS || this.#room < 0;
-    if (this.#cut) tokenizer.pause();
+    if (this.#cut) tokens.pause();
   }
 
-  #addText(tokenizer: Tokenizer, text: string): void {
+  #addText(tokens: Tokens, text: string): void {
     this.#text += text;
     if (this.#text.length <= this.#room || this.#tree.hidesText) return;
     this.#endText();
-    tokenizer.pause();
+    tokens.pause();
   }
 
   #endText(): void {

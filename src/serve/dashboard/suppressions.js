@@ -28,7 +28,8 @@ export function SuppressionsView({ total, isAdmin }) {
   };
   return html`<${Title} title="Suppressions" />
     <p class="soft under">
-      Addresses with a hard bounce, a complaint or an unsubscription are not written to, in any topic. You may add others.
+      Addresses with a hard bounce, a complaint or an unsubscription are not written to, in any topic. You may add
+      others.
     </p>
     <${Said} text=${said} />
     <section aria-labelledby="list">
