@@ -13,8 +13,6 @@ import { instantOf } from "./validity.ts";
 
 /** A turn at least this often while calls are under way, so that the lease is renewed. */
 const HEARTBEAT_MS = 2_000;
-/** And this often while the source does not know when a call left: another process would count its second from too early an instant. */
-const REPORT_MS = 250;
 /** How often it is tried to write answers while the source cannot be written to. */
 const WRITE_RETRY_MS = 1_000;
 /** How often the caller is asked whether to go on. */
@@ -150,7 +148,7 @@ export class Burst {
 
   #nextTurnInMs(turn: Turn, room: number, free: number): number {
     const { flight, steering } = this.#parts;
-    const waits = [flight.hasNews() ? REPORT_MS : HEARTBEAT_MS];
+    const waits = [flight.nextReportInMs() ?? HEARTBEAT_MS];
     const probeMs = steering.nextProbeInMs();
     if (probeMs !== null) waits.push(probeMs);
     if (free > 0 && turn.rateWaitMs !== null) waits.push(turn.rateWaitMs + gatherMs(turn.perSecond, free));

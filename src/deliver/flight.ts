@@ -3,8 +3,13 @@ import type { Clock } from "../time/clock.ts";
 import type { Claim, Departure, Settlement, Turn, TurnRequest } from "./source.ts";
 import { type Instant, isWithin } from "./validity.ts";
 
-/** A call that leaves later than this after it was claimed (a TLS handshake) is late, ms. */
+/**
+ * A call that leaves later than this after its claim came (a TLS handshake) is told at once: at low rates another process would
+ * count its second from too early an instant.
+ */
 const LATE_MS = 10;
+/** Everything else is told so long after the turn that counted it was called, at the latest; while a call has not left, this often. */
+const TELL_MS = 250;
 
 /** One message on its way from its claim to its answer. */
 export interface Call {
@@ -23,7 +28,7 @@ interface Batch {
   /** How many have not left yet. */
   waiting: number;
   lastLeftAt: number;
-  /** When the source last knew of its calls: by their claim, or by a report (monotonic ms). */
+  /** When its claims came, or when the source was told of its calls last (monotonic ms). */
   knownAt: number;
 }
 
@@ -40,6 +45,8 @@ export class Flight {
   #answers: Settlement[] = [];
   #batches: Batch[] = [];
   #throttledAt: number | null = null;
+  /** When the last turn was called. */
+  #reportedAt = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -59,9 +66,10 @@ export class Flight {
     return this.calls === 0 && this.answers === 0;
   }
 
-  /** True: the source does not know yet when some call left. */
-  hasNews(): boolean {
-    return this.#batches.length > 0;
+  /** Milliseconds until the source must hear when calls left, 0 or less when it should have; null: it knows all there is to know. */
+  nextReportInMs(): number | null {
+    if (this.#batches.length === 0) return null;
+    return this.#reportedAt + TELL_MS - this.#clock.monotonic();
   }
 
   /** Takes in the claims of a turn that was called at `calledAt`. */
@@ -112,6 +120,7 @@ export class Flight {
   /** What to tell the source now. To be followed by `written` or `keep`. */
   report(): Report {
     const now = this.#clock.monotonic();
+    this.#reportedAt = now;
     const told = this.#batches.map((batch) => {
       const isComplete = batch.waiting === 0;
       // What has not left yet leaves now at the earliest.

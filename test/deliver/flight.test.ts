@@ -36,7 +36,7 @@ it("reports the calls of a turn as leaving now until the last one has left, then
   expect(late.departed).toEqual([{ turn: 7, leftAgoMs: 20, count: 2 }]);
   flight.written(late);
   expect(flight.report().departed).toEqual([]);
-  expect(flight.hasNews()).toBe(false);
+  expect(flight.nextReportInMs()).toBeNull();
 });
 
 it("says that the source must hear at once of a call that leaves more than 10 ms after it knew of it last", () => {
@@ -51,6 +51,24 @@ it("says that the source must hear at once of a call that leaves more than 10 ms
   flight.written(flight.report());
   pass(10);
   expect(leave(2)).toBe(false);
+});
+
+it("the source must hear of calls within 250 ms of when it may have counted them, however long their turn took", () => {
+  const { clock, flight, pass } = setUp();
+  expect(flight.nextReportInMs()).toBeNull();
+  const calledAt = instantOf(clock);
+  flight.written(flight.report());
+  pass(100);
+  const [call] = flight.board(turnOf(1, 1), calledAt);
+  if (!call) throw new Error("no call");
+  expect(flight.nextReportInMs()).toBe(150);
+  pass(200);
+  expect(flight.nextReportInMs()).toBe(-50);
+  flight.written(flight.report());
+  expect(flight.nextReportInMs()).toBe(250);
+  pass(30);
+  flight.depart(call);
+  expect(flight.nextReportInMs()).toBe(220);
 });
 
 it("tells all of it again when it was not written: answers, departures, throttling, with the ages they have then", () => {
