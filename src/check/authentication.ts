@@ -6,14 +6,14 @@ import type { Dkim } from "../aws/ses-reader.ts";
 import { type Dmarc, dmarcOf, isAligned } from "./dmarc.ts";
 import { type Dns, DnsUnavailable } from "./dns.ts";
 import { type Finding, finding } from "./finding.ts";
-import { mailFromOf, type Sender, signatureOf } from "./identity.ts";
+import { mailFromOf, type SenderFacts, signatureOf } from "./identity.ts";
 import { spfOf } from "./spf.ts";
 
 /**
  * Asks the DNS about `domain`, the sender's domain. `sender` is null when SES could not be asked; then only DMARC is
  * checked. When the DNS cannot be asked, the answer is one `info` finding. Never rejects because of the DNS.
  */
-export async function dnsFindings(dns: Dns, domain: string, sender: Sender | null): Promise<Finding[]> {
+export async function dnsFindings(dns: Dns, domain: string, sender: SenderFacts | null): Promise<Finding[]> {
   try {
     await probe(dns);
     const dmarc = await dmarcOf(dns, domain);
@@ -32,7 +32,7 @@ async function probe(dns: Dns): Promise<void> {
 }
 
 /** Checks the DKIM records of the domain identity, also when they are not published yet. */
-async function dkimFindings(dns: Dns, { domainIdentity }: Sender): Promise<Finding[]> {
+async function dkimFindings(dns: Dns, { domainIdentity }: SenderFacts): Promise<Finding[]> {
   if (!domainIdentity || domainIdentity.dkim.tokens.length === 0) return [];
   const { name, dkim } = domainIdentity;
   const missing: string[] = [];
@@ -66,7 +66,7 @@ async function hasKey(dns: Dns, name: string, dkim: Dkim, token: string): Promis
   return (await dns.txt(name)).some((text) => /(?:^|;)\s*p\s*=\s*\S/.test(text));
 }
 
-async function spfFinding(dns: Dns, sender: Sender): Promise<Finding> {
+async function spfFinding(dns: Dns, sender: SenderFacts): Promise<Finding> {
   const check = "dns.spf";
   const mailFrom = mailFromOf(sender);
   if (mailFrom?.domain == null) {
@@ -100,7 +100,7 @@ function dmarcFinding(domain: string, dmarc: Dmarc): Finding {
   );
 }
 
-function alignment(sender: Sender, dmarc: Dmarc, spf: Finding): Finding {
+function alignment(sender: SenderFacts, dmarc: Dmarc, spf: Finding): Finding {
   const check = "dns.alignment";
   const signature = signatureOf(sender);
   const mailFrom = mailFromOf(sender);

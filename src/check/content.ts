@@ -1,7 +1,7 @@
 /** Checks the content as a recipient would get it. */
 import { isPrintableAscii } from "../compose/address/encoded-word.ts";
 import type { Header, RenderedMail } from "../message.ts";
-import { type Document, readDocument } from "./document.ts";
+import { type MailDocument, readDocument } from "./document.ts";
 import { counted, examplesOf, type Finding, finding, number, size } from "./finding.ts";
 import { imageFindings, linkFindings } from "./links.ts";
 
@@ -141,7 +141,7 @@ function wordsOf(plain: string): string[] {
 /** With fewer words a comparison says too little. */
 const FEW_WORDS = 10;
 
-function text({ text: plain }: RenderedMail, document: Document): Finding {
+function text({ text: plain }: RenderedMail, document: MailDocument): Finding {
   const check = "content.text";
   const [said, shown] = [wordsOf(plain), wordsOf(document.text)];
   if (said.length === 0) {
@@ -170,7 +170,7 @@ function text({ text: plain }: RenderedMail, document: Document): Finding {
 const UNSUBSCRIBE =
   /unsubscri|opt.?out|수신\s*거부|구독\s*(?:취소|해지)|abmelden|abbestellen|désabonn|désinscri|darse de baja|cancelar.{0,20}suscripci|disiscri|配信停止|登録解除|退订|退訂|取消订阅|取消訂閱/i;
 
-function unsubscribe(headers: Header[], document: Document): Finding[] {
+function unsubscribe(headers: Header[], document: MailDocument): Finding[] {
   const inBody = UNSUBSCRIBE.test(document.text) || document.links.some((link) => UNSUBSCRIBE.test(link));
   const body = finding(
     "info",
@@ -205,7 +205,7 @@ function unsubscribeHeader(headers: Header[]): Finding {
   );
 }
 
-function markup({ unwelcome, title, lang }: Document): Finding[] {
+function markup({ unwelcome, title, lang }: MailDocument): Finding[] {
   const findings: Finding[] = [];
   if (unwelcome.length > 0) {
     const elements = unwelcome.map((name) => `<${name}>`).join(", ");

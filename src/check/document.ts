@@ -2,7 +2,7 @@
 import { Parser } from "htmlparser2";
 
 /** What the checks need to know about a mail's HTML. */
-export interface Document {
+export interface MailDocument {
   /** Empty when there is none. */
   title: string;
   /** The language that `<html lang>` names. */
@@ -21,8 +21,8 @@ const UNWELCOME = new Set(["script", "form", "iframe", "object", "embed", "apple
 const UNSEEN = new Set(["head", "style", "script", "title", "template", "noscript"]);
 
 /** Reads any text as HTML, as a mail program does. Never throws. */
-export function readDocument(html: string): Document {
-  const document: Document = { title: "", lang: null, links: [], images: [], unwelcome: [], text: "" };
+export function readDocument(html: string): MailDocument {
+  const document: MailDocument = { title: "", lang: null, links: [], images: [], unwelcome: [], text: "" };
   const unwelcome = new Set<string>();
   let inTitle = false;
   /**

@@ -6,7 +6,7 @@ import { isFreeMail } from "./providers.ts";
 /**
  * A From address and what SES knows about it. The address identity takes from its domain what it does not set itself.
  */
-export interface Sender {
+export interface SenderFacts {
   address: string;
   /** The domain of `address`. */
   domain: string;
@@ -24,7 +24,7 @@ export function domainOf(address: string): string {
  * Asks SES for the identities that let `address` (bare) send: its own, that of its domain, or that of a domain above.
  * Found also when SES knows none: then both identities are null.
  */
-export async function readSender(ses: SesReader, address: string): Promise<Lookup<Sender>> {
+export async function readSender(ses: SesReader, address: string): Promise<Lookup<SenderFacts>> {
   const domain = domainOf(address);
   const own = await ses.identity(address);
   if (own.kind === "denied" || own.kind === "failed") return own;
@@ -48,24 +48,24 @@ export function signatureOf({
   domain,
   addressIdentity,
   domainIdentity,
-}: Sender): { domain: string; dkim: Dkim } | null {
+}: SenderFacts): { domain: string; dkim: Dkim } | null {
   const signs = (identity: Identity | null) => identity?.dkim.signing === true && identity.dkim.status === "SUCCESS";
   if (domainIdentity && signs(domainIdentity)) return { domain: domainIdentity.name, dkim: domainIdentity.dkim };
   return addressIdentity && signs(addressIdentity) ? { domain, dkim: addressIdentity.dkim } : null;
 }
 
 /** The sender's own MAIL FROM domain: that of the address, else that of the domain. Null when SES uses its own. */
-export function mailFromOf({ addressIdentity, domainIdentity }: Sender): MailFrom | null {
+export function mailFromOf({ addressIdentity, domainIdentity }: SenderFacts): MailFrom | null {
   return [addressIdentity, domainIdentity].find((each) => each?.mailFrom.domain)?.mailFrom ?? null;
 }
 
 /** The configuration set for mails that name none; null when the sender has no default. */
-export function defaultConfigurationSet({ addressIdentity, domainIdentity }: Sender): string | null {
+export function defaultConfigurationSet({ addressIdentity, domainIdentity }: SenderFacts): string | null {
   return addressIdentity?.configurationSet ?? domainIdentity?.configurationSet ?? null;
 }
 
 /** The findings about the sender. When it may not send, that is the only one. */
-export function senderFindings(sender: Sender): Finding[] {
+export function senderFindings(sender: SenderFacts): Finding[] {
   const verified = verification(sender);
   if (verified.severity === "error") return [verified];
   return [verified, dkim(sender), mailFrom(sender), feedback(sender)];
@@ -84,7 +84,7 @@ export function fromDomainFindings(domain: string): Finding[] {
   ];
 }
 
-function verification({ address, domain, addressIdentity, domainIdentity }: Sender): Finding {
+function verification({ address, domain, addressIdentity, domainIdentity }: SenderFacts): Finding {
   const known = [addressIdentity, domainIdentity].filter((each) => each !== null);
   const good = known.find((each) => each.verified);
   if (good) return finding("ok", "identity.verified", `${address} may send: ${good.name} is verified`);
@@ -107,7 +107,7 @@ function verification({ address, domain, addressIdentity, domainIdentity }: Send
   );
 }
 
-function dkim(sender: Sender): Finding {
+function dkim(sender: SenderFacts): Finding {
   const check = "identity.dkim";
   const signature = signatureOf(sender);
   if (signature) return finding("ok", check, `mails are signed with DKIM for ${signature.domain}`);
@@ -136,7 +136,7 @@ function dkim(sender: Sender): Finding {
   );
 }
 
-function mailFrom(sender: Sender): Finding {
+function mailFrom(sender: SenderFacts): Finding {
   const check = "identity.mail-from";
   const own = mailFromOf(sender);
   if (!own) {
@@ -165,7 +165,7 @@ function mailFrom(sender: Sender): Finding {
   );
 }
 
-function feedback({ addressIdentity, domainIdentity }: Sender): Finding {
+function feedback({ addressIdentity, domainIdentity }: SenderFacts): Finding {
   const identity = addressIdentity ?? domainIdentity;
   if (identity?.feedbackForwarding !== true) {
     return finding("ok", "identity.feedback", "bounces and complaints come as events only, not as mail");

@@ -37,7 +37,7 @@ export function allow(kept: Pace, asked: Asked, now: number): Allowance {
 }
 
 /** What a look for `wanted` messages came to. `cutShort`: it ended before it had seen everything that is due. */
-export interface Found {
+export interface FoundDue {
   count: number;
   cutShort: boolean;
 }
@@ -49,7 +49,7 @@ export interface Spent extends Pick<Turn, "rateWaitMs" | "drained" | "perSecond"
 }
 
 /** Takes what was found from the rate, as far as it allows. */
-export function spend({ asked, now, pace, most, wanted }: Allowance, found: Found): Spent {
+export function spend({ asked, now, pace, most, wanted }: Allowance, found: FoundDue): Spent {
   const after = take(pace, asked.perSecond, Math.min(found.count, most), now);
   return {
     pace: after.pace,

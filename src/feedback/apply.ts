@@ -5,7 +5,7 @@
 import { addAbortSignal, type Readable } from "node:stream";
 import { InterruptedError } from "../errors.ts";
 import { fileProblem } from "../read-file.ts";
-import type { Document } from "./dump/document-splitter.ts";
+import type { DumpDocument } from "./dump/document-splitter.ts";
 import { readPieces } from "./dump/documents.ts";
 import { unwrapAnywhere } from "./envelopes/envelopes.ts";
 import type { Applied, EventSink } from "./event-sink.ts";
@@ -119,7 +119,7 @@ class DumpReading {
     return this.#batch.length >= BATCH;
   }
 
-  take(document: Document): void {
+  take(document: DumpDocument): void {
     const items = "malformed" in document ? [{ malformed: document.malformed }] : unwrapAnywhere(document.value);
     this.#summary.records += items.length;
     let broken = false;
@@ -142,7 +142,7 @@ class DumpReading {
     this.#options.onProgress(this.#summary);
   }
 
-  #tellMalformed({ line, offset }: Document, reason: string): void {
+  #tellMalformed({ line, offset }: DumpDocument, reason: string): void {
     this.#summary.malformed++;
     this.#options.onMalformed(`${this.#name}, line ${line}, byte ${offset}`, reason);
   }

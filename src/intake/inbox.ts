@@ -69,7 +69,7 @@ const COMMIT = { maxItems: MOST_ADDRESSES, waitMs: 0, weigh: addressesOf };
  * Creates an inbox. One commit takes requests with up to 10,000 addresses together. A topic is stored under the name
  * that `storedTopic` gives.
  */
-export function createInbox({ store, endpoint, wake }: InboxParts): RequestInbox {
+export function createRequestInbox({ store, endpoint, wake }: InboxParts): RequestInbox {
   const commits = createGroupCommit<AcceptRequest, AcceptResult>((requests) => store.accept(requests), COMMIT);
   return {
     earlier: (repeat) => store.earlier(repeat),

@@ -6,7 +6,7 @@ import { columnChart, gauge, stackedBar, type Part } from "./chart.ts";
 import { LISTED, type ReportFacts } from "./facts.ts";
 import { count, counted, share } from "./figures.ts";
 import { html, type Markup } from "./markup.ts";
-import { BOUNCE_LIMITS, COMPLAINT_LIMITS, verdictOf, type Verdict } from "./reputation.ts";
+import { BOUNCE_LIMITS, COMPLAINT_LIMITS, verdictOf, type ReputationVerdict } from "./reputation.ts";
 import { EVENT_COUNTERS } from "../store/rules/marks.ts";
 import { spanName, timelineOf, type Timeline } from "./timeline.ts";
 
@@ -144,7 +144,7 @@ function figure(name: string, value: string, detail: Markup): Markup {
   </div>`;
 }
 
-const VERDICTS: Record<Verdict, string> = {
+const VERDICTS: Record<ReputationVerdict, string> = {
   good: "good",
   near: "close to the limit",
   review: "over the limit",

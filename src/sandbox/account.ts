@@ -22,7 +22,7 @@ export interface AccountOptions {
 }
 
 /** The account: its identities, its configuration sets, and whether it may send. */
-export class Account {
+export class SandboxAccount {
   readonly options: AccountOptions;
   readonly #created = new Set<string>();
   readonly #identities: Set<string>;

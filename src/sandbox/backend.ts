@@ -1,6 +1,6 @@
 /** What the operations of the sandbox work with. */
 import type { Clock } from "../time/clock.ts";
-import type { Account } from "./account.ts";
+import type { SandboxAccount } from "./account.ts";
 import type { Body } from "./body.ts";
 import type { CallLog } from "./call-log.ts";
 import type { EventFeed } from "./event-feed.ts";
@@ -13,7 +13,7 @@ import type { Template } from "./template.ts";
 /** Everything that the operations read and change. */
 export interface Backend {
   readonly clock: Clock;
-  readonly account: Account;
+  readonly account: SandboxAccount;
   readonly suppression: SuppressionList;
   readonly templates: Map<string, Template>;
   readonly limits: SendLimits;
@@ -33,7 +33,7 @@ export interface Backend {
 }
 
 /** One request, after it was read. */
-export interface Call {
+export interface ApiCall {
   /** The parts of the path that stand for `{}` in the route, decoded. */
   labels: string[];
   query: URLSearchParams;

@@ -130,7 +130,7 @@ function unreadable(text: string, problem: string): UserError {
 }
 
 /** What happens to one call: which fault hits it first (null: none), and how much later the answer comes. */
-export interface Verdict {
+export interface FaultVerdict {
   kind: FaultKind | null;
   /** How often this fault has hit, this time included. */
   nth: number;
@@ -148,8 +148,8 @@ export class FaultPlan {
   }
 
   /** Says what happens to the next call. Call it once for each send call, in the order they come in. */
-  next(recipients: readonly string[]): Verdict {
-    const verdict: Verdict = { kind: null, nth: 0, delayMs: 0 };
+  next(recipients: readonly string[]): FaultVerdict {
+    const verdict: FaultVerdict = { kind: null, nth: 0, delayMs: 0 };
     for (const entry of this.#faults) {
       if (!matches(entry.fault.to, recipients)) continue;
       entry.calls++;
@@ -174,7 +174,7 @@ function matches(to: string | null, recipients: readonly string[]): boolean {
 }
 
 /** The SES error that a fault answers with; null for a fault that answers nothing or something else. */
-export function faultError({ kind, nth }: Verdict): SesError | null {
+export function faultError({ kind, nth }: FaultVerdict): SesError | null {
   switch (kind) {
     case "throttle":
       return sendingRateExceeded();

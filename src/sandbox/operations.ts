@@ -4,7 +4,7 @@
  */
 import { DEFAULT_CONFIGURATION_SET } from "./account.ts";
 import { alreadyExists, badRequest, notFound, ok, SesError, type ApiResponse } from "./answer.ts";
-import type { Backend, Call } from "./backend.ts";
+import type { Backend, ApiCall } from "./backend.ts";
 import { objectOf, textOf } from "./body.ts";
 import { defaultTopic } from "./event-feed.ts";
 import { templateOf } from "./mail.ts";
@@ -24,7 +24,7 @@ const EVENT_TYPES = [
 ];
 
 /** GetAccount: the state of the account and its quota. */
-export function getAccount(_: Call, backend: Backend): ApiResponse {
+export function getAccount(_: ApiCall, backend: Backend): ApiResponse {
   const { enforcement, sandboxAccount, sendingEnabled } = backend.account.options;
   return ok({
     DedicatedIpAutoWarmupEnabled: true,
@@ -42,7 +42,7 @@ export function getAccount(_: Call, backend: Backend): ApiResponse {
 }
 
 /** GetEmailIdentity: an identity of the account; NotFoundException for another. */
-export function getEmailIdentity(call: Call, { account }: Backend): ApiResponse {
+export function getEmailIdentity(call: ApiCall, { account }: Backend): ApiResponse {
   const identity = label(call);
   if (!account.hasIdentity(identity)) throw notFound(`Email identity ${identity} does not exist.`);
   const verified = account.isVerified(identity);
@@ -66,7 +66,7 @@ export function getEmailIdentity(call: Call, { account }: Backend): ApiResponse 
 }
 
 /** ListEmailIdentities: a page of identities. */
-export function listEmailIdentities(call: Call, { account }: Backend): ApiResponse {
+export function listEmailIdentities(call: ApiCall, { account }: Backend): ApiResponse {
   const { items, next } = page(account.identities, call);
   const summaries = items.map((identity) => ({
     IdentityType: identity.includes("@") ? "EMAIL_ADDRESS" : "DOMAIN",
@@ -78,7 +78,7 @@ export function listEmailIdentities(call: Call, { account }: Backend): ApiRespon
 }
 
 /** CreateEmailIdentity: adds an identity that waits for its verification. */
-export function createEmailIdentity(call: Call, { account }: Backend): ApiResponse {
+export function createEmailIdentity(call: ApiCall, { account }: Backend): ApiResponse {
   const identity = required(call, "EmailIdentity");
   account.createIdentity(identity);
   return ok({
@@ -89,19 +89,19 @@ export function createEmailIdentity(call: Call, { account }: Backend): ApiRespon
 }
 
 /** CreateConfigurationSet: adds an empty set. */
-export function createConfigurationSet(call: Call, { account }: Backend): ApiResponse {
+export function createConfigurationSet(call: ApiCall, { account }: Backend): ApiResponse {
   account.createConfigurationSet(required(call, "ConfigurationSetName"));
   return ok();
 }
 
 /** ListConfigurationSets: a page of names. */
-export function listConfigurationSets(call: Call, { account }: Backend): ApiResponse {
+export function listConfigurationSets(call: ApiCall, { account }: Backend): ApiResponse {
   const { items, next } = page(account.configurationSets, call);
   return ok({ ConfigurationSets: items, ...next });
 }
 
 /** GetConfigurationSet: the same settings for each set; NotFoundException for an unknown one. */
-export function getConfigurationSet(call: Call, { account }: Backend): ApiResponse {
+export function getConfigurationSet(call: ApiCall, { account }: Backend): ApiResponse {
   account.checkConfigurationSet(label(call));
   return ok({
     ConfigurationSetName: label(call),
@@ -118,7 +118,7 @@ export function getConfigurationSet(call: Call, { account }: Backend): ApiRespon
  * GetConfigurationSetEventDestinations: every set publishes all events to one SNS topic. The events file and the
  * webhook play that topic.
  */
-export function getEventDestinations(call: Call, { account, events }: Backend): ApiResponse {
+export function getEventDestinations(call: ApiCall, { account, events }: Backend): ApiResponse {
   account.checkConfigurationSet(label(call));
   const destination = {
     Name: "sandbox",
@@ -130,31 +130,31 @@ export function getEventDestinations(call: Call, { account, events }: Backend): 
 }
 
 /** PutSuppressedDestination: suppresses an address. */
-export function putSuppressed(call: Call, { suppression, clock }: Backend): ApiResponse {
+export function putSuppressed(call: ApiCall, { suppression, clock }: Backend): ApiResponse {
   suppression.put(required(call, "EmailAddress"), required(call, "Reason"), clock.now());
   return ok();
 }
 
 /** GetSuppressedDestination: one suppressed address; NotFoundException for another. */
-export function getSuppressed(call: Call, { suppression }: Backend): ApiResponse {
+export function getSuppressed(call: ApiCall, { suppression }: Backend): ApiResponse {
   return ok({ SuppressedDestination: suppression.get(label(call)) });
 }
 
 /** DeleteSuppressedDestination: removes an address; NotFoundException when it is not there. */
-export function deleteSuppressed(call: Call, { suppression }: Backend): ApiResponse {
+export function deleteSuppressed(call: ApiCall, { suppression }: Backend): ApiResponse {
   suppression.delete(label(call));
   return ok();
 }
 
 /** ListSuppressedDestinations: a page of addresses, by reason and time. */
-export function listSuppressed(call: Call, { suppression }: Backend): ApiResponse {
+export function listSuppressed(call: ApiCall, { suppression }: Backend): ApiResponse {
   const found = suppression.list(call.query.getAll("Reason"), instant(call, "StartDate"), instant(call, "EndDate"));
   const { items, next } = page(found, call);
   return ok({ SuppressedDestinationSummaries: items, ...next });
 }
 
 /** CreateEmailTemplate: stores a template; AlreadyExistsException when there is one of this name. */
-export function createTemplate(call: Call, { templates }: Backend): ApiResponse {
+export function createTemplate(call: ApiCall, { templates }: Backend): ApiResponse {
   const name = required(call, "TemplateName");
   if (templates.has(name)) throw alreadyExists(`Template ${name} already exists.`);
   const content = objectOf(call.body, "TemplateContent");
@@ -164,13 +164,13 @@ export function createTemplate(call: Call, { templates }: Backend): ApiResponse 
 }
 
 /** GetEmailTemplate: a stored template; NotFoundException for an unknown one. */
-export function getTemplate(call: Call, backend: Backend): ApiResponse {
+export function getTemplate(call: ApiCall, backend: Backend): ApiResponse {
   const { subject, text, html } = storedTemplate(call, backend);
   return ok({ TemplateName: label(call), TemplateContent: { Subject: subject, Text: text, Html: html } });
 }
 
 /** DeleteEmailTemplate: removes a template; NotFoundException for an unknown one. */
-export function deleteTemplate(call: Call, backend: Backend): ApiResponse {
+export function deleteTemplate(call: ApiCall, backend: Backend): ApiResponse {
   storedTemplate(call, backend);
   backend.templates.delete(label(call));
   return ok();
@@ -180,7 +180,7 @@ export function deleteTemplate(call: Call, backend: Backend): ApiResponse {
  * TestRenderEmailTemplate: the filled parts as readable text. SES answers with a whole MIME message, which nobody
  * parses.
  */
-export function testRenderTemplate(call: Call, backend: Backend): ApiResponse {
+export function testRenderTemplate(call: ApiCall, backend: Backend): ApiResponse {
   const data = textOf(call.body, "TemplateData");
   const { subject, text, html, renderingFailure } = renderTemplate(
     label(call),
@@ -192,23 +192,23 @@ export function testRenderTemplate(call: Call, backend: Backend): ApiResponse {
   return ok({ RenderedTemplate: [`Subject: ${subject}`, "", text, html].filter((part) => part !== null).join("\r\n") });
 }
 
-function storedTemplate(call: Call, { templates }: Backend) {
+function storedTemplate(call: ApiCall, { templates }: Backend) {
   const template = templates.get(label(call));
   if (!template) throw notFound(`Template ${label(call)} does not exist.`);
   return template;
 }
 
-function label(call: Call): string {
+function label(call: ApiCall): string {
   return call.labels[0] ?? "";
 }
 
-function required(call: Call, member: string): string {
+function required(call: ApiCall, member: string): string {
   const value = textOf(call.body, member);
   if (value === null || value === "") throw badRequest(`${member} must not be empty.`);
   return value;
 }
 
-function instant(call: Call, name: string): number | null {
+function instant(call: ApiCall, name: string): number | null {
   const text = call.query.get(name);
   if (text === null) return null;
   const time = Date.parse(text);
@@ -220,7 +220,7 @@ function instant(call: Call, name: string): number | null {
  * One page of a list. The token is the position of the next page. PageSize and NextToken come in the query or in the
  * body.
  */
-function page<T>(all: readonly T[], call: Call): { items: T[]; next: { NextToken?: string } } {
+function page<T>(all: readonly T[], call: ApiCall): { items: T[]; next: { NextToken?: string } } {
   const given = (name: string) => call.query.get(name) ?? call.body[name] ?? null;
   const start = Number(given("NextToken") ?? 0);
   if (!Number.isInteger(start) || start < 0)

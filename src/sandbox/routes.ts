@@ -1,11 +1,11 @@
 /** Maps request paths to operations. */
 import { SesError, type Reply } from "./answer.ts";
-import type { Backend, Call } from "./backend.ts";
+import type { Backend, ApiCall } from "./backend.ts";
 import * as operations from "./operations.ts";
 import { sendBulkEmail, sendEmail } from "./send.ts";
 
 /** What answers one kind of request. It may throw a SesError. */
-export type Operation = (call: Call, backend: Backend) => Reply | Promise<Reply>;
+export type Operation = (call: ApiCall, backend: Backend) => Reply | Promise<Reply>;
 
 /** Method and path below `/v2/email/` (SES API v2). `{}` stands for one percent-encoded part. */
 const ROUTES: [method: string, path: string, operation: Operation][] = [

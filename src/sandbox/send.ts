@@ -2,10 +2,10 @@
 import { newMessageId, type AcceptedMail } from "./accepted-mail.ts";
 import { bareAddress, isSimulator } from "./address.ts";
 import { asSesError, badRequest, errorResponse, notFound, ok, SesError, type Reply } from "./answer.ts";
-import type { Backend, Call } from "./backend.ts";
+import type { Backend, ApiCall } from "./backend.ts";
 import { objectsOf, textOf, type Body } from "./body.ts";
 import type { LoggedCall } from "./call-log.ts";
-import { faultError, type Verdict } from "./faults.ts";
+import { faultError, type FaultVerdict } from "./faults.ts";
 import { namedRecipients, readBulkMail, readMail, type Mail } from "./mail.ts";
 import { eventsFor } from "./simulator.ts";
 import type { Template } from "./template.ts";
@@ -32,7 +32,7 @@ interface Outcome {
  * SendEmail. Resolves to the answer when the mail is in the outbox and its events are on their way. A fault may change
  * the answer. Rejects for a bug only: an error of SES is an answer, too.
  */
-export function sendEmail(call: Call, backend: Backend): Promise<Reply> {
+export function sendEmail(call: ApiCall, backend: Backend): Promise<Reply> {
   return playCall("SendEmail", call, backend, async () => {
     const accepted = accept(
       readMail(call.body, (name) => findTemplate(backend, name)),
@@ -48,7 +48,7 @@ export function sendEmail(call: Call, backend: Backend): Promise<Reply> {
  * SendBulkEmail. Each entry is accepted or refused by itself. A problem with the call as a whole is an error of SES.
  * Otherwise like `sendEmail`.
  */
-export function sendBulkEmail(call: Call, backend: Backend): Promise<Reply> {
+export function sendBulkEmail(call: ApiCall, backend: Backend): Promise<Reply> {
   return playCall("SendBulkEmail", call, backend, async () => {
     const entries = objectsOf(call.body, "BulkEmailEntries");
     if (entries.length === 0) throw badRequest("There are no destinations specified");
@@ -69,7 +69,7 @@ export function sendBulkEmail(call: Call, backend: Backend): Promise<Reply> {
 /** Runs a send call: plays the fault that is due, and logs the call before it is answered. */
 async function playCall(
   operation: LoggedCall["operation"],
-  call: Call,
+  call: ApiCall,
   backend: Backend,
   run: () => Promise<Outcome>,
 ): Promise<Reply> {
@@ -97,7 +97,7 @@ async function playCall(
 }
 
 async function decide(
-  verdict: Verdict,
+  verdict: FaultVerdict,
   run: () => Promise<Outcome>,
 ): Promise<{ reply: Reply; accepted: AcceptedMail[] }> {
   const { kind } = verdict;
@@ -113,7 +113,7 @@ async function decide(
 }
 
 /** Checks the mail and counts it. It never awaits, so that calls are counted in the order they came in. */
-function accept(mail: Mail, call: Call, backend: Backend): AcceptedMail {
+function accept(mail: Mail, call: ApiCall, backend: Backend): AcceptedMail {
   checkSender(mail.configurationSet, backend);
   backend.account.checkIdentities(bareAddress(mail.from), mail.recipients, call.region);
   backend.limits.take({
@@ -142,7 +142,7 @@ async function store(accepted: AcceptedMail, backend: Backend): Promise<void> {
   backend.events?.publish(eventsFor(accepted, acceptedAt + backend.eventDelayMs, isSuppressed), region);
 }
 
-function decideEntry(call: Call, entry: Body, backend: Backend): AcceptedMail | SesError {
+function decideEntry(call: ApiCall, entry: Body, backend: Backend): AcceptedMail | SesError {
   try {
     return accept(
       readBulkMail(call.body, entry, (name) => findTemplate(backend, name)),

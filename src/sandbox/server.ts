@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 
 import { systemClock, type Clock } from "../time/clock.ts";
 import { UserError } from "../errors.ts";
-import { Account } from "./account.ts";
+import { SandboxAccount } from "./account.ts";
 import { errorResponse, SesError, type ApiResponse } from "./answer.ts";
 import type { Backend } from "./backend.ts";
 import { parseBody } from "./body.ts";
@@ -152,7 +152,7 @@ async function openBackend(options: SandboxOptions, { clock, webhook, closing }:
   }
   return {
     clock,
-    account: new Account({
+    account: new SandboxAccount({
       verified: options.verified ?? null,
       configurationSets: options.configurationSets ?? null,
       sandboxAccount: options.sandboxAccount ?? false,

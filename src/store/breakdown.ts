@@ -1,11 +1,11 @@
 /** What is asked about one topic along other lines than its states, and what is answered. */
 import type { State } from "../message.ts";
 import type { TopicRow } from "./rows.ts";
-import type { Outcome } from "./rules/marks.ts";
+import type { EventOutcome } from "./rules/marks.ts";
 import type { Ranked } from "./rules/tally.ts";
 
 /** In messages, as in `stats`. `opened_by_reader` leaves out those that only machines opened. */
-export type Outcomes = Record<"sent" | Outcome, number>;
+export type Outcomes = Record<"sent" | EventOutcome, number>;
 
 /** What happened for the first time to so many messages in the span that begins at `at` (ms). */
 export interface TimeCounts extends Outcomes {

@@ -14,7 +14,7 @@ import {
   domainOf,
   fromDomainFindings,
   readSender,
-  type Sender,
+  type SenderFacts,
   senderFindings,
 } from "../check/identity.ts";
 import { ListCheck, listFindings } from "../check/list.ts";
@@ -46,7 +46,7 @@ export interface CheckFlags extends CampaignFlags {
 interface Asked {
   region: string | null;
   account: AccountFacts | null;
-  sender: Sender | null;
+  sender: SenderFacts | null;
   /** Identities recipients must be among; null when everybody may be written to, or nobody knows. */
   verified: string[] | null;
   findings: Finding[];

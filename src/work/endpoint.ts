@@ -27,7 +27,7 @@ export interface EndpointFlags {
 type Embedded = Pick<Sandbox, "url" | "webhook" | "close">;
 
 /** Where mail goes in this run, connected, and how fast it may. */
-export interface Connection {
+export interface SesConnection {
   ses: Ses;
   /** Null: Amazon SES. */
   sandbox: Embedded | null;
@@ -53,7 +53,7 @@ export async function connect(
   context: Context,
   flags: EndpointFlags,
   events: EventTarget | null = null,
-): Promise<Connection> {
+): Promise<SesConnection> {
   const sandbox = flags.sandbox ? await startEmbedded(context, flags, events) : null;
   const options = clientOptions(context, flags, sandbox);
   // One client for everything: what this call warms up, the first mail finds warm.
@@ -92,7 +92,7 @@ async function readAccount({ terminal }: Context, flags: EndpointFlags, ses: Ses
 export function rateOf(
   account: Account | null,
   flags: Pick<EndpointFlags, "rate" | "concurrency">,
-): Pick<Connection, "perSecond" | "concurrency"> {
+): Pick<SesConnection, "perSecond" | "concurrency"> {
   const perSecond = flags.rate ?? (account && account.perSecond > 0 ? account.perSecond : DEFAULT_PER_SECOND);
   const concurrency = flags.concurrency ?? Math.max(2, Math.min(MOST_CONCURRENCY, Math.ceil(2 * perSecond)));
   return { perSecond, concurrency };
@@ -121,7 +121,7 @@ async function startEmbedded(
   return sandbox;
 }
 
-function haltOf(account: Account | null): Connection["halt"] {
+function haltOf(account: Account | null): SesConnection["halt"] {
   if (!account) return null;
   if (account.enforcement === "SHUTDOWN") {
     return {

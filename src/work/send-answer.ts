@@ -4,7 +4,7 @@ import type { Context } from "./context.ts";
 import type { Run, SendOutcome, SendResult } from "../deliver/sender.ts";
 import type { Scope } from "../deliver/source.ts";
 import { formatDuration } from "../time/duration.ts";
-import type { Connection } from "./endpoint.ts";
+import type { SesConnection } from "./endpoint.ts";
 import { EXIT, exitCodeOf } from "../errors.ts";
 import type { Totals } from "../message.ts";
 import type { Store } from "../store/store.ts";
@@ -14,7 +14,7 @@ const DAY_MS = 86_400_000;
 /** What a run works with. */
 export interface RunSetup {
   store: Store;
-  connection: Connection;
+  connection: SesConnection;
   ingest: ListAnswer | null;
 }
 

@@ -3,7 +3,7 @@ import { leftToday } from "../aws/quota.ts";
 import type { Campaign } from "./campaign.ts";
 import { readWords } from "../compose/address/encoded-word.ts";
 import type { Context } from "./context.ts";
-import type { Connection } from "./endpoint.ts";
+import type { SesConnection } from "./endpoint.ts";
 import { UserError } from "../errors.ts";
 import type { RenderedMail } from "../message.ts";
 import type { SendFlags } from "./send-flags.ts";
@@ -17,7 +17,7 @@ export interface SendPlan {
   first: RenderedMail | null;
   /** Messages that may leave. */
   recipients: number;
-  connection: Connection;
+  connection: SesConnection;
 }
 
 /** Warns of what may stand in the way, then shows the plan. Throws UserError when it asks and the answer is no. */
@@ -45,7 +45,7 @@ interface Need {
   onQuota: SendFlags["onQuota"];
 }
 
-function warnOfAccount({ terminal }: Context, { account }: Connection, { recipients, quota, onQuota }: Need): void {
+function warnOfAccount({ terminal }: Context, { account }: SesConnection, { recipients, quota, onQuota }: Need): void {
   if (quota !== null && recipients > quota) {
     terminal.warn(
       `Today's quota has ${quota} left, the list needs ${recipients}: the run will ${onQuota === "wait" ? "wait" : "stop"} there, and can be resumed.`,
@@ -70,6 +70,6 @@ function planLines(plan: SendPlan, recipients: number, duration: string, quota: 
 }
 
 /** Null: unlimited, or not known. */
-function quotaLeft({ account }: Connection): number | null {
+function quotaLeft({ account }: SesConnection): number | null {
   return account === null || account.quota === 0 ? null : leftToday(account);
 }

@@ -5,7 +5,7 @@ import { dnsFindings } from "../../src/check/authentication.ts";
 import { dmarcOf } from "../../src/check/dmarc.ts";
 import { DnsUnavailable, openDns } from "../../src/check/dns.ts";
 import type { Finding } from "../../src/check/finding.ts";
-import type { Sender } from "../../src/check/identity.ts";
+import type { SenderFacts } from "../../src/check/identity.ts";
 import { spfOf } from "../../src/check/spf.ts";
 import type { Dkim, MailFrom } from "../../src/aws/ses-reader.ts";
 import { UserError } from "../../src/errors.ts";
@@ -32,7 +32,7 @@ const DKIM: Dkim = {
 };
 const MAIL_FROM: MailFrom = { domain: "bounce.example.com", status: "SUCCESS", rejects: false };
 
-function sender(changes: { dkim?: Partial<Dkim>; mailFrom?: MailFrom; domain?: string } = {}): Sender {
+function sender(changes: { dkim?: Partial<Dkim>; mailFrom?: MailFrom; domain?: string } = {}): SenderFacts {
   const domain = changes.domain ?? "example.com";
   return {
     address: `news@${domain}`,
@@ -51,7 +51,7 @@ function sender(changes: { dkim?: Partial<Dkim>; mailFrom?: MailFrom; domain?: s
   };
 }
 
-async function findings(records: Record<string, string[]>, from: Sender = sender()): Promise<Finding[]> {
+async function findings(records: Record<string, string[]>, from: SenderFacts = sender()): Promise<Finding[]> {
   const { address } = await dnsServer(records);
   return dnsFindings(openDns(address), from.domain, from);
 }

@@ -3,7 +3,7 @@ import {
   defaultConfigurationSet,
   fromDomainFindings,
   readSender,
-  type Sender,
+  type SenderFacts,
   senderFindings,
   signatureOf,
 } from "../../src/check/identity.ts";
@@ -28,14 +28,14 @@ const ADDRESS: Identity = {
   mailFrom: { domain: null, status: null, rejects: false },
 };
 
-const sender = (domainIdentity: Partial<Identity> | null, addressIdentity: Identity | null = null): Sender => ({
+const sender = (domainIdentity: Partial<Identity> | null, addressIdentity: Identity | null = null): SenderFacts => ({
   address: "news@example.com",
   domain: "example.com",
   addressIdentity,
   domainIdentity: domainIdentity && { ...DOMAIN, ...domainIdentity },
 });
 
-test.each<[string, Sender, string[]]>([
+test.each<[string, SenderFacts, string[]]>([
   ["unknown to SES", sender(null), ["error identity.exists"]],
   ["not verified yet", sender({ verified: false, verificationStatus: "PENDING" }), ["error identity.verified"]],
   ["an address that is not verified yet", sender(null, { ...ADDRESS, verified: false }), ["error identity.verified"]],

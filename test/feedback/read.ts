@@ -1,4 +1,4 @@
-import type { Document } from "../../src/feedback/dump/document-splitter.ts";
+import type { DumpDocument } from "../../src/feedback/dump/document-splitter.ts";
 import { readPieces } from "../../src/feedback/dump/documents.ts";
 import { unwrapAnywhere, type Unwrapped } from "../../src/feedback/envelopes/envelopes.ts";
 import type { SesEvent } from "../../src/feedback/ses-event.ts";
@@ -10,12 +10,12 @@ export async function* pieces(input: string | Buffer, size = 1_000): AsyncGenera
 }
 
 /** The records of a dump, one at a time. */
-export async function* readDocuments(input: AsyncIterable<Buffer>): AsyncGenerator<Document> {
+export async function* readDocuments(input: AsyncIterable<Buffer>): AsyncGenerator<DumpDocument> {
   for await (const found of readPieces(input)) yield* found;
 }
 
-export async function documents(input: string | Buffer, size?: number): Promise<Document[]> {
-  const found: Document[] = [];
+export async function documents(input: string | Buffer, size?: number): Promise<DumpDocument[]> {
+  const found: DumpDocument[] = [];
   for await (const document of readDocuments(pieces(input, size))) found.push(document);
   return found;
 }

@@ -1,7 +1,7 @@
 /** Requests into a real store, beside each other, with repeats, and into a store that cannot. */
 import { describe, expect, it } from "vitest";
 import { StoppedError } from "../../src/errors.ts";
-import { createInbox, type InboxParts, type MailRequest } from "../../src/intake/inbox.ts";
+import { createRequestInbox, type InboxParts, type MailRequest } from "../../src/intake/inbox.ts";
 import { repeatOf } from "../../src/intake/repeat.ts";
 import type { Store } from "../../src/store/store.ts";
 import { message } from "../store/bench.ts";
@@ -13,7 +13,7 @@ const REPEAT = repeatOf({ caller: "shop", key: "order-1", body: { messages: [] }
 async function inboxOf(change: (store: Store) => InboxParts["store"] = (store) => store) {
   const store = await (await prepareSqlite()).open();
   let wakes = 0;
-  const inbox = createInbox({ store: change(store), endpoint: "ses", wake: () => void wakes++ });
+  const inbox = createRequestInbox({ store: change(store), endpoint: "ses", wake: () => void wakes++ });
   const take = (...emails: string[]) => inbox.take(request(emails));
   return { store, inbox, take, wakes: () => wakes };
 }

@@ -9,7 +9,7 @@ import { createMailer } from "../../src/deliver/mailer.ts";
 import { createSendLoop } from "../../src/deliver/send.ts";
 import type { Sender } from "../../src/deliver/sender.ts";
 import { connectSes } from "../../src/aws/ses.ts";
-import { createInbox } from "../../src/intake/inbox.ts";
+import { createRequestInbox } from "../../src/intake/inbox.ts";
 import type { Gateway, Settings } from "../../src/serve/gateway.ts";
 import { buildServer, type ServerOptions } from "../../src/serve/server.ts";
 import { sendTest } from "../../src/serve/test-mail.ts";
@@ -65,7 +65,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   const { sender, stop } = ses ? startSender(real, ses, { clock, links }, options.perSecond) : idleSender();
   let wakes = 0;
   const watched = { ...sender, wake: () => (wakes++, sender.wake()) };
-  const inbox = createInbox({ store, endpoint: settings.endpoint, wake: () => watched.wake() });
+  const inbox = createRequestInbox({ store, endpoint: settings.endpoint, wake: () => watched.wake() });
   const parts = {
     store,
     inbox,

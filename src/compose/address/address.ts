@@ -20,7 +20,7 @@ const LOCAL = new RegExp(`^${ATOM}(?:\\.${ATOM})*$`);
 const ASCII_DOMAIN = new RegExp(`^${DOMAIN}$`);
 
 /** A value that cannot be used. */
-export interface Problem {
+export interface AddressProblem {
   /** One clause for the user: what is wrong, and what to do when that is not obvious. */
   problem: string;
 }
@@ -30,13 +30,13 @@ export interface Problem {
  * unchanged. It has to be one that SES accepts: a 7-bit dot-atom local part of 1–64 characters, a domain with a dot, at
  * most 254 characters together. Never throws.
  */
-export function parseAddress(raw: string): { address: string } | Problem {
+export function parseAddress(raw: string): { address: string } | AddressProblem {
   const text = raw.trim();
   if (text.length <= MAX_ADDRESS && PLAIN.test(text) && text.indexOf("@") <= MAX_LOCAL) return { address: text };
   return parseUnusual(text);
 }
 
-function parseUnusual(text: string): { address: string } | Problem {
+function parseUnusual(text: string): { address: string } | AddressProblem {
   const got = shown(text);
   if (text === "") return { problem: "no address" };
   if (hasControl(text)) return { problem: `${got} contains a control character` };
@@ -67,7 +67,7 @@ function problemOfLocal(local: string): string | null {
 }
 
 /** Refuses ASCII that a domain cannot have before `domainToASCII` sees it, because that reads `a.com/x` as `a.com`. */
-function asciiDomain(domain: string): { name: string } | Problem {
+function asciiDomain(domain: string): { name: string } | AddressProblem {
   if (domain === "") return { problem: "nothing stands after the @" };
   if (/\s/.test(domain)) return { problem: "a space after the @" };
   if (domain.startsWith("[") || /^[0-9.]+$/.test(domain)) return { problem: "an IP address instead of a domain" };

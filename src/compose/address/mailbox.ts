@@ -1,5 +1,5 @@
 /** Reads and writes mailboxes: addresses with a display name. */
-import { type Problem, parseAddress } from "./address.ts";
+import { type AddressProblem, parseAddress } from "./address.ts";
 import { encodeWords, needsEncoding } from "./encoded-word.ts";
 import { hasControl, shown } from "../shown.ts";
 
@@ -37,7 +37,7 @@ export interface Mailbox {
  * Nodemailer's addressparser is not used, because it changes names: it drops quotes and parentheses, and adds text
  * behind the address to the name. A name has to be sent as it was written.
  */
-export function splitMailbox(written: string): Mailbox | Problem {
+export function splitMailbox(written: string): Mailbox | AddressProblem {
   const text = written.trim();
   if (hasControl(text)) return { problem: `${shown(text)} contains a control character` };
   const match = /^([^]*)<([^<>]*)>$/.exec(text);
@@ -57,7 +57,7 @@ export function splitMailbox(written: string): Mailbox | Problem {
 const VARIABLE_ADDRESS =
   "the address is the same for every recipient: variables may stand in the name only, {{ name }} <news@example.com>";
 
-function bareMailbox(text: string): Mailbox | Problem {
+function bareMailbox(text: string): Mailbox | AddressProblem {
   if (holdsLiquid(text)) return { problem: VARIABLE_ADDRESS };
   if (isList(text)) return { problem: `${shown(text)}: more than one address` };
   if (/[<>]/.test(text)) return { problem: `${shown(text)}: the address has to stand at the end, in < >` };

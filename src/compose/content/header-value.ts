@@ -1,5 +1,5 @@
 /** Encodes the values of headers for the wire. Each kind of header allows encoded-words in other places. */
-import type { Problem } from "../address/address.ts";
+import type { AddressProblem } from "../address/address.ts";
 import { encodeText, encodeWords, isPrintableAscii, needsEncoding } from "../address/encoded-word.ts";
 import {
   displayNameProblem,
@@ -12,7 +12,7 @@ import {
 import { shown } from "../shown.ts";
 import { asciiUri } from "./uri.ts";
 
-type Wired = { value: string } | Problem;
+type Wired = { value: string } | AddressProblem;
 
 /**
  * Headers of mailboxes with commas between them. `Sender` has only one (RFC 5322 §3.6.2); the others come from RFC

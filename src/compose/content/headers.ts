@@ -1,7 +1,7 @@
 /** Checks the headers of a mail by the rules of SES, and makes those for unsubscribing. */
 import { UserError } from "../../errors.ts";
 import type { Header } from "../../message.ts";
-import { type Problem, parseAddress } from "../address/address.ts";
+import { type AddressProblem, parseAddress } from "../address/address.ts";
 import { encodeValue } from "./header-value.ts";
 import { refuseVariables } from "./no-variables.ts";
 import { hasControl, shown } from "../shown.ts";
@@ -77,7 +77,7 @@ export function checkHeaderNames(names: string[]): void {
  * The value of a header as it is sent: printable ASCII within the limits of SES, encoded as this header allows
  * (`encodeValue`). `written` is the value as its author reads it, with variables filled in. Never throws.
  */
-export function wireHeader(name: string, written: string): { value: string } | Problem {
+export function wireHeader(name: string, written: string): { value: string } | AddressProblem {
   const value = written.trim();
   if (value === "") return { problem: `header ${name} is empty` };
   if (hasControl(value)) return { problem: `header ${name} contains a line break or control character` };
@@ -93,7 +93,7 @@ export function wireHeader(name: string, written: string): { value: string } | P
  * The https URI for List-Unsubscribe (RFC 8058). Characters that a URI cannot have are percent-encoded, as in the other
  * headers of RFC 2369 (`asciiUri`). Anything but an https address is a problem. Never throws.
  */
-export function unsubscribeUri(url: string): { uri: string } | Problem {
+export function unsubscribeUri(url: string): { uri: string } | AddressProblem {
   // Angle brackets would end the URI in its header, so the author must have meant something else.
   const found = hasControl(url) || !/^\s*https:[^<>]*$/i.test(url) ? null : asciiUri(url);
   if (found !== null && "uri" in found) return found;

@@ -1,6 +1,6 @@
 /** Writes URIs of headers in plain ASCII. */
 import { domainToASCII } from "node:url";
-import { type Problem, parseAddress } from "../address/address.ts";
+import { type AddressProblem, parseAddress } from "../address/address.ts";
 import { isPrintableAscii } from "../address/encoded-word.ts";
 import { shown } from "../shown.ts";
 
@@ -17,7 +17,7 @@ const NOT_OF_A_MAILTO = /[%?&#/^`{|}]/g;
  * host of a web address or the domain of a `mailto:` becomes punycode. Text that is no URI, a web address without a
  * host and a `mailto:` without a valid address are problems. Never throws.
  */
-export function asciiUri(written: string): { uri: string } | Problem {
+export function asciiUri(written: string): { uri: string } | AddressProblem {
   const text = written.trim();
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) {
@@ -39,7 +39,7 @@ function percentEncoded(text: string): string {
 }
 
 /** Rewrites only the host and encodes the rest: `new URL` would change more of what the author wrote. */
-function webAddress(text: string): { uri: string } | Problem {
+function webAddress(text: string): { uri: string } | AddressProblem {
   const [, before = "", host = "", rest = ""] =
     /^([^:]*:\/\/(?:[^/?#]*@)?)(\[[^\]]*\]|[^/?#:]*)([^]*)$/.exec(text) ?? [];
   const ascii = isPrintableAscii(host) ? host : domainToASCII(host);
@@ -48,7 +48,7 @@ function webAddress(text: string): { uri: string } | Problem {
   return { problem: `${shown(text)} is no web address` };
 }
 
-function mailto(text: string): { uri: string } | Problem {
+function mailto(text: string): { uri: string } | AddressProblem {
   const [, path = "", query = ""] = /^mailto:([^?]*)([^]*)$/i.exec(text) ?? [];
   const addresses: string[] = [];
   for (const written of path.split(",")) {

@@ -4,7 +4,7 @@
  */
 import { UserError } from "../../errors.ts";
 import type { Content, Header, RenderedMail } from "../../message.ts";
-import type { Problem } from "../address/address.ts";
+import type { AddressProblem } from "../address/address.ts";
 import { holdsUris, oneClickProblem } from "../content/header-value.ts";
 import { checkHeaderNames, mailtoUri, unsubscribeHeaders, unsubscribeUri, wireHeader } from "../content/headers.ts";
 import { displayNameProblem, formatMailbox, splitMailbox } from "../address/mailbox.ts";
@@ -161,7 +161,7 @@ function leavingAt(url: string): string {
   return found.uri;
 }
 
-function problemOf(made: object | Problem): string | null {
+function problemOf(made: object | AddressProblem): string | null {
   return "problem" in made ? made.problem : null;
 }
 

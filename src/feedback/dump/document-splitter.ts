@@ -62,7 +62,7 @@ export interface Malformed extends Position {
 }
 
 /** One record of a dump. */
-export type Document = Readable | Malformed;
+export type DumpDocument = Readable | Malformed;
 
 interface Broken extends Place {
   malformed: string;
@@ -110,10 +110,10 @@ export class DocumentSplitter {
   #broken: Broken | null = null;
   /** A record too large to be held. We only look for its end. */
   #oversized: Broken | null = null;
-  #found: Document[] = [];
+  #found: DumpDocument[] = [];
 
   /** Takes the next bytes and gives the records that are complete now. */
-  push(bytes: Buffer): Document[] {
+  push(bytes: Buffer): DumpDocument[] {
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
       this.#append(bytes.subarray(at, at + PIECE_BYTES));
       while (this.#step());
@@ -122,7 +122,7 @@ export class DocumentSplitter {
   }
 
   /** Gives what is left at the end of the input. Call it once, after the last `push`. */
-  end(): Document[] {
+  end(): DumpDocument[] {
     this.#ended = true;
     while (this.#step());
     if (this.#opened) this.#found.push({ malformed: "the input ends before this is closed", ...this.#opened });
@@ -134,7 +134,7 @@ export class DocumentSplitter {
     return { line: this.#line, offset: this.#passed + this.#at };
   }
 
-  #take(): Document[] {
+  #take(): DumpDocument[] {
     const found = this.#found;
     this.#found = [];
     return found;

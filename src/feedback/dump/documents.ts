@@ -1,4 +1,4 @@
-import { DocumentSplitter, type Document, type Malformed } from "./document-splitter.ts";
+import { DocumentSplitter, type DumpDocument, type Malformed } from "./document-splitter.ts";
 import { DamagedInput } from "../envelopes/gunzip.ts";
 import { textBytes } from "./text-bytes.ts";
 
@@ -8,7 +8,7 @@ import { textBytes } from "./text-bytes.ts";
  * its place and stops nothing. Errors of `input` itself are thrown. Memory does not grow with the input. Some hundred
  * records come at a time, because to wait for each of a million records takes seconds.
  */
-export async function* readPieces(input: AsyncIterable<Buffer>): AsyncGenerator<Document[]> {
+export async function* readPieces(input: AsyncIterable<Buffer>): AsyncGenerator<DumpDocument[]> {
   const splitter = new DocumentSplitter();
   let damage: DamagedInput | null = null;
   try {
@@ -22,7 +22,7 @@ export async function* readPieces(input: AsyncIterable<Buffer>): AsyncGenerator<
 }
 
 /** Reports the damage with the record it cut; as a record of its own when it cut none. */
-function withDamage(rest: Document[], reason: string, end: Pick<Malformed, "line" | "offset">): Document[] {
+function withDamage(rest: DumpDocument[], reason: string, end: Pick<Malformed, "line" | "offset">): DumpDocument[] {
   const cut = rest.findLast((document) => "malformed" in document);
   if (cut === undefined) return [...rest, { malformed: reason, text: "", ...end }];
   return rest.map((document) => (document === cut ? { ...cut, malformed: reason } : document));

@@ -8,7 +8,7 @@ import { type Budget, unpack } from "./unpack.ts";
  * What an envelope holds: values to read, each a record of its own; or, when it holds none, what it is (`ignored`) or
  * what is wrong with it (`malformed`).
  */
-export type Opened = Filled | { ignored: string } | { malformed: string };
+export type OpenedEnvelope = Filled | { ignored: string } | { malformed: string };
 
 /** An envelope that holds something. */
 export interface Filled {
@@ -20,7 +20,7 @@ export interface Filled {
 }
 
 /** Opens one envelope. Anything else is `ignored`. What is unpacked counts against `budget`. Never throws. */
-export function openEnvelope(value: JsonObject, budget: Budget): Opened {
+export function openEnvelope(value: JsonObject, budget: Budget): OpenedEnvelope {
   if (typeof value["Type"] === "string") return openSns(value, value["Type"]);
   if (isObject(value["Sns"])) return openSnsOfLambda(value["Sns"]);
   if ("detail" in value && typeof value["detail-type"] === "string")
@@ -39,7 +39,7 @@ export function isControlMessage(value: JsonObject): boolean {
 }
 
 /** Opens one element of a container. */
-function openRecord(value: JsonObject, budget: Budget): Opened {
+function openRecord(value: JsonObject, budget: Budget): OpenedEnvelope {
   const body = value["Body"] ?? value["body"] ?? value["message"];
   if (typeof body === "string") return { inside: [body], taken: body, closed: hasOnly(value, SQS_MEMBERS) };
   const data = isObject(value["kinesis"]) ? value["kinesis"]["data"] : value["data"];
@@ -65,7 +65,7 @@ function hasOnly(value: JsonObject, members: ReadonlySet<string>): boolean {
   return true;
 }
 
-function openSns(value: JsonObject, type: string): Opened {
+function openSns(value: JsonObject, type: string): OpenedEnvelope {
   if (type !== "Notification") return { ignored: brief(type) };
   const message = value["Message"];
   if (typeof message !== "string") return { malformed: "an SNS notification without Message" };
@@ -73,13 +73,13 @@ function openSns(value: JsonObject, type: string): Opened {
 }
 
 /** There may be more beside the member `Sns`, so it is never closed. */
-function openSnsOfLambda(value: JsonObject): Opened {
+function openSnsOfLambda(value: JsonObject): OpenedEnvelope {
   const opened = openSns(value, "Notification");
   return "inside" in opened ? { ...opened, closed: false } : opened;
 }
 
 /** The detail of a mail event names its own type, so the detail-type does not decide. */
-function openEventBridge(value: JsonObject, detailType: string): Opened {
+function openEventBridge(value: JsonObject, detailType: string): OpenedEnvelope {
   const detail = value["detail"];
   if (isObject(detail) && ("eventType" in detail || "notificationType" in detail)) {
     return { inside: [detail], taken: detail, closed: hasOnly(value, EVENTBRIDGE_MEMBERS) };
@@ -96,14 +96,14 @@ function openEventBridge(value: JsonObject, detailType: string): Opened {
 const MAIL_EVENTS =
   /^Email (?:Sent|Delivered|Bounced|Complaint Received|Rejected|Opened|Clicked|Rendering Failed|Delivery Delayed|Subscribed)$/;
 
-function openPackedLogs(data: unknown, budget: Budget): Opened {
+function openPackedLogs(data: unknown, budget: Budget): OpenedEnvelope {
   const packed = typeof data === "string" ? Buffer.from(data, "base64") : Buffer.alloc(0);
   if (!isGzip(packed)) return { malformed: "awslogs.data is not gzip in base64" };
   return openBytes(packed, "awslogs.data", data, budget);
 }
 
 /** Opens base64. Firehose data may also be packed, when it comes from CloudWatch Logs. */
-function openBase64(data: string, budget: Budget): Opened {
+function openBase64(data: string, budget: Budget): OpenedEnvelope {
   if (/^\s*\{/.test(data)) return { inside: [data], taken: data };
   const bytes = Buffer.from(data, "base64");
   // Text that is not base64 decodes, too, so it is not marked as taken: it may hold an event.
@@ -111,7 +111,7 @@ function openBase64(data: string, budget: Budget): Opened {
   return bytes.length === 0 ? { malformed: "data is not base64" } : openBytes(bytes, "data", taken, budget);
 }
 
-function openBytes(bytes: Buffer, name: string, taken: unknown, budget: Budget): Opened {
+function openBytes(bytes: Buffer, name: string, taken: unknown, budget: Budget): OpenedEnvelope {
   if (!isGzip(bytes)) return { inside: [bytes.toString("utf8")], taken };
   const text = unpack(bytes, budget);
   return typeof text === "string"

@@ -1,5 +1,5 @@
 /** Finds the SES events in one record. */
-import { brief, type Filled, isControlMessage, openEnvelope, type Opened } from "./aws-envelopes.ts";
+import { brief, type Filled, isControlMessage, openEnvelope, type OpenedEnvelope } from "./aws-envelopes.ts";
 import { recordsIn } from "./json-scanner.ts";
 import { isObject, parseJson, type JsonObject } from "./json-value.ts";
 import { rowOfQuery, search } from "./search.ts";
@@ -13,7 +13,7 @@ import { type Budget, newBudget } from "./unpack.ts";
  */
 export type Unwrapped = { event: SesEvent } | { ignored: string } | { malformed: string };
 
-type NotFilled = Exclude<Opened, Filled>;
+type NotFilled = Exclude<OpenedEnvelope, Filled>;
 
 /** How one record is read. */
 interface Reading {
@@ -101,7 +101,7 @@ function openUnknown(value: JsonObject, opened: NotFilled, reading: Reading): Un
   return found.some((item) => "event" in item) || (found.length > 0 && "ignored" in opened) ? found : [opened];
 }
 
-function envelopeOf(value: JsonObject, { anywhere, budget }: Reading): Opened {
+function envelopeOf(value: JsonObject, { anywhere, budget }: Reading): OpenedEnvelope {
   if (!anywhere) return openEnvelope(value, budget);
   if (isRow(value)) return { inside: [value["@message"]], closed: true };
   const records = isControlMessage(value) ? null : recordsIn(value);

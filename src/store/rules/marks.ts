@@ -33,7 +33,7 @@ export type Mark = Row["mark"];
 export type EventCounter = Counted["name"];
 
 /** What is told of a topic over time and by domain. */
-export type Outcome = Followed["name"];
+export type EventOutcome = Followed["name"];
 
 /** Messages by what came back. Five opens of one mail are 1. */
 export type EventCounts = Record<EventCounter, number>;
@@ -45,7 +45,7 @@ export const MARKS: readonly Mark[] = TABLE.map(({ mark }) => mark);
 export const EVENT_COUNTERS: readonly EventCounter[] = TABLE.filter((row) => row.counted).map(({ name }) => name);
 
 /** The outcomes in the order of every output. */
-export const OUTCOMES: readonly Outcome[] = TABLE.filter((row) => row.followed).map(({ name }) => name);
+export const OUTCOMES: readonly EventOutcome[] = TABLE.filter((row) => row.followed).map(({ name }) => name);
 
 /** The mark behind each counter and outcome. */
 export const MARK_OF = Object.fromEntries(TABLE.map(({ name, mark }) => [name, mark])) as {

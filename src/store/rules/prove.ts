@@ -2,7 +2,7 @@
 import type { State } from "../../message.ts";
 
 /** What has to be known of a message before something is proven of it. */
-export interface Held {
+export interface Unproven {
   state: State;
   attempts: number;
 }
@@ -53,7 +53,7 @@ export const PROVABLE: Readonly<Record<Proof["kind"], readonly State[]>> = {
 };
 
 /** What the message becomes by this proof at `now`; null: the proof does not move it. */
-export function prove(held: Held, by: Proof, now: number): Proven | null {
+export function prove(held: Unproven, by: Proof, now: number): Proven | null {
   if (!PROVABLE[by.kind].includes(held.state)) return null;
   switch (by.kind) {
     case "event":

@@ -5,7 +5,7 @@
  */
 import { type Connection, explain, type Job } from "./connection.ts";
 import { zeros } from "../../message.ts";
-import { deliveryTimes } from "./delivery-times.ts";
+import { createDeliveryTimes } from "./delivery-times.ts";
 import { Database } from "./driver.ts";
 import type {
   Outcomes,
@@ -63,7 +63,7 @@ async function linesOf(db: Connection, name: string, signal: AbortSignal): Promi
     failures: (limit) => failures(db, walk, limit),
     links: (limit) => clickedLinks(db, walk, limit),
     opens: () => opens(db, walk),
-    deliveryTimes: (slowest) => deliveryTimes(db, walk, slowest),
+    deliveryTimes: (slowest) => createDeliveryTimes(db, walk, slowest),
     failedRecipients: (limit) => failedRecipients(db, walk, limit),
   };
 }

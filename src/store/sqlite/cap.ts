@@ -2,7 +2,7 @@
 import type { Claim, RecipientCap } from "../../deliver/source.ts";
 import { hasRoom, type Mails, roomAt } from "../rules/cap.ts";
 import type { Connection } from "./connection.ts";
-import { waitUntil } from "./waiting.ts";
+import { waitUntilSql } from "./waiting.ts";
 
 /** Messages moved in one turn: some 20 ms. When thousands wait for one address, others come in between. */
 const MOST_MOVES = 2_000;
@@ -26,7 +26,7 @@ export function createCaps(db: Connection): (cap: RecipientCap, now: number) => 
     )
     .pluck();
   const move = db.prepare<[{ id: number; until: number }]>(
-    `update message set not_before = ${waitUntil("@until")} where id = @id and state = 'pending'`,
+    `update message set not_before = ${waitUntilSql("@until")} where id = @id and state = 'pending'`,
   );
   const readMails = (address: string, since: number): Mails => {
     const times = recent.all(address, since);

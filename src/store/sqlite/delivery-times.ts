@@ -10,7 +10,7 @@ import type { Walk } from "./walk.ts";
 const TOOK = `max(0, delivered_at - ifnull(mailed_at, (select sent_at from message where id = message_id)))`;
 
 /** Reads the messages once; the `limit` slowest are named. */
-export async function deliveryTimes(db: Connection, walk: Walk, limit: number): Promise<DeliveryTimes> {
+export async function createDeliveryTimes(db: Connection, walk: Walk, limit: number): Promise<DeliveryTimes> {
   const times = db
     .prepare<[number, number], number | null>(
       `select ${TOOK} from feedback where message_id between ? and ? and delivered_at > 0`,

@@ -1,11 +1,11 @@
 /** The one place that writes "proven sent". */
 import type { State } from "../../message.ts";
-import { type Held, type Proof, prove } from "../rules/prove.ts";
+import { type Unproven, type Proof, prove } from "../rules/prove.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./counters.ts";
 
 /** A message something may be proven of. */
-export interface Provable extends Held {
+export interface Provable extends Unproven {
   id: number;
   topicId: number;
 }

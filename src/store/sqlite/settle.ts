@@ -8,7 +8,7 @@ import { decide, type Move } from "../rules/settle.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./counters.ts";
 import { createProver } from "./prove.ts";
-import { waitUntil } from "./waiting.ts";
+import { waitUntilSql } from "./waiting.ts";
 
 const LOST = "the process died before the answer of SES came";
 
@@ -110,7 +110,7 @@ function createMoveWriter(db: Connection) {
     [{ id: number; from: State; to: State; attempts: number; error: string | null; notBefore: number | null }]
   >(
     `update message set state = @to, claimed_by = null, attempts = attempts + @attempts, error = @error,
-       not_before = ifnull(${waitUntil("@notBefore")}, not_before)
+       not_before = ifnull(${waitUntilSql("@notBefore")}, not_before)
      where id = @id and state = @from`,
   );
   return {

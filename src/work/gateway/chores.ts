@@ -4,7 +4,7 @@ import { type ReputationLimits, tooManyBad } from "../../deliver/reputation.ts";
 import type { SendListener } from "../../deliver/sender.ts";
 import type { Scope } from "../../deliver/source.ts";
 import type { Account } from "../../aws/ses.ts";
-import type { Connection } from "../endpoint.ts";
+import type { SesConnection } from "../endpoint.ts";
 import type { Gateway } from "../../serve/gateway.ts";
 import type { Topics } from "../../store/store.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
@@ -31,7 +31,7 @@ export interface AccountWatch {
 }
 
 /** `sent` is how many messages this process has sent so far. */
-export function accountWatch({ account, ses }: Connection, sent: () => number): AccountWatch {
+export function accountWatch({ account, ses }: SesConnection, sent: () => number): AccountWatch {
   let latest = account;
   let sentThen = 0;
   return {

@@ -6,7 +6,7 @@ import { createMailer } from "../../deliver/mailer.ts";
 import { createSendLoop } from "../../deliver/send.ts";
 import type { SendLoop } from "../../deliver/sender.ts";
 import { parseDuration } from "../../time/duration.ts";
-import { type Connection, connect, rateOf } from "../endpoint.ts";
+import { type SesConnection, connect, rateOf } from "../endpoint.ts";
 import { EXIT, exitCodeOf, UserError } from "../../errors.ts";
 import {
   type AccountWatch,
@@ -16,8 +16,8 @@ import {
   listenerOf,
   startChores,
 } from "./chores.ts";
-import { readPort, readRecipientCap, readSettings, type ServeFlags } from "./settings.ts";
-import { createInbox } from "../../intake/inbox.ts";
+import { readPort, readRecipientCap, readGatewaySettings, type ServeFlags } from "./settings.ts";
+import { createRequestInbox } from "../../intake/inbox.ts";
 import { boundOldSpace } from "../../memory.ts";
 import type { Gateway, Settings } from "../../serve/gateway.ts";
 import { buildServer } from "../../serve/server.ts";
@@ -35,7 +35,7 @@ const REHEARSAL_SNS_TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-events";
 export async function runGateway(context: Context, flags: ServeFlags): Promise<number> {
   const { io, terminal, version } = context;
   const port = readPort(flags.port);
-  const settings = await readSettings(io, flags);
+  const settings = await readGatewaySettings(io, flags);
   const scope = readScope(settings, flags);
   const notice = { tell: (text: string) => terminal.warn(text) };
   let recovered = 0;
@@ -80,7 +80,7 @@ interface Parts {
   gateway: Gateway;
   sender: SendLoop;
   account: AccountWatch;
-  connection: Connection;
+  connection: SesConnection;
   webhook: Known<string>;
 }
 
@@ -111,7 +111,7 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
     io: context.io,
   });
   const settings = withSandbox(asked, connection);
-  const inbox = createInbox({ store, endpoint: settings.endpoint, wake: () => sender.wake() });
+  const inbox = createRequestInbox({ store, endpoint: settings.endpoint, wake: () => sender.wake() });
   const mailing = { store, inbox, clock, settings, sender };
   const gateway = {
     ...mailing,
@@ -124,7 +124,7 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
 }
 
 /** In a rehearsal the events of the embedded SES come back by the webhook, as those of Amazon would. */
-function withSandbox(settings: Settings, { sandbox }: Connection): Settings {
+function withSandbox(settings: Settings, { sandbox }: SesConnection): Settings {
   if (!sandbox?.webhook) return settings;
   const { sns } = settings;
   const topicArns = [...sns.topicArns, REHEARSAL_SNS_TOPIC];

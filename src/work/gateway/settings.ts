@@ -41,7 +41,7 @@ export interface ServeFlags extends EndpointFlags, TrackingFlags {
 const LEAST_SECRET = 16;
 
 /** Checks the options and the secrets of the environment. Throws UserError for the first that cannot be used. */
-export async function readSettings(io: Io, flags: ServeFlags): Promise<Settings> {
+export async function readGatewaySettings(io: Io, flags: ServeFlags): Promise<Settings> {
   const tracking = readTracking(flags);
   // Checked without a sender, too: what is misspelt is to be heard of now, not when one is given.
   const envelope = readEnvelope(overridesOf({ ...flags, from: flags.from ?? "nobody@example.com" }));

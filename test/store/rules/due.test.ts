@@ -9,7 +9,7 @@ import {
   waitUntil,
 } from "../../../src/store/rules/due.ts";
 import { Database } from "../../../src/store/sqlite/driver.ts";
-import { waitUntil as waitUntilSql } from "../../../src/store/sqlite/waiting.ts";
+import { waitUntilSql } from "../../../src/store/sqlite/waiting.ts";
 import fc from "../../support/properties.ts";
 
 const NOW = Date.UTC(2026, 9, 1);
