@@ -7,7 +7,7 @@ import { addCancel } from "./commands/cancel.ts";
 import { addCheck } from "./commands/check.ts";
 import type { Act, AddCommand, Work } from "./commands/command.ts";
 import { settleSwitches } from "./commands/options.ts";
-import { createProgram, oneLine } from "./commands/program.ts";
+import { createProgram, oneLine } from "./commands/global-options.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addExport } from "./commands/export.ts";
 import { addImport } from "./commands/import.ts";

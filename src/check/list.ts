@@ -1,5 +1,5 @@
 /** Checks the recipients row by row. Each mail is rendered, and none is kept. */
-import type { RejectedRow } from "../compose/list/csv.ts";
+import type { RejectedRow } from "../compose/list/csv-writer.ts";
 import { placeholdersIn } from "../compose/content/left-over.ts";
 import { Examiner } from "../compose/mail/folder-files.ts";
 import { LEFT_HINT, LeftRows } from "../compose/list/left.ts";

@@ -1,7 +1,7 @@
 /** Applies SES events that wait in a queue: the handler that `consume` calls. */
 import type { Handler, Verdict } from "../queue/consume.ts";
 import type { Delivery } from "../queue/queue.ts";
-import { addTo, type ApplyOptions, type IngestSummary } from "./apply.ts";
+import { addTo, type ApplyOptions, type IngestSummary } from "./apply-dump.ts";
 import type { EventSink } from "./event-sink.ts";
 import { unwrap } from "./envelopes/envelopes.ts";
 import { createRejectsFile, type RejectsFile } from "./rejects.ts";

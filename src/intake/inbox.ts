@@ -17,7 +17,7 @@ import { createGroupCommit } from "./group-commit.ts";
 import { summary } from "./problems.ts";
 import type { Invalid } from "./request.ts";
 import { MOST_ADDRESSES } from "./schema.ts";
-import { refusalText } from "./topic-refusal.ts";
+import { refusalText } from "./refusal-text.ts";
 
 /** A request for mail that was read and found valid. */
 export interface MailRequest {

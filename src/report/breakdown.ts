@@ -1,8 +1,8 @@
 /** Breaks one topic down by hour, domain, bounce reason, failure or link: what `stats --by` shows. */
-import { csvLine } from "../compose/list/csv.ts";
+import { csvLine } from "../compose/list/csv-writer.ts";
 import type { Breakdown, Outcomes } from "../store/breakdown.ts";
-import { OUTCOMES } from "../store/rules/marks.ts";
-import type { Ranked } from "../store/rules/tally.ts";
+import { OUTCOMES } from "../store/rules/event-counters.ts";
+import type { Ranked } from "../store/rules/ranking.ts";
 import { type Draws, percent } from "./stats.ts";
 
 /** The ways to break a topic down, as `stats --by` names them. */

@@ -1,5 +1,5 @@
 /** Writes a topic as CSV, one line for each recipient: what `export` gives. */
-import { csvLine } from "../compose/list/csv.ts";
+import { csvLine } from "../compose/list/csv-writer.ts";
 import { looksDefused } from "../compose/list/formula.ts";
 import { findName } from "../compose/list/name.ts";
 import { exportNames, RAW_MARK } from "../compose/list/own-files.ts";

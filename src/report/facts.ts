@@ -11,7 +11,7 @@ import type {
   TimeCounts,
 } from "../store/breakdown.ts";
 import type { Endpoint } from "../store/rows.ts";
-import type { Ranked } from "../store/rules/tally.ts";
+import type { Ranked } from "../store/rules/ranking.ts";
 import { countsOf, type TopicCounts } from "./stats.ts";
 
 const MINUTE_MS = 60_000;

@@ -7,7 +7,7 @@ import { LISTED, type ReportFacts } from "./facts.ts";
 import { count, counted, share } from "./figures.ts";
 import { html, type Markup } from "./markup.ts";
 import { BOUNCE_LIMITS, COMPLAINT_LIMITS, verdictOf, type ReputationVerdict } from "./reputation.ts";
-import { EVENT_COUNTERS } from "../store/rules/marks.ts";
+import { EVENT_COUNTERS } from "../store/rules/event-counters.ts";
 import { spanName, timelineOf, type Timeline } from "./timeline.ts";
 
 /**

@@ -1,9 +1,9 @@
 /** Counts a topic, and writes the counts as `stats` shows them. */
-import { csvLine } from "../compose/list/csv.ts";
+import { csvLine } from "../compose/list/csv-writer.ts";
 import { STATES, type Totals } from "../message.ts";
 import type { TopicRow } from "../store/rows.ts";
 import { isoTime } from "../time/iso.ts";
-import { EVENT_COUNTERS, type EventCounts } from "../store/rules/marks.ts";
+import { EVENT_COUNTERS, type EventCounts } from "../store/rules/event-counters.ts";
 
 /** The fields of `stats` that hold a time. */
 export const TIMES = ["first_sent_at", "last_sent_at"] as const;

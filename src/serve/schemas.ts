@@ -1,7 +1,7 @@
 /** The shapes of requests and answers. The same schemas check requests, write answers and make `/openapi.json`. */
 import { STATES } from "../message.ts";
 import { RATES, TIMES } from "../report/stats.ts";
-import { EVENT_COUNTERS } from "../store/rules/marks.ts";
+import { EVENT_COUNTERS } from "../store/rules/event-counters.ts";
 
 /** A whole number, not negative. */
 export const COUNT = { type: "integer", minimum: 0 } as const;

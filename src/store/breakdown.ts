@@ -1,8 +1,8 @@
 /** What is asked about one topic along other lines than its states, and what is answered. */
 import type { State } from "../message.ts";
 import type { TopicRow } from "./rows.ts";
-import type { EventOutcome } from "./rules/marks.ts";
-import type { Ranked } from "./rules/tally.ts";
+import type { EventOutcome } from "./rules/event-counters.ts";
+import type { Ranked } from "./rules/ranking.ts";
 
 /** In messages, as in `stats`. `opened_by_reader` leaves out those that only machines opened. */
 export type Outcomes = Record<"sent" | EventOutcome, number>;

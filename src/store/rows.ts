@@ -1,7 +1,7 @@
 /** The shapes a store takes and gives. Instants are milliseconds since the epoch unless said otherwise. */
 import type { Content, State, Totals } from "../message.ts";
 import type { RefusedTopic } from "./rules/admit.ts";
-import type { EventCounts } from "./rules/marks.ts";
+import type { EventCounts } from "./rules/event-counters.ts";
 
 /** Where a topic's mail goes. Kept apart so that a rehearsal can never be mistaken for the real thing. */
 export type Endpoint = "ses" | "sandbox";

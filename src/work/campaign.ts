@@ -9,7 +9,7 @@ import type { Io } from "../io.ts";
 import { fileProblem, pathFrom } from "../read-file.ts";
 import type { CompiledContent } from "../compose/mail/template.ts";
 import { prepareContent } from "../compose/mail/tools.ts";
-import { tellingRefusals } from "./topic-refusal.ts";
+import { tellingRefusals } from "./refused-topic.ts";
 import type { ListCounts } from "../store/rows.ts";
 import type { Lists } from "../store/store.ts";
 import { type ListFlags, nameOfList, type StagedList, stageRecipients, type Timing, topicOfFile } from "./list.ts";

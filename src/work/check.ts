@@ -31,7 +31,7 @@ import { batchesOf, nameOfList, openList } from "./list.ts";
 import { boundOldSpace } from "../memory.ts";
 import { countProgress } from "./progress.ts";
 import { storedTopic } from "../store/topic-name.ts";
-import { refusedTopic, tellingRefusals } from "./topic-refusal.ts";
+import { refusedTopic, tellingRefusals } from "./refused-topic.ts";
 
 /** Options of `check`. */
 export interface CheckFlags extends CampaignFlags {

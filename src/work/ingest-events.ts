@@ -4,7 +4,7 @@ import type { Readable } from "node:stream";
 import { awsRegion } from "../aws/region.ts";
 import type { Context } from "./context.ts";
 import { EXIT, InterruptedError, UserError } from "../errors.ts";
-import { applyDump, type ApplyOptions, emptySummary, type IngestSummary } from "../feedback/apply.ts";
+import { applyDump, type ApplyOptions, emptySummary, type IngestSummary } from "../feedback/apply-dump.ts";
 import { countProgress } from "./progress.ts";
 import type { Store } from "../store/store.ts";
 

@@ -1,7 +1,7 @@
 /** From a recipients file to staged messages: read, checked against the content, timed. Nothing is in the job file yet. */
 import { basename } from "node:path";
 import { createBreath } from "./breath.ts";
-import { openRejects, type Rejects } from "../compose/list/csv.ts";
+import { openRejects, type Rejects } from "../compose/list/csv-writer.ts";
 import { Examiner } from "../compose/mail/folder-files.ts";
 import { RenderProblem } from "../compose/problem.ts";
 import { openRecipients, type Recipients, type Row } from "../compose/list/recipients.ts";

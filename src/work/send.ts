@@ -17,7 +17,7 @@ import type { RenderedMail } from "../message.ts";
 import type { Topics } from "../store/store.ts";
 import { admit } from "../store/rules/admit.ts";
 import { storedTopic } from "../store/topic-name.ts";
-import { refusedTopic } from "./topic-refusal.ts";
+import { refusedTopic } from "./refused-topic.ts";
 import { openLinks, readSecrets } from "../tracking/links.ts";
 
 /** Options of `send`. */

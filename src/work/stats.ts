@@ -6,7 +6,7 @@ import { outputPath, writeLines } from "./output.ts";
 import type { Line } from "../report/breakdown.ts";
 import type { TopicCounts } from "../report/stats.ts";
 import type { SentCounts } from "../store/rows.ts";
-import { EVENT_COUNTERS } from "../store/rules/marks.ts";
+import { EVENT_COUNTERS } from "../store/rules/event-counters.ts";
 import type { Reader, Topics } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
 

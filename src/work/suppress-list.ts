@@ -1,5 +1,5 @@
 /** The suppression list as a CSV file: `suppress import` and `suppress export`. */
-import { csvLine } from "../compose/list/csv.ts";
+import { csvLine } from "../compose/list/csv-writer.ts";
 import { looksDefused } from "../compose/list/formula.ts";
 import { findName } from "../compose/list/name.ts";
 import { RAW_MARK, SUPPRESSION_FIELDS } from "../compose/list/own-files.ts";

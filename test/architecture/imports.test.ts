@@ -145,7 +145,7 @@ describe("the linter", () => {
       "src/planted.ts": "export const a = 1;\n",
       "src/work/planted.ts": [
         'export * from "left-pad";',
-        'export * from "../../test/support/run.ts";',
+        'export * from "../support/run.ts";',
         'export * from "/etc/passwd";',
         'export * from "#inside";',
         "export const a = (name: string) => import(`./${name}.ts`);",

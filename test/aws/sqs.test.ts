@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { CreateQueueCommand, GetQueueAttributesCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { createSqsServer } from "local-aws-sqs";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
-import { emptySummary, type IngestSummary } from "../../src/feedback/apply.ts";
+import { emptySummary, type IngestSummary } from "../../src/feedback/apply-dump.ts";
 import type { EventSink } from "../../src/feedback/event-sink.ts";
 import { createEventHandler } from "../../src/feedback/apply-queue.ts";
 import { type ConsumeOptions, consume } from "../../src/queue/consume.ts";

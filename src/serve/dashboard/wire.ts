@@ -1,6 +1,6 @@
 /** What the admin API and the dashboard say to each other. Only shapes, because both sides import it. */
 import type { State, Totals } from "../../message.ts";
-import type { EventCounts } from "../../store/rules/marks.ts";
+import type { EventCounts } from "../../store/rules/event-counters.ts";
 
 /**
  * A topic: the object of `stats`, and what a person needs to decide. Times are ISO 8601 in UTC, rates are fractions of

@@ -6,7 +6,7 @@ import { STATES, zeros } from "../../message.ts";
 import { countsOf, withRates } from "../../report/stats.ts";
 import type { TopicRow } from "../../store/rows.ts";
 import type { Topics } from "../../store/store.ts";
-import { EVENT_COUNTERS } from "../../store/rules/marks.ts";
+import { EVENT_COUNTERS } from "../../store/rules/event-counters.ts";
 import { storedTopic } from "../../store/topic-name.ts";
 import { CANCELLED, TOPIC, TOPICS } from "../schemas.ts";
 

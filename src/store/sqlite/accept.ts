@@ -2,7 +2,7 @@
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createContentTable } from "./contents.ts";
-import { type Counters, createCounters } from "./counters.ts";
+import { type Counters, createCounters } from "./state-counters.ts";
 import { createKeptAnswers } from "./kept-answers.ts";
 import { createNumbering, type Numbering } from "./numbering.ts";
 import { createRecipientTable } from "./recipients.ts";

@@ -4,7 +4,7 @@ import type { Claim, Source, Turn, TurnRequest } from "../../deliver/source.ts";
 import { allow, createTurnMemory, spend, type TurnMemory, type TurnShift } from "../../deliver/turn.ts";
 import { createCaps } from "./cap.ts";
 import { type Connection, transaction } from "./connection.ts";
-import { type Counters, createCounters } from "./counters.ts";
+import { type Counters, createCounters } from "./state-counters.ts";
 import { createDue, type Due } from "./due.ts";
 import { createPaceRow } from "./pace-row.ts";
 import { createProcesses, type Processes } from "./processes.ts";

@@ -1,7 +1,15 @@
 /** When things first happened to a message, and how many messages of a topic each happened to. */
 import type { Connection } from "./connection.ts";
 import type { KeptEvent } from "./kept-events.ts";
-import { type Bounces, counterOf, type EventCounter, isVerdict, type Mark, MARKS, marksOf } from "../rules/marks.ts";
+import {
+  type Bounces,
+  counterOf,
+  type EventCounter,
+  isVerdict,
+  type Mark,
+  MARKS,
+  marksOf,
+} from "../rules/event-counters.ts";
 
 /**
  * Notes on the message when things first happened, and counts the message on its topic the first time each does. Nearly

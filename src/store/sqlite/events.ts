@@ -3,7 +3,7 @@ import type { Clock } from "../../time/clock.ts";
 import type { Applied, EventSink } from "../../feedback/event-sink.ts";
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
-import { type Counters, createCounters } from "./counters.ts";
+import { type Counters, createCounters } from "./state-counters.ts";
 import { createEventMarks } from "./event-marks.ts";
 import { hash53 } from "./hash.ts";
 import { createKeptEvents, type KeptEvent } from "./kept-events.ts";

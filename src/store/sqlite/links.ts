@@ -1,6 +1,6 @@
 /** Which links were clicked. */
 import type { LinkCounts } from "../breakdown.ts";
-import type { Ranked } from "../rules/tally.ts";
+import type { Ranked } from "../rules/ranking.ts";
 import type { Connection } from "./connection.ts";
 import { rankedOf, type Sum } from "./ranked.ts";
 import type { Walk } from "./walk.ts";

@@ -1,7 +1,7 @@
 /** Recipients on their way into the job file. */
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
-import { createCounters } from "./counters.ts";
+import { createCounters } from "./state-counters.ts";
 import { createListTopics, type ListTopic } from "./list-topics.ts";
 import { lastId } from "./numbering.ts";
 import { createStagedRows } from "./staged-rows.ts";

@@ -2,7 +2,7 @@
 import type { State } from "../../message.ts";
 import { type Unproven, type Proof, prove } from "../rules/prove.ts";
 import type { Connection } from "./connection.ts";
-import type { Counters } from "./counters.ts";
+import type { Counters } from "./state-counters.ts";
 
 /** A message something may be proven of. */
 export interface Provable extends Unproven {

@@ -1,4 +1,4 @@
-import type { Ranked } from "../rules/tally.ts";
+import type { Ranked } from "../rules/ranking.ts";
 
 /** The sum over all rows, and how many there are. */
 export type Sum<Row> = Row & { kinds: number };

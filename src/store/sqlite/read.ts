@@ -4,7 +4,7 @@ import type { Library } from "../../deliver/library.ts";
 import type { ExportedMessage, FailedMessage, SentCounts, TopicRow } from "../rows.ts";
 import type { Reader, Topics, VisitSink } from "../store.ts";
 import type { Connection, Job } from "./connection.ts";
-import { EVENT_COUNTERS, MARK_OF } from "../rules/marks.ts";
+import { EVENT_COUNTERS, MARK_OF } from "../rules/event-counters.ts";
 import { fieldsOf, topicIdOf } from "./topics.ts";
 
 const PAGE = 1_000;

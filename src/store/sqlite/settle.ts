@@ -6,7 +6,7 @@ import type { Settlement } from "../../deliver/source.ts";
 import type { State } from "../../message.ts";
 import { decide, type Move } from "../rules/settle.ts";
 import type { Connection } from "./connection.ts";
-import type { Counters } from "./counters.ts";
+import type { Counters } from "./state-counters.ts";
 import { createProver } from "./prove.ts";
 import { waitUntilSql } from "./waiting.ts";
 

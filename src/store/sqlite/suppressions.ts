@@ -1,7 +1,7 @@
 /** Addresses that are written to no more, and why. */
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, transaction } from "./connection.ts";
-import { type Counters, createCounters } from "./counters.ts";
+import { type Counters, createCounters } from "./state-counters.ts";
 import type { NewSuppression, Suppression } from "../rows.ts";
 
 /** Mail servers put them into diagnostics. A list that was exported with them would be refused on import. */

@@ -3,7 +3,7 @@ import type { Clock } from "../../time/clock.ts";
 import { UserError } from "../../errors.ts";
 import type { State } from "../../message.ts";
 import { type Connection, transaction } from "./connection.ts";
-import { type Counters, createCounters } from "./counters.ts";
+import { type Counters, createCounters } from "./state-counters.ts";
 import { NO_TOPIC } from "../../message.ts";
 import type { Reschedule } from "../rows.ts";
 

@@ -1,7 +1,7 @@
 /** Opens and clicks through our own links. */
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, transaction } from "./connection.ts";
-import { createCounters } from "./counters.ts";
+import { createCounters } from "./state-counters.ts";
 import { hash53 } from "./hash.ts";
 import type { Visit } from "../rows.ts";
 import { createProver, type Provable } from "./prove.ts";

@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { parse } from "csv-parse/sync";
 import fc from "../../support/properties.ts";
 import { describe, expect, test } from "vitest";
-import { csvLine, openRejects } from "../../../src/compose/list/csv.ts";
+import { csvLine, openRejects } from "../../../src/compose/list/csv-writer.ts";
 import { defused, undefused } from "../../../src/compose/list/formula.ts";
 import { EXPORT_HEADINGS } from "../../../src/compose/list/own-files.ts";
 import {

@@ -1,7 +1,7 @@
 /** Events: each counts once, whatever the order, before or after its message is known. */
 import { describe, expect, it } from "vitest";
 import type { SesEvent } from "../../../src/feedback/ses-event.ts";
-import type { EventCounts } from "../../../src/store/rules/marks.ts";
+import type { EventCounts } from "../../../src/store/rules/event-counters.ts";
 import {
   bounce,
   click,

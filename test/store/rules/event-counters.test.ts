@@ -12,7 +12,7 @@ import {
   MARKS,
   marksOf,
   OUTCOMES,
-} from "../../../src/store/rules/marks.ts";
+} from "../../../src/store/rules/event-counters.ts";
 import fc from "../../support/properties.ts";
 
 const event = (given: Partial<Marking>): Marking => ({

@@ -3,11 +3,11 @@ import Fastify from "fastify";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { StoppedError } from "../src/errors.ts";
-import { answerError, Refusal } from "../src/serve/errors.ts";
-import { type Observer, observeRequests } from "../src/serve/observe.ts";
-import { workFolder } from "./support/run.ts";
-import { API_KEY, serve } from "./support/serve.ts";
+import { StoppedError } from "../../src/errors.ts";
+import { answerError, Refusal } from "../../src/serve/errors.ts";
+import { type Observer, observeRequests } from "../../src/serve/observe.ts";
+import { workFolder } from "../support/run.ts";
+import { API_KEY, serve } from "../support/serve.ts";
 
 async function observed(handler: () => never) {
   const captured: Parameters<Observer["captureError"]>[] = [];

@@ -5,11 +5,11 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { UserError } from "../src/errors.ts";
-import { scrubber } from "../src/telemetry/scrub.ts";
-import { startTelemetry } from "../src/telemetry/start.ts";
-import type { Env, Snapshot } from "../src/telemetry/telemetry.ts";
-import { workFolder } from "./support/run.ts";
+import { UserError } from "../../src/errors.ts";
+import { scrubber } from "../../src/telemetry/scrub.ts";
+import { startTelemetry } from "../../src/telemetry/start.ts";
+import type { Env, Snapshot } from "../../src/telemetry/telemetry.ts";
+import { workFolder } from "../support/run.ts";
 
 interface Received {
   path: string;
@@ -277,7 +277,7 @@ describe("not configured, or not installed", () => {
   async function runAlone(env: Record<string, string>) {
     const folder = await workFolder();
     const dist = new URL("../dist/", import.meta.url).pathname;
-    const { peerDependencies } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
+    const { peerDependencies } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
     for (const name of Object.keys(peerDependencies))
       await mkdir(join(folder, "node_modules", name), { recursive: true });
     await cp(join(dist, "telemetry"), join(folder, "telemetry"), { recursive: true });

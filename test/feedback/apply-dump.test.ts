@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { expect, test } from "vitest";
 import { InterruptedError } from "../../src/errors.ts";
-import { applyDump, emptySummary } from "../../src/feedback/apply.ts";
+import { applyDump, emptySummary } from "../../src/feedback/apply-dump.ts";
 import type { EventSink } from "../../src/feedback/event-sink.ts";
 import { run, until, workFolder } from "../support/run.ts";
 import * as make from "./events.ts";

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { UserError } from "../../src/errors.ts";
 import { type RefusedTopic, type TopicRefusal, TopicRefusedError } from "../../src/store/rules/admit.ts";
-import { refusedTopic, tellingRefusals } from "../../src/work/topic-refusal.ts";
+import { refusedTopic, tellingRefusals } from "../../src/work/refused-topic.ts";
 
 const refused = (refusal: TopicRefusal, endpoint: RefusedTopic["endpoint"] = null): RefusedTopic => ({
   topic: 'my "june"',

@@ -1,6 +1,6 @@
 /** What a client reads when a topic refuses its request. */
 import { expect, test } from "vitest";
-import { refusalText } from "../../src/intake/topic-refusal.ts";
+import { refusalText } from "../../src/intake/refusal-text.ts";
 import type { RefusedTopic, TopicRefusal } from "../../src/store/rules/admit.ts";
 
 const refused = (refusal: TopicRefusal, endpoint: RefusedTopic["endpoint"] = null): RefusedTopic => ({

@@ -1,6 +1,6 @@
 /** A topic's refusal, as people at the command line are told of it. */
 import { UserError } from "../errors.ts";
-import { refusalReason } from "../intake/topic-refusal.ts";
+import { refusalReason } from "../intake/refusal-text.ts";
 import { type RefusedTopic, type TopicRefusal, TopicRefusedError } from "../store/rules/admit.ts";
 
 const HINTS: Record<TopicRefusal, (topic: string) => string> = {

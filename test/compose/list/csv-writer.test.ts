@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { parse } from "csv-parse/sync";
 import fc from "../../support/properties.ts";
 import { expect, test } from "vitest";
-import { csvLine, openRejects } from "../../../src/compose/list/csv.ts";
+import { csvLine, openRejects } from "../../../src/compose/list/csv-writer.ts";
 import { UserError } from "../../../src/errors.ts";
 
 const temporary = (): string => mkdtempSync(`${tmpdir()}/csv-`);
