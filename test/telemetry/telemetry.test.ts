@@ -276,7 +276,7 @@ describe("not configured, or not installed", () => {
   /** The compiled telemetry by itself, run by a process of its own. Folders without a package end the search for it. */
   async function runAlone(env: Record<string, string>) {
     const folder = await workFolder();
-    const dist = new URL("../dist/", import.meta.url).pathname;
+    const dist = new URL("../../dist/", import.meta.url).pathname;
     const { peerDependencies } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
     for (const name of Object.keys(peerDependencies))
       await mkdir(join(folder, "node_modules", name), { recursive: true });

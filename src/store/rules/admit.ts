@@ -1,6 +1,6 @@
 /** Whether a topic may take what is wanted of it. Each store asks it inside the transaction that writes. */
 
-/** Why a topic refuses what is wanted of it. Words for people are made where it is told (`intake/topic-refusal.ts`). */
+/** Why a topic refuses what is wanted of it. Words for people are made where it is told (`intake/refusal-text.ts`). */
 export type TopicRefusal =
   /** It is cancelled, and takes no further recipients until it is reopened. */
   | "cancelled"
