@@ -27,11 +27,19 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/**
+ * Rooms whose modules keep nothing from one test file to the next: their files share a process, which loads those modules
+ * once. Everything else has a process for each file.
+ */
+const SHARING = [
+  "test/compose/{address,content,liquid,list,mail}/**/*.test.ts",
+  "test/{check,feedback,terminal,time,tracking}/**/*.test.ts",
+];
+
 export default defineConfig({
   test: {
     // We know, and support Node 20; the warning would fill the log. The zone is that of the processes that tests start.
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true", TZ: "UTC" },
-    include: ["test/**/*.test.ts"],
     // Emergency brakes, far above what anything takes on a busy machine. A test that needs more says so itself.
     testTimeout: 30_000,
     hookTimeout: 30_000,
@@ -41,5 +49,10 @@ export default defineConfig({
     // More than our machines have processors (two), because many tests wait for a process, a browser or a rate.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
+    expect: { poll: { timeout: 20_000 } },
+    projects: [
+      { extends: true, test: { name: "sharing", include: SHARING, isolate: false } },
+      { extends: true, test: { name: "alone", include: ["test/**/*.test.ts"], exclude: SHARING } },
+    ],
   },
 });
