@@ -1,4 +1,4 @@
-/** Who may use the gateway, and what links in mails are signed with. */
+/** Keeps the API keys of the gateway and the keys that sign links in mails. */
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../../time/clock.ts";
 import { UserError } from "../../errors.ts";
@@ -8,7 +8,7 @@ import type { Keys } from "../store.ts";
 
 type KeyRow = Omit<ApiKey, "scopes"> & { scopes: string };
 
-/** The part of the store that keeps API keys and signing keys. */
+/** Makes the part of the store that keeps API keys and signing keys. */
 export function createKeys(job: Job): Keys {
   const { db, clock } = job;
   const write = <T>(work: () => T) => transaction(db, clock, work, job.onWait);
@@ -53,7 +53,7 @@ function signingKeys(db: Connection, clock: Clock, write: Write): Pick<Keys, "si
       const found = all.all();
       if (found.length > 0) return found;
       return write(() => {
-        // Another process may have made it while we waited.
+        // Another process may have added it while we waited.
         if (all.all().length === 0) add();
         return all.all();
       });

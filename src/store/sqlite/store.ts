@@ -1,4 +1,4 @@
-/** The job file as a store: its parts put together. */
+/** The job file as a store, put together from its parts. */
 import type { Clock } from "../../time/clock.ts";
 import type { Inbox, Keys, Opened, Reader, Store, VisitSink } from "../store.ts";
 import type { BackupAnswer } from "./backup.ts";
@@ -12,19 +12,20 @@ import { createReader } from "./read.ts";
 import { createSuppressions } from "./suppressions.ts";
 import { createTopicActions } from "./topics.ts";
 
-/** A store in a file: it can be copied, too. */
+/** A store in a file. Besides what every store can do, it can be copied. */
 export interface SqliteStore extends Store {
   /**
-   * Writes a copy of the job file, whole and of one instant, while others work on it; mode 0600. Rejects with UserError when
-   * `path` exists or its folder does not, and with InterruptedError when `signal` aborts; nothing is left behind then.
+   * Writes a complete copy of the job file to `path`, as of one instant, while others may work on the file. Its mode is 0600.
+   * Rejects with UserError when `path` exists or its folder does not, and with InterruptedError when `signal` aborts; nothing is
+   * left behind then.
    */
   backup(path: string, signal?: AbortSignal): Promise<BackupAnswer>;
 }
 
 /**
- * Opens (or creates) the job file at `path` and puts in doubt what processes that died left in flight.
- * `onWait` hears now and then for how many ms we have waited for another process that holds the file.
- * @throws UserError when the path cannot be a job file.
+ * Opens the job file at `path`, or creates it, and puts in doubt what dead processes left in flight. `onWait` is called now and
+ * then with the ms that we have waited for another process that holds the file.
+ * @throws UserError when the path cannot be a job file; StoppedError when the disk is full or the file stays locked.
  */
 export async function openStore(
   path: string,
@@ -34,7 +35,7 @@ export async function openStore(
   return assemble({ db: openConnection(path), clock, onWait });
 }
 
-/** A store without a file, gone when it is closed. It has no breakdown. */
+/** Opens a store without a file, which is gone when it is closed. Its `breakdown` and `backup` fail. */
 export async function openScratchStore(clock: Clock): Promise<Store> {
   const db = new Database("");
   createSchema(db);
@@ -73,7 +74,7 @@ function storeOf(job: Job): SqliteStore {
   };
 }
 
-/** Loaded with the first call: commands that only look, and have to start fast, do without them. */
+/** Parts that are loaded with their first call, so that commands that only read start fast. */
 function laterParts(job: Job) {
   return {
     ...lazily<Inbox>(["accept", "earlier", "knownUuids", "accepted", "forgetAnswersOlderThan"], async () =>

@@ -1,4 +1,4 @@
-/** Opens and clicks through our own links. */
+/** Counts opens and clicks through our own links. */
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, transaction } from "./connection.ts";
 import { createCounters } from "./counters.ts";
@@ -12,6 +12,7 @@ interface Visited extends Provable {
   unclicked: 0 | 1;
 }
 
+/** Makes the part of the store that counts visits. */
 export function createVisitSink(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
   const { db, clock } = job;
   const counters = createCounters(db);
@@ -32,10 +33,10 @@ export function createVisitSink(job: { db: Connection; clock: Clock; onWait: (wa
     clicks: db.prepare<[number, number]>("update topic set clicked = clicked + ?, clicks = clicks + 1 where id = ?"),
   };
 
-  /** Returns whether it is the first visit to its message. */
+  /** Counts one visit. Returns true when it is the first to its message. */
   const applyOne = (visit: Visit): boolean => {
     const message = find.get(visit.messageId);
-    // A visit to a message that never left proves only that somebody made up its id.
+    // Nobody can visit a message that never left, so somebody made up the id.
     if (!message || !HANDED_OUT.includes(message.state)) return false;
     const isFirst = note(visit);
     if (visit.kind === "click") count.clicks.run(message.unclicked, message.topicId);
@@ -60,7 +61,10 @@ export function createVisitSink(job: { db: Connection; clock: Clock; onWait: (wa
   };
 }
 
-/** Writes the visit down. The SES message id stays '' until an event brings it. */
+/**
+ * Makes a function that writes a visit down and returns true when it is the first to its message. The SES message id is '' until
+ * an event brings it.
+ */
 function createVisitNotes(db: Connection): (visit: Visit) => boolean {
   const open = db
     .prepare<[{ id: number; at: number; readerAt: number | null; byReader: 0 | 1; byMachine: 0 | 1 }], 0 | 1>(
@@ -80,7 +84,7 @@ function createVisitNotes(db: Connection): (visit: Visit) => boolean {
        returning opens + machine_opens + clicks = 1`,
     )
     .pluck();
-  // Reports find links among the events.
+  // Reports read the links of clicks from the events.
   const event = db.prepare<[number, number, number, number, string | null]>(
     `insert into event (message_id, key, type, at, machine, detail) values (?, ?, 'click', ?, ?, ?)
      on conflict do update set times = times + 1`,
