@@ -6,7 +6,7 @@ import { createClaims } from "./claims.ts";
 import { createPing, createSchema, explain, type Job, openConnection } from "./connection.ts";
 import { Database } from "./driver.ts";
 import { createEventSink } from "./events.ts";
-import { lazily } from "./lazily.ts";
+import { lazily } from "./late-part.ts";
 import { createLists } from "./lists.ts";
 import { createReader } from "./read.ts";
 import { createSuppressions } from "./suppressions.ts";
