@@ -50,7 +50,7 @@ export function createMailer(
   links: () => Promise<Links>,
   { whenFolderIsGone = "halt" }: MailerOptions = {},
 ): Deliver {
-  const contents = contentCache(library);
+  const contents = createContentCache(library);
   const columns = new LRUCache<number, string[]>({
     max: MOST_LISTS,
     fetchMethod: (id) => library.listColumns(id),
@@ -129,7 +129,7 @@ interface Kept {
 }
 
 /** Compiled contents by id. Claims that need the same content at the same time wait for one look-up. */
-function contentCache(library: Library): LRUCache<number, Kept> {
+function createContentCache(library: Library): LRUCache<number, Kept> {
   return new LRUCache<number, Kept>({
     max: MOST_CONTENTS,
     maxSize: MOST_BYTES,

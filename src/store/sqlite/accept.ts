@@ -23,7 +23,7 @@ export function createInbox(job: Job): Inbox {
   const answers = createKeptAnswers(db, clock);
   const uuids = createUuidTable(db, clock);
   const topics = createRequestTopics(db, clock);
-  const add = createMessages(db, clock, { counters, ids, uuids, topics });
+  const add = createMessageAdder(db, clock, { counters, ids, uuids, topics });
 
   /** Everything that may refuse the request is checked before anything is written. */
   const acceptOne = (request: AcceptRequest): AcceptResult => {
@@ -108,7 +108,7 @@ interface Parts {
 }
 
 /** Makes a function that adds one message of a request for all its addresses, inside a transaction. */
-function createMessages(
+function createMessageAdder(
   db: Connection,
   clock: Clock,
   { counters, ids, uuids, topics }: Parts,

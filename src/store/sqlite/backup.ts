@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { InterruptedError, UserError } from "../../errors.ts";
 import { explain, type Job } from "./connection.ts";
 import { Database } from "./driver.ts";
-import { lastId } from "./numbering.ts";
+import { createLastIdReader } from "./numbering.ts";
 
 /** What a backup reports: the size of the copy, and how many messages it has. */
 export interface BackupAnswer {
@@ -84,7 +84,7 @@ function prepare(temporary: string, path: string): number {
     if (found !== "ok") {
       throw new UserError(`the backup ${path} is damaged: ${String(found)}`, "is the disk in order? nothing was kept");
     }
-    db.prepare("update job set ids_after = ?").run(lastId(db)() + IDS_LEFT_OUT);
+    db.prepare("update job set ids_after = ?").run(createLastIdReader(db)() + IDS_LEFT_OUT);
     return db.prepare<[], number>("select count(*) from message").pluck().get() ?? 0;
   } finally {
     db.close();

@@ -39,7 +39,7 @@ export function createBreakdown({ db }: Pick<Job, "db">): Pick<Reader, "breakdow
       try {
         reader.pragma(`cache_size = -${CACHE_KIB}`);
         reader.exec("begin");
-        return await ask(await linesOf(reader, topic, signal));
+        return await ask(await createLines(reader, topic, signal));
       } catch (error) {
         throw explain(error, db.name);
       } finally {
@@ -49,7 +49,7 @@ export function createBreakdown({ db }: Pick<Job, "db">): Pick<Reader, "breakdow
   };
 }
 
-async function linesOf(db: Connection, name: string, signal: AbortSignal): Promise<Breakdown> {
+async function createLines(db: Connection, name: string, signal: AbortSignal): Promise<Breakdown> {
   const topicId = topicIdOf(db, name);
   const row = await createTopicReader(db).topic(name);
   if (row === null) throw new Error("a topic without a row");

@@ -12,7 +12,7 @@ export function createEventMarks(db: Connection) {
     "insert into feedback (message_id, ses_message_id, mailed_at) values (?, ?, ?) on conflict do nothing",
   );
   const writers = new Map(MARKS.map((mark) => [mark, createMarkWriter(db, mark)]));
-  const showBounce = createVerdicts(db);
+  const showBounce = createVerdictWriter(db);
   const counters = createEventCounters(db);
 
   return {
@@ -64,7 +64,7 @@ function createMarkWriter(
 }
 
 /** Makes a function that writes which bounce is shown of a message. To be called before the bounce is marked. */
-function createVerdicts(db: Connection): (id: number, event: KeptEvent, at: number) => void {
+function createVerdictWriter(db: Connection): (id: number, event: KeptEvent, at: number) => void {
   const read = db.prepare<[number], Bounces>(
     "select bounced_at, soft_bounced_at, bounce_type, bounce_subtype from feedback where message_id = ?",
   );

@@ -12,12 +12,12 @@ type KeyRow = Omit<ApiKey, "scopes"> & { scopes: string };
 export function createKeys(job: Job): Keys {
   const { db, clock } = job;
   const write = <T>(work: () => T) => transaction(db, clock, work, job.onWait);
-  return { ...apiKeys(db, clock, write), ...signingKeys(db, clock, write) };
+  return { ...createApiKeys(db, clock, write), ...createSigningKeys(db, clock, write) };
 }
 
 type Write = <T>(work: () => T) => Promise<T>;
 
-function apiKeys(db: Connection, clock: Clock, write: Write): Pick<Keys, "addKey" | "keys" | "revokeKey"> {
+function createApiKeys(db: Connection, clock: Clock, write: Write): Pick<Keys, "addKey" | "keys" | "revokeKey"> {
   const live = db.prepare<[string]>("select 1 from api_key where name = ? and revoked_at is null");
   const insert = db.prepare<[string, Buffer, string, number]>(
     "insert into api_key (name, digest, scopes, created_at) values (?, ?, ?, ?)",
@@ -44,7 +44,7 @@ function apiKeys(db: Connection, clock: Clock, write: Write): Pick<Keys, "addKey
   };
 }
 
-function signingKeys(db: Connection, clock: Clock, write: Write): Pick<Keys, "signingKeys" | "rotateSigningKey"> {
+function createSigningKeys(db: Connection, clock: Clock, write: Write): Pick<Keys, "signingKeys" | "rotateSigningKey"> {
   const all = db.prepare<[], Buffer>("select secret from signing_key order by id desc").pluck();
   const insert = db.prepare<[Buffer, number]>("insert into signing_key (secret, created_at) values (?, ?)");
   const add = () => void insert.run(randomBytes(32), clock.now());

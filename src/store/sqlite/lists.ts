@@ -3,7 +3,7 @@ import type { Clock } from "../../time/clock.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createCounters } from "./counters.ts";
 import { createListTopics, type ListTopic } from "./list-topics.ts";
-import { lastId } from "./numbering.ts";
+import { createLastIdReader } from "./numbering.ts";
 import { createStagedRows } from "./staged-rows.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListCounts, ListTarget } from "../rows.ts";
@@ -67,7 +67,7 @@ function createMerge(
   clock: Clock,
   open: (target: ListTarget) => { topicId: number; contentId: number },
 ): (target: ListTarget, staged: number) => ListCounts {
-  const readLastId = lastId(db);
+  const readLastId = createLastIdReader(db);
   return (target, staged) => {
     const place = { ...open(target), base: readLastId(), staged };
     const added = addRecipients(db, place);

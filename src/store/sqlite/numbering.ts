@@ -18,7 +18,7 @@ export interface Numbering {
 }
 
 /** Makes a function that reads the highest id that is taken, or that must not be given. */
-export function lastId(db: Connection): () => number {
+export function createLastIdReader(db: Connection): () => number {
   const last = db
     .prepare<[], number>("select max(ids_after, ifnull((select max(id) from message), 0)) from job")
     .pluck();
@@ -30,7 +30,7 @@ const COLUMNS = "[]";
 
 /** Makes the numbering of requests for one connection. */
 export function createNumbering(db: Connection, clock: Clock): Numbering {
-  const readLast = lastId(db);
+  const readLast = createLastIdReader(db);
   const newest = db.prepare<[string], { id: number; topic_id: number; last_id: number }>(
     "select id, topic_id, last_id from ingest where id = (select max(id) from ingest) and file = 'api' and columns = ?",
   );

@@ -24,8 +24,8 @@ export function createRecipientTable(db: Connection) {
      where r.address = ? and r.topic_id = ? and r.variant = ${OWN_VARIANT} and m.content_id = ?`,
   );
 
-  /** Finds repeats that the key of the table does not exclude. */
-  const repeats = (standing: Standing, topicId: number, contentId: number): ((address: string) => boolean) => {
+  /** Makes a test for repeats that the key of the table does not exclude. */
+  const createRepeatTest = (standing: Standing, topicId: number, contentId: number): ((address: string) => boolean) => {
     if (standing === "own") return () => false;
     // The content may have been the topic's own before it was replaced.
     if (standing === "beside") return (address) => hadAsOwn.get(address, topicId, contentId) !== undefined;
@@ -37,7 +37,7 @@ export function createRecipientTable(db: Connection) {
     /** The place of one message of a request. Without a topic, only an address that the message names twice is a repeat. */
     placeFor(topic: Topic, contentId: number): Place {
       const standing = standingOf(topic, contentId);
-      const isRepeat = repeats(standing, topic.id, contentId);
+      const isRepeat = createRepeatTest(standing, topic.id, contentId);
       return {
         take: (address, messageId) =>
           !isRepeat(address) &&

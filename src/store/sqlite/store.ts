@@ -6,7 +6,7 @@ import { createClaims } from "./claims.ts";
 import { createPing, createSchema, explain, type Job, openConnection } from "./connection.ts";
 import { Database } from "./driver.ts";
 import { createEventSink } from "./events.ts";
-import { lazily } from "./late-part.ts";
+import { createLatePart } from "./late-part.ts";
 import { createLists } from "./lists.ts";
 import { createReader } from "./read.ts";
 import { createSuppressions } from "./suppressions.ts";
@@ -45,7 +45,7 @@ export async function openScratchStore(clock: Clock): Promise<Store> {
 async function assemble(job: Job): Promise<Opened<SqliteStore>> {
   const { db } = job;
   try {
-    const store = storeOf(job);
+    const store = createStore(job);
     return { ...store, recovered: await store.recover() };
   } catch (error) {
     db.close();
@@ -53,7 +53,7 @@ async function assemble(job: Job): Promise<Opened<SqliteStore>> {
   }
 }
 
-function storeOf(job: Job): SqliteStore {
+function createStore(job: Job): SqliteStore {
   const { db } = job;
   const jobId = db.prepare<[], string>("select id from job").pluck().get() ?? "";
   const source = createClaims(job);
@@ -65,7 +65,7 @@ function storeOf(job: Job): SqliteStore {
     ...createEventSink(job, jobId),
     ...createSuppressions(job),
     ...createReader(job),
-    ...laterParts(job),
+    ...createLateParts(job),
     ...createPing(job),
     async close() {
       source.leave();
@@ -75,20 +75,22 @@ function storeOf(job: Job): SqliteStore {
 }
 
 /** Parts that are loaded with their first call, so that commands that only read start fast. */
-function laterParts(job: Job) {
+function createLateParts(job: Job) {
   return {
-    ...lazily<Inbox>(["accept", "earlier", "knownUuids", "accepted", "forgetAnswersOlderThan"], async () =>
+    ...createLatePart<Inbox>(["accept", "earlier", "knownUuids", "accepted", "forgetAnswersOlderThan"], async () =>
       (await import("./accept.ts")).createInbox(job),
     ),
-    ...lazily<Pick<VisitSink, "applyVisits">>(["applyVisits"], async () =>
+    ...createLatePart<Pick<VisitSink, "applyVisits">>(["applyVisits"], async () =>
       (await import("./visits.ts")).createVisitSink(job),
     ),
-    ...lazily<Pick<Reader, "breakdown">>(["breakdown"], async () =>
+    ...createLatePart<Pick<Reader, "breakdown">>(["breakdown"], async () =>
       (await import("./breakdown.ts")).createBreakdown(job),
     ),
-    ...lazily<Keys>(["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"], async () =>
+    ...createLatePart<Keys>(["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"], async () =>
       (await import("./keys.ts")).createKeys(job),
     ),
-    ...lazily<Pick<SqliteStore, "backup">>(["backup"], async () => (await import("./backup.ts")).createBackup(job)),
+    ...createLatePart<Pick<SqliteStore, "backup">>(["backup"], async () =>
+      (await import("./backup.ts")).createBackup(job),
+    ),
   };
 }

@@ -21,7 +21,7 @@ export function createVisitSink(job: { db: Connection; clock: Clock; onWait: (wa
        f.opened_at is null as unopened, f.clicked_at is null as unclicked
      from message m left join feedback f on f.message_id = m.id where m.id = ?`,
   );
-  const note = createVisitNotes(db);
+  const write = createVisitWriter(db);
   const { prove } = createProver(db, counters);
   const count = {
     reader_opens: db.prepare<[number, number]>(
@@ -38,7 +38,7 @@ export function createVisitSink(job: { db: Connection; clock: Clock; onWait: (wa
     const message = find.get(visit.messageId);
     // Nobody can visit a message that never left, so somebody made up the id.
     if (!message || !HANDED_OUT.includes(message.state)) return false;
-    const isFirst = note(visit);
+    const isFirst = write(visit);
     if (visit.kind === "click") count.clicks.run(message.unclicked, message.topicId);
     else count[visit.machine ? "machine_opens" : "reader_opens"].run(message.unopened, message.topicId);
     prove(message, { kind: "visit", at: visit.at }, clock.now());
@@ -65,7 +65,7 @@ export function createVisitSink(job: { db: Connection; clock: Clock; onWait: (wa
  * Makes a function that writes a visit down and returns true when it is the first to its message. The SES message id is '' until
  * an event brings it.
  */
-function createVisitNotes(db: Connection): (visit: Visit) => boolean {
+function createVisitWriter(db: Connection): (visit: Visit) => boolean {
   const open = db
     .prepare<[{ id: number; at: number; readerAt: number | null; byReader: 0 | 1; byMachine: 0 | 1 }], 0 | 1>(
       `insert into feedback (message_id, ses_message_id, opened_at, reader_opened_at, opens, machine_opens)
