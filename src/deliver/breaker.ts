@@ -6,6 +6,7 @@
  * Many lost answers in a row, or many refusals that we do not know, stop the run at once.
  */
 import type { Outcome } from "./outcome.ts";
+import type { Halt } from "./sender.ts";
 
 /** Failures in a row that close the gate. Connection failures are all alike, while a few 5xx may be chance. */
 const UNREACHABLE_RUN = 25;
@@ -22,7 +23,7 @@ const LAST_PROBE_MS = 15_000;
 /** Decides how many messages may be tried. Instants `now` and `at` are monotonic ms. */
 export interface Breaker {
   /** Takes in one outcome; returns why the run must stop, or null. */
-  observe(outcome: Outcome, now: number): { reason: string; hint: string } | null;
+  observe(outcome: Outcome, now: number): Halt | null;
   /** How many messages may be tried now: at most `room`, and one at a time while the gate is closed or held. */
   admit(room: number, inFlight: number, now: number): number;
   /** True in an outage: a failure says nothing about its own message then. */
@@ -36,9 +37,15 @@ export interface Breaker {
   hold(at: number): boolean;
 }
 
+/** Failures of one kind in a row. */
+interface FailureRun {
+  kind: string;
+  length: number;
+}
+
 /** Makes a breaker that has seen no outcome, so that everything may be tried. */
 export function createBreaker(): Breaker {
-  let run: { kind: string; length: number } = { kind: "", length: 0 };
+  let run: FailureRun = { kind: "", length: 0 };
   let closedAt: number | null = null;
   let probeAt = 0;
   let interval = FIRST_PROBE_MS;
@@ -67,24 +74,8 @@ export function createBreaker(): Breaker {
       }
       run = run.kind === kind ? { kind, length: run.length + 1 } : { kind, length: 1 };
       const reason = "reason" in outcome ? outcome.reason : "";
-      if (kind === "in_doubt" && run.length >= IN_DOUBT_RUN) {
-        return {
-          reason: `${run.length} answers in a row were lost (${reason})`,
-          hint: "check the connection to SES and run the same command again",
-        };
-      }
-      if (kind === "unknown" && run.length >= UNKNOWN_RUN) {
-        return {
-          reason: `SES refused ${run.length} messages in a row: ${reason}`,
-          hint: "correct the cause and run the same command again",
-        };
-      }
-      if (closedAt !== null && now - closedAt > PATIENCE_MS) {
-        return {
-          reason: `SES could not be reached for ${Math.round((now - closedAt) / 1000)} s: ${reason}`,
-          hint: "check the network and run the same command again",
-        };
-      }
+      const halt = haltOf(run, closedAt === null ? 0 : now - closedAt, reason);
+      if (halt !== null) return halt;
       const limit = kind === "unreachable" ? UNREACHABLE_RUN : kind === "transient" ? TRANSIENT_RUN : Infinity;
       if (closedAt !== null || run.length >= limit) close(now);
       return null;
@@ -102,6 +93,29 @@ export function createBreaker(): Breaker {
       return isNew;
     },
   };
+}
+
+/** Why so many outcomes of one kind in a row, or a gate closed for so long, stop the run; null: they do not. */
+function haltOf({ kind, length }: FailureRun, closedMs: number, reason: string): Halt | null {
+  if (kind === "in_doubt" && length >= IN_DOUBT_RUN) {
+    return {
+      reason: `${length} answers in a row were lost (${reason})`,
+      hint: "check the connection to SES and run the same command again",
+    };
+  }
+  if (kind === "unknown" && length >= UNKNOWN_RUN) {
+    return {
+      reason: `SES refused ${length} messages in a row: ${reason}`,
+      hint: "correct the cause and run the same command again",
+    };
+  }
+  if (closedMs > PATIENCE_MS) {
+    return {
+      reason: `SES could not be reached for ${Math.round(closedMs / 1000)} s: ${reason}`,
+      hint: "check the network and run the same command again",
+    };
+  }
+  return null;
 }
 
 function kindOf(outcome: Outcome): "answered" | "unreachable" | "transient" | "in_doubt" | "unknown" | null {

@@ -1,9 +1,8 @@
 /** Claims messages and writes answers: the source of the send loop. */
-import type { Clock } from "../../time/clock.ts";
 import type { Claim, Source, Turn, TurnRequest } from "../../deliver/source.ts";
 import { allow, createTurnMemory, spend, type TurnMemory, type TurnShift } from "../../deliver/turn.ts";
 import { createCaps } from "./cap.ts";
-import { type Connection, transaction } from "./connection.ts";
+import { type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./counters.ts";
 import { createDue, type Due } from "./due.ts";
 import { createPaceRow } from "./pace-row.ts";
@@ -12,13 +11,6 @@ import { createSettler, type Settler } from "./settle.ts";
 
 /** How long the loop keeps answers while the disk is full or the file cannot be written to: long enough to make room. */
 const PATIENCE_MS = 30_000;
-
-interface Job {
-  db: Connection;
-  clock: Clock;
-  /** Hears how long (ms) we have waited for another process that holds the file, now and then. */
-  onWait: (waitedMs: number) => void;
-}
 
 /** What the handle remembers of a turn once it is committed. */
 interface Done {

@@ -1,6 +1,6 @@
 /** Keeps suppressed addresses, and applies them to the messages that wait. */
 import type { Clock } from "../../time/clock.ts";
-import { type Connection, transaction } from "./connection.ts";
+import { type Connection, type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./counters.ts";
 import type { NewSuppression, Suppression } from "../rows.ts";
 
@@ -42,7 +42,7 @@ export function createSuppressor(db: Connection, counters: Counters, clock: Cloc
 const weight = (reason: string) => `case ${reason} when 'complaint' then 0 when 'unsubscribe' then 1 else 2 end`;
 
 /** Makes the part of the store that keeps suppressed addresses. */
-export function createSuppressions(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+export function createSuppressions(job: Job) {
   const { db, clock } = job;
   const counters = createCounters(db);
   const suppress = createSuppressor(db, counters, clock);

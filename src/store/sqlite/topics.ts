@@ -1,10 +1,9 @@
 /** What a person does to a topic: cancel it, retry messages, give it another time. */
 import type { Clock } from "../../time/clock.ts";
 import { UserError } from "../../errors.ts";
-import type { State } from "../../message.ts";
-import { type Connection, transaction } from "./connection.ts";
+import { NO_TOPIC, type State } from "../../message.ts";
+import { type Connection, type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./counters.ts";
-import { NO_TOPIC } from "../../message.ts";
 import type { Reschedule } from "../rows.ts";
 
 interface Range {
@@ -15,7 +14,7 @@ interface Range {
 }
 
 /** Makes the part of the store that changes topics for people. */
-export function createTopicActions(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+export function createTopicActions(job: Job) {
   const { db, clock } = job;
   const counters = createCounters(db);
   const openIds = db.prepare<[], number>("select id from topic where cancelled_at is null").pluck();

@@ -1,6 +1,5 @@
 /** Counts opens and clicks through our own links. */
-import type { Clock } from "../../time/clock.ts";
-import { type Connection, transaction } from "./connection.ts";
+import { type Connection, type Job, transaction } from "./connection.ts";
 import { createCounters } from "./counters.ts";
 import { hash53 } from "./hash.ts";
 import type { Visit } from "../rows.ts";
@@ -13,7 +12,7 @@ interface Visited extends Provable {
 }
 
 /** Makes the part of the store that counts visits. */
-export function createVisitSink(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+export function createVisitSink(job: Job) {
   const { db, clock } = job;
   const counters = createCounters(db);
   const find = db.prepare<[number], Visited>(
