@@ -23,6 +23,7 @@ export function createEventSink(job: Job, jobId: string): EventSink {
   const find = createFinder(db, jobId);
   const apply = createApplier(db, clock, counters, marks);
   const suppress = createSuppressor(db, counters, clock);
+  const write = createWriter(job, counters, marks);
 
   const keepForLater = (event: SesEvent, result: Applied): boolean => {
     const isNew = kept.keep(event);
@@ -51,22 +52,6 @@ export function createEventSink(job: Job, jobId: string): EventSink {
     }
   };
 
-  const write = (work: (result: Applied) => void): Promise<Applied> =>
-    transaction(
-      db,
-      clock,
-      () => {
-        counters.begin();
-        marks.begin();
-        const result = none();
-        work(result);
-        marks.flush();
-        counters.write();
-        return result;
-      },
-      job.onWait,
-    );
-
   return {
     applyEvents: (batch: readonly SesEvent[]): Promise<Applied> =>
       write((result) => batch.forEach((event) => applyOne(event, result))),
@@ -76,6 +61,24 @@ export function createEventSink(job: Job, jobId: string): EventSink {
       return kept.anyMatching(sentSince) ? write((result) => matchKept(sentSince, result)) : none();
     },
   };
+}
+
+/** Makes a function that runs `work` in one transaction, with its counters and marks, and returns what `work` counted. */
+function createWriter(
+  { db, clock, onWait }: Job,
+  counters: Counters,
+  marks: ReturnType<typeof createEventMarks>,
+): (work: (result: Applied) => void) => Promise<Applied> {
+  const run = (work: (result: Applied) => void): Applied => {
+    counters.begin();
+    marks.begin();
+    const result = none();
+    work(result);
+    marks.flush();
+    counters.write();
+    return result;
+  };
+  return (work) => transaction(db, clock, () => run(work), onWait);
 }
 
 /**
