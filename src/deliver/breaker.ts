@@ -1,42 +1,51 @@
 /**
- * Notices when it is not this message that fails but everything, so that an outage does not burn through the list.
+ * Notices when everything fails and not only one message, so that an outage does not use up the attempts of a whole list.
  *
- * A run of passing failures without one success in between closes the gate: from then on one message at a time is tried, at
- * growing intervals, and a failure is no longer counted against the message. The first success opens the gate again;
- * after `PATIENCE_MS` of nothing else the run stops, resumable. A run of lost answers, or of refusals we do not know, stops it at once.
+ * Many passing failures in a row close the gate. From then on one message at a time is tried, at growing intervals, and a failure
+ * does not count as an attempt. The first answer opens the gate again; after `PATIENCE_MS` without one the run stops, resumable.
+ * Many lost answers in a row, or many refusals that we do not know, stop the run at once.
  */
 import type { Outcome } from "./outcome.ts";
+import type { Halt } from "./sender.ts";
 
-/** Failures in a row that close the gate: connection failures come fast and are all alike, 5xx may be chance. */
+/** Failures in a row that close the gate. Connection failures are all alike, while a few 5xx may be chance. */
 const UNREACHABLE_RUN = 25;
 const TRANSIENT_RUN = 50;
+/** Outcomes in a row that stop the run. */
 const IN_DOUBT_RUN = 50;
 const UNKNOWN_RUN = 10;
-/** A network that is gone for a minute is nothing to give up over. */
+/** How long the gate stays closed before the run stops: a network may be gone for a minute or two. */
 const PATIENCE_MS = 180_000;
+/** The interval between two probes doubles from the first of these to the last. */
 const FIRST_PROBE_MS = 1_000;
 const LAST_PROBE_MS = 15_000;
 
-/** Instants `now` and `at` are monotonic ms. */
+/** Decides how many messages may be tried. Instants `now` and `at` are monotonic ms. */
 export interface Breaker {
   /** Takes in one outcome; returns why the run must stop, or null. */
-  observe(outcome: Outcome, now: number): { reason: string; hint: string } | null;
-  /** How many messages may be tried now, of `room`. */
+  observe(outcome: Outcome, now: number): Halt | null;
+  /** How many messages may be tried now: at most `room`, and one at a time while the gate is closed or held. */
   admit(room: number, inFlight: number, now: number): number;
-  /** True in an outage: a failure says nothing about its message then. */
+  /** True in an outage: a failure says nothing about its own message then. */
   isClosed(): boolean;
-  /** When the next one may be tried, or null when any number may. */
+  /** When the next message may be tried; null: any number may be tried now. */
   nextProbeAt(): number | null;
   /**
-   * Keeps everything back until `at`, then tries one at a time until one is answered, for a reason of the caller's (the
-   * daily quota). True when nothing was held before.
+   * Keeps everything back until `at`, for a reason of the caller (the daily quota). After that one message at a time is tried
+   * until one is answered. True: nothing was held before.
    */
   hold(at: number): boolean;
 }
 
-/** A breaker that has seen nothing yet: everything may be tried. */
+/** Failures of one kind in a row. */
+interface FailureRun {
+  kind: string;
+  length: number;
+}
+
+/** Makes a breaker that has seen no outcome, so that everything may be tried. */
 export function createBreaker(): Breaker {
-  let run: { kind: string; length: number } = { kind: "", length: 0 };
+  let run: FailureRun = { kind: "", length: 0 };
   let closedAt: number | null = null;
   let probeAt = 0;
   let interval = FIRST_PROBE_MS;
@@ -46,7 +55,7 @@ export function createBreaker(): Breaker {
     run = { kind: "", length: 0 };
     closedAt = null;
     interval = FIRST_PROBE_MS;
-    // Answers to calls from before the hold do not end it.
+    // Until then, answers belong to calls from before the hold and must not end it.
     if (heldUntil !== null && heldUntil <= now) heldUntil = null;
   };
   const close = (now: number) => {
@@ -65,24 +74,8 @@ export function createBreaker(): Breaker {
       }
       run = run.kind === kind ? { kind, length: run.length + 1 } : { kind, length: 1 };
       const reason = "reason" in outcome ? outcome.reason : "";
-      if (kind === "in_doubt" && run.length >= IN_DOUBT_RUN) {
-        return {
-          reason: `${run.length} answers in a row were lost (${reason})`,
-          hint: "check the connection to SES and run the same command again",
-        };
-      }
-      if (kind === "unknown" && run.length >= UNKNOWN_RUN) {
-        return {
-          reason: `SES refused ${run.length} messages in a row: ${reason}`,
-          hint: "correct the cause and run the same command again",
-        };
-      }
-      if (closedAt !== null && now - closedAt > PATIENCE_MS) {
-        return {
-          reason: `SES could not be reached for ${Math.round((now - closedAt) / 1000)} s: ${reason}`,
-          hint: "check the network and run the same command again",
-        };
-      }
+      const halt = haltOf(run, closedAt === null ? 0 : now - closedAt, reason);
+      if (halt !== null) return halt;
       const limit = kind === "unreachable" ? UNREACHABLE_RUN : kind === "transient" ? TRANSIENT_RUN : Infinity;
       if (closedAt !== null || run.length >= limit) close(now);
       return null;
@@ -100,6 +93,29 @@ export function createBreaker(): Breaker {
       return isNew;
     },
   };
+}
+
+/** Why so many outcomes of one kind in a row, or a gate closed for so long, stop the run; null: they do not. */
+function haltOf({ kind, length }: FailureRun, closedMs: number, reason: string): Halt | null {
+  if (kind === "in_doubt" && length >= IN_DOUBT_RUN) {
+    return {
+      reason: `${length} answers in a row were lost (${reason})`,
+      hint: "check the connection to SES and run the same command again",
+    };
+  }
+  if (kind === "unknown" && length >= UNKNOWN_RUN) {
+    return {
+      reason: `SES refused ${length} messages in a row: ${reason}`,
+      hint: "correct the cause and run the same command again",
+    };
+  }
+  if (closedMs > PATIENCE_MS) {
+    return {
+      reason: `SES could not be reached for ${Math.round(closedMs / 1000)} s: ${reason}`,
+      hint: "check the network and run the same command again",
+    };
+  }
+  return null;
 }
 
 function kindOf(outcome: Outcome): "answered" | "unreachable" | "transient" | "in_doubt" | "unknown" | null {

@@ -1,4 +1,4 @@
-/** One burst: turn after turn, from when there is something to send until nothing is left, or something stops it. */
+/** One burst of sending: turn after turn until nothing is left or something stops it. */
 import { StoppedError } from "../errors.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Call, Flight } from "./flight.ts";
@@ -11,11 +11,11 @@ import type { Source, Turn } from "./source.ts";
 import type { Steering } from "./steer.ts";
 import { instantOf } from "./validity.ts";
 
-/** A turn at least this often while calls are under way, so that the lease is renewed. */
+/** The longest time between two turns while calls are under way: a turn renews the lease. */
 const HEARTBEAT_MS = 2_000;
-/** How often it is tried to write answers while the source cannot be written to. */
+/** The pause between two attempts to write answers to a source that cannot be written to. */
 const WRITE_RETRY_MS = 1_000;
-/** How often the caller is asked whether to go on. */
+/** How often the caller is asked whether sending may go on. */
 const CHECKPOINT_MS = 2_000;
 
 /** What a burst works with. Flight, hands and sleeper outlive it. */
@@ -23,23 +23,25 @@ export interface BurstParts {
   source: Source;
   deliver: Pick<Deliver, "isFull">;
   options: SendOptions;
-  /** Of this burst alone. */
+  /** It holds for this burst; the next one asks again. */
   rate: Rate;
   steering: Steering;
   flight: Flight;
   hands: Hands;
   sleeper: Sleeper;
-  /** After each turn: the rate in force. */
+  /** Called after each turn with the rate in force (recipients per second). */
   onTurn: (perSecond: number) => void;
 }
 
 type Taken = Turn & { calls: Call[] };
 
+/** One burst, to be sent once. */
 export class Burst {
   readonly #parts: BurstParts;
   readonly #clock: Clock;
-  /** Monotonic ms: when the last turn was called, when the caller was last asked. */
+  /** When the last turn was called (monotonic ms). */
   #turnAt = -Infinity;
+  /** When the caller was last asked (monotonic ms). */
   #checkedAt = -Infinity;
   #unwritableSince: number | null = null;
 
@@ -49,9 +51,9 @@ export class Burst {
   }
 
   /**
-   * Sends everything of the scope that is due, and what falls due again after a passing failure. Everything in flight is answered and
-   * written when it resolves.
-   * @throws StoppedError when answers could not be written for longer than the source asks us to keep them; the flight still has them.
+   * Sends all messages of the scope that are due, and those that fall due again after a passing failure. When it resolves,
+   * nothing is in flight and every answer is written.
+   * @throws StoppedError when answers could not be written for longer than `Source.patienceMs`. The flight still has them.
    */
   async send(): Promise<SendResult> {
     const { steering, hands, rate, options, onTurn } = this.#parts;
@@ -77,7 +79,7 @@ export class Burst {
     if (objection) steering.stop("halted", objection);
   }
 
-  /** How many messages there are free hands for. Answers not yet written keep their hand busy: they are `sending` still. */
+  /** How many messages may be claimed. A hand whose answer is not written yet is busy: its message is still `sending`. */
   #room(): number {
     const { deliver, flight, rate, steering } = this.#parts;
     if (deliver.isFull?.()) return 0;
@@ -92,7 +94,7 @@ export class Burst {
     this.#turnAt = calledAt.monotonic;
     const report = flight.report();
     const { settlements, departed, throttledAgoMs } = report;
-    // A scope of its own, so that the source sees one set of held topics for the whole turn.
+    // A copy: `held` may be replaced while the source works, and the turn must see one set.
     const scope = { ...options.scope };
     const { perSecond } = rate;
     try {
@@ -108,7 +110,7 @@ export class Burst {
     }
   }
 
-  /** The source cannot be written to: no new calls, and a while of trying to get the answers in that are known. */
+  /** The source cannot be written to: stop making calls, and keep trying to write the answers for `patienceMs`. */
   async #sitOut(error: StoppedError): Promise<Taken> {
     const { source, options, rate, flight, steering } = this.#parts;
     const { hardSignal } = options.io;
@@ -119,7 +121,7 @@ export class Burst {
     return { ...NO_TURN, perSecond: rate.perSecond };
   }
 
-  /** A second signal: we leave without the answers, so nobody knows. */
+  /** After a second signal we leave without the answers, so their messages are in doubt. */
   #abandon(): void {
     const { flight, steering } = this.#parts;
     for (const claim of flight.abandon()) {
@@ -134,10 +136,10 @@ export class Burst {
     return room > 0 && turn.drained && steering.nextRetryInMs() === null;
   }
 
-  /** Until an answer comes, the rate allows another message, or a retry falls due. */
+  /** Waits until an answer comes, the rate allows another message, or a retry falls due. */
   async #wait(turn: Turn, room: number): Promise<void> {
     const { flight, sleeper } = this.#parts;
-    // Not those the turn had: hands that were busy with answers are free since it wrote them.
+    // Counted again: the turn wrote answers, so their hands are free now.
     const free = this.#room();
     if (flight.answers === 0) await sleeper.sleep(Math.max(1, this.#nextTurnInMs(turn, room, free)));
     const sinceTurn = this.#now() - this.#turnAt;
@@ -163,5 +165,5 @@ export class Burst {
   }
 }
 
-/** In the place of a turn that did not happen. */
+/** Stands for a turn that failed. */
 const NO_TURN = { number: 0, claims: [], calls: [], validForMs: 0, rateWaitMs: null, drained: false };

@@ -1,14 +1,15 @@
-/** Holds back work that would take more memory than there is for it, all of it together. First come, first served. */
+/** Limits how many bytes all work together takes. Work that does not fit waits; first come, first served. */
 export class ByteBudget {
   readonly #most: number;
   #taken = 0;
   readonly #waiting: { bytes: number; go: () => void }[] = [];
 
+  /** `most`: the bytes that all work together may take. */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** Does the work when there is room for it. What is larger than the whole budget is done alone. */
+  /** Does the work when its `bytes` fit. Work that is larger than the whole budget is done alone. */
   async within<T>(bytes: number, work: () => Promise<T>): Promise<T> {
     const share = Math.min(bytes, this.#most);
     if (this.#waiting.length > 0 || this.#taken + share > this.#most) {
@@ -22,7 +23,7 @@ export class ByteBudget {
     }
   }
 
-  /** True: somebody waits. */
+  /** True while work waits. */
   isFull(): boolean {
     return this.#waiting.length > 0;
   }

@@ -1,4 +1,4 @@
-/** What a process has in hand: calls under way, answers not yet written, and when calls left. */
+/** What a process has in flight: calls under way, answers that are not written yet, and when calls left. */
 import type { Clock } from "../time/clock.ts";
 import type { Claim, Departure, Settlement, Turn, TurnRequest } from "./source.ts";
 import { type Instant, isWithin } from "./validity.ts";
@@ -14,9 +14,9 @@ const TELL_MS = 250;
 /** One message on its way from its claim to its answer. */
 export interface Call {
   claim: Claim;
-  /** False: others may have taken the message for lost, so the call must not be made any more. */
+  /** False: other processes may have put the message in doubt, so the call must not be made any more. */
   isValid: () => boolean;
-  /** When it left (monotonic ms); null: it has not. */
+  /** When it left (monotonic ms); null: it has not left. */
   leftAt: number | null;
   batch: Batch;
 }
@@ -32,9 +32,11 @@ interface Batch {
   knownAt: number;
 }
 
-/** What a turn is to tell the source. */
+/** What a turn tells the source. */
 export interface Report extends Pick<TurnRequest, "settlements" | "departed" | "throttledAgoMs"> {
+  /** Of each batch in `departed`: when its last call left (monotonic ms), and whether all of them have left. */
   told: { batch: Batch; leftAt: number; isComplete: boolean }[];
+  /** The instant behind `throttledAgoMs` (monotonic ms). */
   throttledAt: number | null;
 }
 
@@ -57,11 +59,12 @@ export class Flight {
     return this.#claims.size;
   }
 
-  /** Answers the source has not written. */
+  /** Answers that the source has not written and that no report has taken. */
   get answers(): number {
     return this.#answers.length;
   }
 
+  /** True when no call is under way and no answer waits. */
   isEmpty(): boolean {
     return this.calls === 0 && this.answers === 0;
   }
@@ -72,7 +75,7 @@ export class Flight {
     return this.#reportedAt + TELL_MS - this.#clock.monotonic();
   }
 
-  /** Takes in the claims of a turn that was called at `calledAt`. */
+  /** Takes the claims of a turn that was called at `calledAt`, and returns their calls, to be made. */
   board({ number, claims, validForMs }: Turn, calledAt: Instant): Call[] {
     if (claims.length === 0) return [];
     const isValid = () => isWithin(this.#clock, calledAt, validForMs);
@@ -85,7 +88,7 @@ export class Flight {
     });
   }
 
-  /** The call left now, unless it did before. Returns whether the source must hear of it at once. */
+  /** Notes that the call left now; a second time changes nothing. True: it left late, so tell the source at once. */
   depart(call: Call): boolean {
     if (call.leftAt !== null) return false;
     const { batch } = call;
@@ -95,12 +98,12 @@ export class Flight {
     return call.leftAt - batch.knownAt > LATE_MS;
   }
 
-  /** The call is over. False: it was abandoned before. */
+  /** Notes that the call is over. False: it was abandoned before. */
   land({ claim }: Call): boolean {
     return this.#claims.delete(claim.id);
   }
 
-  /** SES throttled the call. */
+  /** Notes that SES throttled the call. */
   throttled({ leftAt }: Call): void {
     this.#throttledAt = Math.max(this.#throttledAt ?? 0, leftAt ?? 0);
   }
@@ -110,20 +113,20 @@ export class Flight {
     this.#answers.push(settlement);
   }
 
-  /** Gives up on all calls under way; their claims. */
+  /** Gives up all calls under way, and returns their claims. */
   abandon(): Claim[] {
     const claims = [...this.#claims.values()];
     this.#claims.clear();
     return claims;
   }
 
-  /** What to tell the source now. To be followed by `written` or `keep`. */
+  /** Takes out what the source is to be told now. To be followed by `written` or `keep`. */
   report(): Report {
     const now = this.#clock.monotonic();
     this.#reportedAt = now;
     const told = this.#batches.map((batch) => {
       const isComplete = batch.waiting === 0;
-      // What has not left yet leaves now at the earliest.
+      // A call that has not left yet leaves now at the earliest.
       return { batch, isComplete, leftAt: isComplete ? batch.lastLeftAt : now };
     });
     const departed = told.map(({ batch, leftAt }): Departure => ({
@@ -138,7 +141,7 @@ export class Flight {
     return { settlements, departed, throttledAgoMs, told, throttledAt };
   }
 
-  /** The source has written the report. */
+  /** The source has written the report: none of it has to be told again. */
   written({ told, throttledAt }: Report): void {
     for (const { batch, leftAt } of told) batch.knownAt = Math.max(batch.knownAt, leftAt);
     const complete = new Set(told.filter(({ isComplete }) => isComplete).map(({ batch }) => batch));
@@ -146,7 +149,7 @@ export class Flight {
     if (this.#throttledAt === throttledAt) this.#throttledAt = null;
   }
 
-  /** The source has not written the report: all of it is still to be told. */
+  /** The source has not written the report: the next one tells all of it again. */
   keep({ settlements }: Report): void {
     this.#answers = [...settlements, ...this.#answers];
   }

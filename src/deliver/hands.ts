@@ -1,18 +1,20 @@
+/** The hands of a process: they make the calls, as many at once as allowed. */
 import pLimit from "p-limit";
 import type { Call, Flight } from "./flight.ts";
 import { type Deliver, type Outcome, WITHHELD } from "./outcome.ts";
 import type { Claim, Settlement } from "./source.ts";
 
+/** What the hands work with. */
 export interface HandsOptions {
   deliver: Deliver;
   flight: Flight;
-  /** What is to be written of a call that came to this outcome. */
+  /** Says what to write about a call that came to this outcome. */
   settle: (claim: Claim, outcome: Outcome) => Settlement;
-  /** Something happened that the next turn should not wait for. */
+  /** Called when the next turn should begin without waiting. */
   wake: () => void;
 }
 
-/** Makes the calls, and keeps their answers in the flight. */
+/** Makes calls, and puts their answers into the flight. */
 export class Hands {
   readonly #options: HandsOptions;
   readonly #limit = pLimit(1);
@@ -22,13 +24,13 @@ export class Hands {
     this.#options = options;
   }
 
-  /** Begins the calls, no more than `concurrency` at once. A call that has to wait for its turn, and is no longer valid then, is not made. */
+  /** Begins the calls, at most `concurrency` at once. A call that has to wait is not made when it is no longer valid. */
   begin(calls: readonly Call[], concurrency: number): void {
     if (this.#limit.concurrency !== concurrency) this.#limit.concurrency = concurrency;
     for (const call of calls) void this.#limit(() => this.#make(call));
   }
 
-  /** @throws what a call threw, which is a bug: SES's own errors are outcomes. */
+  /** @throws the first error that a call threw. It is a bug, because errors of SES are outcomes. */
   check(): void {
     if (this.#failure) throw this.#failure.error;
   }
@@ -41,9 +43,9 @@ export class Hands {
     };
     try {
       const outcome = isValid() ? await deliver(claim, onDeparted, isValid) : WITHHELD;
-      // A call that never left (no credentials, cannot be rendered) takes nothing from the rate, but is counted all the same.
+      // A call that never left (no credentials, cannot be rendered) counts as leaving now, because the rate has counted it.
       onDeparted();
-      // Abandoned after a second signal: it is in doubt already.
+      // False after a second signal: the message is in doubt already.
       if (flight.land(call)) {
         if (outcome.kind === "throttled") flight.throttled(call);
         flight.answer(settle(claim, outcome));

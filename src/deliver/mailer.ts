@@ -1,6 +1,6 @@
 /**
- * From a claim to an SES call: content and columns are looked up once, then each message is rendered, its files are read, and it is handed
- * over.
+ * From a claim to a call to SES. Contents and column names are looked up once and kept; each message is rendered, its files
+ * are read, and it is handed over.
  */
 import { LRUCache } from "lru-cache";
 import { findFiles } from "../compose/mail/folder-files.ts";
@@ -17,28 +17,32 @@ import type { Claim } from "./source.ts";
 
 /** What the mailer needs of SES. */
 export interface MailService {
-  /** Never rejects but for a bug. `onDeparted` is called when the request goes on the wire. */
+  /** Makes one call. `onDeparted` is called when the request goes on the wire. Errors of SES are outcomes; only a bug rejects. */
   send(mail: RenderedMail, tags: Tag[], onDeparted: () => void): Promise<Outcome>;
 }
 
-/** Through the gateway each mail may have a content of its own, for months. */
+/** Bounds of the cache: through the gateway each mail may have a content of its own, for months. */
 const MOST_CONTENTS = 300;
 const MOST_BYTES = 64 * 1024 * 1024;
 const MOST_LISTS = 1_000;
-/** Attachments in flight, in base64. What is in flight takes about three times that: the file, its request, what waits in the socket. */
+/**
+ * Bytes of attachments in flight, in base64. They take about three times that in memory: the file, the request made of it, and
+ * what waits in the socket.
+ */
 const MOST_ATTACHED = 64 * 1024 * 1024;
 
+/** How a mailer treats what it cannot read. */
 export interface MailerOptions {
   /**
-   * When the folder with a content's files is gone: `halt` stops the run before its messages fail one by one; `fail` fails them, so that
-   * they do not hold up those of other contents.
+   * What happens when the folder with a content's files is gone. `halt` (the default) stops the run, so that messages do not
+   * fail one by one. `fail` fails them, so that they do not hold up messages of other contents.
    */
   whenFolderIsGone?: "halt" | "fail";
 }
 
 /**
- * Renders each claim and sends it, tagged so that an event finds its message even when the answer is lost. `links` is asked when the first
- * content with tracking goes out.
+ * Makes a mailer that renders each claim and sends it through `ses`. Each mail carries tags, so that an event finds its message
+ * even when the answer is lost. `links` is called once, when the first content with tracking goes out.
  */
 export function createMailer(
   library: Library,
@@ -46,7 +50,7 @@ export function createMailer(
   links: () => Promise<Links>,
   { whenFolderIsGone = "halt" }: MailerOptions = {},
 ): Deliver {
-  const contents = contentCache(library);
+  const contents = createContentCache(library);
   const columns = new LRUCache<number, string[]>({
     max: MOST_LISTS,
     fetchMethod: (id) => library.listColumns(id),
@@ -69,7 +73,7 @@ export function createMailer(
     }));
   };
 
-  /** What waits for memory waits before its call is made: the time-out of SES does not run. */
+  /** A message waits for memory before its call is made, so that the time-out of the call does not run meanwhile. */
   const sendWithFiles = async ({ mail, record }: Rendered, send: (mail: RenderedMail) => Promise<Outcome>) => {
     const { files, ...rest } = mail;
     const attached = mail.attachments.reduce((sum, { data }) => sum + data.length, 0);
@@ -82,12 +86,12 @@ export function createMailer(
 
   const deliver: Deliver = async (claim, onDeparted, isValid) => {
     const rendered = await render(claim);
-    // Checked before it was taken in; only a content replaced meanwhile can get here.
+    // Rows are checked before they are added, so only a content that was replaced since can fail here.
     if (typeof rendered === "string")
       return { kind: "rejected", reason: `cannot be rendered: ${rendered}`, unknown: false };
     const tags = [job, { name: "ses-mail-message", value: String(claim.id) }];
     try {
-      // Asked last: looking up, rendering and the wait for memory have taken their time.
+      // Ask last, because looking up, rendering and waiting for memory take time.
       return await sendWithFiles(rendered, async (mail) => (isValid() ? ses.send(mail, tags, onDeparted) : WITHHELD));
     } catch (error) {
       return outcomeOfFiles(error, whenFolderIsGone);
@@ -98,11 +102,11 @@ export function createMailer(
 
 interface Rendered {
   mail: RenderedMail;
-  /** What its files were when the list was taken in; null: nothing is known, or there are none. */
+  /** What `Examiner` recorded of its files when the list was added; null: nothing is known, or there are no files. */
   record: string | null;
 }
 
-/** Nothing was handed to SES: its own errors are outcomes already. */
+/** The outcome of a file that cannot be read. Nothing was handed to SES, whose own errors are outcomes already. */
 function outcomeOfFiles(error: unknown, whenFolderIsGone: "halt" | "fail"): Outcome {
   if (error instanceof RenderProblem) return { kind: "rejected", reason: error.message, unknown: false };
   if (error instanceof StoppedError) {
@@ -111,7 +115,7 @@ function outcomeOfFiles(error: unknown, whenFolderIsGone: "halt" | "fail"): Outc
       ? { kind: "halted", reason, hint: hint ?? "" }
       : { kind: "rejected", reason, unknown: false };
   }
-  // Too many open files, a network folder that hangs: it may pass.
+  // Too many open files or a network folder that hangs may pass.
   if (error instanceof Error && "code" in error) {
     return { kind: "transient", reason: `a file cannot be read: ${error.message}`, unreachable: false };
   }
@@ -119,17 +123,17 @@ function outcomeOfFiles(error: unknown, whenFolderIsGone: "halt" | "fail"): Outc
 }
 
 interface Kept {
-  /** Or why it cannot be compiled. */
+  /** The compiled content, or the reason why it cannot be compiled. */
   content: CompiledContent | string;
   bytes: number;
 }
 
-/** Claims that come together wait for one look-up. */
-function contentCache(library: Library): LRUCache<number, Kept> {
+/** Compiled contents by id. Claims that need the same content at the same time wait for one look-up. */
+function createContentCache(library: Library): LRUCache<number, Kept> {
   return new LRUCache<number, Kept>({
     max: MOST_CONTENTS,
     maxSize: MOST_BYTES,
-    // However big, the content that goes out now is kept.
+    // The cache must keep the content that goes out now, even when it is larger than the cache.
     sizeCalculation: ({ bytes }) => Math.min(MOST_BYTES, bytes),
     fetchMethod: async (id) => {
       const content = await library.content(id);
@@ -138,7 +142,10 @@ function contentCache(library: Library): LRUCache<number, Kept> {
   });
 }
 
-/** Roughly: a character takes up to two bytes, and stands in source, template, HTML with marks, and the pieces of HTML and text. */
+/**
+ * A rough size in memory. A character takes up to two bytes, and is kept in the source, the template, the HTML with marks, and
+ * the pieces of HTML and text.
+ */
 function sizeOf({ html, text, attachments }: Content): number {
   return 12 * (html.length + text.length) + attachments.reduce((sum, { data }) => sum + data.length, 2_000);
 }
@@ -152,7 +159,7 @@ function problemOr<T>(work: () => T): T | string {
   }
 }
 
-/** What compiles a content is loaded with the first one: most runs of cron have nothing to send. */
+/** Loads the compiler with the first content, because most runs of cron have nothing to send. */
 async function compiledOr(content: Content): Promise<CompiledContent | string> {
   const { prepareContent } = await import("../compose/mail/tools.ts");
   try {

@@ -1,39 +1,41 @@
+/** What a call to SES comes to, and the contract of what makes the calls. */
 import type { Claim } from "./source.ts";
 
 /**
- * What became of one attempt to hand a message to SES. Made by `aws/` of what SES answers, and by the mailer of what never got as far
- * as a call; `steer.ts` says what each means.
+ * What became of one attempt to hand a message to SES. `aws/` makes it from the answer of SES, and the mailer from what stopped
+ * it before a call. `steer.ts` says what each kind means.
  */
 export type Outcome =
   | { kind: "sent"; sesMessageId: string }
-  /** Too fast: slow down; not an attempt. */
+  /** SES says that we send too fast. It does not count as an attempt. */
   | { kind: "throttled"; reason: string }
-  /** May pass: try again later, up to the attempts allowed. `unreachable`: SES was never reached. */
+  /** The failure may pass: try again later, up to the attempts allowed. `unreachable`: the call never reached SES. */
   | { kind: "transient"; reason: string; unreachable: boolean }
-  /** Refused for this recipient. `unknown`: an error we do not know, which may concern every recipient. */
+  /** This message is refused. `unknown`: the error is one we do not know, so it may concern every message. */
   | { kind: "rejected"; reason: string; unknown: boolean }
-  /** Handed over, and the answer was lost. */
+  /** The message may have reached SES, and the answer was lost. */
   | { kind: "in_doubt"; reason: string }
-  /** The account has sent what it may in 24 hours. */
+  /** The account has used up its 24-hour quota. */
   | { kind: "quota"; reason: string }
-  /** Account, identity, credentials or configuration: nothing more can be sent until somebody acts. */
+  /** Something is wrong with the account, identity, credentials or configuration: nothing can be sent until a person mends it. */
   | { kind: "halted"; reason: string; hint: string }
-  /** No call was made, because the claim was no longer ours. */
+  /** No call was made, because the claim had run out. */
   | { kind: "withheld"; reason: string };
 
-/** Of a claim that ran out before its call. */
+/** The outcome of a claim that ran out before its call. */
 export const WITHHELD: Outcome = {
   kind: "withheld",
   reason: "not handed to SES: this process stood still for too long",
 };
 
-/** What makes the calls. */
+/** Makes the calls. */
 export interface Deliver {
   /**
-   * Hands one message to SES; calls `onDeparted` when the request goes on the wire. It asks `isValid` right before that, after
-   * everything that may have to wait: false, and no call is made (`WITHHELD`). Rejects for a bug only.
+   * Hands one message to SES, and calls `onDeparted` when the request goes on the wire. It asks `isValid` right before the call,
+   * after everything that may have to wait; when that says false, no call is made and the outcome is `WITHHELD`. Rejects only
+   * for a bug.
    */
   (claim: Claim, onDeparted: () => void, isValid: () => boolean): Promise<Outcome>;
-  /** True: messages wait for memory, and more of them would only wait, too. Not set: they never do. */
+  /** True while messages wait for memory, so that claiming more is useless. Not set: messages never wait for memory. */
   isFull?: () => boolean;
 }

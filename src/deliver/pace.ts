@@ -1,54 +1,58 @@
 /**
- * The rate, as arithmetic on a small state that the store keeps: whoever claims updates it in the claiming transaction, so all
+ * The rate, as arithmetic on a small state that the store keeps. A claim updates the state in its own transaction, so all
  * processes on one store share one rate exactly. No timer refills anything.
  *
- * Two rules hold at once. *Spacing*: a message is due every 1/rate seconds, and what a stall lost may be caught up, but
- * only up to `CREDIT_MS`. *Window*: however it was spaced, no more than `rate` in any `WINDOW_MS`; this alone is the
- * promise, spacing makes the stream even. The window is a little longer than a second, because calls reach SES with
- * jitter: 10 ms of it cannot push a second over the rate, at the price of 1 % of it. It can be so little because calls
- * are counted when they go on the wire, not when they are claimed. Spacing is a little quicker than the window, so that
- * what a stall lost is made up for.
+ * Two rules hold at once:
  *
- * When SES throttles, the rate in force is cut at once and grows back: quickly while far below the rate that was
- * throttled last (`ceiling`), slowly near it, quickly again beyond it (the curve of TCP CUBIC).
+ * - *Spacing* makes the stream even: a message is due every 1/rate seconds. After a stall up to `CREDIT_MS` may be caught up.
+ * - *Window* is the promise: at most `rate` messages leave in any `WINDOW_MS`, rounded up to whole messages.
  *
- * All instants are milliseconds of one clock: the store's own, whatever the clocks of the processes say.
+ * The window is a little longer than a second, because calls reach SES with jitter. With 10 ms more, jitter of 10 ms cannot
+ * push a second over the rate, and it costs 1 % of the rate. So little is enough because calls are counted when they go on the
+ * wire, not when they are claimed. Spacing is a little quicker than the window, so that a stall can be made up for.
+ *
+ * When SES throttles, the rate in force is cut at once. It grows back quickly while it is far below the rate that was throttled
+ * last (`ceiling`), slowly near it, and quickly again beyond it (the curve of TCP CUBIC, RFC 9438).
+ *
+ * Instants are milliseconds of one clock, the store's own. Rates are in recipients per second.
  */
 
 const WINDOW_MS = 1010;
 const SPACING_MS = 1007;
 const CREDIT_MS = 250;
-/** Departures closer together than this share an entry; they are kept at the later instant, which errs on the safe side. */
+/** Departures within this time share an entry. It has the later instant, which never lets too many leave. */
 const GRAIN_MS = 2;
-/** After this long without a turn, what was learnt about throttling says nothing any more. */
+/** After this long without a turn, what was learnt about throttling is out of date. */
 const FORGET_MS = 120_000;
-/** The rate never falls below one message in ten seconds, so that a run always finds out when SES has recovered. */
+/** The rate never falls below one message in ten seconds, so that a run notices when SES has recovered. */
 const FLOOR_PER_SECOND = 0.1;
 
-/** `count` messages that were counted at `planned` left at `actual`. */
+/** `count` messages were counted at `planned` and really left at `actual`. */
 export interface Shift {
   planned: number;
   actual: number;
   count: number;
 }
 
-/** The state, as JSON keeps it. */
+/** The state of the rate. It survives JSON. */
 export interface Pace {
   /** When the next message is due by spacing. */
   nextAt: number;
-  /** [instant, messages] of the last window, oldest first. */
+  /** [instant, number of messages] within the last window, oldest first. */
   departures: [number, number][];
-  /** The rate in force when it is below the one asked for. */
+  /** The rate in force while it is below the one asked for; null: the one asked for is in force. */
   limit: number | null;
-  /** The rate at which SES throttled last. */
+  /** The rate at which SES throttled last; null: it did not, or that is forgotten. */
   ceiling: number | null;
+  /** When the rate was last cut. */
   cutAt: number;
-  /** Cuts since the last calm second: the next one is deeper. */
+  /** How often it was cut since the last calm second. After three cuts the next one is deeper. */
   cuts: number;
+  /** When a turn last updated the state. */
   updatedAt: number;
 }
 
-/** Nothing was sent yet. */
+/** The state before anything was sent. */
 export const NEW_PACE: Pace = {
   nextAt: 0,
   departures: [],
@@ -59,13 +63,13 @@ export const NEW_PACE: Pace = {
   updatedAt: 0,
 };
 
-/** Makes a state read from the file fit `now`: ages it, and drops what cannot be (the machine was restarted). */
+/** Brings a kept state up to `now`. A state from the future begins anew: the clock started again with the machine. */
 export function resume(pace: Pace, now: number): Pace {
   const fromThisBoot = pace.updatedAt <= now + 1;
   if (!fromThisBoot) return { ...NEW_PACE, nextAt: now, updatedAt: now };
   const departures = pace.departures.filter(([at]) => !isOver(at, now));
   const forgotten = now - pace.updatedAt > FORGET_MS;
-  // Idle time earns no credit: after a pause the stream starts evenly again.
+  // Idle time earns no credit, so the stream starts evenly after a pause.
   const idle = departures.length === 0;
   return {
     ...pace,
@@ -75,12 +79,12 @@ export function resume(pace: Pace, now: number): Pace {
   };
 }
 
-/** True: what was counted at `at` has left the window, so nothing that is learnt of it later matters. */
+/** True when a departure at `at` has left the window, so that it no longer matters to the rate. */
 export function isOver(at: number, now: number): boolean {
   return at <= now - WINDOW_MS;
 }
 
-/** Moves what was counted to when it really left, so that the window counts it where SES sees it. Ignores what it does not know. */
+/** Moves departures to when they really left, where SES counts them. Never moves one back; ignores shifts it cannot find. */
 export function correct(pace: Pace, shifts: readonly Shift[]): Pace {
   if (shifts.length === 0) return pace;
   const departures = pace.departures.map(([at, count]): [number, number] => [at, count]);
@@ -93,9 +97,9 @@ export function correct(pace: Pace, shifts: readonly Shift[]): Pace {
   return { ...pace, departures: departures.filter(([, n]) => n > 0).sort((a, b) => a[0] - b[0]) };
 }
 
-/** The rate in force after throttling at a call that started at `throttledAt`. */
+/** Cuts the rate in force, because SES throttled a call that left at `throttledAt`. */
 export function throttle(pace: Pace, asked: number, throttledAt: number, now: number): Pace {
-  // Calls that left before the last cut say nothing about the rate after it.
+  // A call that left before the last cut says nothing about the rate after it.
   if (throttledAt <= pace.cutAt) return pace;
   const current = Math.min(asked, pace.limit ?? asked);
   const calm = now - pace.cutAt > 1000;
@@ -111,19 +115,19 @@ export function throttle(pace: Pace, asked: number, throttledAt: number, now: nu
   };
 }
 
-/** Lets a cut rate grow back over the time that has passed. */
+/** Lets a cut rate grow back for the time that has passed since the last turn. */
 export function recover(pace: Pace, asked: number, now: number): Pace {
   if (pace.limit === null) return pace;
   const seconds = Math.max(0, now - Math.max(pace.updatedAt, pace.cutAt)) / 1000;
   const distance = Math.abs(pace.limit - (pace.ceiling ?? asked));
-  // The first half second after a cut the answers of earlier calls are still coming in.
+  // In the first half second after a cut, answers to earlier calls still come in.
   const growing = now - pace.cutAt > 500;
   const slope = growing ? Math.max(asked * 0.003, 0.12 * distance, 0.02) : 0;
   const limit = pace.limit + slope * Math.min(seconds, 5);
   return limit >= asked ? { ...pace, limit: null, ceiling: null, cuts: 0 } : { ...pace, limit };
 }
 
-/** How many messages may leave now, at most `room`, and how long until the next one may. */
+/** Takes up to `room` messages that may leave now. `waitMs`: until another one may leave; `perSecond`: the rate in force. */
 export function take(
   pace: Pace,
   asked: number,

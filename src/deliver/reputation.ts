@@ -1,9 +1,9 @@
 /**
- * Notices a list that ruins the sender before Amazon does: SES reviews an account at 5 % bounces or 0.1 % complaints and
- * pauses it at 10 % or 0.5 % (SES developer guide, "Reputation dashboard messages").
+ * Notices a bad list before Amazon does. SES reviews an account at 5 % bounces or 0.1 % complaints, and may pause it at 10 % or
+ * 0.5 % (SES developer guide, "Reputation dashboard messages").
  */
 
-/** Messages of a topic by what came back of them. */
+/** How many messages of a topic are in each state or had each event. A `TopicRow` is one. */
 export interface Reputation {
   topic: string;
   pending: number;
@@ -13,19 +13,22 @@ export interface Reputation {
   complained: number;
 }
 
-/** Percent; Infinity: no limit. */
+/** The highest rates allowed, in percent; Infinity: no limit. */
 export interface ReputationLimits {
   bounceRate: number;
   complaintRate: number;
 }
 
-/** SES speaks of a "representative volume"; below this a single bad domain would stop a campaign. */
+/**
+ * Fewer delivered and bounced messages than this decide nothing, or a single bad domain would stop a campaign. SES speaks of a
+ * "representative volume", too.
+ */
 const LEAST_ANSWERS = 500;
 
 /**
- * Why nothing more may be sent, or null. Only topics with something left to send count: one that is done, however badly it
- * went, is in nobody's way. Rates are of the messages whose fate is known, or, where no delivery is ever told (the
- * configuration set publishes bounces and complaints only), of all that were sent.
+ * Names the first topic whose bounces or complaints exceed the limits; null: there is none. A topic with nothing left to send is
+ * passed over, because stopping would not help. A rate is a share of the messages that were delivered or bounced. When no
+ * delivery is known, because the configuration set publishes only bounces and complaints, it is a share of those sent.
  */
 export function tooManyBad(
   topics: readonly Reputation[],
@@ -61,7 +64,7 @@ function over(
   };
 }
 
-/** `7.25 %`, never rounded down to the limit it is over. */
+/** `7.25 %`. Rounded up, so that a rate over a limit never reads as the limit. */
 function percent(rate: number): string {
   return `${Number((Math.ceil(rate * 1000 - 1e-9) / 1000).toFixed(3))} %`;
 }

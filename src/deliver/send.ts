@@ -1,8 +1,8 @@
 /**
- * The send loop. A process is only a pair of hands: each turn writes the answers that came, claims as many messages as
- * there are free hands and the rate allows, and starts their calls. It knows neither SQLite nor SES.
+ * The send loop. Each turn writes the answers that came, claims as many messages as the free hands and the rate allow, and
+ * starts their calls. The loop knows neither SQLite nor SES.
  *
- * Turns come in bursts (`burst.ts`). What is in flight, and the status people see, outlive a burst.
+ * Turns come in bursts (`burst.ts`). The calls in flight and the status that people see outlive a burst.
  */
 import { StoppedError, UserError } from "../errors.ts";
 import { Burst } from "./burst.ts";
@@ -15,16 +15,16 @@ import type { Source } from "./source.ts";
 import { Status } from "./status.ts";
 import { limitsOf, Steering } from "./steer.ts";
 
-/** Other processes put messages into the source, too: look this often when nobody tells. */
+/** Other processes add messages to the source without telling us, so look this often. */
 const LOOK_MS = 500;
-/** What was due was gone when we came. */
+/** The pause after a burst that found nothing, because another process had claimed what was due. */
 const BEATEN_MS = 20;
-/** After a stop that a person has to mend (credentials, paused account), try again this often. */
+/** A person has to mend the cause of a halt (credentials, paused account). Try again this often. */
 const HALTED_MS = 30_000;
-/** A source that cannot be written to (disk full) is tried again sooner: it is ours, and people make room. */
+/** A source that cannot be written to (disk full) is tried again sooner, because people make room quickly. */
 const UNWRITABLE_MS = 5_000;
 
-/** A loop that has not begun: `run` starts it. */
+/** Makes a loop that sends messages of `source` with `deliver`. Nothing happens until `run` is called. */
 export function createSendLoop(source: Source, deliver: Deliver, options: SendOptions): SendLoop {
   const loop = new Loop(source, deliver, options);
   return { run: (listener) => loop.run(listener), status: () => loop.status(), wake: () => loop.wake() };
@@ -39,7 +39,7 @@ class Loop implements SendLoop {
   readonly #flight: Flight;
   readonly #sleeper: Sleeper;
   readonly #hands: Hands;
-  /** Of the burst that is on, or of the last one: an answer may come when it is over. */
+  /** That of the current burst, or of the last one: an answer may come after its burst has ended. */
   #steering: Steering;
   #listener: SendListener = { onNotice: () => undefined };
 
@@ -83,7 +83,7 @@ class Loop implements SendLoop {
     }
   }
 
-  /** Burst after burst, until the first signal. */
+  /** Runs burst after burst until the first signal came and nothing is in flight. */
   async #keepSending(): Promise<SendResult> {
     const { signal } = this.#options.io;
     while (!signal.aborted || !this.#flight.isEmpty()) {
@@ -101,14 +101,14 @@ class Loop implements SendLoop {
     return this.#steering.result();
   }
 
-  /** Milliseconds until there may be something to send; 0: now. */
+  /** Milliseconds until the next burst or the next look; 0: begin a burst now. */
   async #nextBurstInMs(): Promise<number> {
     if (!this.#flight.isEmpty()) return 0;
     this.#sleeper.listen();
     const lost = await this.#source.recover();
     if (lost > 0) this.#listener.onRecovered?.(lost);
     const { scope, checkpoint } = this.#options;
-    // What was held may be let go again, and nothing else would find out while nothing is sent.
+    // A held topic may be released, and while nothing is sent only this call finds out.
     if (scope.held?.size) await checkpoint();
     const nextMs = await this.#source.nextDueInMs({ ...scope });
     return nextMs === 0 ? 0 : Math.max(1, Math.min(LOOK_MS, nextMs ?? LOOK_MS));
@@ -148,10 +148,10 @@ class Loop implements SendLoop {
     this.#listener.onProgress?.(this.#run);
   }
 
-  /** What comes after a burst, before the next look. */
+  /** Waits after a burst, for as long as its result asks for. */
   async #pause({ outcome, reason, hint }: SendResult): Promise<void> {
     if (outcome === "halted") await this.#halted({ reason: reason ?? "", hint }, HALTED_MS);
-    // Another process was quicker, or the cap moved what was due.
+    // Another process was quicker, or the recipient cap postponed what was due.
     if (outcome === "nothing_to_send") await this.#sleeper.sleep(BEATEN_MS);
   }
 
@@ -159,7 +159,7 @@ class Loop implements SendLoop {
     const { signal, clock } = this.#options.io;
     if (signal.aborted) return;
     this.#status.halted(halt, this.#listener);
-    // Not woken by new messages: they would meet the same wall.
+    // New messages must not end this sleep: they would fail for the same reason.
     await clock.sleep(waitMs, signal);
   }
 

@@ -1,91 +1,94 @@
-/** What the rest of the program knows of the send loop: what it is told, and what it tells. */
+/** The send loop as the rest of the program sees it: its options, its results and its status. */
 import type { Io } from "../io.ts";
 import type { Scope } from "./source.ts";
 
-/** How fast, and with how many hands. */
+/** How fast to send, and with how many calls at once. */
 export interface Rate {
   /** Recipients per second. */
   perSecond: number;
-  /** Calls in flight at most. */
+  /** The most calls in flight. */
   concurrency: number;
 }
 
-/** Why nothing more is sent, and what to do about it. */
+/** Why nothing is sent, and what to do about it. */
 export interface Halt {
   reason: string;
   hint: string | null;
 }
 
-/** What to send, and how. */
+/** The options of both kinds of loop. */
 interface CommonOptions {
-  /** `held` may be replaced at any time, by a set that is whole. */
+  /** Its `held` may be replaced by another set at any time. */
   scope: Scope;
-  /** Asked each time sending begins: the account's rate may change while we live. */
+  /** Called at the beginning of each burst, because the account's rate may change. */
   rate: () => Rate;
   /** SES calls for one message before it fails. */
   maxAttempts: number;
   /**
-   * Asked before the first message and then every two seconds or so whether sending may go on; null: it may. What is in flight is
-   * waited for, and sending is halted. It may replace `scope.held`.
+   * Called before the first message and then about every two seconds; null: sending may go on. Otherwise sending is halted
+   * after the calls in flight are answered. It may replace `scope.held`.
    */
   checkpoint: () => Promise<Halt | null>;
-  /** The first signal: no new calls, answers are awaited. The second: what is in flight is put in doubt. */
+  /** `signal` ends the making of calls, and answers are awaited. `hardSignal` puts what is in flight in doubt. */
   io: Pick<Io, "signal" | "hardSignal" | "clock">;
 }
 
-/** With nothing left the loop ends. */
+/** Options of a loop that ends when nothing is left. */
 export interface EndingOptions extends CommonOptions {
   whenDrained: "end";
   /** Stop after this many messages; null: no limit. */
   max: number | null;
-  /** When the daily quota is used up. */
+  /** What to do when the daily quota is used up. */
   onQuota: "stop" | "wait";
 }
 
 /**
- * With nothing left the loop waits for more, for as long as the process lives. It also waits out what would end the other one (the
- * daily quota, a halt, a source that cannot be written to), and a call that never reached SES is no attempt: an outage is not to be
- * counted against the few messages it met.
+ * Options of a loop that waits for more when nothing is left, for as long as the process lives. It also waits where the other loop
+ * ends: for daily quota, after a halt, and while the source cannot be written to. A call that never reached SES is not an
+ * attempt here, so that an outage does not count against the few messages it met.
  */
 export interface WaitingOptions extends CommonOptions {
   whenDrained: "wait";
 }
 
+/** What to send, and how. */
 export type SendOptions = EndingOptions | WaitingOptions;
 
-/** Who hears what the loop meets. None of it may throw. */
+/** Hears what happens to the loop. Its methods must not throw. */
 export interface SendListener {
-  /** Something makes the loop wait; said once. */
+  /** Something makes the loop wait. Called once for each such cause, with a text for people. */
   onNotice(text: string): void;
-  /** After each turn. `run` is the live object: it goes on counting. */
+  /** Called after each turn. `run` is the live object, which goes on counting. */
   onProgress?(run: Readonly<Run>): void;
-  /** Of a loop that waits: once each time sending stops for something a person has to mend, and with null when it goes on. */
+  /** Of a loop that waits: called once when sending stops for something that a person has to mend, and with null when it goes on. */
   onHalt?(halt: Halt | null): void;
-  /** Of a loop that waits: how many messages a process that died left in doubt. */
+  /** Of a loop that waits: called with how many messages dead processes left in doubt. */
   onRecovered?(count: number): void;
 }
 
-/** What the loop did since it was made. */
+/** What the loop has done since it was made. */
 export interface Run {
-  /** SES calls that count: throttled ones do not. */
+  /** Attempts. Calls that SES throttled, and messages put back for quota or after a halt, are left out. */
   attempts: number;
   sent: number;
   failed: number;
   inDoubt: number;
   throttled: number;
+  /** How often a message was put back after a passing failure. */
   retried: number;
-  /** Time spent sending, without the waiting in between. */
+  /** Time spent in bursts; the waiting between them is left out. */
   elapsedMs: number;
 }
 
-/** Nothing done yet. */
+/** The counts of a loop that has done nothing yet. */
 export function emptyRun(): Run {
   return { attempts: 0, sent: 0, failed: 0, inDoubt: 0, throttled: 0, retried: 0, elapsedMs: 0 };
 }
 
+/** How sending ended, as the JSON of `send` names it. */
 export type SendOutcome = "finished" | "nothing_to_send" | "interrupted" | "quota" | "halted" | "limit";
 
-/** How sending ended. `reason` and `hint` are null when nothing was in its way. */
+/** How sending ended, with what it did. `reason` and `hint` are null when it was not stopped. */
 export interface SendResult {
   outcome: SendOutcome;
   reason: string | null;
@@ -93,31 +96,31 @@ export interface SendResult {
   run: Run;
 }
 
-/** How sending goes. */
+/** How sending goes now. */
 export interface SenderStatus {
-  /** `halted`: something is to be fixed, `reason` and `hint` say what; it is tried again by itself. */
+  /** `halted`: `reason` says what is wrong and `hint` what to do. The loop tries again by itself. */
   state: "idle" | "sending" | "halted" | "stopped";
   reason: string | null;
   hint: string | null;
-  /** The rate in force, recipients per second: less than asked for after throttling. */
+  /** The rate in force, in recipients per second: less than asked for after throttling. */
   perSecond: number;
-  /** Since the process started; a copy. */
+  /** A copy of the counts since the loop was made. */
   run: Run;
 }
 
-/** The loop as it is seen while it runs. */
+/** The loop as others see it while it runs. */
 export interface Sender {
   status(): SenderStatus;
-  /** Something is due now: do not wait for the next look. */
+  /** Tells the loop that something may be due, so that it looks at once. */
   wake(): void;
 }
 
-/** The loop as its owner sees it. */
+/** The loop as its owner sees it, who may run it. */
 export interface SendLoop extends Sender {
   /**
-   * To be called once. Resolves when sending has ended, or, of a loop that waits, when the first signal has come and everything in
-   * flight is answered and written.
-   * @throws StoppedError when answers could not be written for longer than the source asks us to keep them; of a loop that ends only.
+   * To be called once. Resolves when sending has ended. A loop that waits ends after the first signal, once everything in flight
+   * is answered and written.
+   * @throws StoppedError when answers could not be written for longer than `Source.patienceMs`, in a loop that ends.
    */
   run(listener: SendListener): Promise<SendResult>;
 }

@@ -1,16 +1,17 @@
+/** The sleep of the send loop between two turns. */
 import type { Clock } from "../time/clock.ts";
 
 /** A sleep that can be cut short. */
 export interface Sleeper {
-  /** Sleeps for `ms`, or until it is woken; not at all when it was woken since `listen`. */
+  /** Sleeps for `ms` or until `wake`. Resolves at once when `wake` was called since `listen`. */
   sleep(ms: number): Promise<void>;
-  /** Ends the sleep. With nobody asleep it is kept for the next one. */
+  /** Ends the sleep. When nobody sleeps, it ends the next one, unless `listen` is called before. */
   wake(): void;
-  /** From now on a wake counts. To be called before looking at what wakes are about, so that none is missed. */
+  /** Forgets earlier wakes. To be called before looking for work, so that a wake during the look is not missed. */
   listen(): void;
 }
 
-/** Sleeps by `clock`. */
+/** Makes a sleeper that sleeps by `clock`. */
 export function createSleeper(clock: Clock): Sleeper {
   let isWoken = false;
   let cut: (() => void) | null = null;
@@ -18,7 +19,7 @@ export function createSleeper(clock: Clock): Sleeper {
     async sleep(ms) {
       if (isWoken) return;
       const controller = new AbortController();
-      // With a reason, or each wake would make an Error.
+      // Without a reason `abort` would make an Error for each wake, which is slow.
       cut = () => controller.abort("woken");
       await clock.sleep(ms, controller.signal);
       cut = null;

@@ -1,8 +1,8 @@
 /**
- * All that the send loop knows of where messages come from.
+ * The source of messages, as the send loop sees it.
  *
- * No instant of a process's clock crosses this contract, only ages and delays in milliseconds: each source keeps time by a clock of
- * its own, which may be that of another machine.
+ * Only ages and delays in milliseconds cross this contract, never instants: a source keeps time by a clock of its own, which
+ * may be that of another machine.
  */
 
 /** A message this process may hand to SES once, now. It is durably `sending` already. */
@@ -12,20 +12,20 @@ export interface Claim {
   contentId: number;
   ingestId: number;
   email: string;
-  /** JSON array of the recipient's CSV fields; behind them, of a message with files, what `Examiner` recorded. */
+  /** JSON array of the recipient's CSV fields. Of a message with files, its last element is what `Examiner` recorded. */
   fields: string;
   /** SES calls made for this message before this one. */
   attempts: number;
 }
 
-/** What became of a claim. */
+/** What became of a claim, to be written by the source. */
 export type Settlement =
   | { kind: "sent"; id: number; topicId: number; sesMessageId: string }
   | { kind: "failed"; id: number; error: string }
   | { kind: "in_doubt"; id: number; error: string }
   /**
-   * Back to pending, due `delayMs` after the source writes it; null: due as it was. `attempted` false: SES never took it in, so it
-   * does not count as an attempt.
+   * It goes back to `pending` and falls due `delayMs` after the source writes this; null: it is due as it was before.
+   * `attempted` false: the call does not count as an attempt.
    */
   | { kind: "put_back"; id: number; delayMs: number | null; attempted: boolean; error: string | null };
 
@@ -34,80 +34,88 @@ export interface Scope {
   /** Only this topic, or null for all. */
   topic: string | null;
   endpoint: "ses" | "sandbox";
-  /** Scheduled messages overdue by more than this are left alone; null: no limit. */
+  /** Scheduled messages that are overdue by more than this are not claimed; null: no limit. */
   maxLateMs: number | null;
-  /** An address gets no more than `count` mails in `windowMs`; what is over it waits, and stays pending. Not set: no cap. */
+  /** Limits the mails of each address; messages beyond it stay `pending` and wait. Not set: no cap. */
   recipientCap?: RecipientCap;
-  /** Topics left alone for now: too many of their mails bounce. Replaced as a whole, never changed. */
+  /** Topics that are not claimed for now, because too many of their mails bounce. The set is replaced, never changed. */
   held?: ReadonlySet<string>;
 }
 
+/** An address gets at most `count` mails in any `windowMs`. */
 export interface RecipientCap {
   count: number;
   windowMs: number;
 }
 
+/** What one turn brings, and what it asks for. */
 export interface TurnRequest {
   settlements: Settlement[];
-  /** How many claims the caller has hands for. 0 settles only. */
+  /** The most claims that the caller can take. With 0 the turn only writes answers. */
   room: number;
-  /** Recipients per second this process was asked to keep to. */
+  /** The rate asked for, in recipients per second. */
   perSecond: number;
   scope: Scope;
-  /** When the calls of earlier claims really left, so that the rate is kept where SES measures it. */
+  /** When the calls of earlier claims really left, so that the rate holds where SES measures it. */
   departed: Departure[];
-  /** How long ago the latest call that SES throttled since the last turn had left; null: none was throttled. */
+  /** The age of the latest departure of a call that SES throttled since the last turn; null: none was throttled. */
   throttledAgoMs: number | null;
 }
 
-/** The `count` calls of an earlier turn of the same handle. */
+/** When the `count` calls of an earlier turn of the same handle left. */
 export interface Departure {
-  /** Its number. A turn the source no longer knows is too old to matter to the rate. */
+  /** `Turn.number`. A turn that the source has forgotten no longer matters to the rate. */
   turn: number;
-  /** How long ago the last of the calls left. 0: not all have left, so they count as leaving now. */
+  /** The age of the last departure among the calls. 0 while not all have left: they count as leaving now. */
   leftAgoMs: number;
   count: number;
 }
 
+/** What one turn came to. */
 export interface Turn {
   /** Tells the turns of one handle apart. */
   number: number;
   claims: Claim[];
   /**
-   * How long the claims are ours, counted from when `turn` was called. Afterwards others may take them for lost: a call not made by
-   * then must not be made.
+   * How long the claims are ours, counted from when `turn` was called. After that others may put them in doubt, so a call that
+   * has not been made by then must not be made.
    */
   validForMs: number;
-  /** Milliseconds until the rate allows another message, when that is what is in the way; else null. */
+  /** Milliseconds until the rate allows another message; null: nothing was found, or no room was asked for. */
   rateWaitMs: number | null;
-  /** Nothing (more) is due now. */
+  /** True: no other message of the scope is due now. */
   drained: boolean;
-  /** The rate in force: the one asked for, or less after throttling. */
+  /** The rate in force, in recipients per second: the one asked for, or less after throttling. */
   perSecond: number;
 }
 
-/** What waits in a scope. */
+/** How many messages wait in a scope. */
 export interface Outlook {
   /** How many messages may be claimed now. */
   due: number;
   /** How many scheduled messages are overdue by more than the scope's `maxLateMs`. */
   late: number;
-  /** When the first of the others falls due; null: there are none. */
+  /** Milliseconds until the first of the others falls due; null: there are no others. */
   nextDueInMs: number | null;
 }
 
+/** Where the loop gets messages from, and where it writes answers. */
 export interface Source {
   /**
-   * Writes the answers, takes what the rate allows and claims that much, in one durable transaction.
-   * @throws StoppedError when the source cannot be written to for now. Nothing is written then, and the answers are still the caller's.
+   * Writes the answers, and claims as many messages as `room` and the rate allow, in one durable transaction. Resolves after
+   * the commit.
+   * @throws StoppedError when the source cannot be written to for now. Nothing is written then, and the caller keeps the answers.
    */
   turn(request: TurnRequest): Promise<Turn>;
-  /** Marks what processes that no longer live left in `sending` as in_doubt. Returns how many. */
+  /**
+   * Ends what dead processes left in `sending`: a message that an event or a visit proves sent becomes `sent`, every other one
+   * `in_doubt`. Returns how many are in doubt now.
+   */
   recover(): Promise<number>;
-  /** When a message of the scope may be claimed: 0 now; null: none waits. Counts nothing, so it is cheap. */
+  /** Milliseconds until a message of the scope may be claimed; 0: now; null: none waits. Counts nothing, so it is cheap. */
   nextDueInMs(scope: Scope): Promise<number | null>;
-  /** Counts what waits: for people, not for the loop. */
+  /** Counts what waits. It is for people; the loop asks `nextDueInMs`. */
   outlook(scope: Scope): Promise<Outlook>;
-  /** How long a caller keeps answers in hand, and tries to write them again, while the source cannot be written to. */
+  /** How long (ms) a caller keeps answers and tries to write them again while the source cannot be written to. */
   readonly patienceMs: number;
 }

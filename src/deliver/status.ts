@@ -1,31 +1,34 @@
+/** The status of the send loop that people see. */
 import type { Halt, Run, SendListener, SenderStatus } from "./sender.ts";
 
-/** How sending goes, for people: what the loop does, and what is to be mended. Says each change once. */
+/** Keeps what the loop does and what keeps it from sending, and tells a listener once when a halt begins or ends. */
 export class Status {
   #state: SenderStatus["state"] = "idle";
-  /** What stopped sending last, until something is sent again. */
+  /** Why sending stopped last; null again when something was sent after that. */
   #halt: Halt | null = null;
-  /** What keeps all but a probe back (quota, SES out of reach); null: nothing does. */
+  /** Why all messages but a probe are kept back (quota, SES out of reach); null: none is. */
   #hold: Halt | null = null;
   #perSecond: number;
   #sentBefore = 0;
 
+  /** `perSecond`: the rate to show until the first turn. */
   constructor(perSecond: number) {
     this.#perSecond = perSecond;
   }
 
+  /** The status now, with a copy of `run`. */
   show(run: Run): SenderStatus {
     const { reason, hint } = this.#hold ?? this.#halt ?? { reason: null, hint: null };
     return { state: this.#hold ? "halted" : this.#state, reason, hint, perSecond: this.#perSecond, run: { ...run } };
   }
 
-  /** Sending begins; `sent` messages were sent before. */
+  /** A burst begins. `sent`: how many messages were sent before it. */
   begin(sent: number): void {
     this.#state = "sending";
     this.#sentBefore = sent;
   }
 
-  /** After a turn: the rate in force, how many were sent, and what holds messages back now. */
+  /** To be called after each turn. `hold`: why messages are kept back now; null: they are not. */
   progress(now: { perSecond: number; sent: number; hold: string | null }, listener: SendListener): void {
     this.#perSecond = now.perSecond;
     const wasHeld = this.#hold !== null;
@@ -37,12 +40,13 @@ export class Status {
     listener.onHalt?.(null);
   }
 
-  /** Sending pauses: nothing is due. */
+  /** A burst has ended. */
   end(): void {
     this.#hold = null;
     this.#state = "idle";
   }
 
+  /** Sending stopped for this reason and will be tried again. The listener hears of a new reason once. */
   halted(halt: Halt, listener: SendListener): void {
     const isNew = this.#halt?.reason !== halt.reason;
     this.#halt = halt;
@@ -50,6 +54,7 @@ export class Status {
     if (isNew) listener.onHalt?.(halt);
   }
 
+  /** The loop has ended. */
   stopped(): void {
     this.#state = "stopped";
   }

@@ -1,27 +1,29 @@
-/** Errors steer: what an outcome means for its message, and for everything else that waits. */
+/** What the outcome of a call means for its message and for the messages that wait. */
 import type { Clock } from "../time/clock.ts";
 import { type Breaker, createBreaker } from "./breaker.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Halt, Run, SendOptions, SendOutcome, SendResult } from "./sender.ts";
 import type { Claim, Settlement } from "./source.ts";
 
-/** With the daily quota used up, and waiting for it: ask again this often. The window rolls, so a little frees all the time. */
+/** While we wait for daily quota, try one message this often. The 24-hour window rolls, so some quota frees all the time. */
 const QUOTA_RETRY_MS = 60_000;
-/** By how much our clock and the source's may differ over a back-off: this share of it, and this long. */
+/** Our clock and the source's may differ over a back-off by this share of it plus `GRAIN_MS`. */
 const DRIFT = 0.001;
 const GRAIN_MS = 2;
 
-/** What sending is bound by. */
+/** The limits of a run of the loop. */
 export interface Limits {
+  /** SES calls for one message before it fails. */
   maxAttempts: number;
-  /** Messages at most; null: no limit. */
+  /** The most messages to send in one burst; null: no limit. */
   max: number | null;
+  /** What to do when the daily quota is used up. */
   onQuota: "stop" | "wait";
-  /** A call that never reached SES is no attempt. */
+  /** True: a call that never reached SES does not count as an attempt. */
   outlastsOutages: boolean;
 }
 
-/** The limits among the options. */
+/** The limits that these options set. A loop that waits has no `max`, waits for quota and outlasts outages. */
 export function limitsOf(options: SendOptions): Limits {
   const { maxAttempts } = options;
   if (options.whenDrained === "wait") return { maxAttempts, max: null, onQuota: "wait", outlastsOutages: true };
@@ -32,16 +34,17 @@ interface Stop extends Halt {
   outcome: SendOutcome;
 }
 
+/** What a steering works with. */
 export interface SteeringOptions {
   limits: Limits;
   clock: Clock;
-  /** Counted into; may hold the counts of earlier bursts. */
+  /** Outcomes are counted here. It may hold the counts of earlier bursts. */
   run: Run;
-  /** Hears once when something keeps messages back. */
+  /** Called once each time something begins to keep messages back. */
   tell: (text: string) => void;
 }
 
-/** What one burst of sending learnt of its outcomes: whether it may go on, what is kept back, what comes again, how it ended. */
+/** What one burst learns from its outcomes: whether it may go on, what is kept back, what is retried, and how it ended. */
 export class Steering {
   readonly #run: Run;
   readonly #before: Run;
@@ -51,11 +54,11 @@ export class Steering {
   readonly #startedAt: number;
   readonly #breaker: Breaker = createBreaker();
   #stop: Stop | null = null;
-  /** Why the breaker keeps messages back, when it does. */
+  /** Why the breaker keeps messages back; meaningless while it does not. */
   #holdReason = "";
-  /** When (monotonic ms) messages that were put back fall due again, unordered. */
+  /** When messages that were put back fall due again (monotonic ms), in no order. */
   #retriesDueAt: number[] = [];
-  /** Messages that used up one of `max`. */
+  /** How many messages count against `max`. */
   #counted = 0;
 
   constructor(given: SteeringOptions) {
@@ -67,11 +70,12 @@ export class Steering {
     this.#startedAt = given.clock.monotonic();
   }
 
-  /** Nothing more is to be claimed. The first reason counts. */
+  /** From now on nothing is claimed. Only the first call counts. */
   stop(outcome: SendOutcome, { reason, hint }: Halt): void {
     this.#stop ??= { outcome, reason, hint };
   }
 
+  /** True after `stop`. */
   isStopped(): boolean {
     return this.#stop !== null;
   }
@@ -83,17 +87,17 @@ export class Steering {
     return this.#breaker.admit(Math.max(0, Math.min(wanted, left)), inFlight, this.#clock.monotonic());
   }
 
-  /** True: `max` is used up, as far as is known. */
+  /** True when `max` is used up. A message that is put back frees its place again. */
   isAtLimit(): boolean {
     return this.#limits.max !== null && this.#counted >= this.#limits.max;
   }
 
-  /** Why all but a probe now and then is kept back; null: nothing is. */
+  /** Why all messages but an occasional probe are kept back; null: none is. */
   hold(): string | null {
     return this.#breaker.nextProbeAt() === null ? null : this.#holdReason;
   }
 
-  /** Milliseconds until a probe may leave; null: it need not be waited for. */
+  /** Milliseconds until a probe may leave; null: there is no need to wait for one. */
   nextProbeInMs(): number | null {
     const at = this.#breaker.nextProbeAt();
     const inMs = at === null ? 0 : at - this.#clock.monotonic();
@@ -106,17 +110,20 @@ export class Steering {
     return this.#retriesDueAt.reduce((a, b) => Math.min(a, b)) - this.#clock.monotonic();
   }
 
-  /** A turn called at that instant (monotonic ms) found all that was due: what is not back by now another process has, or it was cancelled. */
+  /**
+   * To be called when a turn that was called at `calledAt` (monotonic ms) claimed all that was due. A retry that was due then
+   * and was not among the claims was cancelled, or another process has it, so it is not waited for.
+   */
   drained(calledAt: number): void {
     this.#retriesDueAt = this.#retriesDueAt.filter((dueAt) => dueAt > calledAt);
   }
 
-  /** The messages were claimed, and their calls begin. */
+  /** `count` messages were claimed, and their calls begin. */
   launched(count: number): void {
     this.#counted += count;
   }
 
-  /** The source has written these answers just now: back-offs count from here. */
+  /** The source has just written these answers. Their back-offs count from now. */
   written(settlements: readonly Settlement[]): void {
     for (const settlement of settlements) {
       if (settlement.kind !== "put_back" || settlement.delayMs === null) continue;
@@ -124,7 +131,7 @@ export class Steering {
     }
   }
 
-  /** What is to be written of a call that came to this outcome. */
+  /** Counts the outcome of a call, and returns what to write about its message. */
   settle(claim: Claim, outcome: Outcome): Settlement {
     const isOutage = this.#breaker.isClosed();
     const trip = this.#breaker.observe(outcome, this.#clock.monotonic());
@@ -160,19 +167,19 @@ export class Steering {
     }
   }
 
-  /** Nobody knows whether SES took the message. */
+  /** Counts a call whose answer is lost, and returns what to write about its message. */
   doubt({ id }: Claim, error: string): Settlement {
     this.#run.attempts++;
     this.#run.inDoubt++;
     return { kind: "in_doubt", id, error };
   }
 
-  /** Brings the time spent up to date. */
+  /** Brings `run.elapsedMs` up to date. */
   tick(): void {
     this.#run.elapsedMs = this.#before.elapsedMs + Math.round(this.#clock.monotonic() - this.#startedAt);
   }
 
-  /** How it ended, once nothing is in flight. */
+  /** How the burst ended. To be asked when nothing is in flight. */
   result(): SendResult {
     const run = this.#run;
     if (this.#stop) return { ...this.#stop, run };
@@ -182,7 +189,7 @@ export class Steering {
     return { outcome, reason: null, hint: null, run };
   }
 
-  /** `isFree`: it was not this message's fault. */
+  /** `isFree`: the failure does not count as an attempt of this message. */
   #tryAgain({ id, attempts }: Claim, reason: string, isFree: boolean): Settlement {
     const tried = attempts + 1;
     if (!isFree && tried >= this.#limits.maxAttempts) {

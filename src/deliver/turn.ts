@@ -1,32 +1,34 @@
 /**
- * The rate around a claim: what becomes of the kept state before a store looks for messages and after it found some, and when the
- * calls of its recent turns really left. Pure but for the memory of turns; every instant is of the store's own clock, in ms.
+ * The rate around a claim: how the kept state changes before a store looks for messages and after it found some. Everything is
+ * pure except the memory of recent turns. Instants are ms of the store's own clock.
  */
 import { correct, isOver, type Pace, recover, resume, type Shift, take, throttle } from "./pace.ts";
 import type { Departure, Turn } from "./source.ts";
 
 /** What a turn asks of the rate. */
 export interface Asked {
+  /** The rate asked for, in recipients per second. */
   perSecond: number;
+  /** The most messages to claim. */
   room: number;
   /** From `TurnMemory.shiftsOf`. */
   shifts: readonly Shift[];
-  /** When the latest throttled call had left; null: none was throttled. */
+  /** When the latest throttled call left; null: none was throttled. */
   throttledAt: number | null;
 }
 
-/** The rate in the middle of a turn: before anything is taken from it. */
+/** What the rate allows a turn, before anything is taken from it. */
 export interface Allowance {
   asked: Asked;
   now: number;
   pace: Pace;
   /** How many messages may be claimed. */
   most: number;
-  /** How many to look for: one even when none may be claimed, to tell "wait for the rate" from "nothing is left". */
+  /** How many to look for: at least one, unless `room` is 0, to tell "wait for the rate" from "nothing is left". */
   wanted: number;
 }
 
-/** Ages the state, puts in what was learnt since the last turn, and says how much may be claimed. */
+/** Brings the kept state up to `now`, adds what was learnt since the last turn, and says how much may be claimed. */
 export function allow(kept: Pace, asked: Asked, now: number): Allowance {
   const { perSecond, room, shifts, throttledAt } = asked;
   const corrected = correct(resume(kept, now), shifts);
@@ -36,19 +38,22 @@ export function allow(kept: Pace, asked: Asked, now: number): Allowance {
   return { asked, now, pace, most, wanted: room > 0 ? Math.max(1, most) : 0 };
 }
 
-/** What a look for `wanted` messages came to. `cutShort`: it ended before it had seen everything that is due. */
+/** What a look for `wanted` messages found. */
 export interface FoundDue {
   count: number;
+  /** True: the look ended before it had seen everything that is due. */
   cutShort: boolean;
 }
 
-/** The state to keep, what the turn answers, and the instant its claims are counted at. */
+/** What a turn answers about the rate, and what is kept of it. */
 export interface Spent extends Pick<Turn, "rateWaitMs" | "drained" | "perSecond"> {
+  /** The state to keep. */
   pace: Pace;
+  /** The instant at which its claims are counted. */
   countedAt: number;
 }
 
-/** Takes what was found from the rate, as far as it allows. */
+/** Takes from the rate as many of the found messages as it allows. */
 export function spend({ asked, now, pace, most, wanted }: Allowance, found: FoundDue): Spent {
   const after = take(pace, asked.perSecond, Math.min(found.count, most), now);
   return {
@@ -60,20 +65,21 @@ export function spend({ asked, now, pace, most, wanted }: Allowance, found: Foun
   };
 }
 
-/** The calls of one turn that moved, as a handle remembers it. */
+/** When the calls of one turn were counted, and when they left. */
 export interface TurnShift extends Shift {
+  /** `Turn.number`. */
   turn: number;
 }
 
-/** At which instants the recent turns of one handle were counted. */
+/** Remembers the instants at which the recent turns of one handle were counted. */
 export interface TurnMemory {
-  /** What the departures mean on the store's clock, for a turn called at `calledAt`. Leaves out turns that are forgotten. */
+  /** Puts departures that a turn called at `calledAt` reports on the store's clock. Leaves out turns that are forgotten. */
   shiftsOf(departed: readonly Departure[], calledAt: number): TurnShift[];
-  /** To be called once the turn is committed. `countedAt` null: it claimed nothing. Forgets what has left the rate's window. */
+  /** To be called after a turn is committed. `countedAt` null: it claimed nothing. Forgets turns that have left the window. */
   keep(turn: { number: number; countedAt: number | null; shifts: readonly TurnShift[] }, now: number): void;
 }
 
-/** Remembers no turns yet. */
+/** Makes a memory without turns. */
 export function createTurnMemory(): TurnMemory {
   const countedAt = new Map<number, number>();
   return {

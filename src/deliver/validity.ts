@@ -1,19 +1,20 @@
+/** How long something holds, by two clocks. */
 import type { Clock } from "../time/clock.ts";
 
-/** One instant on both clocks, ms. */
+/** One instant on both clocks, in ms. */
 export interface Instant {
   monotonic: number;
   wall: number;
 }
 
-/** Now. */
+/** The present instant. */
 export function instantOf(clock: Clock): Instant {
   return { monotonic: clock.monotonic(), wall: clock.now() };
 }
 
 /**
- * True: less than `ms` have passed since then, whichever clock is asked. The monotonic one stands still while the machine sleeps; the
- * wall clock may be set back.
+ * True when less than `ms` have passed since then by both clocks. One is not enough: the monotonic clock may stand still while
+ * the machine sleeps, and the wall clock may be set back.
  */
 export function isWithin(clock: Clock, since: Instant, ms: number): boolean {
   return clock.monotonic() - since.monotonic < ms && clock.now() - since.wall < ms;

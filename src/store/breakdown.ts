@@ -1,76 +1,90 @@
-/** What is asked about one topic along other lines than its states, and what is answered. */
+/** A topic broken down by time, domain, reason and link: the questions and the shapes of their answers. */
 import type { State } from "../message.ts";
 import type { TopicRow } from "./rows.ts";
 import type { EventOutcome } from "./rules/event-counters.ts";
 import type { Ranked } from "./rules/ranking.ts";
 
-/** In messages, as in `stats`. `opened_by_reader` leaves out those that only machines opened. */
-export type Outcomes = Record<"sent" | EventOutcome, number>;
+/** Counts of messages, as in `stats`. `opened_by_reader` leaves out messages that only machines opened. */
+export type Outcomes = Record<"sent" | Outcome, number>;
 
-/** What happened for the first time to so many messages in the span that begins at `at` (ms). */
+/** How many messages had each outcome for the first time in one span of time. */
 export interface TimeCounts extends Outcomes {
+  /** The beginning of the span (ms since the epoch). */
   at: number;
 }
 
+/** The messages to addresses of one domain. */
 export interface DomainCounts extends Outcomes {
   domain: string;
   total: number;
 }
 
-/** Bounced messages with the same verdict and all but the same text; null where SES said nothing. */
+/** Bounced messages with the same type, subtype and diagnostic; null where SES gave none. */
 export interface BounceReason {
   bounce_type: string | null;
   bounce_subtype: string | null;
-  /** The diagnostic with `…` for what differs from recipient to recipient. */
+  /** The text of the recipient's server, with `…` for parts that differ between recipients. */
   diagnostic: string | null;
   messages: number;
 }
 
+/** Messages that are `failed` or `in_doubt` with the same error. */
 export interface FailureReason {
   state: State;
-  /** With `…` for what differs from recipient to recipient. */
+  /** With `…` for parts that differ between recipients. */
   error: string | null;
   messages: number;
 }
 
+/** A recipient whose message is `failed` or `in_doubt`. */
 export interface FailedRecipient {
   email: string;
   state: State;
   error: string | null;
 }
 
+/** Opened messages: all of them, and those that a reader opened. */
 export interface OpenCounts {
   opened: number;
   opened_by_reader: number;
 }
 
+/** The clicks on one link. */
 export interface LinkCounts {
-  /** The link; with `…` for the part that differs from recipient to recipient. */
+  /** The link, with `…` for parts that differ between recipients. */
   link: string;
-  /** Messages in which it was clicked. */
+  /** The number of messages in which it was clicked. */
   messages: number;
+  /** All clicks. */
   clicks: number;
-  /** Of the clicks, those of scanners and other programs that name themselves. */
+  /** How many of the clicks are by scanners and other programs that name themselves. */
   machine_clicks: number;
 }
 
-/** From SES taking a mail in to the recipient's server taking it in: milliseconds, to three digits; null when nothing is known to be delivered. */
+/**
+ * How long mails took from the time SES accepted them to the time the recipient's server did, in ms. Percentiles are rounded to
+ * three digits; null: no delivery is known.
+ */
 export interface DeliveryTimes {
+  /** The number of delivered messages that are counted. */
   delivered: number;
   p50: number | null;
   p90: number | null;
   p99: number | null;
-  /** Slowest first, exact. */
+  /** The slowest deliveries, slowest first, in exact ms. */
   slowest: { email: string; ms: number }[];
 }
 
-/** One topic as it stood at one instant. What ranks takes how many rows it is to give; the rest is added up. */
+/**
+ * Questions about one topic, all answered as of one instant. `limit` is the most rows to give; where the answer is `Ranked`, the
+ * other rows are added up.
+ */
 export interface Breakdown {
   topic: TopicRow;
-  /** As written, with its `{{ variables }}`. */
+  /** The subject as written, with its `{{ variables }}`. */
   subject: string;
   from: string;
-  /** Spans of `spanMs` in which something happened, earliest first. What has no readable time is left out. */
+  /** Spans of `spanMs` in which something happened, earliest first. Events without a readable time are left out. */
   byTime(spanMs: number): Promise<TimeCounts[]>;
   byDomain(limit: number): Promise<Ranked<DomainCounts>>;
   bounceReasons(limit: number): Promise<Ranked<BounceReason>>;
@@ -79,6 +93,6 @@ export interface Breakdown {
   links(limit: number): Promise<Ranked<LinkCounts>>;
   opens(): Promise<OpenCounts>;
   deliveryTimes(slowest: number): Promise<DeliveryTimes>;
-  /** The first `limit` recipients that are `failed` or `in_doubt`. */
+  /** The first `limit` recipients whose messages are `failed` or `in_doubt`, in the order they were added. */
   failedRecipients(limit: number): Promise<FailedRecipient[]>;
 }

@@ -1,4 +1,4 @@
-/** Which store a location names, and opening it: the only file that knows every kind of store. Each is loaded when it is opened. */
+/** Opens the store that a location names. Only this file knows every kind of store; it loads a kind when one is opened. */
 import { existsSync } from "node:fs";
 import { UserError } from "../errors.ts";
 import type { Clock } from "../time/clock.ts";
@@ -7,7 +7,7 @@ import type { Opened, Store } from "./store.ts";
 
 export type { SqliteStore };
 
-/** Opens one kind of store; `onWait` hears now and then for how many ms another process was waited for. */
+/** Opens one kind of store. `onWait` is called now and then with the ms that we have waited for another process. */
 export type Open<Kind extends Store = Store> = (
   location: string,
   clock: Clock,
@@ -15,29 +15,29 @@ export type Open<Kind extends Store = Store> = (
 ) => Promise<Opened<Kind>>;
 
 /**
- * Opens the store at `location`, the path of a job file; creates the file when there is none.
- * @throws UserError when no store can be there.
+ * Opens the store at `location`, which is the path of a job file, and creates the file when there is none.
+ * @throws UserError when no store can be there; StoppedError when the disk is full or the file stays locked.
  */
 export const openStore: Open = (location, clock, onWait) => openSqliteStore(location, clock, onWait);
 
-/** The same for what only a job file can do. */
+/** The same, for callers that need what only a job file can do. */
 export const openSqliteStore: Open<SqliteStore> = async (location, clock, onWait) => {
   const { openStore: open } = await import("./sqlite/store.ts");
   return open(location, clock, onWait);
 };
 
-/** A store that is nowhere, gone when it is closed: for a rehearsal where there is no store yet. */
+/** Opens a store without a location, which is gone when it is closed. It is for a dry run where there is no store yet. */
 export async function openScratchStore(clock: Clock): Promise<Store> {
   const sqlite = await import("./sqlite/store.ts");
   return sqlite.openScratchStore(clock);
 }
 
-/** Whether there is a store at `location`. */
+/** True when there is a store at `location`. */
 export function storeExists(location: string): boolean {
   return existsSync(location);
 }
 
-/** @throws UserError when there is no job file at `location`: commands that only look must not make one. */
+/** For commands that only read and must not create a job file. @throws UserError when there is none at `location`. */
 export function requireJobFile(location: string): void {
   if (storeExists(location)) return;
   throw new UserError(`there is no job file ${location}`, "is --db right? import or send creates it");

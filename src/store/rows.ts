@@ -1,45 +1,45 @@
-/** The shapes a store takes and gives. Instants are milliseconds since the epoch unless said otherwise. */
+/** The data that a store takes and gives. Instants are milliseconds since the epoch. */
 import type { Content, State, Totals } from "../message.ts";
 import type { RefusedTopic } from "./rules/admit.ts";
 import type { EventCounts } from "./rules/event-counters.ts";
 
-/** Where a topic's mail goes. Kept apart so that a rehearsal can never be mistaken for the real thing. */
+/** Where the mail of a topic goes. It is kept, so that a rehearsal is never mistaken for the real thing. */
 export type Endpoint = "ses" | "sandbox";
 
 // Lists --------------------------------------------------------------------------------------------------------------
 
 /** One recipient of a list. */
 export interface StagedRow {
-  /** As it will be written to: domain lower-cased and punycode, local part as given. */
+  /** The address for the mail: the domain in lower case and punycode, the local part as given. */
   email: string;
-  /** JSON array of the CSV fields in the order of the file's columns; behind them, of a message with files, what `Examiner` recorded. */
+  /** JSON array of the CSV fields in the order of the file's columns. With files, its last element is what `Examiner` recorded. */
   fields: string;
-  /** 0: at once. */
+  /** When the message is due; 0: at once. */
   notBefore: number;
 }
 
-/** What a list becomes part of. */
+/** Where a list goes, and how. */
 export interface ListTarget {
   topic: string;
   content: Content;
-  /** Name of the file, for the record. */
+  /** The name of the file, kept for people. */
   file: string;
-  /** Names of the list's columns, in the order of each row's fields. */
+  /** The names of the list's columns, in the order of each row's fields. */
   columns: string[];
   /** 1 low, 5 medium, 10 high. */
   priority: number;
   /** When the topic is due, for `topics`; null: at once. */
   notBefore: number | null;
-  /** Give what was not sent yet this content instead of refusing a different one. */
+  /** True: when the topic has a different content, replace it in the topic and in what was not sent yet. False: refuse the list. */
   replaceContent: boolean;
-  /** Count only: everything is done and taken back. */
+  /** True: only count. Everything is done and rolled back. */
   rehearse: boolean;
 }
 
-/** What became of a list's rows: `added + duplicates + suppressed` is their number. */
+/** What became of the rows of a list. `added + duplicates + suppressed` is the number of rows. */
 export interface ListCounts {
   added: number;
-  /** Addresses the topic had already, or that the list named before. */
+  /** Rows whose address the topic had already, or that the list named before. */
   duplicates: number;
   suppressed: number;
 }
@@ -51,18 +51,19 @@ export interface TopicRow extends Totals, EventCounts {
   topic: string;
   /** When it is due; null: at once. */
   notBefore: number | null;
+  /** Null: it is not cancelled. */
   cancelledAt: number | null;
-  /** Null: nothing of it was claimed yet. */
+  /** Where its mail goes; null: nothing of it was claimed yet. */
   endpoint: Endpoint | null;
   firstSentAt: number | null;
   lastSentAt: number | null;
-  /** All visits through our own links, where `opened` and `clicked` count messages. */
+  /** This one and the next two count all visits through our own links, while `opened` and `clicked` count messages. */
   readerOpens: number;
   machineOpens: number;
   clicks: number;
 }
 
-/** What was sent in a span of time, and what came back of it. */
+/** How many messages of a topic were sent in a span of time, and how many of those had each event since. */
 export interface SentCounts extends EventCounts {
   sent: number;
   /** When the first and the last of them were sent. */
@@ -70,16 +71,17 @@ export interface SentCounts extends EventCounts {
   last: number;
 }
 
-/** One instant for all, or one for each recipient; `notBefore` is the earliest of them, for `topics`. */
+/** Another time for the pending messages of a topic. */
 export interface Reschedule {
+  /** The time of all messages, or the earliest of them when `instantOf` is set; 0: at once. */
   notBefore: number;
-  /** Of the recipient's own columns by name. */
+  /** Gives each recipient a time by its own columns, by name; null: all have the same. */
   instantOf: ((fields: Record<string, string>) => number) | null;
 }
 
 // Messages -----------------------------------------------------------------------------------------------------------
 
-/** A message and what came back of it, as `export` writes it. */
+/** A message and its events, as `export` writes it. */
 export interface ExportedMessage {
   email: string;
   state: State;
@@ -94,11 +96,11 @@ export interface ExportedMessage {
   complainedAt: number | null;
   openedAt: number | null;
   clickedAt: number | null;
-  /** The recipient's own columns by name. */
+  /** The recipient's columns by name. */
   fields: Record<string, string>;
 }
 
-/** A message that is `failed` or `in_doubt`: it needs a person. */
+/** A message that is `failed` or `in_doubt`, so that a person has to look at it. */
 export interface FailedMessage {
   id: number;
   topic: string;
@@ -110,39 +112,43 @@ export interface FailedMessage {
 
 // Requests -----------------------------------------------------------------------------------------------------------
 
-/** One message of a request to the gateway: one content to many. */
+/** One message of a request: one content to many addresses. */
 export interface AcceptMessage {
-  /** Null: none was named. Then only `uuid` and the Idempotency-Key tell a repeat from a new mail. */
+  /** Null: none was named. Then only `uuid` and the Idempotency-Key tell a repeat from new mail. */
   topic: string | null;
   content: Content;
-  /** As they will be written to. An address named twice counts as a duplicate. */
+  /** The addresses for the mail, in the form of `StagedRow.email`. An address named twice counts as a duplicate. */
   emails: readonly string[];
-  /** 10 high, 5 medium, 1 low. */
+  /** 1 low, 5 medium, 10 high. */
   priority: number;
-  /** 0: at once. */
+  /** When it is due; 0: at once. */
   notBefore: number;
-  /** The client's own name for this message: given again, nothing of it is added. */
+  /** The client's own name for this message; null: none. A message with a known uuid is not added again. */
   uuid: string | null;
 }
 
-/** A request for mail: it is stored whole or not at all. */
+/** A request for mail. It is stored whole or not at all. */
 export interface AcceptRequest {
   messages: readonly AcceptMessage[];
-  /** Where this gateway sends to: a topic that went to the other place takes nothing from here. */
+  /** Where this gateway sends. A topic that was sent to the other endpoint refuses the request. */
   endpoint: Endpoint;
+  /** Null: the request has no Idempotency-Key. */
   repeat: Repeat | null;
-  /** Whatever the caller wants to know again of a repeat: kept with the counts, only together with `repeat`, and never read. */
+  /** What the caller wants to have back when the request is repeated. It is kept only with `repeat`, and the store never reads it. */
   memo: string;
 }
 
-/** How a repeat of a request is known: the Idempotency-Key of one API key, and a hash of the body. */
+/** What tells that a request is a repeat. */
 export interface Repeat {
+  /** Who asks. Callers do not share keys. */
   caller: string;
+  /** The Idempotency-Key. */
   key: string;
+  /** A hash of the body: the same key with another fingerprint is a conflict. */
   fingerprint: string;
 }
 
-/** `added + duplicates + suppressed` is the number of addresses. */
+/** What became of the addresses of a request. `added + duplicates + suppressed` is the number of addresses. */
 export interface AcceptCounts {
   added: number;
   duplicates: number;
@@ -152,27 +158,29 @@ export interface AcceptCounts {
 /** What became of a request. */
 export type AcceptResult =
   | { kind: "stored"; counts: AcceptCounts }
-  /** The same request came before: this is what it came to then, and its memo. */
+  /** The same request came before. These are its counts and its memo from then. */
   | { kind: "repeated"; counts: AcceptCounts; memo: string }
   /** The key was used for another request. */
   | { kind: "conflict" }
   /** Nothing was stored. */
   | { kind: "refused"; problems: RefusedMessage[] };
 
-/** A message of a request whose topic does not take it; `message` is the index in the request. */
+/** A message of a request that its topic refuses. */
 export interface RefusedMessage extends RefusedTopic {
+  /** Its index in the request, from 0. */
   message: number;
 }
 
 // Visits and suppressions --------------------------------------------------------------------------------------------
 
-/** A reader's visit through a signed link. `link` of a click is where it led. */
+/** One visit through a signed link of ours. */
 export interface Visit {
   kind: "open" | "click";
   messageId: number;
   at: number;
-  /** Made by a program (mail proxy, scanner), not by a reader. */
+  /** True: a program (mail proxy, scanner) made it, not a reader. */
   machine: boolean;
+  /** Where a click led; null: it is an open. */
   link: string | null;
 }
 
@@ -181,14 +189,14 @@ export interface Suppression {
   /** Lower-cased. */
   address: string;
   reason: string;
-  /** Where we have it from: `event`, `manual`, `import`, `ses`, `link` (of a mail). */
+  /** Where we know it from: `event`, `manual`, `import`, `ses` (its suppression list) or `link` (in a mail). */
   source: string;
   /** For people: the bounce's diagnostic, a note. */
   detail: string | null;
   createdAt: number;
 }
 
-/** `createdAt`: since when, where it is known from elsewhere; else now. */
+/** A suppression to add. `createdAt` is known when it comes from elsewhere; not set: now. */
 export type NewSuppression = Omit<Suppression, "createdAt" | "detail"> & { detail?: string | null; createdAt?: number };
 
 // Keys ---------------------------------------------------------------------------------------------------------------

@@ -1,11 +1,15 @@
 /**
- * What the program may ask of a store, divided into roles: who works with a store names the role it needs. One contract, one
- * test suite over every implementation.
+ * The contract of a store, divided into roles. Code that works with a store names only the roles it needs. One test suite runs
+ * over every kind of store.
  *
- * The promises that matter: a message handed out by `turn` is durably `sending` before the caller sees it; every change of
- * state names the state it leaves, so that two processes can never both move a message; counters always add up. What is
- * written is durable when its promise resolves. Every method rejects with StoppedError when the disk is full: nothing is
- * written then, and the same call may be made again.
+ * What every store promises:
+ *
+ * - A message that `turn` hands out is durably `sending` before the caller sees it.
+ * - Every change of state names the state it leaves, so two processes can never both move a message.
+ * - The counters of a topic always agree with its messages.
+ * - A write is durable when its promise resolves.
+ * - A method that writes rejects with StoppedError when the disk is full. Its open transaction is rolled back then, and the same
+ *   call may be made again.
  */
 import type { Library } from "../deliver/library.ts";
 import type { Source } from "../deliver/source.ts";
@@ -30,118 +34,137 @@ import type {
   Visit,
 } from "./rows.ts";
 
-/** A recipients list on its way in: nothing of it is in the store until `commit`, which puts all of it in at once. */
+/** A list that is being added. Nothing of it is in the store until `commit` adds all of it at once. */
 export interface Staging {
-  /** Rejects with StoppedError when the temporary folder is full: then all that is left is to discard it. */
+  /** Stages rows. Rejects with StoppedError when the temporary folder is full; discard the list then. */
   add(rows: readonly StagedRow[]): Promise<void>;
-  /** One transaction, once. Rejects with TopicRefusedError, and changes nothing, when the topic may not take these recipients. */
+  /**
+   * Adds the staged rows in one transaction. To be called once. Rejects with TopicRefusedError, and changes nothing, when the
+   * topic may not take the list.
+   */
   commit(target: ListTarget): Promise<ListCounts>;
-  /** Forgets what was staged. Harmless when called again or after `commit`. */
+  /** Forgets the staged rows. May be called again, and after `commit`. */
   discard(): Promise<void>;
 }
 
-/** Lists of recipients in. */
+/** Adds lists of recipients. */
 export interface Lists {
-  /** One list at a time: the one before has to be committed or discarded. */
+  /** Begins a list. The list before has to be committed or discarded. */
   stage(): Promise<Staging>;
-  /** Rejects with TopicRefusedError when `commit` would refuse this topic or this content; changes nothing. */
+  /** Rejects with TopicRefusedError when `commit` would now refuse the topic or the content. Changes nothing. */
   checkList(target: Pick<ListTarget, "topic" | "content" | "replaceContent">): Promise<void>;
 }
 
-/** Requests for mail in, and what tells a repeat from a new one. */
+/** Takes requests for mail in, and tells a repeat from a new request. */
 export interface Inbox {
-  /** All requests in one durable transaction; each is stored whole or not at all. Results in the same order. */
+  /**
+   * Stores the requests in one durable transaction, each whole or not at all. The results have the same order. Rejects with
+   * StoppedError when the store stays locked; nothing is stored then.
+   */
   accept(requests: readonly AcceptRequest[]): Promise<AcceptResult[]>;
-  /** What a request with this key came to, or that the key was used for another; null: never seen. */
+  /** What an earlier request with this key came to, or that the key was used for another one; null: the key is new. */
   earlier(repeat: Repeat): Promise<Extract<AcceptResult, { kind: "repeated" | "conflict" }> | null>;
-  /** Those of the uuids that were accepted before. */
+  /** Which of the uuids were accepted before. */
   knownUuids(uuids: readonly string[]): Promise<Set<string>>;
-  /** What became of the (first) message accepted with this uuid; null: there is none. */
+  /** What became of the message accepted with this uuid, the first one when it went to several addresses; null: there is none. */
   accepted(uuid: string): Promise<Pick<ExportedMessage, "state" | "sesMessageId" | "error"> | null>;
-  /** Forgets the answers kept for repeats that were given more than so many ms ago. */
+  /** Forgets answers kept for repeats that are older than `ms`. */
   forgetAnswersOlderThan(ms: number): Promise<void>;
 }
 
-/** Visits through signed links in. */
+/** Counts visits through our own links. */
 export interface VisitSink {
-  /** Counts opens and clicks in one transaction. Returns how many messages were visited for the first time. */
+  /**
+   * Counts opens and clicks in one transaction. A visit to a message that was never handed to SES is ignored. Returns how many
+   * messages were visited for the first time.
+   */
   applyVisits(visits: readonly Visit[]): Promise<number>;
-  /** Whom a message went to; null: there is no such message. */
+  /** The address and topic of a message; null: there is no such message. */
   addressee(messageId: number): Promise<{ email: string; topic: string } | null>;
 }
 
-/** Topics as a whole, and what a person does to one. An unknown topic is a UserError that names those there are. */
+/**
+ * Topics as a whole, and what a person does to one. Except for `topic`, an unknown name is a UserError whose hint names the five
+ * latest topics.
+ */
 export interface Topics {
-  /** Counts of one topic, or of all together when `topic` is null. */
+  /** The counts of one topic, or of all together when `topic` is null. */
   totals(topic: string | null): Promise<Totals>;
   /** Every topic, oldest first. */
   topics(): Promise<TopicRow[]>;
-  /** One topic; null: there is none of this name. */
+  /** The topic of this name; null: there is none. */
   topic(name: string): Promise<TopicRow | null>;
-  /** Column names of every list that went into the topic, in order of first appearance. */
+  /** The column names of all lists of the topic, each once, in order of first appearance. */
   columns(topic: string): Promise<string[]>;
-  /** Cancels what is pending; the topic takes no further recipients. `inFlight`: messages whose call is under way. */
+  /**
+   * Cancels what is pending. Except for `NO_TOPIC`, the topic takes no further recipients until `retry` reopens it. `inFlight`:
+   * how many messages are `sending`, whose calls can no longer be stopped.
+   */
   cancel(topic: string): Promise<{ cancelled: number; inFlight: number }>;
   /**
-   * Puts messages in these states back to pending and reopens the topic; those to suppressed addresses become `suppressed`.
-   * `topic` null: of every topic that is not cancelled. Returns how many are pending now.
+   * Puts messages in these states back to `pending`, or to `suppressed` where the address is suppressed, with no attempts
+   * counted. Reopens the topic when a message became `pending` or `states` has `cancelled`. `topic` null: of every topic that is
+   * not cancelled. Returns how many became `pending`.
    */
   retry(topic: string | null, states: State[]): Promise<number>;
-  /** Moves pending messages to another time. Returns how many. */
+  /** Gives the pending messages of a topic another time. Returns how many there are. */
   reschedule(topic: string, when: Reschedule): Promise<number>;
 }
 
-/** Questions about messages. An unknown topic is a UserError that names those there are. */
+/** Questions about messages. An unknown topic is a UserError whose hint names the five latest topics. */
 export interface Reader {
-  /** Streams the topic's messages in these states (null: in any) in the order they were added. */
+  /** Streams the messages of a topic in these states (null: all states) in the order they were added. */
   messages(topic: string, states: State[] | null): AsyncGenerator<ExportedMessage>;
-  /** Messages that are failed or in doubt, newest first: up to `limit`, of one topic or, when null, of all. */
+  /** Up to `limit` messages that are failed or in doubt, newest first, of one topic or, when null, of all. */
   failedMessages(topic: string | null, limit: number): Promise<FailedMessage[]>;
-  /** What was sent within the last so many ms, by topic; topics of which nothing was sent are left out. */
+  /** Counts what was sent within the last `ms`, by topic. Topics of which nothing was sent then are left out. */
   sentWithin(ms: number): Promise<Map<string, SentCounts>>;
-  /** How many messages were sent within the last so many ms. */
+  /** How many messages were sent within the last `ms`. */
   countSentWithin(ms: number): Promise<number>;
   /**
-   * Answers questions about one topic along other lines: all of one instant. Rejects with InterruptedError when the signal
-   * aborts.
+   * Calls `ask` with questions about one topic, which are all answered as of one instant, and returns what it returns. The
+   * questions must not be used after that. Rejects with InterruptedError when the signal aborts.
    */
   breakdown<T>(topic: string, signal: AbortSignal, ask: (lines: Breakdown) => Promise<T>): Promise<T>;
 }
 
-/** Addresses that are not written to, compared without regard to case. */
+/** Addresses that are not written to. Case does not matter when they are compared. */
 export interface Suppressions {
-  /** Suppresses addresses, and the messages that wait for them, in one transaction. Returns how many are new. */
+  /** Suppresses addresses, and the pending messages to them, in one transaction. Returns how many addresses are new. */
   suppress(entries: readonly NewSuppression[]): Promise<number>;
-  /** Lets addresses be written to again; what was suppressed stays so until `retry`. Returns how many were there. */
+  /** Allows mail to addresses again. Messages that are `suppressed` stay so until `retry`. Returns how many were suppressed. */
   unsuppress(addresses: readonly string[]): Promise<number>;
-  /** All of them, in order of address. */
+  /** Streams all of them in order of address. */
   suppressions(): AsyncGenerator<Suppression>;
-  /** Up to `limit` of those whose address contains `text`, in order of address. */
+  /** Up to `limit` suppressions whose address contains `text`, in order of address. */
   searchSuppressions(text: string, limit: number): Promise<Suppression[]>;
   countSuppressions(): Promise<number>;
 }
 
-/** Who may use the gateway, and what links in mails are signed with. */
+/** The API keys of the gateway, and the keys that sign links in mails. */
 export interface Keys {
-  /** Rejects with UserError when there is a live key of this name. A revoked name may be used again. */
+  /** Adds an API key. Rejects with UserError when a live key has this name; the name of a revoked key may be used again. */
   addKey(key: Pick<ApiKey, "name" | "digest" | "scopes">): Promise<void>;
-  /** Live and revoked ones, oldest first. */
+  /** The live and the revoked API keys, oldest first. */
   keys(): Promise<ApiKey[]>;
-  /** False: there is no live key of this name. */
+  /** Revokes an API key. False: there is no live key of this name. */
   revokeKey(name: string): Promise<boolean>;
-  /** What tracking links are signed with, newest first; the first is made when there is none. 32 random bytes each. */
+  /** The signing keys, newest first, each 32 random bytes. Makes the first one when there is none. */
   signingKeys(): Promise<Buffer[]>;
-  /** Makes a new one; links signed with older ones stay good. */
+  /** Adds a signing key. Links signed with older keys stay valid. */
   rotateSigningKey(): Promise<void>;
 }
 
 /** All roles of one store. */
 export interface Store extends Source, Lists, Inbox, EventSink, VisitSink, Topics, Reader, Library, Suppressions, Keys {
-  /** Rejects when the store cannot be read or written, and for ten seconds after a write found the disk full. */
+  /** Rejects when the store cannot be read or written now, or when a write found the disk full in the last ten seconds. */
   ping(): Promise<void>;
-  /** Lets go of the store: nothing may be asked of it after that. Messages this process still holds become in doubt. */
+  /**
+   * Closes the store, which must not be used after that. Messages that it still holds in `sending` become `in_doubt` once a
+   * process finds that this one has ended or that its lease has run out.
+   */
   close(): Promise<void>;
 }
 
-/** A store just opened. `recovered`: how many messages processes that died had left in flight; they are in doubt now. */
+/** A store just opened. `recovered`: how many messages of dead processes became `in_doubt` while it was opened. */
 export type Opened<Kind extends Store = Store> = Kind & { recovered: number };

@@ -1,9 +1,10 @@
+/** Topic names in the two normal forms of Unicode. */
 import type { Topics } from "./store.ts";
 
 /**
- * The name under which a topic is in the store. Names come in either form of Unicode: a Mac gives file names, and what is
- * copied from them, decomposed. New topics are NFC; older job files may hold others, which are found as they are. A topic that is not
- * there keeps the name it would get.
+ * The name under which the store has this topic. A name may come in either form of Unicode: macOS gives file names decomposed
+ * (NFD). New topics are composed (NFC), and older job files may have others, which are found as they are. For a topic that is
+ * not in the store it is the composed name.
  */
 export async function storedTopic(store: Pick<Topics, "topic">, name: string): Promise<string> {
   const composed = name.normalize("NFC");

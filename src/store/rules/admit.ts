@@ -1,44 +1,48 @@
-/** Whether a topic may take what is wanted of it. Each store asks it inside the transaction that writes. */
+/** Decides whether a topic may take recipients or be sent. A store asks inside the transaction that writes. */
 
-/** Why a topic refuses what is wanted of it. Words for people are made where it is told (`intake/refusal-text.ts`). */
+/** Why a topic refuses. `intake/refusal-text.ts` and `work/refused-topic.ts` put it in words. */
 export type TopicRefusal =
-  /** It is cancelled, and takes no further recipients until it is reopened. */
+  /** The topic is cancelled, and takes no further recipients until it is reopened. */
   | "cancelled"
-  /** It was sent to the sandbox and is to go to SES, or the other way round: a rehearsal must not use up a campaign. */
+  /** It was sent to the sandbox and would go to SES now, or the other way round. A rehearsal must not use up a campaign. */
   | "other-endpoint"
-  /** It has another content, and nobody asked to replace it. */
+  /** It has another content, and nobody asked to replace that. */
   | "other-content"
-  /** The content that is to become its own went to some as a second one: they would get it twice. */
+  /** Some addresses got the new content already, as one beside the topic's own. They would get it twice. */
   | "sent-as-variant";
 
+/** What a topic answers. */
 export type Admission = "fine" | TopicRefusal;
 
-/** What has to be known of a topic that there is. */
+/** What decides, of a topic that exists. */
 export interface AdmittingTopic {
+  /** When it was cancelled (ms since the epoch); null: it is not. */
   cancelledAt: number | null;
-  /** Where its mail went; null: nothing was sent yet. */
+  /** Where its mail went; null: nothing of it was claimed yet. */
   endpoint: string | null;
 }
 
+/** What somebody wants of a topic. */
 export interface Wanted {
-  /** Recipients are to be added, or mail for them; false: only what the topic has is to go out. */
+  /** True: recipients or mail are to be added. False: only what the topic has is to be sent. */
   adds: boolean;
-  /** Where it is to go; null: that is not decided yet. */
+  /** Where it is to be sent; null: that is not decided yet. */
   endpoint: string | null;
-  /** The content the topic is to have as its own; null: any, as one beside it. */
+  /** The content that the topic is to have as its own; null: any content, beside the topic's own. */
   content: OwnContent | null;
 }
 
+/** A content that a topic is to have as its own. */
 export interface OwnContent {
-  /** The topic has this content already. */
+  /** True: the topic has this content already. */
   isOwn: boolean;
-  /** Another one is to be replaced by it. */
+  /** True: it may replace another content. */
   mayReplace: boolean;
-  /** Whether the topic has messages with this content beside its own. Asked only when everything else is fine: it may take long. */
+  /** True when the topic has messages with this content beside its own. It may take long, so it is asked last. */
   isVariant(): boolean;
 }
 
-/** `topic` undefined: there is none of this name yet, and nothing is in the way. */
+/** Says "fine" or why the topic refuses. `topic` undefined: there is none of this name yet, so nothing is in the way. */
 export function admit(topic: AdmittingTopic | undefined, { adds, endpoint, content }: Wanted): Admission {
   if (topic === undefined) return "fine";
   if (adds && topic.cancelledAt !== null) return "cancelled";
@@ -48,15 +52,15 @@ export function admit(topic: AdmittingTopic | undefined, { adds, endpoint, conte
   return content.isVariant() ? "sent-as-variant" : "fine";
 }
 
-/** A refusal, and what it takes to tell people of it. */
+/** A refusal, with what a message about it needs. */
 export interface RefusedTopic {
   topic: string;
   refusal: TopicRefusal;
-  /** Where it was to go; null: that was not decided yet, so it is not the reason. */
+  /** Where it was to be sent; null: that was not decided yet, so it is not the reason. */
   endpoint: "ses" | "sandbox" | null;
 }
 
-/** Thrown by a store out of the transaction that was to change the topic; nothing is changed then. */
+/** A topic refused. A store throws it inside its transaction, so nothing is changed. */
 export class TopicRefusedError extends Error {
   override name = "TopicRefusedError";
   readonly refused: RefusedTopic;

@@ -1,24 +1,25 @@
-/** The cap of one recipient: no more than so many mails to an address in so long a time. Instants and spans are in ms. */
+/** The recipient cap: how many mails an address may get in a span of time. Instants and spans are in ms. */
 import type { RecipientCap } from "../../deliver/source.ts";
 
-/** What is in flight has no time yet by which to wait for it: look again so long after. */
+/** A mail in flight has no sending time yet that we could wait by, so look again after this. */
 const LOOK_AGAIN_MS = 1_000;
 
-/** Mails to one address that count against its cap. */
+/** The mails to one address that count against its cap. */
 export interface Mails {
-  /** When those sent within the window were sent, oldest first. */
+  /** When the mails of the window were sent, oldest first. */
   sentAt: readonly number[];
+  /** How many are being sent. */
   inFlight: number;
 }
 
-/** True: there is room for one more mail now. */
+/** True when the address may get one more mail now. */
 export function hasRoom({ sentAt, inFlight }: Mails, { count }: RecipientCap): boolean {
   return sentAt.length + inFlight < count;
 }
 
-/** When there may be room for one more, for an address that has none now. Always after `now`. */
+/** When an address without room may get one more mail. Later than `now`. */
 export function roomAt({ sentAt, inFlight }: Mails, { count, windowMs }: RecipientCap, now: number): number {
-  // More than `count` when the cap was lowered meanwhile.
+  // There may be more mails than `count`, when the cap was lowered.
   const leaving = sentAt[sentAt.length + inFlight - count];
   return leaving === undefined ? now + Math.min(LOOK_AGAIN_MS, windowMs) : leaving + windowMs;
 }

@@ -1,28 +1,34 @@
 /**
- * When a message may go, by its `notBefore`. Scheduled messages hold the instant they were scheduled for, above 0; one that goes at
- * once holds 0. A message that goes at once and has to wait all the same (back-off, cap of its recipient) holds its instant below 0,
- * on a scale of its own: it is due at it, and can never be overdue, as scheduled ones can.
+ * When a message may be sent, by the value of its `notBefore`:
+ *
+ * - above 0: it is scheduled for this instant, and may become overdue;
+ * - 0: it is due at once;
+ * - below 0: it was due at once and has to wait (back-off, recipient cap) until this value plus `UNSCHEDULED`. The scale of its own
+ *   keeps it from ever being taken for a scheduled message that is overdue.
  *
  * Instants are whole milliseconds since the epoch.
  */
 
-/** What is taken from an instant to put it below 0. */
+/** Subtracted from an instant to put it below 0. */
 export const UNSCHEDULED = Number.MAX_SAFE_INTEGER;
 
-/** Values of `notBefore`, both ends included; empty when `from` is above `to`. */
+/** A range of values of `notBefore`, both ends included. It is empty when `from` is above `to`. */
 export type Span = [from: number, to: number];
 
-/** `notBefore` of a message that must not go before `instant`, and held `notBefore` until now. */
+/** The new `notBefore` of a message that has `notBefore` and must not be sent before `instant`. */
 export function waitUntil(notBefore: number, instant: number): number {
   return notBefore <= 0 ? instant - UNSCHEDULED : instant;
 }
 
-/** When a message that waits falls due; 0: at once. */
+/** The instant at which a message with this `notBefore` falls due; 0: at once. */
 export function dueAt(notBefore: number): number {
   return notBefore < 0 ? notBefore + UNSCHEDULED : notBefore;
 }
 
-/** What is due, in the order it is to go: at once; at once but held up until now; scheduled, and not too late. */
+/**
+ * The messages that are due, in the order to send them: those due at once, those that had to wait, and scheduled ones that are not
+ * overdue by more than `maxLateMs` (null: no limit).
+ */
 export function dueSpans(maxLateMs: number | null, now: number): Span[] {
   return [
     [0, 0],
@@ -31,12 +37,12 @@ export function dueSpans(maxLateMs: number | null, now: number): Span[] {
   ];
 }
 
-/** What was scheduled and is overdue by more than `maxLateMs`; null: nothing is ever too late. */
+/** The scheduled messages that are overdue by more than `maxLateMs`; null: none ever is. */
 export function lateSpan(maxLateMs: number | null, now: number): Span {
   return [1, earliest(maxLateMs, now) - 1];
 }
 
-/** What will be due: scheduled; at once but held up. */
+/** The messages that will be due later: scheduled ones, and those that have to wait. */
 export function laterSpans(now: number): Span[] {
   return [
     [now + 1, UNSCHEDULED],
@@ -44,7 +50,7 @@ export function laterSpans(now: number): Span[] {
   ];
 }
 
-/** Scheduled messages before this instant are too late; others never are. */
+/** The earliest scheduled instant that is not too late. */
 function earliest(maxLateMs: number | null, now: number): number {
   return maxLateMs === null ? 1 : Math.max(1, now - maxLateMs);
 }

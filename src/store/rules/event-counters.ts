@@ -1,14 +1,14 @@
-/** What came back of a message: which marks an event leaves on it, and which counter of its topic each mark is counted in. */
+/** Marks and counters: which marks an event leaves on its message, and which counter of the topic counts each mark. */
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import { isComplaint } from "../../feedback/suppression-policy.ts";
 
 /**
- * Everything that is counted of what came back, in the order of every output; scripts rely on names and order.
+ * Everything that is counted about events, in the order of every output. Scripts rely on the names and their order.
  *
- * - `name`: what it is called in outputs, and as a counter of the topic.
- * - `mark`: the column of `feedback` that holds when it first happened to a message.
- * - `counted`: the topic has a counter of it.
- * - `followed`: it is told along other lines, too: over time, by domain (`breakdown.ts`).
+ * - `name`: its name in outputs and as a counter of the topic.
+ * - `mark`: the column of `feedback` with the time when it first happened to a message.
+ * - `counted`: the topic has a counter for it.
+ * - `followed`: it is also shown over time and by domain (`breakdown.ts`).
  */
 const TABLE = [
   { name: "delivered", mark: "delivered_at", counted: true, followed: true },
@@ -26,16 +26,16 @@ type Row = (typeof TABLE)[number];
 type Counted = Extract<Row, { counted: true }>;
 type Followed = Extract<Row, { followed: true }>;
 
-/** A column of `feedback` that holds when a thing first happened to a message. */
+/** A column of `feedback` with the time when something first happened to a message. */
 export type Mark = Row["mark"];
 
-/** A counter of a topic: messages to which a thing happened, once or more often. */
+/** A counter of a topic. It counts the messages to which something happened at least once. */
 export type EventCounter = Counted["name"];
 
-/** What is told of a topic over time and by domain. */
+/** What is shown of a topic over time and by domain. */
 export type EventOutcome = Followed["name"];
 
-/** Messages by what came back. Five opens of one mail are 1. */
+/** How many messages had each kind of event. Five opens of one mail count as 1. */
 export type EventCounts = Record<EventCounter, number>;
 
 /** Every mark there is. */
@@ -47,19 +47,19 @@ export const EVENT_COUNTERS: readonly EventCounter[] = TABLE.filter((row) => row
 /** The outcomes in the order of every output. */
 export const OUTCOMES: readonly EventOutcome[] = TABLE.filter((row) => row.followed).map(({ name }) => name);
 
-/** The mark behind each counter and outcome. */
+/** The mark of each counter and outcome. */
 export const MARK_OF = Object.fromEntries(TABLE.map(({ name, mark }) => [name, mark])) as {
   readonly [Each in Row as Each["name"]]: Each["mark"];
 };
 
 const COUNTERS = new Map<Mark, EventCounter>(TABLE.filter((row) => row.counted).map(({ name, mark }) => [mark, name]));
 
-/** The counter a mark is counted in; null: it has none. */
+/** The counter that counts a mark; null: none does. */
 export function counterOf(mark: Mark): EventCounter | null {
   return COUNTERS.get(mark) ?? null;
 }
 
-/** What of an event decides about its marks. */
+/** The fields of an event that decide which marks it leaves. */
 export type Marking = Pick<SesEvent, "type" | "bounceType" | "complaintType" | "machine">;
 
 const OF_TYPE: Partial<Record<SesEvent["type"], readonly Mark[]>> = {
@@ -76,7 +76,7 @@ const SOFT: readonly Mark[] = ["soft_bounced_at"];
 const OPENED_BY_MACHINE: readonly Mark[] = ["opened_at"];
 const NONE: readonly Mark[] = [];
 
-/** The marks an event leaves on its message: none for what changes nothing for anybody (`send`, a `not-spam` report). */
+/** The marks that an event leaves on its message. Events that say nothing new (`send`, a `not-spam` report) leave none. */
 export function marksOf({ type, bounceType, complaintType, machine }: Marking): readonly Mark[] {
   if (type === "bounce") return bounceType === "Permanent" ? HARD : SOFT;
   if (type === "open" && machine) return OPENED_BY_MACHINE;
@@ -84,24 +84,30 @@ export function marksOf({ type, bounceType, complaintType, machine }: Marking): 
   return OF_TYPE[type] ?? NONE;
 }
 
-/** What is known of a message's bounces: when the first of each kind was, and the one that is shown. */
+/**
+ * What is known about the bounces of a message: when the first of each kind came (ms since the epoch), and type and subtype of the
+ * one that is shown.
+ */
 export interface Bounces {
+  /** Of the first hard bounce; null: there was none. */
   bounced_at: number | null;
+  /** Of the first soft bounce; null: there was none. */
   soft_bounced_at: number | null;
   bounce_type: string | null;
   bounce_subtype: string | null;
 }
 
-/** A bounce that came at `at` (ms). */
+/** One bounce. */
 export interface Bounce {
+  /** Milliseconds since the epoch. */
   at: number;
   bounceType: string | null;
   bounceSubType: string | null;
 }
 
 /**
- * Whether this bounce is the one to show of its message: a permanent one before any other, then the earliest, then any rule
- * that does not depend on the order in which they came. `known` is what is known without it.
+ * True when this bounce is the one to show of its message. A permanent bounce goes before any other, then the earlier one. Equal
+ * times are decided by type and subtype, so that the order in which bounces come does not matter. `known` leaves this bounce out.
  */
 export function isVerdict(known: Bounces, { at, bounceType, bounceSubType }: Bounce): boolean {
   const isPermanent = bounceType === "Permanent";

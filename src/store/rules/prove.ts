@@ -1,50 +1,51 @@
-/** What proves that SES took a message in, whatever was believed of it. */
+/** What proves that SES accepted a message, even when the job says otherwise. */
 import type { State } from "../../message.ts";
 
-/** What has to be known of a message before something is proven of it. */
+/** A message as it is before the proof. */
 export interface Unproven {
   state: State;
   attempts: number;
 }
 
 /**
- * What proves it. Instants are milliseconds since the epoch; null: not known.
+ * A proof. Instants are milliseconds since the epoch; null: not known.
  *
- * - `event`: SES told of the message.
- * - `visit`: somebody followed a link, or loaded a picture, that only the mail has.
- * - `answer`: the call ended (an answer came, whatever it says, or the process died), and an event or a visit was noted
- *   while it was under way. `mailedAt` and `sesMessageId` are what that note says.
+ * - `event`: SES sent an event of the message. `mailedAt` is when SES accepted it, `at` the time of the event.
+ * - `visit`: somebody followed a link, or loaded a picture, that only this mail has.
+ * - `answer`: the call has ended, by any answer or because the process died, and an event or a visit was noted while it was under
+ *   way. `mailedAt` and `sesMessageId` come from that note.
  */
 export type Proof =
   | { kind: "event"; sesMessageId: string; mailedAt: number | null; at: number | null }
   | { kind: "visit"; at: number }
   | { kind: "answer"; sesMessageId: string | null; mailedAt: number | null };
 
-/** What to write: the message is `sent`, nobody holds it any more, and it has no error. */
+/** What to write. The message is `sent` then; no process holds it, and it has no error. */
 export interface Proven {
   to: "sent";
   sentAt: number;
-  /** Null: the proof does not name it, and what is known already stays. */
+  /** Null: the proof does not name it, so a known id stays. */
   sesMessageId: string | null;
   attempts: number;
 }
 
 /**
- * | proof    | may leave                                          | `sentAt`                               | attempts         |
- * |----------|----------------------------------------------------|----------------------------------------|------------------|
- * | `event`  | every state but `sent` and `sending`               | when SES took it in, else the event's  | at least one     |
- * | `visit`  | `in_doubt`                                         | that of the visit                      | at least one     |
- * | `answer` | `sending`                                          | when SES took it in, else now          | one more         |
+ * The states that a message may leave by each proof.
+ *
+ * | proof    | may leave                            | `sentAt`                                 | attempts     |
+ * |----------|--------------------------------------|------------------------------------------|--------------|
+ * | `event`  | every state but `sent` and `sending` | when SES accepted it, else the event's   | at least one |
+ * | `visit`  | `in_doubt`                           | the time of the visit                    | at least one |
+ * | `answer` | `sending`                            | when SES accepted it, else now           | one more     |
  *
  * The differences are meant:
  *
- * - Nothing leaves `sending` before its call ended. Its answer knows more than an event (it is the one that counts the
- *   attempt), so the event is noted, and `answer` is asked when the call ended.
- * - An event is signed by SES, so it beats every belief: also that of a person who cancelled. A visit only says that
- *   somebody knows the link. It decides where nothing is known (`in_doubt`); a message that was never handed to SES, by all
- *   we know, is not made `sent` by it.
- * - Only the end of a call counts an attempt. A message whose call is long over had it counted; one that was put back
- *   without it, or retried (which starts at 0), was sent at least once.
+ * - A message does not leave `sending` before its call has ended, because only the end of a call counts the attempt. An event or
+ *   visit before that is noted, and `answer` uses the note when the call has ended.
+ * - An event comes from SES, so it overrules every other state, also `cancelled`. A visit only shows that somebody knows the link.
+ *   It decides where nothing else is known (`in_doubt`), and does not make a message `sent` that we believe was never handed to SES.
+ * - The attempt of a call that ended long ago is counted already. A message that was put back without an attempt, or retried
+ *   (which starts again at 0), was sent at least once.
  */
 export const PROVABLE: Readonly<Record<Proof["kind"], readonly State[]>> = {
   event: ["pending", "in_doubt", "failed", "cancelled", "suppressed"],
@@ -52,7 +53,7 @@ export const PROVABLE: Readonly<Record<Proof["kind"], readonly State[]>> = {
   answer: ["sending"],
 };
 
-/** What the message becomes by this proof at `now`; null: the proof does not move it. */
+/** What the message becomes by this proof at `now` (ms since the epoch); null: the proof does not move it. */
 export function prove(held: Unproven, by: Proof, now: number): Proven | null {
   if (!PROVABLE[by.kind].includes(held.state)) return null;
   switch (by.kind) {

@@ -1,22 +1,29 @@
-/** The most frequent first; the rest added up. */
+/** Counting messages by names, such as reasons, and ranking them. */
+
+/** Rows ranked by count, and the sum of those left out. */
 export interface Ranked<Row> {
+  /** The most frequent first. */
   rows: Row[];
-  /** Null when nothing is left out. `counts` is the sum, its names empty; `kinds` is how many rows it stands for. */
+  /** The rows left out; null: there are none. `kinds` is how many they are, `counts` their sum, with names that say nothing. */
   others: { kinds: number; counts: Row } | null;
 }
 
-/** Different names kept apart. More of them than anybody reads, and few enough to keep memory flat whatever SES says. */
+/** The most different names that are kept apart. It bounds the memory, however many different texts servers send. */
 const MOST = 10_000;
 
 type Name = string | null;
 
+/** Counts of messages by names. */
 export interface Tally<Names> {
+  /** Counts so many more messages with these names. */
   add(names: Names, messages: number): void;
-  /** `nobody` stands for the names of what is added up. */
+  /** The `limit` most frequent. `nobody` stands for the names in the sum of the others. */
   ranked(limit: number, nobody: Names): Ranked<Names & { messages: number }>;
 }
 
-/** Counts messages by names. When there are too many different ones, those that come late count with the others. */
+/**
+ * Makes an empty tally. It keeps 10,000 different names apart. What comes after that under a new name counts with the others.
+ */
 export function createTally<Names extends { [name in keyof Names]: Name }>(): Tally<Names> {
   const known = new Map<string, Names & { messages: number }>();
   let late = 0;

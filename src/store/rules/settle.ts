@@ -1,40 +1,42 @@
-/** What an answer does to the message it is about: the same in every store. */
+/** What an answer does to its message. */
 import type { Settlement } from "../../deliver/source.ts";
 import type { State } from "../../message.ts";
 
 /** A message as it is when an answer for it comes. */
 export interface Held {
   state: State;
-  /** It is `sending`, and whoever brings the answer holds it. */
+  /** True: it is `sending`, and the process that brings the answer holds it. */
   isMine: boolean;
-  /** Since it was claimed its address was suppressed. */
+  /** True: its address is suppressed now. */
   isSuppressed: boolean;
-  /** Since it was claimed its topic was cancelled. */
+  /** True: its topic is cancelled now. */
   isCancelled: boolean;
 }
 
-/** A change of one message. Its holder lets go of it in any case. */
+/** A change of one message. No process holds it afterwards. */
 export type Move = {
   from: State;
-  /** Calls to add to its attempts. */
+  /** How many to add to its attempts. */
   attempts: 0 | 1;
 } & (
   | { to: "sent"; sesMessageId: string }
   | { to: "failed" | "in_doubt"; error: string }
-  /** `delayMs` null: due as it was. */
+  /** `delayMs`: it falls due so long after now; null: it is due as it was before. */
   | { to: "pending" | "cancelled" | "suppressed"; error: string | null; delayMs: number | null }
 );
 
 /**
- * What is to be done, or null: the answer comes too late to change anything. An answer counts when its bringer holds the message; and
- * when others put the message in doubt because his lease ran out, as far as it proves what became of the call. To put such a message
- * back would say that it was not sent, which nobody knows any more.
+ * What the answer does to the message; null: it comes too late and changes nothing.
+ *
+ * An answer counts when the process that brings it holds the message. When the lease of that process ran out, others have put the
+ * message in doubt; then the answer still counts if it says that the message was sent or refused. To put it back would say that
+ * it was not sent, and that is not certain any more, because it may have been retried since.
  */
 export function decide(held: Held, settlement: Settlement): Move | null {
   const proves = settlement.kind === "sent" || settlement.kind === "failed";
   if (!held.isMine && !(held.state === "in_doubt" && proves)) return null;
   const from = held.state;
-  // Counted already when the message was put in doubt.
+  // The attempt was counted when the message was put in doubt.
   const attempts = from === "sending" ? 1 : 0;
   switch (settlement.kind) {
     case "sent":

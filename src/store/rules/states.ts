@@ -1,18 +1,18 @@
-/** The life of a message: which state may follow which, and by what. */
+/** The states of a message: which state may follow which, and why. */
 import type { State } from "../../message.ts";
 
 /**
  * What moves a message.
  *
- * - `add`: a list or a request brings it in.
+ * - `add`: a list or a request adds it.
  * - `claim`: a process takes it, to hand it to SES now.
- * - `answer`: the call ended in the process that made it: SES took the message in or refused it, the answer was lost, or the
+ * - `answer`: its call has ended in the process that made it: SES accepted or refused the message, the answer was lost, or the
  *   message is put back.
- * - `process died`: the process that made the call is gone, or silent for longer than its lease.
- * - `late answer`: it was only asleep, and now knows what became of the call.
- * - `event`: SES told of it; `visit`: somebody followed a link of the mail (`prove.ts` says what either proves).
- * - `suppress`: its address is written to no more.
- * - `cancel`, `retry`: a person decides.
+ * - `process died`: the process that made the call is gone, or has been silent for longer than its lease.
+ * - `late answer`: that process was only asleep, and says now how the call ended.
+ * - `event`: SES sent an event of it. `visit`: somebody followed a link of the mail. `prove.ts` says what either proves.
+ * - `suppress`: its address was suppressed.
+ * - `cancel`, `retry`: a person decided so.
  */
 export type Cause =
   | "add"
@@ -26,14 +26,14 @@ export type Cause =
   | "cancel"
   | "retry";
 
-/** One arrow of the diagram in docs/architecture.md. `from` null: the message is new. */
+/** One arrow of the diagram of states in docs/architecture.md. `from` null: the message is new. */
 export interface Transition {
   from: State | null;
   to: State;
   by: readonly Cause[];
 }
 
-/** Every transition there is: a store makes no other one. A message that is put back or retried goes where it may wait. */
+/** All transitions. A store makes no other one. */
 export const TRANSITIONS: readonly Transition[] = [
   { from: null, to: "pending", by: ["add"] },
   { from: null, to: "suppressed", by: ["add"] },
@@ -67,8 +67,8 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "suppressed", to: "pending", by: ["retry"] },
 ];
 
-/** In these a message was handed to SES, or may have been. */
+/** The states of a message that was handed to SES, or may have been. */
 export const HANDED_OUT: readonly State[] = ["sending", "sent", "in_doubt"];
 
-/** What a person may put back. Never `sent`: nobody is written to twice. */
+/** The states that a person may retry. `sent` is not among them, so that nobody gets a mail twice. */
 export const RETRIABLE: readonly State[] = ["failed", "in_doubt", "cancelled", "suppressed"];

@@ -1,25 +1,28 @@
 /**
- * As what a message stands in its topic. Address, topic and variant together are there once (`recipient` in the schema), so
- * the variant decides what is taken for a repeat.
+ * Variants decide what is a repeat. An address, a topic and a variant together exist once in a store, so a second message with the
+ * same three is a duplicate.
  */
 import { NO_TOPIC } from "../../message.ts";
 
-/** The variant of messages with the topic's own content: what lists bring. */
+/** The variant of messages with the topic's own content, such as those of lists. */
 export const OWN_VARIANT = 0;
 
 /**
- * - `own`: the topic's own content. An address gets it once, whether by a list or by a request.
- * - `beside`: another content in the same topic, such as the next verification code. An address gets each once.
- * - `apart`: mail without a topic has nothing in common. It is never taken for a repeat.
+ * How the content of a message relates to its topic.
+ *
+ * - `own`: it is the topic's own content. An address gets it once, by a list or by a request.
+ * - `beside`: it is another content in the same topic, such as the next verification code. An address gets each one once.
+ * - `apart`: the message has no topic. It is never a repeat.
  */
 export type Standing = "own" | "beside" | "apart";
 
+/** How a message with this content stands in this topic. */
 export function standingOf(topic: { name: string; contentId: number }, contentId: number): Standing {
   if (topic.name === NO_TOPIC) return "apart";
   return contentId === topic.contentId ? "own" : "beside";
 }
 
-/** The number kept for it. Ids of contents and messages are positive, so no two standings share one. */
+/** The variant to keep. Ids of contents and messages are positive, so no two standings share a number. */
 export function variantOf(standing: Standing, contentId: number, messageId: number): number {
   switch (standing) {
     case "own":

@@ -1,4 +1,4 @@
-/** Requests to the gateway, on their way into the job file. */
+/** Puts requests for mail into the job file. */
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createContentTable } from "./contents.ts";
@@ -12,10 +12,10 @@ import type { Inbox } from "../store.ts";
 import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, RefusedMessage } from "../rows.ts";
 import { NO_TOPIC } from "../../message.ts";
 
-/** Longer than that nobody is kept waiting for a job file that others hold: clients give up, and do not learn what became of it. */
+/** How long a request waits for a locked job file. After a longer wait clients give up, and do not learn what became of it. */
 const PATIENCE_MS = 5_000;
 
-/** The part of the store that takes requests in. */
+/** Makes the part of the store that takes requests in. */
 export function createInbox(job: Job): Inbox {
   const { db, clock } = job;
   const counters = createCounters(db);
@@ -23,9 +23,9 @@ export function createInbox(job: Job): Inbox {
   const answers = createKeptAnswers(db, clock);
   const uuids = createUuidTable(db, clock);
   const topics = createRequestTopics(db, clock);
-  const add = createMessages(db, clock, { counters, ids, uuids, topics });
+  const add = createMessageAdder(db, clock, { counters, ids, uuids, topics });
 
-  /** Everything that may refuse it is asked before anything is written. */
+  /** Everything that may refuse the request is checked before anything is written. */
   const acceptOne = (request: AcceptRequest): AcceptResult => {
     const earlier = request.repeat && answers.find(request.repeat);
     if (earlier) return earlier;
@@ -63,7 +63,7 @@ interface Topic extends AdmittingTopic {
   contentId: number;
 }
 
-/** The topics requests go to, each read once in a transaction. */
+/** The topics that requests go to. Each is read once in a transaction. */
 function createRequestTopics(db: Connection, clock: Clock) {
   const read = db.prepare<[string], Topic>(
     "select id, name, content_id as contentId, cancelled_at as cancelledAt, endpoint from topic where name = ?",
@@ -81,14 +81,14 @@ function createRequestTopics(db: Connection, clock: Clock) {
   return {
     /** To be called when a transaction begins. */
     begin: () => known.clear(),
-    /** The messages of the request whose topic does not take them. */
+    /** The messages of the request that their topics refuse. */
     refusals: ({ messages, endpoint }: AcceptRequest): RefusedMessage[] =>
       messages.flatMap((message, index) => {
         const topic = message.topic ?? NO_TOPIC;
         const refusal = admit(find(topic), { adds: true, endpoint, content: null });
         return refusal === "fine" ? [] : [{ message: index, topic, refusal, endpoint }];
       }),
-    /** In the transaction that is open: made when there is none, with this content as its own. */
+    /** The topic of this name. Makes it, with this content as its own, when there is none. */
     open(name: string, contentId: number, dueAt: number | null): Topic {
       const found = find(name);
       if (found) return found;
@@ -107,8 +107,8 @@ interface Parts {
   topics: ReturnType<typeof createRequestTopics>;
 }
 
-/** Adds one message of a request, for all its addresses. In the transaction that is open. */
-function createMessages(
+/** Makes a function that adds one message of a request for all its addresses, inside a transaction. */
+function createMessageAdder(
   db: Connection,
   clock: Clock,
   { counters, ids, uuids, topics }: Parts,
@@ -163,7 +163,7 @@ function sumOf(all: readonly AcceptCounts[]): AcceptCounts {
   return sum;
 }
 
-/** When each topic of the request is due: the earliest of its messages, or null when one goes at once. */
+/** When each topic of the request is due: the time of its earliest message, or null when one goes at once. */
 function dueTimes(messages: readonly AcceptMessage[]): Map<string | null, number | null> {
   const times = new Map<string | null, number | null>();
   for (const { topic, notBefore } of messages) {

@@ -1,31 +1,34 @@
-/** A copy of a job file that others are working on. */
+/** Copies a job file while others work on it. */
 import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { InterruptedError, UserError } from "../../errors.ts";
 import { explain, type Job } from "./connection.ts";
 import { Database } from "./driver.ts";
-import { lastId } from "./numbering.ts";
+import { createLastIdReader } from "./numbering.ts";
 
-/** What is in the copy. */
+/** What a backup reports: the size of the copy, and how many messages it has. */
 export interface BackupAnswer {
   bytes: number;
   messages: number;
 }
 
-/** More mail than anybody sends between two backups, and few enough that ids stay small: 48 bits hold 280,000 backups of backups. */
+/**
+ * How many ids a copy leaves out, so that it never gives the id of a mail that was sent after the backup was made. It is more
+ * than anybody sends until then; 48 bits still hold 280,000 backups of backups.
+ */
 const IDS_LEFT_OUT = 1_000_000_000;
-/** Pages copied between two looks at the event loop: 4 MiB. */
+/** Pages copied before other work may go on: 4 MiB. */
 const STEP_PAGES = 1_024;
 
-/** The part of the store that copies its job file. */
+/** Makes the part of the store that copies its job file. */
 export function createBackup({ db }: Pick<Job, "db">) {
   return {
     async backup(path: string, signal?: AbortSignal): Promise<BackupAnswer> {
       checkTarget(path);
       const temporary = join(dirname(path), `.ses-mail-${randomBytes(6).toString("hex")}.tmp`);
       try {
-        // Created by us, so that it is never readable by others, not even for a moment.
+        // Created here and not by SQLite, so that others cannot read it even for a moment.
         closeSync(openSync(temporary, "wx", 0o600));
         await copy(db.name, temporary, signal);
         const messages = prepare(temporary, path);
@@ -57,8 +60,8 @@ const exists = (path: string) =>
 async function copy(from: string, to: string, signal?: AbortSignal): Promise<void> {
   const reader = new Database(from, { readonly: true, fileMustExist: true });
   try {
-    // Held open: the copy is of this instant. Without it SQLite begins again with each write of another process, and
-    // beside a campaign at full rate it would never end.
+    // An open read transaction makes the copy of this instant. Without it SQLite would start again after each write of another
+    // process, and would never finish beside a campaign at full rate.
     reader.exec("begin");
     reader.prepare("select id from job").get();
     const progress = () => {
@@ -71,17 +74,17 @@ async function copy(from: string, to: string, signal?: AbortSignal): Promise<voi
   }
 }
 
-/** Makes it fit to go on from, and returns how many messages are in it. Throws when it is not whole. */
+/** Makes the copy ready for use, and returns how many messages it has. Throws when it is damaged. */
 function prepare(temporary: string, path: string): number {
   const db = new Database(temporary, { fileMustExist: true });
   try {
-    // One file, without the two that SQLite keeps beside it.
+    // So that the copy is one file, without the two that SQLite keeps beside a job file.
     db.pragma("journal_mode = delete");
     const found = db.pragma("integrity_check(1)", { simple: true });
     if (found !== "ok") {
       throw new UserError(`the backup ${path} is damaged: ${String(found)}`, "is the disk in order? nothing was kept");
     }
-    db.prepare("update job set ids_after = ?").run(lastId(db)() + IDS_LEFT_OUT);
+    db.prepare("update job set ids_after = ?").run(createLastIdReader(db)() + IDS_LEFT_OUT);
     return db.prepare<[], number>("select count(*) from message").pluck().get() ?? 0;
   } finally {
     db.close();
@@ -97,14 +100,14 @@ function syncToDisk(path: string): void {
   }
 }
 
-/** Gives it its name, unless somebody else took that meanwhile. */
+/** Gives the copy its name. Throws when a file of this name was made meanwhile. */
 function publish(temporary: string, path: string): void {
   try {
     linkSync(temporary, path);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : "";
     if (code === "EEXIST") throw exists(path);
-    // A file system without hard links.
+    // The file system may have no hard links.
     if (existsSync(path)) throw exists(path);
     renameSync(temporary, path);
   }

@@ -1,11 +1,11 @@
 /**
- * Questions about one topic along other lines than its states: over time, by domain, by reason. They read the messages
- * themselves, a few seconds for a million, so each walks the topic in steps between which signals are heard; and they
- * read through a connection of their own, so that all answers are of one instant and nobody waits for them.
+ * Breaks a topic down by time, domain, reason and link. The questions read the messages themselves, which takes a few seconds for a
+ * million. Each walks the topic in steps, and signals are heard between steps. They use a connection of their own, so that all
+ * answers are of one instant and nobody waits for them.
  */
 import { type Connection, explain, type Job } from "./connection.ts";
 import { zeros } from "../../message.ts";
-import { createDeliveryTimes } from "./delivery-times.ts";
+import { readDeliveryTimes } from "./delivery-times.ts";
 import { Database } from "./driver.ts";
 import type {
   Outcomes,
@@ -28,10 +28,10 @@ import type { Reader } from "../store.ts";
 import { topicIdOf } from "./topics.ts";
 import { type Walk, createWalk } from "./walk.ts";
 
-/** SQLite's page cache of the second connection: holds one step. */
+/** SQLite's page cache of that connection. It holds one step. */
 const CACHE_KIB = 16_384;
 
-/** The part of the store that breaks a topic down. */
+/** Makes the part of the store that breaks a topic down. It needs a job file with a name. */
 export function createBreakdown({ db }: Pick<Job, "db">): Pick<Reader, "breakdown"> {
   return {
     async breakdown(topic, signal, ask) {
@@ -39,7 +39,7 @@ export function createBreakdown({ db }: Pick<Job, "db">): Pick<Reader, "breakdow
       try {
         reader.pragma(`cache_size = -${CACHE_KIB}`);
         reader.exec("begin");
-        return await ask(await linesOf(reader, topic, signal));
+        return await ask(await createLines(reader, topic, signal));
       } catch (error) {
         throw explain(error, db.name);
       } finally {
@@ -49,7 +49,7 @@ export function createBreakdown({ db }: Pick<Job, "db">): Pick<Reader, "breakdow
   };
 }
 
-async function linesOf(db: Connection, name: string, signal: AbortSignal): Promise<Breakdown> {
+async function createLines(db: Connection, name: string, signal: AbortSignal): Promise<Breakdown> {
   const topicId = topicIdOf(db, name);
   const row = await createTopicReader(db).topic(name);
   if (row === null) throw new Error("a topic without a row");
@@ -63,7 +63,7 @@ async function linesOf(db: Connection, name: string, signal: AbortSignal): Promi
     failures: (limit) => failures(db, walk, limit),
     links: (limit) => clickedLinks(db, walk, limit),
     opens: () => opens(db, walk),
-    deliveryTimes: (slowest) => createDeliveryTimes(db, walk, slowest),
+    deliveryTimes: (slowest) => readDeliveryTimes(db, walk, slowest),
     failedRecipients: (limit) => failedRecipients(db, walk, limit),
   };
 }
@@ -102,13 +102,13 @@ async function byTime(
 
 function countBySpan(db: Connection, name: keyof typeof MARK_OF) {
   return db.prepare<[spanMs: number, first: number, last: number], { span: number; count: number }>(
-    // 0 stands for a time nobody could read.
+    // 0 stands for a time that could not be read.
     `select cast(${MARK_OF[name]} / ? as integer) as span, count(*) as count from feedback
      where message_id between ? and ? and ${MARK_OF[name]} > 0 group by 1`,
   );
 }
 
-/** From one span with something in it to the next, along the index of `sent_at`: no message is read. */
+/** Counts what was sent by span. It jumps from one span with messages to the next along an index, and reads no message. */
 function* sentBySpan(db: Connection, topicId: number, { firstSentAt, lastSentAt }: TopicRow, spanMs: number) {
   const next = db
     .prepare<[number, number, number], number | null>(
@@ -133,7 +133,7 @@ function* sentBySpan(db: Connection, topicId: number, { firstSentAt, lastSentAt 
 
 const DOMAIN_COUNTS = ["total", "sent", ...OUTCOMES] as const;
 
-/** Added up in a temporary table, which SQLite keeps on disk: a list may have as many domains as recipients. */
+/** Added up in a temporary table, which SQLite keeps on disk, because a list may have as many domains as recipients. */
 async function byDomain(db: Connection, walk: Walk, limit: number): Promise<Ranked<DomainCounts>> {
   db.exec(`drop table if exists temp.domain; create temp table domain (
     domain text primary key, ${DOMAIN_COUNTS.map((name) => `${name} integer not null`).join(", ")}) strict, without rowid`);
@@ -162,7 +162,7 @@ async function byDomain(db: Connection, walk: Walk, limit: number): Promise<Rank
 
 async function bounceReasons(db: Connection, walk: Walk, limit: number): Promise<Ranked<BounceReason>> {
   const found = db.prepare<[number, number], Omit<BounceReason, "messages">>(
-    // Of several bounces of one message the last is the verdict.
+    // A message may have several bounces. The diagnostic of the last one is shown.
     `select bounce_type, bounce_subtype,
        (select detail from event e where e.message_id = f.message_id and type = 'bounce' order by at desc, key limit 1) as diagnostic
      from feedback f where message_id between ? and ? and (bounced_at is not null or soft_bounced_at is not null)`,

@@ -1,23 +1,23 @@
-/** No more than so many mails to one address in so long a time, whatever topic, content or process they come from. */
+/** The recipient cap: it counts the mails to an address over all topics, contents and processes of the job file. */
 import type { Claim, RecipientCap } from "../../deliver/source.ts";
 import { hasRoom, type Mails, roomAt } from "../rules/cap.ts";
 import type { Connection } from "./connection.ts";
 import { waitUntilSql } from "./waiting.ts";
 
-/** Messages moved in one turn: some 20 ms. When thousands wait for one address, others come in between. */
+/** The most messages that one turn postpones, which takes some 20 ms. When thousands wait for one address, other work goes on. */
 const MOST_MOVES = 2_000;
 
-/** The cap in one turn, whose transaction sees what every process claimed. */
+/** The cap in one turn. The transaction of the turn sees what every process has claimed. */
 export interface CapTurn {
-  /** Whether the message may be claimed; it then counts as claimed. */
+  /** True when the message may be claimed; it counts as claimed then. False: it is held back. */
   admits(claim: Claim): boolean;
-  /** So many were held back that the turn should end, and another begin. */
+  /** True when so many were held back that the turn should end, so that other work can go on. */
   isExhausted(): boolean;
-  /** Moves what was held back to when there may be room for it. No attempt, no error. */
+  /** Postpones the messages that were held back to when there may be room. It does not count as an attempt or an error. */
   write(): void;
 }
 
-/** Prepares the statements; the answer begins a turn at `now` (ms since the epoch). */
+/** Makes a function that begins the cap of a turn at `now` (ms since the epoch). */
 export function createCaps(db: Connection): (cap: RecipientCap, now: number) => CapTurn {
   const recent = db
     .prepare<[string, number], number | null>(

@@ -1,26 +1,18 @@
-/** Claiming and settling: the part of the store that `deliver` lives on. */
-import type { Clock } from "../../time/clock.ts";
+/** Claims messages and writes answers: the source of the send loop. */
 import type { Claim, Source, Turn, TurnRequest } from "../../deliver/source.ts";
 import { allow, createTurnMemory, spend, type TurnMemory, type TurnShift } from "../../deliver/turn.ts";
 import { createCaps } from "./cap.ts";
-import { type Connection, transaction } from "./connection.ts";
+import { type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { createDue, type Due } from "./due.ts";
 import { createPaceRow } from "./pace-row.ts";
 import { createProcesses, type Processes } from "./processes.ts";
 import { createSettler, type Settler } from "./settle.ts";
 
-/** How long answers are kept while the disk is full or the file cannot be written: people make room, or they do not. */
+/** How long the loop keeps answers while the disk is full or the file cannot be written to: long enough to make room. */
 const PATIENCE_MS = 30_000;
 
-interface Job {
-  db: Connection;
-  clock: Clock;
-  /** Hears how long (ms) we have waited for another process that holds the file, now and then. */
-  onWait: (waitedMs: number) => void;
-}
-
-/** What a committed turn leaves for this handle to remember. */
+/** What the handle remembers of a turn once it is committed. */
 interface Done {
   turn: Turn;
   countedAt: number | null;
@@ -28,7 +20,7 @@ interface Done {
   now: number;
 }
 
-/** The source of one handle on a job file. `leave` says goodbye before the handle is closed; it never throws. */
+/** Makes the source of one handle on a job file. `leave` is to be called before the handle is closed; it never throws. */
 export function createClaims(job: Job): Source & { leave(): void } {
   const { db, clock } = job;
   const counters = createCounters(db);
@@ -82,7 +74,7 @@ interface Parts {
   memory: TurnMemory;
 }
 
-/** One turn, to be run inside a transaction. */
+/** Makes the function that takes one turn. It has to be called inside a transaction. */
 function createTurn({ db, clock }: Job, { counters, due, processes, settler, memory }: Parts) {
   const pace = createPaceRow(db);
   const capOf = createCaps(db);
@@ -116,7 +108,7 @@ function createTurn({ db, clock }: Job, { counters, due, processes, settler, mem
     const claims = found.slice(0, allowed.most);
     takeAll(claims, me, scope.endpoint);
     const spent = spend(allowed, { count: found.length, cutShort: cap?.isExhausted() === true });
-    // A look that changed nothing is not worth a durable commit.
+    // A look that changed nothing must not write, because a write costs a durable commit.
     const learnt = throttledAt !== null || shifts.length > 0;
     if (claims.length > 0 || learnt || settlements.length > 0) pace.write(spent.pace);
     counters.write();

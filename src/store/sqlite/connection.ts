@@ -1,4 +1,4 @@
-/** Opening a job file, and the one way to write to it. */
+/** Opens a job file, and has the one way to write to it: `transaction`. */
 import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Clock } from "../../time/clock.ts";
@@ -9,17 +9,17 @@ import type { Store } from "../store.ts";
 
 export type { Connection };
 
-/** A job file that is open, as every part of the store is given it. */
+/** An open job file, as the parts of the store get it. */
 export interface Job {
   db: Connection;
   clock: Clock;
-  /** Hears now and then for how many ms we have waited for another process that holds the file. */
+  /** Called now and then with the ms that we have waited for another process that holds the file. */
   onWait: (waitedMs: number) => void;
 }
 
-/** Of the file or its folder; besides them all that begins with SQLITE_READONLY. */
+/** Errors of a file or folder that cannot be written to. All that begin with SQLITE_READONLY belong to them. */
 const NOT_WRITABLE: ReadonlySet<string> = new Set(["EACCES", "EPERM", "EROFS", "SQLITE_CANTOPEN"]);
-/** No room on the disk, or none left for this user. */
+/** Errors of a full disk, or of a user whose quota is used up. */
 const FULL: ReadonlySet<string> = new Set([
   "SQLITE_FULL",
   "SQLITE_IOERR_WRITE",
@@ -29,26 +29,30 @@ const FULL: ReadonlySet<string> = new Set([
   "EDQUOT",
 ]);
 
-/** How long one attempt to lock the file may block the event loop; between attempts the program lives on. */
+/** How long one attempt to lock the file may block the event loop. Between attempts other work goes on. */
 const LOCK_ATTEMPT_MS = 50;
-/** How long a ping says that the disk is full after a write found it so: whoever asks then sends us something, and we see. */
+/**
+ * How long a ping fails after a write found the disk full. Then it succeeds again, so that a load balancer sends us requests and
+ * their writes show whether there is room.
+ */
 const FULL_MS = 10_000;
-/** Anybody may ping, and each write waits for the disk: once in this time is enough. */
+/** A ping writes at most once in this time, because anybody may ping and each write waits for the disk. */
 const PING_MS = 1_000;
-/** Say that we wait after this long. */
+/** After this long we say that we wait. */
 const LOCK_NOTICE_MS = 5_000;
-/** SQLite's page cache: large enough for the hot part of the indexes, small enough for a machine with little memory. */
+/** SQLite's page cache. It holds the hot part of the indexes and suits a machine with little memory. */
 const CACHE_KIB = 8_192;
 
 /**
- * Opens the job file, creating it (mode 0600) and bringing its schema up to date.
- * @throws UserError when the path cannot be a job file: folder missing, not SQLite, another program's, or newer than we are.
+ * Opens the job file, creates it (mode 0600) when there is none, and brings its schema up to date.
+ * @throws UserError when the path cannot be a job file: its folder is missing, or it is not SQLite, another program's, or newer
+ * than this program; StoppedError when the disk is full or the file stays locked.
  */
 export function openConnection(path: string): Connection {
   checkPath(path);
   const isNew = !existsSync(path) || statSync(path).size === 0;
   try {
-    // Created by us rather than by SQLite, so that it is never readable by others, not even for a moment.
+    // Created here and not by SQLite, so that others cannot read it even for a moment.
     if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
     const db = new Database(path, { timeout: 10_000 });
     try {
@@ -68,9 +72,9 @@ export function openConnection(path: string): Connection {
 
 function configure(db: Connection): void {
   db.pragma("journal_mode = wal");
-  // A commit that a power cut may forget is a second copy in somebody's inbox.
+  // If a power cut could undo a commit, somebody would get a second copy.
   db.pragma("synchronous = full");
-  // Rows that are referred to are never deleted, so checking three references a message only costs: a sixth of an import.
+  // Rows that are referred to are never deleted, so checks would only cost time: a sixth of an import.
   db.pragma("foreign_keys = off");
   db.pragma(`cache_size = -${CACHE_KIB}`);
   db.pragma("journal_size_limit = 67108864");
@@ -109,7 +113,7 @@ function migrate(db: Connection, path: string): void {
   createSchema(db);
 }
 
-/** Brings the schema up to date, in one transaction. */
+/** Brings the schema up to date in one transaction. */
 export function createSchema(db: Connection): void {
   db.transaction(() => {
     // Another process may have migrated while we waited for the lock.
@@ -123,9 +127,10 @@ export function createSchema(db: Connection): void {
 }
 
 /**
- * Runs `work` in one immediate transaction. When another process holds the file it waits, patiently and without blocking
- * the event loop, until it is free; `onWait` hears of it now and then.
- * @throws StoppedError when the disk is full, or another process still holds the file after `patienceMs`. Nothing is written then.
+ * Runs `work` in one immediate transaction and returns what it returns. While another process holds the file, it waits without
+ * blocking the event loop, and calls `onWait` now and then with the ms waited so far.
+ * @throws StoppedError when the disk is full, or another process still holds the file after `patienceMs`; UserError when the file
+ * cannot be written or is damaged; and what `work` throws. Nothing is written then.
  */
 export async function transaction<T>(
   db: Connection,
@@ -145,7 +150,7 @@ export async function transaction<T>(
     }
     await clock.sleep(5 + Math.random() * 20);
   }
-  // In the same step as `begin`: nothing else may come in between on this connection.
+  // In the same step as `begin`, because nothing else may use this connection in between.
   return commit(db, clock, work);
 }
 
@@ -172,22 +177,22 @@ function commit<T>(db: Connection, clock: Clock, work: () => T): T {
   }
 }
 
-/** When the disk was full last, as a write found it. */
+/** When a write last found the disk full (monotonic ms). */
 const fullAt = new WeakMap<Connection, number>();
 
-/** The part of the store that says whether the job file can be used. */
+/** Makes the part of the store that says whether the job file can be used. */
 export function createPing({ db, clock }: Job): Pick<Store, "ping"> {
   const read = db.prepare("select id from job");
-  // Changes nothing, but is written as any change is; a lock alone is also given on a file that may only be read.
+  // It changes nothing but is written like any change. A lock would prove less: SQLite also grants it on a read-only file.
   const write = db.prepare("update job set id = id");
   let wroteAt = Number.NEGATIVE_INFINITY;
   const age = (at: number) => clock.monotonic() - at;
   return {
-    /** That others write to it is no failure. */
+    /** Another process that is writing to the file is no failure. */
     async ping() {
-      // A file that was deleted can be written to as before, until we end.
+      // We could still write to a deleted file until we end.
       if (db.name !== "" && !existsSync(db.name)) throw new UserError(`the job file ${db.name} is gone`);
-      // On a full disk so small a write may find room where mail does not.
+      // On a full disk the small write below may find room that mail does not.
       if (age(fullAt.get(db) ?? Number.NEGATIVE_INFINITY) < FULL_MS) throw diskFull(db.name);
       try {
         read.get();
@@ -205,7 +210,7 @@ function isBusy(error: unknown): boolean {
   return error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY");
 }
 
-/** Turns what SQLite says about the file, the disk or the permissions into words for the user; leaves bugs as they are. */
+/** Makes a UserError or StoppedError of an error about the file, the disk or permissions. Returns any other error as it is. */
 export function explain(error: unknown, path: string): unknown {
   const code = codeOf(error);
   if (code === "SQLITE_NOTADB")
@@ -234,7 +239,7 @@ function diskFull(path: string): StoppedError {
   );
 }
 
-/** True when a write failed because the disk or the user's quota is full. */
+/** True when a write failed because the disk is full or the user's quota is used up. */
 function isDiskFull(error: unknown): boolean {
   return FULL.has(codeOf(error));
 }

@@ -1,17 +1,18 @@
+/** Keeps each content once. */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../time/clock.ts";
 import type { Content } from "../../message.ts";
 import type { Connection } from "./connection.ts";
 
-/** Contents, each once in the job file however often it comes. */
+/** The contents of a job file, each once. */
 export interface ContentTable {
-  /** Its id; undefined: it is not in the job file. */
+  /** The id of the content; undefined: it is not in the job file. */
   find(content: Content): number | undefined;
-  /** In the transaction that is open. Returns its id. */
+  /** Keeps the content unless it is there already. Returns its id. To be called in a transaction. */
   store(content: Content): number;
 }
 
-/** The contents of a job file. */
+/** Makes the table of contents of a job file. */
 export function createContentTable(db: Connection, clock: Clock): ContentTable {
   const byHash = db.prepare<[string], number>("select id from content where hash = ?").pluck();
   const insert = db.prepare<[string, string, number]>("insert into content (hash, body, created_at) values (?, ?, ?)");

@@ -1,16 +1,16 @@
-/** How long mails took from SES taking them in to the recipient's server taking them in. */
+/** Measures how long mails took from the time SES accepted them to the time the recipient's server did. */
 import type { DeliveryTimes } from "../breakdown.ts";
 import type { Connection } from "./connection.ts";
 import type { Walk } from "./walk.ts";
 
 /**
- * Both instants are SES's own, so that our clock is not measured. Only when SES did not say when it took the mail in
- * (a legacy notification may not) ours is all there is.
+ * Both times are of SES, so that a difference between our clock and theirs does not matter. `sent_at`, which is ours, stands in when
+ * SES did not say when it accepted the mail (legacy notifications may not).
  */
 const TOOK = `max(0, delivered_at - ifnull(mailed_at, (select sent_at from message where id = message_id)))`;
 
-/** Reads the messages once; the `limit` slowest are named. */
-export async function createDeliveryTimes(db: Connection, walk: Walk, limit: number): Promise<DeliveryTimes> {
+/** Measures the delivered messages that `walk` visits, and names the `limit` slowest. */
+export async function readDeliveryTimes(db: Connection, walk: Walk, limit: number): Promise<DeliveryTimes> {
   const times = db
     .prepare<[number, number], number | null>(
       `select ${TOOK} from feedback where message_id between ? and ? and delivered_at > 0`,
@@ -36,7 +36,7 @@ interface Slow {
   ms: number;
 }
 
-/** Keeps the `limit` slowest; of equal ones the first. */
+/** Keeps the `limit` slowest deliveries. Of equally slow ones it keeps the first. */
 function createSlowest(db: Connection, limit: number) {
   const slow = db.prepare<[number, number, number, number], Slow>(
     `select message_id as id, ${TOOK} as ms from feedback
@@ -45,7 +45,7 @@ function createSlowest(db: Connection, limit: number) {
   const emailOf = db.prepare<[number], string>("select email from message where id = ?").pluck();
   let slowest: Slow[] = [];
   return {
-    /** `most` is how long the slowest in this range took: nearly always too fast for a second look. */
+    /** `most`: the slowest time in this range. Usually it is not among the slowest, and the range is not read again. */
     look(first: number, last: number, most: number): void {
       const least = slowest.length < limit ? -1 : (slowest.at(-1)?.ms ?? -1);
       if (most <= least) return;
@@ -64,7 +64,7 @@ function percentiles(histogram: ReadonlyMap<number, number>): Omit<DeliveryTimes
   return { delivered, p50: percentile(0.5), p90: percentile(0.9), p99: percentile(0.99) };
 }
 
-/** So that a million different times are a few thousand. */
+/** Rounds to three digits, so that a million different times become a few thousand. */
 function threeDigits(ms: number): number {
   const unit = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, ms))) - 2);
   return Math.round(ms / unit) * unit;

@@ -1,7 +1,7 @@
 /**
- * The SQLite driver that runs on this Node. better-sqlite3 13 is built on Node-API 10, which Node 20 does not have; 12 is
- * built on V8's own interface and aborts the process on Node 24.19 and later when a statement is collected
- * (WiseLibs/better-sqlite3#1515). Their interfaces are the same.
+ * The SQLite driver for this version of Node. better-sqlite3 13 needs Node-API 10, which Node 20 does not have. better-sqlite3 12
+ * uses V8 directly, and on Node 24.19 and later it aborts the process when a statement is garbage-collected
+ * (WiseLibs/better-sqlite3#1515). Both have the same interface.
  */
 import { createRequire } from "node:module";
 import { versions } from "node:process";
@@ -13,10 +13,10 @@ export type Connection = BetterSqlite3.Database;
 const load = createRequire(import.meta.url);
 const NODE_API_10 = Number(versions["napi"] ?? 0) >= 10;
 
-/** Opens SQLite files: better-sqlite3 in the version that runs here. */
+/** The class of better-sqlite3 that opens SQLite files, in the version that runs here. */
 export const Database = (NODE_API_10 ? newest() : load("better-sqlite3")) as typeof BetterSqlite3;
 
-/** An optional dependency: npm leaves it out where it does not run, and people leave out what is optional. */
+/** Version 13 is an optional dependency. npm leaves it out where it does not run, and people may leave it out. */
 function newest(): unknown {
   try {
     return load("better-sqlite3-13");

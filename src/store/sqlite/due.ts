@@ -1,23 +1,24 @@
-/** Which messages may be claimed now, and which wait. */
+/** Finds the messages that may be claimed now, and says when the next one may. */
 import type { Claim, Outlook, Scope } from "../../deliver/source.ts";
 import { dueAt, dueSpans, laterSpans, lateSpan, type Span } from "../rules/due.ts";
 import type { CapTurn } from "./cap.ts";
 import type { Connection } from "./connection.ts";
 import { createPlaces, type Place } from "./places.ts";
 
-/** Looks at pending messages at an instant `now` (ms since the epoch). Every step is a seek in one index. */
+/** Looks at the pending messages of a scope, at an instant `now` (ms since the epoch). Every step is a seek in one index. */
 export interface Due {
   /**
-   * Up to `limit` of those that are due: by priority, then topic, then time, then order of arrival. What `cap` holds back is left out,
-   * and to be moved by it.
+   * Up to `limit` messages that are due, by priority, topic, time and order of arrival. Messages that `cap` holds back are left
+   * out; `CapTurn.write` postpones them.
    */
   find(scope: Scope, now: number, limit: number, cap: CapTurn | null): Claim[];
-  /** Milliseconds until one may be claimed; 0: one may; null: none waits. */
+  /** Milliseconds until a message may be claimed; 0: now; null: none waits. */
   nextInMs(scope: Scope, now: number): number | null;
+  /** Counts what waits. It reads an index entry for each message. */
   outlook(scope: Scope, now: number): Outlook;
 }
 
-/** Prepares the statements. */
+/** Makes what finds due messages in a job file. */
 export function createDue(db: Connection): Due {
   const places = createPlaces(db);
   const { take, count, earliest } = createSpanQueries(db);
@@ -60,7 +61,7 @@ export function createDue(db: Connection): Due {
   };
 }
 
-/** What is asked of one span of one place. */
+/** Questions about one span of one place. */
 function createSpanQueries(db: Connection) {
   const of = "from message indexed by message_pending where state = 'pending' and priority = ? and topic_id = ?";
   type Where = [priority: number, topicId: number, from: number, to: number];
@@ -72,10 +73,10 @@ function createSpanQueries(db: Connection) {
   );
   return {
     count: ({ priority, topicId }: Place, [from, to]: Span): number => counted.get(priority, topicId, from, to) ?? 0,
-    /** The smallest `not_before` in the span; null: nothing is there. */
+    /** The smallest `not_before` in the span; null: the span is empty. */
     earliest: ({ priority, topicId }: Place, [from, to]: Span): number | null =>
       first.get(priority, topicId, from, to) ?? null,
-    /** Adds to `found` what `cap` admits, until it has `limit` or the cap is exhausted. */
+    /** Adds messages that `cap` admits to `found`, until `found` has `limit` or the cap is exhausted. */
     take({ priority, topicId }: Place, [from, to]: Span, limit: number, found: Claim[], cap: CapTurn | null): void {
       if (cap === null) {
         found.push(...range.all(priority, topicId, from, to, limit - found.length));

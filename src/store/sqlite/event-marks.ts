@@ -1,4 +1,4 @@
-/** When things first happened to a message, and how many messages of a topic each happened to. */
+/** Writes the marks of events on their messages, and counts marked messages on their topics. */
 import type { Connection } from "./connection.ts";
 import type { KeptEvent } from "./kept-events.ts";
 import {
@@ -12,20 +12,21 @@ import {
 } from "../rules/event-counters.ts";
 
 /**
- * Notes on the message when things first happened, and counts the message on its topic the first time each does. Nearly
- * always one statement an event: to read the row, change it and write it back is three times slower.
+ * Makes what marks a message with the time when each thing first happened to it, and counts the message on its topic the first
+ * time. Nearly every event takes one statement; reading, changing and writing back the row would be three times slower.
  */
 export function createEventMarks(db: Connection) {
   const insert = db.prepare<[number, string, number | null]>(
     "insert into feedback (message_id, ses_message_id, mailed_at) values (?, ?, ?) on conflict do nothing",
   );
   const writers = new Map(MARKS.map((mark) => [mark, createMarkWriter(db, mark)]));
-  const showBounce = createVerdicts(db);
+  const showBounce = createVerdictWriter(db);
   const counters = createEventCounters(db);
 
   return {
-    /** To be called when a transaction begins: forgets what one that failed left behind. */
+    /** To be called when a transaction begins. Forgets what a failed one left behind. */
     begin: counters.begin,
+    /** Marks the message. An event without any time counts as of `now` (ms since the epoch). */
     write(id: number, topicId: number, event: KeptEvent, now: number): void {
       const { sesMessageId, mailedAt } = event;
       const marks = marksOf(event);
@@ -37,17 +38,17 @@ export function createEventMarks(db: Connection) {
         if (isFirst) counters.count(topicId, mark);
       }
     },
-    /** Adds what was counted to the topics, in the transaction that wrote the marks. */
+    /** Adds the counts to the topics. To be called in the transaction that wrote the marks. */
     flush: counters.write,
   };
 }
 
-/** Writes one mark; an earlier time than the known one moves it back. Returns whether it is the message's first. */
+/** Makes a function that writes one mark, and keeps the earlier time. It returns true when the message had no such mark. */
 function createMarkWriter(
   db: Connection,
   mark: Mark,
 ): (id: number, event: Pick<KeptEvent, "sesMessageId" | "mailedAt">, at: number) => boolean {
-  // A visit through our own links made the row without knowing what SES called the message.
+  // The row may be of a visit, which leaves the SES message id empty.
   const set = db.prepare<[number, string, number | null, number]>(
     `update feedback set ${mark} = ?, ses_message_id = iif(ses_message_id = '', ?, ses_message_id),
        mailed_at = ifnull(mailed_at, ?)
@@ -70,8 +71,8 @@ function createMarkWriter(
   };
 }
 
-/** Notes which bounce is shown of the message; to be called before the bounce is marked. */
-function createVerdicts(db: Connection): (id: number, event: KeptEvent, at: number) => void {
+/** Makes a function that writes which bounce is shown of a message. To be called before the bounce is marked. */
+function createVerdictWriter(db: Connection): (id: number, event: KeptEvent, at: number) => void {
   const read = db.prepare<[number], Bounces>(
     "select bounced_at, soft_bounced_at, bounce_type, bounce_subtype from feedback where message_id = ?",
   );
@@ -84,7 +85,7 @@ function createVerdicts(db: Connection): (id: number, event: KeptEvent, at: numb
   };
 }
 
-/** Collects what is to be counted and writes it once a topic and counter. */
+/** Collects counts, and writes them with one statement for each topic and counter. */
 function createEventCounters(db: Connection) {
   const statements = new Map<EventCounter, { run(count: number, topicId: number): unknown }>();
   const deltas = new Map<string, { topicId: number; counter: EventCounter; count: number }>();

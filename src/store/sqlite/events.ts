@@ -1,4 +1,4 @@
-/** Applying events: each counts once, whatever the order, before or after its message is known. */
+/** Applies events. Each counts once, in any order, before or after its message is known. */
 import type { Clock } from "../../time/clock.ts";
 import type { Applied, EventSink } from "../../feedback/event-sink.ts";
 import type { SesEvent } from "../../feedback/ses-event.ts";
@@ -14,7 +14,7 @@ interface Known extends Provable {
   email: string;
 }
 
-/** The part of the store that takes events in. */
+/** Makes the part of the store that takes events in. `jobId` tells our events from those of other jobs. */
 export function createEventSink(job: Job, jobId: string): EventSink {
   const { db, clock } = job;
   const counters = createCounters(db);
@@ -23,6 +23,7 @@ export function createEventSink(job: Job, jobId: string): EventSink {
   const find = createFinder(db, jobId);
   const apply = createApplier(db, clock, counters, marks);
   const suppress = createSuppressor(db, counters, clock);
+  const write = createWriter(job, counters, marks);
 
   const keepForLater = (event: SesEvent, result: Applied): boolean => {
     const isNew = kept.keep(event);
@@ -34,9 +35,9 @@ export function createEventSink(job: Job, jobId: string): EventSink {
   const applyOne = (event: SesEvent, result: Applied): void => {
     const message = find(event);
     const isNew = message ? apply(message, event, result) : keepForLater(event, result);
-    // A copy suppresses nobody: the address may have been let in again since.
+    // A duplicate must not suppress again, because the address may have been allowed since.
     if (!isNew) return;
-    // Last, so that a message this very event proves sent is not taken for one that still waits.
+    // Suppress last: the event may prove its message sent, which must not be taken for a pending one.
     for (const { address, reason, detail } of event.suppressions) {
       if (suppress({ address, reason, source: "event", detail })) result.suppressed++;
     }
@@ -51,36 +52,39 @@ export function createEventSink(job: Job, jobId: string): EventSink {
     }
   };
 
-  const write = (work: (result: Applied) => void): Promise<Applied> =>
-    transaction(
-      db,
-      clock,
-      () => {
-        counters.begin();
-        marks.begin();
-        const result = none();
-        work(result);
-        marks.flush();
-        counters.write();
-        return result;
-      },
-      job.onWait,
-    );
-
   return {
-    /** Applies the events in one transaction: all of them or, when it fails, none. */
     applyEvents: (batch: readonly SesEvent[]): Promise<Applied> =>
       write((result) => batch.forEach((event) => applyOne(event, result))),
-    /** Gives events that came before their message was known to it, now that it may be. */
     matchKeptEvents: async (sentWithinMs: number | null = null): Promise<Applied> => {
       const sentSince = sentWithinMs === null ? null : clock.now() - sentWithinMs;
-      // Nearly always there are none, which is not worth a durable commit.
+      // Nearly always none match, and then a durable commit is not worth it.
       return kept.anyMatching(sentSince) ? write((result) => matchKept(sentSince, result)) : none();
     },
   };
 }
 
-/** Applies an event to its message and counts it in `result`. False: it was applied before. In the transaction that is open. */
+/** Makes a function that runs `work` in one transaction, with its counters and marks, and returns what `work` counted. */
+function createWriter(
+  { db, clock, onWait }: Job,
+  counters: Counters,
+  marks: ReturnType<typeof createEventMarks>,
+): (work: (result: Applied) => void) => Promise<Applied> {
+  const run = (work: (result: Applied) => void): Applied => {
+    counters.begin();
+    marks.begin();
+    const result = none();
+    work(result);
+    marks.flush();
+    counters.write();
+    return result;
+  };
+  return (work) => transaction(db, clock, () => run(work), onWait);
+}
+
+/**
+ * Makes a function that applies an event to its message and counts it in `result`, inside a transaction. It returns false when
+ * the event was applied before.
+ */
 function createApplier(
   db: Connection,
   clock: Clock,
@@ -109,7 +113,7 @@ function createApplier(
   };
 }
 
-/** Finds the message an event speaks of: by our tags, or by the SES message id when the event has none (legacy notifications). */
+/** Makes a function that finds the message of an event: by our tags, or, when it has none (legacy notifications), by the SES id. */
 function createFinder(db: Connection, jobId: string): (event: KeptEvent) => Known | undefined {
   const columns = "id, topic_id as topicId, email, state, attempts";
   const byTag = db.prepare<[number], Known>(`select ${columns} from message where id = ?`);
@@ -124,8 +128,8 @@ function createFinder(db: Connection, jobId: string): (event: KeptEvent) => Know
 }
 
 /**
- * A job file put back from a backup gives message ids again: an event of a mail that was sent before the loss must not be
- * taken for one of the mail that has its id now, or that one would never be sent.
+ * True when the event can be about this message. A job file that was restored from a plain copy gives the same message ids again.
+ * An event of a mail from before the loss must not be applied to the mail that has its id now, or that mail would never be sent.
  */
 function isTo({ email }: Known, { destination }: KeptEvent): boolean {
   return destination.length === 0 || destination.includes(email) || destination.includes(email.toLowerCase());

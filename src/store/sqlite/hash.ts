@@ -1,4 +1,4 @@
-/** cyrb53 (public domain, bryc): 53 bits of a string, fast. Not cryptographic: it tells the events of one message apart. */
+/** A fast 53-bit hash of a string (cyrb53 by bryc, public domain). It is not cryptographic; it tells events of one message apart. */
 export function hash53(text: string): number {
   let a = 0xdeadbeef;
   let b = 0x41c6ce57;

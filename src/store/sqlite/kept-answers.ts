@@ -1,17 +1,18 @@
+/** Keeps what requests with an Idempotency-Key came to, so that a repeat gets the same answer. */
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, transaction } from "./connection.ts";
 import type { AcceptCounts, AcceptResult, Repeat } from "../rows.ts";
 
-/** Rows deleted in one transaction: others want to write, too. */
+/** How many rows one transaction deletes, so that others can write in between. */
 const STEP = 5_000;
 
-/** What a request came to, and what its caller wants to know again. */
+/** What a request came to, and the memo of its caller (`AcceptRequest.memo`). */
 export interface Kept {
   counts: AcceptCounts;
   memo: string;
 }
 
-/** What requests with an Idempotency-Key came to, one row for each key of each caller. */
+/** Makes what keeps answers, with one row for each key of each caller. */
 export function createKeptAnswers(db: Connection, clock: Clock) {
   const find = db.prepare<[string, string], { fingerprint: string; body: string }>(
     "select fingerprint, body from answer where caller = ? and key = ?",
@@ -23,17 +24,17 @@ export function createKeptAnswers(db: Connection, clock: Clock) {
     `delete from answer where id in (select id from answer where created_at < ? limit ${STEP})`,
   );
   return {
-    /** What the request was answered, or that its key was used for another; null: never seen. */
+    /** What the request came to, or that its key was used for another one; null: the key is new. */
     find({ caller, key, fingerprint }: Repeat): Extract<AcceptResult, { kind: "repeated" | "conflict" }> | null {
       const kept = find.get(caller, key);
       if (!kept) return null;
       return kept.fingerprint === fingerprint ? { kind: "repeated", ...readKept(kept.body) } : { kind: "conflict" };
     },
-    /** In the transaction that is open. */
+    /** Keeps an answer. To be called in a transaction. */
     keep({ caller, key, fingerprint }: Repeat, { counts, memo }: Kept): void {
       insert.run(caller, key, fingerprint, JSON.stringify({ counts, memo }), clock.now());
     },
-    /** In transactions of some thousand rows. */
+    /** Forgets answers that are older than `ms`, in transactions of some thousand rows. */
     async forgetOlderThan(ms: number, onWait: (waitedMs: number) => void): Promise<void> {
       const before = clock.now() - ms;
       while ((await transaction(db, clock, () => remove.run(before).changes, onWait)) === STEP);
@@ -42,8 +43,8 @@ export function createKeptAnswers(db: Connection, clock: Clock) {
 }
 
 /**
- * Rows written up to version 0.1.0 hold the whole text of the answer (`{"total":…}`) instead of counts and memo. That text
- * becomes the memo, so that whoever makes answers can give it back letter for letter.
+ * Reads a kept answer. Up to version 0.1.0 rows hold the whole text of the answer (`{"total":…}`). That text becomes the memo, so
+ * that a repeat gets it letter for letter.
  */
 function readKept(body: string): Kept {
   const kept = JSON.parse(body) as Kept | { success: number; duplicates: number; suppressed: number };

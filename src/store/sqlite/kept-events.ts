@@ -1,9 +1,9 @@
-/** Events whose message is not known: another program's, or ahead of the answer that brings its SES message id. */
+/** Keeps events whose message is not known: another program sent it, or its SES message id has not come yet. */
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
 
-/** What is read of an event once its message is known. The rest is other people's data, and is not kept. */
+/** What is needed of an event once its message is known. The rest may be about other people, and is not kept. */
 export type KeptEvent = Pick<
   SesEvent,
   | "key"
@@ -35,7 +35,7 @@ interface Row {
   body: string;
 }
 
-/** `sentSince`: of messages that were sent at this instant (ms) or later; null: of all. */
+/** Makes what keeps unmatched events. `sentSince`: only events of messages sent then (ms since the epoch) or later; null: all. */
 export function createKeptEvents(db: Connection, clock: Clock) {
   const insert = db.prepare<[string, string, string, number]>(
     "insert into unmatched (key, ses_message_id, body, received_at) values (?, ?, ?, ?) on conflict do nothing",
@@ -44,7 +44,7 @@ export function createKeptEvents(db: Connection, clock: Clock) {
     `select u.key, u.body from unmatched u
      where exists (select 1 from message m where m.ses_message_id = u.ses_message_id)`,
   );
-  // From the messages to the events: those of other programs pile up, and must not be read again each time.
+  // Start from the messages, because events of other programs pile up and must not be read each time.
   const matchingSince = db.prepare<[number], Row>(
     `select u.key, u.body from message m indexed by message_sent cross join unmatched u
      where m.sent_at >= ? and u.ses_message_id = m.ses_message_id`,
@@ -53,11 +53,12 @@ export function createKeptEvents(db: Connection, clock: Clock) {
   const find = (sentSince: number | null) => (sentSince === null ? matchingAny.all() : matchingSince.all(sentSince));
 
   return {
-    /** False: it is kept already. */
+    /** Keeps an event. False: it is kept already. */
     keep: (event: SesEvent): boolean =>
       insert.run(event.key, event.sesMessageId, JSON.stringify(keptOf(event)), clock.now()).changes > 0,
-    /** Whether there are kept events whose SES message id belongs to a message by now. */
+    /** True when a kept event has the SES message id of a message that is known by now. */
     anyMatching: (sentSince: number | null): boolean => find(sentSince).length > 0,
+    /** Those events. */
     matching: (sentSince: number | null): KeptEvent[] =>
       find(sentSince).map(({ key, body }) => ({ ...(JSON.parse(body) as KeptEvent), key })),
     forget: (key: string): void => void remove.run(key),

@@ -1,4 +1,4 @@
-/** Who may use the gateway, and what links in mails are signed with. */
+/** Keeps the API keys of the gateway and the keys that sign links in mails. */
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../../time/clock.ts";
 import { UserError } from "../../errors.ts";
@@ -8,16 +8,16 @@ import type { Keys } from "../store.ts";
 
 type KeyRow = Omit<ApiKey, "scopes"> & { scopes: string };
 
-/** The part of the store that keeps API keys and signing keys. */
+/** Makes the part of the store that keeps API keys and signing keys. */
 export function createKeys(job: Job): Keys {
   const { db, clock } = job;
   const write = <T>(work: () => T) => transaction(db, clock, work, job.onWait);
-  return { ...apiKeys(db, clock, write), ...signingKeys(db, clock, write) };
+  return { ...createApiKeys(db, clock, write), ...createSigningKeys(db, clock, write) };
 }
 
 type Write = <T>(work: () => T) => Promise<T>;
 
-function apiKeys(db: Connection, clock: Clock, write: Write): Pick<Keys, "addKey" | "keys" | "revokeKey"> {
+function createApiKeys(db: Connection, clock: Clock, write: Write): Pick<Keys, "addKey" | "keys" | "revokeKey"> {
   const live = db.prepare<[string]>("select 1 from api_key where name = ? and revoked_at is null");
   const insert = db.prepare<[string, Buffer, string, number]>(
     "insert into api_key (name, digest, scopes, created_at) values (?, ?, ?, ?)",
@@ -44,7 +44,7 @@ function apiKeys(db: Connection, clock: Clock, write: Write): Pick<Keys, "addKey
   };
 }
 
-function signingKeys(db: Connection, clock: Clock, write: Write): Pick<Keys, "signingKeys" | "rotateSigningKey"> {
+function createSigningKeys(db: Connection, clock: Clock, write: Write): Pick<Keys, "signingKeys" | "rotateSigningKey"> {
   const all = db.prepare<[], Buffer>("select secret from signing_key order by id desc").pluck();
   const insert = db.prepare<[Buffer, number]>("insert into signing_key (secret, created_at) values (?, ?)");
   const add = () => void insert.run(randomBytes(32), clock.now());
@@ -53,7 +53,7 @@ function signingKeys(db: Connection, clock: Clock, write: Write): Pick<Keys, "si
       const found = all.all();
       if (found.length > 0) return found;
       return write(() => {
-        // Another process may have made it while we waited.
+        // Another process may have added it while we waited.
         if (all.all().length === 0) add();
         return all.all();
       });

@@ -1,25 +1,25 @@
-/** Which links were clicked. */
+/** Counts clicks by link. */
 import type { LinkCounts } from "../breakdown.ts";
 import type { Ranked } from "../rules/ranking.ts";
 import type { Connection } from "./connection.ts";
 import { rankedOf, type Sum } from "./ranked.ts";
 import type { Walk } from "./walk.ts";
 
-/** More variants than this of one link are no different links: each recipient has their own. */
+/** A link with more variants than this is one link that is different for each recipient. */
 const MOST_VARIANTS = 20;
-/** A part of a path that is one recipient's token: long, with a digit in it. */
+/** A part of a path that looks like one recipient's token: it is long and has a digit. */
 const TOKEN = /^(?=.*\d)[\w.~%=-]{16,}$/;
 
 const COUNTED = ["messages", "clicks", "machine_clicks"] as const;
 const SUMS = COUNTED.map((name) => `ifnull(sum(${name}), 0) as ${name}`).join(", ");
 
-/** Links as they are reported: of one with many variants only the part that they share. */
+/** Links as they are reported. Of a link with many variants it is the part that they share. */
 const MERGED = `select iif(variants > ${MOST_VARIANTS}, stem, link) as link, ${SUMS}
   from temp.link join (select stem, count(*) as variants from temp.link group by stem) using (stem) group by 1`;
 
 /**
- * The `limit` links that were clicked in the most messages; the others are added up. Counted in a temporary table, which
- * SQLite keeps on disk: every recipient may have links of their own.
+ * The `limit` links that were clicked in the most messages; the others are added up. They are counted in a temporary table, which
+ * SQLite keeps on disk, because every recipient may have links of their own.
  */
 export async function clickedLinks(db: Connection, walk: Walk, limit: number): Promise<Ranked<LinkCounts>> {
   db.exec(`drop table if exists temp.link; create temp table link (
@@ -36,7 +36,7 @@ export async function clickedLinks(db: Connection, walk: Walk, limit: number): P
 
 async function collect(db: Connection, walk: Walk): Promise<void> {
   const found = db.prepare<[number, number], LinkCounts>(
-    // Clicks are few: found by way of the messages that have one, not among all events.
+    // Messages with a click are few, so look for their events and not through all events.
     `select ifnull(e.detail, '') as link, count(distinct e.message_id) as messages, sum(e.times) as clicks,
        sum(e.machine * e.times) as machine_clicks
      from feedback f cross join event e on e.message_id = f.message_id

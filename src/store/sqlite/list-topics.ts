@@ -1,4 +1,4 @@
-/** The topics lists go into: admitted, opened, given another content. */
+/** The topics that lists go into: whether one takes a list, and opening it with the list's content. */
 import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
 import { createContentTable } from "./contents.ts";
@@ -6,7 +6,7 @@ import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListTarget } from "../rows.ts";
 
-/** What decides whether a topic may take a list. */
+/** The part of a list's target that decides whether the topic takes it. */
 export type ListTopic = Pick<ListTarget, "topic" | "content" | "replaceContent">;
 
 interface TopicRecord extends AdmittingTopic {
@@ -14,20 +14,25 @@ interface TopicRecord extends AdmittingTopic {
   contentId: number;
 }
 
+/** Checks and opens topics for lists. */
 export interface ListTopics {
   /** Throws TopicRefusedError when `open` would. */
   check(target: ListTopic): void;
-  /** In the transaction that is open: the topic, made when there is none, with this content as its own. Throws TopicRefusedError. */
+  /**
+   * Makes the topic when there is none, and gives it the content of the list. To be called in a transaction. Throws
+   * TopicRefusedError when the topic may not take the list.
+   */
   open(target: ListTarget): { topicId: number; contentId: number };
 }
 
+/** Makes what checks and opens topics for lists. */
 export function createListTopics(db: Connection, clock: Clock): ListTopics {
   const find = db.prepare<[string], TopicRecord>(
     "select id, content_id as contentId, cancelled_at as cancelledAt, endpoint from topic where name = ?",
   );
   const contents = createContentTable(db, clock);
 
-  /** The topic as it stands; undefined: it is new. */
+  /** The topic as it is now; undefined: there is none yet. Throws when it refuses. */
   const admitted = ({ topic: name, content, replaceContent }: ListTopic): TopicRecord | undefined => {
     const topic = find.get(name);
     const contentId = topic && contents.find(content);
@@ -63,7 +68,7 @@ export function createListTopics(db: Connection, clock: Clock): ListTopics {
   };
 }
 
-/** The message `m` has another content than the topic's own: the gateway put it there. */
+/** True in SQL when the gateway gave message `m` another content than the topic's own. */
 const IS_VARIANT = `not exists (select 1 from recipient r
   where r.address = lower(m.email) and r.topic_id = m.topic_id and r.variant = ${OWN_VARIANT} and r.message_id = m.id)`;
 
@@ -76,7 +81,7 @@ function rangesOf(db: Connection, topicId: number): Range[] {
   return db.prepare<[number], Range>("select first_id, last_id from ingest where topic_id = ?").all(topicId);
 }
 
-/** Whether the topic has messages with this content beside its own. */
+/** True when the topic has messages with this content beside its own. */
 function hasVariant(db: Connection, topicId: number, contentId: number): boolean {
   const some = db.prepare(
     `select 1 from message m where m.id between ? and ? and m.topic_id = ? and m.content_id = ? and ${IS_VARIANT} limit 1`,
@@ -87,7 +92,7 @@ function hasVariant(db: Connection, topicId: number, contentId: number): boolean
 }
 
 function replaceContent(db: Connection, topicId: number, contentId: number): void {
-  // What may have arrived keeps the content it was sent with, also in doubt.
+  // A message that may have arrived, also one in doubt, keeps the content that it was sent with.
   const update = db.prepare(
     `update message as m set content_id = ? where id between ? and ? and topic_id = ?
      and state in ('pending', 'failed', 'cancelled', 'suppressed') and not ${IS_VARIANT}`,

@@ -1,24 +1,24 @@
-/** Recipients on their way into the job file. */
+/** Puts lists of recipients into the job file. */
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createCounters } from "./state-counters.ts";
 import { createListTopics, type ListTopic } from "./list-topics.ts";
-import { lastId } from "./numbering.ts";
+import { createLastIdReader } from "./numbering.ts";
 import { createStagedRows } from "./staged-rows.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListCounts, ListTarget } from "../rows.ts";
 import type { Lists, Staging } from "../store.ts";
 
-/** A list of more rows leaves a write-ahead log that is worth giving back. */
+/** A list of more rows leaves a write-ahead log that is worth truncating. */
 const MANY = 10_000;
 
-/** The part of the store that takes lists in. */
+/** Makes the part of the store that takes lists in. */
 export function createLists(job: Job): Lists {
   const { db, clock } = job;
   const topics = createListTopics(db, clock);
   const merge = createMerge(db, clock, topics.open);
 
-  /** Does it all and takes it back. */
+  /** Adds the list and rolls everything back. */
   const rehearse = async (target: ListTarget, staged: number): Promise<ListCounts> => {
     const takenBack = new Error("taken back");
     let counts: ListCounts | null = null;
@@ -42,7 +42,7 @@ export function createLists(job: Job): Lists {
             ? await rehearse(target, rows.count)
             : await transaction(db, clock, () => merge(target, rows.count), job.onWait);
           rows.discard();
-          // Skipped silently when others are reading.
+          // SQLite skips it silently while others read.
           if (rows.count > MANY) db.pragma("wal_checkpoint(truncate)");
           return counts;
         },
@@ -53,7 +53,7 @@ export function createLists(job: Job): Lists {
   };
 }
 
-/** Where staged rows go: into a topic, with ids that follow `base`. */
+/** Where staged rows go: into a topic, with message ids from `base + 1` on. */
 interface Place {
   topicId: number;
   contentId: number;
@@ -61,20 +61,20 @@ interface Place {
   staged: number;
 }
 
-/** Puts the staged rows into the topic, in the transaction that is open: recipients first, then messages, then counters. */
+/** Makes a function that puts the staged rows into their topic: recipients, messages, counters. To be called in a transaction. */
 function createMerge(
   db: Connection,
   clock: Clock,
   open: (target: ListTarget) => { topicId: number; contentId: number },
 ): (target: ListTarget, staged: number) => ListCounts {
-  const readLastId = lastId(db);
+  const readLastId = createLastIdReader(db);
   return (target, staged) => {
     const place = { ...open(target), base: readLastId(), staged };
     const added = addRecipients(db, place);
     if (added === 0) return { added, duplicates: staged, suppressed: 0 };
     const ingestId = addIngest(db, clock, target, place);
     const suppressed = addMessages(db, { ...place, ingestId, priority: target.priority, areAllNew: added === staged });
-    // Duplicates at the end of the list have no message: their ids are given to the next list, and ranges must not overlap.
+    // Duplicates at the end of the list have no messages. The next list gets their ids, and ranges must not overlap.
     if (added < staged)
       db.prepare("update ingest set last_id = (select max(id) from message) where id = ?").run(ingestId);
     const counts = { added: added - suppressed, duplicates: staged - added, suppressed };
@@ -83,9 +83,9 @@ function createMerge(
   };
 }
 
-/** Returns how many the topic did not have yet. */
+/** Adds recipients. Returns how many the topic did not have yet. */
 function addRecipients(db: Connection, { topicId, base }: Place): number {
-  // Sorted, so that the tree is filled from left to right instead of at random.
+  // Sorted rows fill the tree from left to right, which is much faster than at random.
   return db
     .prepare(
       `insert into recipient (address, topic_id, variant, message_id)

@@ -1,35 +1,36 @@
+/** Gives messages their ids. */
 import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
 
 /**
- * Hands out message ids, within one transaction at a time. What walks a topic walks the id ranges in `ingest`: as long as
- * messages of one topic follow each other, one range grows, so that a million requests do not make a million ranges.
+ * Gives out message ids, in one transaction at a time, and keeps the id ranges of topics in `ingest`. While messages of one topic
+ * follow each other, one range grows, so a million requests in a row do not make a million ranges.
  */
 export interface Numbering {
-  /** To be called first in each transaction: others give ids, too. */
+  /** To be called first in each transaction, because other processes give ids, too. */
   begin(): void;
-  /** The id that `use` will give. */
+  /** The id that `use` will give next. */
   next(): number;
-  /** Gives the next id to a message of the topic. */
+  /** Gives the next id to a message of the topic, with the id of its range. */
   use(topicId: number): { id: number; ingestId: number };
-  /** Writes how far the last range goes. */
+  /** Writes the end of the last range. To be called last in each transaction. */
   flush(): void;
 }
 
-/** Reads the highest id that was given, or must not be given. */
-export function lastId(db: Connection): () => number {
+/** Makes a function that reads the highest id that is taken, or that must not be given. */
+export function createLastIdReader(db: Connection): () => number {
   const last = db
     .prepare<[], number>("select max(ids_after, ifnull((select max(id) from message), 0)) from job")
     .pluck();
   return () => last.get() ?? 0;
 }
 
-/** No recipients file has this, for a file has at least one column. */
+/** The columns of requests. A recipients file never has these, because it has at least one column. */
 const COLUMNS = "[]";
 
-/** Message ids of requests, for one connection. */
+/** Makes the numbering of requests for one connection. */
 export function createNumbering(db: Connection, clock: Clock): Numbering {
-  const readLast = lastId(db);
+  const readLast = createLastIdReader(db);
   const newest = db.prepare<[string], { id: number; topic_id: number; last_id: number }>(
     "select id, topic_id, last_id from ingest where id = (select max(id) from ingest) and file = 'api' and columns = ?",
   );
@@ -50,7 +51,6 @@ export function createNumbering(db: Connection, clock: Clock): Numbering {
       range = found?.last_id === last ? { id: found.id, topicId: found.topic_id, writtenTo: last } : null;
     },
     next: () => last + 1,
-    /** Gives the next id to a message of the topic. */
     use(topicId) {
       if (range?.topicId !== topicId) {
         flush();

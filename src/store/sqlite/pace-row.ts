@@ -1,14 +1,15 @@
-/** The rate's state in the job file. */
+/** Keeps the state of the rate in the job file. */
 import { NEW_PACE, type Pace } from "../../deliver/pace.ts";
 import type { Connection } from "./connection.ts";
 
-/** To be used inside the transaction that claims. */
+/** The state of the rate. To be used inside the transaction that claims. */
 export interface PaceRow {
+  /** The kept state, or `NEW_PACE` when there is none. */
   read(): Pace;
   write(pace: Pace): void;
 }
 
-/** The one row of table `pace`, made with the first write. */
+/** Makes access to the one row of table `pace`. The first write makes the row. */
 export function createPaceRow(db: Connection): PaceRow {
   const read = db.prepare<[], string>("select state from pace").pluck();
   const update = db.prepare<[string]>("update pace set state = ?");

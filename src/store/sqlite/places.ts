@@ -1,13 +1,14 @@
+/** Finds where the pending messages of a scope are. */
 import type { Scope } from "../../deliver/source.ts";
 import type { Connection } from "./connection.ts";
 
-/** Messages of one topic with one priority lie together in the index. */
+/** The pending messages of one topic with one priority, which lie together in the index. */
 export interface Place {
   priority: number;
   topicId: number;
 }
 
-/** Where pending messages of a scope are: the highest priority first, older topics first. */
+/** Makes a function that lists the places of a scope with pending messages, by falling priority, and older topics first. */
 export function createPlaces(db: Connection): (scope: Scope) => Generator<Place> {
   const nextPriority = db
     .prepare<[number]>(

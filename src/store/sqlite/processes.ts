@@ -1,14 +1,14 @@
-/** Who holds messages in `sending`, and whose holder is gone. */
+/** Keeps which processes hold messages in `sending`, and finds those that are dead. */
 import { hostname } from "node:os";
 import { kill, pid } from "node:process";
 import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
 
-/** A process that has not renewed its lease for this long is taken for dead even when its pid lives. */
+/** A process that has not renewed its lease for this long counts as dead, even when its pid lives. */
 const LEASE_MS = 60_000;
-/** How often a turn writes the lease although nothing else changed. */
+/** A turn renews a lease that is older than this. */
 const RENEW_MS = 5_000;
-/** No call may leave in the last part of a lease: it takes a while to reach SES. */
+/** No call may leave in this last part of a lease, because it takes a while to reach SES. */
 const MARGIN_MS = 15_000;
 
 /** A row of table `process`. */
@@ -16,31 +16,31 @@ interface ProcessRow {
   id: number;
   host: string;
   pid: number;
-  /** Start of the process, ms since the epoch: tells it from a later one with the same pid. */
+  /** When the process started (ms since the epoch). It tells the process from a later one with the same pid. */
   origin: number;
-  /** By the clock that all processes of one machine share. */
+  /** When the lease was renewed, by the monotonic clock that all processes of one machine share. */
   renewed_mono: number;
-  /** By the wall clock, for other machines. */
+  /** When the lease ends, by the wall clock. It is for other machines. */
   lease_until: number;
 }
 
-/** This process's own row, made when it first claims, and the rows of those that died. */
+/** The row of this handle, which its first turn makes, and the rows of dead processes. */
 export interface Processes {
-  /** The id of our row, whose lease is renewed when it is time. To be called inside the transaction of a turn. */
+  /** Makes our row or renews its lease when it is time, and returns the id. To be called inside the transaction of a turn. */
   renew(): number;
-  /** Until when (monotonic ms) calls of messages that we hold may leave. */
+  /** Until when (monotonic ms) calls for messages that we hold may leave. */
   validUntil(): number;
-  /** The transaction is committed. */
+  /** To be called when the transaction is committed. */
   confirm(): void;
-  /** The transaction failed: a row it inserted is not there, and a renewal in it did not happen. */
+  /** To be called when the transaction failed, so that what `renew` did in it never happened. */
   revoke(): void;
-  /** Rows of processes that died, as far as can be told from here. */
+  /** The rows of processes that are dead, as far as can be told from this machine. */
   dead(): ProcessRow[];
-  /** Takes our row away, unless we still hold messages. Never throws. */
+  /** Deletes our row, unless we still hold messages. Never throws. */
   leave(): void;
 }
 
-/** One for each handle on a job file: two handles in one process are two holders. */
+/** Makes the processes of one handle on a job file. Two handles in one process count as two processes. */
 export function createProcesses(db: Connection, clock: Clock): Processes {
   const host = hostname();
   const origin = performance.timeOrigin;
@@ -57,13 +57,13 @@ export function createProcesses(db: Connection, clock: Clock): Processes {
   /** False while the row of `me` was inserted but not committed. */
   let registered = false;
 
-  // By both clocks: the monotonic one stands still while the machine sleeps, and other machines go by the wall clock.
+  // Both clocks count: the monotonic one may stand still while the machine sleeps, and other machines use the wall clock.
   const ageMs = () => Math.max(clock.monotonic() - renewed.monotonic, clock.now() - renewed.wall);
 
   return {
     renew() {
-      // Somebody took us for dead (the machine slept): what we held is in doubt. What we claim under a name that is
-      // gone nobody would ever take in, so start afresh.
+      // Our row is gone when others took us for dead, for example after the machine slept. What we held is in doubt then. Make
+      // a new row, because nobody would ever recover what we claim under the old id.
       if (me !== null && exists.get(me) === undefined) me = null;
       if (me !== null && ageMs() < RENEW_MS) return me;
       renewed = { monotonic: clock.monotonic(), wall: clock.now() };
@@ -92,7 +92,7 @@ export function createProcesses(db: Connection, clock: Clock): Processes {
           "delete from process where id = ? and not exists (select 1 from message where claimed_by = ? and state = 'sending')",
         ).run(me, me);
       } catch {
-        // Locked, or the disk is full: whoever comes next sees that we are gone.
+        // The file is locked or the disk is full. The next process will find that we are gone.
       }
       me = null;
     },
@@ -100,12 +100,12 @@ export function createProcesses(db: Connection, clock: Clock): Processes {
 }
 
 function isDead(row: ProcessRow, here: Pick<ProcessRow, "host" | "origin">, clock: Clock): boolean {
-  // Another machine's monotonic clock says nothing here.
+  // The monotonic clock of another machine says nothing here.
   if (row.host !== here.host) return row.lease_until < clock.now();
   const silentMs = clock.monotonic() - row.renewed_mono;
   const rebooted = silentMs < 0;
   const recycledPid = row.pid === pid && row.origin !== here.origin;
-  // By the monotonic clock, so that setting the wall clock kills nobody.
+  // Setting the wall clock must not make a process look dead, so the monotonic clock decides.
   return rebooted || recycledPid || silentMs > LEASE_MS || !isAlive(row.pid);
 }
 
@@ -114,7 +114,7 @@ function isAlive(processId: number): boolean {
     kill(processId, 0);
     return true;
   } catch (error) {
-    // EPERM: it lives, but belongs to somebody else.
+    // EPERM means that it lives and belongs to another user.
     return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }

@@ -1,16 +1,16 @@
-/** The one place that writes "proven sent". */
+/** Writes that a message is proven sent. No other file does. */
 import type { State } from "../../message.ts";
 import { type Unproven, type Proof, prove } from "../rules/prove.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./state-counters.ts";
 
-/** A message something may be proven of. */
+/** A message that may be proven sent. */
 export interface Provable extends Unproven {
   id: number;
   topicId: number;
 }
 
-/** What was noted of a message in flight. */
+/** What an event or a visit noted about a message in flight. */
 interface Noted {
   topicId: number;
   state: State;
@@ -19,23 +19,25 @@ interface Noted {
   mailedAt: number | null;
 }
 
+/** Applies proofs. To be used inside a transaction; `now` is ms since the epoch. */
 export interface Prover {
-  /** In the transaction that is open. True: the message is `sent` now, and its topic counts it so. */
+  /** True: the proof made the message `sent`, and its topic counts it so. */
   prove(message: Provable, by: Proof, now: number): boolean;
   /**
-   * In the transaction that is open. To be asked when the call of a message in `sending` ended: true when an event or a visit
-   * proves that it was sent. Then it is `sent` now, and its topic counts it so.
+   * To be called when the call of a message in `sending` has ended. True: an event or a visit that was noted proves that the
+   * message was sent. It is `sent` now, and its topic counts it so.
    */
   proveNoted(id: number, now: number): boolean;
 }
 
+/** Makes a prover that counts in `counters`. */
 export function createProver(db: Connection, counters: Counters): Prover {
   const write = db.prepare<[State, number, number, string | null, number, State]>(
     `update message set state = ?, claimed_by = null, attempts = ?, error = null, sent_at = ?,
        ses_message_id = ifnull(?, ses_message_id)
      where id = ? and state = ?`,
   );
-  // A visit through our own links makes the row without knowing what SES called the message.
+  // A visit makes the row with an empty SES message id.
   const noted = db.prepare<[number], Noted>(
     `select m.topic_id as topicId, m.state, m.attempts, nullif(f.ses_message_id, '') as sesMessageId, f.mailed_at as mailedAt
      from feedback f join message m on m.id = f.message_id where f.message_id = ?`,

@@ -1,10 +1,11 @@
+/** Ranking rows that SQL has counted. */
 import type { Ranked } from "../rules/ranking.ts";
 
-/** The sum over all rows, and how many there are. */
+/** The sum of all rows; `kinds` is how many rows there are. */
 export type Sum<Row> = Row & { kinds: number };
 
 /**
- * Ranks `rows`, the first of all: what `sum` holds beyond them is added up in `others`. `counted` names the columns that are
+ * Ranks `rows`, which are the first of all rows. `others` is what `sum` holds beyond them. `counted` names the columns that are
  * numbers.
  */
 export function rankedOf<Row extends { [name in Name]: number }, Name extends string>(

@@ -1,4 +1,4 @@
-/** Questions to the job file that change nothing. */
+/** Answers questions that change nothing. */
 import { type Content, STATES, type State, type Totals } from "../../message.ts";
 import type { Library } from "../../deliver/library.ts";
 import type { ExportedMessage, FailedMessage, SentCounts, TopicRow } from "../rows.ts";
@@ -7,6 +7,7 @@ import type { Connection, Job } from "./connection.ts";
 import { EVENT_COUNTERS, MARK_OF } from "../rules/event-counters.ts";
 import { fieldsOf, topicIdOf } from "./topics.ts";
 
+/** How many messages an export reads at a time. */
 const PAGE = 1_000;
 const TOTAL = STATES.join(" + ");
 
@@ -14,13 +15,13 @@ type TopicReader = Pick<Topics, "totals" | "topics" | "topic" | "columns">;
 type SentReader = Pick<Reader, "sentWithin" | "countSentWithin">;
 type MessageReader = Pick<Reader, "messages" | "failedMessages"> & Pick<VisitSink, "addressee">;
 
-/** What only reads, but for the breakdown. */
+/** Makes the parts of the store that only read, except the breakdown. */
 export function createReader(job: Job): TopicReader & SentReader & MessageReader & Omit<Library, "jobId"> {
   const { db } = job;
   return { ...createTopicReader(db), ...createSentReader(job), ...createMessageReader(db), ...createLibrary(db) };
 }
 
-/** Topics and their counters. */
+/** Makes the part that reads topics and their counters. */
 export function createTopicReader(db: Connection): TopicReader {
   const one = db.prepare<[number], Totals>(`select ${TOTAL} as total, ${STATES.join(", ")} from topic where id = ?`);
   const all = db.prepare<[], Totals>(
@@ -48,7 +49,7 @@ export function createTopicReader(db: Connection): TopicReader {
   };
 }
 
-/** What was sent lately, along the index of `sent_at`. */
+/** What was sent lately, read along the index of `sent_at`. */
 function createSentReader({ db, clock }: Job): SentReader {
   const total = db
     .prepare<[number], number>("select count(*) from message indexed by message_sent where sent_at >= ?")
@@ -92,7 +93,7 @@ function createMessageReader(db: Connection): MessageReader {
 
 type MessageRow = Omit<ExportedMessage, "fields"> & { id: number; fields: string };
 
-/** Page by page along the id ranges of the topic's lists, so that memory does not grow with the topic. */
+/** Reads page by page along the id ranges of the topic, so that memory does not grow with it. */
 function createExport(db: Connection): Reader["messages"] {
   const lists = db.prepare<[number], { columns: string; first_id: number; last_id: number }>(
     "select columns, first_id, last_id from ingest where topic_id = ? order by id",

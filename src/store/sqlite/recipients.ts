@@ -1,10 +1,10 @@
-/** Who is in which topic with which content (`recipient` in schema.ts): keeps anybody from being written to twice. */
+/** Keeps who is in which topic with which content (`recipient` in schema.ts), so that nobody gets a mail twice. */
 import type { Connection } from "./connection.ts";
 import { OWN_VARIANT, type Standing, standingOf, variantOf } from "../rules/variant.ts";
 
-/** Where messages of one content stand in one topic. */
+/** The recipients of one content in one topic. */
 export interface Place {
-  /** False: the address has this content in this topic already. In the transaction that is open. */
+  /** Adds an address, inside a transaction. False: the address has this content in this topic already. */
   take(address: string, messageId: number): boolean;
 }
 
@@ -14,6 +14,7 @@ interface Topic {
   contentId: number;
 }
 
+/** Makes the table of recipients of a job file. */
 export function createRecipientTable(db: Connection) {
   const insert = db.prepare<[string, number, number, number]>(
     "insert into recipient (address, topic_id, variant, message_id) values (?, ?, ?, ?) on conflict do nothing",
@@ -23,8 +24,8 @@ export function createRecipientTable(db: Connection) {
      where r.address = ? and r.topic_id = ? and r.variant = ${OWN_VARIANT} and m.content_id = ?`,
   );
 
-  /** What the table itself does not tell: whether the address has the content all the same. */
-  const repeats = (standing: Standing, topicId: number, contentId: number): ((address: string) => boolean) => {
+  /** Makes a test for repeats that the key of the table does not exclude. */
+  const createRepeatTest = (standing: Standing, topicId: number, contentId: number): ((address: string) => boolean) => {
     if (standing === "own") return () => false;
     // The content may have been the topic's own before it was replaced.
     if (standing === "beside") return (address) => hadAsOwn.get(address, topicId, contentId) !== undefined;
@@ -33,10 +34,10 @@ export function createRecipientTable(db: Connection) {
   };
 
   return {
-    /** The place of one message of a request: without a topic, an address named twice in it is a repeat. */
+    /** The place of one message of a request. Without a topic, only an address that the message names twice is a repeat. */
     placeFor(topic: Topic, contentId: number): Place {
       const standing = standingOf(topic, contentId);
-      const isRepeat = repeats(standing, topic.id, contentId);
+      const isRepeat = createRepeatTest(standing, topic.id, contentId);
       return {
         take: (address, messageId) =>
           !isRepeat(address) &&

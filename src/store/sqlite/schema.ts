@@ -1,14 +1,14 @@
 /**
- * The job file. Each entry of `MIGRATIONS` takes the file one version up (`pragma user_version`); entries are never edited
- * once released, only added. Instants are integer milliseconds since the epoch, except columns named `…_mono`, which are
- * milliseconds since the machine booted (they never jump when somebody sets the clock).
+ * The schema of the job file. Instants are integer milliseconds since the epoch. Columns named `…_mono` are milliseconds since the
+ * machine booted, which do not jump when somebody sets the clock.
  */
 
-/** `pragma application_id`: "SesM". Tells a job file from any other SQLite file. */
+/** The value of `pragma application_id`, "SesM", which tells a job file from any other SQLite file. */
 export const APPLICATION_ID = 0x5365734d;
 
 const STATE_LIST = "'pending', 'sending', 'sent', 'in_doubt', 'failed', 'cancelled', 'suppressed'";
 
+/** Each entry takes the file one version up (`pragma user_version`). Entries are added; a released one is never edited. */
 export const MIGRATIONS: readonly string[] = [
   `
   -- One row: who this job file is. The id goes out as the tag ses-mail-job, so that an event finds its file.

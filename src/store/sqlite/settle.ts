@@ -1,6 +1,6 @@
 /**
- * Writes answers, and puts in doubt what dead processes left. Each write names the state it leaves, so an answer that comes too late
- * changes nothing it must not.
+ * Writes answers, and puts in doubt what dead processes left. Each write names the state that it leaves, so an answer that comes too
+ * late changes nothing.
  */
 import type { Settlement } from "../../deliver/source.ts";
 import type { State } from "../../message.ts";
@@ -12,11 +12,14 @@ import { waitUntilSql } from "./waiting.ts";
 
 const LOST = "the process died before the answer of SES came";
 
-/** To be used inside a transaction, between `begin` and `write` of its counters. */
+/** Writes what became of claims. To be used inside a transaction, between `begin` and `write` of its counters. */
 export interface Settler {
   /** Writes the answers that process `me` brings at the instant `now` (wall clock, ms). */
   settle(settlements: readonly Settlement[], me: number, now: number): void;
-  /** Puts in doubt what the process left in flight, except what an event proves was sent, and forgets the process. Returns how many are in doubt. */
+  /**
+   * Puts in doubt what a process left in flight and forgets the process. A message that an event or a visit proves sent becomes
+   * `sent`. Returns how many are in doubt.
+   */
   loseAll(processId: number, now: number): number;
 }
 
@@ -28,7 +31,7 @@ interface HeldRow {
   cancelled: 0 | 1;
 }
 
-/** Prepares the statements. `counters` are those of the transactions it is used in. */
+/** Makes a settler that counts in `counters`. */
 export function createSettler(db: Connection, counters: Counters): Settler {
   const held = db.prepare<[number], HeldRow>(
     `select m.topic_id, m.state, m.claimed_by, t.cancelled_at is not null as cancelled,
@@ -40,7 +43,7 @@ export function createSettler(db: Connection, counters: Counters): Settler {
 
   const settleOne = (settlement: Settlement, me: number, now: number): void => {
     const { id } = settlement;
-    // Nearly all answers: one statement instead of two, which does what `decide` would say.
+    // For nearly all answers one statement is enough, and it does what `decide` would say.
     if (settlement.kind === "sent" && write.sentByHolder(id, me, settlement.sesMessageId, now)) {
       counters.move(settlement.topicId, "sending", "sent");
       counters.sentAt(settlement.topicId, now);
@@ -91,7 +94,7 @@ function createLoser(
   };
 }
 
-/** The statements behind a move. Counters are not theirs. */
+/** The statements that write a move. They leave the counters to the caller. */
 function createMoveWriter(db: Connection) {
   const sentByHolder = db.prepare<[string, number, number, number]>(
     `update message set state = 'sent', claimed_by = null, attempts = attempts + 1, ses_message_id = ?, sent_at = ?, error = null
@@ -114,10 +117,10 @@ function createMoveWriter(db: Connection) {
      where id = @id and state = @from`,
   );
   return {
-    /** The usual move, from `sending` to `sent`. False: the process does not hold the message, and nothing is changed. */
+    /** Writes the usual move, from `sending` to `sent`. False: process `me` does not hold the message, so nothing is changed. */
     sentByHolder: (id: number, me: number, sesMessageId: string, now: number): boolean =>
       sentByHolder.run(sesMessageId, now, id, me).changes > 0,
-    /** Any move. */
+    /** Writes any move. */
     move(id: number, move: Move, now: number): void {
       const { from, attempts } = move;
       switch (move.to) {

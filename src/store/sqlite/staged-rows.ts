@@ -1,22 +1,23 @@
-/** The rows of a list before they are in the job file: in a nameless temporary database, so that memory does not grow with them. */
+/** Keeps the rows of a list before they are added, in a temporary database, so that memory does not grow with the list. */
 import { type Connection, explain } from "./connection.ts";
 import type { StagedRow } from "../rows.ts";
 
-/** Rows of one multi-row insert: fewer statements, 4 parameters each. */
+/** How many rows one statement inserts, with 4 parameters each. */
 const CHUNK = 50;
 
+/** The rows in table `staged.row`. */
 export interface StagedRows {
-  /** How many there are; their ids are 1, 2, … in the order they came. */
+  /** How many there are, also after `discard`. Their ids are 1, 2, … in the order they were added. */
   readonly count: number;
-  /** Throws StoppedError when the temporary folder is full. */
+  /** Adds rows. Throws StoppedError when the temporary folder is full. */
   add(rows: readonly StagedRow[]): void;
-  /** Takes the table away. Safe to call twice. */
+  /** Drops the table. May be called again. */
   discard(): void;
 }
 
-/** Makes the table `staged.row`. One at a time: the one before has to be discarded. */
+/** Makes the table `staged.row`. The one before has to be discarded. */
 export function createStagedRows(db: Connection): StagedRows {
-  // A nameless database: a temporary file that is gone when we are, however we end.
+  // A database without a name is a temporary file that is gone when the process ends, even when it is killed.
   db.exec("attach '' as staged");
   db.pragma("staged.journal_mode = off");
   db.pragma("staged.synchronous = off");
@@ -67,7 +68,7 @@ function parameters(rows: readonly StagedRow[], from: number, count: number): (s
     const row = rows[i];
     if (!row) continue;
     const address = row.email.toLowerCase();
-    // Kept twice only when it differs: most lists are lower-case already.
+    // The address as given is kept only when it differs, because most lists are in lower case.
     values.push(address, address === row.email ? null : row.email, row.fields, row.notBefore);
   }
   return values;

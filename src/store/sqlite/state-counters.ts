@@ -1,19 +1,22 @@
+/** Keeps the counters of topics in step with the states of their messages. */
 import { STATES, type State } from "../../message.ts";
 import type { Connection } from "./connection.ts";
 
-/** Collects moves between states, and times of sending, and writes them to the topics, an update of either kind a topic. */
+/** Collects moves between states and times of sending, and writes them with at most two statements for each topic. */
 export interface Counters {
+  /** `count` messages (default 1) moved between two states. */
   move(topicId: number, from: State, to: State, count?: number): void;
+  /** `count` messages were added in a state. */
   add(topicId: number, state: State, count: number): void;
-  /** A message of the topic was sent at `at` (ms). The topic keeps the first and the last time. */
+  /** A message of the topic was sent at `at` (ms since the epoch). The topic keeps the first and the last such time. */
   sentAt(topicId: number, at: number): void;
-  /** To be called when a transaction begins: forgets what one that failed left behind. */
+  /** To be called when a transaction begins. Forgets what a failed one left behind. */
   begin(): void;
-  /** Must run in the transaction that moved the messages. */
+  /** Writes the counters. To be called in the transaction that moved the messages. */
   write(): void;
 }
 
-/** Counters of the topics in a job file; one for each part of the store that moves messages. */
+/** Makes counters of topics. Each part of the store that moves messages has its own. */
 export function createCounters(db: Connection): Counters {
   const update = db.prepare(
     `update topic set ${STATES.map((state) => `${state} = ${state} + @${state}`).join(", ")} where id = @id`,

@@ -1,4 +1,4 @@
-/** The job file as a store: its parts put together. */
+/** The job file as a store, put together from its parts. */
 import type { Clock } from "../../time/clock.ts";
 import type { Inbox, Keys, Opened, Reader, Store, VisitSink } from "../store.ts";
 import type { BackupAnswer } from "./backup.ts";
@@ -6,25 +6,26 @@ import { createClaims } from "./claims.ts";
 import { createPing, createSchema, explain, type Job, openConnection } from "./connection.ts";
 import { Database } from "./driver.ts";
 import { createEventSink } from "./events.ts";
-import { lazily } from "./lazily.ts";
+import { createLatePart } from "./late-part.ts";
 import { createLists } from "./lists.ts";
 import { createReader } from "./read.ts";
 import { createSuppressions } from "./suppressions.ts";
 import { createTopicActions } from "./topics.ts";
 
-/** A store in a file: it can be copied, too. */
+/** A store in a file. Besides what every store can do, it can be copied. */
 export interface SqliteStore extends Store {
   /**
-   * Writes a copy of the job file, whole and of one instant, while others work on it; mode 0600. Rejects with UserError when
-   * `path` exists or its folder does not, and with InterruptedError when `signal` aborts; nothing is left behind then.
+   * Writes a complete copy of the job file to `path`, as of one instant, while others may work on the file. Its mode is 0600.
+   * Rejects with UserError when `path` exists or its folder does not, and with InterruptedError when `signal` aborts; nothing is
+   * left behind then.
    */
   backup(path: string, signal?: AbortSignal): Promise<BackupAnswer>;
 }
 
 /**
- * Opens (or creates) the job file at `path` and puts in doubt what processes that died left in flight.
- * `onWait` hears now and then for how many ms we have waited for another process that holds the file.
- * @throws UserError when the path cannot be a job file.
+ * Opens the job file at `path`, or creates it, and puts in doubt what dead processes left in flight. `onWait` is called now and
+ * then with the ms that we have waited for another process that holds the file.
+ * @throws UserError when the path cannot be a job file; StoppedError when the disk is full or the file stays locked.
  */
 export async function openStore(
   path: string,
@@ -34,7 +35,7 @@ export async function openStore(
   return assemble({ db: openConnection(path), clock, onWait });
 }
 
-/** A store without a file, gone when it is closed. It has no breakdown. */
+/** Opens a store without a file, which is gone when it is closed. Its `breakdown` and `backup` fail. */
 export async function openScratchStore(clock: Clock): Promise<Store> {
   const db = new Database("");
   createSchema(db);
@@ -44,7 +45,7 @@ export async function openScratchStore(clock: Clock): Promise<Store> {
 async function assemble(job: Job): Promise<Opened<SqliteStore>> {
   const { db } = job;
   try {
-    const store = storeOf(job);
+    const store = createStore(job);
     return { ...store, recovered: await store.recover() };
   } catch (error) {
     db.close();
@@ -52,7 +53,7 @@ async function assemble(job: Job): Promise<Opened<SqliteStore>> {
   }
 }
 
-function storeOf(job: Job): SqliteStore {
+function createStore(job: Job): SqliteStore {
   const { db } = job;
   const jobId = db.prepare<[], string>("select id from job").pluck().get() ?? "";
   const source = createClaims(job);
@@ -64,7 +65,7 @@ function storeOf(job: Job): SqliteStore {
     ...createEventSink(job, jobId),
     ...createSuppressions(job),
     ...createReader(job),
-    ...laterParts(job),
+    ...createLateParts(job),
     ...createPing(job),
     async close() {
       source.leave();
@@ -73,21 +74,23 @@ function storeOf(job: Job): SqliteStore {
   };
 }
 
-/** Loaded with the first call: commands that only look, and have to start fast, do without them. */
-function laterParts(job: Job) {
+/** Parts that are loaded with their first call, so that commands that only read start fast. */
+function createLateParts(job: Job) {
   return {
-    ...lazily<Inbox>(["accept", "earlier", "knownUuids", "accepted", "forgetAnswersOlderThan"], async () =>
+    ...createLatePart<Inbox>(["accept", "earlier", "knownUuids", "accepted", "forgetAnswersOlderThan"], async () =>
       (await import("./accept.ts")).createInbox(job),
     ),
-    ...lazily<Pick<VisitSink, "applyVisits">>(["applyVisits"], async () =>
+    ...createLatePart<Pick<VisitSink, "applyVisits">>(["applyVisits"], async () =>
       (await import("./visits.ts")).createVisitSink(job),
     ),
-    ...lazily<Pick<Reader, "breakdown">>(["breakdown"], async () =>
+    ...createLatePart<Pick<Reader, "breakdown">>(["breakdown"], async () =>
       (await import("./breakdown.ts")).createBreakdown(job),
     ),
-    ...lazily<Keys>(["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"], async () =>
+    ...createLatePart<Keys>(["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"], async () =>
       (await import("./keys.ts")).createKeys(job),
     ),
-    ...lazily<Pick<SqliteStore, "backup">>(["backup"], async () => (await import("./backup.ts")).createBackup(job)),
+    ...createLatePart<Pick<SqliteStore, "backup">>(["backup"], async () =>
+      (await import("./backup.ts")).createBackup(job),
+    ),
   };
 }

@@ -1,19 +1,22 @@
-/** Addresses that are written to no more, and why. */
+/** Keeps suppressed addresses, and applies them to the messages that wait. */
 import type { Clock } from "../../time/clock.ts";
-import { type Connection, transaction } from "./connection.ts";
+import { type Connection, type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import type { NewSuppression, Suppression } from "../rows.ts";
 
-/** Mail servers put them into diagnostics. A list that was exported with them would be refused on import. */
+/** Mail servers put control characters into diagnostics. An exported list with them would be refused on import. */
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\x00-\x1f\x7f-\x9f]+/g;
 
-/** Suppresses one address, now, in the transaction that is open; messages waiting for it become `suppressed`. True when it is new. */
+/**
+ * Makes a function that suppresses one address, and the pending messages to it, inside a transaction. It returns true when the
+ * address is new. `counters` are those of the transaction.
+ */
 export function createSuppressor(db: Connection, counters: Counters, clock: Clock): (entry: NewSuppression) => boolean {
   const insert = db.prepare(
     "insert into suppression (address, reason, source, detail, created_at) values (?, ?, ?, ?, ?) on conflict do nothing",
   );
-  // Several events may speak of one address: what is kept does not depend on which came first. A complaint weighs most.
+  // Several events may concern one address. A complaint weighs most, and what is kept must not depend on their order.
   const outweigh = db.prepare(
     `update suppression set reason = @reason, detail = @detail where address = @address and source = 'event'
      and (${weight("@reason")}, @detail) < (${weight("reason")}, detail)`,
@@ -38,7 +41,8 @@ export function createSuppressor(db: Connection, counters: Counters, clock: Cloc
 
 const weight = (reason: string) => `case ${reason} when 'complaint' then 0 when 'unsubscribe' then 1 else 2 end`;
 
-export function createSuppressions(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+/** Makes the part of the store that keeps suppressed addresses. */
+export function createSuppressions(job: Job) {
   const { db, clock } = job;
   const counters = createCounters(db);
   const suppress = createSuppressor(db, counters, clock);
@@ -46,7 +50,7 @@ export function createSuppressions(job: { db: Connection; clock: Clock; onWait: 
   const page = db.prepare<[string], Suppression>(
     `select address, reason, source, detail, created_at as createdAt from suppression where address > ? order by address limit 1000`,
   );
-  // Not `like`: % and _ are ordinary characters of an address.
+  // `like` would not do, because % and _ are ordinary characters of an address.
   const search = db.prepare<[string, number], Suppression>(
     `select address, reason, source, detail, created_at as createdAt from suppression
      where instr(address, ?) > 0 order by address limit ?`,
@@ -64,7 +68,6 @@ export function createSuppressions(job: { db: Connection; clock: Clock; onWait: 
   }
 
   return {
-    /** Returns how many are new. One transaction. */
     suppress: (entries: readonly NewSuppression[]): Promise<number> =>
       transaction(
         db,
@@ -77,7 +80,6 @@ export function createSuppressions(job: { db: Connection; clock: Clock; onWait: 
         },
         job.onWait,
       ),
-    /** Returns how many were there. What was suppressed meanwhile stays so until `retry --state suppressed`. */
     unsuppress: (addresses: readonly string[]): Promise<number> =>
       transaction(
         db,
@@ -85,7 +87,6 @@ export function createSuppressions(job: { db: Connection; clock: Clock; onWait: 
         () => addresses.reduce((sum, address) => sum + remove.run(address.toLowerCase()).changes, 0),
         job.onWait,
       ),
-    /** In order of address. */
     suppressions: list,
     searchSuppressions: async (text: string, limit: number) => search.all(text.toLowerCase(), limit),
     countSuppressions: async () => count.get() ?? 0,

@@ -1,10 +1,9 @@
-/** What a person does to a topic: cancel, retry, move to another time. */
+/** What a person does to a topic: cancel it, retry messages, give it another time. */
 import type { Clock } from "../../time/clock.ts";
 import { UserError } from "../../errors.ts";
-import type { State } from "../../message.ts";
-import { type Connection, transaction } from "./connection.ts";
+import { NO_TOPIC, type State } from "../../message.ts";
+import { type Connection, type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
-import { NO_TOPIC } from "../../message.ts";
 import type { Reschedule } from "../rows.ts";
 
 interface Range {
@@ -14,7 +13,8 @@ interface Range {
   columns: string;
 }
 
-export function createTopicActions(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+/** Makes the part of the store that changes topics for people. */
+export function createTopicActions(job: Job) {
   const { db, clock } = job;
   const counters = createCounters(db);
   const openIds = db.prepare<[], number>("select id from topic where cancelled_at is null").pluck();
@@ -31,7 +31,7 @@ export function createTopicActions(job: { db: Connection; clock: Clock; onWait: 
       job.onWait,
     );
 
-  // Each is made when it is asked for: every command opens the store, few do any of this.
+  // Statements are prepared when they are needed, because every command opens the store and few do any of this.
   return {
     cancel: (topic: string) => write(() => createCancel(db, clock, counters)(topic)),
     retry: (topic: string | null, states: State[]) =>
@@ -51,7 +51,7 @@ function createRanges(db: Connection): (topicId: number) => Range[] {
   return (topicId) => find.all(topicId);
 }
 
-/** Takes back what was not handed to SES. */
+/** Cancels what is pending. To be called in a transaction. */
 function createCancel(
   db: Connection,
   clock: Clock,
@@ -65,7 +65,7 @@ function createCancel(
   const sending = db.prepare<[number], number>("select sending from topic where id = ?").pluck();
   return (topic) => {
     const topicId = topicIdOf(db, topic);
-    // Mail without a topic has nothing in common: what waits is taken back, what comes later is another matter.
+    // Mails without a topic are not related, so cancelling those that wait must not refuse later ones.
     if (topic !== NO_TOPIC) close.run(clock.now(), topicId);
     let cancelled = 0;
     for (const range of rangesOf(topicId)) cancelled += update.run(range.first_id, range.last_id, topicId).changes;
@@ -74,7 +74,7 @@ function createCancel(
   };
 }
 
-/** Puts messages back to pending, or to suppressed where the address is. Returns how many are pending. */
+/** Puts messages back to `pending`, or to `suppressed` where the address is suppressed. Returns how many became `pending`. */
 function createRetry(db: Connection, counters: Counters): (topicId: number, states: readonly State[]) => number {
   const rangesOf = createRanges(db);
   const update = db.prepare<[string, number, number, number], { state: State }>(
@@ -94,13 +94,13 @@ function createRetry(db: Connection, counters: Counters): (topicId: number, stat
         retried += pending;
       }
     }
-    // Pending in a cancelled topic would never be sent.
+    // Pending messages of a cancelled topic would never be sent.
     if (retried > 0 || states.includes("cancelled")) reopen.run(topicId);
     return retried;
   };
 }
 
-/** Moves what is pending to another time. Returns how many. */
+/** Gives pending messages another time. Returns how many there are. */
 function createReschedule(db: Connection): (topicId: number, when: Reschedule) => number {
   const rangesOf = createRanges(db);
   const ofTopic = db.prepare<[number | null, number]>("update topic set not_before = ? where id = ?");
@@ -131,7 +131,7 @@ function createReschedule(db: Connection): (topicId: number, when: Reschedule) =
   };
 }
 
-/** @throws UserError when there is no such topic, with the ones there are. */
+/** The id of a topic. @throws UserError when there is none of this name, with the five latest topics in its hint. */
 export function topicIdOf(db: Connection, topic: string): number {
   const id = db.prepare<[string], number>("select id from topic where name = ?").pluck().get(topic);
   if (id !== undefined) return id;
@@ -142,6 +142,7 @@ export function topicIdOf(db: Connection, topic: string): number {
   );
 }
 
+/** The fields of a message (a JSON array) by column name; a field that is missing is empty. */
 export function fieldsOf(columns: string[], fields: string): Record<string, string> {
   const values = JSON.parse(fields) as string[];
   return Object.fromEntries(columns.map((column, index) => [column, values[index] ?? ""]));

@@ -1,8 +1,9 @@
-/** Clients' own names of messages (`accepted_uuid` in schema.ts), kept for good: a repeat may come any time. */
+/** Keeps the uuids that clients gave to messages (`accepted_uuid` in schema.ts), for good, because a repeat may come any time. */
 import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
 import type { ExportedMessage } from "../rows.ts";
 
+/** Makes the table of uuids of a job file. */
 export function createUuidTable(db: Connection, clock: Clock) {
   const insert = db.prepare<[string, number | null, number]>(
     "insert into accepted_uuid (uuid, message_id, accepted_at) values (?, ?, ?)",
@@ -13,10 +14,11 @@ export function createUuidTable(db: Connection, clock: Clock) {
      from accepted_uuid a join message m on m.id = a.message_id where a.uuid = ?`,
   );
   return {
+    /** True when a message was accepted with this uuid. */
     has: (uuid: string): boolean => find.get(uuid) !== undefined,
-    /** In the transaction that is open. `messageId` null: everybody had it already. */
+    /** Keeps a uuid that is not kept yet, inside a transaction. `messageId` null: all addresses were duplicates. */
     keep: (uuid: string, messageId: number | null): void => void insert.run(uuid, messageId, clock.now()),
-    /** What became of the first message made for it; null: there is none. */
+    /** What became of the first message with this uuid; null: there is none. */
     message: (uuid: string) => message.get(uuid) ?? null,
   };
 }

@@ -1,6 +1,5 @@
-/** Opens and clicks through our own links. */
-import type { Clock } from "../../time/clock.ts";
-import { type Connection, transaction } from "./connection.ts";
+/** Counts opens and clicks through our own links. */
+import { type Connection, type Job, transaction } from "./connection.ts";
 import { createCounters } from "./state-counters.ts";
 import { hash53 } from "./hash.ts";
 import type { Visit } from "../rows.ts";
@@ -12,7 +11,8 @@ interface Visited extends Provable {
   unclicked: 0 | 1;
 }
 
-export function createVisitSink(job: { db: Connection; clock: Clock; onWait: (waitedMs: number) => void }) {
+/** Makes the part of the store that counts visits. */
+export function createVisitSink(job: Job) {
   const { db, clock } = job;
   const counters = createCounters(db);
   const find = db.prepare<[number], Visited>(
@@ -20,7 +20,7 @@ export function createVisitSink(job: { db: Connection; clock: Clock; onWait: (wa
        f.opened_at is null as unopened, f.clicked_at is null as unclicked
      from message m left join feedback f on f.message_id = m.id where m.id = ?`,
   );
-  const note = createVisitNotes(db);
+  const write = createVisitWriter(db);
   const { prove } = createProver(db, counters);
   const count = {
     reader_opens: db.prepare<[number, number]>(
@@ -32,12 +32,12 @@ export function createVisitSink(job: { db: Connection; clock: Clock; onWait: (wa
     clicks: db.prepare<[number, number]>("update topic set clicked = clicked + ?, clicks = clicks + 1 where id = ?"),
   };
 
-  /** Returns whether it is the first visit to its message. */
+  /** Counts one visit. Returns true when it is the first to its message. */
   const applyOne = (visit: Visit): boolean => {
     const message = find.get(visit.messageId);
-    // A visit to a message that never left proves only that somebody made up its id.
+    // Nobody can visit a message that never left, so somebody made up the id.
     if (!message || !HANDED_OUT.includes(message.state)) return false;
-    const isFirst = note(visit);
+    const isFirst = write(visit);
     if (visit.kind === "click") count.clicks.run(message.unclicked, message.topicId);
     else count[visit.machine ? "machine_opens" : "reader_opens"].run(message.unopened, message.topicId);
     prove(message, { kind: "visit", at: visit.at }, clock.now());
@@ -60,8 +60,11 @@ export function createVisitSink(job: { db: Connection; clock: Clock; onWait: (wa
   };
 }
 
-/** Writes the visit down. The SES message id stays '' until an event brings it. */
-function createVisitNotes(db: Connection): (visit: Visit) => boolean {
+/**
+ * Makes a function that writes a visit down and returns true when it is the first to its message. The SES message id is '' until
+ * an event brings it.
+ */
+function createVisitWriter(db: Connection): (visit: Visit) => boolean {
   const open = db
     .prepare<[{ id: number; at: number; readerAt: number | null; byReader: 0 | 1; byMachine: 0 | 1 }], 0 | 1>(
       `insert into feedback (message_id, ses_message_id, opened_at, reader_opened_at, opens, machine_opens)
@@ -80,7 +83,7 @@ function createVisitNotes(db: Connection): (visit: Visit) => boolean {
        returning opens + machine_opens + clicks = 1`,
     )
     .pluck();
-  // Reports find links among the events.
+  // Reports read the links of clicks from the events.
   const event = db.prepare<[number, number, number, number, string | null]>(
     `insert into event (message_id, key, type, at, machine, detail) values (?, ?, 'click', ?, ?, ?)
      on conflict do update set times = times + 1`,

@@ -1,10 +1,11 @@
+/** Loads a part of the store late. */
 type Method = (...args: unknown[]) => Promise<unknown>;
 
 /**
- * The methods `names` of a part of the store that is loaded when the first of them is called: commands that only look, and
- * have to start fast, do without it.
+ * Makes the methods `names` of a part of the store that `load` loads when the first of them is called. Commands that only read
+ * start faster without it.
  */
-export function lazily<T extends object>(names: readonly (keyof T & string)[], load: () => Promise<T>): T {
+export function createLatePart<T extends object>(names: readonly (keyof T & string)[], load: () => Promise<T>): T {
   let part: Promise<T> | null = null;
   const method =
     (name: keyof T & string): Method =>
