@@ -49,7 +49,6 @@ export default defineConfig({
     // More than our machines have processors (two), because many tests wait for a process, a browser or a rate.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
-    expect: { poll: { timeout: 20_000 } },
     projects: [
       { extends: true, test: { name: "sharing", include: SHARING, isolate: false } },
       { extends: true, test: { name: "alone", include: ["test/**/*.test.ts"], exclude: SHARING } },

@@ -28,6 +28,7 @@ const NOTHING: TokenCallbacks = {
 /** What may end the reading early. */
 export type Tokens = Pick<Tokenizer, "pause">;
 
+/** How tokens come. */
 export interface TokenizeOptions {
   /** True: entities come as code points of their own. Default: they stay as they are written. */
   decodeEntities?: boolean;

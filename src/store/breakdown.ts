@@ -5,7 +5,7 @@ import type { EventOutcome } from "./rules/event-counters.ts";
 import type { Ranked } from "./rules/ranking.ts";
 
 /** Counts of messages, as in `stats`. `opened_by_reader` leaves out messages that only machines opened. */
-export type Outcomes = Record<"sent" | Outcome, number>;
+export type Outcomes = Record<"sent" | EventOutcome, number>;
 
 /** How many messages had each outcome for the first time in one span of time. */
 export interface TimeCounts extends Outcomes {

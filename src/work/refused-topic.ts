@@ -10,6 +10,7 @@ const HINTS: Record<TopicRefusal, (topic: string) => string> = {
   "sent-as-variant": () => "use --topic for a new topic",
 };
 
+/** The refusal in words, with what the user can do. */
 export function refusedTopic(refused: RefusedTopic): UserError {
   return new UserError(refusalReason(refused), HINTS[refused.refusal](refused.topic));
 }

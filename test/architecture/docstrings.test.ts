@@ -1,9 +1,9 @@
-/** The rule that asks for docstrings. `npm run docstrings` applies it; .oxlintrc.json does not, until every export has one. */
+/** The rule that asks for docstrings. */
 import { expect, test } from "vitest";
 import { lint } from "./lint.ts";
 
 const missing = async (text: string): Promise<number[]> =>
-  (await lint({ "src/work/planted.ts": text }, "--config=scripts/docstrings.json"))
+  (await lint({ "src/work/planted.ts": text }))
     .filter(({ rule }) => rule === "house(docstrings)")
     .map(({ line }) => line)
     .toSorted((a, b) => a - b);

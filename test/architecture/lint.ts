@@ -28,11 +28,11 @@ export interface Finding {
 }
 
 /** What oxlint finds in `files` (path from the root → text) under the rules of this repository. */
-export async function lint(files: Record<string, string>, ...flags: string[]): Promise<Finding[]> {
+export async function lint(files: Record<string, string>): Promise<Finding[]> {
   const folder = await mkdtemp(join(tmpdir(), "ses-mail-lint-"));
   try {
     await plant(folder, files);
-    return await run(folder, flags);
+    return await run(folder);
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -47,8 +47,8 @@ async function plant(folder: string, files: Record<string, string>): Promise<voi
   }
 }
 
-async function run(folder: string, flags: string[]): Promise<Finding[]> {
-  const child = spawn(join(ROOT, "node_modules/.bin/oxlint"), ["--format=json", ...flags], { cwd: folder });
+async function run(folder: string): Promise<Finding[]> {
+  const child = spawn(join(ROOT, "node_modules/.bin/oxlint"), ["--format=json"], { cwd: folder });
   const [out, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
   if (!out.startsWith("{")) throw new Error(`oxlint did not run: ${out}${errors}`);
   const { diagnostics } = JSON.parse(out) as { diagnostics: Diagnostic[] };
