@@ -140,15 +140,15 @@ describe("the linter", () => {
 
   test("finds a room or file without a row, a library without one, and what leads out of src/", async () => {
     const found = await lint({
-      "src/cellar/planted.ts": "export const a = 1;\n",
-      "src/store/cellar/planted.ts": "export const a = 1;\n",
-      "src/planted.ts": "export const a = 1;\n",
+      "src/cellar/planted.ts": "/** . */ export const a = 1;\n",
+      "src/store/cellar/planted.ts": "/** . */ export const a = 1;\n",
+      "src/planted.ts": "/** . */ export const a = 1;\n",
       "src/work/planted.ts": [
         'export * from "left-pad";',
         'export * from "../support/run.ts";',
         'export * from "/etc/passwd";',
         'export * from "#inside";',
-        "export const a = (name: string) => import(`./${name}.ts`);",
+        "/** . */ export const a = (name: string) => import(`./${name}.ts`);",
       ].join("\n"),
     });
     expect(found.map(({ rule, file, line }) => `${rule} ${file}:${line}`).toSorted()).toEqual([
@@ -167,8 +167,8 @@ describe("the linter", () => {
 
   test("finds two files that need each other's types", async () => {
     const found = await lint({
-      "src/compose/egg.ts": 'import type { Hen } from "./hen.ts";\nexport interface Egg { from: Hen }\n',
-      "src/compose/hen.ts": 'import type { Egg } from "./egg.ts";\nexport interface Hen { from: Egg }\n',
+      "src/compose/egg.ts": 'import type { Hen } from "./hen.ts";\n/** . */ export interface Egg { from: Hen }\n',
+      "src/compose/hen.ts": 'import type { Egg } from "./egg.ts";\n/** . */ export interface Hen { from: Egg }\n',
     });
     expect(found.map(({ rule }) => rule)).toEqual(["import(no-cycle)", "import(no-cycle)"]);
   });
