@@ -1,4 +1,4 @@
-/** The program: which commands there are, and the one switch from error to message and exit code. */
+/** The program: its commands, and the one switch from an error to a message and an exit code. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, CommanderError } from "commander";
@@ -52,9 +52,12 @@ const COMMANDS: AddCommand[] = [
   addCompletion,
 ];
 
-/** Runs one command line. Resolves to the exit code when everything it opened is closed; never rejects. May be called again in the same process. */
+/**
+ * Runs one command line. Resolves to the exit code when everything it opened is closed; never rejects. May be called
+ * again in the same process.
+ */
 export async function main(argv: string[], io: Io): Promise<number> {
-  // Help is written before a command has a terminal.
+  // Commander writes help before a command creates its terminal.
   surviveClosedPipes(io);
   const json = argv.includes("--json");
   const run: Run = { exitCode: EXIT.done, context: null };
@@ -68,13 +71,13 @@ export async function main(argv: string[], io: Io): Promise<number> {
   try {
     await run.context?.close();
   } catch (error) {
-    // The command has given its answer: a second document would spoil it.
+    // The command has written its answer already: a second JSON document would spoil it.
     run.exitCode = report(error, io, false);
   }
   return run.exitCode;
 }
 
-/** What the command that is run leaves behind. */
+/** What the command leaves behind: its exit code, and its context, which has to be closed. */
 interface Run {
   exitCode: number;
   context: OwnedContext | null;
@@ -107,7 +110,7 @@ function globalsOf(program: Command, io: Io): Globals {
   };
 }
 
-/** What went wrong, for its reader: one line for the user, a stack trace for us. */
+/** Tells what went wrong: one line for the user, a stack trace for us. Returns the exit code. */
 function report(error: unknown, io: Io, json: boolean): number {
   if (error instanceof CommanderError) return reportUsage(error, io, json);
   if (error instanceof InterruptedError || isAbort(error, io)) return exitCodeOf(io.signal);
@@ -123,7 +126,7 @@ function report(error: unknown, io: Io, json: boolean): number {
   return code;
 }
 
-/** What commander refused; it has told the user already. */
+/** A usage error of commander, which has printed it on stderr already. Returns the exit code. */
 function reportUsage({ exitCode, code, message }: CommanderError, io: Io, json: boolean): number {
   if (exitCode === 0) return EXIT.done;
   const text = code === "commander.help" ? "expected a command, got none" : oneLine(message.replace(/^error: /, ""));
@@ -131,7 +134,7 @@ function reportUsage({ exitCode, code, message }: CommanderError, io: Io, json: 
   return EXIT.usage;
 }
 
-/** An input that the signal closed under its reader. */
+/** Whether the error comes from an input that a signal closed while it was read. */
 function isAbort(error: unknown, { signal }: Io): boolean {
   return signal.aborted && error instanceof Error && error.name === "AbortError";
 }
