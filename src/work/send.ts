@@ -110,7 +110,7 @@ async function runLoop(
   const { io, terminal } = context;
   const { due } = await store.outlook(scope);
   const progress = terminal.progress(Math.min(due, flags.max ?? due), "sent");
-  const speed = speedometer();
+  const speed = createSpeedometer();
   boundOldSpace();
   const mailer = createMailer(store, connection.ses, () => openLinks(store, io.env, io.clock));
   const loop = createSendLoop(store, mailer, {
@@ -150,7 +150,7 @@ function reputationCheck(store: Topics, scope: Scope, flags: SendFlags): NonNull
 }
 
 /** Messages per second over the last few seconds. */
-function speedometer(): (count: number, now: number) => number {
+function createSpeedometer(): (count: number, now: number) => number {
   const samples: [number, number][] = [];
   return (count, now) => {
     samples.push([now, count]);

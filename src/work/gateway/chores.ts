@@ -32,7 +32,7 @@ export interface AccountWatch {
 }
 
 /** Watches the account of `connection`. `sent` returns how many messages this process has sent so far. */
-export function accountWatch({ account, ses }: Connection, sent: () => number): AccountWatch {
+export function createAccountWatch({ account, ses }: Connection, sent: () => number): AccountWatch {
   let latest = account;
   let sentThen = 0;
   return {

@@ -10,7 +10,7 @@ import { type Connection, connect, rateOf } from "../endpoint.ts";
 import { EXIT, exitCodeOf, UserError } from "../../errors.ts";
 import {
   type AccountWatch,
-  accountWatch,
+  createAccountWatch,
   holdBadTopics,
   type HoldingScope,
   listenerOf,
@@ -101,7 +101,7 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
   const links = await openLinks(store, env, clock);
   const webhook = whenKnown<string>();
   const connection = await connect(context, flags, { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC });
-  const account = accountWatch(connection, () => sender.status().run.sent);
+  const account = createAccountWatch(connection, () => sender.status().run.sent);
   const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
   boundOldSpace();
   const mailer = createMailer(store, connection.ses, async () => links, { whenFolderIsGone: "fail" });
