@@ -20,7 +20,7 @@ export interface SendPlan {
   connection: Connection;
 }
 
-/** Warns of what may stop the run, shows the plan, and asks unless `--yes`. Throws `UserError` when the answer is no. */
+/** Warns of what may stop the run and shows the plan; on a terminal asks, unless `--yes`. Throws `UserError` for a no. */
 export async function confirmSend(context: Context, plan: SendPlan, flags: SendFlags): Promise<void> {
   const { io, terminal } = context;
   const recipients = Math.min(plan.recipients, flags.max ?? plan.recipients);
