@@ -10,8 +10,8 @@ export function outputPath(cwd: string, output: string | undefined): string | nu
 }
 
 /**
- * Writes the lines, each with its own line end, to `path`, whole or not at all; null: to stdout. Throws `UserError` when the
- * file cannot be written.
+ * Writes the lines, each with its own line end, to `path`, whole or not at all; null: to stdout. Throws as `writeOutput`
+ * of `report/output.ts` does.
  */
 export async function writeLines({ io }: Context, path: string | null, lines: Lines): Promise<void> {
   const { writeOutput } = await import("../report/output.ts");
