@@ -57,7 +57,7 @@ const COMMANDS: AddCommand[] = [
  * opened is closed. Never rejects. May be called again in the same process.
  */
 export async function main(argv: string[], io: Io): Promise<number> {
-  // Help is written before a command has a terminal.
+  // Commander writes help before a command creates its terminal.
   surviveClosedPipes(io);
   const json = argv.includes("--json");
   const run: Run = { exitCode: EXIT.done, context: null };

@@ -2,10 +2,10 @@
 import type { Command } from "commander";
 import type { Context } from "../work/context.ts";
 
-/** A command's work: resolves to the exit code. */
+/** What a command does with its options and arguments. Resolves to the exit code. */
 export type Work<Options> = (context: Context, options: Options, args: string[]) => Promise<number>;
 
-/** Turns work into a commander action. */
+/** Turns work into a commander action that creates the context and keeps the exit code. */
 export type Act = <Options>(work: Work<Options>) => (...args: unknown[]) => Promise<void>;
 
 /** Declares one command, or a command and its subcommands, on the program. */

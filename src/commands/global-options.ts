@@ -1,4 +1,4 @@
-/** The program without its commands: its own options, its help, and where settings come from. */
+/** The program without its commands: its own options, its help, and where its settings come from. */
 import type { EventEmitter } from "node:events";
 import { Command, Option } from "commander";
 import type { Io } from "../io.ts";
@@ -12,7 +12,10 @@ Exit codes:
   70   a bug
   130  interrupted (143: terminated); resumable`;
 
-/** The program, with no commands yet. It writes to the streams of `io` and throws `CommanderError` instead of leaving the process. */
+/**
+ * Creates the program, without commands yet. It writes to the streams of `io`, and throws `CommanderError` where
+ * commander would end the process.
+ */
 export function createProgram(io: Io, version: string): Command {
   return new Program("ses-mail", io.env)
     .description("Bulk mail through Amazon SES: everybody on the list once, never over the rate, whatever crashes.")
@@ -33,12 +36,12 @@ export function createProgram(io: Io, version: string): Command {
     .exitOverride();
 }
 
-/** The text with every line break and the spaces around it made one space. */
+/** Returns the text on one line: each line break, with the white space around it, becomes one space. */
 export function oneLine(text: string): string {
   return text.trim().replaceAll(/\s*\n\s*/g, " ");
 }
 
-/** commander reads settings from `process.env`; ours come from `Io`, so that two runs in one process may differ. */
+/** Commander reads settings from `process.env`. Ours come from `Io`, so that two runs in one process may differ. */
 class Program extends Command {
   readonly #env: Io["env"];
 
@@ -51,14 +54,14 @@ class Program extends Command {
     return new Program(name, this.#env);
   }
 
-  /** In place of commander's own method of this name, and with its order: the command line, then the environment, then defaults. */
+  /** Replaces commander's own method and keeps its order: the command line beats the environment, which beats defaults. */
   _parseOptionsEnv(): void {
     for (const option of this.options) {
       const value = option.envVar === undefined ? undefined : this.#env[option.envVar];
       const source = this.getOptionValueSource(option.attributeName());
       if (value === undefined || (source !== undefined && source !== "default" && source !== "env")) continue;
       const takesValue = option.required || option.optional;
-      // An EventEmitter, though its types do not say so.
+      // A command is an EventEmitter, though its types do not say so.
       (this as unknown as EventEmitter).emit(`optionEnv:${option.name()}`, ...(takesValue ? [value] : []));
     }
   }

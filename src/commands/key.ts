@@ -47,7 +47,7 @@ function addKeyAdd(key: Command, act: Act): void {
     );
 }
 
-/** In the order of `SCOPES`, whatever the order on the command line. */
+/** Parses `--scope`. The scopes come in the order of `SCOPES`, not in that of the command line. */
 function parseScopes(text: string): KeyScope[] {
   const given = parseNames("--scope", SCOPES)(text);
   return SCOPES.filter((scope) => given.includes(scope));

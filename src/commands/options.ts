@@ -1,21 +1,21 @@
-/** Options several commands share, and what their values may be. Each setting has an environment variable. */
+/** Options that several commands share, and what their values may be. Each setting has an environment variable. */
 import { type Command, Option } from "commander";
 import { UserError } from "../errors.ts";
 
-/** Parses an option that may be repeated: all its values, in order. */
+/** Parses an option that may be repeated: returns all its values, in order. */
 export const collect = (value: string, all: string[] | undefined): string[] => [...(all ?? []), value];
 
-/** An option whose value may also come from the environment. */
+/** An option whose value may also come from the environment variable `SES_MAIL_<variable>`. */
 export function setting(flags: string, variable: string, description: string): Option {
   return new Option(flags, description).env(`SES_MAIL_${variable}`);
 }
 
-/** What a mail says: content, sender, headers, tracking, and the topic it goes under. */
+/** Adds the options that say what a mail is: content, sender, headers, tracking, and its topic. Returns `command`. */
 export function addContentOptions(command: Command): Command {
   return addTrackingOptions(addOwnContentOptions(command));
 }
 
-/** What of a mail leads back to `serve`. */
+/** Adds the options for what in a mail leads back to `serve`. Returns `command`. */
 export function addTrackingOptions(command: Command): Command {
   return command
     .addOption(setting("--track-opens", "TRACK_OPENS", "put a picture in that tells the gateway of opens"))
@@ -24,7 +24,10 @@ export function addTrackingOptions(command: Command): Command {
     .addOption(setting("--base-url <url>", "BASE_URL", "https address under which ses-mail serve is reached"));
 }
 
-/** The environment turns an option without a value on or off: `SES_MAIL_TRACK_OPENS=0` is as if it were not there. */
+/**
+ * Settles switches that came from the environment: `SES_MAIL_TRACK_OPENS=0` means off, which commander would take for on.
+ * Throws `UserError` for a text that is neither yes nor no.
+ */
 export function settleSwitches(command: Command, env: Record<string, string | undefined>): void {
   for (const option of command.options) {
     const name = option.attributeName();
@@ -61,7 +64,7 @@ function addOwnContentOptions(command: Command): Command {
     .option("--allow-empty", "write variables that are empty or unknown as nothing");
 }
 
-/** How a list of recipients is written. */
+/** Adds the options that say how a list of recipients is written. Returns `command`. */
 export function addRecipientOptions(command: Command): Command {
   return command
     .addOption(setting("--email-column <name>", "EMAIL_COLUMN", "column with the address (default: email, else found)"))
@@ -71,7 +74,7 @@ export function addRecipientOptions(command: Command): Command {
     );
 }
 
-/** How fast and how stubborn, and when to leave a topic alone: for whatever sends. */
+/** Adds the options of every command that sends: rate, attempts, and when to stop a topic. Returns `command`. */
 export function addSendingOptions(command: Command): Command {
   return command
     .addOption(setting("--rate <n>", "RATE", "recipients per second (default: the account's)").argParser(parseRate))
@@ -107,7 +110,7 @@ export function addSendingOptions(command: Command): Command {
     );
 }
 
-/** A number of messages per second, more than 0, fractions allowed. */
+/** Recipients per second: more than 0, at most 1,000,000, fractions allowed. Throws `UserError` for anything else. */
 export function parseRate(text: string): number {
   return number(
     text,
@@ -116,14 +119,14 @@ export function parseRate(text: string): number {
   );
 }
 
-/** A whole number of at least 1. */
+/** A parser of whole numbers of at least 1. It throws `UserError`, which names the option, for anything else. */
 export function parseCount(option: string): (text: string) => number {
   return (text) => number(text, `${option} expects a whole number of at least 1`, (n) => Number.isInteger(n) && n >= 1);
 }
 
 /**
- * Parses a list such as `failed,in_doubt`: each of `allowed` that is named, once, as typed. Throws `UserError` for another word, with the hint
- * `hintOf` gives for it.
+ * A parser of lists such as `failed,in_doubt`. It returns each name once, in the order typed. For a word that is not in
+ * `allowed` it throws `UserError` with the hint that `hintOf` gives.
  */
 export function parseNames<Name extends string>(
   option: string,
@@ -141,11 +144,11 @@ export function parseNames<Name extends string>(
   };
 }
 
-/** A number of percent from 0 to 100, fractions allowed, with or without the sign; `off` is Infinity. */
+/** A parser of percentages from 0 to 100, with or without `%`; fractions are allowed. `off` is Infinity. */
 function parsePercent(option: string): (text: string) => number {
   return (text) =>
     text.trim().toLowerCase() === "off"
-      ? // Not null: commander takes that for an option without a value.
+      ? // Not null, which commander takes for an option without a value.
         Infinity
       : number(
           text.replace(/\s*%\s*$/, ""),

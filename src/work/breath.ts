@@ -1,12 +1,12 @@
 import { setImmediate } from "node:timers/promises";
 import { InterruptedError } from "../errors.ts";
 
-/** Work without a pause keeps signals and other requests waiting. */
+/** Work without a pause keeps signals, timers and requests waiting, so this is the longest stretch of it. */
 const LONGEST_MS = 50;
 
 /**
- * For loops over many rows, called once a row: null, or a promise to await when the process has worked for 50 ms without a pause. The promise
- * rejects with `InterruptedError` when `signal` was aborted meanwhile.
+ * Returns a function for loops over many rows, to be called once a row. It returns null, or, when the process has worked
+ * for 50 ms without a pause, a promise to await. The promise rejects with `InterruptedError` when `signal` has aborted.
  */
 export function createBreath(signal: AbortSignal): () => Promise<void> | null {
   let last = performance.now();

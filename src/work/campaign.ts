@@ -1,4 +1,4 @@
-/** What `send`, `import` and `schedule` share when they are given a file: content and list, brought into a topic. */
+/** What `send`, `import` and `schedule` do with a file: they bring its content and list into a topic. */
 import { access, constants, stat } from "node:fs/promises";
 import type { Context } from "./context.ts";
 import { checkTopic, type ContentOverrides, readContent } from "../compose/content/content.ts";
@@ -18,7 +18,7 @@ import type { Terminal } from "../terminal/terminal.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { readTracking, type TrackingFlags } from "./tracking.ts";
 
-/** What a mail says, as options give it; each beats the front matter of the content. */
+/** What a mail says, as options give it. Each option beats the front matter of the content. */
 interface ContentFlags extends TrackingFlags {
   content?: string;
   text?: string;
@@ -38,7 +38,7 @@ interface ContentFlags extends TrackingFlags {
 /** The options of every command that is given a list. */
 export type CampaignFlags = ContentFlags & ListFlags & { replaceContent?: boolean };
 
-/** A file's content and topic, checked; nothing is in the job file yet. */
+/** The content and the topic that go with a list, checked. Nothing is in the job file yet. */
 export interface Campaign {
   file: string;
   topic: string;
@@ -47,7 +47,10 @@ export interface Campaign {
   flags: CampaignFlags;
 }
 
-/** What became of a list: the `ingest` object of the JSON answers. */
+/**
+ * What became of a list: the `ingest` object of the JSON answers. `rows` = `added` + `duplicates` + `rejected` +
+ * `suppressed`.
+ */
 export interface ListAnswer {
   rows: number;
   added: number;
@@ -55,13 +58,14 @@ export interface ListAnswer {
   rejected: number;
   suppressed: number;
   rejects_file: string | null;
-  /** What was told on stderr of the list; left out when there was nothing to tell. */
+  /** The warnings about the list that went to stderr; left out when there were none. */
   warnings?: string[];
 }
 
 /**
- * Reads the content that goes with `file`. Throws UserError for whatever is wrong with it; `terminal` is told of tags of other systems, which
- * would be mailed as they are (null: the caller tells).
+ * Reads and compiles the content that goes with the list `file`. Throws `UserError` when content, topic or tracking
+ * options cannot be used. Tags of other mail systems would be mailed as they are, so `terminal` gets a warning (null:
+ * the caller warns).
  */
 export async function readCampaign(
   { cwd }: Pick<Io, "cwd">,
@@ -69,7 +73,7 @@ export async function readCampaign(
   flags: CampaignFlags,
   terminal: Terminal | null,
 ): Promise<Campaign> {
-  // Told first: a mistyped list should not read as a missing content.
+  // Check the list first: a mistyped path should not be reported as a missing content.
   if (file !== "-") await checkReadable(file, cwd);
   const tracking = readTracking(flags);
   const { topic, content: written } = await readContent({
@@ -79,7 +83,7 @@ export async function readCampaign(
     ...(flags.text !== undefined && { textFile: flags.text }),
     overrides: overridesOf(flags),
   });
-  // Not set when nothing is asked for: the content is the one it was before there was tracking.
+  // Set only when asked for: a content without tracking keeps the hash it had before tracking existed.
   const content: Content = tracking === null ? written : { ...written, tracking };
   const name = checkTopic(flags.topic ?? topic ?? topicOfFile(file));
   const compiled = await prepareContent(content);
@@ -103,7 +107,7 @@ function overridesOf(flags: ContentFlags): ContentOverrides {
   };
 }
 
-/** Who gives the content instead of the list is told so, not that it has no addresses. */
+/** Whoever gives the content in place of the list should read that, and not that it has no addresses. */
 function refuseContent(file: string): void {
   if (!/\.(?:html?|md|markdown)$/i.test(file)) return;
   throw new UserError(
@@ -123,13 +127,19 @@ async function checkReadable(file: string, cwd: string): Promise<void> {
   }
 }
 
-/** A list that was read and checked, ready for the job file. */
+/** A list that was read and checked and can go into the job file. */
 export interface StagedCampaign extends StagedList {
-  /** Puts everything into the job file at once; with `rehearse` only counts what that would do. */
+  /**
+   * Puts everything into the job file at once. With `rehearse` it only counts what that would do. Throws `UserError` when
+   * the topic refuses the list.
+   */
   commit(options?: { rehearse?: boolean }): Promise<ListAnswer>;
 }
 
-/** Reads and checks the whole list. Nothing is in the job file until `commit`. */
+/**
+ * Reads and checks the whole list; nothing is in the job file until `commit`. With `dryRun` every row is rendered and no
+ * rejects file is written. Throws `UserError` when the topic refuses the list or no row is valid.
+ */
 export async function stageCampaign(
   context: Context,
   store: Lists,
@@ -138,7 +148,7 @@ export async function stageCampaign(
 ): Promise<StagedCampaign> {
   const { file, topic, content, flags } = campaign;
   const replaceContent = flags.replaceContent ?? false;
-  // Before the list is read: a refusal should not take the minute a long list takes.
+  // Ask before the list is read: a long list takes a minute, and a refusal should not.
   await tellingRefusals(store.checkList({ topic, content, replaceContent }));
   const staging = await store.stage();
   context.onExit(() => staging.discard());
@@ -169,13 +179,16 @@ export async function stageCampaign(
 export interface ImportedCampaign {
   topic: string;
   ingest: ListAnswer;
-  /** Of the whole topic, what was in it before included. */
+  /** Counts of the whole topic, including what was in it before. */
   totals: Totals;
   /** Earliest instant any message of the list is due; 0: at once. */
   notBefore: number;
 }
 
-/** Reads content and list and puts them into their topic, due by `timing`. Throws UserError when they cannot be used; nothing is in then. */
+/**
+ * Reads content and list and puts them into their topic, due as `timing` says. Throws `UserError` when they cannot be
+ * used; nothing is in the job file then.
+ */
 export async function importCampaign(
   context: Context,
   file: string,
@@ -191,7 +204,7 @@ export async function importCampaign(
   return { topic, ingest, totals: await store.totals(topic), notBefore: staged.notBefore };
 }
 
-/** A local picture that does not go with the mail is one nobody sees. */
+/** Warns of a local picture that is not sent with the mail: no reader would see it. */
 function pictureWarnings({ content, compiled }: Campaign, { sample }: StagedList): string[] {
   if (sample === null || content.files?.inlineImages) return [];
   const [picture] = localPictures(compiled.render(sample.email, sample.values).html);
@@ -213,7 +226,10 @@ function answerOf(staged: StagedList, counts: ListCounts): ListAnswer {
   };
 }
 
-/** One line for people: `june: 1,200 rows, 1,190 added, 8 duplicates, 2 rejected (june.csv.rejects.csv), 0 suppressed`. */
+/**
+ * One line for people:
+ * `june: 1,200 rows, 1,190 added, 8 duplicates, 2 rejected (see june.csv.rejects.csv), 0 suppressed`.
+ */
 export function describeList(topic: string, answer: ListAnswer): string {
   const n = (count: number) => count.toLocaleString("en-US");
   const where = answer.rejects_file ? ` (see ${answer.rejects_file})` : "";

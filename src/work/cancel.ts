@@ -2,7 +2,7 @@ import type { Context } from "./context.ts";
 import { EXIT } from "../errors.ts";
 import { storedTopic } from "../store/topic-name.ts";
 
-/** `cancel`: takes back what of the topic has not been handed to SES. Throws `UserError` for an unknown topic. */
+/** `cancel`: takes back the messages of a topic that were not handed to SES. Throws `UserError` for an unknown topic. */
 export async function cancel({ terminal, globals, openStore }: Context, name: string): Promise<number> {
   const store = await openStore({ ifMissing: "refuse" });
   const topic = await storedTopic(store, name);

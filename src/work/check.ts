@@ -1,4 +1,4 @@
-/** The `check` command at work: ask SES and the DNS, render every row, tell what was found. Nothing is sent or kept. */
+/** The `check` command at work: it asks SES and the DNS, renders every row, and lists what it found. It keeps nothing. */
 import { createBreath } from "./breath.ts";
 import { type Campaign, type CampaignFlags, readCampaign } from "./campaign.ts";
 import { leftToday } from "../aws/quota.ts";
@@ -42,20 +42,23 @@ export interface CheckFlags extends CampaignFlags {
   dnsServer?: string;
 }
 
-/** What SES says about account, sender and configuration set. */
+/** What SES said about the account, the sender and the configuration set. */
 interface Asked {
   region: string | null;
   account: AccountFacts | null;
   sender: SenderFacts | null;
-  /** Identities recipients must be among; null when everybody may be written to, or nobody knows. */
+  /** The verified identities, to which recipients are limited; null: no such limit, or it could not be read. */
   verified: string[] | null;
   findings: Finding[];
 }
 
-/** A topic no campaign can have: rows are counted against it when their own topic takes none. */
+/** A name that no topic can have. Rows are counted against it when their own topic refuses the list. */
 const IMPOSSIBLE_TOPIC = "check/";
 
-/** `check`: account, sender and configuration set. */
+/**
+ * `check` without a list: account, sender, DNS and configuration set. Exit code 1 when a finding is an error. Throws
+ * `UserError` for a bad `--from` or `--dns-server`.
+ */
 export async function checkAccount(context: Context, flags: CheckFlags): Promise<number> {
   const from = flags.from === undefined ? null : mailboxOf(flags.from);
   const dns = dnsOf(flags);
@@ -65,14 +68,17 @@ export async function checkAccount(context: Context, flags: CheckFlags): Promise
   return answer(context, { topic: null, asked, findings, list: null });
 }
 
-/** `check recipients.csv`: all that, the content, and every row. */
+/**
+ * `check recipients.csv`: all that, the content, and every row. Exit code 1 when a finding is an error. Throws
+ * `UserError` when content or list cannot be used at all.
+ */
 export async function checkCampaign(context: Context, file: string, flags: CheckFlags): Promise<number> {
-  // The author's links are looked at, not those that lead through the gateway.
+  // Look at the links of the author, not at those that lead through the gateway.
   const campaign = await readCampaign(context.io, file, { ...flags, trackClicks: false }, null);
   const from = mailboxOf(campaign.content.from);
   const dns = dnsOf(flags);
   const recipients = await openList(context.io, file, flags);
-  // Before anybody is asked: what the content wants of the list may not be there.
+  // Before SES is asked: throws when the content has a variable that is no column of the list.
   campaign.compiled.check(recipients.columns);
   const store = await context.openStore({ ifMissing: "scratch" });
   campaign.topic = await storedTopic(store, campaign.topic);
@@ -112,7 +118,7 @@ async function askSes(
   context.onExit(() => ses.close());
   asked.region = await ses.region();
   const isReachable = await askAccount(ses, asked, hasList);
-  // One reason is enough: without credentials every further question has the same answer.
+  // One finding is enough: without credentials every further question fails the same way.
   if (!isReachable) return asked;
   await askSender(ses, asked, from);
   await askConfigurationSet(ses, asked, configurationSet);
@@ -187,13 +193,13 @@ async function askDns({ io }: Context, dns: Dns | null, from: string | null, { s
 interface ListResult {
   list: ListCheck;
   counts: ListCounts;
-  /** Recipients that a send would write to now, those who wait from an earlier import included. */
+  /** How many recipients a send would write to now, including those of an earlier import. */
   need: number;
-  /** Why the topic would not take this list. */
+  /** Why the topic refuses this list; empty: it does not. */
   refused: Finding[];
 }
 
-/** Reads every row, and counts against the job file what would be added, in a transaction that is taken back. */
+/** Reads every row, and counts what a send would add to the job file, in a transaction that is rolled back. */
 async function readList(
   context: Context,
   store: Lists & Topics,

@@ -1,4 +1,4 @@
-/** What the work of every command is given. */
+/** What the work of every command is given: streams, terminal, global options, and the way to the store. */
 import type { Io } from "../io.ts";
 import type { SqliteStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
@@ -14,16 +14,16 @@ export interface Globals {
   color: boolean;
 }
 
-/** How the job file is opened, and who hears what. */
+/** How the job file is opened, and who hears of waits and recovered messages. */
 export interface OpenOptions {
   /**
-   * What to do where there is no job file: `create` it (the default), `refuse` with `UserError`, or work on a `scratch` store that is
-   * never written to disk.
+   * What to do when there is no job file: `create` it (the default), `refuse` with `UserError`, or work on a `scratch`
+   * store that is never written to disk.
    */
   ifMissing?: "create" | "refuse" | "scratch";
-  /** Hears that another process is waited for; default: a line on stderr. */
+  /** Gets a line when another process holds the file and we wait; default: a warning on stderr. */
   tell?: (text: string) => void;
-  /** Hears how many messages a process that died left in doubt; default: a line on stderr. */
+  /** Gets the number of messages that a dead process left in doubt; default: a warning on stderr. */
   onRecovered?: (count: number) => void;
 }
 
@@ -32,15 +32,18 @@ export interface Context {
   io: Io;
   terminal: Terminal;
   globals: Globals;
-  /** Of this program, as `--version` prints it. */
+  /** The version of this program, as `--version` prints it. */
   version: string;
-  /** Opens the store of `--db`; it is closed when the command ends, however it ends. Throws `UserError` when it cannot be opened. */
+  /**
+   * Opens the store of `--db`. It is closed when the command ends, also after an error. Throws `UserError` when it cannot
+   * be opened.
+   */
   openStore(options?: OpenOptions): Promise<Store>;
-  /** The same, for what only a job file can do. */
+  /** The same, for what only a job file can do, such as a backup. */
   openSqliteStore(options?: OpenOptions): Promise<SqliteStore>;
-  /** Calls `close` when the command ends, in reverse order. */
+  /** Has `close` called when the command ends. What was registered last is closed first. */
   onExit(close: Close): void;
 }
 
-/** Ends something that was opened. */
+/** Closes something that was opened. */
 export type Close = () => void | Promise<void>;

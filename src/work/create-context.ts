@@ -1,15 +1,15 @@
-/** Making the context of a command, and ending what was opened with it. */
+/** Creates the context of a command, and closes what was opened with it. */
 import type { Io } from "../io.ts";
 import type { Store } from "../store/store.ts";
 import type { Close, Context, Globals } from "./context.ts";
 
-/** A context, and what ends everything that was opened with it. */
+/** A context with the means to close what was opened through it. */
 export interface OwnedContext extends Context {
-  /** Calls what `onExit` was given, the last one first. All of them are called; rejects with the first error of theirs. */
+  /** Calls everything that `onExit` was given, the last one first. Calls all of them; rejects with the first error. */
   close(): Promise<void>;
 }
 
-/** Makes the context of one command. Nothing is opened before the command asks for it. */
+/** Creates the context of one command. No store is opened before the command asks for it. */
 export async function createContext(io: Io, globals: Globals, version: string): Promise<OwnedContext> {
   const { createTerminal } = await import("../terminal/terminal.ts");
   const terminal = await createTerminal(io, globals);

@@ -1,4 +1,4 @@
-/** Where a run's mail goes: Amazon SES, or the sandbox that lives for this run only. */
+/** Where a run's mail goes: Amazon SES, or a sandbox that lives for this run only. */
 import { resolve } from "node:path";
 import { awsRegion } from "../aws/region.ts";
 import type { Context } from "./context.ts";
@@ -7,14 +7,14 @@ import { parseDuration } from "../time/duration.ts";
 import type { Sandbox } from "../sandbox/server.ts";
 import type { Endpoint } from "../store/rows.ts";
 
-/** Used when the account cannot be asked: what SES gives a new production account. */
+/** Used when the account cannot be read: the rate SES gives a new production account. */
 const DEFAULT_PER_SECOND = 14;
-/** More calls in flight than this help nobody: one process cannot prepare so many mails a second. */
+/** More calls in flight would not help: one process cannot prepare that many mails a second. */
 const MOST_CONCURRENCY = 500;
 const ACCOUNT_TIMEOUT_MS = 5_000;
 const OUTBOX = "ses-mail-outbox";
 
-/** Options of whatever sends: where to, how fast, how patiently. */
+/** Options of every command that sends: where to, how fast, and how long to wait for an answer. */
 export interface EndpointFlags {
   sandbox?: boolean;
   sandboxEvents?: string;
@@ -23,31 +23,34 @@ export interface EndpointFlags {
   timeout: string;
 }
 
-/** The embedded SES, and what its events are signed with and published by. */
+/** The embedded sandbox: its address, and the webhook that publishes and signs its events. */
 type Embedded = Pick<Sandbox, "url" | "webhook" | "close">;
 
 /** Where mail goes in this run, connected, and how fast it may. */
 export interface SesConnection {
   ses: Ses;
-  /** Null: Amazon SES. */
+  /** Null: mail goes to Amazon SES. */
   sandbox: Embedded | null;
   endpoint: Endpoint;
+  /** Null: it could not be read. */
   account: Account | null;
+  /** Recipients per second. */
   perSecond: number;
+  /** Calls in flight at most. */
   concurrency: number;
-  /** Why nothing may be sent at all, known before the first mail. */
+  /** Why nothing may be sent at all, known before the first mail; null: it may. */
   halt: { reason: string; hint: string } | null;
 }
 
-/** Where the embedded SES POSTs its events to, once that is known. */
+/** Where the embedded sandbox POSTs its events. The URL is known once the gateway listens. */
 export interface EventTarget {
   url: Promise<string>;
   snsTopic: string;
 }
 
 /**
- * Connects, asks the account for its rate and quota, and settles rate and concurrency. An account that cannot be read is told of and stops
- * nothing. Throws UserError for a bad `--timeout`.
+ * Connects, reads the account's rate and quota, and settles rate and concurrency. An account that cannot be read is a
+ * warning and stops nothing. Throws `UserError` for a bad `--timeout`. Everything is closed when the command ends.
  */
 export async function connect(
   context: Context,
@@ -56,7 +59,7 @@ export async function connect(
 ): Promise<SesConnection> {
   const sandbox = flags.sandbox ? await startEmbedded(context, flags, events) : null;
   const options = clientOptions(context, flags, sandbox);
-  // One client for everything: what this call warms up, the first mail finds warm.
+  // Use one client for everything: reading the account opens the connection that the first mail uses.
   const ses = connectSes(options);
   context.onExit(() => ses.close());
   const account = await readAccount(context, flags, ses);
@@ -74,7 +77,7 @@ function clientOptions({ io }: Context, flags: EndpointFlags, sandbox: Sandbox |
     region: sandbox ? "us-east-1" : awsRegion(io.env),
     endpoint: sandbox?.url,
     credentials: sandbox ? { accessKeyId: "sandbox", secretAccessKey: "sandbox" } : undefined,
-    // To the HTTP client 0 means for ever.
+    // At least 1, because the HTTP client takes 0 for no limit.
     timeoutMs: parseDuration(flags.timeout, "--timeout", 1),
     concurrency: flags.concurrency ?? MOST_CONCURRENCY,
   };
@@ -88,7 +91,7 @@ async function readAccount({ terminal }: Context, flags: EndpointFlags, ses: Ses
   return null;
 }
 
-/** What was asked for, else what the account allows. */
+/** The rate and concurrency of the options, else the account's rate (14 when unknown) and twice the rate, 2 to 500. */
 export function rateOf(
   account: Account | null,
   flags: Pick<EndpointFlags, "rate" | "concurrency">,

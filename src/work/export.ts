@@ -58,7 +58,7 @@ async function* exportRows(messages: AsyncGenerator<ExportedMessage>): AsyncGene
   }
 }
 
-/** One JSON document, written as it is read. */
+/** One JSON document, made row by row, so that memory does not grow with the topic. */
 async function* jsonLines(topic: string, rows: AsyncGenerator<ExportRow>): AsyncGenerator<string> {
   yield `{"topic":${JSON.stringify(topic)},"messages":[`;
   let separator = "\n";

@@ -1,4 +1,4 @@
-/** The `ingest-events` command at work: what SES said of mails, from dumps or from a queue, into the job file. */
+/** The `ingest-events` command at work: events of SES go from dumps or a queue into the job file. */
 import { resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { awsRegion } from "../aws/region.ts";
@@ -13,25 +13,26 @@ export interface IngestFlags {
   /** URL of the queue to read. */
   sqs?: string;
   once?: boolean;
-  /** Queue messages to read at most. */
+  /** With `sqs`: how many queue messages to read at most. */
   max?: number;
 }
 
-/** Malformed records told one by one; the rest is counted only. */
+/** So many malformed records get a warning each; the others are only counted. */
 const MALFORMED_SHOWN = 20;
 
 /**
- * `ingest-events`: reads the files, or the queue when none is named. Throws `UserError` for options that do not go together, and
- * `InterruptedError` after a signal, when all that was read is applied and the answer is given.
+ * `ingest-events`: reads the files, or the queue when no file is named. Exit code 1 when a record was malformed. Throws
+ * `UserError` for options that do not go together, and `InterruptedError` after a signal, when everything that was read
+ * is applied and the answer is written.
  */
 export async function ingestEvents(context: Context, files: string[], flags: IngestFlags): Promise<number> {
   const queue = queueOf(context, flags, files);
   return queue === null ? ingestFiles(context, files) : ingestQueue(context, queue, flags);
 }
 
-/** The queue URL, or null when files are to be read. */
+/** The URL of the queue to read; null: read the files. */
 function queueOf({ io }: Context, { sqs, once, max }: IngestFlags, files: string[]): string | null {
-  // A queue in the environment is a default; files on the command line beat it.
+  // A queue named in the environment is a default, which files on the command line beat.
   if (sqs !== undefined && files.length > 0 && sqs !== io.env["SES_MAIL_SQS"])
     throw new UserError("ingest-events reads files or, with --sqs, a queue; both were given", "leave one of them out");
   if (files.length === 0) {
@@ -114,7 +115,7 @@ async function drainQueue(context: Context, url: URL, flags: IngestFlags, { stor
   context.onExit(() => queue.close());
   let looked = 0;
   const onIdle = async () => {
-    // A look at all that is kept: worth it only when there is more of it.
+    // Matching looks at every kept event, so do it only when there are more of them than the last time.
     if (summary.unmatched > looked) summary.settled += (await store.matchKeptEvents()).settled;
     looked = summary.unmatched;
   };
@@ -133,7 +134,7 @@ async function drainQueue(context: Context, url: URL, flags: IngestFlags, { stor
   }
 }
 
-/** What is told while events are read. */
+/** The progress and the warnings shown while events are read. */
 function createReporting(context: Context, summary: IngestSummary): { options: ApplyOptions; stop: () => void } {
   const { io, terminal } = context;
   const progress = countProgress(context, "read");

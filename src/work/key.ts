@@ -11,14 +11,14 @@ export interface KeyAddFlags {
 }
 
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
-/** What the gateway calls the key of its environment, which may do everything: nobody else is to be taken for it. */
+/** The gateway's name for the key of its environment, which may do everything. No other key may be taken for it. */
 const RESERVED = "SES_MAIL_API_KEY";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-/** 238 bits. */
+/** Characters, which give 238 bits of randomness. */
 const LENGTH = 40;
 
-/** `key add`: makes a key and prints it; only its digest is kept. Throws `UserError` for a name that cannot be used. */
+/** `key add`: makes a key and prints it; only its SHA-256 is kept. Throws `UserError` for a name that cannot be used. */
 export async function createKey(context: Context, name: string, { scope: scopes }: KeyAddFlags): Promise<number> {
   const { terminal, globals } = context;
   checkName(name);
@@ -33,7 +33,7 @@ export async function createKey(context: Context, name: string, { scope: scopes 
   return EXIT.done;
 }
 
-/** `key list`: names, scopes and times; the keys themselves are not known. */
+/** `key list`: prints names, scopes and times. The keys themselves are not stored. */
 export async function listKeys({ openStore, terminal, globals }: Context): Promise<number> {
   const store = await openStore({ ifMissing: "refuse" });
   const keys = (await store.keys()).map(({ name, scopes, createdAt, revokedAt }) => ({
@@ -51,7 +51,7 @@ export async function listKeys({ openStore, terminal, globals }: Context): Promi
   return EXIT.done;
 }
 
-/** `key revoke`: throws `UserError` when no live key has this name. */
+/** `key revoke`: takes a key back; its name may be used again. Throws `UserError` when no live key has this name. */
 export async function revokeKey({ openStore, terminal, globals }: Context, name: string): Promise<number> {
   const store = await openStore({ ifMissing: "refuse" });
   if (!(await store.revokeKey(name))) {
@@ -66,7 +66,7 @@ export async function revokeKey({ openStore, terminal, globals }: Context, name:
   return EXIT.done;
 }
 
-/** `key rotate`: links are signed with a new key from now on; the older keys are kept for mails that are out. */
+/** `key rotate`: signs links with a new key from now on. Links of mails that are out stay good. */
 export async function rotateSigningKey({ openStore, terminal, globals }: Context): Promise<number> {
   const store = await openStore({ ifMissing: "refuse" });
   await store.rotateSigningKey();

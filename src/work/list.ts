@@ -1,4 +1,4 @@
-/** From a recipients file to staged messages: read, checked against the content, timed. Nothing is in the job file yet. */
+/** From a recipients file to staged messages: rows are read, checked against the content, and given a due time. */
 import { basename } from "node:path";
 import { createBreath } from "./breath.ts";
 import { openRejects, type Rejects } from "../compose/list/csv-writer.ts";
@@ -17,18 +17,21 @@ import type { Staging } from "../store/store.ts";
 
 /** When messages are due. */
 export interface Timing {
-  /** The column with each recipient's zone, or null. */
+  /** The column with each recipient's zone; null: one time for all. */
   zoneColumn: string | null;
-  /** Milliseconds (0: at once) for a zone; the argument is empty without a zone column. */
+  /**
+   * The instant due in a zone, in ms since the epoch (0: at once), or why there is none; the problem `past` means that it
+   * is over. The argument is empty without a zone column.
+   */
   instantOf(zone: string): { at: number } | { problem: string };
 }
 
-/** Everybody at once. */
+/** Everybody is due at once. */
 export const AT_ONCE: Timing = { zoneColumn: null, instantOf: () => ({ at: 0 }) };
 
 const SHOWN_REASONS = 10;
 
-/** How a list is written, where that cannot be found out. */
+/** Options that say how a list is written; what is left out is detected. */
 export interface ListFlags {
   emailColumn?: string;
   delimiter?: string;
@@ -41,29 +44,30 @@ export interface ListOptions {
   file: string;
   recipients: ListFlags;
   timing: Timing;
-  /** Renders every row instead of checking its variables only, and writes no rejects file. */
+  /** Renders every row, where else only its variables are checked, and writes no rejects file. */
   dryRun: boolean;
 }
 
-/** What was found in a list; its messages are staged. */
+/** What was found in a list. Its valid rows are staged. */
 export interface StagedList {
   rows: number;
   rejected: number;
+  /** Path of the rejects file; null: none was written. */
   rejectsFile: string | null;
-  /** Why the first `SHOWN_REASONS` rejected rows were: `line 3: "bad" has no @`. */
+  /** Why rows were rejected, for the first ten of them: `line 3: "bad" has no @`. */
   reasons: string[];
   columns: string[];
   /** Earliest instant any of the messages is due; 0: at once. */
   notBefore: number;
-  /** What the list itself says against writing to some of its rows, a line each. */
+  /** Warnings about rows whose own columns say that the recipient left; one line each. */
   warnings: string[];
   /** The first valid row, to show. */
   sample: { email: string; values: Record<string, string> } | null;
 }
 
 /**
- * Reads the whole list into `staging`. A bad row is counted and written to the rejects file; it stops nothing.
- * @throws UserError when the file cannot be read as a list, or when no row is valid.
+ * Reads the whole list into `staging`. A bad row is counted and written to the rejects file; it stops nothing. Throws
+ * `UserError` when the file cannot be read as a list, when no row is valid, and when the due time is past in some zone.
  */
 export async function stageRecipients(
   io: Io,
@@ -83,7 +87,7 @@ export async function stageRecipients(
   }
 }
 
-/** The `n`-th row of the file (1 is the first), whether valid or not. Throws UserError when there are fewer. */
+/** The `n`-th row of the file (1 is the first), valid or not. Throws `UserError` when there are fewer. */
 export async function findRow(
   io: Io,
   file: string,
@@ -100,7 +104,7 @@ export async function findRow(
   throw new UserError(`--row expects a row of ${nameOfList(file)}, which has ${seen}, got ${n}`);
 }
 
-/** Opens a list: a path, or `-` for stdin. Throws UserError when it cannot be read as one. */
+/** Opens a list: a path, or `-` for stdin. Throws `UserError` when it cannot be read as a list. */
 export function openList(io: Io, file: string, options: ListFlags): Promise<Recipients> {
   return openRecipients(openInput(io, file), {
     name: nameOfList(file),
@@ -110,7 +114,7 @@ export function openList(io: Io, file: string, options: ListFlags): Promise<Reci
   });
 }
 
-/** The rows, batch by batch, in bounded memory. Rejects with `InterruptedError` when a signal came. */
+/** The rows, batch by batch, in bounded memory. Throws `InterruptedError` after a signal. */
 export async function* batchesOf({ signal }: Io, recipients: Recipients): AsyncGenerator<Row[]> {
   for await (const rows of recipients.batches()) {
     if (signal.aborted) throw new InterruptedError();
@@ -201,7 +205,7 @@ class Stager {
   }
 
   async finish(): Promise<StagedList> {
-    // One zone too late would split the campaign: all or nothing.
+    // All or nothing: to leave out the zones that are past would split the campaign.
     if (this.#pastZones.size > 0) throw pastIn(this.#pastZones, "nothing was created");
     const rejectsFile = (await this.#rejects?.close()) ?? null;
     if (this.#rows === this.#rejected) {
@@ -228,7 +232,7 @@ class Stager {
   }
 }
 
-/** The refusal of a time that is over in some zones. `zones`: how many recipients are in each. */
+/** The error for a time that is past in some zones. `zones`: how many recipients are in each. */
 export function pastIn(zones: ReadonlyMap<string, number>, consequence: string): UserError {
   const listed = [...zones].map(([zone, count]) => `${zone} (${count})`);
   const recipients = [...zones.values()].reduce((sum, count) => sum + count, 0);
@@ -243,12 +247,12 @@ export function nameOfList(file: string): string {
   return file === "-" ? "stdin" : file;
 }
 
-/** The topic of a list that names none: `june` for `lists/june.csv`. */
+/** The topic of a list when nothing names one: `june` for `lists/june.csv`. */
 export function topicOfFile(file: string): string {
   return basename(nameOfList(file)).replace(/\.[^.]+$/, "");
 }
 
-/** A row's fields by the names of their columns; a missing field is empty. */
+/** A row's fields by the names of their columns. A missing field is an empty text. */
 export function valuesOf(columns: string[], fields: string[]): Record<string, string> {
   return Object.fromEntries(columns.map((column, index) => [column, fields[index] ?? ""]));
 }
@@ -257,15 +261,15 @@ function rejectsPath(file: string): string {
   return file === "-" ? "stdin.rejects.csv" : `${file}.rejects.csv`;
 }
 
-/** Where the column of `--tz-column` stands among the list's. Throws UserError when it is none of them. */
+/** The index of the column of `--tz-column` in `columns`. Throws `UserError` when the list has no such column. */
 export function zoneColumnOf(column: string, columns: string[]): number {
-  // Job files of the first version hold names in either form of Unicode.
+  // Job files of the first version hold column names in either form of Unicode.
   const index = findName(column, columns.map((name) => name.normalize("NFC"))); // prettier-ignore
   if (index >= 0) return index;
   throw new UserError(`--tz-column expects one of the columns ${columns.join(", ")}, got "${column}"`);
 }
 
-/** Why a row cannot be sent, or what is kept of its files. */
+/** Why a row cannot be sent, or the record of its files that is stored with it (null: it has none). */
 type Verdict = { problem: string } | { record: string | null };
 
 const FINE: Verdict = { record: null };
@@ -274,7 +278,7 @@ function problemVerdict(problem: string | null): Verdict {
   return problem === null ? FINE : { problem };
 }
 
-/** Of the whole mail, and of the files that go with it. */
+/** Renders the whole mail and looks at the files that go with it. */
 function verdictOn(
   content: CompiledContent,
   examiner: Examiner,

@@ -7,17 +7,17 @@ import type { Io } from "../io.ts";
 import { findRow, valuesOf } from "./list.ts";
 import type { RenderedMail } from "../message.ts";
 
-/** Which row, for whom, and what is said when it cannot be sent. */
+/** Which row is rendered, for whom, and the error when it cannot be sent. */
 export interface MailOptions {
-  /** Which row, 1 is the first. */
+  /** 1 is the first. */
   row: number;
-  /** Written to instead of the row's own address, which then may be wrong. */
+  /** The address to use in place of the row's own, which may be invalid then. */
   to?: string;
-  /** The error for a row whose mail cannot be sent. `line`: where it stands in the file. */
+  /** Makes the error for a row whose mail cannot be sent. `line`: its line in the file. */
   refusal(reason: string, line: number): UserError;
 }
 
-/** Renders one row's mail, its files read. Throws `UserError` when there is no such row, or `refusal` when it cannot be sent. */
+/** Renders one row's mail with its files. Throws `UserError` when there is no such row, `refusal` when it cannot be sent. */
 export async function renderOne(io: Io, campaign: Campaign, options: MailOptions): Promise<RenderedMail> {
   const { compiled, file, flags } = campaign;
   const { row, columns } = await findRow(io, file, flags, options.row);

@@ -1,11 +1,14 @@
-/** Opening the store a command works on: what is waited for or found is told on stderr. */
+/** Opens the store that a command works on, and tells on stderr of waits and of messages found in doubt. */
 import type { Open, SqliteStore } from "../store/open.ts";
 import type { Opened, Store } from "../store/store.ts";
 import type { Context, OpenOptions } from "./context.ts";
 
 type Opener = Pick<Context, "io" | "terminal" | "globals">;
 
-/** What opens a store is loaded with the first call. */
+/**
+ * Opens the store of `--db`. Throws `UserError` when it cannot be opened, or is missing and `ifMissing` is `refuse`. The
+ * code of the store is loaded with the first call.
+ */
 export async function openStoreOf(opener: Opener, options: OpenOptions = {}): Promise<Store> {
   const { openScratchStore, openStore, storeExists } = await import("../store/open.ts");
   const { io, globals } = opener;
@@ -13,7 +16,7 @@ export async function openStoreOf(opener: Opener, options: OpenOptions = {}): Pr
   return openWith(openStore, opener, options);
 }
 
-/** The same, for what only a job file can do; `scratch` is not for it. */
+/** The same, for what only a job file can do. `scratch` is not for it: it would create the file. */
 export async function openSqliteStoreOf(opener: Opener, options: OpenOptions = {}): Promise<SqliteStore> {
   const { openSqliteStore } = await import("../store/open.ts");
   return openWith(openSqliteStore, opener, options);

@@ -4,12 +4,15 @@ import type { Context } from "./context.ts";
 
 type Lines = string | Iterable<string> | AsyncIterable<string>;
 
-/** Where `--output` writes: an absolute path, or null for stdout (not given, or `-`). */
+/** Where `--output` writes: an absolute path, or null for stdout (`-`, or not given). */
 export function outputPath(cwd: string, output: string | undefined): string | null {
   return output === undefined || output === "-" ? null : resolve(cwd, output);
 }
 
-/** Writes the lines (each with its own ending) to `path`, whole or not at all, or to stdout when it is null. Throws as `writeOutput` does. */
+/**
+ * Writes the lines, each with its own line end, to `path`, whole or not at all; null: to stdout. Throws as `writeOutput`
+ * of `report/output.ts` does.
+ */
 export async function writeLines({ io }: Context, path: string | null, lines: Lines): Promise<void> {
   const { writeOutput } = await import("../report/output.ts");
   await writeOutput(path, lines, io);

@@ -20,7 +20,7 @@ export interface PreviewFlags extends CampaignFlags {
   open?: boolean;
 }
 
-/** `preview`: throws `UserError` when the row's mail could not be sent, or the folder cannot be written to. */
+/** `preview`: shows the mail of one row. Throws `UserError` when it could not be sent, or the folder cannot be written to. */
 export async function preview(context: Context, file: string, flags: PreviewFlags): Promise<number> {
   const { terminal, globals, io } = context;
   const campaign = await readCampaign(io, file, flags, terminal);
@@ -38,7 +38,7 @@ export async function preview(context: Context, file: string, flags: PreviewFlag
   return EXIT.done;
 }
 
-/** A browser knows nothing of the mail's parts: the pictures are put into the page itself. */
+/** Puts the pictures into the page itself: a browser knows nothing of the mail's parts. */
 function withPictures({ html, attachments }: RenderedMail): string {
   return attachments.reduce(
     (page, { contentId, contentType, data }) =>
@@ -68,7 +68,7 @@ function writeMail(folder: string, mail: RenderedMail, headers: string): string[
 function openInBrowser(path: string): void {
   const program = { darwin: "open", win32: "explorer" }[platform() as string] ?? "xdg-open";
   const child = spawn(program, [path], { stdio: "ignore", detached: true });
-  // No browser here (a server): the path was printed.
+  // A server has no browser; the path was printed.
   child.on("error", () => undefined);
   child.unref();
 }

@@ -1,4 +1,4 @@
-/** A topic's refusal, as people at the command line are told of it. */
+/** A topic's refusal in the words of the command line. */
 import { UserError } from "../errors.ts";
 import { refusalReason } from "../intake/refusal-text.ts";
 import { type RefusedTopic, type TopicRefusal, TopicRefusedError } from "../store/rules/admit.ts";
@@ -10,12 +10,12 @@ const HINTS: Record<TopicRefusal, (topic: string) => string> = {
   "sent-as-variant": () => "use --topic for a new topic",
 };
 
-/** The refusal in words, with what the user can do. */
+/** The error for a refusal: why, and what to do about it. */
 export function refusedTopic(refused: RefusedTopic): UserError {
   return new UserError(refusalReason(refused), HINTS[refused.refusal](refused.topic));
 }
 
-/** Resolves as `work` does; a topic's refusal becomes a UserError. */
+/** Resolves and rejects as `work` does, but turns a `TopicRefusedError` into a `UserError`. */
 export async function tellingRefusals<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;

@@ -1,4 +1,4 @@
-/** `send` without consequences: `--dry-run` and `--test-to`. */
+/** `send` without consequences for the job file: `--dry-run` and `--test-to`. */
 import { type Campaign, type CampaignFlags, describeList, readCampaign, stageCampaign } from "./campaign.ts";
 import type { Context } from "./context.ts";
 import { parseAddress } from "../compose/address/address.ts";
@@ -12,7 +12,10 @@ import { renderOne } from "./one-mail.ts";
 import type { SendFlags } from "./send-flags.ts";
 import { storedTopic } from "../store/topic-name.ts";
 
-/** `--dry-run`: every row checked and rendered, nothing written, nothing sent, one sample shown. */
+/**
+ * `--dry-run`: checks and renders every row and shows one mail; writes and sends nothing. Exit code 1 when a row is
+ * rejected. Throws `UserError` when content or list cannot be used.
+ */
 export async function rehearse(context: Context, file: string, flags: CampaignFlags & SendFlags): Promise<number> {
   const { terminal, globals } = context;
   const campaign = await readCampaign(context.io, file, flags, context.terminal);
@@ -28,7 +31,7 @@ export async function rehearse(context: Context, file: string, flags: CampaignFl
     terminal.json({ topic, outcome: "nothing_to_send", reason: "dry run", ingest, run: null, totals, sample });
   } else {
     terminal.result(`${headerLines(sample)}\n\n${sample.text}\n`);
-    // There is no rejects file to look into.
+    // There is no rejects file, so show the reasons here.
     for (const reason of staged.reasons) terminal.warn(reason);
     if (staged.rejected > staged.reasons.length) terminal.warn("…");
     terminal.info(`Dry run, nothing was written or sent. ${describeList(topic, ingest)}`);
@@ -36,7 +39,10 @@ export async function rehearse(context: Context, file: string, flags: CampaignFl
   return ingest.rejected > 0 ? EXIT.partial : EXIT.done;
 }
 
-/** `--test-to`: one sample, to see it in a real mailbox. The job file is not touched. Throws UserError for a bad address or row. */
+/**
+ * `--test-to`: sends the mail of the first row to `to`. The job file is not touched. Exit code 1 when SES refused it or the
+ * answer was lost, 3 when sending is not possible now. Throws `UserError` for a bad address or row.
+ */
 export async function sendSample(
   context: Context,
   file: string,

@@ -14,7 +14,7 @@ export interface ReportFlags {
   tz?: string;
 }
 
-/** `report`: throws `UserError` for an unknown topic or zone, or a file that cannot be written. */
+/** `report`: writes the page. Throws `UserError` for an unknown topic or zone, or a file that cannot be written. */
 export async function writeReport(context: Context, names: string[], flags: ReportFlags): Promise<number> {
   const { io, globals, terminal } = context;
   if (globals.json && flags.output === "-")
@@ -31,7 +31,7 @@ export async function writeReport(context: Context, names: string[], flags: Repo
   return EXIT.done;
 }
 
-/** Each topic once, however often it is named. */
+/** The facts of each topic. A topic that is named twice counts once. */
 async function factsOf(
   { io, openStore }: Context,
   names: string[],

@@ -11,7 +11,10 @@ export interface RetryFlags {
   yes?: boolean;
 }
 
-/** `retry`: asks first unless told not to. Throws `UserError` for an unknown topic, or when the answer is no. */
+/**
+ * `retry`: puts the topic's messages in these states back to pending, and asks first unless `yes`. Throws `UserError` for
+ * an unknown topic, when the answer is no, and when there is no terminal to ask on.
+ */
 export async function retry(context: Context, name: string, { state: states, yes }: RetryFlags): Promise<number> {
   const { terminal, globals } = context;
   const store = await context.openStore({ ifMissing: "refuse" });

@@ -7,7 +7,7 @@ import { type SandboxOptions, startSandbox } from "../sandbox/server.ts";
 import type { WebhookCounts, WebhookOptions } from "../sandbox/webhook.ts";
 import { parseDuration } from "../time/duration.ts";
 
-/** As typed, where it is a text. */
+/** Options of `sandbox`. Texts are as typed. */
 export interface SandboxFlags {
   port: string;
   host: string;
@@ -30,10 +30,10 @@ export interface SandboxFlags {
   eventShuffle?: boolean;
 }
 
-/** Where the public key of the webhook's signatures is written when nothing is said. */
+/** The default file for the public key of the webhook's signatures. */
 const WEBHOOK_KEY = "ses-mail-sandbox-sns.pem";
 
-/** `sandbox`: resolves when a signal came and the server is closed. Throws `UserError` for options that cannot be used. */
+/** `sandbox`: runs the server until a signal, then closes it. Throws `UserError` for options that cannot be used. */
 export async function runSandbox(context: Context, flags: SandboxFlags): Promise<number> {
   const { io, terminal, globals } = context;
   const server = await startSandbox(optionsOf(context, flags));

@@ -1,4 +1,4 @@
-/** The `schedule` command at work: a list taken in for later, or what is pending of a topic moved to another time. */
+/** The `schedule` command at work: it takes a list in for later, or moves a topic's pending messages to another time. */
 import { type CampaignFlags, describeList, importCampaign, type ListAnswer } from "./campaign.ts";
 import type { Context } from "./context.ts";
 import { EXIT, UserError } from "../errors.ts";
@@ -17,7 +17,7 @@ export interface ScheduleFlags extends CampaignFlags {
   tzColumn?: string;
 }
 
-/** An instant (or one a zone) and how it is told to the user. */
+/** When messages are due, and how that is told to the user. */
 interface When {
   timing: Timing;
   zone: string;
@@ -25,8 +25,9 @@ interface When {
 }
 
 /**
- * `schedule`: takes the list `file` into its topic for later; null moves what is pending of `--topic`. Throws `UserError` for a time that
- * cannot be read or is past, and when there is nothing to schedule. All is scheduled, or nothing.
+ * `schedule`: takes the list `file` into its topic for later; null: moves the pending messages of `--topic`. Everything is
+ * scheduled, or nothing. Throws `UserError` for a time that cannot be read or is past, and when there is nothing to
+ * schedule.
  */
 export async function schedule(context: Context, file: string | null, flags: ScheduleFlags): Promise<number> {
   const when = readWhen(context, flags);
@@ -70,12 +71,12 @@ interface Scheduled {
   topic: string;
   ingest: ListAnswer | null;
   totals: Totals;
-  /** How many were pending and have another time now. */
+  /** How many pending messages were moved; left out when a list was taken in. */
   moved?: number;
-  /** The earliest instant any message is due. */
+  /** The earliest instant at which a message is due, in ms since the epoch. */
   notBefore: number;
   when: When;
-  /** What is done, for people. */
+  /** What was done, for people. */
   text: string;
 }
 
@@ -105,7 +106,7 @@ function dueText(at: number, when: When, now: number): string {
   return perRecipient ? `first due ${text}, each at their own local time` : `due ${text}`;
 }
 
-/** To answer "due at 09:00" for a topic of which nothing will be sent would be a promise that is not kept. */
+/** The error for a topic with nothing pending: "due at 09:00" would be a promise that is not kept. */
 async function nothingToMove(store: Topics, topic: string): Promise<UserError> {
   const cancelled = (await store.topics()).some((row) => row.topic === topic && row.cancelledAt !== null);
   return new UserError(
@@ -125,7 +126,7 @@ async function planMove(store: Topics & Reader, topic: string, { timing }: When)
   return planByZone(store, topic, timing, timing.zoneColumn);
 }
 
-/** Looks at every recipient's zone before anything is moved: all or nothing. */
+/** Looks at every recipient's zone before anything is moved, so that either all messages move or none. */
 async function planByZone(
   store: Topics & Reader,
   topic: string,

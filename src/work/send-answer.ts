@@ -1,4 +1,4 @@
-/** What a run says when it is over: JSON or a line, the reason it stopped, and the exit code. */
+/** The answer of a finished run: JSON or a line, why it stopped, and the exit code. */
 import type { ListAnswer } from "./campaign.ts";
 import type { Context } from "./context.ts";
 import type { Run, SendOutcome, SendResult } from "../deliver/sender.ts";
@@ -11,14 +11,14 @@ import type { Store } from "../store/store.ts";
 
 const DAY_MS = 86_400_000;
 
-/** What a run works with. */
+/** What a run works with: the store, the connection, and what became of the list (null: there was none). */
 export interface RunSetup {
   store: Store;
   connection: SesConnection;
   ingest: ListAnswer | null;
 }
 
-/** Answers for a finished run. `late` is how many messages `--max-late` left alone. Returns the exit code. */
+/** Writes the answer of a finished run. `late`: how many messages `--max-late` left alone. Returns the exit code. */
 export async function answerRun(
   context: Context,
   scope: Scope,
@@ -76,16 +76,16 @@ async function reasonOf({ store }: RunSetup, result: SendResult, totals: Totals,
   return null;
 }
 
-/** SES ends its texts with a full stop or without. */
+/** Adds the full stop that some texts of SES end with and others do not. */
 function sentence(text: string): string {
   return text === "" || text.endsWith(".") ? text : `${text}.`;
 }
 
-/** What was left because its time has not come. `now`: ms since the epoch. */
+/** Says when the next messages are due; null: none waits. `now`: ms since the epoch. */
 async function scheduledReason(scope: Scope, { store }: RunSetup, now: number): Promise<string | null> {
   const { nextDueInMs } = await store.outlook(scope);
   if (nextDueInMs === null) return null;
-  // The store counts from its own clock, some milliseconds later than ours; people schedule to the second.
+  // The store counts by its own clock, some milliseconds after ours, and people schedule to the second: round to it.
   const second = Math.round((now + nextDueInMs) / 1000) * 1000;
   return `The next messages are due at ${new Date(second).toISOString()}.`;
 }
@@ -102,7 +102,7 @@ function exitCode(
 ): number {
   if (result.outcome === "interrupted") return exitCodeOf(io.signal);
   if (STOPPED.has(result.outcome)) return EXIT.stopped;
-  // Of one topic everything counts, also what failed in an earlier run; for cron only what happened now.
+  // For one topic count what failed in earlier runs, too; for cron, which sends all topics, only what happened now.
   const { failed, in_doubt: inDoubt } =
     scope.topic === null ? { failed: result.run.failed, in_doubt: result.run.inDoubt } : totals;
   const imperfect = failed > 0 || inDoubt > 0 || late > 0 || (setup.ingest?.rejected ?? 0) > 0;

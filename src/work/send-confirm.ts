@@ -1,4 +1,4 @@
-/** What `send` is about to do, shown before it does it; on a terminal it asks. */
+/** Shows what `send` is about to do, and asks on a terminal. */
 import { leftToday } from "../aws/quota.ts";
 import type { Campaign } from "./campaign.ts";
 import { readWords } from "../compose/address/encoded-word.ts";
@@ -9,18 +9,18 @@ import type { RenderedMail } from "../message.ts";
 import type { SendFlags } from "./send-flags.ts";
 import { formatDuration } from "../time/duration.ts";
 
-/** A send before it begins. */
+/** What a send is about to do. */
 export interface SendPlan {
-  /** Null: what is due, of whatever topic. */
+  /** Null: no list was given, and what is due goes out. */
   campaign: Campaign | null;
-  /** The mail of the first recipient: people know it when they see it. */
+  /** The mail of the first recipient, by which people recognise the campaign; null: not known. */
   first: RenderedMail | null;
-  /** Messages that may leave. */
+  /** How many messages may leave, before `--max`. */
   recipients: number;
   connection: SesConnection;
 }
 
-/** Warns of what may stand in the way, then shows the plan. Throws UserError when it asks and the answer is no. */
+/** Warns of what may stop the run and shows the plan; on a terminal asks, unless `--yes`. Throws `UserError` for a no. */
 export async function confirmSend(context: Context, plan: SendPlan, flags: SendFlags): Promise<void> {
   const { io, terminal } = context;
   const recipients = Math.min(plan.recipients, flags.max ?? plan.recipients);
@@ -69,7 +69,7 @@ function planLines(plan: SendPlan, recipients: number, duration: string, quota: 
   ];
 }
 
-/** Null: unlimited, or not known. */
+/** What is left of today's quota; null: it is unlimited or not known. */
 function quotaLeft({ account }: SesConnection): number | null {
   return account === null || account.quota === 0 ? null : leftToday(account);
 }

@@ -1,6 +1,6 @@
 import type { EndpointFlags } from "./endpoint.ts";
 
-/** What `send` may be told beside list and content. */
+/** Options of `send`, without those of the list and the content. */
 export interface SendFlags extends EndpointFlags {
   maxAttempts: number;
   max?: number;

@@ -20,15 +20,17 @@ import { storedTopic } from "../store/topic-name.ts";
 import { refusedTopic } from "./refused-topic.ts";
 import { openLinks, readSecrets } from "../tracking/links.ts";
 
-/** Options of `send`. */
 /** The rate shown is that of the last few seconds, not of the whole run. */
 const RATE_WINDOW_MS = 5_000;
 
-/** `send recipients.csv`: the list goes in at once, then its topic goes out. */
+/**
+ * `send recipients.csv`: takes the list into its topic in one transaction, then sends what is due of the topic. Throws
+ * `UserError`, and adds nothing to the job file, when content or list cannot be used or the answer is no.
+ */
 export async function sendCampaign(context: Context, file: string, flags: CampaignFlags & SendFlags): Promise<number> {
   const campaign = await readCampaign(context.io, file, flags, context.terminal);
   const maxLateMs = maxLateOf(flags);
-  // Told before anything is changed.
+  // A bad SES_MAIL_SECRET must be an error before anything is changed.
   readSecrets(context.io.env);
   const store = await context.openStore();
   campaign.topic = await storedTopic(store, campaign.topic);
@@ -43,10 +45,13 @@ export async function sendCampaign(context: Context, file: string, flags: Campai
   return sendScope(context, { topic: campaign.topic, endpoint, maxLateMs }, { store, connection, ingest }, flags);
 }
 
-/** `send`: everything that is due, of every topic or of one. This is what cron calls. */
+/**
+ * `send`: sends what is due, of every topic or of `--topic`. This is what cron calls. Throws `UserError` for an unknown
+ * topic, and when the answer is no.
+ */
 export async function sendDue(context: Context, flags: CampaignFlags & SendFlags): Promise<number> {
   const maxLateMs = maxLateOf(flags);
-  // Told before anything is changed.
+  // A bad SES_MAIL_SECRET must be an error before anything is changed.
   readSecrets(context.io.env);
   const store = await context.openStore({ ifMissing: "refuse" });
   const topic = flags.topic === undefined ? null : await storedTopic(store, flags.topic);
@@ -69,7 +74,7 @@ function maxLateOf(flags: SendFlags): number | null {
   return flags.maxLate === undefined ? null : parseDuration(flags.maxLate, "--max-late");
 }
 
-/** A rehearsal must not use up a real campaign, nor the other way round. */
+/** Refuses a topic that was sent to the other endpoint: a rehearsal must not use up a real campaign, or the reverse. */
 async function refuseOtherEndpoint(store: Topics, topic: string, endpoint: Scope["endpoint"]): Promise<void> {
   const row = (await store.topic(topic)) ?? undefined;
   const refusal = admit(row, { adds: false, endpoint, content: null });
@@ -82,13 +87,13 @@ async function sendScope(context: Context, scope: Scope, setup: RunSetup, flags:
   const result = setup.connection.halt
     ? haltedBefore(setup.connection.halt)
     : await runLoop(context, scope, setup, flags);
-  // Events that came before the answer which brought their SES message id.
+  // Some events came before the answer with their SES message id: match them now.
   await store.matchKeptEvents();
   const late = scope.maxLateMs === null ? 0 : (await store.outlook(scope)).late;
   return answerRun(context, scope, setup, result, late);
 }
 
-/** Only topics this run sends: a rehearsal must not touch what is in doubt at Amazon. */
+/** Takes only the topics that this run sends: a rehearsal must not touch what is in doubt at Amazon. */
 async function retryInDoubt(store: Topics, scope: Scope): Promise<void> {
   for (const row of await store.topics()) {
     const inScope = scope.topic === null || row.topic === scope.topic;
@@ -105,7 +110,7 @@ async function runLoop(
   const { io, terminal } = context;
   const { due } = await store.outlook(scope);
   const progress = terminal.progress(Math.min(due, flags.max ?? due), "sent");
-  const speed = speedometer();
+  const speed = createSpeedometer();
   boundOldSpace();
   const mailer = createMailer(store, connection.ses, () => openLinks(store, io.env, io.clock));
   const loop = createSendLoop(store, mailer, {
@@ -131,7 +136,7 @@ async function runLoop(
   }
 }
 
-/** Events may be applied by another process while this one sends. */
+/** Looks at the counters again and again, because another process may apply events while this one sends. */
 function reputationCheck(store: Topics, scope: Scope, flags: SendFlags): NonNullable<SendOptions["checkpoint"]> {
   const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
   return async () => {
@@ -145,7 +150,7 @@ function reputationCheck(store: Topics, scope: Scope, flags: SendFlags): NonNull
 }
 
 /** Messages per second over the last few seconds. */
-function speedometer(): (count: number, now: number) => number {
+function createSpeedometer(): (count: number, now: number) => number {
   const samples: [number, number][] = [];
   return (count, now) => {
     samples.push([now, count]);

@@ -1,11 +1,14 @@
-/** The `serve` command at work. Not in gateway/run.ts, because memory has to be bounded before that is loaded. */
+/** The `serve` command at work. It bounds memory before it loads `gateway/run.ts`, so it cannot be in that file. */
 import type { Context } from "./context.ts";
 import type { ServeFlags } from "./gateway/settings.ts";
 import { boundYoungSpace } from "../memory.ts";
 
-/** `serve`: resolves when a signal came and everything in flight is answered and written. Throws UserError for bad options. */
+/**
+ * `serve`: runs the gateway until a signal. Resolves to the exit code when everything in flight is answered and written.
+ * Throws `UserError` for bad options.
+ */
 export async function serve(context: Context, flags: ServeFlags): Promise<number> {
-  // Loading all that serves would blow the young space up, and V8 never gives it back.
+  // Loading the gateway's libraries would blow the young space up, and V8 never gives it back.
   boundYoungSpace(1);
   const { runGateway } = await import("./gateway/run.ts");
   return runGateway(context, flags);

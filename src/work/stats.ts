@@ -14,19 +14,19 @@ import { storedTopic } from "../store/topic-name.ts";
 export interface StatsFlags {
   format?: "table" | "json" | "csv";
   output?: string;
-  /** Only what was sent in the last so many hours. */
+  /** Counts only what was sent in the last so many hours. */
   hours?: number;
   raw?: boolean;
-  /** One topic along this line. */
+  /** Counts one topic along this line. */
   by?: Line;
-  /** With `by`: the most frequent ones only; 20 when not given. */
+  /** With `by`: how many of the most frequent rows; 20 when not given. */
   top?: number;
 }
 
 const HOUR_MS = 3_600_000;
 const TOP = 20;
 
-/** `stats`: of one topic, or of all (null). Throws `UserError` for an unknown topic and for options that do not go together. */
+/** `stats`: of one topic; null: of all. Throws `UserError` for an unknown topic and for options that do not go together. */
 export async function stats(context: Context, name: string | null, flags: StatsFlags): Promise<number> {
   const { io, globals, terminal } = context;
   checkFlags(name, flags, globals.json);
@@ -89,7 +89,7 @@ async function count(store: Topics & Reader, topic: string | null, hours: number
   return rows.map((row) => recentCounts(row.topic, recent.get(row.topic)));
 }
 
-/** With `--hours` only what was sent then is spoken of, so `total` is that too. */
+/** With `--hours` only what was sent in that time counts, so `total` is the same as `sent`. */
 function recentCounts(topic: string, recent: SentCounts | undefined): TopicCounts {
   const { first, last, sent, ...events } = recent ?? { ...zeros(EVENT_COUNTERS), sent: 0, first: null, last: null };
   return { ...NO_MESSAGES, ...events, topic, total: sent, sent, first_sent_at: first, last_sent_at: last };

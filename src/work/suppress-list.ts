@@ -14,7 +14,7 @@ import { isoTime } from "../time/iso.ts";
 
 /** Options of `suppress import`. */
 export interface SuppressImportFlags {
-  /** Of rows that give none. */
+  /** The reason of rows that give none. */
   reason: string;
   emailColumn?: string;
 }
@@ -25,12 +25,15 @@ export interface SuppressExportFlags {
   raw?: boolean;
 }
 
-/** Addresses a transaction. */
+/** Addresses in one transaction. */
 const BATCH = 1_000;
-/** Rejected rows told one by one; the rest is counted only. */
+/** So many rejected rows get a warning each; the others are only counted. */
 const REJECTED_SHOWN = 20;
 
-/** `suppress import`: a bad row is told and stops nothing. Throws `UserError` when the file cannot be read as a list. */
+/**
+ * `suppress import`: adds the addresses of a CSV file. A bad row is a warning and stops nothing; exit code 1 says that there
+ * was one. Throws `UserError` when the file cannot be read as a list.
+ */
 export async function importSuppressions(context: Context, file: string, flags: SuppressImportFlags): Promise<number> {
   const { io, terminal, globals } = context;
   const recipients = await openList(io, file, flags);
@@ -67,7 +70,7 @@ async function addRows({ openStore, terminal }: Context, recipients: Recipients,
 
 type RowReader = (row: Extract<Row, { address: string }>) => NewSuppression;
 
-/** From a row to an entry. Where it comes from and since when, only a file of ours can tell. */
+/** Makes entries of rows. Source and time are taken only from a file that `suppress export` wrote. */
 function createReader(columns: string[], givenReason: string, now: () => number): RowReader {
   const [reasonAt, detailAt] = [findName("reason", columns), findName("detail", columns)];
   const isOurs = SUPPRESSION_FIELDS.every((name) => columns.includes(name));
@@ -85,13 +88,13 @@ function createReader(columns: string[], givenReason: string, now: () => number)
   };
 }
 
-/** The instant of an ISO 8601 time in UTC; null for other texts, and for times that are still to come. */
+/** The instant of an ISO 8601 time in UTC, in ms since the epoch; null: another text, or a time after `now`. */
 function pastInstant(text: string, now: number): number | null {
   const instant = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(text.trim()) ? Date.parse(text) : Number.NaN;
   return instant <= now ? instant : null;
 }
 
-/** `suppress export`: throws `UserError` for a file that cannot be written. */
+/** `suppress export`: writes the list as CSV. Throws `UserError` for a file that cannot be written. */
 export async function exportSuppressions(context: Context, flags: SuppressExportFlags): Promise<number> {
   const store = await context.openStore({ ifMissing: "refuse" });
   await writeLines(context, outputPath(context.io.cwd, flags.output), suppressionLines(store, flags.raw ?? false));
@@ -108,7 +111,7 @@ async function* suppressionLines(store: Suppressions, raw: boolean): AsyncGenera
   }
 }
 
-/** Raw cells that look as if they were made harmless: read again, they must not be taken for that. */
+/** Whether some raw cell looks neutralised: the file needs a mark, so that reading it back leaves the cell as it is. */
 async function needsMark(store: Suppressions): Promise<boolean> {
   for await (const { reason, detail } of store.suppressions())
     if (looksDefused(reason) || looksDefused(detail ?? "")) return true;

@@ -1,4 +1,4 @@
-/** The `suppress sync` command at work: the addresses not to write to, kept the same here and in the account's suppression list at SES. */
+/** The `suppress sync` command at work: it brings the job file's suppressions and the account's list at SES together. */
 import { awsRegion } from "../aws/region.ts";
 import type { SesSuppressionList, SesSuppressionReason } from "../aws/suppression-list.ts";
 import type { Suppression } from "../store/rows.ts";
@@ -6,7 +6,7 @@ import type { Suppressions } from "../store/store.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "../errors.ts";
 
-/** Neither: both directions. */
+/** Options of `suppress sync`. Neither means both directions. */
 export interface SyncFlags {
   fromSes?: boolean;
   toSes?: boolean;
@@ -16,26 +16,32 @@ export interface SyncFlags {
 export interface SyncAnswer {
   /** `listed` = `added` + `known`. */
   from_ses: { listed: number; added: number; known: number } | null;
-  /** `skipped`: suppressed for a reason SES has no word for, or of its mailbox simulator; they stay here only. */
+  /** `skipped`: suppressed for a reason SES does not know, or of its mailbox simulator. They stay in the job file only. */
   to_ses: { added: number; known: number; skipped: number; refused: number } | null;
 }
 
-/** Which way to go, and who hears of it. */
+/** Which directions to go, and who hears of progress and refusals. */
 export interface SyncOptions {
   fromSes: boolean;
   toSes: boolean;
-  /** Addresses read and put so far. */
+  /** `done`: addresses read and put so far. */
   onProgress(done: number): void;
   onRefused(address: string, reason: string): void;
 }
 
-/** SES has two reasons; unsubscribed, or suppressed by hand, is no concern of other programs on the account. */
+/**
+ * SES knows two reasons (SES API v2, `SuppressionListReason`). An unsubscription, or an address suppressed by hand, does
+ * not concern other programs on the account.
+ */
 const TO_SES: ReadonlyMap<string, SesSuppressionReason> = new Map([
   ["bounce", "BOUNCE"],
   ["complaint", "COMPLAINT"],
 ]);
 
-/** `suppress sync`: takes in what SES has, puts there what it does not have, or both. Throws as `SesSuppressionList` does. */
+/**
+ * `suppress sync`: takes in what SES has, puts there what it does not have, or both. Exit code 1 when SES refused an
+ * address. Throws as `SesSuppressionList` does.
+ */
 export async function syncWithSes(context: Context, flags: SyncFlags): Promise<number> {
   const { io, terminal, globals } = context;
   const { connectSuppressionList } = await import("../aws/suppression-list.ts");
@@ -70,7 +76,7 @@ function describeSync({ from_ses: from, to_ses: to }: SyncAnswer): string {
   return lines.join("\n");
 }
 
-/** Reads the list of SES once, page by page, then puts what SES does not have, one call each. */
+/** Reads the list of SES once, page by page, then puts what SES does not have, one call for each address. */
 export async function syncSuppressions(
   store: Suppressions,
   list: SesSuppressionList,
@@ -126,7 +132,7 @@ async function putMissing(
   return counts;
 }
 
-/** SES takes no address of its mailbox simulator, which bounces and complains for anybody who tries it. */
+/** The reason under which SES takes the entry; null: it takes none. It refuses addresses of its mailbox simulator. */
 function reasonAtSes({ address, reason }: Suppression): SesSuppressionReason | null {
   return address.endsWith("@simulator.amazonses.com") ? null : (TO_SES.get(reason.toLowerCase()) ?? null);
 }

@@ -11,7 +11,7 @@ export interface SuppressAddFlags {
   note?: string;
 }
 
-/** `suppress add`: all of the addresses or, with `UserError` for a bad one, none. */
+/** `suppress add`: adds all of the addresses. Throws `UserError`, and adds none, when one is not an address. */
 export async function suppress(context: Context, addresses: string[], flags: SuppressAddFlags): Promise<number> {
   const { terminal, globals } = context;
   const checked = addresses.map(checkAddress);
@@ -25,7 +25,7 @@ export async function suppress(context: Context, addresses: string[], flags: Sup
   return EXIT.done;
 }
 
-/** `suppress remove`: all of the addresses or, with `UserError` for a bad one, none. */
+/** `suppress remove`: removes all of the addresses. Throws `UserError`, and removes none, when one is not an address. */
 export async function unsuppress({ openStore, terminal, globals }: Context, addresses: string[]): Promise<number> {
   const checked = addresses.map(checkAddress);
   const store = await openStore({ ifMissing: "refuse" });
@@ -44,7 +44,7 @@ function checkAddress(text: string): string {
   );
 }
 
-/** `suppress list`: every suppressed address, and why. */
+/** `suppress list`: prints every suppressed address, why it is suppressed, and since when. */
 export async function listSuppressions({ openStore, terminal, globals }: Context): Promise<number> {
   const store = await openStore({ ifMissing: "refuse" });
   const rows: { address: string; reason: string; source: string; detail: string | null; created_at: string }[] = [];

@@ -4,7 +4,7 @@ import { isoTime } from "../time/iso.ts";
 import { STATES } from "../message.ts";
 import type { TopicRow } from "../store/rows.ts";
 
-/** `topics`: every topic, when it is due, and how many of its messages are in each state. */
+/** `topics`: prints every topic, when it is due, and how many of its messages are in each state. */
 export async function listTopics({ terminal, globals, openStore }: Context): Promise<number> {
   const store = await openStore({ ifMissing: "refuse" });
   const rows = await store.topics();

@@ -1,9 +1,9 @@
-/** What of a mail leads back to `serve`, as options ask for it. */
+/** What in a mail leads back to `serve`, as the options ask for it. */
 import { UserError } from "../errors.ts";
 import type { Tracking } from "../message.ts";
 import { parseBaseUrl } from "../tracking/base-url.ts";
 
-/** Options of every command that makes mails. */
+/** Tracking options of every command that makes mails. */
 export interface TrackingFlags {
   trackOpens?: boolean;
   trackClicks?: boolean;
@@ -11,7 +11,7 @@ export interface TrackingFlags {
   baseUrl?: string;
 }
 
-/** What each mail is to carry; null: nothing was asked for. Throws `UserError` for a bad base URL, or when there is none to lead to. */
+/** What each mail carries; null: nothing. Throws `UserError` for a bad base URL, and for an option that lacks one. */
 export function readTracking(flags: TrackingFlags): Tracking | null {
   const baseUrl = flags.baseUrl === undefined ? null : parseBaseUrl(flags.baseUrl);
   const { trackOpens: opens = false, trackClicks: clicks = false, unsubscribe = false } = flags;

@@ -1,4 +1,4 @@
-/** Completion for bash (3.2 and later) and zsh, whose scripts differ in little more than how an answer is given. */
+/** Completion for bash (3.2 and later) and zsh. Their scripts differ in little more than how they give an answer. */
 import {
   type Branch,
   flagNames,
@@ -11,9 +11,9 @@ import {
 } from "./places.ts";
 
 /**
- * The walk over the words before the one to complete, which bash and zsh spell alike but for the loop. It leaves `place`
- * (the command), `number` (of its words so far that are no options), `value` (set when the value of that option comes
- * next) and `rest` (set after `--`).
+ * The walk over the words before the one to complete. Bash and zsh differ only in the head of the loop. It sets `place`
+ * (the command), `number` (how many of the command's words so far are not options), `value` (the option whose value
+ * comes next) and `rest` (after `--`).
  */
 function walk(places: Place[], loop: { start: string; word: string }): string {
   const withValue = flagValues(places).flatMap(({ patterns }) => patterns);
@@ -37,7 +37,7 @@ ${withValue.length === 0 ? "" : `        ${any(withValue)}) value="$place $word"
 `;
 }
 
-/** One choice over what may stand here; `offer` is how the shell is told of it. */
+/** The choice of what may stand here. `offer` makes the line of the script that offers a value. */
 function branches(places: Place[], offer: (value: Value) => string): string {
   const branch = ({ patterns, value }: Branch): string => `      ${any(patterns)}) ${offer(value)} ;;\n`;
   const repeated = repeatedValues(places).map(({ path, value }) => `      ${quote(`${path} `)}*) ${offer(value)} ;;\n`);
@@ -90,7 +90,7 @@ complete -F ${name} ${program}
 `;
 }
 
-/** The same for zsh. */
+/** A completion script for zsh. `program` is what the user types. */
 export function zsh(program: string, places: Place[]): string {
   const name = functionName(program);
   const offer = (value: Value): string => {
@@ -118,7 +118,7 @@ fi
 `;
 }
 
-/** As one word of the script. */
+/** Quotes the text as one word of the script. */
 function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

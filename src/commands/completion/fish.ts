@@ -1,4 +1,4 @@
-/** Completion for fish (3.0 and later): one rule for each command, option and argument, true at its place. */
+/** Completion for fish (3.0 and later): one rule for each command, option and argument, with the place it applies to. */
 import { flagValues, type Place, steps, type Value } from "./places.ts";
 
 /** A completion script for fish. `program` is what the user types. */

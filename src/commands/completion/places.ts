@@ -1,13 +1,13 @@
 /**
- * The program's commands and options as a completion script needs them: places in the tree of commands, and what may
- * stand at each. A shell walks the words typed so far from place to place, stepping over the values of options.
+ * The program's commands and options as a completion script needs them: places in the tree of commands, and what may be
+ * typed at each. The script follows the words typed so far from place to place and skips the values of options.
  */
 import type { Argument, Command, Option } from "commander";
 
-/** What a value is taken from: files, folders, these words, or nobody knows. */
+/** What completes a value: a file, a folder, one of these words, or `any`: we know nothing to offer. */
 export type Value = "file" | "folder" | "any" | string[];
 
-/** An option, as it may stand at a place. */
+/** An option that may be typed at a place. */
 interface Flag {
   /** `--db`, and `-d` when there is a short form. */
   names: string[];
@@ -16,19 +16,19 @@ interface Flag {
   value: Value | null;
 }
 
-/** A command, seen from where its words begin. */
+/** A command, and what may be typed after its name. */
 export interface Place {
   /** The words that lead here: `ses-mail suppress add`. */
   path: string;
   commands: { names: string[]; description: string }[];
-  /** Its own and those of the commands above it. */
+  /** Its own options and those of the commands above it. */
   flags: Flag[];
   arguments: Value[];
   /** The last argument may be repeated. */
   variadic: boolean;
 }
 
-/** The command and everything below it, hidden commands and options left out. */
+/** The command and everything below it, without hidden commands and options. */
 export function placesOf(command: Command, above: Command[] = []): Place[] {
   const way = [...above, command];
   const help = command.createHelp();
@@ -56,7 +56,7 @@ function flagOf(option: Option): Flag {
   return { names, description: option.description, value: takesValue ? value : null };
 }
 
-/** A subcommand's own `--help` hides its parent's. */
+/** An option of a subcommand, such as `--help`, hides its parent's. */
 function withoutRepeats(flags: Flag[]): Flag[] {
   const seen = new Set<string | undefined>();
   return flags.filter(({ names: [name] }) => !seen.has(name) && seen.add(name));
@@ -71,13 +71,13 @@ function valueNamed(placeholder: string): Value {
   return /\b(?:files?|path|csv|html|recipients)\b/.test(placeholder) ? "file" : "any";
 }
 
-/** What to offer when the walk has arrived at one of the patterns. */
+/** What to offer when the words so far match one of the patterns. */
 export interface Branch {
   patterns: string[];
   value: Value;
 }
 
-/** Words after which the walk is one command further down: `ses-mail suppress rm` → `ses-mail suppress remove`. */
+/** Words that lead one command further down, aliases included: `ses-mail suppress rm` → `ses-mail suppress remove`. */
 export function steps(places: Place[]): { patterns: string[]; path: string }[] {
   return places.flatMap(({ path, commands }) =>
     commands.map(({ names }) => ({ patterns: names.map((name) => `${path} ${name}`), path: `${path} ${names[0]}` })),
@@ -93,7 +93,7 @@ export function flagValues(places: Place[]): Branch[] {
   );
 }
 
-/** What may stand as the n-th word (from 0) that is no option: a command, or an argument. */
+/** What may be the n-th word (from 0) that is not an option: a command or an argument. */
 export function wordValues(places: Place[]): Branch[] {
   return places.flatMap((place) => {
     const { path } = place;
@@ -102,7 +102,7 @@ export function wordValues(places: Place[]): Branch[] {
   });
 }
 
-/** The places whose last argument may be repeated, and what it is. */
+/** The places whose last argument may be repeated, and what completes it. */
 export function repeatedValues(places: Place[]): { path: string; value: Value }[] {
   return places.flatMap(({ path, variadic, arguments: values }) => {
     const value = values.at(-1);
@@ -114,7 +114,7 @@ function commandNames({ commands }: Place): string[] {
   return commands.flatMap(({ names }) => names);
 }
 
-/** Every option that may stand at the place. */
+/** The names of every option that may be typed at the place. */
 export function flagNames({ flags }: Place): string[] {
   return flags.flatMap(({ names }) => names);
 }

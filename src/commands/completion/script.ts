@@ -11,11 +11,11 @@ const SHELLS = new Map([
 ]);
 
 /**
- * The script that completes the command line of `program` in `shell` (bash, zsh or fish), made from its own commands
- * and options, so that it cannot fall behind. Throws UserError for another shell.
+ * The script that completes the command line of `program` in `shell` (bash, zsh or fish). It is made from the program's
+ * own commands and options, so it cannot fall behind. Throws `UserError` for another shell.
  *
- * Libraries for this (@bomb.sh/tab, omelette, tabtab) start the program at each press of the tab key, which takes a fifth of a
- * second. A script that holds all there is to complete answers at once.
+ * Libraries for this (@bomb.sh/tab, omelette, tabtab) start the program at each press of the tab key, which takes a
+ * fifth of a second. A script that holds every word answers at once.
  */
 export function completionScript(shell: string, program: Command): string {
   const script = SHELLS.get(shell);

@@ -1,4 +1,4 @@
-/** What `serve` does beside serving: tells how it goes, looks after the account, holds topics that do harm. */
+/** What `serve` does at regular intervals: it logs progress, reads the account, and holds topics that do harm. */
 import type { FastifyBaseLogger } from "fastify";
 import { type ReputationLimits, tooManyBad } from "../../deliver/reputation.ts";
 import type { SendListener } from "../../deliver/sender.ts";
@@ -10,28 +10,29 @@ import type { Topics } from "../../store/store.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
 
 const SUMMARY_MS = 5_000;
-/** How long an event that came before its message's SES id may wait. */
+/** How often events that came before their message's SES id are matched. */
 const MATCH_MS = 1_000;
-/** Somebody may set the clock that tells when messages were sent. */
+/** Messages carry the wall-clock time at which they were sent, and somebody may set that clock by this much. */
 const CLOCK_MARGIN_MS = 60_000;
-/** Rate and quota of the account may change while we live. */
+/** The account's rate and quota may change while the gateway runs, so they are read this often. */
 const ACCOUNT_MS = 60_000;
 const ACCOUNT_TIMEOUT_MS = 5_000;
-/** How long the answer to a request is kept for a repeat of it. */
+/** How long the answer to a request with an Idempotency-Key is kept for a repeat of it. */
 const KEEP_ANSWERS_MS = 7 * 86_400_000;
 const HOUR_MS = 3_600_000;
 
-/** The account at SES, asked again now and then. */
+/** The account at SES, read again now and then. */
 export interface AccountWatch {
-  /** As SES told it last. */
+  /** As SES answered last; null: it could not be read yet. */
   latest(): Account | null;
-  /** The same, with what was sent from here since then. */
+  /** The same, plus what this process has sent since then. */
   now(): Account | null;
+  /** Reads the account. Keeps the last answer when it cannot be read. */
   refresh(): Promise<void>;
 }
 
-/** `sent` is how many messages this process has sent so far. */
-export function accountWatch({ account, ses }: SesConnection, sent: () => number): AccountWatch {
+/** Watches the account of `connection`. `sent` returns how many messages this process has sent so far. */
+export function createAccountWatch({ account, ses }: SesConnection, sent: () => number): AccountWatch {
   let latest = account;
   let sentThen = 0;
   return {
@@ -47,12 +48,13 @@ export function accountWatch({ account, ses }: SesConnection, sent: () => number
   };
 }
 
-/** A scope that may hold topics back. */
+/** A scope whose held topics may be replaced. */
 export type HoldingScope = Scope & { held: ReadonlySet<string> };
 
 /**
- * A checkpoint of the send loop that never objects: one topic with a bad list must not keep the others from leaving. It replaces
- * `scope.held` by a set that is whole. `tell` hears why a topic is held, once.
+ * A checkpoint of the send loop that holds topics whose bounces or complaints pass `limits`. It never stops the loop: one
+ * topic with a bad list must not hold up the others. It replaces `scope.held` by a new set, and calls `tell` once for
+ * each topic that it begins to hold.
  */
 export function holdBadTopics(
   store: Pick<Topics, "topics">,
@@ -73,7 +75,7 @@ export function holdBadTopics(
   };
 }
 
-/** What the sender meets, into the log. */
+/** Writes what the send loop reports into the log. */
 export function listenerOf(log: FastifyBaseLogger): Required<Omit<SendListener, "onProgress">> {
   return {
     onHalt(halt) {
@@ -86,7 +88,7 @@ export function listenerOf(log: FastifyBaseLogger): Required<Omit<SendListener, 
   };
 }
 
-/** What is done now and then. Returns what ends it, with a last line. */
+/** Starts the chores. Returns a function that ends them and logs a last line; it never rejects. */
 export function startChores(
   gateway: Gateway,
   account: AccountWatch,
@@ -114,7 +116,10 @@ export function startChores(
   };
 }
 
-/** Events that came before the answer which brought their SES message id: of all messages first, then of those sent since. */
+/**
+ * Matches events that came before the answer with their SES message id. The first call looks at all messages, each later
+ * one at those sent since the call before.
+ */
 function matchingOf({ store, clock }: Gateway): () => Promise<void> {
   let matchedAt: number | null = null;
   return async () => {
@@ -124,7 +129,7 @@ function matchingOf({ store, clock }: Gateway): () => Promise<void> {
   };
 }
 
-/** The line of each five seconds: what happened since the last one, and what waits. */
+/** Makes the log line of each five seconds: what happened since the line before, and what waits. */
 function summaryOf({ store, sender, clock }: Gateway) {
   let before = sender.status().run;
   let at = clock.monotonic();

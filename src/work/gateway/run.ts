@@ -1,4 +1,4 @@
-/** The gateway: opens what is needed, connects it, and keeps it going until a signal. */
+/** The gateway: opens what it needs, connects the parts, and runs until a signal. */
 import type { AddressInfo } from "node:net";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import type { Context, OpenOptions } from "../context.ts";
@@ -10,7 +10,7 @@ import { type SesConnection, connect, rateOf } from "../endpoint.ts";
 import { EXIT, exitCodeOf, UserError } from "../../errors.ts";
 import {
   type AccountWatch,
-  accountWatch,
+  createAccountWatch,
   holdBadTopics,
   type HoldingScope,
   listenerOf,
@@ -26,12 +26,15 @@ import type { Store } from "../../store/store.ts";
 import { startTelemetry } from "../../telemetry/start.ts";
 import { openLinks } from "../../tracking/links.ts";
 
-/** How long requests under way may take when we are told to stop. */
+/** How long requests under way may take after a signal. */
 const CLOSE_MS = 10_000;
-/** Through which the embedded SES of a rehearsal publishes its events. */
+/** The SNS topic under which the embedded sandbox publishes its events. */
 const REHEARSAL_SNS_TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-events";
 
-/** Resolves when a signal came and everything in flight is answered and written. */
+/**
+ * Runs the gateway. Resolves to the exit code when a signal came and everything in flight is answered and written. Throws
+ * `UserError` for options that cannot be used, a missing API key, or an address it cannot listen on.
+ */
 export async function runGateway(context: Context, flags: ServeFlags): Promise<number> {
   const { io, terminal, version } = context;
   const port = readPort(flags.port);
@@ -68,11 +71,11 @@ export async function runGateway(context: Context, flags: ServeFlags): Promise<n
     if (!(error instanceof UserError)) telemetry.captureError(error, { crash: true });
     throw error;
   } finally {
-    // First, so that its last events find the webhook open.
+    // Close the sandbox first: its last events still need the webhook.
     await parts.connection.sandbox?.close();
     await closeServer(app, io.hardSignal);
   }
-  // Told twice: what was in flight was left behind, in doubt.
+  // After a second signal what was in flight is left behind, in doubt.
   return io.hardSignal.aborted ? exitCodeOf(io.signal) : EXIT.done;
 }
 
@@ -98,7 +101,7 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
   const links = await openLinks(store, env, clock);
   const webhook = whenKnown<string>();
   const connection = await connect(context, flags, { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC });
-  const account = accountWatch(connection, () => sender.status().run.sent);
+  const account = createAccountWatch(connection, () => sender.status().run.sent);
   const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
   boundOldSpace();
   const mailer = createMailer(store, connection.ses, async () => links, { whenFolderIsGone: "fail" });
@@ -123,7 +126,7 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
   return { gateway, sender, account, connection, webhook };
 }
 
-/** In a rehearsal the events of the embedded SES come back by the webhook, as those of Amazon would. */
+/** In a rehearsal the events of the embedded sandbox come back by the webhook, as those of Amazon would. */
 function withSandbox(settings: Settings, { sandbox }: SesConnection): Settings {
   if (!sandbox?.webhook) return settings;
   const { sns } = settings;
@@ -153,14 +156,14 @@ function readScope(settings: Settings, flags: ServeFlags): HoldingScope {
   };
 }
 
-/** Without a key nobody could use it, and nobody may without one. */
+/** Opens the job file. Without an API key nobody could use the gateway, so it refuses to start. */
 async function openJobFile(context: Context, settings: Settings, options: OpenOptions): Promise<Store> {
   const { storeExists } = await import("../../store/open.ts");
   if (settings.apiKey === null && !storeExists(context.globals.db)) throw noKey();
   const store = await context.openStore(options);
   const hasKey = settings.apiKey !== null || (await store.keys()).some((key) => key.revokedAt === null);
   if (!hasKey) throw noKey();
-  // A file that may only be read is to be heard of now, not with the first mail.
+  // A job file that cannot be written must be an error now, not at the first mail.
   await store.ping();
   return store;
 }
@@ -172,7 +175,7 @@ function noKey(): UserError {
   );
 }
 
-/** Returns the address it listens on. */
+/** Starts to listen and returns the URL. Throws `UserError` when the address cannot be used. */
 async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
   try {
     await app.listen({ host, port, listenTextResolver: () => "started" });
@@ -190,7 +193,7 @@ async function listen(app: FastifyInstance, host: string, port: number): Promise
   }
 }
 
-/** Lets requests under way finish, but no client that stopped in the middle of one holds us up. */
+/** Lets requests under way finish, for ten seconds at most: a client that stalls must not hold us up. */
 async function closeServer(app: FastifyInstance, hardSignal: AbortSignal): Promise<void> {
   const drop = () => app.server.closeAllConnections();
   const timer = setTimeout(drop, CLOSE_MS);

@@ -14,7 +14,7 @@ import { parseTopicArn } from "../../serve/sns/topic-arn.ts";
 import { parseBaseUrl } from "../../tracking/base-url.ts";
 import type { Settings, SnsSettings } from "../../serve/gateway.ts";
 
-/** Options of `serve`, as typed where they are texts. */
+/** Options of `serve`. Texts are as typed. */
 export interface ServeFlags extends EndpointFlags, TrackingFlags {
   port: string;
   host: string;
@@ -37,13 +37,13 @@ export interface ServeFlags extends EndpointFlags, TrackingFlags {
   maxComplaintRate: number;
 }
 
-/** What guesses would find: shorter keys and secrets are refused. */
+/** Characters. Shorter keys and secrets are refused: they could be guessed. */
 const LEAST_SECRET = 16;
 
-/** Checks the options and the secrets of the environment. Throws UserError for the first that cannot be used. */
+/** Checks the options, and the secrets of the environment. Throws `UserError` for the first that cannot be used. */
 export async function readGatewaySettings(io: Io, flags: ServeFlags): Promise<Settings> {
   const tracking = readTracking(flags);
-  // Checked without a sender, too: what is misspelt is to be heard of now, not when one is given.
+  // Check these options without a sender, too: a misspelt one must be an error now, not when a sender is given.
   const envelope = readEnvelope(overridesOf({ ...flags, from: flags.from ?? "nobody@example.com" }));
   return {
     endpoint: flags.sandbox ? "sandbox" : "ses",
@@ -57,14 +57,14 @@ export async function readGatewaySettings(io: Io, flags: ServeFlags): Promise<Se
   };
 }
 
-/** 0 to 65535; 0 picks a free one. Throws UserError for anything else. */
+/** A port from 0 to 65535; 0 picks a free one. Throws `UserError` for anything else. */
 export function readPort(text: string): number {
   const port = /^\d{1,5}$/.test(text.trim()) ? Number(text) : Number.NaN;
   if (port <= 65_535) return port;
   throw new UserError(`--port expects a whole number from 0 to 65535, got ${JSON.stringify(text)}`);
 }
 
-/** `5/1h`: five mails to one address in an hour. */
+/** Parses a cap: `5/1h` is five mails to one address in an hour. Throws `UserError` for anything else. */
 export function readRecipientCap(text: string): RecipientCap {
   const [, count = "", span = ""] = /^\s*([1-9]\d{0,5})\s*\/\s*(.+)$/.exec(text) ?? [];
   const windowMs = durationMs(/^[a-z]/i.test(span) ? `1${span}` : span);
@@ -106,12 +106,12 @@ async function readPublicKey(path: string): Promise<KeyObject> {
     const key = createPublicKey(pem);
     if (key.asymmetricKeyType === "rsa") return key;
   } catch {
-    // Said below.
+    // Not a key: refused below.
   }
   throw new UserError(`--sns-trust expects a PEM file with an RSA public key or certificate, got ${path}`);
 }
 
-/** A secret of the environment; null when it is not set. Never shown, not even when it is wrong. */
+/** A secret of the environment; null: it is not set. Its text is in no message, not even when it is refused. */
 function secretOf({ env }: Io, variable: string): string | null {
   const secret = env[variable];
   if (secret === undefined) return null;
