@@ -44,6 +44,8 @@ export class Burst {
   /** When the caller was last asked (monotonic ms). */
   #checkedAt = -Infinity;
   #unwritableSince: number | null = null;
+  /** What the checkpoint threw. It is thrown again once every answer is written. */
+  #checkFailed: { error: unknown } | null = null;
 
   constructor(parts: BurstParts) {
     this.#parts = parts;
@@ -54,6 +56,7 @@ export class Burst {
    * Sends all messages of the scope that are due, and those that fall due again after a passing failure. When it resolves,
    * nothing is in flight and every answer is written.
    * @throws StoppedError when answers could not be written for longer than `Source.patienceMs`. The flight still has them.
+   * @throws whatever the checkpoint threw, once nothing is in flight.
    */
   async send(): Promise<SendResult> {
     const { steering, hands, rate, options, onTurn } = this.#parts;
@@ -64,9 +67,11 @@ export class Burst {
       const room = this.#room();
       const turn = await this.#turn(room);
       steering.launched(turn.calls.length);
-      hands.begin(turn.calls, rate.concurrency);
+      // A signal may have come while the source was looking.
+      if (steering.isStopped()) hands.giveBack(turn.calls);
+      else hands.begin(turn.calls, rate.concurrency);
       onTurn(turn.perSecond);
-      if (this.#isDone(turn, room)) return steering.result();
+      if (this.#isDone(turn, room)) return this.#result();
       await this.#wait(turn, room);
     }
   }
@@ -75,8 +80,19 @@ export class Burst {
     const { steering, options } = this.#parts;
     if (steering.isStopped() || this.#now() - this.#checkedAt < CHECKPOINT_MS) return;
     this.#checkedAt = this.#now();
-    const objection = await options.checkpoint();
-    if (objection) steering.stop("halted", objection);
+    try {
+      const objection = await options.checkpoint();
+      if (objection) steering.stop("halted", objection);
+    } catch (error) {
+      // Calls may be in flight, and their answers have to be written first.
+      this.#checkFailed = { error };
+      steering.stop("halted", { reason: String(error), hint: null });
+    }
+  }
+
+  #result(): SendResult {
+    if (this.#checkFailed) throw this.#checkFailed.error;
+    return this.#parts.steering.result();
   }
 
   /** How many messages may be claimed. A hand whose answer is not written yet is busy: its message is still `sending`. */

@@ -1,7 +1,7 @@
 /** The hands of a process: they make the calls, as many at once as allowed. */
 import pLimit from "p-limit";
 import type { Call, Flight } from "./flight.ts";
-import { type Deliver, type Outcome, WITHHELD } from "./outcome.ts";
+import { type Deliver, type Outcome, STOPPED, WITHHELD } from "./outcome.ts";
 import type { Claim, Settlement } from "./source.ts";
 
 /** What the hands work with. */
@@ -30,29 +30,37 @@ export class Hands {
     for (const call of calls) void this.#limit(() => this.#make(call));
   }
 
+  /** Puts messages back whose calls must not begin, because sending has stopped since they were claimed. */
+  giveBack(calls: readonly Call[]): void {
+    for (const call of calls) this.#end(call, STOPPED);
+  }
+
   /** @throws the first error that a call threw. It is a bug, because errors of SES are outcomes. */
   check(): void {
     if (this.#failure) throw this.#failure.error;
   }
 
   async #make(call: Call): Promise<void> {
-    const { deliver, flight, settle, wake } = this.#options;
+    const { deliver, flight, wake } = this.#options;
     const { claim, isValid } = call;
     const onDeparted = () => {
       if (flight.depart(call)) wake();
     };
     try {
-      const outcome = isValid() ? await deliver(claim, onDeparted, isValid) : WITHHELD;
-      // A call that never left (no credentials, cannot be rendered) counts as leaving now, because the rate has counted it.
-      onDeparted();
-      // False after a second signal: the message is in doubt already.
-      if (flight.land(call)) {
-        if (outcome.kind === "throttled") flight.throttled(call);
-        flight.answer(settle(claim, outcome));
-      }
+      this.#end(call, isValid() ? await deliver(claim, onDeparted, isValid) : WITHHELD);
     } catch (error) {
       this.#failure ??= { error };
     }
     wake();
+  }
+
+  #end(call: Call, outcome: Outcome): void {
+    const { flight, settle } = this.#options;
+    // A call that never left (no credentials, cannot be rendered) counts as leaving now, because the rate has counted it.
+    flight.depart(call);
+    // False after a second signal: the message is in doubt already.
+    if (!flight.land(call)) return;
+    if (outcome.kind === "throttled") flight.throttled(call);
+    flight.answer(settle(call.claim, outcome));
   }
 }

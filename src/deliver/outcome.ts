@@ -19,7 +19,7 @@ export type Outcome =
   | { kind: "quota"; reason: string }
   /** Something is wrong with the account, identity, credentials or configuration: nothing can be sent until a person mends it. */
   | { kind: "halted"; reason: string; hint: string }
-  /** No call was made, because the claim had run out. */
+  /** No call was made, because the claim had run out or sending had stopped. */
   | { kind: "withheld"; reason: string };
 
 /** The outcome of a claim that ran out before its call. */
@@ -27,6 +27,9 @@ export const WITHHELD: Outcome = {
   kind: "withheld",
   reason: "not handed to SES: this process stood still for too long",
 };
+
+/** The outcome of a claim that came when sending had stopped. */
+export const STOPPED: Outcome = { kind: "withheld", reason: "not handed to SES: sending was stopped" };
 
 /** Makes the calls. */
 export interface Deliver {
