@@ -116,6 +116,7 @@ export class Burst {
     try {
       const turn = await source.turn({ settlements, room, perSecond, scope, departed, throttledAgoMs });
       flight.written(report);
+      this.#unwritableSince = null;
       if (room > 0 && turn.drained) steering.drained(calledAt.monotonic);
       steering.written(settlements);
       return { ...turn, calls: flight.board(turn, calledAt) };

@@ -402,6 +402,21 @@ describe("when the job file cannot be written", () => {
     expect(source.count("sending")).toBe(0);
   });
 
+  it("does not count the time in which the source could be written to against its patience", async () => {
+    const { clock, source, run } = scene(1, async () => {
+      await clock.sleep(60_000);
+      return SENT;
+    });
+    const from = clock.monotonic();
+    const isBetween = (least: number, most: number) => {
+      const ms = clock.monotonic() - from;
+      return ms > least && ms < most;
+    };
+    source.broken = () => (isBetween(1_000, 5_000) || isBetween(55_000, 65_000) ? full() : null);
+    expect(await run()).toMatchObject({ outcome: "halted", run: { sent: 1 } });
+    expect(source.count("sent")).toBe(1);
+  });
+
   it("gives up after a while: what it knew stays sending, so it will be in doubt, not sent again", async () => {
     const { clock, source, run } = scene(100, () => SENT, { concurrency: 4 });
     source.broken = () => (clock.monotonic() < 1040 ? null : full());
