@@ -17,6 +17,8 @@ const SRC = join(import.meta.dirname, "../src");
  * @returns {string | null}
  */
 export function importProblem(file, specifier) {
+  // Node reads import specifiers as URLs, in which these characters may hide where a path leads.
+  if (/[%\\?]/.test(specifier)) return `${specifier} hides where it leads: write the plain path.`;
   if (!specifier.startsWith(".")) return libraryProblem(file, specifier);
   const target = built(posix.join(file, "..", specifier));
   const [from, to] = [placeOf(file) ?? file, placeOf(target) ?? target];
@@ -84,10 +86,15 @@ const imports = {
       ExportAllDeclaration: ({ source }) => look(source),
       ImportExpression: ({ source }) => look(source),
       TSImportType: ({ source }) => look(source),
-      // Plain JavaScript imports types in comments.
+      TSExternalModuleReference: ({ expression }) => look(expression),
+      CallExpression({ callee, arguments: [first] }) {
+        const name = callee.type === "MemberExpression" ? callee.property : callee;
+        if (name.type === "Identifier" && name.name === "require" && first?.type !== "SpreadElement")
+          look(first ?? null);
+      },
       Program() {
-        for (const { value, loc } of file.endsWith(".js") ? context.sourceCode.getAllComments() : []) {
-          for (const [, specifier = ""] of value.matchAll(/\bimport\(["']([^"']+)["']\)/g)) {
+        for (const { value, loc } of context.sourceCode.getAllComments()) {
+          for (const specifier of importedInComment(value, file)) {
             const message = importProblem(file, specifier);
             if (message !== null) context.report({ loc, message });
           }
@@ -96,6 +103,14 @@ const imports = {
     };
   },
 };
+
+/** What a comment imports: a reference with three slashes, or, in plain JavaScript, a type. @type {(text: string, file: string) => string[]} */
+function importedInComment(text, file) {
+  const reference = /^\/\s*<reference\s+(?:path|types)\s*=\s*["']([^"']+)["']/;
+  const type = /\b(?:import|require)\s*\(\s*["'`]([^"'`]+)["'`]|@import\s[^"'`]*["'`]([^"'`]+)["'`]/g;
+  const found = [text.match(reference), ...(/\.[cm]?jsx?$/.test(file) ? text.matchAll(type) : [])];
+  return found.flatMap((match) => match?.[1] ?? match?.[2] ?? []);
+}
 
 /** Asks for a docstring right above each export. @type {Rule} */
 const docstrings = {

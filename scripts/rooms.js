@@ -122,6 +122,9 @@ export const LIBRARIES = {
   "node:module": ["../bin", "store/sqlite/driver.ts", "time/luxon.ts"],
   // Only bin/ touches the process. The rest is given an Io.
   "node:process": ["../bin", "store/sqlite/driver.ts", "store/sqlite/processes.ts", "time/clock.ts"],
+  // They run code that no import names.
+  "node:vm": [],
+  "node:worker_threads": [],
   // Node 20 does not have it. store/sqlite/driver.ts says what is used instead.
   "node:sqlite": [],
 };

@@ -25,8 +25,11 @@ const FORMS: ((specifier: string, name: string) => string)[] = [
   (specifier, name) => `export const d${name} = () => import("${specifier}");`,
   (specifier, name) => `export type E${name} = import("${specifier}").E;`,
   (specifier, name) => `export type F${name} = typeof import("${specifier}");`,
+  (specifier, name) => `import G${name} = require("${specifier}");`,
+  (specifier, name) => `export const h${name} = require("${specifier}");`,
+  (specifier) => `/// <reference path="${specifier}" />`,
 ];
-const JAVASCRIPT = FORMS.filter((form) => !/\btype\b/.test(form("", "")));
+const JAVASCRIPT = FORMS.filter((form) => !/\btype\b|^import G/.test(form("", "")));
 
 /** An import that is planted in a file. */
 interface Planted {
@@ -160,9 +163,36 @@ describe("the linter", () => {
   });
 
   test("finds types that plain JavaScript imports in comments", async () => {
-    const comment = '/** @typedef {import("../overview.ts").Overview} Overview */';
-    const found = await lint({ "src/serve/dashboard/planted.js": `${comment}\nexport const a = 1;\n` });
-    expect(found).toMatchObject([{ rule: "house(imports)", line: 1, message: expect.stringContaining("serve") }]);
+    const comments = [
+      '/** @typedef {import("../overview.ts").Overview} Overview */',
+      "/** @typedef {import( '../overview.ts' ).Overview} Other */",
+      '/** @import { Overview } from "../overview.ts" */',
+      '/** @type {typeof require("../overview.ts")} */',
+    ];
+    const found = await lint({ "src/serve/dashboard/planted.js": `${comments.join("\n")}\nexport const a = 1;\n` });
+    expect(found.map(({ rule, line }) => [rule, line])).toEqual([1, 2, 3, 4].map((line) => ["house(imports)", line]));
+    expect(found[0]?.message).toContain("serve");
+  });
+
+  test("finds what hides: a path in disguise, a folder named like one that is not linted, a process under another name", async () => {
+    const found = await lint({
+      "src/deliver/planted.ts": [
+        'export * from "./%2e%2e/store/store.ts";',
+        'export * from "./..\\\\store/store.ts";',
+        'export * from "./pace.ts?../store/store.ts";',
+        "/** . */ export const a: unknown = globalThis.process;",
+        '/** . */ export const b: unknown = new Function("return process");',
+      ].join("\n"),
+      "src/deliver/dist/planted.ts": 'export * from "../../store/store.ts";\n',
+      "src/deliver/coverage/planted.ts": 'export * from "../../store/store.ts";\n',
+    });
+    expect(found.map(({ rule, file, line }) => `${rule} ${file}:${line}`).toSorted()).toEqual([
+      "eslint(no-new-func) src/deliver/planted.ts:5",
+      "eslint(no-restricted-globals) src/deliver/planted.ts:4",
+      "house(imports) src/deliver/coverage/planted.ts:1",
+      "house(imports) src/deliver/dist/planted.ts:1",
+      ...[1, 2, 3].map((line) => `house(imports) src/deliver/planted.ts:${line}`),
+    ]);
   });
 
   test("finds two files that need each other's types", async () => {
@@ -209,6 +239,14 @@ describe("src/", () => {
       specifier.startsWith(".") ? posix.join(file, "..", specifier) : specifier,
     );
   const graph = new Map(files.map((file) => [file, importsOf(file)]));
+
+  test("turns off no rule of this house, and has no link by which a room could look like another", () => {
+    const disabling =
+      /(?:ox|es)lint-disable(?:-next-line|-line)?(?!\S)[ \t]*(?:$|\*|--|[^\n]*(?:house\/|restricted|func|cycle))/m;
+    expect(files.filter((file) => disabling.test(readFileSync(join(ROOT, "src", file), "utf8")))).toEqual([]);
+    const all = readdirSync(join(ROOT, "src"), { recursive: true, withFileTypes: true });
+    expect(all.filter((one) => one.isSymbolicLink()).map(({ name }) => name)).toEqual([]);
+  });
 
   test("has no cycle of files, whatever kinds of imports it is made of", () => {
     // What imports nothing that is left is in no cycle, nor is what nothing that is left imports.
