@@ -9,6 +9,8 @@
  * Instants are whole milliseconds since the epoch.
  */
 
+import { NO_TOPIC } from "../../message.ts";
+
 /** Subtracted from an instant to put it below 0. */
 export const UNSCHEDULED = Number.MAX_SAFE_INTEGER;
 
@@ -48,6 +50,22 @@ export function laterSpans(now: number): Span[] {
     [now + 1, UNSCHEDULED],
     [now + 1 - UNSCHEDULED, -1],
   ];
+}
+
+/**
+ * The time that each new topic of a request gets: that of its earliest message, or null when one of them goes at once. Messages
+ * without a topic give none.
+ */
+export function topicTimes(
+  messages: readonly { topic: string | null; notBefore: number }[],
+): Map<string | null, number | null> {
+  const times = new Map<string | null, number | null>();
+  for (const { topic, notBefore } of messages) {
+    const known = times.get(topic);
+    if (topic === null || topic === NO_TOPIC || notBefore === 0 || known === null) times.set(topic, null);
+    else times.set(topic, Math.min(known ?? notBefore, notBefore));
+  }
+  return times;
 }
 
 /** The earliest scheduled instant that is not too late. */

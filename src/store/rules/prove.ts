@@ -66,6 +66,15 @@ export function prove(held: Unproven, by: Proof, now: number): Proven | null {
   }
 }
 
+/**
+ * True when an event with our tags can be about the message that has its id, which goes to `email`. A store that was restored from
+ * a plain copy gives the same ids again. An event of a mail from before the loss must not be applied to the mail that has its id
+ * now, or that mail would never be sent. `destination` is empty when the event does not say to whom the mail went.
+ */
+export function mayBeTo({ destination }: { destination: readonly string[] }, email: string): boolean {
+  return destination.length === 0 || destination.includes(email) || destination.includes(email.toLowerCase());
+}
+
 function proven(sentAt: number, sesMessageId: string | null, attempts: number): Proven {
   return { to: "sent", sentAt, sesMessageId, attempts };
 }

@@ -2,6 +2,9 @@
 import type { Settlement } from "../../deliver/source.ts";
 import type { State } from "../../message.ts";
 
+/** The error of a message whose process died before its answer was written. It becomes `in_doubt`, with one more attempt. */
+export const PROCESS_DIED = "the process died before the answer of SES came";
+
 /** A message as it is when an answer for it comes. */
 export interface Held {
   state: State;
@@ -26,7 +29,8 @@ export type Move = {
 );
 
 /**
- * What the answer does to the message; null: it comes too late and changes nothing.
+ * What the answer does to the message; null: it comes too late and changes nothing. A store first asks `prove` whether an event or
+ * a visit, noted while the process held the message, settles it already.
  *
  * An answer counts when the process that brings it holds the message. When the lease of that process ran out, others have put the
  * message in doubt; then the answer still counts if it says that the message was sent or refused. To put it back would say that

@@ -8,6 +8,7 @@ import { createNumbering, type Numbering } from "./numbering.ts";
 import { createRecipientTable } from "./recipients.ts";
 import { createUuidTable } from "./uuids.ts";
 import { admit, type AdmittingTopic } from "../rules/admit.ts";
+import { topicTimes } from "../rules/due.ts";
 import type { Inbox } from "../store.ts";
 import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, RefusedMessage } from "../rows.ts";
 import { NO_TOPIC } from "../../message.ts";
@@ -31,7 +32,7 @@ export function createInbox(job: Job): Inbox {
     if (earlier) return earlier;
     const problems = topics.refusals(request);
     if (problems.length > 0) return { kind: "refused", problems };
-    const dueAt = dueTimes(request.messages);
+    const dueAt = topicTimes(request.messages);
     const counts = sumOf(request.messages.map((message) => add(message, dueAt.get(message.topic) ?? null)));
     if (request.repeat) answers.keep(request.repeat, { counts, memo: request.memo });
     return { kind: "stored", counts };
@@ -161,15 +162,4 @@ function sumOf(all: readonly AcceptCounts[]): AcceptCounts {
     sum.suppressed += suppressed;
   }
   return sum;
-}
-
-/** When each topic of the request is due: the time of its earliest message, or null when one goes at once. */
-function dueTimes(messages: readonly AcceptMessage[]): Map<string | null, number | null> {
-  const times = new Map<string | null, number | null>();
-  for (const { topic, notBefore } of messages) {
-    const known = times.get(topic);
-    if (topic === null || topic === NO_TOPIC || notBefore === 0 || known === null) times.set(topic, null);
-    else times.set(topic, Math.min(known ?? notBefore, notBefore));
-  }
-  return times;
 }

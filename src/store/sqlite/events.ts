@@ -8,6 +8,7 @@ import { createEventMarks } from "./event-marks.ts";
 import { hash53 } from "./hash.ts";
 import { createKeptEvents, type KeptEvent } from "./kept-events.ts";
 import { createProver, type Provable } from "./prove.ts";
+import { mayBeTo } from "../rules/prove.ts";
 import { createSuppressor } from "./suppressions.ts";
 
 interface Known extends Provable {
@@ -121,18 +122,10 @@ function createFinder(db: Connection, jobId: string): (event: KeptEvent) => Know
   return (event) => {
     if (event.jobId === jobId && event.messageId !== null) {
       const message = byTag.get(event.messageId);
-      return message && isTo(message, event) ? message : undefined;
+      return message && mayBeTo(event, message.email) ? message : undefined;
     }
     return event.jobId === null ? bySesId.get(event.sesMessageId) : undefined;
   };
-}
-
-/**
- * True when the event can be about this message. A job file that was restored from a plain copy gives the same message ids again.
- * An event of a mail from before the loss must not be applied to the mail that has its id now, or that mail would never be sent.
- */
-function isTo({ email }: Known, { destination }: KeptEvent): boolean {
-  return destination.length === 0 || destination.includes(email) || destination.includes(email.toLowerCase());
 }
 
 function none(): Applied {

@@ -4,13 +4,11 @@
  */
 import type { Settlement } from "../../deliver/source.ts";
 import type { State } from "../../message.ts";
-import { decide, type Move } from "../rules/settle.ts";
+import { decide, type Move, PROCESS_DIED } from "../rules/settle.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./state-counters.ts";
 import { createProver } from "./prove.ts";
 import { waitUntilSql } from "./waiting.ts";
-
-const LOST = "the process died before the answer of SES came";
 
 /** Writes what became of claims. To be used inside a transaction, between `begin` and `write` of its counters. */
 export interface Settler {
@@ -85,7 +83,7 @@ function createLoser(
     let lost = 0;
     for (const row of left.all(processId)) {
       if (prove(row.id, now)) continue;
-      lose.run(LOST, row.id);
+      lose.run(PROCESS_DIED, row.id);
       counters.move(row.topic_id, "sending", "in_doubt");
       lost++;
     }

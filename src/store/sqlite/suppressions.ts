@@ -2,11 +2,8 @@
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
+import { outweighs, type SuppressionCause, withoutControls } from "../rules/suppress.ts";
 import type { NewSuppression, Suppression } from "../rows.ts";
-
-/** Mail servers put control characters into diagnostics. An exported list with them would be refused on import. */
-// oxlint-disable-next-line no-control-regex
-const CONTROL = /[\x00-\x1f\x7f-\x9f]+/g;
 
 /**
  * Makes a function that suppresses one address, and the pending messages to it, inside a transaction. It returns true when the
@@ -16,21 +13,28 @@ export function createSuppressor(db: Connection, counters: Counters, clock: Cloc
   const insert = db.prepare(
     "insert into suppression (address, reason, source, detail, created_at) values (?, ?, ?, ?, ?) on conflict do nothing",
   );
-  // Several events may concern one address. A complaint weighs most, and what is kept must not depend on their order.
-  const outweigh = db.prepare(
-    `update suppression set reason = @reason, detail = @detail where address = @address and source = 'event'
-     and (${weight("@reason")}, @detail) < (${weight("reason")}, detail)`,
+  const read = db.prepare<[string], SuppressionCause>(
+    "select source, reason, detail from suppression where address = ?",
+  );
+  const replace = db.prepare<[string, string | null, string]>(
+    "update suppression set reason = ?, detail = ? where address = ?",
   );
   const waiting = db.prepare<[string], { id: number; topic_id: number }>(
     "select m.id, m.topic_id from recipient r join message m on m.id = r.message_id where r.address = ? and m.state = 'pending'",
   );
   const take = db.prepare("update message set state = 'suppressed' where id = ? and state = 'pending'");
-  return ({ address, reason: word, source, detail: text, createdAt = clock.now() }) => {
+  const give = (key: string, cause: SuppressionCause, createdAt: number): boolean => {
+    const { reason, source, detail } = cause;
+    if (insert.run(key, reason, source, detail, createdAt).changes > 0) return true;
+    const kept = read.get(key);
+    if (kept && outweighs(cause, kept)) replace.run(reason, detail, key);
+    return false;
+  };
+
+  return ({ address, reason, source, detail = null, createdAt = clock.now() }) => {
     const key = address.toLowerCase();
-    const reason = word.replaceAll(CONTROL, " ");
-    const detail = text?.replaceAll(CONTROL, " ") ?? null;
-    const isNew = insert.run(key, reason, source, detail, createdAt).changes > 0;
-    if (!isNew && source === "event") outweigh.run({ address: key, reason, detail: detail ?? "" });
+    const cause = { source, reason: withoutControls(reason), detail: detail && withoutControls(detail) };
+    const isNew = give(key, cause, createdAt);
     for (const message of waiting.all(key)) {
       take.run(message.id);
       counters.move(message.topic_id, "pending", "suppressed");
@@ -38,8 +42,6 @@ export function createSuppressor(db: Connection, counters: Counters, clock: Cloc
     return isNew;
   };
 }
-
-const weight = (reason: string) => `case ${reason} when 'complaint' then 0 when 'unsubscribe' then 1 else 2 end`;
 
 /** Makes the part of the store that keeps suppressed addresses. */
 export function createSuppressions(job: Job) {

@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
+import { NO_TOPIC } from "../../../src/message.ts";
 import {
   dueAt,
   dueSpans,
   laterSpans,
   lateSpan,
   type Span,
+  topicTimes,
   UNSCHEDULED,
   waitUntil,
 } from "../../../src/store/rules/due.ts";
-import { Database } from "../../../src/store/sqlite/driver.ts";
-import { waitUntilSql } from "../../../src/store/sqlite/waiting.ts";
 import fc from "../../support/properties.ts";
 
 const NOW = Date.UTC(2026, 9, 1);
@@ -67,17 +67,13 @@ describe("when a message may go", () => {
   });
 });
 
-it("the statement that makes a message wait says what the rule says", () => {
-  const db = new Database(":memory:");
-  const ask = db
-    .prepare<[{ notBefore: number; until: number }], number>(
-      `select ${waitUntilSql("@until")} from (select @notBefore as not_before)`,
-    )
-    .pluck();
-  fc.assert(
-    fc.property(notBefore, instant, (value, until) => {
-      expect(ask.get({ notBefore: value, until })).toBe(waitUntil(value, until));
-    }),
-  );
-  db.close();
+it("a topic is due with the earliest of its messages, and at once when one of them is; without a topic there is no time", () => {
+  const of = (topic: string | null, notBefore: number) => ({ topic, notBefore });
+  const messages = [of("a", 9), of("a", 5), of("b", 7), of("b", 0), of("b", 3), of(null, 4), of(NO_TOPIC, 4)];
+  expect([...topicTimes(messages)]).toEqual([
+    ["a", 5],
+    ["b", null],
+    [null, null],
+    [NO_TOPIC, null],
+  ]);
 });

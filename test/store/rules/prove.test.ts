@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from "vitest";
 import { STATES } from "../../../src/message.ts";
-import { type Proof, prove } from "../../../src/store/rules/prove.ts";
+import { mayBeTo, type Proof, prove } from "../../../src/store/rules/prove.ts";
 import fc from "../../support/properties.ts";
 
 const NOW = 9_000;
@@ -93,4 +93,10 @@ it("whatever proves it: sent, with an attempt, and never fewer than were counted
       expect(Number.isInteger(move.sentAt)).toBe(true);
     }),
   );
+});
+
+test("an event may be about a message that goes to one of its recipients, or when it names none", () => {
+  expect(mayBeTo({ destination: ["zoe@x.example", "ann@x.example"] }, "Ann@x.example")).toBe(true);
+  expect(mayBeTo({ destination: ["zoe@x.example"] }, "ann@x.example")).toBe(false);
+  expect(mayBeTo({ destination: [] }, "ann@x.example")).toBe(true);
 });

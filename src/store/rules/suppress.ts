@@ -1,0 +1,33 @@
+/** What is kept of a suppressed address when several events or people give a reason for it. */
+
+/** Why an address is suppressed. */
+export interface SuppressionCause {
+  /** `event`, or where else it comes from. */
+  source: string;
+  reason: string;
+  /** For people; null: nothing more is known. */
+  detail: string | null;
+}
+
+/** Mail servers put control characters into diagnostics. An exported list with them would be refused on import. */
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\x00-\x1f\x7f-\x9f]+/g;
+
+/** The text as it is kept: each run of control characters becomes a space. */
+export function withoutControls(text: string): string {
+  return text.replaceAll(CONTROL, " ");
+}
+
+/**
+ * True when `cause` is to be kept instead of `kept`. Only events replace each other: what a person wrote stays. A complaint weighs
+ * most, then an unsubscription. Equal reasons are decided by their details, so the order in which events come does not matter.
+ */
+export function outweighs(cause: SuppressionCause, kept: SuppressionCause): boolean {
+  if (cause.source !== "event" || kept.source !== "event") return false;
+  const [weight, keptWeight] = [weightOf(cause.reason), weightOf(kept.reason)];
+  return weight === keptWeight ? (cause.detail ?? "") < (kept.detail ?? "") : weight < keptWeight;
+}
+
+function weightOf(reason: string): number {
+  return reason === "complaint" ? 0 : reason === "unsubscribe" ? 1 : 2;
+}

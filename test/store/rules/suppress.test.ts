@@ -1,0 +1,27 @@
+import { expect, it } from "vitest";
+import { outweighs, type SuppressionCause, withoutControls } from "../../../src/store/rules/suppress.ts";
+
+const event = (reason: string, detail: string | null = "a"): SuppressionCause => ({ source: "event", reason, detail });
+
+it("a complaint weighs most, then an unsubscription", () => {
+  const rising = [event("bounce"), event("unsubscribe"), event("complaint")];
+  for (const [index, each] of rising.entries())
+    for (const [other, kept] of rising.entries()) expect(outweighs(each, kept)).toBe(index > other);
+});
+
+it("equal reasons are decided by their details, so that any order of events ends the same", () => {
+  expect(outweighs(event("bounce", "a"), event("bounce", "b"))).toBe(true);
+  expect(outweighs(event("bounce", "b"), event("bounce", "a"))).toBe(false);
+  expect(outweighs(event("bounce", "a"), event("bounce", "a"))).toBe(false);
+  expect(outweighs(event("complaint", "z"), event("bounce", "a"))).toBe(true);
+});
+
+it("what a person wrote stays, and replaces nothing", () => {
+  const byHand: SuppressionCause = { source: "manual", reason: "vip", detail: null };
+  expect(outweighs(event("complaint"), byHand)).toBe(false);
+  expect(outweighs({ ...byHand, reason: "complaint" }, event("bounce"))).toBe(false);
+});
+
+it("is kept on one line", () => {
+  expect(withoutControls("550\r\n5.1.1\u0000 no\u009f")).toBe("550 5.1.1  no ");
+});
