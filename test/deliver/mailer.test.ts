@@ -265,19 +265,23 @@ it("holds back what would take too much memory, and says so", async () => {
     undefined,
     answer,
   );
-  const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
+  /** So many are handed over, and a moment later it is still so. */
+  const handedOver = async (count: number) => {
+    await expect.poll(() => mails.length).toBe(count);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(mails).toHaveLength(count);
+  };
   const sent = [deliver(), deliver()];
-  await settled();
+  await handedOver(2);
   expect(isFull()).toBe(false);
   sent.push(deliver(), deliver(), deliver({ contentId: 2 }));
-  await settled();
+  await handedOver(3);
   // What has no attachments waits for nothing.
   expect(mails.map(({ mail }) => mail.attachments.length)).toEqual([1, 1, 0]);
   expect(isFull()).toBe(true);
   for (let count = 3; count <= 5; count++) {
     answers.shift()?.();
-    await settled();
-    expect(mails).toHaveLength(Math.min(5, count + 1));
+    await handedOver(Math.min(5, count + 1));
   }
   expect(isFull()).toBe(false);
   for (const end of answers) end();

@@ -9,6 +9,7 @@ import { openConnection } from "../../../src/store/sqlite/connection.ts";
 import { requireJobFile } from "../../../src/store/open.ts";
 import { openScratchStore, openStore } from "../../../src/store/sqlite/store.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
+import { until } from "../../support/run.ts";
 import { ingest, sent, settle, turn } from "../../support/store-actions.ts";
 
 async function workFolder(): Promise<string> {
@@ -123,8 +124,7 @@ describe("the file", () => {
     const other = new Database(path);
     other.exec("begin immediate");
     const waiting = turn(store, 1);
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(waits.length).toBeGreaterThan(0);
+    await until(() => waits.length > 0, "the notice that the file is locked");
     other.exec("commit");
     other.close();
     expect((await waiting).claims).toHaveLength(1);
