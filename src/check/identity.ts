@@ -22,7 +22,7 @@ export function domainOf(address: string): string {
 
 /**
  * Asks SES for the identities that let `address` (bare) send: its own, that of its domain, or that of a domain above.
- * Found also when SES knows none: then both identities are null.
+ * The answer is `found` even when SES knows none of them; both identities are null then.
  */
 export async function readSender(ses: SesReader, address: string): Promise<Lookup<SenderFacts>> {
   const domain = domainOf(address);

@@ -107,7 +107,7 @@ function overridesOf(flags: ContentFlags): ContentOverrides {
   };
 }
 
-/** Whoever gives the content in place of the list should read that, and not that it has no addresses. */
+/** Refuses a content given in place of the list. Read as a list, it would only be said to have no addresses. */
 function refuseContent(file: string): void {
   if (!/\.(?:html?|md|markdown)$/i.test(file)) return;
   throw new UserError(

@@ -111,7 +111,10 @@ async function* suppressionLines(store: Suppressions, raw: boolean): AsyncGenera
   }
 }
 
-/** Whether some raw cell looks neutralised: the file needs a mark, so that reading it back leaves the cell as it is. */
+/**
+ * True when a reason or detail looks as if `csvLine` had already made it harmless for spreadsheets. The file then needs a mark, or
+ * reading it back would change that text.
+ */
 async function needsMark(store: Suppressions): Promise<boolean> {
   for await (const { reason, detail } of store.suppressions())
     if (looksDefused(reason) || looksDefused(detail ?? "")) return true;
