@@ -96,7 +96,17 @@ export function startChores(
   log: FastifyBaseLogger,
 ): () => Promise<void> {
   const failed = (error: unknown) => log.warn({ err: error }, "a chore failed; it is done again later");
-  const every = (ms: number, work: () => Promise<void>) => setInterval(() => void work().catch(failed), ms);
+  const every = (ms: number, work: () => Promise<void>) => {
+    let isUnderWay = false;
+    return setInterval(() => {
+      // The store may be locked, or take longer than the interval.
+      if (isUnderWay) return;
+      isUnderWay = true;
+      void work()
+        .catch(failed)
+        .finally(() => (isUnderWay = false));
+    }, ms);
+  };
   const summary = summaryOf(gateway);
   const { store, sender } = gateway;
   const tell = async () => {

@@ -1,5 +1,8 @@
-import { expect, it } from "vitest";
-import { holdBadTopics } from "../../../src/work/gateway/chores.ts";
+import { expect, it, onTestFinished, vi } from "vitest";
+import type { FastifyBaseLogger } from "fastify";
+import type { Gateway } from "../../../src/serve/gateway.ts";
+import { type AccountWatch, holdBadTopics, startChores } from "../../../src/work/gateway/chores.ts";
+import type { Telemetry } from "../../../src/telemetry/telemetry.ts";
 import type { TopicRow } from "../../../src/store/rows.ts";
 
 /** A topic of which 1,000 were answered for. */
@@ -78,4 +81,27 @@ it("off is off", async () => {
   const limits = { bounceRate: Infinity, complaintRate: Infinity };
   await holdBadTopics({ topics: async () => [topic("worst", 1_000)] }, scope, limits, () => undefined)();
   expect(scope.held.size).toBe(0);
+});
+
+it("a chore that takes longer than its interval is not begun again meanwhile", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  let [begun, end] = [0, () => undefined as void];
+  const matchKeptEvents = () => (begun++, new Promise<void>((resolve) => (end = resolve)));
+  const store = { matchKeptEvents, totals: async () => ({ pending: 0, sending: 0, in_doubt: 0 }) };
+  const sender = { status: () => ({ run: { sent: 0, failed: 0, throttled: 0, retried: 0 }, perSecond: 1 }) };
+  const clock = { monotonic: () => performance.now() };
+  const log = { info: () => undefined, warn: () => undefined };
+  const endChores = startChores(
+    { store, sender, clock } as unknown as Gateway,
+    { refresh: async () => undefined } as unknown as AccountWatch,
+    { observe: () => undefined } as unknown as Telemetry,
+    log as unknown as FastifyBaseLogger,
+  );
+  await vi.advanceTimersByTimeAsync(5_500);
+  expect(begun).toBe(1);
+  end();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(begun).toBe(2);
+  await endChores();
 });
