@@ -126,10 +126,10 @@ function createMessageAdder(
     const counts = { added: 0, duplicates: 0, suppressed: 0 };
     const contentId = contents.store(content);
     const topic = topics.open(name ?? NO_TOPIC, contentId, dueAt);
-    const place = recipients.placeFor(topic, contentId);
+    const audience = recipients.audienceOf(topic, contentId);
     for (const email of emails) {
       const address = email.toLowerCase();
-      if (!place.take(address, ids.next())) {
+      if (!audience.take(address, ids.next())) {
         counts.duplicates++;
         continue;
       }

@@ -54,7 +54,7 @@ export function createLists(job: Job): Lists {
 }
 
 /** Where staged rows go: into a topic, with message ids from `base + 1` on. */
-interface Place {
+interface Destination {
   topicId: number;
   contentId: number;
   base: number;
@@ -69,22 +69,27 @@ function createMerge(
 ): (target: ListTarget, staged: number) => ListCounts {
   const readLastId = createLastIdReader(db);
   return (target, staged) => {
-    const place = { ...open(target), base: readLastId(), staged };
-    const added = addRecipients(db, place);
+    const destination = { ...open(target), base: readLastId(), staged };
+    const added = addRecipients(db, destination);
     if (added === 0) return { added, duplicates: staged, suppressed: 0 };
-    const ingestId = addIngest(db, clock, target, place);
-    const suppressed = addMessages(db, { ...place, ingestId, priority: target.priority, areAllNew: added === staged });
+    const ingestId = addIngest(db, clock, target, destination);
+    const suppressed = addMessages(db, {
+      ...destination,
+      ingestId,
+      priority: target.priority,
+      areAllNew: added === staged,
+    });
     // Duplicates at the end of the list have no messages. The next list gets their ids, and ranges must not overlap.
     if (added < staged)
       db.prepare("update ingest set last_id = (select max(id) from message) where id = ?").run(ingestId);
     const counts = { added: added - suppressed, duplicates: staged - added, suppressed };
-    count(db, place.topicId, counts);
+    count(db, destination.topicId, counts);
     return counts;
   };
 }
 
 /** Adds recipients. Returns how many the topic did not have yet. */
-function addRecipients(db: Connection, { topicId, base }: Place): number {
+function addRecipients(db: Connection, { topicId, base }: Destination): number {
   // Sorted rows fill the tree from left to right, which is much faster than at random.
   return db
     .prepare(
@@ -94,7 +99,7 @@ function addRecipients(db: Connection, { topicId, base }: Place): number {
     .run(topicId, base).changes;
 }
 
-function addIngest(db: Connection, clock: Clock, target: ListTarget, { topicId, base, staged }: Place): number {
+function addIngest(db: Connection, clock: Clock, target: ListTarget, { topicId, base, staged }: Destination): number {
   const insert = db.prepare(
     "insert into ingest (topic_id, file, columns, first_id, last_id, created_at) values (?, ?, ?, ?, ?, ?)",
   );
@@ -105,7 +110,7 @@ function addIngest(db: Connection, clock: Clock, target: ListTarget, { topicId, 
 /** Adds a message for each recipient that is new. Returns how many of them are suppressed. */
 function addMessages(
   db: Connection,
-  { areAllNew, staged, ...list }: Place & { ingestId: number; priority: number; areAllNew: boolean },
+  { areAllNew, staged, ...list }: Destination & { ingestId: number; priority: number; areAllNew: boolean },
 ): number {
   const isNew = areAllNew
     ? ""

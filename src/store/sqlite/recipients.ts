@@ -3,7 +3,7 @@ import type { Connection } from "./connection.ts";
 import { OWN_VARIANT, type Standing, standingOf, variantOf } from "../rules/variant.ts";
 
 /** The recipients of one content in one topic. */
-export interface Place {
+export interface Audience {
   /** Adds an address, inside a transaction. False: the address has this content in this topic already. */
   take(address: string, messageId: number): boolean;
 }
@@ -34,8 +34,8 @@ export function createRecipientTable(db: Connection) {
   };
 
   return {
-    /** The place of one message of a request. Without a topic, only an address that the message names twice is a repeat. */
-    placeFor(topic: Topic, contentId: number): Place {
+    /** The audience of one message of a request. Without a topic, only an address that the message names twice is a repeat. */
+    audienceOf(topic: Topic, contentId: number): Audience {
       const standing = standingOf(topic, contentId);
       const isRepeat = createRepeatTest(standing, topic.id, contentId);
       return {
