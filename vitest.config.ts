@@ -4,12 +4,14 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 /** What takes longest, longest first: begun last, it would keep one worker busy while the others have nothing left to do. */
 const LONG = [
   "compose/css/random",
+  "cli.test",
   "serve/dashboard.test",
   "process/disk",
   "process/kill",
   "process/two-processes",
   "report/browser",
   "process/serve-kill",
+  "store/sqlite/",
   "readme",
   "process/",
   "serve/dashboard-views",
