@@ -142,8 +142,9 @@ function reputationCheck(store: Topics, scope: Scope, flags: SendFlags): NonNull
   return async () => {
     const topics = await store.topics();
     const ours = topics.filter(
-      ({ topic, endpoint }) =>
-        (scope.topic === null || scope.topic === topic) && (endpoint === null || endpoint === scope.endpoint),
+      (row) =>
+        (scope.topic === null || scope.topic === row.topic) &&
+        admit(row, { adds: false, endpoint: scope.endpoint, content: null }) === "fine",
     );
     return tooManyBad(ours, limits);
   };

@@ -1,5 +1,6 @@
 /** Finds where the pending messages of a scope are. */
 import type { Scope } from "../../deliver/source.ts";
+import { admit, type AdmittingTopic } from "../rules/admit.ts";
 import type { Connection } from "./connection.ts";
 
 /** The pending messages of one topic with one priority, which lie together in the index. */
@@ -20,8 +21,8 @@ export function createPlaces(db: Connection): (scope: Scope) => Generator<Place>
       "select min(topic_id) from message indexed by message_pending where state = 'pending' and priority = ? and topic_id > ?",
     )
     .pluck();
-  const topicOf = db.prepare<[number], { name: string; cancelled_at: number | null; endpoint: string | null }>(
-    "select name, cancelled_at, endpoint from topic where id = ?",
+  const topicOf = db.prepare<[number], AdmittingTopic & { name: string }>(
+    "select name, cancelled_at as cancelledAt, endpoint from topic where id = ?",
   );
   return function* places(scope) {
     for (let priority = 11; ;) {
@@ -33,8 +34,8 @@ export function createPlaces(db: Connection): (scope: Scope) => Generator<Place>
         if (typeof following !== "number") break;
         topicId = following;
         const topic = topicOf.get(topicId);
-        if (!topic || topic.cancelled_at !== null || scope.held?.has(topic.name) === true) continue;
-        if (topic.endpoint !== null && topic.endpoint !== scope.endpoint) continue;
+        if (!topic || topic.cancelledAt !== null || scope.held?.has(topic.name) === true) continue;
+        if (admit(topic, { adds: false, endpoint: scope.endpoint, content: null }) !== "fine") continue;
         if (scope.topic === null || scope.topic === topic.name) yield { priority, topicId };
       }
     }
