@@ -49,13 +49,18 @@ export function createClaims(job: Job): Source & { leave(): void } {
 
     async recover() {
       if (processes.dead().length === 0) return 0;
-      return transaction(db, clock, () => {
-        counters.begin();
-        // Read again inside the transaction: another process may have recovered them meanwhile.
-        const count = processes.dead().reduce((sum, row) => sum + settler.loseAll(row.id, clock.now()), 0);
-        counters.write();
-        return count;
-      });
+      return transaction(
+        db,
+        clock,
+        () => {
+          counters.begin();
+          // Read again inside the transaction: another process may have recovered them meanwhile.
+          const count = processes.dead().reduce((sum, row) => sum + settler.loseAll(row.id, clock.now()), 0);
+          counters.write();
+          return count;
+        },
+        job.onWait,
+      );
     },
 
     nextDueInMs: async (scope) => due.nextInMs(scope, clock.now()),

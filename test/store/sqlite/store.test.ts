@@ -131,6 +131,31 @@ describe("the file", () => {
     await store.close();
   });
 
+  it("locked by a process that was stopped and counts as dead: who opens the file says that it waits", async () => {
+    const path = join(await workFolder(), "job.db");
+    const clock = new ManualClock();
+    const store = await openStore(path, clock);
+    onTestFinished(() => store.close());
+    await ingest(store, ["a@x.example"]);
+    await turn(store, 1);
+    clock.pass(61_000);
+    // It looks only a few times in the time it waits, and gives others a turn.
+    clock.sleep = async () => {
+      clock.pass(3_000);
+      await systemClock.sleep(1);
+    };
+    const stopped = new Database(path);
+    stopped.exec("begin immediate");
+    const waits: number[] = [];
+    const next = await openStore(path, clock, (ms) => {
+      waits.push(ms);
+      stopped.close();
+    });
+    expect(waits).toHaveLength(1);
+    expect(next.recovered).toBe(1);
+    await next.close();
+  });
+
   it("locked when a process leaves: it leaves all the same", async () => {
     const path = join(await workFolder(), "job.db");
     const clock = new ManualClock();
