@@ -11,6 +11,7 @@ const LONG = [
   "process/two-processes",
   "report/browser",
   "process/serve-kill",
+  "queue/sqs",
   "store/sqlite/",
   "readme",
   "process/",
@@ -49,7 +50,7 @@ export default defineConfig({
     // `run` of test/support/run.ts changes the working directory, which threads cannot.
     pool: "forks",
     // More than our machines have processors (two), because many tests wait for a process, a browser or a rate.
-    maxWorkers: 3,
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     projects: [
       { extends: true, test: { name: "sharing", include: SHARING, isolate: false } },

@@ -160,13 +160,13 @@ const WITH_CONTENT = [
   ["send", "--sandbox", "--topic", "june"],
   ["check", "june.csv", "--no-account", "--no-dns"],
 ];
-const RUNS = 100;
+const RUNS = 60;
 
 test.each([
   ["without a content", WITHOUT_CONTENT, 1_000],
   ["with one", WITH_CONTENT, 5_000],
 ])(
-  "100 runs of commands %s leave no listener, handle or memory behind",
+  "60 runs of commands %s leave no listener, handle or memory behind",
   async (_name, commands, bytes) => {
     const folder = await campaignFolder();
     await inProcess(folder, ["import", "june.csv"]);
@@ -176,7 +176,7 @@ test.each([
       for (let count = 0; count < times; count++)
         for (const args of commands) await main(args, { ...io, stdin: new PassThrough().end() });
     };
-    await runAll(50);
+    await runAll(30);
     const before = await held();
     await runAll(RUNS);
     const after = await held();
