@@ -10,8 +10,8 @@ import {
   type SESv2ClientConfig,
 } from "@aws-sdk/client-sesv2";
 import type { RenderedMail, Tag } from "../message.ts";
-import { reportDepartures, watchDeparture } from "./departure.ts";
-import type { Outcome } from "../deliver/outcome.ts";
+import { reportDepartures, watchDeparture, WithheldError } from "./departure.ts";
+import { type Outcome, WITHHELD } from "../deliver/outcome.ts";
 import { inputOf, useOwnBodies } from "./request-body.ts";
 import { isExpired, outcomeOf } from "./ses-error.ts";
 
@@ -49,9 +49,10 @@ export interface Account {
 export interface Ses {
   /**
    * Sends one mail with one request; nothing is tried again, except once with fresh credentials when they have expired.
-   * `onDeparted` is called when the request goes on the wire: the rate counts it from there.
+   * `onDeparted` is called when the request goes on the wire: the rate counts it from there. `mayLeave` is asked once more
+   * when the request is ready; false: it is not made, and the outcome is `withheld`.
    */
-  send(mail: RenderedMail, tags: Tag[], onDeparted?: () => void): Promise<Outcome>;
+  send(mail: RenderedMail, tags: Tag[], onDeparted?: () => void, mayLeave?: () => boolean): Promise<Outcome>;
   /** The account, or why it could not be read within `timeoutMs`. */
   account(timeoutMs: number): Promise<Account | Exclude<Outcome, { kind: "sent" }>>;
   close(): void;
@@ -78,16 +79,17 @@ export function connectSes(options: SesOptions): Ses {
   };
 
   return {
-    async send(mail, tags, onDeparted) {
+    async send(mail, tags, onDeparted, mayLeave = () => true) {
       try {
         const input = inputOf(mail, tags);
-        if (onDeparted) watchDeparture(input, onDeparted);
+        if (onDeparted) watchDeparture(input, { onDeparted, mayLeave });
         const requestTimeout = options.timeoutMs + uploadMs(mail);
         const answer = await withFreshCredentials((c) => c.send(new SendEmailCommand(input), { requestTimeout }));
         // Without an id we cannot prove anything. An event of this message will settle it.
         if (!answer.MessageId) return { kind: "in_doubt", reason: "SES answered without a message id" };
         return { kind: "sent", sesMessageId: answer.MessageId };
       } catch (error) {
+        if (error instanceof WithheldError) return WITHHELD;
         return outcomeOf(error, addressOf(mail.from));
       }
     },

@@ -17,8 +17,11 @@ import type { Claim } from "./source.ts";
 
 /** What the mailer needs of SES. */
 export interface MailService {
-  /** Makes one call. `onDeparted` is called when the request goes on the wire. Errors of SES are outcomes; only a bug rejects. */
-  send(mail: RenderedMail, tags: Tag[], onDeparted: () => void): Promise<Outcome>;
+  /**
+   * Makes one call. `onDeparted` is called when the request goes on the wire, and `mayLeave` is asked right before: false
+   * withholds it. Errors of SES are outcomes; only a bug rejects.
+   */
+  send(mail: RenderedMail, tags: Tag[], onDeparted: () => void, mayLeave: () => boolean): Promise<Outcome>;
 }
 
 /** Bounds of the cache: through the gateway each mail may have a content of its own, for months. */
@@ -92,7 +95,9 @@ export function createMailer(
     const tags = [job, { name: "ses-mail-message", value: String(claim.id) }];
     try {
       // Ask last, because looking up, rendering and waiting for memory take time.
-      return await sendWithFiles(rendered, async (mail) => (isValid() ? ses.send(mail, tags, onDeparted) : WITHHELD));
+      return await sendWithFiles(rendered, async (mail) =>
+        isValid() ? ses.send(mail, tags, onDeparted, isValid) : WITHHELD,
+      );
     } catch (error) {
       return outcomeOfFiles(error, whenFolderIsGone);
     }

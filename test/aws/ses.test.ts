@@ -271,3 +271,24 @@ describe("against the sandbox", () => {
     expect(await ses(server.url).account(1000)).toMatchObject({ kind: "halted" });
   });
 });
+
+describe("a call that must not leave any more when its request is ready", () => {
+  it("makes no request, and is withheld", async () => {
+    const { url, calls } = await rawServer((_request, response) => json(response, 200, '{"MessageId":"m-1"}'));
+    const client = ses(url);
+    let departed = 0;
+    const send = (mayLeave: () => boolean) => client.send(MAIL, TAGS, () => departed++, mayLeave);
+    expect(await send(() => false)).toMatchObject({ kind: "withheld" });
+    expect([calls(), departed]).toEqual([0, 0]);
+    expect(await send(() => true)).toEqual({ kind: "sent", sesMessageId: "m-1" });
+    expect([calls(), departed]).toEqual([1, 1]);
+  });
+
+  it("is asked again before a second request with fresh credentials", async () => {
+    const { url, calls } = await rawServer((_request, response) => json(response, 403, "{}", "ExpiredTokenException"));
+    let asked = 0;
+    const outcome = await ses(url).send(MAIL, TAGS, () => undefined, () => asked++ === 0); // prettier-ignore
+    expect(outcome).toMatchObject({ kind: "withheld" });
+    expect([calls(), asked]).toEqual([1, 2]);
+  });
+});
