@@ -251,4 +251,24 @@ export const MIGRATIONS: readonly string[] = [
   -- Nothing changes in the tables. Contents now hold what their author wrote, to be composed after rendering; a program that takes them for ready
   -- HTML would send them without their styles and without a text part, so it has to refuse the file.
   `,
+  `
+  -- Nothing of a paused topic is claimed. \`paused_until\` null: until somebody resumes it.
+  alter table topic add column paused_at integer;
+  alter table topic add column paused_until integer;
+  -- When the first event of SES about one of its messages was taken in; null: none was, so nothing that only SES knows can be shown.
+  alter table topic add column reported_at integer;
+  -- When the first call about one of its messages may have left; null: nothing of it ever left this machine.
+  alter table topic add column called_at integer;
+  update topic set reported_at = created_at
+    where delivered + bounced_permanent + bounced_transient + complained + rejected + delayed > 0;
+  update topic set called_at = coalesce(first_sent_at, created_at)
+    where first_sent_at is not null or sending + sent + in_doubt + failed > 0;
+
+  -- Who unsubscribed through a mail, and how many did so of each topic.
+  alter table feedback add column unsubscribed_at integer;
+  alter table topic add column unsubscribed integer not null default 0 check (unsubscribed >= 0);
+
+  -- 1: the events of a rehearsal made it, and it holds for rehearsals only.
+  alter table suppression add column rehearsal integer not null default 0 check (rehearsal in (0, 1));
+  `,
 ];
