@@ -31,25 +31,14 @@ import { printable } from "./printable.ts";
 import type { Globals } from "./work/context.ts";
 import { createContext, type OwnedContext } from "./work/create-context.ts";
 
-const COMMANDS: AddCommand[] = [
-  addSend,
-  addImport,
-  addSchedule,
-  addCancel,
-  addRetry,
-  addTopics,
-  addStats,
-  addExport,
-  addReport,
-  addIngestEvents,
-  addSuppress,
-  addCheck,
-  addPreview,
-  addServe,
-  addSandbox,
-  addKey,
-  addBackup,
-  addCompletion,
+/** The commands under the headings of `ses-mail --help`. */
+const COMMANDS: readonly [heading: string, commands: readonly AddCommand[]][] = [
+  ["Send:", [addSend, addImport, addSchedule, addCancel, addRetry]],
+  ["Before you send:", [addPreview, addCheck, addSandbox]],
+  ["See what became of it:", [addTopics, addStats, addExport, addReport]],
+  ["Bounces, complaints, unsubscriptions:", [addIngestEvents, addSuppress]],
+  ["For programs:", [addServe, addKey]],
+  ["Other:", [addBackup, addCompletion]],
 ];
 
 /**
@@ -95,7 +84,11 @@ function createCommands(io: Io, run: Run): Command {
       run.context = await createContext(io, globalsOf(program, io), version);
       run.exitCode = await work(run.context, options, command.args);
     };
-  for (const add of COMMANDS) add(program, act);
+  for (const [heading, commands] of COMMANDS) {
+    program.commandsGroup(heading);
+    for (const add of commands) add(program, act);
+  }
+  program.helpCommand("help [command]", "show the help of a command");
   return program;
 }
 

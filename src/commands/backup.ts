@@ -1,8 +1,9 @@
 import type { AddCommand } from "./command.ts";
+import { addExamples } from "./examples.ts";
 
 /** Declares `backup`. */
 export const addBackup: AddCommand = (program, act) => {
-  program
+  const command = program
     .command("backup")
     .description("copy the job file, whole and of one instant, while others work on it")
     .argument("<file>", "a file that does not exist yet")
@@ -12,4 +13,5 @@ export const addBackup: AddCommand = (program, act) => {
         return backup(context, file ?? "");
       }),
     );
+  addExamples(command, [["ses-mail backup ses-mail-2030-06-01.db", "copies the job file while others send"]]);
 };

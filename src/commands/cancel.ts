@@ -1,8 +1,9 @@
 import type { AddCommand } from "./command.ts";
+import { addExamples } from "./examples.ts";
 
 /** Declares `cancel`. */
 export const addCancel: AddCommand = (program, act) => {
-  program
+  const command = program
     .command("cancel")
     .description("take back what has not been handed to SES; running processes stop within a second")
     .argument("<topic>")
@@ -12,4 +13,7 @@ export const addCancel: AddCommand = (program, act) => {
         return cancel(context, topic ?? "");
       }),
     );
+  addExamples(command, [
+    ["ses-mail cancel june", "takes back what waits; ses-mail retry june --state cancelled undoes it"],
+  ]);
 };

@@ -1,16 +1,18 @@
 import { UserError } from "../errors.ts";
 import type { CheckFlags } from "../work/check.ts";
 import type { AddCommand } from "./command.ts";
-import { addContentOptions, addRecipientOptions, setting } from "./options.ts";
+import { addExamples } from "./examples.ts";
+import { addContentOptions, addRecipientOptions, GROUPS, setting } from "./options.ts";
 
 /** Declares `check`. */
 export const addCheck: AddCommand = (program, act) => {
   const command = program
     .command("check")
-    .description("look for what would keep mail from arriving: account, sender, DNS, content, every row; sends nothing")
+    .description("find what would keep mail from arriving: account, sender, DNS, content, every row; send nothing")
     .argument("[recipients.csv]", "CSV file, or - for stdin (default: account, sender and configuration set only)");
   addRecipientOptions(addContentOptions(command));
   command
+    .optionsGroup(GROUPS.other)
     .option("--no-account", "do not ask Amazon SES")
     .option("--no-dns", "do not ask the DNS")
     .addOption(setting("--dns-server <ip[:port]>", "DNS_SERVER", "ask this DNS server (default: the machine's)"))
@@ -22,4 +24,8 @@ export const addCheck: AddCommand = (program, act) => {
         throw new UserError("check --content expects a recipients file, got none", "name the CSV file");
       }),
     );
+  addExamples(command, [
+    ["ses-mail check june.csv", "checks everything before the first mail"],
+    ["ses-mail check june.csv --no-account --no-dns", "checks content and list only, without a network"],
+  ]);
 };

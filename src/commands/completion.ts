@@ -1,12 +1,13 @@
 import { Argument } from "commander";
 import { EXIT } from "../errors.ts";
 import type { AddCommand } from "./command.ts";
+import { addExamples } from "./examples.ts";
 
 /** Declares `completion`. */
 export const addCompletion: AddCommand = (program, act) => {
-  program
+  const command = program
     .command("completion")
-    .description("print a script for the shell that completes this command line: source <(ses-mail completion bash)")
+    .description("print a script that completes commands, options, topics and states in a shell")
     .addArgument(new Argument("<shell>", "the shell that will read it").choices(["bash", "zsh", "fish"]))
     .action(
       act(async ({ terminal }, _flags, [shell]) => {
@@ -15,4 +16,8 @@ export const addCompletion: AddCommand = (program, act) => {
         return EXIT.done;
       }),
     );
+  addExamples(command, [
+    ["source <(ses-mail completion bash)", "a line for ~/.bashrc; the same with zsh in ~/.zshrc"],
+    ["ses-mail completion fish | source", "a line for ~/.config/fish/config.fish"],
+  ]);
 };

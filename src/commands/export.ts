@@ -1,15 +1,20 @@
 import { STATES } from "../message.ts";
 import type { ExportFlags } from "../work/export.ts";
 import type { AddCommand } from "./command.ts";
-import { parseNames } from "./options.ts";
+import { addExamples } from "./examples.ts";
+import { ListOption, parseNames } from "./options.ts";
 
 /** Declares `export`. */
 export const addExport: AddCommand = (program, act) => {
-  program
+  const command = program
     .command("export")
-    .description("write one CSV row per recipient: state, reason, times, and the recipient's own columns")
+    .description("write one CSV row for each recipient: state, reason, times, and the columns of the list")
     .argument("<topic>")
-    .option("--state <list>", `only these states, of ${STATES.join(",")}`, parseNames("--state", STATES))
+    .addOption(
+      new ListOption("--state <list>", `only these states, of ${STATES.join(",")}`, STATES).argParser(
+        parseNames("--state", STATES),
+      ),
+    )
     .option("--output <file>", "file instead of stdout")
     .option("--raw", "write cells as they are, also those a spreadsheet would run as formulas")
     .action(
@@ -18,4 +23,8 @@ export const addExport: AddCommand = (program, act) => {
         return exportTopic(context, topic ?? "", flags);
       }),
     );
+  addExamples(command, [
+    ["ses-mail export june --output june-result.csv", "writes what became of everybody"],
+    ["ses-mail export june --state failed", "shows who was not reached, and why"],
+  ]);
 };

@@ -12,6 +12,12 @@ Exit codes:
   70   a bug
   130  interrupted (143: terminated); resumable`;
 
+const START = `
+Start here:
+  ses-mail send examples/newsletter.csv --sandbox   rehearse with a list and a mail that come with ses-mail
+  ses-mail send june.csv --dry-run                  check june.csv and june.html (or june.md), and show one mail
+  ses-mail send june.csv                            send; run it again to resume`;
+
 /**
  * Creates the program, without commands yet. It writes to the streams of `io`, and throws `CommanderError` where
  * commander would end the process.
@@ -21,16 +27,18 @@ export function createProgram(io: Io, version: string): Command {
     .description("Bulk mail through Amazon SES: everybody on the list once, never over the rate, whatever crashes.")
     .version(version, "-V, --version")
     .addOption(new Option("--db <file>", "job file").env("SES_MAIL_DB").default("ses-mail.db"))
-    .option("--json", "one JSON document on stdout, nothing else there")
-    .option("-q, --quiet", "less on stderr")
+    .option("--json", "write one JSON document to stdout, and nothing else")
+    .option("-q, --quiet", "say nothing on stderr unless something is wrong")
     .option("-v, --verbose", "more on stderr")
     .option("--no-color", "no colour (also NO_COLOR)")
+    .helpOption("-h, --help", "show this help")
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
       outputError: (text, write) => write(`${oneLine(text.replace(/^error: /, "ses-mail: "))}\n`),
     })
+    .addHelpText("after", START)
     .addHelpText("afterAll", EXIT_CODES)
     .showSuggestionAfterError()
     .exitOverride();

@@ -1,13 +1,15 @@
 import type { CampaignFlags } from "../work/campaign.ts";
 import type { AddCommand } from "./command.ts";
-import { addContentOptions, addRecipientOptions } from "./options.ts";
+import { addExamples } from "./examples.ts";
+import { addContentOptions, addRecipientOptions, GROUPS } from "./options.ts";
 
 /** Declares `import`. */
 export const addImport: AddCommand = (program, act) => {
   const command = program
     .command("import")
-    .description("take a recipients file into a topic without sending anything")
+    .description("add a list to its topic; send nothing yet")
     .argument("<recipients.csv>", "CSV file, or - for stdin")
+    .optionsGroup(GROUPS.other)
     .option("--replace-content", "give what has not been sent yet this content");
   addRecipientOptions(addContentOptions(command));
   command.action(
@@ -16,4 +18,11 @@ export const addImport: AddCommand = (program, act) => {
       return importRecipients(context, file ?? "-", flags);
     }),
   );
+  addExamples(command, [
+    ["ses-mail import june.csv", "adds the list and its mail; a later ses-mail send sends it"],
+    [
+      `psql --csv -c "select email, name from readers" | ses-mail import - --topic june --content june.md`,
+      `adds what another program writes`,
+    ],
+  ]);
 };

@@ -1,13 +1,14 @@
 import type { IngestFlags } from "../work/ingest-events.ts";
 import type { AddCommand } from "./command.ts";
+import { addExamples } from "./examples.ts";
 import { parseCount, setting } from "./options.ts";
 
 /** Declares `ingest-events`. */
 export const addIngestEvents: AddCommand = (program, act) => {
-  program
+  const command = program
     .command("ingest-events")
     .description(
-      "read what SES said of your mails: SNS, SQS, EventBridge, Firehose, CloudWatch and Lambda dumps, gzip or plain",
+      "take in what SES reports (bounces, complaints, opens) from SNS, SQS, EventBridge, Firehose, CloudWatch or Lambda dumps",
     )
     .argument("[files...]", "files, folders or globs; - for stdin")
     .addOption(
@@ -21,4 +22,11 @@ export const addIngestEvents: AddCommand = (program, act) => {
         return ingestEvents(context, files, flags);
       }),
     );
+  addExamples(command, [
+    ["ses-mail ingest-events events/", "reads every file of a folder, gzip or plain"],
+    [
+      "ses-mail ingest-events --sqs https://sqs.eu-west-1.amazonaws.com/123456789012/ses-events --once",
+      "reads a queue until it is empty: a line for cron",
+    ],
+  ]);
 };

@@ -1,8 +1,9 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { KeyAddFlags } from "../work/key.ts";
 import type { KeyScope } from "../store/rows.ts";
 import type { Act, AddCommand } from "./command.ts";
-import { parseNames } from "./options.ts";
+import { addExamples } from "./examples.ts";
+import { ListOption, parseNames } from "./options.ts";
 
 const SCOPES: readonly KeyScope[] = ["send", "read", "admin"];
 
@@ -28,10 +29,18 @@ export const addKey: AddCommand = (program, act) => {
     .command("rotate")
     .description("sign links in mails with a new key from now on; links that are out stay good")
     .action(act(async (context) => (await import("../work/key.ts")).rotateSigningKey(context)));
+  addExamples(key, [
+    ["ses-mail key add shop --scope send", "makes a key that may only post messages"],
+    ["ses-mail key revoke shop", "takes it back"],
+  ]);
 };
 
 function addKeyAdd(key: Command, act: Act): void {
-  const scope = new Option("--scope <list>", `what it may do, of ${SCOPES.join(",")}; admin may everything`)
+  const scope = new ListOption(
+    "--scope <list>",
+    `what it may do, of ${SCOPES.join(",")}; admin may do everything`,
+    SCOPES,
+  )
     .argParser(parseScopes)
     .default(["send", "read"] satisfies KeyScope[], '"send,read"');
   key

@@ -2,8 +2,28 @@
 import { type Command, Option } from "commander";
 import { UserError } from "../errors.ts";
 
+/** The headings under which `--help` shows options. */
+export const GROUPS = {
+  first: "Most used:",
+  content: "Content:",
+  tracking: "Opens, clicks, unsubscribing (they need --base-url):",
+  list: "List of recipients:",
+  sending: "Sending:",
+  other: "Options:",
+} as const;
+
 /** Parses an option that may be repeated: returns all its values, in order. */
 export const collect = (value: string, all: string[] | undefined): string[] => [...(all ?? []), value];
+
+/** An option whose value is one or more of `words`, separated by commas. Completion offers them. */
+export class ListOption extends Option {
+  readonly words: readonly string[];
+
+  constructor(flags: string, description: string, words: readonly string[]) {
+    super(flags, description);
+    this.words = words;
+  }
+}
 
 /** An option whose value may also come from the environment variable `SES_MAIL_<variable>`. */
 export function setting(flags: string, variable: string, description: string): Option {
@@ -18,10 +38,11 @@ export function addContentOptions(command: Command): Command {
 /** Adds the options for what in a mail leads back to `serve`. Returns `command`. */
 export function addTrackingOptions(command: Command): Command {
   return command
-    .addOption(setting("--track-opens", "TRACK_OPENS", "put a picture in that tells the gateway of opens"))
+    .optionsGroup(GROUPS.tracking)
+    .addOption(setting("--track-opens", "TRACK_OPENS", "add a picture that reports opens to the gateway"))
     .addOption(setting("--track-clicks", "TRACK_CLICKS", "lead links through the gateway, which counts clicks"))
     .addOption(setting("--unsubscribe", "UNSUBSCRIBE", "one-click List-Unsubscribe, and {{ unsubscribe_url }}"))
-    .addOption(setting("--base-url <url>", "BASE_URL", "https address under which ses-mail serve is reached"));
+    .addOption(setting("--base-url <url>", "BASE_URL", "https address at which readers reach ses-mail serve"));
 }
 
 /**
@@ -44,12 +65,13 @@ function parseSwitch(variable: string, text: string): boolean {
 
 function addOwnContentOptions(command: Command): Command {
   return command
+    .optionsGroup(GROUPS.content)
     .option("--topic <name>", "name of the topic (default: front matter, else the file's base name)")
     .option(
       "--content <file>",
       "content, .html or .md, with or without front matter (default: the file beside the CSV)",
     )
-    .option("--text <file>", "text alternative (default: derived from the HTML)")
+    .option("--text <file>", "text part (default: made from the HTML)")
     .option("--subject <text>", "subject line")
     .addOption(setting("--from <mailbox>", "FROM", "sender, 'Name <address>'"))
     .addOption(setting("--reply-to <mailbox>", "REPLY_TO", "where answers go; may be repeated").argParser(collect))
@@ -61,12 +83,13 @@ function addOwnContentOptions(command: Command): Command {
       setting("--unsubscribe-url <template>", "UNSUBSCRIBE_URL", "https address for List-Unsubscribe, one-click"),
     )
     .addOption(setting("--unsubscribe-mailto <address>", "UNSUBSCRIBE_MAILTO", "mail address for List-Unsubscribe"))
-    .option("--allow-empty", "write variables that are empty or unknown as nothing");
+    .option("--allow-empty", "accept variables that are empty or unknown, and write nothing for them");
 }
 
 /** Adds the options that say how a list of recipients is written. Returns `command`. */
 export function addRecipientOptions(command: Command): Command {
   return command
+    .optionsGroup(GROUPS.list)
     .addOption(setting("--email-column <name>", "EMAIL_COLUMN", "column with the address (default: email, else found)"))
     .addOption(setting("--delimiter <char>", "DELIMITER", "field separator (default: , ; or tab, detected)"))
     .addOption(
@@ -77,6 +100,7 @@ export function addRecipientOptions(command: Command): Command {
 /** Adds the options of every command that sends: rate, attempts, and when to stop a topic. Returns `command`. */
 export function addSendingOptions(command: Command): Command {
   return command
+    .optionsGroup(GROUPS.sending)
     .addOption(setting("--rate <n>", "RATE", "recipients per second (default: the account's)").argParser(parseRate))
     .addOption(
       setting("--concurrency <n>", "CONCURRENCY", "calls in flight (default: 2 × rate)").argParser(
@@ -84,18 +108,26 @@ export function addSendingOptions(command: Command): Command {
       ),
     )
     .addOption(
-      setting("--max-attempts <n>", "MAX_ATTEMPTS", "attempts per message")
+      setting("--max-attempts <n>", "MAX_ATTEMPTS", "attempts for each message")
         .argParser(parseCount("--max-attempts"))
         .default(3),
     )
     .addOption(
-      setting("--timeout <duration>", "TIMEOUT", "wait this long for an answer; then the message is in doubt").default(
-        "30s",
-      ),
+      setting(
+        "--timeout <duration>",
+        "TIMEOUT",
+        "wait this long for the whole answer; then the message is in doubt",
+      ).default("30s"),
     )
-    .addOption(setting("--max-late <duration>", "MAX_LATE", "leave alone what is overdue by more than this"))
     .addOption(
-      setting("--max-bounce-rate <percent>", "MAX_BOUNCE_RATE", "stop a topic that bounces more than this; off: never")
+      setting("--max-late <duration>", "MAX_LATE", "do not send what is overdue by more than this, such as 2h"),
+    )
+    .addOption(
+      setting(
+        "--max-bounce-rate <percent>",
+        "MAX_BOUNCE_RATE",
+        "stop a topic that has more hard bounces than this; off: never",
+      )
         .argParser(parsePercent("--max-bounce-rate"))
         .default(5),
     )
@@ -103,7 +135,7 @@ export function addSendingOptions(command: Command): Command {
       setting(
         "--max-complaint-rate <percent>",
         "MAX_COMPLAINT_RATE",
-        "stop a topic that more than this complain about; off: never",
+        "stop a topic that has more complaints than this; off: never",
       )
         .argParser(parsePercent("--max-complaint-rate"))
         .default(0.1),

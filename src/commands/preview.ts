@@ -1,13 +1,15 @@
 import type { PreviewFlags } from "../work/preview.ts";
 import type { AddCommand } from "./command.ts";
-import { addContentOptions, addRecipientOptions, parseCount } from "./options.ts";
+import { addExamples } from "./examples.ts";
+import { addContentOptions, addRecipientOptions, GROUPS, parseCount } from "./options.ts";
 
 /** Declares `preview`. */
 export const addPreview: AddCommand = (program, act) => {
   const command = program
     .command("preview")
-    .description("show the mail one recipient would get")
+    .description("show the mail that one recipient would get")
     .argument("<recipients.csv>", "CSV file, or - for stdin")
+    .optionsGroup(GROUPS.first)
     .option("--row <n>", "which recipient, 1 is the first", parseCount("--row"), 1)
     .option("--output <dir>", "write mail.html, mail.txt and headers.txt into this folder")
     .option("--open", "open the HTML in the browser");
@@ -18,4 +20,8 @@ export const addPreview: AddCommand = (program, act) => {
       return preview(context, file ?? "-", flags);
     }),
   );
+  addExamples(command, [
+    ["ses-mail preview june.csv --row 3", "shows the mail of the third recipient"],
+    ["ses-mail preview june.csv --open", "opens it in the browser"],
+  ]);
 };

@@ -1,10 +1,11 @@
 import type { ReportFlags } from "../work/report.ts";
 import type { AddCommand } from "./command.ts";
+import { addExamples } from "./examples.ts";
 import { setting } from "./options.ts";
 
 /** Declares `report`. */
 export const addReport: AddCommand = (program, act) => {
-  program
+  const command = program
     .command("report")
     .description(
       "write one self-contained HTML page: funnel, bounces, opens over time, domains, links; several topics side by side",
@@ -18,4 +19,8 @@ export const addReport: AddCommand = (program, act) => {
         return writeReport(context, topics, flags);
       }),
     );
+  addExamples(command, [
+    ["ses-mail report june", "writes report.html"],
+    ["ses-mail report may june --output compare.html", "compares two topics"],
+  ]);
 };

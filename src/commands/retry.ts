@@ -1,20 +1,23 @@
 import { RETRIABLE } from "../store/rules/states.ts";
 import type { RetryFlags } from "../work/retry.ts";
 import type { AddCommand } from "./command.ts";
-import { parseNames } from "./options.ts";
+import { addExamples } from "./examples.ts";
+import { ListOption, parseNames } from "./options.ts";
 
 /** Declares `retry`. */
 export const addRetry: AddCommand = (program, act) => {
-  program
+  const command = program
     .command("retry")
-    .description("put messages back to pending, and reopen a cancelled topic; the next send takes them")
+    .description("put messages back to pending, and reopen a cancelled topic; the next send sends them")
     .argument("<topic>")
-    .requiredOption(
-      "--state <list>",
-      `states to take, of ${RETRIABLE.join(",")}`,
-      parseNames("--state", RETRIABLE, (unknown) =>
-        unknown === "sent" ? "what was sent is never sent again" : "separate several with commas",
-      ),
+    .addOption(
+      new ListOption("--state <list>", `states to take, of ${RETRIABLE.join(",")}`, RETRIABLE)
+        .argParser(
+          parseNames("--state", RETRIABLE, (unknown) =>
+            unknown === "sent" ? "what was sent is never sent again" : "separate several with commas",
+          ),
+        )
+        .makeOptionMandatory(),
     )
     .option("-y, --yes", "do not ask")
     .action(
@@ -23,4 +26,8 @@ export const addRetry: AddCommand = (program, act) => {
         return retry(context, topic ?? "", flags);
       }),
     );
+  addExamples(command, [
+    ["ses-mail retry june --state failed", "puts back what SES refused"],
+    ["ses-mail retry june --state in_doubt", "puts back what may have arrived: some people may get it twice"],
+  ]);
 };

@@ -2,6 +2,7 @@ import { Option } from "commander";
 import { FAULT_GRAMMAR } from "../sandbox/faults.ts";
 import type { SandboxFlags } from "../work/sandbox.ts";
 import type { AddCommand } from "./command.ts";
+import { addExamples } from "./examples.ts";
 import { collect, parseRate, setting } from "./options.ts";
 
 const FAULTS = `
@@ -11,9 +12,9 @@ Faults: ${FAULT_GRAMMAR}
 
 /** Declares `sandbox`. */
 export const addSandbox: AddCommand = (program, act) => {
-  program
+  const command = program
     .command("sandbox")
-    .description("run a local SES to develop and rehearse against; no AWS account needed")
+    .description("run a local SES, to develop and rehearse against; no AWS account needed")
     .addOption(setting("--port <n>", "SANDBOX_PORT", "port; 0 picks a free one").default("8025"))
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--rate <n>", "recipients per second it accepts", parseRate, 14)
@@ -44,4 +45,11 @@ export const addSandbox: AddCommand = (program, act) => {
         return runSandbox(context, flags);
       }),
     );
+  addExamples(command, [
+    [
+      "ses-mail sandbox --port 8025 --events events.ndjson",
+      "then, in another terminal, AWS_ENDPOINT_URL_SESV2=http://127.0.0.1:8025 ses-mail send june.csv",
+    ],
+    ["ses-mail sandbox --fault throttle:0.2", "throttles every fifth call"],
+  ]);
 };

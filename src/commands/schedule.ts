@@ -1,18 +1,19 @@
 import type { ScheduleFlags } from "../work/schedule.ts";
 import type { AddCommand } from "./command.ts";
-import { addContentOptions, addRecipientOptions, setting } from "./options.ts";
+import { addExamples } from "./examples.ts";
+import { addContentOptions, addRecipientOptions, GROUPS, setting } from "./options.ts";
 
 /** Declares `schedule`. */
 export const addSchedule: AddCommand = (program, act) => {
   const command = program
     .command("schedule")
-    .description(
-      "take a recipients file in for later, or with --topic move what is pending; cron's `send` does the sending",
-    )
+    .description("add a list for later, or with --topic move what is pending; a ses-mail send at that time sends it")
     .argument("[recipients.csv]", "CSV file, or - for stdin")
+    .optionsGroup(GROUPS.first)
     .requiredOption("--at <when>", "2026-12-25T09:00:00+09:00, '2026-12-25 09:00' (read in --tz), or +90m, +2h, +1d")
     .addOption(setting("--tz <zone>", "TZ", "IANA time zone of --at (default: the machine's)"))
     .option("--tz-column <name>", "column with each recipient's own zone: 09:00 means their 09:00")
+    .optionsGroup(GROUPS.other)
     .option("--replace-content", "give what has not been sent yet this content");
   addRecipientOptions(addContentOptions(command));
   command.action(
@@ -21,4 +22,11 @@ export const addSchedule: AddCommand = (program, act) => {
       return schedule(context, file ?? null, flags);
     }),
   );
+  addExamples(command, [
+    [
+      `ses-mail schedule june.csv --at '2030-06-01 09:00' --tz Europe/Berlin`,
+      `adds the list; cron or ses-mail serve sends it then`,
+    ],
+    ["ses-mail schedule --topic june --at +2h", "moves what waits in the topic"],
+  ]);
 };

@@ -1,17 +1,22 @@
+import { Option } from "commander";
+import { UserError } from "../errors.ts";
 import type { CampaignFlags } from "../work/campaign.ts";
 import type { SendFlags } from "../work/send-flags.ts";
-import { UserError } from "../errors.ts";
 import type { AddCommand } from "./command.ts";
-import { Option } from "commander";
-import { addContentOptions, addRecipientOptions, addSendingOptions, parseCount, setting } from "./options.ts";
+import { addExamples } from "./examples.ts";
+import { addContentOptions, addRecipientOptions, addSendingOptions, GROUPS, parseCount, setting } from "./options.ts";
 
 /** Declares `send`. */
 export const addSend: AddCommand = (program, act) => {
   const command = program
     .command("send")
-    .description("take a recipients file in (if one is given), then send all that is due; run it again to resume")
+    .description("send a list its mail; without a list send all that is due. Run it again to resume")
     .argument("[recipients.csv]", "CSV file, or - for stdin")
-    .option("--replace-content", "give what has not been sent yet this content");
+    .optionsGroup(GROUPS.first)
+    .option("--dry-run", "check and render every row, show one mail; write nothing, send nothing")
+    .option("--test-to <address>", "send one sample to this address; keep no state")
+    .option("--sandbox", "rehearse: send to a local SES; no AWS account needed, mails land in ses-mail-outbox/")
+    .option("-y, --yes", "do not ask");
   addRecipientOptions(addContentOptions(command));
   addSendingOptions(command)
     .option("--max <n>", "stop after this many messages", parseCount("--max"))
@@ -20,16 +25,14 @@ export const addSend: AddCommand = (program, act) => {
         .choices(["stop", "wait"])
         .default("stop"),
     )
+    .optionsGroup(GROUPS.other)
+    .option("--replace-content", "give what has not been sent yet this content")
     .option("--retry-in-doubt", "send what is in doubt again: some may get a second copy")
-    .option("--dry-run", "check and render every row; write nothing, send nothing, show one")
-    .option("--test-to <address>", "send one sample to this address; keep no state")
-    .option("--sandbox", "send to a local SES: no AWS account needed, mails land in ses-mail-outbox/")
     .addOption(
       new Option("--sandbox-events <file>", "with --sandbox: write the events SES would publish").implies({
         sandbox: true,
       }),
     )
-    .option("-y, --yes", "do not ask")
     .action(
       act<CampaignFlags & SendFlags>(async (context, flags, [file]) => {
         if (flags.dryRun || flags.testTo !== undefined) {
@@ -41,6 +44,11 @@ export const addSend: AddCommand = (program, act) => {
         return file === undefined ? sendDue(context, flags) : sendCampaign(context, file, flags);
       }),
     );
+  addExamples(command, [
+    ["ses-mail send june.csv", "sends june.html or june.md to everybody in june.csv, once; run it again to resume"],
+    ["ses-mail send june.csv --sandbox", "rehearses the same on this machine"],
+    ["ses-mail send --quiet", "sends all that is due, of every topic: the line for cron"],
+  ]);
 };
 
 function missingFile(option: string): UserError {

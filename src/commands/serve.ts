@@ -1,6 +1,7 @@
-import { addSendingOptions, addTrackingOptions, collect, setting } from "./options.ts";
+import { addSendingOptions, addTrackingOptions, collect, GROUPS, setting } from "./options.ts";
 import type { ServeFlags } from "../work/gateway/settings.ts";
 import type { AddCommand } from "./command.ts";
+import { addExamples } from "./examples.ts";
 
 const KEYS = `
 It refuses to start without an API key: SES_MAIL_API_KEY (16 characters or more), or keys made with ses-mail key add.
@@ -10,11 +11,14 @@ Also read: SES_MAIL_SNS_RAW_SECRET (password of raw SNS deliveries), SES_MAIL_SE
 export const addServe: AddCommand = (program, act) => {
   const command = program
     .command("serve")
-    .description("the gateway: HTTP API, SNS webhook, tracking and dashboard over the job file; sends what is due")
+    .description("run the gateway: HTTP API, dashboard, SNS webhook and tracking over the job file; send what is due")
+    .optionsGroup(GROUPS.first)
+    .option("--sandbox", "rehearse: send to a local SES; no AWS account needed, mails land in ses-mail-outbox/")
     .addOption(setting("--port <n>", "PORT", "port; 0 picks a free one").default("8080"))
     .addOption(setting("--host <address>", "HOST", "address to listen on").default("127.0.0.1"))
-    .addOption(setting("--trust-proxy", "TRUST_PROXY", "behind one reverse proxy: believe its X-Forwarded headers"))
-    .addOption(setting("--from <mailbox>", "FROM", "sender of what comes in here, 'Name <address>'"))
+    .addOption(setting("--trust-proxy", "TRUST_PROXY", "believe the X-Forwarded headers of the reverse proxy in front"))
+    .optionsGroup("What is posted here:")
+    .addOption(setting("--from <mailbox>", "FROM", "sender of the mail, 'Name <address>'"))
     .addOption(setting("--reply-to <mailbox>", "REPLY_TO", "where answers go; may be repeated").argParser(collect))
     .option("--header <'Name: value'>", "extra header; may be repeated", collect)
     .addOption(setting("--configuration-set <name>", "CONFIGURATION_SET", "SES configuration set"))
@@ -22,6 +26,7 @@ export const addServe: AddCommand = (program, act) => {
     .addOption(setting("--unsubscribe-mailto <address>", "UNSUBSCRIBE_MAILTO", "mail address for List-Unsubscribe"));
   addTrackingOptions(command);
   command
+    .optionsGroup("What SES reports:")
     .addOption(
       setting("--tz <zone>", "TZ", "zone of scheduled times that come without an offset").default("Asia/Seoul"),
     )
@@ -29,16 +34,26 @@ export const addServe: AddCommand = (program, act) => {
       setting(
         "--sns-topic-arn <arn>",
         "SNS_TOPIC_ARN",
-        "take in messages of this SNS topic; may be repeated",
+        "believe messages of this SNS topic; may be repeated",
       ).argParser(collect),
     )
-    .option("--sns-trust <file>", "PEM of a public key whose SNS signatures are good, too (a sandbox's)", collect)
-    .addOption(setting("--sns-max-age <duration>", "SNS_MAX_AGE", "older SNS messages are replays").default("90m"));
+    .option(
+      "--sns-trust <file>",
+      "PEM of another public key to check SNS signatures with, such as a sandbox's",
+      collect,
+    )
+    .addOption(
+      setting("--sns-max-age <duration>", "SNS_MAX_AGE", "refuse SNS messages that are older than this").default("90m"),
+    );
   addSendingOptions(command)
     .addOption(
-      setting("--recipient-cap <n/duration>", "RECIPIENT_CAP", "mails to one address, such as 5/1h; more wait"),
+      setting(
+        "--recipient-cap <n/duration>",
+        "RECIPIENT_CAP",
+        "most mails to one address, such as 5/1h; more of them wait",
+      ),
     )
-    .option("--sandbox", "send to a local SES: no AWS account needed, mails land in ses-mail-outbox/")
+    .optionsGroup(GROUPS.other)
     .addHelpText("after", KEYS)
     .action(
       act<ServeFlags>(async (context, flags) => {
@@ -46,4 +61,11 @@ export const addServe: AddCommand = (program, act) => {
         return serve(context, flags);
       }),
     );
+  addExamples(command, [
+    [`ses-mail serve --sandbox --from 'News <news@example.com>'`, `tries it without AWS: http://127.0.0.1:8080/`],
+    [
+      "ses-mail serve --base-url https://mail.example.com --track-opens --unsubscribe",
+      "counts opens and unsubscriptions behind a proxy",
+    ],
+  ]);
 };

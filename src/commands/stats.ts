@@ -2,6 +2,7 @@ import { Option } from "commander";
 import type { Line } from "../report/breakdown.ts";
 import type { StatsFlags } from "../work/stats.ts";
 import type { AddCommand } from "./command.ts";
+import { addExamples } from "./examples.ts";
 import { parseCount } from "./options.ts";
 
 const FORMATS = ["table", "json", "csv"] satisfies StatsFlags["format"][];
@@ -9,7 +10,7 @@ const BY = ["hour", "domain", "bounce-reason", "failure", "link"] satisfies Line
 
 /** Declares `stats`. */
 export const addStats: AddCommand = (program, act) => {
-  program
+  const command = program
     .command("stats")
     .description("count messages by state and by what came back, of one topic or of all")
     .argument("[topic]")
@@ -25,4 +26,9 @@ export const addStats: AddCommand = (program, act) => {
         return stats(context, topic ?? null, flags);
       }),
     );
+  addExamples(command, [
+    ["ses-mail stats june", "shows the counts of one topic"],
+    ["ses-mail stats june --by domain --top 10", "shows where its mail bounces"],
+    ["ses-mail stats --format csv --output stats.csv", "writes a file for a spreadsheet"],
+  ]);
 };

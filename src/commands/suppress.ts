@@ -3,15 +3,16 @@ import type { SuppressAddFlags } from "../work/suppress.ts";
 import type { SuppressExportFlags, SuppressImportFlags } from "../work/suppress-list.ts";
 import type { SyncFlags } from "../work/suppress-sync.ts";
 import type { Act, AddCommand } from "./command.ts";
+import { addExamples } from "./examples.ts";
 
 /** Declares `suppress`. */
 export const addSuppress: AddCommand = (program, act) => {
-  const suppress = program.command("suppress").description("addresses that are not written to, and why");
+  const suppress = program.command("suppress").description("list, add and remove addresses that are never written to");
   addAdd(suppress, act);
   suppress
     .command("remove")
     .description(
-      "let addresses be written to again; messages already suppressed come back with: retry --state suppressed",
+      "allow mail to addresses again; ses-mail retry --state suppressed brings back messages that were suppressed",
     )
     .argument("<addresses...>")
     .action(
@@ -22,17 +23,21 @@ export const addSuppress: AddCommand = (program, act) => {
     );
   suppress
     .command("list")
-    .description("show them")
+    .description("show every suppressed address")
     .action(act(async (context) => (await import("../work/suppress.ts")).listSuppressions(context)));
   addImport(suppress, act);
   addExport(suppress, act);
   addSync(suppress, act);
+  addExamples(suppress, [
+    ["ses-mail suppress add ann@example.com --note 'asked by phone'", "never writes to her again"],
+    ["ses-mail suppress import old-system.csv --reason unsubscribe", "brings a list from elsewhere"],
+  ]);
 };
 
 function addAdd(suppress: Command, act: Act): void {
   suppress
     .command("add")
-    .description("write to these addresses no more; messages that wait for them become suppressed")
+    .description("never write to these addresses again; messages that wait for them become suppressed")
     .argument("<addresses...>")
     .option("--reason <text>", "bounce, complaint, unsubscribe, or your own word", "manual")
     .option("--note <text>", "for people")
@@ -62,7 +67,7 @@ function addImport(suppress: Command, act: Act): void {
 function addExport(suppress: Command, act: Act): void {
   suppress
     .command("export")
-    .description("write them as CSV")
+    .description("write every suppressed address as CSV")
     .option("--output <file>", "file instead of stdout")
     .option("--raw", "write cells as they are")
     .action(
@@ -76,9 +81,9 @@ function addExport(suppress: Command, act: Act): void {
 function addSync(suppress: Command, act: Act): void {
   suppress
     .command("sync")
-    .description("take in what is on the account's suppression list at SES, and put bounces and complaints there")
-    .option("--from-ses", "only take in")
-    .option("--to-ses", "only put there; SES takes one address a second")
+    .description("exchange bounces and complaints with the account's suppression list at SES")
+    .option("--from-ses", "only read the list at SES")
+    .option("--to-ses", "only write to it; SES takes one address a second")
     .action(
       act<SyncFlags>(async (context, flags) => {
         const { syncWithSes } = await import("../work/suppress-sync.ts");

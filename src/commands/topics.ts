@@ -1,14 +1,18 @@
 import type { AddCommand } from "./command.ts";
+import { addExamples } from "./examples.ts";
+import type { TopicsFlags } from "../work/topics.ts";
 
 /** Declares `topics`. */
 export const addTopics: AddCommand = (program, act) => {
-  program
+  const command = program
     .command("topics")
     .description("list the topics and the states of their messages")
+    .option("--names", "only the names, one a line")
     .action(
-      act(async (context) => {
-        const { listTopics } = await import("../work/topics.ts");
-        return listTopics(context);
+      act<TopicsFlags>(async (context, flags) => {
+        const { listTopics, nameTopics } = await import("../work/topics.ts");
+        return flags.names ? nameTopics(context) : listTopics(context);
       }),
     );
+  addExamples(command, [["ses-mail topics", "shows what there is and what waits"]]);
 };

@@ -14,6 +14,21 @@ export async function listTopics({ terminal, globals, openStore }: Context): Pro
   return EXIT.done;
 }
 
+/** Options of `topics`. */
+export interface TopicsFlags {
+  /** True: print names only. */
+  names?: boolean;
+}
+
+/** `topics --names`: prints the name of each topic, one a line, for scripts and for completion. */
+export async function nameTopics({ terminal, globals, openStore }: Context): Promise<number> {
+  const store = await openStore({ ifMissing: "refuse" });
+  const names = (await store.topics()).map(({ topic }) => topic);
+  if (globals.json) terminal.json({ topics: names });
+  else for (const name of names) terminal.result(name);
+  return EXIT.done;
+}
+
 function toJson(row: TopicRow) {
   const states = Object.fromEntries(STATES.map((state) => [state, row[state]]));
   return {
