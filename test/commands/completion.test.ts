@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Argument, Command, Option } from "commander";
 import { describe, expect, test } from "vitest";
 import { completionScript } from "../../src/commands/completion/script.ts";
+import { ListOption } from "../../src/commands/options.ts";
 import { UserError } from "../../src/errors.ts";
 
 /** A program with everything a completion can meet. */
@@ -16,12 +17,17 @@ function program(): Command {
     .argument("[recipients.csv]", "list")
     .option("--rate <n>", "recipients per second")
     .option("--attach <file>", "attachment; may be repeated")
-    .option("--dry-run", "send nothing")
+    .option("--dry-run", "send nothing: a rehearsal")
     .addOption(new Option("--secret", "not for everybody").hideHelp());
   root
     .command("stats")
     .argument("[topic]")
     .addOption(new Option("--format <format>", "how").choices(["table", "json", "csv"]));
+  root
+    .command("retry")
+    .argument("<topic>")
+    .option("--topic <name>", "another")
+    .addOption(new ListOption("--state <list>", "states", ["failed", "in_doubt"]));
   root.command("preview").argument("<recipients.csv>").option("--output <dir>", "folder");
   root.command("ingest-events").argument("<topic>").argument("<file...>");
   const suppress = root.command("suppress").alias("block").description("addresses not written to");
@@ -32,10 +38,12 @@ function program(): Command {
   return root;
 }
 
-const ROOT_COMMANDS = ["block", "completion", "help", "ingest-events", "preview", "send", "stats", "suppress"];
+const ROOT_COMMANDS = ["block", "completion", "help", "ingest-events", "preview", "retry", "send", "stats", "suppress"];
 const ROOT_FLAGS = ["--db", "--help", "--no-color", "--version", "-V", "-d", "-h"];
 const SEND_FLAGS = ["--attach", "--db", "--dry-run", "--help", "--no-color", "--rate", "--version", "-V", "-d", "-h"];
 const FILES = ["campaign.csv", "campaign.html", "folder", "två ord.csv"];
+const LISTS = ["campaign.csv", "folder", "två ord.csv"];
+const TOPICS = ["june", "junge Leute", "뉴스레터 1월"];
 const FORMATS = ["csv", "json", "table"];
 const SHELLS = ["bash", "zsh", "fish"];
 
@@ -58,12 +66,25 @@ const CASES: [string[], string[]][] = [
   [["--db", "x.db", "send", "--dry-run", "-"], SEND_FLAGS],
   [["--no-color", "stats", "--format", ""], FORMATS],
   [["stats", "--format", "c"], ["csv"]],
-  [["stats", "--format", "csv", ""], []],
+  [["stats", "--format", "csv", ""], TOPICS],
+  [
+    ["stats", "ju"],
+    ["june", "junge Leute"],
+  ],
+  [["stats", "뉴"], ["뉴스레터 1월"]],
+  [["--db", "other.db", "stats", ""], ["of other.db"]],
+  [["retry", "june", "--topic", "jung"], ["junge Leute"]],
+  [
+    ["retry", "june", "--state", ""],
+    ["failed", "in_doubt"],
+  ],
+  [["retry", "june", "--state", "failed,in"], ["failed,in_doubt"]],
   [["stats", "june", "--fo"], ["--format"]],
   [["stats", "send", "--fo"], ["--format"]],
-  [["send", ""], FILES],
+  [["send", ""], LISTS],
   [["send", "--rate", ""], []],
   [["send", "--rate", "14", "t"], ["två ord.csv"]],
+  [["preview", "campaign"], ["campaign.csv"]],
   [["send", "--attach", "campaign.h"], ["campaign.html"]],
   [["send", "--dry-run", "campaign.c"], ["campaign.csv"]],
   [["send", "campaign.csv", ""], []],
@@ -72,7 +93,7 @@ const CASES: [string[], string[]][] = [
   [["send", "--secr"], []],
   [["preview", "--output", "f"], ["folder"]],
   [["preview", "--output", "campaign"], []],
-  [["ingest-events", ""], []],
+  [["ingest-events", ""], TOPICS],
   [["ingest-events", "june", "campaign.c"], ["campaign.csv"]],
   [["ingest-events", "june", "a", "b", "campaign.c"], ["campaign.csv"]],
   [
@@ -108,6 +129,13 @@ function run(shell: string, args: string[], script: string, cwd = folder()): str
   return result.stdout.split("\n").filter((line) => line !== "");
 }
 
+/** Stands for the program, which the scripts ask for topics. */
+const PROGRAM = `ses-mail() {
+  [ "$1 $2" = "topics --names" ] || return 1
+  if [ "$3" = --db ]; then echo "of $4"; else printf '%s\\n' ${TOPICS.map((topic) => `'${topic}'`).join(" ")}; fi
+}
+`;
+
 const word = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 const has = (shell: string) => spawnSync(shell, ["--version"]).status === 0;
 
@@ -131,7 +159,8 @@ describe("bash", () => {
     return run(
       "bash",
       ["--norc", "--noprofile"],
-      `${script}
+      `compopt() { [ "$2" = filenames ]; }
+${PROGRAM}${script}
 COMP_WORDS=(${typed}); COMP_CWORD=${words.length}
 _ses_mail; printf '%s\\n' "\${COMPREPLY[@]}"`,
     ).sort();
@@ -165,9 +194,20 @@ describe.skipIf(!has("zsh"))("zsh", () => {
   // The two builtins and two functions of the completion system that the script calls, saying what they were told.
   const system = `
 compdef() { :; }
-compadd() { shift; for candidate in "$@"; do [[ $candidate == "$PREFIX"* ]] && print -r -- "$candidate"; done }
-_files() { local -a found; [[ $1 == -/ ]] && found=("$PREFIX"*(N/)) || found=("$PREFIX"*(N)); print -rl -- $found }
-compset() { PREFIX=\${PREFIX#*=}; }
+compadd() { shift; for candidate in "$@"; do [[ $candidate == "$PREFIX"* ]] && print -r -- "$BEFORE$candidate"; done; true }
+_describe() { local each; for each in "\${(@P)argv[-1]}"; do [[ $each == *:* && $each == "$PREFIX"* ]] && print -r -- "\${each%%:*}"; done; true }
+_files() {
+  local -a found
+  setopt local_options extended_glob
+  case $1 in
+    -/) found=("$PREFIX"*(N/)) ;;
+    -g) found=("$PREFIX"*(N/) "$PREFIX"*(N.)); found=(\${(M)found:#(*.(csv|tsv|txt)|folder)}) ;;
+    *) found=("$PREFIX"*(N)) ;;
+  esac
+  print -rl -- $found
+}
+compset() { local rest=\${PREFIX##\${~2}}; BEFORE=\${PREFIX%"$rest"}; [[ $2 == '*=' ]] && BEFORE=; PREFIX=$rest; }
+${PROGRAM}BEFORE=
 `;
 
   function complete(words: string[]): string[] {
@@ -191,11 +231,16 @@ compset() { PREFIX=\${PREFIX#*=}; }
 });
 
 describe.skipIf(!has("fish"))("fish", () => {
+  const FISH_PROGRAM = `function ses-mail
+  test "$argv[3]" = --db; and echo "of $argv[4]"; and return
+  printf '%s\\n' ${TOPICS.map((topic) => `'${topic}'`).join(" ")}
+end
+`;
   const script = completionScript("fish", program());
 
   function complete(words: string[]): string[] {
     const typed = ["ses-mail", ...words].join(" ");
-    const offered = run("fish", ["--no-config"], `${script}\ncomplete -C ${word(typed)}`);
+    const offered = run("fish", ["--no-config"], `${FISH_PROGRAM}${script}\ncomplete -C ${word(typed)}`);
     return offered.map((line) => line.split("\t")[0]?.replace(/\/$/, "") ?? "").sort();
   }
 

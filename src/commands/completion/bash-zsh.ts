@@ -1,8 +1,11 @@
 /** Completion for bash (3.2 and later) and zsh. Their scripts differ in little more than how they give an answer. */
 import {
   type Branch,
-  flagNames,
+  type Described,
+  describedCommands,
+  describedFlags,
   flagValues,
+  LIST_ENDINGS,
   type Place,
   repeatedValues,
   steps,
@@ -13,14 +16,15 @@ import {
 /**
  * The walk over the words before the one to complete. Bash and zsh differ only in the head of the loop. It sets `place`
  * (the command), `number` (how many of the command's words so far are not options), `value` (the option whose value
- * comes next) and `rest` (after `--`).
+ * comes next), `rest` (after `--`) and `db` (the job file that was named, whose topics are offered).
  */
 function walk(places: Place[], loop: { start: string; word: string }): string {
   const withValue = flagValues(places).flatMap(({ patterns }) => patterns);
-  return `  local place=${quote(places[0]?.path ?? "")} number=0 value='' rest='' word i
+  return `  local place=${quote(places[0]?.path ?? "")} number=0 value='' rest='' db='' word i
   for (( ${loop.start}; i++ )); do
     word=${loop.word}
     if [[ -n $value ]]; then
+      [[ $value == *' --db' && $word != '=' ]] && db=$word
       [[ $word == '=' ]] || value=''
     elif [[ -n $rest ]]; then
       number=$((number + 1))
@@ -29,6 +33,7 @@ function walk(places: Place[], loop: { start: string; word: string }): string {
 ${withValue.length === 0 ? "" : `        ${any(withValue)}) value="$place $word" ;;\n`}${steps(places)
     .map(({ patterns, path }) => `        ${any(patterns)}) place=${quote(path)} number=0 ;;\n`)
     .join("")}        *' --') rest=1 ;;
+        *' --db='*) db=\${word#*=} ;;
         *' -'?*) ;;
         *) number=$((number + 1)) ;;
       esac
@@ -37,8 +42,16 @@ ${withValue.length === 0 ? "" : `        ${any(withValue)}) value="$place $word"
 `;
 }
 
-/** The choice of what may stand here. `offer` makes the line of the script that offers a value. */
-function branches(places: Place[], offer: (value: Value) => string): string {
+/** How a shell offers things: each makes a line of the script. */
+interface Offers {
+  value(value: Value): string;
+  flags(place: Place): string;
+  commands(place: Place): string;
+}
+
+/** The choice of what may stand here. */
+function branches(places: Place[], offers: Offers): string {
+  const offer = offers.value;
   const branch = ({ patterns, value }: Branch): string => `      ${any(patterns)}) ${offer(value)} ;;\n`;
   const repeated = repeatedValues(places).map(({ path, value }) => `      ${quote(`${path} `)}*) ${offer(value)} ;;\n`);
   return `  if [[ -n $value ]]; then
@@ -46,10 +59,13 @@ function branches(places: Place[], offer: (value: Value) => string): string {
 ${flagValues(places).map(branch).join("")}    esac
   elif [[ -z $rest && $current == -* ]]; then
     case $place in
-${places.map((place) => `      ${quote(place.path)}) ${offer(flagNames(place))} ;;\n`).join("")}    esac
+${places.map((place) => `      ${quote(place.path)}) ${offers.flags(place)} ;;\n`).join("")}    esac
   else
     case "$place $number" in
-${wordValues(places).map(branch).join("")}${repeated.join("")}    esac
+${places
+  .filter(({ commands }) => commands.length > 0)
+  .map((place) => `      ${quote(`${place.path} 0`)}) ${offers.commands(place)} ;;\n`)
+  .join("")}${wordValues(places).map(branch).join("")}${repeated.join("")}    esac
   fi
 `;
 }
@@ -57,16 +73,52 @@ ${wordValues(places).map(branch).join("")}${repeated.join("")}    esac
 /** A completion script for bash. `program` is what the user types. */
 export function bash(program: string, places: Place[]): string {
   const name = functionName(program);
-  const offer = (value: Value): string => {
-    if (value === "file") return `${name}_paths default -f`;
-    if (value === "folder") return `${name}_paths dirnames -d`;
-    return value === "any" ? ":" : `${name}_words ${quote(value.join(" "))}`;
+  const value = (what: Value): string => {
+    if (what === "file") return `${name}_paths default -f`;
+    if (what === "recipients") return `${name}_recipients`;
+    if (what === "folder") return `${name}_paths dirnames -d`;
+    if (what === "topic") return `${name}_topics`;
+    if (what === "any") return ":";
+    return Array.isArray(what)
+      ? `${name}_words ${quote(what.join(" "))}`
+      : `${name}_list ${quote(what.list.join(" "))}`;
+  };
+  const words = (all: Described[]) => value(all.map((one) => one.name));
+  const offers: Offers = {
+    value,
+    flags: (place) => words(describedFlags(place)),
+    commands: (place) => words(describedCommands(place)),
   };
   return `# bash completion for ${program}. Load it with: source <(${program} completion bash)
 
 # Readline completes paths best (quotes, ~). Without compopt (bash 3) compgen does.
 ${name}_paths() {
   compopt -o "$1" 2>/dev/null || ${name}_add < <(compgen "$2" -- "$current")
+}
+
+# Lists first: a job file beside them is none. Other names are offered when there is no such file.
+${name}_recipients() {
+  compopt -o filenames 2>/dev/null
+  ${name}_add < <(${LIST_ENDINGS.map((ending) => `compgen -f -X '!*.${ending}' -- "$current"`).join("; ")}; compgen -d -- "$current")
+  [[ \${#COMPREPLY[@]} -gt 0 ]] || ${name}_paths default -f
+}
+
+# Readline quotes a name with spaces when it takes it for that of a file.
+${name}_topics() {
+  local topic typed=\${current#[\\'\\"]}
+  typed=\${typed//\\\\/}
+  while IFS= read -r topic; do
+    [[ $topic == "$typed"* ]] || continue
+    compopt -o filenames 2>/dev/null || topic=$(printf %q "$topic")
+    COMPREPLY+=("$topic")
+  done < <(${program} topics --names \${db:+--db "$db"} 2>/dev/null)
+}
+
+# Several words with commas between: the last one is completed.
+${name}_list() {
+  local before=''
+  [[ $current == *,* ]] && before=\${current%,*},
+  ${name}_add < <(compgen -P "$before" -W "$1" -- "\${current##*,}")
 }
 
 ${name}_words() {
@@ -84,7 +136,7 @@ ${name}() {
 ${walk(places, { start: "i = 1; i < COMP_CWORD", word: `\${COMP_WORDS[i]}` })}
   # Readline cuts --option=value into three words.
   [[ $current == '=' ]] && current=''
-${branches(places, offer)}}
+${branches(places, offers)}}
 
 complete -F ${name} ${program}
 `;
@@ -93,22 +145,45 @@ complete -F ${name} ${program}
 /** A completion script for zsh. `program` is what the user types. */
 export function zsh(program: string, places: Place[]): string {
   const name = functionName(program);
-  const offer = (value: Value): string => {
-    if (value === "file") return "_files";
-    if (value === "folder") return "_files -/";
-    return value === "any" ? ":" : `compadd -- ${value.map(quote).join(" ")}`;
+  const value = (what: Value): string => {
+    if (what === "file") return "_files";
+    if (what === "recipients") return `${name}_recipients`;
+    if (what === "folder") return "_files -/";
+    if (what === "topic") return `${name}_topics`;
+    if (what === "any") return ":";
+    if (!Array.isArray(what)) return `compset -P '*,'; compadd -- ${what.list.map(quote).join(" ")}`;
+    return `compadd -- ${what.map(quote).join(" ")}`;
+  };
+  const described = (tag: string, all: Described[]) =>
+    `offer=(${all.map((one) => quote(`${one.name}:${one.description}`)).join(" ")}); _describe${tag} offer`;
+  const offers: Offers = {
+    value,
+    flags: (place) => described(" -o option", describedFlags(place)),
+    commands: (place) => described(" command", describedCommands(place)),
   };
   return `#compdef ${program}
 # zsh completion for ${program}. Load it with: source <(${program} completion zsh)
 
+# Lists first: a job file beside them is none. Other names are offered when there is no such file.
+${name}_recipients() {
+  _files -g '*.(${LIST_ENDINGS.join("|")})'
+}
+
+${name}_topics() {
+  local -a topics
+  topics=(\${(f)"$(${program} topics --names \${db:+--db} \${db:+"$db"} 2>/dev/null)"})
+  compadd -- $topics
+}
+
 ${name}() {
   local current=\${words[CURRENT]}
+  local -a offer
 ${walk(places, { start: "i = 2; i < CURRENT", word: `\${words[i]}` })}
   if [[ -z $value && -z $rest && $current == --*=* ]]; then
     value="$place \${current%%=*}"
     compset -P '*='
   fi
-${branches(places, offer)}}
+${branches(places, offers)}}
 
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
   ${name} "$@"

@@ -3,9 +3,16 @@
  * typed at each. The script follows the words typed so far from place to place and skips the values of options.
  */
 import type { Argument, Command, Option } from "commander";
+import { ListOption } from "../options.ts";
 
-/** What completes a value: a file, a folder, one of these words, or `any`: we know nothing to offer. */
-export type Value = "file" | "folder" | "any" | string[];
+/**
+ * What completes a value: a file, a list of recipients, a folder, a topic of the job file, one of these words, several of them with
+ * commas between, or `any`: we know nothing to offer.
+ */
+export type Value = "file" | "recipients" | "folder" | "topic" | "any" | string[] | { list: readonly string[] };
+
+/** How the names of recipients files usually end. Completion offers them first. */
+export const LIST_ENDINGS = ["csv", "tsv", "txt"] as const;
 
 /** An option that may be typed at a place. */
 interface Flag {
@@ -52,7 +59,9 @@ function flagOf(option: Option): Flag {
   const names = [option.long, option.short].filter((name) => name !== undefined && name !== null);
   const takesValue = option.required || option.optional;
   const placeholder = /[<[](.*)[\]>]/.exec(option.flags)?.[1] ?? "";
-  const value = option.argChoices?.map(String) ?? valueNamed(placeholder);
+  const list = option instanceof ListOption ? { list: option.words } : undefined;
+  if (option.long === "--topic") return { names, description: option.description, value: "topic" };
+  const value = list ?? option.argChoices?.map(String) ?? valueNamed(placeholder);
   return { names, description: option.description, value: takesValue ? value : null };
 }
 
@@ -67,6 +76,8 @@ function argumentValue(argument: Argument): Value {
 }
 
 function valueNamed(placeholder: string): Value {
+  if (/^topics?$/.test(placeholder)) return "topic";
+  if (placeholder === "recipients.csv") return "recipients";
   if (/\b(?:dir|directory|folder)\b/.test(placeholder)) return "folder";
   return /\b(?:files?|path|csv|html|recipients)\b/.test(placeholder) ? "file" : "any";
 }
@@ -93,13 +104,11 @@ export function flagValues(places: Place[]): Branch[] {
   );
 }
 
-/** What may be the n-th word (from 0) that is not an option: a command or an argument. */
+/** What may be the n-th word (from 0) of a place without commands that is not an option: an argument. */
 export function wordValues(places: Place[]): Branch[] {
-  return places.flatMap((place) => {
-    const { path } = place;
-    if (place.commands.length > 0) return [{ patterns: [`${path} 0`], value: commandNames(place) }];
-    return place.arguments.map((value, index) => ({ patterns: [`${path} ${index}`], value }));
-  });
+  return places.flatMap(({ path, commands, arguments: values }) =>
+    commands.length > 0 ? [] : values.map((value, index) => ({ patterns: [`${path} ${index}`], value })),
+  );
 }
 
 /** The places whose last argument may be repeated, and what completes it. */
@@ -110,11 +119,18 @@ export function repeatedValues(places: Place[]): { path: string; value: Value }[
   });
 }
 
-function commandNames({ commands }: Place): string[] {
-  return commands.flatMap(({ names }) => names);
+/** A command or an option, and what it stands for. */
+export interface Described {
+  name: string;
+  description: string;
 }
 
-/** The names of every option that may be typed at the place. */
-export function flagNames({ flags }: Place): string[] {
-  return flags.flatMap(({ names }) => names);
+/** Each command that may be typed at the place, under each of its names. */
+export function describedCommands({ commands }: Place): Described[] {
+  return commands.flatMap(({ names, description }) => names.map((name) => ({ name, description })));
+}
+
+/** Each option that may be typed at the place, under each of its names. */
+export function describedFlags({ flags }: Place): Described[] {
+  return flags.flatMap(({ names, description }) => names.map((name) => ({ name, description })));
 }
