@@ -66,6 +66,11 @@ export async function main(argv: string[], io: Io): Promise<number> {
   return run.exitCode;
 }
 
+/** The command line as it is declared, with every command and option. It is there to be read: to parse with it does nothing. */
+export function describeCommands(io: Io): Command {
+  return createCommands(io, { exitCode: EXIT.done, context: null });
+}
+
 /** The result of the command: its exit code, and the context, which `main` closes. */
 interface Run {
   exitCode: number;
