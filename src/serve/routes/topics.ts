@@ -105,6 +105,8 @@ const NO_MAIL: Omit<TopicRow, "topic"> = {
   ...zeros(EVENT_COUNTERS),
   notBefore: null,
   cancelledAt: null,
+  pausedAt: null,
+  pausedUntil: null,
   endpoint: null,
   firstSentAt: null,
   lastSentAt: null,
