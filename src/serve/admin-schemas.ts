@@ -1,6 +1,6 @@
 /** Schemas that the routes of the admin API share. */
 import { STATES } from "../message.ts";
-import { COUNT, each, INSTANT, object, STATS_FIELDS } from "./schemas.ts";
+import { COUNT, each, INSTANT, object, STATS_FIELDS, TOPIC_STATE } from "./schemas.ts";
 
 /** Entries of a list when the client names no limit. `ses-mail export` writes all messages. */
 const LISTED = 50;
@@ -39,4 +39,5 @@ export const TOPIC = object({
   cancelled_at: INSTANT,
   endpoint: TEXT,
   held: { type: "boolean" },
+  ...TOPIC_STATE,
 });

@@ -8,25 +8,22 @@ import type { Reader, Suppressions, Topics } from "../store/store.ts";
 import type { Overview, TopicFacts } from "./dashboard/wire.ts";
 import type { Gateway } from "./gateway.ts";
 import { isoTime } from "../time/iso.ts";
+import { topicState } from "./topic-state.ts";
 
 /** Topics an overview lists: enough for a year of newsletters, if not for every verification code. */
 const LISTED = 200;
 /** The current rate is measured over the last few seconds, as in the progress line of `send`. */
 const RATE_WINDOW_MS = 5_000;
 
-type Viewed = Pick<Gateway, "sender" | "settings" | "account" | "held"> & { store: Topics & Reader & Suppressions };
+type Viewed = Pick<Gateway, "sender" | "settings" | "account" | "held" | "clock"> & {
+  store: Topics & Reader & Suppressions;
+};
 
 /** Reads the store and asks the sender. Nothing is kept between two calls. Rejects when the store cannot be read. */
-export async function readOverview({
-  store,
-  sender,
-  settings,
-  account,
-  held,
-}: Viewed): Promise<Omit<Overview, "version">> {
+export async function readOverview(viewed: Viewed): Promise<Omit<Overview, "version">> {
+  const { store, sender, settings, account } = viewed;
   const { state, reason, hint, perSecond } = sender.status();
   const rows = await store.topics();
-  const isHeld = held();
   return {
     endpoint: settings.endpoint,
     sender: {
@@ -43,7 +40,7 @@ export async function readOverview({
     topics: rows
       .slice(-LISTED)
       .reverse()
-      .map((row) => topicFacts(row, isHeld)),
+      .map((row) => topicFacts(row, viewed)),
   };
 }
 
@@ -53,14 +50,17 @@ function usedUp(account: ReturnType<Gateway["account"]>): Overview["account"] {
   return { quota, used, left: leftToday(account) };
 }
 
-/** A topic as the overview shows it. `held`: names of all topics that are held. */
-export function topicFacts(row: TopicRow, held: ReadonlySet<string>): TopicFacts {
+/** A topic as the overview shows it. */
+export function topicFacts(row: TopicRow, gateway: Omit<Viewed, "store" | "account">): TopicFacts {
   return {
     ...withRates(countsOf(row)),
     not_before: isoTime(row.notBefore),
     cancelled_at: isoTime(row.cancelledAt),
+    paused_at: isoTime(row.pausedAt),
+    paused_until: isoTime(row.pausedUntil),
     endpoint: row.endpoint,
-    held: held.has(row.topic),
+    held: gateway.held().has(row.topic),
+    ...topicState(row, gateway),
   };
 }
 

@@ -2,6 +2,7 @@
 import { STATES } from "../message.ts";
 import { RATES, TIMES } from "../report/stats.ts";
 import { EVENT_COUNTERS } from "../store/rules/event-counters.ts";
+import { TOPIC_STATES } from "./topic-state.ts";
 
 /** A whole number, not negative. */
 export const COUNT = { type: "integer", minimum: 0 } as const;
@@ -71,9 +72,21 @@ export const STATS_FIELDS = {
   ...each(RATES, SHARE),
 };
 
+/** What a topic is doing, and its pause. */
+export const TOPIC_STATE = {
+  state: { type: "string", enum: TOPIC_STATES, description: "What the topic is doing" },
+  reason: { type: ["string", "null"], description: "Why nothing of it leaves; null: nothing is in its way" },
+  paused_at: { ...INSTANT, description: "When it was paused; null: it is not paused" },
+  paused_until: {
+    ...INSTANT,
+    description: "When the pause ends by itself; null: it is not paused, or until it is resumed",
+  },
+} as const;
+
 /** A topic in `/v1/topics`: the fields of `stats`, then the counts under the names that older services gave them. */
 export const TOPIC = object({
   ...STATS_FIELDS,
+  ...TOPIC_STATE,
   request_counts: object(each(REQUEST_COUNTS, COUNT), "Messages by state; they add up to total"),
   result_counts: object(each(RESULT_COUNTS, COUNT), "Messages by what came back"),
   request: object(each(["total", "created", "sent", "failed", "stopped"], COUNT)),
@@ -93,6 +106,39 @@ export const CANCELLED = object({
   topic: { type: "string" },
   cancelled: COUNT,
   in_flight: { ...COUNT, description: "Handed to SES already: these cannot be taken back" },
+});
+
+const ALL_STATES = object({ total: COUNT, ...each(STATES, COUNT) });
+
+/** The body of `POST /v1/topics/{id}/pause`; it may be left out. */
+export const PAUSE_BODY = {
+  type: ["object", "null"],
+  additionalProperties: false,
+  properties: {
+    for: {
+      type: "string",
+      description: "How long, such as 30m, 2h or 1d; without it until the topic is resumed",
+      examples: ["2h"],
+    },
+  },
+} as const;
+
+/** The answer of `POST /v1/topics/{id}/pause`: `PausedAnswer`. */
+export const PAUSED = object({
+  topic: { type: "string" },
+  paused_at: INSTANT,
+  paused_until: { ...INSTANT, description: "When the pause ends by itself; null: when the topic is resumed" },
+  pending: { ...COUNT, description: "Messages that wait" },
+  in_flight: { ...COUNT, description: "Handed to SES already: these are not held back" },
+  totals: ALL_STATES,
+});
+
+/** The answer of `POST /v1/topics/{id}/resume`: `ResumedAnswer`. */
+export const RESUMED = object({
+  topic: { type: "string" },
+  resumed: { type: "boolean", description: "False: it was not paused" },
+  pending: COUNT,
+  totals: ALL_STATES,
 });
 
 /** The answer of `GET /v1/events/counts/sent`. */

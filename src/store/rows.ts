@@ -53,6 +53,10 @@ export interface TopicRow extends Totals, EventCounts {
   notBefore: number | null;
   /** Null: it is not cancelled. */
   cancelledAt: number | null;
+  /** When somebody paused it; null: it is not paused now. */
+  pausedAt: number | null;
+  /** When the pause ends by itself; null: it is not paused, or until somebody resumes it. */
+  pausedUntil: number | null;
   /** Where its mail goes; null: nothing of it was claimed yet. */
   endpoint: Endpoint | null;
   firstSentAt: number | null;

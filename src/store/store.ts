@@ -107,6 +107,14 @@ export interface Topics {
    * not cancelled. Returns how many became `pending`.
    */
   retry(topic: string | null, states: State[]): Promise<number>;
+  /**
+   * Claims nothing of the topic for `forMs` (whole milliseconds above 0) from now; null: until `resume`. What is `sending` is not
+   * touched, and the topic goes on taking recipients. A pause under way is replaced. When the clock of the store is set back, the
+   * pause is made longer by no more than `forMs`. Rejects with TopicRefusedError when the topic is cancelled.
+   */
+  pause(topic: string, forMs: number | null): Promise<void>;
+  /** Ends the pause of a topic. False: it was not paused. */
+  resume(topic: string): Promise<boolean>;
   /** Gives the pending messages of a topic another time. Returns how many there are. */
   reschedule(topic: string, when: Reschedule): Promise<number>;
 }

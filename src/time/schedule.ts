@@ -9,6 +9,7 @@ import type { Zone } from "luxon";
 import { luxon } from "./luxon.ts";
 import { nearest } from "../nearest.ts";
 import { durationMs } from "./duration.ts";
+import { distance } from "./local.ts";
 import { UserError } from "../errors.ts";
 
 const MINUTE = 60_000;
@@ -310,27 +311,6 @@ function wallText(wall: number): string {
 
 function utcText(at: number): string {
   return new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
-}
-
-const UNITS = [
-  ["day", DAY],
-  ["hour", 60 * MINUTE],
-  ["minute", MINUTE],
-  ["second", 1_000],
-] as const;
-
-/** The two largest units: `in 35 days 3 hours`, `2 minutes ago`, `now`. */
-function distance(ms: number): string {
-  const size = Math.abs(ms);
-  const first = UNITS.findIndex(([, unitMs]) => size >= unitMs);
-  if (first < 0) return "now";
-  let rest = size;
-  const parts = UNITS.slice(first, first + 2).flatMap(([unit, unitMs]) => {
-    const count = Math.floor(rest / unitMs);
-    rest -= count * unitMs;
-    return count === 0 ? [] : [`${count} ${unit}${count === 1 ? "" : "s"}`];
-  });
-  return ms > 0 ? `in ${parts.join(" ")}` : `${parts.join(" ")} ago`;
 }
 
 function twoDigits(number: number): string {

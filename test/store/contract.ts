@@ -14,6 +14,7 @@ import { keys } from "./contract/keys.ts";
 import { library } from "./contract/library.ts";
 import { lists } from "./contract/lists.ts";
 import { outlooks } from "./contract/outlook.ts";
+import { pauses } from "./contract/pauses.ts";
 import { processes } from "./contract/processes.ts";
 import { rate } from "./contract/rate.ts";
 import { reader } from "./contract/reader.ts";
@@ -36,6 +37,7 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   events,
   visits,
   topics,
+  "topics: pauses": pauses,
   reader,
   breakdown,
   library,

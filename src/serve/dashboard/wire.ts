@@ -18,10 +18,18 @@ export type TopicFacts = { topic: string } & Totals &
     /** When its first message is due; null: at once. */
     not_before: string | null;
     cancelled_at: string | null;
+    /** When somebody paused it; null: it is not paused. */
+    paused_at: string | null;
+    /** When the pause ends by itself; null: it is not paused, or until somebody resumes it. */
+    paused_until: string | null;
     /** `sandbox`: it is a rehearsal. Null: nothing was sent yet. */
     endpoint: "ses" | "sandbox" | null;
     /** Not sent until a person has looked: too many of its mails bounced or drew complaints. */
     held: boolean;
+    /** What it is doing: one of `TOPIC_STATES`. */
+    state: string;
+    /** Why nothing of it leaves; null: nothing is in its way. */
+    reason: string | null;
   };
 
 /** The whole gateway at one moment. */

@@ -1,5 +1,5 @@
 /**
- * `/v1/topics`: counts of topics, in the words of `stats` and in those of the older services, and cancelling a topic.
+ * `/v1/topics`: counts of topics, in the words of `stats` and in those of the older services; cancelling, pausing and resuming one.
  */
 import type { FastifyInstance } from "fastify";
 import { STATES, zeros } from "../../message.ts";
@@ -8,7 +8,15 @@ import type { TopicRow } from "../../store/rows.ts";
 import type { Topics } from "../../store/store.ts";
 import { EVENT_COUNTERS } from "../../store/rules/event-counters.ts";
 import { storedTopic } from "../../store/topic-name.ts";
-import { CANCELLED, TOPIC, TOPICS } from "../schemas.ts";
+import { isoTime } from "../../time/iso.ts";
+import { refusalText } from "../../intake/refusal-text.ts";
+import { parsePause, pauseTopic, resumeTopic } from "../../store/pausing.ts";
+import { TopicRefusedError } from "../../store/rules/admit.ts";
+import { Refusal } from "../errors.ts";
+import type { Gateway } from "../gateway.ts";
+import { requireTopic } from "../known-topic.ts";
+import { CANCELLED, ERROR, PAUSE_BODY, PAUSED, REFUSALS, RESUMED, TOPIC, TOPICS } from "../schemas.ts";
+import { topicState } from "../topic-state.ts";
 
 const PARAMS = {
   type: "object",
@@ -22,8 +30,17 @@ interface TopicPath {
   Params: { id: string };
 }
 
-/** Adds the routes. A topic without mail is no error: its counts are zero. */
-export function topicRoutes(app: FastifyInstance, { store }: { store: Topics }): void {
+type Routed = Pick<Gateway, "sender" | "held" | "clock" | "settings"> & { store: Topics };
+
+/** Adds the routes. To those that count and cancel, a topic without mail is no error: its counts are zero. */
+export function topicRoutes(app: FastifyInstance, gateway: Routed): void {
+  countRoutes(app, gateway);
+  cancelRoute(app, gateway);
+  pauseRoutes(app, gateway);
+}
+
+function countRoutes(app: FastifyInstance, gateway: Routed): void {
+  const { store } = gateway;
   app.get(
     "/v1/topics",
     {
@@ -35,7 +52,7 @@ export function topicRoutes(app: FastifyInstance, { store }: { store: Topics }):
         response: { 200: TOPICS },
       },
     },
-    async () => ({ topics: (await store.topics()).map(topicAnswer) }),
+    async () => ({ topics: (await store.topics()).map((row) => topicAnswer(row, gateway)) }),
   );
   app.get<TopicPath>(
     "/v1/topics/:id",
@@ -51,9 +68,12 @@ export function topicRoutes(app: FastifyInstance, { store }: { store: Topics }):
     },
     async ({ params: { id } }) => {
       const topic = await storedTopic(store, id);
-      return topicAnswer((await store.topic(topic)) ?? { topic, ...NO_MAIL });
+      return topicAnswer((await store.topic(topic)) ?? { topic, ...NO_MAIL }, gateway);
     },
   );
+}
+
+function cancelRoute(app: FastifyInstance, { store }: Routed): void {
   app.delete<TopicPath>(
     "/v1/topics/:id",
     {
@@ -76,8 +96,59 @@ export function topicRoutes(app: FastifyInstance, { store }: { store: Topics }):
   );
 }
 
+function pauseRoutes(app: FastifyInstance, { store, sender }: Routed): void {
+  app.post<TopicPath & { Body: { for?: string } | null }>(
+    "/v1/topics/:id/pause",
+    {
+      config: { access: "send" },
+      schema: {
+        ...TAGS,
+        operationId: "pauseTopic",
+        summary: "Let nothing of a topic leave for a while",
+        description: "What comes in for it meanwhile waits, too. Pausing it again replaces the end of the pause.",
+        params: PARAMS,
+        body: PAUSE_BODY,
+        response: { 200: PAUSED, ...REFUSALS, 404: ERROR, 409: ERROR },
+      },
+    },
+    async ({ params: { id }, body }) => {
+      const forMs = body?.for === undefined ? null : parsePause(body.for, "for");
+      const { topic } = await requireTopic(store, id);
+      return telling(pauseTopic(store, topic, forMs));
+    },
+  );
+  app.post<TopicPath>(
+    "/v1/topics/:id/resume",
+    {
+      config: { access: "send" },
+      schema: {
+        ...TAGS,
+        operationId: "resumeTopic",
+        summary: "Let a paused topic go on",
+        params: PARAMS,
+        response: { 200: RESUMED, ...REFUSALS, 404: ERROR },
+      },
+    },
+    async ({ params: { id } }) => {
+      const { topic } = await requireTopic(store, id);
+      const answer = await resumeTopic(store, topic);
+      sender.wake();
+      return answer;
+    },
+  );
+}
+
+/** Resolves and rejects as `work` does, but turns a refusal of the topic into a 409. */
+async function telling<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw error instanceof TopicRefusedError ? new Refusal(409, refusalText(error.refused)) : error;
+  }
+}
+
 /** The counts of `request_counts` add up to `total`, and so do those of `request`. */
-function topicAnswer(row: TopicRow) {
+function topicAnswer(row: TopicRow, gateway: Routed) {
   const { pending, sending, sent, in_doubt: inDoubt, failed, cancelled, suppressed, total } = row;
   const stopped = cancelled + suppressed;
   const results = {
@@ -91,6 +162,9 @@ function topicAnswer(row: TopicRow) {
   };
   return {
     ...withRates(countsOf(row)),
+    ...topicState(row, gateway),
+    paused_at: isoTime(row.pausedAt),
+    paused_until: isoTime(row.pausedUntil),
     request_counts: { Created: pending, Processed: sending + inDoubt, Sent: sent, Failed: failed, Stopped: stopped },
     result_counts: results,
     request: { total, created: pending + sending + inDoubt, sent, failed, stopped },
@@ -105,6 +179,8 @@ const NO_MAIL: Omit<TopicRow, "topic"> = {
   ...zeros(EVENT_COUNTERS),
   notBefore: null,
   cancelledAt: null,
+  pausedAt: null,
+  pausedUntil: null,
   endpoint: null,
   firstSentAt: null,
   lastSentAt: null,

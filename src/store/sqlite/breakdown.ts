@@ -32,14 +32,14 @@ import { type Walk, createWalk } from "./walk.ts";
 const CACHE_KIB = 16_384;
 
 /** Makes the part of the store that breaks a topic down. It needs a job file with a name. */
-export function createBreakdown({ db }: Pick<Job, "db">): Pick<Reader, "breakdown"> {
+export function createBreakdown({ db, clock }: Pick<Job, "db" | "clock">): Pick<Reader, "breakdown"> {
   return {
     async breakdown(topic, signal, ask) {
       const reader = new Database(db.name, { readonly: true, fileMustExist: true });
       try {
         reader.pragma(`cache_size = -${CACHE_KIB}`);
         reader.exec("begin");
-        return await ask(await createLines(reader, topic, signal));
+        return await ask(await createLines({ db: reader, clock }, topic, signal));
       } catch (error) {
         throw explain(error, db.name);
       } finally {
@@ -49,9 +49,13 @@ export function createBreakdown({ db }: Pick<Job, "db">): Pick<Reader, "breakdow
   };
 }
 
-async function createLines(db: Connection, name: string, signal: AbortSignal): Promise<Breakdown> {
+async function createLines(
+  { db, clock }: Pick<Job, "db" | "clock">,
+  name: string,
+  signal: AbortSignal,
+): Promise<Breakdown> {
   const topicId = topicIdOf(db, name);
-  const row = await createTopicReader(db).topic(name);
+  const row = await createTopicReader({ db, clock }).topic(name);
   if (row === null) throw new Error("a topic without a row");
   const walk = createWalk(db, topicId, signal);
   return {

@@ -6,6 +6,7 @@ import { type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { createDue, type Due } from "./due.ts";
 import { createPaceRow } from "./pace-row.ts";
+import { createPauses, type Pauses } from "./pauses.ts";
 import { createProcesses, type Processes } from "./processes.ts";
 import { createSettler, type Settler } from "./settle.ts";
 
@@ -27,8 +28,9 @@ export function createClaims(job: Job): Source & { leave(): void } {
   const due = createDue(db);
   const processes = createProcesses(db, clock);
   const settler = createSettler(db, counters);
+  const pauses = createPauses(db);
   const memory = createTurnMemory();
-  const takeTurn = createTurn(job, { counters, due, processes, settler, memory });
+  const takeTurn = createTurn(job, { counters, due, pauses, processes, settler, memory });
   let number = 0;
 
   return {
@@ -48,12 +50,13 @@ export function createClaims(job: Job): Source & { leave(): void } {
     },
 
     async recover() {
-      if (processes.dead().length === 0) return 0;
+      if (processes.dead().length === 0 && !pauses.areAhead(clock.now())) return 0;
       return transaction(
         db,
         clock,
         () => {
           counters.begin();
+          pauses.beginAgain(clock.now());
           // Read again inside the transaction: another process may have recovered them meanwhile.
           const count = processes.dead().reduce((sum, row) => sum + settler.loseAll(row.id, clock.now()), 0);
           counters.write();
@@ -74,13 +77,14 @@ export function createClaims(job: Job): Source & { leave(): void } {
 interface Parts {
   counters: Counters;
   due: Due;
+  pauses: Pauses;
   processes: Processes;
   settler: Settler;
   memory: TurnMemory;
 }
 
 /** Makes the function that takes one turn. It has to be called inside a transaction. */
-function createTurn({ db, clock }: Job, { counters, due, processes, settler, memory }: Parts) {
+function createTurn({ db, clock }: Job, { counters, due, pauses, processes, settler, memory }: Parts) {
   const pace = createPaceRow(db);
   const capOf = createCaps(db);
   const claim = db.prepare<[number, number]>(
@@ -101,6 +105,7 @@ function createTurn({ db, clock }: Job, { counters, due, processes, settler, mem
     counters.begin();
     const me = processes.renew();
     const wallNow = clock.now();
+    pauses.beginAgain(wallNow);
     settler.settle(settlements, me, wallNow);
 
     const now = clock.monotonic();

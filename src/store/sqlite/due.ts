@@ -23,13 +23,25 @@ export function createDue(db: Connection): Due {
   const places = createPlaces(db);
   const { take, count, earliest } = createSpanQueries(db);
 
+  const isDue = (place: Place, maxLateMs: number | null, at: number): boolean =>
+    dueSpans(maxLateMs, at).some((span) => earliest(place, span) !== null);
+
+  /** When the first message of the place falls due that is not due at `at`; Infinity: there is none. */
+  const laterOf = (place: Place, at: number): number => {
+    let next = Infinity;
+    for (const span of laterSpans(at)) {
+      const notBefore = earliest(place, span);
+      if (notBefore !== null) next = Math.min(next, dueAt(notBefore));
+    }
+    return next;
+  };
+
   const laterInMs = (scope: Scope, now: number): number | null => {
     let next = Infinity;
-    for (const place of places(scope)) {
-      for (const span of laterSpans(now)) {
-        const notBefore = earliest(place, span);
-        if (notBefore !== null) next = Math.min(next, dueAt(notBefore));
-      }
+    for (const place of places(scope, now)) {
+      const open = now + place.pauseLeftMs;
+      const waits = open > now && isDue(place, scope.maxLateMs, open);
+      next = Math.min(next, waits ? open : laterOf(place, open));
     }
     return next === Infinity ? null : next - now;
   };
@@ -37,7 +49,8 @@ export function createDue(db: Connection): Due {
   return {
     find(scope, now, limit, cap) {
       const found: Claim[] = [];
-      for (const place of places(scope)) {
+      for (const place of places(scope, now)) {
+        if (place.pauseLeftMs > 0) continue;
         for (const span of dueSpans(scope.maxLateMs, now)) {
           take(place, span, limit, found, cap);
           if (found.length >= limit || cap?.isExhausted() === true) return found;
@@ -46,13 +59,14 @@ export function createDue(db: Connection): Due {
       return found;
     },
     nextInMs(scope, now) {
-      const spans = dueSpans(scope.maxLateMs, now);
-      for (const place of places(scope)) if (spans.some((span) => earliest(place, span) !== null)) return 0;
+      for (const place of places(scope, now))
+        if (place.pauseLeftMs === 0 && isDue(place, scope.maxLateMs, now)) return 0;
       return laterInMs(scope, now);
     },
     outlook(scope, now) {
       let [due, late] = [0, 0];
-      for (const place of places(scope)) {
+      for (const place of places(scope, now)) {
+        if (place.pauseLeftMs > 0) continue;
         for (const span of dueSpans(scope.maxLateMs, now)) due += count(place, span);
         late += count(place, lateSpan(scope.maxLateMs, now));
       }

@@ -18,21 +18,23 @@ type MessageReader = Pick<Reader, "messages" | "failedMessages"> & Pick<VisitSin
 /** Makes the parts of the store that only read, except the breakdown. */
 export function createReader(job: Job): TopicReader & SentReader & MessageReader & Omit<Library, "jobId"> {
   const { db } = job;
-  return { ...createTopicReader(db), ...createSentReader(job), ...createMessageReader(db), ...createLibrary(db) };
+  return { ...createTopicReader(job), ...createSentReader(job), ...createMessageReader(db), ...createLibrary(db) };
 }
 
 /** Makes the part that reads topics and their counters. */
-export function createTopicReader(db: Connection): TopicReader {
+export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): TopicReader {
   const one = db.prepare<[number], Totals>(`select ${TOTAL} as total, ${STATES.join(", ")} from topic where id = ?`);
   const all = db.prepare<[], Totals>(
     `select ifnull(sum(${TOTAL}), 0) as total, ${STATES.map((state) => `ifnull(sum(${state}), 0) as ${state}`).join(", ")} from topic`,
   );
   const topicRow = `select name as topic, not_before as notBefore, cancelled_at as cancelledAt, endpoint,
+    case when paused_until is null or paused_until > @now then paused_at end as pausedAt,
+    case when paused_until > @now then paused_until end as pausedUntil,
     first_sent_at as firstSentAt, last_sent_at as lastSentAt, reader_opens as readerOpens,
     machine_opens as machineOpens, clicks, ${TOTAL} as total, ${STATES.join(", ")}, ${EVENT_COUNTERS.join(", ")}
     from topic`;
-  const rows = db.prepare<[], TopicRow>(`${topicRow} order by id`);
-  const row = db.prepare<[string], TopicRow>(`${topicRow} where name = ?`);
+  const rows = db.prepare<[{ now: number }], TopicRow>(`${topicRow} order by id`);
+  const row = db.prepare<[{ now: number; name: string }], TopicRow>(`${topicRow} where name = @name`);
   const columns = db.prepare<[number], string>("select columns from ingest where topic_id = ? order by id").pluck();
   return {
     async totals(topic) {
@@ -40,8 +42,8 @@ export function createTopicReader(db: Connection): TopicReader {
       if (!totals) throw new Error("no totals");
       return totals;
     },
-    topics: async () => rows.all(),
-    topic: async (name) => row.get(name) ?? null,
+    topics: async () => rows.all({ now: clock.now() }),
+    topic: async (name) => row.get({ now: clock.now(), name }) ?? null,
     async columns(topic) {
       const names = columns.all(topicIdOf(db, topic)).flatMap((list) => JSON.parse(list) as string[]);
       return [...new Set(names)];

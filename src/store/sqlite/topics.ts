@@ -3,7 +3,9 @@ import type { Clock } from "../../time/clock.ts";
 import { UserError } from "../../errors.ts";
 import { NO_TOPIC, type State } from "../../message.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
+import { createPauses } from "./pauses.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
+import { TopicRefusedError } from "../rules/admit.ts";
 import type { Reschedule } from "../rows.ts";
 
 interface Range {
@@ -40,6 +42,9 @@ export function createTopicActions(job: Job) {
         const retry = createRetry(db, counters);
         return topicIds.reduce((sum, topicId) => sum + retry(topicId, states), 0);
       }),
+    pause: (topic: string, forMs: number | null) =>
+      write(() => createPauses(db).pause(openTopicOf(db, topic), forMs, clock.now())),
+    resume: (topic: string) => write(() => createPauses(db).resume(topicIdOf(db, topic), clock.now())),
     reschedule: (topic: string, when: Reschedule) => write(() => createReschedule(db)(topicIdOf(db, topic), when)),
   };
 }
@@ -140,6 +145,15 @@ export function topicIdOf(db: Connection, topic: string): number {
     `there is no topic "${topic}" in ${db.name}`,
     known.length > 0 ? `topics here: ${known.join(", ")}` : "it holds no topics yet; is --db right?",
   );
+}
+
+/** The id of a topic that is not cancelled. Throws TopicRefusedError for one that is. */
+function openTopicOf(db: Connection, topic: string): number {
+  const topicId = topicIdOf(db, topic);
+  const cancelledAt = db.prepare<[number], number | null>("select cancelled_at from topic where id = ?").pluck();
+  if (typeof cancelledAt.get(topicId) === "number")
+    throw new TopicRefusedError({ topic, refusal: "cancelled", endpoint: null });
+  return topicId;
 }
 
 /** The fields of a message (a JSON array) by column name; a field that is missing is empty. */

@@ -51,6 +51,8 @@ function unknownTopics(prepare: Prepare): void {
       () => store.cancel("june"),
       () => store.retry("june", ["failed"]),
       () => store.reschedule("june", { notBefore: 1, instantOf: null }),
+      () => store.pause("june", null),
+      () => store.resume("june"),
       () => store.columns("june"),
       () => store.messages("june", null).next(),
       () => store.failedMessages("june", 9),

@@ -27,6 +27,8 @@ function topic(name: string, bounced: number): TopicRow {
     delayed: 0,
     notBefore: null,
     cancelledAt: null,
+    pausedAt: null,
+    pausedUntil: null,
     endpoint: "ses",
     firstSentAt: 1,
     lastSentAt: 2,
