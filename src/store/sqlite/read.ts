@@ -21,6 +21,13 @@ export function createReader(job: Job): TopicReader & SentReader & MessageReader
   return { ...createTopicReader(db), ...createSentReader(job), ...createMessageReader(db), ...createLibrary(db) };
 }
 
+/** A row of the table `topic`, in which yes and no are 1 and 0. */
+type TopicRecord = Omit<TopicRow, "tracksOpens" | "tracksClicks"> & { tracksOpens: 0 | 1; tracksClicks: 0 | 1 };
+
+function topicOf(record: TopicRecord): TopicRow {
+  return { ...record, tracksOpens: record.tracksOpens === 1, tracksClicks: record.tracksClicks === 1 };
+}
+
 /** Makes the part that reads topics and their counters. */
 export function createTopicReader(db: Connection): TopicReader {
   const one = db.prepare<[number], Totals>(`select ${TOTAL} as total, ${STATES.join(", ")} from topic where id = ?`);
@@ -28,11 +35,11 @@ export function createTopicReader(db: Connection): TopicReader {
     `select ifnull(sum(${TOTAL}), 0) as total, ${STATES.map((state) => `ifnull(sum(${state}), 0) as ${state}`).join(", ")} from topic`,
   );
   const topicRow = `select name as topic, not_before as notBefore, cancelled_at as cancelledAt, endpoint,
-    first_sent_at as firstSentAt, last_sent_at as lastSentAt, reader_opens as readerOpens,
-    machine_opens as machineOpens, clicks, ${TOTAL} as total, ${STATES.join(", ")}, ${EVENT_COUNTERS.join(", ")}
-    from topic`;
-  const rows = db.prepare<[], TopicRow>(`${topicRow} order by id`);
-  const row = db.prepare<[string], TopicRow>(`${topicRow} where name = ?`);
+    first_sent_at as firstSentAt, last_sent_at as lastSentAt, reported_at as reportedAt, tracks_opens as tracksOpens,
+    tracks_clicks as tracksClicks, reader_opens as readerOpens, machine_opens as machineOpens, clicks,
+    ${TOTAL} as total, ${STATES.join(", ")}, ${EVENT_COUNTERS.join(", ")} from topic`;
+  const rows = db.prepare<[], TopicRecord>(`${topicRow} order by id`);
+  const row = db.prepare<[string], TopicRecord>(`${topicRow} where name = ?`);
   const columns = db.prepare<[number], string>("select columns from ingest where topic_id = ? order by id").pluck();
   return {
     async totals(topic) {
@@ -40,8 +47,11 @@ export function createTopicReader(db: Connection): TopicReader {
       if (!totals) throw new Error("no totals");
       return totals;
     },
-    topics: async () => rows.all(),
-    topic: async (name) => row.get(name) ?? null,
+    topics: async () => rows.all().map(topicOf),
+    async topic(name) {
+      const found = row.get(name);
+      return found ? topicOf(found) : null;
+    },
     async columns(topic) {
       const names = columns.all(topicIdOf(db, topic)).flatMap((list) => JSON.parse(list) as string[]);
       return [...new Set(names)];
@@ -101,7 +111,8 @@ function createExport(db: Connection): Reader["messages"] {
   const page = db.prepare<[number, number, number, string], MessageRow>(
     `select id, email, state, attempts, m.ses_message_id as sesMessageId, error, sent_at as sentAt, fields,
        f.delivered_at as deliveredAt, ifnull(f.bounced_at, f.soft_bounced_at) as bouncedAt, f.bounce_type as bounceType,
-       f.bounce_subtype as bounceSubtype, f.complained_at as complainedAt, f.opened_at as openedAt, f.clicked_at as clickedAt
+       f.bounce_subtype as bounceSubtype, f.complained_at as complainedAt, f.opened_at as openedAt,
+       f.reader_opened_at as readerOpenedAt, f.clicked_at as clickedAt, f.unsubscribed_at as unsubscribedAt
      from message m left join feedback f on f.message_id = m.id
      where id > ? and id <= ? and topic_id = ? and state in (select value from json_each(?))
      order by id limit ${PAGE}`,
