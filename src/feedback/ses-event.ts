@@ -63,6 +63,8 @@ export interface SesEvent {
   link: string | null;
   /** True for an open or click that a machine made. */
   machine: boolean;
+  /** True for a change of subscription after which the recipient wants no mail of the SES contact list. */
+  unsubscribes: boolean;
   /**
    * Why: the reason of a reject, the error of a rendering failure, the first diagnostic of a bounce, or the kind of a
    * delay.
@@ -159,6 +161,7 @@ function normalised(kind: Kind, rawType: string, sesMessageId: string, mail: Jso
     feedbackId: asText(detail["feedbackId"], 200),
     link: asText(detail["link"], LINK_LIMIT),
     machine: byReader && isMachine(asText(detail["userAgent"])),
+    unsubscribes: kind.type === "subscription" && asObject(detail["newTopicPreferences"])["unsubscribeAll"] === true,
     reason: reasonOf(kind, detail, recipients),
     key: "",
     suppressions: [],
@@ -314,7 +317,7 @@ function suppressionsOfComplaint(event: SesEvent): EventSuppression[] {
 
 /** Whoever leaves one topic of an SES contact list still wants the others. */
 function suppressionsOfSubscription(event: SesEvent, detail: JsonObject): EventSuppression[] {
-  if (asObject(detail["newTopicPreferences"])["unsubscribeAll"] !== true) return [];
+  if (!event.unsubscribes) return [];
   const list = asText(detail["contactList"], 100);
   const why = [asText(detail["source"], 100), list === null ? null : `contact list ${list}`];
   const text = why.filter((part) => part !== null).join(", ");

@@ -61,6 +61,11 @@ export interface TopicRow extends Totals, EventCounts {
   endpoint: Endpoint | null;
   firstSentAt: number | null;
   lastSentAt: number | null;
+  /** When the first event of SES about one of its messages was taken in; null: none was, so what only SES knows is not known. */
+  reportedAt: number | null;
+  /** True: some of its mail tells of opens, or of clicks, through our own links. */
+  tracksOpens: boolean;
+  tracksClicks: boolean;
   /** This one and the next two count all visits through our own links, while `opened` and `clicked` count messages. */
   readerOpens: number;
   machineOpens: number;
@@ -99,7 +104,10 @@ export interface ExportedMessage {
   bounceSubtype: string | null;
   complainedAt: number | null;
   openedAt: number | null;
+  /** Left out: opens by programs, such as mail proxies. */
+  readerOpenedAt: number | null;
   clickedAt: number | null;
+  unsubscribedAt: number | null;
   /** The recipient's columns by name. */
   fields: Record<string, string>;
 }
@@ -186,6 +194,12 @@ export interface Visit {
   machine: boolean;
   /** Where a click led; null: it is an open. */
   link: string | null;
+}
+
+/** Somebody unsubscribed through the signed link of a mail. */
+export interface Unsubscription {
+  messageId: number;
+  at: number;
 }
 
 /** An address that is not written to. */

@@ -31,6 +31,7 @@ import type {
   StagedRow,
   Suppression,
   TopicRow,
+  Unsubscription,
   Visit,
 } from "./rows.ts";
 
@@ -79,6 +80,18 @@ export interface VisitSink {
    * messages were visited for the first time.
    */
   applyVisits(visits: readonly Visit[]): Promise<number>;
+  /**
+   * Suppresses the addresses of these messages (reason `unsubscribe`, source `link`) and counts the unsubscriptions on their
+   * topics, each message once, in one transaction. A message that was never handed to SES is not counted, and one that does
+   * not exist is ignored. Returns how many messages were counted.
+   */
+  unsubscribe(requests: readonly Unsubscription[]): Promise<number>;
+  /**
+   * Takes the unsubscription through this message back: it is no longer counted, and its address may be written to again,
+   * unless it is suppressed for another reason or one of its messages bounced hard or brought a complaint. Messages that are
+   * `suppressed` stay so until `retry`. Returns whether the address may be written to now; false for an unknown message.
+   */
+  resubscribe(messageId: number): Promise<boolean>;
   /** The address and topic of a message; null: there is no such message. */
   addressee(messageId: number): Promise<{ email: string; topic: string } | null>;
 }

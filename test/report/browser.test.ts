@@ -114,6 +114,7 @@ test("the columns of a chart are as high as their figures", async () => {
     opened: 0,
     opened_by_reader: 0,
     clicked: 0,
+    unsubscribed: 0,
   };
   const minutes = [8, 4, 2].map((sent, index) => ({ at: index * 60_000, sent, delivered: 0, ...nothing }));
   const { page } = await show([facts({ minutes }, { total: 14, sent: 14 })], 1280, "light");

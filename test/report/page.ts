@@ -27,6 +27,7 @@ export function facts(changes: Partial<ReportFacts> = {}, counts: Partial<Report
       clicked: 0,
       rejected: 0,
       delayed: 0,
+      unsubscribed: 0,
       first_sent_at: null,
       last_sent_at: null,
       ...counts,
@@ -57,6 +58,7 @@ const NOTHING = {
   opened: 1,
   opened_by_reader: 1,
   clicked: 1,
+  unsubscribed: 1,
 };
 
 /** Everything somebody else may have written is an attack. */

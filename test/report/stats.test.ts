@@ -21,6 +21,7 @@ const NOTHING: TopicCounts = {
   clicked: 0,
   rejected: 0,
   delayed: 0,
+  unsubscribed: 0,
   first_sent_at: null,
   last_sent_at: null,
 };

@@ -9,7 +9,7 @@ const calendar = calendarOf("UTC");
 
 function minute(after: number, sent: number, clicked = 0): TimeCounts {
   const nothing = { delivered: 0, bounced_permanent: 0, bounced_transient: 0, complained: 0, opened: 0 };
-  return { at: START + after * MINUTE, sent, clicked, opened_by_reader: 0, ...nothing };
+  return { at: START + after * MINUTE, sent, clicked, opened_by_reader: 0, unsubscribed: 0, ...nothing };
 }
 
 const sentOf = (minutes: TimeCounts[], covered = 1) => timelineOf(minutes, ["sent"], { calendar, covered });

@@ -318,7 +318,7 @@ describe("/u/{token}", () => {
   });
 
   it("POST is answered only when it is durable", async () => {
-    const { app, links } = await scene({ suppress: () => Promise.reject(new Error("disk full")) });
+    const { app, links } = await scene({ unsubscribe: () => Promise.reject(new Error("disk full")) });
     expect((await post(app, links.unsubscribe(1))).statusCode).toBe(500);
   });
 

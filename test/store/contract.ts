@@ -21,6 +21,7 @@ import { reader } from "./contract/reader.ts";
 import { recording } from "./contract/recording.ts";
 import { suppressions } from "./contract/suppressions.ts";
 import { topics } from "./contract/topics.ts";
+import { unsubscriptions } from "./contract/unsubscriptions.ts";
 import { visits } from "./contract/visits.ts";
 import { whole } from "./contract/whole.ts";
 import { expectSound, expectSoundBreakdown } from "./sound.ts";
@@ -36,6 +37,7 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   inbox,
   events,
   visits,
+  unsubscriptions,
   topics,
   "topics: pauses": pauses,
   reader,

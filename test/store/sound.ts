@@ -9,6 +9,16 @@ import { messagesOf } from "../support/store-actions.ts";
 /** More rows than any test has. */
 const ALL = 1_000_000;
 
+/** What only SES can tell. */
+const NOTHING_REPORTED = {
+  delivered: 0,
+  bounced_permanent: 0,
+  bounced_transient: 0,
+  complained: 0,
+  rejected: 0,
+  delayed: 0,
+};
+
 /** Counters are what the messages show, by topic and together; what was sent and what failed is counted the same everywhere. */
 export async function expectSound(store: Store, clock: ManualClock): Promise<void> {
   const together: Record<string, number> = { total: 0, ...Object.fromEntries(STATES.map((state) => [state, 0])) };
@@ -20,6 +30,7 @@ export async function expectSound(store: Store, clock: ManualClock): Promise<voi
     expect(await store.totals(row.topic), `totals of ${row.topic}`).toEqual(totals);
     expect(await store.topic(row.topic), `the row of ${row.topic}`).toEqual(row);
     expect(row, `counters of ${row.topic}`).toMatchObject({ ...totals, ...marksOf(messages) });
+    if (row.reportedAt === null) expect(row, `what SES never said of ${row.topic}`).toMatchObject(NOTHING_REPORTED);
     if (row.cancelledAt !== null) expect(row.pending, `pending in ${row.topic}, which is cancelled`).toBe(0);
     const sent = messages.filter(({ state }) => state === "sent");
     const [first, last] = spanOf(sent);
@@ -63,6 +74,7 @@ export async function expectSoundBreakdown(store: Store): Promise<void> {
         "complained",
         "opened",
         "clicked",
+        "unsubscribed",
       ] as const)
         expect(sum(domains.map((domain) => domain[name])), `${name} of ${row.topic}, by domain`).toBe(row[name]);
       expect(sum((await lines.byTime(3_600_000)).map(({ sent }) => sent)), `sent of ${row.topic}, by time`).toBe(
@@ -116,6 +128,7 @@ function marksOf(messages: ExportedMessage[]): Record<string, number> {
     complained: having(({ complainedAt }) => complainedAt),
     opened: having(({ openedAt }) => openedAt),
     clicked: having(({ clickedAt }) => clickedAt),
+    unsubscribed: having(({ unsubscribedAt }) => unsubscribedAt),
   };
 }
 

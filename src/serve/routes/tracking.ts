@@ -1,8 +1,8 @@
 /** Where the links of mails lead: the picture that tells of opens, redirects, and the page to unsubscribe. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { isMachine } from "../../feedback/machine.ts";
-import type { NewSuppression, Visit } from "../../store/rows.ts";
-import type { Suppressions, VisitSink } from "../../store/store.ts";
+import type { Unsubscription, Visit } from "../../store/rows.ts";
+import type { VisitSink } from "../../store/store.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Links } from "../../tracking/links.ts";
 import { createGroupCommit } from "../../intake/group-commit.ts";
@@ -88,7 +88,7 @@ interface TokenRoute {
 }
 
 interface Tracked {
-  store: VisitSink & Suppressions;
+  store: VisitSink;
   links: Links;
   clock: Clock;
 }
@@ -152,23 +152,28 @@ function createUnknownLinkLimit(app: FastifyInstance): Refuse {
 }
 
 /** In a scope of its own: here a body of any type is taken, and none is read. */
-async function unsubscribeRoutes(app: FastifyInstance, { links, store }: Tracked, refuse: Refuse): Promise<void> {
-  const commit = createGroupCommit(async (entries: NewSuppression[]) => {
-    await store.suppress(entries);
-    return entries;
+async function unsubscribeRoutes(
+  app: FastifyInstance,
+  { links, store, clock }: Tracked,
+  refuse: Refuse,
+): Promise<void> {
+  const commit = createGroupCommit(async (requests: Unsubscription[]) => {
+    await store.unsubscribe(requests);
+    return requests;
   }, COMMIT);
   app.addHook("onClose", () => commit.drain());
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer", bodyLimit: BODY_LIMIT }, (_request, _body, done) => done(null));
 
-  const addresseeOf = async (token: string) => {
+  const readerOf = async (token: string) => {
     const messageId = await links.readUnsubscribe(token);
-    return messageId === null ? null : store.addressee(messageId);
+    const addressee = messageId === null ? null : await store.addressee(messageId);
+    return messageId === null || addressee === null ? null : { messageId, email: addressee.email };
   };
 
   // A GET never unsubscribes: scanners follow every link of a mail.
   app.get<TokenRoute>("/u/:token", { config: CONFIG, schema: ASK_SCHEMA }, async (request, reply) => {
-    const reader = await addresseeOf(request.params.token);
+    const reader = await readerOf(request.params.token);
     if (reader === null) return refuse(request, reply, answerUnknown);
     return answerPage(reply, 200, askPage(wantedBy(request), reader.email));
   });
@@ -179,11 +184,10 @@ async function unsubscribeRoutes(app: FastifyInstance, { links, store }: Tracked
     "/u/:token",
     { config: CONFIG, schema: UNSUBSCRIBE_SCHEMA, bodyLimit: BODY_LIMIT },
     async (request, reply) => {
-      const reader = await addresseeOf(request.params.token);
+      const reader = await readerOf(request.params.token);
       if (reader === null) return refuse(request, reply, answerUnknown);
-      const { email, topic } = reader;
-      await commit.add({ address: email, reason: "unsubscribe", source: "link", detail: `link in "${topic}"` });
-      return answerPage(reply, 200, donePage(wantedBy(request), email));
+      await commit.add({ messageId: reader.messageId, at: clock.now() });
+      return answerPage(reply, 200, donePage(wantedBy(request), reader.email));
     },
   );
 }

@@ -20,6 +20,7 @@ const TABLE = [
   { name: "clicked", mark: "clicked_at", counted: true, followed: true },
   { name: "rejected", mark: "rejected_at", counted: true, followed: false },
   { name: "delayed", mark: "delayed_at", counted: true, followed: false },
+  { name: "unsubscribed", mark: "unsubscribed_at", counted: true, followed: true },
 ] as const;
 
 type Row = (typeof TABLE)[number];
@@ -60,7 +61,7 @@ export function counterOf(mark: Mark): EventCounter | null {
 }
 
 /** The fields of an event that decide which marks it leaves. */
-export type Marking = Pick<SesEvent, "type" | "bounceType" | "complaintType" | "machine">;
+export type Marking = Pick<SesEvent, "type" | "bounceType" | "complaintType" | "machine" | "unsubscribes">;
 
 const OF_TYPE: Partial<Record<SesEvent["type"], readonly Mark[]>> = {
   delivery: ["delivered_at"],
@@ -74,13 +75,15 @@ const OF_TYPE: Partial<Record<SesEvent["type"], readonly Mark[]>> = {
 const HARD: readonly Mark[] = ["bounced_at"];
 const SOFT: readonly Mark[] = ["soft_bounced_at"];
 const OPENED_BY_MACHINE: readonly Mark[] = ["opened_at"];
+const UNSUBSCRIBED: readonly Mark[] = ["unsubscribed_at"];
 const NONE: readonly Mark[] = [];
 
 /** The marks that an event leaves on its message. Events that say nothing new (`send`, a `not-spam` report) leave none. */
-export function marksOf({ type, bounceType, complaintType, machine }: Marking): readonly Mark[] {
+export function marksOf({ type, bounceType, complaintType, machine, unsubscribes }: Marking): readonly Mark[] {
   if (type === "bounce") return bounceType === "Permanent" ? HARD : SOFT;
   if (type === "open" && machine) return OPENED_BY_MACHINE;
   if (type === "complaint" && !isComplaint(complaintType)) return NONE;
+  if (type === "subscription" && unsubscribes) return UNSUBSCRIBED;
   return OF_TYPE[type] ?? NONE;
 }
 

@@ -6,6 +6,7 @@ import { type Counters, createCounters } from "./state-counters.ts";
 import { createKeptAnswers } from "./kept-answers.ts";
 import { createNumbering, type Numbering } from "./numbering.ts";
 import { createRecipientTable } from "./recipients.ts";
+import { createTrackingNotes, type TrackedTopic } from "./tracked-topics.ts";
 import { createUuidTable } from "./uuids.ts";
 import { admit, type AdmittingTopic } from "../rules/admit.ts";
 import { topicTimes } from "../rules/due.ts";
@@ -58,8 +59,7 @@ export function createInbox(job: Job): Inbox {
   };
 }
 
-interface Topic extends AdmittingTopic {
-  id: number;
+interface Topic extends AdmittingTopic, TrackedTopic {
   name: string;
   contentId: number;
 }
@@ -67,7 +67,8 @@ interface Topic extends AdmittingTopic {
 /** The topics that requests go to. Each is read once in a transaction. */
 function createRequestTopics(db: Connection, clock: Clock) {
   const read = db.prepare<[string], Topic>(
-    "select id, name, content_id as contentId, cancelled_at as cancelledAt, endpoint from topic where name = ?",
+    `select id, name, content_id as contentId, cancelled_at as cancelledAt, endpoint, tracks_opens as tracksOpens,
+       tracks_clicks as tracksClicks from topic where name = ?`,
   );
   const insert = db.prepare<[string, number, number, number | null]>(
     "insert into topic (name, content_id, created_at, not_before) values (?, ?, ?, ?)",
@@ -94,7 +95,7 @@ function createRequestTopics(db: Connection, clock: Clock) {
       const found = find(name);
       if (found) return found;
       const id = Number(insert.run(name, contentId, clock.now(), dueAt).lastInsertRowid);
-      const topic = { id, name, contentId, cancelledAt: null, endpoint: null };
+      const topic: Topic = { id, name, contentId, cancelledAt: null, endpoint: null, tracksOpens: 0, tracksClicks: 0 };
       known.set(name, topic);
       return topic;
     },
@@ -116,6 +117,7 @@ function createMessageAdder(
 ): (message: AcceptMessage, dueAt: number | null) => AcceptCounts {
   const contents = createContentTable(db, clock);
   const recipients = createRecipientTable(db);
+  const noteTracking = createTrackingNotes(db);
   const insert = db.prepare<[number, number, number, number, string, number, number, "pending" | "suppressed"]>(
     `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state)
      values (?, ?, ?, ?, ?, '[]', ?, ?, ?)`,
@@ -126,6 +128,7 @@ function createMessageAdder(
     const counts = { added: 0, duplicates: 0, suppressed: 0 };
     const contentId = contents.store(content);
     const topic = topics.open(name ?? NO_TOPIC, contentId, dueAt);
+    noteTracking(topic, content);
     const audience = recipients.audienceOf(topic, contentId);
     for (const email of emails) {
       const address = email.toLowerCase();

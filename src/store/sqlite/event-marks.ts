@@ -22,14 +22,20 @@ export function createEventMarks(db: Connection) {
   const writers = new Map(MARKS.map((mark) => [mark, createMarkWriter(db, mark)]));
   const showBounce = createVerdictWriter(db);
   const counters = createEventCounters(db);
+  const report = db.prepare<[number, number]>("update topic set reported_at = ? where id = ? and reported_at is null");
+  const reported = new Map<number, number>();
 
   return {
     /** To be called when a transaction begins. Forgets what a failed one left behind. */
-    begin: counters.begin,
+    begin(): void {
+      counters.begin();
+      reported.clear();
+    },
     /** Marks the message. An event without any time counts as of `now` (ms since the epoch). */
     write(id: number, topicId: number, event: KeptEvent, now: number): void {
       const { sesMessageId, mailedAt } = event;
       const marks = marksOf(event);
+      if (!reported.has(topicId)) reported.set(topicId, now);
       const at = event.at ?? mailedAt ?? now;
       if (marks.length === 0 || event.type === "bounce") insert.run(id, sesMessageId, mailedAt);
       if (event.type === "bounce") showBounce(id, event, at);
@@ -38,8 +44,12 @@ export function createEventMarks(db: Connection) {
         if (isFirst) counters.count(topicId, mark);
       }
     },
-    /** Adds the counts to the topics. To be called in the transaction that wrote the marks. */
-    flush: counters.write,
+    /** Adds the counts to the topics, and notes that SES reported of them. To be called in the transaction that wrote the marks. */
+    flush(): void {
+      counters.write();
+      for (const [topicId, at] of reported) report.run(at, topicId);
+      reported.clear();
+    },
   };
 }
 

@@ -18,15 +18,16 @@ export type KeptEvent = Pick<
   | "bounceSubType"
   | "complaintType"
   | "machine"
+  | "unsubscribes"
   | "link"
   | "reason"
 >;
 
 function keptOf(event: SesEvent): KeptEvent {
   const { key, type, sesMessageId, jobId, messageId, destination, at, mailedAt } = event;
-  const { bounceType, bounceSubType, complaintType, machine, link, reason } = event;
+  const { bounceType, bounceSubType, complaintType, machine, unsubscribes, link, reason } = event;
   const which = { key, type, sesMessageId, jobId, messageId, destination, at, mailedAt };
-  return { ...which, bounceType, bounceSubType, complaintType, machine, link, reason };
+  return { ...which, bounceType, bounceSubType, complaintType, machine, unsubscribes, link, reason };
 }
 
 /** A row of `unmatched`. */

@@ -2,6 +2,7 @@
 import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
 import { createContentTable } from "./contents.ts";
+import { createTrackingNotes, type TrackedTopic } from "./tracked-topics.ts";
 import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListTarget } from "../rows.ts";
@@ -9,8 +10,7 @@ import type { ListTarget } from "../rows.ts";
 /** The part of a list's target that decides whether the topic takes it. */
 export type ListTopic = Pick<ListTarget, "topic" | "content" | "replaceContent">;
 
-interface TopicRecord extends AdmittingTopic {
-  id: number;
+interface TopicRecord extends AdmittingTopic, TrackedTopic {
   contentId: number;
 }
 
@@ -28,9 +28,11 @@ export interface ListTopics {
 /** Makes what checks and opens topics for lists. */
 export function createListTopics(db: Connection, clock: Clock): ListTopics {
   const find = db.prepare<[string], TopicRecord>(
-    "select id, content_id as contentId, cancelled_at as cancelledAt, endpoint from topic where name = ?",
+    `select id, content_id as contentId, cancelled_at as cancelledAt, endpoint, tracks_opens as tracksOpens,
+       tracks_clicks as tracksClicks from topic where name = ?`,
   );
   const contents = createContentTable(db, clock);
+  const noteTracking = createTrackingNotes(db);
 
   /** The topic as it is now; undefined: there is none yet. Throws when it refuses. */
   const admitted = ({ topic: name, content, replaceContent }: ListTopic): TopicRecord | undefined => {
@@ -59,7 +61,12 @@ export function createListTopics(db: Connection, clock: Clock): ListTopics {
     open(target) {
       const topic = admitted(target);
       const contentId = contents.store(target.content);
-      if (!topic) return { topicId: create(target, contentId), contentId };
+      if (!topic) {
+        const id = create(target, contentId);
+        noteTracking({ id, tracksOpens: 0, tracksClicks: 0 }, target.content);
+        return { topicId: id, contentId };
+      }
+      noteTracking(topic, target.content);
       if (topic.contentId !== contentId) replaceContent(db, topic.id, contentId);
       if (target.notBefore !== null)
         db.prepare("update topic set not_before = ? where id = ?").run(target.notBefore, topic.id);

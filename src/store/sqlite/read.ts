@@ -21,6 +21,13 @@ export function createReader(job: Job): TopicReader & SentReader & MessageReader
   return { ...createTopicReader(job), ...createSentReader(job), ...createMessageReader(db), ...createLibrary(db) };
 }
 
+/** A row of the table `topic`, in which yes and no are 1 and 0. */
+type TopicRecord = Omit<TopicRow, "tracksOpens" | "tracksClicks"> & { tracksOpens: 0 | 1; tracksClicks: 0 | 1 };
+
+function topicOf(record: TopicRecord): TopicRow {
+  return { ...record, tracksOpens: record.tracksOpens === 1, tracksClicks: record.tracksClicks === 1 };
+}
+
 /** Makes the part that reads topics and their counters. */
 export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): TopicReader {
   const one = db.prepare<[number], Totals>(`select ${TOTAL} as total, ${STATES.join(", ")} from topic where id = ?`);
@@ -30,11 +37,11 @@ export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): Top
   const topicRow = `select name as topic, not_before as notBefore, cancelled_at as cancelledAt, endpoint,
     case when paused_until is null or paused_until > @now then paused_at end as pausedAt,
     case when paused_until > @now then paused_until end as pausedUntil,
-    first_sent_at as firstSentAt, last_sent_at as lastSentAt, reader_opens as readerOpens,
-    machine_opens as machineOpens, clicks, ${TOTAL} as total, ${STATES.join(", ")}, ${EVENT_COUNTERS.join(", ")}
-    from topic`;
-  const rows = db.prepare<[{ now: number }], TopicRow>(`${topicRow} order by id`);
-  const row = db.prepare<[{ now: number; name: string }], TopicRow>(`${topicRow} where name = @name`);
+    first_sent_at as firstSentAt, last_sent_at as lastSentAt, reported_at as reportedAt, tracks_opens as tracksOpens,
+    tracks_clicks as tracksClicks, reader_opens as readerOpens, machine_opens as machineOpens, clicks,
+    ${TOTAL} as total, ${STATES.join(", ")}, ${EVENT_COUNTERS.join(", ")} from topic`;
+  const rows = db.prepare<[{ now: number }], TopicRecord>(`${topicRow} order by id`);
+  const row = db.prepare<[{ now: number; name: string }], TopicRecord>(`${topicRow} where name = @name`);
   const columns = db.prepare<[number], string>("select columns from ingest where topic_id = ? order by id").pluck();
   return {
     async totals(topic) {
@@ -42,8 +49,11 @@ export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): Top
       if (!totals) throw new Error("no totals");
       return totals;
     },
-    topics: async () => rows.all({ now: clock.now() }),
-    topic: async (name) => row.get({ now: clock.now(), name }) ?? null,
+    topics: async () => rows.all({ now: clock.now() }).map(topicOf),
+    async topic(name) {
+      const found = row.get({ now: clock.now(), name });
+      return found ? topicOf(found) : null;
+    },
     async columns(topic) {
       const names = columns.all(topicIdOf(db, topic)).flatMap((list) => JSON.parse(list) as string[]);
       return [...new Set(names)];
@@ -103,7 +113,8 @@ function createExport(db: Connection): Reader["messages"] {
   const page = db.prepare<[number, number, number, string], MessageRow>(
     `select id, email, state, attempts, m.ses_message_id as sesMessageId, error, sent_at as sentAt, fields,
        f.delivered_at as deliveredAt, ifnull(f.bounced_at, f.soft_bounced_at) as bouncedAt, f.bounce_type as bounceType,
-       f.bounce_subtype as bounceSubtype, f.complained_at as complainedAt, f.opened_at as openedAt, f.clicked_at as clickedAt
+       f.bounce_subtype as bounceSubtype, f.complained_at as complainedAt, f.opened_at as openedAt,
+       f.reader_opened_at as readerOpenedAt, f.clicked_at as clickedAt, f.unsubscribed_at as unsubscribedAt
      from message m left join feedback f on f.message_id = m.id
      where id > ? and id <= ? and topic_id = ? and state in (select value from json_each(?))
      order by id limit ${PAGE}`,

@@ -262,9 +262,18 @@ export const MIGRATIONS: readonly string[] = [
   -- When the first call about one of its messages may have left; null: nothing of it ever left this machine.
   alter table topic add column called_at integer;
   update topic set reported_at = created_at
-    where delivered + bounced_permanent + bounced_transient + complained + rejected + delayed > 0;
+    where delivered + bounced_permanent + bounced_transient + complained + rejected + delayed > 0
+      or opened > reader_opens + machine_opens or clicked > clicks;
   update topic set called_at = coalesce(first_sent_at, created_at)
     where first_sent_at is not null or sending + sent + in_doubt + failed > 0;
+
+  -- 1: some of its mail tells of opens, or of clicks, through our own links. Without them only SES can tell.
+  alter table topic add column tracks_opens integer not null default 0 check (tracks_opens in (0, 1));
+  alter table topic add column tracks_clicks integer not null default 0 check (tracks_clicks in (0, 1));
+  update topic set (tracks_opens, tracks_clicks) = (
+    select ifnull(body ->> '$.tracking.opens', 0) or reader_opens + machine_opens > 0,
+      ifnull(body ->> '$.tracking.clicks', 0) or clicks > 0
+    from content where content.id = topic.content_id);
 
   -- Who unsubscribed through a mail, and how many did so of each topic.
   alter table feedback add column unsubscribed_at integer;

@@ -83,6 +83,9 @@ function createLateParts(job: Job) {
     ...createLatePart<Pick<VisitSink, "applyVisits">>(["applyVisits"], async () =>
       (await import("./visits.ts")).createVisitSink(job),
     ),
+    ...createLatePart<Pick<VisitSink, "unsubscribe" | "resubscribe">>(["unsubscribe", "resubscribe"], async () =>
+      (await import("./unsubscriptions.ts")).createUnsubscriptions(job),
+    ),
     ...createLatePart<Pick<Reader, "breakdown">>(["breakdown"], async () =>
       (await import("./breakdown.ts")).createBreakdown(job),
     ),

@@ -50,6 +50,7 @@ const NOTHING: Outcomes = {
   opened: 0,
   opened_by_reader: 0,
   clicked: 0,
+  unsubscribed: 0,
 };
 
 function expectedByTime(fates: Fate[], sentAt: Map<string, number>, spanMs: number) {

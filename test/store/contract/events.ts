@@ -143,7 +143,8 @@ const COUNTED: [kind: string, make: (options: MailOptions) => Json, counts: Part
   ["Reject", (options) => simple("Reject", "reject", { reason: "Bad content" }, options), { rejected: 1 }],
   ["Rendering Failure", renderingFailure, { rejected: 1 }],
   ["DeliveryDelay", deliveryDelay, { delayed: 1 }],
-  ["Subscription", (options) => subscription(true, options), {}],
+  ["Subscription that leaves the whole list", (options) => subscription(true, options), { unsubscribed: 1 }],
+  ["Subscription that leaves one topic of it", (options) => subscription(false, options), {}],
   ["a type nobody knows", (options) => simple("Teleport", "teleport", {}, options), {}],
 ];
 
@@ -156,6 +157,7 @@ const NO_EVENTS: EventCounts = {
   clicked: 0,
   rejected: 0,
   delayed: 0,
+  unsubscribed: 0,
 };
 
 function counting(prepare: Prepare): void {
@@ -164,6 +166,23 @@ function counting(prepare: Prepare): void {
     const store = await open();
     expect(await store.applyEvents([])).toEqual(NOTHING);
     expect(await store.topics()).toEqual([]);
+  });
+
+  it("when SES reported of the topic for the first time, by whatever event", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    const [one, two] = await claimPeople(store);
+    await claimPeople(store, "july");
+    await settle(store, accepted(one), accepted(two));
+    await store.applyVisits([{ kind: "open", messageId: one?.id ?? 0, at: 1, machine: false, link: null }]);
+    await store.unsubscribe([{ messageId: one?.id ?? 0, at: 1 }]);
+    await apply(store, delivery({ id: 999_999, job: store.jobId }));
+    expect((await store.topics()).map(({ reportedAt }) => reportedAt)).toEqual([null, null]);
+    const first = clock.now();
+    await apply(store, simple("Send", "send", {}, of(store, one)), delivery(of(store, two)));
+    clock.pass(1_000);
+    await apply(store, delivery(of(store, one)));
+    expect((await store.topics()).map(({ reportedAt }) => reportedAt)).toEqual([first, null]);
   });
 
   it("nothing of a batch that fails: all of it, or nothing", async () => {

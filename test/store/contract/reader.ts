@@ -66,7 +66,9 @@ export function reader(prepare: Prepare): void {
         bounceSubtype: null,
         complainedAt: null,
         openedAt: null,
+        readerOpenedAt: null,
         clickedAt: null,
+        unsubscribedAt: null,
         fields: { email: "Ann@x.example" },
       },
     ]);

@@ -4,6 +4,7 @@ import { UserError } from "../../../src/errors.ts";
 import { STATES, type Totals } from "../../../src/message.ts";
 import { NO_TOPIC } from "../../../src/message.ts";
 import {
+  CONTENT,
   EVERYTHING,
   failed,
   inDoubt,
@@ -36,6 +37,37 @@ export function topics(prepare: Prepare): void {
   });
   describe("counts", () => {
     counting(prepare);
+  });
+  describe("knows", () => {
+    knowing(prepare);
+  });
+}
+
+function knowing(prepare: Prepare): void {
+  it("whether some of its mail tells of opens and clicks through our own links", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    const tracking = { baseUrl: "https://mail.example.com", opens: true, clicks: false, unsubscribe: false };
+    const tracked = (change: Partial<typeof tracking>) => ({ ...CONTENT, tracking: { ...tracking, ...change } });
+    await ingest(store, PEOPLE, { topic: "nothing" });
+    await ingest(store, PEOPLE, { topic: "opens", content: tracked({}) });
+    await ingest(store, PEOPLE, { topic: "replaced" });
+    await ingest(store, [], {
+      topic: "replaced",
+      content: tracked({ opens: false, clicks: true }),
+      replaceContent: true,
+    });
+    await counts(store, PEOPLE, { topic: "posted", content: tracked({ opens: false, unsubscribe: true }) });
+    await counts(store, PEOPLE, { topic: "posted twice", content: tracked({ opens: false, clicks: true }) });
+    await counts(store, PEOPLE, { topic: "posted twice", content: tracked({}) });
+    const known = (await store.topics()).map((row) => [row.topic, row.tracksOpens, row.tracksClicks]);
+    expect(known).toEqual([
+      ["nothing", false, false],
+      ["opens", true, false],
+      ["replaced", false, true],
+      ["posted", false, false],
+      ["posted twice", true, true],
+    ]);
   });
 }
 

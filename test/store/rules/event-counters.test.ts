@@ -18,6 +18,7 @@ const event = (given: Partial<Marking>): Marking => ({
   bounceType: null,
   complaintType: null,
   machine: false,
+  unsubscribes: false,
   ...given,
 });
 
@@ -26,6 +27,7 @@ describe("an event marks its message", () => {
     [{ type: "send" }, []],
     [{ type: "unknown" }, []],
     [{ type: "subscription" }, []],
+    [{ type: "subscription", unsubscribes: true }, ["unsubscribed_at"]],
     [{ type: "delivery" }, ["delivered_at"]],
     [{ type: "bounce", bounceType: "Permanent" }, ["bounced_at"]],
     [{ type: "bounce", bounceType: "Transient" }, ["soft_bounced_at"]],
@@ -49,10 +51,10 @@ describe("an event marks its message", () => {
 describe("the table of counters", () => {
   it("has the names and the order scripts rely on", () => {
     expect(EVENT_COUNTERS.join(" ")).toBe(
-      "delivered bounced_permanent bounced_transient complained opened clicked rejected delayed",
+      "delivered bounced_permanent bounced_transient complained opened clicked rejected delayed unsubscribed",
     );
     expect(OUTCOMES.join(" ")).toBe(
-      "delivered bounced_permanent bounced_transient complained opened opened_by_reader clicked",
+      "delivered bounced_permanent bounced_transient complained opened opened_by_reader clicked unsubscribed",
     );
   });
 

@@ -22,7 +22,7 @@ it("keeps what is read later, and nothing else of the people in them", async () 
   expect(bodies(path)).toHaveLength(3);
   for (const body of bodies(path)) {
     expect(Object.keys(JSON.parse(body) as object).toSorted()).toEqual(
-      "at bounceSubType bounceType complaintType destination jobId key link machine mailedAt messageId reason sesMessageId type"
+      "at bounceSubType bounceType complaintType destination jobId key link machine mailedAt messageId reason sesMessageId type unsubscribes"
         .split(" ")
         .toSorted(),
     );

@@ -77,6 +77,7 @@ class World {
       recipients: [],
       feedbackId: null,
       machine: false,
+      unsubscribes: false,
       link: null,
       reason: null,
       bounceType: null,
