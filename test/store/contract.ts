@@ -13,6 +13,7 @@ import { inbox } from "./contract/inbox.ts";
 import { keys } from "./contract/keys.ts";
 import { library } from "./contract/library.ts";
 import { lists } from "./contract/lists.ts";
+import { mails } from "./contract/mails.ts";
 import { outlooks } from "./contract/outlook.ts";
 import { processes } from "./contract/processes.ts";
 import { rate } from "./contract/rate.ts";
@@ -37,6 +38,7 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   visits,
   topics,
   reader,
+  "reader: mails": mails,
   breakdown,
   library,
   suppressions,

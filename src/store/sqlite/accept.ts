@@ -116,9 +116,9 @@ function createMessageAdder(
 ): (message: AcceptMessage, dueAt: number | null) => AcceptCounts {
   const contents = createContentTable(db, clock);
   const recipients = createRecipientTable(db);
-  const insert = db.prepare<[number, number, number, number, string, number, number, "pending" | "suppressed"]>(
-    `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state)
-     values (?, ?, ?, ?, ?, '[]', ?, ?, ?)`,
+  const insert = db.prepare<[number, number, number, number, string, number, number, "pending" | "suppressed", number]>(
+    `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state, created_at)
+     values (?, ?, ?, ?, ?, '[]', ?, ?, ?, ?)`,
   );
   const isSuppressed = db.prepare<[string]>("select 1 from suppression where address = ?");
 
@@ -127,6 +127,7 @@ function createMessageAdder(
     const contentId = contents.store(content);
     const topic = topics.open(name ?? NO_TOPIC, contentId, dueAt);
     const audience = recipients.audienceOf(topic, contentId);
+    const createdAt = clock.now();
     for (const email of emails) {
       const address = email.toLowerCase();
       if (!audience.take(address, ids.next())) {
@@ -136,7 +137,7 @@ function createMessageAdder(
       const suppressed = isSuppressed.get(address) !== undefined;
       const { id, ingestId } = ids.use(topic.id);
       const state = suppressed ? "suppressed" : "pending";
-      insert.run(id, topic.id, contentId, ingestId, email, priority, notBefore, state);
+      insert.run(id, topic.id, contentId, ingestId, email, priority, notBefore, state, createdAt);
       counts[suppressed ? "suppressed" : "added"]++;
     }
     counters.add(topic.id, "pending", counts.added);
@@ -149,7 +150,7 @@ function createMessageAdder(
     if (uuid !== null && uuids.has(uuid)) return { added: 0, duplicates: emails.length, suppressed: 0 };
     const firstId = ids.next();
     const counts = addAll(message, dueAt);
-    if (uuid !== null) uuids.keep(uuid, ids.next() > firstId ? firstId : null);
+    if (uuid !== null) uuids.keep(uuid, ids.next() > firstId ? { first: firstId, last: ids.next() - 1 } : null);
     return counts;
   };
 }
