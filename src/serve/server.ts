@@ -14,6 +14,7 @@ import { dashboardRoutes } from "./routes/dashboard.ts";
 import { DOCS_PATH, documentationRoutes, listenForRoutes } from "./routes/documentation.ts";
 import { sentCountRoutes } from "./routes/events-sent.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { messageLookupRoutes } from "./routes/message-lookup.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { overviewRoutes } from "./routes/overview.ts";
@@ -104,6 +105,7 @@ async function addRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> 
   metricsRoutes(app, gateway);
   healthRoutes(app, gateway);
   await messageRoutes(app, gateway);
+  messageLookupRoutes(app, gateway);
   topicRoutes(app, gateway);
   sentCountRoutes(app, gateway);
   snsRoutes(app, gateway);

@@ -1,54 +1,35 @@
 /** The pages for readers who follow a link to unsubscribe. They load nothing. */
 import { createHash } from "node:crypto";
-
-/** The languages of these pages. Each page also has a line in the other one. */
-export type Language = "en" | "ko";
-
-interface Words {
-  ask: string;
-  question: (address: string) => string;
-  button: string;
-  done: string;
-  stopped: (address: string) => string;
-  unknown: string;
-  cutOff: string;
-}
-
-const WORDS: Record<Language, Words> = {
-  en: {
-    ask: "Unsubscribe",
-    question: (address) => `No more mail to ${address}?`,
-    button: "Unsubscribe",
-    done: "You are unsubscribed",
-    stopped: (address) => `No more mail will be sent to ${address}.`,
-    unknown: "This link is not valid",
-    cutOff: "It may have been cut off. Please copy the whole address from the mail.",
-  },
-  ko: {
-    ask: "수신 거부",
-    question: (address) => `${address} 주소로 메일을 더 이상 받지 않으시겠습니까?`,
-    button: "수신 거부",
-    done: "수신 거부되었습니다",
-    stopped: (address) => `${address} 주소로 더 이상 메일을 보내지 않습니다.`,
-    unknown: "유효하지 않은 링크입니다",
-    cutOff: "주소가 잘렸을 수 있습니다. 메일에 있는 주소 전체를 복사해 주세요.",
-  },
-};
+import { readWords } from "../compose/address/encoded-word.ts";
+import { splitMailbox } from "../compose/address/mailbox.ts";
+import { html, type Markup, trusted } from "../report/markup.ts";
+import { type Language, WORDS, type Words } from "./unsubscribe-words.ts";
 
 const STYLE = `
-:root { color-scheme: light dark; --ground: #ffffff; --text: #1f2328; --faint: #59636e; --button: #0550ae; --on-button: #ffffff; }
-@media (prefers-color-scheme: dark) { :root { --ground: #0d1117; --text: #f0f6fc; --faint: #9198a1; --button: #79c0ff; --on-button: #0d1117; } }
+:root { color-scheme: light dark; --ground: #f3f5f8; --card: #ffffff; --text: #17202e; --faint: #556274; --line: #dfe4ec;
+  --button: #0550ae; --on-button: #ffffff; }
+@media (prefers-color-scheme: dark) { :root { --ground: #0e131a; --card: #171d27; --text: #e8edf4; --faint: #a3afbf;
+  --line: #2b3543; --button: #79c0ff; --on-button: #0d1117; } }
 * { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 24px; background: var(--ground); color: var(--text);
-  font: 18px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Apple SD Gothic Neo", "Malgun Gothic", sans-serif; }
-main { width: 100%; max-width: 28rem; text-align: center; overflow-wrap: anywhere; }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 24px 16px; background: var(--ground); color: var(--text);
+  font: 18px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Apple SD Gothic Neo", "Malgun Gothic", "Noto Sans CJK KR", sans-serif; }
+main { width: 100%; max-width: 28rem; padding: 28px 24px; text-align: center; overflow-wrap: anywhere; background: var(--card);
+  border: 1px solid var(--line); border-radius: 12px; }
 h1 { font-size: 1.5rem; line-height: 1.3; margin: 0 0 1rem; }
 p { margin: 0 0 1.5rem; }
-.other { margin: 1rem 0 0; color: var(--faint); font-size: 1rem; }
-button { font: inherit; font-weight: 600; width: 100%; min-height: 48px; padding: 8px 24px; border: 0; border-radius: 8px;
-  background: var(--button); color: var(--on-button); cursor: pointer; }
+p:last-child { margin-bottom: 0; }
+:lang(ja), :lang(zh-Hans), :lang(zh-Hant), :lang(ko) { word-break: keep-all; }
+.sender { margin: 0 0 1.25rem; color: var(--faint); font-size: 1rem; }
+.sender strong { display: block; color: var(--text); }
+.mistake { margin: 0 0 .75rem; padding-top: 1.25rem; border-top: 1px solid var(--line); color: var(--faint); font-size: 1rem; }
+button { font: inherit; font-weight: 600; width: 100%; min-height: 48px; padding: 8px 24px; border: 2px solid var(--button);
+  border-radius: 8px; background: var(--button); color: var(--on-button); cursor: pointer; }
+button.second { background: transparent; color: var(--button); }
 button:focus-visible { outline: 3px solid var(--text); outline-offset: 3px; }
 `;
+
+/** A constant of its own: the hash covers every character, and a formatter may change the page below. */
+const STYLE_ELEMENT = trusted(`<style>${STYLE}</style>`);
 
 /** For `content-security-policy`: allows the style above and a form that posts to us, and nothing else. */
 export const PAGE_CSP = [
@@ -59,75 +40,111 @@ export const PAGE_CSP = [
   "base-uri 'none'",
 ].join("; ");
 
-/**
- * Asks the reader; nothing happens until the button is pressed. The form posts to the URL of the page itself. Shows the
- * address masked.
- */
-export function askPage(language: Language, email: string): string {
-  const { ask, button, question } = WORDS[language];
-  const address = masked(email);
-  const form = `<form method="post"><button type="submit">${button}</button></form>`;
-  return page(language, ask, `<p>${question(address)}</p>\n${form}`, WORDS[other(language)].question(address));
+/** Whose page it is. */
+export interface Reader {
+  /** The address that the mail went to. It is shown masked. */
+  email: string;
+  /** The sender as the author of the mail wrote it. */
+  from: string;
+  /** The token of the link. The URL of each page ends with it, or with `/undo` behind it. */
+  token: string;
 }
 
-/** Says that the address gets no more mail. Shows it masked. */
-export function donePage(language: Language, email: string): string {
-  const { done, stopped } = WORDS[language];
-  const address = masked(email);
-  return page(language, done, `<p>${stopped(address)}</p>`, WORDS[other(language)].stopped(address));
+/** Asks the reader. Nothing happens until the button is pressed; the form posts to the URL of the page itself. */
+export function askPage(language: Language, reader: Reader): string {
+  const { ask, button, question } = WORDS[language];
+  const form = html`<form method="post"><button type="submit">${button}</button></form>`;
+  return page(language, ask, html`${senderLine(reader)} ${heading(ask)} ${sentence(question, reader)} ${form}`);
+}
+
+/** Says that the address gets no more mail, and offers to take it back. */
+export function donePage(language: Language, reader: Reader): string {
+  const { done, stopped, mistake, again } = WORDS[language];
+  const form = html`<form method="post" action="${reader.token}/undo">
+    <button type="submit" class="second">${again}</button>
+  </form>`;
+  const undo = html`<p class="mistake">${mistake}</p>
+    ${form}`;
+  return page(language, done, html`${senderLine(reader)} ${heading(done)} ${sentence(stopped, reader)} ${undo}`);
+}
+
+/** Says that the address gets mail again, and offers to stop it. It is the page of `/undo`. */
+export function backPage(language: Language, reader: Reader): string {
+  const { back, resumed, mistake, button } = WORDS[language];
+  const form = html`<form method="post" action="../${reader.token}">
+    <button type="submit" class="second">${button}</button>
+  </form>`;
+  const redo = html`<p class="mistake">${mistake}</p>
+    ${form}`;
+  return page(language, back, html`${senderLine(reader)} ${heading(back)} ${sentence(resumed, reader)} ${redo}`);
+}
+
+/** Says that the address gets no mail for a reason that a reader cannot take back. */
+export function blockedPage(language: Language, reader: Reader): string {
+  const { blocked, otherReason } = WORDS[language];
+  return page(language, blocked, html`${senderLine(reader)} ${heading(blocked)} ${sentence(otherReason, reader)}`);
 }
 
 /** Says that the link is not valid. */
 export function unknownPage(language: Language): string {
-  const { unknown, cutOff } = WORDS[language];
-  return page(language, unknown, `<p>${cutOff}</p>`, WORDS[other(language)].unknown);
+  const { unknown, cutOff }: Words = WORDS[language];
+  return page(
+    language,
+    unknown,
+    html`${heading(unknown)}
+      <p>${cutOff}</p>`,
+  );
 }
 
-/** The language for an `accept-language` header (RFC 9110 §12.5.4): English, unless Korean has a higher weight. */
-export function languageOf(acceptLanguage: string | undefined): Language {
-  const wanted = (language: Language): number => {
-    const ranges = (acceptLanguage ?? "").slice(0, 500).split(",");
-    const weights = ranges.map((range) => {
-      const [, name, weight = "1"] = /^\s*([a-z]+)(?:-[a-z0-9-]+)?\s*(?:;\s*q\s*=\s*([\d.]+)\s*)?$/i.exec(range) ?? [];
-      return name?.toLowerCase() === language ? Number(weight) : 0;
-    });
-    return Math.max(0, ...weights);
+function heading(title: string): Markup {
+  return html`<h1>${title}</h1>`;
+}
+
+/** A text with the sender's name and the masked address in it. Both may be written from right to left. */
+function sentence(text: string, { email, from }: Reader): Markup {
+  const { name, address } = senderOf(from);
+  const values: Record<string, Markup> = {
+    "{sender}": html`<bdi><strong>${name ?? address}</strong></bdi>`,
+    "{address}": html`<bdi>${masked(email)}</bdi>`,
   };
-  return wanted("ko") > wanted("en") ? "ko" : "en";
+  return html`<p>${text.split(/(\{\w+\})/).map((piece) => values[piece] ?? piece)}</p>`;
 }
 
-/** `j•••@example.net`, escaped for HTML: readers recognise their address, and others learn too little. */
+function senderLine({ from }: Reader): Markup {
+  const { name, address } = senderOf(from);
+  return html`<p class="sender">
+    ${name === null ? null : html`<strong><bdi>${name}</bdi></strong>`} <bdi>${address}</bdi>
+  </p>`;
+}
+
+/** A name that is a template differs from reader to reader, so the address has to do. */
+function senderOf(from: string): { name: string | null; address: string } {
+  const found = splitMailbox(readWords(from));
+  if ("problem" in found) return { name: null, address: from };
+  const isTemplate = found.name !== null && /\{[{%]/.test(found.name);
+  return { name: isTemplate ? null : found.name, address: found.address };
+}
+
+/** `j•••@example.net`: readers recognise their address, and others learn too little. */
 function masked(email: string): string {
   const at = email.lastIndexOf("@");
   const [first = ""] = Array.from(email.slice(0, at));
-  return escape(`${first}•••${email.slice(at)}`);
+  return `${first}•••${email.slice(at)}`;
 }
 
-function other(language: Language): Language {
-  return language === "en" ? "ko" : "en";
-}
-
-function page(language: Language, title: string, body: string, inOther: string): string {
-  return `<!doctype html>
-<html lang="${language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>${title}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<h1>${title}</h1>
-${body}
-<p class="other" lang="${other(language)}">${inOther}</p>
-</main>
-</body>
-</html>
-`;
-}
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+function page(language: Language, title: string, body: Markup): string {
+  return html`<!doctype html>
+    <html lang="${language}">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="robots" content="noindex" />
+        <title>${title}</title>
+        ${STYLE_ELEMENT}
+      </head>
+      <body>
+        <main>${body}</main>
+      </body>
+    </html> `.text;
 }

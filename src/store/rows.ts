@@ -112,6 +112,28 @@ export interface ExportedMessage {
   fields: Record<string, string>;
 }
 
+/** One message with all that is known of it. */
+export interface MessageRecord extends Omit<ExportedMessage, "fields"> {
+  id: number;
+  /** The client's own name for it; null: it came without one. */
+  uuid: string | null;
+  topic: string;
+  /** When its list or its request was taken in. */
+  createdAt: number;
+  /** The time it was scheduled for; null: at once. */
+  notBefore: number | null;
+}
+
+/** What a mail is made of: a content and one recipient's values. */
+export interface MailParts {
+  topic: string;
+  /** Null: the topic has no recipient yet. */
+  email: string | null;
+  content: Content;
+  /** The recipient's columns by name. */
+  fields: Record<string, string>;
+}
+
 /** A message that is `failed` or `in_doubt`, so that a person has to look at it. */
 export interface FailedMessage {
   id: number;

@@ -24,6 +24,8 @@ import type {
   FailedMessage,
   ListCounts,
   ListTarget,
+  MailParts,
+  MessageRecord,
   NewSuppression,
   Repeat,
   Reschedule,
@@ -92,8 +94,8 @@ export interface VisitSink {
    * `suppressed` stay so until `retry`. Returns whether the address may be written to now; false for an unknown message.
    */
   resubscribe(messageId: number): Promise<boolean>;
-  /** The address and topic of a message; null: there is no such message. */
-  addressee(messageId: number): Promise<{ email: string; topic: string } | null>;
+  /** Whom a message is for, its topic, and its sender as the author wrote it; null: there is no such message. */
+  addressee(messageId: number): Promise<{ email: string; topic: string; from: string } | null>;
 }
 
 /**
@@ -138,6 +140,16 @@ export interface Reader {
   messages(topic: string, states: State[] | null): AsyncGenerator<ExportedMessage>;
   /** Up to `limit` messages that are failed or in doubt, newest first, of one topic or, when null, of all. */
   failedMessages(topic: string | null, limit: number): Promise<FailedMessage[]>;
+  /** The message with this id; null: there is none. */
+  message(id: number): Promise<MessageRecord | null>;
+  /** Up to `limit` messages to this address, in any topic, newest first. Case does not matter. */
+  messagesTo(address: string, limit: number): Promise<MessageRecord[]>;
+  /** Up to `limit` messages that were accepted with this uuid, newest first: one for each address it went to. */
+  messagesNamed(uuid: string, limit: number): Promise<MessageRecord[]>;
+  /** What the mail of this message is made of; null: there is no such message. */
+  mailParts(id: number): Promise<MailParts | null>;
+  /** The topic's own content, with the values of its first recipient. */
+  sampleParts(topic: string): Promise<MailParts>;
   /** Counts what was sent within the last `ms`, by topic. Topics of which nothing was sent then are left out. */
   sentWithin(ms: number): Promise<Map<string, SentCounts>>;
   /** How many messages were sent within the last `ms`. */
@@ -155,6 +167,8 @@ export interface Suppressions {
   suppress(entries: readonly NewSuppression[]): Promise<number>;
   /** Allows mail to addresses again. Messages that are `suppressed` stay so until `retry`. Returns how many were suppressed. */
   unsuppress(addresses: readonly string[]): Promise<number>;
+  /** Why this address is not written to; null: it is not suppressed. */
+  suppression(address: string): Promise<Suppression | null>;
   /** Streams all of them in order of address. */
   suppressions(): AsyncGenerator<Suppression>;
   /** Up to `limit` suppressions whose address contains `text`, in order of address. */

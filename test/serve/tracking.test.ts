@@ -6,7 +6,8 @@ import type { FastifyInstance } from "fastify";
 import { describe, expect, it, test } from "vitest";
 import { systemClock } from "../../src/time/clock.ts";
 import { PIXEL } from "../../src/serve/routes/tracking.ts";
-import { askPage, languageOf } from "../../src/serve/unsubscribe-page.ts";
+import { askPage, backPage, blockedPage, donePage, unknownPage } from "../../src/serve/unsubscribe-page.ts";
+import { type Language, languageOf, WORDS } from "../../src/serve/unsubscribe-words.ts";
 import { createLinks, openLinks } from "../../src/tracking/links.ts";
 import { states } from "../support/store-actions.ts";
 import { scene } from "./tracking.ts";
@@ -322,6 +323,59 @@ describe("/u/{token}", () => {
     expect((await post(app, links.unsubscribe(1))).statusCode).toBe(500);
   });
 
+  const undo = (app: FastifyInstance, token: string) => app.inject({ method: "POST", url: `/u/${token}/undo` });
+
+  it("is taken back by a POST, and by nothing else", async () => {
+    const { app, store, links } = await scene();
+    const token = links.unsubscribe(2);
+    const done = await post(app, token);
+    expect(done.body).toContain(`action="${token}/undo"`);
+    for (const method of ["GET", "HEAD"] as const) {
+      const looked = await app.inject({ method, url: `/u/${token}/undo` });
+      expect([looked.statusCode, looked.headers.location]).toEqual([303, `../${token}`]);
+    }
+    // Who comes back later finds the way back, too.
+    expect((await app.inject({ url: `/u/${token}` })).body).toContain(`action="${token}/undo"`);
+    expect(await store.countSuppressions()).toBe(1);
+    const back = await undo(app, token);
+    expect([back.statusCode, back.body]).toEqual([200, expect.stringContaining("You are subscribed again")]);
+    expect(await store.countSuppressions()).toBe(0);
+    // Again, and for somebody who never left.
+    for (const id of [1, 2])
+      expect((await undo(app, links.unsubscribe(id))).body).toContain("You are subscribed again");
+    expect((await post(app, token)).statusCode).toBe(200);
+    expect(await store.countSuppressions()).toBe(1);
+  });
+
+  it.each([
+    ["event", "bounce"],
+    ["event", "complaint"],
+    ["event", "unsubscribe"],
+    ["manual", "manual"],
+    ["ses", "bounce"],
+    ["import", "unsubscribe"],
+  ])("never takes back what came as %s: %s, before the unsubscription or after it", async (source, reason) => {
+    const { app, store, links } = await scene();
+    for (const order of [0, 1]) {
+      const token = links.unsubscribe(order + 1);
+      const address = ["ann@example.net", "bob@example.net"][order] ?? "";
+      if (order === 0) await store.suppress([{ address, source, reason }]);
+      await post(app, token);
+      if (order === 1) await store.suppress([{ address, source, reason }]);
+      const answer = await undo(app, token);
+      expect([answer.statusCode, answer.body]).toEqual([200, expect.stringContaining("This address gets no mail")]);
+      expect(await store.suppression(address)).toMatchObject({ source, reason });
+    }
+  });
+
+  it("is taken back with a link to unsubscribe only", async () => {
+    const { app, store, links } = await scene();
+    await post(app, links.unsubscribe(1));
+    for (const token of ["x", "A".repeat(32), links.open(1), links.click(1, ""), links.unsubscribe(999)])
+      expect((await undo(app, token)).statusCode).toBe(404);
+    expect(await store.countSuppressions()).toBe(1);
+  });
+
   it("is unknown with any other token, and for a message that is not there", async () => {
     const { app, store, links } = await scene();
     for (const token of [
@@ -390,8 +444,20 @@ describe("the page", () => {
     ["", "en"],
     ["ko-KR,ko;q=0.9,en-US;q=0.8,en;q=0.7", "ko"],
     ["en-US,en;q=0.9,ko;q=0.8", "en"],
-    ["fr", "en"],
-    ["fr, ko;q=0.1", "ko"],
+    ["nl", "en"],
+    ["nl, ko;q=0.1", "ko"],
+    ["de-AT,de;q=0.9,en;q=0.8", "de"],
+    ["FR-ca", "fr"],
+    ["es-419,es", "es"],
+    ["pt-BR", "pt"],
+    ["ja,en-US;q=0.7", "ja"],
+    ["zh-CN,zh;q=0.9", "zh-Hans"],
+    ["zh", "zh-Hans"],
+    ["zh-TW,zh;q=0.9", "zh-Hant"],
+    ["zh-Hant-HK", "zh-Hant"],
+    ["en;q=0.5, de;q=0.5", "en"],
+    ["*", "en"],
+    ["constructor", "en"],
     ["ko;q=0", "en"],
     ["korean", "en"],
     ["ko;q=x, en", "en"],
@@ -400,16 +466,46 @@ describe("the page", () => {
     expect(languageOf(header)).toBe(language);
   });
 
-  it("has the other language, too", () => {
-    expect(askPage("ko", "kim@example.com")).toMatch(
-      /<html lang="ko">[^]*<h1>수신 거부<\/h1>[^]*lang="en">No more mail/,
-    );
-    expect(askPage("en", "kim@example.com")).toMatch(/<html lang="en">[^]*<h1>Unsubscribe<\/h1>[^]*lang="ko">/);
+  const READER = { email: "kim@example.com", from: "Example News <news@example.com>", token: "TOKEN" };
+  const textOf = (page: string) =>
+    page
+      .replace(/<style>[^]*<\/style>/, "")
+      .replace(/<[^>]+>/g, " ")
+      .replace(/\s+/g, " ");
+
+  it.each(Object.keys(WORDS) as Language[])("speaks %s throughout, and names the sender", (language) => {
+    const words = WORDS[language];
+    const pages = [askPage, donePage, backPage, blockedPage].map((make) => make(language, READER));
+    const titles = [words.ask, words.done, words.back, words.blocked];
+    for (const [index, page] of pages.entries()) {
+      expect(page).toContain(`<html lang="${language}">`);
+      expect(page).toContain(`<title>${titles[index]}</title>`);
+      expect(textOf(page).split("Example News").length - 1).toBe(2);
+      expect(textOf(page)).toContain("news@example.com");
+      expect(textOf(page)).toContain("k•••@example.com");
+      expect(textOf(page)).not.toMatch(/[{}]/);
+    }
+    expect(textOf(unknownPage(language))).toContain(words.cutOff);
+    // Nothing is left in English.
+    const own = Object.values(words);
+    if (language !== "en") for (const text of Object.values(WORDS.en)) expect(own).not.toContain(text);
+    expect(Object.keys(words)).toEqual(Object.keys(WORDS.en));
+  });
+
+  it.each([
+    ["news@example.com", "news@example.com"],
+    ["{{ shop }} <news@example.com>", "news@example.com"],
+    ['"Na, me" <news@example.com>', "Na, me"],
+    ["한국 소식 <news@example.com>", "한국 소식"],
+    ["<b>x</b> <news@example.com>", "&lt;b&gt;x&lt;/b&gt;"],
+    ["a\u202eb <news@example.com>", "a\\u202eb"],
+  ])("names the sender %j", (from, shown) => {
+    expect(askPage("en", { ...READER, from })).toContain(`Stop mail from <bdi><strong>${shown}</strong></bdi>`);
   });
 
   it("escapes the address", () => {
-    const page = askPage("en", `<b>"@x.example`);
-    expect(page).toContain("&#60;•••@x.example");
-    expect(page).not.toContain("<b>");
+    const page = askPage("en", { ...READER, email: `<i>"@x.example` });
+    expect(page).toContain("&lt;•••@x.example");
+    expect(page).not.toContain("<i>");
   });
 });

@@ -33,7 +33,7 @@ async function visit(url: string, options: BrowserContextOptions = {}): Promise<
   return { page, troubles };
 }
 
-test("a reader unsubscribes with the keyboard, in Korean", { timeout: 60_000 }, async () => {
+test("a reader unsubscribes with the keyboard, in Korean, and takes it back", { timeout: 60_000 }, async () => {
   const { store, links, base } = await listening();
   const { page, troubles } = await visit(`${base}/u/${links.unsubscribe(2)}`, { locale: "ko-KR" });
   expect(await page.textContent("h1")).toBe("수신 거부");
@@ -43,6 +43,14 @@ test("a reader unsubscribes with the keyboard, in Korean", { timeout: 60_000 }, 
   await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
   expect(await page.textContent("h1")).toBe("수신 거부되었습니다");
   expect(await store.countSuppressions()).toBe(1);
+  expect(await page.textContent("main")).toContain("news@example.com");
+  await page.keyboard.press("Tab");
+  await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+  expect(await page.textContent("h1")).toBe("다시 메일을 받습니다");
+  expect(await store.countSuppressions()).toBe(0);
+  // Loading the page again by its address asks as at first.
+  await page.goto(page.url());
+  expect(await page.textContent("h1")).toBe("수신 거부");
   expect(await page.context().cookies()).toEqual([]);
   expect(troubles.filter((text) => !text.includes("favicon"))).toEqual([]);
 });
@@ -58,17 +66,23 @@ test.each(SCHEMES)(
   "the pages are whole on a phone and good for everybody (%s)",
   { timeout: 60_000 },
   async (colorScheme) => {
-    const { links, base } = await listening();
+    const { links, base, store } = await listening();
+    await store.suppress([{ address: "bob@example.net", reason: "unsubscribe", source: "link" }]);
     const viewport = { width: 320, height: 568 };
     const backgrounds = new Set<string>();
-    for (const path of [`/u/${links.unsubscribe(1)}`, "/u/unknown", "/c/unknown?u=https://example.com/"]) {
+    for (const path of [
+      `/u/${links.unsubscribe(1)}`,
+      `/u/${links.unsubscribe(2)}`,
+      "/u/unknown",
+      "/c/unknown?u=https://example.com/",
+    ]) {
       // All of it under the page's own policy.
       const { page } = await visit(base + path, { viewport, colorScheme });
       const looks = await page.evaluate<{ width: number; overflow: number; background: string }>(LOOKS);
-      expect(looks).toMatchObject({ width: 320 - 48, overflow: 0 });
+      expect(looks).toMatchObject({ width: 320 - 32, overflow: 0 });
       backgrounds.add(looks.background);
       expect(await problems(page)).toEqual([]);
     }
-    expect([...backgrounds]).toEqual([colorScheme === "dark" ? "rgb(13, 17, 23)" : "rgb(255, 255, 255)"]);
+    expect([...backgrounds]).toEqual([colorScheme === "dark" ? "rgb(14, 19, 26)" : "rgb(243, 245, 248)"]);
   },
 );

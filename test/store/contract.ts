@@ -13,6 +13,7 @@ import { inbox } from "./contract/inbox.ts";
 import { keys } from "./contract/keys.ts";
 import { library } from "./contract/library.ts";
 import { lists } from "./contract/lists.ts";
+import { mails } from "./contract/mails.ts";
 import { outlooks } from "./contract/outlook.ts";
 import { pauses } from "./contract/pauses.ts";
 import { processes } from "./contract/processes.ts";
@@ -41,6 +42,7 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   topics,
   "topics: pauses": pauses,
   reader,
+  "reader: mails": mails,
   breakdown,
   library,
   suppressions,

@@ -68,6 +68,34 @@ export interface FailedMessageFacts {
   error: string | null;
 }
 
+/** One message: the object of `GET /v1/messages/{id}`. Times are ISO 8601 in UTC; null: that did not happen, or is not known. */
+export interface MessageFacts {
+  id: number;
+  uuid: string | null;
+  topic: string;
+  email: string;
+  state: State;
+  attempts: number;
+  error: string | null;
+  ses_message_id: string | null;
+  created_at: string;
+  not_before: string | null;
+  expires_at: string | null;
+  sent_at: string | null;
+  delivered_at: string | null;
+  bounced_at: string | null;
+  bounce_type: string | null;
+  complained_at: string | null;
+  opened_at: string | null;
+  clicked_at: string | null;
+}
+
+/** What was found about an address: its newest messages, and why it gets no mail, if it gets none. */
+export interface PersonFacts {
+  messages: MessageFacts[];
+  suppressions: SuppressionFacts[];
+}
+
 /** An address that is not written to, and why. `created_at` is ISO 8601 in UTC. */
 export interface SuppressionFacts {
   address: string;

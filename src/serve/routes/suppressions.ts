@@ -1,24 +1,16 @@
 /** Addresses that are not written to: looking for one, adding some, removing one. */
 import type { FastifyInstance } from "fastify";
-import type { Suppression } from "../../store/rows.ts";
 import type { Suppressions } from "../../store/store.ts";
 import { readAddresses } from "../addresses.ts";
-import { answer, LIMIT, path, query, TAGS, TEXT } from "../admin-schemas.ts";
-import type { Found, SuppressionFacts } from "../dashboard/wire.ts";
+import { answer, LIMIT, path, query, TAGS } from "../admin-schemas.ts";
+import type { Found } from "../dashboard/wire.ts";
 import { Refusal } from "../errors.ts";
-import { ERROR, object, REFUSALS } from "../schemas.ts";
+import { ERROR, REFUSALS } from "../schemas.ts";
+import { SUPPRESSION, suppressionFacts } from "../suppression-facts.ts";
 
 const MOST_EMAILS = 10_000;
 /** Room for 10,000 of the longest addresses, in quotes. */
 const SUPPRESS_BYTES = 4 * 1024 * 1024;
-
-const SUPPRESSION = object({
-  address: { type: "string" },
-  reason: { type: "string" },
-  source: { type: "string" },
-  detail: TEXT,
-  created_at: { type: "string", format: "date-time" },
-});
 
 const SUPPRESS_BODY = {
   type: "object",
@@ -91,8 +83,4 @@ export function suppressionRoutes(app: FastifyInstance, { store }: { store: Supp
       return { removed };
     },
   );
-}
-
-function suppressionFacts({ createdAt, ...rest }: Suppression): SuppressionFacts {
-  return { ...rest, created_at: new Date(createdAt).toISOString() };
 }

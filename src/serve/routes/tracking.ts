@@ -2,11 +2,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { isMachine } from "../../feedback/machine.ts";
 import type { Unsubscription, Visit } from "../../store/rows.ts";
-import type { VisitSink } from "../../store/store.ts";
+import type { Suppressions, VisitSink } from "../../store/store.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Links } from "../../tracking/links.ts";
 import { createGroupCommit } from "../../intake/group-commit.ts";
-import { askPage, donePage, languageOf, PAGE_CSP, unknownPage } from "../unsubscribe-page.ts";
+import { askPage, backPage, blockedPage, donePage, PAGE_CSP, type Reader, unknownPage } from "../unsubscribe-page.ts";
+import { languageOf } from "../unsubscribe-words.ts";
 import { createVisits, type VisitsLimits } from "../visits.ts";
 
 /** A GIF89a of one transparent pixel: 43 bytes. */
@@ -83,12 +84,22 @@ const UNSUBSCRIBE_SCHEMA = {
   response: PAGE_RESPONSES,
 };
 
+const UNDO_SCHEMA = {
+  operationId: "postResubscribe",
+  summary: "Takes an unsubscription through such a link back",
+  description: "Only that: an address that bounced, complained or was suppressed by hand stays suppressed.",
+  tags: ["links"],
+  params: TOKEN,
+  consumes: ["application/x-www-form-urlencoded"],
+  response: PAGE_RESPONSES,
+};
+
 interface TokenRoute {
   Params: { token: string };
 }
 
 interface Tracked {
-  store: VisitSink;
+  store: VisitSink & Pick<Suppressions, "suppression">;
   links: Links;
   clock: Clock;
 }
@@ -165,17 +176,18 @@ async function unsubscribeRoutes(
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer", bodyLimit: BODY_LIMIT }, (_request, _body, done) => done(null));
 
-  const readerOf = async (token: string) => {
+  const readerOf = async ({ params: { token } }: { params: { token: string } }) => {
     const messageId = await links.readUnsubscribe(token);
     const addressee = messageId === null ? null : await store.addressee(messageId);
-    return messageId === null || addressee === null ? null : { messageId, email: addressee.email };
+    return messageId === null || addressee === null ? null : { ...addressee, messageId, token };
   };
 
-  // A GET never unsubscribes: scanners follow every link of a mail.
+  // A GET never changes anything: scanners follow every link of a mail.
   app.get<TokenRoute>("/u/:token", { config: CONFIG, schema: ASK_SCHEMA }, async (request, reply) => {
-    const reader = await readerOf(request.params.token);
+    const reader = await readerOf(request);
     if (reader === null) return refuse(request, reply, answerUnknown);
-    return answerPage(reply, 200, askPage(wantedBy(request), reader.email));
+    const hasLeft = (await store.suppression(reader.email))?.source === "link";
+    return answerPage(reply, 200, (hasLeft ? donePage : askPage)(wantedBy(request), reader));
   });
 
   // No cookie, session or CSRF token, by design: the mail provider posts for its reader (RFC 8058 §3.1). The token is
@@ -184,10 +196,33 @@ async function unsubscribeRoutes(
     "/u/:token",
     { config: CONFIG, schema: UNSUBSCRIBE_SCHEMA, bodyLimit: BODY_LIMIT },
     async (request, reply) => {
-      const reader = await readerOf(request.params.token);
+      const reader = await readerOf(request);
       if (reader === null) return refuse(request, reply, answerUnknown);
       await commit.add({ messageId: reader.messageId, at: clock.now() });
-      return answerPage(reply, 200, donePage(wantedBy(request), reader.email));
+      return answerPage(reply, 200, donePage(wantedBy(request), reader));
+    },
+  );
+  undoRoutes(app, store, { readerOf, refuse });
+}
+
+interface Undoing {
+  readerOf(request: { params: { token: string } }): Promise<(Reader & { messageId: number }) | null>;
+  refuse: Refuse;
+}
+
+function undoRoutes(app: FastifyInstance, store: VisitSink, { readerOf, refuse }: Undoing): void {
+  // Whoever loads the page of the answer again, or keeps its address, is asked as at first.
+  app.get<TokenRoute>("/u/:token/undo", { config: CONFIG, schema: { hide: true } }, (request, reply) =>
+    reply.header("cache-control", "no-store").redirect(`../${encodeURIComponent(request.params.token)}`, 303),
+  );
+  app.post<TokenRoute>(
+    "/u/:token/undo",
+    { config: CONFIG, schema: UNDO_SCHEMA, bodyLimit: BODY_LIMIT },
+    async (request, reply) => {
+      const reader = await readerOf(request);
+      if (reader === null) return refuse(request, reply, answerUnknown);
+      const isBack = await store.resubscribe(reader.messageId);
+      return answerPage(reply, 200, (isBack ? backPage : blockedPage)(wantedBy(request), reader));
     },
   );
 }

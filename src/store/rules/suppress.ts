@@ -2,7 +2,7 @@
 
 /** Why an address is suppressed. */
 export interface SuppressionCause {
-  /** `event`, or where else it comes from. */
+  /** `event`, `link`, or where else it comes from. */
   source: string;
   reason: string;
   /** For people; null: nothing more is known. */
@@ -19,13 +19,21 @@ export function withoutControls(text: string): string {
 }
 
 /**
- * True when `cause` is to be kept instead of `kept`. Only events replace each other: what a person wrote stays. A complaint weighs
- * most, then an unsubscription. Equal reasons are decided by their details, so the order in which events come does not matter.
+ * True when `cause` is to be kept instead of `kept`. Readers may take back what they did through a link, so every other cause
+ * replaces it: otherwise a bounce or a complaint would be forgotten with it. Apart from that only events replace each other: what
+ * a person wrote stays. A complaint weighs most, then an unsubscription. Equal reasons are decided by their details, so the order
+ * in which events come does not matter.
  */
 export function outweighs(cause: SuppressionCause, kept: SuppressionCause): boolean {
+  if (mayBeTakenBack(kept)) return !mayBeTakenBack(cause);
   if (cause.source !== "event" || kept.source !== "event") return false;
   const [weight, keptWeight] = [weightOf(cause.reason), weightOf(kept.reason)];
   return weight === keptWeight ? (cause.detail ?? "") < (kept.detail ?? "") : weight < keptWeight;
+}
+
+/** True for an unsubscription through a link, which the reader may take back. */
+export function mayBeTakenBack({ source }: Pick<SuppressionCause, "source">): boolean {
+  return source === "link";
 }
 
 function weightOf(reason: string): number {

@@ -118,9 +118,9 @@ function createMessageAdder(
   const contents = createContentTable(db, clock);
   const recipients = createRecipientTable(db);
   const noteTracking = createTrackingNotes(db);
-  const insert = db.prepare<[number, number, number, number, string, number, number, "pending" | "suppressed"]>(
-    `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state)
-     values (?, ?, ?, ?, ?, '[]', ?, ?, ?)`,
+  const insert = db.prepare<[number, number, number, number, string, number, number, "pending" | "suppressed", number]>(
+    `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state, created_at)
+     values (?, ?, ?, ?, ?, '[]', ?, ?, ?, ?)`,
   );
   const isSuppressed = db.prepare<[string]>("select 1 from suppression where address = ?");
 
@@ -130,6 +130,7 @@ function createMessageAdder(
     const topic = topics.open(name ?? NO_TOPIC, contentId, dueAt);
     noteTracking(topic, content);
     const audience = recipients.audienceOf(topic, contentId);
+    const createdAt = clock.now();
     for (const email of emails) {
       const address = email.toLowerCase();
       if (!audience.take(address, ids.next())) {
@@ -139,7 +140,7 @@ function createMessageAdder(
       const suppressed = isSuppressed.get(address) !== undefined;
       const { id, ingestId } = ids.use(topic.id);
       const state = suppressed ? "suppressed" : "pending";
-      insert.run(id, topic.id, contentId, ingestId, email, priority, notBefore, state);
+      insert.run(id, topic.id, contentId, ingestId, email, priority, notBefore, state, createdAt);
       counts[suppressed ? "suppressed" : "added"]++;
     }
     counters.add(topic.id, "pending", counts.added);
@@ -152,7 +153,7 @@ function createMessageAdder(
     if (uuid !== null && uuids.has(uuid)) return { added: 0, duplicates: emails.length, suppressed: 0 };
     const firstId = ids.next();
     const counts = addAll(message, dueAt);
-    if (uuid !== null) uuids.keep(uuid, ids.next() > firstId ? firstId : null);
+    if (uuid !== null) uuids.keep(uuid, ids.next() > firstId ? { first: firstId, last: ids.next() - 1 } : null);
     return counts;
   };
 }

@@ -2,7 +2,7 @@
 import { type Content, STATES, type State, type Totals } from "../../message.ts";
 import type { Library } from "../../deliver/library.ts";
 import type { ExportedMessage, FailedMessage, SentCounts, TopicRow } from "../rows.ts";
-import type { Reader, Topics, VisitSink } from "../store.ts";
+import type { Reader, Topics } from "../store.ts";
 import type { Connection, Job } from "./connection.ts";
 import { EVENT_COUNTERS, MARK_OF } from "../rules/event-counters.ts";
 import { fieldsOf, topicIdOf } from "./topics.ts";
@@ -13,7 +13,7 @@ const TOTAL = STATES.join(" + ");
 
 type TopicReader = Pick<Topics, "totals" | "topics" | "topic" | "columns">;
 type SentReader = Pick<Reader, "sentWithin" | "countSentWithin">;
-type MessageReader = Pick<Reader, "messages" | "failedMessages"> & Pick<VisitSink, "addressee">;
+type MessageReader = Pick<Reader, "messages" | "failedMessages">;
 
 /** Makes the parts of the store that only read, except the breakdown. */
 export function createReader(job: Job): TopicReader & SentReader & MessageReader & Omit<Library, "jobId"> {
@@ -90,16 +90,12 @@ function createMessageReader(db: Connection): MessageReader {
     );
   const failed = failedOf("");
   const failedOfTopic = failedOf("and m.topic_id = @topicId");
-  const addressee = db.prepare<[number], { email: string; topic: string }>(
-    "select m.email, t.name as topic from message m join topic t on t.id = m.topic_id where m.id = ?",
-  );
   return {
     messages: createExport(db),
     failedMessages: async (topic, limit) =>
       topic === null
         ? failed.all({ topicId: null, limit })
         : failedOfTopic.all({ topicId: topicIdOf(db, topic), limit }),
-    addressee: async (messageId) => addressee.get(messageId) ?? null,
   };
 }
 

@@ -281,5 +281,11 @@ export const MIGRATIONS: readonly string[] = [
 
   -- 1: the events of a rehearsal made it, and it holds for rehearsals only.
   alter table suppression add column rehearsal integer not null default 0 check (rehearsal in (0, 1));
+
+  -- When a request brought the message. Null: a list did, and \`ingest.created_at\` tells.
+  alter table message add column created_at integer;
+  -- The messages made for a uuid have the ids from \`message_id\` to this one, and no others do. Null: only the first is known.
+  alter table accepted_uuid add column last_message_id integer;
+  create index accepted_uuid_message on accepted_uuid (message_id) where message_id is not null;
   `,
 ];

@@ -8,6 +8,7 @@ import { Database } from "./driver.ts";
 import { createEventSink } from "./events.ts";
 import { createLatePart } from "./late-part.ts";
 import { createLists } from "./lists.ts";
+import { createMailReader } from "./mails.ts";
 import { createReader } from "./read.ts";
 import { createSuppressions } from "./suppressions.ts";
 import { createTopicActions } from "./topics.ts";
@@ -65,6 +66,7 @@ function createStore(job: Job): SqliteStore {
     ...createEventSink(job, jobId),
     ...createSuppressions(job),
     ...createReader(job),
+    ...createMailReader(db),
     ...createLateParts(job),
     ...createPing(job),
     async close() {

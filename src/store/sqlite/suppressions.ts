@@ -16,8 +16,8 @@ export function createSuppressor(db: Connection, counters: Counters, clock: Cloc
   const read = db.prepare<[string], SuppressionCause>(
     "select source, reason, detail from suppression where address = ?",
   );
-  const replace = db.prepare<[string, string | null, string]>(
-    "update suppression set reason = ?, detail = ? where address = ?",
+  const replace = db.prepare<[string, string, string | null, string]>(
+    "update suppression set source = ?, reason = ?, detail = ? where address = ?",
   );
   const waiting = db.prepare<[string], { id: number; topic_id: number }>(
     "select m.id, m.topic_id from recipient r join message m on m.id = r.message_id where r.address = ? and m.state = 'pending'",
@@ -27,7 +27,7 @@ export function createSuppressor(db: Connection, counters: Counters, clock: Cloc
     const { reason, source, detail } = cause;
     if (insert.run(key, reason, source, detail, createdAt).changes > 0) return true;
     const kept = read.get(key);
-    if (kept && outweighs(cause, kept)) replace.run(reason, detail, key);
+    if (kept && outweighs(cause, kept)) replace.run(source, reason, detail, key);
     return false;
   };
 
@@ -49,12 +49,14 @@ export function createSuppressions(job: Job) {
   const counters = createCounters(db);
   const suppress = createSuppressor(db, counters, clock);
   const remove = db.prepare<[string]>("delete from suppression where address = ?");
+  const columns = "address, reason, source, detail, created_at as createdAt";
+  const one = db.prepare<[string], Suppression>(`select ${columns} from suppression where address = ?`);
   const page = db.prepare<[string], Suppression>(
-    `select address, reason, source, detail, created_at as createdAt from suppression where address > ? order by address limit 1000`,
+    `select ${columns} from suppression where address > ? order by address limit 1000`,
   );
   // `like` would not do, because % and _ are ordinary characters of an address.
   const search = db.prepare<[string, number], Suppression>(
-    `select address, reason, source, detail, created_at as createdAt from suppression
+    `select ${columns} from suppression
      where instr(address, ?) > 0 order by address limit ?`,
   );
   const count = db.prepare<[], number>("select count(*) from suppression").pluck();
@@ -70,6 +72,7 @@ export function createSuppressions(job: Job) {
   }
 
   return {
+    suppression: async (address: string) => one.get(address.toLowerCase()) ?? null,
     suppress: (entries: readonly NewSuppression[]): Promise<number> =>
       transaction(
         db,

@@ -5,8 +5,8 @@ import type { ExportedMessage } from "../rows.ts";
 
 /** Makes the table of uuids of a job file. */
 export function createUuidTable(db: Connection, clock: Clock) {
-  const insert = db.prepare<[string, number | null, number]>(
-    "insert into accepted_uuid (uuid, message_id, accepted_at) values (?, ?, ?)",
+  const insert = db.prepare<[string, number | null, number | null, number]>(
+    "insert into accepted_uuid (uuid, message_id, last_message_id, accepted_at) values (?, ?, ?, ?)",
   );
   const find = db.prepare<[string]>("select 1 from accepted_uuid where uuid = ?");
   const message = db.prepare<[string], Pick<ExportedMessage, "state" | "sesMessageId" | "error">>(
@@ -16,8 +16,12 @@ export function createUuidTable(db: Connection, clock: Clock) {
   return {
     /** True when a message was accepted with this uuid. */
     has: (uuid: string): boolean => find.get(uuid) !== undefined,
-    /** Keeps a uuid that is not kept yet, inside a transaction. `messageId` null: all addresses were duplicates. */
-    keep: (uuid: string, messageId: number | null): void => void insert.run(uuid, messageId, clock.now()),
+    /**
+     * Keeps a uuid that is not kept yet, inside a transaction. `ids`: the first and the last message made for it; null: all
+     * addresses were duplicates.
+     */
+    keep: (uuid: string, ids: { first: number; last: number } | null): void =>
+      void insert.run(uuid, ids?.first ?? null, ids?.last ?? null, clock.now()),
     /** What became of the first message with this uuid; null: there is none. */
     message: (uuid: string) => message.get(uuid) ?? null,
   };

@@ -1,6 +1,7 @@
 /** Questions about messages. What asks about a topic along other lines is in breakdown.ts. */
 import { expect, it } from "vitest";
 import {
+  CONTENT,
   failed,
   inDoubt,
   ingest,
@@ -127,7 +128,11 @@ export function reader(prepare: Prepare): void {
     expect((await store.failedMessages("june", 9)).map(({ id }) => id)).toEqual([b?.id, a?.id]);
     expect(await store.failedMessages("june", 0)).toEqual([]);
     await expect(store.failedMessages("none", 9)).rejects.toThrow("none");
-    expect(await store.addressee(c?.id ?? 0)).toEqual({ email: "c@x.example", topic: "july" });
+    expect(await store.addressee(c?.id ?? 0)).toEqual({
+      email: "c@x.example",
+      topic: "july",
+      from: CONTENT.from,
+    });
     for (const id of [0, -1, 999_999_999, 2 ** 53]) expect(await store.addressee(id)).toBeNull();
   });
 }

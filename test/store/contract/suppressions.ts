@@ -84,6 +84,47 @@ export function suppressions(prepare: Prepare): void {
     expect(await states(store)).toEqual({ "a@x.example": "pending" });
   });
 
+  it("one is looked up by its whole address, in any case", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await store.suppress([{ ...bounce("Ann@x.example"), detail: "550" }, bounce("joann@x.example")]);
+    expect(await store.suppression("ANN@x.example")).toEqual({
+      address: "ann@x.example",
+      reason: "bounce",
+      source: "test",
+      detail: "550",
+      createdAt: clock.now(),
+    });
+    for (const other of ["nn@x.example", "ann@x.exampl", "", "%", "*"])
+      expect(await store.suppression(other)).toBeNull();
+  });
+
+  it("keep any other cause instead of an unsubscription through a link, which its reader may take back", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    const left = (address: string) => ({ address, reason: "unsubscribe", source: "link", detail: "june" });
+    const causes = [
+      { reason: "bounce", source: "event" },
+      { reason: "complaint", source: "event" },
+      { reason: "unsubscribe", source: "event" },
+      { reason: "vip", source: "manual" },
+      { reason: "bounce", source: "ses" },
+      { reason: "unsubscribe", source: "import" },
+    ];
+    for (const cause of causes) {
+      // Whichever comes first: the other cause must not be forgotten with the unsubscription.
+      const [before, after] = [
+        `before-${cause.source}-${cause.reason}@x.example`,
+        `after-${cause.source}-${cause.reason}@x.example`,
+      ];
+      await store.suppress([{ address: before, ...cause }, left(before)]);
+      await store.suppress([left(after)]);
+      await store.suppress([{ address: after, ...cause }]);
+      expect(await store.suppression(before)).toMatchObject(cause);
+      expect(await store.suppression(after)).toMatchObject(cause);
+    }
+  });
+
   it("stream in order of address, however many there are", async () => {
     const { open } = await prepare();
     const store = await open();

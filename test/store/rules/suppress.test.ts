@@ -22,6 +22,13 @@ it("what a person wrote stays, and replaces nothing", () => {
   expect(outweighs({ ...byHand, reason: "complaint" }, event("bounce"))).toBe(false);
 });
 
+it("a link in a mail gives way to every other cause, because the reader may take it back", () => {
+  const link: SuppressionCause = { source: "link", reason: "unsubscribe", detail: "june" };
+  const others = [event("bounce"), event("complaint"), { source: "manual", reason: "vip", detail: null }];
+  for (const other of others) expect([outweighs(other, link), outweighs(link, other)]).toEqual([true, false]);
+  expect(outweighs(link, { ...link, detail: "july" })).toBe(false);
+});
+
 it("is kept on one line", () => {
   expect(withoutControls("550\r\n5.1.1\u0000 no\u009f")).toBe("550 5.1.1  no ");
 });

@@ -1,0 +1,187 @@
+/** What the pages for readers say, in the languages they speak. */
+
+/** The languages, as in an attribute `lang`. */
+export type Language = "en" | "ko" | "de" | "fr" | "es" | "pt" | "ja" | "zh-Hans" | "zh-Hant";
+
+/** The texts of one language. `{sender}` and `{address}` stand for the two. */
+export interface Words {
+  ask: string;
+  question: string;
+  button: string;
+  done: string;
+  stopped: string;
+  mistake: string;
+  again: string;
+  back: string;
+  resumed: string;
+  /** For an address that gets no mail for a reason that its reader cannot take back. */
+  blocked: string;
+  otherReason: string;
+  unknown: string;
+  cutOff: string;
+}
+
+/** The texts by language. */
+export const WORDS: Readonly<Record<Language, Words>> = {
+  en: {
+    ask: "Unsubscribe",
+    question: "Stop mail from {sender} to {address}?",
+    button: "Unsubscribe",
+    done: "You are unsubscribed",
+    stopped: "{sender} will send no more mail to {address}.",
+    mistake: "Was this a mistake?",
+    again: "Subscribe again",
+    back: "You are subscribed again",
+    resumed: "{sender} may send mail to {address} again.",
+    blocked: "This address gets no mail",
+    otherReason: "{sender} does not write to {address} for another reason. Please ask the sender.",
+    unknown: "This link is not valid",
+    cutOff: "It may have been cut off. Please copy the whole address from the mail.",
+  },
+  ko: {
+    ask: "수신 거부",
+    question: "{sender}에서 {address} 주소로 보내는 메일을 더 이상 받지 않으시겠습니까?",
+    button: "수신 거부",
+    done: "수신 거부되었습니다",
+    stopped: "{sender}에서 {address} 주소로 더 이상 메일을 보내지 않습니다.",
+    mistake: "실수로 누르셨나요?",
+    again: "다시 받기",
+    back: "다시 메일을 받습니다",
+    resumed: "{sender}에서 {address} 주소로 다시 메일을 보낼 수 있습니다.",
+    blocked: "이 주소로는 메일을 보내지 않습니다",
+    otherReason: "다른 이유로 {sender}에서 {address} 주소로 메일을 보내지 않습니다. 보낸 사람에게 문의해 주세요.",
+    unknown: "유효하지 않은 링크입니다",
+    cutOff: "주소가 잘렸을 수 있습니다. 메일에 있는 주소 전체를 복사해 주세요.",
+  },
+  de: {
+    ask: "Abmelden",
+    question: "Keine E-Mails mehr von {sender} an {address}?",
+    button: "Abmelden",
+    done: "Sie sind abgemeldet",
+    stopped: "{sender} schickt keine E-Mails mehr an {address}.",
+    mistake: "War das ein Versehen?",
+    again: "Wieder anmelden",
+    back: "Sie sind wieder angemeldet",
+    resumed: "{sender} darf wieder E-Mails an {address} schicken.",
+    blocked: "An diese Adresse gehen keine E-Mails",
+    otherReason: "{sender} schreibt aus einem anderen Grund nicht an {address}. Bitte wenden Sie sich an den Absender.",
+    unknown: "Dieser Link ist ungültig",
+    cutOff: "Vielleicht wurde er abgeschnitten. Bitte kopieren Sie die ganze Adresse aus der E-Mail.",
+  },
+  fr: {
+    ask: "Se désabonner",
+    question: "Ne plus recevoir d’e-mails de {sender} à l’adresse {address} ?",
+    button: "Se désabonner",
+    done: "Désabonnement confirmé",
+    stopped: "{sender} n’enverra plus d’e-mails à {address}.",
+    mistake: "C’était une erreur ?",
+    again: "Se réabonner",
+    back: "Réabonnement confirmé",
+    resumed: "{sender} peut à nouveau envoyer des e-mails à {address}.",
+    blocked: "Cette adresse ne reçoit pas d’e-mails",
+    otherReason: "{sender} n’écrit pas à {address} pour une autre raison. Veuillez contacter l’expéditeur.",
+    unknown: "Ce lien n’est pas valide",
+    cutOff: "Il a peut-être été coupé. Veuillez copier l’adresse entière depuis l’e-mail.",
+  },
+  es: {
+    ask: "Cancelar la suscripción",
+    question: "¿Dejar de recibir correos de {sender} en {address}?",
+    button: "Cancelar la suscripción",
+    done: "Suscripción cancelada",
+    stopped: "{sender} no enviará más correos a {address}.",
+    mistake: "¿Fue un error?",
+    again: "Volver a suscribirme",
+    back: "Suscripción reactivada",
+    resumed: "{sender} puede volver a enviar correos a {address}.",
+    blocked: "Esta dirección no recibe correos",
+    otherReason: "{sender} no escribe a {address} por otro motivo. Póngase en contacto con el remitente.",
+    unknown: "Este enlace no es válido",
+    cutOff: "Puede que esté cortado. Copie la dirección completa del correo.",
+  },
+  pt: {
+    ask: "Cancelar a inscrição",
+    question: "Deixar de receber e-mails de {sender} em {address}?",
+    button: "Cancelar a inscrição",
+    done: "Inscrição cancelada",
+    stopped: "{sender} não enviará mais e-mails para {address}.",
+    mistake: "Foi um engano?",
+    again: "Inscrever-me de novo",
+    back: "Inscrição reativada",
+    resumed: "{sender} pode voltar a enviar e-mails para {address}.",
+    blocked: "Este endereço não recebe e-mails",
+    otherReason: "{sender} não escreve para {address} por outro motivo. Entre em contato com o remetente.",
+    unknown: "Este link não é válido",
+    cutOff: "Ele pode ter sido cortado. Copie o endereço inteiro do e-mail.",
+  },
+  ja: {
+    ask: "配信停止",
+    question: "{sender} から {address} へのメール配信を停止しますか？",
+    button: "配信を停止する",
+    done: "配信を停止しました",
+    stopped: "今後、{sender} から {address} にメールは届きません。",
+    mistake: "間違えましたか？",
+    again: "もう一度購読する",
+    back: "購読を再開しました",
+    resumed: "{sender} から {address} に再びメールが届きます。",
+    blocked: "このアドレスにはメールが届きません",
+    otherReason: "別の理由により、{sender} から {address} へのメールは停止されています。送信者にお問い合わせください。",
+    unknown: "このリンクは無効です",
+    cutOff: "リンクが途中で切れている可能性があります。メール内のアドレス全体をコピーしてください。",
+  },
+  "zh-Hans": {
+    ask: "退订",
+    question: "不再接收 {sender} 发送到 {address} 的邮件？",
+    button: "退订",
+    done: "您已退订",
+    stopped: "{sender} 将不再向 {address} 发送邮件。",
+    mistake: "点错了吗？",
+    again: "重新订阅",
+    back: "您已重新订阅",
+    resumed: "{sender} 可以再次向 {address} 发送邮件。",
+    blocked: "此地址不会收到邮件",
+    otherReason: "由于其他原因，{sender} 不向 {address} 发送邮件。请联系发件人。",
+    unknown: "此链接无效",
+    cutOff: "链接可能不完整。请从邮件中复制完整的地址。",
+  },
+  "zh-Hant": {
+    ask: "取消訂閱",
+    question: "不再接收 {sender} 寄到 {address} 的郵件？",
+    button: "取消訂閱",
+    done: "您已取消訂閱",
+    stopped: "{sender} 將不再寄送郵件到 {address}。",
+    mistake: "按錯了嗎？",
+    again: "重新訂閱",
+    back: "您已重新訂閱",
+    resumed: "{sender} 可以再次寄送郵件到 {address}。",
+    blocked: "此地址不會收到郵件",
+    otherReason: "由於其他原因，{sender} 不會寄送郵件到 {address}。請聯絡寄件者。",
+    unknown: "此連結無效",
+    cutOff: "連結可能不完整。請從郵件中複製完整的地址。",
+  },
+};
+
+/** The most characters of a header that are read. */
+const MOST_READ = 500;
+/** Chinese is written in traditional characters there, and where a tag says so. */
+const TRADITIONAL = /^zh-(?:.*-)?(?:hant|tw|hk|mo)\b/;
+
+/**
+ * The language for an `accept-language` header (RFC 9110 §12.5.4): of those we speak, the one with the highest weight,
+ * and of several the first. English, when there is none.
+ */
+export function languageOf(acceptLanguage: string | undefined): Language {
+  let best: { language: Language; weight: number } = { language: "en", weight: 0 };
+  for (const range of (acceptLanguage ?? "").slice(0, MOST_READ).split(",")) {
+    const [, tag = "", q = "1"] = /^\s*([a-z]+(?:-[a-z0-9-]+)?)\s*(?:;\s*q\s*=\s*([\d.]+)\s*)?$/i.exec(range) ?? [];
+    const language = spoken(tag.toLowerCase());
+    const weight = Number(q);
+    if (language !== null && weight > best.weight) best = { language, weight };
+  }
+  return best.language;
+}
+
+function spoken(tag: string): Language | null {
+  const [primary = ""] = tag.split("-");
+  if (primary === "zh") return TRADITIONAL.test(tag) ? "zh-Hant" : "zh-Hans";
+  return Object.hasOwn(WORDS, primary) ? (primary as Language) : null;
+}

@@ -1,0 +1,120 @@
+/** Reads single messages: by id, by address, by the client's own name; and what their mails are made of. */
+import type { Content } from "../../message.ts";
+import type { MailParts, MessageRecord } from "../rows.ts";
+import type { Reader, VisitSink } from "../store.ts";
+import type { Connection } from "./connection.ts";
+import { fieldsOf, topicIdOf } from "./topics.ts";
+
+type RecordReader = Pick<Reader, "message" | "messagesTo" | "messagesNamed">;
+type PartsReader = Pick<Reader, "mailParts" | "sampleParts">;
+
+/** Makes the part of the store that reads single messages. */
+export function createMailReader(db: Connection): RecordReader & PartsReader & Pick<VisitSink, "addressee"> {
+  return { ...createRecordReader(db), ...createPartsReader(db), ...createAddresseeReader(db) };
+}
+
+type Row = Omit<MessageRecord, "notBefore"> & { notBefore: number };
+
+/** The uuid whose messages include \`m\`: the last one that begins at or before it, unless it ends before it. */
+const UUID = `(select case when m.id <= ifnull(u.last_message_id, u.message_id) then u.uuid end
+  from accepted_uuid u where u.message_id <= m.id order by u.message_id desc limit 1)`;
+
+const RECORD = `select m.id, ${UUID} as uuid, t.name as topic, m.email, m.state, m.attempts,
+    m.ses_message_id as sesMessageId, m.error, m.sent_at as sentAt, ifnull(m.created_at, i.created_at) as createdAt,
+    m.not_before as notBefore, f.delivered_at as deliveredAt, ifnull(f.bounced_at, f.soft_bounced_at) as bouncedAt,
+    f.bounce_type as bounceType, f.bounce_subtype as bounceSubtype, f.complained_at as complainedAt,
+    f.opened_at as openedAt, f.clicked_at as clickedAt
+  from message m join topic t on t.id = m.topic_id join ingest i on i.id = m.ingest_id
+    left join feedback f on f.message_id = m.id`;
+
+function createRecordReader(db: Connection): RecordReader {
+  const one = db.prepare<[number], Row>(`${RECORD} where m.id = ?`);
+  const idsTo = db
+    .prepare<[string, number], number>("select message_id from recipient where address = ? order by 1 desc limit ?")
+    .pluck();
+  const named = db.prepare<[string], { first: number; last: number }>(
+    `select message_id as first, ifnull(last_message_id, message_id) as last
+     from accepted_uuid where uuid = ? and message_id is not null`,
+  );
+  const between = db.prepare<[number, number, number], Row>(
+    `${RECORD} where m.id between ? and ? order by m.id desc limit ?`,
+  );
+  return {
+    message: async (id) => recordOf(one.get(id)),
+    messagesTo: async (address, limit) =>
+      idsTo.all(address.toLowerCase(), limit).flatMap((id) => recordOf(one.get(id)) ?? []),
+    async messagesNamed(uuid, limit) {
+      const ids = named.get(uuid);
+      return ids === undefined ? [] : between.all(ids.first, ids.last, limit).flatMap((row) => recordOf(row) ?? []);
+    },
+  };
+}
+
+function recordOf(row: Row | undefined): MessageRecord | null {
+  // 0 and below: it was due at once (see rules/due.ts).
+  return row === undefined ? null : { ...row, notBefore: row.notBefore > 0 ? row.notBefore : null };
+}
+
+interface PartsRow {
+  topic: string;
+  email: string | null;
+  fields: string;
+  columns: string;
+  body: string;
+}
+
+function createPartsReader(db: Connection): PartsReader {
+  const ofMessage = db.prepare<[number], PartsRow>(
+    `select t.name as topic, m.email, m.fields, i.columns, c.body
+     from message m join topic t on t.id = m.topic_id join ingest i on i.id = m.ingest_id join content c on c.id = m.content_id
+     where m.id = ?`,
+  );
+  // A list or request whose recipients were all there before has an empty range of ids.
+  const ofTopic = db.prepare<[number], PartsRow>(
+    `select t.name as topic, m.email, ifnull(m.fields, '[]') as fields, ifnull(i.columns, '[]') as columns, c.body
+     from topic t join content c on c.id = t.content_id
+       left join ingest i on i.id = (select min(id) from ingest where topic_id = t.id and last_id >= first_id)
+       left join message m on m.id = i.first_id and m.topic_id = t.id
+     where t.id = ?`,
+  );
+  return {
+    async mailParts(id) {
+      const row = ofMessage.get(id);
+      return row === undefined ? null : partsOf(row);
+    },
+    async sampleParts(topic) {
+      const row = ofTopic.get(topicIdOf(db, topic));
+      if (row === undefined) throw new Error("a topic without a content");
+      return partsOf(row);
+    },
+  };
+}
+
+function partsOf({ topic, email, fields, columns, body }: PartsRow): MailParts {
+  const content = JSON.parse(body) as Content;
+  return { topic, email, content, fields: fieldsOf(JSON.parse(columns) as string[], fields) };
+}
+
+/** How many senders are remembered. Reading one means reading its whole content, attachments included. */
+const MOST_SENDERS = 500;
+
+function createAddresseeReader(db: Connection): Pick<VisitSink, "addressee"> {
+  const find = db.prepare<[number], { email: string; topic: string; contentId: number }>(
+    `select m.email, t.name as topic, m.content_id as contentId
+     from message m join topic t on t.id = m.topic_id where m.id = ?`,
+  );
+  const read = db.prepare<[number], string>("select body ->> 'from' from content where id = ?").pluck();
+  const known = new Map<number, string>();
+  const senderOf = (contentId: number): string => {
+    const from = known.get(contentId) ?? read.get(contentId) ?? "";
+    if (known.size >= MOST_SENDERS) known.clear();
+    known.set(contentId, from);
+    return from;
+  };
+  return {
+    async addressee(messageId) {
+      const found = find.get(messageId);
+      return found === undefined ? null : { email: found.email, topic: found.topic, from: senderOf(found.contentId) };
+    },
+  };
+}
