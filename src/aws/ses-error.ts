@@ -23,35 +23,44 @@ const NEVER_REACHED = new Set([
   "EHOSTDOWN",
   "EADDRNOTAVAIL",
   "EMFILE",
+  "ENFILE",
 ]);
 
+/** The longest text of somebody else that is kept, in characters. It is stored once for each message. */
+const LONGEST_TEXT = 500;
+
+const ENDPOINT_HINT = "AWS_ENDPOINT_URL_SESV2 (or AWS_ENDPOINT_URL) expects a URL such as http://127.0.0.1:8025";
+
 /** Error names that concern the account, the identity, the credentials or the configuration, each with what to do. */
-const HALTS: Record<string, string> = {
-  AccountSuspendedException:
-    "AWS has shut down sending for this account: see the AWS Health dashboard and the account's e-mail",
-  SendingPausedException: "sending is paused for the account or the configuration set: resume it in the SES console",
-  MailFromDomainNotVerifiedException:
-    "publish the MX record of the custom MAIL FROM domain, or let SES fall back to its own",
-  NotFoundException: "create it in SES in this region, or correct its name",
-  AccessDeniedException:
-    "give the credentials the IAM permission ses:SendEmail for this identity and configuration set",
-  UnrecognizedClientException: "check the AWS credentials",
-  InvalidClientTokenId: "check the AWS credentials",
-  InvalidSignatureException: "check the AWS secret key and the clock of this machine",
-  SignatureDoesNotMatch: "check the AWS secret key and the clock of this machine",
-  MissingAuthenticationToken: "check the AWS credentials",
-  MissingAuthenticationTokenException: "check the AWS credentials",
-  IncompleteSignature: "check the AWS credentials",
-  OptInRequired: "enable SES in this region for the account",
-  ExpiredTokenException: "renew the AWS credentials (for example: aws sso login) and run the same command again",
-  ExpiredToken: "renew the AWS credentials (for example: aws sso login) and run the same command again",
-  RequestExpired: "check the clock of this machine and the AWS credentials",
-  CredentialsProviderError:
-    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE (or try --sandbox, which needs no account)",
-  TokenProviderError: "sign in again: aws sso login",
-  LimitExceededException: "an SES limit of the account is reached: see the SES console",
-  SerializationException: "this looks like a bug of ses-mail: please report it",
-};
+const HALTS = new Map(
+  Object.entries({
+    AccountSuspendedException:
+      "AWS has shut down sending for this account: see the AWS Health dashboard and the account's e-mail",
+    SendingPausedException: "sending is paused for the account or the configuration set: resume it in the SES console",
+    MailFromDomainNotVerifiedException:
+      "publish the MX record of the custom MAIL FROM domain, or let SES fall back to its own",
+    NotFoundException: "create it in SES in this region, or correct its name",
+    AccessDeniedException:
+      "give the credentials the IAM permission ses:SendEmail for this identity and configuration set",
+    UnrecognizedClientException: "check the AWS credentials",
+    InvalidClientTokenId: "check the AWS credentials",
+    InvalidSignatureException: "check the AWS secret key and the clock of this machine",
+    SignatureDoesNotMatch: "check the AWS secret key and the clock of this machine",
+    MissingAuthenticationToken: "check the AWS credentials",
+    MissingAuthenticationTokenException: "check the AWS credentials",
+    IncompleteSignature: "check the AWS credentials",
+    OptInRequired: "enable SES in this region for the account",
+    ExpiredTokenException: "renew the AWS credentials (for example: aws sso login) and run the same command again",
+    ExpiredToken: "renew the AWS credentials (for example: aws sso login) and run the same command again",
+    RequestExpired: "check the clock of this machine and the AWS credentials",
+    CredentialsProviderError:
+      "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE (or try --sandbox, which needs no account)",
+    TokenProviderError: "sign in again: aws sso login",
+    LimitExceededException: "an SES limit of the account is reached: see the SES console",
+    SerializationException: "this looks like a bug of ses-mail: please report it",
+    EndpointError: ENDPOINT_HINT,
+  }),
+);
 
 /** Texts of BadRequest and validation errors that concern one recipient's address or header values. */
 const ABOUT_RECIPIENT =
@@ -66,9 +75,42 @@ export function outcomeOf(error: unknown, from: string): Outcome {
   return byText(facts, from) ?? byNetwork(facts) ?? byName(facts) ?? byStatus(facts);
 }
 
+/**
+ * What an error means that came before the first byte of the request was written: it is never the message's own. The network may
+ * come back (`unreachable`); everything else (no credentials, an endpoint that is no URL) is for a person to mend.
+ * @throws the error itself when it can only be a bug of this program.
+ */
+export function outcomeOfUnsent(error: unknown): Outcome {
+  const facts = factsOf(error);
+  const { code, name, text } = facts;
+  if (code === "ERR_INVALID_URL" || /invalid (?:url|endpoint)/i.test(text))
+    return halt(describe(name, text), ENDPOINT_HINT);
+  const known = byText(facts, "") ?? byTls(facts) ?? byName(facts);
+  if (known?.kind === "halted") return known;
+  if (code === "" && (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError))
+    throw error;
+  if (name === "TimeLimitError") return unreachable("no connection and no credentials in time");
+  if (/^(?:E[A-Z0-9_]+|UND_ERR_\w+)$/.test(code) && !code.startsWith("ERR_")) return unreachable(text || code);
+  if (name === "TimeoutError" || name === "AbortError") return unreachable(describe(name, text));
+  return halt(
+    describe(code || name, text),
+    "check the AWS settings of this machine (AWS_REGION, AWS_PROFILE, credentials, endpoint)",
+  );
+}
+
 /** True when the credentials expired during the run. It is worth reading them anew once before stopping. */
 export function isExpired(error: unknown): boolean {
   return ["ExpiredTokenException", "ExpiredToken", "RequestExpired"].includes(factsOf(error).name);
+}
+
+function unreachable(reason: string): Outcome {
+  return { kind: "transient", reason, unreachable: true };
+}
+
+/** A problem with TLS or a certificate: the request was never sent. */
+function byTls({ code, text }: Facts): Outcome | null {
+  if (!/^(CERT_|DEPTH_ZERO|UNABLE_TO_|ERR_TLS|SELF_SIGNED|ERR_SSL|EPROTO)/.test(code)) return null;
+  return halt(describe(code, text), "check the endpoint and the certificates of this machine or its proxy");
 }
 
 function byText({ name, text, status }: Facts, from: string): Outcome | null {
@@ -79,7 +121,7 @@ function byText({ name, text, status }: Facts, from: string): Outcome | null {
     return { kind: "throttled", reason: `${name}: ${text}` };
   }
   if (/sending (?:is )?paused|account (?:is )?(?:paused|suspended)|sending.*(?:shut down|disabled)/i.test(text)) {
-    return halt(text, HALTS["SendingPausedException"]);
+    return halt(text, HALTS.get("SendingPausedException"));
   }
   // "MAIL FROM domain is not verified" is about a DNS record, not about the identity.
   if (/identities failed the check|not verified/i.test(text) && name !== "MailFromDomainNotVerifiedException")
@@ -108,31 +150,31 @@ function unverified(text: string, from: string): Outcome {
   };
 }
 
-function byNetwork({ name, code, text, status }: Facts): Outcome | null {
-  if (NEVER_REACHED.has(code) || /did not establish a connection/i.test(text)) {
-    return { kind: "transient", reason: describe(code || name, text), unreachable: true };
-  }
-  // A problem with TLS or a certificate: the request was never sent.
-  if (/^(CERT_|DEPTH_ZERO|UNABLE_TO_|ERR_TLS|SELF_SIGNED|ERR_SSL|EPROTO)/.test(code)) {
-    return halt(describe(code, text), "check the endpoint and the certificates of this machine or its proxy");
-  }
+function byNetwork(facts: Facts): Outcome | null {
+  const { name, code, text, status } = facts;
+  if (NEVER_REACHED.has(code) || name === "ConnectTimeoutError" || /did not establish a connection/i.test(text))
+    return unreachable(text || code);
+  const tls = byTls(facts);
+  if (tls !== null) return tls;
   // A 5xx whose body is not JSON (from a proxy or a load balancer) arrives as a SyntaxError, so the status decides.
   if (status >= 500) return null;
   const lost = ["ECONNRESET", "EPIPE", "ETIMEDOUT", "ECONNABORTED", "ERR_STREAM_PREMATURE_CLOSE"].includes(code);
-  if (
-    lost ||
-    name === "TimeoutError" ||
-    name === "AbortError" ||
-    /socket hang up|aborted/i.test(text) ||
-    (status >= 200 && status < 300)
-  ) {
-    return { kind: "in_doubt", reason: describe(code || name, text) };
+  const noAnswer = ["TimeoutError", "TimeLimitError", "AbortError"].includes(name);
+  // Only something that is not SES redirects. It may still have handed the request on.
+  if (lost || noAnswer || /socket hang up|aborted/i.test(text) || (status >= 100 && status < 400)) {
+    return { kind: "in_doubt", reason: code || status === 0 ? describe(code || name, text) : notOfSes(facts) };
   }
   return null;
 }
 
+/** An answer with a status, but without what SES would write. */
+function notOfSes({ name, status, text }: Facts): string {
+  if (name === "SyntaxError") return `the answer (HTTP ${status}) is not one of SES`;
+  return describe(name === "Unknown" ? `HTTP ${status}` : `${status} ${name}`, text);
+}
+
 function byName({ name, text }: Facts): Outcome | null {
-  const hint = HALTS[name];
+  const hint = HALTS.get(name);
   if (hint !== undefined) return halt(text ? `${name}: ${text}` : name, hint);
   if (name === "MessageRejected") return { kind: "rejected", reason: text || name, unknown: false };
   if (name === "BadRequestException" || name === "ValidationException") {
@@ -160,14 +202,32 @@ function factsOf(error: unknown): Facts {
     name?: unknown;
     message?: unknown;
     code?: unknown;
-    $metadata?: { httpStatusCode?: number };
+    errors?: unknown;
+    $metadata?: { httpStatusCode?: unknown };
   };
+  const status = e.$metadata?.httpStatusCode;
   return {
-    name: typeof e.name === "string" ? e.name : "Unknown",
-    text: typeof e.message === "string" ? e.message : "",
-    status: e.$metadata?.httpStatusCode ?? 0,
-    code: typeof e.code === "string" ? e.code : "",
+    name: typeof e.name === "string" ? cut(e.name) : "Unknown",
+    text: cut(messageOf(e)),
+    status: typeof status === "number" ? status : 0,
+    code: typeof e.code === "string" ? cut(e.code) : "",
   };
+}
+
+/** When a name has several addresses, Node's error has one for each address and no text of its own. */
+function messageOf({ message, errors }: { message?: unknown; errors?: unknown }): string {
+  if (typeof message === "string" && message !== "") return message;
+  const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
+  return first instanceof Error ? first.message : "";
+}
+
+function cut(text: string): string {
+  // By characters, so that none is cut in two.
+  return text.length <= LONGEST_TEXT
+    ? text
+    : `${Array.from(text.slice(0, 2 * LONGEST_TEXT))
+        .slice(0, LONGEST_TEXT)
+        .join("")}…`;
 }
 
 function describe(name: string, text: string): string {

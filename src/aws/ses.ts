@@ -10,10 +10,12 @@ import {
   type SESv2ClientConfig,
 } from "@aws-sdk/client-sesv2";
 import type { RenderedMail, Tag } from "../message.ts";
-import { reportDepartures, watchDeparture, WithheldError } from "./departure.ts";
+import { withinLimit } from "../time/time-limit.ts";
+import { reportDepartures, watchDeparture } from "./departure.ts";
+import { createHandler, WithheldError } from "./http-handler.ts";
 import { type Outcome, WITHHELD } from "../deliver/outcome.ts";
 import { inputOf, useOwnBodies } from "./request-body.ts";
-import { isExpired, outcomeOf } from "./ses-error.ts";
+import { isExpired, outcomeOf, outcomeOfUnsent } from "./ses-error.ts";
 
 /** Which SES to talk to, and how. */
 export interface SesOptions {
@@ -26,8 +28,8 @@ export interface SesOptions {
   /** The most calls in flight. */
   concurrency: number;
   /**
-   * Milliseconds to wait for an answer; after that the message is in doubt. A mail with attachments gets more, for its
-   * upload.
+   * Milliseconds for a whole call, from the look-up of the name to the last byte of the answer. After that the message is in doubt
+   * if anything of it was written. A mail with attachments gets more, for its upload.
    */
   timeoutMs: number;
 }
@@ -45,18 +47,21 @@ export interface Account {
   enforcement: string;
 }
 
-/** A connection to SES. Its calls never reject. */
+/** A connection to SES. */
 export interface Ses {
   /**
    * Sends one mail with one request; nothing is tried again, except once with fresh credentials when they have expired.
-   * `onDeparted` is called when the request goes on the wire: the rate counts it from there. `mayLeave` is asked once more
-   * when the request is ready; false: it is not made, and the outcome is `withheld`.
+   * `onDeparted` is called when the request has left: the rate counts it from there. `mayLeave` is asked when the request is ready
+   * and its connection stands; false: it is not made, and the outcome is `withheld`. Rejects only for a bug, and then nothing left.
    */
   send(mail: RenderedMail, tags: Tag[], onDeparted?: () => void, mayLeave?: () => boolean): Promise<Outcome>;
-  /** The account, or why it could not be read within `timeoutMs`. */
+  /** The account, or why it could not be read within `timeoutMs`. Never rejects. */
   account(timeoutMs: number): Promise<Account | Exclude<Outcome, { kind: "sent" }>>;
   close(): void;
 }
+
+/** SES has ids of 60 characters. Anything much longer is none. */
+const LONGEST_ID = 200;
 
 /**
  * Connects to SES. No call is made before the first use; missing credentials or a missing region show then, as an
@@ -79,24 +84,36 @@ export function connectSes(options: SesOptions): Ses {
   };
 
   return {
-    async send(mail, tags, onDeparted, mayLeave = () => true) {
+    async send(mail, tags, onDeparted = () => undefined, mayLeave = () => true) {
+      const call = { left: false, isOver: false };
       try {
         const input = inputOf(mail, tags);
-        if (onDeparted) watchDeparture(input, { onDeparted, mayLeave });
-        const requestTimeout = options.timeoutMs + uploadMs(mail);
-        const answer = await withFreshCredentials((c) => c.send(new SendEmailCommand(input), { requestTimeout }));
-        // Without an id we cannot prove anything. An event of this message will settle it.
-        if (!answer.MessageId) return { kind: "in_doubt", reason: "SES answered without a message id" };
-        return { kind: "sent", sesMessageId: answer.MessageId };
+        watchDeparture(input, {
+          onDeparted,
+          mayLeave: () => !call.isOver && mayLeave(),
+          onLeaving: () => void (call.left = true),
+        });
+        const answer = await withinLimit({ ms: options.timeoutMs + uploadMs(mail) }, (abortSignal) =>
+          withFreshCredentials((c) => {
+            // The first request was answered: SES did not take the message.
+            call.left = false;
+            return c.send(new SendEmailCommand(input), { abortSignal });
+          }),
+        );
+        return sentAs(answer.MessageId);
       } catch (error) {
         if (error instanceof WithheldError) return WITHHELD;
-        return outcomeOf(error, addressOf(mail.from));
+        return call.left ? outcomeOf(error, addressOf(mail.from)) : outcomeOfUnsent(error);
+      } finally {
+        // Credentials that come too late must not send it after all.
+        call.isOver = true;
       }
     },
     async account(timeoutMs) {
       try {
-        const abortSignal = AbortSignal.timeout(timeoutMs);
-        const answer = await withFreshCredentials((c) => c.send(new GetAccountCommand({}), { abortSignal }));
+        const answer = await withinLimit({ ms: timeoutMs }, (abortSignal) =>
+          withFreshCredentials((c) => c.send(new GetAccountCommand({}), { abortSignal })),
+        );
         return accountOf(answer);
       } catch (error) {
         const outcome = outcomeOf(error, "");
@@ -107,35 +124,40 @@ export function connectSes(options: SesOptions): Ses {
   };
 }
 
+/** Without an id we cannot prove anything. An event of this message will settle it. `id` is foreign text, or no text at all. */
+function sentAs(id: unknown): Outcome {
+  if (typeof id === "string" && id.length <= LONGEST_ID && /^[\x21-\x7e]+$/.test(id))
+    return { kind: "sent", sesMessageId: id };
+  return { kind: "in_doubt", reason: "SES answered without a message id" };
+}
+
 /**
  * Reads the answer of GetAccount. A missing allowance counts as 0; SES writes -1 for "unlimited", which is null here.
  */
 export function accountOf(answer: GetAccountCommandOutput): Account {
-  const quota = answer.SendQuota?.Max24HourSend ?? 0;
+  const quota = numberOr(answer.SendQuota?.Max24HourSend, 0);
   return {
-    perSecond: answer.SendQuota?.MaxSendRate ?? 0,
+    perSecond: numberOr(answer.SendQuota?.MaxSendRate, 0),
     quota: quota === -1 ? null : quota,
-    sentLast24Hours: answer.SendQuota?.SentLast24Hours ?? 0,
-    sendingEnabled: answer.SendingEnabled ?? true,
-    productionAccess: answer.ProductionAccessEnabled ?? true,
-    enforcement: answer.EnforcementStatus ?? "HEALTHY",
+    sentLast24Hours: numberOr(answer.SendQuota?.SentLast24Hours, 0),
+    sendingEnabled: answer.SendingEnabled !== false,
+    productionAccess: answer.ProductionAccessEnabled !== false,
+    enforcement: typeof answer.EnforcementStatus === "string" ? answer.EnforcementStatus : "HEALTHY",
   };
+}
+
+/** What answers may be something else than SES. */
+function numberOr(value: unknown, otherwise: number): number {
+  return typeof value === "number" && Number.isFinite(value) && value >= -1 ? value : otherwise;
 }
 
 function createClient(options: SesOptions, { rereadFiles = false } = {}): SESv2Client {
   const config: SESv2ClientConfig = {
     // The SDK's own retries would send a second copy when an answer was lost. We decide ourselves when to try again.
     maxAttempts: 1,
-    requestHandler: {
-      connectionTimeout: 10_000,
-      requestTimeout: options.timeoutMs,
-      // Without this, requestTimeout only logs a warning and the call hangs on.
-      throwOnRequestTimeout: true,
-      // With the default of 50 sockets, calls would wait in a queue we do not see, and the rate would be kept there
-      // instead of at SES.
-      httpAgent: { keepAlive: true, maxSockets: options.concurrency + 2 },
-      httpsAgent: { keepAlive: true, maxSockets: options.concurrency + 2 },
-    },
+    // A little more than the calls in flight, so that no call waits in a queue we do not see: the rate would be kept there
+    // instead of at SES.
+    requestHandler: createHandler(options.concurrency + 2),
   };
   if (options.region) config.region = options.region;
   if (options.endpoint) config.endpoint = options.endpoint;
@@ -149,10 +171,7 @@ function createClient(options: SesOptions, { rereadFiles = false } = {}): SESv2C
   return client;
 }
 
-/**
- * The SDK's time-out starts at the first byte of a request, but the wait for an answer only starts at the last. So an
- * upload gets its own time, on a line of 1 Mbit/s.
- */
+/** The time limit is for a mail without files. An upload gets its own time, on a line of 1 Mbit/s. */
 function uploadMs({ attachments }: RenderedMail): number {
   return attachments.reduce((sum, { data }) => sum + data.length, 0) / 128;
 }

@@ -152,7 +152,6 @@ describe("this recipient only", () => {
   it.each<Thrown>([
     { name: "SomethingNew", message: "No idea", status: 400 },
     { name: "ConflictException", message: "", status: 409 },
-    { name: "Unknown", message: "UnknownError", status: 302 },
   ])("what we do not know may concern everybody: $name $status", (facts) => {
     expect(outcome(facts)).toMatchObject({ kind: "rejected", unknown: true });
   });

@@ -1,0 +1,167 @@
+/**
+ * The HTTP of the AWS clients. It differs from the SDK's own in three things that decide what becomes of a mail: an answer is
+ * handed on only when its last byte is there, so a time limit covers all of it; a request is written only when its connection
+ * stands, and may be kept back until then; and it is known for sure whether anything was written.
+ */
+import { type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { createReadyAgents, type ReadyOptions } from "./ready-agent.ts";
+
+/** Bytes of an answer. That of SendEmail has a hundred; a page of 1,000 suppressed addresses has some 200 KB. */
+const MOST_BYTES = 4 * 1024 * 1024;
+
+/** What a call wants to know of its request. */
+export interface Departing {
+  /** Asked when the request is ready and its connection stands. False: it is not written, and the call rejects with `WithheldError`. */
+  mayLeave: () => boolean;
+  /** Called right before the first byte is written: from now on the request may have arrived. */
+  onLeaving: () => void;
+  /** Called when the request has been handed to the operating system. */
+  onDeparted: () => void;
+}
+
+/** The request was not written, because the call was no longer allowed to leave. */
+export class WithheldError extends Error {
+  override name = "WithheldError";
+}
+
+/** The endpoint that somebody configured is none. */
+export class EndpointError extends Error {
+  override name = "EndpointError";
+}
+
+/** A request as the SDK hands it over (HttpRequest of @smithy/types). */
+interface SdkRequest {
+  protocol: string;
+  hostname: string;
+  port?: number;
+  method: string;
+  path: string;
+  query?: Record<string, string | string[] | null>;
+  headers: Record<string, string>;
+  body?: string | Uint8Array;
+}
+
+/** An answer as the SDK takes it. */
+interface SdkResponse {
+  statusCode: number;
+  reason: string;
+  headers: Record<string, string>;
+  body: Uint8Array;
+}
+
+/** A request handler for the configuration of an AWS client. */
+export interface Handler {
+  /** Rejects when no whole answer comes; with the reason of `abortSignal`, which must be one of Node's, when that aborts. */
+  handle(request: SdkRequest, options?: { abortSignal?: object }): Promise<{ response: SdkResponse }>;
+  destroy(): void;
+  /** Part of the SDK's contract; there is nothing to configure. */
+  updateHttpClientConfig(): void;
+  httpHandlerConfigs(): Record<string, never>;
+  metadata: { handlerProtocol: string };
+}
+
+const departings = new WeakMap<object, Departing>();
+
+/** Makes the handler tell `departing` what becomes of this request of the SDK. */
+export function watchRequest(request: object, departing: Departing): void {
+  departings.set(request, departing);
+}
+
+/** Makes a handler with at most `maxSockets` connections in use. It has no time limit of its own but that of connecting, 5 s. */
+export function createHandler(maxSockets: number): Handler {
+  const agents = createReadyAgents(maxSockets);
+  return {
+    metadata: { handlerProtocol: "http/1.1" },
+    updateHttpClientConfig: () => undefined,
+    httpHandlerConfigs: () => ({}),
+    destroy: () => agents.destroy(),
+    handle: (request, { abortSignal } = {}) => exchange(request, agents, abortSignal as AbortSignal | undefined),
+  };
+}
+
+async function exchange(
+  request: SdkRequest,
+  agents: ReturnType<typeof createReadyAgents>,
+  signal: AbortSignal | undefined,
+): Promise<{ response: SdkResponse }> {
+  const isTls = request.protocol === "https:";
+  if (!isTls && request.protocol !== "http:") throw new EndpointError(`the endpoint is no http or https URL`);
+  const departing = departings.get(request);
+  const mayLeave = () => departing === undefined || departing.mayLeave();
+  if (signal?.aborted) throw signal.reason as Error;
+  if (!mayLeave()) throw new WithheldError();
+  return new Promise((resolve, reject) => {
+    const options: RequestOptions & ReadyOptions = {
+      ...addressOf(request),
+      headers: request.headers,
+      agent: isTls ? agents.https : agents.http,
+      refusal: () => (mayLeave() ? null : new WithheldError()),
+    };
+    const sent = (isTls ? httpsRequest : httpRequest)(options);
+    const abort = () => sent.destroy(signal?.reason as Error);
+    signal?.addEventListener("abort", abort, { once: true });
+    const end = () => signal?.removeEventListener("abort", abort);
+    const fail = (error: unknown) => {
+      end();
+      reject(error);
+    };
+    sent.once("socket", () => {
+      if (!mayLeave()) return void sent.destroy(new WithheldError());
+      departing?.onLeaving();
+      sent.end(request.body);
+    });
+    if (departing) sent.once("finish", departing.onDeparted);
+    sent.on("error", fail);
+    sent.once("close", () => fail(lost()));
+    sent.once("response", (answer) => readAll(answer, (response) => (end(), resolve({ response })), fail));
+  });
+}
+
+function lost(): Error {
+  return Object.assign(new Error("the connection was closed before the answer was there"), { code: "ECONNRESET" });
+}
+
+function readAll(answer: IncomingMessage, done: (response: SdkResponse) => void, fail: (error: unknown) => void): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  answer.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= MOST_BYTES) return void chunks.push(chunk);
+    fail(new Error(`the answer is longer than ${MOST_BYTES} bytes`));
+    answer.destroy();
+  });
+  answer.on("error", fail);
+  answer.on("aborted", () => fail(lost()));
+  answer.on("end", () => {
+    const { statusCode = -1, statusMessage: reason = "" } = answer;
+    done({ statusCode, reason, headers: headersOf(answer), body: Buffer.concat(chunks) });
+  });
+}
+
+function headersOf({ headers }: IncomingMessage): Record<string, string> {
+  const flat = Object.create(null) as Record<string, string>;
+  for (const [name, value] of Object.entries(headers))
+    flat[name] = Array.isArray(value) ? value.join(", ") : (value ?? "");
+  return flat;
+}
+
+function addressOf({ hostname, port, method, path, query = {} }: SdkRequest): RequestOptions {
+  const pairs = Object.entries(query).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).map((one) =>
+      one === null ? encode(name) : `${encode(name)}=${encode(one)}`,
+    ),
+  );
+  const host = hostname.startsWith("[") && hostname.endsWith("]") ? hostname.slice(1, -1) : hostname;
+  return {
+    host,
+    ...(port !== undefined && { port }),
+    method,
+    path: pairs.length === 0 ? path : `${path}?${pairs.join("&")}`,
+  };
+}
+
+/** As the signature has it: RFC 3986 reserves these, too. */
+function encode(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+}
