@@ -2,8 +2,9 @@
 // A process that stays, as the gateway does: told a round and its addresses, it answers with seconds.
 import process from "node:process";
 import { openConnection } from "../dist/store/sqlite/connection.js";
+import { systemClock } from "../dist/time/clock.js";
 
-const db = openConnection(process.argv[2]);
+const db = await openConnection(process.argv[2], systemClock);
 db.exec("insert into content values (1, 'bench', '{}', 0)");
 const addTopic = db.prepare("insert into topic (name, content_id, created_at) values (?, 1, 0)");
 const addMessage = db.prepare(

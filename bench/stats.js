@@ -1,6 +1,7 @@
 // What a person waits for who asks a full job file: whole processes, from start to exit. npm run bench -- stats 10000000
 import { statSync } from "node:fs";
 import { openConnection } from "../dist/store/sqlite/connection.js";
+import { systemClock } from "../dist/time/clock.js";
 import { cli, machine, median, scratch } from "./support.js";
 
 /** Those that only read counters have a goal; the others read every message. */
@@ -39,8 +40,8 @@ export async function run([count = "1000000", times = "5"]) {
 }
 
 /** A topic sent at 100 a second: 97 % of it sent, of which most is delivered, a third opened, some clicked or bounced. */
-function build(file, count) {
-  const db = openConnection(file);
+async function build(file, count) {
+  const db = await openConnection(file, systemClock);
   db.pragma("synchronous = off");
   db.pragma("cache_size = -262144");
   const start = Date.now() - Math.min(count * 10, 20 * 86_400_000);

@@ -1,5 +1,5 @@
 /** One burst of sending: turn after turn until nothing is left or something stops it. */
-import { StoppedError } from "../errors.ts";
+import { InterruptedError, StoppedError } from "../errors.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Call, Flight } from "./flight.ts";
 import type { Hands } from "./hands.ts";
@@ -11,8 +11,8 @@ import type { Source, Turn } from "./source.ts";
 import type { Steering } from "./steer.ts";
 import { instantOf } from "./validity.ts";
 
-/** The longest time between two turns while calls are under way: a turn renews the lease. */
-const HEARTBEAT_MS = 2_000;
+/** The longest time between two turns while calls are under way: a turn renews the lease, and looks whether the source is still there. */
+const HEARTBEAT_MS = 1_000;
 /** The pause between two attempts to write answers to a source that cannot be written to. */
 const WRITE_RETRY_MS = 1_000;
 /** How often the caller is asked whether sending may go on. */
@@ -122,6 +122,8 @@ export class Burst {
       return { ...turn, calls: flight.board(turn, calledAt) };
     } catch (error) {
       flight.keep(report);
+      // A signal ended a wait for another process. It has also stopped the run: what is in flight is still awaited.
+      if (error instanceof InterruptedError && settlements.length === 0) return this.#skipped();
       if (!(error instanceof StoppedError)) throw error;
       return this.#sitOut(error);
     }
@@ -129,13 +131,21 @@ export class Burst {
 
   /** The source cannot be written to: stop making calls, and keep trying to write the answers for `patienceMs`. */
   async #sitOut(error: StoppedError): Promise<Taken> {
-    const { source, options, rate, flight, steering } = this.#parts;
+    const { source, options, flight, steering } = this.#parts;
     const { hardSignal } = options.io;
     steering.stop("halted", { reason: error.message, hint: error.hint });
+    // Without answers nothing is lost by waiting for the calls in flight.
+    if (flight.answers === 0) this.#unwritableSince = null;
     this.#unwritableSince ??= this.#now();
-    if (this.#now() - this.#unwritableSince > source.patienceMs || hardSignal.aborted) throw error;
+    if (this.#now() - this.#unwritableSince > source.patienceMs || hardSignal.aborted)
+      throw withLosses(error, flight.answers);
+    // A turn that claims nothing may be able to write what one that claims could not.
     if (flight.answers > 0) await this.#clock.sleep(WRITE_RETRY_MS, hardSignal);
-    return { ...NO_TURN, perSecond: rate.perSecond };
+    return this.#skipped();
+  }
+
+  #skipped(): Taken {
+    return { ...NO_TURN, perSecond: this.#parts.rate.perSecond };
   }
 
   /** After a second signal we leave without the answers, so their messages are in doubt. */
@@ -180,6 +190,13 @@ export class Burst {
   #now(): number {
     return this.#clock.monotonic();
   }
+}
+
+/** The error for answers that are given up. Their messages stay `sending` until somebody finds them in doubt. */
+function withLosses({ message, hint }: StoppedError, answers: number): StoppedError {
+  if (answers === 0) return new StoppedError(message, hint);
+  const what = answers === 1 ? "1 answer of SES was" : `${answers} answers of SES were`;
+  return new StoppedError(`${message}; ${what} not written, and those messages will be in doubt`, hint);
 }
 
 /** Stands for a turn that failed. */

@@ -4,7 +4,7 @@
  *
  * Turns come in bursts (`burst.ts`). The calls in flight and the status that people see outlive a burst.
  */
-import { StoppedError, UserError } from "../errors.ts";
+import { InterruptedError, StoppedError, UserError } from "../errors.ts";
 import { Burst } from "./burst.ts";
 import { Flight } from "./flight.ts";
 import { Hands } from "./hands.ts";
@@ -92,6 +92,8 @@ class Loop implements SendLoop {
         if (waitMs > 0) await this.#sleeper.sleep(waitMs);
         else await this.#pause(await this.#sendBurst());
       } catch (error) {
+        // A signal ended a wait for another process. Answers that came meanwhile are still written.
+        if (error instanceof InterruptedError && this.#flight.answers === 0) continue;
         if (!(error instanceof StoppedError || error instanceof UserError)) throw error;
         if (signal.aborted) break;
         await this.#halted({ reason: error.message, hint: error.hint }, UNWRITABLE_MS);

@@ -1,6 +1,6 @@
 /** What a client is told when something cannot be done: always JSON with `error`, and nothing about the inside. */
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { StoppedError, UserError } from "../errors.ts";
+import { InterruptedError, StoppedError, UserError } from "../errors.ts";
 import { type Problem, summary } from "../intake/problems.ts";
 import { structureProblems } from "../intake/structure.ts";
 
@@ -49,7 +49,7 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
 function answerOf(error: FastifyError, request: FastifyRequest): Answer {
   if (error instanceof Refusal) return refused(error.statusCode, error.message, error.problems);
   if (error instanceof UserError) return refused(400, [error.message, error.hint].filter(Boolean).join(": "));
-  if (error instanceof StoppedError)
+  if (error instanceof StoppedError || error instanceof InterruptedError)
     return refused(503, "the gateway can store nothing at the moment, nothing was taken in: try again");
   if (error.validation) {
     const { validation, validationContext: context = "body" } = error;

@@ -3,27 +3,28 @@ import { existsSync } from "node:fs";
 import { UserError } from "../errors.ts";
 import type { Clock } from "../time/clock.ts";
 import type { SqliteStore } from "./sqlite/store.ts";
-import type { Opened, Store } from "./store.ts";
+import type { Opened, OpenOptions, Store } from "./store.ts";
 
 export type { SqliteStore };
 
-/** Opens one kind of store. `onWait` is called now and then with the ms that we have waited for another process. */
+/** Opens one kind of store. */
 export type Open<Kind extends Store = Store> = (
   location: string,
   clock: Clock,
-  onWait?: (waitedMs: number) => void,
+  options?: OpenOptions,
 ) => Promise<Opened<Kind>>;
 
 /**
  * Opens the store at `location`, which is the path of a job file, and creates the file when there is none.
- * @throws UserError when no store can be there; StoppedError when the disk is full or the file stays locked.
+ * @throws UserError when no store can be there; StoppedError when the disk is full or fails; InterruptedError when a signal
+ * ended a wait.
  */
-export const openStore: Open = (location, clock, onWait) => openSqliteStore(location, clock, onWait);
+export const openStore: Open = (location, clock, options) => openSqliteStore(location, clock, options);
 
 /** The same, for callers that need what only a job file can do. */
-export const openSqliteStore: Open<SqliteStore> = async (location, clock, onWait) => {
+export const openSqliteStore: Open<SqliteStore> = async (location, clock, options) => {
   const { openStore: open } = await import("./sqlite/store.ts");
-  return open(location, clock, onWait);
+  return open(location, clock, options);
 };
 
 /** Opens a store without a location, which is gone when it is closed. It is for a dry run where there is no store yet. */

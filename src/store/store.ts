@@ -8,8 +8,10 @@
  * - Every change of state names the state it leaves, so two processes can never both move a message.
  * - The counters of a topic always agree with its messages.
  * - A write is durable when its promise resolves.
- * - A method that writes rejects with StoppedError when the disk is full. Its open transaction is rolled back then, and the same
- *   call may be made again.
+ * - A method that writes rejects with StoppedError when the store cannot be written to or cannot be reached. Its open transaction
+ *   is rolled back then, and the same call may be made again.
+ * - A method that waits for another process rejects with InterruptedError after the first signal, and has changed nothing.
+ *   Only `accept`, and a `turn` that brings answers, wait longer.
  */
 import type { Library } from "../deliver/library.ts";
 import type { Source } from "../deliver/source.ts";
@@ -199,6 +201,22 @@ export interface Store extends Source, Lists, Inbox, EventSink, VisitSink, Topic
    * process finds that this one has ended or that its lease has run out.
    */
   close(): Promise<void>;
+}
+
+/** How a store waits for another process that holds it. */
+export interface Waiting {
+  /** Called now and then with the ms that we have waited so far. */
+  onWait(waitedMs: number): void;
+  /** The first signal. It ends a wait with InterruptedError, and nothing is changed. */
+  signal: AbortSignal;
+  /** The second signal. It also ends the waits in which answers of SES are written. */
+  hardSignal: AbortSignal;
+}
+
+/** How a store is opened. What is left out: wait as long as it takes, and tell nobody. */
+export interface OpenOptions extends Partial<Waiting> {
+  /** True: only questions will be asked, so it must also open where nothing can be written. */
+  toRead?: boolean;
 }
 
 /** A store just opened. `recovered`: how many messages of dead processes became `in_doubt` while it was opened. */

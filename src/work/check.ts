@@ -80,7 +80,7 @@ export async function checkCampaign(context: Context, file: string, flags: Check
   const recipients = await openList(context.io, file, flags);
   // Before SES is asked: throws when the content has a variable that is no column of the list.
   campaign.compiled.check(recipients.columns);
-  const store = await context.openStore({ ifMissing: "scratch" });
+  const store = await context.openStore({ ifMissing: "scratch", toRead: true });
   campaign.topic = await storedTopic(store, campaign.topic);
   const asked = await askSes(context, flags, from, campaign.content.configurationSet, true);
   const published = await askDns(context, dns, from, asked);

@@ -21,6 +21,8 @@ export interface OpenOptions {
    * store that is never written to disk.
    */
   ifMissing?: "create" | "refuse" | "scratch";
+  /** True: the command only asks questions, so the file must also open where nothing can be written, as on a full disk. */
+  toRead?: boolean;
   /** Gets a line when another process holds the file and we wait; default: a warning on stderr. */
   tell?: (text: string) => void;
   /** Gets the number of messages that a dead process left in doubt; default: a warning on stderr. */

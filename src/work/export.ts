@@ -19,7 +19,7 @@ export interface ExportFlags {
 /** `export`: throws `UserError` for an unknown topic or a file that cannot be written. */
 export async function exportTopic(context: Context, name: string, flags: ExportFlags): Promise<number> {
   const { io, globals, terminal } = context;
-  const store = await context.openStore({ ifMissing: "refuse" });
+  const store = await context.openStore({ ifMissing: "refuse", toRead: true });
   const topic = await storedTopic(store, name);
   const columns = await store.columns(topic);
   const output = outputPath(io.cwd, flags.output);

@@ -35,7 +35,7 @@ export async function createKey(context: Context, name: string, { scope: scopes 
 
 /** `key list`: prints names, scopes and times. The keys themselves are not stored. */
 export async function listKeys({ openStore, terminal, globals }: Context): Promise<number> {
-  const store = await openStore({ ifMissing: "refuse" });
+  const store = await openStore({ ifMissing: "refuse", toRead: true });
   const keys = (await store.keys()).map(({ name, scopes, createdAt, revokedAt }) => ({
     name,
     scopes,

@@ -25,15 +25,16 @@ export async function openSqliteStoreOf(opener: Opener, options: OpenOptions = {
 async function openWith<Kind extends Store>(
   open: Open<Kind>,
   { io, terminal, globals: { db } }: Opener,
-  { ifMissing = "create", tell = (text) => terminal.warn(text), onRecovered }: OpenOptions,
+  { ifMissing = "create", toRead = false, tell = (text) => terminal.warn(text), onRecovered }: OpenOptions,
 ): Promise<Opened<Kind>> {
   if (ifMissing === "refuse") {
     const { requireJobFile } = await import("../store/open.ts");
     requireJobFile(db);
   }
-  const store = await open(db, io.clock, (waitedMs) =>
-    tell(`Waiting for another process that holds ${db} (${Math.round(waitedMs / 1000)} s so far).`),
-  );
+  const onWait = (waitedMs: number) =>
+    tell(`Waiting for another process that holds ${db} (${Math.round(waitedMs / 1000)} s so far).`);
+  const { signal, hardSignal } = io;
+  const store = await open(db, io.clock, { toRead, onWait, signal, hardSignal });
   if (store.recovered > 0) (onRecovered ?? tellRecovered(tell))(store.recovered);
   return store;
 }

@@ -19,7 +19,7 @@ import { storedTopic } from "../store/topic-name.ts";
 export async function rehearse(context: Context, file: string, flags: CampaignFlags & SendFlags): Promise<number> {
   const { terminal, globals } = context;
   const campaign = await readCampaign(context.io, file, flags, context.terminal);
-  const store = await context.openStore({ ifMissing: "scratch" });
+  const store = await context.openStore({ ifMissing: "scratch", toRead: true });
   campaign.topic = await storedTopic(store, campaign.topic);
   const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: true });
   const ingest = await staged.commit({ rehearse: true });

@@ -36,7 +36,7 @@ async function factsOf(
   { io, openStore }: Context,
   names: string[],
 ): Promise<{ topics: string[]; facts: ReportFacts[] }> {
-  const store = await openStore({ ifMissing: "refuse" });
+  const store = await openStore({ ifMissing: "refuse", toRead: true });
   const topics = [...new Set(await Promise.all(names.map((name) => storedTopic(store, name))))];
   const { gatherFacts } = await import("../report/facts.ts");
   const facts: ReportFacts[] = [];

@@ -30,7 +30,7 @@ const TOP = 20;
 export async function stats(context: Context, name: string | null, flags: StatsFlags): Promise<number> {
   const { io, globals, terminal } = context;
   checkFlags(name, flags, globals.json);
-  const store = await context.openStore({ ifMissing: "refuse" });
+  const store = await context.openStore({ ifMissing: "refuse", toRead: true });
   const topic = name === null ? null : await storedTopic(store, name);
   const format = flags.format ?? (globals.json ? "json" : "table");
   const text =

@@ -96,7 +96,7 @@ function pastInstant(text: string, now: number): number | null {
 
 /** `suppress export`: writes the list as CSV. Throws `UserError` for a file that cannot be written. */
 export async function exportSuppressions(context: Context, flags: SuppressExportFlags): Promise<number> {
-  const store = await context.openStore({ ifMissing: "refuse" });
+  const store = await context.openStore({ ifMissing: "refuse", toRead: true });
   await writeLines(context, outputPath(context.io.cwd, flags.output), suppressionLines(store, flags.raw ?? false));
   return EXIT.done;
 }

@@ -46,7 +46,7 @@ function checkAddress(text: string): string {
 
 /** `suppress list`: prints every suppressed address, why it is suppressed, and since when. */
 export async function listSuppressions({ openStore, terminal, globals }: Context): Promise<number> {
-  const store = await openStore({ ifMissing: "refuse" });
+  const store = await openStore({ ifMissing: "refuse", toRead: true });
   const rows: { address: string; reason: string; source: string; detail: string | null; created_at: string }[] = [];
   for await (const { createdAt, ...row } of store.suppressions()) {
     rows.push({ ...row, created_at: isoTime(createdAt) });

@@ -6,7 +6,7 @@ import type { TopicRow } from "../store/rows.ts";
 
 /** `topics`: prints every topic, when it is due, and how many of its messages are in each state. */
 export async function listTopics({ terminal, globals, openStore }: Context): Promise<number> {
-  const store = await openStore({ ifMissing: "refuse" });
+  const store = await openStore({ ifMissing: "refuse", toRead: true });
   const rows = await store.topics();
   if (globals.json) terminal.json({ topics: rows.map(toJson) });
   else if (rows.length === 0) terminal.result("no topics yet");

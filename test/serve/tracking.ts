@@ -28,7 +28,7 @@ export async function scene(
   mostWaiting = 20_000,
 ): Promise<Scene> {
   const file = join(await workFolder(), "job.db");
-  const store = await openStore(file, systemClock, () => undefined);
+  const store = await openStore(file, systemClock);
   await ingest(store, ["ann@example.net", "bob@example.net"]);
   const { claims } = await turn(store, 1);
   await settle(store, sent(claims[0]));

@@ -22,7 +22,7 @@ export function createInbox(job: Job): Inbox {
   const { db, clock } = job;
   const counters = createCounters(db);
   const ids = createNumbering(db, clock);
-  const answers = createKeptAnswers(db, clock);
+  const answers = createKeptAnswers(job);
   const uuids = createUuidTable(db, clock);
   const topics = createRequestTopics(db, clock);
   const add = createMessageAdder(db, clock, { counters, ids, uuids, topics });
@@ -51,11 +51,16 @@ export function createInbox(job: Job): Inbox {
 
   return {
     accept: (requests: readonly AcceptRequest[]): Promise<AcceptResult[]> =>
-      transaction(db, clock, () => acceptAll(requests), job.onWait, PATIENCE_MS),
-    earlier: async (repeat: NonNullable<AcceptRequest["repeat"]>) => answers.find(repeat),
+      transaction(job, () => acceptAll(requests), { patienceMs: PATIENCE_MS, isPatient: true }),
+    async earlier(repeat: NonNullable<AcceptRequest["repeat"]>) {
+      // Who is told of an answer in a file that is gone would take the mail for accepted.
+      const lost = job.place.lost();
+      if (lost !== null) throw lost;
+      return answers.find(repeat);
+    },
     knownUuids: async (wanted: readonly string[]) => new Set(wanted.filter((uuid) => uuids.has(uuid))),
     accepted: async (uuid: string) => uuids.message(uuid),
-    forgetAnswersOlderThan: (ms: number) => answers.forgetOlderThan(ms, job.onWait),
+    forgetAnswersOlderThan: (ms: number) => answers.forgetOlderThan(ms),
   };
 }
 

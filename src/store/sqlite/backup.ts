@@ -3,9 +3,10 @@ import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { InterruptedError, UserError } from "../../errors.ts";
-import { explain, type Job } from "./connection.ts";
+import type { Job } from "./connection.ts";
 import { Database } from "./driver.ts";
 import { createLastIdReader } from "./numbering.ts";
+import { explain } from "./trouble.ts";
 
 /** What a backup reports: the size of the copy, and how many messages it has. */
 export interface BackupAnswer {

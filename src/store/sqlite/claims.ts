@@ -32,6 +32,11 @@ export function createClaims(job: Job): Source & { leave(): void } {
   const memory = createTurnMemory();
   const takeTurn = createTurn(job, { counters, due, pauses, processes, settler, memory });
   let number = 0;
+  /** For the loop that waits for mail: it claims nothing meanwhile, and would not notice. */
+  const refuseWhenLost = (): void => {
+    const lost = job.place.lost();
+    if (lost !== null) throw lost;
+  };
 
   return {
     patienceMs: PATIENCE_MS,
@@ -39,7 +44,11 @@ export function createClaims(job: Job): Source & { leave(): void } {
     async turn(request) {
       const calledAt = clock.monotonic();
       try {
-        const done = await transaction(db, clock, () => takeTurn(++number, request, calledAt), job.onWait);
+        const done = await transaction(job, () => takeTurn(++number, request, calledAt), {
+          // Nobody can ask SES for an answer again, so they are worth a longer wait, and a write to a file that was moved away.
+          isPatient: request.settlements.length > 0,
+          evenWhenLost: request.room === 0 && request.settlements.length > 0,
+        });
         processes.confirm();
         memory.keep({ number: done.turn.number, countedAt: done.countedAt, shifts: done.shifts }, done.now);
         return done.turn;
@@ -50,23 +59,22 @@ export function createClaims(job: Job): Source & { leave(): void } {
     },
 
     async recover() {
+      refuseWhenLost();
       if (processes.dead().length === 0 && !pauses.areAhead(clock.now())) return 0;
-      return transaction(
-        db,
-        clock,
-        () => {
-          counters.begin();
-          pauses.beginAgain(clock.now());
-          // Read again inside the transaction: another process may have recovered them meanwhile.
-          const count = processes.dead().reduce((sum, row) => sum + settler.loseAll(row.id, clock.now()), 0);
-          counters.write();
-          return count;
-        },
-        job.onWait,
-      );
+      return transaction(job, () => {
+        counters.begin();
+        pauses.beginAgain(clock.now());
+        // Read again inside the transaction: another process may have recovered them meanwhile.
+        const count = processes.dead().reduce((sum, row) => sum + settler.loseAll(row.id, clock.now()), 0);
+        counters.write();
+        return count;
+      });
     },
 
-    nextDueInMs: async (scope) => due.nextInMs(scope, clock.now()),
+    async nextDueInMs(scope) {
+      refuseWhenLost();
+      return due.nextInMs(scope, clock.now());
+    },
 
     outlook: async (scope) => due.outlook(scope, clock.now()),
 

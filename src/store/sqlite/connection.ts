@@ -2,10 +2,12 @@
 import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Clock } from "../../time/clock.ts";
-import { StoppedError, UserError } from "../../errors.ts";
+import { InterruptedError, UserError } from "../../errors.ts";
 import { type Connection, Database } from "./driver.ts";
+import { identityOf, type Place, watchPlace } from "./place.ts";
 import { APPLICATION_ID, MIGRATIONS } from "./schema.ts";
-import type { Store } from "../store.ts";
+import { isBusy, isDiskFull } from "./trouble.ts";
+import type { Store, Waiting } from "../store.ts";
 
 export type { Connection };
 
@@ -13,24 +15,27 @@ export type { Connection };
 export interface Job {
   db: Connection;
   clock: Clock;
-  /** Called now and then with the ms that we have waited for another process that holds the file. */
-  onWait: (waitedMs: number) => void;
+  place: Place;
+  /** True: `db` is a copy in memory, and what is written to it is gone when it is closed. */
+  isImage: boolean;
+  /** Who hears of waits for another process that holds the file, and the signals that end them. */
+  waiting: Waiting;
 }
 
-/** Errors of a file or folder that cannot be written to. All that begin with SQLITE_READONLY belong to them. */
-const NOT_WRITABLE: ReadonlySet<string> = new Set(["EACCES", "EPERM", "EROFS", "SQLITE_CANTOPEN"]);
-/** Errors of a full disk, or of a user whose quota is used up. */
-const FULL: ReadonlySet<string> = new Set([
-  "SQLITE_FULL",
-  "SQLITE_IOERR_WRITE",
-  "SQLITE_IOERR_FSYNC",
-  "SQLITE_IOERR_SHMSIZE",
-  "ENOSPC",
-  "EDQUOT",
-]);
+/** How a transaction waits for the file, and what it may do while the path leads elsewhere. */
+interface TransactionOptions {
+  /** The longest wait for another process (ms); not set: no limit. */
+  patienceMs?: number;
+  /** True: only the second signal ends the wait. It is for answers of SES, which nobody can ask for again. */
+  isPatient?: boolean;
+  /** True: it may be written to the open file although the path does not lead to it any more. */
+  evenWhenLost?: boolean;
+}
 
-/** How long one attempt to lock the file may block the event loop. Between attempts other work goes on. */
+/** How long a statement may block the event loop because of another process. Between attempts other work goes on. */
 const LOCK_ATTEMPT_MS = 50;
+/** After the first signal a patient wait lasts this long at most. */
+const LAST_PATIENCE_MS = 10_000;
 /**
  * How long a ping fails after a write found the disk full. Then it succeeds again, so that a load balancer sends us requests and
  * their writes show whether there is room.
@@ -43,31 +48,58 @@ const LOCK_NOTICE_MS = 5_000;
 /** SQLite's page cache. It holds the hot part of the indexes and suits a machine with little memory. */
 const CACHE_KIB = 8_192;
 
+/** Waits for nothing and tells nobody. */
+export const NO_WAITING: Waiting = {
+  onWait: () => undefined,
+  signal: new AbortController().signal,
+  hardSignal: new AbortController().signal,
+};
+
 /**
- * Opens the job file, creates it (mode 0600) when there is none, and brings its schema up to date.
+ * Opens the job file, creates it (mode 0600) when there is none, and brings its schema up to date. While another process holds the
+ * file it waits, without blocking the event loop.
  * @throws UserError when the path cannot be a job file: its folder is missing, or it is not SQLite, another program's, or newer
- * than this program; StoppedError when the disk is full or the file stays locked.
+ * than this program; StoppedError when the disk is full or fails; InterruptedError when a signal ended the wait.
  */
-export function openConnection(path: string): Connection {
+export async function openConnection(path: string, clock: Clock, waiting: Waiting = NO_WAITING): Promise<Connection> {
+  return (await openPlace(path, clock, waiting)).db;
+}
+
+/** The same, with the place of the file. Errors are as SQLite and the system gave them. */
+export async function openPlace(path: string, clock: Clock, waiting: Waiting): Promise<Pick<Job, "db" | "place">> {
   checkPath(path);
-  const isNew = !existsSync(path) || statSync(path).size === 0;
-  try {
-    // Created here and not by SQLite, so that others cannot read it even for a moment.
-    if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
-    const db = new Database(path, { timeout: 10_000 });
+  const wait = createWait(clock, waiting, { patienceMs: Number.POSITIVE_INFINITY, isPatient: false });
+  for (;;) {
     try {
-      identify(db, path, isNew);
-      configure(db);
-      migrate(db, path);
-      db.pragma(`busy_timeout = ${LOCK_ATTEMPT_MS}`);
-      return db;
+      return attemptToOpen(path);
     } catch (error) {
-      db.close();
-      throw error;
+      if (!isBusy(error)) throw error;
+      await wait(error);
     }
-  } catch (error) {
-    throw explain(error, path);
   }
+}
+
+function attemptToOpen(path: string): Pick<Job, "db" | "place"> {
+  const isNew = !existsSync(path) || statSync(path).size === 0;
+  // Created here and not by SQLite, so that others cannot read it even for a moment.
+  if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
+  const opened = identityOf(path);
+  const db = new Database(path, { timeout: LOCK_ATTEMPT_MS });
+  try {
+    identify(db, path, isNew);
+    configure(db);
+    migrate(db, path);
+    return { db, place: watchPlace(db, path, opened) };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** Checks that a copy in memory is a job file, and brings its schema up to date. @throws UserError when it is none. */
+export function prepareImage(db: Connection, path: string): void {
+  identify(db, path, false);
+  migrate(db, path);
 }
 
 function configure(db: Connection): void {
@@ -128,30 +160,47 @@ export function createSchema(db: Connection): void {
 
 /**
  * Runs `work` in one immediate transaction and returns what it returns. While another process holds the file, it waits without
- * blocking the event loop, and calls `onWait` now and then with the ms waited so far.
- * @throws StoppedError when the disk is full, or another process still holds the file after `patienceMs`; UserError when the file
- * cannot be written or is damaged; and what `work` throws. Nothing is written then.
+ * blocking the event loop, and calls `onWait` now and then with the ms waited so far. Errors of SQLite are passed on as they are.
+ * @throws StoppedError when the path does not lead to the open file any more; InterruptedError when a signal ended a wait; SQLite's
+ * error when another process still holds the file after `patienceMs`; and what `work` throws. Nothing is written then.
  */
-export async function transaction<T>(
-  db: Connection,
+export async function transaction<T>(job: Job, work: () => T, options: TransactionOptions = {}): Promise<T> {
+  const { db, clock, waiting } = job;
+  const { patienceMs = Number.POSITIVE_INFINITY, isPatient = false } = options;
+  let busy = begin(db);
+  if (busy !== null) {
+    const wait = createWait(clock, waiting, { patienceMs, isPatient });
+    for (; busy !== null; busy = beginAtOnce(db)) await wait(busy);
+  }
+  // In the same step as `begin`, because nothing else may use this connection in between.
+  return commit(job, work, options.evenWhenLost ?? false);
+}
+
+/**
+ * Makes a function to be called each time the file was found busy. It resolves when it is time to try again. A signal that came
+ * meanwhile always wins, also when the file is free now.
+ */
+function createWait(
   clock: Clock,
-  work: () => T,
-  onWait: (waitedMs: number) => void = () => undefined,
-  patienceMs = Number.POSITIVE_INFINITY,
-): Promise<T> {
+  { onWait, signal, hardSignal }: Waiting,
+  { patienceMs, isPatient }: Required<Pick<TransactionOptions, "patienceMs" | "isPatient">>,
+): (busy: unknown) => Promise<void> {
   const started = clock.monotonic();
+  const end = isPatient ? hardSignal : signal;
   let noticeAt = LOCK_NOTICE_MS;
-  for (let busy = begin(db); busy !== null; busy = begin(db)) {
+  let signalledAt: number | null = null;
+  return async (busy) => {
     const waited = clock.monotonic() - started;
-    if (waited >= patienceMs) throw explain(busy, db.name);
+    if (signal.aborted) signalledAt ??= waited;
+    if (end.aborted || (signalledAt !== null && waited - signalledAt > LAST_PATIENCE_MS)) throw new InterruptedError();
+    if (waited >= patienceMs) throw busy;
     if (waited > noticeAt) {
       onWait(waited);
       noticeAt *= 2;
     }
-    await clock.sleep(5 + Math.random() * 20);
-  }
-  // In the same step as `begin`, because nothing else may use this connection in between.
-  return commit(db, clock, work);
+    await clock.sleep(5 + Math.random() * 20, end);
+    if (end.aborted) throw new InterruptedError();
+  };
 }
 
 /** Returns null when the transaction is open, and SQLite's error when another process holds the file. */
@@ -161,19 +210,31 @@ function begin(db: Connection): unknown {
     return null;
   } catch (error) {
     if (isBusy(error)) return error;
-    throw explain(error, db.name);
+    throw error;
   }
 }
 
-function commit<T>(db: Connection, clock: Clock, work: () => T): T {
+/** The same without waiting inside SQLite, where no signal would be noticed. */
+function beginAtOnce(db: Connection): unknown {
+  db.pragma("busy_timeout = 0");
+  try {
+    return begin(db);
+  } finally {
+    db.pragma(`busy_timeout = ${LOCK_ATTEMPT_MS}`);
+  }
+}
+
+function commit<T>({ db, clock, place }: Job, work: () => T, evenWhenLost: boolean): T {
   try {
     const result = work();
+    const lost = evenWhenLost ? null : place.lost();
+    if (lost !== null) throw lost;
     db.exec("commit");
     return result;
   } catch (error) {
     if (db.inTransaction) db.exec("rollback");
-    if (isDiskFull(error)) fullAt.set(db, clock.monotonic());
-    throw explain(error, db.name);
+    if (isDiskFull(error, db.name)) fullAt.set(db, clock.monotonic());
+    throw error;
   }
 }
 
@@ -181,7 +242,7 @@ function commit<T>(db: Connection, clock: Clock, work: () => T): T {
 const fullAt = new WeakMap<Connection, number>();
 
 /** Makes the part of the store that says whether the job file can be used. */
-export function createPing({ db, clock }: Job): Pick<Store, "ping"> {
+export function createPing({ db, clock, place }: Job): Pick<Store, "ping"> {
   const read = db.prepare("select id from job");
   // It changes nothing but is written like any change. A lock would prove less: SQLite also grants it on a read-only file.
   const write = db.prepare("update job set id = id");
@@ -191,63 +252,23 @@ export function createPing({ db, clock }: Job): Pick<Store, "ping"> {
     /** Another process that is writing to the file is no failure. */
     async ping() {
       // We could still write to a deleted file until we end.
-      if (db.name !== "" && !existsSync(db.name)) throw new UserError(`the job file ${db.name} is gone`);
+      const lost = place.lost();
+      if (lost !== null) throw lost;
       // On a full disk the small write below may find room that mail does not.
-      if (age(fullAt.get(db) ?? Number.NEGATIVE_INFINITY) < FULL_MS) throw diskFull(db.name);
+      if (age(fullAt.get(db) ?? Number.NEGATIVE_INFINITY) < FULL_MS) throw new Full();
       try {
         read.get();
         if (age(wroteAt) < PING_MS) return;
         write.run();
         wroteAt = clock.monotonic();
       } catch (error) {
-        if (!isBusy(error)) throw explain(error, db.name);
+        if (!isBusy(error)) throw error;
       }
     },
   };
 }
 
-function isBusy(error: unknown): boolean {
-  return error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY");
-}
-
-/** Makes a UserError or StoppedError of an error about the file, the disk or permissions. Returns any other error as it is. */
-export function explain(error: unknown, path: string): unknown {
-  const code = codeOf(error);
-  if (code === "SQLITE_NOTADB")
-    return new UserError(`--db expects a job file, ${path} is something else`, "choose another file with --db");
-  if (code === "SQLITE_CORRUPT")
-    return new UserError(`the job file ${path} is damaged: ${messageOf(error)}`, "restore it from a backup");
-  if (code.startsWith("SQLITE_READONLY") || NOT_WRITABLE.has(code)) {
-    return new UserError(
-      `the job file ${path} cannot be written (${code})`,
-      "check the permissions of the file and of its folder",
-    );
-  }
-  if (isBusy(error)) {
-    return new StoppedError(
-      `the job file ${path} is locked by another process`,
-      "run the same command again when it is done",
-    );
-  }
-  return isDiskFull(error) ? diskFull(path) : error;
-}
-
-function diskFull(path: string): StoppedError {
-  return new StoppedError(
-    `no space left on the disk of ${path}`,
-    "free some space and run the same command again: nothing is lost",
-  );
-}
-
-/** True when a write failed because the disk is full or the user's quota is used up. */
-function isDiskFull(error: unknown): boolean {
-  return FULL.has(codeOf(error));
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** Stands for the error of the write that found the disk full. */
+class Full extends Error {
+  readonly code = "SQLITE_FULL";
 }

@@ -66,7 +66,7 @@ export function createEventSink(job: Job, jobId: string): EventSink {
 
 /** Makes a function that runs `work` in one transaction, with its counters and marks, and returns what `work` counted. */
 function createWriter(
-  { db, clock, onWait }: Job,
+  job: Job,
   counters: Counters,
   marks: ReturnType<typeof createEventMarks>,
 ): (work: (result: Applied) => void) => Promise<Applied> {
@@ -79,7 +79,7 @@ function createWriter(
     counters.write();
     return result;
   };
-  return (work) => transaction(db, clock, () => run(work), onWait);
+  return (work) => transaction(job, () => run(work));
 }
 
 /**

@@ -1,6 +1,5 @@
 /** Keeps what requests with an Idempotency-Key came to, so that a repeat gets the same answer. */
-import type { Clock } from "../../time/clock.ts";
-import { type Connection, transaction } from "./connection.ts";
+import { type Job, transaction } from "./connection.ts";
 import type { AcceptCounts, AcceptResult, Repeat } from "../rows.ts";
 
 /** How many rows one transaction deletes, so that others can write in between. */
@@ -13,7 +12,8 @@ export interface Kept {
 }
 
 /** Makes what keeps answers, with one row for each key of each caller. */
-export function createKeptAnswers(db: Connection, clock: Clock) {
+export function createKeptAnswers(job: Job) {
+  const { db, clock } = job;
   const find = db.prepare<[string, string], { fingerprint: string; body: string }>(
     "select fingerprint, body from answer where caller = ? and key = ?",
   );
@@ -35,9 +35,9 @@ export function createKeptAnswers(db: Connection, clock: Clock) {
       insert.run(caller, key, fingerprint, JSON.stringify({ counts, memo }), clock.now());
     },
     /** Forgets answers that are older than `ms`, in transactions of some thousand rows. */
-    async forgetOlderThan(ms: number, onWait: (waitedMs: number) => void): Promise<void> {
+    async forgetOlderThan(ms: number): Promise<void> {
       const before = clock.now() - ms;
-      while ((await transaction(db, clock, () => remove.run(before).changes, onWait)) === STEP);
+      while ((await transaction(job, () => remove.run(before).changes)) === STEP);
     },
   };
 }

@@ -11,7 +11,7 @@ type KeyRow = Omit<ApiKey, "scopes"> & { scopes: string };
 /** Makes the part of the store that keeps API keys and signing keys. */
 export function createKeys(job: Job): Keys {
   const { db, clock } = job;
-  const write = <T>(work: () => T) => transaction(db, clock, work, job.onWait);
+  const write = <T>(work: () => T) => transaction(job, work);
   return { ...createApiKeys(db, clock, write), ...createSigningKeys(db, clock, write) };
 }
 

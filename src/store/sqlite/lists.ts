@@ -26,7 +26,7 @@ export function createLists(job: Job): Lists {
       counts = merge(target, staged);
       throw takenBack;
     };
-    await transaction(db, clock, work, job.onWait).catch((error: unknown) => {
+    await transaction(job, work).catch((error: unknown) => {
       if (error !== takenBack) throw error;
     });
     return counts ?? { added: 0, duplicates: 0, suppressed: 0 };
@@ -40,7 +40,7 @@ export function createLists(job: Job): Lists {
         async commit(target) {
           const counts = target.rehearse
             ? await rehearse(target, rows.count)
-            : await transaction(db, clock, () => merge(target, rows.count), job.onWait);
+            : await transaction(job, () => merge(target, rows.count));
           rows.discard();
           // SQLite skips it silently while others read.
           if (rows.count > MANY) db.pragma("wal_checkpoint(truncate)");

@@ -1,5 +1,6 @@
 /** Keeps the rows of a list before they are added, in a temporary database, so that memory does not grow with the list. */
-import { type Connection, explain } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { explain } from "./trouble.ts";
 import type { StagedRow } from "../rows.ts";
 
 /** How many rows one statement inserts, with 4 parameters each. */

@@ -1,17 +1,21 @@
 /** The job file as a store, put together from its parts. */
 import type { Clock } from "../../time/clock.ts";
-import type { Inbox, Keys, Opened, Reader, Store, VisitSink } from "../store.ts";
+import type { Inbox, Keys, Opened, OpenOptions, Reader, Store, VisitSink } from "../store.ts";
 import type { BackupAnswer } from "./backup.ts";
 import { createClaims } from "./claims.ts";
-import { createPing, createSchema, explain, type Job, openConnection } from "./connection.ts";
+import { createPing, createSchema, type Job, NO_WAITING, openPlace, prepareImage } from "./connection.ts";
 import { Database } from "./driver.ts";
 import { createEventSink } from "./events.ts";
+import { atTheEdge } from "./edge.ts";
+import { openImage } from "./image.ts";
 import { createLatePart } from "./late-part.ts";
 import { createLists } from "./lists.ts";
 import { createMailReader } from "./mails.ts";
 import { createReader } from "./read.ts";
+import { NOWHERE } from "./place.ts";
 import { createSuppressions } from "./suppressions.ts";
 import { createTopicActions } from "./topics.ts";
+import { explain, isUnwritable } from "./trouble.ts";
 
 /** A store in a file. Besides what every store can do, it can be copied. */
 export interface SqliteStore extends Store {
@@ -24,33 +28,47 @@ export interface SqliteStore extends Store {
 }
 
 /**
- * Opens the job file at `path`, or creates it, and puts in doubt what dead processes left in flight. `onWait` is called now and
- * then with the ms that we have waited for another process that holds the file.
- * @throws UserError when the path cannot be a job file; StoppedError when the disk is full or the file stays locked.
+ * Opens the job file at `path`, or creates it, and puts in doubt what dead processes left in flight. With `toRead`, a file beside
+ * which nothing can be written is copied into memory, and only questions may be asked then.
+ * @throws UserError when the path cannot be a job file; StoppedError when the disk is full or fails; InterruptedError when a signal
+ * ended a wait for another process.
  */
 export async function openStore(
   path: string,
   clock: Clock,
-  onWait: (waitedMs: number) => void = () => undefined,
+  { toRead = false, ...waiting }: OpenOptions = {},
 ): Promise<Opened<SqliteStore>> {
-  return assemble({ db: openConnection(path), clock, onWait });
+  const patience = { ...NO_WAITING, ...waiting };
+  try {
+    try {
+      return await assemble({ ...(await openPlace(path, clock, patience)), clock, isImage: false, waiting: patience });
+    } catch (error) {
+      if (!toRead || !isUnwritable(error, path)) throw error;
+      const db = openImage(path);
+      prepareImage(db, path);
+      return await assemble({ db, clock, place: NOWHERE, isImage: true, waiting: patience });
+    }
+  } catch (error) {
+    throw explain(error, path, "open");
+  }
 }
 
 /** Opens a store without a file, which is gone when it is closed. Its `breakdown` and `backup` fail. */
 export async function openScratchStore(clock: Clock): Promise<Store> {
   const db = new Database("");
   createSchema(db);
-  return assemble({ db, clock, onWait: () => undefined });
+  return assemble({ db, clock, place: NOWHERE, isImage: false, waiting: NO_WAITING });
 }
 
 async function assemble(job: Job): Promise<Opened<SqliteStore>> {
   const { db } = job;
   try {
     const store = createStore(job);
-    return { ...store, recovered: await store.recover() };
+    const recovered = await store.recover();
+    return { ...atTheEdge(store, (error) => explain(error, db.name)), recovered };
   } catch (error) {
     db.close();
-    throw explain(error, db.name);
+    throw error;
   }
 }
 
@@ -58,10 +76,12 @@ function createStore(job: Job): SqliteStore {
   const { db } = job;
   const jobId = db.prepare<[], string>("select id from job").pluck().get() ?? "";
   const source = createClaims(job);
+  const lists = createLists(job);
   return {
     jobId,
     ...source,
-    ...createLists(job),
+    ...lists,
+    stage: async () => atTheEdge(await lists.stage(), (error) => explain(error, db.name)),
     ...createTopicActions(job),
     ...createEventSink(job, jobId),
     ...createSuppressions(job),

@@ -74,24 +74,14 @@ export function createSuppressions(job: Job) {
   return {
     suppression: async (address: string) => one.get(address.toLowerCase()) ?? null,
     suppress: (entries: readonly NewSuppression[]): Promise<number> =>
-      transaction(
-        db,
-        clock,
-        () => {
-          counters.begin();
-          const count = entries.filter((entry) => suppress(entry)).length;
-          counters.write();
-          return count;
-        },
-        job.onWait,
-      ),
+      transaction(job, () => {
+        counters.begin();
+        const count = entries.filter((entry) => suppress(entry)).length;
+        counters.write();
+        return count;
+      }),
     unsuppress: (addresses: readonly string[]): Promise<number> =>
-      transaction(
-        db,
-        clock,
-        () => addresses.reduce((sum, address) => sum + remove.run(address.toLowerCase()).changes, 0),
-        job.onWait,
-      ),
+      transaction(job, () => addresses.reduce((sum, address) => sum + remove.run(address.toLowerCase()).changes, 0)),
     suppressions: list,
     searchSuppressions: async (text: string, limit: number) => search.all(text.toLowerCase(), limit),
     countSuppressions: async () => count.get() ?? 0,

@@ -21,17 +21,12 @@ export function createTopicActions(job: Job) {
   const counters = createCounters(db);
   const openIds = db.prepare<[], number>("select id from topic where cancelled_at is null").pluck();
   const write = <T>(work: () => T) =>
-    transaction(
-      db,
-      clock,
-      () => {
-        counters.begin();
-        const result = work();
-        counters.write();
-        return result;
-      },
-      job.onWait,
-    );
+    transaction(job, () => {
+      counters.begin();
+      const result = work();
+      counters.write();
+      return result;
+    });
 
   // Statements are prepared when they are needed, because every command opens the store and few do any of this.
   return {

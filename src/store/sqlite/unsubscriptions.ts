@@ -32,7 +32,7 @@ export function createUnsubscriptions(job: Job): Pick<VisitSink, "unsubscribe" |
       counters.write();
       return result;
     };
-    return transaction(db, clock, run, job.onWait);
+    return transaction(job, run);
   };
 
   const unsubscribeOne = ({ messageId, at }: Unsubscription): boolean => {

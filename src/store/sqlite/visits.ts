@@ -46,17 +46,12 @@ export function createVisitSink(job: Job) {
 
   return {
     applyVisits: (batch: readonly Visit[]): Promise<number> =>
-      transaction(
-        db,
-        clock,
-        () => {
-          counters.begin();
-          const first = batch.filter(applyOne).length;
-          counters.write();
-          return first;
-        },
-        job.onWait,
-      ),
+      transaction(job, () => {
+        counters.begin();
+        const first = batch.filter(applyOne).length;
+        counters.write();
+        return first;
+      }),
   };
 }
 

@@ -106,7 +106,7 @@ describe("ping", () => {
     await store.ping();
     other.close();
     await rename(path, `${path}.away`);
-    await expect(store.ping()).rejects.toThrow("gone");
+    await expect(store.ping()).rejects.toThrow("moved");
     await rename(`${path}.away`, path);
     await store.ping();
     await store.close();

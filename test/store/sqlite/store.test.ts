@@ -106,7 +106,7 @@ describe("the file", () => {
   });
 
   it("is committed with synchronous = FULL: a power cut may not forget a claim", async () => {
-    const db = openConnection(join(await workFolder(), "job.db"));
+    const db = await openConnection(join(await workFolder(), "job.db"), systemClock);
     expect(db.pragma("synchronous", { simple: true })).toBe(2);
     db.close();
   });
@@ -119,7 +119,7 @@ describe("the file", () => {
       // Faster than life, so that the notice after five seconds is seen.
       monotonic: () => systemClock.monotonic() * 100,
     };
-    const store = await openStore(path, clock, (ms) => waits.push(ms));
+    const store = await openStore(path, clock, { onWait: (ms) => waits.push(ms) });
     await ingest(store, ["a@x.example"]);
     const other = new Database(path);
     other.exec("begin immediate");
@@ -147,9 +147,11 @@ describe("the file", () => {
     const stopped = new Database(path);
     stopped.exec("begin immediate");
     const waits: number[] = [];
-    const next = await openStore(path, clock, (ms) => {
-      waits.push(ms);
-      stopped.close();
+    const next = await openStore(path, clock, {
+      onWait(ms) {
+        waits.push(ms);
+        stopped.close();
+      },
     });
     expect(waits).toHaveLength(1);
     expect(next.recovered).toBe(1);
