@@ -25,7 +25,7 @@ export async function readOverview({
   held,
 }: Viewed): Promise<Omit<Overview, "version">> {
   const { state, reason, hint, perSecond } = sender.status();
-  const rows = await store.topics();
+  const { rows } = await store.topicPage({ order: "newest first", after: null, limit: LISTED });
   const isHeld = held();
   return {
     endpoint: settings.endpoint,
@@ -39,11 +39,8 @@ export async function readOverview({
     account: usedUp(account()),
     totals: await store.totals(null),
     suppressions: await store.countSuppressions(),
-    topic_count: rows.length,
-    topics: rows
-      .slice(-LISTED)
-      .reverse()
-      .map((row) => topicFacts(row, isHeld)),
+    topic_count: await store.countTopics(),
+    topics: rows.map((row) => topicFacts(row, isHeld)),
   };
 }
 

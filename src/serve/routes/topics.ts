@@ -8,7 +8,8 @@ import type { TopicRow } from "../../store/rows.ts";
 import type { Topics } from "../../store/store.ts";
 import { EVENT_COUNTERS } from "../../store/rules/event-counters.ts";
 import { storedTopic } from "../../store/topic-name.ts";
-import { CANCELLED, TOPIC, TOPICS } from "../schemas.ts";
+import { LIMIT, query } from "../admin-schemas.ts";
+import { AFTER, CANCELLED, TOPIC, TOPICS } from "../schemas.ts";
 
 const PARAMS = {
   type: "object",
@@ -24,18 +25,22 @@ interface TopicPath {
 
 /** Adds the routes. A topic without mail is no error: its counts are zero. */
 export function topicRoutes(app: FastifyInstance, { store }: { store: Topics }): void {
-  app.get(
+  app.get<{ Querystring: { limit: number; after?: string } }>(
     "/v1/topics",
     {
       config: { access: "read" },
       schema: {
         ...TAGS,
         operationId: "listTopics",
-        summary: "Every topic with its counts",
+        summary: "Topics with their counts, oldest first, page by page",
+        querystring: query({ limit: { ...LIMIT, default: LIMIT.maximum }, after: AFTER }),
         response: { 200: TOPICS },
       },
     },
-    async () => ({ topics: (await store.topics()).map(topicAnswer) }),
+    async ({ query: { limit, after = null } }) => {
+      const { rows, next } = await store.topicPage({ order: "oldest first", after, limit });
+      return { topics: rows.map(topicAnswer), next };
+    },
   );
   app.get<TopicPath>(
     "/v1/topics/:id",

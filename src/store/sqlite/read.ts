@@ -5,13 +5,17 @@ import type { ExportedMessage, FailedMessage, SentCounts, TopicRow } from "../ro
 import type { Reader, Topics, VisitSink } from "../store.ts";
 import type { Connection, Job } from "./connection.ts";
 import { EVENT_COUNTERS, MARK_OF } from "../rules/event-counters.ts";
+import { readCursor } from "./cursor.ts";
 import { fieldsOf, topicIdOf } from "./topics.ts";
 
 /** How many messages an export reads at a time. */
 const PAGE = 1_000;
 const TOTAL = STATES.join(" + ");
 
-type TopicReader = Pick<Topics, "totals" | "topics" | "topic" | "columns">;
+type TopicReader = Pick<
+  Topics,
+  "totals" | "topics" | "topicPage" | "countTopics" | "topicsWithAnswers" | "topic" | "columns"
+>;
 type SentReader = Pick<Reader, "sentWithin" | "countSentWithin">;
 type MessageReader = Pick<Reader, "messages" | "failedMessages"> & Pick<VisitSink, "addressee">;
 
@@ -24,14 +28,19 @@ export function createReader(job: Job): TopicReader & SentReader & MessageReader
 /** Makes the part that reads topics and their counters. */
 export function createTopicReader(db: Connection): TopicReader {
   const one = db.prepare<[number], Totals>(`select ${TOTAL} as total, ${STATES.join(", ")} from topic where id = ?`);
-  const all = db.prepare<[], Totals>(
-    `select ifnull(sum(${TOTAL}), 0) as total, ${STATES.map((state) => `ifnull(sum(${state}), 0) as ${state}`).join(", ")} from topic`,
-  );
+  const all = db.prepare<[], Totals>(`select ${TOTAL} as total, ${STATES.join(", ")} from tally`);
   const topicRow = `select name as topic, not_before as notBefore, cancelled_at as cancelledAt, endpoint,
     first_sent_at as firstSentAt, last_sent_at as lastSentAt, reader_opens as readerOpens,
     machine_opens as machineOpens, clicks, ${TOTAL} as total, ${STATES.join(", ")}, ${EVENT_COUNTERS.join(", ")}
     from topic`;
   const rows = db.prepare<[], TopicRow>(`${topicRow} order by id`);
+  const count = db.prepare<[], number>("select topics from tally").pluck();
+  // Uses the index `topic_judged` when `answers` is the number that the index was made for.
+  const answered = (answers: number) =>
+    db.prepare<[], TopicRow>(
+      `${topicRow} where pending > 0 and delivered + bounced_permanent >= ${Math.ceil(answers)} order by id`,
+    );
+  let judged: { answers: number; find: ReturnType<typeof answered> } | null = null;
   const row = db.prepare<[string], TopicRow>(`${topicRow} where name = ?`);
   const columns = db.prepare<[number], string>("select columns from ingest where topic_id = ? order by id").pluck();
   return {
@@ -41,11 +50,32 @@ export function createTopicReader(db: Connection): TopicReader {
       return totals;
     },
     topics: async () => rows.all(),
+    topicPage: createTopicPages(db, topicRow),
+    countTopics: async () => count.get() ?? 0,
+    async topicsWithAnswers(answers) {
+      if (judged?.answers !== answers) judged = { answers, find: answered(answers) };
+      return judged.find.all();
+    },
     topic: async (name) => row.get(name) ?? null,
     async columns(topic) {
       const names = columns.all(topicIdOf(db, topic)).flatMap((list) => JSON.parse(list) as string[]);
       return [...new Set(names)];
     },
+  };
+}
+
+/** Pages go along the ids, which topics get in the order in which they are made. `topicRow` selects the columns of a row. */
+function createTopicPages(db: Connection, topicRow: string): Topics["topicPage"] {
+  const paged = (rest: string) =>
+    db.prepare<[number, number], TopicRow & { id: number }>(topicRow.replace("select ", "select id, ") + rest);
+  const oldest = paged(" where id > ? order by id limit ?");
+  const newest = paged(" where id < ? order by id desc limit ?");
+  return async ({ order, after, limit }) => {
+    const isOldest = order === "oldest first";
+    const from = after === null ? (isOldest ? 0 : Number.MAX_SAFE_INTEGER) : readCursor(after, /^(\d{1,15})$/)[0];
+    const found = (isOldest ? oldest : newest).all(Number(from), limit + 1);
+    const rows = found.slice(0, limit).map(({ id: _id, ...row }) => row);
+    return { rows, next: found.length > limit ? String(found[limit - 1]?.id) : null };
   };
 }
 
