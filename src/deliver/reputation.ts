@@ -20,10 +20,10 @@ export interface ReputationLimits {
 }
 
 /**
- * Fewer delivered and bounced messages than this decide nothing, or a single bad domain would stop a campaign. SES speaks of a
- * "representative volume", too.
+ * Fewer delivered and bounced messages of a topic than this decide nothing, or a single bad domain would stop a campaign. SES speaks
+ * of a "representative volume", too.
  */
-const LEAST_ANSWERS = 500;
+export const LEAST_ANSWERS = 500;
 
 /**
  * Names the first topic whose bounces or complaints exceed the limits; null: there is none. A topic with nothing left to send is

@@ -23,7 +23,7 @@ type Viewed = Pick<Gateway, "sender" | "settings" | "account" | "held" | "clock"
 export async function readOverview(viewed: Viewed): Promise<Omit<Overview, "version">> {
   const { store, sender, settings, account } = viewed;
   const { state, reason, hint, perSecond } = sender.status();
-  const rows = await store.topics();
+  const { rows } = await store.topicPage({ order: "newest first", after: null, limit: LISTED });
   return {
     endpoint: settings.endpoint,
     sender: {
@@ -36,11 +36,8 @@ export async function readOverview(viewed: Viewed): Promise<Omit<Overview, "vers
     account: usedUp(account()),
     totals: await store.totals(null),
     suppressions: await store.countSuppressions(),
-    topic_count: rows.length,
-    topics: rows
-      .slice(-LISTED)
-      .reverse()
-      .map((row) => topicFacts(row, viewed)),
+    topic_count: await store.countTopics(),
+    topics: rows.map((row) => topicFacts(row, viewed)),
   };
 }
 

@@ -97,8 +97,16 @@ export const TOPIC = object({
   ),
 });
 
+/** The query parameter `after`: where the page before ended. */
+export const AFTER = { type: "string", maxLength: 400, description: "`next` of the page before" } as const;
+/** The field `next` of a page. */
+export const NEXT = {
+  type: ["string", "null"],
+  description: "What to send as `after` to get what follows; null: this is the end",
+} as const;
+
 /** The answer of `GET /v1/topics`. */
-export const TOPICS = object({ topics: { type: "array", items: TOPIC } });
+export const TOPICS = object({ topics: { type: "array", items: TOPIC }, next: NEXT });
 
 /** The answer of `DELETE /v1/topics/{id}`. */
 export const CANCELLED = object({

@@ -6,6 +6,13 @@ import type { EventCounts } from "./rules/event-counters.ts";
 /** Where the mail of a topic goes. It is kept, so that a rehearsal is never mistaken for the real thing. */
 export type Endpoint = "ses" | "sandbox";
 
+/** A part of a long list. */
+export interface Page<Row> {
+  rows: Row[];
+  /** What to ask for (`after`) to get the rows that follow; null: there are none. Its form is the store's own. */
+  next: string | null;
+}
+
 // Lists --------------------------------------------------------------------------------------------------------------
 
 /** One recipient of a list. */
@@ -70,6 +77,15 @@ export interface TopicRow extends Totals, EventCounts {
   readerOpens: number;
   machineOpens: number;
   clicks: number;
+}
+
+/** Which topics a page has. */
+export interface TopicPage {
+  order: "oldest first" | "newest first";
+  /** `Page.next` of the page before; null: the first page. A UserError when no page can have given it. */
+  after: string | null;
+  /** The most rows, 1 or more. */
+  limit: number;
 }
 
 /** How many messages of a topic were sent in a span of time, and how many of those had each event since. */
@@ -234,6 +250,15 @@ export interface Suppression {
   /** For people: the bounce's diagnostic, a note. */
   detail: string | null;
   createdAt: number;
+}
+
+/** Which suppressions a page has. */
+export interface SuppressionSearch {
+  /** Case does not matter. Empty: all of them. */
+  text: string;
+  /** As in `TopicPage`. */
+  after: string | null;
+  limit: number;
 }
 
 /** A suppression to add. `createdAt` is known when it comes from elsewhere; not set: now. */

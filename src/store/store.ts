@@ -29,11 +29,14 @@ import type {
   MailParts,
   MessageRecord,
   NewSuppression,
+  Page,
   Repeat,
   Reschedule,
   SentCounts,
   StagedRow,
   Suppression,
+  SuppressionSearch,
+  TopicPage,
   TopicRow,
   Unsubscription,
   Visit,
@@ -107,8 +110,16 @@ export interface VisitSink {
 export interface Topics {
   /** The counts of one topic, or of all together when `topic` is null. */
   totals(topic: string | null): Promise<Totals>;
-  /** Every topic, oldest first. */
+  /** Every topic, oldest first. Memory grows with their number: what may meet many reads `topicPage`. */
   topics(): Promise<TopicRow[]>;
+  /** A page of topics, in the order in which they were made. Costs the same on the first page and on any other. */
+  topicPage(page: TopicPage): Promise<Page<TopicRow>>;
+  countTopics(): Promise<number>;
+  /**
+   * The topics with pending messages of which at least `answers` messages were delivered or bounced for good, oldest first. Costs
+   * no more when there are many others.
+   */
+  topicsWithAnswers(answers: number): Promise<TopicRow[]>;
   /** The topic of this name; null: there is none. */
   topic(name: string): Promise<TopicRow | null>;
   /** The column names of all lists of the topic, each once, in order of first appearance. */
@@ -173,8 +184,11 @@ export interface Suppressions {
   suppression(address: string): Promise<Suppression | null>;
   /** Streams all of them in order of address. */
   suppressions(): AsyncGenerator<Suppression>;
-  /** Up to `limit` suppressions whose address contains `text`, in order of address. */
-  searchSuppressions(text: string, limit: number): Promise<Suppression[]>;
+  /**
+   * A page of the suppressions whose address contains `text`, newest first. Others are served while a long list is searched, so
+   * an entry that is added or removed meanwhile may be in the answer or not.
+   */
+  searchSuppressions(search: SuppressionSearch): Promise<Page<Suppression>>;
   countSuppressions(): Promise<number>;
 }
 

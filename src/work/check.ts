@@ -226,7 +226,7 @@ async function readList(
     rehearse: true,
   });
   const counts = await tellingRefusals(commit);
-  const waiting = (await store.topics()).find((row) => row.topic === topic)?.pending ?? 0;
+  const waiting = (await store.topic(topic))?.pending ?? 0;
   return { list, counts, need: counts.added + waiting, refused };
 }
 

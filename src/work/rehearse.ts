@@ -26,7 +26,7 @@ export async function rehearse(context: Context, file: string, flags: CampaignFl
   const sample = renderSample(campaign, staged);
   const { topic } = campaign;
   if (globals.json) {
-    const known = (await store.topics()).some((row) => row.topic === topic);
+    const known = (await store.topic(topic)) !== null;
     const totals = known ? await store.totals(topic) : NO_MESSAGES;
     terminal.json({ topic, outcome: "nothing_to_send", reason: "dry run", ingest, run: null, totals, sample });
   } else {

@@ -108,7 +108,7 @@ function dueText(at: number, when: When, now: number): string {
 
 /** The error for a topic with nothing pending: "due at 09:00" would be a promise that is not kept. */
 async function nothingToMove(store: Topics, topic: string): Promise<UserError> {
-  const cancelled = (await store.topics()).some((row) => row.topic === topic && row.cancelledAt !== null);
+  const cancelled = ((await store.topic(topic))?.cancelledAt ?? null) !== null;
   return new UserError(
     `topic "${topic}" has nothing pending to move`,
     cancelled

@@ -2,7 +2,7 @@
 import { describeList, type Campaign, type CampaignFlags, readCampaign, stageCampaign } from "./campaign.ts";
 import type { Context } from "./context.ts";
 import { createMailer } from "../deliver/mailer.ts";
-import { tooManyBad } from "../deliver/reputation.ts";
+import { LEAST_ANSWERS, tooManyBad } from "../deliver/reputation.ts";
 import { createSendLoop } from "../deliver/send.ts";
 import { emptyRun, type SendOptions, type SendResult } from "../deliver/sender.ts";
 import type { Scope } from "../deliver/source.ts";
@@ -140,7 +140,7 @@ async function runLoop(
 function reputationCheck(store: Topics, scope: Scope, flags: SendFlags): NonNullable<SendOptions["checkpoint"]> {
   const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
   return async () => {
-    const topics = await store.topics();
+    const topics = await store.topicsWithAnswers(LEAST_ANSWERS);
     const ours = topics.filter(
       (row) =>
         (scope.topic === null || scope.topic === row.topic) &&

@@ -304,7 +304,7 @@ describe("/u/{token}", () => {
     const answer = await post(app, links.unsubscribe(2), payload, headers);
     expect(answer.statusCode).toBe(200);
     expect(answer.body).toContain("You are unsubscribed");
-    expect(await store.searchSuppressions("bob", 10)).toMatchObject([
+    expect((await store.searchSuppressions({ text: "bob", after: null, limit: 10 })).rows).toMatchObject([
       { address: "bob@example.net", reason: "unsubscribe", source: "link", detail: expect.stringContaining("june") },
     ]);
     expect(await states(store)).toMatchObject({ "bob@example.net": "suppressed" });

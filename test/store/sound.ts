@@ -42,6 +42,10 @@ export async function expectSound(store: Store, clock: ManualClock): Promise<voi
     expect((await store.failedMessages(row.topic, ALL)).map(failureOf), `failures of ${row.topic}`).toEqual(failures);
   }
   expect(await store.totals(null), "totals of all").toEqual(together);
+  expect(await store.countTopics(), "how many topics").toBe((await store.topics()).length);
+  let suppressed = 0;
+  for await (const _each of store.suppressions()) suppressed++;
+  expect(await store.countSuppressions(), "how many suppressions").toBe(suppressed);
   await expectSoundOutlook(store);
   expect(await store.countSentWithin(clock.now()), "sent of all").toBe(together["sent"]);
 }

@@ -111,4 +111,6 @@ export interface Found {
   suppressions: SuppressionFacts[];
   /** How many addresses are suppressed in all. */
   total: number;
+  /** What to send as `after` to get what follows; null: nothing does. */
+  next: string | null;
 }

@@ -5,7 +5,7 @@ import { readAddresses } from "../addresses.ts";
 import { answer, LIMIT, path, query, TAGS } from "../admin-schemas.ts";
 import type { Found } from "../dashboard/wire.ts";
 import { Refusal } from "../errors.ts";
-import { ERROR, REFUSALS } from "../schemas.ts";
+import { AFTER, ERROR, NEXT, REFUSALS } from "../schemas.ts";
 import { SUPPRESSION, suppressionFacts } from "../suppression-facts.ts";
 
 const MOST_EMAILS = 10_000;
@@ -24,25 +24,25 @@ const SUPPRESS_BODY = {
 
 /** Adds the routes under `/v1/suppressions`. */
 export function suppressionRoutes(app: FastifyInstance, { store }: { store: Suppressions }): void {
-  app.get<{ Querystring: { q: string; limit: number } }>(
+  app.get<{ Querystring: { q: string; limit: number; after?: string } }>(
     "/v1/suppressions",
     {
       config: { access: "read" },
       schema: {
         ...TAGS,
         operationId: "listSuppressions",
-        summary: "Suppressed addresses that contain `q`, in order of address",
-        querystring: query({ q: { type: "string", maxLength: 320, default: "" }, limit: LIMIT }),
+        summary: "Suppressed addresses that contain `q`, newest first, page by page",
+        querystring: query({ q: { type: "string", maxLength: 320, default: "" }, limit: LIMIT, after: AFTER }),
         response: {
-          200: answer({ suppressions: { type: "array", items: SUPPRESSION }, total: { type: "integer" } }),
+          200: answer({ suppressions: { type: "array", items: SUPPRESSION }, total: { type: "integer" }, next: NEXT }),
           ...REFUSALS,
         },
       },
     },
-    async ({ query: { q, limit } }): Promise<Found> => ({
-      suppressions: (await store.searchSuppressions(q.trim(), limit)).map(suppressionFacts),
-      total: await store.countSuppressions(),
-    }),
+    async ({ query: { q, limit, after = null } }): Promise<Found> => {
+      const { rows, next } = await store.searchSuppressions({ text: q.trim(), limit, after });
+      return { suppressions: rows.map(suppressionFacts), total: await store.countSuppressions(), next };
+    },
   );
   app.post<{ Body: { emails: string[]; note?: string } }>(
     "/v1/suppressions",

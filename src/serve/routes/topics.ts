@@ -12,10 +12,11 @@ import { isoTime } from "../../time/iso.ts";
 import { refusalText } from "../../intake/refusal-text.ts";
 import { parsePause, pauseTopic, resumeTopic } from "../../store/pausing.ts";
 import { TopicRefusedError } from "../../store/rules/admit.ts";
+import { LIMIT, query } from "../admin-schemas.ts";
 import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { requireTopic } from "../known-topic.ts";
-import { CANCELLED, ERROR, PAUSE_BODY, PAUSED, REFUSALS, RESUMED, TOPIC, TOPICS } from "../schemas.ts";
+import { AFTER, CANCELLED, ERROR, PAUSE_BODY, PAUSED, REFUSALS, RESUMED, TOPIC, TOPICS } from "../schemas.ts";
 import { topicState } from "../topic-state.ts";
 
 const PARAMS = {
@@ -41,18 +42,22 @@ export function topicRoutes(app: FastifyInstance, gateway: Routed): void {
 
 function countRoutes(app: FastifyInstance, gateway: Routed): void {
   const { store } = gateway;
-  app.get(
+  app.get<{ Querystring: { limit: number; after?: string } }>(
     "/v1/topics",
     {
       config: { access: "read" },
       schema: {
         ...TAGS,
         operationId: "listTopics",
-        summary: "Every topic with its counts",
+        summary: "Topics with their counts, oldest first, page by page",
+        querystring: query({ limit: { ...LIMIT, default: LIMIT.maximum }, after: AFTER }),
         response: { 200: TOPICS },
       },
     },
-    async () => ({ topics: (await store.topics()).map((row) => topicAnswer(row, gateway)) }),
+    async ({ query: { limit, after = null } }) => {
+      const { rows, next } = await store.topicPage({ order: "oldest first", after, limit });
+      return { topics: rows.map((row) => topicAnswer(row, gateway)), next };
+    },
   );
   app.get<TopicPath>(
     "/v1/topics/:id",

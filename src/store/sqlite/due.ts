@@ -3,13 +3,15 @@ import type { Claim, Outlook, Scope } from "../../deliver/source.ts";
 import { dueAt, dueSpans, laterSpans, lateSpan, type Span } from "../rules/due.ts";
 import type { CapTurn } from "./cap.ts";
 import type { Connection } from "./connection.ts";
-import { createPlaces, type Place } from "./places.ts";
+import { createSendable, type PausedTopic, type Sendable } from "./sendable.ts";
+import { createWaitingIndex, type Look } from "./waiting-index.ts";
 
-/** Looks at the pending messages of a scope, at an instant `now` (ms since the epoch). Every step is a seek in one index. */
+/** Looks at the pending messages of a scope, at an instant `now` (ms since the epoch). */
 export interface Due {
   /**
-   * Up to `limit` messages that are due, by priority, topic, time and order of arrival. Messages that `cap` holds back are left
-   * out; `CapTurn.write` postpones them.
+   * Up to `limit` messages that are due, by priority, and older topics first as far as that needs no look at what is not due: of
+   * what waited for a time, what was due earlier goes first. Within a topic what goes at once comes first, then what waited, by
+   * time and order of arrival. Messages that `cap` holds back are left out; `CapTurn.write` postpones them.
    */
   find(scope: Scope, now: number, limit: number, cap: CapTurn | null): Claim[];
   /** Milliseconds until a message may be claimed; 0: now; null: none waits. */
@@ -20,86 +22,86 @@ export interface Due {
 
 /** Makes what finds due messages in a job file. */
 export function createDue(db: Connection): Due {
-  const places = createPlaces(db);
-  const { take, count, earliest } = createSpanQueries(db);
+  const sendable = createSendable(db);
+  const index = createWaitingIndex(db);
 
-  const isDue = (place: Place, maxLateMs: number | null, at: number): boolean =>
-    dueSpans(maxLateMs, at).some((span) => earliest(place, span) !== null);
+  const looks = (topics: Sendable, pageSize: number): Look[] =>
+    index.priorities().map((priority) => ({ priority, topics, pageSize }));
 
-  /** When the first message of the place falls due that is not due at `at`; Infinity: there is none. */
-  const laterOf = (place: Place, at: number): number => {
+  const streamsOf = (look: Look, spans: readonly Span[]): Generator<Claim>[] =>
+    spans.map((span) => (isAtOnce(span) ? index.atOnce(look) : index.timed(look, span)));
+
+  const isDue = (topics: Sendable, maxLateMs: number | null, at: number): boolean => {
+    const spans = dueSpans(maxLateMs, at);
+    const has = (look: Look, span: Span) =>
+      isAtOnce(span) ? index.hasAtOnce(look) : index.earliest(look, span) !== null;
+    return looks(topics, 1).some((look) => spans.some((span) => has(look, span)));
+  };
+
+  /** When the first message falls due that is not due at `at`; Infinity: there is none. */
+  const laterThan = (topics: Sendable, at: number): number => {
     let next = Infinity;
-    for (const span of laterSpans(at)) {
-      const notBefore = earliest(place, span);
-      if (notBefore !== null) next = Math.min(next, dueAt(notBefore));
+    for (const look of looks(topics, 1)) {
+      for (const span of laterSpans(at)) {
+        const notBefore = index.earliest(look, span);
+        if (notBefore !== null) next = Math.min(next, dueAt(notBefore));
+      }
     }
     return next;
   };
 
-  const laterInMs = (scope: Scope, now: number): number | null => {
-    let next = Infinity;
-    for (const place of places(scope, now)) {
-      const open = now + place.pauseLeftMs;
-      const waits = open > now && isDue(place, scope.maxLateMs, open);
-      next = Math.min(next, waits ? open : laterOf(place, open));
-    }
+  /** The same for a topic whose pause ends by itself. */
+  const afterPause = ({ topics, leftMs }: PausedTopic, maxLateMs: number | null, now: number): number =>
+    isDue(topics, maxLateMs, now + leftMs) ? now + leftMs : laterThan(topics, now + leftMs);
+
+  const laterInMs = (scope: Scope, topics: Sendable, now: number): number | null => {
+    const paused = sendable.paused(scope, now).map((topic) => afterPause(topic, scope.maxLateMs, now));
+    const next = Math.min(laterThan(topics, now), ...paused);
     return next === Infinity ? null : next - now;
   };
 
   return {
     find(scope, now, limit, cap) {
       const found: Claim[] = [];
-      for (const place of places(scope, now)) {
-        if (place.pauseLeftMs > 0) continue;
-        for (const span of dueSpans(scope.maxLateMs, now)) {
-          take(place, span, limit, found, cap);
+      const spans = dueSpans(scope.maxLateMs, now);
+      for (const look of looks(sendable.of(scope, now), limit)) {
+        for (const claim of merged(streamsOf(look, spans))) {
+          if (cap === null || cap.admits(claim)) found.push(claim);
           if (found.length >= limit || cap?.isExhausted() === true) return found;
         }
       }
       return found;
     },
     nextInMs(scope, now) {
-      for (const place of places(scope, now))
-        if (place.pauseLeftMs === 0 && isDue(place, scope.maxLateMs, now)) return 0;
-      return laterInMs(scope, now);
+      const topics = sendable.of(scope, now);
+      return isDue(topics, scope.maxLateMs, now) ? 0 : laterInMs(scope, topics, now);
     },
     outlook(scope, now) {
-      let [due, late] = [0, 0];
-      for (const place of places(scope, now)) {
-        if (place.pauseLeftMs > 0) continue;
-        for (const span of dueSpans(scope.maxLateMs, now)) due += count(place, span);
-        late += count(place, lateSpan(scope.maxLateMs, now));
-      }
-      return { due, late, nextDueInMs: laterInMs(scope, now) };
+      const topics = sendable.of(scope, now);
+      const due = index.count(topics, dueSpans(scope.maxLateMs, now));
+      const late = index.count(topics, [lateSpan(scope.maxLateMs, now)]);
+      return { due, late, nextDueInMs: laterInMs(scope, topics, now) };
     },
   };
 }
 
-/** Questions about one span of one place. */
-function createSpanQueries(db: Connection) {
-  const of = "from message indexed by message_pending where state = 'pending' and priority = ? and topic_id = ?";
-  type Where = [priority: number, topicId: number, from: number, to: number];
-  const counted = db.prepare<Where, number>(`select count(*) ${of} and not_before between ? and ?`).pluck();
-  const first = db.prepare<Where, number | null>(`select min(not_before) ${of} and not_before between ? and ?`).pluck();
-  const range = db.prepare<[...Where, limit: number], Claim>(
-    `select id, topic_id as topicId, content_id as contentId, ingest_id as ingestId, email, fields, attempts
-     ${of} and not_before between ? and ? order by not_before, id limit ?`,
-  );
-  return {
-    count: ({ priority, topicId }: Place, [from, to]: Span): number => counted.get(priority, topicId, from, to) ?? 0,
-    /** The smallest `not_before` in the span; null: the span is empty. */
-    earliest: ({ priority, topicId }: Place, [from, to]: Span): number | null =>
-      first.get(priority, topicId, from, to) ?? null,
-    /** Adds messages that `cap` admits to `found`, until `found` has `limit` or the cap is exhausted. */
-    take({ priority, topicId }: Place, [from, to]: Span, limit: number, found: Claim[], cap: CapTurn | null): void {
-      if (cap === null) {
-        found.push(...range.all(priority, topicId, from, to, limit - found.length));
-        return;
-      }
-      for (const row of range.iterate(priority, topicId, from, to, -1)) {
-        if (cap.admits(row)) found.push(row);
-        if (found.length >= limit || cap.isExhausted()) return;
-      }
-    },
-  };
+function isAtOnce([from, to]: Span): boolean {
+  return from === 0 && to === 0;
+}
+
+/** One stream of several. Of their next messages the one of the oldest topic comes first, or that of the first stream. */
+function* merged(streams: readonly Generator<Claim>[]): Generator<Claim> {
+  const heads = streams.map((stream) => stream.next());
+  for (;;) {
+    let first = -1;
+    for (const [at, head] of heads.entries()) {
+      if (head.done === true) continue;
+      const chosen = heads[first];
+      if (chosen === undefined || chosen.done === true || head.value.topicId < chosen.value.topicId) first = at;
+    }
+    const [head, stream] = [heads[first], streams[first]];
+    if (head === undefined || stream === undefined || head.done === true) return;
+    yield head.value;
+    heads[first] = stream.next();
+  }
 }

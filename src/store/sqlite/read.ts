@@ -5,13 +5,17 @@ import type { ExportedMessage, FailedMessage, SentCounts, TopicRow } from "../ro
 import type { Reader, Topics } from "../store.ts";
 import type { Connection, Job } from "./connection.ts";
 import { EVENT_COUNTERS, MARK_OF } from "../rules/event-counters.ts";
+import { readCursor } from "./cursor.ts";
 import { fieldsOf, topicIdOf } from "./topics.ts";
 
 /** How many messages an export reads at a time. */
 const PAGE = 1_000;
 const TOTAL = STATES.join(" + ");
 
-type TopicReader = Pick<Topics, "totals" | "topics" | "topic" | "columns">;
+type TopicReader = Pick<
+  Topics,
+  "totals" | "topics" | "topicPage" | "countTopics" | "topicsWithAnswers" | "topic" | "columns"
+>;
 type SentReader = Pick<Reader, "sentWithin" | "countSentWithin">;
 type MessageReader = Pick<Reader, "messages" | "failedMessages">;
 
@@ -31,9 +35,7 @@ function topicOf(record: TopicRecord): TopicRow {
 /** Makes the part that reads topics and their counters. */
 export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): TopicReader {
   const one = db.prepare<[number], Totals>(`select ${TOTAL} as total, ${STATES.join(", ")} from topic where id = ?`);
-  const all = db.prepare<[], Totals>(
-    `select ifnull(sum(${TOTAL}), 0) as total, ${STATES.map((state) => `ifnull(sum(${state}), 0) as ${state}`).join(", ")} from topic`,
-  );
+  const all = db.prepare<[], Totals>(`select ${TOTAL} as total, ${STATES.join(", ")} from tally`);
   const topicRow = `select name as topic, not_before as notBefore, cancelled_at as cancelledAt, endpoint,
     case when paused_until is null or paused_until > @now then paused_at end as pausedAt,
     case when paused_until > @now then paused_until end as pausedUntil,
@@ -42,6 +44,13 @@ export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): Top
     ${TOTAL} as total, ${STATES.join(", ")}, ${EVENT_COUNTERS.join(", ")} from topic`;
   const rows = db.prepare<[{ now: number }], TopicRecord>(`${topicRow} order by id`);
   const row = db.prepare<[{ now: number; name: string }], TopicRecord>(`${topicRow} where name = @name`);
+  const count = db.prepare<[], number>("select topics from tally").pluck();
+  // Uses the index `topic_judged` when `answers` is the number that the index was made for.
+  const answered = (answers: number) =>
+    db.prepare<[{ now: number }], TopicRecord>(
+      `${topicRow} where pending > 0 and delivered + bounced_permanent >= ${Math.ceil(answers)} order by id`,
+    );
+  let judged: { answers: number; find: ReturnType<typeof answered> } | null = null;
   const columns = db.prepare<[number], string>("select columns from ingest where topic_id = ? order by id").pluck();
   return {
     async totals(topic) {
@@ -50,6 +59,12 @@ export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): Top
       return totals;
     },
     topics: async () => rows.all({ now: clock.now() }).map(topicOf),
+    topicPage: createTopicPages({ db, clock }, topicRow),
+    countTopics: async () => count.get() ?? 0,
+    async topicsWithAnswers(answers) {
+      if (judged?.answers !== answers) judged = { answers, find: answered(answers) };
+      return judged.find.all({ now: clock.now() }).map(topicOf);
+    },
     async topic(name) {
       const found = row.get({ now: clock.now(), name });
       return found ? topicOf(found) : null;
@@ -58,6 +73,23 @@ export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): Top
       const names = columns.all(topicIdOf(db, topic)).flatMap((list) => JSON.parse(list) as string[]);
       return [...new Set(names)];
     },
+  };
+}
+
+/** Pages go along the ids, which topics get in the order in which they are made. `topicRow` selects the columns of a row. */
+function createTopicPages({ db, clock }: Pick<Job, "db" | "clock">, topicRow: string): Topics["topicPage"] {
+  type Seek = { now: number; from: number; most: number };
+  const paged = (rest: string) =>
+    db.prepare<[Seek], TopicRecord & { id: number }>(topicRow.replace("select ", "select id, ") + rest);
+  const oldest = paged(" where id > @from order by id limit @most");
+  const newest = paged(" where id < @from order by id desc limit @most");
+  return async ({ order, after, limit }) => {
+    const isOldest = order === "oldest first";
+    const from = after === null ? (isOldest ? 0 : Number.MAX_SAFE_INTEGER) : readCursor(after, /^(\d{1,15})$/)[0];
+    const seek = { now: clock.now(), from: Number(from), most: limit + 1 };
+    const found = (isOldest ? oldest : newest).all(seek);
+    const rows = found.slice(0, limit).map(({ id: _id, ...row }) => topicOf(row));
+    return { rows, next: found.length > limit ? String(found[limit - 1]?.id) : null };
   };
 }
 

@@ -6,7 +6,9 @@
 /** The value of `pragma application_id`, "SesM", which tells a job file from any other SQLite file. */
 export const APPLICATION_ID = 0x5365734d;
 
-const STATE_LIST = "'pending', 'sending', 'sent', 'in_doubt', 'failed', 'cancelled', 'suppressed'";
+/** The states of a message when these migrations were written. A released migration must not change with the program. */
+const STATES = ["pending", "sending", "sent", "in_doubt", "failed", "cancelled", "suppressed"];
+const STATE_LIST = STATES.map((state) => `'${state}'`).join(", ");
 
 /** Each entry takes the file one version up (`pragma user_version`). Entries are added; a released one is never edited. */
 export const MIGRATIONS: readonly string[] = [
@@ -287,5 +289,44 @@ export const MIGRATIONS: readonly string[] = [
   -- The messages made for a uuid have the ids from \`message_id\` to this one, and no others do. Null: only the first is known.
   alter table accepted_uuid add column last_message_id integer;
   create index accepted_uuid_message on accepted_uuid (message_id) where message_id is not null;
+
+  -- What waits, in two parts, so that a look costs the same however many topics and messages wait for later. What goes at
+  -- once is found by topic, what waits for a time by that time. The third index is for a run that sends a single topic.
+  drop index message_pending;
+  create index message_at_once on message (priority, topic_id, id) where state = 'pending' and not_before = 0;
+  create index message_timed on message (priority, not_before, topic_id, id) where state = 'pending' and not_before <> 0;
+  create index message_timed_topic on message (topic_id, priority, not_before, id)
+    where state = 'pending' and not_before <> 0;
+
+  -- The topics whose bounces and complaints may hold them: few, and looked at every two seconds. 500 is the least number
+  -- of answers that decides (deliver/reputation.ts).
+  create index topic_judged on topic (id) where pending > 0 and delivered + bounced_permanent >= 500;
+
+  -- The newest suppressions first; the key of the table, the address, is the rest of the index.
+  create index suppression_newest on suppression (created_at);
+
+  -- One row: sums over all topics and suppressions, so that asking for them costs the same however many there are.
+  create table tally (
+    topics integer not null check (topics >= 0),
+    suppressions integer not null check (suppressions >= 0),
+    ${STATES.map((state) => `${state} integer not null check (${state} >= 0)`).join(",\n    ")}
+  ) strict;
+  insert into tally select (select count(*) from topic), (select count(*) from suppression),
+    ${STATES.map((state) => `(select ifnull(sum(${state}), 0) from topic)`).join(",\n    ")};
+  create trigger topic_added after insert on topic begin
+    update tally set topics = topics + 1, ${STATES.map((state) => `${state} = ${state} + new.${state}`).join(", ")};
+  end;
+  create trigger topic_counted after update of ${STATES.join(", ")} on topic begin
+    update tally set ${STATES.map((state) => `${state} = ${state} + new.${state} - old.${state}`).join(", ")};
+  end;
+  create trigger topic_removed after delete on topic begin
+    update tally set topics = topics - 1, ${STATES.map((state) => `${state} = ${state} - old.${state}`).join(", ")};
+  end;
+  create trigger suppression_added after insert on suppression begin
+    update tally set suppressions = suppressions + 1;
+  end;
+  create trigger suppression_removed after delete on suppression begin
+    update tally set suppressions = suppressions - 1;
+  end;
   `,
 ];

@@ -1,9 +1,12 @@
 /** Keeps suppressed addresses, and applies them to the messages that wait. */
+import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { outweighs, type SuppressionCause, withoutControls } from "../rules/suppress.ts";
 import type { NewSuppression, Suppression } from "../rows.ts";
+import type { Suppressions } from "../store.ts";
+import { readCursor } from "./cursor.ts";
 
 /**
  * Makes a function that suppresses one address, and the pending messages to it, inside a transaction. It returns true when the
@@ -54,12 +57,7 @@ export function createSuppressions(job: Job) {
   const page = db.prepare<[string], Suppression>(
     `select ${columns} from suppression where address > ? order by address limit 1000`,
   );
-  // `like` would not do, because % and _ are ordinary characters of an address.
-  const search = db.prepare<[string, number], Suppression>(
-    `select ${columns} from suppression
-     where instr(address, ?) > 0 order by address limit ?`,
-  );
-  const count = db.prepare<[], number>("select count(*) from suppression").pluck();
+  const count = db.prepare<[], number>("select suppressions from tally").pluck();
 
   async function* list(): AsyncGenerator<Suppression> {
     for (let after = ""; ;) {
@@ -83,7 +81,47 @@ export function createSuppressions(job: Job) {
     unsuppress: (addresses: readonly string[]): Promise<number> =>
       transaction(job, () => addresses.reduce((sum, address) => sum + remove.run(address.toLowerCase()).changes, 0)),
     suppressions: list,
-    searchSuppressions: async (text: string, limit: number) => search.all(text.toLowerCase(), limit),
+    searchSuppressions: createSuppressionSearch(db),
     countSuppressions: async () => count.get() ?? 0,
   };
+}
+
+/** How many entries one step of a search covers, which takes some milliseconds. Nothing else runs meanwhile. */
+const STEP = 20_000;
+
+/** Walks from the newest entry to older ones, in steps. */
+function createSuppressionSearch(db: Connection): Suppressions["searchSuppressions"] {
+  type Place = [createdAt: number, address: string];
+  const before = "from suppression where (created_at, address) < (?, ?) order by created_at desc, address desc";
+  const stepEnd = db.prepare<[...Place, number], { createdAt: number; address: string }>(
+    `select created_at as createdAt, address ${before} limit 1 offset ?`,
+  );
+  // `like` would not do, because % and _ are ordinary characters of an address.
+  const found = db.prepare<[...Place, ...Place, string, number], Suppression>(
+    `select address, reason, source, detail, created_at as createdAt from suppression
+     where (created_at, address) < (?, ?) and (created_at, address) >= (?, ?) and instr(address, ?) > 0
+     order by created_at desc, address desc limit ?`,
+  );
+  return async ({ text, after, limit }) => {
+    const wanted = text.toLowerCase();
+    const rows: Suppression[] = [];
+    for (let from: Place = after === null ? [Number.MAX_SAFE_INTEGER, ""] : placeOf(after); ;) {
+      const end = stepEnd.get(...from, STEP - 1);
+      const to: Place = end ? [end.createdAt, end.address] : [Number.MIN_SAFE_INTEGER, ""];
+      for (const row of found.all(...from, ...to, wanted, limit + 1 - rows.length)) rows.push(row);
+      if (rows.length > limit) return { rows: rows.slice(0, limit), next: cursorOf(rows[limit - 1]) };
+      if (!end) return { rows, next: null };
+      from = to;
+      await setImmediate();
+    }
+  };
+
+  function placeOf(cursor: string): Place {
+    const [createdAt, address = ""] = readCursor(cursor, /^(-?\d{1,16}) (.+)$/s);
+    return [Number(createdAt), address];
+  }
+
+  function cursorOf(row: Suppression | undefined): string {
+    return row === undefined ? "" : `${row.createdAt} ${row.address}`;
+  }
 }

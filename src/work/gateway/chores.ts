@@ -1,6 +1,6 @@
 /** What `serve` does at regular intervals: it logs progress, reads the account, and holds topics that do harm. */
 import type { FastifyBaseLogger } from "fastify";
-import { type ReputationLimits, tooManyBad } from "../../deliver/reputation.ts";
+import { LEAST_ANSWERS, type ReputationLimits, tooManyBad } from "../../deliver/reputation.ts";
 import type { SendListener } from "../../deliver/sender.ts";
 import type { Scope } from "../../deliver/source.ts";
 import type { Account } from "../../aws/ses.ts";
@@ -57,14 +57,14 @@ export type HoldingScope = Scope & { held: ReadonlySet<string> };
  * each topic that it begins to hold.
  */
 export function holdBadTopics(
-  store: Pick<Topics, "topics">,
+  store: Pick<Topics, "topicsWithAnswers">,
   scope: Pick<HoldingScope, "held">,
   limits: ReputationLimits,
   tell: (text: string) => void,
 ): () => Promise<null> {
   return async () => {
     const held = new Set<string>();
-    for (const topic of await store.topics()) {
+    for (const topic of await store.topicsWithAnswers(LEAST_ANSWERS)) {
       const bad = tooManyBad([topic], limits);
       if (bad === null) continue;
       held.add(topic.topic);

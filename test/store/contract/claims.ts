@@ -1,7 +1,7 @@
 /** A message is handed to one process, once, when it is due. */
 import { expect, it } from "vitest";
 import { addList, EVERYTHING, ingest, messagesOf, sent, settle, states, turn } from "../../support/store-actions.ts";
-import type { Prepare } from "../bench.ts";
+import { counts, type Prepare } from "../bench.ts";
 import { PEOPLE } from "./people.ts";
 
 export function claims(prepare: Prepare): void {
@@ -98,6 +98,43 @@ export function claims(prepare: Prepare): void {
     await ingest(store, ["4@x.example"], { topic: "c", priority: 10 });
     const emails = (await turn(store, 9)).claims.map((claim) => claim.email);
     expect(emails).toEqual(["4@x.example", "1@x.example", "2@x.example", "3@x.example"]);
+  });
+
+  it("sends an older topic first, whether it was scheduled or goes at once", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    const at = clock.now() + 10;
+    await ingest(store, ["1@x.example"], { topic: "scheduled first", at });
+    await ingest(store, ["2@x.example", "3@x.example"], { topic: "at once" });
+    await ingest(store, ["4@x.example"], { topic: "scheduled later", at });
+    clock.pass(10);
+    const emails = [];
+    for (let index = 0; index < 4; index++) emails.push((await turn(store, 1)).claims[0]?.email);
+    expect(emails).toEqual(["1@x.example", "2@x.example", "3@x.example", "4@x.example"]);
+  });
+
+  it("finds what is due behind many topics that are scheduled, held, or elsewhere", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    const at = clock.now() + 1_000;
+    for (let index = 0; index < 30; index++) {
+      await counts(store, [`a${index}@x.example`], { topic: `later-${index}`, notBefore: at + 1 + index });
+      await counts(store, [`b${index}@x.example`], { topic: "held", notBefore: at - index });
+      await counts(store, [`c${index}@x.example`], { topic: "elsewhere", notBefore: at - 100 - index });
+    }
+    await counts(store, ["d@x.example"], { topic: "due", notBefore: at });
+    clock.pass(1_000);
+    const rehearsal = { topic: "elsewhere", endpoint: "sandbox" as const, maxLateMs: null };
+    await turn(store, 1, { scope: rehearsal });
+    const scope = { ...EVERYTHING, held: new Set(["held"]) };
+    expect(await store.nextDueInMs(scope)).toBe(0);
+    expect((await turn(store, 9, { scope })).claims.map(({ email }) => email)).toEqual(["d@x.example"]);
+    expect(await store.nextDueInMs(scope)).toBe(1);
+    expect(await store.outlook(scope)).toEqual({ due: 0, late: 0, nextDueInMs: 1 });
+    clock.pass(30);
+    expect((await turn(store, 99, { scope })).claims).toHaveLength(30);
+    expect((await turn(store, 99)).claims).toHaveLength(30);
+    expect((await turn(store, 99, { scope: rehearsal })).claims).toHaveLength(29);
   });
 
   it("gives within one topic and priority what was due first", async () => {

@@ -336,7 +336,9 @@ function suppressing(prepare: Prepare): void {
     const reasonAfter = async (...batch: Json[]) => {
       const store = await (await prepare()).open();
       expect(await apply(store, ...batch)).toMatchObject({ unmatched: 2, suppressed: 1 });
-      return (await store.searchSuppressions("one@", 9)).map(({ createdAt: _createdAt, ...each }) => each);
+      return (await store.searchSuppressions({ text: "one@", after: null, limit: 9 })).rows.map(
+        ({ createdAt: _createdAt, ...each }) => each,
+      );
     };
     const found = await reasonAfter(bounced, complained);
     expect(found).toMatchObject([{ reason: "complaint", source: "event" }]);

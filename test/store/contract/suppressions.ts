@@ -12,13 +12,17 @@ async function all(store: Handle): Promise<Suppression[]> {
   return found;
 }
 
+async function search(store: Handle, text: string, limit = 9): Promise<string[]> {
+  return (await store.searchSuppressions({ text, after: null, limit })).rows.map(({ address }) => address);
+}
+
 export function suppressions(prepare: Prepare): void {
   it("there are none at first, and an empty batch or an unknown address changes nothing", async () => {
     const { open } = await prepare();
     const store = await open();
     expect(await all(store)).toEqual([]);
     expect(await store.countSuppressions()).toBe(0);
-    expect(await store.searchSuppressions("", 9)).toEqual([]);
+    expect(await store.searchSuppressions({ text: "", after: null, limit: 9 })).toEqual({ rows: [], next: null });
     expect(await store.suppress([])).toBe(0);
     expect(await store.unsuppress([])).toBe(0);
     expect(await store.unsuppress(["a@x.example"])).toBe(0);
@@ -134,7 +138,7 @@ export function suppressions(prepare: Prepare): void {
     // By code unit, wherever the database sorts: a stream is read on from an address.
     const sorted = [...many, ...special].sort((a, b) => (a < b ? -1 : 1));
     expect((await all(store)).map(({ address }) => address)).toEqual(sorted);
-    expect((await store.searchSuppressions("b@", 9)).map(({ address }) => address)).toEqual(special.slice(0, 5));
+    expect((await search(store, "b@")).toSorted()).toEqual(special.slice(0, 5));
   });
 
   it("are found by a text they contain: % and _ are letters like others, case is not told apart", async () => {
@@ -142,18 +146,62 @@ export function suppressions(prepare: Prepare): void {
     const store = await open();
     const addresses = ["100%@x.example", "100a@x.example", "a_b@x.example", "acb@x.example", "Zoe@X.example"];
     await store.suppress(addresses.map((address) => ({ ...bounce(address), detail: "550" })));
-    const found = async (text: string, limit = 9) =>
-      (await store.searchSuppressions(text, limit)).map(({ address }) => address);
+    const found = (text: string) => search(store, text);
     expect(await found("0%")).toEqual(["100%@x.example"]);
     expect(await found("A_B")).toEqual(["a_b@x.example"]);
     expect(await found("ZOE@x")).toEqual(["zoe@x.example"]);
     expect(await found("'; drop table suppression; --")).toEqual([]);
-    expect(await found("", 2)).toEqual(["100%@x.example", "100a@x.example"]);
-    expect((await store.searchSuppressions("zoe", 1))[0]).toMatchObject({
+    expect((await store.searchSuppressions({ text: "zoe", after: null, limit: 1 })).rows[0]).toMatchObject({
       reason: "bounce",
       source: "test",
       detail: "550",
     });
     expect(await store.countSuppressions()).toBe(5);
+  });
+
+  it("are paged from the newest to the oldest, each once, whatever is asked for", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    const at = (index: number) => 1_000 + Math.floor(index / 3);
+    const entries = Array.from({ length: 25 }, (_, index) => ({
+      ...bounce(`p${index}@${index % 5 === 0 ? "rare" : "x"}.example`),
+      createdAt: at(index),
+    }));
+    await store.suppress(entries);
+    for (const [text, limit] of [
+      ["", 4],
+      ["", 25],
+      ["", 24],
+      ["RARE", 1],
+      ["rare", 5],
+      ["nowhere", 2],
+    ] as const) {
+      const pages: string[][] = [];
+      for (let after: string | null = null; ;) {
+        const page: Awaited<ReturnType<typeof store.searchSuppressions>> = await store.searchSuppressions({
+          text,
+          after,
+          limit,
+        });
+        pages.push(page.rows.map(({ address }) => address));
+        if (page.next === null) break;
+        expect(page.rows).toHaveLength(limit);
+        after = page.next;
+      }
+      const wanted = entries.filter(({ address }) => address.includes(text.toLowerCase()));
+      expect(pages.flat().toSorted()).toEqual(wanted.map(({ address }) => address).toSorted());
+      const times = pages.flat().map((address) => entries.find((entry) => entry.address === address)?.createdAt ?? 0);
+      expect(times).toEqual(times.toSorted((a, b) => b - a));
+    }
+    await expect(store.searchSuppressions({ text: "", after: "nonsense", limit: 9 })).rejects.toThrow("no page after");
+  });
+
+  it("are found among many thousands, the oldest too", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await store.suppress(Array.from({ length: 45_000 }, (_, n) => ({ ...bounce(`p${n}@x.example`), createdAt: n })));
+    expect(await search(store, "p7@")).toEqual(["p7@x.example"]);
+    expect(await search(store, "", 2)).toEqual(["p44999@x.example", "p44998@x.example"]);
+    expect(await store.countSuppressions()).toBe(45_000);
   });
 }

@@ -19,7 +19,9 @@ import {
   turn,
 } from "../../support/store-actions.ts";
 import { counts, type Prepare } from "../bench.ts";
+import { bounce, delivery } from "../../feedback/events.ts";
 import { everything } from "../sound.ts";
+import { apply, of } from "./mail-events.ts";
 import { PEOPLE } from "./people.ts";
 
 const suppression = (address: string) => ({ address, reason: "complaint", source: "test" });
@@ -40,6 +42,9 @@ export function topics(prepare: Prepare): void {
   });
   describe("knows", () => {
     knowing(prepare);
+  });
+  describe("pages", () => {
+    paging(prepare);
   });
 }
 
@@ -68,6 +73,69 @@ function knowing(prepare: Prepare): void {
       ["posted", false, false],
       ["posted twice", true, true],
     ]);
+  });
+}
+
+function paging(prepare: Prepare): void {
+  it("shows every topic once, in either order, whatever the size of a page, with all that `topics` tells", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    expect(await store.topicPage({ order: "oldest first", after: null, limit: 5 })).toEqual({ rows: [], next: null });
+    expect(await store.countTopics()).toBe(0);
+    const names = Array.from({ length: 7 }, (_, index) => `t${(index * 5) % 7}`);
+    for (const topic of names) await counts(store, ["a@x.example"], { topic });
+    await settle(store, sent((await turn(store, 1)).claims[0]));
+    const all = await store.topics();
+    for (const order of ["oldest first", "newest first"] as const)
+      for (const limit of [1, 2, 6, 7, 8]) {
+        const rows = [];
+        for (let after: string | null = null; ;) {
+          const page: Awaited<ReturnType<typeof store.topicPage>> = await store.topicPage({ order, after, limit });
+          rows.push(...page.rows);
+          if (page.next === null) break;
+          expect(page.rows).toHaveLength(limit);
+          after = page.next;
+        }
+        expect(rows).toEqual(order === "oldest first" ? all : all.toReversed());
+      }
+    expect(await store.countTopics()).toBe(7);
+    await expect(store.topicPage({ order: "oldest first", after: "no cursor", limit: 5 })).rejects.toThrow(UserError);
+  });
+
+  it("goes on where it was when topics are added meanwhile", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    for (const topic of ["a", "b", "c"]) await counts(store, ["a@x.example"], { topic });
+    const { next } = await store.topicPage({ order: "newest first", after: null, limit: 2 });
+    await counts(store, ["a@x.example"], { topic: "d" });
+    const { rows } = await store.topicPage({ order: "newest first", after: next, limit: 9 });
+    expect(rows.map(({ topic }) => topic)).toEqual(["a"]);
+  });
+
+  it("finds the topics that wait and have so many answers, and no others", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    const people = (topic: string, length: number) =>
+      Array.from({ length }, (_, index) => `${topic}${index}@x.example`);
+    for (const topic of ["many", "few"]) await ingest(store, people(topic, 6), { topic });
+    await ingest(store, people("over", 3), { topic: "over" });
+    for (const [topic, count] of [
+      ["many", 3],
+      ["few", 2],
+      ["over", 3],
+    ] as const) {
+      const { claims } = await turn(store, count, { scope: { ...EVERYTHING, topic } });
+      await settle(store, ...claims.map((claim) => sent(claim)));
+      for (const claim of claims.slice(1)) await apply(store, delivery(of(store, claim)));
+      await apply(store, bounce("Permanent", "General", of(store, claims[0])));
+    }
+    const found = async (answers: number) => (await store.topicsWithAnswers(answers)).map(({ topic }) => topic);
+    expect(await found(3)).toEqual(["many"]);
+    expect(await found(2)).toEqual(["many", "few"]);
+    expect(await found(4)).toEqual([]);
+    expect(await store.topicsWithAnswers(3)).toEqual([await store.topic("many")]);
+    // 500 is what the send loop asks for.
+    expect(await found(500)).toEqual([]);
   });
 }
 

@@ -47,7 +47,7 @@ it("a topic that bounces too much is held, told of once, and let go when it is b
   const scope = { held: new Set<string>() };
   const told: string[] = [];
   const limits = { bounceRate: 5, complaintRate: 0.1 };
-  const look = holdBadTopics({ topics: async () => rows }, scope, limits, (text) => told.push(text));
+  const look = holdBadTopics({ topicsWithAnswers: async () => rows }, scope, limits, (text) => told.push(text));
 
   await look();
   await look();
@@ -77,7 +77,7 @@ it("whoever looks at the held topics while they are looked up sees the old set, 
     peek();
     return [topic("bad", 80), topic("worse", 300)];
   };
-  await holdBadTopics({ topics }, scope, { bounceRate: 5, complaintRate: 0.1 }, peek)();
+  await holdBadTopics({ topicsWithAnswers: topics }, scope, { bounceRate: 5, complaintRate: 0.1 }, peek)();
   expect(seen).toEqual([["worse"], ["worse"], ["worse"]]);
   expect([...scope.held]).toEqual(["bad", "worse"]);
 });
@@ -85,7 +85,7 @@ it("whoever looks at the held topics while they are looked up sees the old set, 
 it("off is off", async () => {
   const scope = { held: new Set<string>() };
   const limits = { bounceRate: Infinity, complaintRate: Infinity };
-  await holdBadTopics({ topics: async () => [topic("worst", 1_000)] }, scope, limits, () => undefined)();
+  await holdBadTopics({ topicsWithAnswers: async () => [topic("worst", 1_000)] }, scope, limits, () => undefined)();
   expect(scope.held.size).toBe(0);
 });
 

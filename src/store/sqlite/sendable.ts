@@ -1,0 +1,72 @@
+/** Which topics of a scope may be sent from now. */
+import type { Scope } from "../../deliver/source.ts";
+import { admit, type AdmittingTopic } from "../rules/admit.ts";
+import { type Pause, pauseLeftMs } from "../rules/pause.ts";
+import type { Connection } from "./connection.ts";
+
+/** The topics of one scope, as they are during one look. */
+export interface Sendable {
+  /** The only topic that may be sent; null: any of those that `has` names. Undefined: none, the scope names an unknown one. */
+  readonly only: number | null | undefined;
+  /** True when mail of the topic may be sent now. Looks at each topic once. */
+  has(topicId: number): boolean;
+}
+
+/** A topic that only a pause keeps from being sent. */
+export interface PausedTopic {
+  /** The topic alone, as if it were not paused. */
+  topics: Sendable;
+  /** Milliseconds until the pause ends by itself. */
+  leftMs: number;
+}
+
+/** What may be sent. Answers are good for one look, inside one transaction. `now` is in ms since the epoch. */
+export interface SendableTopics {
+  of(scope: Scope, now: number): Sendable;
+  /** The topics of the scope with pending mail whose pause ends by itself. */
+  paused(scope: Scope, now: number): PausedTopic[];
+}
+
+type Row = AdmittingTopic & Pause & { name: string };
+
+/** Makes what looks at the topics of a scope. */
+export function createSendable(db: Connection): SendableTopics {
+  const columns = "id, name, cancelled_at as cancelledAt, endpoint, paused_at as pausedAt, paused_until as pausedUntil";
+  const topicOf = db.prepare<[number], Row>(`select ${columns} from topic where id = ?`);
+  const idOf = db.prepare<[string], number>("select id from topic where name = ?").pluck();
+  // Few topics are paused, and the index holds no others.
+  const timed = db.prepare<[], Row & { id: number }>(
+    `select ${columns} from topic indexed by topic_paused
+     where paused_at is not null and paused_until is not null and pending > 0`,
+  );
+
+  return {
+    of(scope, now) {
+      const known = new Map<number, boolean>();
+      const look = (topicId: number): boolean => {
+        const topic = topicOf.get(topicId);
+        return topic !== undefined && isOpen(scope, topic) && pauseLeftMs(topic, now) === 0;
+      };
+      return {
+        only: scope.topic === null ? null : idOf.get(scope.topic),
+        has(topicId) {
+          let answer = known.get(topicId);
+          if (answer === undefined) known.set(topicId, (answer = look(topicId)));
+          return answer;
+        },
+      };
+    },
+    paused: (scope, now) =>
+      timed
+        .all()
+        .filter((topic) => (scope.topic === null || scope.topic === topic.name) && isOpen(scope, topic))
+        .map((topic) => ({ topics: { only: topic.id, has: () => true }, leftMs: pauseLeftMs(topic, now) }))
+        .filter(({ leftMs }) => leftMs > 0 && leftMs !== Infinity),
+  };
+}
+
+/** True when nothing but a pause can keep mail of the topic from being sent in this scope. */
+function isOpen(scope: Scope, topic: Row): boolean {
+  if (topic.cancelledAt !== null || scope.held?.has(topic.name) === true) return false;
+  return admit(topic, { adds: false, endpoint: scope.endpoint, content: null }) === "fine";
+}

@@ -1,0 +1,186 @@
+/**
+ * Reads the indexes of what waits (`message_at_once`, `message_timed` and `message_timed_topic` in schema.ts). Every step is a
+ * seek, so its cost does not depend on how much waits for later.
+ */
+import type { Claim } from "../../deliver/source.ts";
+import type { Span } from "../rules/due.ts";
+import type { Connection } from "./connection.ts";
+import type { Sendable } from "./sendable.ts";
+
+/** Which pending messages of one priority to read. */
+export interface Look {
+  priority: number;
+  topics: Sendable;
+  /** How many rows one statement reads. */
+  pageSize: number;
+}
+
+/** What can be read of the indexes. Streams are lazy; nothing may be written while one is read. */
+export interface WaitingIndex {
+  /** The priorities that have pending messages, the highest first. */
+  priorities(): number[];
+  /** Messages that may go at once, by topic and order of arrival. */
+  atOnce(look: Look): Generator<Claim>;
+  /** Messages whose `notBefore` is in the span, which must not hold 0, by that time, topic and order of arrival. */
+  timed(look: Look, span: Span): Generator<Claim>;
+  /** True when `atOnce` has a message. */
+  hasAtOnce(look: Look): boolean;
+  /** The smallest `notBefore` in the span, which must not hold 0; null: the span is empty. */
+  earliest(look: Look, span: Span): number | null;
+  /** How many messages go at once and how many have a `notBefore` in each of the spans. Reads an entry for each message. */
+  count(topics: Sendable, spans: readonly Span[]): number;
+}
+
+const CLAIM =
+  "id, topic_id as topicId, content_id as contentId, ingest_id as ingestId, email, fields, attempts, not_before as notBefore";
+
+/** A claim, and where it stands in the index. */
+type Row = Claim & { notBefore: number };
+
+/** Makes a reader of the indexes of a job file. */
+export function createWaitingIndex(db: Connection): WaitingIndex {
+  const atOnce = createAtOnce(db);
+  const timed = createTimed(db);
+  const priorities = db
+    .prepare<[], number>(
+      `with recursive step (priority) as (
+         select 10
+         union all
+         select priority - 1 from step where priority > 1
+       )
+       select priority from step where
+         exists (select 1 from message indexed by message_at_once
+           where state = 'pending' and not_before = 0 and priority = step.priority)
+         or exists (select 1 from message indexed by message_timed
+           where state = 'pending' and not_before <> 0 and priority = step.priority)
+       order by priority desc`,
+    )
+    .pluck();
+  return { priorities: () => priorities.all(), ...atOnce, ...timed, count: createCount(db) };
+}
+
+function createAtOnce(db: Connection): Pick<WaitingIndex, "atOnce" | "hasAtOnce"> {
+  const where = "from message indexed by message_at_once where state = 'pending' and not_before = 0 and priority = ?";
+  const nextTopic = db
+    .prepare<[number, number], number | null>(`select min(topic_id) ${where} and topic_id > ?`)
+    .pluck();
+  const some = db.prepare<[number, number]>(`select 1 ${where} and topic_id = ? limit 1`);
+  const page = db.prepare<[priority: number, topicId: number, after: number, limit: number], Claim>(
+    `select ${CLAIM.replace(", not_before as notBefore", "")} ${where} and topic_id = ? and id > ? order by id limit ?`,
+  );
+
+  function* topicsOf({ priority, topics }: Look): Generator<number> {
+    if (topics.only !== null) {
+      if (topics.only !== undefined && topics.has(topics.only)) yield topics.only;
+      return;
+    }
+    for (let topicId = nextTopic.get(priority, 0); typeof topicId === "number";) {
+      if (topics.has(topicId)) yield topicId;
+      topicId = nextTopic.get(priority, topicId);
+    }
+  }
+
+  return {
+    *atOnce(look) {
+      for (const topicId of topicsOf(look)) {
+        for (let after = 0; ;) {
+          const rows = page.all(look.priority, topicId, after, look.pageSize);
+          yield* rows;
+          const last = rows.at(-1);
+          if (last === undefined || rows.length < look.pageSize) break;
+          after = last.id;
+        }
+      }
+    },
+    hasAtOnce(look) {
+      for (const topicId of topicsOf(look)) if (some.get(look.priority, topicId) !== undefined) return true;
+      return false;
+    },
+  };
+}
+
+type Where = [
+  priority: number,
+  notBefore: number,
+  topicId: number,
+  id: number,
+  to: number,
+  left: string,
+  limit: number,
+];
+
+function createTimed(db: Connection): Pick<WaitingIndex, "timed" | "earliest"> {
+  const where = (index: string) =>
+    `from message indexed by ${index} where state = 'pending' and not_before <> 0 and priority = ?`;
+  // The topics that are left out are a list, so that SQLite passes over their messages faster than we could.
+  const onward = `and (not_before, topic_id, id) > (?, ?, ?) and not_before <= ?
+     and topic_id not in (select value from json_each(?)) order by not_before, topic_id, id limit ?`;
+  const ofAll = db.prepare<Where, Row>(`select ${CLAIM} ${where("message_timed")} ${onward}`);
+  const ofOne = db.prepare<
+    [topicId: number, priority: number, from: number, id: number, to: number, limit: number],
+    Row
+  >(
+    `select ${CLAIM} from message indexed by message_timed_topic
+     where state = 'pending' and not_before <> 0 and topic_id = ? and priority = ?
+       and (not_before, id) > (?, ?) and not_before <= ? order by not_before, id limit ?`,
+  );
+
+  function* one({ priority, topics, pageSize }: Look, [from, to]: Span): Generator<Row> {
+    const topicId = topics.only ?? null;
+    if (topicId === null || !topics.has(topicId)) return;
+    for (let [notBefore, id] = [from, 0]; notBefore <= to;) {
+      const rows = ofOne.all(topicId, priority, notBefore, id, to, pageSize);
+      yield* rows;
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < pageSize) return;
+      [notBefore, id] = [last.notBefore, last.id];
+    }
+  }
+
+  function* all({ priority, topics, pageSize }: Look, [from, to]: Span): Generator<Row> {
+    const left: number[] = [];
+    for (let [notBefore, topicId, id] = [from, 0, 0]; notBefore <= to;) {
+      const rows = ofAll.all(priority, notBefore, topicId, id, to, JSON.stringify(left), pageSize);
+      for (const row of rows) {
+        [notBefore, topicId, id] = [row.notBefore, row.topicId, row.id];
+        if (topics.has(topicId)) yield row;
+        else if (left.push(topicId) > 0) break;
+      }
+      if (rows.length < pageSize && !left.includes(topicId)) return;
+      if (rows.length === 0) return;
+    }
+  }
+
+  const timed = (look: Look, span: Span) => (look.topics.only === null ? all(look, span) : one(look, span));
+  return {
+    timed,
+    earliest(look, span) {
+      for (const { notBefore } of timed({ ...look, pageSize: 1 }, span)) return notBefore;
+      return null;
+    },
+  };
+}
+
+function createCount(db: Connection): WaitingIndex["count"] {
+  type Count = { topicId: number; count: number };
+  const rest = "($only is null or topic_id = $only) group by topic_id";
+  const atOnce = db.prepare<[{ only: number | null }], Count>(
+    `select topic_id as topicId, count(*) as count from message indexed by message_at_once
+     where state = 'pending' and not_before = 0 and priority in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10) and ${rest}`,
+  );
+  const timed = db.prepare<[{ only: number | null; from: number; to: number }], Count>(
+    `select topic_id as topicId, count(*) as count from message indexed by message_timed
+     where state = 'pending' and not_before <> 0 and priority in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+       and not_before between $from and $to and ${rest}`,
+  );
+  return (topics, spans) => {
+    const { only } = topics;
+    if (only === undefined) return 0;
+    let sum = 0;
+    for (const [from, to] of spans) {
+      const counts = from === 0 && to === 0 ? atOnce.all({ only }) : timed.all({ only, from, to });
+      for (const { topicId, count } of counts) if (topics.has(topicId)) sum += count;
+    }
+    return sum;
+  };
+}
