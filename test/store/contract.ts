@@ -17,6 +17,7 @@ import { outlooks } from "./contract/outlook.ts";
 import { processes } from "./contract/processes.ts";
 import { rate } from "./contract/rate.ts";
 import { reader } from "./contract/reader.ts";
+import { rehearsal } from "./contract/rehearsal.ts";
 import { recording } from "./contract/recording.ts";
 import { suppressions } from "./contract/suppressions.ts";
 import { topics } from "./contract/topics.ts";
@@ -36,6 +37,7 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   events,
   visits,
   topics,
+  rehearsal,
   reader,
   breakdown,
   library,

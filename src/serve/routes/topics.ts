@@ -106,6 +106,8 @@ const NO_MAIL: Omit<TopicRow, "topic"> = {
   notBefore: null,
   cancelledAt: null,
   endpoint: null,
+        calledAt: null,
+        afreshAt: null,
   firstSentAt: null,
   lastSentAt: null,
   readerOpens: 0,

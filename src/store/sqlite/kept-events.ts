@@ -20,13 +20,14 @@ export type KeptEvent = Pick<
   | "machine"
   | "link"
   | "reason"
+  | "rehearsal"
 >;
 
 function keptOf(event: SesEvent): KeptEvent {
   const { key, type, sesMessageId, jobId, messageId, destination, at, mailedAt } = event;
-  const { bounceType, bounceSubType, complaintType, machine, link, reason } = event;
+  const { bounceType, bounceSubType, complaintType, machine, link, reason, rehearsal } = event;
   const which = { key, type, sesMessageId, jobId, messageId, destination, at, mailedAt };
-  return { ...which, bounceType, bounceSubType, complaintType, machine, link, reason };
+  return { ...which, bounceType, bounceSubType, complaintType, machine, link, reason, ...(rehearsal && { rehearsal }) };
 }
 
 /** A row of `unmatched`. */

@@ -2,6 +2,7 @@
 import type { Scope } from "../../deliver/source.ts";
 import { admit, type AdmittingTopic } from "../rules/admit.ts";
 import type { Connection } from "./connection.ts";
+import { ADMITTING } from "./list-topics.ts";
 
 /** The pending messages of one topic with one priority, which lie together in the index. */
 export interface Place {
@@ -22,7 +23,7 @@ export function createPlaces(db: Connection): (scope: Scope) => Generator<Place>
     )
     .pluck();
   const topicOf = db.prepare<[number], AdmittingTopic & { name: string }>(
-    "select name, cancelled_at as cancelledAt, endpoint from topic where id = ?",
+    `select name, ${ADMITTING} from topic where id = ?`,
   );
   return function* places(scope) {
     for (let priority = 11; ;) {

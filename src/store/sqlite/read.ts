@@ -28,7 +28,7 @@ export function createTopicReader(db: Connection): TopicReader {
     `select ifnull(sum(${TOTAL}), 0) as total, ${STATES.map((state) => `ifnull(sum(${state}), 0) as ${state}`).join(", ")} from topic`,
   );
   const topicRow = `select name as topic, not_before as notBefore, cancelled_at as cancelledAt, endpoint,
-    first_sent_at as firstSentAt, last_sent_at as lastSentAt, reader_opens as readerOpens,
+    called_at as calledAt, afresh_at as afreshAt, first_sent_at as firstSentAt, last_sent_at as lastSentAt, reader_opens as readerOpens,
     machine_opens as machineOpens, clicks, ${TOTAL} as total, ${STATES.join(", ")}, ${EVENT_COUNTERS.join(", ")}
     from topic`;
   const rows = db.prepare<[], TopicRow>(`${topicRow} order by id`);

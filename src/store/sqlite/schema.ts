@@ -259,6 +259,8 @@ export const MIGRATIONS: readonly string[] = [
   alter table topic add column reported_at integer;
   -- When the first call about one of its messages may have left; null: nothing of it ever left this machine.
   alter table topic add column called_at integer;
+  -- When somebody began to remove its rehearsal, which takes several transactions; null: nobody does. Nothing of it is claimed meanwhile.
+  alter table topic add column afresh_at integer;
   update topic set reported_at = created_at
     where delivered + bounced_permanent + bounced_transient + complained + rejected + delayed > 0;
   update topic set called_at = coalesce(first_sent_at, created_at)

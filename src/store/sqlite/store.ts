@@ -1,6 +1,6 @@
 /** The job file as a store, put together from its parts. */
 import type { Clock } from "../../time/clock.ts";
-import type { Inbox, Keys, Opened, Reader, Store, VisitSink } from "../store.ts";
+import type { Inbox, Keys, Opened, Reader, Store, Topics, VisitSink } from "../store.ts";
 import type { BackupAnswer } from "./backup.ts";
 import { createClaims } from "./claims.ts";
 import { createPing, createSchema, explain, type Job, openConnection } from "./connection.ts";
@@ -65,7 +65,7 @@ function createStore(job: Job): SqliteStore {
     ...createEventSink(job, jobId),
     ...createSuppressions(job),
     ...createReader(job),
-    ...createLateParts(job),
+    ...createLateParts(job, () => source.recover()),
     ...createPing(job),
     async close() {
       source.leave();
@@ -75,13 +75,16 @@ function createStore(job: Job): SqliteStore {
 }
 
 /** Parts that are loaded with their first call, so that commands that only read start fast. */
-function createLateParts(job: Job) {
+function createLateParts(job: Job, recover: () => Promise<number>) {
   return {
     ...createLatePart<Inbox>(["accept", "earlier", "knownUuids", "accepted", "forgetAnswersOlderThan"], async () =>
       (await import("./accept.ts")).createInbox(job),
     ),
     ...createLatePart<Pick<VisitSink, "applyVisits">>(["applyVisits"], async () =>
       (await import("./visits.ts")).createVisitSink(job),
+    ),
+    ...createLatePart<Pick<Topics, "startAfresh" | "senders">>(["startAfresh", "senders"], async () =>
+      (await import("./afresh.ts")).createAfresh(job, recover),
     ),
     ...createLatePart<Pick<Reader, "breakdown">>(["breakdown"], async () =>
       (await import("./breakdown.ts")).createBreakdown(job),

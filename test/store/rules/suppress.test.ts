@@ -1,7 +1,12 @@
 import { expect, it } from "vitest";
 import { outweighs, type SuppressionCause, withoutControls } from "../../../src/store/rules/suppress.ts";
 
-const event = (reason: string, detail: string | null = "a"): SuppressionCause => ({ source: "event", reason, detail });
+const event = (reason: string, detail: string | null = "a"): SuppressionCause => ({
+  source: "event",
+  reason,
+  detail,
+  rehearsal: false,
+});
 
 it("a complaint weighs most, then an unsubscription", () => {
   const rising = [event("bounce"), event("unsubscribe"), event("complaint")];
@@ -17,9 +22,20 @@ it("equal reasons are decided by their details, so that any order of events ends
 });
 
 it("what a person wrote stays, and replaces nothing", () => {
-  const byHand: SuppressionCause = { source: "manual", reason: "vip", detail: null };
+  const byHand: SuppressionCause = { source: "manual", reason: "vip", detail: null, rehearsal: false };
   expect(outweighs(event("complaint"), byHand)).toBe(false);
   expect(outweighs({ ...byHand, reason: "complaint" }, event("bounce"))).toBe(false);
+});
+
+it("what is real takes the place of a rehearsal's, whatever both say, and never the other way round", () => {
+  for (const source of ["event", "manual", "ses"])
+    for (const reason of ["bounce", "complaint"]) {
+      const real = { source, reason, detail: null, rehearsal: false };
+      for (const rehearsed of [event("complaint"), event("bounce")].map((each) => ({ ...each, rehearsal: true }))) {
+        expect(outweighs(real, rehearsed)).toBe(true);
+        expect(outweighs(rehearsed, real)).toBe(false);
+      }
+    }
 });
 
 it("is kept on one line", () => {

@@ -28,6 +28,8 @@ function topic(name: string, bounced: number): TopicRow {
     notBefore: null,
     cancelledAt: null,
     endpoint: "ses",
+    calledAt: null,
+    afreshAt: null,
     firstSentAt: 1,
     lastSentAt: 2,
     readerOpens: 0,
