@@ -6,7 +6,8 @@
  * table.
  *
  * Four things move a message out of `in_doubt`: a late answer of SES, an event or a visit that proves the mail was
- * sent, and a person. Nothing leaves `sent`.
+ * sent, and a person. What SES has sent never leaves `sent`; what went to the sandbox waits again when its topic is sent
+ * for real.
  */
 
 /** Every state a message can be in, in the order they are printed. Scripts rely on the names. */

@@ -47,6 +47,8 @@ export interface SesEvent {
   /** The tags `ses-mail-job` and `ses-mail-message`; null in legacy notifications and for mail of other programs. */
   jobId: string | null;
   messageId: number | null;
+  /** Set when the mail went to the sandbox of a rehearsal (tag `ses-mail-rehearsal`). */
+  rehearsal?: true;
   /** When it happened. An event without a time has that of its mail; null when neither can be read. */
   at: number | null;
   mailedAt: number | null;
@@ -151,6 +153,7 @@ function normalised(kind: Kind, rawType: string, sesMessageId: string, mail: Jso
     sesMessageId,
     jobId: asText(tagValue(tags["ses-mail-job"]), 100),
     messageId: rowId(tagValue(tags["ses-mail-message"])),
+    ...(tagValue(tags["ses-mail-rehearsal"]) !== undefined && { rehearsal: true as const }),
     at: happenedAt ?? mailedAt,
     mailedAt,
     recipients,

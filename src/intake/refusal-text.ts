@@ -6,10 +6,14 @@ export function refusalReason({ topic, refusal, endpoint }: RefusedTopic): strin
   switch (refusal) {
     case "cancelled":
       return `topic "${topic}" is cancelled and takes no further recipients`;
-    case "other-endpoint":
+    case "rehearsed":
       return endpoint === "ses"
-        ? `topic "${topic}" was sent to the sandbox, it cannot go on to Amazon SES`
-        : `topic "${topic}" was sent to Amazon SES, it cannot go on to the sandbox`;
+        ? `topic "${topic}" was only rehearsed`
+        : `the rehearsal of topic "${topic}" is being removed, so that it can be sent for real`;
+    case "rehearsing":
+      return `topic "${topic}" is being rehearsed now`;
+    case "sent-for-real":
+      return `topic "${topic}" went to Amazon SES, it cannot be rehearsed any more`;
     case "other-content":
       return `topic "${topic}" already has a different content`;
     case "sent-as-variant":
@@ -19,6 +23,19 @@ export function refusalReason({ topic, refusal, endpoint }: RefusedTopic): strin
 
 /** The reason, and what can be done: for clients that send requests. */
 export function refusalText(refused: RefusedTopic): string {
-  const reopen = `reopen it with: ses-mail retry ${JSON.stringify(refused.topic)} --state cancelled`;
-  return `${refusalReason(refused)}; ${refused.refusal === "cancelled" ? reopen : "name another topic"}`;
+  return `${refusalReason(refused)}; ${adviceOf(refused)}`;
+}
+
+function adviceOf({ topic, refusal }: RefusedTopic): string {
+  const name = JSON.stringify(topic);
+  switch (refusal) {
+    case "cancelled":
+      return `reopen it with: ses-mail retry ${name} --state cancelled`;
+    case "rehearsed":
+      return `send it for real with: ses-mail send --topic ${name}, or name another topic`;
+    case "rehearsing":
+      return "post it again when that has ended, or name another topic";
+    default:
+      return "name another topic";
+  }
 }

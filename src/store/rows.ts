@@ -41,6 +41,8 @@ export interface ListTarget {
   replaceContent: boolean;
   /** True: only count. Everything is done and rolled back. */
   rehearse: boolean;
+  /** Where the list is sent right after. Not set: that is decided later. What a rehearsal suppressed holds for the sandbox only. */
+  endpoint?: Endpoint;
 }
 
 /** What became of the rows of a list. `added + duplicates + suppressed` is the number of rows. */
@@ -66,6 +68,10 @@ export interface TopicRow extends Totals, EventCounts {
   pausedUntil: number | null;
   /** Where its mail goes; null: nothing of it was claimed yet. */
   endpoint: Endpoint | null;
+  /** When the first call about one of its messages may have left; null: none did. */
+  calledAt: number | null;
+  /** When somebody began to remove its rehearsal; null: nobody does now. */
+  afreshAt: number | null;
   firstSentAt: number | null;
   lastSentAt: number | null;
   /** When the first event of SES about one of its messages was taken in; null: none was, so what only SES knows is not known. */
@@ -86,6 +92,19 @@ export interface TopicPage {
   after: string | null;
   /** The most rows, 1 or more. */
   limit: number;
+}
+
+/** What the sandbox had of a topic: messages that went there, and those that had each event since. */
+export interface Rehearsal extends EventCounts {
+  sent: number;
+  failed: number;
+  in_doubt: number;
+}
+
+/** A process that has messages in `sending`. */
+export interface Sender {
+  host: string;
+  pid: number;
 }
 
 /** How many messages of a topic were sent in a span of time, and how many of those had each event since. */
@@ -180,7 +199,10 @@ export interface AcceptMessage {
 /** A request for mail. It is stored whole or not at all. */
 export interface AcceptRequest {
   messages: readonly AcceptMessage[];
-  /** Where this gateway sends. A topic that was sent to the other endpoint refuses the request. */
+  /**
+   * Where this gateway sends. A topic that was sent for real refuses to be rehearsed. One that was only rehearsed is set aside under
+   * another name when this gateway sends for real, so that nothing of the rehearsal ever leaves.
+   */
   endpoint: Endpoint;
   /** Null: the request has no Idempotency-Key. */
   repeat: Repeat | null;
@@ -207,13 +229,21 @@ export interface AcceptCounts {
 
 /** What became of a request. */
 export type AcceptResult =
-  | { kind: "stored"; counts: AcceptCounts }
+  /** `setAside`: the rehearsals that made room for topics of their names. Not set: none did. */
+  | { kind: "stored"; counts: AcceptCounts; setAside?: SetAside[] }
   /** The same request came before. These are its counts and its memo from then. */
   | { kind: "repeated"; counts: AcceptCounts; memo: string }
   /** The key was used for another request. */
   | { kind: "conflict" }
   /** Nothing was stored. */
   | { kind: "refused"; problems: RefusedMessage[] };
+
+/** A rehearsal that was given another name. */
+export interface SetAside {
+  topic: string;
+  /** Its name now, such as `june (rehearsal)`. */
+  now: string;
+}
 
 /** A message of a request that its topic refuses. */
 export interface RefusedMessage extends RefusedTopic {
@@ -250,6 +280,8 @@ export interface Suppression {
   /** For people: the bounce's diagnostic, a note. */
   detail: string | null;
   createdAt: number;
+  /** True: a rehearsal made it, and it holds for rehearsals only. */
+  rehearsal: boolean;
 }
 
 /** Which suppressions a page has. */
@@ -261,8 +293,9 @@ export interface SuppressionSearch {
   limit: number;
 }
 
-/** A suppression to add. `createdAt` is known when it comes from elsewhere; not set: now. */
-export type NewSuppression = Omit<Suppression, "createdAt" | "detail"> & { detail?: string | null; createdAt?: number };
+/** A suppression to add. `createdAt` is known when it comes from elsewhere; not set: now. `rehearsal` not set: it is real. */
+export type NewSuppression = Pick<Suppression, "address" | "reason" | "source"> &
+  Partial<Pick<Suppression, "detail" | "createdAt" | "rehearsal">>;
 
 // Keys ---------------------------------------------------------------------------------------------------------------
 

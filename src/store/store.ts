@@ -30,8 +30,10 @@ import type {
   MessageRecord,
   NewSuppression,
   Page,
+  Rehearsal,
   Repeat,
   Reschedule,
+  Sender,
   SentCounts,
   StagedRow,
   Suppression,
@@ -145,6 +147,17 @@ export interface Topics {
   resume(topic: string): Promise<boolean>;
   /** Gives the pending messages of a topic another time. Returns how many there are. */
   reschedule(topic: string, when: Reschedule): Promise<number>;
+  /**
+   * Removes the rehearsal of a topic that only ever went to the sandbox, so that it can be sent for real. Everything that the sandbox
+   * had, and what only a rehearsal suppressed, is `pending` again, or `suppressed` where the address really is; with no attempts,
+   * errors, events or visits, and with the topic's own content. What is cancelled stays so. Nothing of the topic is claimed before
+   * all of it is done. Returns what was removed; null: there was no rehearsal. Rejects with TopicRefusedError, and changes nothing,
+   * when the topic is cancelled or is being rehearsed by a live process. Rejects with InterruptedError when the signal aborts; then,
+   * and after a crash, the next call goes on.
+   */
+  startAfresh(topic: string, signal: AbortSignal): Promise<Rehearsal | null>;
+  /** The processes that have messages of the topic in `sending`. */
+  senders(topic: string): Promise<Sender[]>;
 }
 
 /** Questions about messages. An unknown topic is a UserError whose hint names the five latest topics. */
@@ -176,7 +189,10 @@ export interface Reader {
 
 /** Addresses that are not written to. Case does not matter when they are compared. */
 export interface Suppressions {
-  /** Suppresses addresses, and the pending messages to them, in one transaction. Returns how many addresses are new. */
+  /**
+   * Suppresses addresses, and the pending messages to them, in one transaction. Returns how many addresses are new. What a rehearsal
+   * suppresses stops rehearsals only: a real suppression takes its place, and is never weakened by it.
+   */
   suppress(entries: readonly NewSuppression[]): Promise<number>;
   /** Allows mail to addresses again. Messages that are `suppressed` stay so until `retry`. Returns how many were suppressed. */
   unsuppress(addresses: readonly string[]): Promise<number>;
@@ -189,6 +205,7 @@ export interface Suppressions {
    * an entry that is added or removed meanwhile may be in the answer or not.
    */
   searchSuppressions(search: SuppressionSearch): Promise<Page<Suppression>>;
+  /** How many there are, without those of rehearsals. */
   countSuppressions(): Promise<number>;
 }
 

@@ -5,10 +5,18 @@ import { type RefusedTopic, type TopicRefusal, TopicRefusedError } from "../stor
 
 const HINTS: Record<TopicRefusal, (topic: string) => string> = {
   cancelled: (topic) => `reopen it with: ses-mail retry "${topic}" --state cancelled, or name a new one with --topic`,
-  "other-endpoint": () => "use another --topic, or another job file with --db",
+  rehearsed: (topic) => `send it for real with: ses-mail send --topic "${topic}"`,
+  rehearsing: () => "wait until that has ended, or stop it",
+  "sent-for-real": (topic) =>
+    `rehearse under another name, such as --topic "${rehearsalName(topic)}", or with another --db`,
   "other-content": () => "use --topic for a new topic, or --replace-content to change what has not been sent yet",
   "sent-as-variant": () => "use --topic for a new topic",
 };
+
+/** A name for a rehearsal of the topic. Names have 100 characters at most. */
+function rehearsalName(topic: string): string {
+  return `${[...topic].slice(0, 95).join("")}-test`;
+}
 
 /** The error for a refusal: why, and what to do about it. */
 export function refusedTopic(refused: RefusedTopic): UserError {

@@ -8,6 +8,8 @@ export interface MailOptions {
   /** Different for every mail of a test. */
   id?: number;
   job?: string;
+  /** True: it went to the sandbox of a rehearsal. */
+  rehearsal?: boolean;
   legacy?: boolean;
   headers?: boolean;
 }
@@ -20,10 +22,14 @@ export function mail({
   to = ["ann@example.net"],
   id = 1,
   job,
+  rehearsal = false,
   legacy = false,
   headers = true,
 }: MailOptions = {}): Json {
-  const own = job === undefined ? {} : { "ses-mail-job": [job], "ses-mail-message": [String(id)] };
+  const own = {
+    ...(job !== undefined && { "ses-mail-job": [job], "ses-mail-message": [String(id)] }),
+    ...(rehearsal && { "ses-mail-rehearsal": ["1"] }),
+  };
   return {
     timestamp: "2026-03-02T09:00:00.000Z",
     source: "news@example.com",

@@ -15,12 +15,17 @@ test.each([
     'topic "my "june"" is cancelled and takes no further recipients; reopen it with: ses-mail retry "my \\"june\\"" --state cancelled',
   ],
   [
-    refused("other-endpoint", "ses"),
-    'topic "my "june"" was sent to the sandbox, it cannot go on to Amazon SES; name another topic',
+    refused("rehearsing", "ses"),
+    'topic "my "june"" is being rehearsed now; post it again when that has ended, or name another topic',
   ],
   [
-    refused("other-endpoint", "sandbox"),
-    'topic "my "june"" was sent to Amazon SES, it cannot go on to the sandbox; name another topic',
+    refused("rehearsed", "sandbox"),
+    'the rehearsal of topic "my "june"" is being removed, so that it can be sent for real; ' +
+      'send it for real with: ses-mail send --topic "my \\"june\\"", or name another topic',
+  ],
+  [
+    refused("sent-for-real", "sandbox"),
+    'topic "my "june"" went to Amazon SES, it cannot be rehearsed any more; name another topic',
   ],
 ])("a request is told %j", (given, text) => {
   expect(refusalText(given)).toBe(text);

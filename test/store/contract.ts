@@ -19,6 +19,7 @@ import { pauses } from "./contract/pauses.ts";
 import { processes } from "./contract/processes.ts";
 import { rate } from "./contract/rate.ts";
 import { reader } from "./contract/reader.ts";
+import { rehearsal } from "./contract/rehearsal.ts";
 import { recording } from "./contract/recording.ts";
 import { suppressions } from "./contract/suppressions.ts";
 import { topics } from "./contract/topics.ts";
@@ -41,6 +42,7 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   unsubscriptions,
   topics,
   "topics: pauses": pauses,
+  rehearsal,
   reader,
   "reader: mails": mails,
   breakdown,

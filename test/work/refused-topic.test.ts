@@ -17,14 +17,20 @@ test.each([
     'reopen it with: ses-mail retry "my "june"" --state cancelled, or name a new one with --topic',
   ],
   [
-    refused("other-endpoint", "ses"),
-    'topic "my "june"" was sent to the sandbox, it cannot go on to Amazon SES',
-    "use another --topic, or another job file with --db",
+    refused("rehearsed", "ses"),
+    'topic "my "june"" was only rehearsed',
+    'send it for real with: ses-mail send --topic "my "june""',
   ],
   [
-    refused("other-endpoint", "sandbox"),
-    'topic "my "june"" was sent to Amazon SES, it cannot go on to the sandbox',
-    "use another --topic, or another job file with --db",
+    refused("rehearsed", "sandbox"),
+    'the rehearsal of topic "my "june"" is being removed, so that it can be sent for real',
+    'send it for real with: ses-mail send --topic "my "june""',
+  ],
+  [refused("rehearsing", "ses"), 'topic "my "june"" is being rehearsed now', "wait until that has ended, or stop it"],
+  [
+    refused("sent-for-real", "sandbox"),
+    'topic "my "june"" went to Amazon SES, it cannot be rehearsed any more',
+    'rehearse under another name, such as --topic "my "june"-test", or with another --db',
   ],
   [
     refused("other-content"),

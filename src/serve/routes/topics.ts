@@ -187,6 +187,8 @@ const NO_MAIL: Omit<TopicRow, "topic"> = {
   pausedAt: null,
   pausedUntil: null,
   endpoint: null,
+  calledAt: null,
+  afreshAt: null,
   firstSentAt: null,
   lastSentAt: null,
   reportedAt: null,

@@ -4,8 +4,12 @@
 export type TopicRefusal =
   /** The topic is cancelled, and takes no further recipients until it is reopened. */
   | "cancelled"
-  /** It was sent to the sandbox and would go to SES now, or the other way round. A rehearsal must not use up a campaign. */
-  | "other-endpoint"
+  /** It was only rehearsed, and would go to SES now. `Topics.startAfresh` removes the rehearsal; then the topic is fine. */
+  | "rehearsed"
+  /** It is being rehearsed now: calls to the sandbox are under way. */
+  | "rehearsing"
+  /** Something of it went to SES, and it would be rehearsed now. */
+  | "sent-for-real"
   /** It has another content, and nobody asked to replace that. */
   | "other-content"
   /** Some addresses got the new content already, as one beside the topic's own. They would get it twice. */
@@ -20,6 +24,12 @@ export interface AdmittingTopic {
   cancelledAt: number | null;
   /** Where its mail went; null: nothing of it was claimed yet. */
   endpoint: string | null;
+  /** When the first call about it may have left (ms since the epoch); null: none did. */
+  calledAt: number | null;
+  /** When somebody began to remove its rehearsal (ms since the epoch); null: nobody does now. */
+  afreshAt: number | null;
+  /** How many of its messages are `sending`. */
+  sending: number;
 }
 
 /** What somebody wants of a topic. */
@@ -46,10 +56,25 @@ export interface OwnContent {
 export function admit(topic: AdmittingTopic | undefined, { adds, endpoint, content }: Wanted): Admission {
   if (topic === undefined) return "fine";
   if (adds && topic.cancelledAt !== null) return "cancelled";
-  if (endpoint !== null && topic.endpoint !== null && topic.endpoint !== endpoint) return "other-endpoint";
+  const turned = turn(topic, endpoint);
+  if (turned !== "fine") return turned;
   if (content === null || content.isOwn) return "fine";
   if (!content.mayReplace) return "other-content";
   return content.isVariant() ? "sent-as-variant" : "fine";
+}
+
+/**
+ * Whether mail of the topic may go to `wanted`. What is sent cannot be rehearsed any more. A topic that was only tried for real, so
+ * that no call left, can. A rehearsal has to be removed before the real thing, and as a whole: a topic whose removal has begun
+ * takes nothing until it has ended.
+ */
+function turn({ endpoint, calledAt, afreshAt, sending }: AdmittingTopic, wanted: string | null): Admission {
+  if (endpoint === null || wanted === null) return "fine";
+  if (endpoint === "sandbox" && (afreshAt !== null || wanted !== "sandbox"))
+    return sending > 0 ? "rehearsing" : "rehearsed";
+  return wanted === "sandbox" && endpoint !== "sandbox" && (calledAt !== null || sending > 0)
+    ? "sent-for-real"
+    : "fine";
 }
 
 /** A refusal, with what a message about it needs. */

@@ -75,6 +75,18 @@ export function mayBeTo({ destination }: { destination: readonly string[] }, ema
   return destination.length === 0 || destination.includes(email) || destination.includes(email.toLowerCase());
 }
 
+/**
+ * True when an event is about a rehearsal that was removed, or is being removed. It must not be applied to the message that has its
+ * id: that one waits for the real thing, or was really sent. Mail of a rehearsal carries a tag; `rehearsal` says whether the event
+ * has it. `topic` is the one of the message.
+ */
+export function isOfRemovedRehearsal(
+  { rehearsal }: { rehearsal?: boolean },
+  topic: { endpoint: string | null; afreshAt: number | null },
+): boolean {
+  return topic.endpoint === "sandbox" ? topic.afreshAt !== null : rehearsal === true;
+}
+
 function proven(sentAt: number, sesMessageId: string | null, attempts: number): Proven {
   return { to: "sent", sentAt, sesMessageId, attempts };
 }

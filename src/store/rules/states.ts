@@ -13,6 +13,7 @@ import type { State } from "../../message.ts";
  * - `event`: SES sent an event of it. `visit`: somebody followed a link of the mail. `prove.ts` says what either proves.
  * - `suppress`: its address was suppressed.
  * - `cancel`, `retry`: a person decided so.
+ * - `start afresh`: its topic was only rehearsed, and is to be sent for real now.
  */
 export type Cause =
   | "add"
@@ -24,7 +25,8 @@ export type Cause =
   | "visit"
   | "suppress"
   | "cancel"
-  | "retry";
+  | "retry"
+  | "start afresh";
 
 /** One arrow of the diagram of states in docs/architecture.md. `from` null: the message is new. */
 export interface Transition {
@@ -52,19 +54,22 @@ export const TRANSITIONS: readonly Transition[] = [
 
   { from: "in_doubt", to: "sent", by: ["late answer", "event", "visit"] },
   { from: "in_doubt", to: "failed", by: ["late answer"] },
-  { from: "in_doubt", to: "pending", by: ["retry"] },
-  { from: "in_doubt", to: "suppressed", by: ["retry"] },
+  { from: "in_doubt", to: "pending", by: ["retry", "start afresh"] },
+  { from: "in_doubt", to: "suppressed", by: ["retry", "start afresh"] },
 
   { from: "failed", to: "sent", by: ["event"] },
-  { from: "failed", to: "pending", by: ["retry"] },
-  { from: "failed", to: "suppressed", by: ["retry"] },
+  { from: "failed", to: "pending", by: ["retry", "start afresh"] },
+  { from: "failed", to: "suppressed", by: ["retry", "start afresh"] },
 
   { from: "cancelled", to: "sent", by: ["event"] },
   { from: "cancelled", to: "pending", by: ["retry"] },
   { from: "cancelled", to: "suppressed", by: ["retry"] },
 
   { from: "suppressed", to: "sent", by: ["event"] },
-  { from: "suppressed", to: "pending", by: ["retry"] },
+  { from: "suppressed", to: "pending", by: ["retry", "start afresh"] },
+
+  { from: "sent", to: "pending", by: ["start afresh"] },
+  { from: "sent", to: "suppressed", by: ["start afresh"] },
 ];
 
 /** The states of a message that was handed to SES, or may have been. */

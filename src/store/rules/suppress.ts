@@ -7,6 +7,8 @@ export interface SuppressionCause {
   reason: string;
   /** For people; null: nothing more is known. */
   detail: string | null;
+  /** True: a rehearsal made it. */
+  rehearsal: boolean;
 }
 
 /** Mail servers put control characters into diagnostics. An exported list with them would be refused on import. */
@@ -19,12 +21,13 @@ export function withoutControls(text: string): string {
 }
 
 /**
- * True when `cause` is to be kept instead of `kept`. Readers may take back what they did through a link, so every other cause
- * replaces it: otherwise a bounce or a complaint would be forgotten with it. Apart from that only events replace each other: what
- * a person wrote stays. A complaint weighs most, then an unsubscription. Equal reasons are decided by their details, so the order
- * in which events come does not matter.
+ * True when `cause` is to be kept instead of `kept`. What is real takes the place of what a rehearsal made, and never the other way
+ * round. Readers may take back what they did through a link, so every other cause replaces it: otherwise a bounce or a complaint
+ * would be forgotten with it. Apart from that only events replace each other: what a person wrote stays. A complaint weighs most,
+ * then an unsubscription. Equal reasons are decided by their details, so the order in which events come does not matter.
  */
 export function outweighs(cause: SuppressionCause, kept: SuppressionCause): boolean {
+  if (cause.rehearsal !== kept.rehearsal) return kept.rehearsal;
   if (mayBeTakenBack(kept)) return !mayBeTakenBack(cause);
   if (cause.source !== "event" || kept.source !== "event") return false;
   const [weight, keptWeight] = [weightOf(cause.reason), weightOf(kept.reason)];

@@ -4,18 +4,30 @@ import { type Connection, type Job, transaction } from "./connection.ts";
 import { createContentTable } from "./contents.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { createKeptAnswers } from "./kept-answers.ts";
+import { ADMITTING } from "./list-topics.ts";
 import { createNumbering, type Numbering } from "./numbering.ts";
 import { createRecipientTable } from "./recipients.ts";
 import { createTrackingNotes, type TrackedTopic } from "./tracked-topics.ts";
+import { suppressedSql } from "./suppressed.ts";
 import { createUuidTable } from "./uuids.ts";
-import { admit, type AdmittingTopic } from "../rules/admit.ts";
+import { type Admission, admit, type AdmittingTopic } from "../rules/admit.ts";
 import { topicTimes } from "../rules/due.ts";
 import type { Inbox } from "../store.ts";
-import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, RefusedMessage } from "../rows.ts";
+import type {
+  AcceptCounts,
+  AcceptMessage,
+  AcceptRequest,
+  AcceptResult,
+  Endpoint,
+  RefusedMessage,
+  SetAside,
+} from "../rows.ts";
 import { NO_TOPIC } from "../../message.ts";
 
 /** How long a request waits for a locked job file. After a longer wait clients give up, and do not learn what became of it. */
 const PATIENCE_MS = 5_000;
+/** The longest name that a topic may have, in characters. */
+const MOST_CHARACTERS = 100;
 
 /** Makes the part of the store that takes requests in. */
 export function createInbox(job: Job): Inbox {
@@ -34,9 +46,12 @@ export function createInbox(job: Job): Inbox {
     const problems = topics.refusals(request);
     if (problems.length > 0) return { kind: "refused", problems };
     const dueAt = topicTimes(request.messages);
-    const counts = sumOf(request.messages.map((message) => add(message, dueAt.get(message.topic) ?? null)));
+    const setAside = topics.setAside(request);
+    const counts = sumOf(
+      request.messages.map((message) => add(message, dueAt.get(message.topic) ?? null, request.endpoint)),
+    );
     if (request.repeat) answers.keep(request.repeat, { counts, memo: request.memo });
-    return { kind: "stored", counts };
+    return { kind: "stored", counts, ...(setAside.length > 0 && { setAside }) };
   };
 
   const acceptAll = (requests: readonly AcceptRequest[]): AcceptResult[] => {
@@ -72,9 +87,10 @@ interface Topic extends AdmittingTopic, TrackedTopic {
 /** The topics that requests go to. Each is read once in a transaction. */
 function createRequestTopics(db: Connection, clock: Clock) {
   const read = db.prepare<[string], Topic>(
-    `select id, name, content_id as contentId, cancelled_at as cancelledAt, endpoint, tracks_opens as tracksOpens,
-       tracks_clicks as tracksClicks from topic where name = ?`,
+    `select id, name, content_id as contentId, ${ADMITTING}, tracks_opens as tracksOpens, tracks_clicks as tracksClicks
+     from topic where name = ?`,
   );
+  const rename = db.prepare<[string, number]>("update topic set name = ? where id = ?");
   const insert = db.prepare<[string, number, number, number | null]>(
     "insert into topic (name, content_id, created_at, not_before) values (?, ?, ?, ?)",
   );
@@ -84,6 +100,17 @@ function createRequestTopics(db: Connection, clock: Clock) {
     if (topic) known.set(name, topic);
     return topic;
   };
+  const admission = (name: string, endpoint: Endpoint): Admission =>
+    admit(find(name), { adds: true, endpoint, content: null });
+
+  /** A name for the rehearsal of `name` that no topic has. */
+  const nameOfRehearsal = (name: string): string => {
+    for (let n = 1; ; n++) {
+      const ending = n === 1 ? " (rehearsal)" : ` (rehearsal ${n})`;
+      const candidate = `${[...name].slice(0, MOST_CHARACTERS - ending.length).join("")}${ending}`;
+      if (find(candidate) === undefined) return candidate;
+    }
+  };
 
   return {
     /** To be called when a transaction begins. */
@@ -92,20 +119,38 @@ function createRequestTopics(db: Connection, clock: Clock) {
     refusals: ({ messages, endpoint }: AcceptRequest): RefusedMessage[] =>
       messages.flatMap((message, index) => {
         const topic = message.topic ?? NO_TOPIC;
-        const refusal = admit(find(topic), { adds: true, endpoint, content: null });
-        return refusal === "fine" ? [] : [{ message: index, topic, refusal, endpoint }];
+        const refusal = admission(topic, endpoint);
+        // What is only rehearsed makes room for what is real.
+        if (refusal === "fine" || (refusal === "rehearsed" && endpoint === "ses")) return [];
+        return [{ message: index, topic, refusal, endpoint }];
       }),
+    /**
+     * Gives the rehearsals in the way of the request other names. Posted mail is not sent twice for the sake of a rehearsal: its
+     * codes and dates are old by now. So it does not wait again, as a list does, and only what is posted now leaves.
+     */
+    setAside({ messages, endpoint }: AcceptRequest): SetAside[] {
+      const names = [...new Set(messages.map((message) => message.topic ?? NO_TOPIC))];
+      const inTheWay = names.filter((name) => admission(name, endpoint) === "rehearsed");
+      return inTheWay.map((name) => {
+        const now = nameOfRehearsal(name);
+        rename.run(now, find(name)!.id);
+        known.delete(name);
+        return { topic: name, now };
+      });
+    },
     /** The topic of this name. Makes it, with this content as its own, when there is none. */
     open(name: string, contentId: number, dueAt: number | null): Topic {
       const found = find(name);
       if (found) return found;
       const id = Number(insert.run(name, contentId, clock.now(), dueAt).lastInsertRowid);
-      const topic: Topic = { id, name, contentId, cancelledAt: null, endpoint: null, tracksOpens: 0, tracksClicks: 0 };
+      const topic: Topic = { id, name, contentId, ...NEW, tracksOpens: 0, tracksClicks: 0 };
       known.set(name, topic);
       return topic;
     },
   };
 }
+
+const NEW: AdmittingTopic = { cancelledAt: null, endpoint: null, calledAt: null, afreshAt: null, sending: 0 };
 
 interface Parts {
   counters: Counters;
@@ -119,7 +164,7 @@ function createMessageAdder(
   db: Connection,
   clock: Clock,
   { counters, ids, uuids, topics }: Parts,
-): (message: AcceptMessage, dueAt: number | null) => AcceptCounts {
+): (message: AcceptMessage, dueAt: number | null, endpoint: Endpoint) => AcceptCounts {
   const contents = createContentTable(db, clock);
   const recipients = createRecipientTable(db);
   const noteTracking = createTrackingNotes(db);
@@ -127,9 +172,13 @@ function createMessageAdder(
     `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state, created_at)
      values (?, ?, ?, ?, ?, '[]', ?, ?, ?, ?)`,
   );
-  const isSuppressed = db.prepare<[string]>("select 1 from suppression where address = ?");
+  const isSuppressed = db.prepare<[string, Endpoint], 0 | 1>(`select ${suppressedSql("?", "?")}`).pluck();
 
-  const addAll = ({ topic: name, content, emails, priority, notBefore }: AcceptMessage, dueAt: number | null) => {
+  const addAll = (
+    { topic: name, content, emails, priority, notBefore }: AcceptMessage,
+    dueAt: number | null,
+    endpoint: Endpoint,
+  ) => {
     const counts = { added: 0, duplicates: 0, suppressed: 0 };
     const contentId = contents.store(content);
     const topic = topics.open(name ?? NO_TOPIC, contentId, dueAt);
@@ -142,7 +191,7 @@ function createMessageAdder(
         counts.duplicates++;
         continue;
       }
-      const suppressed = isSuppressed.get(address) !== undefined;
+      const suppressed = isSuppressed.get(address, endpoint) === 1;
       const { id, ingestId } = ids.use(topic.id);
       const state = suppressed ? "suppressed" : "pending";
       insert.run(id, topic.id, contentId, ingestId, email, priority, notBefore, state, createdAt);
@@ -153,11 +202,11 @@ function createMessageAdder(
     return counts;
   };
 
-  return (message, dueAt) => {
+  return (message, dueAt, endpoint) => {
     const { uuid, emails } = message;
-    if (uuid !== null && uuids.has(uuid)) return { added: 0, duplicates: emails.length, suppressed: 0 };
+    if (uuid !== null && uuids.has(uuid, endpoint)) return { added: 0, duplicates: emails.length, suppressed: 0 };
     const firstId = ids.next();
-    const counts = addAll(message, dueAt);
+    const counts = addAll(message, dueAt, endpoint);
     if (uuid !== null) uuids.keep(uuid, ids.next() > firstId ? { first: firstId, last: ids.next() - 1 } : null);
     return counts;
   };

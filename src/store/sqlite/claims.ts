@@ -1,10 +1,11 @@
 /** Claims messages and writes answers: the source of the send loop. */
-import type { Claim, Source, Turn, TurnRequest } from "../../deliver/source.ts";
-import { allow, createTurnMemory, spend, type TurnMemory, type TurnShift } from "../../deliver/turn.ts";
-import { createCaps } from "./cap.ts";
+import type { Claim, Scope, Source, Turn, TurnRequest } from "../../deliver/source.ts";
+import { allow, type Allowance, createTurnMemory, spend, type TurnMemory, type TurnShift } from "../../deliver/turn.ts";
+import { type CapTurn, createCaps } from "./cap.ts";
 import { type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { createDue, type Due } from "./due.ts";
+import { createEndpoints } from "./endpoints.ts";
 import { createPaceRow } from "./pace-row.ts";
 import { createPauses, type Pauses } from "./pauses.ts";
 import { createProcesses, type Processes } from "./processes.ts";
@@ -98,14 +99,25 @@ function createTurn({ db, clock }: Job, { counters, due, pauses, processes, sett
   const claim = db.prepare<[number, number]>(
     "update message set state = 'sending', claimed_by = ? where id = ? and state = 'pending'",
   );
-  const takeEndpoint = db.prepare<[string, number]>("update topic set endpoint = ? where id = ? and endpoint is null");
+  const endpoints = createEndpoints(db, counters);
 
-  const takeAll = (claims: readonly Claim[], me: number, endpoint: string): void => {
+  const takeAll = (claims: readonly Claim[], me: number): void => {
     for (const row of claims) {
       claim.run(me, row.id);
       counters.move(row.topicId, "pending", "sending");
     }
-    for (const topicId of new Set(claims.map((row) => row.topicId))) takeEndpoint.run(endpoint, topicId);
+  };
+
+  /** Finds what is due, and turns the topics of the first `most` messages to where they go now. */
+  const look = (scope: Scope, now: number, { wanted, most }: Allowance): { found: Claim[]; cap: CapTurn | null } => {
+    for (;;) {
+      const cap = scope.recipientCap === undefined ? null : capOf(scope.recipientCap, now);
+      const found = wanted > 0 ? due.find(scope, now, wanted, cap) : [];
+      const topics = [...new Set(found.slice(0, most).map((row) => row.topicId))];
+      const suppressed = topics.reduce((sum, topicId) => sum + endpoints.turn(topicId, scope.endpoint), 0);
+      // A topic that begins to be rehearsed loses messages that other rehearsals suppressed, so look again.
+      if (suppressed === 0) return { found, cap };
+    }
   };
 
   return (number: number, request: TurnRequest, calledAt: number): Done => {
@@ -120,11 +132,10 @@ function createTurn({ db, clock }: Job, { counters, due, pauses, processes, sett
     const shifts = memory.shiftsOf(departed, calledAt);
     const throttledAt = throttledAgoMs === null ? null : calledAt - throttledAgoMs;
     const allowed = allow(pace.read(), { perSecond, room, shifts, throttledAt }, now);
-    const cap = scope.recipientCap === undefined ? null : capOf(scope.recipientCap, wallNow);
-    const found = allowed.wanted > 0 ? due.find(scope, wallNow, allowed.wanted, cap) : [];
+    const { found, cap } = look(scope, wallNow, allowed);
     cap?.write();
     const claims = found.slice(0, allowed.most);
-    takeAll(claims, me, scope.endpoint);
+    takeAll(claims, me);
     const spent = spend(allowed, { count: found.length, cutShort: cap?.isExhausted() === true });
     // A look that changed nothing must not write, because a write costs a durable commit.
     const learnt = throttledAt !== null || shifts.length > 0;

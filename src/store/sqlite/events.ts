@@ -2,17 +2,21 @@
 import type { Clock } from "../../time/clock.ts";
 import type { Applied, EventSink } from "../../feedback/event-sink.ts";
 import type { SesEvent } from "../../feedback/ses-event.ts";
+import type { Endpoint } from "../rows.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { createEventMarks } from "./event-marks.ts";
 import { hash53 } from "./hash.ts";
 import { createKeptEvents, type KeptEvent } from "./kept-events.ts";
 import { createProver, type Provable } from "./prove.ts";
-import { mayBeTo } from "../rules/prove.ts";
+import { isOfRemovedRehearsal, mayBeTo } from "../rules/prove.ts";
 import { createSuppressor } from "./suppressions.ts";
 
 interface Known extends Provable {
   email: string;
+  endpoint: Endpoint | null;
+  /** When somebody began to remove the rehearsal of its topic; null: nobody does now. */
+  afreshAt: number | null;
 }
 
 /** Makes the part of the store that takes events in. `jobId` tells our events from those of other jobs. */
@@ -35,12 +39,17 @@ export function createEventSink(job: Job, jobId: string): EventSink {
 
   const applyOne = (event: SesEvent, result: Applied): void => {
     const message = find(event);
+    if (message && isOfRemovedRehearsal(event, message)) {
+      result.unmatched++;
+      return;
+    }
     const isNew = message ? apply(message, event, result) : keepForLater(event, result);
     // A duplicate must not suppress again, because the address may have been allowed since.
     if (!isNew) return;
     // Suppress last: the event may prove its message sent, which must not be taken for a pending one.
     for (const { address, reason, detail } of event.suppressions) {
-      if (suppress({ address, reason, source: "event", detail })) result.suppressed++;
+      const rehearsal = event.rehearsal === true || message?.endpoint === "sandbox";
+      if (suppress({ address, reason, source: "event", detail, rehearsal })) result.suppressed++;
     }
   };
 
@@ -48,7 +57,7 @@ export function createEventSink(job: Job, jobId: string): EventSink {
     for (const event of kept.matching(sentSince)) {
       const message = find(event);
       if (!message) continue;
-      apply(message, event, result);
+      if (!isOfRemovedRehearsal(event, message)) apply(message, event, result);
       kept.forget(event.key);
     }
   };
@@ -116,9 +125,10 @@ function createApplier(
 
 /** Makes a function that finds the message of an event: by our tags, or, when it has none (legacy notifications), by the SES id. */
 function createFinder(db: Connection, jobId: string): (event: KeptEvent) => Known | undefined {
-  const columns = "id, topic_id as topicId, email, state, attempts";
-  const byTag = db.prepare<[number], Known>(`select ${columns} from message where id = ?`);
-  const bySesId = db.prepare<[string], Known>(`select ${columns} from message where ses_message_id = ?`);
+  const known = `select m.id, m.topic_id as topicId, m.email, m.state, m.attempts, t.endpoint, t.afresh_at as afreshAt
+    from message m join topic t on t.id = m.topic_id`;
+  const byTag = db.prepare<[number], Known>(`${known} where m.id = ?`);
+  const bySesId = db.prepare<[string], Known>(`${known} where m.ses_message_id = ?`);
   return (event) => {
     if (event.jobId === jobId && event.messageId !== null) {
       const message = byTag.get(event.messageId);

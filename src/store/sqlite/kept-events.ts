@@ -21,13 +21,15 @@ export type KeptEvent = Pick<
   | "unsubscribes"
   | "link"
   | "reason"
+  | "rehearsal"
 >;
 
 function keptOf(event: SesEvent): KeptEvent {
   const { key, type, sesMessageId, jobId, messageId, destination, at, mailedAt } = event;
-  const { bounceType, bounceSubType, complaintType, machine, unsubscribes, link, reason } = event;
+  const { bounceType, bounceSubType, complaintType, machine, unsubscribes, link, reason, rehearsal } = event;
   const which = { key, type, sesMessageId, jobId, messageId, destination, at, mailedAt };
-  return { ...which, bounceType, bounceSubType, complaintType, machine, unsubscribes, link, reason };
+  const what = { bounceType, bounceSubType, complaintType, machine, unsubscribes, link, reason };
+  return { ...which, ...what, ...(rehearsal && { rehearsal }) };
 }
 
 /** A row of `unmatched`. */

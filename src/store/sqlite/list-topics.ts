@@ -14,6 +14,9 @@ interface TopicRecord extends AdmittingTopic, TrackedTopic {
   contentId: number;
 }
 
+/** The columns of a topic that `admit` needs, in SQL. */
+export const ADMITTING = "cancelled_at as cancelledAt, endpoint, called_at as calledAt, afresh_at as afreshAt, sending";
+
 /** Checks and opens topics for lists. */
 export interface ListTopics {
   /** Throws TopicRefusedError when `open` would. */
@@ -28,8 +31,8 @@ export interface ListTopics {
 /** Makes what checks and opens topics for lists. */
 export function createListTopics(db: Connection, clock: Clock): ListTopics {
   const find = db.prepare<[string], TopicRecord>(
-    `select id, content_id as contentId, cancelled_at as cancelledAt, endpoint, tracks_opens as tracksOpens,
-       tracks_clicks as tracksClicks from topic where name = ?`,
+    `select id, content_id as contentId, ${ADMITTING}, tracks_opens as tracksOpens, tracks_clicks as tracksClicks
+     from topic where name = ?`,
   );
   const contents = createContentTable(db, clock);
   const noteTracking = createTrackingNotes(db);
@@ -76,7 +79,7 @@ export function createListTopics(db: Connection, clock: Clock): ListTopics {
 }
 
 /** True in SQL when the gateway gave message `m` another content than the topic's own. */
-const IS_VARIANT = `not exists (select 1 from recipient r
+export const IS_VARIANT = `not exists (select 1 from recipient r
   where r.address = lower(m.email) and r.topic_id = m.topic_id and r.variant = ${OWN_VARIANT} and r.message_id = m.id)`;
 
 interface Range {

@@ -4,9 +4,11 @@ import { type Connection, type Job, transaction } from "./connection.ts";
 import { createCounters } from "./state-counters.ts";
 import { createListTopics, type ListTopic } from "./list-topics.ts";
 import { createLastIdReader } from "./numbering.ts";
+import { createEndpoints } from "./endpoints.ts";
 import { createStagedRows } from "./staged-rows.ts";
+import { suppressedSql } from "./suppressed.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
-import type { ListCounts, ListTarget } from "../rows.ts";
+import type { Endpoint, ListCounts, ListTarget } from "../rows.ts";
 import type { Lists, Staging } from "../store.ts";
 
 /** A list of more rows leaves a write-ahead log that is worth truncating. */
@@ -70,6 +72,7 @@ function createMerge(
   const readLastId = createLastIdReader(db);
   return (target, staged) => {
     const destination = { ...open(target), base: readLastId(), staged };
+    if (target.endpoint === "sandbox") enterRehearsal(db, destination.topicId);
     const added = addRecipients(db, destination);
     if (added === 0) return { added, duplicates: staged, suppressed: 0 };
     const ingestId = addIngest(db, clock, target, destination);
@@ -78,6 +81,7 @@ function createMerge(
       ingestId,
       priority: target.priority,
       areAllNew: added === staged,
+      endpoint: target.endpoint ?? null,
     });
     // Duplicates at the end of the list have no messages. The next list gets their ids, and ranges must not overlap.
     if (added < staged)
@@ -86,6 +90,13 @@ function createMerge(
     count(db, destination.topicId, counts);
     return counts;
   };
+}
+
+/** From now on the topic is rehearsed. What rehearsals suppressed is kept back from the first message on. */
+function enterRehearsal(db: Connection, topicId: number): void {
+  const counters = createCounters(db);
+  createEndpoints(db, counters).turn(topicId, "sandbox");
+  counters.write();
 }
 
 /** Adds recipients. Returns how many the topic did not have yet. */
@@ -110,7 +121,16 @@ function addIngest(db: Connection, clock: Clock, target: ListTarget, { topicId, 
 /** Adds a message for each recipient that is new. Returns how many of them are suppressed. */
 function addMessages(
   db: Connection,
-  { areAllNew, staged, ...list }: Destination & { ingestId: number; priority: number; areAllNew: boolean },
+  {
+    areAllNew,
+    staged,
+    ...list
+  }: Destination & {
+    ingestId: number;
+    priority: number;
+    areAllNew: boolean;
+    endpoint: Endpoint | null;
+  },
 ): number {
   const isNew = areAllNew
     ? ""
@@ -118,7 +138,7 @@ function addMessages(
             where address = s.address and topic_id = @topicId and variant = ${OWN_VARIANT}) = @base + s.id`;
   const anySuppressed = db.prepare("select 1 from suppression limit 1").get() !== undefined;
   const state = anySuppressed
-    ? "case when exists (select 1 from suppression where address = s.address) then 'suppressed' else 'pending' end"
+    ? `case when ${suppressedSql("s.address", "@endpoint")} then 'suppressed' else 'pending' end`
     : "'pending'";
   db.prepare(
     `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state)

@@ -263,6 +263,8 @@ export const MIGRATIONS: readonly string[] = [
   alter table topic add column reported_at integer;
   -- When the first call about one of its messages may have left; null: nothing of it ever left this machine.
   alter table topic add column called_at integer;
+  -- When somebody began to remove its rehearsal, which takes several transactions; null: nobody does. Nothing of it is claimed meanwhile.
+  alter table topic add column afresh_at integer;
   update topic set reported_at = created_at
     where delivered + bounced_permanent + bounced_transient + complained + rejected + delayed > 0
       or opened > reader_opens + machine_opens or clicked > clicks;
@@ -322,10 +324,13 @@ export const MIGRATIONS: readonly string[] = [
   create trigger topic_removed after delete on topic begin
     update tally set topics = topics - 1, ${STATES.map((state) => `${state} = ${state} - old.${state}`).join(", ")};
   end;
-  create trigger suppression_added after insert on suppression begin
+  create trigger suppression_added after insert on suppression when new.rehearsal = 0 begin
     update tally set suppressions = suppressions + 1;
   end;
-  create trigger suppression_removed after delete on suppression begin
+  create trigger suppression_made_real after update of rehearsal on suppression begin
+    update tally set suppressions = suppressions + old.rehearsal - new.rehearsal;
+  end;
+  create trigger suppression_removed after delete on suppression when old.rehearsal = 0 begin
     update tally set suppressions = suppressions - 1;
   end;
   `,

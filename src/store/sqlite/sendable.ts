@@ -3,6 +3,7 @@ import type { Scope } from "../../deliver/source.ts";
 import { admit, type AdmittingTopic } from "../rules/admit.ts";
 import { type Pause, pauseLeftMs } from "../rules/pause.ts";
 import type { Connection } from "./connection.ts";
+import { ADMITTING } from "./list-topics.ts";
 
 /** The topics of one scope, as they are during one look. */
 export interface Sendable {
@@ -31,7 +32,7 @@ type Row = AdmittingTopic & Pause & { name: string };
 
 /** Makes what looks at the topics of a scope. */
 export function createSendable(db: Connection): SendableTopics {
-  const columns = "id, name, cancelled_at as cancelledAt, endpoint, paused_at as pausedAt, paused_until as pausedUntil";
+  const columns = `id, name, ${ADMITTING}, paused_at as pausedAt, paused_until as pausedUntil`;
   const topicOf = db.prepare<[number], Row>(`select ${columns} from topic where id = ?`);
   const idOf = db.prepare<[string], number>("select id from topic where name = ?").pluck();
   // Few topics are paused, and the index holds no others.

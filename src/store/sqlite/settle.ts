@@ -8,6 +8,7 @@ import { decide, type Move, PROCESS_DIED } from "../rules/settle.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./state-counters.ts";
 import { createProver } from "./prove.ts";
+import { suppressedSql } from "./suppressed.ts";
 import { waitUntilSql } from "./waiting.ts";
 
 /** Writes what became of claims. To be used inside a transaction, between `begin` and `write` of its counters. */
@@ -33,7 +34,7 @@ interface HeldRow {
 export function createSettler(db: Connection, counters: Counters): Settler {
   const held = db.prepare<[number], HeldRow>(
     `select m.topic_id, m.state, m.claimed_by, t.cancelled_at is not null as cancelled,
-       exists (select 1 from suppression where address = lower(m.email)) as suppressed
+       ${suppressedSql("lower(m.email)", "t.endpoint")} as suppressed
      from message m join topic t on t.id = m.topic_id where m.id = ?`,
   );
   const write = createMoveWriter(db);
@@ -54,6 +55,8 @@ export function createSettler(db: Connection, counters: Counters): Settler {
     const facts = { state: row.state, isMine, isSuppressed: row.suppressed === 1, isCancelled: row.cancelled === 1 };
     const move = decide(facts, settlement);
     if (move === null) return;
+    // Whatever was not put back untried may have been a call.
+    if (settlement.kind !== "put_back" || settlement.attempted) counters.calledAt(row.topic_id, now);
     write.move(id, move, now);
     counters.move(row.topic_id, move.from, move.to);
     if (move.to === "sent") counters.sentAt(row.topic_id, now);
@@ -85,6 +88,7 @@ function createLoser(
       if (prove(row.id, now)) continue;
       lose.run(PROCESS_DIED, row.id);
       counters.move(row.topic_id, "sending", "in_doubt");
+      counters.calledAt(row.topic_id, now);
       lost++;
     }
     forget.run(processId);

@@ -8,8 +8,13 @@ export interface Counters {
   move(topicId: number, from: State, to: State, count?: number): void;
   /** `count` messages were added in a state. */
   add(topicId: number, state: State, count: number): void;
-  /** A message of the topic was sent at `at` (ms since the epoch). The topic keeps the first and the last such time. */
+  /**
+   * A message of the topic was sent at `at` (ms since the epoch), so a call has left. The topic keeps the first and the last such
+   * time.
+   */
   sentAt(topicId: number, at: number): void;
+  /** A call about a message of the topic may have left before `at` (ms since the epoch). The topic keeps the first such time. */
+  calledAt(topicId: number, at: number): void;
   /** To be called when a transaction begins. Forgets what a failed one left behind. */
   begin(): void;
   /** Writes the counters. To be called in the transaction that moved the messages. */
@@ -25,6 +30,9 @@ export function createCounters(db: Connection): Counters {
     `update topic set first_sent_at = min(ifnull(first_sent_at, ?), ?), last_sent_at = max(ifnull(last_sent_at, ?), ?)
      where id = ?`,
   );
+  // A topic that has the time is looked at and not written.
+  const called = db.prepare<[number, number]>("update topic set called_at = ? where id = ? and called_at is null");
+  const calls = new Map<number, number>();
   const deltas = new Map<number, Record<State, number>>();
   const sent = new Map<number, { first: number; last: number }>();
   const add = (topicId: number, state: State, count: number) => {
@@ -38,7 +46,11 @@ export function createCounters(db: Connection): Counters {
       add(topicId, from, -count);
       add(topicId, to, count);
     },
+    calledAt(topicId, at) {
+      if (!calls.has(topicId)) calls.set(topicId, at);
+    },
     sentAt(topicId, at) {
+      if (!calls.has(topicId)) calls.set(topicId, at);
       const span = sent.get(topicId);
       if (!span) sent.set(topicId, { first: at, last: at });
       else if (at < span.first) span.first = at;
@@ -47,12 +59,15 @@ export function createCounters(db: Connection): Counters {
     begin() {
       deltas.clear();
       sent.clear();
+      calls.clear();
     },
     write() {
       for (const [id, delta] of deltas) update.run({ id, ...delta });
       for (const [id, { first, last }] of sent) widen.run(first, first, last, last, id);
+      for (const [id, at] of calls) called.run(at, id);
       deltas.clear();
       sent.clear();
+      calls.clear();
     },
   };
 }

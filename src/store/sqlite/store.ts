@@ -1,6 +1,6 @@
 /** The job file as a store, put together from its parts. */
 import type { Clock } from "../../time/clock.ts";
-import type { Inbox, Keys, Opened, OpenOptions, Reader, Store, VisitSink } from "../store.ts";
+import type { Inbox, Keys, Opened, OpenOptions, Reader, Store, Topics, VisitSink } from "../store.ts";
 import type { BackupAnswer } from "./backup.ts";
 import { createClaims } from "./claims.ts";
 import { createPing, createSchema, type Job, NO_WAITING, openPlace, prepareImage } from "./connection.ts";
@@ -87,7 +87,7 @@ function createStore(job: Job): SqliteStore {
     ...createSuppressions(job),
     ...createReader(job),
     ...createMailReader(db),
-    ...createLateParts(job),
+    ...createLateParts(job, () => source.recover()),
     ...createPing(job),
     async close() {
       source.leave();
@@ -97,7 +97,7 @@ function createStore(job: Job): SqliteStore {
 }
 
 /** Parts that are loaded with their first call, so that commands that only read start fast. */
-function createLateParts(job: Job) {
+function createLateParts(job: Job, recover: () => Promise<number>) {
   return {
     ...createLatePart<Inbox>(["accept", "earlier", "knownUuids", "accepted", "forgetAnswersOlderThan"], async () =>
       (await import("./accept.ts")).createInbox(job),
@@ -107,6 +107,9 @@ function createLateParts(job: Job) {
     ),
     ...createLatePart<Pick<VisitSink, "unsubscribe" | "resubscribe">>(["unsubscribe", "resubscribe"], async () =>
       (await import("./unsubscriptions.ts")).createUnsubscriptions(job),
+    ),
+    ...createLatePart<Pick<Topics, "startAfresh" | "senders">>(["startAfresh", "senders"], async () =>
+      (await import("./afresh.ts")).createAfresh(job, recover),
     ),
     ...createLatePart<Pick<Reader, "breakdown">>(["breakdown"], async () =>
       (await import("./breakdown.ts")).createBreakdown(job),

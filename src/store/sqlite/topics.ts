@@ -6,6 +6,7 @@ import { type Connection, type Job, transaction } from "./connection.ts";
 import { createPauses } from "./pauses.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { TopicRefusedError } from "../rules/admit.ts";
+import { suppressedSql } from "./suppressed.ts";
 import type { Reschedule } from "../rows.ts";
 
 interface Range {
@@ -79,7 +80,7 @@ function createRetry(db: Connection, counters: Counters): (topicId: number, stat
   const rangesOf = createRanges(db);
   const update = db.prepare<[string, number, number, number], { state: State }>(
     `update message set attempts = 0, error = null,
-       state = case when exists (select 1 from suppression where address = lower(email)) then 'suppressed' else 'pending' end
+       state = case when ${suppressedSql("lower(email)", "(select endpoint from topic where id = topic_id)")} then 'suppressed' else 'pending' end
      where state = ? and id between ? and ? and topic_id = ? returning state`,
   );
   const reopen = db.prepare<[number]>("update topic set cancelled_at = null where id = ?");

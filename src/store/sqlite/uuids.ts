@@ -1,24 +1,31 @@
 /** Keeps the uuids that clients gave to messages (`accepted_uuid` in schema.ts), for good, because a repeat may come any time. */
 import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
-import type { ExportedMessage } from "../rows.ts";
+import type { Endpoint, ExportedMessage } from "../rows.ts";
 
 /** Makes the table of uuids of a job file. */
 export function createUuidTable(db: Connection, clock: Clock) {
   const insert = db.prepare<[string, number | null, number | null, number]>(
-    "insert into accepted_uuid (uuid, message_id, last_message_id, accepted_at) values (?, ?, ?, ?)",
+    `insert into accepted_uuid (uuid, message_id, last_message_id, accepted_at) values (?, ?, ?, ?)
+     on conflict do update set message_id = excluded.message_id, last_message_id = excluded.last_message_id,
+       accepted_at = excluded.accepted_at`,
   );
   const find = db.prepare<[string]>("select 1 from accepted_uuid where uuid = ?");
+  const isRehearsed = db.prepare<[string]>(
+    `select 1 from accepted_uuid a join message m on m.id = a.message_id join topic t on t.id = m.topic_id
+     where a.uuid = ? and t.endpoint = 'sandbox'`,
+  );
   const message = db.prepare<[string], Pick<ExportedMessage, "state" | "sesMessageId" | "error">>(
     `select m.state, m.ses_message_id as sesMessageId, m.error
      from accepted_uuid a join message m on m.id = a.message_id where a.uuid = ?`,
   );
   return {
-    /** True when a message was accepted with this uuid. */
-    has: (uuid: string): boolean => find.get(uuid) !== undefined,
+    /** True when a message was accepted with this uuid. What was only rehearsed does not count when mail goes to SES. */
+    has: (uuid: string, endpoint: Endpoint | null = null): boolean =>
+      find.get(uuid) !== undefined && !(endpoint === "ses" && isRehearsed.get(uuid) !== undefined),
     /**
-     * Keeps a uuid that is not kept yet, inside a transaction. `ids`: the first and the last message made for it; null: all
-     * addresses were duplicates.
+     * Keeps a uuid, inside a transaction. `ids`: the first and the last message made for it; null: all addresses were duplicates. A
+     * message that was only rehearsed gives the uuid up.
      */
     keep: (uuid: string, ids: { first: number; last: number } | null): void =>
       void insert.run(uuid, ids?.first ?? null, ids?.last ?? null, clock.now()),

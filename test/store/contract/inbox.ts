@@ -67,7 +67,7 @@ function refusing(prepare: Prepare): void {
     expect(await counts(store, ["b@x.example"])).toEqual([1, 0, 0]);
   });
 
-  it("when a topic went to the other place", async () => {
+  it("when a topic goes to the other place now", async () => {
     const { open } = await prepare();
     const store = await open();
     await counts(store, ["a@x.example"]);
@@ -75,12 +75,12 @@ function refusing(prepare: Prepare): void {
     const result = await accept(store, [message(["b@x.example"])]);
     expect(result).toMatchObject({
       kind: "refused",
-      problems: [{ message: 0, topic: "june", refusal: "other-endpoint", endpoint: "ses" }],
+      problems: [{ message: 0, topic: "june", refusal: "rehearsing", endpoint: "ses" }],
     });
     await counts(store, ["a@x.example"], { topic: "july" });
     await turn(store, 1);
     const reverse = await accept(store, [message(["b@x.example"], { topic: "july" })], { endpoint: "sandbox" });
-    expect(refusalsOf(reverse)).toEqual([[0, "other-endpoint"]]);
+    expect(refusalsOf(reverse)).toEqual([[0, "sent-for-real"]]);
     expect(await accept(store, [message(["b@x.example"])], { endpoint: "sandbox" })).toMatchObject({ kind: "stored" });
   });
 

@@ -54,8 +54,15 @@ export function suppressions(prepare: Prepare): void {
     await store.suppress([{ ...bounce("b@x.example"), reason: "a\tb" }]);
     await store.suppress([{ address: "a@x.example", reason: "vip", source: "manual", detail: "other", createdAt: 9 }]);
     expect(await all(store)).toEqual([
-      { address: "a@x.example", reason: "bounce", source: "test", detail: "550 5.1.1  no body", createdAt: 7 },
-      { address: "b@x.example", reason: "a b", source: "test", detail: null, createdAt: clock.now() },
+      {
+        address: "a@x.example",
+        reason: "bounce",
+        source: "test",
+        detail: "550 5.1.1  no body",
+        createdAt: 7,
+        rehearsal: false,
+      },
+      { address: "b@x.example", reason: "a b", source: "test", detail: null, createdAt: clock.now(), rehearsal: false },
     ]);
   });
 
@@ -96,6 +103,7 @@ export function suppressions(prepare: Prepare): void {
       address: "ann@x.example",
       reason: "bounce",
       source: "test",
+      rehearsal: false,
       detail: "550",
       createdAt: clock.now(),
     });

@@ -2,16 +2,19 @@ import { describe, expect, it, test } from "vitest";
 import {
   admit,
   type Admission,
+  type AdmittingTopic,
   type OwnContent,
   TopicRefusedError,
   type Wanted,
 } from "../../../src/store/rules/admit.ts";
 
-const OPEN = { cancelledAt: null, endpoint: null };
-const CANCELLED = { cancelledAt: 5, endpoint: null };
-const REHEARSED = { cancelledAt: null, endpoint: "sandbox" };
+const OPEN: AdmittingTopic = { cancelledAt: null, endpoint: null, calledAt: null, afreshAt: null, sending: 0 };
+const CANCELLED = { ...OPEN, cancelledAt: 5 };
+const REHEARSED = { ...OPEN, endpoint: "sandbox", calledAt: 3 };
+const TRIED = { ...OPEN, endpoint: "ses" };
 const LIST: Wanted = { adds: true, endpoint: null, content: null };
 const SEND: Wanted = { adds: false, endpoint: "ses", content: null };
+const REHEARSE: Wanted = { ...SEND, endpoint: "sandbox" };
 const content = (given: Partial<OwnContent>): Wanted => ({
   ...LIST,
   content: { isOwn: false, mayReplace: false, isVariant: () => false, ...given },
@@ -26,8 +29,16 @@ describe("a topic", () => {
     ["that is open takes recipients", OPEN, LIST, "fine"],
     ["that is cancelled takes none", CANCELLED, LIST, "cancelled"],
     ["that is cancelled is no reason not to send: there is nothing to be sent", CANCELLED, SEND, "fine"],
-    ["that was rehearsed does not go to SES", REHEARSED, SEND, "other-endpoint"],
-    ["that was rehearsed is rehearsed again", REHEARSED, { ...SEND, endpoint: "sandbox" }, "fine"],
+    ["that was rehearsed does not go to SES", REHEARSED, SEND, "rehearsed"],
+    ["whose rehearsal did not get far does not either", { ...REHEARSED, calledAt: null }, SEND, "rehearsed"],
+    ["that is being rehearsed does not go to SES", { ...REHEARSED, sending: 1 }, SEND, "rehearsing"],
+    ["that was rehearsed is rehearsed again", REHEARSED, REHEARSE, "fine"],
+    ["whose rehearsal is being removed goes nowhere", { ...REHEARSED, afreshAt: 7 }, REHEARSE, "rehearsed"],
+    ["whose rehearsal is being removed does not go to SES", { ...REHEARSED, afreshAt: 7 }, SEND, "rehearsed"],
+    ["that was only tried is rehearsed", TRIED, REHEARSE, "fine"],
+    ["that is being tried is not rehearsed", { ...TRIED, sending: 1 }, REHEARSE, "sent-for-real"],
+    ["that was sent is not rehearsed", { ...TRIED, calledAt: 7 }, REHEARSE, "sent-for-real"],
+    ["that was sent goes on", { ...TRIED, calledAt: 7 }, SEND, "fine"],
     ["that was rehearsed takes a list: where it goes is decided later", REHEARSED, LIST, "fine"],
     ["takes its own content", OPEN, content({ isOwn: true, isVariant: unasked }), "fine"],
     ["takes no other one unasked", OPEN, content({ isVariant: unasked }), "other-content"],
@@ -54,7 +65,7 @@ describe("a topic", () => {
       "tells where it went before it looks at contents",
       REHEARSED,
       { ...content({ isVariant: unasked }), endpoint: "ses" },
-      "other-endpoint",
+      "rehearsed",
     ],
   ])("%s", (_name, topic, wanted, expected) => {
     expect(admit(topic, wanted)).toBe(expected);

@@ -39,8 +39,8 @@ describe("the table of transitions", () => {
     expect(TRANSITIONS.filter(({ from, to, by }) => from === to || by.length === 0)).toEqual([]);
   });
 
-  it("lets nothing leave `sent`, and a message come to each state", () => {
-    expect(TRANSITIONS.filter(({ from }) => from === "sent")).toEqual([]);
+  it("lets nothing leave `sent` but a rehearsal, and a message come to each state", () => {
+    expect(TRANSITIONS.filter(({ from, by }) => from === "sent" && by.join() !== "start afresh")).toEqual([]);
     const reached = new Set<State>();
     for (let before = -1; before < reached.size;) {
       before = reached.size;

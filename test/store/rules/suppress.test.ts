@@ -1,7 +1,12 @@
 import { expect, it } from "vitest";
 import { outweighs, type SuppressionCause, withoutControls } from "../../../src/store/rules/suppress.ts";
 
-const event = (reason: string, detail: string | null = "a"): SuppressionCause => ({ source: "event", reason, detail });
+const event = (reason: string, detail: string | null = "a"): SuppressionCause => ({
+  source: "event",
+  reason,
+  detail,
+  rehearsal: false,
+});
 
 it("a complaint weighs most, then an unsubscription", () => {
   const rising = [event("bounce"), event("unsubscribe"), event("complaint")];
@@ -17,16 +22,31 @@ it("equal reasons are decided by their details, so that any order of events ends
 });
 
 it("what a person wrote stays, and replaces nothing", () => {
-  const byHand: SuppressionCause = { source: "manual", reason: "vip", detail: null };
+  const byHand: SuppressionCause = { source: "manual", reason: "vip", detail: null, rehearsal: false };
   expect(outweighs(event("complaint"), byHand)).toBe(false);
   expect(outweighs({ ...byHand, reason: "complaint" }, event("bounce"))).toBe(false);
 });
 
 it("a link in a mail gives way to every other cause, because the reader may take it back", () => {
-  const link: SuppressionCause = { source: "link", reason: "unsubscribe", detail: "june" };
-  const others = [event("bounce"), event("complaint"), { source: "manual", reason: "vip", detail: null }];
+  const link: SuppressionCause = { source: "link", reason: "unsubscribe", detail: "june", rehearsal: false };
+  const others = [
+    event("bounce"),
+    event("complaint"),
+    { source: "manual", reason: "vip", detail: null, rehearsal: false },
+  ];
   for (const other of others) expect([outweighs(other, link), outweighs(link, other)]).toEqual([true, false]);
   expect(outweighs(link, { ...link, detail: "july" })).toBe(false);
+});
+
+it("what is real takes the place of a rehearsal's, whatever both say, and never the other way round", () => {
+  for (const source of ["event", "manual", "ses"])
+    for (const reason of ["bounce", "complaint"]) {
+      const real = { source, reason, detail: null, rehearsal: false };
+      for (const rehearsed of [event("complaint"), event("bounce")].map((each) => ({ ...each, rehearsal: true }))) {
+        expect(outweighs(real, rehearsed)).toBe(true);
+        expect(outweighs(rehearsed, real)).toBe(false);
+      }
+    }
 });
 
 it("is kept on one line", () => {

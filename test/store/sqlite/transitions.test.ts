@@ -14,7 +14,17 @@ import { openStore } from "../../../src/store/sqlite/store.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import fc from "../../support/properties.ts";
-import { failed, inDoubt, ingest, putBack, putBackFor, sent, settle, turn } from "../../support/store-actions.ts";
+import {
+  EVERYTHING,
+  failed,
+  inDoubt,
+  ingest,
+  putBack,
+  putBackFor,
+  sent,
+  settle,
+  turn,
+} from "../../support/store-actions.ts";
 import { accept, message } from "../bench.ts";
 import { expectSoundFile } from "./bench.ts";
 
@@ -123,6 +133,21 @@ const DEEDS: Record<string, Deed> = {
       const [claim] = (await turn(world.sender, 1)).claims;
       world.claim = claim ?? world.claim;
     },
+  },
+  rehearse: {
+    by: by("claim"),
+    act: async (world) => {
+      const [claim] = (await turn(world.sender, 1, { scope: { ...EVERYTHING, endpoint: "sandbox" } })).claims;
+      world.claim = claim ?? world.claim;
+    },
+  },
+  startAfresh: {
+    by: by("start afresh"),
+    act: ofTopic((store) =>
+      store
+        .startAfresh("june", new AbortController().signal)
+        .catch((error: unknown) => expect(error).toBeInstanceOf(TopicRefusedError)),
+    ),
   },
   sent: answer(sent),
   failed: answer(failed),
@@ -240,6 +265,12 @@ const BEGINNINGS: readonly Name[][] = [
   ["list", "claim", "inDoubt"],
   ["list", "claim", "processDied"],
   ["list", "claim", "processDied", "suppress"],
+  ["list", "rehearse"],
+  ...["sent", "failed", "inDoubt", "hardBounce"].flatMap((end) => [
+    ["list", "rehearse", end],
+    ["list", "rehearse", end, "suppress"],
+  ]),
+  ["list", "rehearse", "putBack", "suppress", "unsuppress"],
   ["list", "cancel"],
   ["list", "cancel", "suppress"],
   ["list", "suppress"],

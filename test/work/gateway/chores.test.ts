@@ -31,6 +31,8 @@ function topic(name: string, bounced: number): TopicRow {
     pausedAt: null,
     pausedUntil: null,
     endpoint: "ses",
+    calledAt: null,
+    afreshAt: null,
     firstSentAt: 1,
     lastSentAt: 2,
     reportedAt: 2,

@@ -1,0 +1,164 @@
+/**
+ * Removes the rehearsal of a topic. A million messages take many transactions: the first one closes the topic, each further one
+ * brings a range of messages back to where they began, and the last one opens the topic for the real thing. Whoever is killed in
+ * between leaves a topic that nobody sends, and the next call goes on.
+ */
+import { InterruptedError } from "../../errors.ts";
+import type { State, Totals } from "../../message.ts";
+import { EVENT_COUNTERS, type EventCounts } from "../rules/event-counters.ts";
+import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
+import type { Rehearsal, Sender } from "../rows.ts";
+import type { Topics } from "../store.ts";
+import { ADMITTING, IS_VARIANT } from "./list-topics.ts";
+import { type Connection, type Job, transaction } from "./connection.ts";
+import { type Counters, createCounters } from "./state-counters.ts";
+import { suppressedSql } from "./suppressed.ts";
+import { topicIdOf } from "./topics.ts";
+
+/** What is counted of a topic besides the states of its messages. */
+const COUNTED = [...new Set([...EVENT_COUNTERS, "reader_opens", "machine_opens", "clicks", "unsubscribed"])];
+/** When things happened to a topic. */
+const HAPPENED = ["first_sent_at", "last_sent_at", "reported_at", "called_at"];
+
+/** So many messages at most are brought back in one transaction, which takes some tenths of a second. */
+const STEP = 20_000;
+/** The states in which the sandbox leaves a message. */
+const PLAYED: readonly State[] = ["sent", "in_doubt", "failed", "suppressed"];
+
+/** Makes the part of the store that removes rehearsals. `recover` puts in doubt what dead processes left in flight. */
+export function createAfresh(job: Job, recover: () => Promise<number>): Pick<Topics, "startAfresh" | "senders"> {
+  const { db } = job;
+  const write = createWriter(job);
+  const close = createClose(job);
+  const open = db.prepare<[number, number]>(
+    `update topic set endpoint = null, afresh_at = null,
+       ${COUNTED.map((name) => `${name} = 0`).join(", ")}, ${HAPPENED.map((name) => `${name} = null`).join(", ")}
+     where id = ? and afresh_at = ?`,
+  );
+  const isMine = db.prepare<[number, number]>("select 1 from topic where id = ? and afresh_at = ?");
+  const inFlight = db.prepare<[number], Sender>(
+    `select distinct p.host, p.pid from message m join process p on p.id = m.claimed_by
+     where m.state = 'sending' and m.topic_id = ? order by p.id`,
+  );
+
+  return {
+    async startAfresh(topic, signal) {
+      const topicId = topicIdOf(db, topic);
+      await recover();
+      const closed = await write(() => close(topicId, topic));
+      if (closed === null) return null;
+      const { rehearsal, since } = closed;
+      for (const ranges of stepsOf(db, topicId)) {
+        if (signal.aborted) throw new InterruptedError();
+        const goesOn = await write((counters) => {
+          // Another process may have ended it, and what is in the topic now is real.
+          if (isMine.get(topicId, since) === undefined) return false;
+          clearAll(db, counters, topicId, ranges);
+          return true;
+        });
+        if (!goesOn) return rehearsal;
+      }
+      await write(() => open.run(topicId, since));
+      return rehearsal;
+    },
+    senders: async (topic) => inFlight.all(topicIdOf(db, topic)),
+  };
+}
+
+/** Makes a function that runs `work` in a transaction with counters of its own. */
+function createWriter(job: Job): <T>(work: (counters: Counters) => T) => Promise<T> {
+  const counters = createCounters(job.db);
+  return (work) =>
+    transaction(job, () => {
+      counters.begin();
+      const result = work(counters);
+      counters.write();
+      return result;
+    });
+}
+
+type ClosingTopic = AdmittingTopic & Totals & EventCounts;
+
+/**
+ * Makes a function that closes a rehearsed topic, inside a transaction, and says what there is to be removed; null: it is not
+ * rehearsed. `since` tells this removal from a later one.
+ */
+function createClose({
+  db,
+  clock,
+}: Job): (topicId: number, topic: string) => { rehearsal: Rehearsal; since: number } | null {
+  const read = db.prepare<[number], ClosingTopic>(
+    `select ${ADMITTING}, sent, failed, in_doubt, ${EVENT_COUNTERS.join(", ")} from topic where id = ?`,
+  );
+  const mark = db.prepare<[number, number]>("update topic set afresh_at = ? where id = ?");
+  return (topicId, topic) => {
+    const row = read.get(topicId);
+    const admission = admit(row, { adds: true, endpoint: "ses", content: null });
+    if (row === undefined || admission === "fine") return null;
+    if (admission !== "rehearsed") throw new TopicRefusedError({ topic, refusal: admission, endpoint: "ses" });
+    const since = row.afreshAt ?? clock.now();
+    mark.run(since, topicId);
+    const { sent, failed, in_doubt } = row;
+    const events = Object.fromEntries(EVENT_COUNTERS.map((name) => [name, row[name]])) as EventCounts;
+    return { rehearsal: { sent, failed, in_doubt, ...events }, since };
+  };
+}
+
+interface Range {
+  first: number;
+  last: number;
+}
+
+/** The id ranges of a topic, cut and put together into steps. What is added later is new, and has nothing to be removed. */
+function* stepsOf(db: Connection, topicId: number): Generator<Range[]> {
+  const ranges = db.prepare<[number], Range>(
+    "select first_id as first, last_id as last from ingest where topic_id = ? order by id",
+  );
+  let step: Range[] = [];
+  let room = STEP;
+  for (let { first, last } of ranges.all(topicId)) {
+    while (first <= last) {
+      const end = Math.min(last, first + room - 1);
+      step.push({ first, last: end });
+      room -= end - first + 1;
+      first = end + 1;
+      if (room > 0) continue;
+      yield step;
+      [step, room] = [[], STEP];
+    }
+  }
+  if (step.length > 0) yield step;
+}
+
+/** A message as it was when it was added. Of the times at which it was to be sent, only those that a person chose stay. */
+const UNPLAYED = "attempts = 0, ses_message_id = null, error = null, sent_at = null, not_before = max(not_before, 0)";
+
+/** Removes what the rehearsal left in these ranges, inside a transaction. */
+function clearAll(db: Connection, counters: Counters, topicId: number, ranges: readonly Range[]): void {
+  const of = "id between @first and @last and topic_id = @topicId";
+  type Where = [Range & { topicId: number }];
+  const stopped = suppressedSql("lower(email)", "null");
+  const back = (from: State, to: State) =>
+    db.prepare<Where>(
+      `update message set state = '${to}', ${UNPLAYED}
+       where ${of} and state = '${from}' and ${to === "suppressed" ? stopped : `not ${stopped}`}`,
+    );
+  const moves = PLAYED.flatMap((from) =>
+    (["pending", "suppressed"] as const).filter((to) => to !== from).map((to) => ({ from, to, write: back(from, to) })),
+  );
+  const others = [
+    // Some were put back, and wait for another attempt.
+    `update message set ${UNPLAYED} where ${of} and state in ('pending', 'cancelled', 'suppressed')
+       and (attempts > 0 or error is not null or ses_message_id is not null or not_before < 0)`,
+    // What was sent kept the content it was sent with when the topic got another one.
+    `update message as m set content_id = (select content_id from topic where id = @topicId)
+     where ${of} and content_id <> (select content_id from topic where id = @topicId) and not ${IS_VARIANT}`,
+    "delete from event where message_id between @first and @last and @topicId",
+    "delete from feedback where message_id between @first and @last and @topicId",
+  ].map((sql) => db.prepare<Where>(sql));
+  for (const { first, last } of ranges) {
+    const where = { first, last, topicId };
+    for (const { from, to, write } of moves) counters.move(topicId, from, to, write.run(where).changes);
+    for (const other of others) other.run(where);
+  }
+}
