@@ -17,7 +17,8 @@ import type { RenderedMail } from "../message.ts";
 import type { Topics } from "../store/store.ts";
 import { admit } from "../store/rules/admit.ts";
 import { storedTopic } from "../store/topic-name.ts";
-import { refusedTopic } from "./refused-topic.ts";
+import { describeRehearsal, rehearsalOf, removeRehearsal, tellRehearsed } from "./afresh.ts";
+import type { TopicRow } from "../store/rows.ts";
 import { openLinks, readSecrets } from "../tracking/links.ts";
 
 /** The rate shown is that of the last few seconds, not of the whole run. */
@@ -35,14 +36,18 @@ export async function sendCampaign(context: Context, file: string, flags: Campai
   const store = await context.openStore();
   campaign.topic = await storedTopic(store, campaign.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
-  await refuseOtherEndpoint(store, campaign.topic, endpoint);
-  const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false });
+  const rehearsed = await rehearsalOf(store, campaign.topic, endpoint);
+  // Nobody got the content that was rehearsed, so another one may take its place.
+  if (rehearsed) campaign.flags = { ...campaign.flags, replaceContent: true };
+  const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false, endpoint });
   const connection = await connect(context, flags);
+  if (rehearsed) announce(context, rehearsed, flags);
   const plan = { campaign, first: firstMail(campaign, staged), recipients: staged.rows - staged.rejected, connection };
   await confirmSend(context, plan, flags);
   const ingest = await staged.commit();
   context.terminal.info(describeList(campaign.topic, ingest));
-  return sendScope(context, { topic: campaign.topic, endpoint, maxLateMs }, { store, connection, ingest }, flags);
+  const setup = { store, connection, ingest, rehearsed: rehearsed !== null };
+  return sendScope(context, { topic: campaign.topic, endpoint, maxLateMs }, setup, flags);
 }
 
 /**
@@ -56,14 +61,32 @@ export async function sendDue(context: Context, flags: CampaignFlags & SendFlags
   const store = await context.openStore({ ifMissing: "refuse" });
   const topic = flags.topic === undefined ? null : await storedTopic(store, flags.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
-  if (topic !== null) await refuseOtherEndpoint(store, topic, endpoint);
+  const rehearsed = topic === null ? null : await rehearsalOf(store, topic, endpoint);
   const scope: Scope = { topic, endpoint, maxLateMs };
   // An unknown topic must be an error, not an empty run, so ask for it by name first.
   await store.totals(topic);
   const { due } = await store.outlook(scope);
   const connection = await connect(context, flags);
-  await confirmSend(context, { campaign: null, first: null, recipients: due, connection }, flags);
-  return sendScope(context, scope, { store, connection, ingest: null }, flags);
+  if (rehearsed) announce(context, rehearsed, flags);
+  // Of a rehearsed topic nothing is due before its rehearsal is removed. Then everything is, but what was taken back.
+  const recipients = rehearsed ? rehearsed.total - rehearsed.cancelled : due;
+  await confirmSend(context, { campaign: null, first: null, recipients, connection }, flags);
+  const code = await sendScope(
+    context,
+    scope,
+    { store, connection, ingest: null, rehearsed: rehearsed !== null },
+    flags,
+  );
+  if (topic === null && endpoint === "ses") await tellRehearsed(context, store);
+  return code;
+}
+
+/** Says before the question that the rehearsal goes. Without a question it is said when it is done. */
+function announce({ io, terminal }: Context, rehearsed: TopicRow, { yes }: SendFlags): void {
+  if (yes || io.stdin.isTTY !== true || io.stderr.isTTY !== true) return;
+  terminal.info(
+    `"${rehearsed.topic}" was only rehearsed. To send it for real removes the rehearsal: ${describeRehearsal(rehearsed)}.`,
+  );
 }
 
 function firstMail({ compiled }: Campaign, { sample }: StagedList): RenderedMail | null {
@@ -74,15 +97,11 @@ function maxLateOf(flags: SendFlags): number | null {
   return flags.maxLate === undefined ? null : parseDuration(flags.maxLate, "--max-late");
 }
 
-/** Refuses a topic that was sent to the other endpoint: a rehearsal must not use up a real campaign, or the reverse. */
-async function refuseOtherEndpoint(store: Topics, topic: string, endpoint: Scope["endpoint"]): Promise<void> {
-  const row = (await store.topic(topic)) ?? undefined;
-  const refusal = admit(row, { adds: false, endpoint, content: null });
-  if (refusal !== "fine") throw refusedTopic({ topic, refusal, endpoint });
-}
-
 async function sendScope(context: Context, scope: Scope, setup: RunSetup, flags: SendFlags): Promise<number> {
   const { store } = setup;
+  // Last of all: whoever cannot send keeps the rehearsal.
+  if (setup.rehearsed && scope.topic !== null && setup.connection.halt === null)
+    setup.removed = await removeRehearsal(context, store, scope.topic);
   if (flags.retryInDoubt) await retryInDoubt(store, scope);
   const result = setup.connection.halt
     ? haltedBefore(setup.connection.halt)
@@ -112,7 +131,9 @@ async function runLoop(
   const progress = terminal.progress(Math.min(due, flags.max ?? due), "sent");
   const speed = createSpeedometer();
   boundOldSpace();
-  const mailer = createMailer(store, connection.ses, () => openLinks(store, io.env, io.clock));
+  const mailer = createMailer(store, connection.ses, () => openLinks(store, io.env, io.clock), {
+    isRehearsal: scope.endpoint === "sandbox",
+  });
   const loop = createSendLoop(store, mailer, {
     scope,
     rate: () => connection,

@@ -104,7 +104,10 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
   const account = createAccountWatch(connection, () => sender.status().run.sent);
   const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
   boundOldSpace();
-  const mailer = createMailer(store, connection.ses, async () => links, { whenFolderIsGone: "fail" });
+  const mailer = createMailer(store, connection.ses, async () => links, {
+    whenFolderIsGone: "fail",
+    isRehearsal: connection.endpoint === "sandbox",
+  });
   const sender = createSendLoop(store, mailer, {
     scope,
     rate: () => rateOf(account.latest(), flags),
@@ -114,7 +117,13 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
     io: context.io,
   });
   const settings = withSandbox(asked, connection);
-  const inbox = createRequestInbox({ store, endpoint: settings.endpoint, wake: () => sender.wake() });
+  const inbox = createRequestInbox({
+    store,
+    endpoint: settings.endpoint,
+    wake: () => sender.wake(),
+    onSetAside: ({ topic, now }) =>
+      tell(`topic "${topic}" was only rehearsed: the rehearsal is called "${now}" now, and is not sent`),
+  });
   const mailing = { store, inbox, clock, settings, sender };
   const gateway = {
     ...mailing,
