@@ -25,6 +25,11 @@ export const addSend: AddCommand = (program, act) => {
     .option("--test-to <address>", "send one sample to this address; keep no state")
     .option("--sandbox", "send to a local SES: no AWS account needed, mails land in ses-mail-outbox/")
     .addOption(
+      new Option("--outbox <dir>", "with --sandbox: folder for the mails (default: ses-mail-outbox)").implies({
+        sandbox: true,
+      }),
+    )
+    .addOption(
       new Option("--sandbox-events <file>", "with --sandbox: write the events SES would publish").implies({
         sandbox: true,
       }),

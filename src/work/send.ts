@@ -7,14 +7,15 @@ import { createSendLoop } from "../deliver/send.ts";
 import { emptyRun, type SendOptions, type SendResult } from "../deliver/sender.ts";
 import type { Scope } from "../deliver/source.ts";
 import { parseDuration } from "../time/duration.ts";
-import { connect } from "./endpoint.ts";
+import { connect, type Rehearsing, topicByTag } from "./endpoint.ts";
+import { rehearsalEvents } from "./rehearsal-events.ts";
 import { AT_ONCE, type StagedList } from "./list.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 import { answerRun, type RunSetup } from "./send-answer.ts";
 import { confirmSend } from "./send-confirm.ts";
 import type { SendFlags } from "./send-flags.ts";
 import type { RenderedMail } from "../message.ts";
-import type { Topics } from "../store/store.ts";
+import type { Store, Topics } from "../store/store.ts";
 import { admit } from "../store/rules/admit.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { describeRehearsal, rehearsalOf, removeRehearsal, tellRehearsed } from "./afresh.ts";
@@ -40,7 +41,7 @@ export async function sendCampaign(context: Context, file: string, flags: Campai
   // Nobody got the content that was rehearsed, so another one may take its place.
   if (rehearsed) campaign.flags = { ...campaign.flags, replaceContent: true };
   const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false, endpoint });
-  const connection = await connect(context, flags);
+  const connection = await connect(context, flags, rehearsing(context, store));
   if (rehearsed) announce(context, rehearsed, flags);
   const plan = { campaign, first: firstMail(campaign, staged), recipients: staged.rows - staged.rejected, connection };
   await confirmSend(context, plan, flags);
@@ -66,7 +67,7 @@ export async function sendDue(context: Context, flags: CampaignFlags & SendFlags
   // An unknown topic must be an error, not an empty run, so ask for it by name first.
   await store.totals(topic);
   const { due } = await store.outlook(scope);
-  const connection = await connect(context, flags);
+  const connection = await connect(context, flags, rehearsing(context, store));
   if (rehearsed) announce(context, rehearsed, flags);
   // Of a rehearsed topic nothing is due before its rehearsal is removed. Then everything is, but what was taken back.
   const recipients = rehearsed ? rehearsed.total - rehearsed.cancelled : due;
@@ -97,6 +98,15 @@ function maxLateOf(flags: SendFlags): number | null {
   return flags.maxLate === undefined ? null : parseDuration(flags.maxLate, "--max-late");
 }
 
+function rehearsing({ terminal }: Context, store: Store): Rehearsing {
+  const sink = rehearsalEvents(store, ({ message }) =>
+    terminal.warn(
+      `The events of the sandbox could not be taken in, so the figures of this rehearsal are not complete: ${message}`,
+    ),
+  );
+  return { sink, topicOf: topicByTag(store) };
+}
+
 async function sendScope(context: Context, scope: Scope, setup: RunSetup, flags: SendFlags): Promise<number> {
   const { store } = setup;
   // Last of all: whoever cannot send keeps the rehearsal.
@@ -106,6 +116,8 @@ async function sendScope(context: Context, scope: Scope, setup: RunSetup, flags:
   const result = setup.connection.halt
     ? haltedBefore(setup.connection.halt)
     : await runLoop(context, scope, setup, flags);
+  // Closed now, so that the events of the rehearsal are in the figures.
+  await setup.connection.sandbox?.close();
   // Some events came before the answer with their SES message id: match them now.
   await store.matchKeptEvents();
   const late = scope.maxLateMs === null ? 0 : (await store.outlook(scope)).late;
@@ -141,7 +153,8 @@ async function runLoop(
     maxAttempts: flags.maxAttempts,
     max: flags.max ?? null,
     onQuota: flags.onQuota,
-    checkpoint: reputationCheck(store, scope, flags),
+    // Bounces of a rehearsal are what somebody wants to see, and harm nobody.
+    checkpoint: scope.endpoint === "sandbox" ? async () => null : reputationCheck(store, scope, flags),
     io,
   });
   try {

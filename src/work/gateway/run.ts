@@ -6,7 +6,7 @@ import { createMailer } from "../../deliver/mailer.ts";
 import { createSendLoop } from "../../deliver/send.ts";
 import type { SendLoop } from "../../deliver/sender.ts";
 import { parseDuration } from "../../time/duration.ts";
-import { type SesConnection, connect, rateOf } from "../endpoint.ts";
+import { type SesConnection, connect, rateOf, topicByTag } from "../endpoint.ts";
 import { EXIT, exitCodeOf, UserError } from "../../errors.ts";
 import {
   type AccountWatch,
@@ -100,7 +100,10 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
   const { clock, env } = context.io;
   const links = await openLinks(store, env, clock);
   const webhook = whenKnown<string>();
-  const connection = await connect(context, flags, { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC });
+  const connection = await connect(context, flags, {
+    webhook: { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC },
+    topicOf: topicByTag(store),
+  });
   const account = createAccountWatch(connection, () => sender.status().run.sent);
   const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
   boundOldSpace();
