@@ -29,6 +29,11 @@ export const addSend: AddCommand = (program, act) => {
     .option("--replace-content", "give what has not been sent yet this content")
     .option("--retry-in-doubt", "send what is in doubt again: some may get a second copy")
     .addOption(
+      new Option("--outbox <dir>", "with --sandbox: folder for the mails (default: ses-mail-outbox)").implies({
+        sandbox: true,
+      }),
+    )
+    .addOption(
       new Option("--sandbox-events <file>", "with --sandbox: write the events SES would publish").implies({
         sandbox: true,
       }),

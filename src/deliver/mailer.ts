@@ -41,6 +41,8 @@ export interface MailerOptions {
    * fail one by one. `fail` fails them, so that they do not hold up messages of other contents.
    */
   whenFolderIsGone?: "halt" | "fail";
+  /** True: mail goes to the sandbox. It carries a tag more, which tells events of a rehearsal from real ones when it is over. */
+  isRehearsal?: boolean;
 }
 
 /**
@@ -51,14 +53,17 @@ export function createMailer(
   library: Library,
   ses: MailService,
   links: () => Promise<Links>,
-  { whenFolderIsGone = "halt" }: MailerOptions = {},
+  { whenFolderIsGone = "halt", isRehearsal = false }: MailerOptions = {},
 ): Deliver {
   const contents = createContentCache(library);
   const columns = new LRUCache<number, string[]>({
     max: MOST_LISTS,
     fetchMethod: (id) => library.listColumns(id),
   });
-  const job: Tag = { name: "ses-mail-job", value: library.jobId };
+  const own: Tag[] = [
+    { name: "ses-mail-job", value: library.jobId },
+    ...(isRehearsal ? [{ name: "ses-mail-rehearsal", value: "1" }] : []),
+  ];
   let signer: Links | null = null;
 
   const budget = new ByteBudget(MOST_ATTACHED);
@@ -68,10 +73,10 @@ export function createMailer(
     if (typeof content === "string") return content;
     const names = columns.get(claim.ingestId) ?? (await columns.forceFetch(claim.ingestId));
     const { tracking } = content;
-    const own = tracking && messageLinks(tracking, (signer ??= await links()), claim.id);
+    const linked = tracking && messageLinks(tracking, (signer ??= await links()), claim.id);
     const fields = JSON.parse(claim.fields) as string[];
     return problemOr(() => ({
-      mail: content.render(claim.email, valuesOf(names, fields), own),
+      mail: content.render(claim.email, valuesOf(names, fields), linked),
       record: fields[names.length] ?? null,
     }));
   };
@@ -92,7 +97,7 @@ export function createMailer(
     // Rows are checked before they are added, so only a content that was replaced since can fail here.
     if (typeof rendered === "string")
       return { kind: "rejected", reason: `cannot be rendered: ${rendered}`, unknown: false };
-    const tags = [job, { name: "ses-mail-message", value: String(claim.id) }];
+    const tags = [...own, { name: "ses-mail-message", value: String(claim.id) }];
     try {
       // Ask last, because looking up, rendering and waiting for memory take time.
       return await sendWithFiles(rendered, async (mail) =>

@@ -10,6 +10,7 @@ import type {
   Endpoint,
   RefusedMessage,
   Repeat,
+  SetAside,
 } from "../store/rows.ts";
 import type { Inbox, Topics } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
@@ -60,6 +61,8 @@ export interface InboxParts {
   endpoint: Endpoint;
   /** Called after each stored request: there may be mail to send. */
   wake(): void;
+  /** Called for each rehearsal that made room for a real topic of its name. Not set: nobody is told. */
+  onSetAside?(setAside: SetAside): void;
 }
 
 /** The most addresses that one request may have. A request of that size fills a commit. */
@@ -69,15 +72,22 @@ const COMMIT = { maxItems: MOST_ADDRESSES, waitMs: 0, weigh: addressesOf };
  * Creates an inbox. One commit takes requests with up to 10,000 addresses together. A topic is stored under the name
  * that `storedTopic` gives.
  */
-export function createRequestInbox({ store, endpoint, wake }: InboxParts): RequestInbox {
+export function createRequestInbox({ store, endpoint, wake, onSetAside }: InboxParts): RequestInbox {
+  // A key that was used in a rehearsal must not keep the real mail back.
+  const ours = (repeat: Repeat): Repeat =>
+    endpoint === "sandbox" ? { ...repeat, caller: `rehearsal of ${repeat.caller}` } : repeat;
   const commits = createGroupCommit<AcceptRequest, AcceptResult>((requests) => store.accept(requests), COMMIT);
   return {
-    earlier: (repeat) => store.earlier(repeat),
+    earlier: (repeat) => store.earlier(ours(repeat)),
     async take({ messages, repeat, memo }) {
       const named = await Promise.all(messages.map((message) => withStoredTopic(message, store)));
-      const result = await commits.add({ messages: named, endpoint, repeat, memo });
-      if (result.kind === "stored") wake();
-      return result.kind === "refused" ? refused(result.problems) : result;
+      const result = await commits.add({ messages: named, endpoint, repeat: repeat && ours(repeat), memo });
+      if (result.kind === "refused") return refused(result.problems);
+      if (result.kind !== "stored") return result;
+      const { setAside = [], ...stored } = result;
+      for (const each of setAside) onSetAside?.(each);
+      wake();
+      return stored;
     },
     drain: () => commits.drain(),
   };

@@ -22,6 +22,8 @@ export interface Backend {
   readonly quota: number;
   readonly faults: FaultPlan;
   readonly outbox: Outbox | null;
+  /** Called when the outbox cannot take a mail; null: nobody wants to know. */
+  readonly onOutboxProblem: ((problem: Error) => void) | null;
   readonly events: EventFeed | null;
   /** Milliseconds between the acceptance of a message and its events. */
   readonly eventDelayMs: number;

@@ -135,7 +135,12 @@ async function store(accepted: AcceptedMail, backend: Backend): Promise<void> {
   const { mail, messageId, acceptedAt, region } = accepted;
   const host = region === "us-east-1" ? "email" : region;
   if (!mail.renderingFailure) {
-    await backend.outbox?.store(mail, messageId, `<${messageId}@${host}.amazonses.com>`, acceptedAt);
+    try {
+      await backend.outbox?.store(mail, messageId, `<${messageId}@${host}.amazonses.com>`, acceptedAt);
+    } catch (error) {
+      backend.onOutboxProblem?.(error as Error);
+      throw error;
+    }
   }
   backend.accepted++;
   const isSuppressed = (address: string) => backend.suppression.holds(address);

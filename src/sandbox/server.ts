@@ -14,7 +14,7 @@ import { CallLog } from "./call-log.ts";
 import { EventFeed, type NotificationSink } from "./event-feed.ts";
 import { EventFile } from "./event-file.ts";
 import { FaultPlan, type Fault } from "./faults.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox, type TopicOf } from "./outbox.ts";
 import { findRoute } from "./routes.ts";
 import { SendLimits } from "./send-limits.ts";
 import { SuppressionList } from "./suppression-list.ts";
@@ -40,6 +40,10 @@ export interface SandboxOptions {
   latencyMs: number;
   /** The folder for the `.eml` files of accepted messages, created when missing. Null: none are kept. */
   outbox: string | null;
+  /** Finds the topic of a mail: then each topic has a folder in the outbox, with pages to click through. Not set: it is flat. */
+  topicOf?: TopicOf;
+  /** Called when the outbox cannot take a mail. The call is answered with an error of the server. */
+  onOutboxProblem?: (problem: Error) => void;
   /** The NDJSON file that events are appended to, in SNS envelopes. Null: none is written. */
   events: string | null;
   /** Where events are POSTed to, signed, as SNS does. Null, the default: nowhere. */
@@ -49,6 +53,8 @@ export interface SandboxOptions {
    * region of the call.
    */
   snsTopic?: string | null;
+  /** Further places that events go to. */
+  sinks?: readonly NotificationSink[];
   faults: Fault[];
   clock?: Clock;
   /** The NDJSON file that gets one line (`LoggedCall`) for each send call. Null, the default: none is written. */
@@ -165,7 +171,8 @@ async function openBackend(options: SandboxOptions, { clock, webhook, closing }:
     rate: options.rate,
     quota: options.quota,
     faults: new FaultPlan(options.faults),
-    outbox: options.outbox === null ? null : await Outbox.open(options.outbox),
+    outbox: options.outbox === null ? null : await Outbox.open(options.outbox, { topicOf: options.topicOf }),
+    onOutboxProblem: options.onOutboxProblem ?? null,
     log: options.log ? new CallLog(options.log) : null,
     events: await openFeed(options, clock, webhook),
     eventDelayMs: options.eventDelayMs ?? 0,
@@ -184,6 +191,7 @@ async function openFeed(options: SandboxOptions, clock: Clock, webhook: Webhook 
     );
   }
   const sinks: NotificationSink[] = webhook === null ? [] : [webhook];
+  sinks.push(...(options.sinks ?? []));
   if (options.events !== null) sinks.push(await EventFile.open(options.events));
   if (sinks.length === 0) return null;
   return new EventFeed({
@@ -279,7 +287,8 @@ function closeServer(server: Server): Promise<void> {
   });
 }
 
-async function closeFiles({ events, log }: Backend): Promise<void> {
+async function closeFiles({ events, log, outbox }: Backend): Promise<void> {
   log?.close();
+  await outbox?.close();
   await events?.close();
 }

@@ -150,12 +150,13 @@ export interface Topics {
   /**
    * Removes the rehearsal of a topic that only ever went to the sandbox, so that it can be sent for real. Everything that the sandbox
    * had, and what only a rehearsal suppressed, is `pending` again, or `suppressed` where the address really is; with no attempts,
-   * errors, events or visits, and with the topic's own content. What is cancelled stays so. Nothing of the topic is claimed before
-   * all of it is done. Returns what was removed; null: there was no rehearsal. Rejects with TopicRefusedError, and changes nothing,
+   * errors, events or visits, and with the topic's own content. What is cancelled stays so. `notBefore` is the instant before which
+   * none of it is due (ms since the epoch); null: each message is due as it was. Nothing of the topic is claimed before all of it is
+   * done. Returns what was removed; null: there was no rehearsal. Rejects with TopicRefusedError, and changes nothing,
    * when the topic is cancelled or is being rehearsed by a live process. Rejects with InterruptedError when the signal aborts; then,
    * and after a crash, the next call goes on.
    */
-  startAfresh(topic: string, signal: AbortSignal): Promise<Rehearsal | null>;
+  startAfresh(topic: string, options: { signal: AbortSignal; notBefore: number | null }): Promise<Rehearsal | null>;
   /** The processes that have messages of the topic in `sending`. */
   senders(topic: string): Promise<Sender[]>;
 }

@@ -9,8 +9,9 @@ import type { Io } from "../io.ts";
 import { fileProblem, pathFrom } from "../read-file.ts";
 import type { CompiledContent } from "../compose/mail/template.ts";
 import { prepareContent } from "../compose/mail/tools.ts";
+import { rehearsalOf, removeRehearsal } from "./afresh.ts";
 import { tellingRefusals } from "./refused-topic.ts";
-import type { ListCounts } from "../store/rows.ts";
+import type { Endpoint, ListCounts } from "../store/rows.ts";
 import type { Lists } from "../store/store.ts";
 import { type ListFlags, nameOfList, type StagedList, stageRecipients, type Timing, topicOfFile } from "./list.ts";
 import type { Content, Totals } from "../message.ts";
@@ -138,13 +139,13 @@ export interface StagedCampaign extends StagedList {
 
 /**
  * Reads and checks the whole list; nothing is in the job file until `commit`. With `dryRun` every row is rendered and no
- * rejects file is written. Throws `UserError` when the topic refuses the list or no row is valid.
+ * rejects file is written. `endpoint` says where the list is sent right after, when that is known. Throws `UserError` when the topic refuses the list or no row is valid.
  */
 export async function stageCampaign(
   context: Context,
   store: Lists,
   campaign: Campaign,
-  options: { timing: Timing; dryRun: boolean },
+  options: { timing: Timing; dryRun: boolean; endpoint?: Endpoint },
 ): Promise<StagedCampaign> {
   const { file, topic, content, flags } = campaign;
   const replaceContent = flags.replaceContent ?? false;
@@ -167,6 +168,7 @@ export async function stageCampaign(
     priority: 5,
     notBefore: staged.notBefore || null,
     replaceContent,
+    ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
   };
   return {
     ...staged,
@@ -183,25 +185,39 @@ export interface ImportedCampaign {
   totals: Totals;
   /** Earliest instant any message of the list is due; 0: at once. */
   notBefore: number;
+  /** True: the topic was only rehearsed, and the rehearsal was removed. */
+  isAfresh: boolean;
 }
 
 /**
  * Reads content and list and puts them into their topic, due as `timing` says. Throws `UserError` when they cannot be
- * used; nothing is in the job file then.
+ * used; nothing is in the job file then. `isReal`: the topic is to be sent for real, so a rehearsal of it is removed, and
+ * what was rehearsed is due with the list.
  */
 export async function importCampaign(
   context: Context,
   file: string,
   flags: CampaignFlags,
   timing: Timing,
+  { isReal = false }: { isReal?: boolean } = {},
 ): Promise<ImportedCampaign> {
   const campaign = await readCampaign(context.io, file, flags, context.terminal);
   const store = await context.openStore();
   campaign.topic = await storedTopic(store, campaign.topic);
-  const staged = await stageCampaign(context, store, campaign, { timing, dryRun: false });
+  const rehearsed = isReal ? await rehearsalOf(store, campaign.topic, "ses") : null;
+  if (rehearsed) campaign.flags = { ...campaign.flags, replaceContent: true };
+  const endpoint = isReal ? ({ endpoint: "ses" } as const) : {};
+  const staged = await stageCampaign(context, store, campaign, { timing, dryRun: false, ...endpoint });
   const ingest = await staged.commit();
   const { topic } = campaign;
-  return { topic, ingest, totals: await store.totals(topic), notBefore: staged.notBefore };
+  if (rehearsed) await removeRehearsal(context, store, topic, staged.notBefore);
+  return {
+    topic,
+    ingest,
+    totals: await store.totals(topic),
+    notBefore: staged.notBefore,
+    isAfresh: rehearsed !== null,
+  };
 }
 
 /** Warns of a local picture that is not sent with the mail: no reader would see it. */

@@ -4,8 +4,11 @@ import { awsRegion } from "../aws/region.ts";
 import type { Context } from "./context.ts";
 import { type Account, connectSes, type Ses, type SesOptions } from "../aws/ses.ts";
 import { parseDuration } from "../time/duration.ts";
-import type { Sandbox } from "../sandbox/server.ts";
+import type { NotificationSink } from "../sandbox/event-feed.ts";
+import type { TopicOf } from "../sandbox/outbox.ts";
+import type { Sandbox, SandboxOptions } from "../sandbox/server.ts";
 import type { Endpoint } from "../store/rows.ts";
+import type { VisitSink } from "../store/store.ts";
 
 /** Used when the account cannot be read: the rate SES gives a new production account. */
 const DEFAULT_PER_SECOND = 14;
@@ -18,6 +21,8 @@ const OUTBOX = "ses-mail-outbox";
 export interface EndpointFlags {
   sandbox?: boolean;
   sandboxEvents?: string;
+  /** Where the mails of the sandbox go; `ses-mail-outbox` when not given. */
+  outbox?: string;
   rate?: number;
   concurrency?: number;
   timeout: string;
@@ -48,19 +53,36 @@ export interface EventTarget {
   snsTopic: string;
 }
 
+/** What the embedded sandbox has to do with the job file. It is used for a rehearsal only. */
+export interface Rehearsing {
+  /** Where events are POSTed; not set: nowhere. */
+  webhook?: EventTarget;
+  /** Another place that takes events. */
+  sink?: NotificationSink;
+  /** Finds the topic of a mail. */
+  topicOf: TopicOf;
+}
+
+/** Finds the topic of a mail by the tag that names its message. */
+export function topicByTag(store: Pick<VisitSink, "addressee">): TopicOf {
+  return async ({ tags }) => {
+    const id = tags.find(({ name }) => name === "ses-mail-message")?.value;
+    return id === undefined ? null : ((await store.addressee(Number(id)))?.topic ?? null);
+  };
+}
+
 /**
  * Connects, reads the account's rate and quota, and settles rate and concurrency. An account that cannot be read is a
  * warning and stops nothing. Throws `UserError` for a bad `--timeout`. Everything is closed when the command ends.
  */
-export async function connect(
-  context: Context,
-  flags: EndpointFlags,
-  events: EventTarget | null = null,
-): Promise<SesConnection> {
-  const sandbox = flags.sandbox ? await startEmbedded(context, flags, events) : null;
+export async function connect(context: Context, flags: EndpointFlags, rehearsing: Rehearsing): Promise<SesConnection> {
+  const trouble = { outbox: null as Error | null };
+  const sandbox = flags.sandbox
+    ? await startEmbedded(context, flags, { ...rehearsing, onOutboxProblem: (problem) => (trouble.outbox = problem) })
+    : null;
   const options = clientOptions(context, flags, sandbox);
   // Use one client for everything: reading the account opens the connection that the first mail uses.
-  const ses = connectSes(options);
+  const ses = haltedBy(trouble, connectSes(options));
   context.onExit(() => ses.close());
   const account = await readAccount(context, flags, ses);
   const { perSecond, concurrency } = rateOf(account, flags);
@@ -70,6 +92,20 @@ export async function connect(
   );
   const endpoint = sandbox ? "sandbox" : "ses";
   return { ses, sandbox, endpoint, account, perSecond, concurrency, halt: haltOf(account) };
+}
+
+/** A mail that the outbox cannot take is not to be tried again and again: somebody has to make room first. */
+function haltedBy(trouble: { outbox: Error | null }, ses: Ses): Ses {
+  return {
+    ...ses,
+    async send(...args) {
+      const outcome = await ses.send(...args);
+      if (trouble.outbox === null || outcome.kind !== "transient") return outcome;
+      const { message: reason } = trouble.outbox;
+      trouble.outbox = null;
+      return { kind: "halted", reason, hint: "make room there, or name another folder with --outbox" };
+    },
+  };
 }
 
 function clientOptions({ io }: Context, flags: EndpointFlags, sandbox: Sandbox | null): SesOptions {
@@ -104,23 +140,27 @@ export function rateOf(
 async function startEmbedded(
   { io, terminal, onExit }: Context,
   flags: EndpointFlags,
-  events: EventTarget | null,
+  { webhook, sink, topicOf, onOutboxProblem }: Rehearsing & Required<Pick<SandboxOptions, "onOutboxProblem">>,
 ): Promise<Sandbox> {
   const { startSandbox } = await import("../sandbox/server.ts");
-  const outbox = resolve(io.cwd, OUTBOX);
+  const folder = flags.outbox ?? OUTBOX;
+  const outbox = resolve(io.cwd, folder);
   const sandbox = await startSandbox({
     port: 0,
     rate: flags.rate ?? DEFAULT_PER_SECOND,
     quota: 50_000,
     latencyMs: 20,
     outbox,
+    topicOf,
+    onOutboxProblem,
     events: flags.sandboxEvents === undefined ? null : resolve(io.cwd, flags.sandboxEvents),
     faults: [],
     clock: io.clock,
-    ...(events && { webhook: { url: events.url }, snsTopic: events.snsTopic }),
+    ...(sink && { sinks: [sink] }),
+    ...(webhook && { webhook: { url: webhook.url }, snsTopic: webhook.snsTopic }),
   });
   onExit(() => sandbox.close());
-  terminal.info(`Sandbox: nothing leaves this machine; the mails land in ${OUTBOX}/`);
+  terminal.info(`Sandbox: nothing leaves this machine; the mails land in ${folder.replace(/\/$/, "")}/`);
   return sandbox;
 }
 

@@ -58,7 +58,7 @@ export async function sendSample(
     to: parsed.address,
     refusal: (reason, line) => new UserError(`the first row (line ${line}) is refused: ${reason}`),
   });
-  const { ses, halt } = await connect(context, flags);
+  const { ses, halt } = await connect(context, flags, { topicOf: async () => campaign.topic });
   const outcome: Outcome = halt ? { kind: "halted", ...halt } : await ses.send(mail, []);
   answerSample(context, campaign.topic, parsed.address, outcome);
   if (outcome.kind === "sent") return EXIT.done;

@@ -3,7 +3,8 @@ import { type CampaignFlags, describeList, importCampaign, type ListAnswer } fro
 import type { Context } from "./context.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { pastIn, type Timing, zoneColumnOf } from "./list.ts";
-import type { Totals } from "../message.ts";
+import type { State, Totals } from "../message.ts";
+import { rehearsalOf, removeRehearsal } from "./afresh.ts";
 import type { Reschedule } from "../store/rows.ts";
 import type { Reader, Topics } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
@@ -44,9 +45,15 @@ export async function schedule(context: Context, file: string | null, flags: Sch
 
 async function scheduleFile(context: Context, file: string, flags: ScheduleFlags, when: When): Promise<number> {
   const { terminal } = context;
-  const { topic, ingest, totals, notBefore } = await importCampaign(context, file, flags, when.timing);
+  const scheduled = await importCampaign(context, file, flags, when.timing, { isReal: true });
+  const { topic, ingest, totals, notBefore, isAfresh } = scheduled;
+  // What was rehearsed waits for the earliest time. Each recipient has a zone of its own, so give it its own time.
+  if (isAfresh && when.timing.zoneColumn !== null) {
+    const store = await context.openStore();
+    await store.reschedule(topic, await planMove(store, topic, when, ["pending"]));
+  }
   answer(context, { topic, ingest, totals, notBefore, when, text: describeList(topic, ingest) });
-  if (ingest.added === 0 && ingest.duplicates > 0) {
+  if (ingest.added === 0 && ingest.duplicates > 0 && !isAfresh) {
     terminal.warn(
       `Everybody was in "${topic}" already, so nothing moved; to move what is pending: ses-mail schedule --topic "${topic}" --at …`,
     );
@@ -57,9 +64,11 @@ async function scheduleFile(context: Context, file: string, flags: ScheduleFlags
 async function moveTopic(context: Context, name: string, when: When): Promise<number> {
   const store = await context.openStore({ ifMissing: "refuse" });
   const topic = await storedTopic(store, name);
+  const rehearsed = await rehearsalOf(store, topic, "ses");
   const { pending } = await store.totals(topic);
-  if (pending === 0) throw await nothingToMove(store, topic);
-  const plan = await planMove(store, topic, when);
+  if (pending === 0 && !rehearsed) throw await nothingToMove(store, topic);
+  const plan = await planMove(store, topic, when, rehearsed ? null : ["pending"]);
+  if (rehearsed) await removeRehearsal(context, store, topic, plan.notBefore);
   const moved = await store.reschedule(topic, plan);
   const totals = await store.totals(topic);
   const text = `${topic}: ${moved} messages moved`;
@@ -117,28 +126,39 @@ async function nothingToMove(store: Topics, topic: string): Promise<UserError> {
   );
 }
 
-async function planMove(store: Topics & Reader, topic: string, { timing }: When): Promise<Reschedule> {
+/** `states`: which messages will be pending when they are moved; null: all. */
+async function planMove(
+  store: Topics & Reader,
+  topic: string,
+  { timing }: When,
+  states: State[] | null,
+): Promise<Reschedule> {
   if (timing.zoneColumn === null) {
     const due = timing.instantOf("");
     if ("problem" in due) throw new UserError(due.problem);
     return { notBefore: due.at, instantOf: null };
   }
-  return planByZone(store, topic, timing, timing.zoneColumn);
+  return planByZone(store, topic, { timing, zoneColumn: timing.zoneColumn, states });
+}
+
+interface ZonePlan {
+  timing: Timing;
+  zoneColumn: string;
+  states: State[] | null;
 }
 
 /** Looks at every recipient's zone before anything is moved, so that either all messages move or none. */
 async function planByZone(
   store: Topics & Reader,
   topic: string,
-  timing: Timing,
-  zoneColumn: string,
+  { timing, zoneColumn, states }: ZonePlan,
 ): Promise<Reschedule> {
   const columns = await store.columns(topic);
   const column = columns[zoneColumnOf(zoneColumn, columns)] ?? "";
   const dueOf = (fields: Record<string, string>) => timing.instantOf((fields[column] ?? "").trim());
   let notBefore = Number.POSITIVE_INFINITY;
   const pastZones = new Map<string, number>();
-  for await (const { email, fields } of store.messages(topic, ["pending"])) {
+  for await (const { email, fields } of store.messages(topic, states)) {
     const zone = (fields[column] ?? "").trim();
     const due = dueOf(fields);
     if ("at" in due) notBefore = Math.min(notBefore, due.at);

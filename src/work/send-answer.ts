@@ -7,6 +7,7 @@ import { formatDuration } from "../time/duration.ts";
 import type { SesConnection } from "./endpoint.ts";
 import { EXIT, exitCodeOf } from "../errors.ts";
 import type { Totals } from "../message.ts";
+import type { Rehearsal } from "../store/rows.ts";
 import type { Store } from "../store/store.ts";
 
 const DAY_MS = 86_400_000;
@@ -16,6 +17,10 @@ export interface RunSetup {
   store: Store;
   connection: SesConnection;
   ingest: ListAnswer | null;
+  /** True: the topic was only rehearsed, and is to be started afresh. */
+  rehearsed: boolean;
+  /** What was removed of the rehearsal. Not set, or null: nothing was. */
+  removed?: Rehearsal | null;
 }
 
 /** Writes the answer of a finished run. `late`: how many messages `--max-late` left alone. Returns the exit code. */
@@ -37,6 +42,7 @@ export async function answerRun(
       ingest: setup.ingest,
       run: runAnswer(result.run),
       totals,
+      ...(setup.removed && { rehearsal_removed: setup.removed }),
     });
   } else {
     terminal.result(describeResult(scope.topic, result.run, totals));

@@ -7,17 +7,19 @@ import { createSendLoop } from "../deliver/send.ts";
 import { emptyRun, type SendOptions, type SendResult } from "../deliver/sender.ts";
 import type { Scope } from "../deliver/source.ts";
 import { parseDuration } from "../time/duration.ts";
-import { connect } from "./endpoint.ts";
+import { connect, type Rehearsing, topicByTag } from "./endpoint.ts";
+import { rehearsalEvents } from "./rehearsal-events.ts";
 import { AT_ONCE, type StagedList } from "./list.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 import { answerRun, type RunSetup } from "./send-answer.ts";
 import { confirmSend } from "./send-confirm.ts";
 import type { SendFlags } from "./send-flags.ts";
 import type { RenderedMail } from "../message.ts";
-import type { Topics } from "../store/store.ts";
+import type { Store, Topics } from "../store/store.ts";
 import { admit } from "../store/rules/admit.ts";
 import { storedTopic } from "../store/topic-name.ts";
-import { refusedTopic } from "./refused-topic.ts";
+import { describeRehearsal, rehearsalOf, removeRehearsal, tellRehearsed } from "./afresh.ts";
+import type { TopicRow } from "../store/rows.ts";
 import { openLinks, readSecrets } from "../tracking/links.ts";
 
 /** The rate shown is that of the last few seconds, not of the whole run. */
@@ -35,14 +37,18 @@ export async function sendCampaign(context: Context, file: string, flags: Campai
   const store = await context.openStore();
   campaign.topic = await storedTopic(store, campaign.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
-  await refuseOtherEndpoint(store, campaign.topic, endpoint);
-  const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false });
-  const connection = await connect(context, flags);
+  const rehearsed = await rehearsalOf(store, campaign.topic, endpoint);
+  // Nobody got the content that was rehearsed, so another one may take its place.
+  if (rehearsed) campaign.flags = { ...campaign.flags, replaceContent: true };
+  const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false, endpoint });
+  const connection = await connect(context, flags, rehearsing(context, store));
+  if (rehearsed) announce(context, rehearsed, flags);
   const plan = { campaign, first: firstMail(campaign, staged), recipients: staged.rows - staged.rejected, connection };
   await confirmSend(context, plan, flags);
   const ingest = await staged.commit();
   context.terminal.info(describeList(campaign.topic, ingest));
-  return sendScope(context, { topic: campaign.topic, endpoint, maxLateMs }, { store, connection, ingest }, flags);
+  const setup = { store, connection, ingest, rehearsed: rehearsed !== null };
+  return sendScope(context, { topic: campaign.topic, endpoint, maxLateMs }, setup, flags);
 }
 
 /**
@@ -56,14 +62,32 @@ export async function sendDue(context: Context, flags: CampaignFlags & SendFlags
   const store = await context.openStore({ ifMissing: "refuse" });
   const topic = flags.topic === undefined ? null : await storedTopic(store, flags.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
-  if (topic !== null) await refuseOtherEndpoint(store, topic, endpoint);
+  const rehearsed = topic === null ? null : await rehearsalOf(store, topic, endpoint);
   const scope: Scope = { topic, endpoint, maxLateMs };
   // An unknown topic must be an error, not an empty run, so ask for it by name first.
   await store.totals(topic);
   const { due } = await store.outlook(scope);
-  const connection = await connect(context, flags);
-  await confirmSend(context, { campaign: null, first: null, recipients: due, connection }, flags);
-  return sendScope(context, scope, { store, connection, ingest: null }, flags);
+  const connection = await connect(context, flags, rehearsing(context, store));
+  if (rehearsed) announce(context, rehearsed, flags);
+  // Of a rehearsed topic nothing is due before its rehearsal is removed. Then everything is, but what was taken back.
+  const recipients = rehearsed ? rehearsed.total - rehearsed.cancelled : due;
+  await confirmSend(context, { campaign: null, first: null, recipients, connection }, flags);
+  const code = await sendScope(
+    context,
+    scope,
+    { store, connection, ingest: null, rehearsed: rehearsed !== null },
+    flags,
+  );
+  if (topic === null && endpoint === "ses") await tellRehearsed(context, store);
+  return code;
+}
+
+/** Says before the question that the rehearsal goes. Without a question it is said when it is done. */
+function announce({ io, terminal }: Context, rehearsed: TopicRow, { yes }: SendFlags): void {
+  if (yes || io.stdin.isTTY !== true || io.stderr.isTTY !== true) return;
+  terminal.info(
+    `"${rehearsed.topic}" was only rehearsed. To send it for real removes the rehearsal: ${describeRehearsal(rehearsed)}.`,
+  );
 }
 
 function firstMail({ compiled }: Campaign, { sample }: StagedList): RenderedMail | null {
@@ -74,19 +98,26 @@ function maxLateOf(flags: SendFlags): number | null {
   return flags.maxLate === undefined ? null : parseDuration(flags.maxLate, "--max-late");
 }
 
-/** Refuses a topic that was sent to the other endpoint: a rehearsal must not use up a real campaign, or the reverse. */
-async function refuseOtherEndpoint(store: Topics, topic: string, endpoint: Scope["endpoint"]): Promise<void> {
-  const row = (await store.topic(topic)) ?? undefined;
-  const refusal = admit(row, { adds: false, endpoint, content: null });
-  if (refusal !== "fine") throw refusedTopic({ topic, refusal, endpoint });
+function rehearsing({ terminal }: Context, store: Store): Rehearsing {
+  const sink = rehearsalEvents(store, ({ message }) =>
+    terminal.warn(
+      `The events of the sandbox could not be taken in, so the figures of this rehearsal are not complete: ${message}`,
+    ),
+  );
+  return { sink, topicOf: topicByTag(store) };
 }
 
 async function sendScope(context: Context, scope: Scope, setup: RunSetup, flags: SendFlags): Promise<number> {
   const { store } = setup;
+  // Last of all: whoever cannot send keeps the rehearsal.
+  if (setup.rehearsed && scope.topic !== null && setup.connection.halt === null)
+    setup.removed = await removeRehearsal(context, store, scope.topic);
   if (flags.retryInDoubt) await retryInDoubt(store, scope);
   const result = setup.connection.halt
     ? haltedBefore(setup.connection.halt)
     : await runLoop(context, scope, setup, flags);
+  // Closed now, so that the events of the rehearsal are in the figures.
+  await setup.connection.sandbox?.close();
   // Some events came before the answer with their SES message id: match them now.
   await store.matchKeptEvents();
   const late = scope.maxLateMs === null ? 0 : (await store.outlook(scope)).late;
@@ -112,7 +143,9 @@ async function runLoop(
   const progress = terminal.progress(Math.min(due, flags.max ?? due), "sent");
   const speed = createSpeedometer();
   boundOldSpace();
-  const mailer = createMailer(store, connection.ses, () => openLinks(store, io.env, io.clock));
+  const mailer = createMailer(store, connection.ses, () => openLinks(store, io.env, io.clock), {
+    isRehearsal: scope.endpoint === "sandbox",
+  });
   const loop = createSendLoop(store, mailer, {
     scope,
     rate: () => connection,
@@ -120,7 +153,8 @@ async function runLoop(
     maxAttempts: flags.maxAttempts,
     max: flags.max ?? null,
     onQuota: flags.onQuota,
-    checkpoint: reputationCheck(store, scope, flags),
+    // Bounces of a rehearsal are what somebody wants to see, and harm nobody.
+    checkpoint: scope.endpoint === "sandbox" ? async () => null : reputationCheck(store, scope, flags),
     io,
   });
   try {

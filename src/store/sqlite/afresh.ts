@@ -35,6 +35,7 @@ export function createAfresh(job: Job, recover: () => Promise<number>): Pick<Top
        ${COUNTED.map((name) => `${name} = 0`).join(", ")}, ${HAPPENED.map((name) => `${name} = null`).join(", ")}
      where id = ? and afresh_at = ?`,
   );
+  const due = db.prepare<[number, number]>("update topic set not_before = ? where id = ?");
   const isMine = db.prepare<[number, number]>("select 1 from topic where id = ? and afresh_at = ?");
   const inFlight = db.prepare<[number], Sender>(
     `select distinct p.host, p.pid from message m join process p on p.id = m.claimed_by
@@ -42,7 +43,7 @@ export function createAfresh(job: Job, recover: () => Promise<number>): Pick<Top
   );
 
   return {
-    async startAfresh(topic, signal) {
+    async startAfresh(topic, { signal, notBefore }) {
       const topicId = topicIdOf(db, topic);
       await recover();
       const closed = await write(() => close(topicId, topic));
@@ -53,12 +54,14 @@ export function createAfresh(job: Job, recover: () => Promise<number>): Pick<Top
         const goesOn = await write((counters) => {
           // Another process may have ended it, and what is in the topic now is real.
           if (isMine.get(topicId, since) === undefined) return false;
-          clearAll(db, counters, topicId, ranges);
+          clearAll(db, counters, { topicId, notBefore }, ranges);
           return true;
         });
         if (!goesOn) return rehearsal;
       }
-      await write(() => open.run(topicId, since));
+      await write(() => {
+        if (open.run(topicId, since).changes > 0 && notBefore !== null) due.run(notBefore, topicId);
+      });
       return rehearsal;
     },
     senders: async (topic) => inFlight.all(topicIdOf(db, topic)),
@@ -131,12 +134,19 @@ function* stepsOf(db: Connection, topicId: number): Generator<Range[]> {
 }
 
 /** A message as it was when it was added. Of the times at which it was to be sent, only those that a person chose stay. */
-const UNPLAYED = "attempts = 0, ses_message_id = null, error = null, sent_at = null, not_before = max(not_before, 0)";
+const UNPLAYED = `attempts = 0, ses_message_id = null, error = null, sent_at = null,
+  not_before = max(not_before, ifnull(@notBefore, 0))`;
+
+interface Target {
+  topicId: number;
+  notBefore: number | null;
+}
 
 /** Removes what the rehearsal left in these ranges, inside a transaction. */
-function clearAll(db: Connection, counters: Counters, topicId: number, ranges: readonly Range[]): void {
+function clearAll(db: Connection, counters: Counters, target: Target, ranges: readonly Range[]): void {
+  const { topicId } = target;
   const of = "id between @first and @last and topic_id = @topicId";
-  type Where = [Range & { topicId: number }];
+  type Where = [Range & Target];
   const stopped = suppressedSql("lower(email)", "null");
   const back = (from: State, to: State) =>
     db.prepare<Where>(
@@ -149,15 +159,15 @@ function clearAll(db: Connection, counters: Counters, topicId: number, ranges: r
   const others = [
     // Some were put back, and wait for another attempt.
     `update message set ${UNPLAYED} where ${of} and state in ('pending', 'cancelled', 'suppressed')
-       and (attempts > 0 or error is not null or ses_message_id is not null or not_before < 0)`,
+       and (attempts > 0 or error is not null or ses_message_id is not null or not_before < ifnull(@notBefore, 0))`,
     // What was sent kept the content it was sent with when the topic got another one.
     `update message as m set content_id = (select content_id from topic where id = @topicId)
      where ${of} and content_id <> (select content_id from topic where id = @topicId) and not ${IS_VARIANT}`,
-    "delete from event where message_id between @first and @last and @topicId",
-    "delete from feedback where message_id between @first and @last and @topicId",
+    "delete from event where message_id between @first and @last",
+    "delete from feedback where message_id between @first and @last",
   ].map((sql) => db.prepare<Where>(sql));
   for (const { first, last } of ranges) {
-    const where = { first, last, topicId };
+    const where = { first, last, ...target };
     for (const { from, to, write } of moves) counters.move(topicId, from, to, write.run(where).changes);
     for (const other of others) other.run(where);
   }

@@ -6,7 +6,7 @@ import { createMailer } from "../../deliver/mailer.ts";
 import { createSendLoop } from "../../deliver/send.ts";
 import type { SendLoop } from "../../deliver/sender.ts";
 import { parseDuration } from "../../time/duration.ts";
-import { type SesConnection, connect, rateOf } from "../endpoint.ts";
+import { type SesConnection, connect, rateOf, topicByTag } from "../endpoint.ts";
 import { EXIT, exitCodeOf, UserError } from "../../errors.ts";
 import {
   type AccountWatch,
@@ -100,11 +100,17 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
   const { clock, env } = context.io;
   const links = await openLinks(store, env, clock);
   const webhook = whenKnown<string>();
-  const connection = await connect(context, flags, { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC });
+  const connection = await connect(context, flags, {
+    webhook: { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC },
+    topicOf: topicByTag(store),
+  });
   const account = createAccountWatch(connection, () => sender.status().run.sent);
   const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
   boundOldSpace();
-  const mailer = createMailer(store, connection.ses, async () => links, { whenFolderIsGone: "fail" });
+  const mailer = createMailer(store, connection.ses, async () => links, {
+    whenFolderIsGone: "fail",
+    isRehearsal: connection.endpoint === "sandbox",
+  });
   const sender = createSendLoop(store, mailer, {
     scope,
     rate: () => rateOf(account.latest(), flags),
@@ -114,7 +120,13 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
     io: context.io,
   });
   const settings = withSandbox(asked, connection);
-  const inbox = createRequestInbox({ store, endpoint: settings.endpoint, wake: () => sender.wake() });
+  const inbox = createRequestInbox({
+    store,
+    endpoint: settings.endpoint,
+    wake: () => sender.wake(),
+    onSetAside: ({ topic, now }) =>
+      tell(`topic "${topic}" was only rehearsed: the rehearsal is called "${now}" now, and is not sent`),
+  });
   const mailing = { store, inbox, clock, settings, sender };
   const gateway = {
     ...mailing,

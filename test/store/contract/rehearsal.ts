@@ -33,7 +33,7 @@ const rehearse = async (store: Store, room = 9): Promise<Claim[]> => (await turn
 const real = async (store: Store, room = 9): Promise<string[]> =>
   (await turn(store, room)).claims.map((claim) => claim.email);
 const answer = (store: Store, ...settlements: Settlement[]) => turn(store, 0, { ...SANDBOX, settlements });
-const afresh = (store: Store, topic = "june") => store.startAfresh(topic, NEVER);
+const afresh = (store: Store, topic = "june") => store.startAfresh(topic, { signal: NEVER, notBefore: null });
 const manual = (address: string, rehearsal = false) => ({ address, reason: "manual", source: "test", rehearsal });
 
 async function all(store: Store): Promise<Suppression[]> {
@@ -61,7 +61,7 @@ function startingAfresh(prepare: Prepare): void {
   it("everything that the sandbox had waits again, as on the first day", async () => {
     const { open, clock } = await prepare();
     const store = await open();
-    await ingest(store, [...PEOPLE, "f@x.example", "g@x.example"], { at: clock.now() - 5 });
+    await ingest(store, [...PEOPLE, "f@x.example", "g@x.example"]);
     await store.suppress([manual("f@x.example", true)]);
     const before = await messagesOf(store);
     const [a, b, c, d, e] = await rehearse(store, 5);
@@ -112,6 +112,21 @@ function startingAfresh(prepare: Prepare): void {
     for (const claim of claims) expect((await store.content(claim.contentId)).subject).toBe("Corrected");
   });
 
+  it("is due when it is to be sent, and not a moment before", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await ingest(store, PEOPLE);
+    const [a, b] = await rehearse(store, 2);
+    await answer(store, sent(a), failed(b));
+    const notBefore = clock.now() + 60_000;
+    await store.startAfresh("june", { signal: NEVER, notBefore });
+    expect(await store.topic("june")).toMatchObject({ notBefore, pending: 5 });
+    expect(await store.nextDueInMs(EVERYTHING)).toBe(60_000);
+    expect(await real(store)).toEqual([]);
+    clock.pass(60_000);
+    expect(await real(store)).toEqual(PEOPLE);
+  });
+
   it("says that there is nothing to be removed, and changes nothing, where nothing was rehearsed", async () => {
     const { open } = await prepare();
     const store = await open();
@@ -159,7 +174,9 @@ function startingAfresh(prepare: Prepare): void {
     const [store, other] = [await open(), await open()];
     await ingest(store, PEOPLE);
     await answer(store, sent((await rehearse(store, 1))[0]));
-    await expect(store.startAfresh("june", AbortSignal.abort())).rejects.toThrow(InterruptedError);
+    await expect(store.startAfresh("june", { signal: AbortSignal.abort(), notBefore: null })).rejects.toThrow(
+      InterruptedError,
+    );
     expect((await store.topic("june"))?.afreshAt).not.toBeNull();
     expect([await rehearse(other), await real(other)]).toEqual([[], []]);
     const stray = { ...of(store, { id: 1 } as Claim), to: ["a@x.example"] };

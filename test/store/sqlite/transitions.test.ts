@@ -145,7 +145,7 @@ const DEEDS: Record<string, Deed> = {
     by: by("start afresh"),
     act: ofTopic((store) =>
       store
-        .startAfresh("june", new AbortController().signal)
+        .startAfresh("june", { signal: new AbortController().signal, notBefore: null })
         .catch((error: unknown) => expect(error).toBeInstanceOf(TopicRefusedError)),
     ),
   },

@@ -1,0 +1,86 @@
+/** What happens to a rehearsal when its topic is sent for real. */
+import type { Context } from "./context.ts";
+import { UserError } from "../errors.ts";
+import { refusedTopic, tellingRefusals } from "./refused-topic.ts";
+import { admit } from "../store/rules/admit.ts";
+import type { Endpoint, Rehearsal, Sender, TopicRow } from "../store/rows.ts";
+import type { Topics } from "../store/store.ts";
+
+/** So many names at most stand in one line. */
+const NAMED = 3;
+
+/**
+ * The topic, when it was only rehearsed and has to be started afresh before it goes to `endpoint`; null: it is fine. Throws `UserError`
+ * when it cannot go there: it was sent for real, is being rehearsed by a live process, or is cancelled.
+ */
+export async function rehearsalOf(store: Topics, topic: string, endpoint: Endpoint): Promise<TopicRow | null> {
+  const row = await store.topic(topic);
+  const refusal = admit(row ?? undefined, { adds: false, endpoint, content: null });
+  if (row === null || refusal === "fine") return null;
+  if (refusal === "rehearsing") throw await atWork(store, topic);
+  if (refusal !== "rehearsed") throw refusedTopic({ topic, refusal, endpoint });
+  if (row.cancelledAt !== null) throw refusedTopic({ topic, refusal: "cancelled", endpoint });
+  return row;
+}
+
+async function atWork(store: Topics, topic: string): Promise<UserError> {
+  const { message, hint } = refusedTopic({ topic, refusal: "rehearsing", endpoint: "ses" });
+  const senders = await store.senders(topic);
+  return new UserError(senders.length === 0 ? message : `${message}, by ${senders.map(nameOf).join(", ")}`, hint);
+}
+
+function nameOf({ host, pid }: Sender): string {
+  return `process ${pid} on ${host}`;
+}
+
+/** Removes the rehearsal of the topic and says so. `notBefore`: the instant before which none of it is due; null: as it was. */
+export async function removeRehearsal(
+  { io, terminal }: Context,
+  store: Topics,
+  topic: string,
+  notBefore: number | null = null,
+): Promise<Rehearsal | null> {
+  const removed = await tellingRefusals(store.startAfresh(topic, { signal: io.signal, notBefore }));
+  if (removed !== null) terminal.info(`The rehearsal of "${topic}" is removed: ${describeRehearsal(removed)}.`);
+  return removed;
+}
+
+/** What a rehearsal came to: `12 sent, 1 in doubt, 11 delivered, 1 bounce`. */
+export function describeRehearsal(counts: Rehearsal): string {
+  const { sent, failed, in_doubt, bounced_permanent, bounced_transient, complained } = counts;
+  const parts: [count: number, one: string, many: string][] = [
+    [failed, "failed", "failed"],
+    [in_doubt, "in doubt", "in doubt"],
+    [bounced_permanent + bounced_transient, "bounce", "bounces"],
+    [complained, "complaint", "complaints"],
+    [counts.opened, "opened", "opened"],
+    [counts.clicked, "clicked", "clicked"],
+  ];
+  const found = parts
+    .filter(([count]) => count > 0)
+    .map(([count, one, many]) => `${count} ${count === 1 ? one : many}`);
+  return [`${sent} sent`, ...found].join(", ");
+}
+
+/**
+ * Tells of the topics that a run for real of all topics leaves alone, because they were only rehearsed. Nobody named them, so their
+ * rehearsals stay; what waits in them must not be forgotten.
+ */
+export async function tellRehearsed({ terminal }: Context, store: Topics): Promise<void> {
+  const rehearsed = (await store.topics()).filter((row) => row.endpoint === "sandbox" && row.cancelledAt === null);
+  const [first] = rehearsed;
+  if (first === undefined) return;
+  const waiting = rehearsed.reduce((sum, row) => sum + row.pending, 0);
+  const which =
+    rehearsed.length === 1
+      ? `topic "${first.topic}" was only rehearsed`
+      : `${rehearsed.length} topics were only rehearsed (${namesOf(rehearsed)})`;
+  const wait = waiting === 0 ? "" : `, and ${waiting} of ${rehearsed.length === 1 ? "its" : "their"} messages wait`;
+  const advice = `to send one for real, name it: ses-mail send --topic "${first.topic}"`;
+  terminal[waiting > 0 ? "warn" : "info"](`Not sent: ${which}${wait}; ${advice}`);
+}
+
+function namesOf(rows: readonly TopicRow[]): string {
+  const names = rows.slice(0, NAMED).map(({ topic }) => topic);
+  return [...names, ...(rows.length > NAMED ? ["…"] : [])].join(", ");
+}
