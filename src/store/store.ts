@@ -81,6 +81,12 @@ export interface VisitSink {
    * messages were visited for the first time.
    */
   applyVisits(visits: readonly Visit[]): Promise<number>;
+  /**
+   * Takes the unsubscription through this message back: its address may be written to again, unless it is suppressed for another
+   * reason. Messages that are `suppressed` stay so until `retry`. Returns whether the address may be written to now; false for an
+   * unknown message.
+   */
+  resubscribe(messageId: number): Promise<boolean>;
   /** Whom a message is for, its topic, and its sender as the author wrote it; null: there is no such message. */
   addressee(messageId: number): Promise<{ email: string; topic: string; from: string } | null>;
 }
@@ -148,11 +154,6 @@ export interface Suppressions {
   unsuppress(addresses: readonly string[]): Promise<number>;
   /** Why this address is not written to; null: it is not suppressed. */
   suppression(address: string): Promise<Suppression | null>;
-  /**
-   * Takes back an unsubscription that came through a link in a mail. Any other suppression stays. Returns whether the address
-   * may be written to now.
-   */
-  resubscribe(address: string): Promise<boolean>;
   /** Streams all of them in order of address. */
   suppressions(): AsyncGenerator<Suppression>;
   /** Up to `limit` suppressions whose address contains `text`, in order of address. */

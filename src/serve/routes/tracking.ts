@@ -175,7 +175,7 @@ async function unsubscribeRoutes(app: FastifyInstance, { links, store }: Tracked
   const readerOf = async ({ params: { token } }: { params: { token: string } }) => {
     const messageId = await links.readUnsubscribe(token);
     const addressee = messageId === null ? null : await store.addressee(messageId);
-    return addressee && { ...addressee, token };
+    return messageId === null || addressee === null ? null : { ...addressee, messageId, token };
   };
 
   // A GET never changes anything: scanners follow every link of a mail.
@@ -203,11 +203,11 @@ async function unsubscribeRoutes(app: FastifyInstance, { links, store }: Tracked
 }
 
 interface Undoing {
-  readerOf(request: { params: { token: string } }): Promise<Reader | null>;
+  readerOf(request: { params: { token: string } }): Promise<(Reader & { messageId: number }) | null>;
   refuse: Refuse;
 }
 
-function undoRoutes(app: FastifyInstance, store: Suppressions, { readerOf, refuse }: Undoing): void {
+function undoRoutes(app: FastifyInstance, store: VisitSink, { readerOf, refuse }: Undoing): void {
   // Whoever loads the page of the answer again, or keeps its address, is asked as at first.
   app.get<TokenRoute>("/u/:token/undo", { config: CONFIG, schema: { hide: true } }, (request, reply) =>
     reply.header("cache-control", "no-store").redirect(`../${encodeURIComponent(request.params.token)}`, 303),
@@ -218,7 +218,7 @@ function undoRoutes(app: FastifyInstance, store: Suppressions, { readerOf, refus
     async (request, reply) => {
       const reader = await readerOf(request);
       if (reader === null) return refuse(request, reply, answerUnknown);
-      const isBack = await store.resubscribe(reader.email);
+      const isBack = await store.resubscribe(reader.messageId);
       return answerPage(reply, 200, (isBack ? backPage : blockedPage)(wantedBy(request), reader));
     },
   );

@@ -71,7 +71,10 @@ export function createSuppressions(job: Job) {
     }
   }
 
-  const takeBack = (address: string): boolean => {
+  const email = db.prepare<[number], string>("select lower(email) from message where id = ?").pluck();
+  const takeBack = (messageId: number): boolean => {
+    const address = email.get(messageId);
+    if (address === undefined) return false;
     const kept = one.get(address);
     if (kept === undefined) return true;
     return mayBeTakenBack(kept) && remove.run(address).changes > 0;
@@ -79,8 +82,7 @@ export function createSuppressions(job: Job) {
 
   return {
     suppression: async (address: string) => one.get(address.toLowerCase()) ?? null,
-    resubscribe: (address: string): Promise<boolean> =>
-      transaction(db, clock, () => takeBack(address.toLowerCase()), job.onWait),
+    resubscribe: (messageId: number): Promise<boolean> => transaction(db, clock, () => takeBack(messageId), job.onWait),
     suppress: (entries: readonly NewSuppression[]): Promise<number> =>
       transaction(
         db,
