@@ -15,8 +15,8 @@ export interface PageOptions {
   now: number;
 }
 
-/** The page may load nothing and run nothing. Only our style sheet is allowed, by its hash. */
-const POLICY = [
+/** The policy of the page: it may load nothing and run nothing. Only our style sheet is allowed, by its hash. */
+export const REPORT_POLICY = [
   "default-src 'none'",
   `style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'`,
   "base-uri 'none'",
@@ -49,7 +49,7 @@ export function reportPage(topics: readonly ReportFacts[], options: PageOptions)
     <html lang="en">
       <head>
         <meta charset="utf-8" />
-        <meta http-equiv="Content-Security-Policy" content="${trusted(POLICY)}" />
+        <meta http-equiv="Content-Security-Policy" content="${trusted(REPORT_POLICY)}" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <meta name="robots" content="noindex" />

@@ -31,12 +31,14 @@ export interface Gateway {
   /**
    * Sends one mail ahead of the others, within the rate. Resolves to its SES message id, or to why there is none (yet).
    */
-  sendTest(test: {
-    to: string;
-    subject: string;
-    html: string;
-  }): Promise<{ sesMessageId: string } | { problem: string }>;
+  sendTest(test: TestMail): Promise<{ sesMessageId: string } | { problem: string }>;
 }
+
+/** One mail to one address: what was typed, or the mail of a topic. */
+export type TestMail = {
+  /** In the form in which it is written to. */
+  to: string;
+} & ({ subject: string; html: string } | { topic: string });
 
 /** How the gateway was started. */
 export interface Settings {

@@ -18,6 +18,8 @@ import { messageLookupRoutes } from "./routes/message-lookup.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { overviewRoutes } from "./routes/overview.ts";
+import { previewRoutes } from "./routes/previews.ts";
+import { reportRoutes } from "./routes/reports.ts";
 import { snsRoutes } from "./routes/sns.ts";
 import { suppressionRoutes } from "./routes/suppressions.ts";
 import { testMailRoute } from "./routes/test-mail.ts";
@@ -112,6 +114,8 @@ async function addRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> 
   await trackingRoutes(app, gateway);
   overviewRoutes(app, gateway);
   failedMessageRoutes(app, gateway);
+  previewRoutes(app, gateway);
+  reportRoutes(app, gateway);
   suppressionRoutes(app, gateway);
   testMailRoute(app, gateway);
   await dashboardRoutes(app, gateway);

@@ -3,7 +3,9 @@
  * events count.
  */
 import { randomUUID } from "node:crypto";
-import type { Gateway } from "./gateway.ts";
+import type { Content } from "../message.ts";
+import type { Gateway, TestMail } from "./gateway.ts";
+import { type Made, testContent } from "./mail-parts.ts";
 
 /** How long to wait for the answer of SES. */
 const PATIENCE_MS = 20_000;
@@ -12,36 +14,21 @@ const LOOK_MS = 50;
 /** The priority `high` of `PRIORITIES`. */
 const HIGH = 10;
 
-/** One mail to one address. */
-export interface TestMail {
-  /** In the form in which it is written to. */
-  to: string;
-  subject: string;
-  html: string;
-}
+type Sending = Pick<Gateway, "store" | "inbox" | "sender" | "settings" | "clock">;
 
 /**
  * Resolves, after 20 s at the latest, to the SES message id, or to why there is none (yet). Rejects when the store
- * fails.
+ * fails, and with UserError when there is no such topic.
  */
 export async function sendTest(
-  gateway: Pick<Gateway, "store" | "inbox" | "sender" | "settings" | "clock">,
-  { to, subject, html }: TestMail,
+  gateway: Sending,
+  test: TestMail,
 ): Promise<{ sesMessageId: string } | { problem: string }> {
-  const { store, inbox, sender, settings, clock } = gateway;
-  if (settings.envelope === null) return { problem: "this gateway has no sender: start it with --from" };
+  const { store, inbox, sender, clock } = gateway;
+  const content = "topic" in test ? await testContent(await store.sampleParts(test.topic)) : typed(gateway, test);
+  if ("problem" in content) return content;
   const uuid = randomUUID();
-  const tracking = settings.tracking ? { tracking: settings.tracking } : {};
-  const content = {
-    ...settings.envelope,
-    ...tracking,
-    subject,
-    html,
-    text: "",
-    attachments: [],
-    allowEmpty: false,
-    literal: true as const,
-  };
+  const { to } = test;
   const message = { topic: null, content, emails: [to], priority: HIGH, notBefore: 0, uuid };
   await inbox.take({ messages: [message], repeat: null, memo: "" });
   for (const until = clock.monotonic() + PATIENCE_MS; clock.monotonic() < until; await clock.sleep(LOOK_MS)) {
@@ -52,4 +39,18 @@ export async function sendTest(
   }
   const { reason } = sender.status();
   return { problem: reason ?? "it is still waiting to be sent; it goes out as soon as it can" };
+}
+
+function typed({ settings }: Sending, { subject, html }: { subject: string; html: string }): Made<Content> {
+  if (settings.envelope === null) return { problem: "this gateway has no sender: start it with --from" };
+  return {
+    ...settings.envelope,
+    ...(settings.tracking !== null && { tracking: settings.tracking }),
+    subject,
+    html,
+    text: "",
+    attachments: [],
+    allowEmpty: false,
+    literal: true,
+  };
 }

@@ -29,6 +29,8 @@ export interface TestGatewayOptions {
   store?: (store: Store) => Store;
   /** Sends what is due, to the sandbox. Default false: mail stays where it is, for the test to look at. */
   sending?: boolean;
+  /** Keeps the mails as files in `ses.outbox`. */
+  outbox?: true;
   /** Recipients; default 1,000. */
   perSecond?: number;
 }
@@ -61,7 +63,8 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   const store = options.store?.(real) ?? real;
   const settings = { ...SETTINGS, ...options.settings };
   const links = await openLinks(real, {}, clock);
-  const ses = options.sending ? await sesServer(folder) : null;
+  const outbox = join(folder, "outbox");
+  const ses = options.sending ? await sesServer(folder, options.outbox ? { outbox } : {}) : null;
   const { sender, stop } = ses ? startSender(real, ses, { clock, links }, options.perSecond) : idleSender();
   let wakes = 0;
   const watched = { ...sender, wake: () => (wakes++, sender.wake()) };

@@ -2,7 +2,7 @@
 import { html, useState } from "./preact.js";
 import { count, counted } from "./format.js";
 import { call, topicPath } from "./gateway.js";
-import { Confirm, Name } from "./parts.js";
+import { Confirm, Name, pauseOf } from "./parts.js";
 import { waiting } from "./progress.js";
 
 /** @typedef {import("./wire.ts").TopicFacts} Topic */
@@ -21,13 +21,13 @@ import { waiting } from "./progress.js";
  */
 
 /**
- * A button for each action, and the dialog of the one that was chosen. `onSaid` hears what was done.
- * @param {{ topic: Topic, onSaid: (said: string | null) => void }} props
+ * A button for each action that the key may do, and the dialog of the one that was chosen. `onSaid` hears what was done.
+ * @param {{ topic: Topic, isAdmin: boolean, canSend: boolean, onSaid: (said: string | null) => void }} props
  */
-export function Actions({ topic, onSaid }) {
+export function Actions({ topic, isAdmin, canSend, onSaid }) {
   // The action as it was when it was opened: its figures must not change under the question.
   const [open, setOpen] = useState(/** @type {Action | null} */ (null));
-  const actions = actionsOf(topic);
+  const actions = actionsOf(topic, { isAdmin, canSend });
   const close = (/** @type {string | null} */ said) => {
     setOpen(null);
     if (said !== null) onSaid(said);
@@ -38,9 +38,59 @@ export function Actions({ topic, onSaid }) {
     ${open === null ? null : html`<${Confirm} ...${open} onClose=${close} />`}`;
 }
 
-/** Those that make sense for the topic now. @param {Topic} topic @returns {Action[]} */
-function actionsOf(topic) {
-  return [cancel(topic), reopen(topic), retryFailed(topic), retryDoubts(topic)].filter((action) => action !== null);
+/**
+ * Those that make sense for the topic now, and that the key may do.
+ * @param {Topic} topic
+ * @param {{ isAdmin: boolean, canSend: boolean }} key
+ * @returns {Action[]}
+ */
+function actionsOf(topic, { isAdmin, canSend }) {
+  const own = canSend ? [pause(topic), resume(topic), cancel(topic)] : [];
+  const admin = isAdmin ? [reopen(topic), retryFailed(topic), retryDoubts(topic)] : [];
+  return [...own, ...admin].filter((action) => action !== null);
+}
+
+/** @param {Topic} topic @returns {Action | null} */
+function pause(topic) {
+  const { topic: name, cancelled_at: cancelledAt } = topic;
+  if (cancelledAt !== null || waiting(topic) === 0 || pauseOf(topic) !== null) return null;
+  return {
+    id: "pause",
+    label: "Pause…",
+    title: html`Pause <${Name} text=${name} />?`,
+    warning: null,
+    text: [
+      `${counted(waiting(topic), "message stays", "messages stay")} where they are until somebody resumes the topic. Mails that are on the way to SES are not stopped.`,
+      "Messages that are added meanwhile wait, too.",
+    ],
+    keep: "Keep sending",
+    go: "Pause the topic",
+    isDangerous: false,
+    act: async () => {
+      await call("POST", `${topicPath(name)}/pause`, {});
+      return "Paused. Nothing of this topic leaves until somebody resumes it.";
+    },
+  };
+}
+
+/** @param {Topic} topic @returns {Action | null} */
+function resume(topic) {
+  const { topic: name, pending } = topic;
+  if (pauseOf(topic) === null) return null;
+  return {
+    id: "resume",
+    label: "Resume…",
+    title: html`Resume <${Name} text=${name} />?`,
+    warning: null,
+    text: [`${counted(pending, "message goes", "messages go")} out when due.`],
+    keep: "Leave it paused",
+    go: "Resume the topic",
+    isDangerous: false,
+    act: async () => {
+      await call("POST", `${topicPath(name)}/resume`);
+      return "Resumed.";
+    },
+  };
 }
 
 /** @param {Topic} topic @returns {Action | null} */

@@ -3,6 +3,7 @@ import { html, render, useEffect, useRef, useState } from "./preact.js";
 import { clockTime, count, rate, share, visible } from "./format.js";
 import { listen, signOut } from "./gateway.js";
 import { Bar } from "./parts.js";
+import { PeopleView } from "./people.js";
 import { createSpeedometer, done, waiting } from "./progress.js";
 import { SuppressionsView } from "./suppressions.js";
 import { TestView } from "./test-mail.js";
@@ -11,7 +12,10 @@ import { TopicsView } from "./topics.js";
 import { TroublesView } from "./troubles.js";
 
 /** @typedef {import("./wire.ts").Overview} Overview */
-/** @typedef {{ view: "topics" | "troubles" | "suppressions" | "test" } | { view: "topic", name: string }} Place */
+/**
+ * @typedef {{ view: "topics" | "issues" | "suppressions" } | { view: "topic", name: string }
+ *   | { view: "people" | "test", name: string | null }} Place
+ */
 
 const { key = "", scopes = "" } = document.body.dataset;
 const held = new Set(scopes.split(" "));
@@ -20,11 +24,15 @@ const may = (scope) => held.has(scope) || held.has("admin");
 
 /** The view that the hash names, as far as the key may see it. @returns {Place} */
 function placeOf() {
-  const [, view, name] = /^#\/(\w*)(?:\/(.+))?$/.exec(location.hash) ?? [];
-  if (!may("read")) return { view: "test" };
-  if (view === "topics" && name !== undefined) return { view: "topic", name: decoded(name) };
-  if (view === "troubles" || view === "suppressions") return { view };
-  return view === "test" && may("send") ? { view } : { view: "topics" };
+  const [, view, rest] = /^#\/(\w*)(?:\/(.+))?$/.exec(location.hash) ?? [];
+  const name = rest === undefined ? null : decoded(rest);
+  if (!may("read")) return { view: "test", name: null };
+  if (view === "topics" && name !== null) return { view: "topic", name };
+  if (view === "people") return { view, name };
+  // `troubles` is what earlier versions called it.
+  if (view === "issues" || view === "troubles") return { view: "issues" };
+  if (view === "suppressions") return { view };
+  return view === "test" && may("send") ? { view, name } : { view: "topics" };
 }
 
 /** @param {string} text */
@@ -78,7 +86,9 @@ function skip(event) {
 
 /** @param {{ place: Place, overview: Overview | null }} props */
 function View({ place, overview }) {
-  if (overview === null || place.view === "test") return html`<${TestView} />`;
+  if (overview === null) return html`<${TestView} topic=${null} overview=${null} />`;
+  if (place.view === "test") return html`<${TestView} key=${place.name} topic=${place.name} overview=${overview} />`;
+  if (place.view === "people") return html`<${PeopleView} address=${place.name} isAdmin=${may("admin")} />`;
   if (place.view === "topic")
     return html`<${TopicView}
       key=${place.name}
@@ -86,8 +96,9 @@ function View({ place, overview }) {
       overview=${overview}
       speed=${speedometer.of}
       isAdmin=${may("admin")}
+      canSend=${may("send")}
     />`;
-  if (place.view === "troubles") return html`<${TroublesView} overview=${overview} />`;
+  if (place.view === "issues") return html`<${TroublesView} overview=${overview} />`;
   if (place.view === "suppressions")
     return html`<${SuppressionsView} total=${overview.suppressions} isAdmin=${may("admin")} />`;
   return html`<${TopicsView} overview=${overview} speed=${speedometer.of} />`;
@@ -97,11 +108,12 @@ function View({ place, overview }) {
 
 /** @param {{ place: Place, overview: Overview | null }} props */
 function Header({ place, overview }) {
-  const troubles = overview === null ? 0 : overview.totals.failed + overview.totals.in_doubt;
+  const issues = overview === null ? 0 : overview.totals.failed + overview.totals.in_doubt;
   /** @type {[string, string, string, boolean][]} */
   const links = [
     ["#/", "topics", "Topics", may("read")],
-    ["#/troubles", "troubles", "Problems", may("read")],
+    ["#/people", "people", "People", may("read")],
+    ["#/issues", "issues", "Issues", may("read")],
     ["#/suppressions", "suppressions", "Suppressions", may("read")],
     ["#/test", "test", "Send a test", may("send")],
   ];
@@ -114,7 +126,7 @@ function Header({ place, overview }) {
           >${overview?.endpoint === "sandbox" ? html`<span class="badge warn">Sandbox</span>` : null}</span
         >
         <div class="who">
-          <span class="soft" title="The API key you are signed in with">${visible(key)}</span>
+          <span class="soft key" title="The API key you are signed in with">${visible(key)}</span>
           <button type="button" class="small" onClick=${() => void signOut()}>Sign out</button>
         </div>
       </div>
@@ -124,7 +136,7 @@ function Header({ place, overview }) {
           .map(
             ([href, view, name]) =>
               html`<a key=${view} href=${href} aria-current=${here === view ? "page" : null}>
-                ${name}${view === "troubles" && troubles > 0 ? html` <span class="count">${count(troubles)}</span>` : null}
+                ${name}${view === "issues" && issues > 0 ? html` <span class="count">${count(issues)}</span>` : null}
               </a>`,
           )}
       </nav>
@@ -170,16 +182,8 @@ function Quota({ account: { quota, used } }) {
 
 /** @param {{ overview: Overview | null, lostAt: Date | null }} props */
 function Banners({ overview, lostAt }) {
-  const halt = overview !== null && overview.sender.state === "halted" ? overview.sender : null;
   return html`<div class="banners" role="alert">
-    ${
-      halt === null
-        ? null
-        : html`<div class="banner bad">
-            <strong>Sending is halted: ${visible(halt.reason ?? "no reason was given")}</strong>
-            <span>${hintOf(halt.hint)}</span>
-          </div>`
-    }
+    ${overview === null ? null : html`<${SenderBanner} sender=${overview.sender} />`}
     ${
       lostAt === null
         ? null
@@ -191,10 +195,26 @@ function Banners({ overview, lostAt }) {
   </div>`;
 }
 
+/** Says why nothing leaves, or why it is hard. @param {{ sender: Overview["sender"] }} props */
+function SenderBanner({ sender: { state, reason, hint } }) {
+  if (state === "stopped")
+    return html`<div class="banner bad">
+      <strong>Sending has stopped${reason === null ? "" : `: ${visible(reason)}`}</strong>
+      <span>The gateway is shutting down. What waits is sent when it runs again.</span>
+    </div>`;
+  if (state !== "halted" && reason === null) return null;
+  const title = state === "halted" ? "Sending is halted" : "Something is in the way of sending";
+  return html`<div class=${`banner ${state === "halted" ? "bad" : "warn"}`}>
+    <strong>${title}: ${visible(reason ?? "no reason was given")}</strong>
+    <span>${hintOf(hint)}</span>
+  </div>`;
+}
+
 /** @param {string | null} hint */
 function hintOf(hint) {
-  const known = hint === null ? "" : `${hint.slice(0, 1).toUpperCase()}${visible(hint.slice(1))}. `;
-  return `${known}It is tried again by itself; nothing is lost.`;
+  const text = hint === null ? "" : visible(hint).replace(/[.\s]*$/, "");
+  const known = text === "" ? "" : `${text.slice(0, 1).toUpperCase()}${text.slice(1)}. `;
+  return `${known}The gateway tries again by itself; nothing is lost.`;
 }
 
 /** @param {{ version: string | undefined }} props */
@@ -226,7 +246,7 @@ function Announcer({ overview }) {
     );
     last.current = isDue ? { at: performance.now(), told: left, seen: left } : { at, told, seen: left };
     const lines = [
-      ...finished.map(({ topic }) => `${visible(topic)}: finished`),
+      ...finished.map(({ topic, cancelled_at: at }) => `${visible(topic)}: ${at === null ? "finished" : "cancelled"}`),
       ...moved.map((topic) => `${visible(topic.topic)}: ${share(done(topic), topic.total)}`),
     ];
     if (lines.length > 0) setText(`${lines.slice(0, 3).join(", ")}.`);

@@ -45,11 +45,15 @@ function readJson(text) {
   }
 }
 
-/** @param {any} answer @returns {string | null} */
+/** Why a call failed, in one line; null: the answer does not say. @param {any} answer @returns {string | null} */
 function reasonOf(answer) {
   if (typeof answer?.error !== "string") return null;
-  const first = answer.problems?.[0]?.message;
-  return typeof first === "string" ? `${answer.error} (${first})` : answer.error;
+  const [first, ...more] = Array.isArray(answer.problems) ? answer.problems : [];
+  if (typeof first?.message !== "string") return answer.error;
+  // People typed no path: a message that quotes what is wrong needs none, and places in a list mean nothing to them.
+  const isField = /^\w+$/.test(first.path) && !first.message.startsWith('"');
+  const others = more.length === 0 ? "" : ` (and ${more.length} more ${more.length === 1 ? "problem" : "problems"})`;
+  return `${isField ? `${first.path}: ` : ""}${first.message}${others}`;
 }
 
 /** @returns {Promise<never>} */

@@ -9,6 +9,29 @@ export function Name({ text }) {
   return html`<bdi>${visible(text)}</bdi>`;
 }
 
+/** An address. It is broken before its `@`, and elsewhere only when nothing else helps. @param {{ text: string }} props */
+export function Address({ text }) {
+  const shown = visible(text);
+  const at = shown.lastIndexOf("@");
+  return at < 1 ? html`<bdi>${shown}</bdi>` : html`<bdi>${shown.slice(0, at)}<wbr />${shown.slice(at)}</bdi>`;
+}
+
+/** A figure that only SES can tell: as it is written, or `–`, which says why when it is pointed at. @param {{ text: string }} props */
+export function Figure({ text }) {
+  return text === "–" ? html`<span class="none" title="SES has not reported yet">–</span>` : text;
+}
+
+/** The time zone of the browser. */
+export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
+
+/**
+ * Since when a topic is paused, and until when (null: until somebody resumes it). Null: it is not paused.
+ * @param {Topic & { paused_at?: string | null, paused_until?: string | null }} topic
+ */
+export function pauseOf({ paused_at: since = null, paused_until: until = null }) {
+  return since === null ? null : { since, until };
+}
+
 /**
  * A bar of parts beside each other; `whole` is its full width. Screen readers skip it: the figures stand beside it.
  * @param {{ parts: { value: number, tone: string }[], whole: number }} props
@@ -170,7 +193,7 @@ function TroubleRow({ trouble: { topic, email, state, attempts, error }, withTop
   const link = html`<a href=${topicHref(topic)}><${Name} text=${topic} /></a>`;
   return html`<tr>
     <th scope="row">
-      <${Name} text=${email} />
+      <a href=${`#/people/${encodeURIComponent(email)}`}><${Address} text=${email} /></a>
       <span class="narrow-only soft">${reason}</span>
       ${withTopic ? html`<span class="narrow-only soft">${link}</span>` : null}
     </th>

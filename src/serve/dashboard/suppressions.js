@@ -2,11 +2,12 @@
 import { html, useEffect, useState } from "./preact.js";
 import { count, counted, day, time, visible } from "./format.js";
 import { call } from "./gateway.js";
-import { Confirm, messageOf, Name, Problem, Said, Title, typed } from "./parts.js";
+import { Address, Confirm, messageOf, Name, Problem, Said, Title, typed } from "./parts.js";
 
 /** @typedef {import("./wire.ts").SuppressionFacts} Suppression */
 
-const LISTED = 50;
+/** So many are listed at first, and after each “Show more”. */
+const LISTED = [50, 200, 500];
 /** Typing has ended when no key came for this long. */
 const TYPING_MS = 250;
 
@@ -16,9 +17,11 @@ const TYPING_MS = 250;
  */
 export function SuppressionsView({ total, isAdmin }) {
   const [wanted, setWanted] = useState("");
+  const [step, setStep] = useState(0);
+  const limit = LISTED[step] ?? 0;
   const [said, setSaid] = useState(/** @type {string | null} */ (null));
   const [changes, setChanges] = useState(0);
-  const [found, problem] = useFound(wanted, `${total} ${changes}`);
+  const [found, problem] = useFound(wanted, limit, `${total} ${changes}`);
   const [leaving, setLeaving] = useState(/** @type {Suppression | null} */ (null));
   const changed = (/** @type {string | null} */ text) => {
     setLeaving(null);
@@ -32,9 +35,10 @@ export function SuppressionsView({ total, isAdmin }) {
       others.
     </p>
     <${Said} text=${said} />
+    ${isAdmin ? html`<${Add} onDone=${changed} />` : null}
     <section aria-labelledby="list">
       <div class="head">
-        <h2 id="list">${counted(total, "address", "addresses")}</h2>
+        <h2 id="list">${headingOf(found, { wanted: wanted.trim(), total, limit })}</h2>
         <label class="filter">
           <span>Find an address</span>
           <input
@@ -49,23 +53,41 @@ export function SuppressionsView({ total, isAdmin }) {
       </div>
       <${Problem} text=${problem} />
       ${found === null ? null : html`<${List} found=${found} wanted=${wanted.trim()} total=${total} onLeave=${isAdmin ? setLeaving : null} />`}
+      ${found !== null && found.length === limit ? html`<${More} count=${found.length} onMore=${step + 1 < LISTED.length ? () => setStep(step + 1) : null} />` : null}
     </section>
-    ${isAdmin ? html`<${Add} onDone=${changed} />` : null}
     ${leaving === null ? null : html`<${Remove} suppression=${leaving} onClose=${changed} />`}`;
+}
+
+/**
+ * How many were found, and how many there are.
+ * @param {Suppression[] | null} found
+ * @param {{ wanted: string, total: number, limit: number }} asked
+ */
+function headingOf(found, { wanted, total, limit }) {
+  if (wanted === "" || found === null) return counted(total, "address", "addresses");
+  return `${count(found.length)}${found.length === limit ? " or more" : ""} of ${counted(total, "address", "addresses")}`;
+}
+
+/** @param {{ count: number, onMore: (() => void) | null }} props */
+function More({ count: listed, onMore }) {
+  if (onMore === null)
+    return html`<p class="soft">${`The first ${count(listed)}. Look for a part of the address to see others.`}</p>`;
+  return html`<div class="buttons"><button type="button" onClick=${onMore}>Show more</button></div>`;
 }
 
 /**
  * The addresses that contain `wanted`, and what went wrong, if anything did.
  * @param {string} wanted
+ * @param {number} limit
  * @param {string} mark asked again when it changes
  * @returns {[Suppression[] | null, string | null]}
  */
-function useFound(wanted, mark) {
+function useFound(wanted, limit, mark) {
   const [answer, setAnswer] = useState(/** @type {[Suppression[] | null, string | null]} */ ([null, null]));
   useEffect(() => {
     let isWanted = true;
     const ask = () =>
-      call("GET", `/v1/suppressions?limit=${LISTED}&q=${encodeURIComponent(wanted.trim())}`).then(
+      call("GET", `/v1/suppressions?limit=${limit}&q=${encodeURIComponent(wanted.trim())}`).then(
         ({ suppressions }) => isWanted && setAnswer([suppressions, null]),
         (error) => isWanted && setAnswer([null, messageOf(error)]),
       );
@@ -74,7 +96,7 @@ function useFound(wanted, mark) {
       isWanted = false;
       clearTimeout(timer);
     };
-  }, [wanted, mark]);
+  }, [wanted, limit, mark]);
   return answer;
 }
 
@@ -89,36 +111,32 @@ function List({ found, wanted, total, onLeave }) {
   if (found.length === 0)
     return html`<p class="empty" role="status">${`No suppressed address contains “${visible(wanted)}”.`}</p>`;
   return html`<table class="suppressions">
-      <thead>
-        <tr>
-          <th scope="col" class="name">Address</th>
-          <th scope="col" class="wide-only reason">Reason</th>
-          <th scope="col" class="wide-only when">Since</th>
-          <th scope="col" class="wide-only">Detail</th>
-          ${onLeave === null ? null : html`<td class="act"></td>`}
-        </tr>
-      </thead>
-      <tbody>
-        ${found.map((one) => html`<${Row} key=${one.address} suppression=${one} onLeave=${onLeave} />`)}
-      </tbody>
-    </table>
-    ${
-      found.length === LISTED
-        ? html`<p class="soft">${`The first ${count(LISTED)}; look for a part of the address to see others.`}</p>`
-        : null
-    }`;
+    <thead>
+      <tr>
+        <th scope="col" class="name">Address</th>
+        <th scope="col" class="wide-only reason">Reason</th>
+        <th scope="col" class="wide-only when">Since</th>
+        <th scope="col" class="wide-only">Detail</th>
+        ${onLeave === null ? null : html`<td class="act"></td>`}
+      </tr>
+    </thead>
+    <tbody>
+      ${found.map((one) => html`<${Row} key=${one.address} suppression=${one} onLeave=${onLeave} />`)}
+    </tbody>
+  </table>`;
 }
 
 /** @param {{ suppression: Suppression, onLeave: ((suppression: Suppression) => void) | null }} props */
 function Row({ suppression, onLeave }) {
-  const { address, reason, detail, created_at: since } = suppression;
+  const { address, detail, created_at: since } = suppression;
   const shown = visible(detail ?? "");
   return html`<tr>
     <th scope="row">
-      <${Name} text=${address} />
-      <span class="narrow-only soft">${`${visible(reason)} · ${day(since)}`}</span>
+      <a href=${`#/people/${encodeURIComponent(address)}`}><${Address} text=${address} /></a>
+      ${isRehearsed(suppression) ? html` <span class="badge warn">Sandbox</span>` : null}
+      <span class="narrow-only soft">${`${reasonWord(suppression)} · ${day(since)}`}</span>
     </th>
-    <td class="wide-only">${visible(reason)}</td>
+    <td class="wide-only">${reasonWord(suppression)}</td>
     <td class="wide-only">${time(since)}</td>
     <td class="wide-only soft"><span class="clamp" title=${shown}>${shown}</span></td>
     ${
@@ -139,14 +157,30 @@ function Row({ suppression, onLeave }) {
 }
 
 /** @type {Record<string, string>} */
+const REASONS = { bounce: "Hard bounce", complaint: "Complaint", unsubscribe: "Unsubscribed", manual: "Added by hand" };
+
+/** Why an address is suppressed, in a word or two. @param {Suppression} suppression */
+export function reasonWord({ reason }) {
+  return Object.hasOwn(REASONS, reason) ? (REASONS[reason] ?? "") : visible(reason);
+}
+
+/** Whether it holds for the sandbox only. @param {Suppression & { rehearsal?: boolean }} suppression */
+function isRehearsed({ rehearsal = false }) {
+  return rehearsal;
+}
+
+/** @type {Record<string, string>} */
 const WARNINGS = {
   complaint: "This person reported a mail of yours as spam. Writing again may cost the account its reputation.",
   unsubscribe: "This person asked to get no more mails. Do this only when they asked for it themselves.",
   bounce: "Mails to this address came back for good. They will again, unless the mailbox was made anew.",
 };
 
-/** @param {{ suppression: Suppression, onClose: (said: string | null) => void }} props */
-function Remove({ suppression: { address, reason, detail }, onClose }) {
+/**
+ * The dialog that asks before an address is taken off the list. `onClose` hears what was done, or null.
+ * @param {{ suppression: Suppression, onClose: (said: string | null) => void }} props
+ */
+export function Remove({ suppression: { address, reason, detail }, onClose }) {
   const warning = WARNINGS[reason] ?? null;
   return html`<${Confirm}
     title=${html`Write to <${Name} text=${address} /> again?`}
@@ -189,14 +223,14 @@ function Add({ onDone }) {
     }
     setBusy(false);
   };
-  return html`<section aria-labelledby="add">
+  return html`<section aria-labelledby="add" class="compact">
     <h2 id="add">Add addresses</h2>
     <form onSubmit=${submit}>
       <label>
         <span>Addresses</span>
         <textarea
           name="emails"
-          rows="3"
+          rows="2"
           required
           spellcheck=${false}
           autocomplete="off"

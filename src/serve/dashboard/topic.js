@@ -2,8 +2,22 @@
 import { html, useEffect, useState } from "./preact.js";
 import { count, counted, share, time } from "./format.js";
 import { Actions } from "./actions.js";
+import { ActivityCard } from "./activity.js";
 import { call, topicPath } from "./gateway.js";
-import { Arithmetic, Bar, messageOf, Name, Problem, ProgressBar, Said, Title, Troubles } from "./parts.js";
+import { Mail } from "./mail.js";
+import {
+  Arithmetic,
+  Bar,
+  Figure,
+  messageOf,
+  Name,
+  pauseOf,
+  Problem,
+  ProgressBar,
+  Said,
+  Title,
+  Troubles,
+} from "./parts.js";
 import { Badges, progressLine } from "./topics.js";
 
 /** @typedef {import("./wire.ts").TopicFacts} Topic */
@@ -16,15 +30,16 @@ const ASK_MS = 3_000;
 
 /**
  * The view of the topic of this name. `speed` tells messages per second of a topic, or null.
- * @param {{ name: string, overview: Overview, speed: (topic: Topic) => number | null, isAdmin: boolean }} props
+ * @param {{ name: string, overview: Overview, speed: (topic: Topic) => number | null, isAdmin: boolean,
+ *   canSend: boolean }} props
  */
-export function TopicView({ name, overview, speed, isAdmin }) {
+export function TopicView({ name, overview, speed, isAdmin, canSend }) {
   const listed = overview.topics.find(({ topic }) => topic === name) ?? null;
   const [asked, problem] = useAsked(name, listed === null);
   const topic = listed ?? asked;
   return html`<nav class="trail" aria-label="Where this is"><a href="#/">← Topics</a></nav>
     <${Title} title=${name}><${Name} text=${name} /><//>
-    ${topic === null ? html`<${Problem} text=${problem} />` : html`<${Detail} topic=${topic} overview=${overview} speed=${speed(topic)} isAdmin=${isAdmin} />`}`;
+    ${topic === null ? html`<${Problem} text=${problem} />` : html`<${Detail} topic=${topic} overview=${overview} speed=${speed(topic)} isAdmin=${isAdmin} canSend=${canSend} />`}`;
 }
 
 /**
@@ -49,13 +64,13 @@ function useAsked(name, isWanted) {
   return answer;
 }
 
-/** @param {{ topic: Topic, overview: Overview, speed: number | null, isAdmin: boolean }} props */
-function Detail({ topic, overview, speed, isAdmin }) {
+/** @param {{ topic: Topic, overview: Overview, speed: number | null, isAdmin: boolean, canSend: boolean }} props */
+function Detail({ topic, overview, speed, isAdmin, canSend }) {
   const [said, setSaid] = useState(/** @type {string | null} */ (null));
   return html`<p class="soft under">
       <${Badges} topic=${topic} overview=${overview} speed=${speed} /> ${period(topic)}
     </p>
-    ${isAdmin ? html`<${Actions} topic=${topic} onSaid=${setSaid} />` : null}
+    <${Actions} topic=${topic} isAdmin=${isAdmin} canSend=${canSend} onSaid=${setSaid} />
     <${Said} text=${said} />
     <${Notes} topic=${topic} />
     <section aria-labelledby="progress">
@@ -68,6 +83,8 @@ function Detail({ topic, overview, speed, isAdmin }) {
       <${Funnel} topic=${topic} />
       <${Returns} topic=${topic} />
     </div>
+    ${topic.sent > 0 ? html`<${ActivityCard} topic=${topic} />` : null}
+    <${Mail} topic=${topic.topic} canSend=${canSend} />
     <${TopicTroubles} topic=${topic} />`;
 }
 
@@ -86,17 +103,24 @@ function period({ first_sent_at: first, last_sent_at: last, not_before: due }) {
  */
 const LIMITS = { bounce: [0.05, 0.1], complaint: [0.001, 0.005] };
 
-/** Whether any event came, so that something is known of what became of the mails. @param {Topic} topic */
-function hasEvents(topic) {
-  const { delivered, bounced_permanent: gone, bounced_transient: later, complained, rejected, opened, clicked } = topic;
-  return delivered + gone + later + complained + rejected + opened + clicked > 0;
+/** Whether SES has reported of the topic, so that something is known of what became of the mails. @param {Topic} topic */
+function hasEvents({ delivered }) {
+  return delivered !== null;
 }
 
 /** @param {{ topic: Topic }} props */
 function Notes({ topic }) {
   const { sent, in_doubt: doubts, cancelled_at: cancelledAt } = topic;
+  const [bounced, complained] = [topic.bounced_permanent ?? 0, topic.complained ?? 0];
+  const pause = pauseOf(topic);
   const notes = [
     cancelledAt !== null && ["This topic is cancelled.", "It takes no further recipients until it is opened again."],
+    pause !== null && [
+      `This topic is paused since ${time(pause.since)}.`,
+      pause.until === null
+        ? "Nothing of it leaves until somebody resumes it."
+        : `Nothing of it leaves until ${time(pause.until)}.`,
+    ],
     doubts > 0 && [
       `${counted(doubts, "message")} in doubt: handed to SES, and the answer was lost.`,
       "Never sent again unless somebody says so. An event of SES settles each of them.",
@@ -106,10 +130,8 @@ function Notes({ topic }) {
         "Nothing is known yet of what became of the mails.",
         "Deliveries and bounces come from events of SES: by SNS to /v1/events/results, or with ses-mail ingest-events.",
       ],
-    sent > 0 &&
-      topic.bounced_permanent / sent >= (LIMITS.bounce[0] ?? 1) &&
-      limitNote("bounce", topic.bounced_permanent, sent),
-    sent > 0 && topic.complained / sent >= (LIMITS.complaint[0] ?? 1) && limitNote("complaint", topic.complained, sent),
+    sent > 0 && bounced / sent >= (LIMITS.bounce[0] ?? 1) && limitNote("bounce", bounced, sent),
+    sent > 0 && complained / sent >= (LIMITS.complaint[0] ?? 1) && limitNote("complaint", complained, sent),
   ].filter((note) => note !== false);
   if (notes.length === 0) return null;
   return html`<ul class="notes" aria-label="Needs attention">
@@ -131,7 +153,7 @@ function limitNote(what, part, sent) {
 /** @param {{ topic: Topic }} props */
 function Funnel({ topic }) {
   const { total, sent } = topic;
-  /** @type {[string, number, string][]} */
+  /** @type {[string, number | null, string][]} */
   const steps = [
     ["Recipients", total, "pending"],
     ["Sent", sent, "sent"],
@@ -155,9 +177,9 @@ function Funnel({ topic }) {
           ([name, value, tone], index) =>
             html`<tr key=${name}>
               <th scope="row">${name}</th>
-              <td class="bar"><${Bar} parts=${[{ value, tone }]} whole=${total} /></td>
-              <td class="number">${count(value)}</td>
-              <td class="number">${index === 0 ? "" : share(value, sent)}</td>
+              <td class="bar"><${Bar} parts=${[{ value: value ?? 0, tone }]} whole=${total} /></td>
+              <td class="number"><${Figure} text=${count(value)} /></td>
+              <td class="number">${index === 0 ? "" : html`<${Figure} text=${share(value, sent)} />`}</td>
             </tr>`,
         )}
       </tbody>
@@ -172,13 +194,14 @@ function Funnel({ topic }) {
 /** @param {{ topic: Topic }} props */
 function Returns({ topic }) {
   const { sent } = topic;
-  /** @type {[string, number, [number, number] | null][]} */
+  /** @type {[string, number | null, [number, number] | null][]} */
   const rows = [
     ["Hard bounces", topic.bounced_permanent, /** @type {[number, number]} */ (LIMITS.bounce)],
     ["Soft bounces", topic.bounced_transient, null],
     ["Complaints", topic.complained, /** @type {[number, number]} */ (LIMITS.complaint)],
     ["Refused by SES later", topic.rejected, null],
     ["Delayed", topic.delayed, null],
+    ["Unsubscribed", topic.unsubscribed, null],
   ];
   return html`<section aria-labelledby="returns">
     <h2 id="returns">What came back</h2>
@@ -196,10 +219,10 @@ function Returns({ topic }) {
             html`<tr key=${name}>
               <th scope="row">
                 ${name}
-                ${limits === null || sent === 0 || !hasEvents(topic) ? null : html`<${Verdict} rate=${value / sent} limits=${limits} />`}
+                ${limits === null || sent === 0 || value === null ? null : html`<${Verdict} rate=${value / sent} limits=${limits} />`}
               </th>
-              <td class="number">${count(value)}</td>
-              <td class="number">${share(value, sent)}</td>
+              <td class="number"><${Figure} text=${count(value)} /></td>
+              <td class="number"><${Figure} text=${share(value, sent)} /></td>
             </tr>`,
         )}
       </tbody>
@@ -216,7 +239,7 @@ function Verdict({ rate, limits: [review, pause] }) {
         ? ["over the limit", "review"]
         : rate >= review / 2
           ? ["close to the limit", "near"]
-          : ["good", "good"];
+          : ["healthy", "good"];
   return html`<span class="verdict ${tone}">${word}</span>`;
 }
 
@@ -228,7 +251,7 @@ function TopicTroubles({ topic }) {
   );
   const all = topic.failed + topic.in_doubt;
   return html`<section aria-labelledby="troubles">
-    <h2 id="troubles">Failed and in doubt</h2>
+    <h2 id="troubles">Issues: failed and in doubt</h2>
     <${Problem} text=${problem} />
     ${all === 0 ? html`<p class="empty">Nothing failed, and nothing is in doubt.</p>` : null}
     ${all > 0 && troubles !== null && troubles.length > 0 ? html`<${Troubles} troubles=${troubles} withTopic=${false} />` : null}

@@ -1,7 +1,7 @@
 /** The first view: all messages together, and each topic. */
 import { html, useState } from "./preact.js";
 import { count, counted, duration, rate, share, time, visible } from "./format.js";
-import { Arithmetic, Name, ProgressBar, Title, topicHref } from "./parts.js";
+import { Arithmetic, Figure, Name, pauseOf, ProgressBar, Title, topicHref } from "./parts.js";
 import { done, secondsLeft, statusOf, waiting } from "./progress.js";
 
 /** @typedef {import("./wire.ts").TopicFacts} Topic */
@@ -10,6 +10,8 @@ import { done, secondsLeft, statusOf, waiting } from "./progress.js";
 
 /** A list this short needs no search field. */
 const SHORT_LIST = 8;
+/** So many are shown at first. */
+const SHOWN = 50;
 
 /**
  * The view of all topics that the overview lists. `speed` tells messages per second of a topic, or null.
@@ -18,6 +20,7 @@ const SHORT_LIST = 8;
 export function TopicsView({ overview, speed }) {
   const { totals, topics, topic_count: all } = overview;
   const [wanted, setWanted] = useState("");
+  const [isWhole, setWhole] = useState(false);
   if (all === 0) return html`<${Title} title="Topics" /><${NoTopics} />`;
   const shown = topics.filter(({ topic }) => topic.toLowerCase().includes(wanted.trim().toLowerCase()));
   return html`<${Title} title="Topics" />
@@ -33,7 +36,16 @@ export function TopicsView({ overview, speed }) {
         </h2>
         ${all > SHORT_LIST ? html`<${Filter} value=${wanted} onInput=${setWanted} />` : null}
       </div>
-      ${shown.length > 0 ? html`<${TopicTable} topics=${shown} overview=${overview} speed=${speed} />` : null}
+      ${shown.length > 0 ? html`<${TopicTable} topics=${isWhole ? shown : shown.slice(0, SHOWN)} overview=${overview} speed=${speed} />` : null}
+      ${
+        !isWhole && shown.length > SHOWN
+          ? html`<div class="buttons">
+              <button type="button" onClick=${() => setWhole(true)}>
+                ${`Show ${count(shown.length - SHOWN)} more`}
+              </button>
+            </div>`
+          : null
+      }
       ${shown.length === 0 ? html`<${NotListed} wanted=${wanted.trim()} isComplete=${all === topics.length} />` : null}
     </section>`;
 }
@@ -84,7 +96,7 @@ function TopicTable({ topics, overview, speed }) {
         <th scope="col" class="number wide-only">Recipients</th>
         <th scope="col" class="number wide-only">Sent</th>
         <th scope="col" class="number wide-only">Delivered</th>
-        <th scope="col" class="number wide-only">Bounced</th>
+        <th scope="col" class="number wide-only">Hard bounces</th>
         <th scope="col" class="number wide-only">Failed</th>
         <th scope="col" class="number wide-only">In doubt</th>
       </tr>
@@ -114,16 +126,19 @@ function TopicRow({ topic, overview, speed }) {
     </th>
     <td class="number wide-only">${count(topic.total)}</td>
     <td class="number wide-only">${count(sent)}</td>
-    <td class="number wide-only">${share(topic.delivered, sent)}</td>
-    <td class="number wide-only">${share(topic.bounced_permanent, sent)}</td>
+    <td class="number wide-only"><${Figure} text=${share(topic.delivered, sent)} /></td>
+    <td class="number wide-only"><${Figure} text=${share(topic.bounced_permanent, sent)} /></td>
     <td class="number wide-only ${topic.failed > 0 ? "trouble" : "none"}">${count(topic.failed)}</td>
     <td class="number wide-only ${topic.in_doubt > 0 ? "doubt" : "none"}">${count(topic.in_doubt)}</td>
   </tr>`;
 }
 
-/** @type {Record<import("./progress.js").Status, [string, string] | null>} */
+/** @typedef {import("./progress.js").Status | "paused"} Word */
+
+/** @type {Record<Word, [string, string] | null>} */
 const BADGES = {
   cancelled: ["Cancelled", "quiet"],
+  paused: ["Paused", "warn"],
   scheduled: ["Scheduled", "quiet"],
   elsewhere: ["Not sent from here", "warn"],
   held: ["Held", "bad"],
@@ -135,13 +150,26 @@ const BADGES = {
 };
 
 /**
- * The status of a topic, where there is something to say, and whether it is a rehearsal.
+ * What a topic is doing. A pause comes before all that would be in its way otherwise.
+ * @param {Topic} topic
+ * @param {Overview} overview
+ * @param {number | null} speed
+ * @returns {Word}
+ */
+function wordOf(topic, overview, speed) {
+  const isPaused = pauseOf(topic) !== null && topic.cancelled_at === null && waiting(topic) > 0;
+  return isPaused ? "paused" : statusOf(topic, overview, speed);
+}
+
+/**
+ * The status of a topic, where there is something to say, and whether it went to the sandbox while this gateway sends to SES.
  * @param {{ topic: Topic, overview: Overview, speed: number | null }} props
  */
 export function Badges({ topic, overview, speed }) {
-  const badge = BADGES[statusOf(topic, overview, speed)];
+  const badge = BADGES[wordOf(topic, overview, speed)];
+  const isForeign = topic.endpoint === "sandbox" && overview.endpoint !== "sandbox";
   return html`${badge === null ? null : html`<span class="badge ${badge[1]}">${badge[0]}</span>`}
-  ${topic.endpoint === "sandbox" ? html`<span class="badge warn">Rehearsal</span>` : null}`;
+  ${isForeign ? html`<span class="badge warn">Sandbox</span>` : null}`;
 }
 
 /**
@@ -151,19 +179,22 @@ export function Badges({ topic, overview, speed }) {
  * @param {number | null} speed
  */
 export function progressLine(topic, overview, speed) {
-  const status = statusOf(topic, overview, speed);
+  const status = wordOf(topic, overview, speed);
   if (status === "empty") return "no recipients";
-  const far =
-    status === "finished"
-      ? [counted(topic.total, "recipient")]
-      : [`${count(done(topic))} of ${count(topic.total)}`, share(done(topic), topic.total)];
-  return [...far, ...outlook(topic, overview, { status, speed })].join(" · ");
+  return [...farOf(topic, status), ...outlook(topic, overview, { status, speed })].join(" · ");
+}
+
+/** What was taken back is not done, so a cancelled topic has no per cent. @param {Topic} topic @param {Word} status */
+function farOf(topic, status) {
+  if (status === "finished") return [counted(topic.total, "recipient")];
+  if (status === "cancelled") return [`${count(topic.sent)} of ${count(topic.total)} sent`];
+  return [`${count(done(topic))} of ${count(topic.total)}`, share(done(topic), topic.total)];
 }
 
 /**
  * @param {Topic} topic
  * @param {Overview} overview
- * @param {{ status: import("./progress.js").Status, speed: number | null }} now
+ * @param {{ status: Word, speed: number | null }} now
  * @returns {string[]}
  */
 function outlook(topic, overview, { status, speed }) {
@@ -171,6 +202,10 @@ function outlook(topic, overview, { status, speed }) {
   switch (status) {
     case "cancelled":
       return cancelled === null ? [] : [`cancelled ${time(cancelled)}`];
+    case "paused": {
+      const until = pauseOf(topic)?.until ?? null;
+      return [until === null ? "paused until somebody resumes it" : `paused until ${time(until)}`];
+    }
     case "scheduled":
       return due === null ? [] : [`due ${time(due)}`];
     case "held":

@@ -96,6 +96,34 @@ export interface PersonFacts {
   suppressions: SuppressionFacts[];
 }
 
+/** A mail as its recipient gets it. Its HTML is a page of its own. */
+export interface PreviewFacts {
+  /** Why there is no mail to show; null: there is one. */
+  problem: string | null;
+  /** Null: the topic has no recipient. */
+  to: string | null;
+  from: string;
+  reply_to: string[];
+  subject: string;
+  headers: { name: string; value: string }[];
+  attachments: { name: string; type: string }[];
+  text: string;
+  /** Characters. 0: it has no HTML. */
+  html_length: number;
+}
+
+/** First opens by readers and first clicks over time, and the links clicked most. */
+export interface ActivityFacts {
+  /** What one bar stands for, such as `5 minutes`; null: nothing was opened or clicked yet. */
+  span: string | null;
+  bars: { at: string; opened: number; clicked: number }[];
+  /** What came after the last bar. */
+  later: { opened: number; clicked: number };
+  links: { link: string; messages: number; clicks: number }[];
+  /** How many links are not in `links`. */
+  other_links: number;
+}
+
 /** An address that is not written to, and why. `created_at` is ISO 8601 in UTC. */
 export interface SuppressionFacts {
   address: string;

@@ -2,6 +2,8 @@
 import type { FastifyInstance } from "fastify";
 import { readAddresses } from "../addresses.ts";
 import { answer, TAGS } from "../admin-schemas.ts";
+import type { Topics } from "../../store/store.ts";
+import { storedTopic } from "../../store/topic-name.ts";
 import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { ERROR, REFUSALS } from "../schemas.ts";
@@ -21,14 +23,22 @@ const TEST_BODY = {
       pattern: "^[^\\u0000-\\u001f\\u007f]*\\S[^\\u0000-\\u001f\\u007f]*$",
     },
     html: { type: "string", minLength: 1, pattern: "\\S" },
+    topic: { type: "string", minLength: 1, maxLength: 100, description: "Sends the mail of this topic" },
   },
-  required: ["to", "subject", "html"],
+  required: ["to"],
   additionalProperties: false,
 } as const;
 
+interface TestBody {
+  to: string;
+  subject?: string;
+  html?: string;
+  topic?: string;
+}
+
 /** Adds the route. It answers 422, with the reason, when the mail was not sent or not yet. */
 export function testMailRoute(app: FastifyInstance, gateway: Gateway): void {
-  app.post<{ Body: { to: string; subject: string; html: string } }>(
+  app.post<{ Body: TestBody }>(
     "/v1/test",
     {
       config: { access: "send" },
@@ -37,16 +47,30 @@ export function testMailRoute(app: FastifyInstance, gateway: Gateway): void {
         ...TAGS,
         operationId: "sendTest",
         summary: "Sends one mail, ahead of all others, and waits for what SES says",
+        description:
+          "Either `subject` and `html`, or `topic`: the mail of that topic with the values of its first recipient.",
         body: TEST_BODY,
-        response: { 200: answer({ ses_message_id: { type: "string" } }), ...REFUSALS, 422: ERROR },
+        response: { 200: answer({ ses_message_id: { type: "string" } }), ...REFUSALS, 404: ERROR, 422: ERROR },
       },
     },
-    async ({ body: { to, subject, html } }) => {
-      const [address = to] = readAddresses([{ path: "to", email: to }]);
-      const result = await gateway.sendTest({ to: address, subject, html });
+    async ({ body }) => {
+      const [to = ""] = readAddresses([{ path: "to", email: body.to }]);
+      const result = await gateway.sendTest({ to, ...(await readMail(gateway.store, body)) });
       // Not 5xx: proxies put pages of their own in the place of those.
       if ("problem" in result) throw new Refusal(422, result.problem);
       return { ses_message_id: result.sesMessageId };
     },
   );
+}
+
+async function readMail(
+  store: Topics,
+  { subject, html, topic }: TestBody,
+): Promise<{ subject: string; html: string } | { topic: string }> {
+  if (topic === undefined && subject !== undefined && html !== undefined) return { subject, html };
+  if (topic === undefined || subject !== undefined || html !== undefined)
+    throw new Refusal(400, "expected subject and html, or topic");
+  const name = await storedTopic(store, topic);
+  if ((await store.topic(name)) === null) throw new Refusal(404, `there is no topic ${JSON.stringify(topic)}`);
+  return { topic: name };
 }

@@ -19,9 +19,9 @@ import {
 import { readPort, readRecipientCap, readGatewaySettings, type ServeFlags } from "./settings.ts";
 import { createRequestInbox } from "../../intake/inbox.ts";
 import { boundOldSpace } from "../../memory.ts";
-import type { Gateway, Settings } from "../../serve/gateway.ts";
+import type { Gateway, Settings, TestMail } from "../../serve/gateway.ts";
 import { buildServer } from "../../serve/server.ts";
-import { sendTest, type TestMail } from "../../serve/test-mail.ts";
+import { sendTest } from "../../serve/test-mail.ts";
 import type { Store } from "../../store/store.ts";
 import { startTelemetry } from "../../telemetry/start.ts";
 import { openLinks } from "../../tracking/links.ts";

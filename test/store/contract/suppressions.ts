@@ -123,15 +123,21 @@ export function suppressions(prepare: Prepare): void {
       { reason: "bounce", source: "ses" },
       { reason: "unsubscribe", source: "import" },
     ];
-    for (const cause of causes) {
+    const names = causes.flatMap((_, index) => [`before${index}@x.example`, `after${index}@x.example`]);
+    await ingest(store, ["Ann@x.example", "b@x.example", ...names]);
+    const takeBack = async (address: string) => store.resubscribe((await store.messagesTo(address, 1))[0]?.id ?? 0);
+    await store.suppress([left("ann@x.example"), left("b@x.example")]);
+    expect(await takeBack("ann@x.example")).toBe(true);
+    expect((await all(store)).map(({ address }) => address)).toEqual(["b@x.example"]);
+    // Again, and through a message that is not there.
+    expect([await takeBack("ann@x.example"), await store.resubscribe(999_999)]).toEqual([true, false]);
+    for (const [index, cause] of causes.entries()) {
       // Whichever comes first: the other cause must not be forgotten with the unsubscription.
-      const [before, after] = [
-        `before-${cause.source}-${cause.reason}@x.example`,
-        `after-${cause.source}-${cause.reason}@x.example`,
-      ];
+      const [before, after] = [`before${index}@x.example`, `after${index}@x.example`];
       await store.suppress([{ address: before, ...cause }, left(before)]);
       await store.suppress([left(after)]);
       await store.suppress([{ address: after, ...cause }]);
+      expect([await takeBack(before), await takeBack(after)]).toEqual([false, false]);
       expect(await store.suppression(before)).toMatchObject(cause);
       expect(await store.suppression(after)).toMatchObject(cause);
     }
