@@ -85,11 +85,15 @@ export function connectSes(options: SesOptions): Ses {
 
   return {
     async send(mail, tags, onDeparted = () => undefined, mayLeave = () => true) {
-      const call = { left: false, isOver: false };
+      const call = { left: false, departed: false, isOver: false };
+      const depart = () => {
+        if (!call.departed) onDeparted();
+        call.departed = true;
+      };
       try {
         const input = inputOf(mail, tags);
         watchDeparture(input, {
-          onDeparted,
+          onDeparted: depart,
           mayLeave: () => !call.isOver && mayLeave(),
           onLeaving: () => void (call.left = true),
         });
@@ -107,6 +111,8 @@ export function connectSes(options: SesOptions): Ses {
       } finally {
         // Credentials that come too late must not send it after all.
         call.isOver = true;
+        // A request that was only written in part may have arrived, too.
+        if (call.left) depart();
       }
     },
     async account(timeoutMs) {

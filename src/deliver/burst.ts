@@ -114,7 +114,8 @@ export class Burst {
     const scope = { ...options.scope };
     const { perSecond } = rate;
     try {
-      const turn = await source.turn({ settlements, room, perSecond, scope, departed, throttledAgoMs });
+      const { withinMs } = flight;
+      const turn = await source.turn({ settlements, room, perSecond, withinMs, scope, departed, throttledAgoMs });
       flight.written(report);
       this.#unwritableSince = null;
       if (room > 0 && turn.drained) steering.drained(calledAt.monotonic);

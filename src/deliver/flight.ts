@@ -3,13 +3,14 @@ import type { Clock } from "../time/clock.ts";
 import type { Claim, Departure, Settlement, Turn, TurnRequest } from "./source.ts";
 import { type Instant, isWithin } from "./validity.ts";
 
-/**
- * A call that leaves later than this after its claim came (a TLS handshake) is told at once: at low rates another process would
- * count its second from too early an instant.
- */
-const LATE_MS = 10;
-/** Everything else is told so long after the turn that counted it was called, at the latest; while a call has not left, this often. */
+/** While calls have not left, or the source does not know that they have, it is told so long after the turn before. */
 const TELL_MS = 250;
+/**
+ * How long after its claim a call may leave. It begins with the first of these. It doubles when that was too short for a call (a TLS
+ * handshake, a large file, a machine that is too busy), up to the second, and shrinks again.
+ */
+const FIRST_WITHIN_MS = 50;
+const MOST_WITHIN_MS = 10_000;
 
 /** One message on its way from its claim to its answer. */
 export interface Call {
@@ -18,24 +19,29 @@ export interface Call {
   isValid: () => boolean;
   /** When it left (monotonic ms); null: it has not left. */
   leftAt: number | null;
+  /** True: it was given up before it left. */
+  isUnused: boolean;
   batch: Batch;
 }
 
 /** The calls of one turn. */
 interface Batch {
   turn: number;
-  count: number;
-  /** How many have not left yet. */
+  withinMs: number;
+  /** When its claims came (monotonic ms). */
+  boardedAt: number;
+  /** How many have neither left nor been given up. */
   waiting: number;
+  /** How many have left, and how many will not be made, that the source has not been told of. */
+  left: number;
+  unused: number;
   lastLeftAt: number;
-  /** When its claims came, or when the source was told of its calls last (monotonic ms). */
-  knownAt: number;
 }
 
 /** What a turn tells the source. */
 export interface Report extends Pick<TurnRequest, "settlements" | "departed" | "throttledAgoMs"> {
-  /** Of each batch in `departed`: when its last call left (monotonic ms), and whether all of them have left. */
-  told: { batch: Batch; leftAt: number; isComplete: boolean }[];
+  /** The batches in `departed`, and how many of their calls it tells of. */
+  told: { batch: Batch; left: number; unused: number }[];
   /** The instant behind `throttledAgoMs` (monotonic ms). */
   throttledAt: number | null;
 }
@@ -47,6 +53,7 @@ export class Flight {
   #answers: Settlement[] = [];
   #batches: Batch[] = [];
   #throttledAt: number | null = null;
+  #withinMs = FIRST_WITHIN_MS;
   /** When the last turn was called. */
   #reportedAt = 0;
 
@@ -69,6 +76,11 @@ export class Flight {
     return this.calls === 0 && this.answers === 0;
   }
 
+  /** How long after its claim a call of the next turn may leave. */
+  get withinMs(): number {
+    return this.#withinMs;
+  }
+
   /** Milliseconds until the source must hear when calls left, 0 or less when it should have; null: it knows all there is to know. */
   nextReportInMs(): number | null {
     if (this.#batches.length === 0) return null;
@@ -79,23 +91,43 @@ export class Flight {
   board({ number, claims, validForMs }: Turn, calledAt: Instant): Call[] {
     if (claims.length === 0) return [];
     const isValid = () => isWithin(this.#clock, calledAt, validForMs);
-    const knownAt = this.#clock.monotonic();
-    const batch = { turn: number, count: claims.length, waiting: claims.length, lastLeftAt: 0, knownAt };
+    const batch: Batch = {
+      turn: number,
+      withinMs: this.#withinMs,
+      boardedAt: this.#clock.monotonic(),
+      waiting: claims.length,
+      left: 0,
+      unused: 0,
+      lastLeftAt: 0,
+    };
     this.#batches.push(batch);
     return claims.map((claim) => {
       this.#claims.set(claim.id, claim);
-      return { claim, isValid, leftAt: null, batch };
+      return { claim, isValid, leftAt: null, isUnused: false, batch };
     });
   }
 
-  /** Notes that the call left now; a second time changes nothing. True: it left late, so tell the source at once. */
-  depart(call: Call): boolean {
-    if (call.leftAt !== null) return false;
+  /** Notes that the call left now. Nothing changes when that is known, or when the call was given up. */
+  depart(call: Call): void {
     const { batch } = call;
+    if (call.leftAt !== null || call.isUnused) return;
     call.leftAt = this.#clock.monotonic();
     batch.waiting--;
+    batch.left++;
     batch.lastLeftAt = call.leftAt;
-    return call.leftAt - batch.knownAt > LATE_MS;
+    const isQuick = 4 * (call.leftAt - batch.boardedAt) < this.#withinMs;
+    if (isQuick) this.#withinMs = Math.max(FIRST_WITHIN_MS, this.#withinMs * 0.95);
+  }
+
+  /** Notes that the call will not be made. Nothing changes when it has left. */
+  giveUp(call: Call): void {
+    const { batch } = call;
+    if (call.leftAt !== null || call.isUnused) return;
+    call.isUnused = true;
+    batch.waiting--;
+    batch.unused++;
+    // Next time it gets longer, or a process that is always too slow would never send anything.
+    if (!call.isValid()) this.#withinMs = Math.max(this.#withinMs, Math.min(MOST_WITHIN_MS, 2 * batch.withinMs));
   }
 
   /** Notes that the call is over. False: it was abandoned before. */
@@ -124,15 +156,12 @@ export class Flight {
   report(): Report {
     const now = this.#clock.monotonic();
     this.#reportedAt = now;
-    const told = this.#batches.map((batch) => {
-      const isComplete = batch.waiting === 0;
-      // A call that has not left yet leaves now at the earliest.
-      return { batch, isComplete, leftAt: isComplete ? batch.lastLeftAt : now };
-    });
-    const departed = told.map(({ batch, leftAt }): Departure => ({
+    const told = this.#batches.filter(isNews).map((batch) => ({ batch, left: batch.left, unused: batch.unused }));
+    const departed = told.map(({ batch, left, unused }): Departure => ({
       turn: batch.turn,
-      leftAgoMs: now - leftAt,
-      count: batch.count,
+      count: left,
+      leftAgoMs: left > 0 ? now - batch.lastLeftAt : 0,
+      unused,
     }));
     const throttledAt = this.#throttledAt;
     const throttledAgoMs = throttledAt === null ? null : now - throttledAt;
@@ -143,9 +172,11 @@ export class Flight {
 
   /** The source has written the report: none of it has to be told again. */
   written({ told, throttledAt }: Report): void {
-    for (const { batch, leftAt } of told) batch.knownAt = Math.max(batch.knownAt, leftAt);
-    const complete = new Set(told.filter(({ isComplete }) => isComplete).map(({ batch }) => batch));
-    this.#batches = this.#batches.filter((batch) => !complete.has(batch));
+    for (const { batch, left, unused } of told) {
+      batch.left -= left;
+      batch.unused -= unused;
+    }
+    this.#batches = this.#batches.filter((batch) => batch.waiting > 0 || isNews(batch));
     if (this.#throttledAt === throttledAt) this.#throttledAt = null;
   }
 
@@ -153,4 +184,9 @@ export class Flight {
   keep({ settlements }: Report): void {
     this.#answers = [...settlements, ...this.#answers];
   }
+}
+
+/** True when the source does not know all of its calls that left or were given up. */
+function isNews({ left, unused }: Batch): boolean {
+  return left + unused > 0;
 }

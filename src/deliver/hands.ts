@@ -43,9 +43,7 @@ export class Hands {
   async #make(call: Call): Promise<void> {
     const { deliver, flight, wake } = this.#options;
     const { claim, isValid } = call;
-    const onDeparted = () => {
-      if (flight.depart(call)) wake();
-    };
+    const onDeparted = () => flight.depart(call);
     try {
       this.#end(call, isValid() ? await deliver(claim, onDeparted, isValid) : WITHHELD);
     } catch (error) {
@@ -56,8 +54,9 @@ export class Hands {
 
   #end(call: Call, outcome: Outcome): void {
     const { flight, settle } = this.#options;
-    // A call that never left (no credentials, cannot be rendered) counts as leaving now, because the rate has counted it.
-    flight.depart(call);
+    // To be safe, an answer counts as one to a call that left now.
+    if (outcome.kind === "sent" || outcome.kind === "in_doubt" || outcome.kind === "throttled") flight.depart(call);
+    else flight.giveUp(call);
     // False after a second signal: the message is in doubt already.
     if (!flight.land(call)) return;
     if (outcome.kind === "throttled") flight.throttled(call);

@@ -11,6 +11,10 @@
  * push a second over the rate, and it costs 1 % of the rate. So little is enough because calls are counted when they go on the
  * wire, not when they are claimed. Spacing is a little quicker than the window, so that a stall can be made up for.
  *
+ * Between its claim and its departure a call may be held up for any time: its process is stopped, or waits for a processor or a TLS
+ * handshake. So a claim says until when its call may leave, and is counted as leaving then, until its process tells when it really
+ * left. Whatever the delay, no second can have too many.
+ *
  * When SES throttles, the rate in force is cut at once. It grows back quickly while it is far below the rate that was throttled
  * last (`ceiling`), slowly near it, and quickly again beyond it (the curve of TCP CUBIC, RFC 9438).
  *
@@ -22,24 +26,36 @@ const SPACING_MS = 1007;
 const CREDIT_MS = 250;
 /** Departures within this time share an entry. It has the later instant, which never lets too many leave. */
 const GRAIN_MS = 2;
+/** While the window is full of calls that may still leave, look so often whether they have: their process tells it soon. */
+const LOOK_AGAIN_MS = 20;
 /** After this long without a turn, what was learnt about throttling is out of date. */
 const FORGET_MS = 120_000;
 /** The rate never falls below one message in ten seconds, so that a run notices when SES has recovered. */
 const FLOOR_PER_SECOND = 0.1;
 
-/** `count` messages were counted at `planned` and really left at `actual`. */
+/**
+ * `count` messages were counted at `planned`, with leave until `latest`, and really left at `actual`; null: their calls will not be
+ * made.
+ */
 export interface Shift {
   planned: number;
-  actual: number;
+  latest: number;
+  actual: number | null;
   count: number;
 }
+
+/**
+ * `count` messages that left at `at`. With `latest` they were claimed at `at`, and nobody has told yet when they left: it was or will
+ * be no later than `latest`.
+ */
+type Departures = [at: number, count: number, latest?: number | undefined];
 
 /** The state of the rate. It survives JSON. */
 export interface Pace {
   /** When the next message is due by spacing. */
   nextAt: number;
-  /** [instant, number of messages] within the last window, oldest first. */
-  departures: [number, number][];
+  /** Those that matter to the window, oldest first. */
+  departures: Departures[];
   /** The rate in force while it is below the one asked for; null: the one asked for is in force. */
   limit: number | null;
   /** The rate at which SES throttled last; null: it did not, or that is forgotten. */
@@ -67,7 +83,7 @@ export const NEW_PACE: Pace = {
 export function resume(pace: Pace, now: number): Pace {
   const fromThisBoot = pace.updatedAt <= now + 1;
   if (!fromThisBoot) return { ...NEW_PACE, nextAt: now, updatedAt: now };
-  const departures = pace.departures.filter(([at]) => !isOver(at, now));
+  const departures = pace.departures.filter((entry) => !isOver(latestOf(entry), now));
   const forgotten = now - pace.updatedAt > FORGET_MS;
   // Idle time earns no credit, so the stream starts evenly after a pause.
   const idle = departures.length === 0;
@@ -84,24 +100,41 @@ export function isOver(at: number, now: number): boolean {
   return at <= now - WINDOW_MS;
 }
 
-/** Moves departures to when they really left, where SES counts them. Never moves one back; ignores shifts it cannot find. */
+function latestOf([at, , latest]: Departures): number {
+  return latest ?? at;
+}
+
+/**
+ * Moves departures to when they really left, where SES counts them, and takes out those that will not be. Ignores shifts it cannot
+ * find: they have left the window.
+ */
 export function correct(pace: Pace, shifts: readonly Shift[]): Pace {
   if (shifts.length === 0) return pace;
-  const departures = pace.departures.map(([at, count]): [number, number] => [at, count]);
-  for (const { planned, actual, count } of shifts) {
-    const entry = departures.find(([at, n]) => at >= planned && at <= planned + GRAIN_MS && n >= count);
-    if (!entry || actual <= entry[0]) continue;
+  const departures = pace.departures.map((entry): Departures => [...entry]);
+  for (const { planned, latest, actual, count } of shifts) {
+    const entry = departures.find((known) => known[0] === planned && known[2] === latest && known[1] >= count);
+    if (!entry) continue;
     entry[1] -= count;
-    departures.push([actual, count]);
+    if (actual !== null) departures.push([Math.max(actual, planned), count]);
   }
-  return { ...pace, departures: departures.filter(([, n]) => n > 0).sort((a, b) => a[0] - b[0]) };
+  return { ...pace, departures: sorted(departures.filter(([, n]) => n > 0)) };
+}
+
+/** Gives `count` messages their places in the stream back, because their calls will not be made. To be followed by `resume`. */
+export function giveBack(pace: Pace, asked: number, count: number): Pace {
+  if (count === 0) return pace;
+  return { ...pace, nextAt: pace.nextAt - (count * SPACING_MS) / inForce(pace, asked) };
+}
+
+function inForce({ limit }: Pace, asked: number): number {
+  return Math.min(asked, limit ?? asked);
 }
 
 /** Cuts the rate in force, because SES throttled a call that left at `throttledAt`. */
 export function throttle(pace: Pace, asked: number, throttledAt: number, now: number): Pace {
   // A call that left before the last cut says nothing about the rate after it.
   if (throttledAt <= pace.cutAt) return pace;
-  const current = Math.min(asked, pace.limit ?? asked);
+  const current = inForce(pace, asked);
   const calm = now - pace.cutAt > 1000;
   const cuts = calm ? 0 : pace.cuts;
   const near = pace.ceiling !== null && calm && current < pace.ceiling * 1.3;
@@ -127,34 +160,53 @@ export function recover(pace: Pace, asked: number, now: number): Pace {
   return limit >= asked ? { ...pace, limit: null, ceiling: null, cuts: 0 } : { ...pace, limit };
 }
 
-/** Takes up to `room` messages that may leave now. `waitMs`: until another one may leave; `perSecond`: the rate in force. */
-export function take(
-  pace: Pace,
-  asked: number,
-  room: number,
-  now: number,
-): { count: number; pace: Pace; waitMs: number; perSecond: number } {
-  const perSecond = Math.min(asked, pace.limit ?? asked);
+/** What a turn gets of the rate. */
+export interface Taken {
+  count: number;
+  pace: Pace;
+  /** The instant at which they are counted: `Shift.planned`. */
+  countedAt: number;
+  /** Milliseconds until another one may leave. */
+  waitMs: number;
+  /** The rate in force. */
+  perSecond: number;
+}
+
+/** Takes up to `room` messages that may leave from now on, within `withinMs`. */
+export function take(pace: Pace, asked: number, room: number, now: number, withinMs = 0): Taken {
+  const perSecond = inForce(pace, asked);
   const spacing = SPACING_MS / perSecond;
   const most = Math.max(1, Math.ceil(perSecond));
   const inWindow = pace.departures.reduce((sum, [, n]) => sum + n, 0);
   const bySpacing = pace.nextAt > now ? 0 : Math.floor((now - pace.nextAt) / spacing) + 1;
   const count = Math.max(0, Math.min(room, bySpacing, most - inWindow));
-  const departures = count > 0 ? append(pace.departures, now, count) : pace.departures;
+  const countedAt = Math.ceil(now / GRAIN_MS) * GRAIN_MS;
+  const departures = count > 0 ? add(pace.departures, [countedAt, count, countedAt + withinMs]) : pace.departures;
   const nextAt = pace.nextAt + count * spacing;
-  const oldest = departures[0];
-  const windowWait = inWindow + count >= most && oldest ? oldest[0] + WINDOW_MS - now : 0;
+  const windowWait = inWindow + count >= most ? windowWaitMs(departures, now) : 0;
   return {
     count,
     pace: { ...pace, departures, nextAt, updatedAt: now },
+    countedAt,
     waitMs: Math.max(0, nextAt - now, windowWait),
     perSecond,
   };
 }
 
-function append(departures: [number, number][], now: number, count: number): [number, number][] {
-  const at = Math.ceil(now / GRAIN_MS) * GRAIN_MS;
-  const last = departures.at(-1);
-  if (last && last[0] >= at) return [...departures.slice(0, -1), [last[0], last[1] + count]];
-  return [...departures, [at, count]];
+/** How long until the first departure leaves the window, as far as is known. */
+function windowWaitMs(departures: readonly Departures[], now: number): number {
+  return departures.reduce((wait, entry) => {
+    const inMs = entry[0] + WINDOW_MS - now;
+    return Math.min(wait, inMs > 0 ? inMs : Math.min(LOOK_AGAIN_MS, latestOf(entry) + WINDOW_MS - now));
+  }, Infinity);
+}
+
+function add(departures: readonly Departures[], [at, count, latest]: Departures): Departures[] {
+  const same = departures.findIndex((entry) => entry[0] === at && entry[2] === latest);
+  if (same < 0) return sorted([...departures, [at, count, latest]]);
+  return departures.with(same, [at, count + (departures[same]?.[1] ?? 0), latest]);
+}
+
+function sorted(departures: Departures[]): Departures[] {
+  return departures.sort((a, b) => a[0] - b[0]);
 }

@@ -55,6 +55,8 @@ export interface TurnRequest {
   room: number;
   /** The rate asked for, in recipients per second. */
   perSecond: number;
+  /** How long after its claim a call may need until it leaves. It makes `Turn.validForMs` no longer than that. */
+  withinMs: number;
   scope: Scope;
   /** When the calls of earlier claims really left, so that the rate holds where SES measures it. */
   departed: Departure[];
@@ -62,13 +64,16 @@ export interface TurnRequest {
   throttledAgoMs: number | null;
 }
 
-/** When the `count` calls of an earlier turn of the same handle left. */
+/** What became of calls of an earlier turn of the same handle. Each call is told once. */
 export interface Departure {
   /** `Turn.number`. A turn that the source has forgotten no longer matters to the rate. */
   turn: number;
-  /** The age of the last departure among the calls. 0 while not all have left: they count as leaving now. */
-  leftAgoMs: number;
+  /** How many calls left. */
   count: number;
+  /** The age of the last departure among them. */
+  leftAgoMs: number;
+  /** How many calls will not be made: the rate gives their places to others. */
+  unused: number;
 }
 
 /** What one turn came to. */
@@ -77,8 +82,8 @@ export interface Turn {
   number: number;
   claims: Claim[];
   /**
-   * How long the claims are ours, counted from when `turn` was called. After that others may put them in doubt, so a call that
-   * has not been made by then must not be made.
+   * How long the calls may be made, counted from when `turn` was called. After that the rate has no place for them any more, and
+   * others may put them in doubt, so a call that has not been made by then must not be made.
    */
   validForMs: number;
   /** Milliseconds until the rate allows another message; null: nothing was found, or no room was asked for. */

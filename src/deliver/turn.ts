@@ -2,7 +2,7 @@
  * The rate around a claim: how the kept state changes before a store looks for messages and after it found some. Everything is
  * pure except the memory of recent turns. Instants are ms of the store's own clock.
  */
-import { correct, isOver, type Pace, recover, resume, type Shift, take, throttle } from "./pace.ts";
+import { correct, giveBack, isOver, type Pace, recover, resume, type Shift, take, throttle } from "./pace.ts";
 import type { Departure, Turn } from "./source.ts";
 
 /** What a turn asks of the rate. */
@@ -13,6 +13,8 @@ export interface Asked {
   room: number;
   /** From `TurnMemory.shiftsOf`. */
   shifts: readonly Shift[];
+  /** How long after its claim a call may leave, ms. */
+  withinMs: number;
   /** When the latest throttled call left; null: none was throttled. */
   throttledAt: number | null;
 }
@@ -31,7 +33,8 @@ export interface Allowance {
 /** Brings the kept state up to `now`, adds what was learnt since the last turn, and says how much may be claimed. */
 export function allow(kept: Pace, asked: Asked, now: number): Allowance {
   const { perSecond, room, shifts, throttledAt } = asked;
-  const corrected = correct(resume(kept, now), shifts);
+  const unused = shifts.reduce((sum, { actual, count }) => sum + (actual === null ? count : 0), 0);
+  const corrected = correct(resume(giveBack(kept, perSecond, unused), now), shifts);
   const throttled = throttledAt === null ? corrected : throttle(corrected, perSecond, throttledAt, now);
   const pace = recover(throttled, perSecond, now);
   const most = take(pace, perSecond, room, now).count;
@@ -55,43 +58,48 @@ export interface Spent extends Pick<Turn, "rateWaitMs" | "drained" | "perSecond"
 
 /** Takes from the rate as many of the found messages as it allows. */
 export function spend({ asked, now, pace, most, wanted }: Allowance, found: FoundDue): Spent {
-  const after = take(pace, asked.perSecond, Math.min(found.count, most), now);
+  const after = take(pace, asked.perSecond, Math.min(found.count, most), now, asked.withinMs);
   return {
     pace: after.pace,
-    countedAt: after.pace.departures.at(-1)?.[0] ?? now,
+    countedAt: after.countedAt,
     rateWaitMs: asked.room > 0 && found.count > 0 ? after.waitMs : null,
     drained: found.count < wanted && !found.cutShort,
     perSecond: after.perSecond,
   };
 }
 
-/** When the calls of one turn were counted, and when they left. */
-export interface TurnShift extends Shift {
-  /** `Turn.number`. */
-  turn: number;
+/** When the calls of one turn were counted, and until when they may leave. */
+interface Counted {
+  at: number;
+  latest: number;
 }
 
 /** Remembers the instants at which the recent turns of one handle were counted. */
 export interface TurnMemory {
   /** Puts departures that a turn called at `calledAt` reports on the store's clock. Leaves out turns that are forgotten. */
-  shiftsOf(departed: readonly Departure[], calledAt: number): TurnShift[];
-  /** To be called after a turn is committed. `countedAt` null: it claimed nothing. Forgets turns that have left the window. */
-  keep(turn: { number: number; countedAt: number | null; shifts: readonly TurnShift[] }, now: number): void;
+  shiftsOf(departed: readonly Departure[], calledAt: number): Shift[];
+  /** To be called after a turn that claimed something is committed. Forgets turns that have left the window. */
+  keep(number: number, counted: Counted, now: number): void;
 }
 
 /** Makes a memory without turns. */
 export function createTurnMemory(): TurnMemory {
-  const countedAt = new Map<number, number>();
+  const turns = new Map<number, Counted>();
   return {
     shiftsOf: (departed, calledAt) =>
-      departed.flatMap(({ turn, leftAgoMs, count }) => {
-        const planned = countedAt.get(turn);
-        return planned === undefined ? [] : [{ turn, planned, actual: calledAt - leftAgoMs, count }];
+      departed.flatMap(({ turn, leftAgoMs, count, unused }) => {
+        const counted = turns.get(turn);
+        if (counted === undefined) return [];
+        const { at: planned, latest } = counted;
+        const shifts: Shift[] = [
+          { planned, latest, actual: calledAt - leftAgoMs, count },
+          { planned, latest, actual: null, count: unused },
+        ];
+        return shifts.filter((shift) => shift.count > 0);
       }),
-    keep(turn, now) {
-      for (const { turn: number, planned, actual } of turn.shifts) countedAt.set(number, Math.max(planned, actual));
-      if (turn.countedAt !== null) countedAt.set(turn.number, turn.countedAt);
-      for (const [number, at] of countedAt) if (isOver(at, now)) countedAt.delete(number);
+    keep(number, counted, now) {
+      turns.set(number, counted);
+      for (const [other, { latest }] of turns) if (isOver(latest, now)) turns.delete(other);
     },
   };
 }

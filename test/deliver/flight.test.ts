@@ -21,54 +21,74 @@ function setUp() {
   return { clock, flight, pass, board: (turn: Turn) => flight.board(turn, instantOf(clock)) };
 }
 
-it("reports the calls of a turn as leaving now until the last one has left, then when that was, then no more", () => {
+it("reports of each turn the calls that left since it reported last, and when the last of them did", () => {
   const { flight, pass, board } = setUp();
-  const [one, two] = board(turnOf(7, 1, 2));
-  if (!one || !two) throw new Error("no calls");
+  const [one, two, three] = board(turnOf(7, 1, 2, 3));
+  if (!one || !two || !three) throw new Error("no calls");
+  expect(flight.report().departed).toEqual([]);
   flight.depart(one);
-  pass(300);
+  pass(30);
   const early = flight.report();
-  expect(early.departed).toEqual([{ turn: 7, leftAgoMs: 0, count: 2 }]);
+  expect(early.departed).toEqual([{ turn: 7, count: 1, leftAgoMs: 30, unused: 0 }]);
   flight.written(early);
+  flight.depart(one);
   flight.depart(two);
+  flight.giveUp(two);
   pass(20);
+  flight.giveUp(three);
+  flight.depart(three);
   const late = flight.report();
-  expect(late.departed).toEqual([{ turn: 7, leftAgoMs: 20, count: 2 }]);
+  expect(late.departed).toEqual([{ turn: 7, count: 1, leftAgoMs: 20, unused: 1 }]);
   flight.written(late);
   expect(flight.report().departed).toEqual([]);
   expect(flight.nextReportInMs()).toBeNull();
 });
 
-it("says that the source must hear at once of a call that leaves more than 10 ms after it knew of it last", () => {
+it("gives calls more time when it was too short for one, and less again when they are quick", () => {
   const { flight, pass, board } = setUp();
-  const calls = board(turnOf(1, 1, 2, 3));
-  const leave = (index: number) => flight.depart(calls[index] ?? calls[0]!);
-  pass(10);
-  expect(leave(0)).toBe(false);
-  pass(1);
-  expect(leave(1)).toBe(true);
-  expect(leave(1)).toBe(false);
-  flight.written(flight.report());
-  pass(10);
-  expect(leave(2)).toBe(false);
+  const [first] = [flight.withinMs];
+  const lateCall = (number: number) => {
+    const [call] = board(turnOf(number, number));
+    pass(1_000);
+    if (call) flight.giveUp(call);
+  };
+  lateCall(1);
+  expect(flight.withinMs).toBe(2 * first);
+  lateCall(2);
+  expect(flight.withinMs).toBe(4 * first);
+  for (let number = 3; number < 20; number++) lateCall(number);
+  expect(flight.withinMs).toBe(10_000);
+  // One that is given up in time says nothing.
+  const [early] = board(turnOf(20, 20));
+  if (early) flight.giveUp(early);
+  expect(flight.withinMs).toBe(10_000);
+  for (let number = 21; number < 200; number++) board(turnOf(number, number)).forEach((call) => flight.depart(call));
+  expect(flight.withinMs).toBe(first);
 });
 
-it("the source must hear of calls within 250 ms of when it may have counted them, however long their turn took", () => {
-  const { clock, flight, pass } = setUp();
-  expect(flight.nextReportInMs()).toBeNull();
-  const calledAt = instantOf(clock);
+it("several late calls of one turn double the time once", () => {
+  const { flight, pass, board } = setUp();
+  const before = flight.withinMs;
+  const calls = board(turnOf(1, 1, 2, 3));
+  pass(1_000);
+  for (const call of calls) flight.giveUp(call);
+  expect(flight.withinMs).toBe(2 * before);
+});
+
+it("the source must hear of departures within 250 ms of the turn before", () => {
+  const { flight, pass, board } = setUp();
   flight.written(flight.report());
-  pass(100);
-  const [call] = flight.board(turnOf(1, 1), calledAt);
+  expect(flight.nextReportInMs()).toBeNull();
+  const [call] = board(turnOf(1, 1));
   if (!call) throw new Error("no call");
+  pass(100);
+  expect(flight.nextReportInMs()).toBe(150);
+  flight.depart(call);
   expect(flight.nextReportInMs()).toBe(150);
   pass(200);
   expect(flight.nextReportInMs()).toBe(-50);
   flight.written(flight.report());
-  expect(flight.nextReportInMs()).toBe(250);
-  pass(30);
-  flight.depart(call);
-  expect(flight.nextReportInMs()).toBe(220);
+  expect(flight.nextReportInMs()).toBeNull();
 });
 
 it("tells all of it again when it was not written: answers, departures, throttling, with the ages they have then", () => {
@@ -86,7 +106,7 @@ it("tells all of it again when it was not written: answers, departures, throttli
   pass(5);
   const again = flight.report();
   expect(again.settlements.map(({ id }) => id)).toEqual([1, 2]);
-  expect(again.departed).toEqual([{ turn: 3, leftAgoMs: 10, count: 1 }]);
+  expect(again.departed).toEqual([{ turn: 3, leftAgoMs: 10, count: 1, unused: 0 }]);
   expect(again.throttledAgoMs).toBe(10);
   flight.written(again);
   expect(flight.report()).toMatchObject({ settlements: [], departed: [], throttledAgoMs: null });
@@ -103,7 +123,7 @@ it("does not forget what happens while it is being written", () => {
   flight.depart(two);
   flight.throttled(two);
   flight.written(report);
-  expect(flight.report()).toMatchObject({ departed: [{ turn: 1, leftAgoMs: 0 }], throttledAgoMs: 0 });
+  expect(flight.report()).toMatchObject({ departed: [{ turn: 1, leftAgoMs: 0, count: 1 }], throttledAgoMs: 0 });
 });
 
 it("takes no answer of a call that was abandoned", () => {

@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { correct, NEW_PACE, type Pace, recover, resume, type Shift, take, throttle } from "../../src/deliver/pace.ts";
+import {
+  correct,
+  giveBack,
+  NEW_PACE,
+  type Pace,
+  recover,
+  resume,
+  type Shift,
+  take,
+  throttle,
+} from "../../src/deliver/pace.ts";
 import { mostInAnyWindow } from "../support/ses-server.ts";
 
 /** The same numbers in every run. */
@@ -23,13 +33,21 @@ interface Scene {
   /** What SES allows in a second at an instant; what is more is throttled. */
   allowed?: (at: number) => number;
   latencyMs?: number;
+  /** How long after its claim a call may leave. */
+  withinMs?: number;
 }
 
 interface Batch {
   countedAt: number;
-  leavesAt: number;
+  latest: number;
+  /** Null: too late to leave. It is found out at `knownAt`. */
+  leavesAt: number | null;
+  knownAt: number;
   count: number;
 }
+
+/** How long after its claim a call may leave. */
+const WITHIN_MS = 50;
 
 interface Answer {
   startedAt: number;
@@ -73,12 +91,16 @@ function play(scene: Scene): Played {
     if (answers.length > 0) pace = throttle(pace, rate, Math.max(...answers.map((a) => a.startedAt)), now);
     pace = recover(pace, rate, now);
     const room = Math.max(2, Math.ceil((2 * rate * 10) / 1000));
-    const taken = take(pace, rate, room, now);
+    const within = scene.withinMs ?? WITHIN_MS;
+    const taken = take(pace, rate, room, now, within);
     pace = taken.pace;
     if (taken.count > 0) {
-      const leavesAt = now + random() * lateMs;
-      hand.batches.push({ countedAt: pace.departures.at(-1)?.[0] ?? now, leavesAt, count: taken.count });
-      for (let i = 0; i < taken.count; i++) {
+      const { countedAt, count } = taken;
+      const knownAt = now + random() * lateMs;
+      const leavesAt = knownAt < now + within ? knownAt : null;
+      hand.batches.push({ countedAt, latest: countedAt + within, leavesAt, knownAt, count });
+      const leaving = leavesAt === null ? [] : Array<number>(count).fill(leavesAt);
+      for (const leavesAt of leaving) {
         left.push(leavesAt);
         while ((accepted[0] ?? Infinity) <= leavesAt - 1000) accepted.shift();
         if (accepted.length < allowed(leavesAt)) accepted.push(leavesAt);
@@ -89,27 +111,21 @@ function play(scene: Scene): Played {
       }
     }
     const stall = random() < stalls ? random() * stallMs : 0;
-    hand.turnAt = now + Math.max(10, Math.min(taken.waitMs, 2000, reportIn(hand, now))) + random() * 3 + stall;
+    hand.turnAt = now + Math.max(10, Math.min(taken.waitMs, 2000, reportIn(hand))) + random() * 3 + stall;
   }
   return { left: left.sort((a, b) => a - b), throttled, pace };
 }
 
-/** As the send loop reports them: what has not left yet is counted now at the earliest. */
+/** As the send loop reports them. */
 function departures(hand: Hands, now: number): Shift[] {
-  const reported = hand.batches.map((batch): Shift => {
-    const actual = Math.min(now, batch.leavesAt);
-    const departure = { planned: batch.countedAt, actual, count: batch.count };
-    batch.countedAt = Math.max(batch.countedAt, actual);
-    return departure;
-  });
-  hand.batches = hand.batches.filter((batch) => batch.leavesAt > now);
-  return reported;
+  const known = hand.batches.filter((batch) => batch.knownAt <= now);
+  hand.batches = hand.batches.filter((batch) => batch.knownAt > now);
+  return known.map(({ countedAt: planned, latest, leavesAt: actual, count }) => ({ planned, latest, actual, count }));
 }
 
-/** A call that leaves late is reported when it does, one that has not left yet every 250 ms. */
-function reportIn(hand: Hands, now: number): number {
-  const late = hand.batches.filter((batch) => batch.leavesAt > batch.countedAt + 10);
-  return Math.min(250, ...late.map((batch) => batch.leavesAt - now)) + (late.length === 0 ? Infinity : 0);
+/** What left is reported within 250 ms. */
+function reportIn(hand: Hands): number {
+  return hand.batches.length > 0 ? 250 : Infinity;
 }
 
 const perSecond = (instants: number[]) =>
@@ -141,10 +157,41 @@ describe("R1 G1 N9: never more than the rate in any sliding second", () => {
   });
 
   it.each(RATES)("%d per second, when calls leave long after they were claimed", (rate) => {
-    for (const lateMs of [100, 300, 900]) {
-      const { left } = play({ rate, processes: 3, seconds: secondsFor(rate), lateMs });
+    for (const lateMs of [40, 100, 300, 900, 5_000]) {
+      const { left } = play({ rate, processes: 3, seconds: secondsFor(rate), lateMs, withinMs: lateMs / 2 });
+      expect(left.length).toBeGreaterThan(rate);
       expect(mostInAnyWindow(left), `up to ${lateMs} ms`).toBeLessThanOrEqual(Math.ceil(rate));
     }
+  });
+
+  it.each(RATES)("%d per second, when 60 processes starve, and each has got used to being late", (rate) => {
+    const { left } = play({
+      rate,
+      processes: 60,
+      seconds: 60,
+      lateMs: 2_000,
+      withinMs: 3_000,
+      stalls: 0.5,
+      stallMs: 3_000,
+    });
+    expect(left.length).toBeGreaterThan(3);
+    expect(mostInAnyWindow(left)).toBeLessThanOrEqual(Math.ceil(rate));
+  });
+
+  it("calls that were given up leave their places to others", () => {
+    const full = take(resume(NEW_PACE, 0), 1, 1, 0, 50);
+    const unused = { planned: full.countedAt, latest: full.countedAt + 50, actual: null, count: 1 };
+    expect(take(resume(full.pace, 500), 1, 1, 500).count).toBe(0);
+    const given = correct(resume(giveBack(full.pace, 1, 1), 500), [unused]);
+    expect(take(given, 1, 1, 500).count).toBe(1);
+    expect(given.departures).toEqual([]);
+  });
+
+  it("counts a call whose process tells nothing as leaving at the last moment it may", () => {
+    const { pace } = take(resume(NEW_PACE, 0), 1, 1, 0, 300);
+    expect(take(resume(pace, 1_300), 1, 1, 1_300)).toMatchObject({ count: 0, waitMs: 10 });
+    expect(take(resume(pace, 1_200), 1, 1, 1_200)).toMatchObject({ count: 0, waitMs: 20 });
+    expect(take(resume(pace, 1_311), 1, 1, 1_311).count).toBe(1);
   });
 
   it("is the second after a pause like any other: idle time earns no burst", () => {
@@ -180,11 +227,12 @@ describe("R1 G1 N9: never more than the rate in any sliding second", () => {
 
   it("does not count a departure twice, nor one it does not know", () => {
     const { pace } = take(resume(NEW_PACE, 0), 100, 1, 0);
-    const at = pace.departures[0]?.[0] ?? 0;
-    const moved = correct(pace, [{ planned: at, actual: 500, count: 1 }]);
+    const known = { planned: 0, latest: 0, count: 1 };
+    const moved = correct(pace, [{ ...known, actual: 500 }]);
     expect(moved.departures).toEqual([[500, 1]]);
-    expect(correct(moved, [{ planned: at, actual: 800, count: 1 }]).departures).toEqual([[500, 1]]);
-    expect(correct(pace, [{ planned: 77, actual: 900, count: 3 }]).departures).toEqual(pace.departures);
+    expect(correct(moved, [{ ...known, actual: 800 }]).departures).toEqual([[500, 1]]);
+    for (const unknown of [{ planned: 77 }, { latest: 3 }, { count: 3 }])
+      expect(correct(pace, [{ ...known, ...unknown, actual: 900 }]).departures).toEqual(pace.departures);
   });
 });
 

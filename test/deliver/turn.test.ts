@@ -6,6 +6,7 @@ const asked = (given: Partial<Asked> = {}): Asked => ({
   perSecond: 10,
   room: 5,
   shifts: [],
+  withinMs: 0,
   throttledAt: null,
   ...given,
 });
@@ -29,12 +30,12 @@ describe("the rate around a claim", () => {
     expect(allowed).toMatchObject({ most: 5, wanted: 5 });
     expect(spend(allowed, found(3))).toMatchObject({ drained: true, countedAt: 202 });
     expect(spend(allowed, found(3)).pace.departures).toEqual([
-      [0, 1],
-      [202, 3],
+      [0, 1, 0],
+      [202, 3, 202],
     ]);
     expect(spend(allowed, found(5))).toMatchObject({ drained: false });
     const one = allow(NEW_PACE, asked({ room: 1 }), 0);
-    expect(spend(one, found(4)).pace.departures).toEqual([[0, 1]]);
+    expect(spend(one, found(4)).pace.departures).toEqual([[0, 1, 0]]);
   });
 
   it("is not drained when the look was cut short, nor when nothing was looked for", () => {
@@ -46,7 +47,7 @@ describe("the rate around a claim", () => {
 
   it("puts in what was learnt before it allows anything: late departures, throttling", () => {
     const one = asked({ perSecond: 1, room: 1 });
-    const moved = allow(AFTER_ONE, { ...one, shifts: [{ planned: 0, actual: 500, count: 1 }] }, 510);
+    const moved = allow(AFTER_ONE, { ...one, shifts: [{ planned: 0, latest: 0, actual: 500, count: 1 }] }, 510);
     expect(allow(AFTER_ONE, one, 1_011).most).toBe(1);
     expect(allow(moved.pace, one, 1_011).most).toBe(0);
     expect(allow(moved.pace, one, 1_511).most).toBe(1);
@@ -55,42 +56,30 @@ describe("the rate around a claim", () => {
 });
 
 describe("the memory of turns", () => {
-  const turn = (number: number, countedAt: number | null) => ({ number, countedAt, shifts: [] });
-
-  it("tells when calls left on the store's clock, from their age", () => {
+  it("tells when calls left on the store's clock, from their age, and which will not be made", () => {
     const memory = createTurnMemory();
-    memory.keep(turn(1, 100), 100);
-    memory.keep(turn(2, 120), 120);
+    memory.keep(1, { at: 100, latest: 150 }, 100);
+    memory.keep(2, { at: 120, latest: 170 }, 120);
     const departed = [
-      { turn: 1, leftAgoMs: 30, count: 2 },
-      { turn: 2, leftAgoMs: 0, count: 1 },
+      { turn: 1, leftAgoMs: 30, count: 2, unused: 0 },
+      { turn: 2, leftAgoMs: 10, count: 1, unused: 3 },
+      { turn: 9, leftAgoMs: 10, count: 1, unused: 3 },
     ];
     expect(memory.shiftsOf(departed, 150)).toEqual([
-      { turn: 1, planned: 100, actual: 120, count: 2 },
-      { turn: 2, planned: 120, actual: 150, count: 1 },
+      { planned: 100, latest: 150, actual: 120, count: 2 },
+      { planned: 120, latest: 170, actual: 140, count: 1 },
+      { planned: 120, latest: 170, actual: null, count: 3 },
     ]);
   });
 
-  it("goes on from where a turn was moved to, and never back; but only once that is committed", () => {
+  it("forgets a turn when no call of it can matter to the window any more", () => {
     const memory = createTurnMemory();
-    memory.keep(turn(1, 100), 100);
-    const waiting = memory.shiftsOf([{ turn: 1, leftAgoMs: 0, count: 1 }], 300);
-    expect(memory.shiftsOf([{ turn: 1, leftAgoMs: 0, count: 1 }], 310)).toMatchObject([{ planned: 100 }]);
-    memory.keep({ ...turn(2, null), shifts: waiting }, 300);
-    const left = memory.shiftsOf([{ turn: 1, leftAgoMs: 60, count: 1 }], 350);
-    expect(left).toEqual([{ turn: 1, planned: 300, actual: 290, count: 1 }]);
-    memory.keep({ ...turn(3, null), shifts: left }, 350);
-    expect(memory.shiftsOf([{ turn: 1, leftAgoMs: 0, count: 1 }], 400)).toMatchObject([{ planned: 300 }]);
-  });
-
-  it("forgets a turn that has left the window, and knows none it was not told of", () => {
-    const memory = createTurnMemory();
-    memory.keep(turn(1, 0), 0);
-    memory.keep(turn(2, null), 1_009);
-    const ask = (number: number) => memory.shiftsOf([{ turn: number, leftAgoMs: 0, count: 1 }], 1_009);
+    memory.keep(1, { at: 0, latest: 500 }, 0);
+    const ask = (number: number) => memory.shiftsOf([{ turn: number, leftAgoMs: 0, count: 1, unused: 0 }], 1_509);
+    memory.keep(2, { at: 1_509, latest: 1_559 }, 1_509);
     expect(ask(1)).toHaveLength(1);
-    expect(ask(2)).toEqual([]);
-    memory.keep(turn(3, null), 1_010);
+    memory.keep(3, { at: 1_510, latest: 1_560 }, 1_510);
     expect(ask(1)).toEqual([]);
+    expect(ask(2)).toHaveLength(1);
   });
 });

@@ -81,7 +81,15 @@ export function refusalsOf(result: AcceptResult): [message: number, why: TopicRe
 
 /** Turns at a rate that is in nobody's way, until there are `room` claims or nothing is due. */
 export async function turn(store: Store, room: number, request: Partial<TurnRequest> = {}): Promise<Turn> {
-  const given = { settlements: [], perSecond: 1e9, scope: EVERYTHING, departed: [], throttledAgoMs: null, ...request };
+  const given = {
+    settlements: [],
+    perSecond: 1e9,
+    withinMs: 0,
+    scope: EVERYTHING,
+    departed: [],
+    throttledAgoMs: null,
+    ...request,
+  };
   let last = await store.turn({ ...given, room });
   const { claims } = last;
   while (request.perSecond === undefined && claims.length < room && !last.drained) {
@@ -97,7 +105,7 @@ export function settle(store: Store, ...settlements: Settlement[]): Promise<Turn
 
 /** For a turn: calls of an earlier one left so long ago. */
 export const departed = ({ number }: Turn, leftAgoMs: number, count: number): Partial<TurnRequest> => ({
-  departed: [{ turn: number, leftAgoMs, count }],
+  departed: [{ turn: number, leftAgoMs, count, unused: 0 }],
 });
 
 /** For a turn: SES throttled a call that left so long ago. */

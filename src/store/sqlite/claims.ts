@@ -1,6 +1,6 @@
 /** Claims messages and writes answers: the source of the send loop. */
 import type { Claim, Scope, Source, Turn, TurnRequest } from "../../deliver/source.ts";
-import { allow, type Allowance, createTurnMemory, spend, type TurnMemory, type TurnShift } from "../../deliver/turn.ts";
+import { allow, type Allowance, createTurnMemory, spend, type TurnMemory } from "../../deliver/turn.ts";
 import { type CapTurn, createCaps } from "./cap.ts";
 import { type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
@@ -17,8 +17,8 @@ const PATIENCE_MS = 30_000;
 /** What the handle remembers of a turn once it is committed. */
 interface Done {
   turn: Turn;
-  countedAt: number | null;
-  shifts: TurnShift[];
+  /** When its claims are counted, and until when their calls may leave (ms of the store's clock); null: it has none. */
+  counted: { at: number; latest: number } | null;
   now: number;
 }
 
@@ -51,7 +51,7 @@ export function createClaims(job: Job): Source & { leave(): void } {
           evenWhenLost: request.room === 0 && request.settlements.length > 0,
         });
         processes.confirm();
-        memory.keep({ number: done.turn.number, countedAt: done.countedAt, shifts: done.shifts }, done.now);
+        if (done.counted) memory.keep(done.turn.number, done.counted, done.now);
         return done.turn;
       } catch (error) {
         processes.revoke();
@@ -121,7 +121,7 @@ function createTurn({ db, clock }: Job, { counters, due, pauses, processes, sett
   };
 
   return (number: number, request: TurnRequest, calledAt: number): Done => {
-    const { settlements, room, perSecond, scope, departed, throttledAgoMs } = request;
+    const { settlements, room, perSecond, withinMs, scope, departed, throttledAgoMs } = request;
     counters.begin();
     const me = processes.renew();
     const wallNow = clock.now();
@@ -131,7 +131,7 @@ function createTurn({ db, clock }: Job, { counters, due, pauses, processes, sett
     const now = clock.monotonic();
     const shifts = memory.shiftsOf(departed, calledAt);
     const throttledAt = throttledAgoMs === null ? null : calledAt - throttledAgoMs;
-    const allowed = allow(pace.read(), { perSecond, room, shifts, throttledAt }, now);
+    const allowed = allow(pace.read(), { perSecond, room, shifts, withinMs, throttledAt }, now);
     const { found, cap } = look(scope, wallNow, allowed);
     cap?.write();
     const claims = found.slice(0, allowed.most);
@@ -142,9 +142,9 @@ function createTurn({ db, clock }: Job, { counters, due, pauses, processes, sett
     if (claims.length > 0 || learnt || settlements.length > 0) pace.write(spent.pace);
     counters.write();
 
-    const { rateWaitMs, drained, perSecond: inForce } = spent;
-    const validForMs = processes.validUntil() - calledAt;
+    const { rateWaitMs, drained, perSecond: inForce, countedAt: at } = spent;
+    const validForMs = Math.min(processes.validUntil(), now + withinMs) - calledAt;
     const turn = { number, claims, validForMs, rateWaitMs, drained, perSecond: inForce };
-    return { turn, countedAt: claims.length > 0 ? spent.countedAt : null, shifts, now };
+    return { turn, counted: claims.length > 0 ? { at, latest: at + withinMs } : null, now };
   };
 }

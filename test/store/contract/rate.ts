@@ -69,7 +69,7 @@ export function rate(prepare: Prepare): void {
     const { open, clock } = await prepare();
     const [one, two] = [await open(), await open()];
     await ingest(one, PEOPLE);
-    const first = await turn(one, 1, { perSecond: 1 });
+    const first = await turn(one, 1, { perSecond: 1, withinMs: 400 });
     expect(first.claims).toHaveLength(1);
     clock.pass(500);
     // It went on the wire 300 ms after it was claimed.
@@ -80,6 +80,33 @@ export function rate(prepare: Prepare): void {
     expect(early.rateWaitMs).toBeGreaterThan(200);
     expect(early.rateWaitMs).toBeLessThan(260);
     clock.pass(early.rateWaitMs ?? 0);
+    expect((await turn(two, 5, { perSecond: 1 })).claims).toHaveLength(1);
+  });
+
+  it("gives the place of a call that will not be made to another, at once", async () => {
+    const { open, clock } = await prepare();
+    const [one, two] = [await open(), await open()];
+    await ingest(one, PEOPLE);
+    const first = await turn(one, 1, { perSecond: 1 });
+    clock.pass(100);
+    expect((await turn(two, 1, { perSecond: 1 })).claims).toEqual([]);
+    await turn(one, 0, { perSecond: 1, departed: [{ turn: first.number, leftAgoMs: 0, count: 0, unused: 1 }] });
+    clock.pass(10);
+    expect((await turn(two, 1, { perSecond: 1 })).claims).toHaveLength(1);
+  });
+
+  it("counts a call of which nothing is told as leaving at the last moment it may, and says how long that is", async () => {
+    const { open, clock } = await prepare();
+    const [one, two] = [await open(), await open()];
+    await ingest(one, PEOPLE);
+    const first = await turn(one, 1, { perSecond: 1, withinMs: 400 });
+    expect(first.validForMs).toBeGreaterThanOrEqual(400);
+    expect(first.validForMs).toBeLessThan(450);
+    clock.pass(1_350);
+    const early = await turn(two, 5, { perSecond: 1 });
+    expect(early).toMatchObject({ claims: [], drained: false });
+    expect(early.rateWaitMs).toBeGreaterThan(0);
+    clock.pass(100);
     expect((await turn(two, 5, { perSecond: 1 })).claims).toHaveLength(1);
   });
 

@@ -18,7 +18,7 @@ describe("how long claims are ours", () => {
     await turn(store, 0);
     // The lease is not written anew in each turn.
     clock.pass(4_900);
-    const { validForMs } = await turn(store, 1);
+    const { validForMs } = await turn(store, 1, { withinMs: 3_600_000 });
     expect(validForMs).toBeGreaterThan(30_000);
     clock.pass(validForMs);
     expect(await other.recover()).toBe(0);
@@ -58,7 +58,7 @@ it("claims are ours from when the turn was called, however long others held the 
   await ingest(store, PEOPLE);
   holder.exec("begin immediate");
   const calledAt = clock.monotonic();
-  const { claims, validForMs } = await turn(store, 1);
+  const { claims, validForMs } = await turn(store, 1, { withinMs: 3_600_000 });
   expect(claims).toHaveLength(1);
   expect(clock.monotonic() - calledAt).toBeGreaterThan(60_000);
   // Or no call could be made of a turn that had to wait.
@@ -70,9 +70,9 @@ it("claims are ours from when the turn was called, however long others held the 
 });
 
 describe("calls that left late", () => {
-  const limited = { perSecond: 1 };
+  const limited = { perSecond: 1, withinMs: 500 };
 
-  /** Claims one message, has its call leave after 500 ms, and tells it in the way given. Returns the instants from then on. */
+  /** Claims one message, has its call leave after 400 ms, and tells it in the way given. */
   async function leaveLate(departedOf: (turn: number) => Departure[]) {
     const { open, clock } = await prepareSqlite();
     const [store, other] = [await open(), await open()];
@@ -87,25 +87,27 @@ describe("calls that left late", () => {
   }
 
   it("count when they left, for every process on the file", async () => {
-    const { clock, store, other } = await leaveLate((number) => [{ turn: number, leftAgoMs: 100, count: 1 }]);
+    const { clock, store, other } = await leaveLate((turn) => [{ turn, leftAgoMs: 200, count: 1, unused: 0 }]);
     expect((await turn(other, 1, limited)).claims).toEqual([]);
     expect((await turn(store, 1, limited)).claims).toEqual([]);
-    clock.pass(480);
+    clock.pass(380);
     expect((await turn(other, 1, limited)).claims).toEqual([]);
     clock.pass(20);
     expect((await turn(other, 1, limited)).claims).toHaveLength(1);
   });
 
-  it("count as leaving now while they have not left", async () => {
-    const { clock, other } = await leaveLate((number) => [{ turn: number, leftAgoMs: 0, count: 1 }]);
-    clock.pass(580);
-    expect((await turn(other, 1, limited)).claims).toEqual([]);
-    clock.pass(20);
-    expect((await turn(other, 1, limited)).claims).toHaveLength(1);
+  it("count as leaving at the last moment they may while nothing is told, or something of another turn", async () => {
+    for (const departed of [[], [{ turn: 99, leftAgoMs: 200, count: 1, unused: 0 }]]) {
+      const { clock, other } = await leaveLate(() => departed);
+      clock.pass(480);
+      expect((await turn(other, 1, limited)).claims).toEqual([]);
+      clock.pass(20);
+      expect((await turn(other, 1, limited)).claims).toHaveLength(1);
+    }
   });
 
-  it("count where they were claimed when the turn is one that this handle never took", async () => {
-    const { other } = await leaveLate((number) => [{ turn: number + 7, leftAgoMs: 100, count: 1 }]);
+  it("do not count when they will not be made", async () => {
+    const { other } = await leaveLate((turn) => [{ turn, leftAgoMs: 0, count: 0, unused: 1 }]);
     expect((await turn(other, 1, limited)).claims).toHaveLength(1);
   });
 
