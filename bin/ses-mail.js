@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 // Starts the program and turns signals into AbortSignals. No other file reads the arguments, the environment, the
 // streams or the signals of the process.
+import { fstatSync, writeSync } from "node:fs";
 import module from "node:module";
 import process from "node:process";
+import { Writable } from "node:stream";
 
 // The AWS SDK warns on stderr under Node 20. ses-mail still supports that version.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
@@ -23,9 +25,21 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   });
 }
 
+// Node's own stream for a file believes that a write the disk cut short was a whole one.
+const fileOutput = new Writable({
+  write(chunk, _encoding, done) {
+    try {
+      for (let at = 0; at < chunk.length;) at += writeSync(1, chunk, at);
+      done();
+    } catch (error) {
+      done(error);
+    }
+  },
+});
+
 process.exitCode = await main(process.argv.slice(2), {
   stdin: process.stdin,
-  stdout: process.stdout,
+  stdout: fstatSync(1).isFile() ? fileOutput : process.stdout,
   stderr: process.stderr,
   env: process.env,
   cwd: process.cwd(),
@@ -33,7 +47,5 @@ process.exitCode = await main(process.argv.slice(2), {
   hardSignal: second.signal,
   clock: systemClock,
 });
-// Sockets that are kept open for the next call would keep the process alive.
-const { stdout } = process;
-if (stdout.writableLength > 0) stdout.once("drain", () => process.exit());
-else process.exit();
+// All that was written has been accepted. Sockets that are kept open for the next call would keep the process alive.
+process.exit();

@@ -26,7 +26,7 @@ import { addTopics } from "./commands/topics.ts";
 import { dropEmptySettings, loadDotenv } from "./dotenv.ts";
 import { EXIT, exitCodeOf, InterruptedError, StoppedError, UserError } from "./errors.ts";
 import type { Io } from "./io.ts";
-import { surviveClosedPipes } from "./terminal/pipes.ts";
+import { resultWritten, surviveClosedPipes } from "./terminal/pipes.ts";
 import { printable } from "./printable.ts";
 import type { Globals } from "./work/context.ts";
 import { createContext, type OwnedContext } from "./work/create-context.ts";
@@ -62,6 +62,12 @@ export async function main(argv: string[], io: Io): Promise<number> {
   } catch (error) {
     // The command has already written its JSON document, and there must be only one.
     run.exitCode = report(error, io, false);
+  }
+  try {
+    await resultWritten(io);
+  } catch (error) {
+    // A command that failed has said why already.
+    if (run.exitCode === EXIT.done || run.exitCode === EXIT.partial) run.exitCode = report(error, io, false);
   }
   return run.exitCode;
 }

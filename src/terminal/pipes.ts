@@ -1,22 +1,48 @@
-/** Survives pipes that are closed by their reader. */
+/** Watches stdout and stderr: a reader may close its pipe, and a disk may be full. */
+import { StoppedError } from "../errors.ts";
 import type { Io } from "../io.ts";
+import { fileProblem } from "../read-file.ts";
 
-const guarded = new WeakSet<NodeJS.WritableStream>();
+const failures = new WeakMap<NodeJS.WritableStream, Error | null>();
+
+/** How long the rest of a result may take after a signal. Its reader may never read on. */
+const LAST_WORDS_MS = 1_000;
 
 /**
  * Handles write errors of stdout and stderr. `ses-mail stats | head` closes our stdout, and that is no error. Any other
- * failure of stdout loses a result, so it is thrown. stderr only carries words about the work, and a full log disk must
- * not end the work.
+ * failure of stdout loses a result: `resultWritten` tells of it. stderr only carries words about the work, and a full log
+ * disk must not end the work.
  */
 export function surviveClosedPipes(io: Io): void {
-  guard(io.stdout, (error) => {
-    if (error.code !== "EPIPE") throw error;
-  });
-  guard(io.stderr, () => undefined);
+  guard(io.stdout);
+  guard(io.stderr);
 }
 
-function guard(stream: NodeJS.WritableStream, onError: (error: NodeJS.ErrnoException) => void): void {
-  if (guarded.has(stream)) return;
-  guarded.add(stream);
-  stream.on("error", onError);
+function guard(stream: NodeJS.WritableStream): void {
+  if (failures.has(stream)) return;
+  failures.set(stream, null);
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") failures.set(stream, failures.get(stream) ?? error);
+  });
+}
+
+/**
+ * Resolves when stdout has accepted all that was written to it, or its reader went away. After a signal it waits for one
+ * more second at most. A result is not given before that.
+ * @throws StoppedError when stdout could not be written to: what was asked for may be done, but nobody was told.
+ */
+export async function resultWritten({ stdout, signal, clock }: Pick<Io, "stdout" | "signal" | "clock">): Promise<void> {
+  const written = new Promise<void>((resolve) => void stdout.write("", () => resolve()));
+  const ended = new AbortController();
+  const lastWords = async () => {
+    while (!signal.aborted && !ended.signal.aborted) await clock.sleep(60_000, AbortSignal.any([signal, ended.signal]));
+    if (!ended.signal.aborted) await clock.sleep(LAST_WORDS_MS, ended.signal);
+  };
+  await Promise.race([written, lastWords()]);
+  ended.abort();
+  const failure = failures.get(stdout);
+  if (!failure) return;
+  const problem = fileProblem(failure, "the result", "to stdout", "write");
+  const text = problem instanceof Error ? problem.message : String(problem);
+  throw new StoppedError(text, "make room or write it elsewhere, and run the command again");
 }

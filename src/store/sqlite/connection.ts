@@ -1,6 +1,7 @@
 /** Opens a job file, and has the one way to write to it: `transaction`. */
 import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../time/clock.ts";
 import { InterruptedError, UserError } from "../../errors.ts";
 import { type Connection, Database } from "./driver.ts";
@@ -171,8 +172,9 @@ export async function transaction<T>(job: Job, work: () => T, options: Transacti
   if (busy !== null) {
     const wait = createWait(clock, waiting, { patienceMs, isPatient });
     for (; busy !== null; busy = beginAtOnce(db)) await wait(busy);
+    await hearSignals(db, isPatient ? waiting.hardSignal : waiting.signal);
   }
-  // In the same step as `begin`, because nothing else may use this connection in between.
+  // Without a wait in the same step as `begin`, so that transactions of one process never get in each other's way.
   return commit(job, work, options.evenWhenLost ?? false);
 }
 
@@ -203,8 +205,21 @@ function createWait(
   };
 }
 
-/** Returns null when the transaction is open, and SQLite's error when another process holds the file. */
+/**
+ * After a wait, with the file in hand: hears a signal that came before the file was free. Node tells of signals only between two
+ * steps of the event loop. Other transactions of this process find the file busy meanwhile.
+ */
+async function hearSignals(db: Connection, end: AbortSignal): Promise<void> {
+  await setImmediate();
+  await setImmediate();
+  if (!end.aborted) return;
+  db.exec("rollback");
+  throw new InterruptedError();
+}
+
+/** Returns null when the transaction is open, and SQLite's error when another process or a wait of ours holds the file. */
 function begin(db: Connection): unknown {
+  if (db.inTransaction) return new Database.SqliteError("another transaction is open", "SQLITE_BUSY");
   try {
     db.exec("begin immediate");
     return null;
