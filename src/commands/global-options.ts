@@ -1,7 +1,7 @@
 /** The program without its commands: its own options, its help, and where its settings come from. */
 import type { EventEmitter } from "node:events";
 import { Command, Option } from "commander";
-import type { Io } from "../io.ts";
+import { type Io, stamp } from "../io.ts";
 
 const EXIT_CODES = `
 Exit codes:
@@ -22,14 +22,15 @@ export function createProgram(io: Io, version: string): Command {
     .version(version, "-V, --version")
     .addOption(new Option("--db <file>", "job file").env("SES_MAIL_DB").default("ses-mail.db"))
     .option("--json", "one JSON document on stdout, nothing else there")
-    .option("-q, --quiet", "less on stderr")
+    .option("-q, --quiet", "say nothing when all is well")
     .option("-v, --verbose", "more on stderr")
     .option("--no-color", "no colour (also NO_COLOR)")
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) => write(`${oneLine(text.replace(/^error: /, "ses-mail: "))}\n`),
+      outputError: (text, write) =>
+        write(`${stamp(io, io.stderr)}${oneLine(text.replace(/^error: /, "ses-mail: "))}\n`),
     })
     .addHelpText("afterAll", EXIT_CODES)
     .showSuggestionAfterError()

@@ -92,6 +92,8 @@ export interface Topics {
   totals(topic: string | null): Promise<Totals>;
   /** Every topic, oldest first. */
   topics(): Promise<TopicRow[]>;
+  /** The topics that are paused now, oldest first. It costs no more when others are many. */
+  paused(): Promise<TopicRow[]>;
   /** The topic of this name; null: there is none. */
   topic(name: string): Promise<TopicRow | null>;
   /** The column names of all lists of the topic, each once, in order of first appearance. */

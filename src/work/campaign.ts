@@ -9,6 +9,7 @@ import type { Io } from "../io.ts";
 import { fileProblem, pathFrom } from "../read-file.ts";
 import type { CompiledContent } from "../compose/mail/template.ts";
 import { prepareContent } from "../compose/mail/tools.ts";
+import { remindOfPause } from "./paused.ts";
 import { tellingRefusals } from "./refused-topic.ts";
 import type { ListCounts } from "../store/rows.ts";
 import type { Lists } from "../store/store.ts";
@@ -201,6 +202,7 @@ export async function importCampaign(
   const staged = await stageCampaign(context, store, campaign, { timing, dryRun: false });
   const ingest = await staged.commit();
   const { topic } = campaign;
+  await remindOfPause(context, store, topic);
   return { topic, ingest, totals: await store.totals(topic), notBefore: staged.notBefore };
 }
 

@@ -11,7 +11,7 @@ import { fieldsOf, topicIdOf } from "./topics.ts";
 const PAGE = 1_000;
 const TOTAL = STATES.join(" + ");
 
-type TopicReader = Pick<Topics, "totals" | "topics" | "topic" | "columns">;
+type TopicReader = Pick<Topics, "totals" | "topics" | "paused" | "topic" | "columns">;
 type SentReader = Pick<Reader, "sentWithin" | "countSentWithin">;
 type MessageReader = Pick<Reader, "messages" | "failedMessages"> & Pick<VisitSink, "addressee">;
 
@@ -34,6 +34,9 @@ export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): Top
     machine_opens as machineOpens, clicks, ${TOTAL} as total, ${STATES.join(", ")}, ${EVENT_COUNTERS.join(", ")}
     from topic`;
   const rows = db.prepare<[{ now: number }], TopicRow>(`${topicRow} order by id`);
+  const paused = db.prepare<[{ now: number }], TopicRow>(
+    `${topicRow} indexed by topic_paused where paused_at is not null and (paused_until is null or paused_until > @now) order by id`,
+  );
   const row = db.prepare<[{ now: number; name: string }], TopicRow>(`${topicRow} where name = @name`);
   const columns = db.prepare<[number], string>("select columns from ingest where topic_id = ? order by id").pluck();
   return {
@@ -43,6 +46,7 @@ export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): Top
       return totals;
     },
     topics: async () => rows.all({ now: clock.now() }),
+    paused: async () => paused.all({ now: clock.now() }),
     topic: async (name) => row.get({ now: clock.now(), name }) ?? null,
     async columns(topic) {
       const names = columns.all(topicIdOf(db, topic)).flatMap((list) => JSON.parse(list) as string[]);
