@@ -13,6 +13,7 @@ import { addExport } from "./commands/export.ts";
 import { addImport } from "./commands/import.ts";
 import { addIngestEvents } from "./commands/ingest-events.ts";
 import { addKey } from "./commands/key.ts";
+import { addPause } from "./commands/pause.ts";
 import { addPreview } from "./commands/preview.ts";
 import { addReport } from "./commands/report.ts";
 import { addRetry } from "./commands/retry.ts";
@@ -25,7 +26,7 @@ import { addSuppress } from "./commands/suppress.ts";
 import { addTopics } from "./commands/topics.ts";
 import { dropEmptySettings, loadDotenv } from "./dotenv.ts";
 import { EXIT, exitCodeOf, InterruptedError, StoppedError, UserError } from "./errors.ts";
-import type { Io } from "./io.ts";
+import { type Io, stamp } from "./io.ts";
 import { resultWritten, surviveClosedPipes } from "./terminal/pipes.ts";
 import { printable } from "./printable.ts";
 import type { Globals } from "./work/context.ts";
@@ -33,7 +34,7 @@ import { createContext, type OwnedContext } from "./work/create-context.ts";
 
 /** The commands under the headings of `ses-mail --help`. */
 const COMMANDS: readonly [heading: string, commands: readonly AddCommand[]][] = [
-  ["Send:", [addSend, addImport, addSchedule, addCancel, addRetry]],
+  ["Send:", [addSend, addImport, addSchedule, addCancel, addPause, addRetry]],
   ["Before you send:", [addPreview, addCheck, addSandbox]],
   ["See what became of it:", [addTopics, addStats, addExport, addReport]],
   ["Bounces, complaints, unsubscriptions:", [addIngestEvents, addSuppress]],
@@ -121,7 +122,7 @@ function report(error: unknown, io: Io, json: boolean): number {
   const known = error instanceof UserError || error instanceof StoppedError;
   const text = known ? (error.hint ? `${error.message}; ${error.hint}` : error.message) : "a bug in ses-mail";
   const code = error instanceof UserError ? EXIT.usage : error instanceof StoppedError ? EXIT.stopped : EXIT.bug;
-  io.stderr.write(`ses-mail: ${printable(text)}\n`);
+  io.stderr.write(`${stamp(io, io.stderr)}ses-mail: ${printable(text)}\n`);
   if (!known) {
     io.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     io.stderr.write("Please report it with the text above: https://github.com/ses-mail/ses-mail/issues\n");

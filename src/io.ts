@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { addAbortSignal, Readable } from "node:stream";
 import { pathFrom } from "./read-file.ts";
 import type { Clock } from "./time/clock.ts";
+import { localTime } from "./time/local.ts";
 
 /** A stream to write to. A terminal sets `isTTY`, and `columns` is its width. */
 type Output = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
@@ -20,6 +21,14 @@ export interface Io {
   /** Aborts at the second signal: leave at once, even with calls in flight. */
   hardSignal: AbortSignal;
   clock: Clock;
+}
+
+/**
+ * What a line on this stream begins with, so that people can tell when it was written: the local time and a space for a file or a
+ * pipe, nothing on a terminal.
+ */
+export function stamp({ clock }: Pick<Io, "clock">, stream: Output): string {
+  return stream.isTTY === true ? "" : `${localTime(clock.now())} `;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The program without its commands: its own options, its help, and where its settings come from. */
 import type { EventEmitter } from "node:events";
 import { Command, Option } from "commander";
-import type { Io } from "../io.ts";
+import { type Io, stamp } from "../io.ts";
 
 const EXIT_CODES = `
 Exit codes:
@@ -28,7 +28,7 @@ export function createProgram(io: Io, version: string): Command {
     .version(version, "-V, --version")
     .addOption(new Option("--db <file>", "job file").env("SES_MAIL_DB").default("ses-mail.db"))
     .option("--json", "write one JSON document to stdout, and nothing else")
-    .option("-q, --quiet", "say nothing on stderr unless something is wrong")
+    .option("-q, --quiet", "say nothing when all is well")
     .option("-v, --verbose", "more on stderr")
     .option("--no-color", "no colour (also NO_COLOR)")
     .helpOption("-h, --help", "show this help")
@@ -36,7 +36,8 @@ export function createProgram(io: Io, version: string): Command {
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) => write(`${oneLine(text.replace(/^error: /, "ses-mail: "))}\n`),
+      outputError: (text, write) =>
+        write(`${stamp(io, io.stderr)}${oneLine(text.replace(/^error: /, "ses-mail: "))}\n`),
     })
     .addHelpText("after", START)
     .addHelpText("afterAll", EXIT_CODES)

@@ -122,6 +122,8 @@ export interface Topics {
    * no more when there are many others.
    */
   topicsWithAnswers(answers: number): Promise<TopicRow[]>;
+  /** The topics that are paused now, oldest first. It costs no more when others are many. */
+  paused(): Promise<TopicRow[]>;
   /** The topic of this name; null: there is none. */
   topic(name: string): Promise<TopicRow | null>;
   /** The column names of all lists of the topic, each once, in order of first appearance. */

@@ -29,14 +29,18 @@ export const silentProgress: Progress = { update() {}, stop() {} };
  * it yet.
  */
 export function progressLine(label: string, total: number | null, step: Step): string {
-  const parts = [
+  const left = total === null ? 0 : total - finished(step);
+  const rest = left > 0 && step.perSecond > 0 ? `, about ${formatLeft(left / step.perSecond)} left` : "";
+  return endLine(label, total, step) + rest;
+}
+
+/** The same for work that has ended, however it did: it does not say how long the rest would take. */
+export function endLine(label: string, total: number | null, step: Step): string {
+  return [
     `${printable(label)} ${count(step.done)}${total === null ? "" : ` of ${count(total)}`} (${step.perSecond.toFixed(1)}/s)`,
     ...(step.failed === undefined ? [] : [`failed ${count(step.failed)}`]),
     ...(step.inDoubt === undefined ? [] : [`in doubt ${count(step.inDoubt)}`]),
-  ];
-  const left = total === null ? 0 : total - finished(step);
-  if (left > 0 && step.perSecond > 0) parts.push(`about ${formatLeft(left / step.perSecond)} left`);
-  return parts.join(", ");
+  ].join(", ");
 }
 
 /** Progress for logs and pipes: a line at most every five seconds, and the last step when a line was written before. */
@@ -50,20 +54,21 @@ export function lineProgress(
   let writtenAt = clock.monotonic();
   let written = "";
   let latest: Step | null = null;
-  const show = (step: Step): void => {
-    const line = progressLine(label, total, step);
-    if (line !== written) write(line);
-    written = line;
+  const show = (step: Step, line: typeof endLine): void => {
+    // Without the time that is left, so that the end does not repeat the line before.
+    const said = endLine(label, total, step);
+    if (said !== written) write(line(label, total, step));
+    written = said;
   };
   return {
     update(step) {
       latest = step;
       if (clock.monotonic() - writtenAt < everyMs) return;
       writtenAt = clock.monotonic();
-      show(step);
+      show(step, progressLine);
     },
     stop() {
-      if (latest !== null && written !== "") show(latest);
+      if (latest !== null && written !== "") show(latest, endLine);
       latest = null;
     },
   };

@@ -1,14 +1,15 @@
 /**
- * The output of the program: results go to stdout, everything else to stderr. Text from outside (names, addresses, error
+ * The output of the program: results go to stdout, everything else to stderr. A line on a stderr that is no terminal begins with the
+ * local time, because it goes to a log, or into a mail of cron. Text from outside (names, addresses, error
  * texts) goes through `printable`, so that no file and no server can control the terminal.
  */
 import { createInterface } from "node:readline";
 import type { SingleBar } from "cli-progress";
 import type { ChalkInstance } from "chalk";
-import type { Io } from "../io.ts";
+import { type Io, stamp } from "../io.ts";
 import { surviveClosedPipes } from "./pipes.ts";
 import { printable, printableLines } from "../printable.ts";
-import { barLine, lineProgress, progressLine, silentProgress, type Progress, type Step } from "./progress.ts";
+import { barLine, endLine, lineProgress, silentProgress, type Progress, type Step } from "./progress.ts";
 
 /** How commands talk to the user. */
 export interface Terminal {
@@ -18,8 +19,15 @@ export interface Terminal {
   warn(line: string): void;
   /** A line on stderr when verbose. */
   detail(line: string): void;
-  /** Text for people on stdout; a newline is added when it has none. Nothing with `--json`. */
+  /** What was asked for, as text for people on stdout; a newline is added when it has none. Nothing with `--json`. */
   result(text: string): void;
+  /**
+   * What a command has done, on stdout. Nothing with `--json`, and nothing when quiet and all is well: `trouble` is 0 or not given.
+   * An exit code says how much trouble there was.
+   */
+  done(text: string, trouble?: number): void;
+  /** The same for work that cron starts, such as `send`: the line begins with the local time when stdout is no terminal. */
+  ending(text: string, trouble: number): void;
   /** One JSON document and a newline on stdout. */
   json(value: unknown): void;
   /** Shows progress: `label` says what is done (`sent`), `total` is null when nobody knows it. Only one at a time. */
@@ -48,6 +56,12 @@ export async function createTerminal(io: Io, options: TerminalOptions): Promise<
   surviveClosedPipes(io);
   const drawsBar = isScreen(io) && !options.quiet;
   const paint = await loadPaint(colorLevel(io, options.color));
+  const result = (text: string) => {
+    if (!options.json) io.stdout.write(printableLines(text.endsWith("\n") ? text : `${text}\n`));
+  };
+  const done = (text: string, trouble = 0) => {
+    if (!options.quiet || trouble !== 0) result(text);
+  };
   const lines = new StderrLines(io, drawsBar ? (await import("cli-progress")).SingleBar : null);
   return {
     info: (line) => {
@@ -57,9 +71,9 @@ export async function createTerminal(io: Io, options: TerminalOptions): Promise<
     detail: (line) => {
       if (options.verbose) lines.write(paint("dim", printable(line)));
     },
-    result: (text) => {
-      if (!options.json) io.stdout.write(printableLines(text.endsWith("\n") ? text : `${text}\n`));
-    },
+    result,
+    done,
+    ending: (text, trouble) => done(`${stamp(io, io.stdout)}${text}`, trouble),
     json: (value) => {
       io.stdout.write(`${JSON.stringify(value)}\n`);
     },
@@ -114,7 +128,7 @@ class StderrLines {
 
   write(line: string): void {
     this.#bar?.hide();
-    this.#io.stderr.write(`${line}\n`);
+    this.#io.stderr.write(`${stamp(this.#io, this.#io.stderr)}${line}\n`);
     this.#bar?.show();
   }
 
@@ -130,7 +144,7 @@ class StderrLines {
         if (this.#bar !== bar) return;
         this.#bar = null;
         bar.hide();
-        if (bar.step !== null) this.write(progressLine(label, total, bar.step));
+        if (bar.step !== null) this.write(endLine(label, total, bar.step));
       },
     };
   }

@@ -22,7 +22,8 @@ export function localTime(at: number): string {
 
 /** The same, and how far it is from `now`: `2026-11-26 12:00:00+01:00, in 3 hours`. */
 export function localWhen(at: number, now: number): string {
-  return `${localTime(at)}, ${distance(at - now)}`;
+  // Rounded, or `--for 2h` would be over in 1 hour 59 minutes before its answer is written.
+  return `${localTime(at)}, ${distance(Math.round((at - now) / 1_000) * 1_000)}`;
 }
 
 /** How far an instant is from now, in its two largest units: `in 35 days 3 hours`, `2 minutes ago`, `now`. */

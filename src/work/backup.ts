@@ -7,7 +7,6 @@ export async function backup({ openSqliteStore, terminal, globals, io }: Context
   const store = await openSqliteStore({ ifMissing: "refuse" });
   const { bytes, messages } = await store.backup(resolve(io.cwd, file), io.signal);
   if (globals.json) terminal.json({ file, bytes, messages });
-  else
-    terminal.result(`${file}: ${messages} messages, ${bytes} bytes; restore it by putting it in the job file's place`);
+  else terminal.done(`${file}: ${messages} messages, ${bytes} bytes; restore it by putting it in the job file's place`);
   return EXIT.done;
 }

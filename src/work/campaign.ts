@@ -10,6 +10,7 @@ import { fileProblem, pathFrom } from "../read-file.ts";
 import type { CompiledContent } from "../compose/mail/template.ts";
 import { prepareContent } from "../compose/mail/tools.ts";
 import { rehearsalOf, removeRehearsal } from "./afresh.ts";
+import { remindOfPause } from "./paused.ts";
 import { tellingRefusals } from "./refused-topic.ts";
 import type { Endpoint, ListCounts } from "../store/rows.ts";
 import type { Lists } from "../store/store.ts";
@@ -211,6 +212,7 @@ export async function importCampaign(
   const ingest = await staged.commit();
   const { topic } = campaign;
   if (rehearsed) await removeRehearsal(context, store, topic, staged.notBefore);
+  await remindOfPause(context, store, topic);
   return {
     topic,
     ingest,

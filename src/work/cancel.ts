@@ -9,6 +9,6 @@ export async function cancel({ terminal, globals, openStore }: Context, name: st
   const { cancelled, inFlight } = await store.cancel(topic);
   const totals = await store.totals(topic);
   if (globals.json) terminal.json({ topic, cancelled, in_flight: inFlight, totals });
-  else terminal.result(`${topic}: ${cancelled} cancelled, ${inFlight} in flight, ${totals.sent} sent before`);
+  else terminal.done(`${topic}: ${cancelled} cancelled, ${inFlight} in flight, ${totals.sent} sent before`);
   return EXIT.done;
 }

@@ -276,7 +276,7 @@ function answer({ terminal, globals }: Context, { topic, asked, findings, list }
     const account = asked.account ? accountAnswer(asked.account, asked.region) : null;
     terminal.json({ topic, findings, summary, account, recipients: list && recipientsAnswer(list.list, list.counts) });
   } else {
-    terminal.result(reportOf(findings));
+    terminal.done(reportOf(findings), summary.errors + summary.warnings);
   }
   return summary.errors > 0 ? EXIT.partial : EXIT.done;
 }

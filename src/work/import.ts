@@ -7,7 +7,8 @@ import { AT_ONCE } from "./list.ts";
 export async function importRecipients(context: Context, file: string, flags: CampaignFlags): Promise<number> {
   const { topic, ingest, totals } = await importCampaign(context, file, flags, AT_ONCE);
   const { terminal, globals } = context;
+  const code = ingest.rejected > 0 ? EXIT.partial : EXIT.done;
   if (globals.json) terminal.json({ topic, outcome: "imported", reason: null, ingest, run: null, totals });
-  else terminal.result(describeList(topic, ingest));
-  return ingest.rejected > 0 ? EXIT.partial : EXIT.done;
+  else terminal.done(describeList(topic, ingest), code);
+  return code;
 }

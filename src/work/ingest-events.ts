@@ -155,13 +155,15 @@ function warnMalformed({ terminal }: Context, summary: IngestSummary, where: str
 }
 
 function answer({ terminal, globals }: Context, summary: IngestSummary): number {
+  const code = summary.malformed > 0 ? EXIT.partial : EXIT.done;
   if (globals.json) terminal.json(summary);
   else {
     const { records, events, applied, duplicates, unmatched, ignored, malformed, settled, suppressed } = summary;
-    terminal.result(
+    terminal.ending(
       `${records} records: ${events} events (${applied} applied, ${duplicates} duplicates, ${unmatched} unmatched), ` +
         `${ignored} ignored, ${malformed} malformed; ${settled} in doubt settled, ${suppressed} addresses suppressed`,
+      code,
     );
   }
-  return summary.malformed > 0 ? EXIT.partial : EXIT.done;
+  return code;
 }

@@ -62,7 +62,7 @@ export async function revokeKey({ openStore, terminal, globals }: Context, name:
     );
   }
   if (globals.json) terminal.json({ name, revoked: true });
-  else terminal.result(`key "${name}" is revoked`);
+  else terminal.done(`key "${name}" is revoked`);
   return EXIT.done;
 }
 
@@ -72,7 +72,7 @@ export async function rotateSigningKey({ openStore, terminal, globals }: Context
   await store.rotateSigningKey();
   const count = (await store.signingKeys()).length;
   if (globals.json) terminal.json({ signing_keys: count });
-  else terminal.result("links are signed with a new key; links in mails that are out stay good");
+  else terminal.done("links are signed with a new key; links in mails that are out stay good");
   return EXIT.done;
 }
 

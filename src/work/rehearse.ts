@@ -79,7 +79,7 @@ function answerSample({ terminal, globals }: Context, topic: string, to: string,
       test_to: to,
       ses_message_id: id,
     });
-  } else if (id !== null) terminal.result(`sample sent to ${to} (${id})`);
+  } else if (id !== null) terminal.done(`sample sent to ${to} (${id})`);
   if (id === null) terminal.warn(`The sample was not sent: ${reason}`);
 }
 

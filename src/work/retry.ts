@@ -2,6 +2,7 @@
 import type { Context } from "./context.ts";
 import { EXIT, UserError } from "../errors.ts";
 import type { State, Totals } from "../message.ts";
+import { remindOfPause } from "./paused.ts";
 import { storedTopic } from "../store/topic-name.ts";
 
 /** Options of `retry`. */
@@ -24,7 +25,8 @@ export async function retry(context: Context, name: string, { state: states, yes
   const retried = await store.retry(topic, states);
   const totals = await store.totals(topic);
   if (globals.json) terminal.json({ topic, retried, totals });
-  else terminal.result(`${topic}: ${retried} back to pending; send them with: ses-mail send --topic "${topic}"`);
+  else terminal.done(`${topic}: ${retried} back to pending; send them with: ses-mail send --topic "${topic}"`);
+  if (retried > 0) await remindOfPause(context, store, topic);
   return EXIT.done;
 }
 

@@ -1,7 +1,7 @@
 /** The `sandbox` command at work: a local SES that runs until a signal. */
 import { resolve } from "node:path";
 import type { Context } from "./context.ts";
-import { EXIT, UserError } from "../errors.ts";
+import { EXIT, exitCodeOf, UserError } from "../errors.ts";
 import { parseFault } from "../sandbox/faults.ts";
 import { type SandboxOptions, startSandbox } from "../sandbox/server.ts";
 import type { WebhookCounts, WebhookOptions } from "../sandbox/webhook.ts";
@@ -51,7 +51,8 @@ export async function runSandbox(context: Context, flags: SandboxFlags): Promise
   if (globals.json)
     terminal.json({ accepted: server.accepted, ...(server.webhook && { webhook: server.webhook.counts }) });
   else terminal.info(`accepted ${server.accepted} messages${webhookText(server.webhook?.counts)}`);
-  return EXIT.done;
+  // A signal is how a service ends. Only a second one cuts off what is under way.
+  return io.hardSignal.aborted ? exitCodeOf(io.signal) : EXIT.done;
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

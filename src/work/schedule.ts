@@ -2,6 +2,7 @@
 import { type CampaignFlags, describeList, importCampaign, type ListAnswer } from "./campaign.ts";
 import type { Context } from "./context.ts";
 import { EXIT, UserError } from "../errors.ts";
+import { remindOfPause } from "./paused.ts";
 import { pastIn, type Timing, zoneColumnOf } from "./list.ts";
 import type { State, Totals } from "../message.ts";
 import { rehearsalOf, removeRehearsal } from "./afresh.ts";
@@ -73,6 +74,7 @@ async function moveTopic(context: Context, name: string, when: When): Promise<nu
   const totals = await store.totals(topic);
   const text = `${topic}: ${moved} messages moved`;
   answer(context, { topic, ingest: null, totals, moved, notBefore: plan.notBefore, when, text });
+  await remindOfPause(context, store, topic);
   return EXIT.done;
 }
 
@@ -104,8 +106,9 @@ function answer({ terminal, globals, io }: Context, scheduled: Scheduled): void 
       zone: when.zone,
     });
   } else {
-    terminal.result(text);
-    terminal.result(dueText(notBefore, when, io.clock.now()));
+    const trouble = ingest?.rejected;
+    terminal.done(text, trouble);
+    terminal.done(dueText(notBefore, when, io.clock.now()), trouble);
   }
 }
 

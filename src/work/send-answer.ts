@@ -4,10 +4,13 @@ import type { Context } from "./context.ts";
 import type { Run, SendOutcome, SendResult } from "../deliver/sender.ts";
 import type { Scope } from "../deliver/source.ts";
 import { formatDuration } from "../time/duration.ts";
+import { localWhen } from "../time/local.ts";
 import type { SesConnection } from "./endpoint.ts";
+import { tellPaused } from "./paused.ts";
 import { EXIT, exitCodeOf } from "../errors.ts";
 import type { Totals } from "../message.ts";
 import type { Rehearsal } from "../store/rows.ts";
+import { shellWord } from "../printable.ts";
 import type { Store } from "../store/store.ts";
 
 const DAY_MS = 86_400_000;
@@ -23,17 +26,23 @@ export interface RunSetup {
   removed?: Rehearsal | null;
 }
 
+/** What the answer is about: the store, and what became of the list. */
+export type Answered = Pick<RunSetup, "store" | "ingest" | "removed">;
+
 /** Writes the answer of a finished run. `late`: how many messages `--max-late` left alone. Returns the exit code. */
 export async function answerRun(
   context: Context,
   scope: Scope,
-  setup: RunSetup,
+  setup: Answered,
   result: SendResult,
   late: number,
 ): Promise<number> {
   const { terminal, globals, io } = context;
   const totals = await setup.store.totals(scope.topic);
-  const reason = (await reasonOf(setup, result, totals, late)) ?? (await scheduledReason(scope, setup, io.clock.now()));
+  const now = io.clock.now();
+  const problem = await reasonOf(scope, setup, result, { totals, late, now });
+  const reason = problem ?? (await scheduledReason(scope, setup, now));
+  const code = exitCode(context, scope, setup, result, totals, late);
   if (globals.json) {
     terminal.json({
       topic: scope.topic,
@@ -45,10 +54,12 @@ export async function answerRun(
       ...(setup.removed && { rehearsal_removed: setup.removed }),
     });
   } else {
-    terminal.result(describeResult(scope.topic, result.run, totals));
+    terminal.ending(describeResult(scope.topic, result.run, totals), code);
   }
-  if (reason !== null) terminal.warn(reason);
-  return exitCode(context, scope, setup, result, totals, late);
+  if (problem !== null) terminal.warn(problem);
+  else if (reason !== null) terminal.info(reason);
+  if (scope.topic === null) await tellPaused(context, setup.store, scope.endpoint);
+  return code;
 }
 
 function runAnswer(run: Run) {
@@ -64,22 +75,58 @@ function runAnswer(run: Run) {
   };
 }
 
-async function reasonOf({ store }: RunSetup, result: SendResult, totals: Totals, late: number): Promise<string | null> {
+interface Counted {
+  totals: Totals;
+  late: number;
+  now: number;
+}
+
+/** Why the run is not all that was asked for; null: it is. */
+async function reasonOf(
+  scope: Scope,
+  { store }: Answered,
+  result: SendResult,
+  { totals, late, now }: Counted,
+): Promise<string | null> {
   if (result.outcome === "quota") {
     const sent = await store.sentWithin(DAY_MS);
     const oldest = Math.min(...[...sent.values()].map(({ first }) => first));
     const frees = Number.isFinite(oldest)
-      ? ` The 24-hour window rolls: this job file's part frees from ${new Date(oldest + DAY_MS).toISOString()} on.`
+      ? ` The 24-hour window rolls: this job file's part frees from ${localWhen(oldest + DAY_MS, now)} on.`
       : "";
     return `${sentence(result.reason ?? "")} ${totals.pending} messages remain.${frees} Run the same command again then, or use --on-quota wait.`;
   }
   if (result.outcome === "halted" || result.outcome === "interrupted") {
     const hint = result.hint ? `; ${result.hint}` : "";
-    return `${result.reason ?? ""}${hint}. ${totals.pending} messages remain: run the same command again to resume.`;
+    return `${result.reason ?? ""}${hint}. ${totals.pending} messages remain: run the same command again to send them.`;
   }
-  if (late > 0)
-    return `${late} messages are overdue by more than --max-late and were left pending; move them with: ses-mail schedule --topic <topic> --at …`;
-  return null;
+  return late > 0 ? lateReason(store, scope, { late, now }) : null;
+}
+
+/** Looks at no more topics than this, and names no more than three: a shop may have one for each order. */
+const MOST_LOOKED_AT = 20;
+const MOST_NAMED = 3;
+
+async function lateReason(store: Store, scope: Scope, { late, now }: Omit<Counted, "totals">): Promise<string> {
+  const names = scope.topic === null ? await lateTopics(store, scope, now) : [scope.topic];
+  const where = names.length === 0 ? "" : ` (of ${names.join(", ")})`;
+  const [one] = names;
+  const topic = names.length === 1 && one !== undefined ? shellWord(one) : "<topic>";
+  const what = late === 1 ? "1 message is" : `${late.toLocaleString("en-US")} messages are`;
+  return `${what} overdue by more than --max-late and still pending${where}; give them another time with: ses-mail schedule --topic ${topic} --at …`;
+}
+
+/** Some of the topics with messages that are too late. */
+async function lateTopics(store: Store, scope: Scope, now: number): Promise<string[]> {
+  const overdue = (await store.topics()).filter(
+    ({ pending, notBefore }) => pending > 0 && notBefore !== null && notBefore < now - (scope.maxLateMs ?? 0),
+  );
+  const names: string[] = [];
+  for (const { topic } of overdue.slice(0, MOST_LOOKED_AT)) {
+    if ((await store.outlook({ ...scope, topic })).late > 0) names.push(topic);
+    if (names.length === MOST_NAMED) return [...names, "…"];
+  }
+  return names;
 }
 
 /** Adds the full stop that some texts of SES end with and others do not. */
@@ -88,12 +135,12 @@ function sentence(text: string): string {
 }
 
 /** Says when the next messages are due; null: none waits. `now`: ms since the epoch. */
-async function scheduledReason(scope: Scope, { store }: RunSetup, now: number): Promise<string | null> {
+async function scheduledReason(scope: Scope, { store }: Answered, now: number): Promise<string | null> {
   const { nextDueInMs } = await store.outlook(scope);
   if (nextDueInMs === null) return null;
   // The store counts by its own clock, some milliseconds after ours, and people schedule to the second: round to it.
   const second = Math.round((now + nextDueInMs) / 1000) * 1000;
-  return `The next messages are due at ${new Date(second).toISOString()}.`;
+  return `The next messages are due at ${localWhen(second, now)}.`;
 }
 
 const STOPPED: ReadonlySet<SendOutcome> = new Set(["quota", "halted"]);
@@ -101,7 +148,7 @@ const STOPPED: ReadonlySet<SendOutcome> = new Set(["quota", "halted"]);
 function exitCode(
   { io }: Context,
   scope: Scope,
-  setup: RunSetup,
+  setup: Answered,
   result: SendResult,
   totals: Totals,
   late: number,

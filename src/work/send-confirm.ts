@@ -25,8 +25,8 @@ export async function confirmSend(context: Context, plan: SendPlan, flags: SendF
   const { io, terminal } = context;
   const recipients = Math.min(plan.recipients, flags.max ?? plan.recipients);
   const quota = quotaLeft(plan.connection);
-  warnOfAccount(context, plan.connection, { recipients, quota, onQuota: flags.onQuota });
   if (recipients === 0) return;
+  warnOfAccount(context, plan.connection, { recipients, quota, onQuota: flags.onQuota });
   const { perSecond } = plan.connection;
   const duration = formatDuration((recipients * 1000) / perSecond);
   const interactive = io.stdin.isTTY === true && io.stderr.isTTY === true;

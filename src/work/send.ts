@@ -1,16 +1,24 @@
 /** The `send` command at work: plan, confirm, run the loop, answer. */
-import { describeList, type Campaign, type CampaignFlags, readCampaign, stageCampaign } from "./campaign.ts";
+import {
+  describeList,
+  type Campaign,
+  type CampaignFlags,
+  type ListAnswer,
+  readCampaign,
+  stageCampaign,
+} from "./campaign.ts";
 import type { Context } from "./context.ts";
 import { createMailer } from "../deliver/mailer.ts";
 import { LEAST_ANSWERS, tooManyBad } from "../deliver/reputation.ts";
 import { createSendLoop } from "../deliver/send.ts";
-import { emptyRun, type SendOptions, type SendResult } from "../deliver/sender.ts";
+import type { SendOptions, SendResult } from "../deliver/sender.ts";
 import type { Scope } from "../deliver/source.ts";
 import { parseDuration } from "../time/duration.ts";
 import { connect, type Rehearsing, topicByTag } from "./endpoint.ts";
 import { rehearsalEvents } from "./rehearsal-events.ts";
 import { AT_ONCE, type StagedList } from "./list.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
+import { notBegun, pauseHalt, unlessPaused } from "./paused.ts";
 import { answerRun, type RunSetup } from "./send-answer.ts";
 import { confirmSend } from "./send-confirm.ts";
 import type { SendFlags } from "./send-flags.ts";
@@ -41,14 +49,29 @@ export async function sendCampaign(context: Context, file: string, flags: Campai
   // Nobody got the content that was rehearsed, so another one may take its place.
   if (rehearsed) campaign.flags = { ...campaign.flags, replaceContent: true };
   const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false, endpoint });
+  const scope: Scope = { topic: campaign.topic, endpoint, maxLateMs };
+  const pause = await pauseHalt(context, store, campaign.topic);
+  if (pause !== null) {
+    // The list waits with the rest of its topic, so there is nothing to connect to and nothing to ask.
+    const added = await addStaged(context, campaign, staged);
+    return answerRun(context, scope, { store, ingest: added }, notBegun(pause), 0);
+  }
   const connection = await connect(context, flags, rehearsing(context, store));
   if (rehearsed) announce(context, rehearsed, flags);
   const plan = { campaign, first: firstMail(campaign, staged), recipients: staged.rows - staged.rejected, connection };
   await confirmSend(context, plan, flags);
+  const ingest = await addStaged(context, campaign, staged);
+  return sendScope(context, scope, { store, connection, ingest, rehearsed: rehearsed !== null }, flags);
+}
+
+async function addStaged(
+  { terminal }: Context,
+  campaign: Campaign,
+  staged: Awaited<ReturnType<typeof stageCampaign>>,
+): Promise<ListAnswer> {
   const ingest = await staged.commit();
-  context.terminal.info(describeList(campaign.topic, ingest));
-  const setup = { store, connection, ingest, rehearsed: rehearsed !== null };
-  return sendScope(context, { topic: campaign.topic, endpoint, maxLateMs }, setup, flags);
+  terminal.info(describeList(campaign.topic, ingest));
+  return ingest;
 }
 
 /**
@@ -66,6 +89,8 @@ export async function sendDue(context: Context, flags: CampaignFlags & SendFlags
   const scope: Scope = { topic, endpoint, maxLateMs };
   // An unknown topic must be an error, not an empty run, so ask for it by name first.
   await store.totals(topic);
+  const pause = topic === null ? null : await pauseHalt(context, store, topic);
+  if (pause !== null) return answerRun(context, scope, { store, ingest: null }, notBegun(pause), 0);
   const { due } = await store.outlook(scope);
   const connection = await connect(context, flags, rehearsing(context, store));
   if (rehearsed) announce(context, rehearsed, flags);
@@ -113,9 +138,8 @@ async function sendScope(context: Context, scope: Scope, setup: RunSetup, flags:
   if (setup.rehearsed && scope.topic !== null && setup.connection.halt === null)
     setup.removed = await removeRehearsal(context, store, scope.topic);
   if (flags.retryInDoubt) await retryInDoubt(store, scope);
-  const result = setup.connection.halt
-    ? haltedBefore(setup.connection.halt)
-    : await runLoop(context, scope, setup, flags);
+  const ran = setup.connection.halt ? notBegun(setup.connection.halt) : await runLoop(context, scope, setup, flags);
+  const result = await unlessPaused(context, store, scope.topic, ran);
   // Closed now, so that the events of the rehearsal are in the figures.
   await setup.connection.sandbox?.close();
   // Some events came before the answer with their SES message id: match them now.
@@ -153,8 +177,7 @@ async function runLoop(
     maxAttempts: flags.maxAttempts,
     max: flags.max ?? null,
     onQuota: flags.onQuota,
-    // Bounces of a rehearsal are what somebody wants to see, and harm nobody.
-    checkpoint: scope.endpoint === "sandbox" ? async () => null : reputationCheck(store, scope, flags),
+    checkpoint: checkpointOf(context, store, scope, flags),
     io,
   });
   try {
@@ -168,6 +191,13 @@ async function runLoop(
   } finally {
     progress.stop();
   }
+}
+
+/** Ends the run when its topic is paused (at once, also while it waits for quota or an outage) or turns out to be bad. */
+function checkpointOf(context: Context, store: Topics, scope: Scope, flags: SendFlags): SendOptions["checkpoint"] {
+  // Bounces of a rehearsal are what somebody wants to see, and harm nobody.
+  const reputation = scope.endpoint === "sandbox" ? async () => null : reputationCheck(store, scope, flags);
+  return async () => (scope.topic && (await pauseHalt(context, store, scope.topic))) || reputation();
 }
 
 /** Looks at the counters again and again, because another process may apply events while this one sends. */
@@ -193,8 +223,4 @@ function createSpeedometer(): (count: number, now: number) => number {
     const first = samples[0];
     return first && now > first[0] ? ((count - first[1]) * 1000) / (now - first[0]) : 0;
   };
-}
-
-function haltedBefore(halt: { reason: string; hint: string }): SendResult {
-  return { outcome: "halted", ...halt, run: emptyRun() };
 }

@@ -38,12 +38,11 @@ export async function importSuppressions(context: Context, file: string, flags: 
   const { io, terminal, globals } = context;
   const recipients = await openList(io, file, flags);
   const counts = await addRows(context, recipients, createReader(recipients.columns, flags.reason, io.clock.now));
+  const code = counts.rejected > 0 ? EXIT.partial : EXIT.done;
+  const { rows, added, known, rejected } = counts;
   if (globals.json) terminal.json(counts);
-  else
-    terminal.result(
-      `${counts.rows} rows: ${counts.added} added, ${counts.known} known before, ${counts.rejected} rejected`,
-    );
-  return counts.rejected > 0 ? EXIT.partial : EXIT.done;
+  else terminal.done(`${rows} rows: ${added} added, ${known} known before, ${rejected} rejected`, code);
+  return code;
 }
 
 async function addRows({ openStore, terminal }: Context, recipients: Recipients, read: RowReader) {

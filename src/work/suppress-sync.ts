@@ -59,7 +59,7 @@ export async function syncWithSes(context: Context, flags: SyncFlags): Promise<n
     });
     progress.stop();
     if (globals.json) terminal.json(answer);
-    else terminal.result(describeSync(answer));
+    else terminal.done(describeSync(answer), answer.to_ses?.refused);
     return (answer.to_ses?.refused ?? 0) > 0 ? EXIT.partial : EXIT.done;
   } finally {
     progress.stop();

@@ -21,7 +21,7 @@ export async function suppress(context: Context, addresses: string[], flags: Sup
     checked.map((address) => ({ address, reason: flags.reason, source: "manual", detail })),
   );
   if (globals.json) terminal.json({ added, known: checked.length - added });
-  else terminal.result(`${added} added, ${checked.length - added} known before`);
+  else terminal.done(`${added} added, ${checked.length - added} known before`);
   return EXIT.done;
 }
 
@@ -31,7 +31,7 @@ export async function unsuppress({ openStore, terminal, globals }: Context, addr
   const store = await openStore({ ifMissing: "refuse" });
   const removed = await store.unsuppress(checked);
   if (globals.json) terminal.json({ removed, unknown: checked.length - removed });
-  else terminal.result(`${removed} removed, ${checked.length - removed} were not suppressed`);
+  else terminal.done(`${removed} removed, ${checked.length - removed} were not suppressed`);
   return EXIT.done;
 }
 

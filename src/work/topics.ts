@@ -1,6 +1,7 @@
 import type { Context } from "./context.ts";
 import { EXIT } from "../errors.ts";
 import { isoTime } from "../time/iso.ts";
+import { localTime } from "../time/local.ts";
 import { STATES } from "../message.ts";
 import type { TopicRow } from "../store/rows.ts";
 
@@ -35,12 +36,19 @@ function toJson(row: TopicRow) {
     topic: row.topic,
     not_before: isoTime(row.notBefore),
     cancelled_at: isoTime(row.cancelledAt),
+    paused_at: isoTime(row.pausedAt),
+    paused_until: isoTime(row.pausedUntil),
     total: row.total,
     ...states,
   };
 }
 
 function toCells(row: TopicRow): (string | number)[] {
-  const due = row.cancelledAt !== null ? "cancelled" : (isoTime(row.notBefore) ?? "at once");
-  return [row.topic, due, row.total, ...STATES.map((state) => row[state])];
+  return [row.topic, dueCell(row), row.total, ...STATES.map((state) => row[state])];
+}
+
+function dueCell({ cancelledAt, pausedAt, pausedUntil, notBefore }: TopicRow): string {
+  if (cancelledAt !== null) return "cancelled";
+  if (pausedAt !== null) return pausedUntil === null ? "paused" : `paused until ${localTime(pausedUntil)}`;
+  return isoTime(notBefore) ?? "at once";
 }

@@ -6,6 +6,7 @@ import { readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import iconv from "iconv-lite";
 import { describe, expect, it } from "vitest";
+import { undated } from "../support/expected.ts";
 import { type Finished, type Json, run, workFolder } from "../support/run.ts";
 
 const { simpleParser } = createRequire(import.meta.url)("mailparser") as {
@@ -227,7 +228,7 @@ describe("a topic is the same in both forms of Unicode", () => {
     const folder = await desk();
     const result = await run(folder, ["import", "list.csv", "--topic", name]);
     expect(result.code).toBe(2);
-    expect(result.stderr).toMatch(/^ses-mail: a topic name expects characters that can be seen, got U\+.*\n$/);
+    expect(undated(result.stderr)).toMatch(/^ses-mail: a topic name expects characters that can be seen, got U\+.*\n$/);
   });
 });
 
@@ -272,9 +273,7 @@ describe("a file that cannot be read or written is one line and exit 2", () => {
     const { mkdir } = await import("node:fs/promises");
     await mkdir(join(folder, "list.csv.rejects.csv"));
     const result = await run(folder, ["import", "list.csv"]);
-    expect(result).toMatchObject({
-      code: 2,
-      stderr: expect.stringMatching(/^ses-mail: cannot write the file of rejected rows .*folder\n$/),
-    });
+    expect(result.code).toBe(2);
+    expect(undated(result.stderr)).toMatch(/^ses-mail: cannot write the file of rejected rows .*folder\n$/);
   });
 });

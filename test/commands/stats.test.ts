@@ -11,7 +11,16 @@ it("topics", async () => {
   const folder = await workFolder();
   await run(folder, ["import", await writeCampaign(folder, 2)]);
   expect((await run(folder, ["topics", "--json"])).json).toEqual({
-    topics: [{ topic: "june", not_before: null, cancelled_at: null, ...totals({ pending: 2 }) }],
+    topics: [
+      {
+        topic: "june",
+        not_before: null,
+        cancelled_at: null,
+        paused_at: null,
+        paused_until: null,
+        ...totals({ pending: 2 }),
+      },
+    ],
   });
   expect((await run(folder, ["topics"])).stdout).toContain("june");
 });

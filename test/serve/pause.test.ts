@@ -97,7 +97,7 @@ test("a topic that nobody used is a 404, a cancelled one a 409, and a bad time a
   await mail(gateway, "june", ["a@example.com"]);
   for (const wrong of ["2", "soon", "-1h", "0s", "", "367d"]) {
     const { status, json } = await act("/v1/topics/june/pause", { for: wrong });
-    expect([status, json.error], wrong).toEqual([400, expect.stringMatching(/^for expects/)]);
+    expect([wrong, status, json.error]).toEqual([wrong, 400, expect.stringMatching(/^for expects/)]);
   }
   expect((await act("/v1/topics/june/pause", { until: "2h" })).status).toBe(400);
   expect((await get("/v1/topics/june")).json.state).toBe("waiting");

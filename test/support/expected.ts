@@ -12,3 +12,14 @@ export const totals = (counts: Record<string, number>): Json => ({
 
 /** Words for people: no stack trace, and nothing that Node says by itself. */
 export const noTrace = (text: string) => expect(text).not.toMatch(/\n\s+at |EPIPE|Warning/);
+
+const STAMP = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d /;
+
+/** The text without the local time that each of its lines begins with where there is no terminal; fails when one does not. */
+export function undated(text: string): string {
+  const lines = text.split("\n");
+  const last = lines.pop();
+  expect(last).toBe("");
+  expect(lines.filter((line) => !STAMP.test(line))).toEqual([]);
+  return lines.map((line) => `${line.replace(STAMP, "")}\n`).join("");
+}

@@ -14,7 +14,7 @@ const TOTAL = STATES.join(" + ");
 
 type TopicReader = Pick<
   Topics,
-  "totals" | "topics" | "topicPage" | "countTopics" | "topicsWithAnswers" | "topic" | "columns"
+  "totals" | "topics" | "topicPage" | "countTopics" | "topicsWithAnswers" | "paused" | "topic" | "columns"
 >;
 type SentReader = Pick<Reader, "sentWithin" | "countSentWithin">;
 type MessageReader = Pick<Reader, "messages" | "failedMessages">;
@@ -51,6 +51,9 @@ export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): Top
       `${topicRow} where pending > 0 and delivered + bounced_permanent >= ${Math.ceil(answers)} order by id`,
     );
   let judged: { answers: number; find: ReturnType<typeof answered> } | null = null;
+  const paused = db.prepare<[{ now: number }], TopicRecord>(
+    `${topicRow} indexed by topic_paused where paused_at is not null and (paused_until is null or paused_until > @now) order by id`,
+  );
   const columns = db.prepare<[number], string>("select columns from ingest where topic_id = ? order by id").pluck();
   return {
     async totals(topic) {
@@ -69,6 +72,7 @@ export function createTopicReader({ db, clock }: Pick<Job, "db" | "clock">): Top
       const found = row.get({ now: clock.now(), name });
       return found ? topicOf(found) : null;
     },
+    paused: async () => paused.all({ now: clock.now() }).map(topicOf),
     async columns(topic) {
       const names = columns.all(topicIdOf(db, topic)).flatMap((list) => JSON.parse(list) as string[]);
       return [...new Set(names)];

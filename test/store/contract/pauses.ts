@@ -40,11 +40,13 @@ function claiming(prepare: Prepare): void {
       ["june", at],
       ["july", null],
     ]);
+    expect(await store.paused()).toEqual([await store.topic("june")]);
     expect(await leaving(store)).toEqual(["c@x.example"]);
     clock.pass(1_000 * HOUR);
     expect(await leaving(store)).toEqual([]);
     expect(await store.resume("june")).toBe(true);
     expect(await pauseOf(store)).toEqual([null, null]);
+    expect(await store.paused()).toEqual([]);
     expect(await leaving(store)).toEqual(["a@x.example", "b@x.example"]);
   });
 
@@ -114,6 +116,7 @@ function ending(prepare: Prepare): void {
     expect(await leaving(store)).toEqual([]);
     clock.pass(1);
     expect(await pauseOf(store)).toEqual([null, null]);
+    expect(await store.paused()).toEqual([]);
     expect(await store.resume("june")).toBe(false);
     expect(await leaving(store)).toEqual(["a@x.example"]);
   });

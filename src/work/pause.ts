@@ -1,0 +1,40 @@
+/** The commands `pause` and `resume` at work. */
+import { EXIT } from "../errors.ts";
+import { parsePause, pauseTopic, resumeTopic } from "../store/pausing.ts";
+import { localWhen } from "../time/local.ts";
+import type { Context } from "./context.ts";
+import { count, resumeCommand } from "./paused.ts";
+import { tellingRefusals } from "./refused-topic.ts";
+
+/** Options of `pause`. */
+export interface PauseFlags {
+  for?: string;
+}
+
+/**
+ * `pause`: lets nothing of a topic leave, for the time of `--for` or until it is resumed. Throws `UserError` for an unknown topic, a
+ * cancelled one, and a time that cannot be read.
+ */
+export async function pause({ io, terminal, globals, openStore }: Context, name: string, flags: PauseFlags) {
+  const forMs = flags.for === undefined ? null : parsePause(flags.for, "--for");
+  const store = await openStore({ ifMissing: "refuse" });
+  const answer = await tellingRefusals(pauseTopic(store, name, forMs));
+  if (globals.json) terminal.json(answer);
+  else {
+    const { topic, paused_until: until, pending, in_flight: inFlight } = answer;
+    const end = until === null ? "" : ` until ${localWhen(Date.parse(until), io.clock.now())}`;
+    const flying = inFlight > 0 ? `, ${inFlight} in flight` : "";
+    terminal.done(`${topic}: paused${end}; ${count(pending)}${flying}. Resume it with: ${resumeCommand(topic)}`);
+  }
+  return EXIT.done;
+}
+
+/** `resume`: lets a paused topic go on. One that is not paused is no error. Throws `UserError` for an unknown topic. */
+export async function resume({ terminal, globals, openStore }: Context, name: string): Promise<number> {
+  const store = await openStore({ ifMissing: "refuse" });
+  const answer = await resumeTopic(store, name);
+  const { topic, resumed, pending } = answer;
+  if (globals.json) terminal.json(answer);
+  else terminal.done(`${topic}: ${resumed ? "resumed" : "was not paused"}; ${count(pending)}`);
+  return EXIT.done;
+}

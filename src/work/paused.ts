@@ -1,0 +1,74 @@
+/** What commands say of paused topics. */
+import { emptyRun, type Halt, type SendResult } from "../deliver/sender.ts";
+import { shellWord } from "../printable.ts";
+import type { TopicRow } from "../store/rows.ts";
+import type { Topics } from "../store/store.ts";
+import { localWhen } from "../time/local.ts";
+import type { Context } from "./context.ts";
+
+/** More paused topics than this are only counted. */
+const SHOWN = 10;
+
+/** Why nothing of a paused topic is sent, and how to go on; null: it is not paused, or there is none of this name. */
+export async function pauseHalt({ io }: Pick<Context, "io">, store: Topics, topic: string): Promise<Halt | null> {
+  const row = await store.topic(topic);
+  return row?.pausedAt == null ? null : haltOf(row, io.clock.now());
+}
+
+/** The result of a run that may not begin. */
+export function notBegun(halt: Halt): SendResult {
+  return { outcome: "halted", ...halt, run: emptyRun() };
+}
+
+/**
+ * The result of a run, given that its topic may have been paused while it ran: a run that found nothing more to send then has not
+ * done everything that was asked for. `topic` null: the run was of all topics, and goes round paused ones.
+ */
+export async function unlessPaused(
+  context: Pick<Context, "io">,
+  store: Topics,
+  topic: string | null,
+  result: SendResult,
+): Promise<SendResult> {
+  if (topic === null || (result.outcome !== "finished" && result.outcome !== "nothing_to_send")) return result;
+  const halt = await pauseHalt(context, store, topic);
+  if (halt === null || (await store.totals(topic)).pending === 0) return result;
+  return { ...result, outcome: "halted", ...halt };
+}
+
+/** Names on stderr the paused topics with mail for this endpoint that waits; nothing with `--quiet`. */
+export async function tellPaused(
+  { io, terminal }: Context,
+  store: Topics,
+  endpoint: TopicRow["endpoint"],
+): Promise<void> {
+  const waiting = (await store.paused()).filter(
+    (row) => row.pending > 0 && (row.endpoint === null || row.endpoint === endpoint),
+  );
+  for (const row of waiting.slice(0, SHOWN)) {
+    const { reason, hint } = haltOf(row, io.clock.now());
+    terminal.info(`Left out: ${reason}, ${count(row.pending)}; ${hint}`);
+  }
+  if (waiting.length > SHOWN) terminal.info(`… and ${waiting.length - SHOWN} more paused topics.`);
+}
+
+/** Says on stderr, after a command has given a topic mail to send, that it is paused; nothing when it is not. */
+export async function remindOfPause(context: Context, store: Topics, topic: string): Promise<void> {
+  const halt = await pauseHalt(context, store, topic);
+  if (halt !== null) context.terminal.info(`Nothing of it leaves for now: ${halt.reason}; ${halt.hint}`);
+}
+
+/** `12 messages wait`. */
+export function count(messages: number): string {
+  return messages === 1 ? "1 message waits" : `${messages.toLocaleString("en-US")} messages wait`;
+}
+
+/** The command that resumes a topic. */
+export function resumeCommand(topic: string): string {
+  return `ses-mail resume ${shellWord(topic)}`;
+}
+
+function haltOf({ topic, pausedUntil }: TopicRow, now: number): Halt & { hint: string } {
+  const until = pausedUntil === null ? "" : ` until ${localWhen(pausedUntil, now)}`;
+  return { reason: `topic "${topic}" is paused${until}`, hint: `resume it with: ${resumeCommand(topic)}` };
+}
