@@ -11,6 +11,7 @@ import {
 } from "@aws-sdk/client-sesv2";
 import type { RenderedMail, Tag } from "../message.ts";
 import { reportDepartures, watchDeparture, WithheldError } from "./departure.ts";
+import { type ReadyOptions, sesReady } from "./ready.ts";
 import { type Outcome, WITHHELD } from "../deliver/outcome.ts";
 import { inputOf, useOwnBodies } from "./request-body.ts";
 import { isExpired, outcomeOf } from "./ses-error.ts";
@@ -45,8 +46,10 @@ export interface Account {
   enforcement: string;
 }
 
-/** A connection to SES. Its calls never reject. */
+/** A connection to SES. Its calls never reject; `ready` does. */
 export interface Ses {
+  /** Resolves when calls can be made, and makes none. Throws as `sesReady` does. */
+  ready(options: ReadyOptions): Promise<void>;
   /**
    * Sends one mail with one request; nothing is tried again, except once with fresh credentials when they have expired.
    * `onDeparted` is called when the request goes on the wire: the rate counts it from there. `mayLeave` is asked once more
@@ -79,6 +82,7 @@ export function connectSes(options: SesOptions): Ses {
   };
 
   return {
+    ready: (ready) => sesReady(client, ready),
     async send(mail, tags, onDeparted, mayLeave = () => true) {
       try {
         const input = inputOf(mail, tags);

@@ -1,4 +1,5 @@
 /** Tells people why a topic refuses what they want of it. */
+import { topicCommand } from "../shell.ts";
 import type { RefusedTopic } from "../store/rules/admit.ts";
 
 /** The reason, in one sentence without advice: what can be done depends on who asked. */
@@ -19,6 +20,6 @@ export function refusalReason({ topic, refusal, endpoint }: RefusedTopic): strin
 
 /** The reason, and what can be done: for clients that send requests. */
 export function refusalText(refused: RefusedTopic): string {
-  const reopen = `reopen it with: ses-mail retry ${JSON.stringify(refused.topic)} --state cancelled`;
+  const reopen = `reopen it with: ${topicCommand("retry", refused.topic, "--state cancelled")}`;
   return `${refusalReason(refused)}; ${refused.refusal === "cancelled" ? reopen : "name another topic"}`;
 }

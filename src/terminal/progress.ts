@@ -24,19 +24,28 @@ export interface Progress {
 /** A progress that shows nothing, for `--quiet`. */
 export const silentProgress: Progress = { update() {}, stop() {} };
 
+/** The line that stays when the work has ended: how far it came, without a time that is left. */
+export function lastLine(label: string, total: number | null, step: Step): string {
+  return lineOf(label, total, step).join(", ");
+}
+
 /**
  * One line: `sent 1,200 of 40,000 (14.0/s), failed 3, in doubt 0, about 46 min left`. `total` is null when nobody knows
  * it yet.
  */
 export function progressLine(label: string, total: number | null, step: Step): string {
-  const parts = [
+  const parts = lineOf(label, total, step);
+  const left = total === null ? 0 : total - finished(step);
+  if (left > 0 && step.perSecond > 0) parts.push(`about ${formatLeft(left / step.perSecond)} left`);
+  return parts.join(", ");
+}
+
+function lineOf(label: string, total: number | null, step: Step): string[] {
+  return [
     `${printable(label)} ${count(step.done)}${total === null ? "" : ` of ${count(total)}`} (${step.perSecond.toFixed(1)}/s)`,
     ...(step.failed === undefined ? [] : [`failed ${count(step.failed)}`]),
     ...(step.inDoubt === undefined ? [] : [`in doubt ${count(step.inDoubt)}`]),
   ];
-  const left = total === null ? 0 : total - finished(step);
-  if (left > 0 && step.perSecond > 0) parts.push(`about ${formatLeft(left / step.perSecond)} left`);
-  return parts.join(", ");
 }
 
 /** Progress for logs and pipes: a line at most every five seconds, and the last step when a line was written before. */
@@ -50,8 +59,8 @@ export function lineProgress(
   let writtenAt = clock.monotonic();
   let written = "";
   let latest: Step | null = null;
-  const show = (step: Step): void => {
-    const line = progressLine(label, total, step);
+  const show = (step: Step, lineFor: typeof progressLine = progressLine): void => {
+    const line = lineFor(label, total, step);
     if (line !== written) write(line);
     written = line;
   };
@@ -63,7 +72,7 @@ export function lineProgress(
       show(step);
     },
     stop() {
-      if (latest !== null && written !== "") show(latest);
+      if (latest !== null && written !== "") show(latest, lastLine);
       latest = null;
     },
   };

@@ -1,8 +1,11 @@
 /** The `schedule` command at work: it takes a list in for later, or moves a topic's pending messages to another time. */
-import { type CampaignFlags, describeList, importCampaign, type ListAnswer } from "./campaign.ts";
+import { type CampaignFlags, importCampaign } from "./campaign.ts";
 import type { Context } from "./context.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { pastIn, type Timing, zoneColumnOf } from "./list.ts";
+import type { ListAnswer } from "./list-facts.ts";
+import { aboutAll, aboutTopic, moveTopic } from "./commands.ts";
+import { counted } from "../counted.ts";
 import type { Totals } from "../message.ts";
 import type { Reschedule } from "../store/rows.ts";
 import type { Reader, Topics } from "../store/store.ts";
@@ -39,30 +42,29 @@ export async function schedule(context: Context, file: string | null, flags: Sch
       "name the file to send, or the topic to move",
     );
   }
-  return moveTopic(context, flags.topic, when);
+  return moveMessages(context, flags.topic, when);
 }
 
 async function scheduleFile(context: Context, file: string, flags: ScheduleFlags, when: When): Promise<number> {
   const { terminal } = context;
-  const { topic, ingest, totals, notBefore } = await importCampaign(context, file, flags, when.timing);
-  answer(context, { topic, ingest, totals, notBefore, when, text: describeList(topic, ingest) });
+  const { topic, ingest, totals, notBefore, text } = await importCampaign(context, file, flags, when.timing);
+  answer(context, { topic, ingest, totals, notBefore, when, text });
   if (ingest.added === 0 && ingest.duplicates > 0) {
-    terminal.warn(
-      `Everybody was in "${topic}" already, so nothing moved; to move what is pending: ses-mail schedule --topic "${topic}" --at …`,
-    );
+    const move = moveTopic(context, topic, "…");
+    terminal.warn(`Everybody was in "${topic}" already, so nothing moved; to move what is pending: ${move}`);
   }
   return ingest.rejected > 0 ? EXIT.partial : EXIT.done;
 }
 
-async function moveTopic(context: Context, name: string, when: When): Promise<number> {
+async function moveMessages(context: Context, name: string, when: When): Promise<number> {
   const store = await context.openStore({ ifMissing: "refuse" });
   const topic = await storedTopic(store, name);
   const { pending } = await store.totals(topic);
-  if (pending === 0) throw await nothingToMove(store, topic);
+  if (pending === 0) throw await nothingToMove(context, store, topic);
   const plan = await planMove(store, topic, when);
   const moved = await store.reschedule(topic, plan);
   const totals = await store.totals(topic);
-  const text = `${topic}: ${moved} messages moved`;
+  const text = `${topic}: ${counted(moved, "message")} moved`;
   answer(context, { topic, ingest: null, totals, moved, notBefore: plan.notBefore, when, text });
   return EXIT.done;
 }
@@ -80,7 +82,8 @@ interface Scheduled {
   text: string;
 }
 
-function answer({ terminal, globals, io }: Context, scheduled: Scheduled): void {
+function answer(context: Context, scheduled: Scheduled): void {
+  const { terminal, globals, io } = context;
   const { topic, ingest, totals, moved, notBefore, when, text } = scheduled;
   if (globals.json) {
     terminal.json({
@@ -96,7 +99,13 @@ function answer({ terminal, globals, io }: Context, scheduled: Scheduled): void 
     });
   } else {
     terminal.result(text);
-    terminal.result(dueText(notBefore, when, io.clock.now()));
+    // Of a list that added nobody nothing is due at this time.
+    if ((moved ?? ingest?.added ?? 0) > 0) {
+      terminal.result(dueText(notBefore, when, io.clock.now()));
+      // Nothing leaves by itself, which those who schedule for the first time do not know.
+      terminal.info(`It leaves when ses-mail serve, or this from cron, runs then: ${aboutAll(context, "send")}`);
+      terminal.info(`take it back with: ${aboutTopic(context, "cancel", topic)}`);
+    }
   }
 }
 
@@ -107,13 +116,13 @@ function dueText(at: number, when: When, now: number): string {
 }
 
 /** The error for a topic with nothing pending: "due at 09:00" would be a promise that is not kept. */
-async function nothingToMove(store: Topics, topic: string): Promise<UserError> {
-  const cancelled = (await store.topics()).some((row) => row.topic === topic && row.cancelledAt !== null);
+async function nothingToMove(context: Context, store: Topics, topic: string): Promise<UserError> {
+  const cancelled = (await store.topic(topic))?.cancelledAt != null;
   return new UserError(
     `topic "${topic}" has nothing pending to move`,
     cancelled
-      ? `it is cancelled; reopen it with: ses-mail retry "${topic}" --state cancelled`
-      : `look at it with: ses-mail stats "${topic}"`,
+      ? `it is cancelled; reopen it with: ${aboutTopic(context, "retry", topic, "--state cancelled")}`
+      : `look at it with: ${aboutTopic(context, "stats", topic)}`,
   );
 }
 

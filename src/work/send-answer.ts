@@ -1,48 +1,60 @@
-/** The answer of a finished run: JSON or a line, why it stopped, and the exit code. */
-import type { ListAnswer } from "./campaign.ts";
+/** The answer of a finished run: JSON or lines, why it stopped, what to do next, and the exit code. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { troubleLines } from "./causes.ts";
+import { aboutAll, aboutTopic, moveTopic } from "./commands.ts";
 import type { Context } from "./context.ts";
+import { count, counted } from "../counted.ts";
 import type { Run, SendOutcome, SendResult } from "../deliver/sender.ts";
 import type { Scope } from "../deliver/source.ts";
-import { formatDuration } from "../time/duration.ts";
-import type { SesConnection } from "./endpoint.ts";
+import { roughDuration } from "../time/duration.ts";
+import { localInstant } from "../time/schedule.ts";
+import { OUTBOX } from "./endpoint.ts";
 import { EXIT, exitCodeOf } from "../errors.ts";
+import type { ListAnswer } from "./list-facts.ts";
 import type { Totals } from "../message.ts";
+import { nothingLine, type SendPlan } from "./send-plan.ts";
 import type { Store } from "../store/store.ts";
 
 const DAY_MS = 86_400_000;
+/** A run of all topics names so many of those with trouble. */
+const SHOWN_TOPICS = 5;
 
-/** What a run works with: the store, the connection, and what became of the list (null: there was none). */
-export interface RunSetup {
+/** What a run had to do, and what it met. */
+export interface RunFacts {
   store: Store;
-  connection: SesConnection;
+  /** What became of the list; null: there was none. */
   ingest: ListAnswer | null;
+  plan: SendPlan;
+  /** The topics in which messages failed or came to be in doubt. */
+  troubled: string[];
 }
 
 /** Writes the answer of a finished run. `late`: how many messages `--max-late` left alone. Returns the exit code. */
 export async function answerRun(
   context: Context,
   scope: Scope,
-  setup: RunSetup,
+  facts: RunFacts,
   result: SendResult,
   late: number,
 ): Promise<number> {
   const { terminal, globals, io } = context;
-  const totals = await setup.store.totals(scope.topic);
-  const reason = (await reasonOf(setup, result, totals, late)) ?? (await scheduledReason(scope, setup, io.clock.now()));
+  const totals = await facts.store.totals(scope.topic);
+  const stopped = await reasonOf(context, facts, result, totals);
+  const reason = stopped ?? lateReason(context, scope, late) ?? (await scheduledReason(context, scope, facts));
+  // Why it stopped is the first thing to know.
+  if (stopped !== null) terminal.warn(stopped);
   if (globals.json) {
-    terminal.json({
-      topic: scope.topic,
-      outcome: result.outcome,
-      reason,
-      ingest: setup.ingest,
-      run: runAnswer(result.run),
-      totals,
-    });
+    const { outcome } = result;
+    terminal.json({ topic: scope.topic, outcome, reason, ingest: facts.ingest, run: runAnswer(result.run), totals });
   } else {
-    terminal.result(describeResult(scope.topic, result.run, totals));
+    const isIdle = result.outcome === "nothing_to_send" && facts.plan.due === 0;
+    terminal.result(isIdle ? nothingLine(facts.plan, io.clock.now()) : describeResult(scope.topic, result.run, totals));
   }
-  if (reason !== null) terminal.warn(reason);
-  return exitCode(context, scope, setup, result, totals, late);
+  if (stopped === null && reason !== null) terminal.warn(reason);
+  for (const line of await troubles(context, scope, facts)) terminal.warn(line);
+  if (scope.endpoint === "sandbox" && result.run.sent > 0) terminal.info(whereToLook(context, scope.topic));
+  return exitCode(context, scope, facts, result, totals, late);
 }
 
 function runAnswer(run: Run) {
@@ -58,22 +70,37 @@ function runAnswer(run: Run) {
   };
 }
 
-async function reasonOf({ store }: RunSetup, result: SendResult, totals: Totals, late: number): Promise<string | null> {
+// Why it stopped, and what is left -----------------------------------------------------------------------------------
+
+async function reasonOf(
+  { io }: Context,
+  { store }: RunFacts,
+  result: SendResult,
+  totals: Totals,
+): Promise<string | null> {
+  const remain = counted(totals.pending, "message remains", "messages remain");
   if (result.outcome === "quota") {
     const sent = await store.sentWithin(DAY_MS);
     const oldest = Math.min(...[...sent.values()].map(({ first }) => first));
     const frees = Number.isFinite(oldest)
-      ? ` The 24-hour window rolls: this job file's part frees from ${new Date(oldest + DAY_MS).toISOString()} on.`
+      ? ` The 24-hour window rolls: this job file's part frees from ${localInstant(oldest + DAY_MS, io.clock.now())} on.`
       : "";
-    return `${sentence(result.reason ?? "")} ${totals.pending} messages remain.${frees} Run the same command again then, or use --on-quota wait.`;
+    return `${sentence(result.reason ?? "")} ${remain}.${frees} Run the same command again then, or use --on-quota wait.`;
   }
   if (result.outcome === "halted" || result.outcome === "interrupted") {
     const hint = result.hint ? `; ${result.hint}` : "";
-    return `${result.reason ?? ""}${hint}. ${totals.pending} messages remain: run the same command again to resume.`;
+    const resume = totals.pending > 0 ? ": run the same command again to resume" : "";
+    return `${result.reason ?? ""}${hint}. ${remain}${resume}.`;
   }
-  if (late > 0)
-    return `${late} messages are overdue by more than --max-late and were left pending; move them with: ses-mail schedule --topic <topic> --at …`;
   return null;
+}
+
+function lateReason(context: Context, { topic }: Scope, late: number): string | null {
+  if (late === 0) return null;
+  const move =
+    topic === null ? aboutAll(context, "schedule", "--topic <topic> --at …") : moveTopic(context, topic, "…");
+  const are = late === 1 ? "1 message is" : `${count(late)} messages are`;
+  return `${are} overdue by more than --max-late and ${late === 1 ? "was" : "were"} left pending; move with: ${move}`;
 }
 
 /** Adds the full stop that some texts of SES end with and others do not. */
@@ -81,21 +108,45 @@ function sentence(text: string): string {
   return text === "" || text.endsWith(".") ? text : `${text}.`;
 }
 
-/** Says when the next messages are due; null: none waits. `now`: ms since the epoch. */
-async function scheduledReason(scope: Scope, { store }: RunSetup, now: number): Promise<string | null> {
+/** Says when the next messages are due; null: none waits. */
+async function scheduledReason({ io }: Context, scope: Scope, { store }: RunFacts): Promise<string | null> {
   const { nextDueInMs } = await store.outlook(scope);
   if (nextDueInMs === null) return null;
+  const now = io.clock.now();
   // The store counts by its own clock, some milliseconds after ours, and people schedule to the second: round to it.
   const second = Math.round((now + nextDueInMs) / 1000) * 1000;
-  return `The next messages are due at ${new Date(second).toISOString()}.`;
+  return `The next messages are due at ${localInstant(second, now)}.`;
 }
+
+// What went wrong, and where to look ---------------------------------------------------------------------------------
+
+async function troubles(context: Context, scope: Scope, { store, troubled }: RunFacts): Promise<string[]> {
+  if (scope.topic !== null) return troubleLines(context, store, scope.topic);
+  const lines: string[] = [];
+  for (const topic of troubled.slice(0, SHOWN_TOPICS))
+    lines.push(...(await troubleLines(context, store, topic, `${topic}: `)));
+  if (troubled.length > SHOWN_TOPICS) {
+    const more = counted(troubled.length - SHOWN_TOPICS, "more topic has", "more topics have");
+    lines.push(`${more} such messages; see: ${aboutAll(context, "topics")}`);
+  }
+  return lines;
+}
+
+function whereToLook(context: Context, topic: string | null): string {
+  const page = topic === null ? "" : join(topic, "index.html");
+  const isThere = page !== "" && existsSync(join(context.io.cwd, OUTBOX, page));
+  const stats = topic === null ? aboutAll(context, "stats") : aboutTopic(context, "stats", topic);
+  return `look: ${OUTBOX}/${isThere ? page : ""} · ${stats}`;
+}
+
+// Exit code and result -----------------------------------------------------------------------------------------------
 
 const STOPPED: ReadonlySet<SendOutcome> = new Set(["quota", "halted"]);
 
 function exitCode(
   { io }: Context,
   scope: Scope,
-  setup: RunSetup,
+  facts: RunFacts,
   result: SendResult,
   totals: Totals,
   late: number,
@@ -105,16 +156,16 @@ function exitCode(
   // For one topic count what failed in earlier runs, too; for cron, which sends all topics, only what happened now.
   const { failed, in_doubt: inDoubt } =
     scope.topic === null ? { failed: result.run.failed, in_doubt: result.run.inDoubt } : totals;
-  const imperfect = failed > 0 || inDoubt > 0 || late > 0 || (setup.ingest?.rejected ?? 0) > 0;
+  const imperfect = failed > 0 || inDoubt > 0 || late > 0 || (facts.ingest?.rejected ?? 0) > 0;
   return imperfect ? EXIT.partial : EXIT.done;
 }
 
 function describeResult(topic: string | null, run: Run, totals: Totals): string {
-  const parts = [`${run.sent} sent`, `${run.failed} failed`, `${run.inDoubt} in doubt`];
-  const rest = [`${totals.sent} of ${totals.total} sent in all`, `${totals.pending} pending`];
-  if (totals.failed > 0) rest.push(`${totals.failed} failed`);
-  if (totals.in_doubt > 0) rest.push(`${totals.in_doubt} in doubt`);
-  if (totals.suppressed > 0) rest.push(`${totals.suppressed} suppressed`);
-  if (totals.cancelled > 0) rest.push(`${totals.cancelled} cancelled`);
-  return `${topic ?? "all topics"}: ${parts.join(", ")} in ${formatDuration(run.elapsedMs)}; ${rest.join(", ")}`;
+  const parts = [`${count(run.sent)} sent`, `${count(run.failed)} failed`, `${count(run.inDoubt)} in doubt`];
+  const rest = [`${count(totals.sent)} of ${count(totals.total)} sent in all`, `${count(totals.pending)} pending`];
+  if (totals.failed > 0) rest.push(`${count(totals.failed)} failed`);
+  if (totals.in_doubt > 0) rest.push(`${count(totals.in_doubt)} in doubt`);
+  if (totals.suppressed > 0) rest.push(`${count(totals.suppressed)} suppressed`);
+  if (totals.cancelled > 0) rest.push(`${count(totals.cancelled)} cancelled`);
+  return `${topic ?? "all topics"}: ${parts.join(", ")} in ${roughDuration(run.elapsedMs)}; ${rest.join(", ")}`;
 }

@@ -1,5 +1,5 @@
 /** The `send` command at work: plan, confirm, run the loop, answer. */
-import { describeList, type Campaign, type CampaignFlags, readCampaign, stageCampaign } from "./campaign.ts";
+import { type CampaignFlags, readCampaign, type StagedCampaign, stageCampaign } from "./campaign.ts";
 import type { Context } from "./context.ts";
 import { createMailer } from "../deliver/mailer.ts";
 import { tooManyBad } from "../deliver/reputation.ts";
@@ -7,105 +7,203 @@ import { createSendLoop } from "../deliver/send.ts";
 import { emptyRun, type SendOptions, type SendResult } from "../deliver/sender.ts";
 import type { Scope } from "../deliver/source.ts";
 import { parseDuration } from "../time/duration.ts";
-import { connect } from "./endpoint.ts";
-import { AT_ONCE, type StagedList } from "./list.ts";
+import { connect, openSes, type SesConnection } from "./endpoint.ts";
+import { firstMail } from "./first-mail.ts";
+import { AT_ONCE } from "./list.ts";
+import { cheapForecast, factsAfter, factsBefore, type ListAnswer, type ListFacts } from "./list-facts.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
-import { answerRun, type RunSetup } from "./send-answer.ts";
-import { confirmSend } from "./send-confirm.ts";
+import { NO_MESSAGES } from "../message.ts";
+import { answerRun } from "./send-answer.ts";
+import { confirmSend, isAsked, needsYes, warnOfAccount } from "./send-confirm.ts";
 import type { SendFlags } from "./send-flags.ts";
-import type { RenderedMail } from "../message.ts";
-import type { Topics } from "../store/store.ts";
+import { planLine, planOf, type SendPlan } from "./send-plan.ts";
+import type { ListForecast, TopicRow } from "../store/rows.ts";
+import type { Store, Topics } from "../store/store.ts";
 import { admit } from "../store/rules/admit.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { refusedTopic } from "./refused-topic.ts";
+import { Troubled } from "./troubled.ts";
 import { openLinks, readSecrets } from "../tracking/links.ts";
 
 /** The rate shown is that of the last few seconds, not of the whole run. */
 const RATE_WINDOW_MS = 5_000;
 
+type Flags = CampaignFlags & SendFlags;
+
+/** What all parts of one send share. */
+interface Sending {
+  context: Context;
+  store: Store;
+  scope: Scope;
+  flags: Flags;
+}
+
 /**
  * `send recipients.csv`: takes the list into its topic in one transaction, then sends what is due of the topic. Throws
  * `UserError`, and adds nothing to the job file, when content or list cannot be used or the answer is no.
  */
-export async function sendCampaign(context: Context, file: string, flags: CampaignFlags & SendFlags): Promise<number> {
+export async function sendCampaign(context: Context, file: string, flags: Flags): Promise<number> {
   const campaign = await readCampaign(context.io, file, flags, context.terminal);
   const maxLateMs = maxLateOf(flags);
   // A bad SES_MAIL_SECRET must be an error before anything is changed.
   readSecrets(context.io.env);
+  const ses = await openSes(context, flags);
+  await refuseNewFile(context, file, flags);
   const store = await context.openStore();
   campaign.topic = await storedTopic(store, campaign.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
-  await refuseOtherEndpoint(store, campaign.topic, endpoint);
+  const isNew = await refuseOtherEndpoint(store, campaign.topic, endpoint);
+  if (isNew && isUnasked(file, flags)) throw needsYes();
+  const scope = { topic: campaign.topic, endpoint, maxLateMs } as const;
+  const sending = { context, store, scope, flags };
   const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false });
-  const connection = await connect(context, flags);
-  const plan = { campaign, first: firstMail(campaign, staged), recipients: staged.rows - staged.rejected, connection };
-  await confirmSend(context, plan, flags);
+  const asked = isAsked(context, file, flags);
+  const forecast = asked || isUnasked(file, flags) ? await staged.forecast() : await cheapForecast(staged);
+  if (isUnasked(file, flags) && (forecast?.added ?? 0) > 0) throw needsYes();
+  const plan = forecast && (await planBefore(sending, staged, forecast, isNew));
+  if (plan !== null && isIdle(plan)) {
+    const ingest = await staged.commit();
+    return answer(sending, { plan, ingest });
+  }
+  const connection = await connect(context, flags, { ses });
+  if (plan !== null) warnOfAccount(context, plan, connection, flags);
+  if (plan !== null && asked) {
+    const first = await firstMail(store, scope, { campaign, columns: staged.columns, row: forecast?.first ?? null });
+    await confirmSend(context, plan, { first, connection }, flags);
+  }
   const ingest = await staged.commit();
-  context.terminal.info(describeList(campaign.topic, ingest));
-  return sendScope(context, { topic: campaign.topic, endpoint, maxLateMs }, { store, connection, ingest }, flags);
+  const facts = factsAfter(ingest, forecast, isNew);
+  const settled = plan ?? (await planNow(sending, { list: facts, reasons: staged.reasons }));
+  if (!asked) context.terminal.info(planLine(settled, connection, flags, context.io.clock.now()));
+  return answer(sending, { plan: settled, ingest, connection });
 }
 
 /**
  * `send`: sends what is due, of every topic or of `--topic`. This is what cron calls. Throws `UserError` for an unknown
  * topic, and when the answer is no.
  */
-export async function sendDue(context: Context, flags: CampaignFlags & SendFlags): Promise<number> {
+export async function sendDue(context: Context, flags: Flags): Promise<number> {
   const maxLateMs = maxLateOf(flags);
   // A bad SES_MAIL_SECRET must be an error before anything is changed.
   readSecrets(context.io.env);
+  const ses = await openSes(context, flags);
   const store = await context.openStore({ ifMissing: "refuse" });
   const topic = flags.topic === undefined ? null : await storedTopic(store, flags.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
   if (topic !== null) await refuseOtherEndpoint(store, topic, endpoint);
   const scope: Scope = { topic, endpoint, maxLateMs };
-  // An unknown topic must be an error, not an empty run, so ask for it by name first.
-  await store.totals(topic);
-  const { due } = await store.outlook(scope);
-  const connection = await connect(context, flags);
-  await confirmSend(context, { campaign: null, first: null, recipients: due, connection }, flags);
-  return sendScope(context, scope, { store, connection, ingest: null }, flags);
+  const sending = { context, store, scope, flags };
+  const plan = await planNow(sending, { list: null, reasons: [] });
+  if (isIdle(plan)) return answer(sending, { plan, ingest: null });
+  const connection = await connect(context, flags, { ses });
+  warnOfAccount(context, plan, connection, flags);
+  if (isAsked(context, null, flags)) {
+    await confirmSend(context, plan, { first: await firstMail(store, scope, null), connection }, flags);
+  } else {
+    context.terminal.info(planLine(plan, connection, flags, context.io.clock.now()));
+  }
+  return answer(sending, { plan, ingest: null, connection });
 }
 
-function firstMail({ compiled }: Campaign, { sample }: StagedList): RenderedMail | null {
-  return sample && compiled.render(sample.email, sample.values);
+/** True when nobody can be asked about the list: it came on stdin, and without `--yes`. */
+function isUnasked(file: string, flags: Pick<SendFlags, "yes">): boolean {
+  return file === "-" && !flags.yes;
+}
+
+/** Refuses a list on stdin before a job file is made for it. */
+async function refuseNewFile({ globals }: Context, file: string, flags: SendFlags): Promise<void> {
+  const { storeExists } = await import("../store/open.ts");
+  if (isUnasked(file, flags) && !storeExists(globals.db)) throw needsYes();
 }
 
 function maxLateOf(flags: SendFlags): number | null {
   return flags.maxLate === undefined ? null : parseDuration(flags.maxLate, "--max-late");
 }
 
-/** Refuses a topic that was sent to the other endpoint: a rehearsal must not use up a real campaign, or the reverse. */
-async function refuseOtherEndpoint(store: Topics, topic: string, endpoint: Scope["endpoint"]): Promise<void> {
+/**
+ * Refuses a topic that was sent to the other endpoint: a rehearsal must not use up a real campaign, or the reverse. True:
+ * there is no such topic yet.
+ */
+async function refuseOtherEndpoint(store: Topics, topic: string, endpoint: Scope["endpoint"]): Promise<boolean> {
   const row = (await store.topic(topic)) ?? undefined;
   const refusal = admit(row, { adds: false, endpoint, content: null });
   if (refusal !== "fine") throw refusedTopic({ topic, refusal, endpoint });
+  return row === undefined;
 }
 
-async function sendScope(context: Context, scope: Scope, setup: RunSetup, flags: SendFlags): Promise<number> {
-  const { store } = setup;
+// What is about to happen --------------------------------------------------------------------------------------------
+
+/** What of the store goes into a plan: what is there, and what is due of it. */
+async function numbersOf({ store, scope, flags }: Sending, isNew: boolean) {
+  const totals = isNew ? NO_MESSAGES : await store.totals(scope.topic);
+  const doubtful = flags.retryInDoubt ? await topicsInDoubt(store, scope) : [];
+  return {
+    totals,
+    outlook: await store.outlook(scope),
+    doubtful: doubtful.reduce((sum, row) => sum + row.in_doubt, 0),
+  };
+}
+
+/** The plan for a list that is not in the topic yet. */
+async function planBefore(sending: Sending, staged: StagedCampaign, forecast: ListForecast, isNew: boolean) {
+  const { added } = forecast;
+  const about = { added, list: factsBefore(staged, forecast), reasons: staged.reasons };
+  return planOf(sending.scope.topic, { ...(await numbersOf(sending, isNew)), ...about });
+}
+
+/** The plan for what is in the store. */
+async function planNow(sending: Sending, about: { list: ListFacts | null; reasons: string[] }): Promise<SendPlan> {
+  return planOf(sending.scope.topic, { ...(await numbersOf(sending, false)), added: 0, ...about });
+}
+
+function isIdle({ due }: SendPlan): boolean {
+  return due === 0;
+}
+
+// The run ------------------------------------------------------------------------------------------------------------
+
+/** What there is to do. `connection` is not set when that is nothing. */
+interface Job {
+  plan: SendPlan;
+  ingest: ListAnswer | null;
+  connection?: SesConnection;
+}
+
+async function answer(sending: Sending, { plan, ingest, connection }: Job): Promise<number> {
+  const { context, store, scope, flags } = sending;
   if (flags.retryInDoubt) await retryInDoubt(store, scope);
-  const result = setup.connection.halt
-    ? haltedBefore(setup.connection.halt)
-    : await runLoop(context, scope, setup, flags);
+  const troubled = new Troubled();
+  const result = await runWith(sending, connection, troubled);
   // Some events came before the answer with their SES message id: match them now.
   await store.matchKeptEvents();
   const late = scope.maxLateMs === null ? 0 : (await store.outlook(scope)).late;
-  return answerRun(context, scope, setup, result, late);
+  return answerRun(context, scope, { store, ingest, plan, troubled: await troubled.topics(store) }, result, late);
 }
 
-/** Takes only the topics that this run sends: a rehearsal must not touch what is in doubt at Amazon. */
+async function runWith(
+  sending: Sending,
+  connection: SesConnection | undefined,
+  troubled: Troubled,
+): Promise<SendResult> {
+  if (connection === undefined) return { outcome: "nothing_to_send", reason: null, hint: null, run: emptyRun() };
+  if (connection.halt) return { outcome: "halted", ...connection.halt, run: emptyRun() };
+  return runLoop(sending, connection, troubled);
+}
+
 async function retryInDoubt(store: Topics, scope: Scope): Promise<void> {
-  for (const row of await store.topics()) {
-    const inScope = scope.topic === null || row.topic === scope.topic;
-    if (inScope && row.endpoint === scope.endpoint && row.in_doubt > 0) await store.retry(row.topic, ["in_doubt"]);
-  }
+  for (const { topic } of await topicsInDoubt(store, scope)) await store.retry(topic, ["in_doubt"]);
+}
+
+/** Only the topics that this run sends: a rehearsal must not touch what is in doubt at Amazon. */
+async function topicsInDoubt(store: Topics, scope: Scope): Promise<TopicRow[]> {
+  const topics = scope.topic === null ? await store.topics() : [await store.topic(scope.topic)];
+  return topics.filter((row) => row !== null && row.endpoint === scope.endpoint && row.in_doubt > 0) as TopicRow[];
 }
 
 async function runLoop(
-  context: Context,
-  scope: Scope,
-  { store, connection }: RunSetup,
-  flags: SendFlags,
+  { context, store, scope, flags }: Sending,
+  connection: SesConnection,
+  troubled: Troubled,
 ): Promise<SendResult> {
   const { io, terminal } = context;
   const { due } = await store.outlook(scope);
@@ -113,7 +211,7 @@ async function runLoop(
   const speed = createSpeedometer();
   boundOldSpace();
   const mailer = createMailer(store, connection.ses, () => openLinks(store, io.env, io.clock));
-  const loop = createSendLoop(store, mailer, {
+  const loop = createSendLoop(store, troubled.watch(mailer), {
     scope,
     rate: () => connection,
     whenDrained: "end",
@@ -159,8 +257,4 @@ function createSpeedometer(): (count: number, now: number) => number {
     const first = samples[0];
     return first && now > first[0] ? ((count - first[1]) * 1000) / (now - first[0]) : 0;
   };
-}
-
-function haltedBefore(halt: { reason: string; hint: string }): SendResult {
-  return { outcome: "halted", ...halt, run: emptyRun() };
 }

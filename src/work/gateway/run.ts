@@ -2,11 +2,12 @@
 import type { AddressInfo } from "node:net";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import type { Context, OpenOptions } from "../context.ts";
+import type { Ses } from "../../aws/ses.ts";
 import { createMailer } from "../../deliver/mailer.ts";
 import { createSendLoop } from "../../deliver/send.ts";
 import type { SendLoop } from "../../deliver/sender.ts";
 import { parseDuration } from "../../time/duration.ts";
-import { type SesConnection, connect, rateOf } from "../endpoint.ts";
+import { type SesConnection, connect, openSes, rateOf } from "../endpoint.ts";
 import { EXIT, exitCodeOf, UserError } from "../../errors.ts";
 import {
   type AccountWatch,
@@ -40,6 +41,7 @@ export async function runGateway(context: Context, flags: ServeFlags): Promise<n
   const port = readPort(flags.port);
   const settings = await readGatewaySettings(io, flags);
   const scope = readScope(settings, flags);
+  const ses = await openSes(context, flags);
   const notice = { tell: (text: string) => terminal.warn(text) };
   let recovered = 0;
   const store = await openJobFile(context, settings, {
@@ -51,7 +53,7 @@ export async function runGateway(context: Context, flags: ServeFlags): Promise<n
     onNotice: (text) => notice.tell(text),
   });
   context.onExit(() => telemetry.close());
-  const parts = await connectParts(context, { store, settings, scope, flags, tell: (text) => notice.tell(text) });
+  const parts = await connectParts(context, { ses, store, settings, scope, flags, tell: (text) => notice.tell(text) });
   const app = await buildServer(parts.gateway, { stream: io.stderr, level: levelOf(context), observer: telemetry });
   notice.tell = (text) => app.log.warn(text);
   const listener = listenerOf(app.log);
@@ -88,6 +90,8 @@ interface Parts {
 }
 
 interface Surroundings {
+  /** Null: the embedded sandbox. */
+  ses: Ses | null;
   store: Store;
   settings: Settings;
   scope: HoldingScope;
@@ -96,11 +100,14 @@ interface Surroundings {
 }
 
 async function connectParts(context: Context, surroundings: Surroundings): Promise<Parts> {
-  const { store, settings: asked, scope, flags, tell } = surroundings;
+  const { ses, store, settings: asked, scope, flags, tell } = surroundings;
   const { clock, env } = context.io;
   const links = await openLinks(store, env, clock);
   const webhook = whenKnown<string>();
-  const connection = await connect(context, flags, { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC });
+  const connection = await connect(context, flags, {
+    ses,
+    events: { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC },
+  });
   const account = createAccountWatch(connection, () => sender.status().run.sent);
   const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
   boundOldSpace();
