@@ -58,21 +58,21 @@ export function lineProgress(
   const everyMs = 5_000;
   let writtenAt = clock.monotonic();
   let written = "";
+  let shown: Step | null = null;
   let latest: Step | null = null;
-  const show = (step: Step, lineFor: typeof progressLine = progressLine): void => {
-    const line = lineFor(label, total, step);
+  const show = (step: Step, line: string): void => {
     if (line !== written) write(line);
-    written = line;
+    [written, shown] = [line, step];
   };
   return {
     update(step) {
       latest = step;
       if (clock.monotonic() - writtenAt < everyMs) return;
       writtenAt = clock.monotonic();
-      show(step);
+      show(step, progressLine(label, total, step));
     },
     stop() {
-      if (latest !== null && written !== "") show(latest, lastLine);
+      if (latest !== null && written !== "" && latest !== shown) show(latest, lastLine(label, total, latest));
       latest = null;
     },
   };

@@ -50,8 +50,13 @@ export async function rehearse(context: Context, file: string, flags: CampaignFl
   return staged.rejected > 0 ? EXIT.partial : EXIT.done;
 }
 
-function answerOf({ rows, rejected }: StagedList, { added, known, repeated, suppressed }: ListForecast): ListAnswer {
-  return { rows, added, duplicates: known + repeated, rejected, suppressed, rejects_file: null };
+function answerOf({ rows, rejected, warnings }: StagedList, forecast: ListForecast): ListAnswer {
+  const { added, known, repeated, suppressed } = forecast;
+  const duplicates = known + repeated;
+  return {
+    ...{ rows, added, duplicates, rejected, suppressed, rejects_file: null },
+    ...(warnings.length > 0 && { warnings }),
+  };
 }
 
 /**

@@ -164,7 +164,7 @@ describe("progress", () => {
     ]);
     progress.stop();
     terminal.info("after");
-    expect(screenOf(stderr()).slice(4)).toEqual(["sent 50 of 100 (14.0/s), about 4 s left", "after"]);
+    expect(screenOf(stderr()).slice(4)).toEqual(["sent 50 of 100 (14.0/s)", "after"]);
   });
 
   test("a bar that is never updated leaves no trace", async () => {
