@@ -1,5 +1,5 @@
 /** What `check` finds. A finding is data: the report and the JSON are made from the same list. */
-import { count } from "../counted.ts";
+import { count, counted } from "../counted.ts";
 
 /** All severities, the worst first. */
 export const SEVERITIES = ["error", "warning", "info", "ok"] as const;
@@ -71,5 +71,6 @@ export function examplesOf(values: Iterable<string>): Examples {
 
 /** Writes a size for people: `102 KB`, `9.5 MB`. Powers of 1024, as mail providers count. */
 export function size(bytes: number): string {
+  if (bytes < 1024) return counted(bytes, "byte");
   return bytes < 1_048_576 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1_048_576).toFixed(1)} MB`;
 }

@@ -2,6 +2,7 @@
  * Notices a bad list before Amazon does. SES reviews an account at 5 % bounces or 0.1 % complaints, and may pause it at 10 % or
  * 0.5 % (SES developer guide, "Reputation dashboard messages").
  */
+import { shellWord } from "../shell.ts";
 
 /** How many messages of a topic are in each state or had each event. A `TopicRow` is one. */
 export interface Reputation {
@@ -59,7 +60,7 @@ function over(
   return {
     reason: `topic "${topic}" has a ${kind} rate of ${percent(rate)} (${count} of ${of} messages), more than the ${percent(limit)} of ${option}`,
     hint:
-      `look where its addresses come from (ses-mail export ${quoted(topic)}), then cancel it (ses-mail cancel ${quoted(topic)}) ` +
+      `look where its addresses come from (ses-mail export ${shellWord(topic)}), then cancel it (ses-mail cancel ${shellWord(topic)}) ` +
       `or go on with a higher ${option}, or ${option} off`,
   };
 }
@@ -67,8 +68,4 @@ function over(
 /** `7.25 %`. Rounded up, so that a rate over a limit never reads as the limit. */
 function percent(rate: number): string {
   return `${Number((Math.ceil(rate * 1000 - 1e-9) / 1000).toFixed(3))} %`;
-}
-
-function quoted(topic: string): string {
-  return /^[\w.-]+$/.test(topic) ? topic : `'${topic.replaceAll("'", String.raw`'\''`)}'`;
 }

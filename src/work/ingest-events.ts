@@ -4,6 +4,7 @@ import type { Readable } from "node:stream";
 import { awsRegion } from "../aws/region.ts";
 import type { SqsQueue } from "../aws/sqs.ts";
 import type { Context } from "./context.ts";
+import { count, counted } from "../counted.ts";
 import { EXIT, InterruptedError, UserError } from "../errors.ts";
 import { applyDump, type ApplyOptions, emptySummary, type IngestSummary } from "../feedback/apply-dump.ts";
 import { countProgress } from "./progress.ts";
@@ -167,8 +168,10 @@ function answer({ terminal, globals }: Context, summary: IngestSummary): number 
   else {
     const { records, events, applied, duplicates, unmatched, ignored, malformed, settled, suppressed } = summary;
     terminal.result(
-      `${records} records: ${events} events (${applied} applied, ${duplicates} duplicates, ${unmatched} unmatched), ` +
-        `${ignored} ignored, ${malformed} malformed; ${settled} in doubt settled, ${suppressed} addresses suppressed`,
+      `${counted(records, "record")}: ${counted(events, "event")} (${count(applied)} applied, ` +
+        `${counted(duplicates, "duplicate")}, ${count(unmatched)} unmatched), ` +
+        `${count(ignored)} ignored, ${count(malformed)} malformed; ` +
+        `${count(settled)} in doubt settled, ${counted(suppressed, "address", "addresses")} suppressed`,
     );
   }
   return summary.malformed > 0 ? EXIT.partial : EXIT.done;

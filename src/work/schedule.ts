@@ -103,7 +103,7 @@ function answer(context: Context, scheduled: Scheduled): void {
     if ((moved ?? ingest?.added ?? 0) > 0) {
       terminal.result(dueText(notBefore, when, io.clock.now()));
       // Nothing leaves by itself, which those who schedule for the first time do not know.
-      terminal.info(`It leaves when ses-mail serve, or this from cron, runs then: ${aboutAll(context, "send")}`);
+      terminal.info(`Something has to send it then: cron with ${aboutAll(context, "send")}, or ses-mail serve.`);
       terminal.info(`take it back with: ${aboutTopic(context, "cancel", topic)}`);
     }
   }

@@ -42,16 +42,17 @@ export async function answerRun(
   const totals = await facts.store.totals(scope.topic);
   const stopped = await reasonOf(context, facts, result, totals);
   const reason = stopped ?? lateReason(context, scope, late) ?? (await scheduledReason(context, scope, facts));
+  const isIdle = !globals.json && result.outcome === "nothing_to_send" && facts.plan.due === 0;
   // Why it stopped is the first thing to know.
   if (stopped !== null) terminal.warn(stopped);
   if (globals.json) {
     const { outcome } = result;
     terminal.json({ topic: scope.topic, outcome, reason, ingest: facts.ingest, run: runAnswer(result.run), totals });
   } else {
-    const isIdle = result.outcome === "nothing_to_send" && facts.plan.due === 0;
     terminal.result(isIdle ? nothingLine(facts.plan, io.clock.now()) : describeResult(scope.topic, result.run, totals));
   }
-  if (stopped === null && reason !== null) terminal.warn(reason);
+  // The line about nothing to do says itself what is for later.
+  if (stopped === null && reason !== null && (!isIdle || late > 0)) terminal.warn(reason);
   for (const line of await troubles(context, scope, facts)) terminal.warn(line);
   if (scope.endpoint === "sandbox" && result.run.sent > 0) terminal.info(whereToLook(context, scope.topic));
   return exitCode(context, scope, facts, result, totals, late);

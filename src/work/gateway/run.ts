@@ -41,10 +41,9 @@ export async function runGateway(context: Context, flags: ServeFlags): Promise<n
   const port = readPort(flags.port);
   const settings = await readGatewaySettings(io, flags);
   const scope = readScope(settings, flags);
-  const ses = await openSes(context, flags);
   const notice = { tell: (text: string) => terminal.warn(text) };
   let recovered = 0;
-  const store = await openJobFile(context, settings, {
+  const { store, ses } = await openBoth(context, settings, flags, {
     tell: (text) => notice.tell(text),
     onRecovered: (count) => (recovered = count),
   });
@@ -163,10 +162,20 @@ function readScope(settings: Settings, flags: ServeFlags): HoldingScope {
   };
 }
 
+/** Opens the client for SES and the job file, so that a missing setting leaves no job file behind. */
+async function openBoth(context: Context, settings: Settings, flags: ServeFlags, options: OpenOptions) {
+  const { storeExists } = await import("../../store/open.ts");
+  if (storeExists(context.globals.db)) {
+    const store = await openJobFile(context, settings, options);
+    return { store, ses: await openSes(context, flags) };
+  }
+  if (settings.apiKey === null) throw noKey();
+  const ses = await openSes(context, flags);
+  return { ses, store: await openJobFile(context, settings, options) };
+}
+
 /** Opens the job file. Without an API key nobody could use the gateway, so it refuses to start. */
 async function openJobFile(context: Context, settings: Settings, options: OpenOptions): Promise<Store> {
-  const { storeExists } = await import("../../store/open.ts");
-  if (settings.apiKey === null && !storeExists(context.globals.db)) throw noKey();
   const store = await context.openStore(options);
   const hasKey = settings.apiKey !== null || (await store.keys()).some((key) => key.revokedAt === null);
   if (!hasKey) throw noKey();
