@@ -7,7 +7,16 @@
  */
 
 /** What every room may import. */
-const GROUND = ["errors.ts", "message.ts", "nearest.ts", "printable.ts", "read-file.ts", "time"];
+const GROUND = [
+  "errors.ts",
+  "message.ts",
+  "nearest.ts",
+  "counted.ts",
+  "printable.ts",
+  "shell.ts",
+  "read-file.ts",
+  "time",
+];
 
 /** Everything below serve, report and check. */
 const MACHINE = ["tracking", "compose", "feedback", "deliver", "aws", "queue", "store/rules", "store/*", "intake"];
@@ -22,7 +31,9 @@ export const PLACES = {
   "errors.ts": [],
   "message.ts": [],
   "nearest.ts": [],
+  "counted.ts": [],
   "printable.ts": [],
+  "shell.ts": [],
   "memory.ts": [],
   time: ["errors.ts", "nearest.ts"],
   "read-file.ts": ["errors.ts"],

@@ -118,7 +118,10 @@ function globalsOf(program: Command, io: Io): Globals {
 /** Writes one line for an error the user can mend, and a stack trace for a bug. Returns the exit code. */
 function report(error: unknown, io: Io, json: boolean): number {
   if (error instanceof CommanderError) return reportUsage(error, io, json);
-  if (error instanceof InterruptedError || isAbort(error, io)) return exitCodeOf(io.signal);
+  if (error instanceof InterruptedError || isAbort(error, io)) {
+    io.stderr.write("ses-mail: interrupted\n");
+    return exitCodeOf(io.signal);
+  }
   const known = error instanceof UserError || error instanceof StoppedError;
   const text = known ? (error.hint ? `${error.message}; ${error.hint}` : error.message) : "a bug in ses-mail";
   const code = error instanceof UserError ? EXIT.usage : error instanceof StoppedError ? EXIT.stopped : EXIT.bug;

@@ -17,11 +17,6 @@ export function printableLines(text: string): string {
   );
 }
 
-/** The text as one word of a shell (POSIX `sh`), to be pasted: as it is, or in single quotes when the shell would change it. */
-export function shellWord(text: string): string {
-  return /^[\w.][\w.-]*$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
-}
-
 const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 function escape(character: string): string {

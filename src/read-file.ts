@@ -1,7 +1,8 @@
 /** Reads whole files, and explains why a file cannot be read or written. */
 import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
-import { isAbsolute } from "node:path";
+import { mkdir, stat } from "node:fs/promises";
+import { dirname, isAbsolute } from "node:path";
 import { UserError } from "./errors.ts";
 
 /** The most that SES takes for a whole message (SES quotas), so no file of a message can be larger. */
@@ -55,6 +56,29 @@ export function folderProblem(error: unknown, what: string, path: string): unkno
   const { code } = error as NodeJS.ErrnoException;
   if (code !== "EEXIST" && code !== "ENOTDIR") return fileProblem(error, what, path, "write");
   return new UserError(`${what} ${path} expects a folder, and a file has that name`, "name another, or move the file");
+}
+
+/**
+ * Makes a folder and those above it that are missing. Rejects with the error of the system, for `folderProblem`. Node's own
+ * way (`recursive`) never ends in places such as /proc, where a folder exists and nothing can be made in it.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  const missing: string[] = [];
+  for (let folder = path; ; folder = dirname(folder)) {
+    const found = await stat(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT" && dirname(folder) !== folder) return null;
+      throw error;
+    });
+    if (found === null) missing.push(folder);
+    else if (found.isDirectory()) break;
+    else throw Object.assign(new Error(`a file is in the way: ${folder}`), { code: "ENOTDIR", syscall: "mkdir" });
+  }
+  for (const folder of missing.reverse()) {
+    await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+      // Another process may have made it meanwhile; a file would show with the first thing written.
+      if (error.code !== "EEXIST") throw error;
+    });
+  }
 }
 
 function reasonOf(error: unknown): string | null {

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync }
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { startShell, type Shell } from "./support/pty.ts";
+import { startShell, type Shell } from "./support/pasting-shell.ts";
 import { cleanEnv, run, workFolder } from "./support/run.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;

@@ -10,6 +10,7 @@ import {
   SESv2Client,
 } from "@aws-sdk/client-sesv2";
 import { type Account, accountOf } from "./ses.ts";
+import { type ReadyOptions, sesReady } from "./ready.ts";
 import { outcomeOf } from "./ses-error.ts";
 
 /**
@@ -87,8 +88,10 @@ export interface EventDestination {
   target: { kind: string; settings: unknown } | null;
 }
 
-/** Questions to SES about one account and region. They never reject: a `Lookup` says what went wrong. */
+/** Questions to SES about one account and region. They never reject: a `Lookup` says what went wrong. Only `ready` does. */
 export interface SesReader {
+  /** Resolves when calls can be made, and makes none. Throws as `sesReady` does. */
+  ready(options: ReadyOptions): Promise<void>;
   /** The region in use; null when none is set. */
   region(): Promise<string | null>;
   account(): Promise<Lookup<AccountFacts>>;
@@ -122,6 +125,7 @@ export function openSesReader(region: string | undefined, signal: AbortSignal): 
   });
   const until = { abortSignal: signal };
   return {
+    ready: (ready) => sesReady(client, ready),
     region: () => client.config.region().catch(() => null),
     account: () => ask("GetAccount", () => readAccount(client, until)),
     identity: (name) =>

@@ -13,6 +13,7 @@ import type { RenderedMail, Tag } from "../message.ts";
 import { withinLimit } from "../time/time-limit.ts";
 import { reportDepartures, watchDeparture } from "./departure.ts";
 import { createHandler, WithheldError } from "./http-handler.ts";
+import { type ReadyOptions, sesReady } from "./ready.ts";
 import { type Outcome, WITHHELD } from "../deliver/outcome.ts";
 import { inputOf, useOwnBodies } from "./request-body.ts";
 import { isExpired, outcomeOf, outcomeOfUnsent } from "./ses-error.ts";
@@ -47,8 +48,10 @@ export interface Account {
   enforcement: string;
 }
 
-/** A connection to SES. */
+/** A connection to SES. `account` never rejects; `send` does for a bug only; `ready` says what is missing. */
 export interface Ses {
+  /** Resolves when calls can be made, and makes none. Throws as `sesReady` does. */
+  ready(options: ReadyOptions): Promise<void>;
   /**
    * Sends one mail with one request; nothing is tried again, except once with fresh credentials when they have expired.
    * `onDeparted` is called when the request has left: the rate counts it from there. `mayLeave` is asked when the request is ready
@@ -84,6 +87,7 @@ export function connectSes(options: SesOptions): Ses {
   };
 
   return {
+    ready: (ready) => sesReady(client, ready),
     async send(mail, tags, onDeparted = () => undefined, mayLeave = () => true) {
       const call = { left: false, departed: false, isOver: false };
       const depart = () => {

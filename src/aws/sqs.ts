@@ -4,6 +4,7 @@
 import { DeleteMessageBatchCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { StoppedError, UserError } from "../errors.ts";
 import { type Delivery, type Queue, QueueUnreachable } from "../queue/queue.ts";
+import { type ReadyOptions, sqsReady } from "./ready.ts";
 
 /** How many messages one call may receive or delete (SQS API reference, ReceiveMessage and DeleteMessageBatch). */
 const CALL_LIMIT = 10;
@@ -18,6 +19,12 @@ export interface SqsDelivery extends Delivery {
   readonly body: string;
   /** The receipt handle that deletes the message. It is a new one each time the message comes. */
   readonly receipt: string;
+}
+
+/** A queue that can tell whether calls can be made. */
+export interface SqsQueue extends Queue<SqsDelivery> {
+  /** Resolves when calls can be made, and makes none. Throws as `sqsReady` does. */
+  ready(options: ReadyOptions): Promise<void>;
 }
 
 /** Which queue to read. */
@@ -59,7 +66,7 @@ export function regionOf(url: URL): string | null {
  * and uses no other. So `later` and `refuse` leave a message where it is: it comes again after the visibility timeout,
  * and the queue's redrive policy decides about it.
  */
-export function createSqsQueue({ url, region, endpointFromChain }: SqsOptions): Queue<SqsDelivery> {
+export function createSqsQueue({ url, region, endpointFromChain }: SqsOptions): SqsQueue {
   const QueueUrl = url.href;
   const used = regionOf(url) ?? region;
   const client = new SQSClient({
@@ -69,6 +76,7 @@ export function createSqsQueue({ url, region, endpointFromChain }: SqsOptions): 
     useQueueUrlAsEndpoint: false,
   });
   return {
+    ready: (ready) => sqsReady(client, ready),
     mostPerCall: CALL_LIMIT,
     receive: (most, waitMs, signal) => receive(client, { QueueUrl, most, waitMs, signal }),
     async done(deliveries) {

@@ -9,6 +9,7 @@ import {
 } from "@aws-sdk/client-sesv2";
 import type { Clock } from "../time/clock.ts";
 import { InterruptedError, StoppedError } from "../errors.ts";
+import { type ReadyOptions, sesReady } from "./ready.ts";
 import { outcomeOf } from "./ses-error.ts";
 
 /** The only two reasons SES keeps (SES API, SuppressionListReason). */
@@ -26,6 +27,8 @@ interface SesSuppression {
  * @throws StoppedError (exit 3) from every call when SES does not answer or does not allow it.
  */
 export interface SesSuppressionList {
+  /** Resolves when calls can be made, and makes none. Throws as `sesReady` does. */
+  ready(options: ReadyOptions): Promise<void>;
   /** The whole list, page by page. */
   pages(): AsyncGenerator<SesSuppression[]>;
   /**
@@ -74,6 +77,7 @@ export function connectSuppressionList({ region, clock, signal }: SesSuppression
   };
 
   return {
+    ready: (ready) => sesReady(client, ready),
     async *pages() {
       let token: string | undefined;
       do {

@@ -2,7 +2,8 @@
 import { formatDuration } from "../time/duration.ts";
 import { leftToday } from "../aws/quota.ts";
 import type { AccountFacts, Lookup } from "../aws/ses-reader.ts";
-import { counted, type Finding, finding, number } from "./finding.ts";
+import { count, counted } from "../counted.ts";
+import { type Finding, finding } from "./finding.ts";
 
 /**
  * The findings about the account. `need` is the number of recipients of the list that are still to be sent to;
@@ -47,9 +48,9 @@ function productionAccess({ productionAccess: granted }: AccountFacts): Finding 
 
 function quota(account: AccountFacts): Finding {
   const left = leftToday(account);
-  const rate = `${number(account.perSecond)} per second`;
+  const rate = `${count(account.perSecond)} per second`;
   if (left === null) return finding("ok", "account.quota", `no daily quota, ${rate}`);
-  const message = `${number(left)} of ${number(account.quota ?? 0)} recipients are left in these 24 hours, ${rate}`;
+  const message = `${count(left)} of ${count(account.quota ?? 0)} recipients are left in these 24 hours, ${rate}`;
   return finding(left > 0 ? "ok" : "warning", "account.quota", message);
 }
 
@@ -57,8 +58,8 @@ function fit(account: AccountFacts, need: number): Finding {
   const check = "account.quota";
   const [left, limit] = [leftToday(account), account.quota];
   if (left === null || limit === null)
-    return finding("ok", check, `the list needs ${number(need)}, there is no daily quota`);
-  const message = `the list needs ${number(need)}, ${number(left)} of ${number(limit)} are left in these 24 hours`;
+    return finding("ok", check, `the list needs ${count(need)}, there is no daily quota`);
+  const message = `the list needs ${count(need)}, ${count(left)} of ${count(limit)} are left in these 24 hours`;
   if (need <= left) return finding("ok", check, message);
   const days = limit > 0 ? `, ${counted(Math.ceil((need - left) / limit), "more day")} at this quota` : "";
   return finding(
@@ -73,7 +74,7 @@ function duration({ perSecond }: AccountFacts, need: number): Finding {
   if (perSecond <= 0)
     return finding("warning", "account.rate", "the account's sending rate is 0", "see the SES console");
   const time = formatDuration((need / perSecond) * 1000);
-  return finding("ok", "account.rate", `about ${time} at the account's ${number(perSecond)} per second`);
+  return finding("ok", "account.rate", `about ${time} at the account's ${count(perSecond)} per second`);
 }
 
 /** A finding about something that SES did not tell. `what` is the subject of its sentence. */

@@ -2,7 +2,8 @@
 import { isPrintableAscii } from "../compose/address/encoded-word.ts";
 import type { Header, RenderedMail } from "../message.ts";
 import { type MailDocument, readDocument } from "./document.ts";
-import { counted, examplesOf, type Finding, finding, number, size } from "./finding.ts";
+import { count, counted } from "../counted.ts";
+import { examplesOf, type Finding, finding, size } from "./finding.ts";
 import { imageFindings, linkFindings } from "./links.ts";
 
 /** One rendered mail, with the largest sizes of all recipients' mails. */
@@ -123,7 +124,7 @@ function subjectTone(subject: string): Finding[] {
   if (isShouted)
     findings.push(finding("info", "content.subject-capitals", "the subject is all capitals, as spam often is"));
   if (marks > 1) {
-    const message = `the subject has ${number(marks)} exclamation marks, as spam often has`;
+    const message = `the subject has ${count(marks)} exclamation marks, as spam often has`;
     findings.push(finding("info", "content.subject-exclamation", message));
   }
   return findings;
@@ -153,7 +154,7 @@ function text({ text: plain }: RenderedMail, document: MailDocument): Finding {
     );
   }
   if (shown.length >= FEW_WORDS && said.length < shown.length * 0.3) {
-    const message = `the text alternative has ${counted(said.length, "word")}, the HTML ${number(shown.length)}`;
+    const message = `the text alternative has ${counted(said.length, "word")}, the HTML ${count(shown.length)}`;
     return finding("warning", check, message, "say the same in both: filters compare them");
   }
   const inHtml = new Set(shown);

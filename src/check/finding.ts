@@ -1,4 +1,5 @@
 /** What `check` finds. A finding is data: the report and the JSON are made from the same list. */
+import { count, counted } from "../counted.ts";
 
 /** All severities, the worst first. */
 export const SEVERITIES = ["error", "warning", "info", "ok"] as const;
@@ -57,7 +58,7 @@ export class Examples {
   /** `a, b, c and 5 more`; empty when there are none. */
   get text(): string {
     const more = this.count - this.#shown.length;
-    return more > 0 ? `${this.#shown.join(", ")} and ${number(more)} more` : this.#shown.join(", ");
+    return more > 0 ? `${this.#shown.join(", ")} and ${count(more)} more` : this.#shown.join(", ");
   }
 }
 
@@ -68,17 +69,8 @@ export function examplesOf(values: Iterable<string>): Examples {
   return examples;
 }
 
-/** Writes a number for people: `12,345`. */
-export function number(value: number): string {
-  return value.toLocaleString("en-US");
-}
-
-/** Writes a count with its noun: `1 link`, `2 links`. */
-export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${number(count)} ${count === 1 ? one : many}`;
-}
-
 /** Writes a size for people: `102 KB`, `9.5 MB`. Powers of 1024, as mail providers count. */
 export function size(bytes: number): string {
+  if (bytes < 1024) return counted(bytes, "byte");
   return bytes < 1_048_576 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1_048_576).toFixed(1)} MB`;
 }

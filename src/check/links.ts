@@ -1,5 +1,6 @@
 /** Checks links and images: do they work when they are opened from a mailbox? */
-import { counted, examplesOf, type Finding, finding } from "./finding.ts";
+import { counted } from "../counted.ts";
+import { examplesOf, type Finding, finding } from "./finding.ts";
 
 /**
  * What is wrong with a link. `http`: it works, but without TLS. Any other does not work, and the word says why, for the

@@ -9,7 +9,8 @@ import type { CompiledContent } from "../compose/mail/template.ts";
 import type { RenderedMail } from "../message.ts";
 import type { ListCounts } from "../store/rows.ts";
 import type { Sample } from "./content.ts";
-import { counted, Examples, type Finding, finding, number } from "./finding.ts";
+import { count, counted } from "../counted.ts";
+import { Examples, type Finding, finding } from "./finding.ts";
 import { domainOf } from "./identity.ts";
 import { isRole, likelyMeant } from "./providers.ts";
 
@@ -111,7 +112,7 @@ function placeholderIn({ subject, html, text, headers }: RenderedMail): string |
 
 /** The findings about the list, after all rows were taken. `counts` is what an import of it would do. */
 export function listFindings(list: ListCheck, counts: ListCounts): Finding[] {
-  const summary = `${counted(list.rows, "row")}, ${number(counts.added)} to be written to`;
+  const summary = `${counted(list.rows, "row")}, ${count(counts.added)} to be written to`;
   return [
     finding("ok", "recipients.rows", summary),
     ...rejected(list.rejects),

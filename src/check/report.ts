@@ -1,5 +1,6 @@
 /** Writes the findings for people: by area, the worst first. */
-import { counted, type Finding, SEVERITIES, type Severity, summaryOf } from "./finding.ts";
+import { counted } from "../counted.ts";
+import { type Finding, SEVERITIES, type Severity, summaryOf } from "./finding.ts";
 
 /** The part before the dot of a check's name, in the order of the report. */
 const AREAS: [area: string, title: string][] = [

@@ -2,7 +2,7 @@
  * Notices a bad list before Amazon does. SES reviews an account at 5 % bounces or 0.1 % complaints, and may pause it at 10 % or
  * 0.5 % (SES developer guide, "Reputation dashboard messages").
  */
-import { shellWord } from "../printable.ts";
+import { shellWord } from "../shell.ts";
 
 /** How many messages of a topic are in each state or had each event. A `TopicRow` is one. */
 export interface Reputation {

@@ -1,4 +1,5 @@
 /** Tells people why a topic refuses what they want of it. */
+import { shellWord, topicCommand } from "../shell.ts";
 import type { RefusedTopic } from "../store/rules/admit.ts";
 
 /** The reason, in one sentence without advice: what can be done depends on who asked. */
@@ -27,12 +28,11 @@ export function refusalText(refused: RefusedTopic): string {
 }
 
 function adviceOf({ topic, refusal }: RefusedTopic): string {
-  const name = JSON.stringify(topic);
   switch (refusal) {
     case "cancelled":
-      return `reopen it with: ses-mail retry ${name} --state cancelled`;
+      return `reopen it with: ${topicCommand("retry", topic, "--state cancelled")}`;
     case "rehearsed":
-      return `send it for real with: ses-mail send --topic ${name}, or name another topic`;
+      return `send it for real with: ses-mail send --topic ${shellWord(topic)}, or name another topic`;
     case "rehearsing":
       return "post it again when that has ended, or name another topic";
     default:

@@ -1,5 +1,6 @@
 import type { ReportFacts } from "./facts.ts";
-import { count, share } from "./figures.ts";
+import { count } from "../counted.ts";
+import { share } from "./figures.ts";
 import { html, type Markup } from "./markup.ts";
 
 interface Measure {

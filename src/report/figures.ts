@@ -1,12 +1,5 @@
 /** Writes figures for people: short, and no more exact than is useful. */
 
-const COUNT = new Intl.NumberFormat("en-US");
-
-/** Writes a number: `12,345`. */
-export function count(value: number): string {
-  return COUNT.format(value);
-}
-
 /**
  * Writes `part` of `whole` in percent: `97.5 %`. A smaller share gets more digits, so that a complaint rate of 0.04 %
  * does not look like none. `–` when `whole` is 0.
@@ -16,9 +9,4 @@ export function share(part: number, whole: number): string {
   const percent = (100 * part) / whole;
   const digits = percent === 0 || percent === 100 ? 0 : percent >= 10 ? 1 : percent >= 0.1 ? 2 : 3;
   return `${percent.toFixed(digits)} %`;
-}
-
-/** Writes a count with its noun: `1 message`, `2 messages`. */
-export function counted(value: number, one: string, many = `${one}s`): string {
-  return `${count(value)} ${value === 1 ? one : many}`;
 }

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Calendar } from "./calendar.ts";
 import { comparison } from "./comparison.ts";
 import type { ReportFacts } from "./facts.ts";
-import { counted } from "./figures.ts";
+import { counted } from "../counted.ts";
 import { html, type Markup, trusted } from "./markup.ts";
 import * as sections from "./sections.ts";
 import { STYLE } from "./style.ts";

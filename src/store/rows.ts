@@ -53,6 +53,19 @@ export interface ListCounts {
   suppressed: number;
 }
 
+/** What would become of the staged rows of a list. The four counts add up to the number of rows. */
+export interface ListForecast {
+  /** Rows that would become messages to be sent. */
+  added: number;
+  /** Rows whose address the topic has already. */
+  known: number;
+  /** Rows whose address the list named before. */
+  repeated: number;
+  suppressed: number;
+  /** The first of the rows in `added`; null: there are none. */
+  first: Pick<StagedRow, "email" | "fields"> | null;
+}
+
 // Topics -------------------------------------------------------------------------------------------------------------
 
 /** A topic and its counts. */

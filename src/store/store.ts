@@ -14,7 +14,7 @@
  *   Only `accept`, and a `turn` that brings answers, wait longer.
  */
 import type { Library } from "../deliver/library.ts";
-import type { Source } from "../deliver/source.ts";
+import type { Claim, Scope, Source } from "../deliver/source.ts";
 import type { EventSink } from "../feedback/event-sink.ts";
 import type { State, Totals } from "../message.ts";
 import type { Breakdown } from "./breakdown.ts";
@@ -25,6 +25,7 @@ import type {
   ExportedMessage,
   FailedMessage,
   ListCounts,
+  ListForecast,
   ListTarget,
   MailParts,
   MessageRecord,
@@ -48,6 +49,8 @@ import type {
 export interface Staging {
   /** Stages rows. Rejects with StoppedError when the temporary folder is full; discard the list then. */
   add(rows: readonly StagedRow[]): Promise<void>;
+  /** Counts what `commit` would do with the staged rows in this topic. Changes nothing, and holds nobody up. */
+  forecast(topic: string): Promise<ListForecast>;
   /**
    * Adds the staged rows in one transaction. To be called once. Rejects with TopicRefusedError, and changes nothing, when the
    * topic may not take the list.
@@ -167,6 +170,8 @@ export interface Topics {
 export interface Reader {
   /** Streams the messages of a topic in these states (null: all states) in the order they were added. */
   messages(topic: string, states: State[] | null): AsyncGenerator<ExportedMessage>;
+  /** The message of the scope that a turn would claim first; it is not claimed. Null: nothing is due, or there is no such topic. */
+  peek(scope: Scope): Promise<Claim | null>;
   /** Up to `limit` messages that are failed or in doubt, newest first, of one topic or, when null, of all. */
   failedMessages(topic: string | null, limit: number): Promise<FailedMessage[]>;
   /** The message with this id; null: there is none. */

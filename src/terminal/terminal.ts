@@ -6,6 +6,7 @@
 import { createInterface } from "node:readline";
 import type { SingleBar } from "cli-progress";
 import type { ChalkInstance } from "chalk";
+import { InterruptedError } from "../errors.ts";
 import { type Io, stamp } from "../io.ts";
 import { surviveClosedPipes } from "./pipes.ts";
 import { printable, printableLines } from "../printable.ts";
@@ -33,11 +34,11 @@ export interface Terminal {
   /** Shows progress: `label` says what is done (`sent`), `total` is null when nobody knows it. Only one at a time. */
   progress(total: number | null, label: string): Progress;
   /**
-   * Asks on stderr and resolves to true for `y` or `yes`. Any other answer, the end of the input and a signal mean no.
-   * Without a terminal on stdin and stderr nothing is asked and the answer is yes: the caller decides what needs
-   * `--yes` then.
+   * Shows the lines of `about`, asks on stderr, and resolves to true for `y` or `yes`. Any other answer and the end of the
+   * input mean no. Without a terminal on stdin and stderr nothing is shown or asked and the answer is yes: the caller
+   * decides what needs `--yes` then. Rejects with InterruptedError when a signal comes first.
    */
-  confirm(question: string): Promise<boolean>;
+  confirm(question: string, about?: readonly string[]): Promise<boolean>;
   /** A table for people; columns of numbers are aligned to the right. No newline at the end. */
   table(head: string[], rows: (string | number)[][]): Promise<string>;
 }
@@ -78,7 +79,7 @@ export async function createTerminal(io: Io, options: TerminalOptions): Promise<
       io.stdout.write(`${JSON.stringify(value)}\n`);
     },
     progress: (total, label) => (options.quiet ? silentProgress : lines.progress(total, label)),
-    confirm: (question) => confirm(io, question),
+    confirm: (question, about = []) => confirm(io, question, about),
     table: drawTable,
   };
 }
@@ -187,9 +188,10 @@ function barOptions(io: Io, total: number | null, label: string): ConstructorPar
 
 // Asking -------------------------------------------------------------------------------------------------------------
 
-async function confirm(io: Io, question: string): Promise<boolean> {
+async function confirm(io: Io, question: string, about: readonly string[]): Promise<boolean> {
   if (io.stdin.isTTY !== true || io.stderr.isTTY !== true) return true;
-  if (io.signal.aborted) return false;
+  if (io.signal.aborted) throw new InterruptedError();
+  for (const line of about) io.stderr.write(`${printable(line)}\n`);
   io.stderr.write(`${printable(question)} [y/N] `);
   // Without readline's own line editing the terminal driver keeps turning Ctrl-C into a signal.
   const answers = createInterface({ input: io.stdin, terminal: false, signal: io.signal });
@@ -198,7 +200,9 @@ async function confirm(io: Io, question: string): Promise<boolean> {
   } finally {
     answers.close();
   }
+  // Neither the end of the input nor Ctrl-C ends the line of the question.
   io.stderr.write("\n");
+  if (io.signal.aborted) throw new InterruptedError();
   return false;
 }
 

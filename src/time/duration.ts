@@ -39,6 +39,11 @@ const STEPS = [
   ["s", UNIT_MS.s],
 ] as const;
 
+/** How long something takes, for people: `less than a second`, `21 s`, `1 h 5 min`. `ms` is 0 or more. */
+export function roughDuration(ms: number): string {
+  return ms < 1_000 ? "less than a second" : formatDuration(ms);
+}
+
 /** A duration for people, in its two largest units: `2 h 5 min`, `45 s`, `350 ms`. `ms` is 0 or more. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return ms < 0.5 ? "0 s" : `${Math.round(ms)} ms`;

@@ -79,11 +79,31 @@ export function zoneInstants(text: string, now: number): (zone: string) => Place
 
 /**
  * An instant in the zone, in UTC and relative to `now`: `2026-12-25 09:00:00 Asia/Seoul = 2026-12-25T00:00:00Z, in 35
- * days 3 hours`.
+ * days 3 hours`. In UTC itself it is said once: `2026-12-25 00:00:00 UTC, in 35 days 3 hours`.
  */
 export function describeInstant(at: number, zone: string, now: number): string {
-  const local = wallText(at + zoneNamed(zone).offset(at) * MINUTE);
-  return `${local} ${zone} = ${utcText(at)}, ${distance(at - now)}`;
+  const utc = /^(?:Etc\/)?UTC$/.test(zone) ? "" : ` = ${utcText(at)}`;
+  return `${inZone(at, zone)}${utc}, ${distance(at - now)}`;
+}
+
+/** An instant for messages, by the machine's own clock: `2026-12-25 09:00:00 Asia/Seoul, in 35 days 3 hours`. Never throws. */
+export function localInstant(at: number, now: number): string {
+  return `${inZone(at, zoneOfMessages())}, ${distance(at - now)}`;
+}
+
+function inZone(at: number, zone: string): string {
+  return `${wallText(at + zoneNamed(zone).offset(at) * MINUTE)} ${zone}`;
+}
+
+/** UTC where the machine has no zone that can be named: a message must not fail for that. */
+function zoneOfMessages(): string {
+  try {
+    const zone = machineZone();
+    zoneNamed(zone);
+    return zone;
+  } catch {
+    return "UTC";
+  }
 }
 
 /**

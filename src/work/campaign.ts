@@ -10,9 +10,10 @@ import { fileProblem, pathFrom } from "../read-file.ts";
 import type { CompiledContent } from "../compose/mail/template.ts";
 import { prepareContent } from "../compose/mail/tools.ts";
 import { rehearsalOf, removeRehearsal } from "./afresh.ts";
+import { cheapForecast, factsAfter, type ListAnswer, listText } from "./list-facts.ts";
 import { remindOfPause } from "./paused.ts";
 import { tellingRefusals } from "./refused-topic.ts";
-import type { Endpoint, ListCounts } from "../store/rows.ts";
+import type { Endpoint, ListCounts, ListForecast } from "../store/rows.ts";
 import type { Lists } from "../store/store.ts";
 import { type ListFlags, nameOfList, type StagedList, stageRecipients, type Timing, topicOfFile } from "./list.ts";
 import type { Content, Totals } from "../message.ts";
@@ -47,21 +48,6 @@ export interface Campaign {
   content: Content;
   compiled: CompiledContent;
   flags: CampaignFlags;
-}
-
-/**
- * What became of a list: the `ingest` object of the JSON answers. `rows` = `added` + `duplicates` + `rejected` +
- * `suppressed`.
- */
-export interface ListAnswer {
-  rows: number;
-  added: number;
-  duplicates: number;
-  rejected: number;
-  suppressed: number;
-  rejects_file: string | null;
-  /** The warnings about the list that went to stderr; left out when there were none. */
-  warnings?: string[];
 }
 
 /**
@@ -131,6 +117,8 @@ async function checkReadable(file: string, cwd: string): Promise<void> {
 
 /** A list that was read and checked and can go into the job file. */
 export interface StagedCampaign extends StagedList {
+  /** Counts what `commit` would do, without doing it. */
+  forecast(): Promise<ListForecast>;
   /**
    * Puts everything into the job file at once. With `rehearse` it only counts what that would do. Throws `UserError` when
    * the topic refuses the list.
@@ -173,6 +161,7 @@ export async function stageCampaign(
   };
   return {
     ...staged,
+    forecast: () => staging.forecast(topic),
     commit: async ({ rehearse = false } = {}) =>
       answerOf(staged, await tellingRefusals(staging.commit({ ...target, rehearse }))),
   };
@@ -182,6 +171,8 @@ export async function stageCampaign(
 export interface ImportedCampaign {
   topic: string;
   ingest: ListAnswer;
+  /** What became of the list, in one line for people. */
+  text: string;
   /** Counts of the whole topic, including what was in it before. */
   totals: Totals;
   /** Earliest instant any message of the list is due; 0: at once. */
@@ -205,17 +196,21 @@ export async function importCampaign(
   const campaign = await readCampaign(context.io, file, flags, context.terminal);
   const store = await context.openStore();
   campaign.topic = await storedTopic(store, campaign.topic);
-  const rehearsed = isReal ? await rehearsalOf(store, campaign.topic, "ses") : null;
+  const { topic } = campaign;
+  const rehearsed = isReal ? await rehearsalOf(store, topic, "ses") : null;
   if (rehearsed) campaign.flags = { ...campaign.flags, replaceContent: true };
   const endpoint = isReal ? ({ endpoint: "ses" } as const) : {};
   const staged = await stageCampaign(context, store, campaign, { timing, dryRun: false, ...endpoint });
+  const isNew = (await store.topic(topic)) === null;
+  const forecast = await cheapForecast(staged);
   const ingest = await staged.commit();
-  const { topic } = campaign;
+  const text = `${topic}: ${listText(factsAfter(ingest, forecast, isNew), "added")}`;
   if (rehearsed) await removeRehearsal(context, store, topic, staged.notBefore);
   await remindOfPause(context, store, topic);
   return {
     topic,
     ingest,
+    text,
     totals: await store.totals(topic),
     notBefore: staged.notBefore,
     isAfresh: rehearsed !== null,
@@ -242,14 +237,4 @@ function answerOf(staged: StagedList, counts: ListCounts): ListAnswer {
     rejects_file: staged.rejectsFile,
     ...(staged.warnings.length > 0 && { warnings: staged.warnings }),
   };
-}
-
-/**
- * One line for people:
- * `june: 1,200 rows, 1,190 added, 8 duplicates, 2 rejected (see june.csv.rejects.csv), 0 suppressed`.
- */
-export function describeList(topic: string, answer: ListAnswer): string {
-  const n = (count: number) => count.toLocaleString("en-US");
-  const where = answer.rejects_file ? ` (see ${answer.rejects_file})` : "";
-  return `${topic}: ${n(answer.rows)} rows, ${n(answer.added)} added, ${n(answer.duplicates)} duplicates, ${n(answer.rejected)} rejected${where}, ${n(answer.suppressed)} suppressed`;
 }

@@ -1,14 +1,23 @@
+import { aboutTopic } from "./commands.ts";
 import type { Context } from "./context.ts";
+import { count } from "../counted.ts";
 import { EXIT } from "../errors.ts";
 import { storedTopic } from "../store/topic-name.ts";
 
 /** `cancel`: takes back the messages of a topic that were not handed to SES. Throws `UserError` for an unknown topic. */
-export async function cancel({ terminal, globals, openStore }: Context, name: string): Promise<number> {
+export async function cancel(context: Context, name: string): Promise<number> {
+  const { terminal, globals, openStore } = context;
   const store = await openStore({ ifMissing: "refuse" });
   const topic = await storedTopic(store, name);
   const { cancelled, inFlight } = await store.cancel(topic);
   const totals = await store.totals(topic);
   if (globals.json) terminal.json({ topic, cancelled, in_flight: inFlight, totals });
-  else terminal.done(`${topic}: ${cancelled} cancelled, ${inFlight} in flight, ${totals.sent} sent before`);
+  else {
+    const before = totals.sent === 0 ? "none sent before" : `${count(totals.sent)} sent before`;
+    terminal.done(`${topic}: ${count(cancelled)} cancelled, ${count(inFlight)} in flight, ${before}`);
+    if (inFlight > 0) terminal.info("What is in flight can no longer be stopped.");
+    if (totals.cancelled > 0)
+      terminal.info(`put them back with: ${aboutTopic(context, "retry", topic, "--state cancelled")}`);
+  }
   return EXIT.done;
 }

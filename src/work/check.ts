@@ -62,7 +62,8 @@ const IMPOSSIBLE_TOPIC = "check/";
 export async function checkAccount(context: Context, flags: CheckFlags): Promise<number> {
   const from = flags.from === undefined ? null : mailboxOf(flags.from);
   const dns = dnsOf(flags);
-  const asked = await askSes(context, flags, from, flags.configurationSet ?? null, false);
+  const ses = await openReader(context, flags);
+  const asked = await askSes(ses, from, flags.configurationSet ?? null, false);
   const account = asked.account ? accountFindings(asked.account, null) : [];
   const findings = [...account, ...asked.findings, ...(await askDns(context, dns, from, asked))];
   return answer(context, { topic: null, asked, findings, list: null });
@@ -77,12 +78,13 @@ export async function checkCampaign(context: Context, file: string, flags: Check
   const campaign = await readCampaign(context.io, file, { ...flags, trackClicks: false }, null);
   const from = mailboxOf(campaign.content.from);
   const dns = dnsOf(flags);
+  const ses = await openReader(context, flags);
   const recipients = await openList(context.io, file, flags);
   // Before SES is asked: throws when the content has a variable that is no column of the list.
   campaign.compiled.check(recipients.columns);
   const store = await context.openStore({ ifMissing: "scratch", toRead: true });
   campaign.topic = await storedTopic(store, campaign.topic);
-  const asked = await askSes(context, flags, from, campaign.content.configurationSet, true);
+  const asked = await askSes(ses, from, campaign.content.configurationSet, true);
   const published = await askDns(context, dns, from, asked);
   const { list, counts, need, refused } = await readList(context, store, campaign, recipients, asked.verified);
   const findings = [
@@ -104,18 +106,24 @@ function mailboxOf(written: string): string {
 
 // Amazon SES ---------------------------------------------------------------------------------------------------------
 
+/** What asks SES, when calls can be made; null with `--no-account`. Throws as `sesReady` does. */
+async function openReader({ io, onExit }: Context, flags: CheckFlags): Promise<SesReader | null> {
+  if (!flags.account) return null;
+  const ses = openSesReader(awsRegion(io.env), io.signal);
+  onExit(() => ses.close());
+  await ses.ready(io);
+  return ses;
+}
+
 async function askSes(
-  context: Context,
-  flags: CheckFlags,
+  ses: SesReader | null,
   from: string | null,
   configurationSet: string | null,
   hasList: boolean,
 ): Promise<Asked> {
   const asked: Asked = { region: null, account: null, sender: null, verified: null, findings: [] };
   if (from !== null) asked.findings.push(...fromDomainFindings(domainOf(from)));
-  if (!flags.account) return asked;
-  const ses = openSesReader(awsRegion(context.io.env), context.io.signal);
-  context.onExit(() => ses.close());
+  if (ses === null) return asked;
   asked.region = await ses.region();
   const isReachable = await askAccount(ses, asked, hasList);
   // One finding is enough: without credentials every further question fails the same way.

@@ -15,7 +15,8 @@ const DEFAULT_PER_SECOND = 14;
 /** More calls in flight would not help: one process cannot prepare that many mails a second. */
 const MOST_CONCURRENCY = 500;
 const ACCOUNT_TIMEOUT_MS = 5_000;
-const OUTBOX = "ses-mail-outbox";
+/** Where the mails of a rehearsal land, in the working directory. */
+export const OUTBOX = "ses-mail-outbox";
 
 /** Options of every command that sends: where to, how fast, and how long to wait for an answer. */
 export interface EndpointFlags {
@@ -72,18 +73,44 @@ export function topicByTag(store: Pick<VisitSink, "addressee">): TopicOf {
 }
 
 /**
- * Connects, reads the account's rate and quota, and settles rate and concurrency. An account that cannot be read is a
- * warning and stops nothing. Throws `UserError` for a bad `--timeout`. Everything is closed when the command ends.
+ * The client for Amazon SES, when calls can be made with it; null for the sandbox. To be called before anything is read or
+ * written: a setting that is missing must not cost a minute, and must leave nothing behind. Throws as `sesReady` does, and
+ * `UserError` for a bad `--timeout`. It is closed when the command ends.
  */
-export async function connect(context: Context, flags: EndpointFlags, rehearsing: Rehearsing): Promise<SesConnection> {
+export async function openSes(context: Context, flags: EndpointFlags): Promise<Ses | null> {
+  const options = clientOptions(context, flags, null);
+  if (flags.sandbox) return null;
+  const ses = connectSes(options);
+  context.onExit(() => ses.close());
+  const { env, signal } = context.io;
+  await ses.ready({ env, signal, alternative: "try --sandbox, which needs no account" });
+  return ses;
+}
+
+/** What `connect` goes on with. */
+export interface ConnectOptions extends Rehearsing {
+  /** From `openSes`. Null: start the embedded sandbox. */
+  ses: Ses | null;
+}
+
+/**
+ * Connects, reads the account's rate and quota, and settles rate and concurrency. An account that cannot be read is a
+ * warning and stops nothing. Everything is closed when the command ends.
+ */
+export async function connect(
+  context: Context,
+  flags: EndpointFlags,
+  { ses: opened, ...rehearsing }: ConnectOptions,
+): Promise<SesConnection> {
   const trouble = { outbox: null as Error | null };
-  const sandbox = flags.sandbox
-    ? await startEmbedded(context, flags, { ...rehearsing, onOutboxProblem: (problem) => (trouble.outbox = problem) })
-    : null;
+  const sandbox =
+    opened === null
+      ? await startEmbedded(context, flags, { ...rehearsing, onOutboxProblem: (problem) => (trouble.outbox = problem) })
+      : null;
   const options = clientOptions(context, flags, sandbox);
   // Use one client for everything: reading the account opens the connection that the first mail uses.
-  const ses = haltedBy(trouble, connectSes(options));
-  context.onExit(() => ses.close());
+  const ses = haltedBy(trouble, opened ?? connectSes(options));
+  if (opened === null) context.onExit(() => ses.close());
   const account = await readAccount(context, flags, ses);
   const { perSecond, concurrency } = rateOf(account, flags);
   const limits = account ? `${account.perSecond} per second, ${account.quota ?? "unlimited"} in 24 hours` : "unknown";

@@ -2,7 +2,9 @@
 import { resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { awsRegion } from "../aws/region.ts";
+import type { SqsQueue } from "../aws/sqs.ts";
 import type { Context } from "./context.ts";
+import { count, counted } from "../counted.ts";
 import { EXIT, InterruptedError, UserError } from "../errors.ts";
 import { applyDump, type ApplyOptions, emptySummary, type IngestSummary } from "../feedback/apply-dump.ts";
 import { countProgress } from "./progress.ts";
@@ -81,15 +83,14 @@ async function applyFiles(
 
 async function ingestQueue(context: Context, queueUrl: string, flags: IngestFlags): Promise<number> {
   const { terminal } = context;
-  const { parseQueueUrl } = await import("../aws/sqs.ts");
-  const url = parseQueueUrl(queueUrl);
+  const queue = await openQueue(context, queueUrl);
   const store = await context.openStore();
   const summary = emptySummary();
   const { options, stop } = createReporting(context, summary);
-  terminal.detail(`reading ${url.href}`);
+  terminal.detail(`reading ${queueUrl}`);
   let end;
   try {
-    end = await drainQueue(context, url, flags, { store, summary, options });
+    end = await drainQueue(context, queue, flags, { store, summary, options });
     summary.settled += (await store.matchKeptEvents()).settled;
   } finally {
     stop();
@@ -99,20 +100,28 @@ async function ingestQueue(context: Context, queueUrl: string, flags: IngestFlag
   return code;
 }
 
+/** Opens the queue before the job file: a missing setting must leave nothing behind. Throws as `sqsReady` does. */
+async function openQueue({ io, onExit }: Context, queueUrl: string): Promise<SqsQueue> {
+  const { createSqsQueue, parseQueueUrl } = await import("../aws/sqs.ts");
+  const url = parseQueueUrl(queueUrl);
+  const endpointFromChain = Boolean(io.env["AWS_ENDPOINT_URL_SQS"] || io.env["AWS_ENDPOINT_URL"]);
+  const queue = createSqsQueue({ url, region: awsRegion(io.env), endpointFromChain });
+  onExit(() => queue.close());
+  await queue.ready(io);
+  return queue;
+}
+
 interface Reading {
   store: Store;
   summary: IngestSummary;
   options: ApplyOptions;
 }
 
-async function drainQueue(context: Context, url: URL, flags: IngestFlags, { store, summary, options }: Reading) {
+async function drainQueue(context: Context, queue: SqsQueue, flags: IngestFlags, reading: Reading) {
+  const { store, summary, options } = reading;
   const { io, terminal } = context;
-  const { createSqsQueue } = await import("../aws/sqs.ts");
   const { createEventHandler } = await import("../feedback/apply-queue.ts");
   const { consume } = await import("../queue/consume.ts");
-  const endpointFromChain = Boolean(io.env["AWS_ENDPOINT_URL_SQS"] || io.env["AWS_ENDPOINT_URL"]);
-  const queue = createSqsQueue({ url, region: awsRegion(io.env), endpointFromChain });
-  context.onExit(() => queue.close());
   let looked = 0;
   const onIdle = async () => {
     // Matching looks at every kept event, so do it only when there are more of them than the last time.
@@ -160,8 +169,10 @@ function answer({ terminal, globals }: Context, summary: IngestSummary): number 
   else {
     const { records, events, applied, duplicates, unmatched, ignored, malformed, settled, suppressed } = summary;
     terminal.ending(
-      `${records} records: ${events} events (${applied} applied, ${duplicates} duplicates, ${unmatched} unmatched), ` +
-        `${ignored} ignored, ${malformed} malformed; ${settled} in doubt settled, ${suppressed} addresses suppressed`,
+      `${counted(records, "record")}: ${counted(events, "event")} (${count(applied)} applied, ` +
+        `${counted(duplicates, "duplicate")}, ${count(unmatched)} unmatched), ` +
+        `${count(ignored)} ignored, ${count(malformed)} malformed; ` +
+        `${count(settled)} in doubt settled, ${counted(suppressed, "address", "addresses")} suppressed`,
       code,
     );
   }

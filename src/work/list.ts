@@ -9,6 +9,7 @@ import { LEFT_HINT, LeftRows } from "../compose/list/left.ts";
 import { findName } from "../compose/list/name.ts";
 import { copyOf } from "../compose/list/split.ts";
 import type { CompiledContent } from "../compose/mail/template.ts";
+import { count, counted } from "../counted.ts";
 import { InterruptedError, UserError } from "../errors.ts";
 import { type Io, openInput } from "../io.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
@@ -209,7 +210,10 @@ class Stager {
     if (this.#pastZones.size > 0) throw pastIn(this.#pastZones, "nothing was created");
     const rejectsFile = (await this.#rejects?.close()) ?? null;
     if (this.#rows === this.#rejected) {
-      const why = this.#rows === 0 ? "it has no rows" : `all ${this.#rows} rows are refused, ${this.#reasons[0] ?? ""}`;
+      const why =
+        this.#rows === 0
+          ? "it has no rows"
+          : `${this.#rows === 1 ? "its only row is" : `all ${count(this.#rows)} rows are`} refused, ${this.#reasons[0] ?? ""}`;
       throw new UserError(
         `${nameOfList(this.#file)} has no valid recipient: ${why}`,
         rejectsFile ? `see ${rejectsFile}` : "add recipients",
@@ -234,10 +238,10 @@ class Stager {
 
 /** The error for a time that is past in some zones. `zones`: how many recipients are in each. */
 export function pastIn(zones: ReadonlyMap<string, number>, consequence: string): UserError {
-  const listed = [...zones].map(([zone, count]) => `${zone} (${count})`);
-  const recipients = [...zones.values()].reduce((sum, count) => sum + count, 0);
+  const listed = [...zones].map(([zone, here]) => `${zone} (${count(here)})`);
+  const recipients = [...zones.values()].reduce((sum, here) => sum + here, 0);
   return new UserError(
-    `the time is already past for ${recipients} recipients, in ${listed.slice(0, 10).join(", ")}${listed.length > 10 ? ", …" : ""}`,
+    `the time is already past for ${counted(recipients, "recipient")}, in ${listed.slice(0, 10).join(", ")}${listed.length > 10 ? ", …" : ""}`,
     `choose a later --at; ${consequence}`,
   );
 }

@@ -1,6 +1,7 @@
 /** Opens the store that a command works on, and tells on stderr of waits and of messages found in doubt. */
 import type { Open, SqliteStore } from "../store/open.ts";
 import type { Opened, Store } from "../store/store.ts";
+import { counted } from "../counted.ts";
 import type { Context, OpenOptions } from "./context.ts";
 
 type Opener = Pick<Context, "io" | "terminal" | "globals">;
@@ -41,6 +42,6 @@ async function openWith<Kind extends Store>(
 
 const tellRecovered = (tell: (text: string) => void) => (count: number) =>
   tell(
-    `${count} messages were in flight in a process that died: they are in doubt. ` +
-      "An event settles them, or you decide: ses-mail retry <topic> --state in_doubt",
+    `${counted(count, "message was", "messages were")} in flight in a process that died, and ${count === 1 ? "is" : "are"} in doubt. ` +
+      `An event settles ${count === 1 ? "it" : "them"}, or you decide: ses-mail retry <topic> --state in_doubt`,
   );

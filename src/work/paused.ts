@@ -1,6 +1,6 @@
 /** What commands say of paused topics. */
 import { emptyRun, type Halt, type SendResult } from "../deliver/sender.ts";
-import { shellWord } from "../printable.ts";
+import { shellWord } from "../shell.ts";
 import type { TopicRow } from "../store/rows.ts";
 import type { Topics } from "../store/store.ts";
 import { localWhen } from "../time/local.ts";

@@ -1,14 +1,16 @@
 /** A topic's refusal in the words of the command line. */
 import { UserError } from "../errors.ts";
+import { shellWord, topicCommand } from "../shell.ts";
 import { refusalReason } from "../intake/refusal-text.ts";
 import { type RefusedTopic, type TopicRefusal, TopicRefusedError } from "../store/rules/admit.ts";
 
 const HINTS: Record<TopicRefusal, (topic: string) => string> = {
-  cancelled: (topic) => `reopen it with: ses-mail retry "${topic}" --state cancelled, or name a new one with --topic`,
-  rehearsed: (topic) => `send it for real with: ses-mail send --topic "${topic}"`,
+  cancelled: (topic) =>
+    `reopen it with: ${topicCommand("retry", topic, "--state cancelled")}, or name a new one with --topic`,
+  rehearsed: (topic) => `send it for real with: ses-mail send --topic ${shellWord(topic)}`,
   rehearsing: () => "wait until that has ended, or stop it",
   "sent-for-real": (topic) =>
-    `rehearse under another name, such as --topic "${rehearsalName(topic)}", or with another --db`,
+    `rehearse under another name, such as --topic ${shellWord(rehearsalName(topic))}, or with another --db`,
   "other-content": () => "use --topic for a new topic, or --replace-content to change what has not been sent yet",
   "sent-as-variant": () => "use --topic for a new topic",
 };

@@ -1,15 +1,18 @@
 /** `send` without consequences for the job file: `--dry-run` and `--test-to`. */
-import { type Campaign, type CampaignFlags, describeList, readCampaign, stageCampaign } from "./campaign.ts";
+import { type Campaign, type CampaignFlags, readCampaign, stageCampaign } from "./campaign.ts";
 import type { Context } from "./context.ts";
 import { parseAddress } from "../compose/address/address.ts";
 import { headerLines } from "../compose/mail/header-lines.ts";
 import type { Outcome } from "../deliver/outcome.ts";
-import { connect } from "./endpoint.ts";
+import { connect, openSes } from "./endpoint.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { AT_ONCE, type StagedList } from "./list.ts";
+import { factsBefore, type ListAnswer, listText } from "./list-facts.ts";
+import { mailAnswer } from "./mail-answer.ts";
 import { NO_MESSAGES, type RenderedMail } from "../message.ts";
 import { renderOne } from "./one-mail.ts";
 import type { SendFlags } from "./send-flags.ts";
+import type { ListForecast } from "../store/rows.ts";
 import { storedTopic } from "../store/topic-name.ts";
 
 /**
@@ -22,21 +25,38 @@ export async function rehearse(context: Context, file: string, flags: CampaignFl
   const store = await context.openStore({ ifMissing: "scratch", toRead: true });
   campaign.topic = await storedTopic(store, campaign.topic);
   const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: true });
-  const ingest = await staged.commit({ rehearse: true });
+  const forecast = await staged.forecast();
   const sample = renderSample(campaign, staged);
   const { topic } = campaign;
   if (globals.json) {
     const known = (await store.topic(topic)) !== null;
     const totals = known ? await store.totals(topic) : NO_MESSAGES;
-    terminal.json({ topic, outcome: "nothing_to_send", reason: "dry run", ingest, run: null, totals, sample });
+    terminal.json({
+      topic,
+      outcome: "nothing_to_send",
+      reason: "dry run",
+      ingest: answerOf(staged, forecast),
+      run: null,
+      totals,
+      sample: mailAnswer(sample),
+    });
   } else {
     terminal.result(`${headerLines(sample)}\n\n${sample.text}\n`);
     // There is no rejects file, so show the reasons here.
     for (const reason of staged.reasons) terminal.warn(reason);
     if (staged.rejected > staged.reasons.length) terminal.warn("…");
-    terminal.info(`Dry run, nothing was written or sent. ${describeList(topic, ingest)}`);
+    terminal.info(`Dry run, nothing was written or sent. ${topic}: ${listText(factsBefore(staged, forecast), "new")}`);
   }
-  return ingest.rejected > 0 ? EXIT.partial : EXIT.done;
+  return staged.rejected > 0 ? EXIT.partial : EXIT.done;
+}
+
+function answerOf({ rows, rejected, warnings }: StagedList, forecast: ListForecast): ListAnswer {
+  const { added, known, repeated, suppressed } = forecast;
+  const duplicates = known + repeated;
+  return {
+    ...{ rows, added, duplicates, rejected, suppressed, rejects_file: null },
+    ...(warnings.length > 0 && { warnings }),
+  };
 }
 
 /**
@@ -53,12 +73,13 @@ export async function sendSample(
   if ("problem" in parsed)
     throw new UserError(`--test-to expects an address, got ${JSON.stringify(to)}: ${parsed.problem}`);
   const campaign = await readCampaign(context.io, file, flags, context.terminal);
+  const opened = await openSes(context, flags);
   const mail = await renderOne(context.io, campaign, {
     row: 1,
     to: parsed.address,
     refusal: (reason, line) => new UserError(`the first row (line ${line}) is refused: ${reason}`),
   });
-  const { ses, halt } = await connect(context, flags, { topicOf: async () => campaign.topic });
+  const { ses, halt } = await connect(context, flags, { ses: opened, topicOf: async () => campaign.topic });
   const outcome: Outcome = halt ? { kind: "halted", ...halt } : await ses.send(mail, []);
   answerSample(context, campaign.topic, parsed.address, outcome);
   if (outcome.kind === "sent") return EXIT.done;

@@ -1,9 +1,13 @@
 /** The `retry` command at work: a person puts messages back to pending. */
+import { aboutTopic, moveTopic, sendTopic } from "./commands.ts";
 import type { Context } from "./context.ts";
+import { count, counted } from "../counted.ts";
 import { EXIT, UserError } from "../errors.ts";
 import type { State, Totals } from "../message.ts";
 import { remindOfPause } from "./paused.ts";
+import type { Store } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
+import { localWhen } from "../time/local.ts";
 
 /** Options of `retry`. */
 export interface RetryFlags {
@@ -25,19 +29,43 @@ export async function retry(context: Context, name: string, { state: states, yes
   const retried = await store.retry(topic, states);
   const totals = await store.totals(topic);
   if (globals.json) terminal.json({ topic, retried, totals });
-  else terminal.done(`${topic}: ${retried} back to pending; send them with: ses-mail send --topic "${topic}"`);
+  else {
+    const suppressed = Math.max(0, sumOf(before, states) - sumOf(totals, states) - retried);
+    const stayed = suppressed > 0 ? `, ${count(suppressed)} suppressed meanwhile` : "";
+    const next = await nextStep(context, store, topic, retried);
+    terminal.done(`${topic}: ${count(retried)} back to pending${stayed}; ${next}`);
+  }
   if (retried > 0) await remindOfPause(context, store, topic);
   return EXIT.done;
+}
+
+/** What sends the messages that were put back, and when. */
+async function nextStep(context: Context, store: Store, topic: string, retried: number): Promise<string> {
+  if (retried === 0) return `there is nothing to send; see: ${aboutTopic(context, "stats", topic)}`;
+  const endpoint = (await store.topic(topic))?.endpoint ?? null;
+  const scope = { topic, endpoint: endpoint ?? "ses", maxLateMs: null } as const;
+  const { due, nextDueInMs } = await store.outlook(scope);
+  const send = sendTopic(context, topic, endpoint);
+  if (due > 0 || nextDueInMs === null) return `send them with: ${send}`;
+  const now = context.io.clock.now();
+  const at = Math.round((now + nextDueInMs) / 1000) * 1000;
+  const soon = moveTopic(context, topic, "+1m");
+  return `they are due ${localWhen(at, now)}, when this sends them: ${send}; to send them sooner: ${soon}`;
+}
+
+function sumOf(totals: Totals, states: State[]): number {
+  return states.reduce((sum, state) => sum + totals[state], 0);
 }
 
 async function confirmRetry({ io, terminal }: Context, topic: string, states: State[], before: Totals): Promise<void> {
   if (!io.stdin.isTTY || !io.stderr.isTTY)
     throw new UserError("retry expects --yes when there is no terminal to ask on", "add --yes");
-  const count = states.reduce((sum, state) => sum + before[state], 0);
   const doubt =
     states.includes("in_doubt") && before.in_doubt > 0
-      ? ` ${before.in_doubt} of them are in doubt: they may get a second copy.`
+      ? ` ${count(before.in_doubt)} of them ${before.in_doubt === 1 ? "is" : "are"} in doubt, which may mean a second copy.`
       : "";
-  if (!(await terminal.confirm(`Put ${count} messages of "${topic}" back to pending?${doubt}`)))
+  if (
+    !(await terminal.confirm(`Put ${counted(sumOf(before, states), "message")} of "${topic}" back to pending?${doubt}`))
+  )
     throw new UserError("not confirmed", "nothing was changed");
 }

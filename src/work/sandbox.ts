@@ -1,6 +1,7 @@
 /** The `sandbox` command at work: a local SES that runs until a signal. */
 import { resolve } from "node:path";
 import type { Context } from "./context.ts";
+import { counted } from "../counted.ts";
 import { EXIT, exitCodeOf, UserError } from "../errors.ts";
 import { parseFault } from "../sandbox/faults.ts";
 import { type SandboxOptions, startSandbox } from "../sandbox/server.ts";
@@ -50,7 +51,7 @@ export async function runSandbox(context: Context, flags: SandboxFlags): Promise
   await server.close();
   if (globals.json)
     terminal.json({ accepted: server.accepted, ...(server.webhook && { webhook: server.webhook.counts }) });
-  else terminal.info(`accepted ${server.accepted} messages${webhookText(server.webhook?.counts)}`);
+  else terminal.info(`accepted ${counted(server.accepted, "message")}${webhookText(server.webhook?.counts)}`);
   // A signal is how a service ends. Only a second one cuts off what is under way.
   return io.hardSignal.aborted ? exitCodeOf(io.signal) : EXIT.done;
 }

@@ -1,11 +1,14 @@
 /** The `schedule` command at work: it takes a list in for later, or moves a topic's pending messages to another time. */
-import { type CampaignFlags, describeList, importCampaign, type ListAnswer } from "./campaign.ts";
+import { type CampaignFlags, importCampaign } from "./campaign.ts";
 import type { Context } from "./context.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { remindOfPause } from "./paused.ts";
 import { pastIn, type Timing, zoneColumnOf } from "./list.ts";
-import type { State, Totals } from "../message.ts";
+import type { ListAnswer } from "./list-facts.ts";
 import { rehearsalOf, removeRehearsal } from "./afresh.ts";
+import { aboutAll, aboutTopic, moveTopic } from "./commands.ts";
+import { counted } from "../counted.ts";
+import type { State, Totals } from "../message.ts";
 import type { Reschedule } from "../store/rows.ts";
 import type { Reader, Topics } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
@@ -41,38 +44,37 @@ export async function schedule(context: Context, file: string | null, flags: Sch
       "name the file to send, or the topic to move",
     );
   }
-  return moveTopic(context, flags.topic, when);
+  return moveMessages(context, flags.topic, when);
 }
 
 async function scheduleFile(context: Context, file: string, flags: ScheduleFlags, when: When): Promise<number> {
   const { terminal } = context;
   const scheduled = await importCampaign(context, file, flags, when.timing, { isReal: true });
-  const { topic, ingest, totals, notBefore, isAfresh } = scheduled;
+  const { topic, ingest, totals, notBefore, isAfresh, text } = scheduled;
   // What was rehearsed waits for the earliest time. Each recipient has a zone of its own, so give it its own time.
   if (isAfresh && when.timing.zoneColumn !== null) {
     const store = await context.openStore();
     await store.reschedule(topic, await planMove(store, topic, when, ["pending"]));
   }
-  answer(context, { topic, ingest, totals, notBefore, when, text: describeList(topic, ingest) });
+  answer(context, { topic, ingest, totals, notBefore, when, text });
   if (ingest.added === 0 && ingest.duplicates > 0 && !isAfresh) {
-    terminal.warn(
-      `Everybody was in "${topic}" already, so nothing moved; to move what is pending: ses-mail schedule --topic "${topic}" --at …`,
-    );
+    const move = moveTopic(context, topic, "…");
+    terminal.warn(`Everybody was in "${topic}" already, so nothing moved; to move what is pending: ${move}`);
   }
   return ingest.rejected > 0 ? EXIT.partial : EXIT.done;
 }
 
-async function moveTopic(context: Context, name: string, when: When): Promise<number> {
+async function moveMessages(context: Context, name: string, when: When): Promise<number> {
   const store = await context.openStore({ ifMissing: "refuse" });
   const topic = await storedTopic(store, name);
   const rehearsed = await rehearsalOf(store, topic, "ses");
   const { pending } = await store.totals(topic);
-  if (pending === 0 && !rehearsed) throw await nothingToMove(store, topic);
+  if (pending === 0 && !rehearsed) throw await nothingToMove(context, store, topic);
   const plan = await planMove(store, topic, when, rehearsed ? null : ["pending"]);
   if (rehearsed) await removeRehearsal(context, store, topic, plan.notBefore);
   const moved = await store.reschedule(topic, plan);
   const totals = await store.totals(topic);
-  const text = `${topic}: ${moved} messages moved`;
+  const text = `${topic}: ${counted(moved, "message")} moved`;
   answer(context, { topic, ingest: null, totals, moved, notBefore: plan.notBefore, when, text });
   await remindOfPause(context, store, topic);
   return EXIT.done;
@@ -91,7 +93,8 @@ interface Scheduled {
   text: string;
 }
 
-function answer({ terminal, globals, io }: Context, scheduled: Scheduled): void {
+function answer(context: Context, scheduled: Scheduled): void {
+  const { terminal, globals, io } = context;
   const { topic, ingest, totals, moved, notBefore, when, text } = scheduled;
   if (globals.json) {
     terminal.json({
@@ -108,7 +111,13 @@ function answer({ terminal, globals, io }: Context, scheduled: Scheduled): void 
   } else {
     const trouble = ingest?.rejected;
     terminal.done(text, trouble);
-    terminal.done(dueText(notBefore, when, io.clock.now()), trouble);
+    // Of a list that added nobody nothing is due at this time.
+    if ((moved ?? ingest?.added ?? 0) > 0) {
+      terminal.done(dueText(notBefore, when, io.clock.now()), trouble);
+      // Nothing leaves by itself, which those who schedule for the first time do not know.
+      terminal.info(`Something has to send it then: cron with ${aboutAll(context, "send")}, or ses-mail serve.`);
+      terminal.info(`take it back with: ${aboutTopic(context, "cancel", topic)}`);
+    }
   }
 }
 
@@ -119,13 +128,13 @@ function dueText(at: number, when: When, now: number): string {
 }
 
 /** The error for a topic with nothing pending: "due at 09:00" would be a promise that is not kept. */
-async function nothingToMove(store: Topics, topic: string): Promise<UserError> {
+async function nothingToMove(context: Context, store: Topics, topic: string): Promise<UserError> {
   const cancelled = ((await store.topic(topic))?.cancelledAt ?? null) !== null;
   return new UserError(
     `topic "${topic}" has nothing pending to move`,
     cancelled
-      ? `it is cancelled; reopen it with: ses-mail retry "${topic}" --state cancelled`
-      : `look at it with: ses-mail stats "${topic}"`,
+      ? `it is cancelled; reopen it with: ${aboutTopic(context, "retry", topic, "--state cancelled")}`
+      : `look at it with: ${aboutTopic(context, "stats", topic)}`,
   );
 }
 

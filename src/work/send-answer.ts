@@ -1,64 +1,71 @@
-/** The answer of a finished run: JSON or a line, why it stopped, and the exit code. */
-import type { ListAnswer } from "./campaign.ts";
+/** The answer of a finished run: JSON or lines, why it stopped, what to do next, and the exit code. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { troubleLines } from "./causes.ts";
+import { aboutAll, aboutTopic, moveTopic } from "./commands.ts";
 import type { Context } from "./context.ts";
+import { count, counted } from "../counted.ts";
 import type { Run, SendOutcome, SendResult } from "../deliver/sender.ts";
 import type { Scope } from "../deliver/source.ts";
-import { formatDuration } from "../time/duration.ts";
+import { roughDuration } from "../time/duration.ts";
 import { localWhen } from "../time/local.ts";
-import type { SesConnection } from "./endpoint.ts";
-import { tellPaused } from "./paused.ts";
+import { OUTBOX } from "./endpoint.ts";
 import { EXIT, exitCodeOf } from "../errors.ts";
+import type { ListAnswer } from "./list-facts.ts";
 import type { Totals } from "../message.ts";
+import { tellPaused } from "./paused.ts";
+import { nothingLine, type SendPlan } from "./send-plan.ts";
 import type { Rehearsal } from "../store/rows.ts";
-import { shellWord } from "../printable.ts";
 import type { Store } from "../store/store.ts";
 
 const DAY_MS = 86_400_000;
+/** A run of all topics names so many of those with trouble. */
+const SHOWN_TOPICS = 5;
 
-/** What a run works with: the store, the connection, and what became of the list (null: there was none). */
-export interface RunSetup {
+/** What a run had to do, and what it met. */
+export interface RunFacts {
   store: Store;
-  connection: SesConnection;
+  /** What became of the list; null: there was none. */
   ingest: ListAnswer | null;
-  /** True: the topic was only rehearsed, and is to be started afresh. */
-  rehearsed: boolean;
-  /** What was removed of the rehearsal. Not set, or null: nothing was. */
+  plan: SendPlan;
+  /** What was removed of a rehearsal. Not set, or null: nothing was. */
   removed?: Rehearsal | null;
+  /** The topics in which messages failed or came to be in doubt. */
+  troubled: string[];
 }
-
-/** What the answer is about: the store, and what became of the list. */
-export type Answered = Pick<RunSetup, "store" | "ingest" | "removed">;
 
 /** Writes the answer of a finished run. `late`: how many messages `--max-late` left alone. Returns the exit code. */
 export async function answerRun(
   context: Context,
   scope: Scope,
-  setup: Answered,
+  facts: RunFacts,
   result: SendResult,
   late: number,
 ): Promise<number> {
   const { terminal, globals, io } = context;
-  const totals = await setup.store.totals(scope.topic);
-  const now = io.clock.now();
-  const problem = await reasonOf(scope, setup, result, { totals, late, now });
-  const reason = problem ?? (await scheduledReason(scope, setup, now));
-  const code = exitCode(context, scope, setup, result, totals, late);
+  const totals = await facts.store.totals(scope.topic);
+  const stopped = await reasonOf(context, facts, result, totals);
+  const problem = stopped ?? (late > 0 ? await lateReason(context, scope, facts.store, late) : null);
+  const reason = problem ?? (await scheduledReason(context, scope, facts));
+  const code = exitCode(context, scope, facts, result, totals, late);
+  const isIdle = !globals.json && result.outcome === "nothing_to_send" && facts.plan.due === 0;
+  // Why it stopped is the first thing to know.
+  if (stopped !== null) terminal.warn(stopped);
   if (globals.json) {
-    terminal.json({
-      topic: scope.topic,
-      outcome: result.outcome,
-      reason,
-      ingest: setup.ingest,
-      run: runAnswer(result.run),
-      totals,
-      ...(setup.removed && { rehearsal_removed: setup.removed }),
-    });
+    const { outcome } = result;
+    const ran = { ingest: facts.ingest, run: runAnswer(result.run), totals };
+    const removed = facts.removed ? { rehearsal_removed: facts.removed } : {};
+    terminal.json({ topic: scope.topic, outcome, reason, ...ran, ...removed });
   } else {
-    terminal.ending(describeResult(scope.topic, result.run, totals), code);
+    const line = isIdle ? nothingLine(facts.plan, io.clock.now()) : describeResult(scope.topic, result.run, totals);
+    terminal.ending(line, code);
   }
-  if (problem !== null) terminal.warn(problem);
-  else if (reason !== null) terminal.info(reason);
-  if (scope.topic === null) await tellPaused(context, setup.store, scope.endpoint);
+  if (stopped === null && problem !== null) terminal.warn(problem);
+  // The line about nothing to do says itself what is for later.
+  else if (stopped === null && reason !== null && !isIdle) terminal.info(reason);
+  for (const line of await troubles(context, scope, facts)) terminal.warn(line);
+  if (scope.endpoint === "sandbox" && result.run.sent > 0) terminal.info(whereToLook(context, scope.topic));
+  if (scope.topic === null) await tellPaused(context, facts.store, scope.endpoint);
   return code;
 }
 
@@ -75,45 +82,45 @@ function runAnswer(run: Run) {
   };
 }
 
-interface Counted {
-  totals: Totals;
-  late: number;
-  now: number;
-}
+// Why it stopped, and what is left -----------------------------------------------------------------------------------
 
-/** Why the run is not all that was asked for; null: it is. */
 async function reasonOf(
-  scope: Scope,
-  { store }: Answered,
+  { io }: Context,
+  { store }: RunFacts,
   result: SendResult,
-  { totals, late, now }: Counted,
+  totals: Totals,
 ): Promise<string | null> {
+  const remain = counted(totals.pending, "message remains", "messages remain");
   if (result.outcome === "quota") {
     const sent = await store.sentWithin(DAY_MS);
     const oldest = Math.min(...[...sent.values()].map(({ first }) => first));
     const frees = Number.isFinite(oldest)
-      ? ` The 24-hour window rolls: this job file's part frees from ${localWhen(oldest + DAY_MS, now)} on.`
+      ? ` The 24-hour window rolls: this job file's part frees from ${localWhen(oldest + DAY_MS, io.clock.now())} on.`
       : "";
-    return `${sentence(result.reason ?? "")} ${totals.pending} messages remain.${frees} Run the same command again then, or use --on-quota wait.`;
+    return `${sentence(result.reason ?? "")} ${remain}.${frees} Run the same command again then, or use --on-quota wait.`;
   }
   if (result.outcome === "halted" || result.outcome === "interrupted") {
     const hint = result.hint ? `; ${result.hint}` : "";
-    return `${result.reason ?? ""}${hint}. ${totals.pending} messages remain: run the same command again to send them.`;
+    const resume = totals.pending > 0 ? ": run the same command again to resume" : "";
+    return `${result.reason ?? ""}${hint}. ${remain}${resume}.`;
   }
-  return late > 0 ? lateReason(store, scope, { late, now }) : null;
+  return null;
 }
 
 /** Looks at no more topics than this, and names no more than three: a shop may have one for each order. */
 const MOST_LOOKED_AT = 20;
 const MOST_NAMED = 3;
 
-async function lateReason(store: Store, scope: Scope, { late, now }: Omit<Counted, "totals">): Promise<string> {
-  const names = scope.topic === null ? await lateTopics(store, scope, now) : [scope.topic];
+async function lateReason(context: Context, scope: Scope, store: Store, late: number): Promise<string> {
+  const names = scope.topic === null ? await lateTopics(store, scope, context.io.clock.now()) : [scope.topic];
   const where = names.length === 0 ? "" : ` (of ${names.join(", ")})`;
   const [one] = names;
-  const topic = names.length === 1 && one !== undefined ? shellWord(one) : "<topic>";
-  const what = late === 1 ? "1 message is" : `${late.toLocaleString("en-US")} messages are`;
-  return `${what} overdue by more than --max-late and still pending${where}; give them another time with: ses-mail schedule --topic ${topic} --at …`;
+  const move =
+    names.length === 1 && one !== undefined
+      ? moveTopic(context, one, "…")
+      : aboutAll(context, "schedule", "--topic <topic> --at …");
+  const what = counted(late, "message is", "messages are");
+  return `${what} overdue by more than --max-late and still pending${where}; give them another time with: ${move}`;
 }
 
 /** Some of the topics with messages that are too late. */
@@ -134,21 +141,45 @@ function sentence(text: string): string {
   return text === "" || text.endsWith(".") ? text : `${text}.`;
 }
 
-/** Says when the next messages are due; null: none waits. `now`: ms since the epoch. */
-async function scheduledReason(scope: Scope, { store }: Answered, now: number): Promise<string | null> {
+/** Says when the next messages are due; null: none waits. */
+async function scheduledReason({ io }: Context, scope: Scope, { store }: RunFacts): Promise<string | null> {
   const { nextDueInMs } = await store.outlook(scope);
   if (nextDueInMs === null) return null;
+  const now = io.clock.now();
   // The store counts by its own clock, some milliseconds after ours, and people schedule to the second: round to it.
   const second = Math.round((now + nextDueInMs) / 1000) * 1000;
   return `The next messages are due at ${localWhen(second, now)}.`;
 }
+
+// What went wrong, and where to look ---------------------------------------------------------------------------------
+
+async function troubles(context: Context, scope: Scope, { store, troubled }: RunFacts): Promise<string[]> {
+  if (scope.topic !== null) return troubleLines(context, store, scope.topic);
+  const lines: string[] = [];
+  for (const topic of troubled.slice(0, SHOWN_TOPICS))
+    lines.push(...(await troubleLines(context, store, topic, `${topic}: `)));
+  if (troubled.length > SHOWN_TOPICS) {
+    const more = counted(troubled.length - SHOWN_TOPICS, "more topic has", "more topics have");
+    lines.push(`${more} such messages; see: ${aboutAll(context, "topics")}`);
+  }
+  return lines;
+}
+
+function whereToLook(context: Context, topic: string | null): string {
+  const page = topic === null ? "" : join(topic, "index.html");
+  const isThere = page !== "" && existsSync(join(context.io.cwd, OUTBOX, page));
+  const stats = topic === null ? aboutAll(context, "stats") : aboutTopic(context, "stats", topic);
+  return `look: ${OUTBOX}/${isThere ? page : ""} · ${stats}`;
+}
+
+// Exit code and result -----------------------------------------------------------------------------------------------
 
 const STOPPED: ReadonlySet<SendOutcome> = new Set(["quota", "halted"]);
 
 function exitCode(
   { io }: Context,
   scope: Scope,
-  setup: Answered,
+  facts: RunFacts,
   result: SendResult,
   totals: Totals,
   late: number,
@@ -158,16 +189,16 @@ function exitCode(
   // For one topic count what failed in earlier runs, too; for cron, which sends all topics, only what happened now.
   const { failed, in_doubt: inDoubt } =
     scope.topic === null ? { failed: result.run.failed, in_doubt: result.run.inDoubt } : totals;
-  const imperfect = failed > 0 || inDoubt > 0 || late > 0 || (setup.ingest?.rejected ?? 0) > 0;
+  const imperfect = failed > 0 || inDoubt > 0 || late > 0 || (facts.ingest?.rejected ?? 0) > 0;
   return imperfect ? EXIT.partial : EXIT.done;
 }
 
 function describeResult(topic: string | null, run: Run, totals: Totals): string {
-  const parts = [`${run.sent} sent`, `${run.failed} failed`, `${run.inDoubt} in doubt`];
-  const rest = [`${totals.sent} of ${totals.total} sent in all`, `${totals.pending} pending`];
-  if (totals.failed > 0) rest.push(`${totals.failed} failed`);
-  if (totals.in_doubt > 0) rest.push(`${totals.in_doubt} in doubt`);
-  if (totals.suppressed > 0) rest.push(`${totals.suppressed} suppressed`);
-  if (totals.cancelled > 0) rest.push(`${totals.cancelled} cancelled`);
-  return `${topic ?? "all topics"}: ${parts.join(", ")} in ${formatDuration(run.elapsedMs)}; ${rest.join(", ")}`;
+  const parts = [`${count(run.sent)} sent`, `${count(run.failed)} failed`, `${count(run.inDoubt)} in doubt`];
+  const rest = [`${count(totals.sent)} of ${count(totals.total)} sent in all`, `${count(totals.pending)} pending`];
+  if (totals.failed > 0) rest.push(`${count(totals.failed)} failed`);
+  if (totals.in_doubt > 0) rest.push(`${count(totals.in_doubt)} in doubt`);
+  if (totals.suppressed > 0) rest.push(`${count(totals.suppressed)} suppressed`);
+  if (totals.cancelled > 0) rest.push(`${count(totals.cancelled)} cancelled`);
+  return `${topic ?? "all topics"}: ${parts.join(", ")} in ${roughDuration(run.elapsedMs)}; ${rest.join(", ")}`;
 }

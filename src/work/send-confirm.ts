@@ -1,75 +1,52 @@
 /** Shows what `send` is about to do, and asks on a terminal. */
-import { leftToday } from "../aws/quota.ts";
-import type { Campaign } from "./campaign.ts";
-import { readWords } from "../compose/address/encoded-word.ts";
 import type { Context } from "./context.ts";
+import { count } from "../counted.ts";
 import type { SesConnection } from "./endpoint.ts";
 import { UserError } from "../errors.ts";
-import type { RenderedMail } from "../message.ts";
 import type { SendFlags } from "./send-flags.ts";
-import { formatDuration } from "../time/duration.ts";
+import { type FirstMail, planTable, quotaLeft, type SendPlan, toSend } from "./send-plan.ts";
 
-/** What a send is about to do. */
-export interface SendPlan {
-  /** Null: no list was given, and what is due goes out. */
-  campaign: Campaign | null;
-  /** The mail of the first recipient, by which people recognise the campaign; null: not known. */
-  first: RenderedMail | null;
-  /** How many messages may leave, before `--max`. */
-  recipients: number;
-  connection: SesConnection;
+/** True when somebody can be asked, and has not answered with `--yes`. A list on stdin leaves no way to answer. */
+export function isAsked({ io }: Pick<Context, "io">, file: string | null, flags: Pick<SendFlags, "yes">): boolean {
+  return io.stdin.isTTY === true && io.stderr.isTTY === true && file !== "-" && !flags.yes;
 }
 
-/** Warns of what may stop the run and shows the plan; on a terminal asks, unless `--yes`. Throws `UserError` for a no. */
-export async function confirmSend(context: Context, plan: SendPlan, flags: SendFlags): Promise<void> {
-  const { io, terminal } = context;
-  const recipients = Math.min(plan.recipients, flags.max ?? plan.recipients);
-  const quota = quotaLeft(plan.connection);
-  if (recipients === 0) return;
-  warnOfAccount(context, plan.connection, { recipients, quota, onQuota: flags.onQuota });
-  const { perSecond } = plan.connection;
-  const duration = formatDuration((recipients * 1000) / perSecond);
-  const interactive = io.stdin.isTTY === true && io.stderr.isTTY === true;
-  if (!interactive || flags.yes) {
-    const left = quota === null ? "" : `, ${quota} left of today's quota`;
-    terminal.info(`Up to ${recipients} messages at ${perSecond} per second: about ${duration}${left}.`);
-    return;
-  }
-  for (const line of planLines(plan, recipients, duration, quota)) terminal.info(line);
-  if (!(await terminal.confirm("Send now?"))) throw new UserError("not confirmed", "nothing was sent");
+/** The error for a new list on stdin without `--yes`. */
+export function needsYes(): UserError {
+  return new UserError(
+    "send expects --yes for a new list on stdin, because nobody can be asked; nothing was sent or changed",
+    "look at it with --dry-run, then add --yes",
+  );
 }
 
-interface Need {
-  recipients: number;
-  quota: number | null;
-  onQuota: SendFlags["onQuota"];
+/** Shows the plan and asks. Throws `UserError` for a no, `InterruptedError` when a signal came instead of an answer. */
+export async function confirmSend(
+  { io, terminal }: Context,
+  plan: SendPlan,
+  { first, connection }: { first: FirstMail | null; connection: SesConnection },
+  flags: SendFlags,
+): Promise<void> {
+  const about = planTable(plan, { first, connection, flags, now: io.clock.now() });
+  if (!(await terminal.confirm("Send now?", about))) throw new UserError("not confirmed", "nothing was sent");
 }
 
-function warnOfAccount({ terminal }: Context, { account }: SesConnection, { recipients, quota, onQuota }: Need): void {
-  if (quota !== null && recipients > quota) {
+/** Warns of what may stop the run, or should not be forgotten. */
+export function warnOfAccount(
+  { terminal }: Context,
+  plan: SendPlan,
+  connection: SesConnection,
+  flags: Pick<SendFlags, "max" | "onQuota">,
+): void {
+  const { account } = connection;
+  const [messages, quota] = [toSend(plan, flags), quotaLeft(connection)];
+  if (quota !== null && messages > quota) {
+    const end = flags.onQuota === "wait" ? "wait" : "stop";
     terminal.warn(
-      `Today's quota has ${quota} left, the list needs ${recipients}: the run will ${onQuota === "wait" ? "wait" : "stop"} there, and can be resumed.`,
+      `Today's quota has ${count(quota)} left, and ${count(messages)} are to be sent: the run will ${end} there, and can be resumed.`,
     );
   }
   if (account?.enforcement === "PROBATION")
     terminal.warn("The account is on probation: look at its bounces and complaints first.");
   if (account && !account.productionAccess)
     terminal.warn("The account is in the SES sandbox: it can only write to verified addresses.");
-}
-
-function planLines(plan: SendPlan, recipients: number, duration: string, quota: number | null): string[] {
-  const { first, campaign, connection } = plan;
-  return [
-    ...(first ? [`  From        ${readWords(first.from)}`, `  Subject     ${first.subject}`] : []),
-    ...(campaign ? [`  Topic       ${campaign.topic}`] : []),
-    `  Recipients  ${recipients}`,
-    `  Rate        ${connection.perSecond} per second, about ${duration}`,
-    `  Quota       ${quota === null ? "unknown or unlimited" : `${quota} left of today's`}`,
-    ...(connection.endpoint === "sandbox" ? ["  To          the sandbox; nothing leaves this machine"] : []),
-  ];
-}
-
-/** What is left of today's quota; null: it is unlimited or not known. */
-function quotaLeft({ account }: SesConnection): number | null {
-  return account === null || account.quota === 0 ? null : leftToday(account);
 }

@@ -1,128 +1,149 @@
 /** The `send` command at work: plan, confirm, run the loop, answer. */
-import {
-  describeList,
-  type Campaign,
-  type CampaignFlags,
-  type ListAnswer,
-  readCampaign,
-  stageCampaign,
-} from "./campaign.ts";
+import { describeRehearsal, rehearsalOf, removeRehearsal, tellRehearsed } from "./afresh.ts";
+import { type CampaignFlags, readCampaign, type StagedCampaign, stageCampaign } from "./campaign.ts";
 import type { Context } from "./context.ts";
 import { createMailer } from "../deliver/mailer.ts";
 import { LEAST_ANSWERS, tooManyBad } from "../deliver/reputation.ts";
 import { createSendLoop } from "../deliver/send.ts";
-import type { SendOptions, SendResult } from "../deliver/sender.ts";
-import type { Scope } from "../deliver/source.ts";
+import { emptyRun, type Halt, type SendOptions, type SendResult } from "../deliver/sender.ts";
+import type { Outlook, Scope } from "../deliver/source.ts";
 import { parseDuration } from "../time/duration.ts";
-import { connect, type Rehearsing, topicByTag } from "./endpoint.ts";
-import { rehearsalEvents } from "./rehearsal-events.ts";
-import { AT_ONCE, type StagedList } from "./list.ts";
+import { connect, openSes, type Rehearsing, type SesConnection, topicByTag } from "./endpoint.ts";
+import type { Ses } from "../aws/ses.ts";
+import { firstMail, sampleMail } from "./first-mail.ts";
+import { AT_ONCE } from "./list.ts";
+import { cheapForecast, factsAfter, factsBefore, type ListAnswer, type ListFacts, listText } from "./list-facts.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
+import { NO_MESSAGES, type Totals } from "../message.ts";
 import { notBegun, pauseHalt, unlessPaused } from "./paused.ts";
-import { answerRun, type RunSetup } from "./send-answer.ts";
-import { confirmSend } from "./send-confirm.ts";
+import { rehearsalEvents } from "./rehearsal-events.ts";
+import { answerRun } from "./send-answer.ts";
+import { confirmSend, isAsked, needsYes, warnOfAccount } from "./send-confirm.ts";
 import type { SendFlags } from "./send-flags.ts";
-import type { RenderedMail } from "../message.ts";
+import { planLine, planOf, type SendPlan } from "./send-plan.ts";
+import type { ListForecast, TopicRow } from "../store/rows.ts";
 import type { Store, Topics } from "../store/store.ts";
 import { admit } from "../store/rules/admit.ts";
 import { storedTopic } from "../store/topic-name.ts";
-import { describeRehearsal, rehearsalOf, removeRehearsal, tellRehearsed } from "./afresh.ts";
-import type { TopicRow } from "../store/rows.ts";
+import { Troubled } from "./troubled.ts";
 import { openLinks, readSecrets } from "../tracking/links.ts";
 
 /** The rate shown is that of the last few seconds, not of the whole run. */
 const RATE_WINDOW_MS = 5_000;
 
+type Flags = CampaignFlags & SendFlags;
+
+/** What all parts of one send share. */
+interface Sending {
+  context: Context;
+  store: Store;
+  scope: Scope;
+  flags: Flags;
+  /** The topic, when it was only rehearsed and is to be sent for real; null: there is no rehearsal to remove. */
+  rehearsed: TopicRow | null;
+}
+
 /**
  * `send recipients.csv`: takes the list into its topic in one transaction, then sends what is due of the topic. Throws
  * `UserError`, and adds nothing to the job file, when content or list cannot be used or the answer is no.
  */
-export async function sendCampaign(context: Context, file: string, flags: CampaignFlags & SendFlags): Promise<number> {
+export async function sendCampaign(context: Context, file: string, flags: Flags): Promise<number> {
   const campaign = await readCampaign(context.io, file, flags, context.terminal);
   const maxLateMs = maxLateOf(flags);
   // A bad SES_MAIL_SECRET must be an error before anything is changed.
   readSecrets(context.io.env);
+  const ses = await openSes(context, flags);
+  await refuseNewFile(context, file, flags);
   const store = await context.openStore();
   campaign.topic = await storedTopic(store, campaign.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
+  const isNew = (await store.topic(campaign.topic)) === null;
   const rehearsed = await rehearsalOf(store, campaign.topic, endpoint);
   // Nobody got the content that was rehearsed, so another one may take its place.
   if (rehearsed) campaign.flags = { ...campaign.flags, replaceContent: true };
+  if (isNew && isUnasked(file, flags)) throw needsYes();
+  const scope = { topic: campaign.topic, endpoint, maxLateMs } as const;
+  const sending = { context, store, scope, flags, rehearsed };
   const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false, endpoint });
-  const scope: Scope = { topic: campaign.topic, endpoint, maxLateMs };
-  const pause = await pauseHalt(context, store, campaign.topic);
-  if (pause !== null) {
-    // The list waits with the rest of its topic, so there is nothing to connect to and nothing to ask.
-    const added = await addStaged(context, campaign, staged);
-    return answerRun(context, scope, { store, ingest: added }, notBegun(pause), 0);
+  const asked = isAsked(context, file, flags);
+  const forecast = asked || isUnasked(file, flags) ? await staged.forecast() : await cheapForecast(staged);
+  if (isUnasked(file, flags) && (forecast?.added ?? 0) > 0) throw needsYes();
+  const plan = forecast && (await planBefore(sending, staged, forecast, isNew));
+  if (plan !== null && isIdle(plan)) {
+    const ingest = await staged.commit();
+    return answer(sending, { plan, ingest });
   }
-  const connection = await connect(context, flags, rehearsing(context, store));
-  if (rehearsed) announce(context, rehearsed, flags);
-  const plan = { campaign, first: firstMail(campaign, staged), recipients: staged.rows - staged.rejected, connection };
-  await confirmSend(context, plan, flags);
-  const ingest = await addStaged(context, campaign, staged);
-  return sendScope(context, scope, { store, connection, ingest, rehearsed: rehearsed !== null }, flags);
-}
-
-async function addStaged(
-  { terminal }: Context,
-  campaign: Campaign,
-  staged: Awaited<ReturnType<typeof stageCampaign>>,
-): Promise<ListAnswer> {
+  const pause = await pauseHalt(context, store, campaign.topic);
+  if (pause !== null) return answerPaused(sending, pause, await addList(sending, staged, { forecast, isNew }));
+  const connection = await connect(context, flags, { ses, ...rehearsing(context, store) });
+  if (plan !== null) warnOfAccount(context, plan, connection, flags);
+  if (plan !== null && asked) {
+    const list = { campaign, columns: staged.columns, row: forecast?.first ?? null };
+    // Everybody who was rehearsed gets it anew, so nobody of them waits yet.
+    const first = rehearsed ? sampleMail(campaign, staged) : await firstMail(store, scope, list);
+    await confirmSend(context, plan, { first, connection }, flags);
+  }
   const ingest = await staged.commit();
-  terminal.info(describeList(campaign.topic, ingest));
-  return ingest;
+  const facts = factsAfter(ingest, forecast, isNew);
+  const settled = plan ?? (await planNow(sending, { list: facts, reasons: staged.reasons }));
+  if (!asked) context.terminal.info(planLine(settled, connection, flags, context.io.clock.now()));
+  return answer(sending, { plan: settled, ingest, connection });
 }
 
 /**
  * `send`: sends what is due, of every topic or of `--topic`. This is what cron calls. Throws `UserError` for an unknown
  * topic, and when the answer is no.
  */
-export async function sendDue(context: Context, flags: CampaignFlags & SendFlags): Promise<number> {
+export async function sendDue(context: Context, flags: Flags): Promise<number> {
   const maxLateMs = maxLateOf(flags);
   // A bad SES_MAIL_SECRET must be an error before anything is changed.
   readSecrets(context.io.env);
+  const ses = await openSes(context, flags);
   const store = await context.openStore({ ifMissing: "refuse" });
   const topic = flags.topic === undefined ? null : await storedTopic(store, flags.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
   const rehearsed = topic === null ? null : await rehearsalOf(store, topic, endpoint);
   const scope: Scope = { topic, endpoint, maxLateMs };
+  const sending = { context, store, scope, flags, rehearsed };
   // An unknown topic must be an error, not an empty run, so ask for it by name first.
   await store.totals(topic);
   const pause = topic === null ? null : await pauseHalt(context, store, topic);
-  if (pause !== null) return answerRun(context, scope, { store, ingest: null }, notBegun(pause), 0);
-  const { due } = await store.outlook(scope);
-  const connection = await connect(context, flags, rehearsing(context, store));
-  if (rehearsed) announce(context, rehearsed, flags);
-  // Of a rehearsed topic nothing is due before its rehearsal is removed. Then everything is, but what was taken back.
-  const recipients = rehearsed ? rehearsed.total - rehearsed.cancelled : due;
-  await confirmSend(context, { campaign: null, first: null, recipients, connection }, flags);
-  const code = await sendScope(
-    context,
-    scope,
-    { store, connection, ingest: null, rehearsed: rehearsed !== null },
-    flags,
-  );
+  if (pause !== null) return answerPaused(sending, pause, null);
+  const code = await sendPlanned(sending, ses);
   if (topic === null && endpoint === "ses") await tellRehearsed(context, store);
   return code;
 }
 
-/** Says before the question that the rehearsal goes. Without a question it is said when it is done. */
-function announce({ io, terminal }: Context, rehearsed: TopicRow, { yes }: SendFlags): void {
-  if (yes || io.stdin.isTTY !== true || io.stderr.isTTY !== true) return;
-  terminal.info(
-    `"${rehearsed.topic}" was only rehearsed. To send it for real removes the rehearsal: ${describeRehearsal(rehearsed)}.`,
-  );
+async function sendPlanned(sending: Sending, ses: Ses | null): Promise<number> {
+  const { context, store, scope, flags } = sending;
+  const plan = await planNow(sending, { list: null, reasons: [] });
+  if (isIdle(plan)) return answer(sending, { plan, ingest: null });
+  const connection = await connect(context, flags, { ses, ...rehearsing(context, store) });
+  warnOfAccount(context, plan, connection, flags);
+  if (isAsked(context, null, flags)) {
+    await confirmSend(context, plan, { first: await firstMail(store, scope, null), connection }, flags);
+  } else {
+    context.terminal.info(planLine(plan, connection, flags, context.io.clock.now()));
+  }
+  return answer(sending, { plan, ingest: null, connection });
 }
 
-function firstMail({ compiled }: Campaign, { sample }: StagedList): RenderedMail | null {
-  return sample && compiled.render(sample.email, sample.values);
+/** True when nobody can be asked about the list: it came on stdin, and without `--yes`. */
+function isUnasked(file: string, flags: Pick<SendFlags, "yes">): boolean {
+  return file === "-" && !flags.yes;
+}
+
+/** Refuses a list on stdin before a job file is made for it. */
+async function refuseNewFile({ globals }: Context, file: string, flags: SendFlags): Promise<void> {
+  const { storeExists } = await import("../store/open.ts");
+  if (isUnasked(file, flags) && !storeExists(globals.db)) throw needsYes();
 }
 
 function maxLateOf(flags: SendFlags): number | null {
   return flags.maxLate === undefined ? null : parseDuration(flags.maxLate, "--max-late");
 }
 
+/** The embedded sandbox files mails by topic, and its events are taken in. */
 function rehearsing({ terminal }: Context, store: Store): Rehearsing {
   const sink = rehearsalEvents(store, ({ message }) =>
     terminal.warn(
@@ -132,35 +153,115 @@ function rehearsing({ terminal }: Context, store: Store): Rehearsing {
   return { sink, topicOf: topicByTag(store) };
 }
 
-async function sendScope(context: Context, scope: Scope, setup: RunSetup, flags: SendFlags): Promise<number> {
-  const { store } = setup;
+/** Adds the list of a paused topic. It waits there with the rest, so there is nothing to connect to and nothing to ask. */
+async function addList(
+  { context, scope }: Sending,
+  staged: StagedCampaign,
+  { forecast, isNew }: { forecast: ListForecast | null; isNew: boolean },
+): Promise<ListAnswer> {
+  const ingest = await staged.commit();
+  context.terminal.info(`${scope.topic}: ${listText(factsAfter(ingest, forecast, isNew), "added")}`);
+  return ingest;
+}
+
+async function answerPaused(sending: Sending, pause: Halt, ingest: ListAnswer | null): Promise<number> {
+  const { context, store, scope } = sending;
+  const plan = await planNow(sending, { list: null, reasons: [] });
+  return answerRun(context, scope, { store, ingest, plan, troubled: [] }, notBegun(pause), 0);
+}
+
+// What is about to happen --------------------------------------------------------------------------------------------
+
+/** What of the store goes into a plan: what is there, and what is due of it. */
+async function numbersOf({ store, scope, flags, rehearsed }: Sending, isNew: boolean) {
+  if (rehearsed) return { ...afresh(rehearsed), doubtful: 0, removes: describeRehearsal(rehearsed) };
+  const totals = isNew ? NO_MESSAGES : await store.totals(scope.topic);
+  const doubtful = flags.retryInDoubt ? await topicsInDoubt(store, scope) : [];
+  return {
+    totals,
+    outlook: await store.outlook(scope),
+    doubtful: doubtful.reduce((sum, row) => sum + row.in_doubt, 0),
+    removes: null,
+  };
+}
+
+/** What there will be when the rehearsal of the topic is removed: everything is due then, but what was taken back. */
+function afresh({ total, cancelled }: TopicRow): { totals: Totals; outlook: Outlook } {
+  const due = total - cancelled;
+  return { totals: { ...NO_MESSAGES, total, cancelled, pending: due }, outlook: { due, late: 0, nextDueInMs: null } };
+}
+
+/** The plan for a list that is not in the topic yet. */
+async function planBefore(sending: Sending, staged: StagedCampaign, forecast: ListForecast, isNew: boolean) {
+  const { added } = forecast;
+  const about = { added, list: factsBefore(staged, forecast), reasons: staged.reasons };
+  return planOf(sending.scope.topic, { ...(await numbersOf(sending, isNew)), ...about });
+}
+
+/** The plan for what is in the store. */
+async function planNow(sending: Sending, about: { list: ListFacts | null; reasons: string[] }): Promise<SendPlan> {
+  return planOf(sending.scope.topic, { ...(await numbersOf(sending, false)), added: 0, ...about });
+}
+
+function isIdle({ due }: SendPlan): boolean {
+  return due === 0;
+}
+
+// The run ------------------------------------------------------------------------------------------------------------
+
+/** What there is to do. `connection` is not set when that is nothing. */
+interface Job {
+  plan: SendPlan;
+  ingest: ListAnswer | null;
+  connection?: SesConnection;
+}
+
+async function answer(sending: Sending, { plan, ingest, connection }: Job): Promise<number> {
+  const { context, store, scope, flags, rehearsed } = sending;
   // Last of all: whoever cannot send keeps the rehearsal.
-  if (setup.rehearsed && scope.topic !== null && setup.connection.halt === null)
-    setup.removed = await removeRehearsal(context, store, scope.topic);
+  const isSent = rehearsed !== null && connection !== undefined && connection.halt === null;
+  const removed = isSent ? await removeRehearsal(context, store, rehearsed.topic) : null;
   if (flags.retryInDoubt) await retryInDoubt(store, scope);
-  const ran = setup.connection.halt ? notBegun(setup.connection.halt) : await runLoop(context, scope, setup, flags);
-  const result = await unlessPaused(context, store, scope.topic, ran);
+  const troubled = new Troubled();
+  const result = await unlessPaused(context, store, scope.topic, await runWith(sending, connection, troubled));
   // Closed now, so that the events of the rehearsal are in the figures.
-  await setup.connection.sandbox?.close();
+  await connection?.sandbox?.close();
   // Some events came before the answer with their SES message id: match them now.
   await store.matchKeptEvents();
   const late = scope.maxLateMs === null ? 0 : (await store.outlook(scope)).late;
-  return answerRun(context, scope, setup, result, late);
+  return answerRun(
+    context,
+    scope,
+    { store, ingest, plan, removed, troubled: await troubled.topics(store) },
+    result,
+    late,
+  );
 }
 
-/** Takes only the topics that this run sends: a rehearsal must not touch what is in doubt at Amazon. */
+async function runWith(
+  sending: Sending,
+  connection: SesConnection | undefined,
+  troubled: Troubled,
+): Promise<SendResult> {
+  if (connection === undefined) return { outcome: "nothing_to_send", reason: null, hint: null, run: emptyRun() };
+  if (connection.halt) return notBegun(connection.halt);
+  return runLoop(sending, connection, troubled);
+}
+
 async function retryInDoubt(store: Topics, scope: Scope): Promise<void> {
-  for (const row of await store.topics()) {
-    const inScope = scope.topic === null || row.topic === scope.topic;
-    if (inScope && row.endpoint === scope.endpoint && row.in_doubt > 0) await store.retry(row.topic, ["in_doubt"]);
-  }
+  for (const { topic } of await topicsInDoubt(store, scope)) await store.retry(topic, ["in_doubt"]);
+}
+
+/** Only the topics that this run sends: a rehearsal must not touch what is in doubt at Amazon. */
+async function topicsInDoubt(store: Topics, scope: Scope): Promise<TopicRow[]> {
+  const topics = scope.topic === null ? await store.topics() : [await store.topic(scope.topic)];
+  return topics.filter((row) => row !== null && row.endpoint === scope.endpoint && row.in_doubt > 0) as TopicRow[];
 }
 
 async function runLoop(
-  context: Context,
-  scope: Scope,
-  { store, connection }: RunSetup,
-  flags: SendFlags,
+  { context, store, scope, flags }: Sending,
+  connection: SesConnection,
+  troubled: Troubled,
 ): Promise<SendResult> {
   const { io, terminal } = context;
   const { due } = await store.outlook(scope);
@@ -170,7 +271,7 @@ async function runLoop(
   const mailer = createMailer(store, connection.ses, () => openLinks(store, io.env, io.clock), {
     isRehearsal: scope.endpoint === "sandbox",
   });
-  const loop = createSendLoop(store, mailer, {
+  const loop = createSendLoop(store, troubled.watch(mailer), {
     scope,
     rate: () => connection,
     whenDrained: "end",
@@ -193,7 +294,7 @@ async function runLoop(
   }
 }
 
-/** Ends the run when its topic is paused (at once, also while it waits for quota or an outage) or turns out to be bad. */
+/** What is looked at again and again while a run sends: a pause, and what came back. */
 function checkpointOf(context: Context, store: Topics, scope: Scope, flags: SendFlags): SendOptions["checkpoint"] {
   // Bounces of a rehearsal are what somebody wants to see, and harm nobody.
   const reputation = scope.endpoint === "sandbox" ? async () => null : reputationCheck(store, scope, flags);

@@ -45,9 +45,11 @@ const TO_SES: ReadonlyMap<string, SesSuppressionReason> = new Map([
 export async function syncWithSes(context: Context, flags: SyncFlags): Promise<number> {
   const { io, terminal, globals } = context;
   const { connectSuppressionList } = await import("../aws/suppression-list.ts");
-  const store = await context.openStore();
   const list = connectSuppressionList({ region: awsRegion(io.env), clock: io.clock, signal: io.signal });
   context.onExit(() => list.close());
+  // A missing setting must be told before the job file is made.
+  await list.ready(io);
+  const store = await context.openStore();
   const both = !flags.fromSes && !flags.toSes;
   const progress = terminal.progress(null, "addresses");
   try {

@@ -1,6 +1,7 @@
 /** The `suppress` commands for single addresses: add, remove, list. */
 import { parseAddress } from "../compose/address/address.ts";
 import type { Context } from "./context.ts";
+import { count } from "../counted.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { isoTime } from "../time/iso.ts";
 
@@ -21,7 +22,7 @@ export async function suppress(context: Context, addresses: string[], flags: Sup
     checked.map((address) => ({ address, reason: flags.reason, source: "manual", detail })),
   );
   if (globals.json) terminal.json({ added, known: checked.length - added });
-  else terminal.done(`${added} added, ${checked.length - added} known before`);
+  else terminal.done(`${count(added)} added, ${count(checked.length - added)} known before`);
   return EXIT.done;
 }
 
@@ -31,7 +32,7 @@ export async function unsuppress({ openStore, terminal, globals }: Context, addr
   const store = await openStore({ ifMissing: "refuse" });
   const removed = await store.unsuppress(checked);
   if (globals.json) terminal.json({ removed, unknown: checked.length - removed });
-  else terminal.done(`${removed} removed, ${checked.length - removed} were not suppressed`);
+  else terminal.done(`${count(removed)} removed, ${count(checked.length - removed)} not suppressed before`);
   return EXIT.done;
 }
 

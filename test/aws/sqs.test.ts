@@ -135,7 +135,7 @@ describe("what SQS refuses is one line", () => {
     const args = ["ingest-events", "--sqs", server.url, "--once"];
     const none = { AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "" };
     expect(await run(folder, args, { env: none })).toMatchObject({
-      code: 3,
+      code: 2,
       stderr: expect.stringContaining("AWS_ACCESS_KEY_ID"),
     });
     expect(await run(folder, args, { env: { AWS_REGION: "" } })).toMatchObject({

@@ -73,7 +73,7 @@ describe("a list that is none", () => {
     await refused(at, await at.run(["send", "none.csv", "--content", "june.html"]), /none\.csv/);
     await refused(at, await at.run(["send", "lists", "--content", "june.html"]), /lists/);
     await refused(at, await at.run(["send", "june.html"]), /expected a list.*june\.html.*--content june\.html/);
-    await refused(at, await at.run(["send", "-", "--content", "june.html"]), /stdin.*empty/);
+    await refused(at, await at.run(["send", "-", "--content", "june.html", "--yes"]), /stdin.*empty/);
     await refused(at, await at.run(["send", file, "--encoding", "klingon"]), /klingon/);
     await refused(at, await at.run(["send", file, "--delimiter", "ab"]), /--delimiter/);
     await refused(at, await at.run(["send", file, "--email-column", "mail"]), /mail/);

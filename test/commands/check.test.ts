@@ -149,16 +149,18 @@ test("an account in the SES sandbox: recipients that are not verified are named"
   expect(json.recipients.unverified).toBe(1);
 });
 
-test("no SES in reach: one error, and the content is checked all the same", async () => {
+test("no SES in reach: one error, and the content is checked all the same; without settings: exit 2", async () => {
   const folder = await campaign(
     ["ann@example.net,Ann"],
     HTML.replace("https://example.com/u?e={{ email | url_encode }}", "/u"),
   );
-  for (const env of [{}, { AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "" }, { AWS_REGION: "" }]) {
-    const { code, json } = await run(folder, ["check", "june.csv", "--json", "--no-dns"], { env });
-    expect(code).toBe(1);
-    expect(troubles(json.findings)).toEqual(["error account.read", "error content.links"]);
-    expect(json.account).toBeNull();
+  const { code, json } = await run(folder, ["check", "june.csv", "--json", "--no-dns"]);
+  expect(code).toBe(1);
+  expect(troubles(json.findings)).toEqual(["error account.read", "error content.links"]);
+  expect(json.account).toBeNull();
+  for (const env of [{ AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "" }, { AWS_REGION: "" }]) {
+    const none = await run(folder, ["check", "june.csv", "--json", "--no-dns"], { env });
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringMatching(/AWS_(?:ACCESS_KEY_ID|REGION)/) });
   }
 });
 

@@ -55,7 +55,7 @@ describe("import and schedule", () => {
     await run(folder, ["cancel", "june"]);
     const result = await run(folder, ["schedule", "--topic", "june", "--at", "+1h", "--json"]);
     expect(result.code).toBe(2);
-    expect(result.json.error).toMatch(/nothing pending.*ses-mail retry "june" --state cancelled/);
+    expect(result.json.error).toMatch(/nothing pending.*ses-mail retry june --state cancelled/);
   });
 
   it("moving with --tz-column names every zone where it is past, and moves nobody", async () => {

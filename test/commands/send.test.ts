@@ -217,7 +217,7 @@ describe("send", () => {
     await writeCampaign(folder, 1);
     const server = await sesServer(folder);
     const env = { ...server.env, SES_MAIL_DB: "other.db", SES_MAIL_RATE: "50" };
-    const args = ["send", "-", "--content", "june.html", "--topic", "뉴스레터 1월", "--json"];
+    const args = ["send", "-", "--content", "june.html", "--topic", "뉴스레터 1월", "--yes", "--json"];
     const result = await run(folder, args, { env, stdin: "email,name\nann@example.net,Ann\nbad,Bo\n" });
     expect(result.code).toBe(1);
     expect(result.json).toMatchObject({

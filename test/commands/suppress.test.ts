@@ -204,7 +204,7 @@ describe("sync with SES", () => {
     const stopped = await run(folder, ["suppress", "sync"], {
       env: { AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "" },
     });
-    expect(stopped).toMatchObject({ code: 3, stderr: expect.stringContaining("AWS_ACCESS_KEY_ID") });
+    expect(stopped).toMatchObject({ code: 2, stderr: expect.stringContaining("AWS_ACCESS_KEY_ID") });
     expect(stopped.stderr.trim().split("\n")).toHaveLength(1);
   });
 

@@ -38,6 +38,7 @@ function scene(
   const ingests: number[] = [];
   const mails: { mail: RenderedMail; tags: Tag[] }[] = [];
   const ses: Ses = {
+    ready: async () => undefined,
     async send(mail, tags) {
       mails.push({ mail, tags });
       await answer();

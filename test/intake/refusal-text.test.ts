@@ -12,7 +12,7 @@ const refused = (refusal: TopicRefusal, endpoint: RefusedTopic["endpoint"] = nul
 test.each([
   [
     refused("cancelled", "ses"),
-    'topic "my "june"" is cancelled and takes no further recipients; reopen it with: ses-mail retry "my \\"june\\"" --state cancelled',
+    'topic "my "june"" is cancelled and takes no further recipients; reopen it with: ses-mail retry \'my "june"\' --state cancelled',
   ],
   [
     refused("rehearsing", "ses"),

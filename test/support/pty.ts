@@ -1,57 +1,60 @@
-/** A shell in a real pseudo-terminal, driven as somebody who pastes commands into it. */
+/**
+ * `ses-mail` in a real pseudo-terminal, made by `script` of util-linux: the terminal driver echoes, cuts lines, and turns
+ * Ctrl-C into a signal. Nothing of that happens with streams that only say that they are a terminal.
+ */
 import { spawn } from "node:child_process";
+import { onTestFinished } from "vitest";
+import { cleanEnv, until } from "./run.ts";
 
-/** An interactive shell in a terminal of its own. */
-export interface Shell {
-  /** Everything the terminal was told so far. */
+const BIN = new URL("../../bin/ses-mail.js", import.meta.url).pathname;
+
+export interface PtyRun {
+  /** Everything that was written to the terminal so far, echoes included. */
   output(): string;
-  /** Pastes lines, and waits until the shell asks for the next one. Resolves to the exit code of the last command. */
-  paste(lines: string): Promise<number>;
-  /** Ends the shell and all that it left running. */
-  close(): void;
+  /** Waits until the output has `text`. */
+  shows(text: string): Promise<void>;
+  type(text: string): void;
+  finished: Promise<{ code: number; output: string; restored: boolean }>;
 }
 
-/**
- * Starts bash in a pseudo-terminal of `columns` columns. `script` of util-linux makes the terminal, so that no native module is needed
- * for it.
- */
-export function startShell(cwd: string, env: NodeJS.ProcessEnv, columns = 80): Shell {
-  const shell = `stty cols ${columns} rows 24; exec bash --norc --noprofile -i`;
-  const child = spawn("script", ["-qec", shell, "/dev/null"], {
-    cwd,
-    detached: true,
-    env: { ...env, PS1: "$ ", TERM: "xterm-256color" },
-    stdio: ["pipe", "pipe", "pipe"],
+/** Runs `ses-mail <args>` in a terminal of so many columns. Afterwards `restored` says whether the terminal is as it was. */
+export function startInTerminal(
+  folder: string,
+  args: string[],
+  { columns = 80, env = {} }: { columns?: number; env?: Record<string, string> } = {},
+): PtyRun {
+  const words = [process.execPath, BIN, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+  const line = [
+    `stty rows 24 cols ${columns}`,
+    "before=$(stty -g)",
+    // Ctrl-C reaches the shell as well, which must live to see how the terminal is left.
+    "trap : INT",
+    words,
+    "code=$?",
+    `[ "$before" = "$(stty -g)" ] && echo terminal-restored`,
+    "exit $code",
+  ].join("\n");
+  const child = spawn("script", ["-qefc", line, "/dev/null"], {
+    cwd: folder,
+    env: { ...cleanEnv(folder), TERM: "xterm", SHELL: "/bin/sh", ...env },
   });
-  let output = "";
-  let heard: () => void = () => {};
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-      heard();
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const chunks: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+  child.stdin.on("error", () => undefined);
+  const output = () => Buffer.concat(chunks).toString("utf8").replaceAll("\r\n", "\n");
+  const finished = new Promise<{ code: number; output: string; restored: boolean }>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => {
+      const all = output();
+      const restored = all.includes("terminal-restored\n");
+      resolve({ code: code ?? -1, output: all.replace("terminal-restored\n", ""), restored });
     });
-  }
-  let count = 0;
+  });
   return {
-    output: () => output,
-    paste(lines) {
-      const end = new RegExp(`^=${++count}=(\\d+)=`, "m");
-      child.stdin.write(`${lines.trimEnd()}\necho =${count}=$?=\n`);
-      return new Promise((resolve, reject) => {
-        child.once("exit", () => reject(new Error(`the shell ended:\n${output}`)));
-        heard = () => {
-          const found = end.exec(output);
-          if (found) resolve(Number(found[1]));
-        };
-        heard();
-      });
-    },
-    close() {
-      try {
-        if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-      } catch {
-        // Nothing was left running.
-      }
-    },
+    output,
+    shows: (text) => until(() => output().includes(text), JSON.stringify(text)),
+    type: (text) => void child.stdin.write(text),
+    finished,
   };
 }

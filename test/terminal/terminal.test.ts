@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { undated } from "../support/expected.ts";
+import { InterruptedError } from "../../src/errors.ts";
 import { createTerminal, type Terminal, type TerminalOptions } from "../../src/terminal/terminal.ts";
 import { fakeIo, type FakeIo } from "../support/fake-io.ts";
 import { screenOf } from "../support/screen.ts";
@@ -214,14 +215,21 @@ describe("confirm", () => {
     expect(await terminal.confirm("Send?")).toBe(false);
   });
 
-  test("a signal while waiting is no, and one before asks nothing", async () => {
+  test("a signal ends the wait, and after one nothing is asked", async () => {
     const { terminal, interrupt, stderr } = await open({ tty: true });
     const answer = terminal.confirm("Send?");
     await delay(5);
     interrupt();
-    expect(await answer).toBe(false);
-    expect(await terminal.confirm("Again?")).toBe(false);
+    await expect(answer).rejects.toThrow(InterruptedError);
+    await expect(terminal.confirm("Again?")).rejects.toThrow(InterruptedError);
     expect(stderr()).toBe("Send? [y/N] \n");
+  });
+
+  test("what it is about stands above the question, also when quiet", async () => {
+    const { terminal, stdin, stderr } = await open({ tty: true }, { quiet: true });
+    stdin.write("y\n");
+    expect(await terminal.confirm("Send?", ["From  Ann\u001b[2J", "Rate  14"])).toBe(true);
+    expect(stderr()).toBe("From  Ann\\x1b[2J\nRate  14\nSend? [y/N] ");
   });
 
   test.each(["stdin", "stderr"] as const)("nothing is asked when %s is no terminal", async (stream) => {

@@ -242,9 +242,9 @@ test("what describeInstant says, parseWhen reads back", () => {
   fc.assert(
     fc.property(seconds, fc.constantFrom(...ZONES), (second, zone) => {
       const at = second * 1_000;
-      const [local = "", rest = ""] = describeInstant(at, zone, at).split(` ${zone} = `);
-      const read = parseWhen(local, { now: from - 86_400_000, zone });
-      const utc = rest.split(",")[0] ?? "";
+      const [described = ""] = describeInstant(at, zone, at).split(",");
+      const [local = "", utc = `${described.replace(/ UTC$/, "").replace(" ", "T")}Z`] = described.split(` ${zone} = `);
+      const read = parseWhen(local.replace(/ UTC$/, ""), { now: from - 86_400_000, zone });
       expect(Date.parse(utc)).toBe(at);
       // In the second of two equal hours the first is meant, and the note names the one that was described.
       const isSecond = read.note?.includes(`the second is ${utc}`) ?? false;

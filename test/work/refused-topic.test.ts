@@ -14,7 +14,7 @@ test.each([
   [
     refused("cancelled"),
     'topic "my "june"" is cancelled and takes no further recipients',
-    'reopen it with: ses-mail retry "my "june"" --state cancelled, or name a new one with --topic',
+    "reopen it with: ses-mail retry 'my \"june\"' --state cancelled, or name a new one with --topic",
   ],
   [
     refused("rehearsed", "ses"),

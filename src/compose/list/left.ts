@@ -3,6 +3,7 @@
  * without consent. Lists come from many programs in many languages. A column or value that is not understood does not
  * count.
  */
+import { count as number } from "../../counted.ts";
 import { copyOf } from "./split.ts";
 
 /**
@@ -133,10 +134,6 @@ function count(said: Map<string, number>, word: string): void {
   if (known !== undefined) said.set(word, known + 1);
   else if (said.size < KEPT_WORDS) said.set(copyOf(word), 1);
   else said.set(OTHERS, (said.get(OTHERS) ?? 0) + 1);
-}
-
-function number(value: number): string {
-  return value.toLocaleString("en-US");
 }
 
 function wordsOf({ name, said }: Column): string {

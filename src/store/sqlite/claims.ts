@@ -10,6 +10,7 @@ import { createPaceRow } from "./pace-row.ts";
 import { createPauses, type Pauses } from "./pauses.ts";
 import { createProcesses, type Processes } from "./processes.ts";
 import { createSettler, type Settler } from "./settle.ts";
+import type { Reader } from "../store.ts";
 
 /** How long the loop keeps answers while the disk is full or the file cannot be written to: long enough to make room. */
 const PATIENCE_MS = 30_000;
@@ -23,7 +24,7 @@ interface Done {
 }
 
 /** Makes the source of one handle on a job file. `leave` is to be called before the handle is closed; it never throws. */
-export function createClaims(job: Job): Source & { leave(): void } {
+export function createClaims(job: Job): Source & Pick<Reader, "peek"> & { leave(): void } {
   const { db, clock } = job;
   const counters = createCounters(db);
   const due = createDue(db);
@@ -78,6 +79,8 @@ export function createClaims(job: Job): Source & { leave(): void } {
     },
 
     outlook: async (scope) => due.outlook(scope, clock.now()),
+
+    peek: async (scope) => due.find(scope, clock.now(), 1, null)[0] ?? null,
 
     leave: () => processes.leave(),
   };

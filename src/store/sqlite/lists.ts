@@ -8,7 +8,7 @@ import { createEndpoints } from "./endpoints.ts";
 import { createStagedRows } from "./staged-rows.ts";
 import { suppressedSql } from "./suppressed.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
-import type { Endpoint, ListCounts, ListTarget } from "../rows.ts";
+import type { Endpoint, ListCounts, ListForecast, ListTarget } from "../rows.ts";
 import type { Lists, Staging } from "../store.ts";
 
 /** A list of more rows leaves a write-ahead log that is worth truncating. */
@@ -39,6 +39,7 @@ export function createLists(job: Job): Lists {
       const rows = createStagedRows(db);
       return {
         add: async (staged) => rows.add(staged),
+        forecast: async (topic) => forecast(db, topic),
         async commit(target) {
           const counts = target.rehearse
             ? await rehearse(target, rows.count)
@@ -157,4 +158,31 @@ function count(db: Connection, topicId: number, { added, suppressed }: ListCount
   counters.add(topicId, "pending", added);
   counters.add(topicId, "suppressed", suppressed);
   counters.write();
+}
+
+/** Counts by reading alone. The staged addresses are sorted once, and looked up in that order. */
+function forecast(db: Connection, topic: string): ListForecast {
+  const topicId = db.prepare<[string], number>("select id from topic where name = ?").pluck().get(topic) ?? 0;
+  const counts = db
+    .prepare<[number], Omit<ListForecast, "first"> & { firstId: number | null }>(
+      `select ifnull(sum(not is_known and not is_suppressed), 0) as added,
+         ifnull(sum(iif(is_known, times, 0)), 0) as known,
+         ifnull(sum(iif(is_known, 0, times - 1)), 0) as repeated,
+         ifnull(sum(not is_known and is_suppressed), 0) as suppressed,
+         min(iif(is_known or is_suppressed, null, id)) as firstId
+       from (
+         select min(id) as id, count(*) as times,
+           exists (select 1 from recipient r
+             where r.address = s.address and r.topic_id = ? and r.variant = ${OWN_VARIANT}) as is_known,
+           exists (select 1 from suppression where address = s.address) as is_suppressed
+         from staged.row s group by s.address
+       )`,
+    )
+    .get(topicId);
+  if (!counts) throw new Error("no counts");
+  const { firstId, ...rest } = counts;
+  const row = db.prepare<[number | null], { email: string; fields: string }>(
+    "select ifnull(email, address) as email, fields from staged.row where id = ?",
+  );
+  return { ...rest, first: row.get(firstId) ?? null };
 }

@@ -2,11 +2,12 @@
 import type { AddressInfo } from "node:net";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import type { Context, OpenOptions } from "../context.ts";
+import type { Ses } from "../../aws/ses.ts";
 import { createMailer } from "../../deliver/mailer.ts";
 import { createSendLoop } from "../../deliver/send.ts";
 import type { SendLoop } from "../../deliver/sender.ts";
 import { parseDuration } from "../../time/duration.ts";
-import { type SesConnection, connect, rateOf, topicByTag } from "../endpoint.ts";
+import { type SesConnection, connect, openSes, rateOf, topicByTag } from "../endpoint.ts";
 import { EXIT, exitCodeOf, UserError } from "../../errors.ts";
 import {
   type AccountWatch,
@@ -42,7 +43,7 @@ export async function runGateway(context: Context, flags: ServeFlags): Promise<n
   const scope = readScope(settings, flags);
   const notice = { tell: (text: string) => terminal.warn(text) };
   let recovered = 0;
-  const store = await openJobFile(context, settings, {
+  const { store, ses } = await openBoth(context, settings, flags, {
     tell: (text) => notice.tell(text),
     onRecovered: (count) => (recovered = count),
   });
@@ -51,7 +52,7 @@ export async function runGateway(context: Context, flags: ServeFlags): Promise<n
     onNotice: (text) => notice.tell(text),
   });
   context.onExit(() => telemetry.close());
-  const parts = await connectParts(context, { store, settings, scope, flags, tell: (text) => notice.tell(text) });
+  const parts = await connectParts(context, { ses, store, settings, scope, flags, tell: (text) => notice.tell(text) });
   const app = await buildServer(parts.gateway, { stream: io.stderr, level: levelOf(context), observer: telemetry });
   notice.tell = (text) => app.log.warn(text);
   const listener = listenerOf(app.log);
@@ -88,6 +89,8 @@ interface Parts {
 }
 
 interface Surroundings {
+  /** Null: the embedded sandbox. */
+  ses: Ses | null;
   store: Store;
   settings: Settings;
   scope: HoldingScope;
@@ -96,11 +99,12 @@ interface Surroundings {
 }
 
 async function connectParts(context: Context, surroundings: Surroundings): Promise<Parts> {
-  const { store, settings: asked, scope, flags, tell } = surroundings;
+  const { ses, store, settings: asked, scope, flags, tell } = surroundings;
   const { clock, env } = context.io;
   const links = await openLinks(store, env, clock);
   const webhook = whenKnown<string>();
   const connection = await connect(context, flags, {
+    ses,
     webhook: { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC },
     topicOf: topicByTag(store),
   });
@@ -168,10 +172,20 @@ function readScope(settings: Settings, flags: ServeFlags): HoldingScope {
   };
 }
 
+/** Opens the client for SES and the job file, so that a missing setting leaves no job file behind. */
+async function openBoth(context: Context, settings: Settings, flags: ServeFlags, options: OpenOptions) {
+  const { storeExists } = await import("../../store/open.ts");
+  if (storeExists(context.globals.db)) {
+    const store = await openJobFile(context, settings, options);
+    return { store, ses: await openSes(context, flags) };
+  }
+  if (settings.apiKey === null) throw noKey();
+  const ses = await openSes(context, flags);
+  return { ses, store: await openJobFile(context, settings, options) };
+}
+
 /** Opens the job file. Without an API key nobody could use the gateway, so it refuses to start. */
 async function openJobFile(context: Context, settings: Settings, options: OpenOptions): Promise<Store> {
-  const { storeExists } = await import("../../store/open.ts");
-  if (settings.apiKey === null && !storeExists(context.globals.db)) throw noKey();
   const store = await context.openStore(options);
   const hasKey = settings.apiKey !== null || (await store.keys()).some((key) => key.revokedAt === null);
   if (!hasKey) throw noKey();

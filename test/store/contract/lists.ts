@@ -133,6 +133,59 @@ export function lists(prepare: Prepare): void {
       expect(await ingest(store, PEOPLE)).toEqual({ added: 3, duplicates: 2, suppressed: 0 });
     });
 
+    it("is forecast as it will be, with the first who will get mail, and nothing changes by that", async () => {
+      const { open } = await prepare();
+      const store = await open();
+      await store.suppress([{ address: "S@x.example", reason: "bounce", source: "test" }]);
+      await ingest(store, ["a@x.example", "b@x.example"]);
+      await ingest(store, ["c@x.example"], { topic: "july" });
+      const before = await everything(store);
+      const staging = await store.stage();
+      const emails = [
+        "A@x.example",
+        "a@x.example",
+        "s@x.example",
+        "S@x.example",
+        "C@x.example",
+        "d@x.example",
+        "D@x.example",
+      ];
+      await staging.add(emails.map((email) => row(email)));
+      const first = { email: "C@x.example", fields: '["C@x.example"]' };
+      const expected = { added: 2, known: 2, repeated: 2, suppressed: 1, first };
+      expect(await staging.forecast("june")).toEqual(expected);
+      expect(await staging.forecast("june")).toEqual(expected);
+      expect(await everything(store)).toEqual(before);
+      expect(await commit(staging)).toEqual({ added: 2, duplicates: 4, suppressed: 1 });
+      await staging.discard();
+    });
+
+    it("is forecast for a topic there is not yet, and when nobody would get mail", async () => {
+      const { open } = await prepare();
+      const store = await open();
+      await ingest(store, PEOPLE);
+      const staging = await store.stage();
+      const nothing = { added: 0, known: 0, repeated: 0, suppressed: 0, first: null };
+      expect(await staging.forecast("june")).toEqual(nothing);
+      await staging.add(PEOPLE.map((email) => row(email)));
+      expect(await staging.forecast("june")).toEqual({ ...nothing, known: 5 });
+      expect(await staging.forecast("may")).toMatchObject({ added: 5, known: 0, first: { email: PEOPLE[0] } });
+      expect(await store.topic("may")).toBeNull();
+      await staging.discard();
+    });
+
+    it("is forecast without regard to what the gateway put into the topic with another content", async () => {
+      const { open } = await prepare();
+      const store = await open();
+      await ingest(store, ["a@x.example"]);
+      await counts(store, ["b@x.example"], { content: content("code") });
+      const staging = await store.stage();
+      await staging.add([row("a@x.example"), row("b@x.example")]);
+      expect(await staging.forecast("june")).toMatchObject({ added: 1, known: 1 });
+      expect(await commit(staging)).toMatchObject({ added: 1, duplicates: 1 });
+      await staging.discard();
+    });
+
     it("with nobody on it adds nobody", async () => {
       const { open } = await prepare();
       const store = await open();

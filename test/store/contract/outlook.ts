@@ -42,6 +42,20 @@ export function outlooks(prepare: Prepare): void {
     expect(await store.nextDueInMs(EVERYTHING)).toBe(later - soon);
   });
 
+  it("peeks at the message that the next turn claims, and claims nothing by it", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    expect(await store.peek(EVERYTHING)).toBeNull();
+    await ingest(store, PEOPLE.slice(0, 2), { at: clock.now() + 1_000 });
+    expect(await store.peek(EVERYTHING)).toBeNull();
+    await ingest(store, PEOPLE.slice(2, 4));
+    expect(await store.peek(EVERYTHING)).toMatchObject({ email: PEOPLE[2], attempts: 0 });
+    expect(await store.peek({ ...EVERYTHING, topic: "may" })).toBeNull();
+    const peeked = await store.peek({ ...EVERYTHING, topic: "june" });
+    expect((await turn(store, 1)).claims).toEqual([peeked]);
+    expect(await store.peek(EVERYTHING)).toMatchObject({ email: PEOPLE[3] });
+  });
+
   it("counts neither what is in flight nor what is in doubt, and says when what was put back is due", async () => {
     const { open, clock } = await prepare();
     const store = await open();
