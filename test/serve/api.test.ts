@@ -7,7 +7,7 @@ const JSON_BODY = { "content-type": "application/json" };
 
 test.each([
   ["GET", "/v2/messages"],
-  ["GET", "/v1/messages"],
+  ["PUT", "/v1/messages"],
   ["PUT", "/v1/topics/t"],
   ["POST", "/v1/topics"],
   ["GET", "/debug/pprof"],

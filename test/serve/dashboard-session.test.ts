@@ -55,7 +55,7 @@ describe("signing in", () => {
     expect(answer.body).toContain('name="key"');
     expect(answer.body).not.toContain("<script");
     expect(answer.headers["content-security-policy"]).toBe(
-      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     );
     expect(answer.headers["cache-control"]).toBe("no-store");
   });

@@ -11,6 +11,7 @@ const LOOKS = [
   { width: 360, colorScheme: "light" },
   { width: 1280, colorScheme: "dark" },
   { width: 360, colorScheme: "dark" },
+  { width: 768, colorScheme: "light" },
 ] as const;
 
 let browser: Browser;
@@ -35,7 +36,13 @@ const VIEWS: View[] = [
   { name: "a running topic", hash: "#/topics/june", ready: "p4@example.com" },
   { name: "a cancelled topic", hash: "#/topics/winter%20sale", ready: "This topic is cancelled." },
   { name: "a topic nobody knows", hash: "#/topics/nobody", ready: 'there is no topic "nobody"' },
-  { name: "the troubles", hash: "#/troubles", ready: "p4@example.com" },
+  { name: "the issues", hash: "#/issues", ready: "p4@example.com" },
+  { name: "the text of a mail", hash: "#/topics/june", ready: "p4@example.com", act: press("Text") },
+  { name: "nobody looked for", hash: "#/people", ready: "Find" },
+  { name: "a person", hash: "#/people/p4@example.com", ready: "Not suppressed" },
+  { name: "a suppressed person", hash: "#/people/spam@example.org", ready: "Suppressed" },
+  { name: "the test of a topic", hash: "#/test/june", ready: "Send the test" },
+  { name: "asking to pause", hash: "#/topics/june", ready: "p4@example.com", act: press("Pause…") },
   { name: "the suppressions", hash: "#/suppressions", ready: "spam@example.org" },
   { name: "the test form", hash: "#/test", ready: "Send the test" },
   { name: "asking to cancel", hash: "#/topics/june", ready: "p4@example.com", act: press("Cancel…") },
@@ -120,7 +127,8 @@ test("an empty gateway, and a wrong key, wide and on a phone, light and dark", {
   await signIn(page, found.url);
   for (const [hash, ready] of [
     ["#/", "Nothing was sent yet"],
-    ["#/troubles", "Nothing failed"],
+    ["#/issues", "Nothing failed"],
+    ["#/people", "Look for the whole address"],
     ["#/suppressions", "Nobody is suppressed"],
   ]) {
     await page.goto(`${found.url}/${hash}`);

@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { printable } from "../../src/printable.ts";
 import { launchBrowser } from "../support/browser.ts";
-import { failed, inDoubt, ingest, sent, settle, states, turn } from "../support/store-actions.ts";
+import { CONTENT, failed, inDoubt, ingest, sent, settle, states, turn } from "../support/store-actions.ts";
 import { type Stage, signIn, stage, visit } from "./dashboard-stage.ts";
 
 /** Written for browsers, but nothing in it is theirs. */
@@ -83,16 +83,23 @@ describe("signing in and out", () => {
     for (const scope of ["send", "read"] as const)
       await found.store.addKey({ name: scope, digest: digest(`${scope}-key-of-the-test`), scopes: [scope] });
     const { page: reader } = await enter(found, "#/topics/june", "read-key-of-the-test");
-    await reader.getByRole("heading", { name: "Progress" }).waitFor();
-    expect(await reader.getByRole("button").allInnerTexts()).toEqual(["Sign out"]);
+    await button(reader, "Text").waitFor();
+    expect(await reader.getByRole("button").allInnerTexts()).toEqual(["Sign out", "HTML", "Text"]);
+    expect(await reader.getByRole("link", { name: "Send it as a test" }).count()).toBe(0);
     expect(await reader.getByRole("navigation", { name: "Views" }).getByRole("link").allInnerTexts()).toEqual([
       "Topics",
-      "Problems 3",
+      "People",
+      "Issues 3",
       "Suppressions",
     ]);
     await reader.goto(`${found.url}/#/suppressions`);
     await reader.getByText("Nobody is suppressed").waitFor();
     expect(await reader.getByRole("button").allInnerTexts()).toEqual(["Sign out"]);
+    const both = "read-and-send-key-of-the-test";
+    await found.store.addKey({ name: "both", digest: digest(both), scopes: ["read", "send"] });
+    const { page: half } = await enter(found, "#/topics/june", both);
+    await button(half, "Text").waitFor();
+    expect(await half.getByRole("button").allInnerTexts()).toEqual(["Sign out", "Pause…", "Cancel…", "HTML", "Text"]);
     const { page: sender, complaints } = await enter(found, "#/", "send-key-of-the-test");
     expect(await sender.getByRole("heading", { level: 1 }).innerText()).toBe("Send a test");
     expect(await sender.getByRole("button").allInnerTexts()).toEqual(["Sign out", "Send the test"]);
@@ -269,6 +276,8 @@ describe("actions", () => {
     await page.getByRole("textbox", { name: "Addresses" }).fill("p7@example.com, p8@example.com\nnonsense");
     await button(page, "Suppress").click();
     await page.getByRole("alert").getByText("nonsense").waitFor();
+    // Once, and without a place in a list that nobody wrote.
+    expect(await page.locator("p.problem").innerText()).toBe('"nonsense" has no @');
     await page.getByRole("textbox", { name: "Addresses" }).fill("p7@example.com, p8@example.com\nother@example.org");
     await page.getByLabel("Note").fill("asked by phone");
     await button(page, "Suppress").click();
@@ -280,16 +289,115 @@ describe("actions", () => {
     expect(complaints).toEqual([expect.stringContaining("status of 400")]);
   });
 
-  test("a test mail goes out, and says how SES knows it", async () => {
+  test("a test mail goes out, and has its SES message id told", async () => {
     const found = await stage({ sending: true });
     const { page, complaints } = await enter(found, "#/test");
     await page.getByLabel("To").fill("ann@example.com");
     await page.getByLabel("Subject").fill("한국어 subject");
     await page.getByLabel("HTML").fill("<h1>Hello</h1>");
     await button(page, "Send the test").click();
-    await page.getByRole("status").getByText("Sent to ann@example.com. SES knows it as ").waitFor();
+    await page.getByRole("status").getByText("Sent to ann@example.com. SES message id: ").waitFor();
     expect(found.ses?.received()).toEqual(["ann@example.com"]);
     expect(complaints).toEqual([]);
+  });
+});
+
+describe("the mail of a topic", () => {
+  const HTML = `<h1>Hi</h1><script>parent.document.title = "run"</script><img src="https://example.com/p.png" alt="p">`;
+
+  test("is shown in a sandbox that runs nothing and loads nothing, as text, and sent as a test", async () => {
+    const found = await stage({ sending: true });
+    await ingest(found.store, ["ann@example.com"], { topic: "june", content: { ...CONTENT, html: HTML, text: "Hi" } });
+    await found.store.cancel("june");
+    const { page, complaints } = await enter(found, "#/topics/june");
+    const card = page.getByRole("region", { name: "The mail" });
+    await card.getByText("news@example.com").waitFor();
+    expect(await card.locator("dl").innerText()).toMatch(
+      /Subject\s+Hello\s+From\s+news@example.com\s+To\s+ann@example.com/,
+    );
+    await page.frameLocator("iframe").getByRole("heading", { name: "Hi" }).waitFor();
+    expect(await page.locator("iframe").getAttribute("sandbox")).toBe("");
+    expect(await page.title()).toBe("june – ses-mail");
+    await button(page, "Text").click();
+    expect(await card.locator("pre").innerText()).toBe("Hi");
+    await page.getByRole("link", { name: "Send it as a test" }).click();
+    await page.getByLabel("To").fill("me@example.com");
+    expect(await page.getByLabel("Which mail").inputValue()).toBe("june");
+    await button(page, "Send the test").click();
+    await page.getByRole("status").getByText("Sent to me@example.com.").waitFor();
+    expect(found.ses?.received()).toEqual(["me@example.com"]);
+    // Only that the picture was not loaded, and the script not run. Nothing was asked of another host.
+    for (const text of complaints) expect(text).toMatch(/Content Security Policy|sandbox|scripts/);
+  });
+});
+
+describe("people", () => {
+  test("what did Ann get? Her messages in every topic, and why she gets no more", async () => {
+    const found = await troubled();
+    await ingest(found.store, ["P4@example.com"], { topic: "july" });
+    await found.store.suppress([{ address: "p4@example.com", reason: "complaint", source: "event", detail: "abuse" }]);
+    const { page, complaints } = await enter(found, "#/issues");
+    await page.getByRole("link", { name: "p4@example.com" }).click();
+    await page.getByText("2 messages in all, newest first.").waitFor();
+    const rows = await page.getByRole("row").allInnerTexts();
+    expect(rows.slice(1).map((row) => row.split(/\s+/).slice(0, 2).join(" "))).toEqual([
+      "july suppressed",
+      "june failed",
+    ]);
+    expect(rows[2]).toContain("refused");
+    expect(await page.getByRole("region", { name: "p4@example.com" }).innerText()).toMatch(
+      /Suppressed\s+Complaint, since .*abuse/,
+    );
+    await button(page, "Remove…").click();
+    await button(page, "Remove from the list").click();
+    await page.getByText("Not suppressed").waitFor();
+    await page.getByLabel("Address").fill("nobody@example.com");
+    await page.keyboard.press("Enter");
+    await page.getByText("No message was ever taken in for this address.").waitFor();
+    expect(complaints).toEqual([]);
+    await page.getByLabel("Address").fill("nonsense");
+    await button(page, "Find").click();
+    await page.getByRole("alert").getByText('"nonsense" has no @', { exact: true }).waitFor();
+  });
+});
+
+describe("a cancelled topic", () => {
+  test("is never complete", async () => {
+    const found = await troubled();
+    await found.store.cancel("june");
+    const { page } = await enter(found);
+    const row = page.getByRole("row", { name: /june/ });
+    await row.getByText(/^4 of 10 sent · cancelled /).waitFor();
+    expect(await row.innerText()).not.toContain("100 %");
+    await page.goto(`${found.url}/#/topics/june`);
+    await page
+      .getByRole("region", { name: "Progress" })
+      .getByText(/^4 of 10 sent · cancelled /)
+      .waitFor();
+  });
+});
+
+describe("pausing", () => {
+  test("asks first, and posts to the topic's routes", async () => {
+    const found = await troubled();
+    const { page } = await enter(found, "#/topics/june");
+    const asked: string[] = [];
+    await page.context().route(/\/(pause|resume)$/, (route) => {
+      asked.push(
+        `${route.request().method()} ${new URL(route.request().url()).pathname} ${route.request().postData()}`,
+      );
+      return route.fulfill({ json: {} });
+    });
+    await button(page, "Pause…").click();
+    expect(await page.getByRole("dialog", { name: "Pause june?" }).innerText()).toContain(
+      "3 messages stay where they are",
+    );
+    await button(page, "Keep sending").click();
+    expect(asked).toEqual([]);
+    await button(page, "Pause…").click();
+    await button(page, "Pause the topic").click();
+    await page.getByText("Nothing of this topic leaves until somebody resumes it.").waitFor();
+    expect(asked).toEqual(["POST /v1/topics/june/pause {}"]);
   });
 });
 
@@ -333,7 +441,7 @@ describe("names from outside", () => {
       await page.getByRole("rowheader", { name: visible(`${name}<script>`) }).waitFor();
       expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
     }
-    for (const view of ["#/", "#/troubles", "#/suppressions"]) {
+    for (const view of ["#/", "#/issues", "#/suppressions"]) {
       await page.goto(`${found.url}/${view}`);
       await page.getByRole("table").waitFor();
       expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);

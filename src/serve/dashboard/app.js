@@ -115,7 +115,7 @@ function Header({ place, overview }) {
     ["#/people", "people", "People", may("read")],
     ["#/issues", "issues", "Issues", may("read")],
     ["#/suppressions", "suppressions", "Suppressions", may("read")],
-    ["#/test", "test", "Send a test", may("send")],
+    ["#/test", "test", "Test", may("send")],
   ];
   const here = place.view === "topic" ? "topics" : place.view;
   return html`<header class="top">

@@ -112,7 +112,6 @@ function Body({ topic, mail: { text, html_length: length, to } }) {
             class="mail"
             src=${address}
             sandbox=""
-            loading="lazy"
             referrerpolicy="no-referrer"
             title=${to === null ? "The mail" : `The mail to ${visible(to)}`}
           ></iframe>`

@@ -1,5 +1,5 @@
 /** Parts that several views use. */
-import { html, useEffect, useLayoutEffect, useRef, useState } from "./preact.js";
+import { html, useLayoutEffect, useRef, useState } from "./preact.js";
 import { count, visible } from "./format.js";
 
 /** @typedef {import("./wire.ts").TopicFacts} Topic */
@@ -88,7 +88,8 @@ export function Arithmetic({ totals }) {
  */
 export function Title({ title, children }) {
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
-  useEffect(() => {
+  // Before the heading is shown, so that the focus is never seen to jump.
+  useLayoutEffect(() => {
     document.title = `${visible(title)} – ses-mail`;
     if (Title.isFirst) Title.isFirst = false;
     else heading.current?.focus();
@@ -195,10 +196,10 @@ function TroubleRow({ trouble: { topic, email, state, attempts, error }, withTop
     <th scope="row">
       <a href=${`#/people/${encodeURIComponent(email)}`}><${Address} text=${email} /></a>
       <span class="narrow-only soft">${reason}</span>
-      ${withTopic ? html`<span class="narrow-only soft">${link}</span>` : null}
+      ${withTopic ? html`<span class="narrow-only soft clamp">${link}</span>` : null}
     </th>
     <td><span class="tag ${state}">${state.replace("_", " ")}</span></td>
-    ${withTopic ? html`<td class="wide-only">${link}</td>` : null}
+    ${withTopic ? html`<td class="wide-only"><span class="clamp" title=${visible(topic)}>${link}</span></td>` : null}
     <td class="wide-only">${reason}</td>
     <td class="number wide-only">${count(attempts)}</td>
   </tr>`;

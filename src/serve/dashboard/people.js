@@ -15,7 +15,7 @@ const MOST_LISTED = 100;
 const ASK_MS = 5_000;
 
 /** A link to the view of a person. @param {string} address */
-export function personHref(address) {
+function personHref(address) {
   return `#/people/${encodeURIComponent(address)}`;
 }
 

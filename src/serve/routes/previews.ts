@@ -117,6 +117,8 @@ const policyOf = (images: boolean): string =>
 async function sendMail(request: FastifyRequest<Asked>, reply: FastifyReply, parts: MailParts): Promise<FastifyReply> {
   const mail = await previewMail(parts);
   if ("problem" in mail) throw new Refusal(422, mail.problem);
+  // The page has no origin, and browsers would complain that it cannot have a process of its own.
+  reply.removeHeader("origin-agent-cluster");
   return reply
     .headers({
       "content-security-policy": policyOf(request.query.images === "1"),
