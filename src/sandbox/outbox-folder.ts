@@ -1,4 +1,5 @@
 /** The mails of one topic in an outbox: a file for each, named after its address, and pages to click through. */
+import { randomBytes } from "node:crypto";
 import { link, mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -97,7 +98,8 @@ export async function makeFolder(path: string): Promise<void> {
 
 /** Writes a page, and gives it its name when it is complete. */
 export async function replace(path: string, text: string, id: string): Promise<void> {
-  const unfinished = join(path, "..", `.${id}.${process.pid}.tmp`);
+  // A name of its own, because two processes may write the same page.
+  const unfinished = join(path, "..", `.${id}.${randomBytes(6).toString("hex")}.tmp`);
   try {
     await writeFile(unfinished, text, { mode: 0o600 });
     await rename(unfinished, path);

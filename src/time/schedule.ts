@@ -86,24 +86,8 @@ export function describeInstant(at: number, zone: string, now: number): string {
   return `${inZone(at, zone)}${utc}, ${distance(at - now)}`;
 }
 
-/** An instant for messages, by the machine's own clock: `2026-12-25 09:00:00 Asia/Seoul, in 35 days 3 hours`. Never throws. */
-export function localInstant(at: number, now: number): string {
-  return `${inZone(at, zoneOfMessages())}, ${distance(at - now)}`;
-}
-
 function inZone(at: number, zone: string): string {
   return `${wallText(at + zoneNamed(zone).offset(at) * MINUTE)} ${zone}`;
-}
-
-/** UTC where the machine has no zone that can be named: a message must not fail for that. */
-function zoneOfMessages(): string {
-  try {
-    const zone = machineZone();
-    zoneNamed(zone);
-    return zone;
-  } catch {
-    return "UTC";
-  }
 }
 
 /**

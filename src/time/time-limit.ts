@@ -22,7 +22,7 @@ export function startLimit(ms: number, expire: () => void): () => void {
 }
 
 /** The time was over before the work was. */
-export class TimeLimitError extends Error {
+class TimeLimitError extends Error {
   override name = "TimeLimitError";
 }
 

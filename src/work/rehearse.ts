@@ -53,10 +53,8 @@ export async function rehearse(context: Context, file: string, flags: CampaignFl
 function answerOf({ rows, rejected, warnings }: StagedList, forecast: ListForecast): ListAnswer {
   const { added, known, repeated, suppressed } = forecast;
   const duplicates = known + repeated;
-  return {
-    ...{ rows, added, duplicates, rejected, suppressed, rejects_file: null },
-    ...(warnings.length > 0 && { warnings }),
-  };
+  const answer = { rows, added, duplicates, rejected, suppressed, rejects_file: null };
+  return warnings.length > 0 ? { ...answer, warnings } : answer;
 }
 
 /**

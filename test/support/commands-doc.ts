@@ -33,7 +33,7 @@ export function commandPaths(command: Command, above = ""): string[] {
 }
 
 /** Every variable that is a setting, and the options it sets. Where two commands disagree, their names stand there, too. */
-export function settings(program: Command): Map<string, string[]> {
+function settings(program: Command): Map<string, string[]> {
   const found = new Map<string, Map<string, string[]>>();
   for (const path of commandPaths(program)) {
     for (const { envVar, long } of findCommand(program, path).options) {

@@ -26,9 +26,9 @@ export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
 
 /**
  * Since when a topic is paused, and until when (null: until somebody resumes it). Null: it is not paused.
- * @param {Topic & { paused_at?: string | null, paused_until?: string | null }} topic
+ * @param {Pick<Topic, "paused_at" | "paused_until">} topic
  */
-export function pauseOf({ paused_at: since = null, paused_until: until = null }) {
+export function pauseOf({ paused_at: since, paused_until: until }) {
   return since === null ? null : { since, until };
 }
 
