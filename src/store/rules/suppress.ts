@@ -35,7 +35,7 @@ export function outweighs(cause: SuppressionCause, kept: SuppressionCause): bool
 }
 
 /** True for an unsubscription through a link, which the reader may take back. */
-export function mayBeTakenBack({ source }: Pick<SuppressionCause, "source">): boolean {
+function mayBeTakenBack({ source }: Pick<SuppressionCause, "source">): boolean {
   return source === "link";
 }
 
