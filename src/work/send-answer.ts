@@ -107,7 +107,8 @@ async function lateReason(store: Store, scope: Scope, { late, now }: Omit<Counte
   const [one] = names;
   const topic = names.length === 1 && one !== undefined ? shellWord(one) : "<topic>";
   const what = late === 1 ? "1 message is" : `${late.toLocaleString("en-US")} messages are`;
-  return `${what} overdue by more than --max-late and still pending${where}; give them another time with: ses-mail schedule --topic ${topic} --at …`;
+  const it = late === 1 ? "it" : "them";
+  return `${what} overdue by more than --max-late and still pending${where}; give ${it} another time with: ses-mail schedule --topic ${topic} --at …`;
 }
 
 /** Some of the topics with messages that are too late. */
