@@ -4,7 +4,7 @@ import type { AddCommand } from "./command.ts";
 export const addCancel: AddCommand = (program, act) => {
   program
     .command("cancel")
-    .description("take back what has not been handed to SES; running processes stop within a second")
+    .description("cancel what has not been handed to SES yet; running processes stop within a second")
     .argument("<topic>")
     .action(
       act(async (context, _flags, [topic]) => {

@@ -6,8 +6,8 @@ import type { AddCommand } from "./command.ts";
 export const addCompletion: AddCommand = (program, act) => {
   program
     .command("completion")
-    .description("print a script for the shell that completes this command line: source <(ses-mail completion bash)")
-    .addArgument(new Argument("<shell>", "the shell that will read it").choices(["bash", "zsh", "fish"]))
+    .description("print a completion script for your shell: source <(ses-mail completion bash)")
+    .addArgument(new Argument("<shell>", "the shell to complete for").choices(["bash", "zsh", "fish"]))
     .action(
       act(async ({ terminal }, _flags, [shell]) => {
         const { completionScript } = await import("./completion/script.ts");

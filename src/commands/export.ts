@@ -9,9 +9,9 @@ export const addExport: AddCommand = (program, act) => {
     .command("export")
     .description("write one CSV row per recipient: state, reason, times, and the recipient's own columns")
     .argument("<topic>")
-    .option("--state <list>", `only these states, of ${STATES.join(",")}`, parseNames("--state", STATES))
-    .option("--output <file>", "file instead of stdout")
-    .option("--raw", "write cells as they are, also those a spreadsheet would run as formulas")
+    .option("--state <list>", `only messages in these states: ${STATES.join(",")}`, parseNames("--state", STATES))
+    .option("--output <file>", "write to this file instead of stdout")
+    .option("--raw", "write cells as they are, even those that a spreadsheet would run as formulas")
     .action(
       act<ExportFlags>(async (context, flags, [topic]) => {
         const { exportTopic } = await import("../work/export.ts");

@@ -21,7 +21,7 @@ export function createProgram(io: Io, version: string): Command {
     .description("Bulk mail through Amazon SES: everybody on the list once, never over the rate, whatever crashes.")
     .version(version, "-V, --version")
     .addOption(new Option("--db <file>", "job file").env("SES_MAIL_DB").default("ses-mail.db"))
-    .option("--json", "one JSON document on stdout, nothing else there")
+    .option("--json", "print one JSON document on stdout, and nothing else")
     .option("-q, --quiet", "say nothing when all is well")
     .option("-v, --verbose", "more on stderr")
     .option("--no-color", "no colour (also NO_COLOR)")

@@ -6,9 +6,9 @@ import { addContentOptions, addRecipientOptions } from "./options.ts";
 export const addImport: AddCommand = (program, act) => {
   const command = program
     .command("import")
-    .description("take a recipients file into a topic without sending anything")
+    .description("add a recipients file to a topic without sending anything")
     .argument("<recipients.csv>", "CSV file, or - for stdin")
-    .option("--replace-content", "give what has not been sent yet this content");
+    .option("--replace-content", "replace the content of what has not been sent yet");
   addRecipientOptions(addContentOptions(command));
   command.action(
     act<CampaignFlags>(async (context, flags, [file]) => {

@@ -8,15 +8,17 @@ const SCOPES: readonly KeyScope[] = ["send", "read", "admin"];
 
 /** Declares `key`. */
 export const addKey: AddCommand = (program, act) => {
-  const key = program.command("key").description("API keys of the gateway, and the key its links are signed with");
+  const key = program
+    .command("key")
+    .description("manage the API keys of the gateway, and the key that signs links in mails");
   addKeyAdd(key, act);
   key
     .command("list")
-    .description("show their names and what they may do")
+    .description("show the names of all keys and what each may do")
     .action(act(async (context) => (await import("../work/key.ts")).listKeys(context)));
   key
     .command("revoke")
-    .description("take a key back; a running gateway refuses it within seconds")
+    .description("revoke a key; a running gateway refuses it within seconds")
     .argument("<name>")
     .action(
       act(async (context, _flags, [name]) => {
@@ -26,18 +28,18 @@ export const addKey: AddCommand = (program, act) => {
     );
   key
     .command("rotate")
-    .description("sign links in mails with a new key from now on; links that are out stay good")
+    .description("sign links in mails with a new key from now on; links in mails already sent stay valid")
     .action(act(async (context) => (await import("../work/key.ts")).rotateSigningKey(context)));
 };
 
 function addKeyAdd(key: Command, act: Act): void {
-  const scope = new Option("--scope <list>", `what it may do, of ${SCOPES.join(",")}; admin may everything`)
+  const scope = new Option("--scope <list>", `what the key may do: ${SCOPES.join(",")}; admin includes the others`)
     .argParser(parseScopes)
     .default(["send", "read"] satisfies KeyScope[], '"send,read"');
   key
     .command("add")
-    .description("make an API key and print it, once: it is not kept")
-    .argument("<name>", "1 to 64 letters, digits, . _ -")
+    .description("make an API key and print it; it is shown only once, because only its hash is kept")
+    .argument("<name>", "1 to 64 characters: letters, digits, . _ -")
     .addOption(scope)
     .action(
       act<KeyAddFlags>(async (context, flags, [name]) => {

@@ -18,10 +18,16 @@ export function addContentOptions(command: Command): Command {
 /** Adds the options for what in a mail leads back to `serve`. Returns `command`. */
 export function addTrackingOptions(command: Command): Command {
   return command
-    .addOption(setting("--track-opens", "TRACK_OPENS", "put a picture in that tells the gateway of opens"))
-    .addOption(setting("--track-clicks", "TRACK_CLICKS", "lead links through the gateway, which counts clicks"))
-    .addOption(setting("--unsubscribe", "UNSUBSCRIBE", "one-click List-Unsubscribe, and {{ unsubscribe_url }}"))
-    .addOption(setting("--base-url <url>", "BASE_URL", "https address under which ses-mail serve is reached"));
+    .addOption(setting("--track-opens", "TRACK_OPENS", "add a tracking picture, so that the gateway counts opens"))
+    .addOption(setting("--track-clicks", "TRACK_CLICKS", "route links through the gateway, so that it counts clicks"))
+    .addOption(
+      setting(
+        "--unsubscribe",
+        "UNSUBSCRIBE",
+        "add one-click List-Unsubscribe headers, and offer {{ unsubscribe_url }}",
+      ),
+    )
+    .addOption(setting("--base-url <url>", "BASE_URL", "public https address of ses-mail serve"));
 }
 
 /**
@@ -49,53 +55,67 @@ function addOwnContentOptions(command: Command): Command {
       "--content <file>",
       "content, .html or .md, with or without front matter (default: the file beside the CSV)",
     )
-    .option("--text <file>", "text alternative (default: derived from the HTML)")
+    .option("--text <file>", "text part (default: derived from the HTML)")
     .option("--subject <text>", "subject line")
     .addOption(setting("--from <mailbox>", "FROM", "sender, 'Name <address>'"))
-    .addOption(setting("--reply-to <mailbox>", "REPLY_TO", "where answers go; may be repeated").argParser(collect))
+    .addOption(setting("--reply-to <mailbox>", "REPLY_TO", "where replies go; may be repeated").argParser(collect))
     .option("--header <'Name: value'>", "extra header; may be repeated", collect)
     .option("--attach <file>", "attachment; may be repeated", collect)
     .addOption(setting("--configuration-set <name>", "CONFIGURATION_SET", "SES configuration set"))
     .option("--tag <name=value>", "SES message tag; may be repeated", collect)
-    .addOption(
-      setting("--unsubscribe-url <template>", "UNSUBSCRIBE_URL", "https address for List-Unsubscribe, one-click"),
-    )
-    .addOption(setting("--unsubscribe-mailto <address>", "UNSUBSCRIBE_MAILTO", "mail address for List-Unsubscribe"))
-    .option("--allow-empty", "write variables that are empty or unknown as nothing");
+    .addOption(setting("--unsubscribe-url <template>", "UNSUBSCRIBE_URL", "https URL for one-click List-Unsubscribe"))
+    .addOption(setting("--unsubscribe-mailto <address>", "UNSUBSCRIBE_MAILTO", "e-mail address for List-Unsubscribe"))
+    .option("--allow-empty", "render variables that are empty or unknown as nothing");
 }
 
 /** Adds the options that say how a list of recipients is written. Returns `command`. */
 export function addRecipientOptions(command: Command): Command {
   return command
-    .addOption(setting("--email-column <name>", "EMAIL_COLUMN", "column with the address (default: email, else found)"))
-    .addOption(setting("--delimiter <char>", "DELIMITER", "field separator (default: , ; or tab, detected)"))
     .addOption(
-      setting("--encoding <name>", "ENCODING", "encoding of the CSV, such as cp949 (default: UTF-8 or UTF-16)"),
+      setting(
+        "--email-column <name>",
+        "EMAIL_COLUMN",
+        "column with the address (default: email, else the column that holds addresses)",
+      ),
+    )
+    .addOption(setting("--delimiter <char>", "DELIMITER", "field separator (default: detected from , ; and tab)"))
+    .addOption(
+      setting(
+        "--encoding <name>",
+        "ENCODING",
+        "encoding of the CSV, such as cp949 (default: UTF-8 or UTF-16, detected)",
+      ),
     );
 }
 
 /** Adds the options of every command that sends: rate, attempts, and when to stop a topic. Returns `command`. */
 export function addSendingOptions(command: Command): Command {
   return command
-    .addOption(setting("--rate <n>", "RATE", "recipients per second (default: the account's)").argParser(parseRate))
+    .addOption(
+      setting("--rate <n>", "RATE", "recipients per second (default: the rate of the account)").argParser(parseRate),
+    )
     .addOption(
       setting("--concurrency <n>", "CONCURRENCY", "calls in flight (default: 2 × rate)").argParser(
         parseCount("--concurrency"),
       ),
     )
     .addOption(
-      setting("--max-attempts <n>", "MAX_ATTEMPTS", "attempts per message")
+      setting("--max-attempts <n>", "MAX_ATTEMPTS", "attempts per message before it fails")
         .argParser(parseCount("--max-attempts"))
         .default(3),
     )
     .addOption(
-      setting("--timeout <duration>", "TIMEOUT", "wait this long for an answer; then the message is in doubt").default(
-        "30s",
-      ),
+      setting(
+        "--timeout <duration>",
+        "TIMEOUT",
+        "how long to wait for an answer before the message counts as in doubt",
+      ).default("30s"),
     )
-    .addOption(setting("--max-late <duration>", "MAX_LATE", "leave alone what is overdue by more than this"))
     .addOption(
-      setting("--max-bounce-rate <percent>", "MAX_BOUNCE_RATE", "stop a topic that bounces more than this; off: never")
+      setting("--max-late <duration>", "MAX_LATE", "do not send what is overdue by more than this, such as 2h"),
+    )
+    .addOption(
+      setting("--max-bounce-rate <percent>", "MAX_BOUNCE_RATE", "stop a topic with a higher bounce rate; off: never")
         .argParser(parsePercent("--max-bounce-rate"))
         .default(5),
     )
@@ -103,7 +123,7 @@ export function addSendingOptions(command: Command): Command {
       setting(
         "--max-complaint-rate <percent>",
         "MAX_COMPLAINT_RATE",
-        "stop a topic that more than this complain about; off: never",
+        "stop a topic with a higher complaint rate; off: never",
       )
         .argParser(parsePercent("--max-complaint-rate"))
         .default(0.1),

@@ -6,9 +6,9 @@ import { addContentOptions, addRecipientOptions, parseCount } from "./options.ts
 export const addPreview: AddCommand = (program, act) => {
   const command = program
     .command("preview")
-    .description("show the mail one recipient would get")
+    .description("show the mail that one recipient would get")
     .argument("<recipients.csv>", "CSV file, or - for stdin")
-    .option("--row <n>", "which recipient, 1 is the first", parseCount("--row"), 1)
+    .option("--row <n>", "which row of the file; 1 is the first", parseCount("--row"), 1)
     .option("--output <dir>", "write mail.html, mail.txt and headers.txt into this folder")
     .option("--open", "open the HTML in the browser");
   addRecipientOptions(addContentOptions(command));

@@ -7,13 +7,13 @@ import { parseNames } from "./options.ts";
 export const addRetry: AddCommand = (program, act) => {
   program
     .command("retry")
-    .description("put messages back to pending, and reopen a cancelled topic; the next send takes them")
+    .description("put messages back to pending, and reopen a cancelled topic; the next send includes them")
     .argument("<topic>")
     .requiredOption(
       "--state <list>",
-      `states to take, of ${RETRIABLE.join(",")}`,
+      `states to put back: ${RETRIABLE.join(",")}`,
       parseNames("--state", RETRIABLE, (unknown) =>
-        unknown === "sent" ? "what was sent is never sent again" : "separate several with commas",
+        unknown === "sent" ? "a message that was sent is never sent again" : "separate several with commas",
       ),
     )
     .option("-y, --yes", "do not ask")

@@ -6,7 +6,7 @@ import { collect, parseRate, setting } from "./options.ts";
 
 const FAULTS = `
 Faults: ${FAULT_GRAMMAR}
-  share is 0.2 or 20%; a bare kind means every call
+  share is 0.2 or 20%; a kind without a share means every call
   example: --fault throttle:0.2 --fault accept-then-drop:every=100`;
 
 /** Declares `sandbox`. */
@@ -14,20 +14,20 @@ export const addSandbox: AddCommand = (program, act) => {
   program
     .command("sandbox")
     .description("run a local SES to develop and rehearse against; no AWS account needed")
-    .addOption(setting("--port <n>", "SANDBOX_PORT", "port; 0 picks a free one").default("8025"))
+    .addOption(setting("--port <n>", "SANDBOX_PORT", "port to listen on; 0 picks a free one").default("8025"))
     .option("--host <address>", "address to listen on", "127.0.0.1")
-    .option("--rate <n>", "recipients per second it accepts", parseRate, 14)
-    .option("--quota <n>", "recipients in 24 hours; -1 is unlimited", "50000")
-    .option("--latency <duration>", "time each answer takes", "50ms")
-    .option("--outbox <dir>", "folder for the mails, as .eml files", "ses-mail-outbox")
+    .option("--rate <n>", "recipients per second that it accepts", parseRate, 14)
+    .option("--quota <n>", "recipients in 24 hours; -1: unlimited", "50000")
+    .option("--latency <duration>", "how long each answer takes", "50ms")
+    .option("--outbox <dir>", "folder for the mails, written as .eml files", "ses-mail-outbox")
     .option("--no-outbox", "keep no mails")
-    .option("--events <file>", "write what SES would publish, as SNS messages, one a line")
-    .option("--webhook <url>", "POST what SES would publish to this address, signed as SNS does")
+    .option("--events <file>", "write the events that SES would publish to this file, one SNS message per line")
+    .option("--webhook <url>", "POST these events to this URL, signed as SNS signs them")
     .option(
       "--webhook-key <file>",
-      "where the public key of these signatures is written (default: ses-mail-sandbox-sns.pem)",
+      "where to write the public key of these signatures (default: ses-mail-sandbox-sns.pem)",
     )
-    .option("--webhook-sns-topic <arn>", "SNS topic that publishes the events")
+    .option("--webhook-sns-topic <arn>", "ARN of the SNS topic that publishes the events")
     .addOption(
       new Option("--webhook-signature <version>", "version of these signatures (default: 2)").choices(["1", "2"]),
     )
@@ -35,8 +35,8 @@ export const addSandbox: AddCommand = (program, act) => {
     .option("--event-copies <n>", "publish each event n times", "1")
     .option("--event-shuffle", "publish events out of order")
     .option("--fault <spec>", "fail on purpose; may be repeated", collect)
-    .option("--verified <identity>", "only this identity is verified; may be repeated", collect)
-    .option("--log <file>", "one JSON line per call")
+    .option("--verified <identity>", "identity that counts as verified (default: all); may be repeated", collect)
+    .option("--log <file>", "write one JSON line per call to this file")
     .addHelpText("after", FAULTS)
     .action(
       act<SandboxFlags>(async (context, flags) => {

@@ -7,13 +7,16 @@ export const addSchedule: AddCommand = (program, act) => {
   const command = program
     .command("schedule")
     .description(
-      "take a recipients file in for later, or with --topic move what is pending; cron's `send` does the sending",
+      "add a recipients file for later, or with --topic move what is pending to another time; send (from cron) sends it",
     )
     .argument("[recipients.csv]", "CSV file, or - for stdin")
-    .requiredOption("--at <when>", "2026-12-25T09:00:00+09:00, '2026-12-25 09:00' (read in --tz), or +90m, +2h, +1d")
-    .addOption(setting("--tz <zone>", "TZ", "IANA time zone of --at (default: the machine's)"))
+    .requiredOption(
+      "--at <when>",
+      "2026-12-25T09:00:00+09:00, '2026-12-25 09:00' (in the zone of --tz), or +90m, +2h, +1d",
+    )
+    .addOption(setting("--tz <zone>", "TZ", "IANA time zone of --at (default: that of the machine)"))
     .option("--tz-column <name>", "column with each recipient's own zone: 09:00 means their 09:00")
-    .option("--replace-content", "give what has not been sent yet this content");
+    .option("--replace-content", "replace the content of what has not been sent yet");
   addRecipientOptions(addContentOptions(command));
   command.action(
     act<ScheduleFlags>(async (context, flags, [file]) => {

@@ -9,9 +9,9 @@ import { addContentOptions, addRecipientOptions, addSendingOptions, parseCount, 
 export const addSend: AddCommand = (program, act) => {
   const command = program
     .command("send")
-    .description("take a recipients file in (if one is given), then send all that is due; run it again to resume")
+    .description("add a recipients file (if one is given), then send everything that is due; run it again to resume")
     .argument("[recipients.csv]", "CSV file, or - for stdin")
-    .option("--replace-content", "give what has not been sent yet this content");
+    .option("--replace-content", "replace the content of what has not been sent yet");
   addRecipientOptions(addContentOptions(command));
   addSendingOptions(command)
     .option("--max <n>", "stop after this many messages", parseCount("--max"))
@@ -20,12 +20,15 @@ export const addSend: AddCommand = (program, act) => {
         .choices(["stop", "wait"])
         .default("stop"),
     )
-    .option("--retry-in-doubt", "send what is in doubt again: some may get a second copy")
-    .option("--dry-run", "check and render every row; write nothing, send nothing, show one")
-    .option("--test-to <address>", "send one sample to this address; keep no state")
+    .option("--retry-in-doubt", "send messages in doubt again; some people may get a second copy")
+    .option("--dry-run", "check and render every row, show one; write nothing, send nothing")
+    .option("--test-to <address>", "send one sample to this address, and remember nothing of it")
     .option("--sandbox", "send to a local SES: no AWS account needed, mails land in ses-mail-outbox/")
     .addOption(
-      new Option("--sandbox-events <file>", "with --sandbox: write the events SES would publish").implies({
+      new Option(
+        "--sandbox-events <file>",
+        "write the events that SES would publish to this file (implies --sandbox)",
+      ).implies({
         sandbox: true,
       }),
     )

@@ -10,33 +10,41 @@ Also read: SES_MAIL_SNS_RAW_SECRET (password of raw SNS deliveries), SES_MAIL_SE
 export const addServe: AddCommand = (program, act) => {
   const command = program
     .command("serve")
-    .description("the gateway: HTTP API, SNS webhook, tracking and dashboard over the job file; sends what is due")
-    .addOption(setting("--port <n>", "PORT", "port; 0 picks a free one").default("8080"))
+    .description("run the gateway: HTTP API, SNS webhook, tracking and dashboard over the job file; sends what is due")
+    .addOption(setting("--port <n>", "PORT", "port to listen on; 0 picks a free one").default("8080"))
     .addOption(setting("--host <address>", "HOST", "address to listen on").default("127.0.0.1"))
-    .addOption(setting("--trust-proxy", "TRUST_PROXY", "behind one reverse proxy: believe its X-Forwarded headers"))
-    .addOption(setting("--from <mailbox>", "FROM", "sender of what comes in here, 'Name <address>'"))
-    .addOption(setting("--reply-to <mailbox>", "REPLY_TO", "where answers go; may be repeated").argParser(collect))
+    .addOption(
+      setting("--trust-proxy", "TRUST_PROXY", "trust the X-Forwarded headers of the one reverse proxy in front"),
+    )
+    .addOption(setting("--from <mailbox>", "FROM", "sender of the mail posted here, 'Name <address>'"))
+    .addOption(setting("--reply-to <mailbox>", "REPLY_TO", "where replies go; may be repeated").argParser(collect))
     .option("--header <'Name: value'>", "extra header; may be repeated", collect)
     .addOption(setting("--configuration-set <name>", "CONFIGURATION_SET", "SES configuration set"))
     .option("--tag <name=value>", "SES message tag; may be repeated", collect)
-    .addOption(setting("--unsubscribe-mailto <address>", "UNSUBSCRIBE_MAILTO", "mail address for List-Unsubscribe"));
+    .addOption(setting("--unsubscribe-mailto <address>", "UNSUBSCRIBE_MAILTO", "e-mail address for List-Unsubscribe"));
   addTrackingOptions(command);
   command
+    .addOption(setting("--tz <zone>", "TZ", "time zone of scheduled times without an offset").default("Asia/Seoul"))
     .addOption(
-      setting("--tz <zone>", "TZ", "zone of scheduled times that come without an offset").default("Asia/Seoul"),
+      setting("--sns-topic-arn <arn>", "SNS_TOPIC_ARN", "accept messages of this SNS topic; may be repeated").argParser(
+        collect,
+      ),
+    )
+    .option(
+      "--sns-trust <file>",
+      "PEM file of another public key whose SNS signatures are accepted, such as that of a sandbox",
+      collect,
     )
     .addOption(
-      setting(
-        "--sns-topic-arn <arn>",
-        "SNS_TOPIC_ARN",
-        "take in messages of this SNS topic; may be repeated",
-      ).argParser(collect),
-    )
-    .option("--sns-trust <file>", "PEM of a public key whose SNS signatures are good, too (a sandbox's)", collect)
-    .addOption(setting("--sns-max-age <duration>", "SNS_MAX_AGE", "older SNS messages are replays").default("90m"));
+      setting("--sns-max-age <duration>", "SNS_MAX_AGE", "refuse older SNS messages as replays").default("90m"),
+    );
   addSendingOptions(command)
     .addOption(
-      setting("--recipient-cap <n/duration>", "RECIPIENT_CAP", "mails to one address, such as 5/1h; more wait"),
+      setting(
+        "--recipient-cap <n/duration>",
+        "RECIPIENT_CAP",
+        "most mails to one address, such as 5/1h; further ones wait",
+      ),
     )
     .option("--sandbox", "send to a local SES: no AWS account needed, mails land in ses-mail-outbox/")
     .addHelpText("after", KEYS)

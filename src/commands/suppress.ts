@@ -6,13 +6,11 @@ import type { Act, AddCommand } from "./command.ts";
 
 /** Declares `suppress`. */
 export const addSuppress: AddCommand = (program, act) => {
-  const suppress = program.command("suppress").description("addresses that are not written to, and why");
+  const suppress = program.command("suppress").description("manage the addresses that get no mail");
   addAdd(suppress, act);
   suppress
     .command("remove")
-    .description(
-      "let addresses be written to again; messages already suppressed come back with: retry --state suppressed",
-    )
+    .description("allow mail to addresses again; to send messages that were suppressed: retry --state suppressed")
     .argument("<addresses...>")
     .action(
       act(async (context, _flags, addresses) => {
@@ -22,7 +20,7 @@ export const addSuppress: AddCommand = (program, act) => {
     );
   suppress
     .command("list")
-    .description("show them")
+    .description("show every suppressed address, and why it is suppressed")
     .action(act(async (context) => (await import("../work/suppress.ts")).listSuppressions(context)));
   addImport(suppress, act);
   addExport(suppress, act);
@@ -32,10 +30,10 @@ export const addSuppress: AddCommand = (program, act) => {
 function addAdd(suppress: Command, act: Act): void {
   suppress
     .command("add")
-    .description("write to these addresses no more; messages that wait for them become suppressed")
+    .description("stop mail to addresses; messages that wait for them become suppressed")
     .argument("<addresses...>")
     .option("--reason <text>", "bounce, complaint, unsubscribe, or your own word", "manual")
-    .option("--note <text>", "for people")
+    .option("--note <text>", "a remark for yourself")
     .action(
       act<SuppressAddFlags>(async (context, flags, addresses) => {
         const { suppress } = await import("../work/suppress.ts");
@@ -47,9 +45,9 @@ function addAdd(suppress: Command, act: Act): void {
 function addImport(suppress: Command, act: Act): void {
   suppress
     .command("import")
-    .description("add the addresses of a CSV file: columns email and, if there, reason and detail")
+    .description("add the addresses of a CSV file; reads the columns email, reason and detail")
     .argument("<file>", "CSV file, or - for stdin")
-    .option("--reason <text>", "reason of rows that give none", "manual")
+    .option("--reason <text>", "reason for rows that name none", "manual")
     .option("--email-column <name>", "column with the address")
     .action(
       act<SuppressImportFlags>(async (context, flags, [file]) => {
@@ -62,9 +60,9 @@ function addImport(suppress: Command, act: Act): void {
 function addExport(suppress: Command, act: Act): void {
   suppress
     .command("export")
-    .description("write them as CSV")
-    .option("--output <file>", "file instead of stdout")
-    .option("--raw", "write cells as they are")
+    .description("write the suppressed addresses as CSV")
+    .option("--output <file>", "write to this file instead of stdout")
+    .option("--raw", "write cells as they are, even those that a spreadsheet would run as formulas")
     .action(
       act<SuppressExportFlags>(async (context, flags) => {
         const { exportSuppressions } = await import("../work/suppress-list.ts");
@@ -76,9 +74,9 @@ function addExport(suppress: Command, act: Act): void {
 function addSync(suppress: Command, act: Act): void {
   suppress
     .command("sync")
-    .description("take in what is on the account's suppression list at SES, and put bounces and complaints there")
-    .option("--from-ses", "only take in")
-    .option("--to-ses", "only put there; SES takes one address a second")
+    .description("copy the suppression list of the account at SES here, and our bounces and complaints there")
+    .option("--from-ses", "only copy from SES")
+    .option("--to-ses", "only copy to SES, which takes one address per second")
     .action(
       act<SyncFlags>(async (context, flags) => {
         const { syncWithSes } = await import("../work/suppress-sync.ts");
