@@ -11,7 +11,7 @@ import type { Context } from "./context.ts";
 import { createMailer } from "../deliver/mailer.ts";
 import { tooManyBad } from "../deliver/reputation.ts";
 import { createSendLoop } from "../deliver/send.ts";
-import type { SendOptions, SendResult } from "../deliver/sender.ts";
+import { emptyRun, type SendOptions, type SendResult } from "../deliver/sender.ts";
 import type { Scope } from "../deliver/source.ts";
 import { parseDuration } from "../time/duration.ts";
 import { connect } from "./endpoint.ts";
@@ -59,6 +59,8 @@ export async function sendCampaign(context: Context, file: string, flags: Campai
   return sendScope(context, scope, { store, connection, ingest }, flags);
 }
 
+const NOTHING_DUE: SendResult = { outcome: "nothing_to_send", reason: null, hint: null, run: emptyRun() };
+
 async function addStaged(
   { terminal }: Context,
   campaign: Campaign,
@@ -86,7 +88,12 @@ export async function sendDue(context: Context, flags: CampaignFlags & SendFlags
   await store.totals(topic);
   const pause = topic === null ? null : await pauseHalt(context, store, topic);
   if (pause !== null) return answerRun(context, scope, { store, ingest: null }, notBegun(pause), 0);
-  const { due } = await store.outlook(scope);
+  const { due, late } = await store.outlook(scope);
+  if (due === 0 && !flags.retryInDoubt) {
+    // Cron comes each minute and mostly finds nothing: then SES is not asked, and nobody hears of an outage that does not matter.
+    await store.matchKeptEvents();
+    return answerRun(context, scope, { store, ingest: null }, NOTHING_DUE, late);
+  }
   const connection = await connect(context, flags);
   await confirmSend(context, { campaign: null, first: null, recipients: due, connection }, flags);
   return sendScope(context, scope, { store, connection, ingest: null }, flags);

@@ -28,6 +28,16 @@ describe("--quiet", () => {
     expect(await call("send", "--quiet", "--max-late", "2h")).toMatchObject(SILENT);
   });
 
+  it("nothing was due and SES cannot be reached: SES is not asked, so nothing is said", async () => {
+    const { call, file, folder } = await desk();
+    await call("send", file, "--rate", "100");
+    expect(await run(folder, ["send", "--quiet"])).toMatchObject(SILENT);
+    expect((await run(folder, ["send", "--json"])).json).toMatchObject({
+      outcome: "nothing_to_send",
+      run: { sent: 0 },
+    });
+  });
+
   it("mail was sent and all is well: nothing is said, unless it was asked for", async () => {
     const { call, file, server } = await desk();
     expect(await call("send", file, "--rate", "100", "--quiet")).toMatchObject(SILENT);
