@@ -1,6 +1,6 @@
 /** What runs the gateway: image, service, settings. Built and started for real where Docker or systemd are; checked by their own rules here. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -206,6 +206,40 @@ describe("ses-mail.service", () => {
   });
 });
 
+describe("ses-mail-send.service and its timer", () => {
+  const text = read("deploy/ses-mail-send.service");
+  const timer = read("deploy/ses-mail-send.timer");
+
+  test.skipIf(spawnSync("systemd-analyze", ["--version"]).status !== 0)("systemd finds nothing wrong", async () => {
+    const folder = await workFolder();
+    const startable = text.replace("ExecStart=ses-mail", `ExecStart=${process.execPath}`);
+    await writeFile(join(folder, "ses-mail-send.service"), startable);
+    await writeFile(join(folder, "ses-mail-send.timer"), timer);
+    const units = ["ses-mail-send.service", "ses-mail-send.timer"].map((name) => join(folder, name));
+    const { status, stdout, stderr } = spawnSync("systemd-analyze", ["verify", "--man=no", ...units], {
+      encoding: "utf8",
+    });
+    expect({ status, output: stdout + stderr }).toEqual({ status: 0, output: "" });
+    const calendar = /^OnCalendar=(.*)$/m.exec(timer)?.[1] ?? "";
+    expect(spawnSync("systemd-analyze", ["calendar", calendar]).status).toBe(0);
+  });
+
+  test("it is shut in as the gateway is", () => {
+    const shut =
+      /^(?:NoNewPrivileges|Capability|Ambient|Protect|Private|Remove|Restrict(?!Prevent)|Lock|System|DynamicUser|User|State|Working|UMask)/;
+    const rules = (unit: string) => unit.split("\n").filter((line) => shut.test(line));
+    expect(rules(text)).toEqual(rules(read("deploy/ses-mail.service")));
+    expect(rules(text).length).toBeGreaterThan(20);
+  });
+
+  test("a run that stopped early counts as failed, and one that takes long is not cut off", () => {
+    expect(text).toMatch(/^Type=oneshot$/m);
+    expect(text).not.toMatch(/^SuccessExitStatus=/m);
+    expect(text).toMatch(/^TimeoutStartSec=infinity$/m);
+    expect(text).toMatch(/^ExecStart=ses-mail send --quiet /m);
+  });
+});
+
 describe("ses-mail.env.example", () => {
   const text = read("deploy/ses-mail.env.example");
   const offered = [...text.matchAll(/^#?([A-Z][A-Z0-9_]+)=/gm)].map(([, name = ""]) => name);
@@ -227,8 +261,8 @@ describe("ses-mail.env.example", () => {
     expect(stderr).toContain("serve expects an API key, got none");
   });
 
-  test("is no program, and neither is the unit", () => {
-    for (const file of ["deploy/ses-mail.env.example", "deploy/ses-mail.service"]) {
+  test("is no program, and neither are the units", () => {
+    for (const file of readdirSync(join(ROOT, "deploy")).map((name) => `deploy/${name}`)) {
       expect(statSync(join(ROOT, file)).mode & 0o111).toBe(0);
     }
   });

@@ -5,8 +5,8 @@ import { addExamples } from "./examples.ts";
 export const addBackup: AddCommand = (program, act) => {
   const command = program
     .command("backup")
-    .description("copy the job file, whole and of one instant, while others work on it")
-    .argument("<file>", "a file that does not exist yet")
+    .description("copy the job file as of one instant, even while others work on it")
+    .argument("<file>", "the copy; it must not exist yet")
     .action(
       act(async (context, _flags, [file]) => {
         const { backup } = await import("../work/backup.ts");

@@ -5,7 +5,7 @@ import { addExamples } from "./examples.ts";
 export const addCancel: AddCommand = (program, act) => {
   const command = program
     .command("cancel")
-    .description("take back what has not been handed to SES; running processes stop within a second")
+    .description("cancel what has not been handed to SES yet; running processes stop within a second")
     .argument("<topic>")
     .action(
       act(async (context, _flags, [topic]) => {

@@ -14,8 +14,8 @@ export const addCheck: AddCommand = (program, act) => {
   command
     .optionsGroup(GROUPS.other)
     .option("--no-account", "do not ask Amazon SES")
-    .option("--no-dns", "do not ask the DNS")
-    .addOption(setting("--dns-server <ip[:port]>", "DNS_SERVER", "ask this DNS server (default: the machine's)"))
+    .option("--no-dns", "make no DNS lookups")
+    .addOption(setting("--dns-server <ip[:port]>", "DNS_SERVER", "DNS server to ask (default: that of the machine)"))
     .action(
       act<CheckFlags>(async (context, flags, [file]) => {
         const { checkAccount, checkCampaign } = await import("../work/check.ts");

@@ -16,7 +16,7 @@ export const addPause: AddCommand = (program, act) => {
     );
   program
     .command("resume")
-    .description("let a paused topic go on; the next send, or the gateway, takes it")
+    .description("let a paused topic go on; the next send, or the gateway, continues with it")
     .argument("<topic>")
     .action(
       act(async (context, _flags, [topic]) => {

@@ -10,9 +10,9 @@ export const addReport: AddCommand = (program, act) => {
     .description(
       "write one self-contained HTML page: funnel, bounces, opens over time, domains, links; several topics side by side",
     )
-    .argument("<topics...>", "topic, or several to compare")
-    .option("--output <file>", "file, or - for stdout", "report.html")
-    .addOption(setting("--tz <zone>", "TZ", "IANA time zone of the times (default: the machine's)"))
+    .argument("<topics...>", "one topic, or several to compare")
+    .option("--output <file>", "file to write, or - for stdout", "report.html")
+    .addOption(setting("--tz <zone>", "TZ", "IANA time zone for the times shown (default: that of the machine)"))
     .action(
       act<ReportFlags>(async (context, flags, topics) => {
         const { writeReport } = await import("../work/report.ts");

@@ -12,14 +12,14 @@ const BY = ["hour", "domain", "bounce-reason", "failure", "link"] satisfies Line
 export const addStats: AddCommand = (program, act) => {
   const command = program
     .command("stats")
-    .description("count messages by state and by what came back, of one topic or of all")
+    .description("count messages by state and by what SES reported, for one topic or for all")
     .argument("[topic]")
-    .addOption(new Option("--format <format>", "how to print (default: table, json with --json)").choices(FORMATS))
-    .option("--output <file>", "file instead of stdout")
+    .addOption(new Option("--format <format>", "output format (default: table, or json with --json)").choices(FORMATS))
+    .option("--output <file>", "write to this file instead of stdout")
     .option("--hours <n>", "only what was sent in the last n hours", parseCount("--hours"))
-    .addOption(new Option("--by <line>", "one topic along a line (hours are UTC)").choices(BY))
-    .option("--top <n>", "with --by: the n most frequent, the rest added up (default: 20)", parseCount("--top"))
-    .option("--raw", "write cells as they are, also those a spreadsheet would run as formulas")
+    .addOption(new Option("--by <line>", "break one topic down (hours are UTC)").choices(BY))
+    .option("--top <n>", "with --by: show the n most frequent and sum up the rest (default: 20)", parseCount("--top"))
+    .option("--raw", "write cells as they are, even those that a spreadsheet would run as formulas")
     .action(
       act<StatsFlags>(async (context, flags, [topic]) => {
         const { stats } = await import("../work/stats.ts");

@@ -120,7 +120,7 @@ async function lateReason(context: Context, scope: Scope, store: Store, late: nu
       ? moveTopic(context, one, "…")
       : aboutAll(context, "schedule", "--topic <topic> --at …");
   const what = counted(late, "message is", "messages are");
-  return `${what} overdue by more than --max-late and still pending${where}; give them another time with: ${move}`;
+  return `${what} overdue by more than --max-late and still pending${where}; give ${late === 1 ? "it" : "them"} another time with: ${move}`;
 }
 
 /** Some of the topics with messages that are too late. */

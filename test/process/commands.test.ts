@@ -18,6 +18,8 @@ const STORY: [args: string[], stdout: unknown][] = [
   [["export", "june"], { messages: [{ state: "sent" }, { state: "sent" }, { state: "sent" }] }],
   [["report", "june", "--output", "june-report.html"], { topic: "june" }],
   [["schedule", "june.csv", "--topic", "july", "--at", "+1d"], { topic: "july", outcome: "scheduled" }],
+  [["pause", "july", "--for", "2h"], { topic: "july", pending: 3 }],
+  [["resume", "july"], { topic: "july", resumed: true }],
   [["cancel", "july"], { cancelled: 3 }],
   [["retry", "july", "--state", "cancelled", "--yes"], { retried: 3 }],
   [["topics"], { topics: [{ topic: "june" }, { topic: "july", pending: 3 }] }],
@@ -43,14 +45,17 @@ it("from the list to the backup", { timeout: 60_000 }, async () => {
   expect(await readdir(folder)).toEqual(expect.arrayContaining(["ses-mail.db", "june-report.html", "copy.db"]));
 });
 
+// A signal is how a service ends, so it is no interruption.
 it.each([
-  ["serve", ["--port", "0", "--from", "news@example.com", "--sandbox"]],
-  ["sandbox", ["--port", "0"]],
-])("%s listens until SIGTERM, and ends well", async (command, args) => {
+  ["serve", "SIGTERM", ["--port", "0", "--from", "news@example.com", "--sandbox"]],
+  ["serve", "SIGINT", ["--port", "0", "--from", "news@example.com", "--sandbox"]],
+  ["sandbox", "SIGTERM", ["--port", "0"]],
+  ["sandbox", "SIGINT", ["--port", "0"]],
+] as const)("%s listens until %s, and ends well", async (command, signal, args) => {
   const env = { SES_MAIL_API_KEY: "a-key-for-the-tests-only" };
   const running = start(await workFolder(), [command, ...args], { env });
   await until(() => /listening on http/.test(running.stderr()) || running.child.exitCode !== null, "it to listen");
-  running.kill("SIGTERM");
+  running.kill(signal);
   const { code, stderr } = await running.finished;
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/listening on http/) });
   noTrace(stderr);

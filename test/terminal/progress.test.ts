@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { barLine, lineProgress, progressLine } from "../../src/terminal/progress.ts";
+import { barLine, endLine, lineProgress, progressLine } from "../../src/terminal/progress.ts";
 
 const STEP = { done: 1_200, failed: 3, inDoubt: 0, perSecond: 14 };
 
@@ -20,6 +20,10 @@ describe("progressLine", () => {
   test("makes control characters of the label visible", () => {
     expect(progressLine("\u001b[2J", null, { done: 0, perSecond: 0 })).toBe("\\x1b[2J 0 (0.0/s)");
   });
+});
+
+test("endLine does not say how long the rest would take", () => {
+  expect(endLine("sent", 40_000, STEP)).toBe("sent 1,200 of 40,000 (14.0/s), failed 3, in doubt 0");
 });
 
 describe("barLine", () => {
@@ -74,6 +78,20 @@ describe("lineProgress", () => {
     progress.stop();
     started().progress.stop();
     expect(lines).toEqual([]);
+  });
+
+  test("the last line guesses nothing, and does not repeat the one before", () => {
+    const { progress, lines, at } = started();
+    at(5_000);
+    progress.update({ done: 7, perSecond: 1 });
+    progress.stop();
+    expect(lines).toEqual(["sent 7 of 100 (1.0/s), about 2 min left"]);
+    const other = started();
+    other.at(5_000);
+    other.progress.update({ done: 7, perSecond: 1 });
+    other.progress.update({ done: 8, perSecond: 1 });
+    other.progress.stop();
+    expect(other.lines.at(-1)).toBe("sent 8 of 100 (1.0/s)");
   });
 
   test("does not say the same twice, nor stop twice", () => {

@@ -65,6 +65,26 @@ describe("which lines are written", () => {
     expect(stdout()).toBe("one\ntwo\n");
   });
 
+  test.each([
+    [{}, "well\nbad\n"],
+    [{ quiet: true }, "bad\n"],
+    [{ json: true }, ""],
+  ])("what was done, with %j", async (options, expected) => {
+    const { terminal, stdout } = await open({}, options);
+    terminal.done("well");
+    terminal.done("bad", 1);
+    expect(stdout()).toBe(expected);
+    terminal.ending("well", 0);
+    terminal.ending("bad", 1);
+    expect(undated(stdout().slice(expected.length))).toBe(expected);
+  });
+
+  test("an ending has no time on a terminal", async () => {
+    const { terminal, stdout } = await open({ tty: true });
+    terminal.ending("june: 3 sent", 0);
+    expect(stdout()).toBe("june: 3 sent\n");
+  });
+
   test("with --json stdout is one JSON document and nothing else", async () => {
     const { terminal, stdout } = await open({}, { json: true });
     terminal.result("for people");

@@ -50,6 +50,8 @@ type Operation =
   | { kind: "ingest"; topic: string; emails: string[]; later: boolean }
   | { kind: "turn"; handle: number; room: number; answers: Kind[] }
   | { kind: "cancel" | "reschedule"; topic: string }
+  | { kind: "pause"; topic: string; forMs: number | null }
+  | { kind: "resume"; topic: string }
   | { kind: "retry"; topic: string | null; states: State[] }
   | { kind: "suppress"; email: string }
   | { kind: "die"; handle: number }
@@ -76,6 +78,16 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("cancel" as const, "reschedule" as const), topic }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("pause" as const),
+      topic,
+      // Over before, when and after something falls due later.
+      forMs: fc.constantFrom(LATER_MS / 2, LATER_MS, 2 * LATER_MS, null),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("resume" as const), topic }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -105,6 +117,8 @@ class World {
   readonly #messages = new Map<string, Message>();
   readonly #cancelled = new Set<string>();
   readonly #suppressed = new Set<string>();
+  /** When each pause ends. */
+  readonly #pausedUntil = new Map<string, number>();
 
   constructor(bench: Bench) {
     this.#bench = bench;
@@ -125,6 +139,10 @@ class World {
         return this.#onTopic(operation.topic, (store) => this.#cancel(store, operation.topic));
       case "reschedule":
         return this.#onTopic(operation.topic, (store) => this.#reschedule(store, operation.topic));
+      case "pause":
+        return this.#onTopic(operation.topic, (store) => this.#pause(store, operation.topic, operation.forMs));
+      case "resume":
+        return this.#onTopic(operation.topic, (store) => this.#resume(store, operation.topic));
       case "retry":
         return this.#onTopic(operation.topic, (store) => this.#retry(store, operation.topic, operation.states));
       case "suppress":
@@ -196,6 +214,7 @@ class World {
     expect(message.state, `${message.email} was claimed`).toBe("pending");
     expect(message.notBefore).toBeLessThanOrEqual(this.#clock.now());
     expect(this.#cancelled.has(message.topic)).toBe(false);
+    expect(this.#openAt(message.topic)).toBeLessThanOrEqual(this.#clock.now());
     expect(claim.attempts).toBe(message.attempts);
     message.state = "sending";
     message.holder = held;
@@ -242,6 +261,25 @@ class World {
     for (const message of taken) message.state = "cancelled";
     const inFlight = this.#of(name).filter((message) => message.state === "sending").length;
     expect(await store.cancel(name)).toEqual({ cancelled: taken.length, inFlight });
+  }
+
+  async #pause(store: Store, name: string, forMs: number | null): Promise<void> {
+    if (this.#cancelled.has(name)) {
+      await expect(store.pause(name, forMs)).rejects.toThrow(TopicRefusedError);
+      return;
+    }
+    await store.pause(name, forMs);
+    this.#pausedUntil.set(name, forMs === null ? Infinity : this.#clock.now() + forMs);
+  }
+
+  async #resume(store: Store, name: string): Promise<void> {
+    expect(await store.resume(name)).toBe(this.#openAt(name) > this.#clock.now());
+    this.#pausedUntil.delete(name);
+  }
+
+  /** When a topic may be sent, as far as pauses decide it. */
+  #openAt(name: string): number {
+    return this.#pausedUntil.get(name) ?? 0;
   }
 
   async #reschedule(store: Store, name: string): Promise<void> {
@@ -312,7 +350,8 @@ class World {
   #due(): Message[] {
     const now = this.#clock.now();
     return [...this.#messages.values()].filter(
-      (m) => m.state === "pending" && m.notBefore <= now && !this.#cancelled.has(m.topic),
+      (m) =>
+        m.state === "pending" && Math.max(m.notBefore, this.#openAt(m.topic)) <= now && !this.#cancelled.has(m.topic),
     );
   }
 
@@ -326,8 +365,12 @@ class World {
   /** Nothing here is ever too late, for no limit is asked for. */
   #outlook(name: string | null) {
     const mine = name === null ? [...this.#messages.values()] : this.#of(name);
-    const waiting = mine.filter((m) => m.state === "pending" && !this.#cancelled.has(m.topic));
-    const later = waiting.map(({ notBefore }) => notBefore - this.#clock.now()).filter((ms) => ms > 0);
+    const waiting = mine.filter(
+      (m) => m.state === "pending" && !this.#cancelled.has(m.topic) && this.#openAt(m.topic) < Infinity,
+    );
+    const later = waiting
+      .map((m) => Math.max(m.notBefore, this.#openAt(m.topic)) - this.#clock.now())
+      .filter((ms) => ms > 0);
     return { due: waiting.length - later.length, late: 0, nextDueInMs: later.length > 0 ? Math.min(...later) : null };
   }
 
