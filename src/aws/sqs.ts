@@ -15,7 +15,7 @@ const CONNECT_MS = 10_000;
 const ANSWER_MS = 40_000;
 
 /** One message of the queue. Its `id` is the MessageId of SQS. */
-export interface SqsDelivery extends Delivery {
+interface SqsDelivery extends Delivery {
   readonly body: string;
   /** The receipt handle that deletes the message. It is a new one each time the message comes. */
   readonly receipt: string;

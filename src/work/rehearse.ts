@@ -52,9 +52,10 @@ export async function rehearse(context: Context, file: string, flags: CampaignFl
 
 function answerOf({ rows, rejected, warnings }: StagedList, forecast: ListForecast): ListAnswer {
   const { added, known, repeated, suppressed } = forecast;
-  const duplicates = known + repeated;
+  const counts = { rows, added, duplicates: known + repeated, rejected, suppressed };
   return {
-    ...{ rows, added, duplicates, rejected, suppressed, rejects_file: null },
+    ...counts,
+    rejects_file: null,
     ...(warnings.length > 0 && { warnings }),
   };
 }
