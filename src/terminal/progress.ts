@@ -74,11 +74,17 @@ export function lineProgress(
   };
 }
 
-/** A bar and the line of progress, shorter than `width` columns: a line that wraps cannot be drawn over. */
+const CTRL_C = "^C";
+
+/**
+ * A bar and the line of progress, shorter than `width` columns: a line that wraps cannot be drawn over. Ctrl-C shows as two
+ * characters behind it, for which there is room.
+ */
 export function barLine(label: string, total: number | null, step: Step, width: number): string {
   const text = progressLine(label, total, step);
-  const room = Math.min(30, width - text.length - 4);
-  if (total === null || room < 8) return text.slice(0, width - 1);
+  const most = Math.max(0, width - 1 - CTRL_C.length);
+  const room = Math.min(30, most - text.length - 3);
+  if (total === null || room < 8) return text.slice(0, most);
   const full = total === 0 ? room : Math.min(room, Math.floor((finished(step) / total) * room));
   return `[${"=".repeat(full)}${"-".repeat(room - full)}] ${text}`;
 }

@@ -1,9 +1,10 @@
 /**
  * What a terminal shows after everything in `output` was written to it: lines from the top, without trailing blanks.
  * Knows what a progress bar uses: CR, LF, cursor to column (CSI G), erase in line (CSI K), save and restore (ESC 7, 8).
+ * With `columns` a line that is longer goes on in the next row, as in a terminal of that width.
  * Throws for any other escape sequence or control character, so that none gets through unseen.
  */
-export function screenOf(output: string): string[] {
+export function screenOf(output: string, columns = Infinity): string[] {
   const rows: string[] = [];
   let [row, column] = [0, 0];
   let saved: [number, number] = [0, 0];
@@ -18,6 +19,8 @@ export function screenOf(output: string): string[] {
     else if (command === "K") rows[row] = parameter === "2" ? "" : line.slice(0, column);
     else if (command !== undefined || token < " ") throw new Error(`the terminal was told ${JSON.stringify(token)}`);
     else {
+      if (column >= columns) [row, column] = [row + 1, 0];
+      const line = rows[row] ?? "";
       rows[row] = line.slice(0, column).padEnd(column) + token + line.slice(column + 1);
       column += 1;
     }
