@@ -4,7 +4,7 @@ import { html, type Markup } from "./markup.ts";
 
 interface Measure {
   name: string;
-  part(facts: ReportFacts): number;
+  part(facts: ReportFacts): number | null;
 }
 
 const MEASURES: Measure[] = [
@@ -13,6 +13,7 @@ const MEASURES: Measure[] = [
   { name: "Clicked", part: ({ counts }) => counts.clicked },
   { name: "Hard bounces", part: ({ counts }) => counts.bounced_permanent },
   { name: "Complaints", part: ({ counts }) => counts.complained },
+  { name: "Unsubscribed", part: ({ counts }) => counts.unsubscribed },
 ];
 
 /** The section that puts topics side by side. For two topics it also says whether a difference may be chance. */
@@ -64,8 +65,8 @@ const CLEAR = 1.96;
 /** With fewer expected cases on any side the test does not hold (the usual rule of thumb). */
 const LEAST = 5;
 
-function difference(a: number, sentA: number, b: number, sentB: number): string {
-  if (sentA === 0 || sentB === 0) return "–";
+function difference(a: number | null, sentA: number, b: number | null, sentB: number): string {
+  if (a === null || b === null || sentA === 0 || sentB === 0) return "–";
   const points = 100 * (b / sentB - a / sentA);
   const text = `${points > 0 ? "+" : points < 0 ? "−" : ""}${Math.abs(points).toFixed(2)} points`;
   if (points === 0) return "none";

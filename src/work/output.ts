@@ -9,6 +9,20 @@ export function outputPath(cwd: string, output: string | undefined): string | nu
   return output === undefined || output === "-" ? null : resolve(cwd, output);
 }
 
+/** One JSON document in one line, an object whose only field is a list, made item by item, because the list may be very long. */
+export async function* jsonLines(
+  field: string,
+  items: Iterable<unknown> | AsyncIterable<unknown>,
+): AsyncGenerator<string> {
+  yield `{${JSON.stringify(field)}:[`;
+  let separator = "";
+  for await (const item of items) {
+    yield separator + JSON.stringify(item);
+    separator = ",";
+  }
+  yield "]}\n";
+}
+
 /**
  * Writes the lines, each with its own line end, to `path`, whole or not at all; null: to stdout. Throws as `writeOutput`
  * of `report/output.ts` does.

@@ -1,17 +1,25 @@
 import type { Context } from "./context.ts";
 import { EXIT } from "../errors.ts";
+import { jsonLines, writeLines } from "./output.ts";
 import { isoTime } from "../time/iso.ts";
+import { fromNow, type Local, localTime, zoneOf } from "../time/local.ts";
 import { STATES } from "../message.ts";
 import type { TopicRow } from "../store/rows.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 
 /** `topics`: prints every topic, when it is due, and how many of its messages are in each state. */
-export async function listTopics({ terminal, globals, openStore }: Context): Promise<number> {
+export async function listTopics(context: Context): Promise<number> {
+  const { io, terminal, globals, openStore } = context;
   const store = await openStore({ ifMissing: "refuse" });
   const rows = await store.topics();
-  if (globals.json) terminal.json({ topics: rows.map(toJson) });
+  if (globals.json) await writeLines(context, null, jsonLines("topics", toJsons(rows)));
   else if (rows.length === 0) terminal.result("no topics yet");
-  else terminal.result(await terminal.table(["topic", "due", "total", ...STATES], rows.map(toCells)));
+  else await writeLines(context, null, tableLines(rows, terminal, { now: io.clock.now() }));
   return EXIT.done;
+}
+
+function* toJsons(rows: readonly TopicRow[]) {
+  for (const row of rows) yield toJson(row);
 }
 
 function toJson(row: TopicRow) {
@@ -25,7 +33,23 @@ function toJson(row: TopicRow) {
   };
 }
 
-function toCells(row: TopicRow): (string | number)[] {
-  const due = row.cancelledAt !== null ? "cancelled" : (isoTime(row.notBefore) ?? "at once");
-  return [row.topic, due, row.total, ...STATES.map((state) => row[state])];
+async function* tableLines(rows: readonly TopicRow[], terminal: Terminal, local: Local): AsyncGenerator<string> {
+  yield* terminal.tableLines(["topic", "due", "total", ...STATES], () => cellsOf(rows, local), "fits");
+  if (rows.some((row) => isScheduled(row, local.now))) yield `\ntimes are those of ${zoneOf(local)}\n`;
+}
+
+function* cellsOf(rows: readonly TopicRow[], local: Local): Generator<(string | number)[]> {
+  for (const row of rows) yield [row.topic, dueText(row, local), row.total, ...STATES.map((state) => row[state])];
+}
+
+function isScheduled({ cancelledAt, pending, notBefore }: TopicRow, now: number): boolean {
+  return cancelledAt === null && pending > 0 && notBefore !== null && notBefore > now;
+}
+
+/** What the topic waits for; empty when nothing of it waits. */
+function dueText(row: TopicRow, local: Local): string {
+  if (row.cancelledAt !== null) return "cancelled";
+  if (row.pending === 0) return "";
+  if (!isScheduled(row, local.now) || row.notBefore === null) return "at once";
+  return `${localTime(row.notBefore, local)}, ${fromNow(row.notBefore, local.now)}`;
 }

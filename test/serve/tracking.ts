@@ -24,7 +24,7 @@ export interface Scene {
 
 /** `change` replaces what the store does. At most `mostWaiting` visits wait to be written. */
 export async function scene(
-  change: Partial<Pick<Store, "applyVisits" | "suppress">> = {},
+  change: Partial<Pick<Store, "applyVisits" | "unsubscribe">> = {},
   mostWaiting = 20_000,
 ): Promise<Scene> {
   const file = join(await workFolder(), "job.db");

@@ -13,9 +13,9 @@ const TIME = new Intl.DateTimeFormat("en-GB", {
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
-/** `12,345`. @param {number} value */
+/** `12,345`; `–` when nobody knows it. @param {number | null} value */
 export function count(value) {
-  return COUNT.format(value);
+  return value === null ? "–" : COUNT.format(value);
 }
 
 /** `1 message`, `2 messages`. @param {number} value @param {string} one @param {string} [many] */
@@ -29,12 +29,13 @@ export function rate(perSecond) {
 }
 
 /**
- * `97.5 %`. Small shares have more digits: a complaint rate of 0.04 % is not zero. `–` when `whole` is 0.
- * @param {number} part
+ * `97.5 %`. Small shares have more digits: a complaint rate of 0.04 % is not zero. `–` when `whole` is 0, or nobody knows
+ * the part.
+ * @param {number | null} part
  * @param {number} whole
  */
 export function share(part, whole) {
-  if (whole === 0) return "–";
+  if (whole === 0 || part === null) return "–";
   const percent = (100 * part) / whole;
   const digits = percent === 0 || percent === 100 ? 0 : percent >= 10 ? 1 : percent >= 0.1 ? 2 : 3;
   return `${percent.toFixed(digits)} %`;

@@ -86,15 +86,15 @@ function period({ first_sent_at: first, last_sent_at: last, not_before: due }) {
  */
 const LIMITS = { bounce: [0.05, 0.1], complaint: [0.001, 0.005] };
 
-/** Whether any event came, so that something is known of what became of the mails. @param {Topic} topic */
-function hasEvents(topic) {
-  const { delivered, bounced_permanent: gone, bounced_transient: later, complained, rejected, opened, clicked } = topic;
-  return delivered + gone + later + complained + rejected + opened + clicked > 0;
+/** Whether SES has reported of the topic, so that something is known of what became of the mails. @param {Topic} topic */
+function hasEvents({ delivered }) {
+  return delivered !== null;
 }
 
 /** @param {{ topic: Topic }} props */
 function Notes({ topic }) {
   const { sent, in_doubt: doubts, cancelled_at: cancelledAt } = topic;
+  const [bounced, complained] = [topic.bounced_permanent ?? 0, topic.complained ?? 0];
   const notes = [
     cancelledAt !== null && ["This topic is cancelled.", "It takes no further recipients until it is opened again."],
     doubts > 0 && [
@@ -106,10 +106,8 @@ function Notes({ topic }) {
         "Nothing is known yet of what became of the mails.",
         "Deliveries and bounces come from events of SES: by SNS to /v1/events/results, or with ses-mail ingest-events.",
       ],
-    sent > 0 &&
-      topic.bounced_permanent / sent >= (LIMITS.bounce[0] ?? 1) &&
-      limitNote("bounce", topic.bounced_permanent, sent),
-    sent > 0 && topic.complained / sent >= (LIMITS.complaint[0] ?? 1) && limitNote("complaint", topic.complained, sent),
+    sent > 0 && bounced / sent >= (LIMITS.bounce[0] ?? 1) && limitNote("bounce", bounced, sent),
+    sent > 0 && complained / sent >= (LIMITS.complaint[0] ?? 1) && limitNote("complaint", complained, sent),
   ].filter((note) => note !== false);
   if (notes.length === 0) return null;
   return html`<ul class="notes" aria-label="Needs attention">
@@ -131,7 +129,7 @@ function limitNote(what, part, sent) {
 /** @param {{ topic: Topic }} props */
 function Funnel({ topic }) {
   const { total, sent } = topic;
-  /** @type {[string, number, string][]} */
+  /** @type {[string, number | null, string][]} */
   const steps = [
     ["Recipients", total, "pending"],
     ["Sent", sent, "sent"],
@@ -155,7 +153,7 @@ function Funnel({ topic }) {
           ([name, value, tone], index) =>
             html`<tr key=${name}>
               <th scope="row">${name}</th>
-              <td class="bar"><${Bar} parts=${[{ value, tone }]} whole=${total} /></td>
+              <td class="bar"><${Bar} parts=${[{ value: value ?? 0, tone }]} whole=${total} /></td>
               <td class="number">${count(value)}</td>
               <td class="number">${index === 0 ? "" : share(value, sent)}</td>
             </tr>`,
@@ -172,13 +170,14 @@ function Funnel({ topic }) {
 /** @param {{ topic: Topic }} props */
 function Returns({ topic }) {
   const { sent } = topic;
-  /** @type {[string, number, [number, number] | null][]} */
+  /** @type {[string, number | null, [number, number] | null][]} */
   const rows = [
     ["Hard bounces", topic.bounced_permanent, /** @type {[number, number]} */ (LIMITS.bounce)],
     ["Soft bounces", topic.bounced_transient, null],
     ["Complaints", topic.complained, /** @type {[number, number]} */ (LIMITS.complaint)],
     ["Refused by SES later", topic.rejected, null],
     ["Delayed", topic.delayed, null],
+    ["Unsubscribed", topic.unsubscribed, null],
   ];
   return html`<section aria-labelledby="returns">
     <h2 id="returns">What came back</h2>
@@ -196,7 +195,7 @@ function Returns({ topic }) {
             html`<tr key=${name}>
               <th scope="row">
                 ${name}
-                ${limits === null || sent === 0 || !hasEvents(topic) ? null : html`<${Verdict} rate=${value / sent} limits=${limits} />`}
+                ${limits === null || sent === 0 || value === null ? null : html`<${Verdict} rate=${value / sent} limits=${limits} />`}
               </th>
               <td class="number">${count(value)}</td>
               <td class="number">${share(value, sent)}</td>

@@ -22,7 +22,7 @@ interface TopicPath {
   Params: { id: string };
 }
 
-/** Adds the routes. A topic without mail is no error: its counts are zero. */
+/** Adds the routes. A topic without mail is no error. */
 export function topicRoutes(app: FastifyInstance, { store }: { store: Topics }): void {
   app.get(
     "/v1/topics",
@@ -44,7 +44,7 @@ export function topicRoutes(app: FastifyInstance, { store }: { store: Topics }):
       schema: {
         ...TAGS,
         operationId: "getTopic",
-        summary: "One topic; zeros for one that has no mail yet",
+        summary: "One topic; one without mail is no error",
         params: PARAMS,
         response: { 200: TOPIC },
       },
