@@ -18,6 +18,10 @@ export const addStats: AddCommand = (program, act) => {
     .option("--hours <n>", "only what was sent in the last n hours", parseCount("--hours"))
     .addOption(new Option("--by <line>", "one topic along a line (hours are UTC)").choices(BY))
     .option("--top <n>", "with --by: the n most frequent, the rest added up (default: 20)", parseCount("--top"))
+    .option(
+      "--excel",
+      "with --format csv: begin with a byte order mark, so that Excel reads the letters of every language",
+    )
     .option("--raw", "write cells as they are, also those a spreadsheet would run as formulas")
     .action(
       act<StatsFlags>(async (context, flags, [topic]) => {

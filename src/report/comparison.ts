@@ -20,12 +20,16 @@ const MEASURES: Measure[] = [
 export function comparison(topics: readonly ReportFacts[]): Markup {
   const [first, second] = topics;
   const pair = topics.length === 2 && first !== undefined && second !== undefined ? ([first, second] as const) : null;
+  const differences = new Map(
+    pair === null ? [] : MEASURES.map((measure) => [measure.name, differenceOf(measure, pair)]),
+  );
+  const isJudged = [...differences.values()].some((text) => /(clear|may be chance)$/.test(text));
   const rows = MEASURES.map(
     ({ name, part }) =>
       html`<tr>
         <th scope="row">${name}</th>
         ${topics.map((facts) => html`<td class="number">${share(part(facts), facts.counts.sent)}</td>`)}
-        ${pair === null ? null : html`<td>${difference(part(pair[0]), pair[0].counts.sent, part(pair[1]), pair[1].counts.sent)}</td>`}
+        ${pair === null ? null : html`<td>${differences.get(name) ?? "–"}</td>`}
       </tr>`,
   );
   return html`<section>
@@ -50,7 +54,7 @@ export function comparison(topics: readonly ReportFacts[]): Markup {
       </table>
     </div>
     ${
-      pair === null
+      !isJudged
         ? null
         : html`<p class="soft">
             “Clear”: a difference this large would come about by chance less than one time in twenty (two-proportion
@@ -64,6 +68,10 @@ export function comparison(topics: readonly ReportFacts[]): Markup {
 const CLEAR = 1.96;
 /** With fewer expected cases on any side the test does not hold (the usual rule of thumb). */
 const LEAST = 5;
+
+function differenceOf({ part }: Measure, [a, b]: readonly [ReportFacts, ReportFacts]): string {
+  return difference(part(a), a.counts.sent, part(b), b.counts.sent);
+}
 
 function difference(a: number | null, sentA: number, b: number | null, sentB: number): string {
   if (a === null || b === null || sentA === 0 || sentB === 0) return "–";

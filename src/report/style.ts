@@ -6,12 +6,12 @@ export const STYLE = `
   --ground: #f3f5f8; --card: #ffffff; --ink: #17202e; --soft: #556274; --line: #dfe4ec; --track: #e8ecf2; --hover: #17202e14; --edge: #17202e40;
   --sent: #94a3b8; --delivered: #2563eb; --reader: #0f766e; --machine: #8fb8b2; --clicked: #7c3aed;
   --bounced: #c2410c; --complained: #be123c; --doubt: #a16207; --waiting: #64748b;
-  --good: #15803d; --good-ground: #e9f7ee; --warn: #92580b; --warn-ground: #fdf3dc; --bad: #b42318; --bad-ground: #fdecea; }
+  --ok: #15803d; --ok-ground: #e9f7ee; --warn: #92580b; --warn-ground: #fdf3dc; --bad: #b42318; --bad-ground: #fdecea; }
 @media screen and (prefers-color-scheme: dark) { :root {
   --ground: #0e131a; --card: #171d27; --ink: #e8edf4; --soft: #a3afbf; --line: #2b3543; --track: #242d3a; --hover: #ffffff1a; --edge: #000000b3;
   --sent: #7788a0; --delivered: #60a5fa; --reader: #2dd4bf; --machine: #3f7f7a; --clicked: #b79bfb;
   --bounced: #fb923c; --complained: #fb7185; --doubt: #facc15; --waiting: #94a3b8;
-  --good: #6ee7a0; --good-ground: #12301f; --warn: #fcd580; --warn-ground: #382a0d; --bad: #fda29b; --bad-ground: #3d1714; } }
+  --ok: #6ee7a0; --ok-ground: #12301f; --warn: #fcd580; --warn-ground: #382a0d; --bad: #fda29b; --bad-ground: #3d1714; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto,
   "Noto Sans", "Noto Sans CJK KR", sans-serif; overflow-wrap: anywhere; -webkit-text-size-adjust: 100%; }
@@ -40,7 +40,7 @@ code { font: .88em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; bac
 section .figures > div { border: 0; background: none; padding: 0; }
 section .figures dd.big { font-size: 1.4rem; }
 .verdict { display: inline-block; border-radius: 1rem; padding: .05rem .6rem; font-weight: 600; }
-.good { background: var(--good-ground); color: var(--good); }
+.ok { background: var(--ok-ground); color: var(--ok); }
 .near { background: var(--warn-ground); color: var(--warn); }
 .review, .pause { background: var(--bad-ground); color: var(--bad); }
 svg { display: block; width: 100%; }

@@ -32,7 +32,7 @@ export function figure(name: string, value: string, detail: Markup): Markup {
 }
 
 const VERDICTS: Record<ReputationVerdict, string> = {
-  good: "healthy",
+  ok: "healthy",
   near: "close to the limit",
   review: "over the limit",
   pause: "far over the limit",

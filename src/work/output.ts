@@ -2,6 +2,18 @@
 import { resolve } from "node:path";
 import type { Context } from "./context.ts";
 
+/**
+ * The lines of a CSV file, with a byte order mark in front when `excel` is set: Excel takes a file without one for the encoding of
+ * its machine. Our own reader skips the mark.
+ */
+export async function* csvFile(
+  lines: Iterable<string> | AsyncIterable<string>,
+  { excel = false }: { excel?: boolean },
+): AsyncGenerator<string> {
+  if (excel) yield "\ufeff";
+  yield* lines;
+}
+
 type Lines = string | Iterable<string> | AsyncIterable<string>;
 
 /** Where `--output` writes: an absolute path, or null for stdout (`-`, or not given). */

@@ -35,7 +35,7 @@ export async function answerRun(
       outcome: result.outcome,
       reason,
       ingest: setup.ingest,
-      run: runAnswer(result.run),
+      run: runAnswer(result.run, setup.connection.perSecond),
       totals,
     });
   } else {
@@ -45,7 +45,8 @@ export async function answerRun(
   return exitCode(context, scope, setup, result, totals, late);
 }
 
-function runAnswer(run: Run) {
+/** A short run looks faster than its rate, because its first message need not wait; so the speed is bounded by `rate`. */
+function runAnswer(run: Run, rate: number) {
   return {
     attempts: run.attempts,
     sent: run.sent,
@@ -54,7 +55,7 @@ function runAnswer(run: Run) {
     throttled: run.throttled,
     retried: run.retried,
     elapsed_ms: run.elapsedMs,
-    messages_per_second: run.elapsedMs > 0 ? Math.round((run.sent * 100_000) / run.elapsedMs) / 100 : 0,
+    messages_per_second: run.elapsedMs > 0 ? Math.min(rate, Math.round((run.sent * 100_000) / run.elapsedMs) / 100) : 0,
   };
 }
 

@@ -16,12 +16,10 @@ import type { SendFlags } from "./send-flags.ts";
 import type { RenderedMail } from "../message.ts";
 import type { Topics } from "../store/store.ts";
 import { admit } from "../store/rules/admit.ts";
+import { createSpeedometer } from "./speed.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { refusedTopic } from "./refused-topic.ts";
 import { openLinks, readSecrets } from "../tracking/links.ts";
-
-/** The rate shown is that of the last few seconds, not of the whole run. */
-const RATE_WINDOW_MS = 5_000;
 
 /**
  * `send recipients.csv`: takes the list into its topic in one transaction, then sends what is due of the topic. Throws
@@ -128,7 +126,12 @@ async function runLoop(
       onNotice: (text) => terminal.warn(text),
       onProgress({ sent, failed, inDoubt }) {
         boundYoungSpace(6);
-        progress.update({ done: sent, failed, inDoubt, perSecond: speed(sent, io.clock.monotonic()) });
+        progress.update({
+          done: sent,
+          failed,
+          inDoubt,
+          perSecond: speed(sent, io.clock.monotonic(), loop.status().perSecond),
+        });
       },
     });
   } finally {
@@ -147,17 +150,6 @@ function reputationCheck(store: Topics, scope: Scope, flags: SendFlags): NonNull
         admit(row, { adds: false, endpoint: scope.endpoint, content: null }) === "fine",
     );
     return tooManyBad(ours, limits);
-  };
-}
-
-/** Messages per second over the last few seconds. */
-function createSpeedometer(): (count: number, now: number) => number {
-  const samples: [number, number][] = [];
-  return (count, now) => {
-    samples.push([now, count]);
-    while (samples.length > 2 && (samples[0]?.[0] ?? now) < now - RATE_WINDOW_MS) samples.shift();
-    const first = samples[0];
-    return first && now > first[0] ? ((count - first[1]) * 1000) / (now - first[0]) : 0;
   };
 }
 

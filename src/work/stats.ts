@@ -2,7 +2,7 @@
 import type { Context } from "./context.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { NO_MESSAGES, zeros } from "../message.ts";
-import { jsonLines, outputPath, writeLines } from "./output.ts";
+import { csvFile, jsonLines, outputPath, writeLines } from "./output.ts";
 import type { Line } from "../report/breakdown.ts";
 import type { TopicCounts } from "../report/stats.ts";
 import type { SentCounts, TopicRow } from "../store/rows.ts";
@@ -17,6 +17,8 @@ export interface StatsFlags {
   /** Counts only what was sent in the last so many hours. */
   hours?: number;
   raw?: boolean;
+  /** With CSV: begins it with a byte order mark. */
+  excel?: boolean;
   /** Counts one topic along this line. */
   by?: Line;
   /** With `by`: how many of the most frequent rows; 20 when not given. */
@@ -38,17 +40,22 @@ export async function stats(context: Context, name: string | null, flags: StatsF
       ? [await breakdownOf(context, store, { topic, by: flags.by, format, flags })]
       : await countersOf(context, store, { topic, format, flags });
   const output = outputPath(io.cwd, flags.output);
-  await writeLines(context, output, lines);
+  await writeLines(context, output, csvFile(lines, flags));
   if (output !== null) terminal.info(`wrote ${output}`);
   return EXIT.done;
 }
 
-function checkFlags(topic: string | null, { by, hours, top, format }: StatsFlags, json: boolean): void {
+function checkFlags(topic: string | null, { by, hours, top, format, excel }: StatsFlags, json: boolean): void {
   if (by === undefined && top !== undefined) throw new UserError("--top expects --by, got none", "add --by domain");
   if (by !== undefined && topic === null)
     throw new UserError("--by expects one topic, got none", `ses-mail stats <topic> --by ${by}`);
   if (by !== undefined && hours !== undefined)
     throw new UserError("--by counts the whole topic, got --hours too", "leave one of the two out");
+  if (excel && format !== "csv")
+    throw new UserError(
+      `--excel expects --format csv, got ${format ?? (json ? "--json" : "none")}`,
+      "add --format csv",
+    );
   if (json && format !== undefined && format !== "json")
     throw new UserError(`--json and --format ${format} exclude each other`, "give one of them");
 }
