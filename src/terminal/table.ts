@@ -117,7 +117,7 @@ function split([first, ...others]: Column[], { width, mayCut }: Space): Column[]
     }
     const room = width - widthOfAll(part) - GAP;
     part.push(
-      mayCut && !column.isNumber ? { ...column, width: Math.min(column.width, Math.max(room, LEAST)) } : column,
+      mayCut && !column.isNumber ? { ...column, width: Math.min(column.width, Math.max(room, LEAST / 2)) } : column,
     );
   }
   return [...parts, part];

@@ -37,7 +37,8 @@ export function fromNow(at: number, now: number): string {
 
 /** The zone of local times for people: its IANA name, or the machine's offset from UTC where it has no such name. */
 export function zoneOf({ now, zone }: Local): string {
-  const name = zone ?? (new Intl.DateTimeFormat().resolvedOptions().timeZone as string | undefined);
+  // When TZ is empty or no IANA name, this is undefined or Etc/Unknown, although its type says string.
+  const name: string | undefined = zone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (name !== undefined && name !== "Etc/Unknown") return name;
   const offset = new Intl.DateTimeFormat("en", { timeZoneName: "longOffset" }).formatToParts(now);
   return offset.find(({ type }) => type === "timeZoneName")?.value ?? "UTC";

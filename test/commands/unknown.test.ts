@@ -97,12 +97,13 @@ describe("what nobody knows", () => {
     const tile = (name: string) =>
       new RegExp(`<dt>${name}</dt>\\s*<dd class="big">([^<]*)</dd>`).exec(page)?.[1] ?? "there is none";
     const fields = { Delivered: "delivered", Opened: "opened", Clicked: "clicked", Complaints: "complained" };
-    for (const [name, field] of Object.entries({ ...fields, "Hard bounces": "bounced_permanent" }))
-      if (UNKNOWN[topic]?.includes(field)) expect(tile(name), name).toBe("–");
-      else expect(tile(name), name).toMatch(/^\d.* %$/);
+    const wrong = Object.entries({ ...fields, "Hard bounces": "bounced_permanent" }).filter(
+      ([name, field]) => !(UNKNOWN[topic]?.includes(field) ? /^–$/ : /^\d.* %$/).test(tile(name)),
+    );
+    expect(wrong).toEqual([]);
     expect(tile("Unsubscribed")).toBe("0 %");
-    if (topic === "told") expect(page).toContain("healthy");
-    else expect(page).not.toMatch(/healthy|good|clear/);
+    expect(/healthy/.test(page)).toBe(topic === "told");
+    expect(page).not.toMatch(/good|clear/);
   });
 });
 

@@ -72,11 +72,8 @@ export interface Knowledge {
 
 const TOLD_BY = new Map<string, Row["toldBy"]>(TABLE.map(({ name, toldBy }) => [name, toldBy]));
 
-/**
- * Whether a count of this name says anything. Where SES has reported nothing and no link of ours can tell, a 0 would be a guess,
- * so it is to be shown as unknown.
- */
-export function isKnown(name: EventCounter | EventOutcome, topic: Knowledge): boolean {
+/** Whether a count of this name says anything. */
+function isKnown(name: EventCounter | EventOutcome, topic: Knowledge): boolean {
   const toldBy = TOLD_BY.get(name);
   if (topic.reportedAt !== null || toldBy === "us") return true;
   return (toldBy === "opens" && topic.tracksOpens) || (toldBy === "clicks" && topic.tracksClicks);
@@ -87,7 +84,10 @@ export type Known<Counts> = {
   [Name in keyof Counts]: Name extends Exclude<Row, { toldBy: "us" }>["name"] ? Counts[Name] | null : Counts[Name];
 };
 
-/** The counts of a topic, with null for those that nobody can know. Other fields stay as they are. */
+/**
+ * The counts of a topic, with null for those that nobody can know: where SES has reported nothing and no link of ours can tell, a 0
+ * would be a guess. Other fields stay as they are.
+ */
 export function knownCounts<Counts extends object>(counts: Counts, topic: Knowledge): Known<Counts> {
   const unknown = [...TOLD_BY.keys()].filter(
     (name) => name in counts && !isKnown(name as EventCounter | EventOutcome, topic),
