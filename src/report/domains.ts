@@ -8,7 +8,7 @@ import { columnHeads, heading, numbers, type Setting, table } from "./parts.ts";
 export function domains({ counts, domains: { rows, others } }: ReportFacts, setting: Setting): Markup | null {
   if (rows.length === 0) return null;
   const cells = (row: (typeof rows)[number]) =>
-    html`<td class="bar">${stackedBar([{ value: row.total, tone: "delivered" }], counts.total)}</td>
+    html`<td class="bar">${stackedBar([{ value: row.total, tone: "pending" }], counts.total)}</td>
       ${numbers([row.total, share(row.delivered, row.sent), share(row.opened_by_reader, row.sent), share(row.clicked, row.sent), share(row.bounced_permanent, row.sent), share(row.complained, row.sent)])}`;
   const body = rows.map(
     (row) =>

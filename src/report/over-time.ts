@@ -1,4 +1,5 @@
 import { columnChart } from "./chart.ts";
+import type { Outcomes } from "../store/breakdown.ts";
 import type { ReportFacts } from "./facts.ts";
 import { count } from "./figures.ts";
 import { html, type Markup } from "./markup.ts";
@@ -9,32 +10,44 @@ const NEARLY_ALL = 0.99;
 /** Opens come in for weeks. The chart shows the days in which most of them came. */
 const MOST_OPENS = 0.95;
 
-/** Charts over time: sending and delivery, then opens and clicks. Null when nothing was sent. */
-export function overTime({ minutes }: ReportFacts, setting: Setting): Markup | null {
-  const { calendar } = setting;
-  const sending = timelineOf(minutes, ["sent", "delivered"], { calendar, covered: NEARLY_ALL });
-  const reading = timelineOf(minutes, ["opened_by_reader", "clicked"], { calendar, covered: MOST_OPENS });
+interface Series {
+  series: keyof Outcomes;
+  name: string;
+  tone: string;
+}
+
+/** Charts over time: sending and delivery, then opens and clicks, as far as they are known. Null when nothing was sent. */
+export function overTime({ minutes, counts, opens }: ReportFacts, setting: Setting): Markup | null {
+  const chart = (title: string, covered: number, given: (Series & { known: number | null })[]): Markup | null => {
+    const shown = given.filter(({ known }) => known !== null);
+    const names = shown.map(({ series }) => series);
+    const timeline = timelineOf(minutes, names, { calendar: setting.calendar, covered });
+    return timeline && timeChart(title, timeline, { shown, setting });
+  };
+  const sending = chart("Sending and delivery", NEARLY_ALL, [
+    { series: "sent", name: "sent", tone: "sent", known: counts.sent },
+    { series: "delivered", name: "delivered", tone: "delivered", known: counts.delivered },
+  ]);
   if (sending === null) return null;
+  const reading = chart("First opens by readers, first clicks", MOST_OPENS, [
+    { series: "opened_by_reader", name: "opened by readers", tone: "reader", known: opens.opened_by_reader },
+    { series: "clicked", name: "clicked", tone: "clicked", known: counts.clicked },
+  ]);
   return html`<section>
     ${heading("Over time", setting)}
-    <p class="soft">Times are those of ${calendar.zone}.</p>
-    ${timeChart("Sending and delivery", sending, { names: ["sent", "delivered"], tones: ["sent", "delivered"], setting })}
-    ${reading === null ? null : timeChart("First opens by readers, first clicks", reading, { names: ["opened by readers", "clicked"], tones: ["reader", "clicked"], setting })}
+    <p class="soft">Times are those of ${setting.calendar.zone}.</p>
+    ${sending} ${reading}
   </section>`;
 }
 
 interface TimeChart {
-  names: [string, string];
-  tones: [string, string];
+  shown: readonly Series[];
   setting: Setting;
 }
 
-function timeChart(
-  title: string,
-  timeline: Timeline,
-  { names, tones, setting: { calendar, nested } }: TimeChart,
-): Markup {
+function timeChart(title: string, timeline: Timeline, { shown, setting: { calendar, nested } }: TimeChart): Markup {
   const { bars, spanMs, later } = timeline;
+  const [names, tones] = [shown.map(({ name }) => name), shown.map(({ tone }) => tone)];
   const most = Math.max(...bars.flatMap(({ values }) => values));
   const said = (values: readonly number[]) =>
     names.map((name, index) => `${count(values[index] ?? 0)} ${name}`).join(", ");

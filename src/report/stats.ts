@@ -94,7 +94,7 @@ export async function* statsTable(rows: readonly TopicStats[], terminal: Draws, 
     yield* terminal.tableLines(["topic", first.topic], () => cells, "full");
     if (first.first_sent_at !== null) yield `\ntimes are those of ${zoneOf(local)}\n`;
   }
-  if (rows.some(({ delivered }) => delivered === null)) yield `\n${UNREPORTED}\n`;
+  if (rows.some(({ sent, delivered }) => sent > 0 && delivered === null)) yield `\n${UNREPORTED}\n`;
 }
 
 const UNREPORTED = "–: SES has not reported of it; take its events in with: ses-mail ingest-events";

@@ -32,22 +32,22 @@ interface Column {
   width: number;
 }
 
-/** Between two columns. */
-const GAP = 2;
+/** Between two columns: as much as there is room for. */
+const [GAP, LEAST_GAP] = [2, 1];
 /** Texts are not cut to less. */
 const LEAST = 16;
 
 /**
  * The lines of a table, without line ends. Columns of numbers are aligned to the right. When the table is too wide, columns that
- * are empty or 0 in all rows are left out; then headings are wrapped at `_` and spaces; then texts after the first
+ * are empty or 0 in all rows are left out; then headings are wrapped at `_` and spaces; then columns move closer; then texts after the first
  * column are cut, where that is allowed; then the other columns go into further tables below, each with the first column again.
  */
 export async function* tableLines(head: readonly string[], rows: Rows, space: Space): AsyncGenerator<string> {
-  const parts = fit(await measure(head, rows), space);
+  const { parts, gap } = fit(await measure(head, rows), space);
   for (const [index, columns] of parts.entries()) {
     if (index > 0) yield "";
-    yield* headLines(columns);
-    for await (const row of rows()) yield line(columns, (column) => shown(row[column.at] ?? ""));
+    yield* headLines(columns, gap);
+    for await (const row of rows()) yield line(columns, gap, (column) => shown(row[column.at] ?? ""));
   }
 }
 
@@ -77,19 +77,19 @@ async function measure(head: readonly string[], rows: Rows): Promise<Column[]> {
 
 // Fitting ------------------------------------------------------------------------------------------------------------
 
-/** The columns of each table that is drawn, one below the other. */
-function fit(all: Column[], { width, mayCut }: Space): Column[][] {
-  if (widthOfAll(all) <= width) return [all];
+/** The columns of each table that is drawn, one below the other, and the spaces between columns. */
+function fit(all: Column[], { width, mayCut }: Space): { parts: Column[][]; gap: number } {
   const filled = all.filter(({ isEmpty }, index) => index === 0 || !isEmpty);
-  if (widthOfAll(filled) <= width) return [filled];
   const narrow = filled.map(narrowed);
-  if (widthOfAll(narrow) <= width) return [narrow];
+  for (const columns of [all, filled, narrow]) if (widthOfAll(columns) <= width) return { parts: [columns], gap: GAP };
+  if (widthOfAll(narrow, LEAST_GAP) <= width) return { parts: [narrow], gap: LEAST_GAP };
   const cut = mayCut ? shrunk(narrow, width) : narrow;
-  return widthOfAll(cut) <= width ? [cut] : split(narrow, { width, mayCut });
+  if (widthOfAll(cut) <= width) return { parts: [cut], gap: GAP };
+  return { parts: split(narrow, { width, mayCut }), gap: GAP };
 }
 
-function widthOfAll(columns: readonly Column[]): number {
-  return columns.reduce((sum, column) => sum + column.width + GAP, -GAP);
+function widthOfAll(columns: readonly Column[], gap = GAP): number {
+  return columns.reduce((sum, column) => sum + column.width + gap, -gap);
 }
 
 /** The columns with the widest texts after the first one cut, as far as needed and allowed. */
@@ -143,22 +143,22 @@ function wrap(heading: string, room: number): string[] {
   return lines;
 }
 
-function* headLines(columns: readonly Column[]): Generator<string> {
+function* headLines(columns: readonly Column[], gap: number): Generator<string> {
   const height = Math.max(1, ...columns.map(({ heading }) => heading.length));
   for (let row = 0; row < height; row++)
-    yield line(columns, ({ heading }) => heading[row - (height - heading.length)] ?? "");
+    yield line(columns, gap, ({ heading }) => heading[row - (height - heading.length)] ?? "");
 }
 
 // Lines --------------------------------------------------------------------------------------------------------------
 
-function line(columns: readonly Column[], textOf: (column: Column) => string): string {
+function line(columns: readonly Column[], gap: number, textOf: (column: Column) => string): string {
   const cells = columns.map((column) => {
     const text = textOf(column);
     const cut = widthOf(text) > column.width && column.width < column.cells ? shortened(text, column.width) : text;
     const padding = " ".repeat(Math.max(0, column.width - widthOf(cut)));
     return column.isNumber ? padding + cut : cut + padding;
   });
-  return cells.join(" ".repeat(GAP)).trimEnd();
+  return cells.join(" ".repeat(gap)).trimEnd();
 }
 
 /** The start of the text and `…`, no wider than `width`. */

@@ -4,6 +4,7 @@ import type { Context } from "./context.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { jsonLines, writeLines } from "./output.ts";
 import type { Suppressions } from "../store/store.ts";
+import { localTime } from "../time/local.ts";
 import { isoTime } from "../time/iso.ts";
 
 /** Options of `suppress add`. */
@@ -48,16 +49,19 @@ function checkAddress(text: string): string {
 
 /** `suppress list`: prints every suppressed address, why it is suppressed, and since when. */
 export async function listSuppressions(context: Context): Promise<number> {
-  const { openStore, terminal, globals } = context;
+  const { io, openStore, terminal, globals } = context;
   const store = await openStore({ ifMissing: "refuse" });
   if (globals.json) await writeLines(context, null, jsonLines("suppressions", suppressionJson(store)));
   else if ((await store.countSuppressions()) === 0) terminal.result("nobody is suppressed");
   else {
     const head = ["address", "reason", "source", "since", "detail"];
+    // Scripts that read the lines of a pipe get the whole instant.
+    const now = io.clock.now();
+    const timeOf = io.stdout.isTTY === true ? (at: number) => localTime(at, { now }) : isoTime;
     await writeLines(
       context,
       null,
-      terminal.tableLines(head, () => suppressionCells(store), "full"),
+      terminal.tableLines(head, () => suppressionCells(store, timeOf), "full"),
     );
   }
   return EXIT.done;
@@ -67,7 +71,7 @@ async function* suppressionJson(store: Suppressions) {
   for await (const { createdAt, ...row } of store.suppressions()) yield { ...row, created_at: isoTime(createdAt) };
 }
 
-async function* suppressionCells(store: Suppressions): AsyncGenerator<string[]> {
+async function* suppressionCells(store: Suppressions, timeOf: (at: number) => string): AsyncGenerator<string[]> {
   for await (const { address, reason, source, createdAt, detail } of store.suppressions())
-    yield [address, reason, source, isoTime(createdAt), detail ?? ""];
+    yield [address, reason, source, timeOf(createdAt), detail ?? ""];
 }

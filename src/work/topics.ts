@@ -2,7 +2,7 @@ import type { Context } from "./context.ts";
 import { EXIT } from "../errors.ts";
 import { jsonLines, writeLines } from "./output.ts";
 import { isoTime } from "../time/iso.ts";
-import { fromNow, type Local, localTime, zoneOf } from "../time/local.ts";
+import { type Local, localTime, zoneOf } from "../time/local.ts";
 import { STATES } from "../message.ts";
 import type { TopicRow } from "../store/rows.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -51,5 +51,5 @@ function dueText(row: TopicRow, local: Local): string {
   if (row.cancelledAt !== null) return "cancelled";
   if (row.pending === 0) return "";
   if (!isScheduled(row, local.now) || row.notBefore === null) return "at once";
-  return `${localTime(row.notBefore, local)}, ${fromNow(row.notBefore, local.now)}`;
+  return localTime(row.notBefore, local);
 }

@@ -142,6 +142,21 @@ describe("a topic of which SES has reported nothing", () => {
   });
 });
 
+test("a chart leaves out what SES has not reported", () => {
+  const nothing = {
+    delivered: 0,
+    bounced_permanent: 0,
+    bounced_transient: 0,
+    complained: 0,
+    clicked: 0,
+    unsubscribed: 0,
+  };
+  const minutes = [{ at: Date.UTC(2026, 5, 1), sent: 1_000, opened: 0, opened_by_reader: 0, ...nothing }];
+  const text = page({ ...unreported("june"), minutes });
+  expect(text).toMatch(/sent <b>1,000<\/b>/);
+  expect(text).not.toMatch(/delivered <b>|0 delivered/);
+});
+
 test("a page to hand on has no commands", () => {
   const failed = Array.from({ length: 50 }, () => ({ email: "a@x.example", state: "failed" as const, error: "no" }));
   const failures = { rows: [{ state: "failed" as const, error: "no", messages: 99 }], others: null };

@@ -34,6 +34,11 @@ describe("a table that is too wide", () => {
     ]);
   });
 
+  test("then has its columns closer together", async () => {
+    const lines = await draw(HEAD, [["june", 1, 1, 1, "100 %"]], { width: 34 });
+    expect(lines[1]).toBe("topic total doubt failed     rate");
+  });
+
   test("then has its texts cut, but not the first one", async () => {
     const row = ["a@example.com", "x".repeat(50), "뉴스레터".repeat(6)];
     const lines = await draw(["address", "reason", "detail"], [row], { width: 60 });
