@@ -109,7 +109,6 @@ export const LIBRARIES = {
   "better-sqlite3": ["store/sqlite/driver.ts"],
   chalk: ["terminal"],
   "cli-progress": ["terminal"],
-  "cli-table3": ["terminal"],
   commander: ["cli.ts", "commands"],
   "css-tree": ["compose/css"],
   "csv-parse": ["compose/list/recipients.ts"],
@@ -125,6 +124,7 @@ export const LIBRARIES = {
   parse5: ["compose/css"],
   pino: ["serve"],
   "prom-client": ["serve"],
+  "string-width": ["terminal"],
   yaml: ["compose/content/yaml-settings.ts"],
 
   "node:child_process": ["work/preview.ts"],

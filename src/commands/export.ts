@@ -16,6 +16,7 @@ export const addExport: AddCommand = (program, act) => {
       ),
     )
     .option("--output <file>", "file instead of stdout")
+    .option("--excel", "begin with a byte order mark, so that Excel reads the letters of every language")
     .option("--raw", "write cells as they are, also those a spreadsheet would run as formulas")
     .action(
       act<ExportFlags>(async (context, flags, [topic]) => {

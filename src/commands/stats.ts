@@ -19,6 +19,7 @@ export const addStats: AddCommand = (program, act) => {
     .option("--hours <n>", "only what was sent in the last n hours", parseCount("--hours"))
     .addOption(new Option("--by <line>", "break one topic down (hours are UTC)").choices(BY))
     .option("--top <n>", "with --by: show the n most frequent and sum up the rest (default: 20)", parseCount("--top"))
+    .option("--excel", "with --format csv: begin with a byte order mark, so that Excel reads every language")
     .option("--raw", "write cells as they are, even those that a spreadsheet would run as formulas")
     .action(
       act<StatsFlags>(async (context, flags, [topic]) => {

@@ -69,6 +69,7 @@ function addExport(suppress: Command, act: Act): void {
     .command("export")
     .description("write every suppressed address as CSV")
     .option("--output <file>", "file instead of stdout")
+    .option("--excel", "begin with a byte order mark, so that Excel reads the letters of every language")
     .option("--raw", "write cells as they are")
     .action(
       act<SuppressExportFlags>(async (context, flags) => {

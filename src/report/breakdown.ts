@@ -1,7 +1,7 @@
 /** Breaks one topic down by hour, domain, bounce reason, failure or link: what `stats --by` shows. */
 import { csvLine } from "../compose/list/csv-writer.ts";
 import type { Breakdown, Outcomes } from "../store/breakdown.ts";
-import { OUTCOMES } from "../store/rules/event-counters.ts";
+import { type Known, knownCounts, OUTCOMES } from "../store/rules/event-counters.ts";
 import type { Ranked } from "../store/rules/ranking.ts";
 import { type Draws, percent } from "./stats.ts";
 
@@ -43,18 +43,25 @@ const NAMES = new Set(["hour", "domain", "bounce_type", "bounce_subtype", "diagn
 
 /**
  * Breaks the topic down. Hours come in order of time, all of them. Anything else gives the `top` most frequent, and
- * adds up the rest. Rates are fractions of `sent`, null when nothing was sent.
+ * adds up the rest. Counts are null when nobody can know them. Rates are fractions of `sent`, null when nothing was sent
+ * or the count is not known.
  */
 export async function breakdownBy(line: Line, lines: Breakdown, top: number): Promise<BreakdownTable> {
   switch (line) {
     case "hour": {
       const spans = await lines.byTime(HOUR_MS);
-      const rows = spans.map(({ at, ...counts }) => ({ hour: new Date(at).toISOString(), ...counts }));
+      const rows = spans.map(({ at, ...counts }) => ({
+        hour: new Date(at).toISOString(),
+        ...knownCounts(counts, lines.topic),
+      }));
       return { fields: FIELDS.hour, rows, others: null };
     }
     case "domain": {
       const ranked = await lines.byDomain(top);
-      return table(line, ranked, (row) => ({ ...row, ...ratesOf(row) }));
+      return table(line, ranked, (row) => {
+        const counts = knownCounts(row, lines.topic);
+        return { ...counts, ...ratesOf(counts) };
+      });
     }
     case "bounce-reason":
       return table(line, await lines.bounceReasons(top), (row) => ({ ...row }));
@@ -71,12 +78,12 @@ function table<Row>(line: Line, ranked: Ranked<Row>, cellsOf: (row: Row) => Reco
   return { fields: FIELDS[line], rows: ranked.rows.map(cellsOf), others };
 }
 
-/** Fractions of `sent`, null when that is 0. */
-function ratesOf(counts: Outcomes): Record<keyof typeof RATE_OF, number | null> {
-  const rates = Object.entries(RATE_OF).map(([rate, part]) => [
-    rate,
-    counts.sent === 0 ? null : counts[part] / counts.sent,
-  ]);
+/** Fractions of `sent`, null when that is 0 or the part is not known. */
+function ratesOf(counts: Known<Outcomes>): Record<keyof typeof RATE_OF, number | null> {
+  const rates = Object.entries(RATE_OF).map(([rate, name]) => {
+    const part = counts[name];
+    return [rate, counts.sent === 0 || part === null ? null : part / counts.sent];
+  });
   return Object.fromEntries(rates) as Record<keyof typeof RATE_OF, number | null>;
 }
 
@@ -113,7 +120,7 @@ function named(fields: readonly string[], others: Record<string, Cell>): Record<
 const MOST_CHARACTERS = 80;
 
 function shown(field: string, value: Cell): string | number {
-  if (value === null) return "-";
+  if (value === null) return "–";
   if (typeof value === "number") return field.endsWith("_rate") ? percent(value) : value;
   return value.length > MOST_CHARACTERS ? `${value.slice(0, MOST_CHARACTERS - 1)}…` : value;
 }

@@ -62,6 +62,7 @@ export function columnChart(
   const width = 1_000 / columns.length;
   const drawn = columns.map(({ label: name, values }, index) => {
     const rects = values.map((value, series) => {
+      if (value === 0) return null;
       const inset = width * (0.08 + 0.22 * series);
       const height = (100 * value) / top;
       return html`<rect

@@ -5,7 +5,7 @@ import { html, type Markup } from "./markup.ts";
 
 interface Measure {
   name: string;
-  part(facts: ReportFacts): number;
+  part(facts: ReportFacts): number | null;
 }
 
 const MEASURES: Measure[] = [
@@ -14,18 +14,23 @@ const MEASURES: Measure[] = [
   { name: "Clicked", part: ({ counts }) => counts.clicked },
   { name: "Hard bounces", part: ({ counts }) => counts.bounced_permanent },
   { name: "Complaints", part: ({ counts }) => counts.complained },
+  { name: "Unsubscribed", part: ({ counts }) => counts.unsubscribed },
 ];
 
 /** The section that puts topics side by side. For two topics it also says whether a difference may be chance. */
 export function comparison(topics: readonly ReportFacts[]): Markup {
   const [first, second] = topics;
   const pair = topics.length === 2 && first !== undefined && second !== undefined ? ([first, second] as const) : null;
+  const differences = new Map(
+    pair === null ? [] : MEASURES.map((measure) => [measure.name, differenceOf(measure, pair)]),
+  );
+  const isJudged = [...differences.values()].some((text) => /(clear|may be chance)$/.test(text));
   const rows = MEASURES.map(
     ({ name, part }) =>
       html`<tr>
         <th scope="row">${name}</th>
         ${topics.map((facts) => html`<td class="number">${share(part(facts), facts.counts.sent)}</td>`)}
-        ${pair === null ? null : html`<td>${difference(part(pair[0]), pair[0].counts.sent, part(pair[1]), pair[1].counts.sent)}</td>`}
+        ${pair === null ? null : html`<td>${differences.get(name) ?? "–"}</td>`}
       </tr>`,
   );
   return html`<section>
@@ -50,7 +55,7 @@ export function comparison(topics: readonly ReportFacts[]): Markup {
       </table>
     </div>
     ${
-      pair === null
+      !isJudged
         ? null
         : html`<p class="soft">
             “Clear”: a difference this large would come about by chance less than one time in twenty (two-proportion
@@ -65,8 +70,12 @@ const CLEAR = 1.96;
 /** With fewer expected cases on any side the test does not hold (the usual rule of thumb). */
 const LEAST = 5;
 
-function difference(a: number, sentA: number, b: number, sentB: number): string {
-  if (sentA === 0 || sentB === 0) return "–";
+function differenceOf({ part }: Measure, [a, b]: readonly [ReportFacts, ReportFacts]): string {
+  return difference(part(a), a.counts.sent, part(b), b.counts.sent);
+}
+
+function difference(a: number | null, sentA: number, b: number | null, sentB: number): string {
+  if (a === null || b === null || sentA === 0 || sentB === 0) return "–";
   const points = 100 * (b / sentB - a / sentA);
   const text = `${points > 0 ? "+" : points < 0 ? "−" : ""}${Math.abs(points).toFixed(2)} points`;
   if (points === 0) return "none";

@@ -22,7 +22,9 @@ export const EXPORT_FIELDS = [
   "bounce_subtype",
   "complained_at",
   "opened_at",
+  "reader_opened_at",
   "clicked_at",
+  "unsubscribed_at",
 ] as const;
 
 type Field = (typeof EXPORT_FIELDS)[number];

@@ -12,6 +12,8 @@ import type {
 } from "../store/breakdown.ts";
 import type { Endpoint } from "../store/rows.ts";
 import type { Ranked } from "../store/rules/ranking.ts";
+import { type Known, type Knowledge, knownCounts } from "../store/rules/event-counters.ts";
+import { readHead } from "./head.ts";
 import { countsOf, type TopicCounts } from "./stats.ts";
 
 const MINUTE_MS = 60_000;
@@ -26,12 +28,14 @@ export interface ReportFacts {
   counts: TopicCounts;
   endpoint: Endpoint | null;
   cancelled: boolean;
+  /** As the first recipient got it. */
   subject: string;
   from: string;
-  opens: OpenCounts;
+  /** Null where nobody can know, as in `domains`. */
+  opens: Known<OpenCounts>;
   /** Counts for each minute in which something happened. */
   minutes: TimeCounts[];
-  domains: Ranked<DomainCounts>;
+  domains: Ranked<Known<DomainCounts>>;
   bounces: Ranked<BounceReason>;
   failures: Ranked<FailureReason>;
   failed: FailedRecipient[];
@@ -44,20 +48,26 @@ export interface ReportFacts {
  * each kind.
  */
 export async function gatherFacts(lines: Breakdown): Promise<ReportFacts> {
-  const { topic, subject, from } = lines;
+  const { topic } = lines;
   return {
     counts: countsOf(topic),
     endpoint: topic.endpoint,
     cancelled: topic.cancelledAt !== null,
-    subject,
-    from,
-    opens: await lines.opens(),
+    ...(await readHead(lines)),
+    opens: knownCounts(await lines.opens(), topic),
     minutes: await lines.byTime(MINUTE_MS),
-    domains: await lines.byDomain(DOMAINS),
+    domains: knownRanks(await lines.byDomain(DOMAINS), topic),
     bounces: await lines.bounceReasons(REASONS),
     failures: await lines.failures(REASONS),
     failed: await lines.failedRecipients(LISTED),
     links: await lines.links(LINKS),
     times: await lines.deliveryTimes(LISTED),
+  };
+}
+
+function knownRanks<Row extends object>({ rows, others }: Ranked<Row>, topic: Knowledge): Ranked<Known<Row>> {
+  return {
+    rows: rows.map((row) => knownCounts(row, topic)),
+    others: others === null ? null : { ...others, counts: knownCounts(others.counts, topic) },
   };
 }

@@ -5,7 +5,15 @@ import { comparison } from "./comparison.ts";
 import type { ReportFacts } from "./facts.ts";
 import { counted } from "../counted.ts";
 import { html, type Markup, trusted } from "./markup.ts";
-import * as sections from "./sections.ts";
+import { deliveryTimes } from "./delivery-times.ts";
+import { domains } from "./domains.ts";
+import { failures } from "./failures.ts";
+import { funnel, states } from "./funnel.ts";
+import { links } from "./links.ts";
+import { notes } from "./notes.ts";
+import { overTime } from "./over-time.ts";
+import { returns } from "./returns.ts";
+import { figures } from "./tiles.ts";
 import { STYLE } from "./style.ts";
 
 /** When and for whom the page is made. */
@@ -69,11 +77,10 @@ function topicHeader(
   nested: boolean,
 ): Markup {
   const name = html`<bdi>${counts.topic}</bdi>`;
-  const rehearsal =
-    endpoint === "sandbox" ? html` <span class="badge">rehearsal: nothing left this machine</span>` : null;
+  const sandbox = endpoint === "sandbox" ? html` <span class="badge">Sandbox: nothing left this machine</span>` : null;
   return html`<header>
-    ${nested ? null : html`<p class="eyebrow">Report${rehearsal}</p>`}
-    ${nested ? html`<h2>${name}${rehearsal}</h2>` : html`<h1>${name}</h1>`}
+    ${nested ? null : html`<p class="eyebrow">Report${sandbox}</p>`}
+    ${nested ? html`<h2>${name}${sandbox}</h2>` : html`<h1>${name}</h1>`}
     <p class="subject" dir="auto">${subject}</p>
     <p class="soft">From <bdi>${from}</bdi> · ${period(counts, calendar)} · ${counted(counts.total, "recipient")}</p>
   </header>`;
@@ -87,16 +94,18 @@ function period({ first_sent_at: first, last_sent_at: last }: ReportFacts["count
 
 function topicSections(facts: ReportFacts, { calendar }: PageOptions, nested: boolean): Markup {
   const setting = { calendar, nested };
-  return html`${sections.notes(facts)} ${sections.figures(facts)} ${sections.funnel(facts, setting)}
-  ${sections.states(facts, setting)} ${sections.overTime(facts, setting)} ${sections.returns(facts, setting)}
-  ${sections.domains(facts, setting)} ${sections.links(facts, setting)} ${sections.deliveryTimes(facts, setting)}
-  ${sections.failures(facts, setting)}`;
+  return html`${notes(facts)} ${figures(facts)} ${funnel(facts, setting)} ${states(facts, setting)}
+  ${overTime(facts, setting)} ${returns(facts, setting)} ${domains(facts, setting)} ${links(facts, setting)}
+  ${deliveryTimes(facts, setting)} ${failures(facts, setting)}`;
 }
 
 function footer({ calendar, now }: PageOptions): Markup {
   return html`<footer>
     <h2>How it is counted</h2>
-    <p>All figures are messages, not events: five opens of one mail are one. Rates are shares of what was sent.</p>
+    <p>
+      All figures are messages, not events: five opens of one mail are one. Rates are shares of what was sent. A dash
+      stands for what is not known.
+    </p>
     <p>
       An open counts as a reader's unless the program that fetched the picture names itself as a machine: the image
       proxies of Apple Mail, Gmail and Yahoo, link scanners, previews. Some readers hide behind such a proxy, and some

@@ -8,11 +8,11 @@ export const BOUNCE_LIMITS = { review: 0.05, pause: 0.1 };
 export const COMPLAINT_LIMITS = { review: 0.001, pause: 0.005 };
 
 /** Where a rate stands: below both limits, near the first, or beyond the first or the second. */
-export type ReputationVerdict = "good" | "near" | "review" | "pause";
+export type ReputationVerdict = "ok" | "near" | "review" | "pause";
 
 /** Compares a rate (a fraction) with its limits. `near` begins at half of `review`. */
 export function verdictOf(rate: number, { review, pause }: { review: number; pause: number }): ReputationVerdict {
   if (rate >= pause) return "pause";
   if (rate >= review) return "review";
-  return rate >= review / 2 ? "near" : "good";
+  return rate >= review / 2 ? "near" : "ok";
 }

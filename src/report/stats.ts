@@ -3,7 +3,8 @@ import { csvLine } from "../compose/list/csv-writer.ts";
 import { STATES, type Totals } from "../message.ts";
 import type { TopicRow } from "../store/rows.ts";
 import { isoTime } from "../time/iso.ts";
-import { EVENT_COUNTERS, type EventCounts } from "../store/rules/event-counters.ts";
+import { fromNow, type Local, shortTime, zoneOf } from "../time/short.ts";
+import { EVENT_COUNTERS, type EventCounts, type Known, knownCounts } from "../store/rules/event-counters.ts";
 
 /** The fields of `stats` that hold a time. */
 export const TIMES = ["first_sent_at", "last_sent_at"] as const;
@@ -17,33 +18,30 @@ export const STAT_FIELDS = ["topic", "total", ...STATES, ...EVENT_COUNTERS, ...T
 type Time = (typeof TIMES)[number];
 type Rate = (typeof RATES)[number];
 
-/** The counts of one topic. Times are milliseconds since the epoch, null when nothing was sent. */
-export type TopicCounts = { topic: string } & Totals & EventCounts & Record<Time, number | null>;
+/**
+ * The counts of one topic. Times are milliseconds since the epoch, null when nothing was sent. A count is null when nobody can
+ * know it: see `isKnown`.
+ */
+export type TopicCounts = { topic: string } & Totals & Known<EventCounts> & Record<Time, number | null>;
 
 /**
- * One object of `stats`. Times are ISO 8601 in UTC, null when nothing was sent. Rates are fractions of `sent`, null
- * when that is 0.
+ * One object of `stats`. Times are ISO 8601 in UTC, null when nothing was sent. Counts are null when nobody can know them. Rates
+ * are fractions of `sent`, null when that is 0 or the count is not known.
  */
 export type TopicStats = { topic: string } & Totals &
-  EventCounts &
+  Known<EventCounts> &
   Record<Time, string | null> &
   Record<Rate, number | null>;
 
 /** The counts of a topic under the names of `stats`. */
-export function countsOf({
-  notBefore: _due,
-  cancelledAt: _at,
-  endpoint: _to,
-  firstSentAt,
-  lastSentAt,
-  ...counts
-}: TopicRow): TopicCounts {
-  return { ...counts, first_sent_at: firstSentAt, last_sent_at: lastSentAt };
+export function countsOf(row: TopicRow): TopicCounts {
+  return knownCounts({ ...row, first_sent_at: row.firstSentAt, last_sent_at: row.lastSentAt }, row);
 }
 
 /** Adds the rates and writes the times as ISO 8601. The keys come in the order of `STAT_FIELDS`. */
 export function withRates(counts: TopicCounts): TopicStats {
-  const share = (part: number): number | null => (counts.sent === 0 ? null : part / counts.sent);
+  const share = (part: number | null): number | null =>
+    counts.sent === 0 || part === null ? null : part / counts.sent;
   const values: TopicStats = {
     ...counts,
     first_sent_at: isoTime(counts.first_sent_at),
@@ -62,46 +60,60 @@ export function withRates(counts: TopicCounts): TopicStats {
  * `stats` as CSV: a heading and a line for each topic; null is an empty cell. `raw` writes cells as they are, also
  * those that a spreadsheet would run.
  */
-export function statsCsv(rows: TopicStats[], options: { raw?: boolean } = {}): string {
-  const lines = rows.map((row) =>
-    csvLine(
+export function* statsCsv(rows: Iterable<TopicStats>, options: { raw?: boolean } = {}): Generator<string> {
+  yield csvLine([...STAT_FIELDS]);
+  for (const row of rows)
+    yield csvLine(
       STAT_FIELDS.map((field) => String(row[field] ?? "")),
       options,
-    ),
-  );
-  return csvLine([...STAT_FIELDS]) + lines.join("");
+    );
 }
 
 /** Draws tables, as a `Terminal` does. */
 export interface Draws {
-  table(head: string[], rows: (string | number)[][]): Promise<string>;
+  table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): Promise<string>;
+  tableLines(
+    head: readonly string[],
+    rows: () => Iterable<readonly (string | number)[]>,
+    inPipes: "fits" | "full",
+  ): AsyncIterable<string>;
 }
 
 /**
  * `stats` as a table for people: one topic with all its fields, one a line; several topics side by side, with the main
- * fields.
+ * fields. Times are local. Where something is not known, a last line says why.
  */
-export async function statsTable(rows: TopicStats[], terminal: Draws): Promise<string> {
+export async function* statsTable(rows: readonly TopicStats[], terminal: Draws, local: Local): AsyncGenerator<string> {
   const [first, ...others] = rows;
-  if (first === undefined) return "no topics yet";
-  if (others.length > 0)
-    return terminal.table(
-      [...COMPARED],
-      rows.map((row) => COMPARED.map((field) => cell(row, field))),
-    );
-  const [, ...fields] = STAT_FIELDS;
-  return terminal.table(
-    ["topic", first.topic],
-    fields.map((field) => [field, cell(first, field)]),
-  );
+  if (first === undefined) return yield "no topics yet\n";
+  if (others.length > 0) {
+    yield* terminal.tableLines(COMPARED, () => cellsOf(rows), "fits");
+  } else {
+    const [, ...fields] = STAT_FIELDS;
+    const cells = fields.map((field) => [field, cell(first, field, local)]);
+    yield* terminal.tableLines(["topic", first.topic], () => cells, "full");
+    if (first.first_sent_at !== null) yield `\ntimes are those of ${zoneOf(local)}\n`;
+  }
+  if (rows.some(({ sent, delivered }) => sent > 0 && delivered === null)) yield `\n${UNREPORTED}\n`;
 }
 
-const COMPARED = ["topic", "total", ...STATES, ...RATES] as const;
+const UNREPORTED = "–: SES has not reported of it; take its events in with: ses-mail ingest-events";
 
-function cell(row: TopicStats, field: (typeof STAT_FIELDS)[number]): string | number {
+const COMPARED = ["topic", "total", ...STATES, ...RATES, "unsubscribed"] as const;
+
+function* cellsOf(rows: readonly TopicStats[]): Generator<(string | number)[]> {
+  for (const row of rows) yield COMPARED.map((field) => cell(row, field, null));
+}
+
+function cell(row: TopicStats, field: (typeof STAT_FIELDS)[number], local: Local | null): string | number {
   const value = row[field];
-  if (value === null) return "-";
-  return isRate(field) && typeof value === "number" ? percent(value) : value;
+  if (value === null) return "–";
+  if (isRate(field) && typeof value === "number") return percent(value);
+  return local !== null && isTime(field) ? moment(Date.parse(String(value)), local) : value;
+}
+
+function moment(at: number, local: Local): string {
+  return `${shortTime(at, local)}, ${fromNow(at, local.now)}`;
 }
 
 /** Writes a fraction for people: `97.50 %`. */
@@ -111,4 +123,8 @@ export function percent(fraction: number): string {
 
 function isRate(field: string): field is Rate {
   return (RATES as readonly string[]).includes(field);
+}
+
+function isTime(field: string): field is Time {
+  return (TIMES as readonly string[]).includes(field);
 }

@@ -31,7 +31,8 @@ export async function readOverview(viewed: Viewed): Promise<Omit<Overview, "vers
       reason,
       hint,
       per_second: perSecond,
-      per_second_now: ((await store.countSentWithin(RATE_WINDOW_MS)) * 1_000) / RATE_WINDOW_MS,
+      // Answers come in bursts, and what leaves never goes faster than the rate.
+      per_second_now: Math.min(perSecond, ((await store.countSentWithin(RATE_WINDOW_MS)) * 1_000) / RATE_WINDOW_MS),
     },
     account: usedUp(account()),
     totals: await store.totals(null),

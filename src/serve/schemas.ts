@@ -8,7 +8,12 @@ import { TOPIC_STATES } from "./topic-state.ts";
 export const COUNT = { type: "integer", minimum: 0 } as const;
 /** A time in ISO 8601, or null. */
 export const INSTANT = { type: ["string", "null"], format: "date-time" } as const;
-const SHARE = { type: ["number", "null"], description: "A fraction of sent; null when nothing was sent" } as const;
+/** The same, or null where nobody can know it. */
+const KNOWN_COUNT = { type: ["integer", "null"], minimum: 0, description: "Null: SES has not reported of it" } as const;
+const SHARE = {
+  type: ["number", "null"],
+  description: "A fraction of sent; null when nothing was sent, or the count is not known",
+} as const;
 
 /** The schema of an object with all of these properties and no others. */
 export function object<P extends Record<string, unknown>>(properties: P, description?: string) {
@@ -67,7 +72,8 @@ export const STATS_FIELDS = {
   topic: { type: "string" },
   total: COUNT,
   ...each(STATES, COUNT),
-  ...each(EVENT_COUNTERS, COUNT),
+  ...each(EVENT_COUNTERS, KNOWN_COUNT),
+  unsubscribed: COUNT,
   ...each(TIMES, INSTANT),
   ...each(RATES, SHARE),
 };

@@ -1,5 +1,5 @@
 /** A topic broken down by time, domain, reason and link: the questions and the shapes of their answers. */
-import type { State } from "../message.ts";
+import type { Content, State } from "../message.ts";
 import type { TopicRow } from "./rows.ts";
 import type { EventOutcome } from "./rules/event-counters.ts";
 import type { Ranked } from "./rules/ranking.ts";
@@ -75,6 +75,14 @@ export interface DeliveryTimes {
   slowest: { email: string; ms: number }[];
 }
 
+/** The message that stands for its topic. */
+export interface Sample {
+  content: Content;
+  email: string;
+  /** The recipient's columns by name. */
+  fields: Record<string, string>;
+}
+
 /**
  * Questions about one topic, all answered as of one instant. `limit` is the most rows to give; where the answer is `Ranked`, the
  * other rows are added up.
@@ -84,6 +92,8 @@ export interface Breakdown {
   /** The subject as written, with its `{{ variables }}`. */
   subject: string;
   from: string;
+  /** The message that was sent first, by the order they were added; when none was, the first of all. Null: there is none. */
+  sample(): Promise<Sample | null>;
   /** Spans of `spanMs` in which something happened, earliest first. Events without a readable time are left out. */
   byTime(spanMs: number): Promise<TimeCounts[]>;
   byDomain(limit: number): Promise<Ranked<DomainCounts>>;

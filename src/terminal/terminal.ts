@@ -10,6 +10,7 @@ import { InterruptedError } from "../errors.ts";
 import { type Io, stamp } from "../io.ts";
 import { surviveClosedPipes } from "./pipes.ts";
 import { printable, printableLines } from "../printable.ts";
+import type { Cell, Rows, Space } from "./table.ts";
 import { barLine, endLine, lineProgress, silentProgress, type Progress, type Step } from "./progress.ts";
 
 /** How commands talk to the user. */
@@ -39,8 +40,16 @@ export interface Terminal {
    * decides what needs `--yes` then. Rejects with InterruptedError when a signal comes first.
    */
   confirm(question: string, about?: readonly string[]): Promise<boolean>;
-  /** A table for people; columns of numbers are aligned to the right. No newline at the end. */
-  table(head: string[], rows: (string | number)[][]): Promise<string>;
+  /**
+   * A table for people: see `tableLines`. It is as wide as the terminal allows; where stdout is none, it is written in full. No
+   * newline at the end.
+   */
+  table(head: readonly string[], rows: readonly (readonly Cell[])[]): Promise<string>;
+  /**
+   * The lines of a table that may be long, each with its line end. Where stdout is no terminal, the table fits 80 columns as far
+   * as it can without losing anything (`fits`), or has one line for each row (`full`).
+   */
+  tableLines(head: readonly string[], rows: Rows, inPipes: "fits" | "full"): AsyncGenerator<string>;
 }
 
 /** The global options that change the output. */
@@ -80,8 +89,25 @@ export async function createTerminal(io: Io, options: TerminalOptions): Promise<
     },
     progress: (total, label) => (options.quiet ? silentProgress : lines.progress(total, label)),
     confirm: (question, about = []) => confirm(io, question, about),
-    table: drawTable,
+    async table(head, rows) {
+      const { tableLines } = await import("./table.ts");
+      const lines: string[] = [];
+      for await (const line of tableLines(head, () => rows, spaceOf(io, "full"))) lines.push(line);
+      return lines.join("\n");
+    },
+    async *tableLines(head, rows, inPipes) {
+      const { tableLines } = await import("./table.ts");
+      for await (const line of tableLines(head, rows, spaceOf(io, inPipes))) yield `${line}\n`;
+    },
   };
+}
+
+/** Columns of a terminal that does not say how wide it is. */
+const USUAL_WIDTH = 80;
+
+function spaceOf({ stdout }: Io, inPipes: "fits" | "full"): Space {
+  if (stdout.isTTY === true) return { width: stdout.columns || USUAL_WIDTH, mayCut: true };
+  return { width: inPipes === "fits" ? USUAL_WIDTH : Infinity, mayCut: false };
 }
 
 // Colour -------------------------------------------------------------------------------------------------------------
@@ -204,30 +230,4 @@ async function confirm(io: Io, question: string, about: readonly string[]): Prom
   io.stderr.write("\n");
   if (io.signal.aborted) throw new InterruptedError();
   return false;
-}
-
-// Tables -------------------------------------------------------------------------------------------------------------
-
-const BORDERS =
-  "top top-mid top-left top-right bottom bottom-mid bottom-left bottom-right left left-mid mid mid-mid right right-mid";
-
-async function drawTable(head: string[], rows: (string | number)[][]): Promise<string> {
-  const { default: Table } = await import("cli-table3");
-  const table = new Table({
-    head: head.map(printable),
-    chars: { ...Object.fromEntries(BORDERS.split(" ").map((name) => [name, ""])), middle: "  " },
-    style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
-    colAligns: head.map((_, column) => (rows.every((row) => isNumber(row[column])) ? "right" : "left")),
-  });
-  table.push(...rows.map((row) => row.map((cell) => (typeof cell === "string" ? printable(cell) : showNumber(cell)))));
-  return table.toString().replace(/ +$/gm, "");
-}
-
-/** A number, a share such as `12.5 %`, or the dash of an empty cell. */
-function isNumber(cell: string | number | undefined): boolean {
-  return typeof cell !== "string" || /^(?:-|[\d.,]+ %)$/.test(cell);
-}
-
-function showNumber(number: number): string {
-  return number.toLocaleString("en-US");
 }

@@ -1,8 +1,8 @@
 /** The `export` command at work: one row per recipient of a topic, as CSV or as one JSON document. */
 import type { Context } from "./context.ts";
-import { EXIT } from "../errors.ts";
+import { EXIT, UserError } from "../errors.ts";
 import type { State } from "../message.ts";
-import { outputPath, writeLines } from "./output.ts";
+import { csvFile, outputPath, writeLines } from "./output.ts";
 import { type ExportRow, exportLines, surveyExport } from "../report/export.ts";
 import type { ExportedMessage } from "../store/rows.ts";
 import { storedTopic } from "../store/topic-name.ts";
@@ -14,11 +14,15 @@ export interface ExportFlags {
   state?: State[];
   output?: string;
   raw?: boolean;
+  /** Begins the file with a byte order mark. */
+  excel?: boolean;
 }
 
 /** `export`: throws `UserError` for an unknown topic or a file that cannot be written. */
 export async function exportTopic(context: Context, name: string, flags: ExportFlags): Promise<number> {
   const { io, globals, terminal } = context;
+  if (globals.json && flags.excel && flags.output === undefined)
+    throw new UserError("--excel expects CSV, got --json", "name a file with --output, or leave one of the two out");
   const store = await context.openStore({ ifMissing: "refuse", toRead: true });
   const topic = await storedTopic(store, name);
   const columns = await store.columns(topic);
@@ -28,7 +32,8 @@ export async function exportTopic(context: Context, name: string, flags: ExportF
   else {
     const raw = flags.raw ?? false;
     const survey = await surveyExport(messages(), columns, { raw });
-    await writeLines(context, output, exportLines(exportRows(messages()), columns, { raw, survey }));
+    const lines = exportLines(exportRows(messages()), columns, { raw, survey });
+    await writeLines(context, output, csvFile(lines, flags));
   }
   if (output !== null) {
     if (globals.json) terminal.json({ topic, output });
@@ -52,7 +57,9 @@ async function* exportRows(messages: AsyncGenerator<ExportedMessage>): AsyncGene
       bounce_subtype: message.bounceSubtype,
       complained_at: message.complainedAt,
       opened_at: message.openedAt,
+      reader_opened_at: message.readerOpenedAt,
       clicked_at: message.clickedAt,
+      unsubscribed_at: message.unsubscribedAt,
       fields: message.fields,
     };
   }

@@ -30,6 +30,8 @@ export interface RunFacts {
   plan: SendPlan;
   /** What was removed of a rehearsal. Not set, or null: nothing was. */
   removed?: Rehearsal | null;
+  /** The rate of the run, in recipients per second; not set: nothing could be sent. */
+  perSecond?: number;
   /** The topics in which messages failed or came to be in doubt. */
   troubled: string[];
 }
@@ -53,7 +55,7 @@ export async function answerRun(
   if (stopped !== null) terminal.warn(stopped);
   if (globals.json) {
     const { outcome } = result;
-    const ran = { ingest: facts.ingest, run: runAnswer(result.run), totals };
+    const ran = { ingest: facts.ingest, run: runAnswer(result.run, facts.perSecond ?? Infinity), totals };
     const removed = facts.removed ? { rehearsal_removed: facts.removed } : {};
     terminal.json({ topic: scope.topic, outcome, reason, ...ran, ...removed });
   } else {
@@ -69,7 +71,8 @@ export async function answerRun(
   return code;
 }
 
-function runAnswer(run: Run) {
+/** A short run looks faster than its rate, because its first message need not wait; so the speed is bounded by `rate`. */
+function runAnswer(run: Run, rate: number) {
   return {
     attempts: run.attempts,
     sent: run.sent,
@@ -78,7 +81,7 @@ function runAnswer(run: Run) {
     throttled: run.throttled,
     retried: run.retried,
     elapsed_ms: run.elapsedMs,
-    messages_per_second: run.elapsedMs > 0 ? Math.round((run.sent * 100_000) / run.elapsedMs) / 100 : 0,
+    messages_per_second: run.elapsedMs > 0 ? Math.min(rate, Math.round((run.sent * 100_000) / run.elapsedMs) / 100) : 0,
   };
 }
 

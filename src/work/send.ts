@@ -24,12 +24,10 @@ import { planLine, planOf, type SendPlan } from "./send-plan.ts";
 import type { ListForecast, TopicRow } from "../store/rows.ts";
 import type { Store, Topics } from "../store/store.ts";
 import { admit } from "../store/rules/admit.ts";
+import { createSpeedometer } from "./speed.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { Troubled } from "./troubled.ts";
 import { openLinks, readSecrets } from "../tracking/links.ts";
-
-/** The rate shown is that of the last few seconds, not of the whole run. */
-const RATE_WINDOW_MS = 5_000;
 
 type Flags = CampaignFlags & SendFlags;
 
@@ -286,7 +284,12 @@ async function runLoop(
       onNotice: (text) => terminal.warn(text),
       onProgress({ sent, failed, inDoubt }) {
         boundYoungSpace(6);
-        progress.update({ done: sent, failed, inDoubt, perSecond: speed(sent, io.clock.monotonic()) });
+        progress.update({
+          done: sent,
+          failed,
+          inDoubt,
+          perSecond: speed(sent, io.clock.monotonic(), loop.status().perSecond),
+        });
       },
     });
   } finally {
@@ -312,16 +315,5 @@ function reputationCheck(store: Topics, scope: Scope, flags: SendFlags): NonNull
         admit(row, { adds: false, endpoint: scope.endpoint, content: null }) === "fine",
     );
     return tooManyBad(ours, limits);
-  };
-}
-
-/** Messages per second over the last few seconds. */
-function createSpeedometer(): (count: number, now: number) => number {
-  const samples: [number, number][] = [];
-  return (count, now) => {
-    samples.push([now, count]);
-    while (samples.length > 2 && (samples[0]?.[0] ?? now) < now - RATE_WINDOW_MS) samples.shift();
-    const first = samples[0];
-    return first && now > first[0] ? ((count - first[1]) * 1000) / (now - first[0]) : 0;
   };
 }

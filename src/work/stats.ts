@@ -2,11 +2,11 @@
 import type { Context } from "./context.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { NO_MESSAGES, zeros } from "../message.ts";
-import { outputPath, writeLines } from "./output.ts";
+import { csvFile, jsonLines, outputPath, writeLines } from "./output.ts";
 import type { Line } from "../report/breakdown.ts";
 import type { TopicCounts } from "../report/stats.ts";
-import type { SentCounts } from "../store/rows.ts";
-import { EVENT_COUNTERS } from "../store/rules/event-counters.ts";
+import type { SentCounts, TopicRow } from "../store/rows.ts";
+import { EVENT_COUNTERS, knownCounts } from "../store/rules/event-counters.ts";
 import type { Reader, Topics } from "../store/store.ts";
 import { storedTopic } from "../store/topic-name.ts";
 
@@ -17,6 +17,8 @@ export interface StatsFlags {
   /** Counts only what was sent in the last so many hours. */
   hours?: number;
   raw?: boolean;
+  /** With CSV: begins it with a byte order mark. */
+  excel?: boolean;
   /** Counts one topic along this line. */
   by?: Line;
   /** With `by`: how many of the most frequent rows; 20 when not given. */
@@ -33,25 +35,27 @@ export async function stats(context: Context, name: string | null, flags: StatsF
   const store = await context.openStore({ ifMissing: "refuse", toRead: true });
   const topic = name === null ? null : await storedTopic(store, name);
   const format = flags.format ?? (globals.json ? "json" : "table");
-  const text =
+  const lines =
     topic !== null && flags.by !== undefined
-      ? await breakdownOf(context, store, { topic, by: flags.by, format, flags })
+      ? [await breakdownOf(context, store, { topic, by: flags.by, format, flags })]
       : await countersOf(context, store, { topic, format, flags });
-  if (flags.output === undefined && format === "table") terminal.result(text);
-  else {
-    const output = outputPath(io.cwd, flags.output);
-    await writeLines(context, output, [text]);
-    if (output !== null) terminal.info(`wrote ${output}`);
-  }
+  const output = outputPath(io.cwd, flags.output);
+  await writeLines(context, output, csvFile(lines, flags));
+  if (output !== null) terminal.info(`wrote ${output}`);
   return EXIT.done;
 }
 
-function checkFlags(topic: string | null, { by, hours, top, format }: StatsFlags, json: boolean): void {
+function checkFlags(topic: string | null, { by, hours, top, format, excel }: StatsFlags, json: boolean): void {
   if (by === undefined && top !== undefined) throw new UserError("--top expects --by, got none", "add --by domain");
   if (by !== undefined && topic === null)
     throw new UserError("--by expects one topic, got none", `ses-mail stats <topic> --by ${by}`);
   if (by !== undefined && hours !== undefined)
     throw new UserError("--by counts the whole topic, got --hours too", "leave one of the two out");
+  if (excel && format !== "csv")
+    throw new UserError(
+      `--excel expects --format csv, got ${format ?? (json ? "--json" : "none")}`,
+      "add --format csv",
+    );
   if (json && format !== undefined && format !== "json")
     throw new UserError(`--json and --format ${format} exclude each other`, "give one of them");
 }
@@ -61,13 +65,17 @@ interface Asked {
   flags: StatsFlags;
 }
 
-async function countersOf({ terminal }: Context, store: Topics & Reader, asked: Asked & { topic: string | null }) {
-  const { topic, format, flags } = asked;
-  const { withRates, statsCsv, statsTable } = await import("../report/stats.ts");
+/** The lines of the answer, made one by one, because there may be very many topics. */
+async function countersOf(
+  { io, terminal }: Context,
+  store: Topics & Reader,
+  { topic, format, flags }: Asked & { topic: string | null },
+) {
+  const { statsCsv, statsTable, withRates } = await import("../report/stats.ts");
   const rows = (await count(store, topic, flags.hours)).map(withRates);
   if (format === "csv") return statsCsv(rows, { raw: flags.raw ?? false });
-  if (format === "json") return `${JSON.stringify(topic === null ? { topics: rows } : rows[0])}\n`;
-  return `${await statsTable(rows, terminal)}\n`;
+  if (format === "json") return topic === null ? jsonLines("topics", rows) : [`${JSON.stringify(rows[0])}\n`];
+  return statsTable(rows, terminal, { now: io.clock.now() });
 }
 
 async function breakdownOf({ io, terminal }: Context, store: Reader, asked: Asked & { topic: string; by: Line }) {
@@ -83,14 +91,16 @@ async function count(store: Topics & Reader, topic: string | null, hours: number
   // An unknown topic must be an error, not an empty answer, so ask for it by name first.
   if (topic !== null) await store.totals(topic);
   const { countsOf } = await import("../report/stats.ts");
-  const rows = (await store.topics()).filter((row) => topic === null || row.topic === topic);
+  const one = topic === null ? null : await store.topic(topic);
+  const rows = one === null ? await store.topics() : [one];
   if (hours === undefined) return rows.map(countsOf);
   const recent = await store.sentWithin(hours * HOUR_MS);
-  return rows.map((row) => recentCounts(row.topic, recent.get(row.topic)));
+  return rows.map((row) => recentCounts(row, recent.get(row.topic)));
 }
 
 /** With `--hours` only what was sent in that time counts, so `total` is the same as `sent`. */
-function recentCounts(topic: string, recent: SentCounts | undefined): TopicCounts {
+function recentCounts(row: TopicRow, recent: SentCounts | undefined): TopicCounts {
   const { first, last, sent, ...events } = recent ?? { ...zeros(EVENT_COUNTERS), sent: 0, first: null, last: null };
-  return { ...NO_MESSAGES, ...events, topic, total: sent, sent, first_sent_at: first, last_sent_at: last };
+  const counts = { ...NO_MESSAGES, ...events, topic: row.topic, total: sent, sent };
+  return knownCounts({ ...counts, first_sent_at: first, last_sent_at: last }, row);
 }

@@ -7,7 +7,7 @@ import type { Recipients, Row } from "../compose/list/recipients.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "../errors.ts";
 import { openList } from "./list.ts";
-import { outputPath, writeLines } from "./output.ts";
+import { csvFile, outputPath, writeLines } from "./output.ts";
 import type { NewSuppression } from "../store/rows.ts";
 import type { Suppressions } from "../store/store.ts";
 import { isoTime } from "../time/iso.ts";
@@ -23,6 +23,8 @@ export interface SuppressImportFlags {
 export interface SuppressExportFlags {
   output?: string;
   raw?: boolean;
+  /** Begins the file with a byte order mark. */
+  excel?: boolean;
 }
 
 /** Addresses in one transaction. */
@@ -96,7 +98,8 @@ function pastInstant(text: string, now: number): number | null {
 /** `suppress export`: writes the list as CSV. Throws `UserError` for a file that cannot be written. */
 export async function exportSuppressions(context: Context, flags: SuppressExportFlags): Promise<number> {
   const store = await context.openStore({ ifMissing: "refuse", toRead: true });
-  await writeLines(context, outputPath(context.io.cwd, flags.output), suppressionLines(store, flags.raw ?? false));
+  const lines = csvFile(suppressionLines(store, flags.raw ?? false), flags);
+  await writeLines(context, outputPath(context.io.cwd, flags.output), lines);
   return EXIT.done;
 }
 

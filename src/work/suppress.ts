@@ -3,6 +3,9 @@ import { parseAddress } from "../compose/address/address.ts";
 import type { Context } from "./context.ts";
 import { count } from "../counted.ts";
 import { EXIT, UserError } from "../errors.ts";
+import { jsonLines, writeLines } from "./output.ts";
+import type { Suppressions } from "../store/store.ts";
+import { shortTime } from "../time/short.ts";
 import { isoTime } from "../time/iso.ts";
 
 /** Options of `suppress add`. */
@@ -46,17 +49,30 @@ function checkAddress(text: string): string {
 }
 
 /** `suppress list`: prints every suppressed address, why it is suppressed, and since when. */
-export async function listSuppressions({ openStore, terminal, globals }: Context): Promise<number> {
+export async function listSuppressions(context: Context): Promise<number> {
+  const { io, openStore, terminal, globals } = context;
   const store = await openStore({ ifMissing: "refuse", toRead: true });
-  const rows: { address: string; reason: string; source: string; detail: string | null; created_at: string }[] = [];
-  for await (const { createdAt, ...row } of store.suppressions()) {
-    rows.push({ ...row, created_at: isoTime(createdAt) });
-  }
-  if (globals.json) terminal.json({ suppressions: rows });
-  else if (rows.length === 0) terminal.result("nobody is suppressed");
+  if (globals.json) await writeLines(context, null, jsonLines("suppressions", suppressionJson(store)));
+  else if ((await store.countSuppressions()) === 0) terminal.result("nobody is suppressed");
   else {
-    const cells = rows.map((row) => [row.address, row.reason, row.source, row.created_at, row.detail ?? ""]);
-    terminal.result(await terminal.table(["address", "reason", "source", "since", "detail"], cells));
+    const head = ["address", "reason", "source", "since", "detail"];
+    // Scripts that read the lines of a pipe get the whole instant.
+    const now = io.clock.now();
+    const timeOf = io.stdout.isTTY === true ? (at: number) => shortTime(at, { now }) : isoTime;
+    await writeLines(
+      context,
+      null,
+      terminal.tableLines(head, () => suppressionCells(store, timeOf), "full"),
+    );
   }
   return EXIT.done;
+}
+
+async function* suppressionJson(store: Suppressions) {
+  for await (const { createdAt, ...row } of store.suppressions()) yield { ...row, created_at: isoTime(createdAt) };
+}
+
+async function* suppressionCells(store: Suppressions, timeOf: (at: number) => string): AsyncGenerator<string[]> {
+  for await (const { address, reason, source, createdAt, detail } of store.suppressions())
+    yield [address, reason, source, timeOf(createdAt), detail ?? ""];
 }

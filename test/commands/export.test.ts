@@ -14,7 +14,7 @@ it("export: one row per recipient, and its output is again a recipients file", a
   const all = await run(folder, ["export", "june"]);
   const lines = all.stdout.trim().split("\n");
   expect(lines[0]).toBe(
-    "email,state,attempts,ses_message_id,error,sent_at,delivered_at,bounced_at,bounce_type,bounce_subtype,complained_at,opened_at,clicked_at,name",
+    "email,state,attempts,ses_message_id,error,sent_at,delivered_at,bounced_at,bounce_type,bounce_subtype,complained_at,opened_at,reader_opened_at,clicked_at,unsubscribed_at,name",
   );
   expect(lines[1]).toMatch(/^ann@example\.net,sent,1,[^,]+,,\d{4}.*,'=1\+1$/);
   expect(lines[2]).toMatch(/^bo@example\.net,failed,1,,Address blacklisted\.,/);

@@ -129,7 +129,8 @@ test("stats --by prints its fields in the order of the documentation", async () 
   const folder = await campaign([LINK]);
   const head = async (line: string) =>
     (await call(folder, "stats", "june", "--by", line, "--format", "csv")).stdout.split("\n")[0];
-  const outcomes = "sent,delivered,bounced_permanent,bounced_transient,complained,opened,opened_by_reader,clicked";
+  const outcomes =
+    "sent,delivered,bounced_permanent,bounced_transient,complained,opened,opened_by_reader,clicked,unsubscribed";
   expect(await head("hour")).toBe(`hour,${outcomes}`);
   expect(await head("domain")).toBe(
     `domain,total,${outcomes},delivery_rate,bounce_rate,complaint_rate,open_rate,click_rate`,

@@ -32,9 +32,17 @@ it("stats: the same fields in JSON and CSV", async () => {
   await run(folder, ["send", file, "--rate", "100", "--max", "3"], { env: server.env });
   const one = (await run(folder, ["stats", "june", "--json"])).json;
   const fields =
-    "topic,total,pending,sending,sent,in_doubt,failed,cancelled,suppressed,delivered,bounced_permanent,bounced_transient,complained,opened,clicked,rejected,delayed,first_sent_at,last_sent_at,delivery_rate,bounce_rate,complaint_rate,open_rate,click_rate";
+    "topic,total,pending,sending,sent,in_doubt,failed,cancelled,suppressed,delivered,bounced_permanent,bounced_transient,complained,opened,clicked,rejected,delayed,unsubscribed,first_sent_at,last_sent_at,delivery_rate,bounce_rate,complaint_rate,open_rate,click_rate";
   expect(Object.keys(one)).toEqual(fields.split(","));
-  expect(one).toMatchObject({ topic: "june", total: 4, sent: 3, pending: 1, delivery_rate: 0 });
+  expect(one).toMatchObject({
+    topic: "june",
+    total: 4,
+    sent: 3,
+    pending: 1,
+    delivered: null,
+    unsubscribed: 0,
+    delivery_rate: null,
+  });
   expect(one.first_sent_at).toMatch(/^\d{4}-\d\d-\d\dT.*Z$/);
   expect((await run(folder, ["stats", "--json"])).json).toEqual({ topics: [one] });
   const csv = (await run(folder, ["stats", "--format", "csv"])).stdout.trim().split("\n");

@@ -16,14 +16,16 @@ const ROW: ExportRow = {
   bounce_subtype: null,
   complained_at: null,
   opened_at: null,
+  reader_opened_at: null,
   clicked_at: null,
+  unsubscribed_at: null,
   fields: {},
 };
 
 // The contract, copied out of the documentation: scripts rely on it.
 const CONTRACT =
   "email,state,attempts,ses_message_id,error,sent_at,delivered_at,bounced_at,bounce_type,bounce_subtype," +
-  "complained_at,opened_at,clicked_at";
+  "complained_at,opened_at,reader_opened_at,clicked_at,unsubscribed_at";
 
 async function csv(rows: ExportRow[], columns: string[], options: { raw?: boolean } = {}): Promise<string> {
   return (await Readable.from(exportLines(rows, columns, options)).toArray()).join("");
@@ -84,7 +86,7 @@ describe("the heading", () => {
 
 describe("a row", () => {
   test("leaves empty what did not happen and what the recipient does not have", async () => {
-    expect((await csv([ROW], ["name"])).split("\n")[1]).toBe("ada@example.com,pending,0,,,,,,,,,,,");
+    expect((await csv([ROW], ["name"])).split("\n")[1]).toBe("ada@example.com,pending,0,,,,,,,,,,,,,");
   });
 
   test("has times in ISO 8601 UTC", async () => {
@@ -99,7 +101,7 @@ describe("a row", () => {
       bounce_subtype: "General",
     };
     expect((await csv([row], [])).split("\n")[1]).toBe(
-      "ada@example.com,sent,2,0100-a,,2026-06-01T00:00:00.000Z,,1970-01-01T00:00:00.000Z,Permanent,General,,,",
+      "ada@example.com,sent,2,0100-a,,2026-06-01T00:00:00.000Z,,1970-01-01T00:00:00.000Z,Permanent,General,,,,,",
     );
   });
 
@@ -112,9 +114,9 @@ describe("a row", () => {
   test("is defused for spreadsheets except the address, unless raw", async () => {
     const row = { ...ROW, email: "+ada@example.com", error: "-1 refused", fields: { name: "=cmd()", city: "@home" } };
     expect(await csv([row], ["name", "city"])).toContain(
-      "\n+ada@example.com,pending,0,,'-1 refused,,,,,,,,,'=cmd(),'@home\n",
+      "\n+ada@example.com,pending,0,,'-1 refused,,,,,,,,,,,'=cmd(),'@home\n",
     );
-    expect(await csv([row], ["name", "city"], { raw: true })).toContain(",-1 refused,,,,,,,,,=cmd(),@home\n");
+    expect(await csv([row], ["name", "city"], { raw: true })).toContain(",-1 refused,,,,,,,,,,,=cmd(),@home\n");
   });
 
   test("may hold quotes, separators and line breaks", async () => {

@@ -5,6 +5,23 @@ import { html } from "../../src/report/markup.ts";
 import { reportPage } from "../../src/report/page.ts";
 import { facts, hostileFacts, OPTIONS } from "./page.ts";
 
+/** What a topic shows of which SES has reported nothing. */
+const UNREPORTED = {
+  delivered: null,
+  bounced_permanent: null,
+  bounced_transient: null,
+  complained: null,
+  opened: null,
+  clicked: null,
+  rejected: null,
+  delayed: null,
+};
+const unreported = (topic: string) =>
+  facts(
+    { opens: { opened: null, opened_by_reader: null } },
+    { topic, total: 1_000, sent: 1_000, ...UNREPORTED, unsubscribed: 4 },
+  );
+
 const page = (...topics: ReportFacts[]) => reportPage(topics, OPTIONS);
 
 describe("what others wrote stays text", () => {
@@ -44,7 +61,11 @@ describe("what needs attention is said", () => {
     ["that mails are still to go", facts({}, { total: 3, pending: 2, sending: 1 }), "3 messages still to go."],
     ["that a topic is cancelled", facts({ cancelled: true }, { total: 3, pending: 3 }), "This topic is cancelled."],
     ["what is in doubt", facts({}, { total: 1, in_doubt: 1 }), "1 message in doubt"],
-    ["that no events were read", facts({}, { total: 5, sent: 5 }), "Nothing is known yet of what became of the mails."],
+    [
+      "that no events were read",
+      facts({}, { total: 5, sent: 5, ...UNREPORTED }),
+      "SES has not reported yet what became of the mails.",
+    ],
     [
       "bounces from 5 % on",
       facts({}, { total: 100, sent: 100, delivered: 95, bounced_permanent: 5 }),
@@ -67,15 +88,15 @@ describe("what needs attention is said", () => {
   });
 
   test("a rehearsal is called one", () => {
-    expect(page(facts({ endpoint: "sandbox" }))).toContain("rehearsal: nothing left this machine");
-    expect(page(facts())).not.toContain("rehearsal:");
+    expect(page(facts({ endpoint: "sandbox" }))).toContain("Sandbox: nothing left this machine");
+    expect(page(facts())).not.toContain("Sandbox:");
   });
 
   test.each([
     [49, "close to the limit"],
     [50, "over the limit"],
     [100, "far over the limit"],
-    [10, "good"],
+    [10, "healthy"],
   ])("%i bounces of 1,000: %s", (bounced, verdict) => {
     expect(page(facts({}, { total: 1_000, sent: 1_000, bounced_permanent: bounced }))).toContain(`>${verdict}</span>`);
   });
@@ -101,4 +122,54 @@ describe("two topics side by side", () => {
     expect(text).toContain("3 topics compared");
     expect(text).not.toContain("Difference");
   });
+});
+
+describe("a topic of which SES has reported nothing", () => {
+  test("has dashes, and is not called healthy", () => {
+    const text = page(unreported("june"));
+    expect(text).not.toMatch(/>0(\.0+)? %</);
+    expect(text).not.toMatch(/healthy|clear|chance/);
+    expect(text.match(/>–</g)?.length).toBeGreaterThan(8);
+    expect(text).toContain("0.40 %");
+  });
+
+  test("is not compared with one of which it has", () => {
+    const known = facts({}, { topic: "may", total: 1_000, sent: 1_000, delivered: 900 });
+    const [table = ""] = /<table>.*?<\/table>/s.exec(page(known, unreported("june"))) ?? [];
+    expect(table).toContain("90.0 %");
+    expect(table.match(/<td>–<\/td>/g)).toHaveLength(5);
+    expect(table).not.toContain("clear");
+  });
+});
+
+test("a chart leaves out what SES has not reported", () => {
+  const nothing = {
+    delivered: 0,
+    bounced_permanent: 0,
+    bounced_transient: 0,
+    complained: 0,
+    clicked: 0,
+    unsubscribed: 0,
+  };
+  const minutes = [{ at: Date.UTC(2026, 5, 1), sent: 1_000, opened: 0, opened_by_reader: 0, ...nothing }];
+  const text = page({ ...unreported("june"), minutes });
+  expect(text).toMatch(/sent <b>1,000<\/b>/);
+  expect(text).not.toMatch(/delivered <b>|0 delivered/);
+});
+
+test("a page to hand on has no commands", () => {
+  const failed = Array.from({ length: 50 }, () => ({ email: "a@x.example", state: "failed" as const, error: "no" }));
+  const failures = { rows: [{ state: "failed" as const, error: "no", messages: 99 }], others: null };
+  const text = page(facts({ failed, failures }, { total: 200, sent: 100, failed: 99, in_doubt: 1, ...UNREPORTED }));
+  expect(text).not.toMatch(/ses-mail (?:export|retry|ingest-events|stats)|<code/);
+});
+
+test("what happened in one minute is a column, not a block", () => {
+  const none = { delivered: 0, bounced_permanent: 0, bounced_transient: 0, complained: 0, clicked: 0, unsubscribed: 0 };
+  const minutes = [{ at: Date.UTC(2026, 5, 1), sent: 9, opened: 9, opened_by_reader: 9, ...none }];
+  const [, width] =
+    /<rect\s+class="reader"\s+x="[^"]*"\s+y="[^"]*"\s+width="([^"]*)"\s+height="100"/.exec(
+      page(facts({ minutes }, { sent: 9 })),
+    ) ?? [];
+  expect(Number(width)).toBeLessThan(100);
 });

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { STAT_FIELDS, statsCsv, statsTable, type TopicCounts, withRates } from "../../src/report/stats.ts";
+import {
+  STAT_FIELDS,
+  statsCsv,
+  statsTable,
+  type TopicCounts,
+  type TopicStats,
+  withRates,
+} from "../../src/report/stats.ts";
 import { createTerminal } from "../../src/terminal/terminal.ts";
 import { fakeIo } from "../support/fake-io.ts";
 
@@ -37,6 +44,7 @@ const JUNE: TopicCounts = {
   complained: 5,
   opened: 4_000,
   clicked: 1_000,
+  unsubscribed: 3,
   first_sent_at: Date.parse("2026-06-01T00:00:00Z"),
   last_sent_at: Date.parse("2026-06-01T00:11:54.321Z"),
 };
@@ -44,15 +52,28 @@ const JUNE: TopicCounts = {
 // The contract, copied out of the documentation: scripts rely on it.
 const CONTRACT =
   "topic,total,pending,sending,sent,in_doubt,failed,cancelled,suppressed,delivered,bounced_permanent,bounced_transient," +
-  "complained,opened,clicked,rejected,delayed,first_sent_at,last_sent_at,delivery_rate,bounce_rate,complaint_rate," +
+  "complained,opened,clicked,rejected,delayed,unsubscribed,first_sent_at,last_sent_at,delivery_rate,bounce_rate,complaint_rate," +
   "open_rate,click_rate";
 
-const terminal = () => createTerminal(fakeIo().io, { json: false, quiet: false, verbose: false, color: false });
+const csv = (...given: Parameters<typeof statsCsv>) => [...statsCsv(...given)].join("");
+
+async function table(rows: TopicStats[], tty = false): Promise<string> {
+  const terminal = await createTerminal(fakeIo({ tty }).io, {
+    json: false,
+    quiet: false,
+    verbose: false,
+    color: false,
+  });
+  const now = Date.parse("2026-06-03T00:00:00Z");
+  let text = "";
+  for await (const line of statsTable(rows, terminal, { now, zone: "Europe/Berlin" })) text += line;
+  return text;
+}
 
 test("fields and their order are those of the contract, in CSV and JSON alike", () => {
   expect(STAT_FIELDS.join(",")).toBe(CONTRACT);
   expect(Object.keys(withRates({ ...JUNE }))).toEqual(CONTRACT.split(","));
-  expect(statsCsv([])).toBe(`${CONTRACT}\n`);
+  expect(csv([])).toBe(`${CONTRACT}\n`);
 });
 
 describe("withRates", () => {
@@ -86,18 +107,18 @@ describe("withRates", () => {
 
 describe("statsCsv", () => {
   test("leaves empty what is null", () => {
-    expect(statsCsv([withRates(NOTHING)]).split("\n")[1]).toBe("june,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,,,,,,,");
+    expect(csv([withRates(NOTHING)]).split("\n")[1]).toBe("june,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,,,,,,,");
   });
 
   test("quotes, and defuses what a spreadsheet would run unless raw", () => {
     const rows = [withRates({ ...NOTHING, topic: '=1+1, "x"' })];
-    expect(statsCsv(rows)).toContain(`\n"'=1+1, ""x""",0,`);
-    expect(statsCsv(rows, { raw: true })).toContain(`\n"=1+1, ""x""",0,`);
+    expect(csv(rows)).toContain(`\n"'=1+1, ""x""",0,`);
+    expect(csv(rows, { raw: true })).toContain(`\n"=1+1, ""x""",0,`);
   });
 
   test("writes numbers as they are", () => {
-    expect(statsCsv([withRates(JUNE)]).split("\n")[1]).toBe(
-      "june,10005,0,0,10000,0,5,0,0,9750,200,50,5,4000,1000,0,0,2026-06-01T00:00:00.000Z,2026-06-01T00:11:54.321Z," +
+    expect(csv([withRates(JUNE)]).split("\n")[1]).toBe(
+      "june,10005,0,0,10000,0,5,0,0,9750,200,50,5,4000,1000,0,0,3,2026-06-01T00:00:00.000Z,2026-06-01T00:11:54.321Z," +
         "0.975,0.02,0.0005,0.4,0.1",
     );
   });
@@ -105,23 +126,40 @@ describe("statsCsv", () => {
 
 describe("statsTable", () => {
   test("says so when there is nothing", async () => {
-    expect(await statsTable([], await terminal())).toBe("no topics yet");
+    expect(await table([])).toBe("no topics yet\n");
   });
 
-  test("shows one topic from top to bottom, every field once", async () => {
-    const lines = (await statsTable([withRates(JUNE)], await terminal())).split("\n");
-    expect(lines.map((line) => line.split(/\s/)[0])).toEqual(CONTRACT.split(","));
+  test("shows one topic from top to bottom, every field once, with local times", async () => {
+    const lines = (await table([withRates(JUNE)])).split("\n");
+    expect(lines.slice(0, -3).map((line) => line.split(/\s/)[0])).toEqual(CONTRACT.split(","));
     expect(lines).toContain("sent               10,000");
     expect(lines).toContain("complaint_rate     0.05 %");
-    expect(lines).toContain("first_sent_at      2026-06-01T00:00:00.000Z");
+    expect(lines).toContain("first_sent_at      Mon 1 Jun 02:00, 2 days ago");
+    expect(lines.slice(-3)).toEqual(["", "times are those of Europe/Berlin", ""]);
   });
 
-  test("shows several side by side, states and rates", async () => {
-    const rows = [withRates(JUNE), withRates({ ...NOTHING, topic: "evil\u001b[2J" })];
-    const lines = (await statsTable(rows, await terminal())).split("\n");
-    expect(lines).toHaveLength(3);
-    expect(lines[0]).toMatch(/^topic +total +pending +sending +sent +in_doubt .* open_rate +click_rate$/);
-    expect(lines[1]).toMatch(/^june +10,005 +0 +0 +10,000 .* 97.50 % +2.00 % +0.05 % +40.00 % +10.00 %$/);
-    expect(lines[2]).toMatch(/^evil\\x1b\[2J +0 .* - +- +- +- +-$/);
+  test("shows a dash for what nobody knows, and says why", async () => {
+    const unknown = { ...NOTHING, sent: 5, total: 5, delivered: null, bounced_permanent: null, opened: null };
+    const text = await table([withRates(unknown)]);
+    expect(text).toMatch(/^delivered +–$/m);
+    expect(text).toMatch(/^delivery_rate +–$/m);
+    expect(text).toMatch(/^unsubscribed +0$/m);
+    expect(text).toContain("–: SES has not reported");
+    expect(await table([withRates(JUNE)])).not.toContain("has not reported");
+  });
+
+  test.each([true, false])("shows several side by side in 80 columns, in a terminal: %s", async (tty) => {
+    const states = { pending: 70_000, sending: 60, in_doubt: 1, cancelled: 2_000, suppressed: 12, failed: 40_000 };
+    const rows = [
+      withRates({ ...JUNE, ...states, topic: "the newsletter of december" }),
+      withRates({ ...NOTHING, topic: "evil\u001b[2J" }),
+    ];
+    const lines = (await table(rows, tty)).split("\n");
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    const [heads, values] = [lines.join(" "), lines.filter((line) => line.startsWith("the newsletter")).join(" ")];
+    for (const head of ["total", "pending", "in", "doubt", "delivery", "complaint", "click", "unsubscribed"])
+      expect(heads).toContain(head);
+    for (const value of ["10,005", "70,000", "97.50 %", "0.05 %", "40.00 %", "3"]) expect(values).toContain(value);
+    expect(heads).toContain("evil\\x1b[2J");
   });
 });

@@ -12,28 +12,45 @@ export function waiting(topic) {
   return topic.pending + topic.sending;
 }
 
-/** Messages that are finished, however they ended. @param {Topic} topic */
+/** Messages that are finished. What was cancelled never will be. @param {Topic} topic */
 export function done(topic) {
-  return topic.total - waiting(topic);
+  return topic.total - waiting(topic) - topic.cancelled;
 }
 
-/** Measures the speed of each topic over the last ten seconds. */
+/** Messages that were handed over, which is what the rate limits. @param {Topic} topic */
+function handed({ sent, failed, in_doubt: inDoubt }) {
+  return sent + failed + inDoubt;
+}
+
+/**
+ * Measures the speed of each topic over the last ten seconds. When messages are put back, so that the count falls, the
+ * measurement starts again.
+ */
 export function createSpeedometer() {
-  /** @type {{ at: number, done: Map<string, number> }[]} */
+  /** @type {{ at: number, handed: Map<string, number> }[]} */
   let seen = [];
+  /** The rate in force. Overviews come late or early, which must not look faster than mail can leave. */
+  let most = 0;
   return {
     /** Takes in an overview that came at this time, in ms. @param {Overview} overview @param {number} at ms */
     note(overview, at) {
       seen = seen.filter((one) => at - one.at <= WINDOW_MS);
-      seen.push({ at, done: new Map(overview.topics.map((topic) => [topic.topic, done(topic)])) });
+      seen.push({ at, handed: new Map(overview.topics.map((topic) => [topic.topic, handed(topic)])) });
+      most = overview.sender.per_second;
     },
-    /** Messages finished per second; null when the topic has not been watched for long enough. @param {Topic} topic */
+    /** Messages handed over per second; null when the topic has not been watched for long enough. @param {Topic} topic */
     of({ topic }) {
-      const first = seen.find((one) => one.done.has(topic));
       const last = seen.at(-1);
-      if (first === undefined || last === undefined || last.at - first.at < LEAST_MS) return null;
-      const moved = (last.done.get(topic) ?? 0) - (first.done.get(topic) ?? 0);
-      return (1_000 * Math.max(0, moved)) / (last.at - first.at);
+      const end = last?.handed.get(topic);
+      if (last === undefined || end === undefined) return null;
+      let first = { at: last.at, handed: end };
+      for (const one of seen.toReversed()) {
+        const count = one.handed.get(topic);
+        if (count === undefined || count > first.handed) break;
+        first = { at: one.at, handed: count };
+      }
+      if (last.at - first.at < LEAST_MS) return null;
+      return Math.min(most, (1_000 * (end - first.handed)) / (last.at - first.at));
     },
   };
 }

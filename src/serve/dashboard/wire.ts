@@ -1,13 +1,13 @@
 /** What the admin API and the dashboard say to each other. Only shapes, because both sides import it. */
 import type { State, Totals } from "../../message.ts";
-import type { EventCounts } from "../../store/rules/event-counters.ts";
+import type { EventCounts, Known } from "../../store/rules/event-counters.ts";
 
 /**
- * A topic: the object of `stats`, and what a person needs to decide. Times are ISO 8601 in UTC, rates are fractions of
- * `sent`, null when nothing was sent.
+ * A topic: the object of `stats`, and what a person needs to decide. Times are ISO 8601 in UTC. Rates are fractions of
+ * `sent`. Null stands for what is not known: rates when nothing was sent, and what SES has not reported.
  */
 export type TopicFacts = { topic: string } & Totals &
-  EventCounts & {
+  Known<EventCounts> & {
     first_sent_at: string | null;
     last_sent_at: string | null;
     delivery_rate: number | null;

@@ -66,7 +66,7 @@ function countRoutes(app: FastifyInstance, gateway: Routed): void {
       schema: {
         ...TAGS,
         operationId: "getTopic",
-        summary: "One topic; zeros for one that has no mail yet",
+        summary: "One topic; one without mail is no error",
         params: PARAMS,
         response: { 200: TOPIC },
       },

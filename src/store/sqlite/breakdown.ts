@@ -4,7 +4,7 @@
  * answers are of one instant and nobody waits for them.
  */
 import type { Connection, Job } from "./connection.ts";
-import { zeros } from "../../message.ts";
+import { type Content, zeros } from "../../message.ts";
 import { readDeliveryTimes } from "./delivery-times.ts";
 import { Database } from "./driver.ts";
 import type {
@@ -16,6 +16,7 @@ import type {
   FailedRecipient,
   OpenCounts,
   Breakdown,
+  Sample,
 } from "../breakdown.ts";
 import { clickedLinks } from "./links.ts";
 import { rankedOf, type Sum } from "./ranked.ts";
@@ -25,7 +26,7 @@ import { MARK_OF, OUTCOMES } from "../rules/event-counters.ts";
 import { patternOf } from "../rules/pattern.ts";
 import { createTally, type Ranked } from "../rules/ranking.ts";
 import type { Reader } from "../store.ts";
-import { topicIdOf } from "./topics.ts";
+import { fieldsOf, topicIdOf } from "./topics.ts";
 import { type Walk, createWalk } from "./walk.ts";
 
 /** SQLite's page cache of that connection. It holds one step. */
@@ -65,6 +66,7 @@ async function createLines(
   return {
     topic: row,
     ...headOf(db, topicId),
+    sample: () => readSample(db, row, walk),
     byTime: (spanMs) => byTime(db, { topicId, row, walk }, spanMs),
     byDomain: (limit) => byDomain(db, walk, limit),
     bounceReasons: (limit) => bounceReasons(db, walk, limit),
@@ -84,6 +86,26 @@ function headOf(db: Connection, topicId: number): Pick<Breakdown, "subject" | "f
     )
     .get(topicId);
   return { subject: head?.subject ?? "", from: head?.from ?? "" };
+}
+
+interface SampleRow {
+  body: string;
+  email: string;
+  fields: string;
+  columns: string;
+}
+
+async function readSample(db: Connection, { sent }: TopicRow, walk: Walk): Promise<Sample | null> {
+  const first = db.prepare<[number, number], SampleRow>(
+    `select c.body, m.email, m.fields, i.columns
+     from message m join content c on c.id = m.content_id join ingest i on i.id = m.ingest_id
+     where m.id between ? and ? ${sent > 0 ? "and m.state = 'sent'" : ""} order by m.id limit 1`,
+  );
+  let found: SampleRow | undefined;
+  await walk((from, to) => (found = first.get(from, to)) === undefined);
+  if (found === undefined) return null;
+  const { body, email, fields, columns } = found;
+  return { content: JSON.parse(body) as Content, email, fields: fieldsOf(JSON.parse(columns) as string[], fields) };
 }
 
 // Over time ----------------------------------------------------------------------------------------------------------

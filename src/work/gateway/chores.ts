@@ -39,11 +39,11 @@ export function createAccountWatch({ account, ses }: SesConnection, sent: () => 
     latest: () => latest,
     now: () => latest && { ...latest, sentLast24Hours: latest.sentLast24Hours + sent() - sentThen },
     async refresh() {
-      const sentBefore = sent();
       const answer = await ses.account(ACCOUNT_TIMEOUT_MS);
       if (!("perSecond" in answer)) return;
       latest = answer;
-      sentThen = sentBefore;
+      // Not before the question: SES has counted what left meanwhile, and it would count twice.
+      sentThen = sent();
     },
   };
 }
@@ -154,7 +154,8 @@ function summaryOf({ store, sender, clock }: Gateway) {
       failed: run.failed - before.failed,
       throttled: run.throttled - before.throttled,
       retried: run.retried - before.retried,
-      per_second: Math.round((10 * sent) / seconds) / 10,
+      // What waited a moment for its answer belongs to the seconds before.
+      per_second: Math.round(10 * Math.min(sent / seconds, perSecond)) / 10,
       rate: Math.round(100 * perSecond) / 100,
       pending,
       sending,

@@ -1,8 +1,8 @@
 /** One topic along other lines: over time, by domain, by reason; counted again by hand. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { InterruptedError, UserError } from "../../../src/errors.ts";
 import type { Breakdown, Outcomes } from "../../../src/store/breakdown.ts";
-import { ingest } from "../../support/store-actions.ts";
+import { addList, CONTENT, failed, ingest, sent, settle, turn } from "../../support/store-actions.ts";
 import { APPLE_PROXY, dice, type Fate, newsletter, READER, tell } from "../../support/story.ts";
 import type { Prepare } from "../bench.ts";
 
@@ -113,6 +113,19 @@ export function breakdown(prepare: Prepare): void {
         expect(await lines.failedRecipients(5)).toEqual([]);
       });
     });
+  });
+
+  it("the sample is the first message that was sent, else the first", async () => {
+    const store = await (await prepare()).open();
+    const sample = () => store.breakdown("june", calm(), (lines) => lines.sample());
+    await addList(store, [{ email: "a@x.example", fields: '["Ann"]', notBefore: 0 }], { columns: ["name"] });
+    await ingest(store, ["b@x.example"]);
+    expect(await sample()).toEqual({ content: CONTENT, email: "a@x.example", fields: { name: "Ann" } });
+    const [a, b] = (await turn(store, 2)).claims;
+    await settle(store, failed(a), sent(b));
+    expect(await sample()).toEqual({ content: CONTENT, email: "b@x.example", fields: { email: "b@x.example" } });
+    await ingest(store, [], { topic: "empty" });
+    expect(await store.breakdown("empty", calm(), (lines) => lines.sample())).toBeNull();
   });
 
   describe("counted again by hand", () => {

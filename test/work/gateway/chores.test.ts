@@ -1,8 +1,9 @@
 import { expect, it, onTestFinished, vi } from "vitest";
 import type { FastifyBaseLogger } from "fastify";
 import type { Gateway } from "../../../src/serve/gateway.ts";
-import { type AccountWatch, holdBadTopics, startChores } from "../../../src/work/gateway/chores.ts";
+import { type AccountWatch, createAccountWatch, holdBadTopics, startChores } from "../../../src/work/gateway/chores.ts";
 import type { Telemetry } from "../../../src/telemetry/telemetry.ts";
+import type { SesConnection } from "../../../src/work/endpoint.ts";
 import type { TopicRow } from "../../../src/store/rows.ts";
 
 /** A topic of which 1,000 were answered for. */
@@ -112,4 +113,28 @@ it("a chore that takes longer than its interval is not begun again meanwhile", a
   await vi.advanceTimersByTimeAsync(1_000);
   expect(begun).toBe(2);
   await endChores();
+});
+
+it("what leaves while the account is read counts once", async () => {
+  let sent = 100;
+  const account = {
+    perSecond: 50,
+    quota: 50_000,
+    sentLast24Hours: 0,
+    sendingEnabled: true,
+    production: true,
+    enforcement: null,
+  };
+  const ses = {
+    async account() {
+      // SES counts these before it answers.
+      sent += 20;
+      return { ...account, sentLast24Hours: sent };
+    },
+  };
+  const watch = createAccountWatch({ account, ses } as unknown as SesConnection, () => sent);
+  await watch.refresh();
+  expect(watch.now()?.sentLast24Hours).toBe(120);
+  sent += 5;
+  expect(watch.now()?.sentLast24Hours).toBe(125);
 });
