@@ -67,5 +67,5 @@ function refused(status: number, error: string, problems: readonly Problem[] | n
 
 /** Answers 404 on every path without a route. */
 export function answerUnknown(_request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  return reply.code(404).send({ error: "there is nothing here" });
+  return reply.code(404).send({ error: "there is nothing here; /docs tells what there is" });
 }

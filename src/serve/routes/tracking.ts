@@ -1,4 +1,5 @@
 /** Where the links of mails lead: the picture that tells of opens, redirects, and the page to unsubscribe. */
+import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { isMachine } from "../../feedback/machine.ts";
 import type { NewSuppression, Visit } from "../../store/rows.ts";
@@ -159,7 +160,9 @@ async function unsubscribeRoutes(app: FastifyInstance, { links, store }: Tracked
   }, COMMIT);
   app.addHook("onClose", () => commit.drain());
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", { parseAs: "buffer", bodyLimit: BODY_LIMIT }, (_request, _body, done) => done(null));
+  app.addContentTypeParser("*", async (request: FastifyRequest, payload: Readable) => {
+    await app.bodies.read(request, payload);
+  });
 
   const addresseeOf = async (token: string) => {
     const messageId = await links.readUnsubscribe(token);
