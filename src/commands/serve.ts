@@ -23,7 +23,7 @@ export const addServe: AddCommand = (program, act) => {
   addTrackingOptions(command);
   command
     .addOption(
-      setting("--tz <zone>", "TZ", "zone of scheduled times that come without an offset").default("Asia/Seoul"),
+      setting("--tz <zone>", "TZ", "zone of scheduled times that come without an offset; without it they are refused"),
     )
     .addOption(
       setting(

@@ -226,3 +226,36 @@ test.each([
 ])("%s is of %s", (address, network) => {
   expect(networkOf(address)).toBe(network);
 });
+
+test("a stream is left by whoever hangs up, and HEAD opens none", async () => {
+  const gateway = await testGateway();
+  const url = await gateway.listen();
+  const request = (method: string) => `${method} /v1/stream HTTP/1.1\r\nhost: x\r\nx-api-key: ${API_KEY}\r\n\r\n`;
+  for (let index = 0; index < 120; index++) {
+    const asker = await client(url);
+    asker.socket.write(request("HEAD"), () => asker.socket.end());
+    const hasty = await client(url);
+    hasty.socket.write(request("GET"), () => hasty.socket.destroy());
+    await asker.closed;
+  }
+  const head = await gateway.call({ method: "HEAD", url: "/v1/stream" });
+  expect(head.statusCode).toBe(404);
+  const listeners: Client[] = [];
+  for (let index = 0; index < 50; index++) {
+    const listener = await client(url);
+    listener.socket.write(request("GET"));
+    listeners.push(listener);
+  }
+  await expect.poll(() => listeners.every(({ received }) => received().includes("event: overview"))).toBe(true);
+  expect(listeners.every(({ socket }) => !socket.destroyed)).toBe(true);
+});
+
+test("HEAD of any route holds nothing: the connection is free for the next request", async () => {
+  const gateway = await testGateway();
+  const paths = ["/", "/health", "/ready", "/metrics", "/openapi.json", "/v1/overview", "/v1/topics", "/v1/stream"];
+  const asker = await client(await gateway.listen());
+  for (const [index, path] of paths.entries()) {
+    asker.socket.write(`HEAD ${path} HTTP/1.1\r\nhost: x\r\nx-api-key: ${API_KEY}\r\n\r\n`);
+    await expect.poll(() => asker.received().split("HTTP/1.1 ").length).toBe(index + 2);
+  }
+});

@@ -49,7 +49,8 @@ function readJson(text) {
 function reasonOf(answer) {
   if (typeof answer?.error !== "string") return null;
   const first = answer.problems?.[0]?.message;
-  return typeof first === "string" ? `${answer.error} (${first})` : answer.error;
+  // Most errors repeat the first problem already.
+  return typeof first === "string" && !answer.error.includes(first) ? `${answer.error} (${first})` : answer.error;
 }
 
 /** @returns {Promise<never>} */

@@ -24,6 +24,7 @@ const TEST_BODY = {
   },
   required: ["to", "subject", "html"],
   additionalProperties: false,
+  examples: [{ to: "ann@example.com", subject: "A test", html: "<p>Hello</p>" }],
 } as const;
 
 /** Adds the route. It answers 422, with the reason, when the mail was not sent or not yet. */
