@@ -24,24 +24,26 @@ const ADDRESSES = message({ emails: ["nobody", "nowhere", "nothing"] });
 it.each([
   ["unknown fields", message(UNKNOWN)],
   ["wrong types", { emails: 5, subject: 5, content: 5 }],
-  // Their shape is right, so the schema looks at all of them.
   ["addresses that are none", ADDRESSES],
 ])("%s: stops when no more would be shown", async (_name, wrong) => {
-  const read = vi.fn();
+  const read = vi.fn<() => string>(() => "s");
   const messages = Array.from({ length: 2_000 }, () => ({ ...wrong }));
   // Nobody reads as far as the last one.
   Object.defineProperty(messages.at(-1), "subject", { enumerable: true, get: read });
   const found = await readRequest({ messages }, { ...AROUND, knownUuids: async () => new Set() });
   expect(found).toMatchObject({ kind: "invalid", reason: expect.stringContaining("more than 1000 problems") });
   expect(found.kind === "invalid" && found.problems).toHaveLength(1_001);
-  if (wrong !== ADDRESSES) expect(read).not.toHaveBeenCalled();
+  // The shape of addresses that are none is right, so the schema looks at all of them.
+  expect(read.mock.calls.length > 0).toBe(wrong === ADDRESSES);
 });
 
 it("times in the past: words only those that are told, and asks for uuids once", async () => {
   const messages = Array.from({ length: 10_000 }, (_, index) =>
     message({ uuid: `u${index}`, scheduled_at: "2001-01-01T00:00:00Z" }),
   );
-  const knownUuids = vi.fn(async (uuids: readonly string[]) => new Set(uuids.slice(0, 10)));
+  const knownUuids = vi.fn<(uuids: readonly string[]) => Promise<Set<string>>>(
+    async (uuids) => new Set(uuids.slice(0, 10)),
+  );
   const found = await readRequest({ messages }, { ...AROUND, knownUuids });
   expect(found.kind === "invalid" && found.problems).toHaveLength(1_001);
   expect(found).toMatchObject({ problems: expect.arrayContaining([{ path: "", message: "and more problems" }]) });

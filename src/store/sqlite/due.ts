@@ -3,7 +3,7 @@ import type { Claim, Outlook, Scope } from "../../deliver/source.ts";
 import { dueAt, dueSpans, laterSpans, lateSpan, type Span } from "../rules/due.ts";
 import type { CapTurn } from "./cap.ts";
 import type { Connection } from "./connection.ts";
-import { createSendable, type Sendable } from "./sendable.ts";
+import { createTopicLook, type PausedTopic, type Sendable } from "./sendable.ts";
 import { createWaitingIndex, type Look } from "./waiting-index.ts";
 
 /** Looks at the pending messages of a scope, at an instant `now` (ms since the epoch). */
@@ -22,7 +22,7 @@ export interface Due {
 
 /** Makes what finds due messages in a job file. */
 export function createDue(db: Connection): Due {
-  const sendable = createSendable(db);
+  const topicLook = createTopicLook(db);
   const index = createWaitingIndex(db);
 
   const looks = (topics: Sendable, pageSize: number): Look[] =>
@@ -31,14 +31,33 @@ export function createDue(db: Connection): Due {
   const streamsOf = (look: Look, spans: readonly Span[]): Generator<Claim>[] =>
     spans.map((span) => (isAtOnce(span) ? index.atOnce(look) : index.timed(look, span)));
 
-  const laterInMs = (topics: Sendable, now: number): number | null => {
+  const isDue = (look: Look, span: Span): boolean =>
+    isAtOnce(span) ? index.hasAtOnce(look) : index.earliest(look, span) !== null;
+
+  const hasDue = (topics: Sendable, maxLateMs: number | null, at: number): boolean =>
+    looks(topics, 1).some((look) => dueSpans(maxLateMs, at).some((span) => isDue(look, span)));
+
+  /** When the first message falls due that is not due at `at`; Infinity: there is none. */
+  const laterThan = (topics: Sendable, at: number): number => {
     let next = Infinity;
     for (const look of looks(topics, 1)) {
-      for (const span of laterSpans(now)) {
+      for (const span of laterSpans(at)) {
         const notBefore = index.earliest(look, span);
         if (notBefore !== null) next = Math.min(next, dueAt(notBefore));
       }
     }
+    return next;
+  };
+
+  /** When the first message of a paused topic may be claimed. */
+  const afterPause = ({ topicId, until }: PausedTopic, maxLateMs: number | null): number => {
+    const topics = { only: topicId, has: () => true };
+    return hasDue(topics, maxLateMs, until) ? until : laterThan(topics, until);
+  };
+
+  const laterInMs = (scope: Scope, topics: Sendable, now: number): number | null => {
+    const paused = topicLook.paused(scope, now).map((topic) => afterPause(topic, scope.maxLateMs));
+    const next = paused.reduce((first, at) => Math.min(first, at), laterThan(topics, now));
     return next === Infinity ? null : next - now;
   };
 
@@ -46,7 +65,7 @@ export function createDue(db: Connection): Due {
     find(scope, now, limit, cap) {
       const found: Claim[] = [];
       const spans = dueSpans(scope.maxLateMs, now);
-      for (const look of looks(sendable(scope), limit)) {
+      for (const look of looks(topicLook.sendable(scope, now), limit)) {
         for (const claim of merged(streamsOf(look, spans))) {
           if (cap === null || cap.admits(claim)) found.push(claim);
           if (found.length >= limit || cap?.isExhausted() === true) return found;
@@ -55,18 +74,14 @@ export function createDue(db: Connection): Due {
       return found;
     },
     nextInMs(scope, now) {
-      const topics = sendable(scope);
-      const spans = dueSpans(scope.maxLateMs, now);
-      const isDue = (look: Look, span: Span) =>
-        isAtOnce(span) ? index.hasAtOnce(look) : index.earliest(look, span) !== null;
-      for (const look of looks(topics, 1)) if (spans.some((span) => isDue(look, span))) return 0;
-      return laterInMs(topics, now);
+      const topics = topicLook.sendable(scope, now);
+      return hasDue(topics, scope.maxLateMs, now) ? 0 : laterInMs(scope, topics, now);
     },
     outlook(scope, now) {
-      const topics = sendable(scope);
+      const topics = topicLook.sendable(scope, now);
       const due = index.count(topics, dueSpans(scope.maxLateMs, now));
       const late = index.count(topics, [lateSpan(scope.maxLateMs, now)]);
-      return { due, late, nextDueInMs: laterInMs(topics, now) };
+      return { due, late, nextDueInMs: laterInMs(scope, topics, now) };
     },
   };
 }

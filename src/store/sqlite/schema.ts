@@ -257,6 +257,8 @@ export const MIGRATIONS: readonly string[] = [
   -- Nothing of a paused topic is claimed. \`paused_until\` null: until somebody resumes it.
   alter table topic add column paused_at integer;
   alter table topic add column paused_until integer;
+  -- Few topics are paused, and each turn looks whether the clock was set back behind the beginning of a pause.
+  create index topic_paused on topic (paused_at) where paused_at is not null;
   -- When the first event of SES about one of its messages was taken in; null: none was, so nothing that only SES knows can be shown.
   alter table topic add column reported_at integer;
   -- When the first call about one of its messages may have left; null: nothing of it ever left this machine.
