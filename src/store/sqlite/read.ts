@@ -67,13 +67,15 @@ export function createTopicReader(db: Connection): TopicReader {
 /** Pages go along the ids, which topics get in the order in which they are made. `topicRow` selects the columns of a row. */
 function createTopicPages(db: Connection, topicRow: string): Topics["topicPage"] {
   const paged = (rest: string) =>
-    db.prepare<[number, number], TopicRow & { id: number }>(topicRow.replace("select ", "select id, ") + rest);
-  const oldest = paged(" where id > ? order by id limit ?");
-  const newest = paged(" where id < ? order by id desc limit ?");
+    db.prepare<[{ from: number; limit: number }], TopicRow & { id: number }>(
+      topicRow.replace("select ", "select id, ") + rest,
+    );
+  const oldest = paged(" where id > @from order by id limit @limit");
+  const newest = paged(" where id < @from order by id desc limit @limit");
   return async ({ order, after, limit }) => {
     const isOldest = order === "oldest first";
     const from = after === null ? (isOldest ? 0 : Number.MAX_SAFE_INTEGER) : readCursor(after, /^(\d{1,15})$/)[0];
-    const found = (isOldest ? oldest : newest).all(Number(from), limit + 1);
+    const found = (isOldest ? oldest : newest).all({ from: Number(from), limit: limit + 1 });
     const rows = found.slice(0, limit).map(({ id: _id, ...row }) => row);
     return { rows, next: found.length > limit ? String(found[limit - 1]?.id) : null };
   };
