@@ -28,7 +28,7 @@ export const addServe: AddCommand = (program, act) => {
   command
     .optionsGroup("What SES reports:")
     .addOption(
-      setting("--tz <zone>", "TZ", "zone of scheduled times that come without an offset").default("Asia/Seoul"),
+      setting("--tz <zone>", "TZ", "zone of scheduled times that come without an offset; without it they are refused"),
     )
     .addOption(
       setting(

@@ -13,8 +13,8 @@ import { MOST_UUID, PRIORITIES } from "./schema.ts";
 export interface Surroundings {
   /** Wall clock, ms. */
   now: number;
-  /** IANA zone for times without an offset. */
-  zone: string;
+  /** IANA zone for times without an offset; null: they are refused. */
+  zone: string | null;
   envelope: Envelope;
   /** The links that the mails carry; null: none. */
   tracking: Tracking | null;
@@ -25,7 +25,8 @@ export interface Surroundings {
 /** A time in the past, and the messages it was given for. */
 interface Past {
   path: string;
-  text: string;
+  /** Making the text takes longer than reading the time. */
+  text: () => string;
   /** Of these messages. Null: a message without a uuid. */
   uuids: (string | null)[];
 }
@@ -57,9 +58,15 @@ export class Reading {
   read(body: Fields): AcceptMessage[] {
     const usual = this.#when(body, "");
     const messages = Array.isArray(body["messages"]) ? (body["messages"] as unknown[]) : [];
-    return messages
-      .map((message, index) => (isObject(message) ? this.#message(message, `messages[${index}]`, index, usual) : null))
-      .filter((message) => message !== null);
+    const found: AcceptMessage[] = [];
+    for (const [index, message] of messages.entries()) {
+      if (this.#problems.isFull) {
+        this.#problems.stop();
+        break;
+      }
+      if (isObject(message)) found.push(this.#message(message, `messages[${index}]`, index, usual));
+    }
+    return found;
   }
 
   /**
@@ -72,7 +79,9 @@ export class Reading {
     const known = uuids.length === 0 ? new Set() : await this.#around.knownUuids(uuids);
     for (const { path, text, uuids } of this.#past) {
       const forgiven = uuids.length > 0 && uuids.every((uuid) => uuid !== null && known.has(uuid));
-      if (!forgiven) this.#problems.add(path, text);
+      if (forgiven) continue;
+      if (this.#problems.isFull) return this.#problems.stop();
+      this.#problems.add(path, text());
     }
   }
 
@@ -169,7 +178,7 @@ export class Reading {
     try {
       const { at, past } = parseInstant(value, this.#around);
       if (past === null) return { at, past: null };
-      const found: Past = { path: place, text: reasonOf(past), uuids: [] };
+      const found: Past = { path: place, text: () => reasonOf(past()), uuids: [] };
       this.#past.push(found);
       return { at, past: found };
     } catch (error) {

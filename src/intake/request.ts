@@ -2,7 +2,7 @@
 import type { Envelope } from "../compose/content/content.ts";
 import type { AcceptMessage } from "../store/rows.ts";
 import { type Fields, isObject } from "./fields.ts";
-import { type Problem, summary } from "./problems.ts";
+import type { Problem } from "./problems.ts";
 import { Reading, type Surroundings } from "./reading.ts";
 import { MOST_ADDRESSES } from "./schema.ts";
 import { checkStructure } from "./structure.ts";
@@ -43,7 +43,7 @@ export async function readRequest(body: unknown, { envelope, ...around }: Reques
   const messages = reading.read(body);
   await reading.judgePast();
   if (problems.count === 0) return { kind: "messages", messages };
-  return { kind: "invalid", reason: summary(problems.list(), problems.count), problems: problems.list() };
+  return { kind: "invalid", reason: problems.summary(), problems: problems.list() };
 }
 
 /**

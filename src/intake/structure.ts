@@ -19,18 +19,46 @@ export const STRICT = { allErrors: true, allowUnionTypes: true, validateFormats:
 /** How much of a client's field name an answer repeats, in characters. */
 const MOST_SHOWN = 60;
 
-const validate = new Ajv(STRICT).compile(MAIL_REQUEST);
+const { messages: messagesSchema } = MAIL_REQUEST.properties;
+const { items: messageSchema, ...messagesAlone } = messagesSchema;
+const checkRequest = new Ajv(STRICT).compile({
+  ...MAIL_REQUEST,
+  properties: { ...MAIL_REQUEST.properties, messages: messagesAlone },
+});
+const checkMessage = new Ajv(STRICT).compile(messageSchema);
 
-/** What `MAIL_REQUEST` finds wrong with a value, in the order of the schema. Does not change the value. */
-export function checkStructure(body: unknown): Problems {
-  return structureProblems(validate(body) ? [] : (validate.errors ?? []));
+/**
+ * What `MAIL_REQUEST` finds wrong with a value, message by message. Stops after the message with which the problems are full.
+ * Does not change the value.
+ */
+export function checkStructure(body: { messages?: unknown }): Problems {
+  const problems = new Problems();
+  if (!checkRequest(body)) addFindings(problems, checkRequest.errors ?? []);
+  const messages: unknown[] = Array.isArray(body.messages) ? body.messages : [];
+  for (const [index, message] of messages.entries()) {
+    if (problems.isFull) {
+      problems.stop();
+      break;
+    }
+    if (checkMessage(message)) continue;
+    const findings = checkMessage.errors ?? [];
+    addFindings(
+      problems,
+      findings.map((finding) => ({ ...finding, instancePath: `/messages/${index}${finding.instancePath}` })),
+    );
+  }
+  return problems;
 }
 
 /** Puts findings into words. `root` is the place of findings about the value as a whole. */
 export function structureProblems(findings: readonly SchemaFinding[], root = ""): Problems {
   const problems = new Problems();
-  for (const finding of findings) problems.add(placeOf(finding) || root, wordsOf(finding));
+  addFindings(problems, findings, root);
   return problems;
+}
+
+function addFindings(problems: Problems, findings: readonly SchemaFinding[], root = ""): void {
+  for (const finding of findings) problems.add(placeOf(finding) || root, wordsOf(finding));
 }
 
 function placeOf({ instancePath, keyword, params }: SchemaFinding): string {

@@ -27,7 +27,7 @@ export function query(properties: Record<string, object>) {
 export const path = object;
 
 /** The path parameter `id`: the name of a topic. */
-export const TOPIC_PATH = path({ id: { type: "string", minLength: 1, maxLength: 100 } });
+export const TOPIC_PATH = path({ id: { type: "string", minLength: 1, maxLength: 100, examples: ["june"] } });
 
 /** How many messages are in each state, and their sum. */
 export const TOTALS = object({ total: COUNT, ...each(STATES, COUNT) });

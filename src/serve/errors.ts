@@ -1,7 +1,7 @@
 /** What a client is told when something cannot be done: always JSON with `error`, and nothing about the inside. */
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { InterruptedError, StoppedError, UserError } from "../errors.ts";
-import { type Problem, summary } from "../intake/problems.ts";
+import type { Problem } from "../intake/problems.ts";
 import { structureProblems } from "../intake/structure.ts";
 
 /** Seconds after which a client may try again when the job file could not be written (disk full, locked). */
@@ -54,7 +54,7 @@ function answerOf(error: FastifyError, request: FastifyRequest): Answer {
   if (error.validation) {
     const { validation, validationContext: context = "body" } = error;
     const problems = structureProblems(validation, context === "body" ? "" : context);
-    return refused(400, summary(problems.list(), problems.count), problems.list());
+    return refused(400, problems.summary(), problems.list());
   }
   const status = error.statusCode ?? 500;
   if (status >= 400 && status < 500) return refused(status, WORDS[error.code] ?? error.message);
@@ -67,5 +67,5 @@ function refused(status: number, error: string, problems: readonly Problem[] | n
 
 /** Answers 404 on every path without a route. */
 export function answerUnknown(_request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  return reply.code(404).send({ error: "there is nothing here" });
+  return reply.code(404).send({ error: "there is nothing here; /docs tells what there is" });
 }

@@ -48,8 +48,8 @@ export interface Settings {
    * in.
    */
   envelope: Envelope | null;
-  /** IANA zone for times without an offset. */
-  zone: string;
+  /** IANA zone for times without an offset; null: they are refused. */
+  zone: string | null;
   /** Where the gateway is reached, without a slash at the end. Null: nobody said. */
   baseUrl: string | null;
   /** The links that mails taken in here carry; null: none. */

@@ -1,4 +1,5 @@
-import type { FastifyInstance } from "fastify";
+import type { Readable } from "node:stream";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { Refusal } from "./errors.ts";
 
 /**
@@ -8,13 +9,15 @@ import { Refusal } from "./errors.ts";
  */
 export function readJson(app: FastifyInstance, type: string): void {
   const parse = app.getDefaultJsonParser("error", "error");
-  app.addContentTypeParser(type, { parseAs: "buffer" }, (request, body, done) => {
+  app.addContentTypeParser(type, async (request: FastifyRequest, payload: Readable) => {
     const encoding = request.headers["content-encoding"] ?? "identity";
-    if (encoding !== "identity") return done(new Refusal(415, "expected a body without content-encoding"));
-    const text = decode(body as Buffer);
-    if (text === null) return done(new Refusal(400, "the body is not valid UTF-8"));
-    if (/\S/.test(text)) return parse(request, text, done);
-    done(null, null);
+    if (encoding !== "identity") throw new Refusal(415, "expected a body without content-encoding");
+    const text = decode(await app.bodies.read(request, payload));
+    if (text === null) throw new Refusal(400, "the body is not valid UTF-8");
+    if (!/\S/.test(text)) return null;
+    return new Promise((resolve, reject) => {
+      void parse(request, text, (error, value) => (error ? reject(error) : resolve(value)));
+    });
   });
 }
 

@@ -1,4 +1,4 @@
-/** The overview: a snapshot of the whole gateway, and a feed of it for up to 100 listeners. */
+/** The overview: a snapshot of the whole gateway, and a feed of it for a limited number of listeners. */
 import { leftToday } from "../aws/quota.ts";
 import { PassThrough, type Readable } from "node:stream";
 import type { Clock } from "../time/clock.ts";
@@ -76,6 +76,7 @@ const GREETING = "retry: 2000\n";
 
 interface Listener {
   stream: PassThrough;
+  owner: string;
   /** Asked each turn: a session may end, or a key may be revoked, while somebody listens. */
   isAllowed: () => Promise<boolean>;
   /** The last snapshot that was sent. */
@@ -106,13 +107,16 @@ export class OverviewFeed {
   }
 
   /**
-   * The body of an answer of type `text/event-stream`. Null: 100 listen already, or the feed is closed. It ends when
-   * `isAllowed`, asked each second, says no. Rejects when the first snapshot cannot be read.
+   * The body of an answer of type `text/event-stream`. Null: 100 listen already and nobody has more of them than `owner`,
+   * or the feed is closed. It ends when `isAllowed`, asked each second, says no, and when it is the oldest of the owner who
+   * has most and another one comes. It keeps its place until it is destroyed or has ended. Rejects when the first snapshot
+   * cannot be read.
    */
-  async listen(isAllowed: () => Promise<boolean>): Promise<Readable | null> {
+  async listen(owner: string, isAllowed: () => Promise<boolean>): Promise<Readable | null> {
     const snapshot = await this.#options.read();
-    if (this.#closing.signal.aborted || this.#listeners.size >= MOST_LISTENERS) return null;
-    const listener: Listener = { stream: new PassThrough(), isAllowed, seen: null };
+    if (this.#closing.signal.aborted) return null;
+    if (this.#listeners.size >= MOST_LISTENERS && !this.#makeRoom(owner)) return null;
+    const listener: Listener = { stream: new PassThrough(), owner, isAllowed, seen: null };
     this.#listeners.add(listener);
     listener.stream.on("close", () => this.#listeners.delete(listener));
     listener.stream.write(GREETING);
@@ -125,6 +129,18 @@ export class OverviewFeed {
   close(): void {
     this.#closing.abort();
     for (const listener of this.#listeners) this.#end(listener);
+  }
+
+  /** Nobody keeps others out: the oldest stream of the owner who has most ends for a newcomer who has fewer. */
+  #makeRoom(newcomer: string): boolean {
+    const byOwner = new Map<string, Listener[]>();
+    for (const listener of this.#listeners)
+      byOwner.set(listener.owner, [...(byOwner.get(listener.owner) ?? []), listener]);
+    const [greediest = []] = [...byOwner.values()].toSorted((a, b) => b.length - a.length);
+    const [oldest] = greediest;
+    if (oldest === undefined || greediest.length <= (byOwner.get(newcomer)?.length ?? 0) + 1) return false;
+    this.#end(oldest);
+    return true;
   }
 
   async #run(): Promise<void> {

@@ -53,7 +53,7 @@ const PROBLEM = object({ path: { type: "string", examples: ["messages[2].emails[
 /** Every answer that is an error. `problems` name places in the body. */
 export const ERROR = {
   type: "object",
-  description: "Nothing was done",
+  description: "An error; `/openapi.json` says what it means for each status",
   required: ["error"],
   additionalProperties: false,
   properties: { error: { type: "string" }, problems: { type: "array", items: PROBLEM } },

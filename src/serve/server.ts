@@ -6,6 +6,8 @@ import rateLimit from "@fastify/rate-limit";
 import Fastify, { type FastifyInstance, LogController, type RouteOptions } from "fastify";
 import { createKeyRing, guardRoutes } from "./auth.ts";
 import { answerError, answerUnknown } from "./errors.ts";
+import { BODY_LIMITS, type BodyLimits, limitBodies } from "./bodies.ts";
+import { CONNECTION_LIMITS, type ConnectionLimits, shareConnections } from "./connections.ts";
 import type { Gateway } from "./gateway.ts";
 import { readJson } from "./json-body.ts";
 import { type Observer, observeRequests } from "./observe.ts";
@@ -53,6 +55,8 @@ export interface ServerOptions {
   observer?: Observer;
   /** Most requests to open routes from one address in a minute; default 6,000. */
   openPerMinute?: number;
+  bodies?: Partial<BodyLimits>;
+  connections?: Partial<ConnectionLimits>;
 }
 
 interface Timeouts {
@@ -73,7 +77,6 @@ const KEEP_ALIVE_MS = 72_000;
 /** A connection on which nothing moves for this long is ended. */
 const IDLE_MS = 120_000;
 const MOST_HEADER_BYTES = 16 * 1024;
-const MOST_CONNECTIONS = 4_096;
 /** Bytes of a body, for routes that set no limit of their own. */
 const BODY_LIMIT = 1024 * 1024;
 /** Characters of a path parameter. A topic of 100 characters may take 1,200 when it is percent-encoded. */
@@ -92,7 +95,7 @@ export async function buildServer(gateway: Gateway, options: ServerOptions): Pro
   guard(app, gateway, options);
   await app.register(helmet, helmetOptions(gateway));
   await app.register(rateLimit, { global: false });
-  app.setNotFoundHandler({ preHandler: app.rateLimit(openLimit(options)) }, answerUnknown);
+  refuseUnknown(app, options);
   await recogniseSessions(app, gateway);
   guardRoutes(app);
   await addRoutes(app, gateway);
@@ -110,7 +113,7 @@ async function addRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> 
   messageLookupRoutes(app, gateway);
   topicRoutes(app, gateway);
   sentCountRoutes(app, gateway);
-  snsRoutes(app, gateway);
+  await snsRoutes(app, gateway);
   await trackingRoutes(app, gateway);
   overviewRoutes(app, gateway);
   failedMessageRoutes(app, gateway);
@@ -144,7 +147,6 @@ function createServer({ settings }: Gateway, options: ServerOptions): FastifyIns
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
     clientErrorHandler: answerBrokenRequest,
   });
-  app.server.maxConnections = MOST_CONNECTIONS;
   endUnusedConnections(app);
   return app;
 }
@@ -174,8 +176,21 @@ function guard(app: FastifyInstance, gateway: Gateway, options: ServerOptions): 
   logRequests(app);
   if (options.observer) observeRequests(app, options.observer);
   endConnections(app);
+  shareConnections(app, gateway.settings.trustProxy, { ...CONNECTION_LIMITS, ...options.connections });
+  limitBodies(app, { ...BODY_LIMITS, ...options.bodies });
   app.setErrorHandler(answerError);
+  app.removeAllContentTypeParsers();
   readJson(app, "application/json");
+}
+
+/** Answers requests without a route before their bodies come. */
+function refuseUnknown(app: FastifyInstance, options: ServerOptions): void {
+  const limit = app.rateLimit(openLimit(options));
+  app.addHook("onRequest", async (request, reply) => {
+    if (!request.is404) return;
+    await limit.call(app, request, reply);
+    return answerUnknown(request, reply);
+  });
 }
 
 /**

@@ -12,7 +12,8 @@ type BuildValidator = NonNullable<
  * number.
  */
 export const buildValidator = ((externalSchemas: Record<string, object> = {}) => {
-  const strict = new Ajv(STRICT);
+  // The first problem is enough: a body of some megabytes may have a million.
+  const strict = new Ajv({ ...STRICT, allErrors: false });
   // Without strictNumbers, 1e400 (read as infinity) is a number, and a maximum refuses it.
   const lenient = new Ajv({ ...STRICT, coerceTypes: true, useDefaults: true, strictNumbers: false });
   for (const schema of Object.values(externalSchemas)) for (const ajv of [strict, lenient]) ajv.addSchema(schema);

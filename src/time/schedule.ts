@@ -33,17 +33,22 @@ export function parseWhen(text: string, options: { now: number; zone: string }):
 
 /**
  * Like `parseWhen`, for requests that programs may repeat: a relative time is refused, because it means something else
- * each time. An instant that is not after `now` is returned with the error as `past`; the caller may know a reason to
- * accept it.
+ * each time. An instant that is not after `now` is returned with what makes its error as `past`; the caller may know a reason to
+ * accept it. `zone` null: nobody named one, so a time without an offset is refused.
  */
 export function parseInstant(
   text: string,
-  options: { now: number; zone: string },
-): { at: number; past: UserError | null } {
+  { now, zone }: { now: number; zone: string | null },
+): { at: number; past: (() => UserError) | null } {
   const parsed = parse(text, FIXED_EXAMPLES);
   if (parsed.kind === "relative") throw unreadable(text, FIXED_EXAMPLES);
-  const { at } = place(parsed, options.zone);
-  return { at, past: at <= options.now ? past(text, at, options) : null };
+  if (parsed.kind === "local" && zone === null) {
+    throw new UserError(
+      `expected a time with an offset such as 2026-12-25T09:00:00+09:00, got ${quoted(text)}: this gateway was started without --tz and does not guess a zone`,
+    );
+  }
+  const { at } = place(parsed, zone ?? "UTC");
+  return { at, past: at <= now ? () => past(text, at, { now, zone: zone ?? "UTC" }) : null };
 }
 
 function place(parsed: Exclude<Parsed, { kind: "relative" }>, zone: string): { at: number; note: string | null } {

@@ -6,6 +6,7 @@ import { EXIT, exitCodeOf, UserError } from "../errors.ts";
 import { parseFault } from "../sandbox/faults.ts";
 import { type SandboxOptions, startSandbox } from "../sandbox/server.ts";
 import type { WebhookCounts, WebhookOptions } from "../sandbox/webhook.ts";
+import { isLoopback } from "./loopback.ts";
 import { parseDuration } from "../time/duration.ts";
 
 /** Options of `sandbox`. Texts are as typed. */
@@ -39,6 +40,10 @@ export async function runSandbox(context: Context, flags: SandboxFlags): Promise
   const { io, terminal, globals } = context;
   const server = await startSandbox(optionsOf(context, flags));
   io.stderr.write(`listening on ${server.url}\n`);
+  if (!isLoopback(flags.host))
+    terminal.warn(
+      `open to other machines (--host ${flags.host}): anybody who reaches this port can leave mails here, without a key`,
+    );
   terminal.info(
     `use it with: AWS_ENDPOINT_URL_SESV2=${server.url} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox`,
   );

@@ -8,6 +8,7 @@ import { GetConfigurationSetEventDestinationsCommand } from "@aws-sdk/client-ses
 import Fastify from "fastify";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/time/clock.ts";
+import { BODY_LIMITS, limitBodies } from "../../src/serve/bodies.ts";
 import { snsRoutes } from "../../src/serve/routes/sns.ts";
 import { openStore } from "../../src/store/sqlite/store.ts";
 import { run, start, until, workFolder } from "../support/run.ts";
@@ -209,7 +210,8 @@ test("the whole way: accepted, POSTed, verified, in the job file", async () => {
   const trustedKeys = [createPublicKey(await readFile(keyFile))];
   const sns = { topicArns: [TOPIC], rawSecret: null, trustedKeys, maxAgeMs: 3_600_000 };
   const unreachable = () => Promise.reject(new Error("nobody is to be asked"));
-  snsRoutes(
+  limitBodies(app, BODY_LIMITS);
+  await snsRoutes(
     app,
     { store, clock: systemClock, settings: { sns } },
     { fetchCertificate: unreachable, confirm: unreachable },

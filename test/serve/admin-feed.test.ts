@@ -38,8 +38,8 @@ function feed() {
   };
   const onProblem = () => void world.problems++;
   const overviews = new OverviewFeed({ clock, read, onProblem });
-  const listen = async () => {
-    const stream = await overviews.listen(async () => world.allowed);
+  const listen = async (owner = "somebody") => {
+    const stream = await overviews.listen(owner, async () => world.allowed);
     if (stream === null) throw new Error("turned away");
     return stream;
   };
@@ -120,4 +120,20 @@ test("takes nobody in after it was closed", async () => {
   take(stream);
   await new Promise((resolve) => stream.once("end", resolve).resume());
   await expect(listen()).rejects.toThrow("turned away");
+});
+
+test("whoever takes all streams has to share them with others, but not with himself", async () => {
+  const { clock, listen } = feed();
+  const greedy = [];
+  for (let index = 0; index < 100; index++) greedy.push((await listen("greedy")).resume());
+  await expect(listen("greedy")).rejects.toThrow("turned away");
+  const others = [];
+  for (let index = 0; index < 30; index++) others.push((await listen(`other ${index % 2}`)).resume());
+  await clock.turn();
+  expect(greedy.map(({ readableEnded }) => readableEnded)).toEqual(greedy.map((_, index) => index < 30));
+  expect(others.some(({ readableEnded }) => readableEnded)).toBe(false);
+  await expect(listen("greedy")).rejects.toThrow("turned away");
+  greedy.at(-1)?.destroy();
+  await clock.turn();
+  await listen("greedy");
 });

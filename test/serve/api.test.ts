@@ -17,7 +17,7 @@ test.each([
   const { app } = await testGateway();
   const answer = await app.inject({ method, url });
   expect(answer.statusCode).toBe(404);
-  expect(answer.json()).toEqual({ error: "there is nothing here" });
+  expect(answer.json()).toEqual({ error: expect.stringMatching(/^there is nothing here; .*\/docs/) });
 });
 
 test.each(["/%zz", "/v1/topics/%E0%A4%A", "/v1/topics/%"])("the malformed path %s is 400", async (url) => {
@@ -175,7 +175,7 @@ test("answers to a caller are not kept by caches", async () => {
 
 test("a job file that cannot be read is 500 without internals", async () => {
   const broken = () => Promise.reject(new Error("SQLITE_IOERR /secret/path"));
-  const { get } = await testGateway({ store: (store) => ({ ...store, topics: broken }) });
+  const { get } = await testGateway({ store: (store) => ({ ...store, topicPage: broken }) });
   const { status, json } = await get("/v1/topics");
   expect([status, json]).toEqual([
     500,

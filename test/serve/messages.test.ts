@@ -348,8 +348,8 @@ test("an answer names a thousand problems and counts the others", async () => {
   expect(json.problems).toHaveLength(1_001);
   expect(json.problems.at(-1)).toEqual({ path: "", message: "and 9000 more problems" });
   const mixed = await post(request({ emails: Array.from({ length: 5_000 }, (_, i) => (i % 2 ? "nobody" : i)) }));
-  expect(mixed.json.problems.at(-1)).toEqual({ path: "", message: "and 4000 more problems" });
-  expect(mixed.json.error).toContain("5000 problems");
+  expect(mixed.json.problems.at(-1)).toEqual({ path: "", message: "and more problems" });
+  expect(mixed.json.error).toContain("more than 1000 problems");
 });
 
 test.each([

@@ -55,6 +55,61 @@ test("each operation says what it is and answers something", async () => {
   }
 });
 
+test("an error says what its status means", async () => {
+  const { paths } = await documentation();
+  for (const [path, methods] of Object.entries<Json>(paths)) {
+    for (const [method, { responses }] of Object.entries<Json>(methods)) {
+      const errors = Object.entries<Json>(responses).filter(([status]) => Number(status) >= 400);
+      const texts = errors.map(([, { description }]) => description);
+      expect.soft(new Set(texts).size, `${method} ${path}: ${texts.join(", ")}`).toBe(texts.length);
+    }
+  }
+  const { responses } = paths["/v1/messages"].post;
+  expect(responses["401"].description).toContain("API key");
+  expect(responses["500"].description).not.toContain("Nothing was done");
+});
+
+/** What a page makes of a schema: its example, or one of its fields. */
+function exampleOf({ examples, properties, items }: Json): Json {
+  if (examples !== undefined) return examples[0];
+  if (items !== undefined) return [exampleOf(items)];
+  if (properties === undefined) return undefined;
+  const fields = Object.entries<Json>(properties).map(([name, schema]) => [name, exampleOf(schema)]);
+  return Object.fromEntries(fields.filter(([, value]) => value !== undefined));
+}
+
+test("its own examples are taken in, whole and put together from those of the fields", async () => {
+  const gateway = await testGateway({ sending: true, settings: { zone: null } });
+  const { paths } = (await gateway.app.inject({ url: "/openapi.json" })).json();
+  const tried: { path: string; method: string; bodies: Json[] }[] = [];
+  for (const [path, methods] of Object.entries<Json>(paths)) {
+    for (const [method, { requestBody }] of Object.entries<Json>(methods)) {
+      const { schema, example } = requestBody?.content?.["application/json"] ?? {};
+      if (schema === undefined) continue;
+      // What to do with a topic needs one, so mail is posted first; a test mail needs somebody who is not suppressed.
+      tried.push({ path, method, bodies: schema.properties.messages ? [example, exampleOf(schema)] : [example] });
+    }
+  }
+  const order = ["/v1/messages", "/v1/test"];
+  expect(tried.map(({ path }) => path)).toEqual(expect.arrayContaining([...order, "/v1/suppressions"]));
+  for (const { path, method, bodies } of tried.toSorted((a, b) => rank(order, a.path) - rank(order, b.path))) {
+    for (const body of bodies) {
+      const answer = await gateway.call({
+        method: method.toUpperCase() as "POST",
+        url: path.replace("{id}", "june"),
+        headers: { "content-type": "application/json" },
+        payload: JSON.stringify(body),
+      });
+      expect.soft([path, answer.statusCode, answer.body]).toEqual([path, 200, expect.any(String)]);
+    }
+  }
+});
+
+function rank(order: readonly string[], path: string): number {
+  const at = order.indexOf(path);
+  return at < 0 ? order.length : at;
+}
+
 test("every schema in it is one (JSON Schema 2020-12, as OpenAPI 3.1 asks)", async () => {
   const ajv = new Ajv2020({ strict: false });
   const { paths } = await documentation();

@@ -5,6 +5,7 @@ import { Writable } from "node:stream";
 import Fastify, { type FastifyInstance } from "fastify";
 import { generate } from "selfsigned";
 import { onTestFinished } from "vitest";
+import { BODY_LIMITS, limitBodies } from "../../src/serve/bodies.ts";
 import type { SnsSettings } from "../../src/serve/gateway.ts";
 import { type Amazon, snsRoutes } from "../../src/serve/routes/sns.ts";
 import type { HttpsAnswer } from "../../src/serve/sns/https-get.ts";
@@ -127,7 +128,8 @@ export async function webhook(cert: string, options: WebhookOptions = {}): Promi
   const stream = new Writable({ write: (chunk, _, done) => (lines.push(String(chunk)), done()) });
   const app = Fastify({ logger: { stream } });
   const sns = { topicArns: [TOPIC], rawSecret: null, trustedKeys: [], maxAgeMs: 3_600_000, ...options.sns };
-  snsRoutes(app, { store, clock, settings: { sns } }, amazon);
+  limitBodies(app, BODY_LIMITS);
+  await snsRoutes(app, { store, clock, settings: { sns } }, amazon);
   onTestFinished(async () => {
     await app.close();
     await opened.close();

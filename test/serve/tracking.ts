@@ -4,6 +4,7 @@ import rateLimit from "@fastify/rate-limit";
 import Fastify, { type FastifyInstance } from "fastify";
 import { expect, onTestFinished } from "vitest";
 import { systemClock } from "../../src/time/clock.ts";
+import { BODY_LIMITS, limitBodies } from "../../src/serve/bodies.ts";
 import { trackingRoutes } from "../../src/serve/routes/tracking.ts";
 import { openStore } from "../../src/store/sqlite/store.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -39,6 +40,7 @@ export async function scene(
   const app = Fastify({ logger: { stream, level: "warn" }, routerOptions: { maxParamLength: 4_096 } });
   await app.register(rateLimit, { global: false });
   const gateway = { store: Object.assign(Object.create(store) as Store, change), links, clock: systemClock };
+  limitBodies(app, BODY_LIMITS);
   await trackingRoutes(app, gateway, { mostWaiting });
   await app.ready();
   let closed: Promise<void> | null = null;

@@ -1,6 +1,7 @@
 /** The dashboard at `/`: signing in and out, and its files. */
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
+import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { dashboardPage, signInPage } from "../dashboard-pages.ts";
 import type { Gateway } from "../gateway.ts";
@@ -46,7 +47,7 @@ export async function dashboardRoutes(app: FastifyInstance, gateway: Gateway): P
   // The browser is here after a wrong key. Loading the page again has to lead back to the form.
   app.get("/sign-in", OPEN, (_request, reply) => reply.redirect("/", 303));
 
-  app.post("/sign-out", OPEN, async (request, reply) => {
+  app.post("/sign-out", { ...OPEN, bodyLimit: SIGN_IN_BYTES }, async (request, reply) => {
     requireOwnPage(request, baseUrl);
     const token = sessionToken(request);
     if (token !== null && (await app.sessions.read(token)) !== null) app.sessions.end(token);
@@ -60,9 +61,10 @@ export async function dashboardRoutes(app: FastifyInstance, gateway: Gateway): P
 
 function signInRoute(app: FastifyInstance, { settings: { baseUrl } }: Gateway): void {
   const tries = app.createRateLimit({ max: MOST_TRIES, timeWindow: TRIES_WINDOW_MS });
-  if (app.hasContentTypeParser(FORM)) app.removeContentTypeParser(FORM);
-  app.addContentTypeParser(FORM, { parseAs: "string" }, (_request, body, done) =>
-    done(null, new URLSearchParams(String(body))),
+  app.addContentTypeParser(
+    FORM,
+    async (request: FastifyRequest, payload: Readable) =>
+      new URLSearchParams((await app.bodies.read(request, payload)).toString("utf8")),
   );
 
   app.post("/sign-in", { ...OPEN, bodyLimit: SIGN_IN_BYTES }, async (request, reply) => {

@@ -37,10 +37,37 @@ export async function listenForRoutes(app: FastifyInstance): Promise<void> {
     transform: ({ schema, url, route }) => {
       const { access } = route.config ?? {};
       const guard = access === "open" ? OPEN : { ...GUARDED, "x-scope": access };
-      const response = { ...guard.response, ...(schema?.response as object) };
+      const response = described({ ...guard.response, ...(schema?.response as object) });
       return { schema: { ...guard, ...schema, response }, url };
     },
   });
+}
+
+/** What an error with this status says. */
+const MEANINGS: Record<string, string> = {
+  400: "The request is not valid; `problems` name what is wrong. Nothing was done.",
+  401: "There is no API key, or it is not valid. Nothing was done.",
+  403: "The API key may not do this, or the sender is not one that is trusted. Nothing was done.",
+  404: "There is no such topic, message, address or link. Nothing was done.",
+  409: "This Idempotency-Key was used for another request. Nothing was done.",
+  413: "The body is larger than this route takes. Nothing was done.",
+  415: "The body is of another type, or it is compressed. Nothing was done.",
+  422: "The mail was not sent, or not yet; `error` says why.",
+  429: "Too many requests or wrong keys from this address; `retry-after` says how many seconds to wait. Nothing was done.",
+  500: "A fault of the gateway, which its log explains under the id in `error`. Whether anything was done is not known.",
+  503:
+    "The gateway cannot do it now: the job file cannot be written, too much comes at once, or no sender is configured. " +
+    "Nothing was stored; try again after `retry-after` seconds.",
+};
+
+/** Says of each error what its status means. */
+function described(responses: Record<string, object>): Record<string, object> {
+  const entries = Object.entries(responses).map(([status, response]): [string, object] => {
+    const meaning = MEANINGS[status];
+    const saysMore = "description" in response && response.description !== ERROR.description;
+    return [status, meaning === undefined || saysMore ? response : { ...response, description: meaning }];
+  });
+  return Object.fromEntries(entries);
 }
 
 /** Adds `/openapi.json` and the page. Both are open. Call `listenForRoutes` first. */

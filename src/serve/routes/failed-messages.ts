@@ -34,6 +34,7 @@ const RETRY_BODY = {
   },
   required: ["states"],
   additionalProperties: false,
+  examples: [{ states: ["failed"] }],
 } as const;
 
 interface TopicPath {

@@ -57,6 +57,8 @@ export function overviewRoutes(app: FastifyInstance, gateway: Gateway): void {
     "/v1/stream",
     {
       config: { access: "read" },
+      // HEAD would open a stream that nobody reads.
+      exposeHeadRoute: false,
       schema: {
         ...TAGS,
         operationId: "getStream",
@@ -65,8 +67,11 @@ export function overviewRoutes(app: FastifyInstance, gateway: Gateway): void {
       },
     },
     async (request, reply) => {
-      const stream = await feed.listen(() => isStillAllowed(request));
+      const stream = await feed.listen(request.caller?.name ?? "", () => isStillAllowed(request));
       if (stream === null) throw new Refusal(503, "too many streams are open; close one");
+      // However the request ends, the stream ends with it. The client may have gone while the snapshot was read.
+      reply.raw.once("close", () => stream.destroy());
+      if (request.raw.socket.destroyed) stream.destroy();
       return (
         reply
           .header("cache-control", "no-store")

@@ -1,5 +1,6 @@
 /** The webhook for Amazon SNS, as a route. */
-import type { FastifyInstance } from "fastify";
+import type { Readable } from "node:stream";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { EventSink } from "../../feedback/event-sink.ts";
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import type { Clock } from "../../time/clock.ts";
@@ -11,8 +12,8 @@ import { receive, type Receiver } from "../sns/receive.ts";
 import { SnsRefusal } from "../sns/refusal.ts";
 import { createRefusalLog } from "../sns/refusal-log.ts";
 
-/** Bytes. SNS sends 256 KB at most; quoted inside JSON that may become several times as much. */
-const BODY_LIMIT = 1_048_576;
+/** Bytes. A message of SNS has 256 KB at most. The rest is room for its envelope, and for the quotes of JSON inside JSON. */
+const BODY_LIMIT = 320 * 1024;
 /** SNS waits 15 s for an answer. A commit takes far less. */
 const COMMIT = { maxItems: 500, waitMs: 5, weigh: (events: readonly SesEvent[]) => events.length };
 const RETRY_AFTER_SECONDS = 5;
@@ -34,11 +35,11 @@ const ERROR = { type: "object", properties: { error: { type: "string" } }, requi
  * Adds `POST /v1/events/results`: SES events through SNS. It answers 200 when they are durably stored, 5xx when they
  * cannot be (SNS tries again), and 4xx for what does not come from an allowed SNS topic.
  */
-export function snsRoutes(
+export async function snsRoutes(
   app: FastifyInstance,
   { store, clock, settings }: { store: EventSink; clock: Clock; settings: Pick<Settings, "sns"> },
   amazon: Amazon = { fetchCertificate: (url) => httpsGet(url), confirm: (url) => httpsGet(url) },
-): void {
+): Promise<void> {
   const commit = createGroupCommit(async (deliveries: (readonly SesEvent[])[]) => {
     const applied = await store.applyEvents(deliveries.flat());
     return deliveries.map(() => applied);
@@ -53,13 +54,23 @@ export function snsRoutes(
   };
   const logRefusal = createRefusalLog(clock, (line) => app.log.warn(line, "SNS message refused"));
 
+  // A scope of its own: only here any text is read.
+  await app.register(async (scope) => addRoute(scope, receiver, logRefusal));
+}
+
+function addRoute(app: FastifyInstance, receiver: Receiver, logRefusal: ReturnType<typeof createRefusalLog>): void {
+  app.removeAllContentTypeParsers();
+  // SNS calls its JSON text/plain, and others name other types. `receive` reads the text itself.
+  app.addContentTypeParser("*", async (request: FastifyRequest, payload: Readable) =>
+    (await app.bodies.read(request, payload)).toString("utf8"),
+  );
   app.post<{ Body: string }>(
     "/v1/events/results",
     {
       // SNS comes from few addresses, and all of its messages are wanted.
       config: { access: "open", rateLimit: false },
       bodyLimit: BODY_LIMIT,
-      // SNS calls its JSON text/plain, and others name other types. `receive` reads the text itself.
+      // A body without a type, or with one that cannot be read, is text, too.
       onRequest: async (request) => {
         request.raw.headers["content-type"] = "text/plain";
       },

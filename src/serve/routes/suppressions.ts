@@ -20,6 +20,7 @@ const SUPPRESS_BODY = {
   },
   required: ["emails"],
   additionalProperties: false,
+  examples: [{ emails: ["ann@example.com"], note: "asked by phone" }],
 } as const;
 
 /** Adds the routes under `/v1/suppressions`. */

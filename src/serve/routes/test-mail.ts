@@ -27,6 +27,7 @@ const TEST_BODY = {
   },
   required: ["to"],
   additionalProperties: false,
+  examples: [{ to: "ann@example.com", subject: "A test", html: "<p>Hello</p>" }],
 } as const;
 
 interface TestBody {

@@ -50,7 +50,11 @@ function countRoutes(app: FastifyInstance, gateway: Routed): void {
         ...TAGS,
         operationId: "listTopics",
         summary: "Topics with their counts, oldest first, page by page",
-        querystring: query({ limit: { ...LIMIT, default: LIMIT.maximum }, after: AFTER }),
+        // Older clients send parameters of their own.
+        querystring: {
+          ...query({ limit: { ...LIMIT, default: LIMIT.maximum }, after: AFTER }),
+          additionalProperties: true,
+        },
         response: { 200: TOPICS },
       },
     },

@@ -1,4 +1,5 @@
 /** Where the links of mails lead: the picture that tells of opens, redirects, and the page to unsubscribe. */
+import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { isMachine } from "../../feedback/machine.ts";
 import type { Unsubscription, Visit } from "../../store/rows.ts";
@@ -174,7 +175,9 @@ async function unsubscribeRoutes(
   }, COMMIT);
   app.addHook("onClose", () => commit.drain());
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", { parseAs: "buffer", bodyLimit: BODY_LIMIT }, (_request, _body, done) => done(null));
+  app.addContentTypeParser("*", async (request: FastifyRequest, payload: Readable) => {
+    await app.bodies.read(request, payload);
+  });
 
   const readerOf = async ({ params: { token } }: { params: { token: string } }) => {
     const messageId = await links.readUnsubscribe(token);

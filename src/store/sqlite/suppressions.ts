@@ -111,10 +111,14 @@ function createSuppressionSearch(db: Connection): Suppressions["searchSuppressio
     `select created_at as createdAt, address ${before} limit 1 offset ?`,
   );
   // `like` would not do, because % and _ are ordinary characters of an address.
+  // The index alone tells which entries match; only those are read.
   const found = db.prepare<[...Place, ...Place, string, number], SuppressionRow>(
-    `select address, reason, source, detail, created_at as createdAt, rehearsal from suppression
-     where (created_at, address) < (?, ?) and (created_at, address) >= (?, ?) and instr(address, ?) > 0
-     order by created_at desc, address desc limit ?`,
+    `select s.address, reason, source, detail, s.created_at as createdAt, rehearsal
+     from (select address, created_at from suppression indexed by suppression_newest
+       where (created_at, address) < (?, ?) and (created_at, address) >= (?, ?) and instr(address, ?) > 0
+       order by created_at desc, address desc limit ?) found
+     cross join suppression s on s.address = found.address
+     order by found.created_at desc, found.address desc`,
   );
   return async ({ text, after, limit }) => {
     const wanted = text.toLowerCase();

@@ -20,6 +20,7 @@ import {
 import { readPort, readRecipientCap, readGatewaySettings, type ServeFlags } from "./settings.ts";
 import { createRequestInbox } from "../../intake/inbox.ts";
 import { boundOldSpace } from "../../memory.ts";
+import { isLoopback } from "../loopback.ts";
 import type { Gateway, Settings, TestMail } from "../../serve/gateway.ts";
 import { buildServer } from "../../serve/server.ts";
 import { sendTest } from "../../serve/test-mail.ts";
@@ -61,7 +62,7 @@ export async function runGateway(context: Context, flags: ServeFlags): Promise<n
     const url = await listen(app, flags.host, port);
     io.stderr.write(`listening on ${url}\n`);
     parts.webhook.known(`${url}/v1/events/results`);
-    warnOf(parts.gateway.settings, app.log);
+    warnOf(parts.gateway.settings, flags.host, app.log);
     const endChores = startChores(parts.gateway, parts.account, telemetry, app.log);
     try {
       await parts.sender.run(listener);
@@ -235,7 +236,11 @@ function urlOf(app: FastifyInstance, host: string): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-function warnOf({ envelope, sns, baseUrl }: Settings, log: FastifyBaseLogger): void {
+function warnOf({ envelope, sns, baseUrl }: Settings, host: string, log: FastifyBaseLogger): void {
+  if (!isLoopback(host))
+    log.warn(
+      `open to other machines (--host ${host}): keys and mails travel there unencrypted; put a reverse proxy with TLS in front`,
+    );
   if (envelope === null) log.warn("no --from: POST /v1/messages is refused, everything else works");
   if (sns.topicArns.length === 0) log.warn("no --sns-topic-arn: bounces and complaints from SNS are refused");
   if (baseUrl === null) log.info("no --base-url: mails taken in here carry no tracking and no unsubscribe links");

@@ -25,7 +25,7 @@ export interface ServeFlags extends EndpointFlags, TrackingFlags {
   configurationSet?: string;
   tag?: string[];
   unsubscribeMailto?: string;
-  tz: string;
+  tz?: string;
   snsTopicArn?: string[];
   snsTrust?: string[];
   snsMaxAge: string;
@@ -48,7 +48,7 @@ export async function readGatewaySettings(io: Io, flags: ServeFlags): Promise<Se
   return {
     endpoint: flags.sandbox ? "sandbox" : "ses",
     envelope: flags.from === undefined ? null : envelope,
-    zone: checkZone(flags.tz),
+    zone: flags.tz === undefined ? null : checkZone(flags.tz),
     baseUrl: flags.baseUrl === undefined ? null : parseBaseUrl(flags.baseUrl),
     tracking,
     apiKey: secretOf(io, "SES_MAIL_API_KEY"),
