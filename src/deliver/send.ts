@@ -12,6 +12,7 @@ import type { Deliver } from "./outcome.ts";
 import { emptyRun, type Halt, type SendListener, type SendLoop, type SendOptions, type SendResult } from "./sender.ts";
 import { createSleeper, type Sleeper } from "./sleeper.ts";
 import type { Source } from "./source.ts";
+import { watched, type WatchedSource } from "./watched-source.ts";
 import { Status } from "./status.ts";
 import { limitsOf, Steering } from "./steer.ts";
 import { Troubles } from "./trouble.ts";
@@ -22,6 +23,8 @@ const LOOK_MS = 500;
 const BEATEN_MS = 20;
 /** A person has to mend the cause of a halt (credentials, paused account). Try again this often. */
 const HALTED_MS = 30_000;
+/** A source that has not answered for so long is held by others, or away. */
+const STORE_SILENCE_MS = 4_000;
 /** After so long without anything to send, what kept us from sending then says nothing any more. */
 const FORGET_MS = 300_000;
 /** A source that cannot be written to (disk full) is tried again sooner, because people make room quickly. */
@@ -34,7 +37,7 @@ export function createSendLoop(source: Source, deliver: Deliver, options: SendOp
 }
 
 class Loop implements SendLoop {
-  readonly #source: Source;
+  readonly #source: WatchedSource;
   readonly #deliver: Deliver;
   readonly #options: SendOptions;
   readonly #run = emptyRun();
@@ -51,7 +54,7 @@ class Loop implements SendLoop {
 
   constructor(source: Source, deliver: Deliver, options: SendOptions) {
     const { clock } = options.io;
-    this.#source = source;
+    this.#source = watched(source, clock);
     this.#deliver = deliver;
     this.#options = options;
     this.#status = new Status(options.rate().perSecond);
@@ -67,7 +70,9 @@ class Loop implements SendLoop {
   }
 
   status(): ReturnType<SendLoop["status"]> {
-    return this.#status.show(this.#run);
+    const status = this.#status.show(this.#run);
+    if (this.#source.waitingMs() <= STORE_SILENCE_MS) return status;
+    return { ...status, state: "halted", reason: "the store does not answer", hint: null };
   }
 
   wake(): void {

@@ -39,4 +39,5 @@ export const TOPIC = object({
   cancelled_at: INSTANT,
   endpoint: TEXT,
   held: { type: "boolean" },
+  reason: TEXT,
 });

@@ -26,7 +26,7 @@ export async function readOverview({
 }: Viewed): Promise<Omit<Overview, "version">> {
   const { state, reason, hint, perSecond } = sender.status();
   const rows = await store.topics();
-  const isHeld = held();
+  const factsOf = topicFacts({ sender, settings, held });
   return {
     endpoint: settings.endpoint,
     sender: {
@@ -40,10 +40,7 @@ export async function readOverview({
     totals: await store.totals(null),
     suppressions: await store.countSuppressions(),
     topic_count: rows.length,
-    topics: rows
-      .slice(-LISTED)
-      .reverse()
-      .map((row) => topicFacts(row, isHeld)),
+    topics: rows.slice(-LISTED).reverse().map(factsOf),
   };
 }
 
@@ -53,15 +50,33 @@ function usedUp(account: ReturnType<Gateway["account"]>): Overview["account"] {
   return { quota, used, left: leftToday(account) };
 }
 
-/** A topic as the overview shows it. `held`: names of all topics that are held. */
-export function topicFacts(row: TopicRow, held: ReadonlySet<string>): TopicFacts {
-  return {
+/** What decides whether a topic gets through. */
+type Deciding = Pick<Gateway, "sender" | "settings" | "held">;
+
+/** Makes a function that says why nothing of a topic gets through now; null: it does, or nothing of it waits. */
+export function reasonOf({ sender, settings, held }: Deciding): (row: TopicRow) => string | null {
+  const { state, reason } = sender.status();
+  const isHeld = held();
+  return (row) => {
+    const isOurs = row.endpoint === null || row.endpoint === settings.endpoint;
+    if (row.pending + row.sending === 0 || !isOurs) return null;
+    if (isHeld.has(row.topic)) return "too many of its mails bounced or drew complaints";
+    return state === "halted" ? reason : null;
+  };
+}
+
+/** Makes a function that shows a topic as the overview does, as things are now. */
+export function topicFacts(deciding: Deciding): (row: TopicRow) => TopicFacts {
+  const isHeld = deciding.held();
+  const why = reasonOf(deciding);
+  return (row) => ({
     ...withRates(countsOf(row)),
     not_before: isoTime(row.notBefore),
     cancelled_at: isoTime(row.cancelledAt),
     endpoint: row.endpoint,
-    held: held.has(row.topic),
-  };
+    held: isHeld.has(row.topic),
+    reason: why(row),
+  });
 }
 
 /** How often the overview is read while anybody listens. */

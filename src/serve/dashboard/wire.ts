@@ -22,6 +22,8 @@ export type TopicFacts = { topic: string } & Totals &
     endpoint: "ses" | "sandbox" | null;
     /** Not sent until a person has looked: too many of its mails bounced or drew complaints. */
     held: boolean;
+    /** Why nothing of it gets through now; null: it does, or nothing of it waits. */
+    reason: string | null;
   };
 
 /** The whole gateway at one moment. */

@@ -1,6 +1,5 @@
 /** Messages that failed or are in doubt, and trying them again. */
 import type { FastifyInstance } from "fastify";
-import type { Sender } from "../../deliver/sender.ts";
 import { STATES, type State } from "../../message.ts";
 import type { TopicRow, FailedMessage } from "../../store/rows.ts";
 import type { Reader, Topics } from "../../store/store.ts";
@@ -9,6 +8,7 @@ import { storedTopic } from "../../store/topic-name.ts";
 import { answer, LIMIT, query, TAGS, TEXT, TOPIC, TOPIC_PATH, TOTALS } from "../admin-schemas.ts";
 import type { FailedMessageFacts } from "../dashboard/wire.ts";
 import { Refusal } from "../errors.ts";
+import type { Gateway } from "../gateway.ts";
 import { topicFacts } from "../overview.ts";
 import { COUNT, ERROR, object, REFUSALS } from "../schemas.ts";
 
@@ -40,11 +40,7 @@ interface TopicPath {
   Params: { id: string };
 }
 
-interface Routed {
-  store: Topics & Reader;
-  sender: Sender;
-  held(): ReadonlySet<string>;
-}
+type Routed = Pick<Gateway, "sender" | "settings" | "held"> & { store: Topics & Reader };
 
 /** Adds `/v1/troubles` and, for one topic, `troubles`, `overview` and `retry`. */
 export function failedMessageRoutes(app: FastifyInstance, routed: Routed): void {
@@ -71,7 +67,7 @@ function listRoute(app: FastifyInstance, { store }: Routed): void {
   );
 }
 
-function topicOverviewRoute(app: FastifyInstance, { store, held }: Routed): void {
+function topicOverviewRoute(app: FastifyInstance, gateway: Routed): void {
   app.get<TopicPath>(
     "/v1/topics/:id/overview",
     {
@@ -84,7 +80,7 @@ function topicOverviewRoute(app: FastifyInstance, { store, held }: Routed): void
         response: { 200: { description: "done", ...TOPIC }, ...REFUSALS, 404: ERROR },
       },
     },
-    async ({ params: { id } }) => topicFacts(await requireTopic(store, id), held()),
+    async ({ params: { id } }) => topicFacts(gateway)(await requireTopic(gateway.store, id)),
   );
 }
 

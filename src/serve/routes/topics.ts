@@ -8,6 +8,8 @@ import type { TopicRow } from "../../store/rows.ts";
 import type { Topics } from "../../store/store.ts";
 import { EVENT_COUNTERS } from "../../store/rules/event-counters.ts";
 import { storedTopic } from "../../store/topic-name.ts";
+import type { Gateway } from "../gateway.ts";
+import { reasonOf } from "../overview.ts";
 import { CANCELLED, TOPIC, TOPICS } from "../schemas.ts";
 
 const PARAMS = {
@@ -22,8 +24,12 @@ interface TopicPath {
   Params: { id: string };
 }
 
+type Asked = { store: Topics } & Pick<Gateway, "sender" | "settings" | "held">;
+
 /** Adds the routes. A topic without mail is no error: its counts are zero. */
-export function topicRoutes(app: FastifyInstance, { store }: { store: Topics }): void {
+export function topicRoutes(app: FastifyInstance, gateway: Asked): void {
+  const { store } = gateway;
+  const answer = (row: TopicRow) => ({ ...topicAnswer(row), reason: reasonOf(gateway)(row) });
   app.get(
     "/v1/topics",
     {
@@ -35,7 +41,7 @@ export function topicRoutes(app: FastifyInstance, { store }: { store: Topics }):
         response: { 200: TOPICS },
       },
     },
-    async () => ({ topics: (await store.topics()).map(topicAnswer) }),
+    async () => ({ topics: (await store.topics()).map(answer) }),
   );
   app.get<TopicPath>(
     "/v1/topics/:id",
@@ -51,7 +57,7 @@ export function topicRoutes(app: FastifyInstance, { store }: { store: Topics }):
     },
     async ({ params: { id } }) => {
       const topic = await storedTopic(store, id);
-      return topicAnswer((await store.topic(topic)) ?? { topic, ...NO_MAIL });
+      return answer((await store.topic(topic)) ?? { topic, ...NO_MAIL });
     },
   );
   app.delete<TopicPath>(
