@@ -123,11 +123,14 @@ async function exchange(
       end();
       reject(error);
     };
-    sent.once("socket", () => {
+    const leave = () => {
+      if (sent.destroyed) return;
       if (!mayLeave()) return void sent.destroy(new WithheldError());
       departing?.onLeaving();
       sent.end(request.body);
-    });
+    };
+    // Node is still busy with giving it the connection, and would finish the request a second time.
+    sent.once("socket", () => queueMicrotask(leave));
     if (departing) sent.once("finish", departing.onDeparted);
     sent.on("error", fail);
     sent.once("close", () => fail(lost()));
