@@ -5,10 +5,14 @@
  */
 import { type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { withinLimit } from "../time/time-limit.ts";
 import { createReadyAgents, type ReadyOptions } from "./ready-agent.ts";
 
-/** Bytes of an answer. That of SendEmail has a hundred; a page of 1,000 suppressed addresses has some 200 KB. */
-const MOST_BYTES = 4 * 1024 * 1024;
+/**
+ * Bytes of an answer. That of SendEmail has a hundred, a page of 1,000 suppressed addresses some 200 KB, and ten messages of SQS
+ * have 1 MB, which JSON may make several times as long (SQS quotas, batched message size).
+ */
+const MOST_BYTES = 8 * 1024 * 1024;
 
 /** What a call wants to know of its request. */
 export interface Departing {
@@ -68,15 +72,28 @@ export function watchRequest(request: object, departing: Departing): void {
   departings.set(request, departing);
 }
 
-/** Makes a handler with at most `maxSockets` connections in use. It has no time limit of its own but that of connecting, 5 s. */
-export function createHandler(maxSockets: number): Handler {
+/** What a handler keeps to. */
+interface HandlerOptions {
+  /** Connections in use at once. */
+  maxSockets: number;
+  /** Milliseconds for each exchange, from the look-up of the name to the last byte. Not set: the caller has its own limit. */
+  exchangeMs?: number;
+}
+
+/** Makes a handler. A connection has to stand within 5 s. */
+export function createHandler({ maxSockets, exchangeMs }: HandlerOptions): Handler {
   const agents = createReadyAgents(maxSockets);
   return {
     metadata: { handlerProtocol: "http/1.1" },
     updateHttpClientConfig: () => undefined,
     httpHandlerConfigs: () => ({}),
     destroy: () => agents.destroy(),
-    handle: (request, { abortSignal } = {}) => exchange(request, agents, abortSignal as AbortSignal | undefined),
+    handle(request, { abortSignal } = {}) {
+      const signal = abortSignal as AbortSignal | undefined;
+      if (exchangeMs === undefined) return exchange(request, agents, signal);
+      const limits = { ms: exchangeMs, ...(signal && { signal }) };
+      return withinLimit(limits, (limited) => exchange(request, agents, limited));
+    },
   };
 }
 
@@ -106,11 +123,14 @@ async function exchange(
       end();
       reject(error);
     };
-    sent.once("socket", () => {
+    const leave = () => {
+      if (sent.destroyed) return;
       if (!mayLeave()) return void sent.destroy(new WithheldError());
       departing?.onLeaving();
       sent.end(request.body);
-    });
+    };
+    // Node is still busy with giving it the connection, and would finish the request a second time.
+    sent.once("socket", () => queueMicrotask(leave));
     if (departing) sent.once("finish", departing.onDeparted);
     sent.on("error", fail);
     sent.once("close", () => fail(lost()));

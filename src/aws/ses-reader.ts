@@ -9,6 +9,8 @@ import {
   ListEmailIdentitiesCommand,
   SESv2Client,
 } from "@aws-sdk/client-sesv2";
+import { withinLimit } from "../time/time-limit.ts";
+import { createHandler } from "./http-handler.ts";
 import { type Account, accountOf } from "./ses.ts";
 import { type ReadyOptions, sesReady } from "./ready.ts";
 import { outcomeOf } from "./ses-error.ts";
@@ -107,45 +109,52 @@ const TIMEOUT_MS = 5_000;
 /** SES takes one call a second that does not send (SES quotas). The SDK waits and asks again. */
 const ATTEMPTS = 4;
 const PAGE = 1_000;
+/** For a whole question, with all its tries and pages, and the credentials for it. */
+const QUESTION_MS = 30_000;
 
 interface Until {
   abortSignal: AbortSignal;
 }
 
 /**
- * Makes a reader; nothing is asked before the first question. Each try waits 5 seconds for an answer. `region`
+ * Makes a reader; nothing is asked before the first question. Each try gets 5 seconds for a whole answer, each question 30. `region`
  * undefined leaves it to the SDK's own chain, which always finds credentials and endpoint. When `signal` aborts, every
  * question ends with `failed`.
  */
 export function openSesReader(region: string | undefined, signal: AbortSignal): SesReader {
   const client = new SESv2Client({
     maxAttempts: ATTEMPTS,
-    requestHandler: { connectionTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS, throwOnRequestTimeout: true },
+    requestHandler: createHandler({ maxSockets: 10, exchangeMs: TIMEOUT_MS }),
     ...(region !== undefined && { region }),
   });
-  const until = { abortSignal: signal };
+  const ask = <T>(operation: string, read: (until: Until) => Promise<T>) => lookup(operation, signal, read);
   return {
     ready: (ready) => sesReady(client, ready),
     region: () => client.config.region().catch(() => null),
-    account: () => ask("GetAccount", () => readAccount(client, until)),
+    account: () => ask("GetAccount", (until) => readAccount(client, until)),
     identity: (name) =>
-      ask("GetEmailIdentity", async () =>
+      ask("GetEmailIdentity", async (until) =>
         identityOf(name, await client.send(new GetEmailIdentityCommand({ EmailIdentity: name }), until)),
       ),
-    configurationSet: (name) => ask("GetConfigurationSet", () => readConfigurationSet(client, name, until)),
+    configurationSet: (name) => ask("GetConfigurationSet", (until) => readConfigurationSet(client, name, until)),
     eventDestinations: (name) =>
-      ask("GetConfigurationSetEventDestinations", async () => {
+      ask("GetConfigurationSetEventDestinations", async (until) => {
         const command = new GetConfigurationSetEventDestinationsCommand({ ConfigurationSetName: name });
         return ((await client.send(command, until)).EventDestinations ?? []).map(destinationOf);
       }),
-    verifiedIdentities: () => ask("ListEmailIdentities", () => listVerified(client, until)),
+    verifiedIdentities: () => ask("ListEmailIdentities", (until) => listVerified(client, until)),
     close: () => client.destroy(),
   };
 }
 
-async function ask<T>(operation: string, read: () => Promise<T>): Promise<Lookup<T>> {
+async function lookup<T>(
+  operation: string,
+  signal: AbortSignal,
+  read: (until: Until) => Promise<T>,
+): Promise<Lookup<T>> {
   try {
-    return { kind: "found", value: await read() };
+    const limits = { ms: QUESTION_MS, signal };
+    return { kind: "found", value: await withinLimit(limits, (abortSignal) => read({ abortSignal })) };
   } catch (error) {
     const name = error instanceof Error ? error.name : "";
     if (name === "NotFoundException") return { kind: "missing" };

@@ -167,7 +167,7 @@ function createClient(options: SesOptions, { rereadFiles = false } = {}): SESv2C
     maxAttempts: 1,
     // A little more than the calls in flight, so that no call waits in a queue we do not see: the rate would be kept there
     // instead of at SES.
-    requestHandler: createHandler(options.concurrency + 2),
+    requestHandler: createHandler({ maxSockets: options.concurrency + 2 }),
   };
   if (options.region) config.region = options.region;
   if (options.endpoint) config.endpoint = options.endpoint;

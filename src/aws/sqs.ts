@@ -3,6 +3,8 @@
  */
 import { DeleteMessageBatchCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { StoppedError, UserError } from "../errors.ts";
+import { withinLimit } from "../time/time-limit.ts";
+import { createHandler } from "./http-handler.ts";
 import { type Delivery, type Queue, QueueUnreachable } from "../queue/queue.ts";
 import { type ReadyOptions, sqsReady } from "./ready.ts";
 
@@ -10,9 +12,10 @@ import { type ReadyOptions, sqsReady } from "./ready.ts";
 const CALL_LIMIT = 10;
 /** SQS API reference, ReceiveMessage, WaitTimeSeconds. */
 const LONGEST_WAIT_SECONDS = 20;
-const CONNECT_MS = 10_000;
-/** A long poll alone takes up to 20 s. */
-const ANSWER_MS = 40_000;
+/** For a whole answer. A long poll alone takes up to 20 s. */
+const RECEIVE_MS = 30_000;
+/** A message that could not be deleted comes again and is recognised, so a slow answer is not worth waiting for. */
+const DELETE_MS = 10_000;
 
 /** One message of the queue. Its `id` is the MessageId of SQS. */
 interface SqsDelivery extends Delivery {
@@ -70,7 +73,7 @@ export function createSqsQueue({ url, region, endpointFromChain }: SqsOptions): 
   const QueueUrl = url.href;
   const used = regionOf(url) ?? region;
   const client = new SQSClient({
-    requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: ANSWER_MS, throwOnRequestTimeout: true },
+    requestHandler: createHandler({ maxSockets: 50 }),
     ...(used !== undefined && { region: used }),
     ...(!endpointFromChain && { endpoint: url.origin }),
     useQueueUrlAsEndpoint: false,
@@ -100,8 +103,10 @@ async function receive(client: SQSClient, { QueueUrl, most, waitMs, signal }: Re
   const WaitTimeSeconds = Math.min(Math.ceil(waitMs / 1_000), LONGEST_WAIT_SECONDS);
   const command = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: most, WaitTimeSeconds });
   try {
-    const { Messages = [] } = await client.send(command, { abortSignal: signal });
-    return Messages.map(({ MessageId, ReceiptHandle, Body }) => ({
+    const answer = await withinLimit({ ms: RECEIVE_MS, signal }, (abortSignal) =>
+      client.send(command, { abortSignal }),
+    );
+    return (answer.Messages ?? []).map(({ MessageId, ReceiptHandle, Body }) => ({
       id: MessageId ?? "",
       receipt: ReceiptHandle ?? "",
       body: Body ?? "",
@@ -116,8 +121,9 @@ async function receive(client: SQSClient, { QueueUrl, most, waitMs, signal }: Re
 async function remove(client: SQSClient, QueueUrl: string, ten: readonly SqsDelivery[]): Promise<SqsDelivery[]> {
   const Entries = ten.map(({ receipt }, index) => ({ Id: String(index), ReceiptHandle: receipt }));
   try {
-    const { Failed = [] } = await client.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }));
-    return Failed.flatMap(({ Id }) => ten[Number(Id)] ?? []);
+    const command = new DeleteMessageBatchCommand({ QueueUrl, Entries });
+    const answer = await withinLimit({ ms: DELETE_MS }, (abortSignal) => client.send(command, { abortSignal }));
+    return (answer.Failed ?? []).flatMap(({ Id }) => ten[Number(Id)] ?? []);
   } catch (error) {
     throw problemOf(error, QueueUrl);
   }
@@ -138,7 +144,7 @@ const NO_ACCESS = /AccessDenied|AuthorizationError|Kms\.?(?:AccessDenied|Disable
 const NO_CREDENTIALS =
   /CredentialsProviderError|TokenProviderError|ExpiredToken|RequestExpired|UnrecognizedClient|InvalidClientTokenId|InvalidSecurity|SignatureDoesNotMatch|InvalidSignature|MissingAuthenticationToken|IncompleteSignature|InvalidAccessKeyId|OptInRequired/;
 const NETWORK =
-  /^(?:ECONN|ENOTFOUND|EAI_AGAIN|EHOST|ENET|EPIPE|ETIMEDOUT|EADDRNOTAVAIL|ERR_STREAM)|TimeoutError|Throttl|OverLimit/;
+  /^(?:ECONN|ENOTFOUND|EAI_AGAIN|EHOST|ENET|EPIPE|ETIMEDOUT|EADDRNOTAVAIL|ERR_STREAM)|TimeoutError|TimeLimitError|Throttl|OverLimit/;
 
 function problemOf(error: unknown, url: string): unknown {
   if (!(error instanceof Error)) return error;

@@ -10,6 +10,8 @@ import {
 import type { Clock } from "../time/clock.ts";
 import { InterruptedError, StoppedError } from "../errors.ts";
 import { type ReadyOptions, sesReady } from "./ready.ts";
+import { withinLimit } from "../time/time-limit.ts";
+import { createHandler } from "./http-handler.ts";
 import { outcomeOf } from "./ses-error.ts";
 
 /** The only two reasons SES keeps (SES API, SuppressionListReason). */
@@ -50,24 +52,27 @@ export interface SesSuppressionOptions {
 /** SES answers one call a second that does not send (SES developer guide, "Service quotas", API rate). */
 const GAP_MS = 1_000;
 const MOST_TRIES = 5;
+/** For a whole answer; and for one call with its credentials. */
 const ANSWER_MS = 30_000;
+const CALL_MS = 45_000;
 
 /** Connects to the list; nothing is asked before the first call. */
 export function connectSuppressionList({ region, clock, signal }: SesSuppressionOptions): SesSuppressionList {
   const config: SESv2ClientConfig = {
     // The SDK's own retries would not keep the pace.
     maxAttempts: 1,
-    requestHandler: { connectionTimeout: 10_000, requestTimeout: ANSWER_MS, throwOnRequestTimeout: true },
+    requestHandler: createHandler({ maxSockets: 2, exchangeMs: ANSWER_MS }),
   };
   if (region) config.region = region;
   const client = new SESv2Client(config);
   const paced = createPacer(clock, signal);
 
   /** Reading or adding twice changes nothing, so after a lost answer we try again. */
-  const ask = async <T>(call: () => Promise<T>): Promise<T> => {
+  const ask = async <T>(call: (until: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> => {
+    const limited = () => withinLimit({ ms: CALL_MS, signal }, (abortSignal) => call({ abortSignal }));
     for (let tries = 1; ; tries++) {
       try {
-        return await paced(call);
+        return await paced(limited);
       } catch (error) {
         if (error instanceof InterruptedError || isRefusal(error)) throw error;
         if (!mayPass(error) || tries === MOST_TRIES) throw stopped(error);
@@ -82,7 +87,7 @@ export function connectSuppressionList({ region, clock, signal }: SesSuppression
       let token: string | undefined;
       do {
         const command = new ListSuppressedDestinationsCommand(token === undefined ? {} : { NextToken: token });
-        const answer = await ask(() => client.send(command, { abortSignal: signal })).catch((error: unknown) => {
+        const answer = await ask((until) => client.send(command, until)).catch((error: unknown) => {
           throw isRefusal(error) ? stopped(error) : error;
         });
         yield (answer.SuppressedDestinationSummaries ?? []).flatMap(({ EmailAddress, Reason }) =>
@@ -96,7 +101,7 @@ export function connectSuppressionList({ region, clock, signal }: SesSuppression
     async put({ address, reason }) {
       const command = new PutSuppressedDestinationCommand({ EmailAddress: address, Reason: reason });
       try {
-        await ask(() => client.send(command, { abortSignal: signal }));
+        await ask((until) => client.send(command, until));
         return null;
       } catch (error) {
         if (isRefusal(error)) return error.message;

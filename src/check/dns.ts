@@ -1,6 +1,7 @@
 /** Asks the DNS. A record that does not exist is an answer; a DNS that does not answer is an error. */
 import { Resolver } from "node:dns/promises";
 import { UserError } from "../errors.ts";
+import { TimeLimitError, withinLimit } from "../time/time-limit.ts";
 
 /**
  * Questions to the DNS.
@@ -20,6 +21,8 @@ export class DnsUnavailable extends Error {
 
 const TIMEOUT_MS = 2_000;
 const TRIES = 2;
+/** For a whole question: there may be several servers, and an answer over TCP may come byte by byte. */
+const QUESTION_MS = 10_000;
 
 /**
  * Makes a resolver that waits 2 seconds for an answer and tries twice. `server` is `ip` or `ip:port`; null takes the
@@ -48,10 +51,11 @@ function useServer(resolver: Resolver, server: string): void {
 
 async function answerOf<T>(question: Promise<T[]>): Promise<T[]> {
   try {
-    return await question;
+    return await withinLimit({ ms: QUESTION_MS }, () => question);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     if (code === "ENOTFOUND" || code === "ENODATA") return [];
+    if (error instanceof TimeLimitError) throw new DnsUnavailable("no answer in time");
     throw new DnsUnavailable(code || String(error));
   }
 }

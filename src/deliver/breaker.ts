@@ -1,21 +1,23 @@
 /**
- * Notices when everything fails and not only one message, so that an outage does not use up the attempts of a whole list.
+ * Notices when everything fails and not only one message, so that an outage does not use up the attempts of a list, however short.
  *
- * Many passing failures in a row close the gate. From then on one message at a time is tried, at growing intervals, and a failure
- * does not count as an attempt. The first answer opens the gate again; after `PATIENCE_MS` without one the run stops, resumable.
- * Many lost answers in a row, or many refusals that we do not know, stop the run at once.
+ * The first call that does not reach SES, or many passing failures in a row, close the gate. From then on one message at a time is
+ * tried, at growing intervals. The first answer opens the gate again; after `PATIENCE_MS` without one the run stops, resumable. Many
+ * lost answers in a row, or many refusals that we do not know, stop the run at once.
  */
 import type { Outcome } from "./outcome.ts";
 import type { Halt } from "./sender.ts";
+import { unreachableText } from "./trouble.ts";
 
-/** Failures in a row that close the gate. Connection failures are all alike, while a few 5xx may be chance. */
-const UNREACHABLE_RUN = 25;
+/** Passing failures of SES in a row that close the gate: a few may be chance. */
 const TRANSIENT_RUN = 50;
 /** Outcomes in a row that stop the run. */
 const IN_DOUBT_RUN = 50;
 const UNKNOWN_RUN = 10;
 /** How long the gate stays closed before the run stops: a network may be gone for a minute or two. */
 const PATIENCE_MS = 180_000;
+/** The longest time between two failures that counts in full: more says that this process stood still, and tried nothing. */
+const LONGEST_GAP_MS = 30_000;
 /** The interval between two probes doubles from the first of these to the last. */
 const FIRST_PROBE_MS = 1_000;
 const LAST_PROBE_MS = 15_000;
@@ -46,21 +48,23 @@ interface FailureRun {
 /** Makes a breaker that has seen no outcome, so that everything may be tried. */
 export function createBreaker(): Breaker {
   let run: FailureRun = { kind: "", length: 0 };
-  let closedAt: number | null = null;
+  /** Null: the gate is open. */
+  let closed: { by: string; ms: number; failedAt: number } | null = null;
   let probeAt = 0;
   let interval = FIRST_PROBE_MS;
   let heldUntil: number | null = null;
 
   const open = (now: number) => {
-    run = { kind: "", length: 0 };
-    closedAt = null;
+    closed = null;
     interval = FIRST_PROBE_MS;
     // Until then, answers belong to calls from before the hold and must not end it.
     if (heldUntil !== null && heldUntil <= now) heldUntil = null;
   };
-  const close = (now: number) => {
-    closedAt ??= now;
-    probeAt = now + interval;
+  const close = (by: string, now: number) => {
+    const ms = closed === null ? 0 : closed.ms + Math.min(LONGEST_GAP_MS, now - closed.failedAt);
+    closed = { by: closed?.by ?? by, ms, failedAt: now };
+    // The last probe comes when the patience is over.
+    probeAt = now + Math.min(interval, Math.max(0, PATIENCE_MS - ms));
     interval = Math.min(interval * 2, LAST_PROBE_MS);
   };
 
@@ -69,24 +73,24 @@ export function createBreaker(): Breaker {
       const kind = kindOf(outcome);
       if (kind === null) return null;
       if (kind === "answered") {
+        run = { kind: "", length: 0 };
         open(now);
         return null;
       }
       run = run.kind === kind ? { kind, length: run.length + 1 } : { kind, length: 1 };
-      const reason = "reason" in outcome ? outcome.reason : "";
-      const halt = haltOf(run, closedAt === null ? 0 : now - closedAt, reason);
-      if (halt !== null) return halt;
-      const limit = kind === "unreachable" ? UNREACHABLE_RUN : kind === "transient" ? TRANSIENT_RUN : Infinity;
-      if (closedAt !== null || run.length >= limit) close(now);
-      return null;
+      // A 5xx is an answer: SES was reached.
+      if (kind === "transient" && closed?.by === "unreachable") open(now);
+      if (closed !== null || kind === "unreachable" || (kind === "transient" && run.length >= TRANSIENT_RUN))
+        close(kind, now);
+      return haltOf(run, closed?.ms ?? 0, "reason" in outcome ? outcome.reason : "");
     },
     admit(room, inFlight, now) {
-      if (closedAt === null && heldUntil === null) return room;
-      if ((heldUntil ?? 0) > now || (closedAt !== null && probeAt > now)) return 0;
+      if (closed === null && heldUntil === null) return room;
+      if ((heldUntil ?? 0) > now || (closed !== null && probeAt > now)) return 0;
       return Math.min(room, Math.max(0, 1 - inFlight));
     },
-    isClosed: () => closedAt !== null,
-    nextProbeAt: () => (closedAt === null ? heldUntil : heldUntil === null ? probeAt : Math.max(probeAt, heldUntil)),
+    isClosed: () => closed !== null,
+    nextProbeAt: () => (closed === null ? heldUntil : heldUntil === null ? probeAt : Math.max(probeAt, heldUntil)),
     hold(at) {
       const isNew = heldUntil === null;
       heldUntil = at;
@@ -109,11 +113,9 @@ function haltOf({ kind, length }: FailureRun, closedMs: number, reason: string):
       hint: "correct the cause and run the same command again",
     };
   }
-  if (closedMs > PATIENCE_MS) {
-    return {
-      reason: `SES could not be reached for ${Math.round(closedMs / 1000)} s: ${reason}`,
-      hint: "check the network and run the same command again",
-    };
+  if (closedMs >= PATIENCE_MS) {
+    const text = kind === "unreachable" ? unreachableText(reason) : `SES takes no mail: ${reason}`;
+    return { reason: `${text} (tried for 3 minutes)`, hint: "check the network and the endpoint" };
   }
   return null;
 }

@@ -44,8 +44,8 @@ export class Burst {
   /** When the caller was last asked (monotonic ms). */
   #checkedAt = -Infinity;
   #unwritableSince: number | null = null;
-  /** What the checkpoint threw. It is thrown again once every answer is written. */
-  #checkFailed: { error: unknown } | null = null;
+  /** What the checkpoint or a call threw. It is thrown again once every answer is written. */
+  #failed: { error: unknown } | null = null;
 
   constructor(parts: BurstParts) {
     this.#parts = parts;
@@ -56,12 +56,12 @@ export class Burst {
    * Sends all messages of the scope that are due, and those that fall due again after a passing failure. When it resolves,
    * nothing is in flight and every answer is written.
    * @throws StoppedError when answers could not be written for longer than `Source.patienceMs`. The flight still has them.
-   * @throws whatever the checkpoint threw, once nothing is in flight.
+   * @throws whatever the checkpoint or a call threw, once nothing is in flight.
    */
   async send(): Promise<SendResult> {
     const { steering, hands, rate, options, onTurn } = this.#parts;
     for (;;) {
-      hands.check();
+      this.#checkHands();
       if (options.io.hardSignal.aborted) this.#abandon();
       await this.#check();
       const room = this.#room();
@@ -76,6 +76,14 @@ export class Burst {
     }
   }
 
+  /** A call met a bug: nothing more may begin, but the answers of the others have to be written. */
+  #checkHands(): void {
+    const { hands, steering } = this.#parts;
+    if (!hands.failure || this.#failed) return;
+    this.#failed = hands.failure;
+    steering.stop("halted", { reason: String(hands.failure.error), hint: null });
+  }
+
   async #check(): Promise<void> {
     const { steering, options } = this.#parts;
     if (steering.isStopped() || this.#now() - this.#checkedAt < CHECKPOINT_MS) return;
@@ -85,13 +93,13 @@ export class Burst {
       if (objection) steering.stop("halted", objection);
     } catch (error) {
       // Calls may be in flight, and their answers have to be written first.
-      this.#checkFailed = { error };
+      this.#failed = { error };
       steering.stop("halted", { reason: String(error), hint: null });
     }
   }
 
   #result(): SendResult {
-    if (this.#checkFailed) throw this.#checkFailed.error;
+    if (this.#failed) throw this.#failed.error;
     return this.#parts.steering.result();
   }
 

@@ -49,7 +49,8 @@ export interface Report extends Pick<TurnRequest, "settlements" | "departed" | "
 /** Keeps answers and departures until the source has written them. Instants are monotonic ms. */
 export class Flight {
   readonly #clock: Clock;
-  readonly #claims = new Map<number, Claim>();
+  /** By message, those that were claimed first first. */
+  readonly #calls = new Map<number, Call>();
   #answers: Settlement[] = [];
   #batches: Batch[] = [];
   #throttledAt: number | null = null;
@@ -63,12 +64,18 @@ export class Flight {
 
   /** Calls under way. */
   get calls(): number {
-    return this.#claims.size;
+    return this.#calls.size;
   }
 
   /** Answers that the source has not written and that no report has taken. */
   get answers(): number {
     return this.#answers.length;
+  }
+
+  /** How long the call that left first has been waiting for its answer (ms); null: none has left. */
+  waitingMs(): number | null {
+    for (const { leftAt } of this.#calls.values()) if (leftAt !== null) return this.#clock.monotonic() - leftAt;
+    return null;
   }
 
   /** True when no call is under way and no answer waits. */
@@ -102,8 +109,9 @@ export class Flight {
     };
     this.#batches.push(batch);
     return claims.map((claim) => {
-      this.#claims.set(claim.id, claim);
-      return { claim, isValid, leftAt: null, isUnused: false, batch };
+      const call: Call = { claim, isValid, leftAt: null, isUnused: false, batch };
+      this.#calls.set(claim.id, call);
+      return call;
     });
   }
 
@@ -132,7 +140,7 @@ export class Flight {
 
   /** Notes that the call is over. False: it was abandoned before. */
   land({ claim }: Call): boolean {
-    return this.#claims.delete(claim.id);
+    return this.#calls.delete(claim.id);
   }
 
   /** Notes that SES throttled the call. */
@@ -147,8 +155,8 @@ export class Flight {
 
   /** Gives up all calls under way, and returns their claims. */
   abandon(): Claim[] {
-    const claims = [...this.#claims.values()];
-    this.#claims.clear();
+    const claims = [...this.#calls.values()].map(({ claim }) => claim);
+    this.#calls.clear();
     return claims;
   }
 

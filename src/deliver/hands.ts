@@ -1,7 +1,7 @@
 /** The hands of a process: they make the calls, as many at once as allowed. */
 import pLimit from "p-limit";
 import type { Call, Flight } from "./flight.ts";
-import { type Deliver, type Outcome, STOPPED, WITHHELD } from "./outcome.ts";
+import { BROKEN, type Deliver, type Outcome, STOPPED, WITHHELD } from "./outcome.ts";
 import type { Claim, Settlement } from "./source.ts";
 
 /** What the hands work with. */
@@ -35,9 +35,9 @@ export class Hands {
     for (const call of calls) this.#end(call, STOPPED);
   }
 
-  /** @throws the first error that a call threw. It is a bug, because errors of SES are outcomes. */
-  check(): void {
-    if (this.#failure) throw this.#failure.error;
+  /** The first error that a call threw; null: none did. It is a bug, because errors of SES are outcomes. */
+  get failure(): { error: unknown } | null {
+    return this.#failure;
   }
 
   async #make(call: Call): Promise<void> {
@@ -48,6 +48,7 @@ export class Hands {
       this.#end(call, isValid() ? await deliver(claim, onDeparted, isValid) : WITHHELD);
     } catch (error) {
       this.#failure ??= { error };
+      this.#end(call, call.leftAt === null ? BROKEN : { kind: "in_doubt", reason: "ses-mail failed during the call" });
     }
     wake();
   }

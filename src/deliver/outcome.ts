@@ -31,6 +31,9 @@ export const WITHHELD: Outcome = {
 /** The outcome of a claim that came when sending had stopped. */
 export const STOPPED: Outcome = { kind: "withheld", reason: "not handed to SES: sending was stopped" };
 
+/** The outcome of a call that a bug of ours ended before it left. */
+export const BROKEN: Outcome = { kind: "withheld", reason: "not handed to SES: ses-mail failed" };
+
 /** Makes the calls. */
 export interface Deliver {
   /**

@@ -12,8 +12,10 @@ import type { Deliver } from "./outcome.ts";
 import { emptyRun, type Halt, type SendListener, type SendLoop, type SendOptions, type SendResult } from "./sender.ts";
 import { createSleeper, type Sleeper } from "./sleeper.ts";
 import type { Source } from "./source.ts";
+import { watched, type WatchedSource } from "./watched-source.ts";
 import { Status } from "./status.ts";
 import { limitsOf, Steering } from "./steer.ts";
+import { Troubles } from "./trouble.ts";
 
 /** Other processes add messages to the source without telling us, so look this often. */
 const LOOK_MS = 500;
@@ -21,6 +23,10 @@ const LOOK_MS = 500;
 const BEATEN_MS = 20;
 /** A person has to mend the cause of a halt (credentials, paused account). Try again this often. */
 const HALTED_MS = 30_000;
+/** A source that has not answered for so long is held by others, or away. */
+const STORE_SILENCE_MS = 4_000;
+/** After so long without anything to send, what kept us from sending then says nothing any more. */
+const FORGET_MS = 300_000;
 /** A source that cannot be written to (disk full) is tried again sooner, because people make room quickly. */
 const UNWRITABLE_MS = 5_000;
 
@@ -31,7 +37,7 @@ export function createSendLoop(source: Source, deliver: Deliver, options: SendOp
 }
 
 class Loop implements SendLoop {
-  readonly #source: Source;
+  readonly #source: WatchedSource;
   readonly #deliver: Deliver;
   readonly #options: SendOptions;
   readonly #run = emptyRun();
@@ -39,13 +45,16 @@ class Loop implements SendLoop {
   readonly #flight: Flight;
   readonly #sleeper: Sleeper;
   readonly #hands: Hands;
+  readonly #troubles = new Troubles();
+  /** When a burst ended last (monotonic ms). */
+  #endedAt = 0;
   /** That of the current burst, or of the last one: an answer may come after its burst has ended. */
   #steering: Steering;
   #listener: SendListener = { onNotice: () => undefined };
 
   constructor(source: Source, deliver: Deliver, options: SendOptions) {
     const { clock } = options.io;
-    this.#source = source;
+    this.#source = watched(source, clock);
     this.#deliver = deliver;
     this.#options = options;
     this.#status = new Status(options.rate().perSecond);
@@ -61,7 +70,9 @@ class Loop implements SendLoop {
   }
 
   status(): ReturnType<SendLoop["status"]> {
-    return this.#status.show(this.#run);
+    const status = this.#status.show(this.#run);
+    if (this.#source.waitingMs() <= STORE_SILENCE_MS) return status;
+    return { ...status, state: "halted", reason: "the store does not answer", hint: null };
   }
 
   wake(): void {
@@ -113,7 +124,15 @@ class Loop implements SendLoop {
     // A held topic may be released, and while nothing is sent only this call finds out.
     if (scope.held?.size) await checkpoint();
     const nextMs = await this.#source.nextDueInMs({ ...scope });
+    if (nextMs !== 0) this.#rest();
     return nextMs === 0 ? 0 : Math.max(1, Math.min(LOOK_MS, nextMs ?? LOOK_MS));
+  }
+
+  /** Nothing is due. What was wrong when something was may be over, or may have begun to last. */
+  #rest(): void {
+    if (this.#options.io.clock.monotonic() - this.#endedAt > FORGET_MS) this.#status.forget();
+    const { perSecond } = this.#status.show(this.#run);
+    this.#progress(perSecond, null);
   }
 
   async #sendBurst(): Promise<SendResult> {
@@ -136,18 +155,25 @@ class Loop implements SendLoop {
       return await burst.send();
     } finally {
       this.#status.end();
+      this.#endedAt = this.#options.io.clock.monotonic();
     }
   }
 
   #newSteering(): Steering {
-    const tell = (text: string) => this.#listener.onNotice(text);
-    return new Steering({ limits: limitsOf(this.#options), clock: this.#options.io.clock, run: this.#run, tell });
+    const tell = (text: string) => this.#listener.onNotice(text.endsWith(".") ? text : `${text}.`);
+    const { clock } = this.#options.io;
+    return new Steering({ limits: limitsOf(this.#options), clock, troubles: this.#troubles, run: this.#run, tell });
   }
 
   #report(perSecond: number): void {
     this.#steering.tick();
-    this.#status.progress({ perSecond, sent: this.#run.sent, hold: this.#steering.hold() }, this.#listener);
+    this.#progress(perSecond, this.#steering.hold());
     this.#listener.onProgress?.(this.#run);
+  }
+
+  #progress(perSecond: number, hold: string | null): void {
+    const trouble = this.#troubles.text(this.#options.io.clock.monotonic(), this.#flight.waitingMs());
+    this.#status.progress({ perSecond, sent: this.#run.sent, hold, trouble }, this.#listener);
   }
 
   /** Waits after a burst, for as long as its result asks for. */

@@ -44,8 +44,7 @@ export interface EndingOptions extends CommonOptions {
 
 /**
  * Options of a loop that waits for more when nothing is left, for as long as the process lives. It also waits where the other loop
- * ends: for daily quota, after a halt, and while the source cannot be written to. A call that never reached SES is not an
- * attempt here, so that an outage does not count against the few messages it met.
+ * ends: for daily quota, after a halt or an outage, and while the source cannot be written to.
  */
 export interface WaitingOptions extends CommonOptions {
   whenDrained: "wait";
@@ -56,11 +55,14 @@ export type SendOptions = EndingOptions | WaitingOptions;
 
 /** Hears what happens to the loop. Its methods must not throw. */
 export interface SendListener {
-  /** Something makes the loop wait. Called once for each such cause, with a text for people. */
+  /** Something makes the loop wait, or nothing gets through. Called once for each such cause, with a sentence for people. */
   onNotice(text: string): void;
   /** Called after each turn. `run` is the live object, which goes on counting. */
   onProgress?(run: Readonly<Run>): void;
-  /** Of a loop that waits: called once when sending stops for something that a person has to mend, and with null when it goes on. */
+  /**
+   * Of a loop that waits: called once when sending stops for something that a person has to mend. Of both: called with null when
+   * sending goes on after that or after a notice.
+   */
   onHalt?(halt: Halt | null): void;
   /** Of a loop that waits: called with how many messages dead processes left in doubt. */
   onRecovered?(count: number): void;
@@ -98,7 +100,7 @@ export interface SendResult {
 
 /** How sending goes now. */
 export interface SenderStatus {
-  /** `halted`: `reason` says what is wrong and `hint` what to do. The loop tries again by itself. */
+  /** `halted`: nothing gets through; `reason` says what is wrong and `hint` what to do. The loop tries again by itself. */
   state: "idle" | "sending" | "halted" | "stopped";
   reason: string | null;
   hint: string | null;

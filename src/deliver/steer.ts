@@ -4,6 +4,8 @@ import { type Breaker, createBreaker } from "./breaker.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Halt, Run, SendOptions, SendOutcome, SendResult } from "./sender.ts";
 import type { Claim, Settlement } from "./source.ts";
+import { causeOf } from "./status.ts";
+import { type Troubles, unreachableText } from "./trouble.ts";
 
 /** While we wait for daily quota, try one message this often. The 24-hour window rolls, so some quota frees all the time. */
 const QUOTA_RETRY_MS = 60_000;
@@ -19,15 +21,13 @@ export interface Limits {
   max: number | null;
   /** What to do when the daily quota is used up. */
   onQuota: "stop" | "wait";
-  /** True: a call that never reached SES does not count as an attempt. */
-  outlastsOutages: boolean;
 }
 
-/** The limits that these options set. A loop that waits has no `max`, waits for quota and outlasts outages. */
+/** The limits that these options set. A loop that waits has no `max` and waits for quota. */
 export function limitsOf(options: SendOptions): Limits {
   const { maxAttempts } = options;
-  if (options.whenDrained === "wait") return { maxAttempts, max: null, onQuota: "wait", outlastsOutages: true };
-  return { maxAttempts, max: options.max, onQuota: options.onQuota, outlastsOutages: false };
+  if (options.whenDrained === "wait") return { maxAttempts, max: null, onQuota: "wait" };
+  return { maxAttempts, max: options.max, onQuota: options.onQuota };
 }
 
 interface Stop extends Halt {
@@ -38,6 +38,8 @@ interface Stop extends Halt {
 export interface SteeringOptions {
   limits: Limits;
   clock: Clock;
+  /** Hears of every outcome. It may know those of earlier bursts. */
+  troubles: Troubles;
   /** Outcomes are counted here. It may hold the counts of earlier bursts. */
   run: Run;
   /** Called once each time something begins to keep messages back. */
@@ -50,6 +52,7 @@ export class Steering {
   readonly #before: Run;
   readonly #limits: Limits;
   readonly #clock: Clock;
+  readonly #troubles: Troubles;
   readonly #tell: (text: string) => void;
   readonly #startedAt: number;
   readonly #breaker: Breaker = createBreaker();
@@ -66,6 +69,7 @@ export class Steering {
     this.#before = { ...given.run };
     this.#limits = given.limits;
     this.#clock = given.clock;
+    this.#troubles = given.troubles;
     this.#tell = given.tell;
     this.#startedAt = given.clock.monotonic();
   }
@@ -134,10 +138,10 @@ export class Steering {
   /** Counts the outcome of a call, and returns what to write about its message. */
   settle(claim: Claim, outcome: Outcome): Settlement {
     const isOutage = this.#breaker.isClosed();
-    const trip = this.#breaker.observe(outcome, this.#clock.monotonic());
-    if (!isOutage && outcome.kind === "transient" && this.#breaker.isClosed()) {
-      this.#keepBack(`SES does not take anything (${outcome.reason}): trying one message at a time until it does.`);
-    }
+    const now = this.#clock.monotonic();
+    const trip = this.#breaker.observe(outcome, now);
+    this.#troubles.observe(outcome, now);
+    if (outcome.kind === "transient" && this.#breaker.isClosed()) this.#outage(outcome, isOutage);
     if (trip) this.stop("halted", trip);
     const { id, topicId } = claim;
     switch (outcome.kind) {
@@ -151,8 +155,10 @@ export class Steering {
       case "in_doubt":
         return this.doubt(claim, outcome.reason);
       case "transient":
+        // No call was made. It is due as before, because the breaker decides when the next one is tried.
+        if (outcome.unreachable) return this.#putBack(id, outcome.reason);
         this.#run.attempts++;
-        return this.#tryAgain(claim, outcome.reason, isOutage || (outcome.unreachable && this.#limits.outlastsOutages));
+        return this.#tryAgain(claim, outcome.reason, isOutage && this.#breaker.isClosed());
       case "throttled":
         this.#run.throttled++;
         return this.#putBack(id, outcome.reason);
@@ -216,6 +222,13 @@ export class Steering {
     } else if (this.#breaker.hold(this.#clock.monotonic() + QUOTA_RETRY_MS)) {
       this.#keepBack(`${reason} Waiting for the 24-hour window to free some quota.`);
     }
+  }
+
+  /** Says why all but a probe is kept back: once, and again when the cause is another. */
+  #outage({ reason, unreachable }: Extract<Outcome, { kind: "transient" }>, isKnown: boolean): void {
+    const text = unreachable ? unreachableText(reason) : `SES takes no mail: ${reason}`;
+    const shown = `${text} (trying one message at a time)`;
+    if (!isKnown || causeOf(shown) !== causeOf(this.#holdReason)) this.#keepBack(shown);
   }
 
   #keepBack(reason: string): void {

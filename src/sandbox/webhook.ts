@@ -183,11 +183,26 @@ function canonicalText({ Message, MessageId, Subject, Timestamp, TopicArn, Type 
     .join("");
 }
 
+/** Bytes read of an answer. */
+const MOST_ANSWER = 16_384;
+
 async function postTo(url: string, notification: SnsNotification, signal: AbortSignal) {
   const headers = headersOf(notification);
   const body = JSON.stringify(notification);
   const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
-  return { status: response.status, text: await response.text() };
+  return { status: response.status, text: await beginningOf(response) };
+}
+
+/** The first bytes of an answer. The rest is not waited for: only its beginning is shown. */
+async function beginningOf({ body }: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body ?? []) {
+    chunks.push(chunk as Uint8Array);
+    bytes += (chunk as Uint8Array).length;
+    if (bytes > MOST_ANSWER) break;
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 function headersOf({ Type, MessageId, TopicArn }: SnsNotification): Record<string, string> {

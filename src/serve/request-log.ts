@@ -1,12 +1,16 @@
 /** The log of requests. It never holds a query string, header, body, key, token or address of a recipient. */
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from "fastify";
 import { pino } from "pino";
+import { prettyStream } from "./pretty-log.ts";
 
-/** A logger that writes lines of JSON to `stream`. `level` is one of pino's. */
-export function createLog(stream: NodeJS.WritableStream, level: string): FastifyBaseLogger {
+/** Where a log goes. */
+export type LogStream = NodeJS.WritableStream & { isTTY?: boolean };
+
+/** A logger that writes lines of JSON to `stream`, or lines for people when that is a terminal. `level` is one of pino's. */
+export function createLog(stream: LogStream, level: string): FastifyBaseLogger {
   return pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: errorFields } },
-    stream,
+    stream.isTTY ? prettyStream(stream) : stream,
   );
 }
 

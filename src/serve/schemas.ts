@@ -101,6 +101,10 @@ export const TOPIC = object({
     each(["opens", "machine_opens", "clicks"], COUNT),
     "Every visit through the links of this gateway, opens of programs apart; opened and clicked count messages",
   ),
+  reason: {
+    type: ["string", "null"],
+    description: "Why nothing of it gets through now; null: it does, or nothing waits",
+  },
 });
 
 /** The query parameter `after`: where the page before ended. */
@@ -169,4 +173,10 @@ export const HEALTHY = object({
 export const READY = object({
   status: { type: "string", enum: ["ok", "unavailable"] },
   db: { type: "string", enum: ["connected", "disconnected"] },
+  sending: {
+    type: "string",
+    enum: ["ok", "halted"],
+    description: "halted: nothing gets through; it is tried again by itself",
+  },
+  reason: { type: ["string", "null"], description: "Why nothing gets through; null: it does" },
 });

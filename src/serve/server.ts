@@ -11,7 +11,7 @@ import { CONNECTION_LIMITS, type ConnectionLimits, shareConnections } from "./co
 import type { Gateway } from "./gateway.ts";
 import { readJson } from "./json-body.ts";
 import { type Observer, observeRequests } from "./observe.ts";
-import { createLog, logRequests } from "./request-log.ts";
+import { createLog, logRequests, type LogStream } from "./request-log.ts";
 import { dashboardRoutes } from "./routes/dashboard.ts";
 import { DOCS_PATH, documentationRoutes, listenForRoutes } from "./routes/documentation.ts";
 import { sentCountRoutes } from "./routes/events-sent.ts";
@@ -47,7 +47,7 @@ declare module "fastify" {
 /** How the server logs, what its limits are, and who hears of its requests. */
 export interface ServerOptions {
   /** Where the log goes, as lines of JSON. */
-  stream: NodeJS.WritableStream;
+  stream: LogStream;
   /** One of pino's levels. Requests are logged at `debug`, our own faults at `error`. */
   level: string;
   timeouts?: Partial<Timeouts>;

@@ -22,7 +22,7 @@ export function startLimit(ms: number, expire: () => void): () => void {
 }
 
 /** The time was over before the work was. */
-class TimeLimitError extends Error {
+export class TimeLimitError extends Error {
   override name = "TimeLimitError";
 }
 

@@ -254,9 +254,57 @@ describe("when not this message fails but everything", () => {
     const { clock, source, run } = scene(200, () => UNREACHABLE);
     const result = await run();
     expect(result).toMatchObject({ outcome: "halted", run: { sent: 0, failed: 0 } });
-    expect(result.reason).toContain("could not be reached");
-    expect(clock.monotonic()).toBeGreaterThan(180_000);
+    expect(result.reason).toContain("SES cannot be reached: ECONNREFUSED");
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(181_000);
+    expect(clock.monotonic()).toBeLessThan(185_000);
     expect(source.count("pending")).toBe(200);
+  });
+
+  it.each([1, 2, 5, 24])("a list of %i: the same", async (count) => {
+    const gone = scene(count, () => UNREACHABLE);
+    expect(await gone.run()).toMatchObject({ outcome: "halted", run: { attempts: 0, failed: 0, inDoubt: 0 } });
+    expect(gone.source.count("pending")).toBe(count);
+    expect([...gone.source.messages.values()].map(({ attempts }) => attempts)).toEqual(Array(count).fill(0));
+    expect(gone.notices).toEqual(["SES cannot be reached: ECONNREFUSED (trying one message at a time)."]);
+    const back = scene(count, ({ at }) => (at < 170_000 ? UNREACHABLE : SENT), { maxAttempts: 1 });
+    expect(await back.run()).toMatchObject({ outcome: "finished", run: { attempts: count, sent: count } });
+  });
+
+  it("tells the cause again when it is another, and not for another address of the same name", async () => {
+    const cause = (at: number) => {
+      if (at < 40_000) return `connect ECONNREFUSED 192.0.2.${Math.floor(at / 1_000)}:443`;
+      return at < 80_000 ? "getaddrinfo ENOTFOUND ses.example" : null;
+    };
+    const { notices, run } = scene(5, ({ at }) => {
+      const reason = cause(at);
+      return reason === null ? SENT : { kind: "transient", reason, unreachable: true };
+    });
+    expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 5 } });
+    expect(notices).toEqual([expect.stringContaining("ECONNREFUSED"), expect.stringContaining("ENOTFOUND")]);
+  });
+
+  it("a 5xx is an answer: its attempts count, also between calls that reach nobody", async () => {
+    const { source, run } = scene(3, ({ id, nth }) => (id === 1 ? TRANSIENT : nth < 3 ? UNREACHABLE : SENT));
+    expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 2, failed: 1 } });
+    expect(source.messages.get(1)).toMatchObject({ state: "failed", attempts: 3 });
+  });
+
+  it("the time in which the process stood still does not count against SES", async () => {
+    let naps = 0;
+    const { clock, run } = scene(3, ({ at }) => {
+      if (naps++ === 2) clock.jump({ wall: 3_600_000, monotonic: 3_600_000 });
+      return at < 60_000 + 3_600_000 ? UNREACHABLE : SENT;
+    });
+    expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 3 } });
+  });
+
+  it("an interruption ends the waiting at once", async () => {
+    const { clock, source, interrupt, run } = scene(5, () => UNREACHABLE);
+    const running = run();
+    void clock.sleep(70_000).then(interrupt);
+    expect(await running).toMatchObject({ outcome: "interrupted" });
+    expect(clock.monotonic()).toBeLessThan(71_100);
+    expect(source.count("pending")).toBe(5);
   });
 
   it("after an outage a message that fails by itself has its attempts counted again", async () => {

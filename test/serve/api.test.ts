@@ -2,6 +2,7 @@ import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { goDuration } from "../../src/serve/go-duration.ts";
 import { API_KEY, testGateway } from "../support/gateway.ts";
+import { ingest } from "../support/store-actions.ts";
 
 const JSON_BODY = { "content-type": "application/json" };
 
@@ -107,9 +108,29 @@ test("ready asks the job file, and says so when it cannot be used", async () => 
     const answer = await app.inject({ url: "/ready" });
     return [answer.statusCode, answer.json<unknown>()];
   };
-  expect(await ask()).toEqual([200, { status: "ok", db: "connected" }]);
+  expect(await ask()).toEqual([200, { status: "ok", db: "connected", sending: "ok", reason: null }]);
   works = false;
-  expect(await ask()).toEqual([503, { status: "unavailable", db: "disconnected" }]);
+  const gone = { status: "unavailable", db: "disconnected", sending: "ok", reason: null };
+  expect(await ask()).toEqual([503, gone]);
+});
+
+test("ready says when nothing gets through, and answers 200 all the same", async () => {
+  const halted = { state: "halted", reason: "SES cannot be reached: connect ECONNREFUSED 127.0.0.1:9", hint: null };
+  const { app, gateway, store } = await testGateway();
+  await ingest(store, ["a@x.example"], { topic: "codes" });
+  const { status } = gateway.sender;
+  gateway.sender.status = () => ({ ...status(), ...halted }) as ReturnType<typeof status>;
+  const ask = async (url: string) => {
+    const answer = await app.inject({ url, headers: { "x-api-key": API_KEY } });
+    return { code: answer.statusCode, ...answer.json<object>() };
+  };
+  expect(await ask("/ready")).toMatchObject({ code: 200, status: "ok", sending: "halted", reason: halted.reason });
+  expect(await ask("/v1/topics/codes")).toMatchObject({ pending: 1, reason: halted.reason });
+  expect(await ask("/v1/topics/nobody")).toMatchObject({ total: 0, reason: null });
+  expect(await ask("/v1/overview")).toMatchObject({
+    sender: { state: "halted", reason: halted.reason },
+    topics: [{ topic: "codes", reason: halted.reason }],
+  });
 });
 
 test("measures mail and requests in a bounded number of series", async () => {

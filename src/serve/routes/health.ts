@@ -1,14 +1,26 @@
 /** For load balancers and supervisors: whether the process lives, and whether it can do its work. */
 import type { FastifyInstance } from "fastify";
+import type { Sender } from "../../deliver/sender.ts";
 import type { Store } from "../../store/store.ts";
 import type { Clock } from "../../time/clock.ts";
+import { withinLimit } from "../../time/time-limit.ts";
 import { HEALTHY, READY } from "../schemas.ts";
 
-/** Adds `/health`, and `/ready`, which answers 503 when the store cannot be read or written. */
-export function healthRoutes(
-  app: FastifyInstance,
-  { store, clock }: { store: Pick<Store, "ping">; clock: Clock },
-): void {
+/** `/ready` answers 503 when the store has not answered by then: load balancers do not wait much longer. */
+const STORE_MS = 3_000;
+
+/** What the routes ask. */
+interface Asked {
+  store: Pick<Store, "ping">;
+  sender: Pick<Sender, "status">;
+  clock: Clock;
+}
+
+/**
+ * Adds `/health`, and `/ready`, which answers 503 when the store cannot be read or written. Trouble with SES is told, but mail can
+ * still be taken in, so the answer stays 200 then.
+ */
+export function healthRoutes(app: FastifyInstance, { store, sender, clock }: Asked): void {
   app.get(
     "/health",
     {
@@ -23,20 +35,25 @@ export function healthRoutes(
       config: { access: "open" },
       schema: {
         operationId: "ready",
-        summary: "The job file can be read and written",
+        summary: "The job file can be read and written; and whether mail gets through",
         tags: ["operations"],
         response: { 200: READY, 503: READY },
       },
     },
     async (request, reply) => {
       try {
-        await store.ping();
-        return { status: "ok", db: "connected" };
+        await withinLimit({ ms: STORE_MS }, () => store.ping());
+        return { status: "ok", db: "connected", ...sendingOf(sender) };
       } catch (error) {
         request.log.error({ err: error }, "the job file cannot be used");
         reply.code(503);
-        return { status: "unavailable", db: "disconnected" };
+        return { status: "unavailable", db: "disconnected", ...sendingOf(sender) };
       }
     },
   );
+}
+
+function sendingOf(sender: Pick<Sender, "status">): { sending: "ok" | "halted"; reason: string | null } {
+  const { state, reason } = sender.status();
+  return { sending: state === "halted" ? "halted" : "ok", reason };
 }

@@ -8,7 +8,9 @@ import type { SesConnection } from "../endpoint.ts";
 import type { Gateway } from "../../serve/gateway.ts";
 import type { Topics } from "../../store/store.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
+import { createProgressLog } from "./progress-log.ts";
 
+/** How often telemetry gets the figures, and the log is asked whether there is something to say. */
 const SUMMARY_MS = 5_000;
 /** How often events that came before their message's SES id are matched. */
 const MATCH_MS = 1_000;
@@ -80,7 +82,7 @@ export function listenerOf(log: FastifyBaseLogger): Required<Omit<SendListener, 
   return {
     onHalt(halt) {
       if (halt === null) log.info("sending goes on");
-      else log.error({ hint: halt.hint }, `sending stopped: ${halt.reason}; tried again by itself`);
+      else log.warn({ hint: halt.hint }, `sending stopped: ${halt.reason}; tried again by itself`);
     },
     onRecovered: (count) =>
       log.warn({ in_doubt: count }, "messages were in flight in a process that died: they are in doubt"),
@@ -107,12 +109,11 @@ export function startChores(
         .finally(() => (isUnderWay = false));
     }, ms);
   };
-  const summary = summaryOf(gateway);
+  const progress = createProgressLog(gateway, log);
   const { store, sender } = gateway;
   const tell = async () => {
-    const line = await summary();
-    log[line.failed > 0 ? "warn" : "info"](line, "sending");
-    telemetry.observe({ sender: sender.status(), pending: line.pending });
+    const { pending } = await progress.look();
+    telemetry.observe({ sender: sender.status(), pending });
   };
   const timers = [
     every(SUMMARY_MS, tell),
@@ -122,7 +123,9 @@ export function startChores(
   ];
   return async () => {
     timers.forEach((timer) => clearInterval(timer));
-    await tell().catch(failed);
+    await tell()
+      .then(() => progress.end())
+      .catch(failed);
   };
 }
 
@@ -136,33 +139,5 @@ function matchingOf({ store, clock }: Gateway): () => Promise<void> {
     const now = clock.monotonic();
     await store.matchKeptEvents(matchedAt === null ? null : now - matchedAt + CLOCK_MARGIN_MS);
     matchedAt = now;
-  };
-}
-
-/** Makes the log line of each five seconds: what happened since the line before, and what waits. */
-function summaryOf({ store, sender, clock }: Gateway) {
-  let before = sender.status().run;
-  let at = clock.monotonic();
-  return async () => {
-    const { run, state, perSecond } = sender.status();
-    const seconds = (clock.monotonic() - at) / 1000;
-    const { pending, sending, in_doubt: inDoubt } = await store.totals(null);
-    const sent = run.sent - before.sent;
-    const line = {
-      state,
-      sent,
-      failed: run.failed - before.failed,
-      throttled: run.throttled - before.throttled,
-      retried: run.retried - before.retried,
-      // What waited a moment for its answer belongs to the seconds before.
-      per_second: Math.round(10 * Math.min(sent / seconds, perSecond)) / 10,
-      rate: Math.round(100 * perSecond) / 100,
-      pending,
-      sending,
-      in_doubt: inDoubt,
-    };
-    before = { ...run };
-    at = clock.monotonic();
-    return line;
   };
 }
