@@ -83,7 +83,10 @@ function prepare(temporary: string, path: string): number {
     db.pragma("journal_mode = delete");
     const found = db.pragma("integrity_check(1)", { simple: true });
     if (found !== "ok") {
-      throw new UserError(`the backup ${path} is damaged: ${String(found)}`, "is the disk in order? nothing was kept");
+      throw new UserError(
+        `the job file, or its copy ${path}, is damaged: ${String(found)}`,
+        "restore an older backup, or try another disk; nothing was kept",
+      );
     }
     db.prepare("update job set ids_after = ?").run(createLastIdReader(db)() + IDS_LEFT_OUT);
     return db.prepare<[], number>("select count(*) from message").pluck().get() ?? 0;
