@@ -7,7 +7,16 @@
  */
 
 /** What every room may import. */
-const GROUND = ["errors.ts", "message.ts", "nearest.ts", "printable.ts", "read-file.ts", "time"];
+const GROUND = [
+  "errors.ts",
+  "machine.ts",
+  "message.ts",
+  "nearest.ts",
+  "printable.ts",
+  "read-file.ts",
+  "temporary.ts",
+  "time",
+];
 
 /** Everything below serve, report and check. */
 const MACHINE = ["tracking", "compose", "feedback", "deliver", "aws", "queue", "store/rules", "store/*", "intake"];
@@ -20,6 +29,8 @@ const MACHINE = ["tracking", "compose", "feedback", "deliver", "aws", "queue", "
  */
 export const PLACES = {
   "errors.ts": [],
+  "machine.ts": [],
+  "temporary.ts": ["machine.ts"],
   "message.ts": [],
   "nearest.ts": [],
   "printable.ts": [],
@@ -121,7 +132,14 @@ export const LIBRARIES = {
   // createRequire() would import past this table.
   "node:module": ["../bin", "store/sqlite/driver.ts", "time/luxon.ts"],
   // Only bin/ touches the process. The rest is given an Io.
-  "node:process": ["../bin", "store/sqlite/driver.ts", "store/sqlite/processes.ts", "time/clock.ts"],
+  "node:process": [
+    "../bin",
+    "store/sqlite/driver.ts",
+    "machine.ts",
+    "temporary.ts",
+    "store/sqlite/processes.ts",
+    "time/clock.ts",
+  ],
   // They run code that no import names.
   "node:vm": [],
   "node:worker_threads": [],

@@ -1,8 +1,8 @@
 /** Copies a job file while others work on it. */
-import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { InterruptedError, UserError } from "../../errors.ts";
+import { temporaryPath } from "../../temporary.ts";
 import type { Job } from "./connection.ts";
 import { Database } from "./driver.ts";
 import { createLastIdReader } from "./numbering.ts";
@@ -27,7 +27,7 @@ export function createBackup({ db }: Pick<Job, "db">) {
   return {
     async backup(path: string, signal?: AbortSignal): Promise<BackupAnswer> {
       checkTarget(path);
-      const temporary = join(dirname(path), `.ses-mail-${randomBytes(6).toString("hex")}.tmp`);
+      const temporary = temporaryPath(dirname(path));
       try {
         // Created here and not by SQLite, so that others cannot read it even for a moment.
         closeSync(openSync(temporary, "wx", 0o600));

@@ -7,6 +7,7 @@ import { type Counters, createCounters } from "./state-counters.ts";
 import { createDue, type Due } from "./due.ts";
 import { createPaceRow } from "./pace-row.ts";
 import { createProcesses, type Processes } from "./processes.ts";
+import { createSteady, type Steady } from "./steady.ts";
 import { createSettler, type Settler } from "./settle.ts";
 
 /** How long the loop keeps answers while the disk is full or the file cannot be written to: long enough to make room. */
@@ -28,7 +29,9 @@ export function createClaims(job: Job): Source & { leave(): void } {
   const processes = createProcesses(db, clock);
   const settler = createSettler(db, counters);
   const memory = createTurnMemory();
-  const takeTurn = createTurn(job, { counters, due, processes, settler, memory });
+  const steady = createSteady(db, clock);
+  const both = () => ({ wall: clock.now(), steady: steady.now() });
+  const takeTurn = createTurn(job, { counters, due, processes, settler, memory, steady });
   let number = 0;
   /** For the loop that waits for mail: it claims nothing meanwhile, and would not notice. */
   const refuseWhenLost = (): void => {
@@ -70,10 +73,10 @@ export function createClaims(job: Job): Source & { leave(): void } {
 
     async nextDueInMs(scope) {
       refuseWhenLost();
-      return due.nextInMs(scope, clock.now());
+      return due.nextInMs(scope, both());
     },
 
-    outlook: async (scope) => due.outlook(scope, clock.now()),
+    outlook: async (scope) => due.outlook(scope, both()),
 
     leave: () => processes.leave(),
   };
@@ -85,10 +88,11 @@ interface Parts {
   processes: Processes;
   settler: Settler;
   memory: TurnMemory;
+  steady: Steady;
 }
 
 /** Makes the function that takes one turn. It has to be called inside a transaction. */
-function createTurn({ db, clock }: Job, { counters, due, processes, settler, memory }: Parts) {
+function createTurn({ db, clock }: Job, { counters, due, processes, settler, memory, steady }: Parts) {
   const pace = createPaceRow(db);
   const capOf = createCaps(db);
   const claim = db.prepare<[number, number]>(
@@ -108,15 +112,16 @@ function createTurn({ db, clock }: Job, { counters, due, processes, settler, mem
     const { settlements, room, perSecond, scope, departed, throttledAgoMs } = request;
     counters.begin();
     const me = processes.renew();
-    const wallNow = clock.now();
-    settler.settle(settlements, me, wallNow);
+    steady.keep();
+    const instant = { wall: clock.now(), steady: steady.now() };
+    settler.settle(settlements, me, instant);
 
     const now = clock.monotonic();
     const shifts = memory.shiftsOf(departed, calledAt);
     const throttledAt = throttledAgoMs === null ? null : calledAt - throttledAgoMs;
     const allowed = allow(pace.read(), { perSecond, room, shifts, throttledAt }, now);
-    const cap = scope.recipientCap === undefined ? null : capOf(scope.recipientCap, wallNow);
-    const found = allowed.wanted > 0 ? due.find(scope, wallNow, allowed.wanted, cap) : [];
+    const cap = scope.recipientCap === undefined ? null : capOf(scope.recipientCap, instant);
+    const found = allowed.wanted > 0 ? due.find(scope, instant, allowed.wanted, cap) : [];
     cap?.write();
     const claims = found.slice(0, allowed.most);
     takeAll(claims, me, scope.endpoint);

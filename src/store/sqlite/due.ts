@@ -1,21 +1,21 @@
 /** Finds the messages that may be claimed now, and says when the next one may. */
 import type { Claim, Outlook, Scope } from "../../deliver/source.ts";
-import { dueAt, dueSpans, laterSpans, lateSpan, type Span } from "../rules/due.ts";
+import { dueSpans, laterSpans, lateSpans, type Now, type Span, waitMs } from "../rules/due.ts";
 import type { CapTurn } from "./cap.ts";
 import type { Connection } from "./connection.ts";
 import { createPlaces, type Place } from "./places.ts";
 
-/** Looks at the pending messages of a scope, at an instant `now` (ms since the epoch). Every step is a seek in one index. */
+/** Looks at the pending messages of a scope, at an instant `now`. Every step is a seek in one index. */
 export interface Due {
   /**
    * Up to `limit` messages that are due, by priority, topic, time and order of arrival. Messages that `cap` holds back are left
    * out; `CapTurn.write` postpones them.
    */
-  find(scope: Scope, now: number, limit: number, cap: CapTurn | null): Claim[];
+  find(scope: Scope, now: Now, limit: number, cap: CapTurn | null): Claim[];
   /** Milliseconds until a message may be claimed; 0: now; null: none waits. */
-  nextInMs(scope: Scope, now: number): number | null;
+  nextInMs(scope: Scope, now: Now): number | null;
   /** Counts what waits. It reads an index entry for each message. */
-  outlook(scope: Scope, now: number): Outlook;
+  outlook(scope: Scope, now: Now): Outlook;
 }
 
 /** Makes what finds due messages in a job file. */
@@ -23,15 +23,15 @@ export function createDue(db: Connection): Due {
   const places = createPlaces(db);
   const { take, count, earliest } = createSpanQueries(db);
 
-  const laterInMs = (scope: Scope, now: number): number | null => {
+  const laterInMs = (scope: Scope, now: Now): number | null => {
     let next = Infinity;
     for (const place of places(scope)) {
       for (const span of laterSpans(now)) {
         const notBefore = earliest(place, span);
-        if (notBefore !== null) next = Math.min(next, dueAt(notBefore));
+        if (notBefore !== null) next = Math.min(next, waitMs(notBefore, now));
       }
     }
-    return next === Infinity ? null : next - now;
+    return next === Infinity ? null : next;
   };
 
   return {
@@ -54,7 +54,7 @@ export function createDue(db: Connection): Due {
       let [due, late] = [0, 0];
       for (const place of places(scope)) {
         for (const span of dueSpans(scope.maxLateMs, now)) due += count(place, span);
-        late += count(place, lateSpan(scope.maxLateMs, now));
+        for (const span of lateSpans(scope.maxLateMs, now)) late += count(place, span);
       }
       return { due, late, nextDueInMs: laterInMs(scope, now) };
     },
