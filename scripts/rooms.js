@@ -9,12 +9,14 @@
 /** What every room may import. */
 const GROUND = [
   "errors.ts",
+  "machine.ts",
   "message.ts",
   "nearest.ts",
   "counted.ts",
   "printable.ts",
   "shell.ts",
   "read-file.ts",
+  "temporary.ts",
   "time",
 ];
 
@@ -29,6 +31,8 @@ const MACHINE = ["tracking", "compose", "feedback", "deliver", "aws", "queue", "
  */
 export const PLACES = {
   "errors.ts": [],
+  "machine.ts": [],
+  "temporary.ts": ["machine.ts"],
   "message.ts": [],
   "nearest.ts": [],
   "counted.ts": [],
@@ -132,7 +136,14 @@ export const LIBRARIES = {
   // createRequire() would import past this table.
   "node:module": ["../bin", "store/sqlite/driver.ts", "time/luxon.ts"],
   // Only bin/ touches the process. The rest is given an Io.
-  "node:process": ["../bin", "store/sqlite/driver.ts", "store/sqlite/processes.ts", "time/clock.ts"],
+  "node:process": [
+    "../bin",
+    "store/sqlite/driver.ts",
+    "machine.ts",
+    "temporary.ts",
+    "store/sqlite/processes.ts",
+    "time/clock.ts",
+  ],
   // They run code that no import names.
   "node:vm": [],
   "node:worker_threads": [],

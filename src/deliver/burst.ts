@@ -142,12 +142,13 @@ export class Burst {
   async #sitOut(error: StoppedError): Promise<Taken> {
     const { source, options, flight, steering } = this.#parts;
     const { hardSignal } = options.io;
+    // The loop that waits keeps them for the next burst.
+    const given = options.whenDrained === "end" ? flight.answers : 0;
     steering.stop("halted", { reason: error.message, hint: error.hint });
     // Without answers nothing is lost by waiting for the calls in flight.
     if (flight.answers === 0) this.#unwritableSince = null;
     this.#unwritableSince ??= this.#now();
-    if (this.#now() - this.#unwritableSince > source.patienceMs || hardSignal.aborted)
-      throw withLosses(error, flight.answers);
+    if (this.#now() - this.#unwritableSince > source.patienceMs || hardSignal.aborted) throw withLosses(error, given);
     // A turn that claims nothing may be able to write what one that claims could not.
     if (flight.answers > 0) await this.#clock.sleep(WRITE_RETRY_MS, hardSignal);
     return this.#skipped();

@@ -24,7 +24,9 @@ export function createRejectsFile(path: string, onProblem: (reason: string) => v
       if (refused) return;
       try {
         file ??= createAnew(target);
-        writeSync(file, text.endsWith("\n") ? text : `${text}\n`);
+        const bytes = Buffer.from(text.endsWith("\n") ? text : `${text}\n`);
+        // A disk that is nearly full takes a part.
+        for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written);
       } catch (error) {
         refused = true;
         onProblem((fileProblem(error, "unreadable records to", path, "write") as Error).message);

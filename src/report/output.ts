@@ -1,14 +1,14 @@
 /** Writes the output of a command to stdout or to a file. */
-import { randomBytes } from "node:crypto";
 import { createWriteStream, type Stats } from "node:fs";
 import { type FileHandle, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setImmediate } from "node:timers/promises";
 import { fileProblem } from "../read-file.ts";
 import { InterruptedError, StoppedError, UserError } from "../errors.ts";
 import type { Io } from "../io.ts";
+import { temporaryPath } from "../temporary.ts";
 
 type Lines = string | Iterable<string> | AsyncIterable<string>;
 type Surroundings = Pick<Io, "stdout" | "cwd" | "signal">;
@@ -62,7 +62,7 @@ async function writeWhole(
   chunks: AsyncIterable<string>,
   signal: AbortSignal,
 ): Promise<void> {
-  const temporary = join(dirname(target), `.ses-mail-${randomBytes(6).toString("hex")}.tmp`);
+  const temporary = temporaryPath(dirname(target));
   const file = await create(temporary, path);
   try {
     try {

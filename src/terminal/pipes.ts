@@ -18,6 +18,15 @@ export function surviveClosedPipes(io: Io): void {
   guard(io.stderr);
 }
 
+/** Resolves when `signal` or `ended` aborts. */
+function signalled(signal: AbortSignal, ended: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true, signal: ended });
+    ended.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
 function guard(stream: NodeJS.WritableStream): void {
   if (failures.has(stream)) return;
   failures.set(stream, null);
@@ -34,11 +43,8 @@ function guard(stream: NodeJS.WritableStream): void {
 export async function resultWritten({ stdout, signal, clock }: Pick<Io, "stdout" | "signal" | "clock">): Promise<void> {
   const written = new Promise<void>((resolve) => void stdout.write("", () => resolve()));
   const ended = new AbortController();
-  const lastWords = async () => {
-    while (!signal.aborted && !ended.signal.aborted) await clock.sleep(60_000, AbortSignal.any([signal, ended.signal]));
-    if (!ended.signal.aborted) await clock.sleep(LAST_WORDS_MS, ended.signal);
-  };
-  await Promise.race([written, lastWords()]);
+  const lastWords = signalled(signal, ended.signal).then(() => clock.sleep(LAST_WORDS_MS, ended.signal));
+  await Promise.race([written, lastWords]);
   ended.abort();
   const failure = failures.get(stdout);
   if (!failure) return;

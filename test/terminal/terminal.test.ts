@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
+import { Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { undated } from "../support/expected.ts";
 import { InterruptedError } from "../../src/errors.ts";
+import { resultWritten } from "../../src/terminal/pipes.ts";
 import { createTerminal, type Terminal, type TerminalOptions } from "../../src/terminal/terminal.ts";
 import { fakeIo, type FakeIo } from "../support/fake-io.ts";
 import { screenOf } from "../support/screen.ts";
@@ -302,8 +304,22 @@ describe("a reader that goes away", () => {
 
   test("a full disk under stdout is one, under stderr it is not", async () => {
     const { io } = await open();
-    expect(() => io.stdout.emit("error", broken("ENOSPC"))).toThrow("ENOSPC");
-    expect(() => io.stderr.emit("error", broken("ENOSPC"))).not.toThrow();
+    io.stderr.emit("error", broken("ENOSPC"));
+    await resultWritten(io);
+    io.stdout.emit("error", broken("EPIPE"));
+    await resultWritten(io);
+    io.stdout.emit("error", broken("ENOSPC"));
+    await expect(resultWritten(io)).rejects.toThrow(/cannot write the result to stdout/);
+  });
+
+  test("that stays and does not read: after a signal the rest is given up", async () => {
+    const { io } = await open();
+    const ended = new AbortController();
+    const stuck = new Writable({ write: () => undefined });
+    stuck.write("a result");
+    const written = resultWritten({ ...io, stdout: stuck, signal: ended.signal });
+    ended.abort("SIGINT");
+    await written;
   });
 
   test("streams are guarded once, however many terminals there are", async () => {

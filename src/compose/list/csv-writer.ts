@@ -1,8 +1,10 @@
 /** Writes CSV: single lines, and the file of rejected rows. */
-import { closeSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import { defused } from "./formula.ts";
 import { rejectHeader } from "./own-files.ts";
 import { fileProblem, pathFrom } from "../../read-file.ts";
+import { temporaryPath } from "../../temporary.ts";
 
 /** White space around a field belongs to it only when the field is quoted. */
 const NEEDS_QUOTES = /[",\r\n]|^\s|\s$/;
@@ -39,12 +41,13 @@ export interface Rejects {
 }
 
 /**
- * The file of rejected rows: columns `line` and `reason`, then those of the list, `header` (`rejectHeader`). The first
- * row creates it (mode 0600). A relative `path` starts at `cwd`. An older file belongs to another run, so it is
- * replaced, or removed by `close` when no row was rejected.
+ * The file of rejected rows: columns `line` and `reason`, then those of the list, `header` (`rejectHeader`). It appears
+ * with `close`, whole or not at all (mode 0600). A relative `path` starts at `cwd`. An older file belongs to another run,
+ * so it is replaced, or removed by `close` when no row was rejected.
  */
 export function openRejects(path: string, header: string[], cwd = ""): Rejects {
   const target = pathFrom(cwd, path);
+  const temporary = temporaryPath(dirname(target));
   let file: number | null = null;
   let buffered = "";
   let closed: string | null | undefined;
@@ -53,12 +56,17 @@ export function openRejects(path: string, header: string[], cwd = ""): Rejects {
     try {
       return work();
     } catch (error) {
+      // A part of it would look like the whole, and take the last room of a full disk.
+      if (file !== null) closeSync(file);
+      file = null;
+      closed = null;
+      rmSync(temporary, { force: true });
       throw fileProblem(error, "the file of rejected rows", path, "write");
     }
   };
   const flush = (): void =>
     attempt(() => {
-      file ??= create(target);
+      file ??= openSync(temporary, "wx", 0o600);
       const bytes = Buffer.from(buffered);
       for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written);
       buffered = "";
@@ -77,14 +85,13 @@ export function openRejects(path: string, header: string[], cwd = ""): Rejects {
         return (closed = null);
       }
       flush();
-      closeSync(file);
+      attempt(() => {
+        if (file !== null) closeSync(file);
+        file = null;
+        // It replaces an old file with its permissions, and a link.
+        renameSync(temporary, target);
+      });
       return (closed = path);
     },
   };
-}
-
-/** Removes an old file first: opening it would keep its permissions and follow a link. */
-function create(path: string): number {
-  rmSync(path, { force: true });
-  return openSync(path, "wx", 0o600);
 }

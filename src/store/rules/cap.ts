@@ -21,5 +21,7 @@ export function hasRoom({ sentAt, inFlight }: Mails, { count }: RecipientCap): b
 export function roomAt({ sentAt, inFlight }: Mails, { count, windowMs }: RecipientCap, now: number): number {
   // There may be more mails than `count`, when the cap was lowered.
   const leaving = sentAt[sentAt.length + inFlight - count];
-  return leaving === undefined ? now + Math.min(LOOK_AGAIN_MS, windowMs) : leaving + windowMs;
+  if (leaving === undefined) return now + Math.min(LOOK_AGAIN_MS, windowMs);
+  // No wait is longer than the window, also when the clock was set back since the mail was sent.
+  return Math.min(leaving, now) + windowMs;
 }

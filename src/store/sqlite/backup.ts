@@ -1,8 +1,8 @@
 /** Copies a job file while others work on it. */
-import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { InterruptedError, UserError } from "../../errors.ts";
+import { temporaryPath } from "../../temporary.ts";
 import type { Job } from "./connection.ts";
 import { Database } from "./driver.ts";
 import { createLastIdReader } from "./numbering.ts";
@@ -27,7 +27,7 @@ export function createBackup({ db }: Pick<Job, "db">) {
   return {
     async backup(path: string, signal?: AbortSignal): Promise<BackupAnswer> {
       checkTarget(path);
-      const temporary = join(dirname(path), `.ses-mail-${randomBytes(6).toString("hex")}.tmp`);
+      const temporary = temporaryPath(dirname(path));
       try {
         // Created here and not by SQLite, so that others cannot read it even for a moment.
         closeSync(openSync(temporary, "wx", 0o600));
@@ -83,7 +83,10 @@ function prepare(temporary: string, path: string): number {
     db.pragma("journal_mode = delete");
     const found = db.pragma("integrity_check(1)", { simple: true });
     if (found !== "ok") {
-      throw new UserError(`the backup ${path} is damaged: ${String(found)}`, "is the disk in order? nothing was kept");
+      throw new UserError(
+        `the job file, or its copy ${path}, is damaged: ${String(found)}`,
+        "restore an older backup, or try another disk; nothing was kept",
+      );
     }
     db.prepare("update job set ids_after = ?").run(createLastIdReader(db)() + IDS_LEFT_OUT);
     return db.prepare<[], number>("select count(*) from message").pluck().get() ?? 0;

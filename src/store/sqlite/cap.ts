@@ -1,5 +1,6 @@
 /** The recipient cap: it counts the mails to an address over all topics, contents and processes of the job file. */
 import type { Claim, RecipientCap } from "../../deliver/source.ts";
+import type { Now } from "../rules/due.ts";
 import { hasRoom, type Mails, roomAt } from "../rules/cap.ts";
 import type { Connection } from "./connection.ts";
 import { waitUntilSql } from "./waiting.ts";
@@ -17,19 +18,20 @@ export interface CapTurn {
   write(): void;
 }
 
-/** Makes a function that begins the cap of a turn at `now` (ms since the epoch). */
-export function createCaps(db: Connection): (cap: RecipientCap, now: number) => CapTurn {
+/** Makes a function that begins the cap of a turn at `now`. */
+export function createCaps(db: Connection): (cap: RecipientCap, now: Now) => CapTurn {
   const recent = db
-    .prepare<[string, number], number | null>(
+    .prepare<[string, number, number], number | null>(
       `select m.sent_at from recipient r join message m on m.id = r.message_id
-       where r.address = ? and (m.state = 'sending' or m.sent_at > ?) order by m.sent_at`,
+       where r.address = ? and (m.state = 'sending' or (m.sent_at > ? and m.sent_at <= ?)) order by m.sent_at`,
     )
     .pluck();
   const move = db.prepare<[{ id: number; until: number }]>(
     `update message set not_before = ${waitUntilSql("@until")} where id = @id and state = 'pending'`,
   );
-  const readMails = (address: string, since: number): Mails => {
-    const times = recent.all(address, since);
+  // A mail that seems to be sent long after now was sent when the clock was wrong. It must not hold others back for ever.
+  const readMails = (address: string, windowMs: number, now: number): Mails => {
+    const times = recent.all(address, now - windowMs, now + windowMs);
     const sentAt = times.filter((time) => time !== null);
     return { sentAt, inFlight: times.length - sentAt.length };
   };
@@ -40,9 +42,9 @@ export function createCaps(db: Connection): (cap: RecipientCap, now: number) => 
     return {
       admits({ id, email }) {
         const address = email.toLowerCase();
-        const mails = known.get(address) ?? readMails(address, now - cap.windowMs);
+        const mails = known.get(address) ?? readMails(address, cap.windowMs, now.wall);
         const isAdmitted = hasRoom(mails, cap);
-        if (!isAdmitted) held.push({ id, until: roomAt(mails, cap, now) });
+        if (!isAdmitted) held.push({ id, until: now.steady + roomAt(mails, cap, now.wall) - now.wall });
         known.set(address, isAdmitted ? { ...mails, inFlight: mails.inFlight + 1 } : mails);
         return isAdmitted;
       },

@@ -7,8 +7,10 @@ import { type Counters, createCounters } from "./state-counters.ts";
 import { createDue, type Due } from "./due.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { createPaceRow } from "./pace-row.ts";
+import type { Now } from "../rules/due.ts";
 import { createPauses, type Pauses } from "./pauses.ts";
 import { createProcesses, type Processes } from "./processes.ts";
+import { createSteady, type Steady } from "./steady.ts";
 import { createSettler, type Settler } from "./settle.ts";
 import type { Reader } from "../store.ts";
 
@@ -32,7 +34,9 @@ export function createClaims(job: Job): Source & Pick<Reader, "peek"> & { leave(
   const settler = createSettler(db, counters);
   const pauses = createPauses(db);
   const memory = createTurnMemory();
-  const takeTurn = createTurn(job, { counters, due, pauses, processes, settler, memory });
+  const steady = createSteady(db, clock);
+  const both = () => ({ wall: clock.now(), steady: steady.now() });
+  const takeTurn = createTurn(job, { counters, due, pauses, processes, settler, memory, steady });
   let number = 0;
   /** For the loop that waits for mail: it claims nothing meanwhile, and would not notice. */
   const refuseWhenLost = (): void => {
@@ -75,12 +79,12 @@ export function createClaims(job: Job): Source & Pick<Reader, "peek"> & { leave(
 
     async nextDueInMs(scope) {
       refuseWhenLost();
-      return due.nextInMs(scope, clock.now());
+      return due.nextInMs(scope, both());
     },
 
-    outlook: async (scope) => due.outlook(scope, clock.now()),
+    outlook: async (scope) => due.outlook(scope, both()),
 
-    peek: async (scope) => due.find(scope, clock.now(), 1, null)[0] ?? null,
+    peek: async (scope) => due.find(scope, both(), 1, null)[0] ?? null,
 
     leave: () => processes.leave(),
   };
@@ -93,10 +97,11 @@ interface Parts {
   processes: Processes;
   settler: Settler;
   memory: TurnMemory;
+  steady: Steady;
 }
 
 /** Makes the function that takes one turn. It has to be called inside a transaction. */
-function createTurn({ db, clock }: Job, { counters, due, pauses, processes, settler, memory }: Parts) {
+function createTurn({ db, clock }: Job, { counters, due, pauses, processes, settler, memory, steady }: Parts) {
   const pace = createPaceRow(db);
   const capOf = createCaps(db);
   const claim = db.prepare<[number, number]>(
@@ -112,7 +117,7 @@ function createTurn({ db, clock }: Job, { counters, due, pauses, processes, sett
   };
 
   /** Finds what is due, and turns the topics of the first `most` messages to where they go now. */
-  const look = (scope: Scope, now: number, { wanted, most }: Allowance): { found: Claim[]; cap: CapTurn | null } => {
+  const look = (scope: Scope, now: Now, { wanted, most }: Allowance): { found: Claim[]; cap: CapTurn | null } => {
     for (;;) {
       const cap = scope.recipientCap === undefined ? null : capOf(scope.recipientCap, now);
       const found = wanted > 0 ? due.find(scope, now, wanted, cap) : [];
@@ -127,15 +132,16 @@ function createTurn({ db, clock }: Job, { counters, due, pauses, processes, sett
     const { settlements, room, perSecond, withinMs, scope, departed, throttledAgoMs } = request;
     counters.begin();
     const me = processes.renew();
-    const wallNow = clock.now();
-    pauses.beginAgain(wallNow);
-    settler.settle(settlements, me, wallNow);
+    steady.keep();
+    const instant = { wall: clock.now(), steady: steady.now() };
+    pauses.beginAgain(instant.wall);
+    settler.settle(settlements, me, instant);
 
     const now = clock.monotonic();
     const shifts = memory.shiftsOf(departed, calledAt);
     const throttledAt = throttledAgoMs === null ? null : calledAt - throttledAgoMs;
     const allowed = allow(pace.read(), { perSecond, room, shifts, withinMs, throttledAt }, now);
-    const { found, cap } = look(scope, wallNow, allowed);
+    const { found, cap } = look(scope, instant, allowed);
     cap?.write();
     const claims = found.slice(0, allowed.most);
     takeAll(claims, me);

@@ -35,6 +35,8 @@ interface TransactionOptions {
 
 /** How long a statement may block the event loop because of another process. Between attempts other work goes on. */
 const LOCK_ATTEMPT_MS = 50;
+/** Nobody keeps others from opening the file, except for the moment in which a new version of this program changes its schema. */
+const OPEN_PATIENCE_MS = 30_000;
 /** After the first signal a patient wait lasts this long at most. */
 const LAST_PATIENCE_MS = 10_000;
 /**
@@ -60,7 +62,8 @@ export const NO_WAITING: Waiting = {
  * Opens the job file, creates it (mode 0600) when there is none, and brings its schema up to date. While another process holds the
  * file it waits, without blocking the event loop.
  * @throws UserError when the path cannot be a job file: its folder is missing, or it is not SQLite, another program's, or newer
- * than this program; StoppedError when the disk is full or fails; InterruptedError when a signal ended the wait.
+ * than this program; StoppedError when the disk is full or fails, or the file stays locked; InterruptedError when a signal
+ * ended the wait.
  */
 export async function openConnection(path: string, clock: Clock, waiting: Waiting = NO_WAITING): Promise<Connection> {
   return (await openPlace(path, clock, waiting)).db;
@@ -69,7 +72,7 @@ export async function openConnection(path: string, clock: Clock, waiting: Waitin
 /** The same, with the place of the file. Errors are as SQLite and the system gave them. */
 export async function openPlace(path: string, clock: Clock, waiting: Waiting): Promise<Pick<Job, "db" | "place">> {
   checkPath(path);
-  const wait = createWait(clock, waiting, { patienceMs: Number.POSITIVE_INFINITY, isPatient: false });
+  const wait = createWait(clock, waiting, { patienceMs: OPEN_PATIENCE_MS, isPatient: false });
   for (;;) {
     try {
       return attemptToOpen(path);

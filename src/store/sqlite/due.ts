@@ -1,23 +1,23 @@
 /** Finds the messages that may be claimed now, and says when the next one may. */
 import type { Claim, Outlook, Scope } from "../../deliver/source.ts";
-import { dueAt, dueSpans, laterSpans, lateSpan, type Span } from "../rules/due.ts";
+import { dueSpans, laterSpans, lateSpans, type Now, type Span, waitMs } from "../rules/due.ts";
 import type { CapTurn } from "./cap.ts";
 import type { Connection } from "./connection.ts";
 import { createSendable, type PausedTopic, type Sendable } from "./sendable.ts";
 import { createWaitingIndex, type Look } from "./waiting-index.ts";
 
-/** Looks at the pending messages of a scope, at an instant `now` (ms since the epoch). */
+/** Looks at the pending messages of a scope, at an instant `now`. */
 export interface Due {
   /**
    * Up to `limit` messages that are due, by priority, and older topics first as far as that needs no look at what is not due: of
    * what waited for a time, what was due earlier goes first. Within a topic what goes at once comes first, then what waited, by
    * time and order of arrival. Messages that `cap` holds back are left out; `CapTurn.write` postpones them.
    */
-  find(scope: Scope, now: number, limit: number, cap: CapTurn | null): Claim[];
+  find(scope: Scope, now: Now, limit: number, cap: CapTurn | null): Claim[];
   /** Milliseconds until a message may be claimed; 0: now; null: none waits. */
-  nextInMs(scope: Scope, now: number): number | null;
+  nextInMs(scope: Scope, now: Now): number | null;
   /** Counts what waits. It reads an index entry for each message. */
-  outlook(scope: Scope, now: number): Outlook;
+  outlook(scope: Scope, now: Now): Outlook;
 }
 
 /** Makes what finds due messages in a job file. */
@@ -31,40 +31,42 @@ export function createDue(db: Connection): Due {
   const streamsOf = (look: Look, spans: readonly Span[]): Generator<Claim>[] =>
     spans.map((span) => (isAtOnce(span) ? index.atOnce(look) : index.timed(look, span)));
 
-  const isDue = (topics: Sendable, maxLateMs: number | null, at: number): boolean => {
+  const isDue = (topics: Sendable, maxLateMs: number | null, at: Now): boolean => {
     const spans = dueSpans(maxLateMs, at);
     const has = (look: Look, span: Span) =>
       isAtOnce(span) ? index.hasAtOnce(look) : index.earliest(look, span) !== null;
     return looks(topics, 1).some((look) => spans.some((span) => has(look, span)));
   };
 
-  /** When the first message falls due that is not due at `at`; Infinity: there is none. */
-  const laterThan = (topics: Sendable, at: number): number => {
+  /** Milliseconds until the first message falls due that is not due at `now`; Infinity: there is none. */
+  const laterMs = (topics: Sendable, now: Now): number => {
     let next = Infinity;
     for (const look of looks(topics, 1)) {
-      for (const span of laterSpans(at)) {
+      for (const span of laterSpans(now)) {
         const notBefore = index.earliest(look, span);
-        if (notBefore !== null) next = Math.min(next, dueAt(notBefore));
+        if (notBefore !== null) next = Math.min(next, waitMs(notBefore, now));
       }
     }
     return next;
   };
 
   /** The same for a topic whose pause ends by itself. */
-  const afterPause = ({ topics, leftMs }: PausedTopic, maxLateMs: number | null, now: number): number =>
-    isDue(topics, maxLateMs, now + leftMs) ? now + leftMs : laterThan(topics, now + leftMs);
+  const afterPause = ({ topics, leftMs }: PausedTopic, maxLateMs: number | null, now: Now): number => {
+    const open = { wall: now.wall + leftMs, steady: now.steady + leftMs };
+    return isDue(topics, maxLateMs, open) ? leftMs : leftMs + laterMs(topics, open);
+  };
 
-  const laterInMs = (scope: Scope, topics: Sendable, now: number): number | null => {
-    const paused = sendable.paused(scope, now).map((topic) => afterPause(topic, scope.maxLateMs, now));
-    const next = Math.min(laterThan(topics, now), ...paused);
-    return next === Infinity ? null : next - now;
+  const laterInMs = (scope: Scope, topics: Sendable, now: Now): number | null => {
+    const paused = sendable.paused(scope, now.wall).map((topic) => afterPause(topic, scope.maxLateMs, now));
+    const next = Math.min(laterMs(topics, now), ...paused);
+    return next === Infinity ? null : next;
   };
 
   return {
     find(scope, now, limit, cap) {
       const found: Claim[] = [];
       const spans = dueSpans(scope.maxLateMs, now);
-      for (const look of looks(sendable.of(scope, now), limit)) {
+      for (const look of looks(sendable.of(scope, now.wall), limit)) {
         for (const claim of merged(streamsOf(look, spans))) {
           if (cap === null || cap.admits(claim)) found.push(claim);
           if (found.length >= limit || cap?.isExhausted() === true) return found;
@@ -73,13 +75,13 @@ export function createDue(db: Connection): Due {
       return found;
     },
     nextInMs(scope, now) {
-      const topics = sendable.of(scope, now);
+      const topics = sendable.of(scope, now.wall);
       return isDue(topics, scope.maxLateMs, now) ? 0 : laterInMs(scope, topics, now);
     },
     outlook(scope, now) {
-      const topics = sendable.of(scope, now);
+      const topics = sendable.of(scope, now.wall);
       const due = index.count(topics, dueSpans(scope.maxLateMs, now));
-      const late = index.count(topics, [lateSpan(scope.maxLateMs, now)]);
+      const late = index.count(topics, lateSpans(scope.maxLateMs, now));
       return { due, late, nextDueInMs: laterInMs(scope, topics, now) };
     },
   };

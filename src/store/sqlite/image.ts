@@ -25,11 +25,17 @@ const LITTLE_ENDIAN_MAGIC = 0x377f0682;
  */
 export function openImage(path: string): Connection {
   const db = new Database(read(path));
-  // Messages name the file that was asked for.
-  Object.defineProperty(db, "name", { value: path });
+  images.set(db, path);
   // Sorting must not need a disk either.
   db.pragma("temp_store = memory");
   return db;
+}
+
+const images = new WeakMap<Connection, string>();
+
+/** The path of the job file that is open, or that was copied into memory. Messages name it. */
+export function fileOf(db: Connection): string {
+  return images.get(db) ?? db.name;
 }
 
 function read(path: string): Buffer {

@@ -1,6 +1,7 @@
 /** Keeps which processes hold messages in `sending`, and finds those that are dead. */
 import { hostname } from "node:os";
-import { kill, pid } from "node:process";
+import { pid } from "node:process";
+import { isAlive, type Machine, thisMachine } from "../../machine.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
 
@@ -8,6 +9,8 @@ import type { Connection } from "./connection.ts";
 const LEASE_MS = 60_000;
 /** A turn renews a lease that is older than this. */
 const RENEW_MS = 5_000;
+/** A lease that seems to last longer was measured by a clock that has been set since. Those of two machines differ by less. */
+const LONGEST_LEFT_MS = 3_600_000;
 /** No call may leave in this last part of a lease, because it takes a while to reach SES. */
 const MARGIN_MS = 15_000;
 
@@ -18,7 +21,10 @@ interface ProcessRow {
   pid: number;
   /** When the process started (ms since the epoch). It tells the process from a later one with the same pid. */
   origin: number;
-  /** When the lease was renewed, by the monotonic clock that all processes of one machine share. */
+  /** See `Machine`. Null: an older version wrote the row. */
+  boot: string | null;
+  process_table: string | null;
+  /** When the lease was renewed, by the monotonic clock that all processes of one `boot` share. */
   renewed_mono: number;
   /** When the lease ends, by the wall clock. It is for other machines. */
   lease_until: number;
@@ -34,7 +40,7 @@ export interface Processes {
   confirm(): void;
   /** To be called when the transaction failed, so that what `renew` did in it never happened. */
   revoke(): void;
-  /** The rows of processes that are dead, as far as can be told from this machine. */
+  /** The rows of processes that are dead, as far as can be told from here. */
   dead(): ProcessRow[];
   /** Deletes our row, unless we still hold messages. Never throws. */
   leave(): void;
@@ -43,10 +49,11 @@ export interface Processes {
 /** Makes the processes of one handle on a job file. Two handles in one process count as two processes. */
 export function createProcesses(db: Connection, clock: Clock): Processes {
   const host = hostname();
+  const machine = thisMachine();
   const origin = performance.timeOrigin;
   const all = db.prepare<[], ProcessRow>("select * from process");
-  const insert = db.prepare<[string, number, number, number, number]>(
-    "insert into process (host, pid, origin, renewed_mono, lease_until) values (?, ?, ?, ?, ?)",
+  const insert = db.prepare<[string, number, number, string, string | null, number, number]>(
+    "insert into process (host, pid, origin, boot, process_table, renewed_mono, lease_until) values (?, ?, ?, ?, ?, ?, ?)",
   );
   const renew = db.prepare<[number, number, number]>(
     "update process set renewed_mono = ?, lease_until = ? where id = ?",
@@ -73,7 +80,10 @@ export function createProcesses(db: Connection, clock: Clock): Processes {
         return me;
       }
       registered = false;
-      me = Number(insert.run(host, pid, origin, renewed.monotonic, leaseUntil).lastInsertRowid);
+      me = Number(
+        insert.run(host, pid, origin, machine.boot, machine.processTable, renewed.monotonic, leaseUntil)
+          .lastInsertRowid,
+      );
       return me;
     },
     validUntil: () => renewed.monotonic + LEASE_MS - MARGIN_MS,
@@ -84,7 +94,7 @@ export function createProcesses(db: Connection, clock: Clock): Processes {
       if (!registered) me = null;
       renewed = { monotonic: -Infinity, wall: -Infinity };
     },
-    dead: () => all.all().filter((row) => row.id !== me && isDead(row, { host, origin }, clock)),
+    dead: () => all.all().filter((row) => row.id !== me && isDead(row, { host, origin, machine }, clock)),
     leave() {
       if (me === null) return;
       try {
@@ -99,22 +109,28 @@ export function createProcesses(db: Connection, clock: Clock): Processes {
   };
 }
 
-function isDead(row: ProcessRow, here: Pick<ProcessRow, "host" | "origin">, clock: Clock): boolean {
-  // The monotonic clock of another machine says nothing here.
-  if (row.host !== here.host) return row.lease_until < clock.now();
-  const silentMs = clock.monotonic() - row.renewed_mono;
-  const rebooted = silentMs < 0;
-  const recycledPid = row.pid === pid && row.origin !== here.origin;
-  // Setting the wall clock must not make a process look dead, so the monotonic clock decides.
-  return rebooted || recycledPid || silentMs > LEASE_MS || !isAlive(row.pid);
+interface Here extends Pick<ProcessRow, "host" | "origin"> {
+  machine: Machine;
 }
 
-function isAlive(processId: number): boolean {
-  try {
-    kill(processId, 0);
-    return true;
-  } catch (error) {
-    // EPERM means that it lives and belongs to another user.
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+/** A process is dead when its lease has run out, or when we see its process table and it is not there. */
+function isDead(row: ProcessRow, here: Here, clock: Clock): boolean {
+  return isLeaseOver(row, here, clock) || isMissing(row, here);
+}
+
+function isLeaseOver(row: ProcessRow, { host, machine }: Here, clock: Clock): boolean {
+  const sharesClock = row.boot === null ? row.host === host : row.boot === machine.boot;
+  // Setting the wall clock must not make a process look dead, so the monotonic clock decides where it can.
+  if (sharesClock) {
+    const silentMs = clock.monotonic() - row.renewed_mono;
+    return silentMs < 0 || silentMs > LEASE_MS;
   }
+  const leftMs = row.lease_until - clock.now();
+  return leftMs < 0 || leftMs > LONGEST_LEFT_MS;
+}
+
+function isMissing(row: ProcessRow, { origin, machine }: Here): boolean {
+  if (row.process_table === null || row.process_table !== machine.processTable) return false;
+  const recycledPid = row.pid === pid && row.origin !== origin;
+  return recycledPid || !isAlive(row.pid);
 }

@@ -333,5 +333,15 @@ export const MIGRATIONS: readonly string[] = [
   create trigger suppression_removed after delete on suppression when old.rehearsal = 0 begin
     update tally set suppressions = suppressions - 1;
   end;
+
+  -- Which start of which machine a process runs on, and whose process ids it sees. Null: an older version wrote the row.
+  alter table process add column boot text;
+  alter table process add column process_table text;
+
+  -- The steady time by which messages wait (store/sqlite/steady.ts): of which start of which machine, what is added to its monotonic
+  -- clock, and the latest time that was kept.
+  alter table job add column clock_boot text;
+  alter table job add column clock_shift integer not null default 0;
+  alter table job add column clock_at integer not null default 0;
   `,
 ];

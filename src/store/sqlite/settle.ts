@@ -4,6 +4,7 @@
  */
 import type { Settlement } from "../../deliver/source.ts";
 import type { State } from "../../message.ts";
+import type { Now } from "../rules/due.ts";
 import { decide, type Move, PROCESS_DIED } from "../rules/settle.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./state-counters.ts";
@@ -13,8 +14,8 @@ import { waitUntilSql } from "./waiting.ts";
 
 /** Writes what became of claims. To be used inside a transaction, between `begin` and `write` of its counters. */
 export interface Settler {
-  /** Writes the answers that process `me` brings at the instant `now` (wall clock, ms). */
-  settle(settlements: readonly Settlement[], me: number, now: number): void;
+  /** Writes the answers that process `me` brings at the instant `now`. */
+  settle(settlements: readonly Settlement[], me: number, now: Now): void;
   /**
    * Puts in doubt what a process left in flight and forgets the process. A message that an event or a visit proves sent becomes
    * `sent`. Returns how many are in doubt.
@@ -40,8 +41,9 @@ export function createSettler(db: Connection, counters: Counters): Settler {
   const write = createMoveWriter(db);
   const { proveNoted } = createProver(db, counters);
 
-  const settleOne = (settlement: Settlement, me: number, now: number): void => {
+  const settleOne = (settlement: Settlement, me: number, at: Now): void => {
     const { id } = settlement;
+    const now = at.wall;
     // For nearly all answers one statement is enough, and it does what `decide` would say.
     if (settlement.kind === "sent" && write.sentByHolder(id, me, settlement.sesMessageId, now)) {
       counters.move(settlement.topicId, "sending", "sent");
@@ -57,7 +59,7 @@ export function createSettler(db: Connection, counters: Counters): Settler {
     if (move === null) return;
     // Whatever was not put back untried may have been a call.
     if (settlement.kind !== "put_back" || settlement.attempted) counters.calledAt(row.topic_id, now);
-    write.move(id, move, now);
+    write.move(id, move, at);
     counters.move(row.topic_id, move.from, move.to);
     if (move.to === "sent") counters.sentAt(row.topic_id, now);
   };
@@ -123,11 +125,11 @@ function createMoveWriter(db: Connection) {
     sentByHolder: (id: number, me: number, sesMessageId: string, now: number): boolean =>
       sentByHolder.run(sesMessageId, now, id, me).changes > 0,
     /** Writes any move. */
-    move(id: number, move: Move, now: number): void {
+    move(id: number, move: Move, { wall, steady }: Now): void {
       const { from, attempts } = move;
       switch (move.to) {
         case "sent":
-          sent.run({ id, from, attempts, sesMessageId: move.sesMessageId, now });
+          sent.run({ id, from, attempts, sesMessageId: move.sesMessageId, now: wall });
           return;
         case "failed":
         case "in_doubt":
@@ -135,7 +137,7 @@ function createMoveWriter(db: Connection) {
           return;
         default: {
           const { to, error, delayMs } = move;
-          const notBefore = delayMs === null ? null : Math.round(now + delayMs);
+          const notBefore = delayMs === null ? null : Math.round(steady + delayMs);
           putBack.run({ id, from, to, attempts, error, notBefore });
         }
       }

@@ -7,7 +7,7 @@ import { createPing, createSchema, type Job, NO_WAITING, openPlace, prepareImage
 import { Database } from "./driver.ts";
 import { createEventSink } from "./events.ts";
 import { atTheEdge } from "./edge.ts";
-import { openImage } from "./image.ts";
+import { fileOf, openImage } from "./image.ts";
 import { createLatePart } from "./late-part.ts";
 import { createLists } from "./lists.ts";
 import { createMailReader } from "./mails.ts";
@@ -65,7 +65,7 @@ async function assemble(job: Job): Promise<Opened<SqliteStore>> {
   try {
     const store = createStore(job);
     const recovered = await store.recover();
-    return { ...atTheEdge(store, (error) => explain(error, db.name)), recovered };
+    return { ...atTheEdge(store, (error) => explain(error, fileOf(db))), recovered };
   } catch (error) {
     db.close();
     throw error;
@@ -81,7 +81,7 @@ function createStore(job: Job): SqliteStore {
     jobId,
     ...source,
     ...lists,
-    stage: async () => atTheEdge(await lists.stage(), (error) => explain(error, db.name)),
+    stage: async () => atTheEdge(await lists.stage(), (error) => explain(error, fileOf(db))),
     ...createTopicActions(job),
     ...createEventSink(job, jobId),
     ...createSuppressions(job),

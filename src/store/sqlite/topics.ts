@@ -4,6 +4,7 @@ import { UserError } from "../../errors.ts";
 import { NO_TOPIC, type State } from "../../message.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createPauses } from "./pauses.ts";
+import { fileOf } from "./image.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { TopicRefusedError } from "../rules/admit.ts";
 import { suppressedSql } from "./suppressed.ts";
@@ -138,7 +139,7 @@ export function topicIdOf(db: Connection, topic: string): number {
   if (id !== undefined) return id;
   const known = db.prepare<[], string>("select name from topic order by id desc limit 5").pluck().all();
   throw new UserError(
-    `there is no topic "${topic}" in ${db.name}`,
+    `there is no topic "${topic}" in ${fileOf(db)}`,
     known.length > 0 ? `topics here: ${known.join(", ")}` : "it holds no topics yet; is --db right?",
   );
 }

@@ -96,7 +96,7 @@ function damage(error: unknown, code: string, path: string): Trouble | null {
     return { message, hint: "choose another file with --db", isMistake: true };
   }
   if (!code.startsWith("SQLITE_CORRUPT")) return null;
-  const message = `the job file ${path} is damaged: ${error instanceof Error ? error.message : code}`;
+  const message = `the job file ${path} is damaged, or its disk fails: ${error instanceof Error ? error.message : code}`;
   return { message, hint: "restore it from a backup", isMistake: true };
 }
 

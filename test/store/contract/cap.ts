@@ -37,6 +37,22 @@ export function cap(prepare: Prepare): void {
       expect(await take(one, 9, capped(2))).toEqual([]);
     });
 
+    it("waits no longer than its window at a time, also when the wall clock was set back since", async () => {
+      const { open, clock } = await prepare();
+      const store = await open();
+      for (const code of ["1", "2"]) await counts(store, ["a@x.example"], { content: content(code) });
+      clock.setForward(HOUR / 2);
+      const [first] = await take(store, 1, capped(1));
+      await settle(store, sent(first));
+      clock.setForward(-HOUR / 2);
+      await take(store, 9, capped(1));
+      expect((await store.nextDueInMs(capped(1))) ?? Infinity).toBeLessThanOrEqual(HOUR);
+      clock.pass(HOUR);
+      await take(store, 9, capped(1));
+      clock.pass(HOUR / 2);
+      expect(await take(store, 9, capped(1))).toHaveLength(1);
+    });
+
     it("K6: lets the next go when the oldest has left the window: no attempt, no error", async () => {
       const { open, clock } = await prepare();
       const store = await open();

@@ -70,6 +70,32 @@ export function outlooks(prepare: Prepare): void {
     expect(await store.nextDueInMs(EVERYTHING)).toBe(0);
   });
 
+  it.each([3_600_000, -3_600_000, 400 * 86_400_000, -400 * 86_400_000])(
+    "a back-off lasts as long as it was to, also when the wall clock is set by %i ms, of scheduled messages too",
+    async (by) => {
+      const { open, clock } = await prepare();
+      const store = await open();
+      await ingest(store, ["a@x.example"]);
+      await ingest(store, ["b@x.example"], { topic: "july", at: clock.now() });
+      const [a, b] = (await turn(store, 2)).claims;
+      await settle(store, putBackFor(a, 2_000), putBackFor(b, 2_000));
+      clock.setForward(by);
+      for (const handle of [store, await open()]) expect(await handle.nextDueInMs(EVERYTHING)).toBe(2_000);
+      clock.pass(1_999);
+      expect((await turn(store, 2)).claims).toEqual([]);
+      clock.pass(1);
+      expect((await turn(store, 2)).claims).toHaveLength(2);
+    },
+  );
+
+  it("the time that a person named is one of the wall clock, also when that is set", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await ingest(store, ["a@x.example"], { at: clock.now() + 3_600_000 });
+    clock.setForward(3_000_000);
+    expect(await store.nextDueInMs(EVERYTHING)).toBe(600_000);
+  });
+
   it("counts what is overdue by more than the limit, and not as due", async () => {
     const { open, clock } = await prepare();
     const store = await open();

@@ -34,6 +34,17 @@ export function processes(prepare: Prepare): void {
     expect(await four.totals("june")).toMatchObject({ pending: 2, in_doubt: 3 });
   });
 
+  it.each([3_600_000, -3_600_000])("takes nobody for dead because the wall clock was set by %i ms", async (by) => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await ingest(store, PEOPLE);
+    await turn(store, 1);
+    clock.setForward(by);
+    expect((await open()).recovered).toBe(0);
+    clock.pass(LEASE_OVER_MS);
+    expect((await open()).recovered).toBe(1);
+  });
+
   it("takes nobody for dead before the lease is over", async () => {
     const { open, clock } = await prepare();
     const store = await open();

@@ -41,7 +41,7 @@ async function cost(later: number, ofOneTopic: number): Promise<[number, unknown
     const answer = ask();
     return [count() - before, answer];
   };
-  const now = clock.now();
+  const now = { wall: clock.now(), steady: clock.now() };
   const found = [
     asked(() => due.find(scope, now, 14, null).map(({ email }) => email)),
     asked(() => due.find({ ...scope, topic: "due" }, now, 14, null).length),

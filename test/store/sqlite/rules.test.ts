@@ -1,6 +1,6 @@
 /** What this store writes in SQL of the rules that all stores share. */
 import { expect, it } from "vitest";
-import { UNSCHEDULED, waitUntil } from "../../../src/store/rules/due.ts";
+import { SCHEDULED, UNSCHEDULED, waitUntil } from "../../../src/store/rules/due.ts";
 import { EVENT_COUNTERS, MARKS } from "../../../src/store/rules/event-counters.ts";
 import { Database } from "../../../src/store/sqlite/driver.ts";
 import { MIGRATIONS } from "../../../src/store/sqlite/schema.ts";
@@ -14,6 +14,7 @@ const notBefore = fc.oneof(
   fc.constant(0),
   instant,
   instant.map((at) => at - UNSCHEDULED),
+  instant.map((at) => at - SCHEDULED),
 );
 
 it("the statement that makes a message wait says what the rule says", () => {
