@@ -15,7 +15,7 @@ const HINTS: Record<TopicRefusal, (topic: string) => string> = {
 
 /** A name for a rehearsal of the topic. Names have 100 characters at most. */
 function rehearsalName(topic: string): string {
-  return `${[...topic].slice(0, 95).join("")}-test`;
+  return `${Array.from(topic).slice(0, 95).join("")}-test`;
 }
 
 /** The error for a refusal: why, and what to do about it. */

@@ -65,9 +65,22 @@ async function countersOf({ terminal }: Context, store: Topics & Reader, asked: 
   const { topic, format, flags } = asked;
   const { withRates, statsCsv, statsTable } = await import("../report/stats.ts");
   const rows = (await count(store, topic, flags.hours)).map(withRates);
+  const endpoints = new Map((await store.topics()).map((row) => [row.topic, row.endpoint]));
   if (format === "csv") return statsCsv(rows, { raw: flags.raw ?? false });
-  if (format === "json") return `${JSON.stringify(topic === null ? { topics: rows } : rows[0])}\n`;
-  return `${await statsTable(rows, terminal)}\n`;
+  if (format === "json") {
+    const objects = rows.map((row) => ({ ...row, endpoint: endpoints.get(row.topic) ?? null }));
+    return `${JSON.stringify(topic === null ? { topics: objects } : objects[0])}\n`;
+  }
+  const rehearsed = rows.map((row) => row.topic).filter((name) => endpoints.get(name) === "sandbox");
+  return `${await statsTable(rows, terminal)}\n${rehearsalNote(rehearsed, rows.length)}`;
+}
+
+/** Says which of the topics never left this machine; nothing when all are real. */
+function rehearsalNote(rehearsed: readonly string[], topics: number): string {
+  if (rehearsed.length === 0) return "";
+  if (topics === 1) return "a rehearsal: nothing left this machine\n";
+  const named = rehearsed.slice(0, 5).map((name) => `"${name}"`);
+  return `only rehearsed: ${[...named, ...(rehearsed.length > 5 ? [`${rehearsed.length - 5} more`] : [])].join(", ")}\n`;
 }
 
 async function breakdownOf({ io, terminal }: Context, store: Reader, asked: Asked & { topic: string; by: Line }) {

@@ -2,6 +2,7 @@
 import { parseAddress } from "../compose/address/address.ts";
 import type { Context } from "./context.ts";
 import { EXIT, UserError } from "../errors.ts";
+import type { Suppression } from "../store/rows.ts";
 import { isoTime } from "../time/iso.ts";
 
 /** Options of `suppress add`. */
@@ -47,15 +48,25 @@ function checkAddress(text: string): string {
 /** `suppress list`: prints every suppressed address, why it is suppressed, and since when. */
 export async function listSuppressions({ openStore, terminal, globals }: Context): Promise<number> {
   const store = await openStore({ ifMissing: "refuse" });
-  const rows: { address: string; reason: string; source: string; detail: string | null; created_at: string }[] = [];
+  const rows: (Omit<Suppression, "createdAt"> & { created_at: string })[] = [];
   for await (const { createdAt, ...row } of store.suppressions()) {
     rows.push({ ...row, created_at: isoTime(createdAt) });
   }
   if (globals.json) terminal.json({ suppressions: rows });
   else if (rows.length === 0) terminal.result("nobody is suppressed");
   else {
-    const cells = rows.map((row) => [row.address, row.reason, row.source, row.created_at, row.detail ?? ""]);
-    terminal.result(await terminal.table(["address", "reason", "source", "since", "detail"], cells));
+    // Most job files have none of rehearsals, and then nobody needs the column.
+    const marked = rows.some(({ rehearsal }) => rehearsal);
+    const cells = rows.map((row) => [
+      row.address,
+      row.reason,
+      row.source,
+      ...(marked ? [row.rehearsal ? "rehearsals only" : "all mail"] : []),
+      row.created_at,
+      row.detail ?? "",
+    ]);
+    const head = ["address", "reason", "source", ...(marked ? ["holds for"] : []), "since", "detail"];
+    terminal.result(await terminal.table(head, cells));
   }
   return EXIT.done;
 }

@@ -20,6 +20,7 @@ function toJson(row: TopicRow) {
     topic: row.topic,
     not_before: isoTime(row.notBefore),
     cancelled_at: isoTime(row.cancelledAt),
+    endpoint: row.endpoint,
     total: row.total,
     ...states,
   };
@@ -27,5 +28,10 @@ function toJson(row: TopicRow) {
 
 function toCells(row: TopicRow): (string | number)[] {
   const due = row.cancelledAt !== null ? "cancelled" : (isoTime(row.notBefore) ?? "at once");
-  return [row.topic, due, row.total, ...STATES.map((state) => row[state])];
+  return [
+    row.topic,
+    row.endpoint === "sandbox" ? `${due} (rehearsal)` : due,
+    row.total,
+    ...STATES.map((state) => row[state]),
+  ];
 }

@@ -111,7 +111,8 @@ function List({ found, wanted, total, onLeave }) {
 
 /** @param {{ suppression: Suppression, onLeave: ((suppression: Suppression) => void) | null }} props */
 function Row({ suppression, onLeave }) {
-  const { address, reason, detail, created_at: since } = suppression;
+  const { address, detail, created_at: since } = suppression;
+  const reason = reasonOf(suppression);
   const shown = visible(detail ?? "");
   return html`<tr>
     <th scope="row">
@@ -211,4 +212,14 @@ function Add({ onDone }) {
       <div class="buttons"><button type="submit" class="primary" disabled=${isBusy}>Suppress</button></div>
     </form>
   </section>`;
+}
+
+/**
+ * Why the address is suppressed, and whether only rehearsals leave it out.
+ *
+ * @param {Suppression} suppression
+ * @returns {string}
+ */
+function reasonOf({ reason, rehearsal }) {
+  return rehearsal ? `${reason}, in rehearsals` : reason;
 }

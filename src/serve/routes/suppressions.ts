@@ -18,6 +18,7 @@ const SUPPRESSION = object({
   source: { type: "string" },
   detail: TEXT,
   created_at: { type: "string", format: "date-time" },
+  rehearsal: { type: "boolean", description: "A rehearsal made it, and it holds for rehearsals only" },
 });
 
 const SUPPRESS_BODY = {

@@ -101,7 +101,9 @@ function createRequestTopics(db: Connection, clock: Clock) {
   const nameOfRehearsal = (name: string): string => {
     for (let n = 1; ; n++) {
       const ending = n === 1 ? " (rehearsal)" : ` (rehearsal ${n})`;
-      const candidate = `${[...name].slice(0, MOST_CHARACTERS - ending.length).join("")}${ending}`;
+      const candidate = `${Array.from(name)
+        .slice(0, MOST_CHARACTERS - ending.length)
+        .join("")}${ending}`;
       if (find(candidate) === undefined) return candidate;
     }
   };

@@ -265,8 +265,8 @@ function telling(prepare: Prepare): void {
       await settle(store, settlementOf(claim));
       expect(await store.topic("june")).toMatchObject({
         endpoint: "ses",
-        calledAt: called ? expect.any(Number) : null,
       });
+      expect((await store.topic("june"))?.calledAt !== null).toBe(called);
       expect(await rehearse(store)).toHaveLength(called ? 0 : 2);
       expect((await store.topic("june"))?.endpoint).toBe(called ? "ses" : "sandbox");
     },
@@ -349,7 +349,7 @@ function settingAside(prepare: Prepare): void {
     const result = await accept(store, [message(["a@x.example"], { topic: long })]);
     const now = `${"한".repeat(86)} (rehearsal 2)`;
     expect(result).toMatchObject({ kind: "stored", setAside: [{ topic: long, now }] });
-    expect([...now]).toHaveLength(100);
+    expect(Array.from(now)).toHaveLength(100);
   });
 
   it("but not while it runs, and not when it is cancelled", async () => {

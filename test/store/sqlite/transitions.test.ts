@@ -143,9 +143,9 @@ const DEEDS: Record<string, Deed> = {
   startAfresh: {
     by: by("start afresh"),
     act: ofTopic((store) =>
-      store
-        .startAfresh("june", { signal: new AbortController().signal, notBefore: null })
-        .catch((error: unknown) => expect(error).toBeInstanceOf(TopicRefusedError)),
+      store.startAfresh("june", { signal: new AbortController().signal, notBefore: null }).catch((error: unknown) => {
+        if (!(error instanceof TopicRefusedError)) throw error;
+      }),
     ),
   },
   sent: answer(sent),
