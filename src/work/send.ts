@@ -7,7 +7,7 @@ import { createSendLoop } from "../deliver/send.ts";
 import { emptyRun, type SendOptions, type SendResult } from "../deliver/sender.ts";
 import type { Scope } from "../deliver/source.ts";
 import { parseDuration } from "../time/duration.ts";
-import { connect, type Rehearsing, topicByTag } from "./endpoint.ts";
+import { connect, OUTBOX, type Rehearsing, topicByTag } from "./endpoint.ts";
 import { rehearsalEvents } from "./rehearsal-events.ts";
 import { AT_ONCE, type StagedList } from "./list.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
@@ -18,6 +18,7 @@ import type { RenderedMail } from "../message.ts";
 import type { Store, Topics } from "../store/store.ts";
 import { admit } from "../store/rules/admit.ts";
 import { storedTopic } from "../store/topic-name.ts";
+import { join } from "node:path";
 import { describeRehearsal, rehearsalOf, removeRehearsal, tellRehearsed } from "./afresh.ts";
 import type { TopicRow } from "../store/rows.ts";
 import { openLinks, readSecrets } from "../tracking/links.ts";
@@ -121,7 +122,15 @@ async function sendScope(context: Context, scope: Scope, setup: RunSetup, flags:
   // Some events came before the answer with their SES message id: match them now.
   await store.matchKeptEvents();
   const late = scope.maxLateMs === null ? 0 : (await store.outlook(scope)).late;
-  return answerRun(context, scope, setup, result, late);
+  const code = await answerRun(context, scope, setup, result, late);
+  if (setup.connection.sandbox && result.run.sent > 0) tellWhatNext(context, flags);
+  return code;
+}
+
+function tellWhatNext({ terminal }: Context, { outbox }: SendFlags): void {
+  terminal.info(
+    `Look at the mails: ${join(outbox ?? OUTBOX, "index.html")}. To send for real: the same command without --sandbox.`,
+  );
 }
 
 /** Takes only the topics that this run sends: a rehearsal must not touch what is in doubt at Amazon. */
