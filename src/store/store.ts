@@ -20,7 +20,6 @@ import type {
   AcceptRequest,
   AcceptResult,
   ApiKey,
-  Endpoint,
   ExportedMessage,
   FailedMessage,
   ListCounts,
@@ -82,8 +81,8 @@ export interface VisitSink {
    * messages were visited for the first time.
    */
   applyVisits(visits: readonly Visit[]): Promise<number>;
-  /** The address and topic of a message, and where the topic's mail goes; null: there is no such message. */
-  addressee(messageId: number): Promise<{ email: string; topic: string; endpoint: Endpoint | null } | null>;
+  /** The address and topic of a message; null: there is no such message. */
+  addressee(messageId: number): Promise<{ email: string; topic: string } | null>;
 }
 
 /**

@@ -49,7 +49,7 @@ export interface SesConnection {
 }
 
 /** Where the embedded sandbox POSTs its events. The URL is known once the gateway listens. */
-export interface EventTarget {
+interface EventTarget {
   url: Promise<string>;
   snsTopic: string;
 }

@@ -67,7 +67,8 @@ async function* jsonLines(
   endpoint: Endpoint | null,
   rows: AsyncGenerator<ExportRow>,
 ): AsyncGenerator<string> {
-  yield `{"topic":${JSON.stringify(topic)},"endpoint":${JSON.stringify(endpoint)},"messages":[`;
+  const rehearsal = endpoint === "sandbox" ? `,"endpoint":"sandbox"` : "";
+  yield `{"topic":${JSON.stringify(topic)}${rehearsal},"messages":[`;
   let separator = "\n";
   for await (const row of rows) {
     yield (

@@ -68,7 +68,8 @@ async function countersOf({ terminal }: Context, store: Topics & Reader, asked: 
   const endpoints = new Map((await store.topics()).map((row) => [row.topic, row.endpoint]));
   if (format === "csv") return statsCsv(rows, { raw: flags.raw ?? false });
   if (format === "json") {
-    const objects = rows.map((row) => ({ ...row, endpoint: endpoints.get(row.topic) ?? null }));
+    const isRehearsed = (name: string) => endpoints.get(name) === "sandbox";
+    const objects = rows.map((row) => (isRehearsed(row.topic) ? { ...row, endpoint: "sandbox" } : row));
     return `${JSON.stringify(topic === null ? { topics: objects } : objects[0])}\n`;
   }
   const rehearsed = rows.map((row) => row.topic).filter((name) => endpoints.get(name) === "sandbox");

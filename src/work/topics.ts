@@ -20,7 +20,8 @@ function toJson(row: TopicRow) {
     topic: row.topic,
     not_before: isoTime(row.notBefore),
     cancelled_at: isoTime(row.cancelledAt),
-    endpoint: row.endpoint,
+    // Only a rehearsal needs saying.
+    ...(row.endpoint === "sandbox" && { endpoint: row.endpoint }),
     total: row.total,
     ...states,
   };

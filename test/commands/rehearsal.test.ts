@@ -41,11 +41,9 @@ describe("after a rehearsal", () => {
     expect(real.stderr).toContain('The rehearsal of "june" is removed: 3 sent, 1 bounce, 1 complaint.');
     expect(server.received().sort()).toEqual(["ann@example.net", ...SIMULATOR]);
     expect(server.calls().some((call) => "ses-mail-rehearsal" in call.tags)).toBe(false);
-    expect(ok(await run(folder, ["stats", "june", "--json"]))).toMatchObject({
-      endpoint: "ses",
-      sent: 3,
-      delivered: 0,
-    });
+    const stats = ok(await run(folder, ["stats", "june", "--json"]));
+    expect(stats).toMatchObject({ sent: 3 });
+    expect(stats).not.toHaveProperty("endpoint");
     // And again: nobody.
     expect(ok(await run(folder, ["send", "june.csv", "--json"], { env: server.env }))).toMatchObject({
       run: { sent: 0 },
@@ -232,7 +230,7 @@ describe("the figures of a rehearsal", () => {
     ok(await run(folder, ["send", "june.csv", "--max", "1", "--json"], { env: server.env }));
     const taken = ok(await run(folder, ["ingest-events", "events.ndjson", "--json"]));
     expect(taken).toMatchObject({ applied: 0, settled: 0, suppressed: 0 });
-    expect(ok(await run(folder, ["stats", "june", "--json"]))).toMatchObject({ sent: 1, pending: 2, delivered: 0 });
+    expect(ok(await run(folder, ["stats", "june", "--json"]))).toMatchObject({ sent: 1, pending: 2 });
   });
 });
 
@@ -252,8 +250,11 @@ describe("the outbox of a rehearsal", () => {
     const folder = await campaign();
     for (const outbox of ["/proc/here", "june.csv", "june.csv/deep"]) {
       const refused = await run(folder, ["send", "june.csv", "--outbox", outbox]);
-      expect(refused.code, outbox).toBe(2);
-      expect(refused.stderr).toContain("outbox");
+      expect({ outbox, code: refused.code, stderr: refused.stderr }).toEqual({
+        outbox,
+        code: 2,
+        stderr: expect.stringContaining("outbox"),
+      });
     }
     expect(await rehearse(folder, "--outbox", "a/b")).toMatchObject({ run: { sent: 3 } });
     expect(existsSync(join(folder, "a/b/june/ann@example.net.eml"))).toBe(true);

@@ -1,5 +1,4 @@
 /** A rehearsal is removed in steps. Whenever that is killed, the same command goes on: nobody is mailed twice, and nobody is lost. */
-import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { Database } from "../../src/store/sqlite/driver.ts";
@@ -45,8 +44,7 @@ it("kill -9 in the middle of it, again and again, then the same command", async 
     await process.finished;
     if (Number(sandboxed.get()) > 0) killed++;
     // Nobody sends it meanwhile, not as a rehearsal either.
-    if (Number(sandboxed.get()) > 0) expect(Number(real.get())).toBe(0);
-    await copyFile(path, join(folder, "seen.db"));
+    expect(Number(sandboxed.get()) > 0 && Number(real.get()) > 0).toBe(false);
   }
   expect(killed).toBeGreaterThan(0);
   const last = await run(folder, ["send", file, "--rate", "100000", "--max", "400", "--json"], { env: server.env });

@@ -181,11 +181,8 @@ async function unsubscribeRoutes(app: FastifyInstance, { links, store }: Tracked
     async (request, reply) => {
       const reader = await addresseeOf(request.params.token);
       if (reader === null) return refuse(request, reply, answerUnknown);
-      const { email, topic, endpoint } = reader;
-      const detail = `link in "${topic}"`;
-      // Whoever tries the link of a mail that was rehearsed must not lose a reader.
-      const rehearsal = endpoint === "sandbox";
-      await commit.add({ address: email, reason: "unsubscribe", source: "link", detail, rehearsal });
+      const { email, topic } = reader;
+      await commit.add({ address: email, reason: "unsubscribe", source: "link", detail: `link in "${topic}"` });
       return answerPage(reply, 200, donePage(wantedBy(request), email));
     },
   );

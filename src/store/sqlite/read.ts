@@ -1,7 +1,7 @@
 /** Answers questions that change nothing. */
 import { type Content, STATES, type State, type Totals } from "../../message.ts";
 import type { Library } from "../../deliver/library.ts";
-import type { Endpoint, ExportedMessage, FailedMessage, SentCounts, TopicRow } from "../rows.ts";
+import type { ExportedMessage, FailedMessage, SentCounts, TopicRow } from "../rows.ts";
 import type { Reader, Topics, VisitSink } from "../store.ts";
 import type { Connection, Job } from "./connection.ts";
 import { EVENT_COUNTERS, MARK_OF } from "../rules/event-counters.ts";
@@ -78,8 +78,8 @@ function createMessageReader(db: Connection): MessageReader {
     );
   const failed = failedOf("");
   const failedOfTopic = failedOf("and m.topic_id = @topicId");
-  const addressee = db.prepare<[number], { email: string; topic: string; endpoint: Endpoint | null }>(
-    "select m.email, t.name as topic, t.endpoint from message m join topic t on t.id = m.topic_id where m.id = ?",
+  const addressee = db.prepare<[number], { email: string; topic: string }>(
+    "select m.email, t.name as topic from message m join topic t on t.id = m.topic_id where m.id = ?",
   );
   return {
     messages: createExport(db),

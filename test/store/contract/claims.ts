@@ -53,11 +53,7 @@ export function claims(prepare: Prepare): void {
     await addList(store, [{ email: "Zoe@x.example", fields, notBefore: 0 }], { columns: ["name", "email", "gift"] });
     const [claim] = (await turn(store, 1)).claims;
     expect(claim).toMatchObject({ email: "Zoe@x.example", fields, attempts: 0 });
-    expect(await store.addressee(claim?.id ?? 0)).toEqual({
-      email: "Zoe@x.example",
-      topic: "june",
-      endpoint: "ses",
-    });
+    expect(await store.addressee(claim?.id ?? 0)).toEqual({ email: "Zoe@x.example", topic: "june" });
     expect((await messagesOf(store))[0]?.fields).toEqual({
       name: '"Zoë" \\ O\'Neil\n',
       email: "zoe@x.example",
