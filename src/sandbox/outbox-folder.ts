@@ -1,5 +1,5 @@
 /** The mails of one topic in an outbox: a file for each, named after its address, and pages to click through. */
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { link, mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -99,7 +99,7 @@ export async function makeFolder(path: string): Promise<void> {
 /** Writes a page, and gives it its name when it is complete. */
 export async function replace(path: string, text: string, id: string): Promise<void> {
   // A name of its own, because two processes may write the same page.
-  const unfinished = join(path, "..", `.${id}.${randomBytes(6).toString("hex")}.tmp`);
+  const unfinished = join(path, "..", `.${id}.${randomUUID()}.tmp`);
   try {
     await writeFile(unfinished, text, { mode: 0o600 });
     await rename(unfinished, path);

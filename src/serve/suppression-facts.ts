@@ -11,6 +11,7 @@ export const SUPPRESSION = object({
   source: { type: "string" },
   detail: TEXT,
   created_at: { type: "string", format: "date-time" },
+  rehearsal: { type: "boolean", description: "A rehearsal made it, and it holds for rehearsals only" },
 });
 
 /** The entry as the API shows it. */

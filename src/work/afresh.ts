@@ -8,6 +8,8 @@ import type { Topics } from "../store/store.ts";
 
 /** So many names at most stand in one line. */
 const NAMED = 3;
+/** To remove the rehearsal of more messages takes long enough to say so. */
+const MANY = 50_000;
 
 /**
  * The topic, when it was only rehearsed and has to be started afresh before it goes to `endpoint`; null: it is fine. Throws `UserError`
@@ -40,6 +42,11 @@ export async function removeRehearsal(
   topic: string,
   notBefore: number | null = null,
 ): Promise<Rehearsal | null> {
+  const { total } = await store.totals(topic);
+  if (total > MANY)
+    terminal.info(
+      `Removing the rehearsal of "${topic}": ${total.toLocaleString("en-US")} messages, which takes a while.`,
+    );
   const removed = await tellingRefusals(store.startAfresh(topic, { signal: io.signal, notBefore }));
   if (removed !== null) terminal.info(`The rehearsal of "${topic}" is removed: ${describeRehearsal(removed)}.`);
   return removed;

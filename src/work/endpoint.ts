@@ -15,7 +15,7 @@ const DEFAULT_PER_SECOND = 14;
 /** More calls in flight would not help: one process cannot prepare that many mails a second. */
 const MOST_CONCURRENCY = 500;
 const ACCOUNT_TIMEOUT_MS = 5_000;
-/** Where the mails of a rehearsal land, in the working directory. */
+/** The folder for the mails of a rehearsal, when no other is named. */
 export const OUTBOX = "ses-mail-outbox";
 
 /** Options of every command that sends: where to, how fast, and how long to wait for an answer. */

@@ -4,7 +4,7 @@ import { EXIT, UserError } from "../errors.ts";
 import type { State } from "../message.ts";
 import { csvFile, outputPath, writeLines } from "./output.ts";
 import { type ExportRow, exportLines, surveyExport } from "../report/export.ts";
-import type { ExportedMessage } from "../store/rows.ts";
+import type { Endpoint, ExportedMessage } from "../store/rows.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { isoTime } from "../time/iso.ts";
 
@@ -26,15 +26,18 @@ export async function exportTopic(context: Context, name: string, flags: ExportF
   const store = await context.openStore({ ifMissing: "refuse", toRead: true });
   const topic = await storedTopic(store, name);
   const columns = await store.columns(topic);
+  const endpoint = (await store.topic(topic))?.endpoint ?? null;
   const output = outputPath(io.cwd, flags.output);
   const messages = () => store.messages(topic, flags.state ?? null);
-  if (globals.json && output === null) await writeLines(context, null, jsonLines(topic, exportRows(messages())));
+  if (globals.json && output === null)
+    await writeLines(context, null, jsonLines(topic, endpoint, exportRows(messages())));
   else {
     const raw = flags.raw ?? false;
     const survey = await surveyExport(messages(), columns, { raw });
     const lines = exportLines(exportRows(messages()), columns, { raw, survey });
     await writeLines(context, output, csvFile(lines, flags));
   }
+  if (endpoint === "sandbox") terminal.info(`"${topic}" was only rehearsed: nothing of it left this machine.`);
   if (output !== null) {
     if (globals.json) terminal.json({ topic, output });
     else terminal.info(`wrote ${output}`);
@@ -66,8 +69,13 @@ async function* exportRows(messages: AsyncGenerator<ExportedMessage>): AsyncGene
 }
 
 /** One JSON document, made row by row, so that memory does not grow with the topic. */
-async function* jsonLines(topic: string, rows: AsyncGenerator<ExportRow>): AsyncGenerator<string> {
-  yield `{"topic":${JSON.stringify(topic)},"messages":[`;
+async function* jsonLines(
+  topic: string,
+  endpoint: Endpoint | null,
+  rows: AsyncGenerator<ExportRow>,
+): AsyncGenerator<string> {
+  const rehearsal = endpoint === "sandbox" ? `,"endpoint":"sandbox"` : "";
+  yield `{"topic":${JSON.stringify(topic)}${rehearsal},"messages":[`;
   let separator = "\n";
   for await (const row of rows) {
     yield (

@@ -32,6 +32,8 @@ export interface RunFacts {
   removed?: Rehearsal | null;
   /** The rate of the run, in recipients per second; not set: nothing could be sent. */
   perSecond?: number;
+  /** The folder for the mails of a rehearsal; not set: the usual one. */
+  outbox?: string | undefined;
   /** The topics in which messages failed or came to be in doubt. */
   troubled: string[];
 }
@@ -66,7 +68,8 @@ export async function answerRun(
   // The line about nothing to do says itself what is for later.
   else if (stopped === null && reason !== null && !isIdle) terminal.info(reason);
   for (const line of await troubles(context, scope, facts)) terminal.warn(line);
-  if (scope.endpoint === "sandbox" && result.run.sent > 0) terminal.info(whereToLook(context, scope.topic));
+  if (scope.endpoint === "sandbox" && result.run.sent > 0)
+    terminal.info(whereToLook(context, scope.topic, facts.outbox ?? OUTBOX));
   if (scope.topic === null) await tellPaused(context, facts.store, scope.endpoint);
   return code;
 }
@@ -168,11 +171,11 @@ async function troubles(context: Context, scope: Scope, { store, troubled }: Run
   return lines;
 }
 
-function whereToLook(context: Context, topic: string | null): string {
+function whereToLook(context: Context, topic: string | null, outbox: string): string {
   const page = topic === null ? "" : join(topic, "index.html");
-  const isThere = page !== "" && existsSync(join(context.io.cwd, OUTBOX, page));
+  const isThere = page !== "" && existsSync(join(context.io.cwd, outbox, page));
   const stats = topic === null ? aboutAll(context, "stats") : aboutTopic(context, "stats", topic);
-  return `look: ${OUTBOX}/${isThere ? page : ""} · ${stats}`;
+  return `look: ${join(outbox, isThere ? page : "index.html")} · ${stats}; to send for real: the same command without --sandbox`;
 }
 
 // Exit code and result -----------------------------------------------------------------------------------------------

@@ -227,13 +227,8 @@ async function answer(sending: Sending, { plan, ingest, connection }: Job): Prom
   // Some events came before the answer with their SES message id: match them now.
   await store.matchKeptEvents();
   const late = scope.maxLateMs === null ? 0 : (await store.outlook(scope)).late;
-  return answerRun(
-    context,
-    scope,
-    { store, ingest, plan, removed, troubled: await troubled.topics(store) },
-    result,
-    late,
-  );
+  const facts = { store, ingest, plan, removed, troubled: await troubled.topics(store), outbox: flags.outbox };
+  return answerRun(context, scope, { ...facts, ...(connection && { perSecond: connection.perSecond }) }, result, late);
 }
 
 async function runWith(

@@ -73,9 +73,28 @@ async function countersOf(
 ) {
   const { statsCsv, statsTable, withRates } = await import("../report/stats.ts");
   const rows = (await count(store, topic, flags.hours)).map(withRates);
+  const endpoints = new Map((await store.topics()).map((row) => [row.topic, row.endpoint]));
   if (format === "csv") return statsCsv(rows, { raw: flags.raw ?? false });
-  if (format === "json") return topic === null ? jsonLines("topics", rows) : [`${JSON.stringify(rows[0])}\n`];
-  return statsTable(rows, terminal, { now: io.clock.now() });
+  const isRehearsed = ({ topic: name }: { topic: string }) => endpoints.get(name) === "sandbox";
+  if (format === "json") {
+    const objects = rows.map((row) => (isRehearsed(row) ? { ...row, endpoint: "sandbox" } : row));
+    return topic === null ? jsonLines("topics", objects) : [`${JSON.stringify(objects[0])}\n`];
+  }
+  const rehearsed = rows.filter(isRehearsed).map((row) => row.topic);
+  return withNote(statsTable(rows, terminal, { now: io.clock.now() }), rehearsalNote(rehearsed, rows.length));
+}
+
+async function* withNote(lines: AsyncIterable<string>, note: string): AsyncGenerator<string> {
+  yield* lines;
+  if (note !== "") yield note;
+}
+
+/** Says which of the topics never left this machine; nothing when all are real. */
+function rehearsalNote(rehearsed: readonly string[], topics: number): string {
+  if (rehearsed.length === 0) return "";
+  if (topics === 1) return "a rehearsal: nothing left this machine\n";
+  const named = rehearsed.slice(0, 5).map((name) => `"${name}"`);
+  return `only rehearsed: ${[...named, ...(rehearsed.length > 5 ? [`${rehearsed.length - 5} more`] : [])].join(", ")}\n`;
 }
 
 async function breakdownOf({ io, terminal }: Context, store: Reader, asked: Asked & { topic: string; by: Line }) {

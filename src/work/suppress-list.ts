@@ -2,7 +2,7 @@
 import { csvLine } from "../compose/list/csv-writer.ts";
 import { looksDefused } from "../compose/list/formula.ts";
 import { findName } from "../compose/list/name.ts";
-import { RAW_MARK, SUPPRESSION_FIELDS } from "../compose/list/own-files.ts";
+import { RAW_MARK, REHEARSAL_FIELD, SUPPRESSION_FIELDS } from "../compose/list/own-files.ts";
 import type { Recipients, Row } from "../compose/list/recipients.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "../errors.ts";
@@ -71,11 +71,12 @@ async function addRows({ openStore, terminal }: Context, recipients: Recipients,
 
 type RowReader = (row: Extract<Row, { address: string }>) => NewSuppression;
 
-/** Makes entries of rows. Source and time are taken only from a file that `suppress export` wrote. */
+/** Makes entries of rows. Source, time and whether it is of a rehearsal are taken only from a file that `suppress export` wrote. */
 function createReader(columns: string[], givenReason: string, now: () => number): RowReader {
   const [reasonAt, detailAt] = [findName("reason", columns), findName("detail", columns)];
   const isOurs = SUPPRESSION_FIELDS.every((name) => columns.includes(name));
-  const [sourceAt, sinceAt] = isOurs ? [columns.indexOf("source"), columns.indexOf("created_at")] : [-1, -1];
+  const at = (name: string) => (isOurs ? columns.indexOf(name) : -1);
+  const [sourceAt, sinceAt, rehearsalAt] = [at("source"), at("created_at"), at(REHEARSAL_FIELD)];
   return ({ address, fields }) => {
     const reason = (isOurs ? fields[reasonAt] : fields[reasonAt]?.trim()) || givenReason;
     const createdAt = pastInstant(fields[sinceAt] ?? "", now());
@@ -84,6 +85,7 @@ function createReader(columns: string[], givenReason: string, now: () => number)
       reason,
       source: fields[sourceAt]?.trim() || "import",
       detail: fields[detailAt] || null,
+      rehearsal: fields[rehearsalAt]?.trim() === "yes",
       ...(createdAt !== null && { createdAt }),
     };
   };
@@ -104,21 +106,27 @@ export async function exportSuppressions(context: Context, flags: SuppressExport
 }
 
 async function* suppressionLines(store: Suppressions, raw: boolean): AsyncGenerator<string> {
-  const mark = raw && (await needsMark(store)) ? [RAW_MARK] : [];
+  const needs = await survey(store);
+  const mark = raw && needs.mark ? [RAW_MARK] : [];
   const unmarked = mark.map(() => "");
-  yield csvLine([...SUPPRESSION_FIELDS, ...mark]);
-  for await (const { address, reason, source, createdAt, detail } of store.suppressions()) {
-    const cells = [address, reason, source, isoTime(createdAt), detail ?? "", ...unmarked];
+  yield csvLine([...SUPPRESSION_FIELDS, ...(needs.rehearsal ? [REHEARSAL_FIELD] : []), ...mark]);
+  for await (const { address, reason, source, createdAt, detail, rehearsal } of store.suppressions()) {
+    const kind = needs.rehearsal ? [rehearsal ? "yes" : ""] : [];
+    const cells = [address, reason, source, isoTime(createdAt), detail ?? "", ...kind, ...unmarked];
     yield csvLine(cells, { raw, trusted: 0 });
   }
 }
 
 /**
- * True when a reason or detail looks as if `csvLine` had already made it harmless for spreadsheets. The file then needs a mark, or
- * reading it back would change that text.
+ * What the file needs beside its columns. `mark`: a reason or detail looks as if `csvLine` had already made it harmless for
+ * spreadsheets, so reading the file back would change it. `rehearsal`: some are of rehearsals.
  */
-async function needsMark(store: Suppressions): Promise<boolean> {
-  for await (const { reason, detail } of store.suppressions())
-    if (looksDefused(reason) || looksDefused(detail ?? "")) return true;
-  return false;
+async function survey(store: Suppressions): Promise<{ mark: boolean; rehearsal: boolean }> {
+  const needs = { mark: false, rehearsal: false };
+  for await (const { reason, detail, rehearsal } of store.suppressions()) {
+    needs.mark ||= looksDefused(reason) || looksDefused(detail ?? "");
+    needs.rehearsal ||= rehearsal;
+    if (needs.mark && needs.rehearsal) break;
+  }
+  return needs;
 }

@@ -16,7 +16,7 @@ export interface SyncFlags {
 export interface SyncAnswer {
   /** `listed` = `added` + `known`. */
   from_ses: { listed: number; added: number; known: number } | null;
-  /** `skipped`: suppressed for a reason SES does not know, or of its mailbox simulator. They stay in the job file only. */
+  /** `skipped`: suppressed for a reason SES does not know, by a rehearsal, or of its mailbox simulator. They stay in the job file only. */
   to_ses: { added: number; known: number; skipped: number; refused: number } | null;
 }
 
@@ -134,7 +134,10 @@ async function putMissing(
   return counts;
 }
 
-/** The reason under which SES takes the entry; null: it takes none. It refuses addresses of its mailbox simulator. */
-function reasonAtSes({ address, reason }: Suppression): SesSuppressionReason | null {
-  return address.endsWith("@simulator.amazonses.com") ? null : (TO_SES.get(reason.toLowerCase()) ?? null);
+/**
+ * The reason under which SES takes the entry; null: it takes none. It refuses addresses of its mailbox simulator. What a rehearsal
+ * suppressed is none of its business.
+ */
+function reasonAtSes({ address, reason, rehearsal }: Suppression): SesSuppressionReason | null {
+  return rehearsal || address.endsWith("@simulator.amazonses.com") ? null : (TO_SES.get(reason.toLowerCase()) ?? null);
 }

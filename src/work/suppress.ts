@@ -53,7 +53,7 @@ export async function listSuppressions(context: Context): Promise<number> {
   const { io, openStore, terminal, globals } = context;
   const store = await openStore({ ifMissing: "refuse", toRead: true });
   if (globals.json) await writeLines(context, null, jsonLines("suppressions", suppressionJson(store)));
-  else if ((await store.countSuppressions()) === 0) terminal.result("nobody is suppressed");
+  else if ((await store.searchSuppressions(FIRST)).rows.length === 0) terminal.result("nobody is suppressed");
   else {
     const head = ["address", "reason", "source", "since", "detail"];
     // Scripts that read the lines of a pipe get the whole instant.
@@ -68,11 +68,14 @@ export async function listSuppressions(context: Context): Promise<number> {
   return EXIT.done;
 }
 
+/** Asks for one entry, to know whether there are any. */
+const FIRST = { text: "", after: null, limit: 1 };
+
 async function* suppressionJson(store: Suppressions) {
   for await (const { createdAt, ...row } of store.suppressions()) yield { ...row, created_at: isoTime(createdAt) };
 }
 
 async function* suppressionCells(store: Suppressions, timeOf: (at: number) => string): AsyncGenerator<string[]> {
-  for await (const { address, reason, source, createdAt, detail } of store.suppressions())
-    yield [address, reason, source, timeOf(createdAt), detail ?? ""];
+  for await (const { address, reason, source, rehearsal, createdAt, detail } of store.suppressions())
+    yield [address, reason, rehearsal ? `${source} (rehearsals only)` : source, timeOf(createdAt), detail ?? ""];
 }

@@ -45,6 +45,8 @@ function toJson(row: TopicRow) {
     cancelled_at: isoTime(row.cancelledAt),
     paused_at: isoTime(row.pausedAt),
     paused_until: isoTime(row.pausedUntil),
+    // Only a rehearsal needs saying.
+    ...(row.endpoint === "sandbox" && { endpoint: row.endpoint }),
     total: row.total,
     ...states,
   };
@@ -65,6 +67,11 @@ function isScheduled({ cancelledAt, pending, notBefore }: TopicRow, now: number)
 
 /** What the topic waits for; empty when nothing of it waits. */
 function dueText(row: TopicRow, local: Local): string {
+  const state = stateText(row, local);
+  return row.endpoint === "sandbox" ? `${state} (rehearsal)`.trim() : state;
+}
+
+function stateText(row: TopicRow, local: Local): string {
   if (row.cancelledAt !== null) return "cancelled";
   if (row.pausedAt !== null)
     return row.pausedUntil === null ? "paused" : `paused until ${shortTime(row.pausedUntil, local)}`;

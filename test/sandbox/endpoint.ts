@@ -109,7 +109,8 @@ const { simpleParser } = createRequire(import.meta.url)("mailparser") as {
 };
 
 export async function readOutbox(folder: string): Promise<{ name: string; source: string; mail: Json }[]> {
-  const names = (await readdir(folder)).sort();
+  // With `recursive`, an outbox with a folder for each topic is read as well.
+  const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".eml")).sort();
   return Promise.all(
     names.map(async (name) => {
       const bytes = await readFile(join(folder, name));

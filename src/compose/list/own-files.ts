@@ -14,6 +14,9 @@ export const EXPORT_HEADINGS: readonly (readonly string[])[] = [
 /** The columns of the file that `suppress export` writes. */
 export const SUPPRESSION_FIELDS = ["email", "reason", "source", "created_at", "detail"] as const;
 
+/** A column more, when some of the addresses were suppressed by rehearsals. Its cells are `yes` or empty. */
+export const REHEARSAL_FIELD = "rehearsal";
+
 /**
  * The name of a column without values. A raw file has it when some of its cells look as if they had been defused, and
  * then no apostrophe is removed. It is a column name because spreadsheets do not change the header.

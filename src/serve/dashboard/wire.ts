@@ -132,12 +132,14 @@ export interface SuppressionFacts {
   source: string;
   detail: string | null;
   created_at: string;
+  /** True: a rehearsal put it there, and it holds for rehearsals only. */
+  rehearsal: boolean;
 }
 
 /** What a search for suppressed addresses found. */
 export interface Found {
   suppressions: SuppressionFacts[];
-  /** How many addresses are suppressed in all. */
+  /** How many addresses are suppressed in all, without those of rehearsals. */
   total: number;
   /** What to send as `after` to get what follows; null: nothing does. */
   next: string | null;

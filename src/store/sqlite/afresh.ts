@@ -3,6 +3,7 @@
  * brings a range of messages back to where they began, and the last one opens the topic for the real thing. Whoever is killed in
  * between leaves a topic that nobody sends, and the next call goes on.
  */
+import { setImmediate } from "node:timers/promises";
 import { InterruptedError } from "../../errors.ts";
 import type { State, Totals } from "../../message.ts";
 import { EVENT_COUNTERS, type EventCounts } from "../rules/event-counters.ts";
@@ -50,6 +51,8 @@ export function createAfresh(job: Job, recover: () => Promise<number>): Pick<Top
       if (closed === null) return null;
       const { rehearsal, since } = closed;
       for (const ranges of stepsOf(db, topicId)) {
+        // Signals are heard between steps, and only there.
+        await setImmediate();
         if (signal.aborted) throw new InterruptedError();
         const goesOn = await write((counters) => {
           // Another process may have ended it, and what is in the topic now is real.

@@ -266,7 +266,7 @@ const BEGINNINGS: readonly Name[][] = [
   ["list", "claim", "processDied"],
   ["list", "claim", "processDied", "suppress"],
   ["list", "rehearse"],
-  ...["sent", "failed", "inDoubt", "hardBounce"].flatMap((end) => [
+  ...["sent", "failed", "inDoubt"].flatMap((end) => [
     ["list", "rehearse", end],
     ["list", "rehearse", end, "suppress"],
   ]),
@@ -282,7 +282,7 @@ it("whatever is done to a message in any state moves it along the table, and alo
   for (const beginning of BEGINNINGS)
     for (const name of Object.keys(DEEDS)) for (const move of await play([...beginning, name])) happened.add(move);
   expect([...happened].sort()).toEqual([...ALLOWED].sort());
-}, 120_000);
+}, 240_000);
 
 it("no history of a message has a move that is not in the table", async () => {
   const deeds = fc.array(fc.constantFrom(...Object.keys(DEEDS)), { minLength: 5, maxLength: 25, size: "max" });
