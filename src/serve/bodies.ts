@@ -34,7 +34,7 @@ declare module "fastify" {
 }
 
 /** Reads bodies within the limits. */
-export interface Bodies {
+interface Bodies {
   /**
    * The whole body. Rejects with Refusal: 413 when it is larger than the route takes, 503 when all bodies together would be
    * too large, 408 when it comes too slowly, 400 when it is not as long as was said. Its bytes count until the answer is
