@@ -66,7 +66,7 @@ describe("GET /v1/overview", () => {
       cancelled_at: null,
       endpoint: null,
     });
-    expect(json.topics[1]).toMatchObject({ total: 6, delivered: 0, bounce_rate: 0, endpoint: "sandbox" });
+    expect(json.topics[1]).toMatchObject({ total: 6, delivered: null, bounce_rate: null, endpoint: "sandbox" });
   });
 
   test("shows which topics are held", async () => {
