@@ -1,6 +1,6 @@
 /** A disk that is full, a file that is locked or may not be written: one clear line or a patient wait, and nothing lost. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Database } from "../../src/store/sqlite/driver.ts";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -85,6 +85,37 @@ describe.skipIf(!canMount)("R4 G5: a full disk", () => {
     const done = await run(folder, [...args, "--json"]);
     expect(done.code).toBe(0);
     expect(done.json.totals).toMatchObject({ total: 20_000, pending: 20_000 });
+  }, 60_000);
+
+  it("reading works, also when a killed process left a log; where nothing may be written at all, too", async () => {
+    const folder = await workFolder();
+    const disk = smallDisk(folder, 4) ?? "";
+    const db = join(disk, "job.db");
+    await run(folder, ["import", await writeCampaign(folder, 50), "--db", db]);
+    await run(folder, ["suppress", "add", "ann@example.net", "--db", db]);
+    const kept = new Database(db);
+    kept.exec(
+      "insert into suppression (address, reason, source, created_at) values ('log@example.net', 'x', 'test', 1)",
+    );
+    // As a killed process leaves them: the log, and no index of it.
+    for (const name of [db, `${db}-wal`]) copyFileSync(name, name.replace("job.db", "left.db"));
+    kept.close();
+    fill(disk);
+    const look = async (name: string) => {
+      for (const args of ["stats", "topics", "export june", "suppress list", "key list", "report june --output -"]) {
+        const { code, stderr } = await run(folder, [...args.split(" "), "--db", join(disk, name)]);
+        expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: "" });
+      }
+      const { json } = await run(folder, ["suppress", "list", "--json", "--db", join(disk, name)]);
+      const rows = json.suppressions ?? json;
+      expect(rows.map((row: { address: string }) => row.address)).toEqual(["ann@example.net", "log@example.net"]);
+    };
+    await look("job.db");
+    await look("left.db");
+    execFileSync("mount", ["-o", "remount,ro", disk]);
+    await look("job.db");
+    await look("left.db");
+    expect((await run(folder, ["cancel", "june", "--db", join(disk, "left.db")])).code).toBe(3);
   }, 60_000);
 
   it("while mail comes in: ready says so for as long as it may be full, and then looks again", async () => {

@@ -1,10 +1,11 @@
 /** Promises 1 and 2 over several processes on one job file. */
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { describe, expect, it } from "vitest";
 import { addresses, writeCampaign } from "../support/campaign.ts";
-import { run, runProcess, workFolder } from "../support/run.ts";
+import { run, runProcess, start, until, workFolder } from "../support/run.ts";
 import { duplicates, mostInAnyWindow, sesServer } from "../support/ses-server.ts";
 
 describe("promise 1, R1 G1 N9: never more than the rate in any sliding second, over all processes", () => {
@@ -60,3 +61,34 @@ it("two processes share the work", async () => {
   expect(b.json.run.sent).toBeGreaterThan(0);
   expect(a.json.run.sent + b.json.run.sent).toBe(200);
 }, 60_000);
+
+/** True where this user may make a namespace of process ids, as a container has. */
+const canUnshare = (() => {
+  try {
+    execFileSync("unshare", ["--pid", "--fork", "--mount-proc", "true"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+it.skipIf(!canUnshare)("F21: two containers with one host name do not take each other for dead", async () => {
+  const folder = await workFolder();
+  const server = await sesServer(folder, { latencyMs: 300 });
+  await run(folder, ["import", await writeCampaign(folder, 120)]);
+  const inside = () =>
+    start(folder, [], {
+      env: server.env,
+      shell: "exec unshare --pid --fork --mount-proc $SES_MAIL send --rate 40 --yes --json",
+    });
+  const both = [inside()];
+  await until(() => server.calls().length >= 10, "10 calls");
+  both.push(inside());
+  for (const { code, json, stderr } of await Promise.all(both.map((one) => one.finished))) {
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.not.stringContaining("died") });
+    expect(json.run).toMatchObject({ in_doubt: 0 });
+    expect(json.run.sent).toBeGreaterThan(0);
+  }
+  expect(duplicates(server.received())).toEqual([]);
+  expect((await run(folder, ["stats", "june", "--json"])).json).toMatchObject({ sent: 120, in_doubt: 0 });
+});

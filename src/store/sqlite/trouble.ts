@@ -47,8 +47,8 @@ export function isDiskFull(error: unknown, path: string): boolean {
 /** True when the file cannot be written to, and reading may still be possible. */
 export function isUnwritable(error: unknown, path: string): boolean {
   const code = codeOf(error);
-  if (isDiskFull(error, path) || code.startsWith("SQLITE_READONLY")) return true;
-  return code === "SQLITE_CANTOPEN" || WRITES.has(code) || ["EACCES", "EPERM", "EROFS"].includes(code);
+  if (isDiskFull(error, path)) return true;
+  return isForbidden(code) || WRITES.has(code);
 }
 
 const WRITES: ReadonlySet<string> = new Set(
@@ -101,7 +101,7 @@ function damage(error: unknown, code: string, path: string): Trouble | null {
 }
 
 function refusal(code: string, path: string): Trouble | null {
-  if (code.startsWith("SQLITE_READONLY") || ["EACCES", "EPERM", "EROFS", "SQLITE_CANTOPEN"].includes(code)) {
+  if (isForbidden(code)) {
     const message = `the job file ${path} cannot be written (${code})`;
     return { message, hint: "check the permissions of the file and of its folder", isMistake: true };
   }
@@ -121,6 +121,11 @@ function refusal(code: string, path: string): Trouble | null {
   }
   if (!code.startsWith("SQLITE_IOERR")) return null;
   return { message: `the disk of ${path} fails (${code})`, hint: `check the disk, and ${AGAIN} when it is in order` };
+}
+
+function isForbidden(code: string): boolean {
+  if (code.startsWith("SQLITE_READONLY") || code.startsWith("SQLITE_CANTOPEN")) return true;
+  return ["EACCES", "EPERM", "EROFS"].includes(code);
 }
 
 function hasNoRoom(path: string): boolean {
