@@ -22,6 +22,7 @@ import type {
   AcceptRequest,
   AcceptResult,
   ApiKey,
+  Endpoint,
   ExportedMessage,
   FailedMessage,
   ListCounts,
@@ -49,8 +50,11 @@ import type {
 export interface Staging {
   /** Stages rows. Rejects with StoppedError when the temporary folder is full; discard the list then. */
   add(rows: readonly StagedRow[]): Promise<void>;
-  /** Counts what `commit` would do with the staged rows in this topic. Changes nothing, and holds nobody up. */
-  forecast(topic: string): Promise<ListForecast>;
+  /**
+   * Counts what `commit` would do with the staged rows in this topic. `endpoint` not set: that is not decided yet, and what
+   * rehearsals suppressed does not count. Changes nothing, and holds nobody up.
+   */
+  forecast(topic: string, endpoint?: Endpoint | null): Promise<ListForecast>;
   /**
    * Adds the staged rows in one transaction. To be called once. Rejects with TopicRefusedError, and changes nothing, when the
    * topic may not take the list.

@@ -161,7 +161,7 @@ export async function stageCampaign(
   };
   return {
     ...staged,
-    forecast: () => staging.forecast(topic),
+    forecast: () => staging.forecast(topic, options.endpoint ?? null),
     commit: async ({ rehearse = false } = {}) =>
       answerOf(staged, await tellingRefusals(staging.commit({ ...target, rehearse }))),
   };

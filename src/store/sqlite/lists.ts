@@ -39,7 +39,7 @@ export function createLists(job: Job): Lists {
       const rows = createStagedRows(db);
       return {
         add: async (staged) => rows.add(staged),
-        forecast: async (topic) => forecast(db, topic),
+        forecast: async (topic, endpoint = null) => forecast(db, topic, endpoint),
         async commit(target) {
           const counts = target.rehearse
             ? await rehearse(target, rows.count)
@@ -161,10 +161,13 @@ function count(db: Connection, topicId: number, { added, suppressed }: ListCount
 }
 
 /** Counts by reading alone. The staged addresses are sorted once, and looked up in that order. */
-function forecast(db: Connection, topic: string): ListForecast {
+function forecast(db: Connection, topic: string, endpoint: Endpoint | null): ListForecast {
   const topicId = db.prepare<[string], number>("select id from topic where name = ?").pluck().get(topic) ?? 0;
   const counts = db
-    .prepare<[number], Omit<ListForecast, "first"> & { firstId: number | null }>(
+    .prepare<
+      [{ topicId: number; endpoint: Endpoint | null }],
+      Omit<ListForecast, "first"> & { firstId: number | null }
+    >(
       `select ifnull(sum(not is_known and not is_suppressed), 0) as added,
          ifnull(sum(iif(is_known, times, 0)), 0) as known,
          ifnull(sum(iif(is_known, 0, times - 1)), 0) as repeated,
@@ -173,12 +176,12 @@ function forecast(db: Connection, topic: string): ListForecast {
        from (
          select min(id) as id, count(*) as times,
            exists (select 1 from recipient r
-             where r.address = s.address and r.topic_id = ? and r.variant = ${OWN_VARIANT}) as is_known,
-           exists (select 1 from suppression where address = s.address) as is_suppressed
+             where r.address = s.address and r.topic_id = @topicId and r.variant = ${OWN_VARIANT}) as is_known,
+           ${suppressedSql("s.address", "@endpoint")} as is_suppressed
          from staged.row s group by s.address
        )`,
     )
-    .get(topicId);
+    .get({ topicId, endpoint });
   if (!counts) throw new Error("no counts");
   const { firstId, ...rest } = counts;
   const row = db.prepare<[number | null], { email: string; fields: string }>(

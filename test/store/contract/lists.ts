@@ -174,6 +174,18 @@ export function lists(prepare: Prepare): void {
       await staging.discard();
     });
 
+    it("is forecast for a rehearsal with those whom rehearsals suppressed, and for the real thing without them", async () => {
+      const { open } = await prepare();
+      const store = await open();
+      await store.suppress([{ address: "a@x.example", reason: "bounce", source: "test", rehearsal: true }]);
+      const staging = await store.stage();
+      await staging.add(["a@x.example", "b@x.example"].map((email) => row(email)));
+      for (const endpoint of [undefined, null, "ses"] as const)
+        expect(await staging.forecast("june", endpoint)).toMatchObject({ added: 2, suppressed: 0 });
+      expect(await staging.forecast("june", "sandbox")).toMatchObject({ added: 1, suppressed: 1 });
+      await staging.discard();
+    });
+
     it("is forecast without regard to what the gateway put into the topic with another content", async () => {
       const { open } = await prepare();
       const store = await open();
