@@ -30,7 +30,7 @@ export class WithheldError extends Error {
 }
 
 /** The endpoint that somebody configured is none. */
-export class EndpointError extends Error {
+class EndpointError extends Error {
   override name = "EndpointError";
 }
 

@@ -12,7 +12,7 @@ import { startLimit } from "../time/time-limit.ts";
 const CONNECT_MS = 5_000;
 
 /** No connection came to stand in time. */
-export class ConnectTimeoutError extends Error {
+class ConnectTimeoutError extends Error {
   override name = "ConnectTimeoutError";
   readonly code = "ETIMEDOUT";
 }

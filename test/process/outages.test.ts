@@ -82,6 +82,37 @@ it(
   },
 );
 
+it(
+  "a connection that SES closed while the process was stopped is not used for the next mail",
+  { timeout: 60_000 },
+  async () => {
+    const folder = await workFolder();
+    let calls = 0;
+    const server = createServer((request, response) => {
+      request.resume().on("end", () => {
+        response.end(`{"MessageId":"m-${++calls}"}`);
+        setTimeout(() => request.socket.end(), 1_000);
+      });
+    });
+    server.keepAliveTimeout = 60_000;
+    const gateway = await serve(folder, [], { env: { AWS_ENDPOINT_URL_SESV2: await listen(server) } });
+    const post = (name: string) =>
+      gateway.post("/v1/messages", {
+        messages: [{ topic_id: name, emails: [`${name}@example.com`], subject: "s", content: "c" }],
+      });
+    await post("one");
+    await until(async () => (await gateway.get("/v1/topics/one")).json.sent === 1, "the first mail");
+    const [list] = [await writeCampaign(folder, 1, "two")];
+    gateway.running.kill("SIGSTOP");
+    expect((await run(folder, ["import", list])).code).toBe(0);
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    gateway.running.kill("SIGCONT");
+    const two = async () => (await gateway.get("/v1/topics/two")).json;
+    await until(async () => (await two()).pending + (await two()).sending === 0, "the second mail");
+    expect(await two()).toMatchObject({ sent: 1, in_doubt: 0 });
+  },
+);
+
 it("one of several senders is stopped and goes on: never more than the rate", { timeout: 120_000 }, async () => {
   const folder = await workFolder();
   const file = await writeCampaign(folder, 400);
