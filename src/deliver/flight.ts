@@ -124,7 +124,7 @@ export class Flight {
     batch.left++;
     batch.lastLeftAt = call.leftAt;
     const isQuick = 4 * (call.leftAt - batch.boardedAt) < this.#withinMs;
-    if (isQuick) this.#withinMs = Math.max(FIRST_WITHIN_MS, this.#withinMs * 0.95);
+    if (isQuick) this.#withinMs = Math.max(FIRST_WITHIN_MS, this.#withinMs * 0.99);
   }
 
   /** Notes that the call will not be made. Nothing changes when it has left. */

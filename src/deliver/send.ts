@@ -137,6 +137,8 @@ class Loop implements SendLoop {
 
   async #sendBurst(): Promise<SendResult> {
     const { rate, io } = this.#options;
+    // After a long sleep SES may have closed our connections. The event loop has to hear of it before they are used.
+    await new Promise((resolve) => setImmediate(resolve));
     this.#steering = this.#newSteering();
     if (io.signal.aborted) this.#interrupt();
     this.#status.begin(this.#run.sent);

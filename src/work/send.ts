@@ -277,6 +277,9 @@ async function runLoop(
   try {
     return await loop.run({
       onNotice: (text) => terminal.warn(text),
+      onHalt: (halt) => {
+        if (halt === null) terminal.info("Sending goes on.");
+      },
       onProgress({ sent, failed, inDoubt }) {
         boundYoungSpace(6);
         progress.update({

@@ -144,7 +144,7 @@ describe("send and a paused topic", () => {
     const { call, later, file, server } = await desk();
     await call("import", file);
     await call("pause", "june", "--for", "2h");
-    expect((await call("send")).stderr).toMatch(/The next messages are due at .*\+00:00, in (2 hours|1 hour 59 min)/);
+    expect((await call("send")).stdout).toMatch(/for later \(the next .*\+00:00, in (2 hours|1 hour 59 min)/);
     expect((await later(2 * HOUR - 60_000, "send", "--rate", "100")).code).toBe(0);
     expect(server.received()).toEqual([]);
     expect((await later(2 * HOUR + 60_000, "send", "--rate", "100")).code).toBe(0);

@@ -88,7 +88,7 @@ describe("--quiet", () => {
       clock: ahead(4 * 3_600_000),
     });
     expect(late.code).toBe(1);
-    expect(late.stdout).toContain("1 pending");
+    expect(late.stdout).toContain("all topics: 0 to send");
     expect(undated(late.stderr)).toBe(
       "1 message is overdue by more than --max-late and still pending (of june); give it another time with: ses-mail schedule --topic june --at …\n",
     );

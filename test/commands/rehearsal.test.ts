@@ -91,7 +91,7 @@ describe("after a rehearsal", () => {
     for (const args of [["june.csv"], ["--topic", "june"]]) {
       const refused = await run(folder, ["send", ...args], { env: server.env });
       expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("is cancelled") });
-      expect(refused.stderr).toContain('ses-mail retry "june" --state cancelled');
+      expect(refused.stderr).toContain("ses-mail retry june --state cancelled");
     }
     expect(ok(await run(folder, ["topics", "--json"])).topics).toMatchObject([
       { endpoint: "sandbox", sent: 1, cancelled: 2 },
@@ -149,7 +149,7 @@ describe("after a rehearsal", () => {
     const before = readState(folder);
     const no = await run(folder, ["send", "june.csv"], { env: server.env, tty: true, stdin: "n\n" });
     expect(no.code).not.toBe(0);
-    expect(no.stderr).toMatch(/"june" was only rehearsed.*removes the rehearsal: 3 sent, 1 bounce[^]*Send now\?/);
+    expect(no.stderr).toMatch(/Rehearsal +it is removed first: 3 sent, 1 bounce[^]*Send now\?/);
     expect(readState(folder)).toEqual(before);
     const yes = await run(folder, ["send", "june.csv"], { env: server.env, tty: true, stdin: "y\n" });
     expect(yes.stderr).toMatch(/Send now\?[^]*The rehearsal of "june" is removed/);
@@ -197,7 +197,7 @@ describe("the figures of a rehearsal", () => {
     expect((await run(folder, ["topics"])).stdout).toContain("(rehearsal)");
     expect(ok(await run(folder, ["export", "june", "--json"]))).toMatchObject({ topic: "june", endpoint: "sandbox" });
     await run(folder, ["report", "june"]);
-    expect(readFileSync(join(folder, "report.html"), "utf8")).toContain("rehearsal: nothing left this machine");
+    expect(readFileSync(join(folder, "report.html"), "utf8")).toContain("Sandbox: nothing left this machine");
   });
 
   it("what it suppressed is marked, goes from file to file marked, and keeps no real mail back", async () => {

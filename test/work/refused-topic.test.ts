@@ -19,18 +19,18 @@ test.each([
   [
     refused("rehearsed", "ses"),
     'topic "my "june"" was only rehearsed',
-    'send it for real with: ses-mail send --topic "my "june""',
+    "send it for real with: ses-mail send --topic 'my \"june\"'",
   ],
   [
     refused("rehearsed", "sandbox"),
     'the rehearsal of topic "my "june"" is being removed, so that it can be sent for real',
-    'send it for real with: ses-mail send --topic "my "june""',
+    "send it for real with: ses-mail send --topic 'my \"june\"'",
   ],
   [refused("rehearsing", "ses"), 'topic "my "june"" is being rehearsed now', "wait until that has ended, or stop it"],
   [
     refused("sent-for-real", "sandbox"),
     'topic "my "june"" went to Amazon SES, it cannot be rehearsed any more',
-    'rehearse under another name, such as --topic "my "june"-test", or with another --db',
+    "rehearse under another name, such as --topic 'my \"june\"-test', or with another --db",
   ],
   [
     refused("other-content"),
