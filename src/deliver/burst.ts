@@ -139,8 +139,7 @@ export class Burst {
     // Without answers nothing is lost by waiting for the calls in flight.
     if (flight.answers === 0) this.#unwritableSince = null;
     this.#unwritableSince ??= this.#now();
-    if (this.#now() - this.#unwritableSince > source.patienceMs || hardSignal.aborted)
-      throw withLosses(error, given);
+    if (this.#now() - this.#unwritableSince > source.patienceMs || hardSignal.aborted) throw withLosses(error, given);
     // A turn that claims nothing may be able to write what one that claims could not.
     if (flight.answers > 0) await this.#clock.sleep(WRITE_RETRY_MS, hardSignal);
     return this.#skipped();

@@ -35,12 +35,14 @@ async function openWith<Kind extends Store>(
     tell(`Waiting for another process that holds ${db} (${Math.round(waitedMs / 1000)} s so far).`);
   const { signal, hardSignal } = io;
   const store = await open(db, io.clock, { toRead, onWait, signal, hardSignal });
-  if (store.recovered > 0) (onRecovered ?? tellRecovered(tell))(store.recovered);
+  if (store.recovered > 0) (onRecovered ?? ((count: number) => tell(recoveredText(count))))(store.recovered);
   return store;
 }
 
-const tellRecovered = (tell: (text: string) => void) => (count: number) =>
-  tell(
+/** What people are told of `count` messages that a dead process left. */
+export function recoveredText(count: number): string {
+  return (
     `${count} messages were in flight in a process that died: they are in doubt. ` +
-      "An event settles them, or you decide: ses-mail retry <topic> --state in_doubt",
+    "An event settles them, or you decide: ses-mail retry <topic> --state in_doubt"
   );
+}

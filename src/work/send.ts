@@ -8,6 +8,8 @@ import { emptyRun, type SendOptions, type SendResult } from "../deliver/sender.t
 import type { Scope } from "../deliver/source.ts";
 import { parseDuration } from "../time/duration.ts";
 import { connect } from "./endpoint.ts";
+import { EXIT } from "../errors.ts";
+import { recoveredText } from "./open-store.ts";
 import { AT_ONCE, type StagedList } from "./list.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 import { answerRun, type RunSetup } from "./send-answer.ts";
@@ -53,7 +55,12 @@ export async function sendDue(context: Context, flags: CampaignFlags & SendFlags
   const maxLateMs = maxLateOf(flags);
   // A bad SES_MAIL_SECRET must be an error before anything is changed.
   readSecrets(context.io.env);
-  const store = await context.openStore({ ifMissing: "refuse" });
+  let recovered = 0;
+  const onRecovered = (count: number) => {
+    recovered = count;
+    context.terminal.warn(recoveredText(count));
+  };
+  const store = await context.openStore({ ifMissing: "refuse", onRecovered });
   const topic = flags.topic === undefined ? null : await storedTopic(store, flags.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
   if (topic !== null) await refuseOtherEndpoint(store, topic, endpoint);
@@ -63,7 +70,8 @@ export async function sendDue(context: Context, flags: CampaignFlags & SendFlags
   const { due } = await store.outlook(scope);
   const connection = await connect(context, flags);
   await confirmSend(context, { campaign: null, first: null, recipients: due, connection }, flags);
-  return sendScope(context, scope, { store, connection, ingest: null }, flags);
+  const code = await sendScope(context, scope, { store, connection, ingest: null }, flags);
+  return recovered > 0 && code === EXIT.done ? EXIT.partial : code;
 }
 
 function firstMail({ compiled }: Campaign, { sample }: StagedList): RenderedMail | null {
@@ -89,8 +97,12 @@ async function sendScope(context: Context, scope: Scope, setup: RunSetup, flags:
     : await runLoop(context, scope, setup, flags);
   // Some events came before the answer with their SES message id: match them now.
   await store.matchKeptEvents();
+  // Another process may have died while this one sent.
+  const lost = context.io.signal.aborted ? 0 : await store.recover();
+  if (lost > 0) context.terminal.warn(recoveredText(lost));
   const late = scope.maxLateMs === null ? 0 : (await store.outlook(scope)).late;
-  return answerRun(context, scope, setup, result, late);
+  const code = await answerRun(context, scope, setup, result, late);
+  return lost > 0 && code === EXIT.done ? EXIT.partial : code;
 }
 
 /** Takes only the topics that this run sends: a rehearsal must not touch what is in doubt at Amazon. */
