@@ -36,12 +36,15 @@ async function openWith<Kind extends Store>(
     tell(`Waiting for another process that holds ${db} (${Math.round(waitedMs / 1000)} s so far).`);
   const { signal, hardSignal } = io;
   const store = await open(db, io.clock, { toRead, onWait, signal, hardSignal });
-  if (store.recovered > 0) (onRecovered ?? tellRecovered(tell))(store.recovered);
+  if (store.recovered > 0) (onRecovered ?? ((count: number) => tell(recoveredText(count))))(store.recovered);
   return store;
 }
 
-const tellRecovered = (tell: (text: string) => void) => (count: number) =>
-  tell(
-    `${counted(count, "message was", "messages were")} in flight in a process that died, and ${count === 1 ? "is" : "are"} in doubt. ` +
-      `An event settles ${count === 1 ? "it" : "them"}, or you decide: ses-mail retry <topic> --state in_doubt`,
+/** What people are told of `recovered` messages that a dead process left. */
+export function recoveredText(recovered: number): string {
+  const [are, they] = recovered === 1 ? ["is", "it"] : ["are", "them"];
+  return (
+    `${counted(recovered, "message was", "messages were")} in flight in a process that died, and ${are} in doubt. ` +
+    `An event settles ${they}, or you decide: ses-mail retry <topic> --state in_doubt`
   );
+}

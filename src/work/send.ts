@@ -13,6 +13,8 @@ import type { Ses } from "../aws/ses.ts";
 import { firstMail, sampleMail } from "./first-mail.ts";
 import { AT_ONCE } from "./list.ts";
 import { cheapForecast, factsAfter, factsBefore, type ListAnswer, type ListFacts, listText } from "./list-facts.ts";
+import { EXIT } from "../errors.ts";
+import { recoveredText } from "./open-store.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 import { NO_MESSAGES, type Totals } from "../message.ts";
 import { notBegun, pauseHalt, unlessPaused } from "./paused.ts";
@@ -97,7 +99,12 @@ export async function sendDue(context: Context, flags: Flags): Promise<number> {
   // A bad SES_MAIL_SECRET must be an error before anything is changed.
   readSecrets(context.io.env);
   const ses = await openSes(context, flags);
-  const store = await context.openStore({ ifMissing: "refuse" });
+  let recovered = 0;
+  const onRecovered = (count: number) => {
+    recovered = count;
+    context.terminal.warn(recoveredText(count));
+  };
+  const store = await context.openStore({ ifMissing: "refuse", onRecovered });
   const topic = flags.topic === undefined ? null : await storedTopic(store, flags.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
   const rehearsed = topic === null ? null : await rehearsalOf(store, topic, endpoint);
@@ -109,7 +116,7 @@ export async function sendDue(context: Context, flags: Flags): Promise<number> {
   if (pause !== null) return answerPaused(sending, pause, null);
   const code = await sendPlanned(sending, ses);
   if (topic === null && endpoint === "ses") await tellRehearsed(context, store);
-  return code;
+  return recovered > 0 && code === EXIT.done ? EXIT.partial : code;
 }
 
 async function sendPlanned(sending: Sending, ses: Ses | null): Promise<number> {
@@ -226,9 +233,14 @@ async function answer(sending: Sending, { plan, ingest, connection }: Job): Prom
   await connection?.sandbox?.close();
   // Some events came before the answer with their SES message id: match them now.
   await store.matchKeptEvents();
+  // Another process may have died while this one sent.
+  const lost = context.io.signal.aborted ? 0 : await store.recover();
+  if (lost > 0) context.terminal.warn(recoveredText(lost));
   const late = scope.maxLateMs === null ? 0 : (await store.outlook(scope)).late;
   const facts = { store, ingest, plan, removed, troubled: await troubled.topics(store), outbox: flags.outbox };
-  return answerRun(context, scope, { ...facts, ...(connection && { perSecond: connection.perSecond }) }, result, late);
+  const ran = { ...facts, ...(connection && { perSecond: connection.perSecond }) };
+  const code = await answerRun(context, scope, ran, result, late);
+  return lost > 0 && code === EXIT.done ? EXIT.partial : code;
 }
 
 async function runWith(

@@ -206,7 +206,9 @@ describe("the words after a run", () => {
     const folder = await workFolder();
     const file = await writeCampaign(folder, 1);
     const { stderr } = await run(folder, ["send", file, "--sandbox"]);
-    expect(stderr.trim().split("\n").at(-1)).toMatch(/ look: ses-mail-outbox\/june\/index\.html · ses-mail stats june; to send for real: /);
+    expect(stderr.trim().split("\n").at(-1)).toMatch(
+      / look: ses-mail-outbox\/june\/index\.html · ses-mail stats june; to send for real: /,
+    );
   });
 });
 

@@ -21,7 +21,7 @@ test.each([
   [
     refused("rehearsed", "sandbox"),
     'the rehearsal of topic "my "june"" is being removed, so that it can be sent for real; ' +
-      'send it for real with: ses-mail send --topic \'my "june"\', or name another topic',
+      "send it for real with: ses-mail send --topic 'my \"june\"', or name another topic",
   ],
   [
     refused("sent-for-real", "sandbox"),

@@ -11,7 +11,7 @@ const oneLine = ({ stderr }: Finished) =>
   stderr
     .trimEnd()
     .split("\n")
-    .filter((line) => line.startsWith("ses-mail:"));
+    .filter((line) => / ses-mail: /.test(line));
 
 const RESULTS = [
   "stats",

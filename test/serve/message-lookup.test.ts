@@ -66,7 +66,14 @@ test("by address: newest first, in any case, with why the address gets no mail",
   expect((await get("/v1/messages?email=ann@example.com&limit=1")).json.messages).toEqual([all.json.messages[0]]);
   await store.suppress([{ address: "ann@example.com", reason: "complaint", source: "event", detail: "abuse" }]);
   expect((await get("/v1/messages?email=ann@example.com")).json.suppressions).toEqual([
-    { address: "ann@example.com", reason: "complaint", source: "event", detail: "abuse", created_at: ISO, rehearsal: false },
+    {
+      address: "ann@example.com",
+      reason: "complaint",
+      source: "event",
+      detail: "abuse",
+      created_at: ISO,
+      rehearsal: false,
+    },
   ]);
   expect((await get("/v1/messages?email=nobody@example.com")).json).toEqual({ messages: [], suppressions: [] });
 });

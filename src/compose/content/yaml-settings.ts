@@ -37,6 +37,9 @@ interface YamlProblem {
 /** A setting is a text, or a list or map of texts. Anything deeper is of the wrong kind anyway. */
 const DEEPEST = 3;
 
+/** Settings are a few lines. The time to read them grows with the square of their number. */
+const MOST_CHARACTERS = 100_000;
+
 /** A hint shows the line to write only up to this length. */
 const MOST_SUGGESTED = 200;
 
@@ -52,9 +55,16 @@ const EXPECTED = "write a name, a colon and a space: subject: Hello";
  * The settings in their order. Numbers, dates, `yes` and `null` are texts, as they are written; block texts lose the
  * line breaks at their end. Throws `UserError`, with `name`, the line and what to write instead, for YAML that cannot
  * be read, and for values of which YAML would take a part as syntax: a comment, a tag, an anchor, an alias. `firstLine`
- * is the line of the file on which `yaml` starts.
+ * is the line of the file on which `yaml` starts. More than 100,000 characters are refused, too.
  */
 export function readSettings(yaml: string, name: string, firstLine: number): Entry[] {
+  if (yaml.length > MOST_CHARACTERS) {
+    const [given, most] = [yaml.length, MOST_CHARACTERS].map((count) => count.toLocaleString("en-US"));
+    throw new UserError(
+      `the front matter of ${name} is ${given} characters long, the limit is ${most}`,
+      "move what belongs to the mail below the second line ---",
+    );
+  }
   const reader = new Reader(yaml, firstLine);
   const entries = reader.read();
   const [first] = reader.problems.sort((a, b) => a.offset - b.offset);
@@ -66,6 +76,8 @@ class Reader {
   readonly problems: YamlProblem[] = [];
   readonly #yaml: string;
   readonly #firstLine: number;
+  /** How many lines end before the place that was asked for last. */
+  #counted = { offset: 0, lines: 0 };
   /** Where each quoted text starts, by where it ends. */
   readonly #quotes = new Map<number, number>();
 
@@ -86,7 +98,12 @@ class Reader {
   }
 
   lineAt(offset: number): number {
-    return this.#firstLine + (this.#yaml.slice(0, offset).match(/\n/g)?.length ?? 0);
+    // Nodes come in their order, so the next one is a little further.
+    if (offset < this.#counted.offset) this.#counted = { offset: 0, lines: 0 };
+    let { lines } = this.#counted;
+    for (let at = this.#counted.offset; at < offset; at++) if (this.#yaml[at] === "\n") lines++;
+    this.#counted = { offset, lines };
+    return this.#firstLine + lines;
   }
 
   /** `end` is where the previous node ended. */
