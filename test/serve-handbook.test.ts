@@ -23,7 +23,7 @@ describe("the handbook of serve", () => {
   });
 
   test("its requests are answered as it says", async () => {
-    const gateway = await serve(await workFolder(), ["--sandbox"]);
+    const gateway = await serve(await workFolder(), ["--sandbox", "--tz", "Asia/Seoul"]);
     const { status, json } = await gateway.post("/v1/messages", SNAKE);
     expect(status).toBe(200);
     expect(json).toMatchObject({ ...ANSWER, duration_ms: expect.any(Number), elapsed: expect.any(String) });
