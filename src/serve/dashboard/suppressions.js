@@ -164,8 +164,8 @@ export function reasonWord({ reason }) {
   return Object.hasOwn(REASONS, reason) ? (REASONS[reason] ?? "") : visible(reason);
 }
 
-/** Whether it holds for the sandbox only. @param {Suppression & { rehearsal?: boolean }} suppression */
-function isRehearsed({ rehearsal = false }) {
+/** Whether it holds for the sandbox only. @param {Suppression} suppression */
+function isRehearsed({ rehearsal }) {
   return rehearsal;
 }
 
