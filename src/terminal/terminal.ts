@@ -193,16 +193,28 @@ async function confirm(io: Io, question: string): Promise<boolean> {
 const BORDERS =
   "top top-mid top-left top-right bottom bottom-mid bottom-left bottom-right left left-mid mid mid-mid right right-mid";
 
+/** The library takes time that grows with the square of the rows, and fails at some ten thousands. */
+const MOST_ROWS = 1_000;
+const SLICE_ROWS = 200;
+
+/** A table of more than 1,000 rows is drawn in slices, each with columns as wide as its own cells need. */
 async function drawTable(head: string[], rows: (string | number)[][]): Promise<string> {
   const { default: Table } = await import("cli-table3");
-  const table = new Table({
-    head: head.map(printable),
-    chars: { ...Object.fromEntries(BORDERS.split(" ").map((name) => [name, ""])), middle: "  " },
-    style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
-    colAligns: head.map((_, column) => (rows.every((row) => isNumber(row[column])) ? "right" : "left")),
-  });
-  table.push(...rows.map((row) => row.map((cell) => (typeof cell === "string" ? printable(cell) : showNumber(cell)))));
-  return table.toString().replace(/ +$/gm, "");
+  const colAligns = head.map((_, column) => (rows.every((row) => isNumber(row[column])) ? "right" : "left"));
+  const slices: string[] = [];
+  const step = rows.length > MOST_ROWS ? SLICE_ROWS : MOST_ROWS;
+  for (let from = 0; from === 0 || from < rows.length; from += step) {
+    const table = new Table({
+      head: from === 0 ? head.map(printable) : [],
+      chars: { ...Object.fromEntries(BORDERS.split(" ").map((name) => [name, ""])), middle: "  " },
+      style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
+      colAligns,
+    });
+    for (const row of rows.slice(from, from + step))
+      table.push(row.map((cell) => (typeof cell === "string" ? printable(cell) : showNumber(cell))));
+    slices.push(table.toString().replace(/ +$/gm, ""));
+  }
+  return slices.join("\n");
 }
 
 /** A number, a share such as `12.5 %`, or the dash of an empty cell. */

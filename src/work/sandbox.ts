@@ -38,6 +38,10 @@ export async function runSandbox(context: Context, flags: SandboxFlags): Promise
   const { io, terminal, globals } = context;
   const server = await startSandbox(optionsOf(context, flags));
   io.stderr.write(`listening on ${server.url}\n`);
+  if (!isLoopback(flags.host))
+    terminal.warn(
+      "Everybody in the network can reach it, and nothing asks for a password: leave out --host to keep it to this machine.",
+    );
   terminal.info(
     `use it with: AWS_ENDPOINT_URL_SESV2=${server.url} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox`,
   );
@@ -52,6 +56,10 @@ export async function runSandbox(context: Context, flags: SandboxFlags): Promise
     terminal.json({ accepted: server.accepted, ...(server.webhook && { webhook: server.webhook.counts }) });
   else terminal.info(`accepted ${server.accepted} messages${webhookText(server.webhook?.counts)}`);
   return EXIT.done;
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\./.test(host);
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

@@ -61,7 +61,7 @@ function runAnswer(run: Run) {
 async function reasonOf({ store }: RunSetup, result: SendResult, totals: Totals, late: number): Promise<string | null> {
   if (result.outcome === "quota") {
     const sent = await store.sentWithin(DAY_MS);
-    const oldest = Math.min(...[...sent.values()].map(({ first }) => first));
+    const oldest = [...sent.values()].reduce((least, { first }) => Math.min(least, first), Infinity);
     const frees = Number.isFinite(oldest)
       ? ` The 24-hour window rolls: this job file's part frees from ${new Date(oldest + DAY_MS).toISOString()} on.`
       : "";
