@@ -22,7 +22,7 @@ export async function run([count = "1000000", times = "5"]) {
   await scratch(async (folder) => {
     const file = `${folder}/job.db`;
     const built = performance.now();
-    build(file, Number(count));
+    await build(file, Number(count));
     const seconds = ((performance.now() - built) / 1000).toFixed(0);
     console.log(`${count} messages, ${(statSync(file).size / 1e6).toFixed(0)} MB, built in ${seconds} s`);
     for (const { args, goal = false } of QUESTIONS) {

@@ -59,7 +59,7 @@ export async function runSandbox(context: Context, flags: SandboxFlags): Promise
 }
 
 function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\./.test(host);
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {
