@@ -99,7 +99,7 @@ async function reasonOf(
   const remain = counted(totals.pending, "message remains", "messages remain");
   if (result.outcome === "quota") {
     const sent = await store.sentWithin(DAY_MS);
-    const oldest = Math.min(...[...sent.values()].map(({ first }) => first));
+    const oldest = [...sent.values()].reduce((least, { first }) => Math.min(least, first), Infinity);
     const frees = Number.isFinite(oldest)
       ? ` The 24-hour window rolls: this job file's part frees from ${localWhen(oldest + DAY_MS, io.clock.now())} on.`
       : "";

@@ -233,8 +233,9 @@ async function answer(sending: Sending, { plan, ingest, connection }: Job): Prom
   await connection?.sandbox?.close();
   // Some events came before the answer with their SES message id: match them now.
   await store.matchKeptEvents();
-  // Another process may have died while this one sent.
-  const lost = context.io.signal.aborted ? 0 : await store.recover();
+  // Another process may have died while this one sent. A store that halted the run would fail here, too.
+  const isStopped = result.outcome === "halted" || result.outcome === "interrupted";
+  const lost = isStopped ? 0 : await store.recover();
   if (lost > 0) context.terminal.warn(recoveredText(lost));
   const late = scope.maxLateMs === null ? 0 : (await store.outlook(scope)).late;
   const facts = { store, ingest, plan, removed, troubled: await troubled.topics(store), outbox: flags.outbox };

@@ -92,3 +92,19 @@ it.skipIf(!canUnshare)("F21: two containers with one host name do not take each 
   expect(duplicates(server.received())).toEqual([]);
   expect((await run(folder, ["stats", "june", "--json"])).json).toMatchObject({ sent: 120, in_doubt: 0 });
 });
+
+it("what a process left that was killed while another one sends: in doubt, and exit 1 of the other", async () => {
+  const folder = await workFolder();
+  const server = await sesServer(folder, { latencyMs: 400 });
+  await run(folder, ["import", await writeCampaign(folder, 120)]);
+  const [one, other] = [1, 2].map(() => start(folder, ["send", "--rate", "40", "--json"], { env: server.env }));
+  await until(() => server.calls().length >= 20, "20 calls");
+  one?.kill("SIGKILL");
+  await one?.finished;
+  const { code, json, stderr } = (await other?.finished) ?? expect.fail();
+  const { in_doubt: inDoubt, sending } = json.totals;
+  expect(sending).toBe(0);
+  expect(code).toBe(inDoubt > 0 ? 1 : 0);
+  expect(stderr.includes("in a process that died")).toBe(inDoubt > 0);
+  expect(duplicates(server.received())).toEqual([]);
+});

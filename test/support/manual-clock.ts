@@ -9,9 +9,9 @@ export class ManualClock implements Clock {
     return this.#wall;
   }
 
-  /** Looking at it takes a microsecond, as it does in life. */
+  /** Looking at it takes a moment, as it does in life: so little that thousands of looks are no millisecond. */
   monotonic(): number {
-    return (this.#monotonic += 0.001);
+    return (this.#monotonic += 0.00001);
   }
 
   async sleep(ms: number): Promise<void> {

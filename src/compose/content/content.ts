@@ -230,10 +230,33 @@ async function attachedTo(
   const fixed = paths.filter((path) => !hasVariables(path)).map((path) => (isAbsolute(path) ? path : join(base, path)));
   const varied = paths.filter(hasVariables);
   const inlineImages = front.inline_images ?? false;
+  if (overrides.attachments === undefined) await refuseOutside(file, fixed, cwd);
   if (varied.length === 0 && !inlineImages) return { fixed, files: null };
   const folder = await realpath(dirname(resolve(cwd, file)));
   const attachments = await Promise.all(varied.map((path) => fromFolder(folder, resolve(cwd, base), path)));
   return { fixed, files: { folder, attachments, inlineImages } };
+}
+
+/**
+ * Somebody else may have written the content, and must not get at files of ours: what a content attaches by itself lies in
+ * its folder or below, after links are followed. A person may attach anything with --attach.
+ */
+async function refuseOutside(file: string, paths: readonly string[], cwd: string): Promise<void> {
+  if (paths.length === 0) return;
+  const folder = await realpath(dirname(resolve(cwd, file)));
+  for (const path of paths) {
+    const written = resolve(cwd, path);
+    if (isInside(folder, await realpath(written).catch(() => written))) continue;
+    throw new UserError(
+      `the attachment ${path} is not in the content's folder, ${folder}`,
+      `put it there, or attach it yourself: --attach ${path}`,
+    );
+  }
+}
+
+function isInside(folder: string, path: string): boolean {
+  const from = relative(folder, path);
+  return !isAbsolute(from) && from.split(sep)[0] !== "..";
 }
 
 function refuseAddress(path: string): void {
@@ -248,8 +271,9 @@ function refuseAddress(path: string): void {
 async function fromFolder(folder: string, base: string, path: string): Promise<string> {
   const start = path.lastIndexOf("/", path.search(/\{[{%]/)) + 1;
   const written = resolve(base, path.slice(0, start));
-  const from = relative(folder, await realpath(written).catch(() => written));
-  if (isAbsolute(from) || from.split(sep)[0] === "..") {
+  const real = await realpath(written).catch(() => written);
+  const from = relative(folder, real);
+  if (!isInside(folder, real)) {
     throw new UserError(
       `the attachment ${path} is a file for each recipient, and these have to be in the content's folder, ${folder}`,
       "put them there, or put the content beside them",

@@ -215,7 +215,7 @@ class Reader {
   #logical(selector: Selector, tests: Test[], name: "not" | "is" | "where", argument: CssNode | null): void {
     if (argument?.type !== "SelectorList") return doubt(selector);
     const of = this.list(argument);
-    if (name !== "where") selector.specificity += Math.max(...of.map(({ specificity }) => specificity));
+    if (name !== "where") selector.specificity += of.reduce((most, { specificity }) => Math.max(most, specificity), 0);
     selector.onStyle.push(...of.flatMap(({ onStyle }) => onStyle));
     selector.isStructural ||= of.some(({ isStructural }) => isStructural);
     if (of.some(({ isDoubtful, isOfPart }) => isDoubtful || isOfPart)) return doubt(selector);

@@ -38,7 +38,7 @@ async function matches(folder: string, names: readonly string[], cwd: string): P
   const found: string[] = [];
   for (const { name: entry } of await entriesOf(folderFrom(cwd, folder))) {
     if (!expression.test(entry) || (entry.startsWith(".") && !name.startsWith("."))) continue;
-    found.push(...(await matchesOf(join(folder, entry), rest, cwd)));
+    for (const match of await matchesOf(join(folder, entry), rest, cwd)) found.push(match);
   }
   return found;
 }
@@ -63,7 +63,7 @@ async function anyDepth(
   const found = await matches(folder, rest, cwd);
   for (const entry of await entriesOf(folderFrom(cwd, folder))) {
     if (entry.isDirectory() && !entry.name.startsWith(".")) {
-      found.push(...(await matches(join(folder, entry.name), names, cwd)));
+      for (const match of await matches(join(folder, entry.name), names, cwd)) found.push(match);
     }
   }
   return found;

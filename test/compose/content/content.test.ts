@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, realpathSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
   checkTopic,
@@ -73,7 +73,11 @@ describe("refuses", () => {
     ],
     ["several attachments in one text", front("attachments: a.pdf, b.pdf"), /no such file.*as a list/],
     ["an attachment SES blocks", front("attachments: Setup.EXE"), /\.exe/],
-    ["a device as attachment", front("attachments: /dev/null"), /is not a file/],
+    [
+      "a device as attachment, which is in no folder of a content",
+      front("attachments: /dev/null"),
+      /is not in the content.s folder/,
+    ],
     ["broken Liquid, with the file's line", front("topic: x", "a\n{% if b %}"), /mail\.html, line 5/],
   ])("%s", async (_, data, expected) => {
     expect(await refusal(read("mail.html", data))).toMatch(expected);
@@ -350,7 +354,45 @@ describe("attachments with variables", () => {
     expect(await refusal(read(`${path}/../{{ n }}.pdf`))).toMatch(/have to be in the content's folder/);
   });
 
-  test("of the front matter do not lead out of the folder", async () => {
+  test("of the front matter lie in its folder, after links are followed; an option may name any file", async () => {
+    const other = folder({ "secret.txt": "secret" });
+    const path = folder({ "mail.html": "", "terms.txt": "terms", "sub/map.txt": "map" });
+    symlinkSync(join(other, "secret.txt"), join(path, "link.txt"));
+    symlinkSync(other, join(path, "away"));
+    const read = (list: string) => {
+      writeFileSync(
+        join(path, "mail.html"),
+        `---\nsubject: x\nfrom: a@example.com\nattachments: ${list}\n---\n<p>x</p>`,
+      );
+      return readContent({ contentFile: join(path, "mail.html"), recipientsFile: null, overrides: {} });
+    };
+    for (const outside of [
+      join(other, "secret.txt"),
+      `../${basename(other)}/secret.txt`,
+      "link.txt",
+      "away/secret.txt",
+      "/etc/hostname",
+    ])
+      expect(await refusal(read(JSON.stringify([outside])))).toMatch(/is not in the content's folder.*--attach/);
+    const { content } = await read('["terms.txt", "./sub/../sub/map.txt"]');
+    expect(content.attachments.map(({ fileName }) => fileName)).toEqual(["terms.txt", "map.txt"]);
+    const given = await readContent({
+      contentFile: join(path, "mail.html"),
+      recipientsFile: null,
+      overrides: { attachments: [join(other, "secret.txt")] },
+    });
+    expect(given.content.attachments).toHaveLength(1);
+  });
+
+  test("that are no files are refused", async () => {
+    const path = folder({ "mail.html": "---\nsubject: x\nfrom: a@example.com\n---\n<p>x</p>" });
+    const overrides = { attachments: ["/dev/null"] };
+    expect(
+      await refusal(readContent({ contentFile: join(path, "mail.html"), recipientsFile: null, overrides })),
+    ).toMatch(/is not a file/);
+  });
+
+  test("of the front matter with variables do not lead out of the folder", async () => {
     expect(await refusal(written('attachments: "../{{ n }}.pdf"'))).toMatch(/have to be in the content's folder/);
     expect(await refusal(written('attachments: "/etc/{{ n }}"'))).toMatch(/have to be in the content's folder/);
   });
