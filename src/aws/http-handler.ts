@@ -133,8 +133,15 @@ async function exchange(
     sent.once("socket", () => queueMicrotask(leave));
     if (departing) sent.once("finish", departing.onDeparted);
     sent.on("error", fail);
-    sent.once("close", () => fail(lost()));
-    sent.once("response", (answer) => readAll(answer, (response) => (end(), resolve({ response })), fail));
+    let isWhole = false;
+    const done = (response: SdkResponse) => {
+      isWhole = true;
+      end();
+      resolve({ response });
+    };
+    // An error is dear to make, and most requests close because all is well.
+    sent.once("close", () => void (isWhole || fail(lost())));
+    sent.once("response", (answer) => readAll(answer, done, fail));
   });
 }
 
@@ -155,7 +162,12 @@ function readAll(answer: IncomingMessage, done: (response: SdkResponse) => void,
   answer.on("aborted", () => fail(lost()));
   answer.on("end", () => {
     const { statusCode = -1, statusMessage: reason = "" } = answer;
-    done({ statusCode, reason, headers: headersOf(answer), body: Buffer.concat(chunks) });
+    done({
+      statusCode,
+      reason,
+      headers: headersOf(answer),
+      body: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks),
+    });
   });
 }
 

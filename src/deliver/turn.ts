@@ -99,7 +99,11 @@ export function createTurnMemory(): TurnMemory {
       }),
     keep(number, counted, now) {
       turns.set(number, counted);
-      for (const [other, { latest }] of turns) if (isOver(latest, now)) turns.delete(other);
+      // The oldest come first.
+      for (const [other, { latest }] of turns) {
+        if (!isOver(latest, now)) break;
+        turns.delete(other);
+      }
     },
   };
 }
