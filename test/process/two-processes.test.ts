@@ -97,11 +97,12 @@ it("what a process left that was killed while another one sends: in doubt, and e
   const folder = await workFolder();
   const server = await sesServer(folder, { latencyMs: 400 });
   await run(folder, ["import", await writeCampaign(folder, 120)]);
-  const [one, other] = [1, 2].map(() => start(folder, ["send", "--rate", "40", "--json"], { env: server.env }));
+  const begin = () => start(folder, ["send", "--rate", "40", "--json"], { env: server.env });
+  const [one, other] = [begin(), begin()];
   await until(() => server.calls().length >= 20, "20 calls");
-  one?.kill("SIGKILL");
-  await one?.finished;
-  const { code, json, stderr } = (await other?.finished) ?? expect.fail();
+  one.kill("SIGKILL");
+  await one.finished;
+  const { code, json, stderr } = await other.finished;
   const { in_doubt: inDoubt, sending } = json.totals;
   expect(sending).toBe(0);
   expect(code).toBe(inDoubt > 0 ? 1 : 0);
