@@ -87,8 +87,9 @@ export function zoneInstants(text: string, now: number): (zone: string) => Place
  * days 3 hours`. In UTC itself it is said once: `2026-12-25 00:00:00 UTC, in 35 days 3 hours`.
  */
 export function describeInstant(at: number, zone: string, now: number): string {
+  // Rounded, or +2h would be in 1 hour 59 minutes when its answer is written.
   const utc = /^(?:Etc\/)?UTC$/.test(zone) ? "" : ` = ${utcText(at)}`;
-  return `${inZone(at, zone)}${utc}, ${distance(at - now)}`;
+  return `${inZone(at, zone)}${utc}, ${distance(Math.round((at - now) / 1_000) * 1_000)}`;
 }
 
 function inZone(at: number, zone: string): string {

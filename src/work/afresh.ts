@@ -1,5 +1,7 @@
 /** What happens to a rehearsal when its topic is sent for real. */
 import type { Context } from "./context.ts";
+import { sendTopic } from "./commands.ts";
+import { count, counted } from "../counted.ts";
 import { UserError } from "../errors.ts";
 import { refusedTopic, tellingRefusals } from "./refused-topic.ts";
 import { admit } from "../store/rules/admit.ts";
@@ -55,7 +57,7 @@ export async function removeRehearsal(
 /** What a rehearsal came to: `12 sent, 1 in doubt, 11 delivered, 1 bounce`. */
 export function describeRehearsal(counts: Rehearsal): string {
   const { sent, failed, in_doubt, bounced_permanent, bounced_transient, complained } = counts;
-  const parts: [count: number, one: string, many: string][] = [
+  const parts: [number: number, one: string, many: string][] = [
     [failed, "failed", "failed"],
     [in_doubt, "in doubt", "in doubt"],
     [bounced_permanent + bounced_transient, "bounce", "bounces"],
@@ -63,17 +65,15 @@ export function describeRehearsal(counts: Rehearsal): string {
     [counts.opened, "opened", "opened"],
     [counts.clicked, "clicked", "clicked"],
   ];
-  const found = parts
-    .filter(([count]) => count > 0)
-    .map(([count, one, many]) => `${count} ${count === 1 ? one : many}`);
-  return [`${sent} sent`, ...found].join(", ");
+  const found = parts.filter(([number]) => number > 0).map(([number, one, many]) => counted(number, one, many));
+  return [`${count(sent)} sent`, ...found].join(", ");
 }
 
 /**
  * Tells of the topics that a run for real of all topics leaves alone, because they were only rehearsed. Nobody named them, so their
  * rehearsals stay; what waits in them must not be forgotten.
  */
-export async function tellRehearsed({ terminal }: Context, store: Topics): Promise<void> {
+export async function tellRehearsed(context: Context, store: Topics): Promise<void> {
   const rehearsed = (await store.topics()).filter((row) => row.endpoint === "sandbox" && row.cancelledAt === null);
   const [first] = rehearsed;
   if (first === undefined) return;
@@ -82,9 +82,10 @@ export async function tellRehearsed({ terminal }: Context, store: Topics): Promi
     rehearsed.length === 1
       ? `topic "${first.topic}" was only rehearsed`
       : `${rehearsed.length} topics were only rehearsed (${namesOf(rehearsed)})`;
-  const wait = waiting === 0 ? "" : `, and ${waiting} of ${rehearsed.length === 1 ? "its" : "their"} messages wait`;
-  const advice = `to send one for real, name it: ses-mail send --topic "${first.topic}"`;
-  terminal[waiting > 0 ? "warn" : "info"](`Not sent: ${which}${wait}; ${advice}`);
+  const whose = rehearsed.length === 1 ? "its" : "their";
+  const wait = waiting === 0 ? "" : `, and ${count(waiting)} of ${whose} messages ${waiting === 1 ? "waits" : "wait"}`;
+  const advice = `to send ${rehearsed.length === 1 ? "it" : "one"} for real, name it: ${sendTopic(context, first.topic, null)}`;
+  context.terminal[waiting > 0 ? "warn" : "info"](`Not sent: ${which}${wait}; ${advice}`);
 }
 
 function namesOf(rows: readonly TopicRow[]): string {

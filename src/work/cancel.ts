@@ -16,8 +16,10 @@ export async function cancel(context: Context, name: string): Promise<number> {
     const before = totals.sent === 0 ? "none sent before" : `${count(totals.sent)} sent before`;
     terminal.done(`${topic}: ${count(cancelled)} cancelled, ${count(inFlight)} in flight, ${before}`);
     if (inFlight > 0) terminal.info("What is in flight can no longer be stopped.");
-    if (totals.cancelled > 0)
-      terminal.info(`put them back with: ${aboutTopic(context, "retry", topic, "--state cancelled")}`);
+    // It is closed even when nothing was left to be taken back, which its next list would only find out.
+    const what =
+      totals.cancelled > 0 ? "put them back with" : "It takes no further recipients until you reopen it with";
+    terminal.info(`${what}: ${aboutTopic(context, "retry", topic, "--state cancelled")}`);
   }
   return EXIT.done;
 }

@@ -4,6 +4,7 @@ import type { Context } from "./context.ts";
 import { parseAddress } from "../compose/address/address.ts";
 import { headerLines } from "../compose/mail/header-lines.ts";
 import type { Outcome } from "../deliver/outcome.ts";
+import { count } from "../counted.ts";
 import { connect, openSes } from "./endpoint.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { AT_ONCE, type StagedList } from "./list.ts";
@@ -12,7 +13,7 @@ import { mailAnswer } from "./mail-answer.ts";
 import { NO_MESSAGES, type RenderedMail } from "../message.ts";
 import { renderOne } from "./one-mail.ts";
 import type { SendFlags } from "./send-flags.ts";
-import type { ListForecast } from "../store/rows.ts";
+import type { ListForecast, TopicRow } from "../store/rows.ts";
 import { storedTopic } from "../store/topic-name.ts";
 
 /**
@@ -45,9 +46,19 @@ export async function rehearse(context: Context, file: string, flags: CampaignFl
     // There is no rejects file, so show the reasons here.
     for (const reason of staged.reasons) terminal.warn(reason);
     if (staged.rejected > staged.reasons.length) terminal.warn("…");
-    terminal.info(`Dry run, nothing was written or sent. ${topic}: ${listText(factsBefore(staged, forecast), "new")}`);
+    const list = listText(factsBefore(staged, forecast), "new");
+    const before = soFar(await store.topic(topic), flags);
+    terminal.info(`Dry run, nothing was written or sent. ${topic}: ${list}${before}`);
   }
   return staged.rejected > 0 ? EXIT.partial : EXIT.done;
+}
+
+/** What became of the topic before: that people are in it does not say that they got the mail. */
+function soFar(row: TopicRow | null, { sandbox }: Pick<SendFlags, "sandbox">): string {
+  if (row === null || row.sent === 0) return "";
+  return row.endpoint === "sandbox" && !sandbox
+    ? "; it was only rehearsed, so for real nobody has got it yet"
+    : `; ${count(row.sent)} sent before`;
 }
 
 function answerOf({ rows, rejected, warnings }: StagedList, forecast: ListForecast): ListAnswer {

@@ -26,31 +26,41 @@ export async function retry(context: Context, name: string, { state: states, yes
   const topic = await storedTopic(store, name);
   const before = await store.totals(topic);
   if (!yes) await confirmRetry(context, topic, states, before);
+  const wasCancelled = ((await store.topic(topic))?.cancelledAt ?? null) !== null;
   const retried = await store.retry(topic, states);
   const totals = await store.totals(topic);
   if (globals.json) terminal.json({ topic, retried, totals });
   else {
     const suppressed = Math.max(0, sumOf(before, states) - sumOf(totals, states) - retried);
     const stayed = suppressed > 0 ? `, ${count(suppressed)} suppressed meanwhile` : "";
-    const next = await nextStep(context, store, topic, retried);
-    terminal.done(`${topic}: ${count(retried)} back to pending${stayed}; ${next}`);
+    const reopened = wasCancelled && states.includes("cancelled") && retried === 0 ? ", the topic is open again" : "";
+    const next = await nextStep(context, store, topic, { retried, pending: totals.pending });
+    terminal.done(`${topic}: ${count(retried)} back to pending${stayed}${reopened}; ${next}`);
   }
-  if (retried > 0) await remindOfPause(context, store, topic);
+  if (totals.pending > 0) await remindOfPause(context, store, topic);
   return EXIT.done;
 }
 
-/** What sends the messages that were put back, and when. */
-async function nextStep(context: Context, store: Store, topic: string, retried: number): Promise<string> {
-  if (retried === 0) return `there is nothing to send; see: ${aboutTopic(context, "stats", topic)}`;
+/** What sends the messages that wait, those that were put back among them, and when. */
+async function nextStep(
+  context: Context,
+  store: Store,
+  topic: string,
+  { retried, pending }: { retried: number; pending: number },
+): Promise<string> {
+  if (pending === 0) return `there is nothing to send; see: ${aboutTopic(context, "stats", topic)}`;
+  const isOne = pending === 1;
+  const them = isOne ? "it" : "them";
+  const waiting = retried === 0 ? `${counted(pending, "message waits", "messages wait")} already; ` : "";
   const endpoint = (await store.topic(topic))?.endpoint ?? null;
   const scope = { topic, endpoint: endpoint ?? "ses", maxLateMs: null } as const;
   const { due, nextDueInMs } = await store.outlook(scope);
   const send = sendTopic(context, topic, endpoint);
-  if (due > 0 || nextDueInMs === null) return `send them with: ${send}`;
+  if (due > 0 || nextDueInMs === null) return `${waiting}send ${them} with: ${send}`;
   const now = context.io.clock.now();
   const at = Math.round((now + nextDueInMs) / 1000) * 1000;
   const soon = moveTopic(context, topic, "+1m");
-  return `they are due ${localWhen(at, now)}, when this sends them: ${send}; to send them sooner: ${soon}`;
+  return `${waiting}${isOne ? "it is" : "they are"} due ${localWhen(at, now)}, when this sends ${them}: ${send}; to send ${them} sooner: ${soon}`;
 }
 
 function sumOf(totals: Totals, states: State[]): number {

@@ -56,7 +56,7 @@ async function scheduleFile(context: Context, file: string, flags: ScheduleFlags
     const store = await context.openStore();
     await store.reschedule(topic, await planMove(store, topic, when, ["pending"]));
   }
-  answer(context, { topic, ingest, totals, notBefore, when, text });
+  answer(context, { topic, ingest, totals, notBefore, when, text, isMoved: isAfresh });
   if (ingest.added === 0 && ingest.duplicates > 0 && !isAfresh) {
     const move = moveTopic(context, topic, "…");
     terminal.warn(`Everybody was in "${topic}" already, so nothing moved; to move what is pending: ${move}`);
@@ -89,13 +89,15 @@ interface Scheduled {
   /** The earliest instant at which a message is due, in ms since the epoch. */
   notBefore: number;
   when: When;
+  /** True: what was in the topic before the list is due with it now. */
+  isMoved?: boolean;
   /** What was done, for people. */
   text: string;
 }
 
 function answer(context: Context, scheduled: Scheduled): void {
   const { terminal, globals, io } = context;
-  const { topic, ingest, totals, moved, notBefore, when, text } = scheduled;
+  const { topic, ingest, totals, moved, notBefore, when, text, isMoved = false } = scheduled;
   if (globals.json) {
     terminal.json({
       topic,
@@ -112,7 +114,7 @@ function answer(context: Context, scheduled: Scheduled): void {
     const trouble = ingest?.rejected;
     terminal.done(text, trouble);
     // Of a list that added nobody nothing is due at this time.
-    if ((moved ?? ingest?.added ?? 0) > 0) {
+    if (isMoved || (moved ?? ingest?.added ?? 0) > 0) {
       terminal.done(dueText(notBefore, when, io.clock.now()), trouble);
       // Nothing leaves by itself, which those who schedule for the first time do not know.
       terminal.info(`Something has to send it then: cron with ${aboutAll(context, "send")}, or ses-mail serve.`);

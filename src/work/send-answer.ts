@@ -175,7 +175,12 @@ function whereToLook(context: Context, topic: string | null, outbox: string): st
   const page = topic === null ? "" : join(topic, "index.html");
   const isThere = page !== "" && existsSync(join(context.io.cwd, outbox, page));
   const stats = topic === null ? aboutAll(context, "stats") : aboutTopic(context, "stats", topic);
-  return `look: ${join(outbox, isThere ? page : "index.html")} · ${stats}; to send for real: the same command without --sandbox`;
+  // Without a name, send leaves alone what was only rehearsed.
+  const real =
+    topic === null
+      ? `to send a topic for real, name it: ${aboutAll(context, "send", "--topic <topic>")}`
+      : "to send for real: the same command without --sandbox";
+  return `look: ${join(outbox, isThere ? page : "index.html")} · ${stats}; ${real}`;
 }
 
 // Exit code and result -----------------------------------------------------------------------------------------------

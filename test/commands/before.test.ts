@@ -191,14 +191,33 @@ describe("the words after a run", () => {
     const { stdout } = await run(folder, args);
     expect(stdout).toMatch(/^june: 2 back to pending; they are due 2099-12-25 09:00:00\+00:00, in \d+ days/);
     expect(stdout).toContain("ses-mail send --topic june");
-    expect((await run(folder, args)).stdout).toBe(
-      "june: 0 back to pending; there is nothing to send; see: ses-mail stats june\n",
+    expect((await run(folder, args)).stdout).toMatch(
+      /^june: 0 back to pending; 2 messages wait already; they are due 2099-12-25 09:00:00\+00:00, in \d+ days/,
     );
     await run(folder, ["cancel", "june"]);
     await run(folder, ["suppress", "add", "p1@example.net"]);
     const late = await run(folder, args, { clock: ahead(100 * 366 * 86_400_000) });
     expect(late.stdout).toBe(
-      "june: 1 back to pending, 1 suppressed meanwhile; send them with: ses-mail send --topic june\n",
+      "june: 1 back to pending, 1 suppressed meanwhile; send it with: ses-mail send --topic june\n",
+    );
+    await run(folder, ["suppress", "add", "p2@example.net"]);
+    expect((await run(folder, args)).stdout).toBe(
+      "june: 0 back to pending; there is nothing to send; see: ses-mail stats june\n",
+    );
+  });
+
+  it("of a cancelled topic in which nothing was left to take back say that it is closed, and open again", async () => {
+    const folder = await workFolder();
+    const file = await writeCampaign(folder, 1);
+    const server = await sesServer(folder);
+    await run(folder, ["send", file], { env: server.env });
+    const cancelled = await run(folder, ["cancel", "june"]);
+    expect(cancelled.stdout).toBe("june: 0 cancelled, 0 in flight, 1 sent before\n");
+    expect(cancelled.stderr).toContain(
+      "It takes no further recipients until you reopen it with: ses-mail retry june --state cancelled\n",
+    );
+    expect((await run(folder, ["retry", "june", "--state", "cancelled", "--yes"])).stdout).toBe(
+      "june: 0 back to pending, the topic is open again; there is nothing to send; see: ses-mail stats june\n",
     );
   });
 

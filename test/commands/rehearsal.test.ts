@@ -105,7 +105,7 @@ describe("after a rehearsal", () => {
     const cron = await run(folder, ["send", "--quiet", "--json"], { env: server.env });
     expect(ok(cron)).toMatchObject({ run: { sent: 0 }, totals: totals({ sent: 1, pending: 2 }) });
     expect(cron.stderr).toContain('Not sent: topic "june" was only rehearsed, and 2 of its messages wait');
-    expect(cron.stderr).toContain('ses-mail send --topic "june"');
+    expect(cron.stderr).toContain("to send it for real, name it: ses-mail send --topic june\n");
     await rehearse(folder);
     expect((await run(folder, ["send", "--quiet"], { env: server.env })).stderr).toBe("");
     expect((await run(folder, ["send"], { env: server.env })).stderr).toContain('"june" was only rehearsed');
@@ -158,6 +158,16 @@ describe("after a rehearsal", () => {
 });
 
 describe("before a rehearsal", () => {
+  it("what is scheduled stays scheduled when the rehearsal has nothing to send", async () => {
+    const folder = await campaign();
+    const server = await sesServer(folder);
+    ok(await run(folder, ["schedule", "june.csv", "--at", "+1d", "--json"]));
+    expect(await rehearse(folder)).toMatchObject({ outcome: "nothing_to_send", totals: totals({ pending: 3 }) });
+    expect(ok(await run(folder, ["topics", "--json"])).topics[0]).not.toHaveProperty("endpoint");
+    const cron = await run(folder, ["send", "--json"], { env: server.env, clock: ahead(86_500_000) });
+    expect(ok(cron)).toMatchObject({ run: { sent: 3 } });
+  });
+
   it("a try without an answer of SES is no obstacle; the topic is rehearsed, and then sent", async () => {
     const folder = await campaign();
     const server = await sesServer(folder);

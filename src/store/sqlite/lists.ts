@@ -73,9 +73,10 @@ function createMerge(
   const readLastId = createLastIdReader(db);
   return (target, staged) => {
     const destination = { ...open(target), base: readLastId(), staged };
-    if (target.endpoint === "sandbox") enterRehearsal(db, destination.topicId);
     const added = addRecipients(db, destination);
     if (added === 0) return { added, duplicates: staged, suppressed: 0 };
+    // Whoever is in the topic already may be scheduled for real. It is rehearsed when something of it leaves.
+    if (target.endpoint === "sandbox") enterRehearsal(db, destination.topicId);
     const ingestId = addIngest(db, clock, target, destination);
     const suppressed = addMessages(db, {
       ...destination,
