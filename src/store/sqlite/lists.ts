@@ -73,9 +73,10 @@ function createMerge(
   const readLastId = createLastIdReader(db);
   return (target, staged) => {
     const destination = { ...open(target), base: readLastId(), staged };
-    if (target.endpoint === "sandbox") enterRehearsal(db, destination.topicId);
     const added = addRecipients(db, destination);
+    // A topic that was there for the real thing becomes a rehearsal with the first mail that leaves, not by being looked at.
     if (added === 0) return { added, duplicates: staged, suppressed: 0 };
+    if (target.endpoint === "sandbox") enterRehearsal(db, destination.topicId);
     const ingestId = addIngest(db, clock, target, destination);
     const suppressed = addMessages(db, {
       ...destination,
