@@ -112,6 +112,22 @@ describe("after a rehearsal", () => {
     expect(server.received()).toEqual([]);
   });
 
+  it("of which nothing was due, a run of all topics sends what was scheduled or imported for real", async () => {
+    const folder = await campaign(["ann@example.net"]);
+    const server = await sesServer(folder);
+    await run(folder, ["schedule", "june.csv", "--at", "+1d"]);
+    expect(await rehearse(folder)).toMatchObject({ outcome: "nothing_to_send" });
+    await run(folder, ["import", "june.csv", "--topic", "paused"]);
+    await run(folder, ["pause", "paused"]);
+    expect((await run(folder, ["send", "june.csv", "--topic", "paused", "--sandbox"])).code).toBe(3);
+    await run(folder, ["resume", "paused"]);
+    const { topics } = ok(await run(folder, ["topics", "--json"]));
+    expect((topics as Json[]).some((topic) => "endpoint" in topic)).toBe(false);
+    const cron = await run(folder, ["send", "--json"], { env: server.env, clock: ahead(86_500_000) });
+    expect(ok(cron)).toMatchObject({ run: { sent: 2 } });
+    expect(server.received()).toEqual(["ann@example.net", "ann@example.net"]);
+  });
+
   it.each([["june.csv"], ["--topic", "june"]])(
     "schedule %s moves all of it, and nobody is mailed before",
     async (...which) => {

@@ -74,8 +74,8 @@ function createMerge(
   return (target, staged) => {
     const destination = { ...open(target), base: readLastId(), staged };
     const added = addRecipients(db, destination);
+    // A topic that was there for the real thing becomes a rehearsal with the first mail that leaves, not by being looked at.
     if (added === 0) return { added, duplicates: staged, suppressed: 0 };
-    // Whoever is in the topic already may be scheduled for real. It is rehearsed when something of it leaves.
     if (target.endpoint === "sandbox") enterRehearsal(db, destination.topicId);
     const ingestId = addIngest(db, clock, target, destination);
     const suppressed = addMessages(db, {
