@@ -17,18 +17,23 @@ const MANY = 50_000;
  * The topic, when it was only rehearsed and has to be started afresh before it goes to `endpoint`; null: it is fine. Throws `UserError`
  * when it cannot go there: it was sent for real, is being rehearsed by a live process, or is cancelled.
  */
-export async function rehearsalOf(store: Topics, topic: string, endpoint: Endpoint): Promise<TopicRow | null> {
+export async function rehearsalOf(
+  context: Context,
+  store: Topics,
+  topic: string,
+  endpoint: Endpoint,
+): Promise<TopicRow | null> {
   const row = await store.topic(topic);
   const refusal = admit(row ?? undefined, { adds: false, endpoint, content: null });
   if (row === null || refusal === "fine") return null;
-  if (refusal === "rehearsing") throw await atWork(store, topic);
-  if (refusal !== "rehearsed") throw refusedTopic({ topic, refusal, endpoint });
-  if (row.cancelledAt !== null) throw refusedTopic({ topic, refusal: "cancelled", endpoint });
+  if (refusal === "rehearsing") throw await atWork(context, store, topic);
+  if (refusal !== "rehearsed") throw refusedTopic(context, { topic, refusal, endpoint });
+  if (row.cancelledAt !== null) throw refusedTopic(context, { topic, refusal: "cancelled", endpoint });
   return row;
 }
 
-async function atWork(store: Topics, topic: string): Promise<UserError> {
-  const { message, hint } = refusedTopic({ topic, refusal: "rehearsing", endpoint: "ses" });
+async function atWork(context: Context, store: Topics, topic: string): Promise<UserError> {
+  const { message, hint } = refusedTopic(context, { topic, refusal: "rehearsing", endpoint: "ses" });
   const senders = await store.senders(topic);
   return new UserError(senders.length === 0 ? message : `${message}, by ${senders.map(nameOf).join(", ")}`, hint);
 }
@@ -39,17 +44,18 @@ function nameOf({ host, pid }: Sender): string {
 
 /** Removes the rehearsal of the topic and says so. `notBefore`: the instant before which none of it is due; null: as it was. */
 export async function removeRehearsal(
-  { io, terminal }: Context,
+  context: Context,
   store: Topics,
   topic: string,
   notBefore: number | null = null,
 ): Promise<Rehearsal | null> {
+  const { io, terminal } = context;
   const { total } = await store.totals(topic);
   if (total > MANY)
     terminal.info(
       `Removing the rehearsal of "${topic}": ${total.toLocaleString("en-US")} messages, which takes a while.`,
     );
-  const removed = await tellingRefusals(store.startAfresh(topic, { signal: io.signal, notBefore }));
+  const removed = await tellingRefusals(context, store.startAfresh(topic, { signal: io.signal, notBefore }));
   if (removed !== null) terminal.info(`The rehearsal of "${topic}" is removed: ${describeRehearsal(removed)}.`);
   return removed;
 }

@@ -139,7 +139,7 @@ export async function stageCampaign(
   const { file, topic, content, flags } = campaign;
   const replaceContent = flags.replaceContent ?? false;
   // Ask before the list is read: a long list takes a minute, and a refusal should not.
-  await tellingRefusals(store.checkList({ topic, content, replaceContent }));
+  await tellingRefusals(context, store.checkList({ topic, content, replaceContent }));
   const staging = await store.stage();
   context.onExit(() => staging.discard());
   const staged = await stageRecipients(context.io, staging, campaign.compiled, {
@@ -163,7 +163,7 @@ export async function stageCampaign(
     ...staged,
     forecast: () => staging.forecast(topic, options.endpoint ?? null),
     commit: async ({ rehearse = false } = {}) =>
-      answerOf(staged, await tellingRefusals(staging.commit({ ...target, rehearse }))),
+      answerOf(staged, await tellingRefusals(context, staging.commit({ ...target, rehearse }))),
   };
 }
 
@@ -197,7 +197,7 @@ export async function importCampaign(
   const store = await context.openStore();
   campaign.topic = await storedTopic(store, campaign.topic);
   const { topic } = campaign;
-  const rehearsed = isReal ? await rehearsalOf(store, topic, "ses") : null;
+  const rehearsed = isReal ? await rehearsalOf(context, store, topic, "ses") : null;
   if (rehearsed) campaign.flags = { ...campaign.flags, replaceContent: true };
   const endpoint = isReal ? ({ endpoint: "ses" } as const) : {};
   const staged = await stageCampaign(context, store, campaign, { timing, dryRun: false, ...endpoint });

@@ -222,7 +222,7 @@ async function readList(
   await stageRows(context, recipients, list, staging);
   if (list.sample === null)
     throw new UserError(`${nameOfList(file)} has no valid recipient: ${list.rejects.text}`, "correct the rows");
-  const refused = await refusalOf(store, topic, content);
+  const refused = await refusalOf(context, store, { topic, content });
   const commit = staging.commit({
     topic: refused.length > 0 ? IMPOSSIBLE_TOPIC : topic,
     content,
@@ -233,7 +233,7 @@ async function readList(
     replaceContent: false,
     rehearse: true,
   });
-  const counts = await tellingRefusals(commit);
+  const counts = await tellingRefusals(context, commit);
   const waiting = (await store.topic(topic))?.pending ?? 0;
   return { list, counts, need: counts.added + waiting, refused };
 }
@@ -258,13 +258,17 @@ async function stageRows(context: Context, recipients: Recipients, list: ListChe
   }
 }
 
-async function refusalOf(store: Lists, topic: string, content: Campaign["content"]): Promise<Finding[]> {
+async function refusalOf(
+  context: Context,
+  store: Lists,
+  { topic, content }: Pick<Campaign, "topic" | "content">,
+): Promise<Finding[]> {
   try {
     await store.checkList({ topic, content, replaceContent: false });
     return [];
   } catch (error) {
     if (!(error instanceof TopicRefusedError)) throw error;
-    const { message, hint } = refusedTopic(error.refused);
+    const { message, hint } = refusedTopic(context, error.refused);
     return [finding("error", "recipients.topic", message, hint)];
   }
 }

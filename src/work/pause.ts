@@ -15,16 +15,19 @@ export interface PauseFlags {
  * `pause`: lets nothing of a topic leave, for the time of `--for` or until it is resumed. Throws `UserError` for an unknown topic, a
  * cancelled one, and a time that cannot be read.
  */
-export async function pause({ io, terminal, globals, openStore }: Context, name: string, flags: PauseFlags) {
+export async function pause(context: Context, name: string, flags: PauseFlags) {
+  const { io, terminal, globals, openStore } = context;
   const forMs = flags.for === undefined ? null : parsePause(flags.for, "--for");
   const store = await openStore({ ifMissing: "refuse" });
-  const answer = await tellingRefusals(pauseTopic(store, name, forMs));
+  const answer = await tellingRefusals(context, pauseTopic(store, name, forMs));
   if (globals.json) terminal.json(answer);
   else {
     const { topic, paused_until: until, pending, in_flight: inFlight } = answer;
     const end = until === null ? "" : ` until ${localWhen(Date.parse(until), io.clock.now())}`;
-    const flying = inFlight > 0 ? `, ${inFlight} in flight` : "";
-    terminal.done(`${topic}: paused${end}; ${count(pending)}${flying}. Resume it with: ${resumeCommand(topic)}`);
+    const flying = inFlight > 0 ? `, ${inFlight.toLocaleString("en-US")} in flight` : "";
+    terminal.done(
+      `${topic}: paused${end}; ${count(pending)}${flying}. Resume it with: ${resumeCommand(context, topic)}`,
+    );
   }
   return EXIT.done;
 }

@@ -1,18 +1,21 @@
 /** What commands say of paused topics. */
 import { emptyRun, type Halt, type SendResult } from "../deliver/sender.ts";
-import { shellWord } from "../shell.ts";
+import { aboutTopic } from "./commands.ts";
 import type { TopicRow } from "../store/rows.ts";
 import type { Topics } from "../store/store.ts";
 import { localWhen } from "../time/local.ts";
 import type { Context } from "./context.ts";
 
+/** What of the context the suggested commands need. */
+type Where = Pick<Context, "io" | "globals">;
+
 /** More paused topics than this are only counted. */
 const SHOWN = 10;
 
 /** Why nothing of a paused topic is sent, and how to go on; null: it is not paused, or there is none of this name. */
-export async function pauseHalt({ io }: Pick<Context, "io">, store: Topics, topic: string): Promise<Halt | null> {
+export async function pauseHalt(context: Where, store: Topics, topic: string): Promise<Halt | null> {
   const row = await store.topic(topic);
-  return row?.pausedAt == null ? null : haltOf(row, io.clock.now());
+  return row?.pausedAt == null ? null : haltOf(context, row);
 }
 
 /** The result of a run that may not begin. */
@@ -25,7 +28,7 @@ export function notBegun(halt: Halt): SendResult {
  * done everything that was asked for. `topic` null: the run was of all topics, and goes round paused ones.
  */
 export async function unlessPaused(
-  context: Pick<Context, "io">,
+  context: Where,
   store: Topics,
   topic: string | null,
   result: SendResult,
@@ -37,19 +40,15 @@ export async function unlessPaused(
 }
 
 /** Names on stderr the paused topics with mail for this endpoint that waits; nothing with `--quiet`. */
-export async function tellPaused(
-  { io, terminal }: Context,
-  store: Topics,
-  endpoint: TopicRow["endpoint"],
-): Promise<void> {
+export async function tellPaused(context: Context, store: Topics, endpoint: TopicRow["endpoint"]): Promise<void> {
   const waiting = (await store.paused()).filter(
     (row) => row.pending > 0 && (row.endpoint === null || row.endpoint === endpoint),
   );
   for (const row of waiting.slice(0, SHOWN)) {
-    const { reason, hint } = haltOf(row, io.clock.now());
-    terminal.info(`Left out: ${reason}, ${count(row.pending)}; ${hint}`);
+    const { reason, hint } = haltOf(context, row);
+    context.terminal.info(`Left out: ${reason}, ${count(row.pending)}; ${hint}`);
   }
-  if (waiting.length > SHOWN) terminal.info(`… and ${waiting.length - SHOWN} more paused topics.`);
+  if (waiting.length > SHOWN) context.terminal.info(`… and ${waiting.length - SHOWN} more paused topics.`);
 }
 
 /** Says on stderr, after a command has given a topic mail to send, that it is paused; nothing when it is not. */
@@ -64,11 +63,11 @@ export function count(messages: number): string {
 }
 
 /** The command that resumes a topic. */
-export function resumeCommand(topic: string): string {
-  return `ses-mail resume ${shellWord(topic)}`;
+export function resumeCommand(context: Where, topic: string): string {
+  return aboutTopic(context, "resume", topic);
 }
 
-function haltOf({ topic, pausedUntil }: TopicRow, now: number): Halt & { hint: string } {
-  const until = pausedUntil === null ? "" : ` until ${localWhen(pausedUntil, now)}`;
-  return { reason: `topic "${topic}" is paused${until}`, hint: `resume it with: ${resumeCommand(topic)}` };
+function haltOf(context: Where, { topic, pausedUntil }: TopicRow): Halt & { hint: string } {
+  const until = pausedUntil === null ? "" : ` until ${localWhen(pausedUntil, context.io.clock.now())}`;
+  return { reason: `topic "${topic}" is paused${until}`, hint: `resume it with: ${resumeCommand(context, topic)}` };
 }

@@ -52,7 +52,8 @@ async function nextStep(
   const isOne = pending === 1;
   const them = isOne ? "it" : "them";
   const waiting = retried === 0 ? `${counted(pending, "message waits", "messages wait")} already; ` : "";
-  const endpoint = (await store.topic(topic))?.endpoint ?? null;
+  const { endpoint = null, pausedAt = null } = (await store.topic(topic)) ?? {};
+  if (pausedAt !== null) return `${waiting}nothing leaves before the topic is resumed`;
   const scope = { topic, endpoint: endpoint ?? "ses", maxLateMs: null } as const;
   const { due, nextDueInMs } = await store.outlook(scope);
   const send = sendTopic(context, topic, endpoint);

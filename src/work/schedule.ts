@@ -58,8 +58,11 @@ async function scheduleFile(context: Context, file: string, flags: ScheduleFlags
   }
   answer(context, { topic, ingest, totals, notBefore, when, text, isMoved: isAfresh });
   if (ingest.added === 0 && ingest.duplicates > 0 && !isAfresh) {
-    const move = moveTopic(context, topic, "…");
-    terminal.warn(`Everybody was in "${topic}" already, so nothing moved; to move what is pending: ${move}`);
+    const next =
+      totals.pending > 0
+        ? `to move what is pending: ${moveTopic(context, topic, "…")}`
+        : `nothing of it waits; see: ${aboutTopic(context, "stats", topic)}`;
+    terminal.warn(`Everybody was in "${topic}" already, so nothing moved; ${next}`);
   }
   return ingest.rejected > 0 ? EXIT.partial : EXIT.done;
 }
@@ -67,7 +70,7 @@ async function scheduleFile(context: Context, file: string, flags: ScheduleFlags
 async function moveMessages(context: Context, name: string, when: When): Promise<number> {
   const store = await context.openStore({ ifMissing: "refuse" });
   const topic = await storedTopic(store, name);
-  const rehearsed = await rehearsalOf(store, topic, "ses");
+  const rehearsed = await rehearsalOf(context, store, topic, "ses");
   const { pending } = await store.totals(topic);
   if (pending === 0 && !rehearsed) throw await nothingToMove(context, store, topic);
   const plan = await planMove(store, topic, when, rehearsed ? null : ["pending"]);

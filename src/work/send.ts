@@ -58,7 +58,7 @@ export async function sendCampaign(context: Context, file: string, flags: Flags)
   campaign.topic = await storedTopic(store, campaign.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
   const isNew = (await store.topic(campaign.topic)) === null;
-  const rehearsed = await rehearsalOf(store, campaign.topic, endpoint);
+  const rehearsed = await rehearsalOf(context, store, campaign.topic, endpoint);
   // Nobody got the content that was rehearsed, so another one may take its place.
   if (rehearsed) campaign.flags = { ...campaign.flags, replaceContent: true };
   if (isNew && isUnasked(file, flags)) throw needsYes();
@@ -107,7 +107,7 @@ export async function sendDue(context: Context, flags: Flags): Promise<number> {
   const store = await context.openStore({ ifMissing: "refuse", onRecovered });
   const topic = flags.topic === undefined ? null : await storedTopic(store, flags.topic);
   const endpoint = flags.sandbox ? "sandbox" : "ses";
-  const rehearsed = topic === null ? null : await rehearsalOf(store, topic, endpoint);
+  const rehearsed = topic === null ? null : await rehearsalOf(context, store, topic, endpoint);
   const scope: Scope = { topic, endpoint, maxLateMs };
   const sending = { context, store, scope, flags, rehearsed };
   // An unknown topic must be an error, not an empty run, so ask for it by name first.

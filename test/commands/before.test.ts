@@ -206,6 +206,23 @@ describe("the words after a run", () => {
     );
   });
 
+  it("of retry and schedule promise nothing of a paused topic, nor of one in which nothing waits", async () => {
+    const folder = await workFolder();
+    const file = await writeCampaign(folder, 1);
+    const db = ["--db", "one.db"];
+    await run(folder, ["schedule", file, "--at", "+1d", ...db]);
+    const paused = await run(folder, ["pause", "june", ...db]);
+    expect(paused.stdout).toBe("june: paused; 1 message waits. Resume it with: ses-mail resume june --db one.db\n");
+    await run(folder, ["cancel", "june", ...db]);
+    const retried = await run(folder, ["retry", "june", "--state", "cancelled", "--yes", ...db]);
+    expect(retried.stdout).toBe("june: 1 back to pending; nothing leaves before the topic is resumed\n");
+    expect(retried.stderr).toContain("resume it with: ses-mail resume june --db one.db\n");
+    await run(folder, ["resume", "june", ...db]);
+    await run(folder, ["suppress", "add", "p1@example.net", ...db]);
+    const moved = await run(folder, ["schedule", file, "--at", "+2d", ...db]);
+    expect(moved.stderr).toContain("so nothing moved; nothing of it waits; see: ses-mail stats june --db one.db\n");
+  });
+
   it("of a cancelled topic in which nothing was left to take back say that it is closed, and open again", async () => {
     const folder = await workFolder();
     const file = await writeCampaign(folder, 1);

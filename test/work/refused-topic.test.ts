@@ -2,12 +2,21 @@
 import { expect, test } from "vitest";
 import { UserError } from "../../src/errors.ts";
 import { type RefusedTopic, type TopicRefusal, TopicRefusedError } from "../../src/store/rules/admit.ts";
+import type { Context } from "../../src/work/context.ts";
 import { refusedTopic, tellingRefusals } from "../../src/work/refused-topic.ts";
 
 const refused = (refusal: TopicRefusal, endpoint: RefusedTopic["endpoint"] = null): RefusedTopic => ({
   topic: 'my "june"',
   refusal,
   endpoint,
+});
+
+/** Whose commands are suggested: somebody in /mail with this job file. */
+const where = (db: string) => ({ io: { cwd: "/mail", env: {} }, globals: { db } }) as unknown as Context;
+
+test("the commands it suggests are for the job file that was used", () => {
+  for (const refusal of ["cancelled", "rehearsed"] as const)
+    expect(refusedTopic(where("/mail/other.db"), refused(refusal)).hint).toContain("--db other.db");
 });
 
 test.each([
@@ -43,13 +52,13 @@ test.each([
     "use --topic for a new topic",
   ],
 ])("the command line is told %j", (given, message, hint) => {
-  expect(refusedTopic(given)).toMatchObject({ name: "UserError", message, hint });
+  expect(refusedTopic(where("/mail/ses-mail.db"), given)).toMatchObject({ name: "UserError", message, hint });
 });
 
 test("the refusal of a store is told as a UserError; everything else stays what it is", async () => {
   const error = new TopicRefusedError(refused("other-content"));
-  await expect(tellingRefusals(Promise.reject(error))).rejects.toThrow(UserError);
+  await expect(tellingRefusals(where("/mail/ses-mail.db"), Promise.reject(error))).rejects.toThrow(UserError);
   const bug = new Error("a bug");
-  await expect(tellingRefusals(Promise.reject(bug))).rejects.toBe(bug);
-  expect(await tellingRefusals(Promise.resolve(7))).toBe(7);
+  await expect(tellingRefusals(where("/mail/ses-mail.db"), Promise.reject(bug))).rejects.toBe(bug);
+  expect(await tellingRefusals(where("/mail/ses-mail.db"), Promise.resolve(7))).toBe(7);
 });
