@@ -2,7 +2,7 @@
 import { createWriteStream, type Stats } from "node:fs";
 import { type FileHandle, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { Readable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setImmediate } from "node:timers/promises";
 import { fileProblem } from "../read-file.ts";
@@ -33,10 +33,18 @@ export async function writeOutput(path: string | null, lines: Lines, io: Surroun
 
 async function writeStdout(chunks: AsyncIterable<string>, io: Surroundings): Promise<void> {
   try {
-    await pipeline(Readable.from(chunks), io.stdout, { end: false, signal: io.signal });
+    await pipeline(Readable.from(chunks), into(io.stdout), { signal: io.signal });
   } catch (error) {
     if (!GONE.has(codeOf(error))) throw error;
   }
+}
+
+/** A stream that hands on to another one, which stays open, and leaves no listener on it, as a pipeline into it would. */
+function into(stream: NodeJS.WritableStream): Writable {
+  return new Writable({
+    decodeStrings: false,
+    write: (chunk: string, _encoding, done) => void stream.write(chunk, done),
+  });
 }
 
 /** Node's codes when the reader has closed the pipe, now or before we began. */

@@ -69,7 +69,7 @@ it("completion", async () => {
 
 it("there is no other command", async () => {
   const { code, stdout } = await runProcess(await workFolder(), ["--help"]);
-  const [, commands = ""] = /^Commands:\n((?: .*\n)*)/m.exec(stdout) ?? [];
+  const [, commands = ""] = /^Send:\n([^]*)^Start here:/m.exec(stdout) ?? [];
   const named = [...commands.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name).filter((name) => name !== "help");
   expect(code).toBe(0);
   expect(new Set(named)).toEqual(new Set([...STORY.map(([[name]]) => name), ...OTHERS]));

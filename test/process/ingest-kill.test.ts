@@ -30,7 +30,8 @@ function state(path: string): Record<string, unknown[]> {
   const db = new Database(path, { readonly: true });
   const all = (sql: string) => db.prepare(sql).all();
   const found = {
-    topic: all("select * from topic"),
+    // When SES reported first is when it was taken in, which differs.
+    topic: all("select * from topic").map((row) => ({ ...(row as object), reported_at: null })),
     message: all("select * from message"),
     feedback: all("select * from feedback"),
     event: all("select * from event"),

@@ -1,7 +1,7 @@
 /** Peers that are away, silent or broken, and processes that stand still: real processes, real sockets, real signals. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { addresses, writeCampaign } from "../support/campaign.ts";
@@ -236,10 +236,9 @@ it.each(["127.0.0.1:8025", "localhost:8025", "foo", "ftp://127.0.0.1/"])(
     const file = await writeCampaign(folder, 2);
     const env = { AWS_ENDPOINT_URL_SESV2: endpoint };
     const ended = await start(folder, ["send", file, "--rate", "50", "--yes"], { env }).finished;
-    expect([2, 3]).toContain(ended.code);
+    expect(ended.code).toBe(2);
     expect(ended.stderr).toContain("AWS_ENDPOINT_URL_SESV2");
-    const [topic] = (await run(folder, ["topics", "--json"])).json.topics;
-    expect(topic ?? { failed: 0, in_doubt: 0 }).toMatchObject({ failed: 0, in_doubt: 0 });
+    expect(existsSync(join(folder, "ses-mail.db"))).toBe(false);
   },
   30_000,
 );
