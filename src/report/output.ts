@@ -32,10 +32,16 @@ export async function writeOutput(path: string | null, lines: Lines, io: Surroun
 }
 
 async function writeStdout(chunks: AsyncIterable<string>, io: Surroundings): Promise<void> {
+  // The stream tells of an error twice: to whoever wrote, and as an event that would end the process if nobody heard it.
+  const heard = () => undefined;
+  io.stdout.on("error", heard);
   try {
     await pipeline(Readable.from(chunks), into(io.stdout), { signal: io.signal });
   } catch (error) {
     if (!GONE.has(codeOf(error))) throw error;
+  } finally {
+    await setImmediate();
+    io.stdout.off("error", heard);
   }
 }
 
