@@ -25,8 +25,9 @@ export async function retry(context: Context, name: string, { state: states, yes
   const store = await context.openStore({ ifMissing: "refuse" });
   const topic = await storedTopic(store, name);
   const before = await store.totals(topic);
-  if (!yes) await confirmRetry(context, topic, states, before);
   const wasCancelled = ((await store.topic(topic))?.cancelledAt ?? null) !== null;
+  const changes = sumOf(before, states) > 0 || (wasCancelled && states.includes("cancelled"));
+  if (!yes && changes) await confirmRetry(context, topic, states, before);
   const retried = await store.retry(topic, states);
   const totals = await store.totals(topic);
   if (globals.json) terminal.json({ topic, retried, totals });

@@ -61,7 +61,9 @@ export async function answerRun(
     const removed = facts.removed ? { rehearsal_removed: facts.removed } : {};
     terminal.json({ topic: scope.topic, outcome, reason, ...ran, ...removed });
   } else {
-    const line = isIdle ? nothingLine(facts.plan, io.clock.now()) : describeResult(scope.topic, result.run, totals);
+    const line = isIdle
+      ? nothingLine(facts.plan, io.clock.now())
+      : describeResult(scope.topic, result.run, { totals, ingest: facts.ingest });
     terminal.ending(line, code);
   }
   if (stopped === null && problem !== null) terminal.warn(problem);
@@ -101,7 +103,7 @@ async function reasonOf(
     const sent = await store.sentWithin(DAY_MS);
     const oldest = [...sent.values()].reduce((least, { first }) => Math.min(least, first), Infinity);
     const frees = Number.isFinite(oldest)
-      ? ` The 24-hour window rolls: this job file's part begins to free at ${localWhen(oldest + DAY_MS, io.clock.now())}.`
+      ? ` The 24-hour window rolls: this job file's part frees from ${localWhen(oldest + DAY_MS, io.clock.now())}.`
       : "";
     return `${sentence(result.reason ?? "")} ${remain}.${frees} Run the same command again then, or use --on-quota wait.`;
   }
@@ -204,12 +206,21 @@ function exitCode(
   return imperfect ? EXIT.partial : EXIT.done;
 }
 
-function describeResult(topic: string | null, run: Run, totals: Totals): string {
+function describeResult(
+  topic: string | null,
+  run: Run,
+  { totals, ingest }: { totals: Totals; ingest: ListAnswer | null },
+): string {
   const parts = [`${count(run.sent)} sent`, `${count(run.failed)} failed`, `${count(run.inDoubt)} in doubt`];
   const rest = [`${count(totals.sent)} of ${count(totals.total)} sent in all`, `${count(totals.pending)} pending`];
   if (totals.failed > 0) rest.push(`${count(totals.failed)} failed`);
   if (totals.in_doubt > 0) rest.push(`${count(totals.in_doubt)} in doubt`);
   if (totals.suppressed > 0) rest.push(`${count(totals.suppressed)} suppressed`);
   if (totals.cancelled > 0) rest.push(`${count(totals.cancelled)} cancelled`);
+  // They are why the exit code is not 0, and with --quiet this line is the only one.
+  if (ingest !== null && ingest.rejected > 0) {
+    const where = ingest.rejects_file === null ? "" : ` (see ${ingest.rejects_file})`;
+    rest.push(`${counted(ingest.rejected, "row")} rejected${where}`);
+  }
   return `${topic ?? "all topics"}: ${parts.join(", ")} in ${roughDuration(run.elapsedMs)}; ${rest.join(", ")}`;
 }

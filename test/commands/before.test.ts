@@ -218,6 +218,8 @@ describe("the words after a run", () => {
     expect(retried.stdout).toBe("june: 1 back to pending; nothing leaves before the topic is resumed\n");
     expect(retried.stderr).toContain("resume it with: ses-mail resume june --db one.db\n");
     await run(folder, ["resume", "june", ...db]);
+    // Without a terminal a question would be an error; there is nothing to ask.
+    expect(await run(folder, ["retry", "june", "--state", "failed", ...db])).toMatchObject({ code: 0 });
     await run(folder, ["suppress", "add", "p1@example.net", ...db]);
     const moved = await run(folder, ["schedule", file, "--at", "+2d", ...db]);
     expect(moved.stderr).toContain("so nothing moved; nothing of it waits; see: ses-mail stats june --db one.db\n");

@@ -82,6 +82,11 @@ describe("--quiet", () => {
     await writeFile(join(folder, "june.csv"), "email,name\na@example.com,A\nbad,B\n");
     const imported = await call("import", file, "--quiet");
     expect([imported.code, imported.stdout]).toEqual([1, expect.stringContaining("1 rejected")]);
+    const sent = await call("send", file, "--topic", "july", "--quiet");
+    expect([sent.code, undated(sent.stdout)]).toEqual([
+      1,
+      expect.stringContaining("1 row rejected (see june.csv.rejects.csv)"),
+    ]);
     await call("schedule", "--topic", "june", "--at", "+1h");
     const late = await run(folder, ["send", "--quiet", "--max-late", "2h"], {
       env: server.env,
