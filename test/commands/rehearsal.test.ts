@@ -128,6 +128,14 @@ describe("after a rehearsal", () => {
     expect(server.received()).toEqual(["ann@example.net", "ann@example.net"]);
   });
 
+  it("import says that a run of all topics leaves it alone, and what sends it", async () => {
+    const folder = await campaign();
+    await rehearse(folder);
+    const imported = await run(folder, ["import", "june.csv", "--quiet", "--json"]);
+    expect(ok(imported)).toMatchObject({ outcome: "imported", ingest: { added: 0, duplicates: 3 } });
+    expect(imported.stderr).toContain("leaves it alone; for real: ses-mail send --topic june");
+  });
+
   it.each([["june.csv"], ["--topic", "june"]])(
     "schedule %s moves all of it, and nobody is mailed before",
     async (...which) => {
