@@ -25,11 +25,11 @@ describe("send stops with exit 3 and one line when the path does not lead to its
     await until(() => server.calls().length >= 40, "40 calls");
     return { folder, file, server, running };
   };
-  const stops = async (running: Running, name: string) => {
+  const stops = async (running: Running, name: RegExp) => {
     const { code, stderr, json } = await running.finished;
     expect(code).toBe(3);
-    expect(json).toMatchObject({ outcome: "halted", reason: expect.stringContaining(name) });
-    expect(stderr.split("\n").filter((line) => line.includes(name))).toHaveLength(1);
+    expect(json).toMatchObject({ outcome: "halted", reason: expect.stringMatching(name) });
+    expect(stderr.split("\n").filter((line) => name.test(line))).toHaveLength(1);
     expect(stderr).toContain("put the right file back");
   };
 
@@ -37,7 +37,7 @@ describe("send stops with exit 3 and one line when the path does not lead to its
     const { folder, file, server, running } = await sending();
     await mkdir(join(folder, "away"));
     await move(folder, join(folder, "away"));
-    await stops(running, "ses-mail.db");
+    await stops(running, /ses-mail.db/);
     expect(server.calls().length).toBeLessThan(TOTAL);
     await move(join(folder, "away"), folder);
     const rest = await run(folder, ["send", file, "--rate", "300", "--json"], { env: server.env });
@@ -53,7 +53,8 @@ describe("send stops with exit 3 and one line when the path does not lead to its
     await run(folder, ["backup", "copy.db"]);
     await move(folder, join(folder, "away"));
     await rename(join(folder, "copy.db"), join(folder, "ses-mail.db"));
-    await stops(running, "ses-mail.db was replaced");
+    // Whoever looks between the two moves finds no file at all.
+    await stops(running, /ses-mail\.db was (?:replaced|deleted or moved)/);
     expect(server.calls().length).toBeLessThan(TOTAL);
   }, 60_000);
 
@@ -61,7 +62,7 @@ describe("send stops with exit 3 and one line when the path does not lead to its
     const { folder, running, server } = await sending();
     onTestFinished(() => rm(`${folder}-away`, { recursive: true, force: true }));
     await rename(folder, `${folder}-away`);
-    await stops(running, "ses-mail.db");
+    await stops(running, /ses-mail.db/);
     expect(server.calls().length).toBeLessThan(TOTAL);
   }, 60_000);
 
@@ -70,7 +71,7 @@ describe("send stops with exit 3 and one line when the path does not lead to its
     async (name) => {
       const { folder, file, server, running } = await sending();
       await rm(join(folder, name));
-      await stops(running, name);
+      await stops(running, new RegExp(name.replaceAll(".", "\\.")));
       const rest = await run(folder, ["send", file, "--rate", "300", "--json"], { env: server.env });
       expect(rest.json.totals).toMatchObject({ total: TOTAL, sent: TOTAL });
       expect(duplicates(server.received())).toEqual([]);

@@ -82,6 +82,8 @@ describe("signing in and out", () => {
     const digest = (key: string) => createHash("sha256").update(key).digest();
     for (const scope of ["send", "read"] as const)
       await found.store.addKey({ name: scope, digest: digest(`${scope}-key-of-the-test`), scopes: [scope] });
+    const both = "read-and-send-key-of-the-test";
+    await found.store.addKey({ name: "both", digest: digest(both), scopes: ["read", "send"] });
     const { page: reader } = await enter(found, "#/topics/june", "read-key-of-the-test");
     await button(reader, "Text").waitFor();
     expect(await reader.getByRole("button").allInnerTexts()).toEqual(["Sign out", "HTML", "Text"]);
@@ -95,8 +97,6 @@ describe("signing in and out", () => {
     await reader.goto(`${found.url}/#/suppressions`);
     await reader.getByText("Nobody is suppressed").waitFor();
     expect(await reader.getByRole("button").allInnerTexts()).toEqual(["Sign out"]);
-    const both = "read-and-send-key-of-the-test";
-    await found.store.addKey({ name: "both", digest: digest(both), scopes: ["read", "send"] });
     const { page: half } = await enter(found, "#/topics/june", both);
     await button(half, "Text").waitFor();
     expect(await half.getByRole("button").allInnerTexts()).toEqual(["Sign out", "Pause…", "Cancel…", "HTML", "Text"]);
