@@ -12,12 +12,15 @@ export interface ConnectionLimits {
   most: number;
   /** From one client: an IPv4 address, or an IPv6 network of 64 bits. A reverse proxy that is trusted has no limit of its own. */
   mostOfOne: number;
-  /** Requests under way on one connection. Who sends more at once, without waiting for answers, loses the connection. */
+  /**
+   * Requests under way on one connection. Who sends more at once, without waiting for answers, loses the connection: browsers
+   * and proxies wait, and each answer that is not read yet holds up to 64 KB.
+   */
   mostRequests: number;
 }
 
 /** Room for a day on which everybody looks, and for 16 KB of headers on each. */
-export const CONNECTION_LIMITS: ConnectionLimits = { most: 4_096, mostOfOne: 1_024, mostRequests: 100 };
+export const CONNECTION_LIMITS: ConnectionLimits = { most: 4_096, mostOfOne: 1_024, mostRequests: 10 };
 
 interface Connection {
   socket: Socket;
@@ -109,7 +112,8 @@ export function shareConnections(app: FastifyInstance, trustProxy: boolean, limi
     socket.once("close", () => crowd.remove(connection));
   });
 
-  app.server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
+  // Before the routes hear of the request.
+  app.server.prependListener("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
     const connection = known.get(socket);
     if (connection === undefined) return;
     if (++connection.requests > limits.mostRequests) return end(connection);
@@ -119,6 +123,11 @@ export function shareConnections(app: FastifyInstance, trustProxy: boolean, limi
       // It was used last of all now.
       if (!socket.destroyed) move(crowd, connection, connection.client);
     });
+  });
+
+  // One read of a socket may bring a thousand requests. Those after the end of the connection are still announced.
+  app.addHook("onRequest", async ({ raw: { socket } }, reply) => {
+    if (socket.destroyed && known.has(socket)) reply.hijack();
   });
 
   app.addHook("preParsing", async (request) => {

@@ -173,10 +173,11 @@ function guard(app: FastifyInstance, gateway: Gateway, options: ServerOptions): 
     if (config?.access === "open" && config.rateLimit === undefined && !UNLIMITED.has(route.url))
       route.config = { ...config, rateLimit };
   });
+  // Before all others that have hooks: nothing is done for a request whose connection was ended.
+  shareConnections(app, gateway.settings.trustProxy, { ...CONNECTION_LIMITS, ...options.connections });
   logRequests(app);
   if (options.observer) observeRequests(app, options.observer);
   endConnections(app);
-  shareConnections(app, gateway.settings.trustProxy, { ...CONNECTION_LIMITS, ...options.connections });
   limitBodies(app, { ...BODY_LIMITS, ...options.bodies });
   app.setErrorHandler(answerError);
   app.removeAllContentTypeParsers();

@@ -13,7 +13,7 @@ import type { Ses } from "../aws/ses.ts";
 import { firstMail, sampleMail } from "./first-mail.ts";
 import { AT_ONCE } from "./list.ts";
 import { cheapForecast, factsAfter, factsBefore, type ListAnswer, type ListFacts, listText } from "./list-facts.ts";
-import { EXIT } from "../errors.ts";
+import { EXIT, StoppedError } from "../errors.ts";
 import { recoveredText } from "./open-store.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 import { NO_MESSAGES, type Totals } from "../message.ts";
@@ -231,17 +231,29 @@ async function answer(sending: Sending, { plan, ingest, connection }: Job): Prom
   const result = await unlessPaused(context, store, scope.topic, await runWith(sending, connection, troubled));
   // Closed now, so that the events of the rehearsal are in the figures.
   await connection?.sandbox?.close();
-  // Some events came before the answer with their SES message id: match them now.
-  await store.matchKeptEvents();
-  // Another process may have died while this one sent. A store that halted the run would fail here, too.
-  const isStopped = result.outcome === "halted" || result.outcome === "interrupted";
-  const lost = isStopped ? 0 : await store.recover();
-  if (lost > 0) context.terminal.warn(recoveredText(lost));
+  const lost = await tidyUp(context, store, result);
   const late = scope.maxLateMs === null ? 0 : (await store.outlook(scope)).late;
   const facts = { store, ingest, plan, removed, troubled: await troubled.topics(store), outbox: flags.outbox };
   const ran = { ...facts, ...(connection && { perSecond: connection.perSecond }) };
   const code = await answerRun(context, scope, ran, result, late);
   return lost > 0 && code === EXIT.done ? EXIT.partial : code;
+}
+
+/**
+ * Matches the events that came before the answer with their SES message id. Returns the number of messages that another process
+ * left in doubt when it died while this one sent.
+ */
+async function tidyUp({ io, terminal }: Context, store: Store, { outcome }: SendResult): Promise<number> {
+  try {
+    await store.matchKeptEvents();
+    const lost = io.signal.aborted ? 0 : await store.recover();
+    if (lost > 0) terminal.warn(recoveredText(lost));
+    return lost;
+  } catch (error) {
+    // A job file that stopped the run refuses this, too. What the run did and why it ended is the answer then.
+    if (outcome === "halted" && error instanceof StoppedError) return 0;
+    throw error;
+  }
 }
 
 async function runWith(

@@ -58,6 +58,19 @@ describe("send stops with exit 3 and one line when the path does not lead to its
     expect(server.calls().length).toBeLessThan(TOTAL);
   }, 60_000);
 
+  it("a newer version of the program changed its schema", async () => {
+    const { folder, running, server } = await sending();
+    const db = new Database(join(folder, "ses-mail.db"));
+    db.exec("begin immediate; alter table message rename column not_before to due; pragma user_version = 1000; commit");
+    db.close();
+    const { code, stderr } = await running.finished;
+    expect(code).toBe(3);
+    expect(stderr).toMatch(
+      /ses-mail.db was brought up to date by a newer ses-mail.*start again with the newer version/,
+    );
+    expect(server.calls().length).toBeLessThan(TOTAL);
+  }, 60_000);
+
   it("its folder moved", async () => {
     const { folder, running, server } = await sending();
     onTestFinished(() => rm(`${folder}-away`, { recursive: true, force: true }));

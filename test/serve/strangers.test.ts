@@ -213,6 +213,18 @@ test("who sends hundreds of requests at once without waiting loses the connectio
   expect(await ask(url, "127.0.0.1")).toBe("HTTP/1.1 200 OK");
 });
 
+test("nothing is done for the requests that came after the end of their connection", async () => {
+  let asked = 0;
+  const gateway = await testGateway({ store: (store) => ({ ...store, ping: () => (asked++, store.ping()) }) });
+  const url = await gateway.listen();
+  const one = await client(url);
+  one.socket.write("GET /ready HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1_000));
+  await one.closed;
+  expect(await ask(url, "127.0.0.1")).toBe("HTTP/1.1 200 OK");
+  // What it may send at once.
+  expect(asked).toBeLessThanOrEqual(10);
+});
+
 test.each([
   ["192.0.2.7", "192.0.2.7"],
   ["::ffff:192.0.2.7", "192.0.2.7"],

@@ -72,7 +72,12 @@ function described(responses: Record<string, object>): Record<string, object> {
 
 /** Adds `/openapi.json` and the page. Both are open. Call `listenForRoutes` first. */
 export async function documentationRoutes(app: FastifyInstance): Promise<void> {
-  app.get("/openapi.json", { config: { access: "open" }, schema: { hide: true } }, () => app.swagger());
+  // Made once, and one buffer for all answers: anybody may ask for it, and need not read the answer.
+  let made: Buffer | undefined;
+  app.get("/openapi.json", { config: { access: "open" }, schema: { hide: true } }, (_request, reply) => {
+    made ??= Buffer.from(JSON.stringify(app.swagger()));
+    return reply.type("application/json; charset=utf-8").send(made);
+  });
   const icon = readFileSync(new URL("../dashboard/icon.svg", import.meta.url));
   await app.register(swaggerUi, {
     routePrefix: DOCS_PATH,

@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../time/clock.ts";
-import { InterruptedError, UserError } from "../../errors.ts";
+import { InterruptedError, StoppedError, UserError } from "../../errors.ts";
 import { type Connection, Database } from "./driver.ts";
 import { identityOf, type Place, watchPlace } from "./place.ts";
 import { APPLICATION_ID, MIGRATIONS } from "./schema.ts";
@@ -138,7 +138,7 @@ function identify(db: Connection, path: string, isNew: boolean): void {
 }
 
 function migrate(db: Connection, path: string): void {
-  const version = Number(db.pragma("user_version", { simple: true }));
+  const version = versionOf(db);
   if (version === MIGRATIONS.length) return;
   if (version > MIGRATIONS.length) {
     throw new UserError(
@@ -153,13 +153,27 @@ function migrate(db: Connection, path: string): void {
 export function createSchema(db: Connection): void {
   db.transaction(() => {
     // Another process may have migrated while we waited for the lock.
-    const version = Number(db.pragma("user_version", { simple: true }));
+    const version = versionOf(db);
     for (let next = version; next < MIGRATIONS.length; next++) {
       db.exec(MIGRATIONS[next] ?? "");
       db.pragma(`user_version = ${next + 1}`);
     }
     db.pragma(`application_id = ${APPLICATION_ID}`);
   }).immediate();
+}
+
+function versionOf(db: Connection): number {
+  return Number(db.pragma("user_version", { simple: true }));
+}
+
+/**
+ * Why this program may not go on with the file: a newer one has changed its schema meanwhile. Null: none has. Our statements may
+ * fail from then on, or work and miss what the new schema asks of them.
+ */
+export function outgrown(db: Connection): StoppedError | null {
+  if (!db.open || versionOf(db) <= MIGRATIONS.length) return null;
+  const message = `the job file ${db.name} was brought up to date by a newer ses-mail while we worked on it`;
+  return new StoppedError(message, "start again with the newer version");
 }
 
 /**
@@ -244,6 +258,9 @@ function beginAtOnce(db: Connection): unknown {
 
 function commit<T>({ db, clock, place }: Job, work: () => T, evenWhenLost: boolean): T {
   try {
+    // Answers of SES are written all the same, if they can be.
+    const newer = evenWhenLost ? null : outgrown(db);
+    if (newer !== null) throw newer;
     const result = work();
     const lost = evenWhenLost ? null : place.lost();
     if (lost !== null) throw lost;
@@ -272,6 +289,8 @@ export function createPing({ db, clock, place }: Job): Pick<Store, "ping"> {
       // We could still write to a deleted file until we end.
       const lost = place.lost();
       if (lost !== null) throw lost;
+      const newer = outgrown(db);
+      if (newer !== null) throw newer;
       // On a full disk the small write below may find room that mail does not.
       if (age(fullAt.get(db) ?? Number.NEGATIVE_INFINITY) < FULL_MS) throw new Full();
       try {

@@ -3,8 +3,8 @@ import type { Clock } from "../../time/clock.ts";
 import type { Inbox, Keys, Opened, OpenOptions, Reader, Store, Topics, VisitSink } from "../store.ts";
 import type { BackupAnswer } from "./backup.ts";
 import { createClaims } from "./claims.ts";
-import { createPing, createSchema, type Job, NO_WAITING, openPlace, prepareImage } from "./connection.ts";
-import { Database } from "./driver.ts";
+import { createPing, createSchema, type Job, NO_WAITING, openPlace, outgrown, prepareImage } from "./connection.ts";
+import { type Connection, Database } from "./driver.ts";
 import { createEventSink } from "./events.ts";
 import { atTheEdge } from "./edge.ts";
 import { fileOf, openImage } from "./image.ts";
@@ -65,11 +65,17 @@ async function assemble(job: Job): Promise<Opened<SqliteStore>> {
   try {
     const store = createStore(job);
     const recovered = await store.recover();
-    return { ...atTheEdge(store, (error) => explain(error, fileOf(db))), recovered };
+    return { ...atTheEdge(store, (error) => explained(error, db)), recovered };
   } catch (error) {
     db.close();
     throw error;
   }
+}
+
+function explained(error: unknown, db: Connection): unknown {
+  // SQLite's only word for a table, column or index that is gone.
+  const isUnknown = error instanceof Database.SqliteError && error.code === "SQLITE_ERROR";
+  return (isUnknown ? outgrown(db) : null) ?? explain(error, fileOf(db));
 }
 
 function createStore(job: Job): SqliteStore {
@@ -81,7 +87,7 @@ function createStore(job: Job): SqliteStore {
     jobId,
     ...source,
     ...lists,
-    stage: async () => atTheEdge(await lists.stage(), (error) => explain(error, fileOf(db))),
+    stage: async () => atTheEdge(await lists.stage(), (error) => explained(error, db)),
     ...createTopicActions(job),
     ...createEventSink(job, jobId),
     ...createSuppressions(job),

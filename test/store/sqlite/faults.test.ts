@@ -90,6 +90,7 @@ it("a page that is overwritten is damage, whatever is asked, also by statements 
       const damaged = await openStore(copy, new ManualClock());
       try {
         for await (const _ of damaged.messages("june", null));
+        await ingest(damaged, addresses(3_000));
         await damaged.cancel("june");
         await damaged.retry("june", ["cancelled"]);
       } finally {
