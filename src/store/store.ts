@@ -166,6 +166,8 @@ export interface Topics {
    * and after a crash, the next call goes on.
    */
   startAfresh(topic: string, options: { signal: AbortSignal; notBefore: number | null }): Promise<Rehearsal | null>;
+  /** How many messages of the topic `startAfresh` would leave `suppressed`. */
+  staySuppressed(topic: string): Promise<number>;
   /** The processes that have messages of the topic in `sending`. */
   senders(topic: string): Promise<Sender[]>;
 }

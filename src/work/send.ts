@@ -179,7 +179,10 @@ async function answerPaused(sending: Sending, pause: Halt, ingest: ListAnswer | 
 
 /** What of the store goes into a plan: what is there, and what is due of it. */
 async function numbersOf({ store, scope, flags, rehearsed }: Sending, isNew: boolean) {
-  if (rehearsed) return { ...afresh(rehearsed), doubtful: 0, removes: describeRehearsal(rehearsed) };
+  if (rehearsed) {
+    const numbers = afresh(rehearsed, await store.staySuppressed(rehearsed.topic));
+    return { ...numbers, doubtful: 0, removes: describeRehearsal(rehearsed) };
+  }
   const totals = isNew ? NO_MESSAGES : await store.totals(scope.topic);
   const doubtful = flags.retryInDoubt ? await topicsInDoubt(store, scope) : [];
   return {
@@ -190,10 +193,11 @@ async function numbersOf({ store, scope, flags, rehearsed }: Sending, isNew: boo
   };
 }
 
-/** What there will be when the rehearsal of the topic is removed: everything is due then, but what was taken back. */
-function afresh({ total, cancelled }: TopicRow): { totals: Totals; outlook: Outlook } {
-  const due = total - cancelled;
-  return { totals: { ...NO_MESSAGES, total, cancelled, pending: due }, outlook: { due, late: 0, nextDueInMs: null } };
+/** What there will be when the rehearsal of the topic is removed: everything is due then, but what was taken back or is suppressed. */
+function afresh({ total, cancelled }: TopicRow, suppressed: number): { totals: Totals; outlook: Outlook } {
+  const due = total - cancelled - suppressed;
+  const totals = { ...NO_MESSAGES, total, cancelled, suppressed, pending: due };
+  return { totals, outlook: { due, late: 0, nextDueInMs: null } };
 }
 
 /** The plan for a list that is not in the topic yet. */

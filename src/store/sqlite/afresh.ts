@@ -27,7 +27,10 @@ const STEP = 20_000;
 const PLAYED: readonly State[] = ["sent", "in_doubt", "failed", "suppressed"];
 
 /** Makes the part of the store that removes rehearsals. `recover` puts in doubt what dead processes left in flight. */
-export function createAfresh(job: Job, recover: () => Promise<number>): Pick<Topics, "startAfresh" | "senders"> {
+export function createAfresh(
+  job: Job,
+  recover: () => Promise<number>,
+): Pick<Topics, "startAfresh" | "staySuppressed" | "senders"> {
   const { db } = job;
   const write = createWriter(job);
   const close = createClose(job);
@@ -42,6 +45,13 @@ export function createAfresh(job: Job, recover: () => Promise<number>): Pick<Top
     `select distinct p.host, p.pid from message m join process p on p.id = m.claimed_by
      where m.state = 'sending' and m.topic_id = ? order by p.id`,
   );
+
+  const suppressed = db
+    .prepare<[number], number>(
+      `select count(*) from suppression s cross join recipient r on r.address = s.address and r.topic_id = ?
+       join message m on m.id = r.message_id where s.rehearsal = 0 and m.state <> 'cancelled'`,
+    )
+    .pluck();
 
   return {
     async startAfresh(topic, { signal, notBefore }) {
@@ -67,6 +77,7 @@ export function createAfresh(job: Job, recover: () => Promise<number>): Pick<Top
       });
       return rehearsal;
     },
+    staySuppressed: async (topic) => suppressed.get(topicIdOf(db, topic)) ?? 0,
     senders: async (topic) => inFlight.all(topicIdOf(db, topic)),
   };
 }

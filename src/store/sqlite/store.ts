@@ -102,6 +102,8 @@ function createStore(job: Job): SqliteStore {
   };
 }
 
+type Afresh = Pick<Topics, "startAfresh" | "staySuppressed" | "senders">;
+
 /** Parts that are loaded with their first call, so that commands that only read start fast. */
 function createLateParts(job: Job, recover: () => Promise<number>) {
   return {
@@ -114,7 +116,7 @@ function createLateParts(job: Job, recover: () => Promise<number>) {
     ...createLatePart<Pick<VisitSink, "unsubscribe" | "resubscribe">>(["unsubscribe", "resubscribe"], async () =>
       (await import("./unsubscriptions.ts")).createUnsubscriptions(job),
     ),
-    ...createLatePart<Pick<Topics, "startAfresh" | "senders">>(["startAfresh", "senders"], async () =>
+    ...createLatePart<Afresh>(["startAfresh", "staySuppressed", "senders"], async () =>
       (await import("./afresh.ts")).createAfresh(job, recover),
     ),
     ...createLatePart<Pick<Reader, "breakdown">>(["breakdown"], async () =>

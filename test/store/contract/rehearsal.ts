@@ -95,7 +95,8 @@ function startingAfresh(prepare: Prepare): void {
     await answer(store, sent(a), failed(b), inDoubt(c));
     await store.cancel("june");
     await store.retry("june", ["failed"]);
-    await store.suppress([manual("a@x.example"), manual("c@x.example", true)]);
+    await store.suppress([manual("A@x.example"), manual("c@x.example", true), manual("e@x.example")]);
+    expect(await store.staySuppressed("june")).toBe(1);
     await afresh(store);
     expect(Object.values(await states(store))).toEqual(["suppressed", "pending", "pending", "cancelled", "cancelled"]);
   });
