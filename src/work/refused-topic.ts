@@ -21,7 +21,7 @@ const HINTS: Record<TopicRefusal, (topic: string, where: Where) => string> = {
 };
 
 /** A name for a rehearsal of the topic. Names have 100 characters at most. */
-function rehearsalName(topic: string): string {
+export function rehearsalName(topic: string): string {
   return `${Array.from(topic).slice(0, 95).join("")}-test`;
 }
 

@@ -13,7 +13,10 @@ import type { Ses } from "../aws/ses.ts";
 import { firstMail, sampleMail } from "./first-mail.ts";
 import { AT_ONCE } from "./list.ts";
 import { cheapForecast, factsAfter, factsBefore, type ListAnswer, type ListFacts, listText } from "./list-facts.ts";
-import { EXIT, StoppedError } from "../errors.ts";
+import { EXIT, StoppedError, UserError } from "../errors.ts";
+import { rehearsalName } from "./refused-topic.ts";
+import { shellWord } from "../shell.ts";
+import { localWhen } from "../time/local.ts";
 import { recoveredText } from "./open-store.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 import { NO_MESSAGES, type Totals } from "../message.ts";
@@ -75,6 +78,7 @@ export async function sendCampaign(context: Context, file: string, flags: Flags)
   }
   const pause = await pauseHalt(context, store, campaign.topic);
   if (pause !== null) return answerPaused(sending, pause, await addList(sending, staged, { forecast, isNew }));
+  await refuseHalfRehearsal(sending);
   const connection = await connect(context, flags, { ses, ...rehearsing(context, store) });
   if (plan !== null) warnOfAccount(context, plan, connection, flags);
   if (plan !== null && asked) {
@@ -123,6 +127,7 @@ async function sendPlanned(sending: Sending, ses: Ses | null): Promise<number> {
   const { context, store, scope, flags } = sending;
   const plan = await planNow(sending, { list: null, reasons: [] });
   if (isIdle(plan)) return answer(sending, { plan, ingest: null });
+  await refuseHalfRehearsal(sending);
   const connection = await connect(context, flags, { ses, ...rehearsing(context, store) });
   warnOfAccount(context, plan, connection, flags);
   if (isAsked(context, null, flags)) {
@@ -156,6 +161,23 @@ function rehearsing({ terminal }: Context, store: Store): Rehearsing {
     ),
   );
   return { sink, topicOf: topicByTag(store) };
+}
+
+/**
+ * Refuses to rehearse a part of a topic whose other messages wait for a later time: they are meant for real, and cron leaves
+ * alone what is rehearsed. To be called when something is due.
+ */
+async function refuseHalfRehearsal({ context, store, scope }: Sending): Promise<void> {
+  if (scope.endpoint !== "sandbox" || scope.topic === null) return;
+  const row = await store.topic(scope.topic);
+  if (row === null || row.endpoint === "sandbox" || row.pending === 0) return;
+  const { nextDueInMs } = await store.outlook(scope);
+  if (nextDueInMs === null) return;
+  const now = context.io.clock.now();
+  throw new UserError(
+    `messages of topic "${scope.topic}" wait to be sent for real (the next ${localWhen(now + nextDueInMs, now)})`,
+    `rehearse under another name, such as --topic ${shellWord(rehearsalName(scope.topic))}`,
+  );
 }
 
 /** Adds the list of a paused topic. It waits there with the rest, so there is nothing to connect to and nothing to ask. */

@@ -182,6 +182,26 @@ describe("after a rehearsal", () => {
 });
 
 describe("before a rehearsal", () => {
+  it("a part of a topic whose other messages are scheduled for real is refused, and cron still sends them", async () => {
+    const folder = await campaign();
+    const server = await sesServer(folder);
+    await run(folder, ["schedule", "june.csv", "--at", "+1h"]);
+    writeFileSync(
+      join(folder, "june.csv"),
+      `${readFileSync(join(folder, "june.csv"), "utf8").trimEnd()}\nnew@example.com,New\n`,
+    );
+    const before = readState(folder);
+    const refused = await run(folder, ["send", "june.csv", "--sandbox"]);
+    expect(refused).toMatchObject({ code: 2, stdout: "" });
+    expect(refused.stderr).toMatch(
+      /topic "june" wait to be sent for real \(the next .*\); rehearse .*--topic june-test/,
+    );
+    expect(readState(folder)).toEqual(before);
+    const cron = await run(folder, ["send"], { env: server.env, clock: ahead(2 * 3_600_000) });
+    expect(cron.code).toBe(0);
+    expect(server.received()).toHaveLength(3);
+  });
+
   it("what is scheduled stays scheduled when the rehearsal has nothing to send", async () => {
     const folder = await campaign();
     const server = await sesServer(folder);
