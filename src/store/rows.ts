@@ -39,8 +39,6 @@ export interface ListTarget {
   notBefore: number | null;
   /** True: when the topic has a different content, replace it in the topic and in what was not sent yet. False: refuse the list. */
   replaceContent: boolean;
-  /** True: only count. Everything is done and rolled back. */
-  rehearse: boolean;
   /** Where the list is sent right after. Not set: that is decided later. What a rehearsal suppressed holds for the sandbox only. */
   endpoint?: Endpoint;
 }

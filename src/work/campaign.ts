@@ -119,11 +119,8 @@ async function checkReadable(file: string, cwd: string): Promise<void> {
 export interface StagedCampaign extends StagedList {
   /** Counts what `commit` would do, without doing it. */
   forecast(): Promise<ListForecast>;
-  /**
-   * Puts everything into the job file at once. With `rehearse` it only counts what that would do. Throws `UserError` when
-   * the topic refuses the list.
-   */
-  commit(options?: { rehearse?: boolean }): Promise<ListAnswer>;
+  /** Puts everything into the job file at once. Throws `UserError` when the topic refuses the list. */
+  commit(): Promise<ListAnswer>;
 }
 
 /**
@@ -162,8 +159,7 @@ export async function stageCampaign(
   return {
     ...staged,
     forecast: () => staging.forecast(topic, options.endpoint ?? null),
-    commit: async ({ rehearse = false } = {}) =>
-      answerOf(staged, await tellingRefusals(context, staging.commit({ ...target, rehearse }))),
+    commit: async () => answerOf(staged, await tellingRefusals(context, staging.commit(target))),
   };
 }
 

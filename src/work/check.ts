@@ -31,7 +31,7 @@ import { batchesOf, nameOfList, openList } from "./list.ts";
 import { boundOldSpace } from "../memory.ts";
 import { countProgress } from "./progress.ts";
 import { storedTopic } from "../store/topic-name.ts";
-import { refusedTopic, tellingRefusals } from "./refused-topic.ts";
+import { refusedTopic } from "./refused-topic.ts";
 
 /** Options of `check`. */
 export interface CheckFlags extends CampaignFlags {
@@ -207,7 +207,7 @@ interface ListResult {
   refused: Finding[];
 }
 
-/** Reads every row, and counts what a send would add to the job file, in a transaction that is rolled back. */
+/** Reads every row, and counts what a send would add to the job file, without writing to it. */
 async function readList(
   context: Context,
   store: Lists & Topics,
@@ -223,17 +223,8 @@ async function readList(
   if (list.sample === null)
     throw new UserError(`${nameOfList(file)} has no valid recipient: ${list.rejects.text}`, "correct the rows");
   const refused = await refusalOf(context, store, { topic, content });
-  const commit = staging.commit({
-    topic: refused.length > 0 ? IMPOSSIBLE_TOPIC : topic,
-    content,
-    file: nameOfList(file),
-    columns: [],
-    priority: 5,
-    notBefore: null,
-    replaceContent: false,
-    rehearse: true,
-  });
-  const counts = await tellingRefusals(context, commit);
+  const { added, known, repeated, suppressed } = await staging.forecast(refused.length > 0 ? IMPOSSIBLE_TOPIC : topic);
+  const counts = { added, duplicates: known + repeated, suppressed };
   const waiting = (await store.topic(topic))?.pending ?? 0;
   return { list, counts, need: counts.added + waiting, refused };
 }

@@ -129,7 +129,6 @@ test("the report has the subject as the first recipient got it, decoded", async 
     priority: 5,
     notBefore: null,
     replaceContent: false,
-    rehearse: false,
   });
   await store.close();
   await run(own, ["report", "june", "--output", "report.html"]);

@@ -43,6 +43,18 @@ export async function addList(store: Store, rows: StagedRow[], target: Target = 
   }
 }
 
+/** What `ingest` would come to; changes nothing. */
+export async function foresee(store: Store, people: readonly string[], topic = "june"): Promise<ListCounts> {
+  const staging = await store.stage();
+  try {
+    await staging.add(people.map((email) => ({ email, fields: JSON.stringify([email]), notBefore: 0 })));
+    const { added, known, repeated, suppressed } = await staging.forecast(topic);
+    return { added, duplicates: known + repeated, suppressed };
+  } finally {
+    await staging.discard();
+  }
+}
+
 export function commit(staging: Staging, { at = 0, ...target }: Target = {}): Promise<ListCounts> {
   return staging.commit({
     topic: "june",
@@ -52,7 +64,6 @@ export function commit(staging: Staging, { at = 0, ...target }: Target = {}): Pr
     priority: 5,
     notBefore: at || null,
     replaceContent: false,
-    rehearse: false,
     ...target,
   });
 }

@@ -20,20 +20,6 @@ export function createLists(job: Job): Lists {
   const topics = createListTopics(db, clock);
   const merge = createMerge(db, clock, topics.open);
 
-  /** Adds the list and rolls everything back. */
-  const rehearse = async (target: ListTarget, staged: number): Promise<ListCounts> => {
-    const takenBack = new Error("taken back");
-    let counts: ListCounts | null = null;
-    const work = () => {
-      counts = merge(target, staged);
-      throw takenBack;
-    };
-    await transaction(job, work).catch((error: unknown) => {
-      if (error !== takenBack) throw error;
-    });
-    return counts ?? { added: 0, duplicates: 0, suppressed: 0 };
-  };
-
   return {
     async stage(): Promise<Staging> {
       const rows = createStagedRows(db);
@@ -41,9 +27,7 @@ export function createLists(job: Job): Lists {
         add: async (staged) => rows.add(staged),
         forecast: async (topic, endpoint = null) => forecast(db, topic, endpoint),
         async commit(target) {
-          const counts = target.rehearse
-            ? await rehearse(target, rows.count)
-            : await transaction(job, () => merge(target, rows.count));
+          const counts = await transaction(job, () => merge(target, rows.count));
           rows.discard();
           // SQLite skips it silently while others read.
           if (rows.count > MANY) db.pragma("wal_checkpoint(truncate)");

@@ -10,7 +10,7 @@ import { requireJobFile } from "../../../src/store/open.ts";
 import { openScratchStore, openStore } from "../../../src/store/sqlite/store.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { until } from "../../support/run.ts";
-import { ingest, sent, settle, turn } from "../../support/store-actions.ts";
+import { foresee, ingest, sent, settle, turn } from "../../support/store-actions.ts";
 
 async function workFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "ses-mail-store-"));
@@ -197,7 +197,7 @@ describe("the file", () => {
 
 it("a scratch store keeps nothing and works like any other", async () => {
   const store = await openScratchStore(new ManualClock());
-  expect(await ingest(store, ["a@x.example"], { rehearse: true })).toMatchObject({ added: 1 });
+  expect(await foresee(store, ["a@x.example"])).toMatchObject({ added: 1 });
   expect(await store.topics()).toEqual([]);
   await store.close();
 });
