@@ -7,7 +7,7 @@ import { RenderProblem } from "../compose/problem.ts";
 import type { Recipients, Row } from "../compose/list/recipients.ts";
 import type { CompiledContent } from "../compose/mail/template.ts";
 import type { RenderedMail } from "../message.ts";
-import type { ListCounts } from "../store/rows.ts";
+import type { ListForecast } from "../store/rows.ts";
 import type { Sample } from "./content.ts";
 import { count, counted } from "../counted.ts";
 import { Examples, type Finding, finding } from "./finding.ts";
@@ -110,8 +110,11 @@ function placeholderIn({ subject, html, text, headers }: RenderedMail): string |
   return null;
 }
 
+/** What would become of the rows of a list that are no mistakes. */
+export type ForeseenCounts = Omit<ListForecast, "first">;
+
 /** The findings about the list, after all rows were taken. `counts` is what an import of it would do. */
-export function listFindings(list: ListCheck, counts: ListCounts): Finding[] {
+export function listFindings(list: ListCheck, counts: ForeseenCounts): Finding[] {
   const summary = `${counted(list.rows, "row")}, ${count(counts.added)} to be written to`;
   return [
     finding("ok", "recipients.rows", summary),
@@ -121,7 +124,7 @@ export function listFindings(list: ListCheck, counts: ListCounts): Finding[] {
     ...left(list.left),
     ...typos(list.typos),
     ...roles(list.roles),
-    ...duplicates(counts.duplicates),
+    ...duplicates(counts),
     ...suppressed(counts.suppressed),
   ];
 }
@@ -162,9 +165,13 @@ function roles(addresses: Examples): Finding[] {
   return [finding("warning", "recipients.roles", message, "did they ask for this mail? such addresses complain more")];
 }
 
-function duplicates(count: number): Finding[] {
-  if (count === 0) return [];
-  return [finding("info", "recipients.duplicates", `${counted(count, "duplicate")}: nobody is written to twice`)];
+function duplicates({ known, repeated }: ForeseenCounts): Finding[] {
+  const facts = [
+    ...(known > 0 ? [`${count(known)} in the topic already`] : []),
+    ...(repeated > 0 ? [counted(repeated, "duplicate")] : []),
+  ];
+  if (facts.length === 0) return [];
+  return [finding("info", "recipients.duplicates", `${facts.join(", ")}: nobody is written to twice`)];
 }
 
 function suppressed(count: number): Finding[] {

@@ -17,14 +17,13 @@ import {
   type SenderFacts,
   senderFindings,
 } from "../check/identity.ts";
-import { ListCheck, listFindings } from "../check/list.ts";
+import { type ForeseenCounts, ListCheck, listFindings } from "../check/list.ts";
 import { reportOf } from "../check/report.ts";
 import type { Context } from "./context.ts";
 import { splitMailbox } from "../compose/address/mailbox.ts";
 import type { Recipients } from "../compose/list/recipients.ts";
 import { type AccountFacts, openSesReader, type SesReader } from "../aws/ses-reader.ts";
 import { EXIT, InterruptedError, UserError } from "../errors.ts";
-import type { ListCounts } from "../store/rows.ts";
 import type { Lists, Staging, Topics } from "../store/store.ts";
 import { TopicRefusedError } from "../store/rules/admit.ts";
 import { batchesOf, nameOfList, openList } from "./list.ts";
@@ -200,7 +199,7 @@ async function askDns({ io }: Context, dns: Dns | null, from: string | null, { s
 
 interface ListResult {
   list: ListCheck;
-  counts: ListCounts;
+  counts: ForeseenCounts;
   /** How many recipients a send would write to now, including those of an earlier import. */
   need: number;
   /** Why the topic refuses this list; empty: it does not. */
@@ -223,8 +222,7 @@ async function readList(
   if (list.sample === null)
     throw new UserError(`${nameOfList(file)} has no valid recipient: ${list.rejects.text}`, "correct the rows");
   const refused = await refusalOf(context, store, { topic, content });
-  const { added, known, repeated, suppressed } = await staging.forecast(refused.length > 0 ? IMPOSSIBLE_TOPIC : topic);
-  const counts = { added, duplicates: known + repeated, suppressed };
+  const counts = await staging.forecast(refused.length > 0 ? IMPOSSIBLE_TOPIC : topic);
   const waiting = (await store.topic(topic))?.pending ?? 0;
   return { list, counts, need: counts.added + waiting, refused };
 }
@@ -270,7 +268,7 @@ interface Result {
   topic: string | null;
   asked: Asked;
   findings: Finding[];
-  list: { list: ListCheck; counts: ListCounts } | null;
+  list: { list: ListCheck; counts: ForeseenCounts } | null;
 }
 
 function answer({ terminal, globals }: Context, { topic, asked, findings, list }: Result): number {
@@ -297,11 +295,11 @@ function accountAnswer(account: AccountFacts, region: string | null) {
   };
 }
 
-function recipientsAnswer(list: ListCheck, { added, duplicates, suppressed }: ListCounts) {
+function recipientsAnswer(list: ListCheck, { added, known, repeated, suppressed }: ForeseenCounts) {
   return {
     rows: list.rows,
     added,
-    duplicates,
+    duplicates: known + repeated,
     rejected: list.rejects.count,
     suppressed,
     placeholders: list.placeholders.count,

@@ -8,7 +8,7 @@ import type { Content } from "../../src/message.ts";
 import { CONTENT } from "../support/store-actions.ts";
 import { only, troubles } from "./troubles.ts";
 
-const NOTHING = { added: 0, duplicates: 0, suppressed: 0 };
+const NOTHING = { added: 0, known: 0, repeated: 0, suppressed: 0 };
 
 async function take(csv: string, content: Partial<Content> = {}, verified: string[] | null = null) {
   const recipients = await openRecipients(Readable.from([Buffer.from(csv)]), { name: "june.csv" });
@@ -93,8 +93,14 @@ test("the first good row is the sample, with the largest HTML and the longest su
 
 test("duplicates and suppressed addresses are told", async () => {
   const { list } = await take("email\na@example.net\n");
-  expect(troubles(listFindings(list, { added: 1, duplicates: 2, suppressed: 1 }))).toEqual([
+  expect(troubles(listFindings(list, { added: 1, known: 1, repeated: 2, suppressed: 1 }))).toEqual([
     "info recipients.duplicates",
     "info recipients.suppressed",
   ]);
+  const texts = (known: number, repeated: number) =>
+    listFindings(list, { added: 1, known, repeated, suppressed: 0 })
+      .filter(({ check }) => check === "recipients.duplicates")
+      .map(({ message }) => message);
+  expect(texts(3, 0)).toEqual(["3 in the topic already: nobody is written to twice"]);
+  expect(texts(3, 1)).toEqual(["3 in the topic already, 1 duplicate: nobody is written to twice"]);
 });
