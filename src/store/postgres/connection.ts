@@ -1,0 +1,387 @@
+/** Asks the database, and has the one way to write to it: `transaction`. */
+import { setImmediate } from "node:timers/promises";
+import pLimit from "p-limit";
+import { InterruptedError } from "../../errors.ts";
+import { type Clock, systemClock } from "../../time/clock.ts";
+import type { Now } from "../rules/due.ts";
+import type { Waiting } from "../store.ts";
+import { createHandle, type Handle, type NumberRow } from "./handle.ts";
+import { lockKey } from "./locks.ts";
+import { createPool, type Link, type Pool } from "./pool.ts";
+import type { Address } from "./address.ts";
+import { qualified } from "./names.ts";
+import type { StoreTime } from "./time.ts";
+import { codeOf, isAway, isCrowded, isPassing } from "./trouble.ts";
+
+/** An open database, as the parts of the store get it. */
+export interface Job {
+  /** How the database is displayed; it holds nothing secret. */
+  name: string;
+  schema: string;
+  address: Address;
+  pool: Pool;
+  clock: Clock;
+  time: StoreTime;
+  handle: Handle;
+  /** Who hears of waits, and the signals that end them. */
+  waiting: Waiting;
+  /** Lets one write of this handle through at a time, in the order in which they came. */
+  inTurn: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+/** What runs inside a write transaction. It holds the writer lock: no other process writes meanwhile. */
+export interface Tx {
+  /** The time of this transaction, by the database's clock. */
+  now: Now;
+  /** The id of our row in table `handle`. */
+  me: number;
+  /** When others took us for dead, so that what we held is in doubt; null: they did not. */
+  lostAt: number | null;
+  /**
+   * Runs a statement, in which `sm.` stands for our schema, and returns its rows. Several may be called without waiting: they
+   * run in order, and share a round trip. Each promise must be awaited.
+   */
+  query<Row>(sql: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** The same for a statement without rows. Returns how many rows it changed. */
+  run(sql: string, values?: readonly unknown[]): Promise<number>;
+  /** Notes that this transaction hands out messages to be sent. */
+  handOut(count: number): void;
+}
+
+/** How a transaction waits, and what it may do. */
+export interface TransactionOptions<T> {
+  /** The longest wait for other processes and for the server (ms); not set: no limit for others, `AWAY_MS` for the server. */
+  patienceMs?: number;
+  /** True: only the second signal ends the wait. It is for answers of SES, which nobody can ask for again. */
+  isPatient?: boolean;
+  /**
+   * Gets the result of a transaction that was thought to have failed, when a later one finds that it was committed. It is called
+   * before the work of that later one.
+   */
+  onLate?: (result: T) => void;
+  /** How long a statement may take (ms); 0: no limit. Default `STATEMENT_MS`. */
+  statementMs?: number;
+  /**
+   * The names of topics whose lists this transaction must not meet half-way. A list takes its topic `exclusive`, and whoever else adds
+   * recipients takes it `shared`; both before the writer lock, so that nobody waits for a list with the writer lock in hand.
+   */
+  topics?: { names: readonly string[]; mode: "shared" | "exclusive" };
+  /**
+   * Runs in the transaction before the writer lock is taken, so that others can write meanwhile. It sees what is committed, and must
+   * not rely on that staying so. What it returns is passed to `work`.
+   */
+  before?: (query: Tx["query"]) => Promise<void>;
+}
+
+/** How long we try to reach a server before we say that it is away. The caller may try again. */
+const AWAY_MS = 5_000;
+/** A server that says nothing for so long is gone, and so is its connection. */
+const STATEMENT_MS = 10_000;
+/** How long one attempt waits for the writer lock. Between attempts signals are heard. */
+const LOCK_MS = 2_000;
+/** The server frees the writer lock of a process that was stopped in mid-transaction after so long. */
+const IDLE_MS = 5_000;
+const LOCK_NOTICE_MS = 5_000;
+/** After the first signal a patient wait lasts this long at most. */
+const LAST_PATIENCE_MS = 10_000;
+
+/** Waits for nothing and tells nobody. */
+export const NO_WAITING: Waiting = {
+  onWait: () => undefined,
+  signal: new AbortController().signal,
+  hardSignal: new AbortController().signal,
+};
+
+/** Settings of an opened store. */
+export interface JobSettings {
+  address: Address;
+  schema: string;
+  connections: number;
+  clock: Clock;
+  time: StoreTime;
+  /** The time in ms that is written beside a number; null: the database's own. */
+  fixedNow: () => number | null;
+  waiting: Waiting;
+}
+
+/** Makes the connections and the handle of a store. Nothing is asked of the server yet. */
+export function createJob(settings: JobSettings): Job {
+  const { address, schema, connections, clock, time, fixedNow, waiting } = settings;
+  return {
+    name: address.displayed,
+    schema,
+    address,
+    pool: createPool(address, connections, clock),
+    clock,
+    time,
+    handle: createHandle(address.displayed, fixedNow),
+    waiting,
+    inTurn: pLimit(1),
+  };
+}
+
+/**
+ * Runs one question and returns its rows. `sm.` stands for our schema. It takes no lock. While the server cannot be reached it
+ * tries again for a few seconds.
+ */
+export async function read<Row>(
+  job: Job,
+  sql: string,
+  values: readonly unknown[] = [],
+  { statementMs = 0 }: { statementMs?: number } = {},
+): Promise<Row[]> {
+  return connected(job, "read", (link) => {
+    const ask = () => ask1<Row>(job, link, sql, values, statementMs);
+    return link.limitsStatements ? unlimited(link, "begin read only", ask) : ask();
+  });
+}
+
+/** Runs `work` in one read-only transaction, whose questions are all answered as of one instant. */
+export async function snapshot<T>(job: Job, work: (ask: Tx["query"]) => Promise<T>): Promise<T> {
+  return connected(job, "read", async (link) => {
+    const begin = "begin isolation level repeatable read read only";
+    return unlimited(link, begin, () => work((sql, values = []) => ask1(job, link, sql, values, 0)));
+  });
+}
+
+async function unlimited<T>({ client }: Link, begin: string, work: () => Promise<T>): Promise<T> {
+  const begun = client.query(`${begin}; set local statement_timeout = 0`);
+  try {
+    const [result] = await Promise.all([work(), begun]);
+    await client.query("commit");
+    return result;
+  } catch (error) {
+    await client.query("rollback").catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Runs `work` on a connection, and again on another one when the first is gone. `work` must be safe to repeat. */
+async function connected<T>(job: Job, purpose: "read" | "write", work: (link: Link) => Promise<T>): Promise<T> {
+  const wait = createWait(job, {});
+  for (;;) {
+    let link: Link | null = null;
+    try {
+      link = await job.pool.take(purpose);
+      const result = await work(link);
+      job.pool.give(link, false);
+      return result;
+    } catch (error) {
+      if (link !== null) job.pool.give(link, isAway(error));
+      if (!isAway(error) && !isCrowded(error)) throw error;
+      await wait(error);
+    }
+  }
+}
+
+async function ask1<Row>(
+  job: Job,
+  { client, isPooled }: Link,
+  sql: string,
+  values: readonly unknown[],
+  statementMs: number,
+): Promise<Row[]> {
+  const { text, name } = qualified(sql, job.schema);
+  const { rows } = await client.query({
+    text,
+    values: [...values],
+    // A pooler gives the next statement to another session, which does not know the name.
+    ...(!isPooled && values.length > 0 && { name }),
+    ...(statementMs > 0 && { query_timeout: statementMs }),
+  });
+  return rows as Row[];
+}
+
+/**
+ * Runs `work` in one durable transaction that holds the writer lock, and returns what it returns. `work` may be run again when the
+ * server took a transaction back, so it must begin anew each time. When the answer to COMMIT is lost, we find out whether it
+ * happened.
+ * @throws InterruptedError when a signal ended a wait; StoppedError when the database lost commits; the error of the server when
+ * it stays away or others hold the lock for longer than the patience; and what `work` throws. Except when the server stays away,
+ * nothing is written then.
+ */
+export async function transaction<T>(
+  job: Job,
+  work: (tx: Tx) => Promise<T>,
+  options: TransactionOptions<T> = {},
+): Promise<T> {
+  return job.inTurn(async () => {
+    const wait = createWait(job, options);
+    const attempt = createAttempt(job, work, options);
+    for (;;) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!isAway(error) && !isCrowded(error) && !isPassing(error)) throw error;
+        await wait(error);
+      }
+    }
+  });
+}
+
+/** Told when a transaction of this handle turns out to have been committed after all. */
+const late = new WeakMap<Handle, () => void>();
+
+function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: TransactionOptions<T>): () => Promise<T> {
+  const { handle, pool, waiting } = job;
+  const { onLate, statementMs = STATEMENT_MS } = options;
+  /** The result of our own attempt whose COMMIT was not answered. */
+  let unsure: { result: T } | null = null;
+
+  const resolve = (row: NumberRow | undefined): { result: T } | null => {
+    const outcome = handle.begun(row);
+    const [mine, earlier] = [unsure, late.get(handle)];
+    unsure = null;
+    late.delete(handle);
+    if (outcome !== "committed") return null;
+    if (mine !== null) return mine;
+    earlier?.();
+    return null;
+  };
+
+  const run = async (link: Link): Promise<T> => {
+    const { now, row } = await begin(job, link, { ...options, statementMs });
+    const done = resolve(row);
+    if (done !== null) {
+      await link.client.query("rollback");
+      return done.result;
+    }
+    if (row === undefined) throw new RowMissing();
+    let handedOut = 0;
+    const tx: Tx = {
+      now,
+      me: row.id,
+      lostAt: row.lost_at,
+      query: (sql, values = []) => ask1(job, link, sql, values, statementMs),
+      async run(sql, values = []) {
+        const { text } = qualified(sql, job.schema);
+        const config = { text, values: [...values], ...(statementMs > 0 && { query_timeout: statementMs }) };
+        return (await link.client.query(config)).rowCount ?? 0;
+      },
+      handOut: (count) => void (handedOut += count),
+    };
+    const result = await work(tx);
+    handle.committing(handedOut);
+    unsure = { result };
+    if (onLate !== undefined) late.set(handle, () => onLate(result));
+    await link.client.query({ text: "commit", ...(statementMs > 0 && { query_timeout: statementMs }) } as never);
+    handle.committed();
+    unsure = null;
+    late.delete(handle);
+    return result;
+  };
+
+  return async () => {
+    // Node tells of signals only between two steps of the event loop.
+    if (waiting.signal.aborted) await setImmediate();
+    const link = await pool.take("write");
+    let isBroken = true;
+    try {
+      const result = await run(link);
+      isBroken = false;
+      return result;
+    } catch (error) {
+      isBroken = isAway(error) || !(await rolledBack(link));
+      // What the server refused did not happen. What it did not answer may have.
+      if (!isAway(error)) {
+        handle.rolledBack();
+        unsure = null;
+        late.delete(handle);
+      }
+      throw error;
+    } finally {
+      pool.give(link, isBroken);
+    }
+  };
+}
+
+/** The first write of a handle was thought to be committed or not, and was not: it is made again from the start. */
+class RowMissing extends Error {
+  readonly code = "40001";
+}
+
+async function rolledBack({ client }: Link): Promise<boolean> {
+  try {
+    await client.query({ text: "rollback", query_timeout: 2_000 } as never);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Takes the writer lock, raises our number, and reads the clock. Without `before` that is one round trip. */
+async function begin(
+  job: Job,
+  link: Link,
+  { topics, before, statementMs = 0 }: TransactionOptions<never>,
+): Promise<{ now: Now; row: NumberRow | undefined }> {
+  const { time, clock, handle, schema } = job;
+  const { client } = link;
+  const bound = statementMs > 0 ? { query_timeout: statementMs } : {};
+  const ask = <Row>(sql: string, values: readonly unknown[]) => ask1<Row>(job, link, sql, values, statementMs);
+  const opened = [client.query({ text: BEGIN, ...bound } as never), ...topicLocks(topics, schema, ask)];
+  if (before !== undefined) {
+    await allOf(opened.splice(0));
+    await before(ask);
+  }
+  const { sql, values } = handle.next();
+  const locked = ask(LOCK, [lockKey(schema, "writer")]).then(() => clock.monotonic());
+  const numbered = ask<NumberRow>(sql, values);
+  await allOf([...opened, locked, numbered]);
+  const [row] = await numbered;
+  if (row !== undefined) time.observe(await locked, clock.monotonic(), row.now);
+  return { now: time.now(), row };
+}
+
+const BEGIN = `begin; set local statement_timeout = 0; set local lock_timeout = ${LOCK_MS};
+  set local idle_in_transaction_session_timeout = ${IDLE_MS}`;
+// If a power cut or a failover could undo a commit, somebody would get a second copy.
+const LOCK = `select pg_advisory_xact_lock($1::bigint), case when current_setting('synchronous_commit') in ('off', 'local')
+  then set_config('synchronous_commit', 'on', true) end`;
+
+/** Sorted, so that two transactions never wait for each other. */
+function topicLocks(
+  topics: TransactionOptions<never>["topics"],
+  schema: string,
+  ask: (sql: string, values: readonly unknown[]) => Promise<unknown>,
+): Promise<unknown>[] {
+  if (topics === undefined) return [];
+  const keys = [...new Set(topics.names.map((name) => lockKey(schema, `topic ${name}`)))].sort();
+  const take = topics.mode === "shared" ? "pg_advisory_xact_lock_shared" : "pg_advisory_xact_lock";
+  return keys.map((key) => ask(`select ${take}($1::bigint)`, [key]));
+}
+
+/** Waits for all, then throws the error of the first that failed: those after it only say that the transaction is over. */
+async function allOf(asked: readonly Promise<unknown>[]): Promise<void> {
+  for (const result of await Promise.allSettled(asked)) if (result.status === "rejected") throw result.reason;
+}
+
+/**
+ * Makes a function to be called each time the lock was held by others or the server could not be reached. It resolves when it is
+ * time to try again. A signal that came meanwhile always wins.
+ */
+function createWait(
+  { waiting }: Pick<Job, "waiting">,
+  { patienceMs, isPatient = false }: Pick<TransactionOptions<unknown>, "patienceMs" | "isPatient">,
+): (error: unknown) => Promise<void> {
+  const { onWait, signal, hardSignal } = waiting;
+  const started = performance.now();
+  const stop = isPatient ? hardSignal : signal;
+  let noticeAt = LOCK_NOTICE_MS;
+  let signalledAt: number | null = null;
+  let pauseMs = 50;
+  return async (error) => {
+    const waited = performance.now() - started;
+    if (signal.aborted) signalledAt ??= waited;
+    if (stop.aborted || (signalledAt !== null && waited - signalledAt > LAST_PATIENCE_MS)) throw new InterruptedError();
+    if (waited >= (patienceMs ?? (isPassing(error) ? Number.POSITIVE_INFINITY : AWAY_MS))) throw error;
+    if (waited > noticeAt && codeOf(error) === "55P03") {
+      onWait(waited);
+      noticeAt *= 2;
+    }
+    // Not the clock of the job: tests stop that one, and the server has its own.
+    await systemClock.sleep(isPassing(error) ? 10 + Math.random() * 40 : pauseMs * (0.5 + Math.random()), stop);
+    pauseMs = Math.min(pauseMs * 2, 1_000);
+    if (stop.aborted) throw new InterruptedError();
+  };
+}

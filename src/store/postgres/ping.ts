@@ -1,0 +1,27 @@
+/** Says whether the database can be used. */
+import { StoppedError } from "../../errors.ts";
+import type { Store } from "../store.ts";
+import { type Job, read } from "./connection.ts";
+
+/** A ping asks the server at most once in this time, because anybody may ping. */
+const PING_MS = 1_000;
+/** A ping that gets no answer for so long has found out enough. */
+const ANSWER_MS = 3_000;
+
+/** Makes the part of the store that says whether the database can be used. */
+export function createPing(job: Job): Pick<Store, "ping"> {
+  let askedAt = Number.NEGATIVE_INFINITY;
+  return {
+    async ping() {
+      if (performance.now() - askedAt < PING_MS) return;
+      const [row] = await read<{ writable: boolean }>(
+        job,
+        "select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off' as writable from sm.job",
+        [],
+        { statementMs: ANSWER_MS },
+      );
+      if (row?.writable !== true) throw new StoppedError(`the database ${job.name} is read-only`, "is it a standby?");
+      askedAt = performance.now();
+    },
+  };
+}

@@ -1,0 +1,222 @@
+/** A few connections to the database, shared by what one process does at the same time. */
+import pg from "pg";
+import { UserError } from "../../errors.ts";
+import type { Clock } from "../../time/clock.ts";
+import type { Address, Host } from "./address.ts";
+import { codeOf, isAway, isCrowded } from "./trouble.ts";
+
+/** An open connection. */
+export interface Link {
+  client: pg.Client;
+  /** True: a pooler stands between us and the server, so nothing may be left in the session. */
+  isPooled: boolean;
+  /** True: the server ends statements after a while, unless a transaction asks it not to. */
+  limitsStatements: boolean;
+}
+
+/** What a connection is used for. Questions never take the last connection from writes. */
+type Purpose = "read" | "write";
+
+/** The connections of one store. */
+export interface Pool {
+  /** A free connection, a new one, or the next that is given back. Rejects with the error of the connection that could not be made. */
+  take(purpose: Purpose): Promise<Link>;
+  /** Gives a connection back. `isBroken`: it is closed, because nobody knows what it is doing. */
+  give(link: Link, isBroken: boolean): void;
+  /** A connection beside the others, for COPY or LISTEN. The caller ends it. Not pipelined. */
+  extra(): Promise<pg.Client>;
+  /** How many connections were made. */
+  connects(): number;
+  close(): Promise<void>;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** The oldest server that has all we need. */
+const OLDEST_SERVER = 140_000;
+/** After "no room for another connection", idle ones are given up at once for so long. */
+const SCARCE_MS = 10_000;
+
+/** int8 as a number: ids and times stay far below 2^53. All other types as pg reads them. */
+const TYPES = {
+  getTypeParser: ((oid: number, format?: "text" | "binary") =>
+    oid === 20 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+};
+
+/** Makes a pool of `most` connections, 2 or more. Connects when the first one is asked for. */
+export function createPool(address: Address, most: number, clock: Clock): Pool {
+  const idle: Link[] = [];
+  const waiting: { purpose: Purpose; got: (link: Link | null) => void }[] = [];
+  const taken = new Map<Link, Purpose>();
+  let opening = 0;
+  let connects = 0;
+  let reading = 0;
+  let scarceUntil = Number.NEGATIVE_INFINITY;
+  let isClosed = false;
+
+  const drop = (link: Link): void => {
+    const at = idle.indexOf(link);
+    if (at >= 0) idle.splice(at, 1);
+    end(link.client);
+  };
+  const open = async (): Promise<Link> => {
+    connects++;
+    const link = await connectLink(address);
+    link.client.on("error", () => {
+      drop(link);
+    });
+    return link;
+  };
+  const wake = (): void => {
+    const at = waiting.findIndex(({ purpose }) => purpose === "write" || reading < most - 1);
+    if (at >= 0) waiting.splice(at, 1)[0]?.got(null);
+  };
+  const settle = (link: Link, purpose: Purpose): Link => {
+    taken.set(link, purpose);
+    return link;
+  };
+
+  const attempt = async (purpose: Purpose): Promise<Link | null> => {
+    if (purpose === "read" && reading >= most - 1) return null;
+    if (purpose === "read") reading++;
+    try {
+      const found = idle.pop();
+      if (found !== undefined) return settle(found, purpose);
+      if (taken.size + opening < most) {
+        opening++;
+        try {
+          return settle(await open(), purpose);
+        } finally {
+          opening--;
+        }
+      }
+    } catch (error) {
+      if (purpose === "read") reading--;
+      if (isCrowded(error)) scarceUntil = clock.monotonic() + SCARCE_MS;
+      // Others of ours have a connection: wait for that.
+      if (isCrowded(error) && taken.size > 0) return null;
+      wake();
+      throw error;
+    }
+    if (purpose === "read") reading--;
+    return null;
+  };
+
+  return {
+    async take(purpose) {
+      for (;;) {
+        if (isClosed) throw new Error("the store is closed");
+        const link = await attempt(purpose);
+        if (link !== null) return link;
+        await new Promise<Link | null>((got) => waiting.push({ purpose, got }));
+      }
+    },
+    give(link, isBroken) {
+      if (taken.get(link) === "read") reading--;
+      taken.delete(link);
+      const isScarce = clock.monotonic() < scarceUntil;
+      if (isBroken || isClosed || isScarce) end(link.client);
+      else idle.push(link);
+      wake();
+    },
+    extra: () => connectAny(address, false),
+    connects: () => connects,
+    async close() {
+      isClosed = true;
+      for (const { got } of waiting.splice(0)) got(null);
+      await Promise.all(idle.splice(0).map(({ client }) => client.end().catch(() => undefined)));
+    },
+  };
+}
+
+/** Ends a connection without waiting for it. A server that is gone must not hold us up. */
+export function end(client: pg.Client): void {
+  client.on("error", () => undefined);
+  client.end().catch(() => undefined);
+}
+
+async function connectLink(address: Address): Promise<Link> {
+  const client = await connectAny(address, true);
+  try {
+    const { rows } = await client.query<{ pid: number; limited: boolean }>(
+      "select pg_backend_pid() as pid, current_setting('statement_timeout') <> '0' as limited",
+    );
+    // A pooler makes up the process id that it tells its clients.
+    const isPooled = rows[0]?.pid !== (client as unknown as { processID: number }).processID;
+    return { client, isPooled, limitsStatements: rows[0]?.limited === true };
+  } catch (error) {
+    end(client);
+    throw error;
+  }
+}
+
+/** Connects to the first of the hosts that answers and can be written to. */
+async function connectAny(address: Address, pipeline: boolean): Promise<pg.Client> {
+  let last: unknown = null;
+  for (const host of address.hosts) {
+    try {
+      return await connect(address, host, pipeline);
+    } catch (error) {
+      const isElsewhere = isAway(error) || codeOf(error) === "25006" || isCrowded(error);
+      if (!isElsewhere) throw error;
+      // A standby tells more than a server that is not there.
+      if (last === null || codeOf(error) === "25006") last = error;
+    }
+  }
+  throw last;
+}
+
+async function connect(address: Address, { host, port }: Host, pipeline: boolean): Promise<pg.Client> {
+  const { user, password, database, ssl } = address;
+  const client = new pg.Client({
+    host,
+    port,
+    user,
+    ...(password !== undefined && { password }),
+    database,
+    ssl,
+    pipeline,
+    application_name: "ses-mail",
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    types: TYPES,
+  });
+  // Without a listener the error of an idle connection would end the process.
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    await checkServer(client, address.displayed);
+    return client;
+  } catch (error) {
+    end(client);
+    throw error;
+  }
+}
+
+async function checkServer(client: pg.Client, name: string): Promise<void> {
+  const { rows } = await client.query<{ version: number; standby: boolean; encoding: string }>(
+    `select current_setting('server_version_num')::int as version, pg_is_in_recovery() as standby,
+       current_setting('server_encoding') as encoding`,
+  );
+  const { version = 0, standby = false, encoding = "" } = rows[0] ?? {};
+  if (version < OLDEST_SERVER) {
+    const known = Math.floor(version / 10_000);
+    throw new UserError(`the database ${name} is PostgreSQL ${known}, ses-mail needs 14 or newer`, "update the server");
+  }
+  if (encoding !== "UTF8") {
+    throw new UserError(
+      `the database ${name} has the encoding ${encoding}, ses-mail needs UTF8`,
+      "create another one: createdb --encoding=UTF8 --template=template0 …",
+    );
+  }
+  if (standby) throw new Standby();
+}
+
+/** Stands for the server's own error, which would come with the first write. */
+class Standby extends Error {
+  readonly code = "25006";
+
+  constructor() {
+    super("the server is a read-only standby");
+  }
+}

@@ -1,0 +1,182 @@
+/** The database as a store, put together from its parts. */
+import { UserError } from "../../errors.ts";
+import { type Clock, systemClock } from "../../time/clock.ts";
+import { atTheEdge } from "../edge.ts";
+import { createLatePart } from "../late-part.ts";
+import type { Inbox, Keys, Opened, OpenOptions, Reader, Store, Topics, VisitSink } from "../store.ts";
+import { type Environment, parseAddress } from "./address.ts";
+import { createClaims } from "./claims.ts";
+import { createJob, type Job, NO_WAITING } from "./connection.ts";
+import { createEventSink } from "./events.ts";
+import { createLists } from "./lists.ts";
+import { createMailReader } from "./mails.ts";
+import { hasJob, migrate, type Where } from "./migrate.ts";
+import { checkSchemaName } from "./names.ts";
+import { createPing } from "./ping.ts";
+import { end } from "./pool.ts";
+import { createReader } from "./read.ts";
+import { createSuppressions } from "./suppressions.ts";
+import { createClockTime, createDatabaseTime } from "./time.ts";
+import { createTopicActions } from "./topics.ts";
+import { explain, isAway, isCrowded } from "./trouble.ts";
+
+/** How a database is opened, beside what every store is told. */
+export interface PostgresOptions {
+  /** The schema that holds the job; default `ses_mail`. */
+  schema?: string | undefined;
+  /** How many connections to have at most, 2 or more; default 4. */
+  connections?: number | undefined;
+  /** The address to LISTEN at, when the other one is a pooler's. */
+  listen?: string | undefined;
+  /** The variables that libpq reads: PGPASSWORD, PGSSLMODE, …. */
+  env?: Environment | undefined;
+  /** How long (ms) to try to reach the server before that is an error; default 10,000. */
+  openPatienceMs?: number | undefined;
+  /** `clock`: the store's time is that of the clock it is given, for tests that move time. Default: the database's. */
+  time?: "database" | "clock" | undefined;
+}
+
+const DEFAULT_SCHEMA = "ses_mail";
+const DEFAULT_CONNECTIONS = 4;
+const OPEN_PATIENCE_MS = 10_000;
+
+/**
+ * Opens the job in a database, or creates it, and puts in doubt what dead processes left in flight.
+ * @throws UserError when the address or the settings are wrong, or the database cannot hold a job; StoppedError when it cannot be
+ * reached; InterruptedError when a signal ended a wait.
+ */
+export async function openStore(
+  address: string,
+  clock: Clock,
+  options: OpenOptions & PostgresOptions = {},
+): Promise<Opened> {
+  const job = jobOf(address, clock, options);
+  try {
+    const jobId = await first(job, options, (where) => migrate(where));
+    const store = createStore(job, jobId);
+    const recovered = await store.recover();
+    return { ...atTheEdge(store, (error) => explain(error, job.name)), recovered };
+  } catch (error) {
+    await job.pool.close();
+    throw explain(error, job.name, "open");
+  }
+}
+
+/**
+ * True when the database has a job. Makes nothing.
+ * @throws as `openStore`.
+ */
+export async function storeExists(address: string, options: OpenOptions & PostgresOptions = {}): Promise<boolean> {
+  const job = jobOf(address, systemClock, options);
+  try {
+    return await first(job, options, (where) => hasJob(where));
+  } catch (error) {
+    throw explain(error, job.name, "open");
+  } finally {
+    await job.pool.close();
+  }
+}
+
+function jobOf(text: string, clock: Clock, options: OpenOptions & PostgresOptions): Job {
+  const { schema, connections, env, time = "database", onWait, signal, hardSignal } = options;
+  const isClock = time === "clock";
+  return createJob({
+    address: parseAddress(text, env),
+    schema: checkSchemaName(schema ?? DEFAULT_SCHEMA),
+    connections: Math.max(2, connections ?? DEFAULT_CONNECTIONS),
+    clock,
+    time: isClock ? createClockTime(clock) : createDatabaseTime(clock),
+    fixedNow: () => (isClock ? clock.now() : null),
+    waiting: {
+      onWait: onWait ?? NO_WAITING.onWait,
+      signal: signal ?? NO_WAITING.signal,
+      hardSignal: hardSignal ?? NO_WAITING.hardSignal,
+    },
+  });
+}
+
+/** Connects for the first time, and asks for the database's time. A server that starts just now is waited for. */
+async function first<T>(
+  job: Job,
+  { openPatienceMs = OPEN_PATIENCE_MS }: PostgresOptions,
+  work: (where: Where) => Promise<T>,
+): Promise<T> {
+  const started = performance.now();
+  for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 2_000)) {
+    try {
+      const client = await job.pool.extra();
+      try {
+        await learnTime(job, client);
+        return await work({ client, schema: job.schema, name: job.name });
+      } finally {
+        end(client);
+      }
+    } catch (error) {
+      const waitedMs = performance.now() - started;
+      const isTypo = error instanceof UserError;
+      if (isTypo || !(isAway(error) || isCrowded(error)) || waitedMs > openPatienceMs) throw error;
+      if (job.waiting.signal.aborted) throw error;
+      if (waitedMs > 2_000) job.waiting.onWait(waitedMs);
+      await systemClock.sleep(pauseMs * (0.5 + Math.random()), job.waiting.signal);
+    }
+  }
+}
+
+/** The first answer of a new connection is slow, so the best of a few is taken. */
+async function learnTime({ time, clock }: Job, client: Where["client"]): Promise<void> {
+  for (let asked = 0; asked < 3; asked++) {
+    const before = clock.monotonic();
+    const { rows } = await client.query<{ now: number }>(
+      "select (extract(epoch from clock_timestamp()) * 1000)::float8 as now",
+    );
+    time.observe(before, clock.monotonic(), rows[0]?.now ?? 0);
+  }
+}
+
+function createStore(job: Job, jobId: string): Store & { leave(): Promise<void> } {
+  const source = createClaims(job);
+  const lists = createLists(job);
+  return {
+    jobId,
+    ...source,
+    ...lists,
+    stage: async () => atTheEdge(await lists.stage(), (error) => explain(error, job.name)),
+    ...createTopicActions(job),
+    ...createEventSink(job, jobId),
+    ...createSuppressions(job),
+    ...createReader(job),
+    ...createMailReader(job),
+    ...createLateParts(job, () => source.recover()),
+    ...createPing(job),
+    async close() {
+      await source.leave();
+      await job.pool.close();
+    },
+  };
+}
+
+type Afresh = Pick<Topics, "startAfresh" | "staySuppressed" | "senders">;
+
+/** Parts that are loaded with their first call, so that commands that only read start fast. */
+function createLateParts(job: Job, recover: () => Promise<number>) {
+  return {
+    ...createLatePart<Inbox>(["accept", "earlier", "knownUuids", "accepted", "forgetAnswersOlderThan"], async () =>
+      (await import("./accept.ts")).createInbox(job),
+    ),
+    ...createLatePart<Pick<VisitSink, "applyVisits">>(["applyVisits"], async () =>
+      (await import("./visits.ts")).createVisitSink(job),
+    ),
+    ...createLatePart<Pick<VisitSink, "unsubscribe" | "resubscribe">>(["unsubscribe", "resubscribe"], async () =>
+      (await import("./unsubscriptions.ts")).createUnsubscriptions(job),
+    ),
+    ...createLatePart<Afresh>(["startAfresh", "staySuppressed", "senders"], async () =>
+      (await import("./afresh.ts")).createAfresh(job, recover),
+    ),
+    ...createLatePart<Pick<Reader, "breakdown">>(["breakdown"], async () =>
+      (await import("./breakdown.ts")).createBreakdown(job),
+    ),
+    ...createLatePart<Keys>(["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"], async () =>
+      (await import("./keys.ts")).createKeys(job),
+    ),
+  };
+}
