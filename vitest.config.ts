@@ -51,6 +51,7 @@ export default defineConfig({
     pool: "forks",
     // More than our machines have processors (two), because many tests wait for a process, a browser or a rate.
     maxWorkers: 4,
+    globalSetup: ["test/support/lender.ts"],
     sequence: { sequencer: LongestFirst },
     projects: [
       { extends: true, test: { name: "sharing", include: SHARING, isolate: false } },

@@ -1,0 +1,27 @@
+/** Whether the servers that tests start can be had on this machine. */
+import { whyNoFaketime, whyNoPgBouncer, whyNoPostgres } from "./postgres/programs.ts";
+
+const REASONS = { postgres: whyNoPostgres, pgbouncer: whyNoPgBouncer, faketime: whyNoFaketime };
+
+/** What tests may need of the system's packages. */
+export type ServerName = keyof typeof REASONS;
+
+/** Null when all of them can be started, otherwise why not. */
+export function whyNoServers(names: ServerName[]): string | null {
+  for (const name of names) {
+    const reason = REASONS[name]();
+    if (reason !== null) return reason;
+  }
+  return null;
+}
+
+/**
+ * True when tests that need these servers have to be skipped, for `describe.skipIf` and `it.skipIf`.
+ * @throws where they are required, which is what SES_MAIL_TEST_SERVERS=required says.
+ */
+export function requireServers(...names: ServerName[]): boolean {
+  const reason = whyNoServers(names);
+  if (reason === null) return false;
+  if (process.env["SES_MAIL_TEST_SERVERS"] === "required") throw new Error(`tests need a server: ${reason}`);
+  return true;
+}
