@@ -81,6 +81,7 @@ const STATEMENT_MS = 10_000;
 const LOCK_MS = 2_000;
 /** The server frees the writer lock of a process that was stopped in mid-transaction after so long. */
 const IDLE_MS = 5_000;
+const ROLLBACK_MS = 2_000;
 const LOCK_NOTICE_MS = 5_000;
 /** After the first signal a patient wait lasts this long at most. */
 const LAST_PATIENCE_MS = 10_000;
@@ -264,7 +265,7 @@ function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: Trans
     handle.committing(handedOut);
     unsure = { result };
     if (onLate !== undefined) late.set(handle, () => onLate(result));
-    await link.client.query({ text: "commit", ...(statementMs > 0 && { query_timeout: statementMs }) } as never);
+    await command(link, "commit", statementMs);
     handle.committed();
     unsure = null;
     late.delete(handle);
@@ -300,13 +301,18 @@ class RowMissing extends Error {
   readonly code = "40001";
 }
 
-async function rolledBack({ client }: Link): Promise<boolean> {
+async function rolledBack(link: Link): Promise<boolean> {
   try {
-    await client.query({ text: "rollback", query_timeout: 2_000 } as never);
+    await command(link, "rollback", ROLLBACK_MS);
     return true;
   } catch {
     return false;
   }
+}
+
+/** Runs statements without values, which may be several in one text. */
+async function command({ client }: Link, text: string, statementMs: number): Promise<void> {
+  await client.query({ text, ...(statementMs > 0 && { query_timeout: statementMs }) });
 }
 
 /** Takes the writer lock, raises our number, and reads the clock. Without `before` that is one round trip. */
@@ -316,10 +322,8 @@ async function begin(
   { topics, before, statementMs = 0 }: TransactionOptions<never>,
 ): Promise<{ now: Now; row: NumberRow | undefined }> {
   const { time, clock, handle, schema } = job;
-  const { client } = link;
-  const bound = statementMs > 0 ? { query_timeout: statementMs } : {};
   const ask = <Row>(sql: string, values: readonly unknown[]) => ask1<Row>(job, link, sql, values, statementMs);
-  const opened = [client.query({ text: BEGIN, ...bound } as never), ...topicLocks(topics, schema, ask)];
+  const opened: Promise<unknown>[] = [command(link, BEGIN, statementMs), ...topicLocks(topics, schema, ask)];
   if (before !== undefined) {
     await allOf(opened.splice(0));
     await before(ask);

@@ -46,7 +46,7 @@ export const rows = (schema: string, sql: string, ...parameters: unknown[]): Pro
   onServer(sql.replace(/\bsm\./g, `"${schema}".`), parameters);
 
 /** Every table that says what became of the messages. */
-const TOLD = ["topic", "message", "feedback", "event", "unmatched", "suppression"];
+const TOLD = ["topic", "topic_count", "message", "feedback", "event", "unmatched", "suppression"];
 
 async function dump(schema: string): Promise<Record<string, unknown[]>> {
   const told: Record<string, unknown[]> = {};
@@ -57,11 +57,11 @@ async function dump(schema: string): Promise<Record<string, unknown[]>> {
 
 /** Each finds what no job has, whatever was done to it. */
 const WRONGS: Record<string, string> = {
-  "topics whose counters are no counts": `select name from sm.topic t where (${STATES.join(", ")}) <>
+  "topics whose counters are no counts": `select name from sm.topic t join sm.topic_count c on c.topic_id = t.id where (${STATES.join(", ")}) <>
     (${STATES.map((state) => `(select count(*) from sm.message where topic_id = t.id and state = '${state}')`).join(", ")})`,
   "topics with wrong opened": wrongMark("opened", "opened_at"),
   "topics with wrong clicked": wrongMark("clicked", "clicked_at"),
-  "topics with counters below 0": `select name from sm.topic where least(${STATES.join(", ")}, delivered,
+  "topics with counters below 0": `select topic_id from sm.topic_count where least(${STATES.join(", ")}, delivered,
     bounced_permanent, bounced_transient, complained, opened, clicked, rejected, delayed, unsubscribed,
     reader_opens, machine_opens, clicks) < 0`,
   "ranges that overlap": `select a.id, b.id from sm.ingest a join sm.ingest b
@@ -83,7 +83,7 @@ const WRONGS: Record<string, string> = {
 };
 
 function wrongMark(counter: string, mark: string): string {
-  return `select name from sm.topic t where ${counter} <>
+  return `select name from sm.topic t join sm.topic_count c on c.topic_id = t.id where ${counter} <>
     (select count(f.${mark}) from sm.message m join sm.feedback f on f.message_id = m.id where m.topic_id = t.id)`;
 }
 
