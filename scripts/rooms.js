@@ -57,8 +57,9 @@ export const PLACES = {
   "store/*": [...GROUND, "feedback", "deliver", "store/rules"],
   // A database knows nothing of another one. What they share is in store/rules.
   "store/sqlite": [...GROUND, "feedback", "deliver", "store/rules", "store/*"],
+  "store/postgres": [...GROUND, "feedback", "deliver", "store/rules", "store/*"],
   // The only file that knows every database.
-  "store/open.ts": [...GROUND, "store/*", "store/sqlite"],
+  "store/open.ts": [...GROUND, "store/*", "store/sqlite", "store/postgres"],
 
   intake: [...GROUND, "compose", "store/rules", "store/*"],
   sandbox: [...GROUND, "compose"],
