@@ -5,6 +5,7 @@ import { type CapTurn, createCaps } from "./cap.ts";
 import { type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { createDue, type Due } from "./due.ts";
+import { fileOf } from "./image.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { createPaceRow } from "./pace-row.ts";
 import type { Now } from "../rules/due.ts";
@@ -45,6 +46,7 @@ export function createClaims(job: Job): Source & Pick<Reader, "peek"> & { leave(
   };
 
   return {
+    name: `the job file ${fileOf(db)}`,
     patienceMs: PATIENCE_MS,
 
     async turn(request) {
