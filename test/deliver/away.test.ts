@@ -193,6 +193,7 @@ describe("a run whose source goes away in the middle", () => {
       await world.clock.sleep(350);
       await goAway(world, MINUTE);
     });
+    expect(world.source.count("sending")).toBe(0);
     expectEachOnce(world, 100);
   });
 
