@@ -176,7 +176,7 @@ function readScope(settings: Settings, flags: ServeFlags): HoldingScope {
 /** Opens the client for SES and the job file, so that a missing setting leaves no job file behind. */
 async function openBoth(context: Context, settings: Settings, flags: ServeFlags, options: OpenOptions) {
   const { storeExists } = await import("../../store/open.ts");
-  if (storeExists(context.globals.db)) {
+  if (await storeExists(context.globals.db, context.io.env)) {
     const store = await openJobFile(context, settings, options);
     return { store, ses: await openSes(context, flags) };
   }
