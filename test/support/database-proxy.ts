@@ -79,7 +79,7 @@ export async function databaseProxy(url: string): Promise<DatabaseProxy> {
     for (const link of links) link.setStalled(stalled);
   };
   const cut = () => {
-    for (const link of [...links]) link.cut();
+    for (const link of links) link.cut();
   };
   return {
     url: url.replace(/@[^/]+\//, `@127.0.0.1:${port}/`),
