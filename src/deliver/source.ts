@@ -112,7 +112,7 @@ export interface Source {
    * Writes the answers, and claims as many messages as `room` and the rate allow, in one durable transaction. Resolves after
    * the commit. The turn also renews the lease of this handle, with `room` 0, too.
    * @throws AwayError when the source cannot be reached. Whether the turn was taken is found out by the next one: it writes no answer
-   * twice, and brings the claims of one that was taken.
+   * twice, and puts back what one that was taken had claimed.
    * @throws StoppedError when the source cannot be written to for now. Nothing is written then, and the caller keeps the answers.
    */
   turn(request: TurnRequest): Promise<Turn>;
