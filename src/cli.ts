@@ -23,6 +23,8 @@ import { addServe } from "./commands/serve.ts";
 import { addStats } from "./commands/stats.ts";
 import { addSuppress } from "./commands/suppress.ts";
 import { addTopics } from "./commands/topics.ts";
+import { addWork } from "./commands/work.ts";
+import { addWorkers } from "./commands/workers.ts";
 import { dropEmptySettings, loadDotenv } from "./dotenv.ts";
 import { EXIT, exitCodeOf, InterruptedError, StoppedError, UserError } from "./errors.ts";
 import { type Io, stamp } from "./io.ts";
@@ -38,7 +40,7 @@ const COMMANDS: readonly [heading: string, commands: readonly AddCommand[]][] = 
   ["Before you send:", [addPreview, addCheck, addSandbox]],
   ["See what became of it:", [addTopics, addStats, addExport, addReport]],
   ["Bounces, complaints, unsubscriptions:", [addIngestEvents, addSuppress]],
-  ["For programs:", [addServe, addKey]],
+  ["For programs:", [addServe, addWork, addWorkers, addKey]],
   ["Other:", [addBackup, addCompletion]],
 ];
 

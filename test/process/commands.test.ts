@@ -25,10 +25,11 @@ const STORY: [args: string[], stdout: unknown][] = [
   [["topics"], { topics: [{ topic: "june" }, { topic: "july", pending: 3 }] }],
   [["suppress", "add", "ann@example.net"], { added: 1 }],
   [["key", "add", "ci"], { name: "ci" }],
+  [["workers"], { workers: [], rate: { per_second: null, limit: null } }],
   [["backup", "copy.db"], { file: "copy.db", messages: 6 }],
 ];
-/** Two that go on until they are told to end, and one that makes a script. */
-const OTHERS = ["serve", "sandbox", "completion"];
+/** Three that go on until they are told to end, and one that makes a script. */
+const OTHERS = ["serve", "work", "sandbox", "completion"];
 
 it("from the list to the backup", { timeout: 60_000 }, async () => {
   const folder = await workFolder();
