@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 import { EXCLUDED, ON_SERVER } from "./test/support/on-server/left-out.ts";
-import { requireServers } from "./test/support/servers.ts";
+import { serversAreRequired, whyNoServers } from "./test/support/servers.ts";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** What takes longest, longest first: begun last, it would keep one worker busy while the others have nothing left to do. */
@@ -15,6 +15,7 @@ const LONG = [
   "process/serve-kill",
   "queue/sqs",
   "store/sqlite/",
+  "store/postgres/",
   "readme",
   "process/",
   "serve/dashboard-views",
@@ -69,7 +70,7 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: "sharing", include: SHARING, isolate: false } },
       { extends: true, test: { name: "alone", include: ["test/**/*.test.ts"], exclude: SHARING } },
-      ...(requireServers("postgres") ? [] : [onServer]),
+      ...(serversAreRequired() || whyNoServers(["postgres"]) === null ? [onServer] : []),
     ],
   },
 });

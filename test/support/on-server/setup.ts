@@ -2,9 +2,11 @@
 import { afterAll, beforeEach, vi } from "vitest";
 import { systemClock } from "../../../src/time/clock.ts";
 import { namedSchemas, useServer } from "../place.ts";
+import { requireServers } from "../servers.ts";
 import { dropSchema, sharedServer } from "../shared-postgres.ts";
 import { whyLeftOut } from "./left-out.ts";
 
+requireServers("postgres");
 useServer((await sharedServer()).url);
 
 // Time is the database's, which no test can move. The program inside a test's own process takes the time that the test
