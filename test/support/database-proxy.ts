@@ -16,7 +16,7 @@ import { type FrontendMessage, frontendReader } from "./postgres/frontend.ts";
  */
 export type CommitFate = "lost" | "done" | "late" | "unanswered";
 
-export interface Struck {
+interface Struck {
   /** Settles when the COMMIT went by. */
   happened: Promise<void>;
   /** Of "late": lets the server have the COMMIT. Resolves when the server has ended that connection, so the COMMIT is done. */

@@ -23,7 +23,7 @@ export interface PostgresOptions {
   folder?: string;
 }
 
-export type StopMode = "smart" | "fast" | "immediate";
+type StopMode = "smart" | "fast" | "immediate";
 
 export interface Postgres {
   /** As the role `mail`, which owns the database `mail` and is no superuser. */

@@ -10,7 +10,7 @@ export interface PairOptions extends PostgresOptions {
 }
 
 /** A process of the standby: it receives what the primary wrote, or replays what was received. */
-export type StandbyProcess = "walreceiver" | "startup";
+type StandbyProcess = "walreceiver" | "startup";
 
 export interface Pair {
   primary: Postgres;
