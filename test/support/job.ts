@@ -8,12 +8,12 @@ import { jobServer, schemaOf } from "./place.ts";
 import type { Row } from "./postgres.ts";
 import { onServer } from "./shared-postgres.ts";
 
-/** Opens the job that `run` uses for `--db <file>`; `file` is an absolute path. Time is that of `clock`. */
+/** Opens the job that `run` uses for `--db <file>`; `file` is an absolute path. */
 export async function openJob(file: string, clock: Clock): Promise<Opened> {
   const server = jobServer();
   if (server === null) return openFile(file, clock);
   const { openStore } = await import("../../src/store/postgres/store.ts");
-  return openStore(server, clock, { schema: schemaOf(file), time: "clock" });
+  return openStore(server, clock, { schema: schemaOf(file) });
 }
 
 /** True when the job that `run` uses for `--db <file>` was made. */
