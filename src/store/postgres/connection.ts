@@ -1,5 +1,4 @@
 /** Asks the database, and has the one way to write to it: `transaction`. */
-import { setImmediate } from "node:timers/promises";
 import pLimit from "p-limit";
 import { InterruptedError } from "../../errors.ts";
 import { type Clock, systemClock } from "../../time/clock.ts";
@@ -224,10 +223,11 @@ export async function transaction<T>(
 const late = new WeakMap<Handle, () => void>();
 
 function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: TransactionOptions<T>): () => Promise<T> {
-  const { handle, pool, waiting } = job;
+  const { handle, pool } = job;
   const { onLate, statementMs = STATEMENT_MS } = options;
   /** The result of our own attempt whose COMMIT was not answered. */
   let unsure: { result: T } | null = null;
+  let isCommitting = false;
 
   const resolve = (row: NumberRow | undefined): { result: T } | null => {
     const outcome = handle.begun(row);
@@ -263,6 +263,7 @@ function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: Trans
     };
     const result = await work(tx);
     handle.committing(handedOut);
+    isCommitting = true;
     unsure = { result };
     if (onLate !== undefined) late.set(handle, () => onLate(result));
     await command(link, "commit", statementMs);
@@ -273,9 +274,8 @@ function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: Trans
   };
 
   return async () => {
-    // Node tells of signals only between two steps of the event loop.
-    if (waiting.signal.aborted) await setImmediate();
     const link = await pool.take("write");
+    isCommitting = false;
     let isBroken = true;
     try {
       const result = await run(link);
@@ -283,8 +283,8 @@ function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: Trans
       return result;
     } catch (error) {
       isBroken = isAway(error) || !(await rolledBack(link));
-      // What the server refused did not happen. What it did not answer may have.
-      if (!isAway(error)) {
+      // A COMMIT that the server refused did not happen. One that it did not answer may have.
+      if (isCommitting && !isAway(error)) {
         handle.rolledBack();
         unsure = null;
         late.delete(handle);
