@@ -6,7 +6,7 @@ import type { Endpoint } from "../rows.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { createEventMarks } from "./event-marks.ts";
-import { hash53 } from "./hash.ts";
+import { hash53 } from "../hash.ts";
 import { createKeptEvents, type KeptEvent } from "./kept-events.ts";
 import { createProver, type Provable } from "./prove.ts";
 import { isOfRemovedRehearsal, mayBeTo } from "../rules/prove.ts";

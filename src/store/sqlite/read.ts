@@ -5,7 +5,7 @@ import type { ExportedMessage, FailedMessage, SentCounts, TopicRow } from "../ro
 import type { Reader, Topics } from "../store.ts";
 import type { Connection, Job } from "./connection.ts";
 import { EVENT_COUNTERS, MARK_OF } from "../rules/event-counters.ts";
-import { readCursor } from "./cursor.ts";
+import { readCursor } from "../cursor.ts";
 import { fieldsOf, topicIdOf } from "./topics.ts";
 
 /** How many messages an export reads at a time. */
