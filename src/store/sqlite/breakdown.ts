@@ -19,7 +19,7 @@ import type {
   Sample,
 } from "../breakdown.ts";
 import { clickedLinks } from "./links.ts";
-import { rankedOf, type Sum } from "./ranked.ts";
+import { rankedOf, type Sum } from "../rules/ranked.ts";
 import { createTopicReader } from "./read.ts";
 import type { TopicRow } from "../rows.ts";
 import { MARK_OF, OUTCOMES } from "../rules/event-counters.ts";

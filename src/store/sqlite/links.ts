@@ -2,7 +2,7 @@
 import type { LinkCounts } from "../breakdown.ts";
 import type { Ranked } from "../rules/ranking.ts";
 import type { Connection } from "./connection.ts";
-import { rankedOf, type Sum } from "./ranked.ts";
+import { rankedOf, type Sum } from "../rules/ranked.ts";
 import type { Walk } from "./walk.ts";
 
 /** A link with more variants than this is one link that is different for each recipient. */
