@@ -26,7 +26,8 @@ import { MARK_OF, OUTCOMES } from "../rules/event-counters.ts";
 import { patternOf } from "../rules/pattern.ts";
 import { createTally, type Ranked } from "../rules/ranking.ts";
 import type { Reader } from "../store.ts";
-import { fieldsOf, topicIdOf } from "./topics.ts";
+import { fieldsOf } from "../fields.ts";
+import { topicIdOf } from "./topics.ts";
 import { type Walk, createWalk } from "./walk.ts";
 
 /** SQLite's page cache of that connection. It holds one step. */
