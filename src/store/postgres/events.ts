@@ -3,6 +3,7 @@ import type { Applied, EventSink } from "../../feedback/event-sink.ts";
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import type { KeptEvent } from "../kept-event.ts";
 import { isOfRemovedRehearsal } from "../rules/prove.ts";
+import { byIndex } from "./by-index.ts";
 import { type Job, transaction, type Tx } from "./connection.ts";
 import { createEventApplier } from "./event-applier.ts";
 import { createKeeper, forgetKept, type Keeper, keptEvents, matchingKeys } from "./kept-events.ts";
@@ -39,6 +40,7 @@ async function applyBatch(tx: Tx, jobId: string, batch: readonly SesEvent[]): Pr
   const suppressor = createSuppressor(counters, applier.messages);
   const keeper = createKeeper();
   await Promise.all([
+    byIndex(tx.query),
     applier.learnMessages(tx, batch),
     suppressor.learn(
       tx,
@@ -85,7 +87,7 @@ async function matchKept(tx: Tx, jobId: string, keys: readonly string[]): Promis
   const result = none();
   const counters = createCounters();
   const applier = createEventApplier({ now: tx.now.wall }, jobId, counters, result);
-  const events: (KeptEvent & { kept: string })[] = await keptEvents(tx, keys);
+  const events: (KeptEvent & { kept: string })[] = (await Promise.all([byIndex(tx.query), keptEvents(tx, keys)]))[1];
   await applier.learnMessages(tx, events);
   await applier.learnHistory(tx, events);
   const done: string[] = [];

@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import { type KeptEvent, keptOf } from "../kept-event.ts";
-import { type Job, read, type Tx } from "./connection.ts";
+import { byIndex } from "./by-index.ts";
+import { type Job, snapshot, type Tx } from "./connection.ts";
 import { storable } from "./storable.ts";
 
 /** A row of `unmatched`. */
@@ -76,10 +77,8 @@ const MATCHING_SINCE = `select u.key from sm.message m
  */
 export async function* matchingKeys(job: Job, sentSince: number | null): AsyncGenerator<string[]> {
   for (let after = ""; ;) {
-    const rows =
-      sentSince === null
-        ? await read<Row>(job, MATCHING_ANY, [after])
-        : await read<Row>(job, MATCHING_SINCE, [after, sentSince]);
+    const [sql, values] = sentSince === null ? [MATCHING_ANY, [after]] : [MATCHING_SINCE, [after, sentSince]];
+    const [, rows] = await snapshot(job, (ask) => Promise.all([byIndex(ask), ask<Row>(sql, values)]));
     if (rows.length > 0) yield rows.map(({ key }) => key);
     if (rows.length < PAGE) return;
     after = rows.at(-1)?.key ?? "";

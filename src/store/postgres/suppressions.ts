@@ -2,7 +2,8 @@
 import { readCursor } from "../cursor.ts";
 import type { Suppression } from "../rows.ts";
 import type { Suppressions } from "../store.ts";
-import { type Job, read, transaction } from "./connection.ts";
+import { byIndex } from "./by-index.ts";
+import { type Job, read, snapshot, transaction } from "./connection.ts";
 import { createCounters } from "./state-counters.ts";
 import { storable } from "./storable.ts";
 import { createSuppressor, keyOf } from "./suppressor.ts";
@@ -18,7 +19,7 @@ const PIECE = 10_000;
 export function createSuppressions(job: Job): Suppressions {
   async function* list(): AsyncGenerator<Suppression> {
     for (let after = ""; ;) {
-      const found = await read<Suppression>(job, PAGE, [after]);
+      const found = await asked(job, PAGE, [after]);
       yield* found;
       const last = found.at(-1);
       if (last === undefined) return;
@@ -28,7 +29,7 @@ export function createSuppressions(job: Job): Suppressions {
 
   return {
     async suppression(address) {
-      const [found] = await read<Suppression>(job, ONE, [keyOf(address)]);
+      const [found] = await asked(job, ONE, [keyOf(address)]);
       return found ?? null;
     },
     async suppress(entries) {
@@ -36,6 +37,7 @@ export function createSuppressions(job: Job): Suppressions {
       return transaction(job, async (tx) => {
         const counters = createCounters();
         let count = 0;
+        await byIndex(tx.query);
         for (const piece of piecesOf(entries)) {
           const suppressor = createSuppressor(counters, new Map());
           await suppressor.learn(
@@ -54,8 +56,10 @@ export function createSuppressions(job: Job): Suppressions {
       const keys = addresses.map(keyOf);
       return transaction(job, async (tx) => {
         const removed: Promise<number>[] = [];
+        const planned = byIndex(tx.query);
         for (const piece of piecesOf(keys))
           removed.push(tx.run("delete from sm.suppression where address = any ($1::text[])", [piece]));
+        await planned;
         return (await Promise.all(removed)).reduce((sum, count) => sum + count, 0);
       });
     },
@@ -66,6 +70,11 @@ export function createSuppressions(job: Job): Suppressions {
       return row?.count ?? 0;
     },
   };
+}
+
+async function asked(job: Job, sql: string, values: readonly unknown[]): Promise<Suppression[]> {
+  const [, rows] = await snapshot(job, (ask) => Promise.all([byIndex(ask), ask<Suppression>(sql, values)]));
+  return rows;
 }
 
 function* piecesOf<T>(all: readonly T[]): Generator<readonly T[]> {
@@ -88,7 +97,7 @@ async function searchSuppressions(
 ): ReturnType<Suppressions["searchSuppressions"]> {
   const from = after === null ? [Number.MAX_SAFE_INTEGER, ""] : placeOf(after);
   const wanted = storable(text.toLowerCase());
-  const rows = await read<Suppression>(job, SEARCH, [...from, wanted, limit + 1]);
+  const rows = await asked(job, SEARCH, [...from, wanted, limit + 1]);
   const last = rows[limit - 1];
   if (rows.length <= limit || last === undefined) return { rows, next: null };
   return { rows: rows.slice(0, limit), next: `${last.createdAt} ${last.address}` };

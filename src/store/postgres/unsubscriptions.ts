@@ -3,6 +3,7 @@ import type { Unsubscription } from "../rows.ts";
 import { HANDED_OUT } from "../rules/states.ts";
 import { type BadEvents, reasonOfEvents } from "../rules/suppress.ts";
 import type { VisitSink } from "../store.ts";
+import { byIndex } from "./by-index.ts";
 import { type Job, transaction, type Tx } from "./connection.ts";
 import { createEventCounts, type EventCounts } from "./event-counts.ts";
 import { createFeedbackRows, type FeedbackRows } from "./feedback-rows.ts";
@@ -26,10 +27,8 @@ async function unsubscribeAll(tx: Tx, requests: readonly Unsubscription[]): Prom
   const counters = createCounters();
   const proofs = createProofs(counters, tx.now.wall);
   const [counts, rows] = [createEventCounts(), createFeedbackRows()];
-  const found = await messagesById(
-    tx,
-    requests.map(({ messageId }) => messageId),
-  );
+  const ids = requests.map(({ messageId }) => messageId);
+  const [, found] = await Promise.all([byIndex(tx.query), messagesById(tx, ids)]);
   const messages = new Map(found.map((message) => [message.id, message]));
   const suppressor = createSuppressor(counters, messages);
   const emails = found.map(({ email }) => email);
@@ -58,7 +57,7 @@ function mark(rows: FeedbackRows, counts: EventCounts, { id, topicId }: KnownMes
 }
 
 async function resubscribe(tx: Tx, messageId: number): Promise<boolean> {
-  const [message] = await messagesById(tx, [messageId]);
+  const [, [message]] = await Promise.all([byIndex(tx.query), messagesById(tx, [messageId])]);
   if (message === undefined) return false;
   const left = await lift(tx, keyOf(message.email));
   // Somebody who also left the contact list of SES is still unsubscribed.

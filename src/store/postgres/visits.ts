@@ -3,6 +3,7 @@ import { hash53 } from "../hash.ts";
 import type { Visit } from "../rows.ts";
 import { HANDED_OUT } from "../rules/states.ts";
 import type { VisitSink } from "../store.ts";
+import { byIndex } from "./by-index.ts";
 import { type Job, transaction, type Tx } from "./connection.ts";
 import { createEventCounts, type EventCounts } from "./event-counts.ts";
 import { createFeedbackRows, type Feedback } from "./feedback-rows.ts";
@@ -25,10 +26,8 @@ async function applyBatch(tx: Tx, batch: readonly Visit[]): Promise<number> {
   const counters = createCounters();
   const proofs = createProofs(counters, tx.now.wall);
   const [counts, rows, clicks] = [createEventCounts(), createFeedbackRows(), createClicks()];
-  const found = await messagesById(
-    tx,
-    batch.map(({ messageId }) => messageId),
-  );
+  const ids = batch.map(({ messageId }) => messageId);
+  const [, found] = await Promise.all([byIndex(tx.query), messagesById(tx, ids)]);
   const messages = new Map(found.map((message) => [message.id, message]));
   await rows.learn(tx, [...messages.keys()]);
   let first = 0;
