@@ -5,6 +5,7 @@ import { atTheEdge } from "../edge.ts";
 import { createLatePart } from "../late-part.ts";
 import type { Inbox, Keys, Opened, OpenOptions, Reader, Store, Topics, VisitSink } from "../store.ts";
 import { type Environment, parseAddress } from "./address.ts";
+import { finishCancels } from "./cancel.ts";
 import { createClaims } from "./claims.ts";
 import { createJob, type Job, NO_WAITING } from "./connection.ts";
 import { createEventSink } from "./events.ts";
@@ -55,6 +56,7 @@ export async function openStore(
     const jobId = await first(job, options, (where) => migrate(where));
     const store = createStore(job, jobId);
     const recovered = await store.recover();
+    await finishCancels(job);
     return { ...atTheEdge(store, (error) => explain(error, job.name)), recovered };
   } catch (error) {
     await job.pool.close();
