@@ -10,7 +10,7 @@ import type { Opened, OpenOptions, Store } from "./store.ts";
 export type { SqliteStore };
 
 /** How a store is opened, and the environment with the settings of a server. Not set: a server has its defaults. */
-export interface OpenAnywhereOptions extends OpenOptions {
+interface OpenAnywhereOptions extends OpenOptions {
   env?: Record<string, string | undefined>;
 }
 

@@ -8,8 +8,10 @@
  * - Every change of state names the state it leaves, so two processes can never both move a message.
  * - The counters of a topic always agree with its messages.
  * - A write is durable when its promise resolves.
- * - A method that writes rejects with StoppedError when the store cannot be written to or cannot be reached. Its open transaction
- *   is rolled back then, and the same call may be made again.
+ * - A method that writes rejects with StoppedError when the store cannot be written to. Its open transaction is rolled back then,
+ *   and the same call may be made again.
+ * - Any method rejects with AwayError, a StoppedError, when the store cannot be reached for now. Once it is open, a store never
+ *   rejects with UserError for a reason of its server.
  * - A method that waits for another process rejects with InterruptedError after the first signal, and has changed nothing.
  *   Only `accept`, and a `turn` that brings answers, wait longer.
  */

@@ -4,7 +4,7 @@ import type { Io } from "../io.ts";
 import { checkLocation, isServer } from "../store/address.ts";
 
 /** The default of `--db`, in the working directory. */
-export const JOB_FILE = "ses-mail.db";
+const JOB_FILE = "ses-mail.db";
 
 /** What was said about the place of the store. */
 export interface Asked {

@@ -2,7 +2,8 @@
 import type { Open, SqliteStore } from "../store/open.ts";
 import type { Opened, Store } from "../store/store.ts";
 import { counted } from "../counted.ts";
-import { nameOf } from "../store/address.ts";
+import { isServer, nameOf } from "../store/address.ts";
+import { usualLocation } from "./location.ts";
 import type { Context, OpenOptions } from "./context.ts";
 
 type Opener = Pick<Context, "io" | "terminal" | "globals">;
@@ -33,12 +34,24 @@ async function openWith<Kind extends Store>(
     const { requireStore } = await import("../store/open.ts");
     await requireStore(db, io.env);
   }
+  if (ifMissing === "create") await hintAtOtherPlace(io, terminal, db);
   const onWait = (waitedMs: number) =>
     tell(`Waiting for another process that holds ${nameOf(db)} (${Math.round(waitedMs / 1000)} s so far).`);
   const { signal, hardSignal, env } = io;
   const store = await open(db, io.clock, { toRead, onWait, signal, hardSignal, env });
   if (store.recovered > 0) (onRecovered ?? ((count: number) => tell(recoveredText(count))))(store.recovered);
   return store;
+}
+
+/** Whoever serves from `DATABASE_URL` may expect that other commands work there, too: says so before a job file is made. */
+async function hintAtOtherPlace(io: Context["io"], terminal: Context["terminal"], db: string): Promise<void> {
+  const { DATABASE_URL: other = "", SES_MAIL_DB: asked } = io.env;
+  if (!isServer(other) || asked !== undefined || db !== usualLocation(io)) return;
+  const { storeExists } = await import("../store/open.ts");
+  if (await storeExists(db)) return;
+  terminal.info(
+    `Making a job file, ${db}: DATABASE_URL counts for serve and work only, others need it in SES_MAIL_DB.`,
+  );
 }
 
 /** What people are told of `recovered` messages that a dead process left. */

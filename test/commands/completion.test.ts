@@ -154,14 +154,14 @@ test.each(SHELLS)("a program without commands or options has a script for %s, to
 describe("bash", () => {
   const script = completionScript("bash", program());
 
-  function complete(words: string[]): string[] {
+  function complete(words: string[], line = ["ses-mail", ...words].join(" ")): string[] {
     const typed = ["ses-mail", ...words].map(word).join(" ");
     return run(
       "bash",
       ["--norc", "--noprofile"],
       `compopt() { [ "$2" = filenames ]; }
 ${PROGRAM}${script}
-COMP_WORDS=(${typed}); COMP_CWORD=${words.length}
+COMP_WORDS=(${typed}); COMP_CWORD=${words.length}; COMP_LINE=${word(line)}
 _ses_mail; printf '%s\\n' "\${COMPREPLY[@]}"`,
     ).sort();
   }
@@ -178,6 +178,18 @@ _ses_mail; printf '%s\\n' "\${COMPREPLY[@]}"`,
     [["--db", "=", "campaign.c"], ["campaign.csv"]],
   ])("after %j, cut at the equals sign, offers %j", (words, expected) => {
     expect(complete(words)).toEqual(expected);
+  });
+
+  const SERVER = ["postgres", ":", "//me", "@", "db/mail"];
+  test.each([
+    [["--db", ...SERVER, "stats", "--fo"], ["--format"]],
+    [["--db", ...SERVER, "stats", ""], ["of postgres://me@db/mail"]],
+    [["--db", "=", ...SERVER, "stats", ""], ["of postgres://me@db/mail"]],
+    [["--db", ...SERVER], []],
+    [["--db", "postgres", ":"], []],
+  ])("after %j, cut at colon and at sign, offers %j", (words, expected) => {
+    const line = ["ses-mail", ...words].join(" ").replaceAll(/ ([:@=]) ?/g, "$1");
+    expect(complete(words, line)).toEqual(expected);
   });
 
   test("is registered for the command, and runs nothing that a description says", () => {

@@ -33,6 +33,28 @@ describe("an address that is none", () => {
   });
 });
 
+it.each(["serve", "work"])("%s also takes a DATABASE_URL that names a PostgreSQL server", async (command) => {
+  const env = { DATABASE_URL: "postgres://mail:secr@et@db/mail", SES_MAIL_API_KEY: "0123456789abcdef" };
+  const { code, stderr } = await run(await workFolder(), [command, "--sandbox"], { env });
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/DATABASE_URL expects a server .* cannot be read/);
+  expect(stderr).not.toMatch(/secr|et@/);
+});
+
+it("whoever makes a job file beside a DATABASE_URL is told that it does not count", async () => {
+  const folder = await workFolder();
+  const env = { DATABASE_URL: SERVER };
+  const first = await run(folder, ["key", "add", "ci"], { env });
+  expect({ code: first.code, stderr: first.stderr }).toEqual({
+    code: 0,
+    stderr: expect.stringContaining(
+      `Making a job file, ${folder}/ses-mail.db: DATABASE_URL counts for serve and work only`,
+    ),
+  });
+  expect((await run(folder, ["key", "add", "cd"], { env })).stderr).not.toContain("DATABASE_URL");
+  expect((await run(folder, ["key", "add", "x", "--db", "other.db"], { env })).stderr).not.toContain("DATABASE_URL");
+});
+
 it("a DATABASE_URL in .env is not used by a command that somebody types, and is hinted at", async () => {
   const folder = await workFolder();
   await writeFile(join(folder, ".env"), `DATABASE_URL=${SERVER}\n`);

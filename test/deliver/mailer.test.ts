@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Examiner } from "../../src/compose/mail/folder-files.ts";
+import { AwayError } from "../../src/errors.ts";
 import { compileContent } from "../../src/compose/mail/template.ts";
 import { createMailer, type MailerOptions } from "../../src/deliver/mailer.ts";
 import type { Ses } from "../../src/aws/ses.ts";
@@ -91,6 +92,29 @@ describe("the mailer", () => {
       expect(tags).toContainEqual({ name: "ses-mail-message", value: String(id) });
     }
   });
+
+  it.each(["content", "links"])(
+    "passes it on when the store is away, and looks again the next time: %s",
+    async (what) => {
+      let isAway = true;
+      const unless = <T>(found: T): T => {
+        if (isAway) throw new AwayError("cannot reach the database");
+        return found;
+      };
+      const content = { ...CONTENT, tracking: TRACKING };
+      const { deliver, mails } =
+        what === "content"
+          ? scene(async () => unless(content))
+          : scene(
+              () => content,
+              async () => unless(LINKS),
+            );
+      await expect(deliver()).rejects.toBeInstanceOf(AwayError);
+      expect(mails).toEqual([]);
+      isAway = false;
+      expect(await deliver()).toMatchObject({ kind: "sent" });
+    },
+  );
 
   it("asks for the keys once, and only when a content has tracking", async () => {
     let asked = 0;

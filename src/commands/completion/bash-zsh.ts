@@ -130,10 +130,34 @@ ${name}_add() {
   while IFS= read -r line; do COMPREPLY+=("$line"); done
 }
 
+# Readline cuts addresses (postgres://user@host/db) at ":" and "@". Puts the words before the current one together again.
+${name}_typed() {
+  local line=$COMP_LINE before word i last=''
+  typed=()
+  for (( i = 0; i <= COMP_CWORD; i++ )); do
+    word=\${COMP_WORDS[i]}
+    before=\${line%%"$word"*}
+    line=\${line#*"$word"}
+    glued=''
+    [[ $i -gt 0 && -n $word && -z $before && ( $word == [:@]* || $last == *[:@] ) ]] && glued=1
+    last=$word
+    [[ $i -lt COMP_CWORD ]] || break
+    if [[ -n $glued ]]; then
+      typed[\${#typed[@]}-1]+=$word
+    else
+      typed+=("$word")
+    fi
+  done
+}
+
 ${name}() {
-  local current=\${COMP_WORDS[COMP_CWORD]}
+  local current=\${COMP_WORDS[COMP_CWORD]} glued
+  local -a typed
   COMPREPLY=()
-${walk(places, { start: "i = 1; i < COMP_CWORD", word: `\${COMP_WORDS[i]}` })}
+  ${name}_typed
+  # The rest of an address.
+  [[ -z $glued ]] || return 0
+${walk(places, { start: `i = 1; i < \${#typed[@]}`, word: `\${typed[i]}` })}
   # Readline cuts --option=value into three words.
   [[ $current == '=' ]] && current=''
 ${branches(places, offers)}}

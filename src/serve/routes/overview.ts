@@ -1,5 +1,6 @@
 /** The overview: once, and as a stream. */
 import { readFileSync } from "node:fs";
+import { createFailureLog } from "../failure-log.ts";
 import type { FastifyInstance } from "fastify";
 import { answer, TAGS, TEXT, TOPIC, TOTALS } from "../admin-schemas.ts";
 import type { Overview } from "../dashboard/wire.ts";
@@ -36,7 +37,7 @@ export function overviewRoutes(app: FastifyInstance, gateway: Gateway): void {
   const feed = new OverviewFeed({
     clock: gateway.clock,
     read: async () => JSON.stringify(await read()),
-    onProblem: (error) => app.log.warn({ err: error }, "the overview could not be read; tried again in a second"),
+    onProblem: createFailureLog(app.log, "the overview could not be read; tried again in a second"),
   });
   app.addHook("preClose", async () => feed.close());
 

@@ -3,10 +3,10 @@ import type { FastifyBaseLogger } from "fastify";
 import { LEAST_ANSWERS, type ReputationLimits, tooManyBad } from "../../deliver/reputation.ts";
 import type { SendListener } from "../../deliver/sender.ts";
 import type { Scope } from "../../deliver/source.ts";
-import { StoppedError } from "../../errors.ts";
 import type { Context } from "../context.ts";
 import type { Account } from "../../aws/ses.ts";
 import type { SesConnection } from "../endpoint.ts";
+import { createFailureLog } from "../../serve/failure-log.ts";
 import type { Gateway } from "../../serve/gateway.ts";
 import type { Topics } from "../../store/store.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
@@ -24,8 +24,6 @@ const ACCOUNT_TIMEOUT_MS = 5_000;
 /** How long the answer to a request with an Idempotency-Key is kept for a repeat of it. */
 const KEEP_ANSWERS_MS = 7 * 86_400_000;
 const HOUR_MS = 3_600_000;
-/** A failure that lasts is logged again after so long. */
-const REPEAT_MS = 180_000;
 
 /** The account at SES, read again now and then. */
 export interface AccountWatch {
@@ -101,7 +99,7 @@ export function startChores(
   telemetry: Telemetry,
   log: FastifyBaseLogger,
 ): () => Promise<void> {
-  const failed = failureLog(log);
+  const failed = createFailureLog(log, "a chore failed; it is done again later");
   const every = (ms: number, work: () => Promise<void>) => {
     let isUnderWay = false;
     return setInterval(() => {
@@ -130,21 +128,6 @@ export function startChores(
     await tell()
       .then(() => progress.end())
       .catch(failed);
-  };
-}
-
-/** Logs failures of chores. One for a reason that may last, such as a store that is away, is logged once in a while. */
-function failureLog(log: FastifyBaseLogger): (error: unknown) => void {
-  const toldAt = new Map<string, number>();
-  return (error) => {
-    if (error instanceof StoppedError) {
-      const { message } = error;
-      const now = performance.now();
-      if (now - (toldAt.get(message) ?? -Infinity) < REPEAT_MS) return;
-      toldAt.clear();
-      toldAt.set(message, now);
-    }
-    log.warn({ err: error }, "a chore failed; it is done again later");
   };
 }
 

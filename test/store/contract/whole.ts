@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import { ingest, sent, settle, states, turn } from "../../support/store-actions.ts";
 import { counts, message, type Prepare, request } from "../bench.ts";
+import { until } from "../../support/run.ts";
 import { everything } from "../sound.ts";
 import { PEOPLE } from "./people.ts";
 
@@ -30,6 +31,21 @@ export function whole(prepare: Prepare): void {
     await store.close();
     await expect(store.ping()).rejects.toThrow(Error);
     await other.ping();
+  });
+
+  it("has a name that people know it by, without a secret, and hints at what others add where it can", async () => {
+    const { open } = await prepare();
+    const [store, other] = [await open(), await open()];
+    expect(store.name).toMatch(/^the [a-z ]+ \S+$/);
+    expect(store.name).not.toMatch(/:[^/@]*@|password/);
+    expect(other.name).toBe(store.name);
+    let heard = 0;
+    const end = store.onChange?.(() => heard++);
+    await turn(store, 0);
+    await counts(other, ["z@x.example"]);
+    if (end !== undefined) await until(() => heard > 0, "the hint");
+    end?.();
+    expect((await turn(store, 1)).claims).toHaveLength(1);
   });
 
   it("shows each handle what the others wrote, at once", async () => {

@@ -1,5 +1,6 @@
 import { expect, it, onTestFinished, vi } from "vitest";
 import type { FastifyBaseLogger } from "fastify";
+import { AwayError } from "../../../src/errors.ts";
 import type { Gateway } from "../../../src/serve/gateway.ts";
 import { type AccountWatch, createAccountWatch, holdBadTopics, startChores } from "../../../src/work/gateway/chores.ts";
 import type { Telemetry } from "../../../src/telemetry/telemetry.ts";
@@ -112,6 +113,29 @@ it("a chore that takes longer than its interval is not begun again meanwhile", a
   end();
   await vi.advanceTimersByTimeAsync(1_000);
   expect(begun).toBe(2);
+  await endChores();
+});
+
+it("a store that is away is logged now and then, and not with each chore that it fails", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const away = async () => {
+    throw new AwayError("cannot reach the database");
+  };
+  const sender = { status: () => ({ run: { sent: 0, failed: 0, throttled: 0, retried: 0 }, perSecond: 1 }) };
+  const clock = { monotonic: () => performance.now() };
+  const warned: unknown[] = [];
+  const log = { info: () => undefined, warn: (fields: { err: Error }) => warned.push(fields.err.message) };
+  const endChores = startChores(
+    { store: { matchKeptEvents: away, totals: away }, sender, clock } as unknown as Gateway,
+    { refresh: async () => undefined } as unknown as AccountWatch,
+    { observe: () => undefined } as unknown as Telemetry,
+    log as unknown as FastifyBaseLogger,
+  );
+  await vi.advanceTimersByTimeAsync(170_000);
+  expect(warned).toEqual(["cannot reach the database"]);
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(warned).toHaveLength(2);
   await endChores();
 });
 

@@ -1,0 +1,22 @@
+/** Failures of what is done again and again. */
+import type { FastifyBaseLogger } from "fastify";
+import { StoppedError } from "../errors.ts";
+
+/** A failure that lasts is logged again after so long. */
+const REPEAT_MS = 180_000;
+
+/**
+ * Makes a function that logs failures with `text`. One whose reason may last, such as a store that is away, is logged every few
+ * minutes only.
+ */
+export function createFailureLog(log: Pick<FastifyBaseLogger, "warn">, text: string): (error: unknown) => void {
+  let told = { message: "", at: -Infinity };
+  return (error) => {
+    if (error instanceof StoppedError) {
+      const now = performance.now();
+      if (error.message === told.message && now - told.at < REPEAT_MS) return;
+      told = { message: error.message, at: now };
+    }
+    log.warn({ err: error }, text);
+  };
+}
