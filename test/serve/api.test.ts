@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
+import { AwayError } from "../../src/errors.ts";
 import { goDuration } from "../../src/serve/go-duration.ts";
 import { API_KEY, testGateway } from "../support/gateway.ts";
 import { ingest } from "../support/store-actions.ts";
@@ -150,6 +151,22 @@ test("measures mail and requests in a bounded number of series", async () => {
   expect(lines).toContain('ses_mail_http_requests_total{method="GET",route="/v1/topics/:id",status="200"} 20');
   expect(answer.body).toContain("process_cpu_seconds_total");
   expect(answer.body).not.toMatch(/june|wp-admin|topic-1/);
+});
+
+test("measures what it can while the store is away", async () => {
+  let isAway = false;
+  const { call } = await testGateway({
+    store: (store) => ({
+      ...store,
+      totals: (topic) => (isAway ? Promise.reject(new AwayError("cannot reach the database")) : store.totals(topic)),
+    }),
+  });
+  expect((await call({ url: "/metrics" })).body).toContain('ses_mail_messages{state="pending"} 0');
+  isAway = true;
+  const { statusCode, body } = await call({ url: "/metrics" });
+  expect(statusCode).toBe(200);
+  expect(body).toContain("ses_mail_sender_halted 0");
+  expect(body).not.toContain("ses_mail_messages{");
 });
 
 test("two servers in one process measure each its own", async () => {

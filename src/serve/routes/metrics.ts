@@ -2,6 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, type Metric, Registry } from "prom-client";
 import type { Run, Sender } from "../../deliver/sender.ts";
+import { StoppedError } from "../../errors.ts";
 import { STATES } from "../../message.ts";
 import type { Topics } from "../../store/store.ts";
 
@@ -56,7 +57,8 @@ function mailMetrics({ store, sender }: Measured): Metric[] {
     labelNames: ["state"],
     registers,
     async collect() {
-      const totals = await store.totals(null);
+      const totals = await store.totals(null).catch(unlessAway);
+      if (totals === null) return this.reset();
       for (const state of STATES) this.set({ state }, totals[state]);
     },
   });
@@ -77,6 +79,12 @@ function mailMetrics({ store, sender }: Measured): Metric[] {
     },
   });
   return [messages, rate, halted, ...RUN_COUNTERS.map((counter) => runCounter(counter, sender))];
+}
+
+/** The other figures are worth having when the store cannot be asked, most of all that sending is halted. */
+function unlessAway(error: unknown): null {
+  if (error instanceof StoppedError) return null;
+  throw error;
 }
 
 /** The sender counts. This only repeats its number. */

@@ -1,7 +1,6 @@
 /** Opens what a service works with: the client for SES, and the store. */
 import type { Ses } from "../../aws/ses.ts";
 import { AwayError, InterruptedError } from "../../errors.ts";
-import { nameOf } from "../../store/address.ts";
 import type { Store } from "../../store/store.ts";
 import type { Context, OpenOptions } from "../context.ts";
 import { type EndpointFlags, openSes } from "../endpoint.ts";
@@ -53,7 +52,7 @@ async function openChecked(context: Context, opening: Opening): Promise<Store> {
 
 /** Asks until the store can be reached. Says once that it cannot. */
 async function whenReached<T>(
-  { io: { clock, signal }, globals }: Context,
+  { io: { clock, signal } }: Pick<Context, "io">,
   { tell }: Pick<Opening, "tell">,
   ask: () => Promise<T>,
 ): Promise<T> {
@@ -62,7 +61,7 @@ async function whenReached<T>(
       return await ask();
     } catch (error) {
       if (!(error instanceof AwayError)) throw error;
-      if (!isTold) tell(`${error.message}; waiting for ${nameOf(globals.db)}`);
+      if (!isTold) tell(`${error.message}; it is tried again until it answers`);
       await clock.sleep(AGAIN_MS, signal);
       if (signal.aborted) throw new InterruptedError();
     }

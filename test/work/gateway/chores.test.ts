@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished, vi } from "vitest";
 import type { FastifyBaseLogger } from "fastify";
-import { AwayError } from "../../../src/errors.ts";
+import { AwayError, StoppedError } from "../../../src/errors.ts";
 import type { Gateway } from "../../../src/serve/gateway.ts";
 import { type AccountWatch, createAccountWatch, holdBadTopics, startChores } from "../../../src/work/gateway/chores.ts";
 import type { Telemetry } from "../../../src/telemetry/telemetry.ts";
@@ -116,16 +116,23 @@ it("a chore that takes longer than its interval is not begun again meanwhile", a
   await endChores();
 });
 
-it("a store that is away is logged now and then, and not with each chore that it fails", async () => {
+it.each([
+  ["cannot be written", new StoppedError("the disk is full"), ["the disk is full"]],
+  ["is away, which the loop says", new AwayError("cannot reach the database"), []],
+])("a store that %s is not logged with each chore that it fails", async (_, error, expected) => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const away = async () => {
-    throw new AwayError("cannot reach the database");
+    throw error;
   };
   const sender = { status: () => ({ run: { sent: 0, failed: 0, throttled: 0, retried: 0 }, perSecond: 1 }) };
   const clock = { monotonic: () => performance.now() };
   const warned: unknown[] = [];
-  const log = { info: () => undefined, warn: (fields: { err: Error }) => warned.push(fields.err.message) };
+  const log = {
+    info: () => undefined,
+    debug: () => undefined,
+    warn: (fields: { err: Error }) => warned.push(fields.err.message),
+  };
   const endChores = startChores(
     { store: { matchKeptEvents: away, totals: away }, sender, clock } as unknown as Gateway,
     { refresh: async () => undefined } as unknown as AccountWatch,
@@ -133,9 +140,9 @@ it("a store that is away is logged now and then, and not with each chore that it
     log as unknown as FastifyBaseLogger,
   );
   await vi.advanceTimersByTimeAsync(170_000);
-  expect(warned).toEqual(["cannot reach the database"]);
+  expect(warned).toEqual(expected);
   await vi.advanceTimersByTimeAsync(20_000);
-  expect(warned).toHaveLength(2);
+  expect(warned).toHaveLength(2 * expected.length);
   await endChores();
 });
 
