@@ -146,6 +146,9 @@ export const LIBRARIES = {
     "machine.ts",
     "temporary.ts",
     "store/sqlite/processes.ts",
+    "store/postgres/handle.ts",
+    "store/postgres/processes.ts",
+    "store/postgres/staged-rows.ts",
     "time/clock.ts",
   ],
   // They run code that no import names.

@@ -13,6 +13,7 @@ import { createRequestContents, type RequestContents } from "./contents.ts";
 import { acceptedMessage, findUuids, keepUuids, type UuidRange } from "./uuids.ts";
 import { type Answer, findAnswers, forgetAnswersOlderThan, keepAnswers, repeated } from "./kept-answers.ts";
 import { insertMessages, type NewMessage, type NewRow } from "./new-messages.ts";
+import { notify } from "./notify.ts";
 import { createNumbering, type Numbering } from "./numbering.ts";
 import { findAddresses } from "./recipients.ts";
 import { nameOf, readRequestTopics, type RequestTopic, type RequestTopics } from "./request-topics.ts";
@@ -35,7 +36,7 @@ export function createInbox(job: Job): Inbox {
         isPatient: true,
         topics: { names, mode: "shared" },
       });
-      void isDue;
+      if (isDue) notify(job);
       return results;
     },
     async earlier(given) {
