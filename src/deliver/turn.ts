@@ -2,7 +2,18 @@
  * The rate around a claim: how the kept state changes before a store looks for messages and after it found some. Everything is
  * pure except the memory of recent turns. Instants are ms of the store's own clock.
  */
-import { correct, giveBack, isFromLater, isOver, type Pace, recover, resume, type Shift, take, throttle } from "./pace.ts";
+import {
+  correct,
+  giveBack,
+  isFromLater,
+  isOver,
+  type Pace,
+  recover,
+  resume,
+  type Shift,
+  take,
+  throttle,
+} from "./pace.ts";
 import type { Departure, Turn } from "./source.ts";
 
 /** What a turn asks of the rate. */

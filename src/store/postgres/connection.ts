@@ -36,8 +36,6 @@ export interface Tx {
   now: Now;
   /** The id of our row in table `handle`. */
   me: number;
-  /** When others took us for dead, so that what we held is in doubt; null: they did not. */
-  lostAt: number | null;
   /**
    * Runs a statement, in which `sm.` stands for our schema, and returns its rows. Several may be called without waiting: they
    * run in order, and share a round trip. Each promise must be awaited.
@@ -65,6 +63,11 @@ export interface TransactionOptions<T> {
    * before the work of that later one.
    */
   onLate?: (result: T) => void;
+  /**
+   * True: it works on what our handle holds, and is refused with TakenForDead when others took the handle for dead. Its first
+   * statements may share a round trip with the lock, so `tx.now` may be the time before a wait for others.
+   */
+  isHolder?: boolean;
   /** How long a statement may take (ms); 0: no limit. Default `STATEMENT_MS`. */
   statementMs?: number;
   /**
@@ -329,29 +332,44 @@ function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: Trans
       const done = await settled(link);
       if (done !== null) return done.result;
     }
-    const { now, row } = await begin(job, link, { ...options, statementMs });
-    const done = resolve(row);
-    if (done !== null) {
-      await link.client.query("rollback");
-      return done.result;
+    const me = options.isHolder === true ? handle.settledId() : null;
+    const begun = begin(job, link, { ...options, statementMs });
+    const early = me === null ? null : start(link, me, job.time.now());
+    try {
+      const { now, row } = await begun;
+      const done = resolve(row);
+      if (done !== null) {
+        await link.client.query("rollback");
+        return done.result;
+      }
+      if (row === undefined) throw new RowMissing();
+      if (options.isHolder === true && row.lost_at !== null) throw new TakenForDead();
+      return await end(link, await (early ?? start(link, row.id, now)));
+    } catch (error) {
+      // What it goes on to ask must not meet a connection without a transaction, where each statement would be one of its own.
+      await early?.catch(() => undefined);
+      throw error;
     }
-    if (row === undefined) throw new RowMissing();
-    let handedOut = 0;
-    const closing: Promise<unknown>[] = [];
-    const tx: Tx = {
+  };
+
+  const start = async (link: Link, me: number, now: Now): Promise<Started<T>> => {
+    const started = { handedOut: 0, closing: [] as Promise<unknown>[] };
+    const result = await work({
       now,
-      me: row.id,
-      lostAt: row.lost_at,
+      me,
       query: (sql, values = []) => ask1(job, link, sql, values, statementMs),
       run: (sql, values = []) => run1(job, link, sql, values, statementMs),
-      handOut: (count) => void (handedOut += count),
+      handOut: (count) => void (started.handedOut += count),
       closeWith(statements) {
         // The commit waits for them. Until then nobody does.
         statements.catch(() => undefined);
-        closing.push(statements);
+        started.closing.push(statements);
       },
-    };
-    const result = await work(tx);
+    });
+    return { ...started, result };
+  };
+
+  const end = async (link: Link, { result, handedOut, closing }: Started<T>): Promise<T> => {
     handle.committing(handedOut);
     isCommitting = true;
     unsure = { result };
@@ -386,6 +404,17 @@ function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: Trans
     }
   };
 }
+
+/** What the work of a transaction came to, before its commit. */
+interface Started<T> {
+  result: T;
+  handedOut: number;
+  /** Statements that were begun and not awaited. */
+  closing: Promise<unknown>[];
+}
+
+/** Others took this handle for dead, so what it held is in doubt, and nobody would ever recover what it claims. */
+export class TakenForDead extends Error {}
 
 /** The first write of a handle was thought to be committed or not, and was not: it is made again from the start. */
 class RowMissing extends Error {

@@ -15,6 +15,8 @@ import { thisMachine } from "../../machine.ts";
 export interface Handle {
   /** The id of the row; null: nothing was written yet. */
   id(): number | null;
+  /** The id when the row is there for certain and no outcome is open; else null. */
+  settledId(): number | null;
   /** The SQL and values of the statement that writes the next number. To be run right after the writer lock was taken. */
   next(): { sql: string; values: unknown[] };
   /**
@@ -85,6 +87,7 @@ export function createHandle(name: string, now: () => number | null): Handle {
 
   return {
     id: () => row,
+    settledId: () => (certain > 0 && unsure === null && gone === null ? row : null),
     token: () => token,
     isUnsure: () => unsure !== null,
     next() {

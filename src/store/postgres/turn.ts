@@ -4,7 +4,7 @@ import type { Claim, Scope, Settlement, Turn, TurnRequest } from "../../deliver/
 import { spend } from "../../deliver/turn.ts";
 import { StoppedError } from "../../errors.ts";
 import { type CapTurn, createCapTurn } from "./cap.ts";
-import { type Job, read, transaction, type Tx } from "./connection.ts";
+import { type Job, read, TakenForDead, transaction, type Tx } from "./connection.ts";
 import { claimOf, findDue, type Found, glance } from "./due.ts";
 import { turnTo } from "./endpoints.ts";
 import { createPauses } from "./pauses.ts";
@@ -41,9 +41,6 @@ const MOST_LOOKS = 10;
 /** How long a question of the loop may take. */
 const QUESTION_MS = 10_000;
 
-/** Others took us for dead while we slept, so nobody would ever recover what we claim under our id. */
-class TakenForDead extends Error {}
-
 /** Makes the turns of a handle. */
 export function createTurns(job: Job): Turns {
   const { clock, handle } = job;
@@ -65,11 +62,11 @@ export function createTurns(job: Job): Turns {
       unseen = [...unseen.filter((id) => !putBack.includes(id)), ...claims.map(({ id }) => id)];
     };
     try {
-      return await transaction(job, work, { isPatient, onLate });
+      return await transaction(job, work, { isPatient, isHolder: true, onLate });
     } catch (error) {
       if (!(error instanceof TakenForDead)) throw error;
       handle.startAnew();
-      return transaction(job, work, { isPatient, onLate });
+      return transaction(job, work, { isPatient, isHolder: true, onLate });
     }
   };
 
@@ -144,7 +141,6 @@ function outgrown({ name }: Job): StoppedError {
 
 /** Takes one turn inside its transaction. `share` null: nothing is to be claimed. */
 async function takeTurn(job: Job, tx: Tx, request: TurnRequest, share: Share | null, unseen: number[]): Promise<Done> {
-  if (tx.lostAt !== null) throw new TakenForDead();
   const leasedAt = job.clock.monotonic() - job.time.errorMs();
   const counters = createCounters();
   const settlements = [...unseen.map(neverSeen), ...request.settlements];

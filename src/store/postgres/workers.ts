@@ -30,7 +30,9 @@ export function createWorkers(job: Job): Workers {
       const perSecond = askedLast(rows);
       const pace = kept === undefined ? NEW_PACE : (JSON.parse(kept.state) as Pace);
       const limit = perSecond === null ? null : rateInForce(pace, perSecond, job.time.at(job.clock.monotonic()));
-      const workers = rows.map(({ perSecond: _, ...row }) => ({ ...row, isMe: row.id === job.handle.id() }));
+      const workers = rows.map(({ id, kind, host, pid, leaseMs, sending, turns }): WorkerRow => {
+        return { id, kind, host, pid, leaseMs, sending, turns, isMe: id === job.handle.id() };
+      });
       return { workers, rate: { perSecond, limit } };
     },
   };
