@@ -461,7 +461,8 @@ async function begin(
   return { now: time.now(), row };
 }
 
-const BEGIN = `begin; set local statement_timeout = 0; set local lock_timeout = ${LOCK_MS};
+// Each statement must see what others committed before it got the lock, also where the server's default is a stricter isolation.
+const BEGIN = `begin isolation level read committed; set local statement_timeout = 0; set local lock_timeout = ${LOCK_MS};
   set local idle_in_transaction_session_timeout = ${IDLE_MS}`;
 // If a power cut or a failover could undo a commit, somebody would get a second copy.
 const LOCK = `select pg_advisory_xact_lock($1::bigint), case when current_setting('synchronous_commit') in ('off', 'local')

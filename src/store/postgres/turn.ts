@@ -4,15 +4,17 @@ import type { Claim, Scope, Settlement, Turn, TurnRequest } from "../../deliver/
 import { spend } from "../../deliver/turn.ts";
 import { StoppedError } from "../../errors.ts";
 import { type CapTurn, createCapTurn } from "./cap.ts";
-import { type Job, read, TakenForDead, transaction, type Tx } from "./connection.ts";
+import { type Job, TakenForDead, transaction, type Tx } from "./connection.ts";
 import { claimOf, findDue, type Found, glance } from "./due.ts";
 import { turnTo } from "./endpoints.ts";
 import { createPauses } from "./pauses.ts";
 import { renew, VALID_MS } from "./processes.ts";
+import { questions } from "./questions.ts";
 import { createRate, type Share } from "./rate.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 import { settle } from "./settle.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
+import { SEEK } from "./waiting-index.ts";
 
 /** The turns of one handle. */
 export interface Turns {
@@ -38,8 +40,6 @@ interface Done {
 const RENEW_MS = 5_000;
 /** A look that finds messages to suppressed addresses looks again so many times. */
 const MOST_LOOKS = 10;
-/** How long a question of the loop may take. */
-const QUESTION_MS = 10_000;
 
 /** Makes the turns of a handle. */
 export function createTurns(job: Job): Turns {
@@ -129,11 +129,6 @@ export function createTurns(job: Job): Turns {
   };
 }
 
-/** Asks outside of transactions. A server that does not answer is left after a while. */
-export function questions(job: Job): Tx["query"] {
-  return (sql, values) => read(job, sql, values, { statementMs: QUESTION_MS });
-}
-
 function outgrown({ name }: Job): StoppedError {
   const message = `the database ${name} was brought up to date by a newer ses-mail while we worked on it`;
   return new StoppedError(message, "start again with the newer version");
@@ -143,12 +138,13 @@ function outgrown({ name }: Job): StoppedError {
 async function takeTurn(job: Job, tx: Tx, request: TurnRequest, share: Share | null, unseen: number[]): Promise<Done> {
   const leasedAt = job.clock.monotonic() - job.time.errorMs();
   const counters = createCounters();
+  const planned = tx.query(SEEK);
   const settlements = [...unseen.map(neverSeen), ...request.settlements];
   const settled = settle(tx, counters, settlements);
   const look = () => (share === null ? NOTHING : claim(tx, counters, request.scope, share.allowed));
   // What is put back may be due, so the look has to see it.
   const looked = settlements.some(({ kind }) => kind === "put_back") ? settled.then(look) : look();
-  const [{ claims, count, cutShort }] = await Promise.all([looked, settled, beginPausesAgain(tx)]);
+  const [{ claims, count, cutShort }] = await Promise.all([looked, settled, beginPausesAgain(tx), planned]);
   tx.handOut(claims.length);
   tx.closeWith(Promise.all([hold(tx, claims), counters.write(tx), renew(tx, request.perSecond)]).then(() => undefined));
   return { claims, count, cutShort, putBack: unseen, leasedAt };

@@ -17,6 +17,12 @@ const TIMED = "m.state = 'pending' and m.not_before <> 0";
 /** What is read of a message. */
 const COLUMNS = "m.id, m.topic_id, m.content_id, m.ingest_id, m.email, m.fields, m.attempts, m.not_before";
 
+/**
+ * SQL for `column = value` that looks like a range to the planner, so that an order by that column and the next of its index is not
+ * one by the next alone. It would walk through all messages by their ids for that, and pass over all that were ever sent.
+ */
+const only = (column: string, value: string): string => `${column} between ${value} and ${value}`;
+
 /** After so many topics that may not be sent, the walk through what had to wait passes over those it knows instead of seeking. */
 const MOST_SEEKS = 64;
 
@@ -41,8 +47,8 @@ const allAtOnce = (priority: string, limit: string): string => `(
     ) select topic_id from place) place
   cross join lateral (${openTopic("id", "place.topic_id")}) o
   cross join lateral (
-    select ${COLUMNS} from sm.message m where ${AT_ONCE} and m.priority = ${priority} and m.topic_id = place.topic_id
-    order by m.id limit ${limit}) m
+    select ${COLUMNS} from sm.message m where ${AT_ONCE} and m.priority = ${priority} and ${only("m.topic_id", "place.topic_id")}
+    order by m.topic_id, m.id limit ${limit}) m
   limit ${limit})`;
 
 /**
@@ -73,14 +79,15 @@ const allTimed = (priority: string, limit: string): string => `(
     )
     select step.endpoint, m.* from step cross join lateral (
       select ${COLUMNS} from sm.message m
-      where ${TIMED} and m.priority = ${priority} and m.not_before = step.not_before and m.topic_id = step.topic_id
-      order by m.id limit ${limit}) m
+      where ${TIMED} and m.priority = ${priority} and ${only("m.not_before", "step.not_before")}
+        and m.topic_id = step.topic_id
+      order by m.not_before, m.id limit ${limit}) m
     where step.is_open limit ${limit}) m)`;
 
 const ofOne = (name: string, priority: string, limit: string): string => `(
   select 0 as span, o.endpoint, m.* from (${openTopic("name", name)}) o cross join lateral (
-    select ${COLUMNS} from sm.message m where ${AT_ONCE} and m.priority = ${priority} and m.topic_id = o.id
-    order by m.id limit ${limit}) m)
+    select ${COLUMNS} from sm.message m where ${AT_ONCE} and m.priority = ${priority} and ${only("m.topic_id", "o.id")}
+    order by m.topic_id, m.id limit ${limit}) m)
   union all (
   select s.at::int as span, o.endpoint, m.* from (${openTopic("name", name)}) o
   cross join unnest($4::bigint[], $5::bigint[]) with ordinality s (lo, hi, at)
@@ -99,9 +106,14 @@ export function priorityBelow(where: Where, below: string): string {
 
 const priorityOfOne = (name: string, below: string): string => `(
   select max(p.priority) from generate_series(1, 10) p (priority) cross join (select id from sm.topic where name = ${name}) t
-  where p.priority < ${below} and (
-    exists (select 1 from sm.message m where ${AT_ONCE} and m.priority = p.priority and m.topic_id = t.id)
-    or exists (select 1 from sm.message m where ${TIMED} and m.priority = p.priority and m.topic_id = t.id)))`;
+  where p.priority < ${below} and coalesce((${firstAtOnce("p.priority", "t.id")}), (
+    select m.not_before from sm.message m where ${TIMED} and m.priority = p.priority and m.topic_id = t.id
+    order by m.not_before limit 1)) is not null)`;
+
+/** A query of 0 when a topic has messages of a priority that go at once. */
+const firstAtOnce = (priority: string, topic: string): string =>
+  `select 0::bigint as not_before from sm.message m
+   where ${AT_ONCE} and m.priority = ${priority} and ${only("m.topic_id", topic)} order by m.topic_id, m.id limit 1`;
 
 /**
  * A query of the earliest `not_before` of topics in spans. $1 to $4 are the ids of topics, the ends of the spans, and numbers; each row
@@ -115,8 +127,7 @@ export const EARLIEST = `select a.at, min(m.not_before) as "notBefore"
       where ${TIMED} and m.topic_id = a.topic_id and m.priority = p.priority and m.not_before between a.lo and a.hi
       order by m.not_before limit 1)
     union all
-    (select 0 from sm.message m
-      where a.lo = 0 and a.hi = 0 and ${AT_ONCE} and m.priority = p.priority and m.topic_id = a.topic_id limit 1)) m
+    select * from (${firstAtOnce("p.priority", "a.topic_id")}) m where a.lo = 0 and a.hi = 0) m
   group by a.at`;
 
 /** A query of how many messages each span has, as `count` beside `span`. It reads an index entry for each message. */
@@ -132,3 +143,23 @@ export function counting(where: Where): string {
     ) select counted.span, sum(counted.count)::int8 as count
     from counted cross join lateral (${openTopic("id", "counted.topic_id")}) o group by counted.span`;
 }
+
+/**
+ * Settings for statements of this file, and others that look up rows of large tables. Such a statement is planned once for a connection,
+ * because to plan it takes longer than to run it. The tables may have been nearly empty then, so it must find rows by index in any
+ * case.
+ */
+const SEEKING = {
+  enable_seqscan: "off",
+  enable_bitmapscan: "off",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+  enable_sort: "off",
+  jit: "off",
+  plan_cache_mode: "force_generic_plan",
+};
+
+/** A query that makes the settings for the statements after it in a transaction. */
+export const SEEK = `select ${Object.entries(SEEKING)
+  .map(([name, value]) => `set_config('${name}', '${value}', true)`)
+  .join(", ")}`;
