@@ -20,6 +20,7 @@ import { nameOf, readRequestTopics, type RequestTopic, type RequestTopics } from
 import { createCounters } from "./state-counters.ts";
 import { storable } from "./storable.ts";
 import { track, writeTracking } from "./tracked-topics.ts";
+import { SEEK } from "./waiting-index.ts";
 
 /** How long a request waits for other processes. After a longer wait clients give up, and do not learn what became of it. */
 const PATIENCE_MS = 5_000;
@@ -110,7 +111,8 @@ async function readBatch(tx: Tx, requests: readonly AcceptRequest[]): Promise<Ba
     emails.map((email) => ({ address: email.toLowerCase(), message })),
   );
   const named = messages.map((message) => ({ topic: nameOf(message), hash: contents.hashOf(message.content) }));
-  const [topics, ids, answers, uuids, found] = await Promise.all([
+  const [, topics, ids, answers, uuids, found] = await Promise.all([
+    tx.query(SEEK),
     readRequestTopics(tx, [...new Set(messages.map(nameOf))]),
     createNumbering(tx, mostRanges(messages)),
     findAnswers(
