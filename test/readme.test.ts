@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { startShell, type Shell } from "./support/pasting-shell.ts";
+import { placed } from "./support/place.ts";
 import { cleanEnv, run, workFolder } from "./support/run.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -85,7 +86,7 @@ describe("the tour", () => {
     mkdirSync(join(folder, "bin"));
     symlinkSync(join(ROOT, "bin/ses-mail.js"), join(folder, "bin/ses-mail"));
     const port = String(await freePort());
-    const env = cleanEnv(folder);
+    const { env } = placed(folder, { args: [], env: cleanEnv(folder) });
     shell = startShell(folder, { ...env, PATH: `${folder}/bin:${env["PATH"]}` });
 
     const codes: number[] = [];

@@ -8,6 +8,7 @@ import { main } from "../../src/cli.ts";
 import { jobExists, openJob } from "../support/job.ts";
 import { fakeIo } from "../support/fake-io.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { placed } from "../support/place.ts";
 import { workFolder } from "../support/run.ts";
 import { type Fate, newsletter, tell } from "../support/story.ts";
 
@@ -22,8 +23,9 @@ async function campaign(fates: Fate[] = newsletter(60)): Promise<string> {
 }
 
 async function call(cwd: string, ...args: string[]) {
-  const { io, stdout, stderr } = fakeIo({ cwd });
-  const code = await main(args, io);
+  const here = placed(cwd, { args, env: {} });
+  const { io, stdout, stderr } = fakeIo({ cwd, env: here.env });
+  const code = await main(here.args, io);
   return { code, stdout: stdout(), stderr: stderr() };
 }
 

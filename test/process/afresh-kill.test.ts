@@ -65,7 +65,7 @@ it("kill -9 in the middle of it, again and again, then the same command", async 
   const store = await openJob(path, systemClock);
   expect(await store.topic("june")).toMatchObject({ endpoint: "ses", afreshAt: null, delivered: 0 });
   await store.close();
-}, 180_000);
+}, 300_000);
 
 it("a signal ends it, and the same command goes on", async () => {
   const folder = await workFolder();
@@ -82,4 +82,4 @@ it("a signal ends it, and the same command goes on", async () => {
   expect(await sandboxed()).toBeGreaterThan(0);
   expect((await run(folder, ["send", "--topic", "june", "--sandbox", "--max", "1"])).code).toBe(0);
   expect(server.received()).toEqual([]);
-}, 180_000);
+}, 300_000);

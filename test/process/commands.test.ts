@@ -33,7 +33,7 @@ const BACKUP: (typeof STORY)[number] = [["backup", "copy.db"], { file: "copy.db"
 /** Three that go on until they are told to end, and one that makes a script. */
 const OTHERS = ["serve", "work", "sandbox", "completion"];
 
-it("from the list to the backup", { timeout: 60_000 }, async () => {
+it("from the list to the backup", { timeout: 120_000 }, async () => {
   const folder = await workFolder();
   await writeCampaign(folder, 3);
   const events = join(folder, "events.ndjson");

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
 import { writeCampaign } from "../support/campaign.ts";
 import { undated } from "../support/expected.ts";
+import { placed } from "../support/place.ts";
 import { run, start, workFolder } from "../support/run.ts";
 import { sesServer } from "../support/ses-server.ts";
 
@@ -23,7 +24,7 @@ it("the line for cron says nothing when all is well, and what is wrong in words 
   const file = await writeCampaign(folder, 3);
   const server = await sesServer(folder);
   const settings = {
-    ...server.env,
+    ...placed(folder, { args: [], env: server.env }).env,
     AWS_REGION: "us-east-1",
     AWS_ACCESS_KEY_ID: "AKIDEXAMPLE",
     AWS_SECRET_ACCESS_KEY: "secret",

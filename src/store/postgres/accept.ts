@@ -8,7 +8,6 @@ import { topicTimes } from "../rules/due.ts";
 import { standingOf, variantOf } from "../rules/variant.ts";
 import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, Endpoint } from "../rows.ts";
 import type { Inbox } from "../store.ts";
-import { byIndex } from "./by-index.ts";
 import { type Job, read, transaction, type Tx } from "./connection.ts";
 import { createRequestContents, type RequestContents } from "./contents.ts";
 import { acceptedMessage, findUuids, keepUuids, type UuidRange } from "./uuids.ts";
@@ -21,6 +20,7 @@ import { nameOf, readRequestTopics, type RequestTopic, type RequestTopics } from
 import { createCounters } from "./state-counters.ts";
 import { storable } from "./storable.ts";
 import { track, writeTracking } from "./tracked-topics.ts";
+import { SEEK } from "./waiting-index.ts";
 
 /** How long a request waits for other processes. After a longer wait clients give up, and do not learn what became of it. */
 const PATIENCE_MS = 5_000;
@@ -112,7 +112,7 @@ async function readBatch(tx: Tx, requests: readonly AcceptRequest[]): Promise<Ba
   );
   const named = messages.map((message) => ({ topic: nameOf(message), hash: contents.hashOf(message.content) }));
   const [, topics, ids, answers, uuids, found] = await Promise.all([
-    byIndex(tx.query),
+    tx.query(SEEK),
     readRequestTopics(tx, [...new Set(messages.map(nameOf))]),
     createNumbering(tx, mostRanges(messages)),
     findAnswers(

@@ -14,6 +14,7 @@ import { ADMITTING, TOPIC } from "./admitting.ts";
 import { byIndex } from "./by-index.ts";
 import { type Job, read, transaction, type Tx } from "./connection.ts";
 import { IS_VARIANT } from "./list-topics.ts";
+import { notify } from "./notify.ts";
 import { type Part, partsOf, rangesOf } from "./ranges.ts";
 import { createCounters } from "./state-counters.ts";
 import { lowerSql, suppressedSql } from "./suppressed.ts";
@@ -49,6 +50,7 @@ export function createAfresh(
         if (!(await transaction(job, (tx) => clearPart(tx, removal, part)))) return rehearsal;
       }
       await transaction(job, (tx) => open(tx, removal));
+      notify(job);
       return rehearsal;
     },
     async staySuppressed(topic) {

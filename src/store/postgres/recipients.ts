@@ -33,38 +33,41 @@ export async function findAddresses(
   if (asked.length === 0) return [];
   return tx.query<Found>(FIND, [
     asked.map(({ address }) => address),
-    asked.map(({ message }) => message + 1),
+    // Of a lone message all are, and it need not be said ten thousand times.
+    messages.length > 1 ? asked.map(({ message }) => message + 1) : [],
     messages.map(({ topic }) => topic),
     messages.map(({ hash }) => hash),
     NO_TOPIC,
   ]);
 }
 
-// What belongs to a message is read from arrays, by its number: for a join the planner would have to know how many there are.
-// Each look-up has a limit, so that no planner reads a whole table for it.
+// What belongs to a message is read from arrays, by its number: for a join the planner would have to know how many there are. Each
+// look-up has a limit, so that no planner reads a whole table for it.
 const FIND = `
   with message as materialized (
-    select array_agg(coalesce(t.id, 0) order by w.n) as topics, array_agg(coalesce(c.id, 0) order by w.n) as contents,
-      array_agg(coalesce(t.content_id, 0) order by w.n) as own
+    select array_agg(coalesce(t.id, 0) order by w.n) as topics, array_agg(coalesce(t.content_id, 0) order by w.n) as own,
+      array_agg(coalesce(c.id, 0) order by w.n) as contents
     from unnest($3::text[], $4::text[]) with ordinality w (topic, hash, n)
     left join lateral (select id, content_id from sm.topic where name = w.topic and w.topic <> $5 limit 1) t on true
     left join lateral (select id from sm.content where hash = w.hash limit 1) c on true
   )
-  select a.n::int - 1 as at, k.topic_id as "topicId", s.rehearsal
-  from unnest($1::text[], $2::int[]) with ordinality a (address, message, n)
-  cross join message m
+  select a.n::int - 1 as at, coalesce(h.topic_id, o.topic_id) as "topicId", s.rehearsal
+  from message m
+  cross join lateral (
+    select address, n, m.topics[coalesce(message, 1)] as topic_id, m.own[coalesce(message, 1)] as own_id,
+      m.contents[coalesce(message, 1)] as content_id
+    from unnest($1::text[], $2::int[]) with ordinality a (address, message, n) offset 0) a
   left join lateral (
-    select topic_id from sm.recipient r
-    where r.address = a.address and r.topic_id = m.topics[a.message]
-      and r.variant = case m.own[a.message] when m.contents[a.message] then ${OWN_VARIANT} else m.contents[a.message] end
-    limit 1) h on m.topics[a.message] > 0 and m.contents[a.message] > 0
+    select r.topic_id from sm.recipient r
+    where a.topic_id > 0 and a.content_id > 0 and r.address = a.address and r.topic_id = a.topic_id
+      and r.variant = case a.content_id when a.own_id then ${OWN_VARIANT} else a.content_id end
+    limit 1) h on true
   -- The content may have been the topic's own before it was replaced.
   left join lateral (
-    select r.topic_id from sm.recipient r cross join lateral (select content_id from sm.message where id = r.message_id limit 1) x
-    where r.address = a.address and r.topic_id = m.topics[a.message] and r.variant = ${OWN_VARIANT}
-      and x.content_id = m.contents[a.message]
-    limit 1) o on m.topics[a.message] > 0 and m.contents[a.message] > 0
-      and m.own[a.message] <> m.contents[a.message] and h.topic_id is null
-  cross join lateral (select coalesce(h.topic_id, o.topic_id) as topic_id) k
+    select r.topic_id from sm.recipient r
+    cross join lateral (select content_id from sm.message where id = r.message_id limit 1) x
+    where a.topic_id > 0 and a.content_id > 0 and a.content_id <> a.own_id and h.topic_id is null
+      and r.address = a.address and r.topic_id = a.topic_id and r.variant = ${OWN_VARIANT} and x.content_id = a.content_id
+    limit 1) o on true
   left join lateral (select rehearsal from sm.suppression where address = a.address limit 1) s on true
-  where k.topic_id is not null or s.rehearsal is not null`;
+  where coalesce(h.topic_id, o.topic_id) is not null or s.rehearsal is not null`;

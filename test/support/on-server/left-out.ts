@@ -1,7 +1,7 @@
 /** Which tests of commands and processes the project "on a server" runs a second time, and which it leaves out and why. */
 
-/** All that start the program, or the gateway in the test's own process. */
-export const ON_SERVER = ["test/{commands,process,serve}/**/*.test.ts"];
+/** All that start the program, or the gateway in the test's own process, and the tour of README. */
+export const ON_SERVER = ["test/{commands,process,serve}/**/*.test.ts", "test/readme.test.ts"];
 
 interface LeftOut {
   /** Below test/. */
@@ -28,11 +28,13 @@ export const LEFT_OUT: readonly LeftOut[] = [
   { file: "commands/key.test.ts", test: "stands nowhere in the job file", reason: ABOUT_FILES },
   { file: "commands/quiet.test.ts", test: "what people ask for is printed", reason: "it makes a backup" },
   { file: "commands/send.test.ts", test: "makes a job file that is for its owner only", reason: ABOUT_FILES },
+  { file: "commands/server-address.test.ts", reason: "it says itself where the job is" },
   { file: "process/disk.test.ts", reason: "it is about the disk of a job file" },
   { file: "process/files.test.ts", reason: ABOUT_FILES },
   { file: "process/job-file.test.ts", reason: ABOUT_FILES },
   { file: "process/output.test.ts", reason: ABOUT_FILES },
   { file: "process/promises.test.ts", reason: "it looks for secrets in the job file" },
+  { file: "readme.test.ts", test: "the documentation", reason: NO_STORE },
   { file: "serve/admin-feed.test.ts", reason: NO_STORE },
   { file: "serve/dashboard-session.test.ts", reason: SAME_ANSWERS },
   { file: "serve/dashboard-views.test.ts", reason: SAME_ANSWERS },
