@@ -109,7 +109,8 @@ export const NO_WAITING: Waiting = {
 /** Settings of an opened store. */
 export interface JobSettings {
   address: Address;
-  listenAddress: Address;
+  /** Default: `address`. */
+  listenAddress?: Address;
   schema: string;
   connections: number;
   clock: Clock;
@@ -121,7 +122,7 @@ export interface JobSettings {
 
 /** Makes the connections and the handle of a store. Nothing is asked of the server yet. */
 export function createJob(settings: JobSettings): Job {
-  const { address, listenAddress, schema, connections, clock, time, fixedNow, waiting } = settings;
+  const { address, listenAddress = address, schema, connections, clock, time, fixedNow, waiting } = settings;
   return {
     name: address.displayed,
     schema,
@@ -477,14 +478,13 @@ function topicLocks(
 ): Promise<unknown>[] {
   if (topics === undefined) return [];
   const keys = [...new Set(topics.names.map((name) => lockKey(schema, `topic ${name}`)))].sort();
-  const take = topics.mode === "shared" ? "pg_advisory_xact_lock_shared" : "pg_advisory_xact_lock";
-  const patience = (ms: number) => ask(`set local lock_timeout = ${ms}`, []);
-  const taken = keys.map((key) =>
-    ask(`select ${take}($1::bigint)`, [key]).catch((error: unknown) => {
+  const isShared = topics.mode === "shared";
+  const lock = (key: string) =>
+    ask(`select pg_advisory_xact_lock${isShared ? "_shared" : ""}($1::bigint)`, [key]).catch((error: unknown) => {
       throw codeOf(error) === "55P03" ? new ListUnderWay() : error;
-    }),
-  );
-  return topics.mode === "shared" ? [patience(LIST_MS), ...taken, patience(LOCK_MS)] : taken;
+    });
+  const patience = (ms: number) => ask(`set local lock_timeout = ${ms}`, []);
+  return isShared ? [patience(LIST_MS), ...keys.map(lock), patience(LOCK_MS)] : keys.map(lock);
 }
 
 /** Waits for all, then throws the error of the first that failed: those after it only say that the transaction is over. */
