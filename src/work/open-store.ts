@@ -36,6 +36,7 @@ async function openWith<Kind extends Store>(
     tell(`Waiting for another process that holds ${db} (${Math.round(waitedMs / 1000)} s so far).`);
   const { signal, hardSignal } = io;
   const store = await open(db, io.clock, { toRead, onWait, signal, hardSignal });
+  if (store.elsewhere !== null) tell(`Note: ${store.elsewhere}`);
   if (store.recovered > 0) (onRecovered ?? ((count: number) => tell(recoveredText(count))))(store.recovered);
   return store;
 }
