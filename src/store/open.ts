@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { UserError } from "../errors.ts";
 import type { Clock } from "../time/clock.ts";
 import type { SqliteStore } from "./sqlite/store.ts";
-import type { Opened, OpenOptions, Store } from "./store.ts";
+import type { Archive } from "./archive.ts";
+import type { Opened, OpenOptions, Store, Waiting } from "./store.ts";
 
 export type { SqliteStore };
 
@@ -42,4 +43,26 @@ export function storeExists(location: string): boolean {
 export function requireJobFile(location: string): void {
   if (storeExists(location)) return;
   throw new UserError(`there is no job file ${location}`, "is --db right? import or send creates it");
+}
+
+/**
+ * Opens what is at `location` as one side of a copy. Nothing need be there, and nothing is made.
+ * @throws UserError when an address cannot be understood.
+ */
+export async function openArchive(
+  location: string,
+  clock: Clock,
+  { env = {}, ...waiting }: Waiting & { env?: Readonly<Record<string, string | undefined>> },
+): Promise<Archive> {
+  if (isServer(location)) {
+    const { openArchive: open } = await import("./postgres/archive.ts");
+    return open(location, clock, { ...waiting, env, schema: env["SES_MAIL_DB_SCHEMA"] || undefined });
+  }
+  const { openArchive: open } = await import("./sqlite/archive.ts");
+  return open(location, clock, waiting);
+}
+
+/** True for the address of a server; everything else is the path of a file. */
+export function isServer(location: string): boolean {
+  return /^postgres(?:ql)?:/i.test(location);
 }

@@ -56,7 +56,10 @@ export function openArchive(address: string, clock: Clock, options: OpenOptions 
       await (await openStore(address, clock, options)).close();
       await write(async (tx) => {
         await refuseWhenAtWork(tx, job.name);
-        await tx.run("update sm.job set moved_to = $1, moved_at = null, copy_of = null, copy_id = $2", [location, copyId]);
+        await tx.run("update sm.job set moved_to = $1, moved_at = null, copy_of = null, copy_id = $2", [
+          location,
+          copyId,
+        ]);
       });
     },
 

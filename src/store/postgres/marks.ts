@@ -1,6 +1,5 @@
 /** Reads where the job of a database goes on, when it was copied to another store. */
 import type { Marks, Place } from "../moved.ts";
-import type { Job } from "./connection.ts";
 
 /** The schema that holds the job when `SES_MAIL_DB_SCHEMA` does not name another. */
 export const DEFAULT_SCHEMA = "ses_mail";
@@ -15,6 +14,6 @@ export async function readMarks(ask: (sql: string) => Promise<unknown[]>): Promi
 }
 
 /** The job as messages call it. */
-export function placeOf({ name }: Pick<Job, "name">): Place {
+export function placeOf({ name }: { name: string }): Place {
   return { name: `the database ${name}`, location: name };
 }

@@ -57,7 +57,9 @@ export function openArchive(path: string, clock: Clock, waiting: Waiting): Archi
 
     moved: (copyId) =>
       write((db) => {
-        const mark = db.prepare("update job set moved_at = ifnull(moved_at, ?) where copy_id = ? and moved_to is not null");
+        const mark = db.prepare(
+          "update job set moved_at = ifnull(moved_at, ?) where copy_id = ? and moved_to is not null",
+        );
         return mark.run(clock.now(), copyId).changes > 0;
       }),
 
@@ -98,7 +100,8 @@ export function openArchive(path: string, clock: Clock, waiting: Waiting): Archi
     withdraw: (copy, expected) =>
       write((db) => {
         const differs = expected === null ? null : difference(expected, figuresOf(db));
-        if (differs === null) db.prepare("update job set copy_of = ?, copy_id = null where copy_id = ?").run(copy.from, copy.id);
+        if (differs === null)
+          db.prepare("update job set copy_of = ?, copy_id = null where copy_id = ?").run(copy.from, copy.id);
         return differs;
       }),
 
@@ -131,11 +134,16 @@ function checkFolder(path: string): void {
 
 function refuseWhenAtWork(db: Connection, path: string): void {
   const { movedTo, copyOf } = readMarks(db);
-  if (movedTo !== null || copyOf !== null) throw new UserError(`${path} is part of another copy`, "run the same command again");
-  const working = db.prepare<[], string>("select distinct 'process ' || pid || ' on ' || host from process").pluck().all();
+  if (movedTo !== null || copyOf !== null)
+    throw new UserError(`${path} is part of another copy`, "run the same command again");
+  const working = db
+    .prepare<[], string>("select distinct 'process ' || pid || ' on ' || host from process")
+    .pluck()
+    .all();
   if (working.length > 0) throw atWork(path, working);
   const flying = db.prepare("select count(*) from message where state = 'sending'").pluck().get();
-  if (flying !== 0) throw new UserError(`${path} has ${String(flying)} messages in flight`, "run the same command again in a minute");
+  if (flying !== 0)
+    throw new UserError(`${path} has ${String(flying)} messages in flight`, "run the same command again in a minute");
 }
 
 function atWork(path: string, working: readonly string[]): UserError {
@@ -149,11 +157,13 @@ function atWork(path: string, working: readonly string[]): UserError {
 function expectUnfinished(db: Connection, path: string, copyId: string): void {
   const marks = readMarks(db);
   if (marks.copyOf !== null && marks.copyId === copyId) return;
-  throw new StoppedError(`the copy ${path} was taken back, or another process has finished it`, "nothing more is written to it");
+  throw new StoppedError(
+    `the copy ${path} was taken back, or another process has finished it`,
+    "nothing more is written to it",
+  );
 }
 
-const beside = (path: string) =>
-  new StoppedError(`another process is copying to ${path}, too`, "let it finish");
+const beside = (path: string) => new StoppedError(`another process is copying to ${path}, too`, "let it finish");
 
 function originOf(db: Connection): Origin {
   const job = db.prepare<[], Omit<Origin, "lastId">>("select id, created_at as createdAt from job").get();
@@ -183,7 +193,9 @@ function readPage(db: Connection, table: TableFacts, after: Key | null): Row[] {
   const key = table.key.join(", ");
   const behind = after === null ? "" : `where (${key}) > (${table.key.map(() => "?").join(", ")})`;
   const found = db
-    .prepare<unknown[], Row>(`select ${columns.join(", ")} from ${table.name} ${behind} order by ${key} limit ${PAGE_ROWS}`)
+    .prepare<unknown[], Row>(
+      `select ${columns.join(", ")} from ${table.name} ${behind} order by ${key} limit ${PAGE_ROWS}`,
+    )
     .raw();
   const flags = flagsOf(table);
   const bulky = table.bulky === undefined ? -1 : columns.indexOf(table.bulky);
@@ -200,7 +212,12 @@ function readPage(db: Connection, table: TableFacts, after: Key | null): Row[] {
 
 function lastKeyOf(db: Connection, { name, key }: TableFacts): Key | null {
   const order = key.map((column) => `${column} desc`).join(", ");
-  return db.prepare<[], Key>(`select ${key.join(", ")} from ${name} order by ${order} limit 1`).raw().get() ?? null;
+  return (
+    db
+      .prepare<[], Key>(`select ${key.join(", ")} from ${name} order by ${order} limit 1`)
+      .raw()
+      .get() ?? null
+  );
 }
 
 function insertAll(db: Connection, table: TableFacts, rows: readonly Row[]): void {
@@ -215,4 +232,3 @@ function insertAll(db: Connection, table: TableFacts, rows: readonly Row[]): voi
     insert.run(...stored);
   }
 }
-
