@@ -197,7 +197,7 @@ export const TABLES: readonly TableFacts[] = [
 ];
 
 /** A page has this many rows at most. */
-export const PAGE_ROWS = 5_000;
+export const PAGE_ROWS = 2_500;
 /** A page ends when its bulky values have this many bytes, or about as many characters. */
 export const PAGE_BYTES = 4_194_304;
 

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { EXIT, InterruptedError, StoppedError, UserError } from "../errors.ts";
+import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 import { shellWord } from "../shell.ts";
 import { type Archive, difference, type Figures, keyOf, type Row, type TableFacts, TABLES } from "../store/archive.ts";
 import { isServer, openArchive } from "../store/open.ts";
@@ -133,6 +134,9 @@ function checkNewDestination(
     throw new UserError(`${from.location} was copied to ${movedTo}, and the copy is gone`, `put it back, ${undo}`);
 }
 
+/** Garbage of more than a few pages need not gather. */
+const YOUNG_MB = 16;
+
 interface Way {
   from: Archive;
   to: Archive;
@@ -147,10 +151,12 @@ async function copyRows({ io, terminal }: Context, { from, to, copyId }: Way): P
   const before = done;
   const started = io.clock.monotonic();
   const progress = terminal.progress(total, "copied");
+  boundOldSpace();
   try {
     for (const table of TABLES) {
       await copyTable(table, { from, to, copyId }, (count) => {
         done += count;
+        boundYoungSpace(YOUNG_MB);
         const seconds = Math.max(1, io.clock.monotonic() - started) / 1_000;
         progress.update({ done, perSecond: (done - before) / seconds });
         if (io.signal.aborted) throw new InterruptedError();
