@@ -30,6 +30,8 @@ const GRAIN_MS = 2;
 const LOOK_AGAIN_MS = 20;
 /** After this long without a turn, what was learnt about throttling is out of date. */
 const FORGET_MS = 120_000;
+/** More departures than any rate allows in a window. */
+const FULL = 1e12;
 /** The rate never falls below one message in ten seconds, so that a run notices when SES has recovered. */
 const FLOOR_PER_SECOND = 0.1;
 
@@ -79,10 +81,22 @@ export const NEW_PACE: Pace = {
   updatedAt: 0,
 };
 
-/** Brings a kept state up to `now`. A state from the future begins anew: the clock started again with the machine. */
+/** True when the state is from the future: the clock started again with the machine, or was set back. */
+export function isFromLater(pace: Pace, now: number): boolean {
+  return pace.updatedAt > now + 1;
+}
+
+/**
+ * To be called when nobody knows what left within the last second: the window counts as full, so nothing leaves until it has passed.
+ * The state has to be kept, or the next one who reads it waits again.
+ */
+export function fillWindow(pace: Pace, now: number): Pace {
+  return { ...pace, nextAt: now, departures: [[now, FULL]], updatedAt: now };
+}
+
+/** Brings a kept state up to `now`. A state from the future begins anew, with a full window. */
 export function resume(pace: Pace, now: number): Pace {
-  const fromThisBoot = pace.updatedAt <= now + 1;
-  if (!fromThisBoot) return { ...NEW_PACE, nextAt: now, updatedAt: now };
+  if (isFromLater(pace, now)) return fillWindow(NEW_PACE, now);
   const departures = pace.departures.filter((entry) => !isOver(latestOf(entry), now));
   const forgotten = now - pace.updatedAt > FORGET_MS;
   // Idle time earns no credit, so the stream starts evenly after a pause.

@@ -2,7 +2,7 @@
  * The rate around a claim: how the kept state changes before a store looks for messages and after it found some. Everything is
  * pure except the memory of recent turns. Instants are ms of the store's own clock.
  */
-import { correct, giveBack, isOver, type Pace, recover, resume, type Shift, take, throttle } from "./pace.ts";
+import { correct, giveBack, isFromLater, isOver, type Pace, recover, resume, type Shift, take, throttle } from "./pace.ts";
 import type { Departure, Turn } from "./source.ts";
 
 /** What a turn asks of the rate. */
@@ -28,6 +28,8 @@ export interface Allowance {
   most: number;
   /** How many to look for: at least one, unless `room` is 0, to tell "wait for the rate" from "nothing is left". */
   wanted: number;
+  /** True: the state begins anew, so it has to be kept also when nothing is taken from it. */
+  isNew: boolean;
 }
 
 /** Brings the kept state up to `now`, adds what was learnt since the last turn, and says how much may be claimed. */
@@ -38,7 +40,7 @@ export function allow(kept: Pace, asked: Asked, now: number): Allowance {
   const throttled = throttledAt === null ? corrected : throttle(corrected, perSecond, throttledAt, now);
   const pace = recover(throttled, perSecond, now);
   const most = take(pace, perSecond, room, now).count;
-  return { asked, now, pace, most, wanted: room > 0 ? Math.max(1, most) : 0 };
+  return { asked, now, pace, most, wanted: room > 0 ? Math.max(1, most) : 0, isNew: isFromLater(kept, now) };
 }
 
 /** What a look for `wanted` messages found. */

@@ -210,10 +210,16 @@ describe("R1 G1 N9: never more than the rate in any sliding second", () => {
     expect(taken.count).toBeLessThanOrEqual(21);
   });
 
-  it("starts afresh when the machine was restarted: the state is of another boot", () => {
-    const old: Pace = { ...NEW_PACE, nextAt: 9e9, departures: [[9e9, 14]], updatedAt: 9e9 };
-    const taken = take(resume(old, 500), 14, 1, 500);
-    expect(taken.count).toBe(1);
+  it("waits a window when the clock started again or was set back: nobody knows what left just before", () => {
+    const old: Pace = { ...NEW_PACE, nextAt: 9e9, departures: [[9e9, 14]], limit: 3, updatedAt: 9e9 };
+    const begun = resume(old, 500);
+    expect(take(begun, 14, 1, 500)).toMatchObject({ count: 0, waitMs: 1_010, perSecond: 14 });
+    // Places given back that were taken before do not open it.
+    const given = correct(resume(giveBack(begun, 14, 5), 900), [{ planned: 9e9, latest: 9e9, actual: null, count: 5 }]);
+    expect(take(given, 14, 1, 900)).toMatchObject({ count: 0, waitMs: 610 });
+    const over = take(resume(given, 1_510), 14, 14, 1_510);
+    expect(over).toMatchObject({ count: 1 });
+    expect(over.waitMs).toBeLessThan(80);
   });
 
   it("gives nothing to who has no hands free, and says when the next may leave", () => {

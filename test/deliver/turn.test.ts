@@ -45,6 +45,14 @@ describe("the rate around a claim", () => {
     expect(spend(settling, found(0))).toMatchObject({ drained: false, rateWaitMs: null });
   });
 
+  it("says when the state begins anew, because it has to be kept then although nothing is taken", () => {
+    expect(allow(AFTER_ONE, asked(), 1)).toMatchObject({ isNew: false });
+    const anew = allow({ ...AFTER_ONE, updatedAt: 9e9 }, asked(), 1);
+    expect(anew).toMatchObject({ isNew: true, most: 0, wanted: 1 });
+    expect(spend(anew, found(1))).toMatchObject({ drained: false, rateWaitMs: 1_010 });
+    expect(allow(spend(anew, found(1)).pace, asked(), 2)).toMatchObject({ isNew: false, most: 0 });
+  });
+
   it("puts in what was learnt before it allows anything: late departures, throttling", () => {
     const one = asked({ perSecond: 1, room: 1 });
     const moved = allow(AFTER_ONE, { ...one, shifts: [{ planned: 0, latest: 0, actual: 500, count: 1 }] }, 510);

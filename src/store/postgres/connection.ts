@@ -74,9 +74,9 @@ export interface TransactionOptions<T> {
   topics?: { names: readonly string[]; mode: "shared" | "exclusive" };
   /**
    * Runs in the transaction before the writer lock is taken, so that others can write meanwhile. It sees what is committed, and must
-   * not rely on that staying so. What it returns is passed to `work`.
+   * not rely on that staying so.
    */
-  before?: (query: Tx["query"]) => Promise<void>;
+  before?: (tx: Pick<Tx, "query" | "run">) => Promise<void>;
 }
 
 /** How long we try to reach a server before we say that it is away. The caller may try again. */
@@ -85,6 +85,10 @@ const AWAY_MS = 5_000;
 const STATEMENT_MS = 10_000;
 /** How long one attempt waits for the writer lock. Between attempts signals are heard. */
 const LOCK_MS = 2_000;
+/** How long one attempt waits for a list to be in its topic. Between attempts other writes of this handle go on. */
+const LIST_MS = 100;
+/** How long a transaction waits for the writer lock that would have to repeat long work if it gave up. */
+const LAST_LOCK_MS = 30_000;
 /** The server frees the writer lock of a process that was stopped in mid-transaction after so long. */
 const IDLE_MS = 5_000;
 const ROLLBACK_MS = 2_000;
@@ -165,16 +169,30 @@ async function unlimited<T>({ client }: Link, begin: string, work: () => Promise
 
 /** Runs `work` on a connection, and again on another one when the first is gone. `work` must be safe to repeat. */
 async function connected<T>(job: Job, purpose: "read" | "write", work: (link: Link) => Promise<T>): Promise<T> {
+  return patiently(job, async () => {
+    const link = await job.pool.take(purpose);
+    let isBroken = false;
+    try {
+      return await work(link);
+    } catch (error) {
+      isBroken = isAway(error);
+      throw error;
+    } finally {
+      job.pool.give(link, isBroken);
+    }
+  });
+}
+
+/**
+ * Makes `attempt` again for some seconds when its connection was gone or could not be made.
+ * @throws InterruptedError when a signal ended the wait, and the last error of `attempt`.
+ */
+export async function patiently<T>(job: Pick<Job, "waiting">, attempt: () => Promise<T>): Promise<T> {
   const wait = createWait(job, {});
   for (;;) {
-    let link: Link | null = null;
     try {
-      link = await job.pool.take(purpose);
-      const result = await work(link);
-      job.pool.give(link, false);
-      return result;
+      return await attempt();
     } catch (error) {
-      if (link !== null) job.pool.give(link, isAway(error));
       if (!isAway(error) && !isCrowded(error)) throw error;
       await wait(error);
     }
@@ -199,6 +217,18 @@ async function ask1<Row>(
   return rows as Row[];
 }
 
+async function run1(
+  job: Job,
+  { client }: Link,
+  sql: string,
+  values: readonly unknown[],
+  statementMs: number,
+): Promise<number> {
+  const { text } = qualified(sql, job.schema);
+  const config = { text, values: [...values], ...(statementMs > 0 && { query_timeout: statementMs }) };
+  return (await client.query(config)).rowCount ?? 0;
+}
+
 /**
  * Runs `work` in one durable transaction that holds the writer lock, and returns what it returns. `work` may be run again when the
  * server took a transaction back, so it must begin anew each time. When the answer to COMMIT is lost, we find out whether it
@@ -212,18 +242,38 @@ export async function transaction<T>(
   work: (tx: Tx) => Promise<T>,
   options: TransactionOptions<T> = {},
 ): Promise<T> {
-  return job.inTurn(async () => {
-    const wait = createWait(job, options);
-    const attempt = createAttempt(job, work, options);
-    for (;;) {
-      try {
-        return await attempt();
-      } catch (error) {
-        if (!isAway(error) && !isCrowded(error) && !isPassing(error)) throw error;
-        await wait(error);
-      }
+  let wait = null as Wait | null;
+  const attempt = createAttempt(job, work, options);
+  for (;;) {
+    const held = await job.inTurn(() => {
+      wait ??= createWait(job, options);
+      return repeated(attempt, wait);
+    });
+    if (!(held instanceof ListUnderWay)) return held.result;
+    // A list may take a minute. What this handle sends meanwhile must not wait for it.
+    await wait?.(held);
+  }
+}
+
+async function repeated<T>(attempt: () => Promise<T>, wait: Wait): Promise<{ result: T } | ListUnderWay> {
+  for (;;) {
+    try {
+      return { result: await attempt() };
+    } catch (error) {
+      if (error instanceof ListUnderWay) return error;
+      if (!isAway(error) && !isCrowded(error) && !isPassing(error)) throw error;
+      await wait(error);
     }
-  });
+  }
+}
+
+/** A list goes into a topic of this transaction now, so nothing else may be added to it. */
+class ListUnderWay extends Error {
+  readonly code = "55P03";
+
+  constructor() {
+    super("a list goes into this topic now");
+  }
 }
 
 /** Told when a transaction of this handle turns out to have been committed after all. */
@@ -247,7 +297,22 @@ function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: Trans
     return null;
   };
 
+  /**
+   * What `before` does takes long, and would meet its own rows if they were committed already. And who waits for a list lets other
+   * writes of this handle through, which must not take the answer for theirs. So both find out first.
+   */
+  const settled = async (link: Link): Promise<{ result: T } | null> => {
+    const { row } = await begin(job, link, { statementMs });
+    const done = resolve(row);
+    await command(link, "rollback", statementMs);
+    return done;
+  };
+
   const run = async (link: Link): Promise<T> => {
+    if ((options.before ?? options.topics) !== undefined && handle.isUnsure()) {
+      const done = await settled(link);
+      if (done !== null) return done.result;
+    }
     const { now, row } = await begin(job, link, { ...options, statementMs });
     const done = resolve(row);
     if (done !== null) {
@@ -262,11 +327,7 @@ function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: Trans
       me: row.id,
       lostAt: row.lost_at,
       query: (sql, values = []) => ask1(job, link, sql, values, statementMs),
-      async run(sql, values = []) {
-        const { text } = qualified(sql, job.schema);
-        const config = { text, values: [...values], ...(statementMs > 0 && { query_timeout: statementMs }) };
-        return (await link.client.query(config)).rowCount ?? 0;
-      },
+      run: (sql, values = []) => run1(job, link, sql, values, statementMs),
       handOut: (count) => void (handedOut += count),
     };
     const result = await work(tx);
@@ -339,7 +400,11 @@ async function begin(
   const opened: Promise<unknown>[] = [command(link, BEGIN, statementMs), ...topicLocks(topics, schema, ask)];
   if (before !== undefined) {
     await allOf(opened.splice(0));
-    await before(ask);
+    await before({
+      query: (text, given = []) => ask1(job, link, text, given, statementMs),
+      run: (text, given = []) => run1(job, link, text, given, statementMs),
+    });
+    opened.push(command(link, `set local lock_timeout = ${LAST_LOCK_MS}`, statementMs));
   }
   const { sql, values } = handle.next();
   const locked = ask(LOCK, [lockKey(schema, "writer")]).then(() => clock.monotonic());
@@ -365,13 +430,21 @@ function topicLocks(
   if (topics === undefined) return [];
   const keys = [...new Set(topics.names.map((name) => lockKey(schema, `topic ${name}`)))].sort();
   const take = topics.mode === "shared" ? "pg_advisory_xact_lock_shared" : "pg_advisory_xact_lock";
-  return keys.map((key) => ask(`select ${take}($1::bigint)`, [key]));
+  const patience = (ms: number) => ask(`set local lock_timeout = ${ms}`, []);
+  const taken = keys.map((key) =>
+    ask(`select ${take}($1::bigint)`, [key]).catch((error: unknown) => {
+      throw codeOf(error) === "55P03" ? new ListUnderWay() : error;
+    }),
+  );
+  return topics.mode === "shared" ? [patience(LIST_MS), ...taken, patience(LOCK_MS)] : taken;
 }
 
 /** Waits for all, then throws the error of the first that failed: those after it only say that the transaction is over. */
 async function allOf(asked: readonly Promise<unknown>[]): Promise<void> {
   for (const result of await Promise.allSettled(asked)) if (result.status === "rejected") throw result.reason;
 }
+
+type Wait = (error: unknown) => Promise<void>;
 
 /**
  * Makes a function to be called each time the lock was held by others or the server could not be reached. It resolves when it is
@@ -380,7 +453,7 @@ async function allOf(asked: readonly Promise<unknown>[]): Promise<void> {
 function createWait(
   { waiting }: Pick<Job, "waiting">,
   { patienceMs, isPatient = false }: Pick<TransactionOptions<unknown>, "patienceMs" | "isPatient">,
-): (error: unknown) => Promise<void> {
+): Wait {
   const { onWait, signal, hardSignal } = waiting;
   const started = performance.now();
   const stop = isPatient ? hardSignal : signal;

@@ -1,5 +1,111 @@
-import type { EventSink } from "../../feedback/event-sink.ts";
-import type { Job } from "./connection.ts";
-export function createEventSink(_job: Job, _jobId: string): EventSink {
-  throw new Error("to be written");
+/** Applies events. Each counts once, in any order, before or after its message is known. */
+import type { Applied, EventSink } from "../../feedback/event-sink.ts";
+import type { SesEvent } from "../../feedback/ses-event.ts";
+import type { KeptEvent } from "../kept-event.ts";
+import { isOfRemovedRehearsal } from "../rules/prove.ts";
+import { byIndex } from "./by-index.ts";
+import { type Job, transaction, type Tx } from "./connection.ts";
+import { createEventApplier } from "./event-applier.ts";
+import { createKeeper, forgetKept, type Keeper, keptEvents, matchingKeys } from "./kept-events.ts";
+import type { KnownMessage } from "./known-messages.ts";
+import { createCounters } from "./state-counters.ts";
+import { createSuppressor, type Suppressor } from "./suppressor.ts";
+
+/** Makes the part of the store that takes events in. `jobId` tells our events from those of other jobs. */
+export function createEventSink(job: Job, jobId: string): EventSink {
+  return {
+    async applyEvents(batch) {
+      return batch.length === 0 ? none() : transaction(job, (tx) => applyBatch(tx, jobId, batch));
+    },
+    async matchKeptEvents(sentWithinMs = null) {
+      const sentSince = sentWithinMs === null ? null : job.time.now().wall - sentWithinMs;
+      const result = none();
+      // The long walk takes no lock.
+      for await (const keys of matchingKeys(job, sentSince))
+        add(result, await transaction(job, (tx) => matchKept(tx, jobId, keys)));
+      return result;
+    },
+  };
+}
+
+/**
+ * Reads all that the batch needs to know, decides about one event after the other in memory, and writes everything at once. Nothing
+ * that was read can change meanwhile, because the transaction holds the writer lock.
+ */
+async function applyBatch(tx: Tx, jobId: string, batch: readonly SesEvent[]): Promise<Applied> {
+  const now = tx.now.wall;
+  const result = none();
+  const counters = createCounters();
+  const applier = createEventApplier({ now }, jobId, counters, result);
+  const suppressor = createSuppressor(counters, applier.messages);
+  const keeper = createKeeper();
+  await Promise.all([
+    byIndex(tx.query),
+    applier.learnMessages(tx, batch),
+    suppressor.learn(
+      tx,
+      batch.flatMap(({ suppressions }) => suppressions.map(({ address }) => address)),
+    ),
+  ]);
+  await Promise.all([applier.learnHistory(tx, batch), keeper.learn(tx, applier.unsure(batch))]);
+  for (const event of batch) {
+    const message = applier.find(event);
+    if (message !== undefined && isOfRemovedRehearsal(event, message)) {
+      result.unmatched++;
+      continue;
+    }
+    const isNew = message === undefined ? keepForLater(keeper, event, result) : applier.apply(message, event);
+    // A duplicate must not suppress again, because the address may have been allowed since. Suppress last: the event may prove its
+    // message sent, which must not be taken for a pending one.
+    if (isNew) result.suppressed += suppressAll(suppressor, event, message, now);
+  }
+  await Promise.all([suppressor.save(tx), applier.save(tx), keeper.save(tx, now)]);
+  await counters.write(tx);
+  return result;
+}
+
+function keepForLater(keeper: Keeper, event: SesEvent, result: Applied): boolean {
+  const isNew = keeper.keep(event);
+  if (isNew) result.unmatched++;
+  else result.duplicates++;
+  return isNew;
+}
+
+/** Suppresses whom the event suppresses. Returns how many addresses are new. */
+function suppressAll(
+  suppressor: Suppressor,
+  { suppressions, rehearsal: isRehearsed }: SesEvent,
+  message: KnownMessage | undefined,
+  now: number,
+): number {
+  const rehearsal = isRehearsed === true || message?.endpoint === "sandbox";
+  return suppressions.filter((each) => suppressor.suppress({ ...each, source: "event", rehearsal }, now)).length;
+}
+
+/** Applies the kept events with these keys. An event that another process applied meanwhile is gone. */
+async function matchKept(tx: Tx, jobId: string, keys: readonly string[]): Promise<Applied> {
+  const result = none();
+  const counters = createCounters();
+  const applier = createEventApplier({ now: tx.now.wall }, jobId, counters, result);
+  const events: (KeptEvent & { kept: string })[] = (await Promise.all([byIndex(tx.query), keptEvents(tx, keys)]))[1];
+  await applier.learnMessages(tx, events);
+  await applier.learnHistory(tx, events);
+  const done: string[] = [];
+  for (const event of events) {
+    const message = applier.find(event);
+    if (message === undefined) continue;
+    if (!isOfRemovedRehearsal(event, message)) applier.apply(message, event);
+    done.push(event.kept);
+  }
+  await Promise.all([applier.save(tx), forgetKept(tx, done)]);
+  await counters.write(tx);
+  return result;
+}
+
+function none(): Applied {
+  return { applied: 0, duplicates: 0, unmatched: 0, settled: 0, suppressed: 0 };
+}
+
+function add(sum: Applied, more: Applied): void {
+  for (const name of Object.keys(more) as (keyof Applied)[]) sum[name] += more[name];
 }

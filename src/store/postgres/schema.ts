@@ -193,9 +193,11 @@ export const MIGRATIONS: readonly { sql: string; breaks: boolean }[] = [
     machine_opens bigint not null default 0 check (machine_opens >= 0),
     clicks bigint not null default 0 check (clicks >= 0),
     unsubscribed_at bigint
-  );
+  -- Room on the page for what comes later of the same messages: a delivery, opens, clicks.
+  ) with (fillfactor = 70);
 
   create table sm.unmatched (
+    -- A digest: the key of an event may be too long for an index.
     key text collate "C" primary key,
     ses_message_id text not null,
     body text not null,

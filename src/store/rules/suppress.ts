@@ -1,4 +1,5 @@
 /** What is kept of a suppressed address when several events or people give a reason for it. */
+import { bounceReason, type SuppressionReason } from "../../feedback/suppression-policy.ts";
 
 /** Why an address is suppressed. */
 export interface SuppressionCause {
@@ -41,4 +42,19 @@ function mayBeTakenBack({ source }: Pick<SuppressionCause, "source">): boolean {
 
 function weightOf(reason: string): number {
   return reason === "complaint" ? 0 : reason === "unsubscribe" ? 1 : 2;
+}
+
+/** What events said about a message to an address: that it bounced for good, or was complained about. */
+export interface BadEvents {
+  complained: boolean;
+  /** Of the bounce that is shown of the message; null: there was none. */
+  bounceType: string | null;
+  bounceSubType: string | null;
+}
+
+/** Why the events about all messages to an address would suppress it, in any order: the reason that weighs most. Null: they would not. */
+export function reasonOfEvents(found: readonly BadEvents[]): SuppressionReason | null {
+  if (found.some(({ complained }) => complained)) return "complaint";
+  const reasons = found.map(({ bounceType, bounceSubType }) => bounceReason(bounceType, bounceSubType));
+  return reasons.filter((reason) => reason !== null).sort((a, b) => weightOf(a) - weightOf(b))[0] ?? null;
 }

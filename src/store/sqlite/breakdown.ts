@@ -19,14 +19,15 @@ import type {
   Sample,
 } from "../breakdown.ts";
 import { clickedLinks } from "./links.ts";
-import { rankedOf, type Sum } from "./ranked.ts";
+import { rankedOf, type Sum } from "../rules/ranked.ts";
 import { createTopicReader } from "./read.ts";
 import type { TopicRow } from "../rows.ts";
 import { MARK_OF, OUTCOMES } from "../rules/event-counters.ts";
 import { patternOf } from "../rules/pattern.ts";
 import { createTally, type Ranked } from "../rules/ranking.ts";
 import type { Reader } from "../store.ts";
-import { fieldsOf, topicIdOf } from "./topics.ts";
+import { fieldsOf } from "../fields.ts";
+import { topicIdOf } from "./topics.ts";
 import { type Walk, createWalk } from "./walk.ts";
 
 /** SQLite's page cache of that connection. It holds one step. */

@@ -147,7 +147,7 @@ function createTurn({ db, clock }: Job, { counters, due, pauses, processes, sett
     takeAll(claims, me);
     const spent = spend(allowed, { count: found.length, cutShort: cap?.isExhausted() === true });
     // A look that changed nothing must not write, because a write costs a durable commit.
-    const learnt = throttledAt !== null || shifts.length > 0;
+    const learnt = throttledAt !== null || shifts.length > 0 || allowed.isNew;
     if (claims.length > 0 || learnt || settlements.length > 0) pace.write(spent.pace);
     counters.write();
 

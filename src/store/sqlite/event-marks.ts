@@ -1,6 +1,6 @@
 /** Writes the marks of events on their messages, and counts marked messages on their topics. */
 import type { Connection } from "./connection.ts";
-import type { KeptEvent } from "./kept-events.ts";
+import type { KeptEvent } from "../kept-event.ts";
 import {
   type Bounces,
   counterOf,

@@ -1,36 +1,8 @@
 /** Keeps events whose message is not known: another program sent it, or its SES message id has not come yet. */
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import type { Clock } from "../../time/clock.ts";
+import { type KeptEvent, keptOf } from "../kept-event.ts";
 import type { Connection } from "./connection.ts";
-
-/** What is needed of an event once its message is known. The rest may be about other people, and is not kept. */
-export type KeptEvent = Pick<
-  SesEvent,
-  | "key"
-  | "type"
-  | "sesMessageId"
-  | "jobId"
-  | "messageId"
-  | "destination"
-  | "at"
-  | "mailedAt"
-  | "bounceType"
-  | "bounceSubType"
-  | "complaintType"
-  | "machine"
-  | "unsubscribes"
-  | "link"
-  | "reason"
-  | "rehearsal"
->;
-
-function keptOf(event: SesEvent): KeptEvent {
-  const { key, type, sesMessageId, jobId, messageId, destination, at, mailedAt } = event;
-  const { bounceType, bounceSubType, complaintType, machine, unsubscribes, link, reason, rehearsal } = event;
-  const which = { key, type, sesMessageId, jobId, messageId, destination, at, mailedAt };
-  const what = { bounceType, bounceSubType, complaintType, machine, unsubscribes, link, reason };
-  return { ...which, ...what, ...(rehearsal && { rehearsal }) };
-}
 
 /** A row of `unmatched`. */
 interface Row {

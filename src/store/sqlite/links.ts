@@ -1,14 +1,10 @@
 /** Counts clicks by link. */
 import type { LinkCounts } from "../breakdown.ts";
+import { MOST_VARIANTS, stemOf } from "../rules/links.ts";
 import type { Ranked } from "../rules/ranking.ts";
 import type { Connection } from "./connection.ts";
-import { rankedOf, type Sum } from "./ranked.ts";
+import { rankedOf, type Sum } from "../rules/ranked.ts";
 import type { Walk } from "./walk.ts";
-
-/** A link with more variants than this is one link that is different for each recipient. */
-const MOST_VARIANTS = 20;
-/** A part of a path that looks like one recipient's token: it is long and has a digit. */
-const TOKEN = /^(?=.*\d)[\w.~%=-]{16,}$/;
 
 const COUNTED = ["messages", "clicks", "machine_clicks"] as const;
 const SUMS = COUNTED.map((name) => `ifnull(sum(${name}), 0) as ${name}`).join(", ");
@@ -50,11 +46,4 @@ async function collect(db: Connection, walk: Walk): Promise<void> {
     for (const { link, messages, clicks, machine_clicks } of found.all(first, last))
       add.run(link, stemOf(link), messages, clicks, machine_clicks);
   });
-}
-
-/** `https://x.example/u/…?…`: without tokens in the path, and without the query. */
-function stemOf(link: string): string {
-  const [, path = "", rest = ""] = /^([^?#]*)(.*)$/s.exec(link) ?? [];
-  const parts = path.split("/").map((part, index) => (index > 2 && TOKEN.test(part) ? "…" : part));
-  return parts.join("/") + (rest === "" ? "" : `${rest.charAt(0)}…`);
 }

@@ -3,7 +3,8 @@ import type { Content } from "../../message.ts";
 import type { MailParts, MessageRecord } from "../rows.ts";
 import type { Reader, VisitSink } from "../store.ts";
 import type { Connection } from "./connection.ts";
-import { fieldsOf, topicIdOf } from "./topics.ts";
+import { fieldsOf } from "../fields.ts";
+import { topicIdOf } from "./topics.ts";
 
 type RecordReader = Pick<Reader, "message" | "messagesTo" | "messagesNamed">;
 type PartsReader = Pick<Reader, "mailParts" | "sampleParts">;

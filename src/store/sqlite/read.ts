@@ -5,8 +5,9 @@ import type { ExportedMessage, FailedMessage, SentCounts, TopicRow } from "../ro
 import type { Reader, Topics } from "../store.ts";
 import type { Connection, Job } from "./connection.ts";
 import { EVENT_COUNTERS, MARK_OF } from "../rules/event-counters.ts";
-import { readCursor } from "./cursor.ts";
-import { fieldsOf, topicIdOf } from "./topics.ts";
+import { readCursor } from "../cursor.ts";
+import { fieldsOf } from "../fields.ts";
+import { topicIdOf } from "./topics.ts";
 
 /** How many messages an export reads at a time. */
 const PAGE = 1_000;

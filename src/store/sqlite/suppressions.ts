@@ -6,7 +6,7 @@ import { type Counters, createCounters } from "./state-counters.ts";
 import { outweighs, type SuppressionCause, withoutControls } from "../rules/suppress.ts";
 import type { NewSuppression, Suppression } from "../rows.ts";
 import type { Suppressions } from "../store.ts";
-import { readCursor } from "./cursor.ts";
+import { readCursor } from "../cursor.ts";
 
 /**
  * Makes a function that suppresses one address, and the pending messages to it, inside a transaction. It returns true when the

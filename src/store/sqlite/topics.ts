@@ -9,6 +9,7 @@ import { type Counters, createCounters } from "./state-counters.ts";
 import { TopicRefusedError } from "../rules/admit.ts";
 import { suppressedSql } from "./suppressed.ts";
 import type { Reschedule } from "../rows.ts";
+import { fieldsOf } from "../fields.ts";
 
 interface Range {
   topic_id: number;
@@ -151,10 +152,4 @@ function openTopicOf(db: Connection, topic: string): number {
   if (typeof cancelledAt.get(topicId) === "number")
     throw new TopicRefusedError({ topic, refusal: "cancelled", endpoint: null });
   return topicId;
-}
-
-/** The fields of a message (a JSON array) by column name; a field that is missing is empty. */
-export function fieldsOf(columns: string[], fields: string): Record<string, string> {
-  const values = JSON.parse(fields) as string[];
-  return Object.fromEntries(columns.map((column, index) => [column, values[index] ?? ""]));
 }

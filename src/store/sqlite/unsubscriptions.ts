@@ -1,7 +1,8 @@
 /** Takes unsubscriptions through the links of mails in, and takes them back. */
-import { bounceReason } from "../../feedback/suppression-policy.ts";
+import type { SuppressionReason } from "../../feedback/suppression-policy.ts";
 import type { Unsubscription } from "../rows.ts";
 import { HANDED_OUT } from "../rules/states.ts";
+import { type BadEvents, reasonOfEvents } from "../rules/suppress.ts";
 import type { VisitSink } from "../store.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createProver, type Provable } from "./prove.ts";
@@ -113,23 +114,13 @@ function createLifter(db: Connection): (address: string) => string | null {
   };
 }
 
-interface BadEvents {
-  complained: 0 | 1;
-  bounceType: string | null;
-  bounceSubType: string | null;
-}
-
 /** Makes a function that says why events would suppress an address; null: none would. */
-function createBadEvents(db: Connection): (address: string) => "complaint" | "bounce" | "unsubscribe" | null {
-  const find = db.prepare<[string], BadEvents>(
+function createBadEvents(db: Connection): (address: string) => SuppressionReason | null {
+  const find = db.prepare<[string], Omit<BadEvents, "complained"> & { complained: 0 | 1 }>(
     `select f.complained_at is not null as complained, f.bounce_type as bounceType, f.bounce_subtype as bounceSubType
      from recipient r join feedback f on f.message_id = r.message_id
      where r.address = ? and (f.complained_at is not null or f.bounced_at is not null)`,
   );
-  return (address) => {
-    const found = find.all(address);
-    if (found.some(({ complained }) => complained === 1)) return "complaint";
-    const reasons = found.map(({ bounceType, bounceSubType }) => bounceReason(bounceType, bounceSubType));
-    return reasons.find((reason) => reason !== null) ?? null;
-  };
+  return (address) =>
+    reasonOfEvents(find.all(address).map(({ complained, ...bounce }) => ({ complained: complained === 1, ...bounce })));
 }

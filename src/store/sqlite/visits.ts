@@ -1,7 +1,7 @@
 /** Counts opens and clicks through our own links. */
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createCounters } from "./state-counters.ts";
-import { hash53 } from "./hash.ts";
+import { hash53 } from "../hash.ts";
 import type { Visit } from "../rows.ts";
 import { createProver, type Provable } from "./prove.ts";
 import { HANDED_OUT } from "../rules/states.ts";

@@ -1,5 +1,10 @@
 import { expect, it } from "vitest";
-import { outweighs, type SuppressionCause, withoutControls } from "../../../src/store/rules/suppress.ts";
+import {
+  outweighs,
+  reasonOfEvents,
+  type SuppressionCause,
+  withoutControls,
+} from "../../../src/store/rules/suppress.ts";
 
 const event = (reason: string, detail: string | null = "a"): SuppressionCause => ({
   source: "event",
@@ -51,4 +56,28 @@ it("what is real takes the place of a rehearsal's, whatever both say, and never 
 
 it("is kept on one line", () => {
   expect(withoutControls("550\r\n5.1.1\u0000 no\u009f")).toBe("550 5.1.1  no ");
+});
+
+it("what events said suppresses by the reason that weighs most, in whatever order they are looked at", () => {
+  const bounced = (bounceType: string | null, bounceSubType: string | null = null) => ({
+    complained: false,
+    bounceType,
+    bounceSubType,
+  });
+  const complained = { ...bounced(null), complained: true };
+  const [hard, left, soft] = [
+    bounced("Permanent"),
+    bounced("Permanent", "UnsubscribedRecipient"),
+    bounced("Transient"),
+  ];
+  for (const [reason, ...found] of [
+    ["complaint", hard, complained, left],
+    ["unsubscribe", soft, hard, left],
+    ["bounce", soft, hard],
+    [null, soft],
+    [null],
+  ] as const) {
+    expect(reasonOfEvents(found)).toBe(reason);
+    expect(reasonOfEvents(found.toReversed())).toBe(reason);
+  }
 });

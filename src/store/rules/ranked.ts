@@ -1,5 +1,5 @@
 /** Ranking rows that SQL has counted. */
-import type { Ranked } from "../rules/ranking.ts";
+import type { Ranked } from "./ranking.ts";
 
 /** The sum of all rows; `kinds` is how many rows there are. */
 export type Sum<Row> = Row & { kinds: number };

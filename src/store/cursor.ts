@@ -1,4 +1,4 @@
-import { UserError } from "../../errors.ts";
+import { UserError } from "../errors.ts";
 
 /** The parts of a cursor that an earlier page gave (`Page.next`). @throws UserError when it cannot have given this one. */
 export function readCursor(cursor: string, pattern: RegExp): string[] {

@@ -1,0 +1,38 @@
+/** Finds the messages that events, visits and unsubscriptions speak of. */
+import type { Endpoint } from "../rows.ts";
+import type { Tx } from "./connection.ts";
+import type { Provable } from "./prove.ts";
+
+/** A message, and what is needed of its topic. */
+export interface KnownMessage extends Provable {
+  email: string;
+  sesMessageId: string | null;
+  topic: string;
+  endpoint: Endpoint | null;
+  /** When somebody began to remove the rehearsal of its topic; null: nobody does now. */
+  afreshAt: number | null;
+}
+
+// Each lookup is a lateral one with a limit, so that no planner reads a whole table for it, however little it knows of its size.
+const FACTS = `select m.id, m.topic_id as "topicId", m.email, m.state, m.attempts, m.ses_message_id as "sesMessageId",
+  t.name as topic, t.endpoint, t.afresh_at as "afreshAt"`;
+const ITS_TOPIC = `cross join lateral (select name, endpoint, afresh_at from sm.topic where id = m.topic_id limit 1) t`;
+
+const BY_ID = `${FACTS} from unnest($1::bigint[]) w (id)
+  cross join lateral (select * from sm.message where id = w.id limit 1) m ${ITS_TOPIC}`;
+
+// Without a limit: nothing but their origin makes these ids unique.
+const BY_SES_ID = `${FACTS} from unnest($1::text[]) w (id)
+  cross join lateral (select * from sm.message where ses_message_id = w.id offset 0) m ${ITS_TOPIC}`;
+
+/** The messages that have one of these ids, which strangers may have made up. */
+export async function messagesById(tx: Tx, ids: Iterable<number>): Promise<KnownMessage[]> {
+  const possible = [...new Set(ids)].filter((id) => Number.isSafeInteger(id));
+  return possible.length === 0 ? [] : tx.query<KnownMessage>(BY_ID, [possible]);
+}
+
+/** The messages that have one of these SES message ids. */
+export async function messagesBySesId(tx: Tx, ids: Iterable<string>): Promise<KnownMessage[]> {
+  const wanted = [...new Set(ids)];
+  return wanted.length === 0 ? [] : tx.query<KnownMessage>(BY_SES_ID, [wanted]);
+}
