@@ -17,7 +17,7 @@ export type Key = (number | string)[];
 export interface TableFacts {
   name: string;
   columns: Readonly<Record<string, Kind>>;
-  /** The columns of its primary key. Rows are copied in their order, which is that of bytes for text. */
+  /** The columns of its primary key. Rows are copied in the order that they have at the source. */
   key: readonly string[];
   /** A column that may be large. A page ends early for it. */
   bulky?: string;
@@ -25,6 +25,8 @@ export interface TableFacts {
   givesIds?: boolean;
   /** The columns that a server keeps in `topic_count`. */
   counters?: readonly string[];
+  /** A part of the key of which a server keeps a digest. The JSON in `body` has it whole. */
+  digested?: string;
 }
 
 const TOPIC_COUNTERS = {
@@ -181,6 +183,7 @@ export const TABLES: readonly TableFacts[] = [
     columns: { key: "text", ses_message_id: "text", body: "text", received_at: "int" },
     key: ["key"],
     bulky: "body",
+    digested: "key",
   },
   {
     name: "answer",
@@ -246,6 +249,13 @@ export interface Copy {
   from: string;
 }
 
+/** What a page of rows changes in the state of a copy. */
+export interface Step {
+  copyId: string;
+  was: string | null;
+  next: string;
+}
+
 /** One side of a copy. It is opened without a lease, sends nothing, and can be opened when others refuse to. */
 export interface Archive {
   /** As it is displayed to people, kept by the other side, and given to `--db`: it holds nothing secret. */
@@ -269,10 +279,13 @@ export interface Archive {
 
   /** Makes the job of a copy, which cannot be used yet. @throws UserError when there is one already. */
   create(origin: Origin, copy: Copy): Promise<void>;
-  /** The key of the last row; null: there is none. */
-  lastKey(table: TableFacts): Promise<Key | null>;
-  /** Adds rows behind `after` in one transaction. @throws StoppedError when the copy was taken back, or another process adds rows. */
-  add(table: TableFacts, after: Key | null, rows: readonly Row[], copyId: string): Promise<void>;
+  /** How far the copy is, as the last `add` wrote it down; null: nothing is there. */
+  state(): Promise<string | null>;
+  /**
+   * Adds rows and writes down how far the copy is then, in one transaction.
+   * @throws StoppedError when the copy was taken back, or another process adds rows, too.
+   */
+  add(table: TableFacts, rows: readonly Row[], step: Step): Promise<void>;
   /** Makes the copy usable. @throws StoppedError when it was taken back meanwhile. */
   finish(origin: Origin, copyId: string): Promise<void>;
   /**

@@ -4,7 +4,16 @@ import { resolve } from "node:path";
 import { EXIT, InterruptedError, StoppedError, UserError } from "../errors.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
 import { shellWord } from "../shell.ts";
-import { type Archive, difference, type Figures, keyOf, type Row, type TableFacts, TABLES } from "../store/archive.ts";
+import {
+  type Archive,
+  difference,
+  type Figures,
+  type Key,
+  keyOf,
+  type Row,
+  type TableFacts,
+  TABLES,
+} from "../store/archive.ts";
 import { isServer, openArchive } from "../store/open.ts";
 import type { Context } from "./context.ts";
 import { undoCopy } from "./undo-copy.ts";
@@ -153,8 +162,17 @@ async function copyRows({ io, terminal }: Context, { from, to, copyId }: Way): P
   const progress = terminal.progress(total, "copied");
   boundOldSpace();
   try {
-    for (const table of TABLES) {
-      await copyTable(table, { from, to, copyId }, (count) => {
+    const begun = stateOf(await to.state());
+    const rest = TABLES.slice(
+      Math.max(
+        0,
+        TABLES.findIndex(({ name }) => name === begun?.table),
+      ),
+    );
+    let state = begun;
+    for (const table of rest) {
+      const after = table.name === begun?.table ? begun.after : null;
+      state = await copyTable({ from, to, copyId }, { table, after, state }, (count) => {
         done += count;
         boundYoungSpace(YOUNG_MB);
         const seconds = Math.max(1, io.clock.monotonic() - started) / 1_000;
@@ -173,24 +191,44 @@ async function copyRows({ io, terminal }: Context, { from, to, copyId }: Way): P
   return figures;
 }
 
-async function copyTable(table: TableFacts, { from, to, copyId }: Way, told: (count: number) => void): Promise<void> {
-  let after = await to.lastKey(table);
+/** How far a copy is: the tables before this one are there, and this one up to a key. */
+interface State {
+  table: string;
+  after: Key;
+}
+
+const stateOf = (text: string | null): State | null => (text === null ? null : (JSON.parse(text) as State));
+const textOf = (state: State | null): string | null => (state === null ? null : JSON.stringify(state));
+
+interface Begin {
+  table: TableFacts;
+  after: Key | null;
+  state: State | null;
+}
+
+/** Copies the rows of a table behind a key. Returns how far the copy is then. */
+async function copyTable(
+  { from, to, copyId }: Way,
+  { table, after, state }: Begin,
+  told: (count: number) => void,
+): Promise<State | null> {
   // While one page is written, the next is read.
   let reading = readAhead(from, table, after);
+  let before = state;
   for (;;) {
     const page = await reading();
     const last = page.at(-1);
-    if (last === undefined) return;
-    const next = keyOf(table, last);
-    reading = readAhead(from, table, next);
-    await to.add(table, after, page, copyId);
-    after = next;
+    if (last === undefined) return before;
+    const next = { table: table.name, after: keyOf(table, last) };
+    reading = readAhead(from, table, next.after);
+    await to.add(table, page, { copyId, was: textOf(before), next: JSON.stringify(next) });
+    before = next;
     told(page.length);
   }
 }
 
 /** Begins to read. An error is told when the rows are asked for. */
-function readAhead(from: Archive, table: TableFacts, after: ReturnType<typeof keyOf> | null): () => Promise<Row[]> {
+function readAhead(from: Archive, table: TableFacts, after: Key | null): () => Promise<Row[]> {
   const rows = from.rows(table, after);
   rows.catch(() => undefined);
   return () => rows;

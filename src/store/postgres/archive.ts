@@ -19,9 +19,11 @@ import { atTheEdge } from "../edge.ts";
 import type { Marks } from "../moved.ts";
 import type { OpenOptions } from "../store.ts";
 import { type Job, read, transaction, type TransactionOptions, type Tx } from "./connection.ts";
+import { digestOf as digestOfKey } from "./kept-events.ts";
 import { MARKS } from "./marks.ts";
 import { hasJob, migrate, type Where } from "./migrate.ts";
 import { postponeIndexes, restoreIndexes } from "./postponed.ts";
+import { storable } from "./storable.ts";
 import { first, jobOf, openStore, type PostgresOptions } from "./store.ts";
 import { explain } from "./trouble.ts";
 
@@ -92,12 +94,14 @@ export function openArchive(address: string, clock: Clock, options: OpenOptions 
       if (made?.copyId !== copy.id) throw new UserError(`the job in ${job.name} was made by another program just now`);
     },
 
-    lastKey: (table) => lastKeyOf(ask, table),
+    state: async () =>
+      (await ask<{ state: string | null }>("select copy_state as state from sm.job"))[0]?.state ?? null,
 
-    add: (table, after, rows, copyId) =>
+    add: (table, rows, { copyId, was, next }) =>
       write(async (tx) => {
-        const [marks, last] = await Promise.all([expectUnfinished(tx, job, copyId), lastKeyOf(tx.query, table)]);
-        if (marks && String(last) !== String(after)) throw beside(job);
+        const move = "update sm.job set copy_state = $1 where copy_state is not distinct from $2";
+        const [, moved] = await Promise.all([expectUnfinished(tx, job, copyId), tx.run(move, [next, was])]);
+        if (moved === 0) throw beside(job);
         await insertAll(tx, table, rows);
       }),
 
@@ -107,7 +111,7 @@ export function openArchive(address: string, clock: Clock, options: OpenOptions 
           await expectUnfinished(tx, job, copyId);
           await restoreIndexes(tx);
           await goOnBehind(tx, lastId);
-          await tx.run("update sm.job set copy_of = null");
+          await tx.run("update sm.job set copy_of = null, copy_state = null");
         },
         { statementMs: 0 },
       ),
@@ -157,9 +161,9 @@ function atWork(name: string, working: readonly { name: string }[]): UserError {
   );
 }
 
-async function expectUnfinished({ query }: Tx, job: Job, copyId: string): Promise<true> {
+async function expectUnfinished({ query }: Tx, job: Job, copyId: string): Promise<void> {
   const [marks] = await query<Marks>(`select ${MARKS} from sm.job`);
-  if (marks !== undefined && marks.copyOf !== null && marks.copyId === copyId) return true;
+  if (marks !== undefined && marks.copyOf !== null && marks.copyId === copyId) return;
   throw new StoppedError(
     `the copy ${job.name} was taken back, or another process has finished it`,
     "nothing more is written to it",
@@ -207,21 +211,22 @@ async function readPage(ask: Ask, table: TableFacts, after: Key | null): Promise
       : `select ${columns.join(", ")} from (
            select *, sum(octet_length(${bulky})) over (order by ${order}) - octet_length(${bulky}) as before ${from}
          ) page where before < ${PAGE_BYTES} order by ${order}`;
-  const found = await ask<Record<string, Value>>(sql, after ?? []);
-  return found.map((row) => columns.map((column) => row[column] ?? null));
+  const found = await ask<Record<string, Value>>(
+    sql,
+    table.digested === undefined ? (after ?? []) : (after ?? []).map(digestOf),
+  );
+  return found.map((row) =>
+    columns.map((column) => (column === table.digested ? wholeOf(row) : (row[column] ?? null))),
+  );
 }
+
+/** Of an event whose message is not known, the key is kept as a digest, and whole in the event. */
+const digestOf = (key: Value): string => digestOfKey({ key: String(key) });
+const wholeOf = ({ body }: Record<string, Value>): string => (JSON.parse(String(body)) as { key: string }).key;
 
 /** `$1::text, $2::bigint`: a value of the key's columns each. */
 function placeholders({ key, columns }: TableFacts): string {
   return key.map((column, at) => `$${at + 1}::${TYPES[columns[column] ?? "int"]}`).join(", ");
-}
-
-async function lastKeyOf(ask: Ask, { name, key }: TableFacts): Promise<Key | null> {
-  const order = key.map((column) => `${column} desc`).join(", ");
-  const [row] = await ask<Record<string, number | string>>(
-    `select ${key.join(", ")} from sm.${name} order by ${order} limit 1`,
-  );
-  return row === undefined ? null : key.map((column) => row[column] ?? 0);
 }
 
 async function insertAll(tx: Tx, table: TableFacts, rows: readonly Row[]): Promise<void> {
@@ -231,7 +236,10 @@ async function insertAll(tx: Tx, table: TableFacts, rows: readonly Row[]): Promi
   const insert = (into: string, columns: readonly string[], as: readonly string[]) => {
     const kinds = columns.map((name) => table.columns[name] ?? "int");
     const arrays = kinds.map((kind, at) => `$${at + 1}::${TYPES[kind]}[]`).join(", ");
-    const values = columns.map((name, at) => columnOf(rows, names.indexOf(name), kinds[at] ?? "int"));
+    const values = columns.map((name, at) => {
+      const column = columnOf(rows, names.indexOf(name), kinds[at] ?? "int");
+      return name === table.digested ? column.map(digestOf) : column;
+    });
     return tx.run(
       `insert into sm.${into} (${as.join(", ")}) overriding system value select * from unnest(${arrays})`,
       values,
@@ -243,12 +251,12 @@ async function insertAll(tx: Tx, table: TableFacts, rows: readonly Row[]): Promi
   await Promise.all(writes);
 }
 
-/** One column of the rows. PostgreSQL keeps no zero bytes in text. */
+/** One column of the rows. */
 function columnOf(rows: readonly Row[], at: number, kind: Kind): Value[] {
   if (kind !== "text") return rows.map((row) => row[at] ?? null);
   return rows.map((row) => {
     const value = row[at] ?? null;
-    return typeof value === "string" && value.includes("\0") ? value.replaceAll("\0", "\uFFFD") : value;
+    return typeof value === "string" ? storable(value) : value;
   });
 }
 

@@ -92,7 +92,9 @@ async function create(where: Where): Promise<JobRow> {
       moved_to text,
       moved_at bigint,
       copy_of text,
-      copy_id text
+      copy_id text,
+      -- How far the copy is (../archive.ts).
+      copy_state text
     )`,
   );
   const [row] = await ask<JobRow>(

@@ -82,19 +82,20 @@ export function openArchive(path: string, clock: Clock, waiting: Waiting): Archi
       if (readMarks(db).copyId !== copy.id) throw new UserError(`${path} was made by another program just now`);
     },
 
-    lastKey: async (table) => lastKeyOf((await open()).db, table),
+    state: async () => (await open()).db.prepare<[], string | null>("select copy_state from job").pluck().get() ?? null,
 
-    add: (table, after, rows, copyId) =>
+    add: (table, rows, { copyId, was, next }) =>
       write((db) => {
         expectUnfinished(db, path, copyId);
-        if (String(lastKeyOf(db, table)) !== String(after)) throw beside(path);
+        const move = db.prepare("update job set copy_state = ? where copy_state is ?");
+        if (move.run(next, was).changes === 0) throw beside(path);
         insertAll(db, table, rows);
       }),
 
     finish: ({ lastId }, copyId) =>
       write((db) => {
         expectUnfinished(db, path, copyId);
-        db.prepare("update job set copy_of = null, ids_after = max(ids_after, ?)").run(lastId);
+        db.prepare("update job set copy_of = null, copy_state = null, ids_after = max(ids_after, ?)").run(lastId);
       }),
 
     withdraw: (copy, expected) =>
@@ -208,16 +209,6 @@ function readPage(db: Connection, table: TableFacts, after: Key | null): Row[] {
     if (typeof value === "string" && (bytes += value.length) >= PAGE_BYTES) break;
   }
   return rows;
-}
-
-function lastKeyOf(db: Connection, { name, key }: TableFacts): Key | null {
-  const order = key.map((column) => `${column} desc`).join(", ");
-  return (
-    db
-      .prepare<[], Key>(`select ${key.join(", ")} from ${name} order by ${order} limit 1`)
-      .raw()
-      .get() ?? null
-  );
 }
 
 function insertAll(db: Connection, table: TableFacts, rows: readonly Row[]): void {

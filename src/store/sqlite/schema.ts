@@ -349,5 +349,7 @@ export const MIGRATIONS: readonly string[] = [
   alter table job add column moved_at integer;
   alter table job add column copy_of text;
   alter table job add column copy_id text;
+  -- How far the copy is (store/archive.ts).
+  alter table job add column copy_state text;
   `,
 ];
