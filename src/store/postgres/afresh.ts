@@ -1,8 +1,164 @@
+/**
+ * Removes the rehearsal of a topic. A million messages take many transactions: the first one closes the topic, each further one
+ * brings a range of messages back to where they began, and the last one opens the topic for the real thing. Whoever is killed in
+ * between leaves a topic that nobody sends, and the next call goes on.
+ */
+import { setImmediate } from "node:timers/promises";
+import { InterruptedError } from "../../errors.ts";
+import type { State } from "../../message.ts";
+import { EVENT_COUNTERS, type EventCounts } from "../rules/event-counters.ts";
+import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
+import type { Rehearsal, Sender } from "../rows.ts";
 import type { Topics } from "../store.ts";
-import type { Job } from "./connection.ts";
+import { ADMITTING, TOPIC } from "./admitting.ts";
+import { type Job, read, transaction, type Tx } from "./connection.ts";
+import { IS_VARIANT } from "./list-topics.ts";
+import { IN_STEP, type Ranges, rangesOf, STEP, stepsOf } from "./ranges.ts";
+import { createCounters } from "./state-counters.ts";
+import { lowerSql, suppressedSql } from "./suppressed.ts";
+import { topicIdOf } from "./topic-ids.ts";
+
+/** What is counted of a topic besides the states of its messages. */
+const COUNTED = [...new Set([...EVENT_COUNTERS, "reader_opens", "machine_opens", "clicks", "unsubscribed"])];
+
+/** So many messages at most are brought back in one transaction, which takes some tenths of a second. */
+const SIZE = 10_000;
+/** The states in which the sandbox leaves a message. */
+const PLAYED: readonly State[] = ["sent", "in_doubt", "failed", "suppressed"];
+
+/** Makes the part of the store that removes rehearsals. `recover` puts in doubt what dead processes left in flight. */
 export function createAfresh(
-  _job: Job,
-  _recover: () => Promise<number>,
+  job: Job,
+  recover: () => Promise<number>,
 ): Pick<Topics, "startAfresh" | "staySuppressed" | "senders"> {
-  throw new Error("to be written");
+  const ask: Tx["query"] = (sql, values) => read(job, sql, values);
+  return {
+    async startAfresh(topic, { signal, notBefore }) {
+      const topicId = await topicIdOf(ask, topic, job.name);
+      await recover();
+      const closed = await transaction(job, (tx) => close(tx, topicId, topic));
+      if (closed === null) return null;
+      const { rehearsal, since } = closed;
+      const removal = { topic, topicId, since, notBefore };
+      for (const step of stepsOf(await rangesOf(ask, [topicId]), SIZE)) {
+        // Signals are heard between steps, and only there.
+        await setImmediate();
+        if (signal.aborted) throw new InterruptedError();
+        // Another process may have ended it, and what is in the topic now is real.
+        if (!(await transaction(job, (tx) => clearStep(tx, removal, step)))) return rehearsal;
+      }
+      await transaction(job, (tx) => open(tx, removal));
+      return rehearsal;
+    },
+    async staySuppressed(topic) {
+      const [row] = await ask<{ count: number }>(
+        `select count(*)::int8 as count from sm.suppression s
+         join sm.recipient r on r.address = s.address and r.topic_id = $1
+         join sm.message m on m.id = r.message_id where not s.rehearsal and m.state <> 'cancelled'`,
+        [await topicIdOf(ask, topic, job.name)],
+      );
+      return row?.count ?? 0;
+    },
+    senders: async (topic) =>
+      ask<Sender>(
+        `select h.host, h.pid from sm.handle h
+         where exists (select 1 from sm.message m where m.claimed_by = h.id and m.topic_id = $1)
+         group by 1, 2 order by min(h.id)`,
+        [await topicIdOf(ask, topic, job.name)],
+      ),
+  };
+}
+
+type ClosingTopic = AdmittingTopic & EventCounts & Pick<Rehearsal, "sent" | "failed" | "in_doubt">;
+
+/**
+ * Closes a rehearsed topic, and says what there is to be removed; null: it is not rehearsed. `since` tells this removal from a later
+ * one.
+ */
+async function close(tx: Tx, topicId: number, topic: string): Promise<{ rehearsal: Rehearsal; since: number } | null> {
+  const [row] = await tx.query<ClosingTopic>(
+    `select ${ADMITTING}, ${["sent", "failed", "in_doubt", ...EVENT_COUNTERS].map((name) => `c.${name}`).join(", ")}
+     from ${TOPIC} where t.id = $1`,
+    [topicId],
+  );
+  const admission = admit(row, { adds: true, endpoint: "ses", content: null });
+  if (row === undefined || admission === "fine") return null;
+  if (admission !== "rehearsed") throw new TopicRefusedError({ topic, refusal: admission, endpoint: "ses" });
+  const since = row.afreshAt ?? tx.now.wall;
+  await tx.run("update sm.topic set afresh_at = $2 where id = $1", [topicId, since]);
+  const { sent, failed, in_doubt } = row;
+  const events = Object.fromEntries(EVENT_COUNTERS.map((name) => [name, row[name]])) as EventCounts;
+  return { rehearsal: { sent, failed, in_doubt, ...events }, since };
+}
+
+/** A removal that is under way. */
+interface Removal {
+  topic: string;
+  topicId: number;
+  since: number;
+  notBefore: number | null;
+}
+
+/** Removes what the rehearsal left in a step. False, and nothing is done: another process has ended this removal. */
+async function clearStep(tx: Tx, { topic, topicId, since, notBefore }: Removal, step: Ranges): Promise<boolean> {
+  const [row] = await tx.query<{ cancelled: boolean }>(
+    "select cancelled_at is not null as cancelled from sm.topic where id = $1 and afresh_at = $2",
+    [topicId, since],
+  );
+  if (row === undefined) return false;
+  // What waits in a cancelled topic would wait for ever.
+  if (row.cancelled) throw new TopicRefusedError({ topic, refusal: "cancelled", endpoint: "ses" });
+  const counters = createCounters();
+  const moving = PLAYED.map(async (from) => {
+    for (const { state, count } of await tx.query<{ state: State; count: number }>(BACK, [...step, from, notBefore]))
+      counters.move(topicId, from, state, count);
+  });
+  const others = [
+    tx.run(UNTRIED, [...step, notBefore]),
+    tx.run(OWN_CONTENT, [...step]),
+    ...FORGET.map((sql) => tx.run(sql, [step[1], step[2]])),
+  ];
+  await Promise.all([...moving, ...others]);
+  await counters.write(tx);
+  return true;
+}
+
+/** A message as it was when it was added. Of the times at which it was to be sent, only those that a person chose stay. */
+const unplayed = (notBefore: string): string =>
+  `attempts = 0, ses_message_id = null, error = null, sent_at = null,
+   not_before = greatest(m.not_before, coalesce(${notBefore}::bigint, 0))`;
+
+const BACK = `with moved as (
+    update sm.message m set ${unplayed("$5")},
+      state = case when ${suppressedSql(lowerSql("m.email"), "null")} then 'suppressed' else 'pending' end
+    from ${STEP} where ${IN_STEP} and m.state = $4 returning m.state)
+  select state, count(*)::int8 as count from moved group by 1`;
+
+// Some were put back, and wait for another attempt.
+const UNTRIED = `update sm.message m set ${unplayed("$4")} from ${STEP}
+  where ${IN_STEP} and m.state in ('pending', 'cancelled', 'suppressed')
+    and (m.attempts > 0 or m.error is not null or m.ses_message_id is not null or m.not_before < coalesce($4::bigint, 0))`;
+
+// What was sent kept the content it was sent with when the topic got another one.
+const OWN_CONTENT = `update sm.message m set content_id = t.content_id from ${STEP} join sm.topic t on t.id = r.topic_id
+  where ${IN_STEP} and m.content_id <> t.content_id and not ${IS_VARIANT}`;
+
+const FORGET = ["event", "feedback"].map(
+  (table) => `delete from sm.${table} e using unnest($1::bigint[], $2::bigint[]) r (first, last)
+    where e.message_id between r.first and r.last`,
+);
+
+async function open(tx: Tx, { topicId, since, notBefore }: Removal): Promise<void> {
+  const opened = await tx.run(
+    `update sm.topic set endpoint = null, afresh_at = null, reported_at = null, called_at = null,
+       not_before = coalesce($3::bigint, not_before)
+     where id = $1 and afresh_at = $2`,
+    [topicId, since, notBefore],
+  );
+  if (opened === 0) return;
+  await tx.run(
+    `update sm.topic_count set ${COUNTED.map((name) => `${name} = 0`).join(", ")}, first_sent_at = null, last_sent_at = null
+     where topic_id = $1`,
+    [topicId],
+  );
 }

@@ -89,10 +89,13 @@ export const MIGRATIONS: readonly { sql: string; breaks: boolean }[] = [
     reported_at bigint,
     called_at bigint,
     afresh_at bigint,
+    -- When a process last cancelled some of its messages, while others are still to be cancelled; null: none are.
+    cancelling_at bigint,
     tracks_opens boolean not null default false,
     tracks_clicks boolean not null default false
   );
   create index topic_paused on sm.topic (paused_at) where paused_at is not null;
+  create index topic_cancelling on sm.topic (cancelling_at) where cancelling_at is not null;
 
   create table sm.topic_count (
     topic_id int primary key,
@@ -110,7 +113,7 @@ export const MIGRATIONS: readonly { sql: string; breaks: boolean }[] = [
     last_id bigint not null,
     created_at bigint not null
   );
-  create index ingest_topic on sm.ingest (topic_id);
+  create index ingest_topic on sm.ingest (topic_id, id);
 
   create table sm.message (
     id bigint primary key,

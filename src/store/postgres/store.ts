@@ -6,6 +6,7 @@ import { createLatePart } from "../late-part.ts";
 import { checkOpened } from "../moved.ts";
 import type { Inbox, Keys, Opened, OpenOptions, Reader, Store, Topics, VisitSink } from "../store.ts";
 import { type Environment, parseAddress } from "./address.ts";
+import { finishCancels } from "./cancel.ts";
 import { createClaims } from "./claims.ts";
 import { createJob, type Job, NO_WAITING } from "./connection.ts";
 import { createEventSink } from "./events.ts";
@@ -60,6 +61,7 @@ export async function openStore(
     const elsewhere = checkOpened(placeOf(job), marks, options.toRead === true);
     const store = createStore(job, jobId);
     const recovered = elsewhere === null ? await store.recover() : 0;
+    if (elsewhere === null) await finishCancels(job);
     return { ...atTheEdge(store, (error) => explain(error, job.name)), recovered, elsewhere };
   } catch (error) {
     await job.pool.close();

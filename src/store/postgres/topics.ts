@@ -1,5 +1,37 @@
+/** What a person does to a topic: cancel it, retry messages, pause it, give it another time. */
+import { TopicRefusedError } from "../rules/admit.ts";
 import type { Topics } from "../store.ts";
-import type { Job } from "./connection.ts";
-export function createTopicActions(_job: Job): Pick<Topics, "cancel" | "retry" | "pause" | "resume" | "reschedule"> {
-  throw new Error("to be written");
+import { createCancel } from "./cancel.ts";
+import { type Job, transaction, type Tx } from "./connection.ts";
+import { createPauses } from "./pauses.ts";
+import { createReschedule } from "./reschedule.ts";
+import { createRetry } from "./retry.ts";
+import { topicIdOf } from "./topic-ids.ts";
+
+/**
+ * Makes the part of the store that changes topics for people. Cancelling a million messages takes seconds, and nobody can send
+ * meanwhile who waits for the writer lock. So, other than in a job file, what moves many messages moves them in several transactions.
+ */
+export function createTopicActions(job: Job): Pick<Topics, "cancel" | "retry" | "pause" | "resume" | "reschedule"> {
+  const pauses = createPauses();
+  return {
+    cancel: createCancel(job),
+    retry: createRetry(job),
+    pause: (topic, forMs) =>
+      transaction(job, async (tx) => pauses.pause(tx, await openTopicOf(tx, topic, job.name), forMs, tx.now.wall)),
+    resume: (topic) =>
+      transaction(job, async (tx) => pauses.resume(tx, await topicIdOf(tx.query, topic, job.name), tx.now.wall)),
+    reschedule: createReschedule(job),
+  };
+}
+
+/** The id of a topic that is not cancelled. Throws TopicRefusedError for one that is. */
+async function openTopicOf(tx: Tx, topic: string, database: string): Promise<number> {
+  const topicId = await topicIdOf(tx.query, topic, database);
+  const [row] = await tx.query<{ cancelled: boolean }>(
+    "select cancelled_at is not null as cancelled from sm.topic where id = $1",
+    [topicId],
+  );
+  if (row?.cancelled === true) throw new TopicRefusedError({ topic, refusal: "cancelled", endpoint: null });
+  return topicId;
 }

@@ -4,11 +4,10 @@
  * answers are of one instant and nobody waits for them.
  */
 import type { Connection, Job } from "./connection.ts";
-import { type Content, zeros } from "../../message.ts";
+import type { Content } from "../../message.ts";
 import { readDeliveryTimes } from "./delivery-times.ts";
 import { Database } from "./driver.ts";
 import type {
-  Outcomes,
   TimeCounts,
   DomainCounts,
   BounceReason,
@@ -23,6 +22,7 @@ import { rankedOf, type Sum } from "../rules/ranked.ts";
 import { createTopicReader } from "./read.ts";
 import type { TopicRow } from "../rows.ts";
 import { MARK_OF, OUTCOMES } from "../rules/event-counters.ts";
+import { createSpans } from "../spans.ts";
 import { patternOf } from "../rules/pattern.ts";
 import { createTally, type Ranked } from "../rules/ranking.ts";
 import type { Reader } from "../store.ts";
@@ -116,19 +116,14 @@ async function byTime(
   { topicId, row, walk }: { topicId: number; row: TopicRow; walk: Walk },
   spanMs: number,
 ): Promise<TimeCounts[]> {
-  const spans = new Map<number, TimeCounts>();
-  const add = (span: number, name: keyof Outcomes, count: number) => {
-    let counts = spans.get(span);
-    if (!counts) spans.set(span, (counts = { at: span * spanMs, ...zeros(["sent", ...OUTCOMES]) }));
-    counts[name] += count;
-  };
-  for (const { span, count } of sentBySpan(db, topicId, row, spanMs)) add(span, "sent", count);
+  const spans = createSpans(spanMs);
+  for (const { span, count } of sentBySpan(db, topicId, row, spanMs)) spans.add(span, "sent", count);
   const marks = OUTCOMES.map((name) => ({ name, counted: countBySpan(db, name) }));
   await walk((first, last) => {
     for (const { name, counted } of marks)
-      for (const { span, count } of counted.all(spanMs, first, last)) add(span, name, count);
+      for (const { span, count } of counted.all(spanMs, first, last)) spans.add(span, name, count);
   });
-  return [...spans.values()].sort((a, b) => a.at - b.at);
+  return spans.all();
 }
 
 function countBySpan(db: Connection, name: keyof typeof MARK_OF) {

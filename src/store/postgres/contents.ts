@@ -1,0 +1,90 @@
+/** Keeps each content once. */
+import { createHash } from "node:crypto";
+import type { Content } from "../../message.ts";
+import type { Tx } from "./connection.ts";
+import { nextIdSql } from "./numbering.ts";
+
+/** A content as it is kept. Equal contents have equal hashes. */
+export interface Written {
+  hash: string;
+  body: string;
+}
+
+/** The content in the form in which it is kept. */
+export function written(content: Content): Written {
+  const body = JSON.stringify(content);
+  return { body, hash: createHash("sha256").update(body).digest("hex") };
+}
+
+/** The id of the content; null: it is not in the database. */
+export async function findContent(query: Tx["query"], { hash }: Pick<Written, "hash">): Promise<number | null> {
+  const [found] = await query<{ id: number }>("select id from sm.content where hash = $1", [hash]);
+  return found?.id ?? null;
+}
+
+/** Keeps the content unless it is there already. Returns its id. */
+export async function keepContent(tx: Tx, { hash, body }: Written): Promise<number> {
+  // A statement of its own comes first: most contents are there, and a failed insert would use up an id.
+  const found = await findContent(tx.query, { hash });
+  if (found !== null) return found;
+  const [made] = await tx.query<{ id: number }>(
+    "insert into sm.content (hash, body, created_at) values ($1, $2, $3) returning id",
+    [hash, body, tx.now.wall],
+  );
+  if (made === undefined) throw new Error("the content was not kept");
+  return made.id;
+}
+
+/** The contents of the requests of one batch. */
+export interface RequestContents {
+  hashOf(content: Content): string;
+  /** Reads which of them are there, and takes ids for the others. To be called first. */
+  read(tx: Tx): Promise<void>;
+  /** The id of the content, which may be a new one's. */
+  idOf(content: Content): number;
+  /** The same, and notes that the content is needed. */
+  use(content: Content): number;
+  /** Writes those that are new and needed. */
+  write(tx: Tx): Promise<void>;
+}
+
+/** Makes the contents of a batch. Objects that are the same are looked at once. */
+export function createRequestContents(contents: readonly Content[]): RequestContents {
+  const known = new Map<Content, Written>();
+  for (const content of contents) if (!known.has(content)) known.set(content, written(content));
+  const byHash = new Map(
+    Array.from(known.values(), (each) => [each.hash, { ...each, id: 0, isNew: false, isUsed: false }]),
+  );
+  const entryOf = (content: Content) => {
+    const entry = byHash.get(known.get(content)?.hash ?? "");
+    if (entry === undefined) throw new Error("a content of another batch");
+    return entry;
+  };
+  return {
+    hashOf: (content) => entryOf(content).hash,
+    async read(tx) {
+      if (byHash.size === 0) return;
+      const rows = await tx.query<{ hash: string; id: number; isNew: boolean }>(
+        `select w.hash, coalesce(c.id, ${nextIdSql("content")}) as id, c.id is null as "isNew" from unnest($1::text[]) w (hash)
+         left join lateral (select id from sm.content where hash = w.hash limit 1) c on true`,
+        [[...byHash.keys()]],
+      );
+      for (const { hash, ...found } of rows) Object.assign(byHash.get(hash) ?? {}, found);
+    },
+    idOf: (content) => entryOf(content).id,
+    use(content) {
+      const entry = entryOf(content);
+      entry.isUsed = true;
+      return entry.id;
+    },
+    async write(tx) {
+      const fresh = [...byHash.values()].filter(({ isNew, isUsed }) => isNew && isUsed);
+      if (fresh.length === 0) return;
+      await tx.run(
+        `insert into sm.content (id, hash, body, created_at) overriding system value
+         select id, hash, body, $4::bigint from unnest($1::bigint[], $2::text[], $3::text[]) w (id, hash, body)`,
+        [fresh.map(({ id }) => id), fresh.map(({ hash }) => hash), fresh.map(({ body }) => body), tx.now.wall],
+      );
+    },
+  };
+}

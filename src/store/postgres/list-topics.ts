@@ -1,0 +1,108 @@
+/** The topics that lists go into: whether one takes a list, and opening it with the list's content. */
+import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
+import { OWN_VARIANT } from "../rules/variant.ts";
+import type { ListTarget } from "../rows.ts";
+import { ADMITTING, TOPIC } from "./admitting.ts";
+import type { Tx } from "./connection.ts";
+import { lowerSql } from "./suppressed.ts";
+import { track, type TrackedTopic, writeTracking } from "./tracked-topics.ts";
+
+/** The part of a list's target that decides whether the topic takes it. */
+type ListTopic = Pick<ListTarget, "topic" | "content" | "replaceContent">;
+
+/** A topic that may be there before a list. */
+export interface TopicRecord extends AdmittingTopic, TrackedTopic {
+  contentId: number;
+}
+
+/** True in SQL when the gateway gave message `m` another content than the topic's own. */
+export const IS_VARIANT = `not exists (select 1 from sm.recipient r
+  where r.address = ${lowerSql("m.email")} and r.topic_id = m.topic_id and r.variant = ${OWN_VARIANT} and r.message_id = m.id)`;
+
+/**
+ * The topic as it is now; null: there is none yet. `contentId` is the id of the list's content; null: it is not in the database.
+ * @throws TopicRefusedError when the topic may not take the list.
+ */
+export async function admittedTopic(
+  query: Tx["query"],
+  { topic: name, replaceContent }: ListTopic,
+  contentId: number | null,
+): Promise<TopicRecord | null> {
+  const [topic] = await query<TopicRecord>(
+    `select t.id, t.content_id as "contentId", ${ADMITTING}, t.tracks_opens as "tracksOpens", t.tracks_clicks as "tracksClicks"
+     from ${TOPIC} where t.name = $1`,
+    [name],
+  );
+  const answer = (isVariant: () => boolean) =>
+    admit(topic, {
+      adds: true,
+      endpoint: null,
+      content: { isOwn: contentId === topic?.contentId, mayReplace: replaceContent, isVariant },
+    });
+  // The rule asks last whether it is a variant, and only when that matters.
+  let asksForVariants = false;
+  let admission = answer(() => ((asksForVariants = true), false));
+  if (asksForVariants && topic !== undefined && contentId !== null) {
+    const is = await hasVariant(query, topic.id, contentId);
+    admission = answer(() => is);
+  }
+  if (admission !== "fine") throw new TopicRefusedError({ topic: name, refusal: admission, endpoint: null });
+  return topic ?? null;
+}
+
+/** Makes a topic under an id that was reserved for it. */
+export async function createTopic(
+  tx: Tx,
+  { topic: name, content, notBefore }: ListTarget,
+  { id, contentId }: { id: number; contentId: number },
+): Promise<void> {
+  const tracks = { id, tracksOpens: false, tracksClicks: false };
+  track(tracks, content);
+  await Promise.all([
+    tx.run(
+      `insert into sm.topic (id, name, content_id, created_at, not_before, tracks_opens, tracks_clicks)
+       overriding system value values ($1, $2, $3, $4, $5, $6, $7)`,
+      [id, name, contentId, tx.now.wall, notBefore, tracks.tracksOpens, tracks.tracksClicks],
+    ),
+    tx.run("insert into sm.topic_count (topic_id) values ($1)", [id]),
+  ]);
+}
+
+/** Gives a topic that is there already what the list brings: its content, its time, and what its mail tracks. */
+export async function updateTopic(
+  tx: Tx,
+  topic: TopicRecord,
+  { content, notBefore }: ListTarget,
+  contentId: number,
+): Promise<void> {
+  const writes: Promise<unknown>[] = [];
+  if (track(topic, content)) writes.push(writeTracking(tx, [topic]));
+  if (topic.contentId !== contentId) writes.push(replaceContent(tx, topic.id, contentId));
+  if (notBefore !== null)
+    writes.push(tx.run("update sm.topic set not_before = $1 where id = $2", [notBefore, topic.id]));
+  await Promise.all(writes);
+}
+
+const ITS_MESSAGES = "m.id between i.first_id and i.last_id and m.topic_id = $1";
+
+/** True when the topic has messages with this content beside its own. */
+async function hasVariant(query: Tx["query"], topicId: number, contentId: number): Promise<boolean> {
+  const [row] = await query<{ found: boolean }>(
+    `select exists (select 1 from sm.ingest i join sm.message m on ${ITS_MESSAGES}
+       where i.topic_id = $1 and m.content_id = $2 and ${IS_VARIANT}) as found`,
+    [topicId, contentId],
+  );
+  return row?.found === true;
+}
+
+async function replaceContent(tx: Tx, topicId: number, contentId: number): Promise<void> {
+  await Promise.all([
+    // A message that may have arrived, also one in doubt, keeps the content that it was sent with.
+    tx.run(
+      `update sm.message m set content_id = $2 from sm.ingest i where i.topic_id = $1 and ${ITS_MESSAGES}
+       and m.state in ('pending', 'failed', 'cancelled', 'suppressed') and not ${IS_VARIANT}`,
+      [topicId, contentId],
+    ),
+    tx.run("update sm.topic set content_id = $2 where id = $1", [topicId, contentId]),
+  ]);
+}

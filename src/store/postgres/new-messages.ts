@@ -1,0 +1,57 @@
+/** Writes the messages of requests, and their recipients. */
+import type { Tx } from "./connection.ts";
+
+/** One address of a message of a request. */
+export interface NewRow {
+  id: number;
+  email: string;
+  /** `email` in lower case. */
+  address: string;
+  suppressed: boolean;
+}
+
+/** One message of a request, with the addresses that do not have it yet. */
+export interface NewMessage {
+  /** It may be a new one, whose id is set when it is written. */
+  topic: { id: number };
+  contentId: number;
+  ingestId: number;
+  /** Null: each address has its own, which is its message id below 0. */
+  variant: number | null;
+  priority: number;
+  notBefore: number;
+  rows: NewRow[];
+}
+
+/** Writes a row of `message` and one of `recipient` for each address. They must not be there yet. */
+export async function insertMessages(tx: Tx, messages: readonly NewMessage[]): Promise<void> {
+  const rows = messages.flatMap(({ rows }) => rows);
+  if (rows.length === 0) return;
+  await tx.run(INSERT, [
+    rows.map(({ id }) => id),
+    rows.map(({ email }) => email),
+    rows.map(({ email, address }) => (address === email ? null : address)),
+    rows.map(({ suppressed }) => suppressed),
+    messages.flatMap(({ rows }, at) => rows.map(() => at + 1)),
+    messages.map(({ topic }) => topic.id),
+    messages.map(({ contentId }) => contentId),
+    messages.map(({ ingestId }) => ingestId),
+    messages.map(({ variant }) => variant ?? -1),
+    messages.map(({ priority }) => priority),
+    messages.map(({ notBefore }) => notBefore),
+    tx.now.wall,
+  ]);
+}
+
+// What belongs to a message is read from arrays, by its number: for a join the planner would have to know how many there are.
+const INSERT = `
+  with given as materialized (
+    select r.*, ($6::int[])[n] as topic_id, ($9::bigint[])[n] as variant
+    from unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[], $5::int[]) r (id, email, address, suppressed, n)),
+  recipients as (
+    insert into sm.recipient (address, topic_id, variant, message_id)
+    select coalesce(address, email), topic_id, case when variant < 0 then -id else variant end, id from given)
+  insert into sm.message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state, created_at)
+  select id, topic_id, ($7::bigint[])[n], ($8::bigint[])[n], email, '[]', ($10::smallint[])[n], ($11::bigint[])[n],
+    case when suppressed then 'suppressed' else 'pending' end, $12::bigint
+  from given`;

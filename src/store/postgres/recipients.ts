@@ -1,0 +1,70 @@
+/** Keeps who is in which topic with which content (`recipient` in schema.ts), so that nobody gets a mail twice. */
+import { NO_TOPIC } from "../../message.ts";
+import { OWN_VARIANT } from "../rules/variant.ts";
+import type { Tx } from "./connection.ts";
+
+/** An address of a message of a request. */
+export interface Asked {
+  /** Lower-cased. */
+  address: string;
+  /** The index of the message among all messages of the batch. */
+  message: number;
+}
+
+/** What is known of an address of a request; addresses of which nothing is known are left out. */
+export interface Found {
+  /** The index of the address in what was asked. */
+  at: number;
+  /** The topic, when this address has this content in it already; null: it has not. */
+  topicId: number | null;
+  /** True: only a rehearsal suppressed it. False: it is really suppressed. Null: it is not suppressed. */
+  rehearsal: boolean | null;
+}
+
+/**
+ * Looks up whether the addresses are suppressed, and whether they have the contents of their messages in the topics of these names
+ * already. In the topic of messages without one nobody has anything.
+ */
+export async function findAddresses(
+  tx: Tx,
+  asked: readonly Asked[],
+  messages: readonly { topic: string; hash: string }[],
+): Promise<Found[]> {
+  if (asked.length === 0) return [];
+  return tx.query<Found>(FIND, [
+    asked.map(({ address }) => address),
+    asked.map(({ message }) => message + 1),
+    messages.map(({ topic }) => topic),
+    messages.map(({ hash }) => hash),
+    NO_TOPIC,
+  ]);
+}
+
+// What belongs to a message is read from arrays, by its number: for a join the planner would have to know how many there are.
+// Each look-up has a limit, so that no planner reads a whole table for it.
+const FIND = `
+  with message as materialized (
+    select array_agg(coalesce(t.id, 0) order by w.n) as topics, array_agg(coalesce(c.id, 0) order by w.n) as contents,
+      array_agg(coalesce(t.content_id, 0) order by w.n) as own
+    from unnest($3::text[], $4::text[]) with ordinality w (topic, hash, n)
+    left join lateral (select id, content_id from sm.topic where name = w.topic and w.topic <> $5 limit 1) t on true
+    left join lateral (select id from sm.content where hash = w.hash limit 1) c on true
+  )
+  select a.n::int - 1 as at, k.topic_id as "topicId", s.rehearsal
+  from unnest($1::text[], $2::int[]) with ordinality a (address, message, n)
+  cross join message m
+  left join lateral (
+    select topic_id from sm.recipient r
+    where r.address = a.address and r.topic_id = m.topics[a.message]
+      and r.variant = case m.own[a.message] when m.contents[a.message] then ${OWN_VARIANT} else m.contents[a.message] end
+    limit 1) h on m.topics[a.message] > 0 and m.contents[a.message] > 0
+  -- The content may have been the topic's own before it was replaced.
+  left join lateral (
+    select r.topic_id from sm.recipient r cross join lateral (select content_id from sm.message where id = r.message_id limit 1) x
+    where r.address = a.address and r.topic_id = m.topics[a.message] and r.variant = ${OWN_VARIANT}
+      and x.content_id = m.contents[a.message]
+    limit 1) o on m.topics[a.message] > 0 and m.contents[a.message] > 0
+      and m.own[a.message] <> m.contents[a.message] and h.topic_id is null
+  cross join lateral (select coalesce(h.topic_id, o.topic_id) as topic_id) k
+  left join lateral (select rehearsal from sm.suppression where address = a.address limit 1) s on true
+  where k.topic_id is not null or s.rehearsal is not null`;

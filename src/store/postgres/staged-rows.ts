@@ -1,0 +1,264 @@
+/**
+ * Keeps the rows of a list before they are added, in an unlogged table of its own, so that memory does not grow with the list.
+ *
+ * Rows are sent by COPY, one for each few megabytes. So a list that comes slowly, through a pipe that says nothing for hours, holds
+ * no statement and no transaction open: nobody waits for it, and vacuum is not held back by it. A COPY that ends half-way leaves
+ * nothing. What a crash of the server leaves of an unlogged table is empty, so whoever adds the rows counts them first.
+ */
+import { once } from "node:events";
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { pid } from "node:process";
+import type pg from "pg";
+import { from as copyFrom } from "pg-copy-streams";
+import { isAlive, thisMachine } from "../../machine.ts";
+import type { StagedRow } from "../rows.ts";
+import { type Job, patiently } from "./connection.ts";
+import { qualified } from "./names.ts";
+import { end } from "./pool.ts";
+import { isAway } from "./trouble.ts";
+
+/** One COPY takes so many characters. Two such batches at most are in memory: one being written, one being filled. */
+const BATCH = 1_000_000;
+/** A batch is handed to the socket in parts of so many bytes. */
+const PART = 65_536;
+/** A server that has not taken a batch after so long is gone. */
+const COPY_MS = 60_000;
+/** The process of a table on another machine says so often that it lives … */
+const RENEW_MS = 300_000;
+/** … and is taken for dead when it has not said so for this long. */
+const DEAD_MS = 3_600_000;
+
+/** The rows of one list. */
+export interface StagedRows {
+  /** The table, as statements name it. It has the columns id, address, email, fields and not_before. */
+  readonly table: string;
+  /** How many there are, also after `discard`. Their ids are 1, 2, … in the order they were added. */
+  readonly count: number;
+  /** Adds rows. They are in the table after `flush`. Rejects with the error of an earlier batch, too. */
+  add(rows: readonly StagedRow[]): Promise<void>;
+  /** Makes the table, and puts every row there. */
+  flush(): Promise<void>;
+  /** Drops the table. May be called again. What cannot be dropped now is left for the next list. */
+  discard(): Promise<void>;
+}
+
+/** The tables of lists that this process is staging. Another process with our number had others. */
+const ours = new Set<string>();
+
+/** Begins a list. Nothing is asked of the server before there are rows. */
+export function createStagedRows(job: Job): StagedRows {
+  const name = `staged_${randomBytes(8).toString("hex")}`;
+  const table = `sm.${name}`;
+  const line = createConnection(job, name);
+  let text = "";
+  let count = 0;
+  /** How many rows are in the table for certain. */
+  let written = 0;
+  let writing: Promise<void> = Promise.resolve();
+
+  /** One batch is written while the next one is filled. */
+  const send = async (): Promise<void> => {
+    await writing;
+    if (text === "") return;
+    const batch = text;
+    const [first, last] = [written + 1, count];
+    text = "";
+    writing = line.write(batch, first).then(() => void (written = last));
+    // The next call tells of it.
+    writing.catch(() => undefined);
+  };
+
+  return {
+    table,
+    get count() {
+      return count;
+    },
+    async add(rows) {
+      for (const row of rows) text += lineOf(row, ++count);
+      if (text.length >= BATCH) await send();
+    },
+    async flush() {
+      await send();
+      await writing;
+      await line.ready();
+    },
+    discard: () => line.close(),
+  };
+}
+
+/** A row in the text format of COPY. */
+function lineOf({ email, fields, notBefore }: StagedRow, id: number): string {
+  const address = email.toLowerCase();
+  // The address as given is kept only when it differs, because most lists are in lower case.
+  const given = address === email ? "\\N" : escaped(email);
+  return `${id}\t${escaped(address)}\t${given}\t${escaped(fields)}\t${notBefore}\n`;
+}
+
+// oxlint-disable-next-line no-control-regex
+const SPECIAL = /[\\\n\r\t\0]/;
+const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+function escaped(value: string): string {
+  if (!SPECIAL.test(value)) return value;
+  // Readers of lists and requests refuse it, so this is a mistake in the program.
+  if (value.includes("\0")) throw new Error(`a row holds the character NUL: ${JSON.stringify(value.slice(0, 100))}`);
+  return value.replaceAll(/[\\\n\r\t]/g, (character) => ESCAPES[character] ?? character);
+}
+
+/** The connection that a list comes in by, made when it is needed. Nothing of it outlives a statement, so a pooler may be in between. */
+function createConnection(job: Job, name: string) {
+  const { text: table } = qualified(`sm.${name}`, job.schema);
+  let client: pg.Client | null = null;
+  let isMade = false;
+  let isClosed = false;
+  /** True: a COPY may still be going on whose end we did not hear of. */
+  let isUnsure = false;
+  let renewal: NodeJS.Timeout | undefined;
+
+  const connected = async (): Promise<pg.Client> => {
+    const open = (client ??= await job.pool.extra());
+    if (isMade) return open;
+    await dropDead(job, open);
+    await make(job, open, name);
+    isMade = true;
+    ours.add(name);
+    renewal = setInterval(renew, RENEW_MS);
+    renewal.unref();
+    return open;
+  };
+  const lose = (): void => {
+    if (client !== null) end(client);
+    client = null;
+  };
+  const renew = (): void => {
+    client
+      ?.query(qualified("update sm.staging set renewed_at = $1 where name = $2", job.schema).text, [wall(job), name])
+      .catch(() => undefined);
+  };
+  const attempt = async <T>(work: (open: pg.Client) => Promise<T>): Promise<T> => {
+    try {
+      return await work(await connected());
+    } catch (error) {
+      if (isAway(error)) lose();
+      throw error;
+    }
+  };
+
+  return {
+    /** Makes the table. */
+    ready: () => patiently(job, () => attempt(() => Promise.resolve())),
+    /** Writes a batch whose first row has the id `first`, all of it or nothing. */
+    write: (batch: string, first: number): Promise<void> =>
+      patiently(job, () =>
+        attempt(async (open) => {
+          if (isUnsure) await removeFrom(open, table, first);
+          isUnsure = true;
+          await copy(open, table, batch);
+          isUnsure = false;
+        }),
+      ),
+    async close(): Promise<void> {
+      if (isClosed) return;
+      isClosed = true;
+      clearInterval(renewal);
+      if (isMade) await attempt((open) => drop(job, open, name)).catch(() => undefined);
+      ours.delete(name);
+      lose();
+    },
+  };
+}
+
+const wall = (job: Job): number => job.time.now().wall;
+
+async function make(job: Job, client: pg.Client, name: string): Promise<void> {
+  // An earlier attempt may have made it, unless we were told.
+  const { text } = qualified(
+    `create unlogged table if not exists sm.${name} (id bigint not null, address text collate "C" not null, email text,
+       fields text not null, not_before bigint not null) with (autovacuum_enabled = off)`,
+    job.schema,
+  );
+  await inTransaction(client, async () => {
+    await client.query(text);
+    await client.query(
+      qualified(
+        `insert into sm.staging (name, handle_token, host, pid, process_table, renewed_at)
+         values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
+        job.schema,
+      ).text,
+      [name, job.handle.token(), hostname(), pid, thisMachine().processTable, wall(job)],
+    );
+  });
+}
+
+async function copy(client: pg.Client, table: string, batch: string): Promise<void> {
+  const bytes = Buffer.from(batch);
+  const stream = client.query(copyFrom(`copy ${table} from stdin`));
+  // It may fail more than once: first by our limit, then because its connection is closed.
+  stream.on("error", () => undefined);
+  const done = once(stream, "finish");
+  done.catch(() => undefined);
+  const limit = setTimeout(() => stream.emit("error", new Error("timeout expired")), COPY_MS);
+  try {
+    for (let at = 0; at < bytes.length; at += PART) {
+      if (!stream.write(bytes.subarray(at, at + PART))) await Promise.race([once(stream, "drain"), done]);
+    }
+    stream.end();
+    await done;
+  } finally {
+    clearTimeout(limit);
+  }
+}
+
+/** A COPY whose end we did not hear of holds a lock on the table until it has ended. */
+async function removeFrom(client: pg.Client, table: string, first: number): Promise<void> {
+  await inTransaction(client, async () => {
+    await client.query(`lock table ${table} in access exclusive mode`);
+    await client.query(`delete from ${table} where id >= $1`, [first]);
+  });
+}
+
+async function inTransaction(client: pg.Client, work: () => Promise<void>): Promise<void> {
+  await client.query("begin; set local lock_timeout = '10s'; set local statement_timeout = 0");
+  try {
+    await work();
+    await client.query("commit");
+  } catch (error) {
+    await client.query("rollback").catch(() => undefined);
+    throw error;
+  }
+}
+
+interface StagingRow {
+  name: string;
+  pid: number;
+  process_table: string | null;
+  renewed_at: number;
+}
+
+/** Drops the tables of lists whose processes are gone. */
+async function dropDead(job: Job, client: pg.Client): Promise<void> {
+  const { text } = qualified("select name, pid, process_table, renewed_at from sm.staging", job.schema);
+  const { rows } = await client.query<StagingRow>(text);
+  for (const row of rows) {
+    if (!isDead(job, row) || !/^staged_[0-9a-f]{16}$/.test(row.name)) continue;
+    // Two processes may find it at once, and one of them is enough.
+    await drop(job, client, row.name).catch((error: unknown) => {
+      if (isAway(error)) throw error;
+    });
+  }
+}
+
+function isDead(job: Job, { name, pid: itsPid, process_table, renewed_at }: StagingRow): boolean {
+  if (process_table !== null && process_table === thisMachine().processTable)
+    return itsPid === pid ? !ours.has(name) : !isAlive(itsPid);
+  return wall(job) - renewed_at > DEAD_MS;
+}
+
+async function drop(job: Job, client: pg.Client, name: string): Promise<void> {
+  const { text } = qualified(`drop table if exists sm.${name}`, job.schema);
+  await inTransaction(client, async () => {
+    await client.query(text);
+    await client.query(qualified("delete from sm.staging where name = $1", job.schema).text, [name]);
+  });
+}

@@ -1,0 +1,92 @@
+/** Reads topics and their counters. */
+import { STATES, type Totals } from "../../message.ts";
+import { readCursor } from "../cursor.ts";
+import type { TopicRow } from "../rows.ts";
+import { EVENT_COUNTERS } from "../rules/event-counters.ts";
+import type { Topics } from "../store.ts";
+import { TOPIC } from "./admitting.ts";
+import { type Job, read, type Tx } from "./connection.ts";
+import { isStorable, topicIdOf } from "./topic-ids.ts";
+
+type TopicReader = Pick<
+  Topics,
+  "totals" | "topics" | "topicPage" | "countTopics" | "topicsWithAnswers" | "paused" | "topic" | "columns"
+>;
+
+const TOTAL = STATES.map((state) => `c.${state}`).join(" + ");
+
+/** The columns of a `TopicRow`. $1 is the time now. */
+const ROW = `t.name as topic, t.not_before as "notBefore", t.cancelled_at as "cancelledAt", t.endpoint,
+  case when t.paused_until is null or t.paused_until > $1 then t.paused_at end as "pausedAt",
+  case when t.paused_until > $1 then t.paused_until end as "pausedUntil",
+  t.called_at as "calledAt", t.afresh_at as "afreshAt", c.first_sent_at as "firstSentAt", c.last_sent_at as "lastSentAt",
+  t.reported_at as "reportedAt", t.tracks_opens as "tracksOpens", t.tracks_clicks as "tracksClicks",
+  c.reader_opens as "readerOpens", c.machine_opens as "machineOpens", c.clicks, ${TOTAL} as total,
+  ${[...STATES, ...EVENT_COUNTERS].map((name) => `c.${name}`).join(", ")}`;
+
+/** The topic of this name; null: there is none. `now` is in ms since the epoch. */
+export async function topicRow(query: Tx["query"], name: string, now: number): Promise<TopicRow | null> {
+  if (!isStorable(name)) return null;
+  const [row] = await query<TopicRow>(`select ${ROW} from ${TOPIC} where t.name = $2`, [now, name]);
+  return row ?? null;
+}
+
+/** Makes the part of the store that reads topics and their counters. */
+export function createTopicReader(job: Job): TopicReader {
+  const ask: Tx["query"] = (sql, values) => read(job, sql, values);
+  const rows = (rest: string, ...values: unknown[]) =>
+    ask<TopicRow>(`select ${ROW} from ${TOPIC} ${rest}`, [job.time.now().wall, ...values]);
+  return {
+    totals: async (topic) => totalsOf(ask, topic === null ? null : await topicIdOf(ask, topic, job.name)),
+    topics: () => rows("order by t.id"),
+    topicPage: (page) => topicPage(ask, page, job.time.now().wall),
+    async countTopics() {
+      const [row] = await ask<{ count: number }>("select count(*)::int8 as count from sm.topic");
+      return row?.count ?? 0;
+    },
+    topicsWithAnswers: (answers) =>
+      rows("where c.pending > 0 and c.delivered + c.bounced_permanent >= $2 order by t.id", Math.ceil(answers)),
+    topic: (name) => topicRow(ask, name, job.time.now().wall),
+    paused: () =>
+      rows("where t.paused_at is not null and (t.paused_until is null or t.paused_until > $1) order by t.id"),
+    async columns(topic) {
+      const lists = await ask<{ columns: string }>(
+        "select columns from sm.ingest where topic_id = $1 group by columns order by min(id)",
+        [await topicIdOf(ask, topic, job.name)],
+      );
+      return [...new Set(lists.flatMap(({ columns }) => JSON.parse(columns) as string[]))];
+    },
+  };
+}
+
+/** Sums over the counters, as there is no row of totals that all writers would have to share. 100,000 topics take some hundredths of a second. */
+async function totalsOf(ask: Tx["query"], topicId: number | null): Promise<Totals> {
+  const sums = STATES.map((state) => `coalesce(sum(c.${state}), 0)::int8 as ${state}`).join(", ");
+  const [row] = await ask<Totals>(
+    `select coalesce(sum(${TOTAL}), 0)::int8 as total, ${sums} from sm.topic_count c
+     ${topicId === null ? "" : "where c.topic_id = $1"}`,
+    topicId === null ? [] : [topicId],
+  );
+  if (row === undefined) throw new Error("no totals");
+  return row;
+}
+
+/** Pages go along the ids, which topics get in the order in which they are made. */
+async function topicPage(
+  ask: Tx["query"],
+  { order, after, limit }: Parameters<Topics["topicPage"]>[0],
+  now: number,
+): ReturnType<Topics["topicPage"]> {
+  const isOldest = order === "oldest first";
+  const from = after === null ? null : Number(readCursor(after, /^(\d{1,9})$/)[0]);
+  const found = await ask<TopicRow & { id: number }>(
+    `select t.id, ${ROW} from ${TOPIC} where ${isOldest ? "t.id > $2" : "t.id < $2"}
+     order by t.id ${isOldest ? "" : "desc"} limit $3`,
+    [now, from ?? (isOldest ? 0 : MOST_ID), limit + 1],
+  );
+  const rows = found.slice(0, limit).map(({ id: _id, ...row }) => row);
+  return { rows, next: found.length > limit ? String(found[limit - 1]?.id) : null };
+}
+
+/** The largest number that the column takes. */
+const MOST_ID = 2_147_483_647;

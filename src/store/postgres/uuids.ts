@@ -1,0 +1,52 @@
+/** Keeps the uuids that clients gave to messages (`accepted_uuid` in schema.ts), for good, because a repeat may come any time. */
+import type { ExportedMessage } from "../rows.ts";
+import { type Job, read, type Tx } from "./connection.ts";
+import { storable } from "./storable.ts";
+
+/** Which of the uuids were accepted before. True: what came with it was only rehearsed. */
+export async function findUuids(query: Tx["query"], uuids: readonly string[]): Promise<Map<string, boolean>> {
+  if (uuids.length === 0) return new Map();
+  const rows = await query<{ uuid: string; rehearsed: boolean }>(
+    `select w.uuid, coalesce(t.endpoint = 'sandbox', false) as rehearsed from unnest($1::text[]) w (uuid)
+     cross join lateral (select message_id from sm.accepted_uuid where uuid = w.uuid limit 1) a
+     left join lateral (select topic_id from sm.message where id = a.message_id limit 1) m on true
+     left join lateral (select endpoint from sm.topic where id = m.topic_id limit 1) t on true`,
+    [uuids],
+  );
+  return new Map(rows.map(({ uuid, rehearsed }) => [uuid, rehearsed]));
+}
+
+/** The first and the last message made for a uuid; null: all its addresses were duplicates. */
+export type UuidRange = { first: number; last: number } | null;
+
+/** Keeps uuids. A message that was only rehearsed gives its uuid up. */
+export async function keepUuids(tx: Tx, kept: ReadonlyMap<string, UuidRange>): Promise<void> {
+  if (kept.size === 0) return;
+  const ranges = [...kept.values()];
+  await tx.run(
+    `insert into sm.accepted_uuid (uuid, message_id, last_message_id, accepted_at)
+     select uuid, first_id, last_id, $4::bigint from unnest($1::text[], $2::bigint[], $3::bigint[]) w (uuid, first_id, last_id)
+     on conflict (uuid) do update set message_id = excluded.message_id, last_message_id = excluded.last_message_id,
+       accepted_at = excluded.accepted_at`,
+    [
+      [...kept.keys()],
+      ranges.map((each) => each?.first ?? null),
+      ranges.map((each) => each?.last ?? null),
+      tx.now.wall,
+    ],
+  );
+}
+
+/** What became of the first message with this uuid; null: there is none. */
+export async function acceptedMessage(
+  job: Job,
+  uuid: string,
+): Promise<Pick<ExportedMessage, "state" | "sesMessageId" | "error"> | null> {
+  const [found] = await read<Pick<ExportedMessage, "state" | "sesMessageId" | "error">>(
+    job,
+    `select m.state, m.ses_message_id as "sesMessageId", m.error
+     from sm.accepted_uuid a join sm.message m on m.id = a.message_id where a.uuid = $1`,
+    [storable(uuid)],
+  );
+  return found ?? null;
+}
