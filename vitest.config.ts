@@ -1,4 +1,6 @@
 import { defineConfig } from "vitest/config";
+import { EXCLUDED, ON_SERVER } from "./test/support/on-server/left-out.ts";
+import { serversAreRequired, whyNoServers } from "./test/support/servers.ts";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** What takes longest, longest first: begun last, it would keep one worker busy while the others have nothing left to do. */
@@ -13,6 +15,7 @@ const LONG = [
   "process/serve-kill",
   "queue/sqs",
   "store/sqlite/",
+  "store/postgres/",
   "readme",
   "process/",
   "serve/dashboard-views",
@@ -39,6 +42,17 @@ const SHARING = [
   "test/{check,feedback,terminal,time,tracking}/**/*.test.ts",
 ];
 
+/** Tests of commands and processes once more, with their jobs on a PostgreSQL server. */
+const onServer = {
+  extends: true as const,
+  test: {
+    name: "on a server",
+    include: ON_SERVER,
+    exclude: EXCLUDED,
+    setupFiles: ["test/support/on-server/setup.ts"],
+  },
+};
+
 export default defineConfig({
   test: {
     // We know, and support Node 20; the warning would fill the log. The zone is that of the processes that tests start.
@@ -56,6 +70,7 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: "sharing", include: SHARING, isolate: false } },
       { extends: true, test: { name: "alone", include: ["test/**/*.test.ts"], exclude: SHARING } },
+      ...(serversAreRequired() || whyNoServers(["postgres"]) === null ? [onServer] : []),
     ],
   },
 });

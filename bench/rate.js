@@ -1,13 +1,20 @@
-// Rate precision at the receiver: most in any sliding second, and the mean, for one and four processes on one job file.
+// Rate precision at the receiver: most in any sliding second, and the mean, for several processes on one job: a file, or a server.
+import { withPostgres } from "./postgres-server.js";
 import { cli, machine, precision, receiver, scratch, writeCampaign } from "./support.js";
 
-export async function run([rates = "14,100,400,1000", processes = "1,4", seconds = "12"]) {
+export async function run([rates = "14,100,400,1000", processes = "1,4", seconds = "12", store = "sqlite"]) {
+  if (store === "postgres") await withPostgres(({ url }) => measure(rates, processes, seconds, url));
+  else await measure(rates, processes, seconds, null);
+}
+
+async function measure(rates, processes, seconds, url) {
+  let jobs = 0;
   const far = await receiver({ latencyMs: 20 });
   for (const rate of rates.split(",").map(Number)) {
     for (const hands of processes.split(",").map(Number)) {
       await scratch(async (folder) => {
-        const env = { AWS_ENDPOINT_URL_SESV2: far.url };
-        const db = `${folder}/job.db`;
+        const env = { AWS_ENDPOINT_URL_SESV2: far.url, SES_MAIL_DB_SCHEMA: `rate_${++jobs}` };
+        const db = url ?? `${folder}/job.db`;
         const csv = await writeCampaign(folder, Math.ceil(rate * Number(seconds)), { htmlBytes: 2_000 });
         await cli(["import", csv, "--db", db], { env });
         await Promise.all(

@@ -12,6 +12,9 @@ const SUPPORT = new Set([
   "bare-accept.js",
   "naive-import.js",
   "naive-ingest.js",
+  "postgres-neighbour.js",
+  "postgres-server.js",
+  "postgres-turner.js",
 ]);
 const names = readdirSync(new URL(".", import.meta.url))
   .filter((file) => file.endsWith(".js") && !SUPPORT.has(file))

@@ -1,6 +1,5 @@
 /** The program: the list of its commands, and the one place that turns an error into a message and an exit code. */
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { type Command, CommanderError } from "commander";
 import { addBackup } from "./commands/backup.ts";
 import { addCancel } from "./commands/cancel.ts";
@@ -25,6 +24,8 @@ import { addServe } from "./commands/serve.ts";
 import { addStats } from "./commands/stats.ts";
 import { addSuppress } from "./commands/suppress.ts";
 import { addTopics } from "./commands/topics.ts";
+import { addWork } from "./commands/work.ts";
+import { addWorkers } from "./commands/workers.ts";
 import { dropEmptySettings, loadDotenv } from "./dotenv.ts";
 import { EXIT, exitCodeOf, InterruptedError, StoppedError, UserError } from "./errors.ts";
 import { type Io, stamp } from "./io.ts";
@@ -32,6 +33,7 @@ import { resultWritten, surviveClosedPipes } from "./terminal/pipes.ts";
 import { printable } from "./printable.ts";
 import type { Globals } from "./work/context.ts";
 import { createContext, type OwnedContext } from "./work/create-context.ts";
+import { locate } from "./work/location.ts";
 
 /** The commands under the headings of `ses-mail --help`. */
 const COMMANDS: readonly [heading: string, commands: readonly AddCommand[]][] = [
@@ -39,7 +41,7 @@ const COMMANDS: readonly [heading: string, commands: readonly AddCommand[]][] = 
   ["Before you send:", [addPreview, addCheck, addSandbox]],
   ["See what became of it:", [addTopics, addStats, addExport, addReport]],
   ["Bounces, complaints, unsubscriptions:", [addIngestEvents, addSuppress]],
-  ["For programs:", [addServe, addKey]],
+  ["For programs:", [addServe, addWork, addWorkers, addKey]],
   ["Other:", [addBackup, addCopy, addCompletion]],
 ];
 
@@ -94,7 +96,7 @@ function createCommands(io: Io, run: Run): Command {
       const command = args.at(-1) as Command;
       settleSwitches(command, io.env);
       const options = args.at(-2) as Options;
-      run.context = await createContext(io, globalsOf(program, io), version);
+      run.context = await createContext(io, globalsOf(program, io, command), version);
       run.exitCode = await work(run.context, options, command.args);
     };
   for (const [heading, commands] of COMMANDS) {
@@ -105,15 +107,24 @@ function createCommands(io: Io, run: Run): Command {
   return program;
 }
 
-function globalsOf(program: Command, io: Io): Globals {
+/** Commands that run as a service, and find their database as services do. */
+const SERVICES = new Set(["serve", "work"]);
+
+function globalsOf(program: Command, io: Io, command: Command): Globals {
   const flags = program.opts<Partial<Globals> & { db: string; color: boolean }>();
   return {
-    db: resolve(io.cwd, flags.db),
+    db: locate(io, { db: flags.db, source: sourceOf(program), readsDatabaseUrl: SERVICES.has(command.name()) }),
     json: flags.json ?? false,
     quiet: flags.quiet ?? false,
     verbose: flags.verbose ?? false,
     color: flags.color,
   };
+}
+
+function sourceOf(program: Command): "cli" | "env" | "default" {
+  const source = program.getOptionValueSource("db");
+  if (source === "cli") return "cli";
+  return source === "env" ? "env" : "default";
 }
 
 /** Writes one line for an error the user can mend, and a stack trace for a bug. Returns the exit code. */

@@ -1,6 +1,6 @@
 /**
  * The errors that `main` knows. `UserError` is one line for the user. `StoppedError` is too, and the work can be
- * resumed. `InterruptedError` comes from a signal. Any other error is a bug, shown with its stack trace and a request
+ * resumed; `AwayError` is one of them. `InterruptedError` comes from a signal. Any other error is a bug, shown with its stack trace and a request
  * to report it.
  */
 
@@ -38,6 +38,14 @@ export class StoppedError extends Error {
     super(message);
     this.hint = hint;
   }
+}
+
+/**
+ * The store cannot be reached for now, and may be back by itself: a server that restarts, a network that is down. Nothing was
+ * changed. Who can wait tries again; for all others it is a `StoppedError`.
+ */
+export class AwayError extends StoppedError {
+  override name = "AwayError";
 }
 
 /** A signal came before anything was changed. Exit code 130 or 143. */

@@ -200,6 +200,7 @@ test.each([
 test.each([
   ["sandbox", ["sandbox", "--port", "0", "--no-outbox"], /listening on/],
   ["serve", ["serve", "--port", "0", "--sandbox"], /listening on/],
+  ["work", ["work", "--sandbox"], /working on/],
 ])(
   "%s, ended by a signal, leaves nothing behind",
   async (_name, args, ready) => {

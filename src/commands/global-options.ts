@@ -26,7 +26,11 @@ export function createProgram(io: Io, version: string): Command {
   return new Program("ses-mail", io.env)
     .description("Bulk mail through Amazon SES: everybody on the list once, never over the rate, whatever crashes.")
     .version(version, "-V, --version")
-    .addOption(new Option("--db <file>", "job file").env("SES_MAIL_DB").default("ses-mail.db"))
+    .addOption(
+      new Option("--db <file>", "job file, or PostgreSQL: postgres://user@host/database")
+        .env("SES_MAIL_DB")
+        .default("ses-mail.db"),
+    )
     .option("--json", "write one JSON document to stdout, and nothing else")
     .option("-q, --quiet", "say nothing when all is well")
     .option("-v, --verbose", "more on stderr")

@@ -11,7 +11,7 @@ Also read: SES_MAIL_SNS_RAW_SECRET (password of raw SNS deliveries), SES_MAIL_SE
 export const addServe: AddCommand = (program, act) => {
   const command = program
     .command("serve")
-    .description("run the gateway: HTTP API, dashboard, SNS webhook and tracking over the job file; send what is due")
+    .description("run the gateway: HTTP API, dashboard, SNS webhook, tracking; send what is due")
     .optionsGroup(GROUPS.first)
     .option("--sandbox", "rehearse: send to a local SES; no AWS account needed, mails land in ses-mail-outbox/")
     .addOption(setting("--port <n>", "PORT", "port; 0 picks a free one").default("8080"))

@@ -1,6 +1,7 @@
 /** One burst of sending: turn after turn until nothing is left or something stops it. */
-import { InterruptedError, StoppedError } from "../errors.ts";
+import { AwayError, InterruptedError, StoppedError } from "../errors.ts";
 import type { Clock } from "../time/clock.ts";
+import type { Absence } from "./absence.ts";
 import type { Call, Flight } from "./flight.ts";
 import type { Hands } from "./hands.ts";
 import type { Deliver } from "./outcome.ts";
@@ -15,10 +16,12 @@ import { instantOf } from "./validity.ts";
 const HEARTBEAT_MS = 1_000;
 /** The pause between two attempts to write answers to a source that cannot be written to. */
 const WRITE_RETRY_MS = 1_000;
+/** The pause between two attempts to reach a source that is away. It has to be noticed soon when it is back. */
+const AWAY_RETRY_MS = 1_000;
 /** How often the caller is asked whether sending may go on. */
 const CHECKPOINT_MS = 2_000;
 
-/** What a burst works with. Flight, hands and sleeper outlive it. */
+/** What a burst works with. Flight, hands, sleeper and absence outlive it. */
 export interface BurstParts {
   source: Source;
   deliver: Pick<Deliver, "isFull">;
@@ -29,6 +32,7 @@ export interface BurstParts {
   flight: Flight;
   hands: Hands;
   sleeper: Sleeper;
+  absence: Absence;
   /** Called after each turn with the rate in force (recipients per second). */
   onTurn: (perSecond: number) => void;
 }
@@ -44,6 +48,8 @@ export class Burst {
   /** When the caller was last asked (monotonic ms). */
   #checkedAt = -Infinity;
   #unwritableSince: number | null = null;
+  /** When a burst that never gives up by itself was stopped while the source was away (monotonic ms). */
+  #stoppedAwayAt: number | null = null;
   /** What the checkpoint or a call threw. It is thrown again once every answer is written. */
   #failed: { error: unknown } | null = null;
 
@@ -55,7 +61,9 @@ export class Burst {
   /**
    * Sends all messages of the scope that are due, and those that fall due again after a passing failure. When it resolves,
    * nothing is in flight and every answer is written.
-   * @throws StoppedError when answers could not be written for longer than `Source.patienceMs`. The flight still has them.
+   * While the source is away nothing is claimed, and the burst goes on when it is back.
+   * @throws StoppedError when answers could not be written for longer than `Source.patienceMs`; the flight still has them. And, in a
+   * loop that ends or has been stopped, when the source was away for longer than that.
    * @throws whatever the checkpoint or a call threw, once nothing is in flight.
    */
   async send(): Promise<SendResult> {
@@ -92,6 +100,8 @@ export class Burst {
       const objection = await options.checkpoint();
       if (objection) steering.stop("halted", objection);
     } catch (error) {
+      // The next turn says so, too, and is taken again until the source is back.
+      if (error instanceof AwayError) return;
       // Calls may be in flight, and their answers have to be written first.
       this.#failed = { error };
       steering.stop("halted", { reason: String(error), hint: null });
@@ -112,7 +122,7 @@ export class Burst {
   }
 
   async #turn(room: number): Promise<Taken> {
-    const { source, options, rate, flight, steering, sleeper } = this.#parts;
+    const { source, options, rate, flight, steering, sleeper, absence } = this.#parts;
     sleeper.listen();
     const calledAt = instantOf(this.#clock);
     this.#turnAt = calledAt.monotonic;
@@ -126,6 +136,7 @@ export class Burst {
       const turn = await source.turn({ settlements, room, perSecond, withinMs, scope, departed, throttledAgoMs });
       flight.written(report);
       this.#unwritableSince = null;
+      absence.end();
       if (room > 0 && turn.drained) steering.drained(calledAt.monotonic);
       steering.written(settlements);
       return { ...turn, calls: flight.board(turn, calledAt) };
@@ -133,6 +144,8 @@ export class Burst {
       flight.keep(report);
       // A signal ended a wait for another process. It has also stopped the run: what is in flight is still awaited.
       if (error instanceof InterruptedError && settlements.length === 0) return this.#skipped();
+      if (error instanceof AwayError) return this.#waitForReturn(error);
+      absence.end();
       if (!(error instanceof StoppedError)) throw error;
       return this.#sitOut(error);
     }
@@ -152,6 +165,28 @@ export class Burst {
     // A turn that claims nothing may be able to write what one that claims could not.
     if (flight.answers > 0) await this.#clock.sleep(WRITE_RETRY_MS, hardSignal);
     return this.#skipped();
+  }
+
+  /** The source is away: make no calls, keep the answers, and take the turn again soon. It says nothing about the mail. */
+  async #waitForReturn(error: AwayError): Promise<Taken> {
+    const { options, flight, steering, absence } = this.#parts;
+    const { hardSignal } = options.io;
+    absence.begin();
+    const given = options.whenDrained === "end" ? flight.answers : 0;
+    if (this.#isTiredOfWaiting() || hardSignal.aborted) throw withLosses(error, given);
+    const mayEnd = steering.isStopped() && flight.isEmpty();
+    if (!mayEnd) await this.#clock.sleep(AWAY_RETRY_MS, hardSignal);
+    return this.#skipped();
+  }
+
+  /** A loop that waits for mail waits for its source, too, until it is stopped. */
+  #isTiredOfWaiting(): boolean {
+    const { options, source, absence } = this.#parts;
+    const awayMs = absence.ms() ?? 0;
+    if (options.whenDrained === "end") return awayMs > source.patienceMs;
+    if (!options.io.signal.aborted) return false;
+    this.#stoppedAwayAt ??= this.#now();
+    return this.#now() - this.#stoppedAwayAt > source.patienceMs;
   }
 
   #skipped(): Taken {

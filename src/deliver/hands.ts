@@ -1,7 +1,8 @@
 /** The hands of a process: they make the calls, as many at once as allowed. */
 import pLimit from "p-limit";
+import { AwayError } from "../errors.ts";
 import type { Call, Flight } from "./flight.ts";
-import { BROKEN, type Deliver, type Outcome, STOPPED, WITHHELD } from "./outcome.ts";
+import { BROKEN, type Deliver, type Outcome, STOPPED, UNREAD, WITHHELD } from "./outcome.ts";
 import type { Claim, Settlement } from "./source.ts";
 
 /** What the hands work with. */
@@ -47,10 +48,17 @@ export class Hands {
     try {
       this.#end(call, isValid() ? await deliver(claim, onDeparted, isValid) : WITHHELD);
     } catch (error) {
+      if (error instanceof AwayError && call.leftAt === null) return this.#unread(call);
       this.#failure ??= { error };
       this.#end(call, call.leftAt === null ? BROKEN : { kind: "in_doubt", reason: "ses-mail failed during the call" });
     }
     wake();
+  }
+
+  /** The next turn notices by itself that the store is away. */
+  #unread(call: Call): void {
+    this.#end(call, UNREAD);
+    this.#options.wake();
   }
 
   #end(call: Call, outcome: Outcome): void {

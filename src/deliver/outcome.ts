@@ -31,6 +31,9 @@ export const WITHHELD: Outcome = {
 /** The outcome of a claim that came when sending had stopped. */
 export const STOPPED: Outcome = { kind: "withheld", reason: "not handed to SES: sending was stopped" };
 
+/** The outcome of a claim whose mail could not be made, because the store went away. */
+export const UNREAD: Outcome = { kind: "withheld", reason: "not handed to SES: its content could not be read" };
+
 /** The outcome of a call that a bug of ours ended before it left. */
 export const BROKEN: Outcome = { kind: "withheld", reason: "not handed to SES: ses-mail failed" };
 
@@ -38,8 +41,8 @@ export const BROKEN: Outcome = { kind: "withheld", reason: "not handed to SES: s
 export interface Deliver {
   /**
    * Hands one message to SES, and calls `onDeparted` when the request goes on the wire. It asks `isValid` right before the call,
-   * after everything that may have to wait; when that says false, no call is made and the outcome is `WITHHELD`. Rejects only
-   * for a bug.
+   * after everything that may have to wait; when that says false, no call is made and the outcome is `WITHHELD`. Rejects
+   * with AwayError when the store cannot be asked for the mail, and else only for a bug.
    */
   (claim: Claim, onDeparted: () => void, isValid: () => boolean): Promise<Outcome>;
   /** True while messages wait for memory, so that claiming more is useless. Not set: messages never wait for memory. */

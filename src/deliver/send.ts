@@ -4,7 +4,8 @@
  *
  * Turns come in bursts (`burst.ts`). The calls in flight and the status that people see outlive a burst.
  */
-import { InterruptedError, StoppedError, UserError } from "../errors.ts";
+import { AwayError, InterruptedError, StoppedError, UserError } from "../errors.ts";
+import { Absence } from "./absence.ts";
 import { Burst } from "./burst.ts";
 import { Flight } from "./flight.ts";
 import { Hands } from "./hands.ts";
@@ -27,6 +28,10 @@ const HALTED_MS = 30_000;
 const STORE_SILENCE_MS = 4_000;
 /** After so long without anything to send, what kept us from sending then says nothing any more. */
 const FORGET_MS = 300_000;
+/** A source that is away is looked for so often. */
+const AWAY_MS = 1_000;
+/** Without a turn for so long, one is taken to renew the lease: others would not count us among the live. */
+const ATTEND_MS = 15_000;
 /** A source that cannot be written to (disk full) is tried again sooner, because people make room quickly. */
 const UNWRITABLE_MS = 5_000;
 
@@ -46,8 +51,11 @@ class Loop implements SendLoop {
   readonly #sleeper: Sleeper;
   readonly #hands: Hands;
   readonly #troubles = new Troubles();
-  /** When a burst ended last (monotonic ms). */
+  readonly #absence: Absence;
+  /** When a burst that sent something, or tried to, ended last (monotonic ms). */
   #endedAt = 0;
+  /** When a burst began last (monotonic ms). */
+  #attendedAt = -Infinity;
   /** That of the current burst, or of the last one: an answer may come after its burst has ended. */
   #steering: Steering;
   #listener: SendListener = { onNotice: () => undefined };
@@ -58,6 +66,7 @@ class Loop implements SendLoop {
     this.#deliver = deliver;
     this.#options = options;
     this.#status = new Status(options.rate().perSecond);
+    this.#absence = new Absence(clock, source.name);
     this.#flight = new Flight(clock);
     this.#sleeper = createSleeper(clock);
     this.#steering = this.#newSteering();
@@ -83,11 +92,13 @@ class Loop implements SendLoop {
     this.#listener = listener;
     const { signal, hardSignal } = this.#options.io;
     const onSignal = () => this.#interrupt();
+    const endHearing = this.#source.onChange?.(() => this.#sleeper.wake());
     signal.addEventListener("abort", onSignal);
     hardSignal.addEventListener("abort", onSignal);
     try {
       return this.#options.whenDrained === "end" ? await this.#sendBurst() : await this.#keepSending();
     } finally {
+      endHearing?.();
       signal.removeEventListener("abort", onSignal);
       hardSignal.removeEventListener("abort", onSignal);
       this.#status.stopped();
@@ -107,7 +118,8 @@ class Loop implements SendLoop {
         if (error instanceof InterruptedError && this.#flight.answers === 0) continue;
         if (!(error instanceof StoppedError || error instanceof UserError)) throw error;
         if (signal.aborted) break;
-        await this.#halted({ reason: error.message, hint: error.hint }, UNWRITABLE_MS);
+        if (error instanceof AwayError) await this.#waitForReturn();
+        else await this.#halted({ reason: error.message, hint: error.hint }, UNWRITABLE_MS);
       }
     }
     this.#steering.stop("interrupted", this.#interruption());
@@ -124,7 +136,9 @@ class Loop implements SendLoop {
     // A held topic may be released, and while nothing is sent only this call finds out.
     if (scope.held?.size) await checkpoint();
     const nextMs = await this.#source.nextDueInMs({ ...scope });
+    this.#absence.end();
     if (nextMs !== 0) this.#rest();
+    if (this.#options.io.clock.monotonic() - this.#attendedAt >= ATTEND_MS) return 0;
     return nextMs === 0 ? 0 : Math.max(1, Math.min(LOOK_MS, nextMs ?? LOOK_MS));
   }
 
@@ -141,6 +155,7 @@ class Loop implements SendLoop {
     await new Promise((resolve) => setImmediate(resolve));
     this.#steering = this.#newSteering();
     if (io.signal.aborted) this.#interrupt();
+    this.#attendedAt = io.clock.monotonic();
     this.#status.begin(this.#run.sent);
     const burst = new Burst({
       source: this.#source,
@@ -151,13 +166,18 @@ class Loop implements SendLoop {
       flight: this.#flight,
       hands: this.#hands,
       sleeper: this.#sleeper,
+      absence: this.#absence,
       onTurn: (perSecond) => this.#report(perSecond),
     });
+    // A burst that only renewed the lease says nothing about the mail.
+    let endedAt = io.clock.monotonic();
     try {
-      return await burst.send();
+      const result = await burst.send();
+      endedAt = result.outcome === "nothing_to_send" ? this.#endedAt : io.clock.monotonic();
+      return result;
     } finally {
       this.#status.end();
-      this.#endedAt = this.#options.io.clock.monotonic();
+      this.#endedAt = endedAt;
     }
   }
 
@@ -174,7 +194,9 @@ class Loop implements SendLoop {
   }
 
   #progress(perSecond: number, hold: string | null): void {
-    const trouble = this.#troubles.text(this.#options.io.clock.monotonic(), this.#flight.waitingMs());
+    const { clock } = this.#options.io;
+    const trouble =
+      this.#absence.text(this.#flight.answers) ?? this.#troubles.text(clock.monotonic(), this.#flight.waitingMs());
     this.#status.progress({ perSecond, sent: this.#run.sent, hold, trouble }, this.#listener);
   }
 
@@ -183,6 +205,14 @@ class Loop implements SendLoop {
     if (outcome === "halted") await this.#halted({ reason: reason ?? "", hint }, HALTED_MS);
     // Another process was quicker, or the recipient cap postponed what was due.
     if (outcome === "nothing_to_send") await this.#sleeper.sleep(BEATEN_MS);
+  }
+
+  /** The source is away, and nothing is in flight. */
+  async #waitForReturn(): Promise<void> {
+    const { signal, clock } = this.#options.io;
+    this.#absence.begin();
+    this.#progress(this.#status.show(this.#run).perSecond, null);
+    await clock.sleep(AWAY_MS, signal);
   }
 
   async #halted(halt: Halt, waitMs: number): Promise<void> {
@@ -204,6 +234,12 @@ class Loop implements SendLoop {
     if (waiting > 0 && !hardSignal.aborted) {
       this.#listener.onNotice(
         `Waiting for ${waiting} answer${waiting === 1 ? "" : "s"} of SES; interrupt again to leave at once.`,
+      );
+    }
+    const { answers } = this.#flight;
+    if (answers > 0 && this.#absence.ms() !== null && !hardSignal.aborted) {
+      this.#listener.onNotice(
+        `Waiting for ${this.#source.name}, to write ${answers === 1 ? "1 answer" : `${answers} answers`} of SES; interrupt again to leave at once.`,
       );
     }
     this.#sleeper.wake();

@@ -104,11 +104,15 @@ export interface Outlook {
   nextDueInMs: number | null;
 }
 
-/** Where the loop gets messages from, and where it writes answers. */
+/** Where the loop gets messages from, and where it writes answers. Any method may reject with AwayError. */
 export interface Source {
+  /** What people call it, such as `the job file /mail/ses-mail.db`. It holds no password. */
+  readonly name: string;
   /**
    * Writes the answers, and claims as many messages as `room` and the rate allow, in one durable transaction. Resolves after
-   * the commit.
+   * the commit. The turn also renews the lease of this handle, with `room` 0, too.
+   * @throws AwayError when the source cannot be reached. Whether the turn was taken is found out by the next one: it writes no answer
+   * twice, and puts back what one that was taken had claimed.
    * @throws StoppedError when the source cannot be written to for now. Nothing is written then, and the caller keeps the answers.
    */
   turn(request: TurnRequest): Promise<Turn>;
@@ -121,6 +125,14 @@ export interface Source {
   nextDueInMs(scope: Scope): Promise<number | null>;
   /** Counts what waits. It is for people; the loop asks `nextDueInMs`. */
   outlook(scope: Scope): Promise<Outlook>;
-  /** How long (ms) a caller keeps answers and tries to write them again while the source cannot be written to. */
+  /**
+   * How long (ms) a caller keeps answers and tries to write them again while the source cannot be written to, and how long one that
+   * is away is waited for.
+   */
   readonly patienceMs: number;
+  /**
+   * Calls `hear` when something may be due that others added. It is only a hint: what is not heard is found by looking. Returns
+   * what ends it. Not set: the source cannot tell.
+   */
+  onChange?(hear: () => void): () => void;
 }

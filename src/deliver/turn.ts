@@ -70,6 +70,12 @@ export function spend({ asked, now, pace, most, wanted }: Allowance, found: Foun
   };
 }
 
+/** The rate in force at `now`, in recipients per second: the one asked for, or less after throttling. */
+export function rateInForce(kept: Pace, perSecond: number, now: number): number {
+  const asked = { perSecond, room: 0, shifts: [], withinMs: 0, throttledAt: null };
+  return spend(allow(kept, asked, now), { count: 0, cutShort: false }).perSecond;
+}
+
 /** When the calls of one turn were counted, and until when they may leave. */
 interface Counted {
   at: number;

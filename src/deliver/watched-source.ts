@@ -21,6 +21,8 @@ export function watched(source: Source, clock: Clock): WatchedSource {
     }
   };
   return {
+    name: source.name,
+    ...(source.onChange && { onChange: (hear: () => void) => source.onChange?.(hear) ?? (() => undefined) }),
     patienceMs: source.patienceMs,
     turn: (request) => watch(() => source.turn(request)),
     recover: () => watch(() => source.recover()),

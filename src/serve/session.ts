@@ -47,7 +47,7 @@ function createSessions({ store, clock }: { store: Keys; clock: Clock }, keys: F
    */
   const sign = async (claims: string, { digest }: KnownKey): Promise<Buffer> => {
     const [secret] = await store.signingKeys();
-    if (secret === undefined) throw new Error("the job file has no signing key");
+    if (secret === undefined) throw new Error("the store has no signing key");
     const key = Buffer.from(hkdfSync("sha256", secret, digest, "ses-mail session", 32));
     return createHmac("sha256", key).update(claims).digest();
   };

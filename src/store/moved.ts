@@ -1,6 +1,7 @@
 /** Says where a job goes on that was copied to another store, and which copies cannot be used. */
 import { StoppedError, UserError } from "../errors.ts";
 import { shellWord } from "../shell.ts";
+import { isServer } from "./address.ts";
 import { shortTime } from "../time/short.ts";
 
 /** What a store keeps of copies of its job. */
@@ -43,16 +44,16 @@ export function checkOpened(place: Place, marks: Marks, toRead: boolean): string
 
 function reason({ name, location }: Place, marks: Marks): [message: string, hint: string] | null {
   const { movedTo, movedAt, copyOf, copyId } = marks;
-  const here = shellWord(location);
+  const here = shellPlace(location);
   if (copyOf !== null && copyId === null)
     return [`${name} is a copy of ${copyOf} that was taken back`, `work on ${copyOf}, and remove this copy`];
   if (copyOf !== null)
     return [
       `${name} is a copy of ${copyOf} that is not finished`,
-      `finish it: ses-mail copy ${shellWord(copyOf)} ${here}; or take it back: ses-mail copy --undo ${shellWord(copyOf)}`,
+      `finish it: ses-mail copy ${shellPlace(copyOf)} ${here}; or take it back: ses-mail copy --undo ${shellPlace(copyOf)}`,
     ];
   if (movedTo === null) return null;
-  const there = shellWord(movedTo);
+  const there = shellPlace(movedTo);
   if (movedAt === null)
     return [
       `${name} is being copied to ${movedTo}, and only answers questions`,
@@ -61,6 +62,36 @@ function reason({ name, location }: Place, marks: Marks): [message: string, hint
   const when = shortTime(movedAt, { now: Date.now() });
   return [
     `${name} was copied to ${movedTo} (${when}) and only answers questions`,
-    `go on there: --db ${there}; to go on here after all: ses-mail copy --undo ${here}`,
+    `go on there: ${dbOption(movedTo)}; to go on here after all: ses-mail copy --undo ${here}`,
   ];
+}
+
+/** The schema of a database stands behind its address when it is not the usual one. */
+const SCHEMA = / \(schema (\w+)\)$/;
+
+/** How a database is displayed when its job is in `schema`; null: in the usual one. */
+export function withSchema(address: string, schema: string | null): string {
+  return schema === null ? address : `${address} (schema ${schema})`;
+}
+
+/** The address or path of a store that was displayed. */
+export function openable(location: string): string {
+  return location.replace(SCHEMA, "");
+}
+
+/** True when both are the same store. How it is connected to does not count. */
+export function isSamePlace(one: string, other: string): boolean {
+  const bare = (location: string) => location.replace(/\?[^ ]*/, "");
+  return one === other || (isServer(one) && isServer(other) && bare(one) === bare(other));
+}
+
+/** The store as one word of a command. */
+export function shellPlace(location: string): string {
+  return shellWord(openable(location));
+}
+
+/** How commands are told to work on the store. */
+export function dbOption(location: string): string {
+  const [, schema] = SCHEMA.exec(location) ?? [];
+  return `--db ${shellPlace(location)}${schema === undefined ? "" : ` with SES_MAIL_DB_SCHEMA=${schema}`}`;
 }

@@ -2,27 +2,38 @@
 import { existsSync } from "node:fs";
 import { UserError } from "../errors.ts";
 import type { Clock } from "../time/clock.ts";
-import type { SqliteStore } from "./sqlite/store.ts";
+import { displayed, isServer } from "./address.ts";
 import type { Archive } from "./archive.ts";
+import { readServerSettings } from "./server-settings.ts";
+import type { SqliteStore } from "./sqlite/store.ts";
 import type { Opened, OpenOptions, Store, Waiting } from "./store.ts";
 
 export type { SqliteStore };
+
+/** How a store is opened, and the environment with the settings of a server. Not set: a server has its defaults. */
+export interface OpenAnywhereOptions extends OpenOptions {
+  env?: Record<string, string | undefined>;
+}
 
 /** Opens one kind of store. */
 export type Open<Kind extends Store = Store> = (
   location: string,
   clock: Clock,
-  options?: OpenOptions,
+  options?: OpenAnywhereOptions,
 ) => Promise<Opened<Kind>>;
 
 /**
- * Opens the store at `location`, which is the path of a job file, and creates the file when there is none.
- * @throws UserError when no store can be there; StoppedError when the disk is full or fails; InterruptedError when a signal
- * ended a wait.
+ * Opens the store at `location`, which is the path of a job file or the address of a server, and creates it when there is none.
+ * @throws UserError when no store can be there; StoppedError when the disk is full or fails, or the server cannot be reached;
+ * InterruptedError when a signal ended a wait.
  */
-export const openStore: Open = (location, clock, options) => openSqliteStore(location, clock, options);
+export const openStore: Open = async (location, clock, { env = {}, ...options } = {}) => {
+  if (!isServer(location)) return openSqliteStore(location, clock, options);
+  const { openStore: open } = await import("./postgres/store.ts");
+  return open(location, clock, { ...options, ...readServerSettings(env) });
+};
 
-/** The same, for callers that need what only a job file can do. */
+/** The same for a job file only, for callers that need what no other store can do. */
 export const openSqliteStore: Open<SqliteStore> = async (location, clock, options) => {
   const { openStore: open } = await import("./sqlite/store.ts");
   return open(location, clock, options);
@@ -34,15 +45,39 @@ export async function openScratchStore(clock: Clock): Promise<Store> {
   return sqlite.openScratchStore(clock);
 }
 
-/** True when there is a store at `location`. */
-export function storeExists(location: string): boolean {
-  return existsSync(location);
+/**
+ * True when there is a store at `location`. `env` has the settings of a server.
+ * @throws UserError when a server refuses us, and StoppedError when it cannot be reached.
+ */
+export async function storeExists(location: string, env: Record<string, string | undefined> = {}): Promise<boolean> {
+  if (!isServer(location)) return existsSync(location);
+  const { storeExists: exists } = await import("./postgres/store.ts");
+  return exists(location, readServerSettings(env));
 }
 
-/** For commands that only read and must not create a job file. @throws UserError when there is none at `location`. */
-export function requireJobFile(location: string): void {
-  if (storeExists(location)) return;
-  throw new UserError(`there is no job file ${location}`, "is --db right? import or send creates it");
+/**
+ * For commands that only read and must not create a store.
+ * @throws UserError when there is none at `location`, and whatever `storeExists` throws.
+ */
+export async function requireStore(location: string, env: Record<string, string | undefined> = {}): Promise<void> {
+  if (await storeExists(location, env)) return;
+  if (!isServer(location)) {
+    throw new UserError(
+      `there is no job file ${location}`,
+      `is --db right? import or send creates it${otherPlace(env)}`,
+    );
+  }
+  const { schema } = readServerSettings(env);
+  throw new UserError(
+    `there is no job at ${displayed(location)}`,
+    `it has no schema ${schema}; is --db right? import or send creates it`,
+  );
+}
+
+/** Only `serve` and `work` read `DATABASE_URL`: in a shell or a `.env` it may be that of another program. */
+function otherPlace({ DATABASE_URL: address = "" }: Record<string, string | undefined>): string {
+  if (!isServer(address)) return "";
+  return "; DATABASE_URL counts for serve and work only, others need it in SES_MAIL_DB";
 }
 
 /**
@@ -52,17 +87,12 @@ export function requireJobFile(location: string): void {
 export async function openArchive(
   location: string,
   clock: Clock,
-  { env = {}, ...waiting }: Waiting & { env?: Readonly<Record<string, string | undefined>> },
+  { env = {}, ...waiting }: Waiting & Pick<OpenAnywhereOptions, "env">,
 ): Promise<Archive> {
   if (isServer(location)) {
     const { openArchive: open } = await import("./postgres/archive.ts");
-    return open(location, clock, { ...waiting, env, schema: env["SES_MAIL_DB_SCHEMA"] || undefined });
+    return open(location, clock, { ...waiting, ...readServerSettings(env) });
   }
   const { openArchive: open } = await import("./sqlite/archive.ts");
   return open(location, clock, waiting);
-}
-
-/** True for the address of a server; everything else is the path of a file. */
-export function isServer(location: string): boolean {
-  return /^postgres(?:ql)?:/i.test(location);
 }

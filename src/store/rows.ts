@@ -118,6 +118,33 @@ export interface Sender {
   pid: number;
 }
 
+/** A live process that takes turns on the store. */
+export interface WorkerRow {
+  /** Grows: who came later has the higher one. */
+  id: number;
+  kind: "sender";
+  host: string;
+  pid: number;
+  /** Milliseconds until its lease runs out, unless a turn renews it. */
+  leaseMs: number;
+  /** How many messages it holds in `sending`. */
+  sending: number;
+  /** How many turns it has taken. The number may be as old as a few seconds. */
+  turns: number;
+  /** True for the handle that is asked. */
+  isMe: boolean;
+}
+
+/** Who works on the store, oldest first, and how fast. */
+export interface Workforce {
+  workers: WorkerRow[];
+  /**
+   * In recipients per second. `perSecond`: the rate that a live process asked for last. `limit`: the rate in force, which is less
+   * after throttling. Both are null when nobody works.
+   */
+  rate: { perSecond: number | null; limit: number | null };
+}
+
 /** How many messages of a topic were sent in a span of time, and how many of those had each event since. */
 export interface SentCounts extends EventCounts {
   sent: number;

@@ -44,6 +44,7 @@ import type {
   TopicRow,
   Unsubscription,
   Visit,
+  Workforce,
 } from "./rows.ts";
 
 /** A list that is being added. Nothing of it is in the store until `commit` adds all of it at once. */
@@ -237,8 +238,18 @@ export interface Keys {
   rotateSigningKey(): Promise<void>;
 }
 
+/** Who works on the store. */
+export interface Workers {
+  /**
+   * The live processes that have taken a turn and have not left, and the rate they share. A process that has taken no turn for as
+   * long as a lease lasts is not among them. Changes nothing.
+   */
+  workers(): Promise<Workforce>;
+}
+
 /** All roles of one store. */
-export interface Store extends Source, Lists, Inbox, EventSink, VisitSink, Topics, Reader, Library, Suppressions, Keys {
+export interface Store
+  extends Source, Lists, Inbox, EventSink, VisitSink, Topics, Reader, Library, Suppressions, Keys, Workers {
   /** Rejects when the store cannot be read or written now, or when a write found the disk full in the last ten seconds. */
   ping(): Promise<void>;
   /**

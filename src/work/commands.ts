@@ -1,14 +1,13 @@
-/** The next command, as it is suggested to the user: ready to be pasted, for the job file that was used. */
-import { relative, resolve } from "node:path";
+/** The next command, as it is suggested to the user: ready to be pasted, for the store that was used. */
+import { relative } from "node:path";
 import type { Context } from "./context.ts";
+import { usualLocation } from "./location.ts";
 import { shellWord, topicCommand } from "../shell.ts";
-
-/** The default of `--db`, in the working directory. */
-const JOB_FILE = "ses-mail.db";
+import { isServer, pasteable } from "../store/address.ts";
 
 type Where = Pick<Context, "io" | "globals">;
 
-/** `ses-mail <command> <topic> <options>`, with `--db` when the job file is not the one that is used without it. */
+/** `ses-mail <command> <topic> <options>`, with `--db` when the store is not the one that is used without it. */
 export function aboutTopic(where: Where, command: string, topic: string, options = ""): string {
   return topicCommand(command, topic, words(options, dbOption(where)));
 }
@@ -34,8 +33,9 @@ function topicOption(topic: string): string {
 }
 
 function dbOption({ io, globals }: Where): string {
-  const usual = resolve(io.cwd, io.env["SES_MAIL_DB"] || JOB_FILE);
-  if (globals.db === usual) return "";
+  if (globals.db === usualLocation(io)) return "";
+  // Never with the password: the next command gets it where this one could have got it, too.
+  if (isServer(globals.db)) return `--db ${shellWord(pasteable(globals.db))}`;
   const near = relative(io.cwd, globals.db);
   return `--db ${shellWord(near.startsWith("..") ? globals.db : near)}`;
 }

@@ -6,7 +6,7 @@ import type { Terminal } from "../terminal/terminal.ts";
 
 /** The options every command has, as given on the command line. */
 export interface Globals {
-  /** Absolute path of the job file. */
+  /** Absolute path of the job file, or the address of a server. Never to be shown as it is: it may hold a password. */
   db: string;
   json: boolean;
   quiet: boolean;
@@ -14,22 +14,22 @@ export interface Globals {
   color: boolean;
 }
 
-/** How the job file is opened, and who hears of waits and recovered messages. */
+/** How the store is opened, and who hears of waits and recovered messages. */
 export interface OpenOptions {
   /**
-   * What to do when there is no job file: `create` it (the default), `refuse` with `UserError`, or work on a `scratch`
+   * What to do when there is no store: `create` it (the default), `refuse` with `UserError`, or work on a `scratch`
    * store that is never written to disk.
    */
   ifMissing?: "create" | "refuse" | "scratch";
-  /** True: the command only asks questions, so the file must also open where nothing can be written, as on a full disk. */
+  /** True: the command only asks questions, so a file must also open where nothing can be written, as on a full disk. */
   toRead?: boolean;
-  /** Gets a line when another process holds the file and we wait; default: a warning on stderr. */
+  /** Gets a line when another process holds the store and we wait; default: a warning on stderr. */
   tell?: (text: string) => void;
   /** Gets the number of messages that a dead process left in doubt; default: a warning on stderr. */
   onRecovered?: (count: number) => void;
 }
 
-/** What a command works with: streams, terminal, options, and the way to the job file. */
+/** What a command works with: streams, terminal, options, and the way to the store. */
 export interface Context {
   io: Io;
   terminal: Terminal;
@@ -41,7 +41,7 @@ export interface Context {
    * be opened.
    */
   openStore(options?: OpenOptions): Promise<Store>;
-  /** The same, for what only a job file can do, such as a backup. */
+  /** The same, for what only a job file can do, such as a backup. Not to be called for a server. */
   openSqliteStore(options?: OpenOptions): Promise<SqliteStore>;
   /** Has `close` called when the command ends. What was registered last is closed first. */
   onExit(close: Close): void;

@@ -3,7 +3,6 @@ import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { EXIT, InterruptedError, StoppedError, UserError } from "../errors.ts";
 import { boundOldSpace, boundYoungSpace } from "../memory.ts";
-import { shellWord } from "../shell.ts";
 import {
   type Archive,
   difference,
@@ -14,7 +13,9 @@ import {
   type TableFacts,
   TABLES,
 } from "../store/archive.ts";
-import { isServer, openArchive } from "../store/open.ts";
+import { checkLocation, isServer, nameOf } from "../store/address.ts";
+import { dbOption, isSamePlace, shellPlace } from "../store/moved.ts";
+import { openArchive } from "../store/open.ts";
 import type { Context } from "./context.ts";
 import { undoCopy } from "./undo-copy.ts";
 
@@ -42,10 +43,11 @@ export async function copy(context: Context, { from, to }: Sides, flags: CopyFla
 }
 
 async function sideOf({ io, terminal, onExit }: Context, text: string): Promise<Archive> {
+  checkLocation(text, "copy");
   const location = isServer(text) ? text : resolve(io.cwd, text);
   const { signal, hardSignal, env, clock } = io;
   const onWait = (waitedMs: number) =>
-    terminal.warn(`Waiting for another process that holds ${text} (${Math.round(waitedMs / 1000)} s so far).`);
+    terminal.warn(`Waiting for another process that holds ${nameOf(location)} (${Math.round(waitedMs / 1000)} s so far).`);
   const archive = await openArchive(location, clock, { onWait, signal, hardSignal, env });
   onExit(() => archive.close());
   return archive;
@@ -71,7 +73,7 @@ async function copyTo(context: Context, from: Archive, to: Archive): Promise<num
   else
     terminal.done(
       `${there}: ${messages} messages, ${sum(figures)} rows in all, as many as in ${here}. ` +
-        `Go on there: --db ${shellWord(there)}. Nothing is sent from ${here} any more`,
+        `Go on there: ${dbOption(there)}. Nothing is sent from ${here} any more`,
     );
   return EXIT.done;
 }
@@ -136,8 +138,8 @@ function checkNewDestination(
   to: Archive,
   { movedTo, movedAt }: { movedTo: string | null; movedAt: number | null },
 ): void {
-  const undo = `or take it back first: ses-mail copy --undo ${shellWord(from.location)}`;
-  if (movedTo !== to.location)
+  const undo = `or take it back first: ses-mail copy --undo ${shellPlace(from.location)}`;
+  if (movedTo === null || !isSamePlace(movedTo, to.location))
     throw new UserError(`${from.location} was copied to ${movedTo}, in part or whole`, `go on with that, ${undo}`);
   if (movedAt !== null)
     throw new UserError(`${from.location} was copied to ${movedTo}, and the copy is gone`, `put it back, ${undo}`);
@@ -239,7 +241,7 @@ async function verify(from: Archive, to: Archive, figures: Figures): Promise<voi
   if (differs === null) return;
   throw new StoppedError(
     `the copy is not what it was made of: ${differs}`,
-    `take it back: ses-mail copy --undo ${shellWord(from.location)}; then remove ${to.location} and copy again`,
+    `take it back: ses-mail copy --undo ${shellPlace(from.location)}; then remove ${to.location} and copy again`,
   );
 }
 

@@ -2,6 +2,7 @@
 import type { Open, SqliteStore } from "../store/open.ts";
 import type { Opened, Store } from "../store/store.ts";
 import { counted } from "../counted.ts";
+import { nameOf } from "../store/address.ts";
 import type { Context, OpenOptions } from "./context.ts";
 
 type Opener = Pick<Context, "io" | "terminal" | "globals">;
@@ -13,7 +14,7 @@ type Opener = Pick<Context, "io" | "terminal" | "globals">;
 export async function openStoreOf(opener: Opener, options: OpenOptions = {}): Promise<Store> {
   const { openScratchStore, openStore, storeExists } = await import("../store/open.ts");
   const { io, globals } = opener;
-  if (options.ifMissing === "scratch" && !storeExists(globals.db)) return openScratchStore(io.clock);
+  if (options.ifMissing === "scratch" && !(await storeExists(globals.db, io.env))) return openScratchStore(io.clock);
   return openWith(openStore, opener, options);
 }
 
@@ -29,13 +30,13 @@ async function openWith<Kind extends Store>(
   { ifMissing = "create", toRead = false, tell = (text) => terminal.warn(text), onRecovered }: OpenOptions,
 ): Promise<Opened<Kind>> {
   if (ifMissing === "refuse") {
-    const { requireJobFile } = await import("../store/open.ts");
-    requireJobFile(db);
+    const { requireStore } = await import("../store/open.ts");
+    await requireStore(db, io.env);
   }
   const onWait = (waitedMs: number) =>
-    tell(`Waiting for another process that holds ${db} (${Math.round(waitedMs / 1000)} s so far).`);
-  const { signal, hardSignal } = io;
-  const store = await open(db, io.clock, { toRead, onWait, signal, hardSignal });
+    tell(`Waiting for another process that holds ${nameOf(db)} (${Math.round(waitedMs / 1000)} s so far).`);
+  const { signal, hardSignal, env } = io;
+  const store = await open(db, io.clock, { toRead, onWait, signal, hardSignal, env });
   if (store.elsewhere !== null) tell(`Note: ${store.elsewhere}`);
   if (store.recovered > 0) (onRecovered ?? ((count: number) => tell(recoveredText(count))))(store.recovered);
   return store;

@@ -8,10 +8,13 @@ import type { NotificationSink, SnsNotification } from "../sandbox/event-feed.ts
 const BATCH = 1_000;
 
 /**
- * A sink that applies events to the store, the last ones when it is closed. Whatever fails is told once to `onProblem`, and costs
+ * A sink that applies events to the store, the last ones when it is closed. `flush` has those applied that came so far. Whatever fails is told once to `onProblem`, and costs
  * the rehearsal nothing but its figures.
  */
-export function rehearsalEvents(store: EventSink, onProblem: (problem: Error) => void): NotificationSink {
+export function rehearsalEvents(
+  store: EventSink,
+  onProblem: (problem: Error) => void,
+): NotificationSink & { flush(): void } {
   let waiting: SesEvent[] = [];
   let applying = Promise.resolve();
   let hasFailed = false;
@@ -27,6 +30,7 @@ export function rehearsalEvents(store: EventSink, onProblem: (problem: Error) =>
     });
   };
   return {
+    flush,
     take(notifications: readonly SnsNotification[]) {
       for (const item of notifications.flatMap((each) => unwrapAnywhere({ ...each })))
         if ("event" in item) waiting.push(item.event);

@@ -103,7 +103,7 @@ async function reasonOf(
     const sent = await store.sentWithin(DAY_MS);
     const oldest = [...sent.values()].reduce((least, { first }) => Math.min(least, first), Infinity);
     const frees = Number.isFinite(oldest)
-      ? ` The 24-hour window rolls: this job file's part frees from ${localWhen(oldest + DAY_MS, io.clock.now())}.`
+      ? ` The 24-hour window rolls: this job's part frees from ${localWhen(oldest + DAY_MS, io.clock.now())}.`
       : "";
     return `${sentence(result.reason ?? "")} ${remain}.${frees} Run the same command again then, or use --on-quota wait.`;
   }

@@ -143,10 +143,10 @@ function isUnasked(file: string, flags: Pick<SendFlags, "yes">): boolean {
   return file === "-" && !flags.yes;
 }
 
-/** Refuses a list on stdin before a job file is made for it. */
-async function refuseNewFile({ globals }: Context, file: string, flags: SendFlags): Promise<void> {
+/** Refuses a list on stdin before a store is made for it. */
+async function refuseNewFile({ globals, io }: Context, file: string, flags: SendFlags): Promise<void> {
   const { storeExists } = await import("../store/open.ts");
-  if (isUnasked(file, flags) && !storeExists(globals.db)) throw needsYes();
+  if (isUnasked(file, flags) && !(await storeExists(globals.db, io.env))) throw needsYes();
 }
 
 function maxLateOf(flags: SendFlags): number | null {

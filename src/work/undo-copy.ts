@@ -1,8 +1,7 @@
 /** Takes a copy back: the job goes on where it was, and the copy cannot be used any more. */
 import { EXIT, InterruptedError, StoppedError, UserError } from "../errors.ts";
-import { shellWord } from "../shell.ts";
 import type { Archive } from "../store/archive.ts";
-import type { Marks } from "../store/moved.ts";
+import { dbOption, isSamePlace, type Marks, openable, shellPlace } from "../store/moved.ts";
 import type { Context } from "./context.ts";
 
 /** What became of the copy: it cannot be used now, it is gone, or nobody knows. */
@@ -27,14 +26,14 @@ export async function undoCopy(
   const { movedTo, copyId } = here;
   if (movedTo === null || copyId === null)
     throw new UserError(`${from} was not copied to another place`, "there is nothing to take back");
-  const fate = await withdraw(source, { ...here, movedTo, copyId }, () => open(to ?? movedTo));
+  const fate = await withdraw(source, { ...here, movedTo, copyId }, () => open(to ?? openable(movedTo)));
   // What was there before it went away may have sent mail.
   const isDoubtful = fate === "unknown" || (fate === "gone" && here.movedAt !== null);
   if (isDoubtful && !yes) await agree({ io, terminal }, from, movedTo);
   await source.comeBack(copyId);
   const rest = fate === "gone" ? "" : `; the copy ${movedTo} cannot be used any more: remove it`;
   if (globals.json) terminal.json({ from, to: movedTo, undone: true, copy: fate });
-  else terminal.done(`The job goes on in ${from}: --db ${shellWord(from)}${rest}`);
+  else terminal.done(`The job goes on in ${from}: ${dbOption(from)}${rest}`);
   return EXIT.done;
 }
 
@@ -50,7 +49,7 @@ type Known = Marks & { jobId: string; movedTo: string; copyId: string };
 
 async function withdraw(source: Archive, here: Known, open: () => Promise<Archive>): Promise<Fate> {
   const copy = await open();
-  if (copy.location !== here.movedTo)
+  if (!isSamePlace(copy.location, here.movedTo))
     throw new UserError(`${source.location} was copied to ${here.movedTo}, not to ${copy.location}`);
   const there = await look(copy);
   if (there === "unknown") return there;
@@ -76,6 +75,6 @@ async function look(copy: Archive): Promise<Awaited<ReturnType<Archive["look"]>>
 function wentOn({ location: from }: Archive, { location: to }: Archive): UserError {
   return new UserError(
     `the job has gone on in ${to}: ${from} does not know what was sent there, and would send it again`,
-    `to leave ${to}, copy the job from there to a new place: ses-mail copy ${shellWord(to)} <new place>`,
+    `to leave ${to}, copy the job from there to a new place: ses-mail copy ${shellPlace(to)} <new place>`,
   );
 }

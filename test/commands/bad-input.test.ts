@@ -4,7 +4,6 @@
  * one call, and nothing half done in the job file.
  */
 import { chmod, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Database } from "../../src/store/sqlite/driver.ts";
 import { describe, expect, it } from "vitest";
@@ -12,6 +11,7 @@ import { undated } from "../support/expected.ts";
 import { HTML, writeCampaign } from "../support/campaign.ts";
 import { type Finished, type Json, run, type RunOptions, workFolder } from "../support/run.ts";
 import { sesServer, type SesServer } from "../support/ses-server.ts";
+import { jobExists } from "../support/job.ts";
 
 interface Desk {
   folder: string;
@@ -26,7 +26,7 @@ async function desk(): Promise<Desk> {
   const call = (args: string[], options: RunOptions = {}) =>
     run(folder, args, { ...options, env: { ...server.env, ...options.env } });
   const topics = async () =>
-    existsSync(join(folder, "ses-mail.db")) ? (await call(["topics", "--json"])).json.topics : [];
+    (await jobExists(join(folder, "ses-mail.db"))) ? (await call(["topics", "--json"])).json.topics : [];
   return { folder, server, run: call, topics };
 }
 
@@ -314,7 +314,7 @@ describe("R2 G7 P1: a time that cannot be: never now", () => {
   it("neither a file nor a topic; a topic there is not", async () => {
     const at = await desk();
     await refused(at, await at.run(["schedule", "--at", "+1h"]), /neither/);
-    await refused(at, await at.run(["schedule", "--topic", "june", "--at", "+1h"]), /june|job file/);
+    await refused(at, await at.run(["schedule", "--topic", "june", "--at", "+1h"]), /june|there is no job/);
   });
 });
 
@@ -358,8 +358,8 @@ describe("a job file that is none", () => {
       ["send"],
       ["retry", "june", "--state", "failed", "--yes"],
     ]) {
-      await refused(at, await at.run(args), /no job file/);
-      expect(existsSync(join(at.folder, "ses-mail.db"))).toBe(false);
+      await refused(at, await at.run(args), /there is no job/);
+      expect(await jobExists(join(at.folder, "ses-mail.db"))).toBe(false);
     }
   });
 

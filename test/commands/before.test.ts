@@ -16,6 +16,7 @@ const LISTS = [
   ["check", "--no-dns"],
   ["suppress", "sync"],
   ["serve", "--port", "0"],
+  ["work"],
 ];
 
 describe("a setting of AWS that is missing or wrong: exit 2, one line, nothing changed", () => {

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -7,6 +6,7 @@ import { dnsServer } from "../support/dns-server.ts";
 import { run, workFolder } from "../support/run.ts";
 import { sesServer } from "../support/ses-server.ts";
 import { troubles } from "../check/troubles.ts";
+import { jobExists } from "../support/job.ts";
 
 const RECORDS = {
   "TXT amazonses.com": ["v=spf1 -all"],
@@ -217,7 +217,7 @@ describe("with a job file", () => {
 test("no job file is made", async () => {
   const folder = await campaign(["ann@example.net,Ann"]);
   await run(folder, ["check", "june.csv", "--no-account", "--no-dns"]);
-  expect(existsSync(join(folder, "ses-mail.db"))).toBe(false);
+  expect(await jobExists(join(folder, "ses-mail.db"))).toBe(false);
 });
 
 test("a list from standard input", async () => {

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/time/clock.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
+import { openJob } from "../support/job.ts";
 import { run, workFolder } from "../support/run.ts";
 
 describe("bad input changes nothing", () => {
@@ -17,16 +17,16 @@ describe("bad input changes nothing", () => {
     [["key", "add", "SES_MAIL_API_KEY"], "environment"],
     [["key", "add", "ci", "--scope", "send,write"], `got "write"`],
     [["key", "add", "ci", "--scope", ""], `got ""`],
-    [["key", "list"], "no job file"],
-    [["key", "revoke", "ci"], "no job file"],
-    [["key", "rotate"], "no job file"],
+    [["key", "list"], "there is no job"],
+    [["key", "revoke", "ci"], "there is no job"],
+    [["key", "rotate"], "there is no job"],
   ])("%j", async (args, words) => {
     const folder = await workFolder();
     const { code, stdout, stderr } = await run(folder, args);
     expect(stderr).toContain(words);
     expect(stdout).toBe("");
     expect(code).toBe(2);
-    expect((await run(folder, ["key", "list"])).stderr).toContain("no job file");
+    expect((await run(folder, ["key", "list"])).stderr).toContain("there is no job");
   });
 
   it("an unknown name, one in use, and one revoked before", async () => {
@@ -55,11 +55,17 @@ describe("a key", () => {
     const list = await run(folder, ["key", "list"]);
     expect(list.stdout).toContain("ci");
     expect(list.stdout).not.toContain(key);
-    const store = await openStore(join(folder, "ses-mail.db"), systemClock);
+    const store = await openJob(join(folder, "ses-mail.db"), systemClock);
     const [kept] = await store.keys();
     await store.close();
     expect(kept?.digest).toEqual(createHash("sha256").update(key).digest());
+  });
+
+  it("stands nowhere in the job file", async () => {
+    const folder = await workFolder();
+    const key = (await run(folder, ["key", "add", "ci"])).stdout.trim();
     expect((await readFile(join(folder, "ses-mail.db"))).includes(key)).toBe(false);
+    expect((await readFile(join(folder, "ses-mail.db"))).includes("ci")).toBe(true);
   });
 
   it("may what it was given, and is listed with when it was made and revoked", async () => {

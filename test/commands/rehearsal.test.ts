@@ -2,10 +2,10 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { Database } from "../../src/store/sqlite/driver.ts";
 import { totals } from "../support/expected.ts";
 import { ahead, type Finished, type Json, run, workFolder } from "../support/run.ts";
 import { sesServer } from "../support/ses-server.ts";
+import { inJob } from "../support/job.ts";
 
 const HTML = "---\nsubject: Hello {{ name }}\nfrom: News <news@example.com>\n---\n<p>Hello {{ name }}</p>\n";
 const SIMULATOR = ["bounce", "complaint"].map((mailbox) => `${mailbox}@simulator.amazonses.com`);
@@ -58,11 +58,12 @@ describe("after a rehearsal", () => {
     const folder = await campaign(Array.from({ length: 30 }, (_, index) => `p${index}@example.net`));
     const server = await sesServer(folder);
     await rehearse(folder, "--max", "10");
-    const db = new Database(join(folder, "ses-mail.db"));
-    db.exec("update message set state = 'failed', error = 'x', sent_at = null where id in (1, 2)");
-    db.exec("update message set state = 'in_doubt', error = 'x', sent_at = null where id = 3");
-    db.exec("update topic set sent = sent - 3, failed = 2, in_doubt = 1");
-    db.close();
+    await inJob(
+      join(folder, "ses-mail.db"),
+      `update sm.message set state = 'failed', error = 'x', sent_at = null where id in (1, 2);
+       update sm.message set state = 'in_doubt', error = 'x', sent_at = null where id = 3;
+       update sm.topic_count set sent = sent - 3, failed = 2, in_doubt = 1`,
+    );
     const real = ok(await run(folder, ["send", "--topic", "june", "--json"], { env: server.env }));
     expect(real).toMatchObject({
       run: { sent: 30 },
@@ -160,9 +161,8 @@ describe("after a rehearsal", () => {
     writeFileSync(join(folder, "june.html"), HTML);
     await rehearse(folder);
     ok(await run(folder, ["schedule", "june.csv", "--at", "2090-01-01 09:00", "--tz-column", "zone", "--json"]));
-    const db = new Database(join(folder, "ses-mail.db"));
-    const times = db.prepare("select not_before from message order by id").pluck().all();
-    db.close();
+    const waiting = await inJob(join(folder, "ses-mail.db"), "select not_before from sm.message order by id");
+    const times = waiting.map(({ not_before: time }) => time);
     expect(times).toEqual(["2090-01-01T00:00:00Z", "2090-01-01T14:00:00Z"].map((time) => Date.parse(time)));
   });
 
@@ -170,11 +170,11 @@ describe("after a rehearsal", () => {
     const folder = await campaign();
     const server = await sesServer(folder);
     await rehearse(folder);
-    const before = readState(folder);
+    const before = await readState(folder);
     const no = await run(folder, ["send", "june.csv"], { env: server.env, tty: true, stdin: "n\n" });
     expect(no.code).not.toBe(0);
     expect(no.stderr).toMatch(/Rehearsal +it is removed first: 3 sent, 1 bounce[^]*Send now\?/);
-    expect(readState(folder)).toEqual(before);
+    expect(await readState(folder)).toEqual(before);
     const yes = await run(folder, ["send", "june.csv"], { env: server.env, tty: true, stdin: "y\n" });
     expect(yes.stderr).toMatch(/Send now\?[^]*The rehearsal of "june" is removed/);
     expect(server.received()).toHaveLength(3);
@@ -190,13 +190,13 @@ describe("before a rehearsal", () => {
       join(folder, "june.csv"),
       `${readFileSync(join(folder, "june.csv"), "utf8").trimEnd()}\nnew@example.com,New\n`,
     );
-    const before = readState(folder);
+    const before = await readState(folder);
     const refused = await run(folder, ["send", "june.csv", "--sandbox"]);
     expect(refused).toMatchObject({ code: 2, stdout: "" });
     expect(refused.stderr).toMatch(
       /topic "june" wait to be sent for real \(the next .*\); rehearse .*--topic june-test/,
     );
-    expect(readState(folder)).toEqual(before);
+    expect(await readState(folder)).toEqual(before);
     const cron = await run(folder, ["send"], { env: server.env, clock: ahead(2 * 3_600_000) });
     expect(cron.code).toBe(0);
     expect(server.received()).toHaveLength(3);
@@ -227,9 +227,7 @@ describe("before a rehearsal", () => {
     const folder = await campaign();
     const server = await sesServer(folder);
     await rehearse(folder);
-    const db = new Database(join(folder, "ses-mail.db"));
-    db.exec("update topic set called_at = null");
-    db.close();
+    await inJob(join(folder, "ses-mail.db"), "update sm.topic set called_at = null");
     expect(ok(await run(folder, ["send", "june.csv", "--json"], { env: server.env }))).toMatchObject({
       run: { sent: 3 },
     });
@@ -326,9 +324,9 @@ describe("the outbox of a rehearsal", () => {
   });
 });
 
-function readState(folder: string): unknown {
-  const db = new Database(join(folder, "ses-mail.db"), { readonly: true });
-  const found = ["topic", "message", "event", "feedback"].map((table) => db.prepare(`select * from ${table}`).all());
-  db.close();
+async function readState(folder: string): Promise<unknown[]> {
+  const found: unknown[] = [];
+  for (const table of ["topic", "topic_count", "message", "event", "feedback"])
+    found.push(await inJob(join(folder, "ses-mail.db"), `select * from sm.${table} order by 1, 2`));
   return found;
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { undated } from "../support/expected.ts";
 import { main } from "../../src/cli.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
+import { jobExists, openJob } from "../support/job.ts";
 import { fakeIo } from "../support/fake-io.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { workFolder } from "../support/run.ts";
@@ -14,7 +14,7 @@ import { type Fate, newsletter, tell } from "../support/story.ts";
 async function campaign(fates: Fate[] = newsletter(60)): Promise<string> {
   const folder = await workFolder();
   const clock = new ManualClock();
-  const store = await openStore(join(folder, "ses-mail.db"), clock);
+  const store = await openJob(join(folder, "ses-mail.db"), clock);
   await tell(store, clock, { fates });
   await tell(store, clock, { topic: "july", fates: newsletter(20, 2) });
   await store.close();
@@ -34,9 +34,9 @@ test("without a job file nothing is made", async () => {
     ["stats", "june", "--by", "hour"],
   ]) {
     const { code, stderr } = await call(folder, ...args);
-    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("there is no job file") });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("there is no job") });
   }
-  expect(existsSync(join(folder, "ses-mail.db"))).toBe(false);
+  expect(await jobExists(join(folder, "ses-mail.db"))).toBe(false);
   expect(existsSync(join(folder, "report.html"))).toBe(false);
 });
 

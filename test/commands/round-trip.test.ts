@@ -8,6 +8,7 @@ import iconv from "iconv-lite";
 import { describe, expect, it } from "vitest";
 import { undated } from "../support/expected.ts";
 import { type Finished, type Json, run, workFolder } from "../support/run.ts";
+import { inJob } from "../support/job.ts";
 
 const { simpleParser } = createRequire(import.meta.url)("mailparser") as {
   simpleParser(this: void, source: Buffer): Promise<Json>;
@@ -214,10 +215,7 @@ describe("a topic is the same in both forms of Unicode", () => {
     const folder = await desk("email\np1@example.net\np2@example.net\n");
     await writeFile(join(folder, "list.html"), "---\nsubject: Hi\nfrom: news@example.com\n---\n<p>Hi</p>\n");
     await run(folder, ["import", "list.csv", "--topic", "seed"]);
-    const { Database } = await import("../../src/store/sqlite/driver.ts");
-    const db = new Database(join(folder, "ses-mail.db"));
-    db.prepare("update topic set name = ?").run(nfd);
-    db.close();
+    await inJob(join(folder, "ses-mail.db"), `update sm.topic set name = '${nfd}'`);
     const again = await run(folder, ["import", "list.csv", "--topic", nfc, "--json"]);
     expect(again.json).toMatchObject({ topic: nfd, ingest: { added: 0, duplicates: 2 } });
     for (const name of [nfc, nfd])

@@ -7,6 +7,7 @@ import { addresses, HTML, writeCampaign } from "../support/campaign.ts";
 import { noTrace, totals } from "../support/expected.ts";
 import { run, runProcess, workFolder } from "../support/run.ts";
 import { sesServer } from "../support/ses-server.ts";
+import { jobExists } from "../support/job.ts";
 
 describe("send", () => {
   it("sends a file, and the same command again sends nobody a second copy", async () => {
@@ -32,7 +33,6 @@ describe("send", () => {
       },
       totals: totals({ sent: 20 }),
     });
-    expect((await stat(join(folder, "ses-mail.db"))).mode & 0o777).toBe(0o600);
 
     const again = await run(folder, ["send", file, "--rate", "200", "--json"], { env: server.env });
     expect(again.code).toBe(0);
@@ -42,6 +42,12 @@ describe("send", () => {
       totals: totals({ sent: 20 }),
     });
     expect(server.received().sort()).toEqual(addresses(20).sort());
+  });
+
+  it("makes a job file that is for its owner only", async () => {
+    const folder = await workFolder();
+    await run(folder, ["import", await writeCampaign(folder, 1)]);
+    expect((await stat(join(folder, "ses-mail.db"))).mode & 0o777).toBe(0o600);
   });
 
   it("exit 1 when rows were refused; they are in <file>.rejects.csv, the others are sent", async () => {
@@ -196,7 +202,7 @@ describe("send", () => {
       totals: totals({}),
     });
     expect(server.received()).toEqual(["me@example.com"]);
-    expect(existsSync(join(folder, "ses-mail.db"))).toBe(false);
+    expect(await jobExists(join(folder, "ses-mail.db"))).toBe(false);
   });
 
   it.each([
@@ -224,7 +230,7 @@ describe("send", () => {
       topic: "뉴스레터 1월",
       ingest: { rejected: 1, rejects_file: "stdin.rejects.csv" },
     });
-    expect(existsSync(join(folder, "other.db"))).toBe(true);
+    expect(await jobExists(join(folder, "other.db"))).toBe(true);
     expect(existsSync(join(folder, "stdin.rejects.csv"))).toBe(true);
   });
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { connectSuppressionList } from "../../src/aws/suppression-list.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
+import { openJob } from "../support/job.ts";
 import { syncSuppressions } from "../../src/work/suppress-sync.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { run, workFolder } from "../support/run.ts";
@@ -25,9 +25,9 @@ describe("bad input changes nothing", () => {
     [["suppress", "add", "ann"], `got "ann"`],
     [["suppress", "add", "ann@x.example", "b@"], `got "b@"`],
     [["suppress", "add"], "missing required argument"],
-    [["suppress", "remove", "ann@x.example"], "no job file"],
-    [["suppress", "list"], "no job file"],
-    [["suppress", "export"], "no job file"],
+    [["suppress", "remove", "ann@x.example"], "there is no job"],
+    [["suppress", "list"], "there is no job"],
+    [["suppress", "export"], "there is no job"],
     [["suppress", "import", "none.csv"], "none.csv"],
     [["suppress", "import", "names.csv"], "address"],
   ])("%j", async (args, words) => {
@@ -109,7 +109,7 @@ describe("sync with SES", () => {
   async function sides(url: string) {
     vi.stubEnv("AWS_ENDPOINT_URL_SESV2", url);
     const clock = new ManualClock();
-    const store = await openStore(join(await workFolder(), "job.db"), clock);
+    const store = await openJob(join(await workFolder(), "job.db"), clock);
     const list = connectSuppressionList({ region: "us-east-1", clock, signal: new AbortController().signal });
     onTestFinished(async () => {
       await store.close();

@@ -1,9 +1,9 @@
 /** `--track-opens`, `--track-clicks`, `--unsubscribe` and `--base-url`, as users type them. */
-import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { run, workFolder } from "../support/run.ts";
+import { jobExists } from "../support/job.ts";
 
 const BASE = "https://mail.example.com";
 const ALL = ["--track-opens", "--track-clicks", "--unsubscribe"];
@@ -44,7 +44,7 @@ describe("what cannot be is exit 2, and nothing is made", () => {
     const folder = await campaign();
     const { code, stderr } = await run(folder, ["import", "june.csv", ...flags], { env });
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(message) });
-    expect(existsSync(join(folder, "ses-mail.db"))).toBe(false);
+    expect(await jobExists(join(folder, "ses-mail.db"))).toBe(false);
   });
 
   it("an unsubscribe URL in the front matter counts, too", async () => {
@@ -59,7 +59,7 @@ describe("what cannot be is exit 2, and nothing is made", () => {
     const { code, stderr } = await run(folder, ["send", "june.csv", "--sandbox"], { env });
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("SES_MAIL_SECRET expects") });
     expect(stderr).not.toContain("hunter2");
-    expect(existsSync(join(folder, "ses-mail.db"))).toBe(false);
+    expect(await jobExists(join(folder, "ses-mail.db"))).toBe(false);
   });
 });
 

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { Content } from "../../src/message.ts";
 import { topicFacts } from "../../src/serve/overview.ts";
 import type { TopicRow } from "../../src/store/rows.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
+import { openJob } from "../support/job.ts";
 import { delivery } from "../feedback/events.ts";
 import { eventOf, of } from "../store/contract/mail-events.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -38,7 +38,7 @@ const rows = new Map<string, TopicRow>();
 
 /** Of each topic two mails were sent; of one of them SES reported a delivery. */
 async function tell(): Promise<void> {
-  const store = await openStore(join(folder, "ses-mail.db"), clock);
+  const store = await openJob(join(folder, "ses-mail.db"), clock);
   for (const topic of TOPICS) {
     await ingest(store, ["a@x.example", "b@x.example"], { topic, content: CONTENTS[topic] ?? CONTENT });
     const { claims } = await turn(store, 2);
@@ -117,7 +117,7 @@ describe("what nobody knows", () => {
 
 test("the report has the subject as the first recipient got it, decoded", async () => {
   const own = await workFolder();
-  const store = await openStore(join(own, "ses-mail.db"), new ManualClock());
+  const store = await openJob(join(own, "ses-mail.db"), new ManualClock());
   const content = { ...CONTENT, subject: "Hello {{ name }}!", from: "뉴스 <news@example.com>" };
   const staging = await store.stage();
   await staging.add([{ email: "a@x.example", fields: '["Ann"]', notBefore: 0 }]);
@@ -140,7 +140,7 @@ test("the report has the subject as the first recipient got it, decoded", async 
 
 test("--excel begins a CSV with a byte order mark, which our own reader skips", async () => {
   const own = await workFolder();
-  const store = await openStore(join(own, "ses-mail.db"), new ManualClock());
+  const store = await openJob(join(own, "ses-mail.db"), new ManualClock());
   await ingest(store, ["a@x.example"], { topic: "뉴스레터" });
   await store.suppress([{ address: "b@x.example", reason: "관리자", source: "manual" }]);
   await store.close();

@@ -165,6 +165,7 @@ it("G2: what another process took for lost meanwhile stays in doubt, and no call
 
 function delegate(source: Source): Source {
   return {
+    name: source.name,
     patienceMs: source.patienceMs,
     turn: (request) => source.turn(request),
     recover: () => source.recover(),

@@ -259,12 +259,12 @@ describe("a sender that never ends", () => {
     const recovered: number[] = [];
     const { source, clock, play } = setUp(0, {}, { onRecovered: (count) => recovered.push(count) });
     let dead = 2;
-    source.recover = async () => dead;
-    await play(async () => {
-      await clock.sleep(100);
+    source.recover = async () => {
+      const lost = dead;
       dead = 0;
-      await clock.sleep(2_000);
-    });
+      return lost;
+    };
+    await play(() => clock.sleep(2_000));
     expect(recovered).toEqual([2]);
   });
 
@@ -274,10 +274,11 @@ describe("a sender that never ends", () => {
     const { clock, scope, play } = setUp(0, { checkpoint });
     await play(async () => {
       await clock.sleep(2_000);
-      expect(asked).toBe(0);
+      // By the turn at the beginning.
+      expect(asked).toBe(1);
       scope.held = new Set(["bad"]);
       await clock.sleep(2_000);
-      expect(asked).toBeGreaterThanOrEqual(4);
+      expect(asked).toBeGreaterThanOrEqual(5);
     });
   });
 

@@ -74,6 +74,7 @@ function worldOf(seed: number, { whenDrained, failing = 0, checkpoint }: Given):
     return answer;
   };
   const source: Source = {
+    name: "a source far away",
     patienceMs: 30_000,
     turn: (request: TurnRequest) => steady(request.scope, () => memory.turn(request)),
     recover: () => far(() => memory.recover()),

@@ -6,6 +6,7 @@ import { addresses, writeCampaign } from "../support/campaign.ts";
 import { noTrace } from "../support/expected.ts";
 import { runProcess, start, until, workFolder } from "../support/run.ts";
 import { sesServer } from "../support/ses-server.ts";
+import { jobServer } from "../support/place.ts";
 
 /** In this order; each leaves what the next one needs. */
 const STORY: [args: string[], stdout: unknown][] = [
@@ -25,24 +26,28 @@ const STORY: [args: string[], stdout: unknown][] = [
   [["topics"], { topics: [{ topic: "june" }, { topic: "july", pending: 3 }] }],
   [["suppress", "add", "ann@example.net"], { added: 1 }],
   [["key", "add", "ci"], { name: "ci" }],
-  [["backup", "copy.db"], { file: "copy.db", messages: 6 }],
+  [["workers"], { workers: [], rate: { per_second: null, limit: null } }],
 ];
-/** Two that go on until they are told to end, and one that makes a script. */
-const OTHERS = ["serve", "sandbox", "completion"];
+/** Of a job file. */
+const BACKUP: (typeof STORY)[number] = [["backup", "copy.db"], { file: "copy.db", messages: 6 }];
+/** Three that go on until they are told to end, and one that makes a script. */
+const OTHERS = ["serve", "work", "sandbox", "completion"];
 
 it("from the list to the backup", { timeout: 60_000 }, async () => {
   const folder = await workFolder();
   await writeCampaign(folder, 3);
   const events = join(folder, "events.ndjson");
   const server = await sesServer(folder, { events });
-  for (const [args, stdout] of STORY) {
+  const files = jobServer() === null;
+  for (const [args, stdout] of files ? [...STORY, BACKUP] : STORY) {
     if (args[0] === "ingest-events") await server.sandbox.close();
     const result = await runProcess(folder, [...args, "--json"], { env: server.env });
     expect({ args, code: result.code, json: result.json }).toMatchObject({ args, code: 0, json: stdout });
     noTrace(result.stderr);
   }
   expect(server.received().sort()).toEqual(addresses(3));
-  expect(await readdir(folder)).toEqual(expect.arrayContaining(["ses-mail.db", "june-report.html", "copy.db"]));
+  const left = ["june-report.html", ...(files ? ["ses-mail.db", "copy.db"] : [])];
+  expect(await readdir(folder)).toEqual(expect.arrayContaining(left));
 });
 
 // A signal is how a service ends, so it is no interruption.
@@ -72,5 +77,5 @@ it("there is no other command", async () => {
   const [, commands = ""] = /^Send:\n([^]*)^Start here:/m.exec(stdout) ?? [];
   const named = [...commands.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name).filter((name) => name !== "help");
   expect(code).toBe(0);
-  expect(new Set(named)).toEqual(new Set([...STORY.map(([[name]]) => name), ...OTHERS]));
+  expect(new Set(named)).toEqual(new Set([...[...STORY, BACKUP].map(([[name]]) => name), ...OTHERS]));
 });

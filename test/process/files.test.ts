@@ -8,6 +8,7 @@ import { undated } from "../support/expected.ts";
 import { readOutbox } from "../sandbox/endpoint.ts";
 import { type Json, run, start, until, workFolder } from "../support/run.ts";
 import { duplicates, sesServer } from "../support/ses-server.ts";
+import { jobExists } from "../support/job.ts";
 
 const PNG = Buffer.from(
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
@@ -249,7 +250,7 @@ it("an empty attachment is refused before anything is stored, and the topic is f
     expect(refused).toMatchObject({ code: 2, stdout: "" });
     expect(undated(refused.stderr)).toMatch(/^ses-mail: .*empty\.txt is empty/);
   }
-  expect(existsSync(join(folder, "ses-mail.db"))).toBe(false);
+  expect(await jobExists(join(folder, "ses-mail.db"))).toBe(false);
   expect((await run(folder, ["send", "june.csv"], { env: server.env })).code).toBe(0);
 });
 

@@ -1,13 +1,14 @@
 /** Peers that are away, silent or broken, and processes that stand still: real processes, real sockets, real signals. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { addresses, writeCampaign } from "../support/campaign.ts";
 import { run, start, until, workFolder } from "../support/run.ts";
 import { serve } from "../support/serve.ts";
 import { duplicates, mostInAnyWindow, sesServer } from "../support/ses-server.ts";
+import { jobExists } from "../support/job.ts";
 
 const ACCOUNT = JSON.stringify({ SendQuota: { MaxSendRate: 50, Max24HourSend: 1000, SentLast24Hours: 0 } });
 const HALF = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n{"Mess';
@@ -240,7 +241,7 @@ it.each(["127.0.0.1:8025", "localhost:8025", "foo", "ftp://127.0.0.1/"])(
     const ended = await start(folder, ["send", file, "--rate", "50", "--yes"], { env }).finished;
     expect(ended.code).toBe(2);
     expect(ended.stderr).toContain("AWS_ENDPOINT_URL_SESV2");
-    expect(existsSync(join(folder, "ses-mail.db"))).toBe(false);
+    expect(await jobExists(join(folder, "ses-mail.db"))).toBe(false);
   },
   30_000,
 );

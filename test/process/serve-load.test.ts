@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { systemClock } from "../../src/time/clock.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
+import { openJob } from "../support/job.ts";
 import { openLinks } from "../../src/tracking/links.ts";
 import { until, workFolder } from "../support/run.ts";
 import { serve } from "../support/serve.ts";
@@ -49,7 +49,7 @@ it("10,000 addresses in one request, codes that overtake them, their events, ope
     );
   }
 
-  const store = await openStore(join(folder, "ses-mail.db"), systemClock);
+  const store = await openJob(join(folder, "ses-mail.db"), systemClock);
   const links = await openLinks(store, {}, systemClock);
   const read = async (id: number) => {
     const image = await fetch(`${gateway.url}/v1/events/open?request_id=${links.open(id)}`);

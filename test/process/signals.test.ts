@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { addresses, writeCampaign } from "../support/campaign.ts";
 import { run, start, until, workFolder } from "../support/run.ts";
 import { duplicates, sesServer } from "../support/ses-server.ts";
+import { jobExists } from "../support/job.ts";
 
 const TOTAL = 60;
 const ARGS = ["--rate", "100", "--concurrency", "4", "--json"];
@@ -64,8 +65,7 @@ it("SIGINT while a list is being read: exit 130, nothing of it was taken in", as
   const rows = Array.from({ length: 400_000 }, (_, index) => `p${index}@example.net,Person`).join("\n");
   const args = ["import", "-", "--content", "june.html", "--topic", "june"];
   const process = start(folder, args, { stdin: `email,name\n${rows}\n` });
-  const { existsSync } = await import("node:fs");
-  await until(() => existsSync(`${folder}/ses-mail.db`), "the job file");
+  await until(() => jobExists(`${folder}/ses-mail.db`), "the job");
   process.kill("SIGINT");
   expect((await process.finished).code).toBe(130);
   expect((await run(folder, ["topics", "--json"])).json).toEqual({ topics: [] });
@@ -77,8 +77,7 @@ it.each([[["import", "-", "--content", "june.html", "--topic", "june"]], [["inge
     const folder = await workFolder();
     await writeCampaign(folder, 1);
     const process = start(folder, args, { stdin: "email,name\n", holdStdin: true });
-    const { existsSync } = await import("node:fs");
-    await until(() => existsSync(`${folder}/ses-mail.db`), "the job file");
+    await until(() => jobExists(`${folder}/ses-mail.db`), "the job");
     process.kill("SIGINT");
     expect((await process.finished).code).toBe(130);
   },

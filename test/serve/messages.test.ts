@@ -8,7 +8,7 @@ import { ManualClock } from "../support/manual-clock.ts";
 import type { Json } from "../support/run.ts";
 import { testGateway } from "../support/gateway.ts";
 import { EVERYTHING, turn } from "../support/store-actions.ts";
-import { inspect } from "../store/sqlite/bench.ts";
+import { inJob } from "../support/job.ts";
 
 const HELLO = { emails: ["ann@example.com"], subject: "Hello", content: "<p>Hello</p>" };
 
@@ -432,7 +432,7 @@ test("a repeat of what version 0.1.0 answered gets the text that version kept", 
   const kept =
     '{"total":3,"success":2,"errors":0,"duration_ms":12,"scheduled":true,"count":2,"elapsed":"11.5ms","duplicates":1,' +
     '"suppressed":1,"scheduled_at":"2027-01-15T03:00:00.000Z"}';
-  inspect(db, (job) => job.prepare("update answer set body = ?").run(kept));
+  await inJob(db, `update sm.answer set body = '${kept}'`);
   const again = await call({ method: "POST", url: "/v1/messages", headers: KEY, payload: request({}) });
   expect(again.headers["idempotency-replayed"]).toBe("true");
   expect({ status: again.statusCode, body: again.body }).toEqual({ status: 200, body: kept });

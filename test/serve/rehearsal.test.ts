@@ -1,14 +1,17 @@
 /** A gateway on a job file that was rehearsed with: what is posted now leaves, and nothing of the rehearsal does. */
-import { expect, it } from "vitest";
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
 import { createRequestInbox } from "../../src/intake/inbox.ts";
 import type { SetAside } from "../../src/store/rows.ts";
+import { systemClock } from "../../src/time/clock.ts";
 import { message } from "../store/bench.ts";
-import { prepareSqlite } from "../store/sqlite/bench.ts";
+import { workFolder } from "../support/run.ts";
 import { EVERYTHING, sent, settle, turn } from "../support/store-actions.ts";
+import { openJob } from "../support/job.ts";
 
 it("the same request, with the same key and uuid, is real the second time, and a repeat the third", async () => {
-  const { open } = await prepareSqlite();
-  const store = await open();
+  const store = await openJob(join(await workFolder(), "job.db"), systemClock);
+  onTestFinished(() => store.close());
   const setAside: SetAside[] = [];
   const parts = { store, wake: () => undefined, onSetAside: (each: SetAside) => void setAside.push(each) };
   const [rehearsal, real] = (["sandbox", "ses"] as const).map((endpoint) => createRequestInbox({ ...parts, endpoint }));

@@ -9,7 +9,7 @@ import { BODY_LIMITS, limitBodies } from "../../src/serve/bodies.ts";
 import type { SnsSettings } from "../../src/serve/gateway.ts";
 import { type Amazon, snsRoutes } from "../../src/serve/routes/sns.ts";
 import type { HttpsAnswer } from "../../src/serve/sns/https-get.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
+import { openJob } from "../support/job.ts";
 import type { Store } from "../../src/store/store.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { type Json, workFolder } from "../support/run.ts";
@@ -111,7 +111,7 @@ export interface WebhookOptions {
 
 export async function webhook(cert: string, options: WebhookOptions = {}): Promise<Webhook> {
   const clock = new ManualClock();
-  const opened = await openStore(join(await workFolder(), "job.db"), clock);
+  const opened = await openJob(join(await workFolder(), "job.db"), clock);
   const store = options.store?.(opened) ?? opened;
   const asked: string[] = [];
   const ask =

@@ -1,6 +1,5 @@
 import { request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Database } from "../../src/store/sqlite/driver.ts";
 import fc from "../support/properties.ts";
 import type { FastifyInstance } from "fastify";
 import { describe, expect, it, test } from "vitest";
@@ -11,6 +10,7 @@ import { type Language, languageOf, WORDS } from "../../src/serve/unsubscribe-wo
 import { createLinks, openLinks } from "../../src/tracking/links.ts";
 import { states } from "../support/store-actions.ts";
 import { scene } from "./tracking.ts";
+import { inJob } from "../support/job.ts";
 
 const READER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 const APPLE = "Mozilla/5.0";
@@ -111,14 +111,14 @@ describe("GET /v1/events/open", () => {
     const { app, file, links, counts } = await scene();
     for (let i = 0; i < 2; i++) await open(app, `?${name}=${links.open(1)}`);
     expect(await counts()).toEqual({ opened: 1, clicked: 0 });
-    expect(visitsOf(file)).toEqual({ opens: 2, machine: 0 });
+    expect(await visitsOf(file)).toEqual({ opens: 2, machine: 0 });
   });
 
   it("tells machines apart", async () => {
     const { app, file, links, counts } = await scene();
     await open(app, `?request_id=${links.open(1)}`, APPLE);
     await counts();
-    expect(visitsOf(file)).toEqual({ opens: 0, machine: 1 });
+    expect(await visitsOf(file)).toEqual({ opens: 0, machine: 1 });
   });
 
   it("counts no HEAD, and no message that was never sent", async () => {
@@ -169,13 +169,9 @@ describe("GET /v1/events/open", () => {
 });
 
 /** Opens of message 1, by readers and by machines. */
-function visitsOf(file: string): unknown {
-  const db = new Database(file, { readonly: true });
-  try {
-    return db.prepare("select opens, machine_opens as machine from feedback where message_id = 1").get();
-  } finally {
-    db.close();
-  }
+async function visitsOf(file: string): Promise<unknown> {
+  const [visits] = await inJob(file, "select opens, machine_opens as machine from sm.feedback where message_id = 1");
+  return visits;
 }
 
 describe("GET /c/{token}", () => {

@@ -6,7 +6,7 @@ import { expect, onTestFinished } from "vitest";
 import { systemClock } from "../../src/time/clock.ts";
 import { BODY_LIMITS, limitBodies } from "../../src/serve/bodies.ts";
 import { trackingRoutes } from "../../src/serve/routes/tracking.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
+import { openJob } from "../support/job.ts";
 import type { Store } from "../../src/store/store.ts";
 import { type Links, openLinks } from "../../src/tracking/links.ts";
 import { workFolder } from "../support/run.ts";
@@ -29,7 +29,7 @@ export async function scene(
   mostWaiting = 20_000,
 ): Promise<Scene> {
   const file = join(await workFolder(), "job.db");
-  const store = await openStore(file, systemClock);
+  const store = await openJob(file, systemClock);
   await ingest(store, ["ann@example.net", "bob@example.net"]);
   const { claims } = await turn(store, 1);
   await settle(store, sent(claims[0]));

@@ -25,6 +25,7 @@ import { suppressions } from "./contract/suppressions.ts";
 import { topics } from "./contract/topics.ts";
 import { unsubscriptions } from "./contract/unsubscriptions.ts";
 import { visits } from "./contract/visits.ts";
+import { workers } from "./contract/workers.ts";
 import { whole } from "./contract/whole.ts";
 import { expectSound, expectSoundBreakdown } from "./sound.ts";
 
@@ -49,6 +50,7 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   library,
   suppressions,
   keys,
+  workers,
   whole,
 };
 

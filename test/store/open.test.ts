@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { openScratchStore, openSqliteStore, openStore, requireJobFile, storeExists } from "../../src/store/open.ts";
+import { openScratchStore, openSqliteStore, openStore, requireStore, storeExists } from "../../src/store/open.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { ingest } from "../support/store-actions.ts";
 
@@ -14,8 +14,8 @@ async function location(): Promise<string> {
 
 it("who only looks makes no job file", async () => {
   const path = await location();
-  expect(() => requireJobFile(path)).toThrow(`there is no job file ${path}`);
-  expect(storeExists(path)).toBe(false);
+  await expect(requireStore(path)).rejects.toThrow(`there is no job file ${path}`);
+  expect(await storeExists(path)).toBe(false);
 });
 
 it("who writes makes one, which the next one finds", async () => {
@@ -24,8 +24,8 @@ it("who writes makes one, which the next one finds", async () => {
   const first = await openStore(path, clock);
   await ingest(first, ["a@x.example"]);
   await first.close();
-  expect(storeExists(path)).toBe(true);
-  requireJobFile(path);
+  expect(await storeExists(path)).toBe(true);
+  await requireStore(path);
   const second = await openSqliteStore(path, clock);
   onTestFinished(() => second.close());
   expect(second).toMatchObject({ jobId: first.jobId, recovered: 0 });

@@ -13,7 +13,7 @@ import { createRequestInbox } from "../../src/intake/inbox.ts";
 import type { Gateway, Settings } from "../../src/serve/gateway.ts";
 import { buildServer, type ServerOptions } from "../../src/serve/server.ts";
 import { sendTest } from "../../src/serve/test-mail.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
+import { openJob } from "./job.ts";
 import type { Store } from "../../src/store/store.ts";
 import { openLinks } from "../../src/tracking/links.ts";
 import { type Json, workFolder } from "./run.ts";
@@ -59,7 +59,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   const folder = await workFolder();
   const clock = options.clock ?? systemClock;
   const db = join(folder, "ses-mail.db");
-  const real = await openStore(db, clock);
+  const real = await openJob(db, clock);
   const store = options.store?.(real) ?? real;
   const settings = { ...SETTINGS, ...options.settings };
   const links = await openLinks(real, {}, clock);

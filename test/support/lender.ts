@@ -2,11 +2,11 @@
  * Lends the servers that all test files of one run share: a PostgreSQL server, and PgBouncer in front of it. vitest runs
  * this in its main process, before any test. A server is started when the first test asks for it.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
+import { serverFolder } from "./postgres/folder.ts";
 import { startPgBouncer } from "./pgbouncer.ts";
 import { type Postgres, startPostgres } from "./postgres.ts";
 import { whyNoServers } from "./servers.ts";
@@ -35,7 +35,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 
 async function open(): Promise<Lender> {
   tellWhatIsMissing();
-  const folder = await mkdtemp(join(tmpdir(), "ses-mail-lender-"));
+  const folder = await serverFolder();
   const socket = join(folder, "socket");
   const { lend, dispose } = servers();
   const server = await listen(socket, lend);

@@ -19,7 +19,8 @@ export class MemorySource implements Source {
   mostSending = 0;
   /** How long claims are the caller's. */
   validForMs = 45_000;
-  readonly patienceMs = 30_000;
+  readonly name: string = "the messages in memory";
+  readonly patienceMs: number = 30_000;
   #turns = 0;
   readonly #clock: VirtualClock;
 

@@ -23,7 +23,7 @@ export interface PostgresOptions {
   folder?: string;
 }
 
-export type StopMode = "smart" | "fast" | "immediate";
+type StopMode = "smart" | "fast" | "immediate";
 
 export interface Postgres {
   /** As the role `mail`, which owns the database `mail` and is no superuser. */
@@ -47,6 +47,8 @@ export interface Postgres {
   /** Only of a server that was started with `clock`. */
   setClock(offset: string): Promise<void>;
   log(): Promise<string>;
+  /** Makes a primary of a standby. */
+  promote(): Promise<void>;
   /** Ends it and removes its folder. Safe to call twice. */
   dispose(): Promise<void>;
 }
@@ -93,7 +95,8 @@ async function initialise({ folder, password }: Installed): Promise<void> {
   await runProgram("initdb", ["-D", dataOf(folder), ...account, "-E", "UTF8", "--locale=C", "--no-sync"], folder);
 }
 
-const dataOf = (folder: string): string => join(folder, "data");
+/** Where a server keeps its data. */
+export const dataOf = (folder: string): string => join(folder, "data");
 
 async function configure({ folder, port, options }: Installed): Promise<void> {
   if (options.tls !== undefined) await serverCertificate(folder, options.tls);
@@ -155,6 +158,7 @@ function controls(installed: Installed): Postgres {
       await setFakeClock(folder, offset);
     },
     log: () => readFile(logFile, "utf8"),
+    promote: async () => void (await control(["promote"])),
     dispose: () => (gone ??= remove(folder, stop)),
   };
 }

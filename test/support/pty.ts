@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { onTestFinished } from "vitest";
+import { placed } from "./place.ts";
 import { cleanEnv, until } from "./run.ts";
 
 const BIN = new URL("../../bin/ses-mail.js", import.meta.url).pathname;
@@ -23,7 +24,8 @@ export function startInTerminal(
   args: string[],
   { columns = 80, env = {} }: { columns?: number; env?: Record<string, string> } = {},
 ): PtyRun {
-  const words = [process.execPath, BIN, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+  const here = placed(folder, { args, env: { ...cleanEnv(folder), TERM: "xterm", SHELL: "/bin/sh", ...env } });
+  const words = [process.execPath, BIN, ...here.args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
   const line = [
     `stty rows 24 cols ${columns}`,
     "before=$(stty -g)",
@@ -36,7 +38,7 @@ export function startInTerminal(
   ].join("\n");
   const child = spawn("script", ["-qefc", line, "/dev/null"], {
     cwd: folder,
-    env: { ...cleanEnv(folder), TERM: "xterm", SHELL: "/bin/sh", ...env },
+    env: here.env,
   });
   onTestFinished(() => void child.kill("SIGKILL"));
   const chunks: Buffer[] = [];

@@ -12,6 +12,7 @@ import { isDeepStrictEqual } from "node:util";
 import { onTestFinished, TestRunner } from "vitest";
 import type { Io } from "../../src/io.ts";
 import { type Clock, systemClock } from "../../src/time/clock.ts";
+import { placed } from "./place.ts";
 
 /** As bin/ sets it. */
 const QUIET = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" };
@@ -83,10 +84,11 @@ export function cleanEnv(folder: string): Record<string, string> {
 export async function run(folder: string, args: string[], options: InProcessOptions = {}): Promise<Finished> {
   // Loaded here, because many tests need a folder and no program.
   const { main } = await import("../../src/cli.ts");
-  const leave = enter({ env: { ...QUIET, ...cleanEnv(folder), ...options.env }, cwd: folder });
+  const here = placed(folder, { args, env: { ...QUIET, ...cleanEnv(folder), ...options.env } });
+  const leave = enter({ env: here.env, cwd: folder });
   const { io, stdout, stderr } = surroundings(folder, options);
   try {
-    return result(await main(args, io), null, stdout(), stderr());
+    return result(await main(here.args, io), null, stdout(), stderr());
   } finally {
     leave();
   }
@@ -144,10 +146,10 @@ export function ahead(ms: number): Clock {
 
 /** Starts `ses-mail <args>` in `folder`; killed with the test if it still runs then. */
 export function start(folder: string, args: string[], options: ProcessOptions = {}): Running {
-  const env = { ...cleanEnv(folder), ...options.env };
+  const { args: words, env } = placed(folder, { args, env: { ...cleanEnv(folder), ...options.env } });
   const child =
     options.shell === undefined
-      ? spawn(process.execPath, [BIN, ...args], { cwd: folder, env })
+      ? spawn(process.execPath, [BIN, ...words], { cwd: folder, env })
       : spawn("sh", ["-c", options.shell], { cwd: folder, env: { ...env, SES_MAIL: `${process.execPath} ${BIN}` } });
   const [stdout, stderr] = [gather(child.stdout), gather(child.stderr)];
   // A program that does not read its input closes it: no concern of the test.

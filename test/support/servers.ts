@@ -6,6 +6,9 @@ const REASONS = { postgres: whyNoPostgres, pgbouncer: whyNoPgBouncer, faketime: 
 /** What tests may need of the system's packages. */
 export type ServerName = keyof typeof REASONS;
 
+/** True where a server that cannot be had is a failure, which .ci/run says. */
+export const serversAreRequired = (): boolean => process.env["SES_MAIL_TEST_SERVERS"] === "required";
+
 /** Null when all of them can be started, otherwise why not. */
 export function whyNoServers(names: ServerName[]): string | null {
   for (const name of names) {
@@ -17,11 +20,11 @@ export function whyNoServers(names: ServerName[]): string | null {
 
 /**
  * True when tests that need these servers have to be skipped, for `describe.skipIf` and `it.skipIf`.
- * @throws where they are required, which is what SES_MAIL_TEST_SERVERS=required says.
+ * @throws where they are required.
  */
 export function requireServers(...names: ServerName[]): boolean {
   const reason = whyNoServers(names);
   if (reason === null) return false;
-  if (process.env["SES_MAIL_TEST_SERVERS"] === "required") throw new Error(`tests need a server: ${reason}`);
+  if (serversAreRequired()) throw new Error(`tests need a server: ${reason}`);
   return true;
 }

@@ -72,7 +72,7 @@ function App() {
     <${Header} place=${place} overview=${overview} />
     <${Banners} overview=${overview} lostAt=${lostAt} />
     <main id="main" tabindex="-1">
-      ${overview === null && may("read") ? html`<p class="soft">Reading the job file…</p>` : html`<${View} place=${place} overview=${overview} />`}
+      ${overview === null && may("read") ? html`<p class="soft">Reading the figures…</p>` : html`<${View} place=${place} overview=${overview} />`}
     </main>
     <${Footer} version=${overview?.version} />
     ${overview === null ? null : html`<${Announcer} overview=${overview} />`}`;

@@ -76,7 +76,7 @@ function NotListed({ wanted, isComplete }) {
 function NoTopics() {
   return html`<section class="empty">
     <h2>Nothing was sent yet</h2>
-    <p>A topic is one mail going to one list of people. The first one appears here as soon as it is in the job file:</p>
+    <p>A topic is one mail going to one list of people. The first one appears here as soon as it is taken in:</p>
     <ul>
       <li>
         with the command line: <code>ses-mail import june.csv</code>, with the mail in <code>june.html</code> beside it;

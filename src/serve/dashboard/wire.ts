@@ -44,7 +44,7 @@ export interface Overview {
     hint: string | null;
     /** The rate in force, recipients per second. */
     per_second: number;
-    /** Messages sent per second over the last five seconds, by every process on the job file. */
+    /** Messages sent per second over the last five seconds, by every process of the job. */
     per_second_now: number;
   };
   /**

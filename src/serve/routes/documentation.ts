@@ -56,7 +56,7 @@ const MEANINGS: Record<string, string> = {
   429: "Too many requests or wrong keys from this address; `retry-after` says how many seconds to wait. Nothing was done.",
   500: "A fault of the gateway, which its log explains under the id in `error`. Whether anything was done is not known.",
   503:
-    "The gateway cannot do it now: the job file cannot be written, too much comes at once, or no sender is configured. " +
+    "The gateway cannot do it now: the store cannot be written, too much comes at once, or no sender is configured. " +
     "Nothing was stored; try again after `retry-after` seconds.",
 };
 

@@ -35,7 +35,7 @@ export function healthRoutes(app: FastifyInstance, { store, sender, clock }: Ask
       config: { access: "open" },
       schema: {
         operationId: "ready",
-        summary: "The job file can be read and written; and whether mail gets through",
+        summary: "The store can be read and written; and whether mail gets through",
         tags: ["operations"],
         response: { 200: READY, 503: READY },
       },
@@ -45,7 +45,7 @@ export function healthRoutes(app: FastifyInstance, { store, sender, clock }: Ask
         await withinLimit({ ms: STORE_MS }, () => store.ping());
         return { status: "ok", db: "connected", ...sendingOf(sender) };
       } catch (error) {
-        request.log.error({ err: error }, "the job file cannot be used");
+        request.log.error({ err: error }, "the store cannot be used");
         reply.code(503);
         return { status: "unavailable", db: "disconnected", ...sendingOf(sender) };
       }

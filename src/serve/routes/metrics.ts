@@ -52,7 +52,7 @@ const registers: Registry[] = [];
 function mailMetrics({ store, sender }: Measured): Metric[] {
   const messages = new Gauge({
     name: "ses_mail_messages",
-    help: "Messages in the job file by state",
+    help: "Messages by state",
     labelNames: ["state"],
     registers,
     async collect() {

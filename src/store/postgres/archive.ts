@@ -16,11 +16,12 @@ import {
   type Value,
 } from "../archive.ts";
 import { atTheEdge } from "../edge.ts";
-import type { Marks } from "../moved.ts";
+import { pasteable } from "../address.ts";
+import { type Marks, withSchema } from "../moved.ts";
 import type { OpenOptions } from "../store.ts";
 import { type Job, read, transaction, type TransactionOptions, type Tx } from "./connection.ts";
 import { digestOf as digestOfKey } from "./kept-events.ts";
-import { MARKS } from "./marks.ts";
+import { DEFAULT_SCHEMA, MARKS } from "./marks.ts";
 import { hasJob, migrate, type Where } from "./migrate.ts";
 import { postponeIndexes, restoreIndexes } from "./postponed.ts";
 import { storable } from "./storable.ts";
@@ -43,7 +44,7 @@ export function openArchive(address: string, clock: Clock, options: OpenOptions 
   };
 
   const archive: Archive = {
-    location: job.name,
+    location: withSchema(pasteable(address), job.schema === DEFAULT_SCHEMA ? null : job.schema),
 
     async look() {
       // A program that is older than the schema is told so here.

@@ -1,5 +1,5 @@
 /** Says in words for people what PostgreSQL or the network refused. One table for every statement of the store. */
-import { InterruptedError, StoppedError, UserError } from "../../errors.ts";
+import { AwayError, InterruptedError, StoppedError, UserError } from "../../errors.ts";
 
 /** When an error came: while the database was being opened, or while we worked on it. */
 type Phase = "open" | "work";
@@ -9,19 +9,22 @@ interface Trouble {
   hint: string;
   /** True: while the database is being opened, the person has to name another one or mend this one. */
   isMistake?: boolean;
+  /** True: it may pass by itself. */
+  isAway?: boolean;
 }
 
 const AGAIN = "run the same command again";
 
 /**
- * Makes a UserError or StoppedError of an error about the database `name` (as it is displayed). Returns any other error as it is. Only
+ * Makes a UserError, StoppedError or AwayError of an error about the database `name` (as it is displayed). Returns any other error as it is. Only
  * what is found while the database is opened can be a UserError: later, something may have been changed already.
  */
 export function explain(error: unknown, name: string, phase: Phase = "work"): unknown {
   if (error instanceof StoppedError || error instanceof UserError || error instanceof InterruptedError) return error;
   const trouble = troubleOf(error, name);
   if (trouble === null) return error;
-  const Kind = phase === "open" && trouble.isMistake === true ? UserError : StoppedError;
+  const Kind =
+    phase === "open" && trouble.isMistake === true ? UserError : trouble.isAway === true ? AwayError : StoppedError;
   return new Kind(trouble.message, trouble.hint);
 }
 
@@ -81,6 +84,7 @@ function troubleOf(error: unknown, name: string): Trouble | null {
     return {
       message: `the database ${name} has no room for another connection (53300)`,
       hint: "lower SES_MAIL_DB_CONNECTIONS, or raise max_connections of the server",
+      isAway: true,
     };
   }
   const mistake = MISTAKES[code];
@@ -141,6 +145,7 @@ function away(name: string, code: string, said: string): Trouble {
   return {
     message: `cannot reach the database ${name}: ${reason}${code === "" ? "" : ` (${code})`}`,
     hint: `is the server running? --db, or SES_MAIL_DB, says where; ${AGAIN} when it is back`,
+    isAway: true,
   };
 }
 

@@ -5,14 +5,16 @@ import { type CapTurn, createCaps } from "./cap.ts";
 import { type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { createDue, type Due } from "./due.ts";
+import { fileOf } from "./image.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { createPaceRow } from "./pace-row.ts";
 import type { Now } from "../rules/due.ts";
 import { createPauses, type Pauses } from "./pauses.ts";
 import { createProcesses, type Processes } from "./processes.ts";
+import { createWorkers } from "./workers.ts";
 import { createSteady, type Steady } from "./steady.ts";
 import { createSettler, type Settler } from "./settle.ts";
-import type { Reader } from "../store.ts";
+import type { Reader, Workers } from "../store.ts";
 
 /** How long the loop keeps answers while the disk is full or the file cannot be written to: long enough to make room. */
 const PATIENCE_MS = 30_000;
@@ -26,7 +28,7 @@ interface Done {
 }
 
 /** Makes the source of one handle on a job file. `leave` is to be called before the handle is closed; it never throws. */
-export function createClaims(job: Job): Source & Pick<Reader, "peek"> & { leave(): void } {
+export function createClaims(job: Job): Source & Pick<Reader, "peek"> & Workers & { leave(): void } {
   const { db, clock } = job;
   const counters = createCounters(db);
   const due = createDue(db);
@@ -45,6 +47,7 @@ export function createClaims(job: Job): Source & Pick<Reader, "peek"> & { leave(
   };
 
   return {
+    name: `the job file ${fileOf(db)}`,
     patienceMs: PATIENCE_MS,
 
     async turn(request) {
@@ -83,6 +86,8 @@ export function createClaims(job: Job): Source & Pick<Reader, "peek"> & { leave(
     },
 
     outlook: async (scope) => due.outlook(scope, both()),
+
+    ...createWorkers(job, processes),
 
     peek: async (scope) => due.find(scope, both(), 1, null)[0] ?? null,
 
@@ -131,7 +136,7 @@ function createTurn({ db, clock }: Job, { counters, due, pauses, processes, sett
   return (number: number, request: TurnRequest, calledAt: number): Done => {
     const { settlements, room, perSecond, withinMs, scope, departed, throttledAgoMs } = request;
     counters.begin();
-    const me = processes.renew();
+    const me = processes.renew(perSecond);
     steady.keep();
     const instant = { wall: clock.now(), steady: steady.now() };
     pauses.beginAgain(instant.wall);

@@ -1,4 +1,4 @@
-/** Keeps which processes hold messages in `sending`, and finds those that are dead. */
+/** Keeps which processes take turns and hold messages in `sending`, and finds those that are dead. */
 import { hostname } from "node:os";
 import { pid } from "node:process";
 import { isAlive, type Machine, thisMachine } from "../../machine.ts";
@@ -28,12 +28,23 @@ interface ProcessRow {
   renewed_mono: number;
   /** When the lease ends, by the wall clock. It is for other machines. */
   lease_until: number;
+  kind: "sender";
+  /** As old as the lease. */
+  turns: number;
+  /** The rate asked for last. Null: an older version wrote the row. */
+  per_second: number | null;
 }
+
+/** A process that lives as far as can be told, with the time until its lease runs out. */
+export type LiveProcess = ProcessRow & { leaseMs: number; isMe: boolean };
 
 /** The row of this handle, which its first turn makes, and the rows of dead processes. */
 export interface Processes {
-  /** Makes our row or renews its lease when it is time, and returns the id. To be called inside the transaction of a turn. */
-  renew(): number;
+  /**
+   * Makes our row or renews its lease when it is time, and returns the id. To be called inside the transaction of a turn that asks
+   * for `perSecond`.
+   */
+  renew(perSecond: number): number;
   /** Until when (monotonic ms) calls for messages that we hold may leave. */
   validUntil(): number;
   /** To be called when the transaction is committed. */
@@ -42,6 +53,8 @@ export interface Processes {
   revoke(): void;
   /** The rows of processes that are dead, as far as can be told from here. */
   dead(): ProcessRow[];
+  /** The others and ours, oldest first. */
+  live(): LiveProcess[];
   /** Deletes our row, unless we still hold messages. Never throws. */
   leave(): void;
 }
@@ -51,50 +64,53 @@ export function createProcesses(db: Connection, clock: Clock): Processes {
   const host = hostname();
   const machine = thisMachine();
   const origin = performance.timeOrigin;
-  const all = db.prepare<[], ProcessRow>("select * from process");
-  const insert = db.prepare<[string, number, number, string, string | null, number, number]>(
-    "insert into process (host, pid, origin, boot, process_table, renewed_mono, lease_until) values (?, ?, ?, ?, ?, ?, ?)",
+  const all = db.prepare<[], ProcessRow>("select * from process order by id");
+  const insert = db.prepare<[string, number, number, string, string | null]>(
+    "insert into process (host, pid, origin, boot, process_table, renewed_mono, lease_until) values (?, ?, ?, ?, ?, 0, 0)",
   );
-  const renew = db.prepare<[number, number, number]>(
-    "update process set renewed_mono = ?, lease_until = ? where id = ?",
+  const renew = db.prepare<[number, number, number, number, number]>(
+    "update process set renewed_mono = ?, lease_until = ?, turns = ?, per_second = ? where id = ?",
   );
   const exists = db.prepare<[number]>("select 1 from process where id = ?");
   let me: number | null = null;
   let renewed = { monotonic: -Infinity, wall: -Infinity };
   /** False while the row of `me` was inserted but not committed. */
   let registered = false;
+  let turns = 0;
 
   // Both clocks count: the monotonic one may stand still while the machine sleeps, and other machines use the wall clock.
   const ageMs = () => Math.max(clock.monotonic() - renewed.monotonic, clock.now() - renewed.wall);
+  const here = { host, origin, machine };
 
   return {
-    renew() {
+    renew(perSecond) {
       // Our row is gone when others took us for dead, for example after the machine slept. What we held is in doubt then. Make
       // a new row, because nobody would ever recover what we claim under the old id.
       if (me !== null && exists.get(me) === undefined) me = null;
       if (me !== null && ageMs() < RENEW_MS) return me;
-      renewed = { monotonic: clock.monotonic(), wall: clock.now() };
-      const leaseUntil = Math.round(renewed.wall + LEASE_MS);
-      if (me !== null) {
-        renew.run(renewed.monotonic, leaseUntil, me);
-        return me;
+      if (me === null) {
+        registered = false;
+        me = Number(insert.run(host, pid, origin, machine.boot, machine.processTable).lastInsertRowid);
       }
-      registered = false;
-      me = Number(
-        insert.run(host, pid, origin, machine.boot, machine.processTable, renewed.monotonic, leaseUntil)
-          .lastInsertRowid,
-      );
+      renewed = { monotonic: clock.monotonic(), wall: clock.now() };
+      renew.run(renewed.monotonic, Math.round(renewed.wall + LEASE_MS), turns + 1, perSecond, me);
       return me;
     },
     validUntil: () => renewed.monotonic + LEASE_MS - MARGIN_MS,
     confirm() {
       registered = true;
+      turns++;
     },
     revoke() {
       if (!registered) me = null;
       renewed = { monotonic: -Infinity, wall: -Infinity };
     },
-    dead: () => all.all().filter((row) => row.id !== me && isDead(row, { host, origin, machine }, clock)),
+    dead: () => all.all().filter((row) => row.id !== me && isDead(row, here, clock)),
+    live: () =>
+      all
+        .all()
+        .filter((row) => !isDead(row, here, clock))
+        .map((row) => ({ ...row, leaseMs: leaseLeftMs(row, here, clock), isMe: row.id === me })),
     leave() {
       if (me === null) return;
       try {
@@ -118,10 +134,18 @@ function isDead(row: ProcessRow, here: Here, clock: Clock): boolean {
   return isLeaseOver(row, here, clock) || isMissing(row, here);
 }
 
-function isLeaseOver(row: ProcessRow, { host, machine }: Here, clock: Clock): boolean {
-  const sharesClock = row.boot === null ? row.host === host : row.boot === machine.boot;
+function sharesClock(row: ProcessRow, { host, machine }: Here): boolean {
+  return row.boot === null ? row.host === host : row.boot === machine.boot;
+}
+
+function leaseLeftMs(row: ProcessRow, here: Here, clock: Clock): number {
+  if (!sharesClock(row, here)) return Math.max(0, row.lease_until - clock.now());
+  return Math.max(0, row.renewed_mono + LEASE_MS - clock.monotonic());
+}
+
+function isLeaseOver(row: ProcessRow, here: Here, clock: Clock): boolean {
   // Setting the wall clock must not make a process look dead, so the monotonic clock decides where it can.
-  if (sharesClock) {
+  if (sharesClock(row, here)) {
     const silentMs = clock.monotonic() - row.renewed_mono;
     return silentMs < 0 || silentMs > LEASE_MS;
   }

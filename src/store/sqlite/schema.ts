@@ -337,6 +337,10 @@ export const MIGRATIONS: readonly string[] = [
   -- Which start of which machine a process runs on, and whose process ids it sees. Null: an older version wrote the row.
   alter table process add column boot text;
   alter table process add column process_table text;
+  -- For people: what the process does, how many turns it has taken, and the rate it asked for last (recipients per second).
+  alter table process add column kind text not null default 'sender';
+  alter table process add column turns integer not null default 0;
+  alter table process add column per_second real;
 
   -- The steady time by which messages wait (store/sqlite/steady.ts): of which start of which machine, what is added to its monotonic
   -- clock, and the latest time that was kept.

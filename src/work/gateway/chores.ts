@@ -1,8 +1,10 @@
-/** What `serve` does at regular intervals: it logs progress, reads the account, and holds topics that do harm. */
+/** What a service does at regular intervals: it logs progress, reads the account, and holds topics that do harm. */
 import type { FastifyBaseLogger } from "fastify";
 import { LEAST_ANSWERS, type ReputationLimits, tooManyBad } from "../../deliver/reputation.ts";
 import type { SendListener } from "../../deliver/sender.ts";
 import type { Scope } from "../../deliver/source.ts";
+import { StoppedError } from "../../errors.ts";
+import type { Context } from "../context.ts";
 import type { Account } from "../../aws/ses.ts";
 import type { SesConnection } from "../endpoint.ts";
 import type { Gateway } from "../../serve/gateway.ts";
@@ -22,6 +24,8 @@ const ACCOUNT_TIMEOUT_MS = 5_000;
 /** How long the answer to a request with an Idempotency-Key is kept for a repeat of it. */
 const KEEP_ANSWERS_MS = 7 * 86_400_000;
 const HOUR_MS = 3_600_000;
+/** A failure that lasts is logged again after so long. */
+const REPEAT_MS = 180_000;
 
 /** The account at SES, read again now and then. */
 export interface AccountWatch {
@@ -92,12 +96,12 @@ export function listenerOf(log: FastifyBaseLogger): Required<Omit<SendListener, 
 
 /** Starts the chores. Returns a function that ends them and logs a last line; it never rejects. */
 export function startChores(
-  gateway: Gateway,
+  gateway: Pick<Gateway, "store" | "sender" | "clock">,
   account: AccountWatch,
   telemetry: Telemetry,
   log: FastifyBaseLogger,
 ): () => Promise<void> {
-  const failed = (error: unknown) => log.warn({ err: error }, "a chore failed; it is done again later");
+  const failed = failureLog(log);
   const every = (ms: number, work: () => Promise<void>) => {
     let isUnderWay = false;
     return setInterval(() => {
@@ -129,11 +133,32 @@ export function startChores(
   };
 }
 
+/** Logs failures of chores. One for a reason that may last, such as a store that is away, is logged once in a while. */
+function failureLog(log: FastifyBaseLogger): (error: unknown) => void {
+  const toldAt = new Map<string, number>();
+  return (error) => {
+    if (error instanceof StoppedError) {
+      const { message } = error;
+      const now = performance.now();
+      if (now - (toldAt.get(message) ?? -Infinity) < REPEAT_MS) return;
+      toldAt.clear();
+      toldAt.set(message, now);
+    }
+    log.warn({ err: error }, "a chore failed; it is done again later");
+  };
+}
+
+/** How much a service logs. */
+export function levelOf({ globals }: Context): "debug" | "info" | "warn" {
+  if (globals.quiet) return "warn";
+  return globals.verbose ? "debug" : "info";
+}
+
 /**
  * Matches events that came before the answer with their SES message id. The first call looks at all messages, each later
  * one at those sent since the call before.
  */
-function matchingOf({ store, clock }: Gateway): () => Promise<void> {
+function matchingOf({ store, clock }: Pick<Gateway, "store" | "clock">): () => Promise<void> {
   let matchedAt: number | null = null;
   return async () => {
     const now = clock.monotonic();

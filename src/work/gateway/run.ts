@@ -1,32 +1,22 @@
 /** The gateway: opens what it needs, connects the parts, and runs until a signal. */
 import type { AddressInfo } from "node:net";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
-import type { Context, OpenOptions } from "../context.ts";
+import type { Context } from "../context.ts";
 import type { Ses } from "../../aws/ses.ts";
-import { createMailer } from "../../deliver/mailer.ts";
-import { createSendLoop } from "../../deliver/send.ts";
 import type { SendLoop } from "../../deliver/sender.ts";
-import { parseDuration } from "../../time/duration.ts";
-import { type SesConnection, connect, openSes, rateOf, topicByTag } from "../endpoint.ts";
+import { type SesConnection, topicByTag } from "../endpoint.ts";
 import { EXIT, exitCodeOf, UserError } from "../../errors.ts";
-import {
-  type AccountWatch,
-  createAccountWatch,
-  holdBadTopics,
-  type HoldingScope,
-  listenerOf,
-  startChores,
-} from "./chores.ts";
-import { readPort, readRecipientCap, readGatewaySettings, type ServeFlags } from "./settings.ts";
+import { type AccountWatch, type HoldingScope, levelOf, listenerOf, startChores } from "./chores.ts";
+import { openService } from "./open.ts";
+import { prepareSending, readScope } from "./sending.ts";
+import { readPort, readGatewaySettings, type ServeFlags } from "./settings.ts";
 import { createRequestInbox } from "../../intake/inbox.ts";
-import { boundOldSpace } from "../../memory.ts";
 import { isLoopback } from "../loopback.ts";
 import type { Gateway, Settings, TestMail } from "../../serve/gateway.ts";
 import { buildServer } from "../../serve/server.ts";
 import { sendTest } from "../../serve/test-mail.ts";
 import type { Store } from "../../store/store.ts";
 import { startTelemetry } from "../../telemetry/start.ts";
-import { openLinks } from "../../tracking/links.ts";
 
 /** How long requests under way may take after a signal. */
 const CLOSE_MS = 10_000;
@@ -41,12 +31,16 @@ export async function runGateway(context: Context, flags: ServeFlags): Promise<n
   const { io, terminal, version } = context;
   const port = readPort(flags.port);
   const settings = await readGatewaySettings(io, flags);
-  const scope = readScope(settings, flags);
+  const scope = readScope(settings.endpoint, flags);
   const notice = { tell: (text: string) => terminal.warn(text) };
   let recovered = 0;
-  const { store, ses } = await openBoth(context, settings, flags, {
+  const { store, ses } = await openService(context, flags, {
     tell: (text) => notice.tell(text),
     onRecovered: (count) => (recovered = count),
+    beforeMaking: () => {
+      if (settings.apiKey === null) throw noKey();
+    },
+    check: (opened) => checkKey(opened, settings),
   });
   const telemetry = await startTelemetry(io.env, {
     version,
@@ -101,29 +95,10 @@ interface Surroundings {
 
 async function connectParts(context: Context, surroundings: Surroundings): Promise<Parts> {
   const { ses, store, settings: asked, scope, flags, tell } = surroundings;
-  const { clock, env } = context.io;
-  const links = await openLinks(store, env, clock);
   const webhook = whenKnown<string>();
-  const connection = await connect(context, flags, {
-    ses,
-    webhook: { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC },
-    topicOf: topicByTag(store),
-  });
-  const account = createAccountWatch(connection, () => sender.status().run.sent);
-  const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
-  boundOldSpace();
-  const mailer = createMailer(store, connection.ses, async () => links, {
-    whenFolderIsGone: "fail",
-    isRehearsal: connection.endpoint === "sandbox",
-  });
-  const sender = createSendLoop(store, mailer, {
-    scope,
-    rate: () => rateOf(account.latest(), flags),
-    whenDrained: "wait",
-    maxAttempts: flags.maxAttempts,
-    checkpoint: holdBadTopics(store, scope, limits, tell),
-    io: context.io,
-  });
+  const rehearsing = { webhook: { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC }, topicOf: topicByTag(store) };
+  const sending = await prepareSending(context, { store, ses, rehearsing, scope, flags, tell });
+  const { sender, account, connection, links } = sending;
   const settings = withSandbox(asked, connection);
   const inbox = createRequestInbox({
     store,
@@ -132,7 +107,7 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
     onSetAside: ({ topic, now }) =>
       tell(`topic "${topic}" was only rehearsed: the rehearsal is called "${now}" now, and is not sent`),
   });
-  const mailing = { store, inbox, clock, settings, sender };
+  const mailing = { store, inbox, clock: context.io.clock, settings, sender };
   const gateway = {
     ...mailing,
     links,
@@ -163,36 +138,10 @@ function whenKnown<T>(): Known<T> {
   return { value, known };
 }
 
-function readScope(settings: Settings, flags: ServeFlags): HoldingScope {
-  return {
-    topic: null,
-    endpoint: settings.endpoint,
-    maxLateMs: flags.maxLate === undefined ? null : parseDuration(flags.maxLate, "--max-late"),
-    held: new Set(),
-    ...(flags.recipientCap !== undefined && { recipientCap: readRecipientCap(flags.recipientCap) }),
-  };
-}
-
-/** Opens the client for SES and the job file, so that a missing setting leaves no job file behind. */
-async function openBoth(context: Context, settings: Settings, flags: ServeFlags, options: OpenOptions) {
-  const { storeExists } = await import("../../store/open.ts");
-  if (storeExists(context.globals.db)) {
-    const store = await openJobFile(context, settings, options);
-    return { store, ses: await openSes(context, flags) };
-  }
-  if (settings.apiKey === null) throw noKey();
-  const ses = await openSes(context, flags);
-  return { ses, store: await openJobFile(context, settings, options) };
-}
-
-/** Opens the job file. Without an API key nobody could use the gateway, so it refuses to start. */
-async function openJobFile(context: Context, settings: Settings, options: OpenOptions): Promise<Store> {
-  const store = await context.openStore(options);
+/** Without an API key nobody could use the gateway, so it refuses to start. */
+async function checkKey(store: Store, settings: Settings): Promise<void> {
   const hasKey = settings.apiKey !== null || (await store.keys()).some((key) => key.revokedAt === null);
   if (!hasKey) throw noKey();
-  // A job file that cannot be written must be an error now, not at the first mail.
-  await store.ping();
-  return store;
 }
 
 function noKey(): UserError {
@@ -244,9 +193,4 @@ function warnOf({ envelope, sns, baseUrl }: Settings, host: string, log: Fastify
   if (envelope === null) log.warn("no --from: POST /v1/messages is refused, everything else works");
   if (sns.topicArns.length === 0) log.warn("no --sns-topic-arn: bounces and complaints from SNS are refused");
   if (baseUrl === null) log.info("no --base-url: mails taken in here carry no tracking and no unsubscribe links");
-}
-
-function levelOf({ globals }: Context): string {
-  if (globals.quiet) return "warn";
-  return globals.verbose ? "debug" : "info";
 }

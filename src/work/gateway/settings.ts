@@ -1,4 +1,4 @@
-/** The options of `serve`, read and checked before anything is opened. */
+/** The options of `serve` and `work`, read and checked before anything is opened. */
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { resolve } from "node:path";
 import { readTracking, type TrackingFlags } from "../tracking.ts";
@@ -14,8 +14,18 @@ import { parseTopicArn } from "../../serve/sns/topic-arn.ts";
 import { parseBaseUrl } from "../../tracking/base-url.ts";
 import type { Settings, SnsSettings } from "../../serve/gateway.ts";
 
-/** Options of `serve`. Texts are as typed. */
-export interface ServeFlags extends EndpointFlags, TrackingFlags {
+/** Options of everything that sends as a service. Texts are as typed. */
+export interface ServiceFlags extends EndpointFlags {
+  maxAttempts: number;
+  maxLate?: string;
+  recipientCap?: string;
+  /** Percent; Infinity: off. */
+  maxBounceRate: number;
+  maxComplaintRate: number;
+}
+
+/** Options of `serve`. */
+export interface ServeFlags extends ServiceFlags, TrackingFlags {
   port: string;
   host: string;
   trustProxy?: boolean;
@@ -29,12 +39,6 @@ export interface ServeFlags extends EndpointFlags, TrackingFlags {
   snsTopicArn?: string[];
   snsTrust?: string[];
   snsMaxAge: string;
-  maxAttempts: number;
-  maxLate?: string;
-  recipientCap?: string;
-  /** Percent; Infinity: off. */
-  maxBounceRate: number;
-  maxComplaintRate: number;
 }
 
 /** Characters. Shorter keys and secrets are refused: they could be guessed. */

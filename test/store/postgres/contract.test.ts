@@ -4,4 +4,6 @@ import { requireServers } from "../../support/servers.ts";
 import { storeContract } from "../contract.ts";
 import { preparePostgres } from "./bench.ts";
 
-describe.skipIf(requireServers("postgres"))("on a server", () => storeContract("PostgreSQL", preparePostgres));
+describe.skipIf(requireServers("postgres"))("on a server", () => {
+  storeContract("PostgreSQL", preparePostgres);
+});

@@ -4,4 +4,6 @@ import { requireServers } from "../../support/servers.ts";
 import { storeProperties } from "../properties.ts";
 import { preparePostgres } from "./bench.ts";
 
-describe.skipIf(requireServers("postgres"))("on a server", () => storeProperties("PostgreSQL", preparePostgres));
+describe.skipIf(requireServers("postgres"))("on a server", () => {
+  storeProperties("PostgreSQL", preparePostgres);
+});

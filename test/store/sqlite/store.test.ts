@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { type Clock, systemClock } from "../../../src/time/clock.ts";
 import { UserError } from "../../../src/errors.ts";
 import { openConnection } from "../../../src/store/sqlite/connection.ts";
-import { requireJobFile } from "../../../src/store/open.ts";
+import { requireStore } from "../../../src/store/open.ts";
 import { openScratchStore, openStore } from "../../../src/store/sqlite/store.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { until } from "../../support/run.ts";
@@ -92,7 +92,7 @@ describe("what is no job file is refused and left as it is", () => {
 
   it("no file at all, for who only wants to look", async () => {
     const path = join(await workFolder(), "none.db");
-    expect(() => requireJobFile(path)).toThrow(UserError);
+    await expect(requireStore(path)).rejects.toThrow(UserError);
   });
 });
 

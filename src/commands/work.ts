@@ -1,0 +1,33 @@
+import { addSendingOptions, GROUPS, setting } from "./options.ts";
+import type { WorkFlags } from "../work/gateway/worker.ts";
+import type { AddCommand } from "./command.ts";
+import { addExamples } from "./examples.ts";
+
+/** Declares `work`. */
+export const addWork: AddCommand = (program, act) => {
+  const command = program
+    .command("work")
+    .description("keep sending what falls due, as serve does, without HTTP; several share one rate")
+    .optionsGroup(GROUPS.first)
+    .option("--sandbox", "rehearse: send to a local SES; no AWS account needed, mails land in ses-mail-outbox/")
+    .option("--no-send", "only take mail in from a broker; others send it");
+  addSendingOptions(command)
+    .addOption(
+      setting(
+        "--recipient-cap <n/duration>",
+        "RECIPIENT_CAP",
+        "most mails to one address, such as 5/1h; more of them wait",
+      ),
+    )
+    .optionsGroup(GROUPS.other)
+    .action(
+      act<WorkFlags>(async (context, flags) => {
+        const { work } = await import("../work/work.ts");
+        return work(context, flags);
+      }),
+    );
+  addExamples(command, [
+    ["ses-mail work --sandbox", "tries it without AWS: what import and schedule take in lands in ses-mail-outbox/"],
+    ["ses-mail work --db postgres://mail@db/mail --rate 50", "sends beside the workers of other machines"],
+  ]);
+};

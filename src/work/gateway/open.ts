@@ -1,0 +1,70 @@
+/** Opens what a service works with: the client for SES, and the store. */
+import type { Ses } from "../../aws/ses.ts";
+import { AwayError, InterruptedError } from "../../errors.ts";
+import { nameOf } from "../../store/address.ts";
+import type { Store } from "../../store/store.ts";
+import type { Context, OpenOptions } from "../context.ts";
+import { type EndpointFlags, openSes } from "../endpoint.ts";
+
+/** A server that is away when we start is asked again so often. */
+const AGAIN_MS = 1_000;
+
+/** How a service is opened. */
+export interface Opening extends OpenOptions {
+  /** Gets what people should know before there is a log. */
+  tell: (text: string) => void;
+  /** Called before a store is made. What it throws leaves nothing behind. */
+  beforeMaking?: () => void;
+  /** Called with the open store. It may throw what is wrong with it. */
+  check?: (store: Store) => Promise<void>;
+}
+
+/** The client for SES, null for the sandbox, and the store, which can be written. */
+export interface Service {
+  ses: Ses | null;
+  store: Store;
+}
+
+/**
+ * Opens both, so that a missing setting leaves no store behind. A server that is away is waited for until a signal.
+ * @throws UserError when one of them cannot be used, and InterruptedError after a signal.
+ */
+export async function openService(context: Context, flags: EndpointFlags, opening: Opening): Promise<Service> {
+  const { storeExists } = await import("../../store/open.ts");
+  const { db } = context.globals;
+  if (await whenReached(context, opening, () => storeExists(db, context.io.env))) {
+    const store = await openChecked(context, opening);
+    return { store, ses: await openSes(context, flags) };
+  }
+  opening.beforeMaking?.();
+  const ses = await openSes(context, flags);
+  return { ses, store: await openChecked(context, opening) };
+}
+
+async function openChecked(context: Context, opening: Opening): Promise<Store> {
+  const store = await whenReached(context, opening, () => context.openStore(opening));
+  await whenReached(context, opening, async () => {
+    await opening.check?.(store);
+    // A store that cannot be written must be an error now, not at the first mail.
+    await store.ping();
+  });
+  return store;
+}
+
+/** Asks until the store can be reached. Says once that it cannot. */
+async function whenReached<T>(
+  { io: { clock, signal }, globals }: Context,
+  { tell }: Pick<Opening, "tell">,
+  ask: () => Promise<T>,
+): Promise<T> {
+  for (let isTold = false; ; isTold = true) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof AwayError)) throw error;
+      if (!isTold) tell(`${error.message}; waiting for ${nameOf(globals.db)}`);
+      await clock.sleep(AGAIN_MS, signal);
+      if (signal.aborted) throw new InterruptedError();
+    }
+  }
+}

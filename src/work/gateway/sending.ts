@@ -1,0 +1,68 @@
+/** How mail leaves from what runs as a service: the loop, its limits, and the account it sends through. */
+import type { Context } from "../context.ts";
+import type { Ses } from "../../aws/ses.ts";
+import { createMailer } from "../../deliver/mailer.ts";
+import { createSendLoop } from "../../deliver/send.ts";
+import type { SendLoop } from "../../deliver/sender.ts";
+import { boundOldSpace } from "../../memory.ts";
+import type { Endpoint } from "../../store/rows.ts";
+import type { Store } from "../../store/store.ts";
+import { parseDuration } from "../../time/duration.ts";
+import { type Links, openLinks } from "../../tracking/links.ts";
+import { connect, type Rehearsing, rateOf, type SesConnection } from "../endpoint.ts";
+import { type AccountWatch, createAccountWatch, holdBadTopics, type HoldingScope } from "./chores.ts";
+import { readRecipientCap, type ServiceFlags } from "./settings.ts";
+
+/** What sends, and what it sends through. */
+export interface Sending {
+  sender: SendLoop;
+  account: AccountWatch;
+  connection: SesConnection;
+  links: Links;
+}
+
+/** What it is made of. */
+export interface SendingParts {
+  store: Store;
+  /** Null: the embedded sandbox, which is `rehearsing`. */
+  ses: Ses | null;
+  rehearsing: Rehearsing;
+  scope: HoldingScope;
+  flags: ServiceFlags;
+  /** Hears when a topic begins to be held. */
+  tell: (text: string) => void;
+}
+
+/** Connects to SES and makes the loop, which waits for mail for as long as the process lives. Nothing is sent before it is run. */
+export async function prepareSending(context: Context, parts: SendingParts): Promise<Sending> {
+  const { store, ses, rehearsing, scope, flags, tell } = parts;
+  const links = await openLinks(store, context.io.env, context.io.clock);
+  const connection = await connect(context, flags, { ses, ...rehearsing });
+  const account = createAccountWatch(connection, () => sender.status().run.sent);
+  const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
+  boundOldSpace();
+  const mailer = createMailer(store, connection.ses, async () => links, {
+    whenFolderIsGone: "fail",
+    isRehearsal: connection.endpoint === "sandbox",
+  });
+  const sender = createSendLoop(store, mailer, {
+    scope,
+    rate: () => rateOf(account.latest(), flags),
+    whenDrained: "wait",
+    maxAttempts: flags.maxAttempts,
+    checkpoint: holdBadTopics(store, scope, limits, tell),
+    io: context.io,
+  });
+  return { sender, account, connection, links };
+}
+
+/** What a service claims: everything that goes to this endpoint. Throws `UserError` for a bad option. */
+export function readScope(endpoint: Endpoint, flags: ServiceFlags): HoldingScope {
+  return {
+    topic: null,
+    endpoint,
+    maxLateMs: flags.maxLate === undefined ? null : parseDuration(flags.maxLate, "--max-late"),
+    held: new Set(),
+    ...(flags.recipientCap !== undefined && { recipientCap: readRecipientCap(flags.recipientCap) }),
+  };
+}

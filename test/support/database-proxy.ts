@@ -1,0 +1,205 @@
+/**
+ * Stands between a program and PostgreSQL, and fails as networks and servers do. It reads enough of the protocol to know when
+ * a COMMIT goes by. It refuses encryption, as a server without it does.
+ */
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { type FrontendMessage, frontendReader } from "./postgres/frontend.ts";
+
+/**
+ * What can become of a COMMIT.
+ *
+ * - "lost": it never reaches the server, and the client's connection is cut.
+ * - "done": the server gets it, and the client's connection is cut at the same moment.
+ * - "late": the client's connection is cut; the server gets it when the result's `release` is called.
+ * - "unanswered": the server gets it; its answer, and all that it says later, is kept from the client, which stays connected.
+ */
+export type CommitFate = "lost" | "done" | "late" | "unanswered";
+
+interface Struck {
+  /** Settles when the COMMIT went by. */
+  happened: Promise<void>;
+  /** Of "late": lets the server have the COMMIT. Resolves when the server has ended that connection, so the COMMIT is done. */
+  release(): Promise<void>;
+}
+
+export interface DatabaseProxy {
+  /** The address of the database, by way of this. */
+  url: string;
+  /** How many connections were made so far, and how many there are. */
+  connects(): number;
+  open(): number;
+  /** How many COMMITs went by so far, on any connection. */
+  commits(): number;
+  /** Decides about the next COMMIT on any connection, after `skip` others. Default 0. */
+  strike(fate: CommitFate, skip?: number): Struck;
+  /** Cuts every connection, at both ends. */
+  cut(): void;
+  /** Passes nothing on, in both directions, also of connections that are made meanwhile. */
+  stall(): void;
+  /** Ends `stall`: nothing was lost. */
+  resume(): void;
+  /** Nobody listens any more. Connections that are there stay. */
+  refuse(): Promise<void>;
+  /** Ends `refuse`. */
+  accept(): Promise<void>;
+  /** Cuts the next connection that is made when so many bytes of the client went by. Default of `from`: "client". */
+  cutAfter(bytes: number, from?: "client" | "server"): void;
+  close(): Promise<void>;
+}
+
+/** What the connections of a proxy share. */
+interface Plan {
+  stalled: boolean;
+  commits: number;
+  strike: { fate: CommitFate; at: number; happened(): void; ghost(finish: () => Promise<void>): void } | null;
+  cut: { bytes: number; from: "client" | "server" } | null;
+}
+
+interface Link {
+  cut(): void;
+  setStalled(stalled: boolean): void;
+}
+
+/** Listens on a free port in front of the server of `url`. */
+export async function databaseProxy(url: string): Promise<DatabaseProxy> {
+  const target = new URL(url);
+  const plan: Plan = { stalled: false, commits: 0, strike: null, cut: null };
+  const links = new Set<Link>();
+  let connects = 0;
+  const server = createServer((client) => {
+    connects++;
+    const link: Link = join(client, target, plan, () => links.delete(link));
+    links.add(link);
+  });
+  await listen(server, 0);
+  const { port } = server.address() as AddressInfo;
+  const setStalled = (stalled: boolean) => {
+    plan.stalled = stalled;
+    for (const link of links) link.setStalled(stalled);
+  };
+  const cut = () => {
+    for (const link of links) link.cut();
+  };
+  return {
+    url: url.replace(/@[^/]+\//, `@127.0.0.1:${port}/`),
+    connects: () => connects,
+    open: () => links.size,
+    commits: () => plan.commits,
+    strike: (fate, skip = 0) => strike(plan, fate, skip),
+    cut,
+    stall: () => setStalled(true),
+    resume: () => setStalled(false),
+    refuse: async () => void server.close(),
+    accept: () => listen(server, port),
+    cutAfter: (bytes, from = "client") => void (plan.cut = { bytes, from }),
+    async close() {
+      cut();
+      server.close();
+    },
+  };
+}
+
+async function listen(server: Server, port: number): Promise<void> {
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+}
+
+function strike(plan: Plan, fate: CommitFate, skip: number): Struck {
+  let finish: (() => Promise<void>) | null = null;
+  const happened = new Promise<void>((resolve) => {
+    const ghost = (given: () => Promise<void>) => void (finish = given);
+    plan.strike = { fate, at: plan.commits + skip + 1, happened: resolve, ghost };
+  });
+  return {
+    happened,
+    async release() {
+      await happened;
+      await finish?.();
+    },
+  };
+}
+
+/** Connects one client to the server. */
+function join(client: Socket, target: URL, plan: Plan, gone: () => void): Link {
+  const server = connect(Number(target.port), target.hostname);
+  const state = { deaf: false, orphaned: false };
+  const budget = plan.cut === null ? null : { ...plan.cut };
+  plan.cut = null;
+  const cut = () => {
+    client.destroy();
+    server.destroy();
+  };
+  /** Writes what the budget allows, and cuts when it is used up. */
+  const pass = (from: "client" | "server", bytes: Buffer) => {
+    const to = from === "client" ? server : client;
+    if (budget === null || budget.from !== from) return void to.write(bytes);
+    const allowed = bytes.subarray(0, budget.bytes);
+    budget.bytes -= allowed.length;
+    if (budget.bytes > 0) return void to.write(allowed);
+    // What was allowed has to arrive first.
+    to.end(allowed, () => setImmediate(cut));
+  };
+  const reader = frontendReader(() => void client.write("N"));
+  const messages = messageHandler({ client, server, plan, state, pass: (bytes) => pass("client", bytes) });
+  client.on("data", (chunk) => reader.read(chunk).forEach(messages));
+  server.on("data", (chunk) => void (state.deaf || state.orphaned || pass("server", chunk)));
+  client.on("close", () => void (state.orphaned || server.end()));
+  server.on("close", () => (client.destroy(), gone()));
+  for (const socket of [client, server]) socket.on("error", () => undefined);
+  const setStalled = (stalled: boolean) => {
+    for (const socket of [client, server]) {
+      if (stalled) socket.pause();
+      else socket.resume();
+    }
+  };
+  if (plan.stalled) setStalled(true);
+  return { cut, setStalled };
+}
+
+interface Ends {
+  client: Socket;
+  server: Socket;
+  plan: Plan;
+  state: { deaf: boolean; orphaned: boolean };
+  pass(bytes: Buffer): void;
+}
+
+/** Passes messages on until one of them is a COMMIT that is to be struck. */
+function messageHandler(ends: Ends): (message: FrontendMessage) => void {
+  const { client, server, plan, state, pass } = ends;
+  let struck: NonNullable<Plan["strike"]> | null = null;
+  const held: Buffer[] = [];
+  let over = false;
+  return (message) => {
+    if (over) return;
+    if (message.commits && ++plan.commits === plan.strike?.at) {
+      struck = plan.strike;
+      plan.strike = null;
+    }
+    if (struck === null) return pass(message.bytes);
+    if (struck.fate === "unanswered") state.deaf = true;
+    if (struck.fate === "lost" || struck.fate === "late") held.push(message.bytes);
+    else pass(message.bytes);
+    // A COMMIT of several messages is complete with its Sync.
+    if (!message.ends) return;
+    const { fate, happened, ghost } = struck;
+    over = fate !== "unanswered";
+    if (fate === "late") ghost(() => endWith(server, Buffer.concat(held)));
+    if (fate === "done" || fate === "late") state.orphaned = true;
+    if (fate === "done") void endWith(server, Buffer.alloc(0));
+    if (fate === "lost") server.destroy();
+    if (over) client.destroy();
+    struck = null;
+    happened();
+  };
+}
+
+/** Sends the last bytes. The server works on them before it sees that the connection ends; only then does this resolve. */
+function endWith(server: Socket, bytes: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    server.once("close", () => resolve());
+    server.resume();
+    server.end(bytes);
+  });
+}

@@ -1,0 +1,59 @@
+/** Which tests of commands and processes the project "on a server" runs a second time, and which it leaves out and why. */
+
+/** All that start the program, or the gateway in the test's own process. */
+export const ON_SERVER = ["test/{commands,process,serve}/**/*.test.ts"];
+
+interface LeftOut {
+  /** Below test/. */
+  file: string;
+  /** What the names of the tests left out contain, those of their `describe` included. Not set: the whole file. */
+  test?: string;
+  reason: string;
+}
+
+const ABOUT_FILES = "it is about files, not about what a job holds";
+const NO_STORE = "it asks no store";
+const SAME_ANSWERS = "it shows what HTTP answers, and those answers are compared on a server elsewhere";
+
+export const LEFT_OUT: readonly LeftOut[] = [
+  { file: "commands/backup.test.ts", reason: "a server has pg_dump" },
+  { file: "commands/completion.test.ts", reason: NO_STORE },
+  { file: "commands/help.test.ts", reason: NO_STORE },
+  { file: "commands/preview.test.ts", reason: NO_STORE },
+  { file: "commands/sandbox.test.ts", reason: NO_STORE },
+  { file: "commands/bad-input.test.ts", test: "a text file, another program's", reason: ABOUT_FILES },
+  { file: "commands/bad-input.test.ts", test: "a file that may not be written", reason: ABOUT_FILES },
+  { file: "commands/before.test.ts", test: "suggest commands for the job file", reason: "it names job files in --db" },
+  { file: "commands/before.test.ts", test: "promise nothing of a paused topic", reason: "it names a job file in --db" },
+  { file: "commands/key.test.ts", test: "stands nowhere in the job file", reason: ABOUT_FILES },
+  { file: "commands/quiet.test.ts", test: "what people ask for is printed", reason: "it makes a backup" },
+  { file: "commands/send.test.ts", test: "makes a job file that is for its owner only", reason: ABOUT_FILES },
+  { file: "process/disk.test.ts", reason: "it is about the disk of a job file" },
+  { file: "process/files.test.ts", reason: ABOUT_FILES },
+  { file: "process/job-file.test.ts", reason: ABOUT_FILES },
+  { file: "process/output.test.ts", reason: ABOUT_FILES },
+  { file: "process/promises.test.ts", reason: "it looks for secrets in the job file" },
+  { file: "serve/admin-feed.test.ts", reason: NO_STORE },
+  { file: "serve/dashboard-session.test.ts", reason: SAME_ANSWERS },
+  { file: "serve/dashboard-views.test.ts", reason: SAME_ANSWERS },
+  { file: "serve/dashboard.test.ts", reason: SAME_ANSWERS },
+  { file: "serve/limits.test.ts", reason: "what it sends is refused before it reaches a store" },
+  { file: "serve/message-answer.test.ts", reason: NO_STORE },
+  { file: "serve/openapi.test.ts", reason: SAME_ANSWERS },
+  { file: "serve/pretty-log.test.ts", reason: NO_STORE },
+  { file: "serve/progress.test.ts", reason: NO_STORE },
+  { file: "serve/sns-certificates.test.ts", reason: NO_STORE },
+  { file: "serve/sns-envelope.test.ts", reason: NO_STORE },
+  { file: "serve/unused-connections.test.ts", reason: "it sends nothing that reaches a store" },
+];
+
+/** Patterns of the files that are left out as a whole. */
+export const EXCLUDED = LEFT_OUT.filter(({ test }) => test === undefined).map(({ file }) => `test/${file}`);
+
+/** Why a test is left out; null: it is run. `path` is that of its file, `name` its full name. */
+export function whyLeftOut(path: string, name: string): string | null {
+  const found = LEFT_OUT.find(
+    ({ file, test }) => path.endsWith(`/test/${file}`) && test !== undefined && name.includes(test),
+  );
+  return found?.reason ?? null;
+}
