@@ -1,6 +1,75 @@
+/** Claims messages and writes answers: the source of the send loop. */
 import type { Source } from "../../deliver/source.ts";
 import type { Reader } from "../store.ts";
-import type { Job } from "./connection.ts";
-export function createClaims(_job: Job): Source & Pick<Reader, "peek"> & { leave(): Promise<void> } {
-  throw new Error("to be written");
+import { type Job, snapshot, transaction } from "./connection.ts";
+import { claimOf, findDue, glance, outlookOf } from "./due.ts";
+import { createListener } from "./notify.ts";
+import { createPauses } from "./pauses.ts";
+import { bury, fatesOf, leave } from "./processes.ts";
+import { loseAll } from "./settle.ts";
+import { createCounters } from "./state-counters.ts";
+import { createTurns, questions } from "./turn.ts";
+
+/** How long the loop keeps answers while the server is away: long enough for somebody to fail over to another one. */
+const PATIENCE_MS = 600_000;
+/** A message to a suppressed address is not the next one, so `peek` reads some more. */
+const PEEKED = 10;
+/** The longest that `leave` waits. */
+const TIDY_MS = 2_000;
+
+/** Makes the source of one handle on a job. `leave` is to be called before the handle is closed; it never throws. */
+export function createClaims(
+  job: Job,
+): Source & Required<Pick<Source, "onChange">> & Pick<Reader, "peek"> & { leave(): Promise<void> } {
+  const { time, handle } = job;
+  const ask = questions(job);
+  const turns = createTurns(job);
+  const pauses = createPauses();
+  const listener = createListener(job);
+
+  return {
+    name: `the database ${job.name}`,
+    patienceMs: PATIENCE_MS,
+    turn: (request) => turns.take(request),
+
+    async recover() {
+      const now = time.now();
+      const fates = await fatesOf(ask, handle.id(), now);
+      const hasWork = fates.dead.length + fates.useless.length > 0 || fates.isSilent;
+      if (!hasWork && !(await pauses.areAhead(ask, now.wall))) return 0;
+      return transaction(job, async (tx) => {
+        const counters = createCounters();
+        await pauses.beginAgain(tx, tx.now.wall);
+        // Read again inside the transaction: another process may have recovered them meanwhile.
+        const found = await fatesOf(tx.query, tx.me, tx.now);
+        const count = await loseAll(tx, counters, found.dead, tx.now.wall);
+        await bury(tx, found);
+        await counters.write(tx);
+        return count;
+      });
+    },
+
+    nextDueInMs: async (scope) => (await glance(ask, scope, time.now())).nextInMs,
+
+    outlook: (scope) => snapshot(job, (query) => outlookOf(query, scope, time.now())),
+
+    async peek(scope) {
+      const found = await findDue(ask, scope, time.now(), { limit: PEEKED });
+      const next = found.find(({ suppressed }) => !suppressed);
+      return next === undefined ? null : claimOf(next);
+    },
+
+    onChange: (hear) => listener.onChange(hear),
+
+    async leave() {
+      listener.close();
+      // What nobody saw would be in doubt otherwise.
+      await Promise.race([turns.tidy().catch(() => undefined), soon(TIDY_MS)]);
+      await leave(job);
+    },
+  };
+}
+
+async function soon(ms: number): Promise<void> {
+  await new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
 }

@@ -20,6 +20,8 @@ export interface Job {
   name: string;
   schema: string;
   address: Address;
+  /** Where to LISTEN. It is another address than that of the database when that one is a pooler's. */
+  listenAddress: Address;
   pool: Pool;
   clock: Clock;
   time: StoreTime;
@@ -47,6 +49,11 @@ export interface Tx {
   run(sql: string, values?: readonly unknown[]): Promise<number>;
   /** Notes that this transaction hands out messages to be sent. */
   handOut(count: number): void;
+  /**
+   * Lets the commit share a round trip with statements that were just begun, the last ones of the transaction. What `work` returns
+   * must not depend on their answers. The transaction fails when one of them does.
+   */
+  closeWith(statements: Promise<unknown>): void;
 }
 
 /** How a transaction waits, and what it may do. */
@@ -106,6 +113,7 @@ export const NO_WAITING: Waiting = {
 /** Settings of an opened store. */
 export interface JobSettings {
   address: Address;
+  listenAddress: Address;
   schema: string;
   connections: number;
   clock: Clock;
@@ -117,11 +125,12 @@ export interface JobSettings {
 
 /** Makes the connections and the handle of a store. Nothing is asked of the server yet. */
 export function createJob(settings: JobSettings): Job {
-  const { address, schema, connections, clock, time, fixedNow, waiting } = settings;
+  const { address, listenAddress, schema, connections, clock, time, fixedNow, waiting } = settings;
   return {
     name: address.displayed,
     schema,
     address,
+    listenAddress,
     pool: createPool(address, connections, clock),
     clock,
     time,
@@ -167,9 +176,17 @@ async function unlimited<T>({ client }: Link, begin: string, work: () => Promise
   }
 }
 
-/** Runs `work` on a connection, and again on another one when the first is gone. `work` must be safe to repeat. */
-async function connected<T>(job: Job, purpose: "read" | "write", work: (link: Link) => Promise<T>): Promise<T> {
-  return patiently(job, async () => {
+/**
+ * Runs `work` on a connection, and again on another one when the first is gone. `work` must be safe to repeat, and must leave no
+ * transaction open.
+ */
+export async function connected<T>(
+  job: Job,
+  purpose: "read" | "write",
+  work: (link: Link) => Promise<T>,
+  options: Pick<TransactionOptions<T>, "isPatient"> = {},
+): Promise<T> {
+  const attempt = async () => {
     const link = await job.pool.take(purpose);
     let isBroken = false;
     try {
@@ -180,26 +197,32 @@ async function connected<T>(job: Job, purpose: "read" | "write", work: (link: Li
     } finally {
       job.pool.give(link, isBroken);
     }
-  });
+  };
+  return patiently(job, attempt, options);
 }
 
 /**
- * Makes `attempt` again for some seconds when its connection was gone or could not be made.
+ * Makes `attempt` again for some seconds when its connection was gone or could not be made, and as long as others are in its way.
  * @throws InterruptedError when a signal ended the wait, and the last error of `attempt`.
  */
-export async function patiently<T>(job: Pick<Job, "waiting">, attempt: () => Promise<T>): Promise<T> {
-  const wait = createWait(job, {});
+export async function patiently<T>(
+  job: Pick<Job, "waiting">,
+  attempt: () => Promise<T>,
+  options: Pick<TransactionOptions<T>, "isPatient"> = {},
+): Promise<T> {
+  const wait = createWait(job, options);
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
-      if (!isAway(error) && !isCrowded(error)) throw error;
+      if (!isAway(error) && !isCrowded(error) && !isPassing(error)) throw error;
       await wait(error);
     }
   }
 }
 
-async function ask1<Row>(
+/** Runs one statement on a connection, and returns its rows. `statementMs`: how long to wait for the answer (ms); 0: no limit. */
+export async function ask1<Row>(
   job: Job,
   { client, isPooled }: Link,
   sql: string,
@@ -322,6 +345,7 @@ function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: Trans
     if (row === undefined) throw new RowMissing();
     if (row.is_closed && !evenWhenMoved) throw await closedError(job, link);
     let handedOut = 0;
+    const closing: Promise<unknown>[] = [];
     const tx: Tx = {
       now,
       me: row.id,
@@ -329,13 +353,19 @@ function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: Trans
       query: (sql, values = []) => ask1(job, link, sql, values, statementMs),
       run: (sql, values = []) => run1(job, link, sql, values, statementMs),
       handOut: (count) => void (handedOut += count),
+      closeWith(statements) {
+        // The commit waits for them. Until then nobody does.
+        statements.catch(() => undefined);
+        closing.push(statements);
+      },
     };
     const result = await work(tx);
     handle.committing(handedOut);
     isCommitting = true;
     unsure = { result };
     if (onLate !== undefined) late.set(handle, () => onLate(result));
-    await command(link, "commit", statementMs);
+    // The server answers COMMIT with ROLLBACK when a statement failed, and the error of that one is the first of these.
+    await allOf([...closing, command(link, "commit", statementMs)]);
     handle.committed();
     unsure = null;
     late.delete(handle);
@@ -384,8 +414,8 @@ async function rolledBack(link: Link): Promise<boolean> {
   }
 }
 
-/** Runs statements without values, which may be several in one text. */
-async function command({ client }: Link, text: string, statementMs: number): Promise<void> {
+/** Runs statements without values, which may be several in one text. Waits up to `statementMs` (ms) for the answer; 0: no limit. */
+export async function command({ client }: Link, text: string, statementMs: number): Promise<void> {
   await client.query({ text, ...(statementMs > 0 && { query_timeout: statementMs }) });
 }
 
@@ -440,7 +470,7 @@ function topicLocks(
 }
 
 /** Waits for all, then throws the error of the first that failed: those after it only say that the transaction is over. */
-async function allOf(asked: readonly Promise<unknown>[]): Promise<void> {
+export async function allOf(asked: readonly Promise<unknown>[]): Promise<void> {
   for (const result of await Promise.allSettled(asked)) if (result.status === "rejected") throw result.reason;
 }
 

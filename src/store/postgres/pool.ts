@@ -23,8 +23,8 @@ export interface Pool {
   take(purpose: Purpose): Promise<Link>;
   /** Gives a connection back. `isBroken`: it is closed, because nobody knows what it is doing. */
   give(link: Link, isBroken: boolean): void;
-  /** A connection beside the others, for COPY or LISTEN. The caller ends it. Not pipelined. */
-  extra(): Promise<pg.Client>;
+  /** A connection beside the others, for COPY or LISTEN, to this address or another one. The caller ends it. Not pipelined. */
+  extra(other?: Address): Promise<pg.Client>;
   /** How many connections were made. */
   connects(): number;
   close(): Promise<void>;
@@ -118,7 +118,7 @@ export function createPool(address: Address, most: number, clock: Clock): Pool {
       else idle.push(link);
       wake();
     },
-    extra: () => connectAny(address, false),
+    extra: (other = address) => connectAny(other, false),
     connects: () => connects,
     async close() {
       isClosed = true;

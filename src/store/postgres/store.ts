@@ -21,6 +21,7 @@ import { createReader } from "./read.ts";
 import { createSuppressions } from "./suppressions.ts";
 import { createClockTime, createDatabaseTime } from "./time.ts";
 import { createTopicActions } from "./topics.ts";
+import { createWorkers } from "./workers.ts";
 import { explain, isAway, isCrowded } from "./trouble.ts";
 
 /** How a database is opened, beside what every store is told. */
@@ -86,10 +87,11 @@ export async function storeExists(address: string, options: OpenOptions & Postgr
 
 /** The job in a database, without a connection yet. @throws UserError when the address or the settings are wrong. */
 export function jobOf(text: string, clock: Clock, options: OpenOptions & PostgresOptions): Job {
-  const { schema, connections, env, time = "database", onWait, signal, hardSignal } = options;
+  const { schema, connections, listen, env, time = "database", onWait, signal, hardSignal } = options;
   const isClock = time === "clock";
   return createJob({
     address: parseAddress(text, env),
+    listenAddress: parseAddress(listen ?? text, env),
     schema: checkSchemaName(schema ?? DEFAULT_SCHEMA),
     connections: Math.max(2, connections ?? DEFAULT_CONNECTIONS),
     clock,
@@ -154,6 +156,7 @@ function createStore(job: Job, jobId: string): Store & { leave(): Promise<void> 
     ...createSuppressions(job),
     ...createReader(job),
     ...createMailReader(job),
+    ...createWorkers(job),
     ...createLateParts(job, () => source.recover()),
     ...createPing(job),
     async close() {

@@ -4,8 +4,11 @@ import type { Clock } from "../../time/clock.ts";
 
 /** Tells the database's time in this process. */
 export interface StoreTime {
-  /** Notes that the database said `databaseMs` at a moment between two instants of our monotonic clock. */
-  observe(askedAt: number, answeredAt: number, databaseMs: number): void;
+  /**
+   * Notes that the database said `databaseMs` at a moment between two instants of our monotonic clock. Returns what the time of the
+   * store was at that moment.
+   */
+  observe(askedAt: number, answeredAt: number, databaseMs: number): number;
   /** The time now, as the database would tell it, with fractions of a millisecond. */
   now(): Now;
   /** The time of the database at an instant of our monotonic clock. */
@@ -51,6 +54,7 @@ export function createDatabaseTime(clock: Pick<Clock, "monotonic">): StoreTime {
       const last = recent.at(-1);
       if (last === undefined || Math.floor(last.at / SPAN_MS) !== Math.floor(answeredAt / SPAN_MS)) recent.push(seen);
       else if (seen.error < last.error) recent[recent.length - 1] = seen;
+      return databaseMs;
     },
     now() {
       const now = clock.monotonic() + best().offset;
@@ -65,7 +69,7 @@ export function createDatabaseTime(clock: Pick<Clock, "monotonic">): StoreTime {
 /** Makes a time that follows a clock of ours, for tests that move time. */
 export function createClockTime(clock: Clock): StoreTime {
   return {
-    observe: () => undefined,
+    observe: (_, answeredAt) => answeredAt,
     now: () => ({ wall: clock.now(), steady: Math.round(clock.monotonic()) }),
     at: (monotonic) => monotonic,
     errorMs: () => 0,

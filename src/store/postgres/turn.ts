@@ -1,0 +1,230 @@
+/** Takes the turns of one handle: writes answers, and claims messages, in one durable transaction. */
+import pLimit from "p-limit";
+import type { Claim, Scope, Settlement, Turn, TurnRequest } from "../../deliver/source.ts";
+import { spend } from "../../deliver/turn.ts";
+import { StoppedError } from "../../errors.ts";
+import { type CapTurn, createCapTurn } from "./cap.ts";
+import { type Job, read, transaction, type Tx } from "./connection.ts";
+import { claimOf, findDue, type Found, glance } from "./due.ts";
+import { turnTo } from "./endpoints.ts";
+import { createPauses } from "./pauses.ts";
+import { renew, VALID_MS } from "./processes.ts";
+import { createRate, type Share } from "./rate.ts";
+import { SCHEMA_VERSION } from "./schema.ts";
+import { settle } from "./settle.ts";
+import { type Counters, createCounters } from "./state-counters.ts";
+
+/** The turns of one handle. */
+export interface Turns {
+  /** As `Source.turn` promises. Turns that are asked for at the same time are taken one after the other. */
+  take(request: TurnRequest): Promise<Turn>;
+  /** Puts back what was claimed by a turn whose caller never saw its claims, if there is such a turn. */
+  tidy(): Promise<void>;
+}
+
+/** What a turn came to, once it is committed. */
+interface Done {
+  claims: Claim[];
+  /** What a look for messages found. */
+  count: number;
+  cutShort: boolean;
+  /** Claims of an earlier turn that were put back, because its caller never saw them. */
+  putBack: number[];
+  /** When the lease was written (monotonic ms), or a little before. */
+  leasedAt: number;
+}
+
+/** A turn renews a lease that is older than this, also when it has nothing else to write. */
+const RENEW_MS = 5_000;
+/** A look that finds messages to suppressed addresses looks again so many times. */
+const MOST_LOOKS = 10;
+/** How long a question of the loop may take. */
+const QUESTION_MS = 10_000;
+
+/** Others took us for dead while we slept, so nobody would ever recover what we claim under our id. */
+class TakenForDead extends Error {}
+
+/** Makes the turns of a handle. */
+export function createTurns(job: Job): Turns {
+  const { clock, handle } = job;
+  const rate = createRate(job);
+  const oneAtATime = pLimit(1);
+  /** Claims of a turn that was thought to have failed. Nobody has seen them. */
+  let unseen: number[] = [];
+  let leasedAt = Number.NEGATIVE_INFINITY;
+  let number = 0;
+
+  const mustWrite = ({ settlements }: TurnRequest): boolean =>
+    settlements.length > 0 || unseen.length > 0 || handle.isUnsure() || clock.monotonic() - leasedAt > RENEW_MS;
+
+  /** Writes answers and claims, under a new row when others have taken us for dead. */
+  const write = async (request: TurnRequest, share: Share | null): Promise<Done> => {
+    const work = (tx: Tx) => takeTurn(job, tx, request, share, [...unseen]);
+    const isPatient = request.settlements.length > 0;
+    // Nobody can ask SES for an answer again, so it is written also where the job does not go on any more.
+    const evenWhenMoved = isPatient && request.room === 0;
+    const onLate = ({ putBack, claims }: Done) => {
+      unseen = [...unseen.filter((id) => !putBack.includes(id)), ...claims.map(({ id }) => id)];
+    };
+    try {
+      return await transaction(job, work, { isPatient, evenWhenMoved, onLate });
+    } catch (error) {
+      if (!(error instanceof TakenForDead)) throw error;
+      handle.startAnew();
+      return transaction(job, work, { isPatient, evenWhenMoved, onLate });
+    }
+  };
+
+  const writeWith = async (request: TurnRequest, share: Share | null): Promise<Done> => {
+    try {
+      const done = await write(request, share);
+      unseen = unseen.filter((id) => !done.putBack.includes(id));
+      ({ leasedAt } = done);
+      return done;
+    } catch (error) {
+      if (share !== null) rate.owe(share);
+      throw error;
+    }
+  };
+
+  const take = async (request: TurnRequest): Promise<Turn> => {
+    const calledAt = clock.monotonic();
+    const mine = ++number;
+    const { perSecond, scope } = request;
+    let writes = mustWrite(request);
+    let { room } = request;
+    // Who has nothing to write asks first whether anything is due: that costs no lock and no place of the rate.
+    if (room > 0 && !writes) {
+      const seen = await glance(questions(job), scope, job.time.now());
+      if (seen.oldestProgram > SCHEMA_VERSION) throw outgrown(job);
+      writes = seen.areAhead;
+      if (seen.nextInMs !== 0) room = 0;
+    }
+    const share = room > 0 || rate.hasNews(request) ? await rate.take(request, room, calledAt) : null;
+    const most = share?.allowed.most ?? 0;
+    const inForce = share === null ? rate.inForce(perSecond) : share.perSecond;
+    const done = writes || most > 0 ? await writeWith(request, room > 0 ? share : null) : null;
+    const unclaimed = most - (done?.claims.length ?? 0);
+    if (share !== null && unclaimed > 0) await rate.giveBack(share, unclaimed);
+    if (share !== null && done !== null && done.claims.length > 0) rate.keep(mine, share);
+    rate.done();
+    if (room > 0 && share?.isOutgrown === true) throw outgrown(job);
+    // Something is due, as we saw, when the rate allowed nothing and we did not look again.
+    const found = done ?? { count: room > 0 ? 1 : 0, cutShort: false };
+    const told = share !== null && room > 0 ? spend(share.allowed, found) : null;
+    const validUntil = Math.min(leasedAt + VALID_MS, share?.validUntil ?? Infinity);
+    return {
+      number: mine,
+      claims: done?.claims ?? [],
+      validForMs: Math.max(0, validUntil - calledAt),
+      rateWaitMs: told?.rateWaitMs ?? null,
+      drained: told?.drained ?? request.room > 0,
+      perSecond: await inForce,
+    };
+  };
+
+  return {
+    take: (request) => oneAtATime(() => take(request)),
+    tidy: () =>
+      oneAtATime(async () => {
+        if (unseen.length === 0 && !handle.isUnsure()) return;
+        const nothing = { settlements: [], departed: [], room: 0, perSecond: 1, withinMs: 0, throttledAgoMs: null };
+        await writeWith({ ...nothing, scope: { topic: null, endpoint: "ses", maxLateMs: null } }, null);
+      }),
+  };
+}
+
+/** Asks outside of transactions. A server that does not answer is left after a while. */
+export function questions(job: Job): Tx["query"] {
+  return (sql, values) => read(job, sql, values, { statementMs: QUESTION_MS });
+}
+
+function outgrown({ name }: Job): StoppedError {
+  const message = `the database ${name} was brought up to date by a newer ses-mail while we worked on it`;
+  return new StoppedError(message, "start again with the newer version");
+}
+
+/** Takes one turn inside its transaction. `share` null: nothing is to be claimed. */
+async function takeTurn(job: Job, tx: Tx, request: TurnRequest, share: Share | null, unseen: number[]): Promise<Done> {
+  if (tx.lostAt !== null) throw new TakenForDead();
+  const leasedAt = job.clock.monotonic() - job.time.errorMs();
+  const counters = createCounters();
+  const settlements = [...unseen.map(neverSeen), ...request.settlements];
+  const settled = settle(tx, counters, settlements);
+  const look = () => (share === null ? NOTHING : claim(tx, counters, request.scope, share.allowed));
+  // What is put back may be due, so the look has to see it.
+  const looked = settlements.some(({ kind }) => kind === "put_back") ? settled.then(look) : look();
+  const [{ claims, count, cutShort }] = await Promise.all([looked, settled, beginPausesAgain(tx)]);
+  tx.handOut(claims.length);
+  tx.closeWith(Promise.all([hold(tx, claims), counters.write(tx), renew(tx, request.perSecond)]).then(() => undefined));
+  return { claims, count, cutShort, putBack: unseen, leasedAt };
+}
+
+const NOTHING = { claims: [], count: 0, cutShort: false };
+
+/** A claim that nobody saw goes back as it was. */
+function neverSeen(id: number): Settlement {
+  return { kind: "put_back", id, delayMs: null, attempted: false, error: null };
+}
+
+/** The database's clock may have been set back. */
+async function beginPausesAgain(tx: Tx): Promise<void> {
+  const pauses = createPauses();
+  if (await pauses.areAhead(tx.query, tx.now.wall)) await pauses.beginAgain(tx, tx.now.wall);
+}
+
+interface Looked {
+  claims: Claim[];
+  /** How many were found, up to the number that was looked for. */
+  count: number;
+  /** True: the look ended before it had seen everything that is due. */
+  cutShort: boolean;
+}
+
+/** Finds what is due, and turns the topics of what will be claimed to where they go now. It claims nothing yet. */
+async function claim(
+  tx: Tx,
+  counters: Counters,
+  scope: Scope,
+  { wanted, most }: { wanted: number; most: number },
+): Promise<Looked> {
+  if (wanted === 0) return NOTHING;
+  for (let looks = 1; ; looks++) {
+    const cap: CapTurn | null = scope.recipientCap === undefined ? null : createCapTurn(tx, scope.recipientCap);
+    const found = await findDue(tx.query, scope, tx.now, { limit: wanted, cap });
+    const suppressed = await suppress(tx, counters, found);
+    const next = found.filter((row) => !row.suppressed).slice(0, most);
+    // A topic that begins to be rehearsed loses messages that other rehearsals suppressed.
+    const turned = await turn(tx, counters, scope, next);
+    if (suppressed + turned > 0 && looks < MOST_LOOKS) continue;
+    await cap?.write();
+    for (const { topicId } of next) counters.move(topicId, "pending", "sending");
+    const cutShort = suppressed + turned > 0 || cap?.isExhausted() === true;
+    return { claims: next.map(claimOf), count: found.length - suppressed, cutShort };
+  }
+}
+
+const SUPPRESS = `update sm.message m set state = 'suppressed' where m.id = any ($1::bigint[]) and m.state = 'pending'`;
+
+/** Others may have suppressed an address while its messages were being added. Returns how many of the messages are suppressed now. */
+async function suppress(tx: Tx, counters: Counters, found: readonly Found[]): Promise<number> {
+  const barred = found.filter((row) => row.suppressed);
+  if (barred.length === 0) return 0;
+  await tx.run(SUPPRESS, [barred.map(({ id }) => id)]);
+  for (const { topicId } of barred) counters.move(topicId, "pending", "suppressed");
+  return barred.length;
+}
+
+async function turn(tx: Tx, counters: Counters, { endpoint }: Scope, next: readonly Found[]): Promise<number> {
+  const topics = new Set(next.filter((row) => row.endpoint !== endpoint).map(({ topicId }) => topicId));
+  return topics.size === 0 ? 0 : turnTo(tx, counters, [...topics], endpoint);
+}
+
+// Nobody else writes meanwhile, so all of them are pending. If one were not, the division by zero would undo the turn.
+const HOLD = `with held as (
+    update sm.message m set state = 'sending', claimed_by = $2 where m.id = any ($1::bigint[]) and m.state = 'pending' returning 1)
+  select 1 / case when count(*) = $3::int then 1 else 0 end as held from held`;
+
+async function hold(tx: Tx, claims: readonly Claim[]): Promise<void> {
+  if (claims.length > 0) await tx.query(HOLD, [claims.map(({ id }) => id), tx.me, claims.length]);
+}
