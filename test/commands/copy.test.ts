@@ -18,7 +18,7 @@ const SEND = ["send", "--sandbox", "--rate", "1000", "--yes"];
 async function wholeJob(): Promise<{ folder: string; path: string }> {
   const folder = await workFolder();
   const path = join(folder, "old.db");
-  const clock = new ManualClock(systemClock.now());
+  const clock = new ManualClock();
   const store = await openStore(path, clock);
   await fillJob(store, clock);
   await store.close();

@@ -143,6 +143,15 @@ async function refuseWhenAtWork({ query }: Tx, name: string): Promise<void> {
      order by 1`,
   );
   if (working.length > 0) throw atWork(name, working);
+  // What is left of it is pending, in a topic that nobody would send.
+  const [cancelling] = await query<{ topic: string }>(
+    "select name as topic from sm.topic where cancelling_at is not null limit 1",
+  );
+  if (cancelling !== undefined)
+    throw new UserError(
+      `topic ${cancelling.topic} of ${name} is being cancelled`,
+      "run the same command again in a minute",
+    );
   const [flying] = await query<{ count: number }>(
     "select count(*)::int8 as count from sm.message where claimed_by is not null",
   );
