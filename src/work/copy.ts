@@ -16,6 +16,7 @@ import {
 import { checkLocation, isServer, nameOf } from "../store/address.ts";
 import { dbOption, isSamePlace, shellPlace } from "../store/moved.ts";
 import { openArchive } from "../store/open.ts";
+import { createBreath } from "./breath.ts";
 import type { Context } from "./context.ts";
 import { undoCopy } from "./undo-copy.ts";
 
@@ -162,6 +163,7 @@ async function copyRows({ io, terminal }: Context, { from, to, copyId }: Way): P
   const before = done;
   const started = io.clock.monotonic();
   const progress = terminal.progress(total, "copied");
+  const breath = createBreath(io.signal);
   boundOldSpace();
   try {
     const begun = stateOf(await to.state());
@@ -179,7 +181,8 @@ async function copyRows({ io, terminal }: Context, { from, to, copyId }: Way): P
         boundYoungSpace(YOUNG_MB);
         const seconds = Math.max(1, io.clock.monotonic() - started) / 1_000;
         progress.update({ done, perSecond: (done - before) / seconds });
-        if (io.signal.aborted) throw new InterruptedError();
+        // Two job files never wait for anything, so signals would not be heard.
+        return breath();
       });
     }
   } catch (error) {
@@ -212,7 +215,7 @@ interface Begin {
 async function copyTable(
   { from, to, copyId }: Way,
   { table, after, state }: Begin,
-  told: (count: number) => void,
+  told: (count: number) => Promise<void> | null,
 ): Promise<State | null> {
   // While one page is written, the next is read.
   let reading = readAhead(from, table, after);
@@ -225,7 +228,7 @@ async function copyTable(
     reading = readAhead(from, table, next.after);
     await to.add(table, page, { copyId, was: textOf(before), next: JSON.stringify(next) });
     before = next;
-    told(page.length);
+    await told(page.length);
   }
 }
 
