@@ -67,9 +67,9 @@ export function createFeedbackRows(): FeedbackRows {
     get: (messageId) => rows.get(messageId) ?? null,
     note(messageId, values) {
       const row = rows.get(messageId);
-      if (row === undefined) rows.set(messageId, { ...NEW, ...values });
-      else if (differs(row, values)) Object.assign(row, values);
-      else return;
+      if (row !== undefined && !differs(row, values)) return;
+      // A new object: whoever asked before keeps what was.
+      rows.set(messageId, { ...(row ?? NEW), ...values });
       changed.add(messageId);
     },
     async save(tx) {

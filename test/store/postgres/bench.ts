@@ -43,7 +43,7 @@ async function prepareOn(name: LentName): Promise<PostgresBench> {
 }
 
 /** Rows of a statement whose tables are written `sm.message`, read beside the store. */
-const rows = (schema: string, sql: string, ...parameters: unknown[]): Promise<unknown[]> =>
+export const rows = (schema: string, sql: string, ...parameters: unknown[]): Promise<unknown[]> =>
   onServer(sql.replace(/\bsm\./g, `"${schema}".`), parameters);
 
 /** Every table that says what became of the messages. */
