@@ -242,7 +242,7 @@ export interface Origin {
 }
 
 /** A copy under way, as its destination knows it. */
-export interface Copy {
+interface Copy {
   /** Random, the same on both sides. */
   id: string;
   /** The source as it is displayed. */
@@ -250,7 +250,7 @@ export interface Copy {
 }
 
 /** What a page of rows changes in the state of a copy. */
-export interface Step {
+interface Step {
   copyId: string;
   was: string | null;
   next: string;

@@ -48,7 +48,9 @@ async function sideOf({ io, terminal, onExit }: Context, text: string): Promise<
   const location = isServer(text) ? text : resolve(io.cwd, text);
   const { signal, hardSignal, env, clock } = io;
   const onWait = (waitedMs: number) =>
-    terminal.warn(`Waiting for another process that holds ${nameOf(location)} (${Math.round(waitedMs / 1000)} s so far).`);
+    terminal.warn(
+      `Waiting for another process that holds ${nameOf(location)} (${Math.round(waitedMs / 1000)} s so far).`,
+    );
   const archive = await openArchive(location, clock, { onWait, signal, hardSignal, env });
   onExit(() => archive.close());
   return archive;

@@ -42,7 +42,7 @@ const contents = (path: string): Record<string, unknown[]> =>
 async function answers(path: string): Promise<unknown> {
   const store = await openStore(path, systemClock, { toRead: true });
   const all = await everything(store);
-  const secrets = await inspect(path, (db) => db.prepare("select * from signing_key").all());
+  const secrets = inspect(path, (db) => db.prepare("select * from signing_key").all());
   await store.close();
   return { all, secrets, jobId: store.jobId };
 }
@@ -88,7 +88,7 @@ describe("from one job file to another", () => {
       ["suppress", "add", "a@x.example"],
       ["key", "add", "ci"],
     ])
-      expect(await run(folder, [...refused, "--db", "old.db"]), refused.join(" ")).toMatchObject({
+      expect(await run(folder, [...refused, "--db", "old.db"]), `refused: ${refused.join(" ")}`).toMatchObject({
         code: 2,
         stderr: expect.stringMatching(/old\.db was copied to .*new\.db .* go on there: --db .*new\.db; .*--undo/),
       });
@@ -143,7 +143,7 @@ describe("refused, and nothing is changed:", () => {
       [["--undo", "old.db"], "was not copied"],
       [["--undo", "none.db"], "no job at"],
     ] as const)
-      expect(await run(folder, ["copy", ...args]), args.join(" ")).toMatchObject({
+      expect(await run(folder, ["copy", ...args]), `copy ${args.join(" ")}`).toMatchObject({
         code: 2,
         stderr: expect.stringContaining(words),
       });

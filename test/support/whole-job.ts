@@ -8,7 +8,7 @@ import { failed, inDoubt, ingest, messagesOf, putBack, sent, settle, turn } from
 import { newsletter, tell } from "./story.ts";
 
 /** Nothing of the job waits for a time that comes before this many ms. */
-export const LONG_MS = 30 * 86_400_000;
+const LONG_MS = 30 * 86_400_000;
 
 /** Fills an empty store. No message is in flight then. */
 export async function fillJob(store: Store, clock: ManualClock): Promise<void> {
