@@ -125,7 +125,7 @@ export const LIBRARIES = {
   luxon: ["compose/liquid", "report", "time"],
   marked: ["compose/mail/markdown.ts"],
   nodemailer: ["sandbox"],
-  "p-limit": ["deliver/hands.ts", "store/postgres/connection.ts"],
+  "p-limit": ["deliver/hands.ts", "store/postgres/connection.ts", "store/postgres/turn.ts"],
   parse5: ["compose/css"],
   pg: ["store/postgres"],
   "pg-connection-string": ["store/postgres/address.ts"],
@@ -146,6 +146,9 @@ export const LIBRARIES = {
     "machine.ts",
     "temporary.ts",
     "store/sqlite/processes.ts",
+    "store/postgres/handle.ts",
+    "store/postgres/processes.ts",
+    "store/postgres/staged-rows.ts",
     "time/clock.ts",
   ],
   // They run code that no import names.

@@ -78,16 +78,17 @@ export async function applyDump(
     for await (const documents of readPieces(addAbortSignal(signal, dump.stream))) {
       for (const document of documents) {
         reading.take(document);
-        if (reading.isFull) await reading.flush();
+        if (reading.isFull) await reading.applyOnward();
       }
       if (signal.aborted) break;
     }
   } catch (error) {
+    await reading.settle();
     if ((error as Error).name !== "AbortError") throw fileProblem(error, "events", dump.name);
   } finally {
     rejects.close();
   }
-  await reading.flush();
+  await reading.finish();
   if (signal.aborted) throw new InterruptedError();
 }
 
@@ -99,6 +100,8 @@ class DumpReading {
   readonly #options: ApplyOptions;
   readonly #rejects: RejectsFile;
   #batch: SesEvent[] = [];
+  /** The batch before this one, which may still be on its way to the store. */
+  #applied: Promise<void> = Promise.resolve();
 
   constructor(
     name: string,
@@ -134,11 +137,33 @@ class DumpReading {
     if (broken) this.#rejects.write(document.text);
   }
 
-  /** Applies what was read since the last flush. */
-  async flush(): Promise<void> {
+  /**
+   * Begins to apply what was read since the last time, once the batch before is applied. Reading may go on meanwhile: a store on a
+   * server has work that is not ours. Rejects when the batch before failed.
+   */
+  async applyOnward(): Promise<void> {
+    await this.#applied;
     if (this.#batch.length === 0) return;
-    addTo(this.#summary, await this.#sink.applyEvents(this.#batch), this.#batch.length);
+    const batch = this.#batch;
     this.#batch = [];
+    this.#applied = this.#apply(batch);
+    // Whoever comes next hears of it. Until then nobody may be there to hear.
+    this.#applied.catch(() => undefined);
+  }
+
+  /** Applies all that was read. */
+  async finish(): Promise<void> {
+    await this.applyOnward();
+    await this.#applied;
+  }
+
+  /** Waits until nothing is on its way to the store, however that ends. */
+  async settle(): Promise<void> {
+    await Promise.allSettled([this.#applied]);
+  }
+
+  async #apply(batch: readonly SesEvent[]): Promise<void> {
+    addTo(this.#summary, await this.#sink.applyEvents(batch), batch.length);
     this.#options.onProgress(this.#summary);
   }
 

@@ -2,6 +2,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { InterruptedError } from "../../src/errors.ts";
 import { applyDump, emptySummary } from "../../src/feedback/apply-dump.ts";
@@ -61,6 +62,75 @@ test("a signal ends it also when a pipe has nothing more to give; what came befo
   await expect(end).rejects.toBeInstanceOf(InterruptedError);
   expect(applied).toEqual([1]);
   expect(stream.destroyed).toBe(true);
+});
+
+/** A store that takes its time: it answers when a test says so. */
+function slowSink() {
+  const asked: { size: number; answer(): void; fail(error: Error): void }[] = [];
+  const sink: Pick<EventSink, "applyEvents"> = {
+    applyEvents: (batch) =>
+      new Promise((resolve, reject) => {
+        const applied = { applied: batch.length, duplicates: 0, unmatched: 0, settled: 0, suppressed: 0 };
+        asked.push({ size: batch.length, answer: () => resolve(applied), fail: reject });
+      }),
+  };
+  return { asked, sink };
+}
+
+const lines = (count: number) => Buffer.from(`${JSON.stringify(EVENT)}\n`.repeat(count));
+
+test("it is read on while a batch is applied, up to the next one; batches go one after the other", async () => {
+  const { options, summary } = reading();
+  const { asked, sink } = slowSink();
+  const stream = Readable.from(Array.from({ length: 25 }, () => lines(100)));
+  const end = applyDump({ name: join(await workFolder(), "dump"), stream }, sink, summary, options);
+  await until(() => summary.records === 2_000, "the second batch");
+  expect(asked.map(({ size }) => size)).toEqual([1_000]);
+  asked[0]?.answer();
+  await until(() => asked.length === 2, "the second batch is applied");
+  await until(() => summary.records === 2_500, "the end");
+  expect(asked).toHaveLength(2);
+  expect(summary.applied).toBe(1_000);
+  asked[1]?.answer();
+  await until(() => asked.length === 3, "the rest is applied");
+  asked[2]?.answer();
+  await end;
+  expect(asked.map(({ size }) => size)).toEqual([1_000, 1_000, 500]);
+  expect(summary).toMatchObject({ records: 2_500, events: 2_500, applied: 2_500 });
+});
+
+test("a batch that fails while more is read ends it with that error, and nothing behind it is applied", async () => {
+  const { options, summary } = reading();
+  const { asked, sink } = slowSink();
+  const stream = new PassThrough();
+  const end = applyDump({ name: join(await workFolder(), "dump"), stream }, sink, summary, options);
+  stream.write(lines(1_500));
+  await until(() => asked.length === 1, "the first batch");
+  asked[0]?.fail(new Error("the store is gone"));
+  await until(() => summary.records === 1_500, "what was written");
+  stream.end(lines(600));
+  await expect(end).rejects.toThrow("the store is gone");
+  expect(asked).toHaveLength(1);
+  expect(summary.applied).toBe(0);
+});
+
+test("a dump that cannot be read on ends when the batch under way is applied", async () => {
+  const { options, summary } = reading();
+  const { asked, sink } = slowSink();
+  const stream = new PassThrough();
+  let hasEnded = false;
+  const end = applyDump({ name: join(await workFolder(), "dump"), stream }, sink, summary, options).finally(() => {
+    hasEnded = true;
+  });
+  end.catch(() => undefined);
+  stream.write(lines(1_000));
+  await until(() => asked.length === 1, "the first batch");
+  stream.destroy(Object.assign(new Error("read"), { code: "EISDIR" }));
+  for (let turns = 0; turns < 10; turns++) await setImmediate();
+  expect(hasEnded).toBe(false);
+  asked[0]?.answer();
+  await expect(end).rejects.toThrow("it is a folder");
+  expect(summary.applied).toBe(1_000);
 });
 
 test("a bounce in any wrapper suppresses its address, or the answer is 1: never 0 for one that was passed over", async () => {

@@ -8,11 +8,13 @@ import { topicTimes } from "../rules/due.ts";
 import { standingOf, variantOf } from "../rules/variant.ts";
 import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, Endpoint } from "../rows.ts";
 import type { Inbox } from "../store.ts";
+import { byIndex } from "./by-index.ts";
 import { type Job, read, transaction, type Tx } from "./connection.ts";
 import { createRequestContents, type RequestContents } from "./contents.ts";
 import { acceptedMessage, findUuids, keepUuids, type UuidRange } from "./uuids.ts";
 import { type Answer, findAnswers, forgetAnswersOlderThan, keepAnswers, repeated } from "./kept-answers.ts";
 import { insertMessages, type NewMessage, type NewRow } from "./new-messages.ts";
+import { notify } from "./notify.ts";
 import { createNumbering, type Numbering } from "./numbering.ts";
 import { findAddresses } from "./recipients.ts";
 import { nameOf, readRequestTopics, type RequestTopic, type RequestTopics } from "./request-topics.ts";
@@ -35,7 +37,7 @@ export function createInbox(job: Job): Inbox {
         isPatient: true,
         topics: { names, mode: "shared" },
       });
-      void isDue;
+      if (isDue) notify(job);
       return results;
     },
     async earlier(given) {
@@ -109,7 +111,8 @@ async function readBatch(tx: Tx, requests: readonly AcceptRequest[]): Promise<Ba
     emails.map((email) => ({ address: email.toLowerCase(), message })),
   );
   const named = messages.map((message) => ({ topic: nameOf(message), hash: contents.hashOf(message.content) }));
-  const [topics, ids, answers, uuids, found] = await Promise.all([
+  const [, topics, ids, answers, uuids, found] = await Promise.all([
+    byIndex(tx.query),
     readRequestTopics(tx, [...new Set(messages.map(nameOf))]),
     createNumbering(tx, mostRanges(messages)),
     findAnswers(

@@ -11,9 +11,11 @@ import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts
 import type { Rehearsal, Sender } from "../rows.ts";
 import type { Topics } from "../store.ts";
 import { ADMITTING, TOPIC } from "./admitting.ts";
+import { byIndex } from "./by-index.ts";
 import { type Job, read, transaction, type Tx } from "./connection.ts";
 import { IS_VARIANT } from "./list-topics.ts";
-import { IN_STEP, type Ranges, rangesOf, STEP, stepsOf } from "./ranges.ts";
+import { notify } from "./notify.ts";
+import { type Part, partsOf, rangesOf } from "./ranges.ts";
 import { createCounters } from "./state-counters.ts";
 import { lowerSql, suppressedSql } from "./suppressed.ts";
 import { topicIdOf } from "./topic-ids.ts";
@@ -22,7 +24,7 @@ import { topicIdOf } from "./topic-ids.ts";
 const COUNTED = [...new Set([...EVENT_COUNTERS, "reader_opens", "machine_opens", "clicks", "unsubscribed"])];
 
 /** So many messages at most are brought back in one transaction, which takes some tenths of a second. */
-const SIZE = 10_000;
+const SIZE = 5_000;
 /** The states in which the sandbox leaves a message. */
 const PLAYED: readonly State[] = ["sent", "in_doubt", "failed", "suppressed"];
 
@@ -40,14 +42,15 @@ export function createAfresh(
       if (closed === null) return null;
       const { rehearsal, since } = closed;
       const removal = { topic, topicId, since, notBefore };
-      for (const step of stepsOf(await rangesOf(ask, [topicId]), SIZE)) {
+      for (const part of partsOf(await rangesOf(ask, [topicId]), SIZE)) {
         // Signals are heard between steps, and only there.
         await setImmediate();
         if (signal.aborted) throw new InterruptedError();
         // Another process may have ended it, and what is in the topic now is real.
-        if (!(await transaction(job, (tx) => clearStep(tx, removal, step)))) return rehearsal;
+        if (!(await transaction(job, (tx) => clearPart(tx, removal, part)))) return rehearsal;
       }
       await transaction(job, (tx) => open(tx, removal));
+      notify(job);
       return rehearsal;
     },
     async staySuppressed(topic) {
@@ -99,8 +102,8 @@ interface Removal {
   notBefore: number | null;
 }
 
-/** Removes what the rehearsal left in a step. False, and nothing is done: another process has ended this removal. */
-async function clearStep(tx: Tx, { topic, topicId, since, notBefore }: Removal, step: Ranges): Promise<boolean> {
+/** Removes what the rehearsal left in a part. False, and nothing is done: another process has ended this removal. */
+async function clearPart(tx: Tx, { topic, topicId, since, notBefore }: Removal, part: Part): Promise<boolean> {
   const [row] = await tx.query<{ cancelled: boolean }>(
     "select cancelled_at is not null as cancelled from sm.topic where id = $1 and afresh_at = $2",
     [topicId, since],
@@ -108,17 +111,21 @@ async function clearStep(tx: Tx, { topic, topicId, since, notBefore }: Removal, 
   if (row === undefined) return false;
   // What waits in a cancelled topic would wait for ever.
   if (row.cancelled) throw new TopicRefusedError({ topic, refusal: "cancelled", endpoint: "ses" });
+  await byIndex(tx.query);
   const counters = createCounters();
   const moving = PLAYED.map(async (from) => {
-    for (const { state, count } of await tx.query<{ state: State; count: number }>(BACK, [...step, from, notBefore]))
+    const values = [...part.values, from, notBefore];
+    for (const { state, count } of await tx.query<{ state: State; count: number }>(back(part), values))
       counters.move(topicId, from, state, count);
   });
-  const others = [
-    tx.run(UNTRIED, [...step, notBefore]),
-    tx.run(OWN_CONTENT, [...step]),
-    ...FORGET.map((sql) => tx.run(sql, [step[1], step[2]])),
-  ];
-  await Promise.all([...moving, ...others]);
+  await Promise.all([
+    ...moving,
+    tx.run(untried(part), [...part.values, notBefore]),
+    tx.run(ownContent(part), [...part.values]),
+    ...["event", "feedback"].map((table) =>
+      tx.run(`delete from sm.${table} where ${part.has("message_id")}`, [...part.values]),
+    ),
+  ]);
   await counters.write(tx);
   return true;
 }
@@ -128,25 +135,20 @@ const unplayed = (notBefore: string): string =>
   `attempts = 0, ses_message_id = null, error = null, sent_at = null,
    not_before = greatest(m.not_before, coalesce(${notBefore}::bigint, 0))`;
 
-const BACK = `with moved as (
-    update sm.message m set ${unplayed("$5")},
+const back = (part: Part): string => `with moved as (
+    update sm.message m set ${unplayed("$4")},
       state = case when ${suppressedSql(lowerSql("m.email"), "null")} then 'suppressed' else 'pending' end
-    from ${STEP} where ${IN_STEP} and m.state = $4 returning m.state)
+    where ${part.has("m.id")} and m.state = $3 returning m.state)
   select state, count(*)::int8 as count from moved group by 1`;
 
 // Some were put back, and wait for another attempt.
-const UNTRIED = `update sm.message m set ${unplayed("$4")} from ${STEP}
-  where ${IN_STEP} and m.state in ('pending', 'cancelled', 'suppressed')
-    and (m.attempts > 0 or m.error is not null or m.ses_message_id is not null or m.not_before < coalesce($4::bigint, 0))`;
+const untried = (part: Part): string => `update sm.message m set ${unplayed("$3")}
+  where ${part.has("m.id")} and m.state in ('pending', 'cancelled', 'suppressed')
+    and (m.attempts > 0 or m.error is not null or m.ses_message_id is not null or m.not_before < coalesce($3::bigint, 0))`;
 
 // What was sent kept the content it was sent with when the topic got another one.
-const OWN_CONTENT = `update sm.message m set content_id = t.content_id from ${STEP} join sm.topic t on t.id = r.topic_id
-  where ${IN_STEP} and m.content_id <> t.content_id and not ${IS_VARIANT}`;
-
-const FORGET = ["event", "feedback"].map(
-  (table) => `delete from sm.${table} e using unnest($1::bigint[], $2::bigint[]) r (first, last)
-    where e.message_id between r.first and r.last`,
-);
+const ownContent = (part: Part): string => `update sm.message m set content_id = t.content_id from sm.topic t
+  where ${part.has("m.id")} and t.id = m.topic_id and m.content_id <> t.content_id and not ${IS_VARIANT}`;
 
 async function open(tx: Tx, { topicId, since, notBefore }: Removal): Promise<void> {
   const opened = await tx.run(

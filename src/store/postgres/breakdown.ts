@@ -28,9 +28,10 @@ import type { Reader } from "../store.ts";
 import { type Job, read, snapshot, type Tx } from "./connection.ts";
 import { readDeliveryTimes } from "./delivery-times.ts";
 import { createEnding, type Ending } from "./ending.ts";
+import type { Part } from "./ranges.ts";
 import { topicIdOf } from "./topic-ids.ts";
 import { topicRow } from "./topic-rows.ts";
-import { createWalk, FEEDBACK, MESSAGES, type Walk } from "./walk.ts";
+import { createWalk, type Walk } from "./walk.ts";
 
 /** Makes the part of the store that breaks a topic down. */
 export function createBreakdown(job: Job): Pick<Reader, "breakdown"> {
@@ -86,7 +87,9 @@ async function readSample(query: Tx["query"], { sent }: TopicRow, walk: Walk): P
 }
 
 async function firstOf(walk: Walk, which: string): Promise<number | null> {
-  for await (const [step] of walk<{ id: number | null }>(`select min(m.id) as id from ${MESSAGES} where ${which}`))
+  for await (const [step] of walk<{ id: number | null }>(
+    ({ has }) => `select min(m.id) as id from sm.message m where ${has("m.id")} and ${which}`,
+  ))
     if (step != null && step.id !== null) return step.id;
   return null;
 }
@@ -99,17 +102,17 @@ interface SpanCount {
   count: number;
 }
 
-const SENT_BY_TIME = `select 'sent' as name, m.sent_at / $4 as span, count(*)::int8 as count
-  from ${MESSAGES} where m.sent_at is not null group by 2`;
+const sentByTime = ({ has }: Part): string => `select 'sent' as name, m.sent_at / $3 as span, count(*)::int8 as count
+  from sm.message m where ${has("m.id")} and m.sent_at is not null group by 2`;
 
 // 0 stands for a time that could not be read.
-const MARKS_BY_TIME = `select mark.name, mark.at / $4 as span, count(*)::int8 as count
-  from ${FEEDBACK} cross join lateral (values ${OUTCOMES.map((name) => `('${name}', f.${MARK_OF[name]})`).join(", ")}) mark (name, at)
-  where mark.at > 0 group by 1, 2`;
+const marksByTime = ({ has }: Part): string => `select mark.name, mark.at / $3 as span, count(*)::int8 as count
+  from sm.feedback f cross join lateral (values ${OUTCOMES.map((name) => `('${name}', f.${MARK_OF[name]})`).join(", ")}) mark (name, at)
+  where ${has("f.message_id")} and mark.at > 0 group by 1, 2`;
 
 async function byTime(walk: Walk, spanMs: number): Promise<TimeCounts[]> {
   const spans = createSpans(spanMs);
-  for (const sql of [SENT_BY_TIME, MARKS_BY_TIME])
+  for (const sql of [sentByTime, marksByTime])
     for await (const rows of walk<SpanCount>(sql, spanMs))
       for (const { span, name, count } of rows) spans.add(span, name, count);
   return spans.all();
@@ -144,14 +147,14 @@ async function byDomain(query: Tx["query"], topicId: number, limit: number): Pro
 // By reason and link -------------------------------------------------------------------------------------------------
 
 // A message may have several bounces. The diagnostic of the last one is shown.
-const BOUNCES = `select f.bounce_type, f.bounce_subtype,
+const bounces = ({ has }: Part): string => `select f.bounce_type, f.bounce_subtype,
     (select e.detail from sm.event e where e.message_id = f.message_id and e.type = 'bounce'
      order by e.at desc nulls last, e.key limit 1) as diagnostic
-  from ${FEEDBACK} where f.bounced_at is not null or f.soft_bounced_at is not null order by f.message_id`;
+  from sm.feedback f where ${has("f.message_id")} and (f.bounced_at is not null or f.soft_bounced_at is not null) order by f.message_id`;
 
 async function bounceReasons(walk: Walk, limit: number): Promise<Ranked<BounceReason>> {
   const tally = createTally<Omit<BounceReason, "messages">>();
-  for await (const rows of walk<Omit<BounceReason, "messages">>(BOUNCES))
+  for await (const rows of walk<Omit<BounceReason, "messages">>(bounces))
     for (const row of rows)
       tally.add({ ...row, diagnostic: row.diagnostic === null ? null : patternOf(row.diagnostic) }, 1);
   return tally.ranked(limit, { bounce_type: null, bounce_subtype: null, diagnostic: null });
@@ -160,8 +163,8 @@ async function bounceReasons(walk: Walk, limit: number): Promise<Ranked<BounceRe
 async function failures(walk: Walk, limit: number): Promise<Ranked<FailureReason>> {
   const tally = createTally<Omit<FailureReason, "messages">>();
   for await (const rows of walk<FailureReason>(
-    `select m.state, m.error, count(*)::int8 as messages from ${MESSAGES}
-     where m.state in ('failed', 'in_doubt') group by 1, 2 order by 1, 2`,
+    ({ has }) =>
+      `select m.state, m.error, count(*)::int8 as messages from sm.message m where ${has("m.id")} and m.state in ('failed', 'in_doubt') group by 1, 2 order by 1, 2`,
   ))
     for (const { messages, ...row } of rows)
       tally.add({ ...row, error: row.error === null ? null : patternOf(row.error) }, messages);
@@ -171,8 +174,8 @@ async function failures(walk: Walk, limit: number): Promise<Ranked<FailureReason
 async function failedRecipients(walk: Walk, limit: number): Promise<FailedRecipient[]> {
   const found: FailedRecipient[] = [];
   for await (const rows of walk<FailedRecipient>(
-    `select m.email, m.state, m.error from ${MESSAGES}
-     where m.state in ('failed', 'in_doubt') order by m.id limit $4`,
+    ({ has }) =>
+      `select m.email, m.state, m.error from sm.message m where ${has("m.id")} and m.state in ('failed', 'in_doubt') order by m.id limit $3`,
     limit,
   )) {
     found.push(...rows.slice(0, limit - found.length));
@@ -184,7 +187,8 @@ async function failedRecipients(walk: Walk, limit: number): Promise<FailedRecipi
 async function opens(walk: Walk): Promise<OpenCounts> {
   const sum = { opened: 0, opened_by_reader: 0 };
   for await (const [step] of walk<OpenCounts>(
-    `select count(f.opened_at)::int8 as opened, count(f.reader_opened_at)::int8 as opened_by_reader from ${FEEDBACK}`,
+    ({ has }) =>
+      `select count(f.opened_at)::int8 as opened, count(f.reader_opened_at)::int8 as opened_by_reader from sm.feedback f where ${has("f.message_id")}`,
   )) {
     sum.opened += step?.opened ?? 0;
     sum.opened_by_reader += step?.opened_by_reader ?? 0;
@@ -193,13 +197,15 @@ async function opens(walk: Walk): Promise<OpenCounts> {
 }
 
 // Messages with a click are few, so their events are looked for, and not all events are looked through.
-const CLICKS = `select coalesce(e.detail, '') as link, count(distinct e.message_id)::int8 as messages, sum(e.times)::int8 as clicks,
+const clicks = ({
+  has,
+}: Part): string => `select coalesce(e.detail, '') as link, count(distinct e.message_id)::int8 as messages, sum(e.times)::int8 as clicks,
     coalesce(sum(e.times) filter (where e.machine), 0)::int8 as machine_clicks
-  from ${FEEDBACK} join sm.event e on e.message_id = f.message_id
-  where f.clicked_at is not null and e.type = 'click' group by 1`;
+  from sm.feedback f join sm.event e on e.message_id = f.message_id
+  where ${has("f.message_id")} and f.clicked_at is not null and e.type = 'click' group by 1`;
 
 async function clickedLinks(walk: Walk, limit: number): Promise<Ranked<LinkCounts>> {
   const tally = createLinkTally();
-  for await (const rows of walk<LinkCounts>(CLICKS)) for (const row of rows) tally.add(row);
+  for await (const rows of walk<LinkCounts>(clicks)) for (const row of rows) tally.add(row);
   return tally.ranked(limit);
 }

@@ -1,12 +1,12 @@
 /**
  * Cancels topics. The first transaction closes the topic: nothing of it is claimed any more, and nothing is added. Each further one
- * cancels a step of its messages. When a process dies in between, `topic.cancelling_at` tells, and the next `cancel`, `retry` or
+ * cancels a part of its messages. When a process dies in between, `topic.cancelling_at` tells, and the next `cancel`, `retry` or
  * opening of the job cancels the rest.
  */
 import { NO_TOPIC } from "../../message.ts";
 import type { Topics } from "../store.ts";
 import { type Job, read, transaction, type Tx } from "./connection.ts";
-import { IN_STEP, type Ranges, rangesOf, STEP, stepsOf } from "./ranges.ts";
+import { type Part, partsOf, partsWith, rangesOf } from "./ranges.ts";
 import { createCounters } from "./state-counters.ts";
 import { topicIdOf } from "./topic-ids.ts";
 
@@ -23,8 +23,8 @@ interface Counts {
 }
 
 /** So many messages at most are cancelled in one transaction, which takes about a tenth of a second. */
-const SIZE = 10_000;
-/** A process that cancels does a step at least this often, or it is gone. */
+const SIZE = 5_000;
+/** A process that cancels does a part at least this often, or it is gone. */
 const SILENT_MS = 30_000;
 
 /** Makes `Topics.cancel`. */
@@ -69,10 +69,11 @@ async function close(tx: Tx, topic: string, database: string): Promise<Cancellin
 
 async function sweep(job: Job, cancelling: Cancelling): Promise<{ cancelled: number; inFlight: number }> {
   const swept = { cancelled: 0, inFlight: 0 };
-  const ranges = await rangesOf((sql, values) => read(job, sql, values), [cancelling.topicId]);
-  for (const step of stepsOf(ranges, SIZE)) {
+  const ask: Tx["query"] = (sql, values) => read(job, sql, values);
+  const parts = partsOf(await rangesOf(ask, [cancelling.topicId]), SIZE);
+  for await (const part of partsWith(ask, parts, ["pending"])) {
     // A signal does not end what is begun.
-    const done = await transaction(job, (tx) => cancelStep(tx, cancelling, step), { isPatient: true });
+    const done = await transaction(job, (tx) => cancelPart(tx, cancelling, part), { isPatient: true });
     // Another process has done it or has opened the topic again.
     if (done === null) break;
     swept.cancelled += done.cancelled;
@@ -83,10 +84,10 @@ async function sweep(job: Job, cancelling: Cancelling): Promise<{ cancelled: num
 }
 
 /** Null: this cancelling is over. */
-async function cancelStep(
+async function cancelPart(
   tx: Tx,
   { topicId, cancelledAt }: Cancelling,
-  step: Ranges,
+  part: Part,
 ): Promise<(Counts & { cancelled: number }) | null> {
   if (cancelledAt !== null) {
     const goesOn = await tx.run(
@@ -96,8 +97,8 @@ async function cancelStep(
     if (goesOn === 0) return null;
   }
   const cancelled = await tx.run(
-    `update sm.message m set state = 'cancelled' from ${STEP} where ${IN_STEP} and m.state = 'pending'`,
-    [...step],
+    `update sm.message set state = 'cancelled' where ${part.has("id")} and topic_id = $3 and state = 'pending'`,
+    [...part.values, topicId],
   );
   const counters = createCounters();
   counters.move(topicId, "pending", "cancelled", cancelled);

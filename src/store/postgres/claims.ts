@@ -8,7 +8,8 @@ import { createPauses } from "./pauses.ts";
 import { bury, fatesOf, leave } from "./processes.ts";
 import { loseAll } from "./settle.ts";
 import { createCounters } from "./state-counters.ts";
-import { createTurns, questions } from "./turn.ts";
+import { questions } from "./questions.ts";
+import { createTurns } from "./turn.ts";
 
 /** How long the loop keeps answers while the server is away: long enough for somebody to fail over to another one. */
 const PATIENCE_MS = 600_000;

@@ -165,7 +165,7 @@ export async function snapshot<T>(job: Job, work: (ask: Tx["query"]) => Promise<
 }
 
 async function unlimited<T>({ client }: Link, begin: string, work: () => Promise<T>): Promise<T> {
-  const begun = client.query(`${begin}; set local statement_timeout = 0`);
+  const begun = client.query(`${begin}; set local statement_timeout = 0; set local jit = off`);
   try {
     const [result] = await Promise.all([work(), begun]);
     await client.query("commit");
@@ -445,8 +445,10 @@ async function begin(
   return { now: time.now(), row };
 }
 
-const BEGIN = `begin; set local statement_timeout = 0; set local lock_timeout = ${LOCK_MS};
-  set local idle_in_transaction_session_timeout = ${IDLE_MS}`;
+// Each statement must see what others committed before it got the lock, also where the server's default is a stricter isolation.
+// Compiling a statement takes half a second, and a guess about a table that nobody has looked at yet is enough for the server to do so.
+const BEGIN = `begin isolation level read committed; set local statement_timeout = 0; set local lock_timeout = ${LOCK_MS};
+  set local idle_in_transaction_session_timeout = ${IDLE_MS}; set local jit = off`;
 // If a power cut or a failover could undo a commit, somebody would get a second copy.
 const LOCK = `select pg_advisory_xact_lock($1::bigint), case when current_setting('synchronous_commit') in ('off', 'local')
   then set_config('synchronous_commit', 'on', true) end`;

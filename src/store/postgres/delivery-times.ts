@@ -2,19 +2,22 @@
 import type { DeliveryTimes } from "../breakdown.ts";
 import { createSlowest, createTimes, type Slow } from "../rules/delivery-times.ts";
 import type { Tx } from "./connection.ts";
-import { FEEDBACK, type Walk } from "./walk.ts";
+import type { Part } from "./ranges.ts";
+import type { Walk } from "./walk.ts";
 
 /**
- * Times of a step: how many deliveries took each, and which are among the $4 slowest of the step. Both times are of SES, so that a
+ * Times of a part: how many deliveries took each, and which are among the $3 slowest of the part. Both times are of SES, so that a
  * difference between our clock and theirs does not matter. `sent_at`, which is the database's, stands in when SES did not say when it
  * accepted the mail (legacy notifications may not).
  */
-const TIMES = `select ms, count(*)::int8 as count, array_agg(id::float8 order by id) filter (where place <= $4) as slowest
+const timesOf = ({
+  has,
+}: Part): string => `select ms, count(*)::int8 as count, array_agg(id::float8 order by id) filter (where place <= $3) as slowest
   from (
     select id, ms, row_number() over (order by ms desc, id) as place from (
       select f.message_id as id, greatest(0, f.delivered_at - coalesce(f.mailed_at, m.sent_at)) as ms
-      from ${FEEDBACK} join sm.message m on m.id = f.message_id
-      where f.delivered_at > 0 and coalesce(f.mailed_at, m.sent_at) is not null
+      from sm.feedback f join sm.message m on m.id = f.message_id
+      where ${has("f.message_id")} and f.delivered_at > 0 and coalesce(f.mailed_at, m.sent_at) is not null
     ) took
   ) placed group by ms`;
 
@@ -22,7 +25,7 @@ const TIMES = `select ms, count(*)::int8 as count, array_agg(id::float8 order by
 export async function readDeliveryTimes(query: Tx["query"], walk: Walk, limit: number): Promise<DeliveryTimes> {
   const times = createTimes();
   const slowest = createSlowest(limit);
-  for await (const rows of walk<{ ms: number; count: number; slowest: number[] | null }>(TIMES, limit))
+  for await (const rows of walk<{ ms: number; count: number; slowest: number[] | null }>(timesOf, limit))
     for (const { ms, count, slowest: ids } of rows) {
       times.add(ms, count);
       if (ids !== null && slowest.takes(ms)) slowest.add(ids.map((id): Slow => ({ id, ms })));

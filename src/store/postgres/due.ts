@@ -3,6 +3,7 @@ import type { Claim, Outlook, Scope } from "../../deliver/source.ts";
 import { dueSpans, laterSpans, lateSpans, type Now, type Span, waitMs } from "../rules/due.ts";
 import type { CapTurn } from "./cap.ts";
 import type { Tx } from "./connection.ts";
+import type { Place, Places } from "./follow.ts";
 import { pausedTopics, scopeValues } from "./sendable.ts";
 import { counting, EARLIEST, priorityBelow, streams, type Where } from "./waiting-index.ts";
 import { suppressedSql, lowerSql } from "./suppressed.ts";
@@ -13,6 +14,10 @@ export interface Found extends Claim {
   suppressed: boolean;
   /** Where the mail of its topic goes so far; null: nothing of it was claimed yet. */
   endpoint: string | null;
+  priority: number;
+  notBefore: number;
+  /** The place of its span in `dueSpans`. */
+  span: number;
 }
 
 /** What the source hands out of it. */
@@ -20,21 +25,33 @@ export function claimOf({ id, topicId, contentId, ingestId, email, fields, attem
   return { id, topicId, contentId, ingestId, email, fields, attempts };
 }
 
+/** How many messages to find, and where. */
+export interface Wanted {
+  limit: number;
+  /** It holds messages back. They are left out; `CapTurn.write` postpones them. */
+  cap?: CapTurn | null;
+  /** What comes after these places is found first, as long as it is enough. */
+  after?: Places | null;
+}
+
 /**
  * Up to `limit` messages that are due, by priority, and older topics first as far as that needs no look at what is not due: of what
  * waited for a time, what was due earlier goes first. Within a topic what goes at once comes first, then what waited, by time and
- * order of arrival. Messages that `cap` holds back are left out; `CapTurn.write` postpones them.
+ * order of arrival.
  */
 export async function findDue(
   query: Tx["query"],
   scope: Scope,
   now: Now,
-  { limit, cap = null }: { limit: number; cap?: CapTurn | null },
+  { limit, cap = null, after = null }: Wanted,
 ): Promise<Found[]> {
   const found: Found[] = [];
+  // Who has to pass over many that are held back finds them by walking from the start.
+  const places = cap === null ? after : null;
   for (let below = ABOVE_ALL; ;) {
-    const priority = await findOfPriority(query, scope, now, { below, limit, cap, found });
-    if (priority === null || found.length >= limit || cap?.isExhausted() === true) return found;
+    const priority = await findOfPriority(query, scope, now, { below, limit, cap, places, found });
+    if (found.length >= limit || cap?.isExhausted() === true) return found;
+    if (priority === null) return places === null ? found : findDue(query, scope, now, { limit });
     below = priority;
   }
 }
@@ -46,17 +63,18 @@ interface Search {
   below: number;
   limit: number;
   cap: CapTurn | null;
+  places: Places | null;
   /** What was found; more is added. */
   found: Found[];
 }
 
 /** Searches the next lower priority that has pending messages, and returns it; null: there is none. */
 async function findOfPriority(query: Tx["query"], scope: Scope, now: Now, search: Search): Promise<number | null> {
-  const { below, limit, cap, found } = search;
+  const { below, limit, cap, places, found } = search;
   const seen = new Set<number>();
   let pageSize = limit;
   for (;;) {
-    const page = await look(query, scope, now, below, pageSize);
+    const page = await look(query, scope, now, { below, pageSize, places });
     if (page.priority === null) return null;
     await cap?.learn(page.rows);
     for (const row of merged(page.rows, pageSize)) {
@@ -72,66 +90,79 @@ async function findOfPriority(query: Tx["query"], scope: Scope, now: Now, search
   }
 }
 
-interface Row extends Found {
-  notBefore: number;
-  /** The place of its span in `dueSpans`. */
-  span: number;
-}
-
 /** The first `pageSize` messages of each span, of the highest priority below another one that has pending messages. */
 async function look(
   query: Tx["query"],
   scope: Scope,
   now: Now,
-  below: number,
-  pageSize: number,
-): Promise<{ priority: number | null; rows: Row[] }> {
-  const { sql, values } = asked(LOOK, scope, now, dueSpans(scope.maxLateMs, now).slice(1), [below, pageSize]);
-  const rows = await query<Row & { id: number | null; priority: number | null }>(sql, values);
-  const [first] = rows;
-  return {
-    priority: first?.priority ?? null,
-    rows: first?.id === null ? [] : rows.map(({ priority: _, ...row }) => row),
-  };
+  { below, pageSize, places }: { below: number; pageSize: number; places: Places | null },
+): Promise<{ priority: number | null; rows: Found[] }> {
+  const { sql, values } = asked(LOOK, scope, now, [
+    ...spanValues(dueSpans(scope.maxLateMs, now), places),
+    below,
+    pageSize,
+  ]);
+  const rows = await query<Found | NoRow>(sql, values);
+  return { priority: rows[0]?.priority ?? null, rows: rows.filter((row) => row.id !== null) };
+}
+
+/** Nothing of the priority may be sent, or there is none. */
+interface NoRow {
+  priority: number | null;
+  id: null;
 }
 
 const LOOK = texts((where) => {
-  const priority = priorityBelow(where, "$6::int");
+  const priority = priorityBelow(where, "$10::int");
   return `with p as materialized (select ${priority} as priority)
     select p.priority, c.span, c.endpoint, c.id, c.topic_id as "topicId", c.content_id as "contentId",
       c.ingest_id as "ingestId", c.email, c.fields, c.attempts, c.not_before as "notBefore",
       ${suppressedSql(lowerSql("c.email"), "$2::text")} as suppressed
-    from p left join lateral (${streams(where, "p.priority", "$7::int")}) c on true`;
-});
+    from p left join lateral (${streams(where, "p.priority", "$11::int")}) c on true`;
+}, 12);
 
-/** A statement for all topics of a scope, and one for a scope that names a topic. `and`: how many values come after the spans. */
-function texts(make: (where: Where) => string, and = 2): { all: string; one: string } {
-  return { all: make("all"), one: make({ name: `$${6 + and}` }) };
+/** A statement for all topics of a scope, and one for a scope that names a topic, which is the value with this number. */
+function texts(make: (where: Where) => string, name: number): { all: string; one: string } {
+  return { all: make("all"), one: make({ name: `$${name}` }) };
 }
 
-/** The one of two statements that a scope needs, and its values. */
+/** The one of two statements that a scope needs, and its values. `and`: those after the values of the scope. */
 function asked(
   { all, one }: { all: string; one: string },
   scope: Scope,
   now: Now,
-  spans: readonly Span[],
   and: unknown[],
 ): { sql: string; values: unknown[] } {
-  const ends = [spans.map(([from]) => from), spans.map(([, to]) => to)];
-  const values = [...scopeValues(scope, now.wall), ...ends, ...and];
+  const values = [...scopeValues(scope, now.wall), ...and];
   return scope.topic === null ? { sql: all, values } : { sql: one, values: [...values, scope.topic] };
+}
+
+/** The ends of spans, and from where to look: values 4 to 9 of `streams`. */
+function spanValues(spans: readonly Span[], places: Places | null): unknown[] {
+  const from = spans.map(([lo], at): Place => {
+    const place = places?.spans.get(at);
+    return place === undefined || place.notBefore < lo ? { notBefore: lo, topicId: 0, id: 0 } : place;
+  });
+  return [
+    spans.map(([lo]) => lo),
+    spans.map(([, hi]) => hi),
+    from.map(({ notBefore }) => notBefore),
+    from.map(({ topicId }) => topicId),
+    from.map(({ id }) => id),
+    places?.priority ?? 0,
+  ];
 }
 
 /**
  * One stream of several spans. Of their next messages the one of the oldest topic comes first, or that of the first span. It ends where
  * a span that has more than was read would be next.
  */
-function* merged(rows: readonly Row[], pageSize: number): Generator<Row> {
+function* merged(rows: readonly Found[], pageSize: number): Generator<Found> {
   const spans = [...new Set(rows.map(({ span }) => span))].sort((a, b) => a - b);
   const streams = spans.map((span) => rows.filter((row) => row.span === span));
   const at = streams.map(() => 0);
   for (;;) {
-    let chosen: { stream: number; row: Row } | null = null;
+    let chosen: { stream: number; row: Found } | null = null;
     for (const [stream, list] of streams.entries()) {
       const row = list[at[stream] ?? 0];
       if (row === undefined && list.length >= pageSize) return;
@@ -157,14 +188,14 @@ export interface Glance {
 
 /** Says when something of the scope may be claimed. It counts nothing. */
 export async function glance(query: Tx["query"], scope: Scope, now: Now): Promise<Glance> {
-  const due = dueSpans(scope.maxLateMs, now).slice(1);
-  const { sql, values } = asked(GLANCE, scope, now, [...due, ...laterSpans(now)], []);
+  const due = dueSpans(scope.maxLateMs, now);
+  const { sql, values } = asked(GLANCE, scope, now, spanValues([...due, ...laterSpans(now)], null));
   const rows = await query<GlanceRow>(sql, values);
   const [first] = rows;
   if (first === undefined) throw new Error("the job is gone");
-  const isDue = rows.some(({ span }) => span !== null && span <= due.length);
+  const isDue = rows.some(({ span }) => span !== null && span < due.length);
   const later = rows.flatMap(({ span, notBefore }) =>
-    span !== null && notBefore !== null && span > due.length ? [waitMs(notBefore, now)] : [],
+    span !== null && notBefore !== null && span >= due.length ? [waitMs(notBefore, now)] : [],
   );
   const ends = await afterPauses(query, first.paused ?? [], scope.maxLateMs, now);
   const laterInMs = minimum([...later, ...ends]);
@@ -195,7 +226,7 @@ const GLANCE = texts((where) => {
       select s.span, min(s.not_before) as "notBefore"
       from generate_series(1, 10) p (priority) cross join lateral (${streams(where, "p.priority", "1")}) s group by s.span
     ) c on true`;
-}, 0);
+}, 10);
 
 /** Milliseconds until something of each of these topics may be claimed: what is due when its pause ends, or else what is due later. */
 async function afterPauses(
@@ -230,17 +261,18 @@ function minimum(numbers: readonly number[]): number | null {
 
 /** Counts what waits. It reads an index entry for each message. */
 export async function outlookOf(query: Tx["query"], scope: Scope, now: Now): Promise<Outlook> {
-  const due = dueSpans(scope.maxLateMs, now).slice(1);
-  const { sql, values } = asked(COUNT, scope, now, [...due, ...lateSpans(scope.maxLateMs, now)], []);
+  const due = dueSpans(scope.maxLateMs, now);
+  const spans = [...due, ...lateSpans(scope.maxLateMs, now)];
+  const { sql, values } = asked(COUNT, scope, now, [spans.map(([lo]) => lo), spans.map(([, hi]) => hi)]);
   const rows = await query<{ span: number; count: number }>(sql, values);
   const sum = (is: (span: number) => boolean) =>
     rows.reduce((total, { span, count }) => total + (is(span) ? count : 0), 0);
   const { laterInMs } = await glance(query, scope, now);
   return {
-    due: sum((span) => span <= due.length),
-    late: sum((span) => span > due.length),
+    due: sum((span) => span < due.length),
+    late: sum((span) => span >= due.length),
     nextDueInMs: laterInMs,
   };
 }
 
-const COUNT = texts(counting, 0);
+const COUNT = texts(counting, 6);

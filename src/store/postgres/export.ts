@@ -4,19 +4,20 @@ import { fieldsOf } from "../fields.ts";
 import type { ExportedMessage } from "../rows.ts";
 import type { Reader } from "../store.ts";
 import { type Job, read, type Tx } from "./connection.ts";
-import { IN_STEP, rangesOf, STEP, stepsOf } from "./ranges.ts";
+import { type Part, partsOf, rangesOf } from "./ranges.ts";
 import { topicIdOf } from "./topic-ids.ts";
 
 /** How many messages are read at a time. Between two pages no transaction is open. */
 const PAGE = 1_000;
 
-const PAGE_SQL = `select m.email, m.state, m.attempts, m.ses_message_id as "sesMessageId", m.error, m.sent_at as "sentAt", m.fields,
+const pageSql = (
+  part: Part,
+): string => `select m.email, m.state, m.attempts, m.ses_message_id as "sesMessageId", m.error, m.sent_at as "sentAt", m.fields,
     f.delivered_at as "deliveredAt", coalesce(f.bounced_at, f.soft_bounced_at) as "bouncedAt", f.bounce_type as "bounceType",
     f.bounce_subtype as "bounceSubtype", f.complained_at as "complainedAt", f.opened_at as "openedAt",
     f.reader_opened_at as "readerOpenedAt", f.clicked_at as "clickedAt", f.unsubscribed_at as "unsubscribedAt", i.columns
-  from ${STEP} join sm.message m on ${IN_STEP} join sm.ingest i on i.id = m.ingest_id
-    left join sm.feedback f on f.message_id = m.id
-  where m.state = any($4) order by m.id`;
+  from sm.message m join sm.ingest i on i.id = m.ingest_id left join sm.feedback f on f.message_id = m.id
+  where ${part.has("m.id")} and m.state = any($3::text[]) order by m.id`;
 
 type Row = Omit<ExportedMessage, "fields"> & { fields: string; columns: string };
 
@@ -26,8 +27,8 @@ export function createExport(job: Job): Reader["messages"] {
   return async function* messages(topic: string, states: State[] | null): AsyncGenerator<ExportedMessage> {
     const ranges = await rangesOf(ask, [await topicIdOf(ask, topic, job.name)]);
     const columnsOf = createColumns();
-    for (const step of stepsOf(ranges, PAGE)) {
-      for (const { fields, columns, ...row } of await ask<Row>(PAGE_SQL, [...step, states ?? STATES]))
+    for (const part of partsOf(ranges, PAGE)) {
+      for (const { fields, columns, ...row } of await ask<Row>(pageSql(part), [...part.values, states ?? STATES]))
         yield { ...row, fields: fieldsOf(columnsOf(columns), fields) };
     }
   };

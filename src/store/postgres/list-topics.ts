@@ -4,6 +4,7 @@ import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListTarget } from "../rows.ts";
 import { ADMITTING, TOPIC } from "./admitting.ts";
 import type { Tx } from "./connection.ts";
+import { partsOf, rangesOf } from "./ranges.ts";
 import { lowerSql } from "./suppressed.ts";
 import { track, type TrackedTopic, writeTracking } from "./tracked-topics.ts";
 
@@ -83,26 +84,30 @@ export async function updateTopic(
   await Promise.all(writes);
 }
 
-const ITS_MESSAGES = "m.id between i.first_id and i.last_id and m.topic_id = $1";
+/** So many ids one statement looks at. */
+const SIZE = 20_000;
 
 /** True when the topic has messages with this content beside its own. */
 async function hasVariant(query: Tx["query"], topicId: number, contentId: number): Promise<boolean> {
-  const [row] = await query<{ found: boolean }>(
-    `select exists (select 1 from sm.ingest i join sm.message m on ${ITS_MESSAGES}
-       where i.topic_id = $1 and m.content_id = $2 and ${IS_VARIANT}) as found`,
-    [topicId, contentId],
-  );
-  return row?.found === true;
+  for (const part of partsOf(await rangesOf(query, [topicId]), SIZE)) {
+    const [row] = await query<{ found: boolean }>(
+      `select exists (select 1 from sm.message m
+         where ${part.has("m.id")} and m.topic_id = $3 and m.content_id = $4 and ${IS_VARIANT}) as found`,
+      [...part.values, topicId, contentId],
+    );
+    if (row?.found === true) return true;
+  }
+  return false;
 }
 
 async function replaceContent(tx: Tx, topicId: number, contentId: number): Promise<void> {
-  await Promise.all([
+  await tx.run("update sm.topic set content_id = $2 where id = $1", [topicId, contentId]);
+  for (const part of partsOf(await rangesOf(tx.query, [topicId]), SIZE)) {
     // A message that may have arrived, also one in doubt, keeps the content that it was sent with.
-    tx.run(
-      `update sm.message m set content_id = $2 from sm.ingest i where i.topic_id = $1 and ${ITS_MESSAGES}
+    await tx.run(
+      `update sm.message m set content_id = $4 where ${part.has("m.id")} and m.topic_id = $3
        and m.state in ('pending', 'failed', 'cancelled', 'suppressed') and not ${IS_VARIANT}`,
-      [topicId, contentId],
-    ),
-    tx.run("update sm.topic set content_id = $2 where id = $1", [topicId, contentId]),
-  ]);
+      [...part.values, topicId, contentId],
+    );
+  }
 }

@@ -5,9 +5,9 @@
  * nobody sees into. This is its order, and why it is safe:
  *
  * 1. The rows are staged (./staged-rows.ts), outside of any transaction.
- * 2. A short write transaction asks the topic, keeps the content, and reserves a block of message ids. An id is needed before its row
- *    is written, and an uncommitted row of `content` or `job` would make every other writer wait. When the list comes to nothing
- *    after that, a content that nobody uses and a gap in the ids are left.
+ * 2. The topic is asked, and a short write transaction keeps the content and reserves a block of message ids. An id is needed before
+ *    its row is written, and an uncommitted row of `content` or `job` would make every other writer wait. When the list comes to
+ *    nothing after that, a content that nobody uses and a gap in the ids are left.
  * 3. The topic is locked by its name, `exclusive`. Who adds recipients by a request takes the same lock `shared`, before the writer
  *    lock. So nobody else adds to this topic, sets it aside under another name, or meets our uncommitted rows in a unique index while
  *    he holds the writer lock.
@@ -30,13 +30,16 @@ import { type Job, read, transaction, type Tx } from "./connection.ts";
 import { findContent, keepContent, written } from "./contents.ts";
 import { turnTo } from "./endpoints.ts";
 import { admittedTopic, createTopic, type TopicRecord, updateTopic } from "./list-topics.ts";
+import { notify } from "./notify.ts";
 import { nextIdSql, reserveMessageIds } from "./numbering.ts";
 import { createStagedRows, type StagedRows } from "./staged-rows.ts";
 import { createCounters } from "./state-counters.ts";
 import { suppressedSql } from "./suppressed.ts";
 
-/** So many suppressions at most are looked at with the writer lock. */
-const FEW = 5_000;
+/** So many suppressions at most are looked at again … */
+const MANY = 20_000;
+/** … and so many with the writer lock. */
+const FEW = 2_000;
 /** A suppression is looked at when it was made less than this before the list began to go in: its transaction may have ended later. */
 const EARLIER_MS = 60_000;
 
@@ -54,17 +57,20 @@ export function createLists(job: Job): Lists {
         async commit(target) {
           await rows.flush();
           const counts = await merge(job, target, rows);
+          if (counts.added > 0 && target.notBefore === null) notify(job);
           await rows.discard();
           return counts;
         },
         discard: () => rows.discard(),
       };
     },
-    async checkList(target): Promise<void> {
-      const ask: Tx["query"] = (sql, values) => read(job, sql, values);
-      await admittedTopic(ask, target, await findContent(ask, written(target.content)));
-    },
+    checkList: (target) => check(job, target),
   };
+}
+
+async function check(job: Job, target: Parameters<Lists["checkList"]>[0]): Promise<void> {
+  const ask: Tx["query"] = (sql, values) => read(job, sql, values);
+  await admittedTopic(ask, target, await findContent(ask, written(target.content)));
 }
 
 /** What is reserved for a list. Message ids are from `first` on, in the order of the rows. */
@@ -80,6 +86,9 @@ interface Filled {
   topic: TopicRecord | null;
   topicId: number;
   ingestId: number;
+  /** The first and the last message of the list. */
+  first: number;
+  last: number;
   added: number;
   suppressed: number;
   /** Suppressions since then are to be looked at again. */
@@ -87,6 +96,7 @@ interface Filled {
 }
 
 async function merge(job: Job, target: ListTarget, rows: StagedRows): Promise<ListCounts> {
+  await check(job, target);
   const reserved = await transaction(job, (tx) => reserve(tx, target, rows.count));
   let filled: Filled | null = null;
   return transaction(
@@ -103,11 +113,8 @@ async function merge(job: Job, target: ListTarget, rows: StagedRows): Promise<Li
   );
 }
 
-async function reserve(tx: Tx, target: ListTarget, count: number): Promise<Reserved> {
-  const content = written(target.content);
-  await admittedTopic(tx.query, target, await findContent(tx.query, content));
-  const contentId = await keepContent(tx, content);
-  const first = await reserveMessageIds(tx, count);
+async function reserve(tx: Tx, { content }: ListTarget, count: number): Promise<Reserved> {
+  const [contentId, first] = await Promise.all([keepContent(tx, written(content)), reserveMessageIds(tx, count)]);
   return { contentId, first, last: first + count - 1 };
 }
 
@@ -131,10 +138,22 @@ async function fill(
   // Sorting in memory is faster than in files of the server.
   await run("set local work_mem = '64MB'");
   await checkRows(job, query, rows);
-  const added = await addRecipients(run, place);
-  const suppressed = added === 0 ? 0 : await addMessages({ query, run }, place, target, added === rows.count);
-  const late = added === 0 ? 0 : await suppressLate(run, place, target, since, null);
-  return { topic, topicId, ingestId: ids.ingestId, added, suppressed: suppressed + late, since };
+  const added = await addRecipients(run, place, topic === null);
+  const filled = { topic, topicId, ingestId: ids.ingestId, first, last, added, suppressed: 0, since };
+  if (added === 0) return filled;
+  filled.suppressed = await addMessages({ query, run }, place, target, added === rows.count);
+  filled.suppressed += await suppressLate({ query, run }, place, target, since, MANY);
+  // The new rows of a list that grows are at its end. A range without those before them is walked faster.
+  if (added < rows.count) Object.assign(filled, await idsOf(query, place));
+  return filled;
+}
+
+async function idsOf(query: Tx["query"], { first, last }: Reserved): Promise<{ first: number; last: number }> {
+  const [ids] = await query<{ first: number; last: number }>(
+    "select min(id) as first, max(id) as last from sm.message where id between $1 and $2",
+    [first, last],
+  );
+  return ids ?? { first, last };
 }
 
 interface Place extends Reserved {
@@ -157,11 +176,17 @@ async function checkRows(job: Job, query: Tx["query"], { table, count }: StagedR
 }
 
 /** Adds recipients. Returns how many the topic did not have yet. */
-function addRecipients(run: Tx["run"], { table, topicId, first }: Place): Promise<number> {
-  // Sorted rows fill the index from left to right, which is much faster than at random.
+function addRecipients(run: Tx["run"], { table, topicId, first }: Place, isNew: boolean): Promise<number> {
+  // Nobody else adds to the topic now, so to look first is safe, and a third faster than "on conflict". Sorted rows fill the index
+  // from left to right, which is much faster than at random.
+  const unknown = isNew
+    ? ""
+    : `where not exists (select 1 from sm.recipient r
+         where r.address = s.address and r.topic_id = $1 and r.variant = ${OWN_VARIANT})`;
   return run(
     `insert into sm.recipient (address, topic_id, variant, message_id)
-     select address, $1::int, ${OWN_VARIANT}, $2::bigint + id from ${table} order by address, id on conflict do nothing`,
+     select distinct on (address) address, $1::int, ${OWN_VARIANT}, $2::bigint + id from ${table} s ${unknown}
+     order by address, id`,
     [topicId, first - 1],
   );
 }
@@ -184,6 +209,7 @@ async function addMessages(
     values.push(endpoint ?? null);
     state = `case when ${suppressedSql("s.address", "$6::text")} then 'suppressed' else 'pending' end`;
   }
+  // In order of the ids, because a scan of the table may begin in its middle.
   await run(
     `insert into sm.message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state)
      select $2::bigint + s.id, $1::int, $3::bigint, $4::bigint, coalesce(s.email, s.address), s.fields, $5::smallint,
@@ -200,36 +226,39 @@ async function addMessages(
 
 /**
  * Suppresses those of the new messages whose addresses were suppressed since then, and returns how many. `most`: how many
- * suppressions to look at, the newest first; null: all.
+ * suppressions to look at, the newest first.
  */
-function suppressLate(
-  run: Tx["run"],
+async function suppressLate(
+  { query, run }: Early,
   { topicId, first, last }: Pick<Place, "topicId" | "first" | "last">,
   { endpoint }: ListTarget,
   since: number,
-  most: number | null,
+  most: number,
 ): Promise<number> {
-  return run(
-    `update sm.message m set state = 'suppressed' from (
-       select r.message_id from (
-         select address from sm.suppression
-         where created_at >= $4 and (not rehearsal or $5::text = 'sandbox') order by created_at desc limit $6) s
-       cross join lateral (select message_id from sm.recipient
-         where address = s.address and topic_id = $1 and variant = ${OWN_VARIANT} limit 1) r) late
-     where m.id = late.message_id and m.id between $2 and $3 and m.state = 'pending'`,
+  // Each look-up has a limit, so that no planner reads a whole table for it.
+  const found = await query<{ id: number }>(
+    `select m.id from (
+       select address from sm.suppression
+       where created_at >= $4 and (not rehearsal or $5::text = 'sandbox') order by created_at desc limit $6) s
+     cross join lateral (select message_id from sm.recipient
+       where address = s.address and topic_id = $1 and variant = ${OWN_VARIANT} limit 1) r
+     cross join lateral (select id from sm.message
+       where id = r.message_id and id between $2 and $3 and state = 'pending' limit 1) m`,
     [topicId, first, last, since, endpoint ?? null, most],
   );
+  if (found.length === 0) return 0;
+  const ids = found.map(({ id }) => id);
+  return run("update sm.message set state = 'suppressed' where id = any($1::bigint[]) and state = 'pending'", [ids]);
 }
 
 /** Writes the rest, with the writer lock: whatever others look at. */
 async function finish(
   tx: Tx,
   target: ListTarget,
-  reserved: Reserved,
+  { contentId }: Reserved,
   filled: Filled,
   count: number,
 ): Promise<ListCounts> {
-  const { contentId } = reserved;
   const { topicId, added } = filled;
   const topic = await admittedTopic(tx.query, target, contentId);
   if ((topic?.id ?? null) !== (filled.topic?.id ?? null)) throw new TopicChanged();
@@ -237,13 +266,13 @@ async function finish(
   else await updateTopic(tx, topic, target, contentId);
   // A topic that was there for the real thing becomes a rehearsal with the first mail that leaves, not by being looked at.
   if (added === 0) return { added: 0, duplicates: count, suppressed: 0 };
-  const late = await suppressLate(tx.run, { ...reserved, topicId }, target, filled.since, FEW);
+  const late = await suppressLate(tx, filled, target, filled.since, FEW);
   const suppressed = filled.suppressed + late;
   const counters = createCounters();
   if (target.endpoint === "sandbox") await turnTo(tx, counters, [topicId], "sandbox");
   counters.add(topicId, "pending", added - suppressed);
   counters.add(topicId, "suppressed", suppressed);
-  await Promise.all([insertIngest(tx, target, reserved, filled), counters.write(tx)]);
+  await Promise.all([insertIngest(tx, target, filled), counters.write(tx)]);
   return { added: added - suppressed, duplicates: count - added, suppressed };
 }
 
@@ -260,8 +289,7 @@ class TopicChanged extends Error {
 function insertIngest(
   tx: Tx,
   { file, columns }: ListTarget,
-  { first, last }: Reserved,
-  { topicId, ingestId }: Filled,
+  { topicId, ingestId, first, last }: Filled,
 ): Promise<number> {
   return tx.run(
     `insert into sm.ingest (id, topic_id, file, columns, first_id, last_id, created_at) overriding system value

@@ -57,7 +57,9 @@ export async function migrate(where: Where, onCreate?: () => Promise<void>): Pro
 
 async function transaction<T>(where: Where, work: () => Promise<T>): Promise<T> {
   const { client, schema } = where;
-  await client.query("begin; set local statement_timeout = 0; set local lock_timeout = '60s'");
+  await client.query(
+    "begin isolation level read committed; set local statement_timeout = 0; set local lock_timeout = '60s'",
+  );
   try {
     await client.query("select pg_advisory_xact_lock($1::bigint)", [lockKey(schema, "schema")]);
     const result = await work();

@@ -15,7 +15,7 @@ export function createPing(job: Job): Pick<Store, "ping"> {
   let askedAt = Number.NEGATIVE_INFINITY;
   return {
     async ping() {
-      if (performance.now() - askedAt < PING_MS) return;
+      if (performance.now() - askedAt < PING_MS && !job.pool.isClosed()) return;
       const [row] = await read<{ writable: boolean } & Marks>(
         job,
         `select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off' as writable, ${MARKS} from sm.job`,

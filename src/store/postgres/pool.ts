@@ -27,6 +27,8 @@ export interface Pool {
   extra(other?: Address): Promise<pg.Client>;
   /** How many connections were made. */
   connects(): number;
+  /** True once it is being closed. */
+  isClosed(): boolean;
   close(): Promise<void>;
 }
 
@@ -120,6 +122,7 @@ export function createPool(address: Address, most: number, clock: Clock): Pool {
     },
     extra: (other = address) => connectAny(other, false),
     connects: () => connects,
+    isClosed: () => isClosed,
     async close() {
       isClosed = true;
       for (const { got } of waiting.splice(0)) got(null);

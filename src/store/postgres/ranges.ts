@@ -1,20 +1,9 @@
-/** Walks the messages of topics by their ids, in steps that hold nobody up for long. */
+/** Walks the messages of topics by their ids, in parts that hold nobody up for long. */
+import type { State } from "../../message.ts";
 import type { Tx } from "./connection.ts";
 
-/** Ranges of ids, both ends included, in order: the topic, the first id and the last id of each. */
+/** Ranges of ids, both ends included, in order: the topic, the first id and the last id of each. Only messages of the topic have such ids. */
 export type Ranges = readonly [topicIds: readonly number[], firsts: readonly number[], lasts: readonly number[]];
-
-/** The rows of a step, which is passed as the first three values of a statement. */
-export const STEP = "unnest($1::int[], $2::bigint[], $3::bigint[]) r (topic_id, first, last)";
-
-/**
- * SQL that is true when message `m` is in range `r`. Not `m.topic_id = r.topic_id`: for that the planner may read all messages there
- * are and put them into a hash table. The ids of a range belong to its topic anyhow.
- */
-export const IN_STEP = "m.id between r.first and r.last and m.topic_id is not distinct from r.topic_id";
-
-/** A statement gets so many ranges at most. */
-const MOST_RANGES = 1_000;
 
 /** Where the messages of these topics are. Ranges that follow each other, as those of small requests do, are one. */
 export async function rangesOf(query: Tx["query"], topicIds: readonly number[]): Promise<Ranges> {
@@ -38,26 +27,64 @@ export async function rangesOf(query: Tx["query"], topicIds: readonly number[]):
   return found === undefined ? [[], [], []] : [found.topics, found.firsts, found.lasts];
 }
 
-/** Cuts ranges and puts them together into steps of `size` ids at most. */
-export function* stepsOf([topicIds, firsts, lasts]: Ranges, size: number): Generator<Ranges> {
-  let step: [number[], number[], number[]] = [[], [], []];
-  let room = size;
-  for (const [at, topicId] of topicIds.entries()) {
-    const last = lasts[at] ?? 0;
-    for (let first = firsts[at] ?? 0; first <= last;) {
-      const end = Math.min(last, first + room - 1);
-      step[0].push(topicId);
-      step[1].push(first);
-      step[2].push(end);
-      room -= end - first + 1;
-      first = end + 1;
-      if (room > 0 && step[0].length < MOST_RANGES) continue;
-      yield step;
-      [step, room] = [[[], [], []], size];
-    }
-  }
-  if (step[0].length > 0) yield step;
+/** A part of the ids of some messages, for one statement. */
+export interface Part {
+  /** SQL that is true when the id in `column` is of the part. It has $1 and $2. */
+  has(column: string): string;
+  /** The values of $1 and $2. */
+  values: readonly [unknown, unknown];
 }
 
-/** A step without messages. */
-export const NOTHING: Ranges = [[], [], []];
+/** Shorter ranges, as those of requests are, are put together: one statement for each would take longer than what it does. */
+const SHORT = 1_000;
+
+/**
+ * All ids of these ranges, in order, in parts of `size` ids at most. A statement never gets several ranges: the planner would guess
+ * that each holds a ninth of all messages, and read the whole table.
+ */
+export function* partsOf([, firsts, lasts]: Ranges, size: number): Generator<Part> {
+  let ids: number[] = [];
+  for (const [at, start] of firsts.entries()) {
+    const last = lasts[at] ?? 0;
+    for (let first = start; first <= last;) {
+      const length = Math.min(last - first + 1, size);
+      const isShort = length < SHORT;
+      if (ids.length > 0 && (!isShort || ids.length + length > Math.min(size, SHORT))) {
+        yield listed(ids);
+        ids = [];
+      }
+      if (isShort) for (let id = first; id < first + length; id++) ids.push(id);
+      else yield ranged(first, first + length - 1);
+      first += length;
+    }
+  }
+  if (ids.length > 0) yield listed(ids);
+}
+
+const ranged = (first: number, last: number): Part => ({
+  has: (column) => `${column} between $1::bigint and $2::bigint`,
+  values: [first, last],
+});
+
+const listed = (ids: readonly number[]): Part => ({
+  has: (column) => `${column} = any($1::bigint[]) and $2::bigint is null`,
+  values: [ids, null],
+});
+
+/** A part without ids. */
+export const NOTHING: Part = listed([]);
+
+/** The parts that have messages in one of these states now. It takes no lock, so what changes meanwhile may be missed. */
+export async function* partsWith(
+  query: Tx["query"],
+  parts: Iterable<Part>,
+  states: readonly State[],
+): AsyncGenerator<Part> {
+  for (const part of parts) {
+    const [found] = await query<{ has: boolean }>(
+      `select exists (select 1 from sm.message where ${part.has("id")} and state = any($3::text[])) as has`,
+      [...part.values, states],
+    );
+    if (found?.has === true) yield part;
+  }
+}

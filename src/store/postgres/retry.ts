@@ -1,15 +1,16 @@
 /** Puts messages back to `pending` for a person, in steps. */
 import type { State } from "../../message.ts";
 import type { Topics } from "../store.ts";
+import { byIndex } from "./by-index.ts";
 import { finishCancel } from "./cancel.ts";
 import { type Job, read, transaction, type Tx } from "./connection.ts";
-import { IN_STEP, NOTHING, type Ranges, rangesOf, STEP, stepsOf } from "./ranges.ts";
+import { NOTHING, type Part, partsOf, partsWith, rangesOf } from "./ranges.ts";
 import { createCounters } from "./state-counters.ts";
 import { lowerSql, suppressedSql } from "./suppressed.ts";
 import { topicIdOf } from "./topic-ids.ts";
 
 /** So many messages at most are put back in one transaction, which takes about a tenth of a second. */
-const SIZE = 10_000;
+const SIZE = 5_000;
 
 /** Makes `Topics.retry`. */
 export function createRetry(job: Job): Topics["retry"] {
@@ -22,67 +23,62 @@ async function retryAll(job: Job, states: readonly State[]): Promise<number> {
     `select t.id from sm.topic t join sm.topic_count c on c.topic_id = t.id
      where t.cancelled_at is null and ${["0", ...states.map((state) => `c.${state}`)].join(" + ")} > 0`,
   );
-  const ranges = await rangesOf(
-    ask,
-    found.map(({ id }) => id),
-  );
+  const topicIds = found.map(({ id }) => id);
   let retried = 0;
-  for (const step of stepsOf(ranges, SIZE))
-    retried += await transaction(job, (tx) => retryStep(tx, step, states), { isPatient: retried > 0 });
+  for await (const part of partsWith(ask, partsOf(await rangesOf(ask, topicIds), SIZE), states))
+    retried += await transaction(job, (tx) => putBack(tx, part, states, false), { isPatient: retried > 0 });
   return retried;
 }
 
 async function retryTopic(job: Job, topic: string, states: readonly State[]): Promise<number> {
   const ask: Tx["query"] = (sql, values) => read(job, sql, values);
   const topicId = await topicIdOf(ask, topic, job.name);
-  const ranges = await rangesOf(ask, [topicId]);
-  // Without messages there is one step, which opens the topic.
-  const steps = ranges[0].length === 0 ? [NOTHING] : stepsOf(ranges, SIZE);
-  let known: Known | null = null;
+  const parts = partsOf(await rangesOf(ask, [topicId]), SIZE);
+  let known = await nextPart(job, { topicId, known: null, states }, NOTHING);
   let retried = 0;
-  for (const step of steps) {
-    const done: Done | null = await openingStep(job, { topicId, known, states }, step);
+  for await (const part of partsWith(ask, parts, states)) {
     // Somebody has cancelled the topic meanwhile.
-    if (done === null) break;
-    retried += done.retried;
-    known = done;
+    if (known === null) break;
+    known = await nextPart(job, { topicId, known, states }, part);
+    retried += known?.retried ?? 0;
   }
   return retried;
 }
 
-/** The topic as a step left it. */
-interface Known {
+/** A topic as the part before left it, and how many messages of that part became `pending`. */
+interface Done {
   cancelledAt: number | null;
+  retried: number;
 }
 
-type Done = Known & { retried: number };
-
-/** A part of a retry of one topic. `known` null: it is the first. */
-interface Part {
+/** A retry of one topic. `known` null: it begins. */
+interface Retry {
   topicId: number;
-  known: Known | null;
+  known: Done | null;
   states: readonly State[];
 }
 
-async function openingStep(job: Job, part: Part, step: Ranges): Promise<Done | null> {
+async function nextPart(job: Job, retry: Retry, part: Part): Promise<Done | null> {
+  const isBegun = retry.known !== null;
   for (;;) {
     // A signal does not end what is begun.
-    const done = await transaction(job, (tx) => retryAndOpen(tx, part, step), { isPatient: part.known !== null });
-    if (done !== null || part.known !== null) return done;
-    await finishCancel(job, part.topicId);
+    const done = await transaction(job, (tx) => retryAndOpen(tx, retry, part), { isPatient: isBegun });
+    if (done !== null || isBegun) return done;
+    // What is still pending would leave when the topic is opened.
+    await finishCancel(job, retry.topicId);
   }
 }
 
-/** Retries the messages of one topic, and opens it when it has to be. Null, and nothing is done: its cancelling is under way. */
-async function retryAndOpen(tx: Tx, { topicId, known, states }: Part, step: Ranges): Promise<Done | null> {
-  const [topic] = await tx.query<Known & { cancellingAt: number | null }>(
+/** Retries messages of one topic, and opens it when it has to be. Null, and nothing is done: it is being cancelled. */
+async function retryAndOpen(tx: Tx, { topicId, known, states }: Retry, part: Part): Promise<Done | null> {
+  const [topic] = await tx.query<{ cancelledAt: number | null; cancellingAt: number | null }>(
     `select cancelled_at as "cancelledAt", cancelling_at as "cancellingAt" from sm.topic where id = $1`,
     [topicId],
   );
   if (topic === undefined) throw new Error("a topic that is gone");
   const { cancelledAt, cancellingAt } = topic;
   if (cancellingAt !== null || (known !== null && known.cancelledAt !== cancelledAt)) return null;
-  const retried = await retryStep(tx, step, states, true);
+  const retried = await putBack(tx, part, states, true);
   // Pending messages of a cancelled topic would never be sent.
   const opens = cancelledAt !== null && (retried > 0 || states.includes("cancelled"));
   if (opens) await tx.run("update sm.topic set cancelled_at = null where id = $1", [topicId]);
@@ -90,20 +86,27 @@ async function retryAndOpen(tx: Tx, { topicId, known, states }: Part, step: Rang
 }
 
 /**
- * Puts the messages of a step that are in these states back to `pending`, or to `suppressed` where the address is suppressed. Returns
+ * Puts the messages of a part that are in these states back to `pending`, or to `suppressed` where the address is suppressed. Returns
  * how many became `pending`. `alsoCancelled` false: those of topics that are cancelled by now stay as they are.
  */
-async function retryStep(tx: Tx, step: Ranges, states: readonly State[], alsoCancelled = false): Promise<number> {
+async function putBack(tx: Tx, part: Part, states: readonly State[], alsoCancelled: boolean): Promise<number> {
   const counters = createCounters();
-  const moved = await Promise.all(
-    states.map(async (from) => ({
-      from,
-      rows: await tx.query<{ topicId: number; state: State; count: number }>(RETRY, [...step, from, alsoCancelled]),
-    })),
-  );
+  const sql = `with moved as (
+      update sm.message m set attempts = 0, error = null,
+        state = case when ${suppressedSql(lowerSql("m.email"), "t.endpoint")} then 'suppressed' else 'pending' end
+      from sm.topic t
+      where ${part.has("m.id")} and m.state = $3 and t.id = m.topic_id and ($4 or t.cancelled_at is null)
+      returning m.topic_id, m.state)
+    select topic_id as "topicId", state, count(*)::int8 as count from moved group by 1, 2`;
+  await byIndex(tx.query);
   let retried = 0;
-  for (const { from, rows } of moved) {
-    for (const { topicId, state, count } of rows) {
+  for (const from of states) {
+    const moved = await tx.query<{ topicId: number; state: State; count: number }>(sql, [
+      ...part.values,
+      from,
+      alsoCancelled,
+    ]);
+    for (const { topicId, state, count } of moved) {
       counters.move(topicId, from, state, count);
       if (state === "pending") retried += count;
     }
@@ -111,11 +114,3 @@ async function retryStep(tx: Tx, step: Ranges, states: readonly State[], alsoCan
   await counters.write(tx);
   return retried;
 }
-
-const RETRY = `with moved as (
-    update sm.message m set attempts = 0, error = null,
-      state = case when ${suppressedSql(lowerSql("m.email"), "t.endpoint")} then 'suppressed' else 'pending' end
-    from ${STEP} join sm.topic t on t.id = r.topic_id
-    where ${IN_STEP} and m.state = $4 and ($5 or t.cancelled_at is null)
-    returning m.topic_id, m.state)
-  select topic_id as "topicId", state, count(*)::int8 as count from moved group by 1, 2`;

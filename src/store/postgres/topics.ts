@@ -3,6 +3,7 @@ import { TopicRefusedError } from "../rules/admit.ts";
 import type { Topics } from "../store.ts";
 import { createCancel } from "./cancel.ts";
 import { type Job, transaction, type Tx } from "./connection.ts";
+import { notify } from "./notify.ts";
 import { createPauses } from "./pauses.ts";
 import { createReschedule } from "./reschedule.ts";
 import { createRetry } from "./retry.ts";
@@ -14,15 +15,26 @@ import { topicIdOf } from "./topic-ids.ts";
  */
 export function createTopicActions(job: Job): Pick<Topics, "cancel" | "retry" | "pause" | "resume" | "reschedule"> {
   const pauses = createPauses();
+  const [retry, reschedule] = [createRetry(job), createReschedule(job)];
   return {
     cancel: createCancel(job),
-    retry: createRetry(job),
+    retry: (topic, states) => tellWhen(job, retry(topic, states)),
     pause: (topic, forMs) =>
       transaction(job, async (tx) => pauses.pause(tx, await openTopicOf(tx, topic, job.name), forMs, tx.now.wall)),
     resume: (topic) =>
-      transaction(job, async (tx) => pauses.resume(tx, await topicIdOf(tx.query, topic, job.name), tx.now.wall)),
-    reschedule: createReschedule(job),
+      tellWhen(
+        job,
+        transaction(job, async (tx) => pauses.resume(tx, await topicIdOf(tx.query, topic, job.name), tx.now.wall)),
+      ),
+    reschedule: (topic, when) => tellWhen(job, reschedule(topic, when)),
   };
+}
+
+/** Tells those who send to look when something may be due now: when it came to more than nothing. */
+async function tellWhen<T extends number | boolean>(job: Job, changed: Promise<T>): Promise<T> {
+  const result = await changed;
+  if (result !== 0 && result !== false) notify(job);
+  return result;
 }
 
 /** The id of a topic that is not cancelled. Throws TopicRefusedError for one that is. */

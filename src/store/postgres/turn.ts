@@ -4,15 +4,18 @@ import type { Claim, Scope, Settlement, Turn, TurnRequest } from "../../deliver/
 import { spend } from "../../deliver/turn.ts";
 import { StoppedError } from "../../errors.ts";
 import { type CapTurn, createCapTurn } from "./cap.ts";
-import { type Job, read, transaction, type Tx } from "./connection.ts";
+import { type Job, transaction, type Tx } from "./connection.ts";
 import { claimOf, findDue, type Found, glance } from "./due.ts";
 import { turnTo } from "./endpoints.ts";
+import { type Claimed, createFollower, type Places } from "./follow.ts";
 import { createPauses } from "./pauses.ts";
 import { renew, VALID_MS } from "./processes.ts";
+import { questions } from "./questions.ts";
 import { createRate, type Share } from "./rate.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 import { settle } from "./settle.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
+import { SEEK } from "./waiting-index.ts";
 
 /** The turns of one handle. */
 export interface Turns {
@@ -25,6 +28,8 @@ export interface Turns {
 /** What a turn came to, once it is committed. */
 interface Done {
   claims: Claim[];
+  /** Where the claims were found. */
+  claimed: Claimed[];
   /** What a look for messages found. */
   count: number;
   cutShort: boolean;
@@ -38,9 +43,6 @@ interface Done {
 const RENEW_MS = 5_000;
 /** A look that finds messages to suppressed addresses looks again so many times. */
 const MOST_LOOKS = 10;
-/** How long a question of the loop may take. */
-const QUESTION_MS = 10_000;
-
 /** Others took us for dead while we slept, so nobody would ever recover what we claim under our id. */
 class TakenForDead extends Error {}
 
@@ -48,6 +50,7 @@ class TakenForDead extends Error {}
 export function createTurns(job: Job): Turns {
   const { clock, handle } = job;
   const rate = createRate(job);
+  const follower = createFollower(clock);
   const oneAtATime = pLimit(1);
   /** Claims of a turn that was thought to have failed. Nobody has seen them. */
   let unseen: number[] = [];
@@ -59,7 +62,8 @@ export function createTurns(job: Job): Turns {
 
   /** Writes answers and claims, under a new row when others have taken us for dead. */
   const write = async (request: TurnRequest, share: Share | null): Promise<Done> => {
-    const work = (tx: Tx) => takeTurn(job, tx, request, share, [...unseen]);
+    const after = follower.of(request.scope);
+    const work = (tx: Tx) => takeTurn(job, tx, request, { share, unseen: [...unseen], after });
     const isPatient = request.settlements.length > 0;
     // Nobody can ask SES for an answer again, so it is written also where the job does not go on any more.
     const evenWhenMoved = isPatient && request.room === 0;
@@ -76,8 +80,11 @@ export function createTurns(job: Job): Turns {
   };
 
   const writeWith = async (request: TurnRequest, share: Share | null): Promise<Done> => {
+    const putsBack = ({ kind }: Settlement) => kind === "put_back";
+    if (unseen.length > 0 || request.settlements.some(putsBack)) follower.forget();
     try {
       const done = await write(request, share);
+      follower.follow(request.scope, done.claimed);
       unseen = unseen.filter((id) => !done.putBack.includes(id));
       ({ leasedAt } = done);
       return done;
@@ -134,33 +141,40 @@ export function createTurns(job: Job): Turns {
   };
 }
 
-/** Asks outside of transactions. A server that does not answer is left after a while. */
-export function questions(job: Job): Tx["query"] {
-  return (sql, values) => read(job, sql, values, { statementMs: QUESTION_MS });
-}
-
 function outgrown({ name }: Job): StoppedError {
   const message = `the database ${name} was brought up to date by a newer ses-mail while we worked on it`;
   return new StoppedError(message, "start again with the newer version");
 }
 
-/** Takes one turn inside its transaction. `share` null: nothing is to be claimed. */
-async function takeTurn(job: Job, tx: Tx, request: TurnRequest, share: Share | null, unseen: number[]): Promise<Done> {
+/** What a turn gets beside its request. */
+interface Given {
+  /** Null: nothing is to be claimed. */
+  share: Share | null;
+  /** Claims of an earlier turn that nobody saw. */
+  unseen: number[];
+  /** Where the turn before found its claims. */
+  after: Places | null;
+}
+
+/** Takes one turn inside its transaction. */
+async function takeTurn(job: Job, tx: Tx, request: TurnRequest, { share, unseen, after }: Given): Promise<Done> {
   if (tx.lostAt !== null) throw new TakenForDead();
   const leasedAt = job.clock.monotonic() - job.time.errorMs();
   const counters = createCounters();
+  const planned = tx.query(SEEK);
   const settlements = [...unseen.map(neverSeen), ...request.settlements];
   const settled = settle(tx, counters, settlements);
-  const look = () => (share === null ? NOTHING : claim(tx, counters, request.scope, share.allowed));
+  const look = () => (share === null ? NOTHING : claim(tx, counters, request.scope, { ...share.allowed, after }));
   // What is put back may be due, so the look has to see it.
   const looked = settlements.some(({ kind }) => kind === "put_back") ? settled.then(look) : look();
-  const [{ claims, count, cutShort }] = await Promise.all([looked, settled, beginPausesAgain(tx)]);
+  const [{ claimed, count, cutShort }] = await Promise.all([looked, settled, beginPausesAgain(tx), planned]);
+  const claims = claimed.map(claimOf);
   tx.handOut(claims.length);
   tx.closeWith(Promise.all([hold(tx, claims), counters.write(tx), renew(tx, request.perSecond)]).then(() => undefined));
-  return { claims, count, cutShort, putBack: unseen, leasedAt };
+  return { claims, claimed, count, cutShort, putBack: unseen, leasedAt };
 }
 
-const NOTHING = { claims: [], count: 0, cutShort: false };
+const NOTHING = { claimed: [], count: 0, cutShort: false };
 
 /** A claim that nobody saw goes back as it was. */
 function neverSeen(id: number): Settlement {
@@ -174,7 +188,7 @@ async function beginPausesAgain(tx: Tx): Promise<void> {
 }
 
 interface Looked {
-  claims: Claim[];
+  claimed: Found[];
   /** How many were found, up to the number that was looked for. */
   count: number;
   /** True: the look ended before it had seen everything that is due. */
@@ -186,12 +200,12 @@ async function claim(
   tx: Tx,
   counters: Counters,
   scope: Scope,
-  { wanted, most }: { wanted: number; most: number },
+  { wanted, most, after }: { wanted: number; most: number; after: Places | null },
 ): Promise<Looked> {
   if (wanted === 0) return NOTHING;
   for (let looks = 1; ; looks++) {
     const cap: CapTurn | null = scope.recipientCap === undefined ? null : createCapTurn(tx, scope.recipientCap);
-    const found = await findDue(tx.query, scope, tx.now, { limit: wanted, cap });
+    const found = await findDue(tx.query, scope, tx.now, { limit: wanted, cap, after });
     const suppressed = await suppress(tx, counters, found);
     const next = found.filter((row) => !row.suppressed).slice(0, most);
     // A topic that begins to be rehearsed loses messages that other rehearsals suppressed.
@@ -200,7 +214,7 @@ async function claim(
     await cap?.write();
     for (const { topicId } of next) counters.move(topicId, "pending", "sending");
     const cutShort = suppressed + turned > 0 || cap?.isExhausted() === true;
-    return { claims: next.map(claimOf), count: found.length - suppressed, cutShort };
+    return { claimed: next, count: found.length - suppressed, cutShort };
   }
 }
 

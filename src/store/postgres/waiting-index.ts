@@ -2,8 +2,8 @@
  * SQL that reads the indexes of what waits (`message_at_once`, `message_timed` and `message_timed_topic` in schema.ts). Each row is
  * found by a seek, so the cost does not depend on how much waits for later, or in topics that may not be sent.
  *
- * Values: $1 to $3 are those of `scopeValues`, $4 and $5 the ends of the spans of `notBefore` that are looked at, apart from that
- * of what goes at once. Span 0 is what goes at once; the others have numbers from 1 on.
+ * Values: $1 to $3 are those of `scopeValues`, $4 and $5 the ends of the spans of `notBefore` that are looked at. The first one is what
+ * goes at once, from 0 to 0.
  */
 import { openTopic } from "./sendable.ts";
 
@@ -17,23 +17,45 @@ const TIMED = "m.state = 'pending' and m.not_before <> 0";
 /** What is read of a message. */
 const COLUMNS = "m.id, m.topic_id, m.content_id, m.ingest_id, m.email, m.fields, m.attempts, m.not_before";
 
+/**
+ * SQL for `column = value` that looks like a range to the planner, so that an order by that column and the next of its index is not
+ * one by the next alone. It would walk through all messages by their ids for that, and pass over all that were ever sent.
+ */
+const only = (column: string, value: string): string => `${column} between ${value} and ${value}`;
+
 /** After so many topics that may not be sent, the walk through what had to wait passes over those it knows instead of seeking. */
 const MOST_SEEKS = 64;
 
 /**
- * A query of the first `limit` messages of each span that have the priority and may be sent: `span`, the `endpoint` of their topic,
- * and `COLUMNS`. Within a span they come in the order of the index. Both arguments are SQL expressions.
+ * A query of the first `limit` messages of each span that have the priority and may be sent: the number of the `span` from 0 on, the
+ * `endpoint` of their topic, and `COLUMNS`. Within a span they come in the order of the index. Both arguments are SQL expressions.
+ *
+ * $6 to $8 are a place in the index for each span: `not_before`, topic and id of a message. When $9 is the priority, only what comes
+ * after those places is looked at.
  */
 export function streams(where: Where, priority: string, limit: string): string {
   if (where !== "all") return ofOne(where.name, priority, limit);
   return `${allAtOnce(priority, limit)} union all ${allTimed(priority, limit)}`;
 }
 
+/** The place of what goes at once, and that of the span `s`, as `f`. */
+const atOnceFrom = (priority: string): string =>
+  `(select case when ${priority} = $9::int then ($7::int[])[1] else 0 end as topic_id,
+     case when ${priority} = $9::int then ($8::bigint[])[1] else 0 end as id) f`;
+const SPANS =
+  "unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::int[], $8::bigint[]) with ordinality s (lo, hi, not_before, topic_id, id, at)";
+const timedFrom = (priority: string): string =>
+  `lateral (select case when ${priority} = $9::int then s.not_before else s.lo end as not_before,
+     case when ${priority} = $9::int then s.topic_id else 0 end as topic_id,
+     case when ${priority} = $9::int then s.id else 0 end as id) f`;
+
 /** By topic and order of arrival. A topic that may not be sent costs one seek. */
 const allAtOnce = (priority: string, limit: string): string => `(
-  select 0 as span, o.endpoint, m.* from (
+  select 0 as span, o.endpoint, m.* from ${atOnceFrom(priority)} cross join lateral (
     with recursive place as (
-      (select m.topic_id from sm.message m where ${AT_ONCE} and m.priority = ${priority} order by m.topic_id limit 1)
+      (select m.topic_id from sm.message m
+        where ${AT_ONCE} and m.priority = ${priority} and (m.topic_id, m.id) > (f.topic_id, f.id)
+        order by m.topic_id, m.id limit 1)
       union all
       select n.topic_id from place cross join lateral (
         select m.topic_id from sm.message m where ${AT_ONCE} and m.priority = ${priority} and m.topic_id > place.topic_id
@@ -41,23 +63,26 @@ const allAtOnce = (priority: string, limit: string): string => `(
     ) select topic_id from place) place
   cross join lateral (${openTopic("id", "place.topic_id")}) o
   cross join lateral (
-    select ${COLUMNS} from sm.message m where ${AT_ONCE} and m.priority = ${priority} and m.topic_id = place.topic_id
-    order by m.id limit ${limit}) m
+    select ${COLUMNS} from sm.message m
+    where ${AT_ONCE} and m.priority = ${priority} and m.topic_id <= place.topic_id
+      and (m.topic_id, m.id) > (place.topic_id, case when place.topic_id = f.topic_id then f.id else 0 end)
+    order by m.topic_id, m.id limit ${limit}) m
   limit ${limit})`;
 
 /**
  * By time, topic and order of arrival. Messages with the same time and topic lie together, so one seek passes over those of a topic
- * that may not be sent. When its messages all have times of their own, that would be a seek for each, so from then on they are
+ * that may not be sent. When its messages all have times of their own, that would be a seek for each, so after a while they are
  * passed over one entry after the other.
  */
 const allTimed = (priority: string, limit: string): string => `(
-  select s.at::int as span, m.* from unnest($4::bigint[], $5::bigint[]) with ordinality s (lo, hi, at)
+  select s.at::int - 1 as span, m.* from ${SPANS} cross join ${timedFrom(priority)}
   cross join lateral (
     with recursive step as (
       select n.not_before, n.topic_id, o.id is not null as is_open, o.endpoint, 0 as seeks, array[]::int[] as closed
       from (select m.not_before, m.topic_id from sm.message m
-        where ${TIMED} and m.priority = ${priority} and m.not_before between s.lo and s.hi
-        order by m.not_before, m.topic_id limit 1) n
+        where ${TIMED} and m.priority = ${priority} and m.not_before <= s.hi
+          and (m.not_before, m.topic_id, m.id) > (f.not_before, f.topic_id, f.id)
+        order by m.not_before, m.topic_id, m.id limit 1) n
       left join lateral (${openTopic("id", "n.topic_id")}) o on true
       union all
       select n.not_before, n.topic_id, o.id is not null, o.endpoint,
@@ -73,21 +98,28 @@ const allTimed = (priority: string, limit: string): string => `(
     )
     select step.endpoint, m.* from step cross join lateral (
       select ${COLUMNS} from sm.message m
-      where ${TIMED} and m.priority = ${priority} and m.not_before = step.not_before and m.topic_id = step.topic_id
-      order by m.id limit ${limit}) m
-    where step.is_open limit ${limit}) m)`;
+      where ${TIMED} and m.priority = ${priority} and m.topic_id = step.topic_id and m.not_before <= step.not_before
+        and (m.not_before, m.id) > (step.not_before,
+          case when (step.not_before, step.topic_id) = (f.not_before, f.topic_id) then f.id else 0 end)
+      order by m.not_before, m.id limit ${limit}) m
+    where step.is_open limit ${limit}) m
+  where s.at > 1)`;
 
 const ofOne = (name: string, priority: string, limit: string): string => `(
-  select 0 as span, o.endpoint, m.* from (${openTopic("name", name)}) o cross join lateral (
-    select ${COLUMNS} from sm.message m where ${AT_ONCE} and m.priority = ${priority} and m.topic_id = o.id
-    order by m.id limit ${limit}) m)
-  union all (
-  select s.at::int as span, o.endpoint, m.* from (${openTopic("name", name)}) o
-  cross join unnest($4::bigint[], $5::bigint[]) with ordinality s (lo, hi, at)
+  select 0 as span, o.endpoint, m.* from (${openTopic("name", name)}) o cross join ${atOnceFrom(priority)}
   cross join lateral (
     select ${COLUMNS} from sm.message m
-    where ${TIMED} and m.topic_id = o.id and m.priority = ${priority} and m.not_before between s.lo and s.hi
-    order by m.not_before, m.id limit ${limit}) m)`;
+    where ${AT_ONCE} and m.priority = ${priority} and m.topic_id <= o.id and (m.topic_id, m.id) > (o.id, f.id)
+    order by m.topic_id, m.id limit ${limit}) m)
+  union all (
+  select s.at::int - 1 as span, o.endpoint, m.* from (${openTopic("name", name)}) o
+  cross join ${SPANS} cross join ${timedFrom(priority)}
+  cross join lateral (
+    select ${COLUMNS} from sm.message m
+    where ${TIMED} and m.topic_id = o.id and m.priority = ${priority} and m.not_before <= s.hi
+      and (m.not_before, m.id) > (f.not_before, f.id)
+    order by m.not_before, m.id limit ${limit}) m
+  where s.at > 1)`;
 
 /** An expression for the highest priority below another one that has pending messages; null: there is none. */
 export function priorityBelow(where: Where, below: string): string {
@@ -99,9 +131,14 @@ export function priorityBelow(where: Where, below: string): string {
 
 const priorityOfOne = (name: string, below: string): string => `(
   select max(p.priority) from generate_series(1, 10) p (priority) cross join (select id from sm.topic where name = ${name}) t
-  where p.priority < ${below} and (
-    exists (select 1 from sm.message m where ${AT_ONCE} and m.priority = p.priority and m.topic_id = t.id)
-    or exists (select 1 from sm.message m where ${TIMED} and m.priority = p.priority and m.topic_id = t.id)))`;
+  where p.priority < ${below} and coalesce((${firstAtOnce("p.priority", "t.id")}), (
+    select m.not_before from sm.message m where ${TIMED} and m.priority = p.priority and m.topic_id = t.id
+    order by m.not_before limit 1)) is not null)`;
+
+/** A query of 0 when a topic has messages of a priority that go at once. */
+const firstAtOnce = (priority: string, topic: string): string =>
+  `select 0::bigint as not_before from sm.message m
+   where ${AT_ONCE} and m.priority = ${priority} and ${only("m.topic_id", topic)} order by m.topic_id, m.id limit 1`;
 
 /**
  * A query of the earliest `not_before` of topics in spans. $1 to $4 are the ids of topics, the ends of the spans, and numbers; each row
@@ -115,8 +152,7 @@ export const EARLIEST = `select a.at, min(m.not_before) as "notBefore"
       where ${TIMED} and m.topic_id = a.topic_id and m.priority = p.priority and m.not_before between a.lo and a.hi
       order by m.not_before limit 1)
     union all
-    (select 0 from sm.message m
-      where a.lo = 0 and a.hi = 0 and ${AT_ONCE} and m.priority = p.priority and m.topic_id = a.topic_id limit 1)) m
+    select * from (${firstAtOnce("p.priority", "a.topic_id")}) m where a.lo = 0 and a.hi = 0) m
   group by a.at`;
 
 /** A query of how many messages each span has, as `count` beside `span`. It reads an index entry for each message. */
@@ -125,10 +161,30 @@ export function counting(where: Where): string {
   return `with counted as (
       select 0 as span, m.topic_id, count(*) as count from sm.message m where ${AT_ONCE} ${topic} group by m.topic_id
       union all
-      select s.at::int, m.topic_id, count(*) from unnest($4::bigint[], $5::bigint[]) with ordinality s (lo, hi, at)
+      select s.at::int - 1, m.topic_id, count(*) from unnest($4::bigint[], $5::bigint[]) with ordinality s (lo, hi, at)
       join sm.message m on ${TIMED} and m.priority = any (array[1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
-        and m.not_before between s.lo and s.hi ${topic}
+        and s.at > 1 and m.not_before between s.lo and s.hi ${topic}
       group by s.at, m.topic_id
     ) select counted.span, sum(counted.count)::int8 as count
     from counted cross join lateral (${openTopic("id", "counted.topic_id")}) o group by counted.span`;
 }
+
+/**
+ * Settings for statements of this file, and others that look up rows of large tables. Such a statement is planned once for a connection,
+ * because to plan it takes longer than to run it. The tables may have been nearly empty then, so it must find rows by index in any
+ * case.
+ */
+const SEEKING = {
+  enable_seqscan: "off",
+  enable_bitmapscan: "off",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+  enable_sort: "off",
+  jit: "off",
+  plan_cache_mode: "force_generic_plan",
+};
+
+/** A query that makes the settings for the statements after it in a transaction. */
+export const SEEK = `select ${Object.entries(SEEKING)
+  .map(([name, value]) => `set_config('${name}', '${value}', true)`)
+  .join(", ")}`;

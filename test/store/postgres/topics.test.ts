@@ -1,0 +1,348 @@
+/** Topics where PostgreSQL differs: many messages in many transactions, what a dead process leaves of them, long questions. */
+import pg from "pg";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { InterruptedError, UserError } from "../../../src/errors.ts";
+import { createLinkTally } from "../../../src/store/link-tally.ts";
+import type { Part, Ranges } from "../../../src/store/postgres/ranges.ts";
+import { partsOf } from "../../../src/store/postgres/ranges.ts";
+import type { ExportedMessage } from "../../../src/store/rows.ts";
+import type { Store } from "../../../src/store/store.ts";
+import { requireServers } from "../../support/servers.ts";
+import { sharedServer } from "../../support/shared-postgres.ts";
+import { EVERYTHING, failed, ingest, messagesOf, sent, settle, turn } from "../../support/store-actions.ts";
+import { accept, content, counts, message } from "../bench.ts";
+import { expectSound, expectSoundBreakdown } from "../sound.ts";
+import { type PostgresBench, preparePostgres, rows } from "./bench.ts";
+
+const addresses = (count: number, from = 0): string[] =>
+  Array.from({ length: count }, (_, index) => `p${from + index}@x.example`);
+
+/** More messages than one transaction moves. */
+const MANY = 12_000;
+/** A process that cancels has said nothing for so long. */
+const SILENT_MS = 30_001;
+
+async function expectWhole(bench: PostgresBench): Promise<void> {
+  const store = await bench.open();
+  await expectSound(store, bench.clock);
+  await expectSoundBreakdown(store);
+  await bench.inspect();
+}
+
+describe("parts of ids", () => {
+  parts();
+});
+describe("links", () => {
+  links();
+});
+describe.skipIf(requireServers("postgres"))("on a server", () => {
+  describe("many messages", () => {
+    many();
+  });
+  describe("a process that died while it cancelled", () => {
+    dead();
+  });
+  describe("a breakdown", () => {
+    breakdowns();
+  });
+  describe("texts that no column can have", () => {
+    texts();
+  });
+});
+
+function parts(): void {
+  const idsOf = ({ values: [first, last] }: Part): number[] =>
+    Array.isArray(first)
+      ? (first as number[])
+      : Array.from({ length: Number(last) - Number(first) + 1 }, (_, at) => Number(first) + at);
+  const ranges = (...pairs: [number, number][]): Ranges => [
+    pairs.map(() => 1),
+    pairs.map(([first]) => first),
+    pairs.map(([, last]) => last),
+  ];
+  const all = (given: Ranges, size: number) => [...partsOf(given, size)].map(idsOf);
+
+  it("are all ids, each once and in order, and never more than so many", () => {
+    for (const given of [
+      ranges([1, 1]),
+      ranges([1, 10_000]),
+      ranges([5, 5], [7, 7], [9, 2_000], [2_002, 2_003], [9_000, 9_999], [10_001, 17_000]),
+      ranges(...Array.from({ length: 3_000 }, (_, at): [number, number] => [at * 3, at * 3 + 1])),
+    ]) {
+      const expected = given[1].flatMap((first, at) =>
+        Array.from({ length: (given[2][at] ?? 0) - first + 1 }, (_, offset) => first + offset),
+      );
+      for (const size of [1, 7, 1_000, 5_000]) {
+        const found = all(given, size);
+        expect(found.flat()).toEqual(expected);
+        expect(Math.max(...found.map(({ length }) => length))).toBeLessThanOrEqual(size);
+      }
+    }
+  });
+
+  it("put small ranges together, and leave large ones as they are", () => {
+    const small = ranges(...Array.from({ length: 3_000 }, (_, at): [number, number] => [at * 2, at * 2]));
+    expect(all(small, 5_000).map(({ length }) => length)).toEqual([1_000, 1_000, 1_000]);
+    expect([...partsOf(ranges([1, 12_000]), 5_000)].map(({ values }) => values)).toEqual([
+      [1, 5_000],
+      [5_001, 10_000],
+      [10_001, 12_000],
+    ]);
+    expect(all(ranges(), 5_000)).toEqual([]);
+  });
+}
+
+function links(): void {
+  const clicked = (link: string, messages = 1) => ({ link, messages, clicks: 2 * messages, machine_clicks: 0 });
+
+  it("of more kinds than are kept apart are added up, and none is lost", () => {
+    const tally = createLinkTally();
+    tally.add(clicked("https://x.example/first", 5));
+    for (let at = 0; at < 120_000; at++) tally.add(clicked(`https://x.example/page${at}`));
+    tally.add(clicked("https://x.example/first", 5));
+    const { rows: found, others } = tally.ranked(10);
+    expect(found[0]).toEqual(clicked("https://x.example/first", 10));
+    const shown = found.reduce((sum, row) => sum + row.messages, 0);
+    expect(shown + (others?.counts.messages ?? 0)).toBe(120_010);
+    expect(found.length + (others?.kinds ?? 0)).toBe(120_001);
+  });
+
+  it("with many variants make room for others", () => {
+    const tally = createLinkTally();
+    for (let at = 0; at < 300_000; at++) tally.add(clicked(`https://x.example/offer?who=${at}`));
+    tally.add(clicked("https://x.example/last"));
+    expect(tally.ranked(5)).toEqual({
+      rows: [clicked("https://x.example/offer?…", 300_000), clicked("https://x.example/last")],
+      others: null,
+    });
+  });
+}
+
+function many(): void {
+  it("are cancelled, put back and moved as a whole, and counted once", async () => {
+    const bench = await preparePostgres();
+    const store = await bench.open();
+    await ingest(store, addresses(MANY));
+    await ingest(store, addresses(3), { topic: "other" });
+    const [first] = (await turn(store, 1)).claims;
+    const at = bench.clock.now() + 60_000;
+    expect(await store.reschedule("june", { notBefore: at, instantOf: null })).toBe(MANY - 1);
+    expect(await store.cancel("june")).toEqual({ cancelled: MANY - 1, inFlight: 1 });
+    await settle(store, sent(first));
+    expect(await store.topic("june")).toMatchObject({ pending: 0, cancelled: MANY - 1, sent: 1, notBefore: at });
+    expect(await store.retry("june", ["cancelled", "failed"])).toBe(MANY - 1);
+    expect(await store.topic("june")).toMatchObject({ cancelledAt: null, pending: MANY - 1, sent: 1 });
+    expect(await store.totals("other")).toMatchObject({ pending: 3, cancelled: 0 });
+    expect(await store.nextDueInMs({ ...EVERYTHING, topic: "june" })).toBe(60_000);
+    await expectWhole(bench);
+  });
+
+  it("of all topics are put back, but not those of a topic that is cancelled", async () => {
+    const bench = await preparePostgres();
+    const store = await bench.open();
+    for (const topic of ["one", "two", "closed"]) await ingest(store, addresses(3), { topic });
+    const { claims } = await turn(store, 9);
+    await settle(store, ...claims.map((claim) => failed(claim)));
+    await store.cancel("closed");
+    expect(await store.retry(null, ["failed", "in_doubt"])).toBe(6);
+    expect(await store.totals("closed")).toMatchObject({ failed: 3, pending: 0 });
+    expect(await store.retry(null, ["failed", "in_doubt"])).toBe(0);
+    expect(await store.retry(null, [])).toBe(0);
+    await expectWhole(bench);
+  });
+
+  it("do not move when the time of one recipient cannot be told, however late in the list", async () => {
+    const bench = await preparePostgres();
+    const store = await bench.open();
+    const notBefore = bench.clock.now() + 1_000;
+    await ingest(store, addresses(MANY), { at: notBefore });
+    const instantOf = ({ email }: Record<string, string>) => {
+      if (email === `p${MANY - 1}@x.example`) throw new Error("no such zone");
+      return notBefore + 9_000;
+    };
+    await expect(store.reschedule("june", { notBefore: notBefore + 9_000, instantOf })).rejects.toThrow("zone");
+    expect(await store.topic("june")).toMatchObject({ notBefore });
+    expect(
+      await rows(bench.schema, "select count(*) as moved from sm.message where not_before <> $1", notBefore),
+    ).toEqual([{ moved: 0 }]);
+    expect(await store.reschedule("june", { notBefore, instantOf: () => notBefore + 5 })).toBe(MANY);
+    expect(await store.nextDueInMs(EVERYTHING)).toBe(1_005);
+  });
+
+  it("leave nothing pending in a cancelled topic, whatever two people do at once", async () => {
+    const bench = await preparePostgres();
+    const [one, two] = [await bench.open(), await bench.open()];
+    await ingest(one, addresses(MANY));
+    for (let round = 0; round < 4; round++) {
+      const work = [one.cancel("june"), two.retry("june", ["cancelled"]), two.suppress([])];
+      const [{ cancelled }] = (await Promise.all(work)) as [{ cancelled: number }, number, number];
+      expect(cancelled).toBeLessThanOrEqual(MANY);
+      await expectSound(one, bench.clock);
+    }
+    await expectWhole(bench);
+  });
+
+  it("are cancelled in topic no-topic, too, which goes on taking mail", async () => {
+    const bench = await preparePostgres();
+    const store = await bench.open();
+    await counts(store, addresses(MANY), { topic: null });
+    expect(await store.cancel("no-topic")).toEqual({ cancelled: MANY, inFlight: 0 });
+    expect(await counts(store, ["later@x.example"], { topic: null })).toEqual([1, 0, 0]);
+    expect((await turn(store, 9)).claims.map(({ email }) => email)).toEqual(["later@x.example"]);
+    await expectWhole(bench);
+  });
+
+  it("of lists and of small requests between those of others are streamed once and in order", async () => {
+    const bench = await preparePostgres();
+    const store = await bench.open();
+    const expected: string[] = [];
+    const request = async (topic: string, emails: string[]) => {
+      await accept(store, [message(emails, { topic })]);
+      if (topic === "june") expected.push(...emails);
+    };
+    const list = async (emails: string[]) => {
+      await ingest(store, emails);
+      expected.push(...emails);
+    };
+    await request("june", ["first@x.example"]);
+    await list(addresses(2_500));
+    for (let at = 0; at < 40; at++) await request(at % 3 === 0 ? "july" : "june", [`small${at}@x.example`]);
+    await list(addresses(700, 5_000));
+    await request("june", ["last@x.example"]);
+    expect((await messagesOf(store)).map(({ email }) => email)).toEqual(expected);
+    expect(await store.reschedule("june", { notBefore: bench.clock.now() + 9, instantOf: null })).toBe(expected.length);
+    expect(await store.cancel("june")).toMatchObject({ cancelled: expected.length });
+    expect(await store.totals("july")).toMatchObject({ pending: 14, cancelled: 0 });
+    await expectWhole(bench);
+  });
+}
+
+/** What a process leaves that was killed right after it had closed the topic. */
+async function leaveClosed({ schema, clock }: PostgresBench): Promise<void> {
+  await rows(schema, "update sm.topic set cancelled_at = $1::bigint, cancelling_at = $1", clock.now());
+}
+
+function dead(): void {
+  async function closed(): Promise<{ bench: PostgresBench; store: Store }> {
+    const bench = await preparePostgres();
+    const store = await bench.open();
+    await ingest(store, addresses(5));
+    await settle(store, failed((await turn(store, 1)).claims[0]));
+    await leaveClosed(bench);
+    return { bench, store };
+  }
+
+  it("leaves a topic of which nothing is claimed, and the next opening cancels the rest", async () => {
+    const { bench, store } = await closed();
+    expect((await turn(store, 9)).claims).toEqual([]);
+    // It may be at work just now.
+    await bench.open();
+    expect(await store.totals("june")).toMatchObject({ pending: 4, cancelled: 0 });
+    bench.clock.pass(SILENT_MS);
+    await bench.open();
+    expect(await store.totals("june")).toMatchObject({ pending: 0, cancelled: 4, failed: 1 });
+    await expectWhole(bench);
+  });
+
+  it("is followed by the next who cancels the topic", async () => {
+    const { bench, store } = await closed();
+    expect(await store.cancel("june")).toEqual({ cancelled: 4, inFlight: 0 });
+    await expectWhole(bench);
+  });
+
+  it("cannot make a retry of something else send the rest", async () => {
+    const { bench, store } = await closed();
+    expect(await store.retry("june", ["failed"])).toBe(1);
+    expect(await store.topic("june")).toMatchObject({ cancelledAt: null, pending: 1, cancelled: 4 });
+    expect((await turn(store, 9)).claims).toHaveLength(1);
+    await expectWhole(bench);
+  });
+}
+
+function breakdowns(): void {
+  it("ends with a signal in the middle of a statement, and the store goes on", async () => {
+    const bench = await preparePostgres();
+    const store = await bench.open();
+    await ingest(store, addresses(5));
+    const held = await holdMessages(bench);
+    const stop = new AbortController();
+    const asked = store.breakdown("june", stop.signal, (lines) => lines.byDomain(5));
+    await expect
+      .poll(() =>
+        rows(bench.schema, "select 1 as waits from pg_locks where not granted and relation = 'sm.message'::regclass"),
+      )
+      .toEqual([{ waits: 1 }]);
+    stop.abort();
+    await expect(asked).rejects.toThrow(InterruptedError);
+    await held();
+    const again = await store.breakdown("june", new AbortController().signal, (lines) => lines.byDomain(5));
+    expect(again.rows).toMatchObject([{ domain: "x.example", total: 5 }]);
+  });
+
+  it("names the domains with the most messages exactly, however many there are", async () => {
+    const bench = await preparePostgres();
+    const store = await bench.open();
+    await ingest(store, [
+      ...Array.from({ length: 3_000 }, (_, at) => `a@d${at}.example`),
+      ...Array.from({ length: 7 }, (_, at) => `p${at}@last.example`),
+    ]);
+    const { rows: found, others } = await store.breakdown("june", new AbortController().signal, (lines) =>
+      lines.byDomain(2),
+    );
+    expect(found.map(({ domain, total }) => [domain, total])).toEqual([
+      ["last.example", 7],
+      ["d0.example", 1],
+    ]);
+    expect(others).toMatchObject({ kinds: 2_999, counts: { total: 2_999, sent: 0 } });
+  });
+}
+
+/** Keeps everybody from reading messages, as a long migration does. Returns what ends that. */
+async function holdMessages({ schema }: PostgresBench): Promise<() => Promise<void>> {
+  const client = new pg.Client({ connectionString: (await sharedServer()).url });
+  await client.connect();
+  onTestFinished(() => client.end());
+  await client.query(`begin; lock table "${schema}".message in access exclusive mode`);
+  return async () => void (await client.query("commit"));
+}
+
+function texts(): void {
+  it("are the names of no topic, no address and no message", async () => {
+    const store = await (await preparePostgres()).open();
+    await ingest(store, addresses(2));
+    for (const name of ["\0", "ju\0ne", "june\0"]) {
+      expect(await store.topic(name)).toBeNull();
+      for (const ask of [
+        () => store.totals(name),
+        () => store.cancel(name),
+        () => store.retry(name, ["failed"]),
+        () => store.pause(name, null),
+        () => store.resume(name),
+        () => store.reschedule(name, { notBefore: 0, instantOf: null }),
+        () => store.columns(name),
+        () => store.messages(name, null).next(),
+        () => store.failedMessages(name, 9),
+        () => store.sampleParts(name),
+        () => store.senders(name),
+        () => store.breakdown(name, new AbortController().signal, async () => 1),
+        () => store.startAfresh(name, { signal: new AbortController().signal, notBefore: null }),
+      ])
+        await expect(ask()).rejects.toThrow(UserError);
+      expect(await store.messagesTo(name, 9)).toEqual([]);
+      expect(await store.messagesNamed(name, 9)).toEqual([]);
+    }
+  });
+
+  it("in a content do not keep its topic from being read", async () => {
+    const store = await (await preparePostgres()).open();
+    const strange = { ...content("half \ud800 and \0"), text: "\0" };
+    await ingest(store, addresses(1), { content: strange });
+    const [found] = await messagesOf(store);
+    expect(found satisfies ExportedMessage | undefined).toMatchObject({ state: "pending" });
+    expect(await store.sampleParts("june")).toMatchObject({ content: strange });
+    const [claim] = (await turn(store, 1)).claims;
+    expect(await store.addressee(claim?.id ?? 0)).toMatchObject({ from: strange.from });
+    const head = await store.breakdown("june", new AbortController().signal, async (lines) => lines.subject);
+    expect(head).toBe(strange.subject);
+  });
+}
