@@ -175,7 +175,7 @@ describe("on a server", () => {
     // Without the schema nobody can find the copy.
     expect(await run(folder, ["copy", "--undo", "old.db"])).toMatchObject({ code: 2 });
     expect((await run(folder, ["copy", "--undo", "old.db", url], { env })).code).toBe(0);
-    await expect(ingest(working, ["z@x.example"])).rejects.toMatchObject({ name: "StoppedError" });
+    await expect(ingest(working, ["z@x.example"], { topic: "z" })).rejects.toMatchObject({ name: "StoppedError" });
     await working.close();
     await expect(open()).rejects.toMatchObject({ message: expect.stringContaining("taken back") });
     await (await openFile(path, systemClock)).close();
