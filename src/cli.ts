@@ -8,6 +8,7 @@ import type { Act, AddCommand, Work } from "./commands/command.ts";
 import { settleSwitches } from "./commands/options.ts";
 import { createProgram, oneLine } from "./commands/global-options.ts";
 import { addCompletion } from "./commands/completion.ts";
+import { addCopy } from "./commands/copy.ts";
 import { addExport } from "./commands/export.ts";
 import { addImport } from "./commands/import.ts";
 import { addIngestEvents } from "./commands/ingest-events.ts";
@@ -41,7 +42,7 @@ const COMMANDS: readonly [heading: string, commands: readonly AddCommand[]][] = 
   ["See what became of it:", [addTopics, addStats, addExport, addReport]],
   ["Bounces, complaints, unsubscriptions:", [addIngestEvents, addSuppress]],
   ["For programs:", [addServe, addWork, addWorkers, addKey]],
-  ["Other:", [addBackup, addCompletion]],
+  ["Other:", [addBackup, addCopy, addCompletion]],
 ];
 
 /**

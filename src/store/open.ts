@@ -3,9 +3,10 @@ import { existsSync } from "node:fs";
 import { UserError } from "../errors.ts";
 import type { Clock } from "../time/clock.ts";
 import { displayed, isServer } from "./address.ts";
+import type { Archive } from "./archive.ts";
 import { readServerSettings } from "./server-settings.ts";
 import type { SqliteStore } from "./sqlite/store.ts";
-import type { Opened, OpenOptions, Store } from "./store.ts";
+import type { Opened, OpenOptions, Store, Waiting } from "./store.ts";
 
 export type { SqliteStore };
 
@@ -77,4 +78,21 @@ export async function requireStore(location: string, env: Record<string, string 
 function otherPlace({ DATABASE_URL: address = "" }: Record<string, string | undefined>): string {
   if (!isServer(address)) return "";
   return "; DATABASE_URL counts for serve and work only, others need it in SES_MAIL_DB";
+}
+
+/**
+ * Opens what is at `location` as one side of a copy. Nothing need be there, and nothing is made.
+ * @throws UserError when an address cannot be understood.
+ */
+export async function openArchive(
+  location: string,
+  clock: Clock,
+  { env = {}, ...waiting }: Waiting & Pick<OpenAnywhereOptions, "env">,
+): Promise<Archive> {
+  if (isServer(location)) {
+    const { openArchive: open } = await import("./postgres/archive.ts");
+    return open(location, clock, { ...waiting, ...readServerSettings(env) });
+  }
+  const { openArchive: open } = await import("./sqlite/archive.ts");
+  return open(location, clock, waiting);
 }

@@ -277,5 +277,8 @@ export interface OpenOptions extends Partial<Waiting> {
   toRead?: boolean;
 }
 
-/** A store just opened. `recovered`: how many messages of dead processes became `in_doubt` while it was opened. */
-export type Opened<Kind extends Store = Store> = Kind & { recovered: number };
+/**
+ * A store just opened. `recovered`: how many messages of dead processes became `in_doubt` while it was opened. `elsewhere`: what
+ * people should know of a job that was copied to another store and goes on there; null: it goes on here.
+ */
+export type Opened<Kind extends Store = Store> = Kind & { recovered: number; elsewhere: string | null };

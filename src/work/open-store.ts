@@ -39,6 +39,7 @@ async function openWith<Kind extends Store>(
     tell(`Waiting for another process that holds ${nameOf(db)} (${Math.round(waitedMs / 1000)} s so far).`);
   const { signal, hardSignal, env } = io;
   const store = await open(db, io.clock, { toRead, onWait, signal, hardSignal, env });
+  if (store.elsewhere !== null) tell(`Note: ${store.elsewhere}`);
   if (store.recovered > 0) (onRecovered ?? ((count: number) => tell(recoveredText(count))))(store.recovered);
   return store;
 }

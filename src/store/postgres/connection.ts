@@ -3,9 +3,11 @@ import pLimit from "p-limit";
 import { InterruptedError } from "../../errors.ts";
 import { type Clock, systemClock } from "../../time/clock.ts";
 import type { Now } from "../rules/due.ts";
+import { whyClosed } from "../moved.ts";
 import type { Waiting } from "../store.ts";
 import { createHandle, type Handle, type NumberRow } from "./handle.ts";
 import { lockKey } from "./locks.ts";
+import { placeOf, readMarks } from "./marks.ts";
 import { createPool, type Link, type Pool } from "./pool.ts";
 import type { Address } from "./address.ts";
 import { qualified } from "./names.ts";
@@ -70,6 +72,11 @@ export interface TransactionOptions<T> {
   isHolder?: boolean;
   /** How long a statement may take (ms); 0: no limit. Default `STATEMENT_MS`. */
   statementMs?: number;
+  /**
+   * True: it may be written although the job goes on elsewhere, or is a copy that cannot be used yet. It is for answers of SES, and
+   * for the copy itself.
+   */
+  evenWhenMoved?: boolean;
   /**
    * The names of topics whose lists this transaction must not meet half-way. A list takes its topic `exclusive`, and whoever else adds
    * recipients takes it `shared`; both before the writer lock, so that nobody waits for a list with the writer lock in hand.
@@ -253,7 +260,7 @@ async function run1(
  * Runs `work` in one durable transaction that holds the writer lock, and returns what it returns. `work` may be run again when the
  * server took a transaction back, so it must begin anew each time. When the answer to COMMIT is lost, we find out whether it
  * happened.
- * @throws InterruptedError when a signal ended a wait; StoppedError when the database lost commits; the error of the server when
+ * @throws InterruptedError when a signal ended a wait; StoppedError when the database lost commits or the job goes on elsewhere; the error of the server when
  * it stays away or others hold the lock for longer than the patience; and what `work` throws. Except when the server stays away,
  * nothing is written then.
  */
@@ -301,7 +308,7 @@ const late = new WeakMap<Handle, () => void>();
 
 function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: TransactionOptions<T>): () => Promise<T> {
   const { handle, pool } = job;
-  const { onLate, statementMs = STATEMENT_MS } = options;
+  const { onLate, statementMs = STATEMENT_MS, evenWhenMoved = false } = options;
   /** The result of our own attempt whose COMMIT was not answered. */
   let unsure: { result: T } | null = null;
   let isCommitting = false;
@@ -344,6 +351,7 @@ function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: Trans
         return done.result;
       }
       if (row === undefined) throw new RowMissing();
+      if (row.is_closed && !evenWhenMoved) throw await closedError(job, link);
       if (options.isHolder === true && row.lost_at !== null) throw new TakenForDead();
       return await end(link, await (early ?? start(link, row.id, now)));
     } catch (error) {
@@ -416,6 +424,11 @@ interface Started<T> {
 
 /** Others took this handle for dead, so what it held is in doubt, and nobody would ever recover what it claims. */
 export class TakenForDead extends Error {}
+
+async function closedError(job: Job, link: Link): Promise<unknown> {
+  const marks = await readMarks(async (sql) => ask1(job, link, sql, [], STATEMENT_MS));
+  return whyClosed(placeOf(job), marks) ?? new RowMissing();
+}
 
 /** The first write of a handle was thought to be committed or not, and was not: it is made again from the start. */
 class RowMissing extends Error {

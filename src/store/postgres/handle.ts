@@ -46,6 +46,8 @@ export interface NumberRow {
   lost_at: number | null;
   /** The time of the database, with fractions. */
   now: number;
+  /** True: nothing may be written, because the job goes on elsewhere or is a copy that cannot be used yet (./marks.ts). */
+  is_closed: boolean;
 }
 
 /** How many messages a write handed out to be sent. */
@@ -57,6 +59,7 @@ interface Given {
 /** So many writes are remembered, to say what a database that went back may not know. */
 const REMEMBERED = 10_000;
 const NOW = "extract(epoch from clock_timestamp()) * 1000";
+const CLOSED = "exists (select 1 from sm.job where moved_to is not null or copy_of is not null)";
 
 /** Makes the numbers of a handle. `now` gives the time in ms that is written to the row; null: the database's. `name` is for messages. */
 export function createHandle(name: string, now: () => number | null): Handle {
@@ -97,7 +100,7 @@ export function createHandle(name: string, now: () => number | null): Handle {
         return {
           sql: `insert into sm.handle (token, number, host, pid, boot, process_table, origin, seen_at)
             values ($1, $2, $3, $4, $5, $6, $7, coalesce($8::bigint, (${NOW})::bigint))
-            returning id, 0::bigint as was, null::bigint as lost_at, (${NOW})::float8 as now`,
+            returning id, 0::bigint as was, null::bigint as lost_at, (${NOW})::float8 as now, ${CLOSED} as is_closed`,
           values: [token, current, hostname(), pid, boot, processTable, performance.timeOrigin, now()],
         };
       }
@@ -105,7 +108,7 @@ export function createHandle(name: string, now: () => number | null): Handle {
         sql: `with old as (select id, number, lost_at from sm.handle where token = $1),
             new as (update sm.handle h set number = $2, seen_at = coalesce($3::bigint, (${NOW})::bigint)
               from old where h.id = old.id)
-          select id, number as was, lost_at, (${NOW})::float8 as now from old`,
+          select id, number as was, lost_at, (${NOW})::float8 as now, ${CLOSED} as is_closed from old`,
         values: [token, current, now()],
       };
     },

@@ -55,8 +55,8 @@ export function createKeeper(): Keeper {
   };
 }
 
-/** The key of an event names everybody it is about, and may be too long for an index. */
-const digestOf = ({ key }: { key: string }): string => createHash("sha256").update(key).digest("base64url");
+/** Under what an event is kept. Its own key names everybody it is about, and may be too long for an index. */
+export const digestOf = ({ key }: { key: string }): string => createHash("sha256").update(key).digest("base64url");
 
 /** How many kept events are applied in one transaction. */
 const PAGE = 1_000;

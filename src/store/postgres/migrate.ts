@@ -29,11 +29,11 @@ export async function hasJob(where: Where): Promise<boolean> {
 }
 
 /**
- * Brings the schema up to date and returns the name of the job in it. Makes the schema when there is none. Safe when several
- * processes begin at once.
+ * Brings the schema up to date and returns the name of the job in it. Makes the schema when there is none; `onCreate` runs in the
+ * same transaction then. Safe when several processes begin at once.
  * @throws UserError when the schema is another program's, half made, or newer than this program.
  */
-export async function migrate(where: Where): Promise<string> {
+export async function migrate(where: Where, onCreate?: () => Promise<void>): Promise<string> {
   const found = await lookUp(where);
   if (found !== null) check(found, where.name);
   if (found !== null && found.schema_version >= SCHEMA_VERSION) return found.id;
@@ -50,6 +50,7 @@ export async function migrate(where: Where): Promise<string> {
         [at + 1, breaks],
       );
     }
+    if (row.schema_version === 0) await onCreate?.();
     return row.id;
   });
 }
@@ -88,7 +89,14 @@ async function create(where: Where): Promise<JobRow> {
       oldest_program int not null,
       -- Handed out in blocks, so that the messages of one list stay together.
       next_message_id bigint not null default 1,
-      created_at bigint not null
+      created_at bigint not null,
+      -- Where the job goes on after it was copied, since when, and of what this is a copy that cannot be used (../moved.ts).
+      moved_to text,
+      moved_at bigint,
+      copy_of text,
+      copy_id text,
+      -- How far the copy is (../archive.ts).
+      copy_state text
     )`,
   );
   const [row] = await ask<JobRow>(

@@ -236,7 +236,7 @@ export const MIGRATIONS: readonly { sql: string; breaks: boolean }[] = [
   create index answer_age on sm.answer (created_at);
 
   create table sm.accepted_uuid (
-    uuid text primary key,
+    uuid text collate "C" primary key,
     message_id bigint,
     last_message_id bigint,
     accepted_at bigint not null

@@ -3,6 +3,7 @@ import { UserError } from "../../errors.ts";
 import { type Clock, systemClock } from "../../time/clock.ts";
 import { atTheEdge } from "../edge.ts";
 import { createLatePart } from "../late-part.ts";
+import { checkOpened } from "../moved.ts";
 import type { Inbox, Keys, Opened, OpenOptions, Reader, Store, Topics, VisitSink } from "../store.ts";
 import { type Environment, parseAddress } from "./address.ts";
 import { finishCancels } from "./cancel.ts";
@@ -12,7 +13,8 @@ import { createEventSink } from "./events.ts";
 import { createLists } from "./lists.ts";
 import { createMailReader } from "./mails.ts";
 import { hasJob, migrate, type Where } from "./migrate.ts";
-import { checkSchemaName } from "./names.ts";
+import { DEFAULT_SCHEMA, placeOf, readMarks } from "./marks.ts";
+import { checkSchemaName, qualified } from "./names.ts";
 import { createPing } from "./ping.ts";
 import { end } from "./pool.ts";
 import { createReader } from "./read.ts";
@@ -38,7 +40,6 @@ export interface PostgresOptions {
   time?: "database" | "clock" | undefined;
 }
 
-const DEFAULT_SCHEMA = "ses_mail";
 const DEFAULT_CONNECTIONS = 4;
 const OPEN_PATIENCE_MS = 10_000;
 
@@ -54,11 +55,15 @@ export async function openStore(
 ): Promise<Opened> {
   const job = jobOf(address, clock, options);
   try {
-    const jobId = await first(job, options, (where) => migrate(where));
+    const { jobId, marks } = await first(job, options, async (where) => ({
+      jobId: await migrate(where),
+      marks: await readMarks(async (sql) => (await where.client.query(qualified(sql, job.schema).text)).rows),
+    }));
+    const elsewhere = checkOpened(placeOf(job), marks, options.toRead === true);
     const store = createStore(job, jobId);
-    const recovered = await store.recover();
-    await finishCancels(job);
-    return { ...atTheEdge(store, (error) => explain(error, job.name)), recovered };
+    const recovered = elsewhere === null ? await store.recover() : 0;
+    if (elsewhere === null) await finishCancels(job);
+    return { ...atTheEdge(store, (error) => explain(error, job.name)), recovered, elsewhere };
   } catch (error) {
     await job.pool.close();
     throw explain(error, job.name, "open");
@@ -80,7 +85,8 @@ export async function storeExists(address: string, options: OpenOptions & Postgr
   }
 }
 
-function jobOf(text: string, clock: Clock, options: OpenOptions & PostgresOptions): Job {
+/** The job in a database, without a connection yet. @throws UserError when the address or the settings are wrong. */
+export function jobOf(text: string, clock: Clock, options: OpenOptions & PostgresOptions): Job {
   const { schema, connections, listen, env, time = "database", onWait, signal, hardSignal } = options;
   const isClock = time === "clock";
   return createJob({
@@ -100,7 +106,7 @@ function jobOf(text: string, clock: Clock, options: OpenOptions & PostgresOption
 }
 
 /** Connects for the first time, and asks for the database's time. A server that starts just now is waited for. */
-async function first<T>(
+export async function first<T>(
   job: Job,
   { openPatienceMs = OPEN_PATIENCE_MS }: PostgresOptions,
   work: (where: Where) => Promise<T>,

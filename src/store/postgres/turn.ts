@@ -69,15 +69,17 @@ export function createTurns(job: Job): Turns {
     const after = follower.of(request.scope);
     const work = (tx: Tx) => takeTurn(job, tx, request, { share, unseen: [...unseen], after });
     const isPatient = request.settlements.length > 0;
+    // Nobody can ask SES for an answer again, so it is written also where the job does not go on any more.
+    const evenWhenMoved = isPatient && request.room === 0;
     const onLate = ({ putBack, claims }: Done) => {
       unseen = [...unseen.filter((id) => !putBack.includes(id)), ...claims.map(({ id }) => id)];
     };
     try {
-      return await transaction(job, work, { isPatient, isHolder: true, onLate });
+      return await transaction(job, work, { isPatient, isHolder: true, evenWhenMoved, onLate });
     } catch (error) {
       if (!(error instanceof TakenForDead)) throw error;
       handle.startAnew();
-      return transaction(job, work, { isPatient, isHolder: true, onLate });
+      return transaction(job, work, { isPatient, isHolder: true, evenWhenMoved, onLate });
     }
   };
 

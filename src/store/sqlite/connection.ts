@@ -5,6 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../time/clock.ts";
 import { InterruptedError, StoppedError, UserError } from "../../errors.ts";
 import { type Connection, Database } from "./driver.ts";
+import { whyFileIsClosed } from "./marks.ts";
 import { identityOf, type Place, watchPlace } from "./place.ts";
 import { APPLICATION_ID, MIGRATIONS } from "./schema.ts";
 import { isBusy, isDiskFull } from "./trouble.ts";
@@ -29,8 +30,10 @@ interface TransactionOptions {
   patienceMs?: number;
   /** True: only the second signal ends the wait. It is for answers of SES, which nobody can ask for again. */
   isPatient?: boolean;
-  /** True: it may be written to the open file although the path does not lead to it any more. */
+  /** True: it may be written to the open file although the path does not lead to it any more, or the job goes on elsewhere. */
   evenWhenLost?: boolean;
+  /** True: it may be written although the job goes on elsewhere, or is a copy that cannot be used yet. */
+  evenWhenMoved?: boolean;
 }
 
 /** How long a statement may block the event loop because of another process. Between attempts other work goes on. */
@@ -69,13 +72,21 @@ export async function openConnection(path: string, clock: Clock, waiting: Waitin
   return (await openPlace(path, clock, waiting)).db;
 }
 
+/** Runs in the transaction that makes the schema of a new file. */
+type OnCreate = (db: Connection) => void;
+
 /** The same, with the place of the file. Errors are as SQLite and the system gave them. */
-export async function openPlace(path: string, clock: Clock, waiting: Waiting): Promise<Pick<Job, "db" | "place">> {
+export async function openPlace(
+  path: string,
+  clock: Clock,
+  waiting: Waiting,
+  onCreate?: OnCreate,
+): Promise<Pick<Job, "db" | "place">> {
   checkPath(path);
   const wait = createWait(clock, waiting, { patienceMs: OPEN_PATIENCE_MS, isPatient: false });
   for (;;) {
     try {
-      return attemptToOpen(path);
+      return attemptToOpen(path, onCreate);
     } catch (error) {
       if (!isBusy(error)) throw error;
       await wait(error);
@@ -83,7 +94,7 @@ export async function openPlace(path: string, clock: Clock, waiting: Waiting): P
   }
 }
 
-function attemptToOpen(path: string): Pick<Job, "db" | "place"> {
+function attemptToOpen(path: string, onCreate?: OnCreate): Pick<Job, "db" | "place"> {
   const isNew = !existsSync(path) || statSync(path).size === 0;
   // Created here and not by SQLite, so that others cannot read it even for a moment.
   if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
@@ -92,7 +103,7 @@ function attemptToOpen(path: string): Pick<Job, "db" | "place"> {
   try {
     identify(db, path, isNew);
     configure(db);
-    migrate(db, path);
+    migrate(db, path, onCreate);
     return { db, place: watchPlace(db, path, opened) };
   } catch (error) {
     db.close();
@@ -137,7 +148,7 @@ function identify(db: Connection, path: string, isNew: boolean): void {
   throw new UserError(`${path} is a SQLite file of another program, not a job file`, "choose another file with --db");
 }
 
-function migrate(db: Connection, path: string): void {
+function migrate(db: Connection, path: string, onCreate?: OnCreate): void {
   const version = versionOf(db);
   if (version === MIGRATIONS.length) return;
   if (version > MIGRATIONS.length) {
@@ -146,11 +157,11 @@ function migrate(db: Connection, path: string): void {
       "update ses-mail, or choose another file with --db",
     );
   }
-  createSchema(db);
+  createSchema(db, onCreate);
 }
 
 /** Brings the schema up to date in one transaction. */
-export function createSchema(db: Connection): void {
+export function createSchema(db: Connection, onCreate?: OnCreate): void {
   db.transaction(() => {
     // Another process may have migrated while we waited for the lock.
     const version = versionOf(db);
@@ -159,6 +170,7 @@ export function createSchema(db: Connection): void {
       db.pragma(`user_version = ${next + 1}`);
     }
     db.pragma(`application_id = ${APPLICATION_ID}`);
+    if (version === 0) onCreate?.(db);
   }).immediate();
 }
 
@@ -192,7 +204,7 @@ export async function transaction<T>(job: Job, work: () => T, options: Transacti
     await hearSignals(db, isPatient ? waiting.hardSignal : waiting.signal);
   }
   // Without a wait in the same step as `begin`, so that transactions of one process never get in each other's way.
-  return commit(job, work, options.evenWhenLost ?? false);
+  return commit(job, work, options);
 }
 
 /**
@@ -256,13 +268,15 @@ function beginAtOnce(db: Connection): unknown {
   }
 }
 
-function commit<T>({ db, clock, place }: Job, work: () => T, evenWhenLost: boolean): T {
+function commit<T>({ db, clock, place }: Job, work: () => T, { evenWhenLost, evenWhenMoved }: TransactionOptions): T {
   try {
     // Answers of SES are written all the same, if they can be.
-    const newer = evenWhenLost ? null : outgrown(db);
+    const newer = evenWhenLost === true ? null : outgrown(db);
     if (newer !== null) throw newer;
+    const closed = evenWhenLost === true || evenWhenMoved === true ? null : whyFileIsClosed(db);
+    if (closed !== null) throw closed;
     const result = work();
-    const lost = evenWhenLost ? null : place.lost();
+    const lost = evenWhenLost === true ? null : place.lost();
     if (lost !== null) throw lost;
     db.exec("commit");
     return result;
@@ -289,7 +303,7 @@ export function createPing({ db, clock, place }: Job): Pick<Store, "ping"> {
       // We could still write to a deleted file until we end.
       const lost = place.lost();
       if (lost !== null) throw lost;
-      const newer = outgrown(db);
+      const newer = outgrown(db) ?? whyFileIsClosed(db);
       if (newer !== null) throw newer;
       // On a full disk the small write below may find room that mail does not.
       if (age(fullAt.get(db) ?? Number.NEGATIVE_INFINITY) < FULL_MS) throw new Full();

@@ -347,5 +347,13 @@ export const MIGRATIONS: readonly string[] = [
   alter table job add column clock_boot text;
   alter table job add column clock_shift integer not null default 0;
   alter table job add column clock_at integer not null default 0;
+
+  -- Where the job goes on after it was copied, since when, and of what this is a copy that cannot be used (store/moved.ts).
+  alter table job add column moved_to text;
+  alter table job add column moved_at integer;
+  alter table job add column copy_of text;
+  alter table job add column copy_id text;
+  -- How far the copy is (store/archive.ts).
+  alter table job add column copy_state text;
   `,
 ];

@@ -9,9 +9,11 @@ import { createEventSink } from "./events.ts";
 import { atTheEdge } from "../edge.ts";
 import { fileOf, openImage } from "./image.ts";
 import { createLatePart } from "../late-part.ts";
+import { checkOpened } from "../moved.ts";
 import { createLists } from "./lists.ts";
 import { createMailReader } from "./mails.ts";
 import { createReader } from "./read.ts";
+import { placeOf, readMarks } from "./marks.ts";
 import { NOWHERE } from "./place.ts";
 import { createSuppressions } from "./suppressions.ts";
 import { createTopicActions } from "./topics.ts";
@@ -30,7 +32,7 @@ export interface SqliteStore extends Store {
 /**
  * Opens the job file at `path`, or creates it, and puts in doubt what dead processes left in flight. With `toRead`, a file beside
  * which nothing can be written is copied into memory, and only questions may be asked then.
- * @throws UserError when the path cannot be a job file; StoppedError when the disk is full or fails; InterruptedError when a signal
+ * @throws UserError when the path cannot be a job file, or the job goes on elsewhere and more than questions are meant; StoppedError when the disk is full or fails; InterruptedError when a signal
  * ended a wait for another process.
  */
 export async function openStore(
@@ -41,12 +43,13 @@ export async function openStore(
   const patience = { ...NO_WAITING, ...waiting };
   try {
     try {
-      return await assemble({ ...(await openPlace(path, clock, patience)), clock, isImage: false, waiting: patience });
+      const opened = await openPlace(path, clock, patience);
+      return await assemble({ ...opened, clock, isImage: false, waiting: patience }, toRead);
     } catch (error) {
       if (!toRead || !isUnwritable(error, path)) throw error;
       const db = openImage(path);
       prepareImage(db, path);
-      return await assemble({ db, clock, place: NOWHERE, isImage: true, waiting: patience });
+      return await assemble({ db, clock, place: NOWHERE, isImage: true, waiting: patience }, toRead);
     }
   } catch (error) {
     throw explain(error, path, "open");
@@ -57,15 +60,16 @@ export async function openStore(
 export async function openScratchStore(clock: Clock): Promise<Store> {
   const db = new Database("");
   createSchema(db);
-  return assemble({ db, clock, place: NOWHERE, isImage: false, waiting: NO_WAITING });
+  return assemble({ db, clock, place: NOWHERE, isImage: false, waiting: NO_WAITING }, false);
 }
 
-async function assemble(job: Job): Promise<Opened<SqliteStore>> {
+async function assemble(job: Job, toRead: boolean): Promise<Opened<SqliteStore>> {
   const { db } = job;
   try {
+    const elsewhere = checkOpened(placeOf(db), readMarks(db), toRead);
     const store = createStore(job);
-    const recovered = await store.recover();
-    return { ...atTheEdge(store, (error) => explained(error, db)), recovered };
+    const recovered = elsewhere === null ? await store.recover() : 0;
+    return { ...atTheEdge(store, (error) => explained(error, db)), recovered, elsewhere };
   } catch (error) {
     db.close();
     throw error;

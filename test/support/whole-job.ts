@@ -1,0 +1,80 @@
+/** A job that has something of everything a store keeps. */
+import { createHash } from "node:crypto";
+import { readEvent } from "../../src/feedback/ses-event.ts";
+import type { Store } from "../../src/store/store.ts";
+import { accept, content, message } from "../store/bench.ts";
+import type { ManualClock } from "./manual-clock.ts";
+import { failed, inDoubt, ingest, messagesOf, putBack, sent, settle, turn } from "./store-actions.ts";
+import { newsletter, tell } from "./story.ts";
+
+/** Nothing of the job waits for a time that comes before this many ms. */
+const LONG_MS = 30 * 86_400_000;
+
+/** Fills an empty store. No message is in flight then. */
+export async function fillJob(store: Store, clock: ManualClock): Promise<void> {
+  await tell(store, clock, { fates: newsletter(60) });
+  await visitsAndPeople(store, clock);
+  await rehearsal(store);
+  await waiting(store, clock);
+  await gateway(store, clock);
+}
+
+async function visitsAndPeople(store: Store, clock: ManualClock): Promise<void> {
+  const sentOnes = (await messagesOf(store, "june", ["sent"])).slice(0, 2);
+  const ids = await Promise.all(sentOnes.map(async ({ email }) => (await store.messagesTo(email, 1))[0]?.id ?? 0));
+  const at = clock.now();
+  await store.applyVisits([
+    { kind: "open", messageId: ids[0] ?? 0, at, machine: false, link: null },
+    { kind: "click", messageId: ids[0] ?? 0, at, machine: false, link: "https://x.example/?a=\t\\N\"'{},한국어" },
+    { kind: "open", messageId: ids[1] ?? 0, at, machine: true, link: null },
+  ]);
+  await store.unsubscribe([{ messageId: ids[1] ?? 0, at }]);
+  await store.suppress([{ address: "Ann@x.example", reason: "manual", source: "test", detail: "said so\\" }]);
+  await store.addKey({ name: "ci", digest: createHash("sha256").update("ci").digest(), scopes: ["send"] });
+  await store.addKey({ name: "old", digest: createHash("sha256").update("old").digest(), scopes: ["admin", "read"] });
+  await store.revokeKey("old");
+  await store.signingKeys();
+  await store.rotateSigningKey();
+}
+
+async function rehearsal(store: Store): Promise<void> {
+  await ingest(store, ["a@x.example", "b@x.example"], { topic: "tried", content: content("Tried") });
+  const { claims } = await turn(store, 1, { scope: { topic: "tried", endpoint: "sandbox", maxLateMs: null } });
+  await settle(store, sent(claims[0]));
+}
+
+async function waiting(store: Store, clock: ManualClock): Promise<void> {
+  const people = ["a@x.example", "b@x.example", "c@x.example", "ann@x.example"];
+  await ingest(store, people, { topic: "later", content: content("Later"), at: clock.now() + LONG_MS });
+  await ingest(store, people, { topic: "mixed", content: content("Mixed") });
+  const { claims } = await turn(store, 3, { scope: { topic: "mixed", endpoint: "ses", maxLateMs: null } });
+  await settle(
+    store,
+    failed(claims[0], "it said\tno\n\\"),
+    inDoubt(claims[1]),
+    putBack(claims[2], { attempted: true }),
+  );
+  await store.retry("mixed", ["failed"]);
+  await store.pause("mixed", null);
+  await ingest(store, people, { topic: "off", content: content("Off") });
+  await store.cancel("off");
+  await ingest(store, people, { topic: "short", content: content("Short") });
+  await store.pause("short", LONG_MS);
+}
+
+async function gateway(store: Store, clock: ManualClock): Promise<void> {
+  const notBefore = clock.now() + LONG_MS;
+  await accept(store, [message(["a@x.example", "z@x.example"], { topic: "codes", uuid: "u-1", notBefore })], {
+    repeat: { caller: "ci", key: "k-1", fingerprint: "f" },
+  });
+  await accept(store, [
+    message(["a@x.example"], { topic: "codes", uuid: "u-2", notBefore, content: content("other") }),
+  ]);
+  const stranger = readEvent({
+    eventType: "Delivery",
+    mail: { timestamp: new Date(clock.now()).toISOString(), messageId: "unknown", destination: ["q@x.example"] },
+    delivery: { timestamp: new Date(clock.now()).toISOString(), recipients: ["q@x.example"] },
+  });
+  if ("malformed" in stranger) throw new Error(stranger.malformed);
+  await store.applyEvents([stranger]);
+}
