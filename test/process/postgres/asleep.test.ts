@@ -56,7 +56,7 @@ describe.skipIf(requireServers("postgres"))("a worker is stopped past its lease,
     expect(inDoubt).toEqual(expect.arrayContaining(claimed));
     const before = new Set(here.ses.received());
     const twice = inDoubt.filter((email) => before.has(email));
-    await here.ask("retry", "june", "--state", "in_doubt");
+    await here.ask("retry", "june", "--state", "in_doubt", "--yes");
     for (const worker of [queued, inFlight]) worker.kill("SIGCONT");
     await until(async () => (await here.ask("stats", "june")).sent === PEOPLE, "everybody to be sent");
     await endWell([queued, inFlight, other]);

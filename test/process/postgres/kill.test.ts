@@ -52,7 +52,7 @@ describe.skipIf(requireServers("postgres"))("workers of a fleet are killed with 
     expect(inState("sent")).toEqual(received.toSorted());
     expect([...inState("sent"), ...inState("in_doubt")].toSorted()).toEqual(addresses(PEOPLE).toSorted());
 
-    await here.ask("retry", "june", "--state", "in_doubt");
+    await here.ask("retry", "june", "--state", "in_doubt", "--yes");
     await here.ask("send", "--rate", "2000");
     expect(here.ses.received().toSorted()).toEqual(addresses(PEOPLE).toSorted());
     expect(await here.ask("stats", "june")).toMatchObject({ sent: PEOPLE, in_doubt: 0 });
