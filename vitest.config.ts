@@ -8,6 +8,7 @@ const LONG = [
   "compose/css/random",
   "cli.test",
   "serve/dashboard.test",
+  "process/postgres/",
   "process/disk",
   "process/kill",
   "process/two-processes",

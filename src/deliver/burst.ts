@@ -20,6 +20,8 @@ const WRITE_RETRY_MS = 1_000;
 const AWAY_RETRY_MS = 1_000;
 /** How often the caller is asked whether sending may go on. */
 const CHECKPOINT_MS = 2_000;
+/** A campaign may take hours. What other processes that died meanwhile left in flight is looked for so often. */
+const RECOVER_MS = 10_000;
 
 /** What a burst works with. Flight, hands, sleeper and absence outlive it. */
 export interface BurstParts {
@@ -35,6 +37,8 @@ export interface BurstParts {
   absence: Absence;
   /** Called after each turn with the rate in force (recipients per second). */
   onTurn: (perSecond: number) => void;
+  /** Called with how many messages dead processes left in doubt. */
+  onRecovered: (count: number) => void;
 }
 
 type Taken = Turn & { calls: Call[] };
@@ -47,6 +51,8 @@ export class Burst {
   #turnAt = -Infinity;
   /** When the caller was last asked (monotonic ms). */
   #checkedAt = -Infinity;
+  /** When messages of dead processes were looked for last (monotonic ms). It was done before the burst began. */
+  #recoveredAt: number;
   #unwritableSince: number | null = null;
   /** When a burst that never gives up by itself was stopped while the source was away (monotonic ms). */
   #stoppedAwayAt: number | null = null;
@@ -56,6 +62,7 @@ export class Burst {
   constructor(parts: BurstParts) {
     this.#parts = parts;
     this.#clock = parts.options.io.clock;
+    this.#recoveredAt = this.#now();
   }
 
   /**
@@ -72,6 +79,7 @@ export class Burst {
       this.#checkHands();
       if (options.io.hardSignal.aborted) this.#abandon();
       await this.#check();
+      await this.#recover();
       const room = this.#room();
       const turn = await this.#turn(room);
       steering.launched(turn.calls.length);
@@ -105,6 +113,19 @@ export class Burst {
       // Calls may be in flight, and their answers have to be written first.
       this.#failed = { error };
       steering.stop("halted", { reason: String(error), hint: null });
+    }
+  }
+
+  async #recover(): Promise<void> {
+    const { source, steering, onRecovered } = this.#parts;
+    if (steering.isStopped() || this.#now() - this.#recoveredAt < RECOVER_MS) return;
+    this.#recoveredAt = this.#now();
+    try {
+      const lost = await source.recover();
+      if (lost > 0) onRecovered(lost);
+    } catch (error) {
+      // The next turn meets the same, and knows what to do about it.
+      if (!(error instanceof StoppedError || error instanceof InterruptedError)) throw error;
     }
   }
 

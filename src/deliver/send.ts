@@ -168,6 +168,7 @@ class Loop implements SendLoop {
       sleeper: this.#sleeper,
       absence: this.#absence,
       onTurn: (perSecond) => this.#report(perSecond),
+      onRecovered: (count) => this.#listener.onRecovered?.(count),
     });
     // A burst that only renewed the lease says nothing about the mail.
     let endedAt = io.clock.monotonic();

@@ -64,7 +64,7 @@ export interface SendListener {
    * sending goes on after that or after a notice.
    */
   onHalt?(halt: Halt | null): void;
-  /** Of a loop that waits: called with how many messages dead processes left in doubt. */
+  /** Called with how many messages dead processes left in doubt, when some are found while the loop runs. */
   onRecovered?(count: number): void;
 }
 

@@ -254,31 +254,40 @@ async function answer(sending: Sending, { plan, ingest, connection }: Job): Prom
   const removed = isSent ? await removeRehearsal(context, store, rehearsed.topic) : null;
   if (flags.retryInDoubt) await retryInDoubt(store, scope);
   const troubled = new Troubled();
-  const result = await unlessPaused(context, store, scope.topic, await runWith(sending, connection, troubled));
+  let recovered = 0;
+  const onRecovered = (count: number) => {
+    recovered += count;
+    context.terminal.warn(recoveredText(count));
+  };
+  const ended = await runWith(sending, connection, troubled, onRecovered);
+  const result = await unlessPaused(context, store, scope.topic, ended);
   // Closed now, so that the events of the rehearsal are in the figures.
   await connection?.sandbox?.close();
-  const lost = await tidyUp(context, store, result);
+  await tidyUp(context, store, result, onRecovered);
   const late = scope.maxLateMs === null ? 0 : (await store.outlook(scope)).late;
   const facts = { store, ingest, plan, removed, troubled: await troubled.topics(store), outbox: flags.outbox };
   const ran = { ...facts, ...(connection && { perSecond: connection.perSecond }) };
   const code = await answerRun(context, scope, ran, result, late);
-  return lost > 0 && code === EXIT.done ? EXIT.partial : code;
+  return recovered > 0 && code === EXIT.done ? EXIT.partial : code;
 }
 
 /**
- * Matches the events that came before the answer with their SES message id. Returns the number of messages that another process
- * left in doubt when it died while this one sent.
+ * Matches the events that came before the answer with their SES message id. Calls `onRecovered` when another process died while this
+ * one sent, with the number of messages that it left in doubt.
  */
-async function tidyUp({ io, terminal }: Context, store: Store, { outcome }: SendResult): Promise<number> {
+async function tidyUp(
+  { io }: Context,
+  store: Store,
+  { outcome }: SendResult,
+  onRecovered: (count: number) => void,
+): Promise<void> {
   try {
     await store.matchKeptEvents();
     const lost = io.signal.aborted ? 0 : await store.recover();
-    if (lost > 0) terminal.warn(recoveredText(lost));
-    return lost;
+    if (lost > 0) onRecovered(lost);
   } catch (error) {
     // A job file that stopped the run refuses this, too. What the run did and why it ended is the answer then.
-    if (outcome === "halted" && error instanceof StoppedError) return 0;
-    throw error;
+    if (!(outcome === "halted" && error instanceof StoppedError)) throw error;
   }
 }
 
@@ -286,10 +295,11 @@ async function runWith(
   sending: Sending,
   connection: SesConnection | undefined,
   troubled: Troubled,
+  onRecovered: (count: number) => void,
 ): Promise<SendResult> {
   if (connection === undefined) return { outcome: "nothing_to_send", reason: null, hint: null, run: emptyRun() };
   if (connection.halt) return notBegun(connection.halt);
-  return runLoop(sending, connection, troubled);
+  return runLoop(sending, connection, troubled, onRecovered);
 }
 
 async function retryInDoubt(store: Topics, scope: Scope): Promise<void> {
@@ -306,6 +316,7 @@ async function runLoop(
   { context, store, scope, flags }: Sending,
   connection: SesConnection,
   troubled: Troubled,
+  onRecovered: (count: number) => void,
 ): Promise<SendResult> {
   const { io, terminal } = context;
   const { due } = await store.outlook(scope);
@@ -328,6 +339,7 @@ async function runLoop(
   try {
     return await loop.run({
       onNotice: (text) => terminal.warn(text),
+      onRecovered,
       onHalt: (halt) => {
         if (halt === null) terminal.info("Sending goes on.");
       },

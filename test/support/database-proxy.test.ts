@@ -114,6 +114,29 @@ describe.skipIf(requireServers("postgres"))("a proxy in front of a database", ()
       proxy.cut();
       expect(await answer).toBe("cut");
     });
+
+    it("is done, and the client hears of it later", async () => {
+      const { strike, answer } = await struck("slow");
+      await expect.poll(names).toEqual(["a row"]);
+      expect(await Promise.race([answer, settled().then(() => "no answer")])).toBe("no answer");
+      await strike.release();
+      expect(await answer).toBe("answered");
+    });
+
+    it("never reaches the server, and the client waits for ever, also when the server ends the connection", async () => {
+      const { answer } = await struck("swallowed");
+      await onServer(
+        `select pg_terminate_backend(pid) from pg_stat_activity where query like $1 and pid <> pg_backend_pid()`,
+        [`%${schema}%`],
+      );
+      await expect.poll(backends).toBe(0);
+      expect(await Promise.race([answer, settled().then(() => "no answer")])).toBe("no answer");
+      expect(await names()).toEqual([]);
+      expect(proxy.open()).toBe(1);
+      proxy.cut();
+      expect(await answer).toBe("cut");
+      await expect.poll(() => proxy.open()).toBe(0);
+    });
   });
 
   it("strikes once, after those that are to be skipped, on whatever connection", async () => {

@@ -13,13 +13,18 @@ import { type FrontendMessage, frontendReader } from "./postgres/frontend.ts";
  * - "done": the server gets it, and the client's connection is cut at the same moment.
  * - "late": the client's connection is cut; the server gets it when the result's `release` is called.
  * - "unanswered": the server gets it; its answer, and all that it says later, is kept from the client, which stays connected.
+ * - "slow": the server gets it; its answer, and all that it says later, reaches the client when the result's `release` is called.
+ * - "swallowed": neither it nor anything later reaches the server, and nothing that it says the client. Both stay connected.
  */
-export type CommitFate = "lost" | "done" | "late" | "unanswered";
+export type CommitFate = "lost" | "done" | "late" | "unanswered" | "slow" | "swallowed";
 
 interface Struck {
   /** Settles when the COMMIT went by. */
   happened: Promise<void>;
-  /** Of "late": lets the server have the COMMIT. Resolves when the server has ended that connection, so the COMMIT is done. */
+  /**
+   * Of "late": lets the server have the COMMIT. Resolves when the server has ended that connection, so the COMMIT is done. Of "slow":
+   * lets the client have the answer.
+   */
   release(): Promise<void>;
 }
 
@@ -123,7 +128,7 @@ function strike(plan: Plan, fate: CommitFate, skip: number): Struck {
 /** Connects one client to the server. */
 function join(client: Socket, target: URL, plan: Plan, gone: () => void): Link {
   const server = connect(Number(target.port), target.hostname);
-  const state = { deaf: false, orphaned: false };
+  const state: Ends["state"] = { deaf: false, orphaned: false, kept: null };
   const budget = plan.cut === null ? null : { ...plan.cut };
   plan.cut = null;
   const cut = () => {
@@ -143,9 +148,19 @@ function join(client: Socket, target: URL, plan: Plan, gone: () => void): Link {
   const reader = frontendReader(() => void client.write("N"));
   const messages = messageHandler({ client, server, plan, state, pass: (bytes) => pass("client", bytes) });
   client.on("data", (chunk) => reader.read(chunk).forEach(messages));
-  server.on("data", (chunk) => void (state.deaf || state.orphaned || pass("server", chunk)));
-  client.on("close", () => void (state.orphaned || server.end()));
-  server.on("close", () => (client.destroy(), gone()));
+  server.on("data", (chunk) => {
+    if (state.kept !== null) state.kept.push(chunk);
+    else if (!state.deaf && !state.orphaned) pass("server", chunk);
+  });
+  client.on("close", () => {
+    if (server.destroyed) gone();
+    else if (!state.orphaned) server.end();
+  });
+  server.on("close", () => {
+    // Who hears nothing any more does not hear of this either.
+    if (!state.deaf) client.destroy();
+    if (client.destroyed) gone();
+  });
   for (const socket of [client, server]) socket.on("error", () => undefined);
   const setStalled = (stalled: boolean) => {
     for (const socket of [client, server]) {
@@ -161,7 +176,8 @@ interface Ends {
   client: Socket;
   server: Socket;
   plan: Plan;
-  state: { deaf: boolean; orphaned: boolean };
+  /** `kept`: what the server has said and the client will hear later; null: it hears all at once. */
+  state: { deaf: boolean; orphaned: boolean; kept: Buffer[] | null };
   pass(bytes: Buffer): void;
 }
 
@@ -178,21 +194,30 @@ function messageHandler(ends: Ends): (message: FrontendMessage) => void {
       plan.strike = null;
     }
     if (struck === null) return pass(message.bytes);
-    if (struck.fate === "unanswered") state.deaf = true;
-    if (struck.fate === "lost" || struck.fate === "late") held.push(message.bytes);
+    if (struck.fate === "unanswered" || struck.fate === "swallowed") state.deaf = true;
+    if (struck.fate === "slow") state.kept ??= [];
+    if (KEPT_FROM_SERVER.has(struck.fate)) held.push(message.bytes);
     else pass(message.bytes);
     // A COMMIT of several messages is complete with its Sync.
     if (!message.ends) return;
     const { fate, happened, ghost } = struck;
-    over = fate !== "unanswered";
+    over = fate !== "unanswered" && fate !== "slow";
     if (fate === "late") ghost(() => endWith(server, Buffer.concat(held)));
     if (fate === "done" || fate === "late") state.orphaned = true;
     if (fate === "done") void endWith(server, Buffer.alloc(0));
     if (fate === "lost") server.destroy();
-    if (over) client.destroy();
+    if (fate === "slow") ghost(async () => hearAll(ends));
+    if (over && fate !== "swallowed") client.destroy();
     struck = null;
     happened();
   };
+}
+
+const KEPT_FROM_SERVER: ReadonlySet<CommitFate> = new Set(["lost", "late", "swallowed"]);
+
+function hearAll({ client, state }: Ends): void {
+  for (const chunk of state.kept ?? []) client.write(chunk);
+  state.kept = null;
 }
 
 /** Sends the last bytes. The server works on them before it sees that the connection ends; only then does this resolve. */

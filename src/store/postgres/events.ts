@@ -18,7 +18,8 @@ export function createEventSink(job: Job, jobId: string): EventSink {
       return batch.length === 0 ? none() : transaction(job, (tx) => applyBatch(tx, jobId, batch));
     },
     async matchKeptEvents(sentWithinMs = null) {
-      const sentSince = sentWithinMs === null ? null : job.time.now().wall - sentWithinMs;
+      // What a monotonic clock has measured has fractions, which no column takes.
+      const sentSince = sentWithinMs === null ? null : Math.ceil(job.time.now().wall - sentWithinMs);
       const result = none();
       // The long walk takes no lock.
       for await (const keys of matchingKeys(job, sentSince))

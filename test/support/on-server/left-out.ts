@@ -50,8 +50,14 @@ export const LEFT_OUT: readonly LeftOut[] = [
   { file: "serve/unused-connections.test.ts", reason: "it sends nothing that reaches a store" },
 ];
 
+/** They start servers of their own. */
+const OF_SERVERS = "test/process/postgres/**";
+
 /** Patterns of the files that are left out as a whole. */
-export const EXCLUDED = LEFT_OUT.filter(({ test }) => test === undefined).map(({ file }) => `test/${file}`);
+export const EXCLUDED = [
+  OF_SERVERS,
+  ...LEFT_OUT.filter(({ test }) => test === undefined).map(({ file }) => `test/${file}`),
+];
 
 /** Why a test is left out; null: it is run. `path` is that of its file, `name` its full name. */
 export function whyLeftOut(path: string, name: string): string | null {

@@ -1,0 +1,64 @@
+/** Promise 2 when connections to the database are cut at the worst moments. */
+import { describe, expect, it, onTestFinished } from "vitest";
+import { type CommitFate, type DatabaseProxy, databaseProxy } from "../../support/database-proxy.ts";
+import { endWell, expectAllSent, expectNoQuarrel, fleet, type Fleet } from "../../support/fleet.ts";
+import { until } from "../../support/run.ts";
+import { requireServers } from "../../support/servers.ts";
+import { mostInAnyWindow } from "../../support/ses-server.ts";
+
+const RATE = 100;
+
+/** Two processes send to `people` by way of a proxy, while `harm` goes on until it is over. */
+async function sendThrough(people: number, harm: (proxy: DatabaseProxy, here: Fleet) => Promise<void>): Promise<void> {
+  const here = await fleet({ people, ses: { latencyMs: 20 } });
+  const proxy = await databaseProxy(here.database.url);
+  onTestFinished(() => proxy.close());
+  const limits = ["--rate", String(RATE)];
+  const worker = await here.work(limits, here.env(proxy.url));
+  const sender = here.begin(["send", ...limits, "--json"], here.env(proxy.url));
+  await until(() => here.ses.received().length > 0, "the first mail");
+  await harm(proxy, here);
+  expect(here.ses.received().length).toBeLessThan(people);
+  const { code, stderr, json } = await sender.finished;
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(json.totals).toMatchObject({ total: people, pending: 0, in_doubt: 0 });
+  await endWell([worker]);
+  await expectAllSent(here, people);
+  await expectNoQuarrel(here);
+  const departures = here.departures();
+  expect(departures).toHaveLength(people);
+  expect(mostInAnyWindow(departures)).toBeLessThanOrEqual(RATE);
+}
+
+const between = (low: number, high: number): number => low + Math.floor(Math.random() * (high - low));
+
+describe.skipIf(requireServers("postgres"))("connections to the database are cut", () => {
+  const ways: { name: string; fates: CommitFate[]; times: number }[] = [
+    { name: "right before a COMMIT, and right after it", fates: ["lost", "done"], times: 40 },
+    { name: "before a COMMIT that the server gets later", fates: ["late"], times: 10 },
+  ];
+  it.each(ways)("$name: everybody gets one mail", { timeout: 180_000 }, async ({ fates, times }) => {
+    await sendThrough(800, async (proxy) => {
+      for (let time = 0; time < times; time++) {
+        const fate = fates[time % fates.length] ?? "lost";
+        const { happened, release } = proxy.strike(fate, between(0, 6));
+        await happened;
+        if (fate !== "late") continue;
+        await new Promise((resolve) => setTimeout(resolve, between(0, 1_500)));
+        await release();
+      }
+    });
+  });
+
+  it("after any number of bytes, in either direction: everybody gets one mail", { timeout: 180_000 }, async () => {
+    await sendThrough(800, async (proxy) => {
+      for (let time = 0; time < 30; time++) {
+        const before = proxy.connects();
+        proxy.cutAfter(between(1, 12_000), time % 2 === 0 ? "client" : "server");
+        // In the middle of what it says, or of what it hears.
+        if (proxy.open() === 0 || time % 4 === 3) proxy.cut();
+        await until(() => proxy.connects() > before, "another connection");
+      }
+    });
+  });
+});
