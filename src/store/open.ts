@@ -47,20 +47,28 @@ export async function openScratchStore(clock: Clock): Promise<Store> {
 
 /**
  * True when there is a store at `location`. `env` has the settings of a server.
- * @throws UserError when a server refuses us, and StoppedError when it cannot be reached.
+ * @throws UserError when a server refuses us, StoppedError when it cannot be reached, InterruptedError when a signal ended a wait.
  */
-export async function storeExists(location: string, env: Record<string, string | undefined> = {}): Promise<boolean> {
+export async function storeExists(
+  location: string,
+  env: Record<string, string | undefined> = {},
+  waiting: Partial<Waiting> = {},
+): Promise<boolean> {
   if (!isServer(location)) return existsSync(location);
   const { storeExists: exists } = await import("./postgres/store.ts");
-  return exists(location, readServerSettings(env));
+  return exists(location, { ...waiting, ...readServerSettings(env) });
 }
 
 /**
  * For commands that only read and must not create a store.
  * @throws UserError when there is none at `location`, and whatever `storeExists` throws.
  */
-export async function requireStore(location: string, env: Record<string, string | undefined> = {}): Promise<void> {
-  if (await storeExists(location, env)) return;
+export async function requireStore(
+  location: string,
+  env: Record<string, string | undefined> = {},
+  waiting: Partial<Waiting> = {},
+): Promise<void> {
+  if (await storeExists(location, env, waiting)) return;
   if (!isServer(location)) {
     throw new UserError(
       `there is no job file ${location}`,

@@ -261,10 +261,13 @@ export interface Store
   close(): Promise<void>;
 }
 
-/** How a store waits for another process that holds it. */
+/** How a store waits for another process that holds it, and for a server that cannot be reached. */
 export interface Waiting {
-  /** Called now and then with the ms that we have waited so far. */
-  onWait(waitedMs: number): void;
+  /**
+   * Called now and then with the ms that we have waited so far. `trouble` says in words without a full stop why the server
+   * cannot be reached; not set: another process holds the store.
+   */
+  onWait(waitedMs: number, trouble?: string): void;
   /** The first signal. It ends a wait with InterruptedError, and nothing is changed. */
   signal: AbortSignal;
   /** The second signal. It also ends the waits in which answers of SES are written. */

@@ -1,6 +1,6 @@
 /** Opens the store that a command works on, and tells on stderr of waits and of messages found in doubt. */
 import type { Open, SqliteStore } from "../store/open.ts";
-import type { Opened, Store } from "../store/store.ts";
+import type { Opened, Store, Waiting } from "../store/store.ts";
 import { counted } from "../counted.ts";
 import { isServer, nameOf } from "../store/address.ts";
 import { usualLocation } from "./location.ts";
@@ -15,7 +15,9 @@ type Opener = Pick<Context, "io" | "terminal" | "globals">;
 export async function openStoreOf(opener: Opener, options: OpenOptions = {}): Promise<Store> {
   const { openScratchStore, openStore, storeExists } = await import("../store/open.ts");
   const { io, globals } = opener;
-  if (options.ifMissing === "scratch" && !(await storeExists(globals.db, io.env))) return openScratchStore(io.clock);
+  if (options.ifMissing === "scratch" && !(await storeExists(globals.db, io.env, waiting(opener, options)))) {
+    return openScratchStore(io.clock);
+  }
   return openWith(openStore, opener, options);
 }
 
@@ -27,21 +29,34 @@ export async function openSqliteStoreOf(opener: Opener, options: OpenOptions = {
 
 async function openWith<Kind extends Store>(
   open: Open<Kind>,
-  { io, terminal, globals: { db } }: Opener,
-  { ifMissing = "create", toRead = false, tell = (text) => terminal.warn(text), onRecovered }: OpenOptions,
+  opener: Opener,
+  options: OpenOptions,
 ): Promise<Opened<Kind>> {
+  const { io, terminal, globals } = opener;
+  const { ifMissing = "create", toRead = false, tell = (text) => terminal.warn(text), onRecovered } = options;
   if (ifMissing === "refuse") {
     const { requireStore } = await import("../store/open.ts");
-    await requireStore(db, io.env);
+    await requireStore(globals.db, io.env, waiting(opener, options));
   }
-  if (ifMissing === "create") await hintAtOtherPlace(io, terminal, db);
-  const onWait = (waitedMs: number) =>
-    tell(`Waiting for another process that holds ${nameOf(db)} (${Math.round(waitedMs / 1000)} s so far).`);
-  const { signal, hardSignal, env } = io;
-  const store = await open(db, io.clock, { toRead, onWait, signal, hardSignal, env });
+  if (ifMissing === "create") await hintAtOtherPlace(io, terminal, globals.db);
+  const store = await open(globals.db, io.clock, { toRead, ...waiting(opener, options), env: io.env });
   if (store.elsewhere !== null) tell(`Note: ${store.elsewhere}`);
   if (store.recovered > 0) (onRecovered ?? ((count: number) => tell(recoveredText(count))))(store.recovered);
   return store;
+}
+
+/** Tells of waits, and ends them with a signal. */
+function waiting({ io, terminal, globals: { db } }: Opener, { tell = (text) => terminal.warn(text) }: OpenOptions): Waiting {
+  const { signal, hardSignal } = io;
+  return {
+    signal,
+    hardSignal,
+    onWait(waitedMs, trouble) {
+      const soFar = `${Math.round(waitedMs / 1000)} s so far`;
+      if (trouble === undefined) tell(`Waiting for another process that holds ${nameOf(db)} (${soFar}).`);
+      else tell(`Trying again (${soFar}): ${trouble}.`);
+    },
+  };
 }
 
 /** Whoever serves from `DATABASE_URL` may expect that other commands work there, too: says so before a job file is made. */

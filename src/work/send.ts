@@ -146,7 +146,7 @@ function isUnasked(file: string, flags: Pick<SendFlags, "yes">): boolean {
 /** Refuses a list on stdin before a store is made for it. */
 async function refuseNewFile({ globals, io }: Context, file: string, flags: SendFlags): Promise<void> {
   const { storeExists } = await import("../store/open.ts");
-  if (isUnasked(file, flags) && !(await storeExists(globals.db, io.env))) throw needsYes();
+  if (isUnasked(file, flags) && !(await storeExists(globals.db, io.env, { signal: io.signal }))) throw needsYes();
 }
 
 function maxLateOf(flags: SendFlags): number | null {

@@ -1,8 +1,10 @@
 /** Workers as people run them: processes that send what falls due until they are told to end. */
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { displayed } from "../../src/store/address.ts";
 import { addresses, writeCampaign } from "../support/campaign.ts";
 import { noTrace } from "../support/expected.ts";
+import { jobServer } from "../support/place.ts";
 import { type Running, runProcess, start, until, workFolder } from "../support/run.ts";
 import { type SesServer, sesServer } from "../support/ses-server.ts";
 
@@ -28,7 +30,7 @@ describe("workers", () => {
     const { folder, server } = await setUp(5);
     await runProcess(folder, ["import", "june.csv"]);
     const worker = await work(folder, server.env, "--rate", "200");
-    expect(ready(worker)).toBe(`working on ${join(folder, "ses-mail.db")} as 1 of 1; rate 200/s shared`);
+    expect(ready(worker)).toBe(`working on ${displayed(jobServer() ?? join(folder, "ses-mail.db"))} as 1 of 1; rate 200/s shared`);
     await until(() => server.received().length === 5, "what was there");
     await runProcess(folder, ["import", "june.csv", "--topic", "july"]);
     await until(() => server.received().length === 10, "what came later");
@@ -102,6 +104,6 @@ describe("workers", () => {
     const { code, stderr } = await runProcess(folder, ["work", "--no-send", "--sandbox"]);
     expect(code).toBe(2);
     expect(stderr).toContain("work --no-send has nothing to do: no broker is given to take mail in from");
-    expect((await runProcess(folder, ["workers"])).stderr).toContain("there is no job file");
+    expect((await runProcess(folder, ["workers"])).stderr).toContain("there is no job ");
   });
 });

@@ -1,5 +1,6 @@
 /** The database as a store, put together from its parts. */
-import { UserError } from "../../errors.ts";
+import type pg from "pg";
+import { InterruptedError, UserError } from "../../errors.ts";
 import { type Clock, systemClock } from "../../time/clock.ts";
 import { atTheEdge } from "../edge.ts";
 import { createLatePart } from "../late-part.ts";
@@ -42,6 +43,8 @@ export interface PostgresOptions {
 
 const DEFAULT_CONNECTIONS = 4;
 const OPEN_PATIENCE_MS = 10_000;
+/** When people are told for the first time that the server cannot be reached. */
+const NOTICE_MS = 2_000;
 
 /**
  * Opens the job in a database, or creates it, and puts in doubt what dead processes left in flight.
@@ -105,16 +108,21 @@ export function jobOf(text: string, clock: Clock, options: OpenOptions & Postgre
   });
 }
 
-/** Connects for the first time, and asks for the database's time. A server that starts just now is waited for. */
+/**
+ * Connects for the first time, and asks for the database's time. A server that starts just now is waited for.
+ * @throws InterruptedError when a signal came before the connection was made.
+ */
 export async function first<T>(
   job: Job,
   { openPatienceMs = OPEN_PATIENCE_MS }: PostgresOptions,
   work: (where: Where) => Promise<T>,
 ): Promise<T> {
+  const { onWait, signal } = job.waiting;
   const started = performance.now();
+  let noticeAt = NOTICE_MS;
   for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 2_000)) {
     try {
-      const client = await job.pool.extra();
+      const client = await connected(job.pool.extra(), signal);
       try {
         await learnTime(job, client);
         return await work({ client, schema: job.schema, name: job.name });
@@ -125,11 +133,36 @@ export async function first<T>(
       const waitedMs = performance.now() - started;
       const isTypo = error instanceof UserError;
       if (isTypo || !(isAway(error) || isCrowded(error)) || waitedMs > openPatienceMs) throw error;
-      if (job.waiting.signal.aborted) throw error;
-      if (waitedMs > 2_000) job.waiting.onWait(waitedMs);
-      await systemClock.sleep(pauseMs * (0.5 + Math.random()), job.waiting.signal);
+      if (waitedMs > noticeAt) {
+        onWait(waitedMs, inWords(error, job.name));
+        noticeAt *= 2;
+      }
+      await systemClock.sleep(pauseMs * (0.5 + Math.random()), signal);
+      if (signal.aborted) throw new InterruptedError();
     }
   }
+}
+
+/** A server may leave us without any answer; a signal ends that wait at once. */
+async function connected(connecting: Promise<pg.Client>, signal: AbortSignal): Promise<pg.Client> {
+  const over = new AbortController();
+  const stopped = new Promise<null>((resolve) => {
+    signal.addEventListener("abort", () => resolve(null), { signal: over.signal });
+    if (signal.aborted) resolve(null);
+  });
+  try {
+    const client = await Promise.race([connecting, stopped]);
+    if (client !== null) return client;
+  } finally {
+    over.abort();
+  }
+  connecting.then(end, () => undefined);
+  throw new InterruptedError();
+}
+
+function inWords(error: unknown, name: string): string {
+  const explained = explain(error, name);
+  return explained instanceof Error ? explained.message : String(explained);
 }
 
 /** The first answer of a new connection is slow, so the best of a few is taken. */

@@ -102,7 +102,9 @@ const MISTAKES: Readonly<Record<string, ((name: string, said: string) => Trouble
   }),
   "28000": (name, said) => ({
     message: `the database ${name} says: ${said}`,
-    hint: "check the user, and whether it asks for ?sslmode=require",
+    hint: /does not exist/.test(said)
+      ? `create it with createuser, or ${CHANGE}`
+      : "check the user, and whether the server wants ?sslmode=require",
   }),
   "3D000": (name, said) => ({
     message: `the database ${name} says: ${said}`,
@@ -141,7 +143,7 @@ function tls(name: string, code: string, said: string): Trouble {
 }
 
 function away(name: string, code: string, said: string): Trouble {
-  const reason = AWAY_REASONS[code] ?? said;
+  const reason = AWAY_REASONS[code] ?? (/timeout expired/.test(said) ? "no answer" : said);
   return {
     message: `cannot reach the database ${name}: ${reason}${code === "" ? "" : ` (${code})`}`,
     hint: `is the server running? --db, or SES_MAIL_DB, says where; ${AGAIN} when it is back`,

@@ -1,7 +1,7 @@
 /** Opens what a service works with: the client for SES, and the store. */
 import type { Ses } from "../../aws/ses.ts";
 import { AwayError, InterruptedError } from "../../errors.ts";
-import type { Store } from "../../store/store.ts";
+import type { Store, Waiting } from "../../store/store.ts";
 import type { Context, OpenOptions } from "../context.ts";
 import { type EndpointFlags, openSes } from "../endpoint.ts";
 
@@ -30,8 +30,11 @@ export interface Service {
  */
 export async function openService(context: Context, flags: EndpointFlags, opening: Opening): Promise<Service> {
   const { storeExists } = await import("../../store/open.ts");
-  const { db } = context.globals;
-  if (await whenReached(context, opening, () => storeExists(db, context.io.env))) {
+  const {
+    globals: { db },
+    io: { env, signal },
+  } = context;
+  if (await whenReached(context, opening, (onWait) => storeExists(db, env, { signal, onWait }))) {
     const store = await openChecked(context, opening);
     return { store, ses: await openSes(context, flags) };
   }
@@ -54,14 +57,19 @@ async function openChecked(context: Context, opening: Opening): Promise<Store> {
 async function whenReached<T>(
   { io: { clock, signal } }: Pick<Context, "io">,
   { tell }: Pick<Opening, "tell">,
-  ask: () => Promise<T>,
+  ask: (onWait: Waiting["onWait"]) => Promise<T>,
 ): Promise<T> {
-  for (let isTold = false; ; isTold = true) {
+  let isTold = false;
+  const onWait = (_: number, trouble?: string) => {
+    if (!isTold && trouble !== undefined) tell(`${trouble}; it is tried again until it answers`);
+    isTold ||= trouble !== undefined;
+  };
+  for (;;) {
     try {
-      return await ask();
+      return await ask(onWait);
     } catch (error) {
       if (!(error instanceof AwayError)) throw error;
-      if (!isTold) tell(`${error.message}; it is tried again until it answers`);
+      onWait(0, error.message);
       await clock.sleep(AGAIN_MS, signal);
       if (signal.aborted) throw new InterruptedError();
     }
