@@ -1,6 +1,6 @@
 /**
  * The errors that `main` knows. `UserError` is one line for the user. `StoppedError` is too, and the work can be
- * resumed; `AwayError` is one of them. `InterruptedError` comes from a signal. Any other error is a bug, shown with its stack trace and a request
+ * resumed; `AwayError` and `LostError` are two of them. `InterruptedError` comes from a signal. Any other error is a bug, shown with its stack trace and a request
  * to report it.
  */
 
@@ -46,6 +46,14 @@ export class StoppedError extends Error {
  */
 export class AwayError extends StoppedError {
   override name = "AwayError";
+}
+
+/**
+ * The store does not have what it said it had written: it was restored, or failed over to a copy that lagged. Nothing can be written
+ * by this process any more, because nobody knows what left meanwhile. A person has to decide what happens next.
+ */
+export class LostError extends StoppedError {
+  override name = "LostError";
 }
 
 /** A signal came before anything was changed. Exit code 130 or 143. */

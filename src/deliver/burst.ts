@@ -1,5 +1,5 @@
 /** One burst of sending: turn after turn until nothing is left or something stops it. */
-import { AwayError, InterruptedError, StoppedError } from "../errors.ts";
+import { AwayError, InterruptedError, LostError, StoppedError } from "../errors.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Absence } from "./absence.ts";
 import type { Call, Flight } from "./flight.ts";
@@ -179,6 +179,7 @@ export class Burst {
     // The loop that waits keeps them for the next burst.
     const given = options.whenDrained === "end" ? flight.answers : 0;
     steering.stop("halted", { reason: error.message, hint: error.hint });
+    if (error instanceof LostError) throw withLosses(error, given);
     // Without answers nothing is lost by waiting for the calls in flight.
     if (flight.answers === 0) this.#unwritableSince = null;
     this.#unwritableSince ??= this.#now();

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { pid } from "node:process";
-import { StoppedError } from "../../errors.ts";
+import { LostError } from "../../errors.ts";
 import { thisMachine } from "../../machine.ts";
 
 /**
@@ -21,7 +21,7 @@ export interface Handle {
   next(): { sql: string; values: unknown[] };
   /**
    * Takes the answer of that statement. Returns what became of the write before whose outcome was not known.
-   * @throws StoppedError when the database lost commits; also each time after that.
+   * @throws LostError when the database lost commits; also each time after that.
    */
   begun(row: NumberRow | undefined): "known" | "committed" | "not committed";
   /** To be called right before COMMIT is sent. */
@@ -72,7 +72,7 @@ export function createHandle(name: string, now: () => number | null): Handle {
   let current = 0;
   let unsure: number | null = null;
   let handing = 0;
-  let gone: StoppedError | null = null;
+  let gone: LostError | null = null;
 
   const confirm = (number: number): void => {
     certain = number;
@@ -80,9 +80,9 @@ export function createHandle(name: string, now: () => number | null): Handle {
     if (handing > 0) given.push({ number, count: handing });
     if (given.length > REMEMBERED) given.shift();
   };
-  const lose = (there: number): StoppedError => {
+  const lose = (there: number): LostError => {
     const count = given.reduce((sum, each) => sum + (each.number > there ? each.count : 0), 0);
-    return new StoppedError(
+    return new LostError(
       `the database ${name} does not know what this process was told is written (write ${certain}, there: ${there}): it was restored, or failed over to a standby that lagged. Up to ${count} messages it calls pending were handed to SES. Nothing is sent now`,
       'read docs/postgres.md, "After a failover": cancel, ingest-events, retry --state cancelled',
     );
