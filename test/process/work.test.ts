@@ -30,7 +30,9 @@ describe("workers", () => {
     const { folder, server } = await setUp(5);
     await runProcess(folder, ["import", "june.csv"]);
     const worker = await work(folder, server.env, "--rate", "200");
-    expect(ready(worker)).toBe(`working on ${displayed(jobServer() ?? join(folder, "ses-mail.db"))} as 1 of 1; rate 200/s shared`);
+    expect(ready(worker)).toBe(
+      `working on ${displayed(jobServer() ?? join(folder, "ses-mail.db"))} as 1 of 1; rate 200/s shared`,
+    );
     await until(() => server.received().length === 5, "what was there");
     await runProcess(folder, ["import", "june.csv", "--topic", "july"]);
     await until(() => server.received().length === 10, "what came later");

@@ -14,6 +14,8 @@ export interface FleetOptions {
   people?: number;
   ses?: Partial<Pick<SandboxOptions, "latencyMs">>;
   database?: PostgresOptions;
+  /** A server that is there already, and the address by which the fleet knows it. */
+  on?: { server: Postgres; url: string };
 }
 
 export interface Fleet {
@@ -39,13 +41,14 @@ export async function fleet({
   people = 0,
   ses: options = {},
   database: given = {},
+  on,
 }: FleetOptions = {}): Promise<Fleet> {
   const folder = await workFolder();
   // Kills and cuts prove nothing when the server itself may forget.
-  const database = await startPostgres({ fsync: true, ...given });
-  onTestFinished(() => database.dispose());
+  const database = on?.server ?? (await startPostgres({ fsync: true, ...given }));
+  if (on === undefined) onTestFinished(() => database.dispose());
   const ses = await sesServer(folder, { ...options, events: join(folder, "events.ndjson") });
-  const env = (url = database.url) => ({ ...ses.env, SES_MAIL_DB: url });
+  const env = (url = on?.url ?? database.url) => ({ ...ses.env, SES_MAIL_DB: url });
   const departuresFiles = new Map<Running, string>();
   const begin = (args: string[], more: Record<string, string> = env()) => {
     const DEPARTURES_FILE = join(folder, `departures-${departuresFiles.size}`);

@@ -43,7 +43,8 @@ describe.skipIf(requireServers("postgres"))("connections to the database that ar
     const worker = here.begin(["work", "--rate", String(RATE)], { ...here.env(), DEPARTURES: "now" });
     await until(() => here.departures(worker).length > 10, "some mail");
     // Only one that holds no lock: nobody could take that from it.
-    const idle = "select pid from pg_stat_activity where application_name = 'ses-mail' and query !~* 'listen' and state = 'idle'";
+    const idle =
+      "select pid from pg_stat_activity where application_name = 'ses-mail' and query !~* 'listen' and state = 'idle'";
     const stopped = new Set<number>();
     const release = () => stopped.forEach((pid) => process.kill(pid, "SIGCONT"));
     onTestFinished(release);

@@ -1,0 +1,67 @@
+/** What a failover does: to a standby that has everything, and to one that lagged. */
+import { describe, expect, it, onTestFinished } from "vitest";
+import { endWell, fleet, type Fleet } from "../../support/fleet.ts";
+import { until } from "../../support/run.ts";
+import { requireServers } from "../../support/servers.ts";
+import { duplicates, mostInAnyWindow } from "../../support/ses-server.ts";
+import { type Pair, startPair } from "../../support/standby.ts";
+
+const PEOPLE = 600;
+const RATE = 100;
+const LIMITS = ["--rate", String(RATE)];
+
+async function fleetOn(synchronous: boolean): Promise<{ pair: Pair; here: Fleet }> {
+  const pair = await startPair({ synchronous, fsync: true });
+  onTestFinished(() => pair.dispose());
+  const on = { server: pair.primary, url: pair.url };
+  return { pair, here: await fleet({ people: PEOPLE, ses: { latencyMs: 30 }, on }) };
+}
+
+const sentTo = (here: Fleet, count: number) =>
+  until(() => here.ses.received().length >= count, `mail to ${count} people`);
+
+describe.skipIf(requireServers("postgres"))("the primary is gone, and its standby takes over", () => {
+  it("that had everything: all goes on by itself, nobody twice, nothing in doubt", { timeout: 180_000 }, async () => {
+    const { pair, here } = await fleetOn(true);
+    const worker = await here.work(LIMITS);
+    const sender = here.begin(["send", ...LIMITS, "--json"]);
+    await sentTo(here, 60);
+    await pair.failOver();
+    const { code, stderr, json } = await sender.finished;
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(json.totals).toMatchObject({ total: PEOPLE, sent: PEOPLE, pending: 0, in_doubt: 0 });
+    await endWell([worker]);
+    expect(duplicates(here.ses.received())).toEqual([]);
+    expect(here.ses.received()).toHaveLength(PEOPLE);
+    expect(mostInAnyWindow(here.departures())).toBeLessThanOrEqual(RATE);
+  });
+
+  it("that lagged: whoever was told otherwise stops and sends nobody a second mail", { timeout: 180_000 }, async () => {
+    const { pair, here } = await fleetOn(false);
+    await pair.caughtUp();
+    const sender = here.begin(["send", ...LIMITS, "--json"]);
+    const worker = await here.work(LIMITS);
+    await sentTo(here, 20);
+    await pair.caughtUp();
+    // What follows never gets to the standby.
+    pair.link.stall();
+    await sentTo(here, here.ses.received().length + 150);
+    await pair.failOver();
+    const { code, stderr, json } = await sender.finished;
+    expect({ code, stderr }).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("does not know what this process was told"),
+    });
+    expect(json.outcome).not.toBe("finished");
+    await until(() => worker.stderr().includes("lagged"), "the worker to say why it halts");
+    const received = here.ses.received().length;
+    const answer = await here.ask("stats", "june");
+    // They are pending again although people have them, which is why nobody may go on by himself.
+    expect(answer.pending).toBeGreaterThan(PEOPLE - received);
+    expect(answer.pending).toBeGreaterThan(100);
+    worker.kill("SIGTERM");
+    await worker.finished;
+    expect(duplicates(here.ses.received())).toEqual([]);
+    expect(here.ses.received()).toHaveLength(received);
+  });
+});
