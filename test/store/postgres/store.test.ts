@@ -1,5 +1,6 @@
 /** Databases that a job may find: strange names, others' tables, settings that some administrator chose; and those it must refuse. */
 import { randomBytes } from "node:crypto";
+import pg from "pg";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { StoppedError, UserError } from "../../../src/errors.ts";
 import { parseAddress } from "../../../src/store/postgres/address.ts";
@@ -11,6 +12,7 @@ import {
   snapshot,
   transaction,
 } from "../../../src/store/postgres/connection.ts";
+import { lockKey } from "../../../src/store/postgres/locks.ts";
 import { type PostgresOptions as OpenOptions, openStore, storeExists } from "../../../src/store/postgres/store.ts";
 import { createDatabaseTime } from "../../../src/store/postgres/time.ts";
 import type { Opened } from "../../../src/store/store.ts";
@@ -388,17 +390,21 @@ function settings(): void {
     expect(await transaction(job, (tx) => tx.query(slow))).toHaveLength(1);
   });
 
-  it("that let isolation be strict do not let two processes see the past", async () => {
-    const url = await database({ default_transaction_isolation: "repeatable read" });
-    const [one, two] = [await opened(url), await opened(url)];
-    await ingest(one, addresses(200));
-    const turns = await Promise.all([one, two, one, two].map((store) => turn(store, 50)));
-    expect(new Set(turns.flatMap(({ claims }) => claims.map(({ id }) => id))).size).toBe(200);
-    const settled = turns.map(({ claims }, at) =>
-      settle(at % 2 === 0 ? one : two, ...claims.map((claim) => sent(claim))),
-    );
-    await Promise.all(settled);
-    expect(await one.totals("june")).toMatchObject({ sent: 200 });
+  it("that let isolation be strict do not let a writer see the past", async () => {
+    const url = await database({ default_transaction_isolation: "serializable" });
+    const job = await jobAt(url);
+    const other = new pg.Client({ connectionString: url });
+    await other.connect();
+    onTestFinished(() => other.end());
+    await other.query("begin");
+    await other.query("select pg_advisory_xact_lock($1::bigint)", [lockKey(job.schema, "writer")]);
+    const seen = transaction(job, (tx) => tx.query("select one from sm.pace"));
+    const waiting =
+      "select 1 as waits from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())";
+    await expect.poll(() => queryOnce(url, waiting)).toEqual([{ waits: 1 }]);
+    await other.query("insert into bare.pace (state, postmaster) values ('{}', now())");
+    await other.query("commit");
+    expect(await seen).toEqual([{ one: true }]);
   });
 
   it.each([
