@@ -295,6 +295,24 @@ function servers(): void {
     expect(await (await waiting).topics()).toEqual([]);
   });
 
+  it("that ends connections all the time moves many messages once, and counts them once", async () => {
+    const url = await database();
+    const store = await opened(url);
+    await ingest(store, addresses(20_000));
+    const stop = await endConnections(url);
+    onTestFinished(stop);
+    const instantOf = ({ email = "" }: Record<string, string>) => Date.UTC(2040, 1, 1) + email.length;
+    expect(await store.reschedule("june", { notBefore: 1, instantOf: null })).toBe(20_000);
+    expect(await store.cancel("june")).toEqual({ cancelled: 20_000, inFlight: 0 });
+    expect(await store.retry("june", ["cancelled"])).toBe(20_000);
+    expect(await store.reschedule("june", { notBefore: 1, instantOf })).toBe(20_000);
+    expect(await messagesOf(store)).toHaveLength(20_000);
+    await stop();
+    expect(await store.totals("june")).toMatchObject({ pending: 20_000, cancelled: 0 });
+    expect((await store.outlook(EVERYTHING)).due).toBe(0);
+    expect((await messagesOf(store)).map(({ email }) => email)).toEqual(addresses(20_000));
+  });
+
   it("that is a standby is refused, and passed over for the primary", async () => {
     const pair = await startPair({ synchronous: false });
     onTestFinished(() => pair.dispose());
@@ -308,6 +326,27 @@ function servers(): void {
     const both = await opened(`postgres://${username}:${password}@${hosts}/mail`);
     expect(await counts(both, ["b@x.example"])).toEqual([1, 0, 0]);
   });
+}
+
+/** Ends all connections to a database again and again. Returns what stops that. */
+async function endConnections(url: string): Promise<() => Promise<void>> {
+  const { adminUrl } = await sharedServer();
+  const admin = new pg.Client({ connectionString: at(adminUrl, "postgres") });
+  await admin.connect();
+  const over = new AbortController();
+  const ending = (async () => {
+    while (!over.signal.aborted) {
+      await admin.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", [
+        new URL(url).pathname.slice(1),
+      ]);
+      await new Promise((done) => setTimeout(done, 300 + 500 * Math.random()));
+    }
+    await admin.end();
+  })();
+  return async () => {
+    over.abort();
+    await ending;
+  };
 }
 
 /** Does some of everything in a database. */
