@@ -148,7 +148,7 @@ export const LIBRARIES = {
     "store/sqlite/processes.ts",
     "store/postgres/handle.ts",
     "store/postgres/processes.ts",
-    "store/postgres/staged-rows.ts",
+    "store/postgres/staged-tables.ts",
     "time/clock.ts",
   ],
   // They run code that no import names.

@@ -168,8 +168,13 @@ export async function snapshot<T>(job: Job, work: (ask: Tx["query"]) => Promise<
   });
 }
 
+/** How long a process that was stopped while it reads may keep the server from clearing up (ms). */
+const READER_IDLE_MS = 60_000;
+const READING = `set local statement_timeout = 0; set local jit = off;
+  set local idle_in_transaction_session_timeout = ${READER_IDLE_MS}`;
+
 async function unlimited<T>({ client }: Link, begin: string, work: () => Promise<T>): Promise<T> {
-  const begun = client.query(`${begin}; set local statement_timeout = 0; set local jit = off`);
+  const begun = client.query(`${begin}; ${READING}`);
   try {
     const [result] = await Promise.all([work(), begun]);
     await client.query("commit");

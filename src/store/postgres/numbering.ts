@@ -29,7 +29,7 @@ export interface Numbering {
 }
 
 /** A topic whose messages are numbered. */
-export interface Numbered {
+interface Numbered {
   id: number;
 }
 
