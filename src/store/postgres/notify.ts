@@ -15,6 +15,8 @@ const TELL_MS = 1_000;
 const TEST_MS = 2_000;
 /** A connection that nobody uses may be gone without our noticing. */
 const ALIVE_MS = 30_000;
+/** So often we look whether the server has room for connections that only listen. */
+const ROOM_MS = 2_000;
 const ANSWER_MS = 10_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 30_000;
@@ -79,7 +81,7 @@ async function listen(job: Job, hear: () => void, signal: AbortSignal): Promise<
   let isTested = false;
   let isFirst = true;
   for (let pauseMs = FIRST_PAUSE_MS; !signal.aborted; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-    const session = await open(job, hear, signal);
+    const session = job.pool.isScarce() ? null : await open(job, hear, signal);
     if (session !== null) {
       isTested ||= await session.test();
       if (!isTested && session.isAlive()) return session.close();
@@ -130,21 +132,31 @@ async function open(job: Job, hear: () => void, signal: AbortSignal): Promise<Se
     if (client !== null) end(client);
     return null;
   }
-  return sessionOf(client, gone, async (asked) => {
+  return sessionOf(job, client, gone, async (asked) => {
     await answered(asked, "select pg_notify($1, $2)", [channel, test]);
     if (!heard.signal.aborted) await Promise.race([once(heard.signal, "abort"), pause(TEST_MS, gone.signal)]);
     return heard.signal.aborted;
   });
 }
 
-function sessionOf(client: pg.Client, gone: AbortController, test: (client: pg.Client) => Promise<boolean>): Session {
+function sessionOf(
+  { pool }: Job,
+  client: pg.Client,
+  gone: AbortController,
+  test: (client: pg.Client) => Promise<boolean>,
+): Session {
   return {
     test: () => test(client).catch(() => (gone.abort(), false)),
     isAlive: () => !gone.signal.aborted,
     async lost() {
+      let askedAt = performance.now();
       while (!gone.signal.aborted) {
-        await pause(ALIVE_MS, gone.signal);
-        if (!gone.signal.aborted) await answered(client, "select 1").catch(() => gone.abort());
+        await pause(ROOM_MS, gone.signal);
+        // Everybody looks now and then. Who cannot connect at all is worse off.
+        if (pool.isScarce()) gone.abort();
+        if (gone.signal.aborted || performance.now() - askedAt < ALIVE_MS) continue;
+        askedAt = performance.now();
+        await answered(client, "select 1").catch(() => gone.abort());
       }
       end(client);
     },

@@ -27,6 +27,8 @@ export interface Pool {
   extra(other?: Address): Promise<pg.Client>;
   /** How many connections were made. */
   connects(): number;
+  /** True while the server has little room left. Then we make do with few connections, so that other processes get one. */
+  isScarce(): boolean;
   /** True once it is being closed. */
   isClosed(): boolean;
   close(): Promise<void>;
@@ -35,8 +37,19 @@ export interface Pool {
 const CONNECT_TIMEOUT_MS = 10_000;
 /** The oldest server that has all we need. */
 const OLDEST_SERVER = 140_000;
-/** After "no room for another connection", idle ones are given up at once for so long. */
+/** A server whose connections are taken to this part is crowded. */
+const CROWDED = 0.7;
+/** We look at most this often. */
+const LOOK_MS = 2_000;
+/** For so long after a look, or after "no room for another connection", we make do with few. */
 const SCARCE_MS = 10_000;
+const SCARCE_CONNECTIONS = 2;
+/** An idle connection is closed after so long; while they are scarce, all but one are closed at once. */
+const IDLE_MS = 60_000;
+const SCARCE_IDLE_MS = 1_000;
+
+const CROWD = `select (select count(*) from pg_stat_activity where backend_type = 'client backend')
+  > ${CROWDED} * current_setting('max_connections')::int as crowded`;
 
 /** int8 as a number: ids and times stay far below 2^53. All other types as pg reads them. */
 const TYPES = {
@@ -53,12 +66,38 @@ export function createPool(address: Address, most: number, clock: Clock): Pool {
   let connects = 0;
   let reading = 0;
   let scarceUntil = Number.NEGATIVE_INFINITY;
+  let lookedAt = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  const idleSince = new WeakMap<Link, number>();
   let isClosed = false;
+
+  const isScarce = (): boolean => clock.monotonic() < scarceUntil;
+  const limit = (): number => (isScarce() ? Math.min(most, SCARCE_CONNECTIONS) : most);
 
   const drop = (link: Link): void => {
     const at = idle.indexOf(link);
     if (at >= 0) idle.splice(at, 1);
     end(link.client);
+  };
+  /** Closes idle connections that others may need more. */
+  const tidy = (): void => {
+    const oldest = performance.now() - (isScarce() ? SCARCE_IDLE_MS : IDLE_MS);
+    while (isScarce() && idle.length > 1) idle.splice(0, 1).forEach(drop);
+    idle.filter((link) => (idleSince.get(link) ?? 0) <= oldest).forEach(drop);
+    clearTimeout(timer);
+    if (idle.length > 0) timer = setTimeout(tidy, isScarce() ? SCARCE_IDLE_MS : IDLE_MS).unref();
+  };
+  /** A process that found no room cannot tell the others, so each of them looks. */
+  const look = ({ client }: Link): void => {
+    if (performance.now() - lookedAt < LOOK_MS) return;
+    lookedAt = performance.now();
+    client
+      .query<{ crowded: boolean }>(CROWD)
+      .then(({ rows }) => {
+        if (rows[0]?.crowded === true) scarceUntil = clock.monotonic() + SCARCE_MS;
+        tidy();
+      })
+      .catch(() => undefined);
   };
   const open = async (): Promise<Link> => {
     connects++;
@@ -68,8 +107,9 @@ export function createPool(address: Address, most: number, clock: Clock): Pool {
     });
     return link;
   };
+  const mayRead = (): boolean => reading < limit() - 1;
   const wake = (): void => {
-    const at = waiting.findIndex(({ purpose }) => purpose === "write" || reading < most - 1);
+    const at = waiting.findIndex(({ purpose }) => purpose === "write" || mayRead());
     if (at >= 0) waiting.splice(at, 1)[0]?.got(null);
   };
   const settle = (link: Link, purpose: Purpose): Link => {
@@ -78,12 +118,12 @@ export function createPool(address: Address, most: number, clock: Clock): Pool {
   };
 
   const attempt = async (purpose: Purpose): Promise<Link | null> => {
-    if (purpose === "read" && reading >= most - 1) return null;
+    if (purpose === "read" && !mayRead()) return null;
     if (purpose === "read") reading++;
     try {
       const found = idle.pop();
       if (found !== undefined) return settle(found, purpose);
-      if (taken.size + opening < most) {
+      if (taken.size + opening < limit()) {
         opening++;
         try {
           return settle(await open(), purpose);
@@ -115,16 +155,22 @@ export function createPool(address: Address, most: number, clock: Clock): Pool {
     give(link, isBroken) {
       if (taken.get(link) === "read") reading--;
       taken.delete(link);
-      const isScarce = clock.monotonic() < scarceUntil;
-      if (isBroken || isClosed || isScarce) end(link.client);
-      else idle.push(link);
+      if (isBroken || isClosed) end(link.client);
+      else {
+        idle.push(link);
+        idleSince.set(link, performance.now());
+        look(link);
+        tidy();
+      }
       wake();
     },
     extra: (other = address) => connectAny(other, false),
     connects: () => connects,
+    isScarce,
     isClosed: () => isClosed,
     async close() {
       isClosed = true;
+      clearTimeout(timer);
       for (const { got } of waiting.splice(0)) got(null);
       await Promise.all(idle.splice(0).map(({ client }) => client.end().catch(() => undefined)));
     },
