@@ -80,12 +80,12 @@ function isDead(job: Job, { name, pid: itsPid, process_table, renewed_at }: Stag
   return wall(job) - renewed_at > DEAD_MS;
 }
 
-/** Drops a table. Fine when it is gone. */
+/** Drops a table. Fine when it is gone. When that fails, the next list of any process may try again. */
 export async function dropTable(job: Job, client: pg.Client, name: string): Promise<void> {
+  ours.delete(name);
   const { text } = qualified(`drop table if exists sm.${name}`, job.schema);
   await inTransaction(client, async () => {
     await client.query(text);
     await client.query(qualified("delete from sm.staging where name = $1", job.schema).text, [name]);
   });
-  ours.delete(name);
 }

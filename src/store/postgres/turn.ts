@@ -44,7 +44,7 @@ interface Done {
 /** What a turn found that did not look again, because the rate allowed nothing: something was due before. */
 const SOMETHING = { count: 1, cutShort: false };
 
-/** A turn renews a lease that is older than this, also when it has nothing else to write. */
+/** A turn renews a lease that is older than this, also when it has nothing else to write, and looks at the pauses as often. */
 const RENEW_MS = 5_000;
 /** A look that finds messages to suppressed addresses looks again so many times. */
 const MOST_LOOKS = 10;
@@ -59,6 +59,8 @@ export function createTurns(job: Job): Turns {
   /** Claims of a turn that was thought to have failed. Nobody has seen them. */
   let unseen: number[] = [];
   let leasedAt = Number.NEGATIVE_INFINITY;
+  /** When a turn last looked whether the clock was set back. */
+  let lookedAt = Number.NEGATIVE_INFINITY;
   let number = 0;
 
   const mustWrite = ({ settlements }: TurnRequest): boolean =>
@@ -67,19 +69,23 @@ export function createTurns(job: Job): Turns {
   /** Writes answers and claims, under a new row when others have taken us for dead. */
   const write = async (request: TurnRequest, share: Share | null): Promise<Done> => {
     const after = follower.of(request.scope);
-    const work = (tx: Tx) => takeTurn(job, tx, request, { share, unseen: [...unseen], after });
+    const looksAtPauses = clock.monotonic() - lookedAt > RENEW_MS;
+    const work = (tx: Tx) => takeTurn(job, tx, request, { share, unseen: [...unseen], after, looksAtPauses });
     const isPatient = request.settlements.length > 0;
     // Nobody can ask SES for an answer again, so it is written also where the job does not go on any more.
     const evenWhenMoved = isPatient && request.room === 0;
     const onLate = ({ putBack, claims }: Done) => {
       unseen = [...unseen.filter((id) => !putBack.includes(id)), ...claims.map(({ id }) => id)];
     };
+    const options = { isPatient, isHolder: true, evenWhenMoved, onLate, settings: SEEK };
     try {
-      return await transaction(job, work, { isPatient, isHolder: true, evenWhenMoved, onLate });
+      return await transaction(job, work, options);
     } catch (error) {
       if (!(error instanceof TakenForDead)) throw error;
       handle.startAnew();
-      return transaction(job, work, { isPatient, isHolder: true, evenWhenMoved, onLate });
+      return transaction(job, work, options);
+    } finally {
+      if (looksAtPauses) lookedAt = clock.monotonic();
     }
   };
 
@@ -110,7 +116,7 @@ export function createTurns(job: Job): Turns {
     if (room > 0 && !writes) {
       const seen = await glance(ask, request.scope, job.time.now());
       if (seen.oldestProgram > SCHEMA_VERSION) throw outgrown(job);
-      writes = seen.areAhead;
+      if (seen.areAhead) [writes, lookedAt] = [true, Number.NEGATIVE_INFINITY];
       if (seen.nextInMs !== 0) room = 0;
     }
     const share = room > 0 || rate.hasNews(request) ? await rate.take(request, room, calledAt) : null;
@@ -158,13 +164,19 @@ interface Given {
   unseen: number[];
   /** Where the turn before found its claims. */
   after: Places | null;
+  /** True: somebody may have set the database's clock back, with pauses under way. */
+  looksAtPauses: boolean;
 }
 
 /** Takes one turn inside its transaction. */
-async function takeTurn(job: Job, tx: Tx, request: TurnRequest, { share, unseen, after }: Given): Promise<Done> {
+async function takeTurn(
+  job: Job,
+  tx: Tx,
+  request: TurnRequest,
+  { share, unseen, after, looksAtPauses }: Given,
+): Promise<Done> {
   const leasedAt = job.clock.monotonic() - job.time.errorMs();
   const counters = createCounters();
-  const planned = tx.query(SEEK);
   const settlements = [...unseen.map(neverSeen), ...request.settlements];
   const settled = settle(tx, counters, settlements);
   const look = () => (share === null ? NOTHING : claim(tx, counters, request.scope, { ...share.allowed, after }));
@@ -175,8 +187,7 @@ async function takeTurn(job: Job, tx: Tx, request: TurnRequest, { share, unseen,
     looked,
     shown,
     settled,
-    beginPausesAgain(tx),
-    planned,
+    looksAtPauses ? beginPausesAgain(tx) : undefined,
   ]);
   const claims = claimed.map(claimOf);
   tx.handOut(claims.length);
