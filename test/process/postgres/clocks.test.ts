@@ -36,22 +36,26 @@ describe.skipIf(requireServers("postgres", "faketime"))("clocks that are wrong",
     await expectNoQuarrel(here);
   });
 
-  it("the database's is set by an hour, forwards and backwards, while mail goes out", { timeout: 180_000 }, async () => {
-    const people = 500;
-    const here = await fleet({ people, ses: { latencyMs: 100 }, database: { clock: "+0" } });
-    const workers = [await here.work(LIMITS), await here.work(LIMITS)];
-    for (const offset of ["+1h", "+0", "-1h", "+0", "-1h", "+1h"]) {
-      const before = here.ses.received().length;
-      await until(() => here.ses.received().length > before + 25, "some mail");
-      await here.database.setClock(offset);
-    }
-    await until(() => here.ses.received().length >= people, "everybody");
-    // A lease that seemed to be over puts in doubt what is in flight, and its answer settles that.
-    await until(async () => (await here.ask("stats", "june")).sent === people, "the last answers");
-    await endWell(workers);
-    await expectAllSent(here, people);
-    for (const worker of workers) expect(here.departures(worker).length).toBeGreaterThan(0);
-    expect(mostInAnyWindow(here.departures())).toBeLessThanOrEqual(RATE);
-    await expectNoQuarrel(here);
-  });
+  it(
+    "the database's is set by an hour, forwards and backwards, while mail goes out",
+    { timeout: 180_000 },
+    async () => {
+      const people = 500;
+      const here = await fleet({ people, ses: { latencyMs: 100 }, database: { clock: "+0" } });
+      const workers = [await here.work(LIMITS), await here.work(LIMITS)];
+      for (const offset of ["+1h", "+0", "-1h", "+0", "-1h", "+1h"]) {
+        const before = here.ses.received().length;
+        await until(() => here.ses.received().length > before + 25, "some mail");
+        await here.database.setClock(offset);
+      }
+      await until(() => here.ses.received().length >= people, "everybody");
+      // A lease that seemed to be over puts in doubt what is in flight, and its answer settles that.
+      await until(async () => (await here.ask("stats", "june")).sent === people, "the last answers");
+      await endWell(workers);
+      await expectAllSent(here, people);
+      for (const worker of workers) expect(here.departures(worker).length).toBeGreaterThan(0);
+      expect(mostInAnyWindow(here.departures())).toBeLessThanOrEqual(RATE);
+      await expectNoQuarrel(here);
+    },
+  );
 });

@@ -9,7 +9,9 @@ import { duplicates, mostInAnyWindow } from "../../support/ses-server.ts";
 const CONCURRENCY = 8;
 
 const gateway = ({ folder, env }: Fleet, rate: number): Promise<Served> =>
-  serve(folder, ["--rate", String(rate), "--concurrency", String(CONCURRENCY), "--tz", "Asia/Seoul", "--quiet"], { env: env() });
+  serve(folder, ["--rate", String(rate), "--concurrency", String(CONCURRENCY), "--tz", "Asia/Seoul", "--quiet"], {
+    env: env(),
+  });
 
 const request = (topicId: string, emails: string[], more: object = {}) => ({
   messages: [{ topicId, emails, subject: "News", content: "<p>Hello</p>", ...more }],
@@ -60,7 +62,9 @@ describe.skipIf(requireServers("postgres"))("two gateways on one database", () =
     const both = await Promise.all([gateway(here, 500), gateway(here, 500)]);
     const numbers = Array.from({ length: 150 }, (_, number) => number);
     const post = async (number: number, { post: send }: Served) => {
-      const body = request(number % 5 === 0 ? `t${number}` : "codes", [`p${number}@example.com`], { uuid: `u-${number}` });
+      const body = request(number % 5 === 0 ? `t${number}` : "codes", [`p${number}@example.com`], {
+        uuid: `u-${number}`,
+      });
       return send("/v1/messages", body);
     };
     const keyed = (number: number, { post: send }: Served) =>
@@ -80,57 +84,66 @@ describe.skipIf(requireServers("postgres"))("two gateways on one database", () =
     await expectNoQuarrel(here);
   });
 
-  it("one is killed again and again while clients post: all that was answered is sent once", { timeout: 240_000 }, async () => {
-    const here = await fleet({ ses: { latencyMs: 15 } });
-    const [requests, each, kills] = [60, 10, 6];
-    const slots = [gateway(here, 100), gateway(here, 100)];
-    await Promise.all(slots);
-    const emails = (number: number) => Array.from({ length: each }, (_, index) => `r${number}-${index}@example.net`);
-    /** As clients do: the other one is asked when this one is gone, with the same key, until there is an answer. */
-    const postUntilAnswered = async (number: number): Promise<number> => {
-      for (let attempt = number; ; attempt++) {
-        try {
-          const { post } = await (slots[attempt % 2] as Promise<Served>);
-          const answer = await post("/v1/messages", request("news", emails(number)), { "idempotency-key": `r-${number}` });
-          expect(answer).toMatchObject({ status: 200 });
-          return answer.json.count;
-        } catch (error) {
-          if (!(error instanceof TypeError)) throw error;
+  it(
+    "one is killed again and again while clients post: all that was answered is sent once",
+    { timeout: 240_000 },
+    async () => {
+      const here = await fleet({ ses: { latencyMs: 15 } });
+      const [requests, each, kills] = [60, 10, 6];
+      const slots = [gateway(here, 100), gateway(here, 100)];
+      await Promise.all(slots);
+      const emails = (number: number) => Array.from({ length: each }, (_, index) => `r${number}-${index}@example.net`);
+      /** As clients do: the other one is asked when this one is gone, with the same key, until there is an answer. */
+      const postUntilAnswered = async (number: number): Promise<number> => {
+        for (let attempt = number; ; attempt++) {
+          try {
+            const { post } = await (slots[attempt % 2] as Promise<Served>);
+            const answer = await post("/v1/messages", request("news", emails(number)), {
+              "idempotency-key": `r-${number}`,
+            });
+            expect(answer).toMatchObject({ status: 200 });
+            return answer.json.count;
+          } catch (error) {
+            if (!(error instanceof TypeError)) throw error;
+          }
         }
+      };
+      const counts: number[] = [];
+      const clients = [0, 1, 2].map(async (client) => {
+        for (let number = client; number < requests; number += 3) counts.push(await postUntilAnswered(number));
+      });
+      for (let kill = 0; kill < kills; kill++) {
+        const { running } = await (slots[kill % 2] as Promise<Served>);
+        const before = here.ses.received().length;
+        await until(
+          () => here.ses.received().length > before + Math.random() * 40,
+          "the mail after which one is killed",
+        );
+        running.kill("SIGKILL");
+        await running.finished;
+        slots[kill % 2] = gateway(here, 100);
       }
-    };
-    const counts: number[] = [];
-    const clients = [0, 1, 2].map(async (client) => {
-      for (let number = client; number < requests; number += 3) counts.push(await postUntilAnswered(number));
-    });
-    for (let kill = 0; kill < kills; kill++) {
-      const { running } = await (slots[kill % 2] as Promise<Served>);
-      const before = here.ses.received().length;
-      await until(() => here.ses.received().length > before + Math.random() * 40, "the mail after which one is killed");
-      running.kill("SIGKILL");
-      await running.finished;
-      slots[kill % 2] = gateway(here, 100);
-    }
-    await Promise.all(clients);
-    const both = await Promise.all(slots);
-    await until(async () => {
-      const { json } = await both[0]!.get("/v1/topics/news");
-      return json.pending === 0 && json.sending === 0;
-    }, "nobody to be pending");
-    await end(both);
+      await Promise.all(clients);
+      const both = await Promise.all(slots);
+      await until(async () => {
+        const { json } = await both[0]!.get("/v1/topics/news");
+        return json.pending === 0 && json.sending === 0;
+      }, "nobody to be pending");
+      await end(both);
 
-    const everybody = Array.from({ length: requests }, (_, number) => emails(number)).flat();
-    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(everybody.length);
-    const received = here.ses.received();
-    expect(duplicates(received)).toEqual([]);
-    await here.ask("ingest-events", here.ses.events);
-    const rows: { email: string; state: string }[] = (await here.ask("export", "news")).messages;
-    const inState = (state: string) => rows.flatMap((row) => (row.state === state ? [row.email] : [])).toSorted();
-    expect(inState("sent")).toEqual(received.toSorted());
-    expect([...inState("sent"), ...inState("in_doubt")].toSorted()).toEqual(everybody.toSorted());
-    expect(inState("in_doubt").length).toBeLessThanOrEqual(kills * CONCURRENCY);
-    await expectSoundCounters(here);
-    await expectNoQuarrel(here);
-    expect(mostInAnyWindow(here.ses.arrivals())).toBeLessThanOrEqual(110);
-  });
+      const everybody = Array.from({ length: requests }, (_, number) => emails(number)).flat();
+      expect(counts.reduce((sum, count) => sum + count, 0)).toBe(everybody.length);
+      const received = here.ses.received();
+      expect(duplicates(received)).toEqual([]);
+      await here.ask("ingest-events", here.ses.events);
+      const rows: { email: string; state: string }[] = (await here.ask("export", "news")).messages;
+      const inState = (state: string) => rows.flatMap((row) => (row.state === state ? [row.email] : [])).toSorted();
+      expect(inState("sent")).toEqual(received.toSorted());
+      expect([...inState("sent"), ...inState("in_doubt")].toSorted()).toEqual(everybody.toSorted());
+      expect(inState("in_doubt").length).toBeLessThanOrEqual(kills * CONCURRENCY);
+      await expectSoundCounters(here);
+      await expectNoQuarrel(here);
+      expect(mostInAnyWindow(here.ses.arrivals())).toBeLessThanOrEqual(110);
+    },
+  );
 });
