@@ -126,12 +126,17 @@ function strike(plan: Plan, fate: CommitFate, skip: number): Struck {
   const happened = struck.then(() => undefined);
   return {
     happened,
-    left: struck.then((client) => (client.destroyed ? undefined : once(client, "close").then(() => undefined))),
+    left: struck.then(closed),
     async release() {
       await happened;
       await finish?.();
     },
   };
+}
+
+/** Resolves when the socket is closed, however that came. */
+async function closed(socket: Socket): Promise<void> {
+  if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
 }
 
 /** Connects one client to the server. */
