@@ -40,7 +40,7 @@ async function stopOneThatIsIdle({ query }: Postgres): Promise<{ goOn: () => voi
 describe.skipIf(requireServers("postgres"))("connections to the database that are half open", () => {
   it("are left for a new one, and hold others up for a moment only", { timeout: 240_000 }, async () => {
     // More than can be sent meanwhile, so that there is always something to do.
-    const people = 2_000;
+    const people = 1_500;
     const here = await fleet({ people, ses: { latencyMs: 20 } });
     const proxy = await databaseProxy(here.database.url);
     onTestFinished(() => proxy.close());
@@ -85,6 +85,7 @@ describe.skipIf(requireServers("postgres"))("connections to the database that ar
     await endWell([worker]);
     stopped.goOn();
     await expectAllSent(here, people);
+    expect(here.departures(worker).length).toBeLessThan(people);
     await expectNoQuarrel(here);
   });
 });

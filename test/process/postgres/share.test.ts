@@ -19,7 +19,7 @@ describe.skipIf(requireServers("postgres"))("processes on one database: everybod
     await until(() => workers.every(({ stderr }) => stderr().includes("working on ")), "the slowest worker");
     await endWell(workers);
 
-    expect(sent.map(({ code }) => code)).toEqual(sent.map(() => 0));
+    for (const { code, stderr } of sent) expect({ code, stderr }).toMatchObject({ code: 0 });
     await expectAllSent(here, people);
     await expectNoQuarrel(here);
     const departures = here.departures();
