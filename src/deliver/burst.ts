@@ -110,10 +110,14 @@ export class Burst {
     } catch (error) {
       // The next turn says so, too, and is taken again until the source is back.
       if (error instanceof AwayError) return;
-      // Calls may be in flight, and their answers have to be written first.
-      this.#failed = { error };
-      steering.stop("halted", { reason: String(error), hint: null });
+      this.#fail(error);
     }
+  }
+
+  /** Calls may be in flight, and their answers have to be written first. */
+  #fail(error: unknown): void {
+    this.#failed = { error };
+    this.#parts.steering.stop("halted", { reason: String(error), hint: null });
   }
 
   async #recover(): Promise<void> {
@@ -125,7 +129,8 @@ export class Burst {
       if (lost > 0) onRecovered(lost);
     } catch (error) {
       // The next turn meets the same, and knows what to do about it.
-      if (!(error instanceof StoppedError || error instanceof InterruptedError)) throw error;
+      if (error instanceof StoppedError || error instanceof InterruptedError) return;
+      this.#fail(error);
     }
   }
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Outcome } from "../../src/deliver/outcome.ts";
 import { createSendLoop } from "../../src/deliver/send.ts";
-import type { EndingOptions, Rate, Run, SendResult } from "../../src/deliver/sender.ts";
+import type { EndingOptions, Rate, Run, SendListener, SendResult } from "../../src/deliver/sender.ts";
 import type { Claim } from "../../src/deliver/source.ts";
-import { StoppedError } from "../../src/errors.ts";
+import { AwayError, InterruptedError, StoppedError } from "../../src/errors.ts";
 import { MemorySource } from "../support/memory-source.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 
@@ -24,7 +24,7 @@ interface Scene {
   notices: string[];
   interrupt: () => void;
   interruptAgain: () => void;
-  run(): Promise<SendResult>;
+  run(listener?: Partial<SendListener>): Promise<SendResult>;
 }
 
 function endingOptions(
@@ -64,7 +64,8 @@ function scene(count: number, script: Script, options: Partial<EndingOptions & R
   };
   const io = { signal: first.signal, hardSignal: second.signal, clock };
   const loop = createSendLoop(source, deliver, endingOptions(io, options));
-  const run = () => clock.play(loop.run({ onNotice: (text) => notices.push(text) }));
+  const run = (listener: Partial<SendListener> = {}) =>
+    clock.play(loop.run({ onNotice: (text) => notices.push(text), ...listener }));
   const interrupt = () => first.abort("SIGINT");
   const interruptAgain = () => second.abort("SIGINT");
   return { source, clock, calls, notices, run, interrupt, interruptAgain };
@@ -93,6 +94,34 @@ it("claims nothing while messages wait for memory, and everything in the end", a
   // One claim more than there is room for, and what was claimed together with it.
   expect(most).toBeGreaterThan(4);
   expect(most).toBeLessThan(15);
+});
+
+describe("what processes leave that die while a long campaign goes out", () => {
+  it("is looked for every ten seconds or so, and told", async () => {
+    const { source, clock, run } = scene(500, () => SENT, { concurrency: 1 });
+    const [looks, told]: [number[], number[]] = [[], []];
+    source.recover = async () => (looks.push(clock.monotonic()), looks.length === 2 ? 7 : 0);
+    expect(await run({ onRecovered: (count) => told.push(count) })).toMatchObject({ run: { sent: 500 } });
+    expect(looks.length).toBeGreaterThanOrEqual(2);
+    for (const [at, look] of looks.entries()) expect(look - (looks[at - 1] ?? 0)).toBeGreaterThanOrEqual(10_000);
+    expect(told).toEqual([7]);
+  });
+
+  it.each([new AwayError("away"), new StoppedError("the disk is full"), new InterruptedError()])(
+    "%s: the turn after it says so, and decides",
+    async (error) => {
+      const { source, run } = scene(500, () => SENT, { concurrency: 1 });
+      source.recover = () => Promise.reject(error);
+      expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 500 } });
+    },
+  );
+
+  it("ends the run with an error that nobody expects, once what is in flight is written", async () => {
+    const { source, run } = scene(500, () => SENT, { concurrency: 1 });
+    source.recover = () => Promise.reject(new Error("bug"));
+    await expect(run()).rejects.toThrow("bug");
+    expect(source.count("sending")).toBe(0);
+  });
 });
 
 describe("what goes wrong in the program itself", () => {

@@ -21,6 +21,8 @@ export type CommitFate = "lost" | "done" | "late" | "unanswered" | "slow" | "swa
 interface Struck {
   /** Settles when the COMMIT went by. */
   happened: Promise<void>;
+  /** Settles when the client has closed the connection that was struck. */
+  left: Promise<void>;
   /**
    * Of "late": lets the server have the COMMIT. Resolves when the server has ended that connection, so the COMMIT is done. Of "slow":
    * lets the client have the answer.
@@ -57,7 +59,12 @@ export interface DatabaseProxy {
 interface Plan {
   stalled: boolean;
   commits: number;
-  strike: { fate: CommitFate; at: number; happened(): void; ghost(finish: () => Promise<void>): void } | null;
+  strike: {
+    fate: CommitFate;
+    at: number;
+    happened(client: Socket): void;
+    ghost(finish: () => Promise<void>): void;
+  } | null;
   cut: { bytes: number; from: "client" | "server" } | null;
 }
 
@@ -112,17 +119,24 @@ async function listen(server: Server, port: number): Promise<void> {
 
 function strike(plan: Plan, fate: CommitFate, skip: number): Struck {
   let finish: (() => Promise<void>) | null = null;
-  const happened = new Promise<void>((resolve) => {
+  const struck = new Promise<Socket>((resolve) => {
     const ghost = (given: () => Promise<void>) => void (finish = given);
     plan.strike = { fate, at: plan.commits + skip + 1, happened: resolve, ghost };
   });
+  const happened = struck.then(() => undefined);
   return {
     happened,
+    left: struck.then(closed),
     async release() {
       await happened;
       await finish?.();
     },
   };
+}
+
+/** Resolves when the socket is closed, however that came. */
+async function closed(socket: Socket): Promise<void> {
+  if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
 }
 
 /** Connects one client to the server. */
@@ -209,7 +223,7 @@ function messageHandler(ends: Ends): (message: FrontendMessage) => void {
     if (fate === "slow") ghost(async () => hearAll(ends));
     if (over && fate !== "swallowed") client.destroy();
     struck = null;
-    happened();
+    happened(client);
   };
 }
 

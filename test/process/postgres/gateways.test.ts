@@ -60,7 +60,7 @@ describe.skipIf(requireServers("postgres"))("two gateways on one database", () =
   it("make one mail of what is posted to both at once", { timeout: 120_000 }, async () => {
     const here = await fleet();
     const both = await Promise.all([gateway(here, 500), gateway(here, 500)]);
-    const numbers = Array.from({ length: 150 }, (_, number) => number);
+    const numbers = Array.from({ length: 60 }, (_, number) => number);
     const post = async (number: number, { post: send }: Served) => {
       const body = request(number % 5 === 0 ? `t${number}` : "codes", [`p${number}@example.com`], {
         uuid: `u-${number}`,
@@ -89,7 +89,7 @@ describe.skipIf(requireServers("postgres"))("two gateways on one database", () =
     { timeout: 240_000 },
     async () => {
       const here = await fleet({ ses: { latencyMs: 15 } });
-      const [requests, each, kills] = [60, 10, 6];
+      const [requests, each, kills] = [60, 10, 5];
       const slots = [gateway(here, 100), gateway(here, 100)];
       await Promise.all(slots);
       const emails = (number: number) => Array.from({ length: each }, (_, index) => `r${number}-${index}@example.net`);

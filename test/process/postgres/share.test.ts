@@ -12,14 +12,14 @@ describe.skipIf(requireServers("postgres"))("processes on one database: everybod
   ])("$processes of them, $people people", { timeout: 180_000 }, async ({ processes, rate, people }) => {
     const here = await fleet({ people, ses: { latencyMs: 20 } });
     const half = (command: string) =>
-      Array.from({ length: processes / 2 }, () => here.begin([command, "--rate", String(rate)]));
+      Array.from({ length: processes / 2 }, () => here.begin([command, "--rate", String(rate), "--timeout", "60s"]));
     const [senders, workers] = [half("send"), half("work")];
     const sent = await Promise.all(senders.map(({ finished }) => finished));
     await until(() => here.ses.received().length >= people, "everybody");
     await until(() => workers.every(({ stderr }) => stderr().includes("working on ")), "the slowest worker");
     await endWell(workers);
 
-    expect(sent.map(({ code }) => code)).toEqual(sent.map(() => 0));
+    for (const { code, stderr } of sent) expect({ code, stderr }).toMatchObject({ code: 0 });
     await expectAllSent(here, people);
     await expectNoQuarrel(here);
     const departures = here.departures();
