@@ -18,7 +18,7 @@ export function createEventSink(job: Job, jobId: string): EventSink {
       return batch.length === 0 ? none() : transaction(job, (tx) => applyBatch(tx, jobId, batch));
     },
     async matchKeptEvents(sentWithinMs = null) {
-      const sentSince = sentWithinMs === null ? null : job.time.now().wall - sentWithinMs;
+      const sentSince = sentWithinMs === null ? null : Math.floor(job.time.now().wall - sentWithinMs);
       const result = none();
       // The long walk takes no lock.
       for await (const keys of matchingKeys(job, sentSince))
