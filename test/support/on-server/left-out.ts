@@ -34,6 +34,7 @@ export const LEFT_OUT: readonly LeftOut[] = [
   { file: "process/job-file.test.ts", reason: ABOUT_FILES },
   { file: "process/output.test.ts", reason: ABOUT_FILES },
   { file: "process/promises.test.ts", reason: "it looks for secrets in the job file" },
+  { file: "process/server-away.test.ts", reason: "it says itself where the job is" },
   { file: "readme.test.ts", test: "the documentation", reason: NO_STORE },
   { file: "serve/admin-feed.test.ts", reason: NO_STORE },
   { file: "serve/dashboard-session.test.ts", reason: SAME_ANSWERS },
