@@ -51,6 +51,8 @@ const onServer = {
     include: ON_SERVER,
     exclude: EXCLUDED,
     setupFiles: ["test/support/on-server/setup.ts"],
+    // Each commit is a round trip to another process, which is busy with the tests of others.
+    testTimeout: 60_000,
   },
 };
 

@@ -47,7 +47,10 @@ const MOST_PROVEN = 1_000;
 /** A valid key. `digest` is its SHA-256. */
 export type KnownKey = Pick<ApiKey, "name" | "digest"> & { scopes: readonly KeyScope[] };
 
-/** The key of the environment and those of the store, which are read again at most every second. */
+/**
+ * The key of the environment and those of the store, which are read again at most every second. The former needs no store, which
+ * may be away, and on a server is a round trip away.
+ */
 export function createKeyRing({
   store,
   clock,
@@ -60,10 +63,7 @@ export function createKeyRing({
   let readAt = -Infinity;
   let known: Promise<KnownKey[]> | null = null;
 
-  const load = async (): Promise<KnownKey[]> => {
-    const stored = await store.keys();
-    return [...environment, ...stored.filter(({ revokedAt }) => revokedAt === null)];
-  };
+  const load = async (): Promise<KnownKey[]> => (await store.keys()).filter(({ revokedAt }) => revokedAt === null);
 
   const current = async (): Promise<KnownKey[]> => {
     const now = clock.monotonic();
@@ -80,13 +80,19 @@ export function createKeyRing({
     async identify(key) {
       if (key === "") return null;
       const digest = digestOf(key);
-      let found: KnownKey | null = null;
-      // Compare with all of them, always: the time it takes must not tell which one matched.
-      for (const each of await current()) if (timingSafeEqual(each.digest, digest)) found ??= each;
+      const found = matching(environment, digest) ?? matching(await current(), digest);
       return found && { name: found.name, scopes: found.scopes };
     },
-    named: async (name) => (await current()).find((each) => each.name === name) ?? null,
+    named: async (name) =>
+      environment.find((each) => each.name === name) ?? (await current()).find((each) => each.name === name) ?? null,
   };
+}
+
+/** Compares with all of them, always: the time it takes must not tell which one matched. */
+function matching(keys: readonly KnownKey[], digest: Buffer): KnownKey | null {
+  let found: KnownKey | null = null;
+  for (const each of keys) if (timingSafeEqual(each.digest, digest)) found ??= each;
+  return found;
 }
 
 /** Whether the caller has this scope. `admin` includes the others. */

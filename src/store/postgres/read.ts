@@ -31,10 +31,12 @@ export function createReader(
 
 /** What was sent lately, read along the index of `sent_at`. */
 function createSentReader({ time }: Job, ask: Tx["query"]): SentReader {
+  // Times are whole milliseconds, and durations need not be.
+  const since = (ms: number) => Math.ceil(time.now().wall - ms);
   return {
     async countSentWithin(ms) {
       const [row] = await ask<{ count: number }>("select count(*)::int8 as count from sm.message where sent_at >= $1", [
-        Math.ceil(time.now().wall - ms),
+        since(ms),
       ]);
       return row?.count ?? 0;
     },
@@ -46,7 +48,7 @@ function createSentReader({ time }: Job, ask: Tx["query"]): SentReader {
            from sm.message m left join sm.feedback f on f.message_id = m.id
            where m.sent_at >= $1 group by m.topic_id
          ) s join sm.topic t on t.id = s.topic_id`,
-        [Math.ceil(time.now().wall - ms)],
+        [since(ms)],
       );
       return new Map(found.map(({ topic, ...counts }) => [topic, counts] as const));
     },
