@@ -37,6 +37,8 @@ export interface BurstParts {
   absence: Absence;
   /** Called after each turn with the rate in force (recipients per second). */
   onTurn: (perSecond: number) => void;
+  /** Called when the source has taken a turn: for how long (ms), and whether it had been away. */
+  onTaken: (tookMs: number, hasReturned: boolean) => void;
   /** Called with how many messages dead processes left in doubt. */
   onRecovered: (count: number) => void;
 }
@@ -162,6 +164,7 @@ export class Burst {
       const turn = await source.turn({ settlements, room, perSecond, withinMs, scope, departed, throttledAgoMs });
       flight.written(report);
       this.#unwritableSince = null;
+      this.#parts.onTaken(this.#now() - calledAt.monotonic, absence.ms() !== null);
       absence.end();
       if (room > 0 && turn.drained) steering.drained(calledAt.monotonic);
       steering.written(settlements);

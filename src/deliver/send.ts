@@ -168,6 +168,11 @@ class Loop implements SendLoop {
       sleeper: this.#sleeper,
       absence: this.#absence,
       onTurn: (perSecond) => this.#report(perSecond),
+      onTaken: (tookMs, hasReturned) => {
+        this.#run.turns++;
+        this.#run.turnMs += tookMs;
+        if (hasReturned) this.#run.returns++;
+      },
       onRecovered: (count) => this.#listener.onRecovered?.(count),
     });
     // A burst that only renewed the lease says nothing about the mail.

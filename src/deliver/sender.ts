@@ -80,11 +80,27 @@ export interface Run {
   retried: number;
   /** Time spent in bursts; the waiting between them is left out. */
   elapsedMs: number;
+  /** Turns of the source that were taken, and how long they took in all. */
+  turns: number;
+  turnMs: number;
+  /** How often the source came back after it had been away. */
+  returns: number;
 }
 
 /** The counts of a loop that has done nothing yet. */
 export function emptyRun(): Run {
-  return { attempts: 0, sent: 0, failed: 0, inDoubt: 0, throttled: 0, retried: 0, elapsedMs: 0 };
+  return {
+    attempts: 0,
+    sent: 0,
+    failed: 0,
+    inDoubt: 0,
+    throttled: 0,
+    retried: 0,
+    elapsedMs: 0,
+    turns: 0,
+    turnMs: 0,
+    returns: 0,
+  };
 }
 
 /** How sending ended, as the JSON of `send` names it. */

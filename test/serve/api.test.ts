@@ -153,6 +153,16 @@ test("measures mail and requests in a bounded number of series", async () => {
   expect(answer.body).not.toMatch(/june|wp-admin|topic-1/);
 });
 
+test("measures the turns of the store", async () => {
+  const { call, post } = await testGateway({ sending: true });
+  await post({ messages: [{ topicId: "june", emails: ["a@example.com"], subject: "S", content: "<p>x</p>" }] });
+  const figure = async (name: string) =>
+    Number(new RegExp(`^${name} (.+)$`, "m").exec((await call({ url: "/metrics" })).body)?.[1]);
+  await expect.poll(() => figure("ses_mail_db_turns_total")).toBeGreaterThan(1);
+  expect(await figure("ses_mail_db_turn_seconds_total")).toBeGreaterThan(0);
+  expect(await figure("ses_mail_db_reconnects_total")).toBe(0);
+});
+
 test("measures what it can while the store is away", async () => {
   let isAway = false;
   const { call } = await testGateway({

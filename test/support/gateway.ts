@@ -170,7 +170,18 @@ function startSender(
 }
 
 function idleSender(): { sender: Sender; stop: () => Promise<void> } {
-  const run = { attempts: 0, sent: 0, failed: 0, inDoubt: 0, throttled: 0, retried: 0, elapsedMs: 0 };
+  const run = {
+    attempts: 0,
+    sent: 0,
+    failed: 0,
+    inDoubt: 0,
+    throttled: 0,
+    retried: 0,
+    elapsedMs: 0,
+    turns: 0,
+    turnMs: 0,
+    returns: 0,
+  };
   const status = () => ({ state: "idle" as const, reason: null, hint: null, perSecond: 14, run });
   return { sender: { status, wake: () => undefined }, stop: async () => undefined };
 }

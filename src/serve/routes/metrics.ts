@@ -11,13 +11,24 @@ const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10];
 /** Requests without a route share one series, so that strangers cannot make new ones by trying paths. */
 const NO_ROUTE = "none";
 
-const RUN_COUNTERS = [
+interface RunCounter {
+  run: keyof Run;
+  name: string;
+  help: string;
+  /** What the count of the run is divided by; not set: nothing. */
+  per?: number;
+}
+
+const RUN_COUNTERS: readonly RunCounter[] = [
   { run: "sent", name: "ses_mail_sent_total", help: "Messages SES accepted since the start" },
   { run: "failed", name: "ses_mail_failed_total", help: "Messages that failed for good since the start" },
   { run: "inDoubt", name: "ses_mail_in_doubt_total", help: "Messages whose answer was lost since the start" },
   { run: "throttled", name: "ses_mail_throttled_total", help: "Calls SES throttled since the start" },
   { run: "retried", name: "ses_mail_retried_total", help: "Messages tried again since the start" },
-] as const satisfies readonly { run: keyof Run; name: string; help: string }[];
+  { run: "turns", name: "ses_mail_db_turns_total", help: "Turns that wrote answers and claimed mail since the start" },
+  { run: "turnMs", name: "ses_mail_db_turn_seconds_total", help: "How long those turns took in all", per: 1_000 },
+  { run: "returns", name: "ses_mail_db_reconnects_total", help: "How often the store came back since the start" },
+];
 
 interface Measured {
   store: Topics;
@@ -88,14 +99,14 @@ function unlessAway(error: unknown): null {
 }
 
 /** The sender counts. This only repeats its number. */
-function runCounter({ run, name, help }: (typeof RUN_COUNTERS)[number], sender: Sender): Metric {
+function runCounter({ run, name, help, per = 1 }: RunCounter, sender: Sender): Metric {
   return new Counter({
     name,
     help,
     registers,
     collect() {
       this.reset();
-      this.inc(sender.status().run[run]);
+      this.inc(sender.status().run[run] / per);
     },
   });
 }
