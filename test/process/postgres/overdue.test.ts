@@ -21,7 +21,7 @@ describe.skipIf(requireServers("postgres"))(
       // Each call needs the content first, and waits for it here.
       const blocker = new pg.Client({ connectionString: here.database.adminUrl });
       blocker.on("error", () => undefined);
-      onTestFinished(() => blocker.connection.stream.destroy());
+      onTestFinished(() => void blocker.connection.stream.destroy());
       await blocker.connect();
       await blocker.query("begin; lock table ses_mail.content in access exclusive mode");
       const held = "select m.id from sm.message m join sm.handle h on h.id = m.claimed_by where h.pid = $1";
