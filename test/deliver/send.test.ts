@@ -111,7 +111,9 @@ describe("what processes leave that die while a long campaign goes out", () => {
     "%s: the turn after it says so, and decides",
     async (error) => {
       const { source, run } = scene(500, () => SENT, { concurrency: 1 });
-      source.recover = () => Promise.reject(error);
+      source.recover = async () => {
+        throw error;
+      };
       expect(await run()).toMatchObject({ outcome: "finished", run: { sent: 500 } });
     },
   );

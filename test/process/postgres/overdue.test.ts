@@ -1,0 +1,51 @@
+/** Promise 2 when a worker has claims in hand, stands still before it calls, and wakes when they are not its own any more. */
+import pg from "pg";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { writeCampaign } from "../../support/campaign.ts";
+import { endWell, expectAllSent, expectNoQuarrel, fleet } from "../../support/fleet.ts";
+import { until } from "../../support/run.ts";
+import { requireServers } from "../../support/servers.ts";
+
+const PEOPLE = 40;
+
+describe.skipIf(requireServers("postgres"))(
+  "a worker is stopped past its lease, between its claims and their calls",
+  () => {
+    it("makes none of them when it wakes: others may have sent those", { timeout: 240_000 }, async () => {
+      const here = await fleet();
+      const limits = ["--rate", "100", "--concurrency", "10"];
+      const stopped = await here.work(limits, { ...here.env(), DEPARTURES: "now" });
+      await writeCampaign(here.folder, PEOPLE);
+      const at = new Date(Date.now() + 8_000).toISOString();
+      await here.ask("schedule", "june.csv", "--at", at);
+      // Each call needs the content first, and waits for it here.
+      const blocker = new pg.Client({ connectionString: here.database.adminUrl });
+      blocker.on("error", () => undefined);
+      onTestFinished(() => void blocker.connection.stream.destroy());
+      await blocker.connect();
+      await blocker.query("begin; lock table ses_mail.content in access exclusive mode");
+      const held = "select m.id from sm.message m join sm.handle h on h.id = m.claimed_by where h.pid = $1";
+      const claimed = async () => (await here.rows(held, [stopped.child.pid])).length;
+      await until(async () => (await claimed()) > 0, "its claims");
+      const waiting =
+        "select 1 from pg_locks l join pg_class c on c.oid = l.relation where c.relname = 'content' and not l.granted";
+      await until(async () => (await here.database.query(waiting)).length > 0, "it to ask for the content");
+      stopped.kill("SIGSTOP");
+      const inHand = await claimed();
+      // The answer is there when it wakes.
+      await blocker.query("commit");
+
+      const other = await here.work(limits);
+      await until(async () => (await claimed()) === 0, "its lease to end");
+      await until(async () => (await here.ask("stats", "june")).pending === 0, "the other one to send the rest");
+      expect(await here.ask("stats", "june")).toMatchObject({ in_doubt: inHand, sent: PEOPLE - inHand });
+      await here.ask("retry", "june", "--state", "in_doubt", "--yes");
+      await until(() => here.ses.received().length >= PEOPLE, "the other one to send those, too");
+      stopped.kill("SIGCONT");
+      await endWell([stopped, other]);
+      expect(here.departures(stopped)).toEqual([]);
+      await expectAllSent(here, PEOPLE);
+      await expectNoQuarrel(here);
+    });
+  },
+);
