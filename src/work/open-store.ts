@@ -45,7 +45,10 @@ async function openWith<Kind extends Store>(
 }
 
 /** Tells of waits, and ends them with a signal. */
-function waiting({ io, terminal, globals: { db } }: Opener, { tell = (text) => terminal.warn(text) }: OpenOptions): Waiting {
+function waiting(
+  { io, terminal, globals: { db } }: Opener,
+  { tell = (text) => terminal.warn(text) }: OpenOptions,
+): Waiting {
   const { signal, hardSignal } = io;
   return {
     signal,

@@ -20,7 +20,10 @@ async function silentServer(): Promise<{ url: string; connected: () => number }>
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => void server.close());
-  return { url: `postgres://mail:secret@127.0.0.1:${(server.address() as AddressInfo).port}/mail`, connected: () => count };
+  return {
+    url: `postgres://mail:secret@127.0.0.1:${(server.address() as AddressInfo).port}/mail`,
+    connected: () => count,
+  };
 }
 
 describe("a server that does not answer", () => {
@@ -37,17 +40,21 @@ describe("a server that does not answer", () => {
 });
 
 describe("a server that is not there", () => {
-  it.each(COMMANDS.slice(0, 3).filter(([name]) => name !== "import"))("is exit 3, after words about what is waited for: %s", { timeout: 60_000 }, async (...args) => {
-    const folder = await workFolder();
-    await writeCampaign(folder, 3);
-    const { code, stderr, stdout } = await run(folder, [...args, "--db", "postgres://mail:secret@127.0.0.1:1/mail"]);
-    const told = undated(stderr).split("\n");
-    const trouble = "cannot reach the database postgres://mail@127.0.0.1:1/mail: connection refused (ECONNREFUSED)";
-    expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
-    expect(told).toContainEqual(expect.stringMatching(/^Trying again \(\d+ s so far\): cannot reach the database /));
-    expect(told.at(-2)).toContain(`${trouble}; is the server running? --db, or SES_MAIL_DB, says where;`);
-    expect(stderr).not.toMatch(/secret|another process/);
-  });
+  it.each(COMMANDS.slice(0, 3).filter(([name]) => name !== "import"))(
+    "is exit 3, after words about what is waited for: %s",
+    { timeout: 60_000 },
+    async (...args) => {
+      const folder = await workFolder();
+      await writeCampaign(folder, 3);
+      const { code, stderr, stdout } = await run(folder, [...args, "--db", "postgres://mail:secret@127.0.0.1:1/mail"]);
+      const told = undated(stderr).split("\n");
+      const trouble = "cannot reach the database postgres://mail@127.0.0.1:1/mail: connection refused (ECONNREFUSED)";
+      expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
+      expect(told).toContainEqual(expect.stringMatching(/^Trying again \(\d+ s so far\): cannot reach the database /));
+      expect(told.at(-2)).toContain(`${trouble}; is the server running? --db, or SES_MAIL_DB, says where;`);
+      expect(stderr).not.toMatch(/secret|another process/);
+    },
+  );
 
   it("is waited for by a service, which says so once", { timeout: 60_000 }, async () => {
     const worker = start(await workFolder(), ["work", "--sandbox", "--db", "postgres://mail@127.0.0.1:1/mail"]);
@@ -61,8 +68,16 @@ describe("a server that is not there", () => {
 
 describe.skipIf(requireServers("postgres"))("a server that refuses", () => {
   it.each([
-    ["a wrong password", { password: "wrong" }, /password authentication failed .*; set PGPASSWORD, or put the password/],
-    ["a database that is not there", { pathname: "/none" }, /database "none" does not exist; create it with createdb, or /],
+    [
+      "a wrong password",
+      { password: "wrong" },
+      /password authentication failed .*; set PGPASSWORD, or put the password/,
+    ],
+    [
+      "a database that is not there",
+      { pathname: "/none" },
+      /database "none" does not exist; create it with createdb, or /,
+    ],
   ])("%s is exit 2", { timeout: 60_000 }, async (_, change, words) => {
     const folder = await workFolder();
     await writeCampaign(folder, 3);
