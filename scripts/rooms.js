@@ -146,9 +146,10 @@ export const LIBRARIES = {
     "machine.ts",
     "temporary.ts",
     "store/sqlite/processes.ts",
+    "store/postgres/connection.ts",
     "store/postgres/handle.ts",
     "store/postgres/processes.ts",
-    "store/postgres/staged-rows.ts",
+    "store/postgres/staged-tables.ts",
     "time/clock.ts",
   ],
   // They run code that no import names.

@@ -14,6 +14,8 @@
  *   rejects with UserError for a reason of its server.
  * - A method that waits for another process rejects with InterruptedError after the first signal, and has changed nothing.
  *   Only `accept`, and a `turn` that brings answers, wait longer.
+ * - `cancel`, `retry` and `reschedule` may move many messages in parts, so that others can write in between. A signal ends them before
+ *   the first part only. When one fails later, what it did stays, and the same call goes on.
  */
 import type { Library } from "../deliver/library.ts";
 import type { Claim, Scope, Source } from "../deliver/source.ts";
@@ -139,8 +141,9 @@ export interface Topics {
   /** The column names of all lists of the topic, each once, in order of first appearance. */
   columns(topic: string): Promise<string[]>;
   /**
-   * Cancels what is pending. Except for `NO_TOPIC`, the topic takes no further recipients until `retry` reopens it. `inFlight`:
-   * how many messages are `sending`, whose calls can no longer be stopped.
+   * Cancels what is pending. Except for `NO_TOPIC`, the topic takes no further recipients until `retry` reopens it, and from the first
+   * moment nothing of it is claimed. `cancelled`: how many messages this call cancelled. `inFlight`: how many are `sending`, whose
+   * calls can no longer be stopped.
    */
   cancel(topic: string): Promise<{ cancelled: number; inFlight: number }>;
   /**
@@ -157,7 +160,10 @@ export interface Topics {
   pause(topic: string, forMs: number | null): Promise<void>;
   /** Ends the pause of a topic. False: it was not paused. */
   resume(topic: string): Promise<boolean>;
-  /** Gives the pending messages of a topic another time. Returns how many there are. */
+  /**
+   * Gives the pending messages of a topic another time. Returns how many there are. When `instantOf` throws for one of them, none is
+   * moved. What is due while it works may still be claimed.
+   */
   reschedule(topic: string, when: Reschedule): Promise<number>;
   /**
    * Removes the rehearsal of a topic that only ever went to the sandbox, so that it can be sent for real. Everything that the sandbox

@@ -3,6 +3,7 @@
  * cancels a part of its messages. When a process dies in between, `topic.cancelling_at` tells, and the next `cancel`, `retry` or
  * opening of the job cancels the rest.
  */
+import { InterruptedError } from "../../errors.ts";
 import { NO_TOPIC } from "../../message.ts";
 import type { Topics } from "../store.ts";
 import { type Job, read, transaction, type Tx } from "./connection.ts";
@@ -35,14 +36,17 @@ export function createCancel(job: Job): Topics["cancel"] {
   };
 }
 
-/** Cancels the rest of a topic whose cancelling was begun. Whoever opens it again must do so first, or the rest would leave. */
-export async function finishCancel(job: Job, topicId: number): Promise<void> {
+/**
+ * Cancels the rest of a topic whose cancelling was begun. Whoever opens it again must do so first, or the rest would leave. A signal
+ * leaves the rest to others.
+ */
+export async function finishCancel(job: Job, topicId: number, signal?: AbortSignal): Promise<void> {
   const [row] = await read<{ cancelledAt: number | null }>(
     job,
     `select cancelled_at as "cancelledAt" from sm.topic where id = $1 and cancelling_at is not null`,
     [topicId],
   );
-  if (row !== undefined) await sweep(job, { topicId, ...row });
+  if (row !== undefined) await sweep(job, { topicId, ...row }, signal);
 }
 
 /** Cancels the rest of what dead processes were cancelling. */
@@ -50,7 +54,7 @@ export async function finishCancels(job: Job): Promise<void> {
   const left = await read<{ id: number }>(job, "select id from sm.topic where cancelling_at < $1 order by id", [
     job.time.now().wall - SILENT_MS,
   ]);
-  for (const { id } of left) await finishCancel(job, id);
+  for (const { id } of left) await finishCancel(job, id, job.waiting.signal);
 }
 
 async function close(tx: Tx, topic: string, database: string): Promise<Cancelling & Counts> {
@@ -67,12 +71,17 @@ async function close(tx: Tx, topic: string, database: string): Promise<Cancellin
   return { topicId, ...row };
 }
 
-async function sweep(job: Job, cancelling: Cancelling): Promise<{ cancelled: number; inFlight: number }> {
+async function sweep(
+  job: Job,
+  cancelling: Cancelling,
+  signal?: AbortSignal,
+): Promise<{ cancelled: number; inFlight: number }> {
   const swept = { cancelled: 0, inFlight: 0 };
   const ask: Tx["query"] = (sql, values) => read(job, sql, values);
   const parts = partsOf(await rangesOf(ask, [cancelling.topicId]), SIZE);
   for await (const part of partsWith(ask, parts, ["pending"])) {
-    // A signal does not end what is begun.
+    if (signal?.aborted === true) throw new InterruptedError();
+    // A signal that comes while we wait does not end what is begun.
     const done = await transaction(job, (tx) => cancelPart(tx, cancelling, part), { isPatient: true });
     // Another process has done it or has opened the topic again.
     if (done === null) break;

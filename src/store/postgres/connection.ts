@@ -1,4 +1,6 @@
 /** Asks the database, and has the one way to write to it: `transaction`. */
+import process from "node:process";
+import type { Writable } from "node:stream";
 import pLimit from "p-limit";
 import { InterruptedError } from "../../errors.ts";
 import { type Clock, systemClock } from "../../time/clock.ts";
@@ -67,6 +69,8 @@ export interface TransactionOptions<T> {
   onLate?: (result: T) => void;
   /** How long a statement may take (ms); 0: no limit. Default `STATEMENT_MS`. */
   statementMs?: number;
+  /** Settings of the server for this transaction, as statements. */
+  settings?: string;
   /**
    * The names of topics whose lists this transaction must not meet half-way. A list takes its topic `exclusive`, and whoever else adds
    * recipients takes it `shared`; both before the writer lock, so that nobody waits for a list with the writer lock in hand.
@@ -106,7 +110,8 @@ export const NO_WAITING: Waiting = {
 /** Settings of an opened store. */
 export interface JobSettings {
   address: Address;
-  listenAddress: Address;
+  /** Default: `address`. */
+  listenAddress?: Address;
   schema: string;
   connections: number;
   clock: Clock;
@@ -118,7 +123,7 @@ export interface JobSettings {
 
 /** Makes the connections and the handle of a store. Nothing is asked of the server yet. */
 export function createJob(settings: JobSettings): Job {
-  const { address, listenAddress, schema, connections, clock, time, fixedNow, waiting } = settings;
+  const { address, listenAddress = address, schema, connections, clock, time, fixedNow, waiting } = settings;
   return {
     name: address.displayed,
     schema,
@@ -157,8 +162,13 @@ export async function snapshot<T>(job: Job, work: (ask: Tx["query"]) => Promise<
   });
 }
 
+/** How long a process that was stopped while it reads may keep the server from clearing up (ms). */
+const READER_IDLE_MS = 60_000;
+const READING = `set local statement_timeout = 0; set local jit = off;
+  set local idle_in_transaction_session_timeout = ${READER_IDLE_MS}`;
+
 async function unlimited<T>({ client }: Link, begin: string, work: () => Promise<T>): Promise<T> {
-  const begun = client.query(`${begin}; set local statement_timeout = 0; set local jit = off`);
+  const begun = client.query(`${begin}; ${READING}`);
   try {
     const [result] = await Promise.all([work(), begun]);
     await client.query("commit");
@@ -223,6 +233,7 @@ export async function ask1<Row>(
   statementMs: number,
 ): Promise<Row[]> {
   const { text, name } = qualified(sql, job.schema);
+  gather(client);
   const { rows } = await client.query({
     text,
     values: [...values],
@@ -242,6 +253,7 @@ async function run1(
 ): Promise<number> {
   const { text } = qualified(sql, job.schema);
   const config = { text, values: [...values], ...(statementMs > 0 && { query_timeout: statementMs }) };
+  gather(client);
   return (await client.query(config)).rowCount ?? 0;
 }
 
@@ -403,18 +415,30 @@ async function rolledBack(link: Link): Promise<boolean> {
 
 /** Runs statements without values, which may be several in one text. Waits up to `statementMs` (ms) for the answer; 0: no limit. */
 export async function command({ client }: Link, text: string, statementMs: number): Promise<void> {
+  gather(client);
   await client.query({ text, ...(statementMs > 0 && { query_timeout: statementMs }) });
+}
+
+/** Lets statements that are begun at the same time leave in one packet: to write costs more than to make them. */
+function gather(client: Link["client"]): void {
+  const { stream } = client.connection as unknown as { stream: Writable };
+  if (stream.writableCorked > 0) return;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
 }
 
 /** Takes the writer lock, raises our number, and reads the clock. Without `before` that is one round trip. */
 async function begin(
   job: Job,
   link: Link,
-  { topics, before, statementMs = 0 }: TransactionOptions<never>,
+  { topics, before, statementMs = 0, settings }: TransactionOptions<never>,
 ): Promise<{ now: Now; row: NumberRow | undefined }> {
   const { time, clock, handle, schema } = job;
   const ask = <Row>(sql: string, values: readonly unknown[]) => ask1<Row>(job, link, sql, values, statementMs);
-  const opened: Promise<unknown>[] = [command(link, BEGIN, statementMs), ...topicLocks(topics, schema, ask)];
+  const opened: Promise<unknown>[] = [
+    command(link, settings === undefined ? BEGIN : `${BEGIN}; ${settings}`, statementMs),
+    ...topicLocks(topics, schema, ask),
+  ];
   if (before !== undefined) {
     await allOf(opened.splice(0));
     await before({
@@ -448,14 +472,13 @@ function topicLocks(
 ): Promise<unknown>[] {
   if (topics === undefined) return [];
   const keys = [...new Set(topics.names.map((name) => lockKey(schema, `topic ${name}`)))].sort();
-  const take = topics.mode === "shared" ? "pg_advisory_xact_lock_shared" : "pg_advisory_xact_lock";
-  const patience = (ms: number) => ask(`set local lock_timeout = ${ms}`, []);
-  const taken = keys.map((key) =>
-    ask(`select ${take}($1::bigint)`, [key]).catch((error: unknown) => {
+  const isShared = topics.mode === "shared";
+  const lock = (key: string) =>
+    ask(`select pg_advisory_xact_lock${isShared ? "_shared" : ""}($1::bigint)`, [key]).catch((error: unknown) => {
       throw codeOf(error) === "55P03" ? new ListUnderWay() : error;
-    }),
-  );
-  return topics.mode === "shared" ? [patience(LIST_MS), ...taken, patience(LOCK_MS)] : taken;
+    });
+  const patience = (ms: number) => ask(`set local lock_timeout = ${ms}`, []);
+  return isShared ? [patience(LIST_MS), ...keys.map(lock), patience(LOCK_MS)] : keys.map(lock);
 }
 
 /** Waits for all, then throws the error of the first that failed: those after it only say that the transaction is over. */

@@ -3,6 +3,7 @@ import type { Applied } from "../../feedback/event-sink.ts";
 import { hash53 } from "../hash.ts";
 import type { KeptEvent } from "../kept-event.ts";
 import { mayBeTo } from "../rules/prove.ts";
+import { numbers } from "./arrays.ts";
 import type { Tx } from "./connection.ts";
 import { createEventMarks } from "./event-marks.ts";
 import { createFeedbackRows } from "./feedback-rows.ts";
@@ -82,7 +83,7 @@ export function createEventApplier(
         [...pairs.values()].map(({ key }) => key),
       ];
       const [found] = await Promise.all([
-        tx.query<Pick<EventRow, "messageId" | "key">>(KNOWN, [ids, keys]),
+        tx.query<Pick<EventRow, "messageId" | "key">>(KNOWN, [numbers(ids), numbers(keys)]),
         rows.learn(tx, [...new Set(ids)]),
       ]);
       for (const each of found) known.add(nameOf(each));
@@ -113,10 +114,10 @@ export function createEventApplier(
 function valuesOf(added: readonly EventRow[]): unknown[] {
   const detailOf = ({ link, reason }: KeptEvent) => link ?? reason;
   return [
-    added.map(({ messageId }) => messageId),
-    added.map(({ key }) => key),
+    numbers(added.map(({ messageId }) => messageId)),
+    numbers(added.map(({ key }) => key)),
     added.map(({ event }) => event.type),
-    added.map(({ event }) => event.at),
+    numbers(added.map(({ event }) => event.at)),
     added.map(({ event }) => event.machine),
     added.map(({ event }) => detailOf(event)).map((detail) => detail && storable(detail)),
   ];
@@ -133,8 +134,8 @@ function createFinder(jobId: string) {
     else all.add(message);
   };
 
-  const byTag = ({ messageId, ...event }: KeptEvent): KnownMessage | undefined => {
-    const message = messages.get(messageId ?? Number.NaN);
+  const byTag = (event: KeptEvent): KnownMessage | undefined => {
+    const message = messages.get(event.messageId ?? Number.NaN);
     return message !== undefined && mayBeTo(event, message.email) ? message : undefined;
   };
   const candidates = (event: KeptEvent): KnownMessage[] => {

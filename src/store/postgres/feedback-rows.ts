@@ -1,5 +1,6 @@
 /** Reads and writes what events and visits said of many messages at once. */
 import type { Bounces, Mark } from "../rules/event-counters.ts";
+import { numbers } from "./arrays.ts";
 import type { Tx } from "./connection.ts";
 
 /** A row of `feedback`. Instants are milliseconds since the epoch. */
@@ -61,7 +62,9 @@ export function createFeedbackRows(): FeedbackRows {
   return {
     async learn(tx, messageIds) {
       if (messageIds.length === 0) return;
-      for (const { message_id, ...row } of await tx.query<Feedback & { message_id: number }>(READ, [messageIds]))
+      for (const { message_id, ...row } of await tx.query<Feedback & { message_id: number }>(READ, [
+        numbers(messageIds),
+      ]))
         rows.set(message_id, row);
     },
     get: (messageId) => rows.get(messageId) ?? null,
@@ -75,7 +78,11 @@ export function createFeedbackRows(): FeedbackRows {
     async save(tx) {
       if (changed.size === 0) return;
       const ids = [...changed];
-      await tx.query(WRITE, [ids, ...COLUMNS.map((name) => ids.map((id) => rows.get(id)?.[name]))]);
+      const valuesOf = (name: keyof Feedback) => ids.map((id) => rows.get(id)?.[name] ?? null);
+      await tx.query(WRITE, [
+        numbers(ids),
+        ...COLUMNS.map((name) => (TEXTS.has(name) ? valuesOf(name) : numbers(valuesOf(name) as (number | null)[]))),
+      ]);
     },
   };
 }

@@ -1,5 +1,6 @@
 /** Finds the messages that events, visits and unsubscriptions speak of. */
 import type { Endpoint } from "../rows.ts";
+import { numbers } from "./arrays.ts";
 import type { Tx } from "./connection.ts";
 import type { Provable } from "./prove.ts";
 
@@ -28,7 +29,7 @@ const BY_SES_ID = `${FACTS} from unnest($1::text[]) w (id)
 /** The messages that have one of these ids, which strangers may have made up. */
 export async function messagesById(tx: Tx, ids: Iterable<number>): Promise<KnownMessage[]> {
   const possible = [...new Set(ids)].filter((id) => Number.isSafeInteger(id));
-  return possible.length === 0 ? [] : tx.query<KnownMessage>(BY_ID, [possible]);
+  return possible.length === 0 ? [] : tx.query<KnownMessage>(BY_ID, [numbers(possible)]);
 }
 
 /** The messages that have one of these SES message ids. */

@@ -132,8 +132,11 @@ async function lookUp(where: Where): Promise<JobRow | null> {
 async function isOurs(where: Where): Promise<boolean> {
   const [row] = await ask<{ columns: number }>(
     where,
-    `select count(*)::int as columns from information_schema.columns where table_schema = $1 and table_name = 'job'
-     and column_name in ('one', 'id', 'schema_version', 'oldest_program', 'next_message_id')`,
+    // Not information_schema, which hides what a role has no right to, so that it would look like another program's.
+    `select count(*)::int as columns from pg_attribute a join pg_class c on c.oid = a.attrelid
+       join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = $1 and c.relname = 'job' and not a.attisdropped
+       and a.attname in ('one', 'id', 'schema_version', 'oldest_program', 'next_message_id')`,
     [where.schema],
   );
   return row?.columns === 5;

@@ -29,7 +29,7 @@ export interface Numbering {
 }
 
 /** A topic whose messages are numbered. */
-export interface Numbered {
+interface Numbered {
   id: number;
 }
 
@@ -70,7 +70,7 @@ function number(
   let range: Range | null = grown;
 
   const open = (topic: Numbered): Range => {
-    const id = spare.pop()?.id;
+    const id = spare.shift()?.id;
     if (id === undefined) throw new Error("more ranges than messages");
     const opened = { id, topic, first: next, last: next - 1 };
     made.push(opened);

@@ -1,4 +1,5 @@
 /** A few connections to the database, shared by what one process does at the same time. */
+import type { Duplex } from "node:stream";
 import pg from "pg";
 import { UserError } from "../../errors.ts";
 import type { Clock } from "../../time/clock.ts";
@@ -33,6 +34,8 @@ export interface Pool {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** A server that does not answer our leave is left all the same. */
+const END_MS = 1_000;
 /** The oldest server that has all we need. */
 const OLDEST_SERVER = 140_000;
 /** After "no room for another connection", idle ones are given up at once for so long. */
@@ -126,15 +129,23 @@ export function createPool(address: Address, most: number, clock: Clock): Pool {
     async close() {
       isClosed = true;
       for (const { got } of waiting.splice(0)) got(null);
-      await Promise.all(idle.splice(0).map(({ client }) => client.end().catch(() => undefined)));
+      await Promise.all(idle.splice(0).map(({ client }) => ended(client)));
     },
   };
 }
 
 /** Ends a connection without waiting for it. A server that is gone must not hold us up. */
 export function end(client: pg.Client): void {
+  void ended(client);
+}
+
+/** Resolves when the connection is gone, which takes a second at most. */
+async function ended(client: pg.Client): Promise<void> {
   client.on("error", () => undefined);
-  client.end().catch(() => undefined);
+  const { stream } = client.connection as unknown as { stream: Duplex };
+  const hurry = setTimeout(() => stream.destroy(), END_MS).unref();
+  await client.end().catch(() => undefined);
+  clearTimeout(hurry);
 }
 
 async function connectLink(address: Address): Promise<Link> {

@@ -1,8 +1,8 @@
 /** What one handle takes of the rate, and gives back. */
 import type { Departure, TurnRequest } from "../../deliver/source.ts";
-import { allow, type Allowance, createTurnMemory, rateInForce, spend } from "../../deliver/turn.ts";
+import { allow, type Allowance, createTurnMemory, rateInForce as inForce, spend } from "../../deliver/turn.ts";
 import { NEW_PACE, type Pace, type Shift } from "../../deliver/pace.ts";
-import { type Job, read } from "./connection.ts";
+import type { Job, Tx } from "./connection.ts";
 import { withPace } from "./pace-row.ts";
 
 /** What a turn took of the rate before it looks for messages. */
@@ -27,8 +27,6 @@ export interface Rate {
   take(request: TurnRequest, room: number, calledAt: number): Promise<Share>;
   /** True when a request tells something that the rate does not know. */
   hasNews(request: TurnRequest): boolean;
-  /** The rate in force, by what was kept: without a lock. It never throws: what cannot be asked is the rate asked for. */
-  inForce(perSecond: number): Promise<number>;
   /** Gives back what was taken and not claimed. It never throws: what it could not give back now is given back by the next turn. */
   giveBack(share: Share, count: number): Promise<void>;
   /** The same for all of a share, whose turn has failed. It is given back by the next turn. */
@@ -38,9 +36,6 @@ export interface Rate {
   /** To be called when a turn is done: its caller will not tell again what it told. */
   done(): void;
 }
-
-const STATE = "select state from sm.pace where one = $1";
-const QUESTION_MS = 10_000;
 
 /** Makes the rate of a handle. */
 export function createRate(job: Job): Rate {
@@ -90,15 +85,6 @@ export function createRate(job: Job): Rate {
     },
     hasNews: (request) =>
       owed.length > 0 || request.throttledAgoMs !== null || told.without(request.departed).length > 0,
-    async inForce(perSecond) {
-      try {
-        const [row] = await read<{ state: string }>(job, STATE, [true], { statementMs: QUESTION_MS });
-        const pace = row === undefined ? NEW_PACE : (JSON.parse(row.state) as Pace);
-        return rateInForce(pace, perSecond, job.time.at(job.clock.monotonic()));
-      } catch {
-        return perSecond;
-      }
-    },
     async giveBack(share, count) {
       const shift = unused(share, count);
       try {
@@ -121,6 +107,19 @@ export function createRate(job: Job): Rate {
     keep: (number, { counted, allowed }) => memory.keep(number, counted, allowed.now),
     done: () => told.clear(),
   };
+}
+
+const STATE = "select state from sm.pace where one = $1";
+
+/** The rate in force (recipients per second) for who asks for `perSecond`, by what was kept. It takes no lock. */
+export async function rateInForce(
+  query: Tx["query"],
+  { time, clock }: Pick<Job, "time" | "clock">,
+  perSecond: number,
+): Promise<number> {
+  const [row] = await query<{ state: string }>(STATE, [true]);
+  const pace = row === undefined ? NEW_PACE : (JSON.parse(row.state) as Pace);
+  return inForce(pace, perSecond, time.at(clock.monotonic()));
 }
 
 function unused({ counted }: Share, count: number): Shift {

@@ -42,7 +42,7 @@ function createSentReader({ time }: Job, ask: Tx["query"]): SentReader {
     },
     async sentWithin(ms) {
       const found = await ask<SentCounts & { topic: string }>(
-        `select t.name as topic, s.* from (
+        `select t.name as topic, s.sent, s.first, s.last, ${EVENT_COUNTERS.map((name) => `s.${name}`).join(", ")} from (
            select m.topic_id, count(*)::int8 as sent, min(m.sent_at) as first, max(m.sent_at) as last,
              ${EVENT_COUNTERS.map((name) => `count(f.${MARK_OF[name]})::int8 as ${name}`).join(", ")}
            from sm.message m left join sm.feedback f on f.message_id = m.id

@@ -1,33 +1,30 @@
 /**
  * Keeps the rows of a list before they are added, in an unlogged table of its own, so that memory does not grow with the list.
  *
- * Rows are sent by COPY, one for each few megabytes. So a list that comes slowly, through a pipe that says nothing for hours, holds
- * no statement and no transaction open: nobody waits for it, and vacuum is not held back by it. A COPY that ends half-way leaves
- * nothing. What a crash of the server leaves of an unlogged table is empty, so whoever adds the rows counts them first.
+ * Rows are sent by COPY, one for each quarter of a megabyte. So a list that comes slowly, through a pipe that says nothing for hours,
+ * holds no statement and no transaction open: nobody waits for it, and vacuum is not held back by it. A COPY that ends half-way
+ * leaves nothing. A crash of the server empties unlogged tables, so whoever adds the rows counts them first.
  */
 import { once } from "node:events";
 import { randomBytes } from "node:crypto";
-import { hostname } from "node:os";
-import { pid } from "node:process";
 import type pg from "pg";
 import { from as copyFrom } from "pg-copy-streams";
-import { isAlive, thisMachine } from "../../machine.ts";
+import { StoppedError } from "../../errors.ts";
 import type { StagedRow } from "../rows.ts";
 import { type Job, patiently } from "./connection.ts";
 import { qualified } from "./names.ts";
 import { end } from "./pool.ts";
+import { dropDead, dropTable, inTransaction, makeTable, renewTable } from "./staged-tables.ts";
 import { isAway } from "./trouble.ts";
 
-/** One COPY takes so many characters. Two such batches at most are in memory: one being written, one being filled. */
-const BATCH = 1_000_000;
+/** One COPY takes so many characters; more is not faster. Two batches at most are in memory: one being written, one being filled. */
+const BATCH = 250_000;
 /** A batch is handed to the socket in parts of so many bytes. */
 const PART = 65_536;
 /** A server that has not taken a batch after so long is gone. */
 const COPY_MS = 60_000;
-/** The process of a table on another machine says so often that it lives … */
+/** The process of a table says so often that it lives. */
 const RENEW_MS = 300_000;
-/** … and is taken for dead when it has not said so for this long. */
-const DEAD_MS = 3_600_000;
 
 /** The rows of one list. */
 export interface StagedRows {
@@ -43,8 +40,16 @@ export interface StagedRows {
   discard(): Promise<void>;
 }
 
-/** The tables of lists that this process is staging. Another process with our number had others. */
-const ours = new Set<string>();
+/** For statements about all rows of a list: sorting in memory is faster than in files of the server. */
+export const MORE_MEMORY = "set local work_mem = '64MB'";
+
+/** For whoever finds fewer rows than `count`: a crash of the server empties their table, as does a failover to a standby. */
+export function lostRows({ name }: Pick<Job, "name">): StoppedError {
+  return new StoppedError(
+    `the database ${name} lost rows of the list while they came in: was it restarted?`,
+    "run the same command again",
+  );
+}
 
 /** Begins a list. Nothing is asked of the server before there are rows. */
 export function createStagedRows(job: Job): StagedRows {
@@ -75,7 +80,10 @@ export function createStagedRows(job: Job): StagedRows {
       return count;
     },
     async add(rows) {
-      for (const row of rows) text += lineOf(row, ++count);
+      let [lines, last] = ["", count];
+      for (const row of rows) lines += lineOf(row, ++last);
+      text += lines;
+      count = last;
       if (text.length >= BATCH) await send();
     },
     async flush() {
@@ -120,9 +128,8 @@ function createConnection(job: Job, name: string) {
     const open = (client ??= await job.pool.extra());
     if (isMade) return open;
     await dropDead(job, open);
-    await make(job, open, name);
+    await makeTable(job, open, name);
     isMade = true;
-    ours.add(name);
     renewal = setInterval(renew, RENEW_MS);
     renewal.unref();
     return open;
@@ -132,9 +139,7 @@ function createConnection(job: Job, name: string) {
     client = null;
   };
   const renew = (): void => {
-    client
-      ?.query(qualified("update sm.staging set renewed_at = $1 where name = $2", job.schema).text, [wall(job), name])
-      .catch(() => undefined);
+    if (client !== null) renewTable(job, client, name).catch(() => undefined);
   };
   const attempt = async <T>(work: (open: pg.Client) => Promise<T>): Promise<T> => {
     try {
@@ -162,35 +167,13 @@ function createConnection(job: Job, name: string) {
       if (isClosed) return;
       isClosed = true;
       clearInterval(renewal);
-      if (isMade) await attempt((open) => drop(job, open, name)).catch(() => undefined);
-      ours.delete(name);
+      if (isMade) await attempt((open) => dropTable(job, open, name)).catch(() => undefined);
       lose();
     },
   };
 }
 
-const wall = (job: Job): number => job.time.now().wall;
-
-async function make(job: Job, client: pg.Client, name: string): Promise<void> {
-  // An earlier attempt may have made it, unless we were told.
-  const { text } = qualified(
-    `create unlogged table if not exists sm.${name} (id bigint not null, address text collate "C" not null, email text,
-       fields text not null, not_before bigint not null) with (autovacuum_enabled = off)`,
-    job.schema,
-  );
-  await inTransaction(client, async () => {
-    await client.query(text);
-    await client.query(
-      qualified(
-        `insert into sm.staging (name, handle_token, host, pid, process_table, renewed_at)
-         values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
-        job.schema,
-      ).text,
-      [name, job.handle.token(), hostname(), pid, thisMachine().processTable, wall(job)],
-    );
-  });
-}
-
+/** Writes one batch. Rejects with an error of the connection when the server does not take it in time. */
 async function copy(client: pg.Client, table: string, batch: string): Promise<void> {
   const bytes = Buffer.from(batch);
   const stream = client.query(copyFrom(`copy ${table} from stdin`));
@@ -215,50 +198,5 @@ async function removeFrom(client: pg.Client, table: string, first: number): Prom
   await inTransaction(client, async () => {
     await client.query(`lock table ${table} in access exclusive mode`);
     await client.query(`delete from ${table} where id >= $1`, [first]);
-  });
-}
-
-async function inTransaction(client: pg.Client, work: () => Promise<void>): Promise<void> {
-  await client.query("begin; set local lock_timeout = '10s'; set local statement_timeout = 0");
-  try {
-    await work();
-    await client.query("commit");
-  } catch (error) {
-    await client.query("rollback").catch(() => undefined);
-    throw error;
-  }
-}
-
-interface StagingRow {
-  name: string;
-  pid: number;
-  process_table: string | null;
-  renewed_at: number;
-}
-
-/** Drops the tables of lists whose processes are gone. */
-async function dropDead(job: Job, client: pg.Client): Promise<void> {
-  const { text } = qualified("select name, pid, process_table, renewed_at from sm.staging", job.schema);
-  const { rows } = await client.query<StagingRow>(text);
-  for (const row of rows) {
-    if (!isDead(job, row) || !/^staged_[0-9a-f]{16}$/.test(row.name)) continue;
-    // Two processes may find it at once, and one of them is enough.
-    await drop(job, client, row.name).catch((error: unknown) => {
-      if (isAway(error)) throw error;
-    });
-  }
-}
-
-function isDead(job: Job, { name, pid: itsPid, process_table, renewed_at }: StagingRow): boolean {
-  if (process_table !== null && process_table === thisMachine().processTable)
-    return itsPid === pid ? !ours.has(name) : !isAlive(itsPid);
-  return wall(job) - renewed_at > DEAD_MS;
-}
-
-async function drop(job: Job, client: pg.Client, name: string): Promise<void> {
-  const { text } = qualified(`drop table if exists sm.${name}`, job.schema);
-  await inTransaction(client, async () => {
-    await client.query(text);
-    await client.query(qualified("delete from sm.staging where name = $1", job.schema).text, [name]);
   });
 }

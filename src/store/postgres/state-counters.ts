@@ -2,7 +2,7 @@
 import { STATES, type State } from "../../message.ts";
 import type { Tx } from "./connection.ts";
 
-/** Collects moves between states and times of sending, and writes them with at most two statements. */
+/** Collects moves between states and times of sending, and writes them with one statement. */
 export interface Counters {
   /** `count` messages (default 1) moved between two states. */
   move(topicId: number, from: State, to: State, count?: number): void;
@@ -48,24 +48,27 @@ export function createCounters(): Counters {
     },
     async write(tx) {
       const ids = [...new Set([...deltas.keys(), ...sent.keys()])].sort((a, b) => a - b);
-      const writes: Promise<unknown>[] = [];
-      if (ids.length > 0) writes.push(tx.run(COUNT, countValues(ids, deltas, sent)));
-      if (calls.size > 0) writes.push(tx.run(CALLED, [[...calls.keys()], [...calls.values()]]));
-      await Promise.all(writes);
+      const times = [[...calls.keys()], [...calls.values()]];
+      if (ids.length > 0) await tx.query(COUNT, [...countValues(ids, deltas, sent), ...times]);
+      else if (calls.size > 0) await tx.query(CALLED, times);
     },
   };
 }
 
-const COUNT = `update sm.topic_count c set
+// A topic that has the time is looked at and not written.
+const called = (ids: string, times: string): string =>
+  `update sm.topic t set called_at = d.at from unnest(${ids}::int[], ${times}::bigint[]) d (id, at)
+  where t.id = d.id and t.called_at is null`;
+
+const CALLED = called("$1", "$2");
+
+const COUNT = `with called as (${called("$11", "$12")})
+  update sm.topic_count c set
     ${STATES.map((state) => `${state} = c.${state} + d.${state}`).join(", ")},
     first_sent_at = least(c.first_sent_at, d.first_at), last_sent_at = greatest(c.last_sent_at, d.last_at)
   from unnest($1::int[], ${STATES.map((_, at) => `$${at + 2}::bigint[]`).join(", ")}, $9::bigint[], $10::bigint[])
     d (id, ${STATES.join(", ")}, first_at, last_at)
   where c.topic_id = d.id`;
-
-// A topic that has the time is looked at and not written.
-const CALLED = `update sm.topic t set called_at = d.at from unnest($1::int[], $2::bigint[]) d (id, at)
-  where t.id = d.id and t.called_at is null`;
 
 function countValues(
   ids: number[],

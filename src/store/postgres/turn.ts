@@ -11,7 +11,7 @@ import { type Claimed, createFollower, type Places } from "./follow.ts";
 import { createPauses } from "./pauses.ts";
 import { renew, VALID_MS } from "./processes.ts";
 import { questions } from "./questions.ts";
-import { createRate, type Share } from "./rate.ts";
+import { createRate, rateInForce, type Share } from "./rate.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 import { settle } from "./settle.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
@@ -37,9 +37,14 @@ interface Done {
   putBack: number[];
   /** When the lease was written (monotonic ms), or a little before. */
   leasedAt: number;
+  /** The rate in force, when the turn had no share of it. */
+  perSecond: number | undefined;
 }
 
-/** A turn renews a lease that is older than this, also when it has nothing else to write. */
+/** What a turn found that did not look again, because the rate allowed nothing: something was due before. */
+const SOMETHING = { count: 1, cutShort: false };
+
+/** A turn renews a lease that is older than this, also when it has nothing else to write, and looks at the pauses as often. */
 const RENEW_MS = 5_000;
 /** A look that finds messages to suppressed addresses looks again so many times. */
 const MOST_LOOKS = 10;
@@ -49,12 +54,15 @@ class TakenForDead extends Error {}
 /** Makes the turns of a handle. */
 export function createTurns(job: Job): Turns {
   const { clock, handle } = job;
+  const ask = questions(job);
   const rate = createRate(job);
   const follower = createFollower(clock);
   const oneAtATime = pLimit(1);
   /** Claims of a turn that was thought to have failed. Nobody has seen them. */
   let unseen: number[] = [];
   let leasedAt = Number.NEGATIVE_INFINITY;
+  /** When a turn last looked whether the clock was set back. */
+  let lookedAt = Number.NEGATIVE_INFINITY;
   let number = 0;
 
   const mustWrite = ({ settlements }: TurnRequest): boolean =>
@@ -63,19 +71,25 @@ export function createTurns(job: Job): Turns {
   /** Writes answers and claims, under a new row when others have taken us for dead. */
   const write = async (request: TurnRequest, share: Share | null): Promise<Done> => {
     const after = follower.of(request.scope);
-    const work = (tx: Tx) => takeTurn(job, tx, request, { share, unseen: [...unseen], after });
-    const isPatient = request.settlements.length > 0;
+    const looksAtPauses = clock.monotonic() - lookedAt > RENEW_MS;
+    const work = (tx: Tx) => takeTurn(job, tx, request, { share, unseen: [...unseen], after, looksAtPauses });
     const onLate = ({ putBack, claims }: Done) => {
       unseen = [...unseen.filter((id) => !putBack.includes(id)), ...claims.map(({ id }) => id)];
     };
+    const options = { isPatient: request.settlements.length > 0, onLate, settings: SEEK };
     try {
-      return await transaction(job, work, { isPatient, onLate });
+      return await transaction(job, work, options);
     } catch (error) {
       if (!(error instanceof TakenForDead)) throw error;
       handle.startAnew();
-      return transaction(job, work, { isPatient, onLate });
+      return transaction(job, work, options);
+    } finally {
+      if (looksAtPauses) lookedAt = clock.monotonic();
     }
   };
+
+  /** It is only shown, so what cannot be asked is the rate asked for. */
+  const rateNow = (perSecond: number) => rateInForce(ask, job, perSecond).catch(() => perSecond);
 
   const writeWith = async (request: TurnRequest, share: Share | null): Promise<Done> => {
     const putsBack = ({ kind }: Settlement) => kind === "put_back";
@@ -95,28 +109,25 @@ export function createTurns(job: Job): Turns {
   const take = async (request: TurnRequest): Promise<Turn> => {
     const calledAt = clock.monotonic();
     const mine = ++number;
-    const { perSecond, scope } = request;
     let writes = mustWrite(request);
     let { room } = request;
     // Who has nothing to write asks first whether anything is due: that costs no lock and no place of the rate.
     if (room > 0 && !writes) {
-      const seen = await glance(questions(job), scope, job.time.now());
+      const seen = await glance(ask, request.scope, job.time.now());
       if (seen.oldestProgram > SCHEMA_VERSION) throw outgrown(job);
-      writes = seen.areAhead;
+      if (seen.areAhead) [writes, lookedAt] = [true, Number.NEGATIVE_INFINITY];
       if (seen.nextInMs !== 0) room = 0;
     }
     const share = room > 0 || rate.hasNews(request) ? await rate.take(request, room, calledAt) : null;
     const most = share?.allowed.most ?? 0;
-    const inForce = share === null ? rate.inForce(perSecond) : share.perSecond;
     const done = writes || most > 0 ? await writeWith(request, room > 0 ? share : null) : null;
     const unclaimed = most - (done?.claims.length ?? 0);
     if (share !== null && unclaimed > 0) await rate.giveBack(share, unclaimed);
     if (share !== null && done !== null && done.claims.length > 0) rate.keep(mine, share);
     rate.done();
     if (room > 0 && share?.isOutgrown === true) throw outgrown(job);
-    // Something is due, as we saw, when the rate allowed nothing and we did not look again.
-    const found = done ?? { count: room > 0 ? 1 : 0, cutShort: false };
-    const told = share !== null && room > 0 ? spend(share.allowed, found) : null;
+    const perSecond = share?.perSecond ?? done?.perSecond ?? (await rateNow(request.perSecond));
+    const told = share !== null && room > 0 ? spend(share.allowed, done ?? SOMETHING) : null;
     const validUntil = Math.min(leasedAt + VALID_MS, share?.validUntil ?? Infinity);
     return {
       number: mine,
@@ -124,7 +135,7 @@ export function createTurns(job: Job): Turns {
       validForMs: Math.max(0, validUntil - calledAt),
       rateWaitMs: told?.rateWaitMs ?? null,
       drained: told?.drained ?? request.room > 0,
-      perSecond: await inForce,
+      perSecond,
     };
   };
 
@@ -152,24 +163,36 @@ interface Given {
   unseen: number[];
   /** Where the turn before found its claims. */
   after: Places | null;
+  /** True: somebody may have set the database's clock back, with pauses under way. */
+  looksAtPauses: boolean;
 }
 
 /** Takes one turn inside its transaction. */
-async function takeTurn(job: Job, tx: Tx, request: TurnRequest, { share, unseen, after }: Given): Promise<Done> {
+async function takeTurn(
+  job: Job,
+  tx: Tx,
+  request: TurnRequest,
+  { share, unseen, after, looksAtPauses }: Given,
+): Promise<Done> {
   if (tx.lostAt !== null) throw new TakenForDead();
   const leasedAt = job.clock.monotonic() - job.time.errorMs();
   const counters = createCounters();
-  const planned = tx.query(SEEK);
   const settlements = [...unseen.map(neverSeen), ...request.settlements];
   const settled = settle(tx, counters, settlements);
   const look = () => (share === null ? NOTHING : claim(tx, counters, request.scope, { ...share.allowed, after }));
   // What is put back may be due, so the look has to see it.
   const looked = settlements.some(({ kind }) => kind === "put_back") ? settled.then(look) : look();
-  const [{ claimed, count, cutShort }] = await Promise.all([looked, settled, beginPausesAgain(tx), planned]);
+  const shown = share === null ? rateInForce(tx.query, job, request.perSecond) : undefined;
+  const [{ claimed, count, cutShort }, perSecond] = await Promise.all([
+    looked,
+    shown,
+    settled,
+    looksAtPauses ? beginPausesAgain(tx) : undefined,
+  ]);
   const claims = claimed.map(claimOf);
   tx.handOut(claims.length);
   tx.closeWith(Promise.all([hold(tx, claims), counters.write(tx), renew(tx, request.perSecond)]).then(() => undefined));
-  return { claims, claimed, count, cutShort, putBack: unseen, leasedAt };
+  return { claims, claimed, count, cutShort, putBack: unseen, leasedAt, perSecond };
 }
 
 const NOTHING = { claimed: [], count: 0, cutShort: false };

@@ -184,7 +184,7 @@ const SEEKING = {
   plan_cache_mode: "force_generic_plan",
 };
 
-/** A query that makes the settings for the statements after it in a transaction. */
-export const SEEK = `select ${Object.entries(SEEKING)
-  .map(([name, value]) => `set_config('${name}', '${value}', true)`)
-  .join(", ")}`;
+/** Statements that make the settings for a transaction. */
+export const SEEK = Object.entries(SEEKING)
+  .map(([name, value]) => `set local ${name} = ${value}`)
+  .join("; ");

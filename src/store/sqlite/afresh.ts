@@ -40,7 +40,9 @@ export function createAfresh(
      where id = ? and afresh_at = ?`,
   );
   const due = db.prepare<[number, number]>("update topic set not_before = ? where id = ?");
-  const isMine = db.prepare<[number, number]>("select 1 from topic where id = ? and afresh_at = ?");
+  const mine = db
+    .prepare<[number, number], 0 | 1>("select cancelled_at is not null from topic where id = ? and afresh_at = ?")
+    .pluck();
   const inFlight = db.prepare<[number], Sender>(
     `select distinct p.host, p.pid from message m join process p on p.id = m.claimed_by
      where m.state = 'sending' and m.topic_id = ? order by p.id`,
@@ -65,8 +67,11 @@ export function createAfresh(
         await setImmediate();
         if (signal.aborted) throw new InterruptedError();
         const goesOn = await write((counters) => {
+          const isCancelled = mine.get(topicId, since);
           // Another process may have ended it, and what is in the topic now is real.
-          if (isMine.get(topicId, since) === undefined) return false;
+          if (isCancelled === undefined) return false;
+          // What waits in a cancelled topic would wait for ever.
+          if (isCancelled === 1) throw new TopicRefusedError({ topic, refusal: "cancelled", endpoint: "ses" });
           clearAll(db, counters, { topicId, notBefore }, ranges);
           return true;
         });

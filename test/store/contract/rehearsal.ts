@@ -1,4 +1,5 @@
 /** Rehearsals: what only went to the sandbox never stands in the way of the real thing, and never leaves by itself. */
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { Claim, Settlement, TurnRequest } from "../../../src/deliver/source.ts";
 import { InterruptedError, UserError } from "../../../src/errors.ts";
@@ -197,6 +198,23 @@ function startingAfresh(prepare: Prepare): void {
     ]);
     expect(await one.totals("june")).toMatchObject({ pending: 4, sent: 1 });
     expect((await messagesOf(one))[0]).toMatchObject({ sesMessageId: "real" });
+  });
+
+  it("stops when the topic is cancelled meanwhile, of which nothing waits then, and goes on when it is opened again", async () => {
+    const { open, clock } = await prepare();
+    const [store, other] = [await open(), await open()];
+    const later = Array.from({ length: 41_000 }, (_, index) => `p${index}@x.example`);
+    await ingest(store, later, { at: clock.now() + 60_000 });
+    await ingest(store, PEOPLE);
+    await answer(store, ...(await rehearse(store)).map((claim) => sent(claim)));
+    const removal = refusalOf(afresh(store));
+    while ((await other.topic("june"))?.afreshAt == null) await setImmediate();
+    const { cancelled } = await other.cancel("june");
+    expect(["taken", "cancelled"]).toContain(await removal);
+    expect(await store.topic("june")).toMatchObject({ cancelled, pending: 0, cancelledAt: clock.now() });
+    await store.retry("june", ["cancelled"]);
+    await afresh(store);
+    expect(await store.topic("june")).toMatchObject({ endpoint: null, afreshAt: null, sent: 0, pending: 41_005 });
   });
 
   it("a late event of the rehearsal counts for nothing, and suppresses nobody", async () => {

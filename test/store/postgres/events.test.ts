@@ -120,6 +120,45 @@ function events(): void {
     expect(await store.topic("june")).toMatchObject({ sent: 2_000, sending: 500, delivered: 2_498, opened: 2_498 });
   });
 
+  it("and what else comes in batches find rows by index, also when the tables are nearly empty and will not stay so", async () => {
+    const bench = await preparePostgres();
+    const { open, schema } = bench;
+    const setUp = await open();
+    const claims = await sentTo(setUp, 12);
+    await setUp.close();
+    const store = await open();
+    for (const claim of claims) {
+      const [own, legacy] = [of(store, claim), of(store, claim, { legacy: true })];
+      await apply(
+        store,
+        delivery(own),
+        bounce("Permanent", "General", legacy),
+        delivery({ id: 5_000_000, legacy: true }),
+      );
+      await store.applyVisits([
+        { kind: "click", messageId: claim.id, at: 1, machine: false, link: "https://x.example/" },
+      ]);
+      await store.unsubscribe([{ messageId: claim.id, at: 1 }]);
+      await store.suppress([{ address: `more-${claim.email}`, reason: "vip", source: "manual" }]);
+      await store.searchSuppressions({ text: "more", after: null, limit: 2 });
+      for await (const _each of store.suppressions());
+      await store.matchKeptEvents();
+      await store.matchKeptEvents(1_000);
+    }
+    // What a connection did is counted when it ends. Making the tables and their indexes, and a list, look at them a few times.
+    await store.close();
+    const tables = ["event", "feedback", "recipient", "suppression", "unmatched"];
+    const scans = () =>
+      rows(
+        schema,
+        `select relname::text as name, seq_scan < 12 as rarely, idx_scan >= 12 as found from pg_stat_user_tables
+         where schemaname = $1 and relname = any ($2::text[]) order by 1`,
+        schema,
+        tables,
+      );
+    await expect.poll(scans, { timeout: 15_000 }).toEqual(tables.map((name) => ({ name, rarely: true, found: true })));
+  });
+
   it("of a message whose SES id the same batch makes known are applied, those of the id before are kept", async () => {
     const { open } = await preparePostgres();
     const store = await open();
