@@ -125,8 +125,8 @@ export function createTurns(job: Job): Turns {
     const unclaimed = most - (done?.claims.length ?? 0);
     if (share !== null && unclaimed > 0) await rate.giveBack(share, unclaimed);
     if (share !== null && done !== null && done.claims.length > 0) rate.keep(mine, share);
-    rate.done();
     if (room > 0 && share?.isOutgrown === true) throw outgrown(job);
+    rate.done();
     const perSecond = share?.perSecond ?? done?.perSecond ?? (await rateNow(request.perSecond));
     const told = share !== null && room > 0 ? spend(share.allowed, done ?? SOMETHING) : null;
     const validUntil = Math.min(leasedAt + VALID_MS, share?.validUntil ?? Infinity);
