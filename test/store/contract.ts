@@ -55,7 +55,7 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
 };
 
 /** What a store may have beside the contract; such methods have tests of their own. */
-const BESIDE = ["backup", "leave"];
+const BESIDE = ["backup", "leave", "onChange"];
 
 /** To be called once in a test file. */
 export function storeContract(name: string, prepare: Prepare): void {

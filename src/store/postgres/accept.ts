@@ -227,17 +227,18 @@ function add(
   return { counts, topic, ids: rows.length > 0 ? { first, last: ids.next() - 1 } : null };
 }
 
-/** Writes all that was decided, in one round trip, or in two when there are new topics. */
+/** Writes all that was decided, in the round trip of the commit. New topics take one more. */
 async function writeBatch(tx: Tx, batch: Batch): Promise<void> {
   const { topics, contents, ids, newAnswers, newUuids, messages, tracking } = batch;
   const counters = createCounters();
-  await Promise.all([topics.write(), contents.write(tx)]);
+  await topics.write();
   for (const { topic, rows } of messages) {
     const suppressed = rows.reduce((sum, row) => sum + (row.suppressed ? 1 : 0), 0);
     counters.add(topic.id, "pending", rows.length - suppressed);
     counters.add(topic.id, "suppressed", suppressed);
   }
-  await Promise.all([
+  const last = Promise.all([
+    contents.write(tx),
     insertMessages(tx, messages),
     keepUuids(tx, newUuids),
     keepAnswers(tx, newAnswers),
@@ -245,6 +246,7 @@ async function writeBatch(tx: Tx, batch: Batch): Promise<void> {
     ids.write(tx),
     counters.write(tx),
   ]);
+  tx.closeWith(last);
 }
 
 function sumOf(all: readonly AcceptCounts[]): AcceptCounts {

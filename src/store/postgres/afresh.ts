@@ -13,6 +13,7 @@ import type { Topics } from "../store.ts";
 import { ADMITTING, TOPIC } from "./admitting.ts";
 import { byIndex } from "./by-index.ts";
 import { type Job, read, transaction, type Tx } from "./connection.ts";
+import { lookFromStart } from "./follow.ts";
 import { IS_VARIANT } from "./list-topics.ts";
 import { notify } from "./notify.ts";
 import { type Part, partsOf, rangesOf } from "./ranges.ts";
@@ -50,6 +51,7 @@ export function createAfresh(
         if (!(await transaction(job, (tx) => clearPart(tx, removal, part)))) return rehearsal;
       }
       await transaction(job, (tx) => open(tx, removal));
+      lookFromStart(job);
       notify(job);
       return rehearsal;
     },

@@ -7,7 +7,6 @@ import type { Content } from "../../message.ts";
 import type {
   BounceReason,
   Breakdown,
-  DomainCounts,
   FailedRecipient,
   FailureReason,
   LinkCounts,
@@ -21,13 +20,12 @@ import { createLinkTally } from "../link-tally.ts";
 import type { TopicRow } from "../rows.ts";
 import { MARK_OF, OUTCOMES } from "../rules/event-counters.ts";
 import { patternOf } from "../rules/pattern.ts";
-import { rankedOf, type Sum } from "../rules/ranked.ts";
 import { createTally, type Ranked } from "../rules/ranking.ts";
 import { createSpans } from "../spans.ts";
 import type { Reader } from "../store.ts";
-import { type Job, read, snapshot, type Tx } from "./connection.ts";
+import { type Job, snapshot, type Tx } from "./connection.ts";
 import { readDeliveryTimes } from "./delivery-times.ts";
-import { createEnding, type Ending } from "./ending.ts";
+import { byDomain } from "./domains.ts";
 import type { Part } from "./ranges.ts";
 import { topicIdOf } from "./topic-ids.ts";
 import { topicRow } from "./topic-rows.ts";
@@ -37,25 +35,25 @@ import { createWalk, type Walk } from "./walk.ts";
 export function createBreakdown(job: Job): Pick<Reader, "breakdown"> {
   return {
     breakdown: (topic, signal, ask) =>
-      snapshot(job, async (query) => {
-        const ending = await createEnding(query, (sql, values) => read(job, sql, values), signal);
-        return ask(await createLines(job, ending, topic));
-      }),
+      snapshot(job, async (query) => ask(await createLines(job, query, { topic, signal }))),
   };
 }
 
-async function createLines({ name: database, time }: Job, ending: Ending, name: string): Promise<Breakdown> {
-  const { query } = ending;
+async function createLines(
+  { name: database, time }: Job,
+  query: Tx["query"],
+  { topic: name, signal }: { topic: string; signal: AbortSignal },
+): Promise<Breakdown> {
   const topicId = await topicIdOf(query, name, database);
   const row = await topicRow(query, name, time.now().wall);
   if (row === null) throw new Error("a topic without a row");
-  const walk = await createWalk(ending, topicId);
+  const walk = await createWalk(query, topicId, signal);
   return {
     topic: row,
     ...(await headOf(query, topicId)),
     sample: () => readSample(query, row, walk),
     byTime: (spanMs) => byTime(walk, spanMs),
-    byDomain: (limit) => byDomain(query, topicId, limit),
+    byDomain: (limit) => byDomain(walk, limit),
     bounceReasons: (limit) => bounceReasons(walk, limit),
     failures: (limit) => failures(walk, limit),
     links: (limit) => clickedLinks(walk, limit),
@@ -116,32 +114,6 @@ async function byTime(walk: Walk, spanMs: number): Promise<TimeCounts[]> {
     for await (const rows of walk<SpanCount>(sql, spanMs))
       for (const { span, name, count } of rows) spans.add(span, name, count);
   return spans.all();
-}
-
-// By domain ----------------------------------------------------------------------------------------------------------
-
-const DOMAIN_COUNTS = ["total", "sent", ...OUTCOMES] as const;
-
-/** Counted by the server in one statement, because a list may have as many domains as recipients, and the server has a disk for them. */
-async function byDomain(query: Tx["query"], topicId: number, limit: number): Promise<Ranked<DomainCounts>> {
-  const found = await query<DomainCounts & { kinds: number; sums: number[] }>(
-    `with domain as (
-       select substr(m.email, strpos(m.email, '@') + 1) as domain, count(*) as total,
-         count(*) filter (where m.state = 'sent') as sent,
-         ${OUTCOMES.map((name) => `count(f.${MARK_OF[name]}) as ${name}`).join(", ")}
-       from sm.ingest r join sm.message m on m.id between r.first_id and r.last_id and m.topic_id is not distinct from r.topic_id
-         left join sm.feedback f on f.message_id = m.id
-       where r.topic_id = $1 group by 1)
-     select domain.*, count(*) over ()::int8 as kinds,
-       array[${DOMAIN_COUNTS.map((name) => `(sum(${name}) over ())::float8`).join(", ")}] as sums
-     from domain order by total desc, domain collate "C" limit $2`,
-    [topicId, limit],
-  );
-  const rows = found.map(({ kinds: _kinds, sums: _sums, ...row }) => row);
-  const [first] = found;
-  if (first === undefined) return { rows, others: null };
-  const sums = Object.fromEntries(DOMAIN_COUNTS.map((name, at) => [name, first.sums[at] ?? 0]));
-  return rankedOf(rows, { domain: "", kinds: first.kinds, ...sums } as Sum<DomainCounts>, DOMAIN_COUNTS);
 }
 
 // By reason and link -------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@ import type { Source } from "../../deliver/source.ts";
 import type { Reader } from "../store.ts";
 import { type Job, snapshot, transaction } from "./connection.ts";
 import { claimOf, findDue, glance, outlookOf } from "./due.ts";
+import { lookFromStart } from "./follow.ts";
 import { createListener } from "./notify.ts";
 import { createPauses } from "./pauses.ts";
 import { bury, fatesOf, leave } from "./processes.ts";
@@ -60,7 +61,11 @@ export function createClaims(
       return next === undefined ? null : claimOf(next);
     },
 
-    onChange: (hear) => listener.onChange(hear),
+    onChange: (hear) =>
+      listener.onChange(() => {
+        lookFromStart(job);
+        hear();
+      }),
 
     async leave() {
       listener.close();

@@ -96,6 +96,8 @@ const LAST_LOCK_MS = 30_000;
 /** The server frees the writer lock of a process that was stopped in mid-transaction after so long. */
 const IDLE_MS = 5_000;
 const ROLLBACK_MS = 2_000;
+/** How long a COMMIT may take whose statements have no limit. After that we find out on another connection what became of it. */
+const COMMIT_MS = 60_000;
 const LOCK_NOTICE_MS = 5_000;
 /** After the first signal a patient wait lasts this long at most. */
 const LAST_PATIENCE_MS = 10_000;
@@ -369,7 +371,7 @@ function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: Trans
     unsure = { result };
     if (onLate !== undefined) late.set(handle, () => onLate(result));
     // The server answers COMMIT with ROLLBACK when a statement failed, and the error of that one is the first of these.
-    await allOf([...closing, command(link, "commit", statementMs)]);
+    await allOf([...closing, command(link, "commit", statementMs === 0 ? COMMIT_MS : statementMs)]);
     handle.committed();
     unsure = null;
     late.delete(handle);

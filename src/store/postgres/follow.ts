@@ -1,6 +1,6 @@
 /** Where a handle found its last claims, so that it need not pass over what it has claimed already. */
 import type { Scope } from "../../deliver/source.ts";
-import type { Clock } from "../../time/clock.ts";
+import type { Job } from "./connection.ts";
 
 /**
  * Places in the index of what waits. While something keeps old versions of rows alive (a backup, a long report, a replica), each
@@ -35,18 +35,26 @@ export interface Follower {
   forget(): void;
 }
 
+const followers = new WeakMap<Job, Follower>();
+
+/** The turns of this handle look from the start again. To be called when it made messages pending that were not so before. */
+export function lookFromStart(job: Job): void {
+  followers.get(job)?.forget();
+}
+
 /** Other processes put messages back, or add more to older topics, so a handle looks from the start this often. */
 const FOLLOW_MS = 2_000;
 
 /** Makes the places of a handle, which has none yet. */
-export function createFollower(clock: Pick<Clock, "monotonic">): Follower {
+export function createFollower(job: Job): Follower {
+  const { clock } = job;
   let known: (Places & { topic: string | null; endpoint: string; since: number }) | null = null;
   const fits = ({ topic, endpoint }: Scope): boolean =>
     known !== null &&
     known.topic === topic &&
     known.endpoint === endpoint &&
     clock.monotonic() - known.since < FOLLOW_MS;
-  return {
+  const follower: Follower = {
     of: (scope) => (fits(scope) ? known : null),
     follow(scope, claimed) {
       const priority = claimed.at(-1)?.priority;
@@ -62,4 +70,6 @@ export function createFollower(clock: Pick<Clock, "monotonic">): Follower {
       known = null;
     },
   };
+  followers.set(job, follower);
+  return follower;
 }

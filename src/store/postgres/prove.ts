@@ -11,7 +11,7 @@ export interface Provable extends Unproven {
 }
 
 /** A message and what may prove that it was sent. */
-export interface Claimed {
+interface Claimed {
   message: Provable;
   by: Proof;
 }

@@ -3,6 +3,7 @@ import { TopicRefusedError } from "../rules/admit.ts";
 import type { Topics } from "../store.ts";
 import { createCancel } from "./cancel.ts";
 import { type Job, transaction, type Tx } from "./connection.ts";
+import { lookFromStart } from "./follow.ts";
 import { notify } from "./notify.ts";
 import { createPauses } from "./pauses.ts";
 import { createReschedule } from "./reschedule.ts";
@@ -30,10 +31,12 @@ export function createTopicActions(job: Job): Pick<Topics, "cancel" | "retry" | 
   };
 }
 
-/** Tells those who send to look when something may be due now: when it came to more than nothing. */
+/** Tells those who send to look when something may be due now that was not so before: when it came to more than nothing. */
 async function tellWhen<T extends number | boolean>(job: Job, changed: Promise<T>): Promise<T> {
   const result = await changed;
-  if (result !== 0 && result !== false) notify(job);
+  if (result === 0 || result === false) return result;
+  lookFromStart(job);
+  notify(job);
   return result;
 }
 

@@ -56,7 +56,7 @@ export function createTurns(job: Job): Turns {
   const { clock, handle } = job;
   const ask = questions(job);
   const rate = createRate(job);
-  const follower = createFollower(clock);
+  const follower = createFollower(job);
   const oneAtATime = pLimit(1);
   /** Claims of a turn that was thought to have failed. Nobody has seen them. */
   let unseen: number[] = [];
@@ -124,8 +124,8 @@ export function createTurns(job: Job): Turns {
     const unclaimed = most - (done?.claims.length ?? 0);
     if (share !== null && unclaimed > 0) await rate.giveBack(share, unclaimed);
     if (share !== null && done !== null && done.claims.length > 0) rate.keep(mine, share);
-    rate.done();
     if (room > 0 && share?.isOutgrown === true) throw outgrown(job);
+    rate.done();
     const perSecond = share?.perSecond ?? done?.perSecond ?? (await rateNow(request.perSecond));
     const told = share !== null && room > 0 ? spend(share.allowed, done ?? SOMETHING) : null;
     const validUntil = Math.min(leasedAt + VALID_MS, share?.validUntil ?? Infinity);
@@ -229,8 +229,10 @@ async function claim(
     const found = await findDue(tx.query, scope, tx.now, { limit: wanted, cap, after });
     const suppressed = await suppress(tx, counters, found);
     const next = found.filter((row) => !row.suppressed).slice(0, most);
-    // A topic that begins to be rehearsed loses messages that other rehearsals suppressed.
-    const turned = await turn(tx, counters, scope, next);
+    // A topic that begins to be rehearsed loses messages that other rehearsals suppressed. One that has just lost some is rehearsed,
+    // too: when its rehearsal is removed, they are pending again.
+    const rehearsed = scope.endpoint === "sandbox" ? found.filter((row) => row.suppressed) : [];
+    const turned = await turn(tx, counters, scope, [...rehearsed, ...next]);
     if (suppressed + turned > 0 && looks < MOST_LOOKS) continue;
     await cap?.write();
     for (const { topicId } of next) counters.move(topicId, "pending", "sending");

@@ -1,6 +1,6 @@
 /** Walks the messages of a topic in parts, inside one transaction. */
 import { InterruptedError } from "../../errors.ts";
-import type { Ending } from "./ending.ts";
+import type { Tx } from "./connection.ts";
 import { type Part, partsOf, rangesOf } from "./ranges.ts";
 
 /** How many ids one part covers. It takes some tens of milliseconds, and between two parts signals are heard. */
@@ -13,7 +13,7 @@ const SIZE = 20_000;
 export type Walk = <Row>(sql: (part: Part) => string, ...values: readonly unknown[]) => AsyncGenerator<Row[]>;
 
 /** Makes a walk over the messages of one topic. */
-export async function createWalk({ query, signal }: Ending, topicId: number): Promise<Walk> {
+export async function createWalk(query: Tx["query"], topicId: number, signal: AbortSignal): Promise<Walk> {
   const ranges = await rangesOf(query, [topicId]);
   return async function* walk<Row>(sql: (part: Part) => string, ...values: readonly unknown[]): AsyncGenerator<Row[]> {
     for (const part of partsOf(ranges, SIZE)) {

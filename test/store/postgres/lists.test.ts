@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { hostname } from "node:os";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { StoppedError } from "../../../src/errors.ts";
+import { InterruptedError, StoppedError } from "../../../src/errors.ts";
 import { thisMachine } from "../../../src/machine.ts";
 import { openStore } from "../../../src/store/postgres/store.ts";
 import type { StagedRow } from "../../../src/store/rows.ts";
@@ -212,6 +212,26 @@ function atOnce(): void {
     expect(results.reduce((sum, { added }) => sum + added, 0)).toBe(1_500);
     expect(results.map(({ added, duplicates }) => added + duplicates)).toEqual([1_500, 1_500, 1_500]);
     expect((await messagesOf(stores[0]!)).map(({ email }) => email.toLowerCase()).toSorted()).toEqual(all.toSorted());
+    await expectWhole(bench);
+  });
+
+  it("into one topic wait for each other, until a signal comes", async () => {
+    const bench = await preparePostgres();
+    const one = await bench.open();
+    const interrupt = new AbortController();
+    const options = { schema: bench.schema, time: "clock", signal: interrupt.signal } as const;
+    const two = await openStore((await sharedServer()).url, bench.clock, options);
+    onTestFinished(() => two.close());
+    const stop = await stopAtLast(bench);
+    const going = commit(await staged(one, [...people(3), LAST]));
+    await stop.reached();
+    const waiting = commit(await staged(two, people(5)));
+    await untilWaitingFor(bench, "topic june");
+    interrupt.abort();
+    await expect(waiting).rejects.toThrow(InterruptedError);
+    await stop.go();
+    expect(await going).toMatchObject({ added: 4 });
+    expect(await one.totals("june")).toMatchObject({ total: 4 });
     await expectWhole(bench);
   });
 

@@ -242,6 +242,32 @@ function paces(): void {
     expect(departures.reduce((sum, [, count]) => sum + count, 0)).toBe(2);
   });
 
+  it("is told once when a call left, although a turn that failed is told again with what left since", async () => {
+    const bench = await preparePostgres();
+    const store = await bench.open();
+    await ingest(store, people(30));
+    await once(store, 1, [], PACE);
+    bench.clock.pass(60);
+    const wide = { ...PACE, withinMs: 500 };
+    const first = await once(store, 4, [], wide);
+    expect(first.claims).toHaveLength(4);
+    bench.clock.pass(10);
+    const [a, b] = first.claims;
+    await rows(bench.schema, "update sm.job set oldest_program = 99");
+    await expect(once(store, 1, [sent(a)], { ...wide, ...departed(first, 0, 1) })).rejects.toThrow(StoppedError);
+    await rows(bench.schema, "update sm.job set oldest_program = 1");
+    bench.clock.pass(10);
+    await once(store, 0, [sent(a), sent(b)], { ...wide, ...departed(first, 0, 2) });
+    const [pace] = (await rows(bench.schema, "select state from sm.pace")) as { state: string }[];
+    const { departures } = JSON.parse(pace?.state ?? "") as { departures: [number, number, number?][] };
+    expect(departures.map(([, count, latest]) => [count, latest !== undefined && latest !== null])).toEqual([
+      [1, true],
+      [2, true],
+      [1, false],
+      [1, false],
+    ]);
+  });
+
   it("lets nobody wait for a process that was stopped with it in hand", async () => {
     const bench = await preparePostgres();
     const store = await bench.open();

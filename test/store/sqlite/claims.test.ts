@@ -125,3 +125,26 @@ describe("calls that left late", () => {
     expect(new Set(numbers).size).toBe(3);
   });
 });
+
+it("waits a window after a new start of the machine, once: nobody knows what left just before", async () => {
+  const { path } = await prepareOnDisk();
+  const before = new ManualClock();
+  before.pass(1_000_000_000);
+  const store = await openStore(path, before);
+  await ingest(store, PEOPLE);
+  await turn(store, 1, { perSecond: 10 });
+  await store.close();
+  const clock = new ManualClock();
+  const [one, two] = [await openStore(path, clock), await openStore(path, clock)];
+  onTestFinished(async () => {
+    for (const each of [one, two]) await each.close();
+  });
+  const silent = await turn(one, 1, { perSecond: 10 });
+  expect(silent).toMatchObject({ claims: [], drained: false });
+  expect(silent.rateWaitMs).toBeGreaterThan(1_000);
+  clock.pass(600);
+  const still = await turn(two, 1, { perSecond: 10 });
+  expect(still.claims).toEqual([]);
+  clock.pass(still.rateWaitMs ?? 0);
+  expect((await turn(two, 1, { perSecond: 10 })).claims).toHaveLength(1);
+});
