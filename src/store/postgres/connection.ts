@@ -170,8 +170,34 @@ export async function read<Row>(
 export async function snapshot<T>(job: Job, work: (ask: Tx["query"]) => Promise<T>): Promise<T> {
   return connected(job, "read", async (link) => {
     const begin = "begin isolation level repeatable read read only";
-    return unlimited(link, begin, () => work((sql, values = []) => ask1(job, link, sql, values, 0)));
+    const failures = createFailures();
+    try {
+      return await unlimited(link, begin, () =>
+        work((sql, values = []) => failures.note(ask1(job, link, sql, values, 0))),
+      );
+    } catch (error) {
+      throw failures.causeOf(error);
+    }
   });
+}
+
+/** What failed in a transaction. After one statement has failed, those that were sent together with it fail, too, and do not say why. */
+function createFailures() {
+  let first: { error: unknown } | null = null;
+  return {
+    forget: () => void (first = null),
+    /** Passes a statement on, and remembers its error when it is the first. */
+    async note<R>(asked: Promise<R>): Promise<R> {
+      try {
+        return await asked;
+      } catch (error) {
+        first ??= { error };
+        throw error;
+      }
+    },
+    /** The error that an error comes from. */
+    causeOf: (error: unknown): unknown => (codeOf(error) === "25P02" && first !== null ? first.error : error),
+  };
 }
 
 /** How long a process that was stopped while it reads may keep the server from clearing up (ms). */
@@ -324,6 +350,7 @@ function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: Trans
   const { onLate, statementMs = STATEMENT_MS, evenWhenMoved = false } = options;
   /** The result of our own attempt whose COMMIT was not answered. */
   let unsure: { result: T } | null = null;
+  const failures = createFailures();
   let isCommitting = false;
 
   const resolve = (row: NumberRow | undefined): { result: T } | null => {
@@ -379,8 +406,8 @@ function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: Trans
     const result = await work({
       now,
       me,
-      query: (sql, values = []) => ask1(job, link, sql, values, statementMs),
-      run: (sql, values = []) => run1(job, link, sql, values, statementMs),
+      query: (sql, values = []) => failures.note(ask1(job, link, sql, values, statementMs)),
+      run: (sql, values = []) => failures.note(run1(job, link, sql, values, statementMs)),
       handOut: (count) => void (started.handedOut += count),
       closeWith(statements) {
         // The commit waits for them. Until then nobody does.
@@ -407,12 +434,14 @@ function createAttempt<T>(job: Job, work: (tx: Tx) => Promise<T>, options: Trans
   return async () => {
     const link = await pool.take("write");
     isCommitting = false;
+    failures.forget();
     let isBroken = true;
     try {
       const result = await run(link);
       isBroken = false;
       return result;
-    } catch (error) {
+    } catch (thrown) {
+      const error = failures.causeOf(thrown);
       isBroken = isAway(error) || !(await rolledBack(link));
       // A COMMIT that the server refused did not happen. One that it did not answer may have.
       if (isCommitting && !isAway(error)) {
