@@ -9,8 +9,10 @@ export async function cancel(context: Context, name: string): Promise<number> {
   const { terminal, globals, openStore } = context;
   const store = await openStore({ ifMissing: "refuse" });
   const topic = await storedTopic(store, name);
-  const { cancelled, inFlight } = await store.cancel(topic);
+  const { cancelled } = await store.cancel(topic);
   const totals = await store.totals(topic);
+  // Answers may have come since, so what is in flight is told as of the same moment as the totals.
+  const inFlight = totals.sending;
   if (globals.json) terminal.json({ topic, cancelled, in_flight: inFlight, totals });
   else {
     const before = totals.sent === 0 ? "none sent before" : `${count(totals.sent)} sent before`;

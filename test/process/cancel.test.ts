@@ -6,7 +6,7 @@ import { sesServer } from "../support/ses-server.ts";
 it("R14 G10 P11: cancel stops running processes: nothing leaves a second later, what is in flight is told and counted", async () => {
   const folder = await workFolder();
   const file = await writeCampaign(folder, 2000);
-  const server = await sesServer(folder, { latencyMs: 400 });
+  const server = await sesServer(folder, { latencyMs: 1_500 });
   expect((await run(folder, ["import", file])).code).toBe(0);
   const args = ["send", "--topic", "june", "--rate", "40", "--concurrency", "20", "--json"];
   const processes = [start(folder, args, { env: server.env }), start(folder, args, { env: server.env })];
