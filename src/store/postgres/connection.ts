@@ -521,11 +521,13 @@ async function begin(
     opened.push(command(link, `set local lock_timeout = ${LAST_LOCK_MS}`, statementMs));
   }
   const { sql, values } = handle.next();
-  const locked = ask(LOCK, [lockKey(schema, "writer")]).then(() => clock.monotonic());
+  // The answer to the lock says nothing about when the next statement began: the server has it already, and we may hear late.
+  const askedAt = clock.monotonic();
+  const locked = ask(LOCK, [lockKey(schema, "writer")]);
   const numbered = ask<NumberRow>(sql, values);
   await allOf([...opened, locked, numbered]);
   const [row] = await numbered;
-  if (row !== undefined) time.observe(await locked, clock.monotonic(), row.now);
+  if (row !== undefined) time.observe(askedAt, clock.monotonic(), row.now);
   return { now: time.now(), row };
 }
 

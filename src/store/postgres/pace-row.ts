@@ -80,13 +80,14 @@ interface Row {
 /** Locks and reads the row; null: there is none yet. */
 async function begin(job: Job, link: Link): Promise<KeptPace | null> {
   const { clock, time } = job;
+  const askedAt = clock.monotonic();
   const begun = command(link, BEGIN, STATEMENT_MS);
-  const locked = ask1(job, link, LOCK, [true], STATEMENT_MS).then(() => clock.monotonic());
+  const locked = ask1(job, link, LOCK, [true], STATEMENT_MS);
   const answer = ask1<Row>(job, link, READ, [true], STATEMENT_MS);
   await allOf([begun, locked, answer]);
   const [row] = await answer;
   if (row === undefined || row.state === null) return null;
-  const now = time.observe(await locked, clock.monotonic(), row.now);
+  const now = time.observe(askedAt, clock.monotonic(), row.now);
   const isOutgrown = row.oldestProgram > SCHEMA_VERSION;
   return { ...fresh(JSON.parse(row.state) as Pace, row.same === true, now), now, at: atOrBefore(job, now), isOutgrown };
 }
