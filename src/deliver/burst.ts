@@ -16,6 +16,8 @@ import { instantOf } from "./validity.ts";
 const HEARTBEAT_MS = 1_000;
 /** The pause between two attempts to write answers to a source that cannot be written to. */
 const WRITE_RETRY_MS = 1_000;
+/** How long a loop that waits for mail tries to write answers before it says that it cannot, and goes on trying. */
+const TELL_MS = 5_000;
 /** The pause between two attempts to reach a source that is away. It has to be noticed soon when it is back. */
 const AWAY_RETRY_MS = 1_000;
 /** How often the caller is asked whether sending may go on. */
@@ -191,7 +193,9 @@ export class Burst {
     // Without answers nothing is lost by waiting for the calls in flight.
     if (flight.answers === 0) this.#unwritableSince = null;
     this.#unwritableSince ??= this.#now();
-    if (this.#now() - this.#unwritableSince > source.patienceMs || hardSignal.aborted) throw withLosses(error, given);
+    // A loop that waits for mail keeps the answers, and says soon what is wrong.
+    const patienceMs = options.whenDrained === "end" ? source.patienceMs : Math.min(source.patienceMs, TELL_MS);
+    if (this.#now() - this.#unwritableSince > patienceMs || hardSignal.aborted) throw withLosses(error, given);
     // A turn that claims nothing may be able to write what one that claims could not.
     if (flight.answers > 0) await this.#clock.sleep(WRITE_RETRY_MS, hardSignal);
     return this.#skipped();
