@@ -51,7 +51,10 @@ export async function findDue(
   for (let below = ABOVE_ALL; ;) {
     const priority = await findOfPriority(query, scope, now, { below, limit, cap, places, found });
     if (found.length >= limit || cap?.isExhausted() === true) return found;
-    if (priority === null) return places === null ? found : findDue(query, scope, now, { limit });
+    // What others put back may be before the places, and is more urgent than what has a lower priority.
+    const isBehind = places !== null && (priority === null || priority === places.priority);
+    if (isBehind) return findDue(query, scope, now, { limit });
+    if (priority === null) return found;
     below = priority;
   }
 }

@@ -10,7 +10,7 @@ import { lowerSql, suppressedSql } from "./suppressed.ts";
 import { topicIdOf } from "./topic-ids.ts";
 
 /** So many messages at most are put back in one transaction, which takes about a tenth of a second. */
-const SIZE = 5_000;
+const SIZE = 2_500;
 
 /** Makes `Topics.retry`. */
 export function createRetry(job: Job): Topics["retry"] {

@@ -155,4 +155,16 @@ describe.skipIf(requireServers("postgres"))("a look on a server", { timeout: 120
     expect(emailsOf(await turn(store, 1, { settlements: [putBack(a)] }))).toEqual(["a@x.example"]);
     expect(emailsOf(await turn(store, 9))).toEqual(["c@x.example", "d@x.example"]);
   });
+
+  it("nor what is more urgent and was put back by others", async () => {
+    const bench = await preparePostgres();
+    const [store, other] = [await bench.open(), await bench.open()];
+    await ingest(store, ["a@x.example", "b@x.example"]);
+    await ingest(store, ["code1@x.example", "code2@x.example"], { topic: "codes", priority: 10 });
+    const [code] = (await turn(other, 1)).claims;
+    expect(emailsOf(await turn(store, 1))).toEqual(["code2@x.example"]);
+    await settle(other, putBack(code));
+    expect(emailsOf(await turn(store, 1))).toEqual(["code1@x.example"]);
+    expect(emailsOf(await turn(store, 9))).toEqual(["a@x.example", "b@x.example"]);
+  });
 });

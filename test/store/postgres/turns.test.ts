@@ -4,6 +4,7 @@ import type { Settlement, Turn } from "../../../src/deliver/source.ts";
 import { AwayError, StoppedError } from "../../../src/errors.ts";
 import { openStore } from "../../../src/store/postgres/store.ts";
 import type { Store } from "../../../src/store/store.ts";
+import { systemClock } from "../../../src/time/clock.ts";
 import { type CommitFate, type DatabaseProxy, databaseProxy } from "../../support/database-proxy.ts";
 import { requireServers } from "../../support/servers.ts";
 import { sharedServer } from "../../support/shared-postgres.ts";
@@ -200,6 +201,13 @@ function commits(): void {
   });
 }
 
+const NOW = "select (extract(epoch from clock_timestamp()) * 1000)::float8 as now";
+
+/** Keeps this process from hearing anything for so long. */
+function pass(ms: number): void {
+  for (const end = performance.now() + ms; performance.now() < end;);
+}
+
 function paces(): void {
   const PACE = { perSecond: 100 };
 
@@ -266,6 +274,26 @@ function paces(): void {
       [1, false],
       [1, false],
     ]);
+  });
+
+  it("never counts a call before it left, however late a busy process hears the server", async () => {
+    const { schema } = await preparePostgres();
+    const store = await openStore((await sharedServer()).url, systemClock, { schema });
+    onTestFinished(() => store.close());
+    await ingest(store, people(3));
+    const first = await once(store, 1, [], { perSecond: 5, withinMs: 5_000 });
+    for (const { id } of first.claims) {
+      const busy = once(store, 0, [sent({ id, topicId: 0 })]);
+      // The question is on its way, and its answer waits.
+      setImmediate(() => pass(100));
+      await busy;
+    }
+    const [left] = (await rows(schema, NOW)) as { now: number }[];
+    await once(store, 0, [], { perSecond: 5, withinMs: 5_000, ...departed(first, 0, 1) });
+    const [pace] = (await rows(schema, "select state from sm.pace")) as { state: string }[];
+    const { departures } = JSON.parse(pace?.state ?? "") as { departures: [number, number][] };
+    expect(departures).toHaveLength(1);
+    expect(departures[0]?.[0]).toBeGreaterThanOrEqual(left?.now ?? Infinity);
   });
 
   it("lets nobody wait for a process that was stopped with it in hand", async () => {
