@@ -1,6 +1,6 @@
 /** Finds the password of a server, where libpq looks for it. */
 import { readFile, stat } from "node:fs/promises";
-import process from "node:process";
+import { platform } from "node:os";
 import type { Address, Host } from "./address.ts";
 
 /**
@@ -29,7 +29,7 @@ class NoPassword extends Error {
 }
 
 async function othersMayRead(file: string): Promise<boolean> {
-  return process.platform !== "win32" && ((await stat(file)).mode & 0o077) !== 0;
+  return platform() !== "win32" && ((await stat(file)).mode & 0o077) !== 0;
 }
 
 /** The last field of the first line whose other fields are `*` or one of `wanted`, each at its place. */
