@@ -16,9 +16,9 @@ export class Absence {
     this.#name = name;
   }
 
-  /** The source did not answer. Only the first call of an absence counts. */
-  begin(): void {
-    this.#since ??= this.#clock.monotonic();
+  /** The source did not answer what it was asked at `since` (monotonic ms). Only the first call of an absence counts. */
+  begin(since: number): void {
+    this.#since ??= since;
   }
 
   /** The source has answered. */

@@ -113,9 +113,16 @@ export class Burst {
       if (objection) steering.stop("halted", objection);
     } catch (error) {
       // The next turn says so, too, and is taken again until the source is back.
-      if (error instanceof AwayError) return;
-      this.#fail(error);
+      if (error instanceof AwayError) this.#miss(this.#checkedAt);
+      else this.#fail(error);
     }
+  }
+
+  /** The source tried for seconds before it gave up, and so will the next question. People are told between the two. */
+  #miss(askedAt: number): void {
+    const { absence, onTurn, rate } = this.#parts;
+    absence.begin(askedAt);
+    onTurn(rate.perSecond);
   }
 
   /** Calls may be in flight, and their answers have to be written first. */
@@ -133,6 +140,7 @@ export class Burst {
       if (lost > 0) onRecovered(lost);
     } catch (error) {
       // The next turn meets the same, and knows what to do about it.
+      if (error instanceof AwayError) this.#miss(this.#recoveredAt);
       if (error instanceof StoppedError || error instanceof InterruptedError) return;
       this.#fail(error);
     }
@@ -175,7 +183,7 @@ export class Burst {
       flight.keep(report);
       // A signal ended a wait for another process. It has also stopped the run: what is in flight is still awaited.
       if (error instanceof InterruptedError && settlements.length === 0) return this.#skipped();
-      if (error instanceof AwayError) return this.#waitForReturn(error);
+      if (error instanceof AwayError) return this.#waitForReturn(error, calledAt.monotonic);
       absence.end();
       if (!(error instanceof StoppedError)) throw error;
       return this.#sitOut(error);
@@ -202,10 +210,10 @@ export class Burst {
   }
 
   /** The source is away: make no calls, keep the answers, and take the turn again soon. It says nothing about the mail. */
-  async #waitForReturn(error: AwayError): Promise<Taken> {
+  async #waitForReturn(error: AwayError, askedAt: number): Promise<Taken> {
     const { options, flight, steering, absence } = this.#parts;
     const { hardSignal } = options.io;
-    absence.begin();
+    absence.begin(askedAt);
     const given = options.whenDrained === "end" ? flight.answers : 0;
     if (this.#isTiredOfWaiting() || hardSignal.aborted) throw withLosses(error, given);
     const mayEnd = steering.isStopped() && flight.isEmpty();

@@ -107,8 +107,9 @@ class Loop implements SendLoop {
 
   /** Runs burst after burst until the first signal came and nothing is in flight. */
   async #keepSending(): Promise<SendResult> {
-    const { signal } = this.#options.io;
+    const { signal, clock } = this.#options.io;
     while (!signal.aborted || !this.#flight.isEmpty()) {
+      const askedAt = clock.monotonic();
       try {
         const waitMs = await this.#nextBurstInMs();
         if (waitMs > 0) await this.#sleeper.sleep(waitMs);
@@ -118,7 +119,7 @@ class Loop implements SendLoop {
         if (error instanceof InterruptedError && this.#flight.answers === 0) continue;
         if (!(error instanceof StoppedError || error instanceof UserError)) throw error;
         if (signal.aborted) break;
-        if (error instanceof AwayError) await this.#waitForReturn();
+        if (error instanceof AwayError) await this.#waitForReturn(askedAt);
         else await this.#halted({ reason: error.message, hint: error.hint }, UNWRITABLE_MS);
       }
     }
@@ -214,9 +215,9 @@ class Loop implements SendLoop {
   }
 
   /** The source is away, and nothing is in flight. */
-  async #waitForReturn(): Promise<void> {
+  async #waitForReturn(askedAt: number): Promise<void> {
     const { signal, clock } = this.#options.io;
-    this.#absence.begin();
+    this.#absence.begin(askedAt);
     this.#progress(this.#status.show(this.#run).perSecond, null);
     await clock.sleep(AWAY_MS, signal);
   }

@@ -121,6 +121,33 @@ describe("a run whose source goes away in the middle", () => {
     expect(world.halts).toEqual([null]);
   });
 
+  it.each(["end", "wait"] as const)(
+    "says so within 10 s where the source itself tries for 5 s first: %s",
+    async (whenDrained) => {
+      const world = setUp({ whenDrained });
+      const { clock, source } = world;
+      for (const name of ["turn", "recover", "nextDueInMs"] as const) {
+        const ask = source[name].bind(source) as (...args: unknown[]) => Promise<never>;
+        Object.assign(source, {
+          [name]: async (...args: unknown[]) => {
+            if (source.isAway) await clock.sleep(5_500);
+            return ask(...args);
+          },
+        });
+      }
+      await world.play(async () => {
+        await clock.sleep(350);
+        source.isAway = true;
+        await clock.sleep(10_000);
+        expect(world.notices).toEqual([expect.stringMatching(/^waiting for the database .* \([5-9] s; /)]);
+        source.isAway = false;
+        await clock.sleep(MINUTE);
+        world.stop.abort("SIGTERM");
+      });
+      expectEachOnce(world, 100);
+    },
+  );
+
   it("says nothing of a moment", async () => {
     const world = setUp();
     await world.play(async () => {

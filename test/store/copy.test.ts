@@ -6,12 +6,14 @@ import { openStore as openFile } from "../../src/store/sqlite/store.ts";
 import { openStore as openDatabase } from "../../src/store/postgres/store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { systemClock } from "../../src/time/clock.ts";
+import { delivery } from "../feedback/events.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { run, workFolder } from "../support/run.ts";
 import { dropSchema, newSchema, onServer, sharedServer } from "../support/shared-postgres.ts";
 import { ingest, messagesOf, sent, settle, turn } from "../support/store-actions.ts";
 import { fillJob } from "../support/whole-job.ts";
 import { content } from "./bench.ts";
+import { eventOf } from "./contract/mail-events.ts";
 import { everything, expectSound, expectSoundBreakdown } from "./sound.ts";
 import { inspect, rows } from "./sqlite/bench.ts";
 
@@ -130,6 +132,28 @@ describe("a job file to a server and back", () => {
     expect(await run(folder, ["copy", "old.db", url], { env })).toMatchObject({ code: 0 });
     expect(await run(folder, ["copy", url, "new.db"], { env })).toMatchObject({ code: 0 });
     expect(contents(join(folder, "new.db"))).toEqual(before);
+  });
+
+  it("knows an event of a stranger again whose texts a server cannot keep, and gives it back", async () => {
+    const { folder, path } = await filled();
+    const odd = "550 \0\ud800 no";
+    const events = [1, 2].map((id) => ({
+      ...eventOf(delivery({ id, legacy: true })),
+      sesMessageId: odd,
+      key: `delivery ${id} ${odd}`,
+    }));
+    const store = await openFile(path, systemClock);
+    expect(await store.applyEvents(events)).toMatchObject({ unmatched: 2 });
+    await store.close();
+    const { url, env, open } = await server();
+    expect(await run(folder, ["copy", "old.db", url], { env })).toMatchObject({ code: 0 });
+    const there = await open();
+    expect(await there.applyEvents(events)).toMatchObject({ duplicates: 2 });
+    await there.close();
+    expect(await run(folder, ["copy", url, "new.db"], { env })).toMatchObject({ code: 0 });
+    const back = await openFile(join(folder, "new.db"), systemClock);
+    expect(await back.applyEvents(events)).toMatchObject({ duplicates: 2 });
+    await back.close();
   });
 });
 

@@ -1,4 +1,6 @@
 /** Reads the address of a database, as libpq understands it. */
+import { homedir } from "node:os";
+import { join } from "node:path";
 import type { ConnectionOptions } from "node:tls";
 import { parse } from "pg-connection-string";
 import { UserError } from "../../errors.ts";
@@ -15,8 +17,10 @@ export interface Address {
   /** In the order in which they are tried. */
   hosts: Host[];
   user: string;
-  /** Undefined: none is given, so `~/.pgpass` is looked into. */
+  /** Undefined: none is given, so `passwordFile` is looked into. */
   password: string | undefined;
+  /** A path, whether or not there is such a file. */
+  passwordFile: string;
   database: string;
   ssl: false | ConnectionOptions;
   /** For people: `postgres://user@host/database`. It holds nothing secret. */
@@ -30,14 +34,16 @@ const EXAMPLE = "write it like postgres://user@host:5432/database";
 
 /**
  * Reads `postgres://user:password@host:port,host:port/database?sslmode=…`. What the address leaves out comes from the variables of libpq
- * (PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE, PGSSLROOTCERT).
+ * (PGHOST, PGPORT, PGUSER, PGPASSWORD, PGPASSFILE, PGDATABASE, PGSSLMODE, PGSSLROOTCERT).
  * @throws UserError when it cannot be understood, or names a certificate that cannot be read.
  */
 export function parseAddress(text: string, env: Environment = {}): Address {
+  const parameters = parametersOf(text);
+  checkTls(parameters, env);
   const { address, hosts } = splitHosts(text, env);
   const parsed = understood(address, env);
   const user = parsed.user || env["PGUSER"] || env["USER"] || "postgres";
-  const database = parsed.database || env["PGDATABASE"] || user;
+  const database = parameters.get("dbname") || pathOf(text) || env["PGDATABASE"] || user;
   const found = hosts ?? [
     { host: parsed.host || env["PGHOST"] || "localhost", port: portOf(parsed.port || env["PGPORT"]) },
   ];
@@ -45,10 +51,48 @@ export function parseAddress(text: string, env: Environment = {}): Address {
     hosts: found,
     user,
     password: parsed.password || env["PGPASSWORD"] || undefined,
+    passwordFile: env["PGPASSFILE"] || join(homedir(), ".pgpass"),
     database,
     ssl: sslOf(parsed.ssl),
     displayed: display(user, found, database),
   };
+}
+
+function parametersOf(text: string): URLSearchParams {
+  const at = text.indexOf("?");
+  return new URLSearchParams(at < 0 ? "" : text.slice(at + 1));
+}
+
+/** The database of an address. The library would leave "%2F" and "%3A" in its name as they are. */
+function pathOf(text: string): string {
+  const path = /^[a-z]+:\/\/[^/?#]*\/([^?#]*)/i.exec(text)?.[1] ?? "";
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return refuse(text);
+  }
+}
+
+const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"];
+const SSL_PARAMETERS = ["ssl", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslnegotiation"];
+
+/** What is misspelt here would be passed over in silence, and the connection be less safe than it was meant to be. */
+function checkTls(parameters: URLSearchParams, env: Environment): void {
+  const hint = `what there is: ${SSL_PARAMETERS.join(", ")}`;
+  for (const name of parameters.keys()) {
+    if (!/ssl|tls/i.test(name) || SSL_PARAMETERS.includes(name)) continue;
+    throw new UserError(`the address of a database has no parameter ${JSON.stringify(name)}`, hint);
+  }
+  const mode = parameters.getAll("sslmode").at(-1) || env["PGSSLMODE"] || undefined;
+  if (mode !== undefined && !SSL_MODES.includes(mode)) {
+    throw new UserError(`sslmode expects ${SSL_MODES.join(", ")}, got ${JSON.stringify(mode)}`);
+  }
+  if (mode === "verify-ca" && !parameters.get("sslrootcert") && !env["PGSSLROOTCERT"]) {
+    throw new UserError(
+      "sslmode=verify-ca needs the authority's certificate",
+      "add sslrootcert=/path/ca.pem, or use verify-full",
+    );
+  }
 }
 
 /** A URL has one host; libpq takes several, separated by commas. */

@@ -247,8 +247,11 @@ async function insertAll(tx: Tx, table: TableFacts, rows: readonly Row[]): Promi
     const kinds = columns.map((name) => table.columns[name] ?? "int");
     const arrays = kinds.map((kind, at) => `$${at + 1}::${TYPES[kind]}[]`).join(", ");
     const values = columns.map((name, at) => {
-      const column = columnOf(rows, names.indexOf(name), kinds[at] ?? "int");
-      return name === table.digested ? column.map(digestOf) : column;
+      const place = names.indexOf(name);
+      // The digest is that of the text as it came, and a text column gives that back only of sound characters.
+      return name === table.digested
+        ? rows.map((row) => digestOf(wholeOf({ body: row[names.indexOf("body")] ?? null })))
+        : columnOf(rows, place, kinds[at] ?? "int");
     });
     return tx.run(
       `insert into sm.${into} (${as.join(", ")}) overriding system value select * from unnest(${arrays})`,

@@ -129,12 +129,18 @@ async function lookUp(where: Where): Promise<JobRow | null> {
     );
   }
   const [row] = await ask<JobRow>(where, "select id, schema_version, oldest_program from sm.job");
-  const isWhole = row !== undefined && row.schema_version > 0 && tables.some((table) => table.name === "message");
-  if (isWhole) return row;
+  const [missing] = tablesUpTo(row?.schema_version ?? 0).filter((each) => !tables.some(({ name }) => name === each));
+  if (row !== undefined && row.schema_version > 0 && missing === undefined) return row;
   throw new UserError(
-    `the schema ${schema} of the database ${name} is only half there: somebody removed a part of it`,
+    `the schema ${schema} of the database ${name} is only half there: somebody removed a part of it${missing === undefined ? "" : ` (${missing})`}`,
     "restore it from a backup, or remove it and begin anew: drop schema … cascade",
   );
+}
+
+/** The tables that a schema of this version has, as far as we know them. No migration removes one without `breaks`. */
+function tablesUpTo(version: number): string[] {
+  const made = MIGRATIONS.slice(0, version).map(({ sql }) => [...sql.matchAll(/\btable sm\.(\w+) \(/g)]);
+  return made.flat().map(([, name = ""]) => name);
 }
 
 async function isOurs(where: Where): Promise<boolean> {

@@ -21,7 +21,7 @@ export interface KeptPace {
 }
 
 // A process that is stopped or cut off must not keep the row from the others.
-const BEGIN = `begin; set local synchronous_commit = off; set local statement_timeout = 0; set local lock_timeout = 2000;
+const BEGIN = `begin isolation level read committed; set local synchronous_commit = off; set local statement_timeout = 0; set local lock_timeout = 2000;
   set local idle_in_transaction_session_timeout = 2000`;
 const LOCK = "select 1 from sm.pace where one = $1 for update";
 // A statement of its own: one that waits for a lock may have looked at the clock before.

@@ -4,6 +4,7 @@ import pg from "pg";
 import { UserError } from "../../errors.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Address, Host } from "./address.ts";
+import { passwordFor } from "./password.ts";
 import { codeOf, isAway, isCrowded } from "./trouble.ts";
 
 /** An open connection. */
@@ -225,13 +226,15 @@ async function connectAny(address: Address, pipeline: boolean): Promise<pg.Clien
   throw last;
 }
 
-async function connect(address: Address, { host, port }: Host, pipeline: boolean): Promise<pg.Client> {
-  const { user, password, database, ssl } = address;
+async function connect(address: Address, at: Host, pipeline: boolean): Promise<pg.Client> {
+  const { host, port } = at;
+  const { user, database, ssl } = address;
   const client = new pg.Client({
     host,
     port,
     user,
-    ...(password !== undefined && { password }),
+    // Asked when the server wants one.
+    password: () => passwordFor(address, at),
     database,
     ssl,
     pipeline,

@@ -4,7 +4,7 @@ import { SEEK } from "./waiting-index.ts";
 
 /** A server that says nothing for so long is gone. */
 const ANSWER_MS = 10_000;
-const BEGIN = `begin read only; set local statement_timeout = 0; ${SEEK}`;
+const BEGIN = `begin isolation level read committed read only; set local statement_timeout = 0; ${SEEK}`;
 
 /** Makes a function that asks one question, in one round trip. It takes no lock. What waits is looked up by index only. */
 export function questions(job: Job): Tx["query"] {

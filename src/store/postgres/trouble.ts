@@ -98,7 +98,7 @@ const CHANGE = "check the address: --db, or SES_MAIL_DB, says it";
 const MISTAKES: Readonly<Record<string, ((name: string, said: string) => Trouble) | undefined>> = {
   "28P01": (name, said) => ({
     message: `the database ${name} says: ${said}`,
-    hint: "set PGPASSWORD, or put the password into the address",
+    hint: "set PGPASSWORD, or put the password into ~/.pgpass or the address",
   }),
   "28000": (name, said) => ({
     message: `the database ${name} says: ${said}`,
