@@ -140,8 +140,8 @@ it("one of several senders is stopped and goes on: never more than the rate", { 
   expect(server.received().sort()).toEqual(addresses(400).sort());
   const left = readFileSync(departures, "utf8").trim().split("\n").map(Number);
   expect(left).toHaveLength(400);
-  // A process may be stopped after a request has left and before that is noted.
-  expect(mostInAnyWindow(left.sort((a, b) => a - b))).toBeLessThanOrEqual(50 + 2);
+  // A process may be stopped after requests have left and before that is noted: those of one turn, 75 ms of the rate.
+  expect(mostInAnyWindow(left.sort((a, b) => a - b))).toBeLessThanOrEqual(50 + 4);
 });
 
 it("senders that starve keep the rate", { timeout: 240_000 }, async () => {
