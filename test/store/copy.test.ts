@@ -158,6 +158,20 @@ describe("a job file to a server and back", () => {
 });
 
 describe("on a server", () => {
+  it("where this user may make nothing is exit 2, and the file goes on", async () => {
+    const { folder } = await filled();
+    const { url, env } = await server();
+    const guest = newSchema();
+    await onServer(`create role ${guest} login password 'secret'`);
+    onTestFinished(async () => void (await onServer(`drop role ${guest}`)));
+    const there = Object.assign(new URL(url), { username: guest, password: "secret" }).href;
+    expect(await run(folder, ["copy", "old.db", there], { env })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("permission denied"),
+    });
+    expect(await run(folder, ["cancel", "june", "--db", "old.db"])).toMatchObject({ code: 0 });
+  });
+
   it("has all indexes when it is done, and none of what the copy needed", async () => {
     const { folder } = await filled();
     const [made, { url, schema, env }] = [await server(), await server()];

@@ -49,6 +49,8 @@ export function openArchive(address: string, clock: Clock, options: OpenOptions 
     async look() {
       // A program that is older than the schema is told so here.
       const isThere = await atFirst(async (where) => (await hasJob(where)) && (await migrate(where)) !== "");
+      // Where nothing is, the place is opened when the job is made there. Until then nothing is changed.
+      isOpen = isThere;
       if (!isThere) return null;
       const [row] = await ask<Marks & { jobId: string }>(`select id as "jobId", ${MARKS} from sm.job`);
       return row ?? null;

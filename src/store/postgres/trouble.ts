@@ -28,10 +28,22 @@ export function explain(error: unknown, name: string, phase: Phase = "work"): un
   return new Kind(trouble.message, trouble.hint);
 }
 
-/** The five characters of PostgreSQL's error, or the name of the system's; empty: it has neither. */
+/**
+ * The five characters of PostgreSQL's error, or the name of the system's; empty: it has neither. PgBouncer has one code for all that it
+ * refuses, and says what it is in words: then it is the code that PostgreSQL has for that.
+ */
 export function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
+  if (!(error instanceof Error && "code" in error)) return "";
+  const code = String(error.code);
+  if (code !== "08P01") return code;
+  return POOLER.find(([words]) => words.test(error.message))?.[1] ?? code;
 }
+
+const POOLER: readonly [words: RegExp, code: string][] = [
+  [/authentication failed|no such user/i, "28P01"],
+  [/no such database|database "[^"]*" does not exist/i, "3D000"],
+  [/no more connections|too many/i, "53300"],
+];
 
 /** Transactions that the server took back for the sake of others; the same again will do. */
 export function isPassing(error: unknown): boolean {
@@ -52,9 +64,8 @@ export function isAway(error: unknown): boolean {
 
 /** True when the server has no room for another connection. */
 export function isCrowded(error: unknown): boolean {
-  const code = codeOf(error);
-  // 53300: too many connections. PgBouncer says 08P01 with these words.
-  return code === "53300" || (code === "08P01" && /no more connections|too many/i.test(String(error)));
+  // Too many connections.
+  return codeOf(error) === "53300";
 }
 
 const NETWORK: ReadonlySet<string> = new Set([
