@@ -223,7 +223,8 @@ async function connectAny(address: Address, pipeline: boolean): Promise<pg.Clien
       if (last === null || codeOf(error) === "25006") last = error;
     }
   }
-  throw last;
+  // One of several may become the primary any moment: that is what they are for.
+  throw last instanceof Standby && address.hosts.length > 1 ? new NoPrimary() : last;
 }
 
 async function connect(address: Address, at: Host, pipeline: boolean): Promise<pg.Client> {
@@ -273,6 +274,15 @@ async function checkServer(client: pg.Client, name: string): Promise<void> {
     );
   }
   if (standby) throw new Standby();
+}
+
+/** Some of the servers answer, and none can be written to. */
+class NoPrimary extends Error {
+  readonly code = "NO_PRIMARY";
+
+  constructor() {
+    super("none of its servers can be written to");
+  }
 }
 
 /** Stands for the server's own error, which would come with the first write. */

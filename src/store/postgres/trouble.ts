@@ -83,6 +83,8 @@ const NETWORK: ReadonlySet<string> = new Set([
   "ENOTFOUND",
   "ENOENT",
   "ERR_STREAM_DESTROYED",
+  // Ours: of several servers none is the primary now.
+  "NO_PRIMARY",
 ]);
 /** pg's own errors have no code. */
 const GONE =
