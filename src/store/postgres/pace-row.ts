@@ -58,7 +58,9 @@ async function attempt<T>(
       if (kept !== null) {
         const { pace, result } = decide(kept);
         const written = pace === null ? [] : [ask1(job, link, WRITE, [JSON.stringify(pace)], STATEMENT_MS)];
+        const jumps = job.time.jumps();
         await allOf([...written, command(link, "commit", STATEMENT_MS)]);
+        if (pace !== null) seenJumps.set(job, jumps);
         return result;
       }
     } catch (error) {
@@ -89,7 +91,16 @@ async function begin(job: Job, link: Link): Promise<KeptPace | null> {
   if (row === undefined || row.state === null) return null;
   const now = time.observe(askedAt, clock.monotonic(), row.now);
   const isOutgrown = row.oldestProgram > SCHEMA_VERSION;
-  return { ...fresh(JSON.parse(row.state) as Pace, row.same === true, now), now, at: atOrBefore(job, now), isOutgrown };
+  const isSame = row.same === true && !hasJumped(job);
+  return { ...fresh(JSON.parse(row.state) as Pace, isSame, now), now, at: atOrBefore(job, now), isOutgrown };
+}
+
+/** The jumps of the database's clock after which the window was filled, by job. */
+const seenJumps = new WeakMap<Job, number>();
+
+/** True when the clock was set since the window was filled: what left just before seems to have left long ago. */
+function hasJumped(job: Job): boolean {
+  return job.time.jumps() !== (seenJumps.get(job) ?? 0);
 }
 
 /** A server that was restarted may have forgotten the last writes, so what left just before is not known. */

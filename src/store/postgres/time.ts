@@ -15,12 +15,18 @@ export interface StoreTime {
   at(monotonic: number): number;
   /** How far `now` may be from the truth, ms. */
   errorMs(): number;
+  /** How often the clock of the database was found to have been set, or another server to answer. */
+  jumps(): number;
 }
 
 /** An observation is forgotten after this long, because two clocks never run alike. */
 const FORGET_MS = 60_000;
 /** The observations that are kept are the most exact ones of so many spans of time. */
 const SPAN_MS = 5_000;
+/** Two clocks drift apart by less than this while an observation is kept. */
+const SLACK_MS = 5;
+/** A clock that differs by more than this from what we know, and from what may be an error, was set. */
+const JUMP_MS = 20;
 
 interface Observation {
   /** When it was made, by our monotonic clock. */
@@ -36,6 +42,7 @@ interface Observation {
  */
 export function createDatabaseTime(clock: Pick<Clock, "monotonic">): StoreTime {
   let recent: Observation[] = [];
+  let jumps = 0;
   const best = (): Observation => {
     let chosen = recent[0];
     for (const each of recent) if (chosen === undefined || each.error < chosen.error) chosen = each;
@@ -49,7 +56,9 @@ export function createDatabaseTime(clock: Pick<Clock, "monotonic">): StoreTime {
         error: (answeredAt - askedAt) / 2,
       };
       const known = best();
-      if (Math.abs(seen.offset - known.offset) > seen.error + known.error + 5) recent = [];
+      const gap = Math.abs(seen.offset - known.offset) - seen.error - known.error;
+      if (recent.length > 0 && gap > JUMP_MS) jumps++;
+      if (gap > SLACK_MS) recent = [];
       recent = recent.filter(({ at }) => answeredAt - at < FORGET_MS);
       const last = recent.at(-1);
       if (last === undefined || Math.floor(last.at / SPAN_MS) !== Math.floor(answeredAt / SPAN_MS)) recent.push(seen);
@@ -63,6 +72,7 @@ export function createDatabaseTime(clock: Pick<Clock, "monotonic">): StoreTime {
     },
     at: (monotonic) => monotonic + best().offset,
     errorMs: () => Math.min(best().error, 1_000),
+    jumps: () => jumps,
   };
 }
 
@@ -73,5 +83,6 @@ export function createClockTime(clock: Clock): StoreTime {
     now: () => ({ wall: clock.now(), steady: Math.round(clock.monotonic()) }),
     at: (monotonic) => monotonic,
     errorMs: () => 0,
+    jumps: () => 0,
   };
 }
