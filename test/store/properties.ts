@@ -5,7 +5,7 @@ import { eventOrder } from "./properties/event-order.ts";
 import { gatewayHistories } from "./properties/gateway.ts";
 import { histories } from "./properties/history.ts";
 
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = 600_000;
 
 export function storeProperties(name: string, prepare: Prepare): void {
   describe(`${name}, whatever happens in whatever order`, { timeout: PATIENCE_MS }, () => {
