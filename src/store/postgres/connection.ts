@@ -527,7 +527,7 @@ async function begin(
   const numbered = ask<NumberRow>(sql, values);
   await allOf([...opened, locked, numbered]);
   const [row] = await numbered;
-  if (row !== undefined) time.observe(askedAt, clock.monotonic(), row.now);
+  if (row !== undefined) time.observe(askedAt, clock.monotonic(), Number(row.now));
   return { now: time.now(), row };
 }
 

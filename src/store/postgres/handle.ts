@@ -44,8 +44,8 @@ export interface NumberRow {
   was: number;
   /** When others took this handle for dead; null: they did not. */
   lost_at: number | null;
-  /** The time of the database, with fractions. */
-  now: number;
+  /** The time of the database, ms with fractions, as text: a server may be set to print numbers with few digits. */
+  now: string;
   /** True: nothing may be written, because the job goes on elsewhere or is a copy that cannot be used yet (./marks.ts). */
   is_closed: boolean;
 }
@@ -100,7 +100,7 @@ export function createHandle(name: string, now: () => number | null): Handle {
         return {
           sql: `insert into sm.handle (token, number, host, pid, boot, process_table, origin, seen_at)
             values ($1, $2, $3, $4, $5, $6, $7, coalesce($8::bigint, (${NOW})::bigint))
-            returning id, 0::bigint as was, null::bigint as lost_at, (${NOW})::float8 as now, ${CLOSED} as is_closed`,
+            returning id, 0::bigint as was, null::bigint as lost_at, (${NOW})::numeric(20, 3)::text as now, ${CLOSED} as is_closed`,
           values: [token, current, hostname(), pid, boot, processTable, performance.timeOrigin, now()],
         };
       }
@@ -108,7 +108,7 @@ export function createHandle(name: string, now: () => number | null): Handle {
         sql: `with old as (select id, number, lost_at from sm.handle where token = $1),
             new as (update sm.handle h set number = $2, seen_at = coalesce($3::bigint, (${NOW})::bigint)
               from old where h.id = old.id)
-          select id, number as was, lost_at, (${NOW})::float8 as now, ${CLOSED} as is_closed from old`,
+          select id, number as was, lost_at, (${NOW})::numeric(20, 3)::text as now, ${CLOSED} as is_closed from old`,
         values: [token, current, now()],
       };
     },

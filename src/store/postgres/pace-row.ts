@@ -26,7 +26,7 @@ const BEGIN = `begin isolation level read committed; set local synchronous_commi
 const LOCK = "select 1 from sm.pace where one = $1 for update";
 // A statement of its own: one that waits for a lock may have looked at the clock before.
 const READ = `select p.state, p.postmaster = pg_postmaster_start_time() as same, j.oldest_program as "oldestProgram",
-    (extract(epoch from clock_timestamp()) * 1000)::float8 as now
+    (extract(epoch from clock_timestamp()) * 1000)::numeric(20, 3)::text as now
   from sm.job j left join sm.pace p on p.one = $1`;
 const WRITE = "update sm.pace set state = $1, postmaster = pg_postmaster_start_time()";
 // Durable: where there is no row, nobody has ever sent anything.
@@ -76,7 +76,8 @@ interface Row {
   state: string | null;
   same: boolean | null;
   oldestProgram: number;
-  now: number;
+  /** In ms with fractions, as text: a server may be set to print numbers with few digits. */
+  now: string;
 }
 
 /** Locks and reads the row; null: there is none yet. */
@@ -89,7 +90,7 @@ async function begin(job: Job, link: Link): Promise<KeptPace | null> {
   await allOf([begun, locked, answer]);
   const [row] = await answer;
   if (row === undefined || row.state === null) return null;
-  const now = time.observe(askedAt, clock.monotonic(), row.now);
+  const now = time.observe(askedAt, clock.monotonic(), Number(row.now));
   const isOutgrown = row.oldestProgram > SCHEMA_VERSION;
   const isSame = row.same === true && !hasJumped(job);
   return { ...fresh(JSON.parse(row.state) as Pace, isSame, now), now, at: atOrBefore(job, now), isOutgrown };

@@ -169,10 +169,10 @@ function inWords(error: unknown, name: string): string {
 async function learnTime({ time, clock }: Job, client: Where["client"]): Promise<void> {
   for (let asked = 0; asked < 3; asked++) {
     const before = clock.monotonic();
-    const { rows } = await client.query<{ now: number }>(
-      "select (extract(epoch from clock_timestamp()) * 1000)::float8 as now",
+    const { rows } = await client.query<{ now: string }>(
+      "select (extract(epoch from clock_timestamp()) * 1000)::numeric(20, 3)::text as now",
     );
-    time.observe(before, clock.monotonic(), rows[0]?.now ?? 0);
+    time.observe(before, clock.monotonic(), Number(rows[0]?.now ?? 0));
   }
 }
 

@@ -2,7 +2,6 @@
 import { expect, it } from "vitest";
 import { ingest, sent, settle, states, turn } from "../../support/store-actions.ts";
 import { counts, message, type Prepare, request } from "../bench.ts";
-import { until } from "../../support/run.ts";
 import { everything } from "../sound.ts";
 import { PEOPLE } from "./people.ts";
 
@@ -39,11 +38,10 @@ export function whole(prepare: Prepare): void {
     expect(store.name).toMatch(/^the [a-z ]+ \S+$/);
     expect(store.name).not.toMatch(/:[^/@]*@|password/);
     expect(other.name).toBe(store.name);
-    let heard = 0;
-    const end = store.onChange?.(() => heard++);
+    // A hint may get lost, behind a pooler all of them.
+    const end = store.onChange?.(() => undefined);
     await turn(store, 0);
     await counts(other, ["z@x.example"]);
-    if (end !== undefined) await until(() => heard > 0, "the hint");
     end?.();
     expect((await turn(store, 1)).claims).toHaveLength(1);
   });
