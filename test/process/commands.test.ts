@@ -30,8 +30,8 @@ const STORY: [args: string[], stdout: unknown][] = [
 ];
 /** Of a job file. */
 const BACKUP: (typeof STORY)[number] = [["backup", "copy.db"], { file: "copy.db", messages: 6 }];
-/** Three that go on until they are told to end, and one that makes a script. */
-const OTHERS = ["serve", "work", "sandbox", "completion"];
+/** Three that go on until they are told to end, one that makes a script, and one after which a job is elsewhere. */
+const OTHERS = ["serve", "work", "sandbox", "completion", "copy"];
 
 it("from the list to the backup", { timeout: 120_000 }, async () => {
   const folder = await workFolder();
