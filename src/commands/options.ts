@@ -194,3 +194,11 @@ function number(text: string, expectation: string, isFine: (n: number) => boolea
   if (isFine(value)) return value;
   throw new UserError(`${expectation}, got ${JSON.stringify(text)}`);
 }
+
+/** The cap of what runs as a service. */
+export const recipientCap = (): Option =>
+  setting(
+    "--recipient-cap <n/duration>",
+    "RECIPIENT_CAP",
+    "most mails to one address, such as 5/1h; more of them wait",
+  );

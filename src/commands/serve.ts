@@ -1,4 +1,4 @@
-import { addSendingOptions, addTrackingOptions, collect, GROUPS, setting } from "./options.ts";
+import { addSendingOptions, addTrackingOptions, collect, GROUPS, recipientCap, setting } from "./options.ts";
 import type { ServeFlags } from "../work/gateway/settings.ts";
 import type { AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
@@ -46,13 +46,7 @@ export const addServe: AddCommand = (program, act) => {
       setting("--sns-max-age <duration>", "SNS_MAX_AGE", "refuse SNS messages that are older than this").default("90m"),
     );
   addSendingOptions(command)
-    .addOption(
-      setting(
-        "--recipient-cap <n/duration>",
-        "RECIPIENT_CAP",
-        "most mails to one address, such as 5/1h; more of them wait",
-      ),
-    )
+    .addOption(recipientCap())
     .optionsGroup(GROUPS.other)
     .addHelpText("after", KEYS)
     .action(

@@ -1,4 +1,4 @@
-import { addSendingOptions, GROUPS, setting } from "./options.ts";
+import { addSendingOptions, GROUPS, recipientCap } from "./options.ts";
 import type { WorkFlags } from "../work/gateway/worker.ts";
 import type { AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
@@ -12,13 +12,7 @@ export const addWork: AddCommand = (program, act) => {
     .option("--sandbox", "rehearse: send to a local SES; no AWS account needed, mails land in ses-mail-outbox/")
     .option("--no-send", "only take mail in from a broker; others send it");
   addSendingOptions(command)
-    .addOption(
-      setting(
-        "--recipient-cap <n/duration>",
-        "RECIPIENT_CAP",
-        "most mails to one address, such as 5/1h; more of them wait",
-      ),
-    )
+    .addOption(recipientCap())
     .optionsGroup(GROUPS.other)
     .action(
       act<WorkFlags>(async (context, flags) => {

@@ -1,4 +1,6 @@
-/** Loads a part of the store late. */
+/** Loads parts of a store late. */
+import type { Inbox, Keys, Reader, Topics, VisitSink } from "./store.ts";
+
 type Method = (...args: unknown[]) => Promise<unknown>;
 
 /**
@@ -12,4 +14,31 @@ export function createLatePart<T extends object>(names: readonly (keyof T & stri
     async (...args) =>
       ((await (part ??= load()))[name] as Method)(...args);
   return Object.fromEntries(names.map((name) => [name, method(name)])) as T;
+}
+
+type Visits = Pick<VisitSink, "applyVisits">;
+type Unsubscriptions = Pick<VisitSink, "unsubscribe" | "resubscribe">;
+type Afresh = Pick<Topics, "startAfresh" | "staySuppressed" | "senders">;
+type Lines = Pick<Reader, "breakdown">;
+
+/** Where a store loads each of its parts from that no command needs to start. */
+export interface LateParts {
+  inbox: () => Promise<Inbox>;
+  visits: () => Promise<Visits>;
+  unsubscriptions: () => Promise<Unsubscriptions>;
+  afresh: () => Promise<Afresh>;
+  breakdown: () => Promise<Lines>;
+  keys: () => Promise<Keys>;
+}
+
+/** Makes the methods of those parts. Each part is loaded when one of its methods is called for the first time. */
+export function createLateParts(load: LateParts) {
+  return {
+    ...createLatePart<Inbox>(["accept", "earlier", "knownUuids", "accepted", "forgetAnswersOlderThan"], load.inbox),
+    ...createLatePart<Visits>(["applyVisits"], load.visits),
+    ...createLatePart<Unsubscriptions>(["unsubscribe", "resubscribe"], load.unsubscriptions),
+    ...createLatePart<Afresh>(["startAfresh", "staySuppressed", "senders"], load.afresh),
+    ...createLatePart<Lines>(["breakdown"], load.breakdown),
+    ...createLatePart<Keys>(["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"], load.keys),
+  };
 }

@@ -3,9 +3,9 @@ import type pg from "pg";
 import { InterruptedError, UserError } from "../../errors.ts";
 import { type Clock, systemClock } from "../../time/clock.ts";
 import { atTheEdge } from "../edge.ts";
-import { createLatePart } from "../late-part.ts";
+import { createLateParts } from "../late-part.ts";
 import { checkOpened } from "../moved.ts";
-import type { Inbox, Keys, Opened, OpenOptions, Reader, Store, Topics, VisitSink } from "../store.ts";
+import type { Opened, OpenOptions, Store } from "../store.ts";
 import { type Environment, parseAddress } from "./address.ts";
 import { finishCancels } from "./cancel.ts";
 import { createClaims } from "./claims.ts";
@@ -190,37 +190,18 @@ function createStore(job: Job, jobId: string): Store & { leave(): Promise<void> 
     ...createReader(job),
     ...createMailReader(job),
     ...createWorkers(job),
-    ...createLateParts(job, () => source.recover()),
+    ...createLateParts({
+      inbox: async () => (await import("./accept.ts")).createInbox(job),
+      visits: async () => (await import("./visits.ts")).createVisitSink(job),
+      unsubscriptions: async () => (await import("./unsubscriptions.ts")).createUnsubscriptions(job),
+      afresh: async () => (await import("./afresh.ts")).createAfresh(job, () => source.recover()),
+      breakdown: async () => (await import("./breakdown.ts")).createBreakdown(job),
+      keys: async () => (await import("./keys.ts")).createKeys(job),
+    }),
     ...createPing(job),
     async close() {
       await source.leave();
       await job.pool.close();
     },
-  };
-}
-
-type Afresh = Pick<Topics, "startAfresh" | "staySuppressed" | "senders">;
-
-/** Parts that are loaded with their first call, so that commands that only read start fast. */
-function createLateParts(job: Job, recover: () => Promise<number>) {
-  return {
-    ...createLatePart<Inbox>(["accept", "earlier", "knownUuids", "accepted", "forgetAnswersOlderThan"], async () =>
-      (await import("./accept.ts")).createInbox(job),
-    ),
-    ...createLatePart<Pick<VisitSink, "applyVisits">>(["applyVisits"], async () =>
-      (await import("./visits.ts")).createVisitSink(job),
-    ),
-    ...createLatePart<Pick<VisitSink, "unsubscribe" | "resubscribe">>(["unsubscribe", "resubscribe"], async () =>
-      (await import("./unsubscriptions.ts")).createUnsubscriptions(job),
-    ),
-    ...createLatePart<Afresh>(["startAfresh", "staySuppressed", "senders"], async () =>
-      (await import("./afresh.ts")).createAfresh(job, recover),
-    ),
-    ...createLatePart<Pick<Reader, "breakdown">>(["breakdown"], async () =>
-      (await import("./breakdown.ts")).createBreakdown(job),
-    ),
-    ...createLatePart<Keys>(["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"], async () =>
-      (await import("./keys.ts")).createKeys(job),
-    ),
   };
 }

@@ -1,6 +1,6 @@
 /** The job file as a store, put together from its parts. */
 import type { Clock } from "../../time/clock.ts";
-import type { Inbox, Keys, Opened, OpenOptions, Reader, Store, Topics, VisitSink } from "../store.ts";
+import type { Opened, OpenOptions, Store } from "../store.ts";
 import type { BackupAnswer } from "./backup.ts";
 import { createClaims } from "./claims.ts";
 import { createPing, createSchema, type Job, NO_WAITING, openPlace, outgrown, prepareImage } from "./connection.ts";
@@ -8,7 +8,7 @@ import { type Connection, Database } from "./driver.ts";
 import { createEventSink } from "./events.ts";
 import { atTheEdge } from "../edge.ts";
 import { fileOf, openImage } from "./image.ts";
-import { createLatePart } from "../late-part.ts";
+import { createLatePart, createLateParts } from "../late-part.ts";
 import { checkOpened } from "../moved.ts";
 import { createLists } from "./lists.ts";
 import { createMailReader } from "./mails.ts";
@@ -97,40 +97,21 @@ function createStore(job: Job): SqliteStore {
     ...createSuppressions(job),
     ...createReader(job),
     ...createMailReader(db),
-    ...createLateParts(job, () => source.recover()),
+    ...createLateParts({
+      inbox: async () => (await import("./accept.ts")).createInbox(job),
+      visits: async () => (await import("./visits.ts")).createVisitSink(job),
+      unsubscriptions: async () => (await import("./unsubscriptions.ts")).createUnsubscriptions(job),
+      afresh: async () => (await import("./afresh.ts")).createAfresh(job, () => source.recover()),
+      breakdown: async () => (await import("./breakdown.ts")).createBreakdown(job),
+      keys: async () => (await import("./keys.ts")).createKeys(job),
+    }),
+    ...createLatePart<Pick<SqliteStore, "backup">>(["backup"], async () =>
+      (await import("./backup.ts")).createBackup(job),
+    ),
     ...createPing(job),
     async close() {
       source.leave();
       db.close();
     },
-  };
-}
-
-type Afresh = Pick<Topics, "startAfresh" | "staySuppressed" | "senders">;
-
-/** Parts that are loaded with their first call, so that commands that only read start fast. */
-function createLateParts(job: Job, recover: () => Promise<number>) {
-  return {
-    ...createLatePart<Inbox>(["accept", "earlier", "knownUuids", "accepted", "forgetAnswersOlderThan"], async () =>
-      (await import("./accept.ts")).createInbox(job),
-    ),
-    ...createLatePart<Pick<VisitSink, "applyVisits">>(["applyVisits"], async () =>
-      (await import("./visits.ts")).createVisitSink(job),
-    ),
-    ...createLatePart<Pick<VisitSink, "unsubscribe" | "resubscribe">>(["unsubscribe", "resubscribe"], async () =>
-      (await import("./unsubscriptions.ts")).createUnsubscriptions(job),
-    ),
-    ...createLatePart<Afresh>(["startAfresh", "staySuppressed", "senders"], async () =>
-      (await import("./afresh.ts")).createAfresh(job, recover),
-    ),
-    ...createLatePart<Pick<Reader, "breakdown">>(["breakdown"], async () =>
-      (await import("./breakdown.ts")).createBreakdown(job),
-    ),
-    ...createLatePart<Keys>(["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"], async () =>
-      (await import("./keys.ts")).createKeys(job),
-    ),
-    ...createLatePart<Pick<SqliteStore, "backup">>(["backup"], async () =>
-      (await import("./backup.ts")).createBackup(job),
-    ),
   };
 }
