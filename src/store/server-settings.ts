@@ -39,10 +39,15 @@ export function readServerSettings(env: Env): ServerSettings {
 }
 
 function readSchema(text: string | undefined): string {
-  if (text === undefined) return SCHEMA;
-  if (/^[a-z_][a-z0-9_]*$/i.test(text) && text.length <= MOST_NAME && !/^pg_/i.test(text)) return text;
+  return text === undefined ? SCHEMA : checkSchemaName(text);
+}
+
+/** Returns the name. Small letters only, because PostgreSQL takes others for small ones wherever a person does not quote them. @throws UserError when it cannot be the name of a schema. */
+export function checkSchemaName(name: string): string {
+  if (/^[a-z_][a-z0-9_]*$/.test(name) && name.length <= MOST_NAME && !name.startsWith("pg_")) return name;
   throw new UserError(
-    `SES_MAIL_DB_SCHEMA expects a name of letters, digits and _, up to ${MOST_NAME}, that does not begin with pg_, got ${JSON.stringify(text)}`,
+    `SES_MAIL_DB_SCHEMA expects a name of small letters, digits and _, ${MOST_NAME} at most, that does not begin with pg_, got ${JSON.stringify(name)}`,
+    `leave it out for ${SCHEMA}`,
   );
 }
 

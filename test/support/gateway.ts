@@ -7,7 +7,7 @@ import { onTestFinished } from "vitest";
 import { type Clock, systemClock } from "../../src/time/clock.ts";
 import { createMailer } from "../../src/deliver/mailer.ts";
 import { createSendLoop } from "../../src/deliver/send.ts";
-import type { Sender } from "../../src/deliver/sender.ts";
+import { emptyRun, type Sender } from "../../src/deliver/sender.ts";
 import { connectSes } from "../../src/aws/ses.ts";
 import { createRequestInbox } from "../../src/intake/inbox.ts";
 import type { Gateway, Settings } from "../../src/serve/gateway.ts";
@@ -170,18 +170,7 @@ function startSender(
 }
 
 function idleSender(): { sender: Sender; stop: () => Promise<void> } {
-  const run = {
-    attempts: 0,
-    sent: 0,
-    failed: 0,
-    inDoubt: 0,
-    throttled: 0,
-    retried: 0,
-    elapsedMs: 0,
-    turns: 0,
-    turnMs: 0,
-    returns: 0,
-  };
+  const run = emptyRun();
   const status = () => ({ state: "idle" as const, reason: null, hint: null, perSecond: 14, run });
   return { sender: { status, wake: () => undefined }, stop: async () => undefined };
 }

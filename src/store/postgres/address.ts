@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { ConnectionOptions } from "node:tls";
 import { parse } from "pg-connection-string";
 import { UserError } from "../../errors.ts";
+import { displayed } from "../address.ts";
 
 /** One server of an address. */
 export interface Host {
@@ -54,7 +55,7 @@ export function parseAddress(text: string, env: Environment = {}): Address {
     passwordFile: env["PGPASSFILE"] || join(homedir(), ".pgpass"),
     database,
     ssl: sslOf(parsed.ssl),
-    displayed: display(user, found, database),
+    displayed: displayed(text),
   };
 }
 
@@ -149,12 +150,4 @@ function portOf(text: string | null | undefined): number {
 function sslOf(ssl: ReturnType<typeof parse>["ssl"]): Address["ssl"] {
   if (ssl === undefined || ssl === false || ssl === "false") return false;
   return typeof ssl === "object" ? (ssl as ConnectionOptions) : {};
-}
-
-function display(user: string, hosts: readonly Host[], database: string): string {
-  const named = hosts.map(({ host, port }) => {
-    const name = host.includes(":") ? `[${host}]` : host.startsWith("/") ? encodeURIComponent(host) : host;
-    return port === 5432 ? name : `${name}:${port}`;
-  });
-  return `postgres://${encodeURIComponent(user)}@${named.join(",")}/${encodeURIComponent(database)}`;
 }

@@ -1,6 +1,5 @@
 /** Puts the name of our schema into statements. */
 import { createHash } from "node:crypto";
-import { UserError } from "../../errors.ts";
 
 /** A statement as it is sent. */
 interface Statement {
@@ -28,13 +27,4 @@ export function qualified(sql: string, schema: string): Statement {
     texts.set(sql, found);
   }
   return found;
-}
-
-/** @throws UserError when it cannot be the name of a schema. */
-export function checkSchemaName(name: string): string {
-  if (/^[a-z_][a-z0-9_]{0,62}$/.test(name) && !name.startsWith("pg_")) return name;
-  throw new UserError(
-    `SES_MAIL_DB_SCHEMA expects a name of small letters, digits and _, 63 at most, got ${JSON.stringify(name)}`,
-    "leave it out for ses_mail",
-  );
 }
