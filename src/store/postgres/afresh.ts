@@ -7,6 +7,7 @@ import { setImmediate } from "node:timers/promises";
 import { InterruptedError } from "../../errors.ts";
 import type { State } from "../../message.ts";
 import { EVENT_COUNTERS, type EventCounts } from "../rules/event-counters.ts";
+import { PLAYED } from "../rules/states.ts";
 import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
 import type { Rehearsal, Sender } from "../rows.ts";
 import type { Topics } from "../store.ts";
@@ -26,8 +27,6 @@ const COUNTED = [...new Set([...EVENT_COUNTERS, "reader_opens", "machine_opens",
 
 /** So many messages at most are brought back in one transaction, which takes some tenths of a second. */
 const SIZE = 5_000;
-/** The states in which the sandbox leaves a message. */
-const PLAYED: readonly State[] = ["sent", "in_doubt", "failed", "suppressed"];
 
 /** Makes the part of the store that removes rehearsals. `recover` puts in doubt what dead processes left in flight. */
 export function createAfresh(

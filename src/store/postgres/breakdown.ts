@@ -15,7 +15,7 @@ import type {
   Sample,
   TimeCounts,
 } from "../breakdown.ts";
-import { fieldsOf } from "../fields.ts";
+import { mailOf } from "../fields.ts";
 import { createLinkTally } from "../link-tally.ts";
 import type { TopicRow } from "../rows.ts";
 import { MARK_OF, OUTCOMES } from "../rules/event-counters.ts";
@@ -79,9 +79,7 @@ async function readSample(query: Tx["query"], { sent }: TopicRow, walk: Walk): P
      from sm.message m join sm.content c on c.id = m.content_id join sm.ingest i on i.id = m.ingest_id where m.id = $1`,
     [id],
   );
-  if (found === undefined) return null;
-  const { body, email, fields, columns } = found;
-  return { content: JSON.parse(body) as Content, email, fields: fieldsOf(JSON.parse(columns) as string[], fields) };
+  return found === undefined ? null : mailOf(found);
 }
 
 async function firstOf(walk: Walk, which: string): Promise<number | null> {

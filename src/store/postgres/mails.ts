@@ -1,7 +1,7 @@
 /** Reads single messages: by id, by address, by the client's own name; and what their mails are made of. */
 import type { Content } from "../../message.ts";
-import { fieldsOf } from "../fields.ts";
-import type { MailParts, MessageRecord } from "../rows.ts";
+import { type KeptMail, mailOf } from "../fields.ts";
+import type { MessageRecord } from "../rows.ts";
 import type { Reader, VisitSink } from "../store.ts";
 import { type Job, read, type Tx } from "./connection.ts";
 import { isStorable, topicIdOf } from "./topic-ids.ts";
@@ -63,12 +63,9 @@ function recordOf(row: Row): MessageRecord {
   return { ...row, notBefore: row.notBefore > 0 ? row.notBefore : null };
 }
 
-interface PartsRow {
+interface PartsRow extends KeptMail {
   topic: string;
   email: string | null;
-  fields: string;
-  columns: string;
-  body: string;
 }
 
 function createPartsReader(ask: Tx["query"], database: string): PartsReader {
@@ -81,7 +78,7 @@ function createPartsReader(ask: Tx["query"], database: string): PartsReader {
          where m.id = $1`,
         [id],
       );
-      return row === undefined ? null : partsOf(row);
+      return row === undefined ? null : mailOf(row);
     },
     async sampleParts(topic) {
       // A list or request whose recipients were all there before has an empty range of ids.
@@ -94,14 +91,9 @@ function createPartsReader(ask: Tx["query"], database: string): PartsReader {
         [await topicIdOf(ask, topic, database)],
       );
       if (row === undefined) throw new Error("a topic without a content");
-      return partsOf(row);
+      return mailOf(row);
     },
   };
-}
-
-function partsOf({ topic, email, fields, columns, body }: PartsRow): MailParts {
-  const content = JSON.parse(body) as Content;
-  return { topic, email, content, fields: fieldsOf(JSON.parse(columns) as string[], fields) };
 }
 
 /** How many senders are remembered. Reading one means reading its whole content, attachments included. */

@@ -77,3 +77,6 @@ export const HANDED_OUT: readonly State[] = ["sending", "sent", "in_doubt"];
 
 /** The states that a person may retry. `sent` is not among them, so that nobody gets a mail twice. */
 export const RETRIABLE: readonly State[] = ["failed", "in_doubt", "cancelled", "suppressed"];
+
+/** The states in which a rehearsal may leave a message, except for those that it never touched. */
+export const PLAYED: readonly State[] = ["sent", "in_doubt", "failed", "suppressed"];

@@ -7,6 +7,7 @@ import { setImmediate } from "node:timers/promises";
 import { InterruptedError } from "../../errors.ts";
 import type { State, Totals } from "../../message.ts";
 import { EVENT_COUNTERS, type EventCounts } from "../rules/event-counters.ts";
+import { PLAYED } from "../rules/states.ts";
 import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
 import type { Rehearsal, Sender } from "../rows.ts";
 import type { Topics } from "../store.ts";
@@ -23,8 +24,6 @@ const HAPPENED = ["first_sent_at", "last_sent_at", "reported_at", "called_at"];
 
 /** So many messages at most are brought back in one transaction, which takes some tenths of a second. */
 const STEP = 20_000;
-/** The states in which the sandbox leaves a message. */
-const PLAYED: readonly State[] = ["sent", "in_doubt", "failed", "suppressed"];
 
 /** Makes the part of the store that removes rehearsals. `recover` puts in doubt what dead processes left in flight. */
 export function createAfresh(

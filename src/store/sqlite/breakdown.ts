@@ -4,7 +4,6 @@
  * answers are of one instant and nobody waits for them.
  */
 import type { Connection, Job } from "./connection.ts";
-import type { Content } from "../../message.ts";
 import { readDeliveryTimes } from "./delivery-times.ts";
 import { Database } from "./driver.ts";
 import type {
@@ -26,7 +25,7 @@ import { createSpans } from "../spans.ts";
 import { patternOf } from "../rules/pattern.ts";
 import { createTally, type Ranked } from "../rules/ranking.ts";
 import type { Reader } from "../store.ts";
-import { fieldsOf } from "../fields.ts";
+import { type KeptMail, mailOf } from "../fields.ts";
 import { topicIdOf } from "./topics.ts";
 import { type Walk, createWalk } from "./walk.ts";
 
@@ -89,11 +88,8 @@ function headOf(db: Connection, topicId: number): Pick<Breakdown, "subject" | "f
   return { subject: head?.subject ?? "", from: head?.from ?? "" };
 }
 
-interface SampleRow {
-  body: string;
+interface SampleRow extends KeptMail {
   email: string;
-  fields: string;
-  columns: string;
 }
 
 async function readSample(db: Connection, { sent }: TopicRow, walk: Walk): Promise<Sample | null> {
@@ -104,9 +100,7 @@ async function readSample(db: Connection, { sent }: TopicRow, walk: Walk): Promi
   );
   let found: SampleRow | undefined;
   await walk((from, to) => (found = first.get(from, to)) === undefined);
-  if (found === undefined) return null;
-  const { body, email, fields, columns } = found;
-  return { content: JSON.parse(body) as Content, email, fields: fieldsOf(JSON.parse(columns) as string[], fields) };
+  return found === undefined ? null : mailOf(found);
 }
 
 // Over time ----------------------------------------------------------------------------------------------------------

@@ -1,9 +1,8 @@
 /** Reads single messages: by id, by address, by the client's own name; and what their mails are made of. */
-import type { Content } from "../../message.ts";
-import type { MailParts, MessageRecord } from "../rows.ts";
+import type { MessageRecord } from "../rows.ts";
 import type { Reader, VisitSink } from "../store.ts";
 import type { Connection } from "./connection.ts";
-import { fieldsOf } from "../fields.ts";
+import { type KeptMail, mailOf } from "../fields.ts";
 import { topicIdOf } from "./topics.ts";
 
 type RecordReader = Pick<Reader, "message" | "messagesTo" | "messagesNamed">;
@@ -56,12 +55,9 @@ function recordOf(row: Row | undefined): MessageRecord | null {
   return row === undefined ? null : { ...row, notBefore: row.notBefore > 0 ? row.notBefore : null };
 }
 
-interface PartsRow {
+interface PartsRow extends KeptMail {
   topic: string;
   email: string | null;
-  fields: string;
-  columns: string;
-  body: string;
 }
 
 function createPartsReader(db: Connection): PartsReader {
@@ -81,19 +77,14 @@ function createPartsReader(db: Connection): PartsReader {
   return {
     async mailParts(id) {
       const row = ofMessage.get(id);
-      return row === undefined ? null : partsOf(row);
+      return row === undefined ? null : mailOf(row);
     },
     async sampleParts(topic) {
       const row = ofTopic.get(topicIdOf(db, topic));
       if (row === undefined) throw new Error("a topic without a content");
-      return partsOf(row);
+      return mailOf(row);
     },
   };
-}
-
-function partsOf({ topic, email, fields, columns, body }: PartsRow): MailParts {
-  const content = JSON.parse(body) as Content;
-  return { topic, email, content, fields: fieldsOf(JSON.parse(columns) as string[], fields) };
 }
 
 /** How many senders are remembered. Reading one means reading its whole content, attachments included. */
