@@ -146,7 +146,7 @@ export const LIBRARIES = {
     "machine.ts",
     "temporary.ts",
     "store/sqlite/processes.ts",
-    "store/postgres/connection.ts",
+    "store/postgres/statements.ts",
     "store/postgres/handle.ts",
     "store/postgres/processes.ts",
     "store/postgres/staged-tables.ts",

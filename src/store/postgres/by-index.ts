@@ -1,5 +1,5 @@
 /** Keeps the planner from reading whole tables. */
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 
 const BY_INDEX = `select set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
   set_config('enable_mergejoin', 'off', true)`;

@@ -6,7 +6,8 @@
 import { InterruptedError } from "../../errors.ts";
 import { NO_TOPIC } from "../../message.ts";
 import type { Topics } from "../store.ts";
-import { type Job, read, transaction, type Tx } from "./connection.ts";
+import { type Job, read } from "./connection.ts";
+import { transaction, type Tx } from "./transaction.ts";
 import { type Part, partsOf, partsWith, rangesOf } from "./ranges.ts";
 import { createCounters } from "./state-counters.ts";
 import { topicIdOf } from "./topic-ids.ts";

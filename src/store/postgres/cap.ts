@@ -1,7 +1,7 @@
 /** The recipient cap: it counts the mails to an address over all topics, contents and processes of the job. */
 import type { Claim, RecipientCap } from "../../deliver/source.ts";
 import { hasRoom, type Mails, roomAt } from "../rules/cap.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import { waitUntilSql } from "./waiting.ts";
 
 /** The most messages that one turn postpones. When thousands wait for one address, other work goes on. */

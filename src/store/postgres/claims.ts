@@ -1,7 +1,8 @@
 /** Claims messages and writes answers: the source of the send loop. */
 import type { Source } from "../../deliver/source.ts";
 import type { Reader } from "../store.ts";
-import { type Job, snapshot, transaction } from "./connection.ts";
+import { type Job, snapshot } from "./connection.ts";
+import { transaction } from "./transaction.ts";
 import { claimOf, findDue, glance, outlookOf } from "./due.ts";
 import { lookFromStart } from "./follow.ts";
 import { createListener } from "./notify.ts";

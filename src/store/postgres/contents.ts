@@ -1,7 +1,7 @@
 /** Keeps each content once. */
 import { createHash } from "node:crypto";
 import type { Content } from "../../message.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import { nextIdSql } from "./numbering.ts";
 
 /** A content as it is kept. Equal contents have equal hashes. */

@@ -1,7 +1,7 @@
 /** Measures how long mails took from the time SES accepted them to the time the recipient's server did. */
 import type { DeliveryTimes } from "../breakdown.ts";
 import { createSlowest, createTimes, type Slow } from "../rules/delivery-times.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import type { Part } from "./ranges.ts";
 import type { Walk } from "./walk.ts";
 

@@ -2,7 +2,7 @@
 import type { Claim, Outlook, Scope } from "../../deliver/source.ts";
 import { dueSpans, laterSpans, lateSpans, type Now, type Span, waitMs } from "../rules/due.ts";
 import type { CapTurn } from "./cap.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import type { Place, Places } from "./follow.ts";
 import { pausedTopics, scopeValues } from "./sendable.ts";
 import { counting, EARLIEST, priorityBelow, streams, type Where } from "./waiting-index.ts";

@@ -1,6 +1,6 @@
 /** Keeps where the mail of topics goes. */
 import type { Endpoint } from "../rows.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import type { Counters } from "./state-counters.ts";
 
 const TURN = `update sm.topic set endpoint = $2 where id = any ($1::int[]) and endpoint is distinct from $2`;

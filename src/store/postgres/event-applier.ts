@@ -4,7 +4,7 @@ import { hash53 } from "../hash.ts";
 import type { KeptEvent } from "../kept-event.ts";
 import { mayBeTo } from "../rules/prove.ts";
 import { numbers } from "./arrays.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import { createEventMarks } from "./event-marks.ts";
 import { createFeedbackRows } from "./feedback-rows.ts";
 import { type KnownMessage, messagesById, messagesBySesId } from "./known-messages.ts";

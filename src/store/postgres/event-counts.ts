@@ -1,6 +1,6 @@
 /** Counts on topics what events and visits say of their messages. */
 import { EVENT_COUNTERS, type EventCounter } from "../rules/event-counters.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 
 /** The counters of all visits, a reader's and a program's told apart. Events count messages only. */
 const VISIT_COUNTERS = ["reader_opens", "machine_opens", "clicks"] as const;

@@ -3,7 +3,8 @@ import { STATES, type State } from "../../message.ts";
 import { fieldsOf } from "../fields.ts";
 import type { ExportedMessage } from "../rows.ts";
 import type { Reader } from "../store.ts";
-import { type Job, read, type Tx } from "./connection.ts";
+import { type Job, read } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import { type Part, partsOf, rangesOf } from "./ranges.ts";
 import { topicIdOf } from "./topic-ids.ts";
 

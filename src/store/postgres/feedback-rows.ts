@@ -1,7 +1,7 @@
 /** Reads and writes what events and visits said of many messages at once. */
 import type { Bounces, Mark } from "../rules/event-counters.ts";
 import { numbers } from "./arrays.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 
 /** A row of `feedback`. Instants are milliseconds since the epoch. */
 export interface Feedback extends Record<Mark, number | null>, Bounces {

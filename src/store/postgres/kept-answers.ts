@@ -1,6 +1,7 @@
 /** Keeps what requests with an Idempotency-Key came to, so that a repeat gets the same answer. */
 import type { AcceptCounts, AcceptResult, Repeat } from "../rows.ts";
-import { type Job, transaction, type Tx } from "./connection.ts";
+import type { Job } from "./connection.ts";
+import { transaction, type Tx } from "./transaction.ts";
 
 /** How many rows one transaction deletes, so that others can write in between. */
 const STEP = 5_000;

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import { type KeptEvent, keptOf } from "../kept-event.ts";
 import { byIndex } from "./by-index.ts";
-import { type Job, snapshot, type Tx } from "./connection.ts";
+import { type Job, snapshot } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import { storable } from "./storable.ts";
 
 /** A row of `unmatched`. */

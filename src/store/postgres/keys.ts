@@ -3,7 +3,8 @@ import { randomBytes } from "node:crypto";
 import { UserError } from "../../errors.ts";
 import type { ApiKey, KeyScope } from "../rows.ts";
 import type { Keys } from "../store.ts";
-import { type Job, read, transaction, type Tx } from "./connection.ts";
+import { type Job, read } from "./connection.ts";
+import { transaction, type Tx } from "./transaction.ts";
 
 type KeyRow = Omit<ApiKey, "scopes"> & { scopes: string };
 

@@ -1,7 +1,7 @@
 /** Finds the messages that events, visits and unsubscriptions speak of. */
 import type { Endpoint } from "../rows.ts";
 import { numbers } from "./arrays.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import type { Provable } from "./prove.ts";
 
 /** A message, and what is needed of its topic. */

@@ -1,7 +1,8 @@
 /** Writes the recipients and the messages of a list, before the writer lock is taken (./lists.ts says why that is safe). */
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListTarget } from "../rows.ts";
-import type { Job, Tx } from "./connection.ts";
+import type { Job } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import { admittedTopic, type TopicRecord } from "./list-topics.ts";
 import { nextIdSql } from "./numbering.ts";
 import { lostRows, MORE_MEMORY, type StagedRows } from "./staged-rows.ts";

@@ -3,7 +3,7 @@ import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListTarget } from "../rows.ts";
 import { ADMITTING, TOPIC } from "./admitting.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import { partsOf, rangesOf } from "./ranges.ts";
 import { lowerSql } from "./suppressed.ts";
 import { track, type TrackedTopic, writeTracking } from "./tracked-topics.ts";

@@ -24,7 +24,8 @@
  */
 import type { ListCounts, ListTarget } from "../rows.ts";
 import type { Lists, Staging } from "../store.ts";
-import { type Job, read, transaction, type Tx } from "./connection.ts";
+import { type Job, read } from "./connection.ts";
+import { transaction, type Tx } from "./transaction.ts";
 import { findContent, keepContent, written } from "./contents.ts";
 import { turnTo } from "./endpoints.ts";
 import { forecast } from "./forecast.ts";

@@ -3,7 +3,8 @@ import type { Content } from "../../message.ts";
 import { type KeptMail, mailOf } from "../fields.ts";
 import type { MessageRecord } from "../rows.ts";
 import type { Reader, VisitSink } from "../store.ts";
-import { type Job, read, type Tx } from "./connection.ts";
+import { type Job, read } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import { isStorable, topicIdOf } from "./topic-ids.ts";
 
 type RecordReader = Pick<Reader, "message" | "messagesTo" | "messagesNamed">;

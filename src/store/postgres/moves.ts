@@ -1,6 +1,6 @@
 /** Writes what answers make of their messages. It leaves the counters to the caller. */
 import type { Move } from "../rules/settle.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import { waitUntilSql } from "./waiting.ts";
 
 /** A message, and what becomes of it. */

@@ -1,5 +1,5 @@
 /** Writes the messages of requests, and their recipients. */
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 
 /** One address of a message of a request. */
 export interface NewRow {

@@ -6,7 +6,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
-import { ask1, connected, type Job } from "./connection.ts";
+import { ask1 } from "./statements.ts";
+import { connected, type Job } from "./connection.ts";
 import { end } from "./pool.ts";
 
 /** A notification makes all commits of the database wait for one lock, so a process tells at most this often. */

@@ -1,5 +1,5 @@
 /** Gives messages their ids. */
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 
 /** SQL for the next id of a table, which nobody else gets. It is used up, whatever becomes of the transaction. */
 export const nextIdSql = (table: "topic" | "content" | "ingest"): string =>

@@ -3,7 +3,8 @@
  * that no process waits for another's commit to know the rate. What is taken and not used has to be given back.
  */
 import { fillWindow, isFromLater, NEW_PACE, type Pace } from "../../deliver/pace.ts";
-import { allOf, ask1, command, connected, type Job } from "./connection.ts";
+import { allOf, ask1, command } from "./statements.ts";
+import { connected, type Job } from "./connection.ts";
 import type { Link } from "./pool.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 

@@ -1,6 +1,6 @@
 /** Pauses topics, and keeps timed pauses as long as they were meant when somebody sets the database's clock. */
 import { begunAgain, type Pause, pauseLeftMs } from "../rules/pause.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 
 /** The pauses of a job. `now` is in ms since the epoch. */
 export interface Pauses {

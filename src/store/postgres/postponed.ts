@@ -1,5 +1,5 @@
 /** Makes indexes after the rows instead of with them, which is much faster for many rows. */
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import type { Where } from "./migrate.ts";
 import { qualified } from "./names.ts";
 

@@ -2,7 +2,9 @@
 import { pid } from "node:process";
 import { isAlive, thisMachine } from "../../machine.ts";
 import type { Now } from "../rules/due.ts";
-import { ask1, type Job, type Tx } from "./connection.ts";
+import { ask1 } from "./statements.ts";
+import type { Job } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 
 /** A handle that has not renewed its lease for this long counts as dead, even when its process lives. */
 const LEASE_MS = 60_000;

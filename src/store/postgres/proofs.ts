@@ -1,6 +1,6 @@
 /** Decides in memory what proofs make of many messages, one after the other, and has it written at once. */
 import { type Proof, type Proven, prove } from "../rules/prove.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import { createProver, type Provable } from "./prove.ts";
 import type { Counters } from "./state-counters.ts";
 

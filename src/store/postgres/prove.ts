@@ -1,7 +1,7 @@
 /** Writes that messages are proven sent. No other file does. */
 import type { State } from "../../message.ts";
 import { type Proof, prove, type Proven, type Unproven } from "../rules/prove.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import type { Counters } from "./state-counters.ts";
 
 /** A message that may be proven sent. */

@@ -1,5 +1,7 @@
 /** Asks what the send loop wants to know outside of its transactions. */
-import { allOf, ask1, command, connected, type Job, type Tx } from "./connection.ts";
+import { allOf, ask1, command } from "./statements.ts";
+import { connected, type Job } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import { SEEK } from "./waiting-index.ts";
 
 /** A server that says nothing for so long is gone. */

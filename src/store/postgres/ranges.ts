@@ -1,6 +1,6 @@
 /** Walks the messages of topics by their ids, in parts that hold nobody up for long. */
 import type { State } from "../../message.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 
 /** Ranges of ids, both ends included, in order: the topic, the first id and the last id of each. Only messages of the topic have such ids. */
 export type Ranges = readonly [topicIds: readonly number[], firsts: readonly number[], lasts: readonly number[]];

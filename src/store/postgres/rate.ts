@@ -2,7 +2,8 @@
 import type { Departure, TurnRequest } from "../../deliver/source.ts";
 import { allow, type Allowance, createTurnMemory, rateInForce as inForce, spend } from "../../deliver/turn.ts";
 import { NEW_PACE, type Pace, type Shift } from "../../deliver/pace.ts";
-import type { Job, Tx } from "./connection.ts";
+import type { Job } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import { withPace } from "./pace-row.ts";
 
 /** What a turn took of the rate before it looks for messages. */

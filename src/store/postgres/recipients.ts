@@ -1,7 +1,7 @@
 /** Keeps who is in which topic with which content (`recipient` in schema.ts), so that nobody gets a mail twice. */
 import { NO_TOPIC } from "../../message.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 
 /** An address of a message of a request. */
 export interface Asked {

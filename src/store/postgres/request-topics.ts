@@ -3,7 +3,7 @@ import { type Admission, admit, type AdmittingTopic } from "../rules/admit.ts";
 import type { AcceptRequest, Endpoint, RefusedMessage, SetAside } from "../rows.ts";
 import { NO_TOPIC } from "../../message.ts";
 import { ADMITTING, TOPIC } from "./admitting.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import type { TrackedTopic } from "./tracked-topics.ts";
 
 /** The longest name that a topic may have, in characters. */

@@ -2,7 +2,8 @@
 import { fieldsOf } from "../fields.ts";
 import type { Reschedule } from "../rows.ts";
 import type { Topics } from "../store.ts";
-import { type Job, read, transaction, type Tx } from "./connection.ts";
+import { type Job, read } from "./connection.ts";
+import { transaction, type Tx } from "./transaction.ts";
 import { type Part, partsOf, partsWith, rangesOf } from "./ranges.ts";
 import { topicIdOf } from "./topic-ids.ts";
 

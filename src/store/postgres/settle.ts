@@ -5,7 +5,7 @@
 import type { Settlement } from "../../deliver/source.ts";
 import type { State } from "../../message.ts";
 import { decide, type Move, PROCESS_DIED } from "../rules/settle.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import { writeMoves } from "./moves.ts";
 import { createProver, type Provable } from "./prove.ts";
 import type { Counters } from "./state-counters.ts";

@@ -1,7 +1,7 @@
 /** Keeps the counters of topics in step with the states of their messages. */
 import { STATES } from "../../message.ts";
 import { type Changes, type CollectedChanges, createChanges } from "../rules/changes.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 
 /** Collects changes, and writes them with one statement. */
 export interface Counters extends Changes {

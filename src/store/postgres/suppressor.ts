@@ -2,7 +2,7 @@
 import type { State } from "../../message.ts";
 import type { NewSuppression, Suppression } from "../rows.ts";
 import { outweighs, type SuppressionCause, withoutControls } from "../rules/suppress.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import type { Counters } from "./state-counters.ts";
 import { storable } from "./storable.ts";
 

@@ -1,6 +1,6 @@
 /** Finds topics by their names. */
 import { UserError } from "../../errors.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 
 /**
  * The id of a topic. `database` is how the database is displayed.

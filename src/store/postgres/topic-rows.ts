@@ -5,7 +5,8 @@ import type { TopicRow } from "../rows.ts";
 import { EVENT_COUNTERS } from "../rules/event-counters.ts";
 import type { Topics } from "../store.ts";
 import { TOPIC } from "./admitting.ts";
-import { type Job, read, type Tx } from "./connection.ts";
+import { type Job, read } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import { isStorable, topicIdOf } from "./topic-ids.ts";
 
 type TopicReader = Pick<

@@ -2,7 +2,8 @@
 import { TopicRefusedError } from "../rules/admit.ts";
 import type { Topics } from "../store.ts";
 import { createCancel } from "./cancel.ts";
-import { type Job, transaction, type Tx } from "./connection.ts";
+import type { Job } from "./connection.ts";
+import { transaction, type Tx } from "./transaction.ts";
 import { lookFromStart } from "./follow.ts";
 import { notify } from "./notify.ts";
 import { createPauses } from "./pauses.ts";

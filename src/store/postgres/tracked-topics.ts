@@ -1,6 +1,6 @@
 /** Notes on topics that their mail tells of opens or clicks through our own links. */
 import type { Content } from "../../message.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 
 /** What a topic is known to track: true when some of its mail does. */
 export interface TrackedTopic {

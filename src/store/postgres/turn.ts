@@ -4,7 +4,8 @@ import type { Claim, Scope, Settlement, Turn, TurnRequest } from "../../deliver/
 import { spend } from "../../deliver/turn.ts";
 import { StoppedError } from "../../errors.ts";
 import { type CapTurn, createCapTurn } from "./cap.ts";
-import { type Job, TakenForDead, transaction, type Tx } from "./connection.ts";
+import type { Job } from "./connection.ts";
+import { TakenForDead, transaction, type Tx } from "./transaction.ts";
 import { claimOf, findDue, type Found, glance } from "./due.ts";
 import { turnTo } from "./endpoints.ts";
 import { type Claimed, createFollower, type Places } from "./follow.ts";

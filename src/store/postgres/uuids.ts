@@ -1,6 +1,7 @@
 /** Keeps the uuids that clients gave to messages (`accepted_uuid` in schema.ts), for good, because a repeat may come any time. */
 import type { ExportedMessage } from "../rows.ts";
-import { type Job, read, type Tx } from "./connection.ts";
+import { type Job, read } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import { storable } from "./storable.ts";
 
 /** Which of the uuids were accepted before. True: what came with it was only rehearsed. */

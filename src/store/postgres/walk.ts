@@ -1,6 +1,6 @@
 /** Walks the messages of a topic in parts, inside one transaction. */
 import { InterruptedError } from "../../errors.ts";
-import type { Tx } from "./connection.ts";
+import type { Tx } from "./transaction.ts";
 import { type Part, partsOf, rangesOf } from "./ranges.ts";
 
 /** How many ids one part covers. It takes some tens of milliseconds, and between two parts signals are heard. */

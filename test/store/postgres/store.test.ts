@@ -4,14 +4,9 @@ import pg from "pg";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { StoppedError, UserError } from "../../../src/errors.ts";
 import { parseAddress } from "../../../src/store/postgres/address.ts";
-import {
-  createJob,
-  type Job,
-  NO_WAITING,
-  read,
-  snapshot,
-  transaction,
-} from "../../../src/store/postgres/connection.ts";
+import { createJob, type Job, read, snapshot } from "../../../src/store/postgres/connection.ts";
+import { NO_WAITING } from "../../../src/store/postgres/waits.ts";
+import { transaction } from "../../../src/store/postgres/transaction.ts";
 import { lockKey } from "../../../src/store/postgres/locks.ts";
 import { type PostgresOptions as OpenOptions, openStore, storeExists } from "../../../src/store/postgres/store.ts";
 import { createDatabaseTime } from "../../../src/store/postgres/time.ts";
