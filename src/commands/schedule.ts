@@ -25,7 +25,7 @@ export const addSchedule: AddCommand = (program, act) => {
   addExamples(command, [
     [
       `ses-mail schedule june.csv --at '2030-06-01 09:00' --tz Europe/Berlin`,
-      `adds the list; cron or ses-mail serve sends it then`,
+      `adds the list; cron, ses-mail work or ses-mail serve sends it then`,
     ],
     ["ses-mail schedule --topic june --at +2h", "moves what waits in the topic"],
   ]);

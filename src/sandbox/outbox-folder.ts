@@ -56,10 +56,21 @@ export class OutboxFolder {
     await replace(join(this.#path, "view", `${file}.html`), mailPage(listed, mail), id);
   }
 
-  /** Writes the list of the mails. */
+  /** Writes the list of the mails that this process knows. */
   async writeIndex(): Promise<void> {
     const listed = this.#listed.toSorted((a, b) => a.at - b.at);
     await replace(join(this.#path, "index.html"), topicPage(this.#topic, listed, this.mails - listed.length), "index");
+  }
+
+  /** Takes up what other processes have stored since. Resolves to whether there was anything. */
+  async takeUpOthers(): Promise<boolean> {
+    const before = this.mails;
+    this.mails = (await readdir(this.#path)).filter((name) => name.endsWith(".eml")).length;
+    const known = new Set(this.#listed.map(({ file }) => `${file}.html`));
+    const room = MOST_PAGES - this.#listed.length;
+    const others = await readListed(join(this.#path, "view"), (name) => !known.has(name), room);
+    this.#listed.push(...others);
+    return others.length > 0 || this.mails !== before;
   }
 
   /** Gives the file its name when it is complete. Another process may write into the same folder. Returns the name. */
@@ -133,11 +144,16 @@ async function removeStale(path: string, names: readonly string[]): Promise<void
   }
 }
 
-async function readListed(path: string): Promise<Listed[]> {
+/** What the pages of a folder say, of at most `most` whose names are `wanted`. */
+async function readListed(
+  path: string,
+  wanted: (name: string) => boolean = () => true,
+  most = MOST_PAGES,
+): Promise<Listed[]> {
   const listed: Listed[] = [];
   const names = await readdir(path);
   await removeStale(path, names);
-  for (const name of names.filter((each) => each.endsWith(".html")).slice(0, MOST_PAGES)) {
+  for (const name of names.filter((each) => each.endsWith(".html") && wanted(each)).slice(0, Math.max(0, most))) {
     const found = listedIn(await readHead(join(path, name)).catch(() => ""));
     if (found) listed.push(found);
   }

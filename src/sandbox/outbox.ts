@@ -13,6 +13,8 @@ import { outboxPage } from "./outbox-pages.ts";
 const MOST_FOLDERS = 1_000;
 /** The pages are written at most this often. */
 const PAGES_MS = 1_000;
+/** Another process that goes on storing is not waited for: it writes the pages itself. */
+const MOST_ROUNDS = 3;
 
 /** Finds the topic that a mail belongs to; null: it has none, or nobody knows it. */
 export type TopicOf = (mail: Mail) => Promise<string | null>;
@@ -74,6 +76,18 @@ export class Outbox {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
     await this.#writePages();
+    // Who writes a page last may have looked first, so each looks again after it has written.
+    for (let round = 0; round < MOST_ROUNDS && (await this.#takeUpOthers()); round++) await this.#writePages();
+  }
+
+  /** Takes up what other processes have stored in the folders of this one. Resolves to whether there was anything. */
+  async #takeUpOthers(): Promise<boolean> {
+    const before = this.#changed.size;
+    for (const [name, opening] of this.#folders) {
+      const isNew = await opening.then((folder) => folder.takeUpOthers()).catch(() => false);
+      if (isNew) this.#changed.add(name);
+    }
+    return this.#changed.size > before;
   }
 
   async #storeFlat(message: Buffer, messageId: string, acceptedAt: number): Promise<void> {

@@ -56,12 +56,12 @@ function reason({ name, location }: Place, marks: Marks): [message: string, hint
   const there = shellPlace(movedTo);
   if (movedAt === null)
     return [
-      `${name} is being copied to ${movedTo}, and only answers questions`,
+      `${name} is being copied to ${movedTo}, and can only be read`,
       `finish that: ses-mail copy ${here} ${there}; or take it back: ses-mail copy --undo ${here}`,
     ];
   const when = shortTime(movedAt, { now: Date.now() });
   return [
-    `${name} was copied to ${movedTo} (${when}) and only answers questions`,
+    `${name} was copied to ${movedTo} (${when}), and can only be read here`,
     `go on there: ${dbOption(movedTo)}; to go on here after all: ses-mail copy --undo ${here}`,
   ];
 }

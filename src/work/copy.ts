@@ -38,8 +38,7 @@ export async function copy(context: Context, { from, to }: Sides, flags: CopyFla
   const source = await sideOf(context, from);
   const { undo = false, yes = false } = flags;
   if (undo) return undoCopy(context, source, (location) => sideOf(context, location), { to, yes });
-  if (to === undefined)
-    throw new UserError("expected where the job goes on, got only where it is", "ses-mail copy <from> <to>");
+  if (to === undefined) throw new UserError("copy expects two places, got only <from>", "ses-mail copy <from> <to>");
   return copyTo(context, source, await sideOf(context, to));
 }
 
@@ -61,7 +60,7 @@ async function copyTo(context: Context, from: Archive, to: Archive): Promise<num
   const started = io.clock.monotonic();
   const copyId = await begin(from, to);
   if (copyId === null) {
-    terminal.info(`The copy ${to.location} was finished before.`);
+    terminal.info(`The copy at ${to.location} is complete already.`);
     if (globals.json) terminal.json({ from: from.location, to: to.location, finished_before: true });
     return EXIT.done;
   }
@@ -115,7 +114,7 @@ async function beginAnew(from: Archive, to: Archive): Promise<string> {
   try {
     await to.create(await from.origin(), { id: copyId, from: from.location });
   } catch (error) {
-    // Nothing was copied, so nothing has to be resumed: no rights, no disk.
+    // Without rights or disk space nothing was made there, so there is nothing to resume.
     if ((await to.look().catch(() => undefined)) === null) await from.comeBack(copyId);
     throw error;
   }
@@ -124,10 +123,7 @@ async function beginAnew(from: Archive, to: Archive): Promise<string> {
 
 function taken(from: Archive, to: Archive, isSame: boolean, copyOf: string | null): UserError {
   if (copyOf !== null)
-    return new UserError(
-      `${to.location} is the rest of another copy, of ${copyOf}`,
-      "remove it, or name another place",
-    );
+    return new UserError(`${to.location} is an unfinished copy of ${copyOf}`, "remove it, or name another place");
   if (isSame)
     return new UserError(`${from.location} and ${to.location} have the same job`, "name a place where there is none");
   return new UserError(
@@ -148,7 +144,7 @@ function checkNewDestination(
     throw new UserError(`${from.location} was copied to ${movedTo}, and the copy is gone`, `put it back, ${undo}`);
 }
 
-/** Garbage of more than a few pages need not gather. */
+/** The garbage of a few pages: more would only take memory. */
 const YOUNG_MB = 16;
 
 interface Way {
@@ -245,12 +241,12 @@ async function verify(from: Archive, to: Archive, figures: Figures): Promise<voi
   const differs = difference(figures, await to.figures());
   if (differs === null) return;
   throw new StoppedError(
-    `the copy is not what it was made of: ${differs}`,
+    `the copy differs from ${from.location}: ${differs}`,
     `take it back: ses-mail copy --undo ${shellPlace(from.location)}; then remove ${to.location} and copy again`,
   );
 }
 
-/** The source knows first that all is there: a copy that is taken back in between never becomes usable. */
+/** The source is marked first, so that a copy that is taken back in between never becomes usable. */
 async function finish(from: Archive, to: Archive, copyId: string): Promise<void> {
   if (!(await from.moved(copyId)))
     throw new StoppedError(`the copy was taken back: the job goes on in ${from.location}`, `remove ${to.location}`);

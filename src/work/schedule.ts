@@ -120,7 +120,9 @@ function answer(context: Context, scheduled: Scheduled): void {
     if (isMoved || (moved ?? ingest?.added ?? 0) > 0) {
       terminal.done(dueText(notBefore, when, io.clock.now()), trouble);
       // Nothing leaves by itself, which those who schedule for the first time do not know.
-      terminal.info(`Something has to send it then: cron with ${aboutAll(context, "send")}, or ses-mail serve.`);
+      terminal.info(
+        `Something has to send it then: cron with ${aboutAll(context, "send")}, ses-mail work, or ses-mail serve.`,
+      );
       terminal.info(`take it back with: ${aboutTopic(context, "cancel", topic)}`);
     }
   }

@@ -22,7 +22,7 @@ export async function undoCopy(
 ): Promise<number> {
   const from = source.location;
   const here = await source.look();
-  if (here === null) throw new UserError(`there is no job at ${from}`);
+  if (here === null) throw new UserError(`there is no job at ${from}`, "name the job that was copied first");
   const { movedTo, copyId } = here;
   if (movedTo === null || copyId === null)
     throw new UserError(`${from} was not copied to another place`, "there is nothing to take back");

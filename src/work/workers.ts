@@ -9,7 +9,7 @@ export async function listWorkers({ terminal, globals, openStore }: Context): Pr
   if (globals.json) {
     terminal.json({ workers: workers.map(toJson), rate: { per_second: rate.perSecond, limit: rate.limit } });
   } else if (workers.length === 0) {
-    terminal.result("nobody works on it now");
+    terminal.result("no process is sending now");
   } else {
     terminal.result(await terminal.table(HEAD, workers.map(cellsOf)));
     terminal.result(`\n${rateText(rate)}`);

@@ -73,7 +73,7 @@ describe("from one job file to another", () => {
     expect(rows(to, "select * from tally")).toEqual([tally]);
   });
 
-  it("goes on sending there, nobody twice, and only answers questions here", async () => {
+  it("goes on sending there, nobody twice, and can only be read here", async () => {
     const folder = await smallJob();
     await writeFile(join(folder, "late.csv"), "email\nd@x.example\n");
     expect(await run(folder, [...SEND, "--db", "old.db", "--max", "1"])).toMatchObject({ code: 0 });

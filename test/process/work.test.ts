@@ -78,7 +78,7 @@ describe("workers", () => {
     for (const worker of [one, two]) worker.kill("SIGTERM");
     for (const worker of [one, two]) expect((await worker.finished).code).toBe(0);
     expect(server.received().sort()).toEqual(addresses(60).sort());
-    expect((await runProcess(folder, ["workers"])).stdout).toBe("nobody works on it now\n");
+    expect((await runProcess(folder, ["workers"])).stdout).toBe("no process is sending now\n");
   });
 
   it("a worker that is killed leaves what it had in doubt, and the others say so", { timeout: 60_000 }, async () => {

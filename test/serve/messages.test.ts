@@ -575,11 +575,22 @@ test("a bug is 500 with the request's id; the stack is in the log only", async (
 
 test("requests that come together share a commit, and each gets its own counts", async () => {
   const groups: number[] = [];
+  let come = 0;
+  let allCame: () => void = () => undefined;
+  const others = new Promise<void>((resolve) => (allCame = resolve));
   const { listen } = await testGateway({
     store: (store) => ({
       ...store,
-      accept: (requests: readonly AcceptRequest[]) => {
+      // Each request asks for its topic just before it joins a group.
+      topic: async (name: string) => {
+        const topic = await store.topic(name);
+        if (++come === 40) setImmediate(allCame);
+        return topic;
+      },
+      accept: async (requests: readonly AcceptRequest[]) => {
         groups.push(requests.length);
+        // The first commit takes as long as the others need to come.
+        await others;
         return store.accept(requests);
       },
     }),

@@ -38,8 +38,11 @@ export interface DatabaseProxy {
   open(): number;
   /** How many COMMITs went by so far, on any connection. */
   commits(): number;
-  /** Decides about the next COMMIT on any connection, after `skip` others. Default 0. */
-  strike(fate: CommitFate, skip?: number): Struck;
+  /**
+   * Decides about the next COMMIT on any connection, after `skip` others. Default 0. `refusing`: nobody listens any more from that
+   * moment on, as after `refuse`, so that the client finds nobody however quickly it comes back.
+   */
+  strike(fate: CommitFate, skip?: number, also?: "refusing"): Struck;
   /** Cuts every connection, at both ends. */
   cut(): void;
   /** Passes nothing on, in both directions, also of connections that are made meanwhile. */
@@ -62,6 +65,8 @@ interface Plan {
   strike: {
     fate: CommitFate;
     at: number;
+    /** Called before the client can notice. */
+    strikes(): void;
     happened(client: Socket): void;
     ghost(finish: () => Promise<void>): void;
   } | null;
@@ -98,7 +103,7 @@ export async function databaseProxy(url: string): Promise<DatabaseProxy> {
     connects: () => connects,
     open: () => links.size,
     commits: () => plan.commits,
-    strike: (fate, skip = 0) => strike(plan, fate, skip),
+    strike: (fate, skip = 0, also) => strike(plan, fate, skip, also && (() => void server.close())),
     cut,
     stall: () => setStalled(true),
     resume: () => setStalled(false),
@@ -117,11 +122,12 @@ async function listen(server: Server, port: number): Promise<void> {
   await once(server, "listening");
 }
 
-function strike(plan: Plan, fate: CommitFate, skip: number): Struck {
+function strike(plan: Plan, fate: CommitFate, skip: number, refuse?: () => void): Struck {
   let finish: (() => Promise<void>) | null = null;
   const struck = new Promise<Socket>((resolve) => {
     const ghost = (given: () => Promise<void>) => void (finish = given);
-    plan.strike = { fate, at: plan.commits + skip + 1, happened: resolve, ghost };
+    const strikes = () => refuse?.();
+    plan.strike = { fate, at: plan.commits + skip + 1, strikes, happened: resolve, ghost };
   });
   const happened = struck.then(() => undefined);
   return {
@@ -214,7 +220,8 @@ function messageHandler(ends: Ends): (message: FrontendMessage) => void {
     else pass(message.bytes);
     // A COMMIT of several messages is complete with its Sync.
     if (!message.ends) return;
-    const { fate, happened, ghost } = struck;
+    const { fate, strikes, happened, ghost } = struck;
+    strikes();
     over = fate !== "unanswered" && fate !== "slow";
     if (fate === "late") ghost(() => endWith(server, Buffer.concat(held)));
     if (fate === "done" || fate === "late") state.orphaned = true;

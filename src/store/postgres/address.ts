@@ -41,6 +41,7 @@ const EXAMPLE = "write it like postgres://user@host:5432/database";
 export function parseAddress(text: string, env: Environment = {}): Address {
   const parameters = parametersOf(text);
   checkTls(parameters, env);
+  checkPort(text);
   const { address, hosts } = splitHosts(text, env);
   const parsed = understood(address, env);
   const user = parsed.user || env["PGUSER"] || env["USER"] || "postgres";
@@ -145,6 +146,12 @@ function portOf(text: string | null | undefined): number {
   const port = Number(text ?? "5432");
   if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
   throw new UserError(`--db expects a port from 1 to 65535, got ${JSON.stringify(text)}`, EXAMPLE);
+}
+
+/** The library refuses a port that is too high without a word about it. */
+function checkPort(text: string): void {
+  const port = /^[a-z]+:\/\/(?:[^/?#@]*@)?[^/?#@,]*:(\d+)(?=[/?#]|$)/i.exec(text)?.[1];
+  if (port !== undefined) portOf(port);
 }
 
 function sslOf(ssl: ReturnType<typeof parse>["ssl"]): Address["ssl"] {

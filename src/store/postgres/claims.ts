@@ -70,7 +70,7 @@ export function createClaims(
 
     async leave() {
       listener.close();
-      // What nobody saw would be in doubt otherwise.
+      // Otherwise claims that the loop never saw would be in doubt.
       await Promise.race([turns.tidy().catch(() => undefined), soon(TIDY_MS)]);
       await leave(job);
     },

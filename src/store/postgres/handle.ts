@@ -83,7 +83,7 @@ export function createHandle(name: string, now: () => number | null): Handle {
   const lose = (there: number): LostError => {
     const count = given.reduce((sum, each) => sum + (each.number > there ? each.count : 0), 0);
     return new LostError(
-      `the database ${name} does not know what this process was told is written (write ${certain}, there: ${there}): it was restored, or failed over to a standby that lagged. Up to ${count} messages it calls pending were handed to SES. Nothing is sent now`,
+      `the database ${name} lost writes that it had confirmed to this process (confirmed: write ${certain}, there: write ${there}): it was restored, or failed over to a standby that lagged. Up to ${count} messages that are pending there were handed to SES. Nothing is sent now`,
       'read docs/postgres.md, "After a failover": cancel, ingest-events, retry --state cancelled',
     );
   };

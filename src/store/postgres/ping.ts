@@ -7,7 +7,7 @@ import { MARKS, placeOf } from "./marks.ts";
 
 /** A ping asks the server at most once in this time, because anybody may ping. */
 const PING_MS = 1_000;
-/** A ping that gets no answer for so long has found out enough. */
+/** Without an answer for so long the database counts as away. */
 const ANSWER_MS = 3_000;
 
 /** Makes the part of the store that says whether the database can be used. */

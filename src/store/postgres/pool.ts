@@ -37,7 +37,7 @@ export interface Pool {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
-/** A server that does not answer our leave is left all the same. */
+/** How long to wait for the server to end a connection. After that it is cut. */
 const END_MS = 1_000;
 /** The oldest server that has all we need. */
 const OLDEST_SERVER = 140_000;

@@ -283,7 +283,7 @@ async function closedError(job: Job, link: Link): Promise<unknown> {
   return whyClosed(placeOf(job), marks) ?? new RowMissing();
 }
 
-/** The first write of a handle was thought to be committed or not, and was not: it is made again from the start. */
+/** Nobody knew whether the first write of a handle was committed. It was not, so it is made again from the start. */
 class RowMissing extends Error {
   readonly code = "40001";
 }

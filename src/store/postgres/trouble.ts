@@ -169,8 +169,8 @@ const AWAY_REASONS: Readonly<Record<string, string>> = {
   ECONNRESET: "the connection was cut",
   EPIPE: "the connection was cut",
   ETIMEDOUT: "no answer",
-  EHOSTUNREACH: "no way leads to its host",
-  ENETUNREACH: "no way leads to its network",
+  EHOSTUNREACH: "no route to its host",
+  ENETUNREACH: "no route to its network",
   ENOTFOUND: "its host is not known",
   EAI_AGAIN: "the name of its host could not be looked up",
   ENOENT: "there is no such socket",
@@ -190,7 +190,10 @@ function refusal(name: string, code: string, said: string): Trouble | null {
     };
   }
   if (code === "57014")
-    return { message: `the database ${name} ended a question that took too long`, hint: "raise its statement_timeout" };
+    return {
+      message: `the database ${name} cancelled a query that took too long`,
+      hint: "raise its statement_timeout",
+    };
   if (code === "55P03" || code === "40P01" || code === "40001") {
     return { message: `others held up the database ${name} for too long`, hint: AGAIN };
   }

@@ -84,7 +84,7 @@ function announcement({ io, globals }: Context, store: Store): (log: FastifyBase
   const write = async () => {
     const { workers, rate } = await store.workers();
     const place = 1 + workers.findIndex(({ isMe }) => isMe);
-    // No turn was taken yet: the store is away.
+    // No turn was written yet, for example because the store is away.
     if (place === 0) return false;
     const perSecond = Math.round(100 * (rate.perSecond ?? 0)) / 100;
     const where = printable(displayed(globals.db));
@@ -107,6 +107,6 @@ function announcement({ io, globals }: Context, store: Store): (log: FastifyBase
 function nothingToDo(): UserError {
   return new UserError(
     "work --no-send has nothing to do: no broker is given to take mail in from",
-    "leave it out to send what falls due",
+    "leave --no-send out to send what falls due",
   );
 }

@@ -1,4 +1,5 @@
 /** Promises 2 and 5 when the database dies at any moment and comes back, while the processes of the fleet run on. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { endWell, expectAllSent, expectNoQuarrel, fleet } from "../../support/fleet.ts";
 import { until } from "../../support/run.ts";
@@ -8,6 +9,8 @@ import { duplicates, mostInAnyWindow } from "../../support/ses-server.ts";
 const PEOPLE = 1_000;
 const STOPS = 10;
 const RATE = 80;
+/** A write to a server that is away fails after less than this. */
+const TRIED_MS = 12_000;
 
 describe.skipIf(requireServers("postgres"))("the database is stopped at once and started again, ten times", () => {
   it("everybody gets one mail, nothing is in doubt, and all goes on by itself", { timeout: 240_000 }, async () => {
@@ -38,5 +41,22 @@ describe.skipIf(requireServers("postgres"))("the database is stopped at once and
     // Nobody was taken for dead.
     expect(await here.rows("select host, pid from sm.handle where lost_at is not null")).toEqual([]);
     for (const one of [worker, sender]) expect(here.departures(one).length).toBeGreaterThan(STOPS);
+  });
+});
+
+describe.skipIf(requireServers("postgres"))("the database is away for longer than a write is tried again", () => {
+  it("a rehearsal takes the events of its sandbox in when the database is back", { timeout: 120_000 }, async () => {
+    const people = 200;
+    const here = await fleet({ people });
+    const worker = await here.work(["--sandbox", "--rate", String(RATE)]);
+    const figures = () => here.ask("stats", "june");
+    await until(async () => (await figures()).delivered > 0, "the first events");
+    await here.database.stop("immediate");
+    await until(() => worker.stderr().includes("waiting for the database"), "words about it");
+    await sleep(TRIED_MS);
+    await here.database.start();
+    await until(async () => (await figures()).delivered === people, "all events");
+    const { stderr } = await endWell([worker]).then(() => worker.finished);
+    expect(stderr).not.toContain("could not be taken in");
   });
 });

@@ -37,3 +37,18 @@ it.each([
 ])("?%s is an address", (query) => {
   expect(parseAddress(`postgres://u@h/d?${query}`)).toMatchObject({ database: "d", user: "u" });
 });
+
+it.each(["h:65536", "h:0", "h:99999", "[::1]:65536", "h:5432,i:65536"])(
+  "the port of %s is named when it is none",
+  (hosts) => {
+    for (const user of ["", "u@", "u:123@"])
+      for (const rest of ["", "/d", "?sslmode=disable"])
+        expect(() => parseAddress(`postgres://${user}${hosts}${rest}`)).toThrow(
+          /^--db expects a port from 1 to 65535, got "(?:0|65536|99999)"$/,
+        );
+  },
+);
+
+it.each(["h", "h:65535", "[::1]", "[::1]:1", "h:1,i:65535"])("%s is a server, whatever the password", (hosts) => {
+  expect(parseAddress(`postgres://u:99999@${hosts}/d`)).toMatchObject({ password: "99999", database: "d" });
+});

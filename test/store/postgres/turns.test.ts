@@ -146,12 +146,11 @@ function commits(): void {
       const { store, proxy } = await behindProxy(bench);
       await ingest(store, people(9));
       const [a, b, c] = (await turn(store, 3)).claims;
-      const struck = proxy.strike(fate, 1);
+      const struck = proxy.strike(fate, 1, "refusing");
       const answers = [sent(a), putBackFor(b, 0), putBackFor(c, 60_000)];
       const taken = once(store, 4, answers);
       const refused = failure(taken);
       await struck.happened;
-      await proxy.refuse();
       expect(await refused).toBeInstanceOf(AwayError);
       expect((await inFlight(bench)).includes(a?.id ?? 0)).toBe(fate === "lost");
       await proxy.accept();
@@ -171,10 +170,9 @@ function commits(): void {
     await turn(store, 1);
     bench.clock.pass(2_000);
     // The question whether anything is due, and the rate, come before.
-    const struck = proxy.strike("done", 2);
+    const struck = proxy.strike("done", 2, "refusing");
     const refused = failure(once(store, 1));
     await struck.happened;
-    await proxy.refuse();
     expect(await refused).toBeInstanceOf(AwayError);
     expect(await inFlight(bench)).toHaveLength(2);
     await proxy.accept();
