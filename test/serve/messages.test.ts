@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import type { AcceptRequest } from "../../src/store/rows.ts";
+import type { AcceptRequest, Repeat } from "../../src/store/rows.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Claim } from "../../src/deliver/source.ts";
 import { StoppedError } from "../../src/errors.ts";
@@ -581,11 +581,10 @@ test("requests that come together share a commit, and each gets its own counts",
   const { listen } = await testGateway({
     store: (store) => ({
       ...store,
-      // Each request asks for its topic just before it joins a group.
-      topic: async (name: string) => {
-        const topic = await store.topic(name);
-        if (++come === 40) setImmediate(allCame);
-        return topic;
+      // Each request with a key asks whether it came before, and then joins a group.
+      earlier: async (repeat: Repeat) => {
+        if (++come === 40) allCame();
+        return store.earlier(repeat);
       },
       accept: async (requests: readonly AcceptRequest[]) => {
         groups.push(requests.length);
@@ -600,7 +599,11 @@ test("requests that come together share a commit, and each gets its own counts",
     const emails = Array.from({ length: index + 1 }, (_, each) => `p${index}-${each}@example.com`);
     const response = await fetch(`${url}/v1/messages`, {
       method: "POST",
-      headers: { "x-api-key": "a-key-for-the-tests-only", "content-type": "application/json" },
+      headers: {
+        "x-api-key": "a-key-for-the-tests-only",
+        "content-type": "application/json",
+        "idempotency-key": `key ${index}`,
+      },
       body: JSON.stringify(request({ emails })),
     });
     return ((await response.json()) as Json).count;
