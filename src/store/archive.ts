@@ -67,7 +67,7 @@ export const TABLES: readonly TableFacts[] = [
   },
   {
     name: "content",
-    columns: { id: "int", hash: "text", body: "text", created_at: "int" },
+    columns: { id: "int", hash: "text", body: "text", created_at: "int", list: "text", kind: "text" },
     key: ["id"],
     bulky: "body",
     givesIds: true,
@@ -89,6 +89,7 @@ export const TABLES: readonly TableFacts[] = [
       afresh_at: "int",
       tracks_opens: "bool",
       tracks_clicks: "bool",
+      pruned_at: "int",
       ...TOPIC_COUNTERS,
     },
     key: ["id"],
@@ -127,6 +128,8 @@ export const TABLES: readonly TableFacts[] = [
       error: "text",
       sent_at: "int",
       created_at: "int",
+      expires_at: "int",
+      expires_in: "int",
     },
     key: ["id"],
     bulky: "fields",
@@ -138,8 +141,16 @@ export const TABLES: readonly TableFacts[] = [
   },
   {
     name: "suppression",
-    columns: { address: "text", reason: "text", source: "text", detail: "text", created_at: "int", rehearsal: "bool" },
-    key: ["address"],
+    columns: {
+      address: "text",
+      list: "text",
+      reason: "text",
+      source: "text",
+      detail: "text",
+      created_at: "int",
+      rehearsal: "bool",
+    },
+    key: ["address", "list"],
   },
   {
     name: "event",
@@ -196,6 +207,16 @@ export const TABLES: readonly TableFacts[] = [
     name: "accepted_uuid",
     columns: { uuid: "text", message_id: "int", last_message_id: "int", accepted_at: "int" },
     key: ["uuid"],
+  },
+  {
+    name: "template",
+    columns: { name: "text", version: "int", content_id: "int", created_at: "int", removed_at: "int" },
+    key: ["name", "version"],
+  },
+  {
+    name: "removed",
+    columns: { topic_id: "int", state: "text", messages: "int" },
+    key: ["topic_id", "state"],
   },
 ];
 

@@ -133,7 +133,7 @@ describe("refused, and nothing is changed:", () => {
     await mkdir(join(folder, "folder"));
     for (const [args, words] of [
       [["none.db", "new.db"], "no job at"],
-      [["old.db"], "where the job goes on"],
+      [["old.db"], "expects two places"],
       [["old.db", "other.db"], "overwrites nothing"],
       [["old.db", "old.db"], "same job"],
       [["old.db", "text.txt"], "something else"],

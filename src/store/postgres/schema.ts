@@ -73,7 +73,9 @@ export const MIGRATIONS: readonly { sql: string; breaks: boolean }[] = [
     id bigint generated always as identity primary key,
     hash text not null unique,
     body text not null,
-    created_at bigint not null
+    created_at bigint not null,
+    list text collate "C",
+    kind text not null default 'bulk' check (kind in ('bulk', 'transactional'))
   );
 
   create table sm.topic (
@@ -92,7 +94,8 @@ export const MIGRATIONS: readonly { sql: string; breaks: boolean }[] = [
     -- When a process last cancelled some of its messages, while others are still to be cancelled; null: none are.
     cancelling_at bigint,
     tracks_opens boolean not null default false,
-    tracks_clicks boolean not null default false
+    tracks_clicks boolean not null default false,
+    pruned_at bigint
   );
   create index topic_paused on sm.topic (paused_at) where paused_at is not null;
   create index topic_cancelling on sm.topic (cancelling_at) where cancelling_at is not null;
@@ -131,6 +134,8 @@ export const MIGRATIONS: readonly { sql: string; breaks: boolean }[] = [
     fields text not null,
     ses_message_id text,
     error text,
+    expires_at bigint,
+    expires_in bigint,
     check ((state = 'sending') = (claimed_by is not null)),
     check ((state = 'sent') = (sent_at is not null)),
     check (state <> 'failed' or error is not null)
@@ -146,6 +151,7 @@ export const MIGRATIONS: readonly { sql: string; breaks: boolean }[] = [
   create index message_claimed on sm.message (claimed_by) where claimed_by is not null;
   create index message_sent on sm.message (sent_at, topic_id) where sent_at is not null;
   create index message_ses_id on sm.message (ses_message_id) where ses_message_id is not null;
+  create index message_expiry on sm.message (expires_at) where state = 'pending' and expires_at is not null;
   create index message_trouble on sm.message (topic_id, id) where state in ('failed', 'in_doubt');
 
   create table sm.recipient (
@@ -157,12 +163,14 @@ export const MIGRATIONS: readonly { sql: string; breaks: boolean }[] = [
   );
 
   create table sm.suppression (
-    address text collate "C" primary key,
+    address text collate "C" not null,
+    list text collate "C" not null default '',
     reason text not null,
     source text not null,
     detail text,
     created_at bigint not null,
-    rehearsal boolean not null default false
+    rehearsal boolean not null default false,
+    primary key (address, list)
   );
   create index suppression_newest on sm.suppression (created_at, address);
 
@@ -242,6 +250,22 @@ export const MIGRATIONS: readonly { sql: string; breaks: boolean }[] = [
     accepted_at bigint not null
   );
   create index accepted_uuid_message on sm.accepted_uuid (message_id) where message_id is not null;
+
+  create table sm.template (
+    name text collate "C" not null,
+    version int not null,
+    content_id bigint not null,
+    created_at bigint not null,
+    removed_at bigint,
+    primary key (name, version)
+  );
+
+  create table sm.removed (
+    topic_id int not null,
+    state text not null,
+    messages bigint not null check (messages >= 0),
+    primary key (topic_id, state)
+  );
 
   -- Tables of rows that are being staged (./staged-rows.ts). What a dead process left is dropped by the next.
   create table sm.staging (

@@ -39,7 +39,7 @@ const WAITING = `select w.address, m.id, coalesce(t.endpoint = 'sandbox', false)
 
 const WRITE = `insert into sm.suppression (address, reason, source, detail, created_at, rehearsal)
   select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[])
-  on conflict (address) do update set reason = excluded.reason, source = excluded.source, detail = excluded.detail,
+  on conflict (address, list) do update set reason = excluded.reason, source = excluded.source, detail = excluded.detail,
     created_at = excluded.created_at, rehearsal = excluded.rehearsal`;
 
 const TAKE = `update sm.message m set state = 'suppressed' from unnest($1::bigint[]) w (id)

@@ -356,4 +356,64 @@ export const MIGRATIONS: readonly string[] = [
   -- How far the copy is (store/archive.ts).
   alter table job add column copy_state text;
   `,
+  `
+  -- Which list a content belongs to (null: none), and whether one person waits for it. Both are in \`body\`, too; here SQL reads them.
+  alter table content add column list text;
+  alter table content add column kind text not null default 'bulk' check (kind in ('bulk', 'transactional'));
+
+  -- An address may be suppressed for everything (list ''), for all bulk mail ('/bulk'), and for single lists; no list has a '/'
+  -- in its name. What was an unsubscription is one from all bulk mail. A person who was forgotten is kept as a hash
+  -- (store/rules/forgotten.ts), which no address looks like.
+  create table list_suppression (
+    address text not null,
+    list text not null default '',
+    reason text not null,
+    source text not null,
+    detail text,
+    created_at integer not null,
+    rehearsal integer not null default 0 check (rehearsal in (0, 1)),
+    primary key (address, list)
+  ) strict, without rowid;
+  insert into list_suppression
+    select address, iif(reason = 'unsubscribe', '/bulk', ''), reason, source, detail, created_at, rehearsal
+    from suppression order by address;
+  drop table suppression;
+  alter table list_suppression rename to suppression;
+  create index suppression_newest on suppression (created_at);
+  create trigger suppression_added after insert on suppression when new.rehearsal = 0 begin
+    update tally set suppressions = suppressions + 1;
+  end;
+  create trigger suppression_made_real after update of rehearsal on suppression begin
+    update tally set suppressions = suppressions + old.rehearsal - new.rehearsal;
+  end;
+  create trigger suppression_removed after delete on suppression when old.rehearsal = 0 begin
+    update tally set suppressions = suppressions - 1;
+  end;
+
+  -- After \`expires_at\` the message is never handed to SES. \`expires_in\`: it was given as a time from when the message is due (ms), and
+  -- moves with that; null: as an instant.
+  alter table message add column expires_at integer;
+  alter table message add column expires_in integer;
+  create index message_expiry on message (expires_at) where state = 'pending' and expires_at is not null;
+
+  -- Contents with variables, for programs. A name has versions, the highest is the current one. \`removed_at\`: it may not be used any more.
+  create table template (
+    name text not null,
+    version integer not null,
+    content_id integer not null references content (id),
+    created_at integer not null,
+    removed_at integer,
+    primary key (name, version)
+  ) strict, without rowid;
+
+  -- When the messages of a topic were removed (prune); it takes no others then.
+  alter table topic add column pruned_at integer;
+  -- How many messages of a topic were removed in each state. The counters of the topic still count them.
+  create table removed (
+    topic_id integer not null,
+    state text not null,
+    messages integer not null check (messages >= 0),
+    primary key (topic_id, state)
+  ) strict, without rowid;
+  `,
 ];

@@ -52,7 +52,7 @@ describe.skipIf(requireServers("postgres"))("the primary is gone, and its standb
     const { code, stderr, json } = await sender.finished;
     expect({ code, stderr }).toMatchObject({
       code: 3,
-      stderr: expect.stringContaining("does not know what this process was told"),
+      stderr: expect.stringContaining("lost writes that it had confirmed"),
     });
     expect(json.outcome).not.toBe("finished");
     await until(() => worker.stderr().includes("lagged"), "the worker to say why it halts");
