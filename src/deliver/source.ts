@@ -12,7 +12,10 @@ export interface Claim {
   contentId: number;
   ingestId: number;
   email: string;
-  /** JSON array of the recipient's CSV fields. Of a message with files, its last element is what `Examiner` recorded. */
+  /**
+   * JSON array of the recipient's CSV fields; with files, its last element is what `Examiner` recorded. Or the JSON object that a program
+   * posted (see `readValues`).
+   */
   fields: string;
   /** SES calls made for this message before this one. */
   attempts: number;

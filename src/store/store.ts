@@ -20,7 +20,7 @@
 import type { Library } from "../deliver/library.ts";
 import type { Claim, Scope, Source } from "../deliver/source.ts";
 import type { EventSink } from "../feedback/event-sink.ts";
-import type { State, Totals } from "../message.ts";
+import type { Content, State, Totals } from "../message.ts";
 import type { Breakdown } from "./breakdown.ts";
 import type {
   AcceptRequest,
@@ -44,6 +44,8 @@ import type {
   StagedRow,
   Suppression,
   SuppressionSearch,
+  Template,
+  TemplateRow,
   TopicPage,
   TopicRow,
   Unsubscription,
@@ -246,6 +248,21 @@ export interface Keys {
   rotateSigningKey(): Promise<void>;
 }
 
+/** Contents with variables, kept under names for mail that programs post. What was accepted keeps the version it was accepted with. */
+export interface Templates {
+  /**
+   * Gives the template this content, as its next version unless it has it already. `isNew`: there is a new version. A removed template
+   * goes on with the next version. Rejects with UserError when the name is new and there are 10,000 others.
+   */
+  putTemplate(name: string, content: Content): Promise<{ version: number; isNew: boolean }>;
+  /** The current version of the template; null: there is none of this name, or it was removed. */
+  template(name: string): Promise<Template | null>;
+  /** The current versions of all templates, in order of name. */
+  templates(): Promise<TemplateRow[]>;
+  /** Removes the template from further use. False: there is none of this name. */
+  removeTemplate(name: string): Promise<boolean>;
+}
+
 /** Who works on the store. */
 export interface Workers {
   /**
@@ -257,7 +274,7 @@ export interface Workers {
 
 /** All roles of one store. */
 export interface Store
-  extends Source, Lists, Inbox, EventSink, VisitSink, Topics, Reader, Library, Suppressions, Keys, Workers {
+  extends Source, Lists, Inbox, EventSink, VisitSink, Topics, Reader, Library, Suppressions, Keys, Templates, Workers {
   /** Rejects when the store cannot be read or written now, or when a write found the disk full in the last ten seconds. */
   ping(): Promise<void>;
   /**

@@ -1,5 +1,5 @@
 /** Gives the pending messages of a topic another time, in steps. */
-import { fieldsOf } from "../fields.ts";
+import { columnsOf } from "../fields.ts";
 import type { Reschedule } from "../rows.ts";
 import type { Topics } from "../store.ts";
 import { type Job, read } from "./connection.ts";
@@ -60,6 +60,6 @@ async function timesOf(ask: Tx["query"], part: Part, instantOf: NonNullable<Resc
      where ${part.has("m.id")} and m.state = 'pending' order by m.id`,
     [...part.values],
   );
-  const times = rows.map(({ fields, columns }) => instantOf(fieldsOf(JSON.parse(columns) as string[], fields)));
+  const times = rows.map(({ fields, columns }) => instantOf(columnsOf(JSON.parse(columns) as string[], fields)));
   return [rows.map(({ id }) => id), times];
 }

@@ -9,7 +9,7 @@ import { type Counters, createCounters } from "./state-counters.ts";
 import { TopicRefusedError } from "../rules/admit.ts";
 import { suppressedSql } from "./suppressed.ts";
 import type { Reschedule } from "../rows.ts";
-import { fieldsOf } from "../fields.ts";
+import { columnsOf } from "../fields.ts";
 
 interface Range {
   topic_id: number;
@@ -118,7 +118,7 @@ function createReschedule(db: Connection): (topicId: number, when: Reschedule) =
   const moveEach = (range: Range, instantOf: NonNullable<Reschedule["instantOf"]>): number => {
     const columns = JSON.parse(range.columns) as string[];
     const rows = pending.all(range.first_id, range.last_id, range.topic_id);
-    for (const row of rows) one.run(instantOf(fieldsOf(columns, row.fields)), row.id);
+    for (const row of rows) one.run(instantOf(columnsOf(columns, row.fields)), row.id);
     return rows.length;
   };
 
