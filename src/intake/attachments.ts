@@ -36,7 +36,8 @@ export class AttachmentReader {
       ? "expected the name of a file, without a path, control or invisible characters"
       : nameProblem(name);
     if (problem !== null) place.problem("name", problem);
-    else if (name !== "" && /^[\s.]*$/.test(name)) place.problem("name", "expected the name of a file, such as bill.pdf");
+    else if (name !== "" && /^[\s.]*$/.test(name))
+      place.problem("name", "expected the name of a file, such as bill.pdf");
     return name;
   }
 
@@ -50,7 +51,10 @@ export class AttachmentReader {
     const before = this.#bytes;
     this.#bytes += Math.max(0, bytes);
     if (before <= MOST_ATTACHED_BYTES && this.#bytes > MOST_ATTACHED_BYTES)
-      place.problem("data", `with this the attachments of the request are more than ${MOST_ATTACHED_BYTES / 1024 / 1024} MB`);
+      place.problem(
+        "data",
+        `with this the attachments of the request are more than ${MOST_ATTACHED_BYTES / 1024 / 1024} MB`,
+      );
     return data;
   }
 }

@@ -83,7 +83,9 @@ export class ContentReader {
     const known = this.#resolved.get(key);
     if (known !== undefined) return known;
     if (this.#resolved.size >= MOST_TEMPLATES)
-      return { problem: `a request may use templates in ${MOST_TEMPLATES} ways: post the other messages in another request` };
+      return {
+        problem: `a request may use templates in ${MOST_TEMPLATES} ways: post the other messages in another request`,
+      };
     const resolved = await this.#compile(template, templateBase(template.content, extras, this.#around));
     this.#resolved.set(key, resolved);
     return resolved;
@@ -148,7 +150,8 @@ function checkTogether(message: Place, content: Content): void {
 /** The schema has reported an empty subject already. The same holds for the HTML. */
 function subjectOf(message: Place): string {
   const subject = message.text("subject") ?? "";
-  if (/[\p{Cc}\u2028\u2029]/u.test(subject)) message.problem("subject", "cannot hold line breaks or control characters");
+  if (/[\p{Cc}\u2028\u2029]/u.test(subject))
+    message.problem("subject", "cannot hold line breaks or control characters");
   else if (/\p{Cs}/u.test(subject)) message.problem("subject", "holds half of a character (a lone surrogate)");
   else if (subject !== "" && subject.trim() === "") message.problem("subject", "cannot be blank");
   return subject.trim();

@@ -11,7 +11,7 @@ import { MOST_DATA_DEPTH } from "./schema.ts";
 export function dataProblems(compiled: CompiledContent, data: Values, at: string): Problem[] {
   if (isTooDeep(data, MOST_DATA_DEPTH))
     return [{ path: at, message: `expected at most ${MOST_DATA_DEPTH} lists and objects inside each other` }];
-  return compiled.checkData(data).map(({ path, message }) => ({ path: pathBelow(at, path), message }));
+  return interim(compiled, data).map(({ path, message }) => ({ path: pathBelow(at, path), message }));
 }
 
 function pathBelow(at: string, path: string): string {
@@ -22,4 +22,14 @@ function pathBelow(at: string, path: string): string {
 function isTooDeep(value: unknown, most: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   return most === 0 || Object.values(value).some((each) => isTooDeep(each, most - 1));
+}
+
+function interim(compiled: CompiledContent, data: Values): Problem[] {
+  const names = Object.keys(data);
+  try {
+    const reason = compiled.check(names)(Object.values(data).map(String));
+    return reason === null ? [] : [{ path: "", message: reason }];
+  } catch (error) {
+    return [{ path: "", message: (error as Error).message }];
+  }
 }

@@ -53,7 +53,8 @@ function readText(message: Place): string | null {
 
 function readReplyTo(message: Place): string[] {
   const field = message.has("replyTo") && !message.has("reply_to") ? "replyTo" : "reply_to";
-  if (message.has("replyTo") && message.has("reply_to")) message.problem("replyTo", "excludes reply_to: give one of them");
+  if (message.has("replyTo") && message.has("reply_to"))
+    message.problem("replyTo", "excludes reply_to: give one of them");
   const given = message.fields[field];
   const isList = Array.isArray(given);
   return (isList ? (given as unknown[]) : [given]).flatMap((text, index) => {

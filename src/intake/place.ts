@@ -73,8 +73,7 @@ export class Place {
   /** Reads a text that has two spellings. Both may be given when they say the same. `name` is the one that was given. */
   either(snake: string, camel: string): { name: string; value: string | null } {
     const [first, second] = [this.text(snake), this.text(camel)];
-    if (first !== null && second !== null && first !== second)
-      this.problem(camel, `says something else than ${snake}`);
+    if (first !== null && second !== null && first !== second) this.problem(camel, `says something else than ${snake}`);
     return first === null ? { name: camel, value: second } : { name: snake, value: first };
   }
 }

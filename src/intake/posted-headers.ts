@@ -7,19 +7,17 @@ import { isObject } from "./fields.ts";
 import { type Place, reasonOf } from "./place.ts";
 
 /**
- * The headers of a message, their values written as templates that give what was posted. What is wrong with one of them is reported.
+ * The headers of a message, their values written as templates that give what was posted. One with which something is wrong is reported, and left out.
  * `isListed`: the message has a list of its own, whose List-Id is ours to write.
  */
 export function readHeaders(message: Place, { isListed }: { isListed: boolean }): Header[] {
   const given = message.fields["headers"];
   if (!isObject(given)) return [];
-  const headers = Object.entries(given).flatMap(([name, value]) =>
-    typeof value === "string" ? [{ name, value }] : wrongType(message, name),
-  );
-  for (const header of headers) {
-    const problem = problemOf(header, isListed);
-    if (problem !== null) message.problem(placeOf(header.name), problem);
-  }
+  const headers = Object.entries(given).flatMap(([name, value]) => {
+    const problem = typeof value === "string" ? problemOf({ name, value }, isListed) : "expected text";
+    if (problem !== null) message.problem(placeOf(name), problem);
+    return problem === null ? [{ name, value: value as string }] : [];
+  });
   const promise = oneClickProblem(headers);
   if (promise !== null) message.problem("headers", promise);
   return headers.map(({ name, value }) => ({ name, value: literally(value) }));
@@ -31,11 +29,6 @@ const MOST_SHOWN = 60;
 /** Where a header stands in its message, as in `headers.X-Order`. */
 function placeOf(name: string): string {
   return `headers.${name.length > MOST_SHOWN ? `${name.slice(0, MOST_SHOWN)}…` : name}`;
-}
-
-function wrongType(message: Place, name: string): [] {
-  message.problem(placeOf(name), "expected text");
-  return [];
 }
 
 function problemOf({ name, value }: Header, isListed: boolean): string | null {

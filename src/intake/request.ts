@@ -92,8 +92,7 @@ function listOf(value: unknown): unknown[] {
 
 function addressesIn(messages: readonly unknown[]): number {
   return messages.reduce<number>(
-    (sum, message) =>
-      isObject(message) ? sum + listOf(message["emails"]).length + listOf(message["to"]).length : sum,
+    (sum, message) => (isObject(message) ? sum + listOf(message["emails"]).length + listOf(message["to"]).length : sum),
     0,
   );
 }

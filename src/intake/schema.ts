@@ -81,11 +81,18 @@ const ATTACHMENT = {
     name: { type: "string", minLength: 1, description: "The name of the file, without a path", examples: ["bill.pdf"] },
     content_type: optionalText("Its media type. Default: by the ending of its name", "application/pdf"),
     contentType: optionalText("The same as content_type", "application/pdf"),
-    data: { type: "string", minLength: 1, contentEncoding: "base64", description: "Its bytes, in base64", examples: ["JVBERi0="] },
+    data: {
+      type: "string",
+      minLength: 1,
+      contentEncoding: "base64",
+      description: "Its bytes, in base64",
+      examples: ["JVBERi0="],
+    },
   },
 } as const;
 
-const EXPIRES_AT = "The instant after which it is not sent any more, later than the time it is scheduled for. Written as scheduled_at.";
+const EXPIRES_AT =
+  "The instant after which it is not sent any more, later than the time it is scheduled for. Written as scheduled_at.";
 const EXPIRES_IN =
   "For how long it may be sent (10m, 2h, 1d), from the time it is scheduled for, else from when it is posted";
 

@@ -46,7 +46,8 @@ export function createTemplateShelf(store: Pick<Templates, "template" | "templat
 export async function unknownTemplate(store: Pick<Templates, "templates">, name: string): Promise<string> {
   const names = (await store.templates()).map((each) => each.name);
   const meant = nearest(name, names);
-  const advice = meant === null ? (names.length === 0 ? "there are none yet" : "") : `did you mean ${JSON.stringify(meant)}?`;
+  const advice =
+    meant === null ? (names.length === 0 ? "there are none yet" : "") : `did you mean ${JSON.stringify(meant)}?`;
   return `there is no template ${JSON.stringify(name)}${advice === "" ? "" : `: ${advice}`}`;
 }
 
