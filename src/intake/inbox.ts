@@ -32,7 +32,7 @@ export interface MailRequest {
 }
 
 /** The same request came before, with this result. */
-type Repeated = { kind: "repeated"; counts: AcceptCounts; ids: AcceptedIds; memo: string };
+type Repeated = Extract<AcceptResult, { kind: "repeated" }>;
 /** The key was used before, for a different request. */
 type Conflict = { kind: "conflict" };
 

@@ -75,7 +75,7 @@ describe("a job file that others hold", () => {
 describe("an answer that version 0.1.0 kept as a text", () => {
   const TEXT =
     '{"total":6,"success":3,"errors":0,"duration_ms":12,"scheduled":false,"count":3,"elapsed":"11.5ms","duplicates":3,"suppressed":2}';
-  const repeated = { kind: "repeated", counts: { added: 1, duplicates: 3, suppressed: 2 }, memo: TEXT };
+  const repeated = { kind: "repeated", counts: { added: 1, duplicates: 3, suppressed: 2 }, ids: null, memo: TEXT };
 
   async function olderFile() {
     const bench = await prepareSqlite();
