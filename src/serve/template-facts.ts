@@ -1,23 +1,12 @@
-/** A template as the API tells of it. */
-import type { CompiledContent } from "../compose/mail/template.ts";
-import { UserError } from "../errors.ts";
-import { NO_EXTRAS } from "../intake/extras.ts";
-import { templateBase } from "../intake/posted-content.ts";
-import type { TemplateShelf } from "../intake/templates.ts";
+/** A template as people and programs are told of it. */
+import { prepareContent } from "../compose/mail/tools.ts";
 import type { Template } from "../store/rows.ts";
 import { isoTime } from "../time/iso.ts";
 import type { TemplateFacts } from "./dashboard/wire.ts";
-import type { Settings } from "./gateway.ts";
-
-/** What is needed to tell of a template. */
-export interface FactParts {
-  shelf: TemplateShelf;
-  settings: Pick<Settings, "envelope" | "tracking">;
-}
 
 /** A template in a list. */
-export async function templateRow(template: Template, parts: FactParts): Promise<TemplateFacts> {
-  const { name, version, createdAt, content } = template;
+export async function templateRow({ name, version, createdAt, content }: Template): Promise<TemplateFacts> {
+  const { columns } = await prepareContent({ ...content, attachments: [] });
   return {
     name,
     version,
@@ -25,15 +14,15 @@ export async function templateRow(template: Template, parts: FactParts): Promise
     subject: content.subject,
     list: content.list ?? null,
     kind: content.kind ?? "bulk",
-    variables: (await compiledFor(template, parts)).columns,
+    variables: columns,
   };
 }
 
-/** A template with what its author wrote. */
-export async function templateFacts(template: Template, parts: FactParts) {
+/** A template with what its author wrote. `text` null: it is made from the HTML. */
+export async function templateFacts(template: Template) {
   const { from, replyTo, headers, attachments, format, html, text } = template.content;
   return {
-    ...(await templateRow(template, parts)),
+    ...(await templateRow(template)),
     from,
     reply_to: replyTo,
     headers,
@@ -42,17 +31,4 @@ export async function templateFacts(template: Template, parts: FactParts) {
     content: html,
     text: text === "" ? null : text,
   };
-}
-
-/** As this gateway sends it. One that it cannot send, because of its own options, still has its own variables. */
-async function compiledFor(template: Template, { shelf, settings }: FactParts): Promise<CompiledContent> {
-  const { envelope, tracking } = settings;
-  const { content } = template;
-  if (envelope === null) return shelf.compiled(template, content);
-  try {
-    return await shelf.compiled(template, templateBase(content, NO_EXTRAS, { envelope, tracking }));
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    return shelf.compiled(template, content);
-  }
 }

@@ -1,7 +1,8 @@
 /** `/v1/templates`: contents with variables, for mail that programs post. */
 import type { FastifyInstance } from "fastify";
 import { checkName } from "../../compose/list/name.ts";
-import { readTemplate } from "../../compose/content/content.ts";
+import { readEnvelope } from "../../compose/content/content.ts";
+import { splitFrontMatter } from "../../compose/content/front-matter.ts";
 import { type TemplateShelf, unknownTemplate } from "../../intake/templates.ts";
 import type { Values } from "../../message.ts";
 import type { Template } from "../../store/rows.ts";
@@ -46,7 +47,7 @@ export function templateRoutes(app: FastifyInstance, parts: Routed): void {
   pageRoute(app, parts);
 }
 
-function readRoutes(app: FastifyInstance, { store, shelf, settings }: Routed): void {
+function readRoutes(app: FastifyInstance, { store, shelf }: Routed): void {
   app.get<{ Querystring: { limit: number; after?: string } }>(
     "/v1/templates",
     {
@@ -66,7 +67,7 @@ function readRoutes(app: FastifyInstance, { store, shelf, settings }: Routed): v
       const templates = [];
       for (const { name } of page) {
         const template = await store.template(name);
-        if (template !== null) templates.push(await templateRow(template, { shelf, settings }));
+        if (template !== null) templates.push(await templateRow(template));
       }
       return { templates, next: from + limit < rows.length ? (page.at(-1)?.name ?? null) : null };
     },
@@ -83,11 +84,11 @@ function readRoutes(app: FastifyInstance, { store, shelf, settings }: Routed): v
         response: { 200: TEMPLATE, ...REFUSALS, 404: ERROR },
       },
     },
-    async ({ params: { name } }) => templateFacts(await requireTemplate(shelf, name), { shelf, settings }),
+    async ({ params: { name } }) => templateFacts(await requireTemplate(shelf, name)),
   );
 }
 
-function putRoute(app: FastifyInstance, { store, shelf, settings }: Routed): void {
+function putRoute(app: FastifyInstance, { store }: Routed): void {
   app.put<Named & { Body: { content: string; format: "html" | "md"; text?: string | null } }>(
     "/v1/templates/:name",
     {
@@ -107,7 +108,7 @@ function putRoute(app: FastifyInstance, { store, shelf, settings }: Routed): voi
       const name = checkName("a template's name", params.name);
       const content = await readTemplate({ source, format, text: text ?? null });
       const { version, isNew } = await store.putTemplate(name, content);
-      const facts = await templateRow({ name, version, createdAt: 0, content }, { shelf, settings });
+      const facts = await templateRow({ name, version, createdAt: 0, content });
       return { name, version, new: isNew, subject: facts.subject, variables: facts.variables };
     },
   );
@@ -194,4 +195,24 @@ async function requireTemplate(shelf: TemplateShelf, name: string): Promise<Temp
   const found = await shelf.find(name);
   if ("problem" in found) throw new Refusal(404, found.problem);
   return found;
+}
+
+// INTERIM
+async function readTemplate({ source, format, text }: { source: string; format: "html" | "md"; text: string | null }) {
+  const { front, body } = await splitFrontMatter(source, "the content");
+  const { from, reply_to: replyTo, list, kind } = front;
+  return {
+    ...readEnvelope({
+      ...(from && { from }),
+      ...(replyTo && { replyTo }),
+      ...(list && { list }),
+      transactional: kind === "transactional",
+    }),
+    subject: front.subject ?? "",
+    format: format === "md" ? ("markdown" as const) : ("html" as const),
+    html: body,
+    text: text ?? "",
+    attachments: [],
+    allowEmpty: false,
+  };
 }
