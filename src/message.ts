@@ -44,6 +44,12 @@ export interface Tag {
   value: string;
 }
 
+/** A value of posted data: whatever JSON can say. */
+export type Datum = string | number | boolean | null | readonly Datum[] | { readonly [name: string]: Datum };
+
+/** The values of one recipient by name: texts when they come from the columns of a list, anything when a program posted them. */
+export type Values = Readonly<Record<string, Datum>>;
+
 /** A file, ready to be sent. In a content it goes with every message. */
 export interface Attachment {
   fileName: string;
@@ -141,12 +147,6 @@ export interface Tracking {
   /** List-Unsubscribe with one click (RFC 8058), and `{{ unsubscribe_url }}` in the content. */
   unsubscribe: boolean;
 }
-
-/** A value that a program posted: any JSON. */
-export type Datum = string | number | boolean | null | readonly Datum[] | { readonly [name: string]: Datum };
-
-/** The values of one recipient, by name: the texts of a list's columns, or what a program posted. */
-export type Values = Readonly<Record<string, Datum>>;
 
 /** One recipient's mail, ready for SES. Every string is final: escaped, encoded and within the limits of SES. */
 export interface RenderedMail {
