@@ -338,6 +338,7 @@ const PIECES = [
   '{{ l | sort: "n" | map: "n" | last }}',
   '{{ l | sum: "q" }}',
   "{% assign v = o.t %}{{ v }}{% assign u = a | split: ',' %}{{ u | first }}{{ u | size }}",
+  "{% assign s = ' ' %}{{ s }}",
   "{% capture c %}{{ a }}<b>{{ o.t }}</b>{% endcapture %}{{ c }}",
   "{% case a %}{% when 'x' %}{{ o.t }}{% when z %}q{% endcase %}",
   "{{ q | plus: 1 }}",
