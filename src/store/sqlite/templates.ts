@@ -8,7 +8,7 @@ import { type Connection, type Job, transaction } from "./connection.ts";
 import { createContentTable } from "./contents.ts";
 
 /** How many contents are read at a time. Their subjects are in the midst of them, and nothing else runs meanwhile. */
-const PAGE = 200;
+const PAGE = 100;
 
 interface Current {
   version: number;

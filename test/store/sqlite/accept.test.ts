@@ -92,6 +92,13 @@ describe("an answer that version 0.1.0 kept as a text", () => {
     expect(await (await open()).earlier(REPEAT)).toEqual(repeated);
   });
 
+  it("has no ids, as one of a program has that kept none yet", async () => {
+    const { store, path } = await olderFile();
+    const counts = { added: 1, duplicates: 0, suppressed: 0 };
+    inspect(path, (db) => db.prepare("update answer set body = ?").run(JSON.stringify({ counts, memo: "m" })));
+    expect(await store.earlier(REPEAT)).toEqual({ kind: "repeated", counts, ids: null, memo: "m" });
+  });
+
   it("is a conflict for another request, and forgotten like any other", async () => {
     const { store, clock } = await olderFile();
     expect(await store.earlier({ ...REPEAT, fingerprint: "f2" })).toEqual({ kind: "conflict" });
