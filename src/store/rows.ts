@@ -39,6 +39,11 @@ export interface ListTarget {
   notBefore: number | null;
   /** True: when the topic has a different content, replace it in the topic and in what was not sent yet. False: refuse the list. */
   replaceContent: boolean;
+  /**
+   * How long after it is due each message may be handed to SES (whole milliseconds above 0): after its own time when it is scheduled,
+   * else after the list is added. Null, or not set: it never expires.
+   */
+  expiresInMs?: number | null;
   /** Where the list is sent right after. Not set: that is decided later. What a rehearsal suppressed holds for the sandbox only. */
   endpoint?: Endpoint;
 }
@@ -195,6 +200,8 @@ export interface MessageRecord extends Omit<ExportedMessage, "fields"> {
   createdAt: number;
   /** The time it was scheduled for; null: at once. */
   notBefore: number | null;
+  /** When it expires: it is not handed to SES after that. Null: never. */
+  expiresAt: number | null;
 }
 
 /** What a mail is made of: a content and one recipient's values. */
