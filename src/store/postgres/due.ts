@@ -11,7 +11,7 @@ import type { Tx } from "./transaction.ts";
 import type { Place, Places } from "./follow.ts";
 import { pausedTopics, scopeValues } from "./sendable.ts";
 import { counting, EARLIEST, priorityBelow, streams, type Where } from "./waiting-index.ts";
-import { suppressedSql, lowerSql } from "./suppressed.ts";
+import { lowerSql, mailWith, suppressedSql } from "./suppressed.ts";
 
 /** A message that is due, as a look finds it. */
 export interface Found extends Omit<Claim, "expiresInMs"> {
@@ -161,7 +161,7 @@ const LOOK = texts((where) => {
   return `with p as materialized (select ${priority} as priority)
     select p.priority, c.span, c.endpoint, c.id, c.topic_id as "topicId", c.content_id as "contentId",
       c.ingest_id as "ingestId", c.email, c.fields, c.attempts, c.not_before as "notBefore",
-      c.expires_at as "expiresAt", ${suppressedSql(lowerSql("c.email"), "$2::text")} as suppressed
+      c.expires_at as "expiresAt", ${suppressedSql(lowerSql("c.email"), "$2::text", mailWith("c.content_id"))} as suppressed
     from p left join lateral (${streams(where, "p.priority", "$11::int")}) c on true`;
 }, 12);
 
@@ -246,9 +246,11 @@ export async function glance(query: Tx["query"], scope: Scope, now: Now): Promis
   const isDueRow = ({ span }: GlanceRow) => span !== null && span < due.length;
   const isDue = rows.some((row) => isDueRow(row) && mayLeave(row));
   const reserved = !isDue && rows.some(isDueRow);
-  const later = rows.filter(mayLeave).flatMap(({ span, notBefore }) =>
-    span !== null && notBefore !== null && span >= due.length ? [waitMs(notBefore, now)] : [],
-  );
+  const later = rows
+    .filter(mayLeave)
+    .flatMap(({ span, notBefore }) =>
+      span !== null && notBefore !== null && span >= due.length ? [waitMs(notBefore, now)] : [],
+    );
   const ends = await afterPauses(query, first.paused ?? [], scope.maxLateMs, now);
   const laterInMs = minimum([...later, ...ends]);
   const { areAhead, hasExpired, oldestProgram } = first;

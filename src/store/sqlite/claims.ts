@@ -32,7 +32,9 @@ interface Done {
 }
 
 /** Makes the source of one handle on a job file. `leave` is to be called before the handle is closed; it never throws. */
-export function createClaims(job: Job): Source & Pick<Reader, "peek"> & Pick<Topics, "expire"> & Workers & { leave(): void } {
+export function createClaims(
+  job: Job,
+): Source & Pick<Reader, "peek"> & Pick<Topics, "expire"> & Workers & { leave(): void } {
   const { db, clock } = job;
   const counters = createCounters(db);
   const due = createDue(db);
@@ -46,7 +48,18 @@ export function createClaims(job: Job): Source & Pick<Reader, "peek"> & Pick<Top
   const memory = createTurnMemory();
   const steady = createSteady(db, clock);
   const both = () => ({ wall: clock.now(), steady: steady.now() });
-  const takeTurn = createTurn(job, { counters, due, expiry, bulkRoom, idOf, pauses, processes, settler, memory, steady });
+  const takeTurn = createTurn(job, {
+    counters,
+    due,
+    expiry,
+    bulkRoom,
+    idOf,
+    pauses,
+    processes,
+    settler,
+    memory,
+    steady,
+  });
   let number = 0;
   /** For the loop that waits for mail: it claims nothing meanwhile, and would not notice. */
   const refuseWhenLost = (): void => {

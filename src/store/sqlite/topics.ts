@@ -8,7 +8,7 @@ import { fileOf } from "./image.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { expiresAtSql } from "../rules/expiry.ts";
 import { TopicRefusedError } from "../rules/admit.ts";
-import { suppressedSql } from "./suppressed.ts";
+import { mailWith, suppressedSql } from "./suppressed.ts";
 import type { Reschedule } from "../rows.ts";
 import { columnsOf } from "../fields.ts";
 
@@ -46,7 +46,8 @@ export function createTopicActions(job: Job) {
     pause: (topic: string, forMs: number | null) =>
       write(() => createPauses(db).pause(openTopicOf(db, topic), forMs, clock.now())),
     resume: (topic: string) => write(() => createPauses(db).resume(topicIdOf(db, topic), clock.now())),
-    reschedule: (topic: string, when: Reschedule) => write(() => createReschedule(db, clock.now())(topicIdOf(db, topic), when)),
+    reschedule: (topic: string, when: Reschedule) =>
+      write(() => createReschedule(db, clock.now())(topicIdOf(db, topic), when)),
   };
 }
 
@@ -90,9 +91,11 @@ function createRetry(
   now: number,
 ): (topicId: number, states: readonly State[]) => number {
   const rangesOf = createRanges(db);
+  const endpoint = "(select endpoint from topic where id = topic_id)";
+  const stopped = suppressedSql("lower(email)", endpoint, mailWith("content_id"));
   const update = db.prepare<[string, number, number, number, number], { state: State }>(
     `update message set attempts = 0, error = null,
-       state = case when ${suppressedSql("lower(email)", "(select endpoint from topic where id = topic_id)")} then 'suppressed' else 'pending' end
+       state = case when ${stopped} then 'suppressed' else 'pending' end
      where state = ? and id between ? and ? and topic_id = ? and (expires_at is null or expires_at > ?) returning state`,
   );
   const reopen = db.prepare<[number]>("update topic set cancelled_at = null where id = ?");
