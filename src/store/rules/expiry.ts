@@ -31,3 +31,25 @@ export function ofTopic(counts: ByTopic, topicId: number | null | undefined): nu
  */
 export const expiresAtSql = (notBefore: string, expiresIn: string, now: string): string =>
   `case when ${notBefore} > 0 then ${notBefore} else ${now} end + ${expiresIn}`;
+
+/** What was cancelled outside of turns, until somebody is told. */
+export class Untold {
+  #counts = new Map<number, number>();
+
+  /** Adds messages that were cancelled. */
+  add(counts: ByTopic): void {
+    for (const [topicId, count] of counts) this.#counts.set(topicId, (this.#counts.get(topicId) ?? 0) + count);
+  }
+
+  /** True: there is nothing to tell. */
+  isEmpty(): boolean {
+    return this.#counts.size === 0;
+  }
+
+  /** How many were of the topic (null: of all). Forgets all of them. */
+  take(topicId: number | null | undefined): number {
+    const count = ofTopic(this.#counts, topicId);
+    this.#counts = new Map();
+    return count;
+  }
+}
