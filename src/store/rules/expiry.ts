@@ -4,14 +4,14 @@
 export const EXPIRE_PART = 1_000;
 
 /**
- * What a claim tells of its expiry: milliseconds from an instant `agoMs` before `now`. Null: it never expires. `errorMs`: how far `now`
+ * What a claim tells of its expiry: whole milliseconds from an instant `agoMs` before `now`. Null: it never expires. `errorMs`: how far `now`
  * may be from the truth; the claim expires so much earlier.
  */
 export function expiresInMs(
   expiresAt: number | null,
   { now, agoMs, errorMs = 0 }: { now: number; agoMs: number; errorMs?: number },
 ): number | null {
-  return expiresAt === null ? null : expiresAt - now + agoMs - errorMs;
+  return expiresAt === null ? null : Math.floor(expiresAt - now + agoMs - errorMs);
 }
 
 /** Counts of messages by topic. */
