@@ -158,7 +158,7 @@ export interface Topics {
   retry(topic: string | null, states: State[]): Promise<number>;
   /**
    * Cancels a bounded number of messages that have expired, of any topic, also of one that is paused. `expired`: how many of `topic`
-   * (null: of all). `more`: there may be more, of any topic.
+   * (null: of all), with those that no turn of this handle has told yet. `more`: there may be more, of any topic.
    */
   expire(topic: string | null): Promise<{ expired: number; more: boolean }>;
   /** How many messages of the topic in these states have expired, so that `retry` leaves them as they are. */
