@@ -34,7 +34,8 @@ export async function* meantOf(
  * they contradict each other, or the list has a bad name.
  */
 export function listOfCells(scope: string, list: string): string | null {
-  const named = listNamed(scope.trim().toLowerCase(), list.trim() === "" ? "" : list);
+  const name = list.trim() === "" ? "" : checkList(list);
+  const named = listNamed(scope.trim().toLowerCase(), name);
   if ("problem" in named) throw new UserError(named.problem);
-  return named.list === null || named.list !== list ? named.list : checkList(list);
+  return named.list;
 }
