@@ -23,10 +23,7 @@ const SUPPRESS_BODY = {
   },
   required: ["emails"],
   additionalProperties: false,
-  examples: [
-    { emails: ["ann@example.com"], note: "asked by phone" },
-    { emails: ["ann@example.com"], list: "weekly" },
-  ],
+  examples: [{ emails: ["ann@example.com"], note: "asked by phone" }],
 } as const;
 
 interface Asked {
