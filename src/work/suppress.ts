@@ -87,7 +87,7 @@ function nobody({ list, bulk }: ScopeFlags): string {
   return bulk ? "nobody is suppressed for all bulk mail alone" : "nobody is suppressed";
 }
 
-async function isEmpty(rows: AsyncGenerator<unknown>): Promise<boolean> {
+async function isEmpty(rows: AsyncGenerator): Promise<boolean> {
   const { done } = await rows.next();
   await rows.return(undefined);
   return done === true;

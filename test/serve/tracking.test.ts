@@ -590,7 +590,7 @@ describe("the page", () => {
     const words = WORDS[language];
     const titles = [words.ask, words.done, words.back, words.blocked];
     const pages = pagesOf(language, READER, true);
-    const ofList = [...pagesOf(language, { ...READER, list: "Bienen" }, false).slice(0, 3)];
+    const ofList = pagesOf(language, { ...READER, list: "Bienen" }, false).slice(0, 3);
     for (const page of ofList) expect(textOf(page)).toContain("Bienen");
     for (const [index, page] of [...pages.entries(), ...ofList.entries()]) {
       expect(page).toContain(`<html lang="${language}">`);
