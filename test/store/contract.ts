@@ -11,6 +11,7 @@ import { claims } from "./contract/claims.ts";
 import { events } from "./contract/events.ts";
 import { inbox } from "./contract/inbox.ts";
 import { keys } from "./contract/keys.ts";
+import { kinds } from "./contract/kinds.ts";
 import { library } from "./contract/library.ts";
 import { lists } from "./contract/lists.ts";
 import { mails } from "./contract/mails.ts";
@@ -49,6 +50,7 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   breakdown,
   library,
   suppressions,
+  "suppressions: lists and kinds": kinds,
   keys,
   workers,
   whole,

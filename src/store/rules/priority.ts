@@ -1,16 +1,13 @@
 /**
- * How urgent messages are. What one person waits for goes before all bulk mail that is not high, so exactly the messages above
- * `BULK_PRIORITY` may use what is reserved.
+ * How urgent messages are. What one person waits for goes before all bulk mail that is not high, so exactly the messages above 5 may
+ * use what is reserved.
  */
 import type { Kind } from "../../message.ts";
-
-/** The priority of bulk mail that nobody gave another one, and the highest that bulk mail has unless it is `high`. */
-export const BULK_PRIORITY = 5;
 
 /** Each pair: the priority of bulk mail, and that of transactional mail which was asked for in the same words. */
 export const PRIORITIES: readonly (readonly [bulk: number, transactional: number])[] = [
   [1, 6],
-  [BULK_PRIORITY, 7],
+  [5, 7],
   [10, 10],
 ];
 
