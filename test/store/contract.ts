@@ -19,6 +19,7 @@ import { pauses } from "./contract/pauses.ts";
 import { processes } from "./contract/processes.ts";
 import { rate } from "./contract/rate.ts";
 import { reader } from "./contract/reader.ts";
+import { removal } from "./contract/removal.ts";
 import { rehearsal } from "./contract/rehearsal.ts";
 import { recording } from "./contract/recording.ts";
 import { suppressions } from "./contract/suppressions.ts";
@@ -49,6 +50,7 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   breakdown,
   library,
   suppressions,
+  removal,
   keys,
   workers,
   whole,

@@ -21,7 +21,7 @@ import { type Marks, withSchema } from "../moved.ts";
 import type { OpenOptions } from "../store.ts";
 import { type Job, read } from "./connection.ts";
 import { transaction, type TransactionOptions, type Tx } from "./transaction.ts";
-import { digestOf as digestOfKey } from "./kept-events.ts";
+import { digestOf as digestOfKey } from "../kept-event.ts";
 import { DEFAULT_SCHEMA, MARKS } from "./marks.ts";
 import { hasJob, migrate, type Where } from "./migrate.ts";
 import { postponeIndexes, restoreIndexes } from "./postponed.ts";
