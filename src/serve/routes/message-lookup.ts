@@ -14,27 +14,6 @@ import { SUPPRESSION, suppressionFacts } from "../suppression-facts.ts";
 const LISTED = 50;
 const MOST_LISTED = 100;
 
-const MESSAGE = object({
-  id: { ...COUNT, examples: [1] },
-  uuid: { ...TEXT, description: "Your own name for it; null: it was given none" },
-  topic: { type: "string" },
-  email: { type: "string", examples: ["ann@example.com"] },
-  state: { type: "string", enum: STATES },
-  attempts: COUNT,
-  error: { ...TEXT, description: "Why it failed, is in doubt or was put off" },
-  ses_message_id: TEXT,
-  created_at: { ...INSTANT, description: "When it was taken in" },
-  not_before: { ...INSTANT, description: "The time it was scheduled for; null: at once" },
-  expires_at: INSTANT,
-  sent_at: INSTANT,
-  delivered_at: INSTANT,
-  bounced_at: INSTANT,
-  bounce_type: { ...TEXT, examples: ["Permanent"] },
-  complained_at: INSTANT,
-  opened_at: INSTANT,
-  clicked_at: INSTANT,
-});
-
 const PARAMS = {
   type: "object",
   required: ["id"],
@@ -118,29 +97,5 @@ async function find(store: Reader & Suppressions, { uuid, email, limit }: Asked[
   return {
     messages: messages.map(messageFacts),
     suppressions: suppression === null ? [] : [suppressionFacts(suppression)],
-  };
-}
-
-function messageFacts(message: MessageRecord): MessageFacts {
-  const { id, uuid, topic, email, state, attempts, error } = message;
-  return {
-    id,
-    uuid,
-    topic,
-    email,
-    state,
-    attempts,
-    error,
-    ses_message_id: message.sesMessageId,
-    created_at: new Date(message.createdAt).toISOString(),
-    not_before: isoTime(message.notBefore),
-    expires_at: null,
-    sent_at: isoTime(message.sentAt),
-    delivered_at: isoTime(message.deliveredAt),
-    bounced_at: isoTime(message.bouncedAt),
-    bounce_type: message.bounceType,
-    complained_at: isoTime(message.complainedAt),
-    opened_at: isoTime(message.openedAt),
-    clicked_at: isoTime(message.clickedAt),
   };
 }

@@ -201,9 +201,9 @@ async function countRemovable(
   { id: topicId, condition, cutOff }: Removing,
   signal: AbortSignal,
 ): Promise<Removed> {
-  const sql = `with some as (${look(condition)} limit ${STEP})
-    select count(*)::int8 as messages, max(some.id) as last,
-      coalesce(sum((select count(*) from sm.event e where e.message_id = some.id)), 0)::int8 as events from some`;
+  const sql = `with part as (${look(condition)} limit ${STEP})
+    select count(*)::int8 as messages, max(part.id) as last,
+      coalesce(sum((select count(*) from sm.event e where e.message_id = part.id)), 0)::int8 as events from part`;
   const sum = { messages: 0, events: 0 };
   for (const { first, last, addedAt } of await rangesOf(job, topicId, cutOff))
     for (let after: number | null = first - 1; after !== null;) {

@@ -55,7 +55,7 @@ function createMarker(used: UsedIds): (ask: Tx["query"]) => Promise<boolean> {
   return async (ask) => {
     const rows = await ask<{ contentId: number; last: number }>(
       `select content_id as "contentId", max(id) as last
-       from (select id, content_id from sm.message where id > $1 order by id limit ${STEP}) some group by 1`,
+       from (select id, content_id from sm.message where id > $1 order by id limit ${STEP}) part group by 1`,
       [after],
     );
     used.add(rows.map(({ contentId }) => contentId));
