@@ -44,7 +44,12 @@ export function historyOf(known: Known): HistoryLine[] {
     ...visits(known),
     ...end(known),
     ...known.history.kept.map(({ type, at, receivedAt }) =>
-      line(at ?? receivedAt, "kept_event", "event", `an event (${type.replace("_", " ")}) is kept and waits for its message`),
+      line(
+        at ?? receivedAt,
+        "kept_event",
+        "event",
+        `an event (${type.replace("_", " ")}) is kept and waits for its message`,
+      ),
     ),
   ];
   // Sorting is stable: what has the same time stays in the order in which it must have happened.
@@ -70,7 +75,9 @@ function beginning({ message, history }: Known): HistoryLine[] {
       : line(createdAt, "added", source, `added from ${history.list}`, { detail: history.list });
   const lines = [added];
   if (notBefore !== null)
-    lines.push(line(createdAt, "scheduled", source, `scheduled for ${isoTime(notBefore)}`, { detail: isoTime(notBefore) }));
+    lines.push(
+      line(createdAt, "scheduled", source, `scheduled for ${isoTime(notBefore)}`, { detail: isoTime(notBefore) }),
+    );
   if (history.expiresAt !== null) {
     const until = isoTime(history.expiresAt);
     lines.push(line(createdAt, "expires", source, `not to be sent after ${until}`, { detail: until }));
@@ -116,7 +123,13 @@ function eventLine(event: HistoryEvent, known: Known): HistoryLine {
   const source = isVisit ? "link" : "event";
   if (type === "open" || type === "click") {
     const did = type === "open" ? "opened" : "clicked";
-    return line(at, did, source, `${did} by ${machine ? "a program" : "the reader"}${timesText(times)}${said(detail)}`, given);
+    return line(
+      at,
+      did,
+      source,
+      `${did} by ${machine ? "a program" : "the reader"}${timesText(times)}${said(detail)}`,
+      given,
+    );
   }
   if (type === "delivery") return line(at, "delivered", source, `delivered${tookText(at, known)}`, given);
   if (type === "bounce") return line(at, "bounced", source, `${bounceText(at, known)}${said(detail)}`, given);
@@ -186,6 +199,7 @@ function end({ message, history }: Known): HistoryLine[] {
 }
 
 function cancelled(error: string | null, { expiresAt, cancelledAt }: MessageHistory): HistoryLine {
-  if (error === "expired") return line(expiresAt, "expired", "store", "expired before it could be sent", { detail: error });
+  if (error === "expired")
+    return line(expiresAt, "expired", "store", "expired before it could be sent", { detail: error });
   return line(cancelledAt, "cancelled", "store", "cancelled");
 }

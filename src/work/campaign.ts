@@ -146,6 +146,7 @@ export async function stageCampaign(
     dryRun: options.dryRun,
   });
   for (const warning of [...pictureWarnings(campaign, staged), ...staged.warnings]) context.terminal.warn(warning);
+  const endpoint = options.endpoint === undefined ? {} : { endpoint: options.endpoint };
   const target = {
     topic,
     content,
@@ -154,11 +155,11 @@ export async function stageCampaign(
     priority: 5,
     notBefore: staged.notBefore || null,
     replaceContent,
-    ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
+    ...endpoint,
   };
   return {
     ...staged,
-    forecast: () => staging.forecast(topic, options.endpoint ?? null),
+    forecast: () => staging.forecast(topic, { ...content, ...endpoint }),
     commit: async () => answerOf(staged, await tellingRefusals(context, staging.commit(target))),
   };
 }

@@ -3,8 +3,9 @@
  * the decisions are made here, one request after the other, and all that they come to is written at once. Nobody else writes
  * meanwhile, so what was read stays true.
  */
-import { NO_TOPIC } from "../../message.ts";
+import { kindOf, NO_TOPIC } from "../../message.ts";
 import { topicTimes } from "../rules/due.ts";
+import { priorityOf } from "../rules/priority.ts";
 import { standingOf, variantOf } from "../rules/variant.ts";
 import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, Endpoint } from "../rows.ts";
 import type { Inbox } from "../store.ts";
@@ -84,8 +85,8 @@ interface Batch {
   /** True: what came with it was only rehearsed. */
   uuids: Map<string, boolean>;
   newUuids: Map<string, UuidRange>;
-  /** By address; true: only a rehearsal suppressed it. */
-  suppressed: Map<string, boolean>;
+  /** The addresses of each message that it must not be sent to. */
+  suppressed: Map<AcceptMessage, Set<string>>;
   messages: NewMessage[];
   tracking: Set<RequestTopic>;
 }
@@ -106,12 +107,17 @@ async function acceptAll(
 
 /** Reads all that decides, in one round trip. */
 async function readBatch(tx: Tx, requests: readonly AcceptRequest[]): Promise<Batch> {
-  const messages = requests.flatMap(({ messages, endpoint }) => messages.map((message) => ({ ...message, endpoint })));
+  const messages = requests.flatMap(({ messages, endpoint }) =>
+    messages.map((message) => ({ ...message, endpoint, given: message })),
+  );
   const contents = createRequestContents(messages.map(({ content }) => content));
   const asked = messages.flatMap(({ emails }, message) =>
     emails.map((email) => ({ address: email.toLowerCase(), message })),
   );
-  const named = messages.map((message) => ({ topic: nameOf(message), hash: contents.hashOf(message.content) }));
+  const named = messages.map((message) => {
+    const { hash, list, kind } = contents.writtenOf(message.content);
+    return { topic: nameOf(message), hash, list, kind, endpoint: message.endpoint };
+  });
   const [, topics, ids, answers, uuids, found] = await Promise.all([
     tx.query(SEEK),
     readRequestTopics(tx, [...new Set(messages.map(nameOf))]),
@@ -124,10 +130,11 @@ async function readBatch(tx: Tx, requests: readonly AcceptRequest[]): Promise<Ba
     findAddresses(tx, asked, named),
     contents.read(tx),
   ]);
-  const suppressed = new Map<string, boolean>();
-  for (const { at, topicId, rehearsal } of found) {
+  const suppressed = new Map(messages.map(({ given }) => [given, new Set<string>()]));
+  for (const { at, topicId, suppressed: isSuppressed } of found) {
     const { address, message } = asked[at] ?? { address: "", message: 0 };
-    if (rehearsal !== null) suppressed.set(address, rehearsal);
+    const given = messages[message]?.given;
+    if (isSuppressed && given) suppressed.get(given)?.add(address);
     const topic = topicId === null ? undefined : topics.withId(topicId);
     const content = messages[message]?.content;
     if (topic && content) takenOf(topic, contents.idOf(content)).add(address);
@@ -184,7 +191,7 @@ function addOnce(batch: Batch, message: AcceptMessage, dueAt: number | null, end
   // What was only rehearsed does not count when mail goes to SES.
   if (rehearsed !== undefined && !(rehearsed && endpoint === "ses"))
     return { added: 0, duplicates: emails.length, suppressed: 0 };
-  const { counts, topic, ids } = add(batch, message, dueAt, endpoint);
+  const { counts, topic, ids } = add(batch, message, dueAt);
   if (uuid !== null) {
     uuids.set(uuid, ids !== null && topic.endpoint === "sandbox");
     newUuids.set(uuid, ids);
@@ -194,11 +201,12 @@ function addOnce(batch: Batch, message: AcceptMessage, dueAt: number | null, end
 
 function add(
   batch: Batch,
-  { topic: name, content, emails, priority, notBefore }: AcceptMessage,
+  message: AcceptMessage,
   dueAt: number | null,
-  endpoint: Endpoint,
 ): { counts: AcceptCounts; topic: RequestTopic; ids: UuidRange } {
-  const { contents, topics, ids, suppressed, tracking } = batch;
+  const { contents, topics, ids, tracking } = batch;
+  const { topic: name, content, emails, notBefore } = message;
+  const barred = batch.suppressed.get(message);
   const contentId = contents.use(content);
   const topic = topics.open(name ?? NO_TOPIC, contentId, dueAt);
   if (track(topic, content)) tracking.add(topic);
@@ -216,14 +224,14 @@ function add(
       continue;
     }
     taken.add(address);
-    const barred = suppressed.get(address);
-    const isBarred = barred !== undefined && (!barred || endpoint === "sandbox");
+    const isBarred = barred?.has(address) === true;
     counts[isBarred ? "suppressed" : "added"]++;
     const place = ids.use(topic);
     ingestId = place.ingestId;
     rows.push({ id: place.id, email, address, suppressed: isBarred });
   }
   const variant = standing === "apart" ? null : variantOf(standing, contentId, 0);
+  const priority = priorityOf(message.priority, kindOf(content));
   if (rows.length > 0) batch.messages.push({ topic, contentId, ingestId, variant, priority, notBefore, rows });
   return { counts, topic, ids: rows.length > 0 ? { first, last: ids.next() - 1 } : null };
 }

@@ -6,7 +6,7 @@ import type { Tx } from "./transaction.ts";
 import type { Place, Places } from "./follow.ts";
 import { pausedTopics, scopeValues } from "./sendable.ts";
 import { counting, EARLIEST, priorityBelow, streams, type Where } from "./waiting-index.ts";
-import { suppressedSql, lowerSql } from "./suppressed.ts";
+import { lowerSql, mailWith, suppressedSql } from "./suppressed.ts";
 
 /** A message that is due, as a look finds it. */
 export interface Found extends Claim {
@@ -120,7 +120,7 @@ const LOOK = texts((where) => {
   return `with p as materialized (select ${priority} as priority)
     select p.priority, c.span, c.endpoint, c.id, c.topic_id as "topicId", c.content_id as "contentId",
       c.ingest_id as "ingestId", c.email, c.fields, c.attempts, c.not_before as "notBefore",
-      ${suppressedSql(lowerSql("c.email"), "$2::text")} as suppressed
+      ${suppressedSql(lowerSql("c.email"), "$2::text", mailWith("c.content_id"))} as suppressed
     from p left join lateral (${streams(where, "p.priority", "$11::int")}) c on true`;
 }, 12);
 

@@ -6,7 +6,7 @@ import { InterruptedError } from "../../errors.ts";
 import { isKeptAbout } from "../kept-event.ts";
 import { createParts, type RunPart } from "../parts.ts";
 import type { Forgetting, Removed } from "../rows.ts";
-import { FORGOTTEN, forgottenKey } from "../rules/forgotten.ts";
+import { FORGOTTEN_REASON, forgottenAddress } from "../rules/forgotten.ts";
 import type { Removal } from "../store.ts";
 import { byIndex } from "./by-index.ts";
 import { type Job, read } from "./connection.ts";
@@ -22,7 +22,7 @@ export function createForget(job: Job, jobId: string): Pick<Removal, "forget"> {
     async forget(address, signal) {
       const key = keyOf(address);
       const inParts = createParts(signal);
-      const begun = await inParts(() => transaction(job, (tx) => begin(tx, key, forgottenKey(jobId, key))));
+      const begun = await inParts(() => transaction(job, (tx) => begin(tx, key, forgottenAddress(jobId, key))));
       if (begun.kind === "waiting") return begun;
       const removed = await removeAll(job, inParts, key);
       const kept = await removeKept(job, inParts, key, signal);
@@ -48,7 +48,7 @@ async function begin(tx: Tx, address: string, hash: string): Promise<Forgetting>
   await tx.run(
     `insert into sm.suppression (address, list, reason, source, created_at) values ($1, '', $2, 'manual', $3)
      on conflict do nothing`,
-    [hash, FORGOTTEN, tx.now.wall],
+    [hash, FORGOTTEN_REASON, tx.now.wall],
   );
   const suppressions = await tx.run("delete from sm.suppression where address = $1", [address]);
   return { kind: "forgotten", messages: 0, events: 0, suppressions };

@@ -1,10 +1,15 @@
-/** How a forgotten person is remembered: by a hash, so that nobody writes to him again. */
+/** Keeps that somebody was forgotten, without keeping who. */
 import { createHash } from "node:crypto";
 
-/** The reason of the entry that stands for a forgotten person. */
-export const FORGOTTEN = "forgotten";
+/** What the address of a suppression begins with that stands for somebody who was forgotten. */
+export const FORGOTTEN = "forgotten:";
+/** The reason of such a suppression. It stops everything. */
+export const FORGOTTEN_REASON = "forgotten";
 
-/** What is kept in the place of an address. No address looks like it. `jobId` makes it another one in each job. */
-export function forgottenKey(jobId: string, address: string): string {
-  return `forgotten:${createHash("sha256").update(`${jobId}:${address.toLowerCase()}`).digest("hex")}`;
+/**
+ * What is kept instead of the address of somebody who was forgotten: `forgotten:` and the SHA-256, in hex, of the job's id, a colon and
+ * the address in lower case. The id makes the hashes of two jobs different.
+ */
+export function forgottenAddress(jobId: string, address: string): string {
+  return `${FORGOTTEN}${createHash("sha256").update(`${jobId}:${address.toLowerCase()}`).digest("hex")}`;
 }

@@ -8,10 +8,11 @@ import { ADMITTING } from "./list-topics.ts";
 import { createNumbering, type Numbering } from "./numbering.ts";
 import { createRecipientTable } from "./recipients.ts";
 import { createTrackingNotes, type TrackedTopic } from "./tracked-topics.ts";
-import { suppressedSql } from "./suppressed.ts";
+import { createSuppressedCheck } from "./suppressed.ts";
 import { createUuidTable } from "./uuids.ts";
 import { type Admission, admit, type AdmittingTopic } from "../rules/admit.ts";
 import { topicTimes } from "../rules/due.ts";
+import { priorityOf } from "../rules/priority.ts";
 import type { Inbox } from "../store.ts";
 import type {
   AcceptCounts,
@@ -22,7 +23,7 @@ import type {
   RefusedMessage,
   SetAside,
 } from "../rows.ts";
-import { NO_TOPIC } from "../../message.ts";
+import { kindOf, NO_TOPIC } from "../../message.ts";
 
 /** How long a request waits for a locked job file. After a longer wait clients give up, and do not learn what became of it. */
 const PATIENCE_MS = 5_000;
@@ -181,7 +182,7 @@ function createMessageAdder(
     `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state, created_at)
      values (?, ?, ?, ?, ?, '[]', ?, ?, ?, ?)`,
   );
-  const isSuppressed = db.prepare<[string, Endpoint], 0 | 1>(`select ${suppressedSql("?", "?")}`).pluck();
+  const isSuppressedFor = createSuppressedCheck(db);
 
   const addAll = (
     { topic: name, content, emails, priority, notBefore }: AcceptMessage,
@@ -194,16 +195,18 @@ function createMessageAdder(
     noteTracking(topic, content);
     const audience = recipients.audienceOf(topic, contentId);
     const createdAt = clock.now();
+    const isSuppressed = isSuppressedFor(content, endpoint);
+    const keptPriority = priorityOf(priority, kindOf(content));
     for (const email of emails) {
       const address = email.toLowerCase();
       if (!audience.take(address, ids.next())) {
         counts.duplicates++;
         continue;
       }
-      const suppressed = isSuppressed.get(address, endpoint) === 1;
+      const suppressed = isSuppressed(address);
       const { id, ingestId } = ids.use(topic.id);
       const state = suppressed ? "suppressed" : "pending";
-      insert.run(id, topic.id, contentId, ingestId, email, priority, notBefore, state, createdAt);
+      insert.run(id, topic.id, contentId, ingestId, email, keptPriority, notBefore, state, createdAt);
       counts[suppressed ? "suppressed" : "added"]++;
     }
     counters.add(topic.id, "pending", counts.added);

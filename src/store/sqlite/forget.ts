@@ -7,7 +7,7 @@ import { InterruptedError } from "../../errors.ts";
 import { isKeptAbout } from "../kept-event.ts";
 import { createParts, type RunPart } from "../parts.ts";
 import type { Forgetting, Removed } from "../rows.ts";
-import { FORGOTTEN, forgottenKey } from "../rules/forgotten.ts";
+import { FORGOTTEN_REASON, forgottenAddress } from "../rules/forgotten.ts";
 import type { Removal } from "../store.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createRemover } from "./remover.ts";
@@ -19,7 +19,7 @@ export function createForget(job: Job, jobId: string): Pick<Removal, "forget"> {
     async forget(address, signal) {
       const key = address.toLowerCase();
       const inParts = createParts(signal);
-      const begun = await inParts(() => transaction(job, () => begin(job, key, forgottenKey(jobId, key))));
+      const begun = await inParts(() => transaction(job, () => begin(job, key, forgottenAddress(jobId, key))));
       if (begun.kind === "waiting") return begun;
       const removed = await removeMessages(job, inParts, key);
       const kept = await removeKept(job, inParts, key, signal);
@@ -40,7 +40,7 @@ function begin({ db, clock }: Job, address: string, hash: string): Forgetting {
   if (topics.length > 0) return { kind: "waiting", topics };
   db.prepare<[string, string, number]>(
     `insert into suppression (address, list, reason, source, created_at) values (?, '', ?, 'manual', ?) on conflict do nothing`,
-  ).run(hash, FORGOTTEN, clock.now());
+  ).run(hash, FORGOTTEN_REASON, clock.now());
   const suppressions = db.prepare<[string]>("delete from suppression where address = ?").run(address).changes;
   return { kind: "forgotten", messages: 0, events: 0, suppressions };
 }

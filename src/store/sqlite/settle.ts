@@ -9,7 +9,7 @@ import { decide, type Move, PROCESS_DIED } from "../rules/settle.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./state-counters.ts";
 import { createProver } from "./prove.ts";
-import { suppressedSql } from "./suppressed.ts";
+import { mailWith, suppressedSql } from "./suppressed.ts";
 import { waitUntilSql } from "./waiting.ts";
 
 /** Writes what became of claims. To be used inside a transaction, between `begin` and `write` of its counters. */
@@ -35,7 +35,7 @@ interface HeldRow {
 export function createSettler(db: Connection, counters: Counters): Settler {
   const held = db.prepare<[number], HeldRow>(
     `select m.topic_id, m.state, m.claimed_by, t.cancelled_at is not null as cancelled,
-       ${suppressedSql("lower(m.email)", "t.endpoint")} as suppressed
+       ${suppressedSql("lower(m.email)", "t.endpoint", mailWith("m.content_id"))} as suppressed
      from message m join topic t on t.id = m.topic_id where m.id = ?`,
   );
   const write = createMoveWriter(db);

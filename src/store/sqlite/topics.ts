@@ -7,7 +7,7 @@ import { createPauses } from "./pauses.ts";
 import { fileOf } from "./image.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { TopicRefusedError } from "../rules/admit.ts";
-import { suppressedSql } from "./suppressed.ts";
+import { mailWith, suppressedSql } from "./suppressed.ts";
 import type { Reschedule } from "../rows.ts";
 import { fieldsOf } from "../fields.ts";
 
@@ -82,9 +82,11 @@ function createCancel(
 /** Puts messages back to `pending`, or to `suppressed` where the address is suppressed. Returns how many became `pending`. */
 function createRetry(db: Connection, counters: Counters): (topicId: number, states: readonly State[]) => number {
   const rangesOf = createRanges(db);
+  const endpoint = "(select endpoint from topic where id = topic_id)";
+  const stopped = suppressedSql("lower(email)", endpoint, mailWith("content_id"));
   const update = db.prepare<[string, number, number, number], { state: State }>(
     `update message set attempts = 0, error = null,
-       state = case when ${suppressedSql("lower(email)", "(select endpoint from topic where id = topic_id)")} then 'suppressed' else 'pending' end
+       state = case when ${stopped} then 'suppressed' else 'pending' end
      where state = ? and id between ? and ? and topic_id = ? returning state`,
   );
   const reopen = db.prepare<[number]>("update topic set cancelled_at = null where id = ?");

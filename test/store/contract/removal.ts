@@ -184,6 +184,37 @@ function afterForgetting(prepare: Prepare): void {
     expect(JSON.stringify(await dump())).not.toMatch(/ann@x/i);
   });
 
+  it("nobody writes to him again, whoever asks and however, until he is let in again", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await ingest(store, [ANN], { topic: "old" });
+    await sendAll(store);
+    await store.forget("Ann@x.example", calm());
+    const transactional = { ...content("code"), kind: "transactional" } as const;
+    await ingest(store, ["ANN@x.example", "b@x.example"]);
+    expect(await counts(store, [ANN], { topic: "july" })).toEqual([0, 0, 1]);
+    expect(await counts(store, [ANN], { topic: null, content: transactional, priority: 10 })).toEqual([0, 0, 1]);
+    expect(await store.retry("july", ["suppressed"])).toBe(0);
+    expect((await turn(store, 9)).claims.map(({ email }) => email)).toEqual(["b@x.example"]);
+    await store.forget(ANN, calm());
+    expect(await store.messagesTo(ANN, 9)).toEqual([]);
+    expect(await store.unsuppress([ANN])).toBe(1);
+    expect(await counts(store, [ANN], { topic: "august" })).toEqual([1, 0, 0]);
+    const claims = await sendAll(store);
+    await settle(store, ...claims.map(accepted));
+  });
+
+  it("no list, event or person brings his address back by suppressing it", async () => {
+    const { open, dump } = await prepare();
+    const store = await open();
+    await store.forget(ANN, calm());
+    const given = { reason: "bounce", detail: null };
+    const entries = ["import", "ses", "manual"].map((source) => ({ ...given, address: "Ann@x.example", source }));
+    expect(await store.suppress([...entries, { ...given, address: "b@x.example", source: "import" }])).toBe(1);
+    expect(await store.suppressionsOf(ANN)).toMatchObject([{ list: "", reason: "forgotten", source: "manual" }]);
+    expect(JSON.stringify(await dump())).not.toMatch(/ann@x/i);
+  });
+
   it("his links do nothing, and do not fail", async () => {
     const { open } = await prepare();
     const store = await open();
@@ -192,7 +223,7 @@ function afterForgetting(prepare: Prepare): void {
     const messageId = ann?.id ?? 0;
     await store.forget(ANN, calm());
     expect(await store.applyVisits([{ kind: "open", messageId, at: 5, machine: false, link: null }])).toBe(0);
-    expect(await store.unsubscribe([{ messageId, at: 5 }])).toBe(0);
+    expect(await store.unsubscribe([{ messageId, at: 5, from: "list" }])).toBe(0);
     expect(await store.resubscribe(messageId)).toBe(false);
     expect(await store.addressee(messageId)).toBeNull();
     expect(await store.message(messageId)).toBeNull();
