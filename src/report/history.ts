@@ -104,8 +104,10 @@ function departure({ message, history }: Known): HistoryLine[] {
   const detail = sesMessageId;
   if (sesMessageId === null) return [line(sentAt, "sent", "link", "was sent, because a link of it was followed")];
   // Without an answer the time is the one that the first event told.
-  const source = history.feedback?.mailedAt === sentAt ? "event" : "answer";
-  return [line(sentAt, "sent", source, `${ses} took it in as ${sesMessageId}${tries}`, { detail })];
+  const mailedAt = history.feedback?.mailedAt ?? sentAt;
+  const source = mailedAt === sentAt && history.feedback?.mailedAt != null ? "event" : "answer";
+  // SES took it in before its answer was written down here.
+  return [line(Math.min(sentAt, mailedAt), "sent", source, `${ses} took it in as ${sesMessageId}${tries}`, { detail })];
 }
 
 const EVENTS: Readonly<Record<string, [what: string, text: string]>> = {

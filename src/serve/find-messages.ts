@@ -8,6 +8,8 @@ import type { Reader, Suppressions } from "../store/store.ts";
 export interface TracedMessage {
   message: MessageRecord;
   history: HistoryLine[];
+  /** True: it went to the sandbox, or would. */
+  isRehearsal: boolean;
 }
 
 /** What was found. */
@@ -66,7 +68,8 @@ export async function trace(
     const address = message.email.toLowerCase();
     const known = suppressions.get(address) ?? (await store.suppressionsOf(address));
     suppressions.set(address, known);
-    traced.push({ message, history: historyOf({ message, history, suppressions: known }) });
+    const isRehearsal = history.endpoint === "sandbox";
+    traced.push({ message, history: historyOf({ message, history, suppressions: known }), isRehearsal });
   }
   return traced;
 }

@@ -42,8 +42,8 @@ async function answer({ terminal }: Context, { suppressions }: Found, traced: re
 
 function tell(context: Context, found: Found, traced: readonly TracedMessage[]): void {
   const timeOf = timesOf(context);
-  const blocks = traced.map(({ message: { topic, state, email, id }, history }) => {
-    const head = `${topic}  ${state.replace("_", " ")}  ${email}  message ${id}`;
+  const blocks = traced.map(({ message: { topic, state, email, id }, history, isRehearsal }) => {
+    const head = `${topic}${isRehearsal ? " (a rehearsal)" : ""}  ${state.replace("_", " ")}  ${email}  message ${id}`;
     return [head, ...history.map((each) => `  ${historyLine(each, timeOf)}`)].join("\n");
   });
   const standing = standingOf(found, timeOf);
