@@ -27,8 +27,8 @@ function personHref(address) {
 export function PeopleView({ address, isAdmin }) {
   return html`<${Title} title="People" />
     <p class="soft under">
-      What did one person get, and what became of it? Look for the whole address, or for a mail by its uuid, its id or its SES message
-      id.
+      What did one person get, and what became of it? Look for the whole address, or for a mail by its uuid, its id or
+      its SES message id.
     </p>
     <section aria-label="Search">
       <${Search} key=${address ?? ""} address=${address ?? ""} />
@@ -141,11 +141,13 @@ function Standing({ isPerson, suppressions, onLeave }) {
   return suppressions.map((one) =>
     one.reason === "forgotten"
       ? html`<p key="forgotten">
-          <span class="badge bad">Forgotten</span> ${`This person was forgotten ${time(one.created_at)}, and is not written to.`}
+          <span class="badge bad">Forgotten</span>
+          ${`This person was forgotten ${time(one.created_at)}, and is not written to.`}
         </p>`
       : html`<div class="standing" key=${`${one.address} ${one.source} ${one.created_at}`}>
           <p>
-            <span class="badge bad">Suppressed</span> ${`${isPerson ? "" : `${visible(one.address)}: `}${reasonWord(one)}, since ${time(one.created_at)}.`}
+            <span class="badge bad">Suppressed</span>
+            ${`${isPerson ? "" : `${visible(one.address)}: `}${reasonWord(one)}, since ${time(one.created_at)}.`}
             ${one.detail === null ? null : html`<span class="soft"> ${visible(one.detail)}</span>`}
           </p>
           ${onLeave === null ? null : html`<button type="button" class="small" onClick=${() => onLeave(one)}>Remove…</button>`}
@@ -243,7 +245,9 @@ function History({ id, isOpen }) {
               (fact, index) =>
                 html`<li key=${index}>
                   ${visible(fact.text)}
-                  <span class="soft line">${`${fact.at === null ? "time not known" : time(fact.at)}, from ${SOURCES[fact.source]}`}</span>
+                  <span class="soft line"
+                    >${`${fact.at === null ? "time not known" : time(fact.at)}, from ${SOURCES[fact.source]}`}</span
+                  >
                 </li>`,
             )}
           </ol>`

@@ -201,7 +201,8 @@ async function figuresOf(ask: Ask): Promise<Figures> {
     tables[name] = row?.count ?? 0;
   }
   const states = await ask<{ key: string; count: number }>(
-    "select topic_id || ' ' || state as key, count(*)::int8 as count from sm.message group by topic_id, state",
+    `select topic_id || ' ' || state as key, count(*)::int8 as count from sm.message group by topic_id, state
+     union all select topic_id || ' removed-' || state, messages from sm.removed`,
   );
   return { tables, states: Object.fromEntries(states.map(({ key, count }) => [key, count])) };
 }

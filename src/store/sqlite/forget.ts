@@ -19,6 +19,8 @@ export function createForget(job: Job, jobId: string): Pick<Removal, "forget"> {
     async forget(address, signal) {
       const key = address.toLowerCase();
       const inParts = createParts(signal);
+      // What is removed is overwritten, too, where it stood.
+      job.db.pragma("secure_delete = on");
       const begun = await inParts(() => transaction(job, () => begin(job, key, forgottenAddress(jobId, key))));
       if (begun.kind === "waiting") return begun;
       const removed = await removeMessages(job, inParts, key);
