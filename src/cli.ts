@@ -25,6 +25,7 @@ import { addSend } from "./commands/send.ts";
 import { addServe } from "./commands/serve.ts";
 import { addStats } from "./commands/stats.ts";
 import { addSuppress } from "./commands/suppress.ts";
+import { addTemplate } from "./commands/template.ts";
 import { addTopics } from "./commands/topics.ts";
 import { addTrace } from "./commands/trace.ts";
 import { addWork } from "./commands/work.ts";
@@ -44,7 +45,7 @@ const COMMANDS: readonly [heading: string, commands: readonly AddCommand[]][] = 
   ["Before you send:", [addPreview, addCheck, addSandbox]],
   ["See what became of it:", [addTopics, addStats, addExport, addReport, addTrace]],
   ["Bounces, complaints, unsubscriptions:", [addIngestEvents, addSuppress]],
-  ["For programs:", [addServe, addWork, addWorkers, addKey]],
+  ["For programs:", [addServe, addWork, addWorkers, addTemplate, addKey]],
   ["Other:", [addForget, addPrune, addBackup, addCopy, addCompletion]],
 ];
 

@@ -1,0 +1,13 @@
+/** What is wrong with the data that were posted for an address. */
+import type { CompiledTemplate } from "../compose/mail/posted-template.ts";
+import type { Problem } from "./problems.ts";
+
+/** Everything that is wrong with the data of this address, each with its path below `at` (`data`). None: they make a mail. */
+export function dataProblems(template: CompiledTemplate, address: string, data: unknown, at: string): Problem[] {
+  return template.check(address, data).map(({ path, message }) => ({ path: pathBelow(at, path), message }));
+}
+
+function pathBelow(at: string, path: string): string {
+  if (path === "") return at;
+  return path.startsWith("[") ? `${at}${path}` : `${at}.${path}`;
+}
