@@ -1,5 +1,5 @@
 /** The data that a store takes and gives. Instants are milliseconds since the epoch. */
-import type { Content, State, Totals, Values } from "../message.ts";
+import type { Content, Kind, State, Totals, Values } from "../message.ts";
 import type { RefusedTopic } from "./rules/admit.ts";
 import type { EventCounts } from "./rules/event-counters.ts";
 
@@ -33,12 +33,17 @@ export interface ListTarget {
   file: string;
   /** The names of the list's columns, in the order of each row's fields. */
   columns: string[];
-  /** 1 low, 5 medium, 10 high. */
+  /** 1 low, 5 medium, 10 high. It is kept by the kind of the content (`rules/priority.ts`). */
   priority: number;
   /** When the topic is due, for `topics`; null: at once. */
   notBefore: number | null;
   /** True: when the topic has a different content, replace it in the topic and in what was not sent yet. False: refuse the list. */
   replaceContent: boolean;
+  /**
+   * How long after it is due each message may be handed to SES (whole milliseconds above 0): after its own time when it is scheduled,
+   * else after the list is added. Null, or not set: it never expires.
+   */
+  expiresInMs?: number | null;
   /** Where the list is sent right after. Not set: that is decided later. What a rehearsal suppressed holds for the sandbox only. */
   endpoint?: Endpoint;
 }
@@ -49,6 +54,12 @@ export interface ListCounts {
   /** Rows whose address the topic had already, or that the list named before. */
   duplicates: number;
   suppressed: number;
+}
+
+/** What of a list decides whom suppressions keep from getting it. What is not set is as in a content. */
+export interface ForecastMail extends Pick<Content, "list" | "kind"> {
+  /** Where the list is sent. Not set: that is not decided yet, and what rehearsals suppressed does not count. */
+  endpoint?: Endpoint;
 }
 
 /** What would become of the staged rows of a list. The four counts add up to the number of rows. */
@@ -83,6 +94,10 @@ export interface TopicRow extends Totals, EventCounts {
   calledAt: number | null;
   /** When somebody began to remove its rehearsal; null: nobody does now. */
   afreshAt: number | null;
+  /** When its messages were removed because they were old; null: they were not. */
+  prunedAt: number | null;
+  /** How many of its messages were removed. The counts still have them, and nothing else does. */
+  removed: number;
   firstSentAt: number | null;
   lastSentAt: number | null;
   /** When the first event of SES about one of its messages was taken in; null: none was, so what only SES knows is not known. */
@@ -195,6 +210,48 @@ export interface MessageRecord extends Omit<ExportedMessage, "fields"> {
   createdAt: number;
   /** The time it was scheduled for; null: at once. */
   notBefore: number | null;
+  /** When it expires: it is not handed to SES after that. Null: never. */
+  expiresAt: number | null;
+}
+
+/** What a store knows of one message beside its `MessageRecord`, for people who ask what happened to it. */
+export interface MessageHistory {
+  /** The name of the file that brought it; null: a request did. */
+  list: string | null;
+  /** Where its topic goes, and when that was cancelled; null: nothing of it was claimed, or it is not cancelled. */
+  endpoint: Endpoint | null;
+  cancelledAt: number | null;
+  /** After this it is not handed to SES any more; null: it never expires. */
+  expiresAt: number | null;
+  /** What was told of it. Null: nothing was. */
+  feedback: {
+    /** When SES took it in, as its events say. */
+    mailedAt: number | null;
+    bouncedAt: number | null;
+    softBouncedAt: number | null;
+    readerOpenedAt: number | null;
+    unsubscribedAt: number | null;
+    /** How often our own picture was loaded, by readers and by programs. */
+    opens: number;
+    machineOpens: number;
+  } | null;
+  /** Its events, in order of time; those without a time come last. */
+  events: HistoryEvent[];
+  /** Events with its SES message id that are kept, and not applied to any message. */
+  kept: { type: string; at: number | null; receivedAt: number }[];
+}
+
+/** One event of a message. */
+export interface HistoryEvent {
+  type: string;
+  at: number | null;
+  machine: boolean;
+  /** The link of a click, the diagnostic of a bounce, the kind of a delay, the reason of a reject. */
+  detail: string | null;
+  /** How often it happened. */
+  times: number;
+  /** True: somebody followed a link that leads through us; false: SES told. */
+  isVisit: boolean;
 }
 
 /** What a mail is made of: a content and one recipient's values. */
@@ -226,7 +283,7 @@ export interface AcceptMessage {
   content: Content;
   /** The addresses for the mail, in the form of `StagedRow.email`. An address named twice counts as a duplicate. */
   emails: readonly string[];
-  /** 1 low, 5 medium, 10 high. */
+  /** 1 low, 5 medium, 10 high. It is kept by the kind of the content (`rules/priority.ts`). */
   priority: number;
   /** When it is due; 0: at once. */
   notBefore: number;
@@ -345,12 +402,16 @@ export interface Visit {
 export interface Unsubscription {
   messageId: number;
   at: number;
+  /** `list`: from the list of the mail, or from all bulk mail when it has none. `everything`: from all bulk mail. */
+  from: "list" | "everything";
 }
 
-/** An address that is not written to. */
+/** An address that is not written to, for one reason. An address may have several. */
 export interface Suppression {
-  /** Lower-cased. */
+  /** Lower-cased. Of somebody who was forgotten: see `rules/forgotten.ts`. */
   address: string;
+  /** What it stops: `EVERYTHING_LIST`, `ALL_BULK` (`rules/suppress.ts`), or the mail of the list with this name. */
+  list: string;
   reason: string;
   /** Where we know it from: `event`, `manual`, `import`, `ses` (its suppression list) or `link` (in a mail). */
   source: string;
@@ -370,9 +431,49 @@ export interface SuppressionSearch {
   limit: number;
 }
 
-/** A suppression to add. `createdAt` is known when it comes from elsewhere; not set: now. `rehearsal` not set: it is real. */
+/**
+ * A suppression to add. `list` not set: it stops everything. `createdAt` is known when it comes from elsewhere; not set: now.
+ * `rehearsal` not set: it is real.
+ */
 export type NewSuppression = Pick<Suppression, "address" | "reason" | "source"> &
-  Partial<Pick<Suppression, "detail" | "createdAt" | "rehearsal">>;
+  Partial<Pick<Suppression, "list" | "detail" | "createdAt" | "rehearsal">>;
+
+/** Whom a message is for, and what it is. */
+export interface Addressee {
+  email: string;
+  topic: string;
+  /** The sender as the author wrote it. */
+  from: string;
+  /** The list of its content; null: it has none. */
+  list: string | null;
+  kind: Kind;
+}
+
+// Removal ------------------------------------------------------------------------------------------------------------
+
+/** How many messages were removed, and how many events. */
+export interface Removed {
+  messages: number;
+  events: number;
+}
+
+/** What came of forgetting a person. */
+export type Forgetting =
+  /** `suppressions`: how many entries of his were replaced by a hash. All counts are of this call. */
+  | ({ kind: "forgotten"; suppressions: number } & Removed)
+  /** Nothing was changed, because mail to him is waiting or under way: how many messages, by topic. */
+  | { kind: "waiting"; topics: { topic: string; pending: number; sending: number }[] };
+
+/** What `prune` would remove. */
+export interface Prunable extends Removed {
+  /** The topics, oldest first, and how many messages each of them has. Single messages without a topic are in the sums only. */
+  topics: { topic: string; messages: number }[];
+}
+
+/** What was removed of old topics, and of old messages without a topic. `events` has the kept ones, too. */
+export interface Pruned extends Removed {
+  topics: number;
+}
 
 // Keys ---------------------------------------------------------------------------------------------------------------
 

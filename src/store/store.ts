@@ -25,17 +25,22 @@ import type { Breakdown } from "./breakdown.ts";
 import type {
   AcceptRequest,
   AcceptResult,
+  Addressee,
   ApiKey,
-  Endpoint,
   ExportedMessage,
   FailedMessage,
+  ForecastMail,
+  Forgetting,
   ListCounts,
   ListForecast,
   ListTarget,
   MailParts,
+  MessageHistory,
   MessageRecord,
   NewSuppression,
   Page,
+  Prunable,
+  Pruned,
   Rehearsal,
   Repeat,
   Reschedule,
@@ -58,10 +63,10 @@ export interface Staging {
   /** Stages rows. Rejects with StoppedError when the temporary folder is full; discard the list then. */
   add(rows: readonly StagedRow[]): Promise<void>;
   /**
-   * Counts what `commit` would do with the staged rows in this topic. `endpoint` not set: that is not decided yet, and what
-   * rehearsals suppressed does not count. Changes nothing, and holds nobody up.
+   * Counts what `commit` would do with the staged rows in this topic. `mail` not set: it is bulk mail of no list. Changes nothing, and
+   * holds nobody up.
    */
-  forecast(topic: string, endpoint?: Endpoint | null): Promise<ListForecast>;
+  forecast(topic: string, mail?: ForecastMail): Promise<ListForecast>;
   /**
    * Adds the staged rows in one transaction. To be called once. Rejects with TopicRefusedError, and changes nothing, when the
    * topic may not take the list.
@@ -104,19 +109,20 @@ export interface VisitSink {
    */
   applyVisits(visits: readonly Visit[]): Promise<number>;
   /**
-   * Suppresses the addresses of these messages (reason `unsubscribe`, source `link`) and counts the unsubscriptions on their
-   * topics, each message once, in one transaction. A message that was never handed to SES is not counted, and one that does
+   * Suppresses the addresses of these messages (reason `unsubscribe`, source `link`) for what their readers leave, and counts the
+   * unsubscriptions on their topics, each message once, in one transaction. A message that was never handed to SES is not counted, and one that does
    * not exist is ignored. Returns how many messages were counted.
    */
   unsubscribe(requests: readonly Unsubscription[]): Promise<number>;
   /**
-   * Takes the unsubscription through this message back: it is no longer counted, and its address may be written to again,
-   * unless it is suppressed for another reason or one of its messages bounced hard or brought a complaint. Messages that are
-   * `suppressed` stay so until `retry`. Returns whether the address may be written to now; false for an unknown message.
+   * Takes the unsubscription through this message back: it is no longer counted, and what links suppressed of its address for the
+   * list of the message and for all bulk mail is lifted. Mail like it may be written to the address again then, unless that is
+   * suppressed for another reason or one of its messages bounced hard or brought a complaint. Messages that are `suppressed` stay so
+   * until `retry`. Returns whether mail like it may be written to the address now; false for an unknown message.
    */
   resubscribe(messageId: number): Promise<boolean>;
-  /** Whom a message is for, its topic, and its sender as the author wrote it; null: there is no such message. */
-  addressee(messageId: number): Promise<{ email: string; topic: string; from: string } | null>;
+  /** Whom a message is for, and what it is; null: there is no such message. */
+  addressee(messageId: number): Promise<Addressee | null>;
 }
 
 /**
@@ -150,10 +156,18 @@ export interface Topics {
   cancel(topic: string): Promise<{ cancelled: number; inFlight: number }>;
   /**
    * Puts messages in these states back to `pending`, or to `suppressed` where the address is suppressed, with no attempts
-   * counted. Reopens the topic when a message became `pending` or `states` has `cancelled`. `topic` null: of every topic that is
-   * not cancelled. Returns how many became `pending`.
+   * counted. What has expired stays as it is. Reopens the topic when a message became `pending` or `states` has `cancelled`. `topic` null:
+   * of every topic that is not cancelled and not pruned. Returns how many became `pending`. Rejects with TopicRefusedError when the topic
+   * was pruned.
    */
   retry(topic: string | null, states: State[]): Promise<number>;
+  /**
+   * Cancels a bounded number of messages that have expired, of any topic, also of one that is paused. `expired`: how many of `topic`
+   * (null: of all), with those that no turn of this handle has told yet. `more`: there may be more, of any topic.
+   */
+  expire(topic: string | null): Promise<{ expired: number; more: boolean }>;
+  /** How many messages of the topic in these states have expired, so that `retry` leaves them as they are. */
+  countExpired(topic: string, states: readonly State[]): Promise<number>;
   /**
    * Claims nothing of the topic for `forMs` (whole milliseconds above 0) from now; null: until `resume`. What is `sending` is not
    * touched, and the topic goes on taking recipients. A pause under way is replaced. When the clock of the store is set back, the
@@ -163,20 +177,25 @@ export interface Topics {
   /** Ends the pause of a topic. False: it was not paused. */
   resume(topic: string): Promise<boolean>;
   /**
-   * Gives the pending messages of a topic another time. Returns how many there are. When `instantOf` throws for one of them, none is
+   * Gives the pending messages of a topic another time. The expiry of those that got it as a span moves with that; what has expired
+   * already is left to expire. Returns how many there are. When `instantOf` throws for one of them, none is
    * moved. What is due while it works may still be claimed.
    */
   reschedule(topic: string, when: Reschedule): Promise<number>;
   /**
    * Removes the rehearsal of a topic that only ever went to the sandbox, so that it can be sent for real. Everything that the sandbox
-   * had, and what only a rehearsal suppressed, is `pending` again, or `suppressed` where the address really is; with no attempts,
-   * errors, events or visits, and with the topic's own content. What is cancelled stays so. `notBefore` is the instant before which
+   * had, what only a rehearsal suppressed, and what expired after a span, is `pending` again, or `suppressed` where the address really
+   * is; with no attempts, errors, events or visits, and with the topic's own content. What else is cancelled stays so. What expires after
+   * a span has all of it again; `expiresInMs` gives every message a span. `notBefore` is the instant before which
    * none of it is due (ms since the epoch); null: each message is due as it was. Nothing of the topic is claimed before all of it is
    * done. Returns what was removed; null: there was no rehearsal. Rejects with TopicRefusedError, and changes nothing,
    * when the topic is cancelled or is being rehearsed by a live process. Rejects with InterruptedError when the signal aborts; then,
    * and after a crash, the next call goes on.
    */
-  startAfresh(topic: string, options: { signal: AbortSignal; notBefore: number | null }): Promise<Rehearsal | null>;
+  startAfresh(
+    topic: string,
+    options: { signal: AbortSignal; notBefore: number | null; expiresInMs?: number | null },
+  ): Promise<Rehearsal | null>;
   /** How many messages of the topic `startAfresh` would leave `suppressed`. */
   staySuppressed(topic: string): Promise<number>;
   /** The processes that have messages of the topic in `sending`. */
@@ -197,6 +216,10 @@ export interface Reader {
   messagesTo(address: string, limit: number): Promise<MessageRecord[]>;
   /** Up to `limit` messages that were accepted with this uuid, newest first: one for each address it went to. */
   messagesNamed(uuid: string, limit: number): Promise<MessageRecord[]>;
+  /** Up to `limit` messages that SES gave this message id, newest first. It gives each id once. */
+  messagesBySesId(sesMessageId: string, limit: number): Promise<MessageRecord[]>;
+  /** What else is known of these messages, by id. Those that do not exist are left out. */
+  histories(ids: readonly number[]): Promise<Map<number, MessageHistory>>;
   /** What the mail of this message is made of; null: there is no such message. */
   mailParts(id: number): Promise<MailParts | null>;
   /** The topic's own content, with the values of its first recipient. */
@@ -212,26 +235,60 @@ export interface Reader {
   breakdown<T>(topic: string, signal: AbortSignal, ask: (lines: Breakdown) => Promise<T>): Promise<T>;
 }
 
-/** Addresses that are not written to. Case does not matter when they are compared. */
+/**
+ * Addresses that are not written to: for one list, for all bulk mail, or for everything. Case does not matter when addresses are
+ * compared.
+ */
 export interface Suppressions {
   /**
-   * Suppresses addresses, and the pending messages to them, in one transaction. Returns how many addresses are new. What a rehearsal
-   * suppresses stops rehearsals only: a real suppression takes its place, and is never weakened by it.
+   * Suppresses addresses, and the pending messages that this stops, in one transaction. Returns how many entries are new: an address is
+   * kept once for each list. What a rehearsal suppresses stops rehearsals only: a real suppression takes its place, and is never
+   * weakened by it.
    */
   suppress(entries: readonly NewSuppression[]): Promise<number>;
-  /** Allows mail to addresses again. Messages that are `suppressed` stay so until `retry`. Returns how many were suppressed. */
-  unsuppress(addresses: readonly string[]): Promise<number>;
-  /** Why this address is not written to; null: it is not suppressed. */
-  suppression(address: string): Promise<Suppression | null>;
-  /** Streams all of them in order of address. */
+  /**
+   * Allows mail to addresses again. `list` not set: whatever stopped it, also that somebody was forgotten. Set: only the suppression of
+   * this list, where `EVERYTHING_LIST` and `ALL_BULK` are lists of their own. Messages that are `suppressed` stay so until `retry`.
+   * Returns how many of the addresses had a suppression that was removed.
+   */
+  unsuppress(addresses: readonly string[], list?: string): Promise<number>;
+  /** Why this address is not written to, in order of list; also that somebody with this address was forgotten. */
+  suppressionsOf(address: string): Promise<Suppression[]>;
+  /** Streams all of them in order of address and list. */
   suppressions(): AsyncGenerator<Suppression>;
   /**
    * A page of the suppressions whose address contains `text`, newest first. Others are served while a long list is searched, so
    * an entry that is added or removed meanwhile may be in the answer or not.
    */
   searchSuppressions(search: SuppressionSearch): Promise<Page<Suppression>>;
-  /** How many there are, without those of rehearsals. */
+  /** How many there are for any list, without those of rehearsals. */
   countSuppressions(): Promise<number>;
+}
+
+/**
+ * Removes messages for good, with all that is kept of them. The counters of topics still count them. It works in parts that hold
+ * nobody up for more than some hundredths of a second. Both reject with InterruptedError when the signal aborts between two parts;
+ * then, and after a crash, the next call goes on.
+ */
+export interface Removal {
+  /**
+   * Forgets a person: messages, events (the kept ones, too), uuids that name only his messages, contents that nobody else has, and his
+   * suppressions. Before anything else a hash of the address is kept, so that nobody writes to him again. Case does not matter.
+   */
+  forget(address: string, signal: AbortSignal): Promise<Forgetting>;
+  /**
+   * What `prune` would remove now. A topic is finished when nothing of it is `pending` or `sending` and the last thing that was added,
+   * due, sent or cancelled is older than that. Changes nothing.
+   */
+  prunable(olderThanMs: number, signal: AbortSignal): Promise<Prunable>;
+  /**
+   * Removes all messages of finished topics, which take no recipients any more; of `NO_TOPIC` those messages that are old themselves;
+   * and old kept events. Uuids stay known, and no id is given again. `onProgress` is told what was removed so far.
+   */
+  prune(
+    olderThanMs: number,
+    options: { signal: AbortSignal; onProgress?: (soFar: Readonly<Pruned>) => void },
+  ): Promise<Pruned>;
 }
 
 /** The API keys of the gateway, and the keys that sign links in mails. */
@@ -274,7 +331,20 @@ export interface Workers {
 
 /** All roles of one store. */
 export interface Store
-  extends Source, Lists, Inbox, EventSink, VisitSink, Topics, Reader, Library, Suppressions, Keys, Templates, Workers {
+  extends
+    Source,
+    Lists,
+    Inbox,
+    EventSink,
+    VisitSink,
+    Topics,
+    Reader,
+    Library,
+    Suppressions,
+    Removal,
+    Keys,
+    Templates,
+    Workers {
   /** Rejects when the store cannot be read or written now, or when a write found the disk full in the last ten seconds. */
   ping(): Promise<void>;
   /**

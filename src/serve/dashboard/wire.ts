@@ -1,5 +1,6 @@
 /** What the admin API and the dashboard say to each other. Only shapes, because both sides import it. */
 import type { State, Totals } from "../../message.ts";
+import type { Stopped } from "../../store/rules/scope.ts";
 import type { EventCounts, Known } from "../../store/rules/event-counters.ts";
 
 /**
@@ -90,6 +91,20 @@ export interface MessageFacts {
   clicked_at: string | null;
 }
 
+/** One thing that happened to a message, as `GET /v1/messages/{id}/history` tells it. */
+export interface HistoryFacts {
+  /** ISO 8601 in UTC; null: it happened, and nobody knows when. */
+  at: string | null;
+  /** One word, such as `delivered`. */
+  what: string;
+  source: "list" | "request" | "store" | "answer" | "event" | "link" | "suppression";
+  /** For people. */
+  text: string;
+  detail: string | null;
+  machine: boolean;
+  times: number;
+}
+
 /** What was found about an address: its newest messages, and why it gets no mail, if it gets none. */
 export interface PersonFacts {
   messages: MessageFacts[];
@@ -145,8 +160,8 @@ export interface ActivityFacts {
   other_links: number;
 }
 
-/** An address that is not written to, and why. `created_at` is ISO 8601 in UTC. */
-export interface SuppressionFacts {
+/** An address that is not written to, and why. `created_at` is ISO 8601 in UTC. An address may have several. */
+export interface SuppressionFacts extends Stopped {
   address: string;
   reason: string;
   /** What put it there: `event`, `manual`, `import`, `ses`, `link`, or what an imported list says. */

@@ -7,6 +7,7 @@ import { setImmediate } from "node:timers/promises";
 import { InterruptedError } from "../../errors.ts";
 import type { State } from "../../message.ts";
 import { EVENT_COUNTERS, type EventCounts } from "../rules/event-counters.ts";
+import { EXPIRED } from "../rules/settle.ts";
 import { PLAYED } from "../rules/states.ts";
 import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
 import type { Rehearsal, Sender } from "../rows.ts";
@@ -19,8 +20,9 @@ import { lookFromStart } from "./follow.ts";
 import { IS_VARIANT } from "./list-topics.ts";
 import { notify } from "./notify.ts";
 import { type Part, partsOf, rangesOf } from "./ranges.ts";
+import { prioritySql } from "./priority.ts";
 import { createCounters } from "./state-counters.ts";
-import { lowerSql, suppressedSql } from "./suppressed.ts";
+import { ANY_FORGOTTEN, concernsSql, forgottenSql, lowerSql, mailWith, suppressedSql } from "./suppressed.ts";
 import { topicIdOf } from "./topic-ids.ts";
 
 /** What is counted of a topic besides the states of its messages. */
@@ -36,13 +38,13 @@ export function createAfresh(
 ): Pick<Topics, "startAfresh" | "staySuppressed" | "senders"> {
   const ask: Tx["query"] = (sql, values) => read(job, sql, values);
   return {
-    async startAfresh(topic, { signal, notBefore }) {
+    async startAfresh(topic, { signal, notBefore, expiresInMs = null }) {
       const topicId = await topicIdOf(ask, topic, job.name);
       await recover();
       const closed = await transaction(job, (tx) => close(tx, topicId, topic));
       if (closed === null) return null;
       const { rehearsal, since } = closed;
-      const removal = { topic, topicId, since, notBefore };
+      const removal = { topic, topicId, since, notBefore, expiresIn: expiresInMs };
       for (const part of partsOf(await rangesOf(ask, [topicId]), SIZE)) {
         // Signals are heard between steps, and only there.
         await setImmediate();
@@ -56,13 +58,11 @@ export function createAfresh(
       return rehearsal;
     },
     async staySuppressed(topic) {
-      const [row] = await ask<{ count: number }>(
-        `select count(*)::int8 as count from sm.suppression s
-         join sm.recipient r on r.address = s.address and r.topic_id = $1
-         join sm.message m on m.id = r.message_id where not s.rehearsal and m.state <> 'cancelled'`,
-        [await topicIdOf(ask, topic, job.name)],
-      );
-      return row?.count ?? 0;
+      const topicId = await topicIdOf(ask, topic, job.name);
+      const [named] = await ask<{ count: number }>(STAY_SUPPRESSED, [topicId]);
+      const [any] = await ask<{ found: boolean }>(`select ${ANY_FORGOTTEN} as found`);
+      const [hashed] = any?.found === true ? await ask<{ count: number }>(STAY_FORGOTTEN, [topicId]) : [];
+      return (named?.count ?? 0) + (hashed?.count ?? 0);
     },
     senders: async (topic) =>
       ask<Sender>(
@@ -73,6 +73,20 @@ export function createAfresh(
       ),
   };
 }
+
+// The topic's own content may be a newer one than a message was sent with.
+const STAY_SUPPRESSED = `select count(distinct m.id)::int8 as count from sm.suppression s
+  join sm.recipient r on r.address = s.address and r.topic_id = $1
+  join sm.message m on m.id = r.message_id join sm.topic t on t.id = m.topic_id
+  where not s.rehearsal and m.state <> 'cancelled' and ${concernsSql(
+    "s",
+    mailWith(`case when m.content_id = t.content_id or ${IS_VARIANT} then m.content_id else t.content_id end`),
+  )}`;
+
+// They were suppressed when they were added, or forgotten since; of those who were forgotten before nothing is left.
+const STAY_FORGOTTEN = `select count(*)::int8 as count from sm.ingest i
+  join sm.message m on m.id between i.first_id and i.last_id and m.topic_id = i.topic_id
+  where i.topic_id = $1 and m.state <> 'cancelled' and ${forgottenSql(lowerSql("m.email"))}`;
 
 type ClosingTopic = AdmittingTopic & EventCounts & Pick<Rehearsal, "sent" | "failed" | "in_doubt">;
 
@@ -88,6 +102,7 @@ async function close(tx: Tx, topicId: number, topic: string): Promise<{ rehearsa
   );
   const admission = admit(row, { adds: true, endpoint: "ses", content: null });
   if (row === undefined || admission === "fine") return null;
+  if (row.prunedAt !== null) throw new TopicRefusedError({ topic, refusal: "pruned", endpoint: "ses" });
   if (admission !== "rehearsed") throw new TopicRefusedError({ topic, refusal: admission, endpoint: "ses" });
   const since = row.afreshAt ?? tx.now.wall;
   await tx.run("update sm.topic set afresh_at = $2 where id = $1", [topicId, since]);
@@ -102,10 +117,15 @@ interface Removal {
   topicId: number;
   since: number;
   notBefore: number | null;
+  expiresIn: number | null;
 }
 
 /** Removes what the rehearsal left in a part. False, and nothing is done: another process has ended this removal. */
-async function clearPart(tx: Tx, { topic, topicId, since, notBefore }: Removal, part: Part): Promise<boolean> {
+async function clearPart(
+  tx: Tx,
+  { topic, topicId, since, notBefore, expiresIn }: Removal,
+  part: Part,
+): Promise<boolean> {
   const [row] = await tx.query<{ cancelled: boolean }>(
     "select cancelled_at is not null as cancelled from sm.topic where id = $1 and afresh_at = $2",
     [topicId, since],
@@ -115,15 +135,18 @@ async function clearPart(tx: Tx, { topic, topicId, since, notBefore }: Removal, 
   if (row.cancelled) throw new TopicRefusedError({ topic, refusal: "cancelled", endpoint: "ses" });
   await byIndex(tx.query);
   const counters = createCounters();
-  const moving = PLAYED.map(async (from) => {
-    const values = [...part.values, from, notBefore];
+  const given = [notBefore, expiresIn, tx.now.wall];
+  // Its list and kind decide whom a message goes to.
+  const owned = tx.run(ownContent(part), [...part.values]);
+  const moving = [...PLAYED, "cancelled" as const].map(async (from) => {
+    const values = [...part.values, ...given, from];
     for (const { state, count } of await tx.query<{ state: State; count: number }>(back(part), values))
       counters.move(topicId, from, state, count);
   });
   await Promise.all([
+    owned,
     ...moving,
-    tx.run(untried(part), [...part.values, notBefore]),
-    tx.run(ownContent(part), [...part.values]),
+    tx.run(untried(part), [...part.values, ...given]),
     ...["event", "feedback"].map((table) =>
       tx.run(`delete from sm.${table} where ${part.has("message_id")}`, [...part.values]),
     ),
@@ -132,24 +155,33 @@ async function clearPart(tx: Tx, { topic, topicId, since, notBefore }: Removal, 
   return true;
 }
 
-/** A message as it was when it was added. Of the times at which it was to be sent, only those that a person chose stay. */
-const unplayed = (notBefore: string): string =>
-  `attempts = 0, ses_message_id = null, error = null, sent_at = null,
-   not_before = greatest(m.not_before, coalesce(${notBefore}::bigint, 0))`;
+const DUE = "greatest(m.not_before, coalesce($3::bigint, 0))";
+const SPAN = "coalesce($4::bigint, m.expires_in)";
+/**
+ * A message as it was when it was added. Of the times at which it was to be sent, only those that a person chose stay. What expires
+ * after a span has all of it again. $5 is the time.
+ */
+const UNPLAYED = `attempts = 0, ses_message_id = null, error = null, sent_at = null, not_before = ${DUE}, expires_in = ${SPAN},
+   expires_at = case when ${SPAN} is null then m.expires_at else greatest(${DUE}, $5::bigint) + ${SPAN} end`;
 
+// What expired in the rehearsal waited for that alone. What a person cancelled, and what expires at an instant, stays so.
 const back = (part: Part): string => `with moved as (
-    update sm.message m set ${unplayed("$4")},
-      state = case when ${suppressedSql(lowerSql("m.email"), "null")} then 'suppressed' else 'pending' end
-    where ${part.has("m.id")} and m.state = $3 returning m.state)
+    update sm.message m set ${UNPLAYED},
+      state = case when ${suppressedSql(lowerSql("m.email"), "null", mailWith("m.content_id"))} then 'suppressed' else 'pending' end
+    where ${part.has("m.id")} and m.state = $6::text
+      and (m.state <> 'cancelled' or (m.error = '${EXPIRED}' and ${SPAN} is not null)) returning m.state)
   select state, count(*)::int8 as count from moved group by 1`;
 
 // Some were put back, and wait for another attempt.
-const untried = (part: Part): string => `update sm.message m set ${unplayed("$3")}
+const untried = (part: Part): string => `update sm.message m set ${UNPLAYED}
   where ${part.has("m.id")} and m.state in ('pending', 'cancelled', 'suppressed')
-    and (m.attempts > 0 or m.error is not null or m.ses_message_id is not null or m.not_before < coalesce($3::bigint, 0))`;
+    and not (m.state = 'cancelled' and m.error is not distinct from '${EXPIRED}')
+    and (m.attempts > 0 or m.error is not null or m.ses_message_id is not null or m.not_before < coalesce($3::bigint, 0)
+      or ${SPAN} is not null)`;
 
 // What was sent kept the content it was sent with when the topic got another one.
-const ownContent = (part: Part): string => `update sm.message m set content_id = t.content_id from sm.topic t
+const ownContent = (part: Part): string => `update sm.message m set content_id = t.content_id,
+    priority = ${prioritySql("m.priority", mailWith("t.content_id").kind)} from sm.topic t
   where ${part.has("m.id")} and t.id = m.topic_id and m.content_id <> t.content_id and not ${IS_VARIANT}`;
 
 async function open(tx: Tx, { topicId, since, notBefore }: Removal): Promise<void> {
@@ -160,9 +192,17 @@ async function open(tx: Tx, { topicId, since, notBefore }: Removal): Promise<voi
     [topicId, since, notBefore],
   );
   if (opened === 0) return;
+  const counters = createCounters();
+  // What was removed of the rehearsal never was.
+  const removed = await tx.query<{ state: State; messages: number }>(
+    "delete from sm.removed where topic_id = $1 returning state, messages",
+    [topicId],
+  );
+  for (const { state, messages } of removed) counters.add(topicId, state, -messages);
   await tx.run(
     `update sm.topic_count set ${COUNTED.map((name) => `${name} = 0`).join(", ")}, first_sent_at = null, last_sent_at = null
      where topic_id = $1`,
     [topicId],
   );
+  await counters.write(tx);
 }

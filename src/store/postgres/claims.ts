@@ -1,17 +1,20 @@
 /** Claims messages and writes answers: the source of the send loop. */
 import type { Source } from "../../deliver/source.ts";
-import type { Reader } from "../store.ts";
+import type { Reader, Topics } from "../store.ts";
 import { type Job, snapshot } from "./connection.ts";
 import { transaction } from "./transaction.ts";
 import { claimOf, findDue, glance, outlookOf } from "./due.ts";
 import { lookFromStart } from "./follow.ts";
+import { hasExpired, sweepExpired } from "./expiry.ts";
 import { createListener } from "./notify.ts";
 import { createPauses } from "./pauses.ts";
 import { bury, fatesOf, leave } from "./processes.ts";
 import { loseAll } from "./settle.ts";
 import { createCounters } from "./state-counters.ts";
 import { questions } from "./questions.ts";
+import { topicIdOf } from "./topic-ids.ts";
 import { createTurns } from "./turn.ts";
+import { Untold } from "../rules/expiry.ts";
 
 /** How long the loop keeps answers while the server is away: long enough for somebody to fail over to another one. */
 const PATIENCE_MS = 600_000;
@@ -23,33 +26,60 @@ const TIDY_MS = 2_000;
 /** Makes the source of one handle on a job. `leave` is to be called before the handle is closed; it never throws. */
 export function createClaims(
   job: Job,
-): Source & Required<Pick<Source, "onChange">> & Pick<Reader, "peek"> & { leave(): Promise<void> } {
+): Source &
+  Required<Pick<Source, "onChange">> &
+  Pick<Reader, "peek"> &
+  Pick<Topics, "expire"> & { leave(): Promise<void> } {
   const { time, handle } = job;
   const ask = questions(job);
   const turns = createTurns(job);
   const pauses = createPauses();
+  const untold = new Untold();
   const listener = createListener(job);
 
   return {
     name: `the database ${job.name}`,
     patienceMs: PATIENCE_MS,
-    turn: (request) => turns.take(request),
+    async turn(request) {
+      const turn = await turns.take(request);
+      if (untold.isEmpty()) return turn;
+      const { topic } = request.scope;
+      const topicId = topic === null ? null : await topicIdOf(ask, topic, job.name).catch(() => undefined);
+      return { ...turn, expired: turn.expired + untold.take(topicId) };
+    },
 
     async recover() {
       const now = time.now();
       const fates = await fatesOf(ask, handle.id(), now);
       const hasWork = fates.dead.length + fates.useless.length > 0 || fates.isSilent;
-      if (!hasWork && !(await pauses.areAhead(ask, now.wall))) return 0;
-      return transaction(job, async (tx) => {
+      const isIdle = !hasWork && !(await pauses.areAhead(ask, now.wall));
+      if (isIdle && !(await hasExpired(ask, now.wall))) return 0;
+      const [lost, swept] = await transaction(job, async (tx) => {
         const counters = createCounters();
         await pauses.beginAgain(tx, tx.now.wall);
+        const { byTopic } = await sweepExpired(tx, counters);
         // Read again inside the transaction: another process may have recovered them meanwhile.
         const found = await fatesOf(tx.query, tx.me, tx.now);
         const count = await loseAll(tx, counters, found.dead, tx.now.wall);
         await bury(tx, found);
         await counters.write(tx);
-        return count;
+        return [count, byTopic] as const;
       });
+      untold.add(swept);
+      return lost;
+    },
+
+    async expire(topic) {
+      const topicId = topic === null ? null : await topicIdOf(ask, topic, job.name);
+      if (!(await hasExpired(ask, time.now().wall))) return { expired: untold.take(topicId), more: false };
+      const { byTopic, more } = await transaction(job, async (tx) => {
+        const counters = createCounters();
+        const part = await sweepExpired(tx, counters);
+        await counters.write(tx);
+        return part;
+      });
+      untold.add(byTopic);
+      return { expired: untold.take(topicId), more };
     },
 
     nextDueInMs: async (scope) => (await glance(ask, scope, time.now())).nextInMs,
@@ -57,9 +87,9 @@ export function createClaims(
     outlook: (scope) => snapshot(job, (query) => outlookOf(query, scope, time.now())),
 
     async peek(scope) {
-      const found = await findDue(ask, scope, time.now(), { limit: PEEKED });
+      const { found } = await findDue(ask, scope, time.now(), { limit: PEEKED });
       const next = found.find(({ suppressed }) => !suppressed);
-      return next === undefined ? null : claimOf(next);
+      return next === undefined ? null : claimOf(job, next, job.clock.monotonic());
     },
 
     onChange: (hear) =>

@@ -3,6 +3,7 @@ import type { Applied, EventSink } from "../../feedback/event-sink.ts";
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import type { KeptEvent } from "../kept-event.ts";
 import { isOfRemovedRehearsal } from "../rules/prove.ts";
+import { listsOfEvent } from "../rules/suppress.ts";
 import { byIndex } from "./by-index.ts";
 import type { Job } from "./connection.ts";
 import { transaction, type Tx } from "./transaction.ts";
@@ -10,7 +11,7 @@ import { createEventApplier } from "./event-applier.ts";
 import { createKeeper, forgetKept, type Keeper, keptEvents, matchingKeys } from "./kept-events.ts";
 import type { KnownMessage } from "./known-messages.ts";
 import { createCounters } from "./state-counters.ts";
-import { createSuppressor, type Suppressor } from "./suppressor.ts";
+import { createSuppressor, forgottenAmong, keyOf, type Suppressor } from "./suppressor.ts";
 
 /** Makes the part of the store that takes events in. `jobId` tells our events from those of other jobs. */
 export function createEventSink(job: Job, jobId: string): EventSink {
@@ -41,7 +42,8 @@ async function applyBatch(tx: Tx, jobId: string, batch: readonly SesEvent[]): Pr
   const applier = createEventApplier({ now }, jobId, counters, result);
   const suppressor = createSuppressor(counters, applier.messages);
   const keeper = createKeeper();
-  await Promise.all([
+  const [ours] = await Promise.all([
+    ourLists(tx, batch),
     byIndex(tx.query),
     applier.learnMessages(tx, batch),
     suppressor.learn(
@@ -49,39 +51,88 @@ async function applyBatch(tx: Tx, jobId: string, batch: readonly SesEvent[]): Pr
       batch.flatMap(({ suppressions }) => suppressions.map(({ address }) => address)),
     ),
   ]);
-  await Promise.all([applier.learnHistory(tx, batch), keeper.learn(tx, applier.unsure(batch))]);
+  const unsure = applier.unsure(batch);
+  await Promise.all([applier.learnHistory(tx, batch), keeper.learn(tx, unsure)]);
+  const [isGone, forgotten] = await Promise.all([
+    learnGone(tx, jobId, applier.messages, unsure),
+    unsure.length === 0 ? new Set<string>() : forgottenAmong(tx, unsure.flatMap(addressesOf)),
+  ]);
+  const isBare = (event: SesEvent) => isGone(event) || addressesOf(event).some((address) => forgotten.has(address));
   for (const event of batch) {
     const message = applier.find(event);
     if (message !== undefined && isOfRemovedRehearsal(event, message)) {
       result.unmatched++;
       continue;
     }
-    const isNew = message === undefined ? keepForLater(keeper, event, result) : applier.apply(message, event);
+    const isNew =
+      message === undefined ? keepForLater(keeper, event, isBare(event), result) : applier.apply(message, event);
     // A duplicate must not suppress again, because the address may have been allowed since. Suppress last: the event may prove its
     // message sent, which must not be taken for a pending one.
-    if (isNew) result.suppressed += suppressAll(suppressor, event, message, now);
+    if (isNew) result.suppressed += suppressAll(suppressor, event, { message, ours, now });
   }
   await Promise.all([suppressor.save(tx), applier.save(tx), keeper.save(tx, now)]);
   await counters.write(tx);
   return result;
 }
 
-function keepForLater(keeper: Keeper, event: SesEvent, result: Applied): boolean {
-  const isNew = keeper.keep(event);
+/** Makes a function that tells whether an event is about a message that was removed: its id was given, and nobody has it. */
+async function learnGone(
+  tx: Tx,
+  jobId: string,
+  messages: ReadonlyMap<number, KnownMessage>,
+  events: readonly SesEvent[],
+): Promise<(event: SesEvent) => boolean> {
+  const isOurs = ({ jobId: job, messageId }: SesEvent): boolean =>
+    job === jobId && messageId !== null && !messages.has(messageId);
+  if (!events.some(isOurs)) return () => false;
+  const [job] = await tx.query<{ next: number }>("select next_message_id as next from sm.job");
+  return (event) => isOurs(event) && (event.messageId ?? Number.POSITIVE_INFINITY) < (job?.next ?? 0);
+}
+
+/** Everybody whom an event names. */
+function addressesOf({ destination, suppressions }: SesEvent): string[] {
+  return [...destination, ...suppressions.map(({ address }) => address)].map(keyOf);
+}
+
+function keepForLater(keeper: Keeper, event: SesEvent, isBare: boolean, result: Applied): boolean {
+  const isNew = keeper.keep(event, isBare);
   if (isNew) result.unmatched++;
   else result.duplicates++;
   return isNew;
 }
 
-/** Suppresses whom the event suppresses. Returns how many addresses are new. */
+/** The contact lists that events of the batch speak of and whose names lists of ours have. */
+async function ourLists(tx: Tx, batch: readonly SesEvent[]): Promise<Set<string>> {
+  const leavings = batch.flatMap(({ suppressions }) => suppressions.map(({ leaves }) => leaves));
+  const names = leavings.flatMap((leaves) => (leaves.kind === "contact list" ? (leaves.name ?? []) : []));
+  if (names.length === 0) return new Set();
+  const rows = await tx.query<{ list: string }>(
+    `select w.list from unnest($1::text[]) w (list)
+     cross join lateral (select 1 from sm.content where list = w.list limit 1) c`,
+    [[...new Set(names)]],
+  );
+  return new Set(rows.map(({ list }) => list));
+}
+
+/** What decides about the suppressions of an event. `message` undefined: it is not known. */
+interface Facts {
+  message: KnownMessage | undefined;
+  /** As `ourLists` found. */
+  ours: ReadonlySet<string>;
+  now: number;
+}
+
+/** Suppresses whom the event suppresses. Returns how many suppressions are new. */
 function suppressAll(
   suppressor: Suppressor,
   { suppressions, rehearsal: isRehearsed }: SesEvent,
-  message: KnownMessage | undefined,
-  now: number,
+  { message, ours, now }: Facts,
 ): number {
   const rehearsal = isRehearsed === true || message?.endpoint === "sandbox";
-  return suppressions.filter((each) => suppressor.suppress({ ...each, source: "event", rehearsal }, now)).length;
+  const entries = suppressions.flatMap(({ leaves, ...cause }) =>
+    listsOfEvent(leaves, message?.list ?? null, (name) => ours.has(name)).map((list) => ({ ...cause, list })),
+  );
+  return entries.filter((each) => suppressor.suppress({ ...each, source: "event", rehearsal }, now)).length;
 }
 
 /** Applies the kept events with these keys. An event that another process applied meanwhile is gone. */

@@ -1,4 +1,7 @@
 /** Writes the recipients and the messages of a list, before the writer lock is taken (./lists.ts says why that is safe). */
+import { kindOf } from "../../message.ts";
+import { expiresAtSql } from "../rules/expiry.ts";
+import { priorityOf } from "../rules/priority.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListTarget } from "../rows.ts";
 import type { Job } from "./connection.ts";
@@ -6,7 +9,7 @@ import type { Tx } from "./transaction.ts";
 import { admittedTopic, type TopicRecord } from "./list-topics.ts";
 import { nextIdSql } from "./numbering.ts";
 import { lostRows, MORE_MEMORY, type StagedRows } from "./staged-rows.ts";
-import { suppressedSql } from "./suppressed.ts";
+import { concernsSql, suppressedSql } from "./suppressed.ts";
 
 /** So many suppressions at most are looked at again. */
 const MANY = 20_000;
@@ -47,7 +50,8 @@ export async function fill(
   target: ListTarget,
   { contentId, first, last, rows }: Reserved & { rows: StagedRows },
 ): Promise<Filled> {
-  const since = job.time.now().wall - EARLIER_MS;
+  const now = job.time.now().wall;
+  const since = now - EARLIER_MS;
   const topic = await admittedTopic(query, target, contentId);
   const [ids] = await query<{ topicId: number | null; ingestId: number }>(
     `select ${topic === null ? nextIdSql("topic") : "null::bigint"} as "topicId", ${nextIdSql("ingest")} as "ingestId"`,
@@ -60,7 +64,7 @@ export async function fill(
   if (added !== rows.count) await checkRows(job, query, rows);
   const filled = { topic, topicId, ingestId: ids.ingestId, first, last, added, suppressed: 0, since };
   if (added === 0) return filled;
-  filled.suppressed = await addMessages({ query, run }, place, target, added === rows.count);
+  filled.suppressed = await addMessages({ query, run }, place, target, now, added === rows.count);
   filled.suppressed += await suppressLate({ query, run }, place, target, since, MANY);
   // The new rows of a list that grows are at its end. A range without those before them is walked faster.
   if (added < rows.count) Object.assign(filled, await idsOf(query, place));
@@ -109,7 +113,8 @@ function addRecipients(run: Tx["run"], { table, topicId, first }: Place, isNew: 
 async function addMessages(
   { query, run }: Early,
   { table, topicId, contentId, ingestId, first, last }: Place,
-  { priority, endpoint }: ListTarget,
+  { priority, endpoint, content, expiresInMs = null }: ListTarget,
+  now: number,
   areAllNew: boolean,
 ): Promise<number> {
   const [any] = await query("select 1 from sm.suppression limit 1");
@@ -119,16 +124,18 @@ async function addMessages(
     : `join sm.recipient r on r.address = s.address and r.topic_id = $1 and r.variant = ${OWN_VARIANT}
          and r.message_id = $2::bigint + s.id
        order by s.id`;
-  const values: unknown[] = [topicId, first - 1, contentId, ingestId, priority];
+  const keptPriority = priorityOf(priority, kindOf(content));
+  const values: unknown[] = [topicId, first - 1, contentId, ingestId, keptPriority, expiresInMs, now];
   let state = "'pending'";
   if (any !== undefined) {
-    values.push(endpoint ?? null);
-    state = `case when ${suppressedSql("s.address", "$6::text")} then 'suppressed' else 'pending' end`;
+    values.push(endpoint ?? null, content.list ?? null, kindOf(content));
+    const stopped = suppressedSql("s.address", "$8::text", { list: "$9::text", kind: "$10::text" });
+    state = `case when ${stopped} then 'suppressed' else 'pending' end`;
   }
   await run(
-    `insert into sm.message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state)
+    `insert into sm.message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, expires_in, expires_at, state)
      select $2::bigint + s.id, $1::int, $3::bigint, $4::bigint, coalesce(s.email, s.address), s.fields, $5::smallint,
-       s.not_before, ${state} from ${table} s ${isNew}`,
+       s.not_before, $6::bigint, ${expiresAtSql("s.not_before", "$6::bigint", "$7::bigint")}, ${state} from ${table} s ${isNew}`,
     values,
   );
   if (any === undefined) return 0;
@@ -146,20 +153,21 @@ async function addMessages(
 export async function suppressLate(
   { query, run }: Early,
   { topicId, first, last }: Pick<Place, "topicId" | "first" | "last">,
-  { endpoint }: ListTarget,
+  { endpoint, content }: ListTarget,
   since: number,
   most: number,
 ): Promise<number> {
   // Each look-up has a limit, so that no planner reads a whole table for it.
   const found = await query<{ id: number }>(
     `select m.id from (
-       select address from sm.suppression
-       where created_at >= $4 and (not rehearsal or $5::text = 'sandbox') order by created_at desc limit $6) s
+       select address from sm.suppression h
+       where created_at >= $4 and (not rehearsal or $5::text = 'sandbox')
+         and ${concernsSql("h", { list: "$7::text", kind: "$8::text" })} order by created_at desc limit $6) s
      cross join lateral (select message_id from sm.recipient
        where address = s.address and topic_id = $1 and variant = ${OWN_VARIANT} limit 1) r
      cross join lateral (select id from sm.message
        where id = r.message_id and id between $2 and $3 and state = 'pending' limit 1) m`,
-    [topicId, first, last, since, endpoint ?? null, most],
+    [topicId, first, last, since, endpoint ?? null, most, content.list ?? null, kindOf(content)],
   );
   if (found.length === 0) return 0;
   const ids = found.map(({ id }) => id);

@@ -1,13 +1,13 @@
 /** Reads single messages: by id, by address, by the client's own name; and what their mails are made of. */
 import type { Content } from "../../message.ts";
 import { type KeptMail, mailOf } from "../fields.ts";
-import type { MessageRecord } from "../rows.ts";
+import type { Addressee, MessageRecord } from "../rows.ts";
 import type { Reader, VisitSink } from "../store.ts";
 import { type Job, read } from "./connection.ts";
 import type { Tx } from "./transaction.ts";
 import { isStorable, topicIdOf } from "./topic-ids.ts";
 
-type RecordReader = Pick<Reader, "message" | "messagesTo" | "messagesNamed">;
+type RecordReader = Pick<Reader, "message" | "messagesTo" | "messagesNamed" | "messagesBySesId">;
 type PartsReader = Pick<Reader, "mailParts" | "sampleParts">;
 
 /** Makes the part of the store that reads single messages. */
@@ -22,7 +22,7 @@ const UUID = `(select case when m.id <= coalesce(u.last_message_id, u.message_id
 
 const RECORD = `select m.id, ${UUID} as uuid, t.name as topic, m.email, m.state, m.attempts,
     m.ses_message_id as "sesMessageId", m.error, m.sent_at as "sentAt", coalesce(m.created_at, i.created_at) as "createdAt",
-    m.not_before as "notBefore", f.delivered_at as "deliveredAt", coalesce(f.bounced_at, f.soft_bounced_at) as "bouncedAt",
+    m.not_before as "notBefore", m.expires_at as "expiresAt", f.delivered_at as "deliveredAt", coalesce(f.bounced_at, f.soft_bounced_at) as "bouncedAt",
     f.bounce_type as "bounceType", f.bounce_subtype as "bounceSubtype", f.complained_at as "complainedAt",
     f.opened_at as "openedAt", f.clicked_at as "clickedAt"
   from sm.message m join sm.topic t on t.id = m.topic_id join sm.ingest i on i.id = m.ingest_id
@@ -32,6 +32,11 @@ type Row = Omit<MessageRecord, "notBefore"> & { notBefore: number };
 
 function createRecordReader(ask: Tx["query"]): RecordReader {
   return {
+    async messagesBySesId(sesMessageId, limit) {
+      if (!isStorable(sesMessageId)) return [];
+      const bySesId = `${RECORD} where m.ses_message_id = $1 order by m.id desc limit $2`;
+      return (await ask<Row>(bySesId, [sesMessageId, limit])).map(recordOf);
+    },
     async message(id) {
       const [row] = await ask<Row>(`${RECORD} where m.id = $1`, [id]);
       return row === undefined ? null : recordOf(row);
@@ -110,13 +115,15 @@ function createAddresseeReader(ask: Tx["query"]): Pick<VisitSink, "addressee"> {
   };
   return {
     async addressee(messageId) {
-      const [found] = await ask<{ email: string; topic: string; contentId: number }>(
-        `select m.email, t.name as topic, m.content_id as "contentId"
-         from sm.message m join sm.topic t on t.id = m.topic_id where m.id = $1`,
+      const [found] = await ask<Omit<Addressee, "from"> & { contentId: number }>(
+        `select m.email, t.name as topic, m.content_id as "contentId", c.list, c.kind
+         from sm.message m join sm.topic t on t.id = m.topic_id join sm.content c on c.id = m.content_id
+         where m.id = $1`,
         [messageId],
       );
       if (found === undefined) return null;
-      return { email: found.email, topic: found.topic, from: await senderOf(found.contentId) };
+      const { contentId, ...rest } = found;
+      return { ...rest, from: await senderOf(contentId) };
     },
   };
 }

@@ -8,11 +8,12 @@ import { ADMITTING } from "./list-topics.ts";
 import { createNumbering, type Numbering } from "./numbering.ts";
 import { createRecipientTable } from "./recipients.ts";
 import { createTrackingNotes, type TrackedTopic } from "./tracked-topics.ts";
-import { suppressedSql } from "./suppressed.ts";
+import { createSuppressedCheck } from "./suppressed.ts";
 import { createUuidTable } from "./uuids.ts";
 import { type Admission, admit, type AdmittingTopic } from "../rules/admit.ts";
 import { expiryOf, listOfIds } from "../rules/accepted.ts";
 import { topicTimes } from "../rules/due.ts";
+import { priorityOf } from "../rules/priority.ts";
 import type { Inbox } from "../store.ts";
 import type {
   AcceptCounts,
@@ -24,7 +25,7 @@ import type {
   RefusedMessage,
   SetAside,
 } from "../rows.ts";
-import { NO_TOPIC } from "../../message.ts";
+import { kindOf, NO_TOPIC } from "../../message.ts";
 
 /** How long a request waits for a locked job file. After a longer wait clients give up, and do not learn what became of it. */
 const PATIENCE_MS = 5_000;
@@ -154,7 +155,14 @@ function createRequestTopics(db: Connection, clock: Clock) {
   };
 }
 
-const NEW: AdmittingTopic = { cancelledAt: null, endpoint: null, calledAt: null, afreshAt: null, sending: 0 };
+const NEW: AdmittingTopic = {
+  cancelledAt: null,
+  endpoint: null,
+  calledAt: null,
+  afreshAt: null,
+  prunedAt: null,
+  sending: 0,
+};
 
 interface Parts {
   counters: Counters;
@@ -189,7 +197,7 @@ function createMessageAdder(
        expires_at, expires_in)
      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
-  const isSuppressed = db.prepare<[string, Endpoint], 0 | 1>(`select ${suppressedSql("?", "?")}`).pluck();
+  const isSuppressedFor = createSuppressedCheck(db);
 
   const noteKnown = (uuid: string, address: string, told: Told) => {
     told.counts.duplicates++;
@@ -197,13 +205,15 @@ function createMessageAdder(
   };
 
   const addAll = (message: AcceptMessage, { dueAt, endpoint }: Occasion, told: Told) => {
-    const { topic: name, content, emails, data, uuids: names, priority, notBefore, expiresIn } = message;
+    const { topic: name, content, emails, data, uuids: names, notBefore, expiresIn } = message;
     const kept = contents.keep(content);
     const topic = topics.open(name ?? NO_TOPIC, kept.id, dueAt);
     noteTracking(topic, content);
     const audience = recipients.audienceOf(topic, kept);
     const now = clock.now();
     const expiresAt = expiryOf(message, now);
+    const priority = priorityOf(message.priority, kindOf(content));
+    const isSuppressed = isSuppressedFor(content, endpoint);
     const added = { pending: 0, suppressed: 0 };
     for (const [at, email] of emails.entries()) {
       const address = email.toLowerCase();
@@ -221,7 +231,7 @@ function createMessageAdder(
         told.counts.duplicates++;
         continue;
       }
-      const state = isSuppressed.get(address, endpoint) === 1 ? "suppressed" : "pending";
+      const state = isSuppressed(address) ? "suppressed" : "pending";
       const { ingestId } = ids.use(topic.id);
       const own = [messageId, topic.id, kept.id, ingestId, email, fields ?? "[]"] as const;
       insert.run(...own, priority, notBefore, state, now, expiresAt, expiresIn);

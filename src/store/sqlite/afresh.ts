@@ -7,6 +7,7 @@ import { setImmediate } from "node:timers/promises";
 import { InterruptedError } from "../../errors.ts";
 import type { State, Totals } from "../../message.ts";
 import { EVENT_COUNTERS, type EventCounts } from "../rules/event-counters.ts";
+import { EXPIRED } from "../rules/settle.ts";
 import { PLAYED } from "../rules/states.ts";
 import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
 import type { Rehearsal, Sender } from "../rows.ts";
@@ -14,7 +15,8 @@ import type { Topics } from "../store.ts";
 import { ADMITTING, IS_VARIANT } from "./list-topics.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
-import { suppressedSql } from "./suppressed.ts";
+import { prioritySql } from "./priority.ts";
+import { ANY_FORGOTTEN, concernsSql, forgottenSql, mailWith, suppressedSql } from "./suppressed.ts";
 import { topicIdOf } from "./topics.ts";
 
 /** What is counted of a topic besides the states of its messages. */
@@ -49,13 +51,16 @@ export function createAfresh(
 
   const suppressed = db
     .prepare<[number], number>(
-      `select count(*) from suppression s cross join recipient r on r.address = s.address and r.topic_id = ?
-       join message m on m.id = r.message_id where s.rehearsal = 0 and m.state <> 'cancelled'`,
+      `select count(distinct m.id) from suppression s cross join recipient r on r.address = s.address and r.topic_id = ?
+       join message m on m.id = r.message_id join topic t on t.id = m.topic_id
+       where s.rehearsal = 0 and m.state <> 'cancelled'
+         and ${concernsSql({ list: "s.list", reason: "s.reason" }, mailWith(FINAL_CONTENT))}`,
     )
     .pluck();
+  const forgotten = createForgottenCount(db);
 
   return {
-    async startAfresh(topic, { signal, notBefore }) {
+    async startAfresh(topic, { signal, notBefore, expiresInMs = null }) {
       const topicId = topicIdOf(db, topic);
       await recover();
       const closed = await write(() => close(topicId, topic));
@@ -71,19 +76,40 @@ export function createAfresh(
           if (isCancelled === undefined) return false;
           // What waits in a cancelled topic would wait for ever.
           if (isCancelled === 1) throw new TopicRefusedError({ topic, refusal: "cancelled", endpoint: "ses" });
-          clearAll(db, counters, { topicId, notBefore }, ranges);
+          clearAll(db, counters, { topicId, notBefore, expiresIn: expiresInMs, now: job.clock.now() }, ranges);
           return true;
         });
         if (!goesOn) return rehearsal;
       }
-      await write(() => {
-        if (open.run(topicId, since).changes > 0 && notBefore !== null) due.run(notBefore, topicId);
+      await write((counters) => {
+        if (open.run(topicId, since).changes === 0) return;
+        if (notBefore !== null) due.run(notBefore, topicId);
+        uncountRemoved(db, counters, topicId);
       });
       return rehearsal;
     },
-    staySuppressed: async (topic) => suppressed.get(topicIdOf(db, topic)) ?? 0,
+    async staySuppressed(topic) {
+      const topicId = topicIdOf(db, topic);
+      return (suppressed.get(topicId) ?? 0) + forgotten(topicId);
+    },
     senders: async (topic) => inFlight.all(topicIdOf(db, topic)),
   };
+}
+
+/** In SQL, the id of the content that message `m` of topic `t` has in the end: the topic's own may be a newer one than it was sent with. */
+const FINAL_CONTENT = `case when m.content_id = t.content_id or ${IS_VARIANT} then m.content_id else t.content_id end`;
+
+/** Makes a function that counts the messages of a topic to people who were forgotten. */
+function createForgottenCount(db: Connection): (topicId: number) => number {
+  const any = db.prepare<[], 0 | 1>(`select ${ANY_FORGOTTEN}`).pluck();
+  // They were suppressed when they were added, or forgotten since; of those who were forgotten before nothing is left.
+  const count = db
+    .prepare<[number, number], number>(
+      `select count(*) from ingest i join message m on m.id between i.first_id and i.last_id
+       where i.topic_id = ? and m.topic_id = ? and m.state <> 'cancelled' and ${forgottenSql("lower(m.email)")}`,
+    )
+    .pluck();
+  return (topicId) => (any.get() === 1 ? (count.get(topicId, topicId) ?? 0) : 0);
 }
 
 /** Makes a function that runs `work` in a transaction with counters of its own. */
@@ -116,6 +142,7 @@ function createClose({
     const row = read.get(topicId);
     const admission = admit(row, { adds: true, endpoint: "ses", content: null });
     if (row === undefined || admission === "fine") return null;
+    if (row.prunedAt !== null) throw new TopicRefusedError({ topic, refusal: "pruned", endpoint: "ses" });
     if (admission !== "rehearsed") throw new TopicRefusedError({ topic, refusal: admission, endpoint: "ses" });
     const since = row.afreshAt ?? clock.now();
     mark.run(since, topicId);
@@ -151,13 +178,20 @@ function* stepsOf(db: Connection, topicId: number): Generator<Range[]> {
   if (step.length > 0) yield step;
 }
 
-/** A message as it was when it was added. Of the times at which it was to be sent, only those that a person chose stay. */
-const UNPLAYED = `attempts = 0, ses_message_id = null, error = null, sent_at = null,
-  not_before = max(not_before, ifnull(@notBefore, 0))`;
+const DUE = "max(not_before, ifnull(@notBefore, 0))";
+const SPAN = "ifnull(@expiresIn, expires_in)";
+/**
+ * A message as it was when it was added. Of the times at which it was to be sent, only those that a person chose stay. What expires
+ * after a span has all of it again.
+ */
+const UNPLAYED = `attempts = 0, ses_message_id = null, error = null, sent_at = null, not_before = ${DUE}, expires_in = ${SPAN},
+  expires_at = iif(${SPAN} is null, expires_at, max(${DUE}, @now) + ${SPAN})`;
 
 interface Target {
   topicId: number;
   notBefore: number | null;
+  expiresIn: number | null;
+  now: number;
 }
 
 /** Removes what the rehearsal left in these ranges, inside a transaction. */
@@ -165,28 +199,44 @@ function clearAll(db: Connection, counters: Counters, target: Target, ranges: re
   const { topicId } = target;
   const of = "id between @first and @last and topic_id = @topicId";
   type Where = [Range & Target];
-  const stopped = suppressedSql("lower(email)", "null");
+  const stopped = suppressedSql("lower(email)", "null", mailWith("content_id"));
+  // It waited for the rehearsal alone. What a person cancelled, and what expires at an instant, stays so.
+  const revived = `error = '${EXPIRED}' and ${SPAN} is not null`;
   const back = (from: State, to: State) =>
     db.prepare<Where>(
       `update message set state = '${to}', ${UNPLAYED}
-       where ${of} and state = '${from}' and ${to === "suppressed" ? stopped : `not ${stopped}`}`,
+       where ${of} and state = '${from}' and ${to === "suppressed" ? stopped : `not ${stopped}`} ${from === "cancelled" ? `and ${revived}` : ""}`,
     );
-  const moves = PLAYED.flatMap((from) =>
+  const moves = [...PLAYED, "cancelled" as const].flatMap((from) =>
     (["pending", "suppressed"] as const).filter((to) => to !== from).map((to) => ({ from, to, write: back(from, to) })),
+  );
+  // What was sent kept the content it was sent with when the topic got another one. Its list and kind decide whom it goes to.
+  const own = db.prepare<Where>(
+    `update message as m set content_id = (select content_id from topic where id = @topicId),
+       priority = ${prioritySql("priority", mailWith("(select topic.content_id from topic where topic.id = @topicId)").kind)}
+     where ${of} and content_id <> (select content_id from topic where id = @topicId) and not ${IS_VARIANT}`,
   );
   const others = [
     // Some were put back, and wait for another attempt.
     `update message set ${UNPLAYED} where ${of} and state in ('pending', 'cancelled', 'suppressed')
-       and (attempts > 0 or error is not null or ses_message_id is not null or not_before < ifnull(@notBefore, 0))`,
-    // What was sent kept the content it was sent with when the topic got another one.
-    `update message as m set content_id = (select content_id from topic where id = @topicId)
-     where ${of} and content_id <> (select content_id from topic where id = @topicId) and not ${IS_VARIANT}`,
+       and not (state = 'cancelled' and error is '${EXPIRED}')
+       and (attempts > 0 or error is not null or ses_message_id is not null or not_before < ifnull(@notBefore, 0)
+         or ${SPAN} is not null)`,
     "delete from event where message_id between @first and @last",
     "delete from feedback where message_id between @first and @last",
   ].map((sql) => db.prepare<Where>(sql));
   for (const { first, last } of ranges) {
     const where = { first, last, ...target };
+    own.run(where);
     for (const { from, to, write } of moves) counters.move(topicId, from, to, write.run(where).changes);
     for (const other of others) other.run(where);
   }
+}
+
+/** What was removed of the rehearsal never was, inside a transaction. */
+function uncountRemoved(db: Connection, counters: Counters, topicId: number): void {
+  const remove = db.prepare<[number], { state: State; messages: number }>(
+    "delete from removed where topic_id = ? returning state, messages",
+  );
+  for (const { state, messages } of remove.all(topicId)) counters.add(topicId, state, -messages);
 }

@@ -1,21 +1,49 @@
 /** Finds the messages that may be claimed now, and says when the next one may. */
-import type { Claim, Outlook, Scope } from "../../deliver/source.ts";
+import type { Outlook, Scope } from "../../deliver/source.ts";
 import { dueSpans, laterSpans, lateSpans, type Now, type Span, waitMs } from "../rules/due.ts";
 import type { CapTurn } from "./cap.ts";
 import type { Connection } from "./connection.ts";
 import { createSendable, type PausedTopic, type Sendable } from "./sendable.ts";
-import { createWaitingIndex, type Look } from "./waiting-index.ts";
+import { createWaitingIndex, type Look, type Waiting } from "./waiting-index.ts";
+import { MOST_BULK } from "../rules/reserve.ts";
+
+/** What a look may find. */
+export interface Wanted {
+  /** The most messages. */
+  limit: number;
+  /** Messages that it holds back are left out; `CapTurn.write` postpones them. */
+  cap: CapTurn | null;
+  /** The most bulk messages among them; Infinity: any number. */
+  bulk: number;
+}
+
+/** What a glance takes into account. */
+export interface Glance {
+  /** 0: no bulk message may be claimed. */
+  bulk: number;
+  /** As `Look.alive`. */
+  alive: number;
+}
+
+const WHATEVER: Glance = { bulk: Infinity, alive: -1 };
+
+/** What it found. */
+export interface Looked {
+  found: Waiting[];
+  /** True: bulk mail is due beyond `Wanted.bulk`. */
+  reserved: boolean;
+}
 
 /** Looks at the pending messages of a scope, at an instant `now`. */
 export interface Due {
   /**
-   * Up to `limit` messages that are due, by priority, and older topics first as far as that needs no look at what is not due: of
+   * Messages that are due and have not expired, by priority, and older topics first as far as that needs no look at what is not due: of
    * what waited for a time, what was due earlier goes first. Within a topic what goes at once comes first, then what waited, by
-   * time and order of arrival. Messages that `cap` holds back are left out; `CapTurn.write` postpones them.
+   * time and order of arrival.
    */
-  find(scope: Scope, now: Now, limit: number, cap: CapTurn | null): Claim[];
+  find(scope: Scope, now: Now, wanted: Wanted): Looked;
   /** Milliseconds until a message may be claimed; 0: now; null: none waits. */
-  nextInMs(scope: Scope, now: Now): number | null;
+  nextInMs(scope: Scope, now: Now, glance: Glance): number | null;
   /** Counts what waits. It reads an index entry for each message. */
   outlook(scope: Scope, now: Now): Outlook;
 }
@@ -25,23 +53,26 @@ export function createDue(db: Connection): Due {
   const sendable = createSendable(db);
   const index = createWaitingIndex(db);
 
-  const looks = (topics: Sendable, pageSize: number): Look[] =>
-    index.priorities().map((priority) => ({ priority, topics, pageSize }));
+  const looks = (topics: Sendable, pageSize: number, alive: number): Look[] =>
+    index.priorities().map((priority) => ({ priority, topics, pageSize, alive }));
+  /** The looks that only ask whether something waits. */
+  const glances = (topics: Sendable, { bulk, alive }: Glance): Look[] =>
+    looks(topics, 1, alive).filter(({ priority }) => bulk > 0 || priority > MOST_BULK);
 
-  const streamsOf = (look: Look, spans: readonly Span[]): Generator<Claim>[] =>
+  const streamsOf = (look: Look, spans: readonly Span[]): Generator<Waiting>[] =>
     spans.map((span) => (isAtOnce(span) ? index.atOnce(look) : index.timed(look, span)));
 
-  const isDue = (topics: Sendable, maxLateMs: number | null, at: Now): boolean => {
+  const isDue = (topics: Sendable, maxLateMs: number | null, at: Now, glance: Glance): boolean => {
     const spans = dueSpans(maxLateMs, at);
     const has = (look: Look, span: Span) =>
       isAtOnce(span) ? index.hasAtOnce(look) : index.earliest(look, span) !== null;
-    return looks(topics, 1).some((look) => spans.some((span) => has(look, span)));
+    return glances(topics, glance).some((look) => spans.some((span) => has(look, span)));
   };
 
   /** Milliseconds until the first message falls due that is not due at `now`; Infinity: there is none. */
-  const laterMs = (topics: Sendable, now: Now): number => {
+  const laterMs = (topics: Sendable, now: Now, glance: Glance): number => {
     let next = Infinity;
-    for (const look of looks(topics, 1)) {
+    for (const look of glances(topics, glance)) {
       for (const span of laterSpans(now)) {
         const notBefore = index.earliest(look, span);
         if (notBefore !== null) next = Math.min(next, waitMs(notBefore, now));
@@ -51,38 +82,44 @@ export function createDue(db: Connection): Due {
   };
 
   /** The same for a topic whose pause ends by itself. */
-  const afterPause = ({ topics, leftMs }: PausedTopic, maxLateMs: number | null, now: Now): number => {
+  const afterPause = ({ topics, leftMs }: PausedTopic, maxLateMs: number | null, now: Now, glance: Glance): number => {
     const open = { wall: now.wall + leftMs, steady: now.steady + leftMs };
-    return isDue(topics, maxLateMs, open) ? leftMs : leftMs + laterMs(topics, open);
+    return isDue(topics, maxLateMs, open, glance) ? leftMs : leftMs + laterMs(topics, open, glance);
   };
 
-  const laterInMs = (scope: Scope, topics: Sendable, now: Now): number | null => {
-    const paused = sendable.paused(scope, now.wall).map((topic) => afterPause(topic, scope.maxLateMs, now));
-    const next = Math.min(laterMs(topics, now), ...paused);
+  const laterInMs = (scope: Scope, topics: Sendable, now: Now, glance: Glance): number | null => {
+    const paused = sendable.paused(scope, now.wall).map((topic) => afterPause(topic, scope.maxLateMs, now, glance));
+    const next = Math.min(laterMs(topics, now, glance), ...paused);
     return next === Infinity ? null : next;
   };
 
   return {
-    find(scope, now, limit, cap) {
-      const found: Claim[] = [];
+    find(scope, now, { limit, cap, bulk }) {
+      const found: Waiting[] = [];
       const spans = dueSpans(scope.maxLateMs, now);
-      for (const look of looks(sendable.of(scope, now.wall), limit)) {
-        for (const claim of merged(streamsOf(look, spans))) {
-          if (cap === null || cap.admits(claim)) found.push(claim);
-          if (found.length >= limit || cap?.isExhausted() === true) return found;
+      let bulkLeft = bulk;
+      for (const look of looks(sendable.of(scope, now.wall), limit, now.wall)) {
+        const isBulk = look.priority <= MOST_BULK;
+        for (const waiting of merged(streamsOf(look, spans))) {
+          if (isBulk && bulkLeft <= 0) return { found, reserved: true };
+          if (cap === null || cap.admits(waiting)) {
+            found.push(waiting);
+            if (isBulk) bulkLeft--;
+          }
+          if (found.length >= limit || cap?.isExhausted() === true) return { found, reserved: false };
         }
       }
-      return found;
+      return { found, reserved: false };
     },
-    nextInMs(scope, now) {
+    nextInMs(scope, now, glance) {
       const topics = sendable.of(scope, now.wall);
-      return isDue(topics, scope.maxLateMs, now) ? 0 : laterInMs(scope, topics, now);
+      return isDue(topics, scope.maxLateMs, now, glance) ? 0 : laterInMs(scope, topics, now, glance);
     },
     outlook(scope, now) {
       const topics = sendable.of(scope, now.wall);
-      const due = index.count(topics, dueSpans(scope.maxLateMs, now));
-      const late = index.count(topics, lateSpans(scope.maxLateMs, now));
-      return { due, late, nextDueInMs: laterInMs(scope, topics, now) };
+      const due = index.count(topics, dueSpans(scope.maxLateMs, now), now.wall);
+      const late = index.count(topics, lateSpans(scope.maxLateMs, now), now.wall);
+      return { due, late, nextDueInMs: laterInMs(scope, topics, now, WHATEVER) };
     },
   };
 }
@@ -92,7 +129,7 @@ function isAtOnce([from, to]: Span): boolean {
 }
 
 /** One stream of several. Of their next messages the one of the oldest topic comes first, or that of the first stream. */
-function* merged(streams: readonly Generator<Claim>[]): Generator<Claim> {
+function* merged(streams: readonly Generator<Waiting>[]): Generator<Waiting> {
   const heads = streams.map((stream) => stream.next());
   for (;;) {
     let first = -1;

@@ -1,11 +1,12 @@
 /** Reads single messages: by id, by address, by the client's own name; and what their mails are made of. */
-import type { MessageRecord } from "../rows.ts";
+import type { Addressee, MessageRecord } from "../rows.ts";
 import type { Reader, VisitSink } from "../store.ts";
 import type { Connection } from "./connection.ts";
 import { type KeptMail, mailOf } from "../fields.ts";
+import { mailWith } from "./suppressed.ts";
 import { topicIdOf } from "./topics.ts";
 
-type RecordReader = Pick<Reader, "message" | "messagesTo" | "messagesNamed">;
+type RecordReader = Pick<Reader, "message" | "messagesTo" | "messagesNamed" | "messagesBySesId">;
 type PartsReader = Pick<Reader, "mailParts" | "sampleParts">;
 
 /** Makes the part of the store that reads single messages. */
@@ -21,7 +22,7 @@ const UUID = `(select case when m.id <= ifnull(u.last_message_id, u.message_id) 
 
 const RECORD = `select m.id, ${UUID} as uuid, t.name as topic, m.email, m.state, m.attempts,
     m.ses_message_id as sesMessageId, m.error, m.sent_at as sentAt, ifnull(m.created_at, i.created_at) as createdAt,
-    m.not_before as notBefore, f.delivered_at as deliveredAt, ifnull(f.bounced_at, f.soft_bounced_at) as bouncedAt,
+    m.not_before as notBefore, m.expires_at as expiresAt, f.delivered_at as deliveredAt, ifnull(f.bounced_at, f.soft_bounced_at) as bouncedAt,
     f.bounce_type as bounceType, f.bounce_subtype as bounceSubtype, f.complained_at as complainedAt,
     f.opened_at as openedAt, f.clicked_at as clickedAt
   from message m join topic t on t.id = m.topic_id join ingest i on i.id = m.ingest_id
@@ -39,7 +40,10 @@ function createRecordReader(db: Connection): RecordReader {
   const between = db.prepare<[number, number, number], Row>(
     `${RECORD} where m.id between ? and ? order by m.id desc limit ?`,
   );
+  const bySesId = db.prepare<[string, number], Row>(`${RECORD} where m.ses_message_id = ? order by m.id desc limit ?`);
   return {
+    messagesBySesId: async (sesMessageId, limit) =>
+      bySesId.all(sesMessageId, limit).flatMap((row) => recordOf(row) ?? []),
     message: async (id) => recordOf(one.get(id)),
     messagesTo: async (address, limit) =>
       idsTo.all(address.toLowerCase(), limit).flatMap((id) => recordOf(one.get(id)) ?? []),
@@ -91,8 +95,9 @@ function createPartsReader(db: Connection): PartsReader {
 const MOST_SENDERS = 500;
 
 function createAddresseeReader(db: Connection): Pick<VisitSink, "addressee"> {
-  const find = db.prepare<[number], { email: string; topic: string; contentId: number }>(
-    `select m.email, t.name as topic, m.content_id as contentId
+  const { list, kind } = mailWith("m.content_id");
+  const find = db.prepare<[number], Omit<Addressee, "from"> & { contentId: number }>(
+    `select m.email, t.name as topic, m.content_id as contentId, ${list} as list, ${kind} as kind
      from message m join topic t on t.id = m.topic_id where m.id = ?`,
   );
   const read = db.prepare<[number], string>("select body ->> 'from' from content where id = ?").pluck();
@@ -106,7 +111,9 @@ function createAddresseeReader(db: Connection): Pick<VisitSink, "addressee"> {
   return {
     async addressee(messageId) {
       const found = find.get(messageId);
-      return found === undefined ? null : { email: found.email, topic: found.topic, from: senderOf(found.contentId) };
+      if (found === undefined) return null;
+      const { contentId, ...rest } = found;
+      return { ...rest, from: senderOf(contentId) };
     },
   };
 }

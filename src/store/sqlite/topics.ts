@@ -6,8 +6,9 @@ import { type Connection, type Job, transaction } from "./connection.ts";
 import { createPauses } from "./pauses.ts";
 import { fileOf } from "./image.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
+import { expiresAtSql } from "../rules/expiry.ts";
 import { TopicRefusedError } from "../rules/admit.ts";
-import { suppressedSql } from "./suppressed.ts";
+import { mailWith, suppressedSql } from "./suppressed.ts";
 import type { Reschedule } from "../rows.ts";
 import { columnsOf } from "../fields.ts";
 
@@ -22,7 +23,9 @@ interface Range {
 export function createTopicActions(job: Job) {
   const { db, clock } = job;
   const counters = createCounters(db);
-  const openIds = db.prepare<[], number>("select id from topic where cancelled_at is null").pluck();
+  const openIds = db
+    .prepare<[], number>("select id from topic where cancelled_at is null and pruned_at is null")
+    .pluck();
   const write = <T>(work: () => T) =>
     transaction(job, () => {
       counters.begin();
@@ -36,14 +39,17 @@ export function createTopicActions(job: Job) {
     cancel: (topic: string) => write(() => createCancel(db, clock, counters)(topic)),
     retry: (topic: string | null, states: State[]) =>
       write(() => {
-        const topicIds = topic === null ? openIds.all() : [topicIdOf(db, topic)];
-        const retry = createRetry(db, counters);
+        const topicIds = topic === null ? openIds.all() : [unprunedTopicOf(db, topic)];
+        const retry = createRetry(db, counters, clock.now());
         return topicIds.reduce((sum, topicId) => sum + retry(topicId, states), 0);
       }),
+    countExpired: async (topic: string, states: readonly State[]) =>
+      countExpired(db, topicIdOf(db, topic), states, clock.now()),
     pause: (topic: string, forMs: number | null) =>
       write(() => createPauses(db).pause(openTopicOf(db, topic), forMs, clock.now())),
     resume: (topic: string) => write(() => createPauses(db).resume(topicIdOf(db, topic), clock.now())),
-    reschedule: (topic: string, when: Reschedule) => write(() => createReschedule(db)(topicIdOf(db, topic), when)),
+    reschedule: (topic: string, when: Reschedule) =>
+      write(() => createReschedule(db, clock.now())(topicIdOf(db, topic), when)),
   };
 }
 
@@ -77,20 +83,29 @@ function createCancel(
   };
 }
 
-/** Puts messages back to `pending`, or to `suppressed` where the address is suppressed. Returns how many became `pending`. */
-function createRetry(db: Connection, counters: Counters): (topicId: number, states: readonly State[]) => number {
+/**
+ * Puts messages back to `pending`, or to `suppressed` where the address is suppressed, unless they have expired. Returns how many became
+ * `pending`.
+ */
+function createRetry(
+  db: Connection,
+  counters: Counters,
+  now: number,
+): (topicId: number, states: readonly State[]) => number {
   const rangesOf = createRanges(db);
-  const update = db.prepare<[string, number, number, number], { state: State }>(
+  const endpoint = "(select endpoint from topic where id = topic_id)";
+  const stopped = suppressedSql("lower(email)", endpoint, mailWith("content_id"));
+  const update = db.prepare<[string, number, number, number, number], { state: State }>(
     `update message set attempts = 0, error = null,
-       state = case when ${suppressedSql("lower(email)", "(select endpoint from topic where id = topic_id)")} then 'suppressed' else 'pending' end
-     where state = ? and id between ? and ? and topic_id = ? returning state`,
+       state = case when ${stopped} then 'suppressed' else 'pending' end
+     where state = ? and id between ? and ? and topic_id = ? and (expires_at is null or expires_at > ?) returning state`,
   );
   const reopen = db.prepare<[number]>("update topic set cancelled_at = null where id = ?");
   return (topicId, states) => {
     let retried = 0;
     for (const from of states) {
       for (const range of rangesOf(topicId)) {
-        const to = update.all(from, range.first_id, range.last_id, topicId);
+        const to = update.all(from, range.first_id, range.last_id, topicId, now);
         const pending = to.filter((row) => row.state === "pending").length;
         counters.move(topicId, from, "pending", pending);
         counters.move(topicId, from, "suppressed", to.length - pending);
@@ -103,22 +118,36 @@ function createRetry(db: Connection, counters: Counters): (topicId: number, stat
   };
 }
 
-/** Gives pending messages another time. Returns how many there are. */
-function createReschedule(db: Connection): (topicId: number, when: Reschedule) => number {
+function countExpired(db: Connection, topicId: number, states: readonly State[], now: number): number {
+  const count = db
+    .prepare<[string, number, number, number, number], number>(
+      `select count(*) from message
+       where state in (select value from json_each(?)) and id between ? and ? and topic_id = ? and expires_at <= ?`,
+    )
+    .pluck();
+  return createRanges(db)(topicId).reduce(
+    (sum, { first_id, last_id }) => sum + (count.get(JSON.stringify(states), first_id, last_id, topicId, now) ?? 0),
+    0,
+  );
+}
+
+/** Gives pending messages that have not expired another time. Returns how many there are. */
+function createReschedule(db: Connection, now: number): (topicId: number, when: Reschedule) => number {
   const rangesOf = createRanges(db);
   const ofTopic = db.prepare<[number | null, number]>("update topic set not_before = ? where id = ?");
-  const all = db.prepare<[number, number, number, number]>(
-    "update message set not_before = ? where id between ? and ? and topic_id = ? and state = 'pending'",
-  );
-  const pending = db.prepare<[number, number, number], { id: number; fields: string }>(
-    "select id, fields from message where id between ? and ? and topic_id = ? and state = 'pending'",
-  );
-  const one = db.prepare<[number, number]>("update message set not_before = ? where id = ?");
+  type Where = [Range & { now: number }];
+  const open = `id between @first_id and @last_id and topic_id = @topic_id and state = 'pending'
+    and (expires_at is null or expires_at > @now)`;
+  const set = `update message set not_before = @at,
+    expires_at = iif(expires_in is null, expires_at, ${expiresAtSql("@at", "expires_in", "@now")})`;
+  const all = db.prepare<[Where[0] & { at: number }]>(`${set} where ${open}`);
+  const pending = db.prepare<Where, { id: number; fields: string }>(`select id, fields from message where ${open}`);
+  const one = db.prepare<[{ id: number; at: number; now: number }]>(`${set} where id = @id`);
 
   const moveEach = (range: Range, instantOf: NonNullable<Reschedule["instantOf"]>): number => {
     const columns = JSON.parse(range.columns) as string[];
-    const rows = pending.all(range.first_id, range.last_id, range.topic_id);
-    for (const row of rows) one.run(instantOf(columnsOf(columns, row.fields)), row.id);
+    const rows = pending.all({ ...range, now });
+    for (const row of rows) one.run({ id: row.id, at: instantOf(columnsOf(columns, row.fields)), now });
     return rows.length;
   };
 
@@ -126,9 +155,7 @@ function createReschedule(db: Connection): (topicId: number, when: Reschedule) =
     ofTopic.run(notBefore || null, topicId);
     let moved = 0;
     for (const range of rangesOf(topicId)) {
-      moved += instantOf
-        ? moveEach(range, instantOf)
-        : all.run(notBefore, range.first_id, range.last_id, topicId).changes;
+      moved += instantOf ? moveEach(range, instantOf) : all.run({ ...range, now, at: notBefore }).changes;
     }
     return moved;
   };
@@ -151,5 +178,14 @@ function openTopicOf(db: Connection, topic: string): number {
   const cancelledAt = db.prepare<[number], number | null>("select cancelled_at from topic where id = ?").pluck();
   if (typeof cancelledAt.get(topicId) === "number")
     throw new TopicRefusedError({ topic, refusal: "cancelled", endpoint: null });
+  return topicId;
+}
+
+/** The id of a topic whose messages were not removed. Throws TopicRefusedError for one whose messages were. */
+function unprunedTopicOf(db: Connection, topic: string): number {
+  const topicId = topicIdOf(db, topic);
+  const prunedAt = db.prepare<[number], number | null>("select pruned_at from topic where id = ?").pluck();
+  if (typeof prunedAt.get(topicId) === "number")
+    throw new TopicRefusedError({ topic, refusal: "pruned", endpoint: null });
   return topicId;
 }
