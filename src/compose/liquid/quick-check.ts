@@ -161,7 +161,7 @@ function conditionTest({ initial: { postfix }, filters }: Value, locals: Locals)
 function fixedPath(token: Token): string[] {
   if (!TypeGuards.isPropertyAccessToken(token) || token.variable !== undefined) throw new TooMuch();
   return token.props.map((prop) => {
-    if (TypeGuards.isQuotedToken(prop) || TypeGuards.isWordToken(prop)) return String(prop.content);
+    if (TypeGuards.isQuotedToken(prop) || TypeGuards.isWordToken(prop)) return prop.content;
     throw new TooMuch();
   });
 }
