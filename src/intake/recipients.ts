@@ -30,7 +30,7 @@ export class RecipientReader {
   /** Characters of all data so far. */
   #data = 0;
   /** The loops of all checks. */
-  readonly #budget: LoopBudget = { rounds: MOST_ROUNDS };
+  readonly #budget: LoopBudget = { rounds: MOST_ROUNDS, text: null };
   /** When others were last given a turn, ms. */
   #sinceTurn = performance.now();
 
@@ -99,7 +99,7 @@ export class RecipientReader {
       place.problem(path, message);
       if (place.isFull) break;
     }
-    const text = JSON.stringify(data);
+    const text = this.#budget.text ?? "{}";
     this.#count(place, text.length * emails.length);
     return text;
   }

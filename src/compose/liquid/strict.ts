@@ -13,6 +13,8 @@ import { shown } from "./value-problem.ts";
 /** How many rounds the loops of several checks may go, together. It gets less with each check. */
 export interface LoopBudget {
   rounds: number;
+  /** The data of the last check as JSON, so that nobody has to write them again; null, or not set: they had no shape of data. */
+  text?: string | null;
 }
 
 /** One thing that is wrong with posted data. */

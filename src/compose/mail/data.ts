@@ -11,16 +11,19 @@ const MOST_DATA_DEPTH = 10;
 
 /**
  * What makes `data` no data of one recipient: no object, too deep or too large, a number that cannot be kept, something
- * that JSON has no word for. Empty: it is `Values`.
+ * that JSON has no word for. None: it is `Values`, and `text` is its JSON.
  */
-export function shapeProblems(data: unknown): DataProblem[] {
-  if (!isPlainObject(data)) return [{ path: "", message: `expected an object, got ${kindOf(data)}` }];
+export function shapeOf(data: unknown): { problems: DataProblem[]; text: string | null } {
+  const none = (problem: DataProblem) => ({ problems: [problem], text: null });
+  if (!isPlainObject(data)) return none({ path: "", message: `expected an object, got ${kindOf(data)}` });
   const problem = problemIn(data, "", 1);
-  if (problem !== null) return [problem];
-  const bytes = Buffer.byteLength(JSON.stringify(data));
-  if (bytes <= MOST_DATA_BYTES) return [];
+  if (problem !== null) return none(problem);
+  const text = JSON.stringify(data);
+  // A character takes three bytes at most.
+  const bytes = text.length * 3 <= MOST_DATA_BYTES ? 0 : Buffer.byteLength(text);
+  if (bytes <= MOST_DATA_BYTES) return { problems: [], text };
   const message = `are ${Math.ceil(bytes / 1024)} KB of JSON, the limit is ${MOST_DATA_BYTES / 1024} KB for a recipient`;
-  return [{ path: "", message }];
+  return none({ path: "", message });
 }
 
 /** Whether `data`, without problems of its shape, may be read as values. */
@@ -50,7 +53,8 @@ function problemIn(value: unknown, path: string, depth: number): DataProblem | n
 
 /** False for what is fine without a look at it, so that no path has to be made. */
 function isNested(value: unknown): boolean {
-  return typeof value !== "string" && typeof value !== "boolean" && value !== null && !Number.isSafeInteger(value);
+  if (typeof value === "number") return numberProblem(value, "") !== null;
+  return typeof value !== "string" && typeof value !== "boolean" && value !== null;
 }
 
 function numberProblem(value: number, path: string): DataProblem | null {

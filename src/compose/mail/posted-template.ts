@@ -12,7 +12,7 @@ import { parseStrict, type StrictPart } from "../liquid/strict-part.ts";
 import { RenderProblem } from "../problem.ts";
 import { hasControl } from "../shown.ts";
 import { addressFor, lookUpFor } from "./columns.ts";
-import { isValues, shapeProblems } from "./data.ts";
+import { isValues, shapeOf } from "./data.ts";
 import { type CompiledContent, compileContent } from "./template.ts";
 import type { Tools } from "./shape.ts";
 
@@ -46,7 +46,8 @@ export function compileTemplate(content: Content, tools: Tools): CompiledTemplat
   let isComposed = false;
 
   const check = (to: string, data: unknown, budget: LoopBudget = { rounds: Infinity }): DataProblem[] => {
-    const problems = shapeProblems(data);
+    const { problems, text } = shapeOf(data);
+    budget.text = text;
     if (!isValues(data, problems)) return problems;
     const rounds = isComposed && quick !== null ? quick(data) : null;
     if (rounds !== null && rounds <= budget.rounds) {
