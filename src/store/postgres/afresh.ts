@@ -107,7 +107,11 @@ interface Removal {
 }
 
 /** Removes what the rehearsal left in a part. False, and nothing is done: another process has ended this removal. */
-async function clearPart(tx: Tx, { topic, topicId, since, notBefore, expiresIn }: Removal, part: Part): Promise<boolean> {
+async function clearPart(
+  tx: Tx,
+  { topic, topicId, since, notBefore, expiresIn }: Removal,
+  part: Part,
+): Promise<boolean> {
   const [row] = await tx.query<{ cancelled: boolean }>(
     "select cancelled_at is not null as cancelled from sm.topic where id = $1 and afresh_at = $2",
     [topicId, since],

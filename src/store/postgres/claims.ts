@@ -26,7 +26,10 @@ const TIDY_MS = 2_000;
 /** Makes the source of one handle on a job. `leave` is to be called before the handle is closed; it never throws. */
 export function createClaims(
   job: Job,
-): Source & Required<Pick<Source, "onChange">> & Pick<Reader, "peek"> & Pick<Topics, "expire"> & { leave(): Promise<void> } {
+): Source &
+  Required<Pick<Source, "onChange">> &
+  Pick<Reader, "peek"> &
+  Pick<Topics, "expire"> & { leave(): Promise<void> } {
   const { time, handle } = job;
   const ask = questions(job);
   const turns = createTurns(job);

@@ -251,9 +251,11 @@ export async function glance(query: Tx["query"], scope: Scope, now: Now): Promis
   const isDueRow = ({ span }: GlanceRow) => span !== null && span < due.length;
   const isDue = rows.some((row) => isDueRow(row) && mayLeave(row));
   const reserved = !isDue && rows.some(isDueRow);
-  const later = rows.filter(mayLeave).flatMap(({ span, notBefore }) =>
-    span !== null && notBefore !== null && span >= due.length ? [waitMs(notBefore, now)] : [],
-  );
+  const later = rows
+    .filter(mayLeave)
+    .flatMap(({ span, notBefore }) =>
+      span !== null && notBefore !== null && span >= due.length ? [waitMs(notBefore, now)] : [],
+    );
   const ends = await afterPauses(query, first.paused ?? [], scope.maxLateMs, now);
   const laterInMs = minimum([...later, ...ends]);
   const { areAhead, hasExpired, oldestProgram } = first;

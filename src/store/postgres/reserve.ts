@@ -15,5 +15,5 @@ const USED = `select (
 export async function bulkRoomOf(query: Tx["query"], { reserve, endpoint }: Scope, now: number): Promise<number> {
   if (reserve === undefined) return Infinity;
   const [row] = await query<{ used: number }>(USED, [Math.floor(now - reserve.ageMs), endpoint]);
-  return bulkRoom(reserve, Number(row?.used ?? 0));
+  return bulkRoom(reserve, row?.used ?? 0);
 }

@@ -10,6 +10,7 @@ import { fileOf } from "./image.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { createPaceRow } from "./pace-row.ts";
 import type { Now } from "../rules/due.ts";
+import { createPastExpired } from "./past-expired.ts";
 import { createPauses, type Pauses } from "./pauses.ts";
 import { createProcesses, type Processes } from "./processes.ts";
 import { createWorkers } from "./workers.ts";
@@ -32,7 +33,9 @@ interface Done {
 }
 
 /** Makes the source of one handle on a job file. `leave` is to be called before the handle is closed; it never throws. */
-export function createClaims(job: Job): Source & Pick<Reader, "peek"> & Pick<Topics, "expire"> & Workers & { leave(): void } {
+export function createClaims(
+  job: Job,
+): Source & Pick<Reader, "peek"> & Pick<Topics, "expire"> & Workers & { leave(): void } {
   const { db, clock } = job;
   const counters = createCounters(db);
   const due = createDue(db);
@@ -47,7 +50,18 @@ export function createClaims(job: Job): Source & Pick<Reader, "peek"> & Pick<Top
   const memory = createTurnMemory();
   const steady = createSteady(db, clock);
   const both = () => ({ wall: clock.now(), steady: steady.now() });
-  const takeTurn = createTurn(job, { counters, due, expiry, bulkRoom, idOf, pauses, processes, settler, memory, steady });
+  const takeTurn = createTurn(job, {
+    counters,
+    due,
+    expiry,
+    bulkRoom,
+    idOf,
+    pauses,
+    processes,
+    settler,
+    memory,
+    steady,
+  });
   let number = 0;
   /** For the loop that waits for mail: it claims nothing meanwhile, and would not notice. */
   const refuseWhenLost = (): void => {
@@ -110,7 +124,10 @@ export function createClaims(job: Job): Source & Pick<Reader, "peek"> & Pick<Top
     async nextDueInMs(scope) {
       refuseWhenLost();
       const now = both();
-      return due.nextInMs(scope, now, { bulk: bulkRoom(scope, now.wall), alive: expiry.isMany(now.wall) ? -1 : now.wall });
+      return due.nextInMs(scope, now, {
+        bulk: bulkRoom(scope, now.wall),
+        alive: expiry.isMany(now.wall) ? -1 : now.wall,
+      });
     },
 
     outlook: async (scope) => due.outlook(scope, both()),
@@ -154,6 +171,7 @@ function createTurn({ db, clock }: Job, parts: Parts) {
   const { counters, due, expiry, bulkRoom, idOf, pauses, processes, settler, memory, steady } = parts;
   const pace = createPaceRow(db);
   const capOf = createCaps(db);
+  const pastExpired = createPastExpired(db);
   const claim = db.prepare<[number, number]>(
     "update message set state = 'sending', claimed_by = ? where id = ? and state = 'pending'",
   );
@@ -168,10 +186,14 @@ function createTurn({ db, clock }: Job, parts: Parts) {
 
   /** Finds what is due, and turns the topics of the first `most` messages to where they go now. */
   const look = (scope: Scope, now: Now, { wanted, most }: Allowance): Looked & { cap: CapTurn | null } => {
+    const isMany = expiry.isMany(now.wall);
+    if (!isMany) pastExpired.forget();
     const bulk = wanted > 0 ? bulkRoom(scope, now.wall) : 0;
     for (;;) {
       const cap = scope.recipientCap === undefined ? null : capOf(scope.recipientCap, now);
-      const { found, reserved } = wanted > 0 ? due.find(scope, now, { limit: wanted, cap, bulk }) : NOTHING;
+      const past = isMany ? pastExpired.look(now) : undefined;
+      const { found, reserved } =
+        wanted > 0 ? due.find(scope, now, { limit: wanted, cap, bulk, ...(past && { past }) }) : NOTHING;
       const topics = [...new Set(found.slice(0, most).map((row) => row.topicId))];
       const suppressed = topics.reduce((sum, topicId) => sum + endpoints.turn(topicId, scope.endpoint), 0);
       // A topic that begins to be rehearsed loses messages that other rehearsals suppressed, so look again.

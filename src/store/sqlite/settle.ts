@@ -59,7 +59,10 @@ export function createSettler(db: Connection, counters: Counters): Settler {
     if (isMine && proveNoted(id, now)) return undefined;
     const isExpired = row.expires_at !== null && row.expires_at <= now;
     const isSuppressed = row.suppressed === 1;
-    const move = decide({ state: row.state, isMine, isSuppressed, isCancelled: row.cancelled === 1, isExpired }, settlement);
+    const move = decide(
+      { state: row.state, isMine, isSuppressed, isCancelled: row.cancelled === 1, isExpired },
+      settlement,
+    );
     if (move === null) return undefined;
     // Whatever was not put back untried may have been a call.
     if (settlement.kind !== "put_back" || settlement.attempted) counters.calledAt(row.topic_id, now);

@@ -46,7 +46,8 @@ export function createTopicActions(job: Job) {
     pause: (topic: string, forMs: number | null) =>
       write(() => createPauses(db).pause(openTopicOf(db, topic), forMs, clock.now())),
     resume: (topic: string) => write(() => createPauses(db).resume(topicIdOf(db, topic), clock.now())),
-    reschedule: (topic: string, when: Reschedule) => write(() => createReschedule(db, clock.now())(topicIdOf(db, topic), when)),
+    reschedule: (topic: string, when: Reschedule) =>
+      write(() => createReschedule(db, clock.now())(topicIdOf(db, topic), when)),
   };
 }
 
@@ -150,9 +151,7 @@ function createReschedule(db: Connection, now: number): (topicId: number, when: 
     ofTopic.run(notBefore || null, topicId);
     let moved = 0;
     for (const range of rangesOf(topicId)) {
-      moved += instantOf
-        ? moveEach(range, instantOf)
-        : all.run({ ...range, now, at: notBefore }).changes;
+      moved += instantOf ? moveEach(range, instantOf) : all.run({ ...range, now, at: notBefore }).changes;
     }
     return moved;
   };
