@@ -8,6 +8,12 @@ import type { Origins } from "./origins.ts";
 import { pathTo } from "./origins.ts";
 import { isMissing, type Scope } from "./outputs.ts";
 import { renderProblemOf } from "./mistakes.ts";
+import { shown } from "./value-problem.ts";
+
+/** How many rounds the loops of several checks may go, together. It gets less with each check. */
+export interface LoopBudget {
+  rounds: number;
+}
 
 /** One thing that is wrong with posted data. */
 export interface DataProblem {
@@ -61,6 +67,7 @@ export class Findings {
   reads: Read[] = [];
   /** True: nothing more is looked at. */
   isOver = false;
+  readonly #budget: LoopBudget;
   #rounds = 0;
 
   /** True: loops may have made the mail so large that it has to be made as a whole to know whether it can be sent. */
@@ -68,14 +75,15 @@ export class Findings {
     return this.#rounds > LARGE_ROUNDS;
   }
 
-  constructor(origins: Origins) {
+  constructor(origins: Origins, budget: LoopBudget) {
     this.origins = origins;
+    this.#budget = budget;
   }
 
   /** Notes a problem at a path; with null, at the first value that the tag has read. */
   report(path: string | null, message: string): void {
     const at = path ?? this.reads.find((read) => read.path !== null)?.path ?? null;
-    const problem = at === null ? { path: "", message: `${this.tag} ${message}` } : { path: at, message };
+    const problem = at === null ? { path: "", message: `${shown(this.tag)} ${message}` } : { path: at, message };
     if (this.problems.some((known) => known.path === problem.path && known.message === problem.message)) return;
     if (this.problems.push(problem) >= MOST_PROBLEMS) this.isOver = true;
   }
@@ -83,8 +91,11 @@ export class Findings {
   /** Counts the rounds of a loop before it begins. False: there are too many. */
   mayGoRound(rounds: number): boolean {
     this.#rounds += rounds;
-    if (this.#rounds <= MOST_ROUNDS) return true;
-    this.report(null, `makes the loops go round more than ${MOST_ROUNDS.toLocaleString("en-US")} times`);
+    this.#budget.rounds -= rounds;
+    const most = MOST_ROUNDS.toLocaleString("en-US");
+    if (this.#rounds > MOST_ROUNDS) this.report(null, `makes the loops go round more than ${most} times`);
+    else if (this.#budget.rounds < 0) this.report(null, "makes the loops of all messages together go round too often");
+    else return true;
     this.isOver = true;
     return false;
   }
@@ -99,17 +110,23 @@ export class Findings {
     work: () => Generator<unknown, void, unknown>,
   ): Generator<unknown, void, unknown> {
     if (this.isOver) return;
-    const outer = { tag: this.tag, demand: this.demand, reads: this.reads };
+    const { tag: outerTag, demand: outerDemand, reads: outerReads } = this;
     const known = this.problems.length;
-    Object.assign(this, { tag, demand, reads: [] });
+    this.#enter(tag, demand, []);
     try {
       yield* work();
     } catch (error) {
       const { message } = renderProblemOf(error, tag);
       if (this.problems.length === known) this.report(null, message.replaceAll(" in the list", ""));
     } finally {
-      Object.assign(this, outer);
+      this.#enter(outerTag, outerDemand, outerReads);
     }
+  }
+
+  #enter(tag: string, demand: Demand, reads: Read[]): void {
+    this.tag = tag;
+    this.demand = demand;
+    this.reads = reads;
   }
 }
 
@@ -152,6 +169,23 @@ export class StrictContext extends Context {
 
   override spawn(item: unknown = {}): Context {
     return new StrictContext(item, this.findings, this);
+  }
+
+  /**
+   * The text, number or truth at a path of fixed names, found the fast way; undefined for anything else, and for what is
+   * not there.
+   */
+  plainAt(path: string[]): string | number | boolean | undefined {
+    const [name = ""] = path;
+    let value: unknown = (this.#localScope(name) ?? (this.#root as Record<string, unknown>))[name];
+    for (let at = 1; at < path.length; at++) {
+      const key = path[at] ?? "";
+      if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, key))
+        return undefined;
+      value = (value as Record<string, unknown>)[key];
+    }
+    if (typeof value === "string") return value.trim() === "" ? undefined : value;
+    return typeof value === "number" || typeof value === "boolean" ? value : undefined;
   }
 
   override *_get(paths: unknown[]): IterableIterator<unknown> {
