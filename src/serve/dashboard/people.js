@@ -121,10 +121,10 @@ function Standing({ suppressions, onLeave }) {
       html`<div class="standing" key=${`${one.scope} ${one.list}`}>
         <p>
           <span class="badge bad">Suppressed</span>
-          ${`${stoppedWords(one)}: ${reasonWord(one)}, since ${time(one.created_at)}.`}
+          ${`${one.scope === "everything" ? "" : `${stoppedWords(one)}: `}${reasonWord(one)}, since ${time(one.created_at)}.`}
           ${one.detail === null ? null : html`<span class="soft"> ${visible(one.detail)}</span>`}
         </p>
-        ${onLeave === null ? null : html`<button type="button" class="small" onClick=${() => onLeave(one)}>Remove…</button>`}
+        ${onLeave === null ? null : html`<button type="button" class="small" aria-label=${one.scope === "everything" ? null : `Remove, ${stoppedWords(one)}`} onClick=${() => onLeave(one)}>Remove…</button>`}
       </div>`,
   );
 }
