@@ -2,6 +2,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { problems } from "../support/axe.ts";
+import { ALL_BULK } from "../../src/store/rules/suppress.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { failed, inDoubt, ingest, sent, settle, turn } from "../support/store-actions.ts";
 import { ACCOUNT, type Stage, signIn, stage, visit } from "./dashboard-stage.ts";
@@ -31,6 +32,10 @@ interface View {
 
 const press = (name: string) => (page: Page) => page.getByRole("button", { name, exact: true }).click();
 
+const chooseList = async (page: Page) => {
+  await page.getByLabel("They get no more").selectOption("mail of one list");
+};
+
 const VIEWS: View[] = [
   { name: "the topics", hash: "#/", ready: "4 topics" },
   { name: "a running topic", hash: "#/topics/june", ready: "p4@example.com" },
@@ -45,6 +50,7 @@ const VIEWS: View[] = [
   { name: "the test of a topic", hash: "#/test/june", ready: "Send the test" },
   { name: "asking to pause", hash: "#/topics/june", ready: "p4@example.com", act: press("Pause…") },
   { name: "the suppressions", hash: "#/suppressions", ready: "spam@example.org" },
+  { name: "suppressing for a list", hash: "#/suppressions", ready: "spam@example.org", act: chooseList },
   { name: "the test form", hash: "#/test", ready: "Send the test" },
   { name: "asking to cancel", hash: "#/topics/june", ready: "p4@example.com", act: press("Cancel…") },
   { name: "asking to retry", hash: "#/topics/june", ready: "p4@example.com", act: press("Retry 2 failed…") },
@@ -77,6 +83,8 @@ async function everything(): Promise<Stage> {
   await ingest(found.store, people(3), { topic: `<img src=x onerror=alert(1)>\u202e${"x".repeat(70)}` });
   await found.store.suppress([
     { address: "spam@example.org", reason: "complaint", source: "event", detail: "abuse" },
+    { address: "spam@example.org", list: "w".repeat(100), reason: "unsubscribe", source: "link", detail: "june" },
+    { address: "p4@example.org", list: ALL_BULK, reason: "unsubscribe", source: "link" },
     { address: `${"x".repeat(64)}@${"y".repeat(60)}.example`, reason: "manual", source: "manual" },
   ]);
   found.acts.sender = { state: "halted", reason: "sending is paused", hint: "resume it in the SES console" };
