@@ -2,13 +2,22 @@
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { isMachine } from "../../feedback/machine.ts";
-import type { Unsubscription, Visit } from "../../store/rows.ts";
+import type { Addressee, Unsubscription, Visit } from "../../store/rows.ts";
 import { ALL_BULK, listLeft } from "../../store/rules/suppress.ts";
 import type { Suppressions, VisitSink } from "../../store/store.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Links } from "../../tracking/links.ts";
 import { createGroupCommit } from "../../intake/group-commit.ts";
-import { askPage, backPage, blockedPage, donePage, PAGE_CSP, type Reader, unknownPage } from "../unsubscribe-page.ts";
+import {
+  askPage,
+  backPage,
+  blockedPage,
+  donePage,
+  gonePage,
+  PAGE_CSP,
+  type Reader,
+  unknownPage,
+} from "../unsubscribe-page.ts";
 import { languageOf } from "../unsubscribe-words.ts";
 import { createVisits, type VisitsLimits } from "../visits.ts";
 
@@ -67,6 +76,7 @@ const CLICK_SCHEMA = {
 const PAGE_RESPONSES = {
   200: { description: "A page for the reader", ...HTML },
   404: { description: "Not a link of ours", ...HTML },
+  410: { description: "Nothing is kept of its mail any more", ...HTML },
   429: { description: "Too many that are not", content: { "application/json": { schema: ERROR } } },
 };
 const ASK_SCHEMA = {
@@ -180,16 +190,19 @@ async function unsubscribeRoutes(
     await app.bodies.read(request, payload);
   });
 
-  const readerOf = async ({ params: { token } }: { params: { token: string } }) => {
+  // "gone": the link is ours, and its message was removed.
+  const readerOf: ReaderOf = async ({ params: { token } }) => {
     const messageId = await links.readUnsubscribe(token);
-    const addressee = messageId === null ? null : await store.addressee(messageId);
-    return messageId === null || addressee === null ? null : { ...addressee, messageId, token };
+    if (messageId === null) return null;
+    const addressee = await store.addressee(messageId);
+    return addressee === null ? "gone" : { ...addressee, messageId, token };
   };
 
   // A GET never changes anything: scanners follow every link of a mail.
   app.get<TokenRoute>("/u/:token", { config: CONFIG, schema: ASK_SCHEMA }, async (request, reply) => {
     const reader = await readerOf(request);
     if (reader === null) return refuse(request, reply, answerUnknown);
+    if (reader === "gone") return answerGone(request, reply);
     const left = [ALL_BULK, listLeft(reader.list, "list")];
     const kept = await store.suppressionsOf(reader.email);
     const hasLeft = kept.some(({ source, list }) => source === "link" && left.includes(list));
@@ -204,6 +217,7 @@ async function unsubscribeRoutes(
     async (request, reply) => {
       const reader = await readerOf(request);
       if (reader === null) return refuse(request, reply, answerUnknown);
+      if (reader === "gone") return answerGone(request, reply);
       await commit.add({ messageId: reader.messageId, at: clock.now(), from: "list" });
       return answerPage(reply, 200, donePage(wantedBy(request), reader));
     },
@@ -211,8 +225,13 @@ async function unsubscribeRoutes(
   undoRoutes(app, store, { readerOf, refuse });
 }
 
+/** Who is at a link: null: it is none of ours; "gone": nothing is kept of its mail. */
+type ReaderOf = (request: {
+  params: { token: string };
+}) => Promise<(Addressee & Reader & { messageId: number }) | "gone" | null>;
+
 interface Undoing {
-  readerOf(request: { params: { token: string } }): Promise<(Reader & { messageId: number }) | null>;
+  readerOf: ReaderOf;
   refuse: Refuse;
 }
 
@@ -227,6 +246,7 @@ function undoRoutes(app: FastifyInstance, store: VisitSink, { readerOf, refuse }
     async (request, reply) => {
       const reader = await readerOf(request);
       if (reader === null) return refuse(request, reply, answerUnknown);
+      if (reader === "gone") return answerGone(request, reply);
       const isBack = await store.resubscribe(reader.messageId);
       return answerPage(reply, 200, (isBack ? backPage : blockedPage)(wantedBy(request), reader));
     },
@@ -250,6 +270,10 @@ function answerNoLink(request: FastifyRequest, reply: FastifyReply): FastifyRepl
 
 function answerUnknown(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   return answerPage(reply, 404, unknownPage(wantedBy(request)));
+}
+
+function answerGone(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return answerPage(reply, 410, gonePage(wantedBy(request)));
 }
 
 function answerPage(reply: FastifyReply, status: number, html: string): FastifyReply {
