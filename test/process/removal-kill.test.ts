@@ -1,3 +1,4 @@
+// oxlint-disable vitest/valid-expect -- vitest takes a message as second argument
 /** People are forgotten and old topics pruned in parts. Whenever that is killed, the same command goes on, and others go on meanwhile. */
 import { join } from "node:path";
 import { expect, it } from "vitest";

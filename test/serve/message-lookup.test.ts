@@ -1,3 +1,4 @@
+// oxlint-disable vitest/valid-expect -- vitest takes a message as second argument
 /** "Did Ann's code arrive?": one message by its id, and all to an address or with a uuid. */
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
