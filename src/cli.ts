@@ -5,7 +5,7 @@ import { addBackup } from "./commands/backup.ts";
 import { addCancel } from "./commands/cancel.ts";
 import { addCheck } from "./commands/check.ts";
 import type { Act, AddCommand, Work } from "./commands/command.ts";
-import { settleSwitches } from "./commands/options.ts";
+import { noteEnvironment, settleSwitches } from "./commands/options.ts";
 import { createProgram, oneLine } from "./commands/global-options.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addCopy } from "./commands/copy.ts";
@@ -95,6 +95,7 @@ function createCommands(io: Io, run: Run): Command {
     async (...args: unknown[]) => {
       const command = args.at(-1) as Command;
       settleSwitches(command, io.env);
+      noteEnvironment(command);
       const options = args.at(-2) as Options;
       run.context = await createContext(io, globalsOf(program, io, command), version);
       run.exitCode = await work(run.context, options, command.args);

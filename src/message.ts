@@ -100,6 +100,13 @@ export interface Content {
   configurationSet: string | null;
   unsubscribeUrl: string | null;
   unsubscribeMailto: string | null;
+  /** The list that its readers may leave, such as `weekly`. Not set for none, so that older contents keep their hashes. */
+  list?: string;
+  /**
+   * `transactional`: one person waits for it. No unsubscription stops it, and it has neither tracking nor a way to
+   * unsubscribe. Not set: bulk mail.
+   */
+  kind?: "transactional";
   /** True: an empty or unknown variable is written as nothing. False: it refuses the row. */
   allowEmpty: boolean;
   /**

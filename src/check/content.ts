@@ -1,6 +1,6 @@
 /** Checks the content as a recipient would get it. */
 import { isPrintableAscii } from "../compose/address/encoded-word.ts";
-import type { Header, RenderedMail } from "../message.ts";
+import type { Content, Header, RenderedMail } from "../message.ts";
 import { type MailDocument, readDocument } from "./document.ts";
 import { count, counted } from "../counted.ts";
 import { examplesOf, type Finding, finding, size } from "./finding.ts";
@@ -32,15 +32,18 @@ const CUT_SUBJECT = 60;
  */
 const LONG_HEADER = 900;
 
-/** All findings about the content. It looks at one mail; sizes and subject are the largest of all. */
-export function contentFindings({ mail, htmlBytes, fileBytes, subject }: Sample): Finding[] {
+/** All findings about the content of this kind. It looks at one mail; sizes and subject are the largest of all. */
+export function contentFindings(
+  { mail, htmlBytes, fileBytes, subject }: Sample,
+  kind: Content["kind"] = undefined,
+): Finding[] {
   const document = readDocument(mail.html);
   return [
     htmlSize(htmlBytes),
     ...messageSize(mail, fileBytes),
     ...subjectFindings(subject),
     text(mail, document),
-    ...unsubscribe(mail.headers, document),
+    ...(kind === "transactional" ? [WAITED_FOR] : unsubscribe(mail.headers, document)),
     ...linkFindings(document.links),
     ...imageFindings(document.images, enclosedIds(mail)),
     ...markup(document),
@@ -170,6 +173,8 @@ function text({ text: plain }: RenderedMail, document: MailDocument): Finding {
 /** How people write "unsubscribe" in many languages. The address of a link may hold it, too. */
 const UNSUBSCRIBE =
   /unsubscri|opt.?out|수신\s*거부|구독\s*(?:취소|해지)|abmelden|abbestellen|désabonn|désinscri|darse de baja|cancelar.{0,20}suscripci|disiscri|配信停止|登録解除|退订|退訂|取消订阅|取消訂閱/i;
+
+const WAITED_FOR = finding("ok", "content.unsubscribe", "transactional mail: nobody unsubscribes from it");
 
 function unsubscribe(headers: Header[], document: MailDocument): Finding[] {
   const inBody = UNSUBSCRIBE.test(document.text) || document.links.some((link) => UNSUBSCRIBE.test(link));

@@ -57,6 +57,16 @@ export function settleSwitches(command: Command, env: Record<string, string | un
   }
 }
 
+/**
+ * Keeps the names of the options that came from the environment, as `fromEnvironment` among their values: what the
+ * environment asks for is for all mail, and not all mail can have it.
+ */
+export function noteEnvironment(command: Command): void {
+  const names = command.options.map((option) => option.attributeName());
+  const found = names.filter((name) => command.getOptionValueSource(name) === "env");
+  if (found.length > 0) command.setOptionValue("fromEnvironment", new Set(found));
+}
+
 function parseSwitch(variable: string, text: string): boolean {
   if (/^(?:1|true|yes)$/i.test(text.trim())) return true;
   if (/^(?:0|false|no)$/i.test(text.trim())) return false;
@@ -75,6 +85,8 @@ function addOwnContentOptions(command: Command): Command {
     .option("--subject <text>", "subject line")
     .addOption(setting("--from <mailbox>", "FROM", "sender, 'Name <address>'"))
     .addOption(setting("--reply-to <mailbox>", "REPLY_TO", "where answers go; may be repeated").argParser(collect))
+    .addOption(setting("--list <name>", "LIST", "the list that readers may leave, such as weekly"))
+    .option("--transactional", "mail that one person waits for: no unsubscription stops it")
     .option("--header <'Name: value'>", "extra header; may be repeated", collect)
     .option("--attach <file>", "attachment; may be repeated", collect)
     .addOption(setting("--configuration-set <name>", "CONFIGURATION_SET", "SES configuration set"))

@@ -19,7 +19,7 @@ import { type ListFlags, nameOfList, type StagedList, stageRecipients, type Timi
 import type { Content, Totals } from "../message.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { storedTopic } from "../store/topic-name.ts";
-import { readTracking, type TrackingFlags } from "./tracking.ts";
+import { trackingFor, type TrackingFlags } from "./tracking.ts";
 
 /** What a mail says, as options give it. Each option beats the front matter of the content. */
 interface ContentFlags extends TrackingFlags {
@@ -36,6 +36,10 @@ interface ContentFlags extends TrackingFlags {
   unsubscribeMailto?: string;
   allowEmpty?: boolean;
   topic?: string;
+  list?: string;
+  transactional?: boolean;
+  /** The names of the options that came from the environment. */
+  fromEnvironment?: ReadonlySet<string>;
 }
 
 /** The options of every command that is given a list. */
@@ -63,7 +67,6 @@ export async function readCampaign(
 ): Promise<Campaign> {
   // Check the list first: a mistyped path should not be reported as a missing content.
   if (file !== "-") await checkReadable(file, cwd);
-  const tracking = readTracking(flags);
   const { topic, content: written } = await readContent({
     cwd,
     contentFile: flags.content ?? null,
@@ -71,6 +74,7 @@ export async function readCampaign(
     ...(flags.text !== undefined && { textFile: flags.text }),
     overrides: overridesOf(flags),
   });
+  const tracking = trackingFor(written.kind, flags);
   // Set only when asked for: a content without tracking keeps the hash it had before tracking existed.
   const content: Content = tracking === null ? written : { ...written, tracking };
   const name = checkTopic(flags.topic ?? topic ?? topicOfFile(file));
@@ -92,6 +96,9 @@ function overridesOf(flags: ContentFlags): ContentOverrides {
     ...(flags.unsubscribeUrl !== undefined && { unsubscribeUrl: flags.unsubscribeUrl }),
     ...(flags.unsubscribeMailto !== undefined && { unsubscribeMailto: flags.unsubscribeMailto }),
     ...(flags.allowEmpty !== undefined && { allowEmpty: flags.allowEmpty }),
+    ...(flags.list !== undefined && { list: flags.list }),
+    ...(flags.transactional !== undefined && { transactional: flags.transactional }),
+    ...(flags.fromEnvironment !== undefined && { fromEnvironment: flags.fromEnvironment }),
   };
 }
 

@@ -31,6 +31,7 @@ import { boundOldSpace } from "../memory.ts";
 import { countProgress } from "./progress.ts";
 import { storedTopic } from "../store/topic-name.ts";
 import { refusedTopic } from "./refused-topic.ts";
+import { trackingFor } from "./tracking.ts";
 
 /** Options of `check`. */
 export interface CheckFlags extends CampaignFlags {
@@ -75,6 +76,8 @@ export async function checkAccount(context: Context, flags: CheckFlags): Promise
 export async function checkCampaign(context: Context, file: string, flags: CheckFlags): Promise<number> {
   // Look at the links of the author, not at those that lead through the gateway.
   const campaign = await readCampaign(context.io, file, { ...flags, trackClicks: false }, null);
+  // Clicks were left out above. Transactional mail refuses them.
+  trackingFor(campaign.content.kind, flags);
   const from = mailboxOf(campaign.content.from);
   const dns = dnsOf(flags);
   const ses = await openReader(context, flags);
@@ -90,7 +93,7 @@ export async function checkCampaign(context: Context, file: string, flags: Check
     ...(asked.account ? accountFindings(asked.account, need) : []),
     ...asked.findings,
     ...published,
-    ...(list.sample ? contentFindings(list.sample) : []),
+    ...(list.sample ? contentFindings(list.sample, campaign.content.kind) : []),
     ...refused,
     ...listFindings(list, counts),
   ];

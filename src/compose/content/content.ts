@@ -38,7 +38,14 @@ export interface ContentOverrides {
   unsubscribeUrl?: string;
   unsubscribeMailto?: string;
   topic?: string;
+  list?: string;
+  transactional?: boolean;
   allowEmpty?: boolean;
+  /**
+   * The names of those options above that the environment gave. It speaks for all mail, so transactional mail goes
+   * without its ways to unsubscribe.
+   */
+  fromEnvironment?: ReadonlySet<string>;
 }
 
 /** Which files a content is read from. */
@@ -93,6 +100,14 @@ export async function readContent(options: ContentOptions): Promise<{ content: C
  */
 export function checkTopic(name: string): string {
   return checkName("a topic name", name);
+}
+
+/**
+ * The name of a list in NFC. Throws `UserError` unless it has 1–100 characters and no `/`, control or invisible
+ * characters.
+ */
+export function checkList(name: string): string {
+  return checkName("a list's name", name);
 }
 
 function contentBeside(recipientsFile: string | null, cwd: string): string {
@@ -155,8 +170,9 @@ function envelopeOf(front: FrontMatter, overrides: ContentOverrides): Envelope {
       "the mail has no sender",
       "give it with --from, SES_MAIL_FROM, or as from: in the front matter",
     );
-  const unsubscribeMailto = overrides.unsubscribeMailto ?? front.unsubscribe_mailto ?? null;
-  if (unsubscribeMailto !== null) mailtoUri(unsubscribeMailto);
+  const isTransactional = overrides.transactional ?? front.kind === "transactional";
+  const list = listOf(front, overrides);
+  const { unsubscribeUrl, unsubscribeMailto } = unsubscribingOf(front, overrides, isTransactional);
   return {
     from: checkMailbox(overrides.from === undefined ? "from" : "--from", from),
     replyTo:
@@ -164,9 +180,30 @@ function envelopeOf(front: FrontMatter, overrides: ContentOverrides): Envelope {
     headers: headersOf(front, overrides),
     tags: tagsOf(front, overrides),
     configurationSet: checkConfigurationSet(overrides.configurationSet ?? front.configuration_set ?? null),
-    unsubscribeUrl: overrides.unsubscribeUrl ?? front.unsubscribe_url ?? null,
+    unsubscribeUrl,
     unsubscribeMailto,
+    // Set only when asked for, so that other contents keep the hash they had before.
+    ...(list !== undefined && { list }),
+    ...(isTransactional && { kind: "transactional" }),
   };
+}
+
+function listOf(front: FrontMatter, overrides: ContentOverrides): string | undefined {
+  refuseVariables("--list", overrides.list ?? "");
+  const name = overrides.list ?? front.list;
+  return name === undefined ? undefined : checkList(name);
+}
+
+function unsubscribingOf(
+  front: FrontMatter,
+  { unsubscribeUrl, unsubscribeMailto, fromEnvironment }: ContentOverrides,
+  isTransactional: boolean,
+): Pick<Content, "unsubscribeUrl" | "unsubscribeMailto"> {
+  const isLeftOut = (option: string) => isTransactional && fromEnvironment?.has(option);
+  const url = isLeftOut("unsubscribeUrl") ? undefined : unsubscribeUrl;
+  const mailto = (isLeftOut("unsubscribeMailto") ? undefined : unsubscribeMailto) ?? front.unsubscribe_mailto ?? null;
+  if (mailto !== null) mailtoUri(mailto);
+  return { unsubscribeUrl: url ?? front.unsubscribe_url ?? null, unsubscribeMailto: mailto };
 }
 
 function checkMailbox(what: string, written: string): string {

@@ -21,13 +21,21 @@ export interface FrontMatter {
   unsubscribe_mailto?: string;
   preheader?: string;
   inline_images?: boolean;
+  list?: string;
+  kind?: Kind;
 }
+
+/** What a mail is to its reader: one of many that are sent alike, or one that this person waits for. */
+export type Kind = (typeof KINDS)[number];
+const KINDS = ["bulk", "transactional"] as const;
 
 /** How a setting is written. It may have variables (a mailbox only in its name), unless it is `fixed`. */
 interface Setting {
   shape: "text" | "list" | "map" | "switch";
   fixed?: true;
   mailbox?: true;
+  /** Only one of these. */
+  words?: readonly string[];
 }
 
 const SETTINGS: Record<keyof FrontMatter, Setting> = {
@@ -43,6 +51,8 @@ const SETTINGS: Record<keyof FrontMatter, Setting> = {
   unsubscribe_mailto: { shape: "text", fixed: true },
   preheader: { shape: "text" },
   inline_images: { shape: "switch", fixed: true },
+  list: { shape: "text", fixed: true },
+  kind: { shape: "text", fixed: true, words: KINDS },
 };
 
 const EXPECTED = {
@@ -92,9 +102,11 @@ type At = (line: number) => string;
 
 function settingOf({ key, value }: Entry, at: At): [string, string | string[] | boolean | Record<string, string>] {
   if (!isKey(key.text)) throw unknownKey(key, at);
-  const { shape, fixed, mailbox } = SETTINGS[key.text];
+  const { shape, fixed, mailbox, words } = SETTINGS[key.text];
   const checked = (text: Text): string => {
     if (fixed) refuseVariables(`${at(text.line)}: ${key.text}`, text.text);
+    if (words && !words.includes(text.text))
+      throw new UserError(`${at(text.line)}: ${key.text} expects ${words.join(" or ")}, got ${shown(text.text)}`);
     return text.text;
   };
   if (shape === "map") return [key.text, mapOf(key.text, value, at, checked)];

@@ -69,7 +69,7 @@ export function checkHeaderNames(names: string[]): void {
   if (names.length > MAX_HEADERS)
     throw new UserError(
       `expected at most ${MAX_HEADERS} headers, got ${names.length}`,
-      "List-Unsubscribe and List-Unsubscribe-Post count too",
+      "List-Unsubscribe, List-Unsubscribe-Post and the List-Id of a list count too",
     );
 }
 

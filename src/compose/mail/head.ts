@@ -6,6 +6,7 @@ import { UserError } from "../../errors.ts";
 import type { Content, Header, RenderedMail } from "../../message.ts";
 import type { AddressProblem } from "../address/address.ts";
 import { holdsUris, oneClickProblem } from "../content/header-value.ts";
+import { listIdHeader } from "../content/list-id.ts";
 import { checkHeaderNames, mailtoUri, unsubscribeHeaders, unsubscribeUri, wireHeader } from "../content/headers.ts";
 import { displayNameProblem, formatMailbox, splitMailbox } from "../address/mailbox.ts";
 import { parsePart, type Part, type Scope } from "../liquid/part.ts";
@@ -49,6 +50,8 @@ export function compileHead(content: Content, subject: Part): CompiledHead {
     content.unsubscribeUrl === null ? null : written("unsubscribe URL", content.unsubscribeUrl, AN_ADDRESS);
   const from = compileMailbox("from", content.from, written);
   const replyTo = content.replyTo.map((mailbox) => compileMailbox("reply_to", mailbox, written));
+  const listId = listIdHeader(content);
+  const ofList = listId === null ? [] : [listId];
   const mailto = content.unsubscribeMailto === null ? null : mailtoUri(content.unsubscribeMailto);
   const parts = [subject, ...headers.map(({ value }) => value.part)]
     .concat(external === null ? [] : [external.part])
@@ -60,7 +63,7 @@ export function compileHead(content: Content, subject: Part): CompiledHead {
     const own = headers.map(({ name, value }) => ({ name, value: value.write(scope) }));
     const leaving = external === null ? null : leavingAt(external.write(scope));
     const present = own.filter(({ value }) => !content.allowEmpty || value.trim() !== "");
-    const all = [...present, ...unsubscribeHeaders(leaving ?? ownUrl, mailto)].map(wired);
+    const all = [...present.map(wired), ...ofList, ...unsubscribeHeaders(leaving ?? ownUrl, mailto).map(wired)];
     // Our own link need not be https: with a base URL on this machine, where people try things out, it is http.
     if (ownUrl === null) refuse(oneClickProblem(all));
     return {
@@ -73,7 +76,8 @@ export function compileHead(content: Content, subject: Part): CompiledHead {
 
   checkUnsubscribe(content);
   const hasUrl = external !== null || content.tracking?.unsubscribe === true;
-  checkHeaderNames([...headers, ...unsubscribeHeaders(hasUrl ? "https://…" : null, mailto)].map(({ name }) => name));
+  const made = [...ofList, ...unsubscribeHeaders(hasUrl ? "https://…" : null, mailto)];
+  checkHeaderNames([...headers, ...made].map(({ name }) => name));
   const constant = parts.every((part) => part.constant);
   checkConstant({ title, headers, external });
   return { parts, constant, render };

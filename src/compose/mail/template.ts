@@ -3,6 +3,7 @@ import type { Content, ContentFiles, MailFile, RenderedMail, Tracking } from "..
 import { trackHtml } from "../../tracking/html.ts";
 import { leavesBy } from "../../tracking/leaving.ts";
 import { type MessageLinks, sampleLinks } from "../../tracking/message-links.ts";
+import { checkKind } from "../content/kind.ts";
 import { addressFor, columnOf, lookUpFor, refuseUnknown, scopeOf, SOME_ADDRESS } from "./columns.ts";
 import { type CompiledHead, compileHead } from "./head.ts";
 import { emptyReason, parsePart, type Part, type Scope, type Variable } from "../liquid/part.ts";
@@ -88,6 +89,10 @@ interface Parts {
 export function compileContent(content: Content, tools: Tools = NO_TOOLS): CompiledContent {
   const parts = parseParts(content, tools);
   const variables = variablesOf(parts);
+  checkKind(
+    content,
+    variables.map(({ name }) => name),
+  );
   const { files = null } = content;
   const composer = new Composer({ ...tools, inlinePictures: files?.inlineImages ? pictureInliner(files) : null });
   const required = [...new Set(allParts(parts).flatMap((part) => part.required))];

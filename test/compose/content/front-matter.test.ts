@@ -16,6 +16,18 @@ async function refusal(yaml: string): Promise<string> {
   throw error instanceof Error ? error : new Error(String(error));
 }
 
+test("kind is one of two words, and neither kind nor list takes variables", async () => {
+  expect(await refusal("list: weekly\nkind: promotional")).toBe(
+    'list.html, line 3: kind expects bulk or transactional, got "promotional"; null',
+  );
+  expect(await refusal("kind:")).toContain("line 2: kind expects bulk or transactional");
+  expect(await refusal("kind: [bulk]")).toContain("kind expects a text");
+  expect(await refusal('kind: "{{ kind }}"')).toContain("takes no variables");
+  expect(await refusal('list: "{{ list }}"')).toContain("line 2: list is the same for every recipient");
+  expect(await refusal("list: [a, b]")).toContain("list expects a text");
+  expect(await read("list: 뉴스레터\nkind: bulk")).toEqual({ list: "뉴스레터", kind: "bulk" });
+});
+
 describe("a text that YAML would cut or change is refused, with the line to write", () => {
   test.each([
     [
