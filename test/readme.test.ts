@@ -1,8 +1,8 @@
 /** README says what is: its tour is pasted into a real terminal, and what it points to exists. */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { freePort } from "./support/free-port.ts";
 import { startShell, type Shell } from "./support/pasting-shell.ts";
 import { placed } from "./support/place.ts";
 import { cleanEnv, run, workFolder } from "./support/run.ts";
@@ -110,12 +110,3 @@ describe("the tour", () => {
     expect(readFileSync(join(folder, "result.csv"), "utf8").trim().split("\n")).toHaveLength(13);
   });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
-}
