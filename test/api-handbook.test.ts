@@ -88,7 +88,10 @@ async function inNode({ js }: Example, place: Place): Promise<Answer> {
   writeFileSync(join(folder, "example.mjs"), here(`${preamble}\n${js}`, place));
   const { stdout } = await execute(place, process.execPath, ["--import", "./record.mjs", "example.mjs"]);
   expect(stdout).not.toMatch(/undefined|NaN|\[object/);
-  const { status, body } = JSON.parse(readFileSync(join(folder, "answer.json"), "utf8")) as { status: number; body: string };
+  const { status, body } = JSON.parse(readFileSync(join(folder, "answer.json"), "utf8")) as {
+    status: number;
+    body: string;
+  };
   return { status, json: JSON.parse(body) };
 }
 
@@ -117,4 +120,5 @@ test("the examples for fetch are answered as it says", { timeout: 180_000 }, () 
   runAll(
     inNode,
     examples.filter(({ js }) => js !== null),
-  ));
+  ),
+);

@@ -10,8 +10,9 @@ import { cleanEnv, run, workFolder } from "./support/run.ts";
 const ROOT = new URL("..", import.meta.url).pathname;
 const README = readFileSync(join(ROOT, "README.md"), "utf8");
 const KOREAN = readFileSync(join(ROOT, "README.ko.md"), "utf8");
-const PAGES = ["README.md", "README.ko.md", ...readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`)].filter(
-  (name) => name.endsWith(".md"),
+const DOCS = readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`);
+const PAGES = ["README.md", "README.ko.md", "examples/templates/README.md", ...DOCS].filter((name) =>
+  name.endsWith(".md"),
 );
 
 /** The name that GitHub gives a heading. */

@@ -138,7 +138,9 @@ describe.each(NAMES)("%s", (name) => {
     }
     let least = dataOf(name);
     for (const { path } of leaves.filter((leaf) => mayBeLeftOut(name, leaf.path)))
-      least = leavesOf(least).find((leaf) => leaf.path === path)?.with(undefined);
+      least = leavesOf(least)
+        .find((leaf) => leaf.path === path)
+        ?.with(undefined);
     const mail = await mailOf(name, least);
     expect(mail.text).not.toMatch(/: *$|\( *\)|undefined|null/m);
   });
@@ -170,9 +172,13 @@ describe.each(NAMES)("%s", (name) => {
   test("has room for long words on a phone", async () => {
     const long = "Donaudampfschifffahrtsgesellschaftskapitänspatentinhaberin".repeat(2);
     let data = dataOf(name);
-    for (const { path, value } of leavesOf(data).filter((leaf) => !/date|code|quantity|price|minutes|days|_url/.test(leaf.path)))
+    for (const { path, value } of leavesOf(data).filter(
+      (leaf) => !/date|code|quantity|price|minutes|days|_url/.test(leaf.path),
+    ))
       if (!/^order\.(subtotal|discount|shipping|tax|total)$/.test(path))
-        data = leavesOf(data).find((leaf) => leaf.path === path)?.with(`${String(value)} ${long}`);
+        data = leavesOf(data)
+          .find((leaf) => leaf.path === path)
+          ?.with(`${String(value)} ${long}`);
     const page = await open((await mailOf(name, data)).html, { width: 360 });
     expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth")).toBe(0);
     await page.close();
