@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readContent } from "../../src/compose/content/content.ts";
-import { prepareContent } from "../../src/compose/mail/tools.ts";
+import { prepareTemplate } from "../../src/compose/mail/tools.ts";
 import { textOf } from "../../src/compose/text/html-to-text.ts";
 import type { RenderedMail } from "../../src/message.ts";
 import { problems } from "../support/axe.ts";
@@ -21,6 +21,8 @@ const GMAIL_SHOWS = 102 * 1024;
 /** A mail is shown inside the page of a mail program, which has the landmarks. */
 const OF_PAGES = /^(region|landmark-one-main): /;
 
+const READER = "reader@example.com";
+
 const sourceOf = (name: string): string => readFileSync(join(FOLDER, `${name}.html`), "utf8");
 const dataOf = (name: string): Json => JSON.parse(readFileSync(join(FOLDER, `${name}.json`), "utf8"));
 
@@ -30,13 +32,13 @@ async function compiled(name: string) {
     recipientsFile: null,
     overrides: { from: "Harbour <mail@example.com>" },
   });
-  return { content, template: await prepareContent(content) };
+  return { content, template: await prepareTemplate(content) };
 }
 
 async function mailOf(name: string, data: Json = dataOf(name)): Promise<RenderedMail> {
   const { template } = await compiled(name);
-  expect(template.checkData(data)).toEqual([]);
-  return template.render("reader@example.com", data);
+  expect(template.check(READER, data)).toEqual([]);
+  return template.render(READER, data);
 }
 
 interface Leaf {
@@ -51,7 +53,7 @@ interface Leaf {
 function leavesOf(data: Json, path = "", rebuild: (value: Json) => Json = (value) => value): Leaf[] {
   if (Array.isArray(data))
     return leavesOf(data[0], `${path}[]`, (first) => rebuild([first, ...(data as unknown[]).slice(1)]));
-  if (typeof data !== "object") return [{ path, value: data, with: rebuild }];
+  if (typeof data !== "object" || data === null) return [{ path, value: data, with: rebuild }];
   return Object.entries(data as Record<string, Json>).flatMap(([key, value]) =>
     leavesOf(value, path === "" ? key : `${path}.${key}`, (other) => {
       const { [key]: _, ...rest } = data as Record<string, Json>;
@@ -60,34 +62,21 @@ function leavesOf(data: Json, path = "", rebuild: (value: Json) => Json = (value
   );
 }
 
-/** The variables that a template names, those of loops as README writes them. */
-function variablesIn(source: string): Set<string> {
-  const lists = new Map([...source.matchAll(/\{% for (\w+) in ([\w.]+) %\}/g)].map(([, item, list]) => [item, list]));
-  const used = [...source.matchAll(/(?:\{\{ |\{% if )([a-z_]+(?:\.[a-z_]+)*)/g)].map(([, path = ""]) => path);
-  return new Set(
-    used.map((path) => {
-      const [first = "", ...rest] = path.split(".");
-      const list = lists.get(first);
-      return list === undefined ? path : [`${list}[]`, ...rest].join(".");
+/** What a variable may be instead of having a value. */
+type Without = "left out" | "null" | "";
+
+/** The variables that README explains below the name of a template. */
+function explained(name: string): Map<string, Without> {
+  const [, section = ""] = new RegExp(`^### ${name.split(".")[0]}\\n([^#]*)`, "m").exec(HANDBOOK) ?? [];
+  const rows = [...section.matchAll(/^\| (`.*?) \| ?(.*) \|$/gm)];
+  return new Map(
+    rows.flatMap(([, names = "", meaning = ""]) => {
+      const without = (/may be (left out|null)/.exec(meaning)?.[1] ?? "") as Without;
+      return [...names.matchAll(/`([^`]+)`/g)].map(([, path = ""]): [string, Without] => [path, without]);
     }),
   );
 }
 
-/** The variables that README explains below the name of a template, and whether each may be left out. */
-function explained(name: string): Map<string, boolean> {
-  const [, section = ""] = new RegExp(`^### ${name.split(".")[0]}\\n([^#]*)`, "m").exec(HANDBOOK) ?? [];
-  const rows = [...section.matchAll(/^\| (`.*?) \| ?(.*) \|$/gm)];
-  return new Map(
-    rows.flatMap(([, names = "", meaning = ""]) =>
-      [...names.matchAll(/`([^`]+)`/g)].map(([, path = ""]): [string, boolean] => [
-        path,
-        /may be left out|when left out/.test(meaning),
-      ]),
-    ),
-  );
-}
-
-const mayBeLeftOut = (name: string, path: string): boolean => explained(name).get(path) === true;
 const wordsOf = (text: string): string[] => text.match(/[\p{L}\p{N}]+/gu) ?? [];
 
 test("there is each of them in both languages", () => {
@@ -111,12 +100,12 @@ describe.each(NAMES)("%s", (name) => {
     expect(mail.subject.length).toBeGreaterThan(8);
   });
 
-  test("has the variables of its data, and no others", () => {
+  test("has the variables of its data, and no others", async () => {
+    const { template } = await compiled(name);
     const inData = leavesOf(dataOf(name)).map(({ path }) => path);
     const lists = new Set(inData.filter((path) => path.includes("[]")).map((path) => path.replace(/\[\].*/, "")));
-    const used = variablesIn(sourceOf(name));
-    expect(used.size).toBeGreaterThan(4);
-    expect([...used].toSorted()).toEqual(inData.toSorted());
+    const used = template.variables.map((variable) => variable.name);
+    expect(used.filter((path) => !lists.has(path)).toSorted()).toEqual(inData.toSorted());
     const named = [...explained(name).keys()].filter((path) => path !== "company.phone" || name.endsWith("ko"));
     expect(named.toSorted()).toEqual([...inData, ...lists].toSorted());
   });
@@ -129,20 +118,28 @@ describe.each(NAMES)("%s", (name) => {
     }
   });
 
-  test("does without what may be left out, and with nothing else missing", async () => {
+  test("does without what README says it does without, and with nothing else", async () => {
     const { template } = await compiled(name);
-    const leaves = leavesOf(dataOf(name));
-    for (const leaf of leaves) {
-      const found = template.checkData(leaf.with(undefined)).map(({ path }) => path.replaceAll(/\[\d+\]/g, "[]"));
-      expect([leaf.path, found]).toEqual([leaf.path, mayBeLeftOut(name, leaf.path) ? [] : [leaf.path]]);
+    const data = dataOf(name);
+    const without = explained(name);
+    const missing = (changed: Json) =>
+      template.check(READER, changed).map(({ path }) => path.replaceAll(/\[\d+\]/g, "[]"));
+    for (const leaf of leavesOf(data)) {
+      const may = without.get(leaf.path) ?? "";
+      const expected = [leaf.path, may === "left out" ? [] : [leaf.path], may === "" ? [leaf.path] : []];
+      expect([leaf.path, missing(leaf.with(undefined)), missing(leaf.with(null))]).toEqual(expected);
     }
-    let least = dataOf(name);
-    for (const { path } of leaves.filter((leaf) => mayBeLeftOut(name, leaf.path)))
-      least = leavesOf(least)
-        .find((leaf) => leaf.path === path)
-        ?.with(undefined);
+    const least = leavesOf(data).reduce((rest: Json, { path }) => {
+      const value = without.get(path) === "left out" ? undefined : null;
+      return without.get(path) === ""
+        ? rest
+        : leavesOf(rest)
+            .find((leaf) => leaf.path === path)
+            ?.with(value);
+    }, data);
     const mail = await mailOf(name, least);
     expect(mail.text).not.toMatch(/: *$|\( *\)|undefined|null/m);
+    expect(mail.html).not.toMatch(/<p[^>]*>\s*<\/p>|<br>\s*<\//);
   });
 
   test("tells in its text what its HTML shows, and where its links lead", async () => {
