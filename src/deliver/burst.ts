@@ -8,7 +8,7 @@ import type { Deliver } from "./outcome.ts";
 import { burstOf, gatherMs, settleTogetherMs } from "./room.ts";
 import type { Rate, SendOptions, SendResult } from "./sender.ts";
 import type { Sleeper } from "./sleeper.ts";
-import type { Source, Turn } from "./source.ts";
+import type { Scope, Source, Turn } from "./source.ts";
 import type { Steering } from "./steer.ts";
 import { instantOf } from "./validity.ts";
 
@@ -20,6 +20,8 @@ const WRITE_RETRY_MS = 1_000;
 const TELL_MS = 5_000;
 /** The pause between two attempts to reach a source that is away. It has to be noticed soon when it is back. */
 const AWAY_RETRY_MS = 1_000;
+/** While bulk mail waits for quota, the account is asked this often. */
+const QUOTA_MS = 10_000;
 /** How often the caller is asked whether sending may go on. */
 const CHECKPOINT_MS = 2_000;
 /** A campaign may take hours. What other processes that died meanwhile left in flight is looked for so often. */
@@ -60,6 +62,13 @@ export class Burst {
   #unwritableSince: number | null = null;
   /** When a burst that never gives up by itself was stopped while the source was away (monotonic ms). */
   #stoppedAwayAt: number | null = null;
+  /** True: the last turn that looked left bulk mail for the reserve. */
+  #kept = false;
+  /** True: that turn may be wrong, and the next one knows. */
+  #isUnsure = false;
+  /** What the account was asked again after nothing was left but bulk mail; null: it was not asked. */
+  #quotaAnswer: "on its way" | "here" | null = null;
+  #quotaAskedAt = -Infinity;
   /** What the checkpoint or a call threw. It is thrown again once every answer is written. */
   #failed: { error: unknown } | null = null;
 
@@ -166,8 +175,7 @@ export class Burst {
     this.#turnAt = calledAt.monotonic;
     const report = flight.report();
     const { settlements, departed, throttledAgoMs } = report;
-    // A copy: `held` may be replaced while the source works, and the turn must see one set.
-    const scope = { ...options.scope };
+    const scope = scopeNow(options);
     const { perSecond } = rate;
     try {
       const { withinMs } = flight;
@@ -176,6 +184,9 @@ export class Burst {
       this.#unwritableSince = null;
       this.#parts.onTaken(this.#now() - calledAt.monotonic, absence.ms() !== null);
       absence.end();
+      steering.expired(turn.expired);
+      if (turn.claims.length > 0) this.#quotaAnswer = null;
+      if (room > 0) this.#keep(turn.reserved, settlements.length > 0);
       if (room > 0 && turn.drained) steering.drained(calledAt.monotonic);
       steering.written(settlements);
       return { ...turn, calls: flight.board(turn, calledAt) };
@@ -247,7 +258,43 @@ export class Burst {
     const { flight, steering } = this.#parts;
     if (!flight.isEmpty()) return false;
     if (steering.isStopped() || steering.isAtLimit()) return true;
-    return room > 0 && turn.drained && steering.nextRetryInMs() === null;
+    return room > 0 && turn.drained && steering.nextRetryInMs() === null && !this.#staysForReserve();
+  }
+
+  /** Notes whether the reserve keeps bulk mail back. A turn that wrote answers may have counted them as calls under way. */
+  #keep(reserved: boolean, hasWritten: boolean): void {
+    const { options, steering } = this.#parts;
+    this.#kept = reserved;
+    this.#isUnsure = hasWritten;
+    steering.keep(reserved ? (options.reserve?.reason() ?? null) : null);
+  }
+
+  /**
+   * True when the loop has to go on although nothing may be claimed: bulk mail waits for quota. The account is asked once more before
+   * a run ends for that, because what was under way when it was asked last counts twice.
+   */
+  #staysForReserve(): boolean {
+    const { options, steering } = this.#parts;
+    if (!this.#kept || options.whenDrained === "wait") return false;
+    if (this.#isUnsure) return true;
+    if (options.onQuota === "wait") {
+      if (this.#now() - this.#quotaAskedAt > QUOTA_MS) this.#askForQuota();
+      return true;
+    }
+    if (this.#quotaAnswer === null) this.#askForQuota();
+    if (this.#quotaAnswer !== "here") return true;
+    steering.stop("quota", { reason: options.reserve?.reason() ?? "", hint: null });
+    return false;
+  }
+
+  #askForQuota(): void {
+    const { options, sleeper } = this.#parts;
+    this.#quotaAskedAt = this.#now();
+    this.#quotaAnswer = "on its way";
+    void options.reserve?.refresh().finally(() => {
+      this.#quotaAnswer = "here";
+      sleeper.wake();
+    });
   }
 
   /** Waits until an answer comes, the rate allows another message, or a retry falls due. */
@@ -264,6 +311,7 @@ export class Burst {
 
   #nextTurnInMs(turn: Turn, room: number, free: number): number {
     const { flight, steering } = this.#parts;
+    if (this.#kept && this.#isUnsure && flight.isEmpty()) return 0;
     const waits = [flight.nextReportInMs() ?? HEARTBEAT_MS];
     const probeMs = steering.nextProbeInMs();
     if (probeMs !== null) waits.push(probeMs);
@@ -279,6 +327,15 @@ export class Burst {
   }
 }
 
+/**
+ * What may be claimed now. It is a copy: `held` may be replaced while the source works, and the turn must see one set. How old the
+ * account's answer is changes all the time.
+ */
+export function scopeNow({ scope, reserve: watch }: Pick<SendOptions, "scope" | "reserve">): Scope {
+  const reserve = watch?.now() ?? null;
+  return reserve === null ? { ...scope } : { ...scope, reserve };
+}
+
 /** The error for answers that are given up. Their messages stay `sending` until somebody finds them in doubt. */
 function withLosses({ message, hint }: StoppedError, answers: number): StoppedError {
   if (answers === 0) return new StoppedError(message, hint);
@@ -287,4 +344,13 @@ function withLosses({ message, hint }: StoppedError, answers: number): StoppedEr
 }
 
 /** Stands for a turn that failed. */
-const NO_TURN = { number: 0, claims: [], calls: [], validForMs: 0, rateWaitMs: null, drained: false };
+const NO_TURN = {
+  number: 0,
+  claims: [],
+  calls: [],
+  validForMs: 0,
+  rateWaitMs: null,
+  drained: false,
+  reserved: false,
+  expired: 0,
+};

@@ -15,7 +15,9 @@ const MOST_WITHIN_MS = 10_000;
 /** One message on its way from its claim to its answer. */
 export interface Call {
   claim: Claim;
-  /** False: other processes may have put the message in doubt, so the call must not be made any more. */
+  /**
+   * False: the message has expired, or other processes may have put it in doubt, so the call must not be made any more.
+   */
   isValid: () => boolean;
   /** When it left (monotonic ms); null: it has not left. */
   leftAt: number | null;
@@ -30,6 +32,8 @@ interface Batch {
   withinMs: number;
   /** When its claims came (monotonic ms). */
   boardedAt: number;
+  /** False: the claims have run out. */
+  isInTime: () => boolean;
   /** How many have neither left nor been given up. */
   waiting: number;
   /** How many have left, and how many will not be made, that the source has not been told of. */
@@ -97,11 +101,12 @@ export class Flight {
   /** Takes the claims of a turn that was called at `calledAt`, and returns their calls, to be made. */
   board({ number, claims, validForMs }: Turn, calledAt: Instant): Call[] {
     if (claims.length === 0) return [];
-    const isValid = () => isWithin(this.#clock, calledAt, validForMs);
+    const isInTime = () => isWithin(this.#clock, calledAt, validForMs);
     const batch: Batch = {
       turn: number,
       withinMs: this.#withinMs,
       boardedAt: this.#clock.monotonic(),
+      isInTime,
       waiting: claims.length,
       left: 0,
       unused: 0,
@@ -109,6 +114,8 @@ export class Flight {
     };
     this.#batches.push(batch);
     return claims.map((claim) => {
+      const ms = Math.min(validForMs, claim.expiresInMs ?? Infinity);
+      const isValid = () => isWithin(this.#clock, calledAt, ms);
       const call: Call = { claim, isValid, leftAt: null, isUnused: false, batch };
       this.#calls.set(claim.id, call);
       return call;
@@ -135,7 +142,7 @@ export class Flight {
     batch.waiting--;
     batch.unused++;
     // Next time it gets longer, or a process that is always too slow would never send anything.
-    if (!call.isValid()) this.#withinMs = Math.max(this.#withinMs, Math.min(MOST_WITHIN_MS, 2 * batch.withinMs));
+    if (!batch.isInTime()) this.#withinMs = Math.max(this.#withinMs, Math.min(MOST_WITHIN_MS, 2 * batch.withinMs));
   }
 
   /** Notes that the call is over. False: it was abandoned before. */

@@ -14,6 +14,7 @@ import { ByteBudget } from "./byte-budget.ts";
 import type { Library } from "./library.ts";
 import { type Deliver, type Outcome, WITHHELD } from "./outcome.ts";
 import type { Claim } from "./source.ts";
+import { readValues } from "./values.ts";
 
 /** What the mailer needs of SES. */
 export interface MailService {
@@ -74,11 +75,8 @@ export function createMailer(
     const names = columns.get(claim.ingestId) ?? (await columns.forceFetch(claim.ingestId));
     const { tracking } = content;
     const linked = tracking && messageLinks(tracking, (signer ??= await links()), claim.id);
-    const fields = JSON.parse(claim.fields) as string[];
-    return problemOr(() => ({
-      mail: content.render(claim.email, valuesOf(names, fields), linked),
-      record: fields[names.length] ?? null,
-    }));
+    const { values, record } = readValues(names, claim.fields);
+    return problemOr(() => ({ mail: content.render(claim.email, values, linked), record }));
   };
 
   /** A message waits for memory before its call is made, so that the time-out of the call does not run meanwhile. */
@@ -178,10 +176,4 @@ async function compiledOr(content: Content): Promise<CompiledContent | string> {
     if (error instanceof UserError) return error.message;
     throw error;
   }
-}
-
-function valuesOf(names: string[], fields: string[]): Record<string, string> {
-  const values = Object.create(null) as Record<string, string>;
-  for (let i = 0; i < names.length; i++) values[names[i] ?? ""] = fields[i] ?? "";
-  return values;
 }

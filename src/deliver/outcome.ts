@@ -22,7 +22,7 @@ export type Outcome =
   /** No call was made, because the claim had run out or sending had stopped. */
   | { kind: "withheld"; reason: string };
 
-/** The outcome of a claim that ran out before its call. */
+/** The outcome of a claim that ran out, or whose message expired, before its call. */
 export const WITHHELD: Outcome = {
   kind: "withheld",
   reason: "not handed to SES: this process stood still for too long",

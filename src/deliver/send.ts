@@ -6,7 +6,7 @@
  */
 import { AwayError, InterruptedError, StoppedError, UserError } from "../errors.ts";
 import { Absence } from "./absence.ts";
-import { Burst } from "./burst.ts";
+import { Burst, scopeNow } from "./burst.ts";
 import { Flight } from "./flight.ts";
 import { Hands } from "./hands.ts";
 import type { Deliver } from "./outcome.ts";
@@ -32,6 +32,8 @@ const FORGET_MS = 300_000;
 const AWAY_MS = 1_000;
 /** Without a turn for so long, one is taken to renew the lease: others would not count us among the live. */
 const ATTEND_MS = 15_000;
+/** While bulk mail waits for quota, the account is asked this often. */
+const QUOTA_MS = 10_000;
 /** A source that cannot be written to (disk full) is tried again sooner, because people make room quickly. */
 const UNWRITABLE_MS = 5_000;
 
@@ -54,6 +56,8 @@ class Loop implements SendLoop {
   readonly #absence: Absence;
   /** When a burst that sent something, or tried to, ended last (monotonic ms). */
   #endedAt = 0;
+  /** When the account was last asked for quota that bulk mail may use (monotonic ms). */
+  #quotaAskedAt = -Infinity;
   /** When a burst began last (monotonic ms). */
   #attendedAt = -Infinity;
   /** That of the current burst, or of the last one: an answer may come after its burst has ended. */
@@ -69,7 +73,7 @@ class Loop implements SendLoop {
     this.#absence = new Absence(clock, source.name);
     this.#flight = new Flight(clock);
     this.#sleeper = createSleeper(clock);
-    this.#steering = this.#newSteering();
+    this.#steering = this.#newSteering(null);
     this.#hands = new Hands({
       deliver,
       flight: this.#flight,
@@ -136,11 +140,20 @@ class Loop implements SendLoop {
     const { scope, checkpoint } = this.#options;
     // A held topic may be released, and while nothing is sent only this call finds out.
     if (scope.held?.size) await checkpoint();
-    const nextMs = await this.#source.nextDueInMs({ ...scope });
+    this.#askForQuota();
+    const nextMs = await this.#source.nextDueInMs(scopeNow(this.#options));
     this.#absence.end();
     if (nextMs !== 0) this.#rest();
     if (this.#options.io.clock.monotonic() - this.#attendedAt >= ATTEND_MS) return 0;
     return nextMs === 0 ? 0 : Math.max(1, Math.min(LOOK_MS, nextMs ?? LOOK_MS));
+  }
+
+  /** While bulk mail waits for quota, only the account tells when there is some again. */
+  #askForQuota(): void {
+    const { reserve, io } = this.#options;
+    if (this.#steering.kept() === null || io.clock.monotonic() - this.#quotaAskedAt < QUOTA_MS) return;
+    this.#quotaAskedAt = io.clock.monotonic();
+    void reserve?.refresh();
   }
 
   /** Nothing is due. What was wrong when something was may be over, or may have begun to last. */
@@ -154,7 +167,7 @@ class Loop implements SendLoop {
     const { rate, io } = this.#options;
     // After a long sleep SES may have closed our connections. The event loop has to hear of it before they are used.
     await new Promise((resolve) => setImmediate(resolve));
-    this.#steering = this.#newSteering();
+    this.#steering = this.#newSteering(this.#steering.kept());
     if (io.signal.aborted) this.#interrupt();
     this.#attendedAt = io.clock.monotonic();
     this.#status.begin(this.#run.sent);
@@ -188,10 +201,18 @@ class Loop implements SendLoop {
     }
   }
 
-  #newSteering(): Steering {
+  /** `kept`: why bulk mail waits for quota since an earlier burst; null: it does not. */
+  #newSteering(kept: string | null): Steering {
     const tell = (text: string) => this.#listener.onNotice(text.endsWith(".") ? text : `${text}.`);
     const { clock } = this.#options.io;
-    return new Steering({ limits: limitsOf(this.#options), clock, troubles: this.#troubles, run: this.#run, tell });
+    return new Steering({
+      limits: limitsOf(this.#options),
+      clock,
+      troubles: this.#troubles,
+      run: this.#run,
+      tell,
+      kept,
+    });
   }
 
   #report(perSecond: number): void {
@@ -204,7 +225,8 @@ class Loop implements SendLoop {
     const { clock } = this.#options.io;
     const trouble =
       this.#absence.text(this.#flight.answers) ?? this.#troubles.text(clock.monotonic(), this.#flight.waitingMs());
-    this.#status.progress({ perSecond, sent: this.#run.sent, hold, trouble }, this.#listener);
+    const kept = this.#steering.kept();
+    this.#status.progress({ perSecond, sent: this.#run.sent, hold, trouble, kept }, this.#listener);
   }
 
   /** Waits after a burst, for as long as its result asks for. */

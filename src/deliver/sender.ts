@@ -1,6 +1,6 @@
 /** The send loop as the rest of the program sees it: its options, its results and its status. */
 import type { Io } from "../io.ts";
-import type { Scope } from "./source.ts";
+import type { Reserve, Scope } from "./source.ts";
 
 /** How fast to send, and with how many calls at once. */
 export interface Rate {
@@ -16,6 +16,16 @@ export interface Halt {
   hint: string | null;
 }
 
+/** The account's daily quota, as far as bulk mail is concerned. */
+export interface ReserveWatch {
+  /** What bulk mail may use by what SES said last; null: any of it, because the quota is unlimited or not known. */
+  now(): Reserve | null;
+  /** Asks SES again, unless it was just asked. Never rejects. */
+  refresh(): Promise<void>;
+  /** Why bulk mail waits, for people: a sentence without a full stop. */
+  reason(): string;
+}
+
 /** The options of both kinds of loop. */
 interface CommonOptions {
   /** Its `held` may be replaced by another set at any time. */
@@ -29,6 +39,8 @@ interface CommonOptions {
    * after the calls in flight are answered. It may replace `scope.held`.
    */
   checkpoint: () => Promise<Halt | null>;
+  /** What bulk mail leaves of the daily quota. Not set: nothing. */
+  reserve?: ReserveWatch;
   /** `signal` ends the making of calls, and answers are awaited. `hardSignal` puts what is in flight in doubt. */
   io: Pick<Io, "signal" | "hardSignal" | "clock">;
 }
@@ -74,6 +86,8 @@ export interface Run {
   attempts: number;
   sent: number;
   failed: number;
+  /** Messages that turns of this loop cancelled because they had expired. */
+  expired: number;
   inDoubt: number;
   throttled: number;
   /** How often a message was put back after a passing failure. */
@@ -93,6 +107,7 @@ export function emptyRun(): Run {
     attempts: 0,
     sent: 0,
     failed: 0,
+    expired: 0,
     inDoubt: 0,
     throttled: 0,
     retried: 0,
@@ -116,7 +131,10 @@ export interface SendResult {
 
 /** How sending goes now. */
 export interface SenderStatus {
-  /** `halted`: nothing gets through; `reason` says what is wrong and `hint` what to do. The loop tries again by itself. */
+  /**
+   * `halted`: nothing gets through; `reason` says what is wrong and `hint` what to do. The loop tries again by itself. In any other
+   * state `reason` says why bulk mail waits while other mail leaves; null: it does not.
+   */
   state: "idle" | "sending" | "halted" | "stopped";
   reason: string | null;
   hint: string | null;

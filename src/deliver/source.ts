@@ -12,10 +12,15 @@ export interface Claim {
   contentId: number;
   ingestId: number;
   email: string;
-  /** JSON array of the recipient's CSV fields. Of a message with files, its last element is what `Examiner` recorded. */
+  /**
+   * JSON array of the recipient's CSV fields; with files, its last element is what `Examiner` recorded. Or the JSON object that a program
+   * posted (see `readValues`).
+   */
   fields: string;
   /** SES calls made for this message before this one. */
   attempts: number;
+  /** Milliseconds after the turn was called at which the message expires: no call may leave then. Null: it never expires. */
+  expiresInMs: number | null;
 }
 
 /** What became of a claim, to be written by the source. */
@@ -40,6 +45,21 @@ export interface Scope {
   recipientCap?: RecipientCap;
   /** Topics that are not claimed for now, because too many of their mails bounce. The set is replaced, never changed. */
   held?: ReadonlySet<string>;
+  /** What bulk mail leaves of the account's daily quota. Not set: nothing. */
+  reserve?: Reserve;
+}
+
+/**
+ * Bulk mail (priority 5 and below) is claimed only while the account has more than `keep` recipients left in its rolling 24 hours.
+ * What the job has sent to the scope's endpoint since the account was asked, and what it has in flight, is taken off `left`.
+ */
+export interface Reserve {
+  /** How many recipients are kept for other mail. */
+  keep: number;
+  /** How many recipients the account had left when it was asked. */
+  left: number;
+  /** How long ago it was asked (ms). */
+  ageMs: number;
 }
 
 /** An address gets at most `count` mails in any `windowMs`. */
@@ -88,8 +108,15 @@ export interface Turn {
   validForMs: number;
   /** Milliseconds until the rate allows another message; null: nothing was found, or no room was asked for. */
   rateWaitMs: number | null;
-  /** True: no other message of the scope is due now. */
+  /** True: no other message of the scope may be claimed now. */
   drained: boolean;
+  /** True: bulk mail is due that `Scope.reserve` keeps back. */
+  reserved: boolean;
+  /**
+   * How many messages of the scope's topic this turn cancelled because they had expired. There may be more: a turn cancels a bounded
+   * number, and is not `drained` before it has seen all.
+   */
+  expired: number;
   /** The rate in force, in recipients per second: the one asked for, or less after throttling. */
   perSecond: number;
 }
@@ -109,8 +136,8 @@ export interface Source {
   /** What people call it, such as `the job file /mail/ses-mail.db`. It holds no password. */
   readonly name: string;
   /**
-   * Writes the answers, and claims as many messages as `room` and the rate allow, in one durable transaction. Resolves after
-   * the commit. The turn also renews the lease of this handle, with `room` 0, too.
+   * Writes the answers, cancels what has expired, and claims as many messages as `room` and the rate allow, in one durable
+   * transaction. Resolves after the commit. The turn also renews the lease of this handle, with `room` 0, too.
    * @throws AwayError when the source cannot be reached. Whether the turn was taken is found out by the next one: it writes no answer
    * twice, and puts back what one that was taken had claimed.
    * @throws StoppedError when the source cannot be written to for now. Nothing is written then, and the caller keeps the answers.
@@ -118,10 +145,13 @@ export interface Source {
   turn(request: TurnRequest): Promise<Turn>;
   /**
    * Ends what dead processes left in `sending`: a message that an event or a visit proves sent becomes `sent`, every other one
-   * `in_doubt`. Returns how many are in doubt now.
+   * `in_doubt`. Returns how many are in doubt now. It also cancels a part of what has expired.
    */
   recover(): Promise<number>;
-  /** Milliseconds until a message of the scope may be claimed; 0: now; null: none waits. Counts nothing, so it is cheap. */
+  /**
+   * Milliseconds until a message of the scope may be claimed; 0: now; null: none waits. Counts nothing, so it is cheap. It may be 0
+   * as well when a message has expired that a turn has to cancel first.
+   */
   nextDueInMs(scope: Scope): Promise<number | null>;
   /** Counts what waits. It is for people; the loop asks `nextDueInMs`. */
   outlook(scope: Scope): Promise<Outlook>;

@@ -10,6 +10,8 @@ interface Progress {
   hold: string | null;
   /** What is wrong although nothing is kept back; null: nothing. */
   trouble: string | null;
+  /** Why bulk mail waits while other mail leaves; null: it does not. It was told already. */
+  kept: string | null;
 }
 
 /** Keeps what the loop does and what keeps it from sending, and tells a listener once when that begins, changes or ends. */
@@ -19,6 +21,7 @@ export class Status {
   #halt: Halt | null = null;
   /** The hold or the trouble of now. */
   #hindrance: string | null = null;
+  #kept: string | null = null;
   #perSecond: number;
   #sentBefore = 0;
 
@@ -30,9 +33,9 @@ export class Status {
   /** The status now, with a copy of `run`. */
   show(run: Run): SenderStatus {
     const hindrance = this.#hindrance === null ? this.#halt : { reason: this.#hindrance, hint: null };
-    const { reason, hint } = hindrance ?? { reason: null, hint: null };
+    const { reason, hint } = hindrance ?? { reason: this.#kept, hint: null };
     // Nobody knows that it goes on before something was sent.
-    const state = this.#state === "stopped" || reason === null ? this.#state : "halted";
+    const state = this.#state === "stopped" || hindrance === null ? this.#state : "halted";
     return { state, reason, hint, perSecond: this.#perSecond, run: { ...run } };
   }
 
@@ -43,8 +46,10 @@ export class Status {
   }
 
   /** To be called after each turn, and now and then while nothing is sent. */
-  progress({ perSecond, sent, hold, trouble }: Progress, listener: SendListener): void {
+  progress({ perSecond, sent, hold, trouble, kept }: Progress, listener: SendListener): void {
     this.#perSecond = perSecond;
+    const isFreed = this.#kept !== null && kept === null;
+    this.#kept = kept;
     const before = this.#hindrance;
     this.#hindrance = hold ?? trouble;
     if (this.#hindrance !== null) {
@@ -52,7 +57,7 @@ export class Status {
       if (hold === null && isNew) listener.onNotice(`${this.#hindrance}.`);
       return;
     }
-    if (before === null && !(this.#halt && sent > this.#sentBefore)) return;
+    if (before === null && !isFreed && !(this.#halt && sent > this.#sentBefore)) return;
     this.#halt = null;
     listener.onHalt?.(null);
   }

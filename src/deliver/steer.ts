@@ -44,6 +44,8 @@ export interface SteeringOptions {
   run: Run;
   /** Called once each time something begins to keep messages back. */
   tell: (text: string) => void;
+  /** Why bulk mail was kept back for the reserve when the burst before ended; null: it was not. It was told already. */
+  kept: string | null;
 }
 
 /** What one burst learns from its outcomes: whether it may go on, what is kept back, what is retried, and how it ended. */
@@ -59,6 +61,7 @@ export class Steering {
   #stop: Stop | null = null;
   /** Why the breaker keeps messages back; meaningless while it does not. */
   #holdReason = "";
+  #kept: string | null;
   /** When messages that were put back fall due again (monotonic ms), in no order. */
   #retriesDueAt: number[] = [];
   /** How many messages count against `max`. */
@@ -71,6 +74,7 @@ export class Steering {
     this.#clock = given.clock;
     this.#troubles = given.troubles;
     this.#tell = given.tell;
+    this.#kept = given.kept;
     this.#startedAt = given.clock.monotonic();
   }
 
@@ -91,6 +95,17 @@ export class Steering {
     return this.#breaker.admit(Math.max(0, Math.min(wanted, left)), inFlight, this.#clock.monotonic());
   }
 
+  /** Counts messages that a turn cancelled because they had expired. */
+  expired(count: number): void {
+    this.#run.expired += count;
+  }
+
+  /** Notes why bulk mail is kept back for the reserve; null: it is not. */
+  keep(reason: string | null): void {
+    if (reason !== null && this.#kept === null) this.#tell(reason);
+    this.#kept = reason;
+  }
+
   /** True when `max` is used up. A message that is put back frees its place again. */
   isAtLimit(): boolean {
     return this.#limits.max !== null && this.#counted >= this.#limits.max;
@@ -99,6 +114,11 @@ export class Steering {
   /** Why all messages but an occasional probe are kept back; null: none is. */
   hold(): string | null {
     return this.#breaker.nextProbeAt() === null ? null : this.#holdReason;
+  }
+
+  /** Why bulk mail is kept back for the reserve; null: it is not. */
+  kept(): string | null {
+    return this.#kept;
   }
 
   /** Milliseconds until a probe may leave; null: there is no need to wait for one. */

@@ -4,6 +4,7 @@
  */
 import type {
   AcceptCounts,
+  AcceptedIds,
   AcceptMessage,
   AcceptRequest,
   AcceptResult,
@@ -31,12 +32,12 @@ export interface MailRequest {
 }
 
 /** The same request came before, with this result. */
-type Repeated = { kind: "repeated"; counts: AcceptCounts; memo: string };
+type Repeated = Extract<AcceptResult, { kind: "repeated" }>;
 /** The key was used before, for a different request. */
 type Conflict = { kind: "conflict" };
 
 /** `stored`: the request is durable, and is sent when it is due. With every other kind nothing was stored now. */
-export type Taken = { kind: "stored"; counts: AcceptCounts } | Repeated | Conflict | Invalid;
+export type Taken = { kind: "stored"; counts: AcceptCounts; ids: AcceptedIds } | Repeated | Conflict | Invalid;
 
 /** Takes in requests, each as a whole or not at all. */
 export interface RequestInbox {

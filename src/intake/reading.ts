@@ -94,6 +94,8 @@ export class Reading {
       priority: PRIORITIES[(textOf(message["priority"]) ?? "medium") as keyof typeof PRIORITIES],
       notBefore: this.#notBefore(message, path, uuid, usual),
       uuid,
+      expiresAt: null,
+      expiresIn: null,
     };
   }
 

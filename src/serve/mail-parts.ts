@@ -4,7 +4,7 @@ import { withFiles } from "../compose/mail/folder-files.ts";
 import { prepareContent } from "../compose/mail/tools.ts";
 import { RenderProblem } from "../compose/problem.ts";
 import { StoppedError, UserError } from "../errors.ts";
-import type { Content, RenderedMail } from "../message.ts";
+import type { Content, Datum, RenderedMail } from "../message.ts";
 import type { MailParts } from "../store/rows.ts";
 import type { MessageLinks } from "../tracking/message-links.ts";
 
@@ -69,7 +69,7 @@ function rendered(parts: MailParts, links?: MessageLinks): Promise<Made<Rendered
   return orProblem(async () => {
     const compiled = await prepareContent(quiet);
     // Without a prototype, so that a column may have any name.
-    const values = Object.assign(Object.create(null) as Record<string, string>, fields);
+    const values = Object.assign(Object.create(null) as Record<string, Datum>, fields);
     return compiled.render(email ?? NOBODY, values, links);
   });
 }

@@ -29,7 +29,7 @@ export async function sendTest(
   if ("problem" in content) return content;
   const uuid = randomUUID();
   const { to } = test;
-  const message = { topic: null, content, emails: [to], priority: HIGH, notBefore: 0, uuid };
+  const message = { topic: null, content, emails: [to], priority: HIGH, notBefore: 0, uuid, ...NEVER };
   await inbox.take({ messages: [message], repeat: null, memo: "" });
   for (const until = clock.monotonic() + PATIENCE_MS; clock.monotonic() < until; await clock.sleep(LOOK_MS)) {
     const found = await store.accepted(uuid);
@@ -40,6 +40,8 @@ export async function sendTest(
   const { reason } = sender.status();
   return { problem: reason ?? "it is still waiting to be sent; it goes out as soon as it can" };
 }
+
+const NEVER = { expiresAt: null, expiresIn: null };
 
 function typed({ settings }: Sending, { subject, html }: { subject: string; html: string }): Made<Content> {
   if (settings.envelope === null) return { problem: "this gateway has no sender: start it with --from" };

@@ -1,5 +1,5 @@
 /** A topic broken down by time, domain, reason and link: the questions and the shapes of their answers. */
-import type { Content, State } from "../message.ts";
+import type { Content, State, Values } from "../message.ts";
 import type { TopicRow } from "./rows.ts";
 import type { EventOutcome } from "./rules/event-counters.ts";
 import type { Ranked } from "./rules/ranking.ts";
@@ -79,8 +79,8 @@ export interface DeliveryTimes {
 export interface Sample {
   content: Content;
   email: string;
-  /** The recipient's columns by name. */
-  fields: Record<string, string>;
+  /** The recipient's columns by name, or the data that were posted for it. */
+  fields: Values;
 }
 
 /**

@@ -1,10 +1,12 @@
 /** The values of one recipient, and the mail that they are for, as they are kept. */
-import type { Content } from "../message.ts";
+import { readValues } from "../deliver/values.ts";
+import type { Content, Values } from "../message.ts";
 
-/** The fields of a message (a JSON array) by column name; a field that is missing is empty. */
-export function fieldsOf(columns: readonly string[], fields: string): Record<string, string> {
-  const values = JSON.parse(fields) as string[];
-  return Object.fromEntries(columns.map((column, index) => [column, values[index] ?? ""]));
+/** The columns of a list's row (a JSON array) by name; a field that is missing is empty. Posted data (a JSON object) have none. */
+export function columnsOf(columns: readonly string[], fields: string): Record<string, string> {
+  const kept = JSON.parse(fields) as string[] | Values;
+  if (!Array.isArray(kept)) return {};
+  return Object.fromEntries(columns.map((column, index) => [column, kept[index] ?? ""]));
 }
 
 /** What a mail is made of, as it is kept: a content, the names of columns and values, each as JSON. */
@@ -20,7 +22,7 @@ export function mailOf<Row extends KeptMail>({
   columns,
   fields,
   ...rest
-}: Row): Omit<Row, keyof KeptMail> & { content: Content; fields: Record<string, string> } {
+}: Row): Omit<Row, keyof KeptMail> & { content: Content; fields: Values } {
   const content = JSON.parse(body) as Content;
-  return { ...rest, content, fields: fieldsOf(JSON.parse(columns) as string[], fields) };
+  return { ...rest, content, fields: readValues(JSON.parse(columns) as string[], fields).values };
 }

@@ -1,5 +1,5 @@
 /** Loads parts of a store late. */
-import type { Inbox, Keys, Reader, Topics, VisitSink } from "./store.ts";
+import type { Inbox, Keys, Reader, Templates, Topics, VisitSink } from "./store.ts";
 
 type Method = (...args: unknown[]) => Promise<unknown>;
 
@@ -29,6 +29,7 @@ export interface LateParts {
   afresh: () => Promise<Afresh>;
   breakdown: () => Promise<Lines>;
   keys: () => Promise<Keys>;
+  templates: () => Promise<Templates>;
 }
 
 /** Makes the methods of those parts. Each part is loaded when one of its methods is called for the first time. */
@@ -40,5 +41,6 @@ export function createLateParts(load: LateParts) {
     ...createLatePart<Afresh>(["startAfresh", "staySuppressed", "senders"], load.afresh),
     ...createLatePart<Lines>(["breakdown"], load.breakdown),
     ...createLatePart<Keys>(["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"], load.keys),
+    ...createLatePart<Templates>(["putTemplate", "template", "templates", "removeTemplate"], load.templates),
   };
 }

@@ -1,5 +1,5 @@
 /** The data that a store takes and gives. Instants are milliseconds since the epoch. */
-import type { Content, State, Totals } from "../message.ts";
+import type { Content, State, Totals, Values } from "../message.ts";
 import type { RefusedTopic } from "./rules/admit.ts";
 import type { EventCounts } from "./rules/event-counters.ts";
 
@@ -39,6 +39,11 @@ export interface ListTarget {
   notBefore: number | null;
   /** True: when the topic has a different content, replace it in the topic and in what was not sent yet. False: refuse the list. */
   replaceContent: boolean;
+  /**
+   * How long after it is due each message may be handed to SES (whole milliseconds above 0): after its own time when it is scheduled,
+   * else after the list is added. Null, or not set: it never expires.
+   */
+  expiresInMs?: number | null;
   /** Where the list is sent right after. Not set: that is decided later. What a rehearsal suppressed holds for the sandbox only. */
   endpoint?: Endpoint;
 }
@@ -157,7 +162,7 @@ export interface SentCounts extends EventCounts {
 export interface Reschedule {
   /** The time of all messages, or the earliest of them when `instantOf` is set; 0: at once. */
   notBefore: number;
-  /** Gives each recipient a time by its own columns, by name; null: all have the same. */
+  /** Gives each recipient a time by its own columns, by name (none of posted data); null: all have the same. */
   instantOf: ((fields: Record<string, string>) => number) | null;
 }
 
@@ -181,7 +186,7 @@ export interface ExportedMessage {
   readerOpenedAt: number | null;
   clickedAt: number | null;
   unsubscribedAt: number | null;
-  /** The recipient's columns by name. */
+  /** The recipient's columns by name. Data that a program posted are no columns, and are not here. */
   fields: Record<string, string>;
 }
 
@@ -195,6 +200,8 @@ export interface MessageRecord extends Omit<ExportedMessage, "fields"> {
   createdAt: number;
   /** The time it was scheduled for; null: at once. */
   notBefore: number | null;
+  /** When it expires: it is not handed to SES after that. Null: never. */
+  expiresAt: number | null;
 }
 
 /** What a mail is made of: a content and one recipient's values. */
@@ -203,8 +210,8 @@ export interface MailParts {
   /** Null: the topic has no recipient yet. */
   email: string | null;
   content: Content;
-  /** The recipient's columns by name. */
-  fields: Record<string, string>;
+  /** The recipient's columns by name, or the data that were posted for it. */
+  fields: Values;
 }
 
 /** A message that is `failed` or `in_doubt`, so that a person has to look at it. */
@@ -232,6 +239,20 @@ export interface AcceptMessage {
   notBefore: number;
   /** The client's own name for this message; null: none. A message with a known uuid is not added again. */
   uuid: string | null;
+  /**
+   * The values of each address, in the order of `emails`: the text of a JSON object. The same content with other data is another mail.
+   * Not set: there are none.
+   */
+  data?: readonly string[];
+  /**
+   * The client's own names for the single addresses, in the order of `emails`; null: none. An address with a known uuid is not added
+   * again. Not set: there are none. When it is set, `uuid` must be null: an address has one name.
+   */
+  uuids?: readonly (string | null)[];
+  /** The instant after which it is not sent any more; null: none. Ignored when `expiresIn` is given. */
+  expiresAt: number | null;
+  /** The same as ms from when it is due, which is now, by the clock of the store, when `notBefore` is 0; null: not given so. */
+  expiresIn: number | null;
 }
 
 /** A request for mail. It is stored whole or not at all. */
@@ -265,12 +286,18 @@ export interface AcceptCounts {
   suppressed: number;
 }
 
+/**
+ * The message of each address of a request, in order: for a duplicate the one that its address has already, or that has its uuid; null
+ * where that is not known. Null for all: the request has more than 1,000 addresses, or an older program kept its answer.
+ */
+export type AcceptedIds = (number | null)[] | null;
+
 /** What became of a request. */
 export type AcceptResult =
   /** `setAside`: the rehearsals that made room for topics of their names. Not set: none did. */
-  | { kind: "stored"; counts: AcceptCounts; setAside?: SetAside[] }
-  /** The same request came before. These are its counts and its memo from then. */
-  | { kind: "repeated"; counts: AcceptCounts; memo: string }
+  | { kind: "stored"; counts: AcceptCounts; ids: AcceptedIds; setAside?: SetAside[] }
+  /** The same request came before. These are its counts, its ids and its memo from then. */
+  | { kind: "repeated"; counts: AcceptCounts; ids: AcceptedIds; memo: string }
   /** The key was used for another request. */
   | { kind: "conflict" }
   /** Nothing was stored. */
@@ -287,6 +314,25 @@ export interface SetAside {
 export interface RefusedMessage extends RefusedTopic {
   /** Its index in the request, from 0. */
   message: number;
+}
+
+// Templates ----------------------------------------------------------------------------------------------------------
+
+/** A template as lists show it: a content with variables under a name, for mail that programs post. */
+export interface TemplateRow {
+  /** As `checkName` gives it: 1–100 printable characters in NFC. */
+  name: string;
+  /** From 1. Each content that the name gets has the next one. */
+  version: number;
+  /** When this version was added. */
+  createdAt: number;
+  /** As its author wrote it, with its `{{ variables }}`. */
+  subject: string;
+}
+
+/** A template with its content. */
+export interface Template extends Omit<TemplateRow, "subject"> {
+  content: Content;
 }
 
 // Visits and suppressions --------------------------------------------------------------------------------------------

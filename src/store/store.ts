@@ -20,7 +20,7 @@
 import type { Library } from "../deliver/library.ts";
 import type { Claim, Scope, Source } from "../deliver/source.ts";
 import type { EventSink } from "../feedback/event-sink.ts";
-import type { State, Totals } from "../message.ts";
+import type { Content, State, Totals } from "../message.ts";
 import type { Breakdown } from "./breakdown.ts";
 import type {
   AcceptRequest,
@@ -44,6 +44,8 @@ import type {
   StagedRow,
   Suppression,
   SuppressionSearch,
+  Template,
+  TemplateRow,
   TopicPage,
   TopicRow,
   Unsubscription,
@@ -148,10 +150,17 @@ export interface Topics {
   cancel(topic: string): Promise<{ cancelled: number; inFlight: number }>;
   /**
    * Puts messages in these states back to `pending`, or to `suppressed` where the address is suppressed, with no attempts
-   * counted. Reopens the topic when a message became `pending` or `states` has `cancelled`. `topic` null: of every topic that is
+   * counted. What has expired stays as it is. Reopens the topic when a message became `pending` or `states` has `cancelled`. `topic` null: of every topic that is
    * not cancelled. Returns how many became `pending`.
    */
   retry(topic: string | null, states: State[]): Promise<number>;
+  /**
+   * Cancels a bounded number of messages that have expired, of any topic, also of one that is paused. `expired`: how many of `topic`
+   * (null: of all). `more`: there may be more, of any topic.
+   */
+  expire(topic: string | null): Promise<{ expired: number; more: boolean }>;
+  /** How many messages of the topic in these states have expired, so that `retry` leaves them as they are. */
+  countExpired(topic: string, states: readonly State[]): Promise<number>;
   /**
    * Claims nothing of the topic for `forMs` (whole milliseconds above 0) from now; null: until `resume`. What is `sending` is not
    * touched, and the topic goes on taking recipients. A pause under way is replaced. When the clock of the store is set back, the
@@ -161,20 +170,25 @@ export interface Topics {
   /** Ends the pause of a topic. False: it was not paused. */
   resume(topic: string): Promise<boolean>;
   /**
-   * Gives the pending messages of a topic another time. Returns how many there are. When `instantOf` throws for one of them, none is
+   * Gives the pending messages of a topic another time. The expiry of those that got it as a span moves with that; what has expired
+   * already is left to expire. Returns how many there are. When `instantOf` throws for one of them, none is
    * moved. What is due while it works may still be claimed.
    */
   reschedule(topic: string, when: Reschedule): Promise<number>;
   /**
    * Removes the rehearsal of a topic that only ever went to the sandbox, so that it can be sent for real. Everything that the sandbox
-   * had, and what only a rehearsal suppressed, is `pending` again, or `suppressed` where the address really is; with no attempts,
-   * errors, events or visits, and with the topic's own content. What is cancelled stays so. `notBefore` is the instant before which
+   * had, what only a rehearsal suppressed, and what expired after a span, is `pending` again, or `suppressed` where the address really
+   * is; with no attempts, errors, events or visits, and with the topic's own content. What else is cancelled stays so. What expires after
+   * a span has all of it again; `expiresInMs` gives every message a span. `notBefore` is the instant before which
    * none of it is due (ms since the epoch); null: each message is due as it was. Nothing of the topic is claimed before all of it is
    * done. Returns what was removed; null: there was no rehearsal. Rejects with TopicRefusedError, and changes nothing,
    * when the topic is cancelled or is being rehearsed by a live process. Rejects with InterruptedError when the signal aborts; then,
    * and after a crash, the next call goes on.
    */
-  startAfresh(topic: string, options: { signal: AbortSignal; notBefore: number | null }): Promise<Rehearsal | null>;
+  startAfresh(
+    topic: string,
+    options: { signal: AbortSignal; notBefore: number | null; expiresInMs?: number | null },
+  ): Promise<Rehearsal | null>;
   /** How many messages of the topic `startAfresh` would leave `suppressed`. */
   staySuppressed(topic: string): Promise<number>;
   /** The processes that have messages of the topic in `sending`. */
@@ -246,6 +260,21 @@ export interface Keys {
   rotateSigningKey(): Promise<void>;
 }
 
+/** Contents with variables, kept under names for mail that programs post. What was accepted keeps the version it was accepted with. */
+export interface Templates {
+  /**
+   * Gives the template this content, as its next version unless it has it already. `isNew`: there is a new version. A removed template
+   * goes on with the next version. Rejects with UserError when the name is new and there are 10,000 others.
+   */
+  putTemplate(name: string, content: Content): Promise<{ version: number; isNew: boolean }>;
+  /** The current version of the template; null: there is none of this name, or it was removed. */
+  template(name: string): Promise<Template | null>;
+  /** The current versions of all templates, in order of name. */
+  templates(): Promise<TemplateRow[]>;
+  /** Removes the template from further use. False: there is none of this name. */
+  removeTemplate(name: string): Promise<boolean>;
+}
+
 /** Who works on the store. */
 export interface Workers {
   /**
@@ -257,7 +286,7 @@ export interface Workers {
 
 /** All roles of one store. */
 export interface Store
-  extends Source, Lists, Inbox, EventSink, VisitSink, Topics, Reader, Library, Suppressions, Keys, Workers {
+  extends Source, Lists, Inbox, EventSink, VisitSink, Topics, Reader, Library, Suppressions, Keys, Templates, Workers {
   /** Rejects when the store cannot be read or written now, or when a write found the disk full in the last ten seconds. */
   ping(): Promise<void>;
   /**

@@ -5,8 +5,9 @@ import type { CompiledContent } from "../compose/mail/template.ts";
 import { prepareContent } from "../compose/mail/tools.ts";
 import type { Library } from "../deliver/library.ts";
 import type { Scope } from "../deliver/source.ts";
+import { readValues } from "../deliver/values.ts";
 import { UserError } from "../errors.ts";
-import { type StagedList, valuesOf } from "./list.ts";
+import type { StagedList } from "./list.ts";
 import type { FirstMail } from "./send-plan.ts";
 import type { ListForecast } from "../store/rows.ts";
 import type { Reader } from "../store/store.ts";
@@ -51,7 +52,7 @@ async function mailOf(
 ): Promise<FirstMail | null> {
   try {
     const compiled = typeof content === "function" ? await content() : content;
-    const { from, subject } = compiled.render(email, valuesOf(columns, JSON.parse(fields) as string[]));
+    const { from, subject } = compiled.render(email, readValues(columns, fields).values);
     return { to: email, from, subject };
   } catch (error) {
     // It was checked when it was added, but its content may have been replaced since.

@@ -4,13 +4,24 @@ import type { Turn } from "../../src/deliver/source.ts";
 import { instantOf } from "../../src/deliver/validity.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 
-const claim = (id: number) => ({ id, topicId: 1, contentId: 1, ingestId: 1, email: "", fields: "[]", attempts: 0 });
+const claim = (id: number, expiresInMs: number | null = null) => ({
+  id,
+  topicId: 1,
+  contentId: 1,
+  ingestId: 1,
+  email: "",
+  fields: "[]",
+  attempts: 0,
+  expiresInMs,
+});
 const turnOf = (number: number, ...ids: number[]): Turn => ({
   number,
-  claims: ids.map(claim),
+  claims: ids.map((id) => claim(id)),
   validForMs: 1_000,
   rateWaitMs: null,
   drained: false,
+  reserved: false,
+  expired: 0,
   perSecond: 1,
 });
 

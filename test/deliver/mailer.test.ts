@@ -23,6 +23,7 @@ const claim = (change: Partial<Claim> = {}): Claim => ({
   ingestId: 1,
   email: "ann@example.com",
   attempts: 0,
+  expiresInMs: null,
   fields: JSON.stringify(["ann@example.com", "Ann"]),
   ...change,
 });

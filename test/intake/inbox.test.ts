@@ -33,7 +33,7 @@ describe("a store that cannot", () => {
     expect(results).toMatchObject([{ reason: { message: "disk full" } }, { reason: { message: "disk full" } }]);
     expect(wakes()).toBe(0);
     full = false;
-    expect(await take("a@x.example")).toEqual({ kind: "stored", counts: one });
+    expect(await take("a@x.example")).toEqual({ kind: "stored", counts: one, ids: [1] });
     expect(await store.totals(null)).toMatchObject({ total: 1 });
   });
 });
@@ -51,7 +51,7 @@ describe("a request that is refused", () => {
     ]);
     const reason = expect.stringContaining("cancelled");
     expect(refused).toEqual({ kind: "invalid", reason, problems: [{ path: "messages[1]", message: reason }] });
-    expect(stored).toEqual({ kind: "stored", counts: one });
+    expect(stored).toEqual({ kind: "stored", counts: one, ids: [2] });
     expect(wakes()).toBe(before + 1);
     expect(await store.totals("july")).toMatchObject({ total: 1 });
   });
@@ -62,8 +62,8 @@ describe("a repeat", () => {
     const { inbox, store, wakes } = await inboxOf();
     const first = request(["a@x.example"], { repeat: REPEAT, memo: "first" });
     expect(await inbox.earlier(REPEAT)).toBeNull();
-    expect(await inbox.take(first)).toEqual({ kind: "stored", counts: one });
-    const repeated = { kind: "repeated", counts: one, memo: "first" };
+    expect(await inbox.take(first)).toEqual({ kind: "stored", counts: one, ids: [1] });
+    const repeated = { kind: "repeated", counts: one, ids: [1], memo: "first" };
     expect(await inbox.earlier(REPEAT)).toEqual(repeated);
     expect(await inbox.take({ ...first, memo: "second" })).toEqual(repeated);
     expect(wakes()).toBe(1);
@@ -77,7 +77,7 @@ describe("a repeat", () => {
     expect(await inbox.earlier(other)).toEqual({ kind: "conflict" });
     expect(await inbox.take(request(["b@x.example"], { repeat: other }))).toEqual({ kind: "conflict" });
     const elsewhere = request(["b@x.example"], { repeat: { ...other, caller: "blog" } });
-    expect(await inbox.take(elsewhere)).toEqual({ kind: "stored", counts: one });
+    expect(await inbox.take(elsewhere)).toEqual({ kind: "stored", counts: one, ids: [2] });
   });
 
   it("of a request that was refused is a new one", async () => {
@@ -87,7 +87,7 @@ describe("a repeat", () => {
     const asked = request(["b@x.example"], { repeat: REPEAT });
     expect(await inbox.take(asked)).toMatchObject({ kind: "invalid" });
     await store.retry("june", ["cancelled"]);
-    expect(await inbox.take(asked)).toEqual({ kind: "stored", counts: one });
+    expect(await inbox.take(asked)).toEqual({ kind: "stored", counts: one, ids: [2] });
   });
 });
 
@@ -102,7 +102,11 @@ describe("requests that come together", () => {
     const taken = Promise.all(Array.from({ length: 20 }, (_, index) => take(...emails(index))));
     await inbox.drain();
     expect(await taken).toEqual(
-      Array.from({ length: 20 }, (_, index) => ({ kind: "stored", counts: { ...one, added: index + 1 } })),
+      Array.from({ length: 20 }, (_, index) => ({
+        kind: "stored",
+        counts: { ...one, added: index + 1 },
+        ids: Array.from({ length: index + 1 }, (_, each) => (index * (index + 1)) / 2 + each + 1),
+      })),
     );
     expect(groups.length).toBeLessThan(20);
     expect(wakes()).toBe(20);

@@ -26,7 +26,16 @@ export type Prepare = () => Promise<Bench>;
 export const content = (subject: string): Content => ({ ...CONTENT, subject });
 
 export function message(emails: string[], given: Partial<AcceptMessage> = {}): AcceptMessage {
-  return { topic: "june", content: CONTENT, emails, priority: 5, notBefore: 0, uuid: null, ...given };
+  const usual = {
+    topic: "june",
+    content: CONTENT,
+    priority: 5,
+    notBefore: 0,
+    uuid: null,
+    expiresAt: null,
+    expiresIn: null,
+  };
+  return { ...usual, emails, ...given };
 }
 
 export function request(messages: AcceptMessage[], given: Partial<AcceptRequest> = {}): AcceptRequest {

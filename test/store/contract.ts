@@ -16,12 +16,14 @@ import { lists } from "./contract/lists.ts";
 import { mails } from "./contract/mails.ts";
 import { outlooks } from "./contract/outlook.ts";
 import { pauses } from "./contract/pauses.ts";
+import { posted } from "./contract/posted.ts";
 import { processes } from "./contract/processes.ts";
 import { rate } from "./contract/rate.ts";
 import { reader } from "./contract/reader.ts";
 import { rehearsal } from "./contract/rehearsal.ts";
 import { recording } from "./contract/recording.ts";
 import { suppressions } from "./contract/suppressions.ts";
+import { templates } from "./contract/templates.ts";
 import { topics } from "./contract/topics.ts";
 import { unsubscriptions } from "./contract/unsubscriptions.ts";
 import { visits } from "./contract/visits.ts";
@@ -38,6 +40,7 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   "source: outlook": outlooks,
   lists,
   inbox,
+  "inbox: posted": posted,
   events,
   visits,
   unsubscriptions,
@@ -50,6 +53,7 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   library,
   suppressions,
   keys,
+  templates,
   workers,
   whole,
 };

@@ -115,7 +115,7 @@ export async function everything(store: Store): Promise<unknown> {
   }
   const suppressions = [];
   for await (const each of store.suppressions()) suppressions.push(each);
-  return { topics, suppressions, keys: await store.keys() };
+  return { topics, suppressions, keys: await store.keys(), templates: await store.templates() };
 }
 
 function totalsOf(messages: ExportedMessage[]): Record<string, number> {

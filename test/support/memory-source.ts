@@ -46,6 +46,7 @@ export class MemorySource implements Source {
         email: `p${id}@x.example`,
         fields: "[]",
         attempts: message.attempts,
+        expiresInMs: null,
       };
     });
     this.mostSending = Math.max(this.mostSending, this.count("sending"));
@@ -55,6 +56,8 @@ export class MemorySource implements Source {
       validForMs: this.validForMs,
       rateWaitMs: this.rateWaitMs !== null && due.length > claims.length ? this.rateWaitMs : null,
       drained: request.room > 0 && due.length < Math.max(1, limit),
+      reserved: false,
+      expired: 0,
       perSecond: request.perSecond,
     };
   }

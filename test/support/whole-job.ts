@@ -17,6 +17,7 @@ export async function fillJob(store: Store, clock: ManualClock): Promise<void> {
   await rehearsal(store);
   await waiting(store, clock);
   await gateway(store, clock);
+  await programs(store, clock);
 }
 
 async function visitsAndPeople(store: Store, clock: ManualClock): Promise<void> {
@@ -77,4 +78,18 @@ async function gateway(store: Store, clock: ManualClock): Promise<void> {
   });
   if ("malformed" in stranger) throw new Error(stranger.malformed);
   await store.applyEvents([stranger]);
+}
+
+/** A template in two versions and one that was removed, and mail with data, names and an end of its own. */
+async function programs(store: Store, clock: ManualClock): Promise<void> {
+  await store.putTemplate("code", content("{{ code }}"));
+  await store.putTemplate("code", content("Your code: {{ code }}"));
+  await store.putTemplate("old", content("Old"));
+  await store.removeTemplate("old");
+  const template = await store.template("code");
+  const notBefore = clock.now() + LONG_MS;
+  const posted = { content: template?.content ?? content("none"), topic: "welcome", notBefore, expiresIn: LONG_MS };
+  const data = ['{"code":"1\\t\\\\N","order":{"items":[1,null,"한국어 🎉"]}}', '{"code":"2"}'];
+  await accept(store, [message(["a@x.example", "b@x.example"], { ...posted, data, uuids: ["p-1", null] })]);
+  await accept(store, [message(["a@x.example"], { ...posted, data: ["{}"], topic: null, expiresAt: notBefore + 1 })]);
 }

@@ -66,6 +66,7 @@ const SNAPSHOT: Snapshot = {
       attempts: 130,
       sent: 100,
       failed: 7,
+      expired: 2,
       inDoubt: 3,
       throttled: 11,
       retried: 5,

@@ -1,5 +1,5 @@
 /** Compiles a content: which columns it needs, which rows can be sent, and the mail of each recipient. */
-import type { Content, ContentFiles, MailFile, RenderedMail, Tracking } from "../../message.ts";
+import type { Content, ContentFiles, MailFile, RenderedMail, Tracking, Values } from "../../message.ts";
 import { trackHtml } from "../../tracking/html.ts";
 import { leavesBy } from "../../tracking/leaving.ts";
 import { type MessageLinks, sampleLinks } from "../../tracking/message-links.ts";
@@ -38,13 +38,13 @@ export interface CompiledContent {
    * The mail of one recipient; `values` by column name. Without `links`, a content with tracking gets sample links,
    * which are not valid. Throws `RenderProblem` when `check` would have refused the row.
    */
-  render(to: string, values: Record<string, string>, links?: MessageLinks | null): RenderedMail;
+  render(to: string, values: Values, links?: MessageLinks | null): RenderedMail;
   /**
    * The HTML and text of this recipient, cut at the values and before tracking: the pieces that most recipients share.
    */
-  shapeOf(to: string, values: Record<string, string>): Shape;
+  shapeOf(to: string, values: Values): Shape;
   /** HTML and text without shapes: slow, and correct by definition. Tests compare `render` with it. */
-  renderPlainly(to: string, values: Record<string, string>): Pick<RenderedMail, "html" | "text">;
+  renderPlainly(to: string, values: Values): Pick<RenderedMail, "html" | "text">;
 }
 
 /** The tools for contents that are final: nothing is inlined or derived. */
@@ -103,11 +103,11 @@ export function compileContent(content: Content, tools: Tools = NO_TOOLS): Compi
   const ownUrl = (links: MessageLinks | null) => (tracking?.unsubscribe && links ? links.unsubscribe() : null);
   const { tags, attachments, configurationSet } = content;
   const attachmentsOf = files === null ? null : attachmentWriter(files, parts.attachments);
-  const sampleScope = (to: string, values: Record<string, string>) =>
-    lookUp({ to, values, unsubscribeUrl: ownUrl(sample) });
+  const sampleScope = (to: string, values: Values) =>
+    lookUp({ to, values: values as Record<string, string>, unsubscribeUrl: ownUrl(sample) });
   const render: CompiledContent["render"] = (to, values, links = sample) => {
     const own = ownUrl(links);
-    const scope = lookUp({ to, values, unsubscribeUrl: own });
+    const scope = lookUp({ to, values: values as Record<string, string>, unsubscribeUrl: own });
     refuseEmpty(required, scope);
     const head = parts.head.render(scope, own);
     const composed = composer.compose(draftOf(parts, scope));

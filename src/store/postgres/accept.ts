@@ -4,20 +4,22 @@
  * meanwhile, so what was read stays true.
  */
 import { NO_TOPIC } from "../../message.ts";
+import { expiryOf, listOfIds } from "../rules/accepted.ts";
 import { topicTimes } from "../rules/due.ts";
-import { standingOf, variantOf } from "../rules/variant.ts";
-import type { AcceptCounts, AcceptMessage, AcceptRequest, AcceptResult, Endpoint } from "../rows.ts";
+import { dataVariants, mailKey, standingOf, variantOf } from "../rules/variant.ts";
+import type { AcceptCounts, AcceptedIds, AcceptMessage, AcceptRequest, AcceptResult, Endpoint } from "../rows.ts";
 import type { Inbox } from "../store.ts";
 import { type Job, read } from "./connection.ts";
 import { transaction, type Tx } from "./transaction.ts";
 import { createRequestContents, type RequestContents } from "./contents.ts";
-import { acceptedMessage, findUuids, keepUuids, type UuidRange } from "./uuids.ts";
+import { acceptedMessage, findUuids } from "./uuids.ts";
 import { type Answer, findAnswers, forgetAnswersOlderThan, keepAnswers, repeated } from "./kept-answers.ts";
 import { insertMessages, type NewMessage, type NewRow } from "./new-messages.ts";
 import { notify } from "./notify.ts";
 import { createNumbering, type Numbering } from "./numbering.ts";
 import { findAddresses } from "./recipients.ts";
 import { nameOf, readRequestTopics, type RequestTopic, type RequestTopics } from "./request-topics.ts";
+import { readRequestUuids, type RequestUuids } from "./request-uuids.ts";
 import { createCounters } from "./state-counters.ts";
 import { storable } from "./storable.ts";
 import { track, writeTracking } from "./tracked-topics.ts";
@@ -70,6 +72,8 @@ const fit = (request: AcceptRequest): AcceptRequest => ({
     topic: message.topic === null ? null : storable(message.topic),
     emails: message.emails.map(storable),
     uuid: message.uuid === null ? null : storable(message.uuid),
+    ...(message.data && { data: message.data.map(storable) }),
+    ...(message.uuids && { uuids: message.uuids.map((uuid) => (uuid === null ? null : storable(uuid))) }),
   })),
   repeat: request.repeat && fitRepeat(request.repeat),
 });
@@ -81,13 +85,15 @@ interface Batch {
   ids: Numbering;
   answers: Map<string, Answer>;
   newAnswers: Answer[];
-  /** True: what came with it was only rehearsed. */
-  uuids: Map<string, boolean>;
-  newUuids: Map<string, UuidRange>;
+  uuids: RequestUuids;
+  /** The variants of the data of messages that have any, in the order of their addresses. */
+  variants: Map<AcceptMessage, number[]>;
   /** By address; true: only a rehearsal suppressed it. */
   suppressed: Map<string, boolean>;
   messages: NewMessage[];
   tracking: Set<RequestTopic>;
+  /** The time of the transaction. */
+  now: number;
 }
 
 async function acceptAll(
@@ -106,55 +112,66 @@ async function acceptAll(
 
 /** Reads all that decides, in one round trip. */
 async function readBatch(tx: Tx, requests: readonly AcceptRequest[]): Promise<Batch> {
-  const messages = requests.flatMap(({ messages, endpoint }) => messages.map((message) => ({ ...message, endpoint })));
+  const messages = requests.flatMap(({ messages }) => messages);
   const contents = createRequestContents(messages.map(({ content }) => content));
-  const asked = messages.flatMap(({ emails }, message) =>
-    emails.map((email) => ({ address: email.toLowerCase(), message })),
-  );
+  const variants = variantsOf(messages, contents);
+  const asked = messages.flatMap((each, message) => {
+    const data = variants.get(each);
+    return each.emails.map((email, at) => ({ address: email.toLowerCase(), message, data: data?.[at] ?? null }));
+  });
   const named = messages.map((message) => ({ topic: nameOf(message), hash: contents.hashOf(message.content) }));
   const [, topics, ids, answers, uuids, found] = await Promise.all([
     tx.query(SEEK),
     readRequestTopics(tx, [...new Set(messages.map(nameOf))]),
-    createNumbering(tx, mostRanges(messages)),
+    createNumbering(tx, mostRanges(requests)),
     findAnswers(
       tx.query,
       requests.flatMap(({ repeat }) => repeat ?? []),
     ),
-    findUuids(tx.query, [...new Set(messages.flatMap(({ uuid }) => uuid ?? []))]),
+    readRequestUuids(tx.query, requests),
     findAddresses(tx, asked, named),
     contents.read(tx),
   ]);
   const suppressed = new Map<string, boolean>();
-  for (const { at, topicId, rehearsal } of found) {
-    const { address, message } = asked[at] ?? { address: "", message: 0 };
+  for (const { at, topicId, messageId, rehearsal } of found) {
+    const { address, message, data } = asked[at] ?? { address: "", message: 0, data: null };
     if (rehearsal !== null) suppressed.set(address, rehearsal);
     const topic = topicId === null ? undefined : topics.withId(topicId);
     const content = messages[message]?.content;
-    if (topic && content) takenOf(topic, contents.idOf(content)).add(address);
+    if (topic && content && messageId !== null)
+      takenOf(topic, contents.idOf(content)).set(mailKey(address, data), messageId);
   }
   const kept = new Map(answers.map((answer) => [keyOf(answer), answer]));
-  const decided = { newAnswers: [], newUuids: new Map(), messages: [], tracking: new Set<RequestTopic>() };
-  return { topics, contents, ids, answers: kept, uuids, suppressed, ...decided };
+  const decided = { newAnswers: [], messages: [], tracking: new Set<RequestTopic>() };
+  return { topics, contents, ids, answers: kept, uuids, variants, suppressed, now: tx.now.wall, ...decided };
+}
+
+function variantsOf(messages: readonly AcceptMessage[], contents: RequestContents): Batch["variants"] {
+  const variants: Batch["variants"] = new Map();
+  for (const message of messages)
+    if (message.data) variants.set(message, message.data.map(dataVariants(contents.hashOf(message.content))));
+  return variants;
 }
 
 /** How often the topic changes from one message to the next at most. The real thing puts a rehearsal of the same name aside. */
-function mostRanges(messages: readonly { topic: string | null; endpoint: Endpoint }[]): number {
+function mostRanges(requests: readonly AcceptRequest[]): number {
   let [ranges, last] = [0, ""];
-  for (const message of messages) {
-    const place = `${message.endpoint} ${nameOf(message)}`;
-    if (place !== last) ranges++;
-    last = place;
-  }
+  for (const { messages, endpoint } of requests)
+    for (const message of messages) {
+      const place = `${endpoint} ${nameOf(message)}`;
+      if (place !== last) ranges++;
+      last = place;
+    }
   return ranges;
 }
 
 const keyOf = ({ caller, key }: { caller: string; key: string }): string => JSON.stringify([caller, key]);
 
-/** The addresses that have this content in this topic. */
-function takenOf({ taken }: RequestTopic, contentId: number): Set<string> {
-  let addresses = taken.get(contentId);
-  if (addresses === undefined) taken.set(contentId, (addresses = new Set()));
-  return addresses;
+/** The messages with this content in this topic, by `mailKey`. */
+function takenOf({ taken }: RequestTopic, contentId: number): Map<string, number> {
+  let messages = taken.get(contentId);
+  if (messages === undefined) taken.set(contentId, (messages = new Map()));
+  return messages;
 }
 
 /** Everything that may refuse the request is looked at before anything of it is decided. */
@@ -167,70 +184,105 @@ async function acceptOne(batch: Batch, request: AcceptRequest): Promise<AcceptRe
   if (problems.length > 0) return { kind: "refused", problems };
   const dueAt = topicTimes(messages);
   const setAside = await topics.setAside(request);
-  const counts = sumOf(messages.map((message) => addOnce(batch, message, dueAt.get(message.topic) ?? null, endpoint)));
+  const told: Told = { counts: { added: 0, duplicates: 0, suppressed: 0 }, ids: listOfIds(messages) };
+  for (const message of messages) addOnce(batch, message, { dueAt: dueAt.get(message.topic) ?? null, endpoint }, told);
   if (repeat) {
-    const answer = { ...repeat, kept: { counts, memo } };
+    const answer = { ...repeat, kept: { ...told, memo } };
     answers.set(keyOf(repeat), answer);
     newAnswers.push(answer);
   }
-  return { kind: "stored", counts, ...(setAside.length > 0 && { setAside }) };
+  return { kind: "stored", ...told, ...(setAside.length > 0 && { setAside }) };
+}
+
+/** What a request is told, filled message by message. */
+interface Told {
+  counts: { -readonly [name in keyof AcceptCounts]: number };
+  ids: AcceptedIds;
+}
+
+interface Occasion {
+  /** When the topic is due that the message may make; null: at once. */
+  dueAt: number | null;
+  endpoint: Endpoint;
 }
 
 /** Adds a message of a request for its addresses, unless its uuid is known. */
-function addOnce(batch: Batch, message: AcceptMessage, dueAt: number | null, endpoint: Endpoint): AcceptCounts {
-  const { uuids, newUuids } = batch;
+function addOnce(batch: Batch, message: AcceptMessage, occasion: Occasion, told: Told): void {
+  const { uuids } = batch;
   const { uuid, emails } = message;
-  const rehearsed = uuid === null ? undefined : uuids.get(uuid);
-  // What was only rehearsed does not count when mail goes to SES.
-  if (rehearsed !== undefined && !(rehearsed && endpoint === "ses"))
-    return { added: 0, duplicates: emails.length, suppressed: 0 };
-  const { counts, topic, ids } = add(batch, message, dueAt, endpoint);
-  if (uuid !== null) {
-    uuids.set(uuid, ids !== null && topic.endpoint === "sandbox");
-    newUuids.set(uuid, ids);
+  if (uuid !== null && uuids.has(uuid, occasion.endpoint)) {
+    for (const email of emails) noteKnown(batch, uuid, email.toLowerCase(), told);
+    return;
   }
-  return counts;
+  const { topic, rows } = add(batch, message, occasion, told);
+  if (uuid !== null) uuids.keep(uuid, rows, topic.endpoint === "sandbox");
+}
+
+function noteKnown({ uuids }: Batch, uuid: string, address: string, { counts, ids }: Told): void {
+  counts.duplicates++;
+  ids?.push(uuids.messageTo(uuid, address));
 }
 
 function add(
   batch: Batch,
-  { topic: name, content, emails, priority, notBefore }: AcceptMessage,
-  dueAt: number | null,
-  endpoint: Endpoint,
-): { counts: AcceptCounts; topic: RequestTopic; ids: UuidRange } {
-  const { contents, topics, ids, suppressed, tracking } = batch;
+  message: AcceptMessage,
+  { dueAt, endpoint }: Occasion,
+  told: Told,
+): { topic: RequestTopic; rows: NewRow[] } {
+  const { contents, topics, ids, uuids, suppressed, tracking } = batch;
+  const { topic: name, content, emails, data, priority, notBefore, expiresIn } = message;
   const contentId = contents.use(content);
   const topic = topics.open(name ?? NO_TOPIC, contentId, dueAt);
   if (track(topic, content)) tracking.add(topic);
   const standing = standingOf(topic, contentId);
   // Without a topic, only an address that the message names twice is a repeat.
-  const taken = standing === "apart" ? new Set<string>() : takenOf(topic, contentId);
-  const counts = { added: 0, duplicates: 0, suppressed: 0 };
-  const first = ids.next();
+  const taken = standing === "apart" ? new Map<string, number>() : takenOf(topic, contentId);
+  const variants = batch.variants.get(message);
   const rows: NewRow[] = [];
   let ingestId = 0;
-  for (const email of emails) {
+  for (const [at, email] of emails.entries()) {
     const address = email.toLowerCase();
-    if (taken.has(address)) {
-      counts.duplicates++;
+    const uuid = message.uuids?.[at] ?? null;
+    if (uuid !== null && uuids.has(uuid, endpoint)) {
+      noteKnown(batch, uuid, address, told);
       continue;
     }
-    taken.add(address);
+    const variant = variants?.[at] ?? null;
+    const key = mailKey(address, variant);
+    const earlier = taken.get(key);
+    told.ids?.push(earlier ?? ids.next());
+    if (earlier !== undefined) {
+      told.counts.duplicates++;
+      if (uuid !== null) uuids.keep(uuid, [], false);
+      continue;
+    }
     const barred = suppressed.get(address);
     const isBarred = barred !== undefined && (!barred || endpoint === "sandbox");
-    counts[isBarred ? "suppressed" : "added"]++;
+    told.counts[isBarred ? "suppressed" : "added"]++;
     const place = ids.use(topic);
     ingestId = place.ingestId;
-    rows.push({ id: place.id, email, address, suppressed: isBarred });
+    taken.set(key, place.id);
+    const row = {
+      id: place.id,
+      email,
+      address,
+      suppressed: isBarred,
+      data: data?.[at] ?? null,
+      variant: standing === "apart" ? null : variant,
+    };
+    rows.push(row);
+    if (uuid !== null) uuids.keep(uuid, [row], topic.endpoint === "sandbox");
   }
   const variant = standing === "apart" ? null : variantOf(standing, contentId, 0);
-  if (rows.length > 0) batch.messages.push({ topic, contentId, ingestId, variant, priority, notBefore, rows });
-  return { counts, topic, ids: rows.length > 0 ? { first, last: ids.next() - 1 } : null };
+  const expiresAt = expiryOf(message, batch.now);
+  if (rows.length > 0)
+    batch.messages.push({ topic, contentId, ingestId, variant, priority, notBefore, expiresAt, expiresIn, rows });
+  return { topic, rows };
 }
 
 /** Writes all that was decided, in the round trip of the commit. New topics take one more. */
 async function writeBatch(tx: Tx, batch: Batch): Promise<void> {
-  const { topics, contents, ids, newAnswers, newUuids, messages, tracking } = batch;
+  const { topics, contents, ids, uuids, newAnswers, messages, tracking } = batch;
   const counters = createCounters();
   await topics.write();
   for (const { topic, rows } of messages) {
@@ -241,21 +293,11 @@ async function writeBatch(tx: Tx, batch: Batch): Promise<void> {
   const last = Promise.all([
     contents.write(tx),
     insertMessages(tx, messages),
-    keepUuids(tx, newUuids),
+    uuids.write(tx),
     keepAnswers(tx, newAnswers),
     writeTracking(tx, [...tracking]),
     ids.write(tx),
     counters.write(tx),
   ]);
   tx.closeWith(last);
-}
-
-function sumOf(all: readonly AcceptCounts[]): AcceptCounts {
-  const sum = { added: 0, duplicates: 0, suppressed: 0 };
-  for (const { added, duplicates, suppressed } of all) {
-    sum.added += added;
-    sum.duplicates += duplicates;
-    sum.suppressed += suppressed;
-  }
-  return sum;
 }

@@ -7,6 +7,7 @@ import { setImmediate } from "node:timers/promises";
 import { InterruptedError } from "../../errors.ts";
 import type { State } from "../../message.ts";
 import { EVENT_COUNTERS, type EventCounts } from "../rules/event-counters.ts";
+import { EXPIRED } from "../rules/settle.ts";
 import { PLAYED } from "../rules/states.ts";
 import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
 import type { Rehearsal, Sender } from "../rows.ts";
@@ -36,13 +37,13 @@ export function createAfresh(
 ): Pick<Topics, "startAfresh" | "staySuppressed" | "senders"> {
   const ask: Tx["query"] = (sql, values) => read(job, sql, values);
   return {
-    async startAfresh(topic, { signal, notBefore }) {
+    async startAfresh(topic, { signal, notBefore, expiresInMs = null }) {
       const topicId = await topicIdOf(ask, topic, job.name);
       await recover();
       const closed = await transaction(job, (tx) => close(tx, topicId, topic));
       if (closed === null) return null;
       const { rehearsal, since } = closed;
-      const removal = { topic, topicId, since, notBefore };
+      const removal = { topic, topicId, since, notBefore, expiresIn: expiresInMs };
       for (const part of partsOf(await rangesOf(ask, [topicId]), SIZE)) {
         // Signals are heard between steps, and only there.
         await setImmediate();
@@ -102,10 +103,11 @@ interface Removal {
   topicId: number;
   since: number;
   notBefore: number | null;
+  expiresIn: number | null;
 }
 
 /** Removes what the rehearsal left in a part. False, and nothing is done: another process has ended this removal. */
-async function clearPart(tx: Tx, { topic, topicId, since, notBefore }: Removal, part: Part): Promise<boolean> {
+async function clearPart(tx: Tx, { topic, topicId, since, notBefore, expiresIn }: Removal, part: Part): Promise<boolean> {
   const [row] = await tx.query<{ cancelled: boolean }>(
     "select cancelled_at is not null as cancelled from sm.topic where id = $1 and afresh_at = $2",
     [topicId, since],
@@ -115,14 +117,15 @@ async function clearPart(tx: Tx, { topic, topicId, since, notBefore }: Removal, 
   if (row.cancelled) throw new TopicRefusedError({ topic, refusal: "cancelled", endpoint: "ses" });
   await byIndex(tx.query);
   const counters = createCounters();
-  const moving = PLAYED.map(async (from) => {
-    const values = [...part.values, from, notBefore];
+  const given = [notBefore, expiresIn, tx.now.wall];
+  const moving = [...PLAYED, "cancelled" as const].map(async (from) => {
+    const values = [...part.values, ...given, from];
     for (const { state, count } of await tx.query<{ state: State; count: number }>(back(part), values))
       counters.move(topicId, from, state, count);
   });
   await Promise.all([
     ...moving,
-    tx.run(untried(part), [...part.values, notBefore]),
+    tx.run(untried(part), [...part.values, ...given]),
     tx.run(ownContent(part), [...part.values]),
     ...["event", "feedback"].map((table) =>
       tx.run(`delete from sm.${table} where ${part.has("message_id")}`, [...part.values]),
@@ -132,21 +135,29 @@ async function clearPart(tx: Tx, { topic, topicId, since, notBefore }: Removal, 
   return true;
 }
 
-/** A message as it was when it was added. Of the times at which it was to be sent, only those that a person chose stay. */
-const unplayed = (notBefore: string): string =>
-  `attempts = 0, ses_message_id = null, error = null, sent_at = null,
-   not_before = greatest(m.not_before, coalesce(${notBefore}::bigint, 0))`;
+const DUE = "greatest(m.not_before, coalesce($3::bigint, 0))";
+const SPAN = "coalesce($4::bigint, m.expires_in)";
+/**
+ * A message as it was when it was added. Of the times at which it was to be sent, only those that a person chose stay. What expires
+ * after a span has all of it again. $5 is the time.
+ */
+const UNPLAYED = `attempts = 0, ses_message_id = null, error = null, sent_at = null, not_before = ${DUE}, expires_in = ${SPAN},
+   expires_at = case when ${SPAN} is null then m.expires_at else greatest(${DUE}, $5::bigint) + ${SPAN} end`;
 
+// What expired in the rehearsal waited for that alone. What a person cancelled, and what expires at an instant, stays so.
 const back = (part: Part): string => `with moved as (
-    update sm.message m set ${unplayed("$4")},
+    update sm.message m set ${UNPLAYED},
       state = case when ${suppressedSql(lowerSql("m.email"), "null")} then 'suppressed' else 'pending' end
-    where ${part.has("m.id")} and m.state = $3 returning m.state)
+    where ${part.has("m.id")} and m.state = $6::text
+      and (m.state <> 'cancelled' or (m.error = '${EXPIRED}' and ${SPAN} is not null)) returning m.state)
   select state, count(*)::int8 as count from moved group by 1`;
 
 // Some were put back, and wait for another attempt.
-const untried = (part: Part): string => `update sm.message m set ${unplayed("$3")}
+const untried = (part: Part): string => `update sm.message m set ${UNPLAYED}
   where ${part.has("m.id")} and m.state in ('pending', 'cancelled', 'suppressed')
-    and (m.attempts > 0 or m.error is not null or m.ses_message_id is not null or m.not_before < coalesce($3::bigint, 0))`;
+    and not (m.state = 'cancelled' and m.error is not distinct from '${EXPIRED}')
+    and (m.attempts > 0 or m.error is not null or m.ses_message_id is not null or m.not_before < coalesce($3::bigint, 0)
+      or ${SPAN} is not null)`;
 
 // What was sent kept the content it was sent with when the topic got another one.
 const ownContent = (part: Part): string => `update sm.message m set content_id = t.content_id from sm.topic t

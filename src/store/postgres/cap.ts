@@ -12,7 +12,7 @@ export interface CapTurn {
   /** Reads what was sent to the addresses of these messages. To be called before `admits`. */
   learn(claims: readonly Pick<Claim, "email">[]): Promise<void>;
   /** True when the message may be claimed; it counts as claimed then. False: it is held back. */
-  admits(claim: Claim): boolean;
+  admits(message: Pick<Claim, "id" | "email">): boolean;
   /** True when so many were held back that the turn should end, so that other work can go on. */
   isExhausted(): boolean;
   /** It never holds back more than so many. */

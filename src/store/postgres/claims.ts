@@ -1,17 +1,20 @@
 /** Claims messages and writes answers: the source of the send loop. */
 import type { Source } from "../../deliver/source.ts";
-import type { Reader } from "../store.ts";
+import type { Reader, Topics } from "../store.ts";
 import { type Job, snapshot } from "./connection.ts";
 import { transaction } from "./transaction.ts";
 import { claimOf, findDue, glance, outlookOf } from "./due.ts";
 import { lookFromStart } from "./follow.ts";
+import { hasExpired, sweepExpired } from "./expiry.ts";
 import { createListener } from "./notify.ts";
 import { createPauses } from "./pauses.ts";
 import { bury, fatesOf, leave } from "./processes.ts";
 import { loseAll } from "./settle.ts";
 import { createCounters } from "./state-counters.ts";
 import { questions } from "./questions.ts";
+import { topicIdOf } from "./topic-ids.ts";
 import { createTurns } from "./turn.ts";
+import { ofTopic } from "../rules/expiry.ts";
 
 /** How long the loop keeps answers while the server is away: long enough for somebody to fail over to another one. */
 const PATIENCE_MS = 600_000;
@@ -23,7 +26,7 @@ const TIDY_MS = 2_000;
 /** Makes the source of one handle on a job. `leave` is to be called before the handle is closed; it never throws. */
 export function createClaims(
   job: Job,
-): Source & Required<Pick<Source, "onChange">> & Pick<Reader, "peek"> & { leave(): Promise<void> } {
+): Source & Required<Pick<Source, "onChange">> & Pick<Reader, "peek"> & Pick<Topics, "expire"> & { leave(): Promise<void> } {
   const { time, handle } = job;
   const ask = questions(job);
   const turns = createTurns(job);
@@ -39,10 +42,12 @@ export function createClaims(
       const now = time.now();
       const fates = await fatesOf(ask, handle.id(), now);
       const hasWork = fates.dead.length + fates.useless.length > 0 || fates.isSilent;
-      if (!hasWork && !(await pauses.areAhead(ask, now.wall))) return 0;
+      const isIdle = !hasWork && !(await pauses.areAhead(ask, now.wall));
+      if (isIdle && !(await hasExpired(ask, now.wall))) return 0;
       return transaction(job, async (tx) => {
         const counters = createCounters();
         await pauses.beginAgain(tx, tx.now.wall);
+        await sweepExpired(tx, counters);
         // Read again inside the transaction: another process may have recovered them meanwhile.
         const found = await fatesOf(tx.query, tx.me, tx.now);
         const count = await loseAll(tx, counters, found.dead, tx.now.wall);
@@ -52,14 +57,25 @@ export function createClaims(
       });
     },
 
+    async expire(topic) {
+      if (!(await hasExpired(ask, time.now().wall))) return { expired: 0, more: false };
+      const topicId = topic === null ? null : await topicIdOf(ask, topic, job.name);
+      return transaction(job, async (tx) => {
+        const counters = createCounters();
+        const { byTopic, more } = await sweepExpired(tx, counters);
+        await counters.write(tx);
+        return { expired: ofTopic(byTopic, topicId), more };
+      });
+    },
+
     nextDueInMs: async (scope) => (await glance(ask, scope, time.now())).nextInMs,
 
     outlook: (scope) => snapshot(job, (query) => outlookOf(query, scope, time.now())),
 
     async peek(scope) {
-      const found = await findDue(ask, scope, time.now(), { limit: PEEKED });
+      const { found } = await findDue(ask, scope, time.now(), { limit: PEEKED });
       const next = found.find(({ suppressed }) => !suppressed);
-      return next === undefined ? null : claimOf(next);
+      return next === undefined ? null : claimOf(job, next, job.clock.monotonic());
     },
 
     onChange: (hear) =>

@@ -1,7 +1,12 @@
 /** Finds the messages that may be claimed now, and says when the next one may. */
 import type { Claim, Outlook, Scope } from "../../deliver/source.ts";
 import { dueSpans, laterSpans, lateSpans, type Now, type Span, waitMs } from "../rules/due.ts";
+import { expiresInMs } from "../rules/expiry.ts";
+import { MOST_BULK } from "../rules/reserve.ts";
 import type { CapTurn } from "./cap.ts";
+import type { Job } from "./connection.ts";
+import { anyExpired } from "./expiry.ts";
+import { bulkRoomOf } from "./reserve.ts";
 import type { Tx } from "./transaction.ts";
 import type { Place, Places } from "./follow.ts";
 import { pausedTopics, scopeValues } from "./sendable.ts";
@@ -9,7 +14,9 @@ import { counting, EARLIEST, priorityBelow, streams, type Where } from "./waitin
 import { suppressedSql, lowerSql } from "./suppressed.ts";
 
 /** A message that is due, as a look finds it. */
-export interface Found extends Claim {
+export interface Found extends Omit<Claim, "expiresInMs"> {
+  /** When it expires (ms since the epoch); null: never. */
+  expiresAt: number | null;
   /** True: it must not be sent to its address. */
   suppressed: boolean;
   /** Where the mail of its topic goes so far; null: nothing of it was claimed yet. */
@@ -20,22 +27,33 @@ export interface Found extends Claim {
   span: number;
 }
 
-/** What the source hands out of it. */
-export function claimOf({ id, topicId, contentId, ingestId, email, fields, attempts }: Found): Claim {
-  return { id, topicId, contentId, ingestId, email, fields, attempts };
+/** What the source hands out of it. `calledAt`: when the turn was called (monotonic ms). */
+export function claimOf({ time, clock }: Pick<Job, "time" | "clock">, found: Found, calledAt: number): Claim {
+  const { id, topicId, contentId, ingestId, email, fields, attempts, expiresAt } = found;
+  const now = { now: time.now().wall, agoMs: clock.monotonic() - calledAt, errorMs: time.errorMs() };
+  return { id, topicId, contentId, ingestId, email, fields, attempts, expiresInMs: expiresInMs(expiresAt, now) };
 }
 
 /** How many messages to find, and where. */
 export interface Wanted {
   limit: number;
+  /** The most bulk messages among them; not set: any number. */
+  bulk?: number;
   /** It holds messages back. They are left out; `CapTurn.write` postpones them. */
   cap?: CapTurn | null;
   /** What comes after these places is found first, as long as it is enough. */
   after?: Places | null;
 }
 
+/** What a look found. */
+export interface Looked {
+  found: Found[];
+  /** True: bulk mail is due beyond `Wanted.bulk`. */
+  reserved: boolean;
+}
+
 /**
- * Up to `limit` messages that are due, by priority, and older topics first as far as that needs no look at what is not due: of what
+ * Up to `limit` messages that are due and have not expired, by priority, and older topics first as far as that needs no look at what is not due: of what
  * waited for a time, what was due earlier goes first. Within a topic what goes at once comes first, then what waited, by time and
  * order of arrival.
  */
@@ -43,18 +61,20 @@ export async function findDue(
   query: Tx["query"],
   scope: Scope,
   now: Now,
-  { limit, cap = null, after = null }: Wanted,
-): Promise<Found[]> {
-  const found: Found[] = [];
+  { limit, bulk = Infinity, cap = null, after = null }: Wanted,
+): Promise<Looked> {
+  const search = { limit, cap, bulkLeft: bulk, reserved: false, found: [] as Found[] };
+  const { found } = search;
   // Who has to pass over many that are held back finds them by walking from the start.
   const places = cap === null ? after : null;
   for (let below = ABOVE_ALL; ;) {
-    const priority = await findOfPriority(query, scope, now, { below, limit, cap, places, found });
-    if (found.length >= limit || cap?.isExhausted() === true) return found;
+    const priority = await findOfPriority(query, scope, now, search, { below, places });
+    const { reserved } = search;
+    if (reserved || found.length >= limit || cap?.isExhausted() === true) return { found, reserved };
     // What others put back may be before the places, and is more urgent than what has a lower priority.
     const isBehind = places !== null && (priority === null || priority === places.priority);
-    if (isBehind) return findDue(query, scope, now, { limit });
-    if (priority === null) return found;
+    if (isBehind) return findDue(query, scope, now, { limit, bulk });
+    if (priority === null) return { found, reserved };
     below = priority;
   }
 }
@@ -62,18 +82,31 @@ export async function findDue(
 const ABOVE_ALL = 11;
 
 interface Search {
-  /** Priorities from here up were searched. */
-  below: number;
   limit: number;
   cap: CapTurn | null;
-  places: Places | null;
+  /** How many more bulk messages may be found. */
+  bulkLeft: number;
+  /** Becomes true when another one is due. */
+  reserved: boolean;
   /** What was found; more is added. */
   found: Found[];
 }
 
+/** Where to search. Priorities from `below` up were searched. */
+interface Searched {
+  below: number;
+  places: Places | null;
+}
+
 /** Searches the next lower priority that has pending messages, and returns it; null: there is none. */
-async function findOfPriority(query: Tx["query"], scope: Scope, now: Now, search: Search): Promise<number | null> {
-  const { below, limit, cap, places, found } = search;
+async function findOfPriority(
+  query: Tx["query"],
+  scope: Scope,
+  now: Now,
+  search: Search,
+  { below, places }: Searched,
+): Promise<number | null> {
+  const { limit, cap } = search;
   const seen = new Set<number>();
   let pageSize = limit;
   for (;;) {
@@ -83,14 +116,22 @@ async function findOfPriority(query: Tx["query"], scope: Scope, now: Now, search
     for (const row of merged(page.rows, pageSize)) {
       if (seen.has(row.id)) continue;
       seen.add(row.id);
-      if (cap === null || cap.admits(row)) found.push(row);
-      if (found.length >= limit || cap?.isExhausted() === true) return page.priority;
+      take(search, row);
+      if (search.reserved || search.found.length >= limit || cap?.isExhausted() === true) return page.priority;
     }
     const isAll = page.rows.length < pageSize;
     if (cap === null || isAll || pageSize > limit) return page.priority;
     // The cap held some back. It never holds back more than this.
     pageSize = limit + cap.mostHeld;
   }
+}
+
+function take(search: Search, row: Found): void {
+  const isBulk = row.priority <= MOST_BULK;
+  search.reserved = isBulk && search.bulkLeft <= 0;
+  if (search.reserved || search.cap?.admits(row) === false) return;
+  if (isBulk) search.bulkLeft--;
+  search.found.push(row);
 }
 
 /** The first `pageSize` messages of each span, of the highest priority below another one that has pending messages. */
@@ -120,7 +161,7 @@ const LOOK = texts((where) => {
   return `with p as materialized (select ${priority} as priority)
     select p.priority, c.span, c.endpoint, c.id, c.topic_id as "topicId", c.content_id as "contentId",
       c.ingest_id as "ingestId", c.email, c.fields, c.attempts, c.not_before as "notBefore",
-      ${suppressedSql(lowerSql("c.email"), "$2::text")} as suppressed
+      c.expires_at as "expiresAt", ${suppressedSql(lowerSql("c.email"), "$2::text")} as suppressed
     from p left join lateral (${streams(where, "p.priority", "$11::int")}) c on true`;
 }, 12);
 
@@ -181,6 +222,10 @@ function* merged(rows: readonly Found[], pageSize: number): Generator<Found> {
 export interface Glance {
   /** Milliseconds until a message may be claimed; 0: now; null: none waits. */
   nextInMs: number | null;
+  /** True: only bulk mail is due, and none of it may be claimed. */
+  reserved: boolean;
+  /** True: something has expired. */
+  hasExpired: boolean;
   /** Milliseconds until a message that is not due now may be claimed; null: there is none. */
   laterInMs: number | null;
   /** True: a timed pause seems to begin after now. */
@@ -193,24 +238,30 @@ export interface Glance {
 export async function glance(query: Tx["query"], scope: Scope, now: Now): Promise<Glance> {
   const due = dueSpans(scope.maxLateMs, now);
   const { sql, values } = asked(GLANCE, scope, now, spanValues([...due, ...laterSpans(now)], null));
+  const bulk = await bulkRoomOf(query, scope, now.wall);
   const rows = await query<GlanceRow>(sql, values);
   const [first] = rows;
   if (first === undefined) throw new Error("the job is gone");
-  const isDue = rows.some(({ span }) => span !== null && span < due.length);
-  const later = rows.flatMap(({ span, notBefore }) =>
+  const mayLeave = ({ isBulk }: GlanceRow) => bulk > 0 || isBulk !== true;
+  const isDueRow = ({ span }: GlanceRow) => span !== null && span < due.length;
+  const isDue = rows.some((row) => isDueRow(row) && mayLeave(row));
+  const reserved = !isDue && rows.some(isDueRow);
+  const later = rows.filter(mayLeave).flatMap(({ span, notBefore }) =>
     span !== null && notBefore !== null && span >= due.length ? [waitMs(notBefore, now)] : [],
   );
   const ends = await afterPauses(query, first.paused ?? [], scope.maxLateMs, now);
   const laterInMs = minimum([...later, ...ends]);
-  const { areAhead, oldestProgram } = first;
-  return { nextInMs: isDue ? 0 : laterInMs, laterInMs, areAhead, oldestProgram };
+  const { areAhead, hasExpired, oldestProgram } = first;
+  return { nextInMs: isDue ? 0 : laterInMs, reserved, hasExpired, laterInMs, areAhead, oldestProgram };
 }
 
 interface GlanceRow {
   oldestProgram: number;
   areAhead: boolean;
+  hasExpired: boolean;
   paused: PausedTopic[] | null;
   span: number | null;
+  isBulk: boolean | null;
   notBefore: number | null;
 }
 
@@ -224,10 +275,11 @@ const GLANCE = texts((where) => {
   const paused = pausedTopics(where === "all" ? "true" : `t.name = ${where.name}`);
   return `select j.oldest_program as "oldestProgram",
       exists (select 1 from sm.topic where paused_at > $1::bigint and paused_until is not null) as "areAhead",
-      (select json_agg(p) from (${paused}) p) as paused, c.span, c."notBefore"
+      ${anyExpired("$1::bigint")} as "hasExpired",
+      (select json_agg(p) from (${paused}) p) as paused, c.span, c."isBulk", c."notBefore"
     from sm.job j left join (
-      select s.span, min(s.not_before) as "notBefore"
-      from generate_series(1, 10) p (priority) cross join lateral (${streams(where, "p.priority", "1")}) s group by s.span
+      select s.span, p.priority <= ${MOST_BULK} as "isBulk", min(s.not_before) as "notBefore"
+      from generate_series(1, 10) p (priority) cross join lateral (${streams(where, "p.priority", "1", "all")}) s group by 1, 2
     ) c on true`;
 }, 10);
 

@@ -1,6 +1,6 @@
 /** Streams the messages of a topic. */
 import { STATES, type State } from "../../message.ts";
-import { fieldsOf } from "../fields.ts";
+import { columnsOf } from "../fields.ts";
 import type { ExportedMessage } from "../rows.ts";
 import type { Reader } from "../store.ts";
 import { type Job, read } from "./connection.ts";
@@ -27,10 +27,10 @@ export function createExport(job: Job): Reader["messages"] {
   const ask: Tx["query"] = (sql, values) => read(job, sql, values);
   return async function* messages(topic: string, states: State[] | null): AsyncGenerator<ExportedMessage> {
     const ranges = await rangesOf(ask, [await topicIdOf(ask, topic, job.name)]);
-    const columnsOf = createColumns();
+    const namesOf = createColumns();
     for (const part of partsOf(ranges, PAGE)) {
       for (const { fields, columns, ...row } of await ask<Row>(pageSql(part), [...part.values, states ?? STATES]))
-        yield { ...row, fields: fieldsOf(columnsOf(columns), fields) };
+        yield { ...row, fields: columnsOf(namesOf(columns), fields) };
     }
   };
 }

@@ -1,5 +1,5 @@
 /** Keeps what requests with an Idempotency-Key came to, so that a repeat gets the same answer. */
-import type { AcceptCounts, AcceptResult, Repeat } from "../rows.ts";
+import type { AcceptCounts, AcceptedIds, AcceptResult, Repeat } from "../rows.ts";
 import type { Job } from "./connection.ts";
 import { transaction, type Tx } from "./transaction.ts";
 
@@ -9,6 +9,7 @@ const STEP = 5_000;
 /** What a request came to, and the memo of its caller (`AcceptRequest.memo`). */
 interface Kept {
   counts: AcceptCounts;
+  ids: AcceptedIds;
   memo: string;
 }
 
@@ -25,7 +26,11 @@ export async function findAnswers(query: Tx["query"], repeats: readonly Repeat[]
      cross join lateral (select fingerprint, body from sm.answer where caller = w.caller and key = w.key limit 1) a`,
     [repeats.map(({ caller }) => caller), repeats.map(({ key }) => key)],
   );
-  return rows.map(({ body, ...repeat }) => ({ ...repeat, kept: JSON.parse(body) as Kept }));
+  // Older programs kept no ids.
+  return rows.map(({ body, ...repeat }) => ({
+    ...repeat,
+    kept: { ids: null, ...(JSON.parse(body) as Omit<Kept, "ids">) },
+  }));
 }
 
 /** What a request is told for which there is an answer: the same again, or that its key was used for another one. */

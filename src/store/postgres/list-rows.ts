@@ -1,4 +1,5 @@
 /** Writes the recipients and the messages of a list, before the writer lock is taken (./lists.ts says why that is safe). */
+import { expiresAtSql } from "../rules/expiry.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListTarget } from "../rows.ts";
 import type { Job } from "./connection.ts";
@@ -47,7 +48,8 @@ export async function fill(
   target: ListTarget,
   { contentId, first, last, rows }: Reserved & { rows: StagedRows },
 ): Promise<Filled> {
-  const since = job.time.now().wall - EARLIER_MS;
+  const now = job.time.now().wall;
+  const since = now - EARLIER_MS;
   const topic = await admittedTopic(query, target, contentId);
   const [ids] = await query<{ topicId: number | null; ingestId: number }>(
     `select ${topic === null ? nextIdSql("topic") : "null::bigint"} as "topicId", ${nextIdSql("ingest")} as "ingestId"`,
@@ -60,7 +62,7 @@ export async function fill(
   if (added !== rows.count) await checkRows(job, query, rows);
   const filled = { topic, topicId, ingestId: ids.ingestId, first, last, added, suppressed: 0, since };
   if (added === 0) return filled;
-  filled.suppressed = await addMessages({ query, run }, place, target, added === rows.count);
+  filled.suppressed = await addMessages({ query, run }, place, target, now, added === rows.count);
   filled.suppressed += await suppressLate({ query, run }, place, target, since, MANY);
   // The new rows of a list that grows are at its end. A range without those before them is walked faster.
   if (added < rows.count) Object.assign(filled, await idsOf(query, place));
@@ -109,7 +111,8 @@ function addRecipients(run: Tx["run"], { table, topicId, first }: Place, isNew: 
 async function addMessages(
   { query, run }: Early,
   { table, topicId, contentId, ingestId, first, last }: Place,
-  { priority, endpoint }: ListTarget,
+  { priority, endpoint, expiresInMs = null }: ListTarget,
+  now: number,
   areAllNew: boolean,
 ): Promise<number> {
   const [any] = await query("select 1 from sm.suppression limit 1");
@@ -119,16 +122,16 @@ async function addMessages(
     : `join sm.recipient r on r.address = s.address and r.topic_id = $1 and r.variant = ${OWN_VARIANT}
          and r.message_id = $2::bigint + s.id
        order by s.id`;
-  const values: unknown[] = [topicId, first - 1, contentId, ingestId, priority];
+  const values: unknown[] = [topicId, first - 1, contentId, ingestId, priority, expiresInMs, now];
   let state = "'pending'";
   if (any !== undefined) {
     values.push(endpoint ?? null);
-    state = `case when ${suppressedSql("s.address", "$6::text")} then 'suppressed' else 'pending' end`;
+    state = `case when ${suppressedSql("s.address", "$8::text")} then 'suppressed' else 'pending' end`;
   }
   await run(
-    `insert into sm.message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state)
+    `insert into sm.message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, expires_in, expires_at, state)
      select $2::bigint + s.id, $1::int, $3::bigint, $4::bigint, coalesce(s.email, s.address), s.fields, $5::smallint,
-       s.not_before, ${state} from ${table} s ${isNew}`,
+       s.not_before, $6::bigint, ${expiresAtSql("s.not_before", "$6::bigint", "$7::bigint")}, ${state} from ${table} s ${isNew}`,
     values,
   );
   if (any === undefined) return 0;

@@ -22,7 +22,7 @@ const UUID = `(select case when m.id <= coalesce(u.last_message_id, u.message_id
 
 const RECORD = `select m.id, ${UUID} as uuid, t.name as topic, m.email, m.state, m.attempts,
     m.ses_message_id as "sesMessageId", m.error, m.sent_at as "sentAt", coalesce(m.created_at, i.created_at) as "createdAt",
-    m.not_before as "notBefore", f.delivered_at as "deliveredAt", coalesce(f.bounced_at, f.soft_bounced_at) as "bouncedAt",
+    m.not_before as "notBefore", m.expires_at as "expiresAt", f.delivered_at as "deliveredAt", coalesce(f.bounced_at, f.soft_bounced_at) as "bouncedAt",
     f.bounce_type as "bounceType", f.bounce_subtype as "bounceSubtype", f.complained_at as "complainedAt",
     f.opened_at as "openedAt", f.clicked_at as "clickedAt"
   from sm.message m join sm.topic t on t.id = m.topic_id join sm.ingest i on i.id = m.ingest_id

@@ -8,6 +8,10 @@ export interface NewRow {
   /** `email` in lower case. */
   address: string;
   suppressed: boolean;
+  /** The text of a JSON object; null: none. */
+  data: string | null;
+  /** The variant of these data; null: that of the message. */
+  variant: number | null;
 }
 
 /** One message of a request, with the addresses that do not have it yet. */
@@ -20,6 +24,9 @@ export interface NewMessage {
   variant: number | null;
   priority: number;
   notBefore: number;
+  /** Null: it does not expire. */
+  expiresAt: number | null;
+  expiresIn: number | null;
   rows: NewRow[];
 }
 
@@ -31,6 +38,8 @@ export async function insertMessages(tx: Tx, messages: readonly NewMessage[]): P
   // What is the same for all rows of most requests is left out: ten thousand values take as long as the look-up of ten thousand rows.
   const someDiffer = rows.some(({ email, address }) => address !== email);
   const someAreSuppressed = rows.some(({ suppressed }) => suppressed);
+  const haveVariants = rows.some(({ variant }) => variant !== null);
+  const isShared = rows.every(({ data }) => data === first.data);
   await tx.run(INSERT, [
     first.id - 1,
     rows.map(({ email }) => email),
@@ -44,19 +53,30 @@ export async function insertMessages(tx: Tx, messages: readonly NewMessage[]): P
     messages.map(({ priority }) => priority),
     messages.map(({ notBefore }) => notBefore),
     tx.now.wall,
+    isShared ? [] : rows.map(({ data }) => data),
+    (isShared ? first.data : null) ?? NO_DATA,
+    haveVariants ? rows.map(({ variant }) => variant) : [],
+    messages.map(({ expiresAt }) => expiresAt ?? -1),
+    messages.map(({ expiresIn }) => expiresIn ?? -1),
   ]);
 }
+
+const NO_DATA = "[]";
 
 // What belongs to a message is read from arrays, by its number: for a join the planner would have to know how many there are.
 const INSERT = `
   with given as materialized (
     select $1::bigint + id as id, email, coalesce(address, email) as address, coalesce(suppressed, false) as suppressed,
-      coalesce(n, 1) as n, ($6::int[])[coalesce(n, 1)] as topic_id, ($9::bigint[])[coalesce(n, 1)] as variant
-    from unnest($2::text[], $3::text[], $4::boolean[], $5::int[]) with ordinality r (email, address, suppressed, n, id)),
+      coalesce(n, 1) as n, ($6::int[])[coalesce(n, 1)] as topic_id, coalesce(fields, $14) as fields,
+      coalesce(variant, ($9::bigint[])[coalesce(n, 1)]) as variant
+    from unnest($2::text[], $3::text[], $4::boolean[], $5::int[], $13::text[], $15::bigint[]) with ordinality
+      r (email, address, suppressed, n, fields, variant, id)),
   recipients as (
     insert into sm.recipient (address, topic_id, variant, message_id)
     select address, topic_id, case when variant < 0 then -id else variant end, id from given)
-  insert into sm.message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state, created_at)
-  select id, topic_id, ($7::bigint[])[n], ($8::bigint[])[n], email, '[]', ($10::smallint[])[n], ($11::bigint[])[n],
-    case when suppressed then 'suppressed' else 'pending' end, $12::bigint
+  insert into sm.message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state, created_at,
+    expires_at, expires_in)
+  select id, topic_id, ($7::bigint[])[n], ($8::bigint[])[n], email, fields, ($10::smallint[])[n], ($11::bigint[])[n],
+    case when suppressed then 'suppressed' else 'pending' end, $12::bigint,
+    nullif(($16::bigint[])[n], -1), nullif(($17::bigint[])[n], -1)
   from given`;

@@ -9,6 +9,8 @@ export interface Asked {
   address: string;
   /** The index of the message among all messages of the batch. */
   message: number;
+  /** The variant of its data; null: it has none. */
+  data: number | null;
 }
 
 /** What is known of an address of a request; addresses of which nothing is known are left out. */
@@ -17,6 +19,8 @@ export interface Found {
   at: number;
   /** The topic, when this address has this content in it already; null: it has not. */
   topicId: number | null;
+  /** The message with which the address has it; null: it has not. */
+  messageId: number | null;
   /** True: only a rehearsal suppressed it. False: it is really suppressed. Null: it is not suppressed. */
   rehearsal: boolean | null;
 }
@@ -38,6 +42,7 @@ export async function findAddresses(
     messages.map(({ topic }) => topic),
     messages.map(({ hash }) => hash),
     NO_TOPIC,
+    asked.some(({ data }) => data !== null) ? asked.map(({ data }) => data) : [],
   ]);
 }
 
@@ -51,22 +56,23 @@ const FIND = `
     left join lateral (select id, content_id from sm.topic where name = w.topic and w.topic <> $5 limit 1) t on true
     left join lateral (select id from sm.content where hash = w.hash limit 1) c on true
   )
-  select a.n::int - 1 as at, coalesce(h.topic_id, o.topic_id) as "topicId", s.rehearsal
+  select a.n::int - 1 as at, coalesce(h.topic_id, o.topic_id) as "topicId",
+    coalesce(h.message_id, o.message_id) as "messageId", s.rehearsal
   from message m
   cross join lateral (
-    select address, n, m.topics[coalesce(message, 1)] as topic_id, m.own[coalesce(message, 1)] as own_id,
+    select address, data, n, m.topics[coalesce(message, 1)] as topic_id, m.own[coalesce(message, 1)] as own_id,
       m.contents[coalesce(message, 1)] as content_id
-    from unnest($1::text[], $2::int[]) with ordinality a (address, message, n) offset 0) a
+    from unnest($1::text[], $2::int[], $6::bigint[]) with ordinality a (address, message, data, n) offset 0) a
   left join lateral (
-    select r.topic_id from sm.recipient r
+    select r.topic_id, r.message_id from sm.recipient r
     where a.topic_id > 0 and a.content_id > 0 and r.address = a.address and r.topic_id = a.topic_id
-      and r.variant = case a.content_id when a.own_id then ${OWN_VARIANT} else a.content_id end
+      and r.variant = coalesce(a.data, case a.content_id when a.own_id then ${OWN_VARIANT} else a.content_id end)
     limit 1) h on true
   -- The content may have been the topic's own before it was replaced.
   left join lateral (
-    select r.topic_id from sm.recipient r
+    select r.topic_id, r.message_id from sm.recipient r
     cross join lateral (select content_id from sm.message where id = r.message_id limit 1) x
-    where a.topic_id > 0 and a.content_id > 0 and a.content_id <> a.own_id and h.topic_id is null
+    where a.topic_id > 0 and a.content_id > 0 and a.content_id <> a.own_id and a.data is null and h.topic_id is null
       and r.address = a.address and r.topic_id = a.topic_id and r.variant = ${OWN_VARIANT} and x.content_id = a.content_id
     limit 1) o on true
   left join lateral (select rehearsal from sm.suppression where address = a.address limit 1) s on true

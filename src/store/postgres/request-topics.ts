@@ -15,8 +15,8 @@ export interface RequestTopic extends AdmittingTopic, TrackedTopic {
   contentId: number;
   /** When a new one is due; null: at once. */
   notBefore: number | null;
-  /** By content id: the addresses that have this content in it. */
-  taken: Map<number, Set<string>>;
+  /** By content id: the messages with this content in it, by `mailKey`. */
+  taken: Map<number, Map<string, number>>;
 }
 
 const NEW: AdmittingTopic = { cancelledAt: null, endpoint: null, calledAt: null, afreshAt: null, sending: 0 };

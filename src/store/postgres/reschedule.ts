@@ -1,5 +1,6 @@
 /** Gives the pending messages of a topic another time, in steps. */
-import { fieldsOf } from "../fields.ts";
+import { expiresAtSql } from "../rules/expiry.ts";
+import { columnsOf } from "../fields.ts";
 import type { Reschedule } from "../rows.ts";
 import type { Topics } from "../store.ts";
 import { type Job, read } from "./connection.ts";
@@ -40,17 +41,23 @@ export function createReschedule(job: Job): Topics["reschedule"] {
   };
 }
 
-const moveAll = (tx: Tx, part: Part, notBefore: number): Promise<number> =>
-  tx.run(`update sm.message set not_before = $3 where ${part.has("id")} and state = 'pending'`, [
-    ...part.values,
-    notBefore,
-  ]);
+/** The new times of message `m`: what was to expire after a span expires after it again. */
+const times = (notBefore: string, now: string): string => `not_before = ${notBefore},
+  expires_at = case when m.expires_in is null then m.expires_at else ${expiresAtSql(notBefore, "m.expires_in", now)} end`;
 
-const moveEach = (tx: Tx, times: Times): Promise<number> =>
+const open = (now: string): string => `m.state = 'pending' and (m.expires_at is null or m.expires_at > ${now})`;
+
+const moveAll = (tx: Tx, part: Part, notBefore: number): Promise<number> =>
   tx.run(
-    `update sm.message m set not_before = n.at from unnest($1::bigint[], $2::bigint[]) n (id, at)
-     where m.id = n.id and m.state = 'pending'`,
-    times,
+    `update sm.message m set ${times("$3::bigint", "$4::bigint")} where ${part.has("m.id")} and ${open("$4::bigint")}`,
+    [...part.values, notBefore, tx.now.wall],
+  );
+
+const moveEach = (tx: Tx, each: Times): Promise<number> =>
+  tx.run(
+    `update sm.message m set ${times("n.at", "$3::bigint")} from unnest($1::bigint[], $2::bigint[]) n (id, at)
+     where m.id = n.id and ${open("$3::bigint")}`,
+    [...each, tx.now.wall],
   );
 
 /** The times of the pending messages of a part. Throws what `instantOf` throws. */
@@ -60,6 +67,6 @@ async function timesOf(ask: Tx["query"], part: Part, instantOf: NonNullable<Resc
      where ${part.has("m.id")} and m.state = 'pending' order by m.id`,
     [...part.values],
   );
-  const times = rows.map(({ fields, columns }) => instantOf(fieldsOf(JSON.parse(columns) as string[], fields)));
+  const times = rows.map(({ fields, columns }) => instantOf(columnsOf(JSON.parse(columns) as string[], fields)));
   return [rows.map(({ id }) => id), times];
 }

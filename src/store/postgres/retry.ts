@@ -13,9 +13,23 @@ import { topicIdOf } from "./topic-ids.ts";
 /** So many messages at most are put back in one transaction, which takes about a tenth of a second. */
 const SIZE = 2_500;
 
-/** Makes `Topics.retry`. */
-export function createRetry(job: Job): Topics["retry"] {
-  return (topic, states) => (topic === null ? retryAll(job, states) : retryTopic(job, topic, states));
+/** Makes `Topics.retry`, and what counts those that it leaves. */
+export function createRetry(job: Job): Pick<Topics, "retry" | "countExpired"> {
+  return {
+    retry: (topic, states) => (topic === null ? retryAll(job, states) : retryTopic(job, topic, states)),
+    countExpired: (topic, states) => countExpired(job, topic, states),
+  };
+}
+
+async function countExpired(job: Job, topic: string, states: readonly State[]): Promise<number> {
+  const ask: Tx["query"] = (sql, values) => read(job, sql, values);
+  const topicId = await topicIdOf(ask, topic, job.name);
+  const [row] = await ask<{ count: number }>(
+    `select count(*)::int8 as count from sm.ingest i join sm.message m on m.id between i.first_id and i.last_id
+     where i.topic_id = $1 and m.topic_id = $1 and m.state = any ($2::text[]) and m.expires_at <= $3::bigint`,
+    [topicId, states, job.time.now().wall],
+  );
+  return row?.count ?? 0;
 }
 
 async function retryAll(job: Job, states: readonly State[]): Promise<number> {
@@ -87,8 +101,8 @@ async function retryAndOpen(tx: Tx, { topicId, known, states }: Retry, part: Par
 }
 
 /**
- * Puts the messages of a part that are in these states back to `pending`, or to `suppressed` where the address is suppressed. Returns
- * how many became `pending`. `alsoCancelled` false: those of topics that are cancelled by now stay as they are.
+ * Puts the messages of a part that are in these states back to `pending`, or to `suppressed` where the address is suppressed, unless
+ * they have expired. Returns how many became `pending`. `alsoCancelled` false: those of topics that are cancelled by now stay as they are.
  */
 async function putBack(tx: Tx, part: Part, states: readonly State[], alsoCancelled: boolean): Promise<number> {
   const counters = createCounters();
@@ -97,6 +111,7 @@ async function putBack(tx: Tx, part: Part, states: readonly State[], alsoCancell
         state = case when ${suppressedSql(lowerSql("m.email"), "t.endpoint")} then 'suppressed' else 'pending' end
       from sm.topic t
       where ${part.has("m.id")} and m.state = $3 and t.id = m.topic_id and ($4 or t.cancelled_at is null)
+        and (m.expires_at is null or m.expires_at > $5::bigint)
       returning m.topic_id, m.state)
     select topic_id as "topicId", state, count(*)::int8 as count from moved group by 1, 2`;
   await byIndex(tx.query);
@@ -106,6 +121,7 @@ async function putBack(tx: Tx, part: Part, states: readonly State[], alsoCancell
       ...part.values,
       from,
       alsoCancelled,
+      tx.now.wall,
     ]);
     for (const { topicId, state, count } of moved) {
       counters.move(topicId, from, state, count);

@@ -4,6 +4,7 @@
  */
 import type { Settlement } from "../../deliver/source.ts";
 import type { State } from "../../message.ts";
+import type { ByTopic } from "../rules/expiry.ts";
 import { decide, type Move, PROCESS_DIED } from "../rules/settle.ts";
 import type { Tx } from "./transaction.ts";
 import { writeMoves } from "./moves.ts";
@@ -25,15 +26,16 @@ interface HeldRow extends Provable {
   claimedBy: number | null;
   cancelled: boolean;
   suppressed: boolean;
+  expired: boolean;
   /** True: an event or a visit was noted while it was in flight. */
   noted: boolean;
 }
 
 /**
  * Writes the answers that our process brings. To be used inside a transaction whose counters are written later. When all of them say
- * "sent", nothing becomes pending by it.
+ * "sent", nothing becomes pending by it. Returns how many messages were not put back because they had expired, by topic.
  */
-export async function settle(tx: Tx, counters: Counters, settlements: readonly Settlement[]): Promise<void> {
+export async function settle(tx: Tx, counters: Counters, settlements: readonly Settlement[]): Promise<ByTopic> {
   const all = [...byMessage(settlements.map(stored)).values()];
   // For nearly all answers one statement is enough, and it does what `decide` would say.
   const quick = all.filter(({ settlements: [first] }) => first?.kind === "sent");
@@ -41,7 +43,7 @@ export async function settle(tx: Tx, counters: Counters, settlements: readonly S
   const [sent, held] = await Promise.all([writeSent(tx, counters, quick), readHeld(tx, rest)]);
   const missed = quick.filter(({ id }) => !sent.has(id));
   const late = await readHeld(tx, missed);
-  await settleHeld(tx, counters, [...rest, ...missed], [...held, ...late]);
+  return settleHeld(tx, counters, [...rest, ...missed], [...held, ...late]);
 }
 
 /** A text of SES may be one that no column takes. */
@@ -88,12 +90,12 @@ async function writeSent(tx: Tx, counters: Counters, answers: readonly Answers[]
 }
 
 const HELD = `select m.id, m.topic_id as "topicId", m.state, m.attempts, m.claimed_by as "claimedBy",
-    t.cancelled_at is not null as cancelled, ${suppressedSql(lowerSql("m.email"), "t.endpoint")} as suppressed,
+    t.cancelled_at is not null as cancelled, coalesce(m.expires_at <= $2::bigint, false) as expired, ${suppressedSql(lowerSql("m.email"), "t.endpoint")} as suppressed,
     exists (select 1 from sm.feedback f where f.message_id = m.id) as noted
   from unnest($1::bigint[]) a (id) join sm.message m on m.id = a.id join sm.topic t on t.id = m.topic_id`;
 
 async function readHeld(tx: Tx, answers: readonly Answers[]): Promise<HeldRow[]> {
-  return answers.length === 0 ? [] : tx.query<HeldRow>(HELD, [answers.map(({ id }) => id)]);
+  return answers.length === 0 ? [] : tx.query<HeldRow>(HELD, [answers.map(({ id }) => id), tx.now.wall]);
 }
 
 /** Decides about each message, and writes what was decided. */
@@ -102,8 +104,9 @@ async function settleHeld(
   counters: Counters,
   answers: readonly Answers[],
   held: readonly HeldRow[],
-): Promise<void> {
-  if (held.length === 0) return;
+): Promise<ByTopic> {
+  const expired = new Map<number, number>();
+  if (held.length === 0) return expired;
   const rows = new Map(held.map((row) => [row.id, row]));
   const isMine = (row: HeldRow) => row.state === "sending" && row.claimedBy === tx.me;
   const noted = held.filter((row) => row.noted && isMine(row)).map(({ id }) => id);
@@ -115,16 +118,19 @@ async function settleHeld(
     const isProven = proven.has(id);
     const before = { ...row, state: isProven ? ("sent" as const) : row.state, isMine: isMine(row) && !isProven };
     const move = moveOf(before, settlements, counters, tx.now.wall);
-    if (move !== null) moves.push({ id, move });
+    if (move === null) continue;
+    moves.push({ id, move });
+    if (move.to === "cancelled" && row.expired) expired.set(row.topicId, (expired.get(row.topicId) ?? 0) + 1);
   }
   await writeMoves(tx, moves);
+  return expired;
 }
 
-type Before = Pick<HeldRow, "topicId" | "cancelled" | "suppressed"> & { state: State; isMine: boolean };
+type Before = Pick<HeldRow, "topicId" | "cancelled" | "suppressed" | "expired"> & { state: State; isMine: boolean };
 
 /** What all answers about a message make of it together, and counts that. Null: they change nothing. */
 function moveOf(row: Before, settlements: readonly Settlement[], counters: Counters, now: number): Move | null {
-  const facts = { isSuppressed: row.suppressed, isCancelled: row.cancelled };
+  const facts = { isSuppressed: row.suppressed, isCancelled: row.cancelled, isExpired: row.expired };
   let { state, isMine } = row;
   let all: Move | null = null;
   for (const settlement of settlements) {

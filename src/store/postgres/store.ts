@@ -199,6 +199,7 @@ function createStore(job: Job, jobId: string): Store & { leave(): Promise<void> 
       afresh: async () => (await import("./afresh.ts")).createAfresh(job, () => source.recover()),
       breakdown: async () => (await import("./breakdown.ts")).createBreakdown(job),
       keys: async () => (await import("./keys.ts")).createKeys(job),
+      templates: async () => (await import("./templates.ts")).createTemplates(job),
     }),
     ...createPing(job),
     async close() {

@@ -15,12 +15,14 @@ import { topicIdOf } from "./topic-ids.ts";
  * Makes the part of the store that changes topics for people. Cancelling a million messages takes seconds, and nobody can send
  * meanwhile who waits for the writer lock. So, other than in a job file, what moves many messages moves them in several transactions.
  */
-export function createTopicActions(job: Job): Pick<Topics, "cancel" | "retry" | "pause" | "resume" | "reschedule"> {
+export function createTopicActions(job: Job): Pick<Topics, "cancel" | "retry" | "countExpired" | "pause" | "resume" | "reschedule"> {
   const pauses = createPauses();
-  const [retry, reschedule] = [createRetry(job), createReschedule(job)];
+  const { retry, countExpired } = createRetry(job);
+  const reschedule = createReschedule(job);
   return {
     cancel: createCancel(job),
     retry: (topic, states) => tellWhen(job, retry(topic, states)),
+    countExpired,
     pause: (topic, forMs) =>
       transaction(job, async (tx) => pauses.pause(tx, await openTopicOf(tx, topic, job.name), forMs, tx.now.wall)),
     resume: (topic) =>

@@ -7,12 +7,15 @@ import { type CapTurn, createCapTurn } from "./cap.ts";
 import type { Job } from "./connection.ts";
 import { TakenForDead, transaction, type Tx } from "./transaction.ts";
 import { claimOf, findDue, type Found, glance } from "./due.ts";
+import { sweepExpired } from "./expiry.ts";
 import { turnTo } from "./endpoints.ts";
 import { type Claimed, createFollower, type Places } from "./follow.ts";
 import { createPauses } from "./pauses.ts";
 import { renew, VALID_MS } from "./processes.ts";
 import { questions } from "./questions.ts";
+import { bulkRoomOf } from "./reserve.ts";
 import { createRate, rateInForce, type Share } from "./rate.ts";
+import { type ByTopic, ofTopic } from "../rules/expiry.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 import { settle } from "./settle.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
@@ -34,6 +37,10 @@ interface Done {
   /** What a look for messages found. */
   count: number;
   cutShort: boolean;
+  /** True: bulk mail is due that the reserve keeps back. */
+  reserved: boolean;
+  /** How many messages of the scope's topic were cancelled because they had expired. */
+  expired: number;
   /** Claims of an earlier turn that were put back, because its caller never saw them. */
   putBack: number[];
   /** When the lease was written (monotonic ms), or a little before. */
@@ -68,10 +75,10 @@ export function createTurns(job: Job): Turns {
     settlements.length > 0 || unseen.length > 0 || handle.isUnsure() || clock.monotonic() - leasedAt > RENEW_MS;
 
   /** Writes answers and claims, under a new row when others have taken us for dead. */
-  const write = async (request: TurnRequest, share: Share | null): Promise<Done> => {
+  const write = async (request: TurnRequest, share: Share | null, calledAt: number): Promise<Done> => {
     const after = follower.of(request.scope);
     const looksAtPauses = clock.monotonic() - lookedAt > RENEW_MS;
-    const work = (tx: Tx) => takeTurn(job, tx, request, { share, unseen: [...unseen], after, looksAtPauses });
+    const work = (tx: Tx) => takeTurn(job, tx, request, { share, unseen: [...unseen], after, looksAtPauses, calledAt });
     const isPatient = request.settlements.length > 0;
     // Nobody can ask SES for an answer again, so it is written also where the job does not go on any more.
     const evenWhenMoved = isPatient && request.room === 0;
@@ -93,11 +100,11 @@ export function createTurns(job: Job): Turns {
   /** It is only shown, so what cannot be asked is the rate asked for. */
   const rateNow = (perSecond: number) => rateInForce(ask, job, perSecond).catch(() => perSecond);
 
-  const writeWith = async (request: TurnRequest, share: Share | null): Promise<Done> => {
+  const writeWith = async (request: TurnRequest, share: Share | null, calledAt: number): Promise<Done> => {
     const putsBack = ({ kind }: Settlement) => kind === "put_back";
     if (unseen.length > 0 || request.settlements.some(putsBack)) follower.forget();
     try {
-      const done = await write(request, share);
+      const done = await write(request, share, calledAt);
       follower.follow(request.scope, done.claimed);
       unseen = unseen.filter((id) => !done.putBack.includes(id));
       ({ leasedAt } = done);
@@ -113,16 +120,19 @@ export function createTurns(job: Job): Turns {
     const mine = ++number;
     let writes = mustWrite(request);
     let { room } = request;
+    let reserved = false;
     // Who has nothing to write asks first whether anything is due: that costs no lock and no place of the rate.
     if (room > 0 && !writes) {
       const seen = await glance(ask, request.scope, job.time.now());
       if (seen.oldestProgram > SCHEMA_VERSION) throw outgrown(job);
+      if (seen.hasExpired) writes = true;
+      reserved = seen.reserved;
       if (seen.areAhead) [writes, lookedAt] = [true, Number.NEGATIVE_INFINITY];
       if (seen.nextInMs !== 0) room = 0;
     }
     const share = room > 0 || rate.hasNews(request) ? await rate.take(request, room, calledAt) : null;
     const most = share?.allowed.most ?? 0;
-    const done = writes || most > 0 ? await writeWith(request, room > 0 ? share : null) : null;
+    const done = writes || most > 0 ? await writeWith(request, room > 0 ? share : null, calledAt) : null;
     const unclaimed = most - (done?.claims.length ?? 0);
     if (share !== null && unclaimed > 0) await rate.giveBack(share, unclaimed);
     if (share !== null && done !== null && done.claims.length > 0) rate.keep(mine, share);
@@ -136,7 +146,9 @@ export function createTurns(job: Job): Turns {
       claims: done?.claims ?? [],
       validForMs: Math.max(0, validUntil - calledAt),
       rateWaitMs: told?.rateWaitMs ?? null,
-      drained: told?.drained ?? request.room > 0,
+      drained: told?.drained ?? (request.room > 0 && done?.cutShort !== true),
+      reserved: share !== null && done !== null ? done.reserved : reserved,
+      expired: done?.expired ?? 0,
       perSecond,
     };
   };
@@ -147,7 +159,7 @@ export function createTurns(job: Job): Turns {
       oneAtATime(async () => {
         if (unseen.length === 0 && !handle.isUnsure()) return;
         const nothing = { settlements: [], departed: [], room: 0, perSecond: 1, withinMs: 0, throttledAgoMs: null };
-        await writeWith({ ...nothing, scope: { topic: null, endpoint: "ses", maxLateMs: null } }, null);
+        await writeWith({ ...nothing, scope: { topic: null, endpoint: "ses", maxLateMs: null } }, null, clock.monotonic());
       }),
   };
 }
@@ -167,6 +179,8 @@ interface Given {
   after: Places | null;
   /** True: somebody may have set the database's clock back, with pauses under way. */
   looksAtPauses: boolean;
+  /** When the turn was called (monotonic ms). */
+  calledAt: number;
 }
 
 /** Takes one turn inside its transaction. */
@@ -174,29 +188,43 @@ async function takeTurn(
   job: Job,
   tx: Tx,
   request: TurnRequest,
-  { share, unseen, after, looksAtPauses }: Given,
+  { share, unseen, after, looksAtPauses, calledAt }: Given,
 ): Promise<Done> {
   const leasedAt = job.clock.monotonic() - job.time.errorMs();
   const counters = createCounters();
   const settlements = [...unseen.map(neverSeen), ...request.settlements];
   const settled = settle(tx, counters, settlements);
+  // Before the look, which then has less to pass over.
+  const swept = sweepExpired(tx, counters);
   const look = () => (share === null ? NOTHING : claim(tx, counters, request.scope, { ...share.allowed, after }));
   // What is put back may be due, so the look has to see it.
   const looked = settlements.some(({ kind }) => kind === "put_back") ? settled.then(look) : look();
   const shown = share === null ? rateInForce(tx.query, job, request.perSecond) : undefined;
-  const [{ claimed, count, cutShort }, perSecond] = await Promise.all([
+  const [{ claimed, count, cutShort, reserved }, perSecond, late, { byTopic, more }] = await Promise.all([
     looked,
     shown,
     settled,
+    swept,
     looksAtPauses ? beginPausesAgain(tx) : undefined,
   ]);
-  const claims = claimed.map(claimOf);
+  const topicId = request.scope.topic === null ? null : await knownTopicId(tx, request.scope.topic, late, byTopic);
+  const expired = ofTopic(late, topicId) + ofTopic(byTopic, topicId);
+  const claims = claimed.map((found) => claimOf(job, found, calledAt));
   tx.handOut(claims.length);
   tx.closeWith(Promise.all([hold(tx, claims), counters.write(tx), renew(tx, request.perSecond)]).then(() => undefined));
-  return { claims, claimed, count, cutShort, putBack: unseen, leasedAt, perSecond };
+  // A run must not end before everything that has expired is cancelled.
+  const told = { count, cutShort: cutShort || more, reserved, expired };
+  return { claims, claimed, ...told, putBack: unseen, leasedAt, perSecond };
 }
 
-const NOTHING = { claimed: [], count: 0, cutShort: false };
+/** The id of a topic of which something may have expired. It is asked for only then. */
+async function knownTopicId(tx: Tx, name: string, ...counts: ByTopic[]): Promise<number | undefined> {
+  if (counts.every(({ size }) => size === 0)) return undefined;
+  const [row] = await tx.query<{ id: number }>("select id from sm.topic where name = $1", [name]);
+  return row?.id;
+}
+
+const NOTHING = { claimed: [], count: 0, cutShort: false, reserved: false };
 
 /** A claim that nobody saw goes back as it was. */
 function neverSeen(id: number): Settlement {
@@ -215,6 +243,7 @@ interface Looked {
   count: number;
   /** True: the look ended before it had seen everything that is due. */
   cutShort: boolean;
+  reserved: boolean;
 }
 
 /** Finds what is due, and turns the topics of what will be claimed to where they go now. It claims nothing yet. */
@@ -225,9 +254,10 @@ async function claim(
   { wanted, most, after }: { wanted: number; most: number; after: Places | null },
 ): Promise<Looked> {
   if (wanted === 0) return NOTHING;
+  const bulk = await bulkRoomOf(tx.query, scope, tx.now.wall);
   for (let looks = 1; ; looks++) {
     const cap: CapTurn | null = scope.recipientCap === undefined ? null : createCapTurn(tx, scope.recipientCap);
-    const found = await findDue(tx.query, scope, tx.now, { limit: wanted, cap, after });
+    const { found, reserved } = await findDue(tx.query, scope, tx.now, { limit: wanted, bulk, cap, after });
     const suppressed = await suppress(tx, counters, found);
     const next = found.filter((row) => !row.suppressed).slice(0, most);
     // A topic that begins to be rehearsed loses messages that other rehearsals suppressed. One that has just lost some is rehearsed,
@@ -238,7 +268,7 @@ async function claim(
     await cap?.write();
     for (const { topicId } of next) counters.move(topicId, "pending", "sending");
     const cutShort = suppressed + turned > 0 || cap?.isExhausted() === true;
-    return { claimed: next, count: found.length - suppressed, cutShort };
+    return { claimed: next, count: found.length - suppressed, cutShort, reserved };
   }
 }
 

@@ -17,6 +17,43 @@ export async function findUuids(query: Tx["query"], uuids: readonly string[]): P
   return new Map(rows.map(({ uuid, rehearsed }) => [uuid, rehearsed]));
 }
 
+/** A uuid, and an address that was given with it, in lower case. */
+export interface NamedAddress {
+  uuid: string;
+  address: string;
+}
+
+/** The messages to these addresses that were accepted with their uuids, in the same order; null: there is none. */
+export async function findNamedMessages(
+  query: Tx["query"],
+  named: readonly NamedAddress[],
+): Promise<(number | null)[]> {
+  if (named.length === 0) return [];
+  const rows = await query<{ at: number; messageId: number }>(NAMED, [
+    named.map(({ uuid }) => uuid),
+    named.map(({ address }) => address),
+  ]);
+  const found = new Map(rows.map(({ at, messageId }) => [at, messageId]));
+  return named.map((_, at) => found.get(at) ?? null);
+}
+
+// A message without a topic has its own id as its variant, below 0; one with a topic, a variant that is not below 0.
+const NAMED = `
+  select w.n::int - 1 as at, coalesce(x.message_id, y.message_id) as "messageId"
+  from unnest($1::text[], $2::text[]) with ordinality w (uuid, address, n)
+  cross join lateral (
+    select message_id as first, coalesce(last_message_id, message_id) as last from sm.accepted_uuid
+    where uuid = w.uuid and message_id is not null limit 1) a
+  cross join lateral (select topic_id from sm.message where id = a.first limit 1) m
+  left join lateral (
+    select message_id from sm.recipient
+    where address = w.address and topic_id = m.topic_id and variant between -a.last and -a.first limit 1) x on true
+  left join lateral (
+    select message_id from sm.recipient
+    where x.message_id is null and address = w.address and topic_id = m.topic_id and variant >= 0
+      and message_id between a.first and a.last limit 1) y on true
+  where coalesce(x.message_id, y.message_id) is not null`;
+
 /** The first and the last message made for a uuid; null: all its addresses were duplicates. */
 export type UuidRange = { first: number; last: number } | null;
 

@@ -15,7 +15,10 @@ const AT_ONCE = "m.state = 'pending' and m.not_before = 0";
 const TIMED = "m.state = 'pending' and m.not_before <> 0";
 
 /** What is read of a message. */
-const COLUMNS = "m.id, m.topic_id, m.content_id, m.ingest_id, m.email, m.fields, m.attempts, m.not_before";
+const COLUMNS = "m.id, m.topic_id, m.content_id, m.ingest_id, m.email, m.fields, m.attempts, m.not_before, m.expires_at";
+
+/** SQL that is true when message `m` has not expired. */
+const ALIVE = "(m.expires_at is null or m.expires_at > $1::bigint)";
 
 /**
  * SQL for `column = value` that looks like a range to the planner, so that an order by that column and the next of its index is not
@@ -31,11 +34,12 @@ const MOST_SEEKS = 64;
  * `endpoint` of their topic, and `COLUMNS`. Within a span they come in the order of the index. Both arguments are SQL expressions.
  *
  * $6 to $8 are a place in the index for each span: `not_before`, topic and id of a message. When $9 is the priority, only what comes
- * after those places is looked at.
+ * after those places is looked at. What has expired at $1 is left out; with `all` it is not, so that nothing has to be passed over.
  */
-export function streams(where: Where, priority: string, limit: string): string {
-  if (where !== "all") return ofOne(where.name, priority, limit);
-  return `${allAtOnce(priority, limit)} union all ${allTimed(priority, limit)}`;
+export function streams(where: Where, priority: string, limit: string, alive: "alive" | "all" = "alive"): string {
+  const condition = alive === "alive" ? ALIVE : "true";
+  if (where !== "all") return ofOne(where.name, priority, limit, condition);
+  return `${allAtOnce(priority, limit, condition)} union all ${allTimed(priority, limit, condition)}`;
 }
 
 /** The place of what goes at once, and that of the span `s`, as `f`. */
@@ -50,7 +54,7 @@ const timedFrom = (priority: string): string =>
      case when ${priority} = $9::int then s.id else 0 end as id) f`;
 
 /** By topic and order of arrival. A topic that may not be sent costs one seek. */
-const allAtOnce = (priority: string, limit: string): string => `(
+const allAtOnce = (priority: string, limit: string, alive: string): string => `(
   select 0 as span, o.endpoint, m.* from ${atOnceFrom(priority)} cross join lateral (
     with recursive place as (
       (select m.topic_id from sm.message m
@@ -65,8 +69,8 @@ const allAtOnce = (priority: string, limit: string): string => `(
   cross join lateral (
     select ${COLUMNS} from sm.message m
     where ${AT_ONCE} and m.priority = ${priority} and m.topic_id <= place.topic_id
-      and (m.topic_id, m.id) > (place.topic_id, case when place.topic_id = f.topic_id then f.id else 0 end)
-    order by m.topic_id, m.id limit ${limit}) m
+      and (m.topic_id, m.id) > (place.topic_id, case when place.topic_id = f.topic_id then f.id else 0 end) and ${alive}
+      order by m.topic_id, m.id limit ${limit}) m
   limit ${limit})`;
 
 /**
@@ -74,7 +78,7 @@ const allAtOnce = (priority: string, limit: string): string => `(
  * that may not be sent. When its messages all have times of their own, that would be a seek for each, so after a while they are
  * passed over one entry after the other.
  */
-const allTimed = (priority: string, limit: string): string => `(
+const allTimed = (priority: string, limit: string, alive: string): string => `(
   select s.at::int - 1 as span, m.* from ${SPANS} cross join ${timedFrom(priority)}
   cross join lateral (
     with recursive step as (
@@ -100,25 +104,25 @@ const allTimed = (priority: string, limit: string): string => `(
       select ${COLUMNS} from sm.message m
       where ${TIMED} and m.priority = ${priority} and m.topic_id = step.topic_id and m.not_before <= step.not_before
         and (m.not_before, m.id) > (step.not_before,
-          case when (step.not_before, step.topic_id) = (f.not_before, f.topic_id) then f.id else 0 end)
+          case when (step.not_before, step.topic_id) = (f.not_before, f.topic_id) then f.id else 0 end) and ${alive}
       order by m.not_before, m.id limit ${limit}) m
     where step.is_open limit ${limit}) m
   where s.at > 1)`;
 
-const ofOne = (name: string, priority: string, limit: string): string => `(
+const ofOne = (name: string, priority: string, limit: string, alive: string): string => `(
   select 0 as span, o.endpoint, m.* from (${openTopic("name", name)}) o cross join ${atOnceFrom(priority)}
   cross join lateral (
     select ${COLUMNS} from sm.message m
-    where ${AT_ONCE} and m.priority = ${priority} and m.topic_id <= o.id and (m.topic_id, m.id) > (o.id, f.id)
-    order by m.topic_id, m.id limit ${limit}) m)
+    where ${AT_ONCE} and m.priority = ${priority} and m.topic_id <= o.id and (m.topic_id, m.id) > (o.id, f.id) and ${alive}
+      order by m.topic_id, m.id limit ${limit}) m)
   union all (
   select s.at::int - 1 as span, o.endpoint, m.* from (${openTopic("name", name)}) o
   cross join ${SPANS} cross join ${timedFrom(priority)}
   cross join lateral (
     select ${COLUMNS} from sm.message m
     where ${TIMED} and m.topic_id = o.id and m.priority = ${priority} and m.not_before <= s.hi
-      and (m.not_before, m.id) > (f.not_before, f.id)
-    order by m.not_before, m.id limit ${limit}) m
+      and (m.not_before, m.id) > (f.not_before, f.id) and ${alive}
+      order by m.not_before, m.id limit ${limit}) m
   where s.at > 1)`;
 
 /** An expression for the highest priority below another one that has pending messages; null: there is none. */
@@ -155,7 +159,7 @@ export const EARLIEST = `select a.at, min(m.not_before) as "notBefore"
     select * from (${firstAtOnce("p.priority", "a.topic_id")}) m where a.lo = 0 and a.hi = 0) m
   group by a.at`;
 
-/** A query of how many messages each span has, as `count` beside `span`. It reads an index entry for each message. */
+/** A query of how many messages each span has that have not expired, as `count` beside `span`. It reads an index entry for each. */
 export function counting(where: Where): string {
   const topic = where === "all" ? "" : `and m.topic_id = (select id from sm.topic where name = ${where.name})`;
   return `with counted as (
@@ -164,6 +168,10 @@ export function counting(where: Where): string {
       select s.at::int - 1, m.topic_id, count(*) from unnest($4::bigint[], $5::bigint[]) with ordinality s (lo, hi, at)
       join sm.message m on ${TIMED} and m.priority = any (array[1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
         and s.at > 1 and m.not_before between s.lo and s.hi ${topic}
+      group by s.at, m.topic_id
+      union all
+      select s.at::int - 1, m.topic_id, -count(*) from unnest($4::bigint[], $5::bigint[]) with ordinality s (lo, hi, at)
+      join sm.message m on m.state = 'pending' and m.expires_at <= $1::bigint and m.not_before between s.lo and s.hi ${topic}
       group by s.at, m.topic_id
     ) select counted.span, sum(counted.count)::int8 as count
     from counted cross join lateral (${openTopic("id", "counted.topic_id")}) o group by counted.span`;

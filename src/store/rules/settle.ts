@@ -2,6 +2,8 @@
 import type { Settlement } from "../../deliver/source.ts";
 import type { State } from "../../message.ts";
 
+/** The error of a message that was cancelled because it had not been handed to SES when it expired. */
+export const EXPIRED = "expired";
 /** The error of a message whose process died before its answer was written. It becomes `in_doubt`, with one more attempt. */
 export const PROCESS_DIED = "the process died before the answer of SES came";
 
@@ -14,6 +16,8 @@ export interface Held {
   isSuppressed: boolean;
   /** True: its topic is cancelled now. */
   isCancelled: boolean;
+  /** True: it has expired by now, so it must not wait any more. */
+  isExpired: boolean;
 }
 
 /** A change of one message. No process holds it afterwards. */
@@ -49,13 +53,15 @@ export function decide(held: Held, settlement: Settlement): Move | null {
     case "in_doubt":
       return { from, to: settlement.kind, attempts, error: settlement.error };
     case "put_back": {
-      const { attempted, error, delayMs } = settlement;
-      return { from, to: backTo(held), attempts: attempted ? 1 : 0, error, delayMs };
+      const { attempted, delayMs } = settlement;
+      const to = backTo(held);
+      const error = to === "cancelled" && held.isExpired ? EXPIRED : settlement.error;
+      return { from, to, attempts: attempted ? 1 : 0, error, delayMs };
     }
   }
 }
 
-function backTo({ isSuppressed, isCancelled }: Held): "pending" | "cancelled" | "suppressed" {
+function backTo({ isSuppressed, isCancelled, isExpired }: Held): "pending" | "cancelled" | "suppressed" {
   if (isSuppressed) return "suppressed";
-  return isCancelled ? "cancelled" : "pending";
+  return isCancelled || isExpired ? "cancelled" : "pending";
 }

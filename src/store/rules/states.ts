@@ -12,6 +12,7 @@ import type { State } from "../../message.ts";
  * - `late answer`: that process was only asleep, and says now how the call ended.
  * - `event`: SES sent an event of it. `visit`: somebody followed a link of the mail. `prove.ts` says what either proves.
  * - `suppress`: its address was suppressed.
+ * - `expire`: nothing handed it to SES before the instant at which it expires.
  * - `cancel`, `retry`: a person decided so.
  * - `start afresh`: its topic was only rehearsed, and is to be sent for real now.
  */
@@ -24,6 +25,7 @@ export type Cause =
   | "event"
   | "visit"
   | "suppress"
+  | "expire"
   | "cancel"
   | "retry"
   | "start afresh";
@@ -42,7 +44,7 @@ export const TRANSITIONS: readonly Transition[] = [
 
   { from: "pending", to: "sending", by: ["claim"] },
   { from: "pending", to: "sent", by: ["event"] },
-  { from: "pending", to: "cancelled", by: ["cancel"] },
+  { from: "pending", to: "cancelled", by: ["expire", "cancel"] },
   { from: "pending", to: "suppressed", by: ["suppress"] },
 
   { from: "sending", to: "sent", by: ["answer", "process died"] },
@@ -62,8 +64,8 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "failed", to: "suppressed", by: ["retry", "start afresh"] },
 
   { from: "cancelled", to: "sent", by: ["event"] },
-  { from: "cancelled", to: "pending", by: ["retry"] },
-  { from: "cancelled", to: "suppressed", by: ["retry"] },
+  { from: "cancelled", to: "pending", by: ["retry", "start afresh"] },
+  { from: "cancelled", to: "suppressed", by: ["retry", "start afresh"] },
 
   { from: "suppressed", to: "sent", by: ["event"] },
   { from: "suppressed", to: "pending", by: ["retry", "start afresh"] },

@@ -11,10 +11,12 @@ import { createTrackingNotes, type TrackedTopic } from "./tracked-topics.ts";
 import { suppressedSql } from "./suppressed.ts";
 import { createUuidTable } from "./uuids.ts";
 import { type Admission, admit, type AdmittingTopic } from "../rules/admit.ts";
+import { expiryOf, listOfIds } from "../rules/accepted.ts";
 import { topicTimes } from "../rules/due.ts";
 import type { Inbox } from "../store.ts";
 import type {
   AcceptCounts,
+  AcceptedIds,
   AcceptMessage,
   AcceptRequest,
   AcceptResult,
@@ -47,11 +49,11 @@ export function createInbox(job: Job): Inbox {
     if (problems.length > 0) return { kind: "refused", problems };
     const dueAt = topicTimes(request.messages);
     const setAside = topics.setAside(request);
-    const counts = sumOf(
-      request.messages.map((message) => add(message, dueAt.get(message.topic) ?? null, request.endpoint)),
-    );
-    if (request.repeat) answers.keep(request.repeat, { counts, memo: request.memo });
-    return { kind: "stored", counts, ...(setAside.length > 0 && { setAside }) };
+    const told: Told = { counts: { added: 0, duplicates: 0, suppressed: 0 }, ids: listOfIds(request.messages) };
+    for (const message of request.messages)
+      add(message, { dueAt: dueAt.get(message.topic) ?? null, endpoint: request.endpoint }, told);
+    if (request.repeat) answers.keep(request.repeat, { ...told, memo: request.memo });
+    return { kind: "stored", ...told, ...(setAside.length > 0 && { setAside }) };
   };
 
   const acceptAll = (requests: readonly AcceptRequest[]): AcceptResult[] => {
@@ -161,65 +163,117 @@ interface Parts {
   topics: ReturnType<typeof createRequestTopics>;
 }
 
-/** Makes a function that adds one message of a request for all its addresses, inside a transaction. */
+/** What a request is told, filled message by message. */
+interface Told {
+  counts: { -readonly [name in keyof AcceptCounts]: number };
+  ids: AcceptedIds;
+}
+
+interface Occasion {
+  /** When the topic is due that the message may make; null: at once. */
+  dueAt: number | null;
+  endpoint: Endpoint;
+}
+
+/** Makes a function that adds one message of a request for all its addresses, inside a transaction, and notes in `told` what it did. */
 function createMessageAdder(
   db: Connection,
   clock: Clock,
   { counters, ids, uuids, topics }: Parts,
-): (message: AcceptMessage, dueAt: number | null, endpoint: Endpoint) => AcceptCounts {
+): (message: AcceptMessage, occasion: Occasion, told: Told) => void {
   const contents = createContentTable(db, clock);
   const recipients = createRecipientTable(db);
   const noteTracking = createTrackingNotes(db);
-  const insert = db.prepare<[number, number, number, number, string, number, number, "pending" | "suppressed", number]>(
-    `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state, created_at)
-     values (?, ?, ?, ?, ?, '[]', ?, ?, ?, ?)`,
-  );
+  const insert = createMessageInsert(db);
   const isSuppressed = db.prepare<[string, Endpoint], 0 | 1>(`select ${suppressedSql("?", "?")}`).pluck();
 
-  const addAll = (
-    { topic: name, content, emails, priority, notBefore }: AcceptMessage,
-    dueAt: number | null,
-    endpoint: Endpoint,
-  ) => {
-    const counts = { added: 0, duplicates: 0, suppressed: 0 };
-    const contentId = contents.store(content);
-    const topic = topics.open(name ?? NO_TOPIC, contentId, dueAt);
-    noteTracking(topic, content);
-    const audience = recipients.audienceOf(topic, contentId);
-    const createdAt = clock.now();
-    for (const email of emails) {
-      const address = email.toLowerCase();
-      if (!audience.take(address, ids.next())) {
-        counts.duplicates++;
-        continue;
-      }
-      const suppressed = isSuppressed.get(address, endpoint) === 1;
-      const { id, ingestId } = ids.use(topic.id);
-      const state = suppressed ? "suppressed" : "pending";
-      insert.run(id, topic.id, contentId, ingestId, email, priority, notBefore, state, createdAt);
-      counts[suppressed ? "suppressed" : "added"]++;
-    }
-    counters.add(topic.id, "pending", counts.added);
-    counters.add(topic.id, "suppressed", counts.suppressed);
-    return counts;
+  const noteKnown = (uuid: string, address: string, told: Told) => {
+    told.counts.duplicates++;
+    told.ids?.push(uuids.messageTo(uuid, address));
   };
 
-  return (message, dueAt, endpoint) => {
+  const addAll = (message: AcceptMessage, { dueAt, endpoint }: Occasion, told: Told) => {
+    const { topic: name, content, emails, data, uuids: names } = message;
+    const kept = contents.keep(content);
+    const topic = topics.open(name ?? NO_TOPIC, kept.id, dueAt);
+    noteTracking(topic, content);
+    const audience = recipients.audienceOf(topic, kept);
+    const createdAt = clock.now();
+    const shared = {
+      ...message,
+      topicId: topic.id,
+      contentId: kept.id,
+      createdAt,
+      expiry: expiryOf(message, createdAt),
+    };
+    const added = { pending: 0, suppressed: 0 };
+    for (const [at, email] of emails.entries()) {
+      const address = email.toLowerCase();
+      const uuid = names?.[at] ?? null;
+      if (uuid !== null && uuids.has(uuid, endpoint)) {
+        noteKnown(uuid, address, told);
+        continue;
+      }
+      const fields = data?.[at] ?? null;
+      const messageId = audience.take(address, ids.next(), fields);
+      const isNew = messageId === ids.next();
+      told.ids?.push(messageId);
+      if (uuid !== null) uuids.keep(uuid, isNew ? { first: messageId, last: messageId } : null);
+      if (!isNew) {
+        told.counts.duplicates++;
+        continue;
+      }
+      const state = isSuppressed.get(address, endpoint) === 1 ? "suppressed" : "pending";
+      insert(shared, { ...ids.use(topic.id), email, fields, state });
+      added[state]++;
+    }
+    counters.add(topic.id, "pending", added.pending);
+    counters.add(topic.id, "suppressed", added.suppressed);
+    told.counts.added += added.pending;
+    told.counts.suppressed += added.suppressed;
+  };
+
+  return (message, occasion, told) => {
     const { uuid, emails } = message;
-    if (uuid !== null && uuids.has(uuid, endpoint)) return { added: 0, duplicates: emails.length, suppressed: 0 };
+    if (uuid !== null && uuids.has(uuid, occasion.endpoint)) {
+      for (const email of emails) noteKnown(uuid, email.toLowerCase(), told);
+      return;
+    }
     const firstId = ids.next();
-    const counts = addAll(message, dueAt, endpoint);
+    addAll(message, occasion, told);
     if (uuid !== null) uuids.keep(uuid, ids.next() > firstId ? { first: firstId, last: ids.next() - 1 } : null);
-    return counts;
   };
 }
 
-function sumOf(all: readonly AcceptCounts[]): AcceptCounts {
-  const sum = { added: 0, duplicates: 0, suppressed: 0 };
-  for (const { added, duplicates, suppressed } of all) {
-    sum.added += added;
-    sum.duplicates += duplicates;
-    sum.suppressed += suppressed;
-  }
-  return sum;
+/** What all addresses of a message share. */
+interface Shared extends Pick<AcceptMessage, "priority" | "notBefore" | "expiresIn"> {
+  topicId: number;
+  contentId: number;
+  createdAt: number;
+  /** When it expires; null: never. */
+  expiry: number | null;
+}
+
+/** One address of a message. `fields` null: it has no data. */
+interface Own {
+  id: number;
+  ingestId: number;
+  email: string;
+  fields: string | null;
+  state: "pending" | "suppressed";
+}
+
+function createMessageInsert(db: Connection): (shared: Shared, own: Own) => void {
+  const insert = db.prepare(
+    `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state, created_at,
+       expires_at, expires_in)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  return (
+    { topicId, contentId, priority, notBefore, createdAt, expiry, expiresIn },
+    { id, ingestId, email, fields, state },
+  ) => {
+    const kept = fields ?? "[]";
+    insert.run(id, topicId, contentId, ingestId, email, kept, priority, notBefore, state, createdAt, expiry, expiresIn);
+  };
 }

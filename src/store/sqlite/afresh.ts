@@ -7,6 +7,7 @@ import { setImmediate } from "node:timers/promises";
 import { InterruptedError } from "../../errors.ts";
 import type { State, Totals } from "../../message.ts";
 import { EVENT_COUNTERS, type EventCounts } from "../rules/event-counters.ts";
+import { EXPIRED } from "../rules/settle.ts";
 import { PLAYED } from "../rules/states.ts";
 import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
 import type { Rehearsal, Sender } from "../rows.ts";
@@ -55,7 +56,7 @@ export function createAfresh(
     .pluck();
 
   return {
-    async startAfresh(topic, { signal, notBefore }) {
+    async startAfresh(topic, { signal, notBefore, expiresInMs = null }) {
       const topicId = topicIdOf(db, topic);
       await recover();
       const closed = await write(() => close(topicId, topic));
@@ -71,7 +72,7 @@ export function createAfresh(
           if (isCancelled === undefined) return false;
           // What waits in a cancelled topic would wait for ever.
           if (isCancelled === 1) throw new TopicRefusedError({ topic, refusal: "cancelled", endpoint: "ses" });
-          clearAll(db, counters, { topicId, notBefore }, ranges);
+          clearAll(db, counters, { topicId, notBefore, expiresIn: expiresInMs, now: job.clock.now() }, ranges);
           return true;
         });
         if (!goesOn) return rehearsal;
@@ -151,13 +152,20 @@ function* stepsOf(db: Connection, topicId: number): Generator<Range[]> {
   if (step.length > 0) yield step;
 }
 
-/** A message as it was when it was added. Of the times at which it was to be sent, only those that a person chose stay. */
-const UNPLAYED = `attempts = 0, ses_message_id = null, error = null, sent_at = null,
-  not_before = max(not_before, ifnull(@notBefore, 0))`;
+const DUE = "max(not_before, ifnull(@notBefore, 0))";
+const SPAN = "ifnull(@expiresIn, expires_in)";
+/**
+ * A message as it was when it was added. Of the times at which it was to be sent, only those that a person chose stay. What expires
+ * after a span has all of it again.
+ */
+const UNPLAYED = `attempts = 0, ses_message_id = null, error = null, sent_at = null, not_before = ${DUE}, expires_in = ${SPAN},
+  expires_at = iif(${SPAN} is null, expires_at, max(${DUE}, @now) + ${SPAN})`;
 
 interface Target {
   topicId: number;
   notBefore: number | null;
+  expiresIn: number | null;
+  now: number;
 }
 
 /** Removes what the rehearsal left in these ranges, inside a transaction. */
@@ -166,18 +174,22 @@ function clearAll(db: Connection, counters: Counters, target: Target, ranges: re
   const of = "id between @first and @last and topic_id = @topicId";
   type Where = [Range & Target];
   const stopped = suppressedSql("lower(email)", "null");
+  // It waited for the rehearsal alone. What a person cancelled, and what expires at an instant, stays so.
+  const revived = `error = '${EXPIRED}' and ${SPAN} is not null`;
   const back = (from: State, to: State) =>
     db.prepare<Where>(
       `update message set state = '${to}', ${UNPLAYED}
-       where ${of} and state = '${from}' and ${to === "suppressed" ? stopped : `not ${stopped}`}`,
+       where ${of} and state = '${from}' and ${to === "suppressed" ? stopped : `not ${stopped}`} ${from === "cancelled" ? `and ${revived}` : ""}`,
     );
-  const moves = PLAYED.flatMap((from) =>
+  const moves = [...PLAYED, "cancelled" as const].flatMap((from) =>
     (["pending", "suppressed"] as const).filter((to) => to !== from).map((to) => ({ from, to, write: back(from, to) })),
   );
   const others = [
     // Some were put back, and wait for another attempt.
     `update message set ${UNPLAYED} where ${of} and state in ('pending', 'cancelled', 'suppressed')
-       and (attempts > 0 or error is not null or ses_message_id is not null or not_before < ifnull(@notBefore, 0))`,
+       and not (state = 'cancelled' and error is '${EXPIRED}')
+       and (attempts > 0 or error is not null or ses_message_id is not null or not_before < ifnull(@notBefore, 0)
+         or ${SPAN} is not null)`,
     // What was sent kept the content it was sent with when the topic got another one.
     `update message as m set content_id = (select content_id from topic where id = @topicId)
      where ${of} and content_id <> (select content_id from topic where id = @topicId) and not ${IS_VARIANT}`,

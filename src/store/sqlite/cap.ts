@@ -1,8 +1,9 @@
 /** The recipient cap: it counts the mails to an address over all topics, contents and processes of the job file. */
-import type { Claim, RecipientCap } from "../../deliver/source.ts";
+import type { RecipientCap } from "../../deliver/source.ts";
 import type { Now } from "../rules/due.ts";
 import { hasRoom, type Mails, roomAt } from "../rules/cap.ts";
 import type { Connection } from "./connection.ts";
+import type { Waiting } from "./waiting-index.ts";
 import { waitUntilSql } from "./waiting.ts";
 
 /** The most messages that one turn postpones, which takes some 20 ms. When thousands wait for one address, other work goes on. */
@@ -11,7 +12,7 @@ const MOST_MOVES = 2_000;
 /** The cap in one turn. The transaction of the turn sees what every process has claimed. */
 export interface CapTurn {
   /** True when the message may be claimed; it counts as claimed then. False: it is held back. */
-  admits(claim: Claim): boolean;
+  admits(message: Pick<Waiting, "id" | "email">): boolean;
   /** True when so many were held back that the turn should end, so that other work can go on. */
   isExhausted(): boolean;
   /** Postpones the messages that were held back to when there may be room. It does not count as an attempt or an error. */

@@ -4,7 +4,8 @@ import { allow, type Allowance, createTurnMemory, spend, type TurnMemory } from 
 import { type CapTurn, createCaps } from "./cap.ts";
 import { type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
-import { createDue, type Due } from "./due.ts";
+import { createDue, type Due, type Looked } from "./due.ts";
+import { createExpiry, type Expiry } from "./expiry.ts";
 import { fileOf } from "./image.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { createPaceRow } from "./pace-row.ts";
@@ -13,8 +14,11 @@ import { createPauses, type Pauses } from "./pauses.ts";
 import { createProcesses, type Processes } from "./processes.ts";
 import { createWorkers } from "./workers.ts";
 import { createSteady, type Steady } from "./steady.ts";
+import { createBulkRoom } from "./reserve.ts";
 import { createSettler, type Settler } from "./settle.ts";
-import type { Reader, Workers } from "../store.ts";
+import type { Waiting } from "./waiting-index.ts";
+import { expiresInMs, ofTopic } from "../rules/expiry.ts";
+import type { Reader, Topics, Workers } from "../store.ts";
 
 /** How long the loop keeps answers while the disk is full or the file cannot be written to: long enough to make room. */
 const PATIENCE_MS = 30_000;
@@ -28,17 +32,21 @@ interface Done {
 }
 
 /** Makes the source of one handle on a job file. `leave` is to be called before the handle is closed; it never throws. */
-export function createClaims(job: Job): Source & Pick<Reader, "peek"> & Workers & { leave(): void } {
+export function createClaims(job: Job): Source & Pick<Reader, "peek"> & Pick<Topics, "expire"> & Workers & { leave(): void } {
   const { db, clock } = job;
   const counters = createCounters(db);
   const due = createDue(db);
   const processes = createProcesses(db, clock);
   const settler = createSettler(db, counters);
+  const expiry = createExpiry(db, counters);
+  const bulkRoom = createBulkRoom(db);
+  const topicId = db.prepare<[string], number>("select id from topic where name = ?").pluck();
+  const idOf = (name: string | null): number | null | undefined => (name === null ? null : topicId.get(name));
   const pauses = createPauses(db);
   const memory = createTurnMemory();
   const steady = createSteady(db, clock);
   const both = () => ({ wall: clock.now(), steady: steady.now() });
-  const takeTurn = createTurn(job, { counters, due, pauses, processes, settler, memory, steady });
+  const takeTurn = createTurn(job, { counters, due, expiry, bulkRoom, idOf, pauses, processes, settler, memory, steady });
   let number = 0;
   /** For the loop that waits for mail: it claims nothing meanwhile, and would not notice. */
   const refuseWhenLost = (): void => {
@@ -69,10 +77,12 @@ export function createClaims(job: Job): Source & Pick<Reader, "peek"> & Workers 
 
     async recover() {
       refuseWhenLost();
-      if (processes.dead().length === 0 && !pauses.areAhead(clock.now())) return 0;
+      const isIdle = processes.dead().length === 0 && !pauses.areAhead(clock.now());
+      if (isIdle && !expiry.isDue(clock.now())) return 0;
       return transaction(job, () => {
         counters.begin();
         pauses.beginAgain(clock.now());
+        expiry.sweep(clock.now());
         // Read again inside the transaction: another process may have recovered them meanwhile.
         const count = processes.dead().reduce((sum, row) => sum + settler.loseAll(row.id, clock.now()), 0);
         counters.write();
@@ -80,24 +90,50 @@ export function createClaims(job: Job): Source & Pick<Reader, "peek"> & Workers 
       });
     },
 
+    async expire(topic) {
+      if (!expiry.isDue(clock.now())) return { expired: 0, more: false };
+      return transaction(job, () => {
+        counters.begin();
+        const { byTopic, more } = expiry.sweep(clock.now());
+        counters.write();
+        return { expired: ofTopic(byTopic, idOf(topic)), more };
+      });
+    },
+
     async nextDueInMs(scope) {
       refuseWhenLost();
-      return due.nextInMs(scope, both());
+      return due.nextInMs(scope, both(), bulkRoom(scope, clock.now()));
     },
 
     outlook: async (scope) => due.outlook(scope, both()),
 
     ...createWorkers(job, processes),
 
-    peek: async (scope) => due.find(scope, both(), 1, null)[0] ?? null,
+    async peek(scope) {
+      const [next] = due.find(scope, both(), { limit: 1, cap: null, bulk: Infinity }).found;
+      return next === undefined ? null : claimOf(next, clock.now(), 0);
+    },
 
     leave: () => processes.leave(),
   };
 }
 
+const NOTHING: Looked = { found: [], reserved: false };
+
+/** What the source hands out. The turn was called `agoMs` before `now` (ms since the epoch). */
+function claimOf(message: Waiting, now: number, agoMs: number): Claim {
+  const { id, topicId, contentId, ingestId, email, fields, attempts, expiresAt } = message;
+  const expires = expiresInMs(expiresAt, { now, agoMs });
+  return { id, topicId, contentId, ingestId, email, fields, attempts, expiresInMs: expires };
+}
+
 interface Parts {
   counters: Counters;
   due: Due;
+  expiry: Expiry;
+  bulkRoom: ReturnType<typeof createBulkRoom>;
+  /** The id of a topic; null for all of them, undefined when there is none of this name. */
+  idOf: (name: string | null) => number | null | undefined;
   pauses: Pauses;
   processes: Processes;
   settler: Settler;
@@ -106,7 +142,8 @@ interface Parts {
 }
 
 /** Makes the function that takes one turn. It has to be called inside a transaction. */
-function createTurn({ db, clock }: Job, { counters, due, pauses, processes, settler, memory, steady }: Parts) {
+function createTurn({ db, clock }: Job, parts: Parts) {
+  const { counters, due, expiry, bulkRoom, idOf, pauses, processes, settler, memory, steady } = parts;
   const pace = createPaceRow(db);
   const capOf = createCaps(db);
   const claim = db.prepare<[number, number]>(
@@ -114,7 +151,7 @@ function createTurn({ db, clock }: Job, { counters, due, pauses, processes, sett
   );
   const endpoints = createEndpoints(db, counters);
 
-  const takeAll = (claims: readonly Claim[], me: number): void => {
+  const takeAll = (claims: readonly Waiting[], me: number): void => {
     for (const row of claims) {
       claim.run(me, row.id);
       counters.move(row.topicId, "pending", "sending");
@@ -122,14 +159,15 @@ function createTurn({ db, clock }: Job, { counters, due, pauses, processes, sett
   };
 
   /** Finds what is due, and turns the topics of the first `most` messages to where they go now. */
-  const look = (scope: Scope, now: Now, { wanted, most }: Allowance): { found: Claim[]; cap: CapTurn | null } => {
+  const look = (scope: Scope, now: Now, { wanted, most }: Allowance): Looked & { cap: CapTurn | null } => {
+    const bulk = wanted > 0 ? bulkRoom(scope, now.wall) : 0;
     for (;;) {
       const cap = scope.recipientCap === undefined ? null : capOf(scope.recipientCap, now);
-      const found = wanted > 0 ? due.find(scope, now, wanted, cap) : [];
+      const { found, reserved } = wanted > 0 ? due.find(scope, now, { limit: wanted, cap, bulk }) : NOTHING;
       const topics = [...new Set(found.slice(0, most).map((row) => row.topicId))];
       const suppressed = topics.reduce((sum, topicId) => sum + endpoints.turn(topicId, scope.endpoint), 0);
       // A topic that begins to be rehearsed loses messages that other rehearsals suppressed, so look again.
-      if (suppressed === 0) return { found, cap };
+      if (suppressed === 0) return { found, reserved, cap };
     }
   };
 
@@ -140,25 +178,31 @@ function createTurn({ db, clock }: Job, { counters, due, pauses, processes, sett
     steady.keep();
     const instant = { wall: clock.now(), steady: steady.now() };
     pauses.beginAgain(instant.wall);
-    settler.settle(settlements, me, instant);
+    const late = settler.settle(settlements, me, instant);
+    const { byTopic, more } = expiry.sweep(instant.wall);
 
     const now = clock.monotonic();
     const shifts = memory.shiftsOf(departed, calledAt);
     const throttledAt = throttledAgoMs === null ? null : calledAt - throttledAgoMs;
     const allowed = allow(pace.read(), { perSecond, room, shifts, withinMs, throttledAt }, now);
-    const { found, cap } = look(scope, instant, allowed);
+    const { found, reserved, cap } = look(scope, instant, allowed);
     cap?.write();
-    const claims = found.slice(0, allowed.most);
-    takeAll(claims, me);
-    const spent = spend(allowed, { count: found.length, cutShort: cap?.isExhausted() === true });
+    const taken = found.slice(0, allowed.most);
+    takeAll(taken, me);
+    // A run must not end before everything that has expired is cancelled.
+    const cutShort = cap?.isExhausted() === true || more;
+    const spent = spend(allowed, { count: found.length, cutShort });
     // A look that changed nothing must not write, because a write costs a durable commit.
     const learnt = throttledAt !== null || shifts.length > 0 || allowed.isNew;
-    if (claims.length > 0 || learnt || settlements.length > 0) pace.write(spent.pace);
+    if (taken.length > 0 || learnt || settlements.length > 0) pace.write(spent.pace);
     counters.write();
 
     const { rateWaitMs, drained, perSecond: inForce, countedAt: at } = spent;
     const validForMs = Math.min(processes.validUntil(), now + withinMs) - calledAt;
-    const turn = { number, claims, validForMs, rateWaitMs, drained, perSecond: inForce };
+    const claims = taken.map((row) => claimOf(row, instant.wall, now - calledAt));
+    const topicId = idOf(scope.topic);
+    const expired = ofTopic(late, topicId) + ofTopic(byTopic, topicId);
+    const turn = { number, claims, validForMs, rateWaitMs, drained, reserved, expired, perSecond: inForce };
     return { turn, counted: claims.length > 0 ? { at, latest: at + withinMs } : null, now };
   };
 }

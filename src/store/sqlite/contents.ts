@@ -10,19 +10,23 @@ export interface ContentTable {
   find(content: Content): number | undefined;
   /** Keeps the content unless it is there already. Returns its id. To be called in a transaction. */
   store(content: Content): number;
+  /** The same, with its hash. */
+  keep(content: Content): { id: number; hash: string };
 }
 
 /** Makes the table of contents of a job file. */
 export function createContentTable(db: Connection, clock: Clock): ContentTable {
   const byHash = db.prepare<[string], number>("select id from content where hash = ?").pluck();
   const insert = db.prepare<[string, string, number]>("insert into content (hash, body, created_at) values (?, ?, ?)");
+  const keep = (content: Content) => {
+    const body = JSON.stringify(content);
+    const hash = hashOf(body);
+    return { id: byHash.get(hash) ?? Number(insert.run(hash, body, clock.now()).lastInsertRowid), hash };
+  };
   return {
     find: (content) => byHash.get(hashOf(JSON.stringify(content))),
-    store(content) {
-      const body = JSON.stringify(content);
-      const hash = hashOf(body);
-      return byHash.get(hash) ?? Number(insert.run(hash, body, clock.now()).lastInsertRowid);
-    },
+    store: (content) => keep(content).id,
+    keep,
   };
 }
 

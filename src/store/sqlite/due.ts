@@ -1,21 +1,39 @@
 /** Finds the messages that may be claimed now, and says when the next one may. */
-import type { Claim, Outlook, Scope } from "../../deliver/source.ts";
+import type { Outlook, Scope } from "../../deliver/source.ts";
 import { dueSpans, laterSpans, lateSpans, type Now, type Span, waitMs } from "../rules/due.ts";
 import type { CapTurn } from "./cap.ts";
 import type { Connection } from "./connection.ts";
 import { createSendable, type PausedTopic, type Sendable } from "./sendable.ts";
-import { createWaitingIndex, type Look } from "./waiting-index.ts";
+import { createWaitingIndex, type Look, type Waiting } from "./waiting-index.ts";
+import { MOST_BULK } from "../rules/reserve.ts";
+
+/** What a look may find. */
+export interface Wanted {
+  /** The most messages. */
+  limit: number;
+  /** Messages that it holds back are left out; `CapTurn.write` postpones them. */
+  cap: CapTurn | null;
+  /** The most bulk messages among them; Infinity: any number. */
+  bulk: number;
+}
+
+/** What it found. */
+export interface Looked {
+  found: Waiting[];
+  /** True: bulk mail is due beyond `Wanted.bulk`. */
+  reserved: boolean;
+}
 
 /** Looks at the pending messages of a scope, at an instant `now`. */
 export interface Due {
   /**
-   * Up to `limit` messages that are due, by priority, and older topics first as far as that needs no look at what is not due: of
+   * Messages that are due and have not expired, by priority, and older topics first as far as that needs no look at what is not due: of
    * what waited for a time, what was due earlier goes first. Within a topic what goes at once comes first, then what waited, by
-   * time and order of arrival. Messages that `cap` holds back are left out; `CapTurn.write` postpones them.
+   * time and order of arrival.
    */
-  find(scope: Scope, now: Now, limit: number, cap: CapTurn | null): Claim[];
-  /** Milliseconds until a message may be claimed; 0: now; null: none waits. */
-  nextInMs(scope: Scope, now: Now): number | null;
+  find(scope: Scope, now: Now, wanted: Wanted): Looked;
+  /** Milliseconds until a message may be claimed; 0: now; null: none waits. `bulk`: as in `Wanted`. */
+  nextInMs(scope: Scope, now: Now, bulk: number): number | null;
   /** Counts what waits. It reads an index entry for each message. */
   outlook(scope: Scope, now: Now): Outlook;
 }
@@ -25,23 +43,26 @@ export function createDue(db: Connection): Due {
   const sendable = createSendable(db);
   const index = createWaitingIndex(db);
 
-  const looks = (topics: Sendable, pageSize: number): Look[] =>
-    index.priorities().map((priority) => ({ priority, topics, pageSize }));
+  const looks = (topics: Sendable, pageSize: number, alive: number): Look[] =>
+    index.priorities().map((priority) => ({ priority, topics, pageSize, alive }));
+  /** The looks that only ask whether something waits. */
+  const glances = (topics: Sendable, bulk: number): Look[] =>
+    looks(topics, 1, -1).filter(({ priority }) => bulk > 0 || priority > MOST_BULK);
 
-  const streamsOf = (look: Look, spans: readonly Span[]): Generator<Claim>[] =>
+  const streamsOf = (look: Look, spans: readonly Span[]): Generator<Waiting>[] =>
     spans.map((span) => (isAtOnce(span) ? index.atOnce(look) : index.timed(look, span)));
 
-  const isDue = (topics: Sendable, maxLateMs: number | null, at: Now): boolean => {
+  const isDue = (topics: Sendable, maxLateMs: number | null, at: Now, bulk: number): boolean => {
     const spans = dueSpans(maxLateMs, at);
     const has = (look: Look, span: Span) =>
       isAtOnce(span) ? index.hasAtOnce(look) : index.earliest(look, span) !== null;
-    return looks(topics, 1).some((look) => spans.some((span) => has(look, span)));
+    return glances(topics, bulk).some((look) => spans.some((span) => has(look, span)));
   };
 
   /** Milliseconds until the first message falls due that is not due at `now`; Infinity: there is none. */
-  const laterMs = (topics: Sendable, now: Now): number => {
+  const laterMs = (topics: Sendable, now: Now, bulk: number): number => {
     let next = Infinity;
-    for (const look of looks(topics, 1)) {
+    for (const look of glances(topics, bulk)) {
       for (const span of laterSpans(now)) {
         const notBefore = index.earliest(look, span);
         if (notBefore !== null) next = Math.min(next, waitMs(notBefore, now));
@@ -51,38 +72,44 @@ export function createDue(db: Connection): Due {
   };
 
   /** The same for a topic whose pause ends by itself. */
-  const afterPause = ({ topics, leftMs }: PausedTopic, maxLateMs: number | null, now: Now): number => {
+  const afterPause = ({ topics, leftMs }: PausedTopic, maxLateMs: number | null, now: Now, bulk: number): number => {
     const open = { wall: now.wall + leftMs, steady: now.steady + leftMs };
-    return isDue(topics, maxLateMs, open) ? leftMs : leftMs + laterMs(topics, open);
+    return isDue(topics, maxLateMs, open, bulk) ? leftMs : leftMs + laterMs(topics, open, bulk);
   };
 
-  const laterInMs = (scope: Scope, topics: Sendable, now: Now): number | null => {
-    const paused = sendable.paused(scope, now.wall).map((topic) => afterPause(topic, scope.maxLateMs, now));
-    const next = Math.min(laterMs(topics, now), ...paused);
+  const laterInMs = (scope: Scope, topics: Sendable, now: Now, bulk: number): number | null => {
+    const paused = sendable.paused(scope, now.wall).map((topic) => afterPause(topic, scope.maxLateMs, now, bulk));
+    const next = Math.min(laterMs(topics, now, bulk), ...paused);
     return next === Infinity ? null : next;
   };
 
   return {
-    find(scope, now, limit, cap) {
-      const found: Claim[] = [];
+    find(scope, now, { limit, cap, bulk }) {
+      const found: Waiting[] = [];
       const spans = dueSpans(scope.maxLateMs, now);
-      for (const look of looks(sendable.of(scope, now.wall), limit)) {
-        for (const claim of merged(streamsOf(look, spans))) {
-          if (cap === null || cap.admits(claim)) found.push(claim);
-          if (found.length >= limit || cap?.isExhausted() === true) return found;
+      let bulkLeft = bulk;
+      for (const look of looks(sendable.of(scope, now.wall), limit, now.wall)) {
+        const isBulk = look.priority <= MOST_BULK;
+        for (const waiting of merged(streamsOf(look, spans))) {
+          if (isBulk && bulkLeft <= 0) return { found, reserved: true };
+          if (cap === null || cap.admits(waiting)) {
+            found.push(waiting);
+            if (isBulk) bulkLeft--;
+          }
+          if (found.length >= limit || cap?.isExhausted() === true) return { found, reserved: false };
         }
       }
-      return found;
+      return { found, reserved: false };
     },
-    nextInMs(scope, now) {
+    nextInMs(scope, now, bulk) {
       const topics = sendable.of(scope, now.wall);
-      return isDue(topics, scope.maxLateMs, now) ? 0 : laterInMs(scope, topics, now);
+      return isDue(topics, scope.maxLateMs, now, bulk) ? 0 : laterInMs(scope, topics, now, bulk);
     },
     outlook(scope, now) {
       const topics = sendable.of(scope, now.wall);
-      const due = index.count(topics, dueSpans(scope.maxLateMs, now));
-      const late = index.count(topics, lateSpans(scope.maxLateMs, now));
-      return { due, late, nextDueInMs: laterInMs(scope, topics, now) };
+      const due = index.count(topics, dueSpans(scope.maxLateMs, now), now.wall);
+      const late = index.count(topics, lateSpans(scope.maxLateMs, now), now.wall);
+      return { due, late, nextDueInMs: laterInMs(scope, topics, now, Infinity) };
     },
   };
 }
@@ -92,7 +119,7 @@ function isAtOnce([from, to]: Span): boolean {
 }
 
 /** One stream of several. Of their next messages the one of the oldest topic comes first, or that of the first stream. */
-function* merged(streams: readonly Generator<Claim>[]): Generator<Claim> {
+function* merged(streams: readonly Generator<Waiting>[]): Generator<Waiting> {
   const heads = streams.map((stream) => stream.next());
   for (;;) {
     let first = -1;

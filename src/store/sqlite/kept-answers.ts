@@ -1,6 +1,6 @@
 /** Keeps what requests with an Idempotency-Key came to, so that a repeat gets the same answer. */
 import { type Job, transaction } from "./connection.ts";
-import type { AcceptCounts, AcceptResult, Repeat } from "../rows.ts";
+import type { AcceptCounts, AcceptedIds, AcceptResult, Repeat } from "../rows.ts";
 
 /** How many rows one transaction deletes, so that others can write in between. */
 const STEP = 5_000;
@@ -8,6 +8,7 @@ const STEP = 5_000;
 /** What a request came to, and the memo of its caller (`AcceptRequest.memo`). */
 export interface Kept {
   counts: AcceptCounts;
+  ids: AcceptedIds;
   memo: string;
 }
 
@@ -31,8 +32,8 @@ export function createKeptAnswers(job: Job) {
       return kept.fingerprint === fingerprint ? { kind: "repeated", ...readKept(kept.body) } : { kind: "conflict" };
     },
     /** Keeps an answer. To be called in a transaction. */
-    keep({ caller, key, fingerprint }: Repeat, { counts, memo }: Kept): void {
-      insert.run(caller, key, fingerprint, JSON.stringify({ counts, memo }), clock.now());
+    keep({ caller, key, fingerprint }: Repeat, { counts, ids, memo }: Kept): void {
+      insert.run(caller, key, fingerprint, JSON.stringify({ counts, ids, memo }), clock.now());
     },
     /** Forgets answers that are older than `ms`, in transactions of some thousand rows. */
     async forgetOlderThan(ms: number): Promise<void> {
@@ -43,12 +44,13 @@ export function createKeptAnswers(job: Job) {
 }
 
 /**
- * Reads a kept answer. Up to version 0.1.0 rows hold the whole text of the answer (`{"total":…}`). That text becomes the memo, so
+ * Reads a kept answer. Older programs kept no ids. Up to version 0.1.0 rows hold the whole text of the answer (`{"total":…}`). That text becomes the memo, so
  * that a repeat gets it letter for letter.
  */
 function readKept(body: string): Kept {
-  const kept = JSON.parse(body) as Kept | { success: number; duplicates: number; suppressed: number };
-  if ("counts" in kept) return { counts: kept.counts, memo: kept.memo };
+  type Old = { success: number; duplicates: number; suppressed: number };
+  const kept = JSON.parse(body) as (Omit<Kept, "ids"> & Partial<Kept>) | Old;
+  if ("counts" in kept) return { counts: kept.counts, ids: kept.ids ?? null, memo: kept.memo };
   const { success, duplicates, suppressed } = kept;
-  return { counts: { added: success - suppressed, duplicates, suppressed }, memo: body };
+  return { counts: { added: success - suppressed, duplicates, suppressed }, ids: null, memo: body };
 }

@@ -7,6 +7,7 @@ import { createLastIdReader } from "./numbering.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { createStagedRows } from "./staged-rows.ts";
 import { suppressedSql } from "./suppressed.ts";
+import { expiresAtSql } from "../rules/expiry.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { Endpoint, ListCounts, ListForecast, ListTarget } from "../rows.ts";
 import type { Lists, Staging } from "../store.ts";
@@ -68,6 +69,8 @@ function createMerge(
       priority: target.priority,
       areAllNew: added === staged,
       endpoint: target.endpoint ?? null,
+      expiresIn: target.expiresInMs ?? null,
+      now: clock.now(),
     });
     // Duplicates at the end of the list have no messages. The next list gets their ids, and ranges must not overlap.
     if (added < staged)
@@ -116,6 +119,8 @@ function addMessages(
     priority: number;
     areAllNew: boolean;
     endpoint: Endpoint | null;
+    expiresIn: number | null;
+    now: number;
   },
 ): number {
   const isNew = areAllNew
@@ -127,8 +132,8 @@ function addMessages(
     ? `case when ${suppressedSql("s.address", "@endpoint")} then 'suppressed' else 'pending' end`
     : "'pending'";
   db.prepare(
-    `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state)
-     select @base + s.id, @topicId, @contentId, @ingestId, ifnull(s.email, s.address), s.fields, @priority, s.not_before, ${state}
+    `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, expires_in, expires_at, state)
+     select @base + s.id, @topicId, @contentId, @ingestId, ifnull(s.email, s.address), s.fields, @priority, s.not_before, @expiresIn, ${expiresAtSql("s.not_before", "@expiresIn", "@now")}, ${state}
      from staged.row s where true ${isNew} order by s.id`,
   ).run(list);
   if (!anySuppressed) return 0;

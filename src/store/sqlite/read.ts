@@ -6,7 +6,7 @@ import type { Reader, Topics } from "../store.ts";
 import type { Connection, Job } from "./connection.ts";
 import { EVENT_COUNTERS, MARK_OF } from "../rules/event-counters.ts";
 import { readCursor } from "../cursor.ts";
-import { fieldsOf } from "../fields.ts";
+import { columnsOf } from "../fields.ts";
 import { topicIdOf } from "./topics.ts";
 
 /** How many messages an export reads at a time. */
@@ -161,7 +161,7 @@ function createExport(db: Connection): Reader["messages"] {
       const columns = JSON.parse(list.columns) as string[];
       for (let after = list.first_id - 1; ;) {
         const found = page.all(after, list.last_id, topicId, wanted);
-        for (const { id: _id, fields, ...row } of found) yield { ...row, fields: fieldsOf(columns, fields) };
+        for (const { id: _id, fields, ...row } of found) yield { ...row, fields: columnsOf(columns, fields) };
         const last = found.at(-1);
         if (!last || found.length < PAGE) break;
         after = last.id;

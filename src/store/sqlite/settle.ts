@@ -5,6 +5,7 @@
 import type { Settlement } from "../../deliver/source.ts";
 import type { State } from "../../message.ts";
 import type { Now } from "../rules/due.ts";
+import type { ByTopic } from "../rules/expiry.ts";
 import { decide, type Move, PROCESS_DIED } from "../rules/settle.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./state-counters.ts";
@@ -14,8 +15,8 @@ import { waitUntilSql } from "./waiting.ts";
 
 /** Writes what became of claims. To be used inside a transaction, between `begin` and `write` of its counters. */
 export interface Settler {
-  /** Writes the answers that process `me` brings at the instant `now`. */
-  settle(settlements: readonly Settlement[], me: number, now: Now): void;
+  /** Writes the answers that process `me` brings at the instant `now`. Returns how many messages had expired, by topic. */
+  settle(settlements: readonly Settlement[], me: number, now: Now): ByTopic;
   /**
    * Puts in doubt what a process left in flight and forgets the process. A message that an event or a visit proves sent becomes
    * `sent`. Returns how many are in doubt.
@@ -29,44 +30,53 @@ interface HeldRow {
   claimed_by: number | null;
   suppressed: 0 | 1;
   cancelled: 0 | 1;
+  expires_at: number | null;
 }
 
 /** Makes a settler that counts in `counters`. */
 export function createSettler(db: Connection, counters: Counters): Settler {
   const held = db.prepare<[number], HeldRow>(
-    `select m.topic_id, m.state, m.claimed_by, t.cancelled_at is not null as cancelled,
+    `select m.topic_id, m.state, m.claimed_by, m.expires_at, t.cancelled_at is not null as cancelled,
        ${suppressedSql("lower(m.email)", "t.endpoint")} as suppressed
      from message m join topic t on t.id = m.topic_id where m.id = ?`,
   );
   const write = createMoveWriter(db);
   const { proveNoted } = createProver(db, counters);
 
-  const settleOne = (settlement: Settlement, me: number, at: Now): void => {
+  /** Returns the topic of the message when it had expired. */
+  const settleOne = (settlement: Settlement, me: number, at: Now): number | undefined => {
     const { id } = settlement;
     const now = at.wall;
     // For nearly all answers one statement is enough, and it does what `decide` would say.
     if (settlement.kind === "sent" && write.sentByHolder(id, me, settlement.sesMessageId, now)) {
       counters.move(settlement.topicId, "sending", "sent");
       counters.sentAt(settlement.topicId, now);
-      return;
+      return undefined;
     }
     const row = held.get(id);
-    if (!row) return;
+    if (!row) return undefined;
     const isMine = row.state === "sending" && row.claimed_by === me;
-    if (isMine && proveNoted(id, now)) return;
-    const facts = { state: row.state, isMine, isSuppressed: row.suppressed === 1, isCancelled: row.cancelled === 1 };
-    const move = decide(facts, settlement);
-    if (move === null) return;
+    if (isMine && proveNoted(id, now)) return undefined;
+    const isExpired = row.expires_at !== null && row.expires_at <= now;
+    const isSuppressed = row.suppressed === 1;
+    const move = decide({ state: row.state, isMine, isSuppressed, isCancelled: row.cancelled === 1, isExpired }, settlement);
+    if (move === null) return undefined;
     // Whatever was not put back untried may have been a call.
     if (settlement.kind !== "put_back" || settlement.attempted) counters.calledAt(row.topic_id, now);
     write.move(id, move, at);
     counters.move(row.topic_id, move.from, move.to);
     if (move.to === "sent") counters.sentAt(row.topic_id, now);
+    return move.to === "cancelled" && isExpired ? row.topic_id : undefined;
   };
 
   return {
     settle(settlements, me, now) {
-      for (const settlement of settlements) settleOne(settlement, me, now);
+      const expired = new Map<number, number>();
+      for (const settlement of settlements) {
+        const topicId = settleOne(settlement, me, now);
+        if (topicId !== undefined) expired.set(topicId, (expired.get(topicId) ?? 0) + 1);
+      }
+      return expired;
     },
     loseAll: createLoser(db, counters, proveNoted),
   };

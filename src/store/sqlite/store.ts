@@ -104,6 +104,7 @@ function createStore(job: Job): SqliteStore {
       afresh: async () => (await import("./afresh.ts")).createAfresh(job, () => source.recover()),
       breakdown: async () => (await import("./breakdown.ts")).createBreakdown(job),
       keys: async () => (await import("./keys.ts")).createKeys(job),
+      templates: async () => (await import("./templates.ts")).createTemplates(job),
     }),
     ...createLatePart<Pick<SqliteStore, "backup">>(["backup"], async () =>
       (await import("./backup.ts")).createBackup(job),

@@ -6,10 +6,11 @@ import { type Connection, type Job, transaction } from "./connection.ts";
 import { createPauses } from "./pauses.ts";
 import { fileOf } from "./image.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
+import { expiresAtSql } from "../rules/expiry.ts";
 import { TopicRefusedError } from "../rules/admit.ts";
 import { suppressedSql } from "./suppressed.ts";
 import type { Reschedule } from "../rows.ts";
-import { fieldsOf } from "../fields.ts";
+import { columnsOf } from "../fields.ts";
 
 interface Range {
   topic_id: number;
@@ -37,13 +38,15 @@ export function createTopicActions(job: Job) {
     retry: (topic: string | null, states: State[]) =>
       write(() => {
         const topicIds = topic === null ? openIds.all() : [topicIdOf(db, topic)];
-        const retry = createRetry(db, counters);
+        const retry = createRetry(db, counters, clock.now());
         return topicIds.reduce((sum, topicId) => sum + retry(topicId, states), 0);
       }),
+    countExpired: async (topic: string, states: readonly State[]) =>
+      countExpired(db, topicIdOf(db, topic), states, clock.now()),
     pause: (topic: string, forMs: number | null) =>
       write(() => createPauses(db).pause(openTopicOf(db, topic), forMs, clock.now())),
     resume: (topic: string) => write(() => createPauses(db).resume(topicIdOf(db, topic), clock.now())),
-    reschedule: (topic: string, when: Reschedule) => write(() => createReschedule(db)(topicIdOf(db, topic), when)),
+    reschedule: (topic: string, when: Reschedule) => write(() => createReschedule(db, clock.now())(topicIdOf(db, topic), when)),
   };
 }
 
@@ -77,20 +80,27 @@ function createCancel(
   };
 }
 
-/** Puts messages back to `pending`, or to `suppressed` where the address is suppressed. Returns how many became `pending`. */
-function createRetry(db: Connection, counters: Counters): (topicId: number, states: readonly State[]) => number {
+/**
+ * Puts messages back to `pending`, or to `suppressed` where the address is suppressed, unless they have expired. Returns how many became
+ * `pending`.
+ */
+function createRetry(
+  db: Connection,
+  counters: Counters,
+  now: number,
+): (topicId: number, states: readonly State[]) => number {
   const rangesOf = createRanges(db);
-  const update = db.prepare<[string, number, number, number], { state: State }>(
+  const update = db.prepare<[string, number, number, number, number], { state: State }>(
     `update message set attempts = 0, error = null,
        state = case when ${suppressedSql("lower(email)", "(select endpoint from topic where id = topic_id)")} then 'suppressed' else 'pending' end
-     where state = ? and id between ? and ? and topic_id = ? returning state`,
+     where state = ? and id between ? and ? and topic_id = ? and (expires_at is null or expires_at > ?) returning state`,
   );
   const reopen = db.prepare<[number]>("update topic set cancelled_at = null where id = ?");
   return (topicId, states) => {
     let retried = 0;
     for (const from of states) {
       for (const range of rangesOf(topicId)) {
-        const to = update.all(from, range.first_id, range.last_id, topicId);
+        const to = update.all(from, range.first_id, range.last_id, topicId, now);
         const pending = to.filter((row) => row.state === "pending").length;
         counters.move(topicId, from, "pending", pending);
         counters.move(topicId, from, "suppressed", to.length - pending);
@@ -103,22 +113,38 @@ function createRetry(db: Connection, counters: Counters): (topicId: number, stat
   };
 }
 
-/** Gives pending messages another time. Returns how many there are. */
-function createReschedule(db: Connection): (topicId: number, when: Reschedule) => number {
+function countExpired(db: Connection, topicId: number, states: readonly State[], now: number): number {
+  const count = db
+    .prepare<[string, number, number, number, number], number>(
+      `select count(*) from message
+       where state in (select value from json_each(?)) and id between ? and ? and topic_id = ? and expires_at <= ?`,
+    )
+    .pluck();
+  return createRanges(db)(topicId).reduce(
+    (sum, { first_id, last_id }) => sum + (count.get(JSON.stringify(states), first_id, last_id, topicId, now) ?? 0),
+    0,
+  );
+}
+
+/** Gives pending messages that have not expired another time. Returns how many there are. */
+function createReschedule(db: Connection, now: number): (topicId: number, when: Reschedule) => number {
   const rangesOf = createRanges(db);
   const ofTopic = db.prepare<[number | null, number]>("update topic set not_before = ? where id = ?");
-  const all = db.prepare<[number, number, number, number]>(
-    "update message set not_before = ? where id between ? and ? and topic_id = ? and state = 'pending'",
+  const open = "id between ? and ? and topic_id = ? and state = 'pending' and (expires_at is null or expires_at > ?)";
+  const set = `update message set not_before = ?1,
+    expires_at = iif(expires_in is null, expires_at, ${expiresAtSql("?1", "expires_in", "?2")})`;
+  const all = db.prepare<[number, number, number, number, number]>(
+    `${set} where id between ?3 and ?4 and topic_id = ?5 and state = 'pending' and (expires_at is null or expires_at > ?2)`,
   );
-  const pending = db.prepare<[number, number, number], { id: number; fields: string }>(
-    "select id, fields from message where id between ? and ? and topic_id = ? and state = 'pending'",
+  const pending = db.prepare<[number, number, number, number], { id: number; fields: string }>(
+    `select id, fields from message where ${open}`,
   );
-  const one = db.prepare<[number, number]>("update message set not_before = ? where id = ?");
+  const one = db.prepare<[number, number, number]>(`${set} where id = ?3`);
 
   const moveEach = (range: Range, instantOf: NonNullable<Reschedule["instantOf"]>): number => {
     const columns = JSON.parse(range.columns) as string[];
-    const rows = pending.all(range.first_id, range.last_id, range.topic_id);
-    for (const row of rows) one.run(instantOf(fieldsOf(columns, row.fields)), row.id);
+    const rows = pending.all(range.first_id, range.last_id, range.topic_id, now);
+    for (const row of rows) one.run(instantOf(columnsOf(columns, row.fields)), now, row.id);
     return rows.length;
   };
 
@@ -128,7 +154,7 @@ function createReschedule(db: Connection): (topicId: number, when: Reschedule) =
     for (const range of rangesOf(topicId)) {
       moved += instantOf
         ? moveEach(range, instantOf)
-        : all.run(notBefore, range.first_id, range.last_id, topicId).changes;
+        : all.run(notBefore, now, range.first_id, range.last_id, topicId).changes;
     }
     return moved;
   };

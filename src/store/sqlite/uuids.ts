@@ -19,6 +19,17 @@ export function createUuidTable(db: Connection, clock: Clock) {
     `select m.state, m.ses_message_id as sesMessageId, m.error
      from accepted_uuid a join message m on m.id = a.message_id where a.uuid = ?`,
   );
+  // A message without a topic has its own id as its variant, below 0; one with a topic, a variant that is not below 0.
+  const messageTo = db
+    .prepare<[string, { address: string }], number | null>(
+      `select coalesce(
+         (select message_id from recipient where address = @address and topic_id = m.topic_id
+          and variant between -ifnull(a.last_message_id, a.message_id) and -a.message_id),
+         (select message_id from recipient where address = @address and topic_id = m.topic_id and variant >= 0
+          and message_id between a.message_id and ifnull(a.last_message_id, a.message_id)))
+       from accepted_uuid a join message m on m.id = a.message_id where a.uuid = ?`,
+    )
+    .pluck();
   return {
     /** True when a message was accepted with this uuid. What was only rehearsed does not count when mail goes to SES. */
     has: (uuid: string, endpoint: Endpoint | null = null): boolean =>
@@ -29,6 +40,8 @@ export function createUuidTable(db: Connection, clock: Clock) {
      */
     keep: (uuid: string, ids: { first: number; last: number } | null): void =>
       void insert.run(uuid, ids?.first ?? null, ids?.last ?? null, clock.now()),
+    /** The message to this address (in lower case) that was accepted with the uuid; null: it is not known. */
+    messageTo: (uuid: string, address: string): number | null => messageTo.get(uuid, { address }) ?? null,
     /** What became of the first message with this uuid; null: there is none. */
     message: (uuid: string) => message.get(uuid) ?? null,
   };

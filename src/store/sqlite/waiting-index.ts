@@ -7,9 +7,17 @@ import type { Span } from "../rules/due.ts";
 import type { Connection } from "./connection.ts";
 import type { Sendable } from "./sendable.ts";
 
+/** A message that waits. */
+export interface Waiting extends Omit<Claim, "expiresInMs"> {
+  /** When it expires (ms since the epoch); null: never. */
+  expiresAt: number | null;
+}
+
 /** Which pending messages of one priority to read. */
 export interface Look {
   priority: number;
+  /** What has expired by then (ms since the epoch) is left out; -1: nothing is. */
+  alive: number;
   topics: Sendable;
   /** How many rows one statement reads. */
   pageSize: number;
@@ -20,22 +28,27 @@ export interface WaitingIndex {
   /** The priorities that have pending messages, the highest first. */
   priorities(): number[];
   /** Messages that may go at once, by topic and order of arrival. */
-  atOnce(look: Look): Generator<Claim>;
+  atOnce(look: Look): Generator<Waiting>;
   /** Messages whose `notBefore` is in the span, which must not hold 0, by that time, topic and order of arrival. */
-  timed(look: Look, span: Span): Generator<Claim>;
-  /** True when `atOnce` has a message. */
+  timed(look: Look, span: Span): Generator<Waiting>;
+  /** True when `atOnce` has a message, or would have one that has not expired. */
   hasAtOnce(look: Look): boolean;
-  /** The smallest `notBefore` in the span, which must not hold 0; null: the span is empty. */
+  /** The smallest `notBefore` in the span, which must not hold 0, of what has expired, too; null: the span is empty. */
   earliest(look: Look, span: Span): number | null;
-  /** How many messages go at once and how many have a `notBefore` in each of the spans. Reads an entry for each message. */
-  count(topics: Sendable, spans: readonly Span[]): number;
+  /**
+   * How many messages that are alive at `now` (ms since the epoch) go at once, and how many have a `notBefore` in each of the spans.
+   * Reads an entry for each message.
+   */
+  count(topics: Sendable, spans: readonly Span[], now: number): number;
 }
 
 const CLAIM =
-  "id, topic_id as topicId, content_id as contentId, ingest_id as ingestId, email, fields, attempts, not_before as notBefore";
+  "id, topic_id as topicId, content_id as contentId, ingest_id as ingestId, email, fields, attempts, expires_at as expiresAt, not_before as notBefore";
 
-/** A claim, and where it stands in the index. */
-type Row = Claim & { notBefore: number };
+/** A message, and where it stands in the index. */
+type Row = Waiting & { notBefore: number };
+
+const ALIVE = "(expires_at is null or expires_at > ?)";
 
 /** Makes a reader of the indexes of a job file. */
 export function createWaitingIndex(db: Connection): WaitingIndex {
@@ -65,8 +78,9 @@ function createAtOnce(db: Connection): Pick<WaitingIndex, "atOnce" | "hasAtOnce"
     .prepare<[number, number], number | null>(`select min(topic_id) ${where} and topic_id > ?`)
     .pluck();
   const some = db.prepare<[number, number]>(`select 1 ${where} and topic_id = ? limit 1`);
-  const page = db.prepare<[priority: number, topicId: number, after: number, limit: number], Claim>(
-    `select ${CLAIM.replace(", not_before as notBefore", "")} ${where} and topic_id = ? and id > ? order by id limit ?`,
+  const page = db.prepare<[priority: number, topicId: number, after: number, alive: number, limit: number], Waiting>(
+    `select ${CLAIM.replace(", not_before as notBefore", "")} ${where} and topic_id = ? and id > ? and ${ALIVE}
+     order by id limit ?`,
   );
 
   function* topicsOf({ priority, topics }: Look): Generator<number> {
@@ -84,7 +98,7 @@ function createAtOnce(db: Connection): Pick<WaitingIndex, "atOnce" | "hasAtOnce"
     *atOnce(look) {
       for (const topicId of topicsOf(look)) {
         for (let after = 0; ;) {
-          const rows = page.all(look.priority, topicId, after, look.pageSize);
+          const rows = page.all(look.priority, topicId, after, look.alive, look.pageSize);
           yield* rows;
           const last = rows.at(-1);
           if (last === undefined || rows.length < look.pageSize) break;
@@ -99,6 +113,9 @@ function createAtOnce(db: Connection): Pick<WaitingIndex, "atOnce" | "hasAtOnce"
   };
 }
 
+/** As `Look.alive`: what has expired waits, too, until it is cancelled. */
+const EVERYTHING = -1;
+
 type Where = [
   priority: number,
   notBefore: number,
@@ -106,6 +123,7 @@ type Where = [
   id: number,
   to: number,
   left: string,
+  alive: number,
   limit: number,
 ];
 
@@ -114,22 +132,22 @@ function createTimed(db: Connection): Pick<WaitingIndex, "timed" | "earliest"> {
     `from message indexed by ${index} where state = 'pending' and not_before <> 0 and priority = ?`;
   // The topics that are left out are a list, so that SQLite passes over their messages faster than we could.
   const onward = `and (not_before, topic_id, id) > (?, ?, ?) and not_before <= ?
-     and topic_id not in (select value from json_each(?)) order by not_before, topic_id, id limit ?`;
+     and topic_id not in (select value from json_each(?)) and ${ALIVE} order by not_before, topic_id, id limit ?`;
   const ofAll = db.prepare<Where, Row>(`select ${CLAIM} ${where("message_timed")} ${onward}`);
   const ofOne = db.prepare<
-    [topicId: number, priority: number, from: number, id: number, to: number, limit: number],
+    [topicId: number, priority: number, from: number, id: number, to: number, alive: number, limit: number],
     Row
   >(
     `select ${CLAIM} from message indexed by message_timed_topic
      where state = 'pending' and not_before <> 0 and topic_id = ? and priority = ?
-       and (not_before, id) > (?, ?) and not_before <= ? order by not_before, id limit ?`,
+       and (not_before, id) > (?, ?) and not_before <= ? and ${ALIVE} order by not_before, id limit ?`,
   );
 
-  function* one({ priority, topics, pageSize }: Look, [from, to]: Span): Generator<Row> {
+  function* one({ priority, topics, alive, pageSize }: Look, [from, to]: Span): Generator<Row> {
     const topicId = topics.only ?? null;
     if (topicId === null || !topics.has(topicId)) return;
     for (let [notBefore, id] = [from, 0]; notBefore <= to;) {
-      const rows = ofOne.all(topicId, priority, notBefore, id, to, pageSize);
+      const rows = ofOne.all(topicId, priority, notBefore, id, to, alive, pageSize);
       yield* rows;
       const last = rows.at(-1);
       if (last === undefined || rows.length < pageSize) return;
@@ -137,10 +155,10 @@ function createTimed(db: Connection): Pick<WaitingIndex, "timed" | "earliest"> {
     }
   }
 
-  function* all({ priority, topics, pageSize }: Look, [from, to]: Span): Generator<Row> {
+  function* all({ priority, topics, alive, pageSize }: Look, [from, to]: Span): Generator<Row> {
     const left: number[] = [];
     for (let [notBefore, topicId, id] = [from, 0, 0]; notBefore <= to;) {
-      const rows = ofAll.all(priority, notBefore, topicId, id, to, JSON.stringify(left), pageSize);
+      const rows = ofAll.all(priority, notBefore, topicId, id, to, JSON.stringify(left), alive, pageSize);
       for (const row of rows) {
         [notBefore, topicId, id] = [row.notBefore, row.topicId, row.id];
         if (topics.has(topicId)) yield row;
@@ -155,7 +173,7 @@ function createTimed(db: Connection): Pick<WaitingIndex, "timed" | "earliest"> {
   return {
     timed,
     earliest(look, span) {
-      for (const { notBefore } of timed({ ...look, pageSize: 1 }, span)) return notBefore;
+      for (const { notBefore } of timed({ ...look, alive: EVERYTHING, pageSize: 1 }, span)) return notBefore;
       return null;
     },
   };
@@ -173,13 +191,19 @@ function createCount(db: Connection): WaitingIndex["count"] {
      where state = 'pending' and not_before <> 0 and priority in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
        and not_before between $from and $to and ${rest}`,
   );
-  return (topics, spans) => {
+  // What has expired is counted apart: there is little of it, and a look at each message would take long.
+  const expired = db.prepare<[{ only: number | null; from: number; to: number; now: number }], Count>(
+    `select topic_id as topicId, -count(*) as count from message indexed by message_expiry
+     where state = 'pending' and expires_at is not null and expires_at <= $now and not_before between $from and $to and ${rest}`,
+  );
+  return (topics, spans, now) => {
     const { only } = topics;
     if (only === undefined) return 0;
     let sum = 0;
     for (const [from, to] of spans) {
-      const counts = from === 0 && to === 0 ? atOnce.all({ only }) : timed.all({ only, from, to });
-      for (const { topicId, count } of counts) if (topics.has(topicId)) sum += count;
+      const waiting = from === 0 && to === 0 ? atOnce.all({ only }) : timed.all({ only, from, to });
+      for (const { topicId, count } of [...waiting, ...expired.all({ only, from, to, now })])
+        if (topics.has(topicId)) sum += count;
     }
     return sum;
   };

@@ -265,7 +265,7 @@ function repeats(prepare: Prepare): void {
     ).toEqual(["repeated", "stored"]);
     const storedBy = results.findIndex(([result]) => result?.kind === "stored");
     expect(results[1 - storedBy]).toEqual([
-      { kind: "repeated", counts: { added: 1, duplicates: 0, suppressed: 0 }, memo: `${storedBy}` },
+      { kind: "repeated", counts: { added: 1, duplicates: 0, suppressed: 0 }, ids: [1], memo: `${storedBy}` },
     ]);
     expect(await stores[0]?.totals(null)).toMatchObject({ total: 1 });
   });
@@ -292,7 +292,7 @@ function repeats(prepare: Prepare): void {
     const again = { ...one, memo: "second" };
     const results = await store.accept([one, again, other, elsewhere]);
     expect(results.map(({ kind }) => kind)).toEqual(["stored", "repeated", "conflict", "stored"]);
-    const repeated = { kind: "repeated", counts: { added: 1, duplicates: 0, suppressed: 0 }, memo: "first" };
+    const repeated = { kind: "repeated", counts: { added: 1, duplicates: 0, suppressed: 0 }, ids: [1], memo: "first" };
     expect(results[1]).toEqual(repeated);
     expect(await (await open()).earlier(REPEAT)).toEqual(repeated);
     expect(await store.earlier({ ...REPEAT, fingerprint: "f2" })).toEqual({ kind: "conflict" });
@@ -305,8 +305,8 @@ function repeats(prepare: Prepare): void {
     const asked = request([message(["a@x.example", "A@x.example"])], { repeat: REPEAT, memo });
     const counts = { added: 1, duplicates: 1, suppressed: 0 };
     // It is the caller's own: told again, not told back.
-    expect(await store.accept([asked])).toEqual([{ kind: "stored", counts }]);
-    const repeated = { kind: "repeated", counts, memo };
+    expect(await store.accept([asked])).toEqual([{ kind: "stored", counts, ids: [1, 1] }]);
+    const repeated = { kind: "repeated", counts, ids: [1, 1], memo };
     expect(await store.accept([{ ...asked, memo: "another" }])).toEqual([repeated]);
     expect(await (await open()).earlier(REPEAT)).toEqual(repeated);
   });
@@ -352,8 +352,9 @@ function storing(prepare: Prepare): void {
     ]);
     expect(results.map(({ kind }) => kind)).toEqual(["stored", "refused", "repeated"]);
     const told = { added: 3, duplicates: 1, suppressed: 1 };
-    expect(results[0]).toEqual({ kind: "stored", counts: told });
-    expect(results[2]).toEqual({ kind: "repeated", counts: told, memo: "" });
+    const ids = [2, 2, 3, 4, 5];
+    expect(results[0]).toEqual({ kind: "stored", counts: told, ids });
+    expect(results[2]).toEqual({ kind: "repeated", counts: told, ids, memo: "" });
   });
 
   it("is all of ten thousand addresses, each once", async () => {

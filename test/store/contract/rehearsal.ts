@@ -336,6 +336,7 @@ function settingAside(prepare: Prepare): void {
     expect(posted).toEqual({
       kind: "stored",
       counts: { added: 2, duplicates: 0, suppressed: 0 },
+      ids: [5, 6],
       setAside: [
         { topic: "june", now: "june (rehearsal)" },
         { topic: NO_TOPIC, now: `${NO_TOPIC} (rehearsal)` },

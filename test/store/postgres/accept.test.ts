@@ -179,10 +179,11 @@ function batches(): void {
       {
         kind: "stored",
         counts: { added: 1, duplicates: 0, suppressed: 0 },
+        ids: [4],
         setAside: [{ topic: "june", now: "june (rehearsal 2)" }],
       },
-      { kind: "stored", counts: { added: 2, duplicates: 2, suppressed: 0 } },
-      { kind: "stored", counts: { added: 0, duplicates: 1, suppressed: 0 } },
+      { kind: "stored", counts: { added: 2, duplicates: 2, suppressed: 0 }, ids: [4, 5, 6, 1] },
+      { kind: "stored", counts: { added: 0, duplicates: 1, suppressed: 0 }, ids: [4] },
     ]);
     expect((await store.topics()).map(({ topic, total }) => [topic, total])).toEqual([
       ["june (rehearsal 2)", 2],
@@ -245,9 +246,13 @@ function lostAnswers(): void {
     const going = store.accept([post(1), post(2)]);
     await struck.happened;
     await struck.release();
-    const stored = { kind: "stored", counts: { added: 1, duplicates: 0, suppressed: 0 } };
+    const stored = (id: number) => ({
+      kind: "stored",
+      counts: { added: 1, duplicates: 0, suppressed: 0 },
+      ids: [id],
+    });
     // Not "repeated": that would be what a second attempt makes of what the first one stored.
-    expect(await going).toEqual([stored, stored]);
+    expect(await going).toEqual([stored(2), stored(3)]);
     expect(Object.keys(await states(await bench.open(), "no-topic"))).toHaveLength(3);
     expect((await store.accept([post(1)])).map(({ kind }) => kind)).toEqual(["repeated"]);
     await expectWhole(bench);
@@ -275,9 +280,9 @@ function texts(): void {
       request([message(["a@x.example"], { topic: odd, uuid: odd, content: content(odd) })], { repeat, memo: odd }),
       request([message(["b@x.example"])]),
     ];
-    const stored = { kind: "stored", counts: { added: 1, duplicates: 0, suppressed: 0 } };
-    expect(await store.accept(batch)).toEqual([stored, stored]);
-    expect(await store.earlier(repeat)).toEqual({ kind: "repeated", counts: stored.counts, memo: odd });
+    const counts = { added: 1, duplicates: 0, suppressed: 0 };
+    expect(await store.accept(batch)).toEqual([1, 2].map((id) => ({ kind: "stored", counts, ids: [id] })));
+    expect(await store.earlier(repeat)).toEqual({ kind: "repeated", counts, ids: [1], memo: odd });
     expect(await store.knownUuids([odd, "b"])).toEqual(new Set([odd]));
     expect(await store.accepted(odd)).toMatchObject({ state: "pending" });
     const again = await store.accept([request([message(["c@x.example"], { topic: odd, uuid: odd })])]);

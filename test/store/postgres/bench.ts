@@ -72,7 +72,7 @@ const WRONGS: Record<string, string> = {
       from sm.recipient group by message_id) r on r.message_id = m.id
     where r.times is distinct from 1 or r.address <> lower(m.email) or r.topic_id <> m.topic_id`,
   "mails that are there twice": `select min(m.id) from sm.message m join sm.topic t on t.id = m.topic_id
-    where t.name <> '${NO_TOPIC}' group by m.topic_id, m.content_id, lower(m.email) having count(*) > 1`,
+    where t.name <> '${NO_TOPIC}' group by m.topic_id, m.content_id, lower(m.email), case when m.fields like '{%' then m.fields end having count(*) > 1`,
   "pending messages of cancelled topics": `select m.id from sm.message m join sm.topic t on t.id = m.topic_id
     where m.state = 'pending' and t.cancelled_at is not null`,
 };

@@ -9,7 +9,7 @@ const FAILED: Settlement = { kind: "failed", id: 1, error: "refused" };
 const IN_DOUBT: Settlement = { kind: "in_doubt", id: 1, error: "no answer" };
 const PUT_BACK: Settlement = { kind: "put_back", id: 1, delayMs: 2_000, attempted: true, error: "503" };
 const ALL = [SENT, FAILED, IN_DOUBT, PUT_BACK];
-const MINE: Held = { state: "sending", isMine: true, isSuppressed: false, isCancelled: false };
+const MINE: Held = { state: "sending", isMine: true, isSuppressed: false, isCancelled: false, isExpired: false };
 const others = (state: Held["state"]): Held => ({ ...MINE, state, isMine: false });
 
 describe("an answer of who holds the message", () => {
@@ -27,6 +27,16 @@ describe("an answer of who holds the message", () => {
     expect(decide({ ...MINE, isSuppressed: true }, PUT_BACK)).toMatchObject({ to: "suppressed" });
     expect(decide({ ...MINE, isSuppressed: true, isCancelled: true }, PUT_BACK)).toMatchObject({ to: "suppressed" });
     expect(decide({ ...MINE, isSuppressed: true, isCancelled: true }, SENT)).toMatchObject({ to: "sent" });
+  });
+
+  it("puts nothing back that has expired, and says so", () => {
+    const expired = { ...MINE, isExpired: true };
+    expect(decide(expired, PUT_BACK)).toMatchObject({ to: "cancelled", error: "expired", attempts: 1 });
+    expect(decide({ ...expired, isCancelled: true }, PUT_BACK)).toMatchObject({ to: "cancelled", error: "expired" });
+    expect(decide({ ...expired, isSuppressed: true }, PUT_BACK)).toMatchObject({ to: "suppressed", error: "503" });
+    expect(decide(expired, SENT)).toMatchObject({ to: "sent" });
+    expect(decide(expired, FAILED)).toMatchObject({ to: "failed", error: "refused" });
+    expect(decide(expired, IN_DOUBT)).toMatchObject({ to: "in_doubt", error: "no answer" });
   });
 });
 
@@ -49,6 +59,7 @@ it("nothing leaves sent, nothing else is ever put back, whatever is held and ans
     state: fc.constantFrom(...STATES),
     isSuppressed: fc.boolean(),
     isCancelled: fc.boolean(),
+    isExpired: fc.boolean(),
     holds: fc.boolean(),
   });
   fc.assert(
@@ -57,7 +68,7 @@ it("nothing leaves sent, nothing else is ever put back, whatever is held and ans
       if (move === null) return;
       expect(move.from).toBe(facts.state);
       expect(["sending", "in_doubt"]).toContain(move.from);
-      const mayGoBack = facts.state === "sending" && !facts.isSuppressed && !facts.isCancelled;
+      const mayGoBack = facts.state === "sending" && !facts.isSuppressed && !facts.isCancelled && !facts.isExpired;
       expect(mayGoBack || move.to !== "pending").toBe(true);
     }),
   );

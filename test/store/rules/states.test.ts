@@ -73,10 +73,11 @@ describe("the table of transitions", () => {
       for (const isMine of state === "sending" ? [true, false] : [false])
         for (const isSuppressed of [false, true])
           for (const isCancelled of [false, true])
-            for (const answer of answers) {
-              const move = decide({ state, isMine, isSuppressed, isCancelled }, answer);
-              if (move) decided.add(`${move.from} ${move.to} ${isMine ? "answer" : "late answer"}`);
-            }
+            for (const isExpired of [false, true])
+              for (const answer of answers) {
+                const move = decide({ state, isMine, isSuppressed, isCancelled, isExpired }, answer);
+                if (move) decided.add(`${move.from} ${move.to} ${isMine ? "answer" : "late answer"}`);
+              }
     const inTable = TRANSITIONS.flatMap(({ from, to, by }) =>
       by.filter((cause) => cause === "answer" || cause === "late answer").map((cause) => `${from} ${to} ${cause}`),
     );

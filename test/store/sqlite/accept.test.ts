@@ -75,7 +75,7 @@ describe("a job file that others hold", () => {
 describe("an answer that version 0.1.0 kept as a text", () => {
   const TEXT =
     '{"total":6,"success":3,"errors":0,"duration_ms":12,"scheduled":false,"count":3,"elapsed":"11.5ms","duplicates":3,"suppressed":2}';
-  const repeated = { kind: "repeated", counts: { added: 1, duplicates: 3, suppressed: 2 }, memo: TEXT };
+  const repeated = { kind: "repeated", counts: { added: 1, duplicates: 3, suppressed: 2 }, ids: null, memo: TEXT };
 
   async function olderFile() {
     const bench = await prepareSqlite();
@@ -90,6 +90,13 @@ describe("an answer that version 0.1.0 kept as a text", () => {
     expect(await store.earlier(REPEAT)).toEqual(repeated);
     expect(await accept(store, [message(["a@x.example"])], { repeat: REPEAT, memo: "new" })).toEqual(repeated);
     expect(await (await open()).earlier(REPEAT)).toEqual(repeated);
+  });
+
+  it("has no ids, as one of a program has that kept none yet", async () => {
+    const { store, path } = await olderFile();
+    const counts = { added: 1, duplicates: 0, suppressed: 0 };
+    inspect(path, (db) => db.prepare("update answer set body = ?").run(JSON.stringify({ counts, memo: "m" })));
+    expect(await store.earlier(REPEAT)).toEqual({ kind: "repeated", counts, ids: null, memo: "m" });
   });
 
   it("is a conflict for another request, and forgotten like any other", async () => {

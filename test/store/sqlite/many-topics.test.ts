@@ -42,13 +42,14 @@ async function cost(later: number, ofOneTopic: number): Promise<[number, unknown
     return [count() - before, answer];
   };
   const now = { wall: clock.now(), steady: clock.now() };
+  const LOOK = { limit: 14, cap: null, bulk: Infinity };
   const found = [
-    asked(() => due.find(scope, now, 14, null).map(({ email }) => email)),
-    asked(() => due.find({ ...scope, topic: "due" }, now, 14, null).length),
-    asked(() => due.find({ ...scope, topic: "one" }, now, 14, null).length),
-    asked(() => due.nextInMs(scope, now)),
-    asked(() => due.nextInMs({ ...scope, topic: "later-3" }, now)),
-    asked(() => due.nextInMs({ ...scope, topic: "held" }, now)),
+    asked(() => due.find(scope, now, LOOK).found.map(({ email }) => email)),
+    asked(() => due.find({ ...scope, topic: "due" }, now, LOOK).found.length),
+    asked(() => due.find({ ...scope, topic: "one" }, now, LOOK).found.length),
+    asked(() => due.nextInMs(scope, now, Infinity)),
+    asked(() => due.nextInMs({ ...scope, topic: "later-3" }, now, Infinity)),
+    asked(() => due.nextInMs({ ...scope, topic: "held" }, now, Infinity)),
   ];
   db.close();
   return found;

@@ -73,7 +73,7 @@ it("whatever is held and answered, the row becomes what the rule says: also by t
       await settle(mine, settlement);
 
       const held = { state: before.state, isMine: before.state === "sending" && holder === "mine" };
-      const move = decide({ ...held, isSuppressed, isCancelled }, settlement);
+      const move = decide({ ...held, isSuppressed, isCancelled, isExpired: false }, settlement);
       expect(look()).toEqual(move === null ? before : moved(before, move, now, steady()));
       expectSoundFile(path);
     }),

@@ -1,0 +1,33 @@
+/** Expiry: after `expires_at` of a message it is never handed to SES. Instants are ms since the epoch, by the wall clock of the store. */
+
+/** How many expired messages one transaction cancels. It takes some 10 ms; then others have their turn. */
+export const EXPIRE_PART = 1_000;
+
+/**
+ * What a claim tells of its expiry: milliseconds from an instant `agoMs` before `now`. Null: it never expires. `errorMs`: how far `now`
+ * may be from the truth; the claim expires so much earlier.
+ */
+export function expiresInMs(
+  expiresAt: number | null,
+  { now, agoMs, errorMs = 0 }: { now: number; agoMs: number; errorMs?: number },
+): number | null {
+  return expiresAt === null ? null : expiresAt - now + agoMs - errorMs;
+}
+
+/** Counts of messages by topic. */
+export type ByTopic = ReadonlyMap<number, number>;
+
+/** How many of them are of one topic, or of all when it is null. Undefined: the topic does not exist. */
+export function ofTopic(counts: ByTopic, topicId: number | null | undefined): number {
+  if (topicId !== null) return topicId === undefined ? 0 : (counts.get(topicId) ?? 0);
+  let sum = 0;
+  for (const count of counts.values()) sum += count;
+  return sum;
+}
+
+/**
+ * SQL for when a message expires: `expiresIn` after it is due, which is `notBefore` when that is above 0, and else `now`. Null when
+ * `expiresIn` is. All are SQL expressions of whole milliseconds.
+ */
+export const expiresAtSql = (notBefore: string, expiresIn: string, now: string): string =>
+  `case when ${notBefore} > 0 then ${notBefore} else ${now} end + ${expiresIn}`;
