@@ -135,7 +135,7 @@ export const LIBRARIES = {
   "string-width": ["terminal"],
   yaml: ["compose/content/yaml-settings.ts"],
 
-  "node:child_process": ["work/preview.ts"],
+  "node:child_process": ["work/show-mail.ts"],
   "node:dns": ["check/dns.ts"],
   // createRequire() would import past this table.
   "node:module": ["../bin", "store/sqlite/driver.ts", "time/luxon.ts"],

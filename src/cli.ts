@@ -23,6 +23,7 @@ import { addSend } from "./commands/send.ts";
 import { addServe } from "./commands/serve.ts";
 import { addStats } from "./commands/stats.ts";
 import { addSuppress } from "./commands/suppress.ts";
+import { addTemplate } from "./commands/template.ts";
 import { addTopics } from "./commands/topics.ts";
 import { addWork } from "./commands/work.ts";
 import { addWorkers } from "./commands/workers.ts";
@@ -41,7 +42,7 @@ const COMMANDS: readonly [heading: string, commands: readonly AddCommand[]][] = 
   ["Before you send:", [addPreview, addCheck, addSandbox]],
   ["See what became of it:", [addTopics, addStats, addExport, addReport]],
   ["Bounces, complaints, unsubscriptions:", [addIngestEvents, addSuppress]],
-  ["For programs:", [addServe, addWork, addWorkers, addKey]],
+  ["For programs:", [addServe, addWork, addWorkers, addTemplate, addKey]],
   ["Other:", [addBackup, addCopy, addCompletion]],
 ];
 

@@ -74,13 +74,20 @@ function parseSwitch(variable: string, text: string): boolean {
 }
 
 function addOwnContentOptions(command: Command): Command {
-  return command
+  command
     .optionsGroup(GROUPS.content)
     .option("--topic <name>", "name of the topic (default: front matter, else the file's base name)")
     .option(
       "--content <file>",
       "content, .html or .md, with or without front matter (default: the file beside the CSV)",
-    )
+    );
+  return addMailOptions(command);
+}
+
+/** Adds the options that say what a mail is beside its content file. Returns `command`. */
+export function addMailOptions(command: Command): Command {
+  return command
+    .optionsGroup(GROUPS.content)
     .option("--text <file>", "text part (default: made from the HTML)")
     .option("--subject <text>", "subject line")
     .addOption(setting("--from <mailbox>", "FROM", "sender, 'Name <address>'"))

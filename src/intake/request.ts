@@ -4,7 +4,7 @@ import type { AcceptMessage } from "../store/rows.ts";
 import { type Fields, isObject } from "./fields.ts";
 import type { Problem } from "./problems.ts";
 import { Reading, type Surroundings } from "./reading.ts";
-import { MOST_ADDRESSES } from "./schema.ts";
+import { MOST_ADDRESSES, MOST_ATTACHMENTS, MOST_HEADERS, MOST_REPLY_TO } from "./schema.ts";
 import { checkStructure } from "./structure.ts";
 
 /** The request is wrong. Nothing of it is stored, and it would be refused again. */
@@ -40,8 +40,7 @@ export async function readRequest(body: unknown, { envelope, ...around }: Reques
   if (envelope === null) return { kind: "no-sender" };
   const problems = checkStructure(body);
   const reading = new Reading({ ...around, envelope }, problems);
-  const messages = reading.read(body);
-  await reading.judgePast();
+  const messages = await reading.read(body);
   if (problems.count === 0) return { kind: "messages", messages };
   return { kind: "invalid", reason: problems.summary(), problems: problems.list() };
 }
@@ -55,14 +54,45 @@ function oversizeOf(body: Fields): Problem | null {
   if (messages.length === 0) return { path: "messages", message: "No messages provided" };
   if (messages.length > MOST_ADDRESSES || addressesIn(messages) > MOST_ADDRESSES)
     return { path: "messages", message: `Max ${MOST_ADDRESSES} emails per request` };
-  const crowded = [body, ...messages].findIndex((each) => isObject(each) && Object.keys(each).length > MOST_FIELDS);
-  if (crowded < 0) return null;
-  return { path: crowded === 0 ? "" : `messages[${crowded - 1}]`, message: "too many unknown fields" };
+  if (fieldsIn(body) > MOST_FIELDS) return { path: "", message: "too many unknown fields" };
+  for (const [index, message] of messages.entries()) {
+    const found = isObject(message) ? crowdIn(message) : null;
+    if (found !== null) return { path: `messages[${index}]${found.path}`, message: found.message };
+  }
+  return null;
+}
+
+/** The parts of a message whose number has no bound, and the most that one may have. */
+const CROWDS: [field: string, most: number, what: string][] = [
+  ["attachments", MOST_ATTACHMENTS, "attachments"],
+  ["reply_to", MOST_REPLY_TO, "mailboxes"],
+  ["replyTo", MOST_REPLY_TO, "mailboxes"],
+  ["headers", MOST_HEADERS, "headers"],
+];
+
+function crowdIn(message: Fields): Problem | null {
+  if (fieldsIn(message) > MOST_FIELDS) return { path: "", message: "too many unknown fields" };
+  for (const [field, most, what] of CROWDS)
+    if (fieldsIn(message[field]) > most) return { path: `.${field}`, message: `expected at most ${most} ${what}` };
+  for (const list of ["to", "attachments"])
+    for (const [index, entry] of listOf(message[list]).entries())
+      if (fieldsIn(entry) > MOST_FIELDS) return { path: `.${list}[${index}]`, message: "too many unknown fields" };
+  return null;
+}
+
+/** How many items or fields a value has. */
+function fieldsIn(value: unknown): number {
+  if (Array.isArray(value)) return value.length;
+  return isObject(value) ? Object.keys(value).length : 0;
+}
+
+function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? (value as unknown[]) : [];
 }
 
 function addressesIn(messages: readonly unknown[]): number {
-  return messages.reduce<number>((sum, message) => {
-    const emails = isObject(message) ? message["emails"] : null;
-    return sum + (Array.isArray(emails) ? emails.length : 0);
-  }, 0);
+  return messages.reduce<number>(
+    (sum, message) => (isObject(message) ? sum + listOf(message["emails"]).length + listOf(message["to"]).length : sum),
+    0,
+  );
 }

@@ -1,5 +1,6 @@
 /** Says in words what a JSON schema finds wrong with a value. */
 import { Ajv } from "ajv";
+import { isObject } from "./fields.ts";
 import { Problems } from "./problems.ts";
 import { MAIL_REQUEST } from "./schema.ts";
 
@@ -20,7 +21,8 @@ export const STRICT = { allErrors: true, allowUnionTypes: true, validateFormats:
 const MOST_SHOWN = 60;
 
 const { messages: messagesSchema } = MAIL_REQUEST.properties;
-const { items: messageSchema, ...messagesAlone } = messagesSchema;
+const { items: wholeMessage, ...messagesAlone } = messagesSchema;
+const { anyOf: _inWords, ...messageSchema } = wholeMessage;
 const checkRequest = new Ajv(STRICT).compile({
   ...MAIL_REQUEST,
   properties: { ...MAIL_REQUEST.properties, messages: messagesAlone },
@@ -40,6 +42,7 @@ export function checkStructure(body: { messages?: unknown }): Problems {
       problems.stop();
       break;
     }
+    addMissing(problems, message, `messages[${index}]`);
     if (checkMessage(message)) continue;
     const findings = checkMessage.errors ?? [];
     addFindings(
@@ -48,6 +51,14 @@ export function checkStructure(body: { messages?: unknown }): Problems {
     );
   }
   return problems;
+}
+
+/** Adds what a message cannot be without. A message with a template has its subject and its content from there. */
+function addMissing(problems: Problems, message: unknown, path: string): void {
+  if (!isObject(message)) return;
+  const needed = message["template"] === undefined ? ["subject", "content"] : [];
+  const missing = [...(message["to"] === undefined ? ["emails"] : []), ...needed].filter((name) => !(name in message));
+  for (const name of missing) problems.add(`${path}.${name}`, "is missing");
 }
 
 /** Puts findings into words. `root` is the place of findings about the value as a whole. */

@@ -8,11 +8,19 @@ import type { Envelope } from "../compose/content/content.ts";
 import type { RequestInbox } from "../intake/inbox.ts";
 import type { Tracking } from "../message.ts";
 import type { Endpoint } from "../store/rows.ts";
-import type { Inbox, Keys, Reader, Store, Suppressions, Topics, VisitSink } from "../store/store.ts";
+import type { Inbox, Keys, Reader, Store, Suppressions, Templates, Topics, VisitSink } from "../store/store.ts";
 import type { Links } from "../tracking/links.ts";
 
 /** All that routes may ask of the store. Each route names the part it needs. */
-type GatewayStore = Inbox & EventSink & VisitSink & Topics & Reader & Suppressions & Keys & Pick<Store, "ping">;
+type GatewayStore = Inbox &
+  EventSink &
+  VisitSink &
+  Topics &
+  Reader &
+  Suppressions &
+  Templates &
+  Keys &
+  Pick<Store, "ping">;
 
 /** What a running gateway gives its routes. */
 export interface Gateway {

@@ -8,8 +8,8 @@ import type { Content, Datum, RenderedMail } from "../message.ts";
 import type { MailParts } from "../store/rows.ts";
 import type { MessageLinks } from "../tracking/message-links.ts";
 
-/** The recipient of a topic that has none. */
-const NOBODY = "someone@example.com";
+/** The recipient of a mail that has none. */
+export const NOBODY = "someone@example.com";
 
 /** A mail, or why it cannot be made. */
 export type Made<T> = T | { problem: string };

@@ -1,7 +1,7 @@
 /**
  * The answer of `POST /v1/messages`. It is made of the store's counts and a memo, so that a repeat gets the same text.
  */
-import type { AcceptCounts, AcceptMessage } from "../store/rows.ts";
+import type { AcceptCounts, AcceptedIds, AcceptMessage } from "../store/rows.ts";
 import { goDuration } from "./go-duration.ts";
 
 /** What an answer says beyond the counts. */
@@ -25,10 +25,12 @@ export function answerMemo(messages: readonly AcceptMessage[], ms: number): stri
 }
 
 /**
- * The answer as JSON. It has each field that clients of the older services read, under every name it had. `memo` is
+ * The answer as JSON. It has each field that clients of the older services read, under every name it had, and the message of each
+ * address where they are few enough. `memo` is
  * from `answerMemo`, or the whole answer as version 0.1.0 stored it: that one is returned as it is.
  */
-export function answerText({ added, suppressed, duplicates }: AcceptCounts, memo: string): string {
+export function answerText({ counts, ids }: { counts: AcceptCounts; ids: AcceptedIds }, memo: string): string {
+  const { added, suppressed, duplicates } = counts;
   const kept = JSON.parse(memo) as Memo | { total: number };
   if ("total" in kept) return memo;
   const stored = added + suppressed;
@@ -43,5 +45,6 @@ export function answerText({ added, suppressed, duplicates }: AcceptCounts, memo
     duplicates,
     suppressed,
     scheduled_at: kept.scheduled_at,
+    ...(ids !== null && { ids }),
   });
 }

@@ -31,8 +31,7 @@ export function each(names: readonly string[], schema: object): Record<string, o
   return Object.fromEntries(names.map((name) => [name, schema]));
 }
 
-/** The answer of `POST /v1/messages`, as `answerText` writes it. */
-export const MESSAGE_ANSWER = object(
+const STORED = object(
   {
     total: { ...COUNT, description: "Addresses in the request" },
     success: { ...COUNT, description: "Addresses taken in" },
@@ -47,6 +46,20 @@ export const MESSAGE_ANSWER = object(
   },
   "Everything is stored durably",
 );
+
+/** The answer of `POST /v1/messages`, as `answerText` writes it. */
+export const MESSAGE_ANSWER = {
+  ...STORED,
+  properties: {
+    ...STORED.properties,
+    ids: {
+      type: "array",
+      items: { type: ["integer", "null"] },
+      description:
+        "A message for each address, in the order of the request, when there are 1,000 addresses or fewer. Of a duplicate, the message that is there already; null where it is not known.",
+    },
+  },
+} as const;
 
 const PROBLEM = object({ path: { type: "string", examples: ["messages[2].emails[17]"] }, message: { type: "string" } });
 

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import helmet from "@fastify/helmet";
 import rateLimit from "@fastify/rate-limit";
 import Fastify, { type FastifyInstance, LogController, type RouteOptions } from "fastify";
+import { createTemplateShelf } from "../intake/templates.ts";
 import { createKeyRing, guardRoutes } from "./auth.ts";
 import { answerError, answerUnknown } from "./errors.ts";
 import { BODY_LIMITS, type BodyLimits, limitBodies } from "./bodies.ts";
@@ -24,6 +25,7 @@ import { previewRoutes } from "./routes/previews.ts";
 import { reportRoutes } from "./routes/reports.ts";
 import { snsRoutes } from "./routes/sns.ts";
 import { suppressionRoutes } from "./routes/suppressions.ts";
+import { templateRoutes } from "./routes/templates.ts";
 import { testMailRoute } from "./routes/test-mail.ts";
 import { topicRoutes } from "./routes/topics.ts";
 import { failedMessageRoutes } from "./routes/failed-messages.ts";
@@ -104,12 +106,13 @@ export async function buildServer(gateway: Gateway, options: ServerOptions): Pro
 }
 
 async function addRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> {
+  const shelf = createTemplateShelf(gateway.store);
   await listenForRoutes(app);
   await documentationRoutes(app);
   // Before the routes that follow: its hook has to hear of their answers.
   metricsRoutes(app, gateway);
   healthRoutes(app, gateway);
-  await messageRoutes(app, gateway);
+  await messageRoutes(app, gateway, shelf);
   messageLookupRoutes(app, gateway);
   topicRoutes(app, gateway);
   sentCountRoutes(app, gateway);
@@ -120,6 +123,7 @@ async function addRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> 
   previewRoutes(app, gateway);
   reportRoutes(app, gateway);
   suppressionRoutes(app, gateway);
+  templateRoutes(app, { store: gateway.store, settings: gateway.settings, shelf });
   testMailRoute(app, gateway);
   await dashboardRoutes(app, gateway);
 }

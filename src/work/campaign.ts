@@ -22,7 +22,7 @@ import { storedTopic } from "../store/topic-name.ts";
 import { trackingFor, type TrackingFlags } from "./tracking.ts";
 
 /** What a mail says, as options give it. Each option beats the front matter of the content. */
-interface ContentFlags extends TrackingFlags {
+export interface ContentFlags extends TrackingFlags {
   content?: string;
   text?: string;
   subject?: string;
@@ -84,7 +84,8 @@ export async function readCampaign(
   return { file, topic: name, content, compiled, flags };
 }
 
-function overridesOf(flags: ContentFlags): ContentOverrides {
+/** The options as they are read into a content. */
+export function overridesOf(flags: ContentFlags): ContentOverrides {
   return {
     ...(flags.subject !== undefined && { subject: flags.subject }),
     ...(flags.from !== undefined && { from: flags.from }),

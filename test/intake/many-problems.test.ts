@@ -1,11 +1,13 @@
 /** A bad request is read no further than its answer tells. */
 import { expect, it, vi } from "vitest";
 import { readRequest } from "../../src/intake/request.ts";
+import { NO_TEMPLATES } from "../support/templates.ts";
 
 const AROUND = {
   now: Date.parse("2026-10-01T00:00:00Z"),
   zone: null,
   tracking: null,
+  templates: NO_TEMPLATES,
   envelope: {
     from: "news@example.com",
     replyTo: [],

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { readRequest, type RequestSurroundings } from "../../src/intake/request.ts";
 import { MOST_ADDRESSES } from "../../src/intake/schema.ts";
 import fc from "../support/properties.ts";
+import { NO_TEMPLATES } from "../support/templates.ts";
 
 const NOW = Date.UTC(2026, 9, 1);
 const HELLO = { emails: ["ann@example.com"], subject: "Hello", content: "<p>Hello</p>" };
@@ -11,6 +12,7 @@ const AROUND: RequestSurroundings = {
   now: NOW,
   zone: "Asia/Seoul",
   tracking: null,
+  templates: NO_TEMPLATES,
   envelope: {
     from: "News <news@example.com>",
     replyTo: [],

@@ -6,6 +6,7 @@ import {
   describedFlags,
   flagValues,
   LIST_ENDINGS,
+  NAMES,
   type Place,
   repeatedValues,
   steps,
@@ -16,7 +17,7 @@ import {
 /**
  * The walk over the words before the one to complete. Bash and zsh differ only in the head of the loop. It sets `place`
  * (the command), `number` (how many of the command's words so far are not options), `value` (the option whose value
- * comes next), `rest` (after `--`) and `db` (the job file that was named, whose topics are offered).
+ * comes next), `rest` (after `--`) and `db` (the job file that was named, whose topics and templates are offered).
  */
 function walk(places: Place[], loop: { start: string; word: string }): string {
   const withValue = flagValues(places).flatMap(({ patterns }) => patterns);
@@ -77,7 +78,7 @@ export function bash(program: string, places: Place[]): string {
     if (what === "file") return `${name}_paths default -f`;
     if (what === "recipients") return `${name}_recipients`;
     if (what === "folder") return `${name}_paths dirnames -d`;
-    if (what === "topic") return `${name}_topics`;
+    if (what === "topic" || what === "template") return `${name}_names ${NAMES[what]}`;
     if (what === "any") return ":";
     return Array.isArray(what)
       ? `${name}_words ${quote(what.join(" "))}`
@@ -103,15 +104,15 @@ ${name}_recipients() {
   [[ \${#COMPREPLY[@]} -gt 0 ]] || ${name}_paths default -f
 }
 
-# Readline quotes a name with spaces when it takes it for that of a file.
-${name}_topics() {
-  local topic typed=\${current#[\\'\\"]}
+# The names that a command prints. Readline quotes one with spaces when it takes it for that of a file.
+${name}_names() {
+  local each typed=\${current#[\\'\\"]}
   typed=\${typed//\\\\/}
-  while IFS= read -r topic; do
-    [[ $topic == "$typed"* ]] || continue
-    compopt -o filenames 2>/dev/null || topic=$(printf %q "$topic")
-    COMPREPLY+=("$topic")
-  done < <(${program} topics --names \${db:+--db "$db"} 2>/dev/null)
+  while IFS= read -r each; do
+    [[ $each == "$typed"* ]] || continue
+    compopt -o filenames 2>/dev/null || each=$(printf %q "$each")
+    COMPREPLY+=("$each")
+  done < <(${program} "$@" \${db:+--db "$db"} 2>/dev/null)
 }
 
 # Several words with commas between: the last one is completed.
@@ -173,7 +174,7 @@ export function zsh(program: string, places: Place[]): string {
     if (what === "file") return "_files";
     if (what === "recipients") return `${name}_recipients`;
     if (what === "folder") return "_files -/";
-    if (what === "topic") return `${name}_topics`;
+    if (what === "topic" || what === "template") return `${name}_names ${NAMES[what]}`;
     if (what === "any") return ":";
     if (!Array.isArray(what)) return `compset -P '*,'; compadd -- ${what.list.map(quote).join(" ")}`;
     return `compadd -- ${what.map(quote).join(" ")}`;
@@ -193,10 +194,11 @@ ${name}_recipients() {
   _files -g '*.(${LIST_ENDINGS.join("|")})'
 }
 
-${name}_topics() {
-  local -a topics
-  topics=(\${(f)"$(${program} topics --names \${db:+--db} \${db:+"$db"} 2>/dev/null)"})
-  compadd -- $topics
+# The names that a command prints.
+${name}_names() {
+  local -a names
+  names=(\${(f)"$(${program} "$@" \${db:+--db} \${db:+"$db"} 2>/dev/null)"})
+  compadd -- $names
 }
 
 ${name}() {

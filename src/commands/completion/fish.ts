@@ -1,13 +1,13 @@
 /** Completion for fish (3.0 and later): one rule for each command, option and argument, with the place it applies to. */
-import { flagValues, LIST_ENDINGS, type Place, steps, type Value } from "./places.ts";
+import { flagValues, LIST_ENDINGS, NAMES, type Place, steps, type Value } from "./places.ts";
 
 /** A completion script for fish. `program` is what the user types. */
 export function fish(program: string, places: Place[]): string {
   const at = `__${program.replace(/\W/g, "_")}_at`;
   return `# fish completion for ${program}. Load it with: ${program} completion fish | source
 
-# The topics of the job file that the words so far name.
-function ${topicsFunction(program)}
+# The names that a command prints of the job file that the words so far name.
+function ${namesFunction(program)}
     set -l db
     set -l words (commandline -opc)
     for i in (seq (count $words))
@@ -18,7 +18,7 @@ function ${topicsFunction(program)}
                 set db $words[$i]
         end
     end
-    ${program} topics --names $db 2>/dev/null
+    ${program} $argv $db 2>/dev/null
 end
 
 # Whether the words so far lead to the command $argv[1], with $argv[2] to $argv[3] words there that are no options.
@@ -28,7 +28,7 @@ ${walk(places)}
 end
 
 complete -c ${program} -f
-${places.flatMap((place) => rulesAt({ complete: `complete -c ${program}`, at, topics: topicsFunction(program) }, place)).join("\n")}
+${places.flatMap((place) => rulesAt({ complete: `complete -c ${program}`, at, names: namesFunction(program) }, place)).join("\n")}
 `;
 }
 
@@ -60,29 +60,29 @@ ${branch(values, "set skip 1")}${steps(places)
 
 const NO_END = 999_999;
 
-function topicsFunction(program: string): string {
-  return `__${program.replace(/\W/g, "_")}_topics`;
+function namesFunction(program: string): string {
+  return `__${program.replace(/\W/g, "_")}_names`;
 }
 
 /** What each rule is made with: how it begins, and the names of the functions it calls. */
 interface Maker {
   complete: string;
   at: string;
-  topics: string;
+  names: string;
 }
 
-function rulesAt({ complete, at, topics }: Maker, place: Place): string[] {
+function rulesAt({ complete, at, names: namesOf }: Maker, place: Place): string[] {
   const rule = (from: number, to: number, what: string): string =>
     `${complete} -n ${quote(`${at} ${quote(place.path)} ${from} ${to}`)} ${what}`;
   const commands = place.commands.flatMap(({ names, description }) =>
     names.map((name) => rule(0, 0, `-a ${quote(name)} -d ${quote(description)}`)),
   );
   const flags = place.flags.map(({ names, description, value }) =>
-    rule(0, NO_END, `${[...names.map(flag), flagValue(value, topics)].join(" ")} -d ${quote(description)}`),
+    rule(0, NO_END, `${[...names.map(flag), flagValue(value, namesOf)].join(" ")} -d ${quote(description)}`),
   );
   const last = place.arguments.length - 1;
   const words = place.arguments.map((value, index) =>
-    value === "any" ? [] : [rule(index, place.variadic && index === last ? NO_END : index, source(value, topics))],
+    value === "any" ? [] : [rule(index, place.variadic && index === last ? NO_END : index, source(value, namesOf))],
   );
   return [...commands, ...flags, ...words.flat()];
 }
@@ -91,20 +91,20 @@ function flag(name: string): string {
   return name.startsWith("--") ? `-l ${quote(name.slice(2))}` : `-s ${quote(name.slice(1))}`;
 }
 
-function flagValue(value: Value | null, topics: string): string {
+function flagValue(value: Value | null, names: string): string {
   if (value === null) return "";
   if (value === "any") return "-x";
-  return `${value === "file" ? "-r" : "-x"} ${source(value, topics)}`;
+  return `${value === "file" ? "-r" : "-x"} ${source(value, names)}`;
 }
 
-function source(value: Exclude<Value, "any">, topics: string): string {
+function source(value: Exclude<Value, "any">, names: string): string {
   if (value === "file") return "-F";
   if (value === "recipients") {
     const endings = `(?:/|\\.(?:${LIST_ENDINGS.join("|")}))(?:\\t.*)?$`;
     return `-a ${quote(`(__fish_complete_path (commandline -ct) | string match -re ${quote(endings)})`)}`;
   }
   if (value === "folder") return "-a '(__fish_complete_directories (commandline -ct))'";
-  if (value === "topic") return `-a '(${topics})'`;
+  if (value === "topic" || value === "template") return `-a '(${names} ${NAMES[value]})'`;
   if (Array.isArray(value)) return `-a ${quote(value.join(" "))}`;
   return `-a ${quote(`(__fish_complete_list , ${quote(`printf '%s\\n' ${value.list.join(" ")}`)})`)}`;
 }

@@ -6,10 +6,18 @@ import type { Argument, Command, Option } from "commander";
 import { ListOption } from "../options.ts";
 
 /**
- * What completes a value: a file, a list of recipients, a folder, a topic of the job file, one of these words, several of them with
+ * What completes a value: a file, a list of recipients, a folder, a topic or a template of the job file, one of these words, several of them with
  * commas between, or `any`: we know nothing to offer.
  */
-export type Value = "file" | "recipients" | "folder" | "topic" | "any" | string[] | { list: readonly string[] };
+export type Value =
+  | "file"
+  | "recipients"
+  | "folder"
+  | "topic"
+  | "template"
+  | "any"
+  | string[]
+  | { list: readonly string[] };
 
 /** How the names of recipients files usually end. Completion offers them first. */
 export const LIST_ENDINGS = ["csv", "tsv", "txt"] as const;
@@ -77,6 +85,7 @@ function argumentValue(argument: Argument): Value {
 
 function valueNamed(placeholder: string): Value {
   if (/^topics?$/.test(placeholder)) return "topic";
+  if (placeholder === "template") return "template";
   if (placeholder === "recipients.csv") return "recipients";
   if (/\b(?:dir|directory|folder)\b/.test(placeholder)) return "folder";
   return /\b(?:files?|path|csv|html|recipients)\b/.test(placeholder) ? "file" : "any";
@@ -134,3 +143,6 @@ export function describedCommands({ commands }: Place): Described[] {
 export function describedFlags({ flags }: Place): Described[] {
   return flags.flatMap(({ names, description }) => names.map((name) => ({ name, description })));
 }
+
+/** The command that prints the names of what there is, one a line, to be offered for such a value. */
+export const NAMES = { topic: "topics --names", template: "template list --names" } as const;

@@ -6,6 +6,7 @@ import { Bar } from "./parts.js";
 import { PeopleView } from "./people.js";
 import { createSpeedometer, done, waiting } from "./progress.js";
 import { SuppressionsView } from "./suppressions.js";
+import { TemplatesView } from "./templates.js";
 import { TestView } from "./test-mail.js";
 import { TopicView } from "./topic.js";
 import { TopicsView } from "./topics.js";
@@ -14,7 +15,7 @@ import { TroublesView } from "./troubles.js";
 /** @typedef {import("./wire.ts").Overview} Overview */
 /**
  * @typedef {{ view: "topics" | "issues" | "suppressions" } | { view: "topic", name: string }
- *   | { view: "people" | "test", name: string | null }} Place
+ *   | { view: "people" | "templates" | "test", name: string | null }} Place
  */
 
 const { key = "", scopes = "" } = document.body.dataset;
@@ -29,6 +30,7 @@ function placeOf() {
   if (!may("read")) return { view: "test", name: null };
   if (view === "topics" && name !== null) return { view: "topic", name };
   if (view === "people") return { view, name };
+  if (view === "templates" && may("admin")) return { view, name };
   // `troubles` is what earlier versions called it.
   if (view === "issues" || view === "troubles") return { view: "issues" };
   if (view === "suppressions") return { view };
@@ -88,6 +90,7 @@ function skip(event) {
 function View({ place, overview }) {
   if (overview === null) return html`<${TestView} topic=${null} overview=${null} />`;
   if (place.view === "test") return html`<${TestView} key=${place.name} topic=${place.name} overview=${overview} />`;
+  if (place.view === "templates") return html`<${TemplatesView} name=${place.name} />`;
   if (place.view === "people") return html`<${PeopleView} address=${place.name} isAdmin=${may("admin")} />`;
   if (place.view === "topic")
     return html`<${TopicView}
@@ -115,6 +118,7 @@ function Header({ place, overview }) {
     ["#/people", "people", "People", may("read")],
     ["#/issues", "issues", "Issues", may("read")],
     ["#/suppressions", "suppressions", "Suppressions", may("read")],
+    ["#/templates", "templates", "Templates", may("admin")],
     ["#/test", "test", "Test", may("send")],
   ];
   const here = place.view === "topic" ? "topics" : place.view;

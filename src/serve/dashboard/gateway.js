@@ -51,7 +51,8 @@ function reasonOf(answer) {
   const [first, ...more] = Array.isArray(answer.problems) ? answer.problems : [];
   if (typeof first?.message !== "string") return answer.error;
   // People typed no path: a message that quotes what is wrong needs none, and places in a list mean nothing to them.
-  const isField = /^\w+$/.test(first.path) && !first.message.startsWith('"');
+  // A path into data is theirs.
+  const isField = /^(?:\w+|data\..+)$/.test(first.path) && !first.message.startsWith('"');
   const others = more.length === 0 ? "" : ` (and ${more.length} more ${more.length === 1 ? "problem" : "problems"})`;
   return `${isField ? `${first.path}: ` : ""}${first.message}${others}`;
 }

@@ -1,16 +1,14 @@
 /** The mail of a topic, as its first recipient gets it. */
 import { html, useEffect, useState } from "./preact.js";
-import { count, visible } from "./format.js";
+import { visible } from "./format.js";
 import { call, topicPath } from "./gateway.js";
+import { MailHead, MailParts } from "./mail-view.js";
 import { Address, messageOf, Name, Problem } from "./parts.js";
 
 /** @typedef {import("./wire.ts").PreviewFacts} Preview */
 
 /** The topic of mails that were posted without one. */
 const NO_TOPIC = "no-topic";
-/** Characters of the text part that are shown. */
-const MOST_TEXT = 20_000;
-
 /** The card with the mail. @param {{ topic: string, canSend: boolean }} props */
 export function Mail({ topic, canSend }) {
   const [mail, problem] = usePreview(topic);
@@ -51,16 +49,8 @@ function Shown({ topic, mail }) {
       ({ name, type }) => /** @type {[string, unknown]} */ (["Attachment", `${visible(name)} (${visible(type)})`]),
     ),
   ];
-  return html`<dl class="mail-head">
-      ${lines.map(
-        ([name, value], index) =>
-          html`<div key=${index}>
-            <dt>${name}</dt>
-            <dd>${value}</dd>
-          </div>`,
-      )}
-    </dl>
-    ${problem === null ? html`<${Body} topic=${topic} mail=${mail} />` : html`<p class="problem">There is no mail to show: ${visible(problem)}</p>`}
+  return html`<${MailHead} lines=${lines} />
+    ${problem === null ? html`<${MailParts} page=${`/topics/${encodeURIComponent(topic)}/mail`} text=${mail.text} length=${mail.html_length} title=${titleOf(to)} />` : html`<p class="problem">There is no mail to show: ${visible(problem)}</p>`}
     <p class="soft">
       ${
         topic === NO_TOPIC
@@ -70,52 +60,7 @@ function Shown({ topic, mail }) {
     </p>`;
 }
 
-/** @param {{ topic: string, mail: Preview }} props */
-function Body({ topic, mail: { text, html_length: length, to } }) {
-  const [part, setPart] = useState(length > 0 ? "HTML" : "Text");
-  const [withImages, setImages] = useState(false);
-  const page = `/topics/${encodeURIComponent(topic)}/mail`;
-  const address = withImages ? `${page}?images=1` : page;
-  return html`<div class="parts">
-      <div role="group" aria-label="Part of the mail" class="switch">
-        ${["HTML", "Text"].map(
-          (name) =>
-            html`<button
-              type="button"
-              class="small"
-              key=${name}
-              aria-pressed=${part === name ? "true" : "false"}
-              onClick=${() => setPart(name)}
-            >
-              ${name}
-            </button>`,
-        )}
-      </div>
-      ${
-        part === "HTML"
-          ? html`<label class="check">
-                <input
-                  type="checkbox"
-                  checked=${withImages}
-                  onChange=${(/** @type {{ currentTarget: HTMLInputElement }} */ event) => setImages(event.currentTarget.checked)}
-                />
-                <span>Load pictures from the web</span>
-              </label>
-              <a href=${address} target="_blank" rel="noopener">Open on its own</a>`
-          : null
-      }
-    </div>
-    ${
-      part === "HTML"
-        ? html`<iframe
-            key=${address}
-            class="mail"
-            src=${address}
-            sandbox=""
-            referrerpolicy="no-referrer"
-            title=${to === null ? "The mail" : `The mail to ${visible(to)}`}
-          ></iframe>`
-        : html`<pre class="mail" tabindex="0" aria-label="The text of the mail">${text.slice(0, MOST_TEXT)}</pre>
-            ${text.length > MOST_TEXT ? html`<p class="soft">The first ${count(MOST_TEXT)} characters.</p>` : null}`
-    }`;
+/** @param {string | null} to */
+function titleOf(to) {
+  return to === null ? "The mail" : `The mail to ${visible(to)}`;
 }

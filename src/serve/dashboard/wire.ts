@@ -112,6 +112,27 @@ export interface PreviewFacts {
   html_length: number;
 }
 
+/** A template in a list. */
+export interface TemplateFacts {
+  name: string;
+  version: number;
+  /** When this version was added, ISO 8601 in UTC. */
+  created_at: string;
+  /** As it was written, with its variables. */
+  subject: string;
+  list: string | null;
+  kind: "bulk" | "transactional";
+  /** What data may give. */
+  variables: string[];
+}
+
+/** The mail that a template makes of data. */
+export interface TemplatePreviewFacts extends Omit<PreviewFacts, "problem" | "html_length"> {
+  name: string;
+  version: number;
+  html: string;
+}
+
 /** First opens by readers and first clicks over time, and the links clicked most. */
 export interface ActivityFacts {
   /** What one bar stands for, such as `5 minutes`; null: nothing was opened or clicked yet. */

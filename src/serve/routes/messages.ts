@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import type { Taken } from "../../intake/inbox.ts";
 import { readRequest, type Read } from "../../intake/request.ts";
 import { MAIL_REQUEST } from "../../intake/schema.ts";
+import type { TemplateShelf } from "../../intake/templates.ts";
 import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { readJson } from "../json-body.ts";
@@ -10,7 +11,7 @@ import { answerMemo, answerText } from "../message-answer.ts";
 import { readRepeat } from "../repeat.ts";
 import { ERROR, MESSAGE_ANSWER } from "../schemas.ts";
 
-/** Bytes: 10,000 of the longest addresses and some megabytes of HTML. */
+/** Bytes: 10 MB of attachments, which are 13.4 MB in base64, or 10,000 of the longest addresses, and some megabytes beside them. */
 const BODY_LIMIT = 16 * 1024 * 1024;
 
 const SCHEMA = {
@@ -31,17 +32,17 @@ const SCHEMA = {
 } as const;
 
 /** Adds the route. When the server closes, it waits until every request is answered. */
-export async function messageRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> {
+export async function messageRoutes(app: FastifyInstance, gateway: Gateway, templates: TemplateShelf): Promise<void> {
   app.addHook("onClose", () => gateway.inbox.drain());
   await app.register(async (scope) => {
     // Clients of one older service do not say that they send JSON.
     scope.removeAllContentTypeParsers();
     readJson(scope, "*");
-    addRoute(scope, gateway);
+    addRoute(scope, gateway, templates);
   });
 }
 
-function addRoute(app: FastifyInstance, { inbox, store, clock, settings }: Gateway): void {
+function addRoute(app: FastifyInstance, { inbox, store, clock, settings }: Gateway, templates: TemplateShelf): void {
   const read = (body: unknown): Promise<Read> => {
     const { envelope, tracking, zone } = settings;
     return readRequest(body, {
@@ -49,6 +50,7 @@ function addRoute(app: FastifyInstance, { inbox, store, clock, settings }: Gatew
       zone,
       envelope,
       tracking,
+      templates,
       knownUuids: (uuids) => store.knownUuids(uuids),
     });
   };
@@ -78,7 +80,7 @@ function addRoute(app: FastifyInstance, { inbox, store, clock, settings }: Gatew
       // A repeat would get the stored duration, so this answer has it, too. Without a key the duration includes the
       // commit.
       const told = repeat === null ? answerMemo(messages, clock.monotonic() - startedAt) : memo;
-      return json(reply, answerText(taken.counts, told));
+      return json(reply, answerText(taken, told));
     },
   );
 }
@@ -87,7 +89,7 @@ function addRoute(app: FastifyInstance, { inbox, store, clock, settings }: Gatew
 function answer(taken: Exclude<Taken, { kind: "stored" }>, reply: FastifyReply): FastifyReply {
   if (taken.kind !== "repeated") throw refusalOf(taken);
   reply.header("idempotency-replayed", "true");
-  return json(reply, answerText(taken.counts, taken.memo));
+  return json(reply, answerText(taken, taken.memo));
 }
 
 function refusalOf(refused: Exclude<Read | Taken, { kind: "messages" | "stored" | "repeated" }>): Refusal {

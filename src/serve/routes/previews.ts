@@ -1,13 +1,13 @@
 /** The mail of a topic or of one message, as its recipient gets it: what it says, and its HTML as a page of its own. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { readWords } from "../../compose/address/encoded-word.ts";
 import type { MailParts } from "../../store/rows.ts";
 import type { Reader, Topics } from "../../store/store.ts";
 import { storedTopic } from "../../store/topic-name.ts";
 import { answer, path, query, TAGS, TEXT, TOPIC_PATH } from "../admin-schemas.ts";
 import type { PreviewFacts } from "../dashboard/wire.ts";
 import { Refusal } from "../errors.ts";
-import { previewMail, standalone } from "../mail-parts.ts";
+import { mailFacts, sendMailPage } from "../mail-page.ts";
+import { previewMail } from "../mail-parts.ts";
 import { ERROR, object, REFUSALS } from "../schemas.ts";
 import { toSignIn } from "../sign-in-first.ts";
 
@@ -84,48 +84,11 @@ async function previewFacts(parts: MailParts): Promise<PreviewFacts> {
     const nothing = { reply_to: [], headers: [], attachments: [], text: "", html_length: 0 };
     return { problem: mail.problem, to: parts.email, from, subject, ...nothing };
   }
-  const files = [...mail.attachments, ...(mail.files ?? [])].filter(({ contentId }) => contentId == null);
-  return {
-    problem: null,
-    to: parts.email,
-    from: readWords(mail.from),
-    reply_to: mail.replyTo.map(readWords),
-    subject: mail.subject,
-    headers: mail.headers.map(({ name, value }) => ({ name, value: readWords(value) })),
-    attachments: files.map(({ fileName: name, contentType: type }) => ({ name, type })),
-    text: mail.text,
-    html_length: mail.html.length,
-  };
+  return { problem: null, to: parts.email, ...mailFacts(mail), html_length: mail.html.length };
 }
-
-/**
- * The page runs no script and has no origin, wherever it is opened. It loads nothing, unless pictures were asked for:
- * their servers then learn that somebody looks.
- */
-const policyOf = (images: boolean): string =>
-  [
-    "sandbox",
-    "default-src 'none'",
-    "style-src 'unsafe-inline'",
-    `img-src data:${images ? " https: http:" : ""}`,
-    ...(images ? ["font-src https: data:"] : []),
-    "form-action 'none'",
-    "base-uri 'none'",
-    "frame-ancestors 'self'",
-  ].join("; ");
 
 async function sendMail(request: FastifyRequest<Asked>, reply: FastifyReply, parts: MailParts): Promise<FastifyReply> {
   const mail = await previewMail(parts);
   if ("problem" in mail) throw new Refusal(422, mail.problem);
-  // The page has no origin, and browsers would complain that it cannot have a process of its own.
-  reply.removeHeader("origin-agent-cluster");
-  return reply
-    .headers({
-      "content-security-policy": policyOf(request.query.images === "1"),
-      "x-frame-options": "SAMEORIGIN",
-      "referrer-policy": "no-referrer",
-      "cache-control": "no-store",
-    })
-    .type("text/html; charset=utf-8")
-    .send(standalone(mail));
+  return sendMailPage(reply, mail, { images: request.query.images === "1" });
 }

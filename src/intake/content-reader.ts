@@ -1,0 +1,165 @@
+/** Makes the contents of a request: each of what its message says, or of the template that it names. */
+import { MAX_MESSAGE_BYTES } from "../compose/content/attachment.ts";
+import { checkKind } from "../compose/content/kind.ts";
+import type { CompiledContent } from "../compose/mail/template.ts";
+import type { Content, Values } from "../message.ts";
+import type { Template } from "../store/rows.ts";
+import { AttachmentReader, encodedLength } from "./attachments.ts";
+import { dataProblems } from "./data.ts";
+import { type Extras, readExtras } from "./extras.ts";
+import { type Place, reasonOf } from "./place.ts";
+import { checkAllHeaders, literalContent, type Surrounding, templateBase, templatedContent } from "./posted-content.ts";
+import type { Problem } from "./problems.ts";
+import { MOST_CONTENTS, MOST_TEMPLATES } from "./schema.ts";
+import type { TemplateShelf } from "./templates.ts";
+
+/** A content, and what tells all that is wrong with the data of an address; `check` is null without a template. */
+interface Prepared {
+  content: Content;
+  check: ((data: Values) => readonly Problem[]) | null;
+}
+
+/** A template as one or many messages of a request use it; `problem` is why nobody can. */
+type Resolved = { base: Content; compiled: CompiledContent } | { problem: string };
+
+/** Reads the contents of one request. */
+export class ContentReader {
+  readonly #around: Surrounding;
+  readonly #shelf: TemplateShelf;
+  readonly #attachments = new AttachmentReader();
+  /** The templates that were named, by name: each is looked up once, so that all messages have the same version. */
+  readonly #templates = new Map<string, Template | { problem: string }>();
+  /** They are shared by all messages that use a template in the same way. */
+  readonly #resolved = new Map<string, Resolved>();
+  readonly #counted = new Set<Content>();
+  /** Characters of all contents so far. */
+  #size = 0;
+
+  constructor(surrounding: Surrounding, shelf: TemplateShelf) {
+    this.#around = surrounding;
+    this.#shelf = shelf;
+  }
+
+  /** The content of a message. What is wrong is reported, and then the content may not be used. */
+  async read(message: Place): Promise<Prepared> {
+    const extras = readExtras(message, this.#attachments);
+    const prepared = message.has("template")
+      ? await this.#fromTemplate(message, extras)
+      : { content: this.#literal(message, extras), check: null };
+    if (prepared.content !== null) this.#count(message, prepared.content);
+    return { content: prepared.content ?? this.#nothing(extras), check: prepared.check };
+  }
+
+  #literal(message: Place, extras: Extras): Content {
+    const html = htmlOf(message);
+    const content = literalContent({ subject: subjectOf(message), html, extras }, this.#around);
+    if (extras.headers.length > 0) checkTogether(message, content);
+    // Without tracking the words would stand in the mail.
+    if (extras.kind === "transactional" && this.#around.tracking?.unsubscribe === true && OWN_LINK.test(html))
+      message.problem("content", "transactional mail has no way to unsubscribe, got {{ unsubscribe_url }}");
+    return content;
+  }
+
+  async #fromTemplate(message: Place, extras: Extras): Promise<{ content: Content | null; check: Prepared["check"] }> {
+    for (const field of ["subject", "content"].filter((each) => message.has(each)))
+      message.problem(field, "excludes template, which has its own: give one of them");
+    const name = message.text("template");
+    // The schema has reported what is no text.
+    const resolved = name === null ? null : await this.#resolve(name, extras);
+    if (resolved === null || "problem" in resolved) {
+      if (resolved !== null) message.problem("template", resolved.problem);
+      return { content: null, check: () => [] };
+    }
+    const { base, compiled } = resolved;
+    const content = templatedContent(base, extras);
+    if (extras.headers.length > 0) checkTogether(message, content);
+    return { content, check: (data) => dataProblems(compiled, data, "data") };
+  }
+
+  async #resolve(name: string, extras: Extras): Promise<Resolved> {
+    const template = await this.#template(name);
+    if ("problem" in template) return template;
+    const key = JSON.stringify([name, ...usageOf(template.content, extras)]);
+    const known = this.#resolved.get(key);
+    if (known !== undefined) return known;
+    if (this.#resolved.size >= MOST_TEMPLATES)
+      return {
+        problem: `a request may use templates in ${MOST_TEMPLATES} ways: post the other messages in another request`,
+      };
+    const resolved = await this.#compile(template, templateBase(template.content, extras, this.#around));
+    this.#resolved.set(key, resolved);
+    return resolved;
+  }
+
+  async #compile(template: Template, base: Content): Promise<Resolved> {
+    try {
+      return { base, compiled: await this.#shelf.compiled(template, base) };
+    } catch (error) {
+      return { problem: reasonOf(error) };
+    }
+  }
+
+  async #template(name: string): Promise<Template | { problem: string }> {
+    const known = this.#templates.get(name);
+    if (known !== undefined) return known;
+    if (this.#templates.size >= MOST_TEMPLATES)
+      return { problem: `a request may name ${MOST_TEMPLATES} templates: post the other messages in another request` };
+    const found = await this.#shelf.find(name);
+    this.#templates.set(name, found);
+    return found;
+  }
+
+  /** Adds a content up. One that many messages share counts once. */
+  #count(message: Place, content: Content): void {
+    if (this.#counted.has(content)) return;
+    this.#counted.add(content);
+    const attached = encodedLength(content.attachments);
+    if (attached > MAX_MESSAGE_BYTES)
+      message.problem("attachments", "with those of the template they are more than SES takes for a mail, 40 MB");
+    const before = this.#size;
+    this.#size += content.html.length + content.text.length + attached;
+    if (before <= MOST_CONTENTS && this.#size > MOST_CONTENTS)
+      message.problem(message.has("template") ? "template" : "content", TOO_MUCH);
+  }
+
+  /** Stands for a content that could not be made. */
+  #nothing(extras: Extras): Content {
+    return literalContent({ subject: "", html: "", extras }, this.#around);
+  }
+}
+
+const TOO_MUCH = `with this the contents of the request are more than ${MOST_CONTENTS / 1024 / 1024} MB: post the other messages in another request`;
+
+const OWN_LINK = /\{\{ ?unsubscribe_url ?\}\}/;
+
+/** Everything in what a message says that changes the base of its template. */
+function usageOf({ headers }: Content, extras: Extras): unknown[] {
+  const posted = new Set(extras.headers.map(({ name }) => name.toLowerCase()));
+  const beaten = headers.map(({ name }) => name.toLowerCase()).filter((name) => posted.has(name));
+  return [extras.list, extras.kind, extras.text !== null, extras.replyTo.length > 0, beaten];
+}
+
+/** Reports what SES or the kind of the mail refuses of several headers together. */
+function checkTogether(message: Place, content: Content): void {
+  message.try("headers", undefined, () => {
+    checkAllHeaders(content);
+    checkKind(content, []);
+  });
+}
+
+/** The schema has reported an empty subject already. The same holds for the HTML. */
+function subjectOf(message: Place): string {
+  const subject = message.text("subject") ?? "";
+  if (/[\p{Cc}\u2028\u2029]/u.test(subject))
+    message.problem("subject", "cannot hold line breaks or control characters");
+  else if (/\p{Cs}/u.test(subject)) message.problem("subject", "holds half of a character (a lone surrogate)");
+  else if (subject !== "" && subject.trim() === "") message.problem("subject", "cannot be blank");
+  return subject.trim();
+}
+
+function htmlOf(message: Place): string {
+  const html = message.text("content") ?? "";
+  if (html !== "" && !/\S/.test(html)) message.problem("content", "cannot be blank");
+  if (/\p{Cs}/u.test(html)) message.problem("content", "holds half of a character (a lone surrogate)");
+  return html;
+}

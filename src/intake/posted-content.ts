@@ -1,0 +1,102 @@
+/** Makes the content of a posted message: of what it says, of a template, and of what the gateway adds to every mail. */
+import type { Envelope } from "../compose/content/content.ts";
+import { checkHeaderNames, unsubscribeHeaders } from "../compose/content/headers.ts";
+import { literally } from "../compose/liquid/literally.ts";
+import type { Content, Header, Tracking } from "../message.ts";
+import type { Extras } from "./extras.ts";
+import { withHeaders } from "./posted-headers.ts";
+
+/** What a gateway adds to the mails that it takes in. */
+export interface Surrounding {
+  envelope: Envelope;
+  /** The links that the mails carry; null: none. */
+  tracking: Tracking | null;
+}
+
+/** A content whose subject, HTML and text are final. */
+export function literalContent(
+  { subject, html, extras }: { subject: string; html: string; extras: Extras },
+  { envelope, tracking }: Surrounding,
+): Content {
+  const isTransactional = extras.kind === "transactional";
+  return {
+    ...(isTransactional ? withoutLeaving(envelope) : envelope),
+    ...(extras.replyTo.length > 0 && { replyTo: extras.replyTo }),
+    ...(extras.headers.length > 0 && { headers: headersOf(envelope, extras, isTransactional) }),
+    subject,
+    html,
+    text: extras.text ?? "",
+    attachments: extras.attachments,
+    allowEmpty: false,
+    literal: true,
+    ...(tracking && !isTransactional && { tracking }),
+    ...(extras.list !== null && { list: extras.list }),
+    ...(isTransactional && { kind: "transactional" as const }),
+  };
+}
+
+/**
+ * The template as this gateway sends it, without what the message says in its place. Its variables are all that the data of the message
+ * have to give.
+ */
+export function templateBase(template: Content, extras: Extras, { envelope, tracking }: Surrounding): Content {
+  const { kind = null, tracking: _own, ...rest } = template;
+  const isTransactional = (extras.kind ?? kind) === "transactional";
+  const around = isTransactional ? withoutLeaving(envelope) : envelope;
+  const unsubscribeUrl = template.unsubscribeUrl ?? around.unsubscribeUrl;
+  const links = isTransactional || tracking === null ? null : linksBeside(tracking, unsubscribeUrl);
+  const beaten = new Set(extras.headers.map(({ name }) => name.toLowerCase()));
+  return {
+    ...rest,
+    from: template.from === "" ? envelope.from : template.from,
+    replyTo: extras.replyTo.length > 0 ? [] : template.replyTo.length > 0 ? template.replyTo : envelope.replyTo,
+    headers: withHeaders(around.headers, template.headers).filter(({ name }) => !beaten.has(name.toLowerCase())),
+    tags: [...new Map([...envelope.tags, ...template.tags].map((tag) => [tag.name, tag])).values()],
+    text: extras.text === null ? template.text : "-",
+    configurationSet: template.configurationSet ?? envelope.configurationSet,
+    unsubscribeUrl,
+    unsubscribeMailto: template.unsubscribeMailto ?? around.unsubscribeMailto,
+    ...(links !== null && { tracking: links }),
+    ...(extras.list !== null && { list: extras.list }),
+    ...(isTransactional && { kind: "transactional" as const }),
+  };
+}
+
+/** The content of a message: the base of its template, and what the message says itself. */
+export function templatedContent(base: Content, extras: Extras): Content {
+  const { text, replyTo, headers, attachments } = extras;
+  if (text === null && replyTo.length === 0 && headers.length === 0 && attachments.length === 0) return base;
+  return {
+    ...base,
+    ...(replyTo.length > 0 && { replyTo }),
+    headers: [...base.headers, ...headers],
+    text: text === null ? base.text : literally(text),
+    attachments: [...base.attachments, ...attachments],
+  };
+}
+
+/** Throws `UserError` when SES would refuse the headers of this content together. */
+export function checkAllHeaders({ headers, unsubscribeUrl, unsubscribeMailto, tracking, list }: Content): void {
+  const url = unsubscribeUrl !== null || tracking?.unsubscribe === true ? "https://…" : null;
+  const names = [...headers, ...unsubscribeHeaders(url, unsubscribeMailto)].map(({ name }) => name);
+  const hasId = list === undefined || names.some((name) => name.toLowerCase() === "list-id");
+  checkHeaderNames(hasId ? names : [...names, "List-Id"]);
+}
+
+/** A link of the template's own to unsubscribe takes the place of the gateway's. */
+function linksBeside(tracking: Tracking, unsubscribeUrl: string | null): Tracking | null {
+  const links = { ...tracking, unsubscribe: tracking.unsubscribe && unsubscribeUrl === null };
+  return links.opens || links.clicks || links.unsubscribe ? links : null;
+}
+
+const LEAVING = new Set(["list-unsubscribe", "list-unsubscribe-post"]);
+
+/** Nobody can unsubscribe from mail that he waits for. */
+function withoutLeaving(envelope: Envelope): Envelope {
+  const headers = envelope.headers.filter(({ name }) => !LEAVING.has(name.toLowerCase()));
+  return { ...envelope, headers, unsubscribeUrl: null, unsubscribeMailto: null };
+}
+
+function headersOf(envelope: Envelope, { headers }: Extras, isTransactional: boolean): Header[] {
+  return withHeaders((isTransactional ? withoutLeaving(envelope) : envelope).headers, headers);
+}
