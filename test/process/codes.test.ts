@@ -157,10 +157,8 @@ test(
 
     // Ann leaves the newsletter with her mail program's own button.
     const [letter] = await mailsTo(ANN, place);
-    const link = /List-Unsubscribe: <(http:[^>]+)>/i.exec(
-      letter?.headerLines.map(({ line }) => line.replaceAll(/\r?\n\s+/g, " ")).join("\n") ?? "",
-    );
-    const left = await fetch(link?.[1] ?? "", {
+    const { unsubscribe } = letter?.headers.get("list") as Json;
+    const left = await fetch(unsubscribe.url, {
       method: "POST",
       body: new URLSearchParams({ "List-Unsubscribe": "One-Click" }),
     });
