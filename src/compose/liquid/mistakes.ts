@@ -378,11 +378,17 @@ export function unreadable(error: Error, label: string, firstLine: number): User
 /** The reason in an error of LiquidJS why a row cannot be rendered. Any other error is thrown again. */
 export function renderProblem(error: unknown): RenderProblem {
   if (!LiquidError.is(error)) throw error;
-  const { originalError, token } = error as LiquidError & { originalError?: unknown; token: { getText(): string } };
-  const tag = token.getText();
-  if (originalError instanceof ValueProblem) return originalError.at(tag);
-  if (originalError instanceof RenderProblem) return originalError;
-  if (/limit exceeded/.test(error.message))
+  return renderProblemOf(error, (error as LiquidError & { token: { getText(): string } }).token.getText());
+}
+
+/** The reason in an error that was thrown while `tag` was carried out, by LiquidJS or by one of our filters. */
+export function renderProblemOf(error: unknown, tag: string): RenderProblem {
+  const cause: unknown = LiquidError.is(error)
+    ? ((error as { originalError?: unknown }).originalError ?? error)
+    : error;
+  if (cause instanceof ValueProblem) return cause.at(tag);
+  if (cause instanceof RenderProblem) return cause;
+  if (error instanceof Error && /limit exceeded/.test(error.message))
     return new RenderProblem(
       `${shown(tag)}: the mail takes too long or gets too large to render, over the limit; use shorter loops or values`,
     );

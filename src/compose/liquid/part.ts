@@ -1,19 +1,32 @@
 /** Parses and executes one Liquid template of a mail. */
-import { Filter, Output, Parser, TypeGuards } from "liquidjs";
-import type { Template, Token } from "liquidjs";
+import { Output, Parser, TypeGuards } from "liquidjs";
+import type { Template } from "liquidjs";
 import { RenderProblem } from "../problem.ts";
 import { markOf, type PartName, type Value } from "../mail/value-mark.ts";
 import { ALLOWED_TAGS, engine, LIMITS } from "./engine.ts";
 import { checkMistakes, renderProblem, unreadable } from "./mistakes.ts";
 import { bracketNames } from "./names.ts";
 import { withoutComments } from "./tags.ts";
-import { type Language, Markup } from "./markup.ts";
+import type { Language } from "./markup.ts";
+import {
+  barePath,
+  describe,
+  type Described,
+  emptyReason,
+  ESCAPE_FILTER,
+  filter,
+  isMissing,
+  isVariableToken,
+  keepZeros,
+  outputsOf,
+  type Scope,
+  valueAt,
+} from "./outputs.ts";
 import { checkSize, dropTagLines, queueOf, tokensOf } from "./tokens.ts";
 import { current, text, type Traced, Tracer } from "./tracer.ts";
 import { ENCODING_FILTERS } from "./texts.ts";
 import { type Use, usesIn } from "./uses.ts";
 import { readConditions } from "./values.ts";
-import { childrenOf } from "./walk.ts";
 
 /** What a template is for. */
 export interface PartOptions {
@@ -27,9 +40,6 @@ export interface PartOptions {
   /** The line of the file on which the source starts, for messages. Default: 1. */
   firstLine?: number;
 }
-
-/** The values of variables by name; blank ones are "". Use an object without a prototype (`scopeOf`). */
-export type Scope = Record<string, string | undefined>;
 
 /** A column the template uses. */
 export interface Variable {
@@ -62,27 +72,6 @@ export interface Part {
   trace(scope: Scope): Traced;
 }
 
-/** Filters that accept any text, and do not make a text empty. */
-const SAFE_FILTERS = new Set(
-  [
-    "default",
-    "append",
-    "prepend",
-    "capitalize",
-    "upcase",
-    "downcase",
-    "escape",
-    "escape_once",
-    "raw",
-    "strip",
-    "lstrip",
-    "rstrip",
-  ].concat(["url_encode", "newline_to_br", "truncate"]),
-);
-
-/** LiquidJS's name for the escaping filter that it adds to every output. */
-const ESCAPE_FILTER = "[object Function]";
-
 /**
  * Parses one template for the `engine`. Throws `UserError` with the label and line of the part for anything that is no
  * Liquid.
@@ -105,17 +94,6 @@ export function parsePart(source: string, options: PartOptions): Part {
   };
 }
 
-/** An `{{ output }}` anywhere in a template, and how it handles empty values. */
-interface Described {
-  output: Output;
-  /** The columns in it, one entry for each place. */
-  names: string[];
-  hasDefault: boolean;
-  /** Its default comes from another column, which may be empty too. */
-  variableDefault: boolean;
-  simple: boolean;
-}
-
 /** Makes the last filter of an output write the mark. */
 function emitting({ value: { filters } }: Output): void {
   const last = filters.at(-1);
@@ -127,7 +105,8 @@ function emitting({ value: { filters } }: Output): void {
   }
 }
 
-function parse(source: string, { label, language, firstLine = 1 }: PartOptions): Template[] {
+/** The templates of a source. Throws `UserError` with the label and line of the part for anything that is no Liquid. */
+export function parse(source: string, { label, language, firstLine = 1 }: PartOptions): Template[] {
   checkSize(label, source);
   checkMistakes(label, source, firstLine, { tags: ALLOWED_TAGS, filters: Object.keys(engine().filters) });
   try {
@@ -135,6 +114,7 @@ function parse(source: string, { label, language, firstLine = 1 }: PartOptions):
     if (language === "markdown") dropTagLines(tokens);
     const templates = new Parser(engine()).parseTokens(queueOf(tokens));
     readConditions(templates);
+    keepZeros(templates);
     return templates;
   } catch (error) {
     throw error instanceof Error ? unreadable(error, label, firstLine) : error;
@@ -143,36 +123,6 @@ function parse(source: string, { label, language, firstLine = 1 }: PartOptions):
 
 function isTag(template: Template): boolean {
   return TypeGuards.isTagToken(template.token);
-}
-
-function* outputsOf(templates: Template[]): Generator<Output> {
-  for (const template of templates) {
-    if (template instanceof Output) yield template;
-    else yield* outputsOf(childrenOf(template));
-  }
-}
-
-function describe(output: Output, columns: Set<string>): Described {
-  const { filters, initial } = output.value;
-  const used = usesIn([output]);
-  const names = used.map(({ name }) => name).filter((name) => columns.has(name));
-  const defaults = filters.filter((filter) => filter.name === "default");
-  const fromInitial = initial.postfix.filter(isVariableToken).length;
-  return {
-    output,
-    names,
-    hasDefault: defaults.length > 0,
-    variableDefault: defaults.some((filter) => filter.args.some(isVariableToken)),
-    simple:
-      initial.postfix.length === 1 &&
-      used.length === fromInitial &&
-      used.every((variable) => variable.segments.length === 1) &&
-      filters.every((filter) => SAFE_FILTERS.has(filter.name) || filter.name === ESCAPE_FILTER),
-  };
-}
-
-function isVariableToken(token: unknown): token is Token {
-  return TypeGuards.isPropertyAccessToken(token);
 }
 
 /** Puts a check into the output itself, for templates in which only rendering shows whether it is reached. */
@@ -193,25 +143,6 @@ function guard({ output, hasDefault, variableDefault }: Described): void {
   }
   const variables = [...initial.postfix, ...filters.flatMap((each) => each.args)].filter(isVariableToken);
   filters.unshift(filter(variables, (value, ...values) => (refuse(values), value)));
-}
-
-/**
- * A captured text without values is not missing when it is empty: its author wanted it so. The columns in others are
- * checked themselves.
- */
-function isMissing(value: unknown): boolean {
-  if (value instanceof Markup && value.pieces.every((piece) => typeof piece === "string")) return false;
-  return text(value).trim() === "";
-}
-
-function filter(args: Token[], handler: (value: unknown, ...values: unknown[]) => unknown): Filter {
-  const token = { name: "required", args } as unknown as ConstructorParameters<typeof Filter>[0];
-  return new Filter(token, handler, engine());
-}
-
-/** The reason for refusing a row because `output` is empty. */
-export function emptyReason(output: string): string {
-  return `${output} is empty and has no default`;
 }
 
 function variablesOf(used: Use[], outputs: Described[]): Variable[] {
@@ -258,34 +189,32 @@ interface FlatOutput {
   template: Output;
   /** True: it always writes exactly one value. */
   single: boolean;
-  /** The variable, when the output has nothing else; else null. */
-  name: string | null;
+  /** The path of its variable, when the output has nothing else; else null. */
+  path: string[] | null;
 }
 
 function pieceOf(template: Template, options: PartOptions): string | FlatOutput {
   if (!(template instanceof Output)) return trace([template], {}, options).skeleton;
   const { filters } = template.value;
   const single = filters.at(-1)?.name === ESCAPE_FILTER && !filters.some(({ name }) => name === "newline_to_br");
-  return { template, single, name: bareName(template) };
+  return { template, single, path: barePath(template) };
 }
 
-function onlyValue({ template, name }: FlatOutput, scope: Scope, options: PartOptions): Value {
-  if (name !== null) return { kind: "value", text: text(scope[name]) };
+function onlyValue({ template, path }: FlatOutput, scope: Scope, options: PartOptions): Value {
+  const value = path === null ? undefined : valueAt(scope, path);
+  // Anything else takes LiquidJS: `size`, lists, and what is missing at the end of a path.
+  if (path !== null && (path.length === 1 || isPlain(value))) return { kind: "value", text: text(value) };
   const { values } = trace([template], scope, options);
   return values[0] ?? { kind: "value", text: "" };
+}
+
+function isPlain(value: unknown): boolean {
+  return typeof value === "string" ? value !== "" : typeof value === "number" || typeof value === "boolean";
 }
 
 function fixedSkeleton(pieces: (string | FlatOutput)[], { name }: PartOptions): string {
   let values = 0;
   return pieces.map((piece) => (typeof piece === "string" ? piece : markOf(name, "value", values++))).join("");
-}
-
-/** The variable of an output without filters and paths, or null. */
-function bareName(output: Output): string | null {
-  const { filters, initial } = output.value;
-  const bare = initial.postfix.length === 1 && filters.length === 1 && filters[0]?.name === ESCAPE_FILTER;
-  const [variable] = bare ? usesIn([output]) : [];
-  return variable?.segments.length === 1 ? variable.name : null;
 }
 
 function trace(templates: Template[], scope: Scope, options: PartOptions): Traced {

@@ -23,6 +23,14 @@ export const ENCODING_FILTERS: ReadonlySet<string> = new Set(["url_encode", "cgi
  */
 export const TEXT_FILTERS: Record<string, Handler> = Object.fromEntries(NAMES.map((name) => [name, textFilter(name)]));
 
+/** Lists without items that `split` made of an empty text. */
+const blankSplits = new WeakSet<object>();
+
+/** Whether a list was made of an empty text, and so is as empty as that. */
+export function isBlankSplit(list: object): boolean {
+  return blankSplits.has(list);
+}
+
 function textFilter(name: string): Handler {
   const work = filters[name] as Handler;
   return function (...values: unknown[]) {
@@ -33,6 +41,7 @@ function textFilter(name: string): Handler {
     );
     try {
       const made = work.apply(this, given as Parameters<Handler>) as unknown;
+      if (name === "split" && Array.isArray(made) && made.length === 0) blankSplits.add(made);
       if (ENCODING_FILTERS.has(name)) return new Markup(current().language, [{ kind: "encoded", text: String(made) }]);
       return language === null
         ? made

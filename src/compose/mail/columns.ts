@@ -1,15 +1,18 @@
 /** Finds the column of a list that a variable of a template means. */
 import { UserError } from "../../errors.ts";
-import type { Scope, Variable } from "../liquid/part.ts";
+import type { Datum, Values } from "../../message.ts";
+import type { Scope } from "../liquid/outputs.ts";
+import type { Variable } from "../liquid/part.ts";
 import { meantByName } from "../liquid/mistakes.ts";
 import { findName } from "../list/name.ts";
 import { nearest } from "../../nearest.ts";
+import { bare, type Copy } from "../liquid/origins.ts";
 import { isUnsubscribeUrl } from "./unsubscribe-variable.ts";
 
-/** The values of one recipient, by column. `unsubscribeUrl` is the link of the message itself, or null. */
+/** The values of one recipient, by column or by the names of posted data. `unsubscribeUrl` is the link of the message itself, or null. */
 export interface Recipient {
   to: string;
-  values: Record<string, string>;
+  values: Values;
   unsubscribeUrl: string | null;
 }
 
@@ -70,12 +73,13 @@ function shownColumns(columns: string[]): string {
 }
 
 /**
- * The values of variables for rendering; blank ones become "". The object has no prototype, so `{{ constructor }}` is
- * just an unknown column.
+ * The values of variables for rendering; blank ones become "", also inside of lists and objects. Neither the result nor
+ * an object in it has a prototype, so `{{ constructor }}` is just an unknown column.
  */
-export function scopeOf(entries: (readonly [string, string | undefined])[]): Scope {
+export function scopeOf(entries: (readonly [string, Datum | undefined])[], copy: Copy = bare): Scope {
   const scope = Object.create(null) as Scope;
-  for (const [name, value] of entries) scope[name] = value?.trim() === "" ? "" : value;
+  for (const [name, value] of entries)
+    scope[name] = typeof value === "string" ? (value.trim() === "" ? "" : value) : copy(value, name);
   return scope;
 }
 
@@ -83,9 +87,9 @@ export function scopeOf(entries: (readonly [string, string | undefined])[]): Sco
  * Returns a function that finds the values of `variables` for a recipient. It remembers the column of each variable,
  * because the recipients of a list have the same columns.
  */
-export function lookUpFor(variables: Variable[]): (recipient: Recipient) => Scope {
+export function lookUpFor(variables: Pick<Variable, "name">[]): (recipient: Recipient, copy?: Copy) => Scope {
   const found = new Map<string, string>();
-  const valueOf = (name: string, values: Record<string, string>): string | undefined => {
+  const valueOf = (name: string, values: Values): Datum | undefined => {
     if (Object.hasOwn(values, name)) return values[name];
     const known = found.get(name);
     if (known !== undefined && Object.hasOwn(values, known)) return values[known];
@@ -95,11 +99,13 @@ export function lookUpFor(variables: Variable[]): (recipient: Recipient) => Scop
     found.set(name, column);
     return values[column];
   };
-  return ({ to, values, unsubscribeUrl }) =>
+  return ({ to, values, unsubscribeUrl }, copy) =>
     scopeOf(
       variables.map(({ name }) => {
         if (unsubscribeUrl !== null && isUnsubscribeUrl(name)) return [name, unsubscribeUrl];
-        return [name, valueOf(name, values) ?? (addressFor(name) === undefined ? undefined : to)];
+        const value = valueOf(name, values);
+        return [name, value === undefined && addressFor(name) !== undefined ? to : value];
       }),
+      copy,
     );
 }

@@ -1,12 +1,13 @@
 /** Compiles a content: which columns it needs, which rows can be sent, and the mail of each recipient. */
-import type { Content, ContentFiles, MailFile, RenderedMail, Tracking, Values } from "../../message.ts";
+import type { Content, ContentFiles, Datum, MailFile, RenderedMail, Tracking, Values } from "../../message.ts";
 import { trackHtml } from "../../tracking/html.ts";
 import { leavesBy } from "../../tracking/leaving.ts";
 import { type MessageLinks, sampleLinks } from "../../tracking/message-links.ts";
 import { checkKind } from "../content/kind.ts";
 import { addressFor, columnOf, lookUpFor, refuseUnknown, scopeOf, SOME_ADDRESS } from "./columns.ts";
 import { type CompiledHead, compileHead } from "./head.ts";
-import { emptyReason, parsePart, type Part, type Scope, type Variable } from "../liquid/part.ts";
+import { emptyReason, type Scope } from "../liquid/outputs.ts";
+import { parsePart, type Part, type Variable } from "../liquid/part.ts";
 import { attachmentAt, pictureAt } from "./mail-file.ts";
 import { inlinePictures } from "./pictures.ts";
 import { RenderProblem } from "../problem.ts";
@@ -35,10 +36,12 @@ export interface CompiledContent {
   /** The links of each message that lead back to a `serve`; null: none. */
   tracking: Tracking | null;
   /**
-   * The mail of one recipient; `values` by column name. Without `links`, a content with tracking gets sample links,
+   * The mail of one recipient; `values` by column name, or the data that a program posted. Without `links`, a content with tracking gets sample links,
    * which are not valid. Throws `RenderProblem` when `check` would have refused the row.
    */
   render(to: string, values: Values, links?: MessageLinks | null): RenderedMail;
+  /** The headers of one mail, without its bodies. Throws as `render` does for them. */
+  headOf(to: string, values: Values): Pick<RenderedMail, "from" | "replyTo" | "subject" | "headers">;
   /**
    * The HTML and text of this recipient, cut at the values and before tracking: the pieces that most recipients share.
    */
@@ -103,11 +106,10 @@ export function compileContent(content: Content, tools: Tools = NO_TOOLS): Compi
   const ownUrl = (links: MessageLinks | null) => (tracking?.unsubscribe && links ? links.unsubscribe() : null);
   const { tags, attachments, configurationSet } = content;
   const attachmentsOf = files === null ? null : attachmentWriter(files, parts.attachments);
-  const sampleScope = (to: string, values: Values) =>
-    lookUp({ to, values: values as Record<string, string>, unsubscribeUrl: ownUrl(sample) });
+  const sampleScope = (to: string, values: Values) => lookUp({ to, values, unsubscribeUrl: ownUrl(sample) });
   const render: CompiledContent["render"] = (to, values, links = sample) => {
     const own = ownUrl(links);
-    const scope = lookUp({ to, values: values as Record<string, string>, unsubscribeUrl: own });
+    const scope = lookUp({ to, values, unsubscribeUrl: own });
     refuseEmpty(required, scope);
     const head = parts.head.render(scope, own);
     const composed = composer.compose(draftOf(parts, scope));
@@ -130,6 +132,7 @@ export function compileContent(content: Content, tools: Tools = NO_TOOLS): Compi
       return files === null ? check : (fields) => check(fields) ?? renderProblem(render, columns, fields);
     },
     render,
+    headOf: (to, values) => parts.head.render(sampleScope(to, values), ownUrl(sample)),
     shapeOf: (to, values) => composer.shapeOf(draftOf(parts, sampleScope(to, values))),
     renderPlainly(to, values) {
       const scope = sampleScope(to, values);
@@ -243,8 +246,13 @@ function variablesOf(parts: Parts): Variable[] {
 }
 
 function refuseEmpty(required: string[], scope: Scope): void {
-  const empty = required.find((name) => !scope[name]);
+  const empty = required.find((name) => isEmpty(scope[name]));
   if (empty !== undefined) throw new RenderProblem(emptyReason(`{{ ${empty} }}`));
+}
+
+/** 0 and false are values. */
+function isEmpty(value: Datum | undefined): boolean {
+  return value === "" || value === undefined || value === null;
 }
 
 function rowCheck(

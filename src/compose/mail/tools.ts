@@ -1,6 +1,7 @@
 /** Chooses the tools that a content needs, and loads their libraries only then. */
 import { UserError } from "../../errors.ts";
 import type { Content } from "../../message.ts";
+import type { CompiledTemplate } from "./posted-template.ts";
 import { type CompiledContent, compileContent, NO_TOOLS } from "./template.ts";
 import type { Tools } from "./shape.ts";
 
@@ -13,6 +14,12 @@ const MOST_READ = 1024 * 1024;
 /** The content, compiled with the tools it needs. Rejects with `UserError` as `compileContent` throws it. */
 export async function prepareContent(content: Content): Promise<CompiledContent> {
   return compileContent(content, await toolsFor(content));
+}
+
+/** A content, compiled as a template for programs with the tools it needs. Rejects as `prepareContent` does. */
+export async function prepareTemplate(content: Content): Promise<CompiledTemplate> {
+  const { compileTemplate } = await import("./posted-template.ts");
+  return compileTemplate(content, await toolsFor(content));
 }
 
 async function toolsFor(content: Content): Promise<Tools> {

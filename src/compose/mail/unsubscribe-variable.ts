@@ -3,6 +3,7 @@
  * is ignored: in a list from another system it leads to a place where nobody records unsubscribing any more.
  */
 import type { Part } from "../liquid/part.ts";
+import { text } from "../liquid/tracer.ts";
 import { markOf, type PartName } from "./value-mark.ts";
 
 const NAME = "unsubscribe_url";
@@ -28,7 +29,7 @@ export function literalPart(name: PartName, source: string, hasUnsubscribe: bool
     constant,
     trace: (scope) => ({
       skeleton,
-      values: pieces.slice(1).map(() => ({ kind: "markup" as const, text: scope[NAME] ?? "" })),
+      values: pieces.slice(1).map(() => ({ kind: "markup" as const, text: text(scope[NAME]) })),
     }),
   };
 }

@@ -1,0 +1,66 @@
+/** Checks the shape and the size of posted data, before a template reads them. */
+import type { Values } from "../../message.ts";
+import { pathTo } from "../liquid/origins.ts";
+import { type DataProblem, kindOf } from "../liquid/strict.ts";
+
+/** The most bytes of JSON of one recipient's data, in UTF-8. */
+export const MOST_DATA_BYTES = 64 * 1024;
+
+/** The most levels of lists and objects in it: `{"a": [1]}` has two. */
+export const MOST_DATA_DEPTH = 10;
+
+/**
+ * What makes `data` no data of one recipient: no object, too deep or too large, a number that cannot be kept, something
+ * that JSON has no word for. Empty: it is `Values`.
+ */
+export function shapeProblems(data: unknown): DataProblem[] {
+  if (!isPlainObject(data)) return [{ path: "", message: `expected an object, got ${kindOf(data)}` }];
+  const problem = problemIn(data, "", 1);
+  if (problem !== null) return [problem];
+  const bytes = Buffer.byteLength(JSON.stringify(data));
+  if (bytes <= MOST_DATA_BYTES) return [];
+  const message = `are ${Math.ceil(bytes / 1024)} KB of JSON, the limit is ${MOST_DATA_BYTES / 1024} KB for a recipient`;
+  return [{ path: "", message }];
+}
+
+/** Whether `data`, without problems of its shape, may be read as values. */
+export function isValues(data: unknown, problems: DataProblem[]): data is Values {
+  return problems.length === 0 && isPlainObject(data);
+}
+
+function problemIn(value: unknown, path: string, depth: number): DataProblem | null {
+  if (typeof value === "string" || typeof value === "boolean" || value === null) return null;
+  if (typeof value === "number") return numberProblem(value, path);
+  if (!Array.isArray(value) && !isPlainObject(value)) return { path, message: "expected a value of JSON" };
+  if (depth > MOST_DATA_DEPTH) return { path, message: `is nested more than ${MOST_DATA_DEPTH} levels deep` };
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      const problem = isNested(value[index]) ? problemIn(value[index], pathTo(path, index), depth + 1) : null;
+      if (problem !== null) return problem;
+    }
+    return null;
+  }
+  for (const key of Object.keys(value)) {
+    const item = value[key];
+    const problem = isNested(item) ? problemIn(item, pathTo(path, key), depth + 1) : null;
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+/** False for what is fine without a look at it, so that no path has to be made. */
+function isNested(value: unknown): boolean {
+  return typeof value !== "string" && typeof value !== "boolean" && value !== null && !Number.isSafeInteger(value);
+}
+
+function numberProblem(value: number, path: string): DataProblem | null {
+  if (Number.isFinite(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER) return null;
+  return { path, message: "is a number with too many digits to be kept exactly; send it as a text" };
+}
+
+/** An object as JSON makes one: no class, no functions, no getters. */
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+}
