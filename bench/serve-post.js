@@ -1,9 +1,10 @@
 // POST of 10,000 addresses, answered when durable, against a bare insert of the same rows into the same tables: pairs in turn.
+// First with one posted content for all of them, then with a template and data of their own for each.
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { machine, median, receiver, scratch } from "./support.js";
-import { post, startServe } from "./serve-support.js";
+import { exchange, post, startServe } from "./serve-support.js";
 
 export async function run([count = "10000", pairs = "9"]) {
   await scratch(async (folder) => {
@@ -12,35 +13,80 @@ export async function run([count = "10000", pairs = "9"]) {
       env: { AWS_ENDPOINT_URL_SESV2: far.url },
     });
     const bare = fork(fileURLToPath(new URL("bare-accept.js", import.meta.url)), [`${folder}/bare.db`]);
-    const ratios = [];
-    // The first pair warms both up and does not count.
-    for (let pair = 0; pair <= Number(pairs); pair++) {
-      const topic = `bench-${pair}`;
-      const emails = Array.from({ length: Number(count) }, (_, i) => `reader${i}.x${pair}@example${i % 97}.com`);
-      // Due tomorrow, so that nothing of what is measured is sending.
-      const notBefore = Date.now() + 86_400_000;
-      bare.send({ topic, emails, notBefore });
-      const [floor] = await once(bare, "message");
-      const { ours, answer } = await timed(served, topic, emails, new Date(notBefore).toISOString());
-      if (answer.success !== Number(count)) throw new Error(JSON.stringify(answer));
-      if (pair > 0) ratios.push(ours / floor);
-      console.log(
-        `${pair === 0 ? "warm-up" : `pair ${pair}`}: POST ${(ours * 1000).toFixed(0)} ms (${answer.duration_ms.toFixed(0)} ms of it to check and store), ` +
-          `bare insert ${(floor * 1000).toFixed(0)} ms, ratio ${(ours / floor).toFixed(2)}`,
-      );
+    await exchange(`${served.url}/v1/templates/receipt`, "PUT", served.key, JSON.stringify({ content: TEMPLATE }));
+    for (const [name, goal, make] of [
+      ["post", 3, plain],
+      ["post with a template", 1.5, templated],
+    ]) {
+      const ratios = [];
+      // The first pair warms both up and does not count.
+      for (let pair = 0; pair <= Number(pairs); pair++) {
+        const ratio = await onePair({ served, bare }, { name, pair, count: Number(count), make });
+        if (pair > 0) ratios.push(ratio);
+      }
+      console.log(`${name} ratio, median of ${pairs}: ${median(ratios).toFixed(2)} (goal ${goal})   [${machine()}]`);
     }
     await served.stop();
     bare.disconnect();
     far.stop();
-    console.log(`post ratio, median of ${pairs}: ${median(ratios).toFixed(2)} (goal 3)   [${machine()}]`);
   });
 }
 
-async function timed(served, topic_id, emails, scheduled_at) {
-  const content = `<p>${"Lorem ipsum dolor sit amet. ".repeat(360)}</p>`;
-  const started = performance.now();
-  const answer = await post(served, "/v1/messages", {
-    messages: [{ topic_id, emails, subject: "News", content, scheduled_at }],
+async function onePair({ served, bare }, { name, pair, count, make }) {
+  const topic = `${name}-${pair}`;
+  const emails = Array.from({ length: count }, (_, i) => `reader${i}.x${pair}@example${i % 97}.com`);
+  // Due tomorrow, so that nothing of what is measured is sending.
+  const notBefore = Date.now() + 86_400_000;
+  const { message, fields } = make(emails, pair);
+  bare.send({ topic, emails, notBefore, fields });
+  const [floor] = await once(bare, "message");
+  const { ours, answer } = await timed(served, {
+    ...message,
+    topic_id: topic,
+    scheduled_at: new Date(notBefore).toISOString(),
   });
+  if (answer.success !== count) throw new Error(JSON.stringify(answer));
+  console.log(
+    `${name}, ${pair === 0 ? "warm-up" : `pair ${pair}`}: POST ${(ours * 1000).toFixed(0)} ms (${answer.duration_ms.toFixed(0)} ms of it to check and store), ` +
+      `bare insert ${(floor * 1000).toFixed(0)} ms, ratio ${(ours / floor).toFixed(2)}`,
+  );
+  return ours / floor;
+}
+
+function plain(emails) {
+  const content = `<p>${"Lorem ipsum dolor sit amet. ".repeat(360)}</p>`;
+  return { message: { emails, subject: "News", content } };
+}
+
+const TEMPLATE = `---
+subject: "Your order {{ order.number }}"
+---
+<h1>Thank you, {{ name | default: "friend" }}</h1>
+<p>${"Lorem ipsum dolor sit amet. ".repeat(360)}</p>
+<table>{% for item in order.items %}<tr><td>{{ item.name }}</td><td>{{ item.price }}</td></tr>{% endfor %}</table>
+<p>In all: {{ order.total }}. <a href="https://example.com/orders/{{ order.number }}">Look at it</a></p>
+`;
+
+function templated(emails, pair) {
+  const data = emails.map((_, i) => ({
+    name: `Reader ${i}`,
+    order: {
+      number: `${pair}-${i}`,
+      total: 12.5 + i,
+      items: [
+        { name: "Tea", price: 4.5 },
+        { name: "Cup & saucer", price: 8 + i },
+      ],
+    },
+  }));
+  return {
+    message: { template: "receipt", to: emails.map((email, i) => ({ email, data: data[i] })) },
+    fields: data.map((each) => JSON.stringify(each)),
+  };
+}
+
+async function timed(served, message) {
+  const started = performance.now();
+  const answer = await post(served, "/v1/messages", { messages: [message] });
   return { ours: (performance.now() - started) / 1000, answer };
 }

@@ -81,7 +81,8 @@ export function get({ url, key }, path) {
   return exchange(`${url}${path}`, "GET", key, "");
 }
 
-function exchange(url, method, key, body) {
+/** Resolves to the JSON of the answer. Throws when it is not 200. */
+export function exchange(url, method, key, body) {
   return new Promise((resolve, reject) => {
     const headers = {
       "x-api-key": key,

@@ -33,17 +33,29 @@ function program(): Command {
   const suppress = root.command("suppress").alias("block").description("addresses not written to");
   suppress.command("add").argument("<address>");
   suppress.command("remove").alias("rm").argument("<address>");
+  root.command("template").command("show").argument("<template>");
   root.command("completion").addArgument(new Argument("<shell>").choices(["bash", "zsh", "fish"]));
   root.command("debug", { hidden: true });
   return root;
 }
 
-const ROOT_COMMANDS = ["block", "completion", "help", "ingest-events", "preview", "retry", "send", "stats", "suppress"];
+const ROOT_COMMANDS = [
+  "block",
+  "completion",
+  "help",
+  "ingest-events",
+  "preview",
+  "retry",
+  "send",
+  "stats",
+  "suppress",
+].concat("template");
 const ROOT_FLAGS = ["--db", "--help", "--no-color", "--version", "-V", "-d", "-h"];
 const SEND_FLAGS = ["--attach", "--db", "--dry-run", "--help", "--no-color", "--rate", "--version", "-V", "-d", "-h"];
 const FILES = ["campaign.csv", "campaign.html", "folder", "två ord.csv"];
 const LISTS = ["campaign.csv", "folder", "två ord.csv"];
 const TOPICS = ["june", "junge Leute", "뉴스레터 1월"];
+const TEMPLATES = ["my receipt", "영수증"];
 const FORMATS = ["csv", "json", "table"];
 const SHELLS = ["bash", "zsh", "fish"];
 
@@ -106,6 +118,7 @@ const CASES: [string[], string[]][] = [
   ],
   [["suppress", "rm", "--d"], ["--db"]],
   [["suppress", "add", ""], []],
+  [["template", "show", ""], TEMPLATES],
   [
     ["completion", ""],
     ["bash", "fish", "zsh"],
@@ -129,8 +142,9 @@ function run(shell: string, args: string[], script: string, cwd = folder()): str
   return result.stdout.split("\n").filter((line) => line !== "");
 }
 
-/** Stands for the program, which the scripts ask for topics. */
+/** Stands for the program, which the scripts ask for topics and templates. */
 const PROGRAM = `ses-mail() {
+  if [ "$1 $2 $3" = "template list --names" ]; then printf '%s\\n' ${TEMPLATES.map((name) => `'${name}'`).join(" ")}; return; fi
   [ "$1 $2" = "topics --names" ] || return 1
   if [ "$3" = --db ]; then echo "of $4"; else printf '%s\\n' ${TOPICS.map((topic) => `'${topic}'`).join(" ")}; fi
 }
@@ -244,6 +258,7 @@ ${PROGRAM}BEFORE=
 
 describe.skipIf(!has("fish"))("fish", () => {
   const FISH_PROGRAM = `function ses-mail
+  test "$argv[1]" = template; and printf '%s\\n' ${TEMPLATES.map((name) => `'${name}'`).join(" ")}; and return
   test "$argv[3]" = --db; and echo "of $argv[4]"; and return
   printf '%s\\n' ${TOPICS.map((topic) => `'${topic}'`).join(" ")}
 end
