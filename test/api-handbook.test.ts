@@ -100,6 +100,11 @@ async function inNode(example: Example, place: Place): Promise<Answer> {
 /** Only looks, so it may be asked again: what it tells of happens while the page is read. */
 const looks = ({ sh }: Example): boolean => !/--json|-X|-d /.test(sh);
 
+function wrongIn(shown: Answer, got: Answer): string[] {
+  if (shown.status === got.status) return differences(shown.json, got.json);
+  return [`the answer is shown as ${shown.status} and was ${got.status} ${JSON.stringify(got.json)}`];
+}
+
 /** For what the page tells of to happen: an emergency brake. */
 const SETTLED_MS = 20_000;
 
@@ -111,9 +116,9 @@ async function troubles(way: (example: Example, place: Place) => Promise<Answer>
     const { title, sh, answer, status } = example;
     const end = Date.now() + SETTLED_MS;
     let wrong: string[];
-    do wrong = differences({ status, json: answer }, await way(example, place));
+    do wrong = wrongIn({ status, json: answer }, await way(example, place));
     while (wrong.length > 0 && looks(example) && Date.now() < end);
-    found.push(...wrong.map((difference) => `${title}: ${difference}\n${sh}`));
+    if (wrong.length > 0) found.push(`${title}: ${wrong.join("; ")}\n${sh}`);
   }
   return found;
 }
