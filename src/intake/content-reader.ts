@@ -1,26 +1,25 @@
 /** Makes the contents of a request: each of what its message says, or of the template that it names. */
 import { MAX_MESSAGE_BYTES } from "../compose/content/attachment.ts";
 import { checkKind } from "../compose/content/kind.ts";
-import type { CompiledContent } from "../compose/mail/template.ts";
-import type { Content, Values } from "../message.ts";
+import type { CompiledTemplate } from "../compose/mail/posted-template.ts";
+import type { Content } from "../message.ts";
 import type { Template } from "../store/rows.ts";
 import { AttachmentReader, encodedLength } from "./attachments.ts";
-import { dataProblems } from "./data.ts";
 import { type Extras, readExtras } from "./extras.ts";
 import { type Place, reasonOf } from "./place.ts";
 import { checkAllHeaders, literalContent, type Surrounding, templateBase, templatedContent } from "./posted-content.ts";
-import type { Problem } from "./problems.ts";
 import { MOST_CONTENTS, MOST_TEMPLATES } from "./schema.ts";
 import type { TemplateShelf } from "./templates.ts";
 
-/** A content, and what tells all that is wrong with the data of an address; `check` is null without a template. */
+/** A content, and the template that takes the data of its readers. */
 interface Prepared {
   content: Content;
-  check: ((data: Values) => readonly Problem[]) | null;
+  /** Null: there is none. `unknown`: it cannot be used, and that is reported, so data are not looked at. */
+  template: CompiledTemplate | "unknown" | null;
 }
 
 /** A template as one or many messages of a request use it; `problem` is why nobody can. */
-type Resolved = { base: Content; compiled: CompiledContent } | { problem: string };
+type Resolved = { base: Content; compiled: CompiledTemplate } | { problem: string };
 
 /** Reads the contents of one request. */
 export class ContentReader {
@@ -45,9 +44,9 @@ export class ContentReader {
     const extras = readExtras(message, this.#attachments);
     const prepared = message.has("template")
       ? await this.#fromTemplate(message, extras)
-      : { content: this.#literal(message, extras), check: null };
+      : { content: this.#literal(message, extras), template: null };
     if (prepared.content !== null) this.#count(message, prepared.content);
-    return { content: prepared.content ?? this.#nothing(extras), check: prepared.check };
+    return { content: prepared.content ?? this.#nothing(extras), template: prepared.template };
   }
 
   #literal(message: Place, extras: Extras): Content {
@@ -60,7 +59,10 @@ export class ContentReader {
     return content;
   }
 
-  async #fromTemplate(message: Place, extras: Extras): Promise<{ content: Content | null; check: Prepared["check"] }> {
+  async #fromTemplate(
+    message: Place,
+    extras: Extras,
+  ): Promise<{ content: Content | null; template: Prepared["template"] }> {
     for (const field of ["subject", "content"].filter((each) => message.has(each)))
       message.problem(field, "excludes template, which has its own: give one of them");
     const name = message.text("template");
@@ -68,12 +70,12 @@ export class ContentReader {
     const resolved = name === null ? null : await this.#resolve(name, extras);
     if (resolved === null || "problem" in resolved) {
       if (resolved !== null) message.problem("template", resolved.problem);
-      return { content: null, check: () => [] };
+      return { content: null, template: "unknown" };
     }
     const { base, compiled } = resolved;
     const content = templatedContent(base, extras);
     if (extras.headers.length > 0) checkTogether(message, content);
-    return { content, check: (data) => dataProblems(compiled, data, "data") };
+    return { content, template: compiled };
   }
 
   async #resolve(name: string, extras: Extras): Promise<Resolved> {

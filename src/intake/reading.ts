@@ -50,8 +50,8 @@ export class Reading {
   }
 
   async #message(message: Place, usual: When | null): Promise<AcceptMessage> {
-    const { content, check } = await this.#contents.read(message);
-    const { emails, data, uuid, uuids } = this.#recipients.read(message, check);
+    const { content, template } = await this.#contents.read(message);
+    const { emails, data, uuid, uuids } = this.#recipients.read(message, template);
     return {
       topic: topicOf(message),
       content,

@@ -1,6 +1,7 @@
 /** Reads to whom a message goes: `emails`, or `to`, in which each address may have data and a name of its own. */
 import { parseAddress } from "../compose/address/address.ts";
-import type { Values } from "../message.ts";
+import type { CompiledTemplate } from "../compose/mail/posted-template.ts";
+import { dataProblems } from "./data.ts";
 import { type Fields, isObject } from "./fields.ts";
 import type { Place } from "./place.ts";
 import type { Problem } from "./problems.ts";
@@ -17,30 +18,29 @@ export interface Recipients {
   uuids: (string | null)[] | null;
 }
 
-/** Everything that is wrong with the data of one address; each path begins with `data`. */
-type DataCheck = (data: Values) => readonly Problem[];
-
 /** Reads the addresses of one request. */
 export class RecipientReader {
   readonly #uuids = new Map<string, string>();
   /** Characters of all data so far. */
   #data = 0;
 
-  /** `check` is that of the message's template; null: there is no template, so data are a problem. */
-  read(message: Place, check: DataCheck | null): Recipients {
+  /** `template` takes the data; null: there is none, so data are a problem; `unknown`: nobody can look at them. */
+  read(message: Place, template: CompiledTemplate | "unknown" | null): Recipients {
     const uuid = this.#uuid(message, message.path);
-    const recipients = message.has("to") ? this.#to(message, uuid, check) : this.#emails(message, check);
+    const recipients = message.has("to") ? this.#to(message, uuid, template) : this.#emails(message, template);
     return { ...recipients, uuid };
   }
 
-  #emails(message: Place, check: DataCheck | null): Omit<Recipients, "uuid"> {
-    const given = message.list("emails");
-    const emails = given.map((email, index) => addressOf(message, `emails[${index}]`, email));
-    const text = this.#dataOf(message, check, emails.length);
+  #emails(message: Place, template: CompiledTemplate | "unknown" | null): Omit<Recipients, "uuid"> {
+    const emails = message
+      .list("emails")
+      .map((email, index) => addressOf(message, `emails[${index}]`, email))
+      .filter((email) => email !== null);
+    const text = this.#dataOf(message, template, emails);
     return { emails, data: text === null ? null : emails.map(() => text), uuids: null };
   }
 
-  #to(message: Place, uuid: string | null, check: DataCheck | null): Omit<Recipients, "uuid"> {
+  #to(message: Place, uuid: string | null, template: CompiledTemplate | "unknown" | null): Omit<Recipients, "uuid"> {
     if (message.has("emails")) message.problem("to", "excludes emails: give one of them");
     if (message.has("data")) message.problem("data", "belongs to emails: in to, each address has its own");
     const emails: string[] = [];
@@ -53,31 +53,32 @@ export class RecipientReader {
       }
       if (!isObject(given)) continue;
       const entry = message.below(given, `to[${index}]`);
-      emails.push(addressOf(entry, "email", given["email"]));
-      data.push(this.#dataOf(entry, check, 1) ?? "{}");
+      const email = addressOf(entry, "email", given["email"]);
+      data.push(this.#dataOf(entry, template, [email ?? SOMEBODY]) ?? "{}");
       uuids.push(this.#uuid(entry, entry.path));
+      emails.push(email ?? "");
     }
     const hasNames = uuids.some((name) => name !== null);
     if (hasNames && uuid !== null) message.problem("uuid", "excludes those in to: an address has one name");
-    return { emails, data: check === null ? null : data, uuids: hasNames ? uuids : null };
+    return { emails, data: template === null ? null : data, uuids: hasNames ? uuids : null };
   }
 
-  /** The data of a place as text, for so many addresses. Null: there is no template. */
-  #dataOf(place: Place, check: DataCheck | null, addresses: number): string | null {
-    const given = place.fields["data"];
-    if (check === null) {
-      if (given !== undefined && given !== null)
-        place.problem("data", "needs a template: what is posted without one is sent as it is");
+  /** The data of a place as text, checked for these addresses. Null: there is no template. */
+  #dataOf(place: Place, template: CompiledTemplate | "unknown" | null, emails: readonly string[]): string | null {
+    const given = place.fields["data"] ?? null;
+    if (template === null) {
+      if (given !== null) place.problem("data", "needs a template: what is posted without one is sent as it is");
       return null;
     }
     // The schema has reported what is no object.
-    const data: Fields = isObject(given) ? given : {};
-    for (const { path, message } of check(data as Values)) {
+    if (template === "unknown" || (given !== null && !isObject(given))) return "{}";
+    const data = given ?? {};
+    for (const { path, message } of problemsFor(template, emails, data)) {
       place.problem(path, message);
       if (place.isFull) break;
     }
     const text = JSON.stringify(data);
-    this.#count(place, text.length * addresses);
+    this.#count(place, text.length * emails.length);
     return text;
   }
 
@@ -101,12 +102,25 @@ export class RecipientReader {
   }
 }
 
-/** The address in the form in which it is written to; "" for one that is none, which is reported. */
-function addressOf(place: Place, field: string, email: unknown): string {
+/** Stands for an address that is none, so that its data are looked at, too. */
+const SOMEBODY = "someone@example.com";
+
+/** What is wrong with the data of these addresses; only a template with `{{ email }}` makes a difference between them. */
+function problemsFor(template: CompiledTemplate, emails: readonly string[], data: Fields): Problem[] {
+  const differing = template.usesAddress && emails.length > 0 ? emails : [emails[0] ?? SOMEBODY];
+  for (const email of differing) {
+    const problems = dataProblems(template, email, data, "data");
+    if (problems.length > 0) return problems;
+  }
+  return [];
+}
+
+/** The address in the form in which it is written to; null for what is none, which is reported. */
+function addressOf(place: Place, field: string, email: unknown): string | null {
   // The schema has reported what is no text.
-  if (typeof email !== "string") return "";
+  if (typeof email !== "string") return null;
   const parsed = parseAddress(email);
   if ("address" in parsed) return parsed.address;
   place.problem(field, `invalid email address: ${parsed.problem}`);
-  return "";
+  return null;
 }

@@ -14,8 +14,6 @@ export const MOST_REPLY_TO = 25;
 export const MOST_HEADERS = 15;
 /** Most characters of the data of all addresses: data that are given once for many addresses are stored for each of them. */
 export const MOST_DATA = 16 * 1024 * 1024;
-/** Most lists and objects inside each other in the data of one address. */
-export const MOST_DATA_DEPTH = 10;
 /** Most characters of all contents of a request, each counted once: a template is stored again with what a message adds to it. */
 export const MOST_CONTENTS = 64 * 1024 * 1024;
 /** Most templates that one request may name, and most ways in which it may use them: each is compiled. */

@@ -1,7 +1,7 @@
 /** Finds the templates that requests name, and keeps them compiled. */
 import { LRUCache } from "lru-cache";
-import { prepareContent } from "../compose/mail/tools.ts";
-import type { CompiledContent } from "../compose/mail/template.ts";
+import type { CompiledTemplate } from "../compose/mail/posted-template.ts";
+import { prepareTemplate } from "../compose/mail/tools.ts";
 import type { Content } from "../message.ts";
 import { nearest } from "../nearest.ts";
 import type { Template } from "../store/rows.ts";
@@ -19,12 +19,12 @@ export interface TemplateShelf {
    * The templates of a content, checked. `base` is the content of the template, or made of it alone, and of what the gateway adds.
    * Rejects with `UserError` for a content that cannot be sent to anybody.
    */
-  compiled(template: Template, base: Content): Promise<CompiledContent>;
+  compiled(template: Template, base: Content): Promise<CompiledTemplate>;
 }
 
 /** Opens the templates of a store. */
 export function createTemplateShelf(store: Pick<Templates, "template" | "templates">): TemplateShelf {
-  const kept = new LRUCache<string, CompiledContent>({ max: MOST_KEPT, maxSize: MOST_BYTES });
+  const kept = new LRUCache<string, CompiledTemplate>({ max: MOST_KEPT, maxSize: MOST_BYTES });
   return {
     async find(name) {
       const found = await store.template(name.normalize("NFC"));
@@ -35,7 +35,7 @@ export function createTemplateShelf(store: Pick<Templates, "template" | "templat
       const found = kept.get(key);
       if (found !== undefined) return found;
       // Attachments are the same for everybody and not looked at: they need not be kept with the templates.
-      const compiled = await prepareContent({ ...base, attachments: [] });
+      const compiled = await prepareTemplate({ ...base, attachments: [] });
       kept.set(key, compiled, { size: Math.min(MOST_BYTES, sizeOf(base)) });
       return compiled;
     },

@@ -1,12 +1,12 @@
 /** A template as people and programs are told of it. */
-import { prepareContent } from "../compose/mail/tools.ts";
+import { prepareTemplate } from "../compose/mail/tools.ts";
 import type { Template } from "../store/rows.ts";
 import { isoTime } from "../time/iso.ts";
 import type { TemplateFacts } from "./dashboard/wire.ts";
 
 /** A template in a list. */
 export async function templateRow({ name, version, createdAt, content }: Template): Promise<TemplateFacts> {
-  const { columns } = await prepareContent({ ...content, attachments: [] });
+  const { variables } = await prepareTemplate({ ...content, attachments: [] });
   return {
     name,
     version,
@@ -14,7 +14,7 @@ export async function templateRow({ name, version, createdAt, content }: Templat
     subject: content.subject,
     list: content.list ?? null,
     kind: content.kind ?? "bulk",
-    variables: columns,
+    variables,
   };
 }
 

@@ -31,6 +31,15 @@ export const TEMPLATE_BODY = {
 } as const;
 
 const KIND = { type: "string", enum: ["bulk", "transactional"] } as const;
+const VARIABLES = {
+  type: "array",
+  description: "What data may give",
+  items: object({
+    name: { type: "string", examples: ["order.items[].name"] },
+    required: { type: "boolean", description: "False: the template has a default wherever it stands" },
+    list: { type: "boolean" },
+  }),
+} as const;
 const NAMES = { type: "array", items: { type: "string" } } as const;
 
 const ROW = {
@@ -40,7 +49,7 @@ const ROW = {
   subject: { type: "string", description: "With its variables, as it was written" },
   list: { ...TEXT, description: "What readers can unsubscribe from; null: no list" },
   kind: KIND,
-  variables: { ...NAMES, description: "What data may give" },
+  variables: VARIABLES,
 };
 
 /** The answer of `GET /v1/templates`. */
@@ -67,7 +76,7 @@ export const TEMPLATE_PUT = answer({
   version: COUNT,
   new: { type: "boolean", description: "False: the template had this content already" },
   subject: { type: "string" },
-  variables: NAMES,
+  variables: VARIABLES,
 });
 
 /** The answer of `DELETE /v1/templates/{name}`. */

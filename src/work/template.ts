@@ -1,7 +1,8 @@
 /** The `template` commands at work: contents with variables, kept for mail that programs post. */
 import { leftOverReport } from "../compose/content/left-over.ts";
 import { checkName } from "../compose/list/name.ts";
-import { prepareContent } from "../compose/mail/tools.ts";
+import { prepareTemplate } from "../compose/mail/tools.ts";
+import type { TemplateVariable } from "../compose/liquid/data-names.ts";
 import { type ContentFlags, overridesOf } from "./campaign.ts";
 import type { Context } from "./context.ts";
 import { readData } from "./data-file.ts";
@@ -10,7 +11,6 @@ import { dataProblems } from "../intake/data.ts";
 import { summary } from "../intake/problems.ts";
 import { unknownTemplate } from "../intake/templates.ts";
 import type { RenderedMail, Values } from "../message.ts";
-import { RenderProblem } from "../compose/problem.ts";
 import { templateFacts } from "../serve/template-facts.ts";
 import type { Template } from "../store/rows.ts";
 import type { Templates } from "../store/store.ts";
@@ -51,7 +51,7 @@ export async function addTemplate(
     ...(flags.text !== undefined && { textFile: flags.text }),
     overrides: overridesOf(flags),
   });
-  const { columns: variables } = await prepareContent(content);
+  const { variables } = await prepareTemplate(content);
   const leftOver = leftOverReport(content);
   if (leftOver !== null) terminal.warn(leftOver);
   const store = await context.openStore();
@@ -131,15 +131,11 @@ async function unknown(store: Templates, name: string): Promise<UserError> {
 }
 
 async function render({ content }: Template, data: Values, to: string): Promise<RenderedMail> {
-  const compiled = await prepareContent(content);
-  const problems = dataProblems(compiled, data, "data");
+  const compiled = await prepareTemplate(content);
+  const problems = dataProblems(compiled, to, data, "data");
   if (problems.length > 0)
     throw new UserError(`the data do not fit the template: ${summary(problems)}`, "give them with --data <file.json>");
-  try {
-    return compiled.render(to, data);
-  } catch (error) {
-    throw error instanceof RenderProblem ? new UserError(error.message) : error;
-  }
+  return compiled.content.render(to, data);
 }
 
 function asText(facts: Awaited<ReturnType<typeof templateFacts>>): string {
@@ -165,12 +161,16 @@ function asText(facts: Awaited<ReturnType<typeof templateFacts>>): string {
     ["Kind", kind],
     ...headers.map((header): [string, string] => [header.name, header.value]),
     ...attachments.map((file): [string, string] => ["Attachment", `${file.name} (${file.type})`]),
-    ["Variables", variables.length === 0 ? "none" : variables.join(", ")],
+    ["Variables", variables.length === 0 ? "none" : names(variables)],
   ];
   const head = lines.map(([label, value]) => `${label}: ${value}`).join("\n");
   return `${head}\n\n${facts.content}${facts.text === null ? "" : `\n\n-- text --\n${facts.text}`}`;
 }
 
-function listed(variables: readonly string[]): string {
-  return variables.length === 0 ? "it has no variables" : `its variables: ${variables.join(", ")}`;
+function listed(variables: readonly TemplateVariable[]): string {
+  return variables.length === 0 ? "it has no variables" : `its variables: ${names(variables)}`;
+}
+
+function names(variables: readonly TemplateVariable[]): string {
+  return variables.map(({ name, required }) => (required ? name : `${name} (optional)`)).join(", ");
 }

@@ -459,7 +459,7 @@ describe("a template", () => {
     let data: object = {};
     for (let depth = 0; depth < 10; depth++) data = { a: data };
     expect(await wrong({ template: "news", emails: ["a@b.example"], data })).toEqual({
-      data: "expected at most 10 lists and objects inside each other",
+      "data.a.a.a.a.a.a.a.a.a.a": "is nested more than 10 levels deep",
     });
   });
 

@@ -15,6 +15,11 @@ kind: transactional
 <p>Hello {{ name | default: "you" }}, your code is <b>{{ code }}</b>.</p>
 `;
 
+const VARIABLES = [
+  { name: "code", required: true, list: false },
+  { name: "name", required: false, list: false },
+];
+
 interface Asked {
   gateway: TestGateway;
   ask(method: InjectOptions["method"], url: string, body?: unknown): Promise<{ status: number; json: Json }>;
@@ -39,7 +44,7 @@ test("a template is kept, shown, changed and removed", async () => {
   const { ask, put } = await withTemplates();
   expect(await put("code", { content: CODE })).toEqual({
     status: 200,
-    json: { name: "code", version: 1, new: true, subject: "Your code is {{ code }}", variables: ["code", "name"] },
+    json: { name: "code", version: 1, new: true, subject: "Your code is {{ code }}", variables: VARIABLES },
   });
   expect((await put("code", { content: CODE })).json).toMatchObject({ version: 1, new: false });
   expect((await put("code", { content: `${CODE}!` })).json).toMatchObject({ version: 2, new: true });
@@ -54,7 +59,7 @@ test("a template is kept, shown, changed and removed", async () => {
       format: "html",
       content: expect.stringContaining("your code is <b>{{ code }}</b>"),
       text: null,
-      variables: ["code", "name"],
+      variables: VARIABLES,
     },
   });
   expect((await ask("DELETE", "/v1/templates/code")).json).toEqual({ name: "code", removed: true });
@@ -101,7 +106,7 @@ test("come page by page", async () => {
   const { ask, put } = await withTemplates();
   for (const name of ["c", "a", "b"]) await put(name, { content: CODE });
   const first = (await ask("GET", "/v1/templates?limit=2")).json;
-  expect(first).toMatchObject({ templates: [{ name: "a", variables: ["code", "name"] }, { name: "b" }], next: "b" });
+  expect(first).toMatchObject({ templates: [{ name: "a", variables: VARIABLES }, { name: "b" }], next: "b" });
   expect((await ask("GET", `/v1/templates?limit=2&after=${first.next}`)).json).toMatchObject({
     templates: [{ name: "c" }],
     next: null,

@@ -127,15 +127,16 @@ function contentBeside(recipientsFile: string | null, cwd: string): string {
   return only;
 }
 
-function isMarkdown(file: string): boolean {
+/** Whether a content file is Markdown by its extension. Throws `UserError`, which begins with `what`, for others than HTML and Markdown. */
+export function isMarkdown(file: string, what = "--content"): boolean {
   const extension = extname(file).toLowerCase();
   if (MARKDOWN.includes(extension)) return true;
   if (HTML.includes(extension)) return false;
-  throw new UserError(`--content expects a .html or .md file, got ${file}`);
+  throw new UserError(`${what} expects a .html or .md file, got ${file}`);
 }
 
-/** Everything of a content except bodies, preheader and attachments. */
-function headOf(
+/** Everything of a content except bodies, preheader and attachments. Throws `UserError`, also when there is no subject or sender. */
+export function headOf(
   front: FrontMatter,
   overrides: ContentOverrides,
 ): Omit<Content, "html" | "format" | "preheader" | "text" | "attachments" | "files"> {
@@ -249,11 +250,17 @@ function checkConfigurationSet(name: string | null): string | null {
   throw new UserError(`a configuration set's name expects 1–64 letters, digits, _ and -, got ${JSON.stringify(name)}`);
 }
 
+/** Whether a path of an attachment has Liquid in it. */
+export function hasVariables(path: string): boolean {
+  return /\{[{%]/.test(path);
+}
+
 /**
  * `fixed`: the attachments that are the same for everybody. `files`: those that are a file for each recipient, and
- * local pictures; null when there are none.
+ * local pictures; null when there are none. Throws `UserError` for an address, and for a file outside of the content's
+ * folder.
  */
-async function attachedTo(
+export async function attachedTo(
   file: string,
   front: FrontMatter,
   overrides: ContentOverrides,
@@ -263,7 +270,6 @@ async function attachedTo(
   const base = overrides.attachments === undefined ? dirname(file) : ".";
   const paths = overrides.attachments ?? front.attachments ?? [];
   paths.forEach(refuseAddress);
-  const hasVariables = (path: string) => /\{[{%]/.test(path);
   const fixed = paths.filter((path) => !hasVariables(path)).map((path) => (isAbsolute(path) ? path : join(base, path)));
   const varied = paths.filter(hasVariables);
   const inlineImages = front.inline_images ?? false;
@@ -320,7 +326,8 @@ async function fromFolder(folder: string, base: string, path: string): Promise<s
   return inside + path.slice(start);
 }
 
-function checkSize({ html, text, attachments }: Pick<Content, "html" | "text" | "attachments">): void {
+/** Throws `UserError` when the bodies and attachments of a content are larger than SES takes. */
+export function checkSize({ html, text, attachments }: Pick<Content, "html" | "text" | "attachments">): void {
   const parts = [html, text, ...attachments.map((attachment) => attachment.data)];
   const bytes = parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
   if (bytes <= MAX_MESSAGE_BYTES) return;

@@ -36,6 +36,16 @@ export function pictureAt(folder: string, written: string): MailFile {
   return { folder, path, fileName: posix.basename(path), contentType, contentId: `${keyOf(path)}@ses-mail` };
 }
 
+/** The Content-ID of the picture at a path of the HTML; null when no picture can have that path. */
+export function contentIdAt(written: string): string | null {
+  try {
+    return pictureAt("", written).contentId;
+  } catch (error) {
+    if (error instanceof RenderProblem) return null;
+    throw error;
+  }
+}
+
 /** The name of a file in error messages: `the attachment invoices/7.pdf`. */
 export function nameOf({ path, contentId }: MailFile): string {
   return `the ${contentId === null ? "attachment" : "picture"} ${path}`;

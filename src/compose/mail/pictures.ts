@@ -10,21 +10,24 @@ import { hasMark } from "./value-mark.ts";
 import { tokenize } from "../../html/tokens.ts";
 
 /** HTML whose local pictures are sent with the mail. */
-export interface Inlined {
+export interface Inlined<File = MailFile> {
   /** The HTML with `cid:` references. */
   html: string;
   /** Each picture once, in the order of the HTML. */
-  files: MailFile[];
+  files: File[];
   /** True: some references have the mark of a value, and were left as they are. */
   isOpen: boolean;
 }
 
 /**
  * Replaces every reference to a local picture by `cid:` (RFC 2392), so that the picture is sent with the mail. `fileAt`
- * makes a file of a path, or throws. References with the mark of a value are left as they are.
+ * makes a file of a path, or throws; what is null for it is left as it is, as are references with the mark of a value.
  */
-export function inlinePictures(html: string, fileAt: (path: string) => MailFile): Inlined {
-  const files = new Map<string, MailFile>();
+export function inlinePictures<File extends Pick<MailFile, "contentId">>(
+  html: string,
+  fileAt: (path: string) => File | null,
+): Inlined<File> {
+  const files = new Map<string, File | null>();
   let inlined = "";
   let done = 0;
   let isOpen = false;
@@ -35,11 +38,13 @@ export function inlinePictures(html: string, fileAt: (path: string) => MailFile)
     }
     let file = files.get(path);
     if (file === undefined) files.set(path, (file = fileAt(path)));
+    if (file === null) continue;
     inlined += `${html.slice(done, start)}cid:${file.contentId}`;
     done = end;
   }
   // Two spellings of one path have one Content-ID.
-  const each = new Map([...files.values()].map((file) => [file.contentId, file]));
+  const found = [...files.values()].filter((file) => file !== null);
+  const each = new Map(found.map((file) => [file.contentId, file]));
   return { html: inlined + html.slice(done), files: [...each.values()], isOpen };
 }
 

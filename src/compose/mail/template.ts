@@ -9,7 +9,8 @@ import { type CompiledHead, compileHead } from "./head.ts";
 import { emptyReason, type Scope } from "../liquid/outputs.ts";
 import { parsePart, type Part, type Variable } from "../liquid/part.ts";
 import { attachmentAt, pictureAt } from "./mail-file.ts";
-import { inlinePictures } from "./pictures.ts";
+import { embeddedInliner } from "./embedded-pictures.ts";
+import { inlinePictures as inlineFiles } from "./pictures.ts";
 import { RenderProblem } from "../problem.ts";
 import { Composer, type Draft, type Shape, type Tools } from "./shape.ts";
 import { ANYWHERE, createWriter, RUNNING_TEXT } from "./text-writer.ts";
@@ -97,7 +98,8 @@ export function compileContent(content: Content, tools: Tools = NO_TOOLS): Compi
     variables.map(({ name }) => name),
   );
   const { files = null } = content;
-  const composer = new Composer({ ...tools, inlinePictures: files?.inlineImages ? pictureInliner(files) : null });
+  const inlinePictures = files?.inlineImages ? pictureInliner(files) : embeddedInliner(content.attachments);
+  const composer = new Composer({ ...tools, inlinePictures });
   const required = [...new Set(allParts(parts).flatMap((part) => part.required))];
   const writeText = createWriter(RUNNING_TEXT);
   const lookUp = lookUpFor(variables);
@@ -152,7 +154,7 @@ function draftOf({ body, preheader, title }: Parts, scope: Scope): Draft {
 
 /** Throws `RenderProblem` for a picture that must not be sent. */
 function pictureInliner({ folder }: ContentFiles): NonNullable<Tools["inlinePictures"]> {
-  return (html) => inlinePictures(html, (path) => pictureAt(folder, path));
+  return (html) => inlineFiles(html, (path) => pictureAt(folder, path));
 }
 
 /** The attachments of one message. Throws `RenderProblem` for a path that must not be sent. */

@@ -78,7 +78,6 @@ function Table({ templates }) {
 
 /** @param {{ template: Template }} props */
 function Row({ template: { name, version, created_at: added, subject, variables } }) {
-  const names = variables.length === 0 ? "none" : variables.map(visible).join(", ");
   return html`<tr>
     <th scope="row">
       <a href=${templateHref(name)}><${Name} text=${name} /></a>
@@ -86,7 +85,7 @@ function Row({ template: { name, version, created_at: added, subject, variables 
     </th>
     <td class="number">${count(version)}</td>
     <td class="wide-only"><${Name} text=${subject} /></td>
-    <td class="wide-only">${names}</td>
+    <td class="wide-only">${namesOf(variables)}</td>
     <td class="wide-only">${time(added)}</td>
   </tr>`;
 }
@@ -119,15 +118,39 @@ function About({ template: { version, created_at: added, subject, list, kind, va
         ["Version", `${count(version)}, added ${time(added)}`],
         ["Kind", kind === "transactional" ? "transactional: one person waits for it" : "bulk"],
         ["List", list === null ? "none" : html`<${Name} text=${list} />`],
-        ["Variables", variables.length === 0 ? "none" : variables.map(visible).join(", ")],
+        ["Variables", namesOf(variables)],
       ]}
     />
   </section>`;
 }
 
-/** Data to begin with: each variable with its own name as its value. @param {string[]} variables */
+/** @param {Template["variables"]} variables */
+function namesOf(variables) {
+  if (variables.length === 0) return "none";
+  return variables.map(({ name, required }) => `${visible(name)}${required ? "" : " (optional)"}`).join(", ");
+}
+
+/** Data to begin with: each variable with its own name as its value. @param {Template["variables"]} variables */
 function exampleOf(variables) {
-  return JSON.stringify(Object.fromEntries(variables.map((name) => [name, name])), null, 2);
+  /** @type {Record<string, any>} */
+  const data = Object.create(null);
+  for (const { name, list } of variables) {
+    const steps = name.split(".");
+    /** @type {Record<string, any>} */
+    let place = data;
+    for (const [index, step] of steps.entries()) {
+      const key = step.replaceAll("[]", "");
+      const isLast = index === steps.length - 1;
+      const isList = step.endsWith("[]") || (isLast && list);
+      if (isLast) place[key] ??= isList ? [key] : key;
+      else {
+        place[key] ??= isList ? [Object.create(null)] : Object.create(null);
+        place = isList ? place[key][0] : place[key];
+        if (typeof place !== "object") break;
+      }
+    }
+  }
+  return JSON.stringify(data, null, 2);
 }
 
 /** @param {{ template: Template }} props */

@@ -122,8 +122,8 @@ export interface TemplateFacts {
   subject: string;
   list: string | null;
   kind: "bulk" | "transactional";
-  /** What data may give. */
-  variables: string[];
+  /** What data may give: `order.total`, or `order.items[].name` of each item of a list. */
+  variables: { name: string; required: boolean; list: boolean }[];
 }
 
 /** The mail that a template makes of data. */

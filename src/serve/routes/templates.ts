@@ -88,7 +88,7 @@ function readRoutes(app: FastifyInstance, { store, shelf }: Routed): void {
   );
 }
 
-function putRoute(app: FastifyInstance, { store }: Routed): void {
+function putRoute(app: FastifyInstance, { store, settings }: Routed): void {
   app.put<Named & { Body: { content: string; format: "html" | "md"; text?: string | null } }>(
     "/v1/templates/:name",
     {
@@ -106,7 +106,7 @@ function putRoute(app: FastifyInstance, { store }: Routed): void {
     },
     async ({ params, body: { content: source, format, text } }) => {
       const name = checkName("a template's name", params.name);
-      const content = await readTemplate({ source, format, text: text ?? null });
+      const content = await readTemplate({ source, format, text: text ?? null, usualFrom: settings.envelope?.from ?? null });
       const { version, isNew } = await store.putTemplate(name, content);
       const facts = await templateRow({ name, version, createdAt: 0, content });
       return { name, version, new: isNew, subject: facts.subject, variables: facts.variables };
@@ -198,9 +198,9 @@ async function requireTemplate(shelf: TemplateShelf, name: string): Promise<Temp
 }
 
 // INTERIM
-async function readTemplate({ source, format, text }: { source: string; format: "html" | "md"; text: string | null }) {
+async function readTemplate({ source, format, text, usualFrom }: { source: string; format: "html" | "md"; text: string | null; usualFrom: string | null }) {
   const { front, body } = await splitFrontMatter(source, "the content");
-  const { from, reply_to: replyTo, list, kind } = front;
+  const { from = usualFrom, reply_to: replyTo, list, kind } = front;
   return {
     ...readEnvelope({
       ...(from && { from }),
