@@ -32,6 +32,9 @@ export const NO_MESSAGES: Readonly<Totals> = { total: 0, ...zeros(STATES) };
  */
 export const NO_TOPIC = "no-topic";
 
+/** What a mail is for. `bulk`: many get it. `transactional`: one person waits for it, such as a receipt or a code. */
+export type Kind = "bulk" | "transactional";
+
 /** A header of a mail. In a content it is one the user asked for, and `value` may hold `{{ variables }}`. */
 export interface Header {
   name: string;
@@ -106,13 +109,6 @@ export interface Content {
   configurationSet: string | null;
   unsubscribeUrl: string | null;
   unsubscribeMailto: string | null;
-  /** The list that its readers may leave, such as `weekly`. Not set for none, so that older contents keep their hashes. */
-  list?: string;
-  /**
-   * `transactional`: one person waits for it. No unsubscription stops it, and it has neither tracking nor a way to
-   * unsubscribe. Not set: bulk mail.
-   */
-  kind?: "transactional";
   /** True: an empty or unknown variable is written as nothing. False: it refuses the row. */
   allowEmpty: boolean;
   /**
@@ -123,6 +119,18 @@ export interface Content {
   literal?: true;
   /** Links that lead back to a `serve` on the same job file. Not set: there are none. */
   tracking?: Tracking;
+  /**
+   * The name of the list that it goes to, without a `/`: who leaves the list gets no more mail of it. Not set when there
+   * is none, so that older contents keep their hashes.
+   */
+  list?: string;
+  /** Not set for bulk mail, so that older contents keep their hashes. */
+  kind?: "transactional";
+}
+
+/** The kind of the mail that is made of this content. */
+export function kindOf({ kind }: Pick<Content, "kind">): Kind {
+  return kind ?? "bulk";
 }
 
 /** Where the files of single messages are, and which of them are sent. */

@@ -1,7 +1,7 @@
 import type { CampaignFlags } from "../work/campaign.ts";
 import type { AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
-import { addContentOptions, addRecipientOptions, GROUPS } from "./options.ts";
+import { addContentOptions, addRecipientOptions, expiresIn, GROUPS } from "./options.ts";
 
 /** Declares `import`. */
 export const addImport: AddCommand = (program, act) => {
@@ -10,7 +10,8 @@ export const addImport: AddCommand = (program, act) => {
     .description("add a list to its topic; send nothing yet")
     .argument("<recipients.csv>", "CSV file, or - for stdin")
     .optionsGroup(GROUPS.other)
-    .option("--replace-content", "give what has not been sent yet this content");
+    .option("--replace-content", "give what has not been sent yet this content")
+    .addOption(expiresIn());
   addRecipientOptions(addContentOptions(command));
   command.action(
     act<CampaignFlags>(async (context, flags, [file]) => {

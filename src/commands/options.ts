@@ -139,6 +139,13 @@ export function addSendingOptions(command: Command): Command {
       ).default("30s"),
     )
     .addOption(
+      setting(
+        "--reserve <n>",
+        "RESERVE",
+        "leave the last n of the daily quota to transactional and high-priority mail",
+      ).argParser(parseReserve),
+    )
+    .addOption(
       setting("--max-late <duration>", "MAX_LATE", "do not send what is overdue by more than this, such as 2h"),
     )
     .addOption(
@@ -167,6 +174,28 @@ export function parseRate(text: string): number {
     text,
     "--rate expects recipients per second (more than 0, such as 14 or 0.5)",
     (n) => n > 0 && n <= 1_000_000,
+  );
+}
+
+function parseReserve(text: string): number {
+  const expectation = "--reserve expects how many recipients of the daily quota to keep (a whole number)";
+  return number(text, expectation, (n) => Number.isInteger(n) && n <= 1_000_000_000);
+}
+
+/** How long mail of a list may be handed to SES. */
+export const expiresIn = (): Option =>
+  setting(
+    "--expires-in <duration>",
+    "EXPIRES_IN",
+    "do not send what is still waiting so long after it is due, such as 2h",
+  );
+
+/** Refuses `--expires-in` where there is no list to expire. One that comes from the environment is meant for others. */
+export function refuseExpiresIn(command: Command, file: string | undefined): void {
+  if (file !== undefined || command.getOptionValueSource("expiresIn") !== "cli") return;
+  throw new UserError(
+    "--expires-in expects a recipients file, got none",
+    "name the list that expires; what was added before keeps its own expiry",
   );
 }
 

@@ -1,7 +1,7 @@
 import type { ScheduleFlags } from "../work/schedule.ts";
 import type { AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
-import { addContentOptions, addRecipientOptions, GROUPS, setting } from "./options.ts";
+import { addContentOptions, addRecipientOptions, expiresIn, GROUPS, refuseExpiresIn, setting } from "./options.ts";
 
 /** Declares `schedule`. */
 export const addSchedule: AddCommand = (program, act) => {
@@ -14,10 +14,12 @@ export const addSchedule: AddCommand = (program, act) => {
     .addOption(setting("--tz <zone>", "TZ", "IANA time zone of --at (default: the machine's)"))
     .option("--tz-column <name>", "column with each recipient's own zone: 09:00 means their 09:00")
     .optionsGroup(GROUPS.other)
-    .option("--replace-content", "give what has not been sent yet this content");
+    .option("--replace-content", "give what has not been sent yet this content")
+    .addOption(expiresIn());
   addRecipientOptions(addContentOptions(command));
   command.action(
     act<ScheduleFlags>(async (context, flags, [file]) => {
+      refuseExpiresIn(command, file);
       const { schedule } = await import("../work/schedule.ts");
       return schedule(context, file ?? null, flags);
     }),

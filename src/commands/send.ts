@@ -4,7 +4,16 @@ import type { CampaignFlags } from "../work/campaign.ts";
 import type { SendFlags } from "../work/send-flags.ts";
 import type { AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
-import { addContentOptions, addRecipientOptions, addSendingOptions, GROUPS, parseCount, setting } from "./options.ts";
+import {
+  addContentOptions,
+  addRecipientOptions,
+  addSendingOptions,
+  expiresIn,
+  GROUPS,
+  parseCount,
+  refuseExpiresIn,
+  setting,
+} from "./options.ts";
 
 /** Declares `send`. */
 export const addSend: AddCommand = (program, act) => {
@@ -27,6 +36,7 @@ export const addSend: AddCommand = (program, act) => {
     )
     .optionsGroup(GROUPS.other)
     .option("--replace-content", "give what has not been sent yet this content")
+    .addOption(expiresIn())
     .option("--retry-in-doubt", "send what is in doubt again: some may get a second copy")
     .addOption(
       new Option("--outbox <dir>", "with --sandbox: folder for the mails (default: ses-mail-outbox)").implies({
@@ -45,6 +55,7 @@ export const addSend: AddCommand = (program, act) => {
           const { rehearse, sendSample } = await import("../work/rehearse.ts");
           return flags.dryRun ? rehearse(context, file, flags) : sendSample(context, file, flags, flags.testTo ?? "");
         }
+        refuseExpiresIn(command, file);
         const { sendCampaign, sendDue } = await import("../work/send.ts");
         return file === undefined ? sendDue(context, flags) : sendCampaign(context, file, flags);
       }),

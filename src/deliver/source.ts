@@ -113,8 +113,8 @@ export interface Turn {
   /** True: bulk mail is due that `Scope.reserve` keeps back. */
   reserved: boolean;
   /**
-   * How many messages of the scope's topic this turn cancelled because they had expired. There may be more: a turn cancels a bounded
-   * number, and is not `drained` before it has seen all.
+   * How many messages of the scope's topic this handle has cancelled since its turn before because they had expired. There may be more:
+   * a turn cancels a bounded number, and is not `drained` before it has seen all.
    */
   expired: number;
   /** The rate in force, in recipients per second: the one asked for, or less after throttling. */

@@ -102,7 +102,8 @@ export class Steering {
 
   /** Notes why bulk mail is kept back for the reserve; null: it is not. */
   keep(reason: string | null): void {
-    if (reason !== null && this.#kept === null) this.#tell(reason);
+    // A run that ends for it says so at its end.
+    if (reason !== null && this.#kept === null && this.#limits.onQuota === "wait") this.#tell(reason);
     this.#kept = reason;
   }
 

@@ -28,8 +28,22 @@ interface EventRecipient {
   diagnosticCode: string | null;
 }
 
+/**
+ * What mail an event puts an end to.
+ *
+ * - `everything`: no mail reaches the address, or it must not.
+ * - `mail`: mail like this one.
+ * - `topic`: a topic of an SES contact list that has a name which a list of ours may have.
+ * - `contact list`: all of an SES contact list and its topics. `name` null: it is missing, or none that a list of ours may have.
+ */
+export type Leaving =
+  | { kind: "everything" | "mail" }
+  | { kind: "topic"; name: string }
+  | { kind: "contact list"; name: string | null; topics: string[] };
+
 interface EventSuppression {
   address: string;
+  leaves: Leaving;
   reason: SuppressionReason;
   /** Why, for people: `Permanent/General, smtp; 550 5.1.1 …`, `abuse`, `UnsubscribeHeader, contact list main`. */
   detail: string;
@@ -65,7 +79,7 @@ export interface SesEvent {
   link: string | null;
   /** True for an open or click that a machine made. */
   machine: boolean;
-  /** True for a change of subscription after which the recipient wants no mail of the SES contact list. */
+  /** True for a change of subscription by which the recipient leaves the SES contact list, or a topic of it. */
   unsubscribes: boolean;
   /**
    * Why: the reason of a reject, the error of a rendering failure, the first diagnostic of a bounce, or the kind of a
@@ -164,7 +178,7 @@ function normalised(kind: Kind, rawType: string, sesMessageId: string, mail: Jso
     feedbackId: asText(detail["feedbackId"], 200),
     link: asText(detail["link"], LINK_LIMIT),
     machine: byReader && isMachine(asText(detail["userAgent"])),
-    unsubscribes: kind.type === "subscription" && asObject(detail["newTopicPreferences"])["unsubscribeAll"] === true,
+    unsubscribes: kind.type === "subscription" && leavingsOf(detail).length > 0,
     reason: reasonOf(kind, detail, recipients),
     key: "",
     suppressions: [],
@@ -305,26 +319,64 @@ function suppressionsOfBounce(event: SesEvent): EventSuppression[] {
   const reason = bounceReason(event.bounceType, event.bounceSubType);
   if (reason === null) return [];
   const kind = `${event.bounceType}/${event.bounceSubType ?? ""}`;
+  // SES did not try to send it, because its reader had left.
+  const leaves = { kind: reason === "unsubscribe" ? "mail" : "everything" } as const;
   return event.recipients.filter(failedForGood).flatMap(({ address, status, diagnosticCode }) => {
     const why = diagnosticCode ?? status;
-    return suppress(event, address, reason, why === null ? kind : `${kind}, ${why}`);
+    return suppress(event, address, { leaves, reason, detail: why === null ? kind : `${kind}, ${why}` });
   });
 }
 
 function suppressionsOfComplaint(event: SesEvent): EventSuppression[] {
   if (!isComplaint(event.complaintType)) return [];
-  return event.recipients.flatMap(({ address }) =>
-    suppress(event, address, "complaint", event.complaintType ?? "complaint"),
-  );
+  const why = {
+    leaves: { kind: "everything" },
+    reason: "complaint",
+    detail: event.complaintType ?? "complaint",
+  } as const;
+  return event.recipients.flatMap(({ address }) => suppress(event, address, why));
 }
 
-/** Whoever leaves one topic of an SES contact list still wants the others. */
 function suppressionsOfSubscription(event: SesEvent, detail: JsonObject): EventSuppression[] {
-  if (!event.unsubscribes) return [];
   const list = asText(detail["contactList"], 100);
   const why = [asText(detail["source"], 100), list === null ? null : `contact list ${list}`];
-  const text = why.filter((part) => part !== null).join(", ");
-  return event.destination.flatMap((address) => suppress(event, address, "unsubscribe", text));
+  return leavingsOf(detail).flatMap((leaves) => {
+    const topic = leaves.kind === "topic" ? `topic ${leaves.name}` : null;
+    const text = [...why, topic].filter((part) => part !== null).join(", ");
+    const cause = { leaves, reason: "unsubscribe", detail: text } as const;
+    return event.destination.flatMap((address) => suppress(event, address, cause));
+  });
+}
+
+/** So many topics of a contact list are looked at; SES allows 20 (SES developer guide, "Using list management"). */
+const MOST_TOPICS = 100;
+
+/**
+ * What a change of subscription leaves. Whoever leaves one topic of a contact list still wants the others, and what was left before
+ * is not left again: a topic may have been left by default.
+ */
+function leavingsOf(detail: JsonObject): Leaving[] {
+  const [now, before] = [asObject(detail["newTopicPreferences"]), asObject(detail["oldTopicPreferences"])];
+  const topics = topicsLeft(now);
+  const list = asText(detail["contactList"], 100);
+  if (now["unsubscribeAll"] === true)
+    return [{ kind: "contact list", name: list !== null && mayBeList(list) ? list : null, topics }];
+  const leftBefore = new Set(topicsLeft(before));
+  return topics.filter((name) => !leftBefore.has(name)).map((name) => ({ kind: "topic", name }));
+}
+
+function topicsLeft(preferences: JsonObject): string[] {
+  return asArray(preferences["topicSubscriptionStatus"])
+    .slice(0, MOST_TOPICS)
+    .map(asObject)
+    .filter((topic) => asText(topic["subscriptionStatus"], 100)?.toLowerCase() === "optout")
+    .map((topic) => asText(topic["topicName"], 100) ?? "")
+    .filter(mayBeList);
+}
+
+/** SES names its lists and topics with letters, digits, `_` and `-` (SES API v2, `CreateContactList` and `Topic`). */
+function mayBeList(name: string): boolean {
+  return /^[\w-]{1,64}$/.test(name);
 }
 
 /**
@@ -335,13 +387,12 @@ function suppressionsOfSubscription(event: SesEvent, detail: JsonObject): EventS
 function suppress(
   { destination }: SesEvent,
   address: string,
-  reason: SuppressionReason,
-  detail: string,
+  cause: Omit<EventSuppression, "address">,
 ): EventSuppression[] {
   const [only] = destination;
   const forwarded = destination.length === 1 && only !== undefined && only !== address;
   const addresses = forwarded ? [only, address] : [address];
-  return addresses.filter(isAddress).map((found) => ({ address: found, reason, detail }));
+  return addresses.filter(isAddress).map((found) => ({ address: found, ...cause }));
 }
 
 function isAddress(text: string): boolean {

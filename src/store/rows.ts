@@ -1,5 +1,5 @@
 /** The data that a store takes and gives. Instants are milliseconds since the epoch. */
-import type { Content, State, Totals, Values } from "../message.ts";
+import type { Content, Kind, State, Totals, Values } from "../message.ts";
 import type { RefusedTopic } from "./rules/admit.ts";
 import type { EventCounts } from "./rules/event-counters.ts";
 
@@ -33,7 +33,7 @@ export interface ListTarget {
   file: string;
   /** The names of the list's columns, in the order of each row's fields. */
   columns: string[];
-  /** 1 low, 5 medium, 10 high. */
+  /** 1 low, 5 medium, 10 high. It is kept by the kind of the content (`rules/priority.ts`). */
   priority: number;
   /** When the topic is due, for `topics`; null: at once. */
   notBefore: number | null;
@@ -54,6 +54,12 @@ export interface ListCounts {
   /** Rows whose address the topic had already, or that the list named before. */
   duplicates: number;
   suppressed: number;
+}
+
+/** What of a list decides whom suppressions keep from getting it. What is not set is as in a content. */
+export interface ForecastMail extends Pick<Content, "list" | "kind"> {
+  /** Where the list is sent. Not set: that is not decided yet, and what rehearsals suppressed does not count. */
+  endpoint?: Endpoint;
 }
 
 /** What would become of the staged rows of a list. The four counts add up to the number of rows. */
@@ -233,7 +239,7 @@ export interface AcceptMessage {
   content: Content;
   /** The addresses for the mail, in the form of `StagedRow.email`. An address named twice counts as a duplicate. */
   emails: readonly string[];
-  /** 1 low, 5 medium, 10 high. */
+  /** 1 low, 5 medium, 10 high. It is kept by the kind of the content (`rules/priority.ts`). */
   priority: number;
   /** When it is due; 0: at once. */
   notBefore: number;
@@ -352,12 +358,16 @@ export interface Visit {
 export interface Unsubscription {
   messageId: number;
   at: number;
+  /** `list`: from the list of the mail, or from all bulk mail when it has none. `everything`: from all bulk mail. */
+  from: "list" | "everything";
 }
 
-/** An address that is not written to. */
+/** An address that is not written to, for one reason. An address may have several. */
 export interface Suppression {
-  /** Lower-cased. */
+  /** Lower-cased. Of somebody who was forgotten: see `rules/forgotten.ts`. */
   address: string;
+  /** What it stops: `EVERYTHING_LIST`, `ALL_BULK` (`rules/suppress.ts`), or the mail of the list with this name. */
+  list: string;
   reason: string;
   /** Where we know it from: `event`, `manual`, `import`, `ses` (its suppression list) or `link` (in a mail). */
   source: string;
@@ -377,9 +387,23 @@ export interface SuppressionSearch {
   limit: number;
 }
 
-/** A suppression to add. `createdAt` is known when it comes from elsewhere; not set: now. `rehearsal` not set: it is real. */
+/**
+ * A suppression to add. `list` not set: it stops everything. `createdAt` is known when it comes from elsewhere; not set: now.
+ * `rehearsal` not set: it is real.
+ */
 export type NewSuppression = Pick<Suppression, "address" | "reason" | "source"> &
-  Partial<Pick<Suppression, "detail" | "createdAt" | "rehearsal">>;
+  Partial<Pick<Suppression, "list" | "detail" | "createdAt" | "rehearsal">>;
+
+/** Whom a message is for, and what it is. */
+export interface Addressee {
+  email: string;
+  topic: string;
+  /** The sender as the author wrote it. */
+  from: string;
+  /** The list of its content; null: it has none. */
+  list: string | null;
+  kind: Kind;
+}
 
 // Keys ---------------------------------------------------------------------------------------------------------------
 

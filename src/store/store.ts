@@ -25,10 +25,11 @@ import type { Breakdown } from "./breakdown.ts";
 import type {
   AcceptRequest,
   AcceptResult,
+  Addressee,
   ApiKey,
-  Endpoint,
   ExportedMessage,
   FailedMessage,
+  ForecastMail,
   ListCounts,
   ListForecast,
   ListTarget,
@@ -58,10 +59,10 @@ export interface Staging {
   /** Stages rows. Rejects with StoppedError when the temporary folder is full; discard the list then. */
   add(rows: readonly StagedRow[]): Promise<void>;
   /**
-   * Counts what `commit` would do with the staged rows in this topic. `endpoint` not set: that is not decided yet, and what
-   * rehearsals suppressed does not count. Changes nothing, and holds nobody up.
+   * Counts what `commit` would do with the staged rows in this topic. `mail` not set: it is bulk mail of no list. Changes nothing, and
+   * holds nobody up.
    */
-  forecast(topic: string, endpoint?: Endpoint | null): Promise<ListForecast>;
+  forecast(topic: string, mail?: ForecastMail): Promise<ListForecast>;
   /**
    * Adds the staged rows in one transaction. To be called once. Rejects with TopicRefusedError, and changes nothing, when the
    * topic may not take the list.
@@ -104,19 +105,20 @@ export interface VisitSink {
    */
   applyVisits(visits: readonly Visit[]): Promise<number>;
   /**
-   * Suppresses the addresses of these messages (reason `unsubscribe`, source `link`) and counts the unsubscriptions on their
-   * topics, each message once, in one transaction. A message that was never handed to SES is not counted, and one that does
+   * Suppresses the addresses of these messages (reason `unsubscribe`, source `link`) for what their readers leave, and counts the
+   * unsubscriptions on their topics, each message once, in one transaction. A message that was never handed to SES is not counted, and one that does
    * not exist is ignored. Returns how many messages were counted.
    */
   unsubscribe(requests: readonly Unsubscription[]): Promise<number>;
   /**
-   * Takes the unsubscription through this message back: it is no longer counted, and its address may be written to again,
-   * unless it is suppressed for another reason or one of its messages bounced hard or brought a complaint. Messages that are
-   * `suppressed` stay so until `retry`. Returns whether the address may be written to now; false for an unknown message.
+   * Takes the unsubscription through this message back: it is no longer counted, and what links suppressed of its address for the
+   * list of the message and for all bulk mail is lifted. Mail like it may be written to the address again then, unless that is
+   * suppressed for another reason or one of its messages bounced hard or brought a complaint. Messages that are `suppressed` stay so
+   * until `retry`. Returns whether mail like it may be written to the address now; false for an unknown message.
    */
   resubscribe(messageId: number): Promise<boolean>;
-  /** Whom a message is for, its topic, and its sender as the author wrote it; null: there is no such message. */
-  addressee(messageId: number): Promise<{ email: string; topic: string; from: string } | null>;
+  /** Whom a message is for, and what it is; null: there is no such message. */
+  addressee(messageId: number): Promise<Addressee | null>;
 }
 
 /**
@@ -156,7 +158,7 @@ export interface Topics {
   retry(topic: string | null, states: State[]): Promise<number>;
   /**
    * Cancels a bounded number of messages that have expired, of any topic, also of one that is paused. `expired`: how many of `topic`
-   * (null: of all). `more`: there may be more, of any topic.
+   * (null: of all), with those that no turn of this handle has told yet. `more`: there may be more, of any topic.
    */
   expire(topic: string | null): Promise<{ expired: number; more: boolean }>;
   /** How many messages of the topic in these states have expired, so that `retry` leaves them as they are. */
@@ -224,25 +226,33 @@ export interface Reader {
   breakdown<T>(topic: string, signal: AbortSignal, ask: (lines: Breakdown) => Promise<T>): Promise<T>;
 }
 
-/** Addresses that are not written to. Case does not matter when they are compared. */
+/**
+ * Addresses that are not written to: for one list, for all bulk mail, or for everything. Case does not matter when addresses are
+ * compared.
+ */
 export interface Suppressions {
   /**
-   * Suppresses addresses, and the pending messages to them, in one transaction. Returns how many addresses are new. What a rehearsal
-   * suppresses stops rehearsals only: a real suppression takes its place, and is never weakened by it.
+   * Suppresses addresses, and the pending messages that this stops, in one transaction. Returns how many entries are new: an address is
+   * kept once for each list. What a rehearsal suppresses stops rehearsals only: a real suppression takes its place, and is never
+   * weakened by it.
    */
   suppress(entries: readonly NewSuppression[]): Promise<number>;
-  /** Allows mail to addresses again. Messages that are `suppressed` stay so until `retry`. Returns how many were suppressed. */
-  unsuppress(addresses: readonly string[]): Promise<number>;
-  /** Why this address is not written to; null: it is not suppressed. */
-  suppression(address: string): Promise<Suppression | null>;
-  /** Streams all of them in order of address. */
+  /**
+   * Allows mail to addresses again. `list` not set: whatever stopped it, also that somebody was forgotten. Set: only the suppression of
+   * this list, where `EVERYTHING_LIST` and `ALL_BULK` are lists of their own. Messages that are `suppressed` stay so until `retry`.
+   * Returns how many of the addresses had a suppression that was removed.
+   */
+  unsuppress(addresses: readonly string[], list?: string): Promise<number>;
+  /** Why this address is not written to, in order of list; also that somebody with this address was forgotten. */
+  suppressionsOf(address: string): Promise<Suppression[]>;
+  /** Streams all of them in order of address and list. */
   suppressions(): AsyncGenerator<Suppression>;
   /**
    * A page of the suppressions whose address contains `text`, newest first. Others are served while a long list is searched, so
    * an entry that is added or removed meanwhile may be in the answer or not.
    */
   searchSuppressions(search: SuppressionSearch): Promise<Page<Suppression>>;
-  /** How many there are, without those of rehearsals. */
+  /** How many there are for any list, without those of rehearsals. */
   countSuppressions(): Promise<number>;
 }
 

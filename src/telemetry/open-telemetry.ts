@@ -82,6 +82,7 @@ function registerInstruments(meter: Meter, latest: () => Snapshot | null): void 
     meter.createObservableGauge(name, { description, unit });
   watch(counter("ses_mail.messages.sent", "accepted by SES"), ({ sender }) => sender.run.sent);
   watch(counter("ses_mail.messages.failed", "refused for good, or out of attempts"), ({ sender }) => sender.run.failed);
+  watch(counter("ses_mail.messages.expired", "cancelled because they expired"), ({ sender }) => sender.run.expired);
   watch(
     counter("ses_mail.messages.in_doubt", "handed to SES, and the answer was lost"),
     ({ sender }) => sender.run.inDoubt,

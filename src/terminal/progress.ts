@@ -9,6 +9,8 @@ export interface Step {
   done: number;
   /** Not set, and left out of the line, for work in which single messages cannot fail. */
   failed?: number;
+  /** Shown when there are any. */
+  expired?: number;
   inDoubt?: number;
   /** The current rate per second; 0 when nothing happens. */
   perSecond: number;
@@ -39,6 +41,7 @@ export function endLine(label: string, total: number | null, step: Step): string
   return [
     `${printable(label)} ${count(step.done)}${total === null ? "" : ` of ${count(total)}`} (${step.perSecond.toFixed(1)}/s)`,
     ...(step.failed === undefined ? [] : [`failed ${count(step.failed)}`]),
+    ...(step.expired ? [`expired ${count(step.expired)}`] : []),
     ...(step.inDoubt === undefined ? [] : [`in doubt ${count(step.inDoubt)}`]),
   ].join(", ");
 }
@@ -90,7 +93,7 @@ export function barLine(label: string, total: number | null, step: Step, width: 
 }
 
 function finished(step: Step): number {
-  return step.done + (step.failed ?? 0) + (step.inDoubt ?? 0);
+  return step.done + (step.failed ?? 0) + (step.expired ?? 0) + (step.inDoubt ?? 0);
 }
 
 /** Whole minutes from one minute on, because it is a guess: `46 min`, `1 h 5 min`, `40 s`. */

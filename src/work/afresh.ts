@@ -42,12 +42,15 @@ function nameOf({ host, pid }: Sender): string {
   return `process ${pid} on ${host}`;
 }
 
-/** Removes the rehearsal of the topic and says so. `notBefore`: the instant before which none of it is due; null: as it was. */
+/**
+ * Removes the rehearsal of the topic and says so. `notBefore`: the instant before which none of it is due; null: as it was.
+ * `expiresInMs`: how long after it is due each message may be sent; null: as it was.
+ */
 export async function removeRehearsal(
   context: Context,
   store: Topics,
   topic: string,
-  notBefore: number | null = null,
+  { notBefore = null, expiresInMs = null }: { notBefore?: number | null; expiresInMs?: number | null } = {},
 ): Promise<Rehearsal | null> {
   const { io, terminal } = context;
   const { total } = await store.totals(topic);
@@ -55,7 +58,7 @@ export async function removeRehearsal(
     terminal.info(
       `Removing the rehearsal of "${topic}": ${total.toLocaleString("en-US")} messages, which takes a while.`,
     );
-  const removed = await tellingRefusals(context, store.startAfresh(topic, { signal: io.signal, notBefore }));
+  const removed = await tellingRefusals(context, store.startAfresh(topic, { signal: io.signal, notBefore, expiresInMs }));
   if (removed !== null) terminal.info(`The rehearsal of "${topic}" is removed: ${describeRehearsal(removed)}.`);
   return removed;
 }

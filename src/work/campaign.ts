@@ -12,6 +12,7 @@ import { prepareContent } from "../compose/mail/tools.ts";
 import { rehearsalOf, removeRehearsal } from "./afresh.ts";
 import { cheapForecast, factsAfter, type ListAnswer, listText } from "./list-facts.ts";
 import { remindOfPause } from "./paused.ts";
+import { parseDuration } from "../time/duration.ts";
 import { tellingRefusals } from "./refused-topic.ts";
 import type { Endpoint, ListCounts, ListForecast } from "../store/rows.ts";
 import type { Lists } from "../store/store.ts";
@@ -43,7 +44,7 @@ export interface ContentFlags extends TrackingFlags {
 }
 
 /** The options of every command that is given a list. */
-export type CampaignFlags = ContentFlags & ListFlags & { replaceContent?: boolean };
+export type CampaignFlags = ContentFlags & ListFlags & { replaceContent?: boolean; expiresIn?: string };
 
 /** The content and the topic that go with a list, checked. Nothing is in the job file yet. */
 export interface Campaign {
@@ -52,6 +53,8 @@ export interface Campaign {
   content: Content;
   compiled: CompiledContent;
   flags: CampaignFlags;
+  /** How long after it is due each message may be sent (ms); null: for ever. */
+  expiresInMs: number | null;
 }
 
 /**
@@ -67,6 +70,7 @@ export async function readCampaign(
 ): Promise<Campaign> {
   // Check the list first: a mistyped path should not be reported as a missing content.
   if (file !== "-") await checkReadable(file, cwd);
+  const expiresInMs = flags.expiresIn === undefined ? null : parseDuration(flags.expiresIn, "--expires-in", 1);
   const { topic, content: written } = await readContent({
     cwd,
     contentFile: flags.content ?? null,
@@ -81,7 +85,7 @@ export async function readCampaign(
   const compiled = await prepareContent(content);
   const leftOver = leftOverReport(content);
   if (leftOver !== null) terminal?.warn(leftOver);
-  return { file, topic: name, content, compiled, flags };
+  return { file, topic: name, content, compiled, flags, expiresInMs };
 }
 
 /** The options as they are read into a content. */
@@ -141,7 +145,7 @@ export async function stageCampaign(
   campaign: Campaign,
   options: { timing: Timing; dryRun: boolean; endpoint?: Endpoint },
 ): Promise<StagedCampaign> {
-  const { file, topic, content, flags } = campaign;
+  const { file, topic, content, flags, expiresInMs } = campaign;
   const replaceContent = flags.replaceContent ?? false;
   // Ask before the list is read: a long list takes a minute, and a refusal should not.
   await tellingRefusals(context, store.checkList({ topic, content, replaceContent }));
@@ -154,6 +158,7 @@ export async function stageCampaign(
     dryRun: options.dryRun,
   });
   for (const warning of [...pictureWarnings(campaign, staged), ...staged.warnings]) context.terminal.warn(warning);
+  const endpoint = options.endpoint === undefined ? {} : { endpoint: options.endpoint };
   const target = {
     topic,
     content,
@@ -162,11 +167,12 @@ export async function stageCampaign(
     priority: 5,
     notBefore: staged.notBefore || null,
     replaceContent,
-    ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
+    expiresInMs,
+    ...endpoint,
   };
   return {
     ...staged,
-    forecast: () => staging.forecast(topic, options.endpoint ?? null),
+    forecast: () => staging.forecast(topic, { ...content, ...endpoint }),
     commit: async () => answerOf(staged, await tellingRefusals(context, staging.commit(target))),
   };
 }
@@ -209,7 +215,10 @@ export async function importCampaign(
   const forecast = await cheapForecast(staged);
   const ingest = await staged.commit();
   const text = `${topic}: ${listText(factsAfter(ingest, forecast, isNew), "added")}`;
-  if (rehearsed) await removeRehearsal(context, store, topic, staged.notBefore);
+  if (rehearsed) {
+    const { expiresInMs } = campaign;
+    await removeRehearsal(context, store, topic, { notBefore: staged.notBefore, expiresInMs });
+  }
   await remindOfPause(context, store, topic);
   return {
     topic,

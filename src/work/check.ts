@@ -225,7 +225,7 @@ async function readList(
   if (list.sample === null)
     throw new UserError(`${nameOfList(file)} has no valid recipient: ${list.rejects.text}`, "correct the rows");
   const refused = await refusalOf(context, store, { topic, content });
-  const counts = await staging.forecast(refused.length > 0 ? IMPOSSIBLE_TOPIC : topic);
+  const counts = await staging.forecast(refused.length > 0 ? IMPOSSIBLE_TOPIC : topic, content);
   const waiting = (await store.topic(topic))?.pending ?? 0;
   return { list, counts, need: counts.added + waiting, refused };
 }

@@ -27,6 +27,8 @@ export interface EndpointFlags {
   rate?: number;
   concurrency?: number;
   timeout: string;
+  /** How many recipients of the daily quota bulk mail leaves to other mail. Not set: none. */
+  reserve?: number;
 }
 
 /** The embedded sandbox: its address, and the webhook that publishes and signs its events. */
@@ -40,6 +42,8 @@ export interface SesConnection {
   endpoint: Endpoint;
   /** Null: it could not be read. */
   account: Account | null;
+  /** When it was asked for (monotonic ms). */
+  accountAskedAt: number;
   /** Recipients per second. */
   perSecond: number;
   /** Calls in flight at most. */
@@ -111,6 +115,7 @@ export async function connect(
   // Use one client for everything: reading the account opens the connection that the first mail uses.
   const ses = haltedBy(trouble, opened ?? connectSes(options));
   if (opened === null) context.onExit(() => ses.close());
+  const accountAskedAt = context.io.clock.monotonic();
   const account = await readAccount(context, flags, ses);
   const { perSecond, concurrency } = rateOf(account, flags);
   const limits = account ? `${account.perSecond} per second, ${account.quota ?? "unlimited"} in 24 hours` : "unknown";
@@ -118,7 +123,7 @@ export async function connect(
     `Region ${options.region ?? "of the AWS profile"}, account ${limits}; ${perSecond} per second, ${concurrency} calls in flight at most.`,
   );
   const endpoint = sandbox ? "sandbox" : "ses";
-  return { ses, sandbox, endpoint, account, perSecond, concurrency, halt: haltOf(account) };
+  return { ses, sandbox, endpoint, account, accountAskedAt, perSecond, concurrency, halt: haltOf(account) };
 }
 
 /** A mail that the outbox cannot take is not to be tried again and again: somebody has to make room first. */

@@ -17,7 +17,7 @@ export interface RetryFlags {
 }
 
 /**
- * `retry`: puts the topic's messages in these states back to pending, and asks first unless `yes`. Throws `UserError` for
+ * `retry`: puts the topic's messages in these states that have not expired back to pending, and asks first unless `yes`. Throws `UserError` for
  * an unknown topic, when the answer is no, and when there is no terminal to ask on.
  */
 export async function retry(context: Context, name: string, { state: states, yes }: RetryFlags): Promise<number> {
@@ -30,13 +30,15 @@ export async function retry(context: Context, name: string, { state: states, yes
   if (!yes && changes) await confirmRetry(context, topic, states, before);
   const retried = await store.retry(topic, states);
   const totals = await store.totals(topic);
-  if (globals.json) terminal.json({ topic, retried, totals });
+  const expired = await store.countExpired(topic, states);
+  if (globals.json) terminal.json({ topic, retried, expired, totals });
   else {
     const suppressed = Math.max(0, sumOf(before, states) - sumOf(totals, states) - retried);
     const stayed = suppressed > 0 ? `, ${count(suppressed)} suppressed meanwhile` : "";
+    const late = expired > 0 ? `, ${count(expired)} expired and ${expired === 1 ? "stays" : "stay"} as ${expired === 1 ? "it is" : "they are"}` : "";
     const reopened = wasCancelled && states.includes("cancelled") && retried === 0 ? ", the topic is open again" : "";
     const next = await nextStep(context, store, topic, { retried, pending: totals.pending });
-    terminal.done(`${topic}: ${count(retried)} back to pending${stayed}${reopened}; ${next}`);
+    terminal.done(`${topic}: ${count(retried)} back to pending${stayed}${late}${reopened}; ${next}`);
   }
   if (totals.pending > 0) await remindOfPause(context, store, topic);
   return EXIT.done;

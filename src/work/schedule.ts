@@ -74,7 +74,7 @@ async function moveMessages(context: Context, name: string, when: When): Promise
   const { pending } = await store.totals(topic);
   if (pending === 0 && !rehearsed) throw await nothingToMove(context, store, topic);
   const plan = await planMove(store, topic, when, rehearsed ? null : ["pending"]);
-  if (rehearsed) await removeRehearsal(context, store, topic, plan.notBefore);
+  if (rehearsed) await removeRehearsal(context, store, topic, { notBefore: plan.notBefore });
   const moved = await store.reschedule(topic, plan);
   const totals = await store.totals(topic);
   const text = `${topic}: ${counted(moved, "message")} moved`;

@@ -52,7 +52,7 @@ export async function answerRun(
   const problem = stopped ?? (late > 0 ? await lateReason(context, scope, facts.store, late) : null);
   const reason = problem ?? (await scheduledReason(context, scope, facts));
   const code = exitCode(context, scope, facts, result, totals, late);
-  const isIdle = !globals.json && result.outcome === "nothing_to_send" && facts.plan.due === 0;
+  const isIdle = !globals.json && result.outcome === "nothing_to_send" && facts.plan.due === 0 && result.run.expired === 0;
   // Why it stopped is the first thing to know.
   if (stopped !== null) terminal.warn(stopped);
   if (globals.json) {
@@ -70,6 +70,7 @@ export async function answerRun(
   // The line about nothing to do says itself what is for later.
   else if (stopped === null && reason !== null && !isIdle) terminal.info(reason);
   for (const line of await troubles(context, scope, facts)) terminal.warn(line);
+  if (result.run.expired > 0) terminal.warn(expiredLine(context, scope.topic, result.run.expired));
   if (scope.endpoint === "sandbox" && result.run.sent > 0)
     terminal.info(whereToLook(context, scope.topic, facts.outbox ?? OUTBOX));
   if (scope.topic === null) await tellPaused(context, facts.store, scope.endpoint);
@@ -82,6 +83,7 @@ function runAnswer(run: Run, rate: number) {
     attempts: run.attempts,
     sent: run.sent,
     failed: run.failed,
+    expired: run.expired,
     in_doubt: run.inDoubt,
     throttled: run.throttled,
     retried: run.retried,
@@ -173,6 +175,15 @@ async function troubles(context: Context, scope: Scope, { store, troubled }: Run
   return lines;
 }
 
+function expiredLine(context: Context, topic: string | null, expired: number): string {
+  const see =
+    topic === null
+      ? aboutAll(context, "topics")
+      : aboutTopic(context, "export", topic, "--state cancelled");
+  const [were, are] = expired === 1 ? ["was", "is"] : ["were", "are"];
+  return `${count(expired)} expired before ${expired === 1 ? "it" : "they"} ${were} handed to SES and ${are} cancelled, never to be sent; see: ${see}`;
+}
+
 function whereToLook(context: Context, topic: string | null, outbox: string): string {
   const page = topic === null ? "" : join(topic, "index.html");
   const isThere = page !== "" && existsSync(join(context.io.cwd, outbox, page));
@@ -202,7 +213,7 @@ function exitCode(
   // For one topic count what failed in earlier runs, too; for cron, which sends all topics, only what happened now.
   const { failed, in_doubt: inDoubt } =
     scope.topic === null ? { failed: result.run.failed, in_doubt: result.run.inDoubt } : totals;
-  const imperfect = failed > 0 || inDoubt > 0 || late > 0 || (facts.ingest?.rejected ?? 0) > 0;
+  const imperfect = failed > 0 || result.run.expired > 0 || inDoubt > 0 || late > 0 || (facts.ingest?.rejected ?? 0) > 0;
   return imperfect ? EXIT.partial : EXIT.done;
 }
 
@@ -212,6 +223,7 @@ function describeResult(
   { totals, ingest }: { totals: Totals; ingest: ListAnswer | null },
 ): string {
   const parts = [`${count(run.sent)} sent`, `${count(run.failed)} failed`, `${count(run.inDoubt)} in doubt`];
+  if (run.expired > 0) parts.push(`${count(run.expired)} expired`);
   const rest = [`${count(totals.sent)} of ${count(totals.total)} sent in all`, `${count(totals.pending)} pending`];
   if (totals.failed > 0) rest.push(`${count(totals.failed)} failed`);
   if (totals.in_doubt > 0) rest.push(`${count(totals.in_doubt)} in doubt`);

@@ -35,14 +35,15 @@ export function warnOfAccount(
   { terminal }: Context,
   plan: SendPlan,
   connection: SesConnection,
-  flags: Pick<SendFlags, "max" | "onQuota">,
+  flags: Pick<SendFlags, "max" | "onQuota" | "reserve">,
 ): void {
   const { account } = connection;
   const [messages, quota] = [toSend(plan, flags), quotaLeft(connection)];
-  if (quota !== null && messages > quota) {
+  const kept = flags.reserve ?? 0;
+  if (quota !== null && messages > quota - kept) {
     const end = flags.onQuota === "wait" ? "wait" : "stop";
     terminal.warn(
-      `Today's quota has ${count(quota)} left, and ${count(messages)} are to be sent: the run will ${end} there, and can be resumed.`,
+      `Today's quota has ${count(quota)} left${kept > 0 ? ` (--reserve keeps ${count(kept)})` : ""}, and ${count(messages)} are to be sent: the run will ${end} there, and can be resumed.`,
     );
   }
   if (account?.enforcement === "PROBATION")

@@ -1,11 +1,13 @@
 /** The `send` command at work: plan, confirm, run the loop, answer. */
+import { setImmediate } from "node:timers/promises";
+import { createAccountWatch, createReserveWatch } from "./account-watch.ts";
 import { describeRehearsal, rehearsalOf, removeRehearsal, tellRehearsed } from "./afresh.ts";
 import { type CampaignFlags, readCampaign, type StagedCampaign, stageCampaign } from "./campaign.ts";
 import type { Context } from "./context.ts";
 import { createMailer } from "../deliver/mailer.ts";
 import { LEAST_ANSWERS, tooManyBad } from "../deliver/reputation.ts";
 import { createSendLoop } from "../deliver/send.ts";
-import { emptyRun, type Halt, type SendOptions, type SendResult } from "../deliver/sender.ts";
+import { emptyRun, type Halt, type ReserveWatch, type SendOptions, type SendResult } from "../deliver/sender.ts";
 import type { Outlook, Scope } from "../deliver/source.ts";
 import { parseDuration } from "../time/duration.ts";
 import { connect, openSes, type Rehearsing, type SesConnection, topicByTag } from "./endpoint.ts";
@@ -42,6 +44,8 @@ interface Sending {
   store: Store;
   scope: Scope;
   flags: Flags;
+  /** How long after it is due the mail of the list may be sent (ms); null: for ever, or there is no list. */
+  expiresInMs: number | null;
   /** The topic, when it was only rehearsed and is to be sent for real; null: there is no rehearsal to remove. */
   rehearsed: TopicRow | null;
 }
@@ -66,7 +70,7 @@ export async function sendCampaign(context: Context, file: string, flags: Flags)
   if (rehearsed) campaign.flags = { ...campaign.flags, replaceContent: true };
   if (isNew && isUnasked(file, flags)) throw needsYes();
   const scope = { topic: campaign.topic, endpoint, maxLateMs } as const;
-  const sending = { context, store, scope, flags, rehearsed };
+  const sending = { context, store, scope, flags, rehearsed, expiresInMs: campaign.expiresInMs };
   const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false, endpoint });
   const asked = isAsked(context, file, flags);
   const forecast = asked || isUnasked(file, flags) ? await staged.forecast() : await cheapForecast(staged);
@@ -113,7 +117,7 @@ export async function sendDue(context: Context, flags: Flags): Promise<number> {
   const endpoint = flags.sandbox ? "sandbox" : "ses";
   const rehearsed = topic === null ? null : await rehearsalOf(context, store, topic, endpoint);
   const scope: Scope = { topic, endpoint, maxLateMs };
-  const sending = { context, store, scope, flags, rehearsed };
+  const sending = { context, store, scope, flags, rehearsed, expiresInMs: null };
   // An unknown topic must be an error, not an empty run, so ask for it by name first.
   await store.totals(topic);
   const pause = topic === null ? null : await pauseHalt(context, store, topic);
@@ -193,8 +197,10 @@ async function addList(
 
 async function answerPaused(sending: Sending, pause: Halt, ingest: ListAnswer | null): Promise<number> {
   const { context, store, scope } = sending;
+  const result = notBegun(pause);
+  result.run.expired += await cancelExpired(store, scope, context.io.signal);
   const plan = await planNow(sending, { list: null, reasons: [] });
-  return answerRun(context, scope, { store, ingest, plan, troubled: [] }, notBegun(pause), 0);
+  return answerRun(context, scope, { store, ingest, plan, troubled: [] }, result, 0);
 }
 
 // What is about to happen --------------------------------------------------------------------------------------------
@@ -202,7 +208,9 @@ async function answerPaused(sending: Sending, pause: Halt, ingest: ListAnswer | 
 /** What of the store goes into a plan: what is there, and what is due of it. */
 async function numbersOf({ store, scope, flags, rehearsed }: Sending, isNew: boolean) {
   if (rehearsed) {
-    const numbers = afresh(rehearsed, await store.staySuppressed(rehearsed.topic));
+    // What expired in the rehearsal waits again.
+    const expired = await store.countExpired(rehearsed.topic, ["cancelled"]);
+    const numbers = afresh({ ...rehearsed, cancelled: rehearsed.cancelled - expired }, await store.staySuppressed(rehearsed.topic));
     return { ...numbers, doubtful: 0, removes: describeRehearsal(rehearsed) };
   }
   const totals = isNew ? NO_MESSAGES : await store.totals(scope.topic);
@@ -251,7 +259,9 @@ async function answer(sending: Sending, { plan, ingest, connection }: Job): Prom
   const { context, store, scope, flags, rehearsed } = sending;
   // Last of all: whoever cannot send keeps the rehearsal.
   const isSent = rehearsed !== null && connection !== undefined && connection.halt === null;
-  const removed = isSent ? await removeRehearsal(context, store, rehearsed.topic) : null;
+  const removed = isSent
+    ? await removeRehearsal(context, store, rehearsed.topic, { expiresInMs: sending.expiresInMs })
+    : null;
   if (flags.retryInDoubt) await retryInDoubt(store, scope);
   const troubled = new Troubled();
   let recovered = 0;
@@ -263,7 +273,7 @@ async function answer(sending: Sending, { plan, ingest, connection }: Job): Prom
   const result = await unlessPaused(context, store, scope.topic, ended);
   // Closed now, so that the events of the rehearsal are in the figures.
   await connection?.sandbox?.close();
-  await tidyUp(context, store, result, onRecovered);
+  await tidyUp(sending, result, onRecovered);
   const late = scope.maxLateMs === null ? 0 : (await store.outlook(scope)).late;
   const facts = { store, ingest, plan, removed, troubled: await troubled.topics(store), outbox: flags.outbox };
   const ran = { ...facts, ...(connection && { perSecond: connection.perSecond }) };
@@ -272,23 +282,36 @@ async function answer(sending: Sending, { plan, ingest, connection }: Job): Prom
 }
 
 /**
- * Matches the events that came before the answer with their SES message id. Calls `onRecovered` when another process died while this
+ * Matches the events that came before the answer with their SES message id, and cancels and counts what has expired. Calls `onRecovered` when another process died while this
  * one sent, with the number of messages that it left in doubt.
  */
 async function tidyUp(
-  { io }: Context,
-  store: Store,
-  { outcome }: SendResult,
+  { context: { io }, store, scope }: Sending,
+  { outcome, run }: SendResult,
   onRecovered: (count: number) => void,
 ): Promise<void> {
   try {
     await store.matchKeptEvents();
     const lost = io.signal.aborted ? 0 : await store.recover();
     if (lost > 0) onRecovered(lost);
+    run.expired += await cancelExpired(store, scope, io.signal);
   } catch (error) {
     // A job file that stopped the run refuses this, too. What the run did and why it ended is the answer then.
     if (!(outcome === "halted" && error instanceof StoppedError)) throw error;
   }
+}
+
+/** Cancels all that has expired until a signal comes. Returns how many messages of the scope were cancelled and not told of yet. */
+async function cancelExpired(store: Topics, scope: Scope, signal: AbortSignal): Promise<number> {
+  let sum = 0;
+  for (let more = !signal.aborted; more;) {
+    const part = await store.expire(scope.topic);
+    sum += part.expired;
+    more = part.more && !signal.aborted;
+    // Signals are heard between two parts, and only there.
+    await setImmediate();
+  }
+  return sum;
 }
 
 async function runWith(
@@ -334,6 +357,7 @@ async function runLoop(
     max: flags.max ?? null,
     onQuota: flags.onQuota,
     checkpoint: checkpointOf(context, store, scope, flags),
+    ...(flags.reserve !== undefined && { reserve: reserveOf(context, connection, flags.reserve) }),
     io,
   });
   try {
@@ -343,11 +367,12 @@ async function runLoop(
       onHalt: (halt) => {
         if (halt === null) terminal.info("Sending goes on.");
       },
-      onProgress({ sent, failed, inDoubt }) {
+      onProgress({ sent, failed, expired, inDoubt }) {
         boundYoungSpace(6);
         progress.update({
           done: sent,
           failed,
+          expired,
           inDoubt,
           perSecond: speed(sent, io.clock.monotonic(), loop.status().perSecond),
         });
@@ -356,6 +381,11 @@ async function runLoop(
   } finally {
     progress.stop();
   }
+}
+
+function reserveOf({ io, terminal }: Context, connection: SesConnection, keep: number): ReserveWatch {
+  const account = createAccountWatch(connection, () => 0, io.clock);
+  return createReserveWatch(keep, account, (text) => terminal.warn(text));
 }
 
 /** What is looked at again and again while a run sends: a pause, and what came back. */

@@ -2,6 +2,7 @@
 import { awsRegion } from "../aws/region.ts";
 import type { SesSuppressionList, SesSuppressionReason } from "../aws/suppression-list.ts";
 import type { Suppression } from "../store/rows.ts";
+import { EVERYTHING_LIST } from "../store/rules/suppress.ts";
 import type { Suppressions } from "../store/store.ts";
 import type { Context } from "./context.ts";
 import { EXIT } from "../errors.ts";
@@ -136,8 +137,9 @@ async function putMissing(
 
 /**
  * The reason under which SES takes the entry; null: it takes none. It refuses addresses of its mailbox simulator. What a rehearsal
- * suppressed is none of its business.
+ * suppressed is none of its business, nor is a list of ours.
  */
-function reasonAtSes({ address, reason, rehearsal }: Suppression): SesSuppressionReason | null {
+function reasonAtSes({ address, list, reason, rehearsal }: Suppression): SesSuppressionReason | null {
+  if (list !== EVERYTHING_LIST) return null;
   return rehearsal || address.endsWith("@simulator.amazonses.com") ? null : (TO_SES.get(reason.toLowerCase()) ?? null);
 }

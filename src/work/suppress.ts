@@ -72,7 +72,8 @@ export async function listSuppressions(context: Context): Promise<number> {
 const FIRST = { text: "", after: null, limit: 1 };
 
 async function* suppressionJson(store: Suppressions) {
-  for await (const { createdAt, ...row } of store.suppressions()) yield { ...row, created_at: isoTime(createdAt) };
+  for await (const { createdAt, list: _, ...row } of store.suppressions())
+    yield { ...row, created_at: isoTime(createdAt) };
 }
 
 async function* suppressionCells(store: Suppressions, timeOf: (at: number) => string): AsyncGenerator<string[]> {

@@ -360,7 +360,7 @@ describe("/u/{token}", () => {
       if (order === 1) await store.suppress([{ address, source, reason }]);
       const answer = await undo(app, token);
       expect([answer.statusCode, answer.body]).toEqual([200, expect.stringContaining("This address gets no mail")]);
-      expect(await store.suppression(address)).toMatchObject({ source, reason });
+      expect(await store.suppressionsOf(address)).toMatchObject([{ source, reason }]);
     }
   });
 

@@ -9,8 +9,10 @@ import { breakdown } from "./contract/breakdown.ts";
 import { cap } from "./contract/cap.ts";
 import { claims } from "./contract/claims.ts";
 import { events } from "./contract/events.ts";
+import { expiry } from "./contract/expiry.ts";
 import { inbox } from "./contract/inbox.ts";
 import { keys } from "./contract/keys.ts";
+import { kinds } from "./contract/kinds.ts";
 import { library } from "./contract/library.ts";
 import { lists } from "./contract/lists.ts";
 import { mails } from "./contract/mails.ts";
@@ -22,6 +24,7 @@ import { rate } from "./contract/rate.ts";
 import { reader } from "./contract/reader.ts";
 import { rehearsal } from "./contract/rehearsal.ts";
 import { recording } from "./contract/recording.ts";
+import { reserve } from "./contract/reserve.ts";
 import { suppressions } from "./contract/suppressions.ts";
 import { templates } from "./contract/templates.ts";
 import { topics } from "./contract/topics.ts";
@@ -37,6 +40,8 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   "source: processes": processes,
   "source: rate": rate,
   "source: cap": cap,
+  "source: expiry": expiry,
+  "source: reserve": reserve,
   "source: outlook": outlooks,
   lists,
   inbox,
@@ -52,6 +57,7 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   breakdown,
   library,
   suppressions,
+  "suppressions: lists and kinds": kinds,
   keys,
   templates,
   workers,

@@ -29,7 +29,7 @@ async function visitsAndPeople(store: Store, clock: ManualClock): Promise<void> 
     { kind: "click", messageId: ids[0] ?? 0, at, machine: false, link: "https://x.example/?a=\t\\N\"'{},한국어" },
     { kind: "open", messageId: ids[1] ?? 0, at, machine: true, link: null },
   ]);
-  await store.unsubscribe([{ messageId: ids[1] ?? 0, at }]);
+  await store.unsubscribe([{ messageId: ids[1] ?? 0, at, from: "list" }]);
   await store.suppress([{ address: "Ann@x.example", reason: "manual", source: "test", detail: "said so\\" }]);
   await store.addKey({ name: "ci", digest: createHash("sha256").update("ci").digest(), scopes: ["send"] });
   await store.addKey({ name: "old", digest: createHash("sha256").update("old").digest(), scopes: ["admin", "read"] });

@@ -114,11 +114,8 @@ async function find(store: Reader & Suppressions, { uuid, email, limit }: Asked[
   if (uuid !== undefined) return { messages: (await store.messagesNamed(uuid, limit)).map(messageFacts) };
   const [address = ""] = readAddresses([{ path: "email", email: email ?? "" }]);
   const messages = await store.messagesTo(address, limit);
-  const suppression = await store.suppression(address);
-  return {
-    messages: messages.map(messageFacts),
-    suppressions: suppression === null ? [] : [suppressionFacts(suppression)],
-  };
+  const suppressions = await store.suppressionsOf(address);
+  return { messages: messages.map(messageFacts), suppressions: suppressions.map(suppressionFacts) };
 }
 
 function messageFacts(message: MessageRecord): MessageFacts {

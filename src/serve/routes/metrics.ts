@@ -22,6 +22,7 @@ interface RunCounter {
 const RUN_COUNTERS: readonly RunCounter[] = [
   { run: "sent", name: "ses_mail_sent_total", help: "Messages SES accepted since the start" },
   { run: "failed", name: "ses_mail_failed_total", help: "Messages that failed for good since the start" },
+  { run: "expired", name: "ses_mail_expired_total", help: "Messages cancelled because they expired, since the start" },
   { run: "inDoubt", name: "ses_mail_in_doubt_total", help: "Messages whose answer was lost since the start" },
   { run: "throttled", name: "ses_mail_throttled_total", help: "Calls SES throttled since the start" },
   { run: "retried", name: "ses_mail_retried_total", help: "Messages tried again since the start" },

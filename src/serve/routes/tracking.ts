@@ -3,6 +3,7 @@ import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { isMachine } from "../../feedback/machine.ts";
 import type { Unsubscription, Visit } from "../../store/rows.ts";
+import { ALL_BULK, listLeft } from "../../store/rules/suppress.ts";
 import type { Suppressions, VisitSink } from "../../store/store.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Links } from "../../tracking/links.ts";
@@ -100,7 +101,7 @@ interface TokenRoute {
 }
 
 interface Tracked {
-  store: VisitSink & Pick<Suppressions, "suppression">;
+  store: VisitSink & Pick<Suppressions, "suppressionsOf">;
   links: Links;
   clock: Clock;
 }
@@ -189,7 +190,9 @@ async function unsubscribeRoutes(
   app.get<TokenRoute>("/u/:token", { config: CONFIG, schema: ASK_SCHEMA }, async (request, reply) => {
     const reader = await readerOf(request);
     if (reader === null) return refuse(request, reply, answerUnknown);
-    const hasLeft = (await store.suppression(reader.email))?.source === "link";
+    const left = [ALL_BULK, listLeft(reader.list, "list")];
+    const kept = await store.suppressionsOf(reader.email);
+    const hasLeft = kept.some(({ source, list }) => source === "link" && left.includes(list));
     return answerPage(reply, 200, (hasLeft ? donePage : askPage)(wantedBy(request), reader));
   });
 
@@ -201,7 +204,7 @@ async function unsubscribeRoutes(
     async (request, reply) => {
       const reader = await readerOf(request);
       if (reader === null) return refuse(request, reply, answerUnknown);
-      await commit.add({ messageId: reader.messageId, at: clock.now() });
+      await commit.add({ messageId: reader.messageId, at: clock.now(), from: "list" });
       return answerPage(reply, 200, donePage(wantedBy(request), reader));
     },
   );

@@ -3,9 +3,10 @@
  * the decisions are made here, one request after the other, and all that they come to is written at once. Nobody else writes
  * meanwhile, so what was read stays true.
  */
-import { NO_TOPIC } from "../../message.ts";
+import { kindOf, NO_TOPIC } from "../../message.ts";
 import { expiryOf, listOfIds } from "../rules/accepted.ts";
 import { topicTimes } from "../rules/due.ts";
+import { priorityOf } from "../rules/priority.ts";
 import { dataVariants, mailKey, standingOf, variantOf } from "../rules/variant.ts";
 import type { AcceptCounts, AcceptedIds, AcceptMessage, AcceptRequest, AcceptResult, Endpoint } from "../rows.ts";
 import type { Inbox } from "../store.ts";
@@ -88,8 +89,8 @@ interface Batch {
   uuids: RequestUuids;
   /** The variants of the data of messages that have any, in the order of their addresses. */
   variants: Map<AcceptMessage, number[]>;
-  /** By address; true: only a rehearsal suppressed it. */
-  suppressed: Map<string, boolean>;
+  /** The addresses of each message that it must not be sent to. */
+  suppressed: Map<AcceptMessage, Set<string>>;
   messages: NewMessage[];
   tracking: Set<RequestTopic>;
   /** The time of the transaction. */
@@ -112,17 +113,23 @@ async function acceptAll(
 
 /** Reads all that decides, in one round trip. */
 async function readBatch(tx: Tx, requests: readonly AcceptRequest[]): Promise<Batch> {
-  const messages = requests.flatMap(({ messages }) => messages);
-  const contents = createRequestContents(messages.map(({ content }) => content));
-  const variants = variantsOf(messages, contents);
-  const asked = messages.flatMap((each, message) => {
-    const data = variants.get(each);
-    return each.emails.map((email, at) => ({ address: email.toLowerCase(), message, data: data?.[at] ?? null }));
+  const messages = requests.flatMap(({ messages, endpoint }) => messages.map((given) => ({ given, endpoint })));
+  const contents = createRequestContents(messages.map(({ given }) => given.content));
+  const variants = variantsOf(
+    messages.map(({ given }) => given),
+    contents,
+  );
+  const asked = messages.flatMap(({ given }, message) => {
+    const data = variants.get(given);
+    return given.emails.map((email, at) => ({ address: email.toLowerCase(), message, data: data?.[at] ?? null }));
   });
-  const named = messages.map((message) => ({ topic: nameOf(message), hash: contents.hashOf(message.content) }));
+  const named = messages.map(({ given, endpoint }) => {
+    const { hash, list, kind } = contents.writtenOf(given.content);
+    return { topic: nameOf(given), hash, list, kind, endpoint };
+  });
   const [, topics, ids, answers, uuids, found] = await Promise.all([
     tx.query(SEEK),
-    readRequestTopics(tx, [...new Set(messages.map(nameOf))]),
+    readRequestTopics(tx, [...new Set(messages.map(({ given }) => nameOf(given)))]),
     createNumbering(tx, mostRanges(requests)),
     findAnswers(
       tx.query,
@@ -132,12 +139,13 @@ async function readBatch(tx: Tx, requests: readonly AcceptRequest[]): Promise<Ba
     findAddresses(tx, asked, named),
     contents.read(tx),
   ]);
-  const suppressed = new Map<string, boolean>();
-  for (const { at, topicId, messageId, rehearsal } of found) {
+  const suppressed = new Map(messages.map(({ given }) => [given, new Set<string>()]));
+  for (const { at, topicId, messageId, suppressed: isSuppressed } of found) {
     const { address, message, data } = asked[at] ?? { address: "", message: 0, data: null };
-    if (rehearsal !== null) suppressed.set(address, rehearsal);
+    const given = messages[message]?.given;
+    if (isSuppressed && given) suppressed.get(given)?.add(address);
     const topic = topicId === null ? undefined : topics.withId(topicId);
-    const content = messages[message]?.content;
+    const content = given?.content;
     if (topic && content && messageId !== null)
       takenOf(topic, contents.idOf(content)).set(mailKey(address, data), messageId);
   }
@@ -149,7 +157,7 @@ async function readBatch(tx: Tx, requests: readonly AcceptRequest[]): Promise<Ba
 function variantsOf(messages: readonly AcceptMessage[], contents: RequestContents): Batch["variants"] {
   const variants: Batch["variants"] = new Map();
   for (const message of messages)
-    if (message.data) variants.set(message, message.data.map(dataVariants(contents.hashOf(message.content))));
+    if (message.data) variants.set(message, message.data.map(dataVariants(contents.writtenOf(message.content).hash)));
   return variants;
 }
 
@@ -229,8 +237,9 @@ function add(
   { dueAt, endpoint }: Occasion,
   told: Told,
 ): { topic: RequestTopic; rows: NewRow[] } {
-  const { contents, topics, ids, uuids, suppressed, tracking } = batch;
-  const { topic: name, content, emails, data, priority, notBefore, expiresIn } = message;
+  const { contents, topics, ids, uuids, tracking } = batch;
+  const { topic: name, content, emails, data, notBefore, expiresIn } = message;
+  const barred = batch.suppressed.get(message);
   const contentId = contents.use(content);
   const topic = topics.open(name ?? NO_TOPIC, contentId, dueAt);
   if (track(topic, content)) tracking.add(topic);
@@ -256,8 +265,7 @@ function add(
       if (uuid !== null) uuids.keep(uuid, [], false);
       continue;
     }
-    const barred = suppressed.get(address);
-    const isBarred = barred !== undefined && (!barred || endpoint === "sandbox");
+    const isBarred = barred?.has(address) === true;
     told.counts[isBarred ? "suppressed" : "added"]++;
     const place = ids.use(topic);
     ingestId = place.ingestId;
@@ -274,6 +282,7 @@ function add(
     if (uuid !== null) uuids.keep(uuid, [row], topic.endpoint === "sandbox");
   }
   const variant = standing === "apart" ? null : variantOf(standing, contentId, 0);
+  const priority = priorityOf(message.priority, kindOf(content));
   const expiresAt = expiryOf(message, batch.now);
   if (rows.length > 0)
     batch.messages.push({ topic, contentId, ingestId, variant, priority, notBefore, expiresAt, expiresIn, rows });

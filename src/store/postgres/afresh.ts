@@ -20,8 +20,9 @@ import { lookFromStart } from "./follow.ts";
 import { IS_VARIANT } from "./list-topics.ts";
 import { notify } from "./notify.ts";
 import { type Part, partsOf, rangesOf } from "./ranges.ts";
+import { prioritySql } from "./priority.ts";
 import { createCounters } from "./state-counters.ts";
-import { lowerSql, suppressedSql } from "./suppressed.ts";
+import { ANY_FORGOTTEN, concernsSql, forgottenSql, lowerSql, mailWith, suppressedSql } from "./suppressed.ts";
 import { topicIdOf } from "./topic-ids.ts";
 
 /** What is counted of a topic besides the states of its messages. */
@@ -57,13 +58,11 @@ export function createAfresh(
       return rehearsal;
     },
     async staySuppressed(topic) {
-      const [row] = await ask<{ count: number }>(
-        `select count(*)::int8 as count from sm.suppression s
-         join sm.recipient r on r.address = s.address and r.topic_id = $1
-         join sm.message m on m.id = r.message_id where not s.rehearsal and m.state <> 'cancelled'`,
-        [await topicIdOf(ask, topic, job.name)],
-      );
-      return row?.count ?? 0;
+      const topicId = await topicIdOf(ask, topic, job.name);
+      const [named] = await ask<{ count: number }>(STAY_SUPPRESSED, [topicId]);
+      const [any] = await ask<{ found: boolean }>(`select ${ANY_FORGOTTEN} as found`);
+      const [hashed] = any?.found === true ? await ask<{ count: number }>(STAY_FORGOTTEN, [topicId]) : [];
+      return (named?.count ?? 0) + (hashed?.count ?? 0);
     },
     senders: async (topic) =>
       ask<Sender>(
@@ -74,6 +73,20 @@ export function createAfresh(
       ),
   };
 }
+
+// The topic's own content may be a newer one than a message was sent with.
+const STAY_SUPPRESSED = `select count(distinct m.id)::int8 as count from sm.suppression s
+  join sm.recipient r on r.address = s.address and r.topic_id = $1
+  join sm.message m on m.id = r.message_id join sm.topic t on t.id = m.topic_id
+  where not s.rehearsal and m.state <> 'cancelled' and ${concernsSql(
+    "s",
+    mailWith(`case when m.content_id = t.content_id or ${IS_VARIANT} then m.content_id else t.content_id end`),
+  )}`;
+
+// They were suppressed when they were added, or forgotten since; of those who were forgotten before nothing is left.
+const STAY_FORGOTTEN = `select count(*)::int8 as count from sm.ingest i
+  join sm.message m on m.id between i.first_id and i.last_id and m.topic_id = i.topic_id
+  where i.topic_id = $1 and m.state <> 'cancelled' and ${forgottenSql(lowerSql("m.email"))}`;
 
 type ClosingTopic = AdmittingTopic & EventCounts & Pick<Rehearsal, "sent" | "failed" | "in_doubt">;
 
@@ -107,7 +120,11 @@ interface Removal {
 }
 
 /** Removes what the rehearsal left in a part. False, and nothing is done: another process has ended this removal. */
-async function clearPart(tx: Tx, { topic, topicId, since, notBefore, expiresIn }: Removal, part: Part): Promise<boolean> {
+async function clearPart(
+  tx: Tx,
+  { topic, topicId, since, notBefore, expiresIn }: Removal,
+  part: Part,
+): Promise<boolean> {
   const [row] = await tx.query<{ cancelled: boolean }>(
     "select cancelled_at is not null as cancelled from sm.topic where id = $1 and afresh_at = $2",
     [topicId, since],
@@ -118,15 +135,17 @@ async function clearPart(tx: Tx, { topic, topicId, since, notBefore, expiresIn }
   await byIndex(tx.query);
   const counters = createCounters();
   const given = [notBefore, expiresIn, tx.now.wall];
+  // Its list and kind decide whom a message goes to.
+  const owned = tx.run(ownContent(part), [...part.values]);
   const moving = [...PLAYED, "cancelled" as const].map(async (from) => {
     const values = [...part.values, ...given, from];
     for (const { state, count } of await tx.query<{ state: State; count: number }>(back(part), values))
       counters.move(topicId, from, state, count);
   });
   await Promise.all([
+    owned,
     ...moving,
     tx.run(untried(part), [...part.values, ...given]),
-    tx.run(ownContent(part), [...part.values]),
     ...["event", "feedback"].map((table) =>
       tx.run(`delete from sm.${table} where ${part.has("message_id")}`, [...part.values]),
     ),
@@ -147,7 +166,7 @@ const UNPLAYED = `attempts = 0, ses_message_id = null, error = null, sent_at = n
 // What expired in the rehearsal waited for that alone. What a person cancelled, and what expires at an instant, stays so.
 const back = (part: Part): string => `with moved as (
     update sm.message m set ${UNPLAYED},
-      state = case when ${suppressedSql(lowerSql("m.email"), "null")} then 'suppressed' else 'pending' end
+      state = case when ${suppressedSql(lowerSql("m.email"), "null", mailWith("m.content_id"))} then 'suppressed' else 'pending' end
     where ${part.has("m.id")} and m.state = $6::text
       and (m.state <> 'cancelled' or (m.error = '${EXPIRED}' and ${SPAN} is not null)) returning m.state)
   select state, count(*)::int8 as count from moved group by 1`;
@@ -160,7 +179,8 @@ const untried = (part: Part): string => `update sm.message m set ${UNPLAYED}
       or ${SPAN} is not null)`;
 
 // What was sent kept the content it was sent with when the topic got another one.
-const ownContent = (part: Part): string => `update sm.message m set content_id = t.content_id from sm.topic t
+const ownContent = (part: Part): string => `update sm.message m set content_id = t.content_id,
+    priority = ${prioritySql("m.priority", mailWith("t.content_id").kind)} from sm.topic t
   where ${part.has("m.id")} and t.id = m.topic_id and m.content_id <> t.content_id and not ${IS_VARIANT}`;
 
 async function open(tx: Tx, { topicId, since, notBefore }: Removal): Promise<void> {

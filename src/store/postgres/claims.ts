@@ -14,7 +14,7 @@ import { createCounters } from "./state-counters.ts";
 import { questions } from "./questions.ts";
 import { topicIdOf } from "./topic-ids.ts";
 import { createTurns } from "./turn.ts";
-import { ofTopic } from "../rules/expiry.ts";
+import { Untold } from "../rules/expiry.ts";
 
 /** How long the loop keeps answers while the server is away: long enough for somebody to fail over to another one. */
 const PATIENCE_MS = 600_000;
@@ -26,17 +26,27 @@ const TIDY_MS = 2_000;
 /** Makes the source of one handle on a job. `leave` is to be called before the handle is closed; it never throws. */
 export function createClaims(
   job: Job,
-): Source & Required<Pick<Source, "onChange">> & Pick<Reader, "peek"> & Pick<Topics, "expire"> & { leave(): Promise<void> } {
+): Source &
+  Required<Pick<Source, "onChange">> &
+  Pick<Reader, "peek"> &
+  Pick<Topics, "expire"> & { leave(): Promise<void> } {
   const { time, handle } = job;
   const ask = questions(job);
   const turns = createTurns(job);
   const pauses = createPauses();
+  const untold = new Untold();
   const listener = createListener(job);
 
   return {
     name: `the database ${job.name}`,
     patienceMs: PATIENCE_MS,
-    turn: (request) => turns.take(request),
+    async turn(request) {
+      const turn = await turns.take(request);
+      if (untold.isEmpty()) return turn;
+      const { topic } = request.scope;
+      const topicId = topic === null ? null : await topicIdOf(ask, topic, job.name).catch(() => undefined);
+      return { ...turn, expired: turn.expired + untold.take(topicId) };
+    },
 
     async recover() {
       const now = time.now();
@@ -44,28 +54,32 @@ export function createClaims(
       const hasWork = fates.dead.length + fates.useless.length > 0 || fates.isSilent;
       const isIdle = !hasWork && !(await pauses.areAhead(ask, now.wall));
       if (isIdle && !(await hasExpired(ask, now.wall))) return 0;
-      return transaction(job, async (tx) => {
+      const [lost, swept] = await transaction(job, async (tx) => {
         const counters = createCounters();
         await pauses.beginAgain(tx, tx.now.wall);
-        await sweepExpired(tx, counters);
+        const { byTopic } = await sweepExpired(tx, counters);
         // Read again inside the transaction: another process may have recovered them meanwhile.
         const found = await fatesOf(tx.query, tx.me, tx.now);
         const count = await loseAll(tx, counters, found.dead, tx.now.wall);
         await bury(tx, found);
         await counters.write(tx);
-        return count;
+        return [count, byTopic] as const;
       });
+      untold.add(swept);
+      return lost;
     },
 
     async expire(topic) {
-      if (!(await hasExpired(ask, time.now().wall))) return { expired: 0, more: false };
       const topicId = topic === null ? null : await topicIdOf(ask, topic, job.name);
-      return transaction(job, async (tx) => {
+      if (!(await hasExpired(ask, time.now().wall))) return { expired: untold.take(topicId), more: false };
+      const { byTopic, more } = await transaction(job, async (tx) => {
         const counters = createCounters();
-        const { byTopic, more } = await sweepExpired(tx, counters);
+        const part = await sweepExpired(tx, counters);
         await counters.write(tx);
-        return { expired: ofTopic(byTopic, topicId), more };
+        return part;
       });
+      untold.add(byTopic);
+      return { expired: untold.take(topicId), more };
     },
 
     nextDueInMs: async (scope) => (await glance(ask, scope, time.now())).nextInMs,

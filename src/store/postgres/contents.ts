@@ -1,19 +1,23 @@
 /** Keeps each content once. */
 import { createHash } from "node:crypto";
-import type { Content } from "../../message.ts";
+import { type Content, type Kind, kindOf } from "../../message.ts";
 import type { Tx } from "./transaction.ts";
 import { nextIdSql } from "./numbering.ts";
+import { storable } from "./storable.ts";
 
 /** A content as it is kept. Equal contents have equal hashes. */
 export interface Written {
   hash: string;
   body: string;
+  list: string | null;
+  kind: Kind;
 }
 
 /** The content in the form in which it is kept. */
 export function written(content: Content): Written {
   const body = JSON.stringify(content);
-  return { body, hash: createHash("sha256").update(body).digest("hex") };
+  const hash = createHash("sha256").update(body).digest("hex");
+  return { body, hash, list: content.list === undefined ? null : storable(content.list), kind: kindOf(content) };
 }
 
 /** The id of the content; null: it is not in the database. */
@@ -23,13 +27,13 @@ export async function findContent(query: Tx["query"], { hash }: Pick<Written, "h
 }
 
 /** Keeps the content unless it is there already. Returns its id. */
-export async function keepContent(tx: Tx, { hash, body }: Written): Promise<number> {
+export async function keepContent(tx: Tx, { hash, body, list, kind }: Written): Promise<number> {
   // A statement of its own comes first: most contents are there, and a failed insert would use up an id.
   const found = await findContent(tx.query, { hash });
   if (found !== null) return found;
   const [made] = await tx.query<{ id: number }>(
-    "insert into sm.content (hash, body, created_at) values ($1, $2, $3) returning id",
-    [hash, body, tx.now.wall],
+    "insert into sm.content (hash, body, created_at, list, kind) values ($1, $2, $3, $4, $5) returning id",
+    [hash, body, tx.now.wall, list, kind],
   );
   if (made === undefined) throw new Error("the content was not kept");
   return made.id;
@@ -37,7 +41,7 @@ export async function keepContent(tx: Tx, { hash, body }: Written): Promise<numb
 
 /** The contents of the requests of one batch. */
 export interface RequestContents {
-  hashOf(content: Content): string;
+  writtenOf(content: Content): Written;
   /** Reads which of them are there, and takes ids for the others. To be called first. */
   read(tx: Tx): Promise<void>;
   /** The id of the content, which may be a new one's. */
@@ -61,7 +65,7 @@ export function createRequestContents(contents: readonly Content[]): RequestCont
     return entry;
   };
   return {
-    hashOf: (content) => entryOf(content).hash,
+    writtenOf: (content) => entryOf(content),
     async read(tx) {
       if (byHash.size === 0) return;
       const rows = await tx.query<{ hash: string; id: number; isNew: boolean }>(
@@ -81,9 +85,16 @@ export function createRequestContents(contents: readonly Content[]): RequestCont
       const fresh = [...byHash.values()].filter(({ isNew, isUsed }) => isNew && isUsed);
       if (fresh.length === 0) return;
       await tx.run(
-        `insert into sm.content (id, hash, body, created_at) overriding system value
-         select id, hash, body, $4::bigint from unnest($1::bigint[], $2::text[], $3::text[]) w (id, hash, body)`,
-        [fresh.map(({ id }) => id), fresh.map(({ hash }) => hash), fresh.map(({ body }) => body), tx.now.wall],
+        `insert into sm.content (id, hash, body, list, kind, created_at) overriding system value
+         select w.*, $6::bigint from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[]) w`,
+        [
+          fresh.map(({ id }) => id),
+          fresh.map(({ hash }) => hash),
+          fresh.map(({ body }) => body),
+          fresh.map(({ list }) => list),
+          fresh.map(({ kind }) => kind),
+          tx.now.wall,
+        ],
       );
     },
   };

@@ -5,13 +5,13 @@ import { expiresInMs } from "../rules/expiry.ts";
 import { MOST_BULK } from "../rules/reserve.ts";
 import type { CapTurn } from "./cap.ts";
 import type { Job } from "./connection.ts";
-import { anyExpired } from "./expiry.ts";
+import { anyExpired, haveManyExpired } from "./expiry.ts";
 import { bulkRoomOf } from "./reserve.ts";
 import type { Tx } from "./transaction.ts";
 import type { Place, Places } from "./follow.ts";
 import { pausedTopics, scopeValues } from "./sendable.ts";
 import { counting, EARLIEST, priorityBelow, streams, type Where } from "./waiting-index.ts";
-import { suppressedSql, lowerSql } from "./suppressed.ts";
+import { lowerSql, mailWith, suppressedSql } from "./suppressed.ts";
 
 /** A message that is due, as a look finds it. */
 export interface Found extends Omit<Claim, "expiresInMs"> {
@@ -161,7 +161,7 @@ const LOOK = texts((where) => {
   return `with p as materialized (select ${priority} as priority)
     select p.priority, c.span, c.endpoint, c.id, c.topic_id as "topicId", c.content_id as "contentId",
       c.ingest_id as "ingestId", c.email, c.fields, c.attempts, c.not_before as "notBefore",
-      c.expires_at as "expiresAt", ${suppressedSql(lowerSql("c.email"), "$2::text")} as suppressed
+      c.expires_at as "expiresAt", ${suppressedSql(lowerSql("c.email"), "$2::text", mailWith("c.content_id"))} as suppressed
     from p left join lateral (${streams(where, "p.priority", "$11::int")}) c on true`;
 }, 12);
 
@@ -237,18 +237,25 @@ export interface Glance {
 /** Says when something of the scope may be claimed. It counts nothing. */
 export async function glance(query: Tx["query"], scope: Scope, now: Now): Promise<Glance> {
   const due = dueSpans(scope.maxLateMs, now);
-  const { sql, values } = asked(GLANCE, scope, now, spanValues([...due, ...laterSpans(now)], null));
   const bulk = await bulkRoomOf(query, scope, now.wall);
-  const rows = await query<GlanceRow>(sql, values);
+  const look = async (texts: typeof GLANCE) => {
+    const { sql, values } = asked(texts, scope, now, spanValues([...due, ...laterSpans(now)], null));
+    return query<GlanceRow>(sql, values);
+  };
+  let rows = await look(GLANCE);
+  // Whether anything else is due: but nobody passes over many that have expired only to know that.
+  if (rows[0]?.hasExpired === true && !(await haveManyExpired(query, now.wall))) rows = await look(GLANCE_ALIVE);
   const [first] = rows;
   if (first === undefined) throw new Error("the job is gone");
   const mayLeave = ({ isBulk }: GlanceRow) => bulk > 0 || isBulk !== true;
   const isDueRow = ({ span }: GlanceRow) => span !== null && span < due.length;
   const isDue = rows.some((row) => isDueRow(row) && mayLeave(row));
   const reserved = !isDue && rows.some(isDueRow);
-  const later = rows.filter(mayLeave).flatMap(({ span, notBefore }) =>
-    span !== null && notBefore !== null && span >= due.length ? [waitMs(notBefore, now)] : [],
-  );
+  const later = rows
+    .filter(mayLeave)
+    .flatMap(({ span, notBefore }) =>
+      span !== null && notBefore !== null && span >= due.length ? [waitMs(notBefore, now)] : [],
+    );
   const ends = await afterPauses(query, first.paused ?? [], scope.maxLateMs, now);
   const laterInMs = minimum([...later, ...ends]);
   const { areAhead, hasExpired, oldestProgram } = first;
@@ -271,7 +278,7 @@ interface PausedTopic {
   until: number;
 }
 
-const GLANCE = texts((where) => {
+const glanceAt = (alive: "alive" | "all") => (where: Where) => {
   const paused = pausedTopics(where === "all" ? "true" : `t.name = ${where.name}`);
   return `select j.oldest_program as "oldestProgram",
       exists (select 1 from sm.topic where paused_at > $1::bigint and paused_until is not null) as "areAhead",
@@ -279,9 +286,12 @@ const GLANCE = texts((where) => {
       (select json_agg(p) from (${paused}) p) as paused, c.span, c."isBulk", c."notBefore"
     from sm.job j left join (
       select s.span, p.priority <= ${MOST_BULK} as "isBulk", min(s.not_before) as "notBefore"
-      from generate_series(1, 10) p (priority) cross join lateral (${streams(where, "p.priority", "1", "all")}) s group by 1, 2
+      from generate_series(1, 10) p (priority) cross join lateral (${streams(where, "p.priority", "1", alive)}) s group by 1, 2
     ) c on true`;
-}, 10);
+};
+
+const GLANCE = texts(glanceAt("all"), 10);
+const GLANCE_ALIVE = texts(glanceAt("alive"), 10);
 
 /** Milliseconds until something of each of these topics may be claimed: what is due when its pause ends, or else what is due later. */
 async function afterPauses(

@@ -2,6 +2,7 @@
 import type { Endpoint } from "../rows.ts";
 import type { Tx } from "./transaction.ts";
 import type { Counters } from "./state-counters.ts";
+import { concernsSql, mailWith } from "./suppressed.ts";
 
 const TURN = `update sm.topic set endpoint = $2 where id = any ($1::int[]) and endpoint is distinct from $2`;
 
@@ -9,7 +10,7 @@ const TURN = `update sm.topic set endpoint = $2 where id = any ($1::int[]) and e
 const SUPPRESS = `with moved as (
     update sm.message m set state = 'suppressed'
     from sm.suppression s join sm.recipient r on r.address = s.address
-    where s.rehearsal and r.topic_id = any ($1::int[]) and m.id = r.message_id and m.topic_id = r.topic_id
+    where s.rehearsal and ${concernsSql("s", mailWith("m.content_id"))} and r.topic_id = any ($1::int[]) and m.id = r.message_id and m.topic_id = r.topic_id
       and m.state = 'pending'
     returning m.topic_id)
   select topic_id as "topicId", count(*)::int8 as count from moved group by topic_id`;

@@ -3,6 +3,7 @@ import type { Applied, EventSink } from "../../feedback/event-sink.ts";
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import type { KeptEvent } from "../kept-event.ts";
 import { isOfRemovedRehearsal } from "../rules/prove.ts";
+import { listsOfEvent } from "../rules/suppress.ts";
 import { byIndex } from "./by-index.ts";
 import type { Job } from "./connection.ts";
 import { transaction, type Tx } from "./transaction.ts";
@@ -41,7 +42,8 @@ async function applyBatch(tx: Tx, jobId: string, batch: readonly SesEvent[]): Pr
   const applier = createEventApplier({ now }, jobId, counters, result);
   const suppressor = createSuppressor(counters, applier.messages);
   const keeper = createKeeper();
-  await Promise.all([
+  const [ours] = await Promise.all([
+    ourLists(tx, batch),
     byIndex(tx.query),
     applier.learnMessages(tx, batch),
     suppressor.learn(
@@ -59,7 +61,7 @@ async function applyBatch(tx: Tx, jobId: string, batch: readonly SesEvent[]): Pr
     const isNew = message === undefined ? keepForLater(keeper, event, result) : applier.apply(message, event);
     // A duplicate must not suppress again, because the address may have been allowed since. Suppress last: the event may prove its
     // message sent, which must not be taken for a pending one.
-    if (isNew) result.suppressed += suppressAll(suppressor, event, message, now);
+    if (isNew) result.suppressed += suppressAll(suppressor, event, { message, ours, now });
   }
   await Promise.all([suppressor.save(tx), applier.save(tx), keeper.save(tx, now)]);
   await counters.write(tx);
@@ -73,15 +75,38 @@ function keepForLater(keeper: Keeper, event: SesEvent, result: Applied): boolean
   return isNew;
 }
 
-/** Suppresses whom the event suppresses. Returns how many addresses are new. */
+/** The contact lists that events of the batch speak of and whose names lists of ours have. */
+async function ourLists(tx: Tx, batch: readonly SesEvent[]): Promise<Set<string>> {
+  const leavings = batch.flatMap(({ suppressions }) => suppressions.map(({ leaves }) => leaves));
+  const names = leavings.flatMap((leaves) => (leaves.kind === "contact list" ? (leaves.name ?? []) : []));
+  if (names.length === 0) return new Set();
+  const rows = await tx.query<{ list: string }>(
+    `select w.list from unnest($1::text[]) w (list)
+     cross join lateral (select 1 from sm.content where list = w.list limit 1) c`,
+    [[...new Set(names)]],
+  );
+  return new Set(rows.map(({ list }) => list));
+}
+
+/** What decides about the suppressions of an event. `message` undefined: it is not known. */
+interface Facts {
+  message: KnownMessage | undefined;
+  /** As `ourLists` found. */
+  ours: ReadonlySet<string>;
+  now: number;
+}
+
+/** Suppresses whom the event suppresses. Returns how many suppressions are new. */
 function suppressAll(
   suppressor: Suppressor,
   { suppressions, rehearsal: isRehearsed }: SesEvent,
-  message: KnownMessage | undefined,
-  now: number,
+  { message, ours, now }: Facts,
 ): number {
   const rehearsal = isRehearsed === true || message?.endpoint === "sandbox";
-  return suppressions.filter((each) => suppressor.suppress({ ...each, source: "event", rehearsal }, now)).length;
+  const entries = suppressions.flatMap(({ leaves, ...cause }) =>
+    listsOfEvent(leaves, message?.list ?? null, (name) => ours.has(name)).map((list) => ({ ...cause, list })),
+  );
+  return entries.filter((each) => suppressor.suppress({ ...each, source: "event", rehearsal }, now)).length;
 }
 
 /** Applies the kept events with these keys. An event that another process applied meanwhile is gone. */

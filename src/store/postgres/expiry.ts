@@ -22,6 +22,16 @@ export async function hasExpired(query: Tx["query"], now: number): Promise<boole
   return row?.any === true;
 }
 
+/** True when more have expired than one part holds, so that a look should not pass over all of them. */
+export async function haveManyExpired(query: Tx["query"], now: number): Promise<boolean> {
+  const [row] = await query<{ count: number }>(
+    `select count(*)::int8 as count from (select 1 from sm.message
+     where state = 'pending' and expires_at <= $1::bigint order by expires_at limit ${EXPIRE_PART}) e`,
+    [now],
+  );
+  return (row?.count ?? 0) >= EXPIRE_PART;
+}
+
 const SWEEP = `with due as materialized (
     select id from sm.message where state = 'pending' and expires_at <= $1::bigint order by expires_at limit ${EXPIRE_PART}),
   swept as (

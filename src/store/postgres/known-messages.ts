@@ -1,4 +1,5 @@
 /** Finds the messages that events, visits and unsubscriptions speak of. */
+import type { Kind } from "../../message.ts";
 import type { Endpoint } from "../rows.ts";
 import { numbers } from "./arrays.ts";
 import type { Tx } from "./transaction.ts";
@@ -9,6 +10,9 @@ export interface KnownMessage extends Provable {
   email: string;
   sesMessageId: string | null;
   topic: string;
+  /** The list of its content; null: it has none. */
+  list: string | null;
+  kind: Kind;
   endpoint: Endpoint | null;
   /** When somebody began to remove the rehearsal of its topic; null: nobody does now. */
   afreshAt: number | null;
@@ -16,8 +20,9 @@ export interface KnownMessage extends Provable {
 
 // Each lookup is a lateral one with a limit, so that no planner reads a whole table for it, however little it knows of its size.
 const FACTS = `select m.id, m.topic_id as "topicId", m.email, m.state, m.attempts, m.ses_message_id as "sesMessageId",
-  t.name as topic, t.endpoint, t.afresh_at as "afreshAt"`;
-const ITS_TOPIC = `cross join lateral (select name, endpoint, afresh_at from sm.topic where id = m.topic_id limit 1) t`;
+  t.name as topic, t.endpoint, t.afresh_at as "afreshAt", c.list, c.kind`;
+const ITS_TOPIC = `cross join lateral (select name, endpoint, afresh_at from sm.topic where id = m.topic_id limit 1) t
+  cross join lateral (select list, kind from sm.content where id = m.content_id limit 1) c`;
 
 const BY_ID = `${FACTS} from unnest($1::bigint[]) w (id)
   cross join lateral (select * from sm.message where id = w.id limit 1) m ${ITS_TOPIC}`;

@@ -1,5 +1,7 @@
 /** Writes the recipients and the messages of a list, before the writer lock is taken (./lists.ts says why that is safe). */
+import { kindOf } from "../../message.ts";
 import { expiresAtSql } from "../rules/expiry.ts";
+import { priorityOf } from "../rules/priority.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListTarget } from "../rows.ts";
 import type { Job } from "./connection.ts";
@@ -7,7 +9,7 @@ import type { Tx } from "./transaction.ts";
 import { admittedTopic, type TopicRecord } from "./list-topics.ts";
 import { nextIdSql } from "./numbering.ts";
 import { lostRows, MORE_MEMORY, type StagedRows } from "./staged-rows.ts";
-import { suppressedSql } from "./suppressed.ts";
+import { concernsSql, suppressedSql } from "./suppressed.ts";
 
 /** So many suppressions at most are looked at again. */
 const MANY = 20_000;
@@ -111,7 +113,7 @@ function addRecipients(run: Tx["run"], { table, topicId, first }: Place, isNew: 
 async function addMessages(
   { query, run }: Early,
   { table, topicId, contentId, ingestId, first, last }: Place,
-  { priority, endpoint, expiresInMs = null }: ListTarget,
+  { priority, endpoint, content, expiresInMs = null }: ListTarget,
   now: number,
   areAllNew: boolean,
 ): Promise<number> {
@@ -122,11 +124,13 @@ async function addMessages(
     : `join sm.recipient r on r.address = s.address and r.topic_id = $1 and r.variant = ${OWN_VARIANT}
          and r.message_id = $2::bigint + s.id
        order by s.id`;
-  const values: unknown[] = [topicId, first - 1, contentId, ingestId, priority, expiresInMs, now];
+  const keptPriority = priorityOf(priority, kindOf(content));
+  const values: unknown[] = [topicId, first - 1, contentId, ingestId, keptPriority, expiresInMs, now];
   let state = "'pending'";
   if (any !== undefined) {
-    values.push(endpoint ?? null);
-    state = `case when ${suppressedSql("s.address", "$8::text")} then 'suppressed' else 'pending' end`;
+    values.push(endpoint ?? null, content.list ?? null, kindOf(content));
+    const stopped = suppressedSql("s.address", "$8::text", { list: "$9::text", kind: "$10::text" });
+    state = `case when ${stopped} then 'suppressed' else 'pending' end`;
   }
   await run(
     `insert into sm.message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, expires_in, expires_at, state)
@@ -149,20 +153,21 @@ async function addMessages(
 export async function suppressLate(
   { query, run }: Early,
   { topicId, first, last }: Pick<Place, "topicId" | "first" | "last">,
-  { endpoint }: ListTarget,
+  { endpoint, content }: ListTarget,
   since: number,
   most: number,
 ): Promise<number> {
   // Each look-up has a limit, so that no planner reads a whole table for it.
   const found = await query<{ id: number }>(
     `select m.id from (
-       select address from sm.suppression
-       where created_at >= $4 and (not rehearsal or $5::text = 'sandbox') order by created_at desc limit $6) s
+       select address from sm.suppression h
+       where created_at >= $4 and (not rehearsal or $5::text = 'sandbox')
+         and ${concernsSql("h", { list: "$7::text", kind: "$8::text" })} order by created_at desc limit $6) s
      cross join lateral (select message_id from sm.recipient
        where address = s.address and topic_id = $1 and variant = ${OWN_VARIANT} limit 1) r
      cross join lateral (select id from sm.message
        where id = r.message_id and id between $2 and $3 and state = 'pending' limit 1) m`,
-    [topicId, first, last, since, endpoint ?? null, most],
+    [topicId, first, last, since, endpoint ?? null, most, content.list ?? null, kindOf(content)],
   );
   if (found.length === 0) return 0;
   const ids = found.map(({ id }) => id);

@@ -1,11 +1,14 @@
 /** The topics that lists go into: whether one takes a list, and opening it with the list's content. */
+import type { Kind } from "../../message.ts";
 import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListTarget } from "../rows.ts";
 import { ADMITTING, TOPIC } from "./admitting.ts";
 import type { Tx } from "./transaction.ts";
-import { partsOf, rangesOf } from "./ranges.ts";
-import { lowerSql } from "./suppressed.ts";
+import { prioritySql } from "./priority.ts";
+import { type Part, partsOf, rangesOf } from "./ranges.ts";
+import { createCounters } from "./state-counters.ts";
+import { lowerSql, mailWith, suppressedSql } from "./suppressed.ts";
 import { track, type TrackedTopic, writeTracking } from "./tracked-topics.ts";
 
 /** The part of a list's target that decides whether the topic takes it. */
@@ -78,7 +81,7 @@ export async function updateTopic(
 ): Promise<void> {
   const writes: Promise<unknown>[] = [];
   if (track(topic, content)) writes.push(writeTracking(tx, [topic]));
-  if (topic.contentId !== contentId) writes.push(replaceContent(tx, topic.id, contentId));
+  if (topic.contentId !== contentId) writes.push(replaceContent(tx, topic, contentId));
   if (notBefore !== null)
     writes.push(tx.run("update sm.topic set not_before = $1 where id = $2", [notBefore, topic.id]));
   await Promise.all(writes);
@@ -100,14 +103,36 @@ async function hasVariant(query: Tx["query"], topicId: number, contentId: number
   return false;
 }
 
-async function replaceContent(tx: Tx, topicId: number, contentId: number): Promise<void> {
-  await tx.run("update sm.topic set content_id = $2 where id = $1", [topicId, contentId]);
-  for (const part of partsOf(await rangesOf(tx.query, [topicId]), SIZE)) {
+/** Gives a topic another content, and all of it that was not sent. */
+async function replaceContent(tx: Tx, { id, contentId: before }: TopicRecord, contentId: number): Promise<void> {
+  await tx.run("update sm.topic set content_id = $2 where id = $1", [id, contentId]);
+  const [change] = await tx.query<{ kind: Kind; isOfKind: boolean; isOfList: boolean }>(
+    `select a.kind, a.kind = b.kind as "isOfKind", a.list is not distinct from b.list as "isOfList"
+     from sm.content a, sm.content b where a.id = $1 and b.id = $2`,
+    [contentId, before],
+  );
+  const { kind = "bulk", isOfKind = true, isOfList = true } = change ?? {};
+  const priority = isOfKind ? "" : `, priority = ${prioritySql("m.priority", `'${kind}'`)}`;
+  for (const part of partsOf(await rangesOf(tx.query, [id]), SIZE)) {
     // A message that may have arrived, also one in doubt, keeps the content that it was sent with.
     await tx.run(
-      `update sm.message m set content_id = $4 where ${part.has("m.id")} and m.topic_id = $3
+      `update sm.message m set content_id = $4${priority} where ${part.has("m.id")} and m.topic_id = $3
        and m.state in ('pending', 'failed', 'cancelled', 'suppressed') and not ${IS_VARIANT}`,
-      [...part.values, topicId, contentId],
+      [...part.values, id, contentId],
     );
+    if (!isOfKind || !isOfList) await suppressPending(tx, id, part);
   }
+}
+
+/** Suppresses what waits in a part of a topic for addresses that it may not be sent to. */
+async function suppressPending(tx: Tx, topicId: number, part: Part): Promise<void> {
+  const stopped = suppressedSql(lowerSql("m.email"), "t.endpoint", mailWith("m.content_id"));
+  const suppressed = await tx.run(
+    `update sm.message m set state = 'suppressed' from sm.topic t
+     where ${part.has("m.id")} and m.topic_id = $3 and t.id = m.topic_id and m.state = 'pending' and ${stopped}`,
+    [...part.values, topicId],
+  );
+  const counters = createCounters();
+  counters.move(topicId, "pending", "suppressed", suppressed);
+  await counters.write(tx);
 }

@@ -46,9 +46,9 @@ export function createLists(job: Job): Lists {
       const rows = createStagedRows(job);
       return {
         add: (staged) => rows.add(staged),
-        async forecast(topic, endpoint = null) {
+        async forecast(topic, mail = {}) {
           await rows.flush();
-          return forecast(job, rows, topic, endpoint);
+          return forecast(job, rows, topic, mail);
         },
         async commit(target) {
           await rows.flush();

@@ -1,7 +1,7 @@
 /** Reads single messages: by id, by address, by the client's own name; and what their mails are made of. */
 import type { Content } from "../../message.ts";
 import { type KeptMail, mailOf } from "../fields.ts";
-import type { MessageRecord } from "../rows.ts";
+import type { Addressee, MessageRecord } from "../rows.ts";
 import type { Reader, VisitSink } from "../store.ts";
 import { type Job, read } from "./connection.ts";
 import type { Tx } from "./transaction.ts";
@@ -110,13 +110,15 @@ function createAddresseeReader(ask: Tx["query"]): Pick<VisitSink, "addressee"> {
   };
   return {
     async addressee(messageId) {
-      const [found] = await ask<{ email: string; topic: string; contentId: number }>(
-        `select m.email, t.name as topic, m.content_id as "contentId"
-         from sm.message m join sm.topic t on t.id = m.topic_id where m.id = $1`,
+      const [found] = await ask<Omit<Addressee, "from"> & { contentId: number }>(
+        `select m.email, t.name as topic, m.content_id as "contentId", c.list, c.kind
+         from sm.message m join sm.topic t on t.id = m.topic_id join sm.content c on c.id = m.content_id
+         where m.id = $1`,
         [messageId],
       );
       if (found === undefined) return null;
-      return { email: found.email, topic: found.topic, from: await senderOf(found.contentId) };
+      const { contentId, ...rest } = found;
+      return { ...rest, from: await senderOf(contentId) };
     },
   };
 }

@@ -1,7 +1,9 @@
 /** Keeps who is in which topic with which content (`recipient` in schema.ts), so that nobody gets a mail twice. */
-import { NO_TOPIC } from "../../message.ts";
+import { type Kind, NO_TOPIC } from "../../message.ts";
+import type { Endpoint } from "../rows.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { Tx } from "./transaction.ts";
+import { suppressedSql } from "./suppressed.ts";
 
 /** An address of a message of a request. */
 export interface Asked {
@@ -21,8 +23,18 @@ export interface Found {
   topicId: number | null;
   /** The message with which the address has it; null: it has not. */
   messageId: number | null;
-  /** True: only a rehearsal suppressed it. False: it is really suppressed. Null: it is not suppressed. */
-  rehearsal: boolean | null;
+  /** True: the message must not be sent to it. */
+  suppressed: boolean;
+}
+
+/** What is known of a message of a request before its topic and content are looked up. */
+export interface AskedMessage {
+  topic: string;
+  /** Of its content. */
+  hash: string;
+  endpoint: Endpoint;
+  list: string | null;
+  kind: Kind;
 }
 
 /**
@@ -32,7 +44,7 @@ export interface Found {
 export async function findAddresses(
   tx: Tx,
   asked: readonly Asked[],
-  messages: readonly { topic: string; hash: string }[],
+  messages: readonly AskedMessage[],
 ): Promise<Found[]> {
   if (asked.length === 0) return [];
   return tx.query<Found>(FIND, [
@@ -43,8 +55,16 @@ export async function findAddresses(
     messages.map(({ hash }) => hash),
     NO_TOPIC,
     asked.some(({ data }) => data !== null) ? asked.map(({ data }) => data) : [],
+    messages.map(({ endpoint }) => endpoint),
+    messages.map(({ list }) => list),
+    messages.map(({ kind }) => kind),
   ]);
 }
+
+const STOPPED = suppressedSql("a.address", "($7::text[])[a.message]", {
+  list: "($8::text[])[a.message]",
+  kind: "($9::text[])[a.message]",
+});
 
 // What belongs to a message is read from arrays, by its number: for a join the planner would have to know how many there are. Each
 // look-up has a limit, so that no planner reads a whole table for it.
@@ -57,10 +77,11 @@ const FIND = `
     left join lateral (select id from sm.content where hash = w.hash limit 1) c on true
   )
   select a.n::int - 1 as at, coalesce(h.topic_id, o.topic_id) as "topicId",
-    coalesce(h.message_id, o.message_id) as "messageId", s.rehearsal
+    coalesce(h.message_id, o.message_id) as "messageId", s.suppressed
   from message m
   cross join lateral (
-    select address, data, n, m.topics[coalesce(message, 1)] as topic_id, m.own[coalesce(message, 1)] as own_id,
+    select address, data, n, coalesce(message, 1) as message, m.topics[coalesce(message, 1)] as topic_id,
+      m.own[coalesce(message, 1)] as own_id,
       m.contents[coalesce(message, 1)] as content_id
     from unnest($1::text[], $2::int[], $6::bigint[]) with ordinality a (address, message, data, n) offset 0) a
   left join lateral (
@@ -75,5 +96,5 @@ const FIND = `
     where a.topic_id > 0 and a.content_id > 0 and a.content_id <> a.own_id and a.data is null and h.topic_id is null
       and r.address = a.address and r.topic_id = a.topic_id and r.variant = ${OWN_VARIANT} and x.content_id = a.content_id
     limit 1) o on true
-  left join lateral (select rehearsal from sm.suppression where address = a.address limit 1) s on true
-  where coalesce(h.topic_id, o.topic_id) is not null or s.rehearsal is not null`;
+  cross join lateral (select ${STOPPED} as suppressed offset 0) s
+  where coalesce(h.topic_id, o.topic_id) is not null or s.suppressed`;

@@ -7,7 +7,7 @@ import { type Job, read } from "./connection.ts";
 import { transaction, type Tx } from "./transaction.ts";
 import { NOTHING, type Part, partsOf, partsWith, rangesOf } from "./ranges.ts";
 import { createCounters } from "./state-counters.ts";
-import { lowerSql, suppressedSql } from "./suppressed.ts";
+import { lowerSql, mailWith, suppressedSql } from "./suppressed.ts";
 import { topicIdOf } from "./topic-ids.ts";
 
 /** So many messages at most are put back in one transaction, which takes about a tenth of a second. */
@@ -108,7 +108,7 @@ async function putBack(tx: Tx, part: Part, states: readonly State[], alsoCancell
   const counters = createCounters();
   const sql = `with moved as (
       update sm.message m set attempts = 0, error = null,
-        state = case when ${suppressedSql(lowerSql("m.email"), "t.endpoint")} then 'suppressed' else 'pending' end
+        state = case when ${suppressedSql(lowerSql("m.email"), "t.endpoint", mailWith("m.content_id"))} then 'suppressed' else 'pending' end
       from sm.topic t
       where ${part.has("m.id")} and m.state = $3 and t.id = m.topic_id and ($4 or t.cancelled_at is null)
         and (m.expires_at is null or m.expires_at > $5::bigint)

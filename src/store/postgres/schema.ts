@@ -77,6 +77,7 @@ export const MIGRATIONS: readonly { sql: string; breaks: boolean }[] = [
     list text collate "C",
     kind text not null default 'bulk' check (kind in ('bulk', 'transactional'))
   );
+  create index content_list on sm.content (list) where list is not null;
 
   create table sm.topic (
     id int generated always as identity primary key,
@@ -172,7 +173,7 @@ export const MIGRATIONS: readonly { sql: string; breaks: boolean }[] = [
     rehearsal boolean not null default false,
     primary key (address, list)
   );
-  create index suppression_newest on sm.suppression (created_at, address);
+  create index suppression_newest on sm.suppression (created_at, address, list);
 
   create table sm.event (
     message_id bigint not null,

@@ -11,7 +11,7 @@ import { writeMoves } from "./moves.ts";
 import { createProver, type Provable } from "./prove.ts";
 import type { Counters } from "./state-counters.ts";
 import { storable } from "./storable.ts";
-import { lowerSql, suppressedSql } from "./suppressed.ts";
+import { lowerSql, mailWith, suppressedSql } from "./suppressed.ts";
 
 type Sent = Extract<Settlement, { kind: "sent" }>;
 
@@ -90,7 +90,8 @@ async function writeSent(tx: Tx, counters: Counters, answers: readonly Answers[]
 }
 
 const HELD = `select m.id, m.topic_id as "topicId", m.state, m.attempts, m.claimed_by as "claimedBy",
-    t.cancelled_at is not null as cancelled, coalesce(m.expires_at <= $2::bigint, false) as expired, ${suppressedSql(lowerSql("m.email"), "t.endpoint")} as suppressed,
+    t.cancelled_at is not null as cancelled, coalesce(m.expires_at <= $2::bigint, false) as expired,
+    ${suppressedSql(lowerSql("m.email"), "t.endpoint", mailWith("m.content_id"))} as suppressed,
     exists (select 1 from sm.feedback f where f.message_id = m.id) as noted
   from unnest($1::bigint[]) a (id) join sm.message m on m.id = a.id join sm.topic t on t.id = m.topic_id`;
 

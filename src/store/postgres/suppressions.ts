@@ -1,17 +1,20 @@
 /** Keeps suppressed addresses. */
-import { readCursor } from "../cursor.ts";
+import { readSuppressionCursor, suppressionCursor } from "../cursor.ts";
 import type { Suppression } from "../rows.ts";
 import type { Suppressions } from "../store.ts";
 import { byIndex } from "./by-index.ts";
 import { type Job, read, snapshot } from "./connection.ts";
-import { transaction } from "./transaction.ts";
+import { transaction, type Tx } from "./transaction.ts";
 import { createCounters } from "./state-counters.ts";
 import { storable } from "./storable.ts";
+import { ANY_FORGOTTEN, forgottenAddressSql } from "./suppressed.ts";
 import { createSuppressor, keyOf } from "./suppressor.ts";
 
-const COLUMNS = `address, reason, source, detail, created_at as "createdAt", rehearsal`;
-const ONE = `select ${COLUMNS} from sm.suppression where address = $1`;
-const PAGE = `select ${COLUMNS} from sm.suppression where address > $1 order by address limit 1000`;
+const COLUMNS = `address, list, reason, source, detail, created_at as "createdAt", rehearsal`;
+const PAGE = `select ${COLUMNS} from sm.suppression where (address, list) > ($1, $2) order by address, list limit 1000`;
+const OF = `select s.* from unnest(array[$1::text, ${forgottenAddressSql("$1::text")}]) w (address)
+  cross join lateral (select ${COLUMNS} from sm.suppression where address = w.address offset 0) s
+  order by s.list, s.address`;
 const COUNT = "select count(*)::int8 as count from sm.suppression where not rehearsal";
 /** So many addresses take one statement, which must not take long. */
 const PIECE = 10_000;
@@ -19,20 +22,17 @@ const PIECE = 10_000;
 /** Makes the part of the store that keeps suppressed addresses. */
 export function createSuppressions(job: Job): Suppressions {
   async function* list(): AsyncGenerator<Suppression> {
-    for (let after = ""; ;) {
-      const found = await asked(job, PAGE, [after]);
+    for (let after = { address: "", list: "" }; ;) {
+      const found = await asked(job, PAGE, [after.address, after.list]);
       yield* found;
       const last = found.at(-1);
       if (last === undefined) return;
-      after = last.address;
+      after = last;
     }
   }
 
   return {
-    async suppression(address) {
-      const [found] = await asked(job, ONE, [keyOf(address)]);
-      return found ?? null;
-    },
+    suppressionsOf: (address) => asked(job, OF, [keyOf(address)]),
     async suppress(entries) {
       if (entries.length === 0) return 0;
       return transaction(job, async (tx) => {
@@ -52,16 +52,18 @@ export function createSuppressions(job: Job): Suppressions {
         return count;
       });
     },
-    async unsuppress(addresses) {
+    async unsuppress(addresses, ofList) {
       if (addresses.length === 0) return 0;
-      const keys = addresses.map(keyOf);
+      const keys = [...new Set(addresses.map(keyOf))];
       return transaction(job, async (tx) => {
-        const removed: Promise<number>[] = [];
+        const removed: Promise<{ count: number }[]>[] = [];
         const planned = byIndex(tx.query);
         for (const piece of piecesOf(keys))
-          removed.push(tx.run("delete from sm.suppression where address = any ($1::text[])", [piece]));
+          removed.push(
+            ofList === undefined ? tx.query(REMOVE_ALL, [piece]) : tx.query(REMOVE_OF_LIST, [piece, storable(ofList)]),
+          );
         await planned;
-        return (await Promise.all(removed)).reduce((sum, count) => sum + count, 0);
+        return (await Promise.all(removed)).flat().reduce((sum, { count }) => sum + count, 0);
       });
     },
     suppressions: list,
@@ -71,6 +73,23 @@ export function createSuppressions(job: Job): Suppressions {
       return row?.count ?? 0;
     },
   };
+}
+
+const REMOVE_ALL = `with removed as (
+    delete from sm.suppression s using (
+      select address as given, address from unnest($1::text[]) w (address)
+      union all
+      select address, ${forgottenAddressSql("address")} from unnest($1::text[]) w (address) where ${ANY_FORGOTTEN}
+    ) w where s.address = w.address returning w.given)
+  select count(distinct given)::int8 as count from removed`;
+
+const REMOVE_OF_LIST = `with removed as (
+    delete from sm.suppression where address = any ($1::text[]) and list = $2 returning 1)
+  select count(*)::int8 as count from removed`;
+
+/** The suppressions of an address, also that of somebody who was forgotten. It is given as `keyOf` makes it. */
+export async function readSuppressions(query: Tx["query"], key: string): Promise<Suppression[]> {
+  return query<Suppression>(OF, [key]);
 }
 
 async function asked(job: Job, sql: string, values: readonly unknown[]): Promise<Suppression[]> {
@@ -85,26 +104,23 @@ function* piecesOf<T>(all: readonly T[]): Generator<readonly T[]> {
 // `like` would not do, because % and _ are ordinary characters of an address. The index alone tells which entries match, newest
 // first; only those are read.
 const SEARCH = `select s.* from (
-    select created_at, address from sm.suppression
-    where (created_at, address) < ($1::bigint, $2::text) and position($3::text in address) > 0
-    order by created_at desc, address desc limit $4) f
-  cross join lateral (select ${COLUMNS} from sm.suppression where address = f.address limit 1) s
-  order by f.created_at desc, f.address desc`;
+    select created_at, address, list from sm.suppression
+    where (created_at, address, list) < ($1::bigint, $2::text, $3::text) and position($4::text in address) > 0
+    order by created_at desc, address desc, list desc limit $5) f
+  cross join lateral (select ${COLUMNS} from sm.suppression where address = f.address and list = f.list limit 1) s
+  order by f.created_at desc, f.address desc, f.list desc`;
 
 /** Walks from the newest entry to older ones. */
 async function searchSuppressions(
   job: Job,
   { text, after, limit }: Parameters<Suppressions["searchSuppressions"]>[0],
 ): ReturnType<Suppressions["searchSuppressions"]> {
-  const from = after === null ? [Number.MAX_SAFE_INTEGER, ""] : placeOf(after);
+  const [createdAt, address, list] = after === null ? NEWEST : readSuppressionCursor(after);
   const wanted = storable(text.toLowerCase());
-  const rows = await asked(job, SEARCH, [...from, wanted, limit + 1]);
+  const rows = await asked(job, SEARCH, [createdAt, storable(address), storable(list), wanted, limit + 1]);
   const last = rows[limit - 1];
   if (rows.length <= limit || last === undefined) return { rows, next: null };
-  return { rows: rows.slice(0, limit), next: `${last.createdAt} ${last.address}` };
+  return { rows: rows.slice(0, limit), next: suppressionCursor(last) };
 }
 
-function placeOf(cursor: string): [createdAt: number, address: string] {
-  const [createdAt, address = ""] = readCursor(cursor, /^(-?\d{1,16}) (.+)$/s);
-  return [Number(createdAt), storable(address)];
-}
+const NEWEST = [Number.MAX_SAFE_INTEGER, "", ""] as const;

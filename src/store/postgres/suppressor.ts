@@ -1,7 +1,7 @@
-/** Suppresses many addresses at once, and the messages that wait for them. */
-import type { State } from "../../message.ts";
+/** Suppresses many addresses at once, and the messages that this stops. */
+import type { Kind, State } from "../../message.ts";
 import type { NewSuppression, Suppression } from "../rows.ts";
-import { outweighs, type SuppressionCause, withoutControls } from "../rules/suppress.ts";
+import { EVERYTHING_LIST, outweighs, stops, type SuppressionCause, withoutControls } from "../rules/suppress.ts";
 import type { Tx } from "./transaction.ts";
 import type { Counters } from "./state-counters.ts";
 import { storable } from "./storable.ts";
@@ -10,7 +10,7 @@ import { storable } from "./storable.ts";
 export interface Suppressor {
   /** Reads what is known of these addresses. To be called before they are suppressed. */
   learn(tx: Tx, addresses: Iterable<string>): Promise<void>;
-  /** Suppresses an address, and the pending messages to it. `now` is ms since the epoch. True: the address is new. */
+  /** Suppresses an address, and the pending messages that this stops. `now` is ms since the epoch. True: it is new for the list. */
   suppress(entry: NewSuppression, now: number): boolean;
   /** Writes the suppressions, moves the messages, and counts them. To be called before what was proven after it is written. */
   save(tx: Tx): Promise<void>;
@@ -19,26 +19,35 @@ export interface Suppressor {
 interface Waiting {
   address: string;
   id: number;
+  list: string | null;
+  kind: Kind;
   /** Its topic only ever went to the sandbox. */
-  rehearsed: boolean;
+  isRehearsal: boolean;
 }
+
+type Place = Pick<Suppression, "address" | "list">;
+
+/** One text for an address and a list. Neither holds the character NUL. */
+const nameOf = ({ address, list }: Place): string => `${list}\0${address}`;
 
 /** As it is kept, and as it is compared. */
 export const keyOf = (address: string): string => storable(address.toLowerCase());
 
 // The planner must not read a whole table for a few addresses, so each step is lateral.
 const KNOWN = `select s.* from unnest($1::text[]) w (address) cross join lateral (
-  select address, reason, source, detail, created_at as "createdAt", rehearsal from sm.suppression
-  where address = w.address limit 1) s`;
+  select address, list, reason, source, detail, created_at as "createdAt", rehearsal from sm.suppression
+  where address = w.address offset 0) s`;
 
-const WAITING = `select w.address, m.id, coalesce(t.endpoint = 'sandbox', false) as rehearsed
+const WAITING = `select w.address, m.id, c.list, c.kind,
+    coalesce(t.endpoint = 'sandbox', false) as "isRehearsal"
   from unnest($1::text[]) w (address)
   cross join lateral (select message_id from sm.recipient where address = w.address offset 0) r
-  cross join lateral (select id, topic_id from sm.message where id = r.message_id and state = 'pending' limit 1) m
-  cross join lateral (select endpoint from sm.topic where id = m.topic_id limit 1) t`;
+  cross join lateral (select id, topic_id, content_id from sm.message where id = r.message_id and state = 'pending' limit 1) m
+  cross join lateral (select endpoint from sm.topic where id = m.topic_id limit 1) t
+  cross join lateral (select list, kind from sm.content where id = m.content_id limit 1) c`;
 
-const WRITE = `insert into sm.suppression (address, reason, source, detail, created_at, rehearsal)
-  select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[])
+const WRITE = `insert into sm.suppression (address, list, reason, source, detail, created_at, rehearsal)
+  select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::boolean[])
   on conflict (address, list) do update set reason = excluded.reason, source = excluded.source, detail = excluded.detail,
     created_at = excluded.created_at, rehearsal = excluded.rehearsal`;
 
@@ -56,17 +65,18 @@ export function createSuppressor(counters: Counters, messages: ReadonlyMap<numbe
   /** The messages that were suppressed here. */
   const taken = new Set<number>();
 
-  const give = (address: string, cause: SuppressionCause, createdAt: number): boolean => {
-    const kept = known.get(address);
-    if (kept !== undefined && !outweighs(cause, kept)) return false;
+  const give = (place: Place, cause: SuppressionCause, createdAt: number): { isNew: boolean; kept: Suppression } => {
+    const name = nameOf(place);
+    const kept = known.get(name);
+    if (kept !== undefined && !outweighs(cause, kept)) return { isNew: false, kept };
     const becomesReal = kept?.rehearsal === true && !cause.rehearsal;
     const isNew = kept === undefined || becomesReal;
-    known.set(address, { ...cause, address, createdAt: isNew ? createdAt : kept.createdAt });
-    changed.add(address);
-    return isNew;
+    const given = { ...cause, ...place, createdAt: isNew ? createdAt : kept.createdAt };
+    known.set(name, given);
+    changed.add(name);
+    return { isNew, kept: given };
   };
-  const take = ({ id, rehearsed }: Waiting, byRehearsal: boolean): void => {
-    if (byRehearsal && !rehearsed) return;
+  const take = ({ id }: Waiting): void => {
     const message = messages.get(id);
     if (taken.has(id) || (message !== undefined && message.state !== "pending")) return;
     if (message !== undefined) message.state = "suppressed";
@@ -81,18 +91,19 @@ export function createSuppressor(counters: Counters, messages: ReadonlyMap<numbe
         tx.query<Suppression>(KNOWN, [keys]),
         tx.query<Waiting>(WAITING, [keys]),
       ]);
-      for (const each of kept) known.set(each.address, each);
+      for (const each of kept) known.set(nameOf(each), each);
       for (const each of found) waiting.set(each.address, [...(waiting.get(each.address) ?? []), each]);
     },
-    suppress({ address, reason, source, detail = null, createdAt, rehearsal = false }, now) {
-      const key = keyOf(address);
+    suppress(entry, now) {
+      const { address, list = EVERYTHING_LIST, reason, source, detail = null, createdAt, rehearsal = false } = entry;
+      const place = { address: keyOf(address), list: storable(list) };
       const cause = { source, reason: withoutControls(reason), detail: detail && withoutControls(detail), rehearsal };
-      const isNew = give(key, cause, createdAt ?? now);
-      for (const each of waiting.get(key) ?? []) take(each, rehearsal);
+      const { isNew, kept } = give(place, cause, createdAt ?? now);
+      for (const each of waiting.get(place.address) ?? []) if (stops(kept, each)) take(each);
       return isNew;
     },
     async save(tx) {
-      const rows = [...changed].flatMap((address) => known.get(address) ?? []);
+      const rows = [...changed].flatMap((name) => known.get(name) ?? []);
       const [moved] = await Promise.all([
         taken.size === 0 ? [] : tx.query<{ topicId: number }>(TAKE, [[...taken]]),
         rows.length === 0 ? [] : tx.query(WRITE, valuesOf(rows)),
@@ -105,6 +116,7 @@ export function createSuppressor(counters: Counters, messages: ReadonlyMap<numbe
 function valuesOf(rows: readonly Suppression[]): unknown[] {
   return [
     rows.map(({ address }) => address),
+    rows.map(({ list }) => list),
     rows.map(({ reason }) => storable(reason)),
     rows.map(({ source }) => storable(source)),
     rows.map(({ detail }) => detail && storable(detail)),

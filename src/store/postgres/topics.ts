@@ -15,7 +15,9 @@ import { topicIdOf } from "./topic-ids.ts";
  * Makes the part of the store that changes topics for people. Cancelling a million messages takes seconds, and nobody can send
  * meanwhile who waits for the writer lock. So, other than in a job file, what moves many messages moves them in several transactions.
  */
-export function createTopicActions(job: Job): Pick<Topics, "cancel" | "retry" | "countExpired" | "pause" | "resume" | "reschedule"> {
+export function createTopicActions(
+  job: Job,
+): Pick<Topics, "cancel" | "retry" | "countExpired" | "pause" | "resume" | "reschedule"> {
   const pauses = createPauses();
   const { retry, countExpired } = createRetry(job);
   const reschedule = createReschedule(job);

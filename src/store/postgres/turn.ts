@@ -159,7 +159,11 @@ export function createTurns(job: Job): Turns {
       oneAtATime(async () => {
         if (unseen.length === 0 && !handle.isUnsure()) return;
         const nothing = { settlements: [], departed: [], room: 0, perSecond: 1, withinMs: 0, throttledAgoMs: null };
-        await writeWith({ ...nothing, scope: { topic: null, endpoint: "ses", maxLateMs: null } }, null, clock.monotonic());
+        await writeWith(
+          { ...nothing, scope: { topic: null, endpoint: "ses", maxLateMs: null } },
+          null,
+          clock.monotonic(),
+        );
       }),
   };
 }

@@ -1,7 +1,7 @@
 /** Takes unsubscriptions through the links of mails in, and takes them back. */
-import type { Unsubscription } from "../rows.ts";
+import type { NewSuppression, Unsubscription } from "../rows.ts";
 import { HANDED_OUT } from "../rules/states.ts";
-import { type BadEvents, reasonOfEvents } from "../rules/suppress.ts";
+import { ALL_BULK, type BadEvents, heldByEvents, listLeft, standing } from "../rules/suppress.ts";
 import type { VisitSink } from "../store.ts";
 import { byIndex } from "./by-index.ts";
 import type { Job } from "./connection.ts";
@@ -11,6 +11,7 @@ import { createFeedbackRows, type FeedbackRows } from "./feedback-rows.ts";
 import { type KnownMessage, messagesById } from "./known-messages.ts";
 import { createProofs } from "./proofs.ts";
 import { createCounters } from "./state-counters.ts";
+import { readSuppressions } from "./suppressions.ts";
 import { createSuppressor, keyOf } from "./suppressor.ts";
 
 /** Makes the part of the store that keeps who unsubscribed through a mail. */
@@ -35,14 +36,14 @@ async function unsubscribeAll(tx: Tx, requests: readonly Unsubscription[]): Prom
   const emails = found.map(({ email }) => email);
   await Promise.all([rows.learn(tx, [...messages.keys()]), suppressor.learn(tx, emails)]);
   let counted = 0;
-  for (const { messageId, at } of requests) {
+  for (const { messageId, at, from } of requests) {
     const message = messages.get(messageId);
     if (message === undefined) continue;
     // The mark says that the mail was sent, so a message that never left must not get one.
     if (HANDED_OUT.includes(message.state) && mark(rows, counts, message, at)) counted++;
     proofs.note(message, { kind: "visit", at });
     const why = { reason: "unsubscribe", source: "link", detail: `link in "${message.topic}"` };
-    suppressor.suppress({ address: message.email, ...why }, tx.now.wall);
+    suppressor.suppress({ address: message.email, list: listLeft(message.list, from), ...why }, tx.now.wall);
   }
   await Promise.all([suppressor.save(tx), rows.save(tx), counts.save(tx), proofs.save(tx)]);
   await counters.write(tx);
@@ -60,10 +61,10 @@ function mark(rows: FeedbackRows, counts: EventCounts, { id, topicId }: KnownMes
 async function resubscribe(tx: Tx, messageId: number): Promise<boolean> {
   const [, [message]] = await Promise.all([byIndex(tx.query), messagesById(tx, [messageId])]);
   if (message === undefined) return false;
-  const left = await lift(tx, keyOf(message.email));
+  const { isFree, isUnsubscribed } = await lift(tx, message);
   // Somebody who also left the contact list of SES is still unsubscribed.
-  if (left !== "unsubscribe") await clearMark(tx, message);
-  return left === null;
+  if (!isUnsubscribed) await clearMark(tx, message);
+  return isFree;
 }
 
 async function clearMark(tx: Tx, { id, topicId }: KnownMessage): Promise<void> {
@@ -80,25 +81,28 @@ const BAD_EVENTS = `select f.complained_at is not null as complained, f.bounce_t
   from sm.recipient r cross join lateral (select * from sm.feedback where message_id = r.message_id limit 1) f
   where r.address = $1 and (f.complained_at is not null or f.bounced_at is not null)`;
 
-/**
- * Lets an address be written to again that unsubscribed through a link. Returns the reason for which it stays suppressed; null: it
- * does not.
- */
-async function lift(tx: Tx, address: string): Promise<string | null> {
-  const [[kept], events] = await Promise.all([
-    tx.query<{ reason: string; source: string }>("select reason, source from sm.suppression where address = $1", [
-      address,
-    ]),
+const LIFT = `delete from sm.suppression where address = $1 and source = 'link' and list in ($2, '${ALL_BULK}')`;
+
+/** Lifts what links suppressed for mail like this one, and says what that comes to. */
+async function lift(
+  tx: Tx,
+  { email, list, kind, endpoint }: KnownMessage,
+): Promise<{ isFree: boolean; isUnsubscribed: boolean }> {
+  const address = keyOf(email);
+  const [lifted, events] = await Promise.all([
+    tx.run(LIFT, [address, list ?? ALL_BULK]),
     tx.query<BadEvents>(BAD_EVENTS, [address]),
   ]);
-  if (kept === undefined) return null;
-  if (kept.source !== "link") return kept.reason;
-  // An event that came after the unsubscription left the suppression as it was.
-  const other = reasonOfEvents(events);
-  if (other === null) await tx.run("delete from sm.suppression where address = $1", [address]);
-  else {
-    const sql = "update sm.suppression set reason = $1, source = 'event', detail = null where address = $2";
-    await tx.run(sql, [other, address]);
-  }
-  return other;
+  const held = lifted > 0 ? heldByEvents(events, list) : null;
+  if (held !== null) await suppressAgain(tx, { address, ...held, source: "event" });
+  return standing(await readSuppressions(tx.query, address), { list, kind, isRehearsal: endpoint === "sandbox" });
+}
+
+async function suppressAgain(tx: Tx, entry: NewSuppression): Promise<void> {
+  const counters = createCounters();
+  const suppressor = createSuppressor(counters, new Map());
+  await suppressor.learn(tx, [entry.address]);
+  suppressor.suppress(entry, tx.now.wall);
+  await suppressor.save(tx);
+  await counters.write(tx);
 }

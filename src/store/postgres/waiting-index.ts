@@ -15,7 +15,8 @@ const AT_ONCE = "m.state = 'pending' and m.not_before = 0";
 const TIMED = "m.state = 'pending' and m.not_before <> 0";
 
 /** What is read of a message. */
-const COLUMNS = "m.id, m.topic_id, m.content_id, m.ingest_id, m.email, m.fields, m.attempts, m.not_before, m.expires_at";
+const COLUMNS =
+  "m.id, m.topic_id, m.content_id, m.ingest_id, m.email, m.fields, m.attempts, m.not_before, m.expires_at";
 
 /** SQL that is true when message `m` has not expired. */
 const ALIVE = "(m.expires_at is null or m.expires_at > $1::bigint)";

@@ -4,14 +4,14 @@
 export const EXPIRE_PART = 1_000;
 
 /**
- * What a claim tells of its expiry: milliseconds from an instant `agoMs` before `now`. Null: it never expires. `errorMs`: how far `now`
+ * What a claim tells of its expiry: whole milliseconds from an instant `agoMs` before `now`. Null: it never expires. `errorMs`: how far `now`
  * may be from the truth; the claim expires so much earlier.
  */
 export function expiresInMs(
   expiresAt: number | null,
   { now, agoMs, errorMs = 0 }: { now: number; agoMs: number; errorMs?: number },
 ): number | null {
-  return expiresAt === null ? null : expiresAt - now + agoMs - errorMs;
+  return expiresAt === null ? null : Math.floor(expiresAt - now + agoMs - errorMs);
 }
 
 /** Counts of messages by topic. */
@@ -31,3 +31,25 @@ export function ofTopic(counts: ByTopic, topicId: number | null | undefined): nu
  */
 export const expiresAtSql = (notBefore: string, expiresIn: string, now: string): string =>
   `case when ${notBefore} > 0 then ${notBefore} else ${now} end + ${expiresIn}`;
+
+/** What was cancelled outside of turns, until somebody is told. */
+export class Untold {
+  #counts = new Map<number, number>();
+
+  /** Adds messages that were cancelled. */
+  add(counts: ByTopic): void {
+    for (const [topicId, count] of counts) this.#counts.set(topicId, (this.#counts.get(topicId) ?? 0) + count);
+  }
+
+  /** True: there is nothing to tell. */
+  isEmpty(): boolean {
+    return this.#counts.size === 0;
+  }
+
+  /** How many were of the topic (null: of all). Forgets all of them. */
+  take(topicId: number | null | undefined): number {
+    const count = ofTopic(this.#counts, topicId);
+    this.#counts = new Map();
+    return count;
+  }
+}

@@ -8,11 +8,12 @@ import { ADMITTING } from "./list-topics.ts";
 import { createNumbering, type Numbering } from "./numbering.ts";
 import { createRecipientTable } from "./recipients.ts";
 import { createTrackingNotes, type TrackedTopic } from "./tracked-topics.ts";
-import { suppressedSql } from "./suppressed.ts";
+import { createSuppressedCheck } from "./suppressed.ts";
 import { createUuidTable } from "./uuids.ts";
 import { type Admission, admit, type AdmittingTopic } from "../rules/admit.ts";
 import { expiryOf, listOfIds } from "../rules/accepted.ts";
 import { topicTimes } from "../rules/due.ts";
+import { priorityOf } from "../rules/priority.ts";
 import type { Inbox } from "../store.ts";
 import type {
   AcceptCounts,
@@ -24,7 +25,7 @@ import type {
   RefusedMessage,
   SetAside,
 } from "../rows.ts";
-import { NO_TOPIC } from "../../message.ts";
+import { kindOf, NO_TOPIC } from "../../message.ts";
 
 /** How long a request waits for a locked job file. After a longer wait clients give up, and do not learn what became of it. */
 const PATIENCE_MS = 5_000;
@@ -185,7 +186,7 @@ function createMessageAdder(
   const recipients = createRecipientTable(db);
   const noteTracking = createTrackingNotes(db);
   const insert = createMessageInsert(db);
-  const isSuppressed = db.prepare<[string, Endpoint], 0 | 1>(`select ${suppressedSql("?", "?")}`).pluck();
+  const isSuppressedFor = createSuppressedCheck(db);
 
   const noteKnown = (uuid: string, address: string, told: Told) => {
     told.counts.duplicates++;
@@ -201,11 +202,13 @@ function createMessageAdder(
     const createdAt = clock.now();
     const shared = {
       ...message,
+      priority: priorityOf(message.priority, kindOf(content)),
       topicId: topic.id,
       contentId: kept.id,
       createdAt,
       expiry: expiryOf(message, createdAt),
     };
+    const isSuppressed = isSuppressedFor(content, endpoint);
     const added = { pending: 0, suppressed: 0 };
     for (const [at, email] of emails.entries()) {
       const address = email.toLowerCase();
@@ -223,7 +226,7 @@ function createMessageAdder(
         told.counts.duplicates++;
         continue;
       }
-      const state = isSuppressed.get(address, endpoint) === 1 ? "suppressed" : "pending";
+      const state = isSuppressed(address) ? "suppressed" : "pending";
       insert(shared, { ...ids.use(topic.id), email, fields, state });
       added[state]++;
     }

@@ -15,7 +15,8 @@ import type { Topics } from "../store.ts";
 import { ADMITTING, IS_VARIANT } from "./list-topics.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
-import { suppressedSql } from "./suppressed.ts";
+import { prioritySql } from "./priority.ts";
+import { ANY_FORGOTTEN, concernsSql, forgottenSql, mailWith, suppressedSql } from "./suppressed.ts";
 import { topicIdOf } from "./topics.ts";
 
 /** What is counted of a topic besides the states of its messages. */
@@ -50,10 +51,13 @@ export function createAfresh(
 
   const suppressed = db
     .prepare<[number], number>(
-      `select count(*) from suppression s cross join recipient r on r.address = s.address and r.topic_id = ?
-       join message m on m.id = r.message_id where s.rehearsal = 0 and m.state <> 'cancelled'`,
+      `select count(distinct m.id) from suppression s cross join recipient r on r.address = s.address and r.topic_id = ?
+       join message m on m.id = r.message_id join topic t on t.id = m.topic_id
+       where s.rehearsal = 0 and m.state <> 'cancelled'
+         and ${concernsSql({ list: "s.list", reason: "s.reason" }, mailWith(FINAL_CONTENT))}`,
     )
     .pluck();
+  const forgotten = createForgottenCount(db);
 
   return {
     async startAfresh(topic, { signal, notBefore, expiresInMs = null }) {
@@ -82,9 +86,28 @@ export function createAfresh(
       });
       return rehearsal;
     },
-    staySuppressed: async (topic) => suppressed.get(topicIdOf(db, topic)) ?? 0,
+    async staySuppressed(topic) {
+      const topicId = topicIdOf(db, topic);
+      return (suppressed.get(topicId) ?? 0) + forgotten(topicId);
+    },
     senders: async (topic) => inFlight.all(topicIdOf(db, topic)),
   };
+}
+
+/** In SQL, the id of the content that message `m` of topic `t` has in the end: the topic's own may be a newer one than it was sent with. */
+const FINAL_CONTENT = `case when m.content_id = t.content_id or ${IS_VARIANT} then m.content_id else t.content_id end`;
+
+/** Makes a function that counts the messages of a topic to people who were forgotten. */
+function createForgottenCount(db: Connection): (topicId: number) => number {
+  const any = db.prepare<[], 0 | 1>(`select ${ANY_FORGOTTEN}`).pluck();
+  // They were suppressed when they were added, or forgotten since; of those who were forgotten before nothing is left.
+  const count = db
+    .prepare<[number, number], number>(
+      `select count(*) from ingest i join message m on m.id between i.first_id and i.last_id
+       where i.topic_id = ? and m.topic_id = ? and m.state <> 'cancelled' and ${forgottenSql("lower(m.email)")}`,
+    )
+    .pluck();
+  return (topicId) => (any.get() === 1 ? (count.get(topicId, topicId) ?? 0) : 0);
 }
 
 /** Makes a function that runs `work` in a transaction with counters of its own. */
@@ -173,7 +196,7 @@ function clearAll(db: Connection, counters: Counters, target: Target, ranges: re
   const { topicId } = target;
   const of = "id between @first and @last and topic_id = @topicId";
   type Where = [Range & Target];
-  const stopped = suppressedSql("lower(email)", "null");
+  const stopped = suppressedSql("lower(email)", "null", mailWith("content_id"));
   // It waited for the rehearsal alone. What a person cancelled, and what expires at an instant, stays so.
   const revived = `error = '${EXPIRED}' and ${SPAN} is not null`;
   const back = (from: State, to: State) =>
@@ -184,20 +207,24 @@ function clearAll(db: Connection, counters: Counters, target: Target, ranges: re
   const moves = [...PLAYED, "cancelled" as const].flatMap((from) =>
     (["pending", "suppressed"] as const).filter((to) => to !== from).map((to) => ({ from, to, write: back(from, to) })),
   );
+  // What was sent kept the content it was sent with when the topic got another one. Its list and kind decide whom it goes to.
+  const own = db.prepare<Where>(
+    `update message as m set content_id = (select content_id from topic where id = @topicId),
+       priority = ${prioritySql("priority", mailWith("(select topic.content_id from topic where topic.id = @topicId)").kind)}
+     where ${of} and content_id <> (select content_id from topic where id = @topicId) and not ${IS_VARIANT}`,
+  );
   const others = [
     // Some were put back, and wait for another attempt.
     `update message set ${UNPLAYED} where ${of} and state in ('pending', 'cancelled', 'suppressed')
        and not (state = 'cancelled' and error is '${EXPIRED}')
        and (attempts > 0 or error is not null or ses_message_id is not null or not_before < ifnull(@notBefore, 0)
          or ${SPAN} is not null)`,
-    // What was sent kept the content it was sent with when the topic got another one.
-    `update message as m set content_id = (select content_id from topic where id = @topicId)
-     where ${of} and content_id <> (select content_id from topic where id = @topicId) and not ${IS_VARIANT}`,
     "delete from event where message_id between @first and @last",
     "delete from feedback where message_id between @first and @last",
   ].map((sql) => db.prepare<Where>(sql));
   for (const { first, last } of ranges) {
     const where = { first, last, ...target };
+    own.run(where);
     for (const { from, to, write } of moves) counters.move(topicId, from, to, write.run(where).changes);
     for (const other of others) other.run(where);
   }

@@ -5,7 +5,7 @@ import { type CapTurn, createCaps } from "./cap.ts";
 import { type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { createDue, type Due, type Looked } from "./due.ts";
-import { createExpiry, type Expiry } from "./expiry.ts";
+import { createExpiry, type Expiry, NONE_EXPIRED } from "./expiry.ts";
 import { fileOf } from "./image.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { createPaceRow } from "./pace-row.ts";
@@ -17,7 +17,7 @@ import { createSteady, type Steady } from "./steady.ts";
 import { createBulkRoom } from "./reserve.ts";
 import { createSettler, type Settler } from "./settle.ts";
 import type { Waiting } from "./waiting-index.ts";
-import { expiresInMs, ofTopic } from "../rules/expiry.ts";
+import { type ByTopic, expiresInMs, ofTopic, Untold } from "../rules/expiry.ts";
 import type { Reader, Topics, Workers } from "../store.ts";
 
 /** How long the loop keeps answers while the disk is full or the file cannot be written to: long enough to make room. */
@@ -32,13 +32,16 @@ interface Done {
 }
 
 /** Makes the source of one handle on a job file. `leave` is to be called before the handle is closed; it never throws. */
-export function createClaims(job: Job): Source & Pick<Reader, "peek"> & Pick<Topics, "expire"> & Workers & { leave(): void } {
+export function createClaims(
+  job: Job,
+): Source & Pick<Reader, "peek"> & Pick<Topics, "expire"> & Workers & { leave(): void } {
   const { db, clock } = job;
   const counters = createCounters(db);
   const due = createDue(db);
   const processes = createProcesses(db, clock);
   const settler = createSettler(db, counters);
   const expiry = createExpiry(db, counters);
+  const untold = new Untold();
   const bulkRoom = createBulkRoom(db);
   const topicId = db.prepare<[string], number>("select id from topic where name = ?").pluck();
   const idOf = (name: string | null): number | null | undefined => (name === null ? null : topicId.get(name));
@@ -46,7 +49,18 @@ export function createClaims(job: Job): Source & Pick<Reader, "peek"> & Pick<Top
   const memory = createTurnMemory();
   const steady = createSteady(db, clock);
   const both = () => ({ wall: clock.now(), steady: steady.now() });
-  const takeTurn = createTurn(job, { counters, due, expiry, bulkRoom, idOf, pauses, processes, settler, memory, steady });
+  const takeTurn = createTurn(job, {
+    counters,
+    due,
+    expiry,
+    bulkRoom,
+    idOf,
+    pauses,
+    processes,
+    settler,
+    memory,
+    steady,
+  });
   let number = 0;
   /** For the loop that waits for mail: it claims nothing meanwhile, and would not notice. */
   const refuseWhenLost = (): void => {
@@ -68,6 +82,7 @@ export function createClaims(job: Job): Source & Pick<Reader, "peek"> & Pick<Top
         });
         processes.confirm();
         if (done.counted) memory.keep(done.turn.number, done.counted, done.now);
+        done.turn.expired += untold.take(idOf(request.scope.topic));
         return done.turn;
       } catch (error) {
         processes.revoke();
@@ -79,30 +94,36 @@ export function createClaims(job: Job): Source & Pick<Reader, "peek"> & Pick<Top
       refuseWhenLost();
       const isIdle = processes.dead().length === 0 && !pauses.areAhead(clock.now());
       if (isIdle && !expiry.isDue(clock.now())) return 0;
-      return transaction(job, () => {
+      let swept: ByTopic = new Map();
+      const lost = await transaction(job, () => {
         counters.begin();
         pauses.beginAgain(clock.now());
-        expiry.sweep(clock.now());
+        swept = expiry.sweep(clock.now()).byTopic;
         // Read again inside the transaction: another process may have recovered them meanwhile.
         const count = processes.dead().reduce((sum, row) => sum + settler.loseAll(row.id, clock.now()), 0);
         counters.write();
         return count;
       });
+      untold.add(swept);
+      return lost;
     },
 
     async expire(topic) {
-      if (!expiry.isDue(clock.now())) return { expired: 0, more: false };
-      return transaction(job, () => {
+      const sweep = () => {
         counters.begin();
-        const { byTopic, more } = expiry.sweep(clock.now());
+        const part = expiry.sweep(clock.now());
         counters.write();
-        return { expired: ofTopic(byTopic, idOf(topic)), more };
-      });
+        return part;
+      };
+      const { byTopic, more } = expiry.isDue(clock.now()) ? await transaction(job, sweep) : NONE_EXPIRED;
+      untold.add(byTopic);
+      return { expired: untold.take(idOf(topic)), more };
     },
 
     async nextDueInMs(scope) {
       refuseWhenLost();
-      return due.nextInMs(scope, both(), bulkRoom(scope, clock.now()));
+      const now = both();
+      return due.nextInMs(scope, now, { bulk: bulkRoom(scope, now.wall), alive: expiry.isMany(now.wall) ? -1 : now.wall });
     },
 
     outlook: async (scope) => due.outlook(scope, both()),

@@ -1,7 +1,7 @@
 /** Keeps each content once. */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../time/clock.ts";
-import type { Content } from "../../message.ts";
+import { type Content, type Kind, kindOf } from "../../message.ts";
 import type { Connection } from "./connection.ts";
 
 /** The contents of a job file, each once. */
@@ -17,11 +17,16 @@ export interface ContentTable {
 /** Makes the table of contents of a job file. */
 export function createContentTable(db: Connection, clock: Clock): ContentTable {
   const byHash = db.prepare<[string], number>("select id from content where hash = ?").pluck();
-  const insert = db.prepare<[string, string, number]>("insert into content (hash, body, created_at) values (?, ?, ?)");
+  const insert = db.prepare<[string, string, number, string | null, Kind]>(
+    "insert into content (hash, body, created_at, list, kind) values (?, ?, ?, ?, ?)",
+  );
   const keep = (content: Content) => {
     const body = JSON.stringify(content);
     const hash = hashOf(body);
-    return { id: byHash.get(hash) ?? Number(insert.run(hash, body, clock.now()).lastInsertRowid), hash };
+    const id =
+      byHash.get(hash) ??
+      Number(insert.run(hash, body, clock.now(), content.list ?? null, kindOf(content)).lastInsertRowid);
+    return { id, hash };
   };
   return {
     find: (content) => byHash.get(hashOf(JSON.stringify(content))),

@@ -17,6 +17,16 @@ export interface Wanted {
   bulk: number;
 }
 
+/** What a glance takes into account. */
+export interface Glance {
+  /** 0: no bulk message may be claimed. */
+  bulk: number;
+  /** As `Look.alive`. */
+  alive: number;
+}
+
+const WHATEVER: Glance = { bulk: Infinity, alive: -1 };
+
 /** What it found. */
 export interface Looked {
   found: Waiting[];
@@ -32,8 +42,8 @@ export interface Due {
    * time and order of arrival.
    */
   find(scope: Scope, now: Now, wanted: Wanted): Looked;
-  /** Milliseconds until a message may be claimed; 0: now; null: none waits. `bulk`: as in `Wanted`. */
-  nextInMs(scope: Scope, now: Now, bulk: number): number | null;
+  /** Milliseconds until a message may be claimed; 0: now; null: none waits. */
+  nextInMs(scope: Scope, now: Now, glance: Glance): number | null;
   /** Counts what waits. It reads an index entry for each message. */
   outlook(scope: Scope, now: Now): Outlook;
 }
@@ -46,23 +56,23 @@ export function createDue(db: Connection): Due {
   const looks = (topics: Sendable, pageSize: number, alive: number): Look[] =>
     index.priorities().map((priority) => ({ priority, topics, pageSize, alive }));
   /** The looks that only ask whether something waits. */
-  const glances = (topics: Sendable, bulk: number): Look[] =>
-    looks(topics, 1, -1).filter(({ priority }) => bulk > 0 || priority > MOST_BULK);
+  const glances = (topics: Sendable, { bulk, alive }: Glance): Look[] =>
+    looks(topics, 1, alive).filter(({ priority }) => bulk > 0 || priority > MOST_BULK);
 
   const streamsOf = (look: Look, spans: readonly Span[]): Generator<Waiting>[] =>
     spans.map((span) => (isAtOnce(span) ? index.atOnce(look) : index.timed(look, span)));
 
-  const isDue = (topics: Sendable, maxLateMs: number | null, at: Now, bulk: number): boolean => {
+  const isDue = (topics: Sendable, maxLateMs: number | null, at: Now, glance: Glance): boolean => {
     const spans = dueSpans(maxLateMs, at);
     const has = (look: Look, span: Span) =>
       isAtOnce(span) ? index.hasAtOnce(look) : index.earliest(look, span) !== null;
-    return glances(topics, bulk).some((look) => spans.some((span) => has(look, span)));
+    return glances(topics, glance).some((look) => spans.some((span) => has(look, span)));
   };
 
   /** Milliseconds until the first message falls due that is not due at `now`; Infinity: there is none. */
-  const laterMs = (topics: Sendable, now: Now, bulk: number): number => {
+  const laterMs = (topics: Sendable, now: Now, glance: Glance): number => {
     let next = Infinity;
-    for (const look of glances(topics, bulk)) {
+    for (const look of glances(topics, glance)) {
       for (const span of laterSpans(now)) {
         const notBefore = index.earliest(look, span);
         if (notBefore !== null) next = Math.min(next, waitMs(notBefore, now));
@@ -72,14 +82,14 @@ export function createDue(db: Connection): Due {
   };
 
   /** The same for a topic whose pause ends by itself. */
-  const afterPause = ({ topics, leftMs }: PausedTopic, maxLateMs: number | null, now: Now, bulk: number): number => {
+  const afterPause = ({ topics, leftMs }: PausedTopic, maxLateMs: number | null, now: Now, glance: Glance): number => {
     const open = { wall: now.wall + leftMs, steady: now.steady + leftMs };
-    return isDue(topics, maxLateMs, open, bulk) ? leftMs : leftMs + laterMs(topics, open, bulk);
+    return isDue(topics, maxLateMs, open, glance) ? leftMs : leftMs + laterMs(topics, open, glance);
   };
 
-  const laterInMs = (scope: Scope, topics: Sendable, now: Now, bulk: number): number | null => {
-    const paused = sendable.paused(scope, now.wall).map((topic) => afterPause(topic, scope.maxLateMs, now, bulk));
-    const next = Math.min(laterMs(topics, now, bulk), ...paused);
+  const laterInMs = (scope: Scope, topics: Sendable, now: Now, glance: Glance): number | null => {
+    const paused = sendable.paused(scope, now.wall).map((topic) => afterPause(topic, scope.maxLateMs, now, glance));
+    const next = Math.min(laterMs(topics, now, glance), ...paused);
     return next === Infinity ? null : next;
   };
 
@@ -101,15 +111,15 @@ export function createDue(db: Connection): Due {
       }
       return { found, reserved: false };
     },
-    nextInMs(scope, now, bulk) {
+    nextInMs(scope, now, glance) {
       const topics = sendable.of(scope, now.wall);
-      return isDue(topics, scope.maxLateMs, now, bulk) ? 0 : laterInMs(scope, topics, now, bulk);
+      return isDue(topics, scope.maxLateMs, now, glance) ? 0 : laterInMs(scope, topics, now, glance);
     },
     outlook(scope, now) {
       const topics = sendable.of(scope, now.wall);
       const due = index.count(topics, dueSpans(scope.maxLateMs, now), now.wall);
       const late = index.count(topics, lateSpans(scope.maxLateMs, now), now.wall);
-      return { due, late, nextDueInMs: laterInMs(scope, topics, now, Infinity) };
+      return { due, late, nextDueInMs: laterInMs(scope, topics, now, WHATEVER) };
     },
   };
 }

@@ -11,10 +11,14 @@ import type { KeptEvent } from "../kept-event.ts";
 import { createKeptEvents } from "./kept-events.ts";
 import { createProver, type Provable } from "./prove.ts";
 import { isOfRemovedRehearsal, mayBeTo } from "../rules/prove.ts";
+import { listsOfEvent } from "../rules/suppress.ts";
+import { mailWith } from "./suppressed.ts";
 import { createSuppressor } from "./suppressions.ts";
 
 interface Known extends Provable {
   email: string;
+  /** The list of its content; null: it has none. */
+  list: string | null;
   endpoint: Endpoint | null;
   /** When somebody began to remove the rehearsal of its topic; null: nobody does now. */
   afreshAt: number | null;
@@ -30,6 +34,8 @@ export function createEventSink(job: Job, jobId: string): EventSink {
   const apply = createApplier(db, clock, counters, marks);
   const suppress = createSuppressor(db, counters, clock);
   const write = createWriter(job, counters, marks);
+  const ours = db.prepare<[string], 1>("select 1 from content where list = ? limit 1").pluck();
+  const isOurs = (list: string): boolean => ours.get(list) !== undefined;
 
   const keepForLater = (event: SesEvent, result: Applied): boolean => {
     const isNew = kept.keep(event);
@@ -48,10 +54,10 @@ export function createEventSink(job: Job, jobId: string): EventSink {
     // A duplicate must not suppress again, because the address may have been allowed since.
     if (!isNew) return;
     // Suppress last: the event may prove its message sent, which must not be taken for a pending one.
-    for (const { address, reason, detail } of event.suppressions) {
-      const rehearsal = event.rehearsal === true || message?.endpoint === "sandbox";
-      if (suppress({ address, reason, source: "event", detail, rehearsal })) result.suppressed++;
-    }
+    const rehearsal = event.rehearsal === true || message?.endpoint === "sandbox";
+    for (const { leaves, ...cause } of event.suppressions)
+      for (const list of listsOfEvent(leaves, message?.list ?? null, isOurs))
+        if (suppress({ ...cause, list, source: "event", rehearsal })) result.suppressed++;
   };
 
   const matchKept = (sentSince: number | null, result: Applied): void => {
@@ -126,7 +132,8 @@ function createApplier(
 
 /** Makes a function that finds the message of an event: by our tags, or, when it has none (legacy notifications), by the SES id. */
 function createFinder(db: Connection, jobId: string): (event: KeptEvent) => Known | undefined {
-  const known = `select m.id, m.topic_id as topicId, m.email, m.state, m.attempts, t.endpoint, t.afresh_at as afreshAt
+  const known = `select m.id, m.topic_id as topicId, m.email, m.state, m.attempts, t.endpoint, t.afresh_at as afreshAt,
+      ${mailWith("m.content_id").list} as list
     from message m join topic t on t.id = m.topic_id`;
   const byTag = db.prepare<[number], Known>(`${known} where m.id = ?`);
   const bySesId = db.prepare<[string], Known>(`${known} where m.ses_message_id = ?`);

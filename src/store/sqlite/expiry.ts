@@ -16,11 +16,14 @@ export interface ExpiredPart {
 export interface Expiry {
   /** True when a message has expired. One seek in an index that holds only what may expire. */
   isDue(now: number): boolean;
+  /** True when more have expired than one part holds, so that a look should not pass over all of them. */
+  isMany(now: number): boolean;
   /** Cancels those that expired first, up to a bounded number. To be called inside a transaction that writes `counters`. */
   sweep(now: number): ExpiredPart;
 }
 
-const NOTHING: ExpiredPart = { byTopic: new Map(), more: false };
+/** What a part comes to when nothing has expired. */
+export const NONE_EXPIRED: ExpiredPart = { byTopic: new Map(), more: false };
 
 /** Makes what cancels expired messages, and counts that in `counters`. */
 export function createExpiry(db: Connection, counters: Counters): Expiry {
@@ -30,14 +33,16 @@ export function createExpiry(db: Connection, counters: Counters): Expiry {
   const part = db.prepare<[number], { id: number; topicId: number }>(
     `select id, topic_id as topicId ${where} ${EXPIRE_PART}`,
   );
+  const many = db.prepare<[number], number>(`select count(*) from (select 1 ${where} ${EXPIRE_PART})`).pluck();
   const cancel = db.prepare<[number]>(
     `update message set state = 'cancelled', error = '${EXPIRED}' where id = ? and state = 'pending'`,
   );
   return {
     isDue: (now) => first.get(now) !== undefined,
+    isMany: (now) => many.get(now) === EXPIRE_PART,
     sweep(now) {
       const rows = part.all(now);
-      if (rows.length === 0) return NOTHING;
+      if (rows.length === 0) return NONE_EXPIRED;
       const byTopic = new Map<number, number>();
       for (const { id, topicId } of rows) {
         cancel.run(id);

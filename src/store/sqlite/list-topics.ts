@@ -1,4 +1,5 @@
 /** The topics that lists go into: whether one takes a list, and opening it with the list's content. */
+import type { Kind } from "../../message.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
 import { createContentTable } from "./contents.ts";
@@ -6,6 +7,9 @@ import { createTrackingNotes, type TrackedTopic } from "./tracked-topics.ts";
 import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListTarget } from "../rows.ts";
+import { prioritySql } from "./priority.ts";
+import { createCounters } from "./state-counters.ts";
+import { mailWith, suppressedSql } from "./suppressed.ts";
 
 /** The part of a list's target that decides whether the topic takes it. */
 export type ListTopic = Pick<ListTarget, "topic" | "content" | "replaceContent">;
@@ -70,7 +74,7 @@ export function createListTopics(db: Connection, clock: Clock): ListTopics {
         return { topicId: id, contentId };
       }
       noteTracking(topic, target.content);
-      if (topic.contentId !== contentId) replaceContent(db, topic.id, contentId);
+      if (topic.contentId !== contentId) replaceContent(db, topic, contentId);
       if (target.notBefore !== null)
         db.prepare("update topic set not_before = ? where id = ?").run(target.notBefore, topic.id);
       return { topicId: topic.id, contentId };
@@ -101,12 +105,34 @@ function hasVariant(db: Connection, topicId: number, contentId: number): boolean
   );
 }
 
-function replaceContent(db: Connection, topicId: number, contentId: number): void {
+/** Gives a topic another content, and all of it that was not sent. */
+function replaceContent(db: Connection, topic: Pick<TopicRecord, "id" | "contentId">, contentId: number): void {
+  const facts = db.prepare<[number], { list: string | null; kind: Kind }>(
+    "select list, kind from content where id = ?",
+  );
+  const [before, after] = [facts.get(topic.contentId), facts.get(contentId)];
+  const isOfKind = before?.kind === after?.kind;
+  const priority = isOfKind ? "" : `, priority = ${prioritySql("priority", `'${after?.kind}'`)}`;
   // A message that may have arrived, also one in doubt, keeps the content that it was sent with.
   const update = db.prepare(
-    `update message as m set content_id = ? where id between ? and ? and topic_id = ?
+    `update message as m set content_id = ?${priority} where id between ? and ? and topic_id = ?
      and state in ('pending', 'failed', 'cancelled', 'suppressed') and not ${IS_VARIANT}`,
   );
-  for (const range of rangesOf(db, topicId)) update.run(contentId, range.first_id, range.last_id, topicId);
-  db.prepare("update topic set content_id = ? where id = ?").run(contentId, topicId);
+  for (const { first_id, last_id } of rangesOf(db, topic.id)) update.run(contentId, first_id, last_id, topic.id);
+  db.prepare("update topic set content_id = ? where id = ?").run(contentId, topic.id);
+  if (!isOfKind || before?.list !== after?.list) suppressPending(db, topic.id);
+}
+
+/** Suppresses what waits in a topic for addresses that it may not be sent to. */
+function suppressPending(db: Connection, topicId: number): void {
+  const stopped = suppressedSql("lower(m.email)", "t.endpoint", mailWith("m.content_id"));
+  const suppress = db.prepare(
+    `update message set state = 'suppressed' where state = 'pending' and id in (
+       select m.id from message m join topic t on t.id = m.topic_id
+       where m.id between ? and ? and m.topic_id = ? and m.state = 'pending' and ${stopped})`,
+  );
+  const counters = createCounters(db);
+  for (const { first_id, last_id } of rangesOf(db, topicId))
+    counters.move(topicId, "pending", "suppressed", suppress.run(first_id, last_id, topicId).changes);
+  counters.write();
 }

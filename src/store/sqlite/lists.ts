@@ -1,4 +1,5 @@
 /** Puts lists of recipients into the job file. */
+import { type Content, type Kind, kindOf } from "../../message.ts";
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createCounters } from "./state-counters.ts";
@@ -9,7 +10,8 @@ import { createStagedRows } from "./staged-rows.ts";
 import { suppressedSql } from "./suppressed.ts";
 import { expiresAtSql } from "../rules/expiry.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
-import type { Endpoint, ListCounts, ListForecast, ListTarget } from "../rows.ts";
+import { priorityOf } from "../rules/priority.ts";
+import type { Endpoint, ForecastMail, ListCounts, ListForecast, ListTarget } from "../rows.ts";
 import type { Lists, Staging } from "../store.ts";
 
 /** A list of more rows leaves a write-ahead log that is worth truncating. */
@@ -26,7 +28,7 @@ export function createLists(job: Job): Lists {
       const rows = createStagedRows(db);
       return {
         add: async (staged) => rows.add(staged),
-        forecast: async (topic, endpoint = null) => forecast(db, topic, endpoint),
+        forecast: async (topic, mail = {}) => forecast(db, topic, mail),
         async commit(target) {
           const counts = await transaction(job, () => merge(target, rows.count));
           rows.discard();
@@ -66,9 +68,9 @@ function createMerge(
     const suppressed = addMessages(db, {
       ...destination,
       ingestId,
-      priority: target.priority,
       areAllNew: added === staged,
-      endpoint: target.endpoint ?? null,
+      priority: priorityOf(target.priority, kindOf(target.content)),
+      ...stoppable(target.content, target.endpoint),
       expiresIn: target.expiresInMs ?? null,
       now: clock.now(),
     });
@@ -107,6 +109,19 @@ function addIngest(db: Connection, clock: Clock, target: ListTarget, { topicId, 
   return Number(insert.run(topicId, target.file, columns, base + 1, base + staged, clock.now()).lastInsertRowid);
 }
 
+/** What decides whom suppressions keep from getting a list, as parameters. */
+interface Stoppable {
+  endpoint: Endpoint | null;
+  list: string | null;
+  kind: Kind;
+}
+
+function stoppable(content: Pick<Content, "list" | "kind">, endpoint: Endpoint | null = null): Stoppable {
+  return { endpoint, list: content.list ?? null, kind: kindOf(content) };
+}
+
+const IS_SUPPRESSED = suppressedSql("s.address", "@endpoint", { list: "@list", kind: "@kind" });
+
 /** Adds a message for each recipient that is new. Returns how many of them are suppressed. */
 function addMessages(
   db: Connection,
@@ -118,19 +133,16 @@ function addMessages(
     ingestId: number;
     priority: number;
     areAllNew: boolean;
-    endpoint: Endpoint | null;
     expiresIn: number | null;
     now: number;
-  },
+  } & Stoppable,
 ): number {
   const isNew = areAllNew
     ? ""
     : `and (select message_id from recipient
             where address = s.address and topic_id = @topicId and variant = ${OWN_VARIANT}) = @base + s.id`;
   const anySuppressed = db.prepare("select 1 from suppression limit 1").get() !== undefined;
-  const state = anySuppressed
-    ? `case when ${suppressedSql("s.address", "@endpoint")} then 'suppressed' else 'pending' end`
-    : "'pending'";
+  const state = anySuppressed ? `case when ${IS_SUPPRESSED} then 'suppressed' else 'pending' end` : "'pending'";
   db.prepare(
     `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, expires_in, expires_at, state)
      select @base + s.id, @topicId, @contentId, @ingestId, ifnull(s.email, s.address), s.fields, @priority, s.not_before, @expiresIn, ${expiresAtSql("s.not_before", "@expiresIn", "@now")}, ${state}
@@ -151,13 +163,10 @@ function count(db: Connection, topicId: number, { added, suppressed }: ListCount
 }
 
 /** Counts by reading alone. The staged addresses are sorted once, and looked up in that order. */
-function forecast(db: Connection, topic: string, endpoint: Endpoint | null): ListForecast {
+function forecast(db: Connection, topic: string, { endpoint, ...mail }: ForecastMail): ListForecast {
   const topicId = db.prepare<[string], number>("select id from topic where name = ?").pluck().get(topic) ?? 0;
   const counts = db
-    .prepare<
-      [{ topicId: number; endpoint: Endpoint | null }],
-      Omit<ListForecast, "first"> & { firstId: number | null }
-    >(
+    .prepare<[{ topicId: number } & Stoppable], Omit<ListForecast, "first"> & { firstId: number | null }>(
       `select ifnull(sum(not is_known and not is_suppressed), 0) as added,
          ifnull(sum(iif(is_known, times, 0)), 0) as known,
          ifnull(sum(iif(is_known, 0, times - 1)), 0) as repeated,
@@ -167,11 +176,11 @@ function forecast(db: Connection, topic: string, endpoint: Endpoint | null): Lis
          select min(id) as id, count(*) as times,
            exists (select 1 from recipient r
              where r.address = s.address and r.topic_id = @topicId and r.variant = ${OWN_VARIANT}) as is_known,
-           ${suppressedSql("s.address", "@endpoint")} as is_suppressed
+           ${IS_SUPPRESSED} as is_suppressed
          from staged.row s group by s.address
        )`,
     )
-    .get({ topicId, endpoint });
+    .get({ topicId, ...stoppable(mail, endpoint) });
   if (!counts) throw new Error("no counts");
   const { firstId, ...rest } = counts;
   const row = db.prepare<[number | null], { email: string; fields: string }>(

@@ -1,8 +1,9 @@
 /** Reads single messages: by id, by address, by the client's own name; and what their mails are made of. */
-import type { MessageRecord } from "../rows.ts";
+import type { Addressee, MessageRecord } from "../rows.ts";
 import type { Reader, VisitSink } from "../store.ts";
 import type { Connection } from "./connection.ts";
 import { type KeptMail, mailOf } from "../fields.ts";
+import { mailWith } from "./suppressed.ts";
 import { topicIdOf } from "./topics.ts";
 
 type RecordReader = Pick<Reader, "message" | "messagesTo" | "messagesNamed">;
@@ -91,8 +92,9 @@ function createPartsReader(db: Connection): PartsReader {
 const MOST_SENDERS = 500;
 
 function createAddresseeReader(db: Connection): Pick<VisitSink, "addressee"> {
-  const find = db.prepare<[number], { email: string; topic: string; contentId: number }>(
-    `select m.email, t.name as topic, m.content_id as contentId
+  const { list, kind } = mailWith("m.content_id");
+  const find = db.prepare<[number], Omit<Addressee, "from"> & { contentId: number }>(
+    `select m.email, t.name as topic, m.content_id as contentId, ${list} as list, ${kind} as kind
      from message m join topic t on t.id = m.topic_id where m.id = ?`,
   );
   const read = db.prepare<[number], string>("select body ->> 'from' from content where id = ?").pluck();
@@ -106,7 +108,9 @@ function createAddresseeReader(db: Connection): Pick<VisitSink, "addressee"> {
   return {
     async addressee(messageId) {
       const found = find.get(messageId);
-      return found === undefined ? null : { email: found.email, topic: found.topic, from: senderOf(found.contentId) };
+      if (found === undefined) return null;
+      const { contentId, ...rest } = found;
+      return { ...rest, from: senderOf(contentId) };
     },
   };
 }

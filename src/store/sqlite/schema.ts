@@ -360,6 +360,7 @@ export const MIGRATIONS: readonly string[] = [
   -- Which list a content belongs to (null: none), and whether one person waits for it. Both are in \`body\`, too; here SQL reads them.
   alter table content add column list text;
   alter table content add column kind text not null default 'bulk' check (kind in ('bulk', 'transactional'));
+  create index content_list on content (list) where list is not null;
 
   -- An address may be suppressed for everything (list ''), for all bulk mail ('/bulk'), and for single lists; no list has a '/'
   -- in its name. What was an unsubscription is one from all bulk mail. A person who was forgotten is kept as a hash

@@ -10,7 +10,7 @@ import { decide, type Move, PROCESS_DIED } from "../rules/settle.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./state-counters.ts";
 import { createProver } from "./prove.ts";
-import { suppressedSql } from "./suppressed.ts";
+import { mailWith, suppressedSql } from "./suppressed.ts";
 import { waitUntilSql } from "./waiting.ts";
 
 /** Writes what became of claims. To be used inside a transaction, between `begin` and `write` of its counters. */
@@ -37,7 +37,7 @@ interface HeldRow {
 export function createSettler(db: Connection, counters: Counters): Settler {
   const held = db.prepare<[number], HeldRow>(
     `select m.topic_id, m.state, m.claimed_by, m.expires_at, t.cancelled_at is not null as cancelled,
-       ${suppressedSql("lower(m.email)", "t.endpoint")} as suppressed
+       ${suppressedSql("lower(m.email)", "t.endpoint", mailWith("m.content_id"))} as suppressed
      from message m join topic t on t.id = m.topic_id where m.id = ?`,
   );
   const write = createMoveWriter(db);
@@ -59,7 +59,10 @@ export function createSettler(db: Connection, counters: Counters): Settler {
     if (isMine && proveNoted(id, now)) return undefined;
     const isExpired = row.expires_at !== null && row.expires_at <= now;
     const isSuppressed = row.suppressed === 1;
-    const move = decide({ state: row.state, isMine, isSuppressed, isCancelled: row.cancelled === 1, isExpired }, settlement);
+    const move = decide(
+      { state: row.state, isMine, isSuppressed, isCancelled: row.cancelled === 1, isExpired },
+      settlement,
+    );
     if (move === null) return undefined;
     // Whatever was not put back untried may have been a call.
     if (settlement.kind !== "put_back" || settlement.attempted) counters.calledAt(row.topic_id, now);

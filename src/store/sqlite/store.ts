@@ -15,6 +15,7 @@ import { createMailReader } from "./mails.ts";
 import { createReader } from "./read.ts";
 import { placeOf, readMarks } from "./marks.ts";
 import { NOWHERE } from "./place.ts";
+import { registerForgotten } from "./suppressed.ts";
 import { createSuppressions } from "./suppressions.ts";
 import { createTopicActions } from "./topics.ts";
 import { explain, isUnwritable } from "./trouble.ts";
@@ -85,6 +86,7 @@ function explained(error: unknown, db: Connection): unknown {
 function createStore(job: Job): SqliteStore {
   const { db } = job;
   const jobId = db.prepare<[], string>("select id from job").pluck().get() ?? "";
+  registerForgotten(db, jobId);
   const source = createClaims(job);
   const lists = createLists(job);
   return {

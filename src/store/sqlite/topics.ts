@@ -8,7 +8,7 @@ import { fileOf } from "./image.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { expiresAtSql } from "../rules/expiry.ts";
 import { TopicRefusedError } from "../rules/admit.ts";
-import { suppressedSql } from "./suppressed.ts";
+import { mailWith, suppressedSql } from "./suppressed.ts";
 import type { Reschedule } from "../rows.ts";
 import { columnsOf } from "../fields.ts";
 
@@ -46,7 +46,8 @@ export function createTopicActions(job: Job) {
     pause: (topic: string, forMs: number | null) =>
       write(() => createPauses(db).pause(openTopicOf(db, topic), forMs, clock.now())),
     resume: (topic: string) => write(() => createPauses(db).resume(topicIdOf(db, topic), clock.now())),
-    reschedule: (topic: string, when: Reschedule) => write(() => createReschedule(db, clock.now())(topicIdOf(db, topic), when)),
+    reschedule: (topic: string, when: Reschedule) =>
+      write(() => createReschedule(db, clock.now())(topicIdOf(db, topic), when)),
   };
 }
 
@@ -90,9 +91,11 @@ function createRetry(
   now: number,
 ): (topicId: number, states: readonly State[]) => number {
   const rangesOf = createRanges(db);
+  const endpoint = "(select endpoint from topic where id = topic_id)";
+  const stopped = suppressedSql("lower(email)", endpoint, mailWith("content_id"));
   const update = db.prepare<[string, number, number, number, number], { state: State }>(
     `update message set attempts = 0, error = null,
-       state = case when ${suppressedSql("lower(email)", "(select endpoint from topic where id = topic_id)")} then 'suppressed' else 'pending' end
+       state = case when ${stopped} then 'suppressed' else 'pending' end
      where state = ? and id between ? and ? and topic_id = ? and (expires_at is null or expires_at > ?) returning state`,
   );
   const reopen = db.prepare<[number]>("update topic set cancelled_at = null where id = ?");
@@ -130,21 +133,19 @@ function countExpired(db: Connection, topicId: number, states: readonly State[],
 function createReschedule(db: Connection, now: number): (topicId: number, when: Reschedule) => number {
   const rangesOf = createRanges(db);
   const ofTopic = db.prepare<[number | null, number]>("update topic set not_before = ? where id = ?");
-  const open = "id between ? and ? and topic_id = ? and state = 'pending' and (expires_at is null or expires_at > ?)";
-  const set = `update message set not_before = ?1,
-    expires_at = iif(expires_in is null, expires_at, ${expiresAtSql("?1", "expires_in", "?2")})`;
-  const all = db.prepare<[number, number, number, number, number]>(
-    `${set} where id between ?3 and ?4 and topic_id = ?5 and state = 'pending' and (expires_at is null or expires_at > ?2)`,
-  );
-  const pending = db.prepare<[number, number, number, number], { id: number; fields: string }>(
-    `select id, fields from message where ${open}`,
-  );
-  const one = db.prepare<[number, number, number]>(`${set} where id = ?3`);
+  type Where = [Range & { now: number }];
+  const open = `id between @first_id and @last_id and topic_id = @topic_id and state = 'pending'
+    and (expires_at is null or expires_at > @now)`;
+  const set = `update message set not_before = @at,
+    expires_at = iif(expires_in is null, expires_at, ${expiresAtSql("@at", "expires_in", "@now")})`;
+  const all = db.prepare<[Where[0] & { at: number }]>(`${set} where ${open}`);
+  const pending = db.prepare<Where, { id: number; fields: string }>(`select id, fields from message where ${open}`);
+  const one = db.prepare<[{ id: number; at: number; now: number }]>(`${set} where id = @id`);
 
   const moveEach = (range: Range, instantOf: NonNullable<Reschedule["instantOf"]>): number => {
     const columns = JSON.parse(range.columns) as string[];
-    const rows = pending.all(range.first_id, range.last_id, range.topic_id, now);
-    for (const row of rows) one.run(instantOf(columnsOf(columns, row.fields)), now, row.id);
+    const rows = pending.all({ ...range, now });
+    for (const row of rows) one.run({ id: row.id, at: instantOf(columnsOf(columns, row.fields)), now });
     return rows.length;
   };
 
@@ -154,7 +155,7 @@ function createReschedule(db: Connection, now: number): (topicId: number, when: 
     for (const range of rangesOf(topicId)) {
       moved += instantOf
         ? moveEach(range, instantOf)
-        : all.run(notBefore, now, range.first_id, range.last_id, topicId).changes;
+        : all.run({ ...range, now, at: notBefore }).changes;
     }
     return moved;
   };

@@ -1,31 +1,37 @@
 /** Takes unsubscriptions through the links of mails in, and takes them back. */
-import type { SuppressionReason } from "../../feedback/suppression-policy.ts";
-import type { Unsubscription } from "../rows.ts";
+import type { Kind } from "../../message.ts";
+import type { Endpoint, NewSuppression, Unsubscription } from "../rows.ts";
 import { HANDED_OUT } from "../rules/states.ts";
-import { type BadEvents, reasonOfEvents } from "../rules/suppress.ts";
+import { ALL_BULK, type BadEvents, heldByEvents, listLeft, standing } from "../rules/suppress.ts";
 import type { VisitSink } from "../store.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createProver, type Provable } from "./prove.ts";
 import { createCounters } from "./state-counters.ts";
-import { createSuppressor } from "./suppressions.ts";
+import { mailWith } from "./suppressed.ts";
+import { createSuppressionReader, createSuppressor } from "./suppressions.ts";
 
 interface Addressed extends Provable {
   email: string;
   topic: string;
+  endpoint: Endpoint | null;
+  list: string | null;
+  kind: Kind;
 }
 
 /** Makes the part of the store that keeps who unsubscribed through a mail. */
 export function createUnsubscriptions(job: Job): Pick<VisitSink, "unsubscribe" | "resubscribe"> {
   const { db, clock } = job;
   const counters = createCounters(db);
+  const { list, kind } = mailWith("m.content_id");
   const find = db.prepare<[number], Addressed>(
-    `select m.id, m.topic_id as topicId, m.email, m.state, m.attempts, t.name as topic
+    `select m.id, m.topic_id as topicId, m.email, m.state, m.attempts, t.name as topic, t.endpoint,
+       ${list} as list, ${kind} as kind
      from message m join topic t on t.id = m.topic_id where m.id = ?`,
   );
   const suppress = createSuppressor(db, counters, clock);
   const { prove } = createProver(db, counters);
   const marks = createUnsubscribedMarks(db);
-  const lift = createLifter(db);
+  const lift = createLifter(db, suppress);
   const write = <T>(work: () => T) => {
     const run = () => {
       counters.begin();
@@ -36,23 +42,24 @@ export function createUnsubscriptions(job: Job): Pick<VisitSink, "unsubscribe" |
     return transaction(job, run);
   };
 
-  const unsubscribeOne = ({ messageId, at }: Unsubscription): boolean => {
+  const unsubscribeOne = ({ messageId, at, from }: Unsubscription): boolean => {
     const message = find.get(messageId);
     if (!message) return false;
     // The mark says that the mail was sent, so a message that never left must not get one.
     const isFirst = HANDED_OUT.includes(message.state) && marks.set(message, at);
     prove(message, { kind: "visit", at }, clock.now());
-    suppress({ address: message.email, reason: "unsubscribe", source: "link", detail: `link in "${message.topic}"` });
+    const why = { reason: "unsubscribe", source: "link", detail: `link in "${message.topic}"` };
+    suppress({ address: message.email, list: listLeft(message.list, from), ...why });
     return isFirst;
   };
 
   const resubscribeOne = (messageId: number): boolean => {
     const message = find.get(messageId);
     if (!message) return false;
-    const left = lift(message.email.toLowerCase());
+    const { isFree, isUnsubscribed } = lift(message);
     // Somebody who also left the contact list of SES is still unsubscribed.
-    if (left !== "unsubscribe") marks.clear(message);
-    return left === null;
+    if (!isUnsubscribed) marks.clear(message);
+    return isFree;
   };
 
   return {
@@ -89,38 +96,33 @@ function createUnsubscribedMarks(db: Connection) {
   };
 }
 
-/**
- * Makes a function that lets an address be written to again that unsubscribed through a link. It returns the reason for which the
- * address stays suppressed; null: it is not.
- */
-function createLifter(db: Connection): (address: string) => string | null {
-  const read = db.prepare<[string], { reason: string; source: string }>(
-    "select reason, source from suppression where address = ?",
+/** Makes a function that lifts what links suppressed for mail like this one, and says what that comes to. */
+function createLifter(
+  db: Connection,
+  suppress: (entry: NewSuppression) => boolean,
+): (message: Addressed) => { isFree: boolean; isUnsubscribed: boolean } {
+  const remove = db.prepare<[string, string]>(
+    `delete from suppression where address = ? and source = 'link' and list in (?, '${ALL_BULK}')`,
   );
-  const remove = db.prepare<[string]>("delete from suppression where address = ?");
-  const explain = db.prepare<[string, string]>(
-    "update suppression set reason = ?, source = 'event', detail = null where address = ?",
-  );
+  const read = createSuppressionReader(db);
   const badEvents = createBadEvents(db);
-  return (address) => {
-    const kept = read.get(address);
-    if (kept === undefined) return null;
-    if (kept.source !== "link") return kept.reason;
-    // An event that came after the unsubscription left the suppression as it was.
-    const other = badEvents(address);
-    if (other === null) remove.run(address);
-    else explain.run(other, address);
-    return other;
+  return ({ email, list, kind, endpoint }) => {
+    const address = email.toLowerCase();
+    if (remove.run(address, list ?? ALL_BULK).changes > 0) {
+      const held = heldByEvents(badEvents(address), list);
+      if (held !== null) suppress({ address, ...held, source: "event" });
+    }
+    return standing(read(address), { list, kind, isRehearsal: endpoint === "sandbox" });
   };
 }
 
-/** Makes a function that says why events would suppress an address; null: none would. */
-function createBadEvents(db: Connection): (address: string) => SuppressionReason | null {
+/** Makes a function that reads what events said about the messages to an address. */
+function createBadEvents(db: Connection): (address: string) => BadEvents[] {
   const find = db.prepare<[string], Omit<BadEvents, "complained"> & { complained: 0 | 1 }>(
     `select f.complained_at is not null as complained, f.bounce_type as bounceType, f.bounce_subtype as bounceSubType
      from recipient r join feedback f on f.message_id = r.message_id
      where r.address = ? and (f.complained_at is not null or f.bounced_at is not null)`,
   );
   return (address) =>
-    reasonOfEvents(find.all(address).map(({ complained, ...bounce }) => ({ complained: complained === 1, ...bounce })));
+    find.all(address).map(({ complained, ...bounce }) => ({ complained: complained === 1, ...bounce }));
 }

@@ -31,9 +31,9 @@ export interface WaitingIndex {
   atOnce(look: Look): Generator<Waiting>;
   /** Messages whose `notBefore` is in the span, which must not hold 0, by that time, topic and order of arrival. */
   timed(look: Look, span: Span): Generator<Waiting>;
-  /** True when `atOnce` has a message, or would have one that has not expired. */
+  /** True when `atOnce` has a message. */
   hasAtOnce(look: Look): boolean;
-  /** The smallest `notBefore` in the span, which must not hold 0, of what has expired, too; null: the span is empty. */
+  /** The smallest `notBefore` in the span, which must not hold 0; null: the span is empty. */
   earliest(look: Look, span: Span): number | null;
   /**
    * How many messages that are alive at `now` (ms since the epoch) go at once, and how many have a `notBefore` in each of the spans.
@@ -77,7 +77,7 @@ function createAtOnce(db: Connection): Pick<WaitingIndex, "atOnce" | "hasAtOnce"
   const nextTopic = db
     .prepare<[number, number], number | null>(`select min(topic_id) ${where} and topic_id > ?`)
     .pluck();
-  const some = db.prepare<[number, number]>(`select 1 ${where} and topic_id = ? limit 1`);
+  const some = db.prepare<[number, number, number]>(`select 1 ${where} and topic_id = ? and ${ALIVE} limit 1`);
   const page = db.prepare<[priority: number, topicId: number, after: number, alive: number, limit: number], Waiting>(
     `select ${CLAIM.replace(", not_before as notBefore", "")} ${where} and topic_id = ? and id > ? and ${ALIVE}
      order by id limit ?`,
@@ -107,14 +107,11 @@ function createAtOnce(db: Connection): Pick<WaitingIndex, "atOnce" | "hasAtOnce"
       }
     },
     hasAtOnce(look) {
-      for (const topicId of topicsOf(look)) if (some.get(look.priority, topicId) !== undefined) return true;
+      for (const topicId of topicsOf(look)) if (some.get(look.priority, topicId, look.alive) !== undefined) return true;
       return false;
     },
   };
 }
-
-/** As `Look.alive`: what has expired waits, too, until it is cancelled. */
-const EVERYTHING = -1;
 
 type Where = [
   priority: number,
@@ -173,7 +170,7 @@ function createTimed(db: Connection): Pick<WaitingIndex, "timed" | "earliest"> {
   return {
     timed,
     earliest(look, span) {
-      for (const { notBefore } of timed({ ...look, alive: EVERYTHING, pageSize: 1 }, span)) return notBefore;
+      for (const { notBefore } of timed({ ...look, pageSize: 1 }, span)) return notBefore;
       return null;
     },
   };

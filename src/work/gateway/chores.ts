@@ -4,8 +4,7 @@ import { LEAST_ANSWERS, type ReputationLimits, tooManyBad } from "../../deliver/
 import type { SendListener } from "../../deliver/sender.ts";
 import type { Scope } from "../../deliver/source.ts";
 import type { Context } from "../context.ts";
-import type { Account } from "../../aws/ses.ts";
-import type { SesConnection } from "../endpoint.ts";
+import type { AccountWatch } from "../account-watch.ts";
 import { createFailureLog } from "../../serve/failure-log.ts";
 import type { Gateway } from "../../serve/gateway.ts";
 import type { Topics } from "../../store/store.ts";
@@ -20,37 +19,9 @@ const MATCH_MS = 1_000;
 const CLOCK_MARGIN_MS = 60_000;
 /** The account's rate and quota may change while the gateway runs, so they are read this often. */
 const ACCOUNT_MS = 60_000;
-const ACCOUNT_TIMEOUT_MS = 5_000;
 /** How long the answer to a request with an Idempotency-Key is kept for a repeat of it. */
 const KEEP_ANSWERS_MS = 7 * 86_400_000;
 const HOUR_MS = 3_600_000;
-
-/** The account at SES, read again now and then. */
-export interface AccountWatch {
-  /** As SES answered last; null: it could not be read yet. */
-  latest(): Account | null;
-  /** The same, plus what this process has sent since then. */
-  now(): Account | null;
-  /** Reads the account. Keeps the last answer when it cannot be read. */
-  refresh(): Promise<void>;
-}
-
-/** Watches the account of `connection`. `sent` returns how many messages this process has sent so far. */
-export function createAccountWatch({ account, ses }: SesConnection, sent: () => number): AccountWatch {
-  let latest = account;
-  let sentThen = 0;
-  return {
-    latest: () => latest,
-    now: () => latest && { ...latest, sentLast24Hours: latest.sentLast24Hours + sent() - sentThen },
-    async refresh() {
-      const answer = await ses.account(ACCOUNT_TIMEOUT_MS);
-      if (!("perSecond" in answer)) return;
-      latest = answer;
-      // Not before the question: SES has counted what left meanwhile, and it would count twice.
-      sentThen = sent();
-    },
-  };
-}
 
 /** A scope whose held topics may be replaced. */
 export type HoldingScope = Scope & { held: ReadonlySet<string> };

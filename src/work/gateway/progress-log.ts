@@ -1,5 +1,6 @@
 /** The lines in the log of `serve` that tell how sending goes: one when something changes, then one every few minutes. */
 import type { FastifyBaseLogger } from "fastify";
+import type { Run } from "../../deliver/sender.ts";
 import type { Gateway } from "../../serve/gateway.ts";
 
 /** While mail is sent, or nothing gets through, a line so often. */
@@ -34,7 +35,7 @@ export function createProgressLog(
     toldAt = clock.monotonic();
     line.told(now);
     const { reason, ...facts } = now;
-    const isBad = reason !== null || now.failed > 0;
+    const isBad = reason !== null || now.failed + now.expired > 0;
     log[isBad ? "warn" : "info"](facts, reason === null ? "sending" : `nothing gets through: ${reason}`);
   };
 
@@ -44,7 +45,7 @@ export function createProgressLog(
     const activity = activityOf(now);
     if (isHalted) return before.isHalted && due(BUSY_MS);
     const isPaused = activity === before.activity;
-    return activity > 0 && due(isPaused ? PAUSED_MS : now.failed > 0 ? FAILING_MS : BUSY_MS);
+    return activity > 0 && due(isPaused ? PAUSED_MS : now.failed + now.expired > 0 ? FAILING_MS : BUSY_MS);
   };
 
   return {
@@ -64,9 +65,11 @@ export function createProgressLog(
   };
 }
 
-function activityOf({ sent, failed, throttled, retried }: Line): number {
-  return sent + failed + throttled + retried;
+function activityOf({ sent, failed, expired, throttled, retried }: Line): number {
+  return sent + failed + expired + throttled + retried;
 }
+
+type Counted = Pick<Run, "sent" | "failed" | "expired" | "throttled" | "retried">;
 
 function lineOf({ store, sender, clock }: Pick<Gateway, "store" | "sender" | "clock">) {
   let before = sender.status().run;
@@ -81,6 +84,7 @@ function lineOf({ store, sender, clock }: Pick<Gateway, "store" | "sender" | "cl
         state,
         sent,
         failed: run.failed - before.failed,
+        expired: run.expired - before.expired,
         throttled: run.throttled - before.throttled,
         retried: run.retried - before.retried,
         // What waited a moment for its answer belongs to the time before.
@@ -93,12 +97,13 @@ function lineOf({ store, sender, clock }: Pick<Gateway, "store" | "sender" | "cl
       };
     },
     /** The next line counts from this one. */
-    told({ sent, failed, throttled, retried }: { sent: number; failed: number; throttled: number; retried: number }) {
+    told({ sent, failed, expired, throttled, retried }: Counted) {
       at = clock.monotonic();
       before = {
         ...before,
         sent: before.sent + sent,
         failed: before.failed + failed,
+        expired: before.expired + expired,
         throttled: before.throttled + throttled,
         retried: before.retried + retried,
       };

@@ -10,7 +10,8 @@ import type { Store } from "../../store/store.ts";
 import { parseDuration } from "../../time/duration.ts";
 import { type Links, openLinks } from "../../tracking/links.ts";
 import { connect, type Rehearsing, rateOf, type SesConnection } from "../endpoint.ts";
-import { type AccountWatch, createAccountWatch, holdBadTopics, type HoldingScope } from "./chores.ts";
+import { type AccountWatch, createAccountWatch, createReserveWatch } from "../account-watch.ts";
+import { holdBadTopics, type HoldingScope } from "./chores.ts";
 import { readRecipientCap, type ServiceFlags } from "./settings.ts";
 
 /** What sends, and what it sends through. */
@@ -38,7 +39,7 @@ export async function prepareSending(context: Context, parts: SendingParts): Pro
   const { store, ses, rehearsing, scope, flags, tell } = parts;
   const links = await openLinks(store, context.io.env, context.io.clock);
   const connection = await connect(context, flags, { ses, ...rehearsing });
-  const account = createAccountWatch(connection, () => sender.status().run.sent);
+  const account = createAccountWatch(connection, () => sender.status().run.sent, context.io.clock);
   const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
   boundOldSpace();
   const mailer = createMailer(store, connection.ses, async () => links, {
@@ -51,6 +52,7 @@ export async function prepareSending(context: Context, parts: SendingParts): Pro
     whenDrained: "wait",
     maxAttempts: flags.maxAttempts,
     checkpoint: holdBadTopics(store, scope, limits, tell),
+    ...(flags.reserve !== undefined && { reserve: createReserveWatch(flags.reserve, account, tell) }),
     io: context.io,
   });
   return { sender, account, connection, links };

@@ -176,7 +176,7 @@ function counting(prepare: Prepare): void {
     await claimPeople(store, "july");
     await settle(store, accepted(one), accepted(two));
     await store.applyVisits([{ kind: "open", messageId: one?.id ?? 0, at: 1, machine: false, link: null }]);
-    await store.unsubscribe([{ messageId: one?.id ?? 0, at: 1 }]);
+    await store.unsubscribe([{ messageId: one?.id ?? 0, at: 1, from: "list" }]);
     await apply(store, delivery({ id: 999_999, job: store.jobId }));
     expect((await store.topics()).map(({ reportedAt }) => reportedAt)).toEqual([null, null]);
     const first = clock.now();

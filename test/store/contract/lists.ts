@@ -180,9 +180,9 @@ export function lists(prepare: Prepare): void {
       await store.suppress([{ address: "a@x.example", reason: "bounce", source: "test", rehearsal: true }]);
       const staging = await store.stage();
       await staging.add(["a@x.example", "b@x.example"].map((email) => row(email)));
-      for (const endpoint of [undefined, null, "ses"] as const)
-        expect(await staging.forecast("june", endpoint)).toMatchObject({ added: 2, suppressed: 0 });
-      expect(await staging.forecast("june", "sandbox")).toMatchObject({ added: 1, suppressed: 1 });
+      for (const mail of [undefined, {}, { endpoint: "ses" }] as const)
+        expect(await staging.forecast("june", mail)).toMatchObject({ added: 2, suppressed: 0 });
+      expect(await staging.forecast("june", { endpoint: "sandbox" })).toMatchObject({ added: 1, suppressed: 1 });
       await staging.discard();
     });
 

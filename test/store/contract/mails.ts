@@ -25,6 +25,7 @@ export function mails(prepare: Prepare): void {
       sesMessageId: "ses-ann",
       createdAt: addedAt,
       notBefore: null,
+      expiresAt: null,
       sentAt: clock.now(),
       deliveredAt: null,
       bouncedAt: null,

@@ -132,6 +132,8 @@ export function reader(prepare: Prepare): void {
     expect(await store.addressee(c?.id ?? 0)).toEqual({
       email: "c@x.example",
       topic: "july",
+      list: null,
+      kind: "bulk",
       from: CONTENT.from,
     });
     for (const id of [0, -1, 999_999_999, 2 ** 53]) expect(await store.addressee(id)).toBeNull();

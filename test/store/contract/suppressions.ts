@@ -1,6 +1,7 @@
 /** Addresses that are not written to. */
 import { expect, it } from "vitest";
 import type { Suppression } from "../../../src/store/rows.ts";
+import { ALL_BULK } from "../../../src/store/rules/suppress.ts";
 import { ingest, states } from "../../support/store-actions.ts";
 import { counts, type Handle, type Prepare } from "../bench.ts";
 
@@ -56,13 +57,22 @@ export function suppressions(prepare: Prepare): void {
     expect(await all(store)).toEqual([
       {
         address: "a@x.example",
+        list: "",
         reason: "bounce",
         source: "test",
         detail: "550 5.1.1  no body",
         createdAt: 7,
         rehearsal: false,
       },
-      { address: "b@x.example", reason: "a b", source: "test", detail: null, createdAt: clock.now(), rehearsal: false },
+      {
+        address: "b@x.example",
+        list: "",
+        reason: "a b",
+        source: "test",
+        detail: null,
+        createdAt: clock.now(),
+        rehearsal: false,
+      },
     ]);
   });
 
@@ -99,22 +109,31 @@ export function suppressions(prepare: Prepare): void {
     const { open, clock } = await prepare();
     const store = await open();
     await store.suppress([{ ...bounce("Ann@x.example"), detail: "550" }, bounce("joann@x.example")]);
-    expect(await store.suppression("ANN@x.example")).toEqual({
-      address: "ann@x.example",
-      reason: "bounce",
-      source: "test",
-      rehearsal: false,
-      detail: "550",
-      createdAt: clock.now(),
-    });
+    expect(await store.suppressionsOf("ANN@x.example")).toEqual([
+      {
+        address: "ann@x.example",
+        list: "",
+        reason: "bounce",
+        source: "test",
+        rehearsal: false,
+        detail: "550",
+        createdAt: clock.now(),
+      },
+    ]);
     for (const other of ["nn@x.example", "ann@x.exampl", "", "%", "*"])
-      expect(await store.suppression(other)).toBeNull();
+      expect(await store.suppressionsOf(other)).toEqual([]);
   });
 
   it("keep any other cause instead of an unsubscription through a link, which its reader may take back", async () => {
     const { open } = await prepare();
     const store = await open();
-    const left = (address: string) => ({ address, reason: "unsubscribe", source: "link", detail: "june" });
+    const left = (address: string) => ({
+      address,
+      list: ALL_BULK,
+      reason: "unsubscribe",
+      source: "link",
+      detail: "june",
+    });
     const causes = [
       { reason: "bounce", source: "event" },
       { reason: "complaint", source: "event" },
@@ -138,8 +157,8 @@ export function suppressions(prepare: Prepare): void {
       await store.suppress([left(after)]);
       await store.suppress([{ address: after, ...cause }]);
       expect([await takeBack(before), await takeBack(after)]).toEqual([false, false]);
-      expect(await store.suppression(before)).toMatchObject(cause);
-      expect(await store.suppression(after)).toMatchObject(cause);
+      expect(await store.suppressionsOf(before)).toMatchObject([cause]);
+      expect(await store.suppressionsOf(after)).toMatchObject([cause]);
     }
   });
 

@@ -1,7 +1,7 @@
 /** Unsubscriptions through the links of mails, and taking them back. */
 import { expect, it } from "vitest";
 import type { Claim } from "../../../src/deliver/source.ts";
-import type { Suppression } from "../../../src/store/rows.ts";
+import type { Suppression, Unsubscription } from "../../../src/store/rows.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { bounce, complaint, delivery, subscription } from "../../feedback/events.ts";
 import { failed, inDoubt, ingest, messagesOf, putBack, settle, states, turn } from "../../support/store-actions.ts";
@@ -9,7 +9,11 @@ import type { Prepare } from "../bench.ts";
 import { everything } from "../sound.ts";
 import { accepted, apply, of } from "./mail-events.ts";
 
-const leave = (claim: Claim | undefined, at = 1_000) => ({ messageId: claim?.id ?? Number.NaN, at });
+const leave = (claim: Claim | undefined, at = 1_000, from: Unsubscription["from"] = "list"): Unsubscription => ({
+  messageId: claim?.id ?? Number.NaN,
+  at,
+  from,
+});
 
 /** Messages to these addresses, sent. */
 async function sentTo(store: Store, emails: string[], topic = "june"): Promise<Claim[]> {
@@ -63,7 +67,7 @@ export function unsubscriptions(prepare: Prepare): void {
     await sentTo(store, ["ann@x.example"]);
     const before = await everything(store);
     const ids = [0, -1, 999_999_999, 2 ** 53, 1.5, Number.NaN];
-    expect(await store.unsubscribe(ids.map((messageId) => ({ messageId, at: 1 })))).toBe(0);
+    expect(await store.unsubscribe(ids.map((messageId) => ({ messageId, at: 1, from: "list" as const })))).toBe(0);
     expect(await store.unsubscribe([])).toBe(0);
     for (const id of ids) expect(await store.resubscribe(id)).toBe(false);
     expect(await everything(store)).toEqual(before);

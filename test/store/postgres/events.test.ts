@@ -139,7 +139,7 @@ function events(): void {
       await store.applyVisits([
         { kind: "click", messageId: claim.id, at: 1, machine: false, link: "https://x.example/" },
       ]);
-      await store.unsubscribe([{ messageId: claim.id, at: 1 }]);
+      await store.unsubscribe([{ messageId: claim.id, at: 1, from: "list" }]);
       await store.suppress([{ address: `more-${claim.email}`, reason: "vip", source: "manual" }]);
       await store.searchSuppressions({ text: "more", after: null, limit: 2 });
       for await (const _each of store.suppressions());
@@ -232,14 +232,16 @@ function texts(): void {
       { ...eventOf(delivery({ id: 7, legacy: true })), sesMessageId: odd, key: `delivery ${odd}` },
     ].map((event) => ({
       ...event,
-      suppressions: [{ address: `${odd.slice(4, 6)}@x.example`, reason: "bounce", detail: odd }],
+      suppressions: [
+        { address: `${odd.slice(4, 6)}@x.example`, leaves: { kind: "everything" }, reason: "bounce", detail: odd },
+      ],
     }));
     expect(await store.applyEvents(broken)).toMatchObject({ applied: 2, unmatched: 1, suppressed: 1 });
     expect(await store.applyEvents(broken)).toMatchObject({ duplicates: 3, suppressed: 0 });
     expect(await store.matchKeptEvents()).toMatchObject({ applied: 0 });
     const [found] = (await store.searchSuppressions({ text: "\0", after: null, limit: 2 })).rows;
     expect(found).toMatchObject({ address: "\ufffd\ufffd@x.example", detail: "550  \ufffd no" });
-    expect(await store.suppression("\0\ud800@x.example")).toEqual(found);
+    expect(await store.suppressionsOf("\0\ud800@x.example")).toEqual([found]);
   });
 
   it("with keys that are longer than an index takes are kept once", async () => {
@@ -303,7 +305,7 @@ function visits(): void {
     await settle(store, ...claims.map((claim) => inDoubt(claim)));
     const all = (of1: Claim[]) =>
       of1.flatMap((claim) => [visit(claim, null), visit(claim, `https://x.example/${claim.id}`)]);
-    const leave = (of1: Claim[]) => of1.map(({ id }) => ({ messageId: id, at: 2_000 }));
+    const leave = (of1: Claim[]) => of1.map(({ id }) => ({ messageId: id, at: 2_000, from: "list" as const }));
     const few = await statementsOf(() => store.applyVisits(all(claims.slice(0, 1))));
     expect(await statementsOf(() => store.applyVisits(all(claims.slice(1, 1_000))))).toBe(few);
     const left = await statementsOf(() => store.unsubscribe(leave(claims.slice(0, 1))));

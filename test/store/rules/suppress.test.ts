@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import {
+  EVERYTHING_LIST,
+  heldByEvents,
   outweighs,
-  reasonOfEvents,
   type SuppressionCause,
   withoutControls,
 } from "../../../src/store/rules/suppress.ts";
@@ -13,8 +14,8 @@ const event = (reason: string, detail: string | null = "a"): SuppressionCause =>
   rehearsal: false,
 });
 
-it("a complaint weighs most, then an unsubscription", () => {
-  const rising = [event("bounce"), event("unsubscribe"), event("complaint")];
+it("a complaint weighs most, then a bounce: an unsubscription stops less", () => {
+  const rising = [event("unsubscribe"), event("bounce"), event("complaint")];
   for (const [index, each] of rising.entries())
     for (const [other, kept] of rising.entries()) expect(outweighs(each, kept)).toBe(index > other);
 });
@@ -72,12 +73,14 @@ it("what events said suppresses by the reason that weighs most, in whatever orde
   ];
   for (const [reason, ...found] of [
     ["complaint", hard, complained, left],
-    ["unsubscribe", soft, hard, left],
+    ["bounce", soft, hard, left],
+    ["unsubscribe", soft, left],
     ["bounce", soft, hard],
     [null, soft],
     [null],
   ] as const) {
-    expect(reasonOfEvents(found)).toBe(reason);
-    expect(reasonOfEvents(found.toReversed())).toBe(reason);
+    const held = reason && { reason, list: reason === "unsubscribe" ? "weekly" : EVERYTHING_LIST };
+    expect(heldByEvents(found, "weekly")).toEqual(held);
+    expect(heldByEvents(found.toReversed(), "weekly")).toEqual(held);
   }
 });

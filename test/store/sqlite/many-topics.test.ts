@@ -42,14 +42,15 @@ async function cost(later: number, ofOneTopic: number): Promise<[number, unknown
     return [count() - before, answer];
   };
   const now = { wall: clock.now(), steady: clock.now() };
+  const WHATEVER = { bulk: Infinity, alive: -1 };
   const LOOK = { limit: 14, cap: null, bulk: Infinity };
   const found = [
     asked(() => due.find(scope, now, LOOK).found.map(({ email }) => email)),
     asked(() => due.find({ ...scope, topic: "due" }, now, LOOK).found.length),
     asked(() => due.find({ ...scope, topic: "one" }, now, LOOK).found.length),
-    asked(() => due.nextInMs(scope, now, Infinity)),
-    asked(() => due.nextInMs({ ...scope, topic: "later-3" }, now, Infinity)),
-    asked(() => due.nextInMs({ ...scope, topic: "held" }, now, Infinity)),
+    asked(() => due.nextInMs(scope, now, WHATEVER)),
+    asked(() => due.nextInMs({ ...scope, topic: "later-3" }, now, WHATEVER)),
+    asked(() => due.nextInMs({ ...scope, topic: "held" }, now, WHATEVER)),
   ];
   db.close();
   return found;

@@ -169,7 +169,7 @@ const DEEDS: Record<string, Deed> = {
         world.event({
           type: "bounce",
           bounceType: "Permanent",
-          suppressions: [{ address: EMAIL, reason: "bounce", detail: "" }],
+          suppressions: [{ address: EMAIL, leaves: { kind: "everything" }, reason: "bounce", detail: "" }],
         }),
       ]),
   },
@@ -177,7 +177,10 @@ const DEEDS: Record<string, Deed> = {
     by: by("suppress"),
     act: (world) =>
       world.other.applyEvents([
-        world.event({ jobId: "another", suppressions: [{ address: EMAIL, reason: "bounce", detail: "" }] }),
+        world.event({
+          jobId: "another",
+          suppressions: [{ address: EMAIL, leaves: { kind: "everything" }, reason: "bounce", detail: "" }],
+        }),
       ]),
   },
   legacyDelivery: {

@@ -2,7 +2,9 @@ import { expect, it, onTestFinished, vi } from "vitest";
 import type { FastifyBaseLogger } from "fastify";
 import { AwayError, StoppedError } from "../../../src/errors.ts";
 import type { Gateway } from "../../../src/serve/gateway.ts";
-import { type AccountWatch, createAccountWatch, holdBadTopics, startChores } from "../../../src/work/gateway/chores.ts";
+import { systemClock } from "../../../src/time/clock.ts";
+import { type AccountWatch, createAccountWatch } from "../../../src/work/account-watch.ts";
+import { holdBadTopics, startChores } from "../../../src/work/gateway/chores.ts";
 import type { Telemetry } from "../../../src/telemetry/telemetry.ts";
 import type { SesConnection } from "../../../src/work/endpoint.ts";
 import type { TopicRow } from "../../../src/store/rows.ts";
@@ -163,7 +165,7 @@ it("what leaves while the account is read counts once", async () => {
       return { ...account, sentLast24Hours: sent };
     },
   };
-  const watch = createAccountWatch({ account, ses } as unknown as SesConnection, () => sent);
+  const watch = createAccountWatch({ account, ses, accountAskedAt: 0 } as unknown as SesConnection, () => sent, systemClock);
   await watch.refresh();
   expect(watch.now()?.sentLast24Hours).toBe(120);
   sent += 5;
