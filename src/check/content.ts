@@ -33,10 +33,7 @@ const CUT_SUBJECT = 60;
 const LONG_HEADER = 900;
 
 /** All findings about the content of this kind. It looks at one mail; sizes and subject are the largest of all. */
-export function contentFindings(
-  { mail, htmlBytes, fileBytes, subject }: Sample,
-  kind: Content["kind"] = undefined,
-): Finding[] {
+export function contentFindings({ mail, htmlBytes, fileBytes, subject }: Sample, kind?: Content["kind"]): Finding[] {
   const document = readDocument(mail.html);
   return [
     htmlSize(htmlBytes),

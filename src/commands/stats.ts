@@ -6,7 +6,7 @@ import { addExamples } from "./examples.ts";
 import { parseCount } from "./options.ts";
 
 const FORMATS = ["table", "json", "csv"] satisfies StatsFlags["format"][];
-const BY = ["hour", "domain", "bounce-reason", "failure", "link"] satisfies Line[];
+const BY = ["hour", "domain", "list", "bounce-reason", "failure", "link"] satisfies Line[];
 
 /** Declares `stats`. */
 export const addStats: AddCommand = (program, act) => {

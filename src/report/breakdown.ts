@@ -1,12 +1,12 @@
-/** Breaks one topic down by hour, domain, bounce reason, failure or link: what `stats --by` shows. */
+/** Breaks one topic down by hour, domain, list, bounce reason, failure or link: what `stats --by` shows. */
 import { csvLine } from "../compose/list/csv-writer.ts";
-import type { Breakdown, Outcomes } from "../store/breakdown.ts";
+import type { Breakdown, CountsOfList, Outcomes } from "../store/breakdown.ts";
 import { type Known, knownCounts, OUTCOMES } from "../store/rules/event-counters.ts";
 import type { Ranked } from "../store/rules/ranking.ts";
-import { type Draws, percent } from "./stats.ts";
+import { COMPARED, type Draws, percent, STAT_FIELDS, withRates } from "./stats.ts";
 
 /** The ways to break a topic down, as `stats --by` names them. */
-export type Line = "hour" | "domain" | "bounce-reason" | "failure" | "link";
+export type Line = "hour" | "domain" | "list" | "bounce-reason" | "failure" | "link";
 
 type Cell = string | number | null;
 
@@ -16,6 +16,8 @@ type Cell = string | number | null;
  */
 export interface BreakdownTable {
   fields: readonly string[];
+  /** The fields that fit into a table for people. */
+  shown: readonly string[];
   rows: Record<string, Cell>[];
   others: Record<string, Cell> | null;
 }
@@ -30,16 +32,31 @@ const RATE_OF = {
   click_rate: "clicked",
 } as const;
 
+/** As in `stats`: one topic's fields without its name. */
+const [, ...COUNTS_OF_LIST] = STAT_FIELDS;
+const [, ...SHOWN_OF_LIST] = COMPARED;
+
 /** The fields of each breakdown in the order of every output, names first. Scripts rely on the names and the order. */
 const FIELDS = {
   hour: ["hour", "sent", ...OUTCOMES],
   domain: ["domain", "total", "sent", ...OUTCOMES, ...Object.keys(RATE_OF)],
+  list: ["list", ...COUNTS_OF_LIST],
   "bounce-reason": ["bounce_type", "bounce_subtype", "diagnostic", "messages"],
   failure: ["state", "error", "messages"],
   link: ["link", "messages", "clicks", "machine_clicks"],
 } as const satisfies Record<Line, readonly string[]>;
 
-const NAMES = new Set(["hour", "domain", "bounce_type", "bounce_subtype", "diagnostic", "state", "error", "link"]);
+const NAMES = new Set([
+  "hour",
+  "domain",
+  "list",
+  "bounce_type",
+  "bounce_subtype",
+  "diagnostic",
+  "state",
+  "error",
+  "link",
+]);
 
 /**
  * Breaks the topic down. Hours come in order of time, all of them. Anything else gives the `top` most frequent, and
@@ -54,7 +71,7 @@ export async function breakdownBy(line: Line, lines: Breakdown, top: number): Pr
         hour: new Date(at).toISOString(),
         ...knownCounts(counts, lines.topic),
       }));
-      return { fields: FIELDS.hour, rows, others: null };
+      return { fields: FIELDS.hour, shown: FIELDS.hour, rows, others: null };
     }
     case "domain": {
       const ranked = await lines.byDomain(top);
@@ -62,6 +79,11 @@ export async function breakdownBy(line: Line, lines: Breakdown, top: number): Pr
         const counts = knownCounts(row, lines.topic);
         return { ...counts, ...ratesOf(counts) };
       });
+    }
+    case "list": {
+      const ranked = await lines.byList(top);
+      const shown = ["list", ...SHOWN_OF_LIST];
+      return { ...table(line, ranked, (row) => listCells(row, lines.topic)), shown };
     }
     case "bounce-reason":
       return table(line, await lines.bounceReasons(top), (row) => ({ ...row }));
@@ -75,7 +97,15 @@ export async function breakdownBy(line: Line, lines: Breakdown, top: number): Pr
 function table<Row>(line: Line, ranked: Ranked<Row>, cellsOf: (row: Row) => Record<string, Cell>): BreakdownTable {
   const others = ranked.others === null ? null : cellsOf(ranked.others.counts);
   for (const field of FIELDS[line]) if (others !== null && NAMES.has(field)) others[field] = null;
-  return { fields: FIELDS[line], rows: ranked.rows.map(cellsOf), others };
+  return { fields: FIELDS[line], shown: FIELDS[line], rows: ranked.rows.map(cellsOf), others };
+}
+
+function listCells(
+  { list, ...counts }: CountsOfList,
+  { topic, ...knowledge }: Breakdown["topic"],
+): Record<string, Cell> {
+  const stats = withRates(knownCounts({ ...counts, topic }, knowledge));
+  return { list, ...Object.fromEntries(COUNTS_OF_LIST.map((field) => [field, stats[field]])) };
 }
 
 /** Fractions of `sent`, null when that is 0 or the part is not known. */
@@ -103,12 +133,12 @@ export function breakdownCsv({ fields, rows, others }: BreakdownTable, options: 
 }
 
 /** The breakdown as a table for people. */
-export async function breakdownText({ fields, rows, others }: BreakdownTable, terminal: Draws): Promise<string> {
+export async function breakdownText({ shown: fields, rows, others }: BreakdownTable, terminal: Draws): Promise<string> {
   if (rows.length === 0) return "nothing yet";
   const all = others === null ? rows : [...rows, named(fields, others)];
   return terminal.table(
     [...fields],
-    all.map((row) => fields.map((field) => shown(field, row[field] ?? null))),
+    all.map((row) => fields.map((field) => cellText(field, row[field] ?? null))),
   );
 }
 
@@ -119,7 +149,7 @@ function named(fields: readonly string[], others: Record<string, Cell>): Record<
 /** The answers of mail servers can be long; a line of a table is cut here. */
 const MOST_CHARACTERS = 80;
 
-function shown(field: string, value: Cell): string | number {
+function cellText(field: string, value: Cell): string | number {
   if (value === null) return "–";
   if (typeof value === "number") return field.endsWith("_rate") ? percent(value) : value;
   return value.length > MOST_CHARACTERS ? `${value.slice(0, MOST_CHARACTERS - 1)}…` : value;

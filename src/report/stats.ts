@@ -99,7 +99,8 @@ export async function* statsTable(rows: readonly TopicStats[], terminal: Draws, 
 
 const UNREPORTED = "–: SES has not reported of it; take its events in with: ses-mail ingest-events";
 
-const COMPARED = ["topic", "total", ...STATES, ...RATES, "unsubscribed"] as const;
+/** The fields that are shown of one topic beside others. */
+export const COMPARED = ["topic", "total", ...STATES, ...RATES, "unsubscribed"] as const;
 
 function* cellsOf(rows: readonly TopicStats[]): Generator<(string | number)[]> {
   for (const row of rows) yield COMPARED.map((field) => cell(row, field, null));

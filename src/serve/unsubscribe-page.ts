@@ -21,7 +21,9 @@ p:last-child { margin-bottom: 0; }
 :lang(ja), :lang(zh-Hans), :lang(zh-Hant), :lang(ko) { word-break: keep-all; }
 .sender { margin: 0 0 1.25rem; color: var(--faint); font-size: 1rem; }
 .sender strong { display: block; color: var(--text); }
-.mistake { margin: 0 0 .75rem; padding-top: 1.25rem; border-top: 1px solid var(--line); color: var(--faint); font-size: 1rem; }
+.except { color: var(--faint); font-size: 1rem; }
+form + .other { margin-top: 1.5rem; }
+.other { margin: 0 0 .75rem; padding-top: 1.25rem; border-top: 1px solid var(--line); color: var(--faint); font-size: 1rem; }
 button { font: inherit; font-weight: 600; width: 100%; min-height: 48px; padding: 8px 24px; border: 2px solid var(--button);
   border-radius: 8px; background: var(--button); color: var(--on-button); cursor: pointer; }
 button.second { background: transparent; color: var(--button); }
@@ -46,43 +48,74 @@ export interface Reader {
   email: string;
   /** The sender as the author of the mail wrote it. */
   from: string;
-  /** The token of the link. The URL of each page ends with it, or with `/undo` behind it. */
+  /** The list that the link leaves; null: all mailings. */
+  list: string | null;
+  /** The token of the link. The URL of each page ends with it, or with `/all` or `/undo` behind it. */
   token: string;
 }
 
-/** Asks the reader. Nothing happens until the button is pressed; the form posts to the URL of the page itself. */
+/** Where a page is: at the link itself (`""`), or at `all` or `undo` behind it. */
+export type Place = "" | "all" | "undo";
+
+/** Asks the reader. Nothing happens until a button is pressed; the first posts to the URL of the page itself. */
 export function askPage(language: Language, reader: Reader): string {
-  const { ask, button, question } = WORDS[language];
-  const form = html`<form method="post"><button type="submit">${button}</button></form>`;
-  return page(language, ask, html`${senderLine(reader)} ${heading(ask)} ${sentence(question, reader)} ${form}`);
+  const { ask, button, listButton, question, listQuestion } = WORDS[language];
+  const isOfList = reader.list !== null;
+  const form = html`<form method="post">
+    <button type="submit">${filled(isOfList ? listButton : button, reader)}</button>
+  </form>`;
+  const text = sentence(isOfList ? listQuestion : question, reader);
+  return page(language, ask, html`${senderLine(reader)} ${heading(ask)} ${text} ${form} ${leaveAll(language, reader)}`);
 }
 
-/** Says that the address gets no more mail, and offers to take it back. */
-export function donePage(language: Language, reader: Reader): string {
-  const { done, stopped, mistake, again } = WORDS[language];
-  const form = html`<form method="post" action="${reader.token}/undo">
-    <button type="submit" class="second">${again}</button>
-  </form>`;
-  const undo = html`<p class="mistake">${mistake}</p>
-    ${form}`;
-  return page(language, done, html`${senderLine(reader)} ${heading(done)} ${sentence(stopped, reader)} ${undo}`);
+/**
+ * Says that the address gets no more mail of the list, or, with `fromAll`, no more mailings, and offers to take it back.
+ */
+export function donePage(language: Language, reader: Reader, { at, fromAll }: { at: Place; fromAll: boolean }): string {
+  const { done, stopped, listStopped, except, mistake, again } = WORDS[language];
+  const isOfList = reader.list !== null && !fromAll;
+  const text = sentence(isOfList ? listStopped : stopped, reader);
+  const rest = isOfList ? leaveAll(language, reader, at) : html`<p class="except">${except}</p>`;
+  const undo = html`<p class="other">${mistake}</p>
+    ${secondForm(action(reader, at, "undo"), again)}`;
+  const body = isOfList ? html`${undo} ${rest}` : html`${rest} ${undo}`;
+  return page(language, done, html`${senderLine(reader)} ${heading(done)} ${text} ${body}`);
 }
 
-/** Says that the address gets mail again, and offers to stop it. It is the page of `/undo`. */
-export function backPage(language: Language, reader: Reader): string {
-  const { back, resumed, mistake, button } = WORDS[language];
-  const form = html`<form method="post" action="../${reader.token}">
-    <button type="submit" class="second">${button}</button>
-  </form>`;
-  const redo = html`<p class="mistake">${mistake}</p>
-    ${form}`;
-  return page(language, back, html`${senderLine(reader)} ${heading(back)} ${sentence(resumed, reader)} ${redo}`);
+/**
+ * Says that the address gets mail of the list again, or, with `fromAll`, mailings, and offers to stop them. It is the page
+ * of `/undo`.
+ */
+export function backPage(language: Language, reader: Reader, { fromAll }: { fromAll: boolean }): string {
+  const { back, resumed, listResumed, mistake, button, listButton } = WORDS[language];
+  const isOfList = reader.list !== null;
+  const text = sentence(isOfList && !fromAll ? listResumed : resumed, reader);
+  const redo = html`<p class="other">${mistake}</p>
+    ${secondForm(action(reader, "undo", ""), filled(isOfList ? listButton : button, reader))}`;
+  return page(language, back, html`${senderLine(reader)} ${heading(back)} ${text} ${redo}`);
 }
 
 /** Says that the address gets no mail for a reason that a reader cannot take back. */
 export function blockedPage(language: Language, reader: Reader): string {
   const { blocked, otherReason } = WORDS[language];
   return page(language, blocked, html`${senderLine(reader)} ${heading(blocked)} ${sentence(otherReason, reader)}`);
+}
+
+/** The way out of all mailings, for somebody who is asked about one list; nothing when all of them are asked about. */
+function leaveAll(language: Language, reader: Reader, at: Place = ""): Markup | null {
+  if (reader.list === null) return null;
+  const { everything, everythingButton } = WORDS[language];
+  return html`<p class="other">${everything}</p>
+    ${secondForm(action(reader, at, "all"), everythingButton)}`;
+}
+
+/** The URL to post to, from the page at `from`. It is relative, because a proxy may have put a path before ours. */
+function action({ token }: Reader, from: Place, to: Place): string {
+  return `${from === "" ? "" : "../"}${token}${to === "" ? "" : `/${to}`}`;
+}
+
+function secondForm(target: string, label: string | Piece[]): Markup {
+  return html`<form method="post" action="${target}"><button type="submit" class="second">${label}</button></form>`;
 }
 
 /** Says that the link is not valid. */
@@ -100,14 +133,21 @@ function heading(title: string): Markup {
   return html`<h1>${title}</h1>`;
 }
 
-/** A text with the sender's name and the masked address in it. Both may be written from right to left. */
-function sentence(text: string, { email, from }: Reader): Markup {
+type Piece = string | Markup;
+
+function sentence(text: string, reader: Reader): Markup {
+  return html`<p>${filled(text, reader)}</p>`;
+}
+
+/** A text with the sender's name, the list and the masked address in it. Each may be written from right to left. */
+function filled(text: string, { email, from, list }: Reader): Piece[] {
   const { name, address } = senderOf(from);
   const values: Record<string, Markup> = {
     "{sender}": html`<bdi><strong>${name ?? address}</strong></bdi>`,
+    "{list}": html`<bdi><strong>${list}</strong></bdi>`,
     "{address}": html`<bdi>${masked(email)}</bdi>`,
   };
-  return html`<p>${text.split(/(\{\w+\})/).map((piece) => values[piece] ?? piece)}</p>`;
+  return text.split(/(\{\w+\})/).map((piece) => values[piece] ?? piece);
 }
 
 function senderLine({ from }: Reader): Markup {

@@ -1,7 +1,7 @@
 /** A topic broken down by time, domain, reason and link: the questions and the shapes of their answers. */
-import type { Content, State, Values } from "../message.ts";
+import type { Content, State, Totals, Values } from "../message.ts";
 import type { TopicRow } from "./rows.ts";
-import type { EventOutcome } from "./rules/event-counters.ts";
+import type { EventCounts, EventOutcome } from "./rules/event-counters.ts";
 import type { Ranked } from "./rules/ranking.ts";
 
 /** Counts of messages, as in `stats`. `opened_by_reader` leaves out messages that only machines opened. */
@@ -17,6 +17,14 @@ export interface TimeCounts extends Outcomes {
 export interface DomainCounts extends Outcomes {
   domain: string;
   total: number;
+}
+
+/** The messages whose contents belong to one list, or to none (null), counted as in `stats`. Times are null when nothing was sent. */
+export interface CountsOfList extends Totals, EventCounts {
+  list: string | null;
+  /** Milliseconds since the epoch. */
+  first_sent_at: number | null;
+  last_sent_at: number | null;
 }
 
 /** Bounced messages with the same type, subtype and diagnostic; null where SES gave none. */
@@ -97,6 +105,7 @@ export interface Breakdown {
   /** Spans of `spanMs` in which something happened, earliest first. Events without a readable time are left out. */
   byTime(spanMs: number): Promise<TimeCounts[]>;
   byDomain(limit: number): Promise<Ranked<DomainCounts>>;
+  byList(limit: number): Promise<Ranked<CountsOfList>>;
   bounceReasons(limit: number): Promise<Ranked<BounceReason>>;
   /** Why messages are `failed` or `in_doubt`. */
   failures(limit: number): Promise<Ranked<FailureReason>>;

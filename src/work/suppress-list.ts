@@ -2,25 +2,27 @@
 import { csvLine } from "../compose/list/csv-writer.ts";
 import { looksDefused } from "../compose/list/formula.ts";
 import { findName } from "../compose/list/name.ts";
-import { RAW_MARK, REHEARSAL_FIELD, SUPPRESSION_FIELDS } from "../compose/list/own-files.ts";
+import { RAW_MARK, REHEARSAL_FIELD, SCOPE_FIELDS, SUPPRESSION_FIELDS } from "../compose/list/own-files.ts";
 import type { Recipients, Row } from "../compose/list/recipients.ts";
 import type { Context } from "./context.ts";
-import { EXIT } from "../errors.ts";
+import { EXIT, UserError } from "../errors.ts";
 import { openList } from "./list.ts";
 import { csvFile, outputPath, writeLines } from "./output.ts";
-import type { NewSuppression } from "../store/rows.ts";
-import type { Suppressions } from "../store/store.ts";
+import type { NewSuppression, Suppression } from "../store/rows.ts";
+import { FORGOTTEN } from "../store/rules/forgotten.ts";
+import { listOfScope, stoppedBy } from "../store/rules/scope.ts";
+import { listMeant, listOfCells, meantOf, type ScopeFlags } from "./suppress-scope.ts";
 import { isoTime } from "../time/iso.ts";
 
 /** Options of `suppress import`. */
-export interface SuppressImportFlags {
+export interface SuppressImportFlags extends ScopeFlags {
   /** The reason of rows that give none. */
   reason: string;
   emailColumn?: string;
 }
 
 /** Options of `suppress export`. */
-export interface SuppressExportFlags {
+export interface SuppressExportFlags extends ScopeFlags {
   output?: string;
   raw?: boolean;
   /** Begins the file with a byte order mark. */
@@ -38,8 +40,9 @@ const REJECTED_SHOWN = 20;
  */
 export async function importSuppressions(context: Context, file: string, flags: SuppressImportFlags): Promise<number> {
   const { io, terminal, globals } = context;
+  const given = { reason: flags.reason, list: listMeant(flags) };
   const recipients = await openList(io, file, flags);
-  const counts = await addRows(context, recipients, createReader(recipients.columns, flags.reason, io.clock.now));
+  const counts = await addRows(context, recipients, createReader(recipients, given, io.clock.now));
   const code = counts.rejected > 0 ? EXIT.partial : EXIT.done;
   const { rows, added, known, rejected } = counts;
   if (globals.json) terminal.json(counts);
@@ -60,8 +63,9 @@ async function addRows({ openStore, terminal }: Context, recipients: Recipients,
   for await (const rows of recipients.batches()) {
     for (const row of rows) {
       counts.rows++;
-      if ("address" in row) batch.push(read(row));
-      else if (++counts.rejected <= REJECTED_SHOWN) terminal.warn(`line ${row.line}: ${row.reason}`);
+      const entry = read(row);
+      if (typeof entry !== "string") batch.push(entry);
+      else if (++counts.rejected <= REJECTED_SHOWN) terminal.warn(`line ${row.line}: ${entry}`);
     }
     if (batch.length >= BATCH) await flush();
   }
@@ -69,19 +73,32 @@ async function addRows({ openStore, terminal }: Context, recipients: Recipients,
   return counts;
 }
 
-type RowReader = (row: Extract<Row, { address: string }>) => NewSuppression;
+/** Makes an entry of a row, or says why it is rejected. */
+type RowReader = (row: Row) => NewSuppression | string;
 
-/** Makes entries of rows. Source, time and whether it is of a rehearsal are taken only from a file that `suppress export` wrote. */
-function createReader(columns: string[], givenReason: string, now: () => number): RowReader {
-  const [reasonAt, detailAt] = [findName("reason", columns), findName("detail", columns)];
+/** What holds for rows that do not say it themselves. */
+interface Given {
+  reason: string;
+  list: string | undefined;
+}
+
+/**
+ * Makes entries of rows. Source, time, whether it is of a rehearsal, and who was forgotten are taken only from a file that
+ * `suppress export` wrote.
+ */
+function createReader({ columns, header }: Recipients, given: Given, now: () => number): RowReader {
   const isOurs = SUPPRESSION_FIELDS.every((name) => columns.includes(name));
   const at = (name: string) => (isOurs ? columns.indexOf(name) : -1);
+  const [reasonAt, detailAt, listAt, scopeAt] = ["reason", "detail", ...SCOPE_FIELDS].map((name) =>
+    isOurs ? at(name) : findName(name, columns),
+  ) as [number, number, number, number];
   const [sourceAt, sinceAt, rehearsalAt] = [at("source"), at("created_at"), at(REHEARSAL_FIELD)];
-  return ({ address, fields }) => {
-    const reason = (isOurs ? fields[reasonAt] : fields[reasonAt]?.trim()) || givenReason;
+  const entryOf = (address: string, fields: string[]): NewSuppression => {
+    const reason = (isOurs ? fields[reasonAt] : fields[reasonAt]?.trim()) || given.reason;
     const createdAt = pastInstant(fields[sinceAt] ?? "", now());
     return {
       address,
+      list: listOfCells(fields[scopeAt] ?? "", fields[listAt] ?? "") ?? given.list ?? listOfReason(reason),
       reason,
       source: fields[sourceAt]?.trim() || "import",
       detail: fields[detailAt] || null,
@@ -89,6 +106,30 @@ function createReader(columns: string[], givenReason: string, now: () => number)
       ...(createdAt !== null && { createdAt }),
     };
   };
+  const cells = columns.map((name) => header.indexOf(name));
+  return (row) => {
+    if ("address" in row) return orProblem(() => entryOf(row.address, row.fields));
+    // A hash is no address, so its row comes as one that is rejected, with its cells as they stand in the file.
+    const fields = cells.map((cell) => row.fields[cell] ?? "");
+    const hash = fields[at("email")] ?? "";
+    return FORGOTTEN_HASH.test(hash) ? orProblem(() => entryOf(hash, fields)) : row.reason;
+  };
+}
+
+const FORGOTTEN_HASH = new RegExp(`^${FORGOTTEN}[0-9a-f]{64}$`);
+
+/** Who unsubscribed elsewhere, where nothing is said of lists, wanted no more bulk mail. */
+function listOfReason(reason: string): string {
+  return listOfScope(reason.trim().toLowerCase() === "unsubscribe" ? "bulk" : "everything");
+}
+
+function orProblem(make: () => NewSuppression): NewSuppression | string {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
 }
 
 /** The instant of an ISO 8601 time in UTC, in ms since the epoch; null: another text, or a time after `now`. */
@@ -99,32 +140,39 @@ function pastInstant(text: string, now: number): number | null {
 
 /** `suppress export`: writes the list as CSV. Throws `UserError` for a file that cannot be written. */
 export async function exportSuppressions(context: Context, flags: SuppressExportFlags): Promise<number> {
+  const list = listMeant(flags);
   const store = await context.openStore({ ifMissing: "refuse", toRead: true });
-  const lines = csvFile(suppressionLines(store, flags.raw ?? false), flags);
+  const lines = csvFile(
+    suppressionLines(() => meantOf(store, list), flags.raw ?? false),
+    flags,
+  );
   await writeLines(context, outputPath(context.io.cwd, flags.output), lines);
   return EXIT.done;
 }
 
-async function* suppressionLines(store: Suppressions, raw: boolean): AsyncGenerator<string> {
-  const needs = await survey(store);
+type Rows = () => AsyncIterable<Suppression>;
+
+async function* suppressionLines(rows: Rows, raw: boolean): AsyncGenerator<string> {
+  const needs = await survey(rows());
   const mark = raw && needs.mark ? [RAW_MARK] : [];
   const unmarked = mark.map(() => "");
-  yield csvLine([...SUPPRESSION_FIELDS, ...(needs.rehearsal ? [REHEARSAL_FIELD] : []), ...mark]);
-  for await (const { address, reason, source, createdAt, detail, rehearsal } of store.suppressions()) {
+  yield csvLine([...SUPPRESSION_FIELDS, ...SCOPE_FIELDS, ...(needs.rehearsal ? [REHEARSAL_FIELD] : []), ...mark]);
+  for await (const { address, reason, source, createdAt, detail, rehearsal, ...row } of rows()) {
+    const { list, scope } = stoppedBy(row.list);
     const kind = needs.rehearsal ? [rehearsal ? "yes" : ""] : [];
-    const cells = [address, reason, source, isoTime(createdAt), detail ?? "", ...kind, ...unmarked];
+    const cells = [address, reason, source, isoTime(createdAt), detail ?? "", list ?? "", scope, ...kind, ...unmarked];
     yield csvLine(cells, { raw, trusted: 0 });
   }
 }
 
 /**
- * What the file needs beside its columns. `mark`: a reason or detail looks as if `csvLine` had already made it harmless for
+ * What the file needs beside its columns. `mark`: a reason, detail or list looks as if `csvLine` had already made it harmless for
  * spreadsheets, so reading the file back would change it. `rehearsal`: some are of rehearsals.
  */
-async function survey(store: Suppressions): Promise<{ mark: boolean; rehearsal: boolean }> {
+async function survey(rows: AsyncIterable<Suppression>): Promise<{ mark: boolean; rehearsal: boolean }> {
   const needs = { mark: false, rehearsal: false };
-  for await (const { reason, detail, rehearsal } of store.suppressions()) {
-    needs.mark ||= looksDefused(reason) || looksDefused(detail ?? "");
+  for await (const { reason, detail, list, rehearsal } of rows) {
+    needs.mark ||= [reason, detail ?? "", list].some(looksDefused);
     needs.rehearsal ||= rehearsal;
     if (needs.mark && needs.rehearsal) break;
   }

@@ -2,8 +2,12 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { jobExists } from "../support/job.ts";
+import { type Content, NO_TOPIC } from "../../src/message.ts";
+import { systemClock } from "../../src/time/clock.ts";
+import { message, request } from "../store/bench.ts";
+import { jobExists, openJob } from "../support/job.ts";
 import { type Json, run, workFolder } from "../support/run.ts";
+import { CONTENT } from "../support/store-actions.ts";
 
 const BASE = "https://mail.example.com";
 
@@ -104,4 +108,43 @@ it("check asks for List-Unsubscribe in bulk mail, and for none in transactional 
   };
   expect(await unsubscribing("")).toEqual(["warning content.unsubscribe", "info content.unsubscribe-link"]);
   expect(await unsubscribing("kind: transactional")).toEqual(["ok content.unsubscribe"]);
+});
+
+it("stats --by list counts each list of a topic with the fields of stats", async () => {
+  const folder = await campaign("list: weekly");
+  await run(folder, ["import", "june.csv"]);
+  const store = await openJob(join(folder, "ses-mail.db"), systemClock);
+  const weekly: Content = { ...CONTENT, list: "weekly" };
+  await store.accept([
+    request([
+      message(["a@x.example", "b@x.example"], { topic: NO_TOPIC, content: { ...weekly, subject: "1" } }),
+      message(["c@x.example"], { topic: NO_TOPIC, content: { ...CONTENT, list: "=1+1" } }),
+      message(["d@x.example"], { topic: NO_TOPIC }),
+      message(["e@x.example"], { topic: NO_TOPIC, content: { ...weekly, subject: "2" } }),
+    ]),
+  ]);
+  await store.close();
+  const stats = (...flags: string[]) => run(folder, ["stats", NO_TOPIC, "--by", "list", ...flags]);
+  const { json } = await stats("--json");
+  expect([json.topic, json.by, json.others]).toEqual([NO_TOPIC, "list", null]);
+  expect(json.rows.map(({ list, total, pending, sent }: Json) => [list, total, pending, sent])).toEqual([
+    ["weekly", 3, 3, 0],
+    [null, 1, 1, 0],
+    ["=1+1", 1, 1, 0],
+  ]);
+  const fields = Object.keys((await run(folder, ["stats", NO_TOPIC, "--json"])).json);
+  expect(Object.keys(json.rows[0])).toEqual(["list", ...fields.slice(1)]);
+  const csv = (await stats("--format", "csv")).stdout.split(/\r?\n/);
+  expect(csv.slice(0, 4).map((line) => line.split(",").slice(0, 2).join())).toEqual([
+    "list,total",
+    "weekly,3",
+    ",1",
+    "'=1+1,1",
+  ]);
+  const table = (await stats("--top", "1")).stdout;
+  expect(table).toMatch(/^list +total +pending/);
+  expect(table).toMatch(/\(others\) +2/);
+  expect((await run(folder, ["stats", "june", "--by", "list", "--json"])).json.rows).toMatchObject([
+    { list: "weekly", total: 1 },
+  ]);
 });

@@ -260,7 +260,7 @@ describe("the figures of a rehearsal", () => {
     expect(listed).toMatchObject(SIMULATOR.map((address) => ({ address, rehearsal: true })));
     expect((await run(folder, ["suppress", "list"])).stdout).toContain("rehearsals only");
     const exported = (await run(folder, ["suppress", "export"])).stdout;
-    expect(exported.split("\n")[0]).toBe("email,reason,source,created_at,detail,rehearsal");
+    expect(exported.split("\n")[0]).toBe("email,reason,source,created_at,detail,list,scope,rehearsal");
     writeFileSync(join(folder, "list.csv"), exported);
     await run(folder, ["suppress", "import", "list.csv", "--db", "other.db"]);
     expect(ok(await run(folder, ["suppress", "list", "--json", "--db", "other.db"])).suppressions).toEqual(listed);

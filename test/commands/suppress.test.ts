@@ -8,7 +8,7 @@ import { connectSuppressionList } from "../../src/aws/suppression-list.ts";
 import { openJob } from "../support/job.ts";
 import { syncSuppressions } from "../../src/work/suppress-sync.ts";
 import { ManualClock } from "../support/manual-clock.ts";
-import { run, workFolder } from "../support/run.ts";
+import { type Json, run, workFolder } from "../support/run.ts";
 import { sesServer } from "../support/ses-server.ts";
 
 async function exported(folder: string): Promise<string[]> {
@@ -96,6 +96,157 @@ describe("add, remove, list, export, import", () => {
     expect(stdout).toContain(",550  [31mno such user");
     const { json } = await run(there, ["suppress", "import", "-", "--json"], { stdin: stdout });
     expect(json).toMatchObject({ added: 1, rejected: 0 });
+  });
+});
+
+describe("for everything, for all bulk mail, or for a list", () => {
+  const entries = async (folder: string, ...flags: string[]) => {
+    const { json } = await run(folder, ["suppress", "list", "--json", ...flags]);
+    return json.suppressions.map(({ address, scope, list, reason }: Json) => `${address} ${scope} ${list} ${reason}`);
+  };
+
+  it.each([
+    [["add", "ann@x.example", "--list", "a/b"], "a list's name expects"],
+    [["add", "ann@x.example", "--list", ""], "a list's name expects"],
+    [["add", "ann@x.example", "--list", "weekly", "--bulk"], "--list and --bulk exclude each other"],
+    [["remove", "ann@x.example", "--list", "a/b"], "a list's name expects"],
+    [["list", "--list", "weekly", "--bulk"], "exclude each other"],
+    [["export", "--list", "a\u200bb"], "U+200B"],
+    [["import", "-", "--list", "/bulk"], "a list's name expects"],
+  ])("%j is exit 2 and changes nothing", async (args, words) => {
+    const folder = await workFolder();
+    await run(folder, ["suppress", "add", "bob@x.example"]);
+    const { code, stderr } = await run(folder, ["suppress", ...args], { stdin: "email\nann@x.example\n" });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(words) });
+    expect(await entries(folder)).toEqual(["bob@x.example everything null manual"]);
+  });
+
+  it("an address has an entry for each, and remove takes one of them or all", async () => {
+    const folder = await workFolder();
+    const add = (...flags: string[]) => run(folder, ["suppress", "add", "ann@x.example", "--json", ...flags]);
+    for (const flags of [[], ["--bulk"], ["--list", "weekly"], ["--list", "e\u0301t\u00e9"]])
+      expect((await add(...flags)).json).toEqual({ added: 1, known: 0 });
+    expect((await add("--list", "\u00e9t\u00e9")).json).toEqual({ added: 0, known: 1 });
+    expect(await entries(folder)).toEqual([
+      "ann@x.example everything null manual",
+      "ann@x.example bulk null manual",
+      "ann@x.example list weekly manual",
+      "ann@x.example list été manual",
+    ]);
+    expect(await entries(folder, "--list", "weekly")).toEqual(["ann@x.example list weekly manual"]);
+    expect(await entries(folder, "--bulk")).toEqual(["ann@x.example bulk null manual"]);
+    const remove = (...flags: string[]) => run(folder, ["suppress", "remove", "Ann@x.example", "--json", ...flags]);
+    expect((await remove("--list", "weekly")).json).toEqual({ removed: 1, unknown: 0 });
+    expect((await remove("--list", "weekly")).json).toEqual({ removed: 0, unknown: 1 });
+    expect(await entries(folder)).toHaveLength(3);
+    expect((await remove()).json).toEqual({ removed: 1, unknown: 0 });
+    expect(await entries(folder)).toEqual([]);
+  });
+
+  it("the table says what each entry stops, and that there is none", async () => {
+    const folder = await workFolder();
+    await run(folder, ["suppress", "add", "ann@x.example", "--list", "weekly"]);
+    const { stdout } = await run(folder, ["suppress", "list"]);
+    expect(stdout).toMatch(/^address +scope +list +reason +source +since/);
+    expect(stdout).toMatch(/ann@x\.example +list +weekly +manual/);
+    expect((await run(folder, ["suppress", "list", "--list", "daily"])).stdout).toBe(
+      "nobody is suppressed for the list daily alone\n",
+    );
+    expect((await run(folder, ["suppress", "list", "--bulk"])).stdout).toContain("nobody");
+  });
+
+  it("an export read back makes the same entries, also of lists with odd names", async () => {
+    const [here, there] = [await workFolder(), await workFolder()];
+    const lists = ["weekly", "=1+1", "'x", "a,b", " padded ", "뉴스", "list", "bulk", "everything"];
+    for (const list of lists) await run(here, ["suppress", "add", "ann@x.example", "--list", list]);
+    await run(here, ["suppress", "add", "ann@x.example", "--bulk", "--reason", "unsubscribe"]);
+    await run(here, ["suppress", "add", "ann@x.example", "bob@x.example", "--reason", "unsubscribe"]);
+    for (const flags of [[], ["--raw"]]) {
+      const { stdout } = await run(here, ["suppress", "export", ...flags]);
+      expect(stdout).toMatch(/^email,reason,source,created_at,detail,list,scope/);
+      const { json } = await run(there, ["suppress", "import", "-", "--json"], { stdin: stdout });
+      expect(json).toMatchObject({ rows: 12, rejected: 0 });
+      expect((await run(there, ["suppress", "export", ...flags])).stdout).toBe(stdout);
+      expect(await entries(there)).toEqual(await entries(here));
+    }
+    const { stdout } = await run(here, ["suppress", "export", "--list", "weekly"]);
+    expect(stdout.trim().split(/\r?\n/)).toHaveLength(2);
+  });
+
+  it("an older file, and one from elsewhere, mean what they meant", async () => {
+    const folder = await workFolder();
+    const old =
+      "email,reason,source,created_at,detail\n" +
+      "ann@x.example,bounce,event,2026-01-01T00:00:00.000Z,550\n" +
+      "bob@x.example,unsubscribe,link,2026-01-01T00:00:00.000Z,\n";
+    await run(folder, ["suppress", "import", "-"], { stdin: old });
+    await run(folder, ["suppress", "import", "-", "--reason", "unsubscribe"], { stdin: "mail\ncarl@x.example\n" });
+    expect(await entries(folder)).toEqual([
+      "ann@x.example everything null bounce",
+      "bob@x.example bulk null unsubscribe",
+      "carl@x.example bulk null unsubscribe",
+    ]);
+  });
+
+  it("rows beat the flag, and a row that contradicts itself is rejected", async () => {
+    const folder = await workFolder();
+    const csv =
+      "email,Scope,List\na@x.example,,\nb@x.example,,daily\nc@x.example,BULK,\nd@x.example,everything,\n" +
+      "e@x.example,bulk,weekly\nf@x.example,list,\ng@x.example,global,\nh@x.example,,a/b\n";
+    const { code, stderr, json } = await run(folder, ["suppress", "import", "-", "--list", "weekly", "--json"], {
+      stdin: csv,
+    });
+    expect([code, json]).toEqual([1, { rows: 8, added: 4, known: 0, rejected: 4 }]);
+    expect(stderr.trim().split("\n")).toHaveLength(4);
+    expect(stderr).toContain('line 8: scope expects everything, bulk or list, got "global"');
+    expect(await entries(folder)).toEqual([
+      "a@x.example list weekly manual",
+      "b@x.example list daily manual",
+      "c@x.example bulk null manual",
+      "d@x.example everything null manual",
+    ]);
+  });
+
+  it("somebody who was forgotten stays so in a file", async () => {
+    const [here, there] = [await workFolder(), await workFolder()];
+    const hash = `forgotten:${"0a".repeat(32)}`;
+    const file =
+      "email,reason,source,created_at,detail,list,scope\n" +
+      `${hash},forgotten,manual,2026-01-01T00:00:00.000Z,,,everything\nforgotten:zz,x,manual,,,,\n`;
+    const { json } = await run(here, ["suppress", "import", "-", "--json"], { stdin: file });
+    expect(json).toEqual({ rows: 2, added: 1, known: 0, rejected: 1 });
+    const { stdout } = await run(here, ["suppress", "export"]);
+    expect(stdout).toContain(hash);
+    await run(there, ["suppress", "import", "-"], { stdin: stdout });
+    expect((await run(there, ["suppress", "export"])).stdout).toBe(stdout);
+  });
+
+  it("stops what it says: a list, all bulk mail, and never transactional mail by an unsubscription", async () => {
+    const folder = await workFolder();
+    const unsubscribed = ["--reason", "unsubscribe"];
+    await run(folder, ["suppress", "add", "list@x.example", "--list", "weekly"]);
+    await run(folder, ["suppress", "add", "left@x.example", "--list", "weekly", ...unsubscribed]);
+    await run(folder, ["suppress", "add", "bulk@x.example", "--bulk"]);
+    await run(folder, ["suppress", "add", "all@x.example"]);
+    await writeFile(
+      join(folder, "june.csv"),
+      "email\nlist@x.example\nleft@x.example\nbulk@x.example\nall@x.example\nnone@x.example\n",
+    );
+    await writeFile(join(folder, "june.html"), "---\nsubject: Hi\nfrom: news@example.com\n---\n<p>Hi</p>");
+    const pending = async (topic: string, ...flags: string[]) => {
+      const { json } = await run(folder, ["import", "june.csv", "--topic", topic, "--json", ...flags]);
+      expect(json.ingest.suppressed + json.totals.pending).toBe(5);
+      const { stdout } = await run(folder, ["export", topic, "--state", "pending"]);
+      return stdout
+        .split(/\r?\n/)
+        .slice(1)
+        .flatMap((line) => line.split("@")[0] || []);
+    };
+    expect(await pending("weekly", "--list", "weekly")).toEqual(["none"]);
+    expect(await pending("daily", "--list", "daily")).toEqual(["list", "left", "none"]);
+    expect(await pending("none")).toEqual(["list", "left", "none"]);
+    expect(await pending("code", "--transactional")).toEqual(["list", "left", "bulk", "none"]);
+    expect(await pending("receipt", "--transactional", "--list", "weekly")).toEqual(["left", "bulk", "none"]);
   });
 });
 

@@ -222,6 +222,50 @@ describe("/v1/suppressions", () => {
     expect((await gateway.get("/v1/suppressions")).json.suppressions).toHaveLength(1);
   });
 
+  test("for one list or for all bulk mail, each an entry of its own", async () => {
+    const gateway = await testGateway();
+    const emails = ["ann@example.org"];
+    for (const asked of [
+      { list: "weekly" },
+      { scope: "list", list: "뉴스" },
+      { scope: "bulk" },
+      { scope: "everything" },
+    ])
+      expect((await post(gateway, "/v1/suppressions", { emails, ...asked })).json).toEqual({ added: 1, known: 0 });
+    const found = async () =>
+      (await gateway.get("/v1/suppressions")).json.suppressions
+        .map(({ scope, list }: Json) => `${scope} ${list}`)
+        .sort();
+    expect(await found()).toEqual(["bulk null", "everything null", "list weekly", "list 뉴스"]);
+    const remove = (asked: string) =>
+      ask(gateway, { method: "DELETE", url: `/v1/suppressions/ann%40example.org${asked}` });
+    expect(await remove("?list=weekly")).toEqual({ status: 200, json: { removed: 1 } });
+    expect(await remove("?list=weekly")).toMatchObject({
+      status: 404,
+      json: { error: '"ann@example.org" is not suppressed for the list "weekly"' },
+    });
+    expect(await remove("?scope=everything")).toEqual({ status: 200, json: { removed: 1 } });
+    expect(await found()).toEqual(["bulk null", "list 뉴스"]);
+    expect(await remove("")).toEqual({ status: 200, json: { removed: 1 } });
+    expect(await found()).toEqual([]);
+  });
+
+  test.each([
+    { list: "a/b" },
+    { list: "" },
+    { list: "x".repeat(101) },
+    { scope: "list" },
+    { scope: "bulk", list: "weekly" },
+    { scope: "/bulk" },
+    { list: "a\nb" },
+    { list: ["weekly"] },
+  ])("refuses %j, and adds nobody", async (asked) => {
+    const gateway = await testGateway();
+    const { status, json } = await post(gateway, "/v1/suppressions", { emails: ["a@example.com"], ...asked });
+    expect([status, typeof json.error]).toEqual([400, "string"]);
+    expect(await gateway.store.countSuppressions()).toBe(0);
+  });
+
   test("takes all or nothing, and names each address that is none", async () => {
     const gateway = await testGateway();
     const { status, json } = await post(gateway, "/v1/suppressions", {

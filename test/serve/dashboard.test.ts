@@ -284,7 +284,19 @@ describe("actions", () => {
     await page.getByText("2 addresses added, 1 known before.").waitFor();
     expect(await count(found)).toMatchObject({ suppressed: 2, pending: 1 });
     await page.getByLabel("Find an address").fill("p7");
-    await page.getByRole("row", { name: /p7@.*asked by phone/ }).waitFor();
+    await page.getByRole("row", { name: /p7@.*Everything.*asked by phone/ }).waitFor();
+    // The same address for a list is an entry of its own, which is removed alone.
+    await page.getByRole("textbox", { name: "Addresses" }).fill("p7@example.com");
+    await page.getByLabel("They get no more").selectOption("mail of one list");
+    await page.getByLabel("Name of the list").fill("weekly");
+    await button(page, "Suppress").click();
+    await page.getByText("1 address added.").waitFor();
+    await page.getByRole("row", { name: /p7@.*List weekly/ }).waitFor();
+    await button(page, "Remove p7@example.com, List weekly").click();
+    await button(page, "Remove from the list").click();
+    await page.getByText("p7@example.com may get mail of the list weekly again.").waitFor();
+    await page.getByRole("row", { name: /p7@.*List weekly/ }).waitFor({ state: "detached" });
+    await page.getByRole("row", { name: /p7@.*Everything/ }).waitFor();
     // The refusal of "nonsense" is one the browser writes down.
     expect(complaints).toEqual([expect.stringContaining("status of 400")]);
   });

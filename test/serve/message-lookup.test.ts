@@ -68,6 +68,8 @@ test("by address: newest first, in any case, with why the address gets no mail",
   expect((await get("/v1/messages?email=ann@example.com")).json.suppressions).toEqual([
     {
       address: "ann@example.com",
+      scope: "everything",
+      list: null,
       reason: "complaint",
       source: "event",
       detail: "abuse",

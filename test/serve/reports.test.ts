@@ -6,7 +6,8 @@ import { problems } from "../support/axe.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { testGateway } from "../support/gateway.ts";
 import { ManualClock } from "../support/manual-clock.ts";
-import { ingest } from "../support/store-actions.ts";
+import { message, request } from "../store/bench.ts";
+import { CONTENT, ingest } from "../support/store-actions.ts";
 import { READER, tell } from "../support/story.ts";
 import { signIn, stage, visit } from "./dashboard-stage.ts";
 
@@ -40,6 +41,36 @@ async function told() {
   });
   return gateway;
 }
+
+describe("GET /v1/topics/{id}/lists", () => {
+  test("has the counts of stats for each list, the rest added up", async () => {
+    const { get, store } = await told();
+    await store.accept([
+      request(
+        ["weekly", "weekly", "daily", null].map((list, index) =>
+          message([`p${index}@example.com`], {
+            content: { ...CONTENT, subject: String(index), ...(list && { list }) },
+          }),
+        ),
+      ),
+    ]);
+    const { status, json } = await get("/v1/topics/june/lists");
+    expect([status, json.topic, json.by, json.others]).toEqual([200, "june", "list", null]);
+    expect(json.rows).toMatchObject([
+      { list: null, total: 4, sent: 2, pending: 2, delivered: 2, opened: 2, clicked: 1, click_rate: 0.5 },
+      { list: "weekly", total: 2, sent: 0, first_sent_at: null, open_rate: null },
+      { list: "daily", total: 1 },
+    ]);
+    const one = await get("/v1/topics/june/lists?top=1");
+    expect([one.json.rows.length, one.json.others.total, one.json.others.list]).toEqual([1, 3, null]);
+  });
+
+  test("is 404 for a topic that there is not, and 400 for no number of rows", async () => {
+    const { get } = await testGateway();
+    expect((await get("/v1/topics/june/lists")).status).toBe(404);
+    for (const top of ["0", "1001", "x"]) expect((await get(`/v1/topics/june/lists?top=${top}`)).status).toBe(400);
+  });
+});
 
 describe("GET /v1/topics/{id}/activity", () => {
   test("has the first opens and clicks over time, and the links", async () => {

@@ -5,10 +5,19 @@ import type { FastifyInstance } from "fastify";
 import { describe, expect, it, test } from "vitest";
 import { systemClock } from "../../src/time/clock.ts";
 import { PIXEL } from "../../src/serve/routes/tracking.ts";
-import { askPage, backPage, blockedPage, donePage, unknownPage } from "../../src/serve/unsubscribe-page.ts";
+import type { Content } from "../../src/message.ts";
+import type { Store } from "../../src/store/store.ts";
+import {
+  askPage,
+  backPage,
+  blockedPage,
+  donePage,
+  type Reader,
+  unknownPage,
+} from "../../src/serve/unsubscribe-page.ts";
 import { type Language, languageOf, WORDS } from "../../src/serve/unsubscribe-words.ts";
 import { createLinks, openLinks } from "../../src/tracking/links.ts";
-import { states } from "../support/store-actions.ts";
+import { CONTENT, states } from "../support/store-actions.ts";
 import { scene } from "./tracking.ts";
 import { inJob } from "../support/job.ts";
 
@@ -392,6 +401,107 @@ describe("/u/{token}", () => {
     expect(await store.countSuppressions()).toBe(0);
   });
 
+  describe("of a mail with a list", () => {
+    const WEEKLY: Content = { ...CONTENT, from: "News <news@example.com>", list: "weekly" };
+    const ofList = (change: Partial<Content> = {}) => scene({}, 20_000, { ...WEEKLY, ...change });
+    const all = (app: FastifyInstance, token: string) => app.inject({ method: "POST", url: `/u/${token}/all` });
+    const lists = async (store: Store) => (await store.suppressionsOf("bob@example.net")).map(({ list }) => list);
+
+    it("names the list, and asks with two buttons", async () => {
+      const { app, store, links } = await ofList();
+      const token = links.unsubscribe(2);
+      const { body } = await app.inject({ url: `/u/${token}` });
+      expect(body).toContain("Unsubscribe from <bdi><strong>weekly</strong></bdi>");
+      expect(body).toContain(`action="${token}/all"`);
+      expect(await lists(store)).toEqual([]);
+      const bulk = await scene();
+      expect((await bulk.app.inject({ url: `/u/${bulk.links.unsubscribe(2)}` })).body.split("<button").length).toBe(2);
+    });
+
+    it("one click leaves the list, and only that", async () => {
+      const { app, store, links } = await ofList();
+      const token = links.unsubscribe(2);
+      const { body } = await post(app, token, "List-Unsubscribe=One-Click", ONE_CLICK);
+      expect(body).toContain("no more mail of the list <bdi><strong>weekly</strong></bdi>");
+      expect(body).toContain(`action="${token}/undo"`);
+      expect(body).toContain(`action="${token}/all"`);
+      expect(await store.suppressionsOf("bob@example.net")).toMatchObject([
+        { list: "weekly", reason: "unsubscribe", source: "link" },
+      ]);
+      expect((await app.inject({ url: `/u/${token}` })).body).toContain("no more mail of the list");
+    });
+
+    it("the second button leaves all bulk mail, before the first or after it", async () => {
+      for (const isAfter of [false, true]) {
+        const { app, store, links } = await ofList();
+        const token = links.unsubscribe(2);
+        if (isAfter) await post(app, token);
+        const answer = await all(app, token);
+        expect([answer.statusCode, answer.body]).toEqual([
+          200,
+          expect.stringContaining("Mail that only you are waiting for"),
+        ]);
+        // The page has a URL of its own, from which the way back has to lead.
+        expect(answer.body).toContain(`action="../${token}/undo"`);
+        expect(answer.body).not.toContain("of the list");
+        expect(await lists(store)).toEqual(isAfter ? ["/bulk", "weekly"] : ["/bulk"]);
+        expect((await app.inject({ url: `/u/${token}` })).body).toContain("Mail that only you are waiting for");
+        // Whoever presses the first button then has left everything all the same.
+        expect((await post(app, token)).body).toContain("Mail that only you are waiting for");
+      }
+    });
+
+    it("both are taken back", async () => {
+      const { app, store, links } = await ofList();
+      const token = links.unsubscribe(2);
+      await post(app, token);
+      const list = await undo(app, token);
+      expect(list.body).toContain("may send mail of the list <bdi><strong>weekly</strong></bdi>");
+      expect(list.body).toContain(`action="../${token}"`);
+      expect(await lists(store)).toEqual([]);
+      await post(app, token);
+      await all(app, token);
+      const everything = await undo(app, token);
+      expect(everything.body).toContain("may send mail to");
+      expect(await lists(store)).toEqual([]);
+    });
+
+    it("GET of its pages changes nothing, and leads to the question", async () => {
+      const { app, store, links } = await ofList();
+      const token = links.unsubscribe(2);
+      for (const method of ["GET", "HEAD"] as const) {
+        const looked = await app.inject({ method, url: `/u/${token}/all` });
+        expect([looked.statusCode, looked.headers.location]).toEqual([303, `../${token}`]);
+      }
+      expect(await lists(store)).toEqual([]);
+      expect((await all(app, "A".repeat(32))).statusCode).toBe(404);
+    });
+
+    it("never takes back what somebody else entered for the list", async () => {
+      const { app, store, links } = await ofList();
+      await store.suppress([{ address: "bob@example.net", list: "weekly", reason: "manual", source: "manual" }]);
+      await post(app, links.unsubscribe(2));
+      expect((await undo(app, links.unsubscribe(2))).body).toContain("This address gets no mail");
+      expect(await lists(store)).toEqual(["weekly"]);
+    });
+
+    it("a name is escaped, also one that turns the direction of the text", async () => {
+      const { app, links } = await ofList({ list: '<b>"x"</b>\'' });
+      const { body } = await app.inject({ url: `/u/${links.unsubscribe(2)}` });
+      expect(body).toContain("&lt;b&gt;&quot;x&quot;&lt;");
+      expect(body).not.toContain("<b>");
+    });
+
+    it("a link of transactional mail leaves all bulk mail, with one button", async () => {
+      const { app, store, links } = await ofList({ kind: "transactional" });
+      const token = links.unsubscribe(2);
+      expect((await app.inject({ url: `/u/${token}` })).body).not.toContain("weekly");
+      expect((await post(app, token)).statusCode).toBe(200);
+      expect(await lists(store)).toEqual(["/bulk"]);
+      expect(await states(store)).toMatchObject({ "bob@example.net": "pending" });
+    });
+  });
+
   it("takes no large body", async () => {
     const { app, store, links } = await scene();
     const answer = await post(app, links.unsubscribe(1), "x".repeat(20_000), ONE_CLICK);
@@ -462,18 +572,27 @@ describe("the page", () => {
     expect(languageOf(header)).toBe(language);
   });
 
-  const READER = { email: "kim@example.com", from: "Example News <news@example.com>", token: "TOKEN" };
+  const READER = { email: "kim@example.com", from: "Example News <news@example.com>", list: null, token: "TOKEN" };
   const textOf = (page: string) =>
     page
       .replace(/<style>[^]*<\/style>/, "")
       .replace(/<[^>]+>/g, " ")
       .replace(/\s+/g, " ");
 
+  const pagesOf = (language: Language, reader: Reader, fromAll: boolean) => [
+    askPage(language, reader),
+    donePage(language, reader, { at: "", fromAll }),
+    backPage(language, reader, { fromAll }),
+    blockedPage(language, reader),
+  ];
+
   it.each(Object.keys(WORDS) as Language[])("speaks %s throughout, and names the sender", (language) => {
     const words = WORDS[language];
-    const pages = [askPage, donePage, backPage, blockedPage].map((make) => make(language, READER));
     const titles = [words.ask, words.done, words.back, words.blocked];
-    for (const [index, page] of pages.entries()) {
+    const pages = pagesOf(language, READER, true);
+    const ofList = pagesOf(language, { ...READER, list: "Bienen" }, false).slice(0, 3);
+    for (const page of ofList) expect(textOf(page)).toContain("Bienen");
+    for (const [index, page] of [...pages.entries(), ...ofList.entries()]) {
       expect(page).toContain(`<html lang="${language}">`);
       expect(page).toContain(`<title>${titles[index]}</title>`);
       expect(textOf(page).split("Example News").length - 1).toBe(2);

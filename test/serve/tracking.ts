@@ -6,11 +6,12 @@ import { expect, onTestFinished } from "vitest";
 import { systemClock } from "../../src/time/clock.ts";
 import { BODY_LIMITS, limitBodies } from "../../src/serve/bodies.ts";
 import { trackingRoutes } from "../../src/serve/routes/tracking.ts";
+import type { Content } from "../../src/message.ts";
 import { openJob } from "../support/job.ts";
 import type { Store } from "../../src/store/store.ts";
 import { type Links, openLinks } from "../../src/tracking/links.ts";
 import { workFolder } from "../support/run.ts";
-import { ingest, sent, settle, turn } from "../support/store-actions.ts";
+import { CONTENT, ingest, sent, settle, turn } from "../support/store-actions.ts";
 
 export interface Scene {
   file: string;
@@ -18,7 +19,7 @@ export interface Scene {
   store: Store;
   links: Links;
   warnings: Record<string, unknown>[];
-  /** `june` to ann@ (sent, id 1) and bob@ (pending, id 2). */
+  /** `june` to ann@ (sent, id 1) and bob@ (pending, id 2), of no list unless `content` says so. */
   counts(): Promise<{ opened: number; clicked: number }>;
   close(): Promise<void>;
 }
@@ -27,10 +28,11 @@ export interface Scene {
 export async function scene(
   change: Partial<Pick<Store, "applyVisits" | "unsubscribe">> = {},
   mostWaiting = 20_000,
+  content: Content = CONTENT,
 ): Promise<Scene> {
   const file = join(await workFolder(), "job.db");
   const store = await openJob(file, systemClock);
-  await ingest(store, ["ann@example.net", "bob@example.net"]);
+  await ingest(store, ["ann@example.net", "bob@example.net"], { content });
   const { claims } = await turn(store, 1);
   await settle(store, sent(claims[0]));
   expect(claims[0]?.id).toBe(1);

@@ -4,6 +4,7 @@ import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { problems } from "../support/axe.ts";
 import { launchBrowser } from "../support/browser.ts";
+import { CONTENT } from "../support/store-actions.ts";
 import { scene } from "./tracking.ts";
 
 let browser: Browser;
@@ -13,8 +14,8 @@ beforeAll(async () => {
 }, 300_000);
 afterAll(() => browser?.close());
 
-async function listening() {
-  const { app, store, links } = await scene();
+async function listening(list?: string) {
+  const { app, store, links } = await scene({}, 20_000, { ...CONTENT, ...(list !== undefined && { list }) });
   await app.listen({ port: 0, host: "127.0.0.1" });
   return { store, links, base: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}` };
 }
@@ -55,6 +56,30 @@ test("a reader unsubscribes with the keyboard, in Korean, and takes it back", { 
   expect(troubles.filter((text) => !text.includes("favicon"))).toEqual([]);
 });
 
+test("a reader leaves a list, then everything, and takes both back", { timeout: 60_000 }, async () => {
+  const { store, links, base } = await listening("Bees & honey");
+  const { page, troubles } = await visit(`${base}/u/${links.unsubscribe(2)}`, { locale: "en-GB" });
+  const lists = async () => (await store.suppressionsOf("bob@example.net")).map(({ list }) => list);
+  const press = async (name: string) => {
+    await Promise.all([page.waitForNavigation(), page.getByRole("button", { name, exact: true }).click()]);
+    return lists();
+  };
+  // The keyboard finds the first button first.
+  await page.keyboard.press("Tab");
+  expect(await page.locator(":focus").innerText()).toBe("Unsubscribe from Bees & honey");
+  await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+  expect(await lists()).toEqual(["Bees & honey"]);
+  expect(await page.textContent("main")).toContain("no more mail of the list Bees & honey");
+  expect(await press("Subscribe again")).toEqual([]);
+  expect(await press("Unsubscribe from Bees & honey")).toEqual(["Bees & honey"]);
+  expect(await press("Unsubscribe from everything")).toEqual(["/bulk", "Bees & honey"]);
+  expect(await page.textContent("main")).toContain("still arrives");
+  await page.reload();
+  expect(await press("Subscribe again")).toEqual([]);
+  expect(await page.textContent("h1")).toBe("You are subscribed again");
+  expect(troubles.filter((text) => !text.includes("favicon"))).toEqual([]);
+});
+
 /** A text, because the tests are compiled without a browser's types. */
 const LOOKS = `({
   width: document.querySelector("main").getBoundingClientRect().width,
@@ -62,12 +87,16 @@ const LOOKS = `({
   background: getComputedStyle(document.body).backgroundColor,
 })`;
 const SCHEMES = ["light", "dark"] as const;
-test.each(SCHEMES)(
-  "the pages are whole on a phone and good for everybody (%s)",
+const LISTS = [
+  ["of no list", undefined],
+  ["of a list with a long name", `뉴스레터 ${"W".repeat(95)}`],
+] as const;
+test.each(SCHEMES.flatMap((scheme) => LISTS.map(([kind, list]) => [scheme, kind, list] as const)))(
+  "the pages are whole on a phone and good for everybody (%s, %s)",
   { timeout: 60_000 },
-  async (colorScheme) => {
-    const { links, base, store } = await listening();
-    await store.suppress([{ address: "bob@example.net", reason: "unsubscribe", source: "link" }]);
+  async (colorScheme, _kind, list) => {
+    const { links, base, store } = await listening(list);
+    await store.unsubscribe([{ messageId: 2, at: 0, from: "list" }]);
     const viewport = { width: 320, height: 568 };
     const backgrounds = new Set<string>();
     for (const path of [

@@ -1,6 +1,7 @@
 /** Whatever a store is asked, and in whatever way, its answers agree. */
 import { expect } from "vitest";
 import { STATES } from "../../src/message.ts";
+import { EVENT_COUNTERS } from "../../src/store/rules/event-counters.ts";
 import type { ExportedMessage } from "../../src/store/rows.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { ManualClock } from "../support/manual-clock.ts";
@@ -81,6 +82,9 @@ export async function expectSoundBreakdown(store: Store): Promise<void> {
         "unsubscribed",
       ] as const)
         expect(sum(domains.map((domain) => domain[name])), `${name} of ${row.topic}, by domain`).toBe(row[name]);
+      const lists = (await lines.byList(ALL)).rows;
+      for (const name of ["total", ...STATES, ...EVENT_COUNTERS] as const)
+        expect(sum(lists.map((list) => list[name])), `${name} of ${row.topic}, by list`).toBe(row[name]);
       expect(sum((await lines.byTime(3_600_000)).map(({ sent }) => sent)), `sent of ${row.topic}, by time`).toBe(
         row.sent,
       );
@@ -103,6 +107,7 @@ export async function everything(store: Store): Promise<unknown> {
     const lines = await store.breakdown(row.topic, new AbortController().signal, async (asked) => ({
       times: await asked.byTime(60_000),
       domains: await asked.byDomain(ALL),
+      lists: await asked.byList(ALL),
       bounces: await asked.bounceReasons(ALL),
       failures: await asked.failures(ALL),
       links: await asked.links(ALL),

@@ -1,6 +1,7 @@
 /** Reads the front matter of a content file. */
 import { UserError } from "../../errors.ts";
 import { mailboxesIn, splitMailbox } from "../address/mailbox.ts";
+import type { Kind } from "../../message.ts";
 import { nearest } from "../../nearest.ts";
 import { refuseVariables } from "./no-variables.ts";
 import { shown, yamlQuoted } from "../shown.ts";
@@ -25,9 +26,7 @@ export interface FrontMatter {
   kind?: Kind;
 }
 
-/** What a mail is to its reader: one of many that are sent alike, or one that this person waits for. */
-export type Kind = (typeof KINDS)[number];
-const KINDS = ["bulk", "transactional"] as const;
+const KINDS: readonly Kind[] = ["bulk", "transactional"];
 
 /** How a setting is written. It may have variables (a mailbox only in its name), unless it is `fixed`. */
 interface Setting {

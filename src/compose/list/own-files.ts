@@ -11,8 +11,11 @@ export const EXPORT_HEADINGS: readonly (readonly string[])[] = [
   "email,state,attempts,ses_message_id,error,sent_at,delivered_at,bounced_at,bounce_type,bounce_subtype,complained_at,opened_at,clicked_at",
 ].map((heading) => heading.split(","));
 
-/** The columns of the file that `suppress export` writes. */
+/** The columns of the file that `suppress export` writes, in every version. */
 export const SUPPRESSION_FIELDS = ["email", "reason", "source", "created_at", "detail"] as const;
+
+/** The columns after these that say what is suppressed. The first versions had none of them. */
+export const SCOPE_FIELDS = ["list", "scope"] as const;
 
 /** A column more, when some of the addresses were suppressed by rehearsals. Its cells are `yes` or empty. */
 export const REHEARSAL_FIELD = "rehearsal";

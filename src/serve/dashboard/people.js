@@ -3,7 +3,7 @@ import { html, useEffect, useState } from "./preact.js";
 import { count, counted, time, visible } from "./format.js";
 import { call } from "./gateway.js";
 import { Address, messageOf, Name, Problem, Said, Title, topicHref } from "./parts.js";
-import { reasonWord, Remove } from "./suppressions.js";
+import { reasonWord, Remove, stoppedWords } from "./suppressions.js";
 
 /** @typedef {import("./wire.ts").MessageFacts} Message */
 /** @typedef {import("./wire.ts").PersonFacts} Person */
@@ -118,9 +118,10 @@ function Standing({ suppressions, onLeave }) {
     return html`<p><span class="badge live">Not suppressed</span> This address may be written to.</p>`;
   return suppressions.map(
     (one) =>
-      html`<div class="standing" key=${one.source}>
+      html`<div class="standing" key=${`${one.scope} ${one.list}`}>
         <p>
-          <span class="badge bad">Suppressed</span> ${`${reasonWord(one)}, since ${time(one.created_at)}.`}
+          <span class="badge bad">Suppressed</span>
+          ${`${stoppedWords(one)}: ${reasonWord(one)}, since ${time(one.created_at)}.`}
           ${one.detail === null ? null : html`<span class="soft"> ${visible(one.detail)}</span>`}
         </p>
         ${onLeave === null ? null : html`<button type="button" class="small" onClick=${() => onLeave(one)}>Remove…</button>`}

@@ -31,8 +31,8 @@ export function SuppressionsView({ total, isAdmin }) {
   };
   return html`<${Title} title="Suppressions" />
     <p class="soft under">
-      Addresses with a hard bounce, a complaint or an unsubscription are not written to, in any topic. You may add
-      others.
+      Addresses with a hard bounce or a complaint are not written to, in any topic. Who unsubscribed gets no more mail
+      of that list, or no more bulk mail. You may add others.
     </p>
     <${Said} text=${said} />
     ${isAdmin ? html`<${Add} onDone=${changed} />` : null}
@@ -114,6 +114,7 @@ function List({ found, wanted, total, onLeave }) {
     <thead>
       <tr>
         <th scope="col" class="name">Address</th>
+        <th scope="col" class="wide-only stopped">Gets no more</th>
         <th scope="col" class="wide-only reason">Reason</th>
         <th scope="col" class="wide-only when">Since</th>
         <th scope="col" class="wide-only">Detail</th>
@@ -121,7 +122,7 @@ function List({ found, wanted, total, onLeave }) {
       </tr>
     </thead>
     <tbody>
-      ${found.map((one) => html`<${Row} key=${one.address} suppression=${one} onLeave=${onLeave} />`)}
+      ${found.map((one) => html`<${Row} key=${`${one.address} ${one.scope} ${one.list}`} suppression=${one} onLeave=${onLeave} />`)}
     </tbody>
   </table>`;
 }
@@ -134,8 +135,11 @@ function Row({ suppression, onLeave }) {
     <th scope="row">
       <a href=${`#/people/${encodeURIComponent(address)}`}><${Address} text=${address} /></a>
       ${isRehearsed(suppression) ? html` <span class="badge warn">Sandbox</span>` : null}
-      <span class="narrow-only soft">${`${reasonWord(suppression)} · ${day(since)}`}</span>
+      <span class="narrow-only soft"
+        >${`${stoppedWords(suppression)} · ${reasonWord(suppression)} · ${day(since)}`}</span
+      >
     </th>
+    <td class="wide-only"><span class="clamp">${stoppedWords(suppression)}</span></td>
     <td class="wide-only">${reasonWord(suppression)}</td>
     <td class="wide-only">${time(since)}</td>
     <td class="wide-only soft"><span class="clamp" title=${shown}>${shown}</span></td>
@@ -146,7 +150,7 @@ function Row({ suppression, onLeave }) {
             <button
               type="button"
               class="small"
-              aria-label=${`Remove ${visible(address)}`}
+              aria-label=${`Remove ${visible(address)}${suppression.scope === "everything" ? "" : `, ${stoppedWords(suppression)}`}`}
               onClick=${() => onLeave(suppression)}
             >
               Remove…
@@ -157,11 +161,23 @@ function Row({ suppression, onLeave }) {
 }
 
 /** @type {Record<string, string>} */
-const REASONS = { bounce: "Hard bounce", complaint: "Complaint", unsubscribe: "Unsubscribed", manual: "Added by hand" };
+const REASONS = {
+  bounce: "Hard bounce",
+  complaint: "Complaint",
+  unsubscribe: "Unsubscribed",
+  manual: "Added by hand",
+  forgotten: "Forgotten",
+};
 
 /** Why an address is suppressed, in a word or two. @param {Suppression} suppression */
 export function reasonWord({ reason }) {
   return Object.hasOwn(REASONS, reason) ? (REASONS[reason] ?? "") : visible(reason);
+}
+
+/** What the address gets no more. @param {Suppression} suppression */
+export function stoppedWords({ scope, list }) {
+  if (scope === "list") return `List ${visible(list ?? "")}`;
+  return scope === "bulk" ? "All bulk mail" : "Everything";
 }
 
 /** Whether it holds for the sandbox only. @param {Suppression} suppression */
@@ -176,25 +192,35 @@ const WARNINGS = {
   bounce: "Mails to this address came back for good. They will again, unless the mailbox was made anew.",
 };
 
+/** @type {Record<Suppression["scope"], string>} */
+const AGAIN = {
+  everything: "Later mails reach this address again.",
+  bulk: "Later bulk mail reaches this address again.",
+  list: "Later mails of this list reach this address again.",
+};
+
 /**
  * The dialog that asks before an address is taken off the list. `onClose` hears what was done, or null.
  * @param {{ suppression: Suppression, onClose: (said: string | null) => void }} props
  */
-export function Remove({ suppression: { address, reason, detail }, onClose }) {
+export function Remove({ suppression: { address, scope, list, reason, detail }, onClose }) {
   const warning = WARNINGS[reason] ?? null;
+  const what = scope === "list" ? `scope=list&list=${encodeURIComponent(list ?? "")}` : `scope=${scope}`;
   return html`<${Confirm}
     title=${html`Write to <${Name} text=${address} /> again?`}
     warning=${warning}
     text=${[
-      "Later mails reach this address again. Messages that were suppressed because of it stay so until they are retried.",
+      `${AGAIN[scope]} Messages that were suppressed because of it stay so until they are retried.`,
       ...(detail === null ? [] : [`It is on the list because: ${detail}`]),
     ]}
     keep="Leave it suppressed"
     go="Remove from the list"
     isDangerous=${warning !== null}
     act=${async () => {
-      await call("DELETE", `/v1/suppressions/${encodeURIComponent(address)}`);
-      return `${address} may be written to again.`;
+      await call("DELETE", `/v1/suppressions/${encodeURIComponent(address)}?${what}`);
+      return scope === "list"
+        ? `${address} may get mail of the list ${list} again.`
+        : `${address} may be written to again.`;
     }}
     onClose=${onClose}
   />`;
@@ -204,6 +230,7 @@ export function Remove({ suppression: { address, reason, detail }, onClose }) {
 function Add({ onDone }) {
   const [problem, setProblem] = useState(/** @type {string | null} */ (null));
   const [isBusy, setBusy] = useState(false);
+  const [scope, setScope] = useState("everything");
   const submit = async (/** @type {SubmitEvent & { currentTarget: HTMLFormElement }} */ event) => {
     event.preventDefault();
     const form = event.currentTarget;
@@ -215,8 +242,14 @@ function Add({ onDone }) {
     setBusy(true);
     setProblem(null);
     try {
-      const { added, known } = await call("POST", "/v1/suppressions", { emails, ...(note !== "" && { note }) });
+      const { added, known } = await call("POST", "/v1/suppressions", {
+        emails,
+        scope,
+        ...(scope === "list" && { list: typed(data, "list").trim() }),
+        ...(note !== "" && { note }),
+      });
       form.reset();
+      setScope("everything");
       onDone(`${counted(added, "address", "addresses")} added${known > 0 ? `, ${count(known)} known before` : ""}.`);
     } catch (error) {
       setProblem(messageOf(error));
@@ -240,6 +273,25 @@ function Add({ onDone }) {
       <p id="emails-hint" class="soft">
         One on each line, or with commas between them. Messages that wait for them will not be sent.
       </p>
+      <label>
+        <span>They get no more</span>
+        <select
+          name="scope"
+          value=${scope}
+          onChange=${(/** @type {{ currentTarget: HTMLSelectElement }} */ event) => setScope(event.currentTarget.value)}
+        >
+          <option value="everything">mail at all</option>
+          <option value="bulk">bulk mail</option>
+          <option value="list">mail of one list</option>
+        </select>
+      </label>
+      ${
+        scope === "list"
+          ? html`<label
+              ><span>Name of the list</span><input name="list" required maxlength="100" autocomplete="off"
+            /></label>`
+          : null
+      }
       <label><span>Note (optional)</span><input name="note" maxlength="1000" autocomplete="off" /></label>
       <${Problem} text=${problem} />
       <div class="buttons"><button type="submit" class="primary" disabled=${isBusy}>Suppress</button></div>

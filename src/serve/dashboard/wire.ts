@@ -1,5 +1,6 @@
 /** What the admin API and the dashboard say to each other. Only shapes, because both sides import it. */
 import type { State, Totals } from "../../message.ts";
+import type { Stopped } from "../../store/rules/scope.ts";
 import type { EventCounts, Known } from "../../store/rules/event-counters.ts";
 
 /**
@@ -145,8 +146,8 @@ export interface ActivityFacts {
   other_links: number;
 }
 
-/** An address that is not written to, and why. `created_at` is ISO 8601 in UTC. */
-export interface SuppressionFacts {
+/** An address that is not written to, and why. `created_at` is ISO 8601 in UTC. An address may have several. */
+export interface SuppressionFacts extends Stopped {
   address: string;
   reason: string;
   /** What put it there: `event`, `manual`, `import`, `ses`, `link`, or what an imported list says. */

@@ -1,6 +1,7 @@
 /** A topic over time, its links, and its report as a page. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import { InterruptedError, UserError } from "../../errors.ts";
+import { breakdownBy } from "../../report/breakdown.ts";
 import { calendarOf } from "../../report/calendar.ts";
 import { gatherFacts } from "../../report/facts.ts";
 import { REPORT_POLICY, reportPage } from "../../report/page.ts";
@@ -13,7 +14,7 @@ import { checkZone } from "../../time/schedule.ts";
 import { answer, query, TAGS, TOPIC_PATH } from "../admin-schemas.ts";
 import type { ActivityFacts } from "../dashboard/wire.ts";
 import { Refusal } from "../errors.ts";
-import { COUNT, ERROR, object, REFUSALS } from "../schemas.ts";
+import { COUNT, ERROR, object, REFUSALS, STATS_FIELDS } from "../schemas.ts";
 import { toSignIn } from "../sign-in-first.ts";
 import { createTurns } from "../turns.ts";
 
@@ -34,20 +35,38 @@ const ACTIVITY = answer({
   other_links: COUNT,
 });
 
+/** A row of `stats --by list`: all counts of a topic but its name. */
+const { topic: _name, ...COUNTS } = STATS_FIELDS;
+const OF_LIST = object({
+  list: { type: ["string", "null"], description: "Null: mail of no list" },
+  ...COUNTS,
+});
+const LISTS = answer({
+  topic: { type: "string" },
+  by: { type: "string", enum: ["list"] },
+  rows: { type: "array", items: OF_LIST },
+  others: { ...OF_LIST, type: ["object", "null"], description: "All other lists together; null: there are none" },
+});
+const MOST_ROWS = { type: "integer", minimum: 1, maximum: 1_000, default: 100 } as const;
+
 const ZONE = query({ tz: { type: "string", maxLength: 64, default: "UTC", description: "IANA zone of the times" } });
 
-interface Asked {
+interface Asked<Query = { tz: string }> {
   Params: { id: string };
-  Querystring: { tz: string };
+  Querystring: Query;
 }
 
 /**
- * Adds `/v1/topics/{id}/activity` and `/topics/{id}/report`. Both read every message of the topic, so only one is made
+ * Adds `/v1/topics/{id}/activity`, `/v1/topics/{id}/lists` and `/topics/{id}/report`. All of them read every message of the topic, so only one is made
  * at a time.
  */
 export function reportRoutes(app: FastifyInstance, { store, clock }: { store: Topics & Reader; clock: Clock }): void {
   const turns = createTurns(MOST_WAITING);
-  const ask = async <T>(request: FastifyRequest<Asked>, reply: FastifyReply, of: (lines: Breakdown) => Promise<T>) => {
+  const ask = async <T>(
+    request: { params: { id: string } },
+    reply: FastifyReply,
+    of: (lines: Breakdown) => Promise<T>,
+  ) => {
     const topic = await storedTopic(store, request.params.id);
     if ((await store.topic(topic)) === null)
       throw new Refusal(404, `there is no topic ${JSON.stringify(request.params.id)}`);
@@ -80,6 +99,25 @@ export function reportRoutes(app: FastifyInstance, { store, clock }: { store: To
       );
       return activityFacts(minutes, links, zone);
     },
+  );
+  app.get<Asked<{ top: number }>>(
+    "/v1/topics/:id/lists",
+    {
+      config: { access: "read" },
+      schema: {
+        ...TAGS,
+        operationId: "getTopicLists",
+        summary: "A topic's counts by the list of each message, those with the most messages first",
+        params: TOPIC_PATH,
+        querystring: query({ top: MOST_ROWS }),
+        response: { 200: LISTS, ...REFUSALS, 404: ERROR },
+      },
+    },
+    (request, reply) =>
+      ask(request, reply, async (lines) => {
+        const { rows, others } = await breakdownBy("list", lines, request.query.top);
+        return { topic: lines.topic.topic, by: "list", rows, others };
+      }),
   );
   app.get<Asked>(
     "/topics/:id/report",

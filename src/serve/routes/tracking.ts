@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { isMachine } from "../../feedback/machine.ts";
 import type { Unsubscription, Visit } from "../../store/rows.ts";
-import { ALL_BULK, listLeft } from "../../store/rules/suppress.ts";
+import { ALL_BULK } from "../../store/rules/suppress.ts";
 import type { Suppressions, VisitSink } from "../../store/store.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Links } from "../../tracking/links.ts";
@@ -79,11 +79,19 @@ const ASK_SCHEMA = {
 const UNSUBSCRIBE_SCHEMA = {
   operationId: "postUnsubscribe",
   summary: "Unsubscribes the address the mail went to (RFC 8058, one click)",
-  description: "Whatever the body says. Answered when the address is durably suppressed; a repeat changes nothing.",
+  description:
+    "From the list of the mail, or from all bulk mail when it has none. Whatever the body says. Answered when the address is durably suppressed; a repeat changes nothing.",
   tags: ["links"],
   params: TOKEN,
   consumes: ["application/x-www-form-urlencoded", "multipart/form-data"],
   response: PAGE_RESPONSES,
+};
+
+const UNSUBSCRIBE_ALL_SCHEMA = {
+  ...UNSUBSCRIBE_SCHEMA,
+  operationId: "postUnsubscribeAll",
+  summary: "Unsubscribes the address the mail went to from all bulk mail, whatever list the mail was of",
+  description: "The second button of the page. Answered when the address is durably suppressed.",
 };
 
 const UNDO_SCHEMA = {
@@ -183,17 +191,20 @@ async function unsubscribeRoutes(
   const readerOf = async ({ params: { token } }: { params: { token: string } }) => {
     const messageId = await links.readUnsubscribe(token);
     const addressee = messageId === null ? null : await store.addressee(messageId);
-    return messageId === null || addressee === null ? null : { ...addressee, messageId, token };
+    if (messageId === null || addressee === null) return null;
+    const { email, from, list, kind } = addressee;
+    // Nobody leaves a list of mail that comes all the same.
+    return { email, from, list: kind === "transactional" ? null : list, messageId, token };
   };
 
   // A GET never changes anything: scanners follow every link of a mail.
   app.get<TokenRoute>("/u/:token", { config: CONFIG, schema: ASK_SCHEMA }, async (request, reply) => {
     const reader = await readerOf(request);
     if (reader === null) return refuse(request, reply, answerUnknown);
-    const left = [ALL_BULK, listLeft(reader.list, "list")];
-    const kept = await store.suppressionsOf(reader.email);
-    const hasLeft = kept.some(({ source, list }) => source === "link" && left.includes(list));
-    return answerPage(reply, 200, (hasLeft ? donePage : askPage)(wantedBy(request), reader));
+    const left = await leftBy(store, reader);
+    const language = wantedBy(request);
+    const fromAll = left === "everything";
+    return answerPage(reply, 200, left ? donePage(language, reader, { at: "", fromAll }) : askPage(language, reader));
   });
 
   // No cookie, session or CSRF token, by design: the mail provider posts for its reader (RFC 8058 §3.1). The token is
@@ -204,11 +215,38 @@ async function unsubscribeRoutes(
     async (request, reply) => {
       const reader = await readerOf(request);
       if (reader === null) return refuse(request, reply, answerUnknown);
-      await commit.add({ messageId: reader.messageId, at: clock.now(), from: "list" });
-      return answerPage(reply, 200, donePage(wantedBy(request), reader));
+      const from = reader.list === null ? "everything" : "list";
+      await commit.add({ messageId: reader.messageId, at: clock.now(), from });
+      const fromAll = from === "everything" || (await leftBy(store, reader)) === "everything";
+      return answerPage(reply, 200, donePage(wantedBy(request), reader, { at: "", fromAll }));
+    },
+  );
+  app.post<TokenRoute>(
+    "/u/:token/all",
+    { config: CONFIG, schema: UNSUBSCRIBE_ALL_SCHEMA, bodyLimit: BODY_LIMIT },
+    async (request, reply) => {
+      const reader = await readerOf(request);
+      if (reader === null) return refuse(request, reply, answerUnknown);
+      await commit.add({ messageId: reader.messageId, at: clock.now(), from: "everything" });
+      return answerPage(reply, 200, donePage(wantedBy(request), reader, { at: "all", fromAll: true }));
     },
   );
   undoRoutes(app, store, { readerOf, refuse });
+  // Whoever loads the page of an answer again, or keeps its address, is asked as at first.
+  for (const path of ["/u/:token/all", "/u/:token/undo"])
+    app.get<TokenRoute>(path, { config: CONFIG, schema: { hide: true } }, (request, reply) =>
+      reply.header("cache-control", "no-store").redirect(`../${encodeURIComponent(request.params.token)}`, 303),
+    );
+}
+
+/** What a reader left through links of mails: all bulk mail, or the list of this mail; null: neither. */
+async function leftBy(
+  store: Pick<Suppressions, "suppressionsOf">,
+  { email, list }: Reader,
+): Promise<"everything" | "list" | null> {
+  const found = (await store.suppressionsOf(email)).filter(({ source }) => source === "link");
+  if (found.some((each) => each.list === ALL_BULK)) return "everything";
+  return found.some((each) => each.list === list) ? "list" : null;
 }
 
 interface Undoing {
@@ -216,19 +254,17 @@ interface Undoing {
   refuse: Refuse;
 }
 
-function undoRoutes(app: FastifyInstance, store: VisitSink, { readerOf, refuse }: Undoing): void {
-  // Whoever loads the page of the answer again, or keeps its address, is asked as at first.
-  app.get<TokenRoute>("/u/:token/undo", { config: CONFIG, schema: { hide: true } }, (request, reply) =>
-    reply.header("cache-control", "no-store").redirect(`../${encodeURIComponent(request.params.token)}`, 303),
-  );
+function undoRoutes(app: FastifyInstance, store: Tracked["store"], { readerOf, refuse }: Undoing): void {
   app.post<TokenRoute>(
     "/u/:token/undo",
     { config: CONFIG, schema: UNDO_SCHEMA, bodyLimit: BODY_LIMIT },
     async (request, reply) => {
       const reader = await readerOf(request);
       if (reader === null) return refuse(request, reply, answerUnknown);
+      const fromAll = (await leftBy(store, reader)) === "everything";
       const isBack = await store.resubscribe(reader.messageId);
-      return answerPage(reply, 200, (isBack ? backPage : blockedPage)(wantedBy(request), reader));
+      const language = wantedBy(request);
+      return answerPage(reply, 200, isBack ? backPage(language, reader, { fromAll }) : blockedPage(language, reader));
     },
   );
 }

@@ -26,6 +26,7 @@ import type { Reader } from "../store.ts";
 import { type Job, snapshot } from "./connection.ts";
 import type { Tx } from "./transaction.ts";
 import { readDeliveryTimes } from "./delivery-times.ts";
+import { byList } from "./by-list.ts";
 import { byDomain } from "./domains.ts";
 import type { Part } from "./ranges.ts";
 import { topicIdOf } from "./topic-ids.ts";
@@ -55,6 +56,7 @@ async function createLines(
     sample: () => readSample(query, row, walk),
     byTime: (spanMs) => byTime(walk, spanMs),
     byDomain: (limit) => byDomain(walk, limit),
+    byList: (limit) => byList(walk, limit),
     bounceReasons: (limit) => bounceReasons(walk, limit),
     failures: (limit) => failures(walk, limit),
     links: (limit) => clickedLinks(walk, limit),

@@ -16,6 +16,7 @@ import type {
   Breakdown,
   Sample,
 } from "../breakdown.ts";
+import { byList } from "./by-list.ts";
 import { clickedLinks } from "./links.ts";
 import { rankedOf, type Sum } from "../rules/ranked.ts";
 import { createTopicReader } from "./read.ts";
@@ -69,6 +70,7 @@ async function createLines(
     sample: () => readSample(db, row, walk),
     byTime: (spanMs) => byTime(db, { topicId, row, walk }, spanMs),
     byDomain: (limit) => byDomain(db, walk, limit),
+    byList: (limit) => byList(db, walk, limit),
     bounceReasons: (limit) => bounceReasons(db, walk, limit),
     failures: (limit) => failures(db, walk, limit),
     links: (limit) => clickedLinks(db, walk, limit),

@@ -1,6 +1,7 @@
 /** The header List-Id (RFC 2919): legal for any name, the same each time, and never the way to another header. */
 import { describe, expect, test } from "vitest";
 import { listIdHeader } from "../../../src/compose/content/list-id.ts";
+import { phraseText } from "../../../src/compose/address/mailbox.ts";
 import { readWords } from "../../../src/compose/address/encoded-word.ts";
 import fc from "../../support/properties.ts";
 
@@ -15,8 +16,8 @@ const LEGAL = new RegExp(`^(?:${PHRASE}) <${ATEXT}{1,63}(?:\\.${ATEXT}+)+>$`);
 
 describe("the id", () => {
   test.each([
-    ["weekly", "weekly <weekly.example.com>"],
-    ["product-news_2", "product-news_2 <product-news_2.example.com>"],
+    ["weekly", /^weekly <weekly\.example\.com>$/],
+    ["product-news_2", /^product-news_2 <product-news_2\.example\.com>$/],
     ["Weekly News", /^Weekly News <weekly-news-[0-9a-f]{12}\.example\.com>$/],
     ["a.b", /^"a\.b" <a-b-[0-9a-f]{12}\.example\.com>$/],
     ['say "hi"', /^"say \\"hi\\"" <say-hi-[0-9a-f]{12}\.example\.com>$/],
@@ -24,8 +25,7 @@ describe("the id", () => {
     ["=?x?=", /^=\?UTF-8\?B\?\S+\?= <x-[0-9a-f]{12}\.example\.com>$/],
   ])("of %j", (list, expected) => {
     const value = valueOf(list);
-    if (typeof expected === "string") expect(value).toBe(expected);
-    else expect(value).toMatch(expected);
+    expect(value).toMatch(expected);
     expect(valueOf(list)).toBe(value);
   });
 
@@ -56,7 +56,8 @@ test("is legal, whatever the name", () => {
       expect(value).toMatch(/^[ -~]{1,980}$/);
       expect(value).toMatch(LEGAL);
       const words = value.slice(0, value.lastIndexOf("<")).trim();
-      if (words.startsWith("=?")) expect(readWords(words)).toBe(text.trim());
+      const read = words.startsWith("=?") ? readWords(words) : phraseText(words);
+      expect(read).toBe(text.trim());
     }),
   );
 });

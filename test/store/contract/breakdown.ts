@@ -1,10 +1,13 @@
 /** One topic along other lines: over time, by domain, by reason; counted again by hand. */
 import { describe, expect, it, test } from "vitest";
 import { InterruptedError, UserError } from "../../../src/errors.ts";
-import type { Breakdown, Outcomes } from "../../../src/store/breakdown.ts";
-import { addList, CONTENT, failed, ingest, sent, settle, turn } from "../../support/store-actions.ts";
+import { type Content, NO_MESSAGES, zeros } from "../../../src/message.ts";
+import type { Breakdown, CountsOfList, Outcomes } from "../../../src/store/breakdown.ts";
+import { EVENT_COUNTERS } from "../../../src/store/rules/event-counters.ts";
+import { addList, CONTENT, failed, inDoubt, ingest, sent, settle, turn } from "../../support/store-actions.ts";
 import { APPLE_PROXY, dice, type Fate, newsletter, READER, tell } from "../../support/story.ts";
-import type { Prepare } from "../bench.ts";
+import { accept, content, message, type Prepare } from "../bench.ts";
+import { expectSoundBreakdown } from "../sound.ts";
 
 const HOUR = 3_600_000;
 const calm = () => new AbortController().signal;
@@ -51,6 +54,14 @@ const NOTHING: Outcomes = {
   opened_by_reader: 0,
   clicked: 0,
   unsubscribed: 0,
+};
+
+const NO_COUNTS: CountsOfList = {
+  list: null,
+  ...NO_MESSAGES,
+  ...zeros(EVENT_COUNTERS),
+  first_sent_at: null,
+  last_sent_at: null,
 };
 
 function expectedByTime(fates: Fate[], sentAt: Map<string, number>, spanMs: number) {
@@ -106,6 +117,7 @@ export function breakdown(prepare: Prepare): void {
           rows: [{ domain: "x.example", total: 2, ...NOTHING }],
           others: null,
         });
+        expect(await lines.byList(5)).toEqual({ rows: [{ ...NO_COUNTS, total: 2, pending: 2 }], others: null });
         expect(await lines.bounceReasons(5)).toEqual({ rows: [], others: null });
         expect(await lines.failures(5)).toEqual({ rows: [], others: null });
         expect(await lines.links(5)).toEqual({ rows: [], others: null });
@@ -126,6 +138,71 @@ export function breakdown(prepare: Prepare): void {
     expect(await sample()).toEqual({ content: CONTENT, email: "b@x.example", fields: { email: "b@x.example" } });
     await ingest(store, [], { topic: "empty" });
     expect(await store.breakdown("empty", calm(), (lines) => lines.sample())).toBeNull();
+  });
+
+  describe("by the list of each content", () => {
+    /** One topic: `weekly` has two contents and five messages, `news` one, no list three. */
+    async function mixed() {
+      const { open, clock } = await prepare();
+      const store = await open();
+      const weekly = (subject: string): Content => ({ ...content(subject), list: "weekly" });
+      await accept(store, [
+        message(["a@x.example", "b@x.example", "c@x.example"], { content: weekly("one") }),
+        message(["a@x.example", "d@x.example"], { content: weekly("two") }),
+        message(["a@x.example"], { content: { ...content("three"), list: "news" } }),
+        message(["a@x.example", "b@x.example", "e@x.example"], { content: content("four") }),
+      ]);
+      const { claims } = await turn(store, 6);
+      const [one, two, three, four, five, six] = claims;
+      await settle(store, sent(one));
+      clock.pass(1_000);
+      await settle(store, sent(two), failed(three), inDoubt(four), sent(five), sent(six));
+      await store.unsubscribe([{ messageId: six?.id ?? 0, at: clock.now(), from: "list" }]);
+      const ask = <T>(question: (lines: Breakdown) => Promise<T>) => store.breakdown("june", calm(), question);
+      return { store, ask, at: clock.now() };
+    }
+
+    test("every count, and the times of the first and the last", async () => {
+      const { store, ask, at } = await mixed();
+      const { rows, others } = await ask((lines) => lines.byList(5));
+      expect(others).toBeNull();
+      expect(rows).toEqual([
+        {
+          ...NO_COUNTS,
+          list: "weekly",
+          total: 5,
+          sent: 3,
+          failed: 1,
+          in_doubt: 1,
+          first_sent_at: at - 1_000,
+          last_sent_at: at,
+        },
+        { ...NO_COUNTS, total: 3, pending: 3 },
+        { ...NO_COUNTS, list: "news", total: 1, sent: 1, unsubscribed: 1, first_sent_at: at, last_sent_at: at },
+      ]);
+      await expectSoundBreakdown(store);
+    });
+
+    test("the rest added up", async () => {
+      const { ask, at } = await mixed();
+      expect(await ask((lines) => lines.byList(1))).toMatchObject({
+        rows: [{ list: "weekly" }],
+        others: {
+          kinds: 2,
+          counts: { ...NO_COUNTS, total: 4, pending: 3, sent: 1, unsubscribed: 1, first_sent_at: at, last_sent_at: at },
+        },
+      });
+    });
+
+    test("events and visits count for the list of their message", async () => {
+      const { ask } = await told(prepare, newsletter(200));
+      const { rows } = await ask((lines) => lines.byList(5));
+      const { delivered, opened, clicked, bounced_permanent, complained } = await ask(async ({ topic }) => topic);
+      expect(rows).toEqual([
+        expect.objectContaining({ list: null, delivered, opened, clicked, bounced_permanent, complained }),
+      ]);
+      expect(delivered * opened * clicked).toBeGreaterThan(0);
+    });
   });
 
   describe("counted again by hand", () => {
