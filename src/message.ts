@@ -47,12 +47,6 @@ export interface Tag {
   value: string;
 }
 
-/** A value of posted data: whatever JSON can say. */
-export type Datum = string | number | boolean | null | readonly Datum[] | { readonly [name: string]: Datum };
-
-/** The values of one recipient by name: texts when they come from the columns of a list, anything when a program posted them. */
-export type Values = Readonly<Record<string, Datum>>;
-
 /** A file, ready to be sent. In a content it goes with every message. */
 export interface Attachment {
   fileName: string;

@@ -58,7 +58,10 @@ export async function removeRehearsal(
     terminal.info(
       `Removing the rehearsal of "${topic}": ${total.toLocaleString("en-US")} messages, which takes a while.`,
     );
-  const removed = await tellingRefusals(context, store.startAfresh(topic, { signal: io.signal, notBefore, expiresInMs }));
+  const removed = await tellingRefusals(
+    context,
+    store.startAfresh(topic, { signal: io.signal, notBefore, expiresInMs }),
+  );
   if (removed !== null) terminal.info(`The rehearsal of "${topic}" is removed: ${describeRehearsal(removed)}.`);
   return removed;
 }

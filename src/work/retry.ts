@@ -35,7 +35,10 @@ export async function retry(context: Context, name: string, { state: states, yes
   else {
     const suppressed = Math.max(0, sumOf(before, states) - sumOf(totals, states) - retried);
     const stayed = suppressed > 0 ? `, ${count(suppressed)} suppressed meanwhile` : "";
-    const late = expired > 0 ? `, ${count(expired)} expired and ${expired === 1 ? "stays" : "stay"} as ${expired === 1 ? "it is" : "they are"}` : "";
+    const late =
+      expired > 0
+        ? `, ${count(expired)} expired and ${expired === 1 ? "stays" : "stay"} as ${expired === 1 ? "it is" : "they are"}`
+        : "";
     const reopened = wasCancelled && states.includes("cancelled") && retried === 0 ? ", the topic is open again" : "";
     const next = await nextStep(context, store, topic, { retried, pending: totals.pending });
     terminal.done(`${topic}: ${count(retried)} back to pending${stayed}${late}${reopened}; ${next}`);

@@ -52,7 +52,8 @@ export async function answerRun(
   const problem = stopped ?? (late > 0 ? await lateReason(context, scope, facts.store, late) : null);
   const reason = problem ?? (await scheduledReason(context, scope, facts));
   const code = exitCode(context, scope, facts, result, totals, late);
-  const isIdle = !globals.json && result.outcome === "nothing_to_send" && facts.plan.due === 0 && result.run.expired === 0;
+  const isIdle =
+    !globals.json && result.outcome === "nothing_to_send" && facts.plan.due === 0 && result.run.expired === 0;
   // Why it stopped is the first thing to know.
   if (stopped !== null) terminal.warn(stopped);
   if (globals.json) {
@@ -176,10 +177,7 @@ async function troubles(context: Context, scope: Scope, { store, troubled }: Run
 }
 
 function expiredLine(context: Context, topic: string | null, expired: number): string {
-  const see =
-    topic === null
-      ? aboutAll(context, "topics")
-      : aboutTopic(context, "export", topic, "--state cancelled");
+  const see = topic === null ? aboutAll(context, "topics") : aboutTopic(context, "export", topic, "--state cancelled");
   const [were, are] = expired === 1 ? ["was", "is"] : ["were", "are"];
   return `${count(expired)} expired before ${expired === 1 ? "it" : "they"} ${were} handed to SES and ${are} cancelled, never to be sent; see: ${see}`;
 }
@@ -213,7 +211,8 @@ function exitCode(
   // For one topic count what failed in earlier runs, too; for cron, which sends all topics, only what happened now.
   const { failed, in_doubt: inDoubt } =
     scope.topic === null ? { failed: result.run.failed, in_doubt: result.run.inDoubt } : totals;
-  const imperfect = failed > 0 || result.run.expired > 0 || inDoubt > 0 || late > 0 || (facts.ingest?.rejected ?? 0) > 0;
+  const imperfect =
+    failed > 0 || result.run.expired > 0 || inDoubt > 0 || late > 0 || (facts.ingest?.rejected ?? 0) > 0;
   return imperfect ? EXIT.partial : EXIT.done;
 }
 

@@ -210,7 +210,10 @@ async function numbersOf({ store, scope, flags, rehearsed }: Sending, isNew: boo
   if (rehearsed) {
     // What expired in the rehearsal waits again.
     const expired = await store.countExpired(rehearsed.topic, ["cancelled"]);
-    const numbers = afresh({ ...rehearsed, cancelled: rehearsed.cancelled - expired }, await store.staySuppressed(rehearsed.topic));
+    const numbers = afresh(
+      { ...rehearsed, cancelled: rehearsed.cancelled - expired },
+      await store.staySuppressed(rehearsed.topic),
+    );
     return { ...numbers, doubtful: 0, removes: describeRehearsal(rehearsed) };
   }
   const totals = isNew ? NO_MESSAGES : await store.totals(scope.topic);

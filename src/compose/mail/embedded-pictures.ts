@@ -1,6 +1,6 @@
 /** Pictures that are part of a content: read once, when the content is, because other machines do not have the files. */
 import { UserError } from "../../errors.ts";
-import type { Attachment } from "../../message.ts";
+import type { Attachment, RenderedMail } from "../../message.ts";
 import { RenderProblem } from "../problem.ts";
 import { contentIdAt, pictureAt } from "./mail-file.ts";
 import { inlinePictures, localPictures } from "./pictures.ts";
@@ -29,9 +29,17 @@ export async function readPictures(html: string, folder: string): Promise<Attach
   }
 }
 
-const NO_MAIL = {
-  ...{ from: "", to: "", replyTo: [], subject: "", html: "", text: "" },
-  ...{ headers: [], tags: [], attachments: [], configurationSet: null },
+const NO_MAIL: RenderedMail = {
+  from: "",
+  to: "",
+  replyTo: [],
+  subject: "",
+  html: "",
+  text: "",
+  headers: [],
+  tags: [],
+  attachments: [],
+  configurationSet: null,
 };
 
 /** The tool that lets the HTML show the pictures among these attachments; null when there are none. */

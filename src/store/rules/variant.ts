@@ -55,8 +55,8 @@ export function dataVariants(contentHash: string): (data: string) => number {
   return (data) => {
     // Mostly all addresses of a message share their data.
     if (last.variant < 0 || data !== last.data) {
-      const bits = hash("sha256", `${contentHash} ${data}`, "buffer");
-      last = { data, variant: HASHED + bits.readUIntBE(0, 6) * 16 + (bits.readUInt8(6) >> 4) };
+      const bits = hash("sha256", `${contentHash} ${data}`).slice(0, 13);
+      last = { data, variant: HASHED + Number.parseInt(bits, 16) };
     }
     return last.variant;
   };

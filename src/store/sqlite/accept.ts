@@ -185,7 +185,11 @@ function createMessageAdder(
   const contents = createContentTable(db, clock);
   const recipients = createRecipientTable(db);
   const noteTracking = createTrackingNotes(db);
-  const insert = createMessageInsert(db);
+  const insert = db.prepare(
+    `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state, created_at,
+       expires_at, expires_in)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
   const isSuppressedFor = createSuppressedCheck(db);
 
   const noteKnown = (uuid: string, address: string, told: Told) => {
@@ -194,20 +198,14 @@ function createMessageAdder(
   };
 
   const addAll = (message: AcceptMessage, { dueAt, endpoint }: Occasion, told: Told) => {
-    const { topic: name, content, emails, data, uuids: names } = message;
+    const { topic: name, content, emails, data, uuids: names, notBefore, expiresIn } = message;
     const kept = contents.keep(content);
     const topic = topics.open(name ?? NO_TOPIC, kept.id, dueAt);
     noteTracking(topic, content);
     const audience = recipients.audienceOf(topic, kept);
-    const createdAt = clock.now();
-    const shared = {
-      ...message,
-      priority: priorityOf(message.priority, kindOf(content)),
-      topicId: topic.id,
-      contentId: kept.id,
-      createdAt,
-      expiry: expiryOf(message, createdAt),
-    };
+    const now = clock.now();
+    const expiresAt = expiryOf(message, now);
+    const priority = priorityOf(message.priority, kindOf(content));
     const isSuppressed = isSuppressedFor(content, endpoint);
     const added = { pending: 0, suppressed: 0 };
     for (const [at, email] of emails.entries()) {
@@ -227,7 +225,9 @@ function createMessageAdder(
         continue;
       }
       const state = isSuppressed(address) ? "suppressed" : "pending";
-      insert(shared, { ...ids.use(topic.id), email, fields, state });
+      const { ingestId } = ids.use(topic.id);
+      const own = [messageId, topic.id, kept.id, ingestId, email, fields ?? "[]"] as const;
+      insert.run(...own, priority, notBefore, state, now, expiresAt, expiresIn);
       added[state]++;
     }
     counters.add(topic.id, "pending", added.pending);
@@ -245,38 +245,5 @@ function createMessageAdder(
     const firstId = ids.next();
     addAll(message, occasion, told);
     if (uuid !== null) uuids.keep(uuid, ids.next() > firstId ? { first: firstId, last: ids.next() - 1 } : null);
-  };
-}
-
-/** What all addresses of a message share. */
-interface Shared extends Pick<AcceptMessage, "priority" | "notBefore" | "expiresIn"> {
-  topicId: number;
-  contentId: number;
-  createdAt: number;
-  /** When it expires; null: never. */
-  expiry: number | null;
-}
-
-/** One address of a message. `fields` null: it has no data. */
-interface Own {
-  id: number;
-  ingestId: number;
-  email: string;
-  fields: string | null;
-  state: "pending" | "suppressed";
-}
-
-function createMessageInsert(db: Connection): (shared: Shared, own: Own) => void {
-  const insert = db.prepare(
-    `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state, created_at,
-       expires_at, expires_in)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
-  return (
-    { topicId, contentId, priority, notBefore, createdAt, expiry, expiresIn },
-    { id, ingestId, email, fields, state },
-  ) => {
-    const kept = fields ?? "[]";
-    insert.run(id, topicId, contentId, ingestId, email, kept, priority, notBefore, state, createdAt, expiry, expiresIn);
   };
 }

@@ -123,7 +123,10 @@ export function createClaims(
     async nextDueInMs(scope) {
       refuseWhenLost();
       const now = both();
-      return due.nextInMs(scope, now, { bulk: bulkRoom(scope, now.wall), alive: expiry.isMany(now.wall) ? -1 : now.wall });
+      return due.nextInMs(scope, now, {
+        bulk: bulkRoom(scope, now.wall),
+        alive: expiry.isMany(now.wall) ? -1 : now.wall,
+      });
     },
 
     outlook: async (scope) => due.outlook(scope, both()),

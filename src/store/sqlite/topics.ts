@@ -153,9 +153,7 @@ function createReschedule(db: Connection, now: number): (topicId: number, when: 
     ofTopic.run(notBefore || null, topicId);
     let moved = 0;
     for (const range of rangesOf(topicId)) {
-      moved += instantOf
-        ? moveEach(range, instantOf)
-        : all.run({ ...range, now, at: notBefore }).changes;
+      moved += instantOf ? moveEach(range, instantOf) : all.run({ ...range, now, at: notBefore }).changes;
     }
     return moved;
   };

@@ -165,7 +165,11 @@ it("what leaves while the account is read counts once", async () => {
       return { ...account, sentLast24Hours: sent };
     },
   };
-  const watch = createAccountWatch({ account, ses, accountAskedAt: 0 } as unknown as SesConnection, () => sent, systemClock);
+  const watch = createAccountWatch(
+    { account, ses, accountAskedAt: 0 } as unknown as SesConnection,
+    () => sent,
+    systemClock,
+  );
   await watch.refresh();
   expect(watch.now()?.sentLast24Hours).toBe(120);
   sent += 5;
