@@ -150,6 +150,12 @@ export interface Tracking {
   unsubscribe: boolean;
 }
 
+/** A value that a program posted: any JSON. */
+export type Datum = string | number | boolean | null | readonly Datum[] | { readonly [name: string]: Datum };
+
+/** The values of one recipient, by name: the texts of a list's columns, or what a program posted. */
+export type Values = Readonly<Record<string, Datum>>;
+
 /** One recipient's mail, ready for SES. Every string is final: escaped, encoded and within the limits of SES. */
 export interface RenderedMail {
   from: string;
