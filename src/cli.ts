@@ -10,11 +10,13 @@ import { createProgram, oneLine } from "./commands/global-options.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addCopy } from "./commands/copy.ts";
 import { addExport } from "./commands/export.ts";
+import { addForget } from "./commands/forget.ts";
 import { addImport } from "./commands/import.ts";
 import { addIngestEvents } from "./commands/ingest-events.ts";
 import { addKey } from "./commands/key.ts";
 import { addPause } from "./commands/pause.ts";
 import { addPreview } from "./commands/preview.ts";
+import { addPrune } from "./commands/prune.ts";
 import { addReport } from "./commands/report.ts";
 import { addRetry } from "./commands/retry.ts";
 import { addSandbox } from "./commands/sandbox.ts";
@@ -25,6 +27,7 @@ import { addStats } from "./commands/stats.ts";
 import { addSuppress } from "./commands/suppress.ts";
 import { addTemplate } from "./commands/template.ts";
 import { addTopics } from "./commands/topics.ts";
+import { addTrace } from "./commands/trace.ts";
 import { addWork } from "./commands/work.ts";
 import { addWorkers } from "./commands/workers.ts";
 import { dropEmptySettings, loadDotenv } from "./dotenv.ts";
@@ -40,10 +43,10 @@ import { locate } from "./work/location.ts";
 const COMMANDS: readonly [heading: string, commands: readonly AddCommand[]][] = [
   ["Send:", [addSend, addImport, addSchedule, addCancel, addPause, addRetry]],
   ["Before you send:", [addPreview, addCheck, addSandbox]],
-  ["See what became of it:", [addTopics, addStats, addExport, addReport]],
+  ["See what became of it:", [addTopics, addStats, addExport, addReport, addTrace]],
   ["Bounces, complaints, unsubscriptions:", [addIngestEvents, addSuppress]],
   ["For programs:", [addServe, addWork, addWorkers, addTemplate, addKey]],
-  ["Other:", [addBackup, addCopy, addCompletion]],
+  ["Other:", [addForget, addPrune, addBackup, addCopy, addCompletion]],
 ];
 
 /**

@@ -7,6 +7,8 @@ export function refusalReason({ topic, refusal, endpoint }: RefusedTopic): strin
   switch (refusal) {
     case "cancelled":
       return `topic "${topic}" is cancelled and takes no further recipients`;
+    case "pruned":
+      return `topic "${topic}" was pruned and takes no further recipients, because nobody knows any more who had it`;
     case "rehearsed":
       return endpoint === "ses"
         ? `topic "${topic}" was only rehearsed`

@@ -28,6 +28,8 @@ export interface ReportFacts {
   counts: TopicCounts;
   endpoint: Endpoint | null;
   cancelled: boolean;
+  /** How many of its messages were removed: they are in `counts` only. */
+  removed: number;
   /** As the first recipient got it. */
   subject: string;
   from: string;
@@ -53,6 +55,7 @@ export async function gatherFacts(lines: Breakdown): Promise<ReportFacts> {
     counts: countsOf(topic),
     endpoint: topic.endpoint,
     cancelled: topic.cancelledAt !== null,
+    removed: topic.removed,
     ...(await readHead(lines)),
     opens: knownCounts(await lines.opens(), topic),
     minutes: await lines.byTime(MINUTE_MS),

@@ -12,6 +12,12 @@ export function notes(facts: ReportFacts): Markup | null {
     facts.cancelled
       ? note("This topic is cancelled.", html`It takes no further recipients until a retry reopens it.`)
       : null,
+    facts.removed > 0
+      ? note(
+          `${counted(facts.removed, "message")} removed.`,
+          html`They are counted in the totals, and missing from everything else on this page.`,
+        )
+      : null,
     waiting > 0 && !facts.cancelled
       ? note(
           `${counted(waiting, "message")} still to go.`,

@@ -235,7 +235,7 @@ export function keyOf(table: TableFacts, row: Row): Key {
 export interface Figures {
   /** The number of rows by table. */
   tables: Record<string, number>;
-  /** The number of messages by `<topic id> <state>`. */
+  /** The number of messages by `<topic id> <state>`, and of those that were removed by `<topic id> removed-<state>`. */
   states: Record<string, number>;
 }
 

@@ -1,5 +1,5 @@
 /** Loads parts of a store late. */
-import type { Inbox, Keys, Reader, Templates, Topics, VisitSink } from "./store.ts";
+import type { Inbox, Keys, Reader, Removal, Templates, Topics, VisitSink } from "./store.ts";
 
 type Method = (...args: unknown[]) => Promise<unknown>;
 
@@ -28,6 +28,8 @@ export interface LateParts {
   unsubscriptions: () => Promise<Unsubscriptions>;
   afresh: () => Promise<Afresh>;
   breakdown: () => Promise<Lines>;
+  removal: () => Promise<Removal>;
+  histories: () => Promise<Pick<Reader, "histories">>;
   keys: () => Promise<Keys>;
   templates: () => Promise<Templates>;
 }
@@ -40,6 +42,8 @@ export function createLateParts(load: LateParts) {
     ...createLatePart<Unsubscriptions>(["unsubscribe", "resubscribe"], load.unsubscriptions),
     ...createLatePart<Afresh>(["startAfresh", "staySuppressed", "senders"], load.afresh),
     ...createLatePart<Lines>(["breakdown"], load.breakdown),
+    ...createLatePart<Removal>(["forget", "prunable", "prune"], load.removal),
+    ...createLatePart<Pick<Reader, "histories">>(["histories"], load.histories),
     ...createLatePart<Keys>(["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"], load.keys),
     ...createLatePart<Templates>(["putTemplate", "template", "templates", "removeTemplate"], load.templates),
   };

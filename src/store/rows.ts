@@ -94,6 +94,10 @@ export interface TopicRow extends Totals, EventCounts {
   calledAt: number | null;
   /** When somebody began to remove its rehearsal; null: nobody does now. */
   afreshAt: number | null;
+  /** When its messages were removed because they were old; null: they were not. */
+  prunedAt: number | null;
+  /** How many of its messages were removed. The counts still have them, and nothing else does. */
+  removed: number;
   firstSentAt: number | null;
   lastSentAt: number | null;
   /** When the first event of SES about one of its messages was taken in; null: none was, so what only SES knows is not known. */
@@ -208,6 +212,46 @@ export interface MessageRecord extends Omit<ExportedMessage, "fields"> {
   notBefore: number | null;
   /** When it expires: it is not handed to SES after that. Null: never. */
   expiresAt: number | null;
+}
+
+/** What a store knows of one message beside its `MessageRecord`, for people who ask what happened to it. */
+export interface MessageHistory {
+  /** The name of the file that brought it; null: a request did. */
+  list: string | null;
+  /** Where its topic goes, and when that was cancelled; null: nothing of it was claimed, or it is not cancelled. */
+  endpoint: Endpoint | null;
+  cancelledAt: number | null;
+  /** After this it is not handed to SES any more; null: it never expires. */
+  expiresAt: number | null;
+  /** What was told of it. Null: nothing was. */
+  feedback: {
+    /** When SES took it in, as its events say. */
+    mailedAt: number | null;
+    bouncedAt: number | null;
+    softBouncedAt: number | null;
+    readerOpenedAt: number | null;
+    unsubscribedAt: number | null;
+    /** How often our own picture was loaded, by readers and by programs. */
+    opens: number;
+    machineOpens: number;
+  } | null;
+  /** Its events, in order of time; those without a time come last. */
+  events: HistoryEvent[];
+  /** Events with its SES message id that are kept, and not applied to any message. */
+  kept: { type: string; at: number | null; receivedAt: number }[];
+}
+
+/** One event of a message. */
+export interface HistoryEvent {
+  type: string;
+  at: number | null;
+  machine: boolean;
+  /** The link of a click, the diagnostic of a bounce, the kind of a delay, the reason of a reject. */
+  detail: string | null;
+  /** How often it happened. */
+  times: number;
+  /** True: somebody followed a link that leads through us; false: SES told. */
+  isVisit: boolean;
 }
 
 /** What a mail is made of: a content and one recipient's values. */
@@ -403,6 +447,32 @@ export interface Addressee {
   /** The list of its content; null: it has none. */
   list: string | null;
   kind: Kind;
+}
+
+// Removal ------------------------------------------------------------------------------------------------------------
+
+/** How many messages were removed, and how many events. */
+export interface Removed {
+  messages: number;
+  events: number;
+}
+
+/** What came of forgetting a person. */
+export type Forgetting =
+  /** `suppressions`: how many entries of his were replaced by a hash. All counts are of this call. */
+  | ({ kind: "forgotten"; suppressions: number } & Removed)
+  /** Nothing was changed, because mail to him is waiting or under way: how many messages, by topic. */
+  | { kind: "waiting"; topics: { topic: string; pending: number; sending: number }[] };
+
+/** What `prune` would remove. */
+export interface Prunable extends Removed {
+  /** The topics, oldest first, and how many messages each of them has. Single messages without a topic are in the sums only. */
+  topics: { topic: string; messages: number }[];
+}
+
+/** What was removed of old topics, and of old messages without a topic. `events` has the kept ones, too. */
+export interface Pruned extends Removed {
+  topics: number;
 }
 
 // Keys ---------------------------------------------------------------------------------------------------------------

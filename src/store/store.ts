@@ -30,13 +30,17 @@ import type {
   ExportedMessage,
   FailedMessage,
   ForecastMail,
+  Forgetting,
   ListCounts,
   ListForecast,
   ListTarget,
   MailParts,
+  MessageHistory,
   MessageRecord,
   NewSuppression,
   Page,
+  Prunable,
+  Pruned,
   Rehearsal,
   Repeat,
   Reschedule,
@@ -152,8 +156,9 @@ export interface Topics {
   cancel(topic: string): Promise<{ cancelled: number; inFlight: number }>;
   /**
    * Puts messages in these states back to `pending`, or to `suppressed` where the address is suppressed, with no attempts
-   * counted. What has expired stays as it is. Reopens the topic when a message became `pending` or `states` has `cancelled`. `topic` null: of every topic that is
-   * not cancelled. Returns how many became `pending`.
+   * counted. What has expired stays as it is. Reopens the topic when a message became `pending` or `states` has `cancelled`. `topic` null:
+   * of every topic that is not cancelled and not pruned. Returns how many became `pending`. Rejects with TopicRefusedError when the topic
+   * was pruned.
    */
   retry(topic: string | null, states: State[]): Promise<number>;
   /**
@@ -211,6 +216,10 @@ export interface Reader {
   messagesTo(address: string, limit: number): Promise<MessageRecord[]>;
   /** Up to `limit` messages that were accepted with this uuid, newest first: one for each address it went to. */
   messagesNamed(uuid: string, limit: number): Promise<MessageRecord[]>;
+  /** Up to `limit` messages that SES gave this message id, newest first. It gives each id once. */
+  messagesBySesId(sesMessageId: string, limit: number): Promise<MessageRecord[]>;
+  /** What else is known of these messages, by id. Those that do not exist are left out. */
+  histories(ids: readonly number[]): Promise<Map<number, MessageHistory>>;
   /** What the mail of this message is made of; null: there is no such message. */
   mailParts(id: number): Promise<MailParts | null>;
   /** The topic's own content, with the values of its first recipient. */
@@ -256,6 +265,32 @@ export interface Suppressions {
   countSuppressions(): Promise<number>;
 }
 
+/**
+ * Removes messages for good, with all that is kept of them. The counters of topics still count them. It works in parts that hold
+ * nobody up for more than some hundredths of a second. Both reject with InterruptedError when the signal aborts between two parts;
+ * then, and after a crash, the next call goes on.
+ */
+export interface Removal {
+  /**
+   * Forgets a person: messages, events (the kept ones, too), uuids that name only his messages, contents that nobody else has, and his
+   * suppressions. Before anything else a hash of the address is kept, so that nobody writes to him again. Case does not matter.
+   */
+  forget(address: string, signal: AbortSignal): Promise<Forgetting>;
+  /**
+   * What `prune` would remove now. A topic is finished when nothing of it is `pending` or `sending` and the last thing that was added,
+   * due, sent or cancelled is older than that. Changes nothing.
+   */
+  prunable(olderThanMs: number, signal: AbortSignal): Promise<Prunable>;
+  /**
+   * Removes all messages of finished topics, which take no recipients any more; of `NO_TOPIC` those messages that are old themselves;
+   * and old kept events. Uuids stay known, and no id is given again. `onProgress` is told what was removed so far.
+   */
+  prune(
+    olderThanMs: number,
+    options: { signal: AbortSignal; onProgress?: (soFar: Readonly<Pruned>) => void },
+  ): Promise<Pruned>;
+}
+
 /** The API keys of the gateway, and the keys that sign links in mails. */
 export interface Keys {
   /** Adds an API key. Rejects with UserError when a live key has this name; the name of a revoked key may be used again. */
@@ -296,7 +331,20 @@ export interface Workers {
 
 /** All roles of one store. */
 export interface Store
-  extends Source, Lists, Inbox, EventSink, VisitSink, Topics, Reader, Library, Suppressions, Keys, Templates, Workers {
+  extends
+    Source,
+    Lists,
+    Inbox,
+    EventSink,
+    VisitSink,
+    Topics,
+    Reader,
+    Library,
+    Suppressions,
+    Removal,
+    Keys,
+    Templates,
+    Workers {
   /** Rejects when the store cannot be read or written now, or when a write found the disk full in the last ten seconds. */
   ping(): Promise<void>;
   /**

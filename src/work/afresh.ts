@@ -28,6 +28,7 @@ export async function rehearsalOf(
   if (row === null || refusal === "fine") return null;
   if (refusal === "rehearsing") throw await atWork(context, store, topic);
   if (refusal !== "rehearsed") throw refusedTopic(context, { topic, refusal, endpoint });
+  if (row.prunedAt !== null) throw refusedTopic(context, { topic, refusal: "pruned", endpoint });
   if (row.cancelledAt !== null) throw refusedTopic(context, { topic, refusal: "cancelled", endpoint });
   return row;
 }

@@ -13,11 +13,14 @@ export async function cancel(context: Context, name: string): Promise<number> {
   const totals = await store.totals(topic);
   // Answers may have come since, so what is in flight is told as of the same moment as the totals.
   const inFlight = totals.sending;
+  const isPruned = ((await store.topic(topic))?.prunedAt ?? null) !== null;
   if (globals.json) terminal.json({ topic, cancelled, in_flight: inFlight, totals });
   else {
     const before = totals.sent === 0 ? "none sent before" : `${count(totals.sent)} sent before`;
     terminal.done(`${topic}: ${count(cancelled)} cancelled, ${count(inFlight)} in flight, ${before}`);
     if (inFlight > 0) terminal.info("What is in flight can no longer be stopped.");
+    if (isPruned) terminal.info("It was pruned: its messages are gone, and it takes no further recipients.");
+    if (isPruned) return EXIT.done;
     // It is closed even when nothing was left to be taken back, which its next list would only find out.
     const what =
       totals.cancelled > 0 ? "put them back with" : "It takes no further recipients until you reopen it with";

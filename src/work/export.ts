@@ -1,6 +1,7 @@
 /** The `export` command at work: one row per recipient of a topic, as CSV or as one JSON document. */
 import type { Context } from "./context.ts";
 import { EXIT, UserError } from "../errors.ts";
+import { removedNote } from "./removed.ts";
 import type { State } from "../message.ts";
 import { csvFile, outputPath, writeLines } from "./output.ts";
 import { type ExportRow, exportLines, surveyExport } from "../report/export.ts";
@@ -26,7 +27,7 @@ export async function exportTopic(context: Context, name: string, flags: ExportF
   const store = await context.openStore({ ifMissing: "refuse", toRead: true });
   const topic = await storedTopic(store, name);
   const columns = await store.columns(topic);
-  const endpoint = (await store.topic(topic))?.endpoint ?? null;
+  const { endpoint = null, removed = 0 } = (await store.topic(topic)) ?? {};
   const output = outputPath(io.cwd, flags.output);
   const messages = () => store.messages(topic, flags.state ?? null);
   if (globals.json && output === null)
@@ -37,6 +38,7 @@ export async function exportTopic(context: Context, name: string, flags: ExportF
     const lines = exportLines(exportRows(messages()), columns, { raw, survey });
     await writeLines(context, output, csvFile(lines, flags));
   }
+  if (removed > 0) terminal.info(removedNote(topic, removed));
   if (endpoint === "sandbox") terminal.info(`"${topic}" was only rehearsed: nothing of it left this machine.`);
   if (output !== null) {
     if (globals.json) terminal.json({ topic, output });

@@ -12,6 +12,7 @@ type Where = Pick<Context, "io" | "globals">;
 const HINTS: Record<TopicRefusal, (topic: string, where: Where) => string> = {
   cancelled: (topic, where) =>
     `reopen it with: ${aboutTopic(where, "retry", topic, "--state cancelled")}, or name a new one with --topic`,
+  pruned: () => "use --topic for a new topic",
   rehearsed: (topic, where) => `send it for real with: ${sendTopic(where, topic, null)}`,
   rehearsing: () => "wait until that has ended, or stop it",
   "sent-for-real": (topic) =>

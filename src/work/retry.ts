@@ -25,7 +25,13 @@ export async function retry(context: Context, name: string, { state: states, yes
   const store = await context.openStore({ ifMissing: "refuse" });
   const topic = await storedTopic(store, name);
   const before = await store.totals(topic);
-  const wasCancelled = ((await store.topic(topic))?.cancelledAt ?? null) !== null;
+  const { cancelledAt = null, prunedAt = null } = (await store.topic(topic)) ?? {};
+  if (prunedAt !== null)
+    throw new UserError(
+      `topic "${topic}" was pruned: its messages are gone, and cannot be retried`,
+      "send a list to a new topic",
+    );
+  const wasCancelled = cancelledAt !== null;
   const changes = sumOf(before, states) > 0 || (wasCancelled && states.includes("cancelled"));
   if (!yes && changes) await confirmRetry(context, topic, states, before);
   const retried = await store.retry(topic, states);

@@ -5,6 +5,7 @@ import { NO_MESSAGES, zeros } from "../message.ts";
 import { csvFile, jsonLines, outputPath, writeLines } from "./output.ts";
 import type { Line } from "../report/breakdown.ts";
 import type { TopicCounts } from "../report/stats.ts";
+import { removedNote } from "./removed.ts";
 import type { SentCounts, TopicRow } from "../store/rows.ts";
 import { EVENT_COUNTERS, knownCounts } from "../store/rules/event-counters.ts";
 import type { Reader, Topics } from "../store/store.ts";
@@ -73,7 +74,8 @@ async function countersOf(
 ) {
   const { statsCsv, statsTable, withRates } = await import("../report/stats.ts");
   const rows = (await count(store, topic, flags.hours)).map(withRates);
-  const endpoints = new Map((await store.topics()).map((row) => [row.topic, row.endpoint]));
+  const topics = await store.topics();
+  const endpoints = new Map(topics.map((row) => [row.topic, row.endpoint]));
   if (format === "csv") return statsCsv(rows, { raw: flags.raw ?? false });
   const isRehearsed = ({ topic: name }: { topic: string }) => endpoints.get(name) === "sandbox";
   if (format === "json") {
@@ -81,7 +83,15 @@ async function countersOf(
     return topic === null ? jsonLines("topics", objects) : [`${JSON.stringify(objects[0])}\n`];
   }
   const rehearsed = rows.filter(isRehearsed).map((row) => row.topic);
-  return withNote(statsTable(rows, terminal, { now: io.clock.now() }), rehearsalNote(rehearsed, rows.length));
+  const pruned = topics.filter((row) => row.prunedAt !== null && (topic === null || row.topic === topic));
+  const notes = [
+    rehearsalNote(rehearsed, rows.length),
+    prunedNote(
+      pruned.map((row) => row.topic),
+      rows.length,
+    ),
+  ];
+  return withNote(statsTable(rows, terminal, { now: io.clock.now() }), notes.join(""));
 }
 
 async function* withNote(lines: AsyncIterable<string>, note: string): AsyncGenerator<string> {
@@ -92,17 +102,33 @@ async function* withNote(lines: AsyncIterable<string>, note: string): AsyncGener
 /** Says which of the topics never left this machine; nothing when all are real. */
 function rehearsalNote(rehearsed: readonly string[], topics: number): string {
   if (rehearsed.length === 0) return "";
-  if (topics === 1) return "a rehearsal: nothing left this machine\n";
-  const named = rehearsed.slice(0, 5).map((name) => `"${name}"`);
-  return `only rehearsed: ${[...named, ...(rehearsed.length > 5 ? [`${rehearsed.length - 5} more`] : [])].join(", ")}\n`;
+  return topics === 1 ? "a rehearsal: nothing left this machine\n" : `only rehearsed: ${named(rehearsed)}\n`;
+}
+
+/** Says of which topics only the totals are left; nothing when all have their messages. */
+function prunedNote(pruned: readonly string[], topics: number): string {
+  if (pruned.length === 0) return "";
+  return topics === 1
+    ? "pruned: only these totals are left of it\n"
+    : `pruned, with only totals left: ${named(pruned)}\n`;
+}
+
+function named(topics: readonly string[]): string {
+  const names = topics.slice(0, 5).map((name) => `"${name}"`);
+  return [...names, ...(topics.length > 5 ? [`${topics.length - 5} more`] : [])].join(", ");
 }
 
 async function breakdownOf({ io, terminal }: Context, store: Reader, asked: Asked & { topic: string; by: Line }) {
   const { topic, by, format, flags } = asked;
   const { breakdownBy, breakdownCsv, breakdownText } = await import("../report/breakdown.ts");
-  const table = await store.breakdown(topic, io.signal, (lines) => breakdownBy(by, lines, flags.top ?? TOP));
+  const [table, removed] = await store.breakdown(topic, io.signal, async (lines) => [
+    await breakdownBy(by, lines, flags.top ?? TOP),
+    lines.topic.removed,
+  ]);
+  if (removed > 0) terminal.info(removedNote(topic, removed));
   if (format === "csv") return breakdownCsv(table, { raw: flags.raw ?? false });
-  if (format === "json") return `${JSON.stringify({ topic, by, rows: table.rows, others: table.others })}\n`;
+  if (format === "json")
+    return `${JSON.stringify({ topic, by, rows: table.rows, others: table.others, ...(removed > 0 && { removed }) })}\n`;
   return `${await breakdownText(table, terminal)}\n`;
 }
 

@@ -34,6 +34,7 @@ export function facts(changes: Partial<ReportFacts> = {}, counts: Partial<Report
     },
     endpoint: "ses",
     cancelled: false,
+    removed: 0,
     subject: "Hello",
     from: "news@example.com",
     opens: { opened: 0, opened_by_reader: 0 },

@@ -40,6 +40,7 @@ const VIEWS: View[] = [
   { name: "the text of a mail", hash: "#/topics/june", ready: "p4@example.com", act: press("Text") },
   { name: "nobody looked for", hash: "#/people", ready: "Find" },
   { name: "a person", hash: "#/people/p4@example.com", ready: "Not suppressed" },
+  { name: "a mail by its id", hash: "#/people/1", ready: "added from june.csv" },
   { name: "a suppressed person", hash: "#/people/spam@example.org", ready: "Suppressed" },
   { name: "the test of a topic", hash: "#/test/june", ready: "Send the test" },
   { name: "asking to pause", hash: "#/topics/june", ready: "p4@example.com", act: press("Pause…") },

@@ -365,11 +365,39 @@ describe("people", () => {
     await page.getByText("Not suppressed").waitFor();
     await page.getByLabel("Address").fill("nobody@example.com");
     await page.keyboard.press("Enter");
-    await page.getByText("No message was ever taken in for this address.").waitFor();
-    expect(complaints).toEqual([]);
+    await page.getByText("No message to this address is kept.").waitFor();
     await page.getByLabel("Address").fill("nonsense");
     await button(page, "Find").click();
-    await page.getByRole("alert").getByText('"nonsense" has no @', { exact: true }).waitFor();
+    await page.getByText("No message has this uuid, id or SES message id.").waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test("a mail is found by its uuid, its id and its SES message id, with its history", async () => {
+    const found = await stage();
+    await found.post({
+      messages: [
+        { topic_id: "codes", emails: ["ann@example.com"], subject: "Code", content: "<p>1</p>", uuid: "code-1" },
+      ],
+    });
+    const { claims } = await turn(found.store, 1, { scope: { topic: null, endpoint: "sandbox", maxLateMs: null } });
+    await settle(found.store, sent(claims[0], "0100-ses-id"));
+    const { page, complaints } = await enter(found, "#/people/code-1");
+    for (const wanted of ["code-1", String(claims[0]?.id), "0100-ses-id", "<0100-ses-id@email.amazonses.com>"]) {
+      await page.getByLabel("Address").fill(wanted);
+      await button(page, "Find").click();
+      const facts = page.locator(".history li");
+      await facts.nth(1).waitFor();
+      expect(await facts.allInnerTexts(), wanted).toEqual([
+        expect.stringMatching(/^posted as code-1\s.*, from a request$/s),
+        expect.stringMatching(/^the sandbox took it in as 0100-ses-id\s.*, from the answer to our call$/s),
+      ]);
+      await page.getByRole("link", { name: "ann@example.com" }).waitFor();
+    }
+    await page.getByRole("link", { name: "ann@example.com" }).click();
+    await page.getByText("Not suppressed").waitFor();
+    await found.store.forget("ann@example.com", new AbortController().signal);
+    await page.getByText("This person was forgotten").waitFor();
+    expect(complaints).toEqual([]);
   });
 });
 

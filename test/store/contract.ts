@@ -22,6 +22,7 @@ import { posted } from "./contract/posted.ts";
 import { processes } from "./contract/processes.ts";
 import { rate } from "./contract/rate.ts";
 import { reader } from "./contract/reader.ts";
+import { removal } from "./contract/removal.ts";
 import { rehearsal } from "./contract/rehearsal.ts";
 import { recording } from "./contract/recording.ts";
 import { reserve } from "./contract/reserve.ts";
@@ -58,6 +59,7 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   library,
   suppressions,
   "suppressions: lists and kinds": kinds,
+  removal,
   keys,
   templates,
   workers,

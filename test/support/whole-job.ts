@@ -5,6 +5,8 @@ import type { Store } from "../../src/store/store.ts";
 import { accept, content, message } from "../store/bench.ts";
 import type { ManualClock } from "./manual-clock.ts";
 import { failed, inDoubt, ingest, messagesOf, putBack, sent, settle, turn } from "./store-actions.ts";
+import { delivery } from "../feedback/events.ts";
+import { eventOf } from "../store/contract/mail-events.ts";
 import { newsletter, tell } from "./story.ts";
 
 /** Nothing of the job waits for a time that comes before this many ms. */
@@ -12,12 +14,31 @@ const LONG_MS = 30 * 86_400_000;
 
 /** Fills an empty store. No message is in flight then. */
 export async function fillJob(store: Store, clock: ManualClock): Promise<void> {
+  await removal(store, clock);
   await tell(store, clock, { fates: newsletter(60) });
   await visitsAndPeople(store, clock);
   await rehearsal(store);
   await waiting(store, clock);
   await gateway(store, clock);
   await programs(store, clock);
+}
+
+/** A topic that was pruned, somebody who was forgotten, and an event about each of them that came later. */
+async function removal(store: Store, clock: ManualClock): Promise<void> {
+  const { signal } = new AbortController();
+  await ingest(store, ["a@x.example", "b@x.example"], { topic: "old", content: content("Old") });
+  await accept(store, [message(["gone@x.example", "c@x.example"], { topic: null, uuid: "u-0" })]);
+  await accept(store, [message(["gone@x.example"], { topic: null, content: content("only hers") })]);
+  const { claims } = await turn(store, 9);
+  await settle(store, ...claims.map((claim) => sent(claim)));
+  await store.forget("gone@x.example", signal);
+  clock.pass(LONG_MS);
+  await accept(store, [message(["c@x.example"], { topic: null, content: content("Young") })]);
+  const [young] = (await turn(store, 1)).claims;
+  await settle(store, sent(young));
+  await store.prune(LONG_MS / 2, { signal });
+  const of = { job: store.jobId, to: ["a@x.example"] };
+  await store.applyEvents([eventOf(delivery({ ...of, id: claims[0]?.id ?? 0 }))]);
 }
 
 async function visitsAndPeople(store: Store, clock: ManualClock): Promise<void> {

@@ -1,4 +1,4 @@
-/** What one person got: the messages to an address, what became of them, and whether the address is suppressed. */
+/** What one person got, or what became of one mail: messages with their history, and whether the address is suppressed. */
 import { html, useEffect, useState } from "./preact.js";
 import { count, counted, time, visible } from "./format.js";
 import { call } from "./gateway.js";
@@ -6,6 +6,7 @@ import { Address, messageOf, Name, Problem, Said, Title, topicHref } from "./par
 import { reasonWord, Remove, stoppedWords } from "./suppressions.js";
 
 /** @typedef {import("./wire.ts").MessageFacts} Message */
+/** @typedef {import("./wire.ts").HistoryFacts} Fact */
 /** @typedef {import("./wire.ts").PersonFacts} Person */
 /** @typedef {import("./wire.ts").SuppressionFacts} Suppression */
 
@@ -25,7 +26,10 @@ function personHref(address) {
  */
 export function PeopleView({ address, isAdmin }) {
   return html`<${Title} title="People" />
-    <p class="soft under">What did one person get, and what became of it? Look for the whole address.</p>
+    <p class="soft under">
+      What did one person get, and what became of it? Look for the whole address, or for a mail by its uuid, its id or
+      its SES message id.
+    </p>
     <section aria-label="Search">
       <${Search} key=${address ?? ""} address=${address ?? ""} />
     </section>
@@ -41,7 +45,7 @@ function Search({ address }) {
   };
   return html`<form class="search" role="search" onSubmit=${submit}>
     <label>
-      <span>Address</span>
+      <span>Address, uuid or id</span>
       <input
         type="search"
         name="address"
@@ -57,6 +61,11 @@ function Search({ address }) {
     </label>
     <button type="submit" class="primary">Find</button>
   </form>`;
+}
+
+/** False: what is looked for is a mail. The ids of SES are written with its domain in headers. @param {string} text */
+function isAddress(text) {
+  return /^[^@\s<>]+@[^@\s<>]+$/.test(text) && !/amazonses\.com$/i.test(text);
 }
 
 /** @param {{ address: string, isAdmin: boolean }} props */
@@ -79,8 +88,17 @@ function Found({ address, isAdmin }) {
         ? null
         : html`<section aria-labelledby="person">
             <h2 id="person"><${Address} text=${address} /></h2>
-            <${Standing} suppressions=${person.suppressions} onLeave=${isAdmin ? setLeaving : null} />
-            <${Messages} person=${person} limit=${limit} onMore=${() => setLimit(MOST_LISTED)} />
+            <${Standing}
+              isPerson=${isAddress(address)}
+              suppressions=${person.suppressions}
+              onLeave=${isAdmin ? setLeaving : null}
+            />
+            <${Messages}
+              isPerson=${isAddress(address)}
+              person=${person}
+              limit=${limit}
+              onMore=${() => setLimit(MOST_LISTED)}
+            />
           </section>`
     }
     ${leaving === null ? null : html`<${Remove} suppression=${leaving} onClose=${changed} />`}`;
@@ -98,7 +116,7 @@ function usePerson(address, limit, mark) {
   useEffect(() => {
     let isWanted = true;
     const ask = () =>
-      call("GET", `/v1/messages?limit=${limit}&email=${encodeURIComponent(address)}`).then(
+      call("GET", `/v1/messages?limit=${limit}&q=${encodeURIComponent(address)}`).then(
         (person) => isWanted && setAnswer([person, null]),
         (error) => isWanted && setAnswer([null, messageOf(error)]),
       );
@@ -112,28 +130,36 @@ function usePerson(address, limit, mark) {
   return answer;
 }
 
-/** @param {{ suppressions: Suppression[], onLeave: ((suppression: Suppression) => void) | null }} props */
-function Standing({ suppressions, onLeave }) {
+/**
+ * @param {{ isPerson: boolean, suppressions: Suppression[], onLeave: ((suppression: Suppression) => void) | null }} props
+ */
+function Standing({ isPerson, suppressions, onLeave }) {
   if (suppressions.length === 0)
-    return html`<p><span class="badge live">Not suppressed</span> This address may be written to.</p>`;
-  return suppressions.map(
-    (one) =>
-      html`<div class="standing" key=${`${one.scope} ${one.list}`}>
-        <p>
-          <span class="badge bad">Suppressed</span>
-          ${`${stoppedWords(one)}: ${reasonWord(one)}, since ${time(one.created_at)}.`}
-          ${one.detail === null ? null : html`<span class="soft"> ${visible(one.detail)}</span>`}
-        </p>
-        ${onLeave === null ? null : html`<button type="button" class="small" onClick=${() => onLeave(one)}>Remove…</button>`}
-      </div>`,
+    return isPerson
+      ? html`<p><span class="badge live">Not suppressed</span> This address may be written to.</p>`
+      : null;
+  return suppressions.map((one) =>
+    one.reason === "forgotten"
+      ? html`<p key="forgotten">
+          <span class="badge bad">Forgotten</span>
+          ${`This person was forgotten ${time(one.created_at)}, and is not written to.`}
+        </p>`
+      : html`<div class="standing" key=${`${one.address} ${one.scope} ${one.list}`}>
+          <p>
+            <span class="badge bad">Suppressed</span>
+            ${`${isPerson ? "" : `${visible(one.address)}: `}${stoppedWords(one)}: ${reasonWord(one)}, since ${time(one.created_at)}.`}
+            ${one.detail === null ? null : html`<span class="soft"> ${visible(one.detail)}</span>`}
+          </p>
+          ${onLeave === null ? null : html`<button type="button" class="small" onClick=${() => onLeave(one)}>Remove…</button>`}
+        </div>`,
   );
 }
 
-/** @param {{ person: Person, limit: number, onMore: () => void }} props */
-function Messages({ person: { messages, suppressions }, limit, onMore }) {
+/** @param {{ isPerson: boolean, person: Person, limit: number, onMore: () => void }} props */
+function Messages({ isPerson, person: { messages }, limit, onMore }) {
   if (messages.length === 0)
     return html`<p class="empty">
-      ${suppressions.length === 0 ? "No message was ever taken in for this address." : "No message was taken in for this address."}
+      ${isPerson ? "No message to this address is kept." : "No message has this uuid, id or SES message id."}
     </p>`;
   const isFull = messages.length === limit;
   return html`<table class="messages">
@@ -146,7 +172,7 @@ function Messages({ person: { messages, suppressions }, limit, onMore }) {
         </tr>
       </thead>
       <tbody>
-        ${messages.map((message) => html`<${Row} key=${message.id} message=${message} />`)}
+        ${messages.map((message) => html`<${Row} key=${message.id} message=${message} isOnly=${messages.length === 1} isPerson=${isPerson} />`)}
       </tbody>
     </table>
     <p class="soft">
@@ -155,13 +181,14 @@ function Messages({ person: { messages, suppressions }, limit, onMore }) {
     ${isFull && limit < MOST_LISTED ? html`<div class="buttons"><button type="button" onClick=${onMore}>Show more</button></div>` : null}`;
 }
 
-/** @param {{ message: Message }} props */
-function Row({ message }) {
-  const { id, topic, state, error, uuid, attempts } = message;
+/** @param {{ message: Message, isOnly: boolean, isPerson: boolean }} props */
+function Row({ message, isOnly, isPerson }) {
+  const { id, topic, state, error, uuid, attempts, email } = message;
   return html`<tr>
     <th scope="row">
       <a href=${topicHref(topic)}><${Name} text=${topic} /></a>
       ${uuid === null ? null : html`<span class="soft line">${visible(uuid)}</span>`}
+      ${isPerson ? null : html`<a class="line" href=${personHref(email)}><${Address} text=${email} /></a>`}
     </th>
     <td><span class="tag ${state}">${state.replace("_", " ")}</span></td>
     <td>
@@ -169,6 +196,7 @@ function Row({ message }) {
         ${stepsOf(message).map(([what, at]) => html`<li key=${what}>${what} <span class="soft">${time(at)}</span></li>`)}
         ${error === null ? null : html`<li key="error">${visible(error)}${attempts > 1 ? html` <span class="soft">${counted(attempts, "attempt")}</span>` : null}</li>`}
       </ul>
+      <${History} id=${id} isOpen=${isOnly} />
     </td>
     <td class="number">
       <a href=${`/messages/${id}/mail`} target="_blank" rel="noopener" aria-label=${`Show the mail, message ${id}`}
@@ -176,6 +204,55 @@ function Row({ message }) {
       >
     </td>
   </tr>`;
+}
+
+/** Where facts come from, in words. @type {Record<Fact["source"], string>} */
+const SOURCES = {
+  list: "a list",
+  request: "a request",
+  store: "the job",
+  answer: "the answer to our call",
+  event: "an event of SES",
+  link: "a link or picture that leads to us",
+  suppression: "a suppression",
+};
+
+/** All that is known of a message, asked for when somebody wants to see it. @param {{ id: number, isOpen: boolean }} props */
+function History({ id, isOpen }) {
+  const [isWanted, setWanted] = useState(isOpen);
+  const [[facts, problem], setAnswer] = useState(/** @type {[Fact[] | null, string | null]} */ ([null, null]));
+  useEffect(() => {
+    let isHere = true;
+    if (isWanted)
+      call("GET", `/v1/messages/${id}/history`).then(
+        ({ history }) => isHere && setAnswer([history, null]),
+        (error) => isHere && setAnswer([null, messageOf(error)]),
+      );
+    return () => void (isHere = false);
+  }, [id, isWanted]);
+  return html`<details
+    class="history"
+    open=${isOpen}
+    onToggle=${(/** @type {{ currentTarget: HTMLDetailsElement }} */ event) => setWanted(event.currentTarget.open)}
+  >
+    <summary>History</summary>
+    <${Problem} text=${problem} />
+    ${
+      facts === null
+        ? null
+        : html`<ol>
+            ${facts.map(
+              (fact, index) =>
+                html`<li key=${index}>
+                  ${visible(fact.text)}
+                  <span class="soft line"
+                    >${`${fact.at === null ? "time not known" : time(fact.at)}, from ${SOURCES[fact.source]}`}</span
+                  >
+                </li>`,
+            )}
+          </ol>`
+    }
+  </details>`;
 }
 
 /** What happened to a message, and when, in order. @param {Message} message @returns {[string, string][]} */

@@ -91,6 +91,20 @@ export interface MessageFacts {
   clicked_at: string | null;
 }
 
+/** One thing that happened to a message, as `GET /v1/messages/{id}/history` tells it. */
+export interface HistoryFacts {
+  /** ISO 8601 in UTC; null: it happened, and nobody knows when. */
+  at: string | null;
+  /** One word, such as `delivered`. */
+  what: string;
+  source: "list" | "request" | "store" | "answer" | "event" | "link" | "suppression";
+  /** For people. */
+  text: string;
+  detail: string | null;
+  machine: boolean;
+  times: number;
+}
+
 /** What was found about an address: its newest messages, and why it gets no mail, if it gets none. */
 export interface PersonFacts {
   messages: MessageFacts[];

@@ -1,39 +1,17 @@
-/** `GET /v1/messages/{id}`, `?uuid=` and `?email=`: what became of a mail, and what did a person get? */
+/** `GET /v1/messages/{id}`, its history, and `?uuid=`, `?email=` and `?q=`: what became of a mail, and what did a person get? */
 import type { FastifyInstance } from "fastify";
-import { STATES } from "../../message.ts";
 import type { MessageRecord } from "../../store/rows.ts";
 import type { Reader, Suppressions } from "../../store/store.ts";
-import { isoTime } from "../../time/iso.ts";
 import { readAddresses } from "../addresses.ts";
-import { answer, query, TEXT } from "../admin-schemas.ts";
-import type { MessageFacts } from "../dashboard/wire.ts";
+import { answer, query } from "../admin-schemas.ts";
 import { Refusal } from "../errors.ts";
-import { COUNT, ERROR, INSTANT, object } from "../schemas.ts";
+import { findMessages, trace } from "../find-messages.ts";
+import { HISTORY_LINE, historyFacts, MESSAGE, messageFacts } from "../message-facts.ts";
+import { ERROR } from "../schemas.ts";
 import { SUPPRESSION, suppressionFacts } from "../suppression-facts.ts";
 
 const LISTED = 50;
 const MOST_LISTED = 100;
-
-const MESSAGE = object({
-  id: { ...COUNT, examples: [1] },
-  uuid: { ...TEXT, description: "Your own name for it; null: it was given none" },
-  topic: { type: "string" },
-  email: { type: "string", examples: ["ann@example.com"] },
-  state: { type: "string", enum: STATES },
-  attempts: COUNT,
-  error: { ...TEXT, description: "Why it failed, is in doubt or was put off" },
-  ses_message_id: TEXT,
-  created_at: { ...INSTANT, description: "When it was taken in" },
-  not_before: { ...INSTANT, description: "The time it was scheduled for; null: at once" },
-  expires_at: { ...INSTANT, description: "It is not handed to SES after that; null: it never expires" },
-  sent_at: INSTANT,
-  delivered_at: INSTANT,
-  bounced_at: INSTANT,
-  bounce_type: { ...TEXT, examples: ["Permanent"] },
-  complained_at: INSTANT,
-  opened_at: INSTANT,
-  clicked_at: INSTANT,
-});
 
 const PARAMS = {
   type: "object",
@@ -43,7 +21,7 @@ const PARAMS = {
 
 const QUERY = query({
   uuid: { type: "string", minLength: 1, maxLength: 255, description: "The uuid that it was posted with" },
-  // Only one has an example: the documentation page fills examples in, and would ask for both.
+  // Only one has an example: the documentation page fills examples in, and would ask for all of them.
   email: {
     type: "string",
     minLength: 1,
@@ -51,33 +29,24 @@ const QUERY = query({
     description: "An address, whole",
     examples: ["ann@example.com"],
   },
+  q: {
+    type: "string",
+    minLength: 1,
+    maxLength: 320,
+    description: "An address, a uuid, a message id or an SES message id: all that match",
+  },
   limit: { type: "integer", minimum: 1, maximum: MOST_LISTED, default: LISTED },
 });
 
 interface Asked {
-  Querystring: { uuid?: string; email?: string; limit: number };
+  Querystring: { uuid?: string; email?: string; q?: string; limit: number };
 }
 
+type Store = Reader & Suppressions;
+
 /** Adds the routes. */
-export function messageLookupRoutes(app: FastifyInstance, { store }: { store: Reader & Suppressions }): void {
-  app.get<{ Params: { id: string } }>(
-    "/v1/messages/:id",
-    {
-      config: { access: "read" },
-      schema: {
-        operationId: "getMessage",
-        summary: "What became of one message",
-        tags: ["messages"],
-        params: PARAMS,
-        response: { 200: { description: "The message", ...MESSAGE }, 404: ERROR },
-      },
-    },
-    async ({ params: { id } }) => {
-      const found = /^[1-9]\d{0,15}$/.test(id) ? await store.message(Number(id)) : null;
-      if (found === null) throw new Refusal(404, `there is no message ${JSON.stringify(id)}`);
-      return messageFacts(found);
-    },
-  );
+export function messageLookupRoutes(app: FastifyInstance, { store }: { store: Store }): void {
+  oneMessageRoutes(app, store);
   app.get<Asked>(
     "/v1/messages",
     {
@@ -86,7 +55,7 @@ export function messageLookupRoutes(app: FastifyInstance, { store }: { store: Re
         operationId: "findMessages",
         summary: "The messages to an address, or those posted with a uuid, newest first",
         description:
-          "Ask for one of `email` and `uuid`. With `email`, the answer says whether the address is suppressed.",
+          "Ask for one of `email`, `uuid` and `q`. With `email` and `q`, the answer says whether the address is suppressed.",
         tags: ["messages"],
         querystring: QUERY,
         response: {
@@ -96,7 +65,7 @@ export function messageLookupRoutes(app: FastifyInstance, { store }: { store: Re
               suppressions: {
                 type: "array",
                 items: SUPPRESSION,
-                description: "Why the address gets no mail; with `email`",
+                description: "Why the address gets no mail; with `email` and `q`",
               },
             }),
             required: ["messages"],
@@ -108,36 +77,60 @@ export function messageLookupRoutes(app: FastifyInstance, { store }: { store: Re
   );
 }
 
-async function find(store: Reader & Suppressions, { uuid, email, limit }: Asked["Querystring"]) {
-  if ((uuid === undefined) === (email === undefined))
-    throw new Refusal(400, "expected one of email and uuid: /v1/messages?email=ann@example.com");
+interface One {
+  Params: { id: string };
+}
+
+function oneMessageRoutes(app: FastifyInstance, store: Store): void {
+  const config = { access: "read" } as const;
+  const shared = { tags: ["messages"], params: PARAMS };
+  app.get<One>(
+    "/v1/messages/:id",
+    {
+      config,
+      schema: {
+        operationId: "getMessage",
+        summary: "What became of one message",
+        ...shared,
+        response: { 200: { description: "The message", ...MESSAGE }, 404: ERROR },
+      },
+    },
+    async ({ params: { id } }) => messageFacts(await messageOf(store, id)),
+  );
+  app.get<One>(
+    "/v1/messages/:id/history",
+    {
+      config,
+      schema: {
+        operationId: "getMessageHistory",
+        summary: "All that is known to have happened to a message, in order, and where each fact comes from",
+        ...shared,
+        response: { 200: answer({ history: { type: "array", items: HISTORY_LINE } }), 404: ERROR },
+      },
+    },
+    async ({ params: { id } }) => {
+      const [traced] = await trace(store, [await messageOf(store, id)]);
+      return { history: historyFacts(traced?.history ?? []) };
+    },
+  );
+}
+
+async function messageOf(store: Reader, id: string): Promise<MessageRecord> {
+  const found = /^[1-9]\d{0,15}$/.test(id) ? await store.message(Number(id)) : null;
+  if (found === null) throw new Refusal(404, `there is no message ${JSON.stringify(id)}`);
+  return found;
+}
+
+async function find(store: Store, { uuid, email, q, limit }: Asked["Querystring"]) {
+  if ([uuid, email, q].filter((each) => each !== undefined).length !== 1)
+    throw new Refusal(400, "expected one of email, uuid and q: /v1/messages?email=ann@example.com");
   if (uuid !== undefined) return { messages: (await store.messagesNamed(uuid, limit)).map(messageFacts) };
+  if (q !== undefined) {
+    const found = await findMessages(store, q, limit);
+    return { messages: found.messages.map(messageFacts), suppressions: found.suppressions.map(suppressionFacts) };
+  }
   const [address = ""] = readAddresses([{ path: "email", email: email ?? "" }]);
   const messages = await store.messagesTo(address, limit);
   const suppressions = await store.suppressionsOf(address);
   return { messages: messages.map(messageFacts), suppressions: suppressions.map(suppressionFacts) };
-}
-
-function messageFacts(message: MessageRecord): MessageFacts {
-  const { id, uuid, topic, email, state, attempts, error } = message;
-  return {
-    id,
-    uuid,
-    topic,
-    email,
-    state,
-    attempts,
-    error,
-    ses_message_id: message.sesMessageId,
-    created_at: new Date(message.createdAt).toISOString(),
-    not_before: isoTime(message.notBefore),
-    expires_at: isoTime(message.expiresAt),
-    sent_at: isoTime(message.sentAt),
-    delivered_at: isoTime(message.deliveredAt),
-    bounced_at: isoTime(message.bouncedAt),
-    bounce_type: message.bounceType,
-    complained_at: isoTime(message.complainedAt),
-    opened_at: isoTime(message.openedAt),
-    clicked_at: isoTime(message.clickedAt),
-  };
 }

@@ -193,6 +193,8 @@ const NO_MAIL: Omit<TopicRow, "topic"> = {
   endpoint: null,
   calledAt: null,
   afreshAt: null,
+  prunedAt: null,
+  removed: 0,
   firstSentAt: null,
   lastSentAt: null,
   reportedAt: null,

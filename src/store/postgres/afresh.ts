@@ -102,6 +102,7 @@ async function close(tx: Tx, topicId: number, topic: string): Promise<{ rehearsa
   );
   const admission = admit(row, { adds: true, endpoint: "ses", content: null });
   if (row === undefined || admission === "fine") return null;
+  if (row.prunedAt !== null) throw new TopicRefusedError({ topic, refusal: "pruned", endpoint: "ses" });
   if (admission !== "rehearsed") throw new TopicRefusedError({ topic, refusal: admission, endpoint: "ses" });
   const since = row.afreshAt ?? tx.now.wall;
   await tx.run("update sm.topic set afresh_at = $2 where id = $1", [topicId, since]);
@@ -191,9 +192,17 @@ async function open(tx: Tx, { topicId, since, notBefore }: Removal): Promise<voi
     [topicId, since, notBefore],
   );
   if (opened === 0) return;
+  const counters = createCounters();
+  // What was removed of the rehearsal never was.
+  const removed = await tx.query<{ state: State; messages: number }>(
+    "delete from sm.removed where topic_id = $1 returning state, messages",
+    [topicId],
+  );
+  for (const { state, messages } of removed) counters.add(topicId, state, -messages);
   await tx.run(
     `update sm.topic_count set ${COUNTED.map((name) => `${name} = 0`).join(", ")}, first_sent_at = null, last_sent_at = null
      where topic_id = $1`,
     [topicId],
   );
+  await counters.write(tx);
 }

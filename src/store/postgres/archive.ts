@@ -21,7 +21,7 @@ import { type Marks, withSchema } from "../moved.ts";
 import type { OpenOptions } from "../store.ts";
 import { type Job, read } from "./connection.ts";
 import { transaction, type TransactionOptions, type Tx } from "./transaction.ts";
-import { digestOf as digestOfKey } from "./kept-events.ts";
+import { digestOf as digestOfKey } from "../kept-event.ts";
 import { DEFAULT_SCHEMA, MARKS } from "./marks.ts";
 import { hasJob, migrate, type Where } from "./migrate.ts";
 import { postponeIndexes, restoreIndexes } from "./postponed.ts";
@@ -201,7 +201,8 @@ async function figuresOf(ask: Ask): Promise<Figures> {
     tables[name] = row?.count ?? 0;
   }
   const states = await ask<{ key: string; count: number }>(
-    "select topic_id || ' ' || state as key, count(*)::int8 as count from sm.message group by topic_id, state",
+    `select topic_id || ' ' || state as key, count(*)::int8 as count from sm.message group by topic_id, state
+     union all select topic_id || ' removed-' || state, messages from sm.removed`,
   );
   return { tables, states: Object.fromEntries(states.map(({ key, count }) => [key, count])) };
 }

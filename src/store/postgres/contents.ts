@@ -1,5 +1,6 @@
 /** Keeps each content once. */
 import { createHash } from "node:crypto";
+import { StoppedError } from "../../errors.ts";
 import { type Content, type Kind, kindOf } from "../../message.ts";
 import type { Tx } from "./transaction.ts";
 import { nextIdSql } from "./numbering.ts";
@@ -37,6 +38,23 @@ export async function keepContent(tx: Tx, { hash, body, list, kind }: Written): 
   );
   if (made === undefined) throw new Error("the content was not kept");
   return made.id;
+}
+
+/**
+ * Keeps a content under an id that it had before, unless it is still there: nobody saw that it was going to be used, so it may have been
+ * removed.
+ * @throws StoppedError when it is there under another id by now.
+ */
+export async function keepContentAs(tx: Tx, id: number, { hash, body, list, kind }: Written): Promise<void> {
+  const found = await tx.query("select 1 from sm.content where id = $1", [id]);
+  if (found.length > 0) return;
+  const kept = await tx.run(
+    `insert into sm.content (id, hash, body, created_at, list, kind) overriding system value values ($1, $2, $3, $4, $5, $6)
+     on conflict (hash) do nothing`,
+    [id, hash, body, tx.now.wall, list, kind],
+  );
+  if (kept === 0)
+    throw new StoppedError("the content of the list was removed and added again meanwhile", "run it again");
 }
 
 /** The contents of the requests of one batch. */

@@ -11,7 +11,7 @@ import { createEventApplier } from "./event-applier.ts";
 import { createKeeper, forgetKept, type Keeper, keptEvents, matchingKeys } from "./kept-events.ts";
 import type { KnownMessage } from "./known-messages.ts";
 import { createCounters } from "./state-counters.ts";
-import { createSuppressor, type Suppressor } from "./suppressor.ts";
+import { createSuppressor, forgottenAmong, keyOf, type Suppressor } from "./suppressor.ts";
 
 /** Makes the part of the store that takes events in. `jobId` tells our events from those of other jobs. */
 export function createEventSink(job: Job, jobId: string): EventSink {
@@ -51,14 +51,21 @@ async function applyBatch(tx: Tx, jobId: string, batch: readonly SesEvent[]): Pr
       batch.flatMap(({ suppressions }) => suppressions.map(({ address }) => address)),
     ),
   ]);
-  await Promise.all([applier.learnHistory(tx, batch), keeper.learn(tx, applier.unsure(batch))]);
+  const unsure = applier.unsure(batch);
+  await Promise.all([applier.learnHistory(tx, batch), keeper.learn(tx, unsure)]);
+  const [isGone, forgotten] = await Promise.all([
+    learnGone(tx, jobId, applier.messages, unsure),
+    unsure.length === 0 ? new Set<string>() : forgottenAmong(tx, unsure.flatMap(addressesOf)),
+  ]);
+  const isBare = (event: SesEvent) => isGone(event) || addressesOf(event).some((address) => forgotten.has(address));
   for (const event of batch) {
     const message = applier.find(event);
     if (message !== undefined && isOfRemovedRehearsal(event, message)) {
       result.unmatched++;
       continue;
     }
-    const isNew = message === undefined ? keepForLater(keeper, event, result) : applier.apply(message, event);
+    const isNew =
+      message === undefined ? keepForLater(keeper, event, isBare(event), result) : applier.apply(message, event);
     // A duplicate must not suppress again, because the address may have been allowed since. Suppress last: the event may prove its
     // message sent, which must not be taken for a pending one.
     if (isNew) result.suppressed += suppressAll(suppressor, event, { message, ours, now });
@@ -68,8 +75,27 @@ async function applyBatch(tx: Tx, jobId: string, batch: readonly SesEvent[]): Pr
   return result;
 }
 
-function keepForLater(keeper: Keeper, event: SesEvent, result: Applied): boolean {
-  const isNew = keeper.keep(event);
+/** Makes a function that tells whether an event is about a message that was removed: its id was given, and nobody has it. */
+async function learnGone(
+  tx: Tx,
+  jobId: string,
+  messages: ReadonlyMap<number, KnownMessage>,
+  events: readonly SesEvent[],
+): Promise<(event: SesEvent) => boolean> {
+  const isOurs = ({ jobId: job, messageId }: SesEvent): boolean =>
+    job === jobId && messageId !== null && !messages.has(messageId);
+  if (!events.some(isOurs)) return () => false;
+  const [job] = await tx.query<{ next: number }>("select next_message_id as next from sm.job");
+  return (event) => isOurs(event) && (event.messageId ?? Number.POSITIVE_INFINITY) < (job?.next ?? 0);
+}
+
+/** Everybody whom an event names. */
+function addressesOf({ destination, suppressions }: SesEvent): string[] {
+  return [...destination, ...suppressions.map(({ address }) => address)].map(keyOf);
+}
+
+function keepForLater(keeper: Keeper, event: SesEvent, isBare: boolean, result: Applied): boolean {
+  const isNew = keeper.keep(event, isBare);
   if (isNew) result.unmatched++;
   else result.duplicates++;
   return isNew;

@@ -1,7 +1,6 @@
 /** Keeps events whose message is not known: another program sent it, or its SES message id has not come yet. */
-import { createHash } from "node:crypto";
 import type { SesEvent } from "../../feedback/ses-event.ts";
-import { type KeptEvent, keptOf } from "../kept-event.ts";
+import { bareOf, digestOf, type KeptEvent, keptOf } from "../kept-event.ts";
 import { byIndex } from "./by-index.ts";
 import { type Job, snapshot } from "./connection.ts";
 import type { Tx } from "./transaction.ts";
@@ -17,8 +16,8 @@ interface Row {
 export interface Keeper {
   /** Looks which of these events are kept already. To be called before they are. */
   learn(tx: Tx, events: readonly SesEvent[]): Promise<void>;
-  /** Keeps an event. False: it is kept already. */
-  keep(event: SesEvent): boolean;
+  /** Keeps an event. `isBare`: only that it came, and nothing of what it says. False: it is kept already. */
+  keep(event: SesEvent, isBare: boolean): boolean;
   /** Writes the events. `now` is ms since the epoch. */
   save(tx: Tx, now: number): Promise<void>;
 }
@@ -32,32 +31,32 @@ const INSERT = `insert into sm.unmatched (key, ses_message_id, body, received_at
 /** Makes what keeps events in one transaction. */
 export function createKeeper(): Keeper {
   const known = new Set<string>();
-  const added = new Map<string, SesEvent>();
+  const added = new Map<string, [sesMessageId: string, body: string]>();
   return {
     async learn(tx, events) {
       if (events.length === 0) return;
-      const keys = [...new Set(events.map(digestOf))];
+      const keys = [...new Set(events.flatMap((event) => [digestOf(event), digestOf(bareOf(event))]))];
       for (const { key } of await tx.query<Row>(KNOWN, [keys])) known.add(key);
     },
-    keep(event) {
-      const key = digestOf(event);
+    keep(event, isBare) {
+      const bare = bareOf(event);
+      const key = digestOf(isBare ? bare : event);
       if (known.has(key)) return false;
       known.add(key);
-      added.set(key, event);
+      added.set(
+        key,
+        isBare ? ["", JSON.stringify(bare)] : [storable(event.sesMessageId), JSON.stringify(keptOf(event))],
+      );
       return true;
     },
     async save(tx, now) {
       if (added.size === 0) return;
       const events = [...added.values()];
-      const ids = events.map(({ sesMessageId }) => storable(sesMessageId));
-      const bodies = events.map((event) => JSON.stringify(keptOf(event)));
+      const [ids, bodies] = [events.map(([id]) => id), events.map(([, body]) => body)];
       await tx.query(INSERT, [[...added.keys()], ids, bodies, now]);
     },
   };
 }
-
-/** Under what an event is kept. Its own key names everybody it is about, and may be too long for an index. */
-export const digestOf = ({ key }: { key: string }): string => createHash("sha256").update(key).digest("base64url");
 
 /** How many kept events are applied in one transaction. */
 const PAGE = 1_000;

@@ -26,7 +26,7 @@ import type { ListCounts, ListTarget } from "../rows.ts";
 import type { Lists, Staging } from "../store.ts";
 import { type Job, read } from "./connection.ts";
 import { transaction, type Tx } from "./transaction.ts";
-import { findContent, keepContent, written } from "./contents.ts";
+import { findContent, keepContent, keepContentAs, written } from "./contents.ts";
 import { turnTo } from "./endpoints.ts";
 import { forecast } from "./forecast.ts";
 import { type Filled, fill, type Reserved, suppressLate } from "./list-rows.ts";
@@ -101,6 +101,7 @@ async function finish(
   count: number,
 ): Promise<ListCounts> {
   const { topicId, added } = filled;
+  await keepContentAs(tx, contentId, written(target.content));
   const topic = await admittedTopic(tx.query, target, contentId);
   if ((topic?.id ?? null) !== (filled.topic?.id ?? null)) throw new TopicChanged();
   if (topic === null) await createTopic(tx, target, { id: topicId, contentId });

@@ -7,7 +7,7 @@ import { type Job, read } from "./connection.ts";
 import type { Tx } from "./transaction.ts";
 import { isStorable, topicIdOf } from "./topic-ids.ts";
 
-type RecordReader = Pick<Reader, "message" | "messagesTo" | "messagesNamed">;
+type RecordReader = Pick<Reader, "message" | "messagesTo" | "messagesNamed" | "messagesBySesId">;
 type PartsReader = Pick<Reader, "mailParts" | "sampleParts">;
 
 /** Makes the part of the store that reads single messages. */
@@ -32,6 +32,11 @@ type Row = Omit<MessageRecord, "notBefore"> & { notBefore: number };
 
 function createRecordReader(ask: Tx["query"]): RecordReader {
   return {
+    async messagesBySesId(sesMessageId, limit) {
+      if (!isStorable(sesMessageId)) return [];
+      const bySesId = `${RECORD} where m.ses_message_id = $1 order by m.id desc limit $2`;
+      return (await ask<Row>(bySesId, [sesMessageId, limit])).map(recordOf);
+    },
     async message(id) {
       const [row] = await ask<Row>(`${RECORD} where m.id = $1`, [id]);
       return row === undefined ? null : recordOf(row);

@@ -19,7 +19,14 @@ export interface RequestTopic extends AdmittingTopic, TrackedTopic {
   taken: Map<number, Map<string, number>>;
 }
 
-const NEW: AdmittingTopic = { cancelledAt: null, endpoint: null, calledAt: null, afreshAt: null, sending: 0 };
+const NEW: AdmittingTopic = {
+  cancelledAt: null,
+  endpoint: null,
+  calledAt: null,
+  afreshAt: null,
+  prunedAt: null,
+  sending: 0,
+};
 
 /** The name of the topic of a message. */
 export const nameOf = ({ topic }: { topic: string | null }): string => topic ?? NO_TOPIC;

@@ -1,5 +1,6 @@
 /** Puts messages back to `pending` for a person, in steps. */
 import type { State } from "../../message.ts";
+import { TopicRefusedError } from "../rules/admit.ts";
 import type { Topics } from "../store.ts";
 import { byIndex } from "./by-index.ts";
 import { finishCancel } from "./cancel.ts";
@@ -36,7 +37,7 @@ async function retryAll(job: Job, states: readonly State[]): Promise<number> {
   const ask: Tx["query"] = (sql, values) => read(job, sql, values);
   const found = await ask<{ id: number }>(
     `select t.id from sm.topic t join sm.topic_count c on c.topic_id = t.id
-     where t.cancelled_at is null and ${["0", ...states.map((state) => `c.${state}`)].join(" + ")} > 0`,
+     where t.cancelled_at is null and t.pruned_at is null and ${["0", ...states.map((state) => `c.${state}`)].join(" + ")} > 0`,
   );
   const topicIds = found.map(({ id }) => id);
   let retried = 0;
@@ -84,14 +85,22 @@ async function nextPart(job: Job, retry: Retry, part: Part): Promise<Done | null
   }
 }
 
+interface TopicTimes {
+  name: string;
+  cancelledAt: number | null;
+  cancellingAt: number | null;
+  prunedAt: number | null;
+}
+
 /** Retries messages of one topic, and opens it when it has to be. Null, and nothing is done: it is being cancelled. */
 async function retryAndOpen(tx: Tx, { topicId, known, states }: Retry, part: Part): Promise<Done | null> {
-  const [topic] = await tx.query<{ cancelledAt: number | null; cancellingAt: number | null }>(
-    `select cancelled_at as "cancelledAt", cancelling_at as "cancellingAt" from sm.topic where id = $1`,
+  const [topic] = await tx.query<TopicTimes>(
+    `select name, cancelled_at as "cancelledAt", cancelling_at as "cancellingAt", pruned_at as "prunedAt" from sm.topic where id = $1`,
     [topicId],
   );
   if (topic === undefined) throw new Error("a topic that is gone");
-  const { cancelledAt, cancellingAt } = topic;
+  const { name, cancelledAt, cancellingAt, prunedAt } = topic;
+  if (prunedAt !== null) throw new TopicRefusedError({ topic: name, refusal: "pruned", endpoint: null });
   if (cancellingAt !== null || (known !== null && known.cancelledAt !== cancelledAt)) return null;
   const retried = await putBack(tx, part, states, true);
   // Pending messages of a cancelled topic would never be sent.
@@ -110,7 +119,7 @@ async function putBack(tx: Tx, part: Part, states: readonly State[], alsoCancell
       update sm.message m set attempts = 0, error = null,
         state = case when ${suppressedSql(lowerSql("m.email"), "t.endpoint", mailWith("m.content_id"))} then 'suppressed' else 'pending' end
       from sm.topic t
-      where ${part.has("m.id")} and m.state = $3 and t.id = m.topic_id and ($4 or t.cancelled_at is null)
+      where ${part.has("m.id")} and m.state = $3 and t.id = m.topic_id and ($4 or t.cancelled_at is null) and t.pruned_at is null
         and (m.expires_at is null or m.expires_at > $5::bigint)
       returning m.topic_id, m.state)
     select topic_id as "topicId", state, count(*)::int8 as count from moved group by 1, 2`;

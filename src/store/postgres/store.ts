@@ -198,6 +198,11 @@ function createStore(job: Job, jobId: string): Store & { leave(): Promise<void> 
       unsubscriptions: async () => (await import("./unsubscriptions.ts")).createUnsubscriptions(job),
       afresh: async () => (await import("./afresh.ts")).createAfresh(job, () => source.recover()),
       breakdown: async () => (await import("./breakdown.ts")).createBreakdown(job),
+      removal: async () => {
+        const [{ createForget }, { createPrune }] = await Promise.all([import("./forget.ts"), import("./prune.ts")]);
+        return { ...createForget(job, jobId), ...createPrune(job) };
+      },
+      histories: async () => (await import("./histories.ts")).createHistories(job),
       keys: async () => (await import("./keys.ts")).createKeys(job),
       templates: async () => (await import("./templates.ts")).createTemplates(job),
     }),

@@ -5,6 +5,7 @@ import { EVERYTHING_LIST, outweighs, stops, type SuppressionCause, withoutContro
 import type { Tx } from "./transaction.ts";
 import type { Counters } from "./state-counters.ts";
 import { storable } from "./storable.ts";
+import { ANY_FORGOTTEN, forgottenSql } from "./suppressed.ts";
 
 /** Suppresses in one transaction. */
 export interface Suppressor {
@@ -54,6 +55,15 @@ const WRITE = `insert into sm.suppression (address, list, reason, source, detail
 const TAKE = `update sm.message m set state = 'suppressed' from unnest($1::bigint[]) w (id)
   where m.id = w.id and m.state = 'pending' returning m.topic_id as "topicId"`;
 
+/** Those of these addresses, as `keyOf` makes them, of people who were forgotten. */
+export async function forgottenAmong(tx: Tx, addresses: readonly string[]): Promise<Set<string>> {
+  const rows = await tx.query<{ address: string }>(
+    `select w.address from unnest($1::text[]) w (address) where ${ANY_FORGOTTEN} and ${forgottenSql("w.address")}`,
+    [addresses],
+  );
+  return new Set(rows.map(({ address }) => address));
+}
+
 /**
  * Makes what suppresses in a transaction that holds the writer lock. `messages` has the messages whose state the transaction changes
  * in memory: one that it has proven sent does not wait any more, and one that is suppressed here is so there.
@@ -64,6 +74,7 @@ export function createSuppressor(counters: Counters, messages: ReadonlyMap<numbe
   const changed = new Set<string>();
   /** The messages that were suppressed here. */
   const taken = new Set<number>();
+  let forgotten: ReadonlySet<string> = new Set();
 
   const give = (place: Place, cause: SuppressionCause, createdAt: number): { isNew: boolean; kept: Suppression } => {
     const name = nameOf(place);
@@ -87,16 +98,20 @@ export function createSuppressor(counters: Counters, messages: ReadonlyMap<numbe
     async learn(tx, addresses) {
       const keys = [...new Set([...addresses].map(keyOf))];
       if (keys.length === 0) return;
-      const [kept, found] = await Promise.all([
+      const [kept, found, gone] = await Promise.all([
         tx.query<Suppression>(KNOWN, [keys]),
         tx.query<Waiting>(WAITING, [keys]),
+        forgottenAmong(tx, keys),
       ]);
+      forgotten = new Set([...forgotten, ...gone]);
       for (const each of kept) known.set(nameOf(each), each);
       for (const each of found) waiting.set(each.address, [...(waiting.get(each.address) ?? []), each]);
     },
     suppress(entry, now) {
       const { address, list = EVERYTHING_LIST, reason, source, detail = null, createdAt, rehearsal = false } = entry;
       const place = { address: keyOf(address), list: storable(list) };
+      // He gets no mail anyway, and his address is not kept again.
+      if (forgotten.has(place.address)) return false;
       const cause = { source, reason: withoutControls(reason), detail: detail && withoutControls(detail), rehearsal };
       const { isNew, kept } = give(place, cause, createdAt ?? now);
       for (const each of waiting.get(place.address) ?? []) if (stops(kept, each)) take(each);

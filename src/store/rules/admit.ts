@@ -4,6 +4,8 @@
 export type TopicRefusal =
   /** The topic is cancelled, and takes no further recipients until it is reopened. */
   | "cancelled"
+  /** Its messages were removed because they were old, so nobody knows any more who had it. */
+  | "pruned"
   /** It was only rehearsed, and would go to SES now. `Topics.startAfresh` removes the rehearsal; then the topic is fine. */
   | "rehearsed"
   /** It is being rehearsed now: calls to the sandbox are under way. */
@@ -28,6 +30,8 @@ export interface AdmittingTopic {
   calledAt: number | null;
   /** When somebody began to remove its rehearsal (ms since the epoch); null: nobody does now. */
   afreshAt: number | null;
+  /** When its messages were removed (ms since the epoch); null: they were not. */
+  prunedAt: number | null;
   /** How many of its messages are `sending`. */
   sending: number;
 }
@@ -55,8 +59,10 @@ export interface OwnContent {
 /** Says "fine" or why the topic refuses. `topic` undefined: there is none of this name yet, so nothing is in the way. */
 export function admit(topic: AdmittingTopic | undefined, { adds, endpoint, content }: Wanted): Admission {
   if (topic === undefined) return "fine";
-  if (adds && topic.cancelledAt !== null) return "cancelled";
   const turned = turn(topic, endpoint);
+  // A rehearsal in the way of the real thing is set aside as a whole, whether its messages are there or not.
+  if (adds && topic.prunedAt !== null && turned !== "rehearsed") return "pruned";
+  if (adds && topic.cancelledAt !== null) return "cancelled";
   if (turned !== "fine") return turned;
   if (content === null || content.isOwn) return "fine";
   if (!content.mayReplace) return "other-content";

@@ -4,6 +4,8 @@ import { EVERYTHING_LIST } from "./suppress.ts";
 
 /** What the address of a suppression begins with that stands for somebody who was forgotten. */
 export const FORGOTTEN = "forgotten:";
+/** The reason of such a suppression. */
+export const FORGOTTEN_REASON = "forgotten";
 
 /**
  * What is kept instead of the address of somebody who was forgotten: `forgotten:` and the SHA-256, in hex, of the job's id, a colon and
@@ -18,5 +20,10 @@ export function forgottenSuppression(
   jobId: string,
   address: string,
 ): { address: string; list: string; reason: string; source: string } {
-  return { address: forgottenAddress(jobId, address), list: EVERYTHING_LIST, reason: "forgotten", source: "manual" };
+  return {
+    address: forgottenAddress(jobId, address),
+    list: EVERYTHING_LIST,
+    reason: FORGOTTEN_REASON,
+    source: "manual",
+  };
 }

@@ -155,7 +155,14 @@ function createRequestTopics(db: Connection, clock: Clock) {
   };
 }
 
-const NEW: AdmittingTopic = { cancelledAt: null, endpoint: null, calledAt: null, afreshAt: null, sending: 0 };
+const NEW: AdmittingTopic = {
+  cancelledAt: null,
+  endpoint: null,
+  calledAt: null,
+  afreshAt: null,
+  prunedAt: null,
+  sending: 0,
+};
 
 interface Parts {
   counters: Counters;

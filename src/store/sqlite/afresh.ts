@@ -81,8 +81,10 @@ export function createAfresh(
         });
         if (!goesOn) return rehearsal;
       }
-      await write(() => {
-        if (open.run(topicId, since).changes > 0 && notBefore !== null) due.run(notBefore, topicId);
+      await write((counters) => {
+        if (open.run(topicId, since).changes === 0) return;
+        if (notBefore !== null) due.run(notBefore, topicId);
+        uncountRemoved(db, counters, topicId);
       });
       return rehearsal;
     },
@@ -140,6 +142,7 @@ function createClose({
     const row = read.get(topicId);
     const admission = admit(row, { adds: true, endpoint: "ses", content: null });
     if (row === undefined || admission === "fine") return null;
+    if (row.prunedAt !== null) throw new TopicRefusedError({ topic, refusal: "pruned", endpoint: "ses" });
     if (admission !== "rehearsed") throw new TopicRefusedError({ topic, refusal: admission, endpoint: "ses" });
     const since = row.afreshAt ?? clock.now();
     mark.run(since, topicId);
@@ -228,4 +231,12 @@ function clearAll(db: Connection, counters: Counters, target: Target, ranges: re
     for (const { from, to, write } of moves) counters.move(topicId, from, to, write.run(where).changes);
     for (const other of others) other.run(where);
   }
+}
+
+/** What was removed of the rehearsal never was, inside a transaction. */
+function uncountRemoved(db: Connection, counters: Counters, topicId: number): void {
+  const remove = db.prepare<[number], { state: State; messages: number }>(
+    "delete from removed where topic_id = ? returning state, messages",
+  );
+  for (const { state, messages } of remove.all(topicId)) counters.add(topicId, state, -messages);
 }

@@ -175,7 +175,10 @@ function originOf(db: Connection): Origin {
 function figuresOf(db: Connection): Figures {
   const count = (sql: string) => Number(db.prepare(sql).pluck().get());
   const states = db
-    .prepare<[], [string, number]>("select topic_id || ' ' || state, count(*) from message group by topic_id, state")
+    .prepare<[], [string, number]>(
+      `select topic_id || ' ' || state, count(*) from message group by topic_id, state
+       union all select topic_id || ' removed-' || state, messages from removed`,
+    )
     .raw()
     .all();
   return {

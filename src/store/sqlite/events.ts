@@ -9,10 +9,12 @@ import { createEventMarks } from "./event-marks.ts";
 import { hash53 } from "../hash.ts";
 import type { KeptEvent } from "../kept-event.ts";
 import { createKeptEvents } from "./kept-events.ts";
+import { createLastIdReader } from "./numbering.ts";
 import { createProver, type Provable } from "./prove.ts";
 import { isOfRemovedRehearsal, mayBeTo } from "../rules/prove.ts";
 import { listsOfEvent } from "../rules/suppress.ts";
 import { mailWith } from "./suppressed.ts";
+import { createForgottenCheck } from "./suppressed.ts";
 import { createSuppressor } from "./suppressions.ts";
 
 interface Known extends Provable {
@@ -31,14 +33,16 @@ export function createEventSink(job: Job, jobId: string): EventSink {
   const marks = createEventMarks(db);
   const kept = createKeptEvents(db, clock);
   const find = createFinder(db, jobId);
+  const isGone = createGoneLook(db, jobId);
+  const isForgotten = createForgottenCheck(db);
   const apply = createApplier(db, clock, counters, marks);
   const suppress = createSuppressor(db, counters, clock);
   const write = createWriter(job, counters, marks);
   const ours = db.prepare<[string], 1>("select 1 from content where list = ? limit 1").pluck();
   const isOurs = (list: string): boolean => ours.get(list) !== undefined;
 
-  const keepForLater = (event: SesEvent, result: Applied): boolean => {
-    const isNew = kept.keep(event);
+  const keepForLater = (event: SesEvent, isBare: boolean, result: Applied): boolean => {
+    const isNew = isBare ? kept.keepBare(event) : kept.keep(event);
     if (isNew) result.unmatched++;
     else result.duplicates++;
     return isNew;
@@ -50,7 +54,9 @@ export function createEventSink(job: Job, jobId: string): EventSink {
       result.unmatched++;
       return;
     }
-    const isNew = message ? apply(message, event, result) : keepForLater(event, result);
+    const isNew = message
+      ? apply(message, event, result)
+      : keepForLater(event, isGone(event) || isForgotten(addressesOf(event)), result);
     // A duplicate must not suppress again, because the address may have been allowed since.
     if (!isNew) return;
     // Suppress last: the event may prove its message sent, which must not be taken for a pending one.
@@ -144,6 +150,19 @@ function createFinder(db: Connection, jobId: string): (event: KeptEvent) => Know
     }
     return event.jobId === null ? bySesId.get(event.sesMessageId) : undefined;
   };
+}
+
+/** Makes a function that tells whether an event is about a message that was removed: its id was given, and nobody has it. */
+function createGoneLook(db: Connection, jobId: string): (event: KeptEvent) => boolean {
+  const has = db.prepare<[number]>("select 1 from message where id = ?");
+  const lastId = createLastIdReader(db);
+  return ({ jobId: job, messageId }) =>
+    job === jobId && messageId !== null && has.get(messageId) === undefined && messageId <= lastId();
+}
+
+/** Everybody whom an event names. */
+function addressesOf({ destination, suppressions }: SesEvent): string[] {
+  return [...destination, ...suppressions.map(({ address }) => address)];
 }
 
 function none(): Applied {

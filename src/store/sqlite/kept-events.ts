@@ -1,7 +1,7 @@
 /** Keeps events whose message is not known: another program sent it, or its SES message id has not come yet. */
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import type { Clock } from "../../time/clock.ts";
-import { type KeptEvent, keptOf } from "../kept-event.ts";
+import { bareOf, type KeptEvent, keptOf } from "../kept-event.ts";
 import type { Connection } from "./connection.ts";
 
 /** A row of `unmatched`. */
@@ -31,6 +31,11 @@ export function createKeptEvents(db: Connection, clock: Clock) {
     /** Keeps an event. False: it is kept already. */
     keep: (event: SesEvent): boolean =>
       insert.run(event.key, event.sesMessageId, JSON.stringify(keptOf(event)), clock.now()).changes > 0,
+    /** The same for an event about what was removed: only that it came is kept, and nothing of what it says. */
+    keepBare(event: SesEvent): boolean {
+      const bare = bareOf(event);
+      return insert.run(bare.key, "", JSON.stringify(bare), clock.now()).changes > 0;
+    },
     /** True when a kept event has the SES message id of a message that is known by now. */
     anyMatching: (sentSince: number | null): boolean => find(sentSince).length > 0,
     /** Those events. */

@@ -19,7 +19,8 @@ interface TopicRecord extends AdmittingTopic, TrackedTopic {
 }
 
 /** The columns of a topic that `admit` needs, in SQL. */
-export const ADMITTING = "cancelled_at as cancelledAt, endpoint, called_at as calledAt, afresh_at as afreshAt, sending";
+export const ADMITTING =
+  "cancelled_at as cancelledAt, endpoint, called_at as calledAt, afresh_at as afreshAt, pruned_at as prunedAt, sending";
 
 /** Checks and opens topics for lists. */
 export interface ListTopics {

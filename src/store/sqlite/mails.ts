@@ -6,7 +6,7 @@ import { type KeptMail, mailOf } from "../fields.ts";
 import { mailWith } from "./suppressed.ts";
 import { topicIdOf } from "./topics.ts";
 
-type RecordReader = Pick<Reader, "message" | "messagesTo" | "messagesNamed">;
+type RecordReader = Pick<Reader, "message" | "messagesTo" | "messagesNamed" | "messagesBySesId">;
 type PartsReader = Pick<Reader, "mailParts" | "sampleParts">;
 
 /** Makes the part of the store that reads single messages. */
@@ -40,7 +40,10 @@ function createRecordReader(db: Connection): RecordReader {
   const between = db.prepare<[number, number, number], Row>(
     `${RECORD} where m.id between ? and ? order by m.id desc limit ?`,
   );
+  const bySesId = db.prepare<[string, number], Row>(`${RECORD} where m.ses_message_id = ? order by m.id desc limit ?`);
   return {
+    messagesBySesId: async (sesMessageId, limit) =>
+      bySesId.all(sesMessageId, limit).flatMap((row) => recordOf(row) ?? []),
     message: async (id) => recordOf(one.get(id)),
     messagesTo: async (address, limit) =>
       idsTo.all(address.toLowerCase(), limit).flatMap((id) => recordOf(one.get(id)) ?? []),

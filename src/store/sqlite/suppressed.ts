@@ -43,6 +43,13 @@ const namedSql = (address: string, endpoint: string, mail: MailSql): string =>
 export const forgottenSql = (address: string): string =>
   `exists (select 1 from suppression hindrance where hindrance.address = forgotten_address(${address}))`;
 
+/** Makes a function that says whether somebody with one of these addresses, in lower case, was forgotten. */
+export function createForgottenCheck(db: Connection): (addresses: readonly string[]) => boolean {
+  const any = db.prepare<[], 0 | 1>(`select ${ANY_FORGOTTEN}`).pluck();
+  const one = db.prepare<[string], 0 | 1>(`select ${forgottenSql("?")}`).pluck();
+  return (addresses) => any.get() === 1 && addresses.some((address) => one.get(address) === 1);
+}
+
 /** Gives statements the function `forgotten_address`. To be called before any of them is prepared. */
 export function registerForgotten(db: Connection, jobId: string): void {
   db.function("forgotten_address", { deterministic: true }, (address) => forgottenAddress(jobId, String(address)));

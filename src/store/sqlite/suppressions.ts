@@ -4,17 +4,18 @@ import type { Clock } from "../../time/clock.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { EVERYTHING_LIST, outweighs, type SuppressionCause, withoutControls } from "../rules/suppress.ts";
-import { concernsSql, mailWith } from "./suppressed.ts";
+import { concernsSql, createForgottenCheck, mailWith } from "./suppressed.ts";
 import type { NewSuppression, Suppression } from "../rows.ts";
 import type { Suppressions } from "../store.ts";
 import { readSuppressionCursor, suppressionCursor } from "../cursor.ts";
 
 /**
  * Makes a function that suppresses one address, and the pending messages that this stops, inside a transaction. It returns true when
- * the address is new for the list. `counters` are those of the transaction.
+ * the address is new for the list. Somebody who was forgotten gets no mail anyway, and his address is not kept again. `counters` are those of the transaction.
  */
 export function createSuppressor(db: Connection, counters: Counters, clock: Clock): (entry: NewSuppression) => boolean {
   const give = createGiver(db);
+  const isForgotten = createForgottenCheck(db);
   const waiting = db.prepare<
     [{ address: string; list: string; reason: string; rehearsal: 0 | 1 }],
     { id: number; topic_id: number }
@@ -27,6 +28,7 @@ export function createSuppressor(db: Connection, counters: Counters, clock: Cloc
 
   return ({ address, list = EVERYTHING_LIST, reason, source, detail = null, createdAt, rehearsal = false }) => {
     const place = { address: address.toLowerCase(), list };
+    if (isForgotten([place.address])) return false;
     const cause = { source, reason: withoutControls(reason), detail: detail && withoutControls(detail), rehearsal };
     const { isNew, kept } = give(place, cause, createdAt ?? clock.now());
     const { rehearsal: isRehearsal } = kept;

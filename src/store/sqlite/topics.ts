@@ -23,7 +23,9 @@ interface Range {
 export function createTopicActions(job: Job) {
   const { db, clock } = job;
   const counters = createCounters(db);
-  const openIds = db.prepare<[], number>("select id from topic where cancelled_at is null").pluck();
+  const openIds = db
+    .prepare<[], number>("select id from topic where cancelled_at is null and pruned_at is null")
+    .pluck();
   const write = <T>(work: () => T) =>
     transaction(job, () => {
       counters.begin();
@@ -37,7 +39,7 @@ export function createTopicActions(job: Job) {
     cancel: (topic: string) => write(() => createCancel(db, clock, counters)(topic)),
     retry: (topic: string | null, states: State[]) =>
       write(() => {
-        const topicIds = topic === null ? openIds.all() : [topicIdOf(db, topic)];
+        const topicIds = topic === null ? openIds.all() : [unprunedTopicOf(db, topic)];
         const retry = createRetry(db, counters, clock.now());
         return topicIds.reduce((sum, topicId) => sum + retry(topicId, states), 0);
       }),
@@ -176,5 +178,14 @@ function openTopicOf(db: Connection, topic: string): number {
   const cancelledAt = db.prepare<[number], number | null>("select cancelled_at from topic where id = ?").pluck();
   if (typeof cancelledAt.get(topicId) === "number")
     throw new TopicRefusedError({ topic, refusal: "cancelled", endpoint: null });
+  return topicId;
+}
+
+/** The id of a topic whose messages were not removed. Throws TopicRefusedError for one whose messages were. */
+function unprunedTopicOf(db: Connection, topic: string): number {
+  const topicId = topicIdOf(db, topic);
+  const prunedAt = db.prepare<[number], number | null>("select pruned_at from topic where id = ?").pluck();
+  if (typeof prunedAt.get(topicId) === "number")
+    throw new TopicRefusedError({ topic, refusal: "pruned", endpoint: null });
   return topicId;
 }

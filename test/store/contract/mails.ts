@@ -2,7 +2,9 @@
 import { expect, it } from "vitest";
 import { NO_TOPIC } from "../../../src/message.ts";
 import { addList, CONTENT, ingest, putBackFor, sent, settle, turn } from "../../support/store-actions.ts";
+import { AT, bounce, delivery } from "../../feedback/events.ts";
 import { content, counts, type Prepare } from "../bench.ts";
+import { accepted, apply, MAILED_AT, of } from "./mail-events.ts";
 
 export function mails(prepare: Prepare): void {
   it("a message is found by its id, with what became of it", async () => {
@@ -92,6 +94,74 @@ export function mails(prepare: Prepare): void {
       "one",
       null,
       null,
+    ]);
+  });
+
+  it("messages are found by the id that SES gave them", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await ingest(store, ["a@x.example", "b@x.example"]);
+    const [a, b] = (await turn(store, 2)).claims;
+    await settle(store, sent(a, "0100-a"), sent(b, "0100-b"));
+    expect((await store.messagesBySesId("0100-b", 9)).map(({ id }) => id)).toEqual([b?.id]);
+    for (const other of ["0100", "", "0100-B", "none", "0100-b\0"])
+      expect(await store.messagesBySesId(other, 9), other).toEqual([]);
+    expect(await store.messagesBySesId("0100-b", 0)).toEqual([]);
+  });
+
+  it("the history of a message has all that was told of it, by SES and by its links", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await ingest(store, ["a@x.example", "b@x.example"]);
+    await counts(store, ["c@x.example"], { topic: "codes" });
+    const [a, b, c] = (await turn(store, 3)).claims;
+    await settle(store, ...[a, b, c].map(accepted));
+    const at = clock.now();
+    await apply(store, delivery(of(store, a)), bounce("Permanent", "General", of(store, b)));
+    const visit = { messageId: a?.id ?? 0, at, machine: false };
+    await store.applyVisits([
+      { ...visit, kind: "click", link: "https://x.example/" },
+      { ...visit, kind: "click", link: "https://x.example/" },
+      { ...visit, kind: "click", link: "https://x.example/", machine: true },
+      { ...visit, kind: "open", link: null },
+    ]);
+    await store.unsubscribe([{ messageId: a?.id ?? 0, at: at + 5, from: "list" }]);
+    const histories = await store.histories([a?.id ?? 0, b?.id ?? 0, c?.id ?? 0, 999_999]);
+    expect([...histories.keys()]).toEqual([a?.id, b?.id, c?.id]);
+    const first = histories.get(a?.id ?? 0);
+    expect(first).toMatchObject({ list: "june.csv", endpoint: "ses", cancelledAt: null, expiresAt: null, kept: [] });
+    expect(first?.feedback).toEqual({
+      mailedAt: MAILED_AT,
+      bouncedAt: null,
+      softBouncedAt: null,
+      readerOpenedAt: at,
+      unsubscribedAt: at + 5,
+      opens: 1,
+      machineOpens: 0,
+    });
+    const click = { type: "click", at, detail: "https://x.example/", isVisit: true };
+    expect(first?.events).toHaveLength(3);
+    expect(first?.events).toEqual(
+      expect.arrayContaining([
+        { type: "delivery", at: Date.parse(AT), machine: false, detail: null, times: 1, isVisit: false },
+        { ...click, machine: false, times: 2 },
+        { ...click, machine: true, times: 1 },
+      ]),
+    );
+    expect(histories.get(b?.id ?? 0)?.feedback?.bouncedAt).toBe(Date.parse(AT));
+    expect(histories.get(c?.id ?? 0)).toMatchObject({ list: null, feedback: null, events: [] });
+    expect(await store.histories([])).toEqual(new Map());
+  });
+
+  it("the history of a message has the events that are kept under its SES message id", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await ingest(store, ["a@x.example"]);
+    const [a] = (await turn(store, 1)).claims;
+    await settle(store, accepted(a));
+    await apply(store, delivery({ ...of(store, a), job: "another" }));
+    expect((await store.histories([a?.id ?? 0])).get(a?.id ?? 0)?.kept).toEqual([
+      { type: "delivery", at: Date.parse(AT), receivedAt: clock.now() },
     ]);
   });
 

@@ -61,7 +61,10 @@ const WRONGS: Record<string, string> = {
   "topics without their counters": `select t.id, c.topic_id from sm.topic t full join sm.topic_count c on c.topic_id = t.id
     where t.id is null or c.topic_id is null`,
   "topics whose counters are no counts": `select topic_id from sm.topic_count c where (${STATES.join(", ")}) <>
-    (${STATES.map((state) => `(select count(*) from sm.message m where m.topic_id = c.topic_id and state = '${state}')`).join(", ")})`,
+    (${STATES.map(
+      (state) => `(select count(*) from sm.message m where m.topic_id = c.topic_id and state = '${state}')
+      + coalesce((select messages from sm.removed r where r.topic_id = c.topic_id and state = '${state}'), 0)`,
+    ).join(", ")})`,
   ...Object.fromEntries(EVENT_COUNTERS.map((counter) => [`topics with wrong ${counter}`, wrongMark(counter)])),
   "ranges that overlap": `select a.id, b.id from sm.ingest a join sm.ingest b
     on a.id < b.id and a.first_id <= b.last_id and b.first_id <= a.last_id`,
@@ -73,12 +76,23 @@ const WRONGS: Record<string, string> = {
     where r.times is distinct from 1 or r.address <> lower(m.email) or r.topic_id <> m.topic_id`,
   "mails that are there twice": `select min(m.id) from sm.message m join sm.topic t on t.id = m.topic_id
     where t.name <> '${NO_TOPIC}' group by m.topic_id, m.content_id, lower(m.email), case when m.fields like '{%' then m.fields end having count(*) > 1`,
+  "messages without a content":
+    "select id from sm.message m where not exists (select 1 from sm.content where id = m.content_id)",
+  "topics without a content":
+    "select id from sm.topic t where not exists (select 1 from sm.content where id = t.content_id)",
+  "recipients without a message":
+    "select message_id from sm.recipient r where not exists (select 1 from sm.message where id = r.message_id)",
+  "feedback without a message":
+    "select message_id from sm.feedback f where not exists (select 1 from sm.message where id = f.message_id)",
+  "events without a message":
+    "select message_id from sm.event e where not exists (select 1 from sm.message where id = e.message_id)",
   "pending messages of cancelled topics": `select m.id from sm.message m join sm.topic t on t.id = m.topic_id
     where m.state = 'pending' and t.cancelled_at is not null`,
 };
 
 function wrongMark(counter: EventCounter): string {
-  return `select topic_id from sm.topic_count c where ${counter} <>
+  return `select topic_id from sm.topic_count c
+    where not exists (select 1 from sm.removed r where r.topic_id = c.topic_id) and ${counter} <>
     (select count(f.${MARK_OF[counter]}) from sm.message m join sm.feedback f on f.message_id = m.id
       where m.topic_id = c.topic_id)`;
 }

@@ -14,6 +14,7 @@ interface Case {
   cancelledAt: number | null;
   calledAt: number | null;
   afreshAt: number | null;
+  prunedAt: number | null;
   sending: number;
   pausedAt: number | null;
   pausedUntil: number | null;
@@ -34,7 +35,7 @@ function cases(): Case[] {
         for (const afreshAt of [null, 1])
           for (const sending of [0, 1])
             for (const [pausedAt, pausedUntil] of pauses)
-              all.push({ endpoint, cancelledAt, calledAt, afreshAt, sending, pausedAt, pausedUntil });
+              all.push({ endpoint, cancelledAt, calledAt, afreshAt, prunedAt: null, sending, pausedAt, pausedUntil });
   return all;
 }
 

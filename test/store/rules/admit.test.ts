@@ -8,7 +8,14 @@ import {
   type Wanted,
 } from "../../../src/store/rules/admit.ts";
 
-const OPEN: AdmittingTopic = { cancelledAt: null, endpoint: null, calledAt: null, afreshAt: null, sending: 0 };
+const OPEN: AdmittingTopic = {
+  cancelledAt: null,
+  endpoint: null,
+  calledAt: null,
+  afreshAt: null,
+  prunedAt: null,
+  sending: 0,
+};
 const CANCELLED = { ...OPEN, cancelledAt: 5 };
 const REHEARSED = { ...OPEN, endpoint: "sandbox", calledAt: 3 };
 const TRIED = { ...OPEN, endpoint: "ses" };
@@ -29,6 +36,21 @@ describe("a topic", () => {
     ["that is open takes recipients", OPEN, LIST, "fine"],
     ["that is cancelled takes none", CANCELLED, LIST, "cancelled"],
     ["that is cancelled is no reason not to send: there is nothing to be sent", CANCELLED, SEND, "fine"],
+    ["that was pruned takes none", { ...TRIED, prunedAt: 9 }, LIST, "pruned"],
+    ["that was pruned says so before it says that it is cancelled", { ...CANCELLED, prunedAt: 9 }, LIST, "pruned"],
+    ["that was pruned is no reason not to send: there is nothing to be sent", { ...TRIED, prunedAt: 9 }, SEND, "fine"],
+    [
+      "whose rehearsal was pruned makes room for the real thing",
+      { ...REHEARSED, prunedAt: 9 },
+      { ...LIST, endpoint: "ses" },
+      "rehearsed",
+    ],
+    [
+      "whose rehearsal was pruned is not rehearsed again",
+      { ...REHEARSED, prunedAt: 9 },
+      { ...LIST, endpoint: "sandbox" },
+      "pruned",
+    ],
     ["that was rehearsed does not go to SES", REHEARSED, SEND, "rehearsed"],
     ["whose rehearsal did not get far does not either", { ...REHEARSED, calledAt: null }, SEND, "rehearsed"],
     ["that is being rehearsed does not go to SES", { ...REHEARSED, sending: 1 }, SEND, "rehearsing"],

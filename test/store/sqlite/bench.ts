@@ -71,7 +71,10 @@ const dump = (path: string): Record<string, unknown[]> =>
 /** Each finds what no job file has, whatever was done to it. */
 const WRONGS: Record<string, string> = {
   "topics whose counters are no counts": `select name from topic t where (${STATES.join(", ")}) <>
-    (${STATES.map((state) => `(select count(*) from message where topic_id = t.id and state = '${state}')`).join(", ")})`,
+    (${STATES.map(
+      (state) => `(select count(*) from message where topic_id = t.id and state = '${state}')
+      + ifnull((select messages from removed where topic_id = t.id and state = '${state}'), 0)`,
+    ).join(", ")})`,
   "topics with wrong opened": wrongMark("opened", "opened_at"),
   "topics with wrong clicked": wrongMark("clicked", "clicked_at"),
   "ranges that overlap": `select a.id, b.id from ingest a join ingest b
@@ -84,12 +87,21 @@ const WRONGS: Record<string, string> = {
     where r.times is not 1 or r.address <> lower(m.email) or r.topic_id <> m.topic_id`,
   "mails that are there twice": `select min(m.id) from message m join topic t on t.id = m.topic_id where t.name <> '${NO_TOPIC}'
     group by m.topic_id, m.content_id, lower(m.email), iif(m.fields like '{%', m.fields, '') having count(*) > 1`,
+  "messages without a content":
+    "select id from message m where not exists (select 1 from content where id = m.content_id)",
+  "topics without a content": "select id from topic t where not exists (select 1 from content where id = t.content_id)",
+  "recipients without a message":
+    "select message_id from recipient r where not exists (select 1 from message where id = r.message_id)",
+  "feedback without a message":
+    "select message_id from feedback f where not exists (select 1 from message where id = f.message_id)",
+  "events without a message":
+    "select message_id from event e where not exists (select 1 from message where id = e.message_id)",
   "pending messages of cancelled topics": `select m.id from message m join topic t on t.id = m.topic_id
     where m.state = 'pending' and t.cancelled_at is not null`,
 };
 
 function wrongMark(counter: string, mark: string): string {
-  return `select name from topic t where ${counter} <>
+  return `select name from topic t where not exists (select 1 from removed where topic_id = t.id) and ${counter} <>
     (select count(f.${mark}) from message m join feedback f on f.message_id = m.id where m.topic_id = t.id)`;
 }
 

@@ -37,6 +37,8 @@ function topic(name: string, bounced: number): TopicRow {
     endpoint: "ses",
     calledAt: null,
     afreshAt: null,
+    prunedAt: null,
+    removed: 0,
     firstSentAt: 1,
     lastSentAt: 2,
     reportedAt: 2,

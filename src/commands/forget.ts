@@ -1,0 +1,18 @@
+import type { AddCommand } from "./command.ts";
+import { addExamples } from "./examples.ts";
+
+/** Declares `forget`. */
+export const addForget: AddCommand = (program, act) => {
+  const command = program
+    .command("forget")
+    .description("remove all that is kept of a person; a hash stays, so that nobody writes to that address again")
+    .argument("<address>")
+    .option("-y, --yes", "do not ask")
+    .action(
+      act<{ yes?: boolean }>(async (context, flags, [address]) => {
+        const { forget } = await import("../work/forget.ts");
+        return forget(context, address ?? "", flags);
+      }),
+    );
+  addExamples(command, [["ses-mail forget ann@example.com", "asks first; files of yours and backups are not touched"]]);
+};

@@ -1,0 +1,75 @@
+/** Finds messages by whatever a person has at hand. */
+import { parseAddress } from "../compose/address/address.ts";
+import { historyOf, type HistoryLine } from "../report/history.ts";
+import type { MessageRecord, Suppression } from "../store/rows.ts";
+import type { Reader, Suppressions } from "../store/store.ts";
+
+/** A message with what happened to it. */
+export interface TracedMessage {
+  message: MessageRecord;
+  history: HistoryLine[];
+  /** True: it went to the sandbox, or would. */
+  isRehearsal: boolean;
+}
+
+/** What was found. */
+export interface Found {
+  /** Newest first. */
+  messages: MessageRecord[];
+  /** True: there are older ones, too. */
+  hasMore: boolean;
+  /** The address that was asked for; null: it was none. */
+  address: string | null;
+  /** Those of the address, else of everybody whom the messages are for. */
+  suppressions: Suppression[];
+}
+
+/** So many people at most have their suppressions looked up when no address was asked for. */
+const MOST_PEOPLE = 20;
+
+/**
+ * The newest `limit` messages to this address, or with this uuid, id or SES message id: all that match. An SES message id may be
+ * written as in the header Message-ID, `<…@email.amazonses.com>`.
+ */
+export async function findMessages(store: Reader & Suppressions, text: string, limit: number): Promise<Found> {
+  const wanted = text.trim();
+  const parsed = parseAddress(wanted);
+  const address = "address" in parsed ? parsed.address : null;
+  const found = await Promise.all([
+    address === null ? [] : store.messagesTo(address, limit + 1),
+    /^[1-9]\d{0,15}$/.test(wanted) ? store.message(Number(wanted)).then((one) => (one === null ? [] : [one])) : [],
+    store.messagesNamed(wanted, limit + 1),
+    store.messagesBySesId(sesIdOf(wanted), limit + 1),
+  ]);
+  const byId = new Map(found.flat().map((message) => [message.id, message]));
+  const messages = [...byId.values()].sort((a, b) => b.id - a.id);
+  const people = messages.map(({ email }) => email.toLowerCase());
+  const whose = address === null ? [...new Set(people)].slice(0, MOST_PEOPLE) : [address];
+  const suppressions = (await Promise.all(whose.map((each) => store.suppressionsOf(each)))).flat();
+  return { messages: messages.slice(0, limit), hasMore: messages.length > limit, address, suppressions };
+}
+
+function sesIdOf(text: string): string {
+  return /^<?([^<>@\s]+)@[\w.-]*amazonses\.com>?$/i.exec(text)?.[1] ?? text;
+}
+
+/** What happened to each of these messages, in their order. */
+export async function trace(
+  store: Reader & Suppressions,
+  messages: readonly MessageRecord[],
+): Promise<TracedMessage[]> {
+  const histories = await store.histories(messages.map(({ id }) => id));
+  const suppressions = new Map<string, Suppression[]>();
+  const traced: TracedMessage[] = [];
+  for (const message of messages) {
+    const history = histories.get(message.id);
+    // It was removed meanwhile.
+    if (history === undefined) continue;
+    const address = message.email.toLowerCase();
+    const known = suppressions.get(address) ?? (await store.suppressionsOf(address));
+    suppressions.set(address, known);
+    const isRehearsal = history.endpoint === "sandbox";
+    traced.push({ message, history: historyOf({ message, history, suppressions: known }), isRehearsal });
+  }
+  return traced;
+}

@@ -1,0 +1,40 @@
+/** Divides long work into transactions that hold nobody up for long. */
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { InterruptedError } from "../errors.ts";
+
+/** A part should take so long (ms). A slow disk makes parts smaller. */
+const PART_MS = 40;
+/** At least so long (ms) others have the store to themselves between two parts. Who waits for a job file looks each 25 ms. */
+const LEAST_REST_MS = 30;
+const [FIRST, LEAST, MOST] = [500, 50, 2_000];
+
+/**
+ * Runs one part. `part` gets the number of rows that it may work on, and calls `begun` when it has the store to itself, so that its
+ * waits are not taken for work.
+ */
+export type RunPart = <T>(part: (rows: number, begun: () => void) => Promise<T>) => Promise<T>;
+
+/**
+ * Makes what runs one part after another. After `PART_MS` of work others get at least as long as that has taken. It rejects with
+ * InterruptedError when the signal has aborted, and has begun nothing then.
+ */
+export function createParts(signal: AbortSignal): RunPart {
+  let rows = FIRST;
+  let workedMs = 0;
+  return async (part) => {
+    if (workedMs >= PART_MS) {
+      await sleep(Math.max(LEAST_REST_MS, workedMs), undefined, { signal }).catch(() => undefined);
+      workedMs = 0;
+    }
+    // Signals are heard between parts, and only there.
+    await setImmediate();
+    if (signal.aborted) throw new InterruptedError();
+    let began = performance.now();
+    const result = await part(rows, () => (began = performance.now()));
+    const tookMs = performance.now() - began;
+    const fitting = (rows * PART_MS) / Math.max(tookMs, 1);
+    rows = Math.round(Math.min(MOST, rows * 2, Math.max(LEAST, fitting)));
+    workedMs += tookMs;
+    return result;
+  };
+}

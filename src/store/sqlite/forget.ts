@@ -1,0 +1,109 @@
+/**
+ * Forgets a person. The first transaction keeps the hash of the address, from when on nobody writes to him; the others remove what is
+ * kept of him. Whoever is killed in between leaves the rest, and the next call removes it.
+ */
+import { setImmediate } from "node:timers/promises";
+import { InterruptedError } from "../../errors.ts";
+import { isKeptAbout } from "../kept-event.ts";
+import { createParts, type RunPart } from "../parts.ts";
+import type { Forgetting, Removed } from "../rows.ts";
+import { FORGOTTEN_REASON, forgottenAddress } from "../rules/forgotten.ts";
+import type { Removal } from "../store.ts";
+import { type Connection, type Job, transaction } from "./connection.ts";
+import { createRemover } from "./remover.ts";
+import { removeUnusedContents } from "./unused-contents.ts";
+
+/** Makes the part of the store that forgets people. */
+export function createForget(job: Job, jobId: string): Pick<Removal, "forget"> {
+  return {
+    async forget(address, signal) {
+      const key = address.toLowerCase();
+      const inParts = createParts(signal);
+      // What is removed is overwritten, too, where it stood.
+      job.db.pragma("secure_delete = on");
+      const begun = await inParts(() => transaction(job, () => begin(job, key, forgottenAddress(jobId, key))));
+      if (begun.kind === "waiting") return begun;
+      const removed = await removeMessages(job, inParts, key);
+      const kept = await removeKept(job, inParts, key, signal);
+      await removeUnusedContents(job, inParts, signal);
+      return { ...begun, messages: removed.messages, events: removed.events + kept };
+    },
+  };
+}
+
+function begin({ db, clock }: Job, address: string, hash: string): Forgetting {
+  const topics = db
+    .prepare<[string], { topic: string; pending: number; sending: number }>(
+      `select t.name as topic, sum(m.state = 'pending') as pending, sum(m.state = 'sending') as sending
+       from recipient r join message m on m.id = r.message_id join topic t on t.id = m.topic_id
+       where r.address = ? and m.state in ('pending', 'sending') group by t.id order by t.id`,
+    )
+    .all(address);
+  if (topics.length > 0) return { kind: "waiting", topics };
+  db.prepare<[string, string, number]>(
+    `insert into suppression (address, list, reason, source, created_at) values (?, '', ?, 'manual', ?) on conflict do nothing`,
+  ).run(hash, FORGOTTEN_REASON, clock.now());
+  const suppressions = db.prepare<[string]>("delete from suppression where address = ?").run(address).changes;
+  return { kind: "forgotten", messages: 0, events: 0, suppressions };
+}
+
+async function removeMessages(job: Job, inParts: RunPart, address: string): Promise<Removed> {
+  const remove = createRemover(job.db);
+  const look = job.db
+    .prepare<[string, number], number>(
+      `select m.id from recipient r join message m on m.id = r.message_id
+       where r.address = ? and m.state not in ('pending', 'sending') limit ?`,
+    )
+    .pluck();
+  const sum = { messages: 0, events: 0 };
+  while (look.get(address, 1) !== undefined) {
+    const { messages, events } = await inParts((most, begun) =>
+      transaction(job, () => {
+        begun();
+        return remove(look.all(address, most), { withUuids: true });
+      }),
+    );
+    sum.messages += messages;
+    sum.events += events;
+  }
+  return sum;
+}
+
+/** Removes the kept events that name the address. Returns how many. */
+async function removeKept(job: Job, inParts: RunPart, address: string, signal: AbortSignal): Promise<number> {
+  const keys = await keysAbout(job.db, address, signal);
+  const remove = job.db.prepare<[string]>("delete from unmatched where key = ?");
+  let removed = 0;
+  for (let at = 0; at < keys.length;) {
+    const from = at;
+    at += await inParts((most, begun) =>
+      transaction(job, () => {
+        begun();
+        const some = keys.slice(from, from + most);
+        for (const key of some) removed += remove.run(key).changes;
+        return some.length;
+      }),
+    );
+  }
+  return removed;
+}
+
+/** How many kept events one step reads. */
+const STEP = 5_000;
+
+async function keysAbout(db: Connection, address: string, signal: AbortSignal): Promise<string[]> {
+  const page = db.prepare<[string], { key: string; body: string }>(
+    `select key, body from unmatched where key > ? order by key limit ${STEP}`,
+  );
+  const about = isKeptAbout(address);
+  const found: string[] = [];
+  for (let after = ""; ;) {
+    const rows = page.all(after);
+    for (const { key, body } of rows) if (about(body)) found.push(key);
+    const last = rows.at(-1);
+    if (last === undefined) return found;
+    if (signal.aborted) throw new InterruptedError();
+    after = last.key;
+    await setImmediate();
+  }
+}

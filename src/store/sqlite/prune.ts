@@ -1,0 +1,220 @@
+/**
+ * Removes the messages of topics that finished long ago. The first transaction about a topic closes it, so that nobody is added any
+ * more; each further one removes some of its messages. Whoever is killed in between leaves a closed topic, and the next call goes on.
+ */
+import { setImmediate } from "node:timers/promises";
+import { InterruptedError } from "../../errors.ts";
+import { NO_TOPIC } from "../../message.ts";
+import { createParts, type RunPart } from "../parts.ts";
+import type { Prunable, Pruned, Removed } from "../rows.ts";
+import type { Removal } from "../store.ts";
+import { type Connection, type Job, transaction } from "./connection.ts";
+import { createRemover, type Remover } from "./remover.ts";
+import { removeUnusedContents } from "./unused-contents.ts";
+
+/** How many messages one step counts. */
+const STEP = 20_000;
+
+/** Makes the part of the store that removes what is old. */
+export function createPrune(job: Job): Pick<Removal, "prunable" | "prune"> {
+  return {
+    prunable: (olderThanMs, signal) => survey(job, job.clock.now() - olderThanMs, signal),
+    async prune(olderThanMs, { signal, onProgress }) {
+      const cutOff = job.clock.now() - olderThanMs;
+      const inParts = createParts(signal);
+      // What is removed is overwritten, too, wherever that needs no further page to be written.
+      job.db.pragma("secure_delete = fast");
+      const pruned: Pruned = { topics: 0, messages: 0, events: 0 };
+      const note = (removed: Removed) => {
+        pruned.messages += removed.messages;
+        pruned.events += removed.events;
+        onProgress?.(pruned);
+      };
+      for (const topic of finishedTopics(job.db, cutOff)) {
+        if (!(await inParts((_rows, begun) => closeTopic(job, topic.id, cutOff, begun)))) continue;
+        pruned.topics++;
+        await removeAll(job, inParts, { ...topic, condition: GOES, cutOff }, note);
+      }
+      const single = noTopic(job.db);
+      if (single !== null) await removeAll(job, inParts, { ...single, condition: OLD, cutOff }, note);
+      await removeKept(job, inParts, cutOff, (events) => note({ messages: 0, events }));
+      await removeUnusedContents(job, inParts, signal);
+      return pruned;
+    },
+  };
+}
+
+interface Finished {
+  id: number;
+  topic: string;
+  isRehearsal: 0 | 1;
+}
+
+/** The last thing that happened to topic `t` by the wall clock: it was made, took in somebody, was due, was sent or cancelled. */
+const LAST_THING = `max(t.created_at, ifnull(t.not_before, 0), ifnull(t.cancelled_at, 0), ifnull(t.called_at, 0),
+  ifnull(t.last_sent_at, 0), ifnull((select max(created_at) from ingest where topic_id = t.id), 0),
+  ifnull((select max(m.created_at, m.not_before) from ingest i join message m on m.id = i.last_id
+    where i.id = (select max(id) from ingest where topic_id = t.id)), 0))`;
+
+/** True in SQL for a topic that has ended before @cutOff, or was begun to be pruned. */
+const IS_FINISHED = `t.pending = 0 and t.sending = 0 and t.afresh_at is null and (t.pruned_at is not null or ${LAST_THING} < @cutOff)`;
+
+const LEFT = `t.pending + t.sending + t.sent + t.in_doubt + t.failed + t.cancelled + t.suppressed
+  - (select ifnull(sum(messages), 0) from removed where topic_id = t.id)`;
+
+function finishedTopics(db: Connection, cutOff: number): (Finished & { messages: number })[] {
+  return db
+    .prepare<[{ cutOff: number; noTopic: string }], Finished & { messages: number }>(
+      `select t.id, t.name as topic, t.endpoint is 'sandbox' as isRehearsal, ${LEFT} as messages from topic t
+       where t.name <> @noTopic and ${LEFT} > 0 and ${IS_FINISHED} order by t.id`,
+    )
+    .all({ cutOff, noTopic: NO_TOPIC });
+}
+
+function noTopic(db: Connection): Finished | null {
+  const found = db.prepare<[string], Finished>(
+    "select id, name as topic, endpoint is 'sandbox' as isRehearsal from topic where name = ?",
+  );
+  return found.get(NO_TOPIC) ?? null;
+}
+
+/** Closes a topic for good. False: something has happened to it meanwhile. */
+function closeTopic(job: Job, id: number, cutOff: number, begun: () => void): Promise<boolean> {
+  return transaction(job, () => {
+    begun();
+    const close = job.db.prepare<[{ id: number; now: number; cutOff: number }]>(
+      `update topic as t set pruned_at = ifnull(pruned_at, @now) where id = @id and ${IS_FINISHED}`,
+    );
+    return close.run({ id, now: job.clock.now(), cutOff }).changes > 0;
+  });
+}
+
+/** True in SQL for message `m`, when it may go. What waits or is under way never does. */
+const GOES = "m.state not in ('pending', 'sending')";
+const OLD = `${GOES} and max(ifnull(m.created_at, @addedAt), ifnull(m.sent_at, 0), m.not_before) < @cutOff`;
+
+interface Removing extends Finished {
+  condition: string;
+  cutOff: number;
+}
+
+interface Range {
+  first: number;
+  last: number;
+  addedAt: number;
+}
+
+/** The id ranges of a topic. What is newer than the cut-off has nothing to be removed. */
+function rangesOf(db: Connection, topicId: number, cutOff: number): Range[] {
+  return db
+    .prepare<[number, number], Range>(
+      `select first_id as first, last_id as last, created_at as addedAt from ingest
+       where topic_id = ? and last_id >= first_id and created_at < ? order by id`,
+    )
+    .all(topicId, cutOff);
+}
+
+const find = (db: Connection, condition: string) =>
+  db
+    .prepare<[Range & { after: number; cutOff: number; topicId: number; most: number }], number>(
+      `select m.id from message m where m.id > @after and m.id between @first and @last and m.topic_id = @topicId
+         and ${condition} order by m.id limit @most`,
+    )
+    .pluck();
+
+async function removeAll(
+  job: Job,
+  inParts: RunPart,
+  { id: topicId, isRehearsal, condition, cutOff }: Removing,
+  note: (removed: Removed) => void,
+): Promise<void> {
+  const [remove, look] = [createRemover(job.db), find(job.db, condition)];
+  for (const range of rangesOf(job.db, topicId, cutOff))
+    for (let after = range.first - 1; ;) {
+      const where = { ...range, cutOff, topicId };
+      // Most ranges of requests are short, and many are empty by now: looking costs no transaction.
+      if (look.get({ ...where, after, most: 1 }) === undefined) break;
+      const part = await inParts((most, begun) =>
+        transaction(job, () => removePart({ look, remove, isRehearsal }, { ...where, after, most }, begun)),
+      );
+      note(part);
+      if (part.last === null) break;
+      after = part.last;
+    }
+}
+
+function removePart(
+  { look, remove, isRehearsal }: { look: ReturnType<typeof find>; remove: Remover; isRehearsal: 0 | 1 },
+  where: Range & { after: number; cutOff: number; topicId: number; most: number },
+  begun: () => void,
+): Removed & { last: number | null } {
+  begun();
+  const ids = look.all(where);
+  // A uuid of what was sent stays known for good. One of a rehearsal does not keep the real thing from being sent.
+  return { ...remove(ids, { withUuids: isRehearsal === 1 }), last: ids.at(-1) ?? null };
+}
+
+/** Removes kept events that came before the cut-off. */
+async function removeKept(job: Job, inParts: RunPart, cutOff: number, note: (events: number) => void): Promise<void> {
+  const { db } = job;
+  const look = db.prepare<[{ after: string; cutOff: number; most: number }], { key: string; isOld: 0 | 1 }>(
+    "select key, received_at < @cutOff as isOld from unmatched where key > @after order by key limit @most",
+  );
+  const remove = db.prepare<[string]>("delete from unmatched where key = ?");
+  for (let after = ""; ;) {
+    const last = await inParts((most, begun) =>
+      transaction(job, () => {
+        begun();
+        const rows = look.all({ after, cutOff, most });
+        const old = rows.filter(({ isOld }) => isOld === 1);
+        for (const { key } of old) remove.run(key);
+        note(old.length);
+        return rows.at(-1)?.key ?? null;
+      }),
+    );
+    if (last === null) return;
+    after = last;
+  }
+}
+
+async function survey(job: Job, cutOff: number, signal: AbortSignal): Promise<Prunable> {
+  const { db } = job;
+  const topics = finishedTopics(db, cutOff);
+  const single = noTopic(db);
+  let [messages, events] = [0, 0];
+  const count = async (topic: Removing) => {
+    const counted = await countRemovable(db, topic, signal);
+    messages += counted.messages;
+    events += counted.events;
+  };
+  for (const topic of topics) await count({ ...topic, condition: GOES, cutOff });
+  if (single !== null) await count({ ...single, condition: OLD, cutOff });
+  const kept = db.prepare<[number], number>("select count(*) from unmatched where received_at < ?").pluck();
+  events += kept.get(cutOff) ?? 0;
+  return { topics: topics.map(({ topic, messages: left }) => ({ topic, messages: left })), messages, events };
+}
+
+/** How many messages of a topic would be removed, and how many of their events. */
+async function countRemovable(
+  db: Connection,
+  { id: topicId, condition, cutOff }: Removing,
+  signal: AbortSignal,
+): Promise<Removed> {
+  type Where = Range & { after: number; cutOff: number; topicId: number };
+  const read = db.prepare<[Where], Removed & { last: number | null }>(
+    `select count(*) as messages, ifnull(sum((select count(*) from event where message_id = m.id)), 0) as events, max(m.id) as last
+     from (select * from message m where m.id > @after and m.id between @first and @last and m.topic_id = @topicId
+       and ${condition} order by m.id limit ${STEP}) m`,
+  );
+  const sum = { messages: 0, events: 0 };
+  for (const range of rangesOf(db, topicId, cutOff))
+    for (let after: number | null = range.first - 1; after !== null;) {
+      if (signal.aborted) throw new InterruptedError();
+      const found: (Removed & { last: number | null }) | undefined = read.get({ ...range, after, cutOff, topicId });
+      sum.messages += found?.messages ?? 0;
+      sum.events += found?.events ?? 0;
+      after = found?.last ?? null;
+      await setImmediate();
+    }
+  return sum;
+}

@@ -1,0 +1,65 @@
+/** Removes messages for good, with all that is kept of them. */
+import type { State } from "../../message.ts";
+import type { Removed } from "../rows.ts";
+import type { Connection } from "./connection.ts";
+
+/** Removes these messages, inside a transaction. `withUuids`: also the uuids that name no other message. */
+export type Remover = (ids: readonly number[], options: { withUuids: boolean }) => Removed;
+
+/** SQL for the ids that a statement is given as a JSON array. */
+const GIVEN = "(select value from json_each(@ids))";
+
+/** Makes a remover. The counters of topics stay as they are; `removed` says how many messages are behind them no more. */
+export function createRemover(db: Connection): Remover {
+  type Given = [{ ids: string }];
+  const count = db.prepare<Given, { topicId: number; state: State; messages: number }>(
+    `select topic_id as topicId, state, count(*) as messages from message where id in ${GIVEN} group by 1, 2`,
+  );
+  const note = db.prepare<[number, State, number]>(
+    `insert into removed (topic_id, state, messages) values (?, ?, ?)
+     on conflict do update set messages = messages + excluded.messages`,
+  );
+  // The highest id is what new ones are counted from, and none may come twice.
+  const keepCount = db.prepare(
+    "update job set ids_after = (select max(id) from message) where ids_after < (select max(id) from message)",
+  );
+  const recipients = db.prepare<Given>(
+    `delete from recipient where (address, topic_id, variant) in (
+       select r.address, r.topic_id, r.variant from json_each(@ids) j cross join message m on m.id = j.value
+         cross join recipient r on r.address = lower(m.email) and r.topic_id = m.topic_id where r.message_id = m.id)`,
+  );
+  const events = db.prepare<Given>(`delete from event where message_id in ${GIVEN}`);
+  const others = ["feedback where message_id", "message where id"].map((rows) =>
+    db.prepare<Given>(`delete from ${rows} in ${GIVEN}`),
+  );
+  const removeUuids = createUuidRemover(db);
+  return (ids, { withUuids }) => {
+    const given = { ids: JSON.stringify(ids) };
+    let messages = 0;
+    for (const row of count.all(given)) {
+      note.run(row.topicId, row.state, row.messages);
+      messages += row.messages;
+    }
+    keepCount.run();
+    recipients.run(given);
+    const removed = { messages, events: events.run(given).changes };
+    for (const other of others) other.run(given);
+    if (withUuids) for (const id of ids) removeUuids(id);
+    return removed;
+  };
+}
+
+/** Makes a function that removes the uuid of a message that is gone, unless other messages have it. */
+function createUuidRemover(db: Connection): (id: number) => void {
+  const find = db.prepare<[number], { uuid: string; first: number; last: number }>(
+    `select uuid, message_id as first, ifnull(last_message_id, message_id) as last from accepted_uuid
+     where message_id <= ? order by message_id desc limit 1`,
+  );
+  const others = db.prepare<[number, number]>("select 1 from message where id between ? and ? limit 1");
+  const remove = db.prepare<[string]>("delete from accepted_uuid where uuid = ?");
+  return (id) => {
+    const found = find.get(id);
+    if (found === undefined || id > found.last || others.get(found.first, found.last) !== undefined) return;
+    remove.run(found.uuid);
+  };
+}

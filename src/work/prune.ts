@@ -1,0 +1,93 @@
+/** The `prune` command at work: removes the messages and events of topics that finished long ago. */
+import { needsAnswer } from "./answered.ts";
+import type { Context } from "./context.ts";
+import { counted } from "../counted.ts";
+import { EXIT, UserError } from "../errors.ts";
+import { isServer } from "../store/address.ts";
+import type { Prunable, Pruned } from "../store/rows.ts";
+import type { Store } from "../store/store.ts";
+import { durationMs } from "../time/duration.ts";
+
+/** Options of `prune`. */
+export interface PruneFlags {
+  older: string;
+  dryRun?: boolean;
+  yes?: boolean;
+}
+
+const DAY_MS = 86_400_000;
+/** So many topics at most are named. */
+const NAMED = 10;
+
+/** `prune`: asks first unless `yes`. Throws `UserError`, and changes nothing, when the age is no duration of a day or more, or for a no. */
+export async function prune(context: Context, flags: PruneFlags): Promise<number> {
+  const { io, terminal, globals } = context;
+  const olderThanMs = ageMs(flags.older);
+  const store = await context.openStore({ ifMissing: "refuse", toRead: flags.dryRun === true });
+  if (flags.dryRun || !flags.yes) {
+    const plan = await store.prunable(olderThanMs, io.signal);
+    if (flags.dryRun) return tellPlan(context, plan);
+    if (sumOf(plan) > 0) await needsAnswer(context, "prune", `Remove this?`, [...planLines(plan), ...WARNING]);
+  }
+  const pruned = await remove(context, store, olderThanMs);
+  if (globals.json) terminal.json(pruned);
+  else {
+    terminal.done(`${removedText(pruned)} removed; totals stay`);
+    if (pruned.messages > 0 && !isServer(globals.db))
+      terminal.info(
+        "The file keeps its size and fills the room with what comes next; ses-mail copy makes a small one.",
+      );
+  }
+  return EXIT.done;
+}
+
+const WARNING = ["It cannot be brought back. These topics take no further recipients; their totals stay."];
+
+/**
+ * The age in ms. A year is 365 days.
+ * @throws UserError for what is no duration of a day or more: the quota and recipients' caps are counted from the last day's messages.
+ */
+function ageMs(text: string): number {
+  const years = /^(\d+(?:\.\d+)?)\s?y$/.exec(text.trim())?.[1];
+  const ms = durationMs(years === undefined ? text : `${Number(years) * 365}d`);
+  if (ms !== null && ms >= DAY_MS) return ms;
+  throw new UserError(
+    `--older expects a duration of at least a day, such as 90d or 2y, got ${JSON.stringify(text)}`,
+    "the quota and the caps of recipients are counted from what was sent in the last day",
+  );
+}
+
+const sumOf = ({ topics, messages, events }: Prunable): number => topics.length + messages + events;
+
+function tellPlan({ terminal, globals }: Context, plan: Prunable): number {
+  const { topics, messages, events } = plan;
+  if (globals.json) terminal.json({ topics: topics.length, messages, events });
+  else terminal.result(["Nothing was removed. A prune would remove:", ...planLines(plan)].join("\n"));
+  return EXIT.done;
+}
+
+function planLines({ topics, messages, events }: Prunable): string[] {
+  const named = topics.slice(0, NAMED).map(({ topic, messages: each }) => `  ${topic}: ${counted(each, "message")}`);
+  const more = topics.length > NAMED ? [`  and ${counted(topics.length - NAMED, "topic")} more`] : [];
+  const ofTopics = topics.reduce((sum, { messages: each }) => sum + each, 0);
+  const single = messages > ofTopics ? [`  ${counted(messages - ofTopics, "message")} without a topic`] : [];
+  return [...named, ...more, ...single, `in all ${removedText({ topics: topics.length, messages, events })}`];
+}
+
+function removedText({ topics, messages, events }: Pruned): string {
+  return `${counted(topics, "topic")}, ${counted(messages, "message")}, ${counted(events, "event")}`;
+}
+
+async function remove({ io, terminal }: Context, store: Store, olderThanMs: number): Promise<Pruned> {
+  const progress = terminal.progress(null, "removed");
+  const began = io.clock.monotonic();
+  try {
+    return await store.prune(olderThanMs, {
+      signal: io.signal,
+      onProgress: ({ messages }) =>
+        progress.update({ done: messages, perSecond: (messages * 1000) / Math.max(1, io.clock.monotonic() - began) }),
+    });
+  } finally {
+    progress.stop();
+  }
+}
