@@ -199,6 +199,8 @@ test(
     expect((await gateway.get("/v1/topics/december")).json).toMatchObject({ total: READERS.length + 1 });
     // Nobody writes to her again.
     expect(await post(place, code(ANN, 2))).toMatchObject({ suppressed: 1 });
+    const again = await runProcess(folder, ["forget", ANN, "--yes", "--json"]);
+    expect(again.json).toMatchObject({ forgotten: { messages: 1 } });
 
     gateway.running.kill("SIGTERM");
     expect((await gateway.running.finished).code).toBe(0);
