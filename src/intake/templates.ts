@@ -34,8 +34,7 @@ export function createTemplateShelf(store: Pick<Templates, "template" | "templat
       const key = keyOf(template, base);
       const found = kept.get(key);
       if (found !== undefined) return found;
-      // Attachments are the same for everybody and not looked at: they need not be kept with the templates.
-      const compiled = await prepareTemplate({ ...base, attachments: [] });
+      const compiled = await prepareTemplate(base);
       kept.set(key, compiled, { size: Math.min(MOST_BYTES, sizeOf(base)) });
       return compiled;
     },
@@ -59,6 +58,6 @@ function keyOf({ name, version, createdAt }: Template, base: Content): string {
 }
 
 /** A rough size in memory, as in the cache of contents that are sent. */
-function sizeOf({ html, text }: Content): number {
-  return 12 * (html.length + text.length) + 4_000;
+function sizeOf({ html, text, attachments }: Content): number {
+  return 12 * (html.length + text.length) + attachments.reduce((sum, { data }) => sum + data.length, 4_000);
 }

@@ -6,7 +6,7 @@ import type { TemplateFacts } from "./dashboard/wire.ts";
 
 /** A template in a list. */
 export async function templateRow({ name, version, createdAt, content }: Template): Promise<TemplateFacts> {
-  const { variables } = await prepareTemplate({ ...content, attachments: [] });
+  const { variables } = await prepareTemplate(content);
   return {
     name,
     version,

@@ -25,8 +25,8 @@ export interface PreviewParts {
   settings: Pick<Settings, "envelope" | "tracking">;
 }
 
-/** Where nothing is added to a template, and a sender is only needed to look at it. */
-const NO_ENVELOPE: Envelope = {
+/** What adds nothing to a mail but a sender, who is only there to be looked at. */
+export const NO_ENVELOPE: Envelope = {
   from: NOBODY,
   replyTo: [],
   headers: [],

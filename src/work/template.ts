@@ -1,5 +1,6 @@
 /** The `template` commands at work: contents with variables, kept for mail that programs post. */
 import { leftOverReport } from "../compose/content/left-over.ts";
+import { readTemplateFile } from "../compose/content/template-source.ts";
 import { checkName } from "../compose/list/name.ts";
 import { prepareTemplate } from "../compose/mail/tools.ts";
 import type { TemplateVariable } from "../compose/liquid/data-names.ts";
@@ -14,7 +15,6 @@ import type { RenderedMail, Values } from "../message.ts";
 import { templateFacts } from "../serve/template-facts.ts";
 import type { Template } from "../store/rows.ts";
 import type { Templates } from "../store/store.ts";
-import { readContent } from "../compose/content/content.ts";
 import { parseAddress } from "../compose/address/address.ts";
 import { showMail, type ShowFlags } from "./show-mail.ts";
 import { isoTime } from "../time/iso.ts";
@@ -44,14 +44,13 @@ export async function addTemplate(
 ): Promise<number> {
   const { io, terminal, globals } = context;
   const name = checkName("a template's name", given);
-  const { content } = await readContent({
+  const { content, template } = await readTemplateFile({
+    file,
     cwd: io.cwd,
-    contentFile: file,
-    recipientsFile: null,
     ...(flags.text !== undefined && { textFile: flags.text }),
     overrides: overridesOf(flags),
   });
-  const { variables } = await prepareTemplate(content);
+  const { variables } = template;
   const leftOver = leftOverReport(content);
   if (leftOver !== null) terminal.warn(leftOver);
   const store = await context.openStore();

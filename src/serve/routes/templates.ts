@@ -1,8 +1,7 @@
 /** `/v1/templates`: contents with variables, for mail that programs post. */
 import type { FastifyInstance } from "fastify";
 import { checkName } from "../../compose/list/name.ts";
-import { readEnvelope } from "../../compose/content/content.ts";
-import { splitFrontMatter } from "../../compose/content/front-matter.ts";
+import { readTemplateText } from "../../compose/content/template-source.ts";
 import { type TemplateShelf, unknownTemplate } from "../../intake/templates.ts";
 import type { Values } from "../../message.ts";
 import type { Template } from "../../store/rows.ts";
@@ -14,7 +13,7 @@ import { standalone } from "../mail-parts.ts";
 import { AFTER, ERROR, REFUSALS } from "../schemas.ts";
 import { toSignIn } from "../sign-in-first.ts";
 import { templateFacts, templateRow } from "../template-facts.ts";
-import { previewTemplate, type Wanted } from "../template-preview.ts";
+import { NO_ENVELOPE, previewTemplate, type Wanted } from "../template-preview.ts";
 import {
   TEMPLATE,
   TEMPLATE_BODY,
@@ -104,12 +103,18 @@ function putRoute(app: FastifyInstance, { store, settings }: Routed): void {
         response: { 200: TEMPLATE_PUT, ...REFUSALS, 413: ERROR },
       },
     },
-    async ({ params, body: { content: source, format, text } }) => {
+    async ({ params, body: { content: written, format, text } }) => {
       const name = checkName("a template's name", params.name);
-      const content = await readTemplate({ source, format, text: text ?? null, usualFrom: settings.envelope?.from ?? null });
+      const from = settings.envelope?.from;
+      const { content, template } = await readTemplateText({
+        content: written,
+        format,
+        ...(text != null && { text }),
+        // What else the gateway adds to its mails is added when one is posted.
+        envelope: from === undefined ? null : { ...NO_ENVELOPE, from },
+      });
       const { version, isNew } = await store.putTemplate(name, content);
-      const facts = await templateRow({ name, version, createdAt: 0, content });
-      return { name, version, new: isNew, subject: facts.subject, variables: facts.variables };
+      return { name, version, new: isNew, subject: content.subject, variables: template.variables };
     },
   );
 }
@@ -195,24 +200,4 @@ async function requireTemplate(shelf: TemplateShelf, name: string): Promise<Temp
   const found = await shelf.find(name);
   if ("problem" in found) throw new Refusal(404, found.problem);
   return found;
-}
-
-// INTERIM
-async function readTemplate({ source, format, text, usualFrom }: { source: string; format: "html" | "md"; text: string | null; usualFrom: string | null }) {
-  const { front, body } = await splitFrontMatter(source, "the content");
-  const { from = usualFrom, reply_to: replyTo, list, kind } = front;
-  return {
-    ...readEnvelope({
-      ...(from && { from }),
-      ...(replyTo && { replyTo }),
-      ...(list && { list }),
-      transactional: kind === "transactional",
-    }),
-    subject: front.subject ?? "",
-    format: format === "md" ? ("markdown" as const) : ("html" as const),
-    html: body,
-    text: text ?? "",
-    attachments: [],
-    allowEmpty: false,
-  };
 }
