@@ -14,9 +14,9 @@ export async function run([count = "10000", pairs = "9"]) {
     });
     const bare = fork(fileURLToPath(new URL("bare-accept.js", import.meta.url)), [`${folder}/bare.db`]);
     await exchange(`${served.url}/v1/templates/receipt`, "PUT", served.key, JSON.stringify({ content: TEMPLATE }));
-    for (const [name, goal, make] of [
-      ["post", 3, plain],
-      ["post with a template", 1.5, templated],
+    for (const { name, goal, make } of [
+      { name: "post", goal: 3, make: plain },
+      { name: "post with a template", goal: 1.5, make: templated },
     ]) {
       const ratios = [];
       // The first pair warms both up and does not count.

@@ -121,7 +121,7 @@ export const LIBRARIES = {
   htmlparser2: ["check", "compose/css", "html"],
   "iconv-lite": ["compose/list/decode.ts"],
   liquidjs: ["compose/liquid"],
-  "lru-cache": ["compose", "deliver", "serve", "tracking"],
+  "lru-cache": ["compose", "deliver", "intake", "serve", "tracking"],
   luxon: ["compose/liquid", "report", "time"],
   marked: ["compose/mail/markdown.ts"],
   nodemailer: ["sandbox"],

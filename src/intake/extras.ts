@@ -53,8 +53,9 @@ function readText(message: Place): string | null {
 
 function readReplyTo(message: Place): string[] {
   const field = message.has("replyTo") && !message.has("reply_to") ? "replyTo" : "reply_to";
-  if (message.has("replyTo") && message.has("reply_to"))
-    message.problem("replyTo", "excludes reply_to: give one of them");
+  const both = message.has("replyTo") && message.has("reply_to");
+  if (both && JSON.stringify(message.fields["replyTo"]) !== JSON.stringify(message.fields["reply_to"]))
+    message.problem("replyTo", "says something else than reply_to");
   const given = message.fields[field];
   const isList = Array.isArray(given);
   return (isList ? (given as unknown[]) : [given]).flatMap((text, index) => {

@@ -8,9 +8,11 @@ const MOST_SUBJECT = 998;
 export const MOST_UUID = 100;
 /** Most bytes of attachments in one request, before base64. */
 export const MOST_ATTACHED_BYTES = 10 * 1024 * 1024;
-/** Most attachments of one message, mailboxes of a `reply_to`, and headers (SES API, MessageHeader). */
+/** Most attachments of one message. */
 export const MOST_ATTACHMENTS = 50;
+/** Most mailboxes of one `reply_to`. */
 export const MOST_REPLY_TO = 25;
+/** Most headers of one message (SES API, MessageHeader). */
 export const MOST_HEADERS = 15;
 /** Most characters of the data of all addresses: data that are given once for many addresses are stored for each of them. */
 export const MOST_DATA = 16 * 1024 * 1024;
@@ -125,10 +127,9 @@ const MESSAGE = {
     template: {
       type: "string",
       minLength: 1,
-      description: "The name of a template, instead of subject and content",
-      examples: ["receipt"],
+      description: "The name of a template, such as receipt, instead of subject and content",
     },
-    data: { ...DATA, description: `${DATA.description}. With emails: the same for all of them` },
+    data: { type: DATA.type, description: `${DATA.description}. With emails: the same for all of them` },
     subject: { type: "string", minLength: 1, maxLength: MOST_SUBJECT, examples: ["Welcome"] },
     content: { type: "string", minLength: 1, description: "HTML, sent as it is", examples: ["<p>Hello</p>"] },
     text: {
@@ -161,8 +162,9 @@ const MESSAGE = {
     },
     expires_in: optionalText(EXPIRES_IN, "10m"),
     expiresIn: optionalText("The same as expires_in", "10m"),
-    expires_at: optionalText(EXPIRES_AT, "2099-01-02T09:00:00+09:00"),
-    expiresAt: optionalText("The same as expires_at", "2099-01-02T09:00:00+09:00"),
+    // Without examples: they exclude expires_in, and a documentation page makes a request of all of them.
+    expires_at: { type: ["string", "null"], description: EXPIRES_AT },
+    expiresAt: { type: ["string", "null"], description: "The same as expires_at" },
     scheduled_at: optionalText(`${WHEN} Beats that of the request.`, "2099-01-01T09:00:00+09:00"),
     scheduledAt: optionalText("The same as scheduled_at", "2099-01-01T09:00:00+09:00"),
     priority: { type: ["string", "null"], enum: [...Object.keys(PRIORITIES), null], description: "Default: medium" },

@@ -90,6 +90,7 @@ export const TEMPLATE_PREVIEW_BODY = {
     data: { type: ["object", "null"], description: "As in a message", examples: [{ code: "4711" }] },
     email: { type: ["string", "null"], description: "To whom; default: someone@example.com" },
   },
+  examples: [{ data: { code: "4711" }, email: "ann@example.com" }],
 } as const;
 
 /** The answer of `POST /v1/templates/{name}/preview`. */

@@ -28,6 +28,8 @@ const STORY: [args: string[], stdout: unknown][] = [
   [["prune", "--older", "90d", "--yes"], { topics: 0, messages: 0, events: 0 }],
   [["forget", "nobody@example.net", "--yes"], { address: "nobody@example.net", forgotten: { messages: 0 } }],
   [["suppress", "add", "ann@example.net"], { added: 1 }],
+  [["template", "add", "june", "june.html"], { name: "june", version: 1 }],
+  [["template", "list"], { templates: [{ name: "june", version: 1 }] }],
   [["key", "add", "ci"], { name: "ci" }],
   [["workers"], { workers: [], rate: { per_second: null, limit: null } }],
 ];

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { problems } from "../support/axe.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { failed, inDoubt, ingest, sent, settle, turn } from "../support/store-actions.ts";
+import { templateContent } from "../support/templates.ts";
 import { ACCOUNT, type Stage, signIn, stage, visit } from "./dashboard-stage.ts";
 
 const LOOKS = [
@@ -44,6 +45,18 @@ const VIEWS: View[] = [
   { name: "a suppressed person", hash: "#/people/spam@example.org", ready: "Suppressed" },
   { name: "the test of a topic", hash: "#/test/june", ready: "Send the test" },
   { name: "asking to pause", hash: "#/topics/june", ready: "p4@example.com", act: press("Pause…") },
+  { name: "the templates", hash: "#/templates", ready: "order.items[].name" },
+  { name: "a template", hash: "#/templates/receipt", ready: "Show the mail" },
+  {
+    name: "the mail of a template",
+    hash: "#/templates/receipt",
+    ready: "Show the mail",
+    act: async (page) => {
+      await press("Show the mail")(page);
+      await page.frameLocator("iframe").getByText("Thank you").waitFor();
+    },
+  },
+  { name: "a template nobody knows", hash: "#/templates/nobody", ready: 'there is no template "nobody"' },
   { name: "the suppressions", hash: "#/suppressions", ready: "spam@example.org" },
   { name: "the test form", hash: "#/test", ready: "Send the test" },
   { name: "asking to cancel", hash: "#/topics/june", ready: "p4@example.com", act: press("Cancel…") },
@@ -79,6 +92,9 @@ async function everything(): Promise<Stage> {
     { address: "spam@example.org", reason: "complaint", source: "event", detail: "abuse" },
     { address: `${"x".repeat(64)}@${"y".repeat(60)}.example`, reason: "manual", source: "manual" },
   ]);
+  const html = `<h1>Thank you, {{ name | default: "you" }}</h1>{% for item in order.items %}<p>{{ item.name }}</p>{% endfor %}`;
+  await found.store.putTemplate("receipt", templateContent({ subject: "Your order {{ order.number }}", html }));
+  await found.store.putTemplate(`<b>\u2066영수증 ${"x".repeat(70)}`, templateContent({ subject: "y".repeat(200) }));
   found.acts.sender = { state: "halted", reason: "sending is paused", hint: "resume it in the SES console" };
   found.acts.account = { ...ACCOUNT, sentLast24Hours: 48_900 };
   return found;

@@ -69,12 +69,15 @@ test("an error says what its status means", async () => {
   expect(responses["500"].description).not.toContain("Nothing was done");
 });
 
-/** What a page makes of a schema: its example, or one of its fields. */
-function exampleOf({ examples, properties, items }: Json): Json {
+/** What a page makes of a schema: its example, or one of its fields, by the first way to choose them. */
+function exampleOf({ examples, properties, items, anyOf = [] }: Json): Json {
   if (examples !== undefined) return examples[0];
   if (items !== undefined) return [exampleOf(items)];
   if (properties === undefined) return undefined;
-  const fields = Object.entries<Json>(properties).map(([name, schema]) => [name, exampleOf(schema)]);
+  const [first, ...others] = anyOf.map(({ required }: Json) => required as string[]);
+  const elsewhere = new Set(others.flat().filter((name: string) => !first.includes(name)));
+  const given = Object.entries<Json>(properties).filter(([name]) => !elsewhere.has(name));
+  const fields = given.map(([name, schema]) => [name, exampleOf(schema)]);
   return Object.fromEntries(fields.filter(([, value]) => value !== undefined));
 }
 
@@ -90,13 +93,13 @@ test("its own examples are taken in, whole and put together from those of the fi
       tried.push({ path, method, bodies: schema.properties.messages ? [example, exampleOf(schema)] : [example] });
     }
   }
-  const order = ["/v1/messages", "/v1/test"];
+  const order = ["/v1/messages", "/v1/test", "/v1/templates/{name}"];
   expect(tried.map(({ path }) => path)).toEqual(expect.arrayContaining([...order, "/v1/suppressions"]));
   for (const { path, method, bodies } of tried.toSorted((a, b) => rank(order, a.path) - rank(order, b.path))) {
     for (const body of bodies) {
       const answer = await gateway.call({
         method: method.toUpperCase() as "POST",
-        url: path.replace("{id}", "june"),
+        url: path.replace("{id}", "june").replace("{name}", "code"),
         headers: { "content-type": "application/json" },
         payload: JSON.stringify(body),
       });

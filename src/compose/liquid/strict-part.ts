@@ -6,6 +6,7 @@ import {
   evalToken,
   type Filter,
   ForTag,
+  type Output,
   type Template,
   toValue,
   TypeGuards,
@@ -13,6 +14,7 @@ import {
 } from "liquidjs";
 import { engine } from "./engine.ts";
 import {
+  barePath,
   describe,
   type Described,
   ESCAPE_FILTER,
@@ -101,13 +103,13 @@ function quickTest({ output, hasDefault }: Described): (scope: Scope) => boolean
 function watchOutput({ output, hasDefault, variableDefault }: Described, allowEmpty: boolean): void {
   const { value } = output;
   const text = output.token.getText();
+  const bare = barePath(output);
   const last = value.filters.at(-1);
   if (last?.name === ESCAPE_FILTER) value.filters.pop();
   const isEncoded = value.filters.some(({ name }) => ENCODING_FILTERS.has(name));
   const demand: Demand = allowEmpty || hasDefault ? "nothing" : "filled";
-  output.render = function* (context: Context, emitter: Emitter) {
-    const { findings } = context as StrictContext;
-    yield* findings.attempt(text, demand, function* () {
+  const write = (findings: Findings, context: Context, emitter: Emitter) =>
+    findings.attempt(text, demand, function* () {
       const known = findings.problems.length;
       const written: unknown = yield* value.value(context, false);
       if (findings.problems.length === known) refuseWhole(written, findings);
@@ -117,6 +119,13 @@ function watchOutput({ output, hasDefault, variableDefault }: Described, allowEm
         last?.name === "raw" ? current().markup(plain) : current().emit(isEncoded ? "encoded" : "value", plain),
       );
     });
+  output.render = (context: Context, emitter: Emitter): ReturnType<Output["render"]> => {
+    const strict = context as StrictContext;
+    const plain = bare === null ? undefined : strict.plainAt(bare);
+    if (plain === undefined) return write(strict.findings, context, emitter);
+    emitter.write(current().emit("value", plain));
+    // LiquidJS waits only for what it can wait for.
+    return undefined as unknown as ReturnType<Output["render"]>;
   };
 }
 

@@ -99,17 +99,23 @@ export class Findings {
     work: () => Generator<unknown, void, unknown>,
   ): Generator<unknown, void, unknown> {
     if (this.isOver) return;
-    const outer = { tag: this.tag, demand: this.demand, reads: this.reads };
+    const { tag: outerTag, demand: outerDemand, reads: outerReads } = this;
     const known = this.problems.length;
-    Object.assign(this, { tag, demand, reads: [] });
+    this.#enter(tag, demand, []);
     try {
       yield* work();
     } catch (error) {
       const { message } = renderProblemOf(error, tag);
       if (this.problems.length === known) this.report(null, message.replaceAll(" in the list", ""));
     } finally {
-      Object.assign(this, outer);
+      this.#enter(outerTag, outerDemand, outerReads);
     }
+  }
+
+  #enter(tag: string, demand: Demand, reads: Read[]): void {
+    this.tag = tag;
+    this.demand = demand;
+    this.reads = reads;
   }
 }
 
@@ -152,6 +158,23 @@ export class StrictContext extends Context {
 
   override spawn(item: unknown = {}): Context {
     return new StrictContext(item, this.findings, this);
+  }
+
+  /**
+   * The text, number or truth at a path of fixed names, found the fast way; undefined for anything else, and for what is
+   * not there.
+   */
+  plainAt(path: string[]): string | number | boolean | undefined {
+    const [name = ""] = path;
+    let value: unknown = (this.#localScope(name) ?? (this.#root as Record<string, unknown>))[name];
+    for (let at = 1; at < path.length; at++) {
+      const key = path[at] ?? "";
+      if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, key))
+        return undefined;
+      value = (value as Record<string, unknown>)[key];
+    }
+    if (typeof value === "string") return value.trim() === "" ? undefined : value;
+    return typeof value === "number" || typeof value === "boolean" ? value : undefined;
   }
 
   override *_get(paths: unknown[]): IterableIterator<unknown> {

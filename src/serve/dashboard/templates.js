@@ -23,7 +23,7 @@ export function TemplatesView({ name }) {
 
 function List() {
   const [pages, setPages] = useState(
-    /** @type {{ templates: Template[], next: string | null }} */ ({ templates: [], next: null }),
+    /** @type {() => { templates: Template[], next: string | null }} */ (() => ({ templates: [], next: null })),
   );
   const [problem, setProblem] = useState(/** @type {string | null} */ (null));
   const [isHere, setHere] = useState(false);

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { Liquid } from "liquidjs";
 import fc from "../../support/properties.ts";
 import { describe, expect, test } from "vitest";
@@ -118,6 +119,19 @@ describe("data of any kind", () => {
     const html = "a{{ x }}{{ order.gone.x }}{% if y.z %}n{% endif %}{% for i in list %}{{ i.name }}{% endfor %}";
     expect(await made(html, { order: {}, list: [{}, { name: "n" }] }, { allowEmpty: true })).toBe("an");
   });
+});
+
+test("what docs/content.md shows can be written", async () => {
+  const [, section = ""] = readFileSync("docs/content.md", "utf8").split("## Data of programs\n");
+  const data = JSON.parse(/```json\n([\s\S]*?)```/.exec(section)?.[1] ?? "") as Values;
+  const table = section.split("| you write | you get |")[1]?.split("\n\n")[0] ?? "";
+  const written = [...table.matchAll(/`(\{[{%][^`]*)`/g)].map(([, code = ""]) => code.replaceAll("\\|", "|"));
+  expect(written.length).toBeGreaterThan(12);
+  for (const code of written) {
+    const whole = /^\{% if/.test(code) ? `${code}x{% endif %}` : code;
+    const inLoop = code.includes("forloop") ? `{% for i in order.items %}${whole}{% endfor %}` : whole;
+    expect(await made(inLoop, data)).toMatch(code.startsWith("{% assign") ? /^$/ : /./);
+  }
 });
 
 describe("what is wrong with data is told with its path", () => {
@@ -338,6 +352,7 @@ const PIECES = [
   '{{ l | sort: "n" | map: "n" | last }}',
   '{{ l | sum: "q" }}',
   "{% assign v = o.t %}{{ v }}{% assign u = a | split: ',' %}{{ u | first }}{{ u | size }}",
+  "{% assign s = ' ' %}{{ s }}",
   "{% capture c %}{{ a }}<b>{{ o.t }}</b>{% endcapture %}{{ c }}",
   "{% case a %}{% when 'x' %}{{ o.t }}{% when z %}q{% endcase %}",
   "{{ q | plus: 1 }}",
