@@ -92,9 +92,7 @@ describe("a run that ends", () => {
 
   it("waits with --on-quota wait, asks now and then, and goes on when there is quota", async () => {
     const { clock, run, asked, notices, account } = setUp(5, { onQuota: "wait" });
-    const [result] = await clock.play(
-      Promise.all([run(), clock.sleep(60_000).then(() => (account.next = 20))]),
-    );
+    const [result] = await clock.play(Promise.all([run(), clock.sleep(60_000).then(() => (account.next = 20))]));
     expect(result).toMatchObject({ outcome: "finished", run: { sent: 5 } });
     expect(notices).toEqual([`${REASON}.`]);
     expect(asked.length).toBeGreaterThan(3);

@@ -265,9 +265,7 @@ async function leftBy(
 }
 
 /** Who is at a link: null: it is none of ours; "gone": nothing is kept of its mail. */
-type ReaderOf = (request: {
-  params: { token: string };
-}) => Promise<(Reader & { messageId: number }) | "gone" | null>;
+type ReaderOf = (request: { params: { token: string } }) => Promise<(Reader & { messageId: number }) | "gone" | null>;
 
 interface Undoing {
   readerOf: ReaderOf;

@@ -7,7 +7,16 @@ import type { State } from "../../../src/message.ts";
 import { TopicRefusedError } from "../../../src/store/rules/admit.ts";
 import type { Store } from "../../../src/store/store.ts";
 import fc from "../../support/properties.ts";
-import { EVERYTHING, failed, ingest, messagesOf, putBack, putBackFor, sent, turn } from "../../support/store-actions.ts";
+import {
+  EVERYTHING,
+  failed,
+  ingest,
+  messagesOf,
+  putBack,
+  putBackFor,
+  sent,
+  turn,
+} from "../../support/store-actions.ts";
 import type { Bench, Prepare } from "../bench.ts";
 import { LEASE_OVER_MS } from "../contract/people.ts";
 
