@@ -5,7 +5,7 @@ import { openConnection } from "../dist/store/sqlite/connection.js";
 import { systemClock } from "../dist/time/clock.js";
 
 const db = await openConnection(process.argv[2], systemClock);
-db.exec("insert into content values (1, 'bench', '{}', 0)");
+db.exec("insert into content (id, hash, body, created_at) values (1, 'bench', '{}', 0)");
 const addTopic = db.prepare("insert into topic (name, content_id, created_at) values (?, 1, 0)");
 const addMessage = db.prepare(
   "insert into message (topic_id, content_id, ingest_id, email, fields, not_before) values (?, 1, 1, ?, '[]', ?)",
