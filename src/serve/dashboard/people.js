@@ -121,12 +121,18 @@ function Standing({ suppressions, onLeave }) {
       html`<div class="standing" key=${`${one.scope} ${one.list}`}>
         <p>
           <span class="badge bad">Suppressed</span>
-          ${`${one.scope === "everything" ? "" : `${stoppedWords(one)}: `}${reasonWord(one)}, since ${time(one.created_at)}.`}
+          ${` ${standingText(one)}`}
           ${one.detail === null ? null : html`<span class="soft"> ${visible(one.detail)}</span>`}
         </p>
         ${onLeave === null ? null : html`<button type="button" class="small" aria-label=${one.scope === "everything" ? null : `Remove, ${stoppedWords(one)}`} onClick=${() => onLeave(one)}>Remove…</button>`}
       </div>`,
   );
+}
+
+/** What an address gets no more, unless it is everything, why, and since when. @param {Suppression} suppression */
+function standingText(suppression) {
+  const what = suppression.scope === "everything" ? "" : `${stoppedWords(suppression)}: `;
+  return `${what}${reasonWord(suppression)}, since ${time(suppression.created_at)}.`;
 }
 
 /** @param {{ person: Person, limit: number, onMore: () => void }} props */
