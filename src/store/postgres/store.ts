@@ -188,7 +188,7 @@ function createStore(job: Job, jobId: string): Store & { leave(): Promise<void> 
     stage: async () => atTheEdge(await lists.stage(), (error) => explain(error, job.name)),
     ...createTopicActions(job),
     ...createEventSink(job, jobId),
-    ...createSuppressions(job),
+    ...createSuppressions(job, jobId),
     ...createReader(job),
     ...createMailReader(job),
     ...createWorkers(job),
