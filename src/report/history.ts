@@ -7,7 +7,7 @@ import { isoTime } from "../time/iso.ts";
  * Where a fact comes from: the list or the request that brought the message, what is kept of it here, the answer of SES to our call, an
  * event of SES, a link or picture in the mail that leads to us, or the suppression of its address.
  */
-export type HistorySource = "list" | "request" | "store" | "answer" | "event" | "link" | "suppression";
+type HistorySource = "list" | "request" | "store" | "answer" | "event" | "link" | "suppression";
 
 /** One thing that happened to a message. */
 export interface HistoryLine {

@@ -1,3 +1,4 @@
+// oxlint-disable vitest/valid-expect -- vitest takes a message as second argument
 /** `trace`: all that is known of a mail or a person, in order, and where each fact comes from. */
 import { join } from "node:path";
 import { expect, it } from "vitest";

@@ -53,9 +53,13 @@ export class Origins {
   }
 }
 
+/** The most characters of a key in a path: data may have keys of any length. */
+const LONGEST_KEY = 100;
+
 /** The path of what is at `key` in the object or list at `path`: `a.b`, `a[2]`, or `a["b c"]` for a key that is no word. */
 export function pathTo(path: string, key: string | number): string {
   if (typeof key === "number") return `${path}[${key}]`;
+  if (key.length > LONGEST_KEY) return pathTo(path, `${key.slice(0, LONGEST_KEY - 1)}…`);
   if (!/^[\p{L}\p{N}_-]+$/u.test(key)) return `${path}[${JSON.stringify(key)}]`;
   return path === "" ? key : `${path}.${key}`;
 }

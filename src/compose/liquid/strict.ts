@@ -8,6 +8,12 @@ import type { Origins } from "./origins.ts";
 import { pathTo } from "./origins.ts";
 import { isMissing, type Scope } from "./outputs.ts";
 import { renderProblemOf } from "./mistakes.ts";
+import { shown } from "./value-problem.ts";
+
+/** How many rounds the loops of several checks may go, together. It gets less with each check. */
+export interface LoopBudget {
+  rounds: number;
+}
 
 /** One thing that is wrong with posted data. */
 export interface DataProblem {
@@ -61,6 +67,7 @@ export class Findings {
   reads: Read[] = [];
   /** True: nothing more is looked at. */
   isOver = false;
+  readonly #budget: LoopBudget;
   #rounds = 0;
 
   /** True: loops may have made the mail so large that it has to be made as a whole to know whether it can be sent. */
@@ -68,14 +75,15 @@ export class Findings {
     return this.#rounds > LARGE_ROUNDS;
   }
 
-  constructor(origins: Origins) {
+  constructor(origins: Origins, budget: LoopBudget) {
     this.origins = origins;
+    this.#budget = budget;
   }
 
   /** Notes a problem at a path; with null, at the first value that the tag has read. */
   report(path: string | null, message: string): void {
     const at = path ?? this.reads.find((read) => read.path !== null)?.path ?? null;
-    const problem = at === null ? { path: "", message: `${this.tag} ${message}` } : { path: at, message };
+    const problem = at === null ? { path: "", message: `${shown(this.tag)} ${message}` } : { path: at, message };
     if (this.problems.some((known) => known.path === problem.path && known.message === problem.message)) return;
     if (this.problems.push(problem) >= MOST_PROBLEMS) this.isOver = true;
   }
@@ -83,8 +91,11 @@ export class Findings {
   /** Counts the rounds of a loop before it begins. False: there are too many. */
   mayGoRound(rounds: number): boolean {
     this.#rounds += rounds;
-    if (this.#rounds <= MOST_ROUNDS) return true;
-    this.report(null, `makes the loops go round more than ${MOST_ROUNDS.toLocaleString("en-US")} times`);
+    this.#budget.rounds -= rounds;
+    const most = MOST_ROUNDS.toLocaleString("en-US");
+    if (this.#rounds > MOST_ROUNDS) this.report(null, `makes the loops go round more than ${most} times`);
+    else if (this.#budget.rounds < 0) this.report(null, "makes the loops of all messages together go round too often");
+    else return true;
     this.isOver = true;
     return false;
   }

@@ -4,10 +4,10 @@ import { pathTo } from "../liquid/origins.ts";
 import { type DataProblem, kindOf } from "../liquid/strict.ts";
 
 /** The most bytes of JSON of one recipient's data, in UTF-8. */
-export const MOST_DATA_BYTES = 64 * 1024;
+const MOST_DATA_BYTES = 64 * 1024;
 
 /** The most levels of lists and objects in it: `{"a": [1]}` has two. */
-export const MOST_DATA_DEPTH = 10;
+const MOST_DATA_DEPTH = 10;
 
 /**
  * What makes `data` no data of one recipient: no object, too deep or too large, a number that cannot be kept, something

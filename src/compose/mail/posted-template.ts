@@ -6,7 +6,7 @@ import { splitMailbox } from "../address/mailbox.ts";
 import { dataNames, type TemplateVariable } from "../liquid/data-names.ts";
 import { Origins } from "../liquid/origins.ts";
 import type { PartOptions } from "../liquid/part.ts";
-import { type DataProblem, Findings } from "../liquid/strict.ts";
+import { type DataProblem, Findings, type LoopBudget } from "../liquid/strict.ts";
 import { parseStrict, type StrictPart } from "../liquid/strict-part.ts";
 import { RenderProblem } from "../problem.ts";
 import { addressFor, lookUpFor } from "./columns.ts";
@@ -24,9 +24,10 @@ export interface CompiledTemplate {
   usesAddress: boolean;
   /**
    * Everything that is wrong with the data of one recipient, at most a hundred problems; empty: they make a mail. Names
-   * that the template does not read are allowed.
+   * that the template does not read are allowed. Whoever checks many recipients at once gives all of them one `budget`,
+   * because nothing else runs meanwhile: a million rounds take some seconds.
    */
-  check(to: string, data: unknown): DataProblem[];
+  check(to: string, data: unknown, budget?: LoopBudget): DataProblem[];
   /** The mail of one recipient. Throws `RenderProblem`, with path and message, exactly when `check` finds a problem. */
   render(to: string, data: unknown, links?: MessageLinks | null): RenderedMail;
 }
@@ -41,11 +42,11 @@ export function compileTemplate(content: Content, tools: Tools): CompiledTemplat
   const unsubscribeUrl = tracking?.unsubscribe ? sampleLinks(tracking).unsubscribe() : null;
   let isComposed = false;
 
-  const check = (to: string, data: unknown): DataProblem[] => {
+  const check = (to: string, data: unknown, budget: LoopBudget = { rounds: Infinity }): DataProblem[] => {
     const problems = shapeProblems(data);
     if (!isValues(data, problems)) return problems;
     const origins = new Origins();
-    const findings = new Findings(origins);
+    const findings = new Findings(origins, budget);
     const scope = lookUp({ to, values: data, unsubscribeUrl }, (value, name) => origins.copy(value, name));
     for (const part of parts) part.check(scope, findings);
     if (findings.problems.length > 0) return findings.problems;

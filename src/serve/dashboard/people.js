@@ -147,10 +147,10 @@ function Standing({ isPerson, suppressions, onLeave }) {
       : html`<div class="standing" key=${`${one.address} ${one.scope} ${one.list}`}>
           <p>
             <span class="badge bad">Suppressed</span>
-            ${`${isPerson ? "" : `${visible(one.address)}: `}${stoppedWords(one)}: ${reasonWord(one)}, since ${time(one.created_at)}.`}
+            ${`${isPerson ? "" : `${visible(one.address)}: `}${one.scope === "everything" ? "" : `${stoppedWords(one)}: `}${reasonWord(one)}, since ${time(one.created_at)}.`}
             ${one.detail === null ? null : html`<span class="soft"> ${visible(one.detail)}</span>`}
           </p>
-          ${onLeave === null ? null : html`<button type="button" class="small" onClick=${() => onLeave(one)}>Remove…</button>`}
+          ${onLeave === null ? null : html`<button type="button" class="small" aria-label=${one.scope === "everything" ? null : `Remove, ${stoppedWords(one)}`} onClick=${() => onLeave(one)}>Remove…</button>`}
         </div>`,
   );
 }

@@ -11,7 +11,7 @@ import { createTrackingNotes, type TrackedTopic } from "./tracked-topics.ts";
 import { createSuppressedCheck } from "./suppressed.ts";
 import { createUuidTable } from "./uuids.ts";
 import { type Admission, admit, type AdmittingTopic } from "../rules/admit.ts";
-import { expiryOf, listOfIds } from "../rules/accepted.ts";
+import { expiryOf, knownNames, listOfIds } from "../rules/accepted.ts";
 import { topicTimes } from "../rules/due.ts";
 import { priorityOf } from "../rules/priority.ts";
 import type { Inbox } from "../store.ts";
@@ -245,8 +245,10 @@ function createMessageAdder(
 
   return (message, occasion, told) => {
     const { uuid, emails } = message;
-    if (uuid !== null && uuids.has(uuid, occasion.endpoint)) {
-      for (const email of emails) noteKnown(uuid, email.toLowerCase(), told);
+    const known = knownNames(message, (name) => uuids.has(name, occasion.endpoint));
+    if (known !== null) {
+      // It makes no topic, either.
+      for (const [at, email] of emails.entries()) noteKnown(known(at), email.toLowerCase(), told);
       return;
     }
     const firstId = ids.next();

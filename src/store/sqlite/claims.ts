@@ -10,6 +10,7 @@ import { fileOf } from "./image.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { createPaceRow } from "./pace-row.ts";
 import type { Now } from "../rules/due.ts";
+import { createPastExpired } from "./past-expired.ts";
 import { createPauses, type Pauses } from "./pauses.ts";
 import { createProcesses, type Processes } from "./processes.ts";
 import { createWorkers } from "./workers.ts";
@@ -170,6 +171,7 @@ function createTurn({ db, clock }: Job, parts: Parts) {
   const { counters, due, expiry, bulkRoom, idOf, pauses, processes, settler, memory, steady } = parts;
   const pace = createPaceRow(db);
   const capOf = createCaps(db);
+  const pastExpired = createPastExpired(db);
   const claim = db.prepare<[number, number]>(
     "update message set state = 'sending', claimed_by = ? where id = ? and state = 'pending'",
   );
@@ -184,10 +186,14 @@ function createTurn({ db, clock }: Job, parts: Parts) {
 
   /** Finds what is due, and turns the topics of the first `most` messages to where they go now. */
   const look = (scope: Scope, now: Now, { wanted, most }: Allowance): Looked & { cap: CapTurn | null } => {
+    const isMany = expiry.isMany(now.wall);
+    if (!isMany) pastExpired.forget();
     const bulk = wanted > 0 ? bulkRoom(scope, now.wall) : 0;
     for (;;) {
       const cap = scope.recipientCap === undefined ? null : capOf(scope.recipientCap, now);
-      const { found, reserved } = wanted > 0 ? due.find(scope, now, { limit: wanted, cap, bulk }) : NOTHING;
+      const past = isMany ? pastExpired.look(now) : undefined;
+      const { found, reserved } =
+        wanted > 0 ? due.find(scope, now, { limit: wanted, cap, bulk, ...(past && { past }) }) : NOTHING;
       const topics = [...new Set(found.slice(0, most).map((row) => row.topicId))];
       const suppressed = topics.reduce((sum, topicId) => sum + endpoints.turn(topicId, scope.endpoint), 0);
       // A topic that begins to be rehearsed loses messages that other rehearsals suppressed, so look again.

@@ -128,7 +128,7 @@ test("what docs/content.md shows can be written", async () => {
   const written = [...table.matchAll(/`(\{[{%][^`]*)`/g)].map(([, code = ""]) => code.replaceAll("\\|", "|"));
   expect(written.length).toBeGreaterThan(12);
   for (const code of written) {
-    const whole = /^\{% if/.test(code) ? `${code}x{% endif %}` : code;
+    const whole = code.startsWith("{% if") ? `${code}x{% endif %}` : code;
     const inLoop = code.includes("forloop") ? `{% for i in order.items %}${whole}{% endfor %}` : whole;
     expect(await made(inLoop, data)).toMatch(code.startsWith("{% assign") ? /^$/ : /./);
   }
@@ -216,6 +216,7 @@ describe("what is wrong with data is told with its path", () => {
     ['{{ ["a b"].c }}', { "a b": {} }, ['["a b"].c: is missing']],
     ["{% if a %}{{ b }}{% else %}{{ c }}{% endif %}", { a: true, b: "x" }, []],
     ["{{ prices[item] }}", { prices: { a: 1 }, item: "b" }, ["prices.b: is missing"]],
+    ["{{ a[b] }}", { a: {}, b: "k".repeat(2_000) }, [`a["${"k".repeat(99)}…"]: is missing`]],
     ["{{ items.length }}", { items: [1] }, ["items: expected an object, got a list"]],
     ["{{ email }}", {}, []],
     ["{{ code }}", { code: "x", unused: { any: [1, null] } }, []],
@@ -264,6 +265,15 @@ describe("what is wrong with data is told with its path", () => {
       expect.stringMatching(/^n: \{% for i in \(1\.\.n\) %\}: the mail takes too long or gets too large/),
     ]);
   });
+});
+
+test("checks that share a budget go round no more often than it says, together", async () => {
+  const compiled = await template("{% for i in l %}{{ i }}{% endfor %}");
+  const budget = { rounds: 25 };
+  const check = () => compiled.check(ANN, { l: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] }, budget);
+  expect([check(), check()]).toEqual([[], []]);
+  expect(check()).toEqual([{ path: "l", message: "makes the loops of all messages together go round too often" }]);
+  expect(compiled.check(ANN, { l: [1] })).toEqual([]);
 });
 
 describe("nothing but the data themselves is read", () => {

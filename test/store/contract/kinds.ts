@@ -108,12 +108,12 @@ function stopping(prepare: Prepare): void {
       const staging = await store.stage();
       await staging.add(EMAILS.map((email) => ({ email, fields: "[]", notBefore: 0 })));
       const foreseen = { added: EMAILS.length - stopped.length, suppressed: stopped.length, known: 0, repeated: 0 };
-      expect(await staging.forecast(topic, mail), topic).toMatchObject(foreseen);
+      expect(await staging.forecast(topic, mail), `${topic}`).toMatchObject(foreseen);
       await staging.discard();
-      expect(await ingest(store, EMAILS, { topic, content: mail }), topic).toMatchObject({
+      expect(await ingest(store, EMAILS, { topic, content: mail }), `${topic}`).toMatchObject({
         suppressed: stopped.length,
       });
-      expect(await stoppedIn(store, topic), topic).toEqual(stopped);
+      expect(await stoppedIn(store, topic), `${topic}`).toEqual(stopped);
     }
   });
 
@@ -127,7 +127,7 @@ function stopping(prepare: Prepare): void {
       { messages: messages.map((each) => ({ ...each, topic: null })), endpoint: "ses", repeat: null, memo: "" },
     ]);
     expect(results.map(({ kind }) => kind)).toEqual(["stored", "stored"]);
-    for (const [topic, { stopped }] of cases) expect(await stoppedIn(store, topic), topic).toEqual(stopped);
+    for (const [topic, { stopped }] of cases) expect(await stoppedIn(store, topic), `${topic}`).toEqual(stopped);
     expect(await stoppedIn(store, "no-topic")).toEqual(cases.flatMap(([, { stopped }]) => stopped).toSorted());
   });
 
@@ -137,7 +137,7 @@ function stopping(prepare: Prepare): void {
     for (const [topic, { mail }] of cases) await ingest(store, EMAILS, { topic, content: mail });
     await suppressAll(store);
     // Nobody is forgotten while mail to him waits.
-    for (const [topic, { stopped }] of cases) expect(await stoppedIn(store, topic), topic).toEqual(named(stopped));
+    for (const [topic, { stopped }] of cases) expect(await stoppedIn(store, topic), `${topic}`).toEqual(named(stopped));
   });
 
   it("messages that are put back, and those that are retried", async () => {
@@ -149,7 +149,7 @@ function stopping(prepare: Prepare): void {
     expect(claims).toHaveLength(half);
     await suppressAll(store);
     await settle(store, ...claims.map((claim) => putBack(claim)));
-    for (const [topic, { stopped }] of cases) expect(await stoppedIn(store, topic), topic).toEqual(stopped);
+    for (const [topic, { stopped }] of cases) expect(await stoppedIn(store, topic), `${topic}`).toEqual(stopped);
     await store.unsuppress(EMAILS);
     expect(await store.retry(null, ["suppressed"])).toBe(
       cases.reduce((sum, [, { stopped }]) => sum + stopped.length, 0),
@@ -158,7 +158,7 @@ function stopping(prepare: Prepare): void {
     await suppressAll(store);
     await settle(store, ...again.map((claim) => failed(claim)));
     await store.retry(null, ["failed"]);
-    for (const [topic, { stopped }] of cases) expect(await stoppedIn(store, topic), topic).toEqual(stopped);
+    for (const [topic, { stopped }] of cases) expect(await stoppedIn(store, topic), `${topic}`).toEqual(stopped);
   });
 
   it("messages whose topic gets another content", async () => {
@@ -167,10 +167,10 @@ function stopping(prepare: Prepare): void {
     for (const [topic] of cases) await ingest(store, EMAILS, { topic, content: TRANSACTIONAL });
     await suppressAll(store);
     for (const [topic, { mail, stopped }] of cases) {
-      expect(await stoppedIn(store, topic), topic).toEqual(["bounced"]);
+      expect(await stoppedIn(store, topic), `${topic}`).toEqual(["bounced"]);
       await ingest(store, [], { topic, content: mail, replaceContent: true });
       const now = mail.kind === "transactional" && mail.list === undefined ? ["bounced"] : stopped;
-      expect(await stoppedIn(store, topic), topic).toEqual(now);
+      expect(await stoppedIn(store, topic), `${topic}`).toEqual(now);
     }
   });
 
@@ -179,15 +179,15 @@ function stopping(prepare: Prepare): void {
     const store = await open();
     for (const [topic, { mail }] of cases) await ingest(store, EMAILS, { topic, content: mail });
     await store.suppress(entries({ rehearsal: true }));
-    for (const [topic] of cases) expect(await stoppedIn(store, topic), topic).toEqual([]);
+    for (const [topic] of cases) expect(await stoppedIn(store, topic), `${topic}`).toEqual([]);
     await turn(store, EMAILS.length * cases.length, SANDBOX);
-    for (const [topic, { stopped }] of cases) expect(await stoppedIn(store, topic), topic).toEqual(named(stopped));
+    for (const [topic, { stopped }] of cases) expect(await stoppedIn(store, topic), `${topic}`).toEqual(named(stopped));
     const staging = await store.stage();
     await staging.add(EMAILS.map((email) => ({ email, fields: "[]", notBefore: 0 })));
     for (const [topic, { mail, stopped }] of cases) {
       const rehearsed = { suppressed: named(stopped).length };
-      expect(await staging.forecast("new", { ...mail, endpoint: "sandbox" }), topic).toMatchObject(rehearsed);
-      expect(await staging.forecast("new", { ...mail, endpoint: "ses" }), topic).toMatchObject({ suppressed: 0 });
+      expect(await staging.forecast("new", { ...mail, endpoint: "sandbox" }), `${topic}`).toMatchObject(rehearsed);
+      expect(await staging.forecast("new", { ...mail, endpoint: "ses" }), `${topic}`).toMatchObject({ suppressed: 0 });
     }
     await staging.discard();
   });
@@ -201,9 +201,9 @@ function stopping(prepare: Prepare): void {
     for (const [topic, { mail }] of cases) await ingest(store, [], { topic, content: mail, replaceContent: true });
     await suppressAll(store);
     for (const [topic, { stopped }] of cases) {
-      expect(await store.staySuppressed(topic), topic).toBe(stopped.length);
+      expect(await store.staySuppressed(topic), `${topic}`).toBe(stopped.length);
       await store.startAfresh(topic, { signal: new AbortController().signal, notBefore: null });
-      expect(await stoppedIn(store, topic), topic).toEqual(stopped);
+      expect(await stoppedIn(store, topic), `${topic}`).toEqual(stopped);
     }
   });
 }
