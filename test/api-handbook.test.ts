@@ -77,8 +77,10 @@ function execute(place: Place, file: string, args: string[]): Promise<{ stdout: 
   });
 }
 
+const inBash = (commands: string, place: Place) => execute(place, "bash", ["-ec", `set -o pipefail\n${commands}`]);
+
 async function inShell({ sh, answer }: Example, place: Place): Promise<Answer> {
-  const { stdout, stderr } = await execute(place, "bash", ["-ec", `set -o pipefail\n${here(sh, place)}`]);
+  const { stdout, stderr } = await inBash(here(sh, place), place);
   const status = Number(stderr.match(/(?<=status )\d+/g)?.at(-1) ?? 200);
   return { status, json: answer === null ? null : JSON.parse(stdout) };
 }
@@ -134,4 +136,14 @@ test("the examples for curl are answered as it says", { timeout: 180_000 }, asyn
 
 test("the examples for fetch are answered as it says", { timeout: 180_000 }, async () => {
   expect(await troubles(inNode)).toEqual([]);
+});
+
+test("the commands for the sample templates work as their page says", { timeout: 60_000 }, async () => {
+  const place = await startPage();
+  const page = readFileSync(join(ROOT, "examples/templates/README.md"), "utf8");
+  const blocks = [...page.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text = ""]) => here(text, place));
+  expect(blocks).toHaveLength(2);
+  const [shown, posted] = [await inBash(blocks[0] ?? "", place), await inBash(blocks[1] ?? "", place)];
+  expect(shown.stdout).toContain("482915 is your Harbour verification code");
+  expect(JSON.parse(posted.stdout)).toMatchObject({ success: 1, ids: [1] });
 });

@@ -124,12 +124,10 @@ describe.each(NAMES)("%s", (name) => {
     const without = explained(name);
     const missing = (changed: Json) =>
       template.check(READER, changed).map(({ path }) => path.replaceAll(/\[\d+\]/g, "[]"));
-    for (const leaf of leavesOf(data)) {
-      const may = without.get(leaf.path) ?? "";
-      const given = may === "null" ? null : undefined;
-      expect([leaf.path, missing(leaf.with(given))]).toEqual([leaf.path, may === "" ? [leaf.path] : []]);
-      const leftOut = may === "left out" ? [] : [leaf.path];
-      expect([leaf.path, missing(leaf.with(undefined))]).toEqual([leaf.path, leftOut]);
+    for (const { path, with: having } of leavesOf(data)) {
+      const may = without.get(path) ?? "";
+      expect([path, missing(having(may === "null" ? null : undefined))]).toEqual([path, may === "" ? [path] : []]);
+      expect([path, missing(having(undefined))]).toEqual([path, may === "left out" ? [] : [path]]);
     }
     const least = leavesOf(data).reduce((rest: Json, { path }) => {
       const value = without.get(path) === "left out" ? undefined : null;
