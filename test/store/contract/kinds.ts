@@ -512,8 +512,10 @@ function forgetting(prepare: Prepare): void {
     const hash = forgottenAddress(store.jobId, "ann@x.example");
     expect(hash).toMatch(/^forgotten:[0-9a-f]{64}$/);
     await store.suppress([
-      forgottenSuppression(store.jobId, "ANN@x.example"),
       { address: "ann@x.example", list: "weekly", reason: "asked", source: "manual" },
+      forgottenSuppression(store.jobId, "ANN@x.example"),
+      // Nothing brings his address back.
+      { address: "ann@x.example", list: "daily", reason: "asked", source: "manual" },
     ]);
     expect(await store.suppressionsOf("Ann@x.example")).toMatchObject([
       { address: hash, list: "", reason: "forgotten", source: "manual" },
