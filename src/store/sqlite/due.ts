@@ -9,7 +9,7 @@ import { createWaitingIndex, type Look, type Waiting } from "./waiting-index.ts"
 import { MOST_BULK } from "../rules/reserve.ts";
 
 /** What a look may find. */
-export interface Wanted {
+interface Wanted {
   /** The most messages. */
   limit: number;
   /** Messages that it holds back are left out; `CapTurn.write` postpones them. */
@@ -21,7 +21,7 @@ export interface Wanted {
 }
 
 /** What a glance takes into account. */
-export interface Glance {
+interface Glance {
   /** 0: no bulk message may be claimed. */
   bulk: number;
   /** As `Look.alive`. */
