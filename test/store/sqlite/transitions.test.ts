@@ -29,6 +29,8 @@ import { accept, message } from "../bench.ts";
 import { expectSoundFile } from "./bench.ts";
 
 const EMAIL = "a@x.example";
+/** Longer than anything here takes, and then the message of the list has expired. */
+const LONG_MS = 30 * 86_400_000;
 const FOLDER = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 /** One message, the process that sends it, and another one. */
@@ -124,7 +126,9 @@ const DEEDS: Record<string, Deed> = {
   list: {
     by: by("add"),
     act: ({ other }) =>
-      ingest(other, [EMAIL]).catch((error: unknown) => expect(error).toBeInstanceOf(TopicRefusedError)),
+      ingest(other, [EMAIL], { expiresInMs: LONG_MS }).catch((error: unknown) =>
+        expect(error).toBeInstanceOf(TopicRefusedError),
+      ),
   },
   request: { by: by("add"), act: ({ other }) => accept(other, [message([EMAIL])]) },
   claim: {
@@ -139,6 +143,13 @@ const DEEDS: Record<string, Deed> = {
     act: async (world) => {
       const [claim] = (await turn(world.sender, 1, { scope: { ...EVERYTHING, endpoint: "sandbox" } })).claims;
       world.claim = claim ?? world.claim;
+    },
+  },
+  expire: {
+    by: by("expire"),
+    act: async ({ clock, other }) => {
+      clock.pass(LONG_MS);
+      await other.expire(null);
     },
   },
   startAfresh: {
@@ -274,6 +285,9 @@ const BEGINNINGS: readonly Name[][] = [
     ["list", "rehearse", end, "suppress"],
   ]),
   ["list", "rehearse", "putBack", "suppress", "unsuppress"],
+  ["list", "rehearse", "putBack", "expire"],
+  ["list", "rehearse", "putBack", "expire", "suppress"],
+  ["list", "claim", "expire"],
   ["list", "cancel"],
   ["list", "cancel", "suppress"],
   ["list", "suppress"],
