@@ -1,10 +1,18 @@
 /** What is wrong with the data that were posted for an address. */
 import type { CompiledTemplate } from "../compose/mail/posted-template.ts";
+import type { LoopBudget } from "../compose/liquid/strict.ts";
 import type { Problem } from "./problems.ts";
 
-/** Everything that is wrong with the data of this address, each with its path below `at` (`data`). None: they make a mail. */
-export function dataProblems(template: CompiledTemplate, address: string, data: unknown, at: string): Problem[] {
-  return template.check(address, data).map(({ path, message }) => ({ path: pathBelow(at, path), message }));
+/**
+ * Everything that is wrong with the data of this address, each with its path below `at` (`data`). None: they make a mail. `budget` is
+ * shared with other checks; not set: loops have no bound together.
+ */
+export function dataProblems(
+  template: CompiledTemplate,
+  { address, data, at }: { address: string; data: unknown; at: string },
+  budget?: LoopBudget,
+): Problem[] {
+  return template.check(address, data, budget).map(({ path, message }) => ({ path: pathBelow(at, path), message }));
 }
 
 function pathBelow(at: string, path: string): string {

@@ -51,7 +51,7 @@ export class Reading {
 
   async #message(message: Place, usual: When | null): Promise<AcceptMessage> {
     const { content, template } = await this.#contents.read(message);
-    const { emails, data, uuid, uuids } = this.#recipients.read(message, template);
+    const { emails, data, uuid, uuids } = await this.#recipients.read(message, template);
     return {
       topic: topicOf(message),
       content,

@@ -1,6 +1,7 @@
 /** Reads to whom a message goes: `emails`, or `to`, in which each address may have data and a name of its own. */
 import { parseAddress } from "../compose/address/address.ts";
 import type { CompiledTemplate } from "../compose/mail/posted-template.ts";
+import type { LoopBudget } from "../compose/liquid/strict.ts";
 import { dataProblems } from "./data.ts";
 import { type Fields, isObject } from "./fields.ts";
 import type { Place } from "./place.ts";
@@ -18,16 +19,25 @@ export interface Recipients {
   uuids: (string | null)[] | null;
 }
 
+/** Most rounds of the loops of all templates while the data of one request are checked. */
+const MOST_ROUNDS = 500_000;
+/** Nothing else runs for so long. */
+const LONGEST_MS = 25;
+
 /** Reads the addresses of one request. */
 export class RecipientReader {
   readonly #uuids = new Map<string, string>();
   /** Characters of all data so far. */
   #data = 0;
+  /** The loops of all checks. */
+  readonly #budget: LoopBudget = { rounds: MOST_ROUNDS };
+  /** When others were last given a turn, ms. */
+  #sinceTurn = performance.now();
 
   /** `template` takes the data; null: there is none, so data are a problem; `unknown`: nobody can look at them. */
-  read(message: Place, template: CompiledTemplate | "unknown" | null): Recipients {
+  async read(message: Place, template: CompiledTemplate | "unknown" | null): Promise<Recipients> {
     const uuid = this.#uuid(message, message.path);
-    const recipients = message.has("to") ? this.#to(message, uuid, template) : this.#emails(message, template);
+    const recipients = message.has("to") ? await this.#to(message, uuid, template) : this.#emails(message, template);
     return { ...recipients, uuid };
   }
 
@@ -40,7 +50,11 @@ export class RecipientReader {
     return { emails, data: text === null ? null : emails.map(() => text), uuids: null };
   }
 
-  #to(message: Place, uuid: string | null, template: CompiledTemplate | "unknown" | null): Omit<Recipients, "uuid"> {
+  async #to(
+    message: Place,
+    uuid: string | null,
+    template: CompiledTemplate | "unknown" | null,
+  ): Promise<Omit<Recipients, "uuid">> {
     if (message.has("emails")) message.problem("to", "excludes emails: give one of them");
     if (message.has("data")) message.problem("data", "belongs to emails: in to, each address has its own");
     const emails: string[] = [];
@@ -52,6 +66,7 @@ export class RecipientReader {
         break;
       }
       if (!isObject(given)) continue;
+      await this.#letOthers();
       const entry = message.below(given, `to[${index}]`);
       const email = addressOf(entry, "email", given["email"]);
       data.push(this.#dataOf(entry, template, [email ?? SOMEBODY]) ?? "{}");
@@ -61,6 +76,13 @@ export class RecipientReader {
     const hasNames = uuids.some((name) => name !== null);
     if (hasNames && uuid !== null) message.problem("uuid", "excludes those in to: an address has one name");
     return { emails, data: template === null ? null : data, uuids: hasNames ? uuids : null };
+  }
+
+  /** Data that only the execution of their template can judge take time, in which mail has to be sent. */
+  async #letOthers(): Promise<void> {
+    if (performance.now() - this.#sinceTurn < LONGEST_MS) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#sinceTurn = performance.now();
   }
 
   /** The data of a place as text, checked for these addresses. Null: there is no template. */
@@ -73,7 +95,7 @@ export class RecipientReader {
     // The schema has reported what is no object.
     if (template === "unknown" || (given !== null && !isObject(given))) return "{}";
     const data = given ?? {};
-    for (const { path, message } of problemsFor(template, emails, data)) {
+    for (const { path, message } of problemsFor(template, { emails, data, budget: this.#budget })) {
       place.problem(path, message);
       if (place.isFull) break;
     }
@@ -106,10 +128,13 @@ export class RecipientReader {
 const SOMEBODY = "someone@example.com";
 
 /** What is wrong with the data of these addresses; only a template with `{{ email }}` makes a difference between them. */
-function problemsFor(template: CompiledTemplate, emails: readonly string[], data: Fields): Problem[] {
+function problemsFor(
+  template: CompiledTemplate,
+  { emails, data, budget }: { emails: readonly string[]; data: Fields; budget: LoopBudget },
+): Problem[] {
   const differing = template.usesAddress && emails.length > 0 ? emails : [emails[0] ?? SOMEBODY];
   for (const email of differing) {
-    const problems = dataProblems(template, email, data, "data");
+    const problems = dataProblems(template, { address: email, data, at: "data" }, budget);
     if (problems.length > 0) return problems;
   }
   return [];

@@ -50,7 +50,7 @@ export async function previewTemplate(
   const compiled = await shelf.compiled(template, content).catch((error: unknown) => {
     throw error instanceof UserError ? new Refusal(422, error.message) : error;
   });
-  const problems = dataProblems(compiled, to, data ?? {}, "data");
+  const problems = dataProblems(compiled, { address: to, data: data ?? {}, at: "data" });
   if (problems.length > 0) throw new Refusal(400, summary(problems), problems);
   const mail = await previewMail({ topic: "", email: to, content, fields: data ?? {} });
   if ("problem" in mail) throw new Refusal(422, mail.problem);

@@ -131,7 +131,7 @@ async function unknown(store: Templates, name: string): Promise<UserError> {
 
 async function render({ content }: Template, data: Values, to: string): Promise<RenderedMail> {
   const compiled = await prepareTemplate(content);
-  const problems = dataProblems(compiled, to, data, "data");
+  const problems = dataProblems(compiled, { address: to, data, at: "data" });
   if (problems.length > 0)
     throw new UserError(`the data do not fit the template: ${summary(problems)}`, "give them with --data <file.json>");
   return compiled.content.render(to, data);

@@ -501,3 +501,24 @@ describe("a template", () => {
     });
   });
 });
+
+test("loops that go round too often together are refused, and the others get their turns meanwhile", async () => {
+  const templates = shelfOf({ long: templateContent({ html: "{% for i in list %}{{ i | date: '%Y' }}{% endfor %}" }) });
+  const list = Array.from({ length: 1_000 }, () => "2026-01-01");
+  const to = Array.from({ length: 60 }, (_, index) => ({ email: `a${index}@example.com`, data: { list } }));
+  let turns = 0;
+  const others = setInterval(() => turns++, 0);
+  const found = await readRequest({ messages: [{ template: "long", to }] }, { ...AROUND, templates });
+  clearInterval(others);
+  expect(found.kind).toBe("messages");
+  expect(turns).toBeGreaterThan(0);
+  const shared = templateContent({ html: "{% for i in list %}{% for j in list %}{{ j }}{% endfor %}{% endfor %}" });
+  const wide = { list: Array.from({ length: 300 }, () => 1) };
+  const many = Array.from({ length: 6 }, (_, index) => ({ email: `b${index}@example.com`, data: wide }));
+  expect(
+    await readRequest(
+      { messages: [{ template: "wide", to: many }] },
+      { ...AROUND, templates: shelfOf({ wide: shared }) },
+    ),
+  ).toMatchObject({ kind: "invalid", problems: [{ path: expect.stringMatching(/^messages\[0\]\.to\[5\]\.data/) }] });
+});

@@ -21,10 +21,11 @@ export function TemplatesView({ name }) {
   return name === null ? html`<${List} />` : html`<${Template} key=${name} name=${name} />`;
 }
 
+/** @type {{ templates: Template[], next: string | null }} */
+const NO_PAGES = { templates: [], next: null };
+
 function List() {
-  const [pages, setPages] = useState(
-    /** @type {() => { templates: Template[], next: string | null }} */ (() => ({ templates: [], next: null })),
-  );
+  const [pages, setPages] = useState(NO_PAGES);
   const [problem, setProblem] = useState(/** @type {string | null} */ (null));
   const [isHere, setHere] = useState(false);
   const load = async (/** @type {string | null} */ after) => {

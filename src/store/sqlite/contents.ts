@@ -20,12 +20,18 @@ export function createContentTable(db: Connection, clock: Clock): ContentTable {
   const insert = db.prepare<[string, string, number, string | null, Kind]>(
     "insert into content (hash, body, created_at, list, kind) values (?, ?, ?, ?, ?)",
   );
+  // Many messages of a request may share one content, and it may be large. A content is never changed.
+  const hashes = new WeakMap<Content, string>();
   const keep = (content: Content) => {
+    const known = hashes.get(content);
+    const kept = known === undefined ? undefined : byHash.get(known);
+    if (known !== undefined && kept !== undefined) return { id: kept, hash: known };
     const body = JSON.stringify(content);
     const hash = hashOf(body);
     const id =
       byHash.get(hash) ??
       Number(insert.run(hash, body, clock.now(), content.list ?? null, kindOf(content)).lastInsertRowid);
+    hashes.set(content, hash);
     return { id, hash };
   };
   return {
