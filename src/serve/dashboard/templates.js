@@ -132,25 +132,29 @@ function namesOf(variables) {
 
 /** Data to begin with: each variable with its own name as its value. @param {Template["variables"]} variables */
 function exampleOf(variables) {
-  /** @type {Record<string, any>} */
-  const data = Object.create(null);
-  for (const { name, list } of variables) {
-    const steps = name.split(".");
-    /** @type {Record<string, any>} */
-    let place = data;
-    for (const [index, step] of steps.entries()) {
-      const key = step.replaceAll("[]", "");
-      const isLast = index === steps.length - 1;
-      const isList = step.endsWith("[]") || (isLast && list);
-      if (isLast) place[key] ??= isList ? [key] : key;
-      else {
-        place[key] ??= isList ? [Object.create(null)] : Object.create(null);
-        place = isList ? place[key][0] : place[key];
-        if (typeof place !== "object") break;
-      }
-    }
-  }
+  const data = {};
+  for (const { name, list } of variables) put(data, name.split("."), list);
   return JSON.stringify(data, null, 2);
+}
+
+/**
+ * Puts an example where the steps lead, such as `order`, `items[]`, `name`.
+ * @param {Record<string, any>} place @param {string[]} steps @param {boolean} isList
+ */
+function put(place, [step = "", ...rest], isList) {
+  const key = step.replaceAll("[]", "");
+  const isInList = step.endsWith("[]") || (rest.length === 0 && isList);
+  const known = Object.hasOwn(place, key) ? place[key] : undefined;
+  const inside = isInList && Array.isArray(known) ? known[0] : known;
+  if (rest.length === 0 && inside !== undefined) return;
+  const value = rest.length === 0 ? key : typeof inside === "object" ? inside : {};
+  if (rest.length > 0) put(value, rest, isList);
+  Object.defineProperty(place, key, {
+    value: isInList ? [value] : value,
+    enumerable: true,
+    writable: true,
+    configurable: true,
+  });
 }
 
 /** @param {{ template: Template }} props */

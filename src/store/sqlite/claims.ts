@@ -32,10 +32,16 @@ interface Done {
   now: number;
 }
 
-/** Makes the source of one handle on a job file. `leave` is to be called before the handle is closed; it never throws. */
+/**
+ * Makes the source of one handle on a job file. `leave` is to be called before the handle is closed; it never throws. `recoverAtOpen` is
+ * `recover` that cancels nothing: who sends next is told of what has expired.
+ */
 export function createClaims(
   job: Job,
-): Source & Pick<Reader, "peek"> & Pick<Topics, "expire"> & Workers & { leave(): void } {
+): Source &
+  Pick<Reader, "peek"> &
+  Pick<Topics, "expire"> &
+  Workers & { leave(): void; recoverAtOpen(): Promise<number> } {
   const { db, clock } = job;
   const counters = createCounters(db);
   const due = createDue(db);
@@ -69,6 +75,24 @@ export function createClaims(
     if (lost !== null) throw lost;
   };
 
+  const recover = async (alsoExpired: boolean): Promise<number> => {
+    refuseWhenLost();
+    const isIdle = processes.dead().length === 0 && !pauses.areAhead(clock.now());
+    if (isIdle && !(alsoExpired && expiry.isDue(clock.now()))) return 0;
+    let swept: ByTopic = new Map();
+    const lost = await transaction(job, () => {
+      counters.begin();
+      pauses.beginAgain(clock.now());
+      if (alsoExpired) swept = expiry.sweep(clock.now()).byTopic;
+      // Read again inside the transaction: another process may have recovered them meanwhile.
+      const count = processes.dead().reduce((sum, row) => sum + settler.loseAll(row.id, clock.now()), 0);
+      counters.write();
+      return count;
+    });
+    untold.add(swept);
+    return lost;
+  };
+
   return {
     name: `the job file ${fileOf(db)}`,
     patienceMs: PATIENCE_MS,
@@ -91,23 +115,8 @@ export function createClaims(
       }
     },
 
-    async recover() {
-      refuseWhenLost();
-      const isIdle = processes.dead().length === 0 && !pauses.areAhead(clock.now());
-      if (isIdle && !expiry.isDue(clock.now())) return 0;
-      let swept: ByTopic = new Map();
-      const lost = await transaction(job, () => {
-        counters.begin();
-        pauses.beginAgain(clock.now());
-        swept = expiry.sweep(clock.now()).byTopic;
-        // Read again inside the transaction: another process may have recovered them meanwhile.
-        const count = processes.dead().reduce((sum, row) => sum + settler.loseAll(row.id, clock.now()), 0);
-        counters.write();
-        return count;
-      });
-      untold.add(swept);
-      return lost;
-    },
+    recover: () => recover(true),
+    recoverAtOpen: () => recover(false),
 
     async expire(topic) {
       const sweep = () => {
@@ -143,7 +152,7 @@ export function createClaims(
   };
 }
 
-const NOTHING: Looked = { found: [], reserved: false };
+const NOTHING: Looked = { found: [], reserved: null };
 
 /** What the source hands out. The turn was called `agoMs` before `now` (ms since the epoch). */
 function claimOf(message: Waiting, now: number, agoMs: number): Claim {

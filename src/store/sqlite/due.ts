@@ -33,8 +33,8 @@ const WHATEVER: Glance = { bulk: Infinity, alive: -1 };
 /** What it found. */
 export interface Looked {
   found: Waiting[];
-  /** True: bulk mail is due beyond `Wanted.bulk`. */
-  reserved: boolean;
+  /** True: bulk mail is due beyond `Wanted.bulk`. Null: there was enough that is more urgent. */
+  reserved: boolean | null;
 }
 
 /** Looks at the pending messages of a scope, at an instant `now`. */
@@ -111,7 +111,7 @@ export function createDue(db: Connection): Due {
             found.push(waiting);
             if (isBulk) bulkLeft--;
           }
-          if (found.length >= limit || cap?.isExhausted() === true) return { found, reserved: false };
+          if (found.length >= limit || cap?.isExhausted() === true) return { found, reserved: isBulk ? false : null };
         }
       }
       return { found, reserved: false };
