@@ -219,7 +219,7 @@ function stopping(prepare: Prepare): void {
   });
 }
 
-const REQUEST = { priority: 5, notBefore: 0, uuid: null };
+const REQUEST = { priority: 5, notBefore: 0, uuid: null, expiresAt: null, expiresIn: null };
 
 async function all(store: Store): Promise<Suppression[]> {
   const found: Suppression[] = [];
