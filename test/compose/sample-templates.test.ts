@@ -26,7 +26,16 @@ const READER = "reader@example.com";
 const sourceOf = (name: string): string => readFileSync(join(FOLDER, `${name}.html`), "utf8");
 const dataOf = (name: string): Json => JSON.parse(readFileSync(join(FOLDER, `${name}.json`), "utf8"));
 
-async function compiled(name: string) {
+const kept = new Map<string, ReturnType<typeof compile>>();
+
+/** Each is compiled once. */
+function compiled(name: string): ReturnType<typeof compile> {
+  const found = kept.get(name) ?? compile(name);
+  kept.set(name, found);
+  return found;
+}
+
+async function compile(name: string) {
   const { content } = await readContent({
     contentFile: join(FOLDER, `${name}.html`),
     recipientsFile: null,
