@@ -153,7 +153,8 @@ const DEEDS: Record<string, Deed> = {
     },
   },
   startAfresh: {
-    by: by("start afresh"),
+    // It first puts in doubt what dead processes left: after so long the lease of the sender may be over.
+    by: by("start afresh", "process died"),
     act: ofTopic((store) =>
       store.startAfresh("june", { signal: new AbortController().signal, notBefore: null }).catch((error: unknown) => {
         if (!(error instanceof TopicRefusedError)) throw error;
