@@ -18,6 +18,8 @@ const LONG = [
   "store/sqlite/",
   "store/postgres/",
   "readme",
+  "api-handbook",
+  "compose/sample-templates",
   "process/",
   "serve/dashboard-views",
   "compose/css/",

@@ -1,8 +1,8 @@
 /** README says what is: its tour is pasted into a real terminal, and what it points to exists. */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { freePort } from "./support/free-port.ts";
 import { startShell, type Shell } from "./support/pasting-shell.ts";
 import { placed } from "./support/place.ts";
 import { cleanEnv, run, workFolder } from "./support/run.ts";
@@ -10,8 +10,9 @@ import { cleanEnv, run, workFolder } from "./support/run.ts";
 const ROOT = new URL("..", import.meta.url).pathname;
 const README = readFileSync(join(ROOT, "README.md"), "utf8");
 const KOREAN = readFileSync(join(ROOT, "README.ko.md"), "utf8");
-const PAGES = ["README.md", "README.ko.md", ...readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`)].filter(
-  (name) => name.endsWith(".md"),
+const DOCS = readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`);
+const PAGES = ["README.md", "README.ko.md", "examples/templates/README.md", ...DOCS].filter((name) =>
+  name.endsWith(".md"),
 );
 
 /** The name that GitHub gives a heading. */
@@ -110,12 +111,3 @@ describe("the tour", () => {
     expect(readFileSync(join(folder, "result.csv"), "utf8").trim().split("\n")).toHaveLength(13);
   });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
-}

@@ -262,7 +262,8 @@ export class Burst {
   }
 
   /** Notes whether the reserve keeps bulk mail back. A turn that wrote answers may have counted them as calls under way. */
-  #keep(reserved: boolean, hasWritten: boolean): void {
+  #keep(reserved: boolean | null, hasWritten: boolean): void {
+    if (reserved === null) return;
     const { options, steering } = this.#parts;
     this.#kept = reserved;
     this.#isUnsure = hasWritten;
@@ -351,6 +352,6 @@ const NO_TURN = {
   validForMs: 0,
   rateWaitMs: null,
   drained: false,
-  reserved: false,
+  reserved: null,
   expired: 0,
 };

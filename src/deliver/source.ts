@@ -110,8 +110,8 @@ export interface Turn {
   rateWaitMs: number | null;
   /** True: no other message of the scope may be claimed now. */
   drained: boolean;
-  /** True: bulk mail is due that `Scope.reserve` keeps back. */
-  reserved: boolean;
+  /** True: bulk mail is due that `Scope.reserve` keeps back. Null: more urgent mail took all the room, so nobody looked. */
+  reserved: boolean | null;
   /**
    * How many messages of the scope's topic this handle has cancelled since its turn before because they had expired. There may be more:
    * a turn cancels a bounded number, and is not `drained` before it has seen all.

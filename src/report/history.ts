@@ -7,7 +7,7 @@ import { isoTime } from "../time/iso.ts";
  * Where a fact comes from: the list or the request that brought the message, what is kept of it here, the answer of SES to our call, an
  * event of SES, a link or picture in the mail that leads to us, or the suppression of its address.
  */
-export type HistorySource = "list" | "request" | "store" | "answer" | "event" | "link" | "suppression";
+type HistorySource = "list" | "request" | "store" | "answer" | "event" | "link" | "suppression";
 
 /** One thing that happened to a message. */
 export interface HistoryLine {
@@ -40,7 +40,7 @@ export function historyOf(known: Known): HistoryLine[] {
     ...beginning(known),
     ...suppressed(known),
     ...departure(known),
-    ...known.history.events.map((event) => eventLine(event, known)),
+    ...acceptedFirst(known.history.events).map((event) => eventLine(event, known)),
     ...visits(known),
     ...end(known),
     ...known.history.kept.map(({ type, at, receivedAt }) =>
@@ -54,6 +54,11 @@ export function historyOf(known: Known): HistoryLine[] {
   ];
   // Sorting is stable: what has the same time stays in the order in which it must have happened.
   return lines.sort((a, b) => (a.at ?? Number.POSITIVE_INFINITY) - (b.at ?? Number.POSITIVE_INFINITY) || 0);
+}
+
+/** Nothing can happen to a mail before SES has accepted it, also where both have the same time. */
+function acceptedFirst(events: readonly HistoryEvent[]): HistoryEvent[] {
+  return [...events.filter(({ type }) => type === "send"), ...events.filter(({ type }) => type !== "send")];
 }
 
 function line(

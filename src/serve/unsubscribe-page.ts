@@ -129,6 +129,17 @@ export function unknownPage(language: Language): string {
   );
 }
 
+/** Says that nothing is kept of the mail any more. */
+export function gonePage(language: Language): string {
+  const { gone, newest }: Words = WORDS[language];
+  return page(
+    language,
+    gone,
+    html`${heading(gone)}
+      <p>${newest}</p>`,
+  );
+}
+
 function heading(title: string): Markup {
   return html`<h1>${title}</h1>`;
 }

@@ -29,6 +29,9 @@ export interface Words {
   otherReason: string;
   unknown: string;
   cutOff: string;
+  /** For a mail that was removed. */
+  gone: string;
+  newest: string;
 }
 
 /** The texts by language. */
@@ -54,6 +57,9 @@ export const WORDS: Readonly<Record<Language, Words>> = {
     otherReason: "{sender} does not write to {address} for another reason. Please ask the sender.",
     unknown: "This link is not valid",
     cutOff: "It may have been cut off. Please copy the whole address from the mail.",
+    gone: "We know this mail no more",
+    newest:
+      "Nothing is kept here of the mail with this link. If you still get mail from this sender, use the link in the newest one.",
   },
   ko: {
     ask: "수신 거부",
@@ -76,6 +82,9 @@ export const WORDS: Readonly<Record<Language, Words>> = {
     otherReason: "다른 이유로 {sender}에서 {address} 주소로 메일을 보내지 않습니다. 보낸 사람에게 문의해 주세요.",
     unknown: "유효하지 않은 링크입니다",
     cutOff: "주소가 잘렸을 수 있습니다. 메일에 있는 주소 전체를 복사해 주세요.",
+    gone: "더 이상 보관하지 않는 메일입니다",
+    newest:
+      "이 링크가 있던 메일에 대한 정보가 여기에 남아 있지 않습니다. 이 보낸 사람의 메일을 계속 받고 계시면 가장 최근 메일에 있는 링크를 이용해 주세요.",
   },
   de: {
     ask: "Abmelden",
@@ -98,6 +107,9 @@ export const WORDS: Readonly<Record<Language, Words>> = {
     otherReason: "{sender} schreibt aus einem anderen Grund nicht an {address}. Bitte wenden Sie sich an den Absender.",
     unknown: "Dieser Link ist ungültig",
     cutOff: "Vielleicht wurde er abgeschnitten. Bitte kopieren Sie die ganze Adresse aus der Mail.",
+    gone: "Diese Mail kennen wir nicht mehr",
+    newest:
+      "Von der Mail mit diesem Link ist hier nichts mehr gespeichert. Wenn Sie noch Mails dieses Absenders bekommen, nehmen Sie bitte den Link in der neuesten.",
   },
   fr: {
     ask: "Se désabonner",
@@ -120,6 +132,9 @@ export const WORDS: Readonly<Record<Language, Words>> = {
     otherReason: "{sender} n’écrit pas à {address} pour une autre raison. Veuillez contacter l’expéditeur.",
     unknown: "Ce lien n’est pas valide",
     cutOff: "Il a peut-être été coupé. Veuillez copier l’adresse entière depuis le message.",
+    gone: "Nous ne connaissons plus ce message",
+    newest:
+      "Rien n’est conservé ici du message qui contient ce lien. Si vous recevez encore des messages de cet expéditeur, utilisez le lien du plus récent.",
   },
   es: {
     ask: "Cancelar la suscripción",
@@ -142,6 +157,9 @@ export const WORDS: Readonly<Record<Language, Words>> = {
     otherReason: "{sender} no escribe a {address} por otro motivo. Póngase en contacto con el remitente.",
     unknown: "Este enlace no es válido",
     cutOff: "Puede que esté cortado. Copie la dirección completa del correo.",
+    gone: "Ya no conocemos este correo",
+    newest:
+      "Aquí no se conserva nada del correo que contiene este enlace. Si todavía recibe correos de este remitente, use el enlace del más reciente.",
   },
   pt: {
     ask: "Cancelar a inscrição",
@@ -164,6 +182,9 @@ export const WORDS: Readonly<Record<Language, Words>> = {
     otherReason: "{sender} não escreve para {address} por outro motivo. Entre em contato com o remetente.",
     unknown: "Este link não é válido",
     cutOff: "Ele pode ter sido cortado. Copie o endereço inteiro da mensagem.",
+    gone: "Já não conhecemos esta mensagem",
+    newest:
+      "Nada é guardado aqui da mensagem com este link. Se ainda recebe mensagens deste remetente, use o link da mais recente.",
   },
   ja: {
     ask: "配信停止",
@@ -186,6 +207,9 @@ export const WORDS: Readonly<Record<Language, Words>> = {
     otherReason: "別の理由により、{sender} から {address} へのメールは停止されています。送信者にお問い合わせください。",
     unknown: "このリンクは無効です",
     cutOff: "リンクが途中で切れている可能性があります。メール内のアドレス全体をコピーしてください。",
+    gone: "このメールの情報はもうありません",
+    newest:
+      "このリンクが記載されたメールの情報は保存されていません。この送信者からのメールがまだ届く場合は、最新のメールにあるリンクをご利用ください。",
   },
   "zh-Hans": {
     ask: "退订",
@@ -208,6 +232,8 @@ export const WORDS: Readonly<Record<Language, Words>> = {
     otherReason: "由于其他原因，{sender} 不向 {address} 发送邮件。请联系发件人。",
     unknown: "此链接无效",
     cutOff: "链接可能不完整。请从邮件中复制完整的地址。",
+    gone: "我们已没有这封邮件的记录",
+    newest: "这里没有保存包含此链接的邮件的任何信息。如果您仍收到该发件人的邮件，请使用最新邮件中的链接。",
   },
   "zh-Hant": {
     ask: "取消訂閱",
@@ -230,6 +256,8 @@ export const WORDS: Readonly<Record<Language, Words>> = {
     otherReason: "由於其他原因，{sender} 不會寄送郵件到 {address}。請聯絡寄件者。",
     unknown: "此連結無效",
     cutOff: "連結可能不完整。請從郵件中複製完整的地址。",
+    gone: "我們已沒有這封郵件的紀錄",
+    newest: "這裡沒有保存包含此連結的郵件的任何資訊。如果您仍收到該寄件者的郵件，請使用最新郵件中的連結。",
   },
 };
 

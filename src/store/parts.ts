@@ -3,7 +3,7 @@ import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { InterruptedError } from "../errors.ts";
 
 /** A part should take so long (ms). A slow disk makes parts smaller. */
-const PART_MS = 40;
+const PART_MS = 25;
 /** At least so long (ms) others have the store to themselves between two parts. Who waits for a job file looks each 25 ms. */
 const LEAST_REST_MS = 30;
 const [FIRST, LEAST, MOST] = [500, 50, 2_000];

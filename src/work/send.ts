@@ -46,6 +46,8 @@ interface Sending {
   flags: Flags;
   /** How long after it is due the mail of the list may be sent (ms); null: for ever, or there is no list. */
   expiresInMs: number | null;
+  /** How many messages were cancelled before the run because they had expired. */
+  expired: number;
   /** The topic, when it was only rehearsed and is to be sent for real; null: there is no rehearsal to remove. */
   rehearsed: TopicRow | null;
 }
@@ -70,7 +72,7 @@ export async function sendCampaign(context: Context, file: string, flags: Flags)
   if (rehearsed) campaign.flags = { ...campaign.flags, replaceContent: true };
   if (isNew && isUnasked(file, flags)) throw needsYes();
   const scope = { topic: campaign.topic, endpoint, maxLateMs } as const;
-  const sending = { context, store, scope, flags, rehearsed, expiresInMs: campaign.expiresInMs };
+  const sending = { context, store, scope, flags, rehearsed, expiresInMs: campaign.expiresInMs, expired: 0 };
   const staged = await stageCampaign(context, store, campaign, { timing: AT_ONCE, dryRun: false, endpoint });
   const asked = isAsked(context, file, flags);
   const forecast = asked || isUnasked(file, flags) ? await staged.forecast() : await cheapForecast(staged);
@@ -117,7 +119,7 @@ export async function sendDue(context: Context, flags: Flags): Promise<number> {
   const endpoint = flags.sandbox ? "sandbox" : "ses";
   const rehearsed = topic === null ? null : await rehearsalOf(context, store, topic, endpoint);
   const scope: Scope = { topic, endpoint, maxLateMs };
-  const sending = { context, store, scope, flags, rehearsed, expiresInMs: null };
+  const sending = { context, store, scope, flags, rehearsed, expiresInMs: null, expired: 0 };
   // An unknown topic must be an error, not an empty run, so ask for it by name first.
   await store.totals(topic);
   const pause = topic === null ? null : await pauseHalt(context, store, topic);
@@ -198,15 +200,16 @@ async function addList(
 async function answerPaused(sending: Sending, pause: Halt, ingest: ListAnswer | null): Promise<number> {
   const { context, store, scope } = sending;
   const result = notBegun(pause);
-  result.run.expired += await cancelExpired(store, scope, context.io.signal);
   const plan = await planNow(sending, { list: null, reasons: [] });
+  result.run.expired += sending.expired + (await cancelExpired(store, scope, context.io.signal));
   return answerRun(context, scope, { store, ingest, plan, troubled: [] }, result, 0);
 }
 
 // What is about to happen --------------------------------------------------------------------------------------------
 
 /** What of the store goes into a plan: what is there, and what is due of it. */
-async function numbersOf({ store, scope, flags, rehearsed }: Sending, isNew: boolean) {
+async function numbersOf(sending: Sending, isNew: boolean) {
+  const { store, scope, flags, rehearsed } = sending;
   if (rehearsed) {
     // What expired in the rehearsal waits again.
     const expired = await store.countExpired(rehearsed.topic, ["cancelled"]);
@@ -216,6 +219,8 @@ async function numbersOf({ store, scope, flags, rehearsed }: Sending, isNew: boo
     );
     return { ...numbers, doubtful: 0, removes: describeRehearsal(rehearsed) };
   }
+  // What has expired is not for later. Where it is a lot, the run cancels the rest.
+  if (!isNew) sending.expired += (await store.expire(scope.topic)).expired;
   const totals = isNew ? NO_MESSAGES : await store.totals(scope.topic);
   const doubtful = flags.retryInDoubt ? await topicsInDoubt(store, scope) : [];
   return {
@@ -273,6 +278,7 @@ async function answer(sending: Sending, { plan, ingest, connection }: Job): Prom
     context.terminal.warn(recoveredText(count));
   };
   const ended = await runWith(sending, connection, troubled, onRecovered);
+  ended.run.expired += sending.expired;
   const result = await unlessPaused(context, store, scope.topic, ended);
   // Closed now, so that the events of the rehearsal are in the figures.
   await connection?.sandbox?.close();

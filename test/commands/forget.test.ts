@@ -1,3 +1,4 @@
+// oxlint-disable vitest/valid-expect -- vitest takes a message as second argument
 /** `forget`: a person is removed, and not written to again. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

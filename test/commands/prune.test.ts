@@ -64,10 +64,7 @@ it("everything that shows messages says what is missing", async () => {
   expect((await run(folder, ["stats"])).stdout).toContain(`pruned, with only totals left: "june"`);
   const by = await run(folder, ["stats", "june", "--by", "domain"]);
   expect(by.stderr).toMatch(/3 messages of "june" were removed/);
-  expect((await run(folder, ["stats", "june", "--by", "hour", "--json"])).json).toMatchObject({
-    rows: [{ sent: 0 }],
-    removed: 3,
-  });
+  expect((await run(folder, ["stats", "june", "--by", "hour", "--json"])).json).toMatchObject({ rows: [], removed: 3 });
   const exported = await run(folder, ["export", "june"]);
   expect(exported.stderr).toMatch(/3 messages of "june" were removed/);
   expect(exported.stdout.trimEnd().split("\n")).toHaveLength(1);

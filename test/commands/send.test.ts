@@ -28,6 +28,7 @@ describe("send", () => {
         in_doubt: 0,
         throttled: 0,
         retried: 0,
+        expired: 0,
         elapsed_ms: expect.any(Number),
         messages_per_second: expect.any(Number),
       },

@@ -1,3 +1,4 @@
+// oxlint-disable vitest/valid-expect -- vitest takes a message as second argument
 /** `trace`: all that is known of a mail or a person, in order, and where each fact comes from. */
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -193,6 +194,18 @@ it.each<[string, Partial<MessageRecord>, Partial<MessageHistory>, string[]]>([
     { sesMessageId: null },
     {},
     ["1000 posted", "5000 was sent, because a link of it was followed"],
+  ],
+  [
+    "what SES accepted before what it delivered, also in one instant",
+    {},
+    {
+      feedback: { ...FEEDBACK, mailedAt: 4_000 },
+      events: [
+        { ...EVENT, type: "delivery", at: 4_000 },
+        { ...EVENT, type: "send", at: 4_000 },
+      ],
+    },
+    ["1000 posted", "4000 SES took it in as 0100", "4000 SES accepted it", "4000 delivered after 0 s"],
   ],
   [
     "an expiry",

@@ -145,3 +145,29 @@ it("takes no answer of a call that was abandoned", () => {
   expect(flight.land(call)).toBe(false);
   expect(flight.isEmpty()).toBe(true);
 });
+
+it("a call may not leave once its message has expired, by either clock", () => {
+  for (const jump of [{ wall: 500 }, { monotonic: 500 }]) {
+    const { clock, flight, board } = setUp();
+    const turn = turnOf(1, 1, 2);
+    const [expiring, other] = board({ ...turn, claims: [claim(1, 500), claim(2)] });
+    if (!expiring || !other) throw new Error("no calls");
+    const within = flight.withinMs;
+    clock.jump(Object.fromEntries(Object.entries(jump).map(([key, ms]) => [key, ms - 1])));
+    expect([expiring.isValid(), other.isValid()]).toEqual([true, true]);
+    clock.jump(Object.fromEntries(Object.keys(jump).map((key) => [key, 1])));
+    expect([expiring.isValid(), other.isValid()]).toEqual([false, true]);
+    // That says nothing about how quick this process is.
+    flight.giveUp(expiring);
+    expect(flight.withinMs).toBe(within);
+  }
+});
+
+it("a claim that has run out may not leave, however long its message lives", () => {
+  const { pass, board } = setUp();
+  const [call] = board({ ...turnOf(1), claims: [claim(1, 3_600_000)] });
+  pass(999);
+  expect(call?.isValid()).toBe(true);
+  pass(1);
+  expect(call?.isValid()).toBe(false);
+});

@@ -310,6 +310,34 @@ describe("suppression", () => {
     ).toEqual([]);
   });
 
+  test("leaving a topic suppresses for it, unless it was left before", () => {
+    const was = (...statuses: string[]) => ({
+      unsubscribeAll: false,
+      topicSubscriptionStatus: statuses.map((subscriptionStatus, index) => ({
+        topicName: `t${index}`,
+        subscriptionStatus,
+      })),
+    });
+    const leaves = (detail: Record<string, unknown>) =>
+      meaning(make.simple("Subscription", "subscription", detail)).suppressions.map((each) => each.leaves);
+    const [before, now] = [was("OptIn", "OptIn", "OptOut", "OptIn"), was("OptOut", "OptIn", "OptOut", "OPTOUT")];
+    const topics = ["t0", "t3"].map((name) => ({ kind: "topic", name }));
+    expect(leaves({ contactList: "main", newTopicPreferences: now, oldTopicPreferences: before })).toEqual(topics);
+    expect(leaves({ newTopicPreferences: was("OptOut") })).toEqual(topics.slice(0, 1));
+    const everything = { newTopicPreferences: { ...now, unsubscribeAll: true }, oldTopicPreferences: before };
+    const whole = { kind: "contact list", topics: ["t0", "t2", "t3"] };
+    expect(leaves({ ...everything, contactList: "main" })).toEqual([{ ...whole, name: "main" }]);
+    for (const contactList of [undefined, "", "/bulk", 7, "a".repeat(65)])
+      expect(leaves({ ...everything, contactList })).toEqual([{ ...whole, name: null }]);
+    for (const topicSubscriptionStatus of [
+      null,
+      "OptOut",
+      [null],
+      [{ topicName: "/bulk", subscriptionStatus: "OptOut" }],
+    ])
+      expect(leaves({ newTopicPreferences: { topicSubscriptionStatus } })).toEqual([]);
+  });
+
   test("no other event suppresses", () => {
     for (const json of [make.delivery(), make.open(), make.click(), make.deliveryDelay(), make.renderingFailure()]) {
       expect(suppressed(json)).toEqual([]);

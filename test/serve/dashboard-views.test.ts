@@ -2,6 +2,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { problems } from "../support/axe.ts";
+import { ALL_BULK } from "../../src/store/rules/suppress.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { failed, inDoubt, ingest, sent, settle, turn } from "../support/store-actions.ts";
 import { templateContent } from "../support/templates.ts";
@@ -32,6 +33,10 @@ interface View {
 
 const press = (name: string) => (page: Page) => page.getByRole("button", { name, exact: true }).click();
 
+const chooseList = async (page: Page) => {
+  await page.getByLabel("They get no more").selectOption("mail of one list");
+};
+
 const VIEWS: View[] = [
   { name: "the topics", hash: "#/", ready: "4 topics" },
   { name: "a running topic", hash: "#/topics/june", ready: "p4@example.com" },
@@ -58,6 +63,7 @@ const VIEWS: View[] = [
   },
   { name: "a template nobody knows", hash: "#/templates/nobody", ready: 'there is no template "nobody"' },
   { name: "the suppressions", hash: "#/suppressions", ready: "spam@example.org" },
+  { name: "suppressing for a list", hash: "#/suppressions", ready: "spam@example.org", act: chooseList },
   { name: "the test form", hash: "#/test", ready: "Send the test" },
   { name: "asking to cancel", hash: "#/topics/june", ready: "p4@example.com", act: press("Cancel…") },
   { name: "asking to retry", hash: "#/topics/june", ready: "p4@example.com", act: press("Retry 2 failed…") },
@@ -90,6 +96,8 @@ async function everything(): Promise<Stage> {
   await ingest(found.store, people(3), { topic: `<img src=x onerror=alert(1)>\u202e${"x".repeat(70)}` });
   await found.store.suppress([
     { address: "spam@example.org", reason: "complaint", source: "event", detail: "abuse" },
+    { address: "spam@example.org", list: "w".repeat(100), reason: "unsubscribe", source: "link", detail: "june" },
+    { address: "p4@example.org", list: ALL_BULK, reason: "unsubscribe", source: "link" },
     { address: `${"x".repeat(64)}@${"y".repeat(60)}.example`, reason: "manual", source: "manual" },
   ]);
   const html = `<h1>Thank you, {{ name | default: "you" }}</h1>{% for item in order.items %}<p>{{ item.name }}</p>{% endfor %}`;

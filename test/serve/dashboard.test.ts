@@ -1,3 +1,4 @@
+// oxlint-disable vitest/valid-expect -- vitest takes a message as second argument
 /** The dashboard as people use it: a real browser in front of a real gateway. */
 import { createHash } from "node:crypto";
 import type { Browser, Page } from "playwright-core";

@@ -1,3 +1,4 @@
+// oxlint-disable vitest/valid-expect -- vitest takes a message as second argument
 /** "Did Ann's code arrive?": one message by its id, and all to an address or with a uuid. */
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
@@ -120,4 +121,37 @@ test("needs a key that may read", async () => {
     expect((await app.inject({ url })).statusCode).toBe(401);
     expect((await call({ url, headers: { "x-api-key": "a-key-that-sends" } })).statusCode).toBe(403);
   }
+});
+
+test("its history: all that happened, in order, and where each fact comes from", async () => {
+  const { get, id } = await ann();
+  const { status, json } = await get(`/v1/messages/${id}/history`);
+  expect(status).toBe(200);
+  expect(json.history).toEqual([
+    { at: ISO, what: "added", source: "request", text: "posted as code-1", detail: "code-1", machine: false, times: 1 },
+    {
+      at: ISO,
+      what: "sent",
+      source: "answer",
+      text: "the sandbox took it in as 0100-ses",
+      detail: "0100-ses",
+      machine: false,
+      times: 1,
+    },
+  ]);
+  for (const unknown of ["0", "999999", "one", "-1"])
+    expect((await get(`/v1/messages/${unknown}/history`)).status, unknown).toBe(404);
+});
+
+test("by whatever is at hand: address, uuid, id, SES message id", async () => {
+  const { get, id } = await ann();
+  const found = async (q: string) => (await get(`/v1/messages?q=${encodeURIComponent(q)}`)).json;
+  for (const q of ["code-1", String(id), "0100-ses", "<0100-ses@email.amazonses.com>"])
+    expect(
+      (await found(q)).messages.map((message: Json) => message.id),
+      q,
+    ).toEqual([id]);
+  expect((await found("ann@EXAMPLE.com")).messages).toHaveLength(3);
+  expect(await found("nothing")).toEqual({ messages: [], suppressions: [] });
+  expect((await get("/v1/messages?q=1&uuid=code-1")).status).toBe(400);
 });

@@ -12,6 +12,7 @@ import {
   backPage,
   blockedPage,
   donePage,
+  gonePage,
   type Reader,
   unknownPage,
 } from "../../src/serve/unsubscribe-page.ts";
@@ -376,22 +377,37 @@ describe("/u/{token}", () => {
   it("is taken back with a link to unsubscribe only", async () => {
     const { app, store, links } = await scene();
     await post(app, links.unsubscribe(1));
-    for (const token of ["x", "A".repeat(32), links.open(1), links.click(1, ""), links.unsubscribe(999)])
+    for (const token of ["x", "A".repeat(32), links.open(1), links.click(1, "")])
       expect((await undo(app, token)).statusCode).toBe(404);
+    expect((await undo(app, links.unsubscribe(999))).statusCode).toBe(410);
     expect(await store.countSuppressions()).toBe(1);
   });
 
-  it("is unknown with any other token, and for a message that is not there", async () => {
+  it("says politely that nothing is kept of the mail any more, to readers and to their providers", async () => {
     const { app, store, links } = await scene();
-    for (const token of [
-      "x",
-      "A".repeat(32),
-      links.open(1),
-      links.click(1, ""),
-      links.unsubscribe(999),
-      "%E0%A4",
-      "a".repeat(3_000),
-    ]) {
+    const token = links.unsubscribe(1);
+    await store.forget("ann@example.net", new AbortController().signal);
+    for (const [method, url] of [
+      ["GET", `/u/${token}`],
+      ["POST", `/u/${token}`],
+      ["POST", `/u/${token}/undo`],
+      ["GET", `/u/${links.unsubscribe(999)}`],
+    ] as const) {
+      const answer = await app.inject({ method, url });
+      expect([url, answer.statusCode]).toEqual([url, 410]);
+      expect(answer.body).toContain(WORDS.en.gone);
+      expect(answer.body).not.toContain("example.net");
+    }
+    // Its other links go on to where they lead, and count nothing.
+    expect((await click(app, links.click(1, URL_), URL_)).statusCode).toBe(302);
+    expect((await open(app, `?request_id=${links.open(1)}`)).statusCode).toBe(200);
+    const { opened, clicked } = (await store.topic("june")) ?? {};
+    expect([opened, clicked]).toEqual([0, 0]);
+  });
+
+  it("is unknown with any other token", async () => {
+    const { app, store, links } = await scene();
+    for (const token of ["x", "A".repeat(32), links.open(1), links.click(1, ""), "%E0%A4", "a".repeat(3_000)]) {
       for (const method of ["GET", "POST"] as const) {
         const answer = await app.inject({ method, url: `/u/${token}` });
         expect(answer.statusCode).toBe(token === "%E0%A4" ? 400 : 404);
@@ -601,6 +617,7 @@ describe("the page", () => {
       expect(textOf(page)).not.toMatch(/[{}]/);
     }
     expect(textOf(unknownPage(language))).toContain(words.cutOff);
+    expect(textOf(gonePage(language))).toContain(words.newest);
     // Nothing is left in English.
     const english = language === "en" ? [] : Object.values(WORDS.en);
     expect(english.filter((text) => Object.values(words).includes(text))).toEqual([]);

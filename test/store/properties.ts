@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Prepare } from "./bench.ts";
 import { eventOrder } from "./properties/event-order.ts";
+import { expiryHistories } from "./properties/expiry.ts";
 import { gatewayHistories } from "./properties/gateway.ts";
 import { histories } from "./properties/history.ts";
 
@@ -15,6 +16,10 @@ export function storeProperties(name: string, prepare: Prepare): void {
 
     it("counters are counts, and nobody gets a mail twice or more than the cap", async () => {
       await expect(gatewayHistories(prepare)).resolves.toBeUndefined();
+    });
+
+    it("no call leaves after its message has expired, and everything that has expired is cancelled", async () => {
+      await expect(expiryHistories(prepare)).resolves.toBeUndefined();
     });
 
     it("R11 G7: any order and any copies of any events show the same, and counters that are counts", async () => {

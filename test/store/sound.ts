@@ -99,7 +99,7 @@ export async function expectSoundBreakdown(store: Store): Promise<void> {
       ] as const)
         expect(sum(domains.map((domain) => domain[name])), `${name} of ${row.topic}, by domain`).toBe(shown[name]);
       const lists = (await lines.byList(ALL)).rows;
-      for (const name of ["total", ...STATES, ...EVENT_COUNTERS] as const)
+      for (const name of (["total", ...STATES, ...EVENT_COUNTERS] as const).filter((each) => each in shown))
         expect(sum(lists.map((list) => list[name])), `${name} of ${row.topic}, by list`).toBe(shown[name]);
       expect(sum((await lines.byTime(3_600_000)).map(({ sent }) => sent)), `sent of ${row.topic}, by time`).toBe(
         shown["sent"],

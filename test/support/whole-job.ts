@@ -1,6 +1,9 @@
 /** A job that has something of everything a store keeps. */
 import { createHash } from "node:crypto";
 import { readEvent } from "../../src/feedback/ses-event.ts";
+import type { Content } from "../../src/message.ts";
+import { forgottenSuppression } from "../../src/store/rules/forgotten.ts";
+import { ALL_BULK } from "../../src/store/rules/suppress.ts";
 import type { Store } from "../../src/store/store.ts";
 import { accept, content, message } from "../store/bench.ts";
 import type { ManualClock } from "./manual-clock.ts";
@@ -51,7 +54,16 @@ async function visitsAndPeople(store: Store, clock: ManualClock): Promise<void> 
     { kind: "open", messageId: ids[1] ?? 0, at, machine: true, link: null },
   ]);
   await store.unsubscribe([{ messageId: ids[1] ?? 0, at, from: "list" }]);
-  await store.suppress([{ address: "Ann@x.example", reason: "manual", source: "test", detail: "said so\\" }]);
+  await store.suppress([
+    { address: "Ann@x.example", reason: "manual", source: "test", detail: "said so\\" },
+    ...["weekly", "한국어 1", ALL_BULK].map((list) => ({
+      address: "Ann@x.example",
+      list,
+      reason: "unsubscribe",
+      source: "test",
+    })),
+    forgottenSuppression(store.jobId, "gone@x.example"),
+  ]);
   await store.addKey({ name: "ci", digest: createHash("sha256").update("ci").digest(), scopes: ["send"] });
   await store.addKey({ name: "old", digest: createHash("sha256").update("old").digest(), scopes: ["admin", "read"] });
   await store.revokeKey("old");
@@ -85,6 +97,8 @@ async function waiting(store: Store, clock: ManualClock): Promise<void> {
 }
 
 async function gateway(store: Store, clock: ManualClock): Promise<void> {
+  const codes: Content = { ...content("Code"), list: "한국어 1", kind: "transactional" };
+  await accept(store, [message(["a@x.example", "gone@x.example"], { topic: "codes of a list", content: codes })]);
   const notBefore = clock.now() + LONG_MS;
   await accept(store, [message(["a@x.example", "z@x.example"], { topic: "codes", uuid: "u-1", notBefore })], {
     repeat: { caller: "ci", key: "k-1", fingerprint: "f" },

@@ -230,6 +230,7 @@ describe("OpenTelemetry", () => {
     expect(metrics).toMatchObject({
       "ses_mail.messages.sent": [{ value: 100 }],
       "ses_mail.messages.failed": [{ value: 7 }],
+      "ses_mail.messages.expired": [{ value: 2 }],
       "ses_mail.messages.in_doubt": [{ value: 3 }],
       "ses_mail.messages.retried": [{ value: 5 }],
       "ses_mail.calls.throttled": [{ value: 11 }],

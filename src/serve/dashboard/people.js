@@ -142,17 +142,23 @@ function Standing({ isPerson, suppressions, onLeave }) {
     one.reason === "forgotten"
       ? html`<p key="forgotten">
           <span class="badge bad">Forgotten</span>
-          ${`This person was forgotten ${time(one.created_at)}, and is not written to.`}
+          ${` This person was forgotten ${time(one.created_at)}, and is not written to.`}
         </p>`
       : html`<div class="standing" key=${`${one.address} ${one.scope} ${one.list}`}>
           <p>
             <span class="badge bad">Suppressed</span>
-            ${`${isPerson ? "" : `${visible(one.address)}: `}${stoppedWords(one)}: ${reasonWord(one)}, since ${time(one.created_at)}.`}
+            ${` ${isPerson ? "" : `${visible(one.address)}: `}${standingText(one)}`}
             ${one.detail === null ? null : html`<span class="soft"> ${visible(one.detail)}</span>`}
           </p>
-          ${onLeave === null ? null : html`<button type="button" class="small" onClick=${() => onLeave(one)}>Remove…</button>`}
+          ${onLeave === null ? null : html`<button type="button" class="small" aria-label=${one.scope === "everything" ? null : `Remove, ${stoppedWords(one)}`} onClick=${() => onLeave(one)}>Remove…</button>`}
         </div>`,
   );
+}
+
+/** What an address gets no more, unless it is everything, why, and since when. @param {Suppression} suppression */
+function standingText(suppression) {
+  const what = suppression.scope === "everything" ? "" : `${stoppedWords(suppression)}: `;
+  return `${what}${reasonWord(suppression)}, since ${time(suppression.created_at)}.`;
 }
 
 /** @param {{ isPerson: boolean, person: Person, limit: number, onMore: () => void }} props */

@@ -64,8 +64,8 @@ export function SuppressionsView({ total, isAdmin }) {
  * @param {{ wanted: string, total: number, limit: number }} asked
  */
 function headingOf(found, { wanted, total, limit }) {
-  if (wanted === "" || found === null) return counted(total, "address", "addresses");
-  return `${count(found.length)}${found.length === limit ? " or more" : ""} of ${counted(total, "address", "addresses")}`;
+  if (wanted === "" || found === null) return counted(total, "entry", "entries");
+  return `${count(found.length)}${found.length === limit ? " or more" : ""} of ${counted(total, "entry", "entries")}`;
 }
 
 /** @param {{ count: number, onMore: (() => void) | null }} props */

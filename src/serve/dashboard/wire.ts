@@ -53,7 +53,7 @@ export interface Overview {
    */
   account: { quota: number | null; used: number; left: number | null } | null;
   totals: Totals;
-  /** How many addresses are suppressed. */
+  /** How many suppressions there are; an address may have several. */
   suppressions: number;
   /** How many topics there are; `topics` holds the newest 200, newest first. */
   topic_count: number;
@@ -175,7 +175,7 @@ export interface SuppressionFacts extends Stopped {
 /** What a search for suppressed addresses found. */
 export interface Found {
   suppressions: SuppressionFacts[];
-  /** How many addresses are suppressed in all, without those of rehearsals. */
+  /** How many suppressions there are in all, without those of rehearsals. */
   total: number;
   /** What to send as `after` to get what follows; null: nothing does. */
   next: string | null;

@@ -8,7 +8,16 @@ import type { Suppressions, VisitSink } from "../../store/store.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Links } from "../../tracking/links.ts";
 import { createGroupCommit } from "../../intake/group-commit.ts";
-import { askPage, backPage, blockedPage, donePage, PAGE_CSP, type Reader, unknownPage } from "../unsubscribe-page.ts";
+import {
+  askPage,
+  backPage,
+  blockedPage,
+  donePage,
+  gonePage,
+  PAGE_CSP,
+  type Reader,
+  unknownPage,
+} from "../unsubscribe-page.ts";
 import { languageOf } from "../unsubscribe-words.ts";
 import { createVisits, type VisitsLimits } from "../visits.ts";
 
@@ -67,6 +76,7 @@ const CLICK_SCHEMA = {
 const PAGE_RESPONSES = {
   200: { description: "A page for the reader", ...HTML },
   404: { description: "Not a link of ours", ...HTML },
+  410: { description: "Nothing is kept of its mail any more", ...HTML },
   429: { description: "Too many that are not", content: { "application/json": { schema: ERROR } } },
 };
 const ASK_SCHEMA = {
@@ -188,10 +198,12 @@ async function unsubscribeRoutes(
     await app.bodies.read(request, payload);
   });
 
-  const readerOf = async ({ params: { token } }: { params: { token: string } }) => {
+  // "gone": the link is ours, and its message was removed.
+  const readerOf: ReaderOf = async ({ params: { token } }) => {
     const messageId = await links.readUnsubscribe(token);
-    const addressee = messageId === null ? null : await store.addressee(messageId);
-    if (messageId === null || addressee === null) return null;
+    if (messageId === null) return null;
+    const addressee = await store.addressee(messageId);
+    if (addressee === null) return "gone";
     const { email, from, list, kind } = addressee;
     // Nobody leaves a list of mail that comes all the same.
     return { email, from, list: kind === "transactional" ? null : list, messageId, token };
@@ -201,6 +213,7 @@ async function unsubscribeRoutes(
   app.get<TokenRoute>("/u/:token", { config: CONFIG, schema: ASK_SCHEMA }, async (request, reply) => {
     const reader = await readerOf(request);
     if (reader === null) return refuse(request, reply, answerUnknown);
+    if (reader === "gone") return answerGone(request, reply);
     const left = await leftBy(store, reader);
     const language = wantedBy(request);
     const fromAll = left === "everything";
@@ -215,6 +228,7 @@ async function unsubscribeRoutes(
     async (request, reply) => {
       const reader = await readerOf(request);
       if (reader === null) return refuse(request, reply, answerUnknown);
+      if (reader === "gone") return answerGone(request, reply);
       const from = reader.list === null ? "everything" : "list";
       await commit.add({ messageId: reader.messageId, at: clock.now(), from });
       const fromAll = from === "everything" || (await leftBy(store, reader)) === "everything";
@@ -227,6 +241,7 @@ async function unsubscribeRoutes(
     async (request, reply) => {
       const reader = await readerOf(request);
       if (reader === null) return refuse(request, reply, answerUnknown);
+      if (reader === "gone") return answerGone(request, reply);
       await commit.add({ messageId: reader.messageId, at: clock.now(), from: "everything" });
       return answerPage(reply, 200, donePage(wantedBy(request), reader, { at: "all", fromAll: true }));
     },
@@ -249,8 +264,11 @@ async function leftBy(
   return found.some((each) => each.list === list) ? "list" : null;
 }
 
+/** Who is at a link: null: it is none of ours; "gone": nothing is kept of its mail. */
+type ReaderOf = (request: { params: { token: string } }) => Promise<(Reader & { messageId: number }) | "gone" | null>;
+
 interface Undoing {
-  readerOf(request: { params: { token: string } }): Promise<(Reader & { messageId: number }) | null>;
+  readerOf: ReaderOf;
   refuse: Refuse;
 }
 
@@ -261,6 +279,7 @@ function undoRoutes(app: FastifyInstance, store: Tracked["store"], { readerOf, r
     async (request, reply) => {
       const reader = await readerOf(request);
       if (reader === null) return refuse(request, reply, answerUnknown);
+      if (reader === "gone") return answerGone(request, reply);
       const fromAll = (await leftBy(store, reader)) === "everything";
       const isBack = await store.resubscribe(reader.messageId);
       const language = wantedBy(request);
@@ -286,6 +305,10 @@ function answerNoLink(request: FastifyRequest, reply: FastifyReply): FastifyRepl
 
 function answerUnknown(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   return answerPage(reply, 404, unknownPage(wantedBy(request)));
+}
+
+function answerGone(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return answerPage(reply, 410, gonePage(wantedBy(request)));
 }
 
 function answerPage(reply: FastifyReply, status: number, html: string): FastifyReply {

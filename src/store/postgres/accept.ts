@@ -4,7 +4,7 @@
  * meanwhile, so what was read stays true.
  */
 import { kindOf, NO_TOPIC } from "../../message.ts";
-import { expiryOf, listOfIds } from "../rules/accepted.ts";
+import { expiryOf, knownNames, listOfIds } from "../rules/accepted.ts";
 import { topicTimes } from "../rules/due.ts";
 import { priorityOf } from "../rules/priority.ts";
 import { dataVariants, mailKey, standingOf, variantOf } from "../rules/variant.ts";
@@ -214,12 +214,14 @@ interface Occasion {
   endpoint: Endpoint;
 }
 
-/** Adds a message of a request for its addresses, unless its uuid is known. */
+/** Adds a message of a request for its addresses, unless its uuid, or that of each address, is known. */
 function addOnce(batch: Batch, message: AcceptMessage, occasion: Occasion, told: Told): void {
   const { uuids } = batch;
   const { uuid, emails } = message;
-  if (uuid !== null && uuids.has(uuid, occasion.endpoint)) {
-    for (const email of emails) noteKnown(batch, uuid, email.toLowerCase(), told);
+  const known = knownNames(message, (name) => uuids.has(name, occasion.endpoint));
+  if (known !== null) {
+    // It makes no topic, either.
+    for (const [at, email] of emails.entries()) noteKnown(batch, known(at), email.toLowerCase(), told);
     return;
   }
   const { topic, rows } = add(batch, message, occasion, told);

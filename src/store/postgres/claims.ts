@@ -5,7 +5,7 @@ import { type Job, snapshot } from "./connection.ts";
 import { transaction } from "./transaction.ts";
 import { claimOf, findDue, glance, outlookOf } from "./due.ts";
 import { lookFromStart } from "./follow.ts";
-import { hasExpired, sweepExpired } from "./expiry.ts";
+import { hasExpired, NONE_EXPIRED, sweepExpired } from "./expiry.ts";
 import { createListener } from "./notify.ts";
 import { createPauses } from "./pauses.ts";
 import { bury, fatesOf, leave } from "./processes.ts";
@@ -23,19 +23,43 @@ const PEEKED = 10;
 /** The longest that `leave` waits. */
 const TIDY_MS = 2_000;
 
-/** Makes the source of one handle on a job. `leave` is to be called before the handle is closed; it never throws. */
+/**
+ * Makes the source of one handle on a job. `leave` is to be called before the handle is closed; it never throws. `recoverAtOpen` is
+ * `recover` that cancels nothing: who sends next is told of what has expired.
+ */
 export function createClaims(
   job: Job,
 ): Source &
   Required<Pick<Source, "onChange">> &
   Pick<Reader, "peek"> &
-  Pick<Topics, "expire"> & { leave(): Promise<void> } {
+  Pick<Topics, "expire"> & { leave(): Promise<void>; recoverAtOpen(): Promise<number> } {
   const { time, handle } = job;
   const ask = questions(job);
   const turns = createTurns(job);
   const pauses = createPauses();
   const untold = new Untold();
   const listener = createListener(job);
+
+  const recover = async (alsoExpired: boolean): Promise<number> => {
+    const now = time.now();
+    const fates = await fatesOf(ask, handle.id(), now);
+    const hasWork = fates.dead.length + fates.useless.length > 0 || fates.isSilent;
+    const isIdle = !hasWork && !(await pauses.areAhead(ask, now.wall));
+    if (isIdle && !(alsoExpired && (await hasExpired(ask, now.wall)))) return 0;
+    const [lost, swept] = await transaction(job, async (tx) => {
+      const counters = createCounters();
+      await pauses.beginAgain(tx, tx.now.wall);
+      const { byTopic } = alsoExpired ? await sweepExpired(tx, counters) : NONE_EXPIRED;
+      // Read again inside the transaction: another process may have recovered them meanwhile.
+      const found = await fatesOf(tx.query, tx.me, tx.now);
+      const count = await loseAll(tx, counters, found.dead, tx.now.wall);
+      await bury(tx, found);
+      await counters.write(tx);
+      return [count, byTopic] as const;
+    });
+    untold.add(swept);
+    return lost;
+  };
 
   return {
     name: `the database ${job.name}`,
@@ -48,26 +72,8 @@ export function createClaims(
       return { ...turn, expired: turn.expired + untold.take(topicId) };
     },
 
-    async recover() {
-      const now = time.now();
-      const fates = await fatesOf(ask, handle.id(), now);
-      const hasWork = fates.dead.length + fates.useless.length > 0 || fates.isSilent;
-      const isIdle = !hasWork && !(await pauses.areAhead(ask, now.wall));
-      if (isIdle && !(await hasExpired(ask, now.wall))) return 0;
-      const [lost, swept] = await transaction(job, async (tx) => {
-        const counters = createCounters();
-        await pauses.beginAgain(tx, tx.now.wall);
-        const { byTopic } = await sweepExpired(tx, counters);
-        // Read again inside the transaction: another process may have recovered them meanwhile.
-        const found = await fatesOf(tx.query, tx.me, tx.now);
-        const count = await loseAll(tx, counters, found.dead, tx.now.wall);
-        await bury(tx, found);
-        await counters.write(tx);
-        return [count, byTopic] as const;
-      });
-      untold.add(swept);
-      return lost;
-    },
+    recover: () => recover(true),
+    recoverAtOpen: () => recover(false),
 
     async expire(topic) {
       const topicId = topic === null ? null : await topicIdOf(ask, topic, job.name);

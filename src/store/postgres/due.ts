@@ -48,8 +48,8 @@ export interface Wanted {
 /** What a look found. */
 export interface Looked {
   found: Found[];
-  /** True: bulk mail is due beyond `Wanted.bulk`. */
-  reserved: boolean;
+  /** True: bulk mail is due beyond `Wanted.bulk`. Null: there was enough that is more urgent. */
+  reserved: boolean | null;
 }
 
 /**
@@ -63,18 +63,18 @@ export async function findDue(
   now: Now,
   { limit, bulk = Infinity, cap = null, after = null }: Wanted,
 ): Promise<Looked> {
-  const search = { limit, cap, bulkLeft: bulk, reserved: false, found: [] as Found[] };
+  const search = { limit, cap, bulkLeft: bulk, reserved: null as boolean | null, found: [] as Found[] };
   const { found } = search;
   // Who has to pass over many that are held back finds them by walking from the start.
   const places = cap === null ? after : null;
   for (let below = ABOVE_ALL; ;) {
     const priority = await findOfPriority(query, scope, now, search, { below, places });
     const { reserved } = search;
-    if (reserved || found.length >= limit || cap?.isExhausted() === true) return { found, reserved };
+    if (reserved === true || found.length >= limit || cap?.isExhausted() === true) return { found, reserved };
     // What others put back may be before the places, and is more urgent than what has a lower priority.
     const isBehind = places !== null && (priority === null || priority === places.priority);
     if (isBehind) return findDue(query, scope, now, { limit, bulk });
-    if (priority === null) return { found, reserved };
+    if (priority === null) return { found, reserved: reserved ?? false };
     below = priority;
   }
 }
@@ -86,8 +86,8 @@ interface Search {
   cap: CapTurn | null;
   /** How many more bulk messages may be found. */
   bulkLeft: number;
-  /** Becomes true when another one is due. */
-  reserved: boolean;
+  /** As in `Looked`. */
+  reserved: boolean | null;
   /** What was found; more is added. */
   found: Found[];
 }
@@ -117,7 +117,7 @@ async function findOfPriority(
       if (seen.has(row.id)) continue;
       seen.add(row.id);
       take(search, row);
-      if (search.reserved || search.found.length >= limit || cap?.isExhausted() === true) return page.priority;
+      if (search.reserved === true || search.found.length >= limit || cap?.isExhausted() === true) return page.priority;
     }
     const isAll = page.rows.length < pageSize;
     if (cap === null || isAll || pageSize > limit) return page.priority;
@@ -128,8 +128,8 @@ async function findOfPriority(
 
 function take(search: Search, row: Found): void {
   const isBulk = row.priority <= MOST_BULK;
-  search.reserved = isBulk && search.bulkLeft <= 0;
-  if (search.reserved || search.cap?.admits(row) === false) return;
+  if (isBulk) search.reserved = search.bulkLeft <= 0;
+  if (search.reserved === true || search.cap?.admits(row) === false) return;
   if (isBulk) search.bulkLeft--;
   search.found.push(row);
 }

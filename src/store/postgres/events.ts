@@ -130,7 +130,11 @@ function suppressAll(
 ): number {
   const rehearsal = isRehearsed === true || message?.endpoint === "sandbox";
   const entries = suppressions.flatMap(({ leaves, ...cause }) =>
-    listsOfEvent(leaves, message?.list ?? null, (name) => ours.has(name)).map((list) => ({ ...cause, list })),
+    listsOfEvent(
+      leaves,
+      () => message?.list ?? null,
+      (name) => ours.has(name),
+    ).map((list) => ({ ...cause, list })),
   );
   return entries.filter((each) => suppressor.suppress({ ...each, source: "event", rehearsal }, now)).length;
 }

@@ -12,6 +12,9 @@ export interface ExpiredPart {
   more: boolean;
 }
 
+/** What a part comes to when nothing has expired. */
+export const NONE_EXPIRED: ExpiredPart = { byTopic: new Map(), more: false };
+
 /** SQL that is true when a message has expired by an instant, an SQL expression of ms since the epoch. */
 export const anyExpired = (now: string): string =>
   `exists (select 1 from sm.message e where e.state = 'pending' and e.expires_at <= ${now})`;

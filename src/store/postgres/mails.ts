@@ -105,31 +105,33 @@ function createPartsReader(ask: Tx["query"], database: string): PartsReader {
 /** How many senders are remembered. Reading one means reading its whole content, attachments included. */
 const MOST_SENDERS = 500;
 
+type Mail = Pick<Addressee, "from" | "list" | "kind">;
+
 function createAddresseeReader(ask: Tx["query"]): Pick<VisitSink, "addressee"> {
-  const known = new Map<number, string>();
-  const senderOf = async (contentId: number): Promise<string> => {
-    const from = known.get(contentId) ?? (await readSender(ask, contentId));
+  const known = new Map<number, Mail>();
+  const mailOfContent = async (contentId: number): Promise<Mail> => {
+    const mail = known.get(contentId) ?? (await readMail(ask, contentId));
     if (known.size >= MOST_SENDERS) known.clear();
-    known.set(contentId, from);
-    return from;
+    known.set(contentId, mail);
+    return mail;
   };
   return {
     async addressee(messageId) {
-      const [found] = await ask<Omit<Addressee, "from"> & { contentId: number }>(
-        `select m.email, t.name as topic, m.content_id as "contentId", c.list, c.kind
-         from sm.message m join sm.topic t on t.id = m.topic_id join sm.content c on c.id = m.content_id
-         where m.id = $1`,
+      const [found] = await ask<{ email: string; topic: string; contentId: number }>(
+        `select m.email, t.name as topic, m.content_id as "contentId"
+         from sm.message m join sm.topic t on t.id = m.topic_id where m.id = $1`,
         [messageId],
       );
       if (found === undefined) return null;
-      const { contentId, ...rest } = found;
-      return { ...rest, from: await senderOf(contentId) };
+      return { email: found.email, topic: found.topic, ...(await mailOfContent(found.contentId)) };
     },
   };
 }
 
 /** Read here, because PostgreSQL refuses to look into JSON that has a NUL or half a character in any of its texts. */
-async function readSender(ask: Tx["query"], contentId: number): Promise<string> {
-  const [row] = await ask<{ body: string }>("select body from sm.content where id = $1", [contentId]);
-  return row === undefined ? "" : (JSON.parse(row.body) as Content).from;
+async function readMail(ask: Tx["query"], contentId: number): Promise<Mail> {
+  const sql = "select body, list, kind from sm.content where id = $1";
+  const [row] = await ask<{ body: string } & Omit<Mail, "from">>(sql, [contentId]);
+  if (row === undefined) return { from: "", list: null, kind: "bulk" };
+  return { from: (JSON.parse(row.body) as Content).from, list: row.list, kind: row.kind };
 }

@@ -9,7 +9,7 @@ import { findNamedMessages, findUuids, keepUuids, type NamedAddress, type UuidRa
 export interface RequestUuids {
   /** True when something was accepted with this uuid. What was only rehearsed does not count when mail goes to SES. */
   has(uuid: string, endpoint: Endpoint): boolean;
-  /** The message to this address (in lower case) that was accepted with the uuid; null: it is not known. */
+  /** The first message to this address (in lower case) that was accepted with the uuid; null: it is not known. */
   messageTo(uuid: string, address: string): number | null;
   /** Keeps a uuid with the messages made for it, whose ids follow each other. A message that was only rehearsed gives its uuid up. */
   keep(uuid: string, rows: readonly NewRow[], isRehearsal: boolean): void;

@@ -65,8 +65,8 @@ export async function openStore(
       marks: await readMarks(async (sql) => (await where.client.query(qualified(sql, job.schema).text)).rows),
     }));
     const elsewhere = checkOpened(placeOf(job), marks, options.toRead === true);
-    const store = createStore(job, jobId);
-    const recovered = elsewhere === null ? await store.recover() : 0;
+    const { store, recover } = createStore(job, jobId);
+    const recovered = elsewhere === null ? await recover() : 0;
     if (elsewhere === null) await finishCancels(job);
     return { ...atTheEdge(store, (error) => explain(error, job.name)), recovered, elsewhere };
   } catch (error) {
@@ -178,17 +178,20 @@ async function learnTime({ time, clock }: Job, client: Where["client"]): Promise
   }
 }
 
-function createStore(job: Job, jobId: string): Store & { leave(): Promise<void> } {
-  const source = createClaims(job);
+function createStore(
+  job: Job,
+  jobId: string,
+): { store: Store & { leave(): Promise<void> }; recover: () => Promise<number> } {
+  const { recoverAtOpen: recover, ...source } = createClaims(job);
   const lists = createLists(job);
-  return {
+  const store = {
     jobId,
     ...source,
     ...lists,
     stage: async () => atTheEdge(await lists.stage(), (error) => explain(error, job.name)),
     ...createTopicActions(job),
     ...createEventSink(job, jobId),
-    ...createSuppressions(job),
+    ...createSuppressions(job, jobId),
     ...createReader(job),
     ...createMailReader(job),
     ...createWorkers(job),
@@ -212,4 +215,5 @@ function createStore(job: Job, jobId: string): Store & { leave(): Promise<void> 
       await job.pool.close();
     },
   };
+  return { store, recover };
 }

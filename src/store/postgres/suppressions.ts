@@ -7,6 +7,7 @@ import { type Job, read, snapshot } from "./connection.ts";
 import { transaction, type Tx } from "./transaction.ts";
 import { createCounters } from "./state-counters.ts";
 import { storable } from "./storable.ts";
+import { forgottenAddress } from "../rules/forgotten.ts";
 import { ANY_FORGOTTEN, forgottenAddressSql } from "./suppressed.ts";
 import { createSuppressor, keyOf } from "./suppressor.ts";
 
@@ -19,8 +20,8 @@ const COUNT = "select count(*)::int8 as count from sm.suppression where not rehe
 /** So many addresses take one statement, which must not take long. */
 const PIECE = 10_000;
 
-/** Makes the part of the store that keeps suppressed addresses. */
-export function createSuppressions(job: Job): Suppressions {
+/** Makes the part of the store that keeps suppressed addresses. `jobId` tells who was forgotten. */
+export function createSuppressions(job: Job, jobId: string): Suppressions {
   async function* list(): AsyncGenerator<Suppression> {
     for (let after = { address: "", list: "" }; ;) {
       const found = await asked(job, PAGE, [after.address, after.list]);
@@ -55,16 +56,7 @@ export function createSuppressions(job: Job): Suppressions {
     async unsuppress(addresses, ofList) {
       if (addresses.length === 0) return 0;
       const keys = [...new Set(addresses.map(keyOf))];
-      return transaction(job, async (tx) => {
-        const removed: Promise<{ count: number }[]>[] = [];
-        const planned = byIndex(tx.query);
-        for (const piece of piecesOf(keys))
-          removed.push(
-            ofList === undefined ? tx.query(REMOVE_ALL, [piece]) : tx.query(REMOVE_OF_LIST, [piece, storable(ofList)]),
-          );
-        await planned;
-        return (await Promise.all(removed)).flat().reduce((sum, { count }) => sum + count, 0);
-      });
+      return transaction(job, (tx) => (ofList === undefined ? removeAll(tx, jobId, keys) : removeOf(tx, ofList, keys)));
     },
     suppressions: list,
     searchSuppressions: (search) => searchSuppressions(job, search),
@@ -75,17 +67,33 @@ export function createSuppressions(job: Job): Suppressions {
   };
 }
 
-const REMOVE_ALL = `with removed as (
-    delete from sm.suppression s using (
-      select address as given, address from unnest($1::text[]) w (address)
-      union all
-      select address, ${forgottenAddressSql("address")} from unnest($1::text[]) w (address) where ${ANY_FORGOTTEN}
-    ) w where s.address = w.address returning w.given)
-  select count(distinct given)::int8 as count from removed`;
+const REMOVE = "delete from sm.suppression where address = any ($1::text[])";
 
-const REMOVE_OF_LIST = `with removed as (
-    delete from sm.suppression where address = any ($1::text[]) and list = $2 returning 1)
-  select count(*)::int8 as count from removed`;
+/** Removes whatever stops these addresses. Returns how many of them had something. */
+async function removeAll(tx: Tx, jobId: string, keys: readonly string[]): Promise<number> {
+  const [, [any]] = await Promise.all([
+    byIndex(tx.query),
+    tx.query<{ found: boolean }>(`select ${ANY_FORGOTTEN} as found`),
+  ]);
+  const hashes = any?.found === true ? keys.map((key) => [forgottenAddress(jobId, key), key] as const) : [];
+  const keyOfHash = new Map(hashes);
+  const removed = await Promise.all(
+    Array.from(piecesOf([...keys, ...keyOfHash.keys()]), (piece) =>
+      tx.query<{ address: string }>(`${REMOVE} returning address`, [piece]),
+    ),
+  );
+  return new Set(removed.flat().map(({ address }) => keyOfHash.get(address) ?? address)).size;
+}
+
+/** Removes the suppressions of one list. Returns how many there were. */
+async function removeOf(tx: Tx, list: string, keys: readonly string[]): Promise<number> {
+  const planned = byIndex(tx.query);
+  const removed = await Promise.all(
+    Array.from(piecesOf(keys), (piece) => tx.run(`${REMOVE} and list = $2`, [piece, storable(list)])),
+  );
+  await planned;
+  return removed.reduce((sum, count) => sum + count, 0);
+}
 
 /** The suppressions of an address, also that of somebody who was forgotten. It is given as `keyOf` makes it. */
 export async function readSuppressions(query: Tx["query"], key: string): Promise<Suppression[]> {

@@ -38,7 +38,7 @@ interface Done {
   count: number;
   cutShort: boolean;
   /** True: bulk mail is due that the reserve keeps back. */
-  reserved: boolean;
+  reserved: boolean | null;
   /** How many messages of the scope's topic were cancelled because they had expired. */
   expired: number;
   /** Claims of an earlier turn that were put back, because its caller never saw them. */
@@ -228,7 +228,7 @@ async function knownTopicId(tx: Tx, name: string, ...counts: ByTopic[]): Promise
   return row?.id;
 }
 
-const NOTHING = { claimed: [], count: 0, cutShort: false, reserved: false };
+const NOTHING = { claimed: [], count: 0, cutShort: false, reserved: null };
 
 /** A claim that nobody saw goes back as it was. */
 function neverSeen(id: number): Settlement {
@@ -247,7 +247,7 @@ interface Looked {
   count: number;
   /** True: the look ended before it had seen everything that is due. */
   cutShort: boolean;
-  reserved: boolean;
+  reserved: boolean | null;
 }
 
 /** Finds what is due, and turns the topics of what will be claimed to where they go now. It claims nothing yet. */

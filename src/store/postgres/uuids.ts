@@ -23,7 +23,7 @@ export interface NamedAddress {
   address: string;
 }
 
-/** The messages to these addresses that were accepted with their uuids, in the same order; null: there is none. */
+/** The first message to each of these addresses that was accepted with its uuid, in the same order; null: there is none. */
 export async function findNamedMessages(
   query: Tx["query"],
   named: readonly NamedAddress[],
@@ -47,11 +47,13 @@ const NAMED = `
   cross join lateral (select topic_id from sm.message where id = a.first limit 1) m
   left join lateral (
     select message_id from sm.recipient
-    where address = w.address and topic_id = m.topic_id and variant between -a.last and -a.first limit 1) x on true
+    where address = w.address and topic_id = m.topic_id and variant between -a.last and -a.first
+    order by variant desc limit 1) x on true
   left join lateral (
     select message_id from sm.recipient
     where x.message_id is null and address = w.address and topic_id = m.topic_id and variant >= 0
-      and message_id between a.first and a.last limit 1) y on true
+      and message_id between a.first and a.last
+    order by message_id limit 1) y on true
   where coalesce(x.message_id, y.message_id) is not null`;
 
 /** The first and the last message made for a uuid; null: all its addresses were duplicates. */

@@ -8,6 +8,30 @@ export function listOfIds(messages: readonly { emails: readonly string[] }[]): (
   return messages.reduce((sum, { emails }) => sum + emails.length, 0) > MOST_IDS ? null : [];
 }
 
+/** The uuids of a message, as `AcceptMessage` has them. */
+interface Names {
+  emails: readonly string[];
+  uuid: string | null;
+  uuids?: readonly (string | null)[];
+}
+
+/**
+ * Gives the known uuid of each address by its index when the whole message was accepted before: by its own uuid, or because each of
+ * its addresses has one that is known. Null: it was not.
+ */
+export function knownNames(
+  { emails, uuid, uuids }: Names,
+  isKnown: (uuid: string) => boolean,
+): ((at: number) => string) | null {
+  if (uuid !== null) return isKnown(uuid) ? () => uuid : null;
+  const nameOf = (at: number) => uuids?.[at] ?? null;
+  const areKnown = emails.every((_, at) => {
+    const name = nameOf(at);
+    return name !== null && isKnown(name);
+  });
+  return areKnown && emails.length > 0 ? (at) => nameOf(at) ?? "" : null;
+}
+
 /** The times of a message, as `AcceptMessage` has them. */
 interface Times {
   notBefore: number;

@@ -39,16 +39,20 @@ export function listLeft(list: string | null, from: "list" | "everything"): stri
 }
 
 /**
- * The lists of the suppressions that an event makes. `mailList` is the list of its mail; null: there is none, or the mail is not known.
+ * The lists of the suppressions that an event makes. `mailList` gives the list of its mail; null: there is none, or the mail is unknown.
  * `isOurs` says whether the store has a content with a list. A topic that SES calls by a name that is no list of ours yet may become
  * one. Who leaves a whole contact list that is none of ours wants no bulk mail at all.
  */
-export function listsOfEvent(leaves: Leaving, mailList: string | null, isOurs: (name: string) => boolean): string[] {
+export function listsOfEvent(
+  leaves: Leaving,
+  mailList: () => string | null,
+  isOurs: (name: string) => boolean,
+): string[] {
   switch (leaves.kind) {
     case "everything":
       return [EVERYTHING_LIST];
     case "mail":
-      return [listLeft(mailList, "list")];
+      return [listLeft(mailList(), "list")];
     case "topic":
       return [leaves.name];
     case "contact list": {

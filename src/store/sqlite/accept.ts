@@ -11,7 +11,7 @@ import { createTrackingNotes, type TrackedTopic } from "./tracked-topics.ts";
 import { createSuppressedCheck } from "./suppressed.ts";
 import { createUuidTable } from "./uuids.ts";
 import { type Admission, admit, type AdmittingTopic } from "../rules/admit.ts";
-import { expiryOf, listOfIds } from "../rules/accepted.ts";
+import { expiryOf, knownNames, listOfIds } from "../rules/accepted.ts";
 import { topicTimes } from "../rules/due.ts";
 import { priorityOf } from "../rules/priority.ts";
 import type { Inbox } from "../store.ts";
@@ -206,10 +206,11 @@ function createMessageAdder(
 
   const addAll = (message: AcceptMessage, { dueAt, endpoint }: Occasion, told: Told) => {
     const { topic: name, content, emails, data, uuids: names, notBefore, expiresIn } = message;
-    const kept = contents.keep(content);
-    const topic = topics.open(name ?? NO_TOPIC, kept.id, dueAt);
+    const { id: contentId, hash } = contents.keep(content);
+    const topic = topics.open(name ?? NO_TOPIC, contentId, dueAt);
+    const { id: topicId } = topic;
     noteTracking(topic, content);
-    const audience = recipients.audienceOf(topic, kept);
+    const audience = recipients.audienceOf(topic, { id: contentId, hash });
     const now = clock.now();
     const expiresAt = expiryOf(message, now);
     const priority = priorityOf(message.priority, kindOf(content));
@@ -232,9 +233,23 @@ function createMessageAdder(
         continue;
       }
       const state = isSuppressed(address) ? "suppressed" : "pending";
-      const { ingestId } = ids.use(topic.id);
-      const own = [messageId, topic.id, kept.id, ingestId, email, fields ?? "[]"] as const;
-      insert.run(...own, priority, notBefore, state, now, expiresAt, expiresIn);
+      const { ingestId } = ids.use(topicId);
+      const kept = fields ?? "[]";
+      // Named one by one: an object for each address would take half as long as all the rest.
+      insert.run(
+        messageId,
+        topicId,
+        contentId,
+        ingestId,
+        email,
+        kept,
+        priority,
+        notBefore,
+        state,
+        now,
+        expiresAt,
+        expiresIn,
+      );
       added[state]++;
     }
     counters.add(topic.id, "pending", added.pending);
@@ -245,8 +260,10 @@ function createMessageAdder(
 
   return (message, occasion, told) => {
     const { uuid, emails } = message;
-    if (uuid !== null && uuids.has(uuid, occasion.endpoint)) {
-      for (const email of emails) noteKnown(uuid, email.toLowerCase(), told);
+    const known = knownNames(message, (name) => uuids.has(name, occasion.endpoint));
+    if (known !== null) {
+      // It makes no topic, either.
+      for (const [at, email] of emails.entries()) noteKnown(known(at), email.toLowerCase(), told);
       return;
     }
     const firstId = ids.next();

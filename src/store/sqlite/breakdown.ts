@@ -113,7 +113,7 @@ async function byTime(
   spanMs: number,
 ): Promise<TimeCounts[]> {
   const spans = createSpans(spanMs);
-  for (const { span, count } of sentBySpan(db, topicId, row, spanMs)) spans.add(span, "sent", count);
+  for (const { span, count } of sentBySpan(db, topicId, row, spanMs)) if (count > 0) spans.add(span, "sent", count);
   const marks = OUTCOMES.map((name) => ({ name, counted: countBySpan(db, name) }));
   await walk((first, last) => {
     for (const { name, counted } of marks)

@@ -10,6 +10,7 @@ import { fileOf } from "./image.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { createPaceRow } from "./pace-row.ts";
 import type { Now } from "../rules/due.ts";
+import { createPastExpired } from "./past-expired.ts";
 import { createPauses, type Pauses } from "./pauses.ts";
 import { createProcesses, type Processes } from "./processes.ts";
 import { createWorkers } from "./workers.ts";
@@ -31,10 +32,16 @@ interface Done {
   now: number;
 }
 
-/** Makes the source of one handle on a job file. `leave` is to be called before the handle is closed; it never throws. */
+/**
+ * Makes the source of one handle on a job file. `leave` is to be called before the handle is closed; it never throws. `recoverAtOpen` is
+ * `recover` that cancels nothing: who sends next is told of what has expired.
+ */
 export function createClaims(
   job: Job,
-): Source & Pick<Reader, "peek"> & Pick<Topics, "expire"> & Workers & { leave(): void } {
+): Source &
+  Pick<Reader, "peek"> &
+  Pick<Topics, "expire"> &
+  Workers & { leave(): void; recoverAtOpen(): Promise<number> } {
   const { db, clock } = job;
   const counters = createCounters(db);
   const due = createDue(db);
@@ -68,6 +75,24 @@ export function createClaims(
     if (lost !== null) throw lost;
   };
 
+  const recover = async (alsoExpired: boolean): Promise<number> => {
+    refuseWhenLost();
+    const isIdle = processes.dead().length === 0 && !pauses.areAhead(clock.now());
+    if (isIdle && !(alsoExpired && expiry.isDue(clock.now()))) return 0;
+    let swept: ByTopic = new Map();
+    const lost = await transaction(job, () => {
+      counters.begin();
+      pauses.beginAgain(clock.now());
+      if (alsoExpired) swept = expiry.sweep(clock.now()).byTopic;
+      // Read again inside the transaction: another process may have recovered them meanwhile.
+      const count = processes.dead().reduce((sum, row) => sum + settler.loseAll(row.id, clock.now()), 0);
+      counters.write();
+      return count;
+    });
+    untold.add(swept);
+    return lost;
+  };
+
   return {
     name: `the job file ${fileOf(db)}`,
     patienceMs: PATIENCE_MS,
@@ -90,23 +115,8 @@ export function createClaims(
       }
     },
 
-    async recover() {
-      refuseWhenLost();
-      const isIdle = processes.dead().length === 0 && !pauses.areAhead(clock.now());
-      if (isIdle && !expiry.isDue(clock.now())) return 0;
-      let swept: ByTopic = new Map();
-      const lost = await transaction(job, () => {
-        counters.begin();
-        pauses.beginAgain(clock.now());
-        swept = expiry.sweep(clock.now()).byTopic;
-        // Read again inside the transaction: another process may have recovered them meanwhile.
-        const count = processes.dead().reduce((sum, row) => sum + settler.loseAll(row.id, clock.now()), 0);
-        counters.write();
-        return count;
-      });
-      untold.add(swept);
-      return lost;
-    },
+    recover: () => recover(true),
+    recoverAtOpen: () => recover(false),
 
     async expire(topic) {
       const sweep = () => {
@@ -142,7 +152,7 @@ export function createClaims(
   };
 }
 
-const NOTHING: Looked = { found: [], reserved: false };
+const NOTHING: Looked = { found: [], reserved: null };
 
 /** What the source hands out. The turn was called `agoMs` before `now` (ms since the epoch). */
 function claimOf(message: Waiting, now: number, agoMs: number): Claim {
@@ -170,6 +180,7 @@ function createTurn({ db, clock }: Job, parts: Parts) {
   const { counters, due, expiry, bulkRoom, idOf, pauses, processes, settler, memory, steady } = parts;
   const pace = createPaceRow(db);
   const capOf = createCaps(db);
+  const pastExpired = createPastExpired(db);
   const claim = db.prepare<[number, number]>(
     "update message set state = 'sending', claimed_by = ? where id = ? and state = 'pending'",
   );
@@ -184,10 +195,14 @@ function createTurn({ db, clock }: Job, parts: Parts) {
 
   /** Finds what is due, and turns the topics of the first `most` messages to where they go now. */
   const look = (scope: Scope, now: Now, { wanted, most }: Allowance): Looked & { cap: CapTurn | null } => {
+    const isMany = expiry.isMany(now.wall);
+    if (!isMany) pastExpired.forget();
     const bulk = wanted > 0 ? bulkRoom(scope, now.wall) : 0;
     for (;;) {
       const cap = scope.recipientCap === undefined ? null : capOf(scope.recipientCap, now);
-      const { found, reserved } = wanted > 0 ? due.find(scope, now, { limit: wanted, cap, bulk }) : NOTHING;
+      const past = isMany ? pastExpired.look(now) : undefined;
+      const { found, reserved } =
+        wanted > 0 ? due.find(scope, now, { limit: wanted, cap, bulk, ...(past && { past }) }) : NOTHING;
       const topics = [...new Set(found.slice(0, most).map((row) => row.topicId))];
       const suppressed = topics.reduce((sum, topicId) => sum + endpoints.turn(topicId, scope.endpoint), 0);
       // A topic that begins to be rehearsed loses messages that other rehearsals suppressed, so look again.

@@ -3,22 +3,25 @@ import type { Outlook, Scope } from "../../deliver/source.ts";
 import { dueSpans, laterSpans, lateSpans, type Now, type Span, waitMs } from "../rules/due.ts";
 import type { CapTurn } from "./cap.ts";
 import type { Connection } from "./connection.ts";
+import type { PastLook } from "./past-expired.ts";
 import { createSendable, type PausedTopic, type Sendable } from "./sendable.ts";
 import { createWaitingIndex, type Look, type Waiting } from "./waiting-index.ts";
 import { MOST_BULK } from "../rules/reserve.ts";
 
 /** What a look may find. */
-export interface Wanted {
+interface Wanted {
   /** The most messages. */
   limit: number;
   /** Messages that it holds back are left out; `CapTurn.write` postpones them. */
   cap: CapTurn | null;
   /** The most bulk messages among them; Infinity: any number. */
   bulk: number;
+  /** Set when many messages have expired. */
+  past?: PastLook;
 }
 
 /** What a glance takes into account. */
-export interface Glance {
+interface Glance {
   /** 0: no bulk message may be claimed. */
   bulk: number;
   /** As `Look.alive`. */
@@ -30,8 +33,8 @@ const WHATEVER: Glance = { bulk: Infinity, alive: -1 };
 /** What it found. */
 export interface Looked {
   found: Waiting[];
-  /** True: bulk mail is due beyond `Wanted.bulk`. */
-  reserved: boolean;
+  /** True: bulk mail is due beyond `Wanted.bulk`. Null: there was enough that is more urgent. */
+  reserved: boolean | null;
 }
 
 /** Looks at the pending messages of a scope, at an instant `now`. */
@@ -59,8 +62,10 @@ export function createDue(db: Connection): Due {
   const glances = (topics: Sendable, { bulk, alive }: Glance): Look[] =>
     looks(topics, 1, alive).filter(({ priority }) => bulk > 0 || priority > MOST_BULK);
 
-  const streamsOf = (look: Look, spans: readonly Span[]): Generator<Waiting>[] =>
-    spans.map((span) => (isAtOnce(span) ? index.atOnce(look) : index.timed(look, span)));
+  const streamsOf = (look: Look, spans: readonly Span[], past?: PastLook): Generator<Waiting>[] =>
+    spans.map(
+      (span, at) => past?.stream(look, span, at) ?? (isAtOnce(span) ? index.atOnce(look) : index.timed(look, span)),
+    );
 
   const isDue = (topics: Sendable, maxLateMs: number | null, at: Now, glance: Glance): boolean => {
     const spans = dueSpans(maxLateMs, at);
@@ -94,19 +99,19 @@ export function createDue(db: Connection): Due {
   };
 
   return {
-    find(scope, now, { limit, cap, bulk }) {
+    find(scope, now, { limit, cap, bulk, past }) {
       const found: Waiting[] = [];
       const spans = dueSpans(scope.maxLateMs, now);
       let bulkLeft = bulk;
       for (const look of looks(sendable.of(scope, now.wall), limit, now.wall)) {
         const isBulk = look.priority <= MOST_BULK;
-        for (const waiting of merged(streamsOf(look, spans))) {
+        for (const waiting of merged(streamsOf(look, spans, past))) {
           if (isBulk && bulkLeft <= 0) return { found, reserved: true };
           if (cap === null || cap.admits(waiting)) {
             found.push(waiting);
             if (isBulk) bulkLeft--;
           }
-          if (found.length >= limit || cap?.isExhausted() === true) return { found, reserved: false };
+          if (found.length >= limit || cap?.isExhausted() === true) return { found, reserved: isBulk ? false : null };
         }
       }
       return { found, reserved: false };

@@ -19,8 +19,6 @@ import { createSuppressor } from "./suppressions.ts";
 
 interface Known extends Provable {
   email: string;
-  /** The list of its content; null: it has none. */
-  list: string | null;
   endpoint: Endpoint | null;
   /** When somebody began to remove the rehearsal of its topic; null: nobody does now. */
   afreshAt: number | null;
@@ -39,6 +37,11 @@ export function createEventSink(job: Job, jobId: string): EventSink {
   const suppress = createSuppressor(db, counters, clock);
   const write = createWriter(job, counters, marks);
   const ours = db.prepare<[string], 1>("select 1 from content where list = ? limit 1").pluck();
+  // To read it means to walk over the body of the content, which most events need not do.
+  const list = db
+    .prepare<[number], string | null>(`select ${mailWith("content_id").list} from message where id = ?`)
+    .pluck();
+  const listOf = (message: Known | undefined): string | null => (message && list.get(message.id)) ?? null;
   const isOurs = (list: string): boolean => ours.get(list) !== undefined;
 
   const keepForLater = (event: SesEvent, isBare: boolean, result: Applied): boolean => {
@@ -62,7 +65,7 @@ export function createEventSink(job: Job, jobId: string): EventSink {
     // Suppress last: the event may prove its message sent, which must not be taken for a pending one.
     const rehearsal = event.rehearsal === true || message?.endpoint === "sandbox";
     for (const { leaves, ...cause } of event.suppressions)
-      for (const list of listsOfEvent(leaves, message?.list ?? null, isOurs))
+      for (const list of listsOfEvent(leaves, () => listOf(message), isOurs))
         if (suppress({ ...cause, list, source: "event", rehearsal })) result.suppressed++;
   };
 
@@ -138,8 +141,7 @@ function createApplier(
 
 /** Makes a function that finds the message of an event: by our tags, or, when it has none (legacy notifications), by the SES id. */
 function createFinder(db: Connection, jobId: string): (event: KeptEvent) => Known | undefined {
-  const known = `select m.id, m.topic_id as topicId, m.email, m.state, m.attempts, t.endpoint, t.afresh_at as afreshAt,
-      ${mailWith("m.content_id").list} as list
+  const known = `select m.id, m.topic_id as topicId, m.email, m.state, m.attempts, t.endpoint, t.afresh_at as afreshAt
     from message m join topic t on t.id = m.topic_id`;
   const byTag = db.prepare<[number], Known>(`${known} where m.id = ?`);
   const bySesId = db.prepare<[string], Known>(`${known} where m.ses_message_id = ?`);

@@ -3,7 +3,6 @@ import type { Addressee, MessageRecord } from "../rows.ts";
 import type { Reader, VisitSink } from "../store.ts";
 import type { Connection } from "./connection.ts";
 import { type KeptMail, mailOf } from "../fields.ts";
-import { mailWith } from "./suppressed.ts";
 import { topicIdOf } from "./topics.ts";
 
 type RecordReader = Pick<Reader, "message" | "messagesTo" | "messagesNamed" | "messagesBySesId">;
@@ -94,26 +93,26 @@ function createPartsReader(db: Connection): PartsReader {
 /** How many senders are remembered. Reading one means reading its whole content, attachments included. */
 const MOST_SENDERS = 500;
 
+type Mail = Pick<Addressee, "from" | "list" | "kind">;
+
 function createAddresseeReader(db: Connection): Pick<VisitSink, "addressee"> {
-  const { list, kind } = mailWith("m.content_id");
-  const find = db.prepare<[number], Omit<Addressee, "from"> & { contentId: number }>(
-    `select m.email, t.name as topic, m.content_id as contentId, ${list} as list, ${kind} as kind
+  const find = db.prepare<[number], { email: string; topic: string; contentId: number }>(
+    `select m.email, t.name as topic, m.content_id as contentId
      from message m join topic t on t.id = m.topic_id where m.id = ?`,
   );
-  const read = db.prepare<[number], string>("select body ->> 'from' from content where id = ?").pluck();
-  const known = new Map<number, string>();
-  const senderOf = (contentId: number): string => {
-    const from = known.get(contentId) ?? read.get(contentId) ?? "";
+  const read = db.prepare<[number], Mail>("select body ->> 'from' as \"from\", list, kind from content where id = ?");
+  const known = new Map<number, Mail>();
+  const mailOfContent = (contentId: number): Mail => {
+    const mail = known.get(contentId) ?? read.get(contentId) ?? { from: "", list: null, kind: "bulk" };
     if (known.size >= MOST_SENDERS) known.clear();
-    known.set(contentId, from);
-    return from;
+    known.set(contentId, mail);
+    return mail;
   };
   return {
     async addressee(messageId) {
       const found = find.get(messageId);
       if (found === undefined) return null;
-      const { contentId, ...rest } = found;
-      return { ...rest, from: senderOf(contentId) };
+      return { email: found.email, topic: found.topic, ...mailOfContent(found.contentId) };
     },
   };
 }

@@ -361,6 +361,8 @@ export const MIGRATIONS: readonly string[] = [
   alter table content add column list text;
   alter table content add column kind text not null default 'bulk' check (kind in ('bulk', 'transactional'));
   create index content_list on content (list) where list is not null;
+  -- The list of a content without its body, which stands before it and is long.
+  create index content_list_of on content (id, list) where list is not null;
 
   -- An address may be suppressed for everything (list ''), for all bulk mail ('/bulk'), and for single lists; no list has a '/'
   -- in its name. What was an unsubscription is one from all bulk mail. A person who was forgotten is kept as a hash

@@ -68,8 +68,8 @@ async function assemble(job: Job, toRead: boolean): Promise<Opened<SqliteStore>>
   const { db } = job;
   try {
     const elsewhere = checkOpened(placeOf(db), readMarks(db), toRead);
-    const store = createStore(job);
-    const recovered = elsewhere === null ? await store.recover() : 0;
+    const { store, recover } = createStore(job);
+    const recovered = elsewhere === null ? await recover() : 0;
     return { ...atTheEdge(store, (error) => explained(error, db)), recovered, elsewhere };
   } catch (error) {
     db.close();
@@ -83,13 +83,13 @@ function explained(error: unknown, db: Connection): unknown {
   return (isUnknown ? outgrown(db) : null) ?? explain(error, fileOf(db));
 }
 
-function createStore(job: Job): SqliteStore {
+function createStore(job: Job): { store: SqliteStore; recover: () => Promise<number> } {
   const { db } = job;
   const jobId = db.prepare<[], string>("select id from job").pluck().get() ?? "";
   registerForgotten(db, jobId);
-  const source = createClaims(job);
+  const { recoverAtOpen: recover, ...source } = createClaims(job);
   const lists = createLists(job);
-  return {
+  const store: SqliteStore = {
     jobId,
     ...source,
     ...lists,
@@ -122,4 +122,5 @@ function createStore(job: Job): SqliteStore {
       db.close();
     },
   };
+  return { store, recover };
 }

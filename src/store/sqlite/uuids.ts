@@ -24,9 +24,11 @@ export function createUuidTable(db: Connection, clock: Clock) {
     .prepare<[string, { address: string }], number | null>(
       `select coalesce(
          (select message_id from recipient where address = @address and topic_id = m.topic_id
-          and variant between -ifnull(a.last_message_id, a.message_id) and -a.message_id),
+          and variant between -ifnull(a.last_message_id, a.message_id) and -a.message_id
+          order by variant desc limit 1),
          (select message_id from recipient where address = @address and topic_id = m.topic_id and variant >= 0
-          and message_id between a.message_id and ifnull(a.last_message_id, a.message_id)))
+          and message_id between a.message_id and ifnull(a.last_message_id, a.message_id)
+          order by message_id limit 1))
        from accepted_uuid a join message m on m.id = a.message_id where a.uuid = ?`,
     )
     .pluck();
@@ -40,7 +42,7 @@ export function createUuidTable(db: Connection, clock: Clock) {
      */
     keep: (uuid: string, ids: { first: number; last: number } | null): void =>
       void insert.run(uuid, ids?.first ?? null, ids?.last ?? null, clock.now()),
-    /** The message to this address (in lower case) that was accepted with the uuid; null: it is not known. */
+    /** The first message to this address (in lower case) that was accepted with the uuid; null: it is not known. */
     messageTo: (uuid: string, address: string): number | null => messageTo.get(uuid, { address }) ?? null,
     /** What became of the first message with this uuid; null: there is none. */
     message: (uuid: string) => message.get(uuid) ?? null,

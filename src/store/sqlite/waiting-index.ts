@@ -42,7 +42,8 @@ export interface WaitingIndex {
   count(topics: Sendable, spans: readonly Span[], now: number): number;
 }
 
-const CLAIM =
+/** What is read of a message, in SQL. */
+export const CLAIM =
   "id, topic_id as topicId, content_id as contentId, ingest_id as ingestId, email, fields, attempts, expires_at as expiresAt, not_before as notBefore";
 
 /** A message, and where it stands in the index. */
@@ -189,19 +190,23 @@ function createCount(db: Connection): WaitingIndex["count"] {
        and not_before between $from and $to and ${rest}`,
   );
   // What has expired is counted apart: there is little of it, and a look at each message would take long.
-  const expired = db.prepare<[{ only: number | null; from: number; to: number; now: number }], Count>(
-    `select topic_id as topicId, -count(*) as count from message indexed by message_expiry
-     where state = 'pending' and expires_at is not null and expires_at <= $now and not_before between $from and $to and ${rest}`,
-  );
+  const within = (spans: readonly Span[]) =>
+    spans.map(([from, to]) => `not_before between ${from} and ${to}`).join(" or ");
+  const expired = (spans: readonly Span[]) =>
+    db.prepare<[{ only: number | null; now: number }], Count>(
+      `select topic_id as topicId, -count(*) as count from message indexed by message_expiry
+       where state = 'pending' and expires_at is not null and expires_at <= $now and (${within(spans)}) and ${rest}`,
+    );
   return (topics, spans, now) => {
     const { only } = topics;
-    if (only === undefined) return 0;
+    const filled = spans.filter(([from, to]) => from <= to);
+    if (only === undefined || filled.length === 0) return 0;
+    const waiting = filled.flatMap(([from, to]) =>
+      from === 0 && to === 0 ? atOnce.all({ only }) : timed.all({ only, from, to }),
+    );
     let sum = 0;
-    for (const [from, to] of spans) {
-      const waiting = from === 0 && to === 0 ? atOnce.all({ only }) : timed.all({ only, from, to });
-      for (const { topicId, count } of [...waiting, ...expired.all({ only, from, to, now })])
-        if (topics.has(topicId)) sum += count;
-    }
+    for (const { topicId, count } of [...waiting, ...expired(filled).all({ only, now })])
+      if (topics.has(topicId)) sum += count;
     return sum;
   };
 }

@@ -286,6 +286,32 @@ describe("renders", () => {
     expect(() => render({ headers: id }, { name: "Zoë" })).toThrow(/List-Id expects an id in ASCII/);
   });
 
+  test("a list gives a List-Id before the unsubscribe headers, also to a content that is literal", () => {
+    const unsubscribeUrl = "https://example.com/u";
+    for (const given of [{}, { literal: true as const }])
+      expect(render({ list: "weekly", unsubscribeUrl, ...given }).headers.map(({ name }) => name)).toEqual([
+        "List-Id",
+        "List-Unsubscribe",
+        "List-Unsubscribe-Post",
+      ]);
+    const own = [{ name: "List-ID", value: "{{ list }} <own.example.com>" }];
+    expect(render({ list: "weekly", headers: own }, { list: "Own" }).headers).toEqual([
+      { name: "List-ID", value: "Own <own.example.com>" },
+    ]);
+    expect(render({ list: "a\r\nBcc: b@example.com" }).headers).toEqual([
+      {
+        name: "List-Id",
+        value: expect.stringMatching(/^=\?UTF-8\?B\?\S+\?= <a-bcc-b-example-com-\w+\.example\.com>$/),
+      },
+    ]);
+  });
+
+  test("a List-Id counts as a header", () => {
+    const headers = Array.from({ length: 15 }, (_, index) => ({ name: `X-${index}`, value: "x" }));
+    expect(refusal(() => compileContent(content({ headers })))).toBe("nothing was refused");
+    expect(refusal(() => compileContent(content({ headers, list: "weekly" })))).toContain("at most 15 headers, got 16");
+  });
+
   test("a mailto alone gives no one-click header", () => {
     expect(render({ unsubscribeMailto: "u@x.co?subject=bye" }).headers).toEqual([
       { name: "List-Unsubscribe", value: "<mailto:u@x.co?subject=bye>" },

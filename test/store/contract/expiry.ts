@@ -87,6 +87,9 @@ export function expiry(prepare: Prepare): void {
 
       await ingest(store, ["e@x.example"], { ...list, topic: "recovered" });
       clock.pass(HOUR);
+      // Who only opens the store must not be the only one to know.
+      await open();
+      expect(await errors(store, "recovered")).toEqual(["pending null"]);
       await store.recover();
       expect(await errors(store, "recovered")).toEqual(["cancelled expired"]);
       // The next turn tells of it, to whom it concerns.

@@ -1,3 +1,4 @@
+// oxlint-disable vitest/valid-expect -- vitest takes a message as second argument
 /** Single messages: by id, by address, by the client's own name; and what their mails are made of. */
 import { expect, it } from "vitest";
 import { NO_TOPIC } from "../../../src/message.ts";

@@ -286,6 +286,20 @@ function uuids(prepare: Prepare): void {
     expect(told).toEqual([told[0], null, told[0], told[3], told[3]]);
   });
 
+  it("of each address given again makes no topic", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await counts(store, ["a@x.example", "b@x.example"], { uuids: ["u-a", "u-b"] });
+    const again = { topic: "july", content: content("new"), uuids: ["u-b", "u-a"] };
+    expect(await counts(store, ["b@x.example", "a@x.example"], again)).toEqual([0, 2, 0]);
+    expect((await store.topics()).map(({ topic }) => topic)).toEqual(["june"]);
+    expect(await counts(store, ["b@x.example", "c@x.example"], { ...again, uuids: ["u-b", null] })).toEqual([1, 1, 0]);
+    expect((await store.topics()).map(({ topic, total }) => [topic, total])).toEqual([
+      ["june", 2],
+      ["july", 1],
+    ]);
+  });
+
   it("is kept of an address that has the mail already, and then makes nothing", async () => {
     const { open } = await prepare();
     const store = await open();

@@ -29,14 +29,23 @@ import { type Bench, content, message, request } from "../bench.ts";
 const TOPICS = ["june", "july", NO_TOPIC, null];
 const EMAILS = ["a@x.example", "A@x.example", "b@x.example", "c@x.example"];
 const SUBJECTS = ["Hello", "1", "2"];
+const CONTENT_OF_LIST = { content: content("Hello") };
 const CAP = { count: 2, windowMs: 5_000 };
 
+const person = fc.record({
+  email: fc.constantFrom(...EMAILS),
+  data: fc.constantFrom('{"n":1}', '{"n":2}'),
+  uuid: fc.option(fc.constantFrom("u1", "u4", "u5")),
+});
 const messages = fc.array(
   fc.record({
     topic: fc.constantFrom(...TOPICS),
     subject: fc.constantFrom(...SUBJECTS),
-    emails: fc.array(fc.constantFrom(...EMAILS), { minLength: 1, maxLength: 4 }),
+    people: fc.array(person, { minLength: 1, maxLength: 4 }),
+    hasData: fc.boolean(),
     uuid: fc.option(fc.constantFrom("u1", "u2", "u3")),
+    /** Each of the people has a uuid, and not the message. */
+    named: fc.boolean(),
     later: fc.boolean(),
     priority: fc.constantFrom(1, 5, 10),
   }),
@@ -78,16 +87,21 @@ export const operation = fc.oneof(
 );
 export type Operation = typeof operation extends fc.Arbitrary<infer Each> ? Each : never;
 
+/** What the model says of a request; its ids are numbers of its own, one for each mail. */
+type Told = Extract<AcceptResult, { kind: "stored" | "repeated" }>;
+
 /** Who was taken in, and what decides who will be. */
 class Model {
-  /** Mails that may be there once only: topic, content and address. */
-  readonly taken = new Set<string>();
+  /** Mails that may be there once only, by topic, content, data and address; and the number of each. */
+  readonly taken = new Map<string, number>();
   /** The content each topic began with. */
   readonly own = new Map<string, string>();
   readonly cancelled = new Set<string>();
   readonly suppressed = new Set<string>();
-  readonly #uuids = new Set<string>();
-  readonly #answers = new Map<string, { fingerprint: string; counts: AcceptCounts; ids: null; memo: string }>();
+  /** The mails that were accepted with a uuid, by address. */
+  readonly #uuids = new Map<string, Map<string, number>>();
+  readonly #answers = new Map<string, { fingerprint: string } & Omit<Told, "kind"> & { memo: string }>();
+  #mails = 0;
 
   /** What the store has to answer. */
   accept({ messages: asked, repeat, endpoint, memo }: AcceptRequest): AcceptResult {
@@ -101,35 +115,47 @@ class Model {
     );
     if (problems.length > 0) return { kind: "refused", problems };
     const counts = { added: 0, duplicates: 0, suppressed: 0 };
-    for (const each of asked) this.#add(each, counts);
-    if (repeat) this.#answers.set(repeat.key, { fingerprint: repeat.fingerprint, counts, ids: null, memo });
-    return { kind: "stored", counts, ids: null };
+    const ids = asked.flatMap((each) => this.#add(each, counts));
+    if (repeat) this.#answers.set(repeat.key, { fingerprint: repeat.fingerprint, counts, ids, memo });
+    return { kind: "stored", counts, ids };
   }
 
-  #add(asked: AcceptMessage, counts: { added: number; duplicates: number; suppressed: number }): void {
-    const { topic, emails, uuid } = asked;
-    if (uuid !== null && this.#uuids.has(uuid)) {
-      counts.duplicates += emails.length;
-      return;
-    }
-    if (uuid !== null) this.#uuids.add(uuid);
-    const named = new Set<string>();
-    for (const email of emails) {
+  /** The mail of each address; null: which one it is is not known. */
+  #add(asked: AcceptMessage, counts: { -readonly [name in keyof AcceptCounts]: number }): (number | null)[] {
+    const { topic, emails, uuid, uuids, data } = asked;
+    const known = uuid === null ? undefined : this.#uuids.get(uuid);
+    const made = new Map<string, number>();
+    if (uuid !== null && known === undefined) this.#uuids.set(uuid, made);
+    const named = new Map<string, number>();
+    const mails = emails.map((email, at) => {
       const address = email.toLowerCase();
+      const own = uuids?.[at] ?? null;
+      const before = known ?? (own === null ? undefined : this.#uuids.get(own));
+      if (before !== undefined) {
+        counts.duplicates++;
+        return before.get(address) ?? null;
+      }
       const apart = topic === null || topic === NO_TOPIC;
-      if (apart ? named.has(address) : !this.take(topic, asked.content.subject, address)) counts.duplicates++;
-      else counts[this.suppressed.has(address) ? "suppressed" : "added"]++;
-      named.add(address);
-    }
+      const mail = apart ? this.#name(named, `${data?.[at]} ${address}`) : this.take(topic, asked, address, data?.[at]);
+      if (own !== null) this.#uuids.set(own, new Map(mail.isNew ? [[address, mail.number]] : []));
+      if (mail.isNew) made.set(address, made.get(address) ?? mail.number);
+      counts[mail.isNew ? (this.suppressed.has(address) ? "suppressed" : "added") : "duplicates"]++;
+      return mail.number;
+    });
+    return mails;
   }
 
-  /** False when the address has this content in this topic already. */
-  take(topic: string, subject: string, address: string): boolean {
+  #name(mails: Map<string, number>, key: string): { number: number; isNew: boolean } {
+    const found = mails.get(key);
+    if (found !== undefined) return { number: found, isNew: false };
+    mails.set(key, ++this.#mails);
+    return { number: this.#mails, isNew: true };
+  }
+
+  /** The mail with this content and these data to the address in this topic. */
+  take(topic: string, { content: { subject } }: Pick<AcceptMessage, "content">, address: string, data?: string) {
     if (!this.own.has(topic)) this.own.set(topic, subject);
-    const key = `${topic} ${subject} ${address}`;
-    if (this.taken.has(key)) return false;
-    this.taken.add(key);
-    return true;
+    return this.#name(this.taken, `${topic} ${subject} ${data} ${address}`);
   }
 
   /** What a list of content "Hello" that goes into june has to be answered. */
@@ -138,7 +164,7 @@ class Model {
     if ((this.own.get("june") ?? "Hello") !== "Hello") return { refused: "other-content" };
     const counts = { added: 0, duplicates: 0, suppressed: 0 };
     for (const address of emails.map((email) => email.toLowerCase())) {
-      if (!this.take("june", "Hello", address)) counts.duplicates++;
+      if (!this.take("june", CONTENT_OF_LIST, address).isNew) counts.duplicates++;
       else counts[this.suppressed.has(address) ? "suppressed" : "added"]++;
     }
     return counts;
@@ -153,6 +179,8 @@ export class World {
   /** Ids of all messages that were ever handed out, in order; and by what may be handed out under one id only. */
   readonly #ids: number[] = [];
   readonly #idOf = new Map<string, number>();
+  /** By the model's number of the mail. */
+  readonly #idOfMail = new Map<number, number>();
   readonly #twice: string[] = [];
   readonly #unlike: unknown[] = [];
   #step = 0;
@@ -221,7 +249,8 @@ export class World {
     if (!this.#ids.includes(claim.id)) this.#ids.push(claim.id);
     const topic = (await store.addressee(claim.id))?.topic;
     if (topic === NO_TOPIC) return;
-    const mail = `${topic} ${claim.contentId} ${claim.email.toLowerCase()}`;
+    const data = claim.fields.startsWith("{") ? claim.fields : "";
+    const mail = `${topic} ${claim.contentId} ${data} ${claim.email.toLowerCase()}`;
     if ((this.#idOf.get(mail) ?? claim.id) !== claim.id) this.#twice.push(mail);
     this.#idOf.set(mail, claim.id);
   }
@@ -243,25 +272,23 @@ export class World {
     this.#compare(found, wanted);
   }
 
-  async #accept(
-    store: Store,
-    given: {
-      messages: {
-        topic: string | null;
-        subject: string;
-        emails: string[];
-        uuid: string | null;
-        later: boolean;
-        priority: number;
-      }[];
-      key: string | null;
-    }[],
-  ): Promise<void> {
+  async #accept(store: Store, given: Extract<Operation, { kind: "accept" }>["requests"]): Promise<void> {
     const before = await store.totals(null);
     const now = this.#bench.clock.now();
     const asked = given.map(({ messages: own, key }) => {
-      const all = own.map(({ subject, later, emails, ...rest }): AcceptMessage =>
-        message(emails, { ...rest, content: content(subject), notBefore: later ? now + 3_000 : 0 }),
+      const all = own.map(({ subject, later, people, hasData, named, uuid, topic, priority }): AcceptMessage =>
+        message(
+          people.map(({ email }) => email),
+          {
+            topic,
+            priority,
+            content: content(subject),
+            notBefore: later ? now + 3_000 : 0,
+            uuid: named ? null : uuid,
+            ...(hasData && { data: people.map(({ data }) => data) }),
+            ...(named && { uuids: people.map((each) => each.uuid) }),
+          },
+        ),
       );
       const repeat = key === null ? null : { caller: "ci", key, fingerprint: JSON.stringify(own) };
       return request(all, { repeat, memo: `memo ${this.#step}` });
@@ -271,13 +298,33 @@ export class World {
     let stored = 0;
     for (const [index, each] of asked.entries()) {
       const result = results[index];
-      this.#compare(result && "ids" in result ? { ...result, ids: null } : result, this.#model.accept(each));
+      this.#compareAnswer(result, this.#model.accept(each));
       if (result?.kind !== "stored") continue;
       const { added, duplicates, suppressed } = result.counts;
       assert.equal(added + duplicates + suppressed, each.messages.flatMap(({ emails }) => emails).length);
       stored += added + suppressed;
+      const people = each.messages.flatMap(({ emails }) => emails);
+      for (const [at, id] of (result.ids ?? []).entries()) {
+        const email = id === null ? people[at] : (await store.message(id))?.email;
+        assert.equal(email?.toLowerCase(), people[at]?.toLowerCase());
+      }
     }
     assert.equal((await store.totals(null)).total, before.total + stored);
+  }
+
+  /** Each mail of the model is a message with an id of its own, always the same. */
+  #compareAnswer(found: AcceptResult | undefined, wanted: AcceptResult): void {
+    if (!("ids" in wanted) || found === undefined || !("ids" in found)) return this.#compare(found, wanted);
+    const ids = wanted.ids?.map((mail, at) => {
+      if (mail === null) return null;
+      const id = this.#idOfMail.get(mail);
+      if (id !== undefined) return id;
+      const told = found.ids?.[at] ?? 0;
+      if ([...this.#idOfMail.values()].includes(told)) return `another id than ${told}`;
+      this.#idOfMail.set(mail, told);
+      return told;
+    });
+    this.#compare(found, { ...wanted, ids });
   }
 
   #compare(found: unknown, wanted: unknown): void {

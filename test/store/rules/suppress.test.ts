@@ -1,8 +1,10 @@
 import { expect, it } from "vitest";
 import {
+  ALL_BULK,
   EVERYTHING_LIST,
   heldByEvents,
   outweighs,
+  stops,
   type SuppressionCause,
   withoutControls,
 } from "../../../src/store/rules/suppress.ts";
@@ -53,6 +55,33 @@ it("what is real takes the place of a rehearsal's, whatever both say, and never 
         expect(outweighs(rehearsed, real)).toBe(false);
       }
     }
+});
+
+it("a cause that also stops transactional mail takes the place of an unsubscription, whoever wrote it", () => {
+  const left: SuppressionCause = { source: "import", reason: "unsubscribe", detail: null, rehearsal: false };
+  for (const more of [event("bounce"), { ...left, reason: "manual" }]) {
+    expect(outweighs(more, left)).toBe(true);
+    expect(outweighs(left, more)).toBe(false);
+  }
+});
+
+it.each([
+  ["", "bounce", { list: null, kind: "bulk" }, true],
+  ["", "bounce", { list: "weekly", kind: "transactional" }, true],
+  ["", "unsubscribe", { list: null, kind: "transactional" }, false],
+  [ALL_BULK, "unsubscribe", { list: "weekly", kind: "bulk" }, true],
+  [ALL_BULK, "manual", { list: null, kind: "transactional" }, false],
+  ["weekly", "unsubscribe", { list: "weekly", kind: "bulk" }, true],
+  ["weekly", "unsubscribe", { list: "daily", kind: "bulk" }, false],
+  ["weekly", "unsubscribe", { list: null, kind: "bulk" }, false],
+  ["weekly", "unsubscribe", { list: "weekly", kind: "transactional" }, false],
+  ["weekly", "manual", { list: "weekly", kind: "transactional" }, true],
+] as const)("a suppression of the list %j for the reason %s stops %j: %s", (list, reason, mail, expected) => {
+  const stopping = (rehearsal: boolean, isRehearsal: boolean) =>
+    stops({ list, reason, rehearsal }, { ...mail, isRehearsal });
+  expect([stopping(false, false), stopping(false, true), stopping(true, true)]).toEqual(Array(3).fill(expected));
+  // What a rehearsal suppressed stops rehearsals only.
+  expect(stopping(true, false)).toBe(false);
 });
 
 it("is kept on one line", () => {

@@ -56,6 +56,44 @@ it("keeps every message, recipient, event and counter, and dedupes as before", a
   expectSoundFile(path);
 });
 
+it("keeps what suppressions mean: an unsubscription is one from all bulk mail, every other one is for everything", async () => {
+  const { open, path } = await prepareOnDisk();
+  oldJobFile(path);
+  const db = new Database(path);
+  db.exec(`
+    insert into suppression values ('asked@x.example', 'manual', 'manual', 'by phone', 2),
+      ('left@x.example', 'unsubscribe', 'link', 'link in "may"', 3), ('ses@x.example', 'unsubscribe', 'event', null, 4),
+      ('list@x.example', 'unsubscribe', 'import', null, 5), ('spam@x.example', 'complaint', 'event', 'abuse', 6);
+  `);
+  db.close();
+  const store = await open();
+  const kept = [];
+  for await (const { address, list, createdAt } of store.suppressions()) kept.push([address, list, createdAt]);
+  expect(kept).toEqual([
+    ["asked@x.example", "", 2],
+    ["d@x.example", "", 1],
+    ["left@x.example", "/bulk", 3],
+    ["list@x.example", "/bulk", 5],
+    ["ses@x.example", "/bulk", 4],
+    ["spam@x.example", "", 6],
+  ]);
+  expect(await store.countSuppressions()).toBe(6);
+  const people = kept.map(([address]) => String(address));
+  // An old content has neither list nor kind.
+  expect(await ingest(store, people)).toMatchObject({ added: 0, suppressed: 6 });
+  const code = { ...content("code"), kind: "transactional" } as const;
+  expect(await ingest(store, people, { topic: "codes", content: code })).toMatchObject({ added: 3, suppressed: 3 });
+  expect(await ingest(store, people, { topic: "news", content: { ...CONTENT, list: "weekly" } })).toMatchObject({
+    added: 0,
+    suppressed: 6,
+  });
+  // Who left through a link of an old mail may come back through it.
+  const [left] = await store.messagesTo("left@x.example", 1);
+  expect(await store.resubscribe(left?.id ?? 0)).toBe(true);
+  expect(await store.suppressionsOf("left@x.example")).toEqual([]);
+  expectSoundFile(path);
+});
+
 it("goes on sending, suppressing, capping and counting visits", async () => {
   const { open, path, clock } = await prepareOnDisk();
   oldJobFile(path);

@@ -29,6 +29,8 @@ import { accept, message } from "../bench.ts";
 import { expectSoundFile } from "./bench.ts";
 
 const EMAIL = "a@x.example";
+/** Longer than anything here takes, and then the message of the list has expired. */
+const LONG_MS = 30 * 86_400_000;
 const FOLDER = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 /** One message, the process that sends it, and another one. */
@@ -124,7 +126,9 @@ const DEEDS: Record<string, Deed> = {
   list: {
     by: by("add"),
     act: ({ other }) =>
-      ingest(other, [EMAIL]).catch((error: unknown) => expect(error).toBeInstanceOf(TopicRefusedError)),
+      ingest(other, [EMAIL], { expiresInMs: LONG_MS }).catch((error: unknown) =>
+        expect(error).toBeInstanceOf(TopicRefusedError),
+      ),
   },
   request: { by: by("add"), act: ({ other }) => accept(other, [message([EMAIL])]) },
   claim: {
@@ -141,8 +145,16 @@ const DEEDS: Record<string, Deed> = {
       world.claim = claim ?? world.claim;
     },
   },
+  expire: {
+    by: by("expire"),
+    act: async ({ clock, other }) => {
+      clock.pass(LONG_MS);
+      await other.expire(null);
+    },
+  },
   startAfresh: {
-    by: by("start afresh"),
+    // It first puts in doubt what dead processes left: after so long the lease of the sender may be over.
+    by: by("start afresh", "process died"),
     act: ofTopic((store) =>
       store.startAfresh("june", { signal: new AbortController().signal, notBefore: null }).catch((error: unknown) => {
         if (!(error instanceof TopicRefusedError)) throw error;
@@ -274,6 +286,9 @@ const BEGINNINGS: readonly Name[][] = [
     ["list", "rehearse", end, "suppress"],
   ]),
   ["list", "rehearse", "putBack", "suppress", "unsuppress"],
+  ["list", "rehearse", "putBack", "expire"],
+  ["list", "rehearse", "putBack", "expire", "suppress"],
+  ["list", "claim", "expire"],
   ["list", "cancel"],
   ["list", "cancel", "suppress"],
   ["list", "suppress"],

@@ -30,6 +30,7 @@ export const LEFT_OUT: readonly LeftOut[] = [
   { file: "commands/quiet.test.ts", test: "what people ask for is printed", reason: "it makes a backup" },
   { file: "commands/send.test.ts", test: "makes a job file that is for its owner only", reason: ABOUT_FILES },
   { file: "commands/server-address.test.ts", reason: "it says itself where the job is" },
+  { file: "process/codes.test.ts", test: "a code that waits for the cap", reason: "a server's clock does not hurry" },
   { file: "process/copy-kill.test.ts", reason: "it names its stores itself, a server among them" },
   { file: "process/disk.test.ts", reason: "it is about the disk of a job file" },
   { file: "process/files.test.ts", reason: ABOUT_FILES },
