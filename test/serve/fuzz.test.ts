@@ -84,9 +84,17 @@ function textOf({ examples = [] }: Json): fc.Arbitrary<string> {
   );
 }
 
-function objectOf({ properties = {}, required = [] }: Json): fc.Arbitrary<unknown> {
+/** What a schema has several ways to choose fields by is made in one of them, mostly. */
+function objectOf({ properties = {}, required = [], anyOf = [] }: Json): fc.Arbitrary<unknown> {
+  const ways: string[][] = anyOf.length === 0 ? [required] : anyOf.map((way: Json) => way.required);
+  return fc.oneof(...ways.map((way) => objectWith(properties, way, new Set(ways.flat()))));
+}
+
+function objectWith(properties: Json, required: string[], chosen: Set<string>): fc.Arbitrary<unknown> {
+  // An object of many fields has to be right in all that it has.
+  const rarely = Object.keys(properties).length > 12 ? 240 : 40;
   const entries = Object.entries<Json>(properties).map(([name, schema]) => {
-    const absence = required.includes(name) ? 1 : 40;
+    const absence = required.includes(name) ? 1 : chosen.has(name) ? 600 : rarely;
     const value = fc.oneof(
       { weight: absence, arbitrary: fc.constant(undefined) },
       { weight: 20, arbitrary: valueOf(schema) },
