@@ -18,18 +18,18 @@ describe.skipIf(requireServers("postgres"))(
       await writeCampaign(here.folder, PEOPLE);
       const at = new Date(Date.now() + 8_000).toISOString();
       await here.ask("schedule", "june.csv", "--at", at);
-      // Each call needs the content first, and waits for it here.
+      // Each call needs the names of the columns first, and waits for them here.
       const blocker = new pg.Client({ connectionString: here.database.adminUrl });
       blocker.on("error", () => undefined);
       onTestFinished(() => void blocker.connection.stream.destroy());
       await blocker.connect();
-      await blocker.query("begin; lock table ses_mail.content in access exclusive mode");
+      await blocker.query("begin; lock table ses_mail.ingest in access exclusive mode");
       const held = "select m.id from sm.message m join sm.handle h on h.id = m.claimed_by where h.pid = $1";
       const claimed = async () => (await here.rows(held, [stopped.child.pid])).length;
       await until(async () => (await claimed()) > 0, "its claims");
       const waiting =
-        "select 1 from pg_locks l join pg_class c on c.oid = l.relation where c.relname = 'content' and not l.granted";
-      await until(async () => (await here.database.query(waiting)).length > 0, "it to ask for the content");
+        "select 1 from pg_locks l join pg_class c on c.oid = l.relation where c.relname = 'ingest' and not l.granted";
+      await until(async () => (await here.database.query(waiting)).length > 0, "it to ask for the columns");
       stopped.kill("SIGSTOP");
       const inHand = await claimed();
       // The answer is there when it wakes.
