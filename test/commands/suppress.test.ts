@@ -213,10 +213,12 @@ describe("for everything, for all bulk mail, or for a list", () => {
     const file =
       "email,reason,source,created_at,detail,list,scope\n" +
       `${hash},forgotten,manual,2026-01-01T00:00:00.000Z,,,everything\nforgotten:zz,x,manual,,,,\n`;
-    const { json } = await run(here, ["suppress", "import", "-", "--json"], { stdin: file });
+    const { json, stderr } = await run(here, ["suppress", "import", "-", "--json"], { stdin: file });
     expect(json).toEqual({ rows: 2, added: 1, known: 0, rejected: 1 });
+    expect(stderr).toContain("1 entry of forgotten people added: they stop mail only in the job");
     const { stdout } = await run(here, ["suppress", "export"]);
     expect(stdout).toContain(hash);
+    expect((await run(here, ["suppress", "import", "-"], { stdin: stdout })).stderr).not.toContain("forgotten");
     await run(there, ["suppress", "import", "-"], { stdin: stdout });
     expect((await run(there, ["suppress", "export"])).stdout).toBe(stdout);
   });
