@@ -11,8 +11,8 @@ import { openList } from "./list.ts";
 import { csvFile, outputPath, writeLines } from "./output.ts";
 import type { NewSuppression, Suppression } from "../store/rows.ts";
 import { FORGOTTEN } from "../store/rules/forgotten.ts";
-import { listOfScope, stoppedBy } from "../store/rules/scope.ts";
-import { listMeant, listOfCells, meantOf, type ScopeFlags } from "./suppress-scope.ts";
+import { stoppedBy } from "../store/rules/scope.ts";
+import { listMeant, listOfCells, listOfReason, meantOf, type ScopeFlags } from "./suppress-scope.ts";
 import { isoTime } from "../time/iso.ts";
 
 /** Options of `suppress import`. */
@@ -133,11 +133,6 @@ const FORGOTTEN_HASH = new RegExp(`^${FORGOTTEN}[0-9a-f]{64}$`);
 
 function isHash({ address }: NewSuppression): boolean {
   return FORGOTTEN_HASH.test(address);
-}
-
-/** Who unsubscribed elsewhere, where nothing is said of lists, wanted no more bulk mail. */
-function listOfReason(reason: string): string {
-  return listOfScope(reason.trim().toLowerCase() === "unsubscribe" ? "bulk" : "everything");
 }
 
 function orProblem(make: () => NewSuppression): NewSuppression | string {

@@ -160,7 +160,7 @@ describe("for everything, for all bulk mail, or for a list", () => {
     const lists = ["weekly", "=1+1", "'x", "a,b", " padded ", "뉴스", "list", "bulk", "everything"];
     for (const list of lists) await run(here, ["suppress", "add", "ann@x.example", "--list", list]);
     await run(here, ["suppress", "add", "ann@x.example", "--bulk", "--reason", "unsubscribe"]);
-    await run(here, ["suppress", "add", "ann@x.example", "bob@x.example", "--reason", "unsubscribe"]);
+    await run(here, ["suppress", "add", "ann@x.example", "bob@x.example"]);
     for (const flags of [[], ["--raw"]]) {
       const { stdout } = await run(here, ["suppress", "export", ...flags]);
       expect(stdout).toMatch(/^email,reason,source,created_at,detail,list,scope/);
@@ -221,6 +221,16 @@ describe("for everything, for all bulk mail, or for a list", () => {
     expect((await run(here, ["suppress", "import", "-"], { stdin: stdout })).stderr).not.toContain("forgotten");
     await run(there, ["suppress", "import", "-"], { stdin: stdout });
     expect((await run(there, ["suppress", "export"])).stdout).toBe(stdout);
+  });
+
+  it("an unsubscription that is added by hand is one from all bulk mail, unless a list is named", async () => {
+    const folder = await workFolder();
+    await run(folder, ["suppress", "add", "ann@x.example", "--reason", "unsubscribe"]);
+    await run(folder, ["suppress", "add", "bob@x.example", "--reason", "unsubscribe", "--list", "weekly"]);
+    expect(await entries(folder)).toEqual([
+      "ann@x.example bulk null unsubscribe",
+      "bob@x.example list weekly unsubscribe",
+    ]);
   });
 
   it("stops what it says: a list, all bulk mail, and never transactional mail by an unsubscription", async () => {
