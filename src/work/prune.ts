@@ -53,7 +53,7 @@ function ageMs(text: string): number {
   if (ms !== null && ms >= DAY_MS) return ms;
   throw new UserError(
     `--older expects a duration of at least a day, such as 90d or 2y, got ${JSON.stringify(text)}`,
-    "the quota and the caps of recipients are counted from what was sent in the last day",
+    "write a number and a unit: d, w or y (at most 100 years); the last day is needed to count the quota and the caps of recipients",
   );
 }
 

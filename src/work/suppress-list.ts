@@ -5,13 +5,14 @@ import { findName } from "../compose/list/name.ts";
 import { RAW_MARK, REHEARSAL_FIELD, SCOPE_FIELDS, SUPPRESSION_FIELDS } from "../compose/list/own-files.ts";
 import type { Recipients, Row } from "../compose/list/recipients.ts";
 import type { Context } from "./context.ts";
+import { counted } from "../counted.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { openList } from "./list.ts";
 import { csvFile, outputPath, writeLines } from "./output.ts";
 import type { NewSuppression, Suppression } from "../store/rows.ts";
 import { FORGOTTEN } from "../store/rules/forgotten.ts";
-import { listOfScope, stoppedBy } from "../store/rules/scope.ts";
-import { listMeant, listOfCells, meantOf, type ScopeFlags } from "./suppress-scope.ts";
+import { stoppedBy } from "../store/rules/scope.ts";
+import { listMeant, listOfCells, listOfReason, meantOf, type ScopeFlags } from "./suppress-scope.ts";
 import { isoTime } from "../time/iso.ts";
 
 /** Options of `suppress import`. */
@@ -42,7 +43,8 @@ export async function importSuppressions(context: Context, file: string, flags: 
   const { io, terminal, globals } = context;
   const given = { reason: flags.reason, list: listMeant(flags) };
   const recipients = await openList(io, file, flags);
-  const counts = await addRows(context, recipients, createReader(recipients, given, io.clock.now));
+  const { hashes, ...counts } = await addRows(context, recipients, createReader(recipients, given, io.clock.now));
+  if (hashes > 0) terminal.warn(hashesWarning(hashes));
   const code = counts.rejected > 0 ? EXIT.partial : EXIT.done;
   const { rows, added, known, rejected } = counts;
   if (globals.json) terminal.json(counts);
@@ -50,15 +52,26 @@ export async function importSuppressions(context: Context, file: string, flags: 
   return code;
 }
 
+/** Each job makes hashes of its own. Nobody can tell from one which job made it. */
+const hashesWarning = (added: number): string =>
+  `${counted(added, "entry", "entries")} of forgotten people added: they stop mail only in the job that they were exported from; in another, forget these people again`;
+
+/** `hashes`: how many of those that were added stand for somebody who was forgotten. */
 async function addRows({ openStore, terminal }: Context, recipients: Recipients, read: RowReader) {
   const store = await openStore();
-  const counts = { rows: 0, added: 0, known: 0, rejected: 0 };
+  const counts = { rows: 0, added: 0, known: 0, rejected: 0, hashes: 0 };
   let batch: NewSuppression[] = [];
-  const flush = async () => {
-    const added = await store.suppress(batch);
+  const add = async (entries: NewSuppression[]) => {
+    const added = await store.suppress(entries);
     counts.added += added;
-    counts.known += batch.length - added;
+    counts.known += entries.length - added;
+    return added;
+  };
+  const flush = async () => {
+    const [hashes, addresses] = [batch.filter(isHash), batch.filter((entry) => !isHash(entry))];
     batch = [];
+    await add(addresses);
+    counts.hashes += await add(hashes);
   };
   for await (const rows of recipients.batches()) {
     for (const row of rows) {
@@ -118,9 +131,8 @@ function createReader({ columns, header }: Recipients, given: Given, now: () => 
 
 const FORGOTTEN_HASH = new RegExp(`^${FORGOTTEN}[0-9a-f]{64}$`);
 
-/** Who unsubscribed elsewhere, where nothing is said of lists, wanted no more bulk mail. */
-function listOfReason(reason: string): string {
-  return listOfScope(reason.trim().toLowerCase() === "unsubscribe" ? "bulk" : "everything");
+function isHash({ address }: NewSuppression): boolean {
+  return FORGOTTEN_HASH.test(address);
 }
 
 function orProblem(make: () => NewSuppression): NewSuppression | string {

@@ -39,3 +39,8 @@ export function listOfCells(scope: string, list: string): string | null {
   if ("problem" in named) throw new UserError(named.problem);
   return named.list;
 }
+
+/** The `list` of a suppression of which nothing but the reason is known. Who unsubscribed wanted no more bulk mail. */
+export function listOfReason(reason: string): string {
+  return listOfScope(reason.trim().toLowerCase() === "unsubscribe" ? "bulk" : "everything");
+}

@@ -6,9 +6,8 @@ import { EXIT, UserError } from "../errors.ts";
 import { jsonLines, writeLines } from "./output.ts";
 import type { Suppression } from "../store/rows.ts";
 import { stoppedBy } from "../store/rules/scope.ts";
-import { EVERYTHING_LIST } from "../store/rules/suppress.ts";
 import type { Suppressions } from "../store/store.ts";
-import { listMeant, meantOf, type ScopeFlags } from "./suppress-scope.ts";
+import { listMeant, listOfReason, meantOf, type ScopeFlags } from "./suppress-scope.ts";
 import { shortTime } from "../time/short.ts";
 import { isoTime } from "../time/iso.ts";
 
@@ -23,7 +22,7 @@ export interface SuppressAddFlags extends ScopeFlags {
 export async function suppress(context: Context, addresses: string[], flags: SuppressAddFlags): Promise<number> {
   const { terminal, globals } = context;
   const checked = addresses.map(checkAddress);
-  const list = listMeant(flags) ?? EVERYTHING_LIST;
+  const list = listMeant(flags) ?? listOfReason(flags.reason);
   const store = await context.openStore();
   const detail = flags.note ?? null;
   const added = await store.suppress(

@@ -111,3 +111,12 @@ it("asks, and takes a no; without a terminal it wants --yes; less than a day is 
   expect(yes.code).toBe(0);
   expect(yes.stdout).toContain("1 topic, 3 messages, 6 events removed");
 });
+
+it("says how long an age may be", async () => {
+  const folder = await workFolder();
+  for (const older of ["999y", "1h"]) {
+    const { code, stderr } = await run(folder, ["prune", "--older", older, "--yes"]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/at least a day.*at most 100 years/);
+  }
+});

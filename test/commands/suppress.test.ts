@@ -160,7 +160,7 @@ describe("for everything, for all bulk mail, or for a list", () => {
     const lists = ["weekly", "=1+1", "'x", "a,b", " padded ", "뉴스", "list", "bulk", "everything"];
     for (const list of lists) await run(here, ["suppress", "add", "ann@x.example", "--list", list]);
     await run(here, ["suppress", "add", "ann@x.example", "--bulk", "--reason", "unsubscribe"]);
-    await run(here, ["suppress", "add", "ann@x.example", "bob@x.example", "--reason", "unsubscribe"]);
+    await run(here, ["suppress", "add", "ann@x.example", "bob@x.example"]);
     for (const flags of [[], ["--raw"]]) {
       const { stdout } = await run(here, ["suppress", "export", ...flags]);
       expect(stdout).toMatch(/^email,reason,source,created_at,detail,list,scope/);
@@ -213,12 +213,24 @@ describe("for everything, for all bulk mail, or for a list", () => {
     const file =
       "email,reason,source,created_at,detail,list,scope\n" +
       `${hash},forgotten,manual,2026-01-01T00:00:00.000Z,,,everything\nforgotten:zz,x,manual,,,,\n`;
-    const { json } = await run(here, ["suppress", "import", "-", "--json"], { stdin: file });
+    const { json, stderr } = await run(here, ["suppress", "import", "-", "--json"], { stdin: file });
     expect(json).toEqual({ rows: 2, added: 1, known: 0, rejected: 1 });
+    expect(stderr).toContain("1 entry of forgotten people added: they stop mail only in the job");
     const { stdout } = await run(here, ["suppress", "export"]);
     expect(stdout).toContain(hash);
+    expect((await run(here, ["suppress", "import", "-"], { stdin: stdout })).stderr).not.toContain("forgotten");
     await run(there, ["suppress", "import", "-"], { stdin: stdout });
     expect((await run(there, ["suppress", "export"])).stdout).toBe(stdout);
+  });
+
+  it("an unsubscription that is added by hand is one from all bulk mail, unless a list is named", async () => {
+    const folder = await workFolder();
+    await run(folder, ["suppress", "add", "ann@x.example", "--reason", "unsubscribe"]);
+    await run(folder, ["suppress", "add", "bob@x.example", "--reason", "unsubscribe", "--list", "weekly"]);
+    expect(await entries(folder)).toEqual([
+      "ann@x.example bulk null unsubscribe",
+      "bob@x.example list weekly unsubscribe",
+    ]);
   });
 
   it("stops what it says: a list, all bulk mail, and never transactional mail by an unsubscription", async () => {

@@ -113,6 +113,12 @@ test("the time of a message beats that of its request", async () => {
   expect((await store.topic("usual"))?.notBefore).toBe(Date.UTC(2026, 11, 1));
 });
 
+test("a header that is no text is one problem", async () => {
+  const { post } = await testGateway();
+  const { json } = await post(request({ headers: { "X-Order": 4711 } }));
+  expect(json.problems).toEqual([{ path: "messages[0].headers.X-Order", message: "expected text" }]);
+});
+
 test("null is the same as not given", async () => {
   const { post } = await testGateway();
   const nothing = { topic_id: null, topicId: null, scheduled_at: null, scheduledAt: null, priority: null, uuid: null };
