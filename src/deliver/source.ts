@@ -150,7 +150,7 @@ export interface Source {
   recover(): Promise<number>;
   /**
    * Milliseconds until a message of the scope may be claimed; 0: now; null: none waits. Counts nothing, so it is cheap. It may be 0
-   * as well when a message has expired that a turn has to cancel first.
+   * as well when a message has expired that a turn has to cancel first, or was cancelled so that a turn has to tell it.
    */
   nextDueInMs(scope: Scope): Promise<number | null>;
   /** Counts what waits. It is for people; the loop asks `nextDueInMs`. */

@@ -88,7 +88,8 @@ export function createClaims(
       return { expired: untold.take(topicId), more };
     },
 
-    nextDueInMs: async (scope) => (await glance(ask, scope, time.now())).nextInMs,
+    // A turn tells what was cancelled since the one before.
+    nextDueInMs: async (scope) => (untold.isEmpty() ? (await glance(ask, scope, time.now())).nextInMs : 0),
 
     outlook: (scope) => snapshot(job, (query) => outlookOf(query, scope, time.now())),
 

@@ -132,6 +132,8 @@ export function createClaims(
 
     async nextDueInMs(scope) {
       refuseWhenLost();
+      // A turn tells what was cancelled since the one before.
+      if (!untold.isEmpty()) return 0;
       const now = both();
       return due.nextInMs(scope, now, {
         bulk: bulkRoom(scope, now.wall),
