@@ -103,7 +103,9 @@ it("a chore that takes longer than its interval is not begun again meanwhile", a
   let [begun, end] = [0, () => undefined as void];
   const matchKeptEvents = () => (begun++, new Promise<void>((resolve) => (end = resolve)));
   const store = { matchKeptEvents, totals: async () => ({ pending: 0, sending: 0, in_doubt: 0 }) };
-  const sender = { status: () => ({ run: { sent: 0, failed: 0, expired: 0, throttled: 0, retried: 0 }, perSecond: 1 }) };
+  const sender = {
+    status: () => ({ run: { sent: 0, failed: 0, expired: 0, throttled: 0, retried: 0 }, perSecond: 1 }),
+  };
   const clock = { monotonic: () => performance.now() };
   const log = { info: () => undefined, warn: () => undefined };
   const endChores = startChores(
@@ -129,7 +131,9 @@ it.each([
   const away = async () => {
     throw error;
   };
-  const sender = { status: () => ({ run: { sent: 0, failed: 0, expired: 0, throttled: 0, retried: 0 }, perSecond: 1 }) };
+  const sender = {
+    status: () => ({ run: { sent: 0, failed: 0, expired: 0, throttled: 0, retried: 0 }, perSecond: 1 }),
+  };
   const clock = { monotonic: () => performance.now() };
   const warned: unknown[] = [];
   const log = {
