@@ -10,7 +10,7 @@ import { EXIT, UserError } from "../errors.ts";
 import { openList } from "./list.ts";
 import { csvFile, outputPath, writeLines } from "./output.ts";
 import type { NewSuppression, Suppression } from "../store/rows.ts";
-import { FORGOTTEN } from "../store/rules/forgotten.ts";
+import { isForgotten } from "../store/rules/forgotten.ts";
 import { stoppedBy } from "../store/rules/scope.ts";
 import { listMeant, listOfCells, listOfReason, meantOf, type ScopeFlags } from "./suppress-scope.ts";
 import { isoTime } from "../time/iso.ts";
@@ -68,7 +68,10 @@ async function addRows({ openStore, terminal }: Context, recipients: Recipients,
     return added;
   };
   const flush = async () => {
-    const [hashes, addresses] = [batch.filter(isHash), batch.filter((entry) => !isHash(entry))];
+    const [hashes, addresses] = [
+      batch.filter(({ address }) => isForgotten(address)),
+      batch.filter(({ address }) => !isForgotten(address)),
+    ];
     batch = [];
     await add(addresses);
     counts.hashes += await add(hashes);
@@ -125,14 +128,8 @@ function createReader({ columns, header }: Recipients, given: Given, now: () => 
     // A hash is no address, so its row comes as one that is rejected, with its cells as they stand in the file.
     const fields = cells.map((cell) => row.fields[cell] ?? "");
     const hash = fields[at("email")] ?? "";
-    return FORGOTTEN_HASH.test(hash) ? orProblem(() => entryOf(hash, fields)) : row.reason;
+    return isForgotten(hash) ? orProblem(() => entryOf(hash, fields)) : row.reason;
   };
-}
-
-const FORGOTTEN_HASH = new RegExp(`^${FORGOTTEN}[0-9a-f]{64}$`);
-
-function isHash({ address }: NewSuppression): boolean {
-  return FORGOTTEN_HASH.test(address);
 }
 
 function orProblem(make: () => NewSuppression): NewSuppression | string {

@@ -5,6 +5,7 @@ import { count } from "../counted.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { jsonLines, writeLines } from "./output.ts";
 import type { Suppression } from "../store/rows.ts";
+import { isForgotten } from "../store/rules/forgotten.ts";
 import { stoppedBy } from "../store/rules/scope.ts";
 import type { Suppressions } from "../store/store.ts";
 import { listMeant, listOfReason, meantOf, type ScopeFlags } from "./suppress-scope.ts";
@@ -42,7 +43,8 @@ export async function unsuppress(
   addresses: string[],
   flags: ScopeFlags,
 ): Promise<number> {
-  const checked = addresses.map(checkAddress);
+  // A list of suppressions shows of somebody who was forgotten nothing but the hash.
+  const checked = addresses.map((address) => (isForgotten(address) ? address : checkAddress(address)));
   const list = listMeant(flags);
   const store = await openStore({ ifMissing: "refuse" });
   const removed = await store.unsuppress(checked, list);

@@ -221,6 +221,8 @@ describe("for everything, for all bulk mail, or for a list", () => {
     expect((await run(here, ["suppress", "import", "-"], { stdin: stdout })).stderr).not.toContain("forgotten");
     await run(there, ["suppress", "import", "-"], { stdin: stdout });
     expect((await run(there, ["suppress", "export"])).stdout).toBe(stdout);
+    expect((await run(there, ["suppress", "remove", hash, "--json"])).json).toEqual({ removed: 1, unknown: 0 });
+    expect((await run(there, ["suppress", "remove", "forgotten:zz"])).code).toBe(2);
   });
 
   it("an unsubscription that is added by hand is one from all bulk mail, unless a list is named", async () => {

@@ -85,7 +85,7 @@ test.each<[string, unknown, RegExp]>([
   ["no content", {}, /content: is missing/],
   ["an unknown field", { content: CODE, subject: "s" }, /unknown field/],
   ["no format", { content: CODE, format: "txt" }, /html, md/],
-  ["no subject", { content: "---\nfrom: a@b.example\n---\n<p>x</p>" }, /subject/],
+  ["no subject", { content: "---\nfrom: a@b.example\n---\n<p>x</p>" }, /^content has no subject: write subject:/],
   ["a tag that is not closed", { content: CODE.replace("</p>", "{% if x %}</p>") }, /line 6/],
   ["an unknown key", { content: `---\nsubjekt: s\n---\n<p>x</p>` }, /line 2.*subject/],
   ["a file of this machine", { content: CODE.replace("kind:", "attachments: /etc/passwd\nkind:") }, /attachments/],

@@ -97,7 +97,22 @@ export async function readTemplateText(given: TemplateText): Promise<TemplateSou
       `${at(IN_REQUEST, source, "inline_images")}: a template in a request has no files, so no pictures to send along`,
       "add it with ses-mail template add, which reads them, or write https addresses",
     );
+  checkHead(front, envelope);
   return compiled({ front, overrides: {}, envelope, body, text: text.toWellFormed(), markdown, attachments: [] });
+}
+
+/** Who posts a template has no command line on which to give what is missing. */
+function checkHead(front: FrontMatter, envelope: Envelope | null): void {
+  if ((front.subject ?? "").trim() === "")
+    throw new UserError(
+      `${IN_REQUEST} has no subject`,
+      "write subject: in front matter at its head, between two lines of ---",
+    );
+  if ((front.from ?? envelope?.from ?? "").trim() === "")
+    throw new UserError(
+      `${IN_REQUEST} has no sender`,
+      "write from: in its front matter, or start the gateway with --from",
+    );
 }
 
 /** The front matter and the body, whose syntax has been checked. `name` begins messages. */

@@ -7,6 +7,13 @@ export const FORGOTTEN = "forgotten:";
 /** The reason of such a suppression. */
 export const FORGOTTEN_REASON = "forgotten";
 
+const HASH = new RegExp(`^${FORGOTTEN}[0-9a-f]{64}$`);
+
+/** True for what `forgottenAddress` may have made. */
+export function isForgotten(address: string): boolean {
+  return HASH.test(address);
+}
+
 /**
  * What is kept instead of the address of somebody who was forgotten: `forgotten:` and the SHA-256, in hex, of the job's id, a colon and
  * the address in lower case. The id makes the hashes of two jobs different.
