@@ -24,6 +24,8 @@ export interface Fleet {
   ses: SesServer;
   /** What a process needs to know, with this address of the database; default: its own. */
   env(url?: string): Record<string, string>;
+  /** What a process that is started in another way needs, so that it notes at once when its calls leave. */
+  watched(): Record<string, string>;
   /** Starts a process of the fleet. It notes when its calls leave. */
   begin(args: string[], env?: Record<string, string>): Running;
   /** Starts a worker, and waits until it works. */
@@ -49,12 +51,17 @@ export async function fleet({
   if (on === undefined) onTestFinished(() => database.dispose());
   const ses = await sesServer(folder, { ...options, events: join(folder, "events.ndjson") });
   const env = (url = on?.url ?? database.url) => ({ ...ses.env, SES_MAIL_DB: url });
-  const departuresFiles = new Map<Running, string>();
+  const departuresFiles: string[] = [];
+  const fileOf = new Map<Running, string>();
+  const watching = () => {
+    const DEPARTURES_FILE = join(folder, `departures-${departuresFiles.length}`);
+    departuresFiles.push(DEPARTURES_FILE);
+    return { DEPARTURES_FILE, NODE_OPTIONS: `--import ${new URL("departures.js", import.meta.url).pathname}` };
+  };
   const begin = (args: string[], more: Record<string, string> = env()) => {
-    const DEPARTURES_FILE = join(folder, `departures-${departuresFiles.size}`);
-    const watch = `--import ${new URL("departures.js", import.meta.url).pathname}`;
-    const running = start(folder, args, { env: { ...more, DEPARTURES_FILE, NODE_OPTIONS: watch } });
-    departuresFiles.set(running, DEPARTURES_FILE);
+    const watch = watching();
+    const running = start(folder, args, { env: { ...more, ...watch } });
+    fileOf.set(running, watch.DEPARTURES_FILE);
     return running;
   };
   const ask = async (...args: string[]) => {
@@ -71,6 +78,7 @@ export async function fleet({
     database,
     ses,
     env,
+    watched: () => ({ ...watching(), DEPARTURES: "now" }),
     begin,
     async work(args, more) {
       const worker = begin(["work", ...args], more);
@@ -82,7 +90,7 @@ export async function fleet({
     ask,
     rows: (sql, values) => database.query(sql.replace(/\bsm\./g, "ses_mail."), values),
     departures(of) {
-      const files = of === undefined ? [...departuresFiles.values()] : [departuresFiles.get(of) ?? ""];
+      const files = of === undefined ? departuresFiles : [fileOf.get(of) ?? ""];
       const noted = files.filter(existsSync).map((file) => readFileSync(file, "utf8"));
       return (noted.join("").match(/.+/g) ?? []).map(Number).sort((a, b) => a - b);
     },
