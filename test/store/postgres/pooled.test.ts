@@ -10,7 +10,7 @@ import { preparePooled } from "./bench.ts";
 
 describe.skipIf(requireServers("postgres", "pgbouncer"))("through PgBouncer", () => {
   storeContract("PostgreSQL, pooled", preparePooled);
-  storeProperties("PostgreSQL, pooled", preparePooled);
+  storeProperties("PostgreSQL, pooled", preparePooled, 0.2);
 
   it.each([
     ["a wrong password", { password: "wrong" }, "set PGPASSWORD"],

@@ -172,7 +172,7 @@ const histories = fc.array(specs, { minLength: 1, maxLength: 40, size: "max" }).
 );
 
 /** Any order and any copies of any events show the same, and counters are counts. */
-export async function eventOrder(prepare: Prepare): Promise<void> {
+export async function eventOrder(prepare: Prepare, share: number): Promise<void> {
   await fc.assert(
     fc.asyncProperty(histories, async ({ events, copies, pieces }) => {
       const straight = await outcomeOf(prepare, [events]);
@@ -183,6 +183,6 @@ export async function eventOrder(prepare: Prepare): Promise<void> {
       for (const { again } of [straight, shuffled])
         expect(again).toEqual({ applied: 0, unmatched: 0, settled: 0, suppressed: 0 });
     }),
-    { numRuns: 60 },
+    { numRuns: Math.ceil(60 * share) },
   );
 }

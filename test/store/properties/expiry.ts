@@ -210,7 +210,7 @@ async function orRefused(work: Promise<unknown>): Promise<void> {
 }
 
 /** No call leaves after its message has expired, and nothing that has expired waits for ever. */
-export async function expiryHistories(prepare: Prepare): Promise<void> {
+export async function expiryHistories(prepare: Prepare, share: number): Promise<void> {
   let left = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(operation, { minLength: 5, maxLength: 50, size: "max" }), async (operations) => {
@@ -226,7 +226,7 @@ export async function expiryHistories(prepare: Prepare): Promise<void> {
         await bench.dispose();
       }
     }),
-    { numRuns: 80 },
+    { numRuns: Math.ceil(80 * share) },
   );
   // Histories in which nothing leaves would prove nothing.
   expect(left).toBeGreaterThan(100);

@@ -6,7 +6,7 @@ import { expectSound } from "../sound.ts";
 import { operation, World } from "./gateway-world.ts";
 
 /** Counters are counts, and nobody gets a mail twice or more than the cap. */
-export async function gatewayHistories(prepare: Prepare): Promise<void> {
+export async function gatewayHistories(prepare: Prepare, share: number): Promise<void> {
   await fc.assert(
     fc.asyncProperty(fc.array(operation, { minLength: 5, maxLength: 40, size: "max" }), async (operations) => {
       const bench = await prepare();
@@ -23,6 +23,6 @@ export async function gatewayHistories(prepare: Prepare): Promise<void> {
         await bench.dispose();
       }
     }),
-    { numRuns: 60 },
+    { numRuns: Math.ceil(60 * share) },
   );
 }

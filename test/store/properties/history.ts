@@ -394,7 +394,7 @@ class World {
 }
 
 /** Nobody is claimed by two, counts add up, nothing leaves sent. */
-export async function histories(prepare: Prepare): Promise<void> {
+export async function histories(prepare: Prepare, share: number): Promise<void> {
   await fc.assert(
     fc.asyncProperty(fc.array(operation, { minLength: 5, maxLength: 60, size: "max" }), async (operations) => {
       const bench = await prepare();
@@ -410,6 +410,6 @@ export async function histories(prepare: Prepare): Promise<void> {
         await bench.dispose();
       }
     }),
-    { numRuns: 80 },
+    { numRuns: Math.ceil(80 * share) },
   );
 }
