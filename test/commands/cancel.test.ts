@@ -30,7 +30,7 @@ describe("cancel and retry", () => {
     expect(unasked.stderr).toContain("--yes");
     const retried = await run(folder, ["retry", "june", "--state", "failed,in_doubt,cancelled", "--yes", "--json"]);
     expect(retried.code).toBe(0);
-    expect(retried.json).toEqual({ topic: "june", retried: 3, totals: totals({ sent: 2, pending: 3 }) });
+    expect(retried.json).toEqual({ topic: "june", retried: 3, expired: 0, totals: totals({ sent: 2, pending: 3 }) });
     const rest = await run(folder, ["send", "--rate", "100", "--json"], { env: server.env });
     expect(rest.json.totals).toEqual(totals({ sent: 5 }));
     expect(server.received().sort()).toEqual(addresses(5).sort());
