@@ -3,12 +3,13 @@
  * the decisions are made here, one request after the other, and all that they come to is written at once. Nobody else writes
  * meanwhile, so what was read stays true.
  */
+import type { Occasion, Told } from "../accepting.ts";
 import { kindOf, NO_TOPIC } from "../../message.ts";
 import { expiryOf, knownNames, listOfIds } from "../rules/accepted.ts";
 import { topicTimes } from "../rules/due.ts";
 import { priorityOf } from "../rules/priority.ts";
 import { dataVariants, mailKey, standingOf, variantOf } from "../rules/variant.ts";
-import type { AcceptCounts, AcceptedIds, AcceptMessage, AcceptRequest, AcceptResult, Endpoint } from "../rows.ts";
+import type { AcceptMessage, AcceptRequest, AcceptResult } from "../rows.ts";
 import type { Inbox } from "../store.ts";
 import { type Job, read } from "./connection.ts";
 import { transaction, type Tx } from "./transaction.ts";
@@ -200,18 +201,6 @@ async function acceptOne(batch: Batch, request: AcceptRequest): Promise<AcceptRe
     newAnswers.push(answer);
   }
   return { kind: "stored", ...told, ...(setAside.length > 0 && { setAside }) };
-}
-
-/** What a request is told, filled message by message. */
-interface Told {
-  counts: { -readonly [name in keyof AcceptCounts]: number };
-  ids: AcceptedIds;
-}
-
-interface Occasion {
-  /** When the topic is due that the message may make; null: at once. */
-  dueAt: number | null;
-  endpoint: Endpoint;
 }
 
 /** Adds a message of a request for its addresses, unless its uuid, or that of each address, is known. */

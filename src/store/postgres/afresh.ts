@@ -3,6 +3,7 @@
  * brings a range of messages back to where they began, and the last one opens the topic for the real thing. Whoever is killed in
  * between leaves a topic that nobody sends, and the next call goes on.
  */
+import { prioritySql } from "../common-sql.ts";
 import { setImmediate } from "node:timers/promises";
 import { InterruptedError } from "../../errors.ts";
 import type { State } from "../../message.ts";
@@ -20,7 +21,6 @@ import { lookFromStart } from "./follow.ts";
 import { IS_VARIANT } from "./list-topics.ts";
 import { notify } from "./notify.ts";
 import { type Part, partsOf, rangesOf } from "./ranges.ts";
-import { prioritySql } from "./priority.ts";
 import { createCounters } from "./state-counters.ts";
 import { ANY_FORGOTTEN, concernsSql, forgottenSql, lowerSql, mailWith, suppressedSql } from "./suppressed.ts";
 import { topicIdOf } from "./topic-ids.ts";

@@ -1,6 +1,6 @@
 /** Writes the recipients and the messages of a list, before the writer lock is taken (./lists.ts says why that is safe). */
+import { expiresAtSql } from "../common-sql.ts";
 import { kindOf } from "../../message.ts";
-import { expiresAtSql } from "../rules/expiry.ts";
 import { priorityOf } from "../rules/priority.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListTarget } from "../rows.ts";

@@ -1,11 +1,11 @@
 /** The topics that lists go into: whether one takes a list, and opening it with the list's content. */
+import { prioritySql } from "../common-sql.ts";
 import type { Kind } from "../../message.ts";
 import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListTarget } from "../rows.ts";
 import { ADMITTING, TOPIC } from "./admitting.ts";
 import type { Tx } from "./transaction.ts";
-import { prioritySql } from "./priority.ts";
 import { type Part, partsOf, rangesOf } from "./ranges.ts";
 import { createCounters } from "./state-counters.ts";
 import { lowerSql, mailWith, suppressedSql } from "./suppressed.ts";

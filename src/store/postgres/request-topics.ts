@@ -1,5 +1,5 @@
 /** The topics that the requests of one batch go to. */
-import { type Admission, admit, type AdmittingTopic } from "../rules/admit.ts";
+import { type Admission, admit, type AdmittingTopic, NEW_TOPIC } from "../rules/admit.ts";
 import type { AcceptRequest, Endpoint, RefusedMessage, SetAside } from "../rows.ts";
 import { NO_TOPIC } from "../../message.ts";
 import { ADMITTING, TOPIC } from "./admitting.ts";
@@ -18,15 +18,6 @@ export interface RequestTopic extends AdmittingTopic, TrackedTopic {
   /** By content id: the messages with this content in it, by `mailKey`. */
   taken: Map<number, Map<string, number>>;
 }
-
-const NEW: AdmittingTopic = {
-  cancelledAt: null,
-  endpoint: null,
-  calledAt: null,
-  afreshAt: null,
-  prunedAt: null,
-  sending: 0,
-};
 
 /** The name of the topic of a message. */
 export const nameOf = ({ topic }: { topic: string | null }): string => topic ?? NO_TOPIC;
@@ -100,7 +91,7 @@ function requestTopics(tx: Tx, read: readonly RequestTopic[]): RequestTopics {
       const found = topics.get(name);
       if (found) return found;
       const tracks = { tracksOpens: false, tracksClicks: false };
-      const topic = { id: 0, name, contentId, notBefore: dueAt, ...NEW, ...tracks, taken: new Map() };
+      const topic = { id: 0, name, contentId, notBefore: dueAt, ...NEW_TOPIC, ...tracks, taken: new Map() };
       topics.set(name, topic);
       made.push(topic);
       return topic;

@@ -1,5 +1,5 @@
 /** Gives the pending messages of a topic another time, in steps. */
-import { expiresAtSql } from "../rules/expiry.ts";
+import { expiresAtSql } from "../common-sql.ts";
 import { columnsOf } from "../fields.ts";
 import type { Reschedule } from "../rows.ts";
 import type { Topics } from "../store.ts";

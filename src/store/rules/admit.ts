@@ -36,6 +36,16 @@ export interface AdmittingTopic {
   sending: number;
 }
 
+/** A topic to which nothing has happened yet. */
+export const NEW_TOPIC: AdmittingTopic = {
+  cancelledAt: null,
+  endpoint: null,
+  calledAt: null,
+  afreshAt: null,
+  prunedAt: null,
+  sending: 0,
+};
+
 /** What somebody wants of a topic. */
 export interface Wanted {
   /** True: recipients or mail are to be added. False: only what the topic has is to be sent. */

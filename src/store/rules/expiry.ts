@@ -25,13 +25,6 @@ export function ofTopic(counts: ByTopic, topicId: number | null | undefined): nu
   return sum;
 }
 
-/**
- * SQL for when a message expires: `expiresIn` after it is due, which is `notBefore` when that is above 0, and else `now`. Null when
- * `expiresIn` is. All are SQL expressions of whole milliseconds.
- */
-export const expiresAtSql = (notBefore: string, expiresIn: string, now: string): string =>
-  `case when ${notBefore} > 0 then ${notBefore} else ${now} end + ${expiresIn}`;
-
 /** What was cancelled outside of turns, until somebody is told. */
 export class Untold {
   #counts = new Map<number, number>();

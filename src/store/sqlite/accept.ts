@@ -1,4 +1,5 @@
 /** Puts requests for mail into the job file. */
+import type { Occasion, Told } from "../accepting.ts";
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createContentTable } from "./contents.ts";
@@ -10,21 +11,12 @@ import { createRecipientTable } from "./recipients.ts";
 import { createTrackingNotes, type TrackedTopic } from "./tracked-topics.ts";
 import { createSuppressedCheck } from "./suppressed.ts";
 import { createUuidTable } from "./uuids.ts";
-import { type Admission, admit, type AdmittingTopic } from "../rules/admit.ts";
+import { type Admission, admit, type AdmittingTopic, NEW_TOPIC } from "../rules/admit.ts";
 import { expiryOf, knownNames, listOfIds } from "../rules/accepted.ts";
 import { topicTimes } from "../rules/due.ts";
 import { priorityOf } from "../rules/priority.ts";
 import type { Inbox } from "../store.ts";
-import type {
-  AcceptCounts,
-  AcceptedIds,
-  AcceptMessage,
-  AcceptRequest,
-  AcceptResult,
-  Endpoint,
-  RefusedMessage,
-  SetAside,
-} from "../rows.ts";
+import type { AcceptMessage, AcceptRequest, AcceptResult, Endpoint, RefusedMessage, SetAside } from "../rows.ts";
 import { kindOf, NO_TOPIC } from "../../message.ts";
 
 /** How long a request waits for a locked job file. After a longer wait clients give up, and do not learn what became of it. */
@@ -148,39 +140,18 @@ function createRequestTopics(db: Connection, clock: Clock) {
       const found = find(name);
       if (found) return found;
       const id = Number(insert.run(name, contentId, clock.now(), dueAt).lastInsertRowid);
-      const topic: Topic = { id, name, contentId, ...NEW, tracksOpens: 0, tracksClicks: 0 };
+      const topic: Topic = { id, name, contentId, ...NEW_TOPIC, tracksOpens: 0, tracksClicks: 0 };
       known.set(name, topic);
       return topic;
     },
   };
 }
 
-const NEW: AdmittingTopic = {
-  cancelledAt: null,
-  endpoint: null,
-  calledAt: null,
-  afreshAt: null,
-  prunedAt: null,
-  sending: 0,
-};
-
 interface Parts {
   counters: Counters;
   ids: Numbering;
   uuids: ReturnType<typeof createUuidTable>;
   topics: ReturnType<typeof createRequestTopics>;
-}
-
-/** What a request is told, filled message by message. */
-interface Told {
-  counts: { -readonly [name in keyof AcceptCounts]: number };
-  ids: AcceptedIds;
-}
-
-interface Occasion {
-  /** When the topic is due that the message may make; null: at once. */
-  dueAt: number | null;
-  endpoint: Endpoint;
 }
 
 /** Makes a function that adds one message of a request for all its addresses, inside a transaction, and notes in `told` what it did. */

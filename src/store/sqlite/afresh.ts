@@ -3,6 +3,7 @@
  * brings a range of messages back to where they began, and the last one opens the topic for the real thing. Whoever is killed in
  * between leaves a topic that nobody sends, and the next call goes on.
  */
+import { prioritySql } from "../common-sql.ts";
 import { setImmediate } from "node:timers/promises";
 import { InterruptedError } from "../../errors.ts";
 import type { State, Totals } from "../../message.ts";
@@ -15,7 +16,6 @@ import type { Topics } from "../store.ts";
 import { ADMITTING, IS_VARIANT } from "./list-topics.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
-import { prioritySql } from "./priority.ts";
 import { ANY_FORGOTTEN, concernsSql, forgottenSql, mailWith, suppressedSql } from "./suppressed.ts";
 import { topicIdOf } from "./topics.ts";
 

@@ -1,4 +1,5 @@
 /** The topics that lists go into: whether one takes a list, and opening it with the list's content. */
+import { prioritySql } from "../common-sql.ts";
 import type { Kind } from "../../message.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
@@ -7,7 +8,6 @@ import { createTrackingNotes, type TrackedTopic } from "./tracked-topics.ts";
 import { admit, type AdmittingTopic, TopicRefusedError } from "../rules/admit.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import type { ListTarget } from "../rows.ts";
-import { prioritySql } from "./priority.ts";
 import { createCounters } from "./state-counters.ts";
 import { mailWith, suppressedSql } from "./suppressed.ts";
 

@@ -1,4 +1,5 @@
 /** Puts lists of recipients into the job file. */
+import { expiresAtSql } from "../common-sql.ts";
 import { type Content, type Kind, kindOf } from "../../message.ts";
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
@@ -8,7 +9,6 @@ import { createLastIdReader } from "./numbering.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { createStagedRows } from "./staged-rows.ts";
 import { suppressedSql } from "./suppressed.ts";
-import { expiresAtSql } from "../rules/expiry.ts";
 import { OWN_VARIANT } from "../rules/variant.ts";
 import { priorityOf } from "../rules/priority.ts";
 import type { Endpoint, ForecastMail, ListCounts, ListForecast, ListTarget } from "../rows.ts";

@@ -1,4 +1,5 @@
 /** What a person does to a topic: cancel it, retry messages, give it another time. */
+import { expiresAtSql } from "../common-sql.ts";
 import type { Clock } from "../../time/clock.ts";
 import { UserError } from "../../errors.ts";
 import { NO_TOPIC, type State } from "../../message.ts";
@@ -6,7 +7,6 @@ import { type Connection, type Job, transaction } from "./connection.ts";
 import { createPauses } from "./pauses.ts";
 import { fileOf } from "./image.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
-import { expiresAtSql } from "../rules/expiry.ts";
 import { TopicRefusedError } from "../rules/admit.ts";
 import { mailWith, suppressedSql } from "./suppressed.ts";
 import type { Reschedule } from "../rows.ts";
@@ -39,14 +39,14 @@ export function createTopicActions(job: Job) {
     cancel: (topic: string) => write(() => createCancel(db, clock, counters)(topic)),
     retry: (topic: string | null, states: State[]) =>
       write(() => {
-        const topicIds = topic === null ? openIds.all() : [unprunedTopicOf(db, topic)];
+        const topicIds = topic === null ? openIds.all() : [openTopicOf(db, topic, "pruned")];
         const retry = createRetry(db, counters, clock.now());
         return topicIds.reduce((sum, topicId) => sum + retry(topicId, states), 0);
       }),
     countExpired: async (topic: string, states: readonly State[]) =>
       countExpired(db, topicIdOf(db, topic), states, clock.now()),
     pause: (topic: string, forMs: number | null) =>
-      write(() => createPauses(db).pause(openTopicOf(db, topic), forMs, clock.now())),
+      write(() => createPauses(db).pause(openTopicOf(db, topic, "cancelled"), forMs, clock.now())),
     resume: (topic: string) => write(() => createPauses(db).resume(topicIdOf(db, topic), clock.now())),
     reschedule: (topic: string, when: Reschedule) =>
       write(() => createReschedule(db, clock.now())(topicIdOf(db, topic), when)),
@@ -172,20 +172,10 @@ export function topicIdOf(db: Connection, topic: string): number {
   );
 }
 
-/** The id of a topic that is not cancelled. Throws TopicRefusedError for one that is. */
-function openTopicOf(db: Connection, topic: string): number {
+/** The id of a topic that was not cancelled, or pruned. Throws TopicRefusedError for one that was. */
+function openTopicOf(db: Connection, topic: string, refusal: "cancelled" | "pruned"): number {
   const topicId = topicIdOf(db, topic);
-  const cancelledAt = db.prepare<[number], number | null>("select cancelled_at from topic where id = ?").pluck();
-  if (typeof cancelledAt.get(topicId) === "number")
-    throw new TopicRefusedError({ topic, refusal: "cancelled", endpoint: null });
-  return topicId;
-}
-
-/** The id of a topic whose messages were not removed. Throws TopicRefusedError for one whose messages were. */
-function unprunedTopicOf(db: Connection, topic: string): number {
-  const topicId = topicIdOf(db, topic);
-  const prunedAt = db.prepare<[number], number | null>("select pruned_at from topic where id = ?").pluck();
-  if (typeof prunedAt.get(topicId) === "number")
-    throw new TopicRefusedError({ topic, refusal: "pruned", endpoint: null });
+  const at = db.prepare<[number], number | null>(`select ${refusal}_at from topic where id = ?`).pluck().get(topicId);
+  if (typeof at === "number") throw new TopicRefusedError({ topic, refusal, endpoint: null });
   return topicId;
 }

@@ -1,5 +1,5 @@
-/** The priority of messages whose content becomes another one, in SQL. */
-import { PRIORITIES } from "../rules/priority.ts";
+/** SQL that both databases understand, for decisions of `rules/`. What goes into it are SQL expressions. */
+import { PRIORITIES } from "./rules/priority.ts";
 
 /** SQL for the priority of a message of this kind that has another one so far. Both are SQL expressions. */
 export const prioritySql = (priority: string, kind: string): string => {
@@ -10,3 +10,10 @@ export const prioritySql = (priority: string, kind: string): string => {
   const from = (cases: readonly string[]) => `case ${priority} ${cases.join(" ")} else ${priority} end`;
   return `case ${kind} when 'transactional' then ${from(toTransactional)} else ${from(toBulk)} end`;
 };
+
+/**
+ * SQL for when a message expires: `expiresIn` after it is due, which is `notBefore` when that is above 0, and else `now`. Null when
+ * `expiresIn` is. All are SQL expressions of whole milliseconds.
+ */
+export const expiresAtSql = (notBefore: string, expiresIn: string, now: string): string =>
+  `case when ${notBefore} > 0 then ${notBefore} else ${now} end + ${expiresIn}`;
