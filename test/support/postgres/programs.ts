@@ -1,4 +1,7 @@
-/** Where the programs of PostgreSQL are, and as whom they run. */
+/**
+ * Where the programs of PostgreSQL are, and as whom they run. The folder in SES_MAIL_TEST_POSTGRES comes first, so that tests can be
+ * run on another version: its `initdb`, `pg_ctl` and `postgres`.
+ */
 import { execFile } from "node:child_process";
 import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -50,7 +53,8 @@ export function pathOf(name: string): string {
 }
 
 function find(name: string): string | null {
-  const folders = [...debianFolders(), ...(process.env["PATH"] ?? "").split(":"), "/usr/sbin"];
+  const { SES_MAIL_TEST_POSTGRES: chosen, PATH = "" } = process.env;
+  const folders = [...(chosen ? [chosen] : []), ...debianFolders(), ...PATH.split(":"), "/usr/sbin"];
   return folders.map((folder) => join(folder, name)).find(isProgram) ?? null;
 }
 
