@@ -171,7 +171,7 @@ export interface Topics {
   /**
    * Claims nothing of the topic for `forMs` (whole milliseconds above 0) from now; null: until `resume`. What is `sending` is not
    * touched, and the topic goes on taking recipients. A pause under way is replaced. When the clock of the store is set back, the
-   * pause is made longer by no more than `forMs`. Rejects with TopicRefusedError when the topic is cancelled.
+   * pause is made longer by no more than `forMs`. Rejects with TopicRefusedError when the topic is cancelled or was pruned.
    */
   pause(topic: string, forMs: number | null): Promise<void>;
   /** Ends the pause of a topic. False: it was not paused. */

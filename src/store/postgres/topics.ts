@@ -45,13 +45,15 @@ async function tellWhen<T extends number | boolean>(job: Job, changed: Promise<T
   return result;
 }
 
-/** The id of a topic that is not cancelled. Throws TopicRefusedError for one that is. */
+/** The id of a topic that can go on. Throws TopicRefusedError for one that was pruned or is cancelled. */
 async function openTopicOf(tx: Tx, topic: string, database: string): Promise<number> {
   const topicId = await topicIdOf(tx.query, topic, database);
-  const [row] = await tx.query<{ cancelled: boolean }>(
-    "select cancelled_at is not null as cancelled from sm.topic where id = $1",
+  const [row] = await tx.query<{ cancelled: boolean; pruned: boolean }>(
+    "select cancelled_at is not null as cancelled, pruned_at is not null as pruned from sm.topic where id = $1",
     [topicId],
   );
-  if (row?.cancelled === true) throw new TopicRefusedError({ topic, refusal: "cancelled", endpoint: null });
+  // A pruned topic comes first: it stays closed whatever is done about the rest.
+  for (const refusal of ["pruned", "cancelled"] as const)
+    if (row?.[refusal] === true) throw new TopicRefusedError({ topic, refusal, endpoint: null });
   return topicId;
 }

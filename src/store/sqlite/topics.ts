@@ -39,7 +39,7 @@ export function createTopicActions(job: Job) {
     cancel: (topic: string) => write(() => createCancel(db, clock, counters)(topic)),
     retry: (topic: string | null, states: State[]) =>
       write(() => {
-        const topicIds = topic === null ? openIds.all() : [openTopicOf(db, topic, "pruned")];
+        const topicIds = topic === null ? openIds.all() : [openTopicOf(db, topic)];
         const retry = createRetry(db, counters, clock.now());
         return topicIds.reduce((sum, topicId) => sum + retry(topicId, states), 0);
       }),
@@ -172,10 +172,13 @@ export function topicIdOf(db: Connection, topic: string): number {
   );
 }
 
-/** The id of a topic that was not cancelled, or pruned. Throws TopicRefusedError for one that was. */
-function openTopicOf(db: Connection, topic: string, refusal: "cancelled" | "pruned"): number {
+/** The id of a topic that can go on. Throws TopicRefusedError for one that was pruned or is closed in one of the other ways given. */
+function openTopicOf(db: Connection, topic: string, ...alsoClosed: "cancelled"[]): number {
   const topicId = topicIdOf(db, topic);
-  const at = db.prepare<[number], number | null>(`select ${refusal}_at from topic where id = ?`).pluck().get(topicId);
-  if (typeof at === "number") throw new TopicRefusedError({ topic, refusal, endpoint: null });
+  // A pruned topic comes first: it stays closed whatever is done about the rest.
+  for (const refusal of ["pruned", ...alsoClosed] as const) {
+    const at = db.prepare<[number], number | null>(`select ${refusal}_at from topic where id = ?`).pluck().get(topicId);
+    if (typeof at === "number") throw new TopicRefusedError({ topic, refusal, endpoint: null });
+  }
   return topicId;
 }

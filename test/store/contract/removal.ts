@@ -403,6 +403,7 @@ function afterPruning(prepare: Prepare): void {
       expect(await refusalOf(ingest(store, ["new@x.example"], { topic }))).toBe("pruned");
       expect(refusalsOf(await accept(store, [message(["new@x.example"], { topic })]))).toEqual([[0, "pruned"]]);
       expect(await refusalOf(store.retry(topic, ["failed", "cancelled"]))).toBe("pruned");
+      expect(await refusalOf(store.pause(topic, null))).toBe("pruned");
     }
     expect(await store.retry(null, ["failed", "cancelled"])).toBe(0);
     expect(await store.cancel("june")).toEqual({ cancelled: 0, inFlight: 0 });
