@@ -1,5 +1,6 @@
 /** Tells what happened to one message, in order, and where each fact comes from. Nothing is told that nobody knows. */
 import type { HistoryEvent, MessageHistory, MessageRecord, Suppression } from "../store/rows.ts";
+import { EXPIRED } from "../store/rules/settle.ts";
 import { formatDuration } from "../time/duration.ts";
 import { isoTime } from "../time/iso.ts";
 
@@ -206,7 +207,7 @@ function end({ message, history }: Known): HistoryLine[] {
 }
 
 function cancelled(error: string | null, { expiresAt, cancelledAt }: MessageHistory): HistoryLine {
-  if (error === "expired")
+  if (error === EXPIRED)
     return line(expiresAt, "expired", "store", "expired before it could be sent", { detail: error });
   return line(cancelledAt, "cancelled", "store", "cancelled");
 }

@@ -6,6 +6,7 @@ import { Refusal } from "./errors.ts";
 import type { Suppression } from "../store/rows.ts";
 import { TEXT } from "./admin-schemas.ts";
 import type { SuppressionFacts } from "./dashboard/wire.ts";
+import { isoTime } from "../time/iso.ts";
 import { object } from "./schemas.ts";
 
 /** The schema of `SuppressionFacts`. */
@@ -22,7 +23,7 @@ export const SUPPRESSION = object({
 
 /** The entry as the API shows it. */
 export function suppressionFacts({ address, list, createdAt, ...rest }: Suppression): SuppressionFacts {
-  return { address, ...stoppedBy(list), ...rest, created_at: new Date(createdAt).toISOString() };
+  return { address, ...stoppedBy(list), ...rest, created_at: isoTime(createdAt) };
 }
 
 /** The fields of a request that say which suppressions are meant. */

@@ -5,7 +5,7 @@ import { type Job, snapshot } from "./connection.ts";
 import { transaction } from "./transaction.ts";
 import { claimOf, findDue, glance, outlookOf } from "./due.ts";
 import { lookFromStart } from "./follow.ts";
-import { hasExpired, NONE_EXPIRED, sweepExpired } from "./expiry.ts";
+import { hasExpired, sweepExpired } from "./expiry.ts";
 import { createListener } from "./notify.ts";
 import { createPauses } from "./pauses.ts";
 import { bury, fatesOf, leave } from "./processes.ts";
@@ -14,7 +14,7 @@ import { createCounters } from "./state-counters.ts";
 import { questions } from "./questions.ts";
 import { topicIdOf } from "./topic-ids.ts";
 import { createTurns } from "./turn.ts";
-import { Untold } from "../rules/expiry.ts";
+import { NONE_EXPIRED, Untold } from "../rules/expiry.ts";
 
 /** How long the loop keeps answers while the server is away: long enough for somebody to fail over to another one. */
 const PATIENCE_MS = 600_000;

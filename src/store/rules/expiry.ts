@@ -17,6 +17,17 @@ export function expiresInMs(
 /** Counts of messages by topic. */
 export type ByTopic = ReadonlyMap<number, number>;
 
+/** How many messages were cancelled in one part. */
+export interface ExpiredPart {
+  /** How many messages were cancelled, by topic. */
+  byTopic: ByTopic;
+  /** True: there may be more. */
+  more: boolean;
+}
+
+/** What a part comes to when nothing has expired. */
+export const NONE_EXPIRED: ExpiredPart = { byTopic: new Map(), more: false };
+
 /** How many of them are of one topic, or of all when it is null. Undefined: the topic does not exist. */
 export function ofTopic(counts: ByTopic, topicId: number | null | undefined): number {
   if (topicId !== null) return topicId === undefined ? 0 : (counts.get(topicId) ?? 0);

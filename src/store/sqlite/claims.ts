@@ -5,7 +5,7 @@ import { type CapTurn, createCaps } from "./cap.ts";
 import { type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { createDue, type Due, type Looked } from "./due.ts";
-import { createExpiry, type Expiry, NONE_EXPIRED } from "./expiry.ts";
+import { createExpiry, type Expiry } from "./expiry.ts";
 import { fileOf } from "./image.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { createPaceRow } from "./pace-row.ts";
@@ -18,7 +18,7 @@ import { createSteady, type Steady } from "./steady.ts";
 import { createBulkRoom } from "./reserve.ts";
 import { createSettler, type Settler } from "./settle.ts";
 import type { Waiting } from "./waiting-index.ts";
-import { type ByTopic, expiresInMs, ofTopic, Untold } from "../rules/expiry.ts";
+import { type ByTopic, expiresInMs, NONE_EXPIRED, ofTopic, Untold } from "../rules/expiry.ts";
 import type { Reader, Topics, Workers } from "../store.ts";
 
 /** How long the loop keeps answers while the disk is full or the file cannot be written to: long enough to make room. */
