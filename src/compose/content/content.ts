@@ -9,7 +9,7 @@ import { type FrontMatter, splitFrontMatter } from "./front-matter.ts";
 import { checkHeaderNames, mailtoUri, parseHeader } from "./headers.ts";
 import { mailboxesIn, splitMailbox } from "../address/mailbox.ts";
 import { checkName } from "../list/name.ts";
-import { refuseVariables } from "./no-variables.ts";
+import { hasVariables, refuseVariables } from "./no-variables.ts";
 import { readText } from "../../read-file.ts";
 
 /** The extensions of a content that is found beside a recipient list of the same name. */
@@ -248,11 +248,6 @@ function checkTag(tag: Tag): Tag {
 function checkConfigurationSet(name: string | null): string | null {
   if (name === null || /^[A-Za-z0-9_-]{1,64}$/.test(name)) return name;
   throw new UserError(`a configuration set's name expects 1–64 letters, digits, _ and -, got ${JSON.stringify(name)}`);
-}
-
-/** Whether a path of an attachment has Liquid in it. */
-export function hasVariables(path: string): boolean {
-  return /\{[{%]/.test(path);
 }
 
 /**
