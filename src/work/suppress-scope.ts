@@ -40,7 +40,7 @@ export function listOfCells(scope: string, list: string): string | null {
   return named.list;
 }
 
-/** The `list` of a suppression of which nothing but the reason is known. Who unsubscribed wanted no more bulk mail. */
+/** The `list` of a suppression of which nothing but the reason is known. Whoever unsubscribed wanted no more bulk mail. */
 export function listOfReason(reason: string): string {
   return listOfScope(reason.trim().toLowerCase() === "unsubscribe" ? "bulk" : "everything");
 }

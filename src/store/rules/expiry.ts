@@ -4,8 +4,8 @@
 export const EXPIRE_PART = 1_000;
 
 /**
- * What a claim tells of its expiry: whole milliseconds from an instant `agoMs` before `now`. Null: it never expires. `errorMs`: how far `now`
- * may be from the truth; the claim expires so much earlier.
+ * What a claim tells of its expiry: whole milliseconds from an instant `agoMs` before `now`. Null: it never expires. `errorMs`: how far
+ * `now` may be from the truth; the claim expires so much earlier.
  */
 export function expiresInMs(
   expiresAt: number | null,

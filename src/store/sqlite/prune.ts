@@ -1,6 +1,7 @@
 /**
  * Removes the messages of topics that finished long ago. The first transaction about a topic closes it, so that nobody is added any
- * more; each further one removes some of its messages. When the process is killed in between, the topic stays closed, and the next call goes on.
+ * more; each further one removes some of its messages. When the process is killed in between, the topic stays closed, and the next call
+ * goes on.
  */
 import { setImmediate } from "node:timers/promises";
 import { InterruptedError } from "../../errors.ts";
