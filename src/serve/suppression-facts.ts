@@ -1,5 +1,5 @@
 /** A suppressed address as the API shows it. */
-import { checkList } from "../compose/content/content.ts";
+import { checkListName } from "../compose/list/name.ts";
 import { UserError } from "../errors.ts";
 import { listNamed, SCOPES, stoppedBy } from "../store/rules/scope.ts";
 import { Refusal } from "./errors.ts";
@@ -38,7 +38,7 @@ export function listAsked({ scope = "", list = "" }: { scope?: string; list?: st
   if ("problem" in named) throw new Refusal(400, named.problem, [{ path: "scope", message: named.problem }]);
   if (list === "") return named.list ?? undefined;
   try {
-    return checkList(list);
+    return checkListName(list);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     throw new Refusal(400, error.message, [{ path: "list", message: error.message }]);

@@ -8,7 +8,7 @@ import { MAX_MESSAGE_BYTES, readAttachments } from "./attachment.ts";
 import { type FrontMatter, splitFrontMatter } from "./front-matter.ts";
 import { checkHeaderNames, mailtoUri, parseHeader } from "./headers.ts";
 import { mailboxesIn, splitMailbox } from "../address/mailbox.ts";
-import { checkName } from "../list/name.ts";
+import { checkListName, checkName } from "../list/name.ts";
 import { hasVariables, refuseVariables } from "./no-variables.ts";
 import { readText } from "../../read-file.ts";
 
@@ -102,14 +102,6 @@ export function checkTopic(name: string): string {
   return checkName("a topic name", name);
 }
 
-/**
- * The name of a list in NFC. Throws `UserError` unless it has 1–100 characters and no `/`, control or invisible
- * characters.
- */
-export function checkList(name: string): string {
-  return checkName("a list's name", name);
-}
-
 function contentBeside(recipientsFile: string | null, cwd: string): string {
   if (recipientsFile === null || recipientsFile === "-") {
     throw new UserError("there is no content", "name the file with --content <file.html or file.md>");
@@ -192,7 +184,7 @@ function envelopeOf(front: FrontMatter, overrides: ContentOverrides): Envelope {
 function listOf(front: FrontMatter, overrides: ContentOverrides): string | undefined {
   refuseVariables("--list", overrides.list ?? "");
   const name = overrides.list ?? front.list;
-  return name === undefined ? undefined : checkList(name);
+  return name === undefined ? undefined : checkListName(name);
 }
 
 function unsubscribingOf(

@@ -107,7 +107,7 @@ export function createClaims(
         });
         processes.confirm();
         if (done.counted) memory.keep(done.turn.number, done.counted, done.now);
-        done.turn.expired += untold.take(idOf(request.scope.topic));
+        if (!untold.isEmpty()) done.turn.expired += untold.take(idOf(request.scope.topic));
         return done.turn;
       } catch (error) {
         processes.revoke();
@@ -241,7 +241,8 @@ function createTurn({ db, clock }: Job, parts: Parts) {
     const { rateWaitMs, drained, perSecond: inForce, countedAt: at } = spent;
     const validForMs = Math.min(processes.validUntil(), now + withinMs) - calledAt;
     const claims = taken.map((row) => claimOf(row, instant.wall, now - calledAt));
-    const topicId = idOf(scope.topic);
+    // Mostly nothing has expired, and then nobody need know the topic.
+    const topicId = late.size + byTopic.size === 0 ? undefined : idOf(scope.topic);
     const expired = ofTopic(late, topicId) + ofTopic(byTopic, topicId);
     const turn = { number, claims, validForMs, rateWaitMs, drained, reserved, expired, perSecond: inForce };
     return { turn, counted: claims.length > 0 ? { at, latest: at + withinMs } : null, now };
