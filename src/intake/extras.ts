@@ -46,8 +46,7 @@ function readText(message: Place): string | null {
   const text = message.text("text");
   // The schema has reported an empty one.
   if (text === null || text === "") return null;
-  if (!/\S/.test(text)) message.problem("text", "cannot be blank");
-  if (/\p{Cs}/u.test(text)) message.problem("text", "holds half of a character (a lone surrogate)");
+  message.checkText("text", text);
   return text;
 }
 
