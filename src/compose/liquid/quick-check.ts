@@ -1,6 +1,6 @@
 /**
- * A check of posted data that takes a hundredth of what it takes to execute a template. It knows the most common tags and the most
- * common data. It may say no to data that are fine, and never yes to others: who gets a no executes the template.
+ * A check of posted data that takes a hundredth of the time that it takes to execute a template. It knows the most common tags and the most
+ * common data. It may refuse data that are fine, and never accepts others. After a refusal the template has to be executed.
  */
 import { ForTag, IfTag, Output, type Template, type Token, TypeGuards, UnlessTag, type Value } from "liquidjs";
 import type { Datum, Values } from "../../message.ts";
@@ -9,12 +9,12 @@ import { isTag } from "./part.ts";
 import { describe, follow, isSafe, pathOf } from "./outputs.ts";
 
 /**
- * How many rounds the loops of a template go with these data, which have the shape of data; null: they may not fit it. A number means
- * that the template surely can be filled with them.
+ * A number means that the template can surely be filled with these data, whose shape has been checked: it is how many rounds the loops
+ * go. Null: they may not fit the template.
  */
 export type QuickCheck = (data: Values) => number | null;
 
-/** More rounds of loops are left to who counts them. */
+/** Data with more rounds of loops are left to the whole check, which has limits for them. */
 const MOST_ROUNDS = 200;
 
 /** The items of the loops around a tag, outer first, and how many rounds there were so far. */

@@ -11,7 +11,7 @@ import { follow, isMissing, type Scope } from "./outputs.ts";
 import { renderProblemOf } from "./mistakes.ts";
 import { shown } from "./value-problem.ts";
 
-/** How many rounds the loops of several checks may go, together. It gets less with each check. */
+/** How many more rounds the loops of several checks may go together. Each check takes its rounds off. */
 export interface LoopBudget {
   rounds: number;
   /** The data of the last check as JSON, so that nobody has to write them again; null, or not set: they had no shape of data. */
@@ -32,7 +32,7 @@ export interface DataProblem {
  */
 export type Demand = "present" | "filled" | "nothing";
 
-/** More problems are not told. */
+/** How many problems are told at most. */
 const MOST_PROBLEMS = 100;
 
 /** All loops of a mail together. Each round takes some microseconds, and nothing else runs meanwhile. */

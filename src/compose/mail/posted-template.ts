@@ -79,8 +79,8 @@ export function compileTemplate(content: Content, tools: Tools): CompiledTemplat
 }
 
 /**
- * A check of all templates of a content that is fast, and gives a number only for data with which `check` finds no problem once a mail
- * was composed. Null: there is none.
+ * A fast check of all templates of a content. It gives a number only for data in which `check` finds no problem, once a mail has been
+ * composed. Null: this content has no such check.
  */
 function quickFor(content: Content, hasUnsubscribe: boolean): QuickCheck | null {
   const { allowEmpty, literal, files, from, replyTo, headers, unsubscribeUrl } = content;
@@ -118,7 +118,7 @@ function isLine(text: string): boolean {
   return /\S/.test(text) && !hasControl(text);
 }
 
-/** A header of an author's own, of which even ten values of a hundred characters leave room for more. */
+/** A header of the author's own that has room for all its values, of a hundred characters each. */
 function isFree({ name, value }: Header): boolean {
   return /^x-/i.test(name) && value.length < 300 && value.split("{{").length <= 5;
 }
@@ -144,7 +144,7 @@ function strictParts(content: Content): StrictPart[] {
   ];
 }
 
-/** The address is there anyway. */
+/** A variable that stands for the address is never required, because each mail has one. */
 function withoutAddress(variable: TemplateVariable): TemplateVariable {
   return addressFor(variable.name) === undefined ? variable : { ...variable, required: false };
 }

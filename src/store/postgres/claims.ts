@@ -25,7 +25,7 @@ const TIDY_MS = 2_000;
 
 /**
  * Makes the source of one handle on a job. `leave` is to be called before the handle is closed; it never throws. `recoverAtOpen` is
- * `recover` that cancels nothing: who sends next is told of what has expired.
+ * `recover` that cancels nothing, so that whoever sends next is told of what has expired.
  */
 export function createClaims(
   job: Job,

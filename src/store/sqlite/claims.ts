@@ -34,7 +34,7 @@ interface Done {
 
 /**
  * Makes the source of one handle on a job file. `leave` is to be called before the handle is closed; it never throws. `recoverAtOpen` is
- * `recover` that cancels nothing: who sends next is told of what has expired.
+ * `recover` that cancels nothing, so that whoever sends next is told of what has expired.
  */
 export function createClaims(
   job: Job,
