@@ -114,7 +114,7 @@ export interface Content {
   /** Links that lead back to a `serve` on the same job file. Not set: there are none. */
   tracking?: Tracking;
   /**
-   * The name of the list that it goes to, without a `/`: who leaves the list gets no more mail of it. Not set when there
+   * The name of the list that it goes to, without a `/`: whoever leaves the list gets no more mail of it. Not set when there
    * is none, so that older contents keep their hashes.
    */
   list?: string;

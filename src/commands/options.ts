@@ -187,7 +187,7 @@ export const expiresIn = (): Option =>
   setting(
     "--expires-in <duration>",
     "EXPIRES_IN",
-    "do not send what is still waiting so long after it is due, such as 2h",
+    "do not send what is still waiting this long after it is due, such as 2h",
   );
 
 /** Refuses `--expires-in` where there is no list to expire. One that comes from the environment is meant for others. */

@@ -45,7 +45,7 @@ function addRemove(suppress: Command, act: Act): void {
 }
 
 function addList(suppress: Command, act: Act): void {
-  const command = suppress.command("list").description("show every suppressed address, and what it gets no more");
+  const command = suppress.command("list").description("show every suppressed address, and what it no longer gets");
   addScope(command, "every entry", "only what is").action(
     act<ScopeFlags>(async (context, flags) => (await import("../work/suppress.ts")).listSuppressions(context, flags)),
   );

@@ -21,13 +21,16 @@ export const addTemplate: AddCommand = (program, act) => {
   addPreview(template, act);
   template
     .command("remove")
-    .description("remove a template; mail that was accepted with it is sent")
+    .description("remove a template; mail that was accepted with it is still sent")
     .argument("<template>")
     .action(
       act(async (context, _flags, [name]) => (await import("../work/template.ts")).removeTemplate(context, name ?? "")),
     );
   addExamples(template, [
-    ["ses-mail template add receipt receipt.html", "checks it and keeps it; again after a change: its next version"],
+    [
+      "ses-mail template add receipt receipt.html",
+      "checks it and keeps it; run it again after a change for the next version",
+    ],
     ["ses-mail template preview receipt --data order.json", "shows the mail that these data make"],
   ]);
 };
@@ -35,7 +38,9 @@ export const addTemplate: AddCommand = (program, act) => {
 function addAdd(template: Command, act: Act): void {
   const command = template
     .command("add")
-    .description("check a content and keep it, or the next version of it; mail accepted before keeps its version")
+    .description(
+      "check a content and keep it, as the next version when the name is taken; mail accepted before keeps its version",
+    )
     .argument("<name>", "1 to 100 characters without / or control characters")
     .argument("<file>", "content, .html or .md, with or without front matter");
   addMailOptions(command).action(

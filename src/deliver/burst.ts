@@ -20,8 +20,8 @@ const WRITE_RETRY_MS = 1_000;
 const TELL_MS = 5_000;
 /** The pause between two attempts to reach a source that is away. It has to be noticed soon when it is back. */
 const AWAY_RETRY_MS = 1_000;
-/** While bulk mail waits for quota, the account is asked this often. */
-const QUOTA_MS = 10_000;
+/** While bulk mail waits for quota, SES is asked this often whether there is some (ms). */
+export const QUOTA_MS = 10_000;
 /** How often the caller is asked whether sending may go on. */
 const CHECKPOINT_MS = 2_000;
 /** A campaign may take hours. What other processes that died meanwhile left in flight is looked for so often. */
@@ -64,9 +64,9 @@ export class Burst {
   #stoppedAwayAt: number | null = null;
   /** True: the last turn that looked left bulk mail for the reserve. */
   #kept = false;
-  /** True: that turn may be wrong, and the next one knows. */
+  /** True: that turn may have counted answered calls as under way, so the next one has to confirm it. */
   #isUnsure = false;
-  /** What the account was asked again after nothing was left but bulk mail; null: it was not asked. */
+  /** The question to SES whether the account has quota again, once only bulk mail is left; null: it was not asked. */
   #quotaAnswer: "on its way" | "here" | null = null;
   #quotaAskedAt = -Infinity;
   /** What the checkpoint or a call threw. It is thrown again once every answer is written. */

@@ -6,7 +6,7 @@
  */
 import { AwayError, InterruptedError, StoppedError, UserError } from "../errors.ts";
 import { Absence } from "./absence.ts";
-import { Burst, scopeNow } from "./burst.ts";
+import { Burst, QUOTA_MS, scopeNow } from "./burst.ts";
 import { Flight } from "./flight.ts";
 import { Hands } from "./hands.ts";
 import type { Deliver } from "./outcome.ts";
@@ -32,8 +32,6 @@ const FORGET_MS = 300_000;
 const AWAY_MS = 1_000;
 /** Without a turn for so long, one is taken to renew the lease: others would not count us among the live. */
 const ATTEND_MS = 15_000;
-/** While bulk mail waits for quota, the account is asked this often. */
-const QUOTA_MS = 10_000;
 /** A source that cannot be written to (disk full) is tried again sooner, because people make room quickly. */
 const UNWRITABLE_MS = 5_000;
 

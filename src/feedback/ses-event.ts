@@ -348,7 +348,7 @@ function suppressionsOfSubscription(event: SesEvent, detail: JsonObject): EventS
   });
 }
 
-/** So many topics of a contact list are looked at; SES allows 20 (SES developer guide, "Using list management"). */
+/** How many topics of a contact list are looked at; SES allows 20 (SES developer guide, "Using list management"). */
 const MOST_TOPICS = 100;
 
 /**

@@ -149,19 +149,16 @@ function checkTogether(message: Place, content: Content): void {
   });
 }
 
-/** The schema has reported an empty subject already. The same holds for the HTML. */
 function subjectOf(message: Place): string {
   const subject = message.text("subject") ?? "";
   if (/[\p{Cc}\u2028\u2029]/u.test(subject))
     message.problem("subject", "cannot hold line breaks or control characters");
-  else if (/\p{Cs}/u.test(subject)) message.problem("subject", "holds half of a character (a lone surrogate)");
-  else if (subject !== "" && subject.trim() === "") message.problem("subject", "cannot be blank");
+  else message.checkText("subject", subject);
   return subject.trim();
 }
 
 function htmlOf(message: Place): string {
   const html = message.text("content") ?? "";
-  if (html !== "" && !/\S/.test(html)) message.problem("content", "cannot be blank");
-  if (/\p{Cs}/u.test(html)) message.problem("content", "holds half of a character (a lone surrogate)");
+  message.checkText("content", html);
   return html;
 }

@@ -1,5 +1,5 @@
 /** Reads what a posted message may say of its mail beyond subject and body, with a template as without one. */
-import { checkName } from "../compose/list/name.ts";
+import { checkListName } from "../compose/list/name.ts";
 import { mailboxesIn, splitMailbox } from "../compose/address/mailbox.ts";
 import { refuseVariables } from "../compose/content/no-variables.ts";
 import type { Attachment, Header } from "../message.ts";
@@ -39,15 +39,14 @@ export function readExtras(message: Place, attachments: AttachmentReader): Extra
 
 function readList(message: Place): string | null {
   const name = message.text("list");
-  return name === null || name === "" ? null : message.try("list", null, () => checkName("a list's name", name));
+  return name === null || name === "" ? null : message.try("list", null, () => checkListName(name));
 }
 
 function readText(message: Place): string | null {
   const text = message.text("text");
   // The schema has reported an empty one.
   if (text === null || text === "") return null;
-  if (!/\S/.test(text)) message.problem("text", "cannot be blank");
-  if (/\p{Cs}/u.test(text)) message.problem("text", "holds half of a character (a lone surrogate)");
+  message.checkText("text", text);
   return text;
 }
 

@@ -1,8 +1,9 @@
 /** Makes the content of a posted message: of what it says, of a template, and of what the gateway adds to every mail. */
 import type { Envelope } from "../compose/content/content.ts";
 import { checkHeaderNames, unsubscribeHeaders } from "../compose/content/headers.ts";
+import { UNSUBSCRIBE_HEADERS } from "../compose/content/kind.ts";
 import { literally } from "../compose/liquid/literally.ts";
-import type { Content, Header, Tracking } from "../message.ts";
+import type { Content, Tracking } from "../message.ts";
 import type { Extras } from "./extras.ts";
 import { withHeaders } from "./posted-headers.ts";
 
@@ -19,10 +20,11 @@ export function literalContent(
   { envelope, tracking }: Surrounding,
 ): Content {
   const isTransactional = extras.kind === "transactional";
+  const around = isTransactional ? withoutLeaving(envelope) : envelope;
   return {
-    ...(isTransactional ? withoutLeaving(envelope) : envelope),
+    ...around,
     ...(extras.replyTo.length > 0 && { replyTo: extras.replyTo }),
-    ...(extras.headers.length > 0 && { headers: headersOf(envelope, extras, isTransactional) }),
+    ...(extras.headers.length > 0 && { headers: withHeaders(around.headers, extras.headers) }),
     subject,
     html,
     text: extras.text ?? "",
@@ -89,14 +91,8 @@ function linksBeside(tracking: Tracking, unsubscribeUrl: string | null): Trackin
   return links.opens || links.clicks || links.unsubscribe ? links : null;
 }
 
-const LEAVING = new Set(["list-unsubscribe", "list-unsubscribe-post"]);
-
-/** Nobody can unsubscribe from mail that he waits for. */
+/** The envelope for transactional mail, from which nobody can unsubscribe. */
 function withoutLeaving(envelope: Envelope): Envelope {
-  const headers = envelope.headers.filter(({ name }) => !LEAVING.has(name.toLowerCase()));
+  const headers = envelope.headers.filter(({ name }) => !UNSUBSCRIBE_HEADERS.has(name.toLowerCase()));
   return { ...envelope, headers, unsubscribeUrl: null, unsubscribeMailto: null };
-}
-
-function headersOf(envelope: Envelope, { headers }: Extras, isTransactional: boolean): Header[] {
-  return withHeaders((isTransactional ? withoutLeaving(envelope) : envelope).headers, headers);
 }

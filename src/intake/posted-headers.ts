@@ -7,8 +7,8 @@ import { isObject } from "./fields.ts";
 import { type Place, reasonOf } from "./place.ts";
 
 /**
- * The headers of a message, their values written as templates that give what was posted. One with which something is wrong is reported, and left out.
- * `isListed`: the message has a list of its own, whose List-Id is ours to write.
+ * The headers of a message, their values written as templates that give what was posted. A header that is wrong is reported and left
+ * out. `isListed`: the message has a list of its own, whose List-Id is ours to write.
  */
 export function readHeaders(message: Place, { isListed }: { isListed: boolean }): Header[] {
   const given = message.fields["headers"];

@@ -21,7 +21,7 @@ export interface Recipients {
 
 /** Most rounds of the loops of all templates while the data of one request are checked. */
 const MOST_ROUNDS = 500_000;
-/** Nothing else runs for so long. */
+/** How long the checks go on before others get a turn (ms). */
 const LONGEST_MS = 25;
 
 /** Reads the addresses of one request. */

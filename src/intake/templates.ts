@@ -16,7 +16,7 @@ export interface TemplateShelf {
   /** The current version of the template of this name; or why there is none, in one sentence that names the one that was meant. */
   find(name: string): Promise<Template | { problem: string }>;
   /**
-   * The templates of a content, checked. `base` is the content of the template, or made of it alone, and of what the gateway adds.
+   * The compiled content of a template. `base` is that content, with or without what the gateway adds to it.
    * Rejects with `UserError` for a content that cannot be sent to anybody.
    */
   compiled(template: Template, base: Content): Promise<CompiledTemplate>;

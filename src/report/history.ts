@@ -1,5 +1,7 @@
 /** Tells what happened to one message, in order, and where each fact comes from. Nothing is told that nobody knows. */
+import { counted } from "../counted.ts";
 import type { HistoryEvent, MessageHistory, MessageRecord, Suppression } from "../store/rows.ts";
+import { EXPIRED } from "../store/rules/settle.ts";
 import { formatDuration } from "../time/duration.ts";
 import { isoTime } from "../time/iso.ts";
 
@@ -185,7 +187,7 @@ function visits({ message, history: { feedback, events } }: Known): HistoryLine[
 /** What became of a message that was not sent. When that was is not kept. */
 function end({ message, history }: Known): HistoryLine[] {
   const { state, error, attempts } = message;
-  const after = attempts > 0 ? ` after ${attempts} ${attempts === 1 ? "attempt" : "attempts"}` : "";
+  const after = attempts > 0 ? ` after ${counted(attempts, "attempt")}` : "";
   const detail = error;
   switch (state) {
     case "sent":
@@ -206,7 +208,7 @@ function end({ message, history }: Known): HistoryLine[] {
 }
 
 function cancelled(error: string | null, { expiresAt, cancelledAt }: MessageHistory): HistoryLine {
-  if (error === "expired")
+  if (error === EXPIRED)
     return line(expiresAt, "expired", "store", "expired before it could be sent", { detail: error });
   return line(cancelledAt, "cancelled", "store", "cancelled");
 }

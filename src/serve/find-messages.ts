@@ -24,7 +24,7 @@ export interface Found {
   suppressions: Suppression[];
 }
 
-/** So many people at most have their suppressions looked up when no address was asked for. */
+/** When no address was asked for, the suppressions of at most this many people are looked up. */
 const MOST_PEOPLE = 20;
 
 /**

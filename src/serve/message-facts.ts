@@ -56,7 +56,7 @@ export function messageFacts(message: MessageRecord): MessageFacts {
     attempts,
     error,
     ses_message_id: message.sesMessageId,
-    created_at: new Date(message.createdAt).toISOString(),
+    created_at: isoTime(message.createdAt),
     not_before: isoTime(message.notBefore),
     expires_at: isoTime(message.expiresAt),
     sent_at: isoTime(message.sentAt),

@@ -1,11 +1,12 @@
 /** A suppressed address as the API shows it. */
-import { checkList } from "../compose/content/content.ts";
+import { checkListName } from "../compose/list/name.ts";
 import { UserError } from "../errors.ts";
 import { listNamed, SCOPES, stoppedBy } from "../store/rules/scope.ts";
 import { Refusal } from "./errors.ts";
 import type { Suppression } from "../store/rows.ts";
 import { TEXT } from "./admin-schemas.ts";
 import type { SuppressionFacts } from "./dashboard/wire.ts";
+import { isoTime } from "../time/iso.ts";
 import { object } from "./schemas.ts";
 
 /** The schema of `SuppressionFacts`. */
@@ -22,7 +23,7 @@ export const SUPPRESSION = object({
 
 /** The entry as the API shows it. */
 export function suppressionFacts({ address, list, createdAt, ...rest }: Suppression): SuppressionFacts {
-  return { address, ...stoppedBy(list), ...rest, created_at: new Date(createdAt).toISOString() };
+  return { address, ...stoppedBy(list), ...rest, created_at: isoTime(createdAt) };
 }
 
 /** The fields of a request that say which suppressions are meant. */
@@ -37,7 +38,7 @@ export function listAsked({ scope = "", list = "" }: { scope?: string; list?: st
   if ("problem" in named) throw new Refusal(400, named.problem, [{ path: "scope", message: named.problem }]);
   if (list === "") return named.list ?? undefined;
   try {
-    return checkList(list);
+    return checkListName(list);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     throw new Refusal(400, error.message, [{ path: "list", message: error.message }]);

@@ -1,5 +1,6 @@
 /** A template as people and programs are told of it. */
 import { prepareTemplate } from "../compose/mail/tools.ts";
+import { kindOf } from "../message.ts";
 import type { Template } from "../store/rows.ts";
 import { isoTime } from "../time/iso.ts";
 import type { TemplateFacts } from "./dashboard/wire.ts";
@@ -13,7 +14,7 @@ export async function templateRow({ name, version, createdAt, content }: Templat
     created_at: isoTime(createdAt),
     subject: content.subject,
     list: content.list ?? null,
-    kind: content.kind ?? "bulk",
+    kind: kindOf(content),
     variables,
   };
 }

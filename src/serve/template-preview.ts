@@ -13,7 +13,7 @@ import { Refusal } from "./errors.ts";
 import type { Settings } from "./gateway.ts";
 import { NOBODY, previewMail } from "./mail-parts.ts";
 
-/** What is asked of a preview: the data, and whose mail it is. Null: no data, nobody. */
+/** What a preview is made of: the data, and the address of the recipient. Null: no data, nobody in particular. */
 export interface Wanted {
   data?: Values | null;
   email?: string | null;
@@ -25,7 +25,7 @@ export interface PreviewParts {
   settings: Pick<Settings, "envelope" | "tracking">;
 }
 
-/** What adds nothing to a mail but a sender, who is only there to be looked at. */
+/** An envelope that adds nothing to a mail but a sender. It is for mails that are shown and never sent. */
 export const NO_ENVELOPE: Envelope = {
   from: NOBODY,
   replyTo: [],

@@ -57,9 +57,9 @@ export const WORDS: Readonly<Record<Language, Words>> = {
     otherReason: "{sender} does not write to {address} for another reason. Please ask the sender.",
     unknown: "This link is not valid",
     cutOff: "It may have been cut off. Please copy the whole address from the mail.",
-    gone: "We know this mail no more",
+    gone: "This mail is no longer known here",
     newest:
-      "Nothing is kept here of the mail with this link. If you still get mail from this sender, use the link in the newest one.",
+      "Nothing about the mail with this link is kept here. If you still get mail from this sender, use the link in the newest mail.",
   },
   ko: {
     ask: "수신 거부",

@@ -11,3 +11,6 @@ export function hash53(text: string): number {
   b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
   return 4294967296 * (2097151 & b) + (a >>> 0);
 }
+
+/** The key of the event that a visit of a link through us is kept as. It tells such a visit from a click that SES tells of. */
+export const visitKey = (isMachine: boolean, link: string | null): number => hash53(`visit ${isMachine} ${link}`);

@@ -48,7 +48,7 @@ export function keptOf(event: SesEvent): KeptEvent {
  * or the event itself names it.
  */
 export function isKeptAbout(address: string): (body: string) => boolean {
-  // As it stands in JSON. Parsing each body would take minutes where the events of other programs are millions.
+  // A look for the address as JSON writes it comes first: to parse each body would take minutes where other programs have millions of events.
   const written = JSON.stringify(address).slice(1, -1);
   return (body) => {
     if (!body.includes(written)) return false;

@@ -2,9 +2,9 @@
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { InterruptedError } from "../errors.ts";
 
-/** A part should take so long (ms). A slow disk makes parts smaller. */
+/** How long one part should take (ms). On a slow disk parts get smaller. */
 const PART_MS = 25;
-/** At least so long (ms) others have the store to themselves between two parts. Who waits for a job file looks each 25 ms. */
+/** The least time (ms) that others have the store to themselves between two parts. Whoever waits for a job file looks every 25 ms. */
 const LEAST_REST_MS = 30;
 const [FIRST, LEAST, MOST] = [500, 50, 2_000];
 
@@ -15,8 +15,8 @@ const [FIRST, LEAST, MOST] = [500, 50, 2_000];
 export type RunPart = <T>(part: (rows: number, begun: () => void) => Promise<T>) => Promise<T>;
 
 /**
- * Makes what runs one part after another. After `PART_MS` of work others get at least as long as that has taken. It rejects with
- * InterruptedError when the signal has aborted, and has begun nothing then.
+ * Makes a function that runs one part after another. After `PART_MS` of work it leaves the store to others for at least as long. When the
+ * signal has aborted, it begins nothing and rejects with InterruptedError.
  */
 export function createParts(signal: AbortSignal): RunPart {
   let rows = FIRST;

@@ -337,8 +337,9 @@ export interface AcceptCounts {
 }
 
 /**
- * The message of each address of a request, in order: for a duplicate the one that its address has already, or that has its uuid; null
- * where that is not known. Null for all: the request has more than 1,000 addresses, or an older program kept its answer.
+ * The id of the message for each address of a request, in order. For a duplicate it is the message that the address has already, or the
+ * one with its uuid; null where that is not known. Null instead of the list: the request has more than 1,000 addresses, or an older
+ * program kept its answer.
  */
 export type AcceptedIds = (number | null)[] | null;
 
@@ -459,9 +460,9 @@ export interface Removed {
 
 /** What came of forgetting a person. */
 export type Forgetting =
-  /** `suppressions`: how many entries of his were replaced by a hash. All counts are of this call. */
+  /** `suppressions`: how many entries of the person were replaced by a hash. All counts are those of this call. */
   | ({ kind: "forgotten"; suppressions: number } & Removed)
-  /** Nothing was changed, because mail to him is waiting or under way: how many messages, by topic. */
+  /** Nothing was changed, because mail to the person is waiting or under way: how many messages, by topic. */
   | { kind: "waiting"; topics: { topic: string; pending: number; sending: number }[] };
 
 /** What `prune` would remove. */

@@ -42,7 +42,10 @@ function readSchema(text: string | undefined): string {
   return text === undefined ? SCHEMA : checkSchemaName(text);
 }
 
-/** Returns the name. Small letters only, because PostgreSQL takes others for small ones wherever a person does not quote them. @throws UserError when it cannot be the name of a schema. */
+/**
+ * Returns the name. Small letters only, because PostgreSQL takes others for small ones wherever a person does not quote them.
+ * @throws UserError when it cannot be the name of a schema.
+ */
 export function checkSchemaName(name: string): string {
   if (/^[a-z_][a-z0-9_]*$/.test(name) && name.length <= MOST_NAME && !name.startsWith("pg_")) return name;
   throw new UserError(

@@ -110,8 +110,8 @@ export interface VisitSink {
   applyVisits(visits: readonly Visit[]): Promise<number>;
   /**
    * Suppresses the addresses of these messages (reason `unsubscribe`, source `link`) for what their readers leave, and counts the
-   * unsubscriptions on their topics, each message once, in one transaction. A message that was never handed to SES is not counted, and one that does
-   * not exist is ignored. Returns how many messages were counted.
+   * unsubscriptions on their topics, each message once, in one transaction. A message that was never handed to SES is not counted, and
+   * one that does not exist is ignored. Returns how many messages were counted.
    */
   unsubscribe(requests: readonly Unsubscription[]): Promise<number>;
   /**
@@ -272,8 +272,8 @@ export interface Suppressions {
  */
 export interface Removal {
   /**
-   * Forgets a person: messages, events (the kept ones, too), uuids that name only his messages, contents that nobody else has, and his
-   * suppressions. Before anything else a hash of the address is kept, so that nobody writes to him again. Case does not matter.
+   * Forgets a person: messages, events (the kept ones, too), uuids that name only these messages, contents that nobody else has, and
+   * suppressions. Before anything else a hash of the address is kept, so that nobody writes to it again. Case does not matter.
    */
   forget(address: string, signal: AbortSignal): Promise<Forgetting>;
   /**

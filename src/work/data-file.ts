@@ -1,4 +1,5 @@
 /** Reads the data for a template from a file. */
+import { typeName } from "../compose/liquid/strict.ts";
 import { UserError } from "../errors.ts";
 import { type Io, openInput } from "../io.ts";
 import type { Values } from "../message.ts";
@@ -12,7 +13,7 @@ export async function readData(io: Io, file: string): Promise<Values> {
   const what = file === "-" ? "stdin" : file;
   const data = parse(await readAll(io, file), what);
   if (typeof data === "object" && data !== null && !Array.isArray(data)) return data as Values;
-  throw new UserError(`--data expects a JSON object in ${what}, such as {"name": "Ann"}, got ${kindOf(data)}`);
+  throw new UserError(`--data expects a JSON object in ${what}, such as {"name": "Ann"}, got ${typeName(data)}`);
 }
 
 async function readAll(io: Io, file: string): Promise<string> {
@@ -37,11 +38,6 @@ function parse(text: string, what: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new UserError(`the data in ${what} are no JSON: ${(error as Error).message}`);
+    throw new UserError(`the data in ${what} are not JSON: ${(error as Error).message}`);
   }
-}
-
-function kindOf(data: unknown): string {
-  if (data === null) return "null";
-  return Array.isArray(data) ? "a list" : `a ${typeof data}`;
 }

@@ -39,7 +39,7 @@ export async function forget(context: Context, text: string, { yes }: { yes?: bo
 
 type Waiting = Extract<Forgetting, { kind: "waiting" }>["topics"];
 
-/** So many topics at most are named. */
+/** How many topics are named at most. */
 const NAMED = 5;
 
 function waiting(context: Context, address: string, topics: Waiting): UserError {
@@ -50,7 +50,7 @@ function waiting(context: Context, address: string, topics: Waiting): UserError 
   });
   const more = topics.length > NAMED ? ` and ${topics.length - NAMED} more` : "";
   return new UserError(
-    `mail to ${address} is not done in ${topics.length === 1 ? "topic" : "topics"} ${named.join(", ")}${more}; nothing was changed`,
+    `mail to ${address} is pending or sending in ${topics.length === 1 ? "topic" : "topics"} ${named.join(", ")}${more}; nothing was changed`,
     `wait until it is sent, or cancel it with: ${aboutTopic(context, "cancel", first?.topic ?? "")}`,
   );
 }

@@ -16,7 +16,7 @@ export interface PruneFlags {
 }
 
 const DAY_MS = 86_400_000;
-/** So many topics at most are named. */
+/** How many topics are named at most. */
 const NAMED = 10;
 
 /** `prune`: asks first unless `yes`. Throws `UserError`, and changes nothing, when the age is no duration of a day or more, or for a no. */
@@ -27,7 +27,7 @@ export async function prune(context: Context, flags: PruneFlags): Promise<number
   if (flags.dryRun || !flags.yes) {
     const plan = await store.prunable(olderThanMs, io.signal);
     if (flags.dryRun) return tellPlan(context, plan);
-    if (sumOf(plan) > 0) await needsAnswer(context, "prune", `Remove this?`, [...planLines(plan), ...WARNING]);
+    if (sumOf(plan) > 0) await needsAnswer(context, "prune", "Remove this?", [...planLines(plan), ...WARNING]);
   }
   const pruned = await remove(context, store, olderThanMs);
   if (globals.json) terminal.json(pruned);

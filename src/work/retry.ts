@@ -17,8 +17,8 @@ export interface RetryFlags {
 }
 
 /**
- * `retry`: puts the topic's messages in these states that have not expired back to pending, and asks first unless `yes`. Throws `UserError` for
- * an unknown topic, when the answer is no, and when there is no terminal to ask on.
+ * `retry`: puts the topic's messages in these states that have not expired back to pending, and asks first unless `yes`. Throws
+ * `UserError` for an unknown topic, when the answer is no, and when there is no terminal to ask on.
  */
 export async function retry(context: Context, name: string, { state: states, yes }: RetryFlags): Promise<number> {
   const { terminal, globals } = context;

@@ -291,8 +291,8 @@ async function answer(sending: Sending, { plan, ingest, connection }: Job): Prom
 }
 
 /**
- * Matches the events that came before the answer with their SES message id, and cancels and counts what has expired. Calls `onRecovered` when another process died while this
- * one sent, with the number of messages that it left in doubt.
+ * Matches the events that came before the answer with their SES message id, and cancels and counts what has expired. Calls
+ * `onRecovered` when another process died while this one sent, with the number of messages that it left in doubt.
  */
 async function tidyUp(
   { context: { io }, store, scope }: Sending,

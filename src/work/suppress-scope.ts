@@ -1,5 +1,5 @@
 /** What the `suppress` commands are about: everything, all bulk mail, or one list. */
-import { checkList } from "../compose/content/content.ts";
+import { checkListName } from "../compose/list/name.ts";
 import { UserError } from "../errors.ts";
 import type { Suppression } from "../store/rows.ts";
 import { listNamed, listOfScope } from "../store/rules/scope.ts";
@@ -17,7 +17,7 @@ export interface ScopeFlags {
 export function listMeant({ list, bulk }: ScopeFlags): string | undefined {
   if (list !== undefined && bulk)
     throw new UserError("--list and --bulk exclude each other", "--bulk stops the mail of every list");
-  if (list !== undefined) return checkList(list);
+  if (list !== undefined) return checkListName(list);
   return bulk ? listOfScope("bulk") : undefined;
 }
 
@@ -34,13 +34,13 @@ export async function* meantOf(
  * they contradict each other, or the list has a bad name.
  */
 export function listOfCells(scope: string, list: string): string | null {
-  const name = list.trim() === "" ? "" : checkList(list);
+  const name = list.trim() === "" ? "" : checkListName(list);
   const named = listNamed(scope.trim().toLowerCase(), name);
   if ("problem" in named) throw new UserError(named.problem);
   return named.list;
 }
 
-/** The `list` of a suppression of which nothing but the reason is known. Who unsubscribed wanted no more bulk mail. */
+/** The `list` of a suppression of which nothing but the reason is known. Whoever unsubscribed wanted no more bulk mail. */
 export function listOfReason(reason: string): string {
   return listOfScope(reason.trim().toLowerCase() === "unsubscribe" ? "bulk" : "everything");
 }

@@ -62,7 +62,7 @@ function checkAddress(text: string): string {
   );
 }
 
-/** `suppress list`: prints every suppressed address, what it gets no more, why, and since when. */
+/** `suppress list`: prints every suppressed address, what it no longer gets, why, and since when. */
 export async function listSuppressions(context: Context, flags: ScopeFlags): Promise<number> {
   const { io, openStore, terminal, globals } = context;
   const list = listMeant(flags);

@@ -115,7 +115,7 @@ export async function removeTemplate({ openStore, terminal, globals }: Context, 
   const name = given.normalize("NFC");
   if (!(await store.removeTemplate(name))) throw await unknown(store, name);
   if (globals.json) terminal.json({ name, removed: true });
-  else terminal.done(`template "${name}" is removed; mail that was accepted with it is sent`);
+  else terminal.done(`template "${name}" is removed; mail that was accepted with it is still sent`);
   return EXIT.done;
 }
 

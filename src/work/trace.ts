@@ -9,7 +9,7 @@ import { FORGOTTEN_REASON } from "../store/rules/forgotten.ts";
 import { ALL_BULK, EVERYTHING_LIST } from "../store/rules/suppress.ts";
 import { isoTime } from "../time/iso.ts";
 
-/** So many messages are told of. */
+/** How many messages are shown at most. */
 const MOST = 100;
 
 /**

@@ -49,7 +49,7 @@ describe("bad input changes nothing", () => {
   });
 
   it.each<[string, string, RegExp]>([
-    ["no JSON", "{code: 1}", /no JSON/],
+    ["no JSON", "{code: 1}", /are not JSON/],
     ["a list", "[1]", /JSON object.*a list/],
     ["what lacks a variable", "{}", /data.*code/],
     ["a blank variable", '{"code": " "}', /data\.code/],

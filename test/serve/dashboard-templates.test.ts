@@ -49,7 +49,7 @@ test(
     await page.getByRole("alert").getByText("data.order.items[1].name").waitFor();
     await data.fill("{order: 1}");
     await page.getByRole("button", { name: "Show the mail" }).click();
-    await page.getByRole("alert").getByText("This is no JSON").waitFor();
+    await page.getByRole("alert").getByText("This is not JSON").waitFor();
     expect(await page.title()).toContain("영수증");
     // Scripts of a mail do not run, and the browser says so.
     expect(

@@ -34,7 +34,7 @@ interface View {
 const press = (name: string) => (page: Page) => page.getByRole("button", { name, exact: true }).click();
 
 const chooseList = async (page: Page) => {
-  await page.getByLabel("They get no more").selectOption("mail of one list");
+  await page.getByLabel("They no longer get").selectOption("mail of one list");
 };
 
 const VIEWS: View[] = [

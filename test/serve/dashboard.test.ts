@@ -288,7 +288,7 @@ describe("actions", () => {
     await page.getByRole("row", { name: /p7@.*Everything.*asked by phone/ }).waitFor();
     // The same address for a list is an entry of its own, which is removed alone.
     await page.getByRole("textbox", { name: "Addresses" }).fill("p7@example.com");
-    await page.getByLabel("They get no more").selectOption("mail of one list");
+    await page.getByLabel("They no longer get").selectOption("mail of one list");
     await page.getByLabel("Name of the list").fill("weekly");
     await button(page, "Suppress").click();
     await page.getByText("1 address added.").waitFor();

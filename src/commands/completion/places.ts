@@ -6,8 +6,8 @@ import type { Argument, Command, Option } from "commander";
 import { ListOption } from "../options.ts";
 
 /**
- * What completes a value: a file, a list of recipients, a folder, a topic or a template of the job file, one of these words, several of them with
- * commas between, or `any`: we know nothing to offer.
+ * What completes a value: a file, a list of recipients, a folder, a topic or a template of the job file, one of these words, several of
+ * them with commas between, or `any`: we know nothing to offer.
  */
 export type Value =
   | "file"

@@ -8,8 +8,8 @@ import { MAX_MESSAGE_BYTES, readAttachments } from "./attachment.ts";
 import { type FrontMatter, splitFrontMatter } from "./front-matter.ts";
 import { checkHeaderNames, mailtoUri, parseHeader } from "./headers.ts";
 import { mailboxesIn, splitMailbox } from "../address/mailbox.ts";
-import { checkName } from "../list/name.ts";
-import { refuseVariables } from "./no-variables.ts";
+import { checkListName, checkName } from "../list/name.ts";
+import { hasVariables, refuseVariables } from "./no-variables.ts";
 import { readText } from "../../read-file.ts";
 
 /** The extensions of a content that is found beside a recipient list of the same name. */
@@ -102,14 +102,6 @@ export function checkTopic(name: string): string {
   return checkName("a topic name", name);
 }
 
-/**
- * The name of a list in NFC. Throws `UserError` unless it has 1–100 characters and no `/`, control or invisible
- * characters.
- */
-export function checkList(name: string): string {
-  return checkName("a list's name", name);
-}
-
 function contentBeside(recipientsFile: string | null, cwd: string): string {
   if (recipientsFile === null || recipientsFile === "-") {
     throw new UserError("there is no content", "name the file with --content <file.html or file.md>");
@@ -192,7 +184,7 @@ function envelopeOf(front: FrontMatter, overrides: ContentOverrides): Envelope {
 function listOf(front: FrontMatter, overrides: ContentOverrides): string | undefined {
   refuseVariables("--list", overrides.list ?? "");
   const name = overrides.list ?? front.list;
-  return name === undefined ? undefined : checkList(name);
+  return name === undefined ? undefined : checkListName(name);
 }
 
 function unsubscribingOf(
@@ -248,11 +240,6 @@ function checkTag(tag: Tag): Tag {
 function checkConfigurationSet(name: string | null): string | null {
   if (name === null || /^[A-Za-z0-9_-]{1,64}$/.test(name)) return name;
   throw new UserError(`a configuration set's name expects 1–64 letters, digits, _ and -, got ${JSON.stringify(name)}`);
-}
-
-/** Whether a path of an attachment has Liquid in it. */
-export function hasVariables(path: string): boolean {
-  return /\{[{%]/.test(path);
 }
 
 /**

@@ -2,7 +2,8 @@
 import { UserError } from "../../errors.ts";
 import type { Content, Tracking } from "../../message.ts";
 
-const UNSUBSCRIBE_HEADERS = new Set(["list-unsubscribe", "list-unsubscribe-post"]);
+/** The headers with a way to unsubscribe (RFC 2369, RFC 8058), in lower case. */
+export const UNSUBSCRIBE_HEADERS = new Set(["list-unsubscribe", "list-unsubscribe-post"]);
 
 /**
  * Throws `UserError` for a transactional content with a way to unsubscribe or with tracking. `variables` are those of

@@ -7,16 +7,9 @@ import { readText } from "../../read-file.ts";
 import type { CompiledTemplate } from "../mail/posted-template.ts";
 import { RenderProblem } from "../problem.ts";
 import { readAttachments } from "./attachment.ts";
-import {
-  attachedTo,
-  checkSize,
-  type ContentOverrides,
-  type Envelope,
-  hasVariables,
-  headOf,
-  isMarkdown,
-} from "./content.ts";
+import { attachedTo, checkSize, type ContentOverrides, type Envelope, headOf, isMarkdown } from "./content.ts";
 import { type FrontMatter, splitFrontMatter } from "./front-matter.ts";
+import { hasVariables } from "./no-variables.ts";
 
 /** A template that has been read and checked. */
 export interface TemplateSource {
@@ -168,7 +161,7 @@ async function compiled(written: Written): Promise<TemplateSource> {
   return { content, template };
 }
 
-/** Lets a content be refused that no data can make a mail of, such as one beyond the limits of styles. */
+/** Refuses a content of which no data can make a mail, such as one beyond the limits of styles. */
 function checkComposed({ render }: CompiledTemplate["content"]): void {
   try {
     render("recipient@example.com", {});

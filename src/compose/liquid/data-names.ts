@@ -12,11 +12,11 @@ export interface TemplateVariable {
   list: boolean;
 }
 
-/** Filters that make a list of a part of the items of a list, or of all in another order. */
+/** Filters that pick items of a list, or put them in another order. */
 const PICKING = new Set(
   "where where_exp reject reject_exp sort sort_natural reverse uniq compact slice concat".split(" "),
 );
-/** Filters that make one item of a list. */
+/** Filters that take one item of a list. */
 const TAKING = new Set("first last find find_exp sample".split(" "));
 /** Filters whose first value is the name of a field of the items. */
 const BY_FIELD = new Set("map where reject sort sort_natural sum find find_index has group_by".split(" "));
@@ -35,7 +35,7 @@ class Names {
   readonly #found = new Map<string, TemplateVariable>();
   readonly #assigned = new Map<string, string | null>();
 
-  /** `order` is not told when `order.total` is. */
+  /** All names, without `order` where there is `order.total`. */
   sorted(): TemplateVariable[] {
     const names = [...this.#found.keys()];
     const told = [...this.#found.values()].filter(

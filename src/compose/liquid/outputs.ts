@@ -15,7 +15,7 @@ import { childrenOf, everyTemplate } from "./walk.ts";
 export type Scope = Record<string, Datum | undefined>;
 
 /** Filters that accept any text, and do not make a text empty. */
-export const SAFE_FILTERS = new Set(
+const SAFE_FILTERS = new Set(
   [
     "default",
     "append",
@@ -161,13 +161,25 @@ export function barePath(output: Output): string[] | null {
  * The value at a path of fixed names. Undefined: nothing is there, or it takes LiquidJS to find it (`size`, or a name
  * inside of a list).
  */
-export function valueAt(scope: Scope, path: string[]): Datum | undefined {
-  let value: Datum | undefined = scope[path[0] ?? ""];
-  for (let at = 1; at < path.length; at++) {
+export function valueAt(scope: Scope, path: readonly string[]): Datum | undefined {
+  return follow(scope[path[0] ?? ""], path, 1);
+}
+
+/** Reads on from a value by the names of a path from number `start` on, each an own field of an object; else undefined. */
+export function follow(from: Datum | undefined, path: readonly string[], start = 0): Datum | undefined {
+  let value = from;
+  for (let at = start; at < path.length; at++) {
     const key = path[at] ?? "";
     if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, key))
       return undefined;
     value = (value as Readonly<Record<string, Datum>>)[key];
   }
   return value;
+}
+
+/** Whether an output has nothing but filters that accept any text, with fixed values. */
+export function isSafe({ value: { filters } }: Output): boolean {
+  return filters.every(
+    ({ name, args }) => name === ESCAPE_FILTER || (SAFE_FILTERS.has(name) && !args.flat().some(isVariableToken)),
+  );
 }

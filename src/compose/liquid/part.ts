@@ -121,7 +121,8 @@ export function parse(source: string, { label, language, firstLine = 1 }: PartOp
   }
 }
 
-function isTag(template: Template): boolean {
+/** Whether a template is a tag, and not an output or a text. */
+export function isTag(template: Template): boolean {
   return TypeGuards.isTagToken(template.token);
 }
 

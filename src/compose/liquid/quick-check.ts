@@ -1,19 +1,20 @@
 /**
- * A check of posted data that takes a hundredth of what it takes to execute a template. It knows the most common tags and the most
- * common data. It may say no to data that are fine, and never yes to others: who gets a no executes the template.
+ * A check of posted data that takes a hundredth of the time that it takes to execute a template. It knows the most common tags and the most
+ * common data. It may refuse data that are fine, and never accepts others. After a refusal the template has to be executed.
  */
 import { ForTag, IfTag, Output, type Template, type Token, TypeGuards, UnlessTag, type Value } from "liquidjs";
 import type { Datum, Values } from "../../message.ts";
 import { columnName } from "../list/name.ts";
-import { describe, ESCAPE_FILTER, isVariableToken, pathOf, SAFE_FILTERS } from "./outputs.ts";
+import { isTag } from "./part.ts";
+import { describe, follow, isSafe, pathOf } from "./outputs.ts";
 
 /**
- * How many rounds the loops of a template go with these data, which have the shape of data; null: they may not fit it. A number means
- * that the template surely can be filled with them.
+ * A number means that the template can surely be filled with these data, whose shape has been checked: it is how many rounds the loops
+ * go. Null: they may not fit the template.
  */
 export type QuickCheck = (data: Values) => number | null;
 
-/** More rounds of loops are left to who counts them. */
+/** Data with more rounds of loops are left to the whole check, which has limits for them. */
 const MOST_ROUNDS = 200;
 
 /** The items of the loops around a tag, outer first, and how many rounds there were so far. */
@@ -28,7 +29,7 @@ type Test = (state: State) => boolean;
 /** The names of items, and where in `State.items` they are. */
 type Locals = ReadonlyMap<string, number>;
 
-/** What a template may not do to be checked in this way. */
+/** Thrown for a template that does what this check does not know. */
 class TooMuch extends Error {}
 
 /**
@@ -58,7 +59,7 @@ export function quickLineOf(
   isFine: (text: string) => boolean,
 ): QuickCheck | null {
   const quick = quickCheckOf(templates, given);
-  if (quick === null || templates.some((template) => TypeGuards.isTagToken(template.token))) return null;
+  if (quick === null || templates.some(isTag)) return null;
   const paths = templates.filter((template) => template instanceof Output).map(pathOf);
   const fits = (data: Values) =>
     paths.every((path) => {
@@ -78,7 +79,7 @@ function testsOf(templates: readonly Template[], locals: Locals, given: Readonly
     if (template instanceof Output) return [outputTest(template, locals, given)];
     if (template instanceof ForTag) return [loopTest(template, locals, given)];
     if (template instanceof IfTag || template instanceof UnlessTag) return conditionTests(template, locals, given);
-    if (TypeGuards.isTagToken(template.token)) throw new TooMuch();
+    if (isTag(template)) throw new TooMuch();
     return [];
   });
 }
@@ -86,10 +87,7 @@ function testsOf(templates: readonly Template[], locals: Locals, given: Readonly
 /** Fixed names, and nothing but filters that accept any text. */
 function outputTest(output: Output, locals: Locals, given: ReadonlySet<string>): Test {
   const path = pathOf(output);
-  const isSafe = output.value.filters.every(
-    ({ name, args }) => name === ESCAPE_FILTER || (SAFE_FILTERS.has(name) && !args.flat().some(isVariableToken)),
-  );
-  if (path === null || !isSafe) throw new TooMuch();
+  if (path === null || !isSafe(output)) throw new TooMuch();
   const { hasDefault } = describe(output, new Set());
   const valueOf = getter(path, locals);
   const [root = ""] = path;
@@ -167,20 +165,11 @@ function fixedPath(token: Token): string[] {
 }
 
 /** Reads what is at a path of names that are own fields of objects. */
-function getter([root = "", ...rest]: readonly string[], locals: Locals): (state: State) => Datum | undefined {
+function getter(path: readonly string[], locals: Locals): (state: State) => Datum | undefined {
+  const [root = ""] = path;
   const at = locals.get(root);
   // What a loop tells of itself.
   if (root === "forloop" || root === "tablerowloop") throw new TooMuch();
-  if (at === undefined) return ({ data }) => follow(data, [root, ...rest]);
-  return ({ items }) => follow(items[at], rest);
-}
-
-function follow(from: Datum | undefined, path: readonly string[]): Datum | undefined {
-  let value = from;
-  for (const key of path) {
-    if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, key))
-      return undefined;
-    value = (value as Readonly<Record<string, Datum>>)[key];
-  }
-  return value;
+  if (at === undefined) return ({ data }) => follow(data, path);
+  return ({ items }) => follow(items[at], path, 1);
 }

@@ -9,7 +9,6 @@ import {
   type Output,
   type Template,
   toValue,
-  TypeGuards,
   Value,
 } from "liquidjs";
 import { engine } from "./engine.ts";
@@ -19,15 +18,15 @@ import {
   type Described,
   ESCAPE_FILTER,
   isMissing,
+  isSafe,
   isVariableToken,
   outputsOf,
   pathOf,
-  SAFE_FILTERS,
   type Scope,
   valueAt,
 } from "./outputs.ts";
-import { parse, type PartOptions } from "./part.ts";
-import { type Demand, type Findings, kindOf, StrictContext } from "./strict.ts";
+import { isTag, parse, type PartOptions } from "./part.ts";
+import { type Demand, type Findings, typeName, StrictContext } from "./strict.ts";
 import { ENCODING_FILTERS } from "./texts.ts";
 import { current, Tracer } from "./tracer.ts";
 import { usesIn } from "./uses.ts";
@@ -79,18 +78,10 @@ export function parseStrict(source: string, options: PartOptions): StrictPart {
   };
 }
 
-function isTag(template: Template): boolean {
-  return TypeGuards.isTagToken(template.token);
-}
-
 /** A test that is fast, and true only for data with which this output surely can be written. */
 function quickTest({ output, hasDefault }: Described): (scope: Scope) => boolean {
   const path = pathOf(output);
-  const { filters } = output.value;
-  const isSafe = filters.every(
-    ({ name, args }) => name === ESCAPE_FILTER || (SAFE_FILTERS.has(name) && !args.flat().some(isVariableToken)),
-  );
-  if (path === null || !isSafe) return () => false;
+  if (path === null || !isSafe(output)) return () => false;
   return (scope) => {
     const value = valueAt(scope, path);
     return typeof value === "string"
@@ -114,7 +105,7 @@ function watchOutput({ output, hasDefault, variableDefault }: Described, allowEm
       const written: unknown = yield* value.value(context, false);
       if (findings.problems.length === known) refuseWhole(written, findings);
       if (findings.problems.length === known && !allowEmpty) refuseEmpty(written, findings, variableDefault);
-      const plain = typeof written === "object" && kindOf(written) !== "a text" ? "" : written;
+      const plain = typeof written === "object" && typeName(written) !== "a text" ? "" : written;
       emitter.write(
         last?.name === "raw" ? current().markup(plain) : current().emit(isEncoded ? "encoded" : "value", plain),
       );
@@ -130,7 +121,7 @@ function watchOutput({ output, hasDefault, variableDefault }: Described, allowEm
 }
 
 function refuseWhole(written: unknown, findings: Findings): void {
-  const kind = kindOf(written);
+  const kind = typeName(written);
   if (kind === "a list")
     findings.report(findings.origins.pathOf(written), 'expected a text, got a list; a loop or join: ", " writes one');
   if (kind === "an object")
@@ -189,7 +180,7 @@ function watchLoop(loop: ForTag, allowEmpty: boolean): void {
 function canLoop(list: unknown, findings: Findings): boolean {
   if (Array.isArray(list)) return findings.mayGoRound(list.length);
   if (list === null || list === undefined || list === "") return true;
-  findings.report(null, `expected a list, got ${kindOf(list)}`);
+  findings.report(null, `expected a list, got ${typeName(list)}`);
   return false;
 }
 

@@ -3,14 +3,15 @@
  * template reads has to be there, and what it writes has to have a text.
  */
 import { Context, Drop, toValue } from "liquidjs";
+import type { Datum } from "../../message.ts";
 import { engine } from "./engine.ts";
 import type { Origins } from "./origins.ts";
 import { pathTo } from "./origins.ts";
-import { isMissing, type Scope } from "./outputs.ts";
+import { follow, isMissing, type Scope } from "./outputs.ts";
 import { renderProblemOf } from "./mistakes.ts";
 import { shown } from "./value-problem.ts";
 
-/** How many rounds the loops of several checks may go, together. It gets less with each check. */
+/** How many more rounds the loops of several checks may go together. Each check takes its rounds off. */
 export interface LoopBudget {
   rounds: number;
   /** The data of the last check as JSON, so that nobody has to write them again; null, or not set: they had no shape of data. */
@@ -31,7 +32,7 @@ export interface DataProblem {
  */
 export type Demand = "present" | "filled" | "nothing";
 
-/** More problems are not told. */
+/** How many problems are told at most. */
 const MOST_PROBLEMS = 100;
 
 /** All loops of a mail together. Each round takes some microseconds, and nothing else runs meanwhile. */
@@ -132,8 +133,8 @@ export class Findings {
   }
 }
 
-/** The name of a kind of value for a message, such as `a text`. */
-export function kindOf(value: unknown): string {
+/** The type of a value in the words of messages, such as `a text`. */
+export function typeName(value: unknown): string {
   if (value === null || value === undefined) return "nothing";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "string" || value instanceof Drop) return "a text";
@@ -179,13 +180,7 @@ export class StrictContext extends Context {
    */
   plainAt(path: string[]): string | number | boolean | undefined {
     const [name = ""] = path;
-    let value: unknown = (this.#localScope(name) ?? (this.#root as Record<string, unknown>))[name];
-    for (let at = 1; at < path.length; at++) {
-      const key = path[at] ?? "";
-      if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, key))
-        return undefined;
-      value = (value as Record<string, unknown>)[key];
-    }
+    const value = follow((this.#localScope(name) ?? (this.#root as Record<string, unknown>))[name] as Datum, path, 1);
     if (typeof value === "string") return value.trim() === "" ? undefined : value;
     return typeof value === "number" || typeof value === "boolean" ? value : undefined;
   }
@@ -259,7 +254,7 @@ export class StrictContext extends Context {
       return { path: path === null ? null : pathTo(path, name), value: undefined };
     if (Array.isArray(value)) return this.#item(path, value, name);
     if (typeof value === "string" && name === "size") return { path, value: value.length };
-    if (typeof value !== "object") return this.#refuse(path, `expected an object, got ${kindOf(value)}`);
+    if (typeof value !== "object") return this.#refuse(path, `expected an object, got ${typeName(value)}`);
     const at = path === null ? null : pathTo(path, String(name));
     if (Object.hasOwn(value, name)) return { path: at, value: (value as Record<string, unknown>)[name] };
     if (name === "size") return { path, value: Object.keys(value).length };

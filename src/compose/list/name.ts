@@ -53,6 +53,11 @@ export function checkName(what: string, written: string): string {
   return name;
 }
 
+/** The name of a list that readers can leave, checked as `checkName` does. */
+export function checkListName(written: string): string {
+  return checkName("a list's name", written);
+}
+
 /** The name of a column in NFC, without the white space and invisible characters around it. */
 export function columnName(written: string): string {
   const name = written.normalize("NFC");

@@ -1,7 +1,7 @@
 /** Checks the shape and the size of posted data, before a template reads them. */
 import type { Values } from "../../message.ts";
 import { pathTo } from "../liquid/origins.ts";
-import { type DataProblem, kindOf } from "../liquid/strict.ts";
+import { type DataProblem, typeName } from "../liquid/strict.ts";
 
 /** The most bytes of JSON of one recipient's data, in UTF-8. */
 const MOST_DATA_BYTES = 64 * 1024;
@@ -15,7 +15,7 @@ const MOST_DATA_DEPTH = 10;
  */
 export function shapeOf(data: unknown): { problems: DataProblem[]; text: string | null } {
   const none = (problem: DataProblem) => ({ problems: [problem], text: null });
-  if (!isPlainObject(data)) return none({ path: "", message: `expected an object, got ${kindOf(data)}` });
+  if (!isPlainObject(data)) return none({ path: "", message: `expected an object, got ${typeName(data)}` });
   const problem = problemIn(data, "", 1);
   if (problem !== null) return none(problem);
   const text = JSON.stringify(data);

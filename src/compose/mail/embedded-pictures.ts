@@ -1,6 +1,7 @@
 /** Pictures that are part of a content: read once, when the content is, because other machines do not have the files. */
 import { UserError } from "../../errors.ts";
 import type { Attachment, RenderedMail } from "../../message.ts";
+import { hasVariables } from "../content/no-variables.ts";
 import { RenderProblem } from "../problem.ts";
 import { contentIdAt, pictureAt } from "./mail-file.ts";
 import { inlinePictures, localPictures } from "./pictures.ts";
@@ -13,7 +14,7 @@ import type { Tools } from "./shape.ts";
  */
 export async function readPictures(html: string, folder: string): Promise<Attachment[]> {
   const paths = localPictures(html).filter((path) => !/^\s*\{[{%]/.test(path));
-  const varied = paths.find((path) => /\{[{%]/.test(path));
+  const varied = paths.find(hasVariables);
   if (varied !== undefined)
     throw new UserError(
       `the picture ${varied} of a template has a variable in its path, and other machines do not have the files`,

@@ -2,10 +2,11 @@
 import { UserError } from "../../errors.ts";
 import type { Content, Header, RenderedMail } from "../../message.ts";
 import { type MessageLinks, sampleLinks } from "../../tracking/message-links.ts";
+import { hasVariables } from "../content/no-variables.ts";
 import { splitMailbox } from "../address/mailbox.ts";
 import { dataNames, type TemplateVariable } from "../liquid/data-names.ts";
 import { Origins } from "../liquid/origins.ts";
-import type { PartOptions } from "../liquid/part.ts";
+import { parse, type PartOptions } from "../liquid/part.ts";
 import { type QuickCheck, quickCheckOf, quickLineOf } from "../liquid/quick-check.ts";
 import { type DataProblem, Findings, type LoopBudget } from "../liquid/strict.ts";
 import { parseStrict, type StrictPart } from "../liquid/strict-part.ts";
@@ -78,27 +79,27 @@ export function compileTemplate(content: Content, tools: Tools): CompiledTemplat
 }
 
 /**
- * A check of all templates of a content that is fast, and gives a number only for data with which `check` finds no problem once a mail
- * was composed. Null: there is none.
+ * A fast check of all templates of a content. It gives a number only for data in which `check` finds no problem, once a mail has been
+ * composed. Null: this content has no such check.
  */
 function quickFor(content: Content, hasUnsubscribe: boolean): QuickCheck | null {
   const { allowEmpty, literal, files, from, replyTo, headers, unsubscribeUrl } = content;
   if (allowEmpty || literal || files !== undefined) return null;
   // Addresses and names have rules of their own.
-  if ([from, ...replyTo, unsubscribeUrl ?? ""].some(hasLiquid)) return null;
+  if ([from, ...replyTo, unsubscribeUrl ?? ""].some(hasVariables)) return null;
   const given = new Set(["email", ...(hasUnsubscribe ? ["unsubscribe_url"] : [])]);
   const language = content.format === "markdown" ? "markdown" : "html";
   const parsed = (source: string, options: Pick<PartOptions, "name" | "language">) =>
-    parseStrict(source, { ...options, label: "template", allowEmpty }).templates;
+    parse(source, { ...options, label: "template", allowEmpty });
   const text = { name: "text", language: "text" } as const;
   const checks = [
     quickCheckOf(parsed(content.html, { name: "body", language }), given),
     ...[content.text, content.preheader ?? ""]
-      .filter(hasLiquid)
+      .filter(hasVariables)
       .map((source) => quickCheckOf(parsed(source, text), given)),
-    ...[content.subject].filter(hasLiquid).map((source) => quickLineOf(parsed(source, text), given, isLine)),
+    ...[content.subject].filter(hasVariables).map((source) => quickLineOf(parsed(source, text), given, isLine)),
     ...headers
-      .filter(({ value }) => hasLiquid(value))
+      .filter(({ value }) => hasVariables(value))
       .map((header) => (isFree(header) ? quickLineOf(parsed(header.value, text), given, isShortAscii) : null)),
   ];
   if (!checks.every((each) => each !== null)) return null;
@@ -113,15 +114,11 @@ function quickFor(content: Content, hasUnsubscribe: boolean): QuickCheck | null 
   };
 }
 
-function hasLiquid(text: string): boolean {
-  return /\{[{%]/.test(text);
-}
-
 function isLine(text: string): boolean {
   return /\S/.test(text) && !hasControl(text);
 }
 
-/** A header of an author's own, of which even ten values of a hundred characters leave room for more. */
+/** A header of the author's own that has room for all its values, of a hundred characters each. */
 function isFree({ name, value }: Header): boolean {
   return /^x-/i.test(name) && value.length < 300 && value.split("{{").length <= 5;
 }
@@ -143,11 +140,11 @@ function strictParts(content: Content): StrictPart[] {
     parseStrict(source, { ...options, label: "template", allowEmpty });
   return [
     part(content.html, { name: "body", language }),
-    ...texts.filter((text) => /\{[{%]/.test(text)).map((text) => part(text, { name: "text", language: "text" })),
+    ...texts.filter(hasVariables).map((text) => part(text, { name: "text", language: "text" })),
   ];
 }
 
-/** The address is there anyway. */
+/** A variable that stands for the address is never required, because each mail has one. */
 function withoutAddress(variable: TemplateVariable): TemplateVariable {
   return addressFor(variable.name) === undefined ? variable : { ...variable, required: false };
 }

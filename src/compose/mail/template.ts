@@ -37,8 +37,8 @@ export interface CompiledContent {
   /** The links of each message that lead back to a `serve`; null: none. */
   tracking: Tracking | null;
   /**
-   * The mail of one recipient; `values` by column name, or the data that a program posted. Without `links`, a content with tracking gets sample links,
-   * which are not valid. Throws `RenderProblem` when `check` would have refused the row.
+   * The mail of one recipient; `values` by column name, or the data that a program posted. Without `links`, a content with tracking
+   * gets sample links, which are not valid. Throws `RenderProblem` when `check` would have refused the row.
    */
   render(to: string, values: Values, links?: MessageLinks | null): RenderedMail;
   /** The headers of one mail, without its bodies. Throws as `render` does for them. */

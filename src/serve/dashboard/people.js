@@ -155,7 +155,7 @@ function Standing({ isPerson, suppressions, onLeave }) {
   );
 }
 
-/** What an address gets no more, unless it is everything, why, and since when. @param {Suppression} suppression */
+/** What an address no longer gets (unless it is everything), why, and since when. @param {Suppression} suppression */
 function standingText(suppression) {
   const what = suppression.scope === "everything" ? "" : `${stoppedWords(suppression)}: `;
   return `${what}${reasonWord(suppression)}, since ${time(suppression.created_at)}.`;

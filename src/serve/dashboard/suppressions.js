@@ -31,8 +31,8 @@ export function SuppressionsView({ total, isAdmin }) {
   };
   return html`<${Title} title="Suppressions" />
     <p class="soft under">
-      Addresses with a hard bounce or a complaint are not written to, in any topic. Who unsubscribed gets no more mail
-      of that list, or no more bulk mail. You may add others.
+      Addresses with a hard bounce or a complaint are not written to, in any topic. Whoever unsubscribed gets no more
+      mail of that list, or no more bulk mail. You may add others.
     </p>
     <${Said} text=${said} />
     ${isAdmin ? html`<${Add} onDone=${changed} />` : null}
@@ -114,7 +114,7 @@ function List({ found, wanted, total, onLeave }) {
     <thead>
       <tr>
         <th scope="col" class="name">Address</th>
-        <th scope="col" class="wide-only stopped">Gets no more</th>
+        <th scope="col" class="wide-only stopped">No longer gets</th>
         <th scope="col" class="wide-only reason">Reason</th>
         <th scope="col" class="wide-only when">Since</th>
         <th scope="col" class="wide-only">Detail</th>
@@ -174,7 +174,7 @@ export function reasonWord({ reason }) {
   return Object.hasOwn(REASONS, reason) ? (REASONS[reason] ?? "") : visible(reason);
 }
 
-/** What the address gets no more. @param {Suppression} suppression */
+/** What the address no longer gets. @param {Suppression} suppression */
 export function stoppedWords({ scope, list }) {
   if (scope === "list") return `List ${visible(list ?? "")}`;
   return scope === "bulk" ? "All bulk mail" : "Everything";
@@ -274,13 +274,13 @@ function Add({ onDone }) {
         One on each line, or with commas between them. Messages that wait for them will not be sent.
       </p>
       <label>
-        <span>They get no more</span>
+        <span>They no longer get</span>
         <select
           name="scope"
           value=${scope}
           onChange=${(/** @type {{ currentTarget: HTMLSelectElement }} */ event) => setScope(event.currentTarget.value)}
         >
-          <option value="everything">mail at all</option>
+          <option value="everything">any mail</option>
           <option value="bulk">bulk mail</option>
           <option value="list">mail of one list</option>
         </select>

@@ -199,7 +199,7 @@ function parsed(text) {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`This is no JSON: ${messageOf(error)}`, { cause: error });
+    throw new Error(`This is not JSON: ${messageOf(error)}`, { cause: error });
   }
 }
 

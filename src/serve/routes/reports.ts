@@ -57,8 +57,8 @@ interface Asked<Query = { tz: string }> {
 }
 
 /**
- * Adds `/v1/topics/{id}/activity`, `/v1/topics/{id}/lists` and `/topics/{id}/report`. All of them read every message of the topic, so only one is made
- * at a time.
+ * Adds `/v1/topics/{id}/activity`, `/v1/topics/{id}/lists` and `/topics/{id}/report`. All of them read every message of the topic, so
+ * only one is made at a time.
  */
 export function reportRoutes(app: FastifyInstance, { store, clock }: { store: Topics & Reader; clock: Clock }): void {
   const turns = createTurns(MOST_WAITING);

@@ -127,7 +127,7 @@ function removeRoute(app: FastifyInstance, { store }: Routed): void {
       schema: {
         ...TAGS,
         operationId: "removeTemplate",
-        summary: "Removes a template; mail that was accepted with it is sent",
+        summary: "Removes a template; mail that was accepted with it is still sent",
         params: TEMPLATE_PATH,
         response: { 200: TEMPLATE_REMOVED, ...REFUSALS, 404: ERROR },
       },
@@ -191,7 +191,7 @@ function dataIn(text: string): Values {
     const data: unknown = text === "" ? {} : JSON.parse(Buffer.from(text, "base64url").toString("utf8"));
     if (typeof data === "object" && data !== null && !Array.isArray(data)) return data as Values;
   } catch {
-    // It is no JSON.
+    // It is not JSON.
   }
   throw new Refusal(400, "data expects a JSON object in base64url");
 }

@@ -5,7 +5,7 @@ import { type Job, snapshot } from "./connection.ts";
 import { transaction } from "./transaction.ts";
 import { claimOf, findDue, glance, outlookOf } from "./due.ts";
 import { lookFromStart } from "./follow.ts";
-import { hasExpired, NONE_EXPIRED, sweepExpired } from "./expiry.ts";
+import { hasExpired, sweepExpired } from "./expiry.ts";
 import { createListener } from "./notify.ts";
 import { createPauses } from "./pauses.ts";
 import { bury, fatesOf, leave } from "./processes.ts";
@@ -14,7 +14,7 @@ import { createCounters } from "./state-counters.ts";
 import { questions } from "./questions.ts";
 import { topicIdOf } from "./topic-ids.ts";
 import { createTurns } from "./turn.ts";
-import { Untold } from "../rules/expiry.ts";
+import { NONE_EXPIRED, Untold } from "../rules/expiry.ts";
 
 /** How long the loop keeps answers while the server is away: long enough for somebody to fail over to another one. */
 const PATIENCE_MS = 600_000;
@@ -25,7 +25,7 @@ const TIDY_MS = 2_000;
 
 /**
  * Makes the source of one handle on a job. `leave` is to be called before the handle is closed; it never throws. `recoverAtOpen` is
- * `recover` that cancels nothing: who sends next is told of what has expired.
+ * `recover` that cancels nothing, so that whoever sends next is told of what has expired.
  */
 export function createClaims(
   job: Job,

@@ -53,9 +53,9 @@ export interface Looked {
 }
 
 /**
- * Up to `limit` messages that are due and have not expired, by priority, and older topics first as far as that needs no look at what is not due: of what
- * waited for a time, what was due earlier goes first. Within a topic what goes at once comes first, then what waited, by time and
- * order of arrival.
+ * Up to `limit` messages that are due and have not expired, by priority, and older topics first as far as that needs no look at what is
+ * not due: of what waited for a time, what was due earlier goes first. Within a topic what goes at once comes first, then what waited,
+ * by time and order of arrival.
  */
 export async function findDue(
   query: Tx["query"],

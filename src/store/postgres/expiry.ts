@@ -1,19 +1,8 @@
 /** Cancels what has expired, a part at a time. */
-import { type ByTopic, EXPIRE_PART } from "../rules/expiry.ts";
+import { EXPIRE_PART, type ExpiredPart } from "../rules/expiry.ts";
 import { EXPIRED } from "../rules/settle.ts";
 import type { Counters } from "./state-counters.ts";
 import type { Tx } from "./transaction.ts";
-
-/** What one part came to. */
-export interface ExpiredPart {
-  /** How many messages were cancelled, by topic. */
-  byTopic: ByTopic;
-  /** True: there may be more. */
-  more: boolean;
-}
-
-/** What a part comes to when nothing has expired. */
-export const NONE_EXPIRED: ExpiredPart = { byTopic: new Map(), more: false };
 
 /** SQL that is true when a message has expired by an instant, an SQL expression of ms since the epoch. */
 export const anyExpired = (now: string): string =>

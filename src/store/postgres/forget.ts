@@ -1,12 +1,12 @@
 /**
- * Forgets a person. The first transaction keeps the hash of the address, from when on nobody writes to him; the others remove what is
- * kept of him. Whoever is killed in between leaves the rest, and the next call removes it.
+ * Forgets a person. The first transaction keeps the hash of the address, and from then on nobody writes to it. The others remove what is
+ * kept of the person. When the process is killed in between, the next call removes the rest.
  */
 import { InterruptedError } from "../../errors.ts";
 import { isKeptAbout } from "../kept-event.ts";
 import { createParts, type RunPart } from "../parts.ts";
 import type { Forgetting, Removed } from "../rows.ts";
-import { FORGOTTEN_REASON, forgottenAddress } from "../rules/forgotten.ts";
+import { forgottenSuppression } from "../rules/forgotten.ts";
 import type { Removal } from "../store.ts";
 import { byIndex } from "./by-index.ts";
 import { type Job, read } from "./connection.ts";
@@ -22,7 +22,7 @@ export function createForget(job: Job, jobId: string): Pick<Removal, "forget"> {
     async forget(address, signal) {
       const key = keyOf(address);
       const inParts = createParts(signal);
-      const begun = await inParts(() => transaction(job, (tx) => begin(tx, key, forgottenAddress(jobId, key))));
+      const begun = await inParts(() => transaction(job, (tx) => begin(tx, jobId, key)));
       if (begun.kind === "waiting") return begun;
       const removed = await removeAll(job, inParts, key);
       const kept = await removeKept(job, inParts, key, signal);
@@ -35,7 +35,7 @@ export function createForget(job: Job, jobId: string): Pick<Removal, "forget"> {
 const ITS_MESSAGES = `from (select message_id from sm.recipient where address = $1 offset 0) r
   cross join lateral (select id, topic_id, state from sm.message where id = r.message_id limit 1) m`;
 
-async function begin(tx: Tx, address: string, hash: string): Promise<Forgetting> {
+async function begin(tx: Tx, jobId: string, address: string): Promise<Forgetting> {
   await byIndex(tx.query);
   const topics = await tx.query<{ topic: string; pending: number; sending: number }>(
     `select t.name as topic, count(*) filter (where m.state = 'pending')::int8 as pending,
@@ -45,10 +45,11 @@ async function begin(tx: Tx, address: string, hash: string): Promise<Forgetting>
     [address],
   );
   if (topics.length > 0) return { kind: "waiting", topics };
+  const kept = forgottenSuppression(jobId, address);
   await tx.run(
-    `insert into sm.suppression (address, list, reason, source, created_at) values ($1, '', $2, 'manual', $3)
+    `insert into sm.suppression (address, list, reason, source, created_at) values ($1, $2, $3, $4, $5)
      on conflict do nothing`,
-    [hash, FORGOTTEN_REASON, tx.now.wall],
+    [kept.address, kept.list, kept.reason, kept.source, tx.now.wall],
   );
   const suppressions = await tx.run("delete from sm.suppression where address = $1", [address]);
   return { kind: "forgotten", messages: 0, events: 0, suppressions };

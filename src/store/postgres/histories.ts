@@ -1,5 +1,5 @@
 /** Reads what happened to single messages, for people who ask. */
-import { hash53 } from "../hash.ts";
+import { visitKey } from "../hash.ts";
 import type { HistoryEvent, MessageHistory } from "../rows.ts";
 import type { Reader } from "../store.ts";
 import { numbers } from "./arrays.ts";
@@ -70,6 +70,6 @@ function historyOf({
 }
 
 function eventOf({ key, ...event }: Omit<EventRow, "messageId">): HistoryEvent {
-  const isVisit = event.type === "click" && key === hash53(`visit ${event.machine} ${event.detail}`);
+  const isVisit = event.type === "click" && key === visitKey(event.machine, event.detail);
   return { ...event, isVisit };
 }

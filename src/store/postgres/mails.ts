@@ -102,8 +102,8 @@ function createPartsReader(ask: Tx["query"], database: string): PartsReader {
   };
 }
 
-/** How many senders are remembered. Reading one means reading its whole content, attachments included. */
-const MOST_SENDERS = 500;
+/** How many contents have their sender, list and kind remembered. To read a sender means to read the whole content, attachments included. */
+const MOST_REMEMBERED = 500;
 
 type Mail = Pick<Addressee, "from" | "list" | "kind">;
 
@@ -111,7 +111,7 @@ function createAddresseeReader(ask: Tx["query"]): Pick<VisitSink, "addressee"> {
   const known = new Map<number, Mail>();
   const mailOfContent = async (contentId: number): Promise<Mail> => {
     const mail = known.get(contentId) ?? (await readMail(ask, contentId));
-    if (known.size >= MOST_SENDERS) known.clear();
+    if (known.size >= MOST_REMEMBERED) known.clear();
     known.set(contentId, mail);
     return mail;
   };

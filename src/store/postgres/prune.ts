@@ -1,12 +1,14 @@
 /**
  * Removes the messages of topics that finished long ago. The first transaction about a topic closes it, so that nobody is added any
- * more; each further one removes some of its messages. Whoever is killed in between leaves a closed topic, and the next call goes on.
+ * more; each further one removes some of its messages. When the process is killed in between, the topic stays closed, and the next call
+ * goes on.
  */
 import { InterruptedError } from "../../errors.ts";
-import { NO_TOPIC } from "../../message.ts";
+import { NO_TOPIC, STATES } from "../../message.ts";
 import { createParts, type RunPart } from "../parts.ts";
 import type { Prunable, Pruned, Removed } from "../rows.ts";
 import type { Removal } from "../store.ts";
+import { TOPIC } from "./admitting.ts";
 import { byIndex } from "./by-index.ts";
 import { type Job, read, snapshot } from "./connection.ts";
 import { removeMessages } from "./remover.ts";
@@ -56,13 +58,12 @@ const LAST_THING = `greatest(t.created_at, t.not_before, t.cancelled_at, t.calle
   (select greatest(m.created_at, m.not_before) from sm.ingest i join sm.message m on m.id = i.last_id
     where i.topic_id = t.id order by i.id desc limit 1))`;
 
-/** True in SQL for a topic that has ended before $1, or was begun to be pruned. */
+/** True in SQL for a topic that has ended before $1, or that somebody has begun to prune. */
 const IS_FINISHED = `c.pending = 0 and c.sending = 0 and t.afresh_at is null and (t.pruned_at is not null or ${LAST_THING} < $1::bigint)`;
 
-const LEFT = `(c.pending + c.sending + c.sent + c.in_doubt + c.failed + c.cancelled + c.suppressed
+/** In SQL, how many messages of topic `t` are still there. */
+const LEFT = `(${STATES.map((state) => `c.${state}`).join(" + ")}
   - (select coalesce(sum(messages), 0) from sm.removed where topic_id = t.id))::int8`;
-
-const TOPIC = "sm.topic t join sm.topic_count c on c.topic_id = t.id";
 
 function finishedTopics(job: Job, cutOff: number): Promise<(Finished & { messages: number })[]> {
   return read(
@@ -95,7 +96,10 @@ function closeTopic(job: Job, { id }: Finished, cutOff: number, begun: () => voi
   });
 }
 
-/** True in SQL for message `m` when it may go; $5 is the cut-off, $6 when its range began. What waits or is under way never goes. */
+/**
+ * True in SQL for message `m` when it may go; $5 is the cut-off, $6 when its range was added. What waits or is under way never goes. `GOES`
+ * names $5 and $6 only because PostgreSQL refuses a parameter that a statement does not use.
+ */
 const GOES = "m.state not in ('pending', 'sending') and $5::bigint is not null and $6::bigint is not null";
 const OLD = `m.state not in ('pending', 'sending')
   and greatest(coalesce(m.created_at, $6::bigint), m.sent_at, m.not_before) < $5::bigint`;

@@ -25,8 +25,8 @@ const UUIDS = `delete from sm.accepted_uuid a using (
   where a.uuid = gone.uuid`;
 
 /**
- * Removes these messages. `withUuids`: also the uuids that name no other message. The counters of topics stay as they are; `removed`
- * says how many messages are behind them no more.
+ * Removes these messages. `withUuids`: also the uuids that name no other message. The counters of topics stay as they are; table
+ * `removed` says how many of the messages that they count are gone.
  */
 export async function removeMessages(
   tx: Tx,

@@ -66,7 +66,10 @@ export async function allOf(asked: readonly Promise<unknown>[]): Promise<void> {
   for (const result of await Promise.allSettled(asked)) if (result.status === "rejected") throw result.reason;
 }
 
-/** Makes a memory of what failed in a transaction. After one statement has failed, those that were sent together with it fail, too, and do not say why. */
+/**
+ * Makes a memory of what failed in a transaction. After one statement has failed, those that were sent together with it fail, too, and
+ * do not say why.
+ */
 export function createFailures() {
   let first: { error: unknown } | null = null;
   return {

@@ -31,7 +31,10 @@ export const ANY_FORGOTTEN = `exists (select 1 from sm.suppression where ${isHas
 export const forgottenAddressSql = (address: string): string =>
   `'${FORGOTTEN}' || encode(sha256(convert_to((select j.id from sm.job j) || ':' || ${address}, 'UTF8')), 'hex')`;
 
-/** SQL that is true when somebody with this address was forgotten. It makes a hash for each row. With a limit, no planner reads a whole table for it. */
+/**
+ * SQL that is true when somebody with this address was forgotten. It makes a hash for each row. With a limit, no planner reads a whole
+ * table for it.
+ */
 export const forgottenSql = (address: string): string =>
   `(select true from sm.suppression hindrance where hindrance.address = ${forgottenAddressSql(address)} limit 1) is true`;
 
@@ -46,5 +49,8 @@ export const suppressedSql = (address: string, endpoint: string, mail: MailSql):
        and ${concernsSql("hindrance", mail)})
    or (${ANY_FORGOTTEN} and ${forgottenSql(address)}))`;
 
-/** SQL for an address in lower case. Only ASCII letters change, as in JavaScript code and in the job file, whatever the locale of the server. */
+/**
+ * SQL for an address in lower case. Only ASCII letters change, as in JavaScript code and in the job file, whatever the locale of the
+ * server.
+ */
 export const lowerSql = (address: string): string => `lower(${address} collate "C")`;

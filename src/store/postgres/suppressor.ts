@@ -110,7 +110,7 @@ export function createSuppressor(counters: Counters, messages: ReadonlyMap<numbe
     suppress(entry, now) {
       const { address, list = EVERYTHING_LIST, reason, source, detail = null, createdAt, rehearsal = false } = entry;
       const place = { address: keyOf(address), list: storable(list) };
-      // He gets no mail anyway, and his address is not kept again.
+      // A forgotten person gets no mail anyway, and the address must not be kept again.
       if (forgotten.has(place.address)) return false;
       const cause = { source, reason: withoutControls(reason), detail: detail && withoutControls(detail), rehearsal };
       const { isNew, kept } = give(place, cause, createdAt ?? now);

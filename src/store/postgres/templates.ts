@@ -8,7 +8,7 @@ import { keepContent, written } from "./contents.ts";
 import { storable } from "./storable.ts";
 import { transaction, type Tx } from "./transaction.ts";
 
-/** How many contents are read at a time. Their subjects are in the midst of them (see `readSender` in mails.ts). */
+/** How many contents are read at a time. Their subjects are in the midst of them (see `readMail` in mails.ts). */
 const PAGE = 50;
 
 /** Makes the part of the store that keeps templates. */

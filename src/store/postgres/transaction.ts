@@ -81,11 +81,10 @@ const COMMIT_MS = 60_000;
 
 /**
  * Runs `work` in one durable transaction that holds the writer lock, and returns what it returns. `work` may be run again when the
- * server took a transaction back, so it must begin anew each time. When the answer to COMMIT is lost, we find out whether it
- * happened.
- * @throws InterruptedError when a signal ended a wait; StoppedError when the database lost commits or the job goes on elsewhere; the error of the server when
- * it stays away or others hold the lock for longer than the patience; and what `work` throws. Except when the server stays away,
- * nothing is written then.
+ * server took a transaction back, so it must begin anew each time. When the answer to COMMIT is lost, we find out whether it happened.
+ * @throws InterruptedError when a signal ended a wait; StoppedError when the database lost commits or the job goes on elsewhere; the
+ * error of the server when it stays away or others hold the lock for longer than the patience; and what `work` throws. Except when the
+ * server stays away, nothing is written then.
  */
 export async function transaction<T>(
   job: Job,

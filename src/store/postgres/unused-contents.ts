@@ -13,7 +13,7 @@ import { transaction, type Tx } from "./transaction.ts";
 
 /** How many messages one step reads. */
 const STEP = 20_000;
-/** So many contents at most are removed in one transaction: each may have megabytes of attachments. */
+/** How many contents one transaction removes at most: each may have megabytes of attachments. */
 const FEW = 50;
 
 /** Removes every content that no message, topic or template uses. Rejects with InterruptedError when the signal aborts. */

@@ -1,5 +1,5 @@
 /** Counts opens and clicks through our own links. */
-import { hash53 } from "../hash.ts";
+import { visitKey } from "../hash.ts";
 import type { Visit } from "../rows.ts";
 import { HANDED_OUT } from "../rules/states.ts";
 import type { VisitSink } from "../store.ts";
@@ -85,7 +85,7 @@ function createClicks() {
   return {
     add(visit: Visit): void {
       const { messageId, machine, link } = visit;
-      const key = hash53(`visit ${machine} ${link}`);
+      const key = visitKey(machine, link);
       const known = clicks.get(`${messageId} ${key}`);
       if (known === undefined) clicks.set(`${messageId} ${key}`, { visit, key, times: 1 });
       else known.times++;

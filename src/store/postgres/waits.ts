@@ -30,7 +30,10 @@ interface Waiter {
   waiting: Waiting;
 }
 
-/** Resolves when it is time to try again after `error`. Rejects with InterruptedError after a signal, and with `error` when patience has ended. */
+/**
+ * Resolves when it is time to try again after `error`. Rejects with InterruptedError after a signal, and with `error` when patience has
+ * ended.
+ */
 export type Wait = (error: unknown) => Promise<void>;
 
 /** True for what may pass by itself, so that the same is worth another try. */

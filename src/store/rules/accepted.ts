@@ -1,6 +1,6 @@
 /** What is told of a request beside its counts, and when its mail expires. */
 
-/** So many addresses may a request have whose message ids are told: the answer, which is kept for repeats, stays below 20 kB. */
+/** Message ids are told for requests of at most this many addresses, so that the answer, which is kept for repeats, stays below 20 kB. */
 const MOST_IDS = 1_000;
 
 /** A list for the message ids of these messages, to be filled in the order of their addresses; null: there are too many. */

@@ -4,8 +4,8 @@
 export const EXPIRE_PART = 1_000;
 
 /**
- * What a claim tells of its expiry: whole milliseconds from an instant `agoMs` before `now`. Null: it never expires. `errorMs`: how far `now`
- * may be from the truth; the claim expires so much earlier.
+ * What a claim tells of its expiry: whole milliseconds from an instant `agoMs` before `now`. Null: it never expires. `errorMs`: how far
+ * `now` may be from the truth; the claim expires so much earlier.
  */
 export function expiresInMs(
   expiresAt: number | null,
@@ -16,6 +16,17 @@ export function expiresInMs(
 
 /** Counts of messages by topic. */
 export type ByTopic = ReadonlyMap<number, number>;
+
+/** How many messages were cancelled in one part. */
+export interface ExpiredPart {
+  /** How many messages were cancelled, by topic. */
+  byTopic: ByTopic;
+  /** True: there may be more. */
+  more: boolean;
+}
+
+/** What a part comes to when nothing has expired. */
+export const NONE_EXPIRED: ExpiredPart = { byTopic: new Map(), more: false };
 
 /** How many of them are of one topic, or of all when it is null. Undefined: the topic does not exist. */
 export function ofTopic(counts: ByTopic, topicId: number | null | undefined): number {

@@ -41,7 +41,7 @@ export function listLeft(list: string | null, from: "list" | "everything"): stri
 /**
  * The lists of the suppressions that an event makes. `mailList` gives the list of its mail; null: there is none, or the mail is unknown.
  * `isOurs` says whether the store has a content with a list. A topic that SES calls by a name that is no list of ours yet may become
- * one. Who leaves a whole contact list that is none of ours wants no bulk mail at all.
+ * one. Whoever leaves a whole contact list that is none of ours wants no bulk mail at all.
  */
 export function listsOfEvent(
   leaves: Leaving,

@@ -1,7 +1,7 @@
 /** How many templates a store takes. */
 import { UserError } from "../../errors.ts";
 
-/** So many templates may a store have, removed ones not counted. */
+/** How many templates a store may have. Those that were removed do not count. */
 const MOST_TEMPLATES = 10_000;
 
 /** @throws UserError when `count` templates leave no room for another one. */

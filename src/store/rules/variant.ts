@@ -48,7 +48,7 @@ export const mailKey = (address: string, data: number | null): string =>
 /**
  * Makes a function that gives the variant of this content with these data (the text of a JSON object), for a message with a topic: other
  * data are another mail, also when the content is the topic's own. `contentHash` is the SHA-256 of the content. The variant is 2^52 and
- * 52 bits of a hash; that two mails of one address in one topic share it is less likely than that both are lost.
+ * 52 bits of a hash; it is less likely that two mails to one address in one topic share it than that both are lost.
  */
 export function dataVariants(contentHash: string): (data: string) => number {
   let last = { data: "", variant: -1 };

@@ -5,7 +5,7 @@ import { type CapTurn, createCaps } from "./cap.ts";
 import { type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { createDue, type Due, type Looked } from "./due.ts";
-import { createExpiry, type Expiry, NONE_EXPIRED } from "./expiry.ts";
+import { createExpiry, type Expiry } from "./expiry.ts";
 import { fileOf } from "./image.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { createPaceRow } from "./pace-row.ts";
@@ -18,7 +18,7 @@ import { createSteady, type Steady } from "./steady.ts";
 import { createBulkRoom } from "./reserve.ts";
 import { createSettler, type Settler } from "./settle.ts";
 import type { Waiting } from "./waiting-index.ts";
-import { type ByTopic, expiresInMs, ofTopic, Untold } from "../rules/expiry.ts";
+import { type ByTopic, expiresInMs, NONE_EXPIRED, ofTopic, Untold } from "../rules/expiry.ts";
 import type { Reader, Topics, Workers } from "../store.ts";
 
 /** How long the loop keeps answers while the disk is full or the file cannot be written to: long enough to make room. */
@@ -34,7 +34,7 @@ interface Done {
 
 /**
  * Makes the source of one handle on a job file. `leave` is to be called before the handle is closed; it never throws. `recoverAtOpen` is
- * `recover` that cancels nothing: who sends next is told of what has expired.
+ * `recover` that cancels nothing, so that whoever sends next is told of what has expired.
  */
 export function createClaims(
   job: Job,
@@ -107,7 +107,7 @@ export function createClaims(
         });
         processes.confirm();
         if (done.counted) memory.keep(done.turn.number, done.counted, done.now);
-        done.turn.expired += untold.take(idOf(request.scope.topic));
+        if (!untold.isEmpty()) done.turn.expired += untold.take(idOf(request.scope.topic));
         return done.turn;
       } catch (error) {
         processes.revoke();
@@ -241,7 +241,8 @@ function createTurn({ db, clock }: Job, parts: Parts) {
     const { rateWaitMs, drained, perSecond: inForce, countedAt: at } = spent;
     const validForMs = Math.min(processes.validUntil(), now + withinMs) - calledAt;
     const claims = taken.map((row) => claimOf(row, instant.wall, now - calledAt));
-    const topicId = idOf(scope.topic);
+    // Mostly nothing has expired, and then nobody need know the topic.
+    const topicId = late.size + byTopic.size === 0 ? undefined : idOf(scope.topic);
     const expired = ofTopic(late, topicId) + ofTopic(byTopic, topicId);
     const turn = { number, claims, validForMs, rateWaitMs, drained, reserved, expired, perSecond: inForce };
     return { turn, counted: claims.length > 0 ? { at, latest: at + withinMs } : null, now };

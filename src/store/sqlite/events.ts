@@ -13,8 +13,7 @@ import { createLastIdReader } from "./numbering.ts";
 import { createProver, type Provable } from "./prove.ts";
 import { isOfRemovedRehearsal, mayBeTo } from "../rules/prove.ts";
 import { listsOfEvent } from "../rules/suppress.ts";
-import { mailWith } from "./suppressed.ts";
-import { createForgottenCheck } from "./suppressed.ts";
+import { createForgottenCheck, mailWith } from "./suppressed.ts";
 import { createSuppressor } from "./suppressions.ts";
 
 interface Known extends Provable {

@@ -1,16 +1,8 @@
 /** Cancels what has expired, a part at a time. */
-import { type ByTopic, EXPIRE_PART } from "../rules/expiry.ts";
+import { EXPIRE_PART, type ExpiredPart, NONE_EXPIRED } from "../rules/expiry.ts";
 import { EXPIRED } from "../rules/settle.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./state-counters.ts";
-
-/** What one part came to. */
-export interface ExpiredPart {
-  /** How many messages were cancelled, by topic. */
-  byTopic: ByTopic;
-  /** True: there may be more. */
-  more: boolean;
-}
 
 /** Finds and cancels expired messages of any topic. `now` is in ms since the epoch. */
 export interface Expiry {
@@ -21,9 +13,6 @@ export interface Expiry {
   /** Cancels those that expired first, up to a bounded number. To be called inside a transaction that writes `counters`. */
   sweep(now: number): ExpiredPart;
 }
-
-/** What a part comes to when nothing has expired. */
-export const NONE_EXPIRED: ExpiredPart = { byTopic: new Map(), more: false };
 
 /** Makes what cancels expired messages, and counts that in `counters`. */
 export function createExpiry(db: Connection, counters: Counters): Expiry {

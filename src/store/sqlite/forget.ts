@@ -1,13 +1,13 @@
 /**
- * Forgets a person. The first transaction keeps the hash of the address, from when on nobody writes to him; the others remove what is
- * kept of him. Whoever is killed in between leaves the rest, and the next call removes it.
+ * Forgets a person. The first transaction keeps the hash of the address, and from then on nobody writes to it. The others remove what is
+ * kept of the person. When the process is killed in between, the next call removes the rest.
  */
 import { setImmediate } from "node:timers/promises";
 import { InterruptedError } from "../../errors.ts";
 import { isKeptAbout } from "../kept-event.ts";
 import { createParts, type RunPart } from "../parts.ts";
 import type { Forgetting, Removed } from "../rows.ts";
-import { FORGOTTEN_REASON, forgottenAddress } from "../rules/forgotten.ts";
+import { forgottenSuppression } from "../rules/forgotten.ts";
 import type { Removal } from "../store.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createRemover } from "./remover.ts";
@@ -21,7 +21,7 @@ export function createForget(job: Job, jobId: string): Pick<Removal, "forget"> {
       const inParts = createParts(signal);
       // What is removed is overwritten, too, where it stood.
       job.db.pragma("secure_delete = on");
-      const begun = await inParts(() => transaction(job, () => begin(job, key, forgottenAddress(jobId, key))));
+      const begun = await inParts(() => transaction(job, () => begin(job, jobId, key)));
       if (begun.kind === "waiting") return begun;
       const removed = await removeMessages(job, inParts, key);
       const kept = await removeKept(job, inParts, key, signal);
@@ -31,7 +31,7 @@ export function createForget(job: Job, jobId: string): Pick<Removal, "forget"> {
   };
 }
 
-function begin({ db, clock }: Job, address: string, hash: string): Forgetting {
+function begin({ db, clock }: Job, jobId: string, address: string): Forgetting {
   const topics = db
     .prepare<[string], { topic: string; pending: number; sending: number }>(
       `select t.name as topic, sum(m.state = 'pending') as pending, sum(m.state = 'sending') as sending
@@ -40,9 +40,10 @@ function begin({ db, clock }: Job, address: string, hash: string): Forgetting {
     )
     .all(address);
   if (topics.length > 0) return { kind: "waiting", topics };
-  db.prepare<[string, string, number]>(
-    `insert into suppression (address, list, reason, source, created_at) values (?, '', ?, 'manual', ?) on conflict do nothing`,
-  ).run(hash, FORGOTTEN_REASON, clock.now());
+  db.prepare(
+    `insert into suppression (address, list, reason, source, created_at) values (@address, @list, @reason, @source, @now)
+     on conflict do nothing`,
+  ).run({ ...forgottenSuppression(jobId, address), now: clock.now() });
   const suppressions = db.prepare<[string]>("delete from suppression where address = ?").run(address).changes;
   return { kind: "forgotten", messages: 0, events: 0, suppressions };
 }

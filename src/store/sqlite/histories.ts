@@ -1,5 +1,5 @@
 /** Reads what happened to single messages, for people who ask. */
-import { hash53 } from "../hash.ts";
+import { visitKey } from "../hash.ts";
 import type { HistoryEvent, MessageHistory } from "../rows.ts";
 import type { Reader } from "../store.ts";
 import type { Connection } from "./connection.ts";
@@ -54,6 +54,6 @@ export function createHistories(db: Connection): Pick<Reader, "histories"> {
 
 function eventOf({ key, machine, ...event }: EventRow): HistoryEvent {
   const isMachine = machine === 1;
-  const isVisit = event.type === "click" && key === hash53(`visit ${isMachine} ${event.detail}`);
+  const isVisit = event.type === "click" && key === visitKey(isMachine, event.detail);
   return { ...event, machine: isMachine, isVisit };
 }

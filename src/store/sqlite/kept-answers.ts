@@ -44,8 +44,8 @@ export function createKeptAnswers(job: Job) {
 }
 
 /**
- * Reads a kept answer. Older programs kept no ids. Up to version 0.1.0 rows hold the whole text of the answer (`{"total":…}`). That text becomes the memo, so
- * that a repeat gets it letter for letter.
+ * Reads a kept answer. Older programs kept no ids. Up to version 0.1.0 rows hold the whole text of the answer (`{"total":…}`). That
+ * text becomes the memo, so that a repeat gets it letter for letter.
  */
 function readKept(body: string): Kept {
   type Old = { success: number; duplicates: number; suppressed: number };

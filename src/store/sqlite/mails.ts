@@ -90,8 +90,8 @@ function createPartsReader(db: Connection): PartsReader {
   };
 }
 
-/** How many senders are remembered. Reading one means reading its whole content, attachments included. */
-const MOST_SENDERS = 500;
+/** How many contents have their sender, list and kind remembered. To read a sender means to read the whole content, attachments included. */
+const MOST_REMEMBERED = 500;
 
 type Mail = Pick<Addressee, "from" | "list" | "kind">;
 
@@ -104,7 +104,7 @@ function createAddresseeReader(db: Connection): Pick<VisitSink, "addressee"> {
   const known = new Map<number, Mail>();
   const mailOfContent = (contentId: number): Mail => {
     const mail = known.get(contentId) ?? read.get(contentId) ?? { from: "", list: null, kind: "bulk" };
-    if (known.size >= MOST_SENDERS) known.clear();
+    if (known.size >= MOST_REMEMBERED) known.clear();
     known.set(contentId, mail);
     return mail;
   };

@@ -7,7 +7,7 @@ import type { Now, Span } from "../rules/due.ts";
 import type { Connection } from "./connection.ts";
 import { CLAIM, type Look, type Waiting } from "./waiting-index.ts";
 
-/** So many messages one look passes over, which takes some 10 ms. */
+/** How many messages one look passes over at most. That takes some 10 ms. */
 const MOST_PASSED = 10_000;
 /** How many index entries are read at a time. */
 const PAGE = 500;

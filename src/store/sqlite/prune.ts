@@ -1,10 +1,11 @@
 /**
  * Removes the messages of topics that finished long ago. The first transaction about a topic closes it, so that nobody is added any
- * more; each further one removes some of its messages. Whoever is killed in between leaves a closed topic, and the next call goes on.
+ * more; each further one removes some of its messages. When the process is killed in between, the topic stays closed, and the next call
+ * goes on.
  */
 import { setImmediate } from "node:timers/promises";
 import { InterruptedError } from "../../errors.ts";
-import { NO_TOPIC } from "../../message.ts";
+import { NO_TOPIC, STATES } from "../../message.ts";
 import { createParts, type RunPart } from "../parts.ts";
 import type { Prunable, Pruned, Removed } from "../rows.ts";
 import type { Removal } from "../store.ts";
@@ -56,10 +57,11 @@ const LAST_THING = `max(t.created_at, ifnull(t.not_before, 0), ifnull(t.cancelle
   ifnull((select max(m.created_at, m.not_before) from ingest i join message m on m.id = i.last_id
     where i.id = (select max(id) from ingest where topic_id = t.id)), 0))`;
 
-/** True in SQL for a topic that has ended before @cutOff, or was begun to be pruned. */
+/** True in SQL for a topic that has ended before @cutOff, or that somebody has begun to prune. */
 const IS_FINISHED = `t.pending = 0 and t.sending = 0 and t.afresh_at is null and (t.pruned_at is not null or ${LAST_THING} < @cutOff)`;
 
-const LEFT = `t.pending + t.sending + t.sent + t.in_doubt + t.failed + t.cancelled + t.suppressed
+/** In SQL, how many messages of topic `t` are still there. */
+const LEFT = `${STATES.map((state) => `t.${state}`).join(" + ")}
   - (select ifnull(sum(messages), 0) from removed where topic_id = t.id)`;
 
 function finishedTopics(db: Connection, cutOff: number): (Finished & { messages: number })[] {
@@ -89,7 +91,7 @@ function closeTopic(job: Job, id: number, cutOff: number, begun: () => void): Pr
   });
 }
 
-/** True in SQL for message `m`, when it may go. What waits or is under way never does. */
+/** True in SQL for message `m` when it may go. What waits or is under way never does. */
 const GOES = "m.state not in ('pending', 'sending')";
 const OLD = `${GOES} and max(ifnull(m.created_at, @addedAt), ifnull(m.sent_at, 0), m.not_before) < @cutOff`;
 

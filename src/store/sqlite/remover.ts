@@ -9,7 +9,7 @@ export type Remover = (ids: readonly number[], options: { withUuids: boolean }) 
 /** SQL for the ids that a statement is given as a JSON array. */
 const GIVEN = "(select value from json_each(@ids))";
 
-/** Makes a remover. The counters of topics stay as they are; `removed` says how many messages are behind them no more. */
+/** Makes a remover. The counters of topics stay as they are; table `removed` says how many of the messages that they count are gone. */
 export function createRemover(db: Connection): Remover {
   type Given = [{ ids: string }];
   const count = db.prepare<Given, { topicId: number; state: State; messages: number }>(

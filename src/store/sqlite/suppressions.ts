@@ -11,7 +11,8 @@ import { readSuppressionCursor, suppressionCursor } from "../cursor.ts";
 
 /**
  * Makes a function that suppresses one address, and the pending messages that this stops, inside a transaction. It returns true when
- * the address is new for the list. Somebody who was forgotten gets no mail anyway, and his address is not kept again. `counters` are those of the transaction.
+ * the address is new for the list. A forgotten person gets no mail anyway, and the address must not be kept again. `counters` are those
+ * of the transaction.
  */
 export function createSuppressor(db: Connection, counters: Counters, clock: Clock): (entry: NewSuppression) => boolean {
   const give = createGiver(db);

@@ -11,7 +11,7 @@ import { createContentTable } from "./contents.ts";
 
 /** How many messages one step reads. */
 const STEP = 20_000;
-/** So many contents at most are removed in one transaction: each may have megabytes of attachments. */
+/** How many contents one transaction removes at most: each may have megabytes of attachments. */
 const FEW = 50;
 
 /** Removes every content that no message, topic or template uses. Rejects with InterruptedError when the signal aborts. */

@@ -1,7 +1,7 @@
 /** Counts opens and clicks through our own links. */
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createCounters } from "./state-counters.ts";
-import { hash53 } from "../hash.ts";
+import { visitKey } from "../hash.ts";
 import type { Visit } from "../rows.ts";
 import { createProver, type Provable } from "./prove.ts";
 import { HANDED_OUT } from "../rules/states.ts";
@@ -88,7 +88,7 @@ function createVisitWriter(db: Connection): (visit: Visit) => boolean {
       const [byReader, byMachine] = machine ? ([0, 1] as const) : ([1, 0] as const);
       return open.get({ id, at, readerAt: machine ? null : at, byReader, byMachine }) === 1;
     }
-    event.run(id, hash53(`visit ${machine} ${link}`), at, machine ? 1 : 0, link);
+    event.run(id, visitKey(machine, link), at, machine ? 1 : 0, link);
     return click.get({ id, at }) === 1;
   };
 }
