@@ -24,7 +24,7 @@ export class OutboxFolder {
   readonly #path: string;
   readonly #topic: string;
   readonly #listed: Listed[];
-  /** By address: the last number that was used. */
+  /** By address: the last number that was tried. */
   readonly #numbers = new Map<string, number>();
 
   private constructor(path: string, topic: string, found: { mails: number; listed: Listed[] }) {
@@ -78,16 +78,22 @@ export class OutboxFolder {
     const unfinished = join(this.#path, `.${id}.tmp`);
     try {
       await writeFile(unfinished, message, { mode: 0o600, flag: "wx" });
-      for (let n = (this.#numbers.get(base) ?? 0) + 1; ; n++) {
+      for (;;) {
+        const n = this.#nextNumber(base);
         const name = n === 1 ? base : `${base}-${n}`;
-        if (!(await takeName(unfinished, join(this.#path, `${name}.eml`)))) continue;
-        if (this.#numbers.size >= MOST_REMEMBERED) this.#numbers.clear();
-        this.#numbers.set(base, n);
-        return name;
+        if (await takeName(unfinished, join(this.#path, `${name}.eml`))) return name;
       }
     } finally {
       await rm(unfinished, { force: true });
     }
+  }
+
+  /** A number that no other call gets, so that mails to one address that are stored at once do not try each other's names. */
+  #nextNumber(base: string): number {
+    const n = (this.#numbers.get(base) ?? 0) + 1;
+    if (n === 1 && this.#numbers.size >= MOST_REMEMBERED) this.#numbers.clear();
+    this.#numbers.set(base, n);
+    return n;
   }
 }
 

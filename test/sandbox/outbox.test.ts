@@ -98,6 +98,23 @@ describe("an outbox", () => {
     expect(readFileSync(join(folder, "june/index.html"), "utf8")).toContain("6 mails");
   });
 
+  it("stores many mails to one address, all at once, about as fast as to many addresses, and each under the next number", async () => {
+    const folder = await workFolder();
+    const time = async (topic: string, to: (index: number) => string): Promise<number> => {
+      const outbox = await inTopic(folder, topic);
+      const from = performance.now();
+      await Promise.all(Array.from({ length: 1_500 }, (_, index) => storeAll(outbox, [mail(to(index))])));
+      const took = performance.now() - from;
+      await outbox.close();
+      return took;
+    };
+    const many = await time("many", (index) => `p${index}@example.net`);
+    const one = await time("one", () => "ann@example.net");
+    const numbers = Array.from({ length: 1_500 }, (_, index) => (index === 0 ? "" : `-${index + 1}`));
+    expect(emls(join(folder, "one"))).toEqual(numbers.map((n) => `ann@example.net${n}.eml`).sort());
+    expect(one).toBeLessThan(8 * many);
+  });
+
   it("keeps mails without a topic as files of the folder itself", async () => {
     const folder = await workFolder();
     const outbox = await Outbox.open(folder);
