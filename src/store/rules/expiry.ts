@@ -28,7 +28,7 @@ export interface ExpiredPart {
 /** What a part comes to when nothing has expired. */
 export const NONE_EXPIRED: ExpiredPart = { byTopic: new Map(), more: false };
 
-/** How many of them are of one topic, or of all when it is null. Undefined: the topic does not exist. */
+/** How many messages are of one topic, or of all when it is null. Undefined: the topic does not exist. */
 export function ofTopic(counts: ByTopic, topicId: number | null | undefined): number {
   if (topicId !== null) return topicId === undefined ? 0 : (counts.get(topicId) ?? 0);
   let sum = 0;
