@@ -8,12 +8,14 @@ const COUNT = `insert into sm.removed (topic_id, state, messages)
   select topic_id, state, count(*)::int8 from sm.message where id = any($1::bigint[]) group by 1, 2
   on conflict (topic_id, state) do update set messages = sm.removed.messages + excluded.messages`;
 
-// Each lookup is a lateral one, so that no planner reads a whole table for it.
+// Each lookup is a lateral one, so that no planner reads a whole table for it. What one address has in a topic is read once for all
+// of its messages: it may have tens of thousands of them where mail has no topic.
 const RECIPIENTS = `delete from sm.recipient r using (
-    select k.address, k.topic_id, k.variant from unnest($1::bigint[]) w (id)
-    cross join lateral (select email, topic_id from sm.message where id = w.id limit 1) m
+    select k.address, k.topic_id, k.variant from (
+      select distinct ${lowerSql("m.email")} as address, m.topic_id from unnest($1::bigint[]) w (id)
+      cross join lateral (select email, topic_id from sm.message where id = w.id limit 1) m) who
     cross join lateral (select address, topic_id, variant from sm.recipient
-      where address = ${lowerSql("m.email")} and topic_id = m.topic_id and message_id = w.id offset 0) k) gone
+      where address = who.address and topic_id = who.topic_id and message_id = any($1::bigint[]) offset 0) k) gone
   where r.address = gone.address and r.topic_id = gone.topic_id and r.variant = gone.variant`;
 
 // Only what is gone whole: a uuid of several messages stays while one of them is there.
