@@ -23,10 +23,12 @@ export function createRemover(db: Connection): Remover {
   const keepCount = db.prepare(
     "update job set ids_after = (select max(id) from message) where ids_after < (select max(id) from message)",
   );
+  // What one address has in a topic is read once for all of its messages: where mail has no topic, it may have tens of thousands.
   const recipients = db.prepare<Given>(
     `delete from recipient where (address, topic_id, variant) in (
-       select r.address, r.topic_id, r.variant from json_each(@ids) j cross join message m on m.id = j.value
-         cross join recipient r on r.address = lower(m.email) and r.topic_id = m.topic_id where r.message_id = m.id)`,
+       select r.address, r.topic_id, r.variant from (
+         select distinct lower(m.email) as address, m.topic_id from json_each(@ids) j cross join message m on m.id = j.value) who
+         cross join recipient r on r.address = who.address and r.topic_id = who.topic_id where r.message_id in ${GIVEN})`,
   );
   const events = db.prepare<Given>(`delete from event where message_id in ${GIVEN}`);
   const others = ["feedback where message_id", "message where id"].map((rows) =>

@@ -53,6 +53,17 @@ export function removal(prepare: Prepare): void {
 }
 
 function forgetting(prepare: Prepare): void {
+  it("who got tens of thousands of mails without a topic: what they cost together grows with their number", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    const code = content("Code");
+    const posted = Array.from({ length: 5_000 }, () => message([ANN], { topic: null, content: code }));
+    for (let batch = 0; batch < 4; batch++) await accept(store, posted);
+    expect(await store.cancel(NO_TOPIC)).toMatchObject({ cancelled: 20_000 });
+    expect(await store.forget(ANN, calm())).toEqual({ ...NOTHING, messages: 20_000 });
+    expect(await store.messagesTo(ANN, 1)).toEqual([]);
+  });
+
   it("takes all that is kept of him, and nothing of others", async () => {
     const { open, dump } = await prepare();
     const store = await open();
