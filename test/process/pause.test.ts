@@ -69,6 +69,7 @@ it("a gateway hears of a pause made elsewhere, goes on with the other topics, an
 
   expect((await gateway.post("/v1/topics/codes/pause", {})).json.paused_until).toBeNull();
   await mail("codes", "again@example.com");
-  expect((await run(folder, ["resume", "codes", "--json"])).json).toMatchObject({ resumed: true, pending: 1 });
+  // The gateway may have sent it before the command counts.
+  expect((await run(folder, ["resume", "codes", "--json"])).json).toMatchObject({ topic: "codes", resumed: true });
   await received("again@example.com");
 }, 60_000);

@@ -83,7 +83,7 @@ test("there are none yet, and a key without the scope does not see the page", { 
   await signIn(page, url);
   await page.getByRole("link", { name: "Templates" }).click();
   await page.getByText("There are no templates yet.").waitFor();
-  await page.getByRole("button", { name: "Sign out" }).click();
+  await Promise.all([page.waitForEvent("load"), page.getByRole("button", { name: "Sign out" }).click()]);
   await signIn(page, url, "a-key-that-may-only-read");
   await page.getByRole("link", { name: "People" }).waitFor();
   await expect.poll(() => page.getByRole("link", { name: "Templates" }).count()).toBe(0);

@@ -3,9 +3,10 @@ import pLimit from "p-limit";
 import type { Clock } from "../../time/clock.ts";
 import type { Waiting } from "../store.ts";
 import type { Address } from "./address.ts";
+import { ANSWER_MS, QUESTION_MS } from "./answers.ts";
 import { createHandle, type Handle } from "./handle.ts";
 import { createPool, type Link, type Pool } from "./pool.ts";
-import { ask1, createFailures, type Query } from "./statements.ts";
+import { ask1, command, createFailures, type Query } from "./statements.ts";
 import type { StoreTime } from "./time.ts";
 import { isAway } from "./trouble.ts";
 import { type Patience, patiently } from "./waits.ts";
@@ -61,13 +62,13 @@ export function createJob(settings: JobSettings): Job {
 
 /**
  * Runs one question and returns its rows. `sm.` stands for our schema. It takes no lock. While the server cannot be reached it
- * tries again for a few seconds.
+ * tries again for a few seconds. `statementMs`: how long to wait for the answer (ms).
  */
 export async function read<Row>(
   job: Job,
   sql: string,
   values: readonly unknown[] = [],
-  { statementMs = 0 }: { statementMs?: number } = {},
+  { statementMs = QUESTION_MS }: { statementMs?: number } = {},
 ): Promise<Row[]> {
   return connected(job, "read", (link) => {
     const ask = () => ask1<Row>(job, link, sql, values, statementMs);
@@ -82,7 +83,7 @@ export async function snapshot<T>(job: Job, work: (ask: Query) => Promise<T>): P
     const failures = createFailures();
     try {
       return await unlimited(link, begin, () =>
-        work((sql, values = []) => failures.note(ask1(job, link, sql, values, 0))),
+        work((sql, values = []) => failures.note(ask1(job, link, sql, values, QUESTION_MS))),
       );
     } catch (error) {
       throw failures.causeOf(error);
@@ -95,14 +96,15 @@ const READER_IDLE_MS = 60_000;
 const READING = `set local statement_timeout = 0; set local jit = off;
   set local idle_in_transaction_session_timeout = ${READER_IDLE_MS}`;
 
-async function unlimited<T>({ client }: Link, begin: string, work: () => Promise<T>): Promise<T> {
-  const begun = client.query(`${begin}; ${READING}`);
+async function unlimited<T>(link: Link, begin: string, work: () => Promise<T>): Promise<T> {
+  const begun = command(link, `${begin}; ${READING}`, ANSWER_MS);
   try {
     const [result] = await Promise.all([work(), begun]);
-    await client.query("commit");
+    await command(link, "commit", ANSWER_MS);
     return result;
   } catch (error) {
-    await client.query("rollback").catch(() => undefined);
+    // Fails when the connection is gone, which is then what there is to say.
+    await command(link, "rollback", ANSWER_MS);
     throw error;
   }
 }

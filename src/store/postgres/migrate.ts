@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type pg from "pg";
 import { UserError } from "../../errors.ts";
+import { briefly, QUESTION_MS } from "./answers.ts";
 import { lockKey } from "./locks.ts";
 import { qualified } from "./names.ts";
 import { MIGRATIONS, SCHEMA_VERSION } from "./schema.ts";
@@ -57,16 +58,17 @@ export async function migrate(where: Where, onCreate?: () => Promise<void>): Pro
 
 async function transaction<T>(where: Where, work: () => Promise<T>): Promise<T> {
   const { client, schema } = where;
-  await client.query(
+  await briefly(
+    client,
     "begin isolation level read committed; set local statement_timeout = 0; set local lock_timeout = '60s'",
   );
   try {
     await client.query("select pg_advisory_xact_lock($1::bigint)", [lockKey(schema, "schema")]);
     const result = await work();
-    await client.query("commit");
+    await briefly(client, "commit");
     return result;
   } catch (error) {
-    await client.query("rollback").catch(() => undefined);
+    await briefly(client, "rollback").catch(() => undefined);
     throw error;
   }
 }
@@ -164,7 +166,10 @@ function check({ schema_version, oldest_program }: JobRow, name: string): void {
   );
 }
 
+/** pg has no type for it. */
+const LONG: object = { query_timeout: QUESTION_MS };
+
 async function ask<Row>({ client, schema }: Where, sql: string, values: unknown[] = []): Promise<Row[]> {
-  const { rows } = await client.query(qualified(sql, schema).text, values);
+  const { rows } = await client.query({ text: qualified(sql, schema).text, values, ...LONG });
   return rows as Row[];
 }

@@ -6,6 +6,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
+import { ANSWER_MS, briefly } from "./answers.ts";
 import { ask1 } from "./statements.ts";
 import { connected, type Job } from "./connection.ts";
 import { end } from "./pool.ts";
@@ -18,7 +19,6 @@ const TEST_MS = 2_000;
 const ALIVE_MS = 30_000;
 /** So often we look whether the server has room for connections that only listen. */
 const ROOM_MS = 2_000;
-const ANSWER_MS = 10_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 30_000;
 
@@ -128,13 +128,13 @@ async function open(job: Job, hear: () => void, signal: AbortSignal): Promise<Se
       if (payload === test) heard.abort();
       else if (!payload.startsWith(TEST) && !signal.aborted) hear();
     });
-    await answered(client, `listen ${channel}`);
+    await briefly(client, `listen ${channel}`);
   } catch {
     if (client !== null) end(client);
     return null;
   }
   return sessionOf(job, client, gone, async (asked) => {
-    await answered(asked, "select pg_notify($1, $2)", [channel, test]);
+    await briefly(asked, "select pg_notify($1, $2)", [channel, test]);
     if (!heard.signal.aborted) await Promise.race([once(heard.signal, "abort"), pause(TEST_MS, gone.signal)]);
     return heard.signal.aborted;
   });
@@ -157,15 +157,10 @@ function sessionOf(
         if (pool.isScarce()) gone.abort();
         if (gone.signal.aborted || performance.now() - askedAt < ALIVE_MS) continue;
         askedAt = performance.now();
-        await answered(client, "select 1").catch(() => gone.abort());
+        await briefly(client, "select 1").catch(() => gone.abort());
       }
       end(client);
     },
     close: () => end(client),
   };
-}
-
-async function answered(client: pg.Client, text: string, values: unknown[] = []): Promise<void> {
-  // A question that is not answered leaves the connection in a state that nobody knows. Its caller ends it.
-  await client.query({ text, values, query_timeout: ANSWER_MS } as pg.QueryConfig);
 }

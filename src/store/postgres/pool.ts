@@ -4,6 +4,7 @@ import pg from "pg";
 import { UserError } from "../../errors.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Address, Host } from "./address.ts";
+import { briefly } from "./answers.ts";
 import { passwordFor } from "./password.ts";
 import { codeOf, isAway, isCrowded } from "./trouble.ts";
 
@@ -95,10 +96,9 @@ export function createPool(address: Address, most: number, clock: Clock): Pool {
   const look = ({ client }: Link): void => {
     if (performance.now() - lookedAt < LOOK_MS) return;
     lookedAt = performance.now();
-    client
-      .query<{ crowded: boolean }>(CROWD)
-      .then(({ rows }) => {
-        if (rows[0]?.crowded === true) scarceUntil = clock.monotonic() + SCARCE_MS;
+    briefly<{ crowded: boolean }>(client, CROWD)
+      .then(([seen]) => {
+        if (seen?.crowded === true) scarceUntil = clock.monotonic() + SCARCE_MS;
         tidy();
       })
       .catch(() => undefined);
@@ -198,12 +198,13 @@ async function ended(client: pg.Client): Promise<void> {
 async function connectLink(address: Address): Promise<Link> {
   const client = await connectAny(address, true);
   try {
-    const { rows } = await client.query<{ pid: number; limited: boolean }>(
+    const [session] = await briefly<{ pid: number; limited: boolean }>(
+      client,
       "select pg_backend_pid() as pid, current_setting('statement_timeout') <> '0' as limited",
     );
     // A pooler makes up the process id that it tells its clients.
-    const isPooled = rows[0]?.pid !== (client as unknown as { processID: number }).processID;
-    return { client, isPooled, limitsStatements: rows[0]?.limited === true };
+    const isPooled = session?.pid !== (client as unknown as { processID: number }).processID;
+    return { client, isPooled, limitsStatements: session?.limited === true };
   } catch (error) {
     end(client);
     throw error;
@@ -258,11 +259,12 @@ async function connect(address: Address, at: Host, pipeline: boolean): Promise<p
 }
 
 async function checkServer(client: pg.Client, name: string): Promise<void> {
-  const { rows } = await client.query<{ version: number; standby: boolean; encoding: string }>(
+  const [server] = await briefly<{ version: number; standby: boolean; encoding: string }>(
+    client,
     `select current_setting('server_version_num')::int as version, pg_is_in_recovery() as standby,
        current_setting('server_encoding') as encoding`,
   );
-  const { version = 0, standby = false, encoding = "" } = rows[0] ?? {};
+  const { version = 0, standby = false, encoding = "" } = server ?? {};
   if (version < OLDEST_SERVER) {
     const known = Math.floor(version / 10_000);
     throw new UserError(`the database ${name} is PostgreSQL ${known}, ses-mail needs 14 or newer`, "update the server");

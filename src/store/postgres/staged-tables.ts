@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { pid } from "node:process";
 import type pg from "pg";
 import { isAlive, thisMachine } from "../../machine.ts";
+import { briefly } from "./answers.ts";
 import type { Job } from "./connection.ts";
 import { qualified } from "./names.ts";
 import { isAway } from "./trouble.ts";
@@ -39,17 +40,17 @@ export async function makeTable(job: Job, client: pg.Client, name: string): Prom
 /** Says that the process of a table lives. */
 export async function renewTable(job: Job, client: pg.Client, name: string): Promise<void> {
   const { text } = qualified("update sm.staging set renewed_at = $1 where name = $2", job.schema);
-  await client.query(text, [wall(job), name]);
+  await briefly(client, text, [wall(job), name]);
 }
 
 /** Runs `work` in a transaction of this connection. */
 export async function inTransaction(client: pg.Client, work: () => Promise<void>): Promise<void> {
-  await client.query("begin; set local lock_timeout = '10s'; set local statement_timeout = 0");
+  await briefly(client, "begin; set local lock_timeout = '10s'; set local statement_timeout = 0");
   try {
     await work();
-    await client.query("commit");
+    await briefly(client, "commit");
   } catch (error) {
-    await client.query("rollback").catch(() => undefined);
+    await briefly(client, "rollback").catch(() => undefined);
     throw error;
   }
 }
@@ -64,8 +65,7 @@ interface StagingRow {
 /** Drops the tables of lists whose processes are gone. */
 export async function dropDead(job: Job, client: pg.Client): Promise<void> {
   const { text } = qualified("select name, pid, process_table, renewed_at from sm.staging", job.schema);
-  const { rows } = await client.query<StagingRow>(text);
-  for (const row of rows) {
+  for (const row of await briefly<StagingRow>(client, text)) {
     if (!isDead(job, row) || !/^staged_[0-9a-f]{16}$/.test(row.name)) continue;
     // Two processes may find it at once, and one of them is enough.
     await dropTable(job, client, row.name).catch((error: unknown) => {

@@ -8,6 +8,7 @@ import { checkSchemaName } from "../server-settings.ts";
 import { checkOpened } from "../moved.ts";
 import type { Opened, OpenOptions, Store } from "../store.ts";
 import { type Environment, parseAddress } from "./address.ts";
+import { briefly } from "./answers.ts";
 import { finishCancels } from "./cancel.ts";
 import { createClaims } from "./claims.ts";
 import { createJob, type Job } from "./connection.ts";
@@ -62,7 +63,7 @@ export async function openStore(
   try {
     const { jobId, marks } = await first(job, options, async (where) => ({
       jobId: await migrate(where),
-      marks: await readMarks(async (sql) => (await where.client.query(qualified(sql, job.schema).text)).rows),
+      marks: await readMarks(async (sql) => briefly(where.client, qualified(sql, job.schema).text)),
     }));
     const elsewhere = checkOpened(placeOf(job), marks, options.toRead === true);
     const { store, recover } = createStore(job, jobId);
@@ -171,10 +172,11 @@ function inWords(error: unknown, name: string): string {
 async function learnTime({ time, clock }: Job, client: Where["client"]): Promise<void> {
   for (let asked = 0; asked < 3; asked++) {
     const before = clock.monotonic();
-    const { rows } = await client.query<{ now: string }>(
+    const [clockOfServer] = await briefly<{ now: string }>(
+      client,
       "select (extract(epoch from clock_timestamp()) * 1000)::numeric(20, 3)::text as now",
     );
-    time.observe(before, clock.monotonic(), Number(rows[0]?.now ?? 0));
+    time.observe(before, clock.monotonic(), Number(clockOfServer?.now ?? 0));
   }
 }
 

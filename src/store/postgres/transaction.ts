@@ -185,7 +185,7 @@ class Write<T> {
       const { now, row } = await begun;
       const done = this.#resolve(row);
       if (done !== null) {
-        await link.client.query("rollback");
+        await command(link, "rollback", ROLLBACK_MS);
         return done.result;
       }
       const id = await this.#admitted(link, row);

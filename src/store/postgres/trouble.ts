@@ -156,7 +156,7 @@ function tls(name: string, code: string, said: string): Trouble {
 }
 
 function away(name: string, code: string, said: string): Trouble {
-  const reason = AWAY_REASONS[code] ?? (/timeout expired/.test(said) ? "no answer" : said);
+  const reason = AWAY_REASONS[code] ?? (/timeout expired|read timeout/i.test(said) ? "no answer" : said);
   return {
     message: `cannot reach the database ${name}: ${reason}${code === "" ? "" : ` (${code})`}`,
     hint: `is the server running? --db, or SES_MAIL_DB, says where; ${AGAIN} when it is back`,

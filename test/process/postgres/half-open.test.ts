@@ -1,9 +1,10 @@
 /** Promise 5 when a connection is there and nothing comes through it: no answer, no error, no end. */
 import { describe, expect, it, onTestFinished } from "vitest";
+import { writeCampaign } from "../../support/campaign.ts";
 import { type CommitFate, databaseProxy } from "../../support/database-proxy.ts";
 import { endWell, expectAllSent, expectNoQuarrel, fleet } from "../../support/fleet.ts";
 import type { Postgres, Row } from "../../support/postgres.ts";
-import { until } from "../../support/run.ts";
+import { runProcess, until } from "../../support/run.ts";
 import { requireServers } from "../../support/servers.ts";
 
 const RATE = 40;
@@ -72,6 +73,35 @@ describe.skipIf(requireServers("postgres"))("connections to the database that ar
     await endWell([cut, other]);
     await expectAllSent(here, people);
     await expectNoQuarrel(here);
+  });
+
+  it("do not keep a command, whichever of its COMMITs it was", { timeout: 240_000 }, async () => {
+    const here = await fleet();
+    await writeCampaign(here.folder, 30);
+    const commands = [["import", "june.csv"], ["send", "june.csv", "--rate", "500", "--yes"], ["stats"]];
+    const fates: CommitFate[] = ["unanswered", "swallowed"];
+    /** One job in a schema of its own, whose first command loses the connection at a COMMIT. */
+    const life = async (fate: CommitFate, command: string[], skip: number) => {
+      const proxy = await databaseProxy(here.database.url);
+      onTestFinished(() => proxy.close());
+      const SES_MAIL_DB_SCHEMA = `${fate}_${command[0]}_${skip}`;
+      const env = { ...here.env(), SES_MAIL_DB_SCHEMA };
+      if (command[0] === "stats") await runProcess(here.folder, ["import", "june.csv"], { env });
+      proxy.strike(fate, skip);
+      const attempt = () =>
+        runProcess(here.folder, [...command, "--json"], { env: { ...env, SES_MAIL_DB: proxy.url } });
+      let { code, stderr } = await attempt();
+      // A list is staged on a connection of its own. When that is gone, nothing was added, and the command says so.
+      if (code === 3 && /run the same command again/.test(stderr)) ({ code, stderr } = await attempt());
+      expect({ SES_MAIL_DB_SCHEMA, code, stderr }).toMatchObject({ code: 0 });
+      const { json } = await runProcess(here.folder, ["stats", "june", "--json"], { env });
+      expect({ SES_MAIL_DB_SCHEMA, ...json }).toMatchObject({ total: 30, sent: command[0] === "send" ? 30 : 0 });
+    };
+    for (const fate of fates) {
+      // Most of the time they wait.
+      const lives = commands.flatMap((command) => [0, 1, 2, 3, 4].map((skip) => life(fate, command, skip)));
+      await Promise.all(lives);
+    }
   });
 
   it("because a process of the server stands still: the worker gets another one", { timeout: 120_000 }, async () => {
