@@ -49,6 +49,8 @@ export interface DatabaseProxy {
   stall(): void;
   /** Ends `stall`: nothing was lost. */
   resume(): void;
+  /** Nothing that is said on the connections that are there arrives any more, in both directions. They stay, and new ones are well. */
+  swallow(): void;
   /** Nobody listens any more. Connections that are there stay. */
   refuse(): Promise<void>;
   /** Ends `refuse`. */
@@ -75,6 +77,7 @@ interface Plan {
 
 interface Link {
   cut(): void;
+  swallow(): void;
   setStalled(stalled: boolean): void;
 }
 
@@ -107,6 +110,9 @@ export async function databaseProxy(url: string): Promise<DatabaseProxy> {
     cut,
     stall: () => setStalled(true),
     resume: () => setStalled(false),
+    swallow() {
+      for (const link of links) link.swallow();
+    },
     refuse: async () => void server.close(),
     accept: () => listen(server, port),
     cutAfter: (bytes, from = "client") => void (plan.cut = { bytes, from }),
@@ -148,7 +154,7 @@ async function closed(socket: Socket): Promise<void> {
 /** Connects one client to the server. */
 function join(client: Socket, target: URL, plan: Plan, gone: () => void): Link {
   const server = connect(Number(target.port), target.hostname);
-  const state: Ends["state"] = { deaf: false, orphaned: false, kept: null };
+  const state: Ends["state"] = { deaf: false, dumb: false, orphaned: false, kept: null };
   const budget = plan.cut === null ? null : { ...plan.cut };
   plan.cut = null;
   const cut = () => {
@@ -167,7 +173,9 @@ function join(client: Socket, target: URL, plan: Plan, gone: () => void): Link {
   };
   const reader = frontendReader(() => void client.write("N"));
   const messages = messageHandler({ client, server, plan, state, pass: (bytes) => pass("client", bytes) });
-  client.on("data", (chunk) => reader.read(chunk).forEach(messages));
+  client.on("data", (chunk) => {
+    if (!state.dumb) reader.read(chunk).forEach(messages);
+  });
   server.on("data", (chunk) => {
     if (state.kept !== null) state.kept.push(chunk);
     else if (!state.deaf && !state.orphaned) pass("server", chunk);
@@ -189,15 +197,16 @@ function join(client: Socket, target: URL, plan: Plan, gone: () => void): Link {
     }
   };
   if (plan.stalled) setStalled(true);
-  return { cut, setStalled };
+  const swallow = () => void (state.deaf = state.dumb = true);
+  return { cut, swallow, setStalled };
 }
 
 interface Ends {
   client: Socket;
   server: Socket;
   plan: Plan;
-  /** `kept`: what the server has said and the client will hear later; null: it hears all at once. */
-  state: { deaf: boolean; orphaned: boolean; kept: Buffer[] | null };
+  /** `deaf`: the client hears nothing; `dumb`: nor does the server hear of it. `kept`: what the server has said and the client will hear later; null: it hears all at once. */
+  state: { deaf: boolean; dumb: boolean; orphaned: boolean; kept: Buffer[] | null };
   pass(bytes: Buffer): void;
 }
 

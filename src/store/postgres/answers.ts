@@ -4,7 +4,7 @@ import type pg from "pg";
 /** How long the server may take for what costs it nothing (ms). After that its connection leads nowhere. */
 export const ANSWER_MS = 10_000;
 
-/** A question about millions of messages, or a change of their table, may take minutes. Later than this (ms), its connection leads nowhere. */
+/** A question about millions of messages, or a change of their table, may take minutes. It is given up after this (ms) where nobody can look. */
 export const QUESTION_MS = 15 * 60_000;
 
 /** Runs statements that cost the server nothing, on any connection. Rejects when it does not answer in time. */

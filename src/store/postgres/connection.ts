@@ -3,7 +3,7 @@ import pLimit from "p-limit";
 import type { Clock } from "../../time/clock.ts";
 import type { Waiting } from "../store.ts";
 import type { Address } from "./address.ts";
-import { ANSWER_MS, QUESTION_MS } from "./answers.ts";
+import { ANSWER_MS } from "./answers.ts";
 import { createHandle, type Handle } from "./handle.ts";
 import { createPool, type Link, type Pool } from "./pool.ts";
 import { ask1, command, createFailures, type Query } from "./statements.ts";
@@ -62,13 +62,14 @@ export function createJob(settings: JobSettings): Job {
 
 /**
  * Runs one question and returns its rows. `sm.` stands for our schema. It takes no lock. While the server cannot be reached it
- * tries again for a few seconds. `statementMs`: how long to wait for the answer (ms).
+ * tries again for a few seconds. `statementMs`: how long to wait for the answer (ms); 0: as
+ * long as the server works on it.
  */
 export async function read<Row>(
   job: Job,
   sql: string,
   values: readonly unknown[] = [],
-  { statementMs = QUESTION_MS }: { statementMs?: number } = {},
+  { statementMs = 0 }: { statementMs?: number } = {},
 ): Promise<Row[]> {
   return connected(job, "read", (link) => {
     const ask = () => ask1<Row>(job, link, sql, values, statementMs);
@@ -83,7 +84,7 @@ export async function snapshot<T>(job: Job, work: (ask: Query) => Promise<T>): P
     const failures = createFailures();
     try {
       return await unlimited(link, begin, () =>
-        work((sql, values = []) => failures.note(ask1(job, link, sql, values, QUESTION_MS))),
+        work((sql, values = []) => failures.note(ask1(job, link, sql, values, 0))),
       );
     } catch (error) {
       throw failures.causeOf(error);

@@ -15,6 +15,8 @@ export interface Link {
   isPooled: boolean;
   /** True: the server ends statements after a while, unless a transaction asks it not to. */
   limitsStatements: boolean;
+  /** Asks on another connection whether the server works on what this one was told. True when that cannot be known. */
+  isWorking(): Promise<boolean>;
 }
 
 /** What a connection is used for. Questions never take the last connection from writes. */
@@ -204,10 +206,26 @@ async function connectLink(address: Address): Promise<Link> {
     );
     // A pooler makes up the process id that it tells its clients.
     const isPooled = session?.pid !== (client as unknown as { processID: number }).processID;
-    return { client, isPooled, limitsStatements: session?.limited === true };
+    const isWorking = () => (isPooled ? Promise.resolve(true) : works(address, session.pid));
+    return { client, isPooled, limitsStatements: session?.limited === true, isWorking };
   } catch (error) {
     end(client);
     throw error;
+  }
+}
+
+async function works(address: Address, pid: number): Promise<boolean> {
+  let asked: pg.Client | null = null;
+  try {
+    asked = await connectAny(address, false);
+    const sql = "select state = 'active' as working from pg_stat_activity where pid = $1";
+    const [seen] = await briefly<{ working: boolean }>(asked, sql, [pid]);
+    return seen?.working === true;
+  } catch (error) {
+    // Without room for another connection, for example, nobody knows.
+    return !isAway(error);
+  } finally {
+    if (asked !== null) end(asked);
   }
 }
 

@@ -1,9 +1,12 @@
 /** Sends statements over one connection. */
 import process from "node:process";
 import type { Writable } from "node:stream";
+import type pg from "pg";
+import { QUESTION_MS } from "./answers.ts";
 import { qualified } from "./names.ts";
 import type { Link } from "./pool.ts";
 import { codeOf } from "./trouble.ts";
+import { whileWorking } from "./watch.ts";
 
 /** Runs a statement, in which `sm.` stands for our schema, and returns its rows. */
 export type Query = <Row>(sql: string, values?: readonly unknown[]) => Promise<Row[]>;
@@ -13,44 +16,48 @@ interface InSchema {
   schema: string;
 }
 
-/** Runs one statement on a connection, and returns its rows. `statementMs`: how long to wait for the answer (ms); 0: no limit. */
+/**
+ * Runs one statement on a connection, and returns its rows. `statementMs`: how long to wait for the answer (ms); 0: as long as the server
+ * works on it.
+ */
 export async function ask1<Row>(
   { schema }: InSchema,
-  { client, isPooled }: Link,
+  link: Link,
   sql: string,
   values: readonly unknown[],
   statementMs: number,
 ): Promise<Row[]> {
   const { text, name } = qualified(sql, schema);
-  gather(client);
-  const { rows } = await client.query({
-    text,
-    values: [...values],
-    // A pooler gives the next statement to another session, which does not know the name.
-    ...(!isPooled && values.length > 0 && { name }),
-    ...(statementMs > 0 && { query_timeout: statementMs }),
-  });
+  // A pooler gives the next statement to another session, which does not know the name.
+  const named = !link.isPooled && values.length > 0 && { name };
+  const { rows } = await answerTo(link, { text, values: [...values], ...named }, statementMs);
   return rows as Row[];
 }
 
 /** The same for a statement without rows. Returns how many rows it changed. */
 export async function run1(
   { schema }: InSchema,
-  { client }: Link,
+  link: Link,
   sql: string,
   values: readonly unknown[],
   statementMs: number,
 ): Promise<number> {
   const { text } = qualified(sql, schema);
-  const config = { text, values: [...values], ...(statementMs > 0 && { query_timeout: statementMs }) };
-  gather(client);
-  return (await client.query(config)).rowCount ?? 0;
+  return (await answerTo(link, { text, values: [...values] }, statementMs)).rowCount ?? 0;
 }
 
-/** Runs statements without values, which may be several in one text. Waits up to `statementMs` (ms) for the answer; 0: no limit. */
-export async function command({ client }: Link, text: string, statementMs: number): Promise<void> {
-  gather(client);
-  await client.query({ text, ...(statementMs > 0 && { query_timeout: statementMs }) });
+/** The same for statements without values and rows, which may be several in one text. */
+export async function command(link: Link, text: string, statementMs: number): Promise<void> {
+  await answerTo(link, { text }, statementMs);
+}
+
+function answerTo(link: Link, config: pg.QueryConfig, statementMs: number): Promise<pg.QueryResult> {
+  gather(link.client);
+  // Behind a pooler nobody knows which process of the server is ours.
+  const limitMs = statementMs === 0 && link.isPooled ? QUESTION_MS : statementMs;
+  if (limitMs === 0) return whileWorking(link, link.client.query(config));
+  const limited = { ...config, query_timeout: limitMs };
+  return link.client.query(limited);
 }
 
 /** Lets statements that are begun at the same time leave in one packet: to write costs more than to make them. */

@@ -44,7 +44,7 @@ export interface TransactionOptions<T> extends Patience {
    * statements may share a round trip with the lock, so `tx.now` may be the time before a wait for others.
    */
   isHolder?: boolean;
-  /** How long a statement may take (ms); 0: no limit. Default `STATEMENT_MS`. */
+  /** How long a statement may take (ms); 0: as long as the server works on it. Default `STATEMENT_MS`. */
   statementMs?: number;
   /** Settings of the server for this transaction, as statements. */
   settings?: string;

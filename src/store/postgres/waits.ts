@@ -4,7 +4,7 @@ import { systemClock } from "../../time/clock.ts";
 import type { Waiting } from "../store.ts";
 import { codeOf, isAway, isCrowded, isPassing } from "./trouble.ts";
 
-/** How long we try to reach a server before we say that it is away. The caller may try again. */
+/** How long we try to reach a server again before we say that it is away. The caller may try again. */
 const AWAY_MS = 5_000;
 const LOCK_NOTICE_MS = 5_000;
 /** After the first signal a patient wait lasts this long at most. */
@@ -67,12 +67,16 @@ export function createWait({ waiting }: Waiter, { patienceMs, isPatient = false 
   const stop = isPatient ? hardSignal : signal;
   let noticeAt = LOCK_NOTICE_MS;
   let signalledAt: number | null = null;
+  let awayAt: number | null = null;
   let pauseMs = 50;
   return async (error) => {
     const waited = performance.now() - started;
     if (signal.aborted) signalledAt ??= waited;
     if (stop.aborted || (signalledAt !== null && waited - signalledAt > LAST_PATIENCE_MS)) throw new InterruptedError();
-    if (waited >= (patienceMs ?? (isPassing(error) ? Number.POSITIVE_INFINITY : AWAY_MS))) throw error;
+    // It may have taken long to find out that a connection leads nowhere, and the next one may be well.
+    if (!isPassing(error)) awayAt ??= waited;
+    const endMs = patienceMs ?? (isPassing(error) ? Number.POSITIVE_INFINITY : (awayAt ?? 0) + AWAY_MS);
+    if (waited >= endMs) throw error;
     if (waited > noticeAt && codeOf(error) === "55P03") {
       onWait(waited);
       noticeAt *= 2;

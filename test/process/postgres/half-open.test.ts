@@ -75,6 +75,27 @@ describe.skipIf(requireServers("postgres"))("connections to the database that ar
     await expectNoQuarrel(here);
   });
 
+  it("are left at any moment, whatever was asked on them", { timeout: 300_000 }, async () => {
+    const here = await fleet({ people: 5_000, ses: { latencyMs: 20 } });
+    const proxy = await databaseProxy(here.database.url);
+    onTestFinished(() => proxy.close());
+    const worker = here.begin(["work", "--rate", String(RATE)], { ...here.env(proxy.url), DEPARTURES: "now" });
+    const sent = () => here.departures(worker).length;
+    for (let round = 0; round < 4; round++) {
+      const before = sent();
+      await until(() => sent() > before + 5, "the worker to go on");
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 200));
+      proxy.swallow();
+    }
+    const before = sent();
+    await until(() => sent() > before + 5, "the worker to go on");
+    expect(proxy.connects()).toBeGreaterThan(4);
+    await here.ask("send", "--rate", "1000");
+    await endWell([worker]);
+    await expectAllSent(here, 5_000);
+    await expectNoQuarrel(here);
+  });
+
   it("do not keep a command, whichever of its COMMITs it was", { timeout: 240_000 }, async () => {
     const here = await fleet();
     await writeCampaign(here.folder, 30);

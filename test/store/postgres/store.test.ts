@@ -12,6 +12,7 @@ import { type PostgresOptions as OpenOptions, openStore, storeExists } from "../
 import { createDatabaseTime } from "../../../src/store/postgres/time.ts";
 import type { Opened } from "../../../src/store/store.ts";
 import { systemClock } from "../../../src/time/clock.ts";
+import { databaseProxy } from "../../support/database-proxy.ts";
 import { type Postgres, queryOnce, startPostgres } from "../../support/postgres.ts";
 import { requireServers } from "../../support/servers.ts";
 import { dropSchema, newSchema, onServer, sharedServer } from "../../support/shared-postgres.ts";
@@ -81,6 +82,10 @@ describe.skipIf(requireServers("postgres"))("on a server", { timeout: 120_000 },
   });
   describe("settings of an administrator", () => {
     settings();
+  });
+
+  describe("questions that are not answered for long", () => {
+    longQuestions();
   });
 });
 
@@ -454,6 +459,28 @@ function settings(): void {
     const show = "select current_setting('synchronous_commit') as setting";
     expect(await transaction(job, (tx) => tx.query(show))).toEqual([{ setting: ours }]);
     expect(await snapshot(job, (ask) => ask(show))).toEqual([{ setting: value }]);
+  });
+}
+
+function longQuestions(): void {
+  it("are answered in the end when the server works on them", async () => {
+    const job = await jobAt(await database());
+    expect(await read(job, "select pg_sleep(15)")).toHaveLength(1);
+    expect(job.pool.connects()).toBe(1);
+  });
+
+  it.each<[string, (job: Job) => Promise<unknown[]>]>([
+    ["read", (job) => read(job, "select 1")],
+    ["snapshot", (job) => snapshot(job, (query) => query("select 1"))],
+    ["transaction", (job) => transaction(job, (tx) => tx.query("select 1"))],
+  ])("go to another connection when theirs leads nowhere: %s", async (_kind, ask) => {
+    const proxy = await databaseProxy(await database());
+    onTestFinished(() => proxy.close());
+    const job = await jobAt(proxy.url);
+    expect(await ask(job)).toHaveLength(1);
+    proxy.swallow();
+    expect(await ask(job)).toHaveLength(1);
+    expect(job.pool.connects()).toBe(2);
   });
 }
 
