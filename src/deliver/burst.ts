@@ -123,7 +123,8 @@ export class Burst {
     } catch (error) {
       // The next turn says so, too, and is taken again until the source is back.
       if (error instanceof AwayError) this.#miss(this.#checkedAt);
-      else this.#fail(error);
+      // A signal has stopped the run already.
+      else if (!(error instanceof InterruptedError)) this.#fail(error);
     }
   }
 

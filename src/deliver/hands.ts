@@ -1,6 +1,6 @@
 /** The hands of a process: they make the calls, as many at once as allowed. */
 import pLimit from "p-limit";
-import { AwayError } from "../errors.ts";
+import { AwayError, InterruptedError } from "../errors.ts";
 import type { Call, Flight } from "./flight.ts";
 import { BROKEN, type Deliver, type Outcome, STOPPED, UNREAD, WITHHELD } from "./outcome.ts";
 import type { Claim, Settlement } from "./source.ts";
@@ -48,7 +48,8 @@ export class Hands {
     try {
       this.#end(call, isValid() ? await deliver(claim, onDeparted, isValid) : WITHHELD);
     } catch (error) {
-      if (error instanceof AwayError && call.leftAt === null) return this.#unread(call);
+      const isUnread = error instanceof AwayError || error instanceof InterruptedError;
+      if (isUnread && call.leftAt === null) return this.#unread(call);
       this.#failure ??= { error };
       this.#end(call, call.leftAt === null ? BROKEN : { kind: "in_doubt", reason: "ses-mail failed during the call" });
     }

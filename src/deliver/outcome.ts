@@ -42,7 +42,7 @@ export interface Deliver {
   /**
    * Hands one message to SES, and calls `onDeparted` when the request goes on the wire. It asks `isValid` right before the call,
    * after everything that may have to wait; when that says false, no call is made and the outcome is `WITHHELD`. Rejects
-   * with AwayError when the store cannot be asked for the mail, and else only for a bug.
+   * with AwayError or InterruptedError when the store cannot be asked for the mail, and else only for a bug.
    */
   (claim: Claim, onDeparted: () => void, isValid: () => boolean): Promise<Outcome>;
   /** True while messages wait for memory, so that claiming more is useless. Not set: messages never wait for memory. */

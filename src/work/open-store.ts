@@ -57,7 +57,7 @@ function waiting(
     onWait(waitedMs, trouble) {
       const soFar = `${Math.round(waitedMs / 1000)} s so far`;
       if (trouble === undefined) tell(`Waiting for another process that holds ${nameOf(db)} (${soFar}).`);
-      else tell(`Trying again (${soFar}): ${trouble}.`);
+      else tell(`Waiting (${soFar}): ${trouble}.`);
     },
   };
 }

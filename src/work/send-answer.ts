@@ -105,10 +105,10 @@ async function reasonOf(
   if (result.outcome === "quota") {
     const sent = await store.sentWithin(DAY_MS);
     const oldest = [...sent.values()].reduce((least, { first }) => Math.min(least, first), Infinity);
-    const frees = Number.isFinite(oldest)
-      ? ` The 24-hour window rolls: this job's part frees from ${localWhen(oldest + DAY_MS, io.clock.now())}.`
-      : "";
-    return `${sentence(result.reason ?? "")} ${remain}.${frees} Run the same command again then, or use --on-quota wait.`;
+    const [frees, then] = Number.isFinite(oldest)
+      ? [` The 24-hour window rolls: this job's part frees from ${localWhen(oldest + DAY_MS, io.clock.now())}.`, "then"]
+      : ["", "when there is quota again"];
+    return `${sentence(result.reason ?? "")} ${remain}.${frees} Run the same command again ${then}, or use --on-quota wait.`;
   }
   if (result.outcome === "halted" || result.outcome === "interrupted") {
     const hint = result.hint ? `; ${result.hint}` : "";

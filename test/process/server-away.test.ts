@@ -50,7 +50,7 @@ describe("a server that is not there", () => {
       const told = undated(stderr).split("\n");
       const trouble = "cannot reach the database postgres://mail@127.0.0.1:1/mail: connection refused (ECONNREFUSED)";
       expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
-      expect(told).toContainEqual(expect.stringMatching(/^Trying again \(\d+ s so far\): cannot reach the database /));
+      expect(told).toContainEqual(expect.stringMatching(/^Waiting \(\d+ s so far\): cannot reach the database /));
       expect(told.at(-2)).toContain(`${trouble}; is the server running? --db, or SES_MAIL_DB, says where;`);
       expect(stderr).not.toMatch(/secret|another process/);
     },

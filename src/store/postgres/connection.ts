@@ -6,6 +6,7 @@ import type { Address } from "./address.ts";
 import { ANSWER_MS } from "./answers.ts";
 import { createHandle, type Handle } from "./handle.ts";
 import { createPool, type Link, type Pool } from "./pool.ts";
+import { createSilence, type Silence } from "./silence.ts";
 import { ask1, command, createFailures, type Query } from "./statements.ts";
 import type { StoreTime } from "./time.ts";
 import { isAway } from "./trouble.ts";
@@ -25,6 +26,7 @@ export interface Job {
   handle: Handle;
   /** Who hears of waits, and the signals that end them. */
   waiting: Waiting;
+  silence: Silence;
   /** Lets one write of this handle through at a time, in the order in which they came. */
   inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }
@@ -56,6 +58,7 @@ export function createJob(settings: JobSettings): Job {
     time,
     handle: createHandle(address.displayed, fixedNow),
     waiting,
+    silence: createSilence(address.displayed, waiting),
     inTurn: pLimit(1),
   };
 }
@@ -112,7 +115,7 @@ async function unlimited<T>(link: Link, begin: string, work: () => Promise<T>): 
 
 /**
  * Runs `work` on a connection, and again on another one when the first is gone. `work` must be safe to repeat, and must leave no
- * transaction open.
+ * transaction open. What only reads is given up after a signal.
  */
 export async function connected<T>(
   job: Job,
@@ -132,5 +135,6 @@ export async function connected<T>(
       job.pool.give(link, isBroken);
     }
   };
-  return patiently(job, attempt, options);
+  const reader = options.isPatient === true ? "the second signal" : "any signal";
+  return job.silence.during(() => patiently(job, attempt, options), purpose === "read" ? reader : "nothing");
 }

@@ -147,7 +147,12 @@ class Write<T> {
   }
 
   /** Resolves to what the work returned, of this attempt or of one before that turned out to be committed. */
-  async attempt(): Promise<T> {
+  attempt(): Promise<T> {
+    // What may take minutes tells people itself how far it is.
+    return this.#statementMs === 0 ? this.#attempt() : this.#job.silence.during(() => this.#attempt(), "nothing");
+  }
+
+  async #attempt(): Promise<T> {
     const { handle, pool } = this.#job;
     const link = await pool.take("write");
     this.#isCommitting = false;

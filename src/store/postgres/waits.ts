@@ -7,7 +7,7 @@ import { codeOf, isAway, isCrowded, isPassing } from "./trouble.ts";
 /** How long we try to reach a server again before we say that it is away. The caller may try again. */
 const AWAY_MS = 5_000;
 const LOCK_NOTICE_MS = 5_000;
-/** After the first signal a patient wait lasts this long at most. */
+/** After the first signal a patient wait lasts this long at most (ms). */
 const LAST_PATIENCE_MS = 10_000;
 
 /** Waits for nothing and tells nobody. */
