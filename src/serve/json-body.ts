@@ -16,9 +16,23 @@ export function readJson(app: FastifyInstance, type: string): void {
     if (text === null) throw new Refusal(400, "the body is not valid UTF-8");
     if (!/\S/.test(text)) return null;
     return new Promise((resolve, reject) => {
-      void parse(request, text, (error, value) => (error ? reject(error) : resolve(value)));
+      void parse(request, text, (error, value) => (error ? reject(isJson(text) ? reaching() : error) : resolve(value)));
     });
   });
+}
+
+/** The parser refuses such keys with the error for what is no JSON at all. */
+function reaching(): Refusal {
+  return new Refusal(400, 'expected no keys named "__proto__", and no "prototype" in a "constructor"');
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function decode(body: Buffer): string | null {
