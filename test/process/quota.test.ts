@@ -101,8 +101,10 @@ describe("the reserve", { timeout: 120_000 }, () => {
     await until(async () => (await ready()).reason === null, "the reason to be gone");
     gateway.running.kill("SIGTERM");
     const { stderr } = await gateway.running.finished;
-    expect(stderr.match(/--reserve keeps/g)).toHaveLength(1);
-    expect(stderr).toContain("sending goes on");
+    // Told once each time that it begins. On a busy machine calls may be put back first, and then it begins twice.
+    const told = stderr.split("sending goes on").map((part) => part.match(/--reserve keeps/g)?.length ?? 0);
+    expect(told.length).toBeGreaterThan(1);
+    expect(told).toEqual([...told.slice(0, -1).map(() => 1), 0]);
   });
 
   it("says once that there is none, where the quota is unlimited", async () => {

@@ -13,6 +13,7 @@ import { type Claimed, createFollower, type Places } from "./follow.ts";
 import { createPauses } from "./pauses.ts";
 import { renew, VALID_MS } from "./processes.ts";
 import { questions } from "./questions.ts";
+import { later } from "../rules/reserve.ts";
 import { bulkRoomOf } from "./reserve.ts";
 import { createRate, rateInForce, type Share } from "./rate.ts";
 import { type ByTopic, ofTopic } from "../rules/expiry.ts";
@@ -196,11 +197,12 @@ async function takeTurn(
 ): Promise<Done> {
   const leasedAt = job.clock.monotonic() - job.time.errorMs();
   const counters = createCounters();
+  const scope = later(request.scope, job.clock.monotonic() - calledAt);
   const settlements = [...unseen.map(neverSeen), ...request.settlements];
   const settled = settle(tx, counters, settlements);
   // Before the look, which then has less to pass over.
   const swept = sweepExpired(tx, counters);
-  const look = () => (share === null ? NOTHING : claim(tx, counters, request.scope, { ...share.allowed, after }));
+  const look = () => (share === null ? NOTHING : claim(tx, counters, scope, { ...share.allowed, after }));
   // What is put back may be due, so the look has to see it.
   const looked = settlements.some(({ kind }) => kind === "put_back") ? settled.then(look) : look();
   const shown = share === null ? rateInForce(tx.query, job, request.perSecond) : undefined;

@@ -15,6 +15,7 @@ import { createPauses, type Pauses } from "./pauses.ts";
 import { createProcesses, type Processes } from "./processes.ts";
 import { createWorkers } from "./workers.ts";
 import { createSteady, type Steady } from "./steady.ts";
+import { later } from "../rules/reserve.ts";
 import { createBulkRoom } from "./reserve.ts";
 import { createSettler, type Settler } from "./settle.ts";
 import type { Waiting } from "./waiting-index.ts";
@@ -226,7 +227,7 @@ function createTurn({ db, clock }: Job, parts: Parts) {
     const shifts = memory.shiftsOf(departed, calledAt);
     const throttledAt = throttledAgoMs === null ? null : calledAt - throttledAgoMs;
     const allowed = allow(pace.read(), { perSecond, room, shifts, withinMs, throttledAt }, now);
-    const { found, reserved, cap } = look(scope, instant, allowed);
+    const { found, reserved, cap } = look(later(scope, now - calledAt), instant, allowed);
     cap?.write();
     const taken = found.slice(0, allowed.most);
     takeAll(taken, me);
