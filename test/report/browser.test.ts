@@ -39,7 +39,7 @@ async function tellStory(): Promise<ReportFacts> {
   await tell(store, clock, { fates: FATES });
   const found = await store.breakdown("june", new AbortController().signal, gatherFacts);
   await store.close();
-  await rm(folder, { recursive: true });
+  await rm(folder, { recursive: true, maxRetries: 20, retryDelay: 100 });
   return found;
 }
 

@@ -47,7 +47,7 @@ export async function endpoint(options: Partial<SandboxOptions> = {}): Promise<E
   onTestFinished(async () => {
     client.destroy();
     await sandbox.close();
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, maxRetries: 20, retryDelay: 100 });
   });
   return { sandbox, client, folder, outbox, events, log };
 }

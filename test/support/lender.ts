@@ -44,7 +44,7 @@ async function open(): Promise<Lender> {
     async close() {
       server.close();
       await dispose();
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     },
   };
 }

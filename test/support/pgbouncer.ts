@@ -56,7 +56,7 @@ async function end(child: ChildProcess, folder: string): Promise<void> {
     child.kill("SIGKILL");
     await once(child, "exit");
   }
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 }
 
 async function listening(child: ChildProcess, { adminUrl, log }: PgBouncer): Promise<void> {

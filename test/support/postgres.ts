@@ -166,7 +166,7 @@ function controls(installed: Installed): Postgres {
 async function remove(folder: string, stop: (mode: StopMode) => Promise<void>): Promise<void> {
   // It fails when the server is down already.
   await stop("immediate").catch(() => undefined);
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 }
 
 /** Rows of one statement, on a connection of its own. */

@@ -61,7 +61,8 @@ export interface ProcessOptions extends RunOptions {
 /** A new folder that is gone when the test is. */
 export async function workFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "ses-mail-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  // A process that was just killed may still write its last file there.
+  onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   return folder;
 }
 

@@ -42,7 +42,7 @@ async function prepareIn(parent: string): Promise<SqliteBench> {
     dump: async () => dump(path),
     async dispose() {
       for (const store of handles.splice(0)) await store.close();
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     },
   };
   onTestFinished(() => bench.dispose());
