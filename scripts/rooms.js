@@ -61,7 +61,8 @@ export const PLACES = {
   // The only file that knows every database.
   "store/open.ts": [...GROUND, "store/*", "store/sqlite", "store/postgres"],
 
-  intake: [...GROUND, "compose", "store/rules", "store/*"],
+  // What a broker brings is read by intake/broker.
+  intake: [...GROUND, "compose", "queue", "store/rules", "store/*"],
   sandbox: [...GROUND, "compose"],
   telemetry: [...GROUND, "deliver"],
 
@@ -106,6 +107,9 @@ export const LIBRARIES = {
   "@fastify/rate-limit": ["serve"],
   "@fastify/swagger": ["serve"],
   "@fastify/swagger-ui": ["serve"],
+  "@msgpack/msgpack": ["queue/nats"],
+  "@nats-io/jetstream": ["queue/nats"],
+  "@nats-io/transport-node": ["queue/nats"],
   "@opentelemetry/exporter-metrics-otlp-proto": ["telemetry"],
   "@opentelemetry/resources": ["telemetry"],
   "@opentelemetry/sdk-metrics": ["telemetry"],
@@ -121,6 +125,7 @@ export const LIBRARIES = {
   htmlparser2: ["check", "compose/css", "html"],
   "iconv-lite": ["compose/list/decode.ts"],
   liquidjs: ["compose/liquid"],
+  ioredis: ["queue/redis"],
   "lru-cache": ["compose", "deliver", "intake", "serve", "tracking"],
   luxon: ["compose/liquid", "report", "time"],
   marked: ["compose/mail/markdown.ts"],

@@ -303,7 +303,25 @@ export interface AcceptMessage {
   expiresAt: number | null;
   /** The same as ms from when it is due, which is now, by the clock of the store, when `notBefore` is 0; null: not given so. */
   expiresIn: number | null;
+  /** Who is told what becomes of each message that is made for it. Not set: nobody. */
+  reports?: Reporting;
+  /** What became of it in another program, which goes on here. It is added in that state. Not set: it is to be sent. */
+  past?: Past;
 }
+
+/** By which broker somebody is told what becomes of a message, and the name that he gave it. */
+export interface Reporting {
+  via: "nats" | "redis";
+  name: string;
+}
+
+/** What another program did with a message. `sentAt` is ms since the epoch. */
+export type Past =
+  | { state: "sent"; sesMessageId: string | null; sentAt: number }
+  /** It may have been handed to SES. */
+  | { state: "in_doubt"; error: string }
+  | { state: "failed"; error: string }
+  | { state: "cancelled" };
 
 /** A request for mail. It is stored whole or not at all. */
 export interface AcceptRequest {
@@ -490,4 +508,54 @@ export interface ApiKey {
   createdAt: number;
   /** Null: it is live. */
   revokedAt: number | null;
+}
+
+/** From which inlet a dead letter came: a broker that brings mail, or the one that brings what became of mail. */
+export type DeadSource = "nats" | "redis" | "results";
+
+/** What an inlet could not take in, to be kept with its reason and its bytes. */
+export interface NewDeadLetter {
+  source: DeadSource;
+  /** Names the delivery in its broker, such as `messages#4211` or `email:send#1700000000000-0`. */
+  origin: string;
+  /** One line for people. */
+  reason: string;
+  body: Uint8Array;
+  /** What came beside the body: the header `Ses-Mail-Extras` of NATS. Null: nothing. */
+  extras: string | null;
+}
+
+/** A dead letter without its bytes. Instants are ms since the epoch. */
+export interface DeadLetterRow extends Pick<NewDeadLetter, "source" | "origin" | "reason"> {
+  id: number;
+  /** How often it came. */
+  times: number;
+  receivedAt: number;
+  lastAt: number;
+  /** How long its body is. */
+  bytes: number;
+}
+
+/** A dead letter with its bytes. */
+export interface DeadLetter extends DeadLetterRow, Pick<NewDeadLetter, "body" | "extras"> {}
+
+/** What is still to be told about a message. `at`: when it was sent (ms since the epoch); null: it was not. */
+export interface Report extends Reporting {
+  messageId: number;
+  state: State;
+  sesMessageId: string | null;
+  error: string | null;
+  at: number | null;
+  /** The topic of the message. */
+  topic: string;
+}
+
+/** What somebody else made of a message that was handed over to him. */
+export interface HandedResult {
+  messageId: number;
+  state: "sent" | "failed" | "in_doubt" | "suppressed" | "cancelled";
+  /** With `sent`: the id that SES gave it; null: he does not say. */
+  sesMessageId: string | null;
+  /** With `failed` and `in_doubt`: why; null: he does not say. */
+  error: string | null;
 }

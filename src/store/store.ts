@@ -27,22 +27,28 @@ import type {
   AcceptResult,
   Addressee,
   ApiKey,
+  DeadLetter,
+  DeadLetterRow,
   ExportedMessage,
   FailedMessage,
   ForecastMail,
   Forgetting,
+  HandedResult,
   ListCounts,
   ListForecast,
   ListTarget,
   MailParts,
   MessageHistory,
   MessageRecord,
+  NewDeadLetter,
   NewSuppression,
   Page,
   Prunable,
   Pruned,
   Rehearsal,
   Repeat,
+  Report,
+  Reporting,
   Reschedule,
   Sender,
   SentCounts,
@@ -318,6 +324,48 @@ export interface Templates {
   templates(): Promise<TemplateRow[]>;
   /** Removes the template from further use. False: there is none of this name. */
   removeTemplate(name: string): Promise<boolean>;
+}
+
+/** What inlets could not take in. Nothing of it is ever removed but by a person, and by `forget` when it names the address. */
+export interface DeadLetters {
+  /**
+   * Keeps them in one durable transaction. One that came before (the same source and origin) is counted once more, with its new reason.
+   * Returns how many are new.
+   */
+  keepDead(letters: readonly NewDeadLetter[]): Promise<number>;
+  /** A page of them, newest first. `before`: only those with a lower id; null: from the newest. `limit`: at most that many. */
+  deadLetters(page: { before: number | null; limit: number }): Promise<DeadLetterRow[]>;
+  /** The dead letter with this id; null: there is none. */
+  deadLetter(id: number): Promise<DeadLetter | null>;
+  /** Removes those of these ids that there are. Returns how many there were. */
+  dropDead(ids: readonly number[]): Promise<number>;
+  /** How many there are. */
+  countDead(): Promise<number>;
+}
+
+/** What is told to those who brought messages (`AcceptMessage.reports`). */
+export interface Reports {
+  /** Up to `limit` reports that are still to be told by this broker, those of the oldest messages first. */
+  reports(via: Reporting["via"], limit: number): Promise<Report[]>;
+  /** Notes that these were told. A message whose state changed since stays to be told. */
+  told(reports: readonly Pick<Report, "messageId" | "state">[]): Promise<void>;
+}
+
+/**
+ * Messages that were handed over to a broker, for others to send (`Settlement` of the kind `handed_over`). They are `sending` until
+ * a result, or an event that proves them sent, settles them.
+ */
+export interface Handed {
+  /**
+   * Applies results, in one durable transaction. `sent` settles a message that is handed over, in doubt or failed; the others one that is
+   * handed over or in doubt. Returns, in the same order, what each did: `known`: it changed nothing; `unknown`: the message does not exist,
+   * or was never handed over.
+   */
+  settleHanded(results: readonly HandedResult[]): Promise<("applied" | "known" | "unknown")[]>;
+  /** Puts in doubt what was handed over longer than `ms` ago and not settled since; an event may have proven it sent. Returns how many. */
+  doubtHanded(ms: number): Promise<number>;
+  /** How many messages are handed over and not settled. */
+  countHanded(): Promise<number>;
 }
 
 /** Who works on the store. */

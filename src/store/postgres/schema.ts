@@ -7,12 +7,12 @@
  * - The counters of a topic are a table of their own, `topic_count`. Every update writes a new version of a row, and one without an
  *   indexed column is pruned without a vacuum. So the busy columns lie apart from those that indexes need.
  * - There are no foreign keys: checking one locks the row of the topic, which all processes share.
- * - There are no triggers and no `tally`: totals over all topics are sums over `topic_count`.
+ * - There is no `tally`: totals over all topics are sums over `topic_count`. The only trigger is the one that fills `report`.
  * - `handle` has every open handle that ever wrote, and the number of its last write (./handle.ts).
  */
 
 /** The oldest and the newest program that may work on a schema are told apart by two numbers in `job`; this is the newest. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 const STATES = ["pending", "sending", "sent", "in_doubt", "failed", "cancelled", "suppressed"];
 const EVENT_COUNTERS = [
@@ -277,6 +277,40 @@ export const MIGRATIONS: readonly { sql: string; breaks: boolean }[] = [
     process_table text,
     renewed_at bigint not null
   );
+`,
+  },
+  {
+    breaks: false,
+    sql: `
+  create table sm.dead_letter (
+    id bigint generated always as identity primary key,
+    source text not null,
+    origin text not null,
+    reason text not null,
+    times int not null default 1 check (times >= 1),
+    received_at bigint not null,
+    last_at bigint not null,
+    body bytea not null,
+    extras text,
+    unique (source, origin)
+  );
+
+  create table sm.reported (
+    message_id bigint primary key,
+    via text not null,
+    name text not null
+  );
+  -- A trigger on message fills it; only a job that tells anybody has one.
+  create table sm.report (
+    message_id bigint primary key,
+    state text not null
+  ) ${BUSY};
+
+  create table sm.handed (
+    message_id bigint primary key,
+    at bigint not null
+  );
+  create index handed_age on sm.handed (at);
 `,
   },
 ];

@@ -419,4 +419,41 @@ export const MIGRATIONS: readonly string[] = [
     primary key (topic_id, state)
   ) strict, without rowid;
   `,
+  `
+  -- What a broker brought and nobody could take, with its bytes. \`origin\` names the delivery in its broker, so that one that comes
+  -- again raises \`times\`.
+  create table dead_letter (
+    id integer primary key autoincrement,
+    source text not null,
+    origin text not null,
+    reason text not null,
+    times integer not null default 1 check (times >= 1),
+    received_at integer not null,
+    last_at integer not null,
+    body blob not null,
+    -- What came beside the body, such as the headers of NATS; null: nothing.
+    extras text,
+    unique (source, origin)
+  ) strict;
+
+  -- Whoever brought these messages wants to hear what becomes of them, by this way and under this name.
+  create table reported (
+    message_id integer primary key,
+    via text not null,
+    name text not null
+  ) strict;
+  -- What is still to be told: the newest state of a message. A trigger on message fills it; only a job that tells anybody has one.
+  create table report (
+    message_id integer primary key,
+    state text not null
+  ) strict;
+
+  -- What was handed over to a broker for others to send, and when. The message is \`sending\` and held by nobody's process (claimed_by 0)
+  -- until somebody says what became of it.
+  create table handed (
+    message_id integer primary key,
+    at integer not null
+  ) strict;
+  create index handed_age on handed (at);
+  `,
 ];
