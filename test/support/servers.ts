@@ -1,7 +1,8 @@
 /** Whether the servers that tests start can be had on this machine. */
+import { whyNoNats } from "./nats-program.ts";
 import { whyNoFaketime, whyNoPgBouncer, whyNoPostgres } from "./postgres/programs.ts";
 
-const REASONS = { postgres: whyNoPostgres, pgbouncer: whyNoPgBouncer, faketime: whyNoFaketime };
+const REASONS = { postgres: whyNoPostgres, pgbouncer: whyNoPgBouncer, faketime: whyNoFaketime, nats: whyNoNats };
 
 /** What tests may need of the system's packages. */
 export type ServerName = keyof typeof REASONS;
