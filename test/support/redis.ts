@@ -10,6 +10,8 @@ import { pathOf, serverUser } from "./postgres/programs.ts";
 export interface RedisOptions {
   /** Default false: all is gone after `kill` and `restart`. True: nothing that was answered is. */
   appendOnly?: boolean;
+  /** Default: one that is free. */
+  port?: number;
   /** Lines of redis.conf, for example `["requirepass secret"]`. */
   settings?: string[];
 }
@@ -27,6 +29,10 @@ export interface RedisServer {
   flush(): Promise<void>;
   /** The reply of one command, on a connection of its own. Texts come as strings. */
   ask(name: string, ...values: (string | number | Buffer)[]): Promise<unknown>;
+  /** The same at another address. */
+  askAt(url: string, name: string, ...values: (string | number | Buffer)[]): Promise<unknown>;
+  /** What is published on a channel from now on. */
+  listen(channel: string): Promise<string[]>;
   log(): Promise<string>;
   /** Ends it and removes its folder. Safe to call twice. */
   stop(): Promise<void>;
@@ -34,11 +40,11 @@ export interface RedisServer {
 
 /** Starts an empty server; it answers when this resolves. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
-  const [folder, port] = [await serverFolder(), await freePort()];
+  const [folder, port] = [await serverFolder(), options.port ?? (await freePort())];
   await writeServerFile(join(folder, "redis.conf"), configuration(folder, port, options));
   let child = spawnServer(folder);
   const password = options.settings?.map((line) => /^requirepass (.*)$/.exec(line)?.[1]).find(Boolean) ?? "";
-  const url = `redis://${password === "" ? "" : `:${password}@`}127.0.0.1:${port}`;
+  const url = `redis://${password === "" ? "" : `:${encodeURIComponent(password)}@`}127.0.0.1:${port}`;
   const log = () => readFile(join(folder, "log"), "utf8");
   const ask: RedisServer["ask"] = (name, ...values) => askOnce(url, name, values);
   const kill = () => killed(child);
@@ -55,6 +61,8 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     },
     flush: async () => void (await ask("FLUSHALL")),
     ask,
+    askAt: (at, name, ...values) => askOnce(at, name, values),
+    listen: (channel) => listenTo(url, channel),
     log,
     async stop() {
       await kill();
@@ -99,6 +107,15 @@ async function answers(child: ChildProcess, url: string, log: () => Promise<stri
     if (await askOnce(url, "PING", []).catch(() => null)) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+async function listenTo(url: string, channel: string): Promise<string[]> {
+  const heard: string[] = [];
+  const client = new Client(url, { retryStrategy: null, protocol: 2 });
+  client.on("error", () => undefined);
+  client.on("message", (_, text) => heard.push(text));
+  await client.subscribe(channel);
+  return heard;
 }
 
 async function askOnce(url: string, name: string, values: (string | number | Buffer)[]): Promise<unknown> {

@@ -66,8 +66,8 @@ export class StreamQueue implements Queue<RedisDelivery> {
   readonly #cursors: Cursors = { own: null, idle: null };
   #turn: Promise<unknown> = Promise.resolve();
   /** A read whose caller has left. What it brings is for the next one. */
-  #left: Promise<RedisDelivery[]> | null = null;
-  #sweptAt = performance.now();
+  #left: Promise<RedisDelivery[] | null> | null = null;
+  #sweptAt = -Infinity;
   #lost = 0;
   /** Every other time new entries go before those that nobody acknowledges. */
   #newFirst = false;
@@ -127,32 +127,32 @@ export class StreamQueue implements Queue<RedisDelivery> {
   /** One look. It waits only when nothing is pending. */
   async #look(asked: number, waitMs: number, signal: AbortSignal): Promise<RedisDelivery[]> {
     const most = Math.max(1, Math.min(asked, Math.floor(MOST_BYTES / Math.max(1, this.#largest))));
-    this.#begin();
-    const { own } = this.#cursors;
-    if (own !== null) return this.#own(own, most);
-    const left = await this.#takeLeft(signal);
-    if (left.length > 0 || signal.aborted) return left;
-    if (this.#cursors.idle === null) return this.#fresh(most, waitMs, signal);
-    this.#newFirst = !this.#newFirst;
-    const fresh = this.#newFirst ? await this.#fresh(most, 0, signal) : [];
-    return fresh.length > 0 ? fresh : this.#idle(this.#cursors.idle, most);
+    const { reads, asks } = this.#parts;
+    await Promise.all([reads.ready(), asks.ready()]);
+    this.#begin(reads.opened + asks.opened);
+    const again = (await this.#own(most)) ?? (await this.#takeLeft(signal)) ?? (await this.#idle(most, signal));
+    if (again !== null || signal.aborted) return again ?? [];
+    return (await this.#fresh(most, waitMs, signal)) ?? [];
   }
 
   /** Starts over after a reconnect, and looks for idle entries from time to time. */
-  #begin(): void {
-    const { reads, asks, times } = this.#parts;
-    const opened = reads.opened + asks.opened;
+  #begin(opened: number): void {
     if (opened !== this.#opened) this.#cursors.own = "0";
     this.#opened = opened;
-    if (this.#cursors.idle !== null || performance.now() - this.#sweptAt < times.sweepMs) return;
+    if (this.#cursors.idle !== null || performance.now() - this.#sweptAt < this.#parts.times.sweepMs) return;
     this.#cursors.idle = "";
     this.#sweptAt = performance.now();
   }
 
-  async #own(after: string, most: number): Promise<RedisDelivery[]> {
-    const page = await ownPending(this.#parts.asks, this.#parts.where, after, most);
-    this.#cursors.own = page.last;
-    return this.#taken(page, await this.#notDue(page.entries));
+  async #own(most: number): Promise<RedisDelivery[] | null> {
+    const { asks, where } = this.#parts;
+    while (this.#cursors.own !== null) {
+      const page = await ownPending(asks, where, this.#cursors.own, most);
+      this.#cursors.own = page.last;
+      const got = this.#taken(page, await this.#notDue(page.entries));
+      if (got !== null) return got;
+    }
+    return null;
   }
 
   /** Gives back again what was given back and whose time has not come. Resolves to the ids. */
@@ -167,15 +167,23 @@ export class StreamQueue implements Queue<RedisDelivery> {
     return new Set(early.map(({ id }) => id));
   }
 
-  async #idle(after: string, most: number): Promise<RedisDelivery[]> {
+  async #idle(most: number, signal: AbortSignal): Promise<RedisDelivery[] | null> {
     const { asks, where, times } = this.#parts;
-    const page = await takeOver(asks, where, { after, most, idleMs: times.idleMs });
-    this.#cursors.idle = page.last;
-    if (page.last === null) await forgetConsumers(asks, where, times.forgetMs);
-    return this.#taken(page);
+    if (signal.aborted) return null;
+    this.#newFirst = !this.#newFirst;
+    const fresh = this.#newFirst && this.#cursors.idle !== null ? await this.#fresh(most, 0, signal) : null;
+    if (fresh !== null) return fresh;
+    while (this.#cursors.idle !== null) {
+      const page = await takeOver(asks, where, { after: this.#cursors.idle, most, idleMs: times.idleMs });
+      this.#cursors.idle = page.last;
+      if (page.last === null) await forgetConsumers(asks, where, times.forgetMs);
+      const got = this.#taken(page);
+      if (got !== null) return got;
+    }
+    return null;
   }
 
-  #taken({ entries, lost, last }: Page, except: ReadonlySet<string> = new Set()): RedisDelivery[] {
+  #taken({ entries, lost, last }: Page, except: ReadonlySet<string> = new Set()): RedisDelivery[] | null {
     this.#lost += lost;
     if (last === null) this.#tellLost();
     return this.#handOut(entries.filter(({ id }) => !except.has(id)));
@@ -183,21 +191,34 @@ export class StreamQueue implements Queue<RedisDelivery> {
 
   #tellLost(): void {
     const { tell, keys } = this.#parts;
-    const [one, were] = this.#lost === 1 ? ["1 entry", "was"] : [`${this.#lost} entries`, "were"];
-    if (this.#lost > 0)
-      tell(`redis: ${one} of ${keys.stream} ${were} deleted before a worker had accepted what it says: lost.`);
+    const were = this.#lost === 1 ? "1 entry was" : `${this.#lost} entries were`;
+    if (this.#lost > 0) tell(`redis: ${were} deleted from ${keys.stream} before a worker had accepted anything: lost.`);
     this.#lost = 0;
   }
 
   /** New entries, waiting for one. */
-  async #fresh(most: number, waitMs: number, signal: AbortSignal): Promise<RedisDelivery[]> {
-    const reading = this.#read(most, Math.min(waitMs, BLOCK_MS));
-    const got = await untilAborted(reading, signal);
-    if (got === null) this.#left = reading.catch(() => []);
-    return got ?? [];
+  async #fresh(most: number, waitMs: number, signal: AbortSignal): Promise<RedisDelivery[] | null> {
+    this.#left = this.#read(most, Math.min(waitMs, BLOCK_MS));
+    return this.#takeLeft(signal);
   }
 
-  async #read(most: number, blockMs: number): Promise<RedisDelivery[]> {
+  /** What a read brings; it is left for the next caller when the signal aborts before. */
+  async #takeLeft(signal: AbortSignal): Promise<RedisDelivery[] | null> {
+    if (this.#left === null) return null;
+    const left = this.#left;
+    // Whoever takes it hears of the failure. When nobody does, there is nothing to hear.
+    left.catch(() => undefined);
+    try {
+      const got = await untilAborted(left, signal);
+      if (got !== "aborted") this.#left = null;
+      return got === "aborted" ? null : got;
+    } catch (problem) {
+      this.#left = null;
+      throw problem;
+    }
+  }
+
+  async #read(most: number, blockMs: number): Promise<RedisDelivery[] | null> {
     const { reads, where } = this.#parts;
     const block = blockMs > 0 ? (["BLOCK", blockMs] as const) : [];
     const from = ["STREAMS", where.stream, ">"] as const;
@@ -206,13 +227,9 @@ export class StreamQueue implements Queue<RedisDelivery> {
     return this.#handOut(entries.map(({ id, fields }) => ({ id, fields: fields as Fields, deliveries: 1 })));
   }
 
-  async #takeLeft(signal: AbortSignal): Promise<RedisDelivery[]> {
-    const got = this.#left === null ? [] : await untilAborted(this.#left, signal);
-    if (got !== null) this.#left = null;
-    return got ?? [];
-  }
-
-  #handOut(entries: readonly Again[]): RedisDelivery[] {
+  /** Null for none. */
+  #handOut(entries: readonly Again[]): RedisDelivery[] | null {
+    if (entries.length === 0) return null;
     const { keys, mostDeliveries } = this.#parts;
     const deliveries = entries.map((entry): RedisDelivery => {
       this.#inHand.set(entry.id, entry.deliveries);
@@ -220,7 +237,7 @@ export class StreamQueue implements Queue<RedisDelivery> {
       if (entry.deliveries <= mostDeliveries) return delivery;
       return { ...delivery, overdue: `taken ${entry.deliveries} times and never accepted` };
     });
-    if (deliveries.length > 0) this.#largest = Math.max(...deliveries.map(({ body }) => body.length));
+    this.#largest = Math.max(...deliveries.map(({ body }) => body.length));
     return deliveries;
   }
 
@@ -238,9 +255,21 @@ export class StreamQueue implements Queue<RedisDelivery> {
   /** Together with what has to happen in the same step. */
   async #acknowledge(ids: readonly string[], also: readonly Command[]): Promise<void> {
     const { asks, where } = this.#parts;
+    const acknowledge: Command[] = [...also, ["XACK", where.stream, where.group, ...ids]];
     const remove: Command[] = (await this.#isAlone()) ? [["XDEL", where.stream, ...ids]] : [];
-    await asks.run([["MULTI"], ...also, ["XACK", where.stream, where.group, ...ids], ...remove, ["EXEC"]]);
+    try {
+      await asks.together([...acknowledge, ...remove]);
+    } catch (problem) {
+      if (!(problem instanceof RedisProblem && problem.code === "NOPERM" && remove.length > 0)) throw problem;
+      await asks.together(acknowledge);
+      this.#leaveInStream(problem);
+    }
     for (const id of ids) this.#inHand.delete(id);
+  }
+
+  #leaveInStream(problem: RedisProblem): void {
+    this.#alone = { is: false, until: Infinity };
+    this.#parts.tell(`redis: what is accepted stays in ${this.#parts.keys.stream}: XDEL is needed. ${problem.message}`);
   }
 
   /** True when nobody else will want to read an entry that we have acknowledged. */
@@ -281,17 +310,17 @@ export class StreamQueue implements Queue<RedisDelivery> {
     const { reads, asks } = this.#parts;
     reads.close();
     await this.#turn;
-    await this.#left;
+    await this.#left?.catch(() => undefined);
     const commands = [...this.#inHand].map(([id, deliveries]) => this.#giveBack(id, deliveries, 0));
     this.#inHand.clear();
     if (commands.length > 0 && asks.isOpen) await asks.runEach(commands, GIVE_BACK_MS).catch(() => undefined);
   }
 }
 
-/** What `work` resolves to, or null when the signal aborts before. */
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
+/** What `work` resolves to, or "aborted" when the signal aborts before. */
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | "aborted"> {
   return new Promise((resolve, reject) => {
-    const leave = () => resolve(null);
+    const leave = () => resolve("aborted");
     const stay = () => signal.removeEventListener("abort", leave);
     if (signal.aborted) leave();
     signal.addEventListener("abort", leave, { once: true });
