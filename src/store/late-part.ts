@@ -1,5 +1,5 @@
 /** Loads parts of a store late. */
-import type { Inbox, Keys, Reader, Removal, Templates, Topics, VisitSink } from "./store.ts";
+import type { Handed, Inbox, Keys, Reader, Removal, Templates, Topics, VisitSink } from "./store.ts";
 
 type Method = (...args: unknown[]) => Promise<unknown>;
 
@@ -32,6 +32,7 @@ export interface LateParts {
   histories: () => Promise<Pick<Reader, "histories">>;
   keys: () => Promise<Keys>;
   templates: () => Promise<Templates>;
+  handed: () => Promise<Handed>;
 }
 
 /** Makes the methods of those parts. Each part is loaded when one of its methods is called for the first time. */
@@ -45,6 +46,7 @@ export function createLateParts(load: LateParts) {
     ...createLatePart<Removal>(["forget", "prunable", "prune"], load.removal),
     ...createLatePart<Pick<Reader, "histories">>(["histories"], load.histories),
     ...createLatePart<Keys>(["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"], load.keys),
+    ...createLatePart<Handed>(["settleHanded", "doubtHanded", "countHanded"], load.handed),
     ...createLatePart<Templates>(["putTemplate", "template", "templates", "removeTemplate"], load.templates),
   };
 }

@@ -17,6 +17,7 @@ import {
   TABLES,
   type Value,
 } from "../archive.ts";
+import { NOBODY } from "../rules/handed.ts";
 import { atTheEdge } from "../edge.ts";
 import type { Waiting } from "../store.ts";
 import { type Job, openPlace, transaction } from "./connection.ts";
@@ -142,7 +143,10 @@ function refuseWhenAtWork(db: Connection, path: string): void {
     .pluck()
     .all();
   if (working.length > 0) throw atWork(path, working);
-  const flying = db.prepare("select count(*) from message where state = 'sending'").pluck().get();
+  const flying = db
+    .prepare(`select count(*) from message where state = 'sending' and claimed_by <> ${NOBODY}`)
+    .pluck()
+    .get();
   if (flying !== 0)
     throw new UserError(`${path} has ${String(flying)} messages in flight`, "run the same command again in a minute");
 }
