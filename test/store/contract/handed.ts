@@ -265,7 +265,7 @@ export function handed(prepare: Prepare): void {
   });
 
   describe("without a result", () => {
-    it("it is in doubt after some time, and what was settled is not", async () => {
+    it("a message is in doubt after some time, and what was settled is not", async () => {
       const { open, clock } = await prepare();
       const [store, other] = [await open(), await open()];
       const [a] = await handOver(store, PEOPLE.slice(0, 3));
