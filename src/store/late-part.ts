@@ -1,5 +1,16 @@
 /** Loads parts of a store late. */
-import type { Handed, Inbox, Keys, Reader, Removal, Templates, Topics, VisitSink } from "./store.ts";
+import type {
+  DeadLetters,
+  Handed,
+  Inbox,
+  Keys,
+  Reader,
+  Removal,
+  Reports,
+  Templates,
+  Topics,
+  VisitSink,
+} from "./store.ts";
 
 type Method = (...args: unknown[]) => Promise<unknown>;
 
@@ -33,6 +44,8 @@ export interface LateParts {
   keys: () => Promise<Keys>;
   templates: () => Promise<Templates>;
   handed: () => Promise<Handed>;
+  deadLetters: () => Promise<DeadLetters>;
+  reports: () => Promise<Reports>;
 }
 
 /** Makes the methods of those parts. Each part is loaded when one of its methods is called for the first time. */
@@ -48,5 +61,10 @@ export function createLateParts(load: LateParts) {
     ...createLatePart<Keys>(["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"], load.keys),
     ...createLatePart<Handed>(["settleHanded", "doubtHanded", "countHanded"], load.handed),
     ...createLatePart<Templates>(["putTemplate", "template", "templates", "removeTemplate"], load.templates),
+    ...createLatePart<DeadLetters>(
+      ["keepDead", "deadLetters", "deadLetter", "dropDead", "countDead"],
+      load.deadLetters,
+    ),
+    ...createLatePart<Reports>(["reports", "told"], load.reports),
   };
 }

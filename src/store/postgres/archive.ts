@@ -26,6 +26,7 @@ import { digestOf as digestOfKey } from "../kept-event.ts";
 import { DEFAULT_SCHEMA, MARKS } from "./marks.ts";
 import { hasJob, migrate, type Where } from "./migrate.ts";
 import { postponeIndexes, restoreIndexes } from "./postponed.ts";
+import { watchCopied } from "./reports.ts";
 import { storable } from "./storable.ts";
 import { first, jobOf, openStore, type PostgresOptions } from "./store.ts";
 import { explain } from "./trouble.ts";
@@ -116,6 +117,7 @@ export function openArchive(address: string, clock: Clock, options: OpenOptions 
           await expectUnfinished(tx, job, copyId);
           await restoreIndexes(tx);
           await goOnBehind(tx, lastId);
+          await watchCopied(tx);
           await tx.run("update sm.job set copy_of = null, copy_state = null");
         },
         { statementMs: 0 },
@@ -156,6 +158,7 @@ async function refuseWhenAtWork({ query }: Tx, name: string): Promise<void> {
       `topic ${cancelling.topic} of ${name} is being cancelled`,
       "run the same command again in a minute",
     );
+  // What was handed over to a broker goes on there, whichever place the job is in.
   const [flying] = await query<{ count: number }>(
     `select count(*)::int8 as count from sm.message where claimed_by is not null and claimed_by <> ${NOBODY}`,
   );

@@ -211,6 +211,8 @@ function createStore(
       handed: async () => (await import("./handed.ts")).createHanded(job),
       keys: async () => (await import("./keys.ts")).createKeys(job),
       templates: async () => (await import("./templates.ts")).createTemplates(job),
+      deadLetters: async () => (await import("./dead-letters.ts")).createDeadLetters(job),
+      reports: async () => (await import("./reports.ts")).createReports(job),
     }),
     ...createPing(job),
     async close() {
