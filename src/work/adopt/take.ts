@@ -53,6 +53,8 @@ interface Waiting {
 const MOST_ROWS = 1_000;
 /** So many characters of contents are held at most, and those of one more. */
 const MOST_CHARACTERS = 8 * 1024 * 1024;
+/** So many names of topics are remembered. */
+const MOST_TOPICS = 10_000;
 const SHOWN_REASONS = 10;
 const MOST_RENAMED = 1_000;
 
@@ -95,7 +97,10 @@ export class Taker {
       const examined = await examiner.examine(row, state, { uuid, topic: await this.#topic(row.topic) });
       if ("problem" in examined) this.#reject(row, state, examined.problem);
       else this.#batch.push({ row, state, message: examined.message });
-      if (this.#batch.length >= MOST_ROWS || examiner.characters > MOST_CHARACTERS) await this.flush();
+      const isFull = examiner.characters > MOST_CHARACTERS;
+      if (this.#batch.length >= MOST_ROWS || isFull) await this.flush();
+      // Until then rows share them, so that the store need not look at each again.
+      if (isFull) examiner.forget();
     }
   }
 
@@ -104,8 +109,7 @@ export class Taker {
     let batch = this.#batch;
     this.#batch = [];
     while (batch.length > 0) batch = await this.#store(batch);
-    this.#parts.examiner.forget();
-    this.#topics = new Map();
+    if (this.#topics.size > MOST_TOPICS) this.#topics = new Map();
   }
 
   /** Stores all of them, or returns those that their topics do not refuse. */

@@ -30,8 +30,7 @@ function offsetOf(zone: string): string {
 
 /** `Date.parse` takes 30 February for 2 March. */
 function isDay(date: string): boolean {
-  const at = Date.parse(`${date}T00:00:00Z`);
-  return Number.isFinite(at) && new Date(at).toISOString().startsWith(date);
+  return new Date(`${date}T00:00:00Z`).getUTCDate() === Number(date.slice(8));
 }
 
 function checked(ms: number): number | "unreadable" {
