@@ -53,9 +53,11 @@ export function openForeign(path: string): Foreign {
   });
 }
 
-/** Whoever closes the file in order leaves none of these. */
+/** Whoever closes the file in order leaves none of these. Empty ones are left by readers, such as this one. */
 function signOfUse(path: string): string | null {
-  const left = ["-wal", "-shm", "-journal"].map((end) => path + end).find((file) => existsSync(file));
+  const left = ["-wal", "-journal"]
+    .map((end) => path + end)
+    .find((file) => (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0);
   return left === undefined ? null : `${left} shows that it is open, or was not closed in order`;
 }
 
