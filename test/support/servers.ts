@@ -1,10 +1,12 @@
 /** Whether the servers that tests start can be had on this machine. */
+import { whyNoNats } from "./nats-program.ts";
 import { whyNoFaketime, whyNoPgBouncer, whyNoPostgres, whyNoRedis } from "./postgres/programs.ts";
 
 const REASONS = {
   postgres: whyNoPostgres,
   pgbouncer: whyNoPgBouncer,
   faketime: whyNoFaketime,
+  nats: whyNoNats,
   redis: whyNoRedis,
 };
 

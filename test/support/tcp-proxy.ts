@@ -1,111 +1,92 @@
-/** Stands between a program and a server of any kind, and fails as networks do. */
+/** Stands between a program and a server, and fails as networks do. It knows no protocol. */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-
-/**
- * What becomes of the connection on which a text goes by.
- *
- * - "lost": the text never arrives, and the connection is cut.
- * - "done": the text arrives, and the connection is cut before an answer does.
- * - "swallowed": from the text on nothing arrives any more, in both directions. The connection stays.
- */
-type Fate = "lost" | "done" | "swallowed";
+import { onTestFinished } from "vitest";
 
 export interface TcpProxy {
   port: number;
-  /** How many connections were made so far. */
-  connects(): number;
+  /** Connections that there are. */
+  open(): number;
   /** Cuts every connection, at both ends. */
   cut(): void;
-  /** Nothing that is said on the connections that are there arrives any more. They stay, and new ones are well. */
+  /** Cuts every connection when this many bytes more of the client have gone by; the rest does not reach the server. */
+  cutAfter(bytes: number): void;
+  /** What the server says on the connections that are there does not arrive any more. It hears all. New ones are well. */
+  swallowAnswers(): void;
+  /** Nothing arrives any more on the connections that are there, in both directions. They stay. New ones are well. */
   swallow(): void;
-  /** Decides about the next connection on which the client says this. Resolves when it did. */
-  strike(text: string, fate: Fate): Promise<void>;
-  /** From now on the client is told `by` instead of `text`. */
-  replace(text: string, by: string): void;
-  /** Nobody listens any more, and every connection is cut. */
-  refuse(): Promise<void>;
+  /** Connections are cut as soon as they are made, as when nobody listens, and those that are there as well. */
+  refuse(): void;
   /** Ends `refuse`. */
-  accept(): Promise<void>;
-  close(): Promise<void>;
-}
-
-interface Plan {
-  strike: { text: string; fate: Fate; happened(): void } | null;
-  replaced: { text: string; by: string } | null;
+  accept(): void;
 }
 
 interface Link {
-  cut(): void;
-  swallow(): void;
+  ends: Socket[];
+  /** What becomes of what each side says. */
+  client: "passed" | "swallowed";
+  server: "passed" | "swallowed";
 }
 
-/** Listens on a free port in front of a port of this machine. */
+/** Listens on a free port in front of the server on `target`, for as long as the test takes. */
 export async function tcpProxy(target: number): Promise<TcpProxy> {
-  const plan: Plan = { strike: null, replaced: null };
   const links = new Set<Link>();
-  let connects = 0;
+  let refusing = false;
+  let budget: number | null = null;
+  const cut = () => links.forEach(({ ends }) => ends.forEach((end) => end.destroy()));
+  /** How much of what the client says goes through. */
+  const allowed = (chunk: Buffer): Buffer => {
+    if (budget === null) return chunk;
+    const part = chunk.subarray(0, budget);
+    budget -= part.length;
+    return part;
+  };
   const server = createServer((client) => {
-    connects++;
-    const link = join(client, target, plan);
+    if (refusing) return void client.destroy();
+    const upstream = connect(target, "127.0.0.1");
+    const link: Link = { ends: [client, upstream], client: "passed", server: "passed" };
     links.add(link);
-    client.on("close", () => links.delete(link));
+    client.on("data", (chunk) => {
+      if (link.client === "swallowed") return;
+      const part = allowed(chunk);
+      const isOver = budget === 0;
+      if (isOver) budget = null;
+      upstream.write(part, () => {
+        if (isOver) cut();
+      });
+    });
+    upstream.on("data", (chunk) => {
+      if (link.server === "passed") client.write(chunk);
+    });
+    for (const end of link.ends) {
+      end.on("error", () => undefined);
+      end.on("close", () => {
+        links.delete(link);
+        link.ends.forEach((other) => other.destroy());
+      });
+    }
   });
-  await listen(server, 0);
-  const { port } = server.address() as AddressInfo;
-  const cut = () => {
-    for (const link of links) link.cut();
-  };
-  const refuse = async () => {
-    const closed = new Promise((resolve) => server.close(resolve));
+  await listen(server);
+  onTestFinished(() => {
     cut();
-    await closed;
-  };
+    server.close();
+  });
   return {
-    port,
-    connects: () => connects,
+    port: (server.address() as AddressInfo).port,
+    open: () => links.size,
     cut,
-    swallow() {
-      for (const link of links) link.swallow();
+    cutAfter: (bytes) => void (budget = bytes),
+    swallowAnswers: () => links.forEach((link) => (link.server = "swallowed")),
+    swallow: () => links.forEach((link) => (link.client = link.server = "swallowed")),
+    refuse() {
+      refusing = true;
+      cut();
     },
-    strike: (text, fate) => new Promise((happened) => (plan.strike = { text, fate, happened })),
-    replace: (text, by) => void (plan.replaced = { text, by }),
-    refuse,
-    accept: () => listen(server, port),
-    close: refuse,
+    accept: () => void (refusing = false),
   };
 }
 
-async function listen(server: Server, port: number): Promise<void> {
-  server.listen(port, "127.0.0.1");
+async function listen(server: Server): Promise<void> {
+  server.listen(0, "127.0.0.1");
   await once(server, "listening");
-}
-
-function join(client: Socket, target: number, plan: Plan): Link {
-  const server = connect(target, "127.0.0.1");
-  let isDead = false;
-  const cut = () => {
-    client.destroy();
-    server.destroy();
-  };
-  client.on("data", (bytes) => {
-    if (isDead) return;
-    const struck = plan.strike !== null && bytes.includes(plan.strike.text) ? plan.strike : null;
-    if (struck !== null) plan.strike = null;
-    if (struck === null || struck.fate === "done") server.write(bytes);
-    isDead = struck !== null;
-    if (struck?.fate === "lost") cut();
-    if (struck?.fate === "done") client.destroy();
-    struck?.happened();
-  });
-  server.on("data", (bytes) => {
-    const { text, by } = plan.replaced ?? { text: "", by: "" };
-    if (isDead) return;
-    client.write(text === "" ? bytes : Buffer.from(bytes.toString("latin1").replaceAll(text, by), "latin1"));
-  });
-  // Bytes that were written arrive before the end.
-  client.on("close", () => server.end());
-  server.on("close", () => client.destroy());
-  for (const socket of [client, server]) socket.on("error", () => undefined);
-  return { cut, swallow: () => void (isDead = true) };
 }

@@ -7,12 +7,12 @@ import { QueueUnreachable } from "../../../src/queue/queue.ts";
 import { freePort } from "../../support/free-port.ts";
 import { startRedis } from "../../support/redis.ts";
 import { requireServers } from "../../support/servers.ts";
-import { type TcpProxy, tcpProxy } from "../../support/tcp-proxy.ts";
+import { type StrikingProxy, strikingProxy } from "../../support/striking-proxy.ts";
 import { add, GOES_ON, insist, pending, receive, server, STREAM, textOf, worker } from "./worker.ts";
 
 /** A worker, and what stands between it and Redis. */
 async function behindProxy(to: { port: number }) {
-  const proxy: TcpProxy = await tcpProxy(to.port);
+  const proxy: StrikingProxy = await strikingProxy(to.port);
   onTestFinished(() => proxy.close());
   return { proxy, redis: await worker(`redis://127.0.0.1:${proxy.port}`) };
 }
