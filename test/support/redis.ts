@@ -5,6 +5,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Redis as Client } from "ioredis";
 import { freePort, serverFolder, writeServerFile } from "./postgres/folder.ts";
+import { serverCertificate } from "./postgres/tls.ts";
 import { pathOf, serverUser } from "./postgres/programs.ts";
 
 export interface RedisOptions {
@@ -12,12 +13,17 @@ export interface RedisOptions {
   appendOnly?: boolean;
   /** Default: one that is free. */
   port?: number;
+  /** The host name in a certificate that nobody else signed. With one the server takes TLS, too. */
+  tls?: string;
   /** Lines of redis.conf, for example `["requirepass secret"]`. */
   settings?: string[];
 }
 
 export interface RedisServer {
   url: string;
+  /** With TLS, on a port of its own, and the file of the certificate; empty without. */
+  tlsUrl: string;
+  certificate: string;
   port: number;
   /** Of the process that runs now. */
   pid(): number;
@@ -41,7 +47,9 @@ export interface RedisServer {
 /** Starts an empty server; it answers when this resolves. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const [folder, port] = [await serverFolder(), options.port ?? (await freePort())];
-  await writeServerFile(join(folder, "redis.conf"), configuration(folder, port, options));
+  const tlsPort = options.tls === undefined ? 0 : await freePort();
+  if (options.tls !== undefined) await serverCertificate(folder, options.tls);
+  await writeServerFile(join(folder, "redis.conf"), configuration(folder, port, tlsPort, options));
   let child = spawnServer(folder);
   const password = options.settings?.map((line) => /^requirepass (.*)$/.exec(line)?.[1]).find(Boolean) ?? "";
   const url = `redis://${password === "" ? "" : `:${encodeURIComponent(password)}@`}127.0.0.1:${port}`;
@@ -51,6 +59,8 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   await answers(child, url, log);
   return {
     url,
+    tlsUrl: tlsPort === 0 ? "" : `rediss://127.0.0.1:${tlsPort}`,
+    certificate: tlsPort === 0 ? "" : join(folder, "server.crt"),
     port,
     pid: () => child.pid ?? 0,
     kill,
@@ -71,7 +81,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   };
 }
 
-const configuration = (folder: string, port: number, options: RedisOptions): string =>
+const configuration = (folder: string, port: number, tlsPort: number, options: RedisOptions): string =>
   [
     "bind 127.0.0.1",
     `port ${port}`,
@@ -81,10 +91,19 @@ const configuration = (folder: string, port: number, options: RedisOptions): str
     // The keeper knows its servers by the folder in their arguments.
     "set-proc-title no",
     'save ""',
+    ...(tlsPort === 0 ? [] : tlsLines(folder, tlsPort)),
     ...(options.appendOnly === true ? ["appendonly yes", "appendfsync always"] : []),
     ...(options.settings ?? []),
     "",
   ].join("\n");
+
+const tlsLines = (folder: string, port: number): string[] => [
+  `tls-port ${port}`,
+  `tls-cert-file ${join(folder, "server.crt")}`,
+  `tls-key-file ${join(folder, "server.key")}`,
+  `tls-ca-cert-file ${join(folder, "server.crt")}`,
+  "tls-auth-clients no",
+];
 
 function spawnServer(folder: string): ChildProcess {
   // A session of its own: Ctrl-C in a terminal is for the tests.

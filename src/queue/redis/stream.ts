@@ -1,5 +1,6 @@
 /** The stream as a queue: a consumer of a group, as redis.io, "Redis Streams", describes them. */
 import type { Queue } from "../queue.ts";
+import { Acknowledger } from "./acknowledger.ts";
 import type { Connection } from "./connection.ts";
 import { buryCommand } from "./dead.ts";
 import { deliveryOf, readOf, type RedisDelivery } from "./entries.ts";
@@ -17,10 +18,6 @@ const BLOCK_MS = 2_000;
 const WATCH_MS = 10_000;
 /** What one call may bring, as far as the last call lets us guess: Redis knows no limit in bytes. */
 const MOST_BYTES = 64 * 1024 * 1024;
-/** Ids in one command. */
-const IDS = 1_000;
-/** How long we believe that no other group reads the stream. */
-const ALONE_MS = 60_000;
 /** To give back what is in hand, at the end. */
 const GIVE_BACK_MS = 2_000;
 
@@ -65,8 +62,8 @@ export class StreamQueue implements Queue<RedisDelivery> {
   readonly #givenBack = new Map<string, number>();
   readonly #cursors: Cursors = { own: null, idle: null };
   #turn: Promise<unknown> = Promise.resolve();
-  /** A read whose caller has left. What it brings is for the next one. */
-  #left: Promise<RedisDelivery[] | null> | null = null;
+  /** A read that nobody has taken the results of: its caller has left, or asked for fewer. */
+  #left: Promise<RedisDelivery[]> | null = null;
   #sweptAt = -Infinity;
   #lost = 0;
   /** Every other time new entries go before those that nobody acknowledges. */
@@ -74,10 +71,11 @@ export class StreamQueue implements Queue<RedisDelivery> {
   #opened = 0;
   #hasRead = false;
   #largest = 0;
-  #alone: { is: boolean; until: number } = { is: false, until: 0 };
+  readonly #acknowledger: Acknowledger;
 
   constructor(parts: StreamParts) {
     this.#parts = parts;
+    this.#acknowledger = new Acknowledger(parts);
   }
 
   receive(most: number, waitMs: number, signal: AbortSignal): Promise<RedisDelivery[]> {
@@ -128,9 +126,9 @@ export class StreamQueue implements Queue<RedisDelivery> {
   async #look(asked: number, waitMs: number, signal: AbortSignal): Promise<RedisDelivery[]> {
     const most = Math.max(1, Math.min(asked, Math.floor(MOST_BYTES / Math.max(1, this.#largest))));
     const { reads, asks } = this.#parts;
-    await Promise.all([reads.ready(), asks.ready()]);
+    if ((await untilAborted(Promise.all([reads.ready(), asks.ready()]), signal)) === "aborted") return [];
     this.#begin(reads.opened + asks.opened);
-    const again = (await this.#own(most)) ?? (await this.#takeLeft(signal)) ?? (await this.#idle(most, signal));
+    const again = (await this.#own(most)) ?? (await this.#takeLeft(most, signal)) ?? (await this.#idle(most, signal));
     if (again !== null || signal.aborted) return again ?? [];
     return (await this.#fresh(most, waitMs, signal)) ?? [];
   }
@@ -142,6 +140,7 @@ export class StreamQueue implements Queue<RedisDelivery> {
     if (this.#cursors.idle !== null || performance.now() - this.#sweptAt < this.#parts.times.sweepMs) return;
     this.#cursors.idle = "";
     this.#sweptAt = performance.now();
+    for (const [id, until] of this.#givenBack) if (until <= this.#sweptAt) this.#givenBack.delete(id);
   }
 
   async #own(most: number): Promise<RedisDelivery[] | null> {
@@ -157,13 +156,9 @@ export class StreamQueue implements Queue<RedisDelivery> {
 
   /** Gives back again what was given back and whose time has not come. Resolves to the ids. */
   async #notDue(entries: readonly Again[]): Promise<Set<string>> {
-    const now = performance.now();
-    for (const [id, until] of this.#givenBack) if (until <= now) this.#givenBack.delete(id);
-    const early = entries.filter(({ id }) => this.#givenBack.has(id));
-    const commands = early.map(({ id, deliveries }) =>
-      this.#giveBack(id, deliveries, (this.#givenBack.get(id) as number) - now),
-    );
-    await this.#parts.asks.run(commands);
+    const leftMs = ({ id }: Again) => (this.#givenBack.get(id) ?? 0) - performance.now();
+    const early = entries.filter((entry) => leftMs(entry) > 0);
+    await this.#parts.asks.run(early.map((entry) => this.#giveBack(entry.id, entry.deliveries, leftMs(entry))));
     return new Set(early.map(({ id }) => id));
   }
 
@@ -199,32 +194,33 @@ export class StreamQueue implements Queue<RedisDelivery> {
   /** New entries, waiting for one. */
   async #fresh(most: number, waitMs: number, signal: AbortSignal): Promise<RedisDelivery[] | null> {
     this.#left = this.#read(most, Math.min(waitMs, BLOCK_MS));
-    return this.#takeLeft(signal);
+    return this.#takeLeft(most, signal);
   }
 
-  /** What a read brings; it is left for the next caller when the signal aborts before. */
-  async #takeLeft(signal: AbortSignal): Promise<RedisDelivery[] | null> {
+  /** Up to `most` of what a read brings. It stays for the next caller when the signal aborts before. */
+  async #takeLeft(most: number, signal: AbortSignal): Promise<RedisDelivery[] | null> {
     if (this.#left === null) return null;
     const left = this.#left;
     // Whoever takes it hears of the failure. When nobody does, there is nothing to hear.
     left.catch(() => undefined);
     try {
       const got = await untilAborted(left, signal);
-      if (got !== "aborted") this.#left = null;
-      return got === "aborted" ? null : got;
+      if (got === "aborted") return null;
+      this.#left = got.length > most ? Promise.resolve(got.slice(most)) : null;
+      return got.length > 0 ? got.slice(0, most) : null;
     } catch (problem) {
       this.#left = null;
       throw problem;
     }
   }
 
-  async #read(most: number, blockMs: number): Promise<RedisDelivery[] | null> {
+  async #read(most: number, blockMs: number): Promise<RedisDelivery[]> {
     const { reads, where } = this.#parts;
     const block = blockMs > 0 ? (["BLOCK", blockMs] as const) : [];
     const from = ["STREAMS", where.stream, ">"] as const;
     const command = ["XREADGROUP", "GROUP", where.group, where.consumer, "COUNT", most, ...block, ...from] as const;
     const entries = readOf(await reads.one(command, blockMs + WATCH_MS));
-    return this.#handOut(entries.map(({ id, fields }) => ({ id, fields: fields as Fields, deliveries: 1 })));
+    return this.#handOut(entries.map(({ id, fields }) => ({ id, fields: fields as Fields, deliveries: 1 }))) ?? [];
   }
 
   /** Null for none. */
@@ -243,44 +239,16 @@ export class StreamQueue implements Queue<RedisDelivery> {
 
   async done(deliveries: readonly RedisDelivery[]): Promise<readonly RedisDelivery[]> {
     const ids = deliveries.map((delivery) => this.#entryOf(delivery));
-    for (let at = 0; at < ids.length; at += IDS) await this.#acknowledge(ids.slice(at, at + IDS), []);
+    await this.#acknowledger.acknowledge(ids);
+    for (const id of ids) this.#inHand.delete(id);
     return [];
   }
 
   async refuse(delivery: RedisDelivery, reason: string): Promise<boolean> {
-    await this.#acknowledge([this.#entryOf(delivery)], [buryCommand(this.#parts.keys, delivery, reason)]);
+    const id = this.#entryOf(delivery);
+    await this.#acknowledger.acknowledge([id], [buryCommand(this.#parts.keys, delivery, reason)]);
+    this.#inHand.delete(id);
     return true;
-  }
-
-  /** Together with what has to happen in the same step. */
-  async #acknowledge(ids: readonly string[], also: readonly Command[]): Promise<void> {
-    const { asks, where } = this.#parts;
-    const acknowledge: Command[] = [...also, ["XACK", where.stream, where.group, ...ids]];
-    const remove: Command[] = (await this.#isAlone()) ? [["XDEL", where.stream, ...ids]] : [];
-    try {
-      await asks.together([...acknowledge, ...remove]);
-    } catch (problem) {
-      if (!(problem instanceof RedisProblem && problem.code === "NOPERM" && remove.length > 0)) throw problem;
-      await asks.together(acknowledge);
-      this.#leaveInStream(problem);
-    }
-    for (const id of ids) this.#inHand.delete(id);
-  }
-
-  #leaveInStream(problem: RedisProblem): void {
-    this.#alone = { is: false, until: Infinity };
-    this.#parts.tell(`redis: what is accepted stays in ${this.#parts.keys.stream}: XDEL is needed. ${problem.message}`);
-  }
-
-  /** True when nobody else will want to read an entry that we have acknowledged. */
-  async #isAlone(): Promise<boolean> {
-    if (performance.now() < this.#alone.until) return this.#alone.is;
-    const { asks, where } = this.#parts;
-    const [reply] = await asks.runEach([["XINFO", "GROUPS", where.stream]]);
-    const groups = Array.isArray(reply) ? (reply as readonly (readonly unknown[])[]) : [];
-    const is = groups.length === 1 && String(groups[0]?.[1]) === where.group;
-    this.#alone = { is, until: performance.now() + ALONE_MS };
-    return is;
   }
 
   /**

@@ -1,4 +1,6 @@
 /** Redis that is away, that forgets, that is cut off and that refuses. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { UserError } from "../../../src/errors.ts";
 import { QueueUnreachable } from "../../../src/queue/queue.ts";
@@ -207,8 +209,8 @@ describe.skipIf(requireServers("redis"))("Redis that refuses", () => {
     const { stream, template } = await worker(address(redis.port, "", SECRET));
     await stream.receive(1, 0, GOES_ON);
     await redis.ask("CONFIG", "SET", "requirepass", "other");
-    await redis.ask("CLIENT", "KILL", "TYPE", "normal").catch(() => undefined);
     const other = address(redis.port, "", "other");
+    await redis.askAt(other, "CLIENT", "KILL", "TYPE", "normal");
     await expect
       .poll(() => template("x").catch((error: Error) => `${error.name}: ${error.message}`))
       .toMatch(/^QueueUnreachable: .* does not accept/);
@@ -276,6 +278,32 @@ describe.skipIf(requireServers("redis"))("Redis that refuses", () => {
 
   it("an empty name is a mistake", async () => {
     await expect(worker("redis://127.0.0.1", { stream: "" })).rejects.toThrow("the name of the Redis stream is empty");
+  });
+});
+
+describe.skipIf(requireServers("redis"))("TLS", () => {
+  it("with a certificate that nobody vouches for is a mistake of the user's", async () => {
+    const redis = await server({ tls: "127.0.0.1" });
+    const { stream } = await worker(redis.tlsUrl);
+    const error: unknown = await stream.receive(1, 0, GOES_ON).catch((problem: unknown) => problem);
+    expect(error).toBeInstanceOf(UserError);
+    expect((error as UserError).message).toMatch(/SELF_SIGNED/);
+    expect((error as UserError).hint).toMatch(/NODE_EXTRA_CA_CERTS/);
+  });
+
+  it("with a certificate that NODE_EXTRA_CA_CERTS vouches for reads jobs", async () => {
+    const redis = await server({ tls: "localhost" });
+    await add(redis, "a");
+    const program = `
+      const { openRedis } = await import(${JSON.stringify(import.meta.resolve("../../../dist/queue/redis/redis.js"))});
+      const settings = { url: process.argv[1], stream: "email:send", group: "g", consumer: "c", mostDeliveries: 5 };
+      const redis = await openRedis(settings, () => undefined);
+      const [one] = await redis.stream.receive(1, 20_000, new AbortController().signal);
+      console.log(Buffer.from(one.body).toString());
+      await redis.close();`;
+    const env = { ...process.env, NODE_EXTRA_CA_CERTS: redis.certificate };
+    const args = ["--input-type=module", "-e", program, redis.tlsUrl.replace("127.0.0.1", "localhost")];
+    expect((await promisify(execFile)(process.execPath, args, { env })).stdout).toBe("a\n");
   });
 });
 
