@@ -218,6 +218,26 @@ export const TABLES: readonly TableFacts[] = [
     columns: { topic_id: "int", state: "text", messages: "int" },
     key: ["topic_id", "state"],
   },
+  {
+    name: "dead_letter",
+    columns: {
+      id: "int",
+      source: "text",
+      origin: "text",
+      reason: "text",
+      times: "int",
+      received_at: "int",
+      last_at: "int",
+      body: "bytes",
+      extras: "text",
+    },
+    key: ["id"],
+    bulky: "body",
+    givesIds: true,
+  },
+  { name: "reported", columns: { message_id: "int", via: "text", name: "text" }, key: ["message_id"] },
+  { name: "report", columns: { via: "text", message_id: "int", state: "text" }, key: ["via", "message_id"] },
+  { name: "handed", columns: { message_id: "int", at: "int" }, key: ["message_id"] },
 ];
 
 /** A page has this many rows at most. */

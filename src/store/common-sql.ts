@@ -1,5 +1,6 @@
 /** SQL that both databases understand, for decisions of `rules/`. What goes into it are SQL expressions. */
 import { PRIORITIES } from "./rules/priority.ts";
+import { UNTOLD } from "./rules/reports.ts";
 
 /** SQL for the priority of a message of this kind that has another one so far. Both are SQL expressions. */
 export const prioritySql = (priority: string, kind: string): string => {
@@ -17,3 +18,12 @@ export const prioritySql = (priority: string, kind: string): string => {
  */
 export const expiresAtSql = (notBefore: string, expiresIn: string, now: string): string =>
   `case when ${notBefore} > 0 then ${notBefore} else ${now} end + ${expiresIn}`;
+
+/** SQL that is true when a message that comes into `state` is to be told by `via`. Both are SQL expressions. */
+export const isToldSql = (via: string, state: string): string => {
+  const untold = Object.entries(UNTOLD).filter(([, states]) => states.length > 0);
+  const isUntold = untold.map(
+    ([name, states]) => `${via} = '${name}' and ${state} in (${states.map((each) => `'${each}'`).join(", ")})`,
+  );
+  return `not (${isUntold.join(" or ")})`;
+};

@@ -1,5 +1,5 @@
 /** Loads parts of a store late. */
-import type { Inbox, Keys, Reader, Removal, Templates, Topics, VisitSink } from "./store.ts";
+import type { DeadLetters, Inbox, Keys, Reader, Removal, Reports, Templates, Topics, VisitSink } from "./store.ts";
 
 type Method = (...args: unknown[]) => Promise<unknown>;
 
@@ -32,6 +32,8 @@ export interface LateParts {
   histories: () => Promise<Pick<Reader, "histories">>;
   keys: () => Promise<Keys>;
   templates: () => Promise<Templates>;
+  deadLetters: () => Promise<DeadLetters>;
+  reports: () => Promise<Reports>;
 }
 
 /** Makes the methods of those parts. Each part is loaded when one of its methods is called for the first time. */
@@ -46,5 +48,10 @@ export function createLateParts(load: LateParts) {
     ...createLatePart<Pick<Reader, "histories">>(["histories"], load.histories),
     ...createLatePart<Keys>(["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"], load.keys),
     ...createLatePart<Templates>(["putTemplate", "template", "templates", "removeTemplate"], load.templates),
+    ...createLatePart<DeadLetters>(
+      ["keepDead", "deadLetters", "deadLetter", "dropDead", "countDead"],
+      load.deadLetters,
+    ),
+    ...createLatePart<Reports>(["reports", "told"], load.reports),
   };
 }

@@ -305,7 +305,11 @@ export interface AcceptMessage {
   expiresIn: number | null;
   /** Who is told what becomes of each message that is made for it. Not set: nobody. */
   reports?: Reporting;
-  /** What became of it in another program, which goes on here. It is added in that state. Not set: it is to be sent. */
+  /**
+   * What became of it in another program, which goes on here. It is added in that state, whether its address is suppressed or not, and
+   * counts as `added`. What was sent, or may have been, went to the `endpoint` of the request. Events that were kept of it are applied
+   * by `matchKeptEvents`. Not set: it is to be sent.
+   */
   past?: Past;
 }
 

@@ -278,8 +278,8 @@ export interface Suppressions {
  */
 export interface Removal {
   /**
-   * Forgets a person: messages, events (the kept ones, too), uuids that name only these messages, contents that nobody else has, and
-   * suppressions. Before anything else a hash of the address is kept, so that nobody writes to it again. Case does not matter.
+   * Forgets a person: messages, events (the kept ones, too), uuids that name only these messages, contents that nobody else has, dead
+   * letters that name the address, and suppressions. Before anything else a hash of the address is kept, so that nobody writes to it again. Case does not matter.
    */
   forget(address: string, signal: AbortSignal): Promise<Forgetting>;
   /**
@@ -326,11 +326,14 @@ export interface Templates {
   removeTemplate(name: string): Promise<boolean>;
 }
 
-/** What inlets could not take in. Nothing of it is ever removed but by a person, and by `forget` when it names the address. */
+/**
+ * What inlets could not take in. Nothing of it is ever removed but by a person, and by `forget` when it names the address. Texts are
+ * kept without the character NUL; a reason has at most 1,000 characters.
+ */
 export interface DeadLetters {
   /**
-   * Keeps them in one durable transaction. One that came before (the same source and origin) is counted once more, with its new reason.
-   * Returns how many are new.
+   * Keeps them in one durable transaction. One that came before (the same source, origin and bytes) is counted once more, with its new
+   * reason. Other bytes of the same origin are kept, too, under the origin with a number behind it. Returns how many are new.
    */
   keepDead(letters: readonly NewDeadLetter[]): Promise<number>;
   /** A page of them, newest first. `before`: only those with a lower id; null: from the newest. `limit`: at most that many. */
@@ -343,7 +346,10 @@ export interface DeadLetters {
   countDead(): Promise<number>;
 }
 
-/** What is told to those who brought messages (`AcceptMessage.reports`). */
+/**
+ * What is told to those who brought messages (`AcceptMessage.reports`): each change of state, whoever made it. Of several changes only
+ * the last one is told. Over NATS neither `pending` nor `sending` is. That a new message waits is not told either.
+ */
 export interface Reports {
   /** Up to `limit` reports that are still to be told by this broker, those of the oldest messages first. */
   reports(via: Reporting["via"], limit: number): Promise<Report[]>;
@@ -392,6 +398,8 @@ export interface Store
     Removal,
     Keys,
     Templates,
+    DeadLetters,
+    Reports,
     Workers {
   /** Rejects when the store cannot be read or written now, or when a write found the disk full in the last ten seconds. */
   ping(): Promise<void>;

@@ -13,10 +13,12 @@ import { expiry } from "./contract/expiry.ts";
 import { inbox } from "./contract/inbox.ts";
 import { keys } from "./contract/keys.ts";
 import { kinds } from "./contract/kinds.ts";
+import { letters } from "./contract/letters.ts";
 import { library } from "./contract/library.ts";
 import { lists } from "./contract/lists.ts";
 import { mails } from "./contract/mails.ts";
 import { outlooks } from "./contract/outlook.ts";
+import { pasts } from "./contract/past.ts";
 import { pauses } from "./contract/pauses.ts";
 import { posted } from "./contract/posted.ts";
 import { processes } from "./contract/processes.ts";
@@ -25,6 +27,7 @@ import { reader } from "./contract/reader.ts";
 import { removal } from "./contract/removal.ts";
 import { rehearsal } from "./contract/rehearsal.ts";
 import { recording } from "./contract/recording.ts";
+import { reports } from "./contract/reports.ts";
 import { reserve } from "./contract/reserve.ts";
 import { suppressions } from "./contract/suppressions.ts";
 import { templates } from "./contract/templates.ts";
@@ -47,6 +50,9 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   lists,
   inbox,
   "inbox: posted": posted,
+  "inbox: past mail": pasts,
+  "inbox: reports": reports,
+  "dead letters": letters,
   events,
   visits,
   unsubscriptions,

@@ -7,9 +7,10 @@ import type { Occasion, Told } from "../accepting.ts";
 import { kindOf, NO_TOPIC } from "../../message.ts";
 import { expiryOf, knownNames, listOfIds } from "../rules/accepted.ts";
 import { topicTimes } from "../rules/due.ts";
+import { outcomeOf } from "../rules/past.ts";
 import { priorityOf } from "../rules/priority.ts";
 import { dataVariants, mailKey, standingOf, variantOf } from "../rules/variant.ts";
-import type { AcceptMessage, AcceptRequest, AcceptResult } from "../rows.ts";
+import type { AcceptMessage, AcceptRequest, AcceptResult, Endpoint } from "../rows.ts";
 import type { Inbox } from "../store.ts";
 import { type Job, read } from "./connection.ts";
 import { transaction, type Tx } from "./transaction.ts";
@@ -19,27 +20,30 @@ import { type Answer, findAnswers, forgetAnswersOlderThan, keepAnswers, repeated
 import { insertMessages, type NewMessage, type NewRow } from "./new-messages.ts";
 import { notify } from "./notify.ts";
 import { createNumbering, type Numbering } from "./numbering.ts";
+import { turnTo } from "./endpoints.ts";
+import { insertReports, type NewReport, watchReports } from "./reports.ts";
 import { findAddresses } from "./recipients.ts";
 import { nameOf, readRequestTopics, type RequestTopic, type RequestTopics } from "./request-topics.ts";
 import { readRequestUuids, type RequestUuids } from "./request-uuids.ts";
-import { createCounters } from "./state-counters.ts";
+import { type Counters, createCounters } from "./state-counters.ts";
 import { storable } from "./storable.ts";
 import { track, writeTracking } from "./tracked-topics.ts";
 import { SEEK } from "./waiting-index.ts";
 
 /** How long a request waits for other processes. After a longer wait clients give up, and do not learn what became of it. */
-const PATIENCE_MS = 5_000;
+const PATIENCE = { patienceMs: 5_000, isPatient: true };
 
 /** Makes the part of the store that takes requests in. */
 export function createInbox(job: Job): Inbox {
   const ask: Tx["query"] = (sql, values) => read(job, sql, values);
+  const watch = createWatch(job);
   return {
     async accept(requests) {
       const given = requests.map(fit);
       const names = [...new Set(given.flatMap(({ messages }) => messages.map(nameOf)))];
+      await watch(given);
       const { results, isDue } = await transaction(job, (tx) => acceptAll(tx, given), {
-        patienceMs: PATIENCE_MS,
-        isPatient: true,
+        ...PATIENCE,
         topics: { names, mode: "shared" },
       });
       if (isDue) notify(job);
@@ -57,6 +61,16 @@ export function createInbox(job: Job): Inbox {
     },
     accepted: (uuid) => acceptedMessage(job, uuid),
     forgetAnswersOlderThan: (ms) => forgetAnswersOlderThan(job, ms),
+  };
+}
+
+/** Makes what is to be called before requests are accepted. It has the changes of messages noted that are to be reported. */
+function createWatch(job: Job): (requests: readonly AcceptRequest[]) => Promise<void> {
+  let isWatched = false;
+  return async (requests) => {
+    if (isWatched || !requests.some(({ messages }) => messages.some(({ reports }) => reports !== undefined))) return;
+    await watchReports(job, PATIENCE);
+    isWatched = true;
   };
 }
 
@@ -92,7 +106,8 @@ interface Batch {
   variants: Map<AcceptMessage, number[]>;
   /** The addresses of each message that it must not be sent to. */
   suppressed: Map<AcceptMessage, Set<string>>;
-  messages: NewMessage[];
+  messages: (NewMessage & { topic: RequestTopic; endpoint: Endpoint })[];
+  reports: NewReport[];
   tracking: Set<RequestTopic>;
   /** The time of the transaction. */
   now: number;
@@ -107,7 +122,7 @@ async function acceptAll(
   for (const request of requests) results.push(await acceptOne(batch, request));
   await writeBatch(tx, batch);
   const isDue = batch.messages.some(
-    ({ notBefore, rows }) => notBefore <= tx.now.wall && rows.some((row) => !row.suppressed),
+    ({ notBefore, past, rows }) => past === null && notBefore <= tx.now.wall && rows.some((row) => !row.suppressed),
   );
   return { results, isDue };
 }
@@ -151,7 +166,7 @@ async function readBatch(tx: Tx, requests: readonly AcceptRequest[]): Promise<Ba
       takenOf(topic, contents.idOf(content)).set(mailKey(address, data), messageId);
   }
   const kept = new Map(answers.map((answer) => [keyOf(answer), answer]));
-  const decided = { newAnswers: [], messages: [], tracking: new Set<RequestTopic>() };
+  const decided = { newAnswers: [], messages: [], reports: [], tracking: new Set<RequestTopic>() };
   return { topics, contents, ids, answers: kept, uuids, variants, suppressed, now: tx.now.wall, ...decided };
 }
 
@@ -238,6 +253,7 @@ function add(
   // Without a topic, only an address that the message names twice is a repeat.
   const taken = standing === "apart" ? new Map<string, number>() : takenOf(topic, contentId);
   const variants = batch.variants.get(message);
+  const past = message.past === undefined ? null : outcomeOf(message.past, batch.now);
   const rows: NewRow[] = [];
   let ingestId = 0;
   for (const [at, email] of emails.entries()) {
@@ -256,7 +272,7 @@ function add(
       if (uuid !== null) uuids.keep(uuid, [], false);
       continue;
     }
-    const isBarred = barred?.has(address) === true;
+    const isBarred = past === null && barred?.has(address) === true;
     told.counts[isBarred ? "suppressed" : "added"]++;
     const place = ids.use(topic);
     ingestId = place.ingestId;
@@ -275,24 +291,36 @@ function add(
   const variant = standing === "apart" ? null : variantOf(standing, contentId, 0);
   const priority = priorityOf(message.priority, kindOf(content));
   const expiresAt = expiryOf(message, batch.now);
-  if (rows.length > 0)
-    batch.messages.push({ topic, contentId, ingestId, variant, priority, notBefore, expiresAt, expiresIn, rows });
+  if (rows.length > 0) {
+    const written = { topic, endpoint, contentId, ingestId, variant, priority, notBefore, expiresAt, expiresIn };
+    batch.messages.push({ ...written, past, rows });
+    noteReports(batch, message, rows);
+    // Something of the topic left, so it belongs to that place.
+    if (past !== null && past.calledAt !== null) {
+      topic.endpoint = endpoint;
+      topic.calledAt ??= batch.now;
+    }
+  }
   return { topic, rows };
+}
+
+function noteReports({ reports: all }: Batch, { reports, past }: AcceptMessage, rows: readonly NewRow[]): void {
+  if (reports === undefined) return;
+  for (const { id, suppressed } of rows)
+    all.push({ ...reports, messageId: id, state: past?.state ?? (suppressed ? "suppressed" : "pending") });
 }
 
 /** Writes all that was decided, in the round trip of the commit. New topics take one more. */
 async function writeBatch(tx: Tx, batch: Batch): Promise<void> {
-  const { topics, contents, ids, uuids, newAnswers, messages, tracking } = batch;
+  const { topics, contents, ids, uuids, newAnswers, messages, reports, tracking } = batch;
   const counters = createCounters();
   await topics.write();
-  for (const { topic, rows } of messages) {
-    const suppressed = rows.reduce((sum, row) => sum + (row.suppressed ? 1 : 0), 0);
-    counters.add(topic.id, "pending", rows.length - suppressed);
-    counters.add(topic.id, "suppressed", suppressed);
-  }
+  for (const message of messages) countRows(counters, message);
+  await turnTopics(tx, counters, messages);
   const last = Promise.all([
     contents.write(tx),
     insertMessages(tx, messages),
+    insertReports(tx, reports),
     uuids.write(tx),
     keepAnswers(tx, newAnswers),
     writeTracking(tx, [...tracking]),
@@ -300,4 +328,24 @@ async function writeBatch(tx: Tx, batch: Batch): Promise<void> {
     counters.write(tx),
   ]);
   tx.closeWith(last);
+}
+
+function countRows(counters: Counters, { topic, past, rows }: NewMessage): void {
+  const suppressed = rows.reduce((sum, row) => sum + (row.suppressed ? 1 : 0), 0);
+  counters.add(topic.id, past?.state ?? "pending", rows.length - suppressed);
+  counters.add(topic.id, "suppressed", suppressed);
+  if (past === null) return;
+  if (past.calledAt !== null) counters.calledAt(topic.id, past.calledAt);
+  if (past.sentAt !== null) counters.sentAt(topic.id, past.sentAt);
+}
+
+/** Has topics belong to the place to which something of them went already, before any of it was added. */
+async function turnTopics(tx: Tx, counters: Counters, messages: Batch["messages"]): Promise<void> {
+  const places = new Map<number, Endpoint>();
+  for (const { topic, endpoint, past } of messages)
+    if (past !== null && past.calledAt !== null) places.set(topic.id, endpoint);
+  for (const endpoint of ["ses", "sandbox"] as const) {
+    const ids = [...places].filter(([, place]) => place === endpoint).map(([id]) => id);
+    if (ids.length > 0) await turnTo(tx, counters, ids, endpoint);
+  }
 }

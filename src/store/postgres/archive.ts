@@ -25,6 +25,7 @@ import { digestOf as digestOfKey } from "../kept-event.ts";
 import { DEFAULT_SCHEMA, MARKS } from "./marks.ts";
 import { hasJob, migrate, type Where } from "./migrate.ts";
 import { postponeIndexes, restoreIndexes } from "./postponed.ts";
+import { watchCopied } from "./reports.ts";
 import { storable } from "./storable.ts";
 import { first, jobOf, openStore, type PostgresOptions } from "./store.ts";
 import { explain } from "./trouble.ts";
@@ -115,6 +116,7 @@ export function openArchive(address: string, clock: Clock, options: OpenOptions 
           await expectUnfinished(tx, job, copyId);
           await restoreIndexes(tx);
           await goOnBehind(tx, lastId);
+          await watchCopied(tx);
           await tx.run("update sm.job set copy_of = null, copy_state = null");
         },
         { statementMs: 0 },
@@ -155,8 +157,9 @@ async function refuseWhenAtWork({ query }: Tx, name: string): Promise<void> {
       `topic ${cancelling.topic} of ${name} is being cancelled`,
       "run the same command again in a minute",
     );
+  // What was handed over to a broker goes on there, whichever place the job is in.
   const [flying] = await query<{ count: number }>(
-    "select count(*)::int8 as count from sm.message where claimed_by is not null",
+    "select count(*)::int8 as count from sm.message where claimed_by is not null and claimed_by <> 0",
   );
   if (flying?.count !== 0)
     throw new UserError(`${name} has ${flying?.count} messages in flight`, "run the same command again in a minute");

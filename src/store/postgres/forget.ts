@@ -5,9 +5,11 @@
 import { InterruptedError } from "../../errors.ts";
 import { isKeptAbout } from "../kept-event.ts";
 import { createParts, type RunPart } from "../parts.ts";
-import type { Forgetting, Removed } from "../rows.ts";
+import type { DeadLetter, Forgetting, Removed } from "../rows.ts";
+import { letterNames } from "../rules/dead-letters.ts";
 import { forgottenSuppression } from "../rules/forgotten.ts";
 import type { Removal } from "../store.ts";
+import { numbers } from "./arrays.ts";
 import { byIndex } from "./by-index.ts";
 import { type Job, read } from "./connection.ts";
 import { forgetEvents } from "./prune.ts";
@@ -26,6 +28,7 @@ export function createForget(job: Job, jobId: string): Pick<Removal, "forget"> {
       if (begun.kind === "waiting") return begun;
       const removed = await removeAll(job, inParts, key);
       const kept = await removeKept(job, inParts, key, signal);
+      await removeLetters(job, inParts, key, signal);
       await removeUnusedContents(job, inParts, signal);
       return { ...begun, messages: removed.messages, events: removed.events + kept };
     },
@@ -98,4 +101,30 @@ async function removeKept(job: Job, inParts: RunPart, address: string, signal: A
     after = page.at(-1)?.key ?? null;
   }
   return removed;
+}
+
+/** A page of dead letters ends when it has so many bytes, or is so long. */
+const [PAGE_BYTES, PAGE_ROWS] = [4_194_304, 200];
+
+const LETTERS = `select id, body, extras from (
+    select id, body, extras, sum(octet_length(body)) over (order by id) - octet_length(body) as before
+    from (select id, body, extras from sm.dead_letter where id > $1::bigint order by id limit ${PAGE_ROWS}) next
+  ) page where before < ${PAGE_BYTES} order by id`;
+
+/** Removes the dead letters that name the address. */
+async function removeLetters(job: Job, inParts: RunPart, address: string, signal: AbortSignal): Promise<void> {
+  const isAbout = letterNames(address);
+  for (let after: number | null = 0; after !== null;) {
+    if (signal.aborted) throw new InterruptedError();
+    const page: Pick<DeadLetter, "id" | "body" | "extras">[] = await read(job, LETTERS, [after]);
+    const ids = numbers(page.filter(isAbout).map(({ id }) => id));
+    if (ids !== "{}")
+      await inParts((_rows, begun) =>
+        transaction(job, (tx) => {
+          begun();
+          return tx.run("delete from sm.dead_letter where id = any($1::bigint[])", [ids]);
+        }),
+      );
+    after = page.at(-1)?.id ?? null;
+  }
 }

@@ -1,4 +1,6 @@
 /** Writes the messages of requests, and their recipients. */
+import type { Outcome } from "../rules/past.ts";
+import { storable } from "./storable.ts";
 import type { Tx } from "./transaction.ts";
 
 /** One address of a message of a request. */
@@ -27,6 +29,8 @@ export interface NewMessage {
   /** Null: it does not expire. */
   expiresAt: number | null;
   expiresIn: number | null;
+  /** What became of it in another program; null: it is to be sent. */
+  past: Outcome | null;
   rows: NewRow[];
 }
 
@@ -40,7 +44,8 @@ export async function insertMessages(tx: Tx, messages: readonly NewMessage[]): P
   const someAreSuppressed = rows.some(({ suppressed }) => suppressed);
   const haveVariants = rows.some(({ variant }) => variant !== null);
   const isShared = rows.every(({ data }) => data === first.data);
-  await tx.run(INSERT, [
+  const havePast = messages.some(({ past }) => past !== null);
+  await tx.run(havePast ? INSERT_PAST : INSERT, [
     first.id - 1,
     rows.map(({ email }) => email),
     someDiffer ? rows.map(({ email, address }) => (address === email ? null : address)) : [],
@@ -58,13 +63,25 @@ export async function insertMessages(tx: Tx, messages: readonly NewMessage[]): P
     haveVariants ? rows.map(({ variant }) => variant) : [],
     messages.map(({ expiresAt }) => expiresAt ?? -1),
     messages.map(({ expiresIn }) => expiresIn ?? -1),
+    ...(havePast ? pastValues(messages) : []),
   ]);
+}
+
+function pastValues(messages: readonly NewMessage[]): unknown[] {
+  const textOf = (text: string | null | undefined) => (text == null ? null : storable(text));
+  return [
+    messages.map(({ past }) => past?.state ?? null),
+    messages.map(({ past }) => past?.attempts ?? 0),
+    messages.map(({ past }) => textOf(past?.sesMessageId)),
+    messages.map(({ past }) => textOf(past?.error)),
+    messages.map(({ past }) => past?.sentAt ?? null),
+  ];
 }
 
 const NO_DATA = "[]";
 
 // What belongs to a message is read from arrays, by its number: for a join the planner would have to know how many there are.
-const INSERT = `
+const insertSql = (pastColumns: string, pastState: string, past: string): string => `
   with given as materialized (
     select $1::bigint + id as id, email, coalesce(address, email) as address, coalesce(suppressed, false) as suppressed,
       coalesce(n, 1) as n, ($6::int[])[coalesce(n, 1)] as topic_id, coalesce(fields, $14) as fields,
@@ -75,8 +92,15 @@ const INSERT = `
     insert into sm.recipient (address, topic_id, variant, message_id)
     select address, topic_id, case when variant < 0 then -id else variant end, id from given)
   insert into sm.message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state, created_at,
-    expires_at, expires_in)
+    expires_at, expires_in${pastColumns})
   select id, topic_id, ($7::bigint[])[n], ($8::bigint[])[n], email, fields, ($10::smallint[])[n], ($11::bigint[])[n],
-    case when suppressed then 'suppressed' else 'pending' end, $12::bigint,
-    nullif(($16::bigint[])[n], -1), nullif(($17::bigint[])[n], -1)
+    coalesce(${pastState}, case when suppressed then 'suppressed' else 'pending' end), $12::bigint,
+    nullif(($16::bigint[])[n], -1), nullif(($17::bigint[])[n], -1)${past}
   from given`;
+
+const INSERT = insertSql("", "null", "");
+const INSERT_PAST = insertSql(
+  ", attempts, ses_message_id, error, sent_at",
+  "($18::text[])[n]",
+  ", ($19::int[])[n], ($20::text[])[n], ($21::text[])[n], ($22::bigint[])[n]",
+);

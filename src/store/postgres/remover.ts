@@ -26,6 +26,10 @@ const UUIDS = `delete from sm.accepted_uuid a using (
     where w.id <= u.last and not exists (select 1 from sm.message m where m.id between u.first and u.last)) gone
   where a.uuid = gone.uuid`;
 
+// A report has its broker in its key.
+const REPORTS = `with gone as (delete from sm.reported where message_id = any($1::bigint[]) returning via, message_id)
+  delete from sm.report r using gone where r.via = gone.via and r.message_id = gone.message_id`;
+
 /**
  * Removes these messages. `withUuids`: also the uuids that name no other message. The counters of topics stay as they are; table
  * `removed` says how many of the messages that they count are gone.
@@ -37,12 +41,14 @@ export async function removeMessages(
 ): Promise<Removed> {
   if (ids.length === 0) return { messages: 0, events: 0 };
   const given = [numbers(ids)];
-  const [, , events, , messages] = await Promise.all([
+  const [, , events, messages] = await Promise.all([
     tx.run(COUNT, given),
     tx.run(RECIPIENTS, given),
     tx.run("delete from sm.event where message_id = any($1::bigint[])", given),
-    tx.run("delete from sm.feedback where message_id = any($1::bigint[])", given),
     tx.run("delete from sm.message where id = any($1::bigint[])", given),
+    tx.run("delete from sm.feedback where message_id = any($1::bigint[])", given),
+    tx.run("delete from sm.handed where message_id = any($1::bigint[])", given),
+    tx.run(REPORTS, given),
     ...(withUuids ? [tx.run(UUIDS, given)] : []),
   ]);
   return { messages, events };

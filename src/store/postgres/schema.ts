@@ -302,8 +302,10 @@ export const MIGRATIONS: readonly { sql: string; breaks: boolean }[] = [
   );
   -- A trigger on message fills it; only a job that tells anybody has one.
   create table sm.report (
-    message_id bigint primary key,
-    state text not null
+    via text collate "C" not null,
+    message_id bigint not null,
+    state text not null,
+    primary key (via, message_id)
   ) ${BUSY};
 
   create table sm.handed (

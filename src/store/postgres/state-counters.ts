@@ -24,10 +24,10 @@ export function createCounters(): Counters {
   };
 }
 
-// A topic that has the time is looked at and not written.
+// A topic that has the time is looked at and not written. Only mail of another program was sent before that.
 const called = (ids: string, times: string): string =>
   `update sm.topic t set called_at = d.at from unnest(${ids}::int[], ${times}::bigint[]) d (id, at)
-  where t.id = d.id and t.called_at is null`;
+  where t.id = d.id and (t.called_at is null or t.called_at > d.at)`;
 
 const CALLED = called("$1", "$2");
 

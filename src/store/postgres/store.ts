@@ -210,6 +210,8 @@ function createStore(
       histories: async () => (await import("./histories.ts")).createHistories(job),
       keys: async () => (await import("./keys.ts")).createKeys(job),
       templates: async () => (await import("./templates.ts")).createTemplates(job),
+      deadLetters: async () => (await import("./dead-letters.ts")).createDeadLetters(job),
+      reports: async () => (await import("./reports.ts")).createReports(job),
     }),
     ...createPing(job),
     async close() {

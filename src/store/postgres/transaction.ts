@@ -117,7 +117,7 @@ async function repeated<T>(attempt: () => Promise<T>, wait: Wait): Promise<{ res
 }
 
 /** A list goes into a topic of this transaction now, so nothing else may be added to it. */
-class ListUnderWay extends Error {
+export class ListUnderWay extends Error {
   readonly code = "55P03";
 
   constructor() {

@@ -39,6 +39,10 @@ export function createChanges(): CollectedChanges {
     if (!delta) deltas.set(topicId, (delta = none()));
     delta[state] += count;
   };
+  const calledAt = (topicId: number, at: number) => {
+    const first = calls.get(topicId);
+    if (first === undefined || at < first) calls.set(topicId, at);
+  };
   return {
     deltas,
     sent,
@@ -48,11 +52,9 @@ export function createChanges(): CollectedChanges {
       add(topicId, from, -count);
       add(topicId, to, count);
     },
-    calledAt(topicId, at) {
-      if (!calls.has(topicId)) calls.set(topicId, at);
-    },
+    calledAt,
     sentAt(topicId, at) {
-      if (!calls.has(topicId)) calls.set(topicId, at);
+      calledAt(topicId, at);
       const span = sent.get(topicId);
       if (!span) sent.set(topicId, { first: at, last: at });
       else if (at < span.first) span.first = at;

@@ -75,10 +75,11 @@ export function laterSpans({ wall, steady }: Now): Span[] {
  * without a topic give none.
  */
 export function topicTimes(
-  messages: readonly { topic: string | null; notBefore: number }[],
+  messages: readonly { topic: string | null; notBefore: number; past?: object }[],
 ): Map<string | null, number | null> {
   const times = new Map<string | null, number | null>();
-  for (const { topic, notBefore } of messages) {
+  for (const { topic, notBefore, past } of messages) {
+    if (past !== undefined) continue;
     const known = times.get(topic);
     if (topic === null || topic === NO_TOPIC || notBefore === 0 || known === null) times.set(topic, null);
     else times.set(topic, Math.min(known ?? notBefore, notBefore));

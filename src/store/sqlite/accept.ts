@@ -3,21 +3,24 @@ import type { Occasion, Told } from "../accepting.ts";
 import type { Clock } from "../../time/clock.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { createContentTable } from "./contents.ts";
+import { createEndpoints } from "./endpoints.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
 import { createKeptAnswers } from "./kept-answers.ts";
 import { ADMITTING } from "./list-topics.ts";
 import { createNumbering, type Numbering } from "./numbering.ts";
 import { createRecipientTable } from "./recipients.ts";
+import { createReportNotes } from "./reports.ts";
 import { createTrackingNotes, type TrackedTopic } from "./tracked-topics.ts";
 import { createSuppressedCheck } from "./suppressed.ts";
 import { createUuidTable } from "./uuids.ts";
 import { type Admission, admit, type AdmittingTopic, NEW_TOPIC } from "../rules/admit.ts";
 import { expiryOf, knownNames, listOfIds } from "../rules/accepted.ts";
 import { topicTimes } from "../rules/due.ts";
+import { type Outcome, outcomeOf } from "../rules/past.ts";
 import { priorityOf } from "../rules/priority.ts";
 import type { Inbox } from "../store.ts";
 import type { AcceptMessage, AcceptRequest, AcceptResult, Endpoint, RefusedMessage, SetAside } from "../rows.ts";
-import { kindOf, NO_TOPIC } from "../../message.ts";
+import { kindOf, NO_TOPIC, type State } from "../../message.ts";
 
 /** How long a request waits for a locked job file. After a longer wait clients give up, and do not learn what became of it. */
 const PATIENCE_MS = 5_000;
@@ -32,7 +35,8 @@ export function createInbox(job: Job): Inbox {
   const answers = createKeptAnswers(job);
   const uuids = createUuidTable(db, clock);
   const topics = createRequestTopics(db, clock);
-  const add = createMessageAdder(db, clock, { counters, ids, uuids, topics });
+  const reports = createReportNotes(db);
+  const add = createMessageAdder(db, clock, { counters, ids, uuids, topics, reports });
 
   /** Everything that may refuse the request is checked before anything is written. */
   const acceptOne = (request: AcceptRequest): AcceptResult => {
@@ -53,6 +57,7 @@ export function createInbox(job: Job): Inbox {
     counters.begin();
     ids.begin();
     topics.begin();
+    if (requests.some(({ messages }) => messages.some((message) => message.reports !== undefined))) reports.watch();
     const results = requests.map(acceptOne);
     ids.flush();
     counters.write();
@@ -152,23 +157,21 @@ interface Parts {
   ids: Numbering;
   uuids: ReturnType<typeof createUuidTable>;
   topics: ReturnType<typeof createRequestTopics>;
+  reports: ReturnType<typeof createReportNotes>;
 }
 
 /** Makes a function that adds one message of a request for all its addresses, inside a transaction, and notes in `told` what it did. */
 function createMessageAdder(
   db: Connection,
   clock: Clock,
-  { counters, ids, uuids, topics }: Parts,
+  { counters, ids, uuids, topics, reports }: Parts,
 ): (message: AcceptMessage, occasion: Occasion, told: Told) => void {
   const contents = createContentTable(db, clock);
   const recipients = createRecipientTable(db);
   const noteTracking = createTrackingNotes(db);
-  const insert = db.prepare(
-    `insert into message (id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state, created_at,
-       expires_at, expires_in)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
+  const insert = createInserter(db);
   const isSuppressedFor = createSuppressedCheck(db);
+  const count = createCounter(db, counters);
 
   const noteKnown = (uuid: string, address: string, told: Told) => {
     told.counts.duplicates++;
@@ -176,17 +179,17 @@ function createMessageAdder(
   };
 
   const addAll = (message: AcceptMessage, { dueAt, endpoint }: Occasion, told: Told) => {
-    const { topic: name, content, emails, data, uuids: names, notBefore, expiresIn } = message;
+    const { topic: name, content, emails, data, uuids: names } = message;
     const { id: contentId, hash } = contents.keep(content);
     const topic = topics.open(name ?? NO_TOPIC, contentId, dueAt);
     const { id: topicId } = topic;
     noteTracking(topic, content);
     const audience = recipients.audienceOf(topic, { id: contentId, hash });
     const now = clock.now();
-    const expiresAt = expiryOf(message, now);
-    const priority = priorityOf(message.priority, kindOf(content));
+    const past = message.past === undefined ? null : outcomeOf(message.past, now);
+    const write = insert(message, { topicId, contentId, now, past });
     const isSuppressed = isSuppressedFor(content, endpoint);
-    const added = { pending: 0, suppressed: 0 };
+    const added = new Map<State, number>();
     for (const [at, email] of emails.entries()) {
       const address = email.toLowerCase();
       const uuid = names?.[at] ?? null;
@@ -203,30 +206,12 @@ function createMessageAdder(
         told.counts.duplicates++;
         continue;
       }
-      const state = isSuppressed(address) ? "suppressed" : "pending";
-      const { ingestId } = ids.use(topicId);
-      const kept = fields ?? "[]";
-      // Named one by one: an object for each address would take half as long as all the rest.
-      insert.run(
-        messageId,
-        topicId,
-        contentId,
-        ingestId,
-        email,
-        kept,
-        priority,
-        notBefore,
-        state,
-        now,
-        expiresAt,
-        expiresIn,
-      );
-      added[state]++;
+      const state = past?.state ?? (isSuppressed(address) ? "suppressed" : "pending");
+      write(messageId, ids.use(topicId).ingestId, email, fields ?? "[]", state);
+      if (message.reports) reports.note(message.reports, messageId, state);
+      added.set(state, (added.get(state) ?? 0) + 1);
     }
-    counters.add(topic.id, "pending", added.pending);
-    counters.add(topic.id, "suppressed", added.suppressed);
-    told.counts.added += added.pending;
-    told.counts.suppressed += added.suppressed;
+    count(added, { topic, past, endpoint, now }, told);
   };
 
   return (message, occasion, told) => {
@@ -240,5 +225,83 @@ function createMessageAdder(
     const firstId = ids.next();
     addAll(message, occasion, told);
     if (uuid !== null) uuids.keep(uuid, ids.next() > firstId ? { first: firstId, last: ids.next() - 1 } : null);
+  };
+}
+
+/** What the rows of a message have in common, beside what it says itself. */
+interface Common {
+  topicId: number;
+  contentId: number;
+  now: number;
+  past: Outcome | null;
+}
+
+type WriteRow = (id: number, ingestId: number, email: string, fields: string, state: State) => void;
+
+/** Makes what writes the rows of a message. */
+function createInserter(db: Connection): (message: AcceptMessage, common: Common) => WriteRow {
+  const columns =
+    "id, topic_id, content_id, ingest_id, email, fields, priority, not_before, state, created_at, expires_at, expires_in";
+  const insert = db.prepare(`insert into message (${columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+  const insertPast = db.prepare(
+    `insert into message (${columns}, attempts, ses_message_id, error, sent_at)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  return (message, { topicId, contentId, now, past }) => {
+    const { notBefore, expiresIn } = message;
+    const expiresAt = expiryOf(message, now);
+    const priority = priorityOf(message.priority, kindOf(message.content));
+    // Named one by one: an object for each address would take half as long as all the rest.
+    if (past === null)
+      return (id, ingestId, email, fields, state) =>
+        void insert.run(
+          id,
+          topicId,
+          contentId,
+          ingestId,
+          email,
+          fields,
+          priority,
+          notBefore,
+          state,
+          now,
+          expiresAt,
+          expiresIn,
+        );
+    const { attempts, sesMessageId, error, sentAt } = past;
+    const came = [attempts, sesMessageId, error, sentAt];
+    return (id, ingestId, email, fields, state) => {
+      const times = [priority, notBefore, state, now, expiresAt, expiresIn];
+      insertPast.run(id, topicId, contentId, ingestId, email, fields, ...times, ...came);
+    };
+  };
+}
+
+/** Where rows were added, and what had become of them. */
+interface Added {
+  topic: Topic;
+  past: Outcome | null;
+  endpoint: Endpoint;
+  now: number;
+}
+
+/** Makes what counts the rows that were added of a message. */
+function createCounter(
+  db: Connection,
+  counters: Counters,
+): (added: ReadonlyMap<State, number>, to: Added, told: Told) => void {
+  const endpoints = createEndpoints(db, counters);
+  return (added, { topic, past, endpoint, now }, told) => {
+    for (const [state, count] of added) {
+      counters.add(topic.id, state, count);
+      told.counts[state === "suppressed" ? "suppressed" : "added"] += count;
+    }
+    if (added.size === 0 || past === null || past.calledAt === null) return;
+    // Something of the topic left, so it belongs to that place.
+    endpoints.turn(topic.id, endpoint);
+    topic.endpoint = endpoint;
+    topic.calledAt ??= now;
+    counters.calledAt(topic.id, past.calledAt);
+    if (past.sentAt !== null) counters.sentAt(topic.id, past.sentAt);
   };
 }

@@ -23,6 +23,7 @@ import { type Job, openPlace, transaction } from "./connection.ts";
 import { type Connection, Database } from "./driver.ts";
 import { readMarks } from "./marks.ts";
 import { createLastIdReader } from "./numbering.ts";
+import { createReportNotes } from "./reports.ts";
 import { openStore } from "./store.ts";
 import { explain } from "./trouble.ts";
 
@@ -96,6 +97,7 @@ export function openArchive(path: string, clock: Clock, waiting: Waiting): Archi
       write((db) => {
         expectUnfinished(db, path, copyId);
         db.prepare("update job set copy_of = null, copy_state = null, ids_after = max(ids_after, ?)").run(lastId);
+        createReportNotes(db).watchCopied();
       }),
 
     withdraw: (copy, expected) =>
@@ -142,7 +144,8 @@ function refuseWhenAtWork(db: Connection, path: string): void {
     .pluck()
     .all();
   if (working.length > 0) throw atWork(path, working);
-  const flying = db.prepare("select count(*) from message where state = 'sending'").pluck().get();
+  // What was handed over to a broker goes on there, whichever place the job is in.
+  const flying = db.prepare("select count(*) from message where state = 'sending' and claimed_by <> 0").pluck().get();
   if (flying !== 0)
     throw new UserError(`${path} has ${String(flying)} messages in flight`, "run the same command again in a minute");
 }
@@ -209,7 +212,7 @@ function readPage(db: Connection, table: TableFacts, after: Key | null): Row[] {
     for (const at of flags) row[at] = row[at] === 1;
     rows.push(row);
     const value = row[bulky];
-    if (typeof value === "string" && (bytes += value.length) >= PAGE_BYTES) break;
+    if ((typeof value === "string" || Buffer.isBuffer(value)) && (bytes += value.length) >= PAGE_BYTES) break;
   }
   return rows;
 }

@@ -6,7 +6,8 @@ import { setImmediate } from "node:timers/promises";
 import { InterruptedError } from "../../errors.ts";
 import { isKeptAbout } from "../kept-event.ts";
 import { createParts, type RunPart } from "../parts.ts";
-import type { Forgetting, Removed } from "../rows.ts";
+import type { DeadLetter, Forgetting, Removed } from "../rows.ts";
+import { letterNames } from "../rules/dead-letters.ts";
 import { forgottenSuppression } from "../rules/forgotten.ts";
 import type { Removal } from "../store.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
@@ -25,6 +26,7 @@ export function createForget(job: Job, jobId: string): Pick<Removal, "forget"> {
       if (begun.kind === "waiting") return begun;
       const removed = await removeMessages(job, inParts, key);
       const kept = await removeKept(job, inParts, key, signal);
+      await removeLetters(job, inParts, key, signal);
       await removeUnusedContents(job, inParts, signal);
       return { ...begun, messages: removed.messages, events: removed.events + kept };
     },
@@ -87,6 +89,27 @@ async function removeKept(job: Job, inParts: RunPart, address: string, signal: A
     );
   }
   return removed;
+}
+
+/** Removes the dead letters that name the address. */
+async function removeLetters(job: Job, inParts: RunPart, address: string, signal: AbortSignal): Promise<void> {
+  const isAbout = letterNames(address);
+  const next = job.db.prepare<[number], Pick<DeadLetter, "id" | "body" | "extras">>(
+    "select id, body, extras from dead_letter where id > ? order by id limit 1",
+  );
+  const remove = job.db.prepare<[number]>("delete from dead_letter where id = ?");
+  for (let letter = next.get(0); letter !== undefined; letter = next.get(letter.id)) {
+    if (signal.aborted) throw new InterruptedError();
+    const { id } = letter;
+    await setImmediate();
+    if (!isAbout(letter)) continue;
+    await inParts((_rows, begun) =>
+      transaction(job, () => {
+        begun();
+        remove.run(id);
+      }),
+    );
+  }
 }
 
 /** How many kept events one step reads. */

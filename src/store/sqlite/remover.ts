@@ -31,9 +31,13 @@ export function createRemover(db: Connection): Remover {
          cross join recipient r on r.address = who.address and r.topic_id = who.topic_id where r.message_id in ${GIVEN})`,
   );
   const events = db.prepare<Given>(`delete from event where message_id in ${GIVEN}`);
-  const others = ["feedback where message_id", "message where id"].map((rows) =>
-    db.prepare<Given>(`delete from ${rows} in ${GIVEN}`),
+  // A report has its broker in its key.
+  const told = db.prepare<Given>(
+    `delete from report where (via, message_id) in (
+       select via, message_id from reported where message_id in ${GIVEN})`,
   );
+  const rows = ["feedback where message_id", "reported where message_id", "handed where message_id", "message where id"];
+  const others = [told, ...rows.map((each) => db.prepare<Given>(`delete from ${each} in ${GIVEN}`))];
   const removeUuids = createUuidRemover(db);
   return (ids, { withUuids }) => {
     const given = { ids: JSON.stringify(ids) };

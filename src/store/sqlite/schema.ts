@@ -444,9 +444,11 @@ export const MIGRATIONS: readonly string[] = [
   ) strict;
   -- What is still to be told: the newest state of a message. A trigger on message fills it; only a job that tells anybody has one.
   create table report (
-    message_id integer primary key,
-    state text not null
-  ) strict;
+    via text not null,
+    message_id integer not null,
+    state text not null,
+    primary key (via, message_id)
+  ) strict, without rowid;
 
   -- What was handed over to a broker for others to send, and when. The message is \`sending\` and held by nobody's process (claimed_by 0)
   -- until somebody says what became of it.

@@ -20,8 +20,10 @@ export function createCounters(db: Connection): Counters {
     `update topic set first_sent_at = min(ifnull(first_sent_at, ?), ?), last_sent_at = max(ifnull(last_sent_at, ?), ?)
      where id = ?`,
   );
-  // A topic that has the time is looked at and not written.
-  const called = db.prepare<[number, number]>("update topic set called_at = ? where id = ? and called_at is null");
+  // A topic that has the time is looked at and not written. Only mail of another program was sent before that.
+  const called = db.prepare<[{ id: number; at: number }]>(
+    "update topic set called_at = @at where id = @id and (called_at is null or called_at > @at)",
+  );
   const { deltas, sent, calls, clear, ...changes } = createChanges();
   return {
     ...changes,
@@ -29,7 +31,7 @@ export function createCounters(db: Connection): Counters {
     write() {
       for (const [id, delta] of deltas) update.run({ id, ...delta });
       for (const [id, { first, last }] of sent) widen.run(first, first, last, last, id);
-      for (const [id, at] of calls) called.run(at, id);
+      for (const [id, at] of calls) called.run({ id, at });
       clear();
     },
   };

@@ -112,6 +112,8 @@ function createStore(job: Job): { store: SqliteStore; recover: () => Promise<num
       histories: async () => (await import("./histories.ts")).createHistories(db),
       keys: async () => (await import("./keys.ts")).createKeys(job),
       templates: async () => (await import("./templates.ts")).createTemplates(job),
+      deadLetters: async () => (await import("./dead-letters.ts")).createDeadLetters(job),
+      reports: async () => (await import("./reports.ts")).createReports(job),
     }),
     ...createLatePart<Pick<SqliteStore, "backup">>(["backup"], async () =>
       (await import("./backup.ts")).createBackup(job),

@@ -20,7 +20,7 @@ it("keeps the first and the last time of sending, and when the first call may ha
   expect(sent.get(1)).toEqual({ first: 60, last: 90 });
   expect([...calls]).toEqual([
     [1, 50],
-    [2, 80],
+    [2, 10],
   ]);
   clear();
   expect([sent.size, calls.size]).toEqual([0, 0]);
