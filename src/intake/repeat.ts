@@ -14,6 +14,11 @@ export function repeatOf({ caller, key, body }: { caller: string; key: string; b
   return { caller, key, fingerprint: createHash("sha256").update(canonical(body, 0)).digest("hex") };
 }
 
+/** Whether two parsed JSON values are equal, in any order of their keys. */
+export function isSameJson(one: unknown, other: unknown): boolean {
+  return canonical(one, 0) === canonical(other, 0);
+}
+
 /** JSON with the keys of every object in order. */
 function canonical(value: unknown, depth: number): string {
   if (depth > MOST_DEPTH) return '"deeper"';

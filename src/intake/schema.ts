@@ -3,7 +3,7 @@
 /** Most addresses in one request, summed over its messages. */
 export const MOST_ADDRESSES = 10_000;
 /** The longest line of a header, in characters (RFC 5322 §2.1.1). */
-const MOST_SUBJECT = 998;
+export const MOST_SUBJECT = 998;
 /** The longest name that a client may give a message, in characters (code points). */
 export const MOST_UUID = 100;
 /** Most bytes of attachments in one request, before base64. */

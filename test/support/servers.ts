@@ -1,7 +1,12 @@
 /** Whether the servers that tests start can be had on this machine. */
-import { whyNoFaketime, whyNoPgBouncer, whyNoPostgres } from "./postgres/programs.ts";
+import { whyNoFaketime, whyNoPgBouncer, whyNoPostgres, whyNoRedis } from "./postgres/programs.ts";
 
-const REASONS = { postgres: whyNoPostgres, pgbouncer: whyNoPgBouncer, faketime: whyNoFaketime };
+const REASONS = {
+  postgres: whyNoPostgres,
+  pgbouncer: whyNoPgBouncer,
+  faketime: whyNoFaketime,
+  redis: whyNoRedis,
+};
 
 /** What tests may need of the system's packages. */
 export type ServerName = keyof typeof REASONS;

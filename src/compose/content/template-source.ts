@@ -40,6 +40,8 @@ export interface TemplateText {
   format: "html" | "md";
   /** Not set or "": the text part is derived from the HTML. */
   text?: string;
+  /** They beat the front matter. */
+  overrides?: Pick<ContentOverrides, "subject">;
   /** What holds where the front matter says nothing, the sender above all. */
   envelope?: Envelope | null;
 }
@@ -75,7 +77,7 @@ export async function readTemplateFile(options: TemplateFile): Promise<TemplateS
  * `UserError` as `readTemplateFile` does; messages name the text `content`.
  */
 export async function readTemplateText(given: TemplateText): Promise<TemplateSource> {
-  const { format, text = "", envelope = null } = given;
+  const { format, text = "", overrides = {}, envelope = null } = given;
   const source = given.content.replace(/^\uFEFF/, "").toWellFormed();
   if (source.trim() === "") throw new UserError(`${IN_REQUEST} is empty`);
   const markdown = format === "md";
@@ -90,8 +92,8 @@ export async function readTemplateText(given: TemplateText): Promise<TemplateSou
       `${at(IN_REQUEST, source, "inline_images")}: a template in a request has no files, so no pictures to send along`,
       "add it with ses-mail template add, which reads them, or write https addresses",
     );
-  checkHead(front, envelope);
-  return compiled({ front, overrides: {}, envelope, body, text: text.toWellFormed(), markdown, attachments: [] });
+  checkHead({ ...front, ...overrides }, envelope);
+  return compiled({ front, overrides, envelope, body, text: text.toWellFormed(), markdown, attachments: [] });
 }
 
 /** Who posts a template has no command line on which to give what is missing. */

@@ -13,7 +13,7 @@ running() {
   done
 }
 
-for pid in $(running "$folder"/*/pgbouncer.pid); do kill -KILL "$pid"; done
+for pid in $(running "$folder"/*/pgbouncer.pid "$folder"/*/redis.pid); do kill -KILL "$pid"; done
 servers=$(running "$folder"/*/data/postmaster.pid)
 # An immediate shutdown: a server ends its own children, after five seconds also those that a test has stopped.
 for pid in $servers; do kill -QUIT "$pid"; done

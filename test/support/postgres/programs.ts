@@ -2,7 +2,7 @@
  * Where the programs of PostgreSQL are, and as whom they run. The folder in SES_MAIL_TEST_POSTGRES comes first, so that tests can be
  * run on another version: its `initdb`, `pg_ctl` and `postgres`.
  */
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -38,6 +38,14 @@ export function whyNoPgBouncer(): string | null {
 /** The same for a server with a clock of its own. */
 export function whyNoFaketime(): string | null {
   return find("faketime") === null ? "there is no faketime in PATH (apt-get install faketime)" : null;
+}
+
+/** The same for Redis. Older ones change their names in `ps`, so that the keeper would not know them. */
+export function whyNoRedis(): string | null {
+  const path = find("redis-server");
+  const version = path === null ? null : /v=(\d+)/.exec(execFileSync(path, ["--version"], { encoding: "utf8" }))?.[1];
+  if (version !== null && Number(version) >= 7) return whyNoUser();
+  return "there is no redis-server 7 or later in PATH or /usr/sbin (apt-get install redis-server)";
 }
 
 function whyNoUser(): string | null {

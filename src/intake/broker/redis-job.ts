@@ -1,0 +1,213 @@
+/** Reads the jobs that Redis brings: JSON objects with an address, the name of a template and its data. */
+import { type Fields, isObject } from "../fields.ts";
+import { isSameJson } from "../repeat.ts";
+import { MOST_SUBJECT, MOST_UUID } from "../schema.ts";
+import { type Asked, type AskedMail, renamed } from "./asked.ts";
+import { JOB_SUBJECT, withJobSubject } from "./job-templates.ts";
+
+/** The fields of a job. Those without a use here were for the workers of older programs. */
+const FIELDS: ReadonlySet<string> = new Set([
+  "id",
+  "type",
+  "to",
+  "subject",
+  "template",
+  "templateData",
+  "priority",
+  "delay",
+  "attempts",
+  "maxAttempts",
+  "createdAt",
+]);
+
+/** One person waits for mail of these types. */
+const AWAITED = /^(?:verification_code|subscription_(?:confirm|cancel)\w*)$/i;
+
+/** From these numbers on a job has the priority of that name (10 high, 5 medium, 1 low). */
+const HIGH = 8;
+const MEDIUM = 3;
+const USUAL = 5;
+
+/** Most bytes of a job. */
+const MOST_BYTES = 10 * 1024 * 1024;
+
+const NAMES = [
+  ["emails[0]", "to"],
+  ["emails", "to"],
+  [`data.${JOB_SUBJECT}`, "subject"],
+  ["data", "templateData"],
+  ["topic_id", "templateData.issueId"],
+  ["scheduled_at", "delay"],
+  ["uuid", "id"],
+  ["kind", "type"],
+] as const;
+
+/** A delivery of Redis. `at`: when the job was added, ms since the epoch. */
+interface Delivered {
+  readonly body: Uint8Array;
+  readonly at: number;
+}
+
+/** Why a job cannot be read; it is caught where reading begins. */
+class Unreadable extends Error {}
+
+/**
+ * Makes the reader of a stream's jobs. A job's `uuid` is `redis:<stream>:<id>`; its delay counts from when it was added (`at`), however
+ * often it comes. Its template is one of the shelf that `createJobTemplates` makes. The reader never throws.
+ */
+export function createRedisReader({ stream }: { stream: string }): (delivery: Delivered) => Asked {
+  return ({ body, at }) => {
+    try {
+      return mailOf(jobIn(body), { stream, at });
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error;
+      return { kind: "wrong", reason: error.message };
+    }
+  };
+}
+
+/** The fields of a job that is a JSON object with known fields only: a misspelt delay must not send at once. */
+function jobIn(body: Uint8Array): Fields {
+  if (body.byteLength > MOST_BYTES) throw new Unreadable(`expected at most ${MOST_BYTES / 1024 / 1024} MB`);
+  const parsed = parse(textIn(body));
+  if (!isObject(parsed)) throw new Unreadable("expected a JSON object");
+  const unknown = Object.keys(parsed).find((name) => !FIELDS.has(name));
+  if (unknown !== undefined) throw new Unreadable(`${unknown.slice(0, 60)}: unknown field`);
+  return parsed;
+}
+
+function textIn(body: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
+  } catch {
+    throw new Unreadable("expected JSON in UTF-8");
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Unreadable("expected JSON");
+  }
+}
+
+function mailOf(job: Fields, { stream, at }: { stream: string; at: number }): AskedMail {
+  const id = idOf(job, stream);
+  const to = textOf(job, "to");
+  if (to === null) throw new Unreadable("to: is missing");
+  const { data, issue, subject } = dataOf(job);
+  const uuid = `redis:${stream}:${id}`;
+  return {
+    kind: "asked",
+    message: {
+      uuid,
+      emails: [to],
+      template: templateOf(job, subject !== null),
+      data,
+      priority: priorityOf(job),
+      ...(issue !== null && { topic_id: `issue-${issue}` }),
+      ...whenOf(job, at),
+      ...(AWAITED.test(textOf(job, "type") ?? "") && { kind: "transactional" }),
+    },
+    uuid,
+    reports: { via: "redis", name: id },
+    progress: issue,
+    placeOf: (path) => renamed(path, NAMES),
+    isSame: (stored) => isSameJson(data, stored.fields),
+  };
+}
+
+function idOf(job: Fields, stream: string): string {
+  const id = typeof job["id"] === "number" ? String(job["id"]) : (textOf(job, "id") ?? "");
+  const most = MOST_UUID - `redis:${stream}:`.length;
+  if (id.trim() === "") throw new Unreadable("id: is missing");
+  if (Array.from(id.slice(0, 2 * MOST_UUID)).length > most || /[\p{Cc}\p{Cs}\u2028\u2029]/u.test(id))
+    throw new Unreadable(`id: expected 1–${most} printable characters`);
+  return id;
+}
+
+function templateOf(job: Fields, hasSubject: boolean): string {
+  const name = textOf(job, "template") ?? "";
+  if (name === "") throw new Unreadable("template: is missing");
+  if (name.length > 200 || /[\p{Cc}\p{Cs}]/u.test(name))
+    throw new Unreadable("template: expected a name of at most 200 printable characters");
+  return hasSubject ? withJobSubject(name) : name;
+}
+
+/**
+ * The data of the template. The subject of a job is one of them, so that all jobs of an issue share one content, whatever their
+ * subjects are.
+ */
+function dataOf(job: Fields): { data: Fields; issue: string | null; subject: string | null } {
+  const given = objectOf(job["templateData"]);
+  if (Object.hasOwn(given, JOB_SUBJECT))
+    throw new Unreadable(`templateData.${JOB_SUBJECT}: stands for the subject of the job; use another name`);
+  const subject = subjectOf(job);
+  return { data: subject === null ? given : { ...given, [JOB_SUBJECT]: subject }, issue: issueIn(given), subject };
+}
+
+/** As a posted subject is read. */
+function subjectOf(job: Fields): string | null {
+  const subject = textOf(job, "subject");
+  if (subject === null) return null;
+  if (!/\S/.test(subject)) throw new Unreadable("subject: cannot be blank");
+  if (/[\p{Cc}\u2028\u2029]/u.test(subject))
+    throw new Unreadable("subject: cannot hold line breaks or control characters");
+  if (/\p{Cs}/u.test(subject)) throw new Unreadable("subject: holds half of a character (a lone surrogate)");
+  if (Array.from(subject).length > MOST_SUBJECT)
+    throw new Unreadable(`subject: expected at most ${MOST_SUBJECT} characters`);
+  return subject.trim();
+}
+
+function objectOf(given: unknown): Fields {
+  if (given === undefined || given === null) return {};
+  // Fields of a stream are texts.
+  const value = typeof given === "string" ? parseData(given) : given;
+  if (!isObject(value)) throw new Unreadable("templateData: expected an object");
+  return value;
+}
+
+function parseData(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Unreadable("templateData: expected an object");
+  }
+}
+
+function issueIn(data: Fields): string | null {
+  const issue = Object.hasOwn(data, "issueId") ? data["issueId"] : null;
+  if (issue === null || issue === "") return null;
+  if (typeof issue === "string" || typeof issue === "number") return String(issue);
+  throw new Unreadable("templateData.issueId: expected text or a number");
+}
+
+function priorityOf(job: Fields): string {
+  const priority = wholeNumber(job, "priority") ?? USUAL;
+  return priority >= HIGH ? "high" : priority >= MEDIUM ? "medium" : "low";
+}
+
+function whenOf(job: Fields, at: number): { scheduled_at?: string } {
+  const delay = wholeNumber(job, "delay") ?? 0;
+  if (delay < 0) throw new Unreadable("delay: expected milliseconds, 0 or more");
+  if (delay === 0) return {};
+  const due = new Date(at + delay);
+  if (Number.isNaN(due.getTime())) throw new Unreadable("delay: leads too far into the future");
+  return { scheduled_at: due.toISOString() };
+}
+
+/** The number of a field, which may be written as a text; null: it has none. */
+function wholeNumber(job: Fields, field: string): number | null {
+  const value = job[field] ?? null;
+  const number = typeof value === "string" && /^[+-]?\d{1,15}$/.test(value.trim()) ? Number(value) : value;
+  if (number === null || Number.isSafeInteger(number)) return number as number | null;
+  throw new Unreadable(`${field}: expected a whole number`);
+}
+
+/** The text of a field; null: it has none. */
+function textOf(job: Fields, field: string): string | null {
+  const value = job[field] ?? null;
+  if (value === null || typeof value === "string") return value;
+  throw new Unreadable(`${field}: expected text`);
+}

@@ -1,0 +1,70 @@
+/** What producers write for one job, made into one body. */
+
+/** Names and values in turn, as Redis keeps them: of an entry of a stream, or of a hash. */
+export type Fields = readonly Buffer[];
+
+const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** What an entry says of a job beside `data`. */
+const BESIDE = ["id", "priority"];
+
+/**
+ * The body of a job.
+ *
+ * - With a field `data`: its bytes. When they are a JSON object that lacks `id` or `priority` and there is a field of that
+ *   name, the object begins with it; all other bytes stay as they are.
+ * - Without: a JSON object of all fields, whose values are texts.
+ * - When a field comes twice or is no UTF-8: all names and values with line ends in between, which no reader takes for
+ *   one job.
+ */
+export function bodyOf(fields: Fields): Buffer {
+  const named = byName(fields);
+  if (named === null) return raw(fields);
+  const data = named.get("data");
+  if (data !== undefined) return withMissing(data, named);
+  try {
+    const texts = [...named].map(([name, value]) => [name, STRICT.decode(value)]);
+    return Buffer.from(JSON.stringify(Object.fromEntries(texts)));
+  } catch {
+    return raw(fields);
+  }
+}
+
+function byName(fields: Fields): Map<string, Buffer> | null {
+  const named = new Map<string, Buffer>();
+  try {
+    for (let at = 0; at < fields.length; at += 2) {
+      const name = STRICT.decode(fields[at]);
+      if (named.has(name)) return null;
+      named.set(name, fields[at + 1] as Buffer);
+    }
+    return named;
+  } catch {
+    return null;
+  }
+}
+
+const raw = (fields: Fields): Buffer => Buffer.concat(fields.flatMap((field) => [field, Buffer.from("\n")]));
+
+function withMissing(data: Buffer, named: ReadonlyMap<string, Buffer>): Buffer {
+  const beside = BESIDE.filter((name) => named.has(name));
+  if (beside.length === 0) return data;
+  const job = parsed(data);
+  const missing = job === null ? [] : beside.filter((name) => !Object.hasOwn(job, name));
+  if (missing.length === 0) return data;
+  const added = missing.map((name) => `${JSON.stringify(name)}:${JSON.stringify(String(named.get(name)))}`);
+  const start = data.indexOf("{") + 1;
+  const comma = Object.keys(job as object).length > 0 ? "," : "";
+  return Buffer.concat([data.subarray(0, start), Buffer.from(added.join(",") + comma), data.subarray(start)]);
+}
+
+/** The JSON object that the bytes hold; null when they hold anything else. */
+export function parsed(bytes: Uint8Array): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(STRICT.decode(bytes));
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
+  } catch {
+    return null;
+  }
+}

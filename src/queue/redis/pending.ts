@@ -1,0 +1,115 @@
+/**
+ * Entries that somebody was given and has not acknowledged: our own after a restart or a reconnect, and those of workers
+ * that are gone.
+ */
+import type { Connection } from "./connection.ts";
+import { type Entry, entriesOf, readOf } from "./entries.ts";
+import type { Fields } from "./job.ts";
+import { RedisProblem } from "./problem.ts";
+
+/** Where the entries are. */
+export interface Group {
+  readonly stream: string;
+  readonly group: string;
+  /** Our name in the group. */
+  readonly consumer: string;
+}
+
+/** An entry that was given out before. */
+export interface Again {
+  readonly id: string;
+  readonly fields: Fields;
+  /** How often anybody was given it, this time included. */
+  readonly deliveries: number;
+}
+
+/** Some pending entries. */
+export interface Page {
+  readonly entries: readonly Again[];
+  /** How many were pending and are in the stream no more. They are not pending any more, either. */
+  readonly lost: number;
+  /** The last id that was looked at; null: nothing is behind this page. */
+  readonly last: string | null;
+}
+
+/** Up to `most` entries behind `after` that were given to us and that we may have lost. */
+export async function ownPending(asks: Connection, where: Group, after: string, most: number): Promise<Page> {
+  const { stream, group, consumer } = where;
+  const read = ["XREADGROUP", "GROUP", group, consumer, "COUNT", most, "STREAMS", stream, after] as const;
+  const found = readOf(await asks.one(read));
+  const last = found.at(-1)?.id ?? null;
+  if (last === null) return { entries: [], lost: 0, last };
+  const first = found[0]?.id ?? last;
+  const counts = countsOf(await asks.one(["XPENDING", stream, group, first, last, found.length, consumer]));
+  return pageOf(asks, where, { found, last, counts });
+}
+
+/**
+ * Takes over up to `most` entries behind `after` that nobody has touched for `idleMs`, whoever has them. Two workers that
+ * do this at the same time share them.
+ */
+export async function takeOver(
+  asks: Connection,
+  where: Group,
+  { after, most, idleMs }: { after: string; most: number; idleMs: number },
+): Promise<Page> {
+  const { stream, group, consumer } = where;
+  const idle = await asks.one(["XPENDING", stream, group, "IDLE", idleMs, after === "" ? "-" : `(${after}`, "+", most]);
+  const counts = countsOf(idle);
+  const ids = [...counts.keys()];
+  const last = ids.at(-1) ?? null;
+  if (last === null) return { entries: [], lost: 0, last };
+  const claimed = entriesOf(await asks.one(["XCLAIM", stream, group, consumer, idleMs, ...ids]));
+  const got = new Set(claimed.map(({ id }) => id));
+  // The others were taken by another worker just now, or they are in the stream no more.
+  const others = ids.filter((id) => !got.has(id));
+  const ranges = await asks.run(others.map((id) => ["XRANGE", stream, id, id]));
+  const deleted = others.filter((_, index) => entriesOf(ranges[index]).length === 0);
+  const found = [...claimed, ...deleted.map((id) => ({ id, fields: null }))];
+  return pageOf(asks, where, { found, last, counts: new Map([...counts].map(([id, times]) => [id, times + 1])) });
+}
+
+/** Deliveries so far by id, of what XPENDING answers. */
+function countsOf(reply: unknown): Map<string, number> {
+  const rows = reply as readonly (readonly [id: Buffer, consumer: Buffer, idleMs: number, deliveries: number])[];
+  return new Map(rows.map(([id, , , deliveries]) => [String(id), deliveries]));
+}
+
+interface Found {
+  found: readonly Entry[];
+  last: string;
+  counts: ReadonlyMap<string, number>;
+}
+
+async function pageOf(asks: Connection, { stream, group }: Group, { found, last, counts }: Found): Promise<Page> {
+  const gone = found.filter(({ fields }) => fields === null).map(({ id }) => id);
+  // Redis 7 does so by itself when it claims them.
+  if (gone.length > 0) await asks.one(["XACK", stream, group, ...gone]);
+  const entries = found.flatMap(({ id, fields }) =>
+    fields === null ? [] : [{ id, fields, deliveries: counts.get(id) ?? 1 }],
+  );
+  return { entries, lost: gone.length, last };
+}
+
+/**
+ * Deletes a consumer in one step, so that it cannot be given anything in between: what a deleted consumer has pending is
+ * in the stream and is never shown to anybody again.
+ */
+const FORGET = `
+for _, row in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local consumer = {}
+  for at = 1, #row, 2 do consumer[row[at]] = row[at + 1] end
+  if consumer.name ~= ARGV[2] and consumer.pending == 0 and consumer.idle > tonumber(ARGV[3]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], consumer.name)
+  end
+end`;
+
+/** Deletes other consumers that have nothing pending and have not read for `idleMs`. Nothing happens where that is forbidden. */
+export async function forgetConsumers(
+  asks: Connection,
+  { stream, group, consumer }: Group,
+  idleMs: number,
+): Promise<void> {
+  const [reply] = await asks.runEach([["EVAL", FORGET, 1, stream, group, consumer, idleMs]]);
+  if (reply instanceof RedisProblem && reply.code === null) throw reply;
+}

@@ -1,0 +1,48 @@
+/** What goes wrong between Redis and us, in words for people. */
+import { printable } from "../../printable.ts";
+import { QueueUnreachable } from "../queue.ts";
+
+/** Redis, or the way to it, did not do what we asked. None of this is a bug of ours: the same call may succeed later. */
+export class RedisProblem extends QueueUnreachable {
+  /** The first word of Redis' answer, such as NOGROUP. Null: there was no answer. */
+  readonly code: string | null;
+
+  constructor(message: string, hint: string | null = null, code: string | null = null) {
+    super(message, hint);
+    this.code = code;
+  }
+}
+
+/** By the first word of an answer (redis.io, "Errors", and src/server.c of Redis): what it means, and what to do. */
+const WORDS: Record<string, readonly [means: string, hint: string | null]> = {
+  NOAUTH: ["wants a password", "write it into the address: redis://:<password>@<host>"],
+  WRONGPASS: [
+    "does not accept the user name and password",
+    "check them, and %-encode special characters in the address",
+  ],
+  READONLY: ["is a replica, which takes no writes", "name the primary in the address"],
+  MASTERDOWN: ["is a replica that has lost its primary", null],
+  LOADING: ["is still loading its data", null],
+  OOM: ["has no memory left", "raise its maxmemory, or let workers read more quickly"],
+  MISCONF: ["takes no writes because it cannot save its data to the disk", "see the log of Redis"],
+  MOVED: ["is a node of a cluster that does not hold the stream", "a cluster is not supported: use one primary"],
+  CLUSTERDOWN: ["is a node of a cluster that is down", null],
+  NOPERM: ["does not allow what an inlet needs", "ACL SETUSER gives the right"],
+  WRONGTYPE: ["has a key of another type where the stream or a set belongs", "check the name of the stream"],
+};
+
+/** The problem for whatever ioredis rejected with. `place`: from `Address.shown`. */
+export function problemOf(error: unknown, place: string): RedisProblem {
+  if (error instanceof RedisProblem) return error;
+  const { name, message, code } = error as { name?: string; message?: string; code?: unknown };
+  const said = printable(String(message ?? error)).slice(0, 300);
+  if (name !== "ReplyError") return away(place, typeof code === "string" && code !== "" ? code : said);
+  const word = /^(?:ERR invalid password)/.test(said) ? "WRONGPASS" : (/^[A-Z]+/.exec(said)?.[0] ?? "ERR");
+  const known = WORDS[word];
+  if (known === undefined) return new RedisProblem(`Redis at ${place} answers: ${said}`, null, word);
+  return new RedisProblem(`Redis at ${place} ${known[0]} (${said})`, known[1], word);
+}
+
+/** There is no connection, or it leads nowhere. */
+export const away = (place: string, reason: string): RedisProblem =>
+  new RedisProblem(`Redis at ${place} cannot be reached (${reason})`);

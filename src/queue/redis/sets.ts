@@ -1,0 +1,185 @@
+/**
+ * The sorted sets of ancestor producers: ids of jobs that go first, and of jobs that wait for their time. What a job is
+ * stands in a hash. Nobody is lent a job: workers that read the same one accept it as one mail, and a delayed one is
+ * accepted at once, because it is the store that waits.
+ */
+import { systemClock } from "../../time/clock.ts";
+import type { Queue } from "../queue.ts";
+import type { Connection } from "./connection.ts";
+import { buryCommand } from "./dead.ts";
+import type { RedisDelivery } from "./entries.ts";
+import { bodyOf, type Fields, parsed } from "./job.ts";
+import type { Keys } from "./keys.ts";
+import type { Command } from "./line.ts";
+
+const MOST_PER_CALL = 200;
+/** How often to look while nothing comes. */
+const LOOK_MS = 1_000;
+
+/** What the sets' queue is made of. */
+export interface SetsParts {
+  readonly keys: Keys;
+  readonly asks: Connection;
+  /** After so long without an acknowledgement a job comes again, and one that is in a set without a hash is given up. */
+  readonly idleMs: number;
+}
+
+/** A job in a set. */
+interface Named {
+  readonly set: string;
+  readonly id: string;
+  readonly score: number;
+}
+
+/** The queue of the two sets. */
+export class SetsQueue implements Queue<RedisDelivery> {
+  readonly mostPerCall = MOST_PER_CALL;
+  readonly #parts: SetsParts;
+  /** Until when not to hand out a job again (`performance.now()`), by id of the delivery. */
+  readonly #lent = new Map<string, number>();
+  /** When a job was seen for the first time (`Date.now()`), by id of the delivery. */
+  readonly #seen = new Map<string, number>();
+
+  constructor(parts: SetsParts) {
+    this.#parts = parts;
+  }
+
+  async receive(most: number, waitMs: number, signal: AbortSignal): Promise<RedisDelivery[]> {
+    const until = performance.now() + waitMs;
+    while (!signal.aborted) {
+      const got = await this.#look(most);
+      const leftMs = until - performance.now();
+      if (got.length > 0 || leftMs <= 0) return got;
+      await systemClock.sleep(Math.min(LOOK_MS, leftMs), signal);
+    }
+    return [];
+  }
+
+  async #look(most: number): Promise<RedisDelivery[]> {
+    const { keys } = this.#parts;
+    const named = [...(await this.#named(keys.priority, most)), ...(await this.#named(keys.delayed, most))];
+    const chosen = named.slice(0, most);
+    const hashes = await this.#parts.asks.run(chosen.map(({ id }): Command => ["HGETALL", keys.job(id)]));
+    const got: RedisDelivery[] = [];
+    for (const [index, one] of chosen.entries()) {
+      const fields = hashes[index] as Fields;
+      const delivery = fields.length > 0 ? this.#deliveryOf(one, fields) : await this.#withoutHash(one);
+      if (delivery !== null) got.push(delivery);
+    }
+    const until = performance.now() + this.#parts.idleMs;
+    for (const { id } of got) this.#lent.set(id, until);
+    return got;
+  }
+
+  /** Jobs of one set that are not lent, the first in the set first. */
+  async #named(set: string, most: number): Promise<Named[]> {
+    const free: Named[] = [];
+    for (let from = 0; free.length < most; from += MOST_PER_CALL) {
+      const range = ["ZRANGE", set, from, from + MOST_PER_CALL - 1, "WITHSCORES"] as const;
+      const page = (await this.#parts.asks.one(range)) as readonly Buffer[];
+      for (let at = 0; at < page.length; at += 2) {
+        const one = { set, id: String(page[at]), score: Number(String(page[at + 1])) };
+        if (!this.#isLent(one)) free.push(one);
+      }
+      if (page.length < 2 * MOST_PER_CALL) break;
+    }
+    return free;
+  }
+
+  #isLent(one: Named): boolean {
+    const until = this.#lent.get(nameOf(one));
+    return until !== undefined && performance.now() < until;
+  }
+
+  #deliveryOf(one: Named, fields: Fields): RedisDelivery {
+    const body = bodyOf(withId(fields, one.id));
+    return { id: nameOf(one), body, at: this.#addedAt(one, body) };
+  }
+
+  #addedAt(one: Named, body: Uint8Array): number {
+    const job = parsed(body) ?? {};
+    if (one.set === this.#parts.keys.delayed) return Math.round(one.score - (numberOf(job["delay"]) ?? 0));
+    return instantOf(job["createdAt"]) ?? this.#firstSeen(one);
+  }
+
+  #firstSeen(one: Named): number {
+    const name = nameOf(one);
+    const at = this.#seen.get(name) ?? Date.now();
+    this.#seen.set(name, at);
+    return at;
+  }
+
+  /**
+   * Another worker may have accepted the job just now, or its producer writes the hash after the set. So it is given up
+   * only when it stays in the set without one.
+   */
+  async #withoutHash(one: Named): Promise<RedisDelivery | null> {
+    const score = await this.#parts.asks.one(["ZSCORE", one.set, one.id]);
+    if (score === null) {
+      this.#forget(nameOf(one));
+      return null;
+    }
+    const at = this.#firstSeen(one);
+    if (Date.now() - at < this.#parts.idleMs) return null;
+    const overdue = `it is in ${one.set}, and there is no ${this.#parts.keys.job(one.id)}`;
+    return { id: nameOf(one), body: bodyOf([Buffer.from("id"), Buffer.from(one.id)]), at, overdue };
+  }
+
+  async done(deliveries: readonly RedisDelivery[]): Promise<readonly RedisDelivery[]> {
+    const removals = deliveries.flatMap((delivery) => this.#removal(delivery));
+    if (removals.length > 0) await this.#parts.asks.run([["MULTI"], ...removals, ["EXEC"]]);
+    for (const { id } of deliveries) this.#forget(id);
+    return [];
+  }
+
+  async refuse(delivery: RedisDelivery, reason: string): Promise<boolean> {
+    const bury = buryCommand(this.#parts.keys, delivery, reason);
+    await this.#parts.asks.run([["MULTI"], bury, ...this.#removal(delivery), ["EXEC"]]);
+    this.#forget(delivery.id);
+    return true;
+  }
+
+  #removal({ id }: RedisDelivery): Command[] {
+    const at = id.indexOf("#");
+    const job = id.slice(at + 1);
+    return [
+      ["ZREM", id.slice(0, at), job],
+      ["DEL", this.#parts.keys.job(job)],
+    ];
+  }
+
+  async later(delivery: RedisDelivery, afterMs: number): Promise<void> {
+    this.#lent.set(delivery.id, performance.now() + afterMs);
+  }
+
+  #forget(name: string): void {
+    this.#lent.delete(name);
+    this.#seen.delete(name);
+  }
+
+  /** The connection is the stream's, too, and ends with `Redis.close`. */
+  async close(): Promise<void> {
+    this.#lent.clear();
+  }
+}
+
+const nameOf = ({ set, id }: Named): string => `${set}#${id}`;
+
+/** The hash of a job need not repeat the id that its key has. */
+function withId(fields: Fields, id: string): Fields {
+  const hasId = fields.some((field, at) => at % 2 === 0 && String(field) === "id");
+  return hasId ? fields : [...fields, Buffer.from("id"), Buffer.from(id)];
+}
+
+const numberOf = (value: unknown): number | null => {
+  const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+  return typeof number === "number" && Number.isFinite(number) ? number : null;
+};
+
+/** Milliseconds since the epoch, or a text that Date reads. */
+function instantOf(value: unknown): number | null {
+  const number = numberOf(value);
+  if (number !== null) return number;
+  const parsedAt = typeof value === "string" ? Date.parse(value) : NaN;
+  return Number.isNaN(parsedAt) ? null : parsedAt;
+}
