@@ -27,6 +27,8 @@ export interface TestGatewayOptions {
   server?: Partial<Omit<ServerOptions, "stream">>;
   /** Stands between the routes and the job file. */
   store?: (store: Store) => Store;
+  /** Takes dead letters in again; default: there are none. */
+  retryDead?: Gateway["retryDead"];
   /** Sends what is due, to the sandbox. Default false: mail stays where it is, for the test to look at. */
   sending?: boolean;
   /** Keeps the mails as files in `ses.outbox`. */
@@ -79,7 +81,8 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
     held: () => new Set<string>(),
     account: () => null,
   };
-  const gateway: Gateway = { ...parts, sendTest: (test) => sendTest(parts, test) };
+  const retryDead = options.retryDead ?? (async () => null);
+  const gateway: Gateway = { ...parts, retryDead, inlets: () => [], sendTest: (test) => sendTest(parts, test) };
   const log = recorder();
   const app = await buildServer(gateway, { level: "debug", ...options.server, stream: log.stream });
   onTestFinished(async () => {

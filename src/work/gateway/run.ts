@@ -115,6 +115,9 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
     held: () => scope.held,
     account: account.now,
     sendTest: (test: TestMail) => sendTest(mailing, test),
+    // No inlet is started here yet.
+    retryDead: async () => ({ dead: "this gateway has no inlet" }),
+    inlets: () => [],
   };
   return { gateway, sender, account, connection, webhook };
 }
