@@ -1,4 +1,5 @@
 /** Whether the servers that tests start can be had on this machine. */
+<<<<<<< HEAD
 import { whyNoFaketime, whyNoPgBouncer, whyNoPostgres, whyNoRedis } from "./postgres/programs.ts";
 
 const REASONS = {
@@ -7,6 +8,12 @@ const REASONS = {
   faketime: whyNoFaketime,
   redis: whyNoRedis,
 };
+=======
+import { whyNoNats } from "./nats-program.ts";
+import { whyNoFaketime, whyNoPgBouncer, whyNoPostgres } from "./postgres/programs.ts";
+
+const REASONS = { postgres: whyNoPostgres, pgbouncer: whyNoPgBouncer, faketime: whyNoFaketime, nats: whyNoNats };
+>>>>>>> h-nats
 
 /** What tests may need of the system's packages. */
 export type ServerName = keyof typeof REASONS;

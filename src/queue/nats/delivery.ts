@@ -1,0 +1,85 @@
+/** One message that a consumer of JetStream brought, and what can be said about it. */
+import type { Msg } from "@nats-io/transport-node";
+import type { Delivery } from "../queue.ts";
+
+/** The header for what a mail has beyond the four texts of its body; its value is read by whoever reads the body. */
+export const EXTRAS_HEADER = "Ses-Mail-Extras";
+
+/** One message of a stream. */
+export interface NatsDelivery extends Delivery {
+  /**
+   * `<stream>#<sequence>`. The sequences of a stream that was deleted and made again begin anew; from then on the time it was
+   * made is part of the name, so that this run takes no new mail for an old one.
+   */
+  readonly id: string;
+  readonly body: Uint8Array;
+  /** The header `Ses-Mail-Extras`; null without one. */
+  readonly extras: string | null;
+}
+
+/** With what is needed to answer. */
+export interface Loan extends NatsDelivery {
+  /** Where answers go. It is good on any connection. */
+  readonly reply: string;
+  /** When the stream was made. An answer to a message of an older one would hit another message of the same number. */
+  readonly streamMade: string;
+  /** When it came, by `performance.now()`. */
+  readonly cameAt: number;
+}
+
+/**
+ * Reads what a pull brought.
+ * @throws Error when it is no message of a stream.
+ */
+export function loanOf(message: Msg, stream: { made: string; name: string }): Loan {
+  const reply = message.reply ?? "";
+  return {
+    id: `${stream.name}#${sequenceOf(reply)}`,
+    body: message.data,
+    extras: message.headers?.get(EXTRAS_HEADER) || null,
+    reply,
+    streamMade: stream.made,
+    cameAt: performance.now(),
+  };
+}
+
+/**
+ * `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.…` or, from servers that know domains, with the domain and the
+ * account in front of the stream and a random part at the end (ADR-15 of NATS).
+ */
+function sequenceOf(reply: string): string {
+  const parts = reply.split(".");
+  const sequence = parts.length === 9 ? parts[5] : parts[7];
+  if (parts[1] !== "ACK" || sequence === undefined || !/^\d+$/.test(sequence))
+    throw new Error(`expected the answer address of a message, got ${JSON.stringify(reply)}`);
+  return sequence;
+}
+
+/** It is done. */
+export const ACK = "+ACK";
+
+/** A server would bring back what is given back without a delay at once, and use up its deliveries in milliseconds. */
+const SHORTEST_DELAY_MS = 100;
+
+/** It is given back, to come again after so long. */
+export const laterAnswer = (afterMs: number): string =>
+  `-NAK {"delay":${Math.round(Math.max(afterMs, SHORTEST_DELAY_MS) * 1e6)}}`;
+
+/** The first server that takes a reason: older ones do not read an answer that has one, and bring the message again. */
+const TERM_REASON_SINCE = [2, 10, 4] as const;
+const MOST_REASON = 200;
+
+/** It is never to come again. */
+export function refusedAnswer(serverVersion: string, reason: string): string {
+  const line = reason.replaceAll(/\s+/g, " ").slice(0, MOST_REASON).trim();
+  return line !== "" && isSince(serverVersion) ? `+TERM ${line}` : "+TERM";
+}
+
+function isSince(version: string): boolean {
+  const parts = version.split(/[.-]/).map(Number);
+  for (const [index, least] of TERM_REASON_SINCE.entries()) {
+    const part = parts[index] ?? NaN;
+    if (part !== least) return part > least;
+  }
+  return true;
+}

@@ -1,0 +1,106 @@
+/** One request for messages of a consumer (JetStream API, CONSUMER.MSG.NEXT), and all that comes in answer to it. */
+import { createInbox, type Msg } from "@nats-io/transport-node";
+import { printable } from "../../printable.ts";
+import { startLimit } from "../../time/time-limit.ts";
+import type { Connection } from "./link.ts";
+
+/** The server says at least this often that it is there. */
+const HEARTBEAT_MS = 5_000;
+/** A server that was silent for so long has forgotten the request: two heartbeats, and time for a busy machine. */
+const SILENT_MS = 15_000;
+/** A request that is shorter than this has no heartbeats. */
+const SHORT_MS = 4 * HEARTBEAT_MS;
+/** How much later than it said a server may say that the time is over. */
+const GRACE_MS = 5_000;
+
+/** What is asked for. */
+export interface PullOptions {
+  stream: string;
+  consumer: string;
+  /** Most messages. */
+  batch: number;
+  /** Most bytes of them all. At least twice what the server takes for one message, or that one would never come. */
+  maxBytes: number;
+  /** After how long the server stops to answer. At least a second. */
+  expiresMs: number;
+}
+
+/** How a request ended. */
+export type PullEnd =
+  /** All of it came, or its time is over. */
+  | { kind: "over" }
+  /** The stream, the consumer or the connection may be gone. */
+  | { kind: "lost"; reason: string }
+  /** The server does not do it now. */
+  | { kind: "refused"; reason: string };
+
+/** A request that is under way. */
+export interface Pull {
+  /** Ends it without a word to `onEnd`. What the server has sent already comes again when its time is over. */
+  stop(): void;
+}
+
+/** Asks, and calls `onMessage` for each message until it calls `onEnd`, once. */
+export function startPull(
+  { nats, lost }: Connection,
+  options: PullOptions,
+  onMessage: (message: Msg) => void,
+  onEnd: (end: PullEnd) => void,
+): Pull {
+  const inbox = createInbox();
+  let left = options.batch;
+  let over = false;
+  let stopWatching = (): void => undefined;
+  const stop = () => {
+    over = true;
+    stopWatching();
+    lost.removeEventListener("abort", onLost);
+    if (!nats.isClosed()) subscription.unsubscribe();
+  };
+  const end = (how: PullEnd) => {
+    if (over) return;
+    stop();
+    onEnd(how);
+  };
+  const onLost = () => end({ kind: "lost", reason: "the connection was lost" });
+  const watch = () => {
+    stopWatching();
+    const silentMs = options.expiresMs < SHORT_MS ? options.expiresMs + GRACE_MS : SILENT_MS;
+    stopWatching = startLimit(silentMs, () => end({ kind: "lost", reason: "it said nothing for too long" }));
+  };
+  const callback = (error: Error | null, message: Msg) => {
+    if (over) return;
+    if (error !== null) return end({ kind: "lost", reason: printable(error.message) });
+    watch();
+    if (message.subject === inbox) return said(message, end);
+    onMessage(message);
+    left--;
+    if (left === 0) end({ kind: "over" });
+  };
+  const subscription = nats.subscribe(inbox, { callback });
+  lost.addEventListener("abort", onLost);
+  watch();
+  const subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.consumer}`;
+  nats.publish(subject, JSON.stringify(request(options)), { reply: inbox });
+  return { stop };
+}
+
+function request({ batch, maxBytes, expiresMs }: PullOptions): Record<string, number> {
+  const heartbeat = expiresMs < SHORT_MS ? {} : { idle_heartbeat: nanos(HEARTBEAT_MS) };
+  return { batch, max_bytes: maxBytes, expires: nanos(expiresMs), ...heartbeat };
+}
+
+const nanos = (ms: number): number => Math.round(ms) * 1_000_000;
+
+/** Codes of status messages: ADR-13 of NATS, and server/consumer.go. */
+function said(message: Msg, end: (how: PullEnd) => void): void {
+  const { code = 0, description = "" } = message.headers ?? {};
+  const reason = printable(description).toLowerCase();
+  if (code === 100) return;
+  if (code === 404 || code === 408) return end({ kind: "over" });
+  if (code === 503) return end({ kind: "lost", reason: "nobody answers" });
+  if (code !== 409) return end({ kind: "refused", reason: reason || `status ${code}` });
+  if (/batch completed|maxbytes/.test(reason)) return end({ kind: "over" });
+  if (/deleted|leadership|shutdown/.test(reason)) return end({ kind: "lost", reason });
+  end({ kind: "refused", reason });
+}

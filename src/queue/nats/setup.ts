@@ -1,0 +1,203 @@
+/** The stream and the consumer of a queue: looked at, and made when they are missing. Those that are there stay as they are. */
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  type ConsumerInfo,
+  DeliverPolicy,
+  DiscardPolicy,
+  type JetStreamManager,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+  type StreamInfo,
+} from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { UserError } from "../../errors.ts";
+import { QueueUnreachable } from "../queue.ts";
+import { requestTrouble } from "./trouble.ts";
+import { consumerWarnings, streamWarnings } from "./warnings.ts";
+
+/** What to read. */
+export interface Where {
+  stream: string;
+  /** Which messages of the stream. */
+  subject: string;
+  /** The durable consumer that remembers how far we are. */
+  consumer: string;
+}
+
+/** How long a request of the JetStream API may take. */
+const REQUEST_MS = 5_000;
+const NS = 1e6;
+/** How long JetStream recognises a repeated Nats-Msg-Id. */
+const DUPLICATE_WINDOW_MS = 120_000;
+const ACK_WAIT_MS = 30_000;
+const MAX_ACK_PENDING = 2_000;
+/** Tells what we made from what others made, also in a later run. */
+const OURS = "made by ses-mail";
+
+/** What a queue that is there allows. */
+export interface Found {
+  /** When the stream was made, as the server writes it: two streams of one name differ in it. */
+  streamMade: string;
+  /** After how long a message that nobody answered comes again. */
+  ackWaitMs: number;
+  /** Most that one pull may ask for; Infinity: no limit. */
+  mostMessages: number;
+  mostBytes: number;
+  longestMs: number;
+}
+
+/** What the run knows of a queue. */
+export interface Memory {
+  /** It was there before, so what is missing now was deleted. */
+  wasThere: boolean;
+  /** Whether the stream and the consumer are ours to make again. */
+  streamIsOurs: boolean;
+  consumerIsOurs: boolean;
+}
+
+/** Who hears what was made, and what a stream or consumer may do to mail. */
+export interface Told {
+  tell(text: string): void;
+  warn(text: string): void;
+}
+
+/**
+ * Looks at the stream and the consumer, and makes what is missing: what was missing at first, and what was ours and was
+ * deleted. Warnings and what was made are told.
+ * @throws QueueUnreachable when the server does not answer or says no, and when what others had made is gone; UserError for
+ *   what will not go away by itself, found before the queue was ever there.
+ */
+export async function setUp(
+  connection: NatsConnection,
+  where: Where,
+  memory: Memory,
+  { tell, warn }: Told,
+): Promise<Found> {
+  try {
+    const manager = await jetstreamManager(connection, { checkAPI: false, timeout: REQUEST_MS });
+    const stream = (await streamInfo(manager, where)) ?? (await makeStream(manager, where, memory, tell));
+    streamWarnings(stream.config).forEach(warn);
+    const consumer =
+      (await consumerInfo(manager, where)) ?? (await makeConsumer(manager, { where, stream, memory, tell }));
+    checkConsumer(consumer.config, where);
+    consumerWarnings(where.stream, consumer.config, where.subject).forEach(warn);
+    memory.wasThere = true;
+    memory.streamIsOurs = stream.config.description === OURS;
+    memory.consumerIsOurs = consumer.config.description === OURS;
+    return found(stream, consumer.config);
+  } catch (error) {
+    throw explained(error, where, memory);
+  }
+}
+
+function found(stream: StreamInfo, { ack_wait, max_batch, max_bytes, max_expires }: ConsumerConfig): Found {
+  return {
+    streamMade: stream.created,
+    ackWaitMs: (ack_wait ?? ACK_WAIT_MS * NS) / NS,
+    mostMessages: max_batch || Infinity,
+    mostBytes: max_bytes || Infinity,
+    longestMs: (max_expires || Infinity) / NS,
+  };
+}
+
+const CODES = { consumerNotFound: 10_014, nameInUse: 10_058, streamNotFound: 10_059 };
+
+/** Null when the answer is an error with this code. */
+async function unless<T>(code: number, answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    const trouble = requestTrouble(error);
+    if (trouble?.kind === "refused" && trouble.code === code) return null;
+    throw error;
+  }
+}
+
+const streamInfo = (manager: JetStreamManager, { stream }: Where): Promise<StreamInfo | null> =>
+  unless(CODES.streamNotFound, manager.streams.info(stream));
+
+const consumerInfo = (manager: JetStreamManager, { stream, consumer }: Where): Promise<ConsumerInfo | null> =>
+  unless(CODES.consumerNotFound, manager.consumers.info(stream, consumer));
+
+async function makeStream(
+  manager: JetStreamManager,
+  where: Where,
+  memory: Memory,
+  tell: (text: string) => void,
+): Promise<StreamInfo> {
+  const { stream } = where;
+  if (memory.wasThere && !memory.streamIsOurs)
+    throw new QueueUnreachable(`nats: there is no stream ${stream} any more; nothing is read until it is made again`);
+  const subjects = [subjectsFor(where)];
+  const made = await unless(
+    CODES.nameInUse,
+    manager.streams.add({
+      name: stream,
+      subjects,
+      description: OURS,
+      storage: StorageType.File,
+      retention: RetentionPolicy.Workqueue,
+      discard: DiscardPolicy.New,
+      duplicate_window: DUPLICATE_WINDOW_MS * NS,
+    }),
+  );
+  // Another process was faster.
+  if (made === null) return manager.streams.info(stream);
+  tell(`nats: made the stream ${stream} for ${subjects.join(", ")}${memory.wasThere ? " again: it was deleted" : ""}`);
+  return made;
+}
+
+/** The ancestors make a stream for all subjects that begin with its name; theirs and ours must be able to meet. */
+function subjectsFor({ stream, subject }: Where): string {
+  const [first, second, ...more] = subject.split(".");
+  return first === stream && second !== undefined && more.length === 0 ? `${stream}.*` : subject;
+}
+
+async function makeConsumer(
+  manager: JetStreamManager,
+  at: { where: Where; stream: StreamInfo; memory: Memory; tell: (text: string) => void },
+): Promise<ConsumerInfo> {
+  const { where, memory, tell } = at;
+  const { stream, consumer, subject } = where;
+  if (memory.wasThere && !memory.consumerIsOurs)
+    throw new QueueUnreachable(
+      `nats: there is no consumer ${consumer} of stream ${stream} any more; nothing is read until it is made again`,
+    );
+  const made = await manager.consumers.add(stream, {
+    durable_name: consumer,
+    description: OURS,
+    filter_subject: subject,
+    deliver_policy: DeliverPolicy.All,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: ACK_WAIT_MS * NS,
+    max_deliver: -1,
+    max_ack_pending: MAX_ACK_PENDING,
+  });
+  if (memory.wasThere) tell(`nats: made the consumer ${consumer} of stream ${stream} again: it was deleted`);
+  return made;
+}
+
+/** Refuses a consumer that would lose mail, or that we cannot read. */
+function checkConsumer(config: ConsumerConfig, { stream, consumer }: Where): void {
+  const name = `nats: consumer ${consumer} of stream ${stream}`;
+  const hint = `name another consumer, or delete it and let ses-mail make it: nats consumer rm ${stream} ${consumer}`;
+  if (config.deliver_subject) throw new UserError(`${name} is a push consumer; expected a pull consumer`, hint);
+  if (config.ack_policy !== AckPolicy.Explicit)
+    throw new UserError(`${name} has the ack policy ${config.ack_policy}, which loses mail; expected explicit`, hint);
+}
+
+function explained(error: unknown, where: Where, memory: Memory): unknown {
+  // What was right at first was changed under us: it may be changed back.
+  if (error instanceof UserError && memory.wasThere) return new QueueUnreachable(error.message, error.hint);
+  const trouble = requestTrouble(error);
+  if (trouble === null) return error;
+  if (trouble.kind === "away") return new QueueUnreachable(`nats: the server does not answer (${trouble.reason})`);
+  const [message, hint] =
+    trouble.kind === "no-jetstream"
+      ? ["nats: the server has no JetStream", "start it with -js, or with jetstream {} in its configuration"]
+      : [`nats: the server refuses stream ${where.stream} with consumer ${where.consumer}: ${trouble.reason}`, null];
+  const passes = memory.wasThere || (trouble.kind === "refused" && trouble.passing);
+  return passes ? new QueueUnreachable(message, hint) : new UserError(message, hint);
+}

@@ -1,0 +1,75 @@
+/** What an error of the NATS library means, in one line for people. */
+import { printable } from "../../printable.ts";
+
+const CODES: Record<string, string> = {
+  ECONNREFUSED: "connection refused",
+  ENOTFOUND: "there is no such host",
+  EAI_AGAIN: "its name cannot be looked up",
+  ECONNRESET: "connection reset",
+  EPIPE: "connection reset",
+  ETIMEDOUT: "it does not answer",
+  EHOSTUNREACH: "no way leads to it",
+  ENETUNREACH: "no way leads to it",
+};
+
+/** Why a server cannot be used, in a few words. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return printable(String(error)) || "connection lost";
+  const { code } = error as NodeJS.ErrnoException;
+  const known = code === undefined ? undefined : CODES[code];
+  if (known !== undefined) return known;
+  if (error.name === "TimeoutError") return "it does not answer";
+  return printable(error.message.replace(/^'(.*)'$/s, "$1")) || "connection lost";
+}
+
+/** Whether the server does not take who we are. Its own time limit for logging in is another matter: it may be busy. */
+export function isLoginRefused(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const expired = error.name === "UserAuthenticationExpiredError";
+  return expired || (error.name === "AuthorizationError" && !/timeout/i.test(error.message));
+}
+
+/** What a request came to, when it came to nothing. */
+export type RequestTrouble =
+  /** Nobody answered in time, or the connection ended. What was asked may have been done. */
+  | { kind: "away"; reason: string }
+  /** The server has no JetStream, or this account has none. */
+  | { kind: "no-jetstream" }
+  /** The server says no, and may say yes later. */
+  | { kind: "refused"; reason: string; code: number | null; passing: boolean };
+
+/** Null for an error that the library does not have: it is ours. */
+export function requestTrouble(error: unknown): RequestTrouble | null {
+  if (!(error instanceof Error)) return null;
+  const cause = error.cause instanceof Error ? error.cause : error;
+  switch (cause.name) {
+    case "JetStreamNotEnabled":
+    case "NoResponders":
+      return { kind: "no-jetstream" };
+    case "JetStreamApiError":
+    case "StreamNotFoundError":
+    case "ConsumerNotFoundError":
+      return apiTrouble(cause as Error & { code: number; status: number });
+    case "PermissionViolationError":
+    case "InvalidArgumentError":
+    case "InvalidNameError":
+      return { kind: "refused", reason: reasonOf(cause), code: null, passing: false };
+    case "TimeoutError":
+    case "RequestError":
+    case "ConnectionError":
+    case "ClosedConnectionError":
+    case "DrainingConnectionError":
+    case "ProtocolError":
+      return { kind: "away", reason: reasonOf(cause) };
+    default:
+      return null;
+  }
+}
+
+/** Error codes of JetStream (server/errors.json): JetStream is not enabled, and not for this account. */
+const NOT_ENABLED = new Set([10_076, 10_039]);
+
+function apiTrouble(error: Error & { code: number; status: number }): RequestTrouble {
+  if (NOT_ENABLED.has(error.code)) return { kind: "no-jetstream" };
+  return { kind: "refused", reason: reasonOf(error), code: error.code, passing: error.status >= 500 };
+}

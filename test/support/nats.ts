@@ -1,0 +1,115 @@
+/** Real NATS servers with JetStream, each in a folder of its own and on a port of its own. None is assumed to run. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { openSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { freePort, ownFolder, serverFolder, writeServerFile } from "./postgres/folder.ts";
+import { serverUser } from "./postgres/programs.ts";
+import { programIn } from "./programs.ts";
+
+export interface NatsServerOptions {
+  /** Where it keeps its messages. Default: a new folder that is gone when this process is. */
+  dir?: string;
+  port?: number;
+  /** Lines of its configuration, such as `authorization { token: secret }`. */
+  config?: string;
+  /** Default true. */
+  jetStream?: boolean;
+  /** False: it is not started yet. */
+  start?: boolean;
+}
+
+export interface NatsServer {
+  /** Without a user or a password. */
+  url: string;
+  port: number;
+  start(): Promise<void>;
+  /** kill -9: nothing is flushed. */
+  kill(): Promise<void>;
+  /** Kills it and starts it again. `empty`: all its messages, streams and consumers are gone. */
+  restart(options?: { empty?: boolean }): Promise<void>;
+  /** Stands still, as a machine that is too busy does, until `go`. */
+  freeze(): void;
+  go(): void;
+  log(): Promise<string>;
+  /** Ends it and removes its folder. Safe to call twice. It is called when the test ends. */
+  stop(): Promise<void>;
+}
+
+/** The version of the server that tests run, such as 2.9.10. */
+export function natsVersion(): string {
+  const { stdout } = spawnSync(programIn("nats-server") ?? "nats-server", ["--version"], { encoding: "utf8" });
+  return /v(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? "";
+}
+
+/** Starts one for this test; it listens when this resolves. */
+export async function startNats(options: NatsServerOptions = {}): Promise<NatsServer> {
+  const folder = await serverFolder();
+  const port = options.port ?? (await freePort());
+  const store = options.dir ?? (await ownFolder(join(folder, "data")));
+  const configuration = join(folder, "nats.conf");
+  const jetStream = options.jetStream === false ? "" : `jetstream { store_dir: ${JSON.stringify(store)} }\n`;
+  await writeServerFile(configuration, `listen: 127.0.0.1:${port}\n${jetStream}${options.config ?? ""}\n`);
+  let child: ChildProcess | null = null;
+  const start = async () => {
+    child = spawnServer(folder, configuration);
+    await listening(child, port, folder);
+  };
+  const kill = async () => {
+    const running = child;
+    child = null;
+    if (running === null || running.exitCode !== null || running.signalCode !== null) return;
+    running.kill("SIGKILL");
+    await once(running, "exit");
+  };
+  const server: NatsServer = {
+    url: `nats://127.0.0.1:${port}`,
+    port,
+    start,
+    kill,
+    async restart({ empty = false } = {}) {
+      await kill();
+      if (empty) await rm(join(store, "jetstream"), { recursive: true, force: true });
+      await start();
+    },
+    freeze: () => void child?.kill("SIGSTOP"),
+    go: () => void child?.kill("SIGCONT"),
+    log: () => readFile(join(folder, "log"), "utf8"),
+    async stop() {
+      await kill();
+      await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    },
+  };
+  onTestFinished(() => server.stop());
+  if (options.start !== false) await start();
+  return server;
+}
+
+function spawnServer(folder: string, configuration: string): ChildProcess {
+  const log = openSync(join(folder, "log"), "a", 0o600);
+  const surroundings = { cwd: folder, stdio: ["ignore" as const, log, log], detached: true, ...serverUser() };
+  const child = spawn(programIn("nats-server") ?? "nats-server", ["-c", configuration], surroundings);
+  child.unref();
+  return child;
+}
+
+async function listening(child: ChildProcess, port: number, folder: string): Promise<void> {
+  while (!(await accepts(port))) {
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`nats-server ended:\n${await readFile(join(folder, "log"), "utf8")}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    const end = (accepted: boolean) => (socket.destroy(), resolve(accepted));
+    socket.once("data", () => end(true));
+    socket.once("error", () => end(false));
+    socket.once("close", () => end(false));
+  });
+}
