@@ -1,19 +1,14 @@
 /** Whether the servers that tests start can be had on this machine. */
-<<<<<<< HEAD
+import { whyNoNats } from "./nats-program.ts";
 import { whyNoFaketime, whyNoPgBouncer, whyNoPostgres, whyNoRedis } from "./postgres/programs.ts";
 
 const REASONS = {
   postgres: whyNoPostgres,
   pgbouncer: whyNoPgBouncer,
   faketime: whyNoFaketime,
+  nats: whyNoNats,
   redis: whyNoRedis,
 };
-=======
-import { whyNoNats } from "./nats-program.ts";
-import { whyNoFaketime, whyNoPgBouncer, whyNoPostgres } from "./postgres/programs.ts";
-
-const REASONS = { postgres: whyNoPostgres, pgbouncer: whyNoPgBouncer, faketime: whyNoFaketime, nats: whyNoNats };
->>>>>>> h-nats
 
 /** What tests may need of the system's packages. */
 export type ServerName = keyof typeof REASONS;
