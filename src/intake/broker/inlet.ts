@@ -86,10 +86,7 @@ export function createInlet<D extends Delivery & { readonly body: Uint8Array }>(
   const take = createTaking(parts);
 
   const letterOf = (delivery: D, reason: string): NewDeadLetter => {
-    const extras = extrasOf(delivery);
-    // PostgreSQL keeps no texts with NUL.
-    const text = extras === null ? null : printable(extras.toWellFormed());
-    return { source, origin: delivery.id, reason, body: delivery.body, extras: text };
+    return { source, origin: delivery.id, reason, body: delivery.body, extras: extrasOf(delivery) };
   };
 
   return async (deliveries) => {
