@@ -1,10 +1,12 @@
 /** Dead letters over HTTP: listed, looked into, taken in again, dropped. */
 import { describe, expect, test } from "vitest";
 import type { InjectOptions } from "fastify";
+import { AwayError } from "../../src/errors.ts";
 import type { Retried } from "../../src/serve/gateway.ts";
 import { deadLetter } from "../support/dead-letters.ts";
 import { type TestGateway, testGateway } from "../support/gateway.ts";
 import type { Json } from "../support/run.ts";
+import { templateContent } from "../support/templates.ts";
 
 async function ask(
   gateway: TestGateway,
@@ -91,6 +93,84 @@ describe("GET /v1/dead/{id}", () => {
 });
 
 describe("POST /v1/dead/{id}/retry", () => {
+  const JOB = { id: "j1", to: "ann@example.com", template: "welcome", templateData: { name: "Ann" } };
+  const job = (over: object = {}) =>
+    deadLetter(JSON.stringify({ ...JOB, ...over }), { source: "redis", origin: "email:send#1700000000000-0" });
+
+  test("takes a job in when its template is there, and not before", async () => {
+    const gateway = await testGateway();
+    await gateway.store.keepDead([job()]);
+    const missing = await ask(gateway, "POST", "/v1/dead/1/retry");
+    expect(missing).toEqual({
+      status: 422,
+      json: { error: expect.stringContaining('there is no template "welcome"') },
+    });
+    expect((await gateway.get("/v1/dead/1")).json).toMatchObject({ times: 2, reason: missing.json.error });
+    await gateway.store.putTemplate("welcome", templateContent({ html: "<p>Hello {{ name }}</p>" }));
+    expect(await ask(gateway, "POST", "/v1/dead/1/retry")).toEqual({
+      status: 200,
+      json: { id: 1, result: "accepted" },
+    });
+    expect(gateway.wakes()).toBe(1);
+    expect((await gateway.get("/v1/messages?uuid=redis:email:send:j1")).json.messages).toMatchObject([
+      { email: "ann@example.com", state: "pending" },
+    ]);
+    expect(await gateway.store.countDead()).toBe(0);
+  });
+
+  test("knows a mail that was taken in before, and another mail of its uuid", async () => {
+    const gateway = await testGateway();
+    const mail = ["mail-1", "ann@example.com", "Hello", "<p>Hello</p>"];
+    await gateway.store.keepDead([
+      deadLetter(mail, { origin: "m#1" }),
+      deadLetter(mail, { origin: "m#2" }),
+      deadLetter(mail.with(3, "<p>Bye</p>"), { origin: "m#3" }),
+    ]);
+    const retry = (id: number) => ask(gateway, "POST", `/v1/dead/${id}/retry`);
+    expect((await retry(1)).json).toEqual({ id: 1, result: "accepted" });
+    expect((await retry(2)).json).toEqual({ id: 2, result: "duplicate" });
+    expect(await retry(3)).toMatchObject({ status: 422, json: { error: expect.stringContaining("uuid") } });
+    expect((await gateway.get("/v1/dead")).json.dead).toMatchObject([{ id: 3 }]);
+    expect((await gateway.store.totals(null)).total).toBe(1);
+  });
+
+  test("one letter that is retried often at once is one mail", async () => {
+    const gateway = await testGateway();
+    await gateway.store.keepDead([deadLetter(["mail-1", "ann@example.com", "Hello", "<p>Hello</p>"])]);
+    const answers = await Promise.all(Array.from({ length: 10 }, () => ask(gateway, "POST", "/v1/dead/1/retry")));
+    expect(answers.filter(({ status }) => status !== 200 && status !== 404)).toEqual([]);
+    expect(answers.filter(({ json }) => json.result === "accepted")).toHaveLength(1);
+    expect((await gateway.store.totals(null)).total).toBe(1);
+  });
+
+  test("says so at once when the store is away, and keeps the letter", async () => {
+    let isAway = false;
+    const gateway = await testGateway({
+      store: (store) =>
+        new Proxy(store, {
+          get: (target, name) =>
+            name === "accept" && isAway
+              ? () => Promise.reject(new AwayError("the database cannot be reached"))
+              : (Reflect.get(target, name) as unknown),
+        }),
+    });
+    await gateway.store.keepDead([deadLetter(["mail-1", "ann@example.com", "Hello", "<p>Hello</p>"])]);
+    isAway = true;
+    expect((await ask(gateway, "POST", "/v1/dead/1/retry")).status).toBe(503);
+    isAway = false;
+    expect((await ask(gateway, "POST", "/v1/dead/1/retry")).json).toEqual({ id: 1, result: "accepted" });
+  });
+
+  test("needs a sender", async () => {
+    const gateway = await testGateway({ settings: { envelope: null } });
+    await gateway.store.keepDead([job()]);
+    expect(await ask(gateway, "POST", "/v1/dead/1/retry")).toMatchObject({
+      status: 422,
+      json: { error: expect.stringContaining("--from") },
+    });
+    expect((await gateway.get("/v1/dead/1")).json.times).toBe(1);
+  });
+
   test.each<[Retried | null, number, Json]>([
     ["accepted", 200, { id: 7, result: "accepted" }],
     ["duplicate", 200, { id: 7, result: "duplicate" }],
