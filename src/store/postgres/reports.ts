@@ -1,6 +1,6 @@
 /** Keeps what is still to be told of messages to those who brought them. */
 import { isToldSql } from "../common-sql.ts";
-import { isToldAtOnce } from "../rules/reports.ts";
+import { isToldAtOnce } from "../reporting.ts";
 import type { State } from "../../message.ts";
 import type { Report, Reporting } from "../rows.ts";
 import type { Reports } from "../store.ts";
@@ -108,10 +108,10 @@ export async function insertReports(tx: Tx, reports: readonly NewReport[]): Prom
   const told = reports.filter(({ via, state }) => isToldAtOnce(via, state));
   const columns = (rows: readonly NewReport[]) => [numbers(rows.map(({ messageId }) => messageId)), rows.map(viaOf)];
   await Promise.all([
-    tx.run("insert into sm.reported (message_id, via, name) select * from unnest($1::bigint[], $2::text[], $3::text[])", [
-      ...columns(reports),
-      reports.map(({ name }) => storable(name)),
-    ]),
+    tx.run(
+      "insert into sm.reported (message_id, via, name) select * from unnest($1::bigint[], $2::text[], $3::text[])",
+      [...columns(reports), reports.map(({ name }) => storable(name))],
+    ),
     told.length > 0 &&
       tx.run(
         "insert into sm.report (message_id, via, state) select * from unnest($1::bigint[], $2::text[], $3::text[])",

@@ -161,7 +161,10 @@ function telling(prepare: Prepare): void {
     const { claims } = await turn(store, 1);
     await settle(store, sent(claims[0]));
     await bring(store, "a@x.example", REDIS, { notBefore: 9e12 });
-    await apply(store, bounce("Permanent", "General", { job: store.jobId, id: claims[0]?.id ?? 0, to: ["a@x.example"] }));
+    await apply(
+      store,
+      bounce("Permanent", "General", { job: store.jobId, id: claims[0]?.id ?? 0, to: ["a@x.example"] }),
+    );
     expect(await tell(store)).toEqual(["suppressed"]);
   });
 
