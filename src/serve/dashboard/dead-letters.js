@@ -205,7 +205,7 @@ function Payload({ letter: { id, payload, extras } }) {
           </div>`,
       )}
     </dl>
-    ${cut ? html`<p class="soft">${`This is not all of it. ses-mail dead show ${id} has the rest.`}</p>` : null}
+    ${cut ? html`<p class="soft">${`This is not all of it. ses-mail dead show ${id} --json has the rest.`}</p>` : null}
   </section>`;
 }
 
