@@ -16,6 +16,7 @@ import { sendTest } from "../../src/serve/test-mail.ts";
 import { openJob } from "./job.ts";
 import type { Store } from "../../src/store/store.ts";
 import { openLinks } from "../../src/tracking/links.ts";
+import { createRetryDead } from "../../src/work/gateway/retry-dead.ts";
 import { type Json, workFolder } from "./run.ts";
 import { type SesServer, sesServer } from "./ses-server.ts";
 
@@ -27,6 +28,8 @@ export interface TestGatewayOptions {
   server?: Partial<Omit<ServerOptions, "stream">>;
   /** Stands between the routes and the job file. */
   store?: (store: Store) => Store;
+  /** Takes dead letters in again; default: as a gateway does. */
+  retryDead?: Gateway["retryDead"];
   /** Sends what is due, to the sandbox. Default false: mail stays where it is, for the test to look at. */
   sending?: boolean;
   /** Keeps the mails as files in `ses.outbox`. */
@@ -79,7 +82,8 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
     held: () => new Set<string>(),
     account: () => null,
   };
-  const gateway: Gateway = { ...parts, sendTest: (test) => sendTest(parts, test) };
+  const retryDead = options.retryDead ?? createRetryDead({ ...parts, store, folder: null, reports: false });
+  const gateway: Gateway = { ...parts, retryDead, inlets: () => [], sendTest: (test) => sendTest(parts, test) };
   const log = recorder();
   const app = await buildServer(gateway, { level: "debug", ...options.server, stream: log.stream });
   onTestFinished(async () => {

@@ -9,6 +9,7 @@ import { EXIT, exitCodeOf, UserError } from "../../errors.ts";
 import type { AccountWatch } from "../account-watch.ts";
 import { type HoldingScope, levelOf, listenerOf, startChores } from "./chores.ts";
 import { openService } from "./open.ts";
+import { createRetryDead } from "./retry-dead.ts";
 import { prepareSending, readScope } from "./sending.ts";
 import { readPort, readGatewaySettings, type ServeFlags } from "./settings.ts";
 import { createRequestInbox } from "../../intake/inbox.ts";
@@ -115,6 +116,8 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
     held: () => scope.held,
     account: account.now,
     sendTest: (test: TestMail) => sendTest(mailing, test),
+    retryDead: createRetryDead({ ...mailing, folder: null, reports: false }),
+    inlets: () => [],
   };
   return { gateway, sender, account, connection, webhook };
 }
