@@ -42,8 +42,10 @@ type GatewayStore = Inbox &
 
 /** A broker from which mail is taken in, as it is now. */
 export interface InletState {
-  /** Such as `nats`: it stands in the metrics. */
+  /** It stands in the metrics. */
   name: "nats" | "redis";
+  /** Where it reads there, such as `messages/email-processor`. */
+  place: string;
   isConnected: boolean;
   counts: InletCounts;
 }
@@ -73,16 +75,6 @@ export interface Gateway {
    * is gone afterwards; another one stays, with its new reason. Null: there is no such letter.
    */
   retryDead(id: number): Promise<Retried | null>;
-  /** How the inlets of this process do, which take mail in from brokers. Empty: it has none. */
-  inlets(): readonly InletStatus[];
-}
-
-/** An inlet: whether its broker can be reached, and what it took in since the process began. */
-export interface InletStatus {
-  /** The broker and where it reads there, such as `nats messages/email-processor`. */
-  name: string;
-  isConnected: boolean;
-  counts: { accepted: number; duplicates: number; dead: ReadonlyMap<string, number> };
 }
 
 /** What became of a dead letter that was taken in again. `dead`: it cannot be, in one line. */

@@ -6,6 +6,7 @@ import { AwayError } from "../../src/errors.ts";
 
 const NATS: InletState = {
   name: "nats",
+  place: "messages/email-processor",
   isConnected: true,
   counts: {
     accepted: 12,
@@ -18,6 +19,7 @@ const NATS: InletState = {
 };
 const REDIS: InletState = {
   name: "redis",
+  place: "email:send/email:workers",
   isConnected: false,
   counts: { accepted: 0, duplicates: 0, dead: new Map() },
 };

@@ -22,7 +22,12 @@ export function createNatsInlet(
     templates: createTemplateShelf(making.store),
   };
   return {
-    state: () => ({ name: "nats", isConnected: nats.isConnected(), counts: toldCounts(counts) }),
+    state: () => ({
+      name: "nats",
+      place: `${inlet.stream}/${inlet.consumer}`,
+      isConnected: nats.isConnected(),
+      counts: toldCounts(counts),
+    }),
     run: () => [readQueue(making, queue)],
   };
 }

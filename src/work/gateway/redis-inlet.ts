@@ -16,7 +16,7 @@ const STATUS_MS = 2_000;
 export function createRedisInlet(
   making: Making,
   redis: Redis,
-  { stream, templates: folder }: Pick<NonNullable<BrokerSettings["redis"]>, "stream" | "templates">,
+  { stream, group, templates: folder }: Pick<NonNullable<BrokerSettings["redis"]>, "stream" | "group" | "templates">,
 ): Inlet {
   const { store, incoming, clock } = making;
   const counts = noCounts();
@@ -34,7 +34,12 @@ export function createRedisInlet(
   });
   const queues = [queueOf(redis.stream), queueOf(redis.sets)];
   return {
-    state: () => ({ name: "redis", isConnected: redis.isConnected(), counts: toldCounts(counts) }),
+    state: () => ({
+      name: "redis",
+      place: `${stream}/${group}`,
+      isConnected: redis.isConnected(),
+      counts: toldCounts(counts),
+    }),
     run: () => queues.map((queue) => readQueue(making, queue)),
   };
 }

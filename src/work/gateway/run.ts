@@ -132,7 +132,7 @@ interface Surroundings extends Pick<InletsParts, "brokers" | "connections" | "lo
 }
 
 async function connectParts(context: Context, surroundings: Surroundings): Promise<Parts> {
-  const { ses, store, settings: asked, scope, flags, tell, stop } = surroundings;
+  const { ses, store, settings: asked, scope, flags, brokers, tell, stop } = surroundings;
   const { clock } = context.io;
   const webhook = whenKnown<string>();
   const rehearsing = { webhook: { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC }, topicOf: topicByTag(store) };
@@ -155,8 +155,11 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
     inlets: () => inlets.states(),
     account: account.now,
     sendTest: (test: TestMail) => sendTest(mailing, test),
-    retryDead: createRetryDead({ ...mailing, folder: null, reports: false }),
-    inlets: () => [],
+    retryDead: createRetryDead({
+      ...mailing,
+      folder: brokers.redis?.templates ?? null,
+      reports: (brokers.nats?.results ?? null) !== null,
+    }),
   };
   return { gateway, sender, account, connection, inlets, webhook };
 }
