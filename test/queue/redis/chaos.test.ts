@@ -4,7 +4,7 @@ import { consume, type Handler } from "../../../src/queue/consume.ts";
 import type { RedisDelivery } from "../../../src/queue/redis/redis.ts";
 import { systemClock } from "../../../src/time/clock.ts";
 import { requireServers } from "../../support/servers.ts";
-import { tcpProxy } from "../../support/tcp-proxy.ts";
+import { strikingProxy } from "../../support/striking-proxy.ts";
 import { add, insist, pending, server, STREAM, textOf, worker } from "./worker.ts";
 
 const JOBS = 600;
@@ -13,7 +13,7 @@ it.skipIf(requireServers("redis"))(
   "nothing is lost while connections are cut and Redis is killed",
   async () => {
     const redis = await server({ appendOnly: true });
-    const proxy = await tcpProxy(redis.port);
+    const proxy = await strikingProxy(redis.port);
     onTestFinished(() => proxy.close());
     const accepted = new Set<string>();
     const refused = new Set<string>();
