@@ -123,6 +123,7 @@ function haltOf({ kind, length }: FailureRun, closedMs: number, reason: string):
 function kindOf(outcome: Outcome): "answered" | "unreachable" | "transient" | "in_doubt" | "unknown" | null {
   switch (outcome.kind) {
     case "sent":
+    case "handed_over":
       return "answered";
     case "rejected":
       return outcome.unknown ? "unknown" : "answered";

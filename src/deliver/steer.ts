@@ -170,6 +170,10 @@ export class Steering {
         this.#run.attempts++;
         this.#run.sent++;
         return { kind: "sent", id, topicId, sesMessageId: outcome.sesMessageId };
+      case "handed_over":
+        this.#run.attempts++;
+        this.#run.handedOver++;
+        return { kind: "handed_over", id, subject: outcome.subject };
       case "rejected":
         this.#run.attempts++;
         return this.#fail(id, outcome.reason);

@@ -25,7 +25,7 @@ export class Troubles {
     const { kind } = outcome;
     if (kind === "withheld" || kind === "halted" || kind === "quota") return;
     if (kind !== "in_doubt") this.#answeredAt = now;
-    if (kind === "sent") {
+    if (kind === "sent" || kind === "handed_over") {
       this.#failure = null;
       this.#refused = 0;
       return;
