@@ -3,7 +3,9 @@ import { describe } from "vitest";
 import type { Queue } from "../../src/queue/queue.ts";
 import type { RedisDelivery } from "../../src/queue/redis/redis.ts";
 import { requireServers } from "../support/servers.ts";
+import { tcpProxy } from "../support/tcp-proxy.ts";
 import { brokerContract, type StartBroker } from "./contract.ts";
+import { serverContract, type StartServerBroker } from "./server-contract.ts";
 import { add, server, type Worker, worker } from "./redis/worker.ts";
 
 /** A queue of a worker that is there with the first call. */
@@ -27,6 +29,21 @@ const start: StartBroker = async ({ patienceMs }) => {
   };
 };
 
+const startBehindProxy: StartServerBroker = async ({ patienceMs }) => {
+  const started = await server({ appendOnly: true });
+  const proxy = await tcpProxy(started.port);
+  const url = `redis://127.0.0.1:${proxy.port}`;
+  return {
+    open: () => lazily(worker(url, { idleMs: patienceMs, sweepMs: patienceMs / 2 })),
+    put: (...texts) => add(started, ...texts),
+    proxy,
+    kill: started.kill,
+    start: started.restart,
+    restart: started.restart,
+  };
+};
+
 describe.skipIf(requireServers("redis"))("a stream", () => {
   brokerContract("Redis", start);
+  serverContract("Redis", startBehindProxy);
 });

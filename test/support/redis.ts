@@ -35,7 +35,9 @@ export interface RedisServer {
   flush(): Promise<void>;
   /** The reply of one command, on a connection of its own. Texts come as strings. */
   ask(name: string, ...values: (string | number | Buffer)[]): Promise<unknown>;
-  /** The same at another address. */
+  /** Many commands in one go. */
+  askEach(commands: [name: string, ...values: string[]][]): Promise<void>;
+  /** One command at another address. */
   askAt(url: string, name: string, ...values: (string | number | Buffer)[]): Promise<unknown>;
   /** What is published on a channel from now on. */
   listen(channel: string): Promise<string[]>;
@@ -71,6 +73,8 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     },
     flush: async () => void (await ask("FLUSHALL")),
     ask,
+    askEach: (commands) =>
+      withClient(url, async (client) => void (await Promise.all(commands.map((command) => client.call(...command))))),
     askAt: (at, name, ...values) => askOnce(at, name, values),
     listen: (channel) => listenTo(url, channel),
     log,
@@ -137,12 +141,15 @@ async function listenTo(url: string, channel: string): Promise<string[]> {
   return heard;
 }
 
-async function askOnce(url: string, name: string, values: (string | number | Buffer)[]): Promise<unknown> {
+const askOnce = (url: string, name: string, values: (string | number | Buffer)[]): Promise<unknown> =>
+  withClient(url, (client) => client.call(name, ...values));
+
+async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client(url, { lazyConnect: true, retryStrategy: null, enableReadyCheck: false, protocol: 2 });
   client.on("error", () => undefined);
   try {
     await client.connect();
-    return await client.call(name, ...values);
+    return await work(client);
   } finally {
     client.disconnect();
   }

@@ -65,9 +65,8 @@ export const textOf = ({ body }: Delivery): string => Buffer.from(body).toString
 export const jsonOf = (delivery: Delivery): unknown => JSON.parse(textOf(delivery));
 
 /** Adds entries that have only `data`. */
-export async function add(to: RedisServer, ...texts: string[]): Promise<void> {
-  for (const text of texts) await to.ask("XADD", STREAM, "*", "data", text);
-}
+export const add = (to: RedisServer, ...texts: string[]): Promise<void> =>
+  to.askEach(texts.map((text) => ["XADD", STREAM, "*", "data", text]));
 
 /** How many entries the group has given out that nobody has acknowledged. */
 export async function pending(of: RedisServer): Promise<unknown> {
