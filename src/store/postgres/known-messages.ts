@@ -19,7 +19,7 @@ export interface KnownMessage extends Provable {
 }
 
 // Each lookup is a lateral one with a limit, so that no planner reads a whole table for it, however little it knows of its size.
-const FACTS = `select m.id, m.topic_id as "topicId", m.email, m.state, m.attempts, m.ses_message_id as "sesMessageId",
+const FACTS = `select m.id, m.topic_id as "topicId", m.email, m.state, m.attempts, m.claimed_by as "claimedBy", m.ses_message_id as "sesMessageId",
   t.name as topic, t.endpoint, t.afresh_at as "afreshAt", c.list, c.kind`;
 const ITS_TOPIC = `cross join lateral (select name, endpoint, afresh_at from sm.topic where id = m.topic_id limit 1) t
   cross join lateral (select list, kind from sm.content where id = m.content_id limit 1) c`;

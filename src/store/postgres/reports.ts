@@ -1,6 +1,6 @@
 /** Keeps what is still to be told of messages to those who brought them. */
 import { isToldSql } from "../common-sql.ts";
-import { isToldAtOnce } from "../rules/reports.ts";
+import { isToldAtOnce } from "../reporting.ts";
 import type { State } from "../../message.ts";
 import type { Report, Reporting } from "../rows.ts";
 import type { Reports } from "../store.ts";

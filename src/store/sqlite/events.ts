@@ -140,7 +140,7 @@ function createApplier(
 
 /** Makes a function that finds the message of an event: by our tags, or, when it has none (legacy notifications), by the SES id. */
 function createFinder(db: Connection, jobId: string): (event: KeptEvent) => Known | undefined {
-  const known = `select m.id, m.topic_id as topicId, m.email, m.state, m.attempts, t.endpoint, t.afresh_at as afreshAt
+  const known = `select m.id, m.topic_id as topicId, m.email, m.state, m.attempts, m.claimed_by as claimedBy, t.endpoint, t.afresh_at as afreshAt
     from message m join topic t on t.id = m.topic_id`;
   const byTag = db.prepare<[number], Known>(`${known} where m.id = ?`);
   const bySesId = db.prepare<[string], Known>(`${known} where m.ses_message_id = ?`);

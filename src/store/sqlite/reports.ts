@@ -1,7 +1,7 @@
 /** Keeps what is still to be told of messages to those who brought them. */
 import type { State } from "../../message.ts";
 import { isToldSql } from "../common-sql.ts";
-import { isToldAtOnce } from "../rules/reports.ts";
+import { isToldAtOnce } from "../reporting.ts";
 import type { Report, Reporting } from "../rows.ts";
 import type { Reports } from "../store.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";

@@ -1,6 +1,6 @@
 /** What is kept of what an inlet could not take in, and whom it names. */
 import { domainToUnicode } from "node:url";
-import type { NewDeadLetter } from "../rows.ts";
+import type { NewDeadLetter } from "./rows.ts";
 
 /** The longest reason, in characters. */
 export const MOST_REASON = 1_000;
@@ -77,7 +77,9 @@ export function letterNames(address: string): (letter: Pick<NewDeadLetter, "body
 function readings(text: string): string[] {
   const lower = text.toLowerCase();
   if (!lower.includes("\\u")) return [lower];
-  const unescaped = text.replaceAll(/\\u([0-9a-f]{4})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  const unescaped = text.replaceAll(/\\u([0-9a-f]{4})/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
   return [lower, unescaped.toLowerCase()];
 }
 
