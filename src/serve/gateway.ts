@@ -11,6 +11,13 @@ import type { Endpoint } from "../store/rows.ts";
 import type { Inbox, Keys, Reader, Store, Suppressions, Templates, Topics, VisitSink } from "../store/store.ts";
 import type { Links } from "../tracking/links.ts";
 
+/** What an inlet did since the start. `dead`: letters by the class of their reason; there are only a few classes. */
+export interface InletCounts {
+  accepted: number;
+  duplicates: number;
+  dead: ReadonlyMap<string, number>;
+}
+
 /** All that routes may ask of the store. Each route names the part it needs. */
 type GatewayStore = Inbox &
   EventSink &
@@ -20,7 +27,15 @@ type GatewayStore = Inbox &
   Suppressions &
   Templates &
   Keys &
-  Pick<Store, "ping">;
+  Pick<Store, "ping" | "countDead" | "countReports">;
+
+/** A broker from which mail is taken in, as it is now. */
+export interface InletState {
+  /** Such as `nats`: it stands in the metrics. */
+  name: "nats" | "redis";
+  isConnected: boolean;
+  counts: InletCounts;
+}
 
 /** What a running gateway gives its routes. */
 export interface Gateway {
@@ -34,6 +49,8 @@ export interface Gateway {
   links: Links;
   /** Names of topics that are not sent because too many of their mails bounced or drew complaints. */
   held(): ReadonlySet<string>;
+  /** The brokers from which mail is taken in; empty: there are none. */
+  inlets(): readonly InletState[];
   /** Rate and quota as SES last told them; null: SES could not be asked. */
   account(): Account | null;
   /**

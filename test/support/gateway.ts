@@ -10,7 +10,7 @@ import { createSendLoop } from "../../src/deliver/send.ts";
 import { emptyRun, type Sender } from "../../src/deliver/sender.ts";
 import { connectSes } from "../../src/aws/ses.ts";
 import { createRequestInbox } from "../../src/intake/inbox.ts";
-import type { Gateway, Settings } from "../../src/serve/gateway.ts";
+import type { Gateway, InletState, Settings } from "../../src/serve/gateway.ts";
 import { buildServer, type ServerOptions } from "../../src/serve/server.ts";
 import { sendTest } from "../../src/serve/test-mail.ts";
 import { openJob } from "./job.ts";
@@ -31,6 +31,8 @@ export interface TestGatewayOptions {
   sending?: boolean;
   /** Keeps the mails as files in `ses.outbox`. */
   outbox?: true;
+  /** Brokers from which mail is taken in; default: none. */
+  inlets?: readonly InletState[];
   /** Recipients; default 1,000. */
   perSecond?: number;
 }
@@ -77,6 +79,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
     sender: watched,
     links,
     held: () => new Set<string>(),
+    inlets: () => options.inlets ?? [],
     account: () => null,
   };
   const gateway: Gateway = { ...parts, sendTest: (test) => sendTest(parts, test) };
