@@ -21,6 +21,13 @@ import type {
 } from "../store/store.ts";
 import type { Links } from "../tracking/links.ts";
 
+/** What an inlet did since the start. `dead`: letters by the class of their reason; there are only a few classes. */
+export interface InletCounts {
+  accepted: number;
+  duplicates: number;
+  dead: ReadonlyMap<string, number>;
+}
+
 /** All that routes may ask of the store. Each route names the part it needs. */
 type GatewayStore = Inbox &
   EventSink &
@@ -31,7 +38,15 @@ type GatewayStore = Inbox &
   Templates &
   Keys &
   DeadLetters &
-  Pick<Store, "ping">;
+  Pick<Store, "ping" | "countReports">;
+
+/** A broker from which mail is taken in, as it is now. */
+export interface InletState {
+  /** Such as `nats`: it stands in the metrics. */
+  name: "nats" | "redis";
+  isConnected: boolean;
+  counts: InletCounts;
+}
 
 /** What a running gateway gives its routes. */
 export interface Gateway {
@@ -45,6 +60,8 @@ export interface Gateway {
   links: Links;
   /** Names of topics that are not sent because too many of their mails bounced or drew complaints. */
   held(): ReadonlySet<string>;
+  /** The brokers from which mail is taken in; empty: there are none. */
+  inlets(): readonly InletState[];
   /** Rate and quota as SES last told them; null: SES could not be asked. */
   account(): Account | null;
   /**
@@ -56,16 +73,6 @@ export interface Gateway {
    * is gone afterwards; another one stays, with its new reason. Null: there is no such letter.
    */
   retryDead(id: number): Promise<Retried | null>;
-  /** How the inlets of this process do, which take mail in from brokers. Empty: it has none. */
-  inlets(): readonly InletStatus[];
-}
-
-/** An inlet: whether its broker can be reached, and what it took in since the process began. */
-export interface InletStatus {
-  /** The broker and where it reads there, such as `nats messages/email-processor`. */
-  name: string;
-  isConnected: boolean;
-  counts: { accepted: number; duplicates: number; dead: ReadonlyMap<string, number> };
 }
 
 /** What became of a dead letter that was taken in again. `dead`: it cannot be, in one line. */

@@ -65,6 +65,6 @@ export function createLateParts(load: LateParts) {
       ["keepDead", "deadLetters", "deadLetter", "dropDead", "countDead"],
       load.deadLetters,
     ),
-    ...createLatePart<Reports>(["reports", "told"], load.reports),
+    ...createLatePart<Reports>(["reports", "told", "countReports"], load.reports),
   };
 }

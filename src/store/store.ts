@@ -356,6 +356,8 @@ export interface Reports {
   reports(via: Reporting["via"], limit: number): Promise<Report[]>;
   /** Notes that these were told. A message whose state changed since stays to be told. */
   told(reports: readonly Pick<Report, "messageId" | "state">[]): Promise<void>;
+  /** How many reports are still to be told, by all brokers. Counts no further than `limit`. */
+  countReports(limit: number): Promise<number>;
 }
 
 /**

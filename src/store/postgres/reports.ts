@@ -23,9 +23,15 @@ const TOLD = `delete from sm.report r using unnest($1::bigint[], $2::text[]) w (
     cross join lateral (select via from sm.reported where message_id = w.id limit 1) d
   where r.via = d.via and r.message_id = w.id and r.state = w.state`;
 
+const COUNT = "select count(*)::int as count from (select 1 from sm.report limit $1) r";
+
 /** Makes the part of the store that says what is to be told. */
 export function createReports(job: Job): Reports {
   return {
+    async countReports(limit) {
+      const [row] = await read<{ count: number }>(job, COUNT, [Math.max(0, limit)]);
+      return row?.count ?? 0;
+    },
     reports: (via, limit) => read<Report>(job, FIND, [via, Math.max(0, limit)]),
     async told(reports) {
       if (reports.length === 0) return;
