@@ -57,11 +57,7 @@ interface Taking {
  * Takes over up to `most` entries behind `after` that nobody has touched for `idleMs`, whoever has them. Two workers that
  * do this at the same time share them.
  */
-export async function takeOver(
-  asks: Connection,
-  where: Group,
-  { after, most, idleMs, skips }: Taking,
-): Promise<Page> {
+export async function takeOver(asks: Connection, where: Group, { after, most, idleMs, skips }: Taking): Promise<Page> {
   const { stream, group, consumer } = where;
   const idle = await asks.one(["XPENDING", stream, group, "IDLE", idleMs, after === "" ? "-" : `(${after}`, "+", most]);
   const counts = countsOf(idle);
