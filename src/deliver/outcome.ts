@@ -11,8 +11,11 @@ export type Outcome =
   | { kind: "handed_over"; subject: string }
   /** SES says that we send too fast. It does not count as an attempt. */
   | { kind: "throttled"; reason: string }
-  /** The failure may pass: try again later, up to the attempts allowed. `unreachable`: the call never reached SES. */
-  | { kind: "transient"; reason: string; unreachable: boolean }
+  /**
+   * The failure may pass: try again later, up to the attempts allowed. `unreachable`: the call never reached SES, or the `server` that takes
+   * mail in its place.
+   */
+  | { kind: "transient"; reason: string; unreachable: boolean; server?: string }
   /** This message is refused. `unknown`: the error is one we do not know, so it may concern every message. */
   | { kind: "rejected"; reason: string; unknown: boolean }
   /** The message may have reached SES, and the answer was lost. */

@@ -250,8 +250,8 @@ export class Steering {
   }
 
   /** Says why all but a probe is kept back: once, and again when the cause is another. */
-  #outage({ reason, unreachable }: Extract<Outcome, { kind: "transient" }>, isKnown: boolean): void {
-    const text = unreachable ? unreachableText(reason) : `SES takes no mail: ${reason}`;
+  #outage({ reason, unreachable, server }: Extract<Outcome, { kind: "transient" }>, isKnown: boolean): void {
+    const text = unreachable ? unreachableText(reason, server) : `SES takes no mail: ${reason}`;
     const shown = `${text} (trying one message at a time)`;
     if (!isKnown || causeOf(shown) !== causeOf(this.#holdReason)) this.#keepBack(shown);
   }

@@ -48,7 +48,7 @@ describe("GET /v1/overview", () => {
     await gateway.store.keepDead([deadLetter("x")]);
     const dead = new Map(Object.entries({ "no MessagePack": 1, "no address": 2 }));
     const counts = { accepted: 5, duplicates: 1, dead };
-    gateway.gateway.inlets = () => [{ name: "nats messages/email-processor", isConnected: true, counts }];
+    gateway.gateway.inlets = () => [{ kind: "nats", name: "nats messages/email-processor", isConnected: true, counts }];
     gateway.gateway.account = () => ({
       ...ACCOUNT,
       quota: 1_000,
@@ -64,7 +64,7 @@ describe("GET /v1/overview", () => {
       totals: { total: 7, pending: 2, sent: 2, failed: 2, in_doubt: 1 },
       suppressions: 1,
       dead: 1,
-      inlets: [{ name: "nats messages/email-processor", connected: true, accepted: 5, duplicates: 1, dead: 3 }],
+      inlets: [{ name: "nats", connected: true, accepted: 5, duplicates: 1, dead: 3 }],
       topic_count: 2,
     });
     expect(json.topics.map(({ topic }: Json) => topic)).toEqual(["july", "june"]);

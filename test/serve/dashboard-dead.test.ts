@@ -155,21 +155,21 @@ test("a hostile letter is text, cut, and never moves the page", { timeout: 60_00
 
 test("the inlets show how they do, and one that is away is said on every page", { timeout: 60_000 }, async () => {
   const found = await stage();
-  const nats = { name: "nats messages/email-processor", isConnected: true };
+  const nats = { kind: "nats" as const, name: "nats messages/email-processor", isConnected: true };
   const counts = { accepted: 12_345, duplicates: 6, dead: new Map([["no MessagePack", 2]]) };
   let inlets = [{ ...nats, counts }];
   found.gateway.inlets = () => inlets;
   const { page, complaints } = await enter(found);
   // The link is there from the start.
   await page.getByRole("link", { name: "Dead letters" }).click();
-  const row = page.getByRole("row", { name: /nats messages\/email-processor/ });
+  const row = page.getByRole("row", { name: /^NATS / });
   await row.getByText("Connected").waitFor();
   expect(await row.getByRole("cell").allInnerTexts()).toEqual(["12,345", "6", "2"]);
   await page.getByText("There are none").waitFor();
   inlets = [{ ...nats, isConnected: false, counts }];
   await row.getByText("Away").waitFor();
   await page.getByRole("link", { name: "Topics" }).click();
-  await page.getByRole("alert").getByText("A broker is away: nats messages/email-processor").waitFor();
+  await page.getByRole("alert").getByText("NATS cannot be reached").waitFor();
   expect(complaints).toEqual([]);
 });
 

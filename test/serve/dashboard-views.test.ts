@@ -117,8 +117,8 @@ async function everything(): Promise<Stage> {
   ]);
   const counts = { accepted: 1_234_567, duplicates: 89, dead: new Map([["no MessagePack", 2]]) };
   found.gateway.inlets = () => [
-    { name: "nats messages/email-processor", isConnected: true, counts },
-    { name: `redis ${"x".repeat(100)}/email:workers`, isConnected: false, counts },
+    { kind: "nats", name: "nats messages/email-processor", isConnected: true, counts },
+    { kind: "redis", name: `redis ${"x".repeat(100)}/email:workers`, isConnected: false, counts },
   ];
   found.acts.sender = { state: "halted", reason: "sending is paused", hint: "resume it in the SES console" };
   found.acts.account = { ...ACCOUNT, sentLast24Hours: 48_900 };
@@ -148,7 +148,7 @@ async function faults(page: Page): Promise<Record<string, unknown>> {
   return found;
 }
 
-test("every view and dialog, wide and on a phone, light and dark", { timeout: 180_000 }, async () => {
+test("every view and dialog, wide and on a phone, light and dark", { timeout: 300_000 }, async () => {
   const found = await everything();
   const { page, complaints } = await visit(browser, found.url, { reducedMotion: "reduce", expected: [404] });
   page.setDefaultTimeout(10_000);

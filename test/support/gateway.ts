@@ -10,7 +10,7 @@ import { createSendLoop } from "../../src/deliver/send.ts";
 import { emptyRun, type Sender } from "../../src/deliver/sender.ts";
 import { connectSes } from "../../src/aws/ses.ts";
 import { createRequestInbox } from "../../src/intake/inbox.ts";
-import type { Gateway, InletState, Settings } from "../../src/serve/gateway.ts";
+import type { Gateway, InletStatus, Settings } from "../../src/serve/gateway.ts";
 import { buildServer, type ServerOptions } from "../../src/serve/server.ts";
 import { sendTest } from "../../src/serve/test-mail.ts";
 import { openJob } from "./job.ts";
@@ -35,7 +35,7 @@ export interface TestGatewayOptions {
   /** Keeps the mails as files in `ses.outbox`. */
   outbox?: true;
   /** Brokers from which mail is taken in; default: none. */
-  inlets?: readonly InletState[];
+  inlets?: readonly InletStatus[];
   /** Recipients; default 1,000. */
   perSecond?: number;
 }
@@ -86,7 +86,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
     account: () => null,
   };
   const retryDead = options.retryDead ?? createRetryDead({ ...parts, store, folder: null, reports: false });
-  const gateway: Gateway = { ...parts, retryDead, inlets: () => [], sendTest: (test) => sendTest(parts, test) };
+  const gateway: Gateway = { ...parts, retryDead, sendTest: (test) => sendTest(parts, test) };
   const log = recorder();
   const app = await buildServer(gateway, { level: "debug", ...options.server, stream: log.stream });
   onTestFinished(async () => {
@@ -96,6 +96,8 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   });
   return { gateway, store: real, db, ses, wakes: () => wakes, log: log.text, ...clientOf(app) };
 }
+
+const NO_BROKERS = { brokers: { nats: null, redis: null }, connections: { nats: null, redis: null } };
 
 function clientOf(app: FastifyInstance) {
   const call = (request: InjectOptions): Promise<LightMyRequestResponse> =>

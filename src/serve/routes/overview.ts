@@ -30,7 +30,7 @@ const OVERVIEW = answer({
   inlets: {
     type: "array",
     items: object({
-      name: { type: "string" },
+      name: { type: "string", enum: ["nats", "redis"] },
       connected: { type: "boolean" },
       accepted: COUNT,
       duplicates: COUNT,

@@ -7,7 +7,13 @@ import type { Result } from "../../store/rules/handed.ts";
 import { isoTime } from "../../time/iso.ts";
 
 /** The states that a result may name. */
-const STATES: ReadonlySet<unknown> = new Set<Result["state"]>(["sent", "failed", "in_doubt", "suppressed", "cancelled"]);
+const STATES: ReadonlySet<unknown> = new Set<Result["state"]>([
+  "sent",
+  "failed",
+  "in_doubt",
+  "suppressed",
+  "cancelled",
+]);
 /** Most bytes of a result. */
 const MOST_BYTES = 64 * 1024;
 /** Texts are cut to so many characters: SES has ids of 60. */
