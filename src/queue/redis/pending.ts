@@ -63,7 +63,7 @@ export async function takeOver(asks: Connection, where: Group, { after, most, id
   const counts = countsOf(idle);
   const last = [...counts.keys()].at(-1) ?? null;
   const ids = [...counts.keys()].filter((id) => !skips(id));
-  if (ids.length === 0) return { entries: [], lost: 0, last };
+  if (last === null || ids.length === 0) return { entries: [], lost: 0, last };
   const claimed = entriesOf(await asks.one(["XCLAIM", stream, group, consumer, idleMs, ...ids]));
   const got = new Set(claimed.map(({ id }) => id));
   // The others were taken by another worker just now, or they are in the stream no more.
