@@ -1,11 +1,13 @@
 /** The program: the list of its commands, and the one place that turns an error into a message and an exit code. */
 import { readFileSync } from "node:fs";
 import { type Command, CommanderError } from "commander";
+import { addAdopt } from "./commands/adopt.ts";
 import { addBackup } from "./commands/backup.ts";
 import { addCancel } from "./commands/cancel.ts";
 import { addCheck } from "./commands/check.ts";
 import type { Act, AddCommand, Work } from "./commands/command.ts";
 import { noteEnvironment, settleSwitches } from "./commands/options.ts";
+import { takeOldNames } from "./commands/old-names.ts";
 import { createProgram, oneLine } from "./commands/global-options.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addCopy } from "./commands/copy.ts";
@@ -47,7 +49,7 @@ const COMMANDS: readonly [heading: string, commands: readonly AddCommand[]][] = 
   ["See what became of it:", [addTopics, addStats, addExport, addReport, addTrace]],
   ["Bounces, complaints, unsubscriptions:", [addIngestEvents, addSuppress]],
   ["For programs:", [addServe, addWork, addWorkers, addDead, addTemplate, addKey]],
-  ["Other:", [addForget, addPrune, addBackup, addCopy, addCompletion]],
+  ["Other:", [addForget, addPrune, addBackup, addCopy, addAdopt, addCompletion]],
 ];
 
 /**
@@ -101,6 +103,7 @@ function createCommands(io: Io, run: Run): Command {
       const command = args.at(-1) as Command;
       settleSwitches(command, io.env);
       noteEnvironment(command);
+      takeOldNames(command, io.env);
       const options = args.at(-2) as Options;
       run.context = await createContext(io, globalsOf(program, io, command), version);
       run.exitCode = await work(run.context, options, command.args);

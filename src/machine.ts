@@ -1,7 +1,7 @@
 /** Tells machines, starts of machines and process tables apart. Names such as the host's are not unique. */
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
-import { kill } from "node:process";
+import { kill, pid } from "node:process";
 
 /** Where a process runs. */
 export interface Machine {
@@ -24,6 +24,11 @@ function linuxMachine(): Machine | null {
   if (boot === null || boot === "") return null;
   const namespace = attempt(() => readlinkSync("/proc/self/ns/pid"));
   return { boot, processTable: namespace === null ? null : `${boot} ${namespace}` };
+}
+
+/** Names this process for people and for others that share a broker with it: the host and the process id. Not unique among containers. */
+export function processName(): string {
+  return `${hostname()}-${pid}`;
 }
 
 /** True when the process table of this process has a living process with this id. */

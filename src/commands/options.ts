@@ -9,6 +9,7 @@ export const GROUPS = {
   tracking: "Opens, clicks, unsubscribing (they need --base-url):",
   list: "List of recipients:",
   sending: "Sending:",
+  brokers: "Brokers:",
   other: "Options:",
 } as const;
 
@@ -71,6 +72,21 @@ function parseSwitch(variable: string, text: string): boolean {
   if (/^(?:1|true|yes)$/i.test(text.trim())) return true;
   if (/^(?:0|false|no)$/i.test(text.trim())) return false;
   throw new UserError(`${variable} expects 1, true or yes, or 0, false or no, got ${JSON.stringify(text)}`);
+}
+
+/**
+ * Adds the options that say what mail has that comes in from outside: its sender, headers, tags, and tracking. Returns `command`.
+ */
+export function addIncomingOptions(command: Command, heading: string): Command {
+  command
+    .optionsGroup(heading)
+    .addOption(setting("--from <mailbox>", "FROM", "sender of the mail, 'Name <address>'"))
+    .addOption(setting("--reply-to <mailbox>", "REPLY_TO", "where answers go; may be repeated").argParser(collect))
+    .option("--header <'Name: value'>", "extra header; may be repeated", collect)
+    .addOption(setting("--configuration-set <name>", "CONFIGURATION_SET", "SES configuration set"))
+    .option("--tag <name=value>", "SES message tag; may be repeated", collect)
+    .addOption(setting("--unsubscribe-mailto <address>", "UNSUBSCRIBE_MAILTO", "mail address for List-Unsubscribe"));
+  return addTrackingOptions(command);
 }
 
 function addOwnContentOptions(command: Command): Command {

@@ -1,4 +1,5 @@
-import { addSendingOptions, addTrackingOptions, collect, GROUPS, recipientCap, setting } from "./options.ts";
+import { addIncomingOptions, addSendingOptions, collect, GROUPS, recipientCap, setting } from "./options.ts";
+import { addBrokerOptions } from "./broker-options.ts";
 import type { ServeFlags } from "../work/gateway/settings.ts";
 import type { AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
@@ -16,15 +17,10 @@ export const addServe: AddCommand = (program, act) => {
     .option("--sandbox", "rehearse: send to a local SES; no AWS account needed, mails land in ses-mail-outbox/")
     .addOption(setting("--port <n>", "PORT", "port; 0 picks a free one").default("8080"))
     .addOption(setting("--host <address>", "HOST", "address to listen on").default("127.0.0.1"))
-    .addOption(setting("--trust-proxy", "TRUST_PROXY", "believe the X-Forwarded headers of the reverse proxy in front"))
-    .optionsGroup("What is posted here:")
-    .addOption(setting("--from <mailbox>", "FROM", "sender of the mail, 'Name <address>'"))
-    .addOption(setting("--reply-to <mailbox>", "REPLY_TO", "where answers go; may be repeated").argParser(collect))
-    .option("--header <'Name: value'>", "extra header; may be repeated", collect)
-    .addOption(setting("--configuration-set <name>", "CONFIGURATION_SET", "SES configuration set"))
-    .option("--tag <name=value>", "SES message tag; may be repeated", collect)
-    .addOption(setting("--unsubscribe-mailto <address>", "UNSUBSCRIBE_MAILTO", "mail address for List-Unsubscribe"));
-  addTrackingOptions(command);
+    .addOption(
+      setting("--trust-proxy", "TRUST_PROXY", "believe the X-Forwarded headers of the reverse proxy in front"),
+    );
+  addIncomingOptions(command, "What is posted here:");
   command
     .optionsGroup("What SES reports:")
     .addOption(
@@ -45,8 +41,7 @@ export const addServe: AddCommand = (program, act) => {
     .addOption(
       setting("--sns-max-age <duration>", "SNS_MAX_AGE", "refuse SNS messages that are older than this").default("90m"),
     );
-  addSendingOptions(command)
-    .addOption(recipientCap())
+  addBrokerOptions(addSendingOptions(command).addOption(recipientCap()))
     .optionsGroup(GROUPS.other)
     .addHelpText("after", KEYS)
     .action(
@@ -60,6 +55,10 @@ export const addServe: AddCommand = (program, act) => {
     [
       "ses-mail serve --base-url https://mail.example.com --track-opens --unsubscribe",
       "counts opens and unsubscriptions behind a proxy",
+    ],
+    [
+      "ses-mail serve --db postgres://mail@db/mail --outlet nats --nats nats://nats:4222",
+      "hands mail over to NATS, for workers elsewhere to send",
     ],
   ]);
 };

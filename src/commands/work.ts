@@ -1,4 +1,5 @@
-import { addSendingOptions, GROUPS, recipientCap } from "./options.ts";
+import { addBrokerOptions } from "./broker-options.ts";
+import { addIncomingOptions, addSendingOptions, GROUPS, recipientCap } from "./options.ts";
 import type { WorkFlags } from "../work/gateway/worker.ts";
 import type { AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
@@ -7,12 +8,14 @@ import { addExamples } from "./examples.ts";
 export const addWork: AddCommand = (program, act) => {
   const command = program
     .command("work")
-    .description("keep sending what falls due, as serve does, without HTTP; several share one rate")
+    .description(
+      "keep sending what falls due, and take mail in from brokers, as serve does, without HTTP; several share one rate",
+    )
     .optionsGroup(GROUPS.first)
     .option("--sandbox", "rehearse: send to a local SES; no AWS account needed, mails land in ses-mail-outbox/")
     .option("--no-send", "only take mail in from a broker; others send it");
-  addSendingOptions(command)
-    .addOption(recipientCap())
+  addIncomingOptions(command, "What brokers bring:");
+  addBrokerOptions(addSendingOptions(command).addOption(recipientCap()))
     .optionsGroup(GROUPS.other)
     .action(
       act<WorkFlags>(async (context, flags) => {
@@ -23,5 +26,9 @@ export const addWork: AddCommand = (program, act) => {
   addExamples(command, [
     ["ses-mail work --sandbox", "tries it without AWS: what import and schedule take in lands in ses-mail-outbox/"],
     ["ses-mail work --db postgres://mail@db/mail --rate 50", "sends beside the workers of other machines"],
+    [
+      "ses-mail work --nats nats://127.0.0.1:4222 --from 'News <news@example.com>' --rate 50",
+      "takes mail in from NATS, and sends it",
+    ],
   ]);
 };

@@ -182,8 +182,7 @@ export const HEALTHY = object({
   time: { type: "string", format: "date-time" },
 });
 
-/** The answer of `GET /ready`. */
-export const READY = object({
+const SOUND = object({
   status: { type: "string", enum: ["ok", "unavailable"] },
   db: { type: "string", enum: ["connected", "disconnected"] },
   sending: {
@@ -193,3 +192,16 @@ export const READY = object({
   },
   reason: { type: ["string", "null"], description: "Why nothing gets through; null: it does" },
 });
+
+/** The answer of `GET /ready`. `inlets` is there when mail is taken in from brokers. */
+export const READY = {
+  ...SOUND,
+  properties: {
+    ...SOUND.properties,
+    inlets: {
+      type: "object",
+      description: "The brokers from which mail is taken in; one that is away is looked for until it is back",
+      additionalProperties: { type: "string", enum: ["connected", "away"] },
+    },
+  },
+} as const;

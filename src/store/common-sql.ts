@@ -1,6 +1,6 @@
 /** SQL that both databases understand, for decisions of `rules/`. What goes into it are SQL expressions. */
 import { PRIORITIES } from "./rules/priority.ts";
-import { UNTOLD } from "./rules/reports.ts";
+import { UNTOLD } from "./reporting.ts";
 
 /** SQL for the priority of a message of this kind that has another one so far. Both are SQL expressions. */
 export const prioritySql = (priority: string, kind: string): string => {

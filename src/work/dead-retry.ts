@@ -4,16 +4,14 @@ import { readEnvelope } from "../compose/content/content.ts";
 import type { Context } from "./context.ts";
 import { counted } from "../counted.ts";
 import { type ChoiceFlags, chosenDead } from "./dead-choice.ts";
+import { type Again, type DeadInlets, deadInlets, deliveryOf, streamOf } from "./dead-inlets.ts";
 import { EXIT, UserError } from "../errors.ts";
-import { createInlet, noCounts } from "../intake/broker/inlet.ts";
+import { retryResult } from "./gateway/results.ts";
 import { createJobTemplates } from "../intake/broker/job-templates.ts";
-import { readNatsMail } from "../intake/broker/nats-mail.ts";
-import { createRedisReader } from "../intake/broker/redis-job.ts";
 import { createRequestInbox } from "../intake/inbox.ts";
 import type { RequestSurroundings } from "../intake/request.ts";
 import type { Handler } from "../queue/consume.ts";
-import type { Delivery } from "../queue/queue.ts";
-import { retryResult } from "./retry-result.ts";
+import { retryResult } from "./gateway/results.ts";
 import type { DeadLetter, DeadLetterRow } from "../store/rows.ts";
 import type { Store } from "../store/store.ts";
 import { readTracking, type TrackingFlags } from "./tracking.ts";
@@ -146,14 +144,6 @@ function createTakers(context: Context, store: Store, around: Around): (letter: 
   };
 }
 
-/** A letter as its broker delivered it. */
-interface Again extends Delivery {
-  readonly body: Uint8Array;
-  readonly extras: string | null;
-  /** When a job of Redis was added, ms since the epoch. */
-  readonly at: number;
-}
-
 function inletTaker(handle: Handler<Again>): Taker {
   return async (letters) => {
     const verdicts = await handle(letters.map(deliveryOf));
@@ -164,11 +154,7 @@ function inletTaker(handle: Handler<Again>): Taker {
   };
 }
 
-function deliveryOf({ origin, body, extras, receivedAt }: DeadLetter): Again {
-  return { id: origin, body, extras, at: addedAt(origin) ?? receivedAt };
-}
-
-function inletsOf(context: Context, store: Store, around: Around) {
+function inletsOf(context: Context, store: Store, around: Around): DeadInlets {
   const { io, terminal } = context;
   const { endpoint, folder, surroundings } = around;
   const inbox = createRequestInbox({
@@ -178,26 +164,12 @@ function inletsOf(context: Context, store: Store, around: Around) {
     onSetAside: ({ topic, now }) =>
       terminal.warn(`topic "${topic}" was only rehearsed: the rehearsal is called "${now}" now, and is not sent`),
   });
-  const jobTemplates = createJobTemplates({ store, folder, from: around.from, clock: io.clock });
-  const knownUuids = (uuids: readonly string[]) => store.knownUuids(uuids);
+  const templates = createJobTemplates({ store, folder, from: around.from, clock: io.clock });
   const reports = [io.env["SES_MAIL_RESULTS"], io.env["NATS_RESULTS"]].some(Boolean);
-  return (source: "nats" | "redis", origin: string): Handler<Again> => {
-    const readJob = createRedisReader({ stream: streamOf(origin) });
-    return createInlet<Again>({
-      source,
-      read: source === "nats" ? (delivery) => readNatsMail(delivery, { reports }) : readJob,
-      extrasOf: ({ extras }) => extras,
-      surroundings: () => ({ ...surroundings, templates: jobTemplates, knownUuids }),
-      inbox,
-      store,
-      counts: noCounts(),
-      clock: io.clock,
-      signal: io.signal,
-      onTrouble: (reason) => {
-        if (reason !== null) terminal.warn(`${reason}; trying on`);
-      },
-    });
+  const onTrouble = (reason: string | null) => {
+    if (reason !== null) terminal.warn(`${reason}; trying on`);
   };
+  return deadInlets({ store, inbox, surroundings, templates, reports, clock: io.clock, signal: io.signal, onTrouble });
 }
 
 function resultsTaker(store: Store): Taker {
@@ -211,18 +183,4 @@ function resultsTaker(store: Store): Taker {
     }
     return left;
   };
-}
-
-/** The id of an entry of a stream, whose first number is when it was added. A store may have numbered letters with the same id. */
-const ENTRY = /#(\d{1,15})-\d+(?: \(\d+\))?$/;
-
-/** The stream of Redis from whose entries or sets a letter came. */
-function streamOf(origin: string): string {
-  const place = origin.slice(0, Math.max(0, origin.lastIndexOf("#")));
-  return ENTRY.test(origin) ? place : place.replace(/:(?:priority|delayed)$/, "");
-}
-
-function addedAt(origin: string): number | null {
-  const entry = ENTRY.exec(origin)?.[1];
-  return entry === undefined ? null : Number(entry);
 }

@@ -3,7 +3,13 @@ import type { Command, Option } from "commander";
 import { GROUPS } from "../../src/commands/options.ts";
 
 /** Groups of options that several commands share. They have tables of their own. */
-const SHARED = new Set<string | undefined>([GROUPS.content, GROUPS.tracking, GROUPS.list, GROUPS.sending]);
+const SHARED = new Set<string | undefined>([
+  GROUPS.content,
+  GROUPS.tracking,
+  GROUPS.list,
+  GROUPS.sending,
+  GROUPS.brokers,
+]);
 const SHARED_BY_SEND = new Set<string | undefined>([GROUPS.content, GROUPS.tracking, GROUPS.list]);
 
 /**

@@ -4,6 +4,7 @@ import type { Sender } from "../../deliver/sender.ts";
 import type { Store } from "../../store/store.ts";
 import type { Clock } from "../../time/clock.ts";
 import { withinLimit } from "../../time/time-limit.ts";
+import type { Gateway, InletStatus } from "../gateway.ts";
 import { HEALTHY, READY } from "../schemas.ts";
 
 /** `/ready` answers 503 when the store has not answered by then: load balancers do not wait much longer. */
@@ -13,14 +14,15 @@ const STORE_MS = 3_000;
 interface Asked {
   store: Pick<Store, "ping">;
   sender: Pick<Sender, "status">;
+  inlets: Gateway["inlets"];
   clock: Clock;
 }
 
 /**
- * Adds `/health`, and `/ready`, which answers 503 when the store cannot be read or written. Trouble with SES is told, but mail can
- * still be taken in, so the answer stays 200 then.
+ * Adds `/health`, and `/ready`, which answers 503 when the store cannot be read or written. Trouble with SES or a broker is told, but
+ * mail can still be taken in, and what is in the store leaves, so the answer stays 200 then.
  */
-export function healthRoutes(app: FastifyInstance, { store, sender, clock }: Asked): void {
+export function healthRoutes(app: FastifyInstance, { store, sender, inlets, clock }: Asked): void {
   app.get(
     "/health",
     {
@@ -43,11 +45,11 @@ export function healthRoutes(app: FastifyInstance, { store, sender, clock }: Ask
     async (request, reply) => {
       try {
         await withinLimit({ ms: STORE_MS }, () => store.ping());
-        return { status: "ok", db: "connected", ...sendingOf(sender) };
+        return { status: "ok", db: "connected", ...sendingOf(sender), ...brokersOf(inlets()) };
       } catch (error) {
         request.log.error({ err: error }, "the store cannot be used");
         reply.code(503);
-        return { status: "unavailable", db: "disconnected", ...sendingOf(sender) };
+        return { status: "unavailable", db: "disconnected", ...sendingOf(sender), ...brokersOf(inlets()) };
       }
     },
   );
@@ -56,4 +58,11 @@ export function healthRoutes(app: FastifyInstance, { store, sender, clock }: Ask
 function sendingOf(sender: Pick<Sender, "status">): { sending: "ok" | "halted"; reason: string | null } {
   const { state, reason } = sender.status();
   return { sending: state === "halted" ? "halted" : "ok", reason };
+}
+
+/** Nothing where there are no brokers: who asks for none needs no word of them. */
+function brokersOf(inlets: readonly InletStatus[]): { inlets?: Record<string, "connected" | "away"> } {
+  if (inlets.length === 0) return {};
+  const states = inlets.map(({ kind, isConnected }) => [kind, isConnected ? "connected" : "away"] as const);
+  return { inlets: Object.fromEntries(states) };
 }

@@ -4,10 +4,13 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, type Metric, Registry
 import type { Run, Sender } from "../../deliver/sender.ts";
 import { StoppedError } from "../../errors.ts";
 import { STATES } from "../../message.ts";
-import type { Topics } from "../../store/store.ts";
+import type { Store, Topics } from "../../store/store.ts";
+import type { Gateway, InletStatus } from "../gateway.ts";
 
 /** Upper bounds, in seconds. A pixel takes less than a millisecond, and a post with 10,000 addresses some hundred. */
 const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10];
+/** Reports are not counted further than this: a broker that is away for days leaves many. */
+const MOST_REPORTS = 100_000;
 /** Requests without a route share one series, so that strangers cannot make new ones by trying paths. */
 const NO_ROUTE = "none";
 
@@ -32,8 +35,9 @@ const RUN_COUNTERS: readonly RunCounter[] = [
 ];
 
 interface Measured {
-  store: Topics;
+  store: Topics & Pick<Store, "countDead" | "countReports">;
   sender: Sender;
+  inlets: Gateway["inlets"];
 }
 
 /** Adds the route, which needs the scope `read`, and measures all requests from then on. */
@@ -41,6 +45,7 @@ export function metricsRoutes(app: FastifyInstance, gateway: Measured): void {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const metric of mailMetrics(gateway)) registry.registerMetric(metric);
+  if (gateway.inlets().length > 0) for (const metric of inletMetrics(gateway)) registry.registerMetric(metric);
   for (const metric of requestMetrics(app)) registry.registerMetric(metric);
   app.get(
     "/metrics",
@@ -90,7 +95,29 @@ function mailMetrics({ store, sender }: Measured): Metric[] {
       this.set(sender.status().state === "halted" ? 1 : 0);
     },
   });
-  return [messages, rate, halted, ...RUN_COUNTERS.map((counter) => runCounter(counter, sender))];
+  const dead = new Gauge({
+    name: "ses_mail_dead_letters",
+    help: "What brokers brought that could not be taken in, and nobody has dealt with",
+    registers,
+    async collect() {
+      setOrReset(this, await store.countDead().catch(unlessAway));
+    },
+  });
+  const outbox = new Gauge({
+    name: "ses_mail_outbox",
+    help: `What is still to be told to brokers of mail that they brought; counted up to ${MOST_REPORTS}`,
+    registers,
+    async collect() {
+      setOrReset(this, await store.countReports(MOST_REPORTS).catch(unlessAway));
+    },
+  });
+  return [messages, rate, halted, dead, outbox, ...RUN_COUNTERS.map((counter) => runCounter(counter, sender))];
+}
+
+function setOrReset(gauge: Gauge, value: number | null): void {
+  // A gauge that was reset is told as 0, which would be wrong, so its only series is removed.
+  if (value === null) gauge.remove();
+  else gauge.set(value);
 }
 
 /** The other figures are worth having when the store cannot be asked, most of all that sending is halted. */
@@ -110,6 +137,58 @@ function runCounter({ run, name, help, per = 1 }: RunCounter, sender: Sender): M
       this.inc(sender.status().run[run] / per);
     },
   });
+}
+
+/** What an inlet counts, by the name of its metric. */
+const INLET_COUNTERS = [
+  {
+    name: "ses_mail_inlet_accepted_total",
+    help: "Messages taken in from a broker since the start",
+    of: ({ accepted }: InletStatus["counts"]) => accepted,
+  },
+  {
+    name: "ses_mail_inlet_duplicates_total",
+    help: "Deliveries of a broker that were in the store already, since the start",
+    of: ({ duplicates }: InletStatus["counts"]) => duplicates,
+  },
+] as const;
+
+/** The inlets count. These only repeat their numbers. Reasons of dead letters are a few classes. */
+function inletMetrics({ inlets }: Measured): Metric[] {
+  const counters = INLET_COUNTERS.map(
+    ({ name, help, of }) =>
+      new Counter({
+        name,
+        help,
+        labelNames: ["inlet"],
+        registers,
+        collect() {
+          this.reset();
+          for (const { kind: inlet, counts } of inlets()) this.inc({ inlet }, of(counts));
+        },
+      }),
+  );
+  const dead = new Counter({
+    name: "ses_mail_inlet_dead_total",
+    help: "Deliveries of a broker that became dead letters since the start",
+    labelNames: ["inlet", "reason"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { kind: inlet, counts } of inlets())
+        for (const [reason, count] of counts.dead) this.inc({ inlet, reason }, count);
+    },
+  });
+  const connected = new Gauge({
+    name: "ses_mail_inlet_connected",
+    help: "1 while the broker of an inlet can be reached",
+    labelNames: ["inlet"],
+    registers,
+    collect() {
+      for (const { kind: inlet, isConnected } of inlets()) this.set({ inlet }, isConnected ? 1 : 0);
+    },
+  });
+  return [...counters, dead, connected];
 }
 
 function requestMetrics(app: FastifyInstance): Metric[] {

@@ -7,7 +7,7 @@ import type { Occasion, Told } from "../accepting.ts";
 import { kindOf, NO_TOPIC } from "../../message.ts";
 import { expiryOf, knownNames, listOfIds } from "../rules/accepted.ts";
 import { topicTimes } from "../rules/due.ts";
-import { outcomeOf } from "../rules/past.ts";
+import { outcomeOf } from "../past.ts";
 import { priorityOf } from "../rules/priority.ts";
 import { dataVariants, mailKey, standingOf, variantOf } from "../rules/variant.ts";
 import type { AcceptMessage, AcceptRequest, AcceptResult, Endpoint } from "../rows.ts";

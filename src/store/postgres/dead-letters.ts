@@ -1,6 +1,6 @@
 /** Keeps what inlets could not take in. */
 import type { DeadLetter, DeadLetterRow } from "../rows.ts";
-import { fitLetter, letterBatches, originNumber } from "../rules/dead-letters.ts";
+import { fitLetter, letterBatches, originNumber } from "../dead-letters.ts";
 import type { DeadLetters } from "../store.ts";
 import { numbers } from "./arrays.ts";
 import { type Job, read } from "./connection.ts";

@@ -6,7 +6,7 @@ import { InterruptedError } from "../../errors.ts";
 import { isKeptAbout } from "../kept-event.ts";
 import { createParts, type RunPart } from "../parts.ts";
 import type { DeadLetter, Forgetting, Removed } from "../rows.ts";
-import { letterNames } from "../rules/dead-letters.ts";
+import { letterNames } from "../dead-letters.ts";
 import { forgottenSuppression } from "../rules/forgotten.ts";
 import type { Removal } from "../store.ts";
 import { numbers } from "./arrays.ts";

@@ -1,5 +1,5 @@
 /** Writes the messages of requests, and their recipients. */
-import type { Outcome } from "../rules/past.ts";
+import type { Outcome } from "../past.ts";
 import { storable } from "./storable.ts";
 import type { Tx } from "./transaction.ts";
 

@@ -1,6 +1,6 @@
 /** Keeps what is still to be told of messages to those who brought them. */
 import { isToldSql } from "../common-sql.ts";
-import { isToldAtOnce } from "../rules/reports.ts";
+import { isToldAtOnce } from "../reporting.ts";
 import type { State } from "../../message.ts";
 import type { Report, Reporting } from "../rows.ts";
 import type { Reports } from "../store.ts";
@@ -23,9 +23,15 @@ const TOLD = `delete from sm.report r using unnest($1::bigint[], $2::text[]) w (
     cross join lateral (select via from sm.reported where message_id = w.id limit 1) d
   where r.via = d.via and r.message_id = w.id and r.state = w.state`;
 
+const COUNT = "select count(*)::int as count from (select 1 from sm.report limit $1) r";
+
 /** Makes the part of the store that says what is to be told. */
 export function createReports(job: Job): Reports {
   return {
+    async countReports(limit) {
+      const [row] = await read<{ count: number }>(job, COUNT, [Math.max(0, limit)]);
+      return row?.count ?? 0;
+    },
     reports: (via, limit) => read<Report>(job, FIND, [via, Math.max(0, limit)]),
     async told(reports) {
       if (reports.length === 0) return;
@@ -108,10 +114,10 @@ export async function insertReports(tx: Tx, reports: readonly NewReport[]): Prom
   const told = reports.filter(({ via, state }) => isToldAtOnce(via, state));
   const columns = (rows: readonly NewReport[]) => [numbers(rows.map(({ messageId }) => messageId)), rows.map(viaOf)];
   await Promise.all([
-    tx.run("insert into sm.reported (message_id, via, name) select * from unnest($1::bigint[], $2::text[], $3::text[])", [
-      ...columns(reports),
-      reports.map(({ name }) => storable(name)),
-    ]),
+    tx.run(
+      "insert into sm.reported (message_id, via, name) select * from unnest($1::bigint[], $2::text[], $3::text[])",
+      [...columns(reports), reports.map(({ name }) => storable(name))],
+    ),
     told.length > 0 &&
       tx.run(
         "insert into sm.report (message_id, via, state) select * from unnest($1::bigint[], $2::text[], $3::text[])",

@@ -16,7 +16,7 @@ import { createUuidTable } from "./uuids.ts";
 import { type Admission, admit, type AdmittingTopic, NEW_TOPIC } from "../rules/admit.ts";
 import { expiryOf, knownNames, listOfIds } from "../rules/accepted.ts";
 import { topicTimes } from "../rules/due.ts";
-import { type Outcome, outcomeOf } from "../rules/past.ts";
+import { type Outcome, outcomeOf } from "../past.ts";
 import { priorityOf } from "../rules/priority.ts";
 import type { Inbox } from "../store.ts";
 import type { AcceptMessage, AcceptRequest, AcceptResult, Endpoint, RefusedMessage, SetAside } from "../rows.ts";

@@ -1,6 +1,6 @@
 /** Keeps what inlets could not take in. */
 import type { DeadLetter, DeadLetterRow, NewDeadLetter } from "../rows.ts";
-import { fitLetter, originNumber } from "../rules/dead-letters.ts";
+import { fitLetter, originNumber } from "../dead-letters.ts";
 import type { DeadLetters } from "../store.ts";
 import { type Job, transaction } from "./connection.ts";
 

@@ -36,7 +36,12 @@ export function createRemover(db: Connection): Remover {
     `delete from report where (via, message_id) in (
        select via, message_id from reported where message_id in ${GIVEN})`,
   );
-  const rows = ["feedback where message_id", "reported where message_id", "handed where message_id", "message where id"];
+  const rows = [
+    "feedback where message_id",
+    "reported where message_id",
+    "handed where message_id",
+    "message where id",
+  ];
   const others = [told, ...rows.map((each) => db.prepare<Given>(`delete from ${each} in ${GIVEN}`))];
   const removeUuids = createUuidRemover(db);
   return (ids, { withUuids }) => {

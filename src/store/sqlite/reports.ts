@@ -1,7 +1,7 @@
 /** Keeps what is still to be told of messages to those who brought them. */
 import type { State } from "../../message.ts";
 import { isToldSql } from "../common-sql.ts";
-import { isToldAtOnce } from "../rules/reports.ts";
+import { isToldAtOnce } from "../reporting.ts";
 import type { Report, Reporting } from "../rows.ts";
 import type { Reports } from "../store.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
@@ -20,7 +20,9 @@ export function createReports(job: Job): Reports {
     `delete from report where message_id = @messageId and state = @state
        and via = (select via from reported where message_id = @messageId)`,
   );
+  const count = db.prepare<[number], number>("select count(*) from (select 1 from report limit ?)").pluck();
   return {
+    countReports: async (limit) => count.get(Math.max(0, limit)) ?? 0,
     reports: async (via, limit) => find.all(via, Math.max(0, limit)),
     told: (reports) =>
       reports.length === 0

@@ -12,13 +12,15 @@ const AGAIN_MS = 1_000;
 export interface Opening extends OpenOptions {
   /** Gets what people should know before there is a log. */
   tell: (text: string) => void;
+  /** False: nothing goes to SES from here, so its settings may be missing. Default true. */
+  usesSes?: boolean;
   /** Called before a store is made. What it throws leaves nothing behind. */
   beforeMaking?: () => void;
   /** Called with the open store. It may throw what is wrong with it. */
   check?: (store: Store) => Promise<void>;
 }
 
-/** The client for SES, null for the sandbox, and the store, which can be written. */
+/** The client for SES, null for the sandbox and where SES is not used, and the store, which can be written. */
 export interface Service {
   ses: Ses | null;
   store: Store;
@@ -36,11 +38,15 @@ export async function openService(context: Context, flags: EndpointFlags, openin
   } = context;
   if (await whenReached(context, opening, (onWait) => storeExists(db, env, { signal, onWait }))) {
     const store = await openChecked(context, opening);
-    return { store, ses: await openSes(context, flags) };
+    return { store, ses: await openClient(context, flags, opening) };
   }
   opening.beforeMaking?.();
-  const ses = await openSes(context, flags);
+  const ses = await openClient(context, flags, opening);
   return { ses, store: await openChecked(context, opening) };
+}
+
+async function openClient(context: Context, flags: EndpointFlags, { usesSes = true }: Opening): Promise<Ses | null> {
+  return usesSes ? openSes(context, flags) : null;
 }
 
 async function openChecked(context: Context, opening: Opening): Promise<Store> {

@@ -7,17 +7,26 @@ import type { SendLoop } from "../../deliver/sender.ts";
 import { type SesConnection, topicByTag } from "../endpoint.ts";
 import { EXIT, exitCodeOf, UserError } from "../../errors.ts";
 import type { AccountWatch } from "../account-watch.ts";
+import { connectBrokers } from "./broker-connections.ts";
+import { readBrokers } from "./broker-settings.ts";
 import { type HoldingScope, levelOf, listenerOf, startChores } from "./chores.ts";
+import type { InletsParts } from "./inlet.ts";
+import { createInlets, type Inlets } from "./inlets.ts";
 import { openService } from "./open.ts";
+import { createRetryDead, type RetryParts } from "./retry-dead.ts";
 import { prepareSending, readScope } from "./sending.ts";
+import { bugLog, setAsideText, tellBrokers } from "./service-log.ts";
 import { readPort, readGatewaySettings, type ServeFlags } from "./settings.ts";
+import { runTogether, stopWith } from "./together.ts";
 import { createRequestInbox } from "../../intake/inbox.ts";
 import { isLoopback } from "../loopback.ts";
 import type { Gateway, Settings, TestMail } from "../../serve/gateway.ts";
 import { buildServer } from "../../serve/server.ts";
+import { createLog } from "../../serve/request-log.ts";
 import { sendTest } from "../../serve/test-mail.ts";
 import type { Store } from "../../store/store.ts";
 import { startTelemetry } from "../../telemetry/start.ts";
+import type { Telemetry } from "../../telemetry/telemetry.ts";
 
 /** How long requests under way may take after a signal. */
 const CLOSE_MS = 10_000;
@@ -31,9 +40,11 @@ const REHEARSAL_SNS_TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-events";
 export async function runGateway(context: Context, flags: ServeFlags): Promise<number> {
   const { io, terminal, version } = context;
   const port = readPort(flags.port);
+  const brokers = await readBrokers(io, flags);
   const settings = await readGatewaySettings(io, flags);
   const scope = readScope(settings.endpoint, flags);
   const notice = { tell: (text: string) => terminal.warn(text) };
+  const connections = await connectBrokers(context, brokers, (text) => notice.tell(text));
   let recovered = 0;
   const { store, ses } = await openService(context, flags, {
     tell: (text) => notice.tell(text),
@@ -48,22 +59,32 @@ export async function runGateway(context: Context, flags: ServeFlags): Promise<n
     onNotice: (text) => notice.tell(text),
   });
   context.onExit(() => telemetry.close());
-  const parts = await connectParts(context, { ses, store, settings, scope, flags, tell: (text) => notice.tell(text) });
+  const stop = stopWith(io.signal);
+  const log = createLog(io.stderr, levelOf(context));
+  const tell = (text: string) => notice.tell(text);
+  const parts = await connectParts(context, {
+    ses,
+    store,
+    settings,
+    scope,
+    flags,
+    tell,
+    brokers,
+    connections,
+    stop,
+    log,
+    onBug: bugLog(log, telemetry),
+  });
   const app = await buildServer(parts.gateway, { stream: io.stderr, level: levelOf(context), observer: telemetry });
   notice.tell = (text) => app.log.warn(text);
-  const listener = listenerOf(app.log);
-  if (recovered > 0) listener.onRecovered(recovered);
+  if (recovered > 0) listenerOf(app.log).onRecovered(recovered);
   try {
     const url = await listen(app, flags.host, port);
     io.stderr.write(`listening on ${url}\n`);
     parts.webhook.known(`${url}/v1/events/results`);
     warnOf(parts.gateway.settings, flags.host, app.log);
-    const endChores = startChores(parts.gateway, parts.account, telemetry, app.log);
-    try {
-      await parts.sender.run(listener);
-    } finally {
-      await endChores();
-    }
+    tellBrokers(app.log, flags, brokers);
+    await runParts(parts, { telemetry, log: app.log, stop });
   } catch (error) {
     if (!(error instanceof UserError)) telemetry.captureError(error, { crash: true });
     throw error;
@@ -76,15 +97,31 @@ export async function runGateway(context: Context, flags: ServeFlags): Promise<n
   return io.hardSignal.aborted ? exitCodeOf(io.signal) : EXIT.done;
 }
 
+interface Running {
+  telemetry: Telemetry;
+  log: FastifyBaseLogger;
+  stop: AbortController;
+}
+
+async function runParts({ gateway, account, sender, inlets }: Parts, { telemetry, log, stop }: Running): Promise<void> {
+  const endChores = startChores(gateway, account, telemetry, log);
+  try {
+    await runTogether(sender.run(listenerOf(log)), inlets, stop);
+  } finally {
+    await endChores();
+  }
+}
+
 interface Parts {
   gateway: Gateway;
   sender: SendLoop;
   account: AccountWatch;
   connection: SesConnection;
+  inlets: Inlets;
   webhook: Known<string>;
 }
 
-interface Surroundings {
+interface Surroundings extends Pick<InletsParts, "brokers" | "connections" | "log" | "onBug" | "stop"> {
   /** Null: the embedded sandbox. */
   ses: Ses | null;
   store: Store;
@@ -95,28 +132,44 @@ interface Surroundings {
 }
 
 async function connectParts(context: Context, surroundings: Surroundings): Promise<Parts> {
-  const { ses, store, settings: asked, scope, flags, tell } = surroundings;
+  const { ses, store, settings: asked, scope, flags, tell, stop, brokers, connections } = surroundings;
+  const { clock } = context.io;
   const webhook = whenKnown<string>();
   const rehearsing = { webhook: { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC }, topicOf: topicByTag(store) };
-  const sending = await prepareSending(context, { store, ses, rehearsing, scope, flags, tell });
+  const stoppable = { ...context, io: { ...context.io, signal: stop.signal } };
+  const sending = await prepareSending(stoppable, { store, ses, rehearsing, scope, flags, tell });
   const { sender, account, connection, links } = sending;
   const settings = withSandbox(asked, connection);
   const inbox = createRequestInbox({
     store,
     endpoint: settings.endpoint,
     wake: () => sender.wake(),
-    onSetAside: ({ topic, now }) =>
-      tell(`topic "${topic}" was only rehearsed: the rehearsal is called "${now}" now, and is not sent`),
+    onSetAside: (setAside) => tell(setAsideText(setAside)),
   });
-  const mailing = { store, inbox, clock: context.io.clock, settings, sender };
+  const mailing = { store, inbox, clock, settings, sender };
+  const inlets = await createInlets({ ...surroundings, incoming: settings, inbox, clock });
   const gateway = {
     ...mailing,
     links,
     held: () => scope.held,
+    inlets: () => inlets.states(),
     account: account.now,
     sendTest: (test: TestMail) => sendTest(mailing, test),
+    retryDead: createRetryDead({ ...mailing, ...retryingOf(surroundings) }),
   };
-  return { gateway, sender, account, connection, webhook };
+  return { gateway, sender, account, connection, inlets, webhook };
+}
+
+/** What dead letters need that are taken in again, as their inlets would. */
+function retryingOf({
+  brokers,
+  connections: { redis },
+}: Surroundings): Pick<RetryParts, "folder" | "remote" | "reports"> {
+  return {
+    folder: brokers.redis?.templates ?? null,
+    ...(redis && { remote: (name) => redis.template(name) }),
+    reports: brokers.nats !== null && brokers.nats.results !== null,
+  };
 }
 
 /** In a rehearsal the events of the embedded sandbox come back by the webhook, as those of Amazon would. */

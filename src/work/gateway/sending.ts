@@ -14,6 +14,9 @@ import { type AccountWatch, createAccountWatch, createReserveWatch } from "../ac
 import { holdBadTopics, type HoldingScope } from "./chores.ts";
 import { readRecipientCap, type ServiceFlags } from "./settings.ts";
 
+/** The cap where jobs come from Redis and no other cap is given: programs that write them count on it. */
+export const CAP_OF_JOBS = "5/1h";
+
 /** What sends, and what it sends through. */
 export interface Sending {
   sender: SendLoop;
@@ -60,11 +63,12 @@ export async function prepareSending(context: Context, parts: SendingParts): Pro
 
 /** What a service claims: everything that goes to this endpoint. Throws `UserError` for a bad option. */
 export function readScope(endpoint: Endpoint, flags: ServiceFlags): HoldingScope {
+  const recipientCap = flags.recipientCap ?? (flags.redis === undefined ? undefined : CAP_OF_JOBS);
   return {
     topic: null,
     endpoint,
     maxLateMs: flags.maxLate === undefined ? null : parseDuration(flags.maxLate, "--max-late"),
     held: new Set(),
-    ...(flags.recipientCap !== undefined && { recipientCap: readRecipientCap(flags.recipientCap) }),
+    ...(recipientCap !== undefined && { recipientCap: readRecipientCap(recipientCap) }),
   };
 }

@@ -6,6 +6,7 @@ import { type ContentOverrides, readEnvelope } from "../../compose/content/conte
 import { readBytes } from "../../read-file.ts";
 import type { RecipientCap } from "../../deliver/source.ts";
 import { durationMs, parseDuration } from "../../time/duration.ts";
+import type { BrokerFlags } from "./broker-settings.ts";
 import type { EndpointFlags } from "../endpoint.ts";
 import { UserError } from "../../errors.ts";
 import type { Io } from "../../io.ts";
@@ -15,7 +16,7 @@ import { parseBaseUrl } from "../../tracking/base-url.ts";
 import type { Settings, SnsSettings } from "../../serve/gateway.ts";
 
 /** Options of everything that sends as a service. Texts are as typed. */
-export interface ServiceFlags extends EndpointFlags {
+export interface ServiceFlags extends EndpointFlags, BrokerFlags {
   maxAttempts: number;
   maxLate?: string;
   recipientCap?: string;
@@ -24,17 +25,24 @@ export interface ServiceFlags extends EndpointFlags {
   maxComplaintRate: number;
 }
 
-/** Options of `serve`. */
-export interface ServeFlags extends ServiceFlags, TrackingFlags {
-  port: string;
-  host: string;
-  trustProxy?: boolean;
+/** Options that say what mail has that comes in from outside. */
+export interface IncomingFlags extends TrackingFlags {
   from?: string;
   replyTo?: string[];
   header?: string[];
   configurationSet?: string;
   tag?: string[];
   unsubscribeMailto?: string;
+}
+
+/** What mail that comes in from outside has, unless it says otherwise. */
+export type IncomingSettings = Pick<Settings, "envelope" | "baseUrl" | "tracking">;
+
+/** Options of `serve`. */
+export interface ServeFlags extends ServiceFlags, IncomingFlags {
+  port: string;
+  host: string;
+  trustProxy?: boolean;
   tz?: string;
   snsTopicArn?: string[];
   snsTrust?: string[];
@@ -46,18 +54,25 @@ const LEAST_SECRET = 16;
 
 /** Checks the options, and the secrets of the environment. Throws `UserError` for the first that cannot be used. */
 export async function readGatewaySettings(io: Io, flags: ServeFlags): Promise<Settings> {
+  return {
+    endpoint: flags.sandbox ? "sandbox" : "ses",
+    ...readIncoming(flags),
+    zone: flags.tz === undefined ? null : checkZone(flags.tz),
+    apiKey: secretOf(io, "SES_MAIL_API_KEY"),
+    sns: await readSns(io, flags),
+    trustProxy: flags.trustProxy ?? false,
+  };
+}
+
+/** Checks what mail from outside has. Throws `UserError` for the first option that cannot be used. */
+export function readIncoming(flags: IncomingFlags): IncomingSettings {
   const tracking = readTracking(flags);
   // Check these options without a sender, too: a misspelt one must be an error now, not when a sender is given.
   const envelope = readEnvelope(overridesOf({ ...flags, from: flags.from ?? "nobody@example.com" }));
   return {
-    endpoint: flags.sandbox ? "sandbox" : "ses",
     envelope: flags.from === undefined ? null : envelope,
-    zone: flags.tz === undefined ? null : checkZone(flags.tz),
     baseUrl: flags.baseUrl === undefined ? null : parseBaseUrl(flags.baseUrl),
     tracking,
-    apiKey: secretOf(io, "SES_MAIL_API_KEY"),
-    sns: await readSns(io, flags),
-    trustProxy: flags.trustProxy ?? false,
   };
 }
 
@@ -76,7 +91,7 @@ export function readRecipientCap(text: string): RecipientCap {
   throw new UserError(`--recipient-cap expects mails and a time such as 5/1h, got ${JSON.stringify(text)}`);
 }
 
-function overridesOf(flags: ServeFlags): ContentOverrides {
+function overridesOf(flags: IncomingFlags): ContentOverrides {
   return {
     from: flags.from ?? "",
     ...(flags.replyTo && { replyTo: flags.replyTo }),

@@ -1,25 +1,30 @@
-/** A worker: it keeps sending what falls due, as the gateway does, and has no HTTP. */
+/** A worker: it keeps sending what falls due and takes mail in from brokers, as the gateway does, and has no HTTP. */
 import type { FastifyBaseLogger } from "fastify";
 import type { Context } from "../context.ts";
 import { EXIT, exitCodeOf, UserError } from "../../errors.ts";
+import { createRequestInbox } from "../../intake/inbox.ts";
 import { printable } from "../../printable.ts";
 import { createLog } from "../../serve/request-log.ts";
 import { displayed } from "../../store/address.ts";
-import type { Store } from "../../store/store.ts";
 import { startTelemetry } from "../../telemetry/start.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
 import { topicByTag } from "../endpoint.ts";
 import { rehearsalEvents } from "../rehearsal-events.ts";
-import { levelOf, listenerOf, startChores } from "./chores.ts";
-import { openService } from "./open.ts";
-import { prepareSending, readScope, type Sending } from "./sending.ts";
-import type { ServiceFlags } from "./settings.ts";
+import { connectBrokers, type Connections } from "./broker-connections.ts";
+import { type BrokerSettings, hasInlet, inletNames, readBrokers } from "./broker-settings.ts";
+import { type HoldingScope, levelOf, listenerOf, startChores } from "./chores.ts";
+import { createInlets, type Inlets } from "./inlets.ts";
+import { openService, type Service } from "./open.ts";
+import { prepareSending, readScope } from "./sending.ts";
+import { bugLog, setAsideText, tellBrokers } from "./service-log.ts";
+import { type IncomingFlags, type IncomingSettings, readIncoming, type ServiceFlags } from "./settings.ts";
+import { runTogether, stopWith } from "./together.ts";
 
 /** How often the events of a rehearsal are applied. */
 const EVENTS_MS = 1_000;
 
 /** Options of `work`. */
-export interface WorkFlags extends ServiceFlags {
+export interface WorkFlags extends ServiceFlags, IncomingFlags {
   /** False (`--no-send`): only take mail in. */
   send: boolean;
 }
@@ -30,56 +35,96 @@ export interface WorkFlags extends ServiceFlags {
  */
 export async function runWorker(context: Context, flags: WorkFlags): Promise<number> {
   const { io, version } = context;
-  if (!flags.send) throw nothingToDo();
+  const brokers = await readBrokers(io, flags);
+  if (!flags.send && !hasInlet(brokers)) throw nothingToDo();
+  const incoming = readIncoming(flags);
   const scope = readScope(flags.sandbox ? "sandbox" : "ses", flags);
   const log = createLog(io.stderr, levelOf(context));
   const tell = (text: string) => log.warn(text);
-  const listener = listenerOf(log);
-  const { store, ses } = await openService(context, flags, { tell, onRecovered: listener.onRecovered });
+  tellBrokers(log, flags, brokers);
+  const connections = await connectBrokers(context, brokers, tell);
+  const { onRecovered } = listenerOf(log);
+  const { store, ses } = await openService(context, flags, { tell, onRecovered, usesSes: flags.send });
   const telemetry = await startTelemetry(io.env, { version, onNotice: tell });
   context.onExit(() => telemetry.close());
-  const events = rehearsalEvents(store, ({ message }) =>
-    tell(
-      `the events of the sandbox could not be taken in, so the figures of this rehearsal are not complete: ${message}`,
-    ),
-  );
-  const rehearsing = { sink: events, topicOf: topicByTag(store) };
-  const applying = setInterval(() => events.flush(), EVENTS_MS);
+  const work = { context, flags, brokers, connections, incoming, scope, store, ses, telemetry, log };
   try {
-    const sending = await prepareSending(context, { store, ses, rehearsing, scope, flags, tell });
-    await runSending(context, { sending, store, telemetry, log });
-    await sending.connection.sandbox?.close();
+    await (flags.send ? runSending(work) : runIntake(work));
   } catch (error) {
     if (!(error instanceof UserError)) telemetry.captureError(error, { crash: true });
     throw error;
-  } finally {
-    clearInterval(applying);
   }
   // After a second signal what was in flight is left behind, in doubt.
   return io.hardSignal.aborted ? exitCodeOf(io.signal) : EXIT.done;
 }
 
-interface Running {
-  sending: Sending;
-  store: Store;
+/** All that a worker works with. */
+interface Work extends Service {
+  context: Context;
+  flags: WorkFlags;
+  brokers: BrokerSettings;
+  connections: Connections;
+  incoming: IncomingSettings;
+  scope: HoldingScope;
   telemetry: Telemetry;
   log: FastifyBaseLogger;
 }
 
-async function runSending(context: Context, { sending, store, telemetry, log }: Running): Promise<void> {
-  const { sender, account } = sending;
-  const { clock } = context.io;
-  const endChores = startChores({ store, sender, clock }, account, telemetry, log);
-  const announce = announcement(context, store);
+/** Sends, and takes mail in when there is an inlet. */
+async function runSending(work: Work): Promise<void> {
+  const { context, store, ses, scope, flags, telemetry, log } = work;
+  const stop = stopWith(context.io.signal);
+  const tell = (text: string) => log.warn(text);
+  const events = rehearsalEvents(store, ({ message }) =>
+    tell(
+      `the events of the sandbox could not be taken in, so the figures of this rehearsal are not complete: ${message}`,
+    ),
+  );
+  const applying = setInterval(() => events.flush(), EVENTS_MS);
   try {
-    await sender.run({ ...listenerOf(log), onProgress: () => announce(log) });
+    const stoppable = { ...context, io: { ...context.io, signal: stop.signal } };
+    const rehearsing = { sink: events, topicOf: topicByTag(store) };
+    const sending = await prepareSending(stoppable, { store, ses, rehearsing, scope, flags, tell });
+    const { sender, account } = sending;
+    const inlets = await inletsOf(work, stop, () => sender.wake());
+    const endChores = startChores({ store, sender, clock: context.io.clock }, account, telemetry, log);
+    const announce = announcement(work);
+    try {
+      await runTogether(sender.run({ ...listenerOf(log), onProgress: announce }), inlets, stop);
+    } finally {
+      await endChores();
+    }
+    await sending.connection.sandbox?.close();
   } finally {
-    await endChores();
+    clearInterval(applying);
   }
 }
 
+/** Takes mail in only. Others send it. */
+async function runIntake(work: Work): Promise<void> {
+  const stop = stopWith(work.context.io.signal);
+  const inlets = await inletsOf(work, stop, () => undefined);
+  work.context.io.stderr.write(
+    `working on ${placeOf(work)}; ${[...inletNames(work.brokers), "others send"].join("; ")}\n`,
+  );
+  await inlets.run();
+}
+
+function inletsOf(work: Work, stop: AbortController, wake: () => void): Promise<Inlets> {
+  const { context, flags, store, log, telemetry } = work;
+  const inbox = createRequestInbox({
+    store,
+    endpoint: flags.sandbox ? "sandbox" : "ses",
+    wake,
+    onSetAside: (setAside) => log.warn(setAsideText(setAside)),
+  });
+  const onBug = bugLog(log, telemetry);
+  return createInlets({ ...work, inbox, clock: context.io.clock, onBug, stop });
+}
+
 /** Writes the ready line once, when the first turn has put this process among the others. */
-function announcement({ io, globals }: Context, store: Store): (log: FastifyBaseLogger) => void {
+function announcement(work: Work): () => void {
+  const { context, brokers, store, log } = work;
   let isUnderWay = false;
   const write = async () => {
     const { workers, rate } = await store.workers();
@@ -87,11 +132,15 @@ function announcement({ io, globals }: Context, store: Store): (log: FastifyBase
     // No turn was written yet, for example because the store is away.
     if (place === 0) return false;
     const perSecond = Math.round(100 * (rate.perSecond ?? 0)) / 100;
-    const where = printable(displayed(globals.db));
-    io.stderr.write(`working on ${where} as ${place} of ${workers.length}; rate ${perSecond}/s shared\n`);
+    const parts = [
+      `working on ${placeOf(work)} as ${place} of ${workers.length}`,
+      ...inletNames(brokers),
+      `rate ${perSecond}/s shared`,
+    ];
+    context.io.stderr.write(`${parts.join("; ")}\n`);
     return true;
   };
-  return (log) => {
+  return () => {
     if (isUnderWay) return;
     isUnderWay = true;
     write().then(
@@ -104,9 +153,13 @@ function announcement({ io, globals }: Context, store: Store): (log: FastifyBase
   };
 }
 
+function placeOf({ context }: Pick<Work, "context">): string {
+  return printable(displayed(context.globals.db));
+}
+
 function nothingToDo(): UserError {
   return new UserError(
     "work --no-send has nothing to do: no broker is given to take mail in from",
-    "leave --no-send out to send what falls due",
+    "name one with --nats or --redis, or leave --no-send out to send what falls due",
   );
 }

@@ -1,7 +1,7 @@
 /** What inlets could not take in: kept, counted, read, dropped. */
 import { describe, expect, it } from "vitest";
 import type { NewDeadLetter } from "../../../src/store/rows.ts";
-import { MOST_REASON } from "../../../src/store/rules/dead-letters.ts";
+import { MOST_REASON } from "../../../src/store/dead-letters.ts";
 import type { Prepare } from "../bench.ts";
 
 const letter = (given: Partial<NewDeadLetter> = {}): NewDeadLetter => ({

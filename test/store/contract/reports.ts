@@ -62,6 +62,19 @@ function nothing(prepare: Prepare): void {
     await store.told([]);
   });
 
+  it("more than is asked for, when what is still to be told is counted", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    for (const email of ["a@x.example", "b@x.example", "c@x.example"])
+      await bring(store, email, REDIS, { topic: email });
+    expect(await store.countReports(9)).toBe(0);
+    const { claims } = await turn(store, 9);
+    await settle(store, ...claims.map((claim) => sent(claim)));
+    expect([await store.countReports(9), await store.countReports(2)]).toEqual([3, 2]);
+    await tell(store);
+    expect(await store.countReports(9)).toBe(0);
+  });
+
   it("a duplicate: its mail has a name already", async () => {
     const { open } = await prepare();
     const store = await open();
@@ -161,7 +174,10 @@ function telling(prepare: Prepare): void {
     const { claims } = await turn(store, 1);
     await settle(store, sent(claims[0]));
     await bring(store, "a@x.example", REDIS, { notBefore: 9e12 });
-    await apply(store, bounce("Permanent", "General", { job: store.jobId, id: claims[0]?.id ?? 0, to: ["a@x.example"] }));
+    await apply(
+      store,
+      bounce("Permanent", "General", { job: store.jobId, id: claims[0]?.id ?? 0, to: ["a@x.example"] }),
+    );
     expect(await tell(store)).toEqual(["suppressed"]);
   });
 

@@ -1,6 +1,6 @@
 /** Which changes of a message are told to whom. */
-import type { State } from "../../message.ts";
-import type { Reporting } from "../rows.ts";
+import type { State } from "../message.ts";
+import type { Reporting } from "./rows.ts";
 
 /**
  * The states that are not told by a broker. Over NATS only what became of a message is told. A message that goes back to one of

@@ -1,6 +1,6 @@
 /** What a message is in the store whose mail another program dealt with. */
-import type { State } from "../../message.ts";
-import type { Past } from "../rows.ts";
+import type { State } from "../message.ts";
+import type { Past } from "./rows.ts";
 
 /** A message as it is added. No process holds it. */
 export interface Outcome {

@@ -1,0 +1,50 @@
+/** Jobs that come from Redis: its stream, and the sets of jobs beside it. */
+import type { AskedMail } from "../../intake/broker/asked.ts";
+import { noCounts } from "../../intake/broker/inlet.ts";
+import { createJobTemplates } from "../../intake/broker/job-templates.ts";
+import { createRedisReader } from "../../intake/broker/redis-job.ts";
+import type { Queue } from "../../queue/queue.ts";
+import type { Redis, RedisDelivery } from "../../queue/redis/redis.ts";
+import { withinLimit } from "../../time/time-limit.ts";
+import type { BrokerSettings } from "./broker-settings.ts";
+import { type Inlet, type InletQueue, type Making, readQueue, toldCounts } from "./inlet.ts";
+
+/** Redis may take this long to note that mail waits. After that the note is left out: the next one tells more. */
+const STATUS_MS = 2_000;
+
+/** Makes the inlet. */
+export function createRedisInlet(
+  making: Making,
+  redis: Redis,
+  { stream, group, templates: folder }: Pick<NonNullable<BrokerSettings["redis"]>, "stream" | "group" | "templates">,
+): Inlet {
+  const { store, incoming, clock } = making;
+  const name = `redis ${stream}/${group}`;
+  const counts = noCounts();
+  const remote = (name: string) => redis.template(name);
+  const templates = createJobTemplates({ store, folder, remote, from: incoming.envelope?.from ?? "", clock });
+  const readJob = createRedisReader({ stream });
+  const queueOf = (queue: Queue<RedisDelivery>): InletQueue<RedisDelivery> => ({
+    source: "redis",
+    counts,
+    queue,
+    templates,
+    read: (job) => (job.overdue === undefined ? readJob(job) : { kind: "wrong", reason: job.overdue }),
+    extrasOf: () => null,
+    onStored: (mails) => notePending(redis, mails),
+  });
+  const queues = [queueOf(redis.stream), queueOf(redis.sets)];
+  return {
+    state: () => ({ kind: "redis", name, isConnected: redis.isConnected(), counts: toldCounts(counts) }),
+    run: () => queues.map((queue) => readQueue(making, queue)),
+  };
+}
+
+/** Who wrote the job sees in Redis that its mail waits. Trouble with that never holds mail up. */
+async function notePending(redis: Redis, mails: readonly AskedMail[]): Promise<void> {
+  const statuses = mails.flatMap(({ reports }) =>
+    reports === null ? [] : [{ id: reports.name, state: "pending", onlyNew: true }],
+  );
+  if (statuses.length === 0 || !redis.isConnected()) return;
+  await withinLimit({ ms: STATUS_MS }, () => redis.setStatus(statuses)).catch(() => undefined);
+}
