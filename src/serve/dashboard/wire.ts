@@ -187,7 +187,7 @@ export interface Found {
 
 /** An inlet takes in what a broker brings. The counts are those since the process began. */
 export interface InletFacts {
-  name: "nats" | "redis";
+  name: string;
   connected: boolean;
   accepted: number;
   duplicates: number;
