@@ -11,6 +11,7 @@ import { takeOldNames } from "./commands/old-names.ts";
 import { createProgram, oneLine } from "./commands/global-options.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addCopy } from "./commands/copy.ts";
+import { addDead } from "./commands/dead.ts";
 import { addExport } from "./commands/export.ts";
 import { addForget } from "./commands/forget.ts";
 import { addImport } from "./commands/import.ts";
@@ -47,7 +48,7 @@ const COMMANDS: readonly [heading: string, commands: readonly AddCommand[]][] = 
   ["Before you send:", [addPreview, addCheck, addSandbox]],
   ["See what became of it:", [addTopics, addStats, addExport, addReport, addTrace]],
   ["Bounces, complaints, unsubscriptions:", [addIngestEvents, addSuppress]],
-  ["For programs:", [addServe, addWork, addWorkers, addTemplate, addKey]],
+  ["For programs:", [addServe, addWork, addWorkers, addDead, addTemplate, addKey]],
   ["Other:", [addForget, addPrune, addBackup, addCopy, addAdopt, addCompletion]],
 ];
 

@@ -3,7 +3,7 @@
  * texts decide before names, and names before HTTP statuses. Sources: the SES v2 API reference, the developer guide's
  * "manage-sending-quotas-errors", and answers captured in the field.
  */
-import type { Outcome } from "../deliver/outcome.ts";
+import type { SesOutcome } from "../deliver/outcome.ts";
 
 interface Facts {
   name: string;
@@ -70,7 +70,7 @@ const ABOUT_RECIPIENT =
  * What an error of an SES call means for the message and for the run; never `sent` or `withheld`. `from` is the
  * sender's bare address: it tells errors about the sender from errors about the recipient. Never throws.
  */
-export function outcomeOf(error: unknown, from: string): Outcome {
+export function outcomeOf(error: unknown, from: string): SesOutcome {
   const facts = factsOf(error);
   return byText(facts, from) ?? byNetwork(facts) ?? byName(facts) ?? byStatus(facts);
 }
@@ -80,7 +80,7 @@ export function outcomeOf(error: unknown, from: string): Outcome {
  * come back (`unreachable`); everything else (no credentials, an endpoint that is no URL) is for a person to mend.
  * @throws the error itself when it can only be a bug of this program.
  */
-export function outcomeOfUnsent(error: unknown): Outcome {
+export function outcomeOfUnsent(error: unknown): SesOutcome {
   const facts = factsOf(error);
   const { code, name, text } = facts;
   if (code === "ERR_INVALID_URL" || /invalid (?:url|endpoint)/i.test(text))
@@ -103,17 +103,17 @@ export function isExpired(error: unknown): boolean {
   return ["ExpiredTokenException", "ExpiredToken", "RequestExpired"].includes(factsOf(error).name);
 }
 
-function unreachable(reason: string): Outcome {
+function unreachable(reason: string): SesOutcome {
   return { kind: "transient", reason, unreachable: true };
 }
 
 /** A problem with TLS or a certificate: the request was never sent. */
-function byTls({ code, text }: Facts): Outcome | null {
+function byTls({ code, text }: Facts): SesOutcome | null {
   if (!/^(CERT_|DEPTH_ZERO|UNABLE_TO_|ERR_TLS|SELF_SIGNED|ERR_SSL|EPROTO)/.test(code)) return null;
   return halt(describe(code, text), "check the endpoint and the certificates of this machine or its proxy");
 }
 
-function byText({ name, text, status }: Facts, from: string): Outcome | null {
+function byText({ name, text, status }: Facts, from: string): SesOutcome | null {
   if (/daily message quota exceeded|daily sending quota|24-hour.*quota/i.test(text))
     return { kind: "quota", reason: text };
   if (/maximum sending rate exceeded/i.test(text)) return { kind: "throttled", reason: text };
@@ -135,7 +135,7 @@ function byText({ name, text, status }: Facts, from: string): Outcome | null {
 /**
  * SES lists the identities that are not verified. When the sender is not among them, the account is in the SES sandbox.
  */
-function unverified(text: string, from: string): Outcome {
+function unverified(text: string, from: string): SesOutcome {
   const listed = text.slice(text.lastIndexOf(":") + 1).toLowerCase();
   const domain = from.slice(from.lastIndexOf("@") + 1).toLowerCase();
   const aboutSender =
@@ -150,7 +150,7 @@ function unverified(text: string, from: string): Outcome {
   };
 }
 
-function byNetwork(facts: Facts): Outcome | null {
+function byNetwork(facts: Facts): SesOutcome | null {
   const { name, code, text, status } = facts;
   if (NEVER_REACHED.has(code) || name === "ConnectTimeoutError" || /did not establish a connection/i.test(text))
     return unreachable(text || code);
@@ -173,7 +173,7 @@ function notOfSes({ name, status, text }: Facts): string {
   return describe(name === "Unknown" ? `HTTP ${status}` : `${status} ${name}`, text);
 }
 
-function byName({ name, text }: Facts): Outcome | null {
+function byName({ name, text }: Facts): SesOutcome | null {
   const hint = HALTS.get(name);
   if (hint !== undefined) return halt(text ? `${name}: ${text}` : name, hint);
   if (name === "MessageRejected") return { kind: "rejected", reason: text || name, unknown: false };
@@ -185,7 +185,7 @@ function byName({ name, text }: Facts): Outcome | null {
   return null;
 }
 
-function byStatus({ name, text, status, code }: Facts): Outcome {
+function byStatus({ name, text, status, code }: Facts): SesOutcome {
   if (status >= 500) return { kind: "transient", reason: describe(`${status} ${name}`, text), unreachable: false };
   if (status === 413) return { kind: "rejected", reason: "the message is too large for SES (413)", unknown: false };
   if (status >= 300) return { kind: "rejected", reason: describe(`${status} ${name}`, text), unknown: true };
@@ -193,7 +193,7 @@ function byStatus({ name, text, status, code }: Facts): Outcome {
   return { kind: "in_doubt", reason: describe(code || name, text) };
 }
 
-function halt(reason: string, hint = "see the SES console"): Outcome {
+function halt(reason: string, hint = "see the SES console"): SesOutcome {
   return { kind: "halted", reason, hint };
 }
 

@@ -14,7 +14,7 @@ import { withinLimit } from "../time/time-limit.ts";
 import { reportDepartures, watchDeparture } from "./departure.ts";
 import { createHandler, WithheldError } from "./http-handler.ts";
 import { type ReadyOptions, sesReady } from "./ready.ts";
-import { type Outcome, WITHHELD } from "../deliver/outcome.ts";
+import { type SesOutcome, WITHHELD } from "../deliver/outcome.ts";
 import { inputOf, useOwnBodies } from "./request-body.ts";
 import { isExpired, outcomeOf, outcomeOfUnsent } from "./ses-error.ts";
 
@@ -57,9 +57,9 @@ export interface Ses {
    * `onDeparted` is called when the request has left: the rate counts it from there. `mayLeave` is asked when the request is ready
    * and its connection stands; false: it is not made, and the outcome is `withheld`. Rejects only for a bug, and then nothing left.
    */
-  send(mail: RenderedMail, tags: Tag[], onDeparted?: () => void, mayLeave?: () => boolean): Promise<Outcome>;
+  send(mail: RenderedMail, tags: Tag[], onDeparted?: () => void, mayLeave?: () => boolean): Promise<SesOutcome>;
   /** The account, or why it could not be read within `timeoutMs`. Never rejects. */
-  account(timeoutMs: number): Promise<Account | Exclude<Outcome, { kind: "sent" }>>;
+  account(timeoutMs: number): Promise<Account | Exclude<SesOutcome, { kind: "sent" }>>;
   close(): void;
 }
 
@@ -135,7 +135,7 @@ export function connectSes(options: SesOptions): Ses {
 }
 
 /** Without an id we cannot prove anything. An event of this message will settle it. `id` is foreign text, or no text at all. */
-function sentAs(id: unknown): Outcome {
+function sentAs(id: unknown): SesOutcome {
   if (typeof id === "string" && id.length <= LONGEST_ID && /^[\x21-\x7e]+$/.test(id))
     return { kind: "sent", sesMessageId: id };
   return { kind: "in_doubt", reason: "SES answered without a message id" };

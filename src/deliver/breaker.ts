@@ -82,7 +82,7 @@ export function createBreaker(): Breaker {
       if (kind === "transient" && closed?.by === "unreachable") open(now);
       if (closed !== null || kind === "unreachable" || (kind === "transient" && run.length >= TRANSIENT_RUN))
         close(kind, now);
-      return haltOf(run, closed?.ms ?? 0, "reason" in outcome ? outcome.reason : "");
+      return haltOf(run, closed?.ms ?? 0, outcome);
     },
     admit(room, inFlight, now) {
       if (closed === null && heldUntil === null) return room;
@@ -100,7 +100,8 @@ export function createBreaker(): Breaker {
 }
 
 /** Why so many outcomes of one kind in a row, or a gate closed for so long, stop the run; null: they do not. */
-function haltOf({ kind, length }: FailureRun, closedMs: number, reason: string): Halt | null {
+function haltOf({ kind, length }: FailureRun, closedMs: number, outcome: Outcome): Halt | null {
+  const reason = "reason" in outcome ? outcome.reason : "";
   if (kind === "in_doubt" && length >= IN_DOUBT_RUN) {
     return {
       reason: `${length} answers in a row were lost (${reason})`,
@@ -114,7 +115,10 @@ function haltOf({ kind, length }: FailureRun, closedMs: number, reason: string):
     };
   }
   if (closedMs >= PATIENCE_MS) {
-    const text = kind === "unreachable" ? unreachableText(reason) : `SES takes no mail: ${reason}`;
+    const text =
+      kind === "unreachable"
+        ? unreachableText(reason, "server" in outcome ? outcome.server : undefined)
+        : `SES takes no mail: ${reason}`;
     return { reason: `${text} (tried for 3 minutes)`, hint: "check the network and the endpoint" };
   }
   return null;
@@ -123,6 +127,7 @@ function haltOf({ kind, length }: FailureRun, closedMs: number, reason: string):
 function kindOf(outcome: Outcome): "answered" | "unreachable" | "transient" | "in_doubt" | "unknown" | null {
   switch (outcome.kind) {
     case "sent":
+    case "handed_over":
       return "answered";
     case "rejected":
       return outcome.unknown ? "unknown" : "answered";

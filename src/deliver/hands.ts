@@ -5,6 +5,9 @@ import type { Call, Flight } from "./flight.ts";
 import { BROKEN, type Deliver, type Outcome, STOPPED, UNREAD, WITHHELD } from "./outcome.ts";
 import type { Claim, Settlement } from "./source.ts";
 
+/** The outcomes of calls that have left. */
+const LEFT: ReadonlySet<Outcome["kind"]> = new Set(["sent", "handed_over", "in_doubt", "throttled"]);
+
 /** What the hands work with. */
 export interface HandsOptions {
   deliver: Deliver;
@@ -65,7 +68,7 @@ export class Hands {
   #end(call: Call, outcome: Outcome): void {
     const { flight, settle } = this.#options;
     // To be safe, an answer counts as one to a call that left now.
-    if (outcome.kind === "sent" || outcome.kind === "in_doubt" || outcome.kind === "throttled") flight.depart(call);
+    if (LEFT.has(outcome.kind)) flight.depart(call);
     else flight.giveUp(call);
     // False after a second signal: the message is in doubt already.
     if (!flight.land(call)) return;

@@ -7,7 +7,7 @@ import { findFiles } from "../compose/mail/folder-files.ts";
 import { RenderProblem } from "../compose/problem.ts";
 import type { CompiledContent } from "../compose/mail/template.ts";
 import { StoppedError, UserError } from "../errors.ts";
-import type { Content, RenderedMail, Tag } from "../message.ts";
+import { type Content, type Kind, kindOf, type RenderedMail, type Tag } from "../message.ts";
 import type { Links } from "../tracking/links.ts";
 import { messageLinks } from "../tracking/message-links.ts";
 import { ByteBudget } from "./byte-budget.ts";
@@ -22,7 +22,20 @@ export interface MailService {
    * Makes one call. `onDeparted` is called when the request goes on the wire, and `mayLeave` is asked right before: false
    * withholds it. Errors of SES are outcomes; only a bug rejects.
    */
-  send(mail: RenderedMail, tags: Tag[], onDeparted: () => void, mayLeave: () => boolean): Promise<Outcome>;
+  send(
+    mail: RenderedMail,
+    tags: Tag[],
+    onDeparted: () => void,
+    mayLeave: () => boolean,
+    origin: MailOrigin,
+  ): Promise<Outcome>;
+}
+
+/** Of which message a mail was made, for a service that names it. */
+export interface MailOrigin extends Pick<Claim, "id" | "attempts" | "expiresInMs"> {
+  kind: Kind;
+  /** The list of its content, unless its author wrote a List-Id. Not set: there is none. */
+  list?: string;
 }
 
 /** Bounds of the cache: through the gateway each mail may have a content of its own, for months. */
@@ -70,13 +83,19 @@ export function createMailer(
   const budget = new ByteBudget(MOST_ATTACHED);
 
   const render = async (claim: Claim): Promise<Rendered | string> => {
-    const { content } = contents.get(claim.contentId) ?? (await contents.forceFetch(claim.contentId));
+    const kept = contents.get(claim.contentId) ?? (await contents.forceFetch(claim.contentId));
+    const { content, kind, list } = kept;
     if (typeof content === "string") return content;
     const names = columns.get(claim.ingestId) ?? (await columns.forceFetch(claim.ingestId));
     const { tracking } = content;
     const linked = tracking && messageLinks(tracking, (signer ??= await links()), claim.id);
     const { values, record } = readValues(names, claim.fields);
-    return problemOr(() => ({ mail: content.render(claim.email, values, linked), record }));
+    return problemOr(() => ({
+      mail: content.render(claim.email, values, linked),
+      record,
+      kind,
+      ...(list && { list }),
+    }));
   };
 
   /** A message waits for memory before its call is made, so that the time-out of the call does not run meanwhile. */
@@ -99,7 +118,7 @@ export function createMailer(
     try {
       // Ask last, because looking up, rendering and waiting for memory take time.
       return await sendWithFiles(rendered, async (mail) =>
-        isValid() ? ses.send(mail, tags, onDeparted, isValid) : WITHHELD,
+        isValid() ? ses.send(mail, tags, onDeparted, isValid, originOf(claim, rendered)) : WITHHELD,
       );
     } catch (error) {
       return outcomeOfFiles(error, whenFolderIsGone);
@@ -108,10 +127,14 @@ export function createMailer(
   return Object.assign(deliver, { isFull: () => budget.isFull() });
 }
 
-interface Rendered {
+interface Rendered extends Pick<MailOrigin, "kind" | "list"> {
   mail: RenderedMail;
   /** What `Examiner` recorded of its files when the list was added; null: nothing is known, or there are no files. */
   record: string | null;
+}
+
+function originOf({ id, attempts, expiresInMs }: Claim, { kind, list }: Rendered): MailOrigin {
+  return { id, attempts, expiresInMs, kind, ...(list !== undefined && { list }) };
 }
 
 /** The outcome of a file that cannot be read. Nothing was handed to SES, whose own errors are outcomes already. */
@@ -130,7 +153,7 @@ function outcomeOfFiles(error: unknown, whenFolderIsGone: "halt" | "fail"): Outc
   throw error;
 }
 
-interface Kept {
+interface Kept extends Pick<MailOrigin, "kind" | "list"> {
   /** The compiled content, or the reason why it cannot be compiled. */
   content: CompiledContent | string;
   bytes: number;
@@ -145,7 +168,9 @@ function createContentCache(library: Library): LRUCache<number, Kept> {
     sizeCalculation: ({ bytes }) => Math.min(MOST_BYTES, bytes),
     fetchMethod: async (id) => {
       const content = await library.content(id);
-      return { content: await compiledOr(content), bytes: sizeOf(content) };
+      const hasOwnId = content.headers.some(({ name }) => name.toLowerCase() === "list-id");
+      const of = { kind: kindOf(content), ...(content.list !== undefined && !hasOwnId && { list: content.list }) };
+      return { content: await compiledOr(content), bytes: sizeOf(content), ...of };
     },
   });
 }

@@ -7,10 +7,15 @@ import type { Claim } from "./source.ts";
  */
 export type Outcome =
   | { kind: "sent"; sesMessageId: string }
+  /** A broker has it durably, for others to send. `subject`: that of the mail. */
+  | { kind: "handed_over"; subject: string }
   /** SES says that we send too fast. It does not count as an attempt. */
   | { kind: "throttled"; reason: string }
-  /** The failure may pass: try again later, up to the attempts allowed. `unreachable`: the call never reached SES. */
-  | { kind: "transient"; reason: string; unreachable: boolean }
+  /**
+   * The failure may pass: try again later, up to the attempts allowed. `unreachable`: the call never reached SES, or the `server` that takes
+   * mail in its place.
+   */
+  | { kind: "transient"; reason: string; unreachable: boolean; server?: string }
   /** This message is refused. `unknown`: the error is one we do not know, so it may concern every message. */
   | { kind: "rejected"; reason: string; unknown: boolean }
   /** The message may have reached SES, and the answer was lost. */
@@ -22,8 +27,11 @@ export type Outcome =
   /** No call was made, because the claim had run out or sending had stopped. */
   | { kind: "withheld"; reason: string };
 
+/** What became of one call to SES. */
+export type SesOutcome = Exclude<Outcome, { kind: "handed_over" }>;
+
 /** The outcome of a claim that ran out, or whose message expired, before its call. */
-export const WITHHELD: Outcome = {
+export const WITHHELD: SesOutcome = {
   kind: "withheld",
   reason: "not handed to SES: this process stood still for too long",
 };

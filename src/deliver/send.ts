@@ -10,7 +10,15 @@ import { Burst, QUOTA_MS, scopeNow } from "./burst.ts";
 import { Flight } from "./flight.ts";
 import { Hands } from "./hands.ts";
 import type { Deliver } from "./outcome.ts";
-import { emptyRun, type Halt, type SendListener, type SendLoop, type SendOptions, type SendResult } from "./sender.ts";
+import {
+  emptyRun,
+  type Halt,
+  type Run,
+  type SendListener,
+  type SendLoop,
+  type SendOptions,
+  type SendResult,
+} from "./sender.ts";
 import { createSleeper, type Sleeper } from "./sleeper.ts";
 import type { Source } from "./source.ts";
 import { watched, type WatchedSource } from "./watched-source.ts";
@@ -34,6 +42,9 @@ const AWAY_MS = 1_000;
 const ATTEND_MS = 15_000;
 /** A source that cannot be written to (disk full) is tried again sooner, because people make room quickly. */
 const UNWRITABLE_MS = 5_000;
+
+/** How many messages left for good. */
+const departedOf = ({ sent, handedOver }: Run): number => sent + handedOver;
 
 /** Makes a loop that sends messages of `source` with `deliver`. Nothing happens until `run` is called. */
 export function createSendLoop(source: Source, deliver: Deliver, options: SendOptions): SendLoop {
@@ -168,7 +179,7 @@ class Loop implements SendLoop {
     this.#steering = this.#newSteering(this.#steering.kept());
     if (io.signal.aborted) this.#interrupt();
     this.#attendedAt = io.clock.monotonic();
-    this.#status.begin(this.#run.sent);
+    this.#status.begin(departedOf(this.#run));
     const burst = new Burst({
       source: this.#source,
       deliver: this.#deliver,
@@ -224,7 +235,7 @@ class Loop implements SendLoop {
     const trouble =
       this.#absence.text(this.#flight.answers) ?? this.#troubles.text(clock.monotonic(), this.#flight.waitingMs());
     const kept = this.#steering.kept();
-    this.#status.progress({ perSecond, sent: this.#run.sent, hold, trouble, kept }, this.#listener);
+    this.#status.progress({ perSecond, sent: departedOf(this.#run), hold, trouble, kept }, this.#listener);
   }
 
   /** Waits after a burst, for as long as its result asks for. */

@@ -85,6 +85,8 @@ export interface Run {
   /** Attempts. Calls that SES throttled, and messages put back for quota or after a halt, are left out. */
   attempts: number;
   sent: number;
+  /** Messages that a broker took, for others to send. */
+  handedOver: number;
   failed: number;
   /** Messages that turns of this loop cancelled because they had expired. */
   expired: number;
@@ -106,6 +108,7 @@ export function emptyRun(): Run {
   return {
     attempts: 0,
     sent: 0,
+    handedOver: 0,
     failed: 0,
     expired: 0,
     inDoubt: 0,

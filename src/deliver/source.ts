@@ -29,6 +29,11 @@ export type Settlement =
   | { kind: "failed"; id: number; error: string }
   | { kind: "in_doubt"; id: number; error: string }
   /**
+   * A broker has it, for others to send. It stays `sending` and is held by no process, until somebody says what became of it. It counts
+   * as an attempt. `subject`: that of the mail, by which an event of a sender that does not name the message may find it.
+   */
+  | { kind: "handed_over"; id: number; subject: string }
+  /**
    * It goes back to `pending` and falls due `delayMs` after the source writes this; null: it is due as it was before.
    * `attempted` false: the call does not count as an attempt.
    */

@@ -170,6 +170,10 @@ export class Steering {
         this.#run.attempts++;
         this.#run.sent++;
         return { kind: "sent", id, topicId, sesMessageId: outcome.sesMessageId };
+      case "handed_over":
+        this.#run.attempts++;
+        this.#run.handedOver++;
+        return { kind: "handed_over", id, subject: outcome.subject };
       case "rejected":
         this.#run.attempts++;
         return this.#fail(id, outcome.reason);
@@ -246,8 +250,8 @@ export class Steering {
   }
 
   /** Says why all but a probe is kept back: once, and again when the cause is another. */
-  #outage({ reason, unreachable }: Extract<Outcome, { kind: "transient" }>, isKnown: boolean): void {
-    const text = unreachable ? unreachableText(reason) : `SES takes no mail: ${reason}`;
+  #outage({ reason, unreachable, server }: Extract<Outcome, { kind: "transient" }>, isKnown: boolean): void {
+    const text = unreachable ? unreachableText(reason, server) : `SES takes no mail: ${reason}`;
     const shown = `${text} (trying one message at a time)`;
     if (!isKnown || causeOf(shown) !== causeOf(this.#holdReason)) this.#keepBack(shown);
   }

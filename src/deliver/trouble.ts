@@ -25,7 +25,7 @@ export class Troubles {
     const { kind } = outcome;
     if (kind === "withheld" || kind === "halted" || kind === "quota") return;
     if (kind !== "in_doubt") this.#answeredAt = now;
-    if (kind === "sent") {
+    if (kind === "sent" || kind === "handed_over") {
       this.#failure = null;
       this.#refused = 0;
       return;
@@ -52,10 +52,10 @@ function textOf(outcome: Extract<Outcome, { kind: "throttled" | "transient" | "i
   if (kind === "throttled") return `SES throttles every call: ${reason}`;
   if (kind === "rejected") return `SES refuses every message: ${reason}`;
   if (kind === "in_doubt") return `the answers of SES are lost: ${reason}`;
-  return outcome.unreachable ? unreachableText(reason) : `SES takes no mail: ${reason}`;
+  return outcome.unreachable ? unreachableText(reason, outcome.server) : `SES takes no mail: ${reason}`;
 }
 
-/** How people are told that no call reaches SES. */
-export function unreachableText(reason: string): string {
-  return `SES cannot be reached: ${reason}`;
+/** How people are told that no call reaches SES, or what takes mail in its place. */
+export function unreachableText(reason: string, server = "SES"): string {
+  return `${server} cannot be reached: ${reason}`;
 }

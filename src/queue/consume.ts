@@ -15,7 +15,13 @@ const BATCH = 100;
 /** The pause after a turn that brought only known deliveries. */
 const PAUSE_MS = 1_000;
 const FIRST_RETRY_MS = 1_000;
+/** A service such as SQS answers again when it likes, and each call costs money. */
 const LAST_RETRY_MS = 60_000;
+/**
+ * Most handled deliveries that are remembered while the broker holds them. Some never come again (the acknowledgement arrived,
+ * and only its answer was lost). What is forgotten is handled again, and the handler knows repeats.
+ */
+const MOST_KNOWN = 10_000;
 
 /** What the handler decided about one delivery. */
 export type Verdict =
@@ -44,6 +50,8 @@ export interface ConsumeOptions {
   once: boolean;
   /** End after this many deliveries; null: no limit. Those that this run handled before do not count. */
   max: number | null;
+  /** The longest pause between two attempts while the broker cannot be reached, ms. Default: a minute. */
+  lastRetryMs?: number;
   /** Told each time the broker cannot be reached and will be tried again. Never with `once`. */
   onRetry(reason: string): void;
   /**
@@ -110,7 +118,7 @@ class Consumer<D extends Delivery> {
     this.#taken += fresh.length;
     await this.#take(fresh);
     const known = this.#known.size;
-    await this.#acknowledge(arrived);
+    await this.#acknowledge(arrived).finally(() => this.#forget());
     this.#retryMs = FIRST_RETRY_MS;
     this.#adapt(arrived.length);
     // An acknowledgement is progress, too: new deliveries may stand behind the known ones.
@@ -157,6 +165,14 @@ class Consumer<D extends Delivery> {
     await Promise.all(givenBack);
   }
 
+  /** Forgets the oldest. */
+  #forget(): void {
+    for (const id of this.#known.keys()) {
+      if (this.#known.size <= MOST_KNOWN) return;
+      this.#known.delete(id);
+    }
+  }
+
   /** Tells the broker what became of handled deliveries. It is told again about those that it brings again. */
   async #acknowledge(arrived: readonly D[]): Promise<void> {
     const done = arrived.filter(({ id }) => this.#known.get(id)?.kind === "done");
@@ -194,6 +210,6 @@ class Consumer<D extends Delivery> {
     const { signal, clock, onRetry } = this.#options;
     onRetry(reason);
     await clock.sleep(this.#retryMs, signal);
-    this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
+    this.#retryMs = Math.min(2 * this.#retryMs, this.#options.lastRetryMs ?? LAST_RETRY_MS);
   }
 }

@@ -8,15 +8,18 @@ import type { Envelope } from "../compose/content/content.ts";
 import type { RequestInbox } from "../intake/inbox.ts";
 import type { Tracking } from "../message.ts";
 import type { Endpoint } from "../store/rows.ts";
-import type { Inbox, Keys, Reader, Store, Suppressions, Templates, Topics, VisitSink } from "../store/store.ts";
+import type {
+  DeadLetters,
+  Inbox,
+  Keys,
+  Reader,
+  Store,
+  Suppressions,
+  Templates,
+  Topics,
+  VisitSink,
+} from "../store/store.ts";
 import type { Links } from "../tracking/links.ts";
-
-/** What an inlet did since the start. `dead`: letters by the class of their reason; there are only a few classes. */
-export interface InletCounts {
-  accepted: number;
-  duplicates: number;
-  dead: ReadonlyMap<string, number>;
-}
 
 /** All that routes may ask of the store. Each route names the part it needs. */
 type GatewayStore = Inbox &
@@ -27,15 +30,8 @@ type GatewayStore = Inbox &
   Suppressions &
   Templates &
   Keys &
-  Pick<Store, "ping" | "countDead" | "countReports">;
-
-/** A broker from which mail is taken in, as it is now. */
-export interface InletState {
-  /** Such as `nats`: it stands in the metrics. */
-  name: "nats" | "redis";
-  isConnected: boolean;
-  counts: InletCounts;
-}
+  DeadLetters &
+  Pick<Store, "ping" | "countReports">;
 
 /** What a running gateway gives its routes. */
 export interface Gateway {
@@ -49,15 +45,40 @@ export interface Gateway {
   links: Links;
   /** Names of topics that are not sent because too many of their mails bounced or drew complaints. */
   held(): ReadonlySet<string>;
-  /** The brokers from which mail is taken in; empty: there are none. */
-  inlets(): readonly InletState[];
   /** Rate and quota as SES last told them; null: SES could not be asked. */
   account(): Account | null;
   /**
    * Sends one mail ahead of the others, within the rate. Resolves to its SES message id, or to why there is none (yet).
    */
   sendTest(test: TestMail): Promise<{ sesMessageId: string } | { problem: string }>;
+  /**
+   * Takes a dead letter in again, as the inlet that it came from would, which need not be connected. One that is taken in, now or before,
+   * is gone afterwards; another one stays, with its new reason. Null: there is no such letter.
+   */
+  retryDead(id: number): Promise<Retried | null>;
+  /** How the inlets of this process do, which take mail in from brokers. Empty: it has none. */
+  inlets(): readonly InletStatus[];
 }
+
+/** An inlet: whether its broker can be reached, and what it took in since the process began. */
+export interface InletStatus {
+  /** What it reads: mail of a broker, or what others report of mail that was handed over to NATS. No two have the same. */
+  kind: "nats" | "redis" | "results";
+  /** The broker and where it reads there, such as `nats messages/email-processor`. */
+  name: string;
+  isConnected: boolean;
+  counts: InletCounts;
+}
+
+/** What an inlet did since the process began. `dead`: letters by the class of their reason; there are only a few classes. */
+export interface InletCounts {
+  accepted: number;
+  duplicates: number;
+  dead: ReadonlyMap<string, number>;
+}
+
+/** What became of a dead letter that was taken in again. `dead`: it cannot be, in one line. */
+export type Retried = "accepted" | "duplicate" | { dead: string };
 
 /** One mail to one address: what was typed, or the mail of a topic. */
 export type TestMail = {

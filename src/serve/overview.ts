@@ -4,9 +4,9 @@ import { PassThrough, type Readable } from "node:stream";
 import type { Clock } from "../time/clock.ts";
 import { countsOf, withRates } from "../report/stats.ts";
 import type { TopicRow } from "../store/rows.ts";
-import type { Reader, Suppressions, Topics } from "../store/store.ts";
-import type { Overview, TopicFacts } from "./dashboard/wire.ts";
-import type { Gateway } from "./gateway.ts";
+import type { DeadLetters, Reader, Suppressions, Topics } from "../store/store.ts";
+import type { InletFacts, Overview, TopicFacts } from "./dashboard/wire.ts";
+import type { Gateway, InletState } from "./gateway.ts";
 import { isoTime } from "../time/iso.ts";
 import { topicState } from "./topic-state.ts";
 
@@ -15,8 +15,8 @@ const LISTED = 200;
 /** The current rate is measured over the last few seconds, as in the progress line of `send`. */
 const RATE_WINDOW_MS = 5_000;
 
-type Viewed = Pick<Gateway, "sender" | "settings" | "account" | "held" | "clock"> & {
-  store: Topics & Reader & Suppressions;
+type Viewed = Pick<Gateway, "sender" | "settings" | "account" | "held" | "clock" | "inlets"> & {
+  store: Topics & Reader & Suppressions & Pick<DeadLetters, "countDead">;
 };
 
 /** Reads the store and asks the sender. Nothing is kept between two calls. Rejects when the store cannot be read. */
@@ -37,9 +37,16 @@ export async function readOverview(viewed: Viewed): Promise<Omit<Overview, "vers
     account: usedUp(account()),
     totals: await store.totals(null),
     suppressions: await store.countSuppressions(),
+    dead: await store.countDead(),
+    inlets: viewed.inlets().map(inletFacts),
     topic_count: await store.countTopics(),
     topics: rows.map((row) => topicFacts(row, viewed)),
   };
+}
+
+function inletFacts({ name, isConnected, counts: { accepted, duplicates, dead } }: InletState): InletFacts {
+  const died = [...dead.values()].reduce((sum, count) => sum + count, 0);
+  return { name, connected: isConnected, accepted, duplicates, dead: died };
 }
 
 function usedUp(account: ReturnType<Gateway["account"]>): Overview["account"] {
@@ -49,7 +56,7 @@ function usedUp(account: ReturnType<Gateway["account"]>): Overview["account"] {
 }
 
 /** A topic as the overview shows it. */
-export function topicFacts(row: TopicRow, gateway: Omit<Viewed, "store" | "account">): TopicFacts {
+export function topicFacts(row: TopicRow, gateway: Omit<Viewed, "store" | "account" | "inlets">): TopicFacts {
   return {
     ...withRates(countsOf(row)),
     not_before: isoTime(row.notBefore),

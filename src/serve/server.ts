@@ -14,6 +14,7 @@ import { readJson } from "./json-body.ts";
 import { type Observer, observeRequests } from "./observe.ts";
 import { createLog, logRequests, type LogStream } from "./request-log.ts";
 import { dashboardRoutes } from "./routes/dashboard.ts";
+import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { DOCS_PATH, documentationRoutes, listenForRoutes } from "./routes/documentation.ts";
 import { sentCountRoutes } from "./routes/events-sent.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -123,6 +124,7 @@ async function addRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> 
   previewRoutes(app, gateway);
   reportRoutes(app, gateway);
   suppressionRoutes(app, gateway);
+  deadLetterRoutes(app, gateway);
   templateRoutes(app, { store: gateway.store, settings: gateway.settings, shelf });
   testMailRoute(app, gateway);
   await dashboardRoutes(app, gateway);

@@ -237,7 +237,7 @@ export const TABLES: readonly TableFacts[] = [
   },
   { name: "reported", columns: { message_id: "int", via: "text", name: "text" }, key: ["message_id"] },
   { name: "report", columns: { via: "text", message_id: "int", state: "text" }, key: ["via", "message_id"] },
-  { name: "handed", columns: { message_id: "int", at: "int" }, key: ["message_id"] },
+  { name: "handed", columns: { message_id: "int", at: "int", subject: "int" }, key: ["message_id"] },
 ];
 
 /** A page has this many rows at most. */

@@ -12,5 +12,8 @@ export function hash53(text: string): number {
   return 4294967296 * (2097151 & b) + (a >>> 0);
 }
 
+/** By which the subject of a mail is found again, however its white space was folded on the way. */
+export const subjectKey = (subject: string): number => hash53(subject.normalize("NFC").replaceAll(/\s+/g, " ").trim());
+
 /** The key of the event that a visit of a link through us is kept as. It tells such a visit from a click that SES tells of. */
 export const visitKey = (isMachine: boolean, link: string | null): number => hash53(`visit ${isMachine} ${link}`);

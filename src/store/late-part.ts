@@ -1,5 +1,16 @@
 /** Loads parts of a store late. */
-import type { DeadLetters, Inbox, Keys, Reader, Removal, Reports, Templates, Topics, VisitSink } from "./store.ts";
+import type {
+  DeadLetters,
+  Handed,
+  Inbox,
+  Keys,
+  Reader,
+  Removal,
+  Reports,
+  Templates,
+  Topics,
+  VisitSink,
+} from "./store.ts";
 
 type Method = (...args: unknown[]) => Promise<unknown>;
 
@@ -32,6 +43,7 @@ export interface LateParts {
   histories: () => Promise<Pick<Reader, "histories">>;
   keys: () => Promise<Keys>;
   templates: () => Promise<Templates>;
+  handed: () => Promise<Handed>;
   deadLetters: () => Promise<DeadLetters>;
   reports: () => Promise<Reports>;
 }
@@ -47,6 +59,7 @@ export function createLateParts(load: LateParts) {
     ...createLatePart<Removal>(["forget", "prunable", "prune"], load.removal),
     ...createLatePart<Pick<Reader, "histories">>(["histories"], load.histories),
     ...createLatePart<Keys>(["addKey", "keys", "revokeKey", "signingKeys", "rotateSigningKey"], load.keys),
+    ...createLatePart<Handed>(["settleHanded", "doubtHanded", "countHanded"], load.handed),
     ...createLatePart<Templates>(["putTemplate", "template", "templates", "removeTemplate"], load.templates),
     ...createLatePart<DeadLetters>(
       ["keepDead", "deadLetters", "deadLetter", "dropDead", "countDead"],

@@ -2,6 +2,7 @@
 import type { Content, Kind, State, Totals, Values } from "../message.ts";
 import type { RefusedTopic } from "./rules/admit.ts";
 import type { EventCounts } from "./rules/event-counters.ts";
+import type { Result } from "./rules/handed.ts";
 
 /** Where the mail of a topic goes. It is kept, so that a rehearsal is never mistaken for the real thing. */
 export type Endpoint = "ses" | "sandbox";
@@ -555,11 +556,9 @@ export interface Report extends Reporting {
 }
 
 /** What somebody else made of a message that was handed over to him. */
-export interface HandedResult {
+export interface HandedResult extends Result {
   messageId: number;
-  state: "sent" | "failed" | "in_doubt" | "suppressed" | "cancelled";
-  /** With `sent`: the id that SES gave it; null: he does not say. */
-  sesMessageId: string | null;
-  /** With `failed` and `in_doubt`: why; null: he does not say. */
-  error: string | null;
 }
+
+/** What a result did. `rules/handed.ts` says when it does which; a message that does not exist is `unknown`, too. */
+export type HandedOutcome = "applied" | "known" | "early" | "unknown";

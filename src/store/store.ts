@@ -33,6 +33,7 @@ import type {
   FailedMessage,
   ForecastMail,
   Forgetting,
+  HandedOutcome,
   HandedResult,
   ListCounts,
   ListForecast,
@@ -365,12 +366,12 @@ export interface Reports {
  */
 export interface Handed {
   /**
-   * Applies results, in one durable transaction. `sent` settles a message that is handed over, in doubt or failed; the others one that is
-   * handed over or in doubt. Returns, in the same order, what each did: `known`: it changed nothing; `unknown`: the message does not exist,
-   * or was never handed over.
+   * Applies results, in one durable transaction. Returns, in the same order, what each did: `known`: it changed nothing; `early`: its process
+   * has not written yet that it handed the message over, so the result has to be brought again; `unknown`: the message does not exist, or
+   * was not handed over. `rules/handed.ts` is the table.
    */
-  settleHanded(results: readonly HandedResult[]): Promise<("applied" | "known" | "unknown")[]>;
-  /** Puts in doubt what was handed over longer than `ms` ago and not settled since; an event may have proven it sent. Returns how many. */
+  settleHanded(results: readonly HandedResult[]): Promise<HandedOutcome[]>;
+  /** Puts in doubt what was handed over longer than `ms` ago and not settled since, in parts. Returns how many. */
   doubtHanded(ms: number): Promise<number>;
   /** How many messages are handed over and not settled. */
   countHanded(): Promise<number>;
@@ -400,6 +401,7 @@ export interface Store
     Removal,
     Keys,
     Templates,
+    Handed,
     DeadLetters,
     Reports,
     Workers {

@@ -3,7 +3,7 @@ import { type Campaign, type CampaignFlags, readCampaign, stageCampaign } from "
 import type { Context } from "./context.ts";
 import { parseAddress } from "../compose/address/address.ts";
 import { headerLines } from "../compose/mail/header-lines.ts";
-import type { Outcome } from "../deliver/outcome.ts";
+import type { SesOutcome } from "../deliver/outcome.ts";
 import { count } from "../counted.ts";
 import { connect, openSes } from "./endpoint.ts";
 import { EXIT, UserError } from "../errors.ts";
@@ -89,13 +89,13 @@ export async function sendSample(
     refusal: (reason, line) => new UserError(`the first row (line ${line}) is refused: ${reason}`),
   });
   const { ses, halt } = await connect(context, flags, { ses: opened, topicOf: async () => campaign.topic });
-  const outcome: Outcome = halt ? { kind: "halted", ...halt } : await ses.send(mail, []);
+  const outcome: SesOutcome = halt ? { kind: "halted", ...halt } : await ses.send(mail, []);
   answerSample(context, campaign.topic, parsed.address, outcome);
   if (outcome.kind === "sent") return EXIT.done;
   return outcome.kind === "rejected" || outcome.kind === "in_doubt" ? EXIT.partial : EXIT.stopped;
 }
 
-function answerSample({ terminal, globals }: Context, topic: string, to: string, outcome: Outcome): void {
+function answerSample({ terminal, globals }: Context, topic: string, to: string, outcome: SesOutcome): void {
   const id = outcome.kind === "sent" ? outcome.sesMessageId : null;
   const reason = outcome.kind === "sent" ? null : reasonText(outcome);
   if (globals.json) {
@@ -113,7 +113,7 @@ function answerSample({ terminal, globals }: Context, topic: string, to: string,
   if (id === null) terminal.warn(`The sample was not sent: ${reason}`);
 }
 
-function reasonText(outcome: Exclude<Outcome, { kind: "sent" }>): string {
+function reasonText(outcome: Exclude<SesOutcome, { kind: "sent" }>): string {
   return "hint" in outcome ? `${outcome.reason}; ${outcome.hint}` : outcome.reason;
 }
 

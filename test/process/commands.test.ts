@@ -32,6 +32,7 @@ const STORY: [args: string[], stdout: unknown][] = [
   [["template", "add", "june", "june.html"], { name: "june", version: 1 }],
   [["template", "list"], { templates: [{ name: "june", version: 1 }] }],
   [["key", "add", "ci"], { name: "ci" }],
+  [["dead"], { dead: [] }],
   [["workers"], { workers: [], rate: { per_second: null, limit: null } }],
   [["adopt", "sqlite3.db", "--from", "news@example.com"], { program: "aws-ses-sender", rows: 1, added: 1 }],
 ];

@@ -48,12 +48,16 @@ async function read(
 }
 
 /** `read` that goes on until nothing is left in the broker. */
-async function readOn(broker: MemoryBroker, handle: Handler<MemoryDelivery>): Promise<Reading> {
+async function readOn(
+  broker: MemoryBroker,
+  handle: Handler<MemoryDelivery>,
+  options: Partial<ConsumeOptions> = {},
+): Promise<Reading> {
   const stop = new AbortController();
   const onIdle = async () => {
     if (broker.left().length === 0) stop.abort("SIGTERM");
   };
-  return read(broker, handle, { once: false, signal: stop.signal, onIdle });
+  return read(broker, handle, { once: false, signal: stop.signal, onIdle, ...options });
 }
 
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `m${index}`);
@@ -72,6 +76,16 @@ describe("the broker is away", () => {
     const { sleeps, retries } = await readOn(broker, handle);
     expect(sleeps).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
     expect(retries).toEqual(Array.from({ length: 8 }, () => UNREACHABLE.message));
+    expect(handled()).toEqual(["a"]);
+  });
+
+  it("is tried again no more seldom than it is told", async () => {
+    const broker = new MemoryBroker();
+    broker.put("a");
+    broker.fault = failing("receive", 5);
+    const { handle, handled } = recorder();
+    const { sleeps } = await readOn(broker, handle, { lastRetryMs: 5_000 });
+    expect(sleeps).toEqual([1_000, 2_000, 4_000, 5_000, 5_000]);
     expect(handled()).toEqual(["a"]);
   });
 
@@ -102,6 +116,19 @@ describe("the broker is away", () => {
     expect(await readOn(broker, handle)).toMatchObject({ retries: { length: 3 } });
     expect(handled().sort()).toEqual(["a", "b", "poison"]);
     expect(broker.left()).toEqual([]);
+  });
+
+  it("after very many commits: what it remembers has a limit, and the oldest are handled again", async () => {
+    const broker = new MemoryBroker({ mostPerCall: 6_000 });
+    broker.put(...numbered(12_000));
+    broker.fault = failing("done", 2);
+    const { handle, handled, batches } = recorder(() => {
+      if (batches.length === 2) broker.giveUpLoans();
+    });
+    await readOn(broker, handle);
+    expect(broker.left()).toEqual([]);
+    expect(handled()).toHaveLength(14_000);
+    expect(new Set(handled().slice(12_000))).toEqual(new Set(numbered(2_000)));
   });
 
   it("while poison is refused: it is refused again with its reason, and not handled twice", async () => {

@@ -4,6 +4,7 @@ import type { InjectOptions } from "fastify";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Account } from "../../src/aws/ses.ts";
 import type { KeyScope } from "../../src/store/rows.ts";
+import { deadLetter } from "../support/dead-letters.ts";
 import { API_KEY, type TestGateway, testGateway } from "../support/gateway.ts";
 import type { Json } from "../support/run.ts";
 import { failed, inDoubt, ingest, sent, settle, states, turn } from "../support/store-actions.ts";
@@ -44,6 +45,10 @@ describe("GET /v1/overview", () => {
     const gateway = await troubled();
     await ingest(gateway.store, ["x@example.com"], { topic: "july", at: Date.UTC(2030, 0, 1) });
     await gateway.store.suppress([{ address: "gone@example.com", reason: "manual", source: "manual" }]);
+    await gateway.store.keepDead([deadLetter("x")]);
+    const dead = new Map(Object.entries({ "no MessagePack": 1, "no address": 2 }));
+    const counts = { accepted: 5, duplicates: 1, dead };
+    gateway.gateway.inlets = () => [{ kind: "nats", name: "nats messages/email-processor", isConnected: true, counts }];
     gateway.gateway.account = () => ({
       ...ACCOUNT,
       quota: 1_000,
@@ -58,6 +63,8 @@ describe("GET /v1/overview", () => {
       account: { quota: 1_000, used: 250, left: 750 },
       totals: { total: 7, pending: 2, sent: 2, failed: 2, in_doubt: 1 },
       suppressions: 1,
+      dead: 1,
+      inlets: [{ name: "nats", connected: true, accepted: 5, duplicates: 1, dead: 3 }],
       topic_count: 2,
     });
     expect(json.topics.map(({ topic }: Json) => topic)).toEqual(["july", "june"]);
@@ -353,12 +360,17 @@ describe("scopes", () => {
     ["GET", "/v1/suppressions", null, "read"],
     ["POST", "/v1/suppressions", { emails: ["z@example.com"] }, "admin"],
     ["DELETE", "/v1/suppressions/z%40example.com", null, "admin"],
+    ["GET", "/v1/dead", null, "read"],
+    ["GET", "/v1/dead/1", null, "read"],
+    ["POST", "/v1/dead/1/retry", null, "admin"],
+    ["DELETE", "/v1/dead/1", null, "admin"],
     ["POST", "/v1/test", { to: "a@example.com", subject: "S", html: "x" }, "send"],
   ];
 
   test("each route asks for its own, admin may do everything, nobody nothing", async () => {
-    const gateway = await testGateway({ sending: true });
+    const gateway = await testGateway({ sending: true, retryDead: async () => "accepted" });
     await ingest(gateway.store, ["a@example.com"]);
+    await gateway.store.keepDead([deadLetter("x")]);
     const digest = (key: string) => createHash("sha256").update(key).digest();
     for (const scope of ["send", "read", "admin"] as const)
       await gateway.store.addKey({ name: scope, digest: digest(`${scope}-key-of-the-test`), scopes: [scope] });
@@ -483,6 +495,10 @@ test("every route is in the documentation, with its answers", async () => {
       "GET /v1/suppressions",
       "POST /v1/suppressions",
       "DELETE /v1/suppressions/{email}",
+      "GET /v1/dead",
+      "GET /v1/dead/{id}",
+      "POST /v1/dead/{id}/retry",
+      "DELETE /v1/dead/{id}",
       "POST /v1/test",
     ]),
   );

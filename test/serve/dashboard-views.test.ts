@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { problems } from "../support/axe.ts";
 import { ALL_BULK } from "../../src/store/rules/suppress.ts";
 import { launchBrowser } from "../support/browser.ts";
+import { deadLetter } from "../support/dead-letters.ts";
 import { failed, inDoubt, ingest, sent, settle, turn } from "../support/store-actions.ts";
 import { templateContent } from "../support/templates.ts";
 import { ACCOUNT, type Stage, signIn, stage, visit } from "./dashboard-stage.ts";
@@ -63,6 +64,12 @@ const VIEWS: View[] = [
   },
   { name: "a template nobody knows", hash: "#/templates/nobody", ready: 'there is no template "nobody"' },
   { name: "the suppressions", hash: "#/suppressions", ready: "spam@example.org" },
+  { name: "the dead letters", hash: "#/dead", ready: "messages#4211" },
+  { name: "a dead letter", hash: "#/dead/1", ready: "What came, as MessagePack" },
+  { name: "a dead letter of bytes", hash: "#/dead/2", ready: "What came: no text" },
+  { name: "a dead letter nobody knows", hash: "#/dead/99", ready: 'there is no dead letter "99"' },
+  { name: "asking to take in again", hash: "#/dead/1", ready: "What came, as", act: press("Retry…") },
+  { name: "asking to drop", hash: "#/dead/1", ready: "What came, as", act: press("Drop…") },
   { name: "suppressing for a list", hash: "#/suppressions", ready: "spam@example.org", act: chooseList },
   { name: "the test form", hash: "#/test", ready: "Send the test" },
   { name: "asking to cancel", hash: "#/topics/june", ready: "p4@example.com", act: press("Cancel…") },
@@ -103,6 +110,16 @@ async function everything(): Promise<Stage> {
   const html = `<h1>Thank you, {{ name | default: "you" }}</h1>{% for item in order.items %}<p>{{ item.name }}</p>{% endfor %}`;
   await found.store.putTemplate("receipt", templateContent({ subject: "Your order {{ order.number }}", html }));
   await found.store.putTemplate(`<b>\u2066영수증 ${"x".repeat(70)}`, templateContent({ subject: "y".repeat(200) }));
+  const lines = `<p>${"x".repeat(300)}</p>\n`.repeat(5);
+  await found.store.keepDead([
+    deadLetter(["id-1", "nobody", "Hello", lines], { origin: "messages#4211", reason: '"nobody" is no address' }),
+    deadLetter(new Uint8Array(100).fill(0xfe), { source: "redis", origin: "x".repeat(200), reason: "y".repeat(300) }),
+  ]);
+  const counts = { accepted: 1_234_567, duplicates: 89, dead: new Map([["no MessagePack", 2]]) };
+  found.gateway.inlets = () => [
+    { kind: "nats", name: "nats messages/email-processor", isConnected: true, counts },
+    { kind: "redis", name: `redis ${"x".repeat(100)}/email:workers`, isConnected: false, counts },
+  ];
   found.acts.sender = { state: "halted", reason: "sending is paused", hint: "resume it in the SES console" };
   found.acts.account = { ...ACCOUNT, sentLast24Hours: 48_900 };
   return found;
@@ -131,7 +148,7 @@ async function faults(page: Page): Promise<Record<string, unknown>> {
   return found;
 }
 
-test("every view and dialog, wide and on a phone, light and dark", { timeout: 120_000 }, async () => {
+test("every view and dialog, wide and on a phone, light and dark", { timeout: 300_000 }, async () => {
   const found = await everything();
   const { page, complaints } = await visit(browser, found.url, { reducedMotion: "reduce", expected: [404] });
   page.setDefaultTimeout(10_000);
@@ -163,6 +180,7 @@ test("an empty gateway, and a wrong key, wide and on a phone, light and dark", {
     ["#/issues", "Nothing failed"],
     ["#/people", "Look for the whole address"],
     ["#/suppressions", "Nobody is suppressed"],
+    ["#/dead", "There are none"],
   ]) {
     await page.goto(`${found.url}/${hash}`);
     await page.getByText(ready ?? "").waitFor();

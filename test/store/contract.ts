@@ -10,6 +10,7 @@ import { cap } from "./contract/cap.ts";
 import { claims } from "./contract/claims.ts";
 import { events } from "./contract/events.ts";
 import { expiry } from "./contract/expiry.ts";
+import { handed } from "./contract/handed.ts";
 import { inbox } from "./contract/inbox.ts";
 import { keys } from "./contract/keys.ts";
 import { kinds } from "./contract/kinds.ts";
@@ -68,6 +69,7 @@ const ROLES: Record<string, (prepare: Prepare) => void> = {
   removal,
   keys,
   templates,
+  handed,
   workers,
   whole,
 };

@@ -50,6 +50,7 @@ export async function expectSound(store: Store, clock: ManualClock): Promise<voi
   }
   expect(await store.totals(null), "totals of all").toEqual(together);
   expect(await store.countTopics(), "how many topics").toBe((await store.topics()).length);
+  expect(await store.countHanded(), "how many are handed over").toBeLessThanOrEqual(together["sending"] ?? 0);
   let suppressed = 0;
   for await (const { rehearsal } of store.suppressions()) if (!rehearsal) suppressed++;
   expect(await store.countSuppressions(), "how many suppressions").toBe(suppressed);

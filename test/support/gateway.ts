@@ -10,12 +10,13 @@ import { createSendLoop } from "../../src/deliver/send.ts";
 import { emptyRun, type Sender } from "../../src/deliver/sender.ts";
 import { connectSes } from "../../src/aws/ses.ts";
 import { createRequestInbox } from "../../src/intake/inbox.ts";
-import type { Gateway, InletState, Settings } from "../../src/serve/gateway.ts";
+import type { Gateway, InletStatus, Settings } from "../../src/serve/gateway.ts";
 import { buildServer, type ServerOptions } from "../../src/serve/server.ts";
 import { sendTest } from "../../src/serve/test-mail.ts";
 import { openJob } from "./job.ts";
 import type { Store } from "../../src/store/store.ts";
 import { openLinks } from "../../src/tracking/links.ts";
+import { createRetryDead } from "../../src/work/gateway/retry-dead.ts";
 import { type Json, workFolder } from "./run.ts";
 import { type SesServer, sesServer } from "./ses-server.ts";
 
@@ -27,12 +28,14 @@ export interface TestGatewayOptions {
   server?: Partial<Omit<ServerOptions, "stream">>;
   /** Stands between the routes and the job file. */
   store?: (store: Store) => Store;
+  /** Takes dead letters in again; default: as a gateway does. */
+  retryDead?: Gateway["retryDead"];
   /** Sends what is due, to the sandbox. Default false: mail stays where it is, for the test to look at. */
   sending?: boolean;
   /** Keeps the mails as files in `ses.outbox`. */
   outbox?: true;
   /** Brokers from which mail is taken in; default: none. */
-  inlets?: readonly InletState[];
+  inlets?: readonly InletStatus[];
   /** Recipients; default 1,000. */
   perSecond?: number;
 }
@@ -82,7 +85,8 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
     inlets: () => options.inlets ?? [],
     account: () => null,
   };
-  const gateway: Gateway = { ...parts, sendTest: (test) => sendTest(parts, test) };
+  const retryDead = options.retryDead ?? createRetryDead({ ...parts, store, folder: null, reports: false });
+  const gateway: Gateway = { ...parts, retryDead, sendTest: (test) => sendTest(parts, test) };
   const log = recorder();
   const app = await buildServer(gateway, { level: "debug", ...options.server, stream: log.stream });
   onTestFinished(async () => {
@@ -92,6 +96,8 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   });
   return { gateway, store: real, db, ses, wakes: () => wakes, log: log.text, ...clientOf(app) };
 }
+
+const NO_BROKERS = { brokers: { nats: null, redis: null }, connections: { nats: null, redis: null } };
 
 function clientOf(app: FastifyInstance) {
   const call = (request: InjectOptions): Promise<LightMyRequestResponse> =>

@@ -142,6 +142,12 @@ export const inDoubt = (claim: Held, error = "no answer"): Settlement => ({
   error,
 });
 
+export const handedOver = (claim: Held, subject = "Hello"): Settlement => ({
+  kind: "handed_over",
+  id: idOf(claim),
+  subject,
+});
+
 interface PutBack {
   attempted?: boolean;
   error?: string | null;

@@ -65,6 +65,7 @@ const SNAPSHOT: Snapshot = {
     run: {
       attempts: 130,
       sent: 100,
+      handedOver: 0,
       failed: 7,
       expired: 2,
       inDoubt: 3,

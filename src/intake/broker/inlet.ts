@@ -38,7 +38,7 @@ export interface TakenMail {
 }
 
 /** What an inlet works with. */
-export interface InletParts<D extends Delivery> {
+export interface InletParts<D extends Delivery> extends Patience {
   source: DeadSource;
   read: ReadDelivery<D>;
   /** What came beside the body, as it is kept with a dead letter; null: nothing. */
@@ -49,9 +49,6 @@ export interface InletParts<D extends Delivery> {
   store: Pick<DeadLetters, "keepDead"> & Pick<Reader, "messagesNamed" | "mailParts">;
   /** Added to. */
   counts: InletCounts;
-  clock: Pick<Clock, "sleep">;
-  /** Ends a wait for the store. */
-  signal: AbortSignal;
   /**
    * Told what is durably stored, before it is acknowledged; also of what comes again. A StoppedError that it rejects with is ignored: who
    * is told must not hold mail up.
@@ -59,8 +56,6 @@ export interface InletParts<D extends Delivery> {
   onStored?(taken: readonly TakenMail[]): Promise<void>;
   /** Told each dead letter after it is kept. */
   onDead?(letter: Pick<NewDeadLetter, "source" | "origin" | "reason">): void;
-  /** Told why the store or a template's broker cannot be asked, once, while the inlet waits; and null when it goes on. */
-  onTrouble?(reason: string | null): void;
 }
 
 type Outcome = TakenMail | { dead: DeadClass; reason: string };
@@ -86,10 +81,7 @@ export function createInlet<D extends Delivery & { readonly body: Uint8Array }>(
   const take = createTaking(parts);
 
   const letterOf = (delivery: D, reason: string): NewDeadLetter => {
-    const extras = extrasOf(delivery);
-    // PostgreSQL keeps no texts with NUL.
-    const text = extras === null ? null : printable(extras.toWellFormed());
-    return { source, origin: delivery.id, reason, body: delivery.body, extras: text };
+    return { source, origin: delivery.id, reason, body: delivery.body, extras: extrasOf(delivery) };
   };
 
   return async (deliveries) => {
@@ -136,17 +128,26 @@ async function told({ onStored }: Pick<InletParts<Delivery>, "onStored">, taken:
   }
 }
 
-/** Does the work again until nothing is away any more. */
-async function patiently(
-  { clock, signal, onTrouble }: Pick<InletParts<Delivery>, "clock" | "signal" | "onTrouble">,
-  work: () => Promise<void>,
-): Promise<void> {
+/** How a handler waits for a store that is away. */
+export interface Patience {
+  clock: Pick<Clock, "sleep">;
+  /** Ends a wait. */
+  signal: AbortSignal;
+  /** Told why the store or a template's broker cannot be asked, once, while it waits; and null when it goes on. */
+  onTrouble?(reason: string | null): void;
+}
+
+/**
+ * Does the work again until nothing is away any more, up to every 10 s. Rejects with InterruptedError when the signal ends that, and at
+ * once with what waiting does not help against.
+ */
+export async function patiently<T>({ clock, signal, onTrouble }: Patience, work: () => Promise<T>): Promise<T> {
   let waitMs = FIRST_WAIT_MS;
   for (;;) {
     try {
-      await work();
+      const result = await work();
       if (waitMs > FIRST_WAIT_MS) onTrouble?.(null);
-      return;
+      return result;
     } catch (error) {
       if (!(error instanceof StoppedError) || error instanceof LostError) throw error;
       if (waitMs === FIRST_WAIT_MS) onTrouble?.(error.message);

@@ -42,10 +42,13 @@ const NAMES = [
   ["kind", "type"],
 ] as const;
 
-/** A delivery of Redis. `at`: when the job was added, ms since the epoch. */
+/** A delivery of Redis. */
 interface Delivered {
   readonly body: Uint8Array;
+  /** When the job was added, ms since the epoch. */
   readonly at: number;
+  /** Why it is too late to take it; not set: it is not. */
+  readonly overdue?: string;
 }
 
 /** Why a job cannot be read; it is caught where reading begins. */
@@ -56,7 +59,8 @@ class Unreadable extends Error {}
  * often it comes. Its template is one of the shelf that `createJobTemplates` makes. The reader never throws.
  */
 export function createRedisReader({ stream }: { stream: string }): (delivery: Delivered) => Asked {
-  return ({ body, at }) => {
+  return ({ body, at, overdue }) => {
+    if (overdue !== undefined) return { kind: "wrong", reason: overdue };
     try {
       return mailOf(jobIn(body), { stream, at });
     } catch (error) {

@@ -2,6 +2,7 @@
 import { html, render, useEffect, useRef, useState } from "./preact.js";
 import { clockTime, count, rate, share, visible } from "./format.js";
 import { listen, signOut } from "./gateway.js";
+import { DeadLettersView, SOURCES } from "./dead-letters.js";
 import { Bar } from "./parts.js";
 import { PeopleView } from "./people.js";
 import { createSpeedometer, done, waiting } from "./progress.js";
@@ -15,7 +16,7 @@ import { TroublesView } from "./troubles.js";
 /** @typedef {import("./wire.ts").Overview} Overview */
 /**
  * @typedef {{ view: "topics" | "issues" | "suppressions" } | { view: "topic", name: string }
- *   | { view: "people" | "templates" | "test", name: string | null }} Place
+ *   | { view: "people" | "templates" | "test" | "dead", name: string | null }} Place
  */
 
 const { key = "", scopes = "" } = document.body.dataset;
@@ -29,7 +30,7 @@ function placeOf() {
   const name = rest === undefined ? null : decoded(rest);
   if (!may("read")) return { view: "test", name: null };
   if (view === "topics" && name !== null) return { view: "topic", name };
-  if (view === "people") return { view, name };
+  if (view === "people" || view === "dead") return { view, name };
   if (view === "templates" && may("admin")) return { view, name };
   // `troubles` is what earlier versions called it.
   if (view === "issues" || view === "troubles") return { view: "issues" };
@@ -101,6 +102,8 @@ function View({ place, overview }) {
       isAdmin=${may("admin")}
       canSend=${may("send")}
     />`;
+  if (place.view === "dead")
+    return html`<${DeadLettersView} id=${place.name} overview=${overview} isAdmin=${may("admin")} />`;
   if (place.view === "issues") return html`<${TroublesView} overview=${overview} />`;
   if (place.view === "suppressions")
     return html`<${SuppressionsView} total=${overview.suppressions} isAdmin=${may("admin")} />`;
@@ -112,16 +115,21 @@ function View({ place, overview }) {
 /** @param {{ place: Place, overview: Overview | null }} props */
 function Header({ place, overview }) {
   const issues = overview === null ? 0 : overview.totals.failed + overview.totals.in_doubt;
+  const { dead = 0, inlets = [] } = overview ?? {};
+  const here = place.view === "topic" ? "topics" : place.view;
   /** @type {[string, string, string, boolean][]} */
   const links = [
     ["#/", "topics", "Topics", may("read")],
     ["#/people", "people", "People", may("read")],
     ["#/issues", "issues", "Issues", may("read")],
+    // Most gateways have no broker.
+    ["#/dead", "dead", "Dead letters", may("read") && (dead > 0 || inlets.length > 0 || here === "dead")],
     ["#/suppressions", "suppressions", "Suppressions", may("read")],
     ["#/templates", "templates", "Templates", may("admin")],
     ["#/test", "test", "Test", may("send")],
   ];
-  const here = place.view === "topic" ? "topics" : place.view;
+  /** @type {Record<string, number>} */
+  const counts = { issues, dead };
   return html`<header class="top">
     <div class="inner">
       <div class="row">
@@ -140,7 +148,7 @@ function Header({ place, overview }) {
           .map(
             ([href, view, name]) =>
               html`<a key=${view} href=${href} aria-current=${here === view ? "page" : null}>
-                ${name}${view === "issues" && issues > 0 ? html` <span class="count">${count(issues)}</span>` : null}
+                ${name}${(counts[view] ?? 0) > 0 ? html` <span class="count">${count(counts[view] ?? 0)}</span>` : null}
               </a>`,
           )}
       </nav>
@@ -188,6 +196,7 @@ function Quota({ account: { quota, used } }) {
 function Banners({ overview, lostAt }) {
   return html`<div class="banners" role="alert">
     ${overview === null ? null : html`<${SenderBanner} sender=${overview.sender} />`}
+    ${overview === null ? null : html`<${InletBanner} inlets=${overview.inlets} />`}
     ${
       lostAt === null
         ? null
@@ -211,6 +220,16 @@ function SenderBanner({ sender: { state, reason, hint } }) {
   return html`<div class=${`banner ${state === "halted" ? "bad" : "warn"}`}>
     <strong>${title}: ${visible(reason ?? "no reason was given")}</strong>
     <span>${hintOf(hint)}</span>
+  </div>`;
+}
+
+/** Says which brokers are away. @param {{ inlets: Overview["inlets"] }} props */
+function InletBanner({ inlets }) {
+  const away = inlets.filter(({ connected }) => !connected).map(({ name }) => SOURCES[name]);
+  if (away.length === 0) return null;
+  return html`<div class="banner warn">
+    <strong>${away.join(" and ")} cannot be reached</strong>
+    <span>The gateway connects again by itself. Mail that was taken in goes on leaving.</span>
   </div>`;
 }
 

@@ -41,6 +41,12 @@ export function share(part, whole) {
   return `${percent.toFixed(digits)} %`;
 }
 
+/** `812 bytes`, `1.4 kB`, `10 MB`. @param {number} bytes */
+export function bytesOf(bytes) {
+  if (bytes < 1_000) return counted(bytes, "byte");
+  return bytes < 1_000_000 ? `${RATE.format(bytes / 1_000)} kB` : `${RATE.format(bytes / 1_000_000)} MB`;
+}
+
 /** `20 Nov 2026, 16:38 CET`, in the time zone of the browser. @param {string} iso */
 export function time(iso) {
   return TIME.format(new Date(iso));

@@ -55,6 +55,10 @@ export interface Overview {
   totals: Totals;
   /** How many suppressions there are; an address may have several. */
   suppressions: number;
+  /** How many dead letters there are. */
+  dead: number;
+  /** Those of this process, with what they took in since it began. */
+  inlets: InletFacts[];
   /** How many topics there are; `topics` holds the newest 200, newest first. */
   topic_count: number;
   topics: TopicFacts[];
@@ -179,4 +183,53 @@ export interface Found {
   total: number;
   /** What to send as `after` to get what follows; null: nothing does. */
   next: string | null;
+}
+
+/** An inlet takes in what a broker brings. The counts are those since the process began. */
+export interface InletFacts {
+  name: "nats" | "redis";
+  connected: boolean;
+  accepted: number;
+  duplicates: number;
+  dead: number;
+}
+
+/** What an inlet could not take in. `received_at` is when it came first, ISO 8601 in UTC. */
+export interface DeadLetterFacts {
+  id: number;
+  /** The inlet that it came from. */
+  source: "nats" | "redis" | "results";
+  /** Names the delivery in its broker. */
+  origin: string;
+  reason: string;
+  /** How often it came. */
+  times: number;
+  received_at: string;
+  /** How long its body is. */
+  bytes: number;
+}
+
+/** A page of dead letters, newest first. */
+export interface DeadPage {
+  dead: DeadLetterFacts[];
+  /** How many there are in all. */
+  total: number;
+  /** What to send as `after` to get what follows; null: nothing does. */
+  next: string | null;
+}
+
+/** A dead letter with its body. Nothing in it is escaped. */
+export interface DeadLetterDetail extends DeadLetterFacts {
+  /** When it came last. */
+  last_at: string;
+  /** What came beside the body; null: nothing. */
+  extras: string | null;
+  payload: {
+    format: "MessagePack" | "JSON" | "text" | "bytes";
+    fields: { name: string; text: string }[];
+    /** The fields do not hold all of it. */
+    cut: boolean;
+  };
+  /** The bytes in base64; null: they were not asked for. */
+  body: string | null;
 }

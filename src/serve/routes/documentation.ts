@@ -48,7 +48,7 @@ const MEANINGS: Record<string, string> = {
   400: "The request is not valid; `problems` name what is wrong. Nothing was done.",
   401: "There is no API key, or it is not valid. Nothing was done.",
   403: "The API key may not do this, or the sender is not one that is trusted. Nothing was done.",
-  404: "There is no such topic, message, address or link. Nothing was done.",
+  404: "There is no such topic, message, dead letter, address or link. Nothing was done.",
   409: "This Idempotency-Key was used for another request. Nothing was done.",
   413: "The body is larger than this route takes. Nothing was done.",
   415: "The body is of another type, or it is compressed. Nothing was done.",

@@ -26,6 +26,18 @@ const OVERVIEW = answer({
   },
   totals: TOTALS,
   suppressions: COUNT,
+  dead: { ...COUNT, description: "Dead letters: what inlets could not take in" },
+  inlets: {
+    type: "array",
+    items: object({
+      name: { type: "string", enum: ["nats", "redis"] },
+      connected: { type: "boolean" },
+      accepted: COUNT,
+      duplicates: COUNT,
+      dead: COUNT,
+    }),
+    description: "The inlets of this process, with what they took in since it began",
+  },
   topic_count: COUNT,
   topics: { type: "array", items: TOPIC },
 });

@@ -15,6 +15,7 @@ import {
   TABLES,
   type Value,
 } from "../archive.ts";
+import { NOBODY } from "../rules/handed.ts";
 import { atTheEdge } from "../edge.ts";
 import { pasteable } from "../address.ts";
 import { type Marks, withSchema } from "../moved.ts";
@@ -159,7 +160,7 @@ async function refuseWhenAtWork({ query }: Tx, name: string): Promise<void> {
     );
   // What was handed over to a broker goes on there, whichever place the job is in.
   const [flying] = await query<{ count: number }>(
-    "select count(*)::int8 as count from sm.message where claimed_by is not null and claimed_by <> 0",
+    `select count(*)::int8 as count from sm.message where claimed_by is not null and claimed_by <> ${NOBODY}`,
   );
   if (flying?.count !== 0)
     throw new UserError(`${name} has ${flying?.count} messages in flight`, "run the same command again in a minute");

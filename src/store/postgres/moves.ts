@@ -1,4 +1,6 @@
 /** Writes what answers make of their messages. It leaves the counters to the caller. */
+import { subjectKey } from "../hash.ts";
+import { NOBODY } from "../rules/handed.ts";
 import type { Move } from "../rules/settle.ts";
 import type { Tx } from "./transaction.ts";
 import { waitUntilSql } from "./waiting.ts";
@@ -10,6 +12,7 @@ interface Moved<To extends Move = Move> {
 }
 
 type Sent = Extract<Move, { to: "sent" }>;
+type HandedOver = Extract<Move, { to: "sending" }>;
 type Ended = Extract<Move, { to: "failed" | "in_doubt" }>;
 type Back = Extract<Move, { delayMs: number | null }>;
 
@@ -23,6 +26,10 @@ export async function writeMoves(tx: Tx, moves: readonly Moved[]): Promise<void>
     writeEnded(
       tx,
       only(moves, (move): move is Ended => move.to === "failed" || move.to === "in_doubt"),
+    ),
+    writeHandedOver(
+      tx,
+      only(moves, (move): move is HandedOver => move.to === "sending"),
     ),
     writeBack(
       tx,
@@ -57,6 +64,18 @@ const ENDED = `update sm.message m set state = a.becomes, claimed_by = null, att
 async function writeEnded(tx: Tx, moves: Moved<Ended>[]): Promise<void> {
   if (moves.length === 0) return;
   await tx.run(ENDED, [...columns(moves), moves.map(({ move }) => move.to), moves.map(({ move }) => move.error)]);
+}
+
+const HANDED_OVER = `with moved as (
+    update sm.message m set claimed_by = ${NOBODY}, attempts = m.attempts + a.attempts, error = null
+    from unnest($1::bigint[], $2::text[], $3::int[], $4::bigint[]) a (id, was, attempts, subject)
+    where m.id = a.id and m.state = a.was returning m.id, a.subject)
+  insert into sm.handed (message_id, at, subject) select id, $5::bigint, subject from moved
+  on conflict (message_id) do update set at = excluded.at, subject = excluded.subject`;
+
+async function writeHandedOver(tx: Tx, moves: Moved<HandedOver>[]): Promise<void> {
+  if (moves.length === 0) return;
+  await tx.run(HANDED_OVER, [...columns(moves), moves.map(({ move }) => subjectKey(move.subject)), tx.now.wall]);
 }
 
 const BACK = `update sm.message m set state = a.becomes, claimed_by = null, attempts = m.attempts + a.attempts,

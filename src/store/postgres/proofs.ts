@@ -19,9 +19,9 @@ export function createProofs(counters: Counters, now: number): Proofs {
     note(message, by) {
       const move = prove(message, by, now);
       if (move === null) return null;
-      const { id, topicId, state, attempts } = message;
-      proven.push({ message: { id, topicId, state, attempts }, by });
-      Object.assign(message, { state: move.to, attempts: move.attempts });
+      const { id, topicId, state, attempts, claimedBy } = message;
+      proven.push({ message: { id, topicId, state, attempts, claimedBy }, by });
+      Object.assign(message, { state: move.to, attempts: move.attempts, claimedBy: null });
       return move;
     },
     async save(tx) {

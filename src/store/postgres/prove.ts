@@ -1,5 +1,6 @@
 /** Writes that messages are proven sent. No other file does. */
 import type { State } from "../../message.ts";
+import { isHandedOver } from "../rules/handed.ts";
 import { type Proof, prove, type Proven, type Unproven } from "../rules/prove.ts";
 import type { Tx } from "./transaction.ts";
 import type { Counters } from "./state-counters.ts";
@@ -37,7 +38,7 @@ interface Noted extends Provable {
 }
 
 // A visit makes the row with an empty SES message id.
-const NOTED = `select m.id, m.topic_id as "topicId", m.state, m.attempts, nullif(f.ses_message_id, '') as "sesMessageId",
+const NOTED = `select m.id, m.topic_id as "topicId", m.state, m.attempts, m.claimed_by as "claimedBy", nullif(f.ses_message_id, '') as "sesMessageId",
     f.mailed_at as "mailedAt"
   from unnest($1::bigint[]) a (id) join sm.feedback f on f.message_id = a.id join sm.message m on m.id = a.id
   order by m.id`;
@@ -46,6 +47,8 @@ const WRITE = `update sm.message m set state = 'sent', claimed_by = null, attemp
     sent_at = a.sent_at, ses_message_id = coalesce(a.ses_message_id, m.ses_message_id)
   from unnest($1::bigint[], $2::text[], $3::int[], $4::bigint[], $5::text[]) a (id, state, attempts, sent_at, ses_message_id)
   where m.id = a.id and m.state = a.state returning m.id`;
+
+const SETTLED = "delete from sm.handed where message_id = any ($1::bigint[])";
 
 /** Makes a prover that counts in `counters`. */
 export function createProver(counters: Counters): Prover {
@@ -91,5 +94,7 @@ async function write(tx: Tx, moves: readonly { message: Provable; move: Proven }
     moves.map(({ move }) => Math.round(move.sentAt)),
     moves.map(({ move }) => move.sesMessageId),
   ]);
+  const handed = moves.filter(({ message }) => isHandedOver(message)).map(({ message }) => message.id);
+  if (handed.length > 0) await tx.run(SETTLED, [handed]);
   return new Set(rows.map(({ id }) => id));
 }

@@ -310,7 +310,8 @@ export const MIGRATIONS: readonly { sql: string; breaks: boolean }[] = [
 
   create table sm.handed (
     message_id bigint primary key,
-    at bigint not null
+    at bigint not null,
+    subject bigint not null
   );
   create index handed_age on sm.handed (at);
 `,

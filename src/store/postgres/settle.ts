@@ -23,7 +23,6 @@ interface Answers {
 
 /** A message, as answers find it. */
 interface HeldRow extends Provable {
-  claimedBy: number | null;
   cancelled: boolean;
   suppressed: boolean;
   expired: boolean;
@@ -49,7 +48,7 @@ export async function settle(tx: Tx, counters: Counters, settlements: readonly S
 /** A text of SES may be one that no column takes. */
 function stored(settlement: Settlement): Settlement {
   if (settlement.kind === "sent") return { ...settlement, sesMessageId: storable(settlement.sesMessageId) };
-  if (settlement.error === null) return settlement;
+  if (settlement.kind === "handed_over" || settlement.error === null) return settlement;
   return { ...settlement, error: storable(settlement.error) };
 }
 

@@ -1,9 +1,9 @@
 /** What proves that SES accepted a message, even when the job says otherwise. */
 import type { State } from "../../message.ts";
+import { type Holding, isHandedOver } from "./handed.ts";
 
 /** A message as it is before the proof. */
-export interface Unproven {
-  state: State;
+export interface Unproven extends Holding {
   attempts: number;
 }
 
@@ -34,28 +34,30 @@ export interface Proven {
  *
  * | proof    | may leave                            | `sentAt`                                 | attempts     |
  * |----------|--------------------------------------|------------------------------------------|--------------|
- * | `event`  | every state but `sent` and `sending` | when SES accepted it, else the event's   | at least one |
- * | `visit`  | `in_doubt`                           | the time of the visit                    | at least one |
+ * | `event`  | every state but `sent`               | when SES accepted it, else the event's   | at least one |
+ * | `visit`  | `sending`, `in_doubt`                | the time of the visit                    | at least one |
  * | `answer` | `sending`                            | when SES accepted it, else now           | one more     |
  *
  * The differences are meant:
  *
  * - A message does not leave `sending` before its call has ended, because only the end of a call counts the attempt. An event or
- *   visit before that is noted, and `answer` uses the note when the call has ended.
+ *   visit before that is noted, and `answer` uses the note when the call has ended. One that was handed over has no call any more, so
+ *   both move it at once, and `answer` does not.
  * - An event comes from SES, so it overrules every other state, also `cancelled`. A visit only shows that somebody knows the link.
  *   It decides where nothing else is known (`in_doubt`), and does not make a message `sent` that we believe was never handed to SES.
  * - The attempt of a call that ended long ago is counted already. A message that was put back without an attempt, or retried
  *   (which starts again at 0), was sent at least once.
  */
 export const PROVABLE: Readonly<Record<Proof["kind"], readonly State[]>> = {
-  event: ["pending", "in_doubt", "failed", "cancelled", "suppressed"],
-  visit: ["in_doubt"],
+  event: ["pending", "sending", "in_doubt", "failed", "cancelled", "suppressed"],
+  visit: ["sending", "in_doubt"],
   answer: ["sending"],
 };
 
 /** What the message becomes by this proof at `now` (ms since the epoch); null: the proof does not move it. */
 export function prove(held: Unproven, by: Proof, now: number): Proven | null {
   if (!PROVABLE[by.kind].includes(held.state)) return null;
+  if (held.state === "sending" && isHandedOver(held) === (by.kind === "answer")) return null;
   switch (by.kind) {
     case "event":
       return proven(by.mailedAt ?? by.at ?? now, by.sesMessageId, Math.max(held.attempts, 1));

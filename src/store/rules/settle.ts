@@ -20,13 +20,14 @@ export interface Held {
   isExpired: boolean;
 }
 
-/** A change of one message. No process holds it afterwards. */
+/** A change of one message. No process holds it afterwards. `sending`: it was handed over (`handed.ts`). */
 export type Move = {
   from: State;
   /** How many to add to its attempts. */
   attempts: 0 | 1;
 } & (
   | { to: "sent"; sesMessageId: string }
+  | { to: "sending"; subject: string }
   | { to: "failed" | "in_doubt"; error: string }
   /** `delayMs`: it falls due so long after now; null: it is due as it was before. */
   | { to: "pending" | "cancelled" | "suppressed"; error: string | null; delayMs: number | null }
@@ -52,6 +53,8 @@ export function decide(held: Held, settlement: Settlement): Move | null {
     case "failed":
     case "in_doubt":
       return { from, to: settlement.kind, attempts, error: settlement.error };
+    case "handed_over":
+      return { from, to: "sending", attempts, subject: settlement.subject };
     case "put_back": {
       const { attempted, delayMs } = settlement;
       const to = backTo(held);

@@ -10,6 +10,7 @@ import type { State } from "../../message.ts";
  *   message is put back.
  * - `process died`: the process that made the call is gone, or has been silent for longer than its lease.
  * - `late answer`: that process was only asleep, and says now how the call ended.
+ * - `result`: whoever took it from a broker says what became of it. `no result`: nobody did in time.
  * - `event`: SES sent an event of it. `visit`: somebody followed a link of the mail. `prove.ts` says what either proves.
  * - `suppress`: its address was suppressed.
  * - `expire`: nothing handed it to SES before the instant at which it expires.
@@ -22,6 +23,8 @@ export type Cause =
   | "answer"
   | "process died"
   | "late answer"
+  | "result"
+  | "no result"
   | "event"
   | "visit"
   | "suppress"
@@ -47,27 +50,28 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "pending", to: "cancelled", by: ["expire", "cancel"] },
   { from: "pending", to: "suppressed", by: ["suppress"] },
 
-  { from: "sending", to: "sent", by: ["answer", "process died"] },
-  { from: "sending", to: "failed", by: ["answer"] },
-  { from: "sending", to: "in_doubt", by: ["answer", "process died"] },
+  { from: "sending", to: "sent", by: ["answer", "process died", "result", "event", "visit"] },
+  { from: "sending", to: "failed", by: ["answer", "result"] },
+  { from: "sending", to: "in_doubt", by: ["answer", "process died", "result", "no result"] },
   { from: "sending", to: "pending", by: ["answer"] },
-  { from: "sending", to: "cancelled", by: ["answer"] },
-  { from: "sending", to: "suppressed", by: ["answer"] },
+  { from: "sending", to: "cancelled", by: ["answer", "result"] },
+  { from: "sending", to: "suppressed", by: ["answer", "result"] },
 
-  { from: "in_doubt", to: "sent", by: ["late answer", "event", "visit"] },
-  { from: "in_doubt", to: "failed", by: ["late answer"] },
+  { from: "in_doubt", to: "sent", by: ["late answer", "result", "event", "visit"] },
+  { from: "in_doubt", to: "failed", by: ["late answer", "result"] },
   { from: "in_doubt", to: "pending", by: ["retry", "start afresh"] },
-  { from: "in_doubt", to: "suppressed", by: ["retry", "start afresh"] },
+  { from: "in_doubt", to: "cancelled", by: ["result"] },
+  { from: "in_doubt", to: "suppressed", by: ["result", "retry", "start afresh"] },
 
-  { from: "failed", to: "sent", by: ["event"] },
+  { from: "failed", to: "sent", by: ["result", "event"] },
   { from: "failed", to: "pending", by: ["retry", "start afresh"] },
   { from: "failed", to: "suppressed", by: ["retry", "start afresh"] },
 
-  { from: "cancelled", to: "sent", by: ["event"] },
+  { from: "cancelled", to: "sent", by: ["result", "event"] },
   { from: "cancelled", to: "pending", by: ["retry", "start afresh"] },
   { from: "cancelled", to: "suppressed", by: ["retry", "start afresh"] },
 
-  { from: "suppressed", to: "sent", by: ["event"] },
+  { from: "suppressed", to: "sent", by: ["result", "event"] },
   { from: "suppressed", to: "pending", by: ["retry", "start afresh"] },
 
   { from: "sent", to: "pending", by: ["start afresh"] },

@@ -17,6 +17,7 @@ import {
   TABLES,
   type Value,
 } from "../archive.ts";
+import { NOBODY } from "../rules/handed.ts";
 import { atTheEdge } from "../edge.ts";
 import type { Waiting } from "../store.ts";
 import { type Job, openPlace, transaction } from "./connection.ts";
@@ -145,7 +146,10 @@ function refuseWhenAtWork(db: Connection, path: string): void {
     .all();
   if (working.length > 0) throw atWork(path, working);
   // What was handed over to a broker goes on there, whichever place the job is in.
-  const flying = db.prepare("select count(*) from message where state = 'sending' and claimed_by <> 0").pluck().get();
+  const flying = db
+    .prepare(`select count(*) from message where state = 'sending' and claimed_by <> ${NOBODY}`)
+    .pluck()
+    .get();
   if (flying !== 0)
     throw new UserError(`${path} has ${String(flying)} messages in flight`, "run the same command again in a minute");
 }

@@ -1,5 +1,6 @@
 /** Writes that a message is proven sent. No other file does. */
 import type { State } from "../../message.ts";
+import { isHandedOver } from "../rules/handed.ts";
 import { type Unproven, type Proof, prove } from "../rules/prove.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./state-counters.ts";
@@ -11,10 +12,8 @@ export interface Provable extends Unproven {
 }
 
 /** What an event or a visit noted about a message in flight. */
-interface Noted {
+interface Noted extends Unproven {
   topicId: number;
-  state: State;
-  attempts: number;
   sesMessageId: string | null;
   mailedAt: number | null;
 }
@@ -37,9 +36,10 @@ export function createProver(db: Connection, counters: Counters): Prover {
        ses_message_id = ifnull(?, ses_message_id)
      where id = ? and state = ?`,
   );
+  const settled = db.prepare<[number]>("delete from handed where message_id = ?");
   // A visit makes the row with an empty SES message id.
   const noted = db.prepare<[number], Noted>(
-    `select m.topic_id as topicId, m.state, m.attempts, nullif(f.ses_message_id, '') as sesMessageId, f.mailed_at as mailedAt
+    `select m.topic_id as topicId, m.state, m.attempts, m.claimed_by as claimedBy, nullif(f.ses_message_id, '') as sesMessageId, f.mailed_at as mailedAt
      from feedback f join message m on m.id = f.message_id where f.message_id = ?`,
   );
 
@@ -49,6 +49,7 @@ export function createProver(db: Connection, counters: Counters): Prover {
     if (move === null) return false;
     const { to, attempts, sentAt, sesMessageId } = move;
     if (write.run(to, attempts, sentAt, sesMessageId, id, from).changes === 0) return false;
+    if (isHandedOver(message)) settled.run(id);
     counters.move(topicId, from, to);
     counters.sentAt(topicId, sentAt);
     return true;

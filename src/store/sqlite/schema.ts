@@ -454,7 +454,9 @@ export const MIGRATIONS: readonly string[] = [
   -- until somebody says what became of it.
   create table handed (
     message_id integer primary key,
-    at integer not null
+    at integer not null,
+    -- A hash of the subject (hash.ts).
+    subject integer not null
   ) strict;
   create index handed_age on handed (at);
   `,

@@ -6,6 +6,8 @@ import type { Settlement } from "../../deliver/source.ts";
 import type { State } from "../../message.ts";
 import type { Now } from "../rules/due.ts";
 import type { ByTopic } from "../rules/expiry.ts";
+import { subjectKey } from "../hash.ts";
+import { NOBODY } from "../rules/handed.ts";
 import { decide, type Move, PROCESS_DIED } from "../rules/settle.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./state-counters.ts";
@@ -133,6 +135,14 @@ function createMoveWriter(db: Connection) {
        not_before = ifnull(${waitUntilSql("@notBefore")}, not_before)
      where id = @id and state = @from`,
   );
+  const handOver = db.prepare<[{ id: number; attempts: number }]>(
+    `update message set claimed_by = ${NOBODY}, attempts = attempts + @attempts, error = null
+     where id = @id and state = 'sending'`,
+  );
+  const note = db.prepare<[{ id: number; now: number; key: number }]>(
+    `insert into handed (message_id, at, subject) values (@id, @now, @key)
+     on conflict do update set at = excluded.at, subject = excluded.subject`,
+  );
   return {
     /** Writes the usual move, from `sending` to `sent`. False: process `me` does not hold the message, so nothing is changed. */
     sentByHolder: (id: number, me: number, sesMessageId: string, now: number): boolean =>
@@ -147,6 +157,10 @@ function createMoveWriter(db: Connection) {
         case "failed":
         case "in_doubt":
           ended.run({ id, from, to: move.to, attempts, error: move.error });
+          return;
+        case "sending":
+          handOver.run({ id, attempts });
+          note.run({ id, now: wall, key: subjectKey(move.subject) });
           return;
         default: {
           const { to, error, delayMs } = move;

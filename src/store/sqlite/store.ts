@@ -110,6 +110,7 @@ function createStore(job: Job): { store: SqliteStore; recover: () => Promise<num
         return { ...createForget(job, jobId), ...createPrune(job) };
       },
       histories: async () => (await import("./histories.ts")).createHistories(db),
+      handed: async () => (await import("./handed.ts")).createHanded(job),
       keys: async () => (await import("./keys.ts")).createKeys(job),
       templates: async () => (await import("./templates.ts")).createTemplates(job),
       deadLetters: async () => (await import("./dead-letters.ts")).createDeadLetters(job),

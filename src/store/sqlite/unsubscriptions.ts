@@ -24,7 +24,7 @@ export function createUnsubscriptions(job: Job): Pick<VisitSink, "unsubscribe" |
   const counters = createCounters(db);
   const { list, kind } = mailWith("m.content_id");
   const find = db.prepare<[number], Addressed>(
-    `select m.id, m.topic_id as topicId, m.email, m.state, m.attempts, t.name as topic, t.endpoint,
+    `select m.id, m.topic_id as topicId, m.email, m.state, m.attempts, m.claimed_by as claimedBy, t.name as topic, t.endpoint,
        ${list} as list, ${kind} as kind
      from message m join topic t on t.id = m.topic_id where m.id = ?`,
   );

@@ -16,7 +16,7 @@ export function createVisitSink(job: Job) {
   const { db, clock } = job;
   const counters = createCounters(db);
   const find = db.prepare<[number], Visited>(
-    `select m.id, m.topic_id as topicId, m.state, m.attempts,
+    `select m.id, m.topic_id as topicId, m.state, m.attempts, m.claimed_by as claimedBy,
        f.opened_at is null as unopened, f.clicked_at is null as unclicked
      from message m left join feedback f on f.message_id = m.id where m.id = ?`,
   );

@@ -9,8 +9,8 @@ import { createRedisReader } from "../../../src/intake/broker/redis-job.ts";
 import { createRequestInbox } from "../../../src/intake/inbox.ts";
 import type { RequestSurroundings } from "../../../src/intake/request.ts";
 import { createTemplateShelf } from "../../../src/intake/templates.ts";
-import type { NewDeadLetter } from "../../../src/store/rows.ts";
-import type { DeadLetters, Store } from "../../../src/store/store.ts";
+import type { DeadLetter } from "../../../src/store/rows.ts";
+import type { Store } from "../../../src/store/store.ts";
 import { prepareSqlite } from "../../store/sqlite/bench.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
@@ -32,6 +32,7 @@ export interface NatsDelivered extends Delivery {
 export interface RedisDelivered extends Delivery {
   body: Uint8Array;
   at: number;
+  overdue?: string;
 }
 
 /** When the jobs of tests were added, ms since the epoch. */
@@ -61,24 +62,6 @@ export function job(given: object | string = {}, at = ADDED): RedisDelivered {
   return { id: `${STREAM}#${at}-${++sequence}`, body: Buffer.from(text), at };
 }
 
-/** Keeps dead letters in memory, as a store does. */
-export function deadLetters(): Pick<DeadLetters, "keepDead"> & {
-  letters: Map<string, NewDeadLetter & { times: number }>;
-} {
-  const letters = new Map<string, NewDeadLetter & { times: number }>();
-  return {
-    letters,
-    async keepDead(given) {
-      const before = letters.size;
-      for (const letter of given) {
-        const times = (letters.get(letter.origin)?.times ?? 0) + 1;
-        letters.set(letter.origin, { ...letter, times });
-      }
-      return letters.size - before;
-    },
-  };
-}
-
 type Change<D extends Delivery> = (parts: InletParts<D>, store: Store) => Partial<InletParts<D>>;
 
 async function bench<D extends Delivery & { body: Uint8Array }>(
@@ -89,7 +72,6 @@ async function bench<D extends Delivery & { body: Uint8Array }>(
 ) {
   const file = await prepareSqlite();
   const store = await file.open();
-  const dead = deadLetters();
   const inbox = createRequestInbox({ store, endpoint: "ses", wake: () => undefined });
   const told: string[] = [];
   const { around, ...own } = parts(store);
@@ -105,7 +87,7 @@ async function bench<D extends Delivery & { body: Uint8Array }>(
       ...around,
     }),
     inbox,
-    store: { ...dead, messagesNamed: store.messagesNamed, mailParts: store.mailParts },
+    store,
     counts: noCounts(),
     clock: new ManualClock(),
     signal: new AbortController().signal,
@@ -116,13 +98,20 @@ async function bench<D extends Delivery & { body: Uint8Array }>(
   return {
     store,
     path: file.path,
-    letters: dead.letters,
+    /** The dead letters, oldest first. */
+    letters: () => lettersIn(store),
     counts: changed.counts,
     told,
     handle,
     /** What became of these deliveries: `done`, or why they are dead. */
     take: async (...deliveries: D[]): Promise<string[]> => (await handle(deliveries)).map(outcome),
   };
+}
+
+async function lettersIn(store: Store): Promise<DeadLetter[]> {
+  const rows = await store.deadLetters({ before: null, limit: 10_000 });
+  const letters = await Promise.all(rows.map(({ id }) => store.deadLetter(id)));
+  return letters.filter((letter) => letter !== null).toReversed();
 }
 
 const outcome = (verdict: Verdict): string => (verdict.kind === "refused" ? verdict.reason : verdict.kind);

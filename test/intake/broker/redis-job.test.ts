@@ -72,7 +72,7 @@ describe("what nobody can send is a dead letter that names the field", () => {
     const { take, store, letters } = await withNews();
     const delivery = job(given);
     expect(await take(delivery)).toEqual([expect.stringMatching(reason)]);
-    expect([...letters.values()]).toMatchObject([{ source: "redis", origin: delivery.id, extras: null }]);
+    expect(await letters()).toMatchObject([{ source: "redis", origin: delivery.id, extras: null }]);
     expect(await store.totals(null)).toMatchObject({ total: 0 });
   });
 
@@ -85,6 +85,14 @@ describe("what nobody can send is a dead letter that names the field", () => {
   ])("%s", async (_what, body, reason) => {
     const { take } = await withNews();
     expect(await take({ ...raw(body), at: ADDED })).toEqual([expect.stringMatching(reason)]);
+  });
+
+  it("when it was given out too often, with the reason of its broker", async () => {
+    const { take } = await withNews();
+    expect(await take({ ...job(), overdue: "taken 5 times and never accepted" }, job())).toEqual([
+      "taken 5 times and never accepted",
+      "done",
+    ]);
   });
 
   it("when the template needs what the job does not have", async () => {

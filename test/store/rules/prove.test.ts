@@ -1,5 +1,6 @@
 import { describe, expect, it, test } from "vitest";
 import { STATES } from "../../../src/message.ts";
+import { NOBODY } from "../../../src/store/rules/handed.ts";
 import { mayBeTo, type Proof, prove } from "../../../src/store/rules/prove.ts";
 import fc from "../../support/properties.ts";
 
@@ -8,15 +9,18 @@ const EVENT: Proof = { kind: "event", sesMessageId: "ses-1", mailedAt: 400, at: 
 const VISIT: Proof = { kind: "visit", at: 800 };
 const ANSWER: Proof = { kind: "answer", sesMessageId: "ses-1", mailedAt: 400 };
 
-const leaves = (proof: Proof) => STATES.filter((state) => prove({ state, attempts: 1 }, proof, NOW) !== null);
+const leaves = (proof: Proof) =>
+  STATES.filter(
+    (state) => prove({ state, attempts: 1, claimedBy: state === "sending" ? 7 : null }, proof, NOW) !== null,
+  );
 
 describe("proves nothing", () => {
   test.each([EVENT, VISIT, ANSWER])("of what is sent: %j", (proof) => {
-    expect(prove({ state: "sent", attempts: 1 }, proof, NOW)).toBeNull();
+    expect(prove({ state: "sent", attempts: 1, claimedBy: null }, proof, NOW)).toBeNull();
   });
 
   test.each([EVENT, VISIT])("while the call is under way: %j", (proof) => {
-    expect(prove({ state: "sending", attempts: 0 }, proof, NOW)).toBeNull();
+    expect(prove({ state: "sending", attempts: 0, claimedBy: 7 }, proof, NOW)).toBeNull();
   });
 
   test("of a message that never left, by a visit: ids can be guessed", () => {
@@ -39,7 +43,9 @@ describe("an event", () => {
     [{ mailedAt: null, at: null }, NOW],
     [{ mailedAt: 0, at: 700 }, 0],
   ])("with the times %j says that it was sent at %d", (times, sentAt) => {
-    expect(prove({ state: "failed", attempts: 1 }, { ...EVENT, ...times }, NOW)).toMatchObject({ sentAt });
+    expect(prove({ state: "failed", attempts: 1, claimedBy: null }, { ...EVENT, ...times }, NOW)).toMatchObject({
+      sentAt,
+    });
   });
 
   test.each([
@@ -47,12 +53,15 @@ describe("an event", () => {
     [1, 1],
     [3, 3],
   ])("after %d attempts makes them %d: there was one at least", (attempts, then) => {
-    expect(prove({ state: "pending", attempts }, EVENT, NOW)).toMatchObject({ attempts: then, sesMessageId: "ses-1" });
+    expect(prove({ state: "pending", attempts, claimedBy: null }, EVENT, NOW)).toMatchObject({
+      attempts: then,
+      sesMessageId: "ses-1",
+    });
   });
 });
 
 test("a visit says when, and not what SES called the mail", () => {
-  expect(prove({ state: "in_doubt", attempts: 2 }, VISIT, NOW)).toEqual({
+  expect(prove({ state: "in_doubt", attempts: 2, claimedBy: null }, VISIT, NOW)).toEqual({
     to: "sent",
     sentAt: 800,
     sesMessageId: null,
@@ -60,9 +69,22 @@ test("a visit says when, and not what SES called the mail", () => {
   });
 });
 
+describe("of a message that was handed over, whose call has ended", () => {
+  const handed = { state: "sending" as const, attempts: 1, claimedBy: NOBODY };
+
+  test("an event proves that it was sent, and a visit does", () => {
+    expect(prove(handed, EVENT, NOW)).toMatchObject({ sentAt: 400, attempts: 1, sesMessageId: "ses-1" });
+    expect(prove(handed, VISIT, NOW)).toMatchObject({ sentAt: 800, attempts: 1, sesMessageId: null });
+  });
+
+  test("the end of a call proves nothing more", () => {
+    expect(prove(handed, ANSWER, NOW)).toBeNull();
+  });
+});
+
 describe("the end of a call", () => {
   test("counts the attempt", () => {
-    expect(prove({ state: "sending", attempts: 2 }, ANSWER, NOW)).toEqual({
+    expect(prove({ state: "sending", attempts: 2, claimedBy: 7 }, ANSWER, NOW)).toEqual({
       to: "sent",
       sentAt: 400,
       sesMessageId: "ses-1",
@@ -72,7 +94,10 @@ describe("the end of a call", () => {
 
   test("with no more than a visit says that it was sent by now", () => {
     const noted: Proof = { kind: "answer", sesMessageId: null, mailedAt: null };
-    expect(prove({ state: "sending", attempts: 0 }, noted, NOW)).toMatchObject({ sentAt: NOW, sesMessageId: null });
+    expect(prove({ state: "sending", attempts: 0, claimedBy: 7 }, noted, NOW)).toMatchObject({
+      sentAt: NOW,
+      sesMessageId: null,
+    });
   });
 });
 
@@ -83,7 +108,9 @@ it("whatever proves it: sent, with an attempt, and never fewer than were counted
     fc.record({ kind: fc.constant("visit" as const), at: fc.nat() }),
     fc.record({ kind: fc.constant("answer" as const), sesMessageId: fc.option(fc.string()), mailedAt: time }),
   );
-  const held = fc.record({ state: fc.constantFrom(...STATES), attempts: fc.nat(9) });
+  const held = fc
+    .record({ state: fc.constantFrom(...STATES), attempts: fc.nat(9), holder: fc.nat(2) })
+    .map(({ holder, ...message }) => ({ ...message, claimedBy: message.state === "sending" ? holder : null }));
   fc.assert(
     fc.property(held, proofs, (message, proof) => {
       const move = prove(message, proof, NOW);

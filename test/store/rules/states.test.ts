@@ -68,6 +68,16 @@ describe("the table of transitions", () => {
       { kind: "in_doubt", id: 1, error: "no answer" },
       { kind: "put_back", id: 1, delayMs: null, attempted: false, error: null },
     ];
+    const handedOver: Settlement = { kind: "handed_over", id: 1, subject: "Hello" };
+    const free = { isSuppressed: false, isCancelled: false, isExpired: false };
+    for (const state of STATES)
+      expect(decide({ state, isMine: false, ...free }, handedOver), `handed over too late: ${state}`).toBeNull();
+    // It does not move the message, so it is no arrow.
+    expect(decide({ state: "sending", isMine: true, ...free }, handedOver)).toMatchObject({
+      from: "sending",
+      to: "sending",
+      attempts: 1,
+    });
     const decided = new Set<string>();
     for (const state of STATES)
       for (const isMine of state === "sending" ? [true, false] : [false])

@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import type { Settlement } from "../../../src/deliver/source.ts";
 import type { State } from "../../../src/message.ts";
+import { NOBODY } from "../../../src/store/rules/handed.ts";
 import { decide } from "../../../src/store/rules/settle.ts";
 import { waitUntil } from "../../../src/store/rules/due.ts";
 import type { Store } from "../../../src/store/store.ts";
@@ -26,7 +27,13 @@ const HOLDERS = ["mine", "other", "lost", "sent", "failed", "pending"] as const;
 
 const CASE = fc.record({
   holder: fc.constantFrom(...HOLDERS),
-  kind: fc.constantFrom("sent" as const, "failed" as const, "in_doubt" as const, "put_back" as const),
+  kind: fc.constantFrom(
+    "sent" as const,
+    "failed" as const,
+    "in_doubt" as const,
+    "put_back" as const,
+    "handed_over" as const,
+  ),
   delayMs: fc.option(fc.constantFrom(1, 2_000)),
   attempted: fc.boolean(),
   isScheduled: fc.boolean(),
@@ -41,6 +48,7 @@ function settlementOf(
 ): Settlement {
   if (kind === "sent") return { kind, id, topicId, sesMessageId: `ses-of-${id}` };
   if (kind === "put_back") return { kind, id, delayMs, attempted, error: "later" };
+  if (kind === "handed_over") return { kind, id, subject: "Hello" };
   return { kind, id, error: "why" };
 }
 
@@ -104,6 +112,7 @@ async function bringAbout(
 function moved(before: Row, move: NonNullable<ReturnType<typeof decide>>, now: number, steady: number): Row {
   const common = { ...before, state: move.to, claimed_by: null, attempts: before.attempts + move.attempts };
   if (move.to === "sent") return { ...common, ses_message_id: move.sesMessageId, sent_at: now, error: null };
+  if (move.to === "sending") return { ...common, claimed_by: NOBODY, error: null };
   if (!("delayMs" in move)) return { ...common, error: move.error };
   const { error, delayMs } = move;
   if (delayMs === null) return { ...common, error };

@@ -17,6 +17,7 @@ import fc from "../../support/properties.ts";
 import {
   EVERYTHING,
   failed,
+  handedOver,
   inDoubt,
   ingest,
   putBack,
@@ -122,6 +123,8 @@ const answer = (settlementOf: (claim: Claim) => Settlement): Deed => ({
   act: async ({ sender, claim }) => claim && settle(sender, settlementOf(claim)),
 });
 
+const RESULTS = ["sent", "failed", "in_doubt", "suppressed", "cancelled"] as const;
+
 const DEEDS: Record<string, Deed> = {
   list: {
     by: by("add"),
@@ -166,6 +169,23 @@ const DEEDS: Record<string, Deed> = {
   inDoubt: answer(inDoubt),
   putBack: answer((claim) => putBack(claim)),
   putBackLater: answer((claim) => putBackFor(claim, 9_999)),
+  handOver: answer((claim) => handedOver(claim)),
+  ...Object.fromEntries(
+    RESULTS.map((state): [string, Deed] => [
+      `result ${state}`,
+      {
+        by: by("result"),
+        act: ({ other }) => other.settleHanded([{ messageId: 1, state, sesMessageId: null, error: null, at: null }]),
+      },
+    ]),
+  ),
+  noResult: {
+    by: by("no result"),
+    act: ({ clock, other }) => {
+      clock.pass(1);
+      return other.doubtHanded(0);
+    },
+  },
   processDied: {
     by: by("process died"),
     act: async ({ clock, other }) => {
@@ -278,6 +298,9 @@ const BEGINNINGS: readonly Name[][] = [
   ["list", "claim", "failed"],
   ["list", "claim", "failed", "suppress"],
   ["list", "claim", "inDoubt"],
+  ["list", "claim", "handOver"],
+  ["list", "claim", "handOver", "result cancelled"],
+  ["list", "claim", "handOver", "result suppressed"],
   ["list", "claim", "processDied"],
   ["list", "claim", "processDied", "suppress"],
   ["list", "rehearse"],

@@ -40,6 +40,7 @@ export const LEFT_OUT: readonly LeftOut[] = [
   { file: "process/server-away.test.ts", reason: "it says itself where the job is" },
   { file: "readme.test.ts", test: "the documentation", reason: NO_STORE },
   { file: "serve/admin-feed.test.ts", reason: NO_STORE },
+  { file: "serve/dashboard-dead.test.ts", reason: SAME_ANSWERS },
   { file: "serve/dashboard-session.test.ts", reason: SAME_ANSWERS },
   { file: "serve/dashboard-views.test.ts", reason: SAME_ANSWERS },
   { file: "serve/dashboard.test.ts", reason: SAME_ANSWERS },

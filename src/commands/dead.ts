@@ -1,0 +1,69 @@
+import type { Command } from "commander";
+import type { DeadDropFlags } from "../work/dead.ts";
+import type { DeadRetryFlags } from "../work/dead-retry.ts";
+import type { Act, AddCommand } from "./command.ts";
+import { addExamples } from "./examples.ts";
+import { addTrackingOptions, collect, GROUPS, setting } from "./options.ts";
+
+/** Declares `dead`. */
+export const addDead: AddCommand = (program, act) => {
+  const dead = program
+    .command("dead")
+    .description("what brokers brought and nobody can send: list it, read it, take it in again, drop it");
+  dead
+    .command("list", { isDefault: true })
+    .description("show the dead letters, newest first, and why they are dead")
+    .action(act(async (context) => (await import("../work/dead.ts")).listDead(context)));
+  dead
+    .command("show")
+    .description("show a dead letter with what is in it")
+    .argument("<id>", "the number of a dead letter")
+    .action(act(async (context, _flags, [id]) => (await import("../work/dead.ts")).showDead(context, id ?? "")));
+  addRetry(dead, act);
+  addDrop(dead, act);
+  addExamples(dead, [
+    ["ses-mail dead", "what is there, and why?"],
+    ["ses-mail dead retry --reason 'no template'", "takes in what only needed a template, after you added it"],
+  ]);
+};
+
+/** Adds the options that choose dead letters. */
+function addChoice(command: Command): Command {
+  return command
+    .argument("[ids...]", "the numbers of dead letters")
+    .optionsGroup(GROUPS.first)
+    .option("--reason <text>", "all whose reason has this text")
+    .option("--all", "all of them")
+    .option("-y, --yes", "do not ask");
+}
+
+function addRetry(dead: Command, act: Act): void {
+  const command = dead
+    .command("retry")
+    .description("take dead letters in again, as if they came anew; those that stay dead are named");
+  addChoice(command)
+    .optionsGroup("What is taken in:")
+    .option("--sandbox", "the mail is for a rehearsal: serve --sandbox or work --sandbox sends it")
+    .addOption(setting("--templates <dir>", "TEMPLATES", "templates of jobs that are not in the store, <name>.html"))
+    .addOption(setting("--from <mailbox>", "FROM", "sender of the mail, 'Name <address>'"))
+    .addOption(setting("--reply-to <mailbox>", "REPLY_TO", "where answers go; may be repeated").argParser(collect))
+    .option("--header <'Name: value'>", "extra header; may be repeated", collect)
+    .addOption(setting("--configuration-set <name>", "CONFIGURATION_SET", "SES configuration set"))
+    .option("--tag <name=value>", "SES message tag; may be repeated", collect)
+    .addOption(setting("--unsubscribe-mailto <address>", "UNSUBSCRIBE_MAILTO", "mail address for List-Unsubscribe"));
+  addTrackingOptions(command)
+    .optionsGroup(GROUPS.other)
+    .action(
+      act<DeadRetryFlags>(async (context, flags, ids) => {
+        const { retryDead } = await import("../work/dead-retry.ts");
+        return retryDead(context, ids, flags);
+      }),
+    );
+}
+
+function addDrop(dead: Command, act: Act): void {
+  const command = dead.command("drop").description("remove dead letters for good");
+  addChoice(command).action(
+    act<DeadDropFlags>(async (context, flags, ids) => (await import("../work/dead.ts")).dropDead(context, ids, flags)),
+  );
+}

@@ -1,0 +1,110 @@
+/** What is in a dead letter, for people who have to find out what is wrong with it. */
+import type { DeadSource } from "../../store/rows.ts";
+
+/** Characters of all fields together. A verification code or a newsletter is shorter. */
+const MOST_CHARACTERS = 100_000;
+const MOST_FIELDS = 100;
+const MOST_NAME = 200;
+/** Bytes that are listed when the body is no text. */
+const MOST_DUMPED = 4_096;
+/** Characters of JSON that are parsed. A longer one is shown as text: parsing it could take a second, in which no mail leaves. */
+const MOST_JSON = 1_000_000;
+const BYTES_IN_LINE = 16;
+const MAIL = ["uuid", "email", "subject", "body"];
+
+/** A body taken apart. */
+export interface ReadableBody {
+  /** `bytes`: it is nothing that can be read, and its field is a list of its first bytes. */
+  format: "MessagePack" | "JSON" | "text" | "bytes";
+  /** The fields of a map, the items of an array, or the whole. Names are empty where there is none. */
+  fields: { name: string; text: string }[];
+  /** The fields do not hold all of it. */
+  isCut: boolean;
+}
+
+/**
+ * Takes the body of a dead letter apart, whatever it is: at most 100 fields with 100,000 characters together. Nothing in it is made safe:
+ * what shows it has to escape control characters and markup.
+ */
+export async function readableBody(letter: { source: DeadSource; body: Uint8Array }): Promise<ReadableBody> {
+  const { source, body } = letter;
+  const text = textOf(body);
+  const packed = source === "nats" ? await packedIn(body) : null;
+  if (packed !== null) return fieldsOf("MessagePack", packed.value);
+  if (text === null)
+    return { format: "bytes", fields: [{ name: "", text: dump(body) }], isCut: body.length > MOST_DUMPED };
+  const json = jsonIn(text);
+  return json === null ? fieldsOf("text", text) : fieldsOf("JSON", json.value);
+}
+
+function textOf(body: Uint8Array): string | null {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
+  } catch {
+    return null;
+  }
+}
+
+/** Only an array or a map is meant as MessagePack: the first letter of any text is a number there. */
+async function packedIn(body: Uint8Array): Promise<{ value: unknown } | null> {
+  const { messagePackValue } = await import("../../queue/nats/message-pack.ts");
+  const found = messagePackValue(body);
+  return typeof found?.value === "object" && found.value !== null ? found : null;
+}
+
+function jsonIn(text: string): { value: unknown } | null {
+  if (text.length > MOST_JSON) return null;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? { value } : null;
+  } catch {
+    return null;
+  }
+}
+
+function fieldsOf(format: ReadableBody["format"], value: unknown): ReadableBody {
+  const entries = entriesOf(value);
+  const fields: ReadableBody["fields"] = [];
+  let left = MOST_CHARACTERS;
+  let isCut = entries.length > MOST_FIELDS;
+  for (const [name, each] of entries.slice(0, MOST_FIELDS)) {
+    const text = shown(each);
+    isCut ||= text.length > left || name.length > MOST_NAME;
+    fields.push({ name: name.slice(0, MOST_NAME), text: text.slice(0, left) });
+    left -= Math.min(left, text.length);
+  }
+  return { format, fields, isCut };
+}
+
+function entriesOf(value: unknown): [string, unknown][] {
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return [["", value]];
+  if (!Array.isArray(value)) return Object.entries(value);
+  const names = value.length === MAIL.length ? MAIL : [];
+  return value.slice(0, MOST_FIELDS + 1).map((each: unknown, index) => [names[index] ?? String(index), each]);
+}
+
+function shown(value: unknown): string {
+  if (typeof value === "string") return value;
+  try {
+    return JSON.stringify(value, bytesAsText, 2) ?? "";
+  } catch {
+    // It is nested too deeply to be written.
+    return "…";
+  }
+}
+
+function bytesAsText(_key: string, value: unknown): unknown {
+  return value instanceof Uint8Array ? Buffer.from(value.subarray(0, MOST_DUMPED)).toString("base64") : value;
+}
+
+/** Lines of 16 bytes: where they are, in hexadecimal, and those that are ASCII. */
+function dump(body: Uint8Array): string {
+  const lines: string[] = [];
+  for (let at = 0; at < Math.min(body.length, MOST_DUMPED); at += BYTES_IN_LINE) {
+    const bytes = [...body.subarray(at, Math.min(at + BYTES_IN_LINE, MOST_DUMPED))];
+    const digits = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    const letters = bytes.map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".")).join("");
+    lines.push(`${at.toString(16).padStart(6, "0")}  ${digits.padEnd(3 * BYTES_IN_LINE - 1)}  ${letters}`);
+  }
+  return lines.join("\n");
+}

@@ -1,0 +1,186 @@
+/** `dead retry` at work: takes dead letters in again, by the way that an inlet takes what its broker brings. */
+import { resolve } from "node:path";
+import { readEnvelope } from "../compose/content/content.ts";
+import type { Context } from "./context.ts";
+import { counted } from "../counted.ts";
+import { type ChoiceFlags, chosenDead } from "./dead-choice.ts";
+import { type Again, type DeadInlets, deadInlets, deliveryOf, streamOf } from "./dead-inlets.ts";
+import { EXIT, UserError } from "../errors.ts";
+import { retryResult } from "./gateway/results.ts";
+import { createJobTemplates } from "../intake/broker/job-templates.ts";
+import { createRequestInbox } from "../intake/inbox.ts";
+import type { RequestSurroundings } from "../intake/request.ts";
+import type { Handler } from "../queue/consume.ts";
+import { retryResult } from "./gateway/results.ts";
+import type { DeadLetter, DeadLetterRow } from "../store/rows.ts";
+import type { Store } from "../store/store.ts";
+import { readTracking, type TrackingFlags } from "./tracking.ts";
+
+/** Options of `dead retry`. */
+export interface DeadRetryFlags extends ChoiceFlags, TrackingFlags {
+  sandbox?: boolean;
+  templates?: string;
+  from?: string;
+  replyTo?: string[];
+  header?: string[];
+  configurationSet?: string;
+  tag?: string[];
+  unsubscribeMailto?: string;
+}
+
+/** Letters that are taken in together: their number, and their bytes. */
+const MOST_TOGETHER = 100;
+const MOST_BYTES = 16 * 1024 * 1024;
+
+/** Why a letter stays dead. */
+interface Left {
+  id: number;
+  reason: string;
+}
+
+/**
+ * `dead retry`: takes letters in again, and removes those that are stored. Resolves to 1 when some stay dead. Throws `UserError`, and
+ * changes nothing, for a number that is none or unknown, a missing sender, and for a no.
+ */
+export async function retryDead(context: Context, ids: readonly string[], flags: DeadRetryFlags): Promise<number> {
+  const { openStore, terminal, globals, io } = context;
+  const around = surroundingsFor(context, flags);
+  const store = await openStore({ ifMissing: "refuse" });
+  const choice = { ids, flags, command: "dead retry", question: "Take in again" };
+  const chosen = await chosenDead(context, store, choice);
+  const retry = createRetry(context, store, around);
+  const left: Left[] = [];
+  let taken = 0;
+  for await (const rows of inParts(chosen)) {
+    const stay = await retry(rows);
+    taken += rows.length - stay.length;
+    for (const { id, reason } of stay) terminal.warn(`dead letter ${id} stays dead: ${reason}`);
+    left.push(...stay);
+    if (io.signal.aborted) break;
+  }
+  if (globals.json) terminal.json({ taken, dead: left });
+  else terminal.done(`${counted(taken, "dead letter")} taken in, ${left.length} still dead`, left.length);
+  return left.length === 0 ? EXIT.done : EXIT.partial;
+}
+
+/** What is known of the mail beside the letters. */
+interface Around {
+  surroundings: Omit<RequestSurroundings, "templates" | "knownUuids">;
+  from: string;
+  endpoint: "ses" | "sandbox";
+  folder: string | null;
+}
+
+function surroundingsFor({ io }: Context, flags: DeadRetryFlags): Around {
+  if (flags.from === undefined)
+    throw new UserError("dead retry expects the sender of the mail, got none", "give --from or set SES_MAIL_FROM");
+  const envelope = readEnvelope({
+    from: flags.from,
+    ...(flags.replyTo && { replyTo: flags.replyTo }),
+    ...(flags.header && { headers: flags.header }),
+    ...(flags.configurationSet !== undefined && { configurationSet: flags.configurationSet }),
+    ...(flags.tag && { tags: flags.tag }),
+    ...(flags.unsubscribeMailto !== undefined && { unsubscribeMailto: flags.unsubscribeMailto }),
+  });
+  return {
+    surroundings: { now: io.clock.now(), zone: null, envelope, tracking: readTracking(flags) },
+    from: envelope.from,
+    endpoint: flags.sandbox ? "sandbox" : "ses",
+    folder: flags.templates === undefined ? null : resolve(io.cwd, flags.templates),
+  };
+}
+
+/** The letters in parts, each small enough to be in memory at once. */
+async function* inParts(rows: AsyncIterable<DeadLetterRow> | Iterable<DeadLetterRow>): AsyncGenerator<DeadLetterRow[]> {
+  let part: DeadLetterRow[] = [];
+  let bytes = 0;
+  for await (const row of rows) {
+    if (part.length >= MOST_TOGETHER || (part.length > 0 && bytes + row.bytes > MOST_BYTES)) {
+      yield part;
+      [part, bytes] = [[], 0];
+    }
+    part.push(row);
+    bytes += row.bytes;
+  }
+  if (part.length > 0) yield part;
+}
+
+/** Makes what takes some letters in. Resolves to those that stay dead; the others are removed. */
+function createRetry(
+  context: Context,
+  store: Store,
+  around: Around,
+): (rows: readonly DeadLetterRow[]) => Promise<Left[]> {
+  const taker = createTakers(context, store, around);
+  return async (rows) => {
+    const parts = new Map<Taker, DeadLetter[]>();
+    for (const { id } of rows) {
+      const letter = await store.deadLetter(id);
+      // Another process may have removed it.
+      if (letter === null) continue;
+      const take = taker(letter);
+      parts.set(take, [...(parts.get(take) ?? []), letter]);
+    }
+    const left: Left[] = [];
+    for (const [take, letters] of parts) left.push(...(await take(letters)));
+    const stay = new Set(left.map(({ id }) => id));
+    await store.dropDead(rows.map(({ id }) => id).filter((id) => !stay.has(id)));
+    return left;
+  };
+}
+
+/** Takes letters of one inlet in. Resolves to those that stay dead. */
+type Taker = (letters: readonly DeadLetter[]) => Promise<Left[]>;
+
+/** Gives what takes a letter in: an inlet like that of its broker, one for each stream of Redis. */
+function createTakers(context: Context, store: Store, around: Around): (letter: DeadLetter) => Taker {
+  const known = new Map<string, Taker>();
+  const inletFor = inletsOf(context, store, around);
+  return ({ source, origin }) => {
+    const key = source === "redis" ? `redis ${streamOf(origin)}` : source;
+    const taker = known.get(key) ?? (source === "results" ? resultsTaker(store) : inletTaker(inletFor(source, origin)));
+    known.set(key, taker);
+    return taker;
+  };
+}
+
+function inletTaker(handle: Handler<Again>): Taker {
+  return async (letters) => {
+    const verdicts = await handle(letters.map(deliveryOf));
+    return letters.flatMap(({ id }, index) => {
+      const verdict = verdicts[index];
+      return verdict?.kind === "refused" ? { id, reason: verdict.reason } : [];
+    });
+  };
+}
+
+function inletsOf(context: Context, store: Store, around: Around): DeadInlets {
+  const { io, terminal } = context;
+  const { endpoint, folder, surroundings } = around;
+  const inbox = createRequestInbox({
+    store,
+    endpoint,
+    wake: () => undefined,
+    onSetAside: ({ topic, now }) =>
+      terminal.warn(`topic "${topic}" was only rehearsed: the rehearsal is called "${now}" now, and is not sent`),
+  });
+  const templates = createJobTemplates({ store, folder, from: around.from, clock: io.clock });
+  const reports = [io.env["SES_MAIL_RESULTS"], io.env["NATS_RESULTS"]].some(Boolean);
+  const onTrouble = (reason: string | null) => {
+    if (reason !== null) terminal.warn(`${reason}; trying on`);
+  };
+  return deadInlets({ store, inbox, surroundings, templates, reports, clock: io.clock, signal: io.signal, onTrouble });
+}
+
+function resultsTaker(store: Store): Taker {
+  return async (letters) => {
+    const left: Left[] = [];
+    for (const letter of letters) {
+      const reason = await retryResult(store, letter);
+      if (reason === null) continue;
+      left.push({ id: letter.id, reason });
+      await store.keepDead([{ ...letter, reason }]);
+    }
+    return left;
+  };
+}
