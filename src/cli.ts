@@ -1,6 +1,7 @@
 /** The program: the list of its commands, and the one place that turns an error into a message and an exit code. */
 import { readFileSync } from "node:fs";
 import { type Command, CommanderError } from "commander";
+import { addAdopt } from "./commands/adopt.ts";
 import { addBackup } from "./commands/backup.ts";
 import { addCancel } from "./commands/cancel.ts";
 import { addCheck } from "./commands/check.ts";
@@ -48,7 +49,7 @@ const COMMANDS: readonly [heading: string, commands: readonly AddCommand[]][] = 
   ["See what became of it:", [addTopics, addStats, addExport, addReport, addTrace]],
   ["Bounces, complaints, unsubscriptions:", [addIngestEvents, addSuppress]],
   ["For programs:", [addServe, addWork, addWorkers, addDead, addTemplate, addKey]],
-  ["Other:", [addForget, addPrune, addBackup, addCopy, addCompletion]],
+  ["Other:", [addForget, addPrune, addBackup, addCopy, addAdopt, addCompletion]],
 ];
 
 /**

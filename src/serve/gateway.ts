@@ -21,13 +21,6 @@ import type {
 } from "../store/store.ts";
 import type { Links } from "../tracking/links.ts";
 
-/** What an inlet did since the start. `dead`: letters by the class of their reason; there are only a few classes. */
-export interface InletCounts {
-  accepted: number;
-  duplicates: number;
-  dead: ReadonlyMap<string, number>;
-}
-
 /** All that routes may ask of the store. Each route names the part it needs. */
 type GatewayStore = Inbox &
   EventSink &
@@ -39,14 +32,6 @@ type GatewayStore = Inbox &
   Keys &
   DeadLetters &
   Pick<Store, "ping" | "countReports">;
-
-/** A broker from which mail is taken in, as it is now. */
-export interface InletState {
-  /** Such as `nats`: it stands in the metrics. */
-  name: "nats" | "redis";
-  isConnected: boolean;
-  counts: InletCounts;
-}
 
 /** What a running gateway gives its routes. */
 export interface Gateway {
@@ -60,8 +45,6 @@ export interface Gateway {
   links: Links;
   /** Names of topics that are not sent because too many of their mails bounced or drew complaints. */
   held(): ReadonlySet<string>;
-  /** The brokers from which mail is taken in; empty: there are none. */
-  inlets(): readonly InletState[];
   /** Rate and quota as SES last told them; null: SES could not be asked. */
   account(): Account | null;
   /**
@@ -73,6 +56,25 @@ export interface Gateway {
    * is gone afterwards; another one stays, with its new reason. Null: there is no such letter.
    */
   retryDead(id: number): Promise<Retried | null>;
+  /** How the inlets of this process do, which take mail in from brokers. Empty: it has none. */
+  inlets(): readonly InletStatus[];
+}
+
+/** An inlet: whether its broker can be reached, and what it took in since the process began. */
+export interface InletStatus {
+  /** What it reads: mail of a broker, or what others report of mail that was handed over to NATS. No two have the same. */
+  kind: "nats" | "redis" | "results";
+  /** The broker and where it reads there, such as `nats messages/email-processor`. */
+  name: string;
+  isConnected: boolean;
+  counts: InletCounts;
+}
+
+/** What an inlet did since the process began. `dead`: letters by the class of their reason; there are only a few classes. */
+export interface InletCounts {
+  accepted: number;
+  duplicates: number;
+  dead: ReadonlyMap<string, number>;
 }
 
 /** What became of a dead letter that was taken in again. `dead`: it cannot be, in one line. */

@@ -65,15 +65,16 @@ export function letterNames(address: string): (letter: Pick<NewDeadLetter, "body
   const unicode = `${address.slice(0, at)}@${domainToUnicode(address.slice(at + 1))}`;
   const forms = [...new Set([address, unicode].map((form) => form.toLowerCase()))];
   const isIn = (text: string): boolean =>
-    readings(text).some((reading) => forms.some((form) => namesWhole(reading, form)));
-  return ({ body, extras }) => {
-    if (isIn(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"))) return true;
+    readings(text).some((reading) => forms.some((form) => occurs(reading, form, (start) => isFirst(reading, start))));
+  return ({ body: bytes, extras }) => {
+    const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (isIn(body.toString("utf8")) || forms.some((form) => beginsText(body, form))) return true;
     // The extras of NATS are JSON in base64url.
     return extras !== null && [extras, Buffer.from(extras, "base64url").toString("utf8")].some(isIn);
   };
 }
 
-/** A text, and what it says when it is JSON. */
+/** A text in lower case, and what it says when it is JSON. */
 function readings(text: string): string[] {
   const lower = text.toLowerCase();
   if (!lower.includes("\\u")) return [lower];
@@ -83,17 +84,24 @@ function readings(text: string): string[] {
   return [lower, unescaped.toLowerCase()];
 }
 
-/**
- * What an address may have right before it when it is whole: nothing that an address may have, or the head of a text in MessagePack. Its
- * bytes are no UTF-8, and its length may look like a letter.
- */
-const BEFORE = /(?:^|[^a-z0-9.!#$%&'*+/=?^_`{|}~-]|\ufffd[^]{0,4})$/;
-const BEHIND = /^(?!\.?[a-z0-9-])/;
-
-function namesWhole(text: string, form: string): boolean {
+/** True when the text has this address, where `begins` says yes to its place, and where no longer domain goes on. */
+function occurs(text: string, form: string, begins: (at: number) => boolean): boolean {
   for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + 1)) {
     const end = at + form.length;
-    if (BEFORE.test(text.slice(Math.max(0, at - 6), at)) && BEHIND.test(text.slice(end, end + 2))) return true;
+    if (begins(at) && !/^\.?[a-z0-9-]/.test(text.slice(end, end + 2))) return true;
   }
   return false;
+}
+
+/** True when nothing that an address may have stands right before this place. */
+const isFirst = (text: string, at: number): boolean => !/[a-z0-9.!#$%&'*+/=?^_`{|}~-]/.test(text.charAt(at - 1));
+
+/** True when a text in MessagePack begins with this address. Its length stands before it, and may look like a letter. */
+function beginsText(body: Buffer, form: string): boolean {
+  const [text, bytes] = [body, Buffer.from(form)].map((each) => each.toString("latin1").toLowerCase());
+  return occurs(
+    text ?? "",
+    bytes ?? "",
+    (at) => body[at - 2] === 0xd9 || body[at - 3] === 0xda || body[at - 5] === 0xdb,
+  );
 }

@@ -4,6 +4,7 @@ import { UserError } from "../errors.ts";
 import type { Clock } from "../time/clock.ts";
 import { displayed, isServer } from "./address.ts";
 import type { Archive } from "./archive.ts";
+import type { Foreign } from "./foreign.ts";
 import { readServerSettings } from "./server-settings.ts";
 import type { SqliteStore } from "./sqlite/store.ts";
 import type { Opened, OpenOptions, Store, Waiting } from "./store.ts";
@@ -103,4 +104,17 @@ export async function openArchive(
   }
   const { openArchive: open } = await import("./sqlite/archive.ts");
   return open(location, clock, waiting);
+}
+
+/**
+ * Opens the database of another mail program, to read it. `location` is the path of a file or the address of a server.
+ * @throws UserError when it is none that we know, StoppedError when it cannot be read now.
+ */
+export async function openForeign(location: string, env: Record<string, string | undefined> = {}): Promise<Foreign> {
+  if (isServer(location)) {
+    const { openForeign: open } = await import("./postgres/foreign.ts");
+    return open(location, env);
+  }
+  const { openForeign: open } = await import("./sqlite/foreign.ts");
+  return open(location);
 }

@@ -11,6 +11,7 @@ import { createJobTemplates } from "../intake/broker/job-templates.ts";
 import { createRequestInbox } from "../intake/inbox.ts";
 import type { RequestSurroundings } from "../intake/request.ts";
 import type { Handler } from "../queue/consume.ts";
+import { retryResult } from "./gateway/results.ts";
 import type { DeadLetter, DeadLetterRow } from "../store/rows.ts";
 import type { Store } from "../store/store.ts";
 import { readTracking, type TrackingFlags } from "./tracking.ts";

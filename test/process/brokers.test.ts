@@ -37,7 +37,7 @@ async function endsWell(...all: Running[]): Promise<void> {
   for (const running of all) {
     const { code, stderr } = await running.finished;
     expect({ code, stderr }).toMatchObject({ code: 0 });
-    noTrace(stderr);
+    expect(stderr).not.toMatch(/\n\s+at |Warning/);
   }
 }
 

@@ -75,6 +75,17 @@ export function brokerContract(name: string, start: StartBroker): void {
       expect(new Set(got.map(({ id }) => id))).toEqual(new Set([a.id]));
     });
 
+    it("nor is what was put while nobody read forgotten", async () => {
+      const broker = await start(PATIENT);
+      await broker.put("a");
+      const first = broker.open();
+      await first.done(await receive(first, "a"));
+      await first.close();
+      await broker.put("b", "c");
+      const queue = handle(broker);
+      expect((await receive(queue, "b", "c")).map(textOf)).toEqual(["b", "c"]);
+    });
+
     it("but nobody is given it before", async () => {
       const broker = await start(PATIENT);
       const texts = Array.from({ length: 40 }, (_, index) => `m${index}`);
@@ -120,6 +131,22 @@ export function brokerContract(name: string, start: StartBroker): void {
     });
   });
 
+  it(`${name}: a thousand go through two handles, and none is left`, { timeout: 90_000 }, async () => {
+    const broker = await start(PATIENT);
+    const texts = Array.from({ length: 1_000 }, (_, index) => `m${index}`);
+    await broker.put(...texts);
+    const left = new Set(texts);
+    const readers = [handle(broker), handle(broker)].map(async (queue) => {
+      while (left.size > 0) {
+        const got = await queue.receive(queue.mostPerCall, 0, GOES_ON);
+        expect(await queue.done(got)).toEqual([]);
+        for (const delivery of got) left.delete(textOf(delivery));
+      }
+    });
+    await Promise.all(readers);
+    expect(await handle(broker).receive(1, 0, GOES_ON)).toEqual([]);
+  });
+
   it(`${name}: what is refused comes again only when the broker said so`, async () => {
     const broker = await start(IMPATIENT);
     await broker.put("poison", "b");
@@ -147,6 +174,17 @@ export function brokerContract(name: string, start: StartBroker): void {
       const queue = handle(await start(PATIENT));
       expect(await queue.receive(1, 0, GOES_ON)).toEqual([]);
       expect(await queue.receive(1, 50, GOES_ON)).toEqual([]);
+    });
+
+    it("that waits when its handle is closed ends, and takes nothing with it", async () => {
+      const broker = await start(IMPATIENT);
+      const queue = broker.open();
+      const waiting = queue.receive(1, 2_000, GOES_ON).catch((error: unknown) => error);
+      await queue.close();
+      const end = await waiting;
+      expect(end instanceof QueueUnreachable ? [] : end).toEqual([]);
+      await broker.put("a");
+      expect((await receive(handle(broker), "a")).map(textOf)).toEqual(["a"]);
     });
 
     it("that waits ends when it is told to, and loses nothing that comes then", async () => {

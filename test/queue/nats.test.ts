@@ -1,14 +1,29 @@
 /** NATS: what every broker does, and what only this one does, with a real server. */
-import { jetstreamManager } from "@nats-io/jetstream";
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
-import { describe, onTestFinished } from "vitest";
+import { describe } from "vitest";
 import { type Nats, openNats } from "../../src/queue/nats/nats.ts";
 import type { Queue } from "../../src/queue/queue.ts";
 import { startNats } from "../support/nats.ts";
 import { requireServers } from "../support/servers.ts";
+import { tcpProxy } from "../support/tcp-proxy.ts";
 import { brokerContract, type StartBroker } from "./contract.ts";
+import { serverContract, type StartServerBroker } from "./server-contract.ts";
 
 const WHERE = { stream: "messages", subject: "messages.email", consumer: "email-processor" };
+
+const open = (url: string, tell: (text: string) => void = () => undefined): Promise<Nats> =>
+  openNats({ servers: [url], credsFile: null }, tell);
+
+/** What somebody else does on the server, on a connection of its own. */
+async function managing<T>(url: string, work: (manager: JetStreamManager) => Promise<T>): Promise<T> {
+  const nc = await connect({ servers: url });
+  try {
+    return await work(await jetstreamManager(nc));
+  } finally {
+    await nc.close();
+  }
+}
 
 /** A queue with a connection of its own, as another process has. */
 function lazily(opened: Promise<Nats>): Queue {
@@ -23,27 +38,39 @@ function lazily(opened: Promise<Nats>): Queue {
   };
 }
 
-const start: StartBroker = async ({ patienceMs }) => {
+/** A server with the stream and a consumer whose patience a test chooses. */
+async function serverWith(patienceMs: number) {
   const server = await startNats();
-  const nc = await connect({ servers: server.url });
-  onTestFinished(() => nc.close());
-  const manager = await jetstreamManager(nc);
-  await manager.streams.add({ name: "messages", subjects: ["messages.*"], retention: "workqueue" });
-  await manager.consumers.add("messages", {
-    durable_name: "email-processor",
-    ack_policy: "explicit",
-    ack_wait: patienceMs * 1e6,
-    filter_subject: "messages.email",
+  await managing(server.url, async (manager) => {
+    await manager.streams.add({ name: "messages", subjects: ["messages.*"], retention: "workqueue" });
+    await manager.consumers.add("messages", {
+      durable_name: "email-processor",
+      ack_policy: "explicit",
+      ack_wait: patienceMs * 1e6,
+      filter_subject: "messages.email",
+    });
   });
-  return {
-    open: () => lazily(openNats({ servers: [server.url], credsFile: null }, () => undefined)),
-    put: async (...texts) => {
-      for (const text of texts) await manager.jetstream().publish("messages.email", text);
-    },
-    goAway: () => server.kill(),
-  };
+  const put = (...texts: string[]) =>
+    managing(server.url, async (manager) => {
+      const stream = manager.jetstream();
+      await Promise.all(texts.map((text) => stream.publish("messages.email", text)));
+    });
+  return { server, put };
+}
+
+const start: StartBroker = async ({ patienceMs }) => {
+  const { server, put } = await serverWith(patienceMs);
+  return { open: () => lazily(open(server.url)), put, goAway: () => server.kill() };
+};
+
+const startBehindProxy: StartServerBroker = async ({ patienceMs }) => {
+  const { server, put } = await serverWith(patienceMs);
+  const proxy = await tcpProxy(server.port);
+  const url = `nats://127.0.0.1:${proxy.port}`;
+  return { ...server, put, proxy, open: () => lazily(open(url)) };
 };
 
 describe.skipIf(requireServers("nats"))("NATS", () => {
   brokerContract("NATS", start);
+  serverContract("NATS", startBehindProxy);
 });

@@ -1,71 +1,49 @@
-/** Redis as a broker, on real servers. */
-import { describe, onTestFinished } from "vitest";
-import { openRedis, type Redis, type RedisDelivery } from "../../src/queue/redis/redis.ts";
+/** Redis is a broker like any other. What only Redis does is in the folder redis/. */
+import { describe } from "vitest";
 import type { Queue } from "../../src/queue/queue.ts";
-import { type RedisServer, startRedis } from "../support/redis.ts";
+import type { RedisDelivery } from "../../src/queue/redis/redis.ts";
 import { requireServers } from "../support/servers.ts";
+import { tcpProxy } from "../support/tcp-proxy.ts";
 import { brokerContract, type StartBroker } from "./contract.ts";
+import { serverContract, type StartServerBroker } from "./server-contract.ts";
+import { add, server, type Worker, worker } from "./redis/worker.ts";
 
-const isLeftOut = requireServers("redis");
-const FORGET_MS = 60_000;
-
-let opened = 0;
-
-async function server(options: Parameters<typeof startRedis>[0] = {}): Promise<RedisServer> {
-  const started = await startRedis(options);
-  onTestFinished(() => started.stop());
-  return started;
-}
-
-interface Opened {
-  redis: Redis;
-  told: string[];
-}
-
-interface Opening {
-  stream?: string;
-  consumer?: string;
-  mostDeliveries?: number;
-  idleMs?: number;
-  sweepMs?: number;
-  forgetMs?: number;
-}
-
-async function open(url: string, options: Opening = {}): Promise<Opened> {
-  const { stream = "email:send", consumer = `here-${++opened}`, mostDeliveries = 5 } = options;
-  const { idleMs = 60_000, sweepMs = 30_000, forgetMs = FORGET_MS } = options;
-  const told: string[] = [];
-  const settings = { url, stream, group: "email:workers", consumer, mostDeliveries };
-  const redis = await openRedis(settings, (text) => told.push(text), { idleMs, sweepMs, forgetMs });
-  onTestFinished(() => redis.close());
-  return { redis, told };
-}
-
-/** A queue of a handle that is opened with the first call. */
-function lazily(opening: () => Promise<Opened>): Queue<RedisDelivery> {
-  const handle = opening();
-  const queue = async () => (await handle).redis.stream;
+/** A queue of a worker that is there with the first call. */
+function lazily(opening: Promise<Worker>): Queue<RedisDelivery> {
   return {
     mostPerCall: 200,
-    receive: async (...asked) => (await queue()).receive(...asked),
-    done: async (deliveries) => (await queue()).done(deliveries),
-    later: async (...asked) => (await queue()).later(...asked),
-    refuse: async (...asked) => (await queue()).refuse(...asked),
-    close: async () => (await handle).redis.close(),
+    receive: async (...asked) => (await opening).stream.receive(...asked),
+    done: async (deliveries) => (await opening).stream.done(deliveries),
+    later: async (...asked) => (await opening).stream.later(...asked),
+    refuse: async (...asked) => (await opening).stream.refuse(...asked),
+    close: async () => (await opening).close(),
   };
 }
 
-const startBroker: StartBroker = async ({ patienceMs }) => {
+const start: StartBroker = async ({ patienceMs }) => {
   const started = await server();
   return {
-    open: () => lazily(() => open(started.url, { idleMs: patienceMs, sweepMs: patienceMs / 2 })),
-    async put(...texts) {
-      for (const text of texts) await started.ask("XADD", "email:send", "*", "data", text);
-    },
+    open: () => lazily(worker(started.url, { idleMs: patienceMs, sweepMs: patienceMs / 2 })),
+    put: (...texts) => add(started, ...texts),
     goAway: () => started.kill(),
   };
 };
 
-describe.skipIf(isLeftOut)("Redis as a broker", () => {
-  brokerContract("Redis", startBroker);
+const startBehindProxy: StartServerBroker = async ({ patienceMs }) => {
+  const started = await server({ appendOnly: true });
+  const proxy = await tcpProxy(started.port);
+  const url = `redis://127.0.0.1:${proxy.port}`;
+  return {
+    open: () => lazily(worker(url, { idleMs: patienceMs, sweepMs: patienceMs / 2 })),
+    put: (...texts) => add(started, ...texts),
+    proxy,
+    kill: started.kill,
+    start: started.restart,
+    restart: started.restart,
+  };
+};
+
+describe.skipIf(requireServers("redis"))("a stream", () => {
+  brokerContract("Redis", start);
+  serverContract("Redis", startBehindProxy);
 });

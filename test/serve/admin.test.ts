@@ -48,7 +48,7 @@ describe("GET /v1/overview", () => {
     await gateway.store.keepDead([deadLetter("x")]);
     const dead = new Map(Object.entries({ "no MessagePack": 1, "no address": 2 }));
     const counts = { accepted: 5, duplicates: 1, dead };
-    gateway.gateway.inlets = () => [{ name: "nats", isConnected: true, counts }];
+    gateway.gateway.inlets = () => [{ kind: "nats", name: "nats messages/email-processor", isConnected: true, counts }];
     gateway.gateway.account = () => ({
       ...ACCOUNT,
       quota: 1_000,

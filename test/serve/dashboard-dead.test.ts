@@ -155,7 +155,7 @@ test("a hostile letter is text, cut, and never moves the page", { timeout: 60_00
 
 test("the inlets show how they do, and one that is away is said on every page", { timeout: 60_000 }, async () => {
   const found = await stage();
-  const nats = { name: "nats" as const, isConnected: true };
+  const nats = { kind: "nats" as const, name: "nats messages/email-processor", isConnected: true };
   const counts = { accepted: 12_345, duplicates: 6, dead: new Map([["no MessagePack", 2]]) };
   let inlets = [{ ...nats, counts }];
   found.gateway.inlets = () => inlets;

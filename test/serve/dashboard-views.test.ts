@@ -117,8 +117,8 @@ async function everything(): Promise<Stage> {
   ]);
   const counts = { accepted: 1_234_567, duplicates: 89, dead: new Map([["no MessagePack", 2]]) };
   found.gateway.inlets = () => [
-    { name: "nats" as const, isConnected: true, counts },
-    { name: "redis" as const, isConnected: false, counts },
+    { kind: "nats", name: "nats messages/email-processor", isConnected: true, counts },
+    { kind: "redis", name: `redis ${"x".repeat(100)}/email:workers`, isConnected: false, counts },
   ];
   found.acts.sender = { state: "halted", reason: "sending is paused", hint: "resume it in the SES console" };
   found.acts.account = { ...ACCOUNT, sentLast24Hours: 48_900 };

@@ -1,11 +1,12 @@
 /** What the gateway tells of the brokers from which mail is taken in. */
 import { expect, it } from "vitest";
-import type { InletState } from "../../src/serve/gateway.ts";
+import type { InletStatus } from "../../src/serve/gateway.ts";
 import { testGateway } from "../support/gateway.ts";
 import { AwayError } from "../../src/errors.ts";
 
-const NATS: InletState = {
-  name: "nats",
+const NATS: InletStatus = {
+  kind: "nats",
+  name: "nats messages/email-processor",
   isConnected: true,
   counts: {
     accepted: 12,
@@ -16,8 +17,9 @@ const NATS: InletState = {
     ]),
   },
 };
-const REDIS: InletState = {
-  name: "redis",
+const REDIS: InletStatus = {
+  kind: "redis",
+  name: "redis email:send/email:workers",
   isConnected: false,
   counts: { accepted: 0, duplicates: 0, dead: new Map() },
 };

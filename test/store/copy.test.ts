@@ -158,6 +158,66 @@ describe("a job file to a server and back", () => {
   });
 });
 
+describe("what brokers brought", () => {
+  /** As if an outlet had handed a message of "later" over. */
+  const HAND_OVER = `update message set state = 'sending', claimed_by = 0
+      where topic_id = (select id from topic where name = 'later') and email = 'a@x.example';
+    update topic set pending = pending - 1, sending = sending + 1 where name = 'later';
+    insert into handed select id, 5 from message where state = 'sending'`;
+  const states = async (store: Store) => (await store.reports("redis", 9)).map(({ state }) => state);
+
+  it("is told of there from the first change, although nobody has brought anything there yet; and back here", async () => {
+    const { folder } = await filled();
+    const { url, env, open } = await server();
+    expect(await run(folder, ["copy", "old.db", url], { env })).toMatchObject({ code: 0 });
+    const there = await open();
+    expect(await states(there)).toEqual(["cancelled"]);
+    await there.retry("issue-1", ["cancelled"]);
+    expect(await states(there)).toEqual(["pending", "cancelled"]);
+    const [dead] = await there.deadLetters({ before: null, limit: 1 });
+    await there.keepDead([{ source: "nats", origin: "new", reason: "", body: Buffer.alloc(1), extras: null }]);
+    const [next] = await there.deadLetters({ before: null, limit: 1 });
+    expect(next?.id).toBeGreaterThan(dead?.id ?? 0);
+    await there.close();
+    expect(await run(folder, ["copy", url, "new.db"], { env })).toMatchObject({ code: 0 });
+    const back = await openFile(join(folder, "new.db"), systemClock);
+    await back.retry("issue-3", ["cancelled"]);
+    expect(await states(back)).toEqual(["pending", "pending"]);
+    await back.close();
+  });
+
+  it("and is larger than a page comes over byte by byte", async () => {
+    const folder = await workFolder();
+    const store = await openFile(join(folder, "old.db"), systemClock);
+    const letter = { source: "nats", reason: "too large", extras: null } as const;
+    const bodies = [5_000_000, 3_000_000, 3_000_000, 1].map((size, at) => Buffer.alloc(size, at));
+    await store.keepDead(bodies.map((body, at) => ({ ...letter, origin: `${at}`, body })));
+    await store.close();
+    const { url, env, open } = await server();
+    expect(await run(folder, ["copy", "old.db", url], { env })).toMatchObject({ code: 0 });
+    const there = await open();
+    const found = [];
+    for (const { id } of (await there.deadLetters({ before: null, limit: 9 })).toReversed())
+      found.push((await there.deadLetter(id))?.body);
+    await there.close();
+    expect(found.map((body, at) => bodies[at]?.equals(body ?? Buffer.alloc(0)))).toEqual([true, true, true, true]);
+  });
+
+  it("and was handed over goes along, because it is settled wherever the job is; what a process holds does not", async () => {
+    const { folder, path } = await filled();
+    inspect(path, (db) => db.exec(HAND_OVER));
+    const { url, env, open } = await server();
+    const before = contents(path);
+    expect(await run(folder, ["copy", "old.db", url], { env })).toMatchObject({ code: 0, stderr: "" });
+    const there = await open();
+    expect(await there.totals("later")).toMatchObject({ sending: 1 });
+    await there.close();
+    expect(await run(folder, ["copy", url, "new.db"], { env })).toMatchObject({ code: 0 });
+    expect(contents(join(folder, "new.db"))).toEqual(before);
+    expect(before["handed"]).toHaveLength(1);
+  });
+});
+
 describe("on a server", () => {
   it("where this user may make nothing is exit 2, and the file goes on", async () => {
     const { folder } = await filled();

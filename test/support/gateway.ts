@@ -10,7 +10,7 @@ import { createSendLoop } from "../../src/deliver/send.ts";
 import { emptyRun, type Sender } from "../../src/deliver/sender.ts";
 import { connectSes } from "../../src/aws/ses.ts";
 import { createRequestInbox } from "../../src/intake/inbox.ts";
-import type { Gateway, InletState, Settings } from "../../src/serve/gateway.ts";
+import type { Gateway, InletStatus, Settings } from "../../src/serve/gateway.ts";
 import { buildServer, type ServerOptions } from "../../src/serve/server.ts";
 import { sendTest } from "../../src/serve/test-mail.ts";
 import { openJob } from "./job.ts";
@@ -35,7 +35,7 @@ export interface TestGatewayOptions {
   /** Keeps the mails as files in `ses.outbox`. */
   outbox?: true;
   /** Brokers from which mail is taken in; default: none. */
-  inlets?: readonly InletState[];
+  inlets?: readonly InletStatus[];
   /** Recipients; default 1,000. */
   perSecond?: number;
 }
@@ -85,7 +85,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
     inlets: () => options.inlets ?? [],
     account: () => null,
   };
-  const retryDead = options.retryDead ?? createRetryDead({ ...parts, store, ...NO_BROKERS });
+  const retryDead = options.retryDead ?? createRetryDead({ ...parts, store, folder: null, reports: false });
   const gateway: Gateway = { ...parts, retryDead, sendTest: (test) => sendTest(parts, test) };
   const log = recorder();
   const app = await buildServer(gateway, { level: "debug", ...options.server, stream: log.stream });

@@ -5,17 +5,25 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Redis as Client } from "ioredis";
 import { freePort, serverFolder, writeServerFile } from "./postgres/folder.ts";
+import { serverCertificate } from "./postgres/tls.ts";
 import { pathOf, serverUser } from "./postgres/programs.ts";
 
 export interface RedisOptions {
   /** Default false: all is gone after `kill` and `restart`. True: nothing that was answered is. */
   appendOnly?: boolean;
+  /** Default: one that is free. */
+  port?: number;
+  /** The host name in a certificate that nobody else signed. With one the server takes TLS, too. */
+  tls?: string;
   /** Lines of redis.conf, for example `["requirepass secret"]`. */
   settings?: string[];
 }
 
 export interface RedisServer {
   url: string;
+  /** With TLS, on a port of its own, and the file of the certificate; empty without. */
+  tlsUrl: string;
+  certificate: string;
   port: number;
   /** Of the process that runs now. */
   pid(): number;
@@ -27,6 +35,12 @@ export interface RedisServer {
   flush(): Promise<void>;
   /** The reply of one command, on a connection of its own. Texts come as strings. */
   ask(name: string, ...values: (string | number | Buffer)[]): Promise<unknown>;
+  /** Many commands in one go. */
+  askEach(commands: [name: string, ...values: string[]][]): Promise<void>;
+  /** One command at another address. */
+  askAt(url: string, name: string, ...values: (string | number | Buffer)[]): Promise<unknown>;
+  /** What is published on a channel from now on. */
+  listen(channel: string): Promise<string[]>;
   log(): Promise<string>;
   /** Ends it and removes its folder. Safe to call twice. */
   stop(): Promise<void>;
@@ -34,17 +48,21 @@ export interface RedisServer {
 
 /** Starts an empty server; it answers when this resolves. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
-  const [folder, port] = [await serverFolder(), await freePort()];
-  await writeServerFile(join(folder, "redis.conf"), configuration(folder, port, options));
+  const [folder, port] = [await serverFolder(), options.port ?? (await freePort())];
+  const tlsPort = options.tls === undefined ? 0 : await freePort();
+  if (options.tls !== undefined) await serverCertificate(folder, options.tls);
+  await writeServerFile(join(folder, "redis.conf"), configuration(folder, port, tlsPort, options));
   let child = spawnServer(folder);
   const password = options.settings?.map((line) => /^requirepass (.*)$/.exec(line)?.[1]).find(Boolean) ?? "";
-  const url = `redis://${password === "" ? "" : `:${password}@`}127.0.0.1:${port}`;
+  const url = `redis://${password === "" ? "" : `:${encodeURIComponent(password)}@`}127.0.0.1:${port}`;
   const log = () => readFile(join(folder, "log"), "utf8");
   const ask: RedisServer["ask"] = (name, ...values) => askOnce(url, name, values);
   const kill = () => killed(child);
   await answers(child, url, log);
   return {
     url,
+    tlsUrl: tlsPort === 0 ? "" : `rediss://127.0.0.1:${tlsPort}`,
+    certificate: tlsPort === 0 ? "" : join(folder, "server.crt"),
     port,
     pid: () => child.pid ?? 0,
     kill,
@@ -55,6 +73,10 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     },
     flush: async () => void (await ask("FLUSHALL")),
     ask,
+    askEach: (commands) =>
+      withClient(url, async (client) => void (await Promise.all(commands.map((command) => client.call(...command))))),
+    askAt: (at, name, ...values) => askOnce(at, name, values),
+    listen: (channel) => listenTo(url, channel),
     log,
     async stop() {
       await kill();
@@ -63,7 +85,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   };
 }
 
-const configuration = (folder: string, port: number, options: RedisOptions): string =>
+const configuration = (folder: string, port: number, tlsPort: number, options: RedisOptions): string =>
   [
     "bind 127.0.0.1",
     `port ${port}`,
@@ -73,10 +95,19 @@ const configuration = (folder: string, port: number, options: RedisOptions): str
     // The keeper knows its servers by the folder in their arguments.
     "set-proc-title no",
     'save ""',
+    ...(tlsPort === 0 ? [] : tlsLines(folder, tlsPort)),
     ...(options.appendOnly === true ? ["appendonly yes", "appendfsync always"] : []),
     ...(options.settings ?? []),
     "",
   ].join("\n");
+
+const tlsLines = (folder: string, port: number): string[] => [
+  `tls-port ${port}`,
+  `tls-cert-file ${join(folder, "server.crt")}`,
+  `tls-key-file ${join(folder, "server.key")}`,
+  `tls-ca-cert-file ${join(folder, "server.crt")}`,
+  "tls-auth-clients no",
+];
 
 function spawnServer(folder: string): ChildProcess {
   // A session of its own: Ctrl-C in a terminal is for the tests.
@@ -101,12 +132,24 @@ async function answers(child: ChildProcess, url: string, log: () => Promise<stri
   }
 }
 
-async function askOnce(url: string, name: string, values: (string | number | Buffer)[]): Promise<unknown> {
+async function listenTo(url: string, channel: string): Promise<string[]> {
+  const heard: string[] = [];
+  const client = new Client(url, { retryStrategy: null, protocol: 2 });
+  client.on("error", () => undefined);
+  client.on("message", (_, text) => heard.push(text));
+  await client.subscribe(channel);
+  return heard;
+}
+
+const askOnce = (url: string, name: string, values: (string | number | Buffer)[]): Promise<unknown> =>
+  withClient(url, (client) => client.call(name, ...values));
+
+async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client(url, { lazyConnect: true, retryStrategy: null, enableReadyCheck: false, protocol: 2 });
   client.on("error", () => undefined);
   try {
     await client.connect();
-    return await client.call(name, ...values);
+    return await work(client);
   } finally {
     client.disconnect();
   }

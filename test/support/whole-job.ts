@@ -24,6 +24,7 @@ export async function fillJob(store: Store, clock: ManualClock): Promise<void> {
   await waiting(store, clock);
   await gateway(store, clock);
   await programs(store, clock);
+  await brokers(store, clock);
 }
 
 /** A topic that was pruned, somebody who was forgotten, and an event about each of them that came later. */
@@ -127,4 +128,36 @@ async function programs(store: Store, clock: ManualClock): Promise<void> {
   const data = ['{"code":"1\\t\\\\N","order":{"items":[1,null,"한국어 🎉"]}}', '{"code":"2"}'];
   await accept(store, [message(["a@x.example", "b@x.example"], { ...posted, data, uuids: ["p-1", null] })]);
   await accept(store, [message(["a@x.example"], { ...posted, data: ["{}"], topic: null, expiresAt: notBefore + 1 })]);
+}
+
+/** What brokers brought: mail that is reported, told of and still to be told of, mail of another program, and what was not taken. */
+async function brokers(store: Store, clock: ManualClock): Promise<void> {
+  const notBefore = clock.now() + LONG_MS;
+  for (const [via, topic] of [
+    ["redis", "issue-1"],
+    ["nats", "issue-2"],
+    ["redis", "issue-3"],
+  ] as const)
+    await accept(store, [message(["a@x.example"], { topic, notBefore, reports: { via, name: `${topic} 한국어` } })]);
+  await store.cancel("issue-1");
+  await store.cancel("issue-2");
+  await store.told(await store.reports("redis", 9));
+  await store.cancel("issue-3");
+  const past = [
+    { state: "sent", sesMessageId: null, sentAt: clock.now() - LONG_MS },
+    { state: "failed", error: "it said\tno\n\\" },
+  ] as const;
+  await accept(
+    store,
+    past.map((each) => message([`${each.state}@x.example`], { topic: "moved", past: each })),
+  );
+  const letter = { source: "nats", reason: "not MessagePack", extras: null } as const;
+  await store.keepDead([
+    { ...letter, origin: "messages#1", body: Buffer.from([0, 255, 92, 34]) },
+    { ...letter, origin: "messages#2", body: Buffer.alloc(0), extras: "e30" },
+    { ...letter, source: "redis", origin: "email:send#0-1", body: Buffer.alloc(2_000, 7) },
+    { ...letter, source: "results", origin: "gone", body: Buffer.from("x") },
+  ]);
+  const [newest] = await store.deadLetters({ before: null, limit: 1 });
+  await store.dropDead([newest?.id ?? 0]);
 }

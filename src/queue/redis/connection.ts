@@ -2,7 +2,7 @@
 import { StoppedError, UserError } from "../../errors.ts";
 import { systemClock } from "../../time/clock.ts";
 import type { Command, Line } from "./line.ts";
-import { away, RedisProblem } from "./problem.ts";
+import { away, problemOf, RedisProblem } from "./problem.ts";
 
 /** For an answer to what does not block. */
 const ANSWER_MS = 10_000;
@@ -13,8 +13,11 @@ const LAST_PAUSE_MS = 2_000;
 export interface ConnectionParts {
   /** From `Address.shown`. */
   place: string;
-  /** Connects and greets. Each call makes a new line. @throws RedisProblem, or UserError when that will never work. */
-  open(): Promise<Line>;
+  /**
+   * Connects and greets until `signal` aborts. Each call makes a new line.
+   * @throws RedisProblem, or UserError when that will never work.
+   */
+  open(signal: AbortSignal): Promise<Line>;
   /** Told of each line that was opened. */
   onOpen(): void;
   /** Told each time there is no line, or it is lost. */
@@ -52,6 +55,11 @@ export class Connection {
     return this.#line !== null;
   }
 
+  /** Resolves when there is a line. @throws as `run` does, when there is none and none is being made. */
+  async ready(): Promise<void> {
+    await this.#ready();
+  }
+
   /**
    * Sends commands in one go and resolves to their replies. Texts come as Buffers.
    * @throws RedisProblem of the first command that Redis refused, or when there is no connection. UserError when there
@@ -73,6 +81,15 @@ export class Connection {
     if (replies.some((reply) => reply instanceof RedisProblem && reply.code === "READONLY"))
       line.end("it is a replica");
     return replies;
+  }
+
+  /** Runs commands as one step: all or, when Redis refuses one of them or the connection ends, none. */
+  async together(commands: readonly Command[]): Promise<void> {
+    const replies = await this.run([["MULTI"], ...commands, ["EXEC"]]);
+    const results = replies.at(-1);
+    // Redis goes on with the others when one fails while it runs.
+    const failed = Array.isArray(results) ? results.find((result) => result instanceof Error) : null;
+    if (failed) throw problemOf(failed, this.#parts.place);
   }
 
   /** The reply of one command. */
@@ -99,17 +116,16 @@ export class Connection {
       this.#attempt = this.#try();
       await this.#attempt;
       this.#attempt = null;
-      if (this.#line !== null) {
-        failures = 0;
-        await this.#held(this.#line);
-      }
+      const openedAt = performance.now();
+      if (this.#line !== null) await this.#held(this.#line);
+      if (performance.now() - openedAt > LAST_PAUSE_MS) failures = 0;
       if (this.#hopeless === null) await pause(failures, signal);
     }
   }
 
   async #try(): Promise<void> {
     try {
-      const line = await this.#parts.open();
+      const line = await this.#parts.open(this.#end.signal);
       if (this.#end.signal.aborted) return line.end("the connection was closed");
       this.#line = line;
       this.#opened++;

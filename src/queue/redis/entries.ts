@@ -8,8 +8,8 @@ export interface RedisDelivery extends Delivery {
   readonly body: Uint8Array;
   /**
    * When the job was added, in milliseconds since the epoch. Its delay counts from there. Of an entry: by Redis' clock,
-   * from the id of the entry. Of a job in `:delayed`: its score less its delay, so that it is due at its score. Of a job
-   * in `:priority`: its `createdAt`, or the instant at which this process saw it first.
+   * from the id of the entry. Of a job in `:delayed`: its score (milliseconds or seconds) less its delay, so that it is
+   * due at its score. Of a job in `:priority`: its `createdAt`, or the instant at which this process saw it first.
    */
   readonly at: number;
   /** Set when it is too late to take this, to the reason in one line: the handler is to refuse it with that. */
@@ -23,7 +23,7 @@ export interface Entry {
 }
 
 /** The last millisecond of the year 9999. Producers may choose ids of their own, up to 2^64. */
-const LATEST = 253_402_300_799_999;
+export const LATEST = 253_402_300_799_999;
 
 /** Entries as XRANGE, XCLAIM and each stream of XREADGROUP answer them. Redis 6.2 answers nil for a deleted one. */
 export function entriesOf(reply: unknown): Entry[] {

@@ -10,7 +10,14 @@ const ANSWER_MS = 5_000;
 const OLDEST = [6, 2] as const;
 
 /** Answers that no waiting changes, as long as the settings have never worked. */
-const WRONG_SETTINGS: ReadonlySet<string | null> = new Set(["NOAUTH", "WRONGPASS", "NOPERM", "MOVED", "WRONGTYPE"]);
+const WRONG_SETTINGS: ReadonlySet<string | null> = new Set([
+  "NOAUTH",
+  "WRONGPASS",
+  "DENIED",
+  "NOPERM",
+  "MOVED",
+  "WRONGTYPE",
+]);
 /** The same of failures that have no answer: the certificate of the other side, or no TLS there at all. */
 const WRONG_TLS = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|EPROTO/;
 
@@ -27,15 +34,18 @@ export function ofSettings(problem: unknown): unknown {
 }
 
 /**
- * Connects, says who we are and chooses the database. `look` may throw, too.
+ * Connects, says who we are and chooses the database, until `signal` aborts. `look` may throw, too.
  * @throws RedisProblem, or UserError when the address or the password is wrong.
  */
 export async function openLine(
   Client: ClientClass,
   address: Address,
+  signal: AbortSignal,
   look: (line: Line) => Promise<void> = async () => undefined,
 ): Promise<Line> {
   const line = newLine(Client, address);
+  const stop = () => line.end("the connection was closed");
+  signal.addEventListener("abort", stop, { once: true });
   try {
     await line.connect();
     await authenticate(line, address);
@@ -48,6 +58,8 @@ export async function openLine(
   } catch (error) {
     line.end("the connection could not be used");
     throw ofSettings(error);
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
 }
 

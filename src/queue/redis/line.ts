@@ -30,15 +30,24 @@ export class Line {
   readonly gone: Promise<RedisProblem>;
   readonly #client: Client;
   readonly #place: string;
-  #end: (problem: RedisProblem) => void = () => undefined;
+  /** Called with the reason when the connection is over: those who wait for an answer. */
+  readonly #waiting = new Set<(problem: RedisProblem) => void>();
+  #over: RedisProblem | null = null;
 
   constructor(client: Client, place: string) {
     this.#client = client;
     this.#place = place;
     let heard: unknown = null;
-    this.gone = new Promise((resolve) => (this.#end = resolve));
+    this.gone = new Promise((resolve) => this.#waiting.add(resolve));
     client.on("error", (error) => (heard ??= error));
-    client.on("end", () => this.#end(heard === null ? away(place, "the connection was cut") : problemOf(heard, place)));
+    const reason = () => (heard === null ? away(place, "the connection was cut") : problemOf(heard, place));
+    client.on("end", () => this.#fail(reason()));
+  }
+
+  #fail(problem: RedisProblem): void {
+    this.#over ??= problem;
+    for (const wake of this.#waiting) wake(this.#over);
+    this.#waiting.clear();
   }
 
   /** @throws RedisProblem */
@@ -57,20 +66,29 @@ export class Line {
    * @throws RedisProblem when the connection is over. Nobody knows then what Redis has done.
    */
   async exchange(commands: readonly Command[], limitMs: number): Promise<unknown[]> {
+    if (this.#over !== null) throw this.#over;
     const sent = commands.map(([name, ...values]) => this.#client.callBuffer(name, ...values));
-    const answers = Promise.allSettled(sent);
+    const settled = await this.#unlessOver(Promise.allSettled(sent), limitMs);
+    return settled.map((one) => (one.status === "fulfilled" ? one.value : problemOf(one.reason, this.#place)));
+  }
+
+  async #unlessOver<T>(answers: Promise<T>, limitMs: number): Promise<T> {
     const cancel = startLimit(limitMs, () => this.end(`no answer for ${Math.round(limitMs / 1_000)} s`));
+    let wake: (problem: RedisProblem) => void = () => undefined;
     try {
-      const settled = await Promise.race([answers, this.gone.then((problem) => Promise.reject(problem))]);
-      return settled.map((one) => (one.status === "fulfilled" ? one.value : problemOf(one.reason, this.#place)));
+      return await new Promise((resolve, reject) => {
+        this.#waiting.add((wake = reject));
+        void answers.then(resolve);
+      });
     } finally {
       cancel();
+      this.#waiting.delete(wake);
     }
   }
 
   /** Ends it at once, also when the other side does not hear of it. */
   end(reason: string): void {
-    this.#end(away(this.#place, reason));
+    this.#fail(away(this.#place, reason));
     this.#client.disconnect();
     // `disconnect` says goodbye and waits for the answer, which a connection that leads nowhere never brings.
     this.#client.stream?.destroy();

@@ -77,7 +77,7 @@ export async function openRedis(
   const queue = new StreamQueue({ keys, where, mostDeliveries, times, reads, asks, tell });
   return {
     stream: queue,
-    sets: new SetsQueue({ keys, asks, idleMs: times.idleMs }),
+    sets: new SetsQueue({ keys, asks, idleMs: times.idleMs, tell }),
     setStatus: (statuses) => setStatus(asks, keys, statuses),
     progress: (issueId, told) => publishProgress(asks, keys.progress(issueId), told),
     template: (name) => readTemplate(asks, name),
@@ -116,8 +116,8 @@ function connections(Client: ClientClass, address: Address, tell: (text: string)
     warned.clear();
     for (const warning of warnings) warned.add(warning);
   };
-  const open = () => openLine(Client, address);
-  const openAndWarn = () => openLine(Client, address, warn);
+  const open = (signal: AbortSignal) => openLine(Client, address, signal);
+  const openAndWarn = (signal: AbortSignal) => openLine(Client, address, signal, warn);
   const both = {
     reads: new Connection({ place, open, onOpen, onAway }),
     asks: new Connection({ place, open: openAndWarn, onOpen, onAway }),

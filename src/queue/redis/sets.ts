@@ -3,18 +3,28 @@
  * stands in a hash. Nobody is lent a job: workers that read the same one accept it as one mail, and a delayed one is
  * accepted at once, because it is the store that waits.
  */
+import { printable } from "../../printable.ts";
 import { systemClock } from "../../time/clock.ts";
 import type { Queue } from "../queue.ts";
 import type { Connection } from "./connection.ts";
 import { buryCommand } from "./dead.ts";
-import type { RedisDelivery } from "./entries.ts";
-import { bodyOf, type Fields, parsed } from "./job.ts";
+import { LATEST, type RedisDelivery } from "./entries.ts";
+import { bodyOf, type Fields, parsed, withinBytes } from "./job.ts";
 import type { Keys } from "./keys.ts";
 import type { Command } from "./line.ts";
+import { RedisProblem } from "./problem.ts";
 
 const MOST_PER_CALL = 200;
+/** Characters of a key that are shown to people. */
+const MOST_SHOWN = 200;
 /** How often to look while nothing comes. */
 const LOOK_MS = 1_000;
+/** How often to try when the sets may not be read. */
+const FORBIDDEN_MS = 60_000;
+/** How many jobs to know before those are forgotten that are known for nothing. */
+const MOST_KNOWN = 10_000;
+/** Smaller numbers are seconds: as milliseconds they would lie before March 1973. */
+const SECONDS_END = 1e11;
 
 /** What the sets' queue is made of. */
 export interface SetsParts {
@@ -22,6 +32,7 @@ export interface SetsParts {
   readonly asks: Connection;
   /** After so long without an acknowledgement a job comes again, and one that is in a set without a hash is given up. */
   readonly idleMs: number;
+  tell(text: string): void;
 }
 
 /** A job in a set. */
@@ -39,6 +50,8 @@ export class SetsQueue implements Queue<RedisDelivery> {
   readonly #lent = new Map<string, number>();
   /** When a job was seen for the first time (`Date.now()`), by id of the delivery. */
   readonly #seen = new Map<string, number>();
+  #forbiddenUntil = 0;
+  #largest = 0;
 
   constructor(parts: SetsParts) {
     this.#parts = parts;
@@ -47,7 +60,7 @@ export class SetsQueue implements Queue<RedisDelivery> {
   async receive(most: number, waitMs: number, signal: AbortSignal): Promise<RedisDelivery[]> {
     const until = performance.now() + waitMs;
     while (!signal.aborted) {
-      const got = await this.#look(most);
+      const got = await this.#lookIfAllowed(most);
       const leftMs = until - performance.now();
       if (got.length > 0 || leftMs <= 0) return got;
       await systemClock.sleep(Math.min(LOOK_MS, leftMs), signal);
@@ -55,20 +68,44 @@ export class SetsQueue implements Queue<RedisDelivery> {
     return [];
   }
 
-  async #look(most: number): Promise<RedisDelivery[]> {
-    const { keys } = this.#parts;
+  /** Who reads only a stream need not have the right to the sets. */
+  async #lookIfAllowed(most: number): Promise<RedisDelivery[]> {
+    if (performance.now() < this.#forbiddenUntil) return [];
+    try {
+      return await this.#look(most);
+    } catch (problem) {
+      if (!(problem instanceof RedisProblem && problem.code === "NOPERM")) throw problem;
+      const { keys, tell } = this.#parts;
+      if (this.#forbiddenUntil === 0)
+        tell(`redis: ${keys.priority} and ${keys.delayed} are not read. ${problem.message}`);
+      this.#forbiddenUntil = performance.now() + FORBIDDEN_MS;
+      return [];
+    }
+  }
+
+  async #look(asked: number): Promise<RedisDelivery[]> {
+    const { keys, asks, idleMs } = this.#parts;
+    this.#tidy();
+    const most = withinBytes(asked, this.#largest);
     const named = [...(await this.#named(keys.priority, most)), ...(await this.#named(keys.delayed, most))];
     const chosen = named.slice(0, most);
-    const hashes = await this.#parts.asks.run(chosen.map(({ id }): Command => ["HGETALL", keys.job(id)]));
+    const hashes = await asks.runEach(chosen.map(({ id }): Command => ["HGETALL", keys.job(id)]));
     const got: RedisDelivery[] = [];
     for (const [index, one] of chosen.entries()) {
-      const fields = hashes[index] as Fields;
-      const delivery = fields.length > 0 ? this.#deliveryOf(one, fields) : await this.#withoutHash(one);
+      const delivery = await this.#deliveryOf(one, hashes[index]);
       if (delivery !== null) got.push(delivery);
     }
-    const until = performance.now() + this.#parts.idleMs;
+    const until = performance.now() + idleMs;
     for (const { id } of got) this.#lent.set(id, until);
+    if (got.length > 0) this.#largest = Math.max(...got.map(({ body }) => body.length));
     return got;
+  }
+
+  /** Jobs that another worker has accepted are heard of no more. */
+  #tidy(): void {
+    const now = performance.now();
+    if (this.#lent.size > MOST_KNOWN) for (const [name, until] of this.#lent) if (until < now) this.#lent.delete(name);
+    if (this.#seen.size > MOST_KNOWN) this.#seen.clear();
   }
 
   /** Jobs of one set that are not lent, the first in the set first. */
@@ -91,14 +128,18 @@ export class SetsQueue implements Queue<RedisDelivery> {
     return until !== undefined && performance.now() < until;
   }
 
-  #deliveryOf(one: Named, fields: Fields): RedisDelivery {
+  async #deliveryOf(one: Named, hash: unknown): Promise<RedisDelivery | null> {
+    if (hash instanceof RedisProblem && hash.code !== "WRONGTYPE") throw hash;
+    const fields = hash instanceof RedisProblem ? [] : (hash as Fields);
+    if (fields.length === 0) return this.#withoutHash(one);
     const body = bodyOf(withId(fields, one.id));
     return { id: nameOf(one), body, at: this.#addedAt(one, body) };
   }
 
   #addedAt(one: Named, body: Uint8Array): number {
     const job = parsed(body) ?? {};
-    if (one.set === this.#parts.keys.delayed) return Math.round(one.score - (numberOf(job["delay"]) ?? 0));
+    const dueAt = one.set === this.#parts.keys.delayed ? instantOf(one.score) : null;
+    if (dueAt !== null) return Math.round(dueAt - (numberOf(job["delay"]) ?? 0));
     return instantOf(job["createdAt"]) ?? this.#firstSeen(one);
   }
 
@@ -121,20 +162,21 @@ export class SetsQueue implements Queue<RedisDelivery> {
     }
     const at = this.#firstSeen(one);
     if (Date.now() - at < this.#parts.idleMs) return null;
-    const overdue = `it is in ${one.set}, and there is no ${this.#parts.keys.job(one.id)}`;
+    const hash = printable(this.#parts.keys.job(one.id)).slice(0, MOST_SHOWN);
+    const overdue = `it is in ${one.set}, and there is no hash ${hash}`;
     return { id: nameOf(one), body: bodyOf([Buffer.from("id"), Buffer.from(one.id)]), at, overdue };
   }
 
   async done(deliveries: readonly RedisDelivery[]): Promise<readonly RedisDelivery[]> {
     const removals = deliveries.flatMap((delivery) => this.#removal(delivery));
-    if (removals.length > 0) await this.#parts.asks.run([["MULTI"], ...removals, ["EXEC"]]);
+    if (removals.length > 0) await this.#parts.asks.together(removals);
     for (const { id } of deliveries) this.#forget(id);
     return [];
   }
 
   async refuse(delivery: RedisDelivery, reason: string): Promise<boolean> {
     const bury = buryCommand(this.#parts.keys, delivery, reason);
-    await this.#parts.asks.run([["MULTI"], bury, ...this.#removal(delivery), ["EXEC"]]);
+    await this.#parts.asks.together([bury, ...this.#removal(delivery)]);
     this.#forget(delivery.id);
     return true;
   }
@@ -176,10 +218,9 @@ const numberOf = (value: unknown): number | null => {
   return typeof number === "number" && Number.isFinite(number) ? number : null;
 };
 
-/** Milliseconds since the epoch, or a text that Date reads. */
+/** Milliseconds since the epoch, of such a number, of a number of seconds, or of a text that Date reads. */
 function instantOf(value: unknown): number | null {
-  const number = numberOf(value);
-  if (number !== null) return number;
-  const parsedAt = typeof value === "string" ? Date.parse(value) : NaN;
-  return Number.isNaN(parsedAt) ? null : parsedAt;
+  const number = numberOf(value) ?? (typeof value === "string" ? Date.parse(value) : NaN);
+  const ms = Math.abs(number) < SECONDS_END ? number * 1_000 : number;
+  return Math.abs(ms) <= LATEST ? Math.round(ms) : null;
 }

@@ -1,10 +1,11 @@
 /** The stream as a queue: a consumer of a group, as redis.io, "Redis Streams", describes them. */
 import type { Queue } from "../queue.ts";
+import { Acknowledger } from "./acknowledger.ts";
 import type { Connection } from "./connection.ts";
 import { buryCommand } from "./dead.ts";
 import { deliveryOf, readOf, type RedisDelivery } from "./entries.ts";
 import { ofSettings } from "./greeting.ts";
-import type { Fields } from "./job.ts";
+import { type Fields, withinBytes } from "./job.ts";
 import type { Keys } from "./keys.ts";
 import type { Command } from "./line.ts";
 import { type Again, forgetConsumers, type Group, ownPending, type Page, takeOver } from "./pending.ts";
@@ -15,12 +16,6 @@ const MOST_PER_CALL = 200;
 const BLOCK_MS = 2_000;
 /** How much longer than that an answer may take before the connection is given up. */
 const WATCH_MS = 10_000;
-/** What one call may bring, as far as the last call lets us guess: Redis knows no limit in bytes. */
-const MOST_BYTES = 64 * 1024 * 1024;
-/** Ids in one command. */
-const IDS = 1_000;
-/** How long we believe that no other group reads the stream. */
-const ALONE_MS = 60_000;
 /** To give back what is in hand, at the end. */
 const GIVE_BACK_MS = 2_000;
 
@@ -65,19 +60,20 @@ export class StreamQueue implements Queue<RedisDelivery> {
   readonly #givenBack = new Map<string, number>();
   readonly #cursors: Cursors = { own: null, idle: null };
   #turn: Promise<unknown> = Promise.resolve();
-  /** A read whose caller has left. What it brings is for the next one. */
+  /** A read that nobody has taken the results of: its caller has left, or asked for fewer. */
   #left: Promise<RedisDelivery[]> | null = null;
-  #sweptAt = performance.now();
+  #sweptAt = -Infinity;
   #lost = 0;
   /** Every other time new entries go before those that nobody acknowledges. */
   #newFirst = false;
   #opened = 0;
   #hasRead = false;
   #largest = 0;
-  #alone: { is: boolean; until: number } = { is: false, until: 0 };
+  readonly #acknowledger: Acknowledger;
 
   constructor(parts: StreamParts) {
     this.#parts = parts;
+    this.#acknowledger = new Acknowledger(parts);
   }
 
   receive(most: number, waitMs: number, signal: AbortSignal): Promise<RedisDelivery[]> {
@@ -126,56 +122,67 @@ export class StreamQueue implements Queue<RedisDelivery> {
 
   /** One look. It waits only when nothing is pending. */
   async #look(asked: number, waitMs: number, signal: AbortSignal): Promise<RedisDelivery[]> {
-    const most = Math.max(1, Math.min(asked, Math.floor(MOST_BYTES / Math.max(1, this.#largest))));
-    this.#begin();
-    const { own } = this.#cursors;
-    if (own !== null) return this.#own(own, most);
-    const left = await this.#takeLeft(signal);
-    if (left.length > 0 || signal.aborted) return left;
-    if (this.#cursors.idle === null) return this.#fresh(most, waitMs, signal);
-    this.#newFirst = !this.#newFirst;
-    const fresh = this.#newFirst ? await this.#fresh(most, 0, signal) : [];
-    return fresh.length > 0 ? fresh : this.#idle(this.#cursors.idle, most);
+    const most = withinBytes(asked, this.#largest);
+    const { reads, asks } = this.#parts;
+    if ((await untilAborted(Promise.all([reads.ready(), asks.ready()]), signal)) === "aborted") return [];
+    this.#begin(reads.opened + asks.opened);
+    const again = (await this.#own(most)) ?? (await this.#takeLeft(most, signal)) ?? (await this.#idle(most, signal));
+    if (again !== null || signal.aborted) return again ?? [];
+    return (await this.#fresh(most, waitMs, signal)) ?? [];
   }
 
   /** Starts over after a reconnect, and looks for idle entries from time to time. */
-  #begin(): void {
-    const { reads, asks, times } = this.#parts;
-    const opened = reads.opened + asks.opened;
+  #begin(opened: number): void {
     if (opened !== this.#opened) this.#cursors.own = "0";
     this.#opened = opened;
-    if (this.#cursors.idle !== null || performance.now() - this.#sweptAt < times.sweepMs) return;
+    if (this.#cursors.idle !== null || performance.now() - this.#sweptAt < this.#parts.times.sweepMs) return;
     this.#cursors.idle = "";
     this.#sweptAt = performance.now();
+    for (const [id, until] of this.#givenBack) if (until <= this.#sweptAt) this.#givenBack.delete(id);
   }
 
-  async #own(after: string, most: number): Promise<RedisDelivery[]> {
-    const page = await ownPending(this.#parts.asks, this.#parts.where, after, most);
-    this.#cursors.own = page.last;
-    return this.#taken(page, await this.#notDue(page.entries));
+  async #own(most: number): Promise<RedisDelivery[] | null> {
+    const { asks, where } = this.#parts;
+    while (this.#cursors.own !== null) {
+      const page = await ownPending(asks, where, this.#cursors.own, most);
+      this.#cursors.own = page.last;
+      const got = this.#taken(page, await this.#notDue(page.entries));
+      if (got !== null) return got;
+    }
+    return null;
   }
 
   /** Gives back again what was given back and whose time has not come. Resolves to the ids. */
   async #notDue(entries: readonly Again[]): Promise<Set<string>> {
-    const now = performance.now();
-    for (const [id, until] of this.#givenBack) if (until <= now) this.#givenBack.delete(id);
-    const early = entries.filter(({ id }) => this.#givenBack.has(id));
-    const commands = early.map(({ id, deliveries }) =>
-      this.#giveBack(id, deliveries, (this.#givenBack.get(id) as number) - now),
-    );
-    await this.#parts.asks.run(commands);
+    const early = entries.filter(({ id }) => this.#earlyMs(id) > 0);
+    await this.#parts.asks.run(early.map(({ id, deliveries }) => this.#giveBack(id, deliveries, this.#earlyMs(id))));
     return new Set(early.map(({ id }) => id));
   }
 
-  async #idle(after: string, most: number): Promise<RedisDelivery[]> {
-    const { asks, where, times } = this.#parts;
-    const page = await takeOver(asks, where, { after, most, idleMs: times.idleMs });
-    this.#cursors.idle = page.last;
-    if (page.last === null) await forgetConsumers(asks, where, times.forgetMs);
-    return this.#taken(page);
+  /** How long an entry that was given back is not to come. */
+  #earlyMs(id: string): number {
+    return (this.#givenBack.get(id) ?? 0) - performance.now();
   }
 
-  #taken({ entries, lost, last }: Page, except: ReadonlySet<string> = new Set()): RedisDelivery[] {
+  async #idle(most: number, signal: AbortSignal): Promise<RedisDelivery[] | null> {
+    const { asks, where, times } = this.#parts;
+    if (signal.aborted) return null;
+    this.#newFirst = !this.#newFirst;
+    const fresh = this.#newFirst && this.#cursors.idle !== null ? await this.#fresh(most, 0, signal) : null;
+    if (fresh !== null) return fresh;
+    while (this.#cursors.idle !== null) {
+      const after = this.#cursors.idle;
+      const skips = (id: string) => this.#earlyMs(id) > 0;
+      const page = await takeOver(asks, where, { after, most, idleMs: times.idleMs, skips });
+      this.#cursors.idle = page.last;
+      if (page.last === null) await forgetConsumers(asks, where, times.forgetMs);
+      const got = this.#taken(page);
+      if (got !== null) return got;
+    }
+    return null;
+  }
+
+  #taken({ entries, lost, last }: Page, except: ReadonlySet<string> = new Set()): RedisDelivery[] | null {
     this.#lost += lost;
     if (last === null) this.#tellLost();
     return this.#handOut(entries.filter(({ id }) => !except.has(id)));
@@ -183,18 +190,32 @@ export class StreamQueue implements Queue<RedisDelivery> {
 
   #tellLost(): void {
     const { tell, keys } = this.#parts;
-    const [one, were] = this.#lost === 1 ? ["1 entry", "was"] : [`${this.#lost} entries`, "were"];
-    if (this.#lost > 0)
-      tell(`redis: ${one} of ${keys.stream} ${were} deleted before a worker had accepted what it says: lost.`);
+    const were = this.#lost === 1 ? "1 entry was" : `${this.#lost} entries were`;
+    if (this.#lost > 0) tell(`redis: ${were} deleted from ${keys.stream} before a worker had accepted anything: lost.`);
     this.#lost = 0;
   }
 
   /** New entries, waiting for one. */
-  async #fresh(most: number, waitMs: number, signal: AbortSignal): Promise<RedisDelivery[]> {
-    const reading = this.#read(most, Math.min(waitMs, BLOCK_MS));
-    const got = await untilAborted(reading, signal);
-    if (got === null) this.#left = reading.catch(() => []);
-    return got ?? [];
+  async #fresh(most: number, waitMs: number, signal: AbortSignal): Promise<RedisDelivery[] | null> {
+    this.#left = this.#read(most, Math.min(waitMs, BLOCK_MS));
+    return this.#takeLeft(most, signal);
+  }
+
+  /** Up to `most` of what a read brings. It stays for the next caller when the signal aborts before. */
+  async #takeLeft(most: number, signal: AbortSignal): Promise<RedisDelivery[] | null> {
+    if (this.#left === null) return null;
+    const left = this.#left;
+    // Whoever takes it hears of the failure. When nobody does, there is nothing to hear.
+    left.catch(() => undefined);
+    try {
+      const got = await untilAborted(left, signal);
+      if (got === "aborted") return null;
+      this.#left = got.length > most ? Promise.resolve(got.slice(most)) : null;
+      return got.length > 0 ? got.slice(0, most) : null;
+    } catch (problem) {
+      this.#left = null;
+      throw problem;
+    }
   }
 
   async #read(most: number, blockMs: number): Promise<RedisDelivery[]> {
@@ -203,16 +224,12 @@ export class StreamQueue implements Queue<RedisDelivery> {
     const from = ["STREAMS", where.stream, ">"] as const;
     const command = ["XREADGROUP", "GROUP", where.group, where.consumer, "COUNT", most, ...block, ...from] as const;
     const entries = readOf(await reads.one(command, blockMs + WATCH_MS));
-    return this.#handOut(entries.map(({ id, fields }) => ({ id, fields: fields as Fields, deliveries: 1 })));
+    return this.#handOut(entries.map(({ id, fields }) => ({ id, fields: fields as Fields, deliveries: 1 }))) ?? [];
   }
 
-  async #takeLeft(signal: AbortSignal): Promise<RedisDelivery[]> {
-    const got = this.#left === null ? [] : await untilAborted(this.#left, signal);
-    if (got !== null) this.#left = null;
-    return got ?? [];
-  }
-
-  #handOut(entries: readonly Again[]): RedisDelivery[] {
+  /** Null for none. */
+  #handOut(entries: readonly Again[]): RedisDelivery[] | null {
+    if (entries.length === 0) return null;
     const { keys, mostDeliveries } = this.#parts;
     const deliveries = entries.map((entry): RedisDelivery => {
       this.#inHand.set(entry.id, entry.deliveries);
@@ -220,43 +237,27 @@ export class StreamQueue implements Queue<RedisDelivery> {
       if (entry.deliveries <= mostDeliveries) return delivery;
       return { ...delivery, overdue: `taken ${entry.deliveries} times and never accepted` };
     });
-    if (deliveries.length > 0) this.#largest = Math.max(...deliveries.map(({ body }) => body.length));
+    this.#largest = Math.max(...deliveries.map(({ body }) => body.length));
     return deliveries;
   }
 
   async done(deliveries: readonly RedisDelivery[]): Promise<readonly RedisDelivery[]> {
     const ids = deliveries.map((delivery) => this.#entryOf(delivery));
-    for (let at = 0; at < ids.length; at += IDS) await this.#acknowledge(ids.slice(at, at + IDS), []);
+    await this.#acknowledger.acknowledge(ids);
+    for (const id of ids) this.#inHand.delete(id);
     return [];
   }
 
   async refuse(delivery: RedisDelivery, reason: string): Promise<boolean> {
-    await this.#acknowledge([this.#entryOf(delivery)], [buryCommand(this.#parts.keys, delivery, reason)]);
+    const id = this.#entryOf(delivery);
+    await this.#acknowledger.acknowledge([id], [buryCommand(this.#parts.keys, delivery, reason)]);
+    this.#inHand.delete(id);
     return true;
   }
 
-  /** Together with what has to happen in the same step. */
-  async #acknowledge(ids: readonly string[], also: readonly Command[]): Promise<void> {
-    const { asks, where } = this.#parts;
-    const remove: Command[] = (await this.#isAlone()) ? [["XDEL", where.stream, ...ids]] : [];
-    await asks.run([["MULTI"], ...also, ["XACK", where.stream, where.group, ...ids], ...remove, ["EXEC"]]);
-    for (const id of ids) this.#inHand.delete(id);
-  }
-
-  /** True when nobody else will want to read an entry that we have acknowledged. */
-  async #isAlone(): Promise<boolean> {
-    if (performance.now() < this.#alone.until) return this.#alone.is;
-    const { asks, where } = this.#parts;
-    const [reply] = await asks.runEach([["XINFO", "GROUPS", where.stream]]);
-    const groups = Array.isArray(reply) ? (reply as readonly (readonly unknown[])[]) : [];
-    const is = groups.length === 1 && String(groups[0]?.[1]) === where.group;
-    this.#alone = { is, until: performance.now() + ALONE_MS };
-    return is;
-  }
-
   /**
-   * The entry comes again when it was idle for as long as others have to leave entries alone, which is the latest. It does
-   * not count as one more delivery.
+   * The entry comes again when it was idle for as long as others have to leave entries alone, so others may be given it
+   * before its time when that is later. It does not count as one more delivery.
    */
   async later(delivery: RedisDelivery, afterMs: number): Promise<void> {
     const id = this.#entryOf(delivery);
@@ -281,17 +282,17 @@ export class StreamQueue implements Queue<RedisDelivery> {
     const { reads, asks } = this.#parts;
     reads.close();
     await this.#turn;
-    await this.#left;
+    await this.#left?.catch(() => undefined);
     const commands = [...this.#inHand].map(([id, deliveries]) => this.#giveBack(id, deliveries, 0));
     this.#inHand.clear();
     if (commands.length > 0 && asks.isOpen) await asks.runEach(commands, GIVE_BACK_MS).catch(() => undefined);
   }
 }
 
-/** What `work` resolves to, or null when the signal aborts before. */
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
+/** What `work` resolves to, or "aborted" when the signal aborts before. */
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | "aborted"> {
   return new Promise((resolve, reject) => {
-    const leave = () => resolve(null);
+    const leave = () => resolve("aborted");
     const stay = () => signal.removeEventListener("abort", leave);
     if (signal.aborted) leave();
     signal.addEventListener("abort", leave, { once: true });

@@ -4,7 +4,7 @@ import type { Sender } from "../../deliver/sender.ts";
 import type { Store } from "../../store/store.ts";
 import type { Clock } from "../../time/clock.ts";
 import { withinLimit } from "../../time/time-limit.ts";
-import type { Gateway, InletState } from "../gateway.ts";
+import type { Gateway, InletStatus } from "../gateway.ts";
 import { HEALTHY, READY } from "../schemas.ts";
 
 /** `/ready` answers 503 when the store has not answered by then: load balancers do not wait much longer. */
@@ -61,8 +61,8 @@ function sendingOf(sender: Pick<Sender, "status">): { sending: "ok" | "halted"; 
 }
 
 /** Nothing where there are no brokers: who asks for none needs no word of them. */
-function brokersOf(inlets: readonly InletState[]): { inlets?: Record<string, "connected" | "away"> } {
+function brokersOf(inlets: readonly InletStatus[]): { inlets?: Record<string, "connected" | "away"> } {
   if (inlets.length === 0) return {};
-  const states = inlets.map(({ name, isConnected }) => [name, isConnected ? "connected" : "away"] as const);
+  const states = inlets.map(({ kind, isConnected }) => [kind, isConnected ? "connected" : "away"] as const);
   return { inlets: Object.fromEntries(states) };
 }

@@ -5,7 +5,7 @@ import type { Run, Sender } from "../../deliver/sender.ts";
 import { StoppedError } from "../../errors.ts";
 import { STATES } from "../../message.ts";
 import type { Store, Topics } from "../../store/store.ts";
-import type { Gateway, InletState } from "../gateway.ts";
+import type { Gateway, InletStatus } from "../gateway.ts";
 
 /** Upper bounds, in seconds. A pixel takes less than a millisecond, and a post with 10,000 addresses some hundred. */
 const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10];
@@ -144,12 +144,12 @@ const INLET_COUNTERS = [
   {
     name: "ses_mail_inlet_accepted_total",
     help: "Messages taken in from a broker since the start",
-    of: ({ accepted }: InletState["counts"]) => accepted,
+    of: ({ accepted }: InletStatus["counts"]) => accepted,
   },
   {
     name: "ses_mail_inlet_duplicates_total",
     help: "Deliveries of a broker that were in the store already, since the start",
-    of: ({ duplicates }: InletState["counts"]) => duplicates,
+    of: ({ duplicates }: InletStatus["counts"]) => duplicates,
   },
 ] as const;
 
@@ -164,7 +164,7 @@ function inletMetrics({ inlets }: Measured): Metric[] {
         registers,
         collect() {
           this.reset();
-          for (const { name: inlet, counts } of inlets()) this.inc({ inlet }, of(counts));
+          for (const { kind: inlet, counts } of inlets()) this.inc({ inlet }, of(counts));
         },
       }),
   );
@@ -175,7 +175,7 @@ function inletMetrics({ inlets }: Measured): Metric[] {
     registers,
     collect() {
       this.reset();
-      for (const { name: inlet, counts } of inlets())
+      for (const { kind: inlet, counts } of inlets())
         for (const [reason, count] of counts.dead) this.inc({ inlet, reason }, count);
     },
   });
@@ -185,7 +185,7 @@ function inletMetrics({ inlets }: Measured): Metric[] {
     labelNames: ["inlet"],
     registers,
     collect() {
-      for (const { name: inlet, isConnected } of inlets()) this.set({ inlet }, isConnected ? 1 : 0);
+      for (const { kind: inlet, isConnected } of inlets()) this.set({ inlet }, isConnected ? 1 : 0);
     },
   });
   return [...counters, dead, connected];

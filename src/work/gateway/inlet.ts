@@ -6,7 +6,7 @@ import type { RequestInbox } from "../../intake/inbox.ts";
 import type { RequestSurroundings } from "../../intake/request.ts";
 import type { TemplateShelf } from "../../intake/templates.ts";
 import type { Delivery, Queue } from "../../queue/queue.ts";
-import type { InletState } from "../../serve/gateway.ts";
+import type { InletCounts as ToldCounts, InletStatus } from "../../serve/gateway.ts";
 import type { NewDeadLetter } from "../../store/rows.ts";
 import type { Store } from "../../store/store.ts";
 import type { Clock } from "../../time/clock.ts";
@@ -33,7 +33,7 @@ export interface InletsParts {
 
 /** One broker from which mail is taken in. */
 export interface Inlet {
-  state(): InletState;
+  state(): InletStatus;
   /** Starts its loops. They end when `stop` aborts. */
   run(): Promise<void>[];
 }
@@ -46,7 +46,7 @@ export interface Making extends InletsParts {
 
 /** One queue of an inlet. */
 export interface InletQueue<D extends Delivery> {
-  name: InletState["name"];
+  source: "nats" | "redis";
   /** Added to; several queues may share it. */
   counts: InletCounts;
   queue: Queue<D>;
@@ -65,10 +65,10 @@ export function readQueue<D extends Delivery & { readonly body: Uint8Array }>(
   { queue, templates, onStored, ...reading }: InletQueue<D>,
 ): Promise<void> {
   const { store, inbox, clock, log, gate, onBug, onDead, stop } = making;
-  const { name, counts, read, extrasOf } = reading;
+  const { source, counts, read, extrasOf } = reading;
   const { signal } = stop;
   const handle = createInlet<D>({
-    source: name,
+    source,
     read,
     extrasOf,
     inbox,
@@ -81,14 +81,14 @@ export function readQueue<D extends Delivery & { readonly body: Uint8Array }>(
     ...(onStored && { onStored: (taken) => onStored(taken.map(({ asked }) => asked)) }),
     onTrouble: (reason) =>
       reason === null
-        ? log.info(`${name}: mail is taken in again`)
-        : log.warn(`${name}: what came waits, and is taken in later: ${reason}`),
+        ? log.info(`${source}: mail is taken in again`)
+        : log.warn(`${source}: what came waits, and is taken in later: ${reason}`),
   });
-  return runInlet({ name, queue, handle, gate, clock, log, onBug }, signal);
+  return runInlet({ name: source, queue, handle, gate, clock, log, onBug }, signal);
 }
 
 /** What an inlet did, as it is told. What is suppressed was taken in, too. */
-export function toldCounts({ accepted, suppressed, duplicates, dead }: InletCounts): InletState["counts"] {
+export function toldCounts({ accepted, suppressed, duplicates, dead }: InletCounts): ToldCounts {
   return { accepted: accepted + suppressed, duplicates, dead };
 }
 

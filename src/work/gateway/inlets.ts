@@ -1,5 +1,5 @@
 /** All that takes mail in from brokers in one process. */
-import type { InletState } from "../../serve/gateway.ts";
+import type { InletStatus } from "../../serve/gateway.ts";
 import { createDeadLog } from "./dead-log.ts";
 import { createGate } from "./inlet-gate.ts";
 import type { Inlet, InletsParts } from "./inlet.ts";
@@ -8,7 +8,7 @@ import { createIntakeLog } from "./intake-log.ts";
 /** The inlets of a process. */
 export interface Inlets {
   /** How each broker is. */
-  states(): readonly InletState[];
+  states(): readonly InletStatus[];
   /**
    * Reads until `stop` aborts. Rejects, when everything has ended, with the `UserError` of a broker that turned out at the start to be
    * configured wrong. With no inlets it resolves at once.

@@ -12,9 +12,10 @@ export function createNatsInlet(
   nats: Nats,
   { inlet, results }: { inlet: NatsPlace; results: string | null },
 ): Inlet {
+  const name = `nats ${inlet.stream}/${inlet.consumer}`;
   const counts = noCounts();
   const queue: InletQueue<NatsDelivery> = {
-    name: "nats",
+    source: "nats",
     counts,
     queue: nats.queue(inlet),
     read: (delivery) => readNatsMail(delivery, { reports: results !== null }),
@@ -22,7 +23,7 @@ export function createNatsInlet(
     templates: createTemplateShelf(making.store),
   };
   return {
-    state: () => ({ name: "nats", isConnected: nats.isConnected(), counts: toldCounts(counts) }),
+    state: () => ({ kind: "nats", name, isConnected: nats.isConnected(), counts: toldCounts(counts) }),
     run: () => [readQueue(making, queue)],
   };
 }

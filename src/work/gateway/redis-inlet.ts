@@ -16,15 +16,16 @@ const STATUS_MS = 2_000;
 export function createRedisInlet(
   making: Making,
   redis: Redis,
-  { stream, templates: folder }: Pick<NonNullable<BrokerSettings["redis"]>, "stream" | "templates">,
+  { stream, group, templates: folder }: Pick<NonNullable<BrokerSettings["redis"]>, "stream" | "group" | "templates">,
 ): Inlet {
   const { store, incoming, clock } = making;
+  const name = `redis ${stream}/${group}`;
   const counts = noCounts();
   const remote = (name: string) => redis.template(name);
   const templates = createJobTemplates({ store, folder, remote, from: incoming.envelope?.from ?? "", clock });
   const readJob = createRedisReader({ stream });
   const queueOf = (queue: Queue<RedisDelivery>): InletQueue<RedisDelivery> => ({
-    name: "redis",
+    source: "redis",
     counts,
     queue,
     templates,
@@ -34,7 +35,7 @@ export function createRedisInlet(
   });
   const queues = [queueOf(redis.stream), queueOf(redis.sets)];
   return {
-    state: () => ({ name: "redis", isConnected: redis.isConnected(), counts: toldCounts(counts) }),
+    state: () => ({ kind: "redis", name, isConnected: redis.isConnected(), counts: toldCounts(counts) }),
     run: () => queues.map((queue) => readQueue(making, queue)),
   };
 }

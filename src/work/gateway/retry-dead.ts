@@ -5,8 +5,6 @@ import type { Gateway, Retried } from "../../serve/gateway.ts";
 import type { DeadLetter } from "../../store/rows.ts";
 import type { Store } from "../../store/store.ts";
 import { deadInlets, deliveryOf } from "../dead-inlets.ts";
-import type { Connections } from "./broker-connections.ts";
-import type { BrokerSettings } from "./broker-settings.ts";
 import { retryResult } from "./results.ts";
 
 /** What it works with. */

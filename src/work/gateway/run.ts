@@ -13,7 +13,7 @@ import { type HoldingScope, levelOf, listenerOf, startChores } from "./chores.ts
 import type { InletsParts } from "./inlet.ts";
 import { createInlets, type Inlets } from "./inlets.ts";
 import { openService } from "./open.ts";
-import { createRetryDead } from "./retry-dead.ts";
+import { createRetryDead, type RetryParts } from "./retry-dead.ts";
 import { prepareSending, readScope } from "./sending.ts";
 import { bugLog, setAsideText, tellBrokers } from "./service-log.ts";
 import { readPort, readGatewaySettings, type ServeFlags } from "./settings.ts";
@@ -155,9 +155,21 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
     inlets: () => inlets.states(),
     account: account.now,
     sendTest: (test: TestMail) => sendTest(mailing, test),
-    retryDead: createRetryDead({ ...mailing, brokers, connections }),
+    retryDead: createRetryDead({ ...mailing, ...retryingOf(surroundings) }),
   };
   return { gateway, sender, account, connection, inlets, webhook };
+}
+
+/** What dead letters need that are taken in again, as their inlets would. */
+function retryingOf({
+  brokers,
+  connections: { redis },
+}: Surroundings): Pick<RetryParts, "folder" | "remote" | "reports"> {
+  return {
+    folder: brokers.redis?.templates ?? null,
+    ...(redis && { remote: (name) => redis.template(name) }),
+    reports: brokers.nats !== null && brokers.nats.results !== null,
+  };
 }
 
 /** In a rehearsal the events of the embedded sandbox come back by the webhook, as those of Amazon would. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Claim } from "../../../src/deliver/source.ts";
 import { InterruptedError } from "../../../src/errors.ts";
 import { NO_TOPIC } from "../../../src/message.ts";
-import type { Forgetting } from "../../../src/store/rows.ts";
+import type { Forgetting, NewDeadLetter } from "../../../src/store/rows.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { bounce, complaint, delivery } from "../../feedback/events.ts";
 import {
@@ -45,6 +45,9 @@ export function removal(prepare: Prepare): void {
   describe("of a person", () => {
     forgetting(prepare);
     afterForgetting(prepare);
+  });
+  describe("of what brokers brought", () => {
+    brought(prepare);
   });
   describe("of what is old", () => {
     pruning(prepare);
@@ -451,5 +454,73 @@ function afterPruning(prepare: Prepare): void {
     expect(
       await store.applyVisits([{ kind: "open", messageId: ann?.id ?? 0, at: 5, machine: false, link: null }]),
     ).toBe(0);
+  });
+}
+
+function brought(prepare: Prepare): void {
+  const letter = (origin: string, body: string, extras: string | null = null): NewDeadLetter => ({
+    source: "nats",
+    origin,
+    reason: "test",
+    body: Buffer.from(body),
+    extras,
+  });
+  const originsOf = async (store: Store) =>
+    (await store.deadLetters({ before: null, limit: 100 })).map(({ origin }) => origin).toReversed();
+
+  it("no dead letter is removed of a person to whom mail is waiting, or because it is old", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await store.keepDead([letter("1", `to ${ANN}`)]);
+    await counts(store, [ANN]);
+    expect(await store.forget(ANN, calm())).toMatchObject({ kind: "waiting" });
+    await sendAll(store);
+    clock.pass(100 * DAY_MS);
+    expect(await store.prune(DAY_MS, { signal: calm() })).toMatchObject({ messages: 1 });
+    expect(await originsOf(store)).toEqual(["1"]);
+  });
+
+  it("the dead letters that name a person go with him, and those of others stay", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    const inBase64 = Buffer.from(`{"reply_to":"${ANN.toUpperCase()}"}`).toString("base64url");
+    await store.keepDead([
+      letter("his", `{"to":"${ANN}"}`),
+      letter("another's", `{"to":"jo${ANN}"}`),
+      letter("in capitals", `Ann <${ANN.toUpperCase()}>`),
+      letter("in its extras", "no text", inBase64),
+      letter("of no one", "\ud83c no text", "!"),
+    ]);
+    await expect(store.forget(ANN, ended())).rejects.toThrow(InterruptedError);
+    expect(await store.countDead()).toBe(5);
+    expect(await store.forget("Ann@X.example", calm())).toEqual(NOTHING);
+    expect(await originsOf(store)).toEqual(["another's", "of no one"]);
+  });
+
+  it("many and large ones, in parts", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    const text = (at: number) =>
+      `${at % 3 === 0 ? ANN : "bob@x.example"} ${" ".repeat(at % 100 === 0 ? 3_000_000 : 10)}`;
+    await store.keepDead(Array.from({ length: 450 }, (_, at) => letter(`${at}`, text(at))));
+    await store.forget(ANN, calm());
+    expect(await store.countDead()).toBe(300);
+  });
+
+  it("nothing is reported of messages that are gone", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    for (const [email, via] of [
+      [ANN, "redis"],
+      ["bob@x.example", "nats"],
+      ["cy@x.example", "redis"],
+    ] as const)
+      await counts(store, [email], { reports: { via, name: email }, topic: email });
+    await sendAll(store);
+    await store.forget(ANN, calm());
+    expect((await store.reports("redis", 9)).map(({ name }) => name)).toEqual(["cy@x.example"]);
+    clock.pass(100 * DAY_MS);
+    await store.prune(DAY_MS, { signal: calm() });
+    expect([...(await store.reports("redis", 9)), ...(await store.reports("nats", 9))]).toEqual([]);
   });
 }

@@ -99,6 +99,15 @@ const WRONGS: Record<string, string> = {
   "messages handed over that are not noted, and the other way around": `select id from message where claimed_by = 0
     and id not in (select message_id from handed)
     union all select message_id from handed where message_id not in (select id from message where claimed_by = 0)`,
+  ...Object.fromEntries(
+    ["reported", "report", "handed"].map((table) => [
+      `rows of ${table} without a message`,
+      `select message_id from ${table} r where not exists (select 1 from message where id = r.message_id)`,
+    ]),
+  ),
+  "reports that are not told, or of another state": `select r.message_id from report r
+    left join reported d on d.message_id = r.message_id and d.via = r.via join message m on m.id = r.message_id
+    where d.message_id is null or m.state <> r.state`,
   "pending messages of cancelled topics": `select m.id from message m join topic t on t.id = m.topic_id
     where m.state = 'pending' and t.cancelled_at is not null`,
 };

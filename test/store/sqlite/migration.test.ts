@@ -116,3 +116,34 @@ it("goes on sending, suppressing, capping and counting visits", async () => {
   expect(await states(store, "july")).toEqual({ "Zoe@x.example": "suppressed", "g@x.example": "sent" });
   expectSoundFile(path);
 });
+
+it("of the version before brokers keeps dead letters, tells of messages and takes mail of other programs", async () => {
+  const { open, path } = await prepareOnDisk();
+  const db = new Database(path);
+  for (const migration of MIGRATIONS.slice(0, 6)) db.exec(migration);
+  db.pragma("user_version = 6");
+  db.pragma(`application_id = ${APPLICATION_ID}`);
+  const body = JSON.stringify(CONTENT);
+  const hash = createHash("sha256").update(body).digest("hex");
+  db.prepare("insert into content (id, hash, body, created_at) values (1, ?, ?, 1)").run(hash, body);
+  db.exec(`
+    insert into topic (id, name, content_id, created_at, pending) values (1, 'june', 1, 1, 1);
+    insert into ingest values (1, 1, 'june.csv', '["email"]', 1, 1, 1);
+    insert into message (id, topic_id, content_id, ingest_id, email, fields) values (1, 1, 1, 1, 'a@x.example', '["a@x.example"]');
+    insert into recipient values ('a@x.example', 1, 0, 1);
+  `);
+  db.close();
+  const store = await open();
+  const letter = { source: "nats", origin: "messages#1", reason: "no", body: Buffer.from("x"), extras: null } as const;
+  expect(await store.keepDead([letter])).toBe(1);
+  expect(await counts(store, ["A@x.example", "b@x.example"], { reports: { via: "redis", name: "j" } })).toEqual([
+    1, 1, 0,
+  ]);
+  const past = { state: "sent", sesMessageId: null, sentAt: 5 } as const;
+  expect(await counts(store, ["c@x.example"], { past })).toEqual([1, 0, 0]);
+  const { claims } = await turn(store, 9);
+  await settle(store, ...claims.map((claim) => sent(claim)));
+  expect(await states(store)).toEqual({ "a@x.example": "sent", "b@x.example": "sent", "c@x.example": "sent" });
+  expect(await store.reports("redis", 9)).toMatchObject([{ name: "j", state: "sent" }]);
+  expectSoundFile(path);
+});

@@ -1,0 +1,198 @@
+/** The SQLite files of aws-ses-sender and aws-ses-sender-go, read only. */
+import { existsSync, statSync } from "node:fs";
+import { StoppedError, UserError } from "../../errors.ts";
+import {
+  type Foreign,
+  FOREIGN_PAGE,
+  type ForeignContent,
+  type ForeignProgram,
+  type ForeignResult,
+  type ForeignRow,
+  type ForeignState,
+  foreignState,
+  NOT_FOREIGN_HINT,
+  stateSql,
+} from "../foreign.ts";
+import { type Connection, Database } from "./driver.ts";
+import { isBusy } from "./trouble.ts";
+
+/** What is different between the two programs, and between versions of one of them. */
+interface Layout {
+  program: ForeignProgram;
+  /** The column with the address. */
+  email: string;
+  /** False: subject and HTML stand in each row, as in aws-ses-sender before it had contents. */
+  hasContents: boolean;
+  /** True: rows that are deleted stay, with a mark. */
+  marksDeleted: { requests: boolean; results: boolean };
+}
+
+/**
+ * Opens the file at `path`, and reads it as it is now.
+ * @throws UserError when it is missing, cannot be read, or was not made by one of the two; StoppedError when somebody holds it.
+ */
+export function openForeign(path: string): Foreign {
+  if (!existsSync(path)) throw new UserError(`there is no file ${path}`, NOT_FOREIGN_HINT);
+  if (!statSync(path).isFile()) throw new UserError(`${path} is no file`, NOT_FOREIGN_HINT);
+  // Before we open it: we may make these files ourselves.
+  const use = signOfUse(path);
+  return attempt(path, () => {
+    const db = new Database(path, { readonly: true, fileMustExist: true });
+    try {
+      const layout = layoutOf(db, path);
+      const version = () => db.pragma("data_version", { simple: true }) as number;
+      const before = version();
+      db.exec("begin");
+      // The transaction begins with its first question.
+      db.prepare("select 1 from email_requests limit 1").get();
+      return reader({ db, path, layout, use, changed: () => (db.exec("commit"), version() !== before) });
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  });
+}
+
+/** Whoever closes the file in order leaves none of these. Empty ones are left by readers, such as this one. */
+function signOfUse(path: string): string | null {
+  const left = ["-wal", "-journal"]
+    .map((end) => path + end)
+    .find((file) => (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0);
+  return left === undefined ? null : `${left} shows that it is open, or was not closed in order`;
+}
+
+interface Opened {
+  db: Connection;
+  path: string;
+  layout: Layout;
+  use: string | null;
+  changed: () => boolean;
+}
+
+function reader({ db, path, layout, use, changed }: Opened): Foreign {
+  const ask = <T>(work: () => T): Promise<T> => Promise.resolve().then(() => attempt(path, work));
+  const count = db.prepare<[], { status: number; rows: number }>(countSql(layout));
+  const content = db.prepare<[string], ForeignContent>(contentSql(layout));
+  const results = db.prepare<[number, number], ForeignResult>(resultSql(layout));
+  return {
+    program: layout.program,
+    location: path,
+    counts: () =>
+      ask(() => {
+        const counts = new Map<ForeignState, number>();
+        for (const { status, rows } of count.all())
+          counts.set(foreignState(status), (counts.get(foreignState(status)) ?? 0) + rows);
+        return counts;
+      }),
+    async *rows(state) {
+      const page = db.prepare<[number, number], ForeignRow>(rowSql(layout, state));
+      yield* pages(FOREIGN_PAGE.rows, (after, most) => ask(() => page.all(after, most)));
+    },
+    content: (id) => ask(() => content.get(id) ?? null),
+    results: () => pages(FOREIGN_PAGE.results, (after, most) => ask(() => results.all(after, most))),
+    use: () => Promise.resolve(use),
+    changed: () => ask(changed),
+    close: () => ask(() => void db.close()),
+  };
+}
+
+async function* pages<Row extends { id: string }>(
+  most: number,
+  read: (after: number, most: number) => Promise<Row[]>,
+): AsyncGenerator<Row[]> {
+  // Ids may be below 0, where somebody put them there by hand.
+  for (let after = Number.MIN_SAFE_INTEGER; ;) {
+    const rows = await read(after, most);
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    yield rows;
+    after = Number(last.id);
+  }
+}
+
+/** Finds out which program made the file. */
+function layoutOf(db: Connection, path: string): Layout {
+  const columnsOf = (table: string) =>
+    new Set(db.prepare<[string], string>("select name from pragma_table_info(?)").pluck().all(table));
+  const [requests, contents, results] = [
+    columnsOf("email_requests"),
+    columnsOf("email_contents"),
+    columnsOf("email_results"),
+  ];
+  if (columnsOf("ingest").size > 0 && requests.size === 0)
+    throw new UserError(`${path} is a job file of ses-mail`, "ses-mail copy moves one to another place");
+  const hasContents = requests.has("content_id") && contents.has("content");
+  const email = requests.has("email") ? "email" : requests.has("to") ? '"to"' : null;
+  const knows = ["topic_id", "status", "scheduled_at", "message_id", "error", "created_at", "updated_at"];
+  const isOurs = knows.every((column) => requests.has(column)) && (hasContents || requests.has("content"));
+  if (email === null || !isOurs || !results.has("request_id"))
+    throw new UserError(`${path} is not the database of a program that ses-mail carries on`, NOT_FOREIGN_HINT);
+  const marksDeleted = { requests: requests.has("deleted_at"), results: results.has("deleted_at") };
+  return { program: email === "email" ? "aws-ses-sender" : "aws-ses-sender-go", email, hasContents, marksDeleted };
+}
+
+const kept = (isMarked: boolean, alias: string) => (isMarked ? `${alias}.deleted_at is null` : "true");
+
+/** Without an index: the rows are read in the order of their ids anyway. */
+const STATUS = "+cast(r.status as integer)";
+
+function countSql({ marksDeleted }: Layout): string {
+  return `select cast(r.status as integer) as status, count(*) as rows from email_requests r
+    where ${kept(marksDeleted.requests, "r")} group by 1`;
+}
+
+function rowSql({ email, hasContents, marksDeleted }: Layout, state: ForeignState): string {
+  const isSettled =
+    state === "sent" ? "nullif(r.message_id, '') is not null" : state === "processing" ? "false" : "true";
+  return `select cast(r.id as text) as id, ifnull(cast(r.topic_id as text), '') as topic,
+      ifnull(cast(r.${email} as text), '') as email,
+      cast(${hasContents ? "ifnull(r.content_id, '')" : "r.id"} as text) as contentId,
+      ${timeSql("r.created_at")} as createdAt, ${timeSql("r.scheduled_at")} as scheduledAt,
+      ${timeSql("r.updated_at")} as updatedAt,
+      nullif(cast(r.message_id as text), '') as sesMessageId, nullif(cast(r.error as text), '') as error,
+      iif(${isSettled}, null, (select cast(e.raw as text) from email_results e
+        where e.request_id = r.id and e.status <> 'Open' and ${kept(marksDeleted.results, "e")} limit 1)) as proof
+    from email_requests r
+    where r.id > ? and ${kept(marksDeleted.requests, "r")} and ${stateSql(state, STATUS)}
+    order by r.id limit ?`;
+}
+
+/** A number is left one, so that nobody takes it for a year. */
+const timeSql = (column: string) => `iif(typeof(${column}) in ('integer', 'real'), ${column}, cast(${column} as text))`;
+
+function contentSql({ hasContents }: Layout): string {
+  return `select ifnull(cast(subject as text), '') as subject, ifnull(cast(content as text), '') as html
+    from ${hasContents ? "email_contents" : "email_requests"} where id = cast(? as integer)`;
+}
+
+function resultSql({ email, marksDeleted }: Layout): string {
+  return `select cast(e.id as text) as id, ifnull(cast(e.status as text), '') as status, cast(e.raw as text) as raw,
+      ${timeSql("e.created_at")} as at, nullif(cast(r.message_id as text), '') as sesMessageId,
+      cast(r.${email} as text) as email
+    from email_results e left join email_requests r on r.id = e.request_id
+    where e.id > ? and ${kept(marksDeleted.results, "e")} order by e.id limit ?`;
+}
+
+/** Runs `work`. What SQLite refuses is said in words. */
+function attempt<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw inWords(error, path);
+  }
+}
+
+function inWords(error: unknown, path: string): unknown {
+  if (!(error instanceof Database.SqliteError)) return error;
+  const { code } = error;
+  if (isBusy(error)) return new StoppedError(`${path} is locked`, "stop the program that works on it, and try again");
+  if (code === "SQLITE_NOTADB") return new UserError(`${path} is no SQLite database`, NOT_FOREIGN_HINT);
+  if (code.startsWith("SQLITE_CORRUPT"))
+    return new UserError(`${path} is damaged: ${error.message}`, "repair it first: sqlite3 <file> .recover");
+  if (code.startsWith("SQLITE_CANTOPEN") || code.startsWith("SQLITE_READONLY") || code.startsWith("SQLITE_PERM"))
+    return new UserError(
+      `${path} cannot be opened (${code})`,
+      "it needs a folder that can be written to: copy it there, with its -wal file",
+    );
+  return new StoppedError(`${path} cannot be read: ${error.message} (${code})`, "check the disk, and try again");
+}

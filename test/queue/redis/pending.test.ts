@@ -1,0 +1,163 @@
+/** Entries that somebody was given and has not acknowledged. */
+import { describe, expect, it } from "vitest";
+import { requireServers } from "../../support/servers.ts";
+import type { RedisServer } from "../../support/redis.ts";
+import { add, GOES_ON, GROUP, pending, receive, server, STREAM, textOf, worker } from "./worker.ts";
+
+const numbered = (count: number) => Array.from({ length: count }, (_, n) => `m${n}`);
+
+/** Another program's worker, which is given so many entries and is never heard of again. */
+async function die(redis: RedisServer, count: number, name = "dead"): Promise<string[]> {
+  const read = await redis.ask("XREADGROUP", "GROUP", GROUP, name, "COUNT", count, "STREAMS", STREAM, ">");
+  const [[, entries]] = read as [[string, [string, string[]][]]];
+  return entries.map(([id]) => id);
+}
+
+const makeGroup = (redis: RedisServer) => redis.ask("XGROUP", "CREATE", STREAM, GROUP, "0", "MKSTREAM");
+
+async function consumers(redis: RedisServer): Promise<string[]> {
+  const rows = (await redis.ask("XINFO", "CONSUMERS", STREAM, GROUP)) as string[][];
+  return rows.map((row) => row[1] as string);
+}
+
+describe.skipIf(requireServers("redis"))("entries of a worker that is gone", () => {
+  it("are taken over by one of the others, all of them", async () => {
+    const redis = await server();
+    await makeGroup(redis);
+    const texts = numbered(450);
+    await add(redis, ...texts);
+    await die(redis, 450);
+    // Idle for long enough, and then for a while no more.
+    const ids = (await redis.ask("XRANGE", STREAM, "-", "+")) as [string][];
+    await redis.ask("XCLAIM", STREAM, GROUP, "dead", 0, ...ids.map(([id]) => id), "IDLE", 600_000, "JUSTID");
+    const workers = [await worker(redis.url), await worker(redis.url)];
+    const got: string[] = [];
+    while (got.length < texts.length) {
+      const calls = await Promise.all(workers.map(({ stream }) => stream.receive(200, 100, GOES_ON)));
+      got.push(...calls.flat().map(textOf));
+    }
+    expect(got.toSorted()).toEqual(texts.toSorted());
+  });
+
+  it("are left to one that may be alive", async () => {
+    const redis = await server();
+    await makeGroup(redis);
+    await add(redis, "a", "b");
+    await die(redis, 1);
+    const { stream } = await worker(redis.url);
+    expect((await receive(stream)).map(textOf)).toEqual(["b"]);
+    expect(await stream.receive(1, 200, GOES_ON)).toEqual([]);
+  });
+
+  it("do not keep new ones back", async () => {
+    const redis = await server();
+    await makeGroup(redis);
+    await add(redis, ...numbered(20));
+    await die(redis, 20);
+    const { stream } = await worker(redis.url, { idleMs: 0 });
+    await add(redis, "new");
+    const firstTwo = [...(await stream.receive(5, 0, GOES_ON)), ...(await stream.receive(5, 0, GOES_ON))];
+    expect(firstTwo.map(textOf)).toContain("new");
+    expect(firstTwo.length).toBeGreaterThan(1);
+  });
+
+  it("that are in the stream no more are told once, and are pending no more", async () => {
+    const redis = await server();
+    await makeGroup(redis);
+    await add(redis, ...numbered(100));
+    const ids = await die(redis, 100);
+    await redis.ask("XDEL", STREAM, ...ids.slice(0, 10));
+    const { stream, told } = await worker(redis.url, { idleMs: 0 });
+    const got = await receive(stream, 90);
+    expect(new Set(got.map(textOf))).toEqual(new Set(numbered(100).slice(10)));
+    await stream.done(got);
+    await expect.poll(() => stream.receive(1, 20, GOES_ON).then(() => pending(redis))).toBe(0);
+    const lines = told.filter((line) => line.includes("lost."));
+    expect(lines).toEqual([
+      `redis: 10 entries were deleted from ${STREAM} before a worker had accepted anything: lost.`,
+    ]);
+  });
+
+  it("that were given out too often say so", async () => {
+    const redis = await server();
+    await makeGroup(redis);
+    await add(redis, "a", "b");
+    const [a] = await die(redis, 2);
+    await redis.ask("XCLAIM", STREAM, GROUP, "dead", 0, a as string, "IDLE", 600_000, "RETRYCOUNT", 5, "JUSTID");
+    const { stream } = await worker(redis.url, { idleMs: 0, mostDeliveries: 5 });
+    const got = await receive(stream, 2);
+    expect(Object.fromEntries(got.map((one) => [textOf(one), one.overdue]))).toEqual({
+      a: "taken 6 times and never accepted",
+      b: undefined,
+    });
+  });
+});
+
+describe.skipIf(requireServers("redis"))("entries that a worker had", () => {
+  it("come at once when a worker of the same name comes back", async () => {
+    const redis = await server();
+    await makeGroup(redis);
+    await add(redis, "a", "b");
+    await die(redis, 2, "host-1");
+    const { stream } = await worker(redis.url, { consumer: "host-1" });
+    expect((await stream.receive(200, 0, GOES_ON)).map(textOf)).toEqual(["a", "b"]);
+    expect(await stream.receive(200, 0, GOES_ON)).toEqual([]);
+  });
+
+  it("that were deleted meanwhile are told, too", async () => {
+    const redis = await server();
+    await makeGroup(redis);
+    await add(redis, "a", "b");
+    const [a] = await die(redis, 2, "host-1");
+    await redis.ask("XDEL", STREAM, a as string);
+    const { stream, told } = await worker(redis.url, { consumer: "host-1" });
+    expect((await receive(stream)).map(textOf)).toEqual(["b"]);
+    await stream.receive(1, 0, GOES_ON);
+    expect(told).toContain(`redis: 1 entry was deleted from ${STREAM} before a worker had accepted anything: lost.`);
+    expect(await pending(redis)).toBe(1);
+  });
+
+  it("are for anybody at once when it closes, and do not count as given out in vain", async () => {
+    const redis = await server();
+    await add(redis, "a");
+    for (let times = 0; times < 5; times++) {
+      const { stream, close } = await worker(redis.url, { mostDeliveries: 2 });
+      expect((await receive(stream)).map(({ overdue }) => overdue)).toEqual([undefined]);
+      await close();
+    }
+  });
+
+  it("that it gave back come again when their time has come, and not before", async () => {
+    const redis = await server();
+    await add(redis, "now", "then");
+    const first = await worker(redis.url, { consumer: "host-1", mostDeliveries: 1 });
+    const got = await receive(first.stream, 2);
+    for (const delivery of got) await first.stream.later(delivery, textOf(delivery) === "now" ? 0 : 30_000);
+    const { stream } = await worker(redis.url, { mostDeliveries: 1 });
+    const again = await receive(stream);
+    expect(again.map((one) => [textOf(one), one.overdue])).toEqual([["now", undefined]]);
+    expect(await stream.receive(1, 100, GOES_ON)).toEqual([]);
+  });
+});
+
+describe.skipIf(requireServers("redis"))("a consumer that is not seen any more", () => {
+  it("is deleted when it has nothing pending, and kept otherwise", async () => {
+    const redis = await server();
+    await makeGroup(redis);
+    await add(redis, "a");
+    await die(redis, 1, "with-work");
+    await redis.ask("XGROUP", "CREATECONSUMER", STREAM, GROUP, "without-work");
+    const { stream } = await worker(redis.url, { consumer: "me", forgetMs: 50 });
+    await expect.poll(() => stream.receive(1, 60, GOES_ON).then(() => consumers(redis))).toEqual(["me", "with-work"]);
+    expect(await pending(redis)).toBe(1);
+  });
+
+  it("is kept for a day", async () => {
+    const redis = await server();
+    await makeGroup(redis);
+    await redis.ask("XGROUP", "CREATECONSUMER", STREAM, GROUP, "idle");
+    const { stream } = await worker(redis.url, { consumer: "me", idleMs: 0 });
+    for (let looks = 0; looks < 3; looks++) await stream.receive(1, 20, GOES_ON);
+    expect(await consumers(redis)).toEqual(["idle", "me"]);
+  });
+});

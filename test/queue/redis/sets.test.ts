@@ -1,0 +1,135 @@
+/** The sorted sets of jobs that go first, and of jobs that wait. */
+import { describe, expect, it } from "vitest";
+import type { RedisDelivery } from "../../../src/queue/redis/redis.ts";
+import { requireServers } from "../../support/servers.ts";
+import { GOES_ON, jsonOf, receive, server, STREAM, textOf, worker } from "./worker.ts";
+
+const PRIORITY = `${STREAM}:priority`;
+const DELAYED = `${STREAM}:delayed`;
+const DUE_AT = 1_790_000_000_000;
+
+describe.skipIf(requireServers("redis"))("a job in a set", () => {
+  it("is brought with what its hash says, whichever way the producer writes it", async () => {
+    const redis = await server();
+    const { sets } = await worker(redis.url);
+    await redis.ask("HSET", "email:job:c1", "data", '{"id":"c1","to":"a@example.com"}', "status", "WAITING");
+    await redis.ask("HSET", "email:job:c2", "to", "b@example.com", "priority", "10");
+    await redis.ask("ZADD", PRIORITY, 10, "c1", 10, "c2");
+    const got = await receive(sets, 2);
+    expect(got.map(({ id }) => id)).toEqual([`${PRIORITY}#c1`, `${PRIORITY}#c2`]);
+    expect(got.map(jsonOf)).toEqual([
+      { id: "c1", to: "a@example.com" },
+      { to: "b@example.com", priority: "10", id: "c2" },
+    ]);
+  });
+
+  it.each([
+    { score: DUE_AT, delay: 60_000, at: DUE_AT - 60_000 },
+    { score: DUE_AT, delay: "60000", at: DUE_AT - 60_000 },
+    { score: DUE_AT / 1_000, delay: 60_000, at: DUE_AT - 60_000 },
+    { score: DUE_AT, at: DUE_AT },
+    { score: "inf", delay: 60_000, createdAt: DUE_AT - 5, at: DUE_AT - 5 },
+  ])("that waits has a time of which its delay leads to its score: $score, $delay", async ({ score, at, ...job }) => {
+    const redis = await server();
+    const { sets } = await worker(redis.url);
+    await redis.ask("HSET", "email:job:c1", "data", JSON.stringify({ id: "c1", ...job }));
+    await redis.ask("ZADD", DELAYED, score, "c1");
+    expect((await receive(sets))[0]?.at).toBe(at);
+  });
+
+  it("that goes first has the time at which it was made, or else at which it was seen", async () => {
+    const redis = await server();
+    const { sets } = await worker(redis.url, { idleMs: 10 });
+    const jobs = { number: DUE_AT, text: new Date(DUE_AT).toISOString(), junk: "soon" };
+    for (const [id, createdAt] of Object.entries(jobs)) {
+      await redis.ask("HSET", `email:job:${id}`, "data", JSON.stringify({ id, createdAt }));
+      await redis.ask("ZADD", PRIORITY, 10, id);
+    }
+    const before = Date.now();
+    const first = await receive(sets, 3);
+    const again = await receive(sets, 3);
+    const at = Object.fromEntries(first.map((one) => [one.id.split("#")[1], one.at]));
+    expect(at).toMatchObject({ number: DUE_AT, text: DUE_AT });
+    expect(at["junk"]).toBeGreaterThanOrEqual(before);
+    expect(again.map((one) => one.at)).toEqual(first.map((one) => one.at));
+  });
+
+  it("is gone with its hash when it is done", async () => {
+    const redis = await server();
+    const { sets } = await worker(redis.url);
+    await redis.ask("HSET", "email:job:c1", "data", "{}");
+    await redis.ask("ZADD", DELAYED, DUE_AT, "c1");
+    expect(await sets.done(await receive(sets))).toEqual([]);
+    expect(await redis.ask("DBSIZE")).toBe(0);
+    expect(await sets.receive(1, 0, GOES_ON)).toEqual([]);
+  });
+
+  it("comes again when it is not done, and those behind it come before", async () => {
+    const redis = await server();
+    const { sets } = await worker(redis.url, { idleMs: 500 });
+    for (const [score, id] of ["c1", "c2", "c3"].entries()) {
+      await redis.ask("HSET", `email:job:${id}`, "data", JSON.stringify({ id }));
+      await redis.ask("ZADD", PRIORITY, score, id);
+    }
+    const names: string[] = [];
+    while (names.length < 4) names.push(...(await sets.receive(1, 2_000, GOES_ON)).map(textOf));
+    expect(new Set(names.slice(0, 3)).size).toBe(3);
+    expect(names.slice(0, 3)).toContain(names[3]);
+  });
+
+  it("is brought to two workers, and each may say that it is done", async () => {
+    const redis = await server();
+    const workers = [await worker(redis.url), await worker(redis.url)];
+    await redis.ask("HSET", "email:job:c1", "data", '{"id":"c1"}');
+    await redis.ask("ZADD", PRIORITY, 10, "c1");
+    const got: RedisDelivery[] = [];
+    for (const { sets } of workers) got.push(...(await receive(sets)));
+    for (const [index, { sets }] of workers.entries()) expect(await sets.done([got[index] as never])).toEqual([]);
+    expect(await redis.ask("DBSIZE")).toBe(0);
+  });
+
+  it("that is refused moves to the dead letters", async () => {
+    const redis = await server();
+    const { sets } = await worker(redis.url);
+    await redis.ask("HSET", "email:job:c1", "data", '{"to":7}');
+    await redis.ask("ZADD", PRIORITY, 10, "c1");
+    expect(await sets.refuse((await receive(sets))[0] as never, "no")).toBe(true);
+    const letters = (await redis.ask("XRANGE", `${STREAM}:dlq`, "-", "+")) as [string, string[]][];
+    const data = '{"id":"c1","to":7}';
+    expect(letters.map(([, fields]) => fields)).toEqual([
+      ["id", "c1", "origin", `${PRIORITY}#c1`, "reason", "no", "data", data],
+    ]);
+    expect(await redis.ask("KEYS", "*")).toEqual([`${STREAM}:dlq`]);
+  });
+
+  it.each(["missing", "no hash"])("whose hash is %s and stays so is too late to take", async (what) => {
+    const redis = await server();
+    const { sets } = await worker(redis.url, { idleMs: 300 });
+    if (what === "no hash") await redis.ask("SET", "email:job:c1", "x");
+    await redis.ask("ZADD", PRIORITY, 10, "c1");
+    expect(await sets.receive(1, 0, GOES_ON)).toEqual([]);
+    const [delivery] = await receive(sets);
+    expect(delivery?.overdue).toBe(`it is in ${PRIORITY}, and there is no hash email:job:c1`);
+    expect(textOf(delivery as never)).toBe('{"id":"c1"}');
+  });
+
+  it("whose hash is written a moment later is brought", async () => {
+    const redis = await server();
+    const { sets } = await worker(redis.url);
+    await redis.ask("ZADD", PRIORITY, 10, "c1");
+    expect(await sets.receive(1, 0, GOES_ON)).toEqual([]);
+    await redis.ask("HSET", "email:job:c1", "data", '{"id":"c1","to":"a"}');
+    expect((await receive(sets)).map(({ overdue, ...one }) => [overdue, textOf(one)])).toEqual([
+      [undefined, '{"id":"c1","to":"a"}'],
+    ]);
+  });
+
+  it("a receive that waits ends when it is told to", async () => {
+    const redis = await server();
+    const { sets } = await worker(redis.url);
+    const stop = new AbortController();
+    const waiting = sets.receive(1, 3_600_000, stop.signal);
+    stop.abort("SIGTERM");
+    expect(await waiting).toEqual([]);
+  });
+});

@@ -1,0 +1,92 @@
+/** Stands between a program and a server, and fails as networks do. It knows no protocol. */
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { onTestFinished } from "vitest";
+
+export interface TcpProxy {
+  port: number;
+  /** Connections that there are. */
+  open(): number;
+  /** Cuts every connection, at both ends. */
+  cut(): void;
+  /** Cuts every connection when this many bytes more of the client have gone by; the rest does not reach the server. */
+  cutAfter(bytes: number): void;
+  /** What the server says on the connections that are there does not arrive any more. It hears all. New ones are well. */
+  swallowAnswers(): void;
+  /** Nothing arrives any more on the connections that are there, in both directions. They stay. New ones are well. */
+  swallow(): void;
+  /** Connections are cut as soon as they are made, as when nobody listens, and those that are there as well. */
+  refuse(): void;
+  /** Ends `refuse`. */
+  accept(): void;
+}
+
+interface Link {
+  ends: Socket[];
+  /** What becomes of what each side says. */
+  client: "passed" | "swallowed";
+  server: "passed" | "swallowed";
+}
+
+/** Listens on a free port in front of the server on `target`, for as long as the test takes. */
+export async function tcpProxy(target: number): Promise<TcpProxy> {
+  const links = new Set<Link>();
+  let refusing = false;
+  let budget: number | null = null;
+  const cut = () => links.forEach(({ ends }) => ends.forEach((end) => end.destroy()));
+  /** How much of what the client says goes through. */
+  const allowed = (chunk: Buffer): Buffer => {
+    if (budget === null) return chunk;
+    const part = chunk.subarray(0, budget);
+    budget -= part.length;
+    return part;
+  };
+  const server = createServer((client) => {
+    if (refusing) return void client.destroy();
+    const upstream = connect(target, "127.0.0.1");
+    const link: Link = { ends: [client, upstream], client: "passed", server: "passed" };
+    links.add(link);
+    client.on("data", (chunk) => {
+      if (link.client === "swallowed") return;
+      const part = allowed(chunk);
+      const isOver = budget === 0;
+      if (isOver) budget = null;
+      upstream.write(part, () => {
+        if (isOver) cut();
+      });
+    });
+    upstream.on("data", (chunk) => {
+      if (link.server === "passed") client.write(chunk);
+    });
+    for (const end of link.ends) {
+      end.on("error", () => undefined);
+      end.on("close", () => {
+        links.delete(link);
+        link.ends.forEach((other) => other.destroy());
+      });
+    }
+  });
+  await listen(server);
+  onTestFinished(() => {
+    cut();
+    server.close();
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    open: () => links.size,
+    cut,
+    cutAfter: (bytes) => void (budget = bytes),
+    swallowAnswers: () => links.forEach((link) => (link.server = "swallowed")),
+    swallow: () => links.forEach((link) => (link.client = link.server = "swallowed")),
+    refuse() {
+      refusing = true;
+      cut();
+    },
+    accept: () => void (refusing = false),
+  };
+}
+
+async function listen(server: Server): Promise<void> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+}
