@@ -6,7 +6,7 @@ import { countsOf, withRates } from "../report/stats.ts";
 import type { TopicRow } from "../store/rows.ts";
 import type { DeadLetters, Reader, Suppressions, Topics } from "../store/store.ts";
 import type { InletFacts, Overview, TopicFacts } from "./dashboard/wire.ts";
-import type { Gateway, InletState } from "./gateway.ts";
+import type { Gateway, InletStatus } from "./gateway.ts";
 import { isoTime } from "../time/iso.ts";
 import { topicState } from "./topic-state.ts";
 
@@ -44,9 +44,9 @@ export async function readOverview(viewed: Viewed): Promise<Omit<Overview, "vers
   };
 }
 
-function inletFacts({ name, isConnected, counts: { accepted, duplicates, dead } }: InletState): InletFacts {
+function inletFacts({ kind, name, isConnected, counts: { accepted, duplicates, dead } }: InletStatus): InletFacts {
   const died = [...dead.values()].reduce((sum, count) => sum + count, 0);
-  return { name, connected: isConnected, accepted, duplicates, dead: died };
+  return { kind, name, connected: isConnected, accepted, duplicates, dead: died };
 }
 
 function usedUp(account: ReturnType<Gateway["account"]>): Overview["account"] {

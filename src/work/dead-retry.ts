@@ -6,7 +6,6 @@ import { counted } from "../counted.ts";
 import { type ChoiceFlags, chosenDead } from "./dead-choice.ts";
 import { type Again, type DeadInlets, deadInlets, deliveryOf, streamOf } from "./dead-inlets.ts";
 import { EXIT, UserError } from "../errors.ts";
-import { retryResult } from "./gateway/results.ts";
 import { createJobTemplates } from "../intake/broker/job-templates.ts";
 import { createRequestInbox } from "../intake/inbox.ts";
 import type { RequestSurroundings } from "../intake/request.ts";

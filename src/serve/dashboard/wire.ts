@@ -187,7 +187,9 @@ export interface Found {
 
 /** An inlet takes in what a broker brings. The counts are those since the process began. */
 export interface InletFacts {
-  name: "nats" | "redis";
+  kind: "nats" | "redis" | "results";
+  /** Such as `nats messages/email-processor`. */
+  name: string;
   connected: boolean;
   accepted: number;
   duplicates: number;

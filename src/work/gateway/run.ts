@@ -132,7 +132,7 @@ interface Surroundings extends Pick<InletsParts, "brokers" | "connections" | "lo
 }
 
 async function connectParts(context: Context, surroundings: Surroundings): Promise<Parts> {
-  const { ses, store, settings: asked, scope, flags, tell, stop, brokers, connections } = surroundings;
+  const { ses, store, settings: asked, scope, flags, tell, stop } = surroundings;
   const { clock } = context.io;
   const webhook = whenKnown<string>();
   const rehearsing = { webhook: { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC }, topicOf: topicByTag(store) };
@@ -167,7 +167,8 @@ function retryingOf({
 }: Surroundings): Pick<RetryParts, "folder" | "remote" | "reports"> {
   return {
     folder: brokers.redis?.templates ?? null,
-    ...(redis && { remote: (name) => redis.template(name) }),
+    // Letters can be retried while Redis is away.
+    ...(redis && { remote: async (name) => (redis.isConnected() ? redis.template(name) : null) }),
     reports: brokers.nats !== null && brokers.nats.results !== null,
   };
 }
