@@ -15,6 +15,7 @@ const LONG = [
   "report/browser",
   "process/serve-kill",
   "queue/sqs",
+  "queue/redis",
   "store/sqlite/",
   "store/postgres/",
   "readme",

@@ -57,17 +57,13 @@ interface Taking {
  * Takes over up to `most` entries behind `after` that nobody has touched for `idleMs`, whoever has them. Two workers that
  * do this at the same time share them.
  */
-export async function takeOver(
-  asks: Connection,
-  where: Group,
-  { after, most, idleMs, skips }: Taking,
-): Promise<Page> {
+export async function takeOver(asks: Connection, where: Group, { after, most, idleMs, skips }: Taking): Promise<Page> {
   const { stream, group, consumer } = where;
   const idle = await asks.one(["XPENDING", stream, group, "IDLE", idleMs, after === "" ? "-" : `(${after}`, "+", most]);
   const counts = countsOf(idle);
   const last = [...counts.keys()].at(-1) ?? null;
   const ids = [...counts.keys()].filter((id) => !skips(id));
-  if (ids.length === 0) return { entries: [], lost: 0, last };
+  if (last === null || ids.length === 0) return { entries: [], lost: 0, last };
   const claimed = entriesOf(await asks.one(["XCLAIM", stream, group, consumer, idleMs, ...ids]));
   const got = new Set(claimed.map(({ id }) => id));
   // The others were taken by another worker just now, or they are in the stream no more.

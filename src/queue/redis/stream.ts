@@ -1,4 +1,5 @@
 /** The stream as a queue: a consumer of a group, as redis.io, "Redis Streams", describes them. */
+import { withinLimit } from "../../time/time-limit.ts";
 import type { Queue } from "../queue.ts";
 import { Acknowledger } from "./acknowledger.ts";
 import type { Connection } from "./connection.ts";
@@ -281,8 +282,9 @@ export class StreamQueue implements Queue<RedisDelivery> {
   async close(): Promise<void> {
     const { reads, asks } = this.#parts;
     reads.close();
-    await this.#turn;
-    await this.#left?.catch(() => undefined);
+    // A question that nobody answers must not hold up the end.
+    const rest = Promise.allSettled([this.#turn, this.#left]);
+    await withinLimit({ ms: GIVE_BACK_MS }, () => rest).catch(() => undefined);
     const commands = [...this.#inHand].map(([id, deliveries]) => this.#giveBack(id, deliveries, 0));
     this.#inHand.clear();
     if (commands.length > 0 && asks.isOpen) await asks.runEach(commands, GIVE_BACK_MS).catch(() => undefined);
