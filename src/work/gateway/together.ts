@@ -11,12 +11,12 @@ export function stopWith(signal: AbortSignal): AbortController {
 }
 
 /**
- * Runs both until `stop` aborts, and waits for both. When one fails the other is ended, and this rejects with the error of the first
- * that failed.
+ * Runs both until `stop` aborts, waits for both, and has told what became of mail. When one fails the other is ended, and this rejects
+ * with the error of the first that failed.
  */
 export async function runTogether(
   sending: Promise<unknown>,
-  inlets: Pick<Inlets, "run">,
+  inlets: Pick<Inlets, "run" | "end">,
   stop: AbortController,
 ): Promise<void> {
   const failures: unknown[] = [];
@@ -29,5 +29,6 @@ export async function runTogether(
       },
     );
   await Promise.all([ended(sending), ended(inlets.run())]);
+  await inlets.end();
   if (failures.length > 0) throw failures[0];
 }
