@@ -44,7 +44,7 @@ export async function readOverview(viewed: Viewed): Promise<Omit<Overview, "vers
   };
 }
 
-function inletFacts({ name, isConnected, counts: { accepted, duplicates, dead } }: InletStatus): InletFacts {
+function inletFacts({ kind, name, isConnected, counts: { accepted, duplicates, dead } }: InletStatus): InletFacts {
   const died = [...dead.values()].reduce((sum, count) => sum + count, 0);
   return { kind, name, connected: isConnected, accepted, duplicates, dead: died };
 }

@@ -97,6 +97,8 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   return { gateway, store: real, db, ses, wakes: () => wakes, log: log.text, ...clientOf(app) };
 }
 
+const NO_BROKERS = { brokers: { nats: null, redis: null }, connections: { nats: null, redis: null } };
+
 function clientOf(app: FastifyInstance) {
   const call = (request: InjectOptions): Promise<LightMyRequestResponse> =>
     app.inject({ ...request, headers: { "x-api-key": API_KEY, ...request.headers } });

@@ -134,7 +134,7 @@ interface Surroundings extends Pick<InletsParts, "brokers" | "connections" | "lo
 }
 
 async function connectParts(context: Context, surroundings: Surroundings): Promise<Parts> {
-  const { ses, store, settings: asked, scope, flags, tell, stop } = surroundings;
+  const { ses, store, settings: asked, scope, flags, tell, stop, brokers, connections } = surroundings;
   const { clock } = context.io;
   const webhook = whenKnown<string>();
   const rehearsing = { webhook: { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC }, topicOf: topicByTag(store) };
