@@ -71,7 +71,10 @@ export function serverContract(name: string, start: StartServerBroker): void {
       await queue.done(first);
       await broker.restart();
       const done = first.map(textOf);
-      await finish(queue, numbered(60).filter((text) => !done.includes(text)));
+      await finish(
+        queue,
+        numbered(60).filter((text) => !done.includes(text)),
+      );
       await broker.put("later");
       await finish(queue, ["later"]);
       // Acknowledged ones may have come again, and were acknowledged again.
@@ -106,15 +109,19 @@ export function serverContract(name: string, start: StartServerBroker): void {
       expect(got.map(textOf)).toEqual(["a"]);
     });
 
-    it.each([1, 40, 200, 700])("after %i bytes of ours: everything is done in the end", { timeout: SLOW_MS }, async (bytes) => {
-      const broker = await start(IMPATIENT);
-      const queue = handle(broker);
-      await expectEmpty(queue);
-      await broker.put(...numbered(30));
-      broker.proxy.cutAfter(bytes);
-      await finish(queue, numbered(30));
-      await expectEmpty(queue);
-    });
+    it.each([1, 40, 200, 700])(
+      "after %i bytes of ours: everything is done in the end",
+      { timeout: SLOW_MS },
+      async (bytes) => {
+        const broker = await start(IMPATIENT);
+        const queue = handle(broker);
+        await expectEmpty(queue);
+        await broker.put(...numbered(30));
+        broker.proxy.cutAfter(bytes);
+        await finish(queue, numbered(30));
+        await expectEmpty(queue);
+      },
+    );
 
     it("in mid-acknowledge: everything is done in the end", { timeout: SLOW_MS }, async () => {
       const broker = await start(IMPATIENT);
@@ -152,13 +159,17 @@ export function serverContract(name: string, start: StartServerBroker): void {
     });
   });
 
-  it(`${name}: nobody listens at first: what was put meanwhile comes when somebody does`, { timeout: SLOW_MS }, async () => {
-    const broker = await start(IMPATIENT);
-    broker.proxy.refuse();
-    await broker.put("a");
-    const queue = handle(broker);
-    await expect(queue.receive(1, 0, GOES_ON)).rejects.toThrow(QueueUnreachable);
-    broker.proxy.accept();
-    await finish(queue, ["a"]);
-  });
+  it(
+    `${name}: nobody listens at first: what was put meanwhile comes when somebody does`,
+    { timeout: SLOW_MS },
+    async () => {
+      const broker = await start(IMPATIENT);
+      broker.proxy.refuse();
+      await broker.put("a");
+      const queue = handle(broker);
+      await expect(queue.receive(1, 0, GOES_ON)).rejects.toThrow(QueueUnreachable);
+      broker.proxy.accept();
+      await finish(queue, ["a"]);
+    },
+  );
 }
