@@ -81,9 +81,9 @@ describe.skipIf(requireServers("nats"))("NATS publish", () => {
       expect(await nats.publish("orders.email", BODY, PATIENT)).toEqual({ kind: "refused", reason });
     });
 
-    it("it is larger than the server takes", async () => {
+    it("the message is larger than the server takes", async () => {
       const { nats, url } = await place();
-      const onDeparted = vi.fn();
+      const onDeparted = vi.fn<() => void>();
       const most = 1024 * 1024;
       const large = await nats.publish("messages.email", new Uint8Array(most), { ...PATIENT, onDeparted });
       expect(large).toEqual({
@@ -106,7 +106,7 @@ describe.skipIf(requireServers("nats"))("NATS publish", () => {
       const { nats, proxy, url } = await place();
       proxy.refuse();
       await vi.waitUntil(() => !nats.isConnected(), { timeout: 60_000 });
-      const onDeparted = vi.fn();
+      const onDeparted = vi.fn<() => void>();
       const refused = await nats.publish("messages.email", BODY, { ...PATIENT, onDeparted });
       expect(refused).toEqual({ kind: "refused", reason: expect.stringMatching(/^nats: cannot reach nats:/) });
       expect(onDeparted).not.toHaveBeenCalled();
@@ -128,7 +128,7 @@ describe.skipIf(requireServers("nats"))("NATS publish", () => {
     it("no answer came in time; it is stored", async () => {
       const { nats, proxy, url } = await place();
       proxy.swallowAnswers();
-      const onDeparted = vi.fn();
+      const onDeparted = vi.fn<() => void>();
       expect(await nats.publish("messages.email", BODY, { ...HASTY, onDeparted })).toEqual({
         kind: "unknown",
         reason: "the server did not answer in time",
