@@ -24,7 +24,15 @@ export function literalContent(
   const { text, attachments } = extras;
   // The order of the fields is part of the hash by which a content is kept once. Spreads of what is mostly not there would take longer
   // than all the rest.
-  const content: Content = { ...around, subject, html, text: text ?? "", attachments, allowEmpty: false, literal: true };
+  const content: Content = {
+    ...around,
+    subject,
+    html,
+    text: text ?? "",
+    attachments,
+    allowEmpty: false,
+    literal: true,
+  };
   if (extras.replyTo.length > 0) content.replyTo = extras.replyTo;
   if (extras.headers.length > 0) content.headers = withHeaders(around.headers, extras.headers);
   if (tracking !== null && !isTransactional) content.tracking = tracking;

@@ -70,7 +70,8 @@ function addMissing(problems: Problems, message: unknown, path: string): void {
 /** Adds the long texts that are empty. */
 function addEmpty(problems: Problems, message: unknown, path: string): void {
   if (!isObject(message)) return;
-  for (const name of Object.keys(LONG_TEXTS)) if (message[name] === "") problems.add(`${path}.${name}`, "cannot be empty");
+  for (const name of Object.keys(LONG_TEXTS))
+    if (message[name] === "") problems.add(`${path}.${name}`, "cannot be empty");
 }
 
 /** Puts findings into words. `root` is the place of findings about the value as a whole. */
