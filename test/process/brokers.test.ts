@@ -295,3 +295,78 @@ describe.skipIf(noNats || noRedis)("both brokers", () => {
     await endsWell(gateway);
   });
 });
+
+describe.skipIf(noNats)("a gateway with an outlet", () => {
+  const KEY = "0123456789abcdef";
+
+  async function serve(
+    folder: string,
+    args: string[],
+    env: Record<string, string>,
+  ): Promise<{ gateway: Running; url: string }> {
+    const gateway = start(folder, ["serve", "--port", "0", ...args], { env: { SES_MAIL_API_KEY: KEY, ...env } });
+    const url = () => /listening on (\S+)/.exec(gateway.stderr())?.[1];
+    await until(() => url() !== undefined || gateway.child.exitCode !== null, "the gateway");
+    expect({ isUp: url() !== undefined, stderr: gateway.stderr() }).toMatchObject({ isUp: true });
+    return { gateway, url: url() ?? "" };
+  }
+
+  const post = (url: string, emails: string[]) =>
+    fetch(`${url}/v1/messages`, {
+      method: "POST",
+      headers: { "x-api-key": KEY, "content-type": "application/json" },
+      body: JSON.stringify({ messages: [{ topic_id: "news", emails, subject: "News", content: "<p>News</p>" }] }),
+    });
+
+  it(
+    "hands mail over to a worker with a store of its own, and hears what became of it",
+    { timeout: 90_000 },
+    async () => {
+      const [outer, { folder: inner, ses }] = [await workFolder(), await setUp()];
+      const nats = await startNats();
+      // Nothing of AWS is needed.
+      const args = ["--outlet", "nats", "--nats", nats.url, ...FROM];
+      const { gateway, url } = await serve(outer, args, {
+        AWS_REGION: "",
+        AWS_ACCESS_KEY_ID: "",
+        AWS_SECRET_ACCESS_KEY: "",
+      });
+      const people = Array.from({ length: 30 }, (_, i) => addressOf(i));
+      expect((await post(url, people)).status).toBe(200);
+      await until(async () => (await count(outer, "sending")) === 30, "all of it to be handed over");
+      const worker = await work(inner, ["--nats", nats.url, "--results", "messages.results", ...FROM], ses.env);
+      await until(async () => (await count(outer, "sent")) === 30, "the results");
+      expect(ses.received().toSorted()).toEqual(people.toSorted());
+      expect([await count(inner, "sent"), await count(outer, "sending")]).toEqual([30, 0]);
+      const ready = await (await fetch(`${url}/ready`)).json();
+      expect(ready).toMatchObject({ status: "ok", inlets: { results: "connected" } });
+      await endsWell(gateway, worker);
+      expect(gateway.stderr()).toContain(
+        "handing mail over to nats messages.email: others send it, and report on messages.results",
+      );
+    },
+  );
+
+  it("says what nobody reports on is in doubt", { timeout: 90_000 }, async () => {
+    const folder = await workFolder();
+    const nats = await startNats();
+    const { gateway, url } = await serve(folder, ["--outlet", "nats", "--nats", nats.url, ...FROM], {});
+    await post(url, [addressOf(1)]);
+    await until(async () => (await count(folder, "sending")) === 1, "the mail to be handed over");
+    await endsWell(gateway);
+    expect(await count(folder, "sending")).toBe(1);
+    const args = ["--outlet", "nats", "--nats", nats.url, "--outlet-timeout", "1ms", ...FROM];
+    const { gateway: again } = await serve(folder, args, {});
+    await until(async () => (await count(folder, "in_doubt")) === 1, "the doubt");
+    await endsWell(again);
+    expect(again.stderr()).toContain("1 message handed over: nobody reported on them in time");
+  });
+
+  it("is a worker, too", { timeout: 90_000 }, async () => {
+    const { folder } = await setUp();
+    const nats = await startNats();
+    const worker = await work(folder, ["--outlet", "nats", "--nats", nats.url, "--rate", "50"]);
+    expect(ready(worker)).toMatch(/ as 1 of 1; outlet nats messages\.email; rate 50\/s shared$/);
+    await endsWell(worker);
+  });
+});

@@ -2,7 +2,7 @@
 import { html, render, useEffect, useRef, useState } from "./preact.js";
 import { clockTime, count, rate, share, visible } from "./format.js";
 import { listen, signOut } from "./gateway.js";
-import { DeadLettersView, SOURCES } from "./dead-letters.js";
+import { DeadLettersView } from "./dead-letters.js";
 import { Bar } from "./parts.js";
 import { PeopleView } from "./people.js";
 import { createSpeedometer, done, waiting } from "./progress.js";
@@ -225,10 +225,10 @@ function SenderBanner({ sender: { state, reason, hint } }) {
 
 /** Says which brokers are away. @param {{ inlets: Overview["inlets"] }} props */
 function InletBanner({ inlets }) {
-  const away = inlets.filter(({ connected }) => !connected).map(({ name }) => SOURCES[name]);
+  const away = inlets.filter(({ connected }) => !connected).map(({ name }) => visible(name));
   if (away.length === 0) return null;
   return html`<div class="banner warn">
-    <strong>${away.join(" and ")} cannot be reached</strong>
+    <strong>Cannot be reached: ${away.join(", ")}</strong>
     <span>The gateway connects again by itself. Mail that was taken in goes on leaving.</span>
   </div>`;
 }

@@ -13,8 +13,8 @@ import { Confirm, messageOf, Name, Problem, Said, Title } from "./parts.js";
 /** What is longer, or has several lines, stands in a box of its own. */
 const MOST_IN_LINE = 200;
 
-/** What people call an inlet. @type {Record<Letter["source"], string>} */
-export const SOURCES = { nats: "NATS", redis: "Redis", results: "Results" };
+/** @type {Record<Letter["source"], string>} */
+const SOURCES = { nats: "NATS", redis: "Redis", results: "Results" };
 
 /** Said by the list after the letter that was looked at is gone. @type {string | null} */
 let lastSaid = null;
@@ -86,7 +86,7 @@ function Inlets({ inlets }) {
           ({ name, connected, accepted, duplicates, dead }) =>
             html`<tr key=${name}>
               <th scope="row">
-                ${SOURCES[name]}${" "}
+                <${Name} text=${name} />${" "}
                 <span class=${`badge ${connected ? "live" : "bad"}`}>${connected ? "Connected" : "Away"}</span>
               </th>
               <td class="number">${count(accepted)}</td>

@@ -40,8 +40,9 @@ export interface NatsPlace {
 
 /** Mail that is handed over to NATS instead of SES. */
 export interface OutletSettings {
-  /** Where it is published. */
+  /** Where it is published, and the stream that takes it. */
   subject: string;
+  stream: string;
   /** Where others report what became of it. */
   results: string;
   /** What nobody reported on for so long is in doubt. */
@@ -93,10 +94,22 @@ export function hasInlet({ nats, redis }: Pick<BrokerSettings, "nats" | "redis">
 
 /** What each inlet reads, such as `nats messages/email-processor`, as people are told. */
 export function inletNames({ nats, redis }: Pick<BrokerSettings, "nats" | "redis">): string[] {
-  return [
-    ...(nats?.inlet ? [`nats ${nats.inlet.stream}/${nats.inlet.consumer}`] : []),
-    ...(redis ? [`redis ${redis.stream}/${redis.group}`] : []),
-  ];
+  return [...(nats?.inlet ? [natsName(nats.inlet)] : []), ...(redis ? [redisName(redis)] : [])];
+}
+
+/** What an inlet of NATS is called. */
+export function natsName({ stream, consumer }: Pick<NatsPlace, "stream" | "consumer">): string {
+  return `nats ${stream}/${consumer}`;
+}
+
+/** What an inlet of Redis is called. */
+export function redisName({ stream, group }: Pick<NonNullable<BrokerSettings["redis"]>, "stream" | "group">): string {
+  return `redis ${stream}/${group}`;
+}
+
+/** What the process does with brokers, for the line that says that it is ready: its inlets and its outlet. */
+export function brokerNames(settings: BrokerSettings): string[] {
+  return [...inletNames(settings), ...(settings.outlet ? [`outlet nats ${settings.outlet.subject}`] : [])];
 }
 
 /** An option that does nothing without another one. */
@@ -128,7 +141,7 @@ function readOutlet(flags: BrokerFlags): OutletSettings | null {
     throw new UserError(
       `--nats-subject expects a subject without wildcards with --outlet nats, got ${JSON.stringify(flags.natsSubject)}`,
     );
-  return { subject: flags.natsSubject, results: flags.results ?? RESULTS, timeoutMs };
+  return { subject: flags.natsSubject, stream: flags.natsStream, results: flags.results ?? RESULTS, timeoutMs };
 }
 
 /** With an outlet nothing is read from NATS: it would be what the outlet has just published. */

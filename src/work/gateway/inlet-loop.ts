@@ -1,6 +1,6 @@
 /** One inlet at work: it reads a queue for as long as the process lives, whatever happens to the broker or the store. */
 import type { FastifyBaseLogger } from "fastify";
-import { InterruptedError, StoppedError, UserError } from "../../errors.ts";
+import { InterruptedError, LostError, StoppedError, UserError } from "../../errors.ts";
 import { consume, type Handler } from "../../queue/consume.ts";
 import { type Delivery, type Queue, QueueUnreachable } from "../../queue/queue.ts";
 import type { Clock } from "../../time/clock.ts";
@@ -26,8 +26,8 @@ export interface InletLoop<D extends Delivery> {
 
 /**
  * Reads the queue until `signal` aborts; then it resolves when what was being taken in is stored and acknowledged. Rejects only
- * with a `UserError` of the first thing that the broker says: it was configured wrong. A broker that says so later is told, and asked
- * again.
+ * with a `UserError` of the first thing that the broker says: it was configured wrong (a broker that says so later is told, and asked
+ * again), and with a `LostError` of the store.
  */
 export async function runInlet<D extends Delivery>(loop: InletLoop<D>, signal: AbortSignal): Promise<void> {
   const { name, handle, clock, log, onBug } = loop;
@@ -39,12 +39,14 @@ export async function runInlet<D extends Delivery>(loop: InletLoop<D>, signal: A
         clock,
         once: false,
         max: null,
+        lastRetryMs: AWAY_MS,
         onRetry: (reason) => log.debug(`${name}: ${reason}; it is tried again`),
         onIdle: async () => undefined,
       });
     } catch (error) {
       if (error instanceof InterruptedError && signal.aborted) return;
-      if (error instanceof UserError && !queue.hasAnswered) throw error;
+      // What the store has lost nobody brings back by waiting.
+      if (error instanceof LostError || (error instanceof UserError && !queue.hasAnswered)) throw error;
       const text = troubleOf(error);
       if (text === null) onBug(error);
       else if (text !== queue.trouble) log.warn(`${name}: ${text}; it is looked at again by itself`);

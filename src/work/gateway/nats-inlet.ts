@@ -3,7 +3,7 @@ import { noCounts } from "../../intake/broker/inlet.ts";
 import { readNatsMail } from "../../intake/broker/nats-mail.ts";
 import { createTemplateShelf } from "../../intake/templates.ts";
 import type { Nats, NatsDelivery } from "../../queue/nats/nats.ts";
-import type { NatsPlace } from "./broker-settings.ts";
+import { type NatsPlace, natsName } from "./broker-settings.ts";
 import { type Inlet, type InletQueue, type Making, readQueue, toldCounts } from "./inlet.ts";
 
 /** Makes the inlet. With a subject for `results` those who published mail are told there what becomes of it. */
@@ -12,7 +12,7 @@ export function createNatsInlet(
   nats: Nats,
   { inlet, results }: { inlet: NatsPlace; results: string | null },
 ): Inlet {
-  const name = `nats ${inlet.stream}/${inlet.consumer}`;
+  const name = natsName(inlet);
   const counts = noCounts();
   const queue: InletQueue<NatsDelivery> = {
     source: "nats",

@@ -6,7 +6,7 @@ import { createRedisReader } from "../../intake/broker/redis-job.ts";
 import type { Queue } from "../../queue/queue.ts";
 import type { Redis, RedisDelivery } from "../../queue/redis/redis.ts";
 import { withinLimit } from "../../time/time-limit.ts";
-import type { BrokerSettings } from "./broker-settings.ts";
+import { type BrokerSettings, redisName } from "./broker-settings.ts";
 import { type Inlet, type InletQueue, type Making, readQueue, toldCounts } from "./inlet.ts";
 
 /** Redis may take this long to note that mail waits. After that the note is left out: the next one tells more. */
@@ -19,7 +19,7 @@ export function createRedisInlet(
   { stream, group, templates: folder }: Pick<NonNullable<BrokerSettings["redis"]>, "stream" | "group" | "templates">,
 ): Inlet {
   const { store, incoming, clock } = making;
-  const name = `redis ${stream}/${group}`;
+  const name = redisName({ stream, group });
   const counts = noCounts();
   const remote = (name: string) => redis.template(name);
   const templates = createJobTemplates({ store, folder, remote, from: incoming.envelope?.from ?? "", clock });

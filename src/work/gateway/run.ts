@@ -4,7 +4,7 @@ import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import type { Context } from "../context.ts";
 import type { Ses } from "../../aws/ses.ts";
 import type { SendLoop } from "../../deliver/sender.ts";
-import { type SesConnection, topicByTag } from "../endpoint.ts";
+import { topicByTag } from "../endpoint.ts";
 import { EXIT, exitCodeOf, UserError } from "../../errors.ts";
 import type { AccountWatch } from "../account-watch.ts";
 import { connectBrokers } from "./broker-connections.ts";
@@ -14,10 +14,11 @@ import type { InletsParts } from "./inlet.ts";
 import { createInlets, type Inlets } from "./inlets.ts";
 import { openService } from "./open.ts";
 import { createRetryDead } from "./retry-dead.ts";
-import { prepareSending, readScope } from "./sending.ts";
+import { prepareSending, readScope, type Sending } from "./sending.ts";
 import { bugLog, setAsideText, tellBrokers } from "./service-log.ts";
 import { readPort, readGatewaySettings, type ServeFlags } from "./settings.ts";
 import { runTogether, stopWith } from "./together.ts";
+import { openOutlet } from "./way-out.ts";
 import { createRequestInbox } from "../../intake/inbox.ts";
 import { isLoopback } from "../loopback.ts";
 import type { Gateway, Settings, TestMail } from "../../serve/gateway.ts";
@@ -49,6 +50,7 @@ export async function runGateway(context: Context, flags: ServeFlags): Promise<n
   const { store, ses } = await openService(context, flags, {
     tell: (text) => notice.tell(text),
     onRecovered: (count) => (recovered = count),
+    usesSes: brokers.outlet === null,
     beforeMaking: () => {
       if (settings.apiKey === null) throw noKey();
     },
@@ -84,13 +86,13 @@ export async function runGateway(context: Context, flags: ServeFlags): Promise<n
     parts.webhook.known(`${url}/v1/events/results`);
     warnOf(parts.gateway.settings, flags.host, app.log);
     tellBrokers(app.log, flags, brokers);
-    await runParts(parts, { telemetry, log: app.log, stop });
+    await runParts(parts, { telemetry, log: app.log, stop, hardSignal: io.hardSignal });
   } catch (error) {
     if (!(error instanceof UserError)) telemetry.captureError(error, { crash: true });
     throw error;
   } finally {
     // Close the sandbox first: its last events still need the webhook.
-    await parts.connection.sandbox?.close();
+    await parts.sandbox?.close();
     await closeServer(app, io.hardSignal);
   }
   // After a second signal what was in flight is left behind, in doubt.
@@ -101,12 +103,14 @@ interface Running {
   telemetry: Telemetry;
   log: FastifyBaseLogger;
   stop: AbortController;
+  hardSignal: AbortSignal;
 }
 
-async function runParts({ gateway, account, sender, inlets }: Parts, { telemetry, log, stop }: Running): Promise<void> {
+async function runParts({ gateway, account, sender, inlets }: Parts, running: Running): Promise<void> {
+  const { telemetry, log } = running;
   const endChores = startChores(gateway, account, telemetry, log);
   try {
-    await runTogether(sender.run(listenerOf(log)), inlets, stop);
+    await runTogether(sender.run({ ...listenerOf(log), onProgress: () => inlets.wake() }), inlets, running);
   } finally {
     await endChores();
   }
@@ -116,7 +120,7 @@ interface Parts {
   gateway: Gateway;
   sender: SendLoop;
   account: AccountWatch;
-  connection: SesConnection;
+  sandbox: Sending["sandbox"];
   inlets: Inlets;
   webhook: Known<string>;
 }
@@ -137,9 +141,10 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
   const webhook = whenKnown<string>();
   const rehearsing = { webhook: { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC }, topicOf: topicByTag(store) };
   const stoppable = { ...context, io: { ...context.io, signal: stop.signal } };
-  const sending = await prepareSending(stoppable, { store, ses, rehearsing, scope, flags, tell });
-  const { sender, account, connection, links } = sending;
-  const settings = withSandbox(asked, connection);
+  const outlet = await openOutlet(surroundings.brokers, surroundings.connections, { store, clock });
+  const sending = await prepareSending(stoppable, { store, ses, outlet, rehearsing, scope, flags, tell });
+  const { sender, account, sandbox, links } = sending;
+  const settings = withSandbox(asked, sandbox);
   const inbox = createRequestInbox({
     store,
     endpoint: settings.endpoint,
@@ -157,11 +162,11 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
     sendTest: (test: TestMail) => sendTest(mailing, test),
     retryDead: createRetryDead({ ...mailing, brokers, connections }),
   };
-  return { gateway, sender, account, connection, inlets, webhook };
+  return { gateway, sender, account, sandbox, inlets, webhook };
 }
 
 /** In a rehearsal the events of the embedded sandbox come back by the webhook, as those of Amazon would. */
-function withSandbox(settings: Settings, { sandbox }: SesConnection): Settings {
+function withSandbox(settings: Settings, sandbox: Sending["sandbox"]): Settings {
   if (!sandbox?.webhook) return settings;
   const { sns } = settings;
   const topicArns = [...sns.topicArns, REHEARSAL_SNS_TOPIC];

@@ -1,7 +1,7 @@
 /** How mail leaves from what runs as a service: the loop, its limits, and the account it sends through. */
 import type { Context } from "../context.ts";
 import type { Ses } from "../../aws/ses.ts";
-import { createMailer } from "../../deliver/mailer.ts";
+import { createMailer, type MailService } from "../../deliver/mailer.ts";
 import { createSendLoop } from "../../deliver/send.ts";
 import type { SendLoop } from "../../deliver/sender.ts";
 import { boundOldSpace } from "../../memory.ts";
@@ -21,15 +21,18 @@ export const CAP_OF_JOBS = "5/1h";
 export interface Sending {
   sender: SendLoop;
   account: AccountWatch;
-  connection: SesConnection;
+  /** Null: mail is not rehearsed. */
+  sandbox: SesConnection["sandbox"];
   links: Links;
 }
 
 /** What it is made of. */
 export interface SendingParts {
   store: Store;
-  /** Null: the embedded sandbox, which is `rehearsing`. */
+  /** Null: the embedded sandbox, which is `rehearsing`, unless there is an outlet. */
   ses: Ses | null;
+  /** Takes mail instead of SES; null: nothing does. */
+  outlet: MailService | null;
   rehearsing: Rehearsing;
   scope: HoldingScope;
   flags: ServiceFlags;
@@ -37,17 +40,21 @@ export interface SendingParts {
   tell: (text: string) => void;
 }
 
-/** Connects to SES and makes the loop, which waits for mail for as long as the process lives. Nothing is sent before it is run. */
+/**
+ * Connects to where mail goes and makes the loop, which waits for mail for as long as the process lives. Nothing is sent before it is
+ * run.
+ */
 export async function prepareSending(context: Context, parts: SendingParts): Promise<Sending> {
-  const { store, ses, rehearsing, scope, flags, tell } = parts;
+  const { store, scope, flags, tell, outlet } = parts;
   const links = await openLinks(store, context.io.env, context.io.clock);
-  const connection = await connect(context, flags, { ses, ...rehearsing });
-  const account = createAccountWatch(connection, () => sender.status().run.sent, context.io.clock);
+  const sent = () => sender.status().run.sent;
+  const way = outlet === null ? await wayToSes(context, parts, sent) : { ...NO_SES, service: outlet };
+  const { account } = way;
   const limits = { bounceRate: flags.maxBounceRate, complaintRate: flags.maxComplaintRate };
   boundOldSpace();
-  const mailer = createMailer(store, connection.ses, async () => links, {
+  const mailer = createMailer(store, way.service, async () => links, {
     whenFolderIsGone: "fail",
-    isRehearsal: connection.endpoint === "sandbox",
+    isRehearsal: way.sandbox !== null,
   });
   const sender = createSendLoop(store, mailer, {
     scope,
@@ -58,8 +65,25 @@ export async function prepareSending(context: Context, parts: SendingParts): Pro
     ...(flags.reserve !== undefined && { reserve: createReserveWatch(flags.reserve, account, tell) }),
     io: context.io,
   });
-  return { sender, account, connection, links };
+  return { sender, account, sandbox: way.sandbox, links };
 }
+
+/** Where mail goes. */
+interface Way extends Pick<Sending, "account" | "sandbox"> {
+  service: MailService;
+}
+
+async function wayToSes(context: Context, { ses, rehearsing, flags }: SendingParts, sent: () => number): Promise<Way> {
+  const connection = await connect(context, flags, { ses, ...rehearsing });
+  const account = createAccountWatch(connection, sent, context.io.clock);
+  return { service: connection.ses, sandbox: connection.sandbox, account };
+}
+
+/** Who hands mail over to others knows nothing of the account that they send with. */
+const NO_SES: Pick<Way, "account" | "sandbox"> = {
+  sandbox: null,
+  account: { latest: () => null, now: () => null, ageMs: () => Infinity, refresh: async () => undefined },
+};
 
 /** What a service claims: everything that goes to this endpoint. Throws `UserError` for a bad option. */
 export function readScope(endpoint: Endpoint, flags: ServiceFlags): HoldingScope {

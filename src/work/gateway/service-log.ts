@@ -18,6 +18,10 @@ export function tellBrokers(
       `${ignored.join(" and ")} ${ignored.length === 1 ? "does" : "do"} nothing: there is no scheduler to wait for, and failed mail is tried again by itself`,
     );
   for (const name of inletNames(brokers)) log.info(`taking mail in from ${name}`);
+  if (brokers.outlet !== null) {
+    const { subject, results } = brokers.outlet;
+    log.info(`handing mail over to nats ${subject}: others send it, and report on ${results}`);
+  }
   if (flags.redis !== undefined && flags.recipientCap === undefined && flags.send !== false)
     log.info(`at most ${CAP_OF_JOBS} mails to one address, because of --redis; --recipient-cap says otherwise`);
   if (flags.sandbox === true && hasInlet(brokers))

@@ -11,7 +11,7 @@ import type { Telemetry } from "../../telemetry/telemetry.ts";
 import { topicByTag } from "../endpoint.ts";
 import { rehearsalEvents } from "../rehearsal-events.ts";
 import { connectBrokers, type Connections } from "./broker-connections.ts";
-import { type BrokerSettings, hasInlet, inletNames, readBrokers } from "./broker-settings.ts";
+import { brokerNames, type BrokerSettings, hasInlet, inletNames, readBrokers } from "./broker-settings.ts";
 import { type HoldingScope, levelOf, listenerOf, startChores } from "./chores.ts";
 import { createInlets, type Inlets } from "./inlets.ts";
 import { openService, type Service } from "./open.ts";
@@ -19,6 +19,7 @@ import { prepareSending, readScope } from "./sending.ts";
 import { bugLog, setAsideText, tellBrokers } from "./service-log.ts";
 import { type IncomingFlags, type IncomingSettings, readIncoming, type ServiceFlags } from "./settings.ts";
 import { runTogether, stopWith } from "./together.ts";
+import { openOutlet } from "./way-out.ts";
 
 /** How often the events of a rehearsal are applied. */
 const EVENTS_MS = 1_000;
@@ -44,7 +45,11 @@ export async function runWorker(context: Context, flags: WorkFlags): Promise<num
   tellBrokers(log, flags, brokers);
   const connections = await connectBrokers(context, brokers, tell);
   const { onRecovered } = listenerOf(log);
-  const { store, ses } = await openService(context, flags, { tell, onRecovered, usesSes: flags.send });
+  const { store, ses } = await openService(context, flags, {
+    tell,
+    onRecovered,
+    usesSes: flags.send && brokers.outlet === null,
+  });
   const telemetry = await startTelemetry(io.env, { version, onNotice: tell });
   context.onExit(() => telemetry.close());
   const work = { context, flags, brokers, connections, incoming, scope, store, ses, telemetry, log };
@@ -72,7 +77,8 @@ interface Work extends Service {
 
 /** Sends, and takes mail in when there is an inlet. */
 async function runSending(work: Work): Promise<void> {
-  const { context, store, ses, scope, flags, telemetry, log } = work;
+  const { context, store, ses, scope, flags, brokers, connections, telemetry, log } = work;
+  const { clock, hardSignal } = context.io;
   const stop = stopWith(context.io.signal);
   const tell = (text: string) => log.warn(text);
   const events = rehearsalEvents(store, ({ message }) =>
@@ -84,17 +90,22 @@ async function runSending(work: Work): Promise<void> {
   try {
     const stoppable = { ...context, io: { ...context.io, signal: stop.signal } };
     const rehearsing = { sink: events, topicOf: topicByTag(store) };
-    const sending = await prepareSending(stoppable, { store, ses, rehearsing, scope, flags, tell });
-    const { sender, account } = sending;
+    const outlet = await openOutlet(brokers, connections, { store, clock });
+    const sending = await prepareSending(stoppable, { store, ses, outlet, rehearsing, scope, flags, tell });
+    const { sender, account, sandbox } = sending;
     const inlets = await inletsOf(work, stop, () => sender.wake());
-    const endChores = startChores({ store, sender, clock: context.io.clock }, account, telemetry, log);
+    const endChores = startChores({ store, sender, clock }, account, telemetry, log);
     const announce = announcement(work);
     try {
-      await runTogether(sender.run({ ...listenerOf(log), onProgress: announce }), inlets, stop);
+      const onProgress = () => {
+        announce();
+        inlets.wake();
+      };
+      await runTogether(sender.run({ ...listenerOf(log), onProgress }), inlets, { stop, hardSignal });
     } finally {
       await endChores();
     }
-    await sending.connection.sandbox?.close();
+    await sandbox?.close();
   } finally {
     clearInterval(applying);
   }
@@ -102,12 +113,13 @@ async function runSending(work: Work): Promise<void> {
 
 /** Takes mail in only. Others send it. */
 async function runIntake(work: Work): Promise<void> {
-  const stop = stopWith(work.context.io.signal);
+  const { signal, hardSignal } = work.context.io;
+  const stop = stopWith(signal);
   const inlets = await inletsOf(work, stop, () => undefined);
   work.context.io.stderr.write(
     `working on ${placeOf(work)}; ${[...inletNames(work.brokers), "others send"].join("; ")}\n`,
   );
-  await inlets.run();
+  await runTogether(Promise.resolve(), inlets, { stop, hardSignal });
 }
 
 function inletsOf(work: Work, stop: AbortController, wake: () => void): Promise<Inlets> {
@@ -134,7 +146,7 @@ function announcement(work: Work): () => void {
     const perSecond = Math.round(100 * (rate.perSecond ?? 0)) / 100;
     const parts = [
       `working on ${placeOf(work)} as ${place} of ${workers.length}`,
-      ...inletNames(brokers),
+      ...brokerNames(brokers),
       `rate ${perSecond}/s shared`,
     ];
     context.io.stderr.write(`${parts.join("; ")}\n`);

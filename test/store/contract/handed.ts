@@ -84,9 +84,9 @@ function foreign(prepare: Prepare): void {
       const { open, clock } = await prepare();
       const store = await open();
       const [claim] = await handOver(store);
-      const uuid = outletUuid(store.jobId, claim?.id ?? 0);
+      const uuid = outletUuid(store.jobId, claim?.id ?? 0, 1_000);
       const of = { to: "a@x.example", mail: 7, at: clock.now(), subject: "Another" };
-      await apply(store, deliveryOf({ ...of, [where]: outletUuid("ffffffffffffffff", claim?.id ?? 0) }));
+      await apply(store, deliveryOf({ ...of, [where]: outletUuid("ffffffffffffffff", claim?.id ?? 0, 1_000) }));
       expect(await states(store)).toEqual({ "a@x.example": "sending" });
       await apply(store, deliveryOf({ ...of, mail: 8, [where]: where === "tag" ? uuid : uuid.toUpperCase() }));
       expect(await facts(store)).toEqual([["sent", 1, sesId(8), null]]);
@@ -103,7 +103,12 @@ function foreign(prepare: Prepare): void {
     await ingest(store, PEOPLE.slice(0, 2));
     const [a, b] = (await turn(store, 2)).claims;
     const tagged = (claim: Claim | undefined, mail: number) =>
-      deliveryOf({ to: claim?.email ?? "", mail, at: clock.now(), tag: outletUuid(store.jobId, claim?.id ?? 0) });
+      deliveryOf({
+        to: claim?.email ?? "",
+        mail,
+        at: clock.now(),
+        tag: outletUuid(store.jobId, claim?.id ?? 0, 1_000),
+      });
     await apply(store, tagged(a, 1));
     await settle(store, handedOver(a), handedOver(b));
     clock.pass(61_000);
