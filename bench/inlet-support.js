@@ -77,8 +77,8 @@ async function inTurn({ what, store, count, pairs, fill, read, decode, templates
     if (counts.accepted !== (sum += count)) throw new Error(JSON.stringify(counts));
     const ratio = floor.seconds / ours.seconds;
     console.log(
-      `${what}, ${pair === 0 ? "warm-up" : `pair ${pair}`}: ${perSecond(count, ours)}/s taken in in batches of ${ours.batch} (${us(count, ours)} µs of processor each), ` +
-        `${perSecond(count, floor)}/s only read, ${floor.batch} (${us(count, floor)} µs), ratio ${ratio.toFixed(2)}`,
+      `${what}, ${pair === 0 ? "warm-up" : `pair ${pair}`}: ${perSecond(count, ours)}/s taken in, ${ours.batch} at a time (${us(count, ours)} µs of processor each), ` +
+        `${perSecond(count, floor)}/s only read, ${floor.batch} at a time (${us(count, floor)} µs), ratio ${ratio.toFixed(2)}`,
     );
     if (pair === 0) continue;
     wall.push(ratio);
