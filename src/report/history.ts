@@ -109,7 +109,11 @@ function departure({ message, history }: Known): HistoryLine[] {
   const ses = history.endpoint === "sandbox" ? "the sandbox" : "SES";
   const tries = attempts > 1 ? `, attempt ${attempts}` : "";
   const detail = sesMessageId;
-  if (sesMessageId === null) return [line(sentAt, "sent", "link", "was sent, because a link of it was followed")];
+  // A visit leaves its mark, and a result that does not name the id of SES leaves none.
+  if (sesMessageId === null)
+    return history.feedback === null
+      ? [line(sentAt, "sent", "answer", "was sent, as whoever took it from the broker said")]
+      : [line(sentAt, "sent", "link", "was sent, because a link of it was followed")];
   // Without an answer the time is the one that the first event told.
   const mailedAt = history.feedback?.mailedAt ?? sentAt;
   const source = mailedAt === sentAt && history.feedback?.mailedAt != null ? "event" : "answer";
@@ -195,7 +199,16 @@ function end({ message, history }: Known): HistoryLine[] {
     case "pending":
       return [line(null, "waits", "store", `waits to be sent${after}${said(error)}`, { detail })];
     case "sending":
-      return [line(null, "sending", "store", "is being handed to SES")];
+      return history.handedAt === null
+        ? [line(null, "sending", "store", "is being handed to SES")]
+        : [
+            line(
+              history.handedAt,
+              "handed_over",
+              "store",
+              "handed over to a broker, and nobody has said yet what became of it",
+            ),
+          ];
     case "failed":
       return [line(null, "failed", "answer", `failed${after}${said(error)}`, { detail })];
     case "in_doubt":

@@ -224,6 +224,8 @@ export interface MessageHistory {
   cancelledAt: number | null;
   /** After this it is not handed to SES any more; null: it never expires. */
   expiresAt: number | null;
+  /** When it was handed over to a broker, for others to send; null: it was not, or somebody has said what became of it. */
+  handedAt: number | null;
   /** What was told of it. Null: nothing was. */
   feedback: {
     /** When SES took it in, as its events say. */

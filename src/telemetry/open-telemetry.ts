@@ -81,6 +81,10 @@ function registerInstruments(meter: Meter, latest: () => Snapshot | null): void 
   const gauge = (name: string, description: string, unit: string) =>
     meter.createObservableGauge(name, { description, unit });
   watch(counter("ses_mail.messages.sent", "accepted by SES"), ({ sender }) => sender.run.sent);
+  watch(
+    counter("ses_mail.messages.handed_over", "taken by a broker, for others to send"),
+    ({ sender }) => sender.run.handedOver,
+  );
   watch(counter("ses_mail.messages.failed", "refused for good, or out of attempts"), ({ sender }) => sender.run.failed);
   watch(counter("ses_mail.messages.expired", "cancelled because they expired"), ({ sender }) => sender.run.expired);
   watch(

@@ -142,6 +142,7 @@ const HISTORY: MessageHistory = {
   endpoint: "ses",
   cancelledAt: null,
   expiresAt: null,
+  handedAt: null,
   feedback: null,
   events: [],
   kept: [],
@@ -190,10 +191,22 @@ it.each<[string, Partial<MessageRecord>, Partial<MessageHistory>, string[]]>([
     ["1000 posted", "5000 SES took it in as 0100", "6000 opened by the reader", "null opened by the reader"],
   ],
   [
+    "a mail that was handed over, and of which nobody has said anything",
+    { state: "sending", sentAt: null, sesMessageId: null },
+    { handedAt: 4_000 },
+    ["1000 posted", "4000 handed over to a broker, and nobody has said yet what became of it"],
+  ],
+  [
     "a mail of which only a link tells that it was sent",
     { sesMessageId: null },
-    {},
+    { feedback: FEEDBACK },
     ["1000 posted", "5000 was sent, because a link of it was followed"],
+  ],
+  [
+    "a mail of which only a result tells that it was sent",
+    { sesMessageId: null },
+    {},
+    ["1000 posted", "5000 was sent, as whoever took it from the broker said"],
   ],
   [
     "what SES accepted before what it delivered, also in one instant",

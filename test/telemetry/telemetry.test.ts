@@ -232,6 +232,7 @@ describe("OpenTelemetry", () => {
       "ses_mail.messages.sent": [{ value: 100 }],
       "ses_mail.messages.failed": [{ value: 7 }],
       "ses_mail.messages.expired": [{ value: 2 }],
+      "ses_mail.messages.handed_over": [{ value: 0 }],
       "ses_mail.messages.in_doubt": [{ value: 3 }],
       "ses_mail.messages.retried": [{ value: 5 }],
       "ses_mail.calls.throttled": [{ value: 11 }],

@@ -24,6 +24,11 @@ interface RunCounter {
 
 const RUN_COUNTERS: readonly RunCounter[] = [
   { run: "sent", name: "ses_mail_sent_total", help: "Messages SES accepted since the start" },
+  {
+    run: "handedOver",
+    name: "ses_mail_handed_over_total",
+    help: "Messages a broker took for others to send, since the start",
+  },
   { run: "failed", name: "ses_mail_failed_total", help: "Messages that failed for good since the start" },
   { run: "expired", name: "ses_mail_expired_total", help: "Messages cancelled because they expired, since the start" },
   { run: "inDoubt", name: "ses_mail_in_doubt_total", help: "Messages whose answer was lost since the start" },

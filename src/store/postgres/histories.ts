@@ -7,11 +7,11 @@ import { byIndex } from "./by-index.ts";
 import { type Job, snapshot } from "./connection.ts";
 
 type Feedback = NonNullable<MessageHistory["feedback"]>;
-type Row = Pick<MessageHistory, "endpoint" | "cancelledAt" | "expiresAt"> &
+type Row = Pick<MessageHistory, "endpoint" | "cancelledAt" | "expiresAt" | "handedAt"> &
   Feedback & { id: number; file: string; columns: string; wasTold: boolean };
 type EventRow = Omit<HistoryEvent, "isVisit"> & { messageId: number; key: number };
 
-const HEAD = `select m.id, i.file, i.columns, t.endpoint, t.cancelled_at as "cancelledAt", m.expires_at as "expiresAt",
+const HEAD = `select m.id, i.file, i.columns, t.endpoint, t.cancelled_at as "cancelledAt", m.expires_at as "expiresAt", h.at as "handedAt",
     f.message_id is not null as "wasTold", f.mailed_at as "mailedAt", f.bounced_at as "bouncedAt",
     f.soft_bounced_at as "softBouncedAt", f.reader_opened_at as "readerOpenedAt", f.unsubscribed_at as "unsubscribedAt", f.opens,
     f.machine_opens as "machineOpens"
@@ -19,6 +19,7 @@ const HEAD = `select m.id, i.file, i.columns, t.endpoint, t.cancelled_at as "can
   cross join lateral (select * from sm.message where id = w.id limit 1) m
   cross join lateral (select file, columns from sm.ingest where id = m.ingest_id limit 1) i
   cross join lateral (select endpoint, cancelled_at from sm.topic where id = m.topic_id limit 1) t
+  left join lateral (select at from sm.handed where message_id = w.id limit 1) h on true
   left join lateral (select * from sm.feedback where message_id = w.id limit 1) f on true`;
 
 const EVENTS = `select e.* from unnest($1::bigint[]) w (id) cross join lateral (
@@ -62,11 +63,12 @@ function historyOf({
   endpoint,
   cancelledAt,
   expiresAt,
+  handedAt,
   ...told
 }: Row): MessageHistory {
   // Requests have no columns, and a recipients file has at least one.
   const list = columns === "[]" ? null : file;
-  return { list, endpoint, cancelledAt, expiresAt, feedback: wasTold ? told : null, events: [], kept: [] };
+  return { list, endpoint, cancelledAt, expiresAt, handedAt, feedback: wasTold ? told : null, events: [], kept: [] };
 }
 
 function eventOf({ key, ...event }: Omit<EventRow, "messageId">): HistoryEvent {

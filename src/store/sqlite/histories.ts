@@ -4,14 +4,17 @@ import type { HistoryEvent, MessageHistory } from "../rows.ts";
 import type { Reader } from "../store.ts";
 import type { Connection } from "./connection.ts";
 
-type HeadRow = Pick<MessageHistory, "endpoint" | "cancelledAt" | "expiresAt"> & { file: string; columns: string };
+type HeadRow = Pick<MessageHistory, "endpoint" | "cancelledAt" | "expiresAt" | "handedAt"> & {
+  file: string;
+  columns: string;
+};
 type EventRow = Omit<HistoryEvent, "machine" | "isVisit"> & { key: number; machine: 0 | 1 };
 
 /** Makes the part of the store that reads histories. */
 export function createHistories(db: Connection): Pick<Reader, "histories"> {
   const head = db.prepare<[number], HeadRow>(
-    `select i.file, i.columns, t.endpoint, t.cancelled_at as cancelledAt, m.expires_at as expiresAt
-     from message m join ingest i on i.id = m.ingest_id join topic t on t.id = m.topic_id where m.id = ?`,
+    `select i.file, i.columns, t.endpoint, t.cancelled_at as cancelledAt, m.expires_at as expiresAt, h.at as handedAt
+     from message m left join handed h on h.message_id = m.id join ingest i on i.id = m.ingest_id join topic t on t.id = m.topic_id where m.id = ?`,
   );
   const feedback = db.prepare<[number], NonNullable<MessageHistory["feedback"]>>(
     `select mailed_at as mailedAt, bounced_at as bouncedAt, soft_bounced_at as softBouncedAt,

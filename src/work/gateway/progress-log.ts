@@ -65,11 +65,11 @@ export function createProgressLog(
   };
 }
 
-function activityOf({ sent, failed, expired, throttled, retried }: Line): number {
-  return sent + failed + expired + throttled + retried;
+function activityOf({ sent, handed_over: handedOver = 0, failed, expired, throttled, retried }: Line): number {
+  return sent + handedOver + failed + expired + throttled + retried;
 }
 
-type Counted = Pick<Run, "sent" | "failed" | "expired" | "throttled" | "retried">;
+type Counted = Pick<Run, "sent" | "failed" | "expired" | "throttled" | "retried"> & { handed_over?: number };
 
 function lineOf({ store, sender, clock }: Pick<Gateway, "store" | "sender" | "clock">) {
   let before = sender.status().run;
@@ -80,15 +80,17 @@ function lineOf({ store, sender, clock }: Pick<Gateway, "store" | "sender" | "cl
       const seconds = Math.max(0.001, (clock.monotonic() - at) / 1000);
       const { pending, sending, in_doubt: inDoubt } = await store.totals(null);
       const sent = run.sent - before.sent;
+      const handedOver = run.handedOver - before.handedOver;
       return {
         state,
         sent,
+        ...(handedOver > 0 && { handed_over: handedOver }),
         failed: run.failed - before.failed,
         expired: run.expired - before.expired,
         throttled: run.throttled - before.throttled,
         retried: run.retried - before.retried,
         // What waited a moment for its answer belongs to the time before.
-        per_second: Math.round(10 * Math.min(sent / seconds, perSecond)) / 10,
+        per_second: Math.round(10 * Math.min((sent + handedOver) / seconds, perSecond)) / 10,
         rate: Math.round(100 * perSecond) / 100,
         pending,
         sending,
@@ -97,11 +99,12 @@ function lineOf({ store, sender, clock }: Pick<Gateway, "store" | "sender" | "cl
       };
     },
     /** The next line counts from this one. */
-    told({ sent, failed, expired, throttled, retried }: Counted) {
+    told({ sent, handed_over: handedOver = 0, failed, expired, throttled, retried }: Counted) {
       at = clock.monotonic();
       before = {
         ...before,
         sent: before.sent + sent,
+        handedOver: before.handedOver + handedOver,
         failed: before.failed + failed,
         expired: before.expired + expired,
         throttled: before.throttled + throttled,

@@ -192,6 +192,9 @@ export function handed(prepare: Prepare): void {
       await handOver(store);
       expect(await facts(store)).toEqual([["sending", 1, null, null]]);
       expect(await store.countHanded()).toBe(1);
+      const [message] = await store.messagesTo("a@x.example", 1);
+      const history = (await store.histories([message?.id ?? 0])).get(message?.id ?? 0);
+      expect(clock.now() - (history?.handedAt ?? 0)).toBeLessThan(1_000);
       expect((await store.workers()).workers.map(({ sending }) => sending)).toEqual([0]);
       clock.pass(10 * LEASE_OVER_MS);
       expect(await other.recover()).toBe(0);
