@@ -14,6 +14,7 @@ const LONG = [
   "process/two-processes",
   "report/browser",
   "process/serve-kill",
+  "queue/nats",
   "queue/sqs",
   "queue/redis",
   "store/sqlite/",

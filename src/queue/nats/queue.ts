@@ -4,7 +4,7 @@ import { QueueUnreachable, type Queue } from "../queue.ts";
 import { ACK, laterAnswer, type Loan, loanOf, type NatsDelivery, refusedAnswer } from "./delivery.ts";
 import type { Connection, Link } from "./link.ts";
 import { type Pull, type PullEnd, startPull } from "./pull.ts";
-import { type Found, type Memory, setUp, type Where } from "./setup.ts";
+import { type Found, type Memory, QueueHalted, setUp, type Where } from "./setup.ts";
 import { Waiting } from "./waiting.ts";
 
 const MOST_PER_CALL = 500;
@@ -23,6 +23,8 @@ const LINGER_MS = 2;
 /** What was not handed out when reading ends is given back, to come to another process soon. */
 const GIVE_BACK_MS = 1_000;
 const LAST_FLUSH_MS = 2_000;
+/** A connection on which nothing comes back is given up before JetStream did not answer so often. */
+const MOST_UNANSWERED = 3;
 
 /** What a queue is made of. */
 export interface QueueParts {
@@ -54,6 +56,7 @@ export class NatsQueue implements Queue<NatsDelivery> {
   /** Why no pull is under way; for the next reader. */
   #failure: unknown = null;
   #told: string | null = null;
+  #unanswered = 0;
   /** How many calls of `receive` are under way. */
   #readers = 0;
   /** How often reading ended: a pull that was begun before does not start any more. */
@@ -221,15 +224,21 @@ export class NatsQueue implements Queue<NatsDelivery> {
     try {
       const what = await setUp(on.nats, where, this.#memory, { tell, warn });
       this.#found = { on, what };
+      this.#unanswered = 0;
       if (this.#told !== null) tell(`nats: stream ${where.stream} is read again`);
       this.#told = null;
       return what;
     } catch (error) {
-      // A connection that was lost is the link's to tell.
-      const isNews = error instanceof QueueUnreachable && error.message !== this.#told && link.current === on;
-      if (isNews) tell((this.#told = error.message));
+      if (error instanceof QueueUnreachable && link.current === on) this.#tellHalt(error);
       throw error;
     }
+  }
+
+  #tellHalt(error: QueueUnreachable): void {
+    this.#unanswered++;
+    // A server that answers nothing at all is the link's to tell, when it has noticed.
+    const isNews = error.message !== this.#told && (error instanceof QueueHalted || this.#unanswered > MOST_UNANSWERED);
+    if (isNews) this.#parts.tell((this.#told = error.message));
   }
 
   /** Says what became of deliveries. Those of a stream that is gone are nobody's any more. */
@@ -237,9 +246,9 @@ export class NatsQueue implements Queue<NatsDelivery> {
     if (deliveries.length === 0) return;
     const { link } = this.#parts;
     const connection = link.current;
-    if (connection === null) throw link.unreachable();
+    if (connection === null) throw new QueueUnreachable(link.why());
     const { streamMade } = await this.#foundOn(connection);
-    if (connection.lost.aborted || connection.nats.isClosed()) throw link.unreachable();
+    if (connection.lost.aborted || connection.nats.isClosed()) throw new QueueUnreachable(link.why());
     for (const loan of deliveries as readonly Loan[])
       if (loan.streamMade === streamMade) connection.nats.publish(loan.reply, text(connection));
     await link.flush(connection);
@@ -247,11 +256,15 @@ export class NatsQueue implements Queue<NatsDelivery> {
 
   #putBack(): void {
     this.#ends++;
-    this.#pull?.pull.stop();
-    this.#pull = null;
     const { current } = this.#parts.link;
     const given = this.#buffer.splice(0);
-    if (current === null || current.nats.isClosed() || this.#found?.on !== current) return;
-    for (const { reply } of given) current.nats.publish(reply, laterAnswer(GIVE_BACK_MS));
+    const giveBack = (reply: string | undefined) => {
+      // A stream that was not looked at on this connection may be another one.
+      const isKnown = current !== null && !current.nats.isClosed() && this.#found?.on === current;
+      if (isKnown && reply) current.nats.publish(reply, laterAnswer(GIVE_BACK_MS));
+    };
+    this.#pull?.pull.stop(({ reply }) => giveBack(reply));
+    this.#pull = null;
+    for (const { reply } of given) giveBack(reply);
   }
 }

@@ -86,7 +86,7 @@ export async function runGateway(context: Context, flags: ServeFlags): Promise<n
     parts.webhook.known(`${url}/v1/events/results`);
     warnOf(parts.gateway.settings, flags.host, app.log);
     tellBrokers(app.log, flags, brokers);
-    await runParts(parts, { telemetry, log: app.log, stop });
+    await runParts(parts, { telemetry, log: app.log, stop, hardSignal: io.hardSignal });
   } catch (error) {
     if (!(error instanceof UserError)) telemetry.captureError(error, { crash: true });
     throw error;
@@ -103,12 +103,14 @@ interface Running {
   telemetry: Telemetry;
   log: FastifyBaseLogger;
   stop: AbortController;
+  hardSignal: AbortSignal;
 }
 
-async function runParts({ gateway, account, sender, inlets }: Parts, { telemetry, log, stop }: Running): Promise<void> {
+async function runParts({ gateway, account, sender, inlets }: Parts, running: Running): Promise<void> {
+  const { telemetry, log } = running;
   const endChores = startChores(gateway, account, telemetry, log);
   try {
-    await runTogether(sender.run({ ...listenerOf(log), onProgress: () => inlets.wake() }), inlets, stop);
+    await runTogether(sender.run({ ...listenerOf(log), onProgress: () => inlets.wake() }), inlets, running);
   } finally {
     await endChores();
   }

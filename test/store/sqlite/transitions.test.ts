@@ -328,10 +328,14 @@ const BEGINNINGS: readonly Name[][] = [
   ["list", "suppress", "unsuppress"],
 ];
 
+/** What is adopted again is a duplicate, which changes nothing. */
+const deedsAfter = (beginning: readonly Name[]): Name[] =>
+  Object.keys(DEEDS).filter((name) => beginning.length === 0 || !name.startsWith("adopt"));
+
 it("whatever is done to a message in any state moves it along the table, and along every arrow of it", async () => {
   const happened = new Set<string>();
   for (const beginning of BEGINNINGS)
-    for (const name of Object.keys(DEEDS)) for (const move of await play([...beginning, name])) happened.add(move);
+    for (const name of deedsAfter(beginning)) for (const move of await play([...beginning, name])) happened.add(move);
   expect([...happened].sort()).toEqual([...ALLOWED].sort());
 }, 240_000);
 
