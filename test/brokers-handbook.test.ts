@@ -94,6 +94,25 @@ describe.skipIf(requireServers("nats"))("NATS in five commands", () => {
   });
 });
 
+describe.skipIf(requireServers("nats"))("the outlet", () => {
+  test("hands over what a sender of its own store sends, and hears of it", { timeout: 120_000 }, async () => {
+    const [server = ""] = commandsOf("runs with nats");
+    const [key = "", gateway = "", sender = "", post = "", stats = ""] = commandsOf("runs with the outlet");
+    const { folder, shell, paste } = await startPasting("4222", "kill %3 %2 %1; wait");
+    const port = String(await freePort());
+    await paste(server);
+    await paste(key);
+    await paste(gateway.replace("serve", `serve --port ${port}`));
+    await paste(sender);
+    await expect
+      .poll(() => shell.output(), again)
+      .toMatch(/listening on[\s\S]*working on|working on[\s\S]*listening on/);
+    await paste(post.replaceAll("8080", port));
+    await expect.poll(() => paste(stats), again).toMatch(/^sent +1\s/m);
+    expect(mailsIn(folder)).toEqual([expect.stringContaining("ann@example.com")]);
+  });
+});
+
 describe.skipIf(requireServers("redis"))("Redis in five commands", () => {
   test("ends with a mail that arrived, and its status", { timeout: 120_000 }, async () => {
     const [server = "", work = "", template = "", add = "", status = ""] = commandsOf("runs with redis");

@@ -1,6 +1,6 @@
 /**
- * The mails that ancestors of ses-mail exchange over NATS: MessagePack, as Rust's `rmp_serde` writes and reads it. The only
- * file that knows MessagePack.
+ * The mails that ancestors of ses-mail exchange over NATS: MessagePack, as Rust's `rmp_serde` writes and reads it.
+ * message-pack.ts reads MessagePack of any other shape.
  */
 import { Decoder, encode } from "@msgpack/msgpack";
 
