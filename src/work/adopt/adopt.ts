@@ -127,6 +127,8 @@ async function takeOver(
     await pass(BEFORE_EVENTS);
     const events: IngestSummary = await adoptResults(foreign, dryRun ? null : store, { malformed, breath });
     await pass(AFTER_EVENTS);
+    // Events that came here before the mail that they are about.
+    if (!dryRun) await store.matchKeptEvents();
     return { figures: taker.figures, events, changed: await foreign.changed() };
   } finally {
     progress.stop();
