@@ -17,7 +17,7 @@ export interface NatsAddress {
 }
 
 /** Who we are: the same for every server. */
-export type NatsLogin = { user: string; pass: string } | { token: string } | null;
+type NatsLogin = { user: string; pass: string } | { token: string } | null;
 
 /** What can be connected to. */
 export interface NatsPlace {
