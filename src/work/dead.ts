@@ -14,8 +14,6 @@ export type DeadDropFlags = ChoiceFlags;
 
 /** How many are removed with one commit. */
 const DROPPED = 500;
-/** The most characters of what is in a letter that a person is shown. */
-const MOST_SHOWN = 64 * 1024;
 
 /** `dead list`: prints the dead letters, newest first. Memory does not grow with their number. */
 export async function listDead(context: Context): Promise<number> {
@@ -61,12 +59,12 @@ export async function showDead({ openStore, terminal, globals }: Context, text: 
   const letter = await store.deadLetter(id);
   if (letter === null) throw unknownDead([id], "ses-mail dead list shows those that there are");
   const { payloadOf } = await import("./dead-payload.ts");
-  const payload = payloadOf(letter);
+  const payload = await payloadOf(letter);
   if (globals.json) {
     const { extras, body, lastAt } = letter;
     const bytes = Buffer.from(body).toString("base64");
     terminal.json({ ...rowFacts(letter), last_at: isoTime(lastAt), extras, payload: payload.value, body: bytes });
-  } else terminal.result(`${headOf(letter)}\n\n${shortened(payload.text)}`);
+  } else terminal.result(`${headOf(letter)}\n\n${payload.text}`);
   return EXIT.done;
 }
 
@@ -83,11 +81,6 @@ function headOf({ id, source, origin, reason, times, receivedAt, lastAt, bytes, 
     `Size: ${counted(bytes, "byte")}`,
     ...(extras === null ? [] : [`Ses-Mail-Extras: ${extras}`]),
   ].join("\n");
-}
-
-function shortened(text: string): string {
-  const more = text.length - MOST_SHOWN;
-  return more > 0 ? `${text.slice(0, MOST_SHOWN)}\n… and ${counted(more, "more character")}; --json has all` : text;
 }
 
 /**
