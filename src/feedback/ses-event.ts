@@ -61,6 +61,12 @@ export interface SesEvent {
   /** The tags `ses-mail-job` and `ses-mail-message`; null in legacy notifications and for mail of other programs. */
   jobId: string | null;
   messageId: number | null;
+  /**
+   * Set for mail of other programs: the UUID of version 8 in its tag `request_id` or its header `X-Request-ID`, by which a program that
+   * sends for us may name the message; and the subject.
+   */
+  requestId?: string;
+  subject?: string;
   /** Set when the mail went to the sandbox of a rehearsal (tag `ses-mail-rehearsal`). */
   rehearsal?: true;
   /** When it happened. An event without a time has that of its mail; null when neither can be read. */
@@ -161,12 +167,14 @@ function normalised(kind: Kind, rawType: string, sesMessageId: string, mail: Jso
   const destination = addressesOf(mail["destination"]);
   const recipients = recipientsOf(kind, detail, destination);
   const byReader = kind.type === "open" || kind.type === "click";
+  const jobId = asText(tagValue(tags["ses-mail-job"]), 100);
   const event: SesEvent = {
     type: kind.type,
     rawType,
     sesMessageId,
-    jobId: asText(tagValue(tags["ses-mail-job"]), 100),
+    jobId,
     messageId: rowId(tagValue(tags["ses-mail-message"])),
+    ...(jobId === null && namedBySender(mail, tags)),
     ...(tagValue(tags["ses-mail-rehearsal"]) !== undefined && { rehearsal: true as const }),
     at: happenedAt ?? mailedAt,
     mailedAt,
@@ -186,6 +194,23 @@ function normalised(kind: Kind, rawType: string, sesMessageId: string, mail: Jso
   event.key = keyOf(event, happenedAt, detail["timestamp"]);
   event.suppressions = suppressionsOf(event, detail);
   return event;
+}
+
+const UUID_8 = /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
+/** More headers than any mail of ours has, as SES lists them when a configuration set says so. */
+const MOST_HEADERS = 100;
+
+/** What may tell which message of ours a mail is that another program sent. */
+function namedBySender(mail: JsonObject, tags: JsonObject): Pick<SesEvent, "requestId" | "subject"> {
+  const header = () => {
+    const all = asArray(mail["headers"]).slice(0, MOST_HEADERS).map(asObject);
+    return all.find(({ name }) => typeof name === "string" && name.toLowerCase() === "x-request-id")?.["value"];
+  };
+  const requestId = [tagValue(tags["request_id"]), header()].find(
+    (value): value is string => typeof value === "string" && UUID_8.test(value),
+  );
+  const subject = asText(asObject(mail["commonHeaders"])["subject"]);
+  return { ...(requestId !== undefined && { requestId }), ...(subject !== null && { subject }) };
 }
 
 /**

@@ -12,7 +12,7 @@ import { type SesServer, sesServer } from "./ses-server.ts";
 export interface FleetOptions {
   /** How many people there are in the list june.csv, which is imported. Default 0: there is no list. */
   people?: number;
-  ses?: Partial<Pick<SandboxOptions, "latencyMs">>;
+  ses?: Partial<Pick<SandboxOptions, "latencyMs">> & { faults?: string[] };
   database?: PostgresOptions;
   /** A server that is there already, and the address by which the fleet knows it. */
   on?: { server: Postgres; url: string };

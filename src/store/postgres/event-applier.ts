@@ -1,29 +1,45 @@
 /** Applies events to the messages they are about. */
 import type { Applied } from "../../feedback/event-sink.ts";
+import type { SesEvent } from "../../feedback/ses-event.ts";
 import { hash53 } from "../hash.ts";
 import type { KeptEvent } from "../kept-event.ts";
+import { clueOf, type MailClue } from "../named-event.ts";
+import { handedWith, isHandedOver } from "../rules/handed.ts";
 import { mayBeTo } from "../rules/prove.ts";
 import { numbers } from "./arrays.ts";
 import type { Tx } from "./transaction.ts";
 import { createEventMarks } from "./event-marks.ts";
 import { createFeedbackRows } from "./feedback-rows.ts";
-import { type KnownMessage, messagesById, messagesBySesId } from "./known-messages.ts";
+import {
+  isAnyHanded,
+  type KnownMessage,
+  messagesById,
+  messagesBySesId,
+  messagesTo,
+  type MessageTo,
+} from "./known-messages.ts";
 import { createProofs } from "./proofs.ts";
 import type { Counters } from "./state-counters.ts";
 import { storable } from "./storable.ts";
+
+/** An event as it comes, or as it is kept. */
+type Found = KeptEvent & Pick<SesEvent, "subject">;
 
 /** Applies the events of one transaction. To be called in this order: both `learn…`, then what decides, then `save`. */
 export interface EventApplier {
   /** The messages that events may be about, by id, as they are after what was applied. */
   messages: Map<number, KnownMessage>;
   /** Reads the messages that the events may be about. */
-  learnMessages(tx: Tx, events: readonly KeptEvent[]): Promise<void>;
+  learnMessages(tx: Tx, events: readonly Found[]): Promise<void>;
   /** Reads what is written of those messages, and which of the events. */
-  learnHistory(tx: Tx, events: readonly KeptEvent[]): Promise<void>;
+  learnHistory(tx: Tx, events: readonly Found[]): Promise<void>;
   /** The events whose message is unknown, or may be once others were applied. */
-  unsure<Event extends KeptEvent>(events: readonly Event[]): Event[];
-  /** The message of an event: by our tags, or, when it has none (legacy notifications), by the SES id. */
-  find(event: KeptEvent): KnownMessage | undefined;
+  unsure<Event extends Found>(events: readonly Event[]): Event[];
+  /**
+   * The message of an event: by our tags, or by the SES id when it has none (legacy notifications) or those of another job, to which we
+   * handed the mail over. A message that was handed over to a program that names nothing is found by what its mail says.
+   */
+  find(event: Found): KnownMessage | undefined;
   /** Applies an event to its message. False: it was applied before. */
   apply(message: KnownMessage, event: KeptEvent): boolean;
   /** Writes the events, their marks and what they prove. */
@@ -89,7 +105,7 @@ export function createEventApplier(
       for (const each of found) known.add(nameOf(each));
     },
     // A legacy notification has no tags, and the message may get another SES id by the event before.
-    unsure: (events) => events.filter((event) => event.jobId === null || finder.find(event) === undefined),
+    unsure: (events) => events.filter((event) => event.jobId !== jobId || finder.find(event) === undefined),
     find: (event) => finder.find(event),
     apply(message, event) {
       const row = { messageId: message.id, key: hash53(event.key), event };
@@ -123,9 +139,40 @@ function valuesOf(added: readonly EventRow[]): unknown[] {
   ];
 }
 
+function stateOf(message: KnownMessage | undefined): Partial<KnownMessage> {
+  if (message === undefined) return {};
+  const { state, claimedBy, sesMessageId } = message;
+  return { state, claimedBy, sesMessageId };
+}
+
+/** What may tell the messages of those events whose SES message id none of these messages has. */
+function cluesIn(events: readonly Found[], messages: readonly KnownMessage[]): MailClue[] {
+  const known = new Set(messages.map(({ sesMessageId }) => sesMessageId));
+  return events.flatMap((event) => (known.has(storable(event.sesMessageId)) ? [] : (clueOf(event) ?? [])));
+}
+
+/** Reads the messages to the addresses of these clues into `addressed`. Returns what is known of those that are handed over. */
+async function learnAddressed(
+  tx: Tx,
+  clues: readonly MailClue[],
+  addressed: Map<string, MessageTo[]>,
+): Promise<KnownMessage[]> {
+  const found = await messagesTo(
+    tx,
+    clues.map(({ address }) => address),
+  );
+  for (const each of found) addressed.set(each.address, [...(addressed.get(each.address) ?? []), each]);
+  return messagesById(
+    tx,
+    found.filter(isHandedOver).map(({ id }) => id),
+  );
+}
+
 /** Finds the messages of the events of one transaction, in memory. */
 function createFinder(jobId: string) {
   const messages = new Map<number, KnownMessage>();
+  /** Messages to addresses that events without a name speak of. */
+  const addressed = new Map<string, MessageTo[]>();
   /** The messages with an SES message id now, and those that events of this transaction may give it to. */
   const named = new Map<string, Set<KnownMessage>>();
   const note = (sesMessageId: string, message: KnownMessage): void => {
@@ -138,27 +185,36 @@ function createFinder(jobId: string) {
     const message = messages.get(event.messageId ?? Number.NaN);
     return message !== undefined && mayBeTo(event, message.email) ? message : undefined;
   };
-  const candidates = (event: KeptEvent): KnownMessage[] => {
-    if (event.jobId !== null) return [find(event)].filter((message) => message !== undefined);
-    return [...(named.get(storable(event.sesMessageId)) ?? [])];
+  const withId = (event: KeptEvent): KnownMessage[] => [...(named.get(storable(event.sesMessageId)) ?? [])];
+  const candidates = (event: Found): KnownMessage[] => {
+    const found = event.jobId === jobId ? byTag(event) : byClue(event);
+    const others = event.jobId === jobId ? [] : withId(event);
+    return [...others, ...(found === undefined || others.includes(found) ? [] : [found])];
   };
-  const find = (event: KeptEvent): KnownMessage | undefined => {
-    if (event.jobId === jobId && event.messageId !== null) return byTag(event);
-    if (event.jobId !== null) return undefined;
+  const find = (event: Found): KnownMessage | undefined => {
+    if (event.jobId === jobId) return byTag(event);
     const sesMessageId = storable(event.sesMessageId);
-    const found = candidates(event).filter((message) => message.sesMessageId === sesMessageId);
+    const found = withId(event).filter((message) => message.sesMessageId === sesMessageId);
     // SES gives each id once. Should two messages have one all the same, it is always the same that is found.
-    return found.sort((a, b) => a.id - b.id)[0];
+    return found.sort((a, b) => a.id - b.id)[0] ?? byClue(event);
+  };
+  const byClue = (event: Found): KnownMessage | undefined => {
+    const clue = clueOf(event);
+    const all = clue === null ? undefined : addressed.get(clue.address);
+    if (clue === null || all === undefined) return undefined;
+    // As they are after what was applied.
+    const now = all.map((each) => ({ ...each, ...stateOf(messages.get(each.id)) }));
+    return messages.get(handedWith(now, clue)?.id ?? Number.NaN);
   };
 
   return {
     messages,
     find,
     candidates,
-    async learn(tx: Tx, events: readonly KeptEvent[]): Promise<void> {
+    async learn(tx: Tx, events: readonly Found[]): Promise<void> {
       const tagged = events.filter(({ jobId: job }) => job === jobId);
-      const legacy = events.filter(({ jobId: job }) => job === null);
-      const found = await Promise.all([
+      const legacy = events.filter(({ jobId: job }) => job !== jobId);
+      const [byId, bySesId, isAny] = await Promise.all([
         messagesById(
           tx,
           tagged.flatMap(({ messageId }) => messageId ?? []),
@@ -167,7 +223,10 @@ function createFinder(jobId: string) {
           tx,
           legacy.map(({ sesMessageId }) => storable(sesMessageId)),
         ),
+        legacy.some((event) => clueOf(event) !== null) && isAnyHanded(tx),
       ]);
+      const found = [byId, bySesId];
+      if (isAny) found.push(await learnAddressed(tx, cluesIn(legacy, bySesId), addressed));
       for (const message of found.flat()) if (!messages.has(message.id)) messages.set(message.id, message);
       for (const message of messages.values()) if (message.sesMessageId !== null) note(message.sesMessageId, message);
       for (const event of tagged) {

@@ -2,6 +2,7 @@
 import type { Applied, EventSink } from "../../feedback/event-sink.ts";
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import type { KeptEvent } from "../kept-event.ts";
+import { namedEvent } from "../named-event.ts";
 import { isOfRemovedRehearsal } from "../rules/prove.ts";
 import { listsOfEvent } from "../rules/suppress.ts";
 import { byIndex } from "./by-index.ts";
@@ -17,7 +18,8 @@ import { createSuppressor, forgottenAmong, keyOf, type Suppressor } from "./supp
 export function createEventSink(job: Job, jobId: string): EventSink {
   return {
     async applyEvents(batch) {
-      return batch.length === 0 ? none() : transaction(job, (tx) => applyBatch(tx, jobId, batch));
+      const named = batch.map((event) => namedEvent(event, jobId));
+      return batch.length === 0 ? none() : transaction(job, (tx) => applyBatch(tx, jobId, named));
     },
     async matchKeptEvents(sentWithinMs = null) {
       // What a monotonic clock has measured has fractions, which no column takes.

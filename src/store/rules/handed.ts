@@ -104,3 +104,37 @@ function moveBy(message: Reported, result: Result, now: number): ResultMove {
 function sentAtOf({ handedAt }: Reported, { at }: Result, now: number): number {
   return at === null || handedAt === null ? now : Math.max(Math.min(at, now), Math.min(handedAt, now));
 }
+
+/** By how much the clock of SES may be behind ours. */
+const SKEW_MS = 300_000;
+/** A mail of unknown id that was sent so long before an event says nothing about it. */
+const DAY_MS = 86_400_000;
+
+/** A message to an address, as far as it may be the one that an event speaks of. */
+export interface Addressed extends Holding {
+  /** When it was handed over, and by which key its subject is found again; null: it is not handed over. */
+  handedAt: number | null;
+  subjectKey: number | null;
+  /** When it was sent (ms since the epoch); null: it was not. */
+  sentAt: number | null;
+  sesMessageId: string | null;
+}
+
+/**
+ * The message of which an event speaks that names none: its mail went to one address only, and `all` are our messages to that. Undefined:
+ * none of them can be it, or more than one. A message can be it when it was handed over with this subject before SES took the mail in;
+ * one that is in doubt, or was sent under an id that nobody told, may be it, too.
+ */
+export function handedWith<Message extends Addressed>(
+  all: readonly Message[],
+  { subjectKey, mailedAt }: { subjectKey: number; mailedAt: number },
+): Message | undefined {
+  const fits = all.filter(
+    (each) => isHandedOver(each) && each.subjectKey === subjectKey && (each.handedAt ?? Infinity) - SKEW_MS <= mailedAt,
+  );
+  const mayBeOther = all.some(
+    ({ state, sentAt, sesMessageId }) =>
+      state === "in_doubt" || (state === "sent" && sesMessageId === null && (sentAt ?? 0) >= mailedAt - DAY_MS),
+  );
+  return fits.length === 1 && !mayBeOther ? fits[0] : undefined;
+}

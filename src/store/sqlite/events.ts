@@ -8,6 +8,8 @@ import { type Counters, createCounters } from "./state-counters.ts";
 import { createEventMarks } from "./event-marks.ts";
 import { hash53 } from "../hash.ts";
 import type { KeptEvent } from "../kept-event.ts";
+import { clueOf, MOST_LOOKED_THROUGH, namedEvent } from "../named-event.ts";
+import { type Addressed, handedWith } from "../rules/handed.ts";
 import { createKeptEvents } from "./kept-events.ts";
 import { createLastIdReader } from "./numbering.ts";
 import { createProver, type Provable } from "./prove.ts";
@@ -79,7 +81,7 @@ export function createEventSink(job: Job, jobId: string): EventSink {
 
   return {
     applyEvents: (batch: readonly SesEvent[]): Promise<Applied> =>
-      write((result) => batch.forEach((event) => applyOne(event, result))),
+      write((result) => batch.forEach((event) => applyOne(namedEvent(event, jobId), result))),
     matchKeptEvents: async (sentWithinMs: number | null = null): Promise<Applied> => {
       const sentSince = sentWithinMs === null ? null : clock.now() - sentWithinMs;
       // Nearly always none match, and then a durable commit is not worth it.
@@ -138,18 +140,49 @@ function createApplier(
   };
 }
 
-/** Makes a function that finds the message of an event: by our tags, or, when it has none (legacy notifications), by the SES id. */
-function createFinder(db: Connection, jobId: string): (event: KeptEvent) => Known | undefined {
+/** An event as it comes, or as it is kept. */
+type Found = KeptEvent & Pick<SesEvent, "subject">;
+
+/**
+ * Makes a function that finds the message of an event: by our tags, or by the SES id when it has none (legacy notifications) or those of
+ * another job, to which we handed the mail over. A message that was handed over to a program that names nothing is found by what its mail says.
+ */
+function createFinder(db: Connection, jobId: string): (event: Found) => Known | undefined {
   const known = `select m.id, m.topic_id as topicId, m.email, m.state, m.attempts, m.claimed_by as claimedBy, t.endpoint, t.afresh_at as afreshAt
     from message m join topic t on t.id = m.topic_id`;
   const byTag = db.prepare<[number], Known>(`${known} where m.id = ?`);
   const bySesId = db.prepare<[string], Known>(`${known} where m.ses_message_id = ?`);
+  const byClue = createClueFinder(db);
   return (event) => {
-    if (event.jobId === jobId && event.messageId !== null) {
-      const message = byTag.get(event.messageId);
+    if (event.jobId === jobId) {
+      const message = event.messageId === null ? undefined : byTag.get(event.messageId);
       return message && mayBeTo(event, message.email) ? message : undefined;
     }
-    return event.jobId === null ? bySesId.get(event.sesMessageId) : undefined;
+    const message = bySesId.get(event.sesMessageId);
+    if (message !== undefined) return message;
+    const id = byClue(event);
+    return id === undefined ? undefined : byTag.get(id);
+  };
+}
+
+/** Makes a function that finds a message that was handed over by what its mail says. */
+function createClueFinder(db: Connection): (event: Found) => number | undefined {
+  const any = db.prepare<[], 1>("select 1 from handed limit 1").pluck();
+  const count = db
+    .prepare<[string], number>(
+      `select count(*) from (select 1 from recipient where address = ? limit ${MOST_LOOKED_THROUGH + 1})`,
+    )
+    .pluck();
+  const to = db.prepare<[string], Addressed & { id: number }>(
+    `select m.id, m.state, m.claimed_by as claimedBy, m.sent_at as sentAt, m.ses_message_id as sesMessageId, h.at as handedAt,
+       h.subject as subjectKey
+     from recipient r join message m on m.id = r.message_id left join handed h on h.message_id = m.id where r.address = ?`,
+  );
+  return (event) => {
+    const clue = clueOf(event);
+    if (clue === null || any.get() === undefined || (count.get(clue.address) ?? 0) > MOST_LOOKED_THROUGH)
+      return undefined;
+    return handedWith(to.all(clue.address), clue)?.id;
   };
 }
 

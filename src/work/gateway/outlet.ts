@@ -36,12 +36,12 @@ export function createOutlet({ nats, subject, jobId, clock }: OutletParts): Mail
       if (mail.attachments.length > 0)
         return { kind: "rejected", reason: "a mail with files cannot be handed over to NATS", unknown: false };
       if (!nats.isConnected()) return unreachable("there is no connection");
-      const uuid = outletUuid(jobId, origin.id);
-      const body = encodeMail({ uuid, email: mail.to, subject: mail.subject, body: mail.html });
       const now = clock.now();
+      const uuid = outletUuid(jobId, origin.id, now);
+      const body = encodeMail({ uuid, email: mail.to, subject: mail.subject, body: mail.html });
       const extras = extrasOf(mail, origin, now);
       if (!mayLeave()) return WITHHELD;
-      // One that is retried is another message for the stream. Whoever reads it knows its uuid.
+      // One that is retried is another message for the stream.
       const id = `${jobId}-${origin.id}-${origin.attempts}-${now.toString(36)}`;
       const options = { id, ...(extras !== null && { extras }), timeoutMs: PUBLISH_MS, onDeparted };
       return outcomeOf(await nats.publish(subject, body, options), mail.subject);

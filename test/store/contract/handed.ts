@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { Claim } from "../../../src/deliver/source.ts";
 import type { HandedResult } from "../../../src/store/rows.ts";
 import type { Store } from "../../../src/store/store.ts";
-import { delivery } from "../../feedback/events.ts";
+import { outletUuid } from "../../../src/store/rules/outlet-uuid.ts";
+import { delivery, type Json, sesId, simple } from "../../feedback/events.ts";
 import {
   EVERYTHING,
   handedOver,
@@ -49,6 +50,139 @@ const RESULTS: readonly Given[] = [
   { state: "suppressed" },
   { state: "cancelled" },
 ];
+
+interface Foreign {
+  to: string;
+  /** Tells mails apart: SES gives each an id. */
+  mail: number;
+  at: number;
+  subject?: string;
+  tag?: string;
+  header?: string;
+}
+
+/** A delivery of a mail that another program sent. */
+function deliveryOf({ to, mail: id, at, subject = "Hello", tag, header }: Foreign) {
+  const event = delivery({ to: [to], id });
+  const mailed = event["mail"] as Json;
+  return {
+    ...event,
+    mail: {
+      ...mailed,
+      timestamp: new Date(at).toISOString(),
+      tags: tag === undefined ? {} : { request_id: [tag] },
+      headers: header === undefined ? [] : [{ name: "x-request-id", value: header }],
+      commonHeaders: { subject },
+    },
+  };
+}
+
+function foreign(prepare: Prepare): void {
+  it.each(["tag", "header"] as const)(
+    "finds its message by the uuid that it was handed over under: %s",
+    async (where) => {
+      const { open, clock } = await prepare();
+      const store = await open();
+      const [claim] = await handOver(store);
+      const uuid = outletUuid(store.jobId, claim?.id ?? 0, 1_000);
+      const of = { to: "a@x.example", mail: 7, at: clock.now(), subject: "Another" };
+      await apply(store, deliveryOf({ ...of, [where]: outletUuid("ffffffffffffffff", claim?.id ?? 0, 1_000) }));
+      expect(await states(store)).toEqual({ "a@x.example": "sending" });
+      await apply(store, deliveryOf({ ...of, mail: 8, [where]: where === "tag" ? uuid : uuid.toUpperCase() }));
+      expect(await facts(store)).toEqual([["sent", 1, sesId(8), null]]);
+      expect(await store.countHanded()).toBe(0);
+      // It is not the mail of somebody else, whoever says so.
+      await apply(store, deliveryOf({ ...of, to: "b@x.example", mail: 9, [where]: uuid }));
+      expect((await store.topic("june"))?.delivered).toBe(1);
+    },
+  );
+
+  it("finds it by the uuid also when it comes before its process wrote anything, and when it is in doubt", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await ingest(store, PEOPLE.slice(0, 2));
+    const [a, b] = (await turn(store, 2)).claims;
+    const tagged = (claim: Claim | undefined, mail: number) =>
+      deliveryOf({
+        to: claim?.email ?? "",
+        mail,
+        at: clock.now(),
+        tag: outletUuid(store.jobId, claim?.id ?? 0, 1_000),
+      });
+    await apply(store, tagged(a, 1));
+    await settle(store, handedOver(a), handedOver(b));
+    clock.pass(61_000);
+    await store.doubtHanded(60_000);
+    await apply(store, tagged(b, 2));
+    expect(Object.values(await states(store))).toEqual(["sent", "sent"]);
+  });
+
+  it("finds the only message that was handed over to that address with that subject, and only once", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await handOver(store, PEOPLE.slice(0, 2));
+    const of = { to: "a@x.example", at: clock.now() };
+    await apply(store, deliveryOf({ ...of, mail: 1, subject: "Another" }));
+    expect(Object.values(await states(store))).toEqual(["sending", "sending"]);
+    const [first, again] = [deliveryOf({ ...of, mail: 2, subject: " Hello " }), deliveryOf({ ...of, mail: 3 })];
+    const opened = simple("Open", "open", { timestamp: new Date(clock.now()).toISOString() }, { to: [of.to], id: 2 });
+    await apply(store, first, opened, again);
+    expect(await facts(store)).toEqual([
+      ["sent", 1, sesId(2), null],
+      ["sending", 1, null, null],
+    ]);
+    // The other mail is of somebody else.
+    expect(await store.topic("june")).toMatchObject({ delivered: 1, opened: 1 });
+    await apply(store, first, again, deliveryOf({ ...of, mail: 4 }));
+    expect(await store.topic("june")).toMatchObject({ delivered: 1, sending: 1 });
+  });
+
+  it("finds none when two could be meant, or the mail is older than the hand-over", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    const [june] = await handOver(store);
+    await apply(store, deliveryOf({ to: "a@x.example", mail: 1, at: clock.now() - 600_000 }));
+    expect(await states(store)).toEqual({ "a@x.example": "sending" });
+    await ingest(store, ["a@x.example"], { topic: "july" });
+    const [july] = (await turn(store, 1)).claims;
+    await settle(store, handedOver(july));
+    const of = { to: "a@x.example", at: clock.now() };
+    await apply(store, deliveryOf({ ...of, mail: 2 }));
+    expect(await store.countHanded()).toBe(2);
+    // One of the two was sent, and nobody knows under which id: the event may still be of either.
+    await store.settleHanded([of1(june, { state: "sent" })]);
+    await apply(store, deliveryOf({ ...of, mail: 3 }));
+    expect(await states(store, "july")).toEqual({ "a@x.example": "sending" });
+    await store.settleHanded([of1(june, { state: "sent", sesMessageId: sesId(2) })]);
+    await apply(store, deliveryOf({ ...of, mail: 4 }));
+    expect(await states(store, "july")).toEqual({ "a@x.example": "sent" });
+  });
+
+  it("finds none while another message to the address is in doubt", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    await ingest(store, ["a@x.example"], { topic: "july" });
+    const [july] = (await turn(store, 1)).claims;
+    await settle(store, inDoubt(july));
+    await handOver(store);
+    await apply(store, deliveryOf({ to: "a@x.example", mail: 1, at: clock.now() }));
+    expect(await states(store)).toEqual({ "a@x.example": "sending" });
+  });
+
+  it("of the job that sent the mail for us is applied when its result has named the id of SES", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    const [claim] = await handOver(store);
+    const theirs = delivery({ to: ["a@x.example"], id: 77, job: "ffffffffffffffff" });
+    await apply(store, theirs);
+    expect(await states(store)).toEqual({ "a@x.example": "sending" });
+    await store.settleHanded([of1(claim, { state: "sent", sesMessageId: sesId(77) })]);
+    await store.matchKeptEvents();
+    expect((await store.topic("june"))?.delivered).toBe(1);
+    await apply(store, theirs);
+    expect((await store.topic("june"))?.delivered).toBe(1);
+  });
+}
 
 export function handed(prepare: Prepare): void {
   describe("a message that was handed over", () => {
@@ -262,6 +396,10 @@ export function handed(prepare: Prepare): void {
       expect(await store.unsubscribe([{ messageId: claim?.id ?? 0, at: 1_000, from: "list" }])).toBe(1);
       expect(await states(store)).toEqual({ "a@x.example": "sent" });
     });
+  });
+
+  describe("an event of a sender that has no tags of ours", () => {
+    foreign(prepare);
   });
 
   describe("without a result", () => {

@@ -159,8 +159,8 @@ export function mails(prepare: Prepare): void {
     const store = await open();
     await ingest(store, ["a@x.example"]);
     const [a] = (await turn(store, 1)).claims;
-    await settle(store, accepted(a));
     await apply(store, delivery({ ...of(store, a), job: "another" }));
+    await settle(store, accepted(a));
     expect((await store.histories([a?.id ?? 0])).get(a?.id ?? 0)?.kept).toEqual([
       { type: "delivery", at: Date.parse(AT), receivedAt: clock.now() },
     ]);

@@ -35,7 +35,14 @@ async function scene(
   const parts = { store, counts, clock: new ManualClock(), signal: new AbortController().signal };
   const onDead = ({ reason }: { reason: string }) => void told.push(reason);
   const handle = createResultsHandler({ ...parts, onDead, ...given(store) });
-  return { store, claims, counts, told, handle, uuid: (at: number) => outletUuid(store.jobId, claims[at]?.id ?? 0) };
+  return {
+    store,
+    claims,
+    counts,
+    told,
+    handle,
+    uuid: (at: number) => outletUuid(store.jobId, claims[at]?.id ?? 0, 1_000),
+  };
 }
 
 describe("a result", () => {
@@ -57,9 +64,9 @@ describe("a result", () => {
       delivery({ uuid: uuid(0), state: "delivered" }),
       delivery({ uuid: uuid(0), state: "failed", error: "no such mailbox", producer: "old" }),
       delivery({ uuid: "message-1", state: "sent" }),
-      delivery({ uuid: outletUuid("ffffffffffffffff", 1), state: "sent" }),
-      delivery({ uuid: outletUuid(store.jobId, 999_999), state: "sent" }),
-      delivery({ uuid: outletUuid(store.jobId, waits?.id ?? 0), state: "sent" }),
+      delivery({ uuid: outletUuid("ffffffffffffffff", 1, 1_000), state: "sent" }),
+      delivery({ uuid: outletUuid(store.jobId, 999_999, 1_000), state: "sent" }),
+      delivery({ uuid: outletUuid(store.jobId, waits?.id ?? 0, 1_000), state: "sent" }),
       delivery({ uuid: uuid(1), state: "suppressed" }),
     ]);
     expect(verdicts.map(({ kind }) => kind)).toEqual([
@@ -85,7 +92,7 @@ describe("a result", () => {
     const { store, handle } = await scene();
     await ingest(store, ["b@x.example"], { topic: "july" });
     const [claim] = (await turn(store, 1)).claims;
-    const result = delivery({ uuid: outletUuid(store.jobId, claim?.id ?? 0), state: "failed" });
+    const result = delivery({ uuid: outletUuid(store.jobId, claim?.id ?? 0, 1_000), state: "failed" });
     expect(await handle([result])).toEqual([{ kind: "later", afterMs: 500 }]);
     expect(await retryResult(store, result)).toMatch(/try again/);
     await settle(store, handedOver(claim));
