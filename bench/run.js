@@ -10,6 +10,7 @@ const SUPPORT = new Set([
   "receiver.js",
   "bare-loop.js",
   "bare-accept.js",
+  "inlet-support.js",
   "naive-import.js",
   "naive-ingest.js",
   "postgres-neighbour.js",

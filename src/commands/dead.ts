@@ -3,7 +3,7 @@ import type { DeadDropFlags } from "../work/dead.ts";
 import type { DeadRetryFlags } from "../work/dead-retry.ts";
 import type { Act, AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
-import { addTrackingOptions, collect, GROUPS, setting } from "./options.ts";
+import { addIncomingOptions, GROUPS, setting } from "./options.ts";
 
 /** Declares `dead`. */
 export const addDead: AddCommand = (program, act) => {
@@ -41,18 +41,14 @@ function addRetry(dead: Command, act: Act): void {
   const command = dead
     .command("retry")
     .description("take dead letters in again, as if they came anew; those that stay dead are named");
-  addChoice(command)
-    .optionsGroup("What is taken in:")
-    .option("--sandbox", "the mail is for a rehearsal: serve --sandbox or work --sandbox sends it")
-    .addOption(setting("--templates <dir>", "TEMPLATES", "templates of jobs that are not in the store, <name>.html"))
-    .addOption(setting("--from <mailbox>", "FROM", "sender of the mail, 'Name <address>'"))
-    .addOption(setting("--reply-to <mailbox>", "REPLY_TO", "where answers go; may be repeated").argParser(collect))
-    .option("--header <'Name: value'>", "extra header; may be repeated", collect)
-    .addOption(setting("--configuration-set <name>", "CONFIGURATION_SET", "SES configuration set"))
-    .option("--tag <name=value>", "SES message tag; may be repeated", collect)
-    .addOption(setting("--unsubscribe-mailto <address>", "UNSUBSCRIBE_MAILTO", "mail address for List-Unsubscribe"));
-  addTrackingOptions(command)
+  addChoice(command);
+  addIncomingOptions(command, "What is taken in:")
     .optionsGroup(GROUPS.other)
+    .option("--sandbox", "the mail is for a rehearsal: serve --sandbox or work --sandbox sends it")
+    .addOption(
+      setting("--templates <dir>", "TEMPLATES", "templates of jobs that the store does not have, as <name>.html"),
+    )
+    .addOption(setting("--results <subject>", "RESULTS", "serve and work report on NATS what becomes of the mail"))
     .action(
       act<DeadRetryFlags>(async (context, flags, ids) => {
         const { retryDead } = await import("../work/dead-retry.ts");

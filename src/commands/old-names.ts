@@ -9,7 +9,7 @@ import { parseRedis, shown } from "./broker-options.ts";
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** What the environment of an older program gave. It is told in the log. */
-export interface OldNames {
+interface OldNames {
   /** Such as `STREAM gives --nats-stream`, in no special order. */
   used: string[];
   /** Variables that are set and do nothing here. */

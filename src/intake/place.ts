@@ -42,7 +42,7 @@ export class Place {
   /** Reports a text that is blank, unless it is empty, which the schema reports, and one that cannot be written in UTF-8. */
   checkText(field: string, text: string): void {
     if (text !== "" && !/\S/.test(text)) this.problem(field, "cannot be blank");
-    if (/\p{Cs}/u.test(text)) this.problem(field, "holds half of a character (a lone surrogate)");
+    if (!text.isWellFormed()) this.problem(field, "holds half of a character (a lone surrogate)");
   }
 
   /** The items of a field; empty: it has none. */

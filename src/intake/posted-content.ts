@@ -21,20 +21,24 @@ export function literalContent(
 ): Content {
   const isTransactional = extras.kind === "transactional";
   const around = isTransactional ? withoutLeaving(envelope) : envelope;
-  return {
+  const { text, attachments } = extras;
+  // The order of the fields is part of the hash by which a content is kept once. Spreads of what is mostly not there would take longer
+  // than all the rest.
+  const content: Content = {
     ...around,
-    ...(extras.replyTo.length > 0 && { replyTo: extras.replyTo }),
-    ...(extras.headers.length > 0 && { headers: withHeaders(around.headers, extras.headers) }),
     subject,
     html,
-    text: extras.text ?? "",
-    attachments: extras.attachments,
+    text: text ?? "",
+    attachments,
     allowEmpty: false,
     literal: true,
-    ...(tracking && !isTransactional && { tracking }),
-    ...(extras.list !== null && { list: extras.list }),
-    ...(isTransactional && { kind: "transactional" as const }),
   };
+  if (extras.replyTo.length > 0) content.replyTo = extras.replyTo;
+  if (extras.headers.length > 0) content.headers = withHeaders(around.headers, extras.headers);
+  if (tracking !== null && !isTransactional) content.tracking = tracking;
+  if (extras.list !== null) content.list = extras.list;
+  if (isTransactional) content.kind = "transactional";
+  return content;
 }
 
 /**

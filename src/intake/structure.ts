@@ -23,11 +23,16 @@ const MOST_SHOWN = 60;
 const { messages: messagesSchema } = MAIL_REQUEST.properties;
 const { items: wholeMessage, ...messagesAlone } = messagesSchema;
 const { anyOf: _inWords, ...messageSchema } = wholeMessage;
+/** To learn whether there is a character, ajv would count those of the whole text. */
+const LONG_TEXTS = { content: { type: "string" }, text: { type: ["string", "null"] } };
 const checkRequest = new Ajv(STRICT).compile({
   ...MAIL_REQUEST,
   properties: { ...MAIL_REQUEST.properties, messages: messagesAlone },
 });
-const checkMessage = new Ajv(STRICT).compile(messageSchema);
+const checkMessage = new Ajv(STRICT).compile({
+  ...messageSchema,
+  properties: { ...messageSchema.properties, ...LONG_TEXTS },
+});
 
 /**
  * What `MAIL_REQUEST` finds wrong with a value, message by message. Stops after the message with which the problems are full.
@@ -43,6 +48,7 @@ export function checkStructure(body: { messages?: unknown }): Problems {
       break;
     }
     addMissing(problems, message, `messages[${index}]`);
+    addEmpty(problems, message, `messages[${index}]`);
     if (checkMessage(message)) continue;
     const findings = checkMessage.errors ?? [];
     addFindings(
@@ -59,6 +65,13 @@ function addMissing(problems: Problems, message: unknown, path: string): void {
   const needed = message["template"] === undefined ? ["subject", "content"] : [];
   const missing = [...(message["to"] === undefined ? ["emails"] : []), ...needed].filter((name) => !(name in message));
   for (const name of missing) problems.add(`${path}.${name}`, "is missing");
+}
+
+/** Adds the long texts that are empty. */
+function addEmpty(problems: Problems, message: unknown, path: string): void {
+  if (!isObject(message)) return;
+  for (const name of Object.keys(LONG_TEXTS))
+    if (message[name] === "") problems.add(`${path}.${name}`, "cannot be empty");
 }
 
 /** Puts findings into words. `root` is the place of findings about the value as a whole. */

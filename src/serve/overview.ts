@@ -44,9 +44,9 @@ export async function readOverview(viewed: Viewed): Promise<Omit<Overview, "vers
   };
 }
 
-function inletFacts({ name, isConnected, counts: { accepted, duplicates, dead } }: InletStatus): InletFacts {
+function inletFacts({ kind, name, isConnected, counts: { accepted, duplicates, dead } }: InletStatus): InletFacts {
   const died = [...dead.values()].reduce((sum, count) => sum + count, 0);
-  return { name, connected: isConnected, accepted, duplicates, dead: died };
+  return { kind, name, connected: isConnected, accepted, duplicates, dead: died };
 }
 
 function usedUp(account: ReturnType<Gateway["account"]>): Overview["account"] {

@@ -4,7 +4,7 @@
 export type ForeignProgram = "aws-ses-sender" | "aws-ses-sender-go" | "messages-api-gateway";
 
 /** All three give their rows the same numbers. The last four are final. */
-export const FOREIGN_STATES = ["created", "processing", "sent", "failed", "stopped"] as const;
+const FOREIGN_STATES = ["created", "processing", "sent", "failed", "stopped"] as const;
 
 /** How far the other program came with a row. `unknown`: its number means nothing. */
 export type ForeignState = (typeof FOREIGN_STATES)[number] | "unknown";

@@ -306,7 +306,7 @@ export interface AcceptMessage {
   expiresAt: number | null;
   /** The same as ms from when it is due, which is now, by the clock of the store, when `notBefore` is 0; null: not given so. */
   expiresIn: number | null;
-  /** Who is told what becomes of each message that is made for it. Not set: nobody. */
+  /** Who is told what becomes of each message that is made for it; none is made for a duplicate. Not set: nobody. */
   reports?: Reporting;
   /**
    * What became of it in another program, which goes on here. It is added in that state, whether its address is suppressed or not, and

@@ -1,6 +1,5 @@
 /** `dead retry` at work: takes dead letters in again, by the way that an inlet takes what its broker brings. */
 import { resolve } from "node:path";
-import { readEnvelope } from "../compose/content/content.ts";
 import type { Context } from "./context.ts";
 import { counted } from "../counted.ts";
 import { type ChoiceFlags, chosenDead } from "./dead-choice.ts";
@@ -11,20 +10,16 @@ import { createRequestInbox } from "../intake/inbox.ts";
 import type { RequestSurroundings } from "../intake/request.ts";
 import type { Handler } from "../queue/consume.ts";
 import { retryResult } from "./gateway/results.ts";
+import { type IncomingFlags, readIncoming } from "./gateway/settings.ts";
 import type { DeadLetter, DeadLetterRow } from "../store/rows.ts";
 import type { Store } from "../store/store.ts";
-import { readTracking, type TrackingFlags } from "./tracking.ts";
 
 /** Options of `dead retry`. */
-export interface DeadRetryFlags extends ChoiceFlags, TrackingFlags {
+export interface DeadRetryFlags extends ChoiceFlags, IncomingFlags {
   sandbox?: boolean;
   templates?: string;
-  from?: string;
-  replyTo?: string[];
-  header?: string[];
-  configurationSet?: string;
-  tag?: string[];
-  unsubscribeMailto?: string;
+  /** Where results are told; not set: those of NATS are told to nobody. */
+  results?: string;
 }
 
 /** Letters that are taken in together: their number, and their bytes. */
@@ -68,23 +63,20 @@ interface Around {
   from: string;
   endpoint: "ses" | "sandbox";
   folder: string | null;
+  /** Whether those who publish to NATS are told what becomes of their mail. */
+  reports: boolean;
 }
 
 function surroundingsFor({ io }: Context, flags: DeadRetryFlags): Around {
-  if (flags.from === undefined)
+  const { envelope, tracking } = readIncoming(flags);
+  if (envelope === null)
     throw new UserError("dead retry expects the sender of the mail, got none", "give --from or set SES_MAIL_FROM");
-  const envelope = readEnvelope({
-    from: flags.from,
-    ...(flags.replyTo && { replyTo: flags.replyTo }),
-    ...(flags.header && { headers: flags.header }),
-    ...(flags.configurationSet !== undefined && { configurationSet: flags.configurationSet }),
-    ...(flags.tag && { tags: flags.tag }),
-    ...(flags.unsubscribeMailto !== undefined && { unsubscribeMailto: flags.unsubscribeMailto }),
-  });
   return {
-    surroundings: { now: io.clock.now(), zone: null, envelope, tracking: readTracking(flags) },
+    surroundings: { now: io.clock.now(), zone: null, envelope, tracking },
     from: envelope.from,
     endpoint: flags.sandbox ? "sandbox" : "ses",
+    // The older name is one that serve and work know.
+    reports: flags.results !== undefined || Boolean(io.env["NATS_RESULTS"]),
     folder: flags.templates === undefined ? null : resolve(io.cwd, flags.templates),
   };
 }
@@ -155,7 +147,7 @@ function inletTaker(handle: Handler<Again>): Taker {
 
 function inletsOf(context: Context, store: Store, around: Around): DeadInlets {
   const { io, terminal } = context;
-  const { endpoint, folder, surroundings } = around;
+  const { endpoint, folder, reports, surroundings } = around;
   const inbox = createRequestInbox({
     store,
     endpoint,
@@ -164,7 +156,6 @@ function inletsOf(context: Context, store: Store, around: Around): DeadInlets {
       terminal.warn(`topic "${topic}" was only rehearsed: the rehearsal is called "${now}" now, and is not sent`),
   });
   const templates = createJobTemplates({ store, folder, from: around.from, clock: io.clock });
-  const reports = [io.env["SES_MAIL_RESULTS"], io.env["NATS_RESULTS"]].some(Boolean);
   const onTrouble = (reason: string | null) => {
     if (reason !== null) terminal.warn(`${reason}; trying on`);
   };

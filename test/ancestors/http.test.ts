@@ -41,7 +41,7 @@ async function picture(of: Client, path: string): Promise<void> {
   expect(headers.get("cache-control")).toContain("no-store");
 }
 
-it("aws-ses-sender (Rust): snake_case, and one scheduled_at for all, in Korean time", async () => {
+it("aws-ses-sender (Rust): snake_case, and one scheduled_at for all, in Korean time", { timeout: 60_000 }, async () => {
   const served = await started();
   const rust = client(served, "X-API-KEY");
   const newsletter = {
@@ -82,7 +82,7 @@ it("aws-ses-sender (Rust): snake_case, and one scheduled_at for all, in Korean t
   expect(await rust.call("POST", "/v1/messages", unreadable)).toMatchObject({ status: 400 });
 });
 
-it("aws-ses-sender (Rust): the same three refusals without a good key", async () => {
+it("aws-ses-sender (Rust): the same three refusals without a good key", { timeout: 60_000 }, async () => {
   const { url } = await started();
   const refusal = async (headers: Record<string, string>) => {
     const response = await fetch(`${url}/v1/topics/x`, { headers });
@@ -92,7 +92,7 @@ it("aws-ses-sender (Rust): the same three refusals without a good key", async ()
   expect(await refusal({ "X-API-KEY": "wrong" })).toEqual({ status: 401, error: "Invalid API Key" });
 });
 
-it("aws-ses-sender-go: camelCase, and RFC 3339 in each message", async () => {
+it("aws-ses-sender-go: camelCase, and RFC 3339 in each message", { timeout: 60_000 }, async () => {
   const served = await started();
   const go = client(served, "x-api-key");
   const promotion = {
@@ -148,7 +148,7 @@ it("aws-ses-sender-go: camelCase, and RFC 3339 in each message", async () => {
   expect((await go.call("GET", "/v1/topics/half")).json.request.total).toBe(0);
 });
 
-it("messages-api-gateway: the fields of its code, and those of its README", async () => {
+it("messages-api-gateway: the fields of its code, and those of its README", { timeout: 60_000 }, async () => {
   const served = await started();
   const gateway = client(served, "x-api-key");
   const welcome = { emails: ["user@example.com"], subject: "Welcome!", content: "<h1>Hello World</h1>" };

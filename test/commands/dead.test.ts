@@ -255,6 +255,21 @@ describe("retry", () => {
     expect(other.json.messages).toHaveLength(1);
   });
 
+  it.each([
+    [[], {}, 0],
+    [["--results", "messages.results"], {}, 1],
+    [[], { SES_MAIL_RESULTS: "messages.results" }, 1],
+    [[], { NATS_RESULTS: "messages.results" }, 1],
+  ])("with %j and %j leaves %i reports to be told on NATS", async (flags, env, count) => {
+    const { folder } = await jobWith(letter(1));
+    const { code } = await run(folder, ["dead", "retry", "1", ...flags], { env: { ...FROM, ...env } });
+    expect(code).toBe(0);
+    await inStore(folder, async (store) => {
+      await store.cancel("no-topic");
+      expect(await store.reports("nats", 10)).toHaveLength(count);
+    });
+  });
+
   it("of many works in parts", async () => {
     const letters = Array.from({ length: 250 }, (_, index) => letter(index + 1));
     const { folder, dead } = await jobWith(...letters);

@@ -2,6 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { rustDatabase, STATUS } from "../support/ancestors.ts";
 import { addresses, writeCampaign } from "../support/campaign.ts";
 import { noTrace } from "../support/expected.ts";
 import { runProcess, start, until, workFolder } from "../support/run.ts";
@@ -33,15 +34,17 @@ const STORY: [args: string[], stdout: unknown][] = [
   [["key", "add", "ci"], { name: "ci" }],
   [["dead"], { dead: [] }],
   [["workers"], { workers: [], rate: { per_second: null, limit: null } }],
+  [["adopt", "sqlite3.db", "--from", "news@example.com"], { program: "aws-ses-sender", rows: 1, added: 1 }],
 ];
 /** Of a job file. */
-const BACKUP: (typeof STORY)[number] = [["backup", "copy.db"], { file: "copy.db", messages: 6 }];
+const BACKUP: (typeof STORY)[number] = [["backup", "copy.db"], { file: "copy.db", messages: 7 }];
 /** Three that go on until they are told to end, one that makes a script, and one after which a job is elsewhere. */
 const OTHERS = ["serve", "work", "sandbox", "completion", "copy"];
 
 it("from the list to the backup", { timeout: 120_000 }, async () => {
   const folder = await workFolder();
   await writeCampaign(folder, 3);
+  rustDatabase(join(folder, "sqlite3.db"), { requests: [{ status: STATUS.stopped }] });
   const events = join(folder, "events.ndjson");
   const server = await sesServer(folder, { events });
   const files = jobServer() === null;

@@ -1,10 +1,8 @@
 /** NATS: what every broker does, and what only this one does, with a real server. */
-import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
 import { describe } from "vitest";
 import { type Nats, openNats } from "../../src/queue/nats/nats.ts";
 import type { Queue } from "../../src/queue/queue.ts";
-import { startNats } from "../support/nats.ts";
+import { managing, startNats } from "../support/nats.ts";
 import { requireServers } from "../support/servers.ts";
 import { tcpProxy } from "../support/tcp-proxy.ts";
 import { brokerContract, type StartBroker } from "./contract.ts";
@@ -14,16 +12,6 @@ const WHERE = { stream: "messages", subject: "messages.email", consumer: "email-
 
 const open = (url: string, tell: (text: string) => void = () => undefined): Promise<Nats> =>
   openNats({ servers: [url], credsFile: null }, tell);
-
-/** What somebody else does on the server, on a connection of its own. */
-async function managing<T>(url: string, work: (manager: JetStreamManager) => Promise<T>): Promise<T> {
-  const nc = await connect({ servers: url });
-  try {
-    return await work(await jetstreamManager(nc));
-  } finally {
-    await nc.close();
-  }
-}
 
 /** A queue with a connection of its own, as another process has. */
 function lazily(opened: Promise<Nats>): Queue {

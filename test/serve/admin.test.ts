@@ -64,7 +64,9 @@ describe("GET /v1/overview", () => {
       totals: { total: 7, pending: 2, sent: 2, failed: 2, in_doubt: 1 },
       suppressions: 1,
       dead: 1,
-      inlets: [{ name: "nats messages/email-processor", connected: true, accepted: 5, duplicates: 1, dead: 3 }],
+      inlets: [
+        { kind: "nats", name: "nats messages/email-processor", connected: true, accepted: 5, duplicates: 1, dead: 3 },
+      ],
       topic_count: 2,
     });
     expect(json.topics.map(({ topic }: Json) => topic)).toEqual(["july", "june"]);

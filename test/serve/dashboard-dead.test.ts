@@ -162,14 +162,14 @@ test("the inlets show how they do, and one that is away is said on every page", 
   const { page, complaints } = await enter(found);
   // The link is there from the start.
   await page.getByRole("link", { name: "Dead letters" }).click();
-  const row = page.getByRole("row", { name: /nats messages\/email-processor/ });
+  const row = page.getByRole("row", { name: /^nats messages/ });
   await row.getByText("Connected").waitFor();
   expect(await row.getByRole("cell").allInnerTexts()).toEqual(["12,345", "6", "2"]);
   await page.getByText("There are none").waitFor();
   inlets = [{ ...nats, isConnected: false, counts }];
   await row.getByText("Away").waitFor();
   await page.getByRole("link", { name: "Topics" }).click();
-  await page.getByRole("alert").getByText("A broker is away: nats messages/email-processor").waitFor();
+  await page.getByRole("alert").getByText("Cannot be reached: nats messages/email-processor").waitFor();
   expect(complaints).toEqual([]);
 });
 

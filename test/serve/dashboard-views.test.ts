@@ -148,7 +148,7 @@ async function faults(page: Page): Promise<Record<string, unknown>> {
   return found;
 }
 
-test("every view and dialog, wide and on a phone, light and dark", { timeout: 180_000 }, async () => {
+test("every view and dialog, wide and on a phone, light and dark", { timeout: 300_000 }, async () => {
   const found = await everything();
   const { page, complaints } = await visit(browser, found.url, { reducedMotion: "reduce", expected: [404] });
   page.setDefaultTimeout(10_000);

@@ -159,11 +159,13 @@ describe("a job file to a server and back", () => {
 });
 
 describe("what brokers brought", () => {
-  /** As if an outlet had handed a message of "later" over. */
+  const handed = Object.keys(TABLES.find(({ name }) => name === "handed")?.columns ?? {});
+  /** As if an outlet had handed a message of "later" over. What is known of that are numbers. */
   const HAND_OVER = `update message set state = 'sending', claimed_by = 0
       where topic_id = (select id from topic where name = 'later') and email = 'a@x.example';
     update topic set pending = pending - 1, sending = sending + 1 where name = 'later';
-    insert into handed select id, 5 from message where state = 'sending'`;
+    insert into handed (${handed.join(", ")})
+      select ${handed.map((name) => (name === "message_id" ? "id" : 5)).join(", ")} from message where state = 'sending'`;
   const states = async (store: Store) => (await store.reports("redis", 9)).map(({ state }) => state);
 
   it("is told of there from the first change, although nobody has brought anything there yet; and back here", async () => {

@@ -20,7 +20,7 @@ export interface OldRow {
   deleted?: boolean;
 }
 
-export interface OldResult {
+interface OldResult {
   request: number;
   status: string;
   raw: string | null;
@@ -129,7 +129,7 @@ export function goDatabase(path: string, old: Old): void {
 }
 
 /** The id that the n-th row has there, from 1. */
-export const gatewayId = (n: number): string => `01940000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
+const gatewayId = (n: number): string => `01940000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
 
 export interface GatewayDatabase {
   url: string;

@@ -85,7 +85,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
     inlets: () => options.inlets ?? [],
     account: () => null,
   };
-  const retryDead = options.retryDead ?? createRetryDead({ ...parts, store, folder: null, reports: false });
+  const retryDead = options.retryDead ?? createRetryDead({ ...parts, store, ...NO_BROKERS });
   const gateway: Gateway = { ...parts, retryDead, sendTest: (test) => sendTest(parts, test) };
   const log = recorder();
   const app = await buildServer(gateway, { level: "debug", ...options.server, stream: log.stream });
@@ -96,6 +96,8 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   });
   return { gateway, store: real, db, ses, wakes: () => wakes, log: log.text, ...clientOf(app) };
 }
+
+const NO_BROKERS = { brokers: { nats: null, redis: null }, connections: { nats: null, redis: null } };
 
 function clientOf(app: FastifyInstance) {
   const call = (request: InjectOptions): Promise<LightMyRequestResponse> =>

@@ -1,10 +1,12 @@
 /** Real NATS servers with JetStream, each in a folder of its own and on a port of its own. None is assumed to run. */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import { connect as natsConnect } from "@nats-io/transport-node";
 import { onTestFinished } from "vitest";
 import { freePort, ownFolder, serverFolder, writeServerFile } from "./postgres/folder.ts";
 import { serverUser } from "./postgres/programs.ts";
@@ -29,8 +31,8 @@ export interface NatsServer {
   start(): Promise<void>;
   /** kill -9: nothing is flushed. */
   kill(): Promise<void>;
-  /** Kills it and starts it again. `empty`: all its messages, streams and consumers are gone. */
-  restart(options?: { empty?: boolean }): Promise<void>;
+  /** Kills it and starts it again. `empty`: all its messages, streams and consumers are gone. Others: in place of what it had. */
+  restart(options?: { empty?: boolean; config?: string; jetStream?: boolean }): Promise<void>;
   /** Stands still, as a machine that is too busy does, until `go`. */
   freeze(): void;
   go(): void;
@@ -39,10 +41,14 @@ export interface NatsServer {
   stop(): Promise<void>;
 }
 
-/** The version of the server that tests run, such as 2.9.10. */
-export function natsVersion(): string {
-  const { stdout } = spawnSync(programIn("nats-server") ?? "nats-server", ["--version"], { encoding: "utf8" });
-  return /v(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? "";
+/** What somebody else does on a server, on a connection of its own. */
+export async function managing<T>(url: string, work: (manager: JetStreamManager) => Promise<T>): Promise<T> {
+  const nc = await natsConnect({ servers: url });
+  try {
+    return await work(await jetstreamManager(nc));
+  } finally {
+    await nc.close();
+  }
 }
 
 /** Starts one for this test; it listens when this resolves. */
@@ -51,8 +57,12 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
   const port = options.port ?? (await freePort());
   const store = options.dir ?? (await ownFolder(join(folder, "data")));
   const configuration = join(folder, "nats.conf");
-  const jetStream = options.jetStream === false ? "" : `jetstream { store_dir: ${JSON.stringify(store)} }\n`;
-  await writeServerFile(configuration, `listen: 127.0.0.1:${port}\n${jetStream}${options.config ?? ""}\n`);
+  let { config = "", jetStream = true } = options;
+  const configure = () => {
+    const streams = jetStream ? `jetstream { store_dir: ${JSON.stringify(store)} }\n` : "";
+    return writeServerFile(configuration, `listen: 127.0.0.1:${port}\n${streams}${config}\n`);
+  };
+  await configure();
   let child: ChildProcess | null = null;
   const start = async () => {
     child = spawnServer(folder, configuration);
@@ -70,8 +80,10 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
     port,
     start,
     kill,
-    async restart({ empty = false } = {}) {
+    async restart({ empty = false, ...changes } = {}) {
       await kill();
+      ({ config = config, jetStream = jetStream } = changes);
+      await configure();
       if (empty) await rm(join(store, "jetstream"), { recursive: true, force: true });
       await start();
     },

@@ -7,6 +7,8 @@ export interface TcpProxy {
   port: number;
   /** Connections that there are. */
   open(): number;
+  /** What clients have said so far, on all connections. */
+  clientBytes(): number;
   /** Cuts every connection, at both ends. */
   cut(): void;
   /** Cuts every connection when this many bytes more of the client have gone by; the rest does not reach the server. */
@@ -31,6 +33,7 @@ interface Link {
 /** Listens on a free port in front of the server on `target`, for as long as the test takes. */
 export async function tcpProxy(target: number): Promise<TcpProxy> {
   const links = new Set<Link>();
+  let said = 0;
   let refusing = false;
   let budget: number | null = null;
   const cut = () => links.forEach(({ ends }) => ends.forEach((end) => end.destroy()));
@@ -47,6 +50,7 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
     const link: Link = { ends: [client, upstream], client: "passed", server: "passed" };
     links.add(link);
     client.on("data", (chunk) => {
+      said += chunk.length;
       if (link.client === "swallowed") return;
       const part = allowed(chunk);
       const isOver = budget === 0;
@@ -74,6 +78,7 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
   return {
     port: (server.address() as AddressInfo).port,
     open: () => links.size,
+    clientBytes: () => said,
     cut,
     cutAfter: (bytes) => void (budget = bytes),
     swallowAnswers: () => links.forEach((link) => (link.server = "swallowed")),

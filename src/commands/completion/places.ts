@@ -88,7 +88,7 @@ function valueNamed(placeholder: string): Value {
   if (placeholder === "template") return "template";
   if (placeholder === "recipients.csv") return "recipients";
   if (/\b(?:dir|directory|folder)\b/.test(placeholder)) return "folder";
-  return /\b(?:files?|path|csv|html|recipients)\b/.test(placeholder) ? "file" : "any";
+  return /\b(?:files?|path|csv|html|recipients|database)\b/.test(placeholder) ? "file" : "any";
 }
 
 /** What to offer when the words so far match one of the patterns. */

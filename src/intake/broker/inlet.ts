@@ -15,7 +15,7 @@ import { readRequest, type RequestSurroundings } from "../request.ts";
 import type { AskedMail, ReadDelivery } from "./asked.ts";
 
 /** Why a delivery is dead: it cannot be read, a posted message would be refused, its topic takes nothing, its uuid belongs to another mail, or ses-mail failed. */
-export type DeadClass = "unreadable" | "invalid" | "refused" | "clash" | "bug";
+type DeadClass = "unreadable" | "invalid" | "refused" | "clash" | "bug";
 
 /** What an inlet did so far, in deliveries. A delivery that was acknowledged in vain and comes again counts as a duplicate. */
 export interface InletCounts {

@@ -8,8 +8,8 @@ export const EXTRAS_HEADER = "Ses-Mail-Extras";
 /** One message of a stream. */
 export interface NatsDelivery extends Delivery {
   /**
-   * `<stream>#<sequence>`. The sequences of a stream that was deleted and made again begin anew; from then on the time it was
-   * made is part of the name, so that this run takes no new mail for an old one.
+   * `<stream>#<sequence>@<when it was stored>`. A sequence alone names no message for good: a stream that was deleted and made
+   * again begins anew, and a server that was killed may give the sequence of a message that was done to the next one.
    */
   readonly id: string;
   readonly body: Uint8Array;
@@ -21,8 +21,9 @@ export interface NatsDelivery extends Delivery {
 export interface Loan extends NatsDelivery {
   /** Where answers go. It is good on any connection. */
   readonly reply: string;
-  /** When the stream was made. An answer to a message of an older one would hit another message of the same number. */
+  /** When the stream was made, and which run of which server brought it: elsewhere its answer might hit another message. */
   readonly streamMade: string;
+  readonly server: string;
   /** When it came, by `performance.now()`. */
   readonly cameAt: number;
 }
@@ -31,28 +32,31 @@ export interface Loan extends NatsDelivery {
  * Reads what a pull brought.
  * @throws Error when it is no message of a stream.
  */
-export function loanOf(message: Msg, stream: { made: string; name: string }): Loan {
+export function loanOf(message: Msg, from: { stream: string; made: string; server: string }): Loan {
   const reply = message.reply ?? "";
+  const { sequence, storedMs } = named(reply);
   return {
-    id: `${stream.name}#${sequenceOf(reply)}`,
+    id: `${from.stream}#${sequence}@${new Date(storedMs).toISOString()}`,
     body: message.data,
     extras: message.headers?.get(EXTRAS_HEADER) || null,
     reply,
-    streamMade: stream.made,
+    streamMade: from.made,
+    server: from.server,
     cameAt: performance.now(),
   };
 }
 
 /**
- * `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.…` or, from servers that know domains, with the domain and the
- * account in front of the stream and a random part at the end (ADR-15 of NATS).
+ * `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<sequence of the consumer>.<ns>.<pending>` or, from servers that know
+ * domains, with the domain and the account in front of the stream and a random part at the end (ADR-15 of NATS).
  */
-function sequenceOf(reply: string): string {
+function named(reply: string): { sequence: string; storedMs: number } {
   const parts = reply.split(".");
-  const sequence = parts.length === 9 ? parts[5] : parts[7];
-  if (parts[1] !== "ACK" || sequence === undefined || !/^\d+$/.test(sequence))
+  const at = parts.length === 9 ? 5 : 7;
+  const [sequence, ns] = [parts[at], parts[at + 2]];
+  if (parts[1] !== "ACK" || sequence === undefined || ns === undefined || !/^\d+ \d+$/.test(`${sequence} ${ns}`))
     throw new Error(`expected the answer address of a message, got ${JSON.stringify(reply)}`);
-  return sequence;
+  return { sequence, storedMs: Math.floor(Number(ns) / 1e6) };
 }
 
 /** It is done. */

@@ -54,6 +54,7 @@ export class Link {
   #wasConnected = false;
   /** Why there is no connection, as it was told last; null: it is there, or was not tried yet. */
   #told: string | null = null;
+  #toldRefused = false;
 
   /** Begins to connect. */
   constructor(options: LinkOptions) {
@@ -78,16 +79,17 @@ export class Link {
       if (this.#current !== null) return this.#current;
       if (this.#refused !== null) throw this.#refused;
       const leftMs = until - performance.now();
-      if (this.#ending.signal.aborted || (leftMs <= 0 && this.#wasTried)) throw this.unreachable();
+      if (this.#ending.signal.aborted || (leftMs <= 0 && this.#wasTried)) throw new QueueUnreachable(this.why());
       // The first attempt is waited for: it has only just begun, and ends by itself.
       await this.#waiting.wait(this.#wasTried ? leftMs : null);
     }
   }
 
-  /** The error of who needs a connection while there is none. */
-  unreachable(): QueueUnreachable {
-    if (this.#ending.signal.aborted) return new QueueUnreachable(`nats: the connection to ${this.where} was closed`);
-    return new QueueUnreachable(`nats: cannot reach ${this.where} (${this.#told ?? "not connected yet"})`);
+  /** Why there is no connection, in one line. */
+  why(): string {
+    if (this.#refused !== null) return this.#refused.message;
+    if (this.#ending.signal.aborted) return `nats: the connection to ${this.where} was closed`;
+    return `nats: cannot reach ${this.where} (${this.#told ?? "not connected yet"})`;
   }
 
   /**
@@ -171,21 +173,29 @@ export class Link {
       );
       return;
     }
-    this.#away(reasonOf(error), `cannot reach ${this.where}`);
+    const isRefused = isLoginRefused(error);
+    this.#away(
+      reasonOf(error),
+      isRefused ? `${this.where} refuses who we are` : `cannot reach ${this.where}`,
+      isRefused,
+    );
   }
 
-  #away(reason: string, what: string): void {
-    const first = this.#told === null;
+  /** Told once, and once more when it turns out that the server is there and does not want us. */
+  #away(reason: string, what: string, isRefused = false): void {
+    const isNews = this.#told === null || (isRefused && !this.#toldRefused);
     this.#told = reason;
-    if (first) this.#options.tell(`nats: ${what} (${reason}); trying on. What is in the database is sent meanwhile.`);
+    this.#toldRefused = isRefused;
+    if (isNews) this.#options.tell(`nats: ${what} (${reason}); trying on. What is in the database is sent meanwhile.`);
   }
 
   async #use(nats: NatsConnection): Promise<void> {
     if (this.#ending.signal.aborted) return nats.close();
     const lost = new AbortController();
     this.#current = { nats, lost: lost.signal };
+    const again = this.#wasConnected ? " again" : "";
     this.#wasConnected = true;
-    if (this.#told !== null) this.#options.tell(`nats: connected to ${this.where} again`);
+    if (this.#told !== null) this.#options.tell(`nats: connected to ${this.where}${again}`);
     this.#told = null;
     this.#waiting.wake();
     void this.#watch(nats);

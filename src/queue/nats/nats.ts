@@ -64,7 +64,7 @@ async function connected(
     async publish(subject, body, options) {
       const { current } = link;
       if (current !== null) return publishOn(current.nats, subject, body, options);
-      return { kind: "refused", reason: link.unreachable().message };
+      return { kind: "refused", reason: link.why() };
     },
     isConnected: () => link.current !== null,
     async close() {

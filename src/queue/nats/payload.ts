@@ -153,5 +153,6 @@ function textAt(bytes: Uint8Array, at: number): { begin: number; end: number } |
 
 function problemOfEnd(bytes: Uint8Array, end: number): string | null {
   const left = bytes.length - end;
-  return left === 0 ? null : `there are ${left} bytes behind the mail`;
+  if (left === 0) return null;
+  return `there ${left === 1 ? "is 1 byte" : `are ${left} bytes`} behind the mail`;
 }

@@ -36,8 +36,8 @@ export type PullEnd =
 
 /** A request that is under way. */
 export interface Pull {
-  /** Ends it without a word to `onEnd`. What the server has sent already comes again when its time is over. */
-  stop(): void;
+  /** Ends it without a word to `onEnd`. What the server has sent by then goes to `onLate`. */
+  stop(onLate: (message: Msg) => void): void;
 }
 
 /** Asks, and calls `onMessage` for each message until it calls `onEnd`, once. */
@@ -51,16 +51,24 @@ export function startPull(
   let left = options.batch;
   let over = false;
   let stopWatching = (): void => undefined;
-  const stop = () => {
+  let late: (message: Msg) => void = () => undefined;
+  const finish = () => {
     over = true;
     stopWatching();
     lost.removeEventListener("abort", onLost);
-    if (!nats.isClosed()) subscription.unsubscribe();
   };
   const end = (how: PullEnd) => {
     if (over) return;
-    stop();
+    finish();
+    if (!nats.isClosed()) subscription.unsubscribe();
     onEnd(how);
+  };
+  const stop = (onLate: (message: Msg) => void) => {
+    if (over) return;
+    finish();
+    late = onLate;
+    // It hears what is on its way; a connection that is lost meanwhile has no more to say.
+    if (!nats.isClosed()) void subscription.drain().catch(() => undefined);
   };
   const onLost = () => end({ kind: "lost", reason: "the connection was lost" });
   const watch = () => {
@@ -69,7 +77,7 @@ export function startPull(
     stopWatching = startLimit(silentMs, () => end({ kind: "lost", reason: "it said nothing for too long" }));
   };
   const callback = (error: Error | null, message: Msg) => {
-    if (over) return;
+    if (over) return error === null && message.subject !== inbox ? late(message) : undefined;
     if (error !== null) return end({ kind: "lost", reason: printable(error.message) });
     watch();
     if (message.subject === inbox) return said(message, end);

@@ -4,7 +4,7 @@ import { QueueUnreachable, type Queue } from "../queue.ts";
 import { ACK, laterAnswer, type Loan, loanOf, type NatsDelivery, refusedAnswer } from "./delivery.ts";
 import type { Connection, Link } from "./link.ts";
 import { type Pull, type PullEnd, startPull } from "./pull.ts";
-import { type Found, type Memory, setUp, type Where } from "./setup.ts";
+import { type Found, type Memory, QueueHalted, setUp, type Where } from "./setup.ts";
 import { Waiting } from "./waiting.ts";
 
 const MOST_PER_CALL = 500;
@@ -23,6 +23,8 @@ const LINGER_MS = 2;
 /** What was not handed out when reading ends is given back, to come to another process soon. */
 const GIVE_BACK_MS = 1_000;
 const LAST_FLUSH_MS = 2_000;
+/** A connection on which nothing comes back is given up before JetStream did not answer so often. */
+const MOST_UNANSWERED = 3;
 
 /** What a queue is made of. */
 export interface QueueParts {
@@ -45,8 +47,6 @@ export class NatsQueue implements Queue<NatsDelivery> {
   /** What was seen of the stream, on this connection. */
   #found: { on: Connection; what: Found } | null = null;
   #looking: { on: Connection; result: Promise<Found> } | null = null;
-  /** When the stream that this run read first was made. */
-  #firstMade: string | null = null;
   #pull: { pull: Pull; since: number; got: number } | null = null;
   #isStarting = false;
   /** The last pull did not end by itself: whether messages are there has to be asked again. */
@@ -54,6 +54,7 @@ export class NatsQueue implements Queue<NatsDelivery> {
   /** Why no pull is under way; for the next reader. */
   #failure: unknown = null;
   #told: string | null = null;
+  #unanswered = 0;
   /** How many calls of `receive` are under way. */
   #readers = 0;
   /** How often reading ended: a pull that was begun before does not start any more. */
@@ -76,8 +77,7 @@ export class NatsQueue implements Queue<NatsDelivery> {
   }
 
   async done(deliveries: readonly NatsDelivery[]): Promise<readonly NatsDelivery[]> {
-    await this.#answer(deliveries, () => ACK);
-    return [];
+    return this.#answer(deliveries, () => ACK);
   }
 
   async later(delivery: NatsDelivery, afterMs: number): Promise<void> {
@@ -85,8 +85,8 @@ export class NatsQueue implements Queue<NatsDelivery> {
   }
 
   async refuse(delivery: NatsDelivery, reason: string): Promise<boolean> {
-    await this.#answer([delivery], ({ nats }) => refusedAnswer(nats.info?.version ?? "", reason));
-    return true;
+    const kept = await this.#answer([delivery], ({ nats }) => refusedAnswer(nats.info?.version ?? "", reason));
+    return kept.length === 0;
   }
 
   async close(): Promise<void> {
@@ -167,11 +167,11 @@ export class NatsQueue implements Queue<NatsDelivery> {
       maxBytes: Math.min(Math.max(MOST_BYTES, 2 * maxPayload), found.mostBytes),
       expiresMs: Math.min(Math.max(waitMs, SHORTEST_PULL_MS), LONGEST_PULL_MS, found.longestMs),
     };
-    const named = { made: found.streamMade, name: this.#nameOf(found) };
+    const from = { stream, made: found.streamMade, server: serverOf(connection) };
     const state = { since: performance.now(), got: 0 };
     const take = (message: Msg) => {
       state.got++;
-      this.#buffer.push(loanOf(message, named));
+      this.#buffer.push(loanOf(message, from));
       this.#waiting.wake();
     };
     const pull = startPull(connection, options, take, (end) => this.#ended(end, state));
@@ -188,13 +188,6 @@ export class NatsQueue implements Queue<NatsDelivery> {
       this.#failure = new QueueUnreachable(`nats: stream ${this.#parts.where.stream} brings no messages: ${reason}`);
     }
     this.#waiting.wake();
-  }
-
-  /** Ids of one run must not name two messages. */
-  #nameOf({ streamMade }: Found): string {
-    const { stream } = this.#parts.where;
-    this.#firstMade ??= streamMade;
-    return streamMade === this.#firstMade ? stream : `${stream}@${streamMade}`;
   }
 
   /** What is too old comes again anyway, maybe to another process. */
@@ -221,37 +214,58 @@ export class NatsQueue implements Queue<NatsDelivery> {
     try {
       const what = await setUp(on.nats, where, this.#memory, { tell, warn });
       this.#found = { on, what };
+      this.#unanswered = 0;
       if (this.#told !== null) tell(`nats: stream ${where.stream} is read again`);
       this.#told = null;
       return what;
     } catch (error) {
-      // A connection that was lost is the link's to tell.
-      const isNews = error instanceof QueueUnreachable && error.message !== this.#told && link.current === on;
-      if (isNews) tell((this.#told = error.message));
+      if (error instanceof QueueUnreachable && link.current === on) this.#tellHalt(error);
       throw error;
     }
   }
 
-  /** Says what became of deliveries. Those of a stream that is gone are nobody's any more. */
-  async #answer(deliveries: readonly NatsDelivery[], text: (connection: Connection) => string): Promise<void> {
-    if (deliveries.length === 0) return;
+  #tellHalt(error: QueueUnreachable): void {
+    this.#unanswered++;
+    // A server that answers nothing at all is the link's to tell, when it has noticed.
+    const isNews = error.message !== this.#told && (error instanceof QueueHalted || this.#unanswered > MOST_UNANSWERED);
+    if (isNews) this.#parts.tell((this.#told = error.message));
+  }
+
+  /**
+   * Says what became of deliveries. Those of a stream that is gone are nobody's any more. Resolves to those that another run of
+   * the server brought: it may have forgotten them and given their numbers to others. They come again.
+   */
+  async #answer(
+    deliveries: readonly NatsDelivery[],
+    text: (connection: Connection) => string,
+  ): Promise<readonly NatsDelivery[]> {
+    if (deliveries.length === 0) return [];
     const { link } = this.#parts;
     const connection = link.current;
-    if (connection === null) throw link.unreachable();
+    if (connection === null) throw new QueueUnreachable(link.why());
     const { streamMade } = await this.#foundOn(connection);
-    if (connection.lost.aborted || connection.nats.isClosed()) throw link.unreachable();
-    for (const loan of deliveries as readonly Loan[])
-      if (loan.streamMade === streamMade) connection.nats.publish(loan.reply, text(connection));
+    if (connection.lost.aborted || connection.nats.isClosed()) throw new QueueUnreachable(link.why());
+    const server = serverOf(connection);
+    const ours = (deliveries as readonly Loan[]).filter((loan) => loan.streamMade === streamMade);
+    for (const loan of ours) if (loan.server === server) connection.nats.publish(loan.reply, text(connection));
     await link.flush(connection);
+    return ours.filter((loan) => loan.server !== server);
   }
 
   #putBack(): void {
     this.#ends++;
-    this.#pull?.pull.stop();
-    this.#pull = null;
     const { current } = this.#parts.link;
-    const given = this.#buffer.splice(0);
-    if (current === null || current.nats.isClosed() || this.#found?.on !== current) return;
-    for (const { reply } of given) current.nats.publish(reply, laterAnswer(GIVE_BACK_MS));
+    const given = this.#buffer.splice(0).filter(({ server }) => current !== null && server === serverOf(current));
+    const giveBack = (reply: string | undefined) => {
+      // A stream that was not looked at on this connection may be another one.
+      const isKnown = current !== null && !current.nats.isClosed() && this.#found?.on === current;
+      if (isKnown && reply) current.nats.publish(reply, laterAnswer(GIVE_BACK_MS));
+    };
+    this.#pull?.pull.stop(({ reply }) => giveBack(reply));
+    this.#pull = null;
+    for (const { reply } of given) giveBack(reply);
   }
 }
+
+/** Names one run of a server: a new one after each start. */
+const serverOf = ({ nats }: Connection): string => nats.info?.server_id ?? "";

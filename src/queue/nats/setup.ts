@@ -13,6 +13,7 @@ import {
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { UserError } from "../../errors.ts";
+import { systemClock } from "../../time/clock.ts";
 import { QueueUnreachable } from "../queue.ts";
 import { requestTrouble } from "./trouble.ts";
 import { consumerWarnings, streamWarnings } from "./warnings.ts";
@@ -36,6 +37,14 @@ const MAX_ACK_PENDING = 2_000;
 /** Tells what we made from what others made, also in a later run. */
 const OURS = "made by ses-mail";
 
+/**
+ * From when something is missed until it is made again. nats-server answers before it has removed all of a stream, and goes
+ * on to remove files of the new one. And who deleted it may be about to make it again.
+ */
+const DELETED_MS = 2_000;
+/** From when the server says no until what another process makes is there. */
+const FASTER_MS = 300;
+
 /** What a queue that is there allows. */
 export interface Found {
   /** When the stream was made, as the server writes it: two streams of one name differ in it. */
@@ -57,6 +66,11 @@ export interface Memory {
   consumerIsOurs: boolean;
 }
 
+/** The server answers, and says that the queue cannot be read for now. */
+export class QueueHalted extends QueueUnreachable {
+  override name = "QueueHalted";
+}
+
 /** Who hears what was made, and what a stream or consumer may do to mail. */
 export interface Told {
   tell(text: string): void;
@@ -66,7 +80,7 @@ export interface Told {
 /**
  * Looks at the stream and the consumer, and makes what is missing: what was missing at first, and what was ours and was
  * deleted. Warnings and what was made are told.
- * @throws QueueUnreachable when the server does not answer or says no, and when what others had made is gone; UserError for
+ * @throws QueueUnreachable when the server does not answer; QueueHalted when it says no, and when what others had made is gone; UserError for
  *   what will not go away by itself, found before the queue was ever there.
  */
 export async function setUp(
@@ -77,10 +91,13 @@ export async function setUp(
 ): Promise<Found> {
   try {
     const manager = await jetstreamManager(connection, { checkAPI: false, timeout: REQUEST_MS });
-    const stream = (await streamInfo(manager, where)) ?? (await makeStream(manager, where, memory, tell));
+    const missed = memory.wasThere ? DELETED_MS : 0;
+    const stream =
+      (await twice(missed, () => streamInfo(manager, where))) ?? (await makeStream(manager, where, memory, tell));
     streamWarnings(stream.config).forEach(warn);
     const consumer =
-      (await consumerInfo(manager, where)) ?? (await makeConsumer(manager, { where, stream, memory, tell }));
+      (await twice(missed, () => consumerInfo(manager, where))) ??
+      (await makeConsumer(manager, { where, stream, memory, tell }));
     checkConsumer(consumer.config, where);
     consumerWarnings(where.stream, consumer.config, where.subject).forEach(warn);
     memory.wasThere = true;
@@ -102,7 +119,7 @@ function found(stream: StreamInfo, { ack_wait, max_batch, max_bytes, max_expires
   };
 }
 
-const CODES = { consumerNotFound: 10_014, nameInUse: 10_058, streamNotFound: 10_059 };
+const CODES = { consumerNotFound: 10_014, streamNotFound: 10_059 };
 
 /** Null when the answer is an error with this code. */
 async function unless<T>(code: number, answer: Promise<T>): Promise<T | null> {
@@ -113,6 +130,14 @@ async function unless<T>(code: number, answer: Promise<T>): Promise<T | null> {
     if (trouble?.kind === "refused" && trouble.code === code) return null;
     throw error;
   }
+}
+
+/** Looks again after `ms` (0: not) for what is not there. */
+async function twice<T>(ms: number, look: () => Promise<T | null>): Promise<T | null> {
+  const seen = await look();
+  if (seen !== null || ms === 0) return seen;
+  await systemClock.sleep(ms);
+  return look();
 }
 
 const streamInfo = (manager: JetStreamManager, { stream }: Where): Promise<StreamInfo | null> =>
@@ -129,24 +154,41 @@ async function makeStream(
 ): Promise<StreamInfo> {
   const { stream } = where;
   if (memory.wasThere && !memory.streamIsOurs)
-    throw new QueueUnreachable(`nats: there is no stream ${stream} any more; nothing is read until it is made again`);
+    throw new QueueHalted(`nats: there is no stream ${stream} any more; nothing is read until it is made again`);
   const subjects = [subjectsFor(where)];
-  const made = await unless(
-    CODES.nameInUse,
-    manager.streams.add({
-      name: stream,
-      subjects,
-      description: OURS,
-      storage: StorageType.File,
-      retention: RetentionPolicy.Workqueue,
-      discard: DiscardPolicy.New,
-      duplicate_window: DUPLICATE_WINDOW_MS * NS,
-    }),
-  );
-  // Another process was faster.
-  if (made === null) return manager.streams.info(stream);
+  const config = {
+    name: stream,
+    subjects,
+    description: OURS,
+    storage: StorageType.File,
+    retention: RetentionPolicy.Workqueue,
+    discard: DiscardPolicy.New,
+    duplicate_window: DUPLICATE_WINDOW_MS * NS,
+  };
+  const add = () => manager.streams.add(config);
+  const { made, isNew } = await makeOrFind(add, () => streamInfo(manager, where));
+  if (!isNew) return made;
   tell(`nats: made the stream ${stream} for ${subjects.join(", ")}${memory.wasThere ? " again: it was deleted" : ""}`);
   return made;
+}
+
+/**
+ * Another process may have been faster. The server says all kinds of things then, such as that subjects overlap: with those of
+ * the very stream.
+ */
+async function makeOrFind<T>(
+  make: () => Promise<T>,
+  find: () => Promise<T | null>,
+): Promise<{ made: T; isNew: boolean }> {
+  try {
+    return { made: await make(), isNew: true };
+  } catch (error) {
+    if (requestTrouble(error)?.kind !== "refused") throw error;
+    await systemClock.sleep(FASTER_MS);
+    const made = await find();
+    if (made === null) throw error;
+    return { made, isNew: false };
+  }
 }
 
 /** The ancestors make a stream for all subjects that begin with its name; theirs and ours must be able to meet. */
@@ -162,10 +204,10 @@ async function makeConsumer(
   const { where, memory, tell } = at;
   const { stream, consumer, subject } = where;
   if (memory.wasThere && !memory.consumerIsOurs)
-    throw new QueueUnreachable(
+    throw new QueueHalted(
       `nats: there is no consumer ${consumer} of stream ${stream} any more; nothing is read until it is made again`,
     );
-  const made = await manager.consumers.add(stream, {
+  const config = {
     durable_name: consumer,
     description: OURS,
     filter_subject: subject,
@@ -174,8 +216,10 @@ async function makeConsumer(
     ack_wait: ACK_WAIT_MS * NS,
     max_deliver: -1,
     max_ack_pending: MAX_ACK_PENDING,
-  });
-  if (memory.wasThere) tell(`nats: made the consumer ${consumer} of stream ${stream} again: it was deleted`);
+  };
+  const add = () => manager.consumers.add(stream, config);
+  const { made, isNew } = await makeOrFind(add, () => consumerInfo(manager, where));
+  if (isNew && memory.wasThere) tell(`nats: made the consumer ${consumer} of stream ${stream} again: it was deleted`);
   return made;
 }
 
@@ -190,7 +234,7 @@ function checkConsumer(config: ConsumerConfig, { stream, consumer }: Where): voi
 
 function explained(error: unknown, where: Where, memory: Memory): unknown {
   // What was right at first was changed under us: it may be changed back.
-  if (error instanceof UserError && memory.wasThere) return new QueueUnreachable(error.message, error.hint);
+  if (error instanceof UserError && memory.wasThere) return new QueueHalted(error.message, error.hint);
   const trouble = requestTrouble(error);
   if (trouble === null) return error;
   if (trouble.kind === "away") return new QueueUnreachable(`nats: the server does not answer (${trouble.reason})`);
@@ -199,5 +243,5 @@ function explained(error: unknown, where: Where, memory: Memory): unknown {
       ? ["nats: the server has no JetStream", "start it with -js, or with jetstream {} in its configuration"]
       : [`nats: the server refuses stream ${where.stream} with consumer ${where.consumer}: ${trouble.reason}`, null];
   const passes = memory.wasThere || (trouble.kind === "refused" && trouble.passing);
-  return passes ? new QueueUnreachable(message, hint) : new UserError(message, hint);
+  return passes ? new QueueHalted(message, hint) : new UserError(message, hint);
 }

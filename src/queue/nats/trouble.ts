@@ -40,30 +40,34 @@ export type RequestTrouble =
 
 /** Null for an error that the library does not have: it is ours. */
 export function requestTrouble(error: unknown): RequestTrouble | null {
-  if (!(error instanceof Error)) return null;
-  const cause = error.cause instanceof Error ? error.cause : error;
-  switch (cause.name) {
-    case "JetStreamNotEnabled":
-    case "NoResponders":
-      return { kind: "no-jetstream" };
-    case "JetStreamApiError":
-    case "StreamNotFoundError":
-    case "ConsumerNotFoundError":
-      return apiTrouble(cause as Error & { code: number; status: number });
-    case "PermissionViolationError":
-    case "InvalidArgumentError":
-    case "InvalidNameError":
-      return { kind: "refused", reason: reasonOf(cause), code: null, passing: false };
-    case "TimeoutError":
-    case "RequestError":
-    case "ConnectionError":
-    case "ClosedConnectionError":
-    case "DrainingConnectionError":
-    case "ProtocolError":
-      return { kind: "away", reason: reasonOf(cause) };
-    default:
-      return null;
-  }
+  const chain = causesOf(error);
+  const named = (names: ReadonlySet<string>) => chain.find(({ name }) => names.has(name));
+  if (named(NO_JETSTREAM)) return { kind: "no-jetstream" };
+  const said = named(OF_JETSTREAM);
+  if (said) return apiTrouble(said as Error & { code: number; status: number });
+  const refused = named(REFUSED);
+  if (refused) return { kind: "refused", reason: reasonOf(refused), code: null, passing: false };
+  const away = named(AWAY);
+  return away ? { kind: "away", reason: reasonOf(away) } : null;
+}
+
+const NO_JETSTREAM = new Set(["JetStreamNotEnabled", "NoResponders"]);
+const OF_JETSTREAM = new Set(["JetStreamApiError", "StreamNotFoundError", "ConsumerNotFoundError"]);
+const REFUSED = new Set(["PermissionViolationError", "InvalidArgumentError", "InvalidNameError"]);
+const AWAY = new Set([
+  "TimeoutError",
+  "RequestError",
+  "ConnectionError",
+  "ClosedConnectionError",
+  "DrainingConnectionError",
+  "ProtocolError",
+]);
+
+/** The error, what caused it, and so on. The library wraps some of its errors twice. */
+function causesOf(error: unknown): Error[] {
+  const chain: Error[] = [];
+  for (let at = error; at instanceof Error && chain.length < 5; at = at.cause) chain.push(at);
+  return chain;
 }
 
 /** Error codes of JetStream (server/errors.json): JetStream is not enabled, and not for this account. */

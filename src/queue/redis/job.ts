@@ -4,6 +4,8 @@
 export type Fields = readonly Buffer[];
 
 const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Of jobs that are asked for at once. */
+const MOST_BYTES = 64 * 1024 * 1024;
 /** What an entry says of a job beside `data`. */
 const BESIDE = ["id", "priority"];
 
@@ -56,6 +58,10 @@ function withMissing(data: Buffer, named: ReadonlyMap<string, Buffer>): Buffer {
   const comma = Object.keys(job as object).length > 0 ? "," : "";
   return Buffer.concat([data.subarray(0, start), Buffer.from(added.join(",") + comma), data.subarray(start)]);
 }
+
+/** How many of `most` jobs to ask for at once, when the largest of the last ones had so many bytes. Redis knows no such limit. */
+export const withinBytes = (most: number, largest: number): number =>
+  Math.max(1, Math.min(most, Math.floor(MOST_BYTES / Math.max(1, largest))));
 
 /** The JSON object that the bytes hold; null when they hold anything else. */
 export function parsed(bytes: Uint8Array): Record<string, unknown> | null {

@@ -44,21 +44,26 @@ export async function ownPending(asks: Connection, where: Group, after: string, 
   return pageOf(asks, where, { found, last, counts });
 }
 
+/** Which entries to take over. */
+interface Taking {
+  after: string;
+  most: number;
+  idleMs: number;
+  /** True for one that is left where it is. */
+  skips(id: string): boolean;
+}
+
 /**
  * Takes over up to `most` entries behind `after` that nobody has touched for `idleMs`, whoever has them. Two workers that
  * do this at the same time share them.
  */
-export async function takeOver(
-  asks: Connection,
-  where: Group,
-  { after, most, idleMs }: { after: string; most: number; idleMs: number },
-): Promise<Page> {
+export async function takeOver(asks: Connection, where: Group, { after, most, idleMs, skips }: Taking): Promise<Page> {
   const { stream, group, consumer } = where;
   const idle = await asks.one(["XPENDING", stream, group, "IDLE", idleMs, after === "" ? "-" : `(${after}`, "+", most]);
   const counts = countsOf(idle);
-  const ids = [...counts.keys()];
-  const last = ids.at(-1) ?? null;
-  if (last === null) return { entries: [], lost: 0, last };
+  const last = [...counts.keys()].at(-1) ?? null;
+  const ids = [...counts.keys()].filter((id) => !skips(id));
+  if (last === null || ids.length === 0) return { entries: [], lost: 0, last };
   const claimed = entriesOf(await asks.one(["XCLAIM", stream, group, consumer, idleMs, ...ids]));
   const got = new Set(claimed.map(({ id }) => id));
   // The others were taken by another worker just now, or they are in the stream no more.

@@ -3,17 +3,20 @@
  * stands in a hash. Nobody is lent a job: workers that read the same one accept it as one mail, and a delayed one is
  * accepted at once, because it is the store that waits.
  */
+import { printable } from "../../printable.ts";
 import { systemClock } from "../../time/clock.ts";
 import type { Queue } from "../queue.ts";
 import type { Connection } from "./connection.ts";
 import { buryCommand } from "./dead.ts";
 import { LATEST, type RedisDelivery } from "./entries.ts";
-import { bodyOf, type Fields, parsed } from "./job.ts";
+import { bodyOf, type Fields, parsed, withinBytes } from "./job.ts";
 import type { Keys } from "./keys.ts";
 import type { Command } from "./line.ts";
 import { RedisProblem } from "./problem.ts";
 
 const MOST_PER_CALL = 200;
+/** Characters of a key that are shown to people. */
+const MOST_SHOWN = 200;
 /** How often to look while nothing comes. */
 const LOOK_MS = 1_000;
 /** How often to try when the sets may not be read. */
@@ -48,6 +51,7 @@ export class SetsQueue implements Queue<RedisDelivery> {
   /** When a job was seen for the first time (`Date.now()`), by id of the delivery. */
   readonly #seen = new Map<string, number>();
   #forbiddenUntil = 0;
+  #largest = 0;
 
   constructor(parts: SetsParts) {
     this.#parts = parts;
@@ -79,9 +83,10 @@ export class SetsQueue implements Queue<RedisDelivery> {
     }
   }
 
-  async #look(most: number): Promise<RedisDelivery[]> {
+  async #look(asked: number): Promise<RedisDelivery[]> {
     const { keys, asks, idleMs } = this.#parts;
     this.#tidy();
+    const most = withinBytes(asked, this.#largest);
     const named = [...(await this.#named(keys.priority, most)), ...(await this.#named(keys.delayed, most))];
     const chosen = named.slice(0, most);
     const hashes = await asks.runEach(chosen.map(({ id }): Command => ["HGETALL", keys.job(id)]));
@@ -92,6 +97,7 @@ export class SetsQueue implements Queue<RedisDelivery> {
     }
     const until = performance.now() + idleMs;
     for (const { id } of got) this.#lent.set(id, until);
+    if (got.length > 0) this.#largest = Math.max(...got.map(({ body }) => body.length));
     return got;
   }
 
@@ -156,7 +162,8 @@ export class SetsQueue implements Queue<RedisDelivery> {
     }
     const at = this.#firstSeen(one);
     if (Date.now() - at < this.#parts.idleMs) return null;
-    const overdue = `it is in ${one.set}, and there is no hash ${this.#parts.keys.job(one.id)}`;
+    const hash = printable(this.#parts.keys.job(one.id)).slice(0, MOST_SHOWN);
+    const overdue = `it is in ${one.set}, and there is no hash ${hash}`;
     return { id: nameOf(one), body: bodyOf([Buffer.from("id"), Buffer.from(one.id)]), at, overdue };
   }
 

@@ -1,11 +1,12 @@
 /** The stream as a queue: a consumer of a group, as redis.io, "Redis Streams", describes them. */
+import { withinLimit } from "../../time/time-limit.ts";
 import type { Queue } from "../queue.ts";
 import { Acknowledger } from "./acknowledger.ts";
 import type { Connection } from "./connection.ts";
 import { buryCommand } from "./dead.ts";
 import { deliveryOf, readOf, type RedisDelivery } from "./entries.ts";
 import { ofSettings } from "./greeting.ts";
-import type { Fields } from "./job.ts";
+import { type Fields, withinBytes } from "./job.ts";
 import type { Keys } from "./keys.ts";
 import type { Command } from "./line.ts";
 import { type Again, forgetConsumers, type Group, ownPending, type Page, takeOver } from "./pending.ts";
@@ -16,8 +17,6 @@ const MOST_PER_CALL = 200;
 const BLOCK_MS = 2_000;
 /** How much longer than that an answer may take before the connection is given up. */
 const WATCH_MS = 10_000;
-/** What one call may bring, as far as the last call lets us guess: Redis knows no limit in bytes. */
-const MOST_BYTES = 64 * 1024 * 1024;
 /** To give back what is in hand, at the end. */
 const GIVE_BACK_MS = 2_000;
 
@@ -124,7 +123,7 @@ export class StreamQueue implements Queue<RedisDelivery> {
 
   /** One look. It waits only when nothing is pending. */
   async #look(asked: number, waitMs: number, signal: AbortSignal): Promise<RedisDelivery[]> {
-    const most = Math.max(1, Math.min(asked, Math.floor(MOST_BYTES / Math.max(1, this.#largest))));
+    const most = withinBytes(asked, this.#largest);
     const { reads, asks } = this.#parts;
     if ((await untilAborted(Promise.all([reads.ready(), asks.ready()]), signal)) === "aborted") return [];
     this.#begin(reads.opened + asks.opened);
@@ -156,10 +155,14 @@ export class StreamQueue implements Queue<RedisDelivery> {
 
   /** Gives back again what was given back and whose time has not come. Resolves to the ids. */
   async #notDue(entries: readonly Again[]): Promise<Set<string>> {
-    const leftMs = ({ id }: Again) => (this.#givenBack.get(id) ?? 0) - performance.now();
-    const early = entries.filter((entry) => leftMs(entry) > 0);
-    await this.#parts.asks.run(early.map((entry) => this.#giveBack(entry.id, entry.deliveries, leftMs(entry))));
+    const early = entries.filter(({ id }) => this.#earlyMs(id) > 0);
+    await this.#parts.asks.run(early.map(({ id, deliveries }) => this.#giveBack(id, deliveries, this.#earlyMs(id))));
     return new Set(early.map(({ id }) => id));
+  }
+
+  /** How long an entry that was given back is not to come. */
+  #earlyMs(id: string): number {
+    return (this.#givenBack.get(id) ?? 0) - performance.now();
   }
 
   async #idle(most: number, signal: AbortSignal): Promise<RedisDelivery[] | null> {
@@ -169,7 +172,9 @@ export class StreamQueue implements Queue<RedisDelivery> {
     const fresh = this.#newFirst && this.#cursors.idle !== null ? await this.#fresh(most, 0, signal) : null;
     if (fresh !== null) return fresh;
     while (this.#cursors.idle !== null) {
-      const page = await takeOver(asks, where, { after: this.#cursors.idle, most, idleMs: times.idleMs });
+      const after = this.#cursors.idle;
+      const skips = (id: string) => this.#earlyMs(id) > 0;
+      const page = await takeOver(asks, where, { after, most, idleMs: times.idleMs, skips });
       this.#cursors.idle = page.last;
       if (page.last === null) await forgetConsumers(asks, where, times.forgetMs);
       const got = this.#taken(page);
@@ -252,8 +257,8 @@ export class StreamQueue implements Queue<RedisDelivery> {
   }
 
   /**
-   * The entry comes again when it was idle for as long as others have to leave entries alone, which is the latest. It does
-   * not count as one more delivery.
+   * The entry comes again when it was idle for as long as others have to leave entries alone, so others may be given it
+   * before its time when that is later. It does not count as one more delivery.
    */
   async later(delivery: RedisDelivery, afterMs: number): Promise<void> {
     const id = this.#entryOf(delivery);
@@ -277,8 +282,9 @@ export class StreamQueue implements Queue<RedisDelivery> {
   async close(): Promise<void> {
     const { reads, asks } = this.#parts;
     reads.close();
-    await this.#turn;
-    await this.#left?.catch(() => undefined);
+    // A question that nobody answers must not hold up the end.
+    const rest = Promise.allSettled([this.#turn, this.#left]);
+    await withinLimit({ ms: GIVE_BACK_MS }, () => rest).catch(() => undefined);
     const commands = [...this.#inHand].map(([id, deliveries]) => this.#giveBack(id, deliveries, 0));
     this.#inHand.clear();
     if (commands.length > 0 && asks.isOpen) await asks.runEach(commands, GIVE_BACK_MS).catch(() => undefined);

@@ -228,7 +228,7 @@ function InletBanner({ inlets }) {
   const away = inlets.filter(({ connected }) => !connected).map(({ name }) => visible(name));
   if (away.length === 0) return null;
   return html`<div class="banner warn">
-    <strong>${away.length === 1 ? "A broker is" : "Brokers are"} away: ${away.join(", ")}</strong>
+    <strong>Cannot be reached: ${away.join(", ")}</strong>
     <span>The gateway connects again by itself. Mail that was taken in goes on leaving.</span>
   </div>`;
 }

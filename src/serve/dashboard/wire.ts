@@ -187,6 +187,8 @@ export interface Found {
 
 /** An inlet takes in what a broker brings. The counts are those since the process began. */
 export interface InletFacts {
+  kind: "nats" | "redis" | "results";
+  /** Such as `nats messages/email-processor`. */
   name: string;
   connected: boolean;
   accepted: number;

@@ -30,7 +30,8 @@ const OVERVIEW = answer({
   inlets: {
     type: "array",
     items: object({
-      name: { type: "string" },
+      kind: { type: "string", enum: ["nats", "redis", "results"] },
+      name: { type: "string", examples: ["nats messages/email-processor"] },
       connected: { type: "boolean" },
       accepted: COUNT,
       duplicates: COUNT,

@@ -1,5 +1,5 @@
 /** Keeps each content once. */
-import { createHash } from "node:crypto";
+import { hash as digest } from "node:crypto";
 import { StoppedError } from "../../errors.ts";
 import { type Content, type Kind, kindOf } from "../../message.ts";
 import type { Tx } from "./transaction.ts";
@@ -17,7 +17,7 @@ export interface Written {
 /** The content in the form in which it is kept. */
 export function written(content: Content): Written {
   const body = JSON.stringify(content);
-  const hash = createHash("sha256").update(body).digest("hex");
+  const hash = digest("sha256", body);
   return { body, hash, list: content.list === undefined ? null : storable(content.list), kind: kindOf(content) };
 }
 

@@ -11,20 +11,27 @@ const ROW = `id, source, origin, reason, times, received_at as "receivedAt", las
 const PAGE = `select ${ROW} from sm.dead_letter where id < coalesce($1::bigint, 9223372036854775807) order by id desc limit $2`;
 const ONE = `select ${ROW}, body, extras from sm.dead_letter where id = $1`;
 
+/** A letter may have as many bytes as its broker takes, and the line to the server may be slow. */
+const STATEMENT_MS = 60_000;
+
 /** Makes the part of the store that keeps dead letters. */
 export function createDeadLetters(job: Job): DeadLetters {
   return {
     async keepDead(letters) {
       if (letters.length === 0) return 0;
       const batches = letterBatches(letters.map(fitLetter));
-      return transaction(job, async (tx) => {
-        let added = 0;
-        for (const batch of batches) {
-          const kept = await Promise.all(batch.map((letter) => keep(tx, letter, 1)));
-          added += kept.filter((isNew) => isNew).length;
-        }
-        return added;
-      });
+      return transaction(
+        job,
+        async (tx) => {
+          let added = 0;
+          for (const batch of batches) {
+            const kept = await Promise.all(batch.map((letter) => keep(tx, letter, 1)));
+            added += kept.filter((isNew) => isNew).length;
+          }
+          return added;
+        },
+        { statementMs: STATEMENT_MS },
+      );
     },
     deadLetters: ({ before, limit }) => read<DeadLetterRow>(job, PAGE, [before, Math.max(0, limit)]),
     deadLetter: async (id) => (await read<DeadLetter>(job, ONE, [id]))[0] ?? null,

@@ -5,6 +5,7 @@ import type { State } from "../../message.ts";
  * What moves a message.
  *
  * - `add`: a list or a request adds it.
+ * - `adopt`: a request adds it as another program left it (`AcceptMessage.past`).
  * - `claim`: a process takes it, to hand it to SES now.
  * - `answer`: its call has ended in the process that made it: SES accepted or refused the message, the answer was lost, or the
  *   message is put back.
@@ -19,6 +20,7 @@ import type { State } from "../../message.ts";
  */
 export type Cause =
   | "add"
+  | "adopt"
   | "claim"
   | "answer"
   | "process died"
@@ -44,6 +46,10 @@ export interface Transition {
 export const TRANSITIONS: readonly Transition[] = [
   { from: null, to: "pending", by: ["add"] },
   { from: null, to: "suppressed", by: ["add"] },
+  { from: null, to: "sent", by: ["adopt"] },
+  { from: null, to: "in_doubt", by: ["adopt"] },
+  { from: null, to: "failed", by: ["adopt"] },
+  { from: null, to: "cancelled", by: ["adopt"] },
 
   { from: "pending", to: "sending", by: ["claim"] },
   { from: "pending", to: "sent", by: ["event"] },

@@ -1,5 +1,5 @@
 /** Keeps each content once. */
-import { createHash } from "node:crypto";
+import { hash as digest } from "node:crypto";
 import type { Clock } from "../../time/clock.ts";
 import { type Content, type Kind, kindOf } from "../../message.ts";
 import type { Connection } from "./connection.ts";
@@ -42,5 +42,5 @@ export function createContentTable(db: Connection, clock: Clock): ContentTable {
 }
 
 function hashOf(body: string): string {
-  return createHash("sha256").update(body).digest("hex");
+  return digest("sha256", body);
 }

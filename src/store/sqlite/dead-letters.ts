@@ -10,7 +10,7 @@ const ROW = `id, source, origin, reason, times, received_at as receivedAt, last_
 export function createDeadLetters(job: Job): DeadLetters {
   const { db } = job;
   const page = db.prepare<[{ before: number | null; limit: number }], DeadLetterRow>(
-    `select ${ROW} from dead_letter where @before is null or id < @before order by id desc limit @limit`,
+    `select ${ROW} from dead_letter where id < ifnull(@before, 9223372036854775807) order by id desc limit @limit`,
   );
   const one = db.prepare<[number], DeadLetter>(`select ${ROW}, body, extras from dead_letter where id = ?`);
   const count = db.prepare<[], number>("select count(*) from dead_letter").pluck();

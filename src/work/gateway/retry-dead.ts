@@ -5,18 +5,16 @@ import type { Gateway, Retried } from "../../serve/gateway.ts";
 import type { DeadLetter } from "../../store/rows.ts";
 import type { Store } from "../../store/store.ts";
 import { deadInlets, deliveryOf } from "../dead-inlets.ts";
+import type { Connections } from "./broker-connections.ts";
+import type { BrokerSettings } from "./broker-settings.ts";
 import { retryResult } from "./results.ts";
 
 /** What it works with. */
 export interface RetryParts extends Pick<Gateway, "inbox" | "clock"> {
   store: Store;
   settings: Pick<Gateway["settings"], "envelope" | "tracking">;
-  /** The folder of templates that jobs name, absolute; null: there is none. */
-  folder: string | null;
-  /** The text of a template in Redis; null: it has none. Not set: no Redis is connected. */
-  remote?: (name: string) => Promise<string | null>;
-  /** Whether those who publish to NATS are told what becomes of their mail. */
-  reports: boolean;
+  brokers: Pick<BrokerSettings, "nats" | "redis">;
+  connections: Connections;
 }
 
 /**
@@ -24,9 +22,8 @@ export interface RetryParts extends Pick<Gateway, "inbox" | "clock"> {
  * ask again.
  */
 export function createRetryDead(parts: RetryParts): Gateway["retryDead"] {
-  const { store, settings, folder, remote, clock } = parts;
-  const from = settings.envelope?.from ?? "";
-  const templates = createJobTemplates({ store, folder, from, clock, ...(remote && { remote }) });
+  const { store } = parts;
+  const templates = templatesOf(parts);
   return async (id) => {
     const letter = await store.deadLetter(id);
     if (letter === null) return null;
@@ -35,6 +32,14 @@ export function createRetryDead(parts: RetryParts): Gateway["retryDead"] {
     if (typeof result !== "object") await store.dropDead([id]);
     return result;
   };
+}
+
+/** Those that the inlet of Redis knows, also when it is not here; those in Redis only while it can be reached. */
+function templatesOf({ store, settings, clock, brokers, connections: { redis } }: RetryParts): TemplateShelf {
+  const folder = brokers.redis?.templates ?? null;
+  const from = settings.envelope?.from ?? "";
+  const remote = async (name: string) => (redis?.isConnected() ? redis.template(name) : null);
+  return createJobTemplates({ store, folder, from, clock, ...(redis && { remote }) });
 }
 
 async function again(store: Store, letter: DeadLetter): Promise<Retried> {
@@ -57,6 +62,7 @@ async function takeIn(
   const inlet = deadInlets({
     ...parts,
     templates,
+    reports: (parts.brokers.nats?.results ?? null) !== null,
     surroundings: { now: parts.clock.now(), zone: null, envelope, tracking },
     signal: away.signal,
     onTrouble: () => away.abort(),

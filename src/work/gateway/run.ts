@@ -13,7 +13,7 @@ import { type HoldingScope, levelOf, listenerOf, startChores } from "./chores.ts
 import type { InletsParts } from "./inlet.ts";
 import { createInlets, type Inlets } from "./inlets.ts";
 import { openService } from "./open.ts";
-import { createRetryDead, type RetryParts } from "./retry-dead.ts";
+import { createRetryDead } from "./retry-dead.ts";
 import { prepareSending, readScope, type Sending } from "./sending.ts";
 import { bugLog, setAsideText, tellBrokers } from "./service-log.ts";
 import { readPort, readGatewaySettings, type ServeFlags } from "./settings.ts";
@@ -86,7 +86,7 @@ export async function runGateway(context: Context, flags: ServeFlags): Promise<n
     parts.webhook.known(`${url}/v1/events/results`);
     warnOf(parts.gateway.settings, flags.host, app.log);
     tellBrokers(app.log, flags, brokers);
-    await runParts(parts, { telemetry, log: app.log, stop });
+    await runParts(parts, { telemetry, log: app.log, stop, hardSignal: io.hardSignal });
   } catch (error) {
     if (!(error instanceof UserError)) telemetry.captureError(error, { crash: true });
     throw error;
@@ -103,12 +103,14 @@ interface Running {
   telemetry: Telemetry;
   log: FastifyBaseLogger;
   stop: AbortController;
+  hardSignal: AbortSignal;
 }
 
-async function runParts({ gateway, account, sender, inlets }: Parts, { telemetry, log, stop }: Running): Promise<void> {
+async function runParts({ gateway, account, sender, inlets }: Parts, running: Running): Promise<void> {
+  const { telemetry, log } = running;
   const endChores = startChores(gateway, account, telemetry, log);
   try {
-    await runTogether(sender.run({ ...listenerOf(log), onProgress: () => inlets.wake() }), inlets, stop);
+    await runTogether(sender.run({ ...listenerOf(log), onProgress: () => inlets.wake() }), inlets, running);
   } finally {
     await endChores();
   }
@@ -134,7 +136,7 @@ interface Surroundings extends Pick<InletsParts, "brokers" | "connections" | "lo
 }
 
 async function connectParts(context: Context, surroundings: Surroundings): Promise<Parts> {
-  const { ses, store, settings: asked, scope, flags, tell, stop } = surroundings;
+  const { ses, store, settings: asked, scope, flags, tell, stop, brokers, connections } = surroundings;
   const { clock } = context.io;
   const webhook = whenKnown<string>();
   const rehearsing = { webhook: { url: webhook.value, snsTopic: REHEARSAL_SNS_TOPIC }, topicOf: topicByTag(store) };
@@ -158,21 +160,9 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
     inlets: () => inlets.states(),
     account: account.now,
     sendTest: (test: TestMail) => sendTest(mailing, test),
-    retryDead: createRetryDead({ ...mailing, ...retryingOf(surroundings) }),
+    retryDead: createRetryDead({ ...mailing, brokers, connections }),
   };
   return { gateway, sender, account, sandbox, inlets, webhook };
-}
-
-/** What dead letters need that are taken in again, as their inlets would. */
-function retryingOf({
-  brokers,
-  connections: { redis },
-}: Surroundings): Pick<RetryParts, "folder" | "remote" | "reports"> {
-  return {
-    folder: brokers.redis?.templates ?? null,
-    ...(redis && { remote: (name) => redis.template(name) }),
-    reports: brokers.nats !== null && brokers.nats.results !== null,
-  };
 }
 
 /** In a rehearsal the events of the embedded sandbox come back by the webhook, as those of Amazon would. */

@@ -12,12 +12,12 @@ export function stopWith(signal: AbortSignal): AbortController {
 
 /**
  * Runs both until `stop` aborts, waits for both, and has told what became of mail. When one fails the other is ended, and this rejects
- * with the error of the first that failed.
+ * with the error of the first that failed. After `hardSignal` it waits for what sends only.
  */
 export async function runTogether(
   sending: Promise<unknown>,
   inlets: Pick<Inlets, "run" | "end">,
-  stop: AbortController,
+  { stop, hardSignal }: { stop: AbortController; hardSignal: AbortSignal },
 ): Promise<void> {
   const failures: unknown[] = [];
   const ended = (work: Promise<unknown>) =>
@@ -28,7 +28,17 @@ export async function runTogether(
         stop.abort();
       },
     );
-  await Promise.all([ended(sending), ended(inlets.run())]);
-  await inlets.end();
+  await Promise.all([ended(sending), unlessAborted(hardSignal, ended(inlets.run()))]);
+  await unlessAborted(hardSignal, inlets.end());
   if (failures.length > 0) throw failures[0];
+}
+
+/** Waits for the work, which never rejects, or no longer than until the signal. */
+async function unlessAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
+  let leave: () => void = () => undefined;
+  const aborted = new Promise<void>((resolve) => (leave = resolve));
+  signal.addEventListener("abort", leave, { once: true });
+  if (signal.aborted) leave();
+  await Promise.race([work, aborted]);
+  signal.removeEventListener("abort", leave);
 }

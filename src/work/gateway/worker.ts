@@ -78,7 +78,7 @@ interface Work extends Service {
 /** Sends, and takes mail in when there is an inlet. */
 async function runSending(work: Work): Promise<void> {
   const { context, store, ses, scope, flags, brokers, connections, telemetry, log } = work;
-  const { clock } = context.io;
+  const { clock, hardSignal } = context.io;
   const stop = stopWith(context.io.signal);
   const tell = (text: string) => log.warn(text);
   const events = rehearsalEvents(store, ({ message }) =>
@@ -101,7 +101,7 @@ async function runSending(work: Work): Promise<void> {
         announce();
         inlets.wake();
       };
-      await runTogether(sender.run({ ...listenerOf(log), onProgress }), inlets, stop);
+      await runTogether(sender.run({ ...listenerOf(log), onProgress }), inlets, { stop, hardSignal });
     } finally {
       await endChores();
     }
@@ -113,16 +113,13 @@ async function runSending(work: Work): Promise<void> {
 
 /** Takes mail in only. Others send it. */
 async function runIntake(work: Work): Promise<void> {
-  const stop = stopWith(work.context.io.signal);
+  const { signal, hardSignal } = work.context.io;
+  const stop = stopWith(signal);
   const inlets = await inletsOf(work, stop, () => undefined);
   work.context.io.stderr.write(
     `working on ${placeOf(work)}; ${[...inletNames(work.brokers), "others send"].join("; ")}\n`,
   );
-  try {
-    await inlets.run();
-  } finally {
-    await inlets.end();
-  }
+  await runTogether(Promise.resolve(), inlets, { stop, hardSignal });
 }
 
 function inletsOf(work: Work, stop: AbortController, wake: () => void): Promise<Inlets> {

@@ -73,9 +73,8 @@ describe.skipIf(requireServers("redis"))("Redis that is killed", () => {
     const got = await receive(stream, 2);
     await stream.done(got.slice(0, 1));
     const waiting = stream.receive(1, 3_600_000, GOES_ON);
-    const ended = expect(waiting).rejects.toThrow(QueueUnreachable);
-    await redis.restart();
-    await ended;
+    const [problem] = await Promise.all([waiting.catch((error: unknown) => error), redis.restart()]);
+    expect(problem).toBeInstanceOf(QueueUnreachable);
     await add(redis, "c");
     expect((await insist(() => receive(stream))).map(textOf)).toEqual(["c"]);
     expect(told).toContain(
@@ -114,10 +113,10 @@ describe.skipIf(requireServers("redis"))("a connection that is cut", () => {
     const { proxy, redis: mine } = await behindProxy(redis);
     await mine.stream.receive(1, 0, GOES_ON);
     const struck = proxy.strike("XREADGROUP", "done");
-    const waiting = expect(mine.stream.receive(1, 20_000, GOES_ON)).rejects.toThrow(QueueUnreachable);
+    const waiting = mine.stream.receive(1, 20_000, GOES_ON).catch((error: unknown) => error);
     await add(redis, "a");
     await struck;
-    await waiting;
+    expect(await waiting).toBeInstanceOf(QueueUnreachable);
     expect((await insist(() => receive(mine.stream))).map(textOf)).toEqual(["a"]);
   });
 
@@ -161,17 +160,17 @@ describe.skipIf(requireServers("redis"))("a connection that is cut", () => {
       await expect.poll(() => mine.isConnected()).toBe(true);
     }
     const lines = mine.told.filter((line) => /cannot be reached|again$/.test(line));
-    expect(lines.map((line) => /again$/.test(line))).toEqual([false, true, false, true, false, true]);
+    expect(lines.map((line) => line.endsWith("again"))).toEqual([false, true, false, true, false, true]);
   });
 
   it("without a word is noticed by the read that waits and by the others, and is made again", async () => {
     const redis = await server();
     const { proxy, redis: mine } = await behindProxy(redis);
     await mine.stream.receive(1, 0, GOES_ON);
-    const waiting = expect(mine.stream.receive(1, 20_000, GOES_ON)).rejects.toThrow(/no answer for 1\d s/);
+    const waiting = mine.stream.receive(1, 20_000, GOES_ON).catch((error: Error) => error.message);
     proxy.swallow();
     await expect(mine.template("x")).rejects.toThrow(/no answer for 10 s/);
-    await waiting;
+    expect(await waiting).toMatch(/no answer for 1\d s/);
     await add(redis, "a");
     expect((await insist(() => receive(mine.stream))).map(textOf)).toEqual(["a"]);
   }, 120_000);
@@ -200,7 +199,7 @@ describe.skipIf(requireServers("redis"))("Redis that refuses", () => {
     const error: unknown = await stream.receive(1, 0, GOES_ON).catch((problem: unknown) => problem);
     expect(error).toBeInstanceOf(UserError);
     expect((error as Error).message).toMatch(words);
-    expect(String((error as Error).message) + told.join()).not.toMatch(/secret|s3cret/);
+    expect((error as Error).message + told.join()).not.toMatch(/secret|s3cret/);
     await expect(template("x")).rejects.toThrow(UserError);
   });
 
@@ -246,9 +245,9 @@ describe.skipIf(requireServers("redis"))("Redis that refuses", () => {
     const redis = await server();
     const { setStatus } = await worker(redis.url);
     await redis.ask("CONFIG", "SET", "maxmemory", "1");
-    const refused = expect(setStatus([{ id: "c1", state: "sent" }])).rejects;
-    await refused.toThrow(/has no memory left/);
-    await refused.toThrow(QueueUnreachable);
+    const problem = await setStatus([{ id: "c1", state: "sent" }]).catch((error: unknown) => error);
+    expect(problem).toBeInstanceOf(QueueUnreachable);
+    expect((problem as Error).message).toMatch(/has no memory left/);
   });
 
   it("a stream that is none is a mistake of the user's at the start, and trouble later", async () => {

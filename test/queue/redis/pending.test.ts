@@ -140,6 +140,50 @@ describe.skipIf(requireServers("redis"))("entries that a worker had", () => {
   });
 });
 
+describe.skipIf(requireServers("redis"))("a receive", () => {
+  it("that gives back an entry does not bring it before its time", async () => {
+    const redis = await server();
+    await add(redis, "a");
+    const { stream } = await worker(redis.url, { idleMs: 0 });
+    const [a] = await receive(stream);
+    await stream.later(a as never, 3_600_000);
+    expect(await stream.receive(1, 100, GOES_ON)).toEqual([]);
+    await stream.later(a as never, 0);
+    expect((await receive(stream)).map(textOf)).toEqual(["a"]);
+  });
+
+  it("that was left brings what it got to the next one, and never more than that asks for", async () => {
+    const redis = await server();
+    const { stream } = await worker(redis.url);
+    await stream.receive(1, 0, GOES_ON);
+    const stop = new AbortController();
+    const leaving = stream.receive(200, 20_000, stop.signal);
+    // Its read has reached Redis, and waits there.
+    await expect.poll(() => redis.ask("CLIENT", "LIST")).toMatch(/cmd=xreadgroup/);
+    stop.abort("SIGTERM");
+    expect(await leaving).toEqual([]);
+    await add(redis, "a");
+    await add(redis, "b");
+    const got = [];
+    while (got.length < 2) {
+      const one = await stream.receive(1, 5_000, GOES_ON);
+      expect(one.length).toBeLessThanOrEqual(1);
+      got.push(...one.map(textOf));
+    }
+    expect(got).toEqual(["a", "b"]);
+    expect(await pending(redis)).toBe(2);
+  });
+
+  it("brings fewer of jobs that are large", async () => {
+    const redis = await server();
+    const { stream } = await worker(redis.url);
+    const large = Buffer.alloc(20 * 1024 * 1024, "x");
+    for (let job = 0; job < 6; job++) await redis.ask("XADD", STREAM, "*", "data", large);
+    await stream.receive(1, 0, GOES_ON);
+    expect(await stream.receive(200, 5_000, GOES_ON)).toHaveLength(3);
+  });
+});
+
 describe.skipIf(requireServers("redis"))("a consumer that is not seen any more", () => {
   it("is deleted when it has nothing pending, and kept otherwise", async () => {
     const redis = await server();

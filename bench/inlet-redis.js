@@ -1,0 +1,77 @@
+// Jobs of Redis taken in, against a consumer of the same jobs that only decodes and acknowledges them: in turn, in batches of 200.
+// First jobs of one issue, whose readers have data of their own, then jobs without a topic.
+import { Redis as Client } from "ioredis";
+import { createJobTemplates } from "../dist/intake/broker/job-templates.js";
+import { createRedisReader } from "../dist/intake/broker/redis-job.js";
+import { openRedis } from "../dist/queue/redis/redis.js";
+import { systemClock } from "../dist/time/clock.js";
+import { compare, ENVELOPE, withServer } from "./inlet-support.js";
+import { withPostgres } from "./postgres-server.js";
+import { scratch } from "./support.js";
+
+const HTML = `<p>Dear {{ name }} in {{ city }},</p><p>${"Lorem ipsum dolor sit amet. ".repeat(72)}</p>`;
+const STREAM = "email:send";
+const ADDED_AT_ONCE = 500;
+
+export async function run([count = "10000", pairs = "5"]) {
+  await withPostgres(async ({ url }) => {
+    for (const { name, issue } of [
+      { name: "jobs of an issue", issue: (round) => ({ issueId: round.replace(/\W+/g, "-") }) },
+      { name: "jobs without a topic", issue: () => ({}) },
+    ])
+      await scratch((folder) =>
+        withServer("redis-server", configured, (port) => one({ name, issue, port, folder, count, pairs, url })),
+      );
+  });
+}
+
+/** Everything that was answered is on the disk. */
+function configured({ folder, port }) {
+  return ["--port", port, "--dir", folder, "--appendonly", "yes", "--appendfsync", "everysec", "--bind", "127.0.0.1"];
+}
+
+async function one({ name, issue, port, folder, count, pairs, url }) {
+  const address = `redis://127.0.0.1:${port}`;
+  const settings = { url: address, stream: STREAM, group: "email:workers", consumer: "bench", mostDeliveries: 5 };
+  const redis = await openRedis(settings, () => undefined);
+  const client = new Client(address);
+  const fill = async (round, most) => {
+    for (let first = 0; first < most; first += ADDED_AT_ONCE) {
+      const adding = client.pipeline();
+      for (let i = first; i < Math.min(most, first + ADDED_AT_ONCE); i++)
+        adding.xadd(STREAM, "*", "data", JSON.stringify(jobOf(`${round} ${i}`, i, issue(round))));
+      await adding.exec();
+    }
+    return redis.stream;
+  };
+  const templates = (store) =>
+    createJobTemplates({ store, folder: null, from: ENVELOPE.from, clock: systemClock, remote: async () => HTML });
+  await compare({
+    name,
+    folder,
+    postgres: url,
+    count: Number(count),
+    pairs: Number(pairs),
+    fill,
+    read: createRedisReader({ stream: STREAM }),
+    decode: ({ body }) => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body)),
+    templates,
+  });
+  client.disconnect();
+  await redis.close();
+}
+
+function jobOf(id, i, issue) {
+  const templateData = { ...issue, name: `Reader ${i}`, city: `City ${i % 300}` };
+  const to = `reader${i}@example${i % 97}.com`;
+  return {
+    id,
+    type: "NEWSLETTER",
+    to,
+    subject: `News for ${i}`,
+    template: "news",
+    templateData,
+    priority: 5,
+    delay: 0,
+  };
+}
