@@ -135,7 +135,7 @@ describe.skipIf(noNats)("a worker on NATS", () => {
     const { folder, ses } = await setUp();
     const server = await startNats();
     const intake = await work(folder, ["--nats", server.url, ...FROM, "--no-send"], { AWS_REGION: "" });
-    expect(ready(intake)).toMatch(/ses-mail\.db; nats messages\/email-processor; others send$/);
+    expect(ready(intake)).toMatch(/^working on \S+; nats messages\/email-processor; others send$/);
     await publish(server, ...mails(0, 5));
     await until(async () => (await count(folder, "pending")) === 5, "the mail to be stored");
     expect(ses.received()).toEqual([]);
