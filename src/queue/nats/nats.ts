@@ -21,7 +21,7 @@ export interface Nats {
    * @throws UserError for a name that none of them can have.
    */
   queue(where: Where): Queue<NatsDelivery>;
-  /** Puts one message into the stream that takes this subject. Never rejects because of the server. */
+  /** Puts one message into the stream that takes this subject; makes one when `stream` says so. Never rejects because of the server. */
   publish(subject: string, body: Uint8Array, options: PublishOptions): Promise<Published>;
   isConnected(): boolean;
   /** Lets what was acknowledged arrive, and ends the connection. Takes no more than some seconds. */
@@ -45,10 +45,11 @@ async function connected(
   creds: (() => Uint8Array) | null,
   tell: (text: string) => void,
 ): Promise<Nats> {
-  const [{ Link, checkCreds }, { NatsQueue }, { publishOn }] = await Promise.all([
+  const [{ Link, checkCreds }, { NatsQueue }, { publishOn }, { makeMissingStream }] = await Promise.all([
     import("./link.ts"),
     import("./queue.ts"),
     import("./publish.ts"),
+    import("./setup.ts"),
   ]);
   if (creds !== null) checkCreds(creds);
   const warn = onlyNews(tell);
@@ -63,8 +64,14 @@ async function connected(
     },
     async publish(subject, body, options) {
       const { current } = link;
-      if (current !== null) return publishOn(current.nats, subject, body, options);
-      return { kind: "refused", reason: link.why() };
+      if (current === null) return { kind: "refused", reason: link.why() };
+      const published = await publishOn(current.nats, subject, body, options);
+      const { stream } = options;
+      if (stream === undefined || published.kind !== "refused" || published.noStream !== true) return published;
+      const problem = await makeMissingStream(current.nats, { stream, subject }, tell);
+      return problem === null
+        ? publishOn(current.nats, subject, body, options)
+        : { kind: "refused", reason: `${published.reason}, and none can be made: ${problem}` };
     },
     isConnected: () => link.current !== null,
     async close() {

@@ -8,8 +8,8 @@ import { reasonOf, requestTrouble } from "./trouble.ts";
 /** What became of a message that was published. */
 export type Published =
   | { kind: "stored" }
-  /** It is certainly not stored: the stream is full, no stream takes the subject, no connection, too large. */
-  | { kind: "refused"; reason: string }
+  /** It is certainly not stored: the stream is full, no stream takes the subject (`noStream`), no connection, too large. */
+  | { kind: "refused"; reason: string; noStream?: true }
   /** No answer came in time, or the connection was lost meanwhile: it may be stored. */
   | { kind: "unknown"; reason: string };
 
@@ -19,6 +19,8 @@ export interface PublishOptions {
   id: string;
   /** Header Ses-Mail-Extras. */
   extras?: string;
+  /** The name of the stream that is made when no stream takes the subject. Not set: none is made. */
+  stream?: string;
   /** For the answer. */
   timeoutMs: number;
   /** Called right before it leaves. From then on it may be stored. */
@@ -95,7 +97,7 @@ function becauseOf(error: unknown, subject: string): Published {
   const trouble = requestTrouble(error);
   if (trouble === null) throw error;
   if (trouble.kind === "no-jetstream")
-    return { kind: "refused", reason: `no stream takes the subject ${printable(subject)}` };
+    return { kind: "refused", reason: `no stream takes the subject ${printable(subject)}`, noStream: true };
   if (trouble.kind === "refused") return { kind: "refused", reason: trouble.reason };
   return { kind: "unknown", reason: reasonOf(error) };
 }

@@ -109,6 +109,27 @@ export async function setUp(
   }
 }
 
+/**
+ * Makes the stream where messages of this subject are to be put, when there is none of its name. Returns null, or in words why there is
+ * none afterwards.
+ */
+export async function makeMissingStream(
+  connection: NatsConnection,
+  where: Pick<Where, "stream" | "subject">,
+  tell: (text: string) => void,
+): Promise<string | null> {
+  try {
+    const manager = await jetstreamManager(connection, { checkAPI: false, timeout: REQUEST_MS });
+    const memory = { wasThere: false, streamIsOurs: false, consumerIsOurs: false };
+    if ((await streamInfo(manager, where)) === null) await makeStream(manager, where, memory, tell);
+    return null;
+  } catch (error) {
+    const trouble = requestTrouble(error);
+    if (trouble === null) throw error;
+    return trouble.kind === "no-jetstream" ? "the server has no JetStream" : trouble.reason;
+  }
+}
+
 function found(stream: StreamInfo, { ack_wait, max_batch, max_bytes, max_expires }: ConsumerConfig): Found {
   return {
     streamMade: stream.created,
@@ -140,7 +161,7 @@ async function twice<T>(ms: number, look: () => Promise<T | null>): Promise<T | 
   return look();
 }
 
-const streamInfo = (manager: JetStreamManager, { stream }: Where): Promise<StreamInfo | null> =>
+const streamInfo = (manager: JetStreamManager, { stream }: Pick<Where, "stream">): Promise<StreamInfo | null> =>
   unless(CODES.streamNotFound, manager.streams.info(stream));
 
 const consumerInfo = (manager: JetStreamManager, { stream, consumer }: Where): Promise<ConsumerInfo | null> =>
@@ -148,7 +169,7 @@ const consumerInfo = (manager: JetStreamManager, { stream, consumer }: Where): P
 
 async function makeStream(
   manager: JetStreamManager,
-  where: Where,
+  where: Pick<Where, "stream" | "subject">,
   memory: Memory,
   tell: (text: string) => void,
 ): Promise<StreamInfo> {
@@ -192,7 +213,7 @@ async function makeOrFind<T>(
 }
 
 /** The ancestors make a stream for all subjects that begin with its name; theirs and ours must be able to meet. */
-function subjectsFor({ stream, subject }: Where): string {
+function subjectsFor({ stream, subject }: Pick<Where, "stream" | "subject">): string {
   const [first, second, ...more] = subject.split(".");
   return first === stream && second !== undefined && more.length === 0 ? `${stream}.*` : subject;
 }

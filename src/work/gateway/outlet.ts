@@ -23,14 +23,15 @@ const HINT = "look at the stream and at who reads it: nats stream info";
 /** What an outlet works with. */
 export interface OutletParts {
   nats: Pick<Nats, "publish" | "isConnected">;
-  /** Where mail goes, such as `messages.email`. */
+  /** Where mail goes, such as `messages.email`, and the stream that is made for it when none takes it. */
   subject: string;
+  stream: string;
   jobId: string;
   clock: Pick<Clock, "now">;
 }
 
 /** Makes what `createMailer` hands mails to instead of SES. */
-export function createOutlet({ nats, subject, jobId, clock }: OutletParts): MailService {
+export function createOutlet({ nats, subject, stream, jobId, clock }: OutletParts): MailService {
   return {
     async send(mail, _tags, onDeparted, mayLeave, origin) {
       if (mail.attachments.length > 0)
@@ -43,7 +44,7 @@ export function createOutlet({ nats, subject, jobId, clock }: OutletParts): Mail
       if (!mayLeave()) return WITHHELD;
       // One that is retried is another message for the stream.
       const id = `${jobId}-${origin.id}-${origin.attempts}-${now.toString(36)}`;
-      const options = { id, ...(extras !== null && { extras }), timeoutMs: PUBLISH_MS, onDeparted };
+      const options = { id, stream, ...(extras !== null && { extras }), timeoutMs: PUBLISH_MS, onDeparted };
       return outcomeOf(await nats.publish(subject, body, options), mail.subject);
     },
   };

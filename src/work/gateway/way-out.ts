@@ -13,5 +13,5 @@ export async function openOutlet(
 ): Promise<MailService | null> {
   if (outlet === null || nats === null) return null;
   const { createOutlet } = await import("./outlet.ts");
-  return createOutlet({ nats, subject: outlet.subject, jobId, clock });
+  return createOutlet({ nats, subject: outlet.subject, stream: outlet.stream, jobId, clock });
 }

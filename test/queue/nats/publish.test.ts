@@ -56,6 +56,16 @@ describe.skipIf(requireServers("nats"))("NATS publish", () => {
       expect(await stored(url)).toBe(2);
     });
 
+    it("in a stream that is made for it when none takes the subject, also when ten ask at once", async () => {
+      const { nats, url } = await place();
+      const ids = Array.from({ length: 10 }, (_, index) => String(index));
+      const all = ids.map((id) => nats.publish("letters.out", BODY, { ...PATIENT, id, stream: "mails" }));
+      expect(await Promise.all(all)).toEqual(ids.map(() => ({ kind: "stored" })));
+      const { config, state } = await managing(url, ({ streams }) => streams.info("mails"));
+      expect(config).toMatchObject({ subjects: ["letters.out"], retention: "workqueue", discard: "new" });
+      expect(state.messages).toBe(10);
+    });
+
     it("a thousand at a time", async () => {
       const { nats, url } = await place();
       const all = Array.from({ length: 1_000 }, (_, index) =>
@@ -75,10 +85,20 @@ describe.skipIf(requireServers("nats"))("NATS publish", () => {
       expect(await stored(url)).toBe(1);
     });
 
+    it("no stream takes the subject, and the one to be made takes others", async () => {
+      const { nats, url } = await place();
+      await managing(url, ({ streams }) => streams.add({ name: "mails", subjects: ["other.subject"] }));
+      expect(await nats.publish("letters.out", BODY, { ...PATIENT, stream: "mails" })).toEqual({
+        kind: "refused",
+        reason: "no stream takes the subject letters.out",
+        noStream: true,
+      });
+    });
+
     it("no stream takes the subject", async () => {
       const { nats } = await place();
       const reason = "no stream takes the subject orders.email";
-      expect(await nats.publish("orders.email", BODY, PATIENT)).toEqual({ kind: "refused", reason });
+      expect(await nats.publish("orders.email", BODY, PATIENT)).toEqual({ kind: "refused", reason, noStream: true });
     });
 
     it("the message is larger than the server takes", async () => {

@@ -52,6 +52,7 @@ function scene(content: Partial<Content> = {}, published: Published = { kind: "s
         return published;
       },
     },
+    stream: "messages",
     subject: "messages.email",
     jobId: JOB,
     clock,
