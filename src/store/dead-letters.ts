@@ -8,6 +8,8 @@ export const MOST_REASON = 1_000;
 const MOST_ORIGIN = 500;
 /** So much of the end of a longer origin is kept: it tells one delivery from another. */
 const ORIGIN_END = 100;
+/** About how many bytes a letter takes beside its body. */
+export const BESIDE_BODY = 1_000;
 /** Letters are written together until they have so many bytes, or are so many. */
 const [BATCH_BYTES, BATCH_LETTERS] = [4_194_304, 200];
 

@@ -62,7 +62,7 @@ export function createLateParts(load: LateParts) {
     ...createLatePart<Handed>(["settleHanded", "doubtHanded", "countHanded"], load.handed),
     ...createLatePart<Templates>(["putTemplate", "template", "templates", "removeTemplate"], load.templates),
     ...createLatePart<DeadLetters>(
-      ["keepDead", "deadLetters", "deadLetter", "dropDead", "countDead"],
+      ["keepDead", "deadLetters", "deadLetter", "dropDead", "countDead", "deadBytes"],
       load.deadLetters,
     ),
     ...createLatePart<Reports>(["reports", "told", "countReports"], load.reports),

@@ -345,6 +345,8 @@ export interface DeadLetters {
   dropDead(ids: readonly number[]): Promise<number>;
   /** How many there are. */
   countDead(): Promise<number>;
+  /** About how much room they take: the bytes of their bodies, and `BESIDE_BODY` for each. It may take a tenth of a second. */
+  deadBytes(): Promise<number>;
 }
 
 /**

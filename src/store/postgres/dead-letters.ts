@@ -1,6 +1,6 @@
 /** Keeps what inlets could not take in. */
 import type { DeadLetter, DeadLetterRow } from "../rows.ts";
-import { fitLetter, letterBatches, originNumber } from "../dead-letters.ts";
+import { BESIDE_BODY, fitLetter, letterBatches, originNumber } from "../dead-letters.ts";
 import type { DeadLetters } from "../store.ts";
 import { numbers } from "./arrays.ts";
 import { type Job, read } from "./connection.ts";
@@ -10,6 +10,8 @@ const ROW = `id, source, origin, reason, times, received_at as "receivedAt", las
   octet_length(body)::int8 as bytes`;
 const PAGE = `select ${ROW} from sm.dead_letter where id < coalesce($1::bigint, 9223372036854775807) order by id desc limit $2`;
 const ONE = `select ${ROW}, body, extras from sm.dead_letter where id = $1`;
+
+const BYTES = `select coalesce(sum(octet_length(body) + ${BESIDE_BODY}), 0)::int8 as bytes from sm.dead_letter`;
 
 /** A letter may have as many bytes as its broker takes, and the line to the server may be slow. */
 const STATEMENT_MS = 60_000;
@@ -42,6 +44,10 @@ export function createDeadLetters(job: Job): DeadLetters {
     async countDead() {
       const [found] = await read<{ count: number }>(job, "select count(*)::int8 as count from sm.dead_letter");
       return found?.count ?? 0;
+    },
+    async deadBytes() {
+      const [found] = await read<{ bytes: number }>(job, BYTES);
+      return found?.bytes ?? 0;
     },
   };
 }

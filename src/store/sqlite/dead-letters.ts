@@ -1,6 +1,6 @@
 /** Keeps what inlets could not take in. */
 import type { DeadLetter, DeadLetterRow, NewDeadLetter } from "../rows.ts";
-import { fitLetter, originNumber } from "../dead-letters.ts";
+import { BESIDE_BODY, fitLetter, originNumber } from "../dead-letters.ts";
 import type { DeadLetters } from "../store.ts";
 import { type Job, transaction } from "./connection.ts";
 
@@ -14,6 +14,7 @@ export function createDeadLetters(job: Job): DeadLetters {
   );
   const one = db.prepare<[number], DeadLetter>(`select ${ROW}, body, extras from dead_letter where id = ?`);
   const count = db.prepare<[], number>("select count(*) from dead_letter").pluck();
+  const bytes = db.prepare<[], number>(`select total(length(body) + ${BESIDE_BODY}) from dead_letter`).pluck();
   const drop = db.prepare<[string]>("delete from dead_letter where id in (select value from json_each(?))");
   const keep = createKeeper(job);
   return {
@@ -24,6 +25,7 @@ export function createDeadLetters(job: Job): DeadLetters {
     dropDead: (ids) =>
       ids.length === 0 ? Promise.resolve(0) : transaction(job, () => drop.run(JSON.stringify(ids)).changes),
     countDead: async () => count.get() ?? 0,
+    deadBytes: async () => bytes.get() ?? 0,
   };
 }
 

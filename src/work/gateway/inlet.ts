@@ -25,6 +25,8 @@ export interface InletsParts {
   inbox: RequestInbox;
   clock: Clock;
   log: FastifyBaseLogger;
+  /** Whether this process sends, too. */
+  sends: boolean;
   /** Hears of an error of a loop that is a bug. The loop goes on. */
   onBug: (error: unknown) => void;
   /** Ends the loops: what is being taken in is still stored and acknowledged. A loop that cannot work at all aborts it, too. */

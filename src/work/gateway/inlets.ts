@@ -45,9 +45,10 @@ export async function createInlets(parts: InletsParts): Promise<Inlets> {
 }
 
 async function inletsOf(parts: InletsParts): Promise<Inlet[]> {
-  const { brokers, connections, store, clock, log } = parts;
+  const { brokers, connections, store, clock, log, sends } = parts;
   const { nats, redis } = connections;
-  const gate = createGate({ store, clock, maxPending: brokers.maxPending, tell: (text) => log.warn(text) });
+  const tell = (text: string) => log.warn(text);
+  const gate = createGate({ store, clock, maxPending: brokers.maxPending, tellsAway: !sends, tell });
   const making = { ...parts, gate, onDead: createDeadLog(log, clock) };
   const inlets: Inlet[] = [];
   if (nats && brokers.nats?.inlet) {

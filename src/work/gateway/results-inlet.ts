@@ -23,7 +23,8 @@ export function createResultsInlet(making: Making, nats: Nats, outlet: OutletSet
   const { signal } = stop;
   const handle = createResultsHandler({ store, counts, clock, signal, onDead, onTrouble });
   // However much is pending, results make room.
-  const gate = createGate({ store, clock, maxPending: Infinity, tell: () => undefined });
+  const tell = (text: string) => log.warn(text);
+  const gate = createGate({ store, clock, maxPending: Infinity, tellsAway: false, tell });
   return {
     state: () => ({
       kind: "results",

@@ -152,7 +152,7 @@ async function connectParts(context: Context, surroundings: Surroundings): Promi
     onSetAside: (setAside) => tell(setAsideText(setAside)),
   });
   const mailing = { store, inbox, clock, settings, sender };
-  const inlets = await createInlets({ ...surroundings, incoming: settings, inbox, clock });
+  const inlets = await createInlets({ ...surroundings, sends: true, incoming: settings, inbox, clock });
   const gateway = {
     ...mailing,
     links,

@@ -131,7 +131,7 @@ function inletsOf(work: Work, stop: AbortController, wake: () => void): Promise<
     onSetAside: (setAside) => log.warn(setAsideText(setAside)),
   });
   const onBug = bugLog(log, telemetry);
-  return createInlets({ ...work, inbox, clock: context.io.clock, onBug, stop });
+  return createInlets({ ...work, sends: flags.send, inbox, clock: context.io.clock, onBug, stop });
 }
 
 /** Writes the ready line once, when the first turn has put this process among the others. */

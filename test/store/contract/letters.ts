@@ -1,7 +1,7 @@
 /** What inlets could not take in: kept, counted, read, dropped. */
 import { describe, expect, it } from "vitest";
 import type { NewDeadLetter } from "../../../src/store/rows.ts";
-import { MOST_REASON } from "../../../src/store/dead-letters.ts";
+import { BESIDE_BODY, MOST_REASON } from "../../../src/store/dead-letters.ts";
 import type { Prepare } from "../bench.ts";
 
 const letter = (given: Partial<NewDeadLetter> = {}): NewDeadLetter => ({
@@ -40,6 +40,14 @@ export function letters(prepare: Prepare): void {
     await store.keepDead([letter({ origin: "new" })]);
     const [newest] = await store.deadLetters({ before: null, limit: 1 });
     expect(newest?.id, "an id that a person may have written down names nothing else").toBeGreaterThan(ids[0] ?? 0);
+  });
+
+  it("tell how much room they take", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    expect(await store.deadBytes()).toBe(0);
+    await store.keepDead([letter(), letter({ origin: "messages#2", body: Buffer.alloc(5_000_000) })]);
+    expect(await store.deadBytes()).toBe(2 * BESIDE_BODY + 3 + 5_000_000);
   });
 
   it("that two processes keep at once are one, counted twice", async () => {
