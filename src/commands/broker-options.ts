@@ -102,8 +102,14 @@ function parseNats(text: string): string[] {
   const urls = text.split(/[\s,]+/).filter((url) => url !== "");
   const wrong = urls.find((url) => !isAddress(url.includes("://") ? url : `nats://${url}`, NATS_SCHEMES));
   if (urls.length > 0 && wrong === undefined) return urls;
-  throw new UserError(`--nats expects addresses such as nats://127.0.0.1:4222, got ${shown(wrong ?? text)}`);
+  throw new UserError(`--nats expects addresses such as nats://127.0.0.1:4222, got ${shownPart(wrong ?? text, text)}`);
 }
+
+/** What is wrong with a list of addresses. A password with a comma in it is cut there, so its first half has no @ behind it. */
+const shownPart = (part: string, all: string): string =>
+  all.includes("@") && !part.includes("@")
+    ? "one that cannot be read; write %2C for , and %20 for a space"
+    : shown(part);
 
 /** An address of a Redis server as it was given. @throws UserError, without its password. */
 export function parseRedis(text: string): string {

@@ -149,6 +149,10 @@ describe("options for brokers that cannot be used", () => {
       /--nats expects addresses such as nats:\/\/127\.0\.0\.1:4222, got "ftp:\/\/x"/,
     ],
     [["work", "--nats", "nats://u:hush@a:b,c", ...FROM], /--nats expects addresses .* got "…\/\/…@a:b"/],
+    [
+      ["work", "--nats", "nats://u:hush,x@a", ...FROM],
+      /--nats expects addresses .* got one that cannot be read; write %2C/,
+    ],
     [["work", "--redis", "localhost:6379", ...FROM], /--redis expects an address such as redis:\/\//],
     [["work", "--redis", "redis://:hush@h/jobs", ...FROM], /--redis expects an address .* got "…\/\/…@h\/jobs"/],
     [["work", "--inlet-max-pending", "0"], /--inlet-max-pending expects a whole number of at least 1, got "0"/],

@@ -68,7 +68,7 @@ function parseServer(text: string): URL {
 }
 
 /** Without all that may be a password, also when it has an @ in it. */
-const named = (text: string): string => JSON.stringify(text.replace(/^(.*?:\/\/)?.*@/s, "$1…@"));
+const named = (text: string): string => JSON.stringify(text.replace(/^([a-z]+:\/\/)?.*@/is, "$1…@"));
 
 function addressOf({ hostname, port }: URL): NatsAddress {
   return { host: hostname.replace(/^\[(.*)\]$/, "$1"), port: port === "" ? DEFAULT_PORT : Number(port) };

@@ -44,7 +44,7 @@ function databaseOf(path: string): number {
   if (path === "" || path === "/") return 0;
   const number = /^\/(\d{1,5})$/.exec(path)?.[1];
   if (number === undefined)
-    throw unreadable(`${JSON.stringify(path.slice(0, 60))} where the number of a database belongs`);
+    throw unreadable("something else where the number of a database belongs: write %2F for / in a password");
   return Number(number);
 }
 
