@@ -4,7 +4,9 @@ import { counted } from "../counted.ts";
 import { allDead, type ChoiceFlags, chosenDead, readDeadId, unknownDead } from "./dead-choice.ts";
 import { EXIT } from "../errors.ts";
 import { jsonLines, writeLines } from "./output.ts";
-import type { DeadLetter, DeadLetterRow } from "../store/rows.ts";
+import type { DeadLetterDetail } from "../serve/dashboard/wire.ts";
+import { deadDetail, deadFacts } from "../serve/dead-facts.ts";
+import type { DeadLetter } from "../store/rows.ts";
 import type { DeadLetters } from "../store/store.ts";
 import { isoTime } from "../time/iso.ts";
 import { shortTime } from "../time/short.ts";
@@ -36,11 +38,7 @@ export async function listDead(context: Context): Promise<number> {
 }
 
 async function* factsOf(store: Pick<DeadLetters, "deadLetters">) {
-  for await (const row of allDead(store)) yield rowFacts(row);
-}
-
-function rowFacts({ id, source, origin, reason, times, receivedAt, bytes }: DeadLetterRow) {
-  return { id, source, origin, reason, times, received_at: isoTime(receivedAt), bytes };
+  for await (const row of allDead(store)) yield deadFacts(row);
 }
 
 async function* cellsOf(
@@ -58,14 +56,16 @@ export async function showDead({ openStore, terminal, globals }: Context, text: 
   const store = await openStore({ ifMissing: "refuse", toRead: true });
   const letter = await store.deadLetter(id);
   if (letter === null) throw unknownDead([id], "ses-mail dead list shows those that there are");
-  const { payloadOf } = await import("./dead-payload.ts");
-  const payload = await payloadOf(letter);
-  if (globals.json) {
-    const { extras, body, lastAt } = letter;
-    const bytes = Buffer.from(body).toString("base64");
-    terminal.json({ ...rowFacts(letter), last_at: isoTime(lastAt), extras, payload: payload.value, body: bytes });
-  } else terminal.result(`${headOf(letter)}\n\n${payload.text}`);
+  const detail = await deadDetail(letter, globals.json);
+  if (globals.json) terminal.json(detail);
+  else terminal.result(`${headOf(letter)}\n\n${textOf(detail.payload)}`);
   return EXIT.done;
+}
+
+/** Lines, of large letters the first. Control characters are still in it. */
+function textOf({ fields, cut }: DeadLetterDetail["payload"]): string {
+  const lines = fields.map(({ name, text }) => (name === "" ? text : `${name}: ${text}`));
+  return [...lines, ...(cut ? ["… and more; --json has all"] : [])].join("\n");
 }
 
 function headOf({ id, source, origin, reason, times, receivedAt, lastAt, bytes, extras }: DeadLetter): string {

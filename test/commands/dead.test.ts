@@ -150,7 +150,8 @@ describe("show", () => {
     expect(stdout).toContain("Ses-Mail-Extras: e30\n");
     expect(stdout).toContain("email: ann@\nsubject: Hi\\x07\nbody: <p>One</p>\n<p>\\x1b[2J</p>\n");
     const { json } = await dead("show", "1", "--json");
-    expect(json).toMatchObject({ id: 1, extras: "e30", payload: { uuid: "u1", email: "ann@", body: html } });
+    expect(json).toMatchObject({ id: 1, extras: "e30", payload: { format: "MessagePack", cut: false } });
+    expect(json.payload.fields).toContainEqual({ name: "body", text: html });
     expect(Buffer.from(json.body, "base64").equals(body)).toBe(true);
   });
 
@@ -162,7 +163,7 @@ describe("show", () => {
     expect((await dead("show", "1")).stdout).toContain("\n\nid: j1\nto: j1@example.com\n");
     expect((await dead("show", "2")).stdout).toContain("\n\nhello\nworld\n");
     expect((await dead("show", "3")).stdout).toMatch(/\n\n000000 {2}41 1b ff 00 +A\.\.\.\n$/);
-    expect((await dead("show", "3", "--json")).json).toMatchObject({ payload: null, body: "QRv/AA==" });
+    expect((await dead("show", "3", "--json")).json).toMatchObject({ payload: { format: "bytes" }, body: "QRv/AA==" });
   });
 
   it("shows people the beginning of a large one", async () => {

@@ -1,11 +1,10 @@
 /** `/v1/dead`: what inlets could not take in. It is looked at, taken in again, or dropped. */
 import type { FastifyInstance } from "fastify";
-import { readableBody } from "../../intake/broker/readable.ts";
-import type { DeadLetter, DeadLetterRow } from "../../store/rows.ts";
+import type { DeadLetter } from "../../store/rows.ts";
 import type { DeadLetters } from "../../store/store.ts";
-import { isoTime } from "../../time/iso.ts";
 import { answer, LIMIT, path, query, TAGS, TEXT } from "../admin-schemas.ts";
-import type { DeadLetterDetail, DeadLetterFacts, DeadPage } from "../dashboard/wire.ts";
+import type { DeadLetterDetail, DeadPage } from "../dashboard/wire.ts";
+import { deadDetail, deadFacts } from "../dead-facts.ts";
 import { Refusal } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { AFTER, COUNT, ERROR, INSTANT, NEXT, object, REFUSALS } from "../schemas.ts";
@@ -80,7 +79,7 @@ function listRoute(app: FastifyInstance, { store }: Routed): void {
       const page = rows.slice(0, limit);
       const last = page.at(-1);
       const next = rows.length > limit && last !== undefined ? String(last.id) : null;
-      return { dead: page.map(factsOf), total: await store.countDead(), next };
+      return { dead: page.map(deadFacts), total: await store.countDead(), next };
     },
   );
 }
@@ -101,7 +100,7 @@ function detailRoute(app: FastifyInstance, { store }: Routed): void {
       },
     },
     async ({ params: { id }, query: { bytes } }): Promise<DeadLetterDetail> => {
-      const read = async () => detailOf(await requireDead(store, id), bytes);
+      const read = async () => deadDetail(await requireDead(store, id), bytes);
       const taken = await turns.take(read);
       if (taken === null) throw new Refusal(503, "too many dead letters are being read: try again");
       return taken.value;
@@ -176,20 +175,4 @@ async function requireDead(store: DeadLetters, text: string): Promise<DeadLetter
 
 function unknown(id: string): Refusal {
   return new Refusal(404, `there is no dead letter ${JSON.stringify(id)}`);
-}
-
-function factsOf({ id, source, origin, reason, times, receivedAt, bytes }: DeadLetterRow): DeadLetterFacts {
-  return { id, source, origin, reason, times, received_at: isoTime(receivedAt), bytes };
-}
-
-async function detailOf(letter: DeadLetter, withBytes: boolean): Promise<DeadLetterDetail> {
-  const { format, fields, isCut } = await readableBody(letter);
-  const { body, extras, lastAt } = letter;
-  return {
-    ...factsOf(letter),
-    last_at: isoTime(lastAt),
-    extras,
-    payload: { format, fields, cut: isCut },
-    body: withBytes ? Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("base64") : null,
-  };
 }
