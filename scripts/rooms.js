@@ -121,7 +121,7 @@ export const LIBRARIES = {
   commander: ["cli.ts", "commands"],
   "css-tree": ["compose/css"],
   "csv-parse": ["compose/list/recipients.ts"],
-  fastify: ["serve", "work/gateway"],
+  fastify: ["serve", "work/gateway", "work/brokers"],
   htmlparser2: ["check", "compose/css", "html"],
   "iconv-lite": ["compose/list/decode.ts"],
   liquidjs: ["compose/liquid"],

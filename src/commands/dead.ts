@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import type { DeadDropFlags } from "../work/dead.ts";
-import type { DeadRetryFlags } from "../work/dead-retry.ts";
+import type { DeadDropFlags } from "../work/dead/dead.ts";
+import type { DeadRetryFlags } from "../work/dead/retry.ts";
 import type { Act, AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
 import { addIncomingOptions, GROUPS, setting } from "./options.ts";
@@ -13,12 +13,12 @@ export const addDead: AddCommand = (program, act) => {
   dead
     .command("list", { isDefault: true })
     .description("show the dead letters, newest first, and why they are dead")
-    .action(act(async (context) => (await import("../work/dead.ts")).listDead(context)));
+    .action(act(async (context) => (await import("../work/dead/dead.ts")).listDead(context)));
   dead
     .command("show")
     .description("show a dead letter with what is in it")
     .argument("<id>", "the number of a dead letter")
-    .action(act(async (context, _flags, [id]) => (await import("../work/dead.ts")).showDead(context, id ?? "")));
+    .action(act(async (context, _flags, [id]) => (await import("../work/dead/dead.ts")).showDead(context, id ?? "")));
   addRetry(dead, act);
   addDrop(dead, act);
   addExamples(dead, [
@@ -51,7 +51,7 @@ function addRetry(dead: Command, act: Act): void {
     .addOption(setting("--results <subject>", "RESULTS", "serve and work report on NATS what becomes of the mail"))
     .action(
       act<DeadRetryFlags>(async (context, flags, ids) => {
-        const { retryDead } = await import("../work/dead-retry.ts");
+        const { retryDead } = await import("../work/dead/retry.ts");
         return retryDead(context, ids, flags);
       }),
     );
@@ -60,6 +60,8 @@ function addRetry(dead: Command, act: Act): void {
 function addDrop(dead: Command, act: Act): void {
   const command = dead.command("drop").description("remove dead letters for good");
   addChoice(command).action(
-    act<DeadDropFlags>(async (context, flags, ids) => (await import("../work/dead.ts")).dropDead(context, ids, flags)),
+    act<DeadDropFlags>(async (context, flags, ids) =>
+      (await import("../work/dead/dead.ts")).dropDead(context, ids, flags),
+    ),
   );
 }

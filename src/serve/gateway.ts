@@ -67,11 +67,11 @@ export interface InletStatus {
   /** The broker and where it reads there, such as `nats messages/email-processor`. */
   name: string;
   isConnected: boolean;
-  counts: InletCounts;
+  counts: ToldCounts;
 }
 
-/** What an inlet did since the process began. `dead`: letters by the class of their reason; there are only a few classes. */
-export interface InletCounts {
+/** What an inlet did since the process began. `accepted`: also what a suppression keeps from being sent. `dead`: letters by the class of their reason; there are only a few classes. */
+export interface ToldCounts {
   accepted: number;
   duplicates: number;
   dead: ReadonlyMap<string, number>;

@@ -16,7 +16,7 @@ import { sendTest } from "../../src/serve/test-mail.ts";
 import { openJob } from "./job.ts";
 import type { Store } from "../../src/store/store.ts";
 import { openLinks } from "../../src/tracking/links.ts";
-import { createRetryDead } from "../../src/work/gateway/retry-dead.ts";
+import { createRetryDead } from "../../src/work/dead/retry-one.ts";
 import { type Json, workFolder } from "./run.ts";
 import { type SesServer, sesServer } from "./ses-server.ts";
 

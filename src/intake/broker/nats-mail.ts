@@ -2,23 +2,20 @@
 import { literally } from "../../compose/liquid/literally.ts";
 import { mailboxesIn } from "../../compose/address/mailbox.ts";
 import { type Content, kindOf } from "../../message.ts";
+import { EXTRAS_HEADER, MOST_EXTRAS } from "../../queue/nats/delivery.ts";
 import { decodeMail, type NatsMail } from "../../queue/nats/payload.ts";
 import { parseInstant } from "../../time/schedule.ts";
 import { type Fields, isObject } from "../fields.ts";
 import { type Asked, renamed, type StoredMail } from "./asked.ts";
 
-/** The header that holds what a mail is beyond its subject and its HTML: a JSON object in base64url. */
-const HEADER = "Ses-Mail-Extras";
-/** Most bytes of the JSON in it. */
-const MOST_EXTRAS = 64 * 1024;
-/** What it may hold: fields of a posted message. */
+/** What the header may hold, as a JSON object in base64url: fields of a posted message. */
 const EXTRAS: ReadonlySet<string> = new Set(["text", "reply_to", "headers", "list", "kind", "expires_at"]);
 
 const NAMES = [
   ["emails[0]", "email"],
   ["emails", "email"],
   ["content", "body"],
-  ...[...EXTRAS].map((field) => [field, `${HEADER}.${field}`] as const),
+  ...[...EXTRAS].map((field) => [field, `${EXTRAS_HEADER}.${field}`] as const),
 ] as const;
 
 /** A delivery of NATS. `extras`: the header `Ses-Mail-Extras`; null: it has none. */
@@ -32,7 +29,7 @@ export function readNatsMail({ body, extras }: Delivered, { reports }: { reports
   const mail = decodeMail(body);
   if ("wrong" in mail) return { kind: "wrong", reason: mail.wrong };
   const more = readExtras(extras);
-  if ("wrong" in more) return { kind: "wrong", reason: `${HEADER}${more.wrong}` };
+  if ("wrong" in more) return { kind: "wrong", reason: `${EXTRAS_HEADER}${more.wrong}` };
   const { uuid } = mail;
   return {
     kind: "asked",

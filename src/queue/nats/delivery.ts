@@ -4,6 +4,8 @@ import type { Delivery } from "../queue.ts";
 
 /** The header for what a mail has beyond the four texts of its body; its value is read by whoever reads the body. */
 export const EXTRAS_HEADER = "Ses-Mail-Extras";
+/** Most bytes of what is in it, before base64. */
+export const MOST_EXTRAS = 64 * 1024;
 
 /** One message of a stream. */
 export interface NatsDelivery extends Delivery {

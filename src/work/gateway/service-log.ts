@@ -1,8 +1,7 @@
 /** What `serve` and `work` both say in their logs of brokers and of what comes in. */
 import type { FastifyBaseLogger } from "fastify";
-import type { SetAside } from "../../store/rows.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
-import { type BrokerFlags, type BrokerSettings, hasInlet, inletNames } from "./broker-settings.ts";
+import { type BrokerFlags, type BrokerSettings, hasInlet, inletNames } from "../brokers/settings.ts";
 import { CAP_OF_JOBS } from "./sending.ts";
 
 /** Says which brokers there are, and which settings nobody may expect. */
@@ -26,11 +25,6 @@ export function tellBrokers(
     log.info(`at most ${CAP_OF_JOBS} mails to one address, because of --redis; --recipient-cap says otherwise`);
   if (flags.sandbox === true && hasInlet(brokers))
     log.warn("rehearsal: what brokers bring is taken from them for good, and goes to the sandbox only");
-}
-
-/** What people are told of a rehearsal whose topic was made free. */
-export function setAsideText({ topic, now }: SetAside): string {
-  return `topic "${topic}" was only rehearsed: the rehearsal is called "${now}" now, and is not sent`;
 }
 
 /** Tells of a bug that did not end the process. */

@@ -6,7 +6,7 @@ import { type ContentOverrides, readEnvelope } from "../../compose/content/conte
 import { readBytes } from "../../read-file.ts";
 import type { RecipientCap } from "../../deliver/source.ts";
 import { durationMs, parseDuration } from "../../time/duration.ts";
-import type { BrokerFlags } from "./broker-settings.ts";
+import type { BrokerFlags } from "../brokers/settings.ts";
 import type { EndpointFlags } from "../endpoint.ts";
 import { UserError } from "../../errors.ts";
 import type { Io } from "../../io.ts";

@@ -1,5 +1,5 @@
 /** Runs what sends and what takes mail in side by side. */
-import type { Inlets } from "./inlets.ts";
+import type { Inlets } from "../brokers/inlets.ts";
 
 /** Ends with `signal`, or earlier. */
 export function stopWith(signal: AbortSignal): AbortController {

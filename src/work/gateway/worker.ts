@@ -10,16 +10,17 @@ import { startTelemetry } from "../../telemetry/start.ts";
 import type { Telemetry } from "../../telemetry/telemetry.ts";
 import { topicByTag } from "../endpoint.ts";
 import { rehearsalEvents } from "../rehearsal-events.ts";
-import { connectBrokers, type Connections } from "./broker-connections.ts";
-import { brokerNames, type BrokerSettings, hasInlet, inletNames, readBrokers } from "./broker-settings.ts";
+import { connectBrokers, type Connections } from "../brokers/connections.ts";
+import { brokerNames, type BrokerSettings, hasInlet, inletNames, readBrokers } from "../brokers/settings.ts";
 import { type HoldingScope, levelOf, listenerOf, startChores } from "./chores.ts";
-import { createInlets, type Inlets } from "./inlets.ts";
+import { createInlets, type Inlets } from "../brokers/inlets.ts";
 import { openService, type Service } from "./open.ts";
+import { setAsideText } from "../set-aside.ts";
 import { prepareSending, readScope } from "./sending.ts";
-import { bugLog, setAsideText, tellBrokers } from "./service-log.ts";
+import { bugLog, tellBrokers } from "./service-log.ts";
 import { type IncomingFlags, type IncomingSettings, readIncoming, type ServiceFlags } from "./settings.ts";
 import { runTogether, stopWith } from "./together.ts";
-import { openOutlet } from "./way-out.ts";
+import { openOutlet } from "../brokers/open-outlet.ts";
 
 /** How often the events of a rehearsal are applied. */
 const EVENTS_MS = 1_000;

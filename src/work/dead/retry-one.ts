@@ -4,10 +4,10 @@ import type { TemplateShelf } from "../../intake/templates.ts";
 import type { Gateway, Retried } from "../../serve/gateway.ts";
 import type { DeadLetter } from "../../store/rows.ts";
 import type { Store } from "../../store/store.ts";
-import { deadInlets, deliveryOf } from "../dead-inlets.ts";
-import type { Connections } from "./broker-connections.ts";
-import type { BrokerSettings } from "./broker-settings.ts";
-import { retryResult } from "./results.ts";
+import { deadInlets, deliveryOf } from "./inlets.ts";
+import type { Connections } from "../brokers/connections.ts";
+import type { BrokerSettings } from "../brokers/settings.ts";
+import { retryResult } from "../brokers/results.ts";
 
 /** What it works with. */
 export interface RetryParts extends Pick<Gateway, "inbox" | "clock"> {

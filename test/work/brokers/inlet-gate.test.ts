@@ -1,7 +1,7 @@
 /** When inlets may receive: while the store answers and not too much waits in it. */
 import { expect, it } from "vitest";
 import { AwayError, LostError } from "../../../src/errors.ts";
-import { createGate } from "../../../src/work/gateway/inlet-gate.ts";
+import { createGate } from "../../../src/work/brokers/inlet-gate.ts";
 import type { Totals } from "../../../src/message.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 

@@ -11,7 +11,7 @@ import type { Published } from "../../../src/queue/nats/nats.ts";
 import { decodeMail } from "../../../src/queue/nats/payload.ts";
 import { messageOfUuid } from "../../../src/store/rules/outlet-uuid.ts";
 import { createLinks } from "../../../src/tracking/links.ts";
-import { createOutlet } from "../../../src/work/gateway/outlet.ts";
+import { createOutlet } from "../../../src/work/brokers/outlet.ts";
 import { ENVELOPE } from "../../intake/broker/bench.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { CONTENT } from "../../support/store-actions.ts";

@@ -1,18 +1,19 @@
 /** `dead retry` at work: takes dead letters in again, by the way that an inlet takes what its broker brings. */
 import { resolve } from "node:path";
-import type { Context } from "./context.ts";
-import { counted } from "../counted.ts";
-import { type ChoiceFlags, chosenDead } from "./dead-choice.ts";
-import { type Again, type DeadInlets, deadInlets, deliveryOf, streamOf } from "./dead-inlets.ts";
-import { EXIT, UserError } from "../errors.ts";
-import { createJobTemplates } from "../intake/broker/job-templates.ts";
-import { createRequestInbox } from "../intake/inbox.ts";
-import type { RequestSurroundings } from "../intake/request.ts";
-import type { Handler } from "../queue/consume.ts";
-import { retryResult } from "./gateway/results.ts";
-import { type IncomingFlags, readIncoming } from "./gateway/settings.ts";
-import type { DeadLetter, DeadLetterRow } from "../store/rows.ts";
-import type { Store } from "../store/store.ts";
+import type { Context } from "../context.ts";
+import { counted } from "../../counted.ts";
+import { type ChoiceFlags, chosenDead } from "./choice.ts";
+import { type Again, type DeadInlets, deadInlets, deliveryOf, streamOf } from "./inlets.ts";
+import { EXIT, UserError } from "../../errors.ts";
+import { createJobTemplates } from "../../intake/broker/job-templates.ts";
+import { createRequestInbox } from "../../intake/inbox.ts";
+import type { RequestSurroundings } from "../../intake/request.ts";
+import type { Handler } from "../../queue/consume.ts";
+import { retryResult } from "../brokers/results.ts";
+import { type IncomingFlags, readIncoming } from "../gateway/settings.ts";
+import { setAsideText } from "../set-aside.ts";
+import type { DeadLetter, DeadLetterRow } from "../../store/rows.ts";
+import type { Store } from "../../store/store.ts";
 
 /** Options of `dead retry`. */
 export interface DeadRetryFlags extends ChoiceFlags, IncomingFlags {
@@ -152,8 +153,7 @@ function inletsOf(context: Context, store: Store, around: Around): DeadInlets {
     store,
     endpoint,
     wake: () => undefined,
-    onSetAside: ({ topic, now }) =>
-      terminal.warn(`topic "${topic}" was only rehearsed: the rehearsal is called "${now}" now, and is not sent`),
+    onSetAside: (setAside) => terminal.warn(setAsideText(setAside)),
   });
   const templates = createJobTemplates({ store, folder, from: around.from, clock: io.clock });
   const onTrouble = (reason: string | null) => {

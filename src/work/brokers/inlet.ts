@@ -6,15 +6,15 @@ import type { RequestInbox } from "../../intake/inbox.ts";
 import type { RequestSurroundings } from "../../intake/request.ts";
 import type { TemplateShelf } from "../../intake/templates.ts";
 import type { Delivery, Queue } from "../../queue/queue.ts";
-import type { InletCounts as ToldCounts, InletStatus } from "../../serve/gateway.ts";
+import type { InletStatus, ToldCounts } from "../../serve/gateway.ts";
 import type { NewDeadLetter } from "../../store/rows.ts";
 import type { Store } from "../../store/store.ts";
 import type { Clock } from "../../time/clock.ts";
-import type { Connections } from "./broker-connections.ts";
-import type { BrokerSettings } from "./broker-settings.ts";
+import type { Connections } from "./connections.ts";
+import type { BrokerSettings } from "./settings.ts";
 import type { Gate } from "./inlet-gate.ts";
 import { runInlet } from "./inlet-loop.ts";
-import type { IncomingSettings } from "./settings.ts";
+import type { IncomingSettings } from "../gateway/settings.ts";
 
 /** What inlets work with. */
 export interface InletsParts {

@@ -6,7 +6,7 @@ import { createRedisReader } from "../../intake/broker/redis-job.ts";
 import type { Queue } from "../../queue/queue.ts";
 import type { Redis, RedisDelivery } from "../../queue/redis/redis.ts";
 import { withinLimit } from "../../time/time-limit.ts";
-import { type BrokerSettings, redisName } from "./broker-settings.ts";
+import { type BrokerSettings, redisName } from "./settings.ts";
 import { type Inlet, type InletQueue, type Making, readQueue, toldCounts } from "./inlet.ts";
 
 /** Redis may take this long to note that mail waits. After that the note is left out: the next one tells more. */
@@ -29,7 +29,7 @@ export function createRedisInlet(
     counts,
     queue,
     templates,
-    read: (job) => (job.overdue === undefined ? readJob(job) : { kind: "wrong", reason: job.overdue }),
+    read: readJob,
     extrasOf: () => null,
     onStored: (mails) => notePending(redis, mails),
   });

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { InterruptedError, StoppedError, UserError } from "../../../src/errors.ts";
 import { QueueUnreachable } from "../../../src/queue/queue.ts";
 import type { Handler } from "../../../src/queue/consume.ts";
-import { runInlet } from "../../../src/work/gateway/inlet-loop.ts";
+import { runInlet } from "../../../src/work/brokers/inlet-loop.ts";
 import { MemoryBroker, type MemoryDelivery } from "../../support/memory-broker.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 

@@ -1,6 +1,6 @@
 /**
  * What is told over NATS of a mail that somebody else handed over: JSON `{"uuid", "state", "ses_message_id"?, "error"?, "at"}`. Our own
- * inlet writes it (teller.ts), and so may any other sender; the outlet reads it (results.ts).
+ * inlet has it written (`teller.ts`), and so may any other sender; the outlet reads it (`results.ts`).
  */
 import type { Report } from "../../store/rows.ts";
 import type { Result } from "../../store/rules/handed.ts";

@@ -3,14 +3,14 @@ import { describe, expect, it } from "vitest";
 import { AwayError } from "../../../src/errors.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { outletUuid } from "../../../src/store/rules/outlet-uuid.ts";
-import { encodeResult, readResult } from "../../../src/work/gateway/result-body.ts";
+import { encodeResult, readResult } from "../../../src/work/brokers/result-body.ts";
 import {
   createResultsHandler,
   noResults,
   resultsPlace,
   retryResult,
   type ResultsParts,
-} from "../../../src/work/gateway/results.ts";
+} from "../../../src/work/brokers/results.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import fc from "../../support/properties.ts";
 import { handedOver, ingest, messagesOf, settle, states, turn } from "../../support/store-actions.ts";

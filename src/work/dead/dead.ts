@@ -1,15 +1,14 @@
 /** The `dead` commands that look and remove: what inlets could not take in, and why. */
-import type { Context } from "./context.ts";
-import { counted } from "../counted.ts";
-import { allDead, type ChoiceFlags, chosenDead, readDeadId, unknownDead } from "./dead-choice.ts";
-import { EXIT } from "../errors.ts";
-import { jsonLines, writeLines } from "./output.ts";
-import type { DeadLetterDetail } from "../serve/dashboard/wire.ts";
-import { deadDetail, deadFacts } from "../serve/dead-facts.ts";
-import type { DeadLetter } from "../store/rows.ts";
-import type { DeadLetters } from "../store/store.ts";
-import { isoTime } from "../time/iso.ts";
-import { shortTime } from "../time/short.ts";
+import type { Context } from "../context.ts";
+import { counted } from "../../counted.ts";
+import { allDead, type ChoiceFlags, chosenDead, readDeadId, unknownDead } from "./choice.ts";
+import { EXIT } from "../../errors.ts";
+import { jsonLines, writeLines } from "../output.ts";
+import { deadDetail, deadFacts } from "../../serve/dead-facts.ts";
+import type { DeadLetter } from "../../store/rows.ts";
+import type { DeadLetters } from "../../store/store.ts";
+import { isoTime } from "../../time/iso.ts";
+import { shortTime } from "../../time/short.ts";
 
 /** Options of `dead drop`. */
 export type DeadDropFlags = ChoiceFlags;
@@ -63,7 +62,7 @@ export async function showDead({ openStore, terminal, globals }: Context, text: 
 }
 
 /** Lines, of large letters the first. Control characters are still in it. */
-function textOf({ fields, cut }: DeadLetterDetail["payload"]): string {
+function textOf({ fields, cut }: Awaited<ReturnType<typeof deadDetail>>["payload"]): string {
   const lines = fields.map(({ name, text }) => (name === "" ? text : `${name}: ${text}`));
   return [...lines, ...(cut ? ["… and more; --json has all"] : [])].join("\n");
 }

@@ -1,10 +1,10 @@
 /** Which dead letters a command is about: those with these numbers, with this reason, or all. */
-import { needsAnswer } from "./answered.ts";
-import type { Context } from "./context.ts";
-import { counted } from "../counted.ts";
-import { UserError } from "../errors.ts";
-import type { DeadLetterRow } from "../store/rows.ts";
-import type { DeadLetters } from "../store/store.ts";
+import { needsAnswer } from "../answered.ts";
+import type { Context } from "../context.ts";
+import { counted } from "../../counted.ts";
+import { UserError } from "../../errors.ts";
+import type { DeadLetterRow } from "../../store/rows.ts";
+import type { DeadLetters } from "../../store/store.ts";
 
 /** Options that choose dead letters. */
 export interface ChoiceFlags {

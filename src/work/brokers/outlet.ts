@@ -9,13 +9,12 @@ import type { MailOrigin, MailService } from "../../deliver/mailer.ts";
 import { type Outcome, WITHHELD } from "../../deliver/outcome.ts";
 import type { Header, RenderedMail } from "../../message.ts";
 import type { Nats, Published } from "../../queue/nats/nats.ts";
+import { MOST_EXTRAS } from "../../queue/nats/delivery.ts";
 import { encodeMail } from "../../queue/nats/payload.ts";
 import { outletUuid } from "../../store/rules/outlet-uuid.ts";
 import type { Clock } from "../../time/clock.ts";
 import { isoTime } from "../../time/iso.ts";
 
-/** What our inlet reads of the header, before base64. */
-const MOST_EXTRAS = 64 * 1024;
 /** How long the stream has for its answer. */
 const PUBLISH_MS = 10_000;
 const HINT = "look at the stream and at who reads it: nats stream info";

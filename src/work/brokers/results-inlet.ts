@@ -2,7 +2,7 @@
 import { InterruptedError, StoppedError } from "../../errors.ts";
 import type { Nats } from "../../queue/nats/nats.ts";
 import { counted } from "../../counted.ts";
-import type { OutletSettings } from "./broker-settings.ts";
+import type { OutletSettings } from "./settings.ts";
 import { createGate } from "./inlet-gate.ts";
 import { runInlet } from "./inlet-loop.ts";
 import type { Inlet, Making } from "./inlet.ts";

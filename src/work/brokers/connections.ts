@@ -4,7 +4,7 @@ import type { Nats } from "../../queue/nats/nats.ts";
 import type { Redis } from "../../queue/redis/redis.ts";
 import { TimeLimitError, withinLimit } from "../../time/time-limit.ts";
 import type { Context } from "../context.ts";
-import type { BrokerSettings } from "./broker-settings.ts";
+import type { BrokerSettings } from "./settings.ts";
 
 /** How long the last words to a broker may take. What it was not told comes again. */
 const CLOSE_MS = 5_000;

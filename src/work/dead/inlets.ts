@@ -1,13 +1,13 @@
 /** Inlets that take dead letters in again, as those of their brokers did, and need no broker. */
-import { createInlet, type InletParts, noCounts } from "../intake/broker/inlet.ts";
-import { readNatsMail } from "../intake/broker/nats-mail.ts";
-import { createRedisReader } from "../intake/broker/redis-job.ts";
-import type { RequestSurroundings } from "../intake/request.ts";
-import type { TemplateShelf } from "../intake/templates.ts";
-import type { Handler } from "../queue/consume.ts";
-import type { Delivery } from "../queue/queue.ts";
-import type { DeadLetter } from "../store/rows.ts";
-import type { Store } from "../store/store.ts";
+import { createInlet, type InletParts, noCounts } from "../../intake/broker/inlet.ts";
+import { readNatsMail } from "../../intake/broker/nats-mail.ts";
+import { createRedisReader } from "../../intake/broker/redis-job.ts";
+import type { RequestSurroundings } from "../../intake/request.ts";
+import type { TemplateShelf } from "../../intake/templates.ts";
+import type { Handler } from "../../queue/consume.ts";
+import type { Delivery } from "../../queue/queue.ts";
+import type { DeadLetter } from "../../store/rows.ts";
+import type { Store } from "../../store/store.ts";
 
 /** A letter as its broker delivered it. */
 export interface Again extends Delivery {

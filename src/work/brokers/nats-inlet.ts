@@ -3,7 +3,7 @@ import { noCounts } from "../../intake/broker/inlet.ts";
 import { readNatsMail } from "../../intake/broker/nats-mail.ts";
 import { createTemplateShelf } from "../../intake/templates.ts";
 import type { Nats, NatsDelivery } from "../../queue/nats/nats.ts";
-import { type NatsPlace, natsName } from "./broker-settings.ts";
+import { type NatsPlace, natsName } from "./settings.ts";
 import { type Inlet, type InletQueue, type Making, readQueue, toldCounts } from "./inlet.ts";
 
 /** Makes the inlet. With a subject for `results` those who published mail are told there what becomes of it. */

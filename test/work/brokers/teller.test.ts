@@ -8,7 +8,7 @@ import { openRedis } from "../../../src/queue/redis/redis.ts";
 import type { Reporting } from "../../../src/store/rows.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { systemClock } from "../../../src/time/clock.ts";
-import { startTeller, type TellerParts } from "../../../src/work/gateway/teller.ts";
+import { startTeller, type TellerParts } from "../../../src/work/brokers/teller.ts";
 import { startNats } from "../../support/nats.ts";
 import { startRedis } from "../../support/redis.ts";
 import { requireServers } from "../../support/servers.ts";

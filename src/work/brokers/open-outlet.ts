@@ -2,8 +2,8 @@
 import type { MailService } from "../../deliver/mailer.ts";
 import type { Store } from "../../store/store.ts";
 import type { Clock } from "../../time/clock.ts";
-import type { Connections } from "./broker-connections.ts";
-import type { BrokerSettings } from "./broker-settings.ts";
+import type { Connections } from "./connections.ts";
+import type { BrokerSettings } from "./settings.ts";
 
 /** Makes it, and loads what it needs; null: mail goes to SES. */
 export async function openOutlet(
