@@ -4,7 +4,7 @@ import { type Nats, openNats } from "../../src/queue/nats/nats.ts";
 import type { Queue } from "../../src/queue/queue.ts";
 import { managing, startNats } from "../support/nats.ts";
 import { requireServers } from "../support/servers.ts";
-import { tcpProxy } from "../support/tcp-proxy.ts";
+import { strikingProxy } from "../support/striking-proxy.ts";
 import { brokerContract, type StartBroker } from "./contract.ts";
 import { serverContract, type StartServerBroker } from "./server-contract.ts";
 
@@ -53,7 +53,7 @@ const start: StartBroker = async ({ patienceMs }) => {
 
 const startBehindProxy: StartServerBroker = async ({ patienceMs }) => {
   const { server, put } = await serverWith(patienceMs);
-  const proxy = await tcpProxy(server.port);
+  const proxy = await strikingProxy(server.port);
   const url = `nats://127.0.0.1:${proxy.port}`;
   return { ...server, put, proxy, open: () => lazily(open(url)) };
 };

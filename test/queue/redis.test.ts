@@ -3,7 +3,7 @@ import { describe } from "vitest";
 import type { Queue } from "../../src/queue/queue.ts";
 import type { RedisDelivery } from "../../src/queue/redis/redis.ts";
 import { requireServers } from "../support/servers.ts";
-import { tcpProxy } from "../support/tcp-proxy.ts";
+import { strikingProxy } from "../support/striking-proxy.ts";
 import { brokerContract, type StartBroker } from "./contract.ts";
 import { serverContract, type StartServerBroker } from "./server-contract.ts";
 import { add, server, type Worker, worker } from "./redis/worker.ts";
@@ -31,7 +31,7 @@ const start: StartBroker = async ({ patienceMs }) => {
 
 const startBehindProxy: StartServerBroker = async ({ patienceMs }) => {
   const started = await server({ appendOnly: true });
-  const proxy = await tcpProxy(started.port);
+  const proxy = await strikingProxy(started.port);
   const url = `redis://127.0.0.1:${proxy.port}`;
   return {
     open: () => lazily(worker(url, { idleMs: patienceMs, sweepMs: patienceMs / 2 })),

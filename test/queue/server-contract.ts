@@ -1,7 +1,7 @@
 /** What a broker that is a server of our own is held to, besides `brokerContract`: it dies, and the network fails. */
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Delivery, type Queue, QueueUnreachable } from "../../src/queue/queue.ts";
-import type { TcpProxy } from "../support/tcp-proxy.ts";
+import type { StrikingProxy } from "../support/striking-proxy.ts";
 
 interface ServerBroker {
   /** Another handle on the same queue, by way of the proxy. */
@@ -9,7 +9,7 @@ interface ServerBroker {
   /** Not by way of the proxy. */
   put(...texts: string[]): Promise<void>;
   /** Between all handles and the server. */
-  proxy: TcpProxy;
+  proxy: StrikingProxy;
   /** kill -9, and started again with what is on its disk. */
   restart(): Promise<void>;
   kill(): Promise<void>;

@@ -1,6 +1,7 @@
-/** Stands between a program and a server of any kind, and fails as networks do. */
+/** Stands between a program and a server, and fails as networks do. It knows no protocol. */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { onTestFinished } from "vitest";
 
 /**
  * What becomes of the connection on which a text goes by.
@@ -13,99 +14,148 @@ type Fate = "lost" | "done" | "swallowed";
 
 export interface StrikingProxy {
   port: number;
-  /** How many connections were made so far. */
-  connects(): number;
+  /** Connections that there are. */
+  open(): number;
+  /** What clients have said so far, on all connections. */
+  clientBytes(): number;
   /** Cuts every connection, at both ends. */
   cut(): void;
-  /** Nothing that is said on the connections that are there arrives any more. They stay, and new ones are well. */
-  swallow(): void;
+  /** Cuts every connection when this many bytes more of the client have gone by; the rest does not reach the server. */
+  cutAfter(bytes: number): void;
   /** Decides about the next connection on which the client says this. Resolves when it did. */
   strike(text: string, fate: Fate): Promise<void>;
   /** From now on the client is told `by` instead of `text`. */
   replace(text: string, by: string): void;
-  /** Nobody listens any more, and every connection is cut. */
-  refuse(): Promise<void>;
+  /** What the server says on the connections that are there does not arrive any more. It hears all. New ones are well. */
+  swallowAnswers(): void;
+  /** Nothing arrives any more on the connections that are there, in both directions. They stay. New ones are well. */
+  swallow(): void;
+  /** Connections are cut as soon as they are made, as when nobody listens, and those that are there as well. */
+  refuse(): void;
   /** Ends `refuse`. */
-  accept(): Promise<void>;
+  accept(): void;
+  /** Cuts every connection and listens no more. The end of the test does so, too. */
   close(): Promise<void>;
 }
 
+/** What the connections of a proxy share. */
 interface Plan {
+  said: number;
+  /** Bytes of clients that still go by before all is cut; null: no limit. */
+  budget: number | null;
   strike: { text: string; fate: Fate; happened(): void } | null;
   replaced: { text: string; by: string } | null;
 }
 
 interface Link {
-  cut(): void;
-  swallow(): void;
+  client: Socket;
+  server: Socket;
+  /** What becomes of what each side says. */
+  fates: { client: "passed" | "swallowed"; server: "passed" | "swallowed" };
 }
 
-/** Listens on a free port in front of a port of this machine. */
+/** Listens on a free port in front of the server on `target`, for as long as the test takes. */
 export async function strikingProxy(target: number): Promise<StrikingProxy> {
-  const plan: Plan = { strike: null, replaced: null };
   const links = new Set<Link>();
-  let connects = 0;
+  const plan: Plan = { said: 0, budget: null, strike: null, replaced: null };
+  let refusing = false;
+  const cut = () => links.forEach(end);
   const server = createServer((client) => {
-    connects++;
-    const link = join(client, target, plan);
+    if (refusing) return void client.destroy();
+    const link: Link = {
+      client,
+      server: connect(target, "127.0.0.1"),
+      fates: { client: "passed", server: "passed" },
+    };
     links.add(link);
-    client.on("close", () => links.delete(link));
+    join(link, plan, { cut, gone: () => links.delete(link) });
   });
-  await listen(server, 0);
-  const { port } = server.address() as AddressInfo;
-  const cut = () => {
-    for (const link of links) link.cut();
-  };
-  const refuse = async () => {
-    const closed = new Promise((resolve) => server.close(resolve));
+  await listen(server);
+  const close = async () => {
+    server.close();
     cut();
-    await closed;
   };
+  onTestFinished(close);
   return {
-    port,
-    connects: () => connects,
+    port: (server.address() as AddressInfo).port,
+    open: () => links.size,
+    clientBytes: () => plan.said,
     cut,
-    swallow() {
-      for (const link of links) link.swallow();
-    },
+    cutAfter: (bytes) => void (plan.budget = bytes),
     strike: (text, fate) => new Promise((happened) => (plan.strike = { text, fate, happened })),
     replace: (text, by) => void (plan.replaced = { text, by }),
-    refuse,
-    accept: () => listen(server, port),
-    close: refuse,
+    swallowAnswers: () => links.forEach(({ fates }) => (fates.server = "swallowed")),
+    swallow: () => links.forEach(({ fates }) => (fates.client = fates.server = "swallowed")),
+    refuse() {
+      refusing = true;
+      cut();
+    },
+    accept: () => void (refusing = false),
+    close,
   };
 }
 
-async function listen(server: Server, port: number): Promise<void> {
-  server.listen(port, "127.0.0.1");
+async function listen(server: Server): Promise<void> {
+  server.listen(0, "127.0.0.1");
   await once(server, "listening");
 }
 
-function join(client: Socket, target: number, plan: Plan): Link {
-  const server = connect(target, "127.0.0.1");
-  let isDead = false;
-  const cut = () => {
-    client.destroy();
-    server.destroy();
-  };
-  client.on("data", (bytes) => {
-    if (isDead) return;
-    const struck = plan.strike !== null && bytes.includes(plan.strike.text) ? plan.strike : null;
-    if (struck !== null) plan.strike = null;
-    if (struck === null || struck.fate === "done") server.write(bytes);
-    isDead = struck !== null;
-    if (struck?.fate === "lost") cut();
-    if (struck?.fate === "done") client.destroy();
-    struck?.happened();
+function end({ client, server }: Link): void {
+  client.destroy();
+  server.destroy();
+}
+
+/** Passes on what both ends say, as the plan has it. `cut`: all connections. */
+function join(link: Link, plan: Plan, { cut, gone }: { cut(): void; gone(): void }): void {
+  const { client, server, fates } = link;
+  client.on("data", (chunk) => {
+    plan.said += chunk.length;
+    if (fates.client === "swallowed") return;
+    const { strike } = plan;
+    if (strike !== null && chunk.includes(strike.text)) return struck(link, plan, { strike, chunk });
+    const part = allowed(plan, chunk);
+    const isOver = plan.budget === 0;
+    if (isOver) plan.budget = null;
+    server.write(part, () => {
+      if (isOver) cut();
+    });
   });
-  server.on("data", (bytes) => {
-    const { text, by } = plan.replaced ?? { text: "", by: "" };
-    if (isDead) return;
-    client.write(text === "" ? bytes : Buffer.from(bytes.toString("latin1").replaceAll(text, by), "latin1"));
+  server.on("data", (chunk) => {
+    if (fates.server === "passed") client.write(answered(plan, chunk));
   });
   // Bytes that were written arrive before the end.
   client.on("close", () => server.end());
   server.on("close", () => client.destroy());
-  for (const socket of [client, server]) socket.on("error", () => undefined);
-  return { cut, swallow: () => void (isDead = true) };
+  for (const socket of [client, server]) {
+    socket.on("error", () => undefined);
+    socket.on("close", gone);
+  }
+}
+
+/** How much of what the client says goes through. */
+function allowed(plan: Plan, chunk: Buffer): Buffer {
+  if (plan.budget === null) return chunk;
+  const part = chunk.subarray(0, plan.budget);
+  plan.budget -= part.length;
+  return part;
+}
+
+function answered({ replaced }: Plan, chunk: Buffer): Buffer {
+  if (replaced === null) return chunk;
+  return Buffer.from(chunk.toString("latin1").replaceAll(replaced.text, replaced.by), "latin1");
+}
+
+function struck(
+  link: Link,
+  plan: Plan,
+  { strike, chunk }: { strike: NonNullable<Plan["strike"]>; chunk: Buffer },
+): void {
+  plan.strike = null;
+  link.fates.client = link.fates.server = "swallowed";
+  if (strike.fate === "done") {
+    link.server.write(chunk);
+    link.client.destroy();
+  }
+  if (strike.fate === "lost") end(link);
+  strike.happened();
 }

@@ -13,7 +13,7 @@ import { systemClock } from "../../../src/time/clock.ts";
 import { freePort } from "../../support/free-port.ts";
 import { managing, startNats } from "../../support/nats.ts";
 import { requireServers } from "../../support/servers.ts";
-import { tcpProxy } from "../../support/tcp-proxy.ts";
+import { strikingProxy } from "../../support/striking-proxy.ts";
 
 const WHERE = { stream: "messages", subject: "messages.email", consumer: "email-processor" };
 const GOES_ON = new AbortController().signal;
@@ -56,7 +56,7 @@ describe.skipIf(requireServers("nats"))("NATS connections", () => {
 
   it("a connection on which nothing arrives any more is noticed, and made again", SLOW, async () => {
     const server = await startNats();
-    const proxy = await tcpProxy(server.port);
+    const proxy = await strikingProxy(server.port);
     const { queue, told } = await open([`nats://127.0.0.1:${proxy.port}`]);
     await queue.receive(1, 0, GOES_ON);
     proxy.swallow();
@@ -89,7 +89,7 @@ describe.skipIf(requireServers("nats"))("NATS connections", () => {
 
   it("nothing is asked again and again while nothing comes", async () => {
     const server = await startNats();
-    const proxy = await tcpProxy(server.port);
+    const proxy = await strikingProxy(server.port);
     const { queue } = await open([`nats://127.0.0.1:${proxy.port}`]);
     await queue.receive(1, 0, GOES_ON);
     await queue.receive(1, 1_500, GOES_ON);

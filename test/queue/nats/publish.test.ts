@@ -5,7 +5,7 @@ import type { StreamConfig } from "@nats-io/jetstream";
 import { type Nats, type NatsDelivery, openNats } from "../../../src/queue/nats/nats.ts";
 import { managing, startNats } from "../../support/nats.ts";
 import { requireServers } from "../../support/servers.ts";
-import { type TcpProxy, tcpProxy } from "../../support/tcp-proxy.ts";
+import { type StrikingProxy, strikingProxy } from "../../support/striking-proxy.ts";
 
 const BODY = new TextEncoder().encode("a mail");
 const PATIENT = { id: "1", timeoutMs: 60_000 };
@@ -14,7 +14,7 @@ const SLOW = { timeout: 90_000 };
 
 interface Place {
   nats: Nats;
-  proxy: TcpProxy;
+  proxy: StrikingProxy;
   url: string;
 }
 
@@ -22,7 +22,7 @@ interface Place {
 async function place(config: Partial<StreamConfig> = {}): Promise<Place> {
   const server = await startNats();
   await managing(server.url, ({ streams }) => streams.add({ name: "messages", subjects: ["messages.*"], ...config }));
-  const proxy = await tcpProxy(server.port);
+  const proxy = await strikingProxy(server.port);
   const nats = await openNats({ servers: [`nats://127.0.0.1:${proxy.port}`], credsFile: null }, () => undefined);
   onTestFinished(() => nats.close());
   await vi.waitUntil(() => nats.isConnected(), { timeout: 60_000 });

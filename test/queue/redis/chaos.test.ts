@@ -1,5 +1,5 @@
 /** Workers on a Redis that is killed and cut off again and again: everything is accepted, and nothing is left. */
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { consume, type Handler } from "../../../src/queue/consume.ts";
 import type { RedisDelivery } from "../../../src/queue/redis/redis.ts";
 import { systemClock } from "../../../src/time/clock.ts";
@@ -14,7 +14,6 @@ it.skipIf(requireServers("redis"))(
   async () => {
     const redis = await server({ appendOnly: true });
     const proxy = await strikingProxy(redis.port);
-    onTestFinished(() => proxy.close());
     const accepted = new Set<string>();
     const refused = new Set<string>();
     const stop = new AbortController();

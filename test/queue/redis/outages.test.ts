@@ -7,13 +7,12 @@ import { QueueUnreachable } from "../../../src/queue/queue.ts";
 import { freePort } from "../../support/free-port.ts";
 import { startRedis } from "../../support/redis.ts";
 import { requireServers } from "../../support/servers.ts";
-import { type StrikingProxy, strikingProxy } from "../../support/striking-proxy.ts";
+import { strikingProxy } from "../../support/striking-proxy.ts";
 import { add, GOES_ON, insist, pending, receive, server, STREAM, textOf, worker } from "./worker.ts";
 
 /** A worker, and what stands between it and Redis. */
 async function behindProxy(to: { port: number }) {
-  const proxy: StrikingProxy = await strikingProxy(to.port);
-  onTestFinished(() => proxy.close());
+  const proxy = await strikingProxy(to.port);
   return { proxy, redis: await worker(`redis://127.0.0.1:${proxy.port}`) };
 }
 
@@ -154,9 +153,9 @@ describe.skipIf(requireServers("redis"))("a connection that is cut", () => {
     const { proxy, redis: mine } = await behindProxy(redis);
     await mine.template("x");
     for (let times = 0; times < 3; times++) {
-      await proxy.refuse();
+      proxy.refuse();
       await expect.poll(() => mine.isConnected()).toBe(false);
-      await proxy.accept();
+      proxy.accept();
       await expect.poll(() => mine.isConnected()).toBe(true);
     }
     const lines = mine.told.filter((line) => /cannot be reached|again$/.test(line));
