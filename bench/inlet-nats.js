@@ -1,17 +1,21 @@
-// Mails of NATS taken in, against a consumer of the same mails that only decodes and acknowledges them: in turn, in batches of 200.
+// Mails of NATS taken in, in batches of 200, against a plain consumer of the same mails that stores nothing: the library's own consume(),
+// each mail decoded and acknowledged. In turn.
 // First mails that differ in their subjects, so that each is a content of its own, then mails that are all the same but for the address.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { jetstream } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { readNatsMail } from "../dist/intake/broker/nats-mail.js";
 import { openNats } from "../dist/queue/nats/nats.js";
 import { decodeMail, encodeMail } from "../dist/queue/nats/payload.js";
 import { createTemplateShelf } from "../dist/intake/templates.js";
-import { compare, withServer } from "./inlet-support.js";
+import { BATCH, compare, withServer } from "./inlet-support.js";
 import { withPostgres } from "./postgres-server.js";
 import { scratch } from "./support.js";
 
 const BODY = `<p>${"Lorem ipsum dolor sit amet. ".repeat(72)}</p>`;
 const SUBJECT = "messages.email";
+const CONSUMER = "bench";
 const PUBLISHED_AT_ONCE = 500;
 
 export async function run([count = "10000", pairs = "5"]) {
@@ -35,8 +39,9 @@ function configured({ folder, port }) {
 
 async function one({ name, subject, port, folder, count, pairs, url }) {
   const nats = await openNats({ servers: [`nats://127.0.0.1:${port}`], credsFile: null }, () => undefined);
-  const queue = nats.queue({ stream: "messages", subject: SUBJECT, consumer: "bench" });
-  await queue.receive(1, 0, new AbortController().signal);
+  const queue = nats.queue({ stream: "messages", subject: SUBJECT, consumer: CONSUMER });
+  // It makes the stream and the consumer. A request that stayed open would take mails that the plain consumer waits for.
+  await queue.receive(1, 5_000, AbortSignal.timeout(500));
   const fill = async (round, most) => {
     for (let first = 0; first < most; first += PUBLISHED_AT_ONCE) {
       const part = Array.from({ length: Math.min(PUBLISHED_AT_ONCE, most - first) }, (_, i) => first + i);
@@ -54,6 +59,7 @@ async function one({ name, subject, port, folder, count, pairs, url }) {
     }
     return queue;
   };
+  const plain = await connect({ servers: `127.0.0.1:${port}` });
   await compare({
     name,
     folder,
@@ -61,9 +67,25 @@ async function one({ name, subject, port, folder, count, pairs, url }) {
     count: Number(count),
     pairs: Number(pairs),
     fill,
+    readPlainly: (most) => readPlainly(plain, most),
     read: (delivery) => readNatsMail(delivery, { reports: false }),
     decode: ({ body }) => decodeMail(body),
     templates: createTemplateShelf,
   });
+  await plain.close();
   await nats.close();
+}
+
+/** As the library's own examples do it. The acknowledgements have arrived when the server has answered what comes behind them. */
+async function readPlainly(connection, most) {
+  const consumer = await jetstream(connection).consumers.get("messages", CONSUMER);
+  const messages = await consumer.consume({ max_messages: BATCH });
+  let left = most;
+  for await (const message of messages) {
+    if ("wrong" in decodeMail(message.data)) throw new Error("a mail that cannot be read");
+    message.ack();
+    if (--left === 0) break;
+  }
+  await messages.close();
+  await connection.flush();
 }

@@ -1,16 +1,18 @@
-// Jobs of Redis taken in, against a consumer of the same jobs that only decodes and acknowledges them: in turn, in batches of 200.
+// Jobs of Redis taken in, in batches of 200, against a plain consumer of the same jobs that stores nothing: it reads as many with XREADGROUP,
+// parses each, and acknowledges and removes each. In turn.
 // First jobs of one issue, whose readers have data of their own, then jobs without a topic.
 import { Redis as Client } from "ioredis";
 import { createJobTemplates } from "../dist/intake/broker/job-templates.js";
 import { createRedisReader } from "../dist/intake/broker/redis-job.js";
 import { openRedis } from "../dist/queue/redis/redis.js";
 import { systemClock } from "../dist/time/clock.js";
-import { compare, ENVELOPE, withServer } from "./inlet-support.js";
+import { BATCH, compare, ENVELOPE, withServer } from "./inlet-support.js";
 import { withPostgres } from "./postgres-server.js";
 import { scratch } from "./support.js";
 
 const HTML = `<p>Dear {{ name }} in {{ city }},</p><p>${"Lorem ipsum dolor sit amet. ".repeat(72)}</p>`;
 const STREAM = "email:send";
+const GROUP = "email:workers";
 const ADDED_AT_ONCE = 500;
 
 export async function run([count = "10000", pairs = "5"]) {
@@ -32,7 +34,7 @@ function configured({ folder, port }) {
 
 async function one({ name, issue, port, folder, count, pairs, url }) {
   const address = `redis://127.0.0.1:${port}`;
-  const settings = { url: address, stream: STREAM, group: "email:workers", consumer: "bench", mostDeliveries: 5 };
+  const settings = { url: address, stream: STREAM, group: GROUP, consumer: "bench", mostDeliveries: 5 };
   const redis = await openRedis(settings, () => undefined);
   const client = new Client(address);
   const fill = async (round, most) => {
@@ -53,12 +55,40 @@ async function one({ name, issue, port, folder, count, pairs, url }) {
     count: Number(count),
     pairs: Number(pairs),
     fill,
+    readPlainly: (most) => readPlainly(client, most),
     read: createRedisReader({ stream: STREAM }),
     decode: ({ body }) => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body)),
     templates,
   });
   client.disconnect();
   await redis.close();
+}
+
+/** All answers of one batch are waited for together. */
+async function readPlainly(client, most) {
+  await client.xgroup("CREATE", STREAM, GROUP, "0", "MKSTREAM").catch(() => undefined);
+  for (let left = most; left > 0;) {
+    const read = await client.xreadgroup(
+      "GROUP",
+      GROUP,
+      "plain",
+      "COUNT",
+      BATCH,
+      "BLOCK",
+      2_000,
+      "STREAMS",
+      STREAM,
+      ">",
+    );
+    const entries = read?.[0]?.[1] ?? [];
+    const acknowledging = client.pipeline();
+    for (const [id, [, data]] of entries) {
+      if (typeof JSON.parse(data).to !== "string") throw new Error("a job that cannot be read");
+      acknowledging.xack(STREAM, GROUP, id).xdel(STREAM, id);
+    }
+    await acknowledging.exec();
+    left -= entries.length;
+  }
 }
 
 function jobOf(id, i, issue) {

@@ -1,5 +1,6 @@
-// What the benchmarks of inlets share: servers of brokers, stores, and two consumers of the same messages in turn. One takes them in, the
-// other decodes and acknowledges them.
+// What the benchmarks of inlets share: servers of brokers, stores, and three consumers of the same messages in turn. The first is a plain
+// one, as a user would write it who stores nothing; the goal is set by it. The second is our own loop over the broker with a handler that
+// only decodes, which reads and acknowledges whole batches: what it does not need, the plain one wastes. The third takes the messages in.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
@@ -15,7 +16,7 @@ import { systemClock } from "../dist/time/clock.js";
 import { machine, median } from "./support.js";
 
 /** The most that one batch has. */
-const BATCH = 200;
+export const BATCH = 200;
 const GOAL = 0.45;
 
 /** Starts a server with these arguments (`folder` and `port` are given to `args`), calls `work` with the port, and ends it. */
@@ -34,7 +35,8 @@ export async function withServer(program, args, work) {
 
 /**
  * Takes `count` messages in and only reads as many, `pairs` times in turn and after a pair that does not count, into a job file and into
- * a PostgreSQL server. `fill(round, count)` puts messages into the broker and returns a queue of them; `read` and `decode` read one.
+ * a PostgreSQL server. `fill(round, count)` puts messages into the broker and returns a queue of them; `readPlainly(count)` is the plain
+ * consumer; `read` and `decode` read one message of the queue.
  */
 export async function compare({ name, folder, postgres, ...how }) {
   const sqlite = await openSqlite(join(folder, "job.db"), systemClock);
@@ -45,7 +47,7 @@ export async function compare({ name, folder, postgres, ...how }) {
   await server.close();
 }
 
-async function inTurn({ what, store, count, pairs, fill, read, decode, templates }) {
+async function inTurn({ what, store, count, pairs, fill, readPlainly, read, decode, templates }) {
   const inbox = createRequestInbox({ store, endpoint: "ses", wake: () => undefined });
   const shelf = templates(store);
   const counts = noCounts();
@@ -69,45 +71,57 @@ async function inTurn({ what, store, count, pairs, fill, read, decode, templates
     onDead: ({ reason }) => console.log(reason),
   });
   const readOnly = async (deliveries) => deliveries.map((delivery) => (decode(delivery), { kind: "done" }));
-  const [wall, cpu] = [[], []];
+  const ratios = { wall: [], cpu: [], loopWall: [], loopCpu: [] };
   let sum = 0;
   for (let pair = 0; pair <= pairs; pair++) {
-    const floor = await timed(await fill(`${what} ${pair} read`, count), readOnly, count);
-    const ours = await timed(await fill(`${what} ${pair} take`, count), takeIn, count);
+    await fill(`${what} ${pair} plain`, count);
+    const plain = await timed(() => readPlainly(count));
+    const loop = await consumed(await fill(`${what} ${pair} read`, count), readOnly, count);
+    const ours = await consumed(await fill(`${what} ${pair} take`, count), takeIn, count);
     if (counts.accepted !== (sum += count)) throw new Error(JSON.stringify(counts));
-    const ratio = floor.seconds / ours.seconds;
     console.log(
-      `${what}, ${pair === 0 ? "warm-up" : `pair ${pair}`}: ${perSecond(count, ours)}/s taken in, ${ours.batch} at a time (${us(count, ours)} µs of processor each), ` +
-        `${perSecond(count, floor)}/s only read, ${floor.batch} at a time (${us(count, floor)} µs), ratio ${ratio.toFixed(2)}`,
+      `${what}, ${pair === 0 ? "warm-up" : `pair ${pair}`}: ${figures(count, ours)} taken in, ${ours.batch} at a time; ` +
+        `${figures(count, plain)} plain consumer; ${figures(count, loop)} our loop, reading only`,
     );
     if (pair === 0) continue;
-    wall.push(ratio);
-    cpu.push(floor.cpu / ours.cpu);
+    ratios.wall.push(plain.seconds / ours.seconds);
+    ratios.cpu.push(plain.cpu / ours.cpu);
+    ratios.loopWall.push(loop.seconds / ours.seconds);
+    ratios.loopCpu.push(loop.cpu / ours.cpu);
   }
+  const [wall, cpu, loopWall, loopCpu] = Object.values(ratios).map((found) => median(found).toFixed(2));
   console.log(
-    `${what}: ratio, median of ${pairs}: ${median(wall).toFixed(2)} (goal ${GOAL}); of processor time ${median(cpu).toFixed(2)}   [${machine()}]`,
+    `${what}: of a plain consumer's rate, median of ${pairs}: ${wall} (goal ${GOAL}), by processor time ${cpu}; ` +
+      `of our loop's ${loopWall}, by processor time ${loopCpu}   [${machine()}]`,
   );
 }
 
-const perSecond = (count, { seconds }) => Math.round(count / seconds);
-const us = (count, { cpu }) => Math.round((cpu * 1e6) / count);
+/** Messages a second, and the processor time of this process for each. */
+const figures = (count, { seconds, cpu }) => `${Math.round(count / seconds)}/s (${Math.round((cpu * 1e6) / count)} µs)`;
 
-async function timed(queue, handle, count) {
-  let batches = 0;
-  const counted = (deliveries) => (batches++, handle(deliveries));
+async function timed(work) {
   const before = process.cpuUsage();
   const started = performance.now();
-  await consume(inBatches(queue), counted, {
-    signal: new AbortController().signal,
-    clock: systemClock,
-    once: false,
-    max: count,
-    onRetry: (reason) => console.log(reason),
-    onIdle: async () => undefined,
-  });
+  await work();
   const seconds = (performance.now() - started) / 1000;
   const { user, system } = process.cpuUsage(before);
-  return { seconds, cpu: (user + system) / 1e6, batch: Math.round(count / batches) };
+  return { seconds, cpu: (user + system) / 1e6 };
+}
+
+async function consumed(queue, handle, count) {
+  let batches = 0;
+  const counted = (deliveries) => (batches++, handle(deliveries));
+  const used = await timed(() =>
+    consume(inBatches(queue), counted, {
+      signal: new AbortController().signal,
+      clock: systemClock,
+      once: false,
+      max: count,
+      onRetry: (reason) => console.log(reason),
+      onIdle: async () => undefined,
+    }),
+  );
+  return { ...used, batch: Math.round(count / batches) };
 }
 
 /** The same queue, which brings no more at a time. */
