@@ -15,8 +15,6 @@ export interface AskedMail {
   uuid: string;
   /** Who is told what becomes of it; null: nobody. */
   reports: Reporting | null;
-  /** The issue whose progress is told; null: none. */
-  progress: string | null;
   /** What the payload calls a place of `message`: `body` for `content`. It names what is wrong to the author of the payload. */
   placeOf(path: string): string;
   /**

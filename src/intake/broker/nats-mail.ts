@@ -36,7 +36,6 @@ export function readNatsMail({ body, extras }: Delivered, { reports }: { reports
     message: { ...more.fields, uuid, emails: [mail.email], subject: mail.subject, content: mail.body },
     uuid,
     reports: reports ? { via: "nats", name: uuid } : null,
-    progress: null,
     placeOf: (path) => renamed(path, NAMES),
     isSame: (stored) => hasSameWords(mail, more.fields, stored),
   };

@@ -116,7 +116,6 @@ function mailOf(job: Fields, { stream, at }: { stream: string; at: number }): As
     },
     uuid,
     reports: { via: "redis", name: id },
-    progress: issue,
     placeOf: (path) => renamed(path, NAMES),
     isSame: (stored) => isSameJson(data, stored.fields),
   };

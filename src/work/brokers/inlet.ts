@@ -14,7 +14,7 @@ import type { Connections } from "./connections.ts";
 import type { BrokerSettings } from "./settings.ts";
 import type { Gate } from "./inlet-gate.ts";
 import { runInlet } from "./inlet-loop.ts";
-import type { IncomingSettings } from "../gateway/settings.ts";
+import type { IncomingSettings } from "../incoming.ts";
 
 /** What inlets work with. */
 export interface InletsParts {

@@ -10,7 +10,7 @@ import { createRequestInbox } from "../../intake/inbox.ts";
 import type { RequestSurroundings } from "../../intake/request.ts";
 import type { Handler } from "../../queue/consume.ts";
 import { retryResult } from "../brokers/results.ts";
-import { type IncomingFlags, readIncoming } from "../gateway/settings.ts";
+import { type IncomingFlags, readIncoming } from "../incoming.ts";
 import { setAsideText } from "../set-aside.ts";
 import type { DeadLetter, DeadLetterRow } from "../../store/rows.ts";
 import type { Store } from "../../store/store.ts";

@@ -1,18 +1,16 @@
 /** The options of `serve` and `work`, read and checked before anything is opened. */
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { resolve } from "node:path";
-import { readTracking, type TrackingFlags } from "../tracking.ts";
-import { type ContentOverrides, readEnvelope } from "../../compose/content/content.ts";
 import { readBytes } from "../../read-file.ts";
 import type { RecipientCap } from "../../deliver/source.ts";
 import { durationMs, parseDuration } from "../../time/duration.ts";
 import type { BrokerFlags } from "../brokers/settings.ts";
 import type { EndpointFlags } from "../endpoint.ts";
+import { type IncomingFlags, readIncoming } from "../incoming.ts";
 import { UserError } from "../../errors.ts";
 import type { Io } from "../../io.ts";
 import { checkZone } from "../../time/schedule.ts";
 import { parseTopicArn } from "../../serve/sns/topic-arn.ts";
-import { parseBaseUrl } from "../../tracking/base-url.ts";
 import type { Settings, SnsSettings } from "../../serve/gateway.ts";
 
 /** Options of everything that sends as a service. Texts are as typed. */
@@ -24,19 +22,6 @@ export interface ServiceFlags extends EndpointFlags, BrokerFlags {
   maxBounceRate: number;
   maxComplaintRate: number;
 }
-
-/** Options that say what mail has that comes in from outside. */
-export interface IncomingFlags extends TrackingFlags {
-  from?: string;
-  replyTo?: string[];
-  header?: string[];
-  configurationSet?: string;
-  tag?: string[];
-  unsubscribeMailto?: string;
-}
-
-/** What mail that comes in from outside has, unless it says otherwise. */
-export type IncomingSettings = Pick<Settings, "envelope" | "baseUrl" | "tracking">;
 
 /** Options of `serve`. */
 export interface ServeFlags extends ServiceFlags, IncomingFlags {
@@ -64,18 +49,6 @@ export async function readGatewaySettings(io: Io, flags: ServeFlags): Promise<Se
   };
 }
 
-/** Checks what mail from outside has. Throws `UserError` for the first option that cannot be used. */
-export function readIncoming(flags: IncomingFlags): IncomingSettings {
-  const tracking = readTracking(flags);
-  // Check these options without a sender, too: a misspelt one must be an error now, not when a sender is given.
-  const envelope = readEnvelope(overridesOf({ ...flags, from: flags.from ?? "nobody@example.com" }));
-  return {
-    envelope: flags.from === undefined ? null : envelope,
-    baseUrl: flags.baseUrl === undefined ? null : parseBaseUrl(flags.baseUrl),
-    tracking,
-  };
-}
-
 /** A port from 0 to 65535; 0 picks a free one. Throws `UserError` for anything else. */
 export function readPort(text: string): number {
   const port = /^\d{1,5}$/.test(text.trim()) ? Number(text) : Number.NaN;
@@ -89,17 +62,6 @@ export function readRecipientCap(text: string): RecipientCap {
   const windowMs = durationMs(/^[a-z]/i.test(span) ? `1${span}` : span);
   if (count !== "" && windowMs !== null && windowMs > 0) return { count: Number(count), windowMs };
   throw new UserError(`--recipient-cap expects mails and a time such as 5/1h, got ${JSON.stringify(text)}`);
-}
-
-function overridesOf(flags: IncomingFlags): ContentOverrides {
-  return {
-    from: flags.from ?? "",
-    ...(flags.replyTo && { replyTo: flags.replyTo }),
-    ...(flags.header && { headers: flags.header }),
-    ...(flags.configurationSet !== undefined && { configurationSet: flags.configurationSet }),
-    ...(flags.tag && { tags: flags.tag }),
-    ...(flags.unsubscribeMailto !== undefined && { unsubscribeMailto: flags.unsubscribeMailto }),
-  };
 }
 
 async function readSns(io: Io, flags: ServeFlags): Promise<SnsSettings> {

@@ -18,7 +18,8 @@ import { openService, type Service } from "./open.ts";
 import { setAsideText } from "../set-aside.ts";
 import { prepareSending, readScope } from "./sending.ts";
 import { bugLog, tellBrokers } from "./service-log.ts";
-import { type IncomingFlags, type IncomingSettings, readIncoming, type ServiceFlags } from "./settings.ts";
+import { type IncomingFlags, type IncomingSettings, readIncoming } from "../incoming.ts";
+import type { ServiceFlags } from "./settings.ts";
 import { runTogether, stopWith } from "./together.ts";
 import { openOutlet } from "../brokers/open-outlet.ts";
 
