@@ -10,6 +10,7 @@ const LONG = [
   "serve/dashboard.test",
   "process/postgres/",
   "process/disk",
+  "process/inlet-kill",
   "process/kill",
   "process/two-processes",
   "report/browser",

@@ -1,10 +1,11 @@
 /** Jobs that come from Redis: its stream, and the sets of jobs beside it. */
-import type { AskedMail } from "../../intake/broker/asked.ts";
+import type { Asked, AskedMail } from "../../intake/broker/asked.ts";
 import { noCounts } from "../../intake/broker/inlet.ts";
 import { createJobTemplates } from "../../intake/broker/job-templates.ts";
 import { createRedisReader } from "../../intake/broker/redis-job.ts";
 import type { Queue } from "../../queue/queue.ts";
 import type { Redis, RedisDelivery } from "../../queue/redis/redis.ts";
+import type { Store } from "../../store/store.ts";
 import { withinLimit } from "../../time/time-limit.ts";
 import { type BrokerSettings, redisName } from "./settings.ts";
 import { type Inlet, type InletQueue, type Making, readQueue, toldCounts } from "./inlet.ts";
@@ -29,7 +30,7 @@ export function createRedisInlet(
     counts,
     queue,
     templates,
-    read: readJob,
+    read: (job) => (job.overdue === undefined ? readJob(job) : readOverdue(store, readJob, job)),
     extrasOf: () => null,
     onStored: (mails) => notePending(redis, mails),
   });
@@ -38,6 +39,20 @@ export function createRedisInlet(
     state: () => ({ kind: "redis", name, isConnected: redis.isConnected(), counts: toldCounts(counts) }),
     run: () => queues.map((queue) => readQueue(making, queue)),
   };
+}
+
+/**
+ * A job that came too often may have killed those who had it. It may also be in the store for long, and only the word about that
+ * was lost each time; then it is no dead letter.
+ */
+async function readOverdue(
+  store: Pick<Store, "knownUuids">,
+  readJob: (job: Omit<RedisDelivery, "overdue">) => Asked,
+  { overdue = "", ...job }: RedisDelivery,
+): Promise<Asked> {
+  const asked = readJob(job);
+  const isTaken = asked.kind === "asked" && (await store.knownUuids([asked.uuid])).has(asked.uuid);
+  return isTaken ? asked : { kind: "wrong", reason: overdue };
 }
 
 /** Who wrote the job sees in Redis that its mail waits. Trouble with that never holds mail up. */

@@ -1,0 +1,97 @@
+/** Nobody is written to twice, nobody is lost and nothing dies in vain when those who take mail in from brokers are killed. */
+import { describe, expect, it } from "vitest";
+import { endWell } from "../support/fleet.ts";
+import type { BrokerName } from "../support/inlet-brokers.ts";
+import { killed, ready, type Stage, stage, takenIn } from "../support/inlet-stage.ts";
+import { jobServer } from "../support/place.ts";
+import { type Running, until } from "../support/run.ts";
+import { requireServers } from "../support/servers.ts";
+import { type StrikingProxy, strikingProxy } from "../support/striking-proxy.ts";
+
+const BROKERS = (["nats", "redis"] as const).filter((name) => !requireServers(name));
+
+/** Once there are as many as it takes. */
+const killsOf = (name: BrokerName) => (jobServer() !== null ? 10 : name === "nats" ? 50 : 24);
+/** One in so many is heard before it dies, so that its mails do not come again. */
+const HEARD = 12;
+const MAILS = 7;
+
+/** Takes mails in until it says that it is done with some. Then it is killed, and unless `isHeard` the broker does not know. */
+async function dies({ broker, intake }: Stage, proxy: StrikingProxy, isHeard = false): Promise<Running> {
+  const struck = proxy.strike(broker.ack, isHeard ? "done" : "swallowed");
+  const worker = intake(proxy.port);
+  await Promise.race([struck, worker.finished]);
+  await killed(worker);
+  await broker.letGo(worker.child.pid);
+  return worker;
+}
+
+describe.each(BROKERS)("workers that are killed between their commit and their word to %s", (name: BrokerName) => {
+  it("everybody has one mail, whoever was killed", { timeout: 240_000 }, async () => {
+    const here = await stage(name, { ackWaitMs: 1_000 });
+    const sender = await here.work();
+    let added = 0;
+    const killSome = async (kills: number) => {
+      const proxy = await strikingProxy(here.broker.port);
+      for (let kill = 1; kill <= kills; kill++) {
+        const adding = here.broker.add(added, (added += MAILS));
+        await dies(here, proxy, kill % HEARD === 0 && kill < kills);
+        await adding;
+      }
+      await proxy.close();
+    };
+    await Promise.all([killSome(killsOf(name) / 2), killSome(killsOf(name) / 2)]);
+
+    const [stored, waiting] = [await here.stored(), await here.broker.waiting()];
+    const last = here.intake();
+    await ready(last);
+    await here.expectEachOnce(added);
+    await endWell([last, sender]);
+    const { accepted, duplicates, dead } = takenIn(last);
+    expect({ accepted, dead }).toEqual({ accepted: added - stored, dead: 0 });
+    expect(duplicates).toBeGreaterThanOrEqual(stored - (added - waiting));
+    expect(duplicates).toBeGreaterThan(0);
+    expect(await here.dead()).toEqual([]);
+  });
+
+  it("what nobody can take is dead once, and counted each time it came", { timeout: 120_000 }, async () => {
+    const here = await stage(name, { ackWaitMs: 1_000 });
+    const proxy = await strikingProxy(here.broker.port);
+    await here.broker.add(0, 100);
+    await here.broker.addBad();
+    await here.broker.add(100, 1_000);
+    const workers: Running[] = [];
+    for (let kill = 0; kill < 3; kill++) workers.push(await dies(here, proxy));
+    workers.push(await here.work(...here.broker.options()));
+    await here.expectEachOnce(1_000);
+    await endWell(workers.slice(-1));
+
+    const told = workers.flatMap(({ stderr }) => [...stderr().matchAll(/dead letter from \w+ (\S+): /g)]);
+    const times = new Map<string, number>();
+    for (const [, origin = ""] of told) times.set(origin, (times.get(origin) ?? 0) + 1);
+    const dead = await here.dead();
+    expect(dead).toHaveLength(12);
+    expect(new Set(dead.map(({ reason }) => reason)).size).toBe(12);
+    expect(dead.map((each) => [each.origin, each.times]).toSorted()).toEqual([...times].toSorted());
+    // They did come again, or the numbers prove nothing.
+    expect(Math.max(...dead.map((each) => each.times))).toBeGreaterThan(1);
+  });
+});
+
+describe.each(BROKERS)("two workers that read one queue of %s", (name: BrokerName) => {
+  it("share what there is, and one goes on when the other is killed", { timeout: 120_000 }, async () => {
+    const here = await stage(name, { ackWaitMs: 1_000 });
+    const [sender, one, two] = [await here.work(), here.intake(), here.intake()];
+    await Promise.all([ready(one), ready(two)]);
+    const adding = (async () => {
+      for (let at = 0; at < 600; at += 20) await here.broker.add(at, at + 20);
+    })();
+    await until(async () => (await here.stored()) >= 200, "some mail");
+    await killed(one);
+    await here.broker.letGo(one.child.pid);
+    await adding;
+    await here.expectEachOnce(600);
+    await endWell([two, sender]);
+    expect(takenIn(two)).toMatchObject({ accepted: expect.toSatisfy((count) => count > 0 && count < 600), dead: 0 });
+  });
+});
