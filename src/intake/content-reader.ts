@@ -31,6 +31,8 @@ export class ContentReader {
   /** They are shared by all messages that use a template in the same way. */
   readonly #resolved = new Map<string, Resolved>();
   readonly #counted = new Set<Content>();
+  /** What the last message without a template and without anything but words was made into. Many mails of a broker are the same. */
+  #last: Content | null = null;
   /** Characters of all contents so far. */
   #size = 0;
 
@@ -51,7 +53,16 @@ export class ContentReader {
 
   #literal(message: Place, extras: Extras): Content {
     const html = htmlOf(message);
-    const content = literalContent({ subject: subjectOf(message), html, extras }, this.#around);
+    const subject = subjectOf(message);
+    const isPlain = hasOnlyWords(extras);
+    const last = this.#last;
+    if (isPlain && last !== null && last.subject === subject && last.html === html) {
+      // Whoever posts it twice posts as many characters.
+      this.#counted.delete(last);
+      return last;
+    }
+    const content = literalContent({ subject, html, extras }, this.#around);
+    if (isPlain) this.#last = content;
     if (extras.headers.length > 0) checkTogether(message, content);
     // Without tracking the words would stand in the mail.
     if (extras.kind === "transactional" && this.#around.tracking?.unsubscribe === true && OWN_LINK.test(html))
@@ -128,6 +139,12 @@ export class ContentReader {
   #nothing(extras: Extras): Content {
     return literalContent({ subject: "", html: "", extras }, this.#around);
   }
+}
+
+/** Whether a message says nothing beyond its subject and its HTML. */
+function hasOnlyWords({ text, replyTo, headers, attachments, list, kind }: Extras): boolean {
+  const hasParts = replyTo.length > 0 || headers.length > 0 || attachments.length > 0;
+  return !hasParts && text === null && list === null && kind === null;
 }
 
 const TOO_MUCH = `with this the contents of the request are more than ${MOST_CONTENTS / 1024 / 1024} MB: post the other messages in another request`;

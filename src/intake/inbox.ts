@@ -81,14 +81,16 @@ export function createRequestInbox({ store, endpoint, wake, onSetAside }: InboxP
   return {
     earlier: (repeat) => store.earlier(ours(repeat)),
     async take({ messages, repeat, memo }) {
-      const named = await Promise.all(messages.map((message) => withStoredTopic(message, store)));
+      const named = messages.every(hasOneForm)
+        ? messages
+        : await Promise.all(messages.map((message) => withStoredTopic(message, store)));
       const result = await commits.add({ messages: named, endpoint, repeat: repeat && ours(repeat), memo });
       if (result.kind === "refused") return refused(result.problems);
       if (result.kind !== "stored") return result;
-      const { setAside = [], ...stored } = result;
-      for (const each of setAside) onSetAside?.(each);
+      const { kind, counts, ids, setAside } = result;
+      for (const each of setAside ?? []) onSetAside?.(each);
       wake();
-      return stored;
+      return { kind, counts, ids };
     },
     drain: () => commits.drain(),
   };
@@ -96,6 +98,11 @@ export function createRequestInbox({ store, endpoint, wake, onSetAside }: InboxP
 
 function addressesOf({ messages }: AcceptRequest): number {
   return messages.reduce((sum, { emails }) => sum + emails.length, 0);
+}
+
+/** Whether its topic is written the same in every form of Unicode, so that nobody has to be asked how the store has it. */
+function hasOneForm({ topic }: AcceptMessage): boolean {
+  return topic === null || /^[ -~]*$/.test(topic);
 }
 
 async function withStoredTopic(message: AcceptMessage, store: InboxParts["store"]): Promise<AcceptMessage> {

@@ -52,16 +52,22 @@ export class Reading {
   async #message(message: Place, usual: When | null): Promise<AcceptMessage> {
     const { content, template } = await this.#contents.read(message);
     const { emails, data, uuid, uuids } = await this.#recipients.read(message, template);
-    return {
+    const { notBefore, expiresAt, expiresIn } = this.#times.of(message, usual, uuids ?? [uuid]);
+    const priority = PRIORITIES[(message.text("priority") ?? "medium") as keyof typeof PRIORITIES];
+    // Spreads would take longer than all the rest.
+    const read: AcceptMessage = {
       topic: topicOf(message),
       content,
       emails,
-      priority: PRIORITIES[(message.text("priority") ?? "medium") as keyof typeof PRIORITIES],
-      ...this.#times.of(message, usual, uuids ?? [uuid]),
+      priority,
+      notBefore,
+      expiresAt,
+      expiresIn,
       uuid,
-      ...(data !== null && { data }),
-      ...(uuids !== null && { uuids }),
     };
+    if (data !== null) read.data = data;
+    if (uuids !== null) read.uuids = uuids;
+    return read;
   }
 }
 

@@ -38,7 +38,8 @@ export class RecipientReader {
   async read(message: Place, template: CompiledTemplate | "unknown" | null): Promise<Recipients> {
     const uuid = this.#uuid(message, message.path);
     const recipients = message.has("to") ? await this.#to(message, uuid, template) : this.#emails(message, template);
-    return { ...recipients, uuid };
+    const { emails, data, uuids } = recipients;
+    return { emails, data, uuid, uuids };
   }
 
   #emails(message: Place, template: CompiledTemplate | "unknown" | null): Omit<Recipients, "uuid"> {

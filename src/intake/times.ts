@@ -63,7 +63,8 @@ export class Times {
     const when = own === AT_ONCE ? usual : own;
     when?.past?.uuids.push(...uuids);
     const notBefore = when?.at ?? 0;
-    return { notBefore, ...this.#expiry(message, notBefore, uuids) };
+    const { expiresAt, expiresIn } = this.#expiry(message, notBefore, uuids);
+    return { notBefore, expiresAt, expiresIn };
   }
 
   /**

@@ -205,7 +205,11 @@ function createTaking<D extends Delivery>(parts: InletParts<D>) {
     if (read.kind === "no-sender")
       throw new UserError("an inlet needs the sender of its mails, got none", "give --from or set SES_MAIL_FROM");
     if (read.kind === "messages")
-      return mails.map((mail, index) => ({ ...mail, message: read.messages[index] as AcceptMessage }));
+      return mails.map(({ delivery, asked }, index) => {
+        const message = read.messages[index] as AcceptMessage;
+        if (asked.reports !== null) message.reports = asked.reports;
+        return { delivery, asked, message };
+      });
     const [only] = mails;
     if (mails.length === 1 && only !== undefined) {
       const reason = reasonOf(read.problems ?? [{ path: "", message: read.reason }], only.asked);
@@ -218,9 +222,7 @@ function createTaking<D extends Delivery>(parts: InletParts<D>) {
   };
 
   const store = async (asked: AskedMail, message: AcceptMessage): Promise<Outcome> => {
-    const { reports } = asked;
-    const reported = reports === null ? message : { ...message, reports };
-    const taken = await parts.inbox.take({ messages: [reported], repeat: null, memo: "" });
+    const taken = await parts.inbox.take({ messages: [message], repeat: null, memo: "" });
     if (taken.kind === "invalid") {
       const problems = (taken.problems ?? []).map((problem) => ({ path: "", message: problem.message }));
       return { dead: "refused", reason: reasonOf(problems, asked) };

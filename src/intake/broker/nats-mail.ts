@@ -31,9 +31,10 @@ export function readNatsMail({ body, extras }: Delivered, { reports }: { reports
   const more = readExtras(extras);
   if ("wrong" in more) return { kind: "wrong", reason: `${EXTRAS_HEADER}${more.wrong}` };
   const { uuid } = mail;
+  const message: Fields = { uuid, emails: [mail.email], subject: mail.subject, content: mail.body };
   return {
     kind: "asked",
-    message: { ...more.fields, uuid, emails: [mail.email], subject: mail.subject, content: mail.body },
+    message: extras === null ? message : Object.assign(message, more.fields),
     uuid,
     reports: reports ? { via: "nats", name: uuid } : null,
     placeOf: (path) => renamed(path, NAMES),

@@ -80,9 +80,11 @@ function jobIn(body: Uint8Array): Fields {
   return parsed;
 }
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 function textIn(body: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
+    return UTF8.decode(body);
   } catch {
     throw new Unreadable("expected JSON in UTF-8");
   }
@@ -102,18 +104,16 @@ function mailOf(job: Fields, { stream, at }: { stream: string; at: number }): As
   if (to === null) throw new Unreadable("to: is missing");
   const { data, issue, subject } = dataOf(job);
   const uuid = `redis:${stream}:${id}`;
+  const template = templateOf(job, subject !== null);
+  // Spreads of what is mostly not there would take longer than all the rest.
+  const message: Fields = { uuid, emails: [to], template, data, priority: priorityOf(job) };
+  if (issue !== null) message["topic_id"] = `issue-${issue}`;
+  const due = dueOf(job, at);
+  if (due !== null) message["scheduled_at"] = due;
+  if (AWAITED.test(textOf(job, "type") ?? "")) message["kind"] = "transactional";
   return {
     kind: "asked",
-    message: {
-      uuid,
-      emails: [to],
-      template: templateOf(job, subject !== null),
-      data,
-      priority: priorityOf(job),
-      ...(issue !== null && { topic_id: `issue-${issue}` }),
-      ...whenOf(job, at),
-      ...(AWAITED.test(textOf(job, "type") ?? "") && { kind: "transactional" }),
-    },
+    message,
     uuid,
     reports: { via: "redis", name: id },
     placeOf: (path) => renamed(path, NAMES),
@@ -191,13 +191,14 @@ function priorityOf(job: Fields): string {
   return priority >= HIGH ? "high" : priority >= MEDIUM ? "medium" : "low";
 }
 
-function whenOf(job: Fields, at: number): { scheduled_at?: string } {
+/** When the job is due; null: at once. */
+function dueOf(job: Fields, at: number): string | null {
   const delay = wholeNumber(job, "delay") ?? 0;
   if (delay < 0) throw new Unreadable("delay: expected milliseconds, 0 or more");
-  if (delay === 0) return {};
+  if (delay === 0) return null;
   const due = new Date(at + delay);
   if (Number.isNaN(due.getTime())) throw new Unreadable("delay: leads too far into the future");
-  return { scheduled_at: due.toISOString() };
+  return due.toISOString();
 }
 
 /** The number of a field, which may be written as a text; null: it has none. */

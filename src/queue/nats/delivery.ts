@@ -38,7 +38,7 @@ export function loanOf(message: Msg, from: { stream: string; made: string; serve
   const reply = message.reply ?? "";
   const { sequence, storedMs } = named(reply);
   return {
-    id: `${from.stream}#${sequence}@${new Date(storedMs).toISOString()}`,
+    id: `${from.stream}#${sequence}@${timeText(storedMs)}`,
     body: message.data,
     extras: message.headers?.get(EXTRAS_HEADER) || null,
     reply,
@@ -59,6 +59,14 @@ function named(reply: string): { sequence: string; storedMs: number } {
   if (parts[1] !== "ACK" || sequence === undefined || ns === undefined || !/^\d+ \d+$/.test(`${sequence} ${ns}`))
     throw new Error(`expected the answer address of a message, got ${JSON.stringify(reply)}`);
   return { sequence, storedMs: Math.floor(Number(ns) / 1e6) };
+}
+
+let lastTime = { ms: 0, text: new Date(0).toISOString() };
+
+/** Messages that come together were mostly stored together. */
+function timeText(ms: number): string {
+  if (ms !== lastTime.ms) lastTime = { ms, text: new Date(ms).toISOString() };
+  return lastTime.text;
 }
 
 /** It is done. */

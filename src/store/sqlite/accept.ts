@@ -20,7 +20,7 @@ import { type Outcome, outcomeOf } from "../past.ts";
 import { priorityOf } from "../rules/priority.ts";
 import type { Inbox } from "../store.ts";
 import type { AcceptMessage, AcceptRequest, AcceptResult, Endpoint, RefusedMessage, SetAside } from "../rows.ts";
-import { kindOf, NO_TOPIC, type State } from "../../message.ts";
+import { type Content, kindOf, NO_TOPIC, type State } from "../../message.ts";
 
 /** How long a request waits for a locked job file. After a longer wait clients give up, and do not learn what became of it. */
 const PATIENCE_MS = 5_000;
@@ -36,7 +36,7 @@ export function createInbox(job: Job): Inbox {
   const uuids = createUuidTable(db, clock);
   const topics = createRequestTopics(db, clock);
   const reports = createReportNotes(db);
-  const add = createMessageAdder(db, clock, { counters, ids, uuids, topics, reports });
+  const adder = createMessageAdder(db, clock, { counters, ids, uuids, topics, reports });
 
   /** Everything that may refuse the request is checked before anything is written. */
   const acceptOne = (request: AcceptRequest): AcceptResult => {
@@ -48,7 +48,7 @@ export function createInbox(job: Job): Inbox {
     const setAside = topics.setAside(request);
     const told: Told = { counts: { added: 0, duplicates: 0, suppressed: 0 }, ids: listOfIds(request.messages) };
     for (const message of request.messages)
-      add(message, { dueAt: dueAt.get(message.topic) ?? null, endpoint: request.endpoint }, told);
+      adder.add(message, { dueAt: dueAt.get(message.topic) ?? null, endpoint: request.endpoint }, told);
     if (request.repeat) answers.keep(request.repeat, { ...told, memo: request.memo });
     return { kind: "stored", ...told, ...(setAside.length > 0 && { setAside }) };
   };
@@ -57,6 +57,7 @@ export function createInbox(job: Job): Inbox {
     counters.begin();
     ids.begin();
     topics.begin();
+    adder.begin();
     if (requests.some(({ messages }) => messages.some((message) => message.reports !== undefined))) reports.watch();
     const results = requests.map(acceptOne);
     ids.flush();
@@ -160,18 +161,35 @@ interface Parts {
   reports: ReturnType<typeof createReportNotes>;
 }
 
-/** Makes a function that adds one message of a request for all its addresses, inside a transaction, and notes in `told` what it did. */
+/** Adds messages of requests, inside a transaction. */
+interface MessageAdder {
+  /** To be called when a transaction begins. */
+  begin(): void;
+  /** Adds one message for all its addresses, and notes in `told` what it did. */
+  add(message: AcceptMessage, occasion: Occasion, told: Told): void;
+}
+
+/** Makes what adds messages. */
 function createMessageAdder(
   db: Connection,
   clock: Clock,
   { counters, ids, uuids, topics, reports }: Parts,
-): (message: AcceptMessage, occasion: Occasion, told: Told) => void {
+): MessageAdder {
   const contents = createContentTable(db, clock);
   const recipients = createRecipientTable(db);
   const noteTracking = createTrackingNotes(db);
   const insert = createInserter(db);
-  const isSuppressedFor = createSuppressedCheck(db);
+  const suppressedNow = createSuppressedCheck(db);
   const count = createCounter(db, counters);
+  /** What this transaction has kept already: many requests may bring one content. */
+  const kept = new Map<Content, { id: number; hash: string }>();
+  let isSuppressedFor = suppressedNow();
+
+  const keep = (content: Content) => {
+    let found = kept.get(content);
+    if (found === undefined) kept.set(content, (found = contents.keep(content)));
+    return found;
+  };
 
   const noteKnown = (uuid: string, address: string, told: Told) => {
     told.counts.duplicates++;
@@ -180,7 +198,7 @@ function createMessageAdder(
 
   const addAll = (message: AcceptMessage, { dueAt, endpoint }: Occasion, told: Told) => {
     const { topic: name, content, emails, data, uuids: names } = message;
-    const { id: contentId, hash } = contents.keep(content);
+    const { id: contentId, hash } = keep(content);
     const topic = topics.open(name ?? NO_TOPIC, contentId, dueAt);
     const { id: topicId } = topic;
     noteTracking(topic, content);
@@ -214,7 +232,7 @@ function createMessageAdder(
     count(added, { topic, past, endpoint, now }, told);
   };
 
-  return (message, occasion, told) => {
+  const add = (message: AcceptMessage, occasion: Occasion, told: Told) => {
     const { uuid, emails } = message;
     const known = knownNames(message, (name) => uuids.has(name, occasion.endpoint));
     if (known !== null) {
@@ -225,6 +243,14 @@ function createMessageAdder(
     const firstId = ids.next();
     addAll(message, occasion, told);
     if (uuid !== null) uuids.keep(uuid, ids.next() > firstId ? { first: firstId, last: ids.next() - 1 } : null);
+  };
+
+  return {
+    begin() {
+      kept.clear();
+      isSuppressedFor = suppressedNow();
+    },
+    add,
   };
 }
 

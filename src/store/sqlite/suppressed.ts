@@ -56,12 +56,12 @@ export function registerForgotten(db: Connection, jobId: string): void {
 }
 
 /**
- * Makes a function that says whether addresses, in lower case, are suppressed for mail of a content that goes to `endpoint`. Its answers
- * hold for the transaction in which it is called.
+ * Makes a function to be called when a transaction begins. What it returns says for the time of that transaction whether addresses, in
+ * lower case, are suppressed for mail of a content that goes to `endpoint`.
  */
 export function createSuppressedCheck(
   db: Connection,
-): (content: Content, endpoint: Endpoint) => (address: string) => boolean {
+): () => (content: Content, endpoint: Endpoint) => (address: string) => boolean {
   const given = "(select ? as address, ? as endpoint, ? as list, ? as kind) given";
   const mail = { list: "given.list", kind: "given.kind" };
   type Given = [address: string, endpoint: Endpoint, list: string | null, kind: Kind];
@@ -69,10 +69,12 @@ export function createSuppressedCheck(
   const named = db.prepare<Given, 0 | 1>(`select ${asked} from ${given}`).pluck();
   const forgotten = db.prepare<[string], 0 | 1>(`select ${forgottenSql("?")}`).pluck();
   const any = db.prepare<[], 0 | 1>(`select ${ANY_FORGOTTEN}`).pluck();
-  return (content, endpoint) => {
-    const [list, kind] = [content.list ?? null, kindOf(content)];
+  return () => {
     const anyForgotten = any.get() === 1;
-    return (address) =>
-      named.get(address, endpoint, list, kind) === 1 || (anyForgotten && forgotten.get(address) === 1);
+    return (content, endpoint) => {
+      const [list, kind] = [content.list ?? null, kindOf(content)];
+      return (address) =>
+        named.get(address, endpoint, list, kind) === 1 || (anyForgotten && forgotten.get(address) === 1);
+    };
   };
 }
