@@ -6,6 +6,7 @@ import { openNats } from "../../src/queue/nats/nats.ts";
 import { encodeMail } from "../../src/queue/nats/payload.ts";
 import { noTrace } from "../support/expected.ts";
 import { freePort } from "../support/free-port.ts";
+import { inJob } from "../support/job.ts";
 import { type NatsServer, startNats } from "../support/nats.ts";
 import { type RedisServer, startRedis } from "../support/redis.ts";
 import { type Json, run, runProcess, type Running, start, until, workFolder } from "../support/run.ts";
@@ -353,7 +354,8 @@ describe.skipIf(noNats)("a gateway with an outlet", () => {
     const nats = await startNats();
     const { gateway, url } = await serve(folder, ["--outlet", "nats", "--nats", nats.url, ...FROM], {});
     await post(url, [addressOf(1)]);
-    await until(async () => (await count(folder, "sending")) === 1, "the mail to be handed over");
+    const handed = () => inJob(join(folder, "ses-mail.db"), "select message_id from handed");
+    await until(async () => (await handed()).length === 1, "the mail to be handed over");
     await endsWell(gateway);
     expect(await count(folder, "sending")).toBe(1);
     const args = ["--outlet", "nats", "--nats", nats.url, "--outlet-timeout", "1ms", ...FROM];

@@ -72,6 +72,9 @@ const LAST_WAIT_MS = 10_000;
 const MOST_NAMED = 3;
 const MOST_REASON = 500;
 
+/** Most bytes that are kept of what nobody can take in. Mail is much smaller, and a job of Redis may have 512 MB. */
+const MOST_KEPT = 16 * 1024 * 1024;
+
 /**
  * Makes the handler of an inlet. While the store cannot be reached or written to, it waits and tries again, up to every 10 s; it rejects
  * with InterruptedError when the signal ends that. Rejects with UserError when the gateway has no sender.
@@ -81,7 +84,16 @@ export function createInlet<D extends Delivery & { readonly body: Uint8Array }>(
   const take = createTaking(parts);
 
   const letterOf = (delivery: D, reason: string): NewDeadLetter => {
-    return { source, origin: delivery.id, reason, body: delivery.body, extras: extrasOf(delivery) };
+    const { id: origin, body } = delivery;
+    const extras = extrasOf(delivery);
+    if (body.byteLength <= MOST_KEPT) return { source, origin, reason, body, extras };
+    return {
+      source,
+      origin,
+      reason: `${reason} (only the first ${MOST_KEPT / 1024 / 1024} MB of ${body.byteLength} bytes are kept)`,
+      body: body.subarray(0, MOST_KEPT),
+      extras,
+    };
   };
 
   return async (deliveries) => {

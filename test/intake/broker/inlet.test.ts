@@ -62,6 +62,15 @@ describe("a batch", () => {
     expect(told).toEqual([1, 2].map(() => expect.stringContaining(`${bad.id}: email: invalid`)));
   });
 
+  it("with a dead letter of 20 MB keeps its beginning, and says so", async () => {
+    const { take, store, letters } = await natsInlet();
+    await take(raw(Buffer.alloc(20 * 1024 * 1024, "x")));
+    const [letter] = await letters();
+    expect(letter).toMatchObject({ bytes: 16 * 1024 * 1024 });
+    expect(letter?.reason).toMatch(/ \(only the first 16 MB of 20971520 bytes are kept\)$/);
+    expect((await store.deadLetter(letter?.id ?? 0))?.body).toHaveLength(16 * 1024 * 1024);
+  });
+
   it("is refused by a topic that is cancelled, with the reason", async () => {
     const { take, store, counts } = await redisInlet();
     await store.putTemplate("news", templateContent({ html: "<p>Hi</p>" }));
