@@ -11,8 +11,11 @@ export interface TcpProxy {
   clientBytes(): number;
   /** Cuts every connection, at both ends. */
   cut(): void;
-  /** Cuts every connection when this many bytes more of the client have gone by; the rest does not reach the server. */
-  cutAfter(bytes: number): void;
+  /**
+   * Cuts every connection when this many bytes more of the client (or of the server) have gone by; the rest does not arrive. Calls
+   * `onCut` then.
+   */
+  cutAfter(bytes: number, of?: Side, onCut?: () => void): void;
   /** What the server says on the connections that are there does not arrive any more. It hears all. New ones are well. */
   swallowAnswers(): void;
   /** Nothing arrives any more on the connections that are there, in both directions. They stay. New ones are well. */
@@ -22,6 +25,8 @@ export interface TcpProxy {
   /** Ends `refuse`. */
   accept(): void;
 }
+
+type Side = "client" | "server";
 
 interface Link {
   ends: Socket[];
@@ -35,14 +40,21 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
   const links = new Set<Link>();
   let said = 0;
   let refusing = false;
-  let budget: number | null = null;
+  let budget: { of: Side; bytes: number; onCut(): void } | null = null;
   const cut = () => links.forEach(({ ends }) => ends.forEach((end) => end.destroy()));
-  /** How much of what the client says goes through. */
-  const allowed = (chunk: Buffer): Buffer => {
-    if (budget === null) return chunk;
-    const part = chunk.subarray(0, budget);
-    budget -= part.length;
-    return part;
+  /** Passes on what one side says, or what may go by of it before everything is cut. */
+  const pass = (chunk: Buffer, of: Side, to: Socket) => {
+    if (budget?.of !== of) return void to.write(chunk);
+    const part = chunk.subarray(0, budget.bytes);
+    budget.bytes -= part.length;
+    const { onCut } = budget;
+    const isOver = budget.bytes === 0;
+    if (isOver) budget = null;
+    to.write(part, () => {
+      if (!isOver) return;
+      cut();
+      onCut();
+    });
   };
   const server = createServer((client) => {
     if (refusing) return void client.destroy();
@@ -51,16 +63,10 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
     links.add(link);
     client.on("data", (chunk) => {
       said += chunk.length;
-      if (link.client === "swallowed") return;
-      const part = allowed(chunk);
-      const isOver = budget === 0;
-      if (isOver) budget = null;
-      upstream.write(part, () => {
-        if (isOver) cut();
-      });
+      if (link.client === "passed") pass(chunk, "client", upstream);
     });
     upstream.on("data", (chunk) => {
-      if (link.server === "passed") client.write(chunk);
+      if (link.server === "passed") pass(chunk, "server", client);
     });
     for (const end of link.ends) {
       end.on("error", () => undefined);
@@ -80,7 +86,7 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
     open: () => links.size,
     clientBytes: () => said,
     cut,
-    cutAfter: (bytes) => void (budget = bytes),
+    cutAfter: (bytes, of = "client", onCut = () => undefined) => void (budget = { of, bytes, onCut }),
     swallowAnswers: () => links.forEach((link) => (link.server = "swallowed")),
     swallow: () => links.forEach((link) => (link.client = link.server = "swallowed")),
     refuse() {
