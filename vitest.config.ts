@@ -10,7 +10,7 @@ const LONG = [
   "serve/dashboard.test",
   "process/postgres/",
   "process/disk",
-  "process/inlet-kill",
+  "process/inlet-",
   "process/kill",
   "process/two-processes",
   "report/browser",

@@ -1,9 +1,12 @@
 /** Nobody is written to twice, nobody is lost and nothing dies in vain when those who take mail in from brokers are killed. */
+import { join } from "node:path";
+import pg from "pg";
 import { describe, expect, it } from "vitest";
 import { endWell } from "../support/fleet.ts";
 import type { BrokerName } from "../support/inlet-brokers.ts";
 import { killed, ready, type Stage, stage, takenIn } from "../support/inlet-stage.ts";
-import { jobServer } from "../support/place.ts";
+import { Database } from "../../src/store/sqlite/driver.ts";
+import { jobServer, schemaOf } from "../support/place.ts";
 import { type Running, until } from "../support/run.ts";
 import { requireServers } from "../support/servers.ts";
 import { type StrikingProxy, strikingProxy } from "../support/striking-proxy.ts";
@@ -67,14 +70,50 @@ describe.each(BROKERS)("workers that are killed between their commit and their w
     await endWell(workers.slice(-1));
 
     const told = workers.flatMap(({ stderr }) => [...stderr().matchAll(/dead letter from \w+ (\S+): /g)]);
-    const times = new Map<string, number>();
-    for (const [, origin = ""] of told) times.set(origin, (times.get(origin) ?? 0) + 1);
+    const times: Record<string, number> = {};
+    for (const [, origin = ""] of told) times[origin] = (times[origin] ?? 0) + 1;
     const dead = await here.dead();
     expect(dead).toHaveLength(12);
+    await until(async () => (await here.broker.kept()) === 0, "the broker to keep nothing");
     expect(new Set(dead.map(({ reason }) => reason)).size).toBe(12);
-    expect(dead.map((each) => [each.origin, each.times]).toSorted()).toEqual([...times].toSorted());
+    expect(Object.fromEntries(dead.map((each) => [each.origin, each.times]))).toEqual(times);
     // They did come again, or the numbers prove nothing.
     expect(Math.max(...dead.map((each) => each.times))).toBeGreaterThan(1);
+  });
+});
+
+/** Holds up all who write to the job until the result is called. */
+async function holdUp(job: string): Promise<() => Promise<void>> {
+  const server = jobServer();
+  if (server === null) {
+    const db = new Database(job);
+    db.exec("begin immediate");
+    return async () => {
+      db.exec("rollback");
+      db.close();
+    };
+  }
+  const client = new pg.Client({ connectionString: server });
+  await client.connect();
+  await client.query(`begin; lock table "${schemaOf(job)}".message in access exclusive mode`);
+  return () => client.end();
+}
+
+describe.skipIf(requireServers("nats"))("two workers that are given the same mails at once", () => {
+  it("take each in once", { timeout: 120_000 }, async () => {
+    const mails = 100;
+    const here = await stage("nats", { ackWaitMs: 100 });
+    const workers = [await here.work(...here.broker.options()), await here.work(...here.broker.options())];
+    const goOn = await holdUp(join(here.folder, "ses-mail.db"));
+    await here.broker.add(0, mails);
+    await until(async () => (await here.broker.given()) > 2 * mails, "both to have them");
+    await goOn();
+    await here.expectEachOnce(mails);
+    await endWell(workers);
+    const taken = workers.map(takenIn);
+    expect(taken.reduce((sum, { accepted }) => sum + accepted, 0)).toBe(mails);
+    expect(taken.reduce((sum, { duplicates }) => sum + duplicates, 0)).toBeGreaterThan(0);
+    expect(await here.dead()).toEqual([]);
   });
 });
 

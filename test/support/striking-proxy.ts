@@ -20,8 +20,11 @@ export interface StrikingProxy {
   clientBytes(): number;
   /** Cuts every connection, at both ends. */
   cut(): void;
-  /** Cuts every connection when this many bytes more of the client have gone by; the rest does not reach the server. */
-  cutAfter(bytes: number): void;
+  /**
+   * Cuts every connection when this many bytes more of the client (or of the server) have gone by; the rest does not arrive. Calls
+   * `onCut` then.
+   */
+  cutAfter(bytes: number, of?: Side, onCut?: () => void): void;
   /** Decides about the next connection on which the client says this. Resolves when it did. */
   strike(text: string, fate: Fate): Promise<void>;
   /** From now on the client is told `by` instead of `text`. */
@@ -38,11 +41,13 @@ export interface StrikingProxy {
   close(): Promise<void>;
 }
 
+type Side = "client" | "server";
+
 /** What the connections of a proxy share. */
 interface Plan {
   said: number;
-  /** Bytes of clients that still go by before all is cut; null: no limit. */
-  budget: number | null;
+  /** How many bytes of one side still go by before all is cut; null: no limit. */
+  budget: { of: Side; bytes: number; onCut(): void } | null;
   strike: { text: string; fate: Fate; happened(): void } | null;
   replaced: { text: string; by: string } | null;
 }
@@ -81,7 +86,7 @@ export async function strikingProxy(target: number): Promise<StrikingProxy> {
     open: () => links.size,
     clientBytes: () => plan.said,
     cut,
-    cutAfter: (bytes) => void (plan.budget = bytes),
+    cutAfter: (bytes, of = "client", onCut = () => undefined) => void (plan.budget = { of, bytes, onCut }),
     strike: (text, fate) => new Promise((happened) => (plan.strike = { text, fate, happened })),
     replace: (text, by) => void (plan.replaced = { text, by }),
     swallowAnswers: () => links.forEach(({ fates }) => (fates.server = "swallowed")),
@@ -113,15 +118,10 @@ function join(link: Link, plan: Plan, { cut, gone }: { cut(): void; gone(): void
     if (fates.client === "swallowed") return;
     const { strike } = plan;
     if (strike !== null && chunk.includes(strike.text)) return struck(link, plan, { strike, chunk });
-    const part = allowed(plan, chunk);
-    const isOver = plan.budget === 0;
-    if (isOver) plan.budget = null;
-    server.write(part, () => {
-      if (isOver) cut();
-    });
+    pass(plan, { chunk, of: "client", to: server, cut });
   });
   server.on("data", (chunk) => {
-    if (fates.server === "passed") client.write(answered(plan, chunk));
+    if (fates.server === "passed") pass(plan, { chunk: answered(plan, chunk), of: "server", to: client, cut });
   });
   // Bytes that were written arrive before the end.
   client.on("close", () => server.end());
@@ -132,12 +132,19 @@ function join(link: Link, plan: Plan, { cut, gone }: { cut(): void; gone(): void
   }
 }
 
-/** How much of what the client says goes through. */
-function allowed(plan: Plan, chunk: Buffer): Buffer {
-  if (plan.budget === null) return chunk;
-  const part = chunk.subarray(0, plan.budget);
-  plan.budget -= part.length;
-  return part;
+/** Passes on what one side says, or what may go by of it before everything is cut. */
+function pass(plan: Plan, { chunk, of, to, cut }: { chunk: Buffer; of: Side; to: Socket; cut(): void }): void {
+  const { budget } = plan;
+  if (budget?.of !== of) return void to.write(chunk);
+  const part = chunk.subarray(0, budget.bytes);
+  budget.bytes -= part.length;
+  const isOver = budget.bytes === 0;
+  if (isOver) plan.budget = null;
+  to.write(part, () => {
+    if (!isOver) return;
+    cut();
+    budget.onCut();
+  });
 }
 
 function answered({ replaced }: Plan, chunk: Buffer): Buffer {

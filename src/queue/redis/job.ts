@@ -6,14 +6,13 @@ export type Fields = readonly Buffer[];
 const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Of jobs that are asked for at once. */
 const MOST_BYTES = 64 * 1024 * 1024;
-/** What an entry says of a job beside `data`. */
-const BESIDE = ["id", "priority"];
 
 /**
  * The body of a job.
  *
- * - With a field `data`: its bytes. When they are a JSON object that lacks `id` or `priority` and there is a field of that
- *   name, the object begins with it; all other bytes stay as they are.
+ * - With a field `data`: its bytes. When they are a JSON object, it begins with what stands beside `data` and is not in it; all other
+ *   bytes stay as they are. So a reader sees every field, and may refuse one that it does not know.
+ * - With a field `data` and another `id` beside it than in the job: as when a field comes twice.
  * - Without: a JSON object of all fields, whose values are texts.
  * - When a field comes twice or is no UTF-8: all names and values with line ends in between, which no reader takes for
  *   one job.
@@ -22,7 +21,7 @@ export function bodyOf(fields: Fields): Buffer {
   const named = byName(fields);
   if (named === null) return raw(fields);
   const data = named.get("data");
-  if (data !== undefined) return withMissing(data, named);
+  if (data !== undefined) return withMissing(data, named) ?? raw(fields);
   try {
     const texts = [...named].map(([name, value]) => [name, STRICT.decode(value)]);
     return Buffer.from(JSON.stringify(Object.fromEntries(texts)));
@@ -47,11 +46,15 @@ function byName(fields: Fields): Map<string, Buffer> | null {
 
 const raw = (fields: Fields): Buffer => Buffer.concat(fields.flatMap((field) => [field, Buffer.from("\n")]));
 
-function withMissing(data: Buffer, named: ReadonlyMap<string, Buffer>): Buffer {
-  const beside = BESIDE.filter((name) => named.has(name));
+/** Null: the entry and the job name different jobs, or one thing differently. */
+function withMissing(data: Buffer, named: ReadonlyMap<string, Buffer>): Buffer | null {
+  const beside = [...named.keys()].filter((name) => name !== "data");
   if (beside.length === 0) return data;
   const job = parsed(data);
-  const missing = job === null ? [] : beside.filter((name) => !Object.hasOwn(job, name));
+  if (job === null) return data;
+  const missing = beside.filter((name) => !Object.hasOwn(job, name));
+  const both = beside.filter((name) => Object.hasOwn(job, name));
+  if (both.some((name) => name !== "priority" && String(job[name]) !== String(named.get(name)))) return null;
   if (missing.length === 0) return data;
   const added = missing.map((name) => `${JSON.stringify(name)}:${JSON.stringify(String(named.get(name)))}`);
   const start = data.indexOf("{") + 1;

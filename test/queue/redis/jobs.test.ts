@@ -29,6 +29,18 @@ describe.skipIf(requireServers("redis"))("an entry of the stream", () => {
     expect(textOf(delivery as never)).toBe(body ?? `{"id":"c1","priority":"10",${data.slice(1)}`);
   });
 
+  it.each([
+    { beside: { delay: "3600000", zzz: "1" }, body: '{"delay":"3600000","zzz":"1","id":"c1"}' },
+    { beside: { id: "c1", delay: "5" }, body: '{"delay":"5","id":"c1"}' },
+    { beside: { id: "c2" }, body: 'id\nc2\ndata\n{"id":"c1"}\n' },
+  ])("that says $beside beside its data keeps that", async ({ beside, body }) => {
+    const redis = await server();
+    const { stream } = await worker(redis.url);
+    await redis.ask("XADD", STREAM, "*", ...Object.entries(beside).flat(), "data", '{"id":"c1"}');
+    const [delivery] = await receive(stream);
+    expect(textOf(delivery as never)).toBe(body);
+  });
+
   it("with one field for each key becomes JSON of texts", async () => {
     const redis = await server();
     const { stream } = await worker(redis.url);
