@@ -58,7 +58,7 @@ function withMissing(data: Buffer, named: ReadonlyMap<string, Buffer>): Buffer |
   if (missing.length === 0) return data;
   const added = missing.map((name) => `${JSON.stringify(name)}:${JSON.stringify(String(named.get(name)))}`);
   const start = data.indexOf("{") + 1;
-  const comma = Object.keys(job as object).length > 0 ? "," : "";
+  const comma = Object.keys(job).length > 0 ? "," : "";
   return Buffer.concat([data.subarray(0, start), Buffer.from(added.join(",") + comma), data.subarray(start)]);
 }
 

@@ -132,7 +132,7 @@ export class SetsQueue implements Queue<RedisDelivery> {
     if (hash instanceof RedisProblem && hash.code !== "WRONGTYPE") throw hash;
     const fields = hash instanceof RedisProblem ? [] : (hash as Fields);
     if (fields.length === 0) return this.#withoutHash(one);
-    const body = bodyOf(withId(fields, one.id));
+    const body = bodyOf(jobOf(fields, one.id));
     return { id: nameOf(one), body, at: this.#addedAt(one, body) };
   }
 
@@ -207,10 +207,17 @@ export class SetsQueue implements Queue<RedisDelivery> {
 
 const nameOf = ({ set, id }: Named): string => `${set}#${id}`;
 
-/** The hash of a job need not repeat the id that its key has. */
-function withId(fields: Fields, id: string): Fields {
-  const hasId = fields.some((field, at) => at % 2 === 0 && String(field) === "id");
-  return hasId ? fields : [...fields, Buffer.from("id"), Buffer.from(id)];
+/** What a hash says of its job. Beside `data` it may hold what a worker noted there, such as a state; that is no part of the job. */
+function jobOf(fields: Fields, id: string): Fields {
+  const idOfKey = [Buffer.from("id"), Buffer.from(id)];
+  const at = fields.findIndex((field, index) => index % 2 === 0 && String(field) === "data");
+  if (at !== -1) {
+    const data = fields.slice(at, at + 2);
+    const hasId = Object.hasOwn(parsed(data[1] as Buffer) ?? {}, "id");
+    return hasId ? data : [...data, ...idOfKey];
+  }
+  const hasId = fields.some((field, index) => index % 2 === 0 && String(field) === "id");
+  return hasId ? fields : [...fields, ...idOfKey];
 }
 
 const numberOf = (value: unknown): number | null => {
