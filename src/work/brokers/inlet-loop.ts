@@ -11,6 +11,9 @@ const AWAY_MS = 1_000;
 /** What somebody has to mend is looked at again after so long. */
 const AGAIN_MS = 10_000;
 
+/** While what another lane has in hand is larger than this (bytes), nothing more is received, so that lanes do not add up. */
+const MOST_IN_HAND = 8 * 1024 * 1024;
+
 /** What one loop works with. */
 export interface InletLoop<D extends Delivery> {
   /** What it is called in the log, such as `nats`. */
@@ -22,6 +25,11 @@ export interface InletLoop<D extends Delivery> {
   log: Pick<FastifyBaseLogger, "debug" | "warn" | "error">;
   /** Hears of an error that is a bug. The loop goes on after it. */
   onBug: (error: unknown) => void;
+  /**
+   * How many batches may be under way: while the store commits one, the next is received and read. Default 1: each is acknowledged before
+   * the next is received, as it has to be where the order matters or a queue brings again what is in hand.
+   */
+  lanes?: number;
 }
 
 /**
@@ -30,11 +38,23 @@ export interface InletLoop<D extends Delivery> {
  * again), and with a `LostError` of the store.
  */
 export async function runInlet<D extends Delivery>(loop: InletLoop<D>, signal: AbortSignal): Promise<void> {
-  const { name, handle, clock, log, onBug } = loop;
   const queue = new PatientQueue(loop);
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const lanes = Array.from({ length: loop.lanes ?? 1 }, () => runLane(loop, queue, either));
+  // What ends one ends all.
+  await Promise.all(lanes).finally(() => failed.abort());
+}
+
+async function runLane<D extends Delivery>(
+  { name, handle, clock, log, onBug }: InletLoop<D>,
+  queue: PatientQueue<D>,
+  signal: AbortSignal,
+): Promise<void> {
+  const lane = queue.lane();
   while (!signal.aborted) {
     try {
-      await consume(queue, handle, {
+      await consume(lane, handle, {
         signal,
         clock,
         once: false,
@@ -51,7 +71,10 @@ export async function runInlet<D extends Delivery>(loop: InletLoop<D>, signal: A
       if (text === null) onBug(error);
       else if (text !== queue.trouble) log.warn(`${name}: ${text}; it is looked at again by itself`);
       queue.trouble = text;
+      lane.letGo();
       await clock.sleep(AGAIN_MS, signal);
+    } finally {
+      lane.letGo();
     }
   }
 }
@@ -62,22 +85,60 @@ function troubleOf(error: unknown): string | null {
   return error.hint === null ? error.message : `${error.message}; ${error.hint}`;
 }
 
-/** A queue from which nothing is received while there is no room, and that waits for a broker that is away. */
-class PatientQueue<D extends Delivery> implements Queue<D> {
+/**
+ * A queue from which nothing is received while there is no room, and that waits for a broker that is away. Its lanes share it: one receives
+ * at a time, so that each is told the room that the others have left.
+ */
+class PatientQueue<D extends Delivery> {
   /** Whether the broker has been asked with success, or was away. From then on nothing it says ends the process. */
   hasAnswered = false;
   /** What was told last, unless something came since. */
   trouble: string | null = null;
-  readonly mostPerCall: number;
   readonly #loop: InletLoop<D>;
+  #turn: Promise<unknown> = Promise.resolve();
+  /** Bytes in the hands of all lanes. */
+  #inHand = 0;
+  #onLetGo: () => void = () => undefined;
 
   constructor(loop: InletLoop<D>) {
     this.#loop = loop;
-    this.mostPerCall = loop.queue.mostPerCall;
   }
 
-  async receive(most: number, waitMs: number, signal: AbortSignal): Promise<D[]> {
+  /** The queue as one reader sees it, who has done with what it received when it receives again, or lets it go. */
+  lane(): Queue<D> & { letGo(): void } {
+    const { queue } = this.#loop;
+    let held = 0;
+    const letGo = () => {
+      this.#inHand -= held;
+      held = 0;
+      this.#onLetGo();
+    };
+    return {
+      mostPerCall: queue.mostPerCall,
+      receive: async (most, waitMs, signal) => {
+        letGo();
+        const arrived = await this.#inTurn(() => this.#receive(most, waitMs, signal));
+        held = arrived.reduce((sum, { body }) => sum + body.length, 0);
+        this.#inHand += held;
+        return arrived;
+      },
+      letGo,
+      done: (deliveries) => queue.done(deliveries),
+      later: (delivery, afterMs) => queue.later(delivery, afterMs),
+      refuse: (delivery, reason) => queue.refuse(delivery, reason),
+      close: () => queue.close(),
+    };
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async #receive(most: number, waitMs: number, signal: AbortSignal): Promise<D[]> {
     const { name, queue, gate, clock, log } = this.#loop;
+    while (this.#inHand > MOST_IN_HAND) await new Promise<void>((resolve) => (this.#onLetGo = resolve));
     const room = await gate.room(signal);
     if (room === 0) return [];
     try {
@@ -93,21 +154,5 @@ class PatientQueue<D extends Delivery> implements Queue<D> {
       await clock.sleep(AWAY_MS, signal);
       return [];
     }
-  }
-
-  done(deliveries: readonly D[]): Promise<readonly D[]> {
-    return this.#loop.queue.done(deliveries);
-  }
-
-  later(delivery: D, afterMs: number): Promise<void> {
-    return this.#loop.queue.later(delivery, afterMs);
-  }
-
-  refuse(delivery: D, reason: string): Promise<boolean> {
-    return this.#loop.queue.refuse(delivery, reason);
-  }
-
-  close(): Promise<void> {
-    return this.#loop.queue.close();
   }
 }

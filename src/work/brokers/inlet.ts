@@ -57,6 +57,8 @@ export interface InletQueue<D extends Delivery> {
   extrasOf(delivery: D): string | null;
   /** Where the templates are that its mails name. */
   templates: TemplateShelf;
+  /** As in `runInlet`. */
+  lanes?: number;
   /** Called with mails that are stored, before they are acknowledged. */
   onStored?(mails: readonly AskedMail[]): Promise<void>;
 }
@@ -64,7 +66,7 @@ export interface InletQueue<D extends Delivery> {
 /** Reads one queue until `stop` aborts. Rejects as `runInlet` does. */
 export function readQueue<D extends Delivery & { readonly body: Uint8Array }>(
   making: Making,
-  { queue, templates, onStored, ...reading }: InletQueue<D>,
+  { queue, templates, lanes = 1, onStored, ...reading }: InletQueue<D>,
 ): Promise<void> {
   const { store, inbox, clock, log, gate, onBug, onDead, stop } = making;
   const { source, counts, read, extrasOf } = reading;
@@ -81,12 +83,20 @@ export function readQueue<D extends Delivery & { readonly body: Uint8Array }>(
     onDead,
     surroundings: () => surroundingsOf(making, templates),
     ...(onStored && { onStored: (taken) => onStored(taken.map(({ asked }) => asked)) }),
-    onTrouble: (reason) =>
-      reason === null
-        ? log.info(`${source}: mail is taken in again`)
-        : log.warn(`${source}: what came waits, and is taken in later: ${reason}`),
+    onTrouble: troubleTeller(source, log),
   });
-  return runInlet({ name: source, queue, handle, gate, clock, log, onBug }, signal);
+  return runInlet({ name: source, queue, handle, gate, clock, log, onBug, lanes }, signal);
+}
+
+/** Makes what tells once that mail waits, and that it is taken in again, whichever lane says so. */
+function troubleTeller(source: string, log: FastifyBaseLogger): (reason: string | null) => void {
+  let isTold = false;
+  return (reason) => {
+    if (isTold === (reason !== null)) return;
+    isTold = reason !== null;
+    if (reason === null) log.info(`${source}: mail is taken in again`);
+    else log.warn(`${source}: what came waits, and is taken in later: ${reason}`);
+  };
 }
 
 /** What an inlet did, as it is told. What is suppressed was taken in, too. */

@@ -6,6 +6,9 @@ import type { Nats, NatsDelivery } from "../../queue/nats/nats.ts";
 import { type NatsPlace, natsName } from "./settings.ts";
 import { type Inlet, type InletQueue, type Making, readQueue, toldCounts } from "./inlet.ts";
 
+/** While one batch is committed, the next is received and read. */
+const LANES = 2;
+
 /** Makes the inlet. With a subject for `results` those who published mail are told there what becomes of it. */
 export function createNatsInlet(
   making: Making,
@@ -21,6 +24,7 @@ export function createNatsInlet(
     read: (delivery) => readNatsMail(delivery, { reports: results !== null }),
     extrasOf: ({ extras }) => extras,
     templates: createTemplateShelf(making.store),
+    lanes: LANES,
   };
   return {
     state: () => ({ kind: "nats", name, isConnected: nats.isConnected(), counts: toldCounts(counts) }),

@@ -13,6 +13,9 @@ import { type Inlet, type InletQueue, type Making, readQueue, toldCounts } from 
 /** Redis may take this long to note that mail waits. After that the note is left out: the next one tells more. */
 const STATUS_MS = 2_000;
 
+/** While one batch is committed, the next is received and read. The sets bring what is in hand again until it is removed. */
+const STREAM_LANES = 2;
+
 /** Makes the inlet. */
 export function createRedisInlet(
   making: Making,
@@ -25,16 +28,17 @@ export function createRedisInlet(
   const remote = (name: string) => redis.template(name);
   const templates = createJobTemplates({ store, folder, remote, from: incoming.envelope?.from ?? "", clock });
   const readJob = createRedisReader({ stream });
-  const queueOf = (queue: Queue<RedisDelivery>): InletQueue<RedisDelivery> => ({
+  const queueOf = (queue: Queue<RedisDelivery>, lanes: number): InletQueue<RedisDelivery> => ({
     source: "redis",
     counts,
     queue,
+    lanes,
     templates,
     read: (job) => (job.overdue === undefined ? readJob(job) : readOverdue(store, readJob, job)),
     extrasOf: () => null,
     onStored: (mails) => notePending(redis, mails),
   });
-  const queues = [queueOf(redis.stream), queueOf(redis.sets)];
+  const queues = [queueOf(redis.stream, STREAM_LANES), queueOf(redis.sets, 1)];
   return {
     state: () => ({ kind: "redis", name, isConnected: redis.isConnected(), counts: toldCounts(counts) }),
     run: () => queues.map((queue) => readQueue(making, queue)),

@@ -125,3 +125,86 @@ it("ends when the handler is interrupted by the signal", async () => {
   expect(bugs).toEqual([]);
   expect(broker.left()).toEqual(["a"]);
 });
+
+it("receives the next batch while one is taken in, acknowledges neither before it is done, and sees the room that the other has left", async () => {
+  const broker = new MemoryBroker({ mostPerCall: 2, longestWaitMs: 1 });
+  const [abort, clock] = [new AbortController(), new VirtualClock()];
+  const batches: { bodies: string[]; finish: () => void }[] = [];
+  let room = 3;
+  const ended = runInlet(
+    {
+      ...NO_TROUBLE,
+      name: "nats",
+      lanes: 2,
+      queue: broker.open(),
+      handle: (deliveries) =>
+        new Promise((resolve) => {
+          const finish = () => resolve(deliveries.map(() => ({ kind: "done" })));
+          batches.push({ bodies: deliveries.map(({ body }) => body), finish });
+        }),
+      gate: { room: async (signal) => (room > 0 ? room : aborted(signal)), took: (count) => void (room -= count) },
+      clock,
+    },
+    abort.signal,
+  );
+  broker.put("a", "b", "c", "d");
+  await until(() => batches.length === 2);
+  expect(batches.map(({ bodies }) => bodies)).toEqual([["a", "b"], ["c"]]);
+  expect(broker.calls.filter(({ operation }) => operation === "done")).toEqual([]);
+  batches[1]?.finish();
+  await until(() => broker.calls.some(({ operation }) => operation === "done"));
+  expect(broker.left()).toHaveLength(3);
+  abort.abort();
+  batches[0]?.finish();
+  await clock.play(ended);
+  expect(broker.left()).toEqual(["d"]);
+});
+
+it("does not receive more while what is in hand is large, and ends all the same", async () => {
+  const broker = new MemoryBroker({ mostPerCall: 1, longestWaitMs: 1 });
+  const [abort, clock] = [new AbortController(), new VirtualClock()];
+  let handled = 0;
+  let interrupt: () => void = () => undefined;
+  const ended = runInlet(
+    {
+      ...NO_TROUBLE,
+      name: "nats",
+      lanes: 2,
+      queue: broker.open(),
+      handle: () =>
+        new Promise((_, reject) => {
+          handled++;
+          interrupt = () => reject(new InterruptedError());
+        }),
+      gate: { room: async () => 10, took: () => undefined },
+      clock,
+    },
+    abort.signal,
+  );
+  broker.put("x".repeat(9 * 1024 * 1024), "y");
+  await until(() => handled > 0);
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect(handled).toBe(1);
+  abort.abort();
+  interrupt();
+  await clock.play(ended);
+  expect(broker.left()).toHaveLength(2);
+});
+
+const NO_TROUBLE = {
+  log: { debug: () => undefined, warn: () => undefined, error: () => undefined } as never,
+  onBug: (error: unknown) => {
+    throw error;
+  },
+};
+
+function aborted(signal: AbortSignal): Promise<0> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(0);
+    signal.addEventListener("abort", () => resolve(0));
+  });
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+}
