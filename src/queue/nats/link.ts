@@ -3,6 +3,7 @@
  * itself, but it keeps what was said while no connection was there, which may then be sent or not; and nobody could end it
  * before the first connection. Here every connection is a new one: what was asked on the old one fails at once.
  */
+import { setMaxListeners } from "node:events";
 import { connect as connectTcp } from "node:net";
 import { type ConnectionOptions, connect, credsAuthenticator, type NatsConnection } from "@nats-io/transport-node";
 import { UserError } from "../../errors.ts";
@@ -192,6 +193,8 @@ export class Link {
   async #use(nats: NatsConnection): Promise<void> {
     if (this.#ending.signal.aborted) return nats.close();
     const lost = new AbortController();
+    // Everything that is asked on the connection listens, and there may be hundreds at a time.
+    setMaxListeners(0, lost.signal);
     this.#current = { nats, lost: lost.signal };
     const again = this.#wasConnected ? " again" : "";
     this.#wasConnected = true;
