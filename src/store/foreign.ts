@@ -33,8 +33,10 @@ export interface ForeignRow {
 
 /** Subject and HTML of a mail. */
 export interface ForeignContent {
-  subject: string;
-  html: string;
+  /** Null: it is no text. */
+  subject: string | null;
+  /** Null: it is no text. */
+  html: string | null;
 }
 
 /** Something that was reported of a row. */
@@ -73,17 +75,17 @@ export interface Foreign {
 /** Rows and reports in a page: enough to make a question cheap, few enough that memory stays flat. */
 export const FOREIGN_PAGE = { rows: 1_000, results: 200 } as const;
 
-/** The state that a number of the other programs means. */
-export function foreignState(status: number): ForeignState {
-  return FOREIGN_STATES[status] ?? "unknown";
+/** The state that a number of the other programs means. It comes as text: nothing but the digit itself is that number. */
+export function foreignState(status: string | null): ForeignState {
+  return FOREIGN_STATES.find((_, at) => String(at) === status) ?? "unknown";
 }
 
-/** The condition that selects the rows in this state. `column` is an expression for their number. */
+/** The condition that selects the rows in this state. `column` is an expression for their number as text. */
 export function stateSql(state: ForeignState, column: string): string {
   const number = FOREIGN_STATES.indexOf(state as (typeof FOREIGN_STATES)[number]);
   return number < 0
-    ? `(${column} is null or ${column} not in (${FOREIGN_STATES.map((_, at) => at).join(", ")}))`
-    : `${column} = ${number}`;
+    ? `(${column} is null or ${column} not in (${FOREIGN_STATES.map((_, at) => `'${at}'`).join(", ")}))`
+    : `${column} = '${number}'`;
 }
 
 /** What is said of a database that none of the programs made. */

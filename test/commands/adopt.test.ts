@@ -247,9 +247,38 @@ it("a recipient with a display name is read as Go read it", async () => {
   expect(await messagesOf(folder, "newsletter_2024_01")).toMatchObject([{ email: "ann@example.net" }]);
 });
 
-it("a time that cannot be read is never now", async () => {
+it.each([RUST, GO])("$program: junk is never taken for something valid", async ({ program, make }) => {
   const folder = await workFolder();
-  rustDatabase(join(folder, "sqlite3.db"), { requests: [{ status: STATUS.created, scheduledAt: "next Tuesday" }] });
+  const junk = ["status = 'abc'", "status = ''", "status = '0x'", "status = 0.5", "status = x'30'"];
+  const others = [
+    "content_id = '1abc'",
+    "content_id = x'31'",
+    `"${program === GO.program ? "to" : "email"}" = x'614062'`,
+  ];
+  const times = ["scheduled_at = x'323032362d30312d30312030303a30303a3030'"];
+  const sets = [...junk, ...others, ...times, "content_id = 2", "content_id = 3"];
+  const database = await make(folder, {
+    contents: ["One", "Two", "Three"].map((subject) => ({ subject, content: `<p>${subject}</p>` })),
+    requests: [...sets.map(() => ({ status: STATUS.created })), { status: STATUS.created }],
+  });
+  const db = new Database(join(folder, database));
+  db.pragma("foreign_keys = off");
+  for (const [at, set] of sets.entries()) db.exec(`update email_requests set ${set} where id = ${at + 1}`);
+  db.exec(
+    "update email_contents set subject = x'41' where id = 2; update email_contents set content = x'41' where id = 3",
+  );
+  db.close();
+  const { code, json } = await run(folder, ["adopt", database, ...FROM, "--json"]);
+  expect({ code, json }).toMatchObject({ code: 1, json: { rows: 12, added: 1, rejected: 11 } });
+  const text = readFileSync(join(folder, json.rejects_file), "utf8");
+  expect(text.match(/its status is none of 0 to 4/g)).toHaveLength(junk.length);
+  expect(text.match(/its content is missing/g)).toHaveLength(2);
+  expect(text).toMatch(/its time cannot be read[^]*its subject is no text[^]*its content is no text/);
+});
+
+it.each(["next Tuesday", "", " "])("a time that cannot be read is never now: '%s'", async (scheduledAt) => {
+  const folder = await workFolder();
+  rustDatabase(join(folder, "sqlite3.db"), { requests: [{ status: STATUS.created, scheduledAt }] });
   const { code, json } = await run(folder, ["adopt", "sqlite3.db", ...FROM, "--json"]);
   expect({ code, json }).toMatchObject({ code: 1, json: { added: 0, rejected: 1 } });
 });
@@ -368,6 +397,7 @@ it("without a sender nothing is stored", async () => {
   rustDatabase(join(folder, "sqlite3.db"), { requests: EVERY });
   const { code, stderr } = await run(folder, ["adopt", "sqlite3.db"]);
   expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("--from") });
+  expect(stderr).not.toContain("front matter");
 });
 
 it("warns of a program that has the file open, and of what it wrote meanwhile", async () => {

@@ -80,6 +80,19 @@ describe.each(KINDS)("%s", (program, make) => {
   });
 });
 
+it("gives rows once whose ids are larger than a double can tell apart", async () => {
+  const at = join(await workFolder(), "sqlite3.db");
+  rustDatabase(at, { requests: rows(1_001) });
+  const db = new Database(at);
+  db.exec("update email_requests set id = 9007199254740992 + id");
+  db.close();
+  const foreign = await openForeign(at);
+  const read = await all(foreign);
+  expect(new Set(read.map(({ id }) => id)).size).toBe(1_001);
+  expect(read).toHaveLength(1_001);
+  await foreign.close();
+});
+
 it("leaves a SQLite file as it is", async () => {
   const folder = await workFolder();
   const at = join(folder, "sqlite3.db");

@@ -152,17 +152,17 @@ export function readEnvelope(overrides: ContentOverrides): Envelope {
   // Posted mail has no columns that a name could come from.
   for (const text of [overrides.from ?? "", ...(overrides.replyTo ?? [])])
     refuseVariables("the sender of posted mail", text);
+  // It has no front matter that could say it, either.
+  if ((overrides.from ?? "").trim() === "") throw noSender("give it with --from, or SES_MAIL_FROM");
   return envelopeOf({}, overrides);
 }
+
+const noSender = (hint: string) => new UserError("the mail has no sender", hint);
 
 function envelopeOf(front: FrontMatter, overrides: ContentOverrides): Envelope {
   refuseVariables("--configuration-set", overrides.configurationSet ?? "");
   const from = (overrides.from ?? front.from ?? "").trim();
-  if (from === "")
-    throw new UserError(
-      "the mail has no sender",
-      "give it with --from, SES_MAIL_FROM, or as from: in the front matter",
-    );
+  if (from === "") throw noSender("give it with --from, SES_MAIL_FROM, or as from: in the front matter");
   const isTransactional = overrides.transactional ?? front.kind === "transactional";
   const list = listOf(front, overrides);
   const { unsubscribeUrl, unsubscribeMailto } = unsubscribingOf(front, overrides, isTransactional);

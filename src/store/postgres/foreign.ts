@@ -131,8 +131,8 @@ function reader(client: pg.Client, { name, use, since }: { name: string; use: st
     program: "messages-api-gateway",
     location: name,
     async counts() {
-      const rows = await ask<{ status: number; rows: number }>(
-        "select status, count(*)::float8 as rows from email_requests group by status",
+      const rows = await ask<{ status: string | null; rows: number }>(
+        "select status::text as status, count(*)::float8 as rows from email_requests group by 1",
       );
       const counts = new Map<ForeignState, number>();
       for (const each of rows) {
@@ -192,7 +192,7 @@ function rowSql(state: ForeignState): string {
   return `select r.id::text as id, r.topic_id as topic, r.to_email as email, r.content_id::text as "contentId",
       ${ms("r.created_at")} as "createdAt", ${ms("r.scheduled_at")} as "scheduledAt", ${ms("r.updated_at")} as "updatedAt",
       null as "sesMessageId", nullif(r.error, '') as error, ${proof} as proof
-    from email_requests r where r.id > $1::uuid and ${stateSql(state, "r.status")} order by r.id limit $2`;
+    from email_requests r where r.id > $1::uuid and ${stateSql(state, "r.status::text")} order by r.id limit $2`;
 }
 
 const RESULTS = `select e.id::text as id, e.status, e.raw #>> '{}' as raw, ${ms("e.created_at")} as at,

@@ -71,9 +71,11 @@ interface Opened {
 
 function reader({ db, path, layout, use, changed }: Opened): Foreign {
   const ask = <T>(work: () => T): Promise<T> => Promise.resolve().then(() => attempt(path, work));
-  const count = db.prepare<[], { status: number; rows: number }>(countSql(layout));
-  const content = db.prepare<[string], ForeignContent>(contentSql(layout));
-  const results = db.prepare<[number, number], ForeignResult>(resultSql(layout));
+  const count = db.prepare<[], { status: string | null; rows: number }>(countSql(layout));
+  const content = db.prepare<[string, string], ForeignContent>(contentSql(layout));
+  const results = db.prepare<[bigint, number], Placed<ForeignResult>>(resultSql(layout));
+  // A column that is missing is found before anything is stored.
+  db.prepare(rowSql(layout, "created"));
   return {
     program: layout.program,
     location: path,
@@ -85,10 +87,10 @@ function reader({ db, path, layout, use, changed }: Opened): Foreign {
         return counts;
       }),
     async *rows(state) {
-      const page = db.prepare<[number, number], ForeignRow>(rowSql(layout, state));
+      const page = db.prepare<[bigint, number], Placed<ForeignRow>>(rowSql(layout, state));
       yield* pages(FOREIGN_PAGE.rows, (after, most) => ask(() => page.all(after, most)));
     },
-    content: (id) => ask(() => content.get(id) ?? null),
+    content: (id) => ask(() => content.get(id, id) ?? null),
     results: () => pages(FOREIGN_PAGE.results, (after, most) => ask(() => results.all(after, most))),
     use: () => Promise.resolve(use),
     changed: () => ask(changed),
@@ -96,17 +98,20 @@ function reader({ db, path, layout, use, changed }: Opened): Foreign {
   };
 }
 
-async function* pages<Row extends { id: string }>(
+/** With the place in its table. That is its id, as the programs make their tables; in others an id may be anything. */
+type Placed<Row> = Row & { place: string };
+
+async function* pages<Row>(
   most: number,
-  read: (after: number, most: number) => Promise<Row[]>,
+  read: (after: bigint, most: number) => Promise<Placed<Row>[]>,
 ): AsyncGenerator<Row[]> {
-  // Ids may be below 0, where somebody put them there by hand.
-  for (let after = Number.MIN_SAFE_INTEGER; ;) {
+  // Ids may be below 0, where somebody put them there by hand, and above what a double can tell apart.
+  for (let after = -(2n ** 63n); ;) {
     const rows = await read(after, most);
     const last = rows.at(-1);
     if (last === undefined) return;
     yield rows;
-    after = Number(last.id);
+    after = BigInt(last.place);
   }
 }
 
@@ -133,44 +138,53 @@ function layoutOf(db: Connection, path: string): Layout {
 
 const kept = (isMarked: boolean, alias: string) => (isMarked ? `${alias}.deleted_at is null` : "true");
 
-/** Without an index: the rows are read in the order of their ids anyway. */
-const STATUS = "+cast(r.status as integer)";
+/** As text: as a number, any junk would be 0, and 0 is sent. */
+const STATUS = "iif(typeof(r.status) in ('integer', 'text'), cast(r.status as text), null)";
 
 function countSql({ marksDeleted }: Layout): string {
-  return `select cast(r.status as integer) as status, count(*) as rows from email_requests r
+  return `select ${STATUS} as status, count(*) as rows from email_requests r
     where ${kept(marksDeleted.requests, "r")} group by 1`;
 }
 
 function rowSql({ email, hasContents, marksDeleted }: Layout, state: ForeignState): string {
   const isSettled =
     state === "sent" ? "nullif(r.message_id, '') is not null" : state === "processing" ? "false" : "true";
-  return `select cast(r.id as text) as id, ifnull(cast(r.topic_id as text), '') as topic,
-      ifnull(cast(r.${email} as text), '') as email,
-      cast(${hasContents ? "ifnull(r.content_id, '')" : "r.id"} as text) as contentId,
+  return `select cast(r.rowid as text) as place, ${shownSql("r.id")} as id, ${shownSql("r.topic_id")} as topic,
+      ${shownSql(`r.${email}`)} as email, ${shownSql(hasContents ? "r.content_id" : "r.id")} as contentId,
       ${timeSql("r.created_at")} as createdAt, ${timeSql("r.scheduled_at")} as scheduledAt,
       ${timeSql("r.updated_at")} as updatedAt,
-      nullif(cast(r.message_id as text), '') as sesMessageId, nullif(cast(r.error as text), '') as error,
+      nullif(${textSql("r.message_id")}, '') as sesMessageId, nullif(${shownSql("r.error")}, '') as error,
       iif(${isSettled}, null, (select cast(e.raw as text) from email_results e
         where e.request_id = r.id and e.status <> 'Open' and ${kept(marksDeleted.results, "e")} limit 1)) as proof
     from email_requests r
-    where r.id > ? and ${kept(marksDeleted.requests, "r")} and ${stateSql(state, STATUS)}
-    order by r.id limit ?`;
+    where r.rowid > ? and ${kept(marksDeleted.requests, "r")} and ${stateSql(state, STATUS)}
+    order by r.rowid limit ?`;
 }
 
-/** A number is left one, so that nobody takes it for a year. */
-const timeSql = (column: string) => `iif(typeof(${column}) in ('integer', 'real'), ${column}, cast(${column} as text))`;
+/** Null for bytes, which SQLite would take for text, whatever they are. */
+const textSql = (column: string) => `iif(typeof(${column}) = 'blob', null, cast(${column} as text))`;
+
+/** Bytes become `X'61'`: that can be shown, and is no address, no time and no id. Null becomes empty. */
+const shownSql = (column: string) =>
+  `ifnull(iif(typeof(${column}) = 'blob', quote(${column}), cast(${column} as text)), '')`;
+
+/** A number is left one, so that nobody takes it for a year. Null is left null: no time is none that cannot be read. */
+const timeSql = (column: string) =>
+  `iif(typeof(${column}) in ('integer', 'real', 'null'), ${column}, ${shownSql(column)})`;
 
 function contentSql({ hasContents }: Layout): string {
-  return `select ifnull(cast(subject as text), '') as subject, ifnull(cast(content as text), '') as html
-    from ${hasContents ? "email_contents" : "email_requests"} where id = cast(? as integer)`;
+  const table = hasContents ? "email_contents" : "email_requests";
+  // The first condition finds it by its index, the second takes nothing that is only equal as a number.
+  return `select ${textSql("ifnull(subject, '')")} as subject, ${textSql("ifnull(content, '')")} as html
+    from ${table} where id = ? and cast(id as text) = ?`;
 }
 
 function resultSql({ email, marksDeleted }: Layout): string {
-  return `select cast(e.id as text) as id, ifnull(cast(e.status as text), '') as status, cast(e.raw as text) as raw,
-      ${timeSql("e.created_at")} as at, nullif(cast(r.message_id as text), '') as sesMessageId,
-      cast(r.${email} as text) as email
+  return `select cast(e.rowid as text) as place, ${shownSql("e.id")} as id, ${shownSql("e.status")} as status, cast(e.raw as text) as raw,
+      ${timeSql("e.created_at")} as at, nullif(${textSql("r.message_id")}, '') as sesMessageId,
+      ${textSql(`r.${email}`)} as email
     from email_results e left join email_requests r on r.id = e.request_id
-    where e.id > ? and ${kept(marksDeleted.results, "e")} order by e.id limit ?`;
+    where e.rowid > ? and ${kept(marksDeleted.results, "e")} order by e.rowid limit ?`;
 }
 
 /** Runs `work`. What SQLite refuses is said in words. */
@@ -194,5 +208,8 @@ function inWords(error: unknown, path: string): unknown {
       `${path} cannot be opened (${code})`,
       "it needs a folder that can be written to: copy it there, with its -wal file",
     );
+  // What is asked for is not there.
+  if (code === "SQLITE_ERROR")
+    return new UserError(`the tables of ${path} are not as they should be: ${error.message}`, NOT_FOREIGN_HINT);
   return new StoppedError(`${path} cannot be read: ${error.message} (${code})`, "check the disk, and try again");
 }

@@ -78,7 +78,7 @@ export class Examiner {
     const found = await this.#foreign.content(id);
     const content = found === null ? { problem: "its content is missing" } : contentOf(found, this.#around);
     this.#contents.set(id, content);
-    this.#characters += found === null ? 0 : found.subject.length + found.html.length;
+    this.#characters += found === null ? 0 : (found.subject?.length ?? 0) + (found.html?.length ?? 0);
     return content;
   }
 }
@@ -139,6 +139,8 @@ function errorOf({ error }: ForeignRow): string | null {
 }
 
 function contentOf({ subject, html }: ForeignContent, around: Surrounding): Content | { problem: string } {
+  if (subject === null) return { problem: "its subject is no text" };
+  if (html === null) return { problem: "its content is no text" };
   const text = subject.trim();
   if (text === "") return { problem: "its subject is empty" };
   if (/[\p{Cc}\u2028\u2029]/u.test(text)) return { problem: "its subject has line breaks or control characters" };

@@ -10,10 +10,10 @@ const MOST_MS = 253_402_300_799_999;
 
 /**
  * The instant, in ms since the epoch, or null when there is none. A text without a zone is in UTC: all three programs write UTC, and
- * compare with it. `unreadable`: nobody knows what it means.
+ * compare with it. `unreadable`: nobody knows what it means, such as an empty text.
  */
 export function instantOf(time: ForeignTime): number | null | "unreadable" {
-  if (time === null || time === "") return null;
+  if (time === null) return null;
   if (typeof time === "number") return checked(Math.abs(time) < LEAST_MS ? time * 1_000 : time);
   const [, date = "", clock = "", , zone = "Z"] = FORM.exec(time.trim()) ?? [];
   if (date === "") return "unreadable";
