@@ -2,12 +2,48 @@
 import { type Keys } from "./keys.ts";
 import type { Command } from "./line.ts";
 import { parsed } from "./job.ts";
+import { RedisProblem } from "./problem.ts";
 
 /** Older ones go when there are many more: Redis keeps everything in memory, and the store has them all. */
 const MOST_DEAD = 100_000;
 
+/** Copies what is refused. */
+export class Burial {
+  readonly #keys: Keys;
+  readonly #tell: (text: string) => void;
+  #isTold = false;
+
+  constructor(keys: Keys, tell: (text: string) => void) {
+    this.#keys = keys;
+    this.#tell = tell;
+  }
+
+  /**
+   * Calls `remove` with the command that adds the copy in the same step. When the copy cannot be added because its key is no
+   * stream, that is told once, and `remove` is called again without it: what is refused must not come back for that.
+   */
+  async bury(
+    delivery: { id: string; body: Uint8Array },
+    reason: string,
+    remove: (copy: readonly Command[]) => Promise<void>,
+  ): Promise<void> {
+    try {
+      await remove([buryCommand(this.#keys, delivery, reason)]);
+      this.#isTold = false;
+    } catch (problem) {
+      if (!(problem instanceof RedisProblem && problem.code === "WRONGTYPE")) throw problem;
+      await remove([]);
+      if (!this.#isTold)
+        this.#tell(
+          `redis: dead letters are not copied to ${this.#keys.dead}: it is no stream. The store has them. Delete or rename that key.`,
+        );
+      this.#isTold = true;
+    }
+  }
+}
+
 /** Adds one delivery: the job's id (empty when it cannot be read), where it came from, why it is here, and its bytes. */
-export function buryCommand(keys: Keys, { id, body }: { id: string; body: Uint8Array }, reason: string): Command {
+function buryCommand(keys: Keys, { id, body }: { id: string; body: Uint8Array }, reason: string): Command {
   const job = parsed(body)?.["id"];
   const named = typeof job === "string" || typeof job === "number" ? String(job) : "";
   const fields = ["id", named, "origin", id, "reason", reason, "data", Buffer.from(body)];

@@ -2,7 +2,7 @@
 import { UserError } from "../../errors.ts";
 import type { Address } from "./address.ts";
 import { type Command, type ClientClass, type Line, newLine } from "./line.ts";
-import { RedisProblem } from "./problem.ts";
+import { FOREIGN, RedisProblem } from "./problem.ts";
 
 /** For an answer of a server that is asked for the first time. */
 const ANSWER_MS = 5_000;
@@ -17,6 +17,7 @@ const WRONG_SETTINGS: ReadonlySet<string | null> = new Set([
   "NOPERM",
   "MOVED",
   "WRONGTYPE",
+  FOREIGN,
 ]);
 /** The same of failures that have no answer: the certificate of the other side, or no TLS there at all. */
 const WRONG_TLS = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|EPROTO/;

@@ -31,11 +31,22 @@ const WORDS: Record<string, readonly [means: string, hint: string | null]> = {
   WRONGTYPE: ["has a key of another type where the stream or a set belongs", "check the name of the stream"],
 };
 
+/** The code of a problem with an answer that no Redis gives. */
+export const FOREIGN = "FOREIGN";
+/** What the parsers of ioredis say of such an answer (redis-parser, and the one for RESP3). */
+const NO_PROTOCOL = /^(?:Protocol error, got|Unknown RESP type)/;
+
 /** The problem for whatever ioredis rejected with. `place`: from `Address.shown`. */
 export function problemOf(error: unknown, place: string): RedisProblem {
   if (error instanceof RedisProblem) return error;
   const { name, message, code } = error as { name?: string; message?: string; code?: unknown };
   const said = printable(String(message ?? error)).slice(0, 300);
+  if (NO_PROTOCOL.test(said))
+    return new RedisProblem(
+      `what answers at ${place} does not speak Redis' protocol`,
+      "is it another server? Check host and port",
+      FOREIGN,
+    );
   if (name !== "ReplyError") return away(place, typeof code === "string" && code !== "" ? code : said);
   const word = /^(?:ERR invalid password)/.test(said) ? "WRONGPASS" : (/^[A-Z]+/.exec(said)?.[0] ?? "ERR");
   const known = WORDS[word];

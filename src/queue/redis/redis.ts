@@ -3,6 +3,7 @@ import { UserError } from "../../errors.ts";
 import type { Queue } from "../queue.ts";
 import { type Address, parseRedisUrl } from "./address.ts";
 import { Connection } from "./connection.ts";
+import { Burial } from "./dead.ts";
 import type { RedisDelivery } from "./entries.ts";
 import { inspect, openLine } from "./greeting.ts";
 import { keysOf } from "./keys.ts";
@@ -74,10 +75,11 @@ export async function openRedis(
   const { reads, asks } = connections(await loadClient(), address, tell);
   const keys = keysOf(stream);
   const where = { stream, group, consumer };
-  const queue = new StreamQueue({ keys, where, mostDeliveries, times, reads, asks, tell });
+  const burial = new Burial(keys, tell);
+  const queue = new StreamQueue({ keys, where, mostDeliveries, times, reads, asks, burial, tell });
   return {
     stream: queue,
-    sets: new SetsQueue({ keys, asks, idleMs: times.idleMs, tell }),
+    sets: new SetsQueue({ keys, asks, burial, idleMs: times.idleMs, tell }),
     setStatus: (statuses) => setStatus(asks, keys, statuses),
     progress: (issueId, told) => publishProgress(asks, keys.progress(issueId), told),
     template: (name) => readTemplate(asks, name),

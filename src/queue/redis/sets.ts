@@ -7,7 +7,7 @@ import { printable } from "../../printable.ts";
 import { systemClock } from "../../time/clock.ts";
 import type { Queue } from "../queue.ts";
 import type { Connection } from "./connection.ts";
-import { buryCommand } from "./dead.ts";
+import type { Burial } from "./dead.ts";
 import { LATEST, type RedisDelivery } from "./entries.ts";
 import { bodyOf, type Fields, parsed, withinBytes } from "./job.ts";
 import type { Keys } from "./keys.ts";
@@ -15,6 +15,8 @@ import type { Command } from "./line.ts";
 import { RedisProblem } from "./problem.ts";
 
 const MOST_PER_CALL = 200;
+/** How many times as many names of one set a look goes through. */
+const MOST_PAGES = 10;
 /** Characters of a key that are shown to people. */
 const MOST_SHOWN = 200;
 /** How often to look while nothing comes. */
@@ -30,6 +32,7 @@ const SECONDS_END = 1e11;
 export interface SetsParts {
   readonly keys: Keys;
   readonly asks: Connection;
+  readonly burial: Burial;
   /** After so long without an acknowledgement a job comes again, and one that is in a set without a hash is given up. */
   readonly idleMs: number;
   tell(text: string): void;
@@ -42,6 +45,15 @@ interface Named {
   readonly score: number;
 }
 
+/** What one look has found. */
+interface Found {
+  readonly got: RedisDelivery[];
+  /** What stays in a set without a hash. */
+  readonly overdue: RedisDelivery[];
+  /** Ids of both. */
+  readonly chosen: Set<string>;
+}
+
 /** The queue of the two sets. */
 export class SetsQueue implements Queue<RedisDelivery> {
   readonly mostPerCall = MOST_PER_CALL;
@@ -50,6 +62,11 @@ export class SetsQueue implements Queue<RedisDelivery> {
   readonly #lent = new Map<string, number>();
   /** When a job was seen for the first time (`Date.now()`), by id of the delivery. */
   readonly #seen = new Map<string, number>();
+  /** Behind how many names of a set to go on. */
+  readonly #cursors = new Map<string, number>();
+  /** Keys of a set's name that are none. */
+  readonly #otherType = new Set<string>();
+  #turn = false;
   #forbiddenUntil = 0;
   #largest = 0;
 
@@ -84,56 +101,107 @@ export class SetsQueue implements Queue<RedisDelivery> {
   }
 
   async #look(asked: number): Promise<RedisDelivery[]> {
-    const { keys, asks, idleMs } = this.#parts;
     this.#tidy();
     const most = withinBytes(asked, this.#largest);
-    const named = [...(await this.#named(keys.priority, most)), ...(await this.#named(keys.delayed, most))];
-    const chosen = named.slice(0, most);
-    const hashes = await asks.runEach(chosen.map(({ id }): Command => ["HGETALL", keys.job(id)]));
-    const got: RedisDelivery[] = [];
-    for (const [index, one] of chosen.entries()) {
-      const delivery = await this.#deliveryOf(one, hashes[index]);
-      if (delivery !== null) got.push(delivery);
-    }
-    const until = performance.now() + idleMs;
-    for (const { id } of got) this.#lent.set(id, until);
-    if (got.length > 0) this.#largest = Math.max(...got.map(({ body }) => body.length));
-    return got;
+    const { got, overdue } = await this.#fromBoth(most);
+    // What has no hash never takes the place of a job.
+    const all = [...got, ...overdue].slice(0, most);
+    const until = performance.now() + this.#parts.idleMs;
+    for (const { id } of all) this.#lent.set(id, until);
+    if (all.length > 0) this.#largest = Math.max(...all.map(({ body }) => body.length));
+    return all;
+  }
+
+  /** Half of `most` from each set, and more from one when the other has fewer. */
+  async #fromBoth(most: number): Promise<Found> {
+    const { priority, delayed } = this.#parts.keys;
+    this.#turn = !this.#turn;
+    // Each has its turn when there is only one place.
+    const sets = most > 1 || this.#turn ? [priority, delayed] : [delayed, priority];
+    const [first = priority, second = delayed] = sets;
+    const found: Found = { got: [], overdue: [], chosen: new Set() };
+    const share = Math.ceil(most / 2);
+    await this.#find(first, share, found);
+    const hasMore = found.got.length === share;
+    await this.#find(second, most, found);
+    if (hasMore && found.got.length < most) await this.#find(first, most, found);
+    return found;
   }
 
   /** Jobs that another worker has accepted are heard of no more. */
   #tidy(): void {
     const now = performance.now();
     if (this.#lent.size > MOST_KNOWN) for (const [name, until] of this.#lent) if (until < now) this.#lent.delete(name);
-    if (this.#seen.size > MOST_KNOWN) this.#seen.clear();
+    if (this.#seen.size < MOST_KNOWN) return;
+    const longAgo = Date.now() - 10 * this.#parts.idleMs;
+    for (const [name, at] of this.#seen) if (at < longAgo) this.#seen.delete(name);
   }
 
-  /** Jobs of one set that are not lent, the first in the set first. */
-  async #named(set: string, most: number): Promise<Named[]> {
-    const free: Named[] = [];
-    for (let from = 0; free.length < most; from += MOST_PER_CALL) {
-      const range = ["ZRANGE", set, from, from + MOST_PER_CALL - 1, "WITHSCORES"] as const;
-      const page = (await this.#parts.asks.one(range)) as readonly Buffer[];
-      for (let at = 0; at < page.length; at += 2) {
-        const one = { set, id: String(page[at]), score: Number(String(page[at + 1])) };
-        if (!this.#isLent(one)) free.push(one);
+  /**
+   * Adds jobs of one set until there are `most`: the first in the set, and then those behind the place where the last look
+   * ended, so that however many names without a hash are passed, look by look.
+   */
+  async #find(set: string, most: number, found: Found): Promise<void> {
+    try {
+      let from = 0;
+      for (let pages = 0; pages < MOST_PAGES && found.got.length < most; pages++) {
+        const page = await this.#page(set, from);
+        await this.#add(page, most, found);
+        const isEnd = page.length < MOST_PER_CALL;
+        // A page that was not looked through to its end is where the next look goes on.
+        if (pages > 0 && found.got.length < most) this.#cursors.set(set, isEnd ? 0 : from + MOST_PER_CALL);
+        if (isEnd) break;
+        from = Math.max(MOST_PER_CALL, this.#cursors.get(set) ?? 0);
       }
-      if (page.length < 2 * MOST_PER_CALL) break;
+      this.#otherType.delete(set);
+    } catch (problem) {
+      if (!(problem instanceof RedisProblem && problem.code === "WRONGTYPE")) throw problem;
+      if (!this.#otherType.has(set))
+        this.#parts.tell(`redis: ${set} is not read: it is no sorted set. Delete or rename that key.`);
+      this.#otherType.add(set);
     }
-    return free;
+  }
+
+  async #page(set: string, from: number): Promise<Named[]> {
+    const range = ["ZRANGE", set, from, from + MOST_PER_CALL - 1, "WITHSCORES"] as const;
+    const page = (await this.#parts.asks.one(range)) as readonly Buffer[];
+    const named: Named[] = [];
+    for (let at = 0; at < page.length; at += 2)
+      named.push({ set, id: String(page[at]), score: Number(String(page[at + 1])) });
+    return named;
+  }
+
+  /** Adds what is on a page and is not lent until there are `most`. */
+  async #add(page: readonly Named[], most: number, found: Found): Promise<void> {
+    const { keys, asks } = this.#parts;
+    const free = page.filter((one) => !this.#isLent(one) && !found.chosen.has(nameOf(one)));
+    // More at once while there is no hash at all: one by one would take too long.
+    let bareSize = 0;
+    for (let at = 0; at < free.length && found.got.length < most;) {
+      const before = found.got.length;
+      const some = free.slice(at, at + Math.max(most - before, 2 * bareSize));
+      at += some.length;
+      const hashes = await asks.runEach(some.map(({ id }): Command => ["HGETALL", keys.job(id)]));
+      const bare = some.filter((one, index) => {
+        const fields = fieldsOf(hashes[index]);
+        if (fields.length === 0) return true;
+        if (found.got.length < most) this.#addJob(one, fields, found);
+        return false;
+      });
+      await this.#addOverdue(bare, found);
+      bareSize = found.got.length > before ? 0 : some.length;
+    }
+  }
+
+  #addJob(one: Named, fields: Fields, { got, chosen }: Found): void {
+    const body = bodyOf(jobOf(fields, one.id));
+    got.push({ id: nameOf(one), body, at: this.#addedAt(one, body) });
+    chosen.add(nameOf(one));
   }
 
   #isLent(one: Named): boolean {
     const until = this.#lent.get(nameOf(one));
     return until !== undefined && performance.now() < until;
-  }
-
-  async #deliveryOf(one: Named, hash: unknown): Promise<RedisDelivery | null> {
-    if (hash instanceof RedisProblem && hash.code !== "WRONGTYPE") throw hash;
-    const fields = hash instanceof RedisProblem ? [] : (hash as Fields);
-    if (fields.length === 0) return this.#withoutHash(one);
-    const body = bodyOf(jobOf(fields, one.id));
-    return { id: nameOf(one), body, at: this.#addedAt(one, body) };
   }
 
   #addedAt(one: Named, body: Uint8Array): number {
@@ -143,28 +211,37 @@ export class SetsQueue implements Queue<RedisDelivery> {
     return instantOf(job["createdAt"]) ?? this.#firstSeen(one);
   }
 
+  /** When there are too many, the time of one more is not kept: it begins when others are gone. */
   #firstSeen(one: Named): number {
     const name = nameOf(one);
     const at = this.#seen.get(name) ?? Date.now();
-    this.#seen.set(name, at);
+    if (this.#seen.size < MOST_KNOWN) this.#seen.set(name, at);
     return at;
   }
 
   /**
-   * Another worker may have accepted the job just now, or its producer writes the hash after the set. So it is given up
+   * Another worker may have accepted such a job just now, or its producer writes the hash after the set. So it is given up
    * only when it stays in the set without one.
    */
-  async #withoutHash(one: Named): Promise<RedisDelivery | null> {
-    const score = await this.#parts.asks.one(["ZSCORE", one.set, one.id]);
-    if (score === null) {
-      this.#forget(nameOf(one));
-      return null;
+  async #addOverdue(bare: readonly Named[], { overdue, chosen }: Found): Promise<void> {
+    const { asks, idleMs, keys } = this.#parts;
+    const isEarly = (one: Named) => Date.now() - (this.#seen.get(nameOf(one)) ?? -Infinity) < idleMs;
+    const asked = bare.filter((one) => !isEarly(one));
+    if (asked.length === 0) return;
+    const scores = await asks.run(asked.map(({ set, id }): Command => ["ZSCORE", set, id]));
+    for (const [index, one] of asked.entries()) {
+      const name = nameOf(one);
+      if (scores[index] === null) {
+        this.#forget(name);
+        continue;
+      }
+      const at = this.#firstSeen(one);
+      if (Date.now() - at < idleMs || overdue.length >= MOST_PER_CALL) continue;
+      const hash = printable(keys.job(one.id)).slice(0, MOST_SHOWN);
+      const body = bodyOf([Buffer.from("id"), Buffer.from(one.id)]);
+      overdue.push({ id: name, body, at, overdue: `it is in ${one.set}, and there is no hash ${hash}` });
+      chosen.add(name);
     }
-    const at = this.#firstSeen(one);
-    if (Date.now() - at < this.#parts.idleMs) return null;
-    const hash = printable(this.#parts.keys.job(one.id)).slice(0, MOST_SHOWN);
-    const overdue = `it is in ${one.set}, and there is no hash ${hash}`;
-    return { id: nameOf(one), body: bodyOf([Buffer.from("id"), Buffer.from(one.id)]), at, overdue };
   }
 
   async done(deliveries: readonly RedisDelivery[]): Promise<readonly RedisDelivery[]> {
@@ -175,8 +252,8 @@ export class SetsQueue implements Queue<RedisDelivery> {
   }
 
   async refuse(delivery: RedisDelivery, reason: string): Promise<boolean> {
-    const bury = buryCommand(this.#parts.keys, delivery, reason);
-    await this.#parts.asks.together([bury, ...this.#removal(delivery)]);
+    const { burial, asks } = this.#parts;
+    await burial.bury(delivery, reason, (copy) => asks.together([...copy, ...this.#removal(delivery)]));
     this.#forget(delivery.id);
     return true;
   }
@@ -206,6 +283,13 @@ export class SetsQueue implements Queue<RedisDelivery> {
 }
 
 const nameOf = ({ set, id }: Named): string => `${set}#${id}`;
+
+/** What HGETALL answers; none when the key is of another type. */
+function fieldsOf(hash: unknown): Fields {
+  if (!(hash instanceof RedisProblem)) return hash as Fields;
+  if (hash.code !== "WRONGTYPE") throw hash;
+  return [];
+}
 
 /** What a hash says of its job. Beside `data` it may hold what a worker noted there, such as a state; that is no part of the job. */
 function jobOf(fields: Fields, id: string): Fields {

@@ -3,7 +3,7 @@ import { withinLimit } from "../../time/time-limit.ts";
 import type { Queue } from "../queue.ts";
 import { Acknowledger } from "./acknowledger.ts";
 import type { Connection } from "./connection.ts";
-import { buryCommand } from "./dead.ts";
+import type { Burial } from "./dead.ts";
 import { deliveryOf, readOf, type RedisDelivery } from "./entries.ts";
 import { ofSettings } from "./greeting.ts";
 import { type Fields, withinBytes } from "./job.ts";
@@ -40,6 +40,7 @@ export interface StreamParts {
   readonly reads: Connection;
   /** For everything else, which would have to wait behind a read that blocks. */
   readonly asks: Connection;
+  readonly burial: Burial;
   tell(text: string): void;
 }
 
@@ -251,7 +252,7 @@ export class StreamQueue implements Queue<RedisDelivery> {
 
   async refuse(delivery: RedisDelivery, reason: string): Promise<boolean> {
     const id = this.#entryOf(delivery);
-    await this.#acknowledger.acknowledge([id], [buryCommand(this.#parts.keys, delivery, reason)]);
+    await this.#parts.burial.bury(delivery, reason, (copy) => this.#acknowledger.acknowledge([id], copy));
     this.#inHand.delete(id);
     return true;
   }

@@ -1,5 +1,6 @@
 /** Redis that is away, that forgets, that is cut off and that refuses. */
 import { execFile } from "node:child_process";
+import { type AddressInfo, createServer } from "node:net";
 import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { UserError } from "../../../src/errors.ts";
@@ -215,6 +216,37 @@ describe.skipIf(requireServers("redis"))("Redis that refuses", () => {
     await expect(stream.receive(1, 0, GOES_ON)).rejects.toThrow(QueueUnreachable);
     await redis.askAt(other, "CONFIG", "SET", "requirepass", SECRET);
     expect(await insist(() => template("x"))).toBeNull();
+  });
+
+  it.each([
+    ["greets, as NATS does", 'INFO {"server_id":"x"}\r\n', ""],
+    ["answers, as a web server does", "", "HTTP/1.1 400 Bad Request\r\n\r\n"],
+  ])("another server that %s is said as a mistake of the user's", async (_, greeting, answer) => {
+    const other = createServer((socket) => {
+      socket.on("error", () => undefined);
+      if (greeting !== "") socket.write(greeting);
+      if (answer !== "") socket.once("data", () => socket.end(answer));
+    });
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void other.close());
+    const { port } = other.address() as AddressInfo;
+    const { stream, told } = await worker(`redis://127.0.0.1:${port}`);
+    const error: unknown = await stream.receive(1, 0, GOES_ON).catch((problem: unknown) => problem);
+    expect(error).toBeInstanceOf(UserError);
+    expect((error as UserError).message).toBe(`what answers at 127.0.0.1:${port} does not speak Redis' protocol`);
+    expect((error as UserError).hint).toMatch(/another server/);
+    expect(told).toEqual([]);
+  });
+
+  it("another server in its place later is trouble that may pass", async () => {
+    const redis = await server();
+    const { proxy, redis: mine } = await behindProxy(redis);
+    await mine.template("x");
+    proxy.replace("+PONG", "HTTP/");
+    proxy.cut();
+    await expect
+      .poll(() => mine.template("x").catch((error: Error) => `${error.name}: ${error.message}`))
+      .toBe(`QueueUnreachable: what answers at 127.0.0.1:${proxy.port} does not speak Redis' protocol`);
   });
 
   it("a version that is too old is said as a mistake of the user's", async () => {

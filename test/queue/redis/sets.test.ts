@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { RedisDelivery } from "../../../src/queue/redis/redis.ts";
 import { requireServers } from "../../support/servers.ts";
-import { GOES_ON, jsonOf, receive, server, STREAM, textOf, worker } from "./worker.ts";
+import { add, GOES_ON, jsonOf, receive, server, STREAM, textOf, worker } from "./worker.ts";
 
 const PRIORITY = `${STREAM}:priority`;
 const DELAYED = `${STREAM}:delayed`;
@@ -111,6 +111,82 @@ describe.skipIf(requireServers("redis"))("a job in a set", () => {
     const [delivery] = await receive(sets);
     expect(delivery?.overdue).toBe(`it is in ${PRIORITY}, and there is no hash email:job:c1`);
     expect(textOf(delivery as never)).toBe('{"id":"c1"}');
+  });
+
+  it.each([PRIORITY, DELAYED])(
+    "is brought in spite of 2,500 names in front of it that have no hash, in %s",
+    async (set) => {
+      const redis = await server();
+      const { sets } = await worker(redis.url);
+      await redis.askEach(Array.from({ length: 2_500 }, (_, n) => ["ZADD", PRIORITY, "1", `gone-${n}`]));
+      await redis.ask("HSET", "email:job:c1", "data", '{"id":"c1"}');
+      await redis.ask("ZADD", set, DUE_AT, "c1");
+      const looks: number[] = [];
+      while (looks.at(-1) !== 1 && looks.length < 4) looks.push((await sets.receive(1, 0, GOES_ON)).length);
+      // A look goes through 2,000 names at most.
+      expect(looks.length).toBeLessThanOrEqual(set === PRIORITY ? 2 : 1);
+      expect(looks.at(-1)).toBe(1);
+    },
+  );
+
+  it("in each set has its share of a look", async () => {
+    const redis = await server();
+    const { sets } = await worker(redis.url);
+    for (const [set, name] of [
+      [PRIORITY, "p"],
+      [DELAYED, "d"],
+    ] as const)
+      for (let n = 0; n < 9; n++) {
+        await redis.ask("HSET", `email:job:${name}${n}`, "data", "{}");
+        await redis.ask("ZADD", set, n, `${name}${n}`);
+      }
+    const look = async (most: number) =>
+      (await sets.receive(most, 0, GOES_ON)).map(({ id }) => id.split("#")[1]?.[0]).join("");
+    expect(await look(4)).toBe("ppdd");
+    expect([await look(1), await look(1)].toSorted()).toEqual(["d", "p"]);
+    await redis.ask("DEL", DELAYED);
+    expect(await look(4)).toBe("pppp");
+  });
+
+  it("without a hash for too long does not take the place of one that has it, and is given up at last", async () => {
+    const redis = await server();
+    const { sets } = await worker(redis.url, { idleMs: 0 });
+    await redis.ask("ZADD", PRIORITY, 1, "gone");
+    await redis.ask("HSET", "email:job:c1", "data", '{"id":"c1"}');
+    await redis.ask("ZADD", PRIORITY, 2, "c1");
+    const [first] = await sets.receive(1, 0, GOES_ON);
+    expect(first?.id).toBe(`${PRIORITY}#c1`);
+    await sets.done([first as never]);
+    expect((await sets.receive(1, 0, GOES_ON))[0]?.overdue).toMatch(/no hash email:job:gone/);
+  });
+
+  it("is brought when the other set is none, which is told once", async () => {
+    const redis = await server();
+    const { sets, told } = await worker(redis.url);
+    await redis.ask("SET", PRIORITY, "x");
+    await redis.ask("HSET", "email:job:c1", "data", '{"id":"c1"}');
+    await redis.ask("ZADD", DELAYED, 1, "c1");
+    expect((await receive(sets)).map(textOf)).toEqual(['{"id":"c1"}']);
+    await sets.receive(1, 0, GOES_ON);
+    expect(told.filter((line) => line.includes("sorted set"))).toEqual([
+      `redis: ${PRIORITY} is not read: it is no sorted set. Delete or rename that key.`,
+    ]);
+  });
+
+  it("that is refused is gone when its copy cannot be kept, which is told once, of the stream, too", async () => {
+    const redis = await server();
+    const { sets, stream, told } = await worker(redis.url);
+    await redis.ask("SET", `${STREAM}:dlq`, "x");
+    await redis.ask("HSET", "email:job:c1", "data", '{"id":"c1"}');
+    await redis.ask("ZADD", PRIORITY, 1, "c1");
+    await add(redis, "a");
+    expect(await sets.refuse((await receive(sets))[0] as never, "no")).toBe(true);
+    expect(await stream.refuse((await receive(stream))[0] as never, "no")).toBe(true);
+    expect(await redis.ask("ZCARD", PRIORITY)).toBe(0);
+    expect(await redis.ask("XLEN", STREAM)).toBe(0);
+    expect(told.filter((line) => line.includes("dlq"))).toEqual([
+      `redis: dead letters are not copied to ${STREAM}:dlq: it is no stream. The store has them. Delete or rename that key.`,
+    ]);
   });
 
   it("whose hash is written a moment later is brought", async () => {
