@@ -184,6 +184,18 @@ describe("options for brokers that cannot be used", () => {
       /--nats-subject expects a subject without wildcards with --outlet nats/,
     ],
     [["work", "--results", "a"], /--results expects --nats, got none/],
+    [
+      ["work", "--nats", "nats://a", "--results", "messages.email", ...FROM],
+      /--results expects another subject than that of the mail \(--nats-subject\), got "messages\.email";/,
+    ],
+    ...["messages.*", "messages.>", "*.results", ">"].map((subject): [string[], RegExp] => [
+      ["work", "--nats", "nats://a", "--nats-subject", subject, "--results", "messages.results", ...FROM],
+      /--results expects another subject .* got "messages\.results", which ".*" takes; name one/,
+    ]),
+    [
+      ["serve", "--nats", "nats://a", "--outlet", "nats", "--nats-subject", "messages.results", ...FROM],
+      /--results expects another subject .* got "messages\.results";/,
+    ],
     [["work", "--templates", "."], /--templates expects --redis, got none/],
     [["work", "--nats-creds", "a"], /--nats-creds expects --nats, got none/],
     [["work", "--nats", "nats://a", "--nats-creds", "none.creds", ...FROM], /none\.creds/],

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { UserError } from "../../errors.ts";
 import type { Io } from "../../io.ts";
 import { readBytes } from "../../read-file.ts";
+import { takesSubject } from "../../queue/nats/subject.ts";
 import { parseDuration } from "../../time/duration.ts";
 
 /** Options for brokers. Their form was checked when they were parsed; `takeOldNames` filled in what older programs' variables say. */
@@ -76,6 +77,7 @@ const MORE_DELIVERIES = 2;
  */
 export async function readBrokers({ cwd }: Pick<Io, "cwd">, flags: BrokerFlags): Promise<BrokerSettings> {
   refuseLonely(flags);
+  refuseOwnResults(flags);
   const outlet = readOutlet(flags);
   const settings = {
     nats: await readNats(cwd, flags, outlet),
@@ -120,6 +122,17 @@ function refuseLonely({ nats, natsCreds, results, redis, templates }: BrokerFlag
     { option: "--templates", is: templates !== undefined && redis === undefined, needs: "--redis" },
   ].find(({ is }) => is);
   if (lonely !== undefined) throw new UserError(`${lonely.option} expects ${lonely.needs}, got none`);
+}
+
+/** Results on the subject of the mail would come back: to an inlet as mail that nobody can read, and to an outlet's senders, too. */
+function refuseOwnResults({ nats, natsSubject, outlet, results }: BrokerFlags): void {
+  const told = results ?? (outlet === undefined ? null : RESULTS);
+  if (nats === undefined || told === null || !takesSubject(natsSubject, told)) return;
+  const mail = natsSubject === told ? "" : `, which ${JSON.stringify(natsSubject)} takes`;
+  throw new UserError(
+    `--results expects another subject than that of the mail (--nats-subject), got ${JSON.stringify(told)}${mail}`,
+    "name one that nobody reads mail from, such as messages.results",
+  );
 }
 
 function readOutlet(flags: BrokerFlags): OutletSettings | null {
