@@ -40,7 +40,7 @@ export interface BrokerOptions {
   keeps?: boolean;
 }
 
-export const mailbox = (number: number): string => `user${number}@example.com`;
+const mailbox = (number: number): string => `user${number}@example.com`;
 
 export const mailboxes = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, at) => mailbox(from + at));
