@@ -424,6 +424,26 @@ describe.skipIf(NO_POSTGRES)("a gateway with columns of other types", () => {
     });
   });
 
+  it("a row that names no content is refused", async () => {
+    const folder = await workFolder();
+    const { url, query } = await gatewayDatabase({ requests: EVERY });
+    await query(
+      "alter table email_requests alter content_id drop not null; update email_requests set content_id = null where status = 2",
+    );
+    const { code, json } = await run(folder, ["adopt", url, ...FROM, "--json"]);
+    expect({ code, json }).toMatchObject({ code: 1, json: { added: 5, rejected: 1 } });
+  });
+
+  it("rows without an id are told of", async () => {
+    const folder = await workFolder();
+    const { url, query } = await gatewayDatabase({ requests: EVERY });
+    await query(
+      "alter table email_requests drop constraint email_requests_pkey cascade; alter table email_requests alter id drop not null; update email_requests set id = null where status = 2",
+    );
+    const { code, stderr } = await run(folder, ["adopt", url, ...FROM]);
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("without an id") });
+  });
+
   it("junk in them is never taken for something valid", async () => {
     const folder = await workFolder();
     const { url, query } = await gatewayDatabase({ requests: Array.from({ length: 4 }, () => ({ status: 0 })) });

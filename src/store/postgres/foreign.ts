@@ -160,6 +160,8 @@ function reader(client: pg.Client, { name, sql, use, since }: Opened): Foreign {
         ask<ForeignRow>(sql.rows(state, after !== null), [FOREIGN_PAGE.rows, ...(after === null ? [] : [after])]),
       ),
     async content(id) {
+      // It names none, and is no number or uuid.
+      if (id === "") return null;
       const [found] = await ask<ForeignContent>(sql.content, [id]);
       return found ?? null;
     },
@@ -184,6 +186,8 @@ async function* pages<Row extends { id: string }>(
     const rows: Row[] = await read(after);
     const last = rows.at(-1);
     if (last === undefined) return;
+    // Those come last, and nothing tells them apart.
+    if (last.id === "") throw new UserError("there are rows without an id", "give each an id, or delete them");
     yield rows;
     after = last.id;
   }
@@ -208,18 +212,22 @@ function statementsFor(columns: Columns): Statements {
     ? "e.request_id = r.id"
     : "e.request_id::text = r.id::text";
   const raw = type("email_results.raw").startsWith("json") ? "e.raw #>> '{}'" : "e.raw::text";
+  const areNumbers = CONTENT_IDS.every((each) => INTEGER.has(type(each)));
+  const sameContent = areNumbers
+    ? "id = $1::bigint"
+    : isSame(...CONTENT_IDS)
+      ? `id = $1::${type("email_contents.id")}`
+      : "id::text = $1::text";
   const behind = (table: string, id: string, isBehind: boolean) =>
     isBehind ? `${id} > $2::${type(`${table}.id`)}` : "true";
   return {
     count: "select status::text as status, count(*)::float8 as rows from email_requests group by 1",
     rows: (state, isBehind) => `${rowSql(state, { raw, isOfRow })}
       where ${behind("email_requests", "r.id", isBehind)} and ${stateSql(state, "r.status::text")} order by r.id limit $1::int`,
-    content: `select subject::text as subject, content::text as html from email_contents where ${
-      isSame("email_requests.content_id", "email_contents.id") || INTEGERS.every((each) => INTEGER.has(type(each)))
-        ? `id = $1::${type("email_contents.id")}`
-        : "id::text = $1::text"
-    }`,
-    results: (isBehind) => `select e.id::text as id, coalesce(e.status::text, '') as status, ${raw} as raw,
+    content: `select subject::text as subject, content::text as html from email_contents where ${sameContent}`,
+    results: (
+      isBehind,
+    ) => `select coalesce(e.id::text, '') as id, coalesce(e.status::text, '') as status, ${raw} as raw,
         e.created_at::text as at, null as "sesMessageId", r.to_email::text as email
       from email_results e left join email_requests r on ${isOfRow}
       where ${behind("email_results", "e.id", isBehind)} order by e.id limit $1::int`,
@@ -228,7 +236,7 @@ function statementsFor(columns: Columns): Statements {
   };
 }
 
-const INTEGERS = ["email_requests.content_id", "email_contents.id"];
+const CONTENT_IDS = ["email_requests.content_id", "email_contents.id"] as const;
 const INTEGER: ReadonlySet<string> = new Set(["smallint", "integer", "bigint"]);
 
 /** It keeps no ids of SES. A report that it took in names one. */
@@ -237,7 +245,7 @@ function rowSql(state: ForeignState, { raw, isOfRow }: { raw: string; isOfRow: s
     state === "sent" || state === "processing"
       ? `(select ${raw} from email_results e where ${isOfRow} and e.status::text <> 'Open' limit 1)`
       : "null";
-  return `select r.id::text as id, coalesce(r.topic_id::text, '') as topic, coalesce(r.to_email::text, '') as email,
+  return `select coalesce(r.id::text, '') as id, coalesce(r.topic_id::text, '') as topic, coalesce(r.to_email::text, '') as email,
       coalesce(r.content_id::text, '') as "contentId", r.created_at::text as "createdAt",
       r.scheduled_at::text as "scheduledAt", r.updated_at::text as "updatedAt",
       null as "sesMessageId", nullif(r.error::text, '') as error, ${proof} as proof
