@@ -392,6 +392,92 @@ describe("what is no database of theirs", () => {
   });
 });
 
+describe.skipIf(NO_POSTGRES)("a gateway with columns of other types", () => {
+  const UNTIED = "alter table email_requests drop constraint email_requests_content_id_fkey;";
+  const UUID = "('00000000-0000-4000-8000-' || lpad(%::text, 12, '0'))::uuid";
+  const retyped = (table: string, column: string, type: string, using = `${column}::${type}`) =>
+    `alter table ${table} alter column ${column} drop default, alter column ${column} type ${type} using ${using};`;
+  const uuids = [
+    ["email_contents", "id"],
+    ["email_requests", "content_id"],
+  ].map(([table = "", column = ""]) => retyped(table, column, "uuid", UUID.replace("%", column)));
+
+  it.each<[string, string]>([
+    ["uuids name contents", UNTIED + uuids.join("")],
+    ["texts name contents", UNTIED + retyped("email_requests", "content_id", "text")],
+    ["contents have bigger numbers", UNTIED + retyped("email_contents", "id", "bigint")],
+    ["status is a text", retyped("email_requests", "status", "text")],
+    ["status is a bigger number", retyped("email_requests", "status", "bigint")],
+    ["reports are texts", retyped("email_results", "raw", "text", "raw #>> '{}'")],
+    ["times have no zone", retyped("email_requests", "scheduled_at", "timestamp", "scheduled_at at time zone 'UTC'")],
+  ])("%s", async (_, sql) => {
+    const folder = await workFolder();
+    const { url, query } = await gatewayDatabase({
+      requests: EVERY,
+      results: [{ request: 3, status: "Bounce", raw: bounce("ses-3", "p3@example.net") }],
+    });
+    await query(sql);
+    const { code, json, stderr } = await run(folder, ["adopt", url, ...FROM, "--json"]);
+    expect({ code, json, stderr }).toMatchObject({
+      code: 0,
+      json: { added: 6, states: { pending: 2, sent: 2 }, due: { first: "2026-01-01T00:00:00.000Z" } },
+    });
+  });
+
+  it("a row that names no content is refused", async () => {
+    const folder = await workFolder();
+    const { url, query } = await gatewayDatabase({ requests: EVERY });
+    await query(
+      "alter table email_requests alter content_id drop not null; update email_requests set content_id = null where status = 2",
+    );
+    const { code, json } = await run(folder, ["adopt", url, ...FROM, "--json"]);
+    expect({ code, json }).toMatchObject({ code: 1, json: { added: 5, rejected: 1 } });
+  });
+
+  it("rows without an id are told of", async () => {
+    const folder = await workFolder();
+    const { url, query } = await gatewayDatabase({ requests: EVERY });
+    await query(
+      "alter table email_requests drop constraint email_requests_pkey cascade; alter table email_requests alter id drop not null; update email_requests set id = null where status = 2",
+    );
+    const { code, stderr } = await run(folder, ["adopt", url, ...FROM]);
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("without an id") });
+  });
+
+  it("junk in them is never taken for something valid", async () => {
+    const folder = await workFolder();
+    const { url, query } = await gatewayDatabase({ requests: Array.from({ length: 4 }, () => ({ status: 0 })) });
+    const set = (at: number, what: string) => `update email_requests set ${what} where id::text like '%${at}';`;
+    await query(
+      UNTIED +
+        retyped("email_requests", "status", "text") +
+        retyped("email_requests", "content_id", "text") +
+        set(1, "status = 'abc'") +
+        set(2, "content_id = '1abc'") +
+        set(3, "scheduled_at = 'infinity'"),
+    );
+    const { code, json } = await run(folder, ["adopt", url, ...FROM, "--json"]);
+    expect({ code, json }).toMatchObject({ code: 1, json: { added: 1, rejected: 3 } });
+    const text = readFileSync(join(folder, json.rejects_file), "utf8");
+    expect(text).toMatch(
+      /its content is missing[^]*its time cannot be read: ""infinity""[^]*its status is none of 0 to 4/,
+    );
+  });
+
+  it.each([
+    ["a column is missing", "alter table email_results drop column created_at", /created_at/],
+    ["a time is a truth", retyped("email_requests", "updated_at", "boolean", "true"), /boolean/],
+  ])("%s: that is said in one line", async (_, sql, words) => {
+    const folder = await workFolder();
+    const { url, query } = await gatewayDatabase({ requests: EVERY });
+    await query(sql);
+    const { code, stderr } = await run(folder, ["adopt", url, ...FROM]);
+    expect(stderr).toMatch(words);
+    expect(stderr).toMatch(/expected email_requests, email_contents and email_results/);
+    expect({ code, lines: stderr.trim().split("\n").length }).toEqual({ code: 2, lines: 1 });
+  });
+});
+
 it("without a sender nothing is stored", async () => {
   const folder = await workFolder();
   rustDatabase(join(folder, "sqlite3.db"), { requests: EVERY });

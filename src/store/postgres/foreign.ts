@@ -16,7 +16,7 @@ import { type Address, type Environment, type Host, parseAddress } from "./addre
 import { briefly } from "./answers.ts";
 import { passwordFor } from "./password.ts";
 import { end } from "./pool.ts";
-import { explain, isAway } from "./trouble.ts";
+import { codeOf, explain, isAway } from "./trouble.ts";
 
 /** The library's own limit is none at all. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -36,7 +36,7 @@ export async function openForeign(location: string, env: Environment): Promise<F
       throw error;
     }
   } catch (error) {
-    throw explain(error, address.displayed, "open");
+    throw inWords(error, address.displayed, "open");
   }
 }
 
@@ -84,27 +84,37 @@ const NAME = "ses-mail adopt";
 
 /** Begins the transaction in which everything is read. */
 async function read(client: pg.Client, address: Address): Promise<Foreign> {
-  await checkTables(client, address.displayed);
+  const sql = statementsFor(await columnsOf(client, address.displayed));
   const use = await othersIn(client);
   await client.query("begin transaction isolation level repeatable read read only");
   // While a page is stored, the server hears nothing of us.
   await client.query("set local idle_in_transaction_session_timeout = 0");
   await client.query("set local statement_timeout = 0");
+  // Times are read as text.
+  await client.query("set local timezone = 'UTC'");
+  await client.query("set local datestyle = 'ISO, YMD'");
   const [clock] = await briefly<{ now: string }>(client, "select now()::text as now");
-  return reader(client, { name: address.displayed, use, since: clock?.now ?? "" });
+  // What is not as it should be is found before anything is stored.
+  for (const each of [sql.count, sql.rows("sent", true), sql.content, sql.results(true), sql.changed])
+    await client.query(`prepare ses_mail_try as ${each}`).then(() => client.query("deallocate ses_mail_try"));
+  return reader(client, { name: address.displayed, sql, use, since: clock?.now ?? "" });
 }
+
+/** The types of columns, by `table.column`. They differ: programs that were changed have, say, ids of another type. */
+type Columns = ReadonlyMap<string, string>;
 
 const COLUMNS = ["id", "topic_id", "to_email", "content_id", "scheduled_at", "status", "error", "updated_at"];
 
-async function checkTables(client: pg.Client, name: string): Promise<void> {
-  const found = await briefly<{ name: string }>(
+async function columnsOf(client: pg.Client, name: string): Promise<Columns> {
+  const found = await briefly<{ name: string; type: string }>(
     client,
-    `select attname as name from pg_attribute
-     where attrelid = to_regclass('email_requests') and attnum > 0 and not attisdropped
-       and to_regclass('email_contents') is not null and to_regclass('email_results') is not null`,
+    `select t.name || '.' || attname as name, format_type(atttypid, null) as type
+     from unnest(array['email_requests', 'email_contents', 'email_results']) as t (name)
+       join pg_attribute on attrelid = to_regclass(t.name) and attnum > 0 and not attisdropped`,
   );
-  const names = new Set(found.map((column) => column.name));
-  if (COLUMNS.every((column) => names.has(column))) return;
+  const columns = new Map(found.map((column) => [column.name, column.type]));
+  const needed = [...COLUMNS.map((column) => `email_requests.${column}`), "email_contents.id", "email_results.id"];
+  if (needed.every((column) => columns.has(column))) return columns;
   throw new UserError(`${name} is not the database of messages-api-gateway`, NOT_FOREIGN_HINT);
 }
 
@@ -119,48 +129,50 @@ async function othersIn(client: pg.Client): Promise<string | null> {
   return `${others} other ${others === 1 ? "connection shows" : "connections show"} that somebody works on it`;
 }
 
-function reader(client: pg.Client, { name, use, since }: { name: string; use: string | null; since: string }): Foreign {
-  const ask = async <Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> => {
+interface Opened {
+  name: string;
+  sql: Statements;
+  use: string | null;
+  since: string;
+}
+
+function reader(client: pg.Client, { name, sql, use, since }: Opened): Foreign {
+  const ask = async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> => {
     try {
-      return (await client.query<Row>(sql, values)).rows;
+      return (await client.query<Row>(text, values)).rows;
     } catch (error) {
-      throw explain(error, name);
+      throw inWords(error, name, "work");
     }
   };
   return {
     program: "messages-api-gateway",
     location: name,
     async counts() {
-      const rows = await ask<{ status: string | null; rows: number }>(
-        "select status::text as status, count(*)::float8 as rows from email_requests group by 1",
-      );
       const counts = new Map<ForeignState, number>();
-      for (const each of rows) {
+      for (const each of await ask<{ status: string | null; rows: number }>(sql.count)) {
         const state = foreignState(each.status);
         counts.set(state, (counts.get(state) ?? 0) + each.rows);
       }
       return counts;
     },
     rows: (state) =>
-      pages(FOREIGN_PAGE.rows, "00000000-0000-0000-0000-000000000000", (after, most) =>
-        ask<ForeignRow>(rowSql(state), [after, most]),
+      pages((after) =>
+        ask<ForeignRow>(sql.rows(state, after !== null), [FOREIGN_PAGE.rows, ...(after === null ? [] : [after])]),
       ),
     async content(id) {
-      const [found] = await ask<ForeignContent>(
-        "select subject, content as html from email_contents where id = $1::bigint",
-        [id],
-      );
+      // It names none, and is no number or uuid.
+      if (id === "") return null;
+      const [found] = await ask<ForeignContent>(sql.content, [id]);
       return found ?? null;
     },
     results: () =>
-      pages(FOREIGN_PAGE.results, "-9223372036854775808", (after, most) => ask<ForeignResult>(RESULTS, [after, most])),
+      pages((after) =>
+        ask<ForeignResult>(sql.results(after !== null), [FOREIGN_PAGE.results, ...(after === null ? [] : [after])]),
+      ),
     use: () => Promise.resolve(use),
     async changed() {
       await ask("commit");
-      const [found] = await ask<{ changed: boolean }>(
-        `select exists (select from email_requests where greatest(updated_at, created_at) >= $1::timestamptz) as changed`,
-        [since],
-      );
+      const [found] = await ask<{ changed: boolean }>(sql.changed, [since]);
       return found?.changed === true;
     },
     close: () => client.end(),
@@ -168,33 +180,88 @@ function reader(client: pg.Client, { name, use, since }: { name: string; use: st
 }
 
 async function* pages<Row extends { id: string }>(
-  most: number,
-  least: string,
-  read: (after: string, most: number) => Promise<Row[]>,
+  read: (after: string | null) => Promise<Row[]>,
 ): AsyncGenerator<Row[]> {
-  for (let after = least; ;) {
-    const rows = await read(after, most);
+  for (let after: string | null = null; ;) {
+    const rows: Row[] = await read(after);
     const last = rows.at(-1);
     if (last === undefined) return;
+    // Those come last, and nothing tells them apart.
+    if (last.id === "") throw new UserError("there are rows without an id", "give each an id, or delete them");
     yield rows;
     after = last.id;
   }
 }
 
-const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`;
-
-/** It keeps no ids of SES. A report that it took in names one. */
-function rowSql(state: ForeignState): string {
-  const proof =
-    state === "sent" || state === "processing"
-      ? "(select e.raw #>> '{}' from email_results e where e.request_id = r.id and e.status <> 'Open' limit 1)"
-      : "null";
-  return `select r.id::text as id, r.topic_id as topic, r.to_email as email, r.content_id::text as "contentId",
-      ${ms("r.created_at")} as "createdAt", ${ms("r.scheduled_at")} as "scheduledAt", ${ms("r.updated_at")} as "updatedAt",
-      null as "sesMessageId", nullif(r.error, '') as error, ${proof} as proof
-    from email_requests r where r.id > $1::uuid and ${stateSql(state, "r.status::text")} order by r.id limit $2`;
+/** What is asked. Pages have at most $1 rows, and begin behind the id $2, or at the beginning. */
+interface Statements {
+  count: string;
+  rows(state: ForeignState, isBehind: boolean): string;
+  /** $1: the id. */
+  content: string;
+  results(isBehind: boolean): string;
+  /** $1: the moment since when. */
+  changed: string;
 }
 
-const RESULTS = `select e.id::text as id, e.status, e.raw #>> '{}' as raw, ${ms("e.created_at")} as at,
-    null as "sesMessageId", r.to_email as email
-  from email_results e left join email_requests r on r.id = e.request_id where e.id > $1::bigint order by e.id limit $2`;
+/** Everything comes as text, whatever its type is. Only what an index helps with is compared as what it is, where both sides are the same. */
+function statementsFor(columns: Columns): Statements {
+  const type = (column: string) => columns.get(column) ?? "text";
+  const isSame = (one: string, other: string) => type(one) === type(other);
+  const isOfRow = isSame("email_results.request_id", "email_requests.id")
+    ? "e.request_id = r.id"
+    : "e.request_id::text = r.id::text";
+  const raw = type("email_results.raw").startsWith("json") ? "e.raw #>> '{}'" : "e.raw::text";
+  const areNumbers = CONTENT_IDS.every((each) => INTEGER.has(type(each)));
+  const sameContent = areNumbers
+    ? "id = $1::bigint"
+    : isSame(...CONTENT_IDS)
+      ? `id = $1::${type("email_contents.id")}`
+      : "id::text = $1::text";
+  const behind = (table: string, id: string, isBehind: boolean) =>
+    isBehind ? `${id} > $2::${type(`${table}.id`)}` : "true";
+  return {
+    count: "select status::text as status, count(*)::float8 as rows from email_requests group by 1",
+    rows: (state, isBehind) => `${rowSql(state, { raw, isOfRow })}
+      where ${behind("email_requests", "r.id", isBehind)} and ${stateSql(state, "r.status::text")} order by r.id limit $1::int`,
+    content: `select subject::text as subject, content::text as html from email_contents where ${sameContent}`,
+    results: (
+      isBehind,
+    ) => `select coalesce(e.id::text, '') as id, coalesce(e.status::text, '') as status, ${raw} as raw,
+        e.created_at::text as at, null as "sesMessageId", r.to_email::text as email
+      from email_results e left join email_requests r on ${isOfRow}
+      where ${behind("email_results", "e.id", isBehind)} order by e.id limit $1::int`,
+    changed: `select exists (
+      select from email_requests where greatest(updated_at, created_at)::timestamptz >= $1::timestamptz) as changed`,
+  };
+}
+
+const CONTENT_IDS = ["email_requests.content_id", "email_contents.id"] as const;
+const INTEGER: ReadonlySet<string> = new Set(["smallint", "integer", "bigint"]);
+
+/** It keeps no ids of SES. A report that it took in names one. */
+function rowSql(state: ForeignState, { raw, isOfRow }: { raw: string; isOfRow: string }): string {
+  const proof =
+    state === "sent" || state === "processing"
+      ? `(select ${raw} from email_results e where ${isOfRow} and e.status::text <> 'Open' limit 1)`
+      : "null";
+  return `select coalesce(r.id::text, '') as id, coalesce(r.topic_id::text, '') as topic, coalesce(r.to_email::text, '') as email,
+      coalesce(r.content_id::text, '') as "contentId", r.created_at::text as "createdAt",
+      r.scheduled_at::text as "scheduledAt", r.updated_at::text as "updatedAt",
+      null as "sesMessageId", nullif(r.error::text, '') as error, ${proof} as proof
+    from email_requests r`;
+}
+
+/** Class 42 is about tables and columns that are not there or of another type, class 22 about values that are no such type. */
+const SHAPE = /^(?:42|22)/;
+
+/** What the server refuses, in words. Nothing of it is ours, so that its tables are wrong is always for the person to mend. */
+function inWords(error: unknown, name: string, phase: "open" | "work"): unknown {
+  const code = codeOf(error);
+  // 42501: no right to read it.
+  if (!SHAPE.test(code) || code === "42501" || !(error instanceof Error)) return explain(error, name, phase);
+  return new UserError(
+    `the tables of ${name} are not those of messages-api-gateway: ${error.message} (${code})`,
+    "expected email_requests, email_contents and email_results with the columns that messages-api-gateway gives them",
+  );
+}
