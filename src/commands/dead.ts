@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { DeadDropFlags } from "../work/dead/dead.ts";
 import type { DeadRetryFlags } from "../work/dead/retry.ts";
+import { UserError } from "../errors.ts";
 import type { Act, AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
 import { addIncomingOptions, GROUPS, setting } from "./options.ts";
@@ -13,7 +14,14 @@ export const addDead: AddCommand = (program, act) => {
   dead
     .command("list", { isDefault: true })
     .description("show the dead letters, newest first, and why they are dead")
-    .action(act(async (context) => (await import("../work/dead/dead.ts")).listDead(context)));
+    // It is what `dead` does by itself, so it gets every misspelt name of a subcommand.
+    .allowExcessArguments()
+    .action(
+      act(async (context, _flags, [excess]) => {
+        if (excess !== undefined) throw excessProblem(dead, excess);
+        return (await import("../work/dead/dead.ts")).listDead(context);
+      }),
+    );
   dead
     .command("show")
     .description("show a dead letter with what is in it")
@@ -26,6 +34,12 @@ export const addDead: AddCommand = (program, act) => {
     ["ses-mail dead retry --reason 'no template'", "takes in what only needed a template, after you added it"],
   ]);
 };
+
+function excessProblem(dead: Command, excess: string): UserError {
+  const got = JSON.stringify(excess);
+  if (dead.args[0] === "list") return new UserError(`dead list expects no arguments, got ${got}`);
+  return new UserError(`dead: expected list, show, retry or drop, got ${got}`);
+}
 
 /** Adds the options that choose dead letters. */
 function addChoice(command: Command): Command {

@@ -73,6 +73,9 @@ describe("what cannot be done is one line, and changes nothing", () => {
     [["drop", "--all"], "dead drop expects --yes when there is no terminal to ask on"],
     [["retry", "--reason", "INVALID"], "dead retry expects --yes when there is no terminal to ask on"],
     [["retry", "1", "--header", "Subject: x"], "Subject"],
+    [["lsit"], 'dead: expected list, show, retry or drop, got "lsit"'],
+    [["7"], 'dead: expected list, show, retry or drop, got "7"'],
+    [["list", "7"], 'dead list expects no arguments, got "7"'],
   ])("%j", async (args, words) => {
     const { folder, dead } = await jobWith(letter(1));
     const { code, stderr, stdout } = await dead(...args);

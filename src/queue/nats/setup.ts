@@ -16,7 +16,7 @@ import { UserError } from "../../errors.ts";
 import { systemClock } from "../../time/clock.ts";
 import { QueueUnreachable } from "../queue.ts";
 import { requestTrouble } from "./trouble.ts";
-import { consumerWarnings, streamWarnings } from "./warnings.ts";
+import { consumerWarnings, resultsWarnings, streamWarnings } from "./warnings.ts";
 
 /** What to read. */
 export interface Where {
@@ -25,6 +25,8 @@ export interface Where {
   subject: string;
   /** The durable consumer that remembers how far we are. */
   consumer: string;
+  /** Where results about these messages are published. Not set: nowhere. */
+  results?: string;
 }
 
 /** How long a request of the JetStream API may take. */
@@ -100,6 +102,7 @@ export async function setUp(
       (await makeConsumer(manager, { where, stream, memory, tell }));
     checkConsumer(consumer.config, where);
     consumerWarnings(where.stream, consumer.config, where.subject).forEach(warn);
+    (await warningsOfResults(manager, where, stream, consumer)).forEach(warn);
     memory.wasThere = true;
     memory.streamIsOurs = stream.config.description === OURS;
     memory.consumerIsOurs = consumer.config.description === OURS;
@@ -128,6 +131,25 @@ export async function makeMissingStream(
     if (trouble === null) throw error;
     return trouble.kind === "no-jetstream" ? "the server has no JetStream" : trouble.reason;
   }
+}
+
+/** None when the server does not say who else reads the stream: results are no reason to read no mail. */
+async function warningsOfResults(
+  manager: JetStreamManager,
+  { results }: Where,
+  stream: StreamInfo,
+  consumer: ConsumerInfo,
+): Promise<string[]> {
+  if (results === undefined) return [];
+  const others: ConsumerConfig[] = [];
+  try {
+    for await (const { name, config } of manager.consumers.list(stream.config.name))
+      if (name !== consumer.name) others.push(config);
+  } catch (error) {
+    if (requestTrouble(error) === null) throw error;
+    return [];
+  }
+  return resultsWarnings(stream.config, results, { reader: consumer.config, others });
 }
 
 function found(stream: StreamInfo, { ack_wait, max_batch, max_bytes, max_expires }: ConsumerConfig): Found {

@@ -2,6 +2,7 @@
 import type { ConsumerConfig, StreamConfig } from "@nats-io/jetstream";
 import { counted } from "../../counted.ts";
 import { printable } from "../../printable.ts";
+import { takesSubject } from "./subject.ts";
 
 const HOUR_NS = 3_600e9;
 
@@ -35,6 +36,10 @@ function limitsOf(config: StreamConfig): { what: string; flags: string }[] {
 /** `24 h`, or `90 s` when it is no whole number of hours. */
 const ageText = (ns: number): string => (ns % HOUR_NS === 0 ? `${ns / HOUR_NS} h` : `${Math.round(ns / 1e9)} s`);
 
+/** What it brings; empty: all that is in the stream. */
+const filtersOf = ({ filter_subjects: all, filter_subject: one }: ConsumerConfig): string[] =>
+  all ?? (one ? [one] : []);
+
 /** What a consumer does other than ours: it gives messages up, or brings others than those of our subject. */
 export function consumerWarnings(stream: string, config: ConsumerConfig, subject: string): string[] {
   const name = printable(config.durable_name ?? config.name ?? "");
@@ -44,8 +49,35 @@ export function consumerWarnings(stream: string, config: ConsumerConfig, subject
     lines.push(
       `gives a message up unsent after ${counted(most, "delivery", "deliveries")}: nats consumer edit ${printable(stream)} ${name} --max-deliver=-1`,
     );
-  const filters = config.filter_subjects ?? (config.filter_subject ? [config.filter_subject] : []);
+  const filters = filtersOf(config);
   if (filters.length > 0 && !filters.includes(subject))
     lines.push(`reads ${printable(filters.join(", "))}, not ${printable(subject)}: what it brings is read as mail`);
   return lines.map((line) => `nats: consumer ${name} ${line}`);
+}
+
+/**
+ * What the stream of the mail does to results that are published on `results`: nothing when it does not take them. `reader` is our
+ * consumer of mail, `others` are all other consumers of the stream.
+ */
+export function resultsWarnings(
+  { name, subjects, retention }: StreamConfig,
+  results: string,
+  { reader, others }: { reader: ConsumerConfig; others: readonly ConsumerConfig[] },
+): string[] {
+  if (!subjects.some((each) => takesSubject(each, results))) return [];
+  const [stream, subject] = [printable(name), printable(results)];
+  if (brings(reader, results))
+    return [
+      `nats: consumer ${printable(reader.durable_name ?? reader.name ?? "")} reads ${subject}, too: results come back and become dead letters; name another subject with --results`,
+    ];
+  // A stream of another kind drops what nobody wants, or keeps it for as long as its limits say.
+  if (retention !== "workqueue" || others.some((each) => brings(each, results))) return [];
+  return [
+    `nats: nobody reads ${subject} yet; results stay in stream ${stream} until somebody does: nats consumer add ${stream} results --filter=${subject} --pull, or now and then nats stream purge ${stream} --subject=${subject}`,
+  ];
+}
+
+function brings(config: ConsumerConfig, subject: string): boolean {
+  const filters = filtersOf(config);
+  return filters.length === 0 || filters.some((filter) => takesSubject(filter, subject));
 }

@@ -20,7 +20,7 @@ export function createNatsInlet(
   const queue: InletQueue<NatsDelivery> = {
     source: "nats",
     counts,
-    queue: nats.queue(inlet),
+    queue: nats.queue(results === null ? inlet : { ...inlet, results }),
     read: (delivery) => readNatsMail(delivery, { reports: results !== null }),
     extrasOf: ({ extras }) => extras,
     templates: createTemplateShelf(making.store),

@@ -21,7 +21,9 @@ export function createResultsInlet(making: Making, nats: Nats, outlet: OutletSet
       ? log.info("results are applied again")
       : log.warn(`results wait, and are applied later: ${reason}`);
   const { signal } = stop;
-  const handle = createResultsHandler({ store, counts, clock, signal, onDead, onTrouble });
+  const onForeign = (count: number) =>
+    log.debug({ foreign: counts.foreign }, `${counted(count, "result")} about mail that others handed over`);
+  const handle = createResultsHandler({ store, counts, clock, signal, onDead, onTrouble, onForeign });
   // However much is pending, results make room.
   const tell = (text: string) => log.warn(text);
   const gate = createGate({ store, clock, maxPending: Infinity, tellsAway: false, tell });

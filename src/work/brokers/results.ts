@@ -21,11 +21,13 @@ export interface ResultCounts {
   /** They changed nothing. */
   known: number;
   dead: number;
+  /** They are about mail that was not handed over by this job. */
+  foreign: number;
 }
 
 /** No result came yet. */
 export function noResults(): ResultCounts {
-  return { applied: 0, known: 0, dead: 0 };
+  return { applied: 0, known: 0, dead: 0, foreign: 0 };
 }
 
 /** Where results are read: of the stream of the mail when its name is the first word of the subject, else of one of their own. */
@@ -48,13 +50,16 @@ export interface ResultsParts extends Parts, Patience {
   counts: ResultCounts;
   /** Told each dead letter after it is kept. */
   onDead?(letter: Pick<NewDeadLetter, "source" | "origin" | "reason">): void;
+  /** Told of how many results in a batch others handed the mail over. */
+  onForeign?(count: number): void;
 }
 
 type Result = Delivery & { readonly body: Uint8Array };
 
 /**
  * Makes the handler of the queue of results. All of a batch are applied with one commit. What cannot be read, and what is about a message
- * that was not handed over, is kept as a dead letter and refused. While the store is away it waits, as an inlet does.
+ * of ours that was not handed over, is kept as a dead letter and refused. What is about somebody else's mail is done with: whoever sends
+ * for us may send for others, too, and reports on all of it. While the store is away it waits, as an inlet does.
  */
 export function createResultsHandler(parts: ResultsParts): Handler<Result> {
   const { store, counts } = parts;
@@ -73,11 +78,13 @@ export function createResultsHandler(parts: ResultsParts): Handler<Result> {
       if (kind === "refused") counts.dead++;
       else if (kind !== "early") counts[kind]++;
     }
+    const foreign = judged.filter(({ kind }) => kind === "foreign").length;
+    if (foreign > 0) parts.onForeign?.(foreign);
     return judged.map(verdictOf);
   };
 }
 
-type Judged = { kind: Exclude<HandedOutcome, "unknown"> } | { kind: "refused"; reason: string };
+type Judged = { kind: Exclude<HandedOutcome, "unknown"> | "foreign" } | { kind: "refused"; reason: string };
 
 function verdictOf(judged: Judged): Verdict {
   if (judged.kind === "refused") return judged;
@@ -100,24 +107,27 @@ async function judge(store: Parts["store"], bodies: readonly Pick<Result, "body"
   const outcomeOf = new Map(results.map((each, index) => [each, outcomes[index] ?? "unknown"]));
   return read.map((each): Judged => {
     if ("wrong" in each) return { kind: "refused", reason: each.wrong };
+    if ("foreign" in each) return { kind: "foreign" };
     const kind = outcomeOf.get(each) ?? "unknown";
     if (kind !== "unknown") return { kind };
     return { kind: "refused", reason: `no message waits for the result ${each.result.state} of ${shown(each.uuid)}` };
   });
 }
 
-function toHanded(jobId: string, body: Uint8Array): { uuid: string; result: HandedResult } | { wrong: string } {
+type Read = { uuid: string; result: HandedResult } | { foreign: true } | { wrong: string };
+
+function toHanded(jobId: string, body: Uint8Array): Read {
   const read = readResult(body);
   if ("wrong" in read) return read;
   const { uuid, ...result } = read;
   const messageId = messageOfUuid(jobId, uuid);
-  if (messageId === null) return { wrong: `${shown(uuid)} is not the uuid of a message that was handed over here` };
+  if (messageId === null) return { foreign: true };
   return { uuid, result: { ...result, messageId } };
 }
 
 const shown = (uuid: string): string => printable(uuid.length > MOST_SHOWN ? `${uuid.slice(0, MOST_SHOWN)}…` : uuid);
 
-/** Applies a result that was kept as a dead letter. Resolves to null when it is applied or changes nothing, else to why it stays dead. */
+/** Applies a result that was kept as a dead letter. Resolves to null when it is applied, changes nothing or is somebody else's, else to why it stays dead. */
 export async function retryResult(store: Parts["store"], letter: Pick<DeadLetter, "body">): Promise<string | null> {
   const [judged] = await judge(store, [letter]);
   if (judged?.kind === "refused") return judged.reason;

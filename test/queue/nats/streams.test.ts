@@ -19,7 +19,7 @@ interface Opened {
   told: string[];
 }
 
-async function open(server: NatsServer, where = WHERE): Promise<Opened> {
+async function open(server: NatsServer, where: Parameters<Nats["queue"]>[0] = WHERE): Promise<Opened> {
   const told: string[] = [];
   const nats = await openNats({ servers: [server.url], credsFile: null }, (text) => told.push(text));
   onTestFinished(() => nats.close());
@@ -118,6 +118,54 @@ describe.skipIf(requireServers("nats"))("NATS streams", () => {
       await put(server, "a");
       expect((await queue.receive(9, 5_000, GOES_ON)).map(textOf)).toEqual(["a"]);
       expect((await results.receive(9, 5_000, GOES_ON)).map(textOf)).toEqual(["sent"]);
+    });
+  });
+
+  describe("when results are published to the stream of the mail", () => {
+    const RESULTS = { ...WHERE, results: "messages.results" };
+    const UNREAD =
+      "nats: nobody reads messages.results yet; results stay in stream messages until somebody does: nats consumer add messages results --filter=messages.results --pull, or now and then nats stream purge messages --subject=messages.results";
+
+    it("that nobody reads them is told once, also after the server was away", async () => {
+      const server = await startNats();
+      const { queue, told } = await open(server, RESULTS);
+      await look(queue);
+      expect(told).toEqual(["nats: made the stream messages for messages.*", UNREAD]);
+      await server.restart();
+      await put(server, "a");
+      await receive(queue, "a");
+      expect(told.filter((text) => text === UNREAD)).toHaveLength(1);
+    });
+
+    it("nothing is told when a consumer reads them", async () => {
+      const server = await startNats();
+      await makeStream(server, { retention: "workqueue" });
+      await makeConsumer(server, { durable_name: "mine", filter_subject: "messages.results" });
+      const { queue, told } = await open(server, RESULTS);
+      await look(queue);
+      expect(told).toEqual([]);
+    });
+
+    it.each<[string, Partial<StreamConfig>, string]>([
+      ["they go elsewhere", { retention: "workqueue" }, "told.results"],
+      ["the stream is no work queue", { retention: "limits" }, "messages.results"],
+    ])("nothing is told when %s", async (_, config, results) => {
+      const server = await startNats();
+      await makeStream(server, config);
+      const { queue, told } = await open(server, { ...WHERE, results });
+      await look(queue);
+      expect(told).toEqual([]);
+    });
+
+    it("a consumer of mail that would bring them back is told", async () => {
+      const server = await startNats();
+      await makeStream(server, { retention: "workqueue" });
+      await makeConsumer(server);
+      const { queue, told } = await open(server, RESULTS);
+      await look(queue);
+      expect(told).toEqual([
+        "nats: consumer email-processor reads messages.results, too: results come back and become dead letters; name another subject with --results",
+      ]);
     });
   });
 

@@ -32,14 +32,17 @@ async function scene(
   await settle(store, ...claims.map((claim) => handedOver(claim)));
   const counts = noResults();
   const told: string[] = [];
+  const foreign: number[] = [];
   const parts = { store, counts, clock: new ManualClock(), signal: new AbortController().signal };
   const onDead = ({ reason }: { reason: string }) => void told.push(reason);
-  const handle = createResultsHandler({ ...parts, onDead, ...given(store) });
+  const onForeign = (count: number) => void foreign.push(count);
+  const handle = createResultsHandler({ ...parts, onDead, onForeign, ...given(store) });
   return {
     store,
     claims,
     counts,
     told,
+    foreign,
     handle,
     uuid: (at: number) => outletUuid(store.jobId, claims[at]?.id ?? 0, 1_000),
   };
@@ -52,10 +55,40 @@ describe("a result", () => {
     expect(await handle([delivery(result)])).toEqual([{ kind: "done" }]);
     expect(await handle([delivery(result)])).toEqual([{ kind: "done" }]);
     expect(await messagesOf(store)).toMatchObject([{ state: "sent", sesMessageId: "ses-1" }]);
-    expect(counts).toEqual({ applied: 1, known: 1, dead: 0 });
+    expect(counts).toEqual({ applied: 1, known: 1, dead: 0, foreign: 0 });
   });
 
-  it("that nobody can read, or that is about no message of ours, is kept with its reason; the others are applied", async () => {
+  it("that contradicts what is settled changes nothing, and is no dead letter", async () => {
+    const { store, handle, uuid, counts } = await scene();
+    const all = [
+      { state: "sent", ses_message_id: "ses-1" },
+      { state: "sent", ses_message_id: "ses-2" },
+      { state: "failed", error: "no such mailbox" },
+      { state: "in_doubt" },
+      { state: "cancelled" },
+    ];
+    for (const each of all) expect(await handle([delivery({ uuid: uuid(0), ...each })])).toEqual([{ kind: "done" }]);
+    expect(await messagesOf(store)).toMatchObject([{ state: "sent", sesMessageId: "ses-1" }]);
+    expect(counts).toEqual({ applied: 1, known: 4, dead: 0, foreign: 0 });
+  });
+
+  it("about mail that others handed over is acknowledged and counted, and is no dead letter", async () => {
+    const { store, handle, uuid, counts, foreign } = await scene();
+    const verdicts = await handle([
+      delivery({ uuid: "message-1", state: "sent" }),
+      delivery({ uuid: "0189d3f0-0000-7000-8000-000000000001", state: "failed", error: "no such mailbox" }),
+      delivery({ uuid: outletUuid("ffffffffffffffff", 1, 1_000), state: "sent" }),
+      delivery({ uuid: uuid(0), state: "sent" }),
+    ]);
+    expect(verdicts).toEqual(verdicts.map(() => ({ kind: "done" })));
+    expect(await states(store)).toEqual({ "a@x.example": "sent" });
+    expect(await store.deadLetters({ before: null, limit: 10 })).toEqual([]);
+    expect(counts).toEqual({ applied: 1, known: 0, dead: 0, foreign: 3 });
+    expect(foreign).toEqual([3]);
+    expect(await retryResult(store, { body: bytes({ uuid: "message-1", state: "sent" }) })).toBeNull();
+  });
+
+  it("that nobody can read, or that is about no message of ours that was handed over, is kept with its reason; the others are applied", async () => {
     const { store, handle, uuid, counts, told } = await scene(["a@x.example", "b@x.example"]);
     await ingest(store, ["waits@x.example"], { topic: "july" });
     const [waits] = await store.messagesTo("waits@x.example", 1);
@@ -63,29 +96,18 @@ describe("a result", () => {
       delivery("{"),
       delivery({ uuid: uuid(0), state: "delivered" }),
       delivery({ uuid: uuid(0), state: "failed", error: "no such mailbox", producer: "old" }),
-      delivery({ uuid: "message-1", state: "sent" }),
-      delivery({ uuid: outletUuid("ffffffffffffffff", 1, 1_000), state: "sent" }),
       delivery({ uuid: outletUuid(store.jobId, 999_999, 1_000), state: "sent" }),
       delivery({ uuid: outletUuid(store.jobId, waits?.id ?? 0, 1_000), state: "sent" }),
       delivery({ uuid: uuid(1), state: "suppressed" }),
     ]);
-    expect(verdicts.map(({ kind }) => kind)).toEqual([
-      "refused",
-      "refused",
-      "done",
-      "refused",
-      "refused",
-      "refused",
-      "refused",
-      "done",
-    ]);
+    expect(verdicts.map(({ kind }) => kind)).toEqual(["refused", "refused", "done", "refused", "refused", "done"]);
     expect(await states(store)).toEqual({ "a@x.example": "failed", "b@x.example": "suppressed" });
     const letters = await store.deadLetters({ before: null, limit: 10 });
-    expect(letters.map(({ source }) => source)).toEqual(Array.from({ length: 6 }, () => "results"));
+    expect(letters.map(({ source }) => source)).toEqual(Array.from({ length: 4 }, () => "results"));
     expect(new Set(letters.map(({ reason }) => reason))).toEqual(new Set(told));
     expect(told[1]).toBe("state is none of sent, failed, in_doubt, suppressed, cancelled");
-    expect(told[5]).toMatch(/^no message waits for the result sent of /);
-    expect(counts).toEqual({ applied: 2, known: 0, dead: 6 });
+    expect(told[3]).toMatch(/^no message waits for the result sent of /);
+    expect(counts).toEqual({ applied: 2, known: 0, dead: 4, foreign: 0 });
   });
 
   it("that comes too early comes again", async () => {
