@@ -220,6 +220,22 @@ describe.skipIf(noRedis)("a worker on Redis", () => {
     await endsWell(intake);
   });
 
+  it("does not say that a job waits which comes again after its mail was sent", { timeout: 60_000 }, async () => {
+    const { folder, ses } = await setUp();
+    const server = await redis();
+    await server.ask("SET", "template:june", "<p>Dear reader</p>");
+    await addJob(server, "1");
+    const worker = await work(folder, ["--redis", server.url, ...FROM], ses.env);
+    const status = "email:status:1";
+    await until(async () => (await server.ask("GET", status)) === "sent", "the status");
+    await server.ask("DEL", status);
+    await addJob(server, "1");
+    await until(async () => (await server.ask("XLEN", "email:send")) === 0, "the acknowledgement");
+    expect(await server.ask("GET", status)).toBeNull();
+    await endsWell(worker);
+    expect(worker.stderr()).toMatch(/"accepted":1,"duplicates":1/);
+  });
+
   it("takes templates from a folder", { timeout: 60_000 }, async () => {
     const { folder, ses } = await setUp();
     const server = await redis();
@@ -354,7 +370,7 @@ describe.skipIf(noNats)("a gateway with an outlet", () => {
     const nats = await startNats();
     const { gateway, url } = await serve(folder, ["--outlet", "nats", "--nats", nats.url, ...FROM], {});
     await post(url, [addressOf(1)]);
-    const handed = () => inJob(join(folder, "ses-mail.db"), "select message_id from handed");
+    const handed = () => inJob(join(folder, "ses-mail.db"), "select message_id from sm.handed");
     await until(async () => (await handed()).length === 1, "the mail to be handed over");
     await endsWell(gateway);
     expect(await count(folder, "sending")).toBe(1);

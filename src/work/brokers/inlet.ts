@@ -1,7 +1,7 @@
 /** What every inlet is made of: queues, how their deliveries are read, and the loops that take them in. */
 import type { FastifyBaseLogger } from "fastify";
-import type { AskedMail, ReadDelivery } from "../../intake/broker/asked.ts";
-import { createInlet, type InletCounts } from "../../intake/broker/inlet.ts";
+import type { ReadDelivery } from "../../intake/broker/asked.ts";
+import { createInlet, type InletCounts, type TakenMail } from "../../intake/broker/inlet.ts";
 import type { RequestInbox } from "../../intake/inbox.ts";
 import type { RequestSurroundings } from "../../intake/request.ts";
 import type { TemplateShelf } from "../../intake/templates.ts";
@@ -59,8 +59,8 @@ export interface InletQueue<D extends Delivery> {
   templates: TemplateShelf;
   /** As in `runInlet`. */
   lanes?: number;
-  /** Called with mails that are stored, before they are acknowledged. */
-  onStored?(mails: readonly AskedMail[]): Promise<void>;
+  /** Called with mails that are in the store, since now or since long, before they are acknowledged. */
+  onStored?(taken: readonly TakenMail[]): Promise<void>;
 }
 
 /** Reads one queue until `stop` aborts. Rejects as `runInlet` does. */
@@ -82,7 +82,7 @@ export function readQueue<D extends Delivery & { readonly body: Uint8Array }>(
     signal,
     onDead,
     surroundings: () => surroundingsOf(making, templates),
-    ...(onStored && { onStored: (taken) => onStored(taken.map(({ asked }) => asked)) }),
+    ...(onStored && { onStored }),
     onTrouble: troubleTeller(source, log),
   });
   return runInlet({ name: source, queue, handle, gate, clock, log, onBug, lanes }, signal);

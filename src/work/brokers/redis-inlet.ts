@@ -1,6 +1,6 @@
 /** Jobs that come from Redis: its stream, and the sets of jobs beside it. */
-import type { Asked, AskedMail } from "../../intake/broker/asked.ts";
-import { noCounts } from "../../intake/broker/inlet.ts";
+import type { Asked } from "../../intake/broker/asked.ts";
+import { noCounts, type TakenMail } from "../../intake/broker/inlet.ts";
 import { createJobTemplates } from "../../intake/broker/job-templates.ts";
 import { createRedisReader } from "../../intake/broker/redis-job.ts";
 import type { Queue } from "../../queue/queue.ts";
@@ -36,7 +36,7 @@ export function createRedisInlet(
     templates,
     read: (job) => (job.overdue === undefined ? readJob(job) : readOverdue(store, readJob, job)),
     extrasOf: () => null,
-    onStored: (mails) => notePending(redis, mails),
+    onStored: (taken) => notePending(redis, taken),
   });
   const queues = [queueOf(redis.stream, STREAM_LANES), queueOf(redis.sets, 1)];
   return {
@@ -59,10 +59,13 @@ async function readOverdue(
   return isTaken ? asked : { kind: "wrong", reason: overdue };
 }
 
-/** Who wrote the job sees in Redis that its mail waits. Trouble with that never holds mail up. */
-async function notePending(redis: Redis, mails: readonly AskedMail[]): Promise<void> {
-  const statuses = mails.flatMap(({ reports }) =>
-    reports === null ? [] : [{ id: reports.name, state: "pending", onlyNew: true }],
+/**
+ * Who wrote the job sees in Redis that its mail waits. Trouble with that never holds mail up. Nothing is noted of a job that
+ * comes again: its mail may have been sent long ago, and nobody would correct "pending" any more.
+ */
+async function notePending(redis: Redis, taken: readonly TakenMail[]): Promise<void> {
+  const statuses = taken.flatMap(({ asked: { reports }, outcome }) =>
+    reports === null || outcome !== "accepted" ? [] : [{ id: reports.name, state: "pending", onlyNew: true }],
   );
   if (statuses.length === 0 || !redis.isConnected()) return;
   await withinLimit({ ms: STATUS_MS }, () => redis.setStatus(statuses)).catch(() => undefined);
