@@ -21,7 +21,7 @@ export interface InletBroker {
   add(from: number, to: number): Promise<void>;
   /** Adds one each of twelve that nobody can take. One of them has the name of mail 0, which was added before. */
   addBad(): Promise<void>;
-  /** How many are there that nobody has acknowledged, as far as it remembers. */
+  /** How many are there that nobody has acknowledged, as it counts them. nats-server 2.9 may count one too many while mails come again. */
   waiting(): Promise<number>;
   /** How many it keeps. After kill -9 that may be more: nats-server 2.9 may remember that a mail is done, and keep it. */
   kept(): Promise<number>;

@@ -6,8 +6,8 @@ import { stage } from "../../support/inlet-stage.ts";
 import { until } from "../../support/run.ts";
 import { requireServers } from "../../support/servers.ts";
 
-const MAILS = 900;
-const PARTS = 3;
+const MAILS = 600;
+const PARTS = 2;
 
 describe.skipIf(requireServers("postgres", "nats", "redis"))("the database is stopped while mail is taken in", () => {
   it.each<BrokerName>(["nats", "redis"])(
@@ -25,12 +25,10 @@ describe.skipIf(requireServers("postgres", "nats", "redis"))("the database is st
         await here.broker.add(part * each, part * each + each / 2);
         await until(() => here.ses.received().length > before, "mail to be taken in and sent");
         await many.database.stop("immediate");
-        const waiting = await here.broker.waiting();
         await here.broker.add(part * each + each / 2, (part + 1) * each);
         await until(() => timesAway() > told, "the worker to notice");
-        // What was stored right before may still be acknowledged, and no more than that.
+        // All that came since.
         expect(await here.broker.waiting()).toBeGreaterThanOrEqual(each / 2);
-        expect(waiting).toBeLessThanOrEqual(MAILS);
         await many.database.start();
       }
       await here.expectEachOnce(MAILS);

@@ -34,6 +34,7 @@ export const LEFT_OUT: readonly LeftOut[] = [
   { file: "process/copy-kill.test.ts", reason: "it names its stores itself, a server among them" },
   { file: "process/disk.test.ts", reason: "it is about the disk of a job file" },
   { file: "process/files.test.ts", reason: ABOUT_FILES },
+  { file: "process/inlet-outages.test.ts", reason: "it is about brokers; postgres/inlets.test.ts stops the database" },
   { file: "process/job-file.test.ts", reason: ABOUT_FILES },
   { file: "process/output.test.ts", reason: ABOUT_FILES },
   { file: "process/promises.test.ts", reason: "it looks for secrets in the job file" },
