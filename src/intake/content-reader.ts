@@ -30,6 +30,8 @@ export class ContentReader {
   readonly #templates = new Map<string, Template | { problem: string }>();
   /** They are shared by all messages that use a template in the same way. */
   readonly #resolved = new Map<string, Resolved>();
+  /** Those for messages that say nothing themselves, by the name of the template. */
+  readonly #resolvedAlone = new Map<string, Resolved>();
   readonly #counted = new Set<Content>();
   /** What the last message without a template and without anything but words was made into. Many mails of a broker are the same. */
   #last: Content | null = null;
@@ -78,7 +80,7 @@ export class ContentReader {
       message.problem(field, "excludes template, which has its own: give one of them");
     const name = message.text("template");
     // The schema has reported what is no text.
-    const resolved = name === null ? null : await this.#resolve(name, extras);
+    const resolved = name === null ? null : await this.#resolvedFor(name, extras);
     if (resolved === null || "problem" in resolved) {
       if (resolved !== null) message.problem("template", resolved.problem);
       return { content: null, template: "unknown" };
@@ -87,6 +89,15 @@ export class ContentReader {
     const content = templatedContent(base, extras);
     if (extras.headers.length > 0) checkTogether(message, content);
     return { content, template: compiled };
+  }
+
+  async #resolvedFor(name: string, extras: Extras): Promise<Resolved> {
+    if (!hasOnlyWords(extras)) return this.#resolve(name, extras);
+    const known = this.#resolvedAlone.get(name);
+    if (known !== undefined) return known;
+    const resolved = await this.#resolve(name, extras);
+    this.#resolvedAlone.set(name, resolved);
+    return resolved;
   }
 
   async #resolve(name: string, extras: Extras): Promise<Resolved> {

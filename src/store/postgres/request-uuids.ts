@@ -19,9 +19,10 @@ export interface RequestUuids {
 /** Reads what is known of the uuids of these requests. */
 export async function readRequestUuids(query: Tx["query"], requests: readonly AcceptRequest[]): Promise<RequestUuids> {
   const given = requests.flatMap(({ messages }) => messages.flatMap(uuidsOf));
-  // Only who is told ids has to know them.
-  const named = requests.flatMap(({ messages }) => (listOfIds(messages) === null ? [] : messages.flatMap(namedOf)));
-  const [known, ids] = await Promise.all([findUuids(query, [...new Set(given)]), findNamedMessages(query, named)]);
+  const known = await findUuids(query, [...new Set(given)]);
+  // Only who is told ids has to know them, and mostly nothing came before.
+  const named = known.size === 0 ? [] : requests.flatMap(({ messages }) => namedAmong(messages, known));
+  const ids = await findNamedMessages(query, named);
   const messages = new Map(named.map((each, at) => [keyOf(each), ids[at] ?? null]));
   const kept = new Map<string, readonly NewRow[]>();
   return {
@@ -45,6 +46,10 @@ export async function readRequestUuids(query: Tx["query"], requests: readonly Ac
 function uuidsOf({ uuid, uuids }: AcceptMessage): string[] {
   const own = uuids?.filter((each) => each !== null) ?? [];
   return uuid === null ? own : [uuid, ...own];
+}
+
+function namedAmong(messages: readonly AcceptMessage[], known: ReadonlyMap<string, boolean>): NamedAddress[] {
+  return listOfIds(messages) === null ? [] : messages.flatMap(namedOf).filter(({ uuid }) => known.has(uuid));
 }
 
 function namedOf({ emails, uuid, uuids }: AcceptMessage): NamedAddress[] {
