@@ -70,14 +70,19 @@ describe.each(BROKERS)("workers that are killed between their commit and their w
     await here.expectEachOnce(1_000);
     await endWell(workers.slice(-1));
 
-    const told = workers.flatMap(({ stderr }) => [...stderr().matchAll(/dead letter from \w+ (\S+): /g)]);
+    const lines = workers.flatMap(({ stderr }) => [...stderr().matchAll(/dead letter from \w+ (\S+): /g)]);
     const times: Record<string, number> = {};
-    for (const [, origin = ""] of told) times[origin] = (times[origin] ?? 0) + 1;
+    for (const [, origin = ""] of lines) times[origin] = (times[origin] ?? 0) + 1;
     const dead = await here.dead();
     expect(dead).toHaveLength(12);
     await until(async () => (await here.broker.kept()) === 0, "the broker to keep nothing");
     expect(new Set(dead.map(({ reason }) => reason)).size).toBe(12);
-    expect(Object.fromEntries(dead.map((each) => [each.origin, each.times]))).toEqual(times);
+    // One that was killed between its commit and its log line has counted a letter and told nobody.
+    for (const each of dead) {
+      const told = times[each.origin] ?? 0;
+      expect(each.times).toBeGreaterThanOrEqual(told);
+      expect(each.times).toBeLessThanOrEqual(told + workers.length - 1);
+    }
     // They did come again, or the numbers prove nothing.
     expect(Math.max(...dead.map((each) => each.times))).toBeGreaterThan(1);
   });

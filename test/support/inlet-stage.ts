@@ -67,7 +67,7 @@ export async function ready(worker: Running): Promise<void> {
 
 /** What a worker that has ended says it took in. */
 export function takenIn({ stderr }: Running): { accepted: number; duplicates: number; dead: number } {
-  const line = stderr().match(/^\{.*taken in.*\}$/m)?.[0] ?? "{}";
+  const line = stderr().match(/^\{.*"accepted":.*\}$/m)?.[0] ?? "{}";
   return { accepted: 0, duplicates: 0, dead: 0, ...JSON.parse(line) };
 }
 
