@@ -1,7 +1,7 @@
 /** Expiry and the reserve of the daily quota, with real processes. */
 import { describe, expect, it } from "vitest";
 import { addresses, writeCampaign } from "../support/campaign.ts";
-import { run, runProcess, start, until, workFolder } from "../support/run.ts";
+import { type Json, run, runProcess, start, until, workFolder } from "../support/run.ts";
 import { serve } from "../support/serve.ts";
 import { sesServer } from "../support/ses-server.ts";
 
@@ -88,8 +88,10 @@ describe("the reserve", { timeout: 120_000 }, () => {
     const gateway = await serve(folder, ["--reserve", "10", "--rate", "50"], { env: poor.env });
     await run(folder, ["import", "june.csv"]);
     const ready = async () => (await gateway.get("/ready")).json;
-    await until(async () => (await ready()).reason !== null, "the reserve to be reached");
-    expect(await ready()).toMatchObject({ sending: "ok", reason: expect.stringMatching(/--reserve keeps/) });
+    // A call that is put back on a busy machine frees its place for a moment, and there may be no reason then.
+    let told: Json;
+    await until(async () => /--reserve keeps/.test((told = await ready()).reason ?? ""), "the reserve to be reached");
+    expect(told).toMatchObject({ sending: "ok" });
     await until(() => poor.received().length === 4, "what is beyond the reserve to leave");
     expect((await gateway.post("/v1/messages", code("ann@example.com"))).status).toBe(200);
     await until(() => poor.received().includes("ann@example.com"), "the code to leave");
@@ -102,9 +104,9 @@ describe("the reserve", { timeout: 120_000 }, () => {
     gateway.running.kill("SIGTERM");
     const { stderr } = await gateway.running.finished;
     // Told once each time that it begins. On a busy machine calls may be put back first, and then it begins twice.
-    const told = stderr.split("sending goes on").map((part) => part.match(/--reserve keeps/g)?.length ?? 0);
-    expect(told.length).toBeGreaterThan(1);
-    expect(told).toEqual([...told.slice(0, -1).map(() => 1), 0]);
+    const times = stderr.split("sending goes on").map((part) => part.match(/--reserve keeps/g)?.length ?? 0);
+    expect(times.length).toBeGreaterThan(1);
+    expect(times).toEqual([...times.slice(0, -1).map(() => 1), 0]);
   });
 
   it("says once that there is none, where the quota is unlimited", async () => {
