@@ -20,8 +20,12 @@ const HEARD = 12;
 const MAILS = 7;
 
 /** Takes mails in until it says that it is done with some. Then it is killed, and unless `isHeard` the broker does not know. */
-async function dies({ broker, intake }: Stage, proxy: StrikingProxy, isHeard = false): Promise<Running> {
-  const struck = proxy.strike(broker.ack, isHeard ? "done" : "swallowed");
+async function dies(
+  { broker, intake }: Stage,
+  proxy: StrikingProxy,
+  { isHeard = false, word = broker.ack } = {},
+): Promise<Running> {
+  const struck = proxy.strike(word, isHeard ? "done" : "swallowed");
   const worker = intake(proxy.port);
   await Promise.race([struck, worker.finished]);
   await killed(worker);
@@ -38,7 +42,7 @@ describe.each(BROKERS)("workers that are killed between their commit and their w
       const proxy = await strikingProxy(here.broker.port);
       for (let kill = 1; kill <= kills; kill++) {
         const adding = here.broker.add(added, (added += MAILS));
-        await dies(here, proxy, kill % HEARD === 0 && kill < kills);
+        await dies(here, proxy, { isHeard: kill % HEARD === 0 && kill < kills });
         await adding;
       }
       await proxy.close();
@@ -64,7 +68,9 @@ describe.each(BROKERS)("workers that are killed between their commit and their w
     await here.broker.addBad();
     await here.broker.add(100, 1_000);
     const workers: Running[] = [];
-    for (let kill = 0; kill < 3; kill++) workers.push(await dies(here, proxy));
+    // The first dies when it has kept some that nobody can take, so that they come again.
+    workers.push(await dies(here, proxy, { word: here.broker.refusal }));
+    for (let kill = 0; kill < 2; kill++) workers.push(await dies(here, proxy));
     // It may be given some of them twice. Only so does it tell of more than twenty.
     workers.push(await here.work("--verbose", ...here.broker.options()));
     await here.expectEachOnce(1_000);

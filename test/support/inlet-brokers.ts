@@ -15,6 +15,8 @@ export interface InletBroker {
   port: number;
   /** What a worker says when it is done with something. */
   ack: string;
+  /** What a worker says when nobody can take something. */
+  refusal: string;
   /** The options of a worker that reaches it on this port. */
   options(port?: number): string[];
   /** Adds a mail for each number, and waits until the broker has them. */
@@ -69,6 +71,7 @@ async function natsBroker({ ackWaitMs }: BrokerOptions): Promise<InletBroker> {
   return {
     port: server.port,
     ack: "$JS.ACK.",
+    refusal: "+TERM",
     options: (port = server.port) => ["--nats", `nats://127.0.0.1:${port}`],
     add: (from, to) =>
       publish(
@@ -143,6 +146,7 @@ async function redisBroker({ keeps = false }: BrokerOptions): Promise<InletBroke
   return {
     port: server.port,
     ack: "XACK",
+    refusal: `${STREAM}:dlq`,
     options: (port = server.port) => ["--redis", `redis://127.0.0.1:${port}`],
     add: (from, to) => write(Array.from({ length: to - from }, (_, at) => JSON.stringify(job(from + at)))),
     addBad: () => write(badJobs()),
