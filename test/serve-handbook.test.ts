@@ -1,6 +1,7 @@
 /** docs/serve.md says what is: its options, examples and metrics are those of the program. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { freePort } from "./support/free-port.ts";
 import { run, until, workFolder } from "./support/run.ts";
 import { API_KEY, serve } from "./support/serve.ts";
 
@@ -48,7 +49,9 @@ describe("the handbook of serve", () => {
   });
 
   test("the metrics it alerts on are measured", async () => {
-    const gateway = await serve(await workFolder(), ["--sandbox"]);
+    // No broker is there. What is measured of it is, from the start.
+    const nats = `nats://127.0.0.1:${await freePort()}`;
+    const gateway = await serve(await workFolder(), ["--sandbox", "--from", "a@example.com", "--nats", nats]);
     await gateway.get("/ready");
     const named = [...new Set(HANDBOOK.match(/\b(?:ses_mail|process)_[a-z_]+(?=[{[ ])/g))];
     expect(named.length).toBeGreaterThan(6);

@@ -159,13 +159,6 @@ describe("a job file to a server and back", () => {
 });
 
 describe("what brokers brought", () => {
-  const handed = Object.keys(TABLES.find(({ name }) => name === "handed")?.columns ?? {});
-  /** As if an outlet had handed a message of "later" over. What is known of that are numbers. */
-  const HAND_OVER = `update message set state = 'sending', claimed_by = 0
-      where topic_id = (select id from topic where name = 'later') and email = 'a@x.example';
-    update topic set pending = pending - 1, sending = sending + 1 where name = 'later';
-    insert into handed (${handed.join(", ")})
-      select ${handed.map((name) => (name === "message_id" ? "id" : 5)).join(", ")} from message where state = 'sending'`;
   const states = async (store: Store) => (await store.reports("redis", 9)).map(({ state }) => state);
 
   it("is told of there from the first change, although nobody has brought anything there yet; and back here", async () => {
@@ -207,12 +200,11 @@ describe("what brokers brought", () => {
 
   it("and was handed over goes along, because it is settled wherever the job is; what a process holds does not", async () => {
     const { folder, path } = await filled();
-    inspect(path, (db) => db.exec(HAND_OVER));
     const { url, env, open } = await server();
     const before = contents(path);
     expect(await run(folder, ["copy", "old.db", url], { env })).toMatchObject({ code: 0, stderr: "" });
     const there = await open();
-    expect(await there.totals("later")).toMatchObject({ sending: 1 });
+    expect(await there.totals("handed over")).toMatchObject({ sending: 1 });
     await there.close();
     expect(await run(folder, ["copy", url, "new.db"], { env })).toMatchObject({ code: 0 });
     expect(contents(join(folder, "new.db"))).toEqual(before);

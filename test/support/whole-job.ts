@@ -7,7 +7,7 @@ import { ALL_BULK } from "../../src/store/rules/suppress.ts";
 import type { Store } from "../../src/store/store.ts";
 import { accept, content, message } from "../store/bench.ts";
 import type { ManualClock } from "./manual-clock.ts";
-import { failed, inDoubt, ingest, messagesOf, putBack, sent, settle, turn } from "./store-actions.ts";
+import { failed, handedOver, inDoubt, ingest, messagesOf, putBack, sent, settle, turn } from "./store-actions.ts";
 import { delivery } from "../feedback/events.ts";
 import { eventOf } from "../store/contract/mail-events.ts";
 import { newsletter, tell } from "./story.ts";
@@ -15,7 +15,7 @@ import { newsletter, tell } from "./story.ts";
 /** Nothing of the job waits for a time that comes before this many ms. */
 const LONG_MS = 30 * 86_400_000;
 
-/** Fills an empty store. No message is in flight then. */
+/** Fills an empty store. No process has a message in flight then; one was handed over to a broker, and nobody has said what became of it. */
 export async function fillJob(store: Store, clock: ManualClock): Promise<void> {
   await removal(store, clock);
   await tell(store, clock, { fates: newsletter(60) });
@@ -160,4 +160,7 @@ async function brokers(store: Store, clock: ManualClock): Promise<void> {
   ]);
   const [newest] = await store.deadLetters({ before: null, limit: 1 });
   await store.dropDead([newest?.id ?? 0]);
+  await ingest(store, ["a@x.example"], { topic: "handed over", content: content("Handed over") });
+  const { claims } = await turn(store, 1, { scope: { topic: "handed over", endpoint: "ses", maxLateMs: null } });
+  await settle(store, handedOver(claims[0]));
 }

@@ -15,7 +15,8 @@ import { readRequest, type RequestSurroundings } from "../request.ts";
 import type { AskedMail, ReadDelivery } from "./asked.ts";
 
 /** Why a delivery is dead: it cannot be read, a posted message would be refused, its topic takes nothing, its uuid belongs to another mail, or ses-mail failed. */
-type DeadClass = "unreadable" | "invalid" | "refused" | "clash" | "bug";
+const DEAD_CLASSES = ["unreadable", "invalid", "refused", "clash", "bug"] as const;
+type DeadClass = (typeof DEAD_CLASSES)[number];
 
 /** What an inlet did so far, in deliveries. A delivery that was acknowledged in vain and comes again counts as a duplicate. */
 export interface InletCounts {
@@ -23,12 +24,13 @@ export interface InletCounts {
   duplicates: number;
   /** Accepted, and not sent, because the address is suppressed. */
   suppressed: number;
+  /** Has all classes from the start: who watches a number sees it rise only from a 0 that was there before. */
   dead: Map<DeadClass, number>;
 }
 
 /** An inlet that did nothing yet. */
 export function noCounts(): InletCounts {
-  return { accepted: 0, duplicates: 0, suppressed: 0, dead: new Map() };
+  return { accepted: 0, duplicates: 0, suppressed: 0, dead: new Map(DEAD_CLASSES.map((name) => [name, 0])) };
 }
 
 /** A mail that is in the store, with what was done with it now. */

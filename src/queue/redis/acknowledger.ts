@@ -54,6 +54,8 @@ export class Acknowledger {
     if (performance.now() < this.#alone.until) return this.#alone.is;
     const { asks, where } = this.#parts;
     const [reply] = await asks.runEach([["XINFO", "GROUPS", where.stream]]);
+    // Anything but a word about our rights may be over in a moment.
+    if (reply instanceof RedisProblem && reply.code !== "NOPERM") return false;
     const groups = Array.isArray(reply) ? (reply as readonly (readonly unknown[])[]) : [];
     const is = groups.length === 1 && String(groups[0]?.[1]) === where.group;
     this.#alone = { is, until: performance.now() + ALONE_MS };

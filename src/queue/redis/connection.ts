@@ -73,10 +73,13 @@ export class Connection {
     return replies;
   }
 
-  /** Like `run`, but a command that Redis refuses has a RedisProblem as its reply. */
+  /** Like `run`, but a command that Redis refuses has a RedisProblem as its reply. Rejects when Redis does not answer one of them. */
   async runEach(commands: readonly Command[], limitMs = ANSWER_MS): Promise<unknown[]> {
     const line = await this.#ready();
     const replies = await line.exchange(commands, limitMs);
+    // Nobody may take a connection that was lost for a no of Redis.
+    const unanswered = replies.find((reply) => reply instanceof RedisProblem && reply.code === null);
+    if (unanswered instanceof RedisProblem) throw unanswered;
     // The name of the primary may lead to another server by now.
     if (replies.some((reply) => reply instanceof RedisProblem && reply.code === "READONLY"))
       line.end("it is a replica");

@@ -35,7 +35,7 @@ export function createResultsInlet(making: Making, nats: Nats, outlet: OutletSet
       counts: {
         accepted: counts.applied,
         duplicates: counts.known,
-        dead: new Map(counts.dead === 0 ? [] : [["refused", counts.dead]]),
+        dead: new Map([["refused", counts.dead]]),
       },
     }),
     run: () => [

@@ -142,3 +142,8 @@ export const redisInlet = (sources: Partial<JobTemplateSources> = {}, change: Ch
     }),
     change,
   );
+
+/** How many dead letters an inlet counts of each class, when it counts these. */
+export function dead(counted: Partial<Record<string, number>>): Map<string, number> {
+  return new Map(["unreadable", "invalid", "refused", "clash", "bug"].map((name) => [name, counted[name] ?? 0]));
+}

@@ -1,7 +1,7 @@
 /** Mails from NATS: what is taken in, and why the rest is dead. */
 import { describe, expect, it, test } from "vitest";
 import { prepareContent } from "../../../src/compose/mail/tools.ts";
-import { base64url, mail, natsInlet, raw } from "./bench.ts";
+import { base64url, dead, mail, natsInlet, raw } from "./bench.ts";
 
 const MANY = "x".repeat(11 * 1024 * 1024);
 
@@ -138,7 +138,7 @@ describe("a uuid that was used before", () => {
     const { take, counts, store } = await natsInlet();
     expect(await take(mail(...first))).toEqual(["done"]);
     expect(await take(mail(...second))).toEqual(["done"]);
-    expect(counts).toEqual({ accepted: 1, duplicates: 1, suppressed: 0, dead: new Map() });
+    expect(counts).toEqual({ accepted: 1, duplicates: 1, suppressed: 0, dead: dead({}) });
     expect(await store.totals(null)).toMatchObject({ total: 1 });
   });
 
@@ -156,7 +156,7 @@ describe("a uuid that was used before", () => {
     const { take, counts, letters } = await natsInlet();
     await take(mail(...first));
     expect(await take(mail(...second))).toEqual(["uuid u1 was used for another mail"]);
-    expect(counts).toEqual({ accepted: 1, duplicates: 0, suppressed: 0, dead: new Map([["clash", 1]]) });
+    expect(counts).toEqual({ accepted: 1, duplicates: 0, suppressed: 0, dead: dead({ clash: 1 }) });
     expect(await letters()).toHaveLength(1);
   });
 

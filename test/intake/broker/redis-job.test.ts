@@ -8,7 +8,7 @@ import type { Store } from "../../../src/store/store.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { templateContent } from "../../support/templates.ts";
 import { inspect } from "../../store/sqlite/bench.ts";
-import { ADDED, job, raw, redisInlet } from "./bench.ts";
+import { ADDED, dead, job, raw, redisInlet } from "./bench.ts";
 
 const NEWS = templateContent({ subject: "News", html: "<p>{{ name | default: 'you' }}</p>" });
 
@@ -198,7 +198,7 @@ describe("a job", () => {
     ];
     for (const other of others)
       expect(await take(job({ ...first, ...other }))).toEqual(["uuid redis:email:send:j1 was used for another mail"]);
-    expect(counts).toEqual({ accepted: 1, duplicates: 1, suppressed: 0, dead: new Map([["clash", 4]]) });
+    expect(counts).toEqual({ accepted: 1, duplicates: 1, suppressed: 0, dead: dead({ clash: 4 }) });
   });
 });
 

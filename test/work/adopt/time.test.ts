@@ -15,12 +15,12 @@ it.each([
   [AT, AT],
   [AT / 1_000, AT],
   [null, null],
-  ["", null],
 ])("%j is %j", (time, at) => {
   expect(instantOf(time)).toBe(at);
 });
 
 it.each([
+  "",
   "tomorrow",
   "2025-02-30 00:00:00",
   "2025-13-01 00:00:00",
