@@ -32,7 +32,7 @@ export interface Page {
   readonly last: string | null;
 }
 
-/** Up to `most` entries behind `after` that were given to us and that we may have lost. */
+/** Up to `most` entries behind `after` that were given to one of our name before we began. Being given them now counts once more. */
 export async function ownPending(asks: Connection, where: Group, after: string, most: number): Promise<Page> {
   const { stream, group, consumer } = where;
   const read = ["XREADGROUP", "GROUP", group, consumer, "COUNT", most, "STREAMS", stream, after] as const;
@@ -41,6 +41,23 @@ export async function ownPending(asks: Connection, where: Group, after: string, 
   if (last === null) return { entries: [], lost: 0, last };
   const first = found[0]?.id ?? last;
   const counts = countsOf(await asks.one(["XPENDING", stream, group, first, last, found.length, consumer]));
+  return pageOf(asks, where, { found, last, counts });
+}
+
+/**
+ * Up to `most` entries behind `after` that were given to us, perhaps over a connection that ended before they arrived. That is no fault
+ * of theirs, so it does not count: who counts it takes mail for poison wherever connections are bad.
+ */
+export async function pendingSince(asks: Connection, where: Group, after: string, most: number): Promise<Page> {
+  const { stream, group, consumer } = where;
+  const counts = countsOf(await asks.one(["XPENDING", stream, group, `(${after}`, "+", most, consumer]));
+  const ids = [...counts.keys()];
+  const last = ids.at(-1) ?? null;
+  if (last === null) return { entries: [], lost: 0, last };
+  // JUSTID counts nothing. For others they are not idle any more.
+  const touch = ["XCLAIM", stream, group, consumer, 0, ...ids, "JUSTID"] as const;
+  const [, ...ranges] = await asks.run([touch, ...ids.map((id) => ["XRANGE", stream, id, id] as const)]);
+  const found = ids.map((id, index) => entriesOf(ranges[index])[0] ?? { id, fields: null });
   return pageOf(asks, where, { found, last, counts });
 }
 

@@ -9,7 +9,7 @@ import { ofSettings } from "./greeting.ts";
 import { type Fields, withinBytes } from "./job.ts";
 import type { Keys } from "./keys.ts";
 import type { Command } from "./line.ts";
-import { type Again, forgetConsumers, type Group, ownPending, type Page, takeOver } from "./pending.ts";
+import { type Again, forgetConsumers, type Group, ownPending, type Page, pendingSince, takeOver } from "./pending.ts";
 import { RedisProblem } from "./problem.ts";
 
 const MOST_PER_CALL = 200;
@@ -70,6 +70,8 @@ export class StreamQueue implements Queue<RedisDelivery> {
   #newFirst = false;
   #opened = 0;
   #hasRead = false;
+  /** What one of our name left behind has been read. What is pending since was given to this process. */
+  #hasReadOwn = false;
   #largest = 0;
   readonly #acknowledger: Acknowledger;
 
@@ -146,8 +148,10 @@ export class StreamQueue implements Queue<RedisDelivery> {
   async #own(most: number): Promise<RedisDelivery[] | null> {
     const { asks, where } = this.#parts;
     while (this.#cursors.own !== null) {
-      const page = await ownPending(asks, where, this.#cursors.own, most);
+      const read = this.#hasReadOwn ? pendingSince : ownPending;
+      const page = await read(asks, where, this.#cursors.own, most);
       this.#cursors.own = page.last;
+      if (page.last === null) this.#hasReadOwn = true;
       const got = this.#taken(page, await this.#notDue(page.entries));
       if (got !== null) return got;
     }

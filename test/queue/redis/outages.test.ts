@@ -136,6 +136,23 @@ describe.skipIf(requireServers("redis"))("a connection that is cut", () => {
     expect(await redis.ask("XLEN", STREAM)).toBe(0);
   });
 
+  it("however often: what was given out meanwhile is never taken for what kills its workers", async () => {
+    const redis = await server();
+    const { proxy, redis: mine } = await behindProxy(redis);
+    await add(redis, "a", "b");
+    let got = await receive(mine.stream, 2);
+    for (let times = 0; times < 8; times++) {
+      proxy.cut();
+      got = await insist(() => receive(mine.stream, 2));
+      expect(got.map(({ body, overdue }) => [String(body), overdue])).toEqual([
+        ["a", undefined],
+        ["b", undefined],
+      ]);
+    }
+    expect(await insist(() => mine.stream.done(got))).toEqual([]);
+    expect([await pending(redis), await redis.ask("XLEN", STREAM)]).toEqual([0, 0]);
+  });
+
   it("nothing is sent twice by itself", async () => {
     const redis = await server();
     const { proxy, redis: mine } = await behindProxy(redis);
