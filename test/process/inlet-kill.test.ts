@@ -132,10 +132,14 @@ describe.skipIf(requireServers("nats"))("two workers that are given the same mai
 describe.each(BROKERS)("two workers that read one queue of %s", (name: BrokerName) => {
   it("share what there is, and one goes on when the other is killed", { timeout: 120_000 }, async () => {
     const here = await stage(name, { ackWaitMs: 1_000 });
-    const [sender, one, two] = [await here.work(), here.intake(), here.intake()];
-    await Promise.all([ready(one), ready(two)]);
+    const [sender, one] = [await here.work(), here.intake()];
+    await ready(one);
+    await here.broker.add(0, 100);
+    await until(async () => (await here.stored()) > 0, "the first to take some in");
+    const two = here.intake();
+    await ready(two);
     const adding = (async () => {
-      for (let at = 0; at < 600; at += 20) await here.broker.add(at, at + 20);
+      for (let at = 100; at < 600; at += 20) await here.broker.add(at, at + 20);
     })();
     await until(async () => (await here.stored()) >= 200, "some mail");
     await killed(one);
