@@ -1,5 +1,6 @@
 /** Puts one message into a stream, and says whether it is there. */
 import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
+import { jsonObject } from "../../json.ts";
 import { printable } from "../../printable.ts";
 import { TimeLimitError, withinLimit } from "../../time/time-limit.ts";
 import { EXTRAS_HEADER } from "./delivery.ts";
@@ -76,21 +77,11 @@ function whyNot(connection: NatsConnection, subject: string, body: Uint8Array, h
 
 /** A PubAck (ADR-1 of NATS): where it is stored, also when it had been before, or why it is not. */
 function readAnswer(data: Uint8Array): Published {
-  const answer = parsed(data);
-  const { stream, error } = answer as { stream?: unknown; error?: { description?: string } };
+  const { stream, error } = (jsonObject(data) ?? {}) as { stream?: unknown; error?: { description?: string } };
   if (typeof error === "object" && error !== null)
     return { kind: "refused", reason: printable(error.description ?? "the stream does not take it") };
   if (typeof stream === "string" && stream !== "") return { kind: "stored" };
   return { kind: "unknown", reason: "the answer did not come from a stream" };
-}
-
-function parsed(data: Uint8Array): object {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(data));
-    return typeof value === "object" && value !== null ? value : {};
-  } catch {
-    return {};
-  }
 }
 
 function becauseOf(error: unknown, subject: string): Published {

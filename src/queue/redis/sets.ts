@@ -3,13 +3,14 @@
  * stands in a hash. Nobody is lent a job: workers that read the same one accept it as one mail, and a delayed one is
  * accepted at once, because it is the store that waits.
  */
+import { jsonObject } from "../../json.ts";
 import { printable } from "../../printable.ts";
 import { systemClock } from "../../time/clock.ts";
 import type { Queue } from "../queue.ts";
 import type { Connection } from "./connection.ts";
 import type { Burial } from "./dead.ts";
 import { LATEST, type RedisDelivery } from "./entries.ts";
-import { bodyOf, type Fields, parsed, withinBytes } from "./job.ts";
+import { bodyOf, type Fields, withinBytes } from "./job.ts";
 import type { Keys } from "./keys.ts";
 import type { Command } from "./line.ts";
 import { RedisProblem } from "./problem.ts";
@@ -205,7 +206,7 @@ export class SetsQueue implements Queue<RedisDelivery> {
   }
 
   #addedAt(one: Named, body: Uint8Array): number {
-    const job = parsed(body) ?? {};
+    const job = jsonObject(body) ?? {};
     const dueAt = one.set === this.#parts.keys.delayed ? instantOf(one.score) : null;
     if (dueAt !== null) return Math.round(dueAt - (numberOf(job["delay"]) ?? 0));
     return instantOf(job["createdAt"]) ?? this.#firstSeen(one);
@@ -297,7 +298,7 @@ function jobOf(fields: Fields, id: string): Fields {
   const at = fields.findIndex((field, index) => index % 2 === 0 && String(field) === "data");
   if (at !== -1) {
     const data = fields.slice(at, at + 2);
-    const hasId = Object.hasOwn(parsed(data[1] as Buffer) ?? {}, "id");
+    const hasId = Object.hasOwn(jsonObject(data[1] as Buffer) ?? {}, "id");
     return hasId ? data : [...data, ...idOfKey];
   }
   const hasId = fields.some((field, index) => index % 2 === 0 && String(field) === "id");
