@@ -1,7 +1,8 @@
 /** What every inlet is made of: queues, how their deliveries are read, and the loops that take them in. */
 import type { FastifyBaseLogger } from "fastify";
 import type { ReadDelivery } from "../../intake/broker/asked.ts";
-import { createInlet, type InletCounts, type TakenMail } from "../../intake/broker/inlet.ts";
+import { createInlet, type InletCounts } from "../../intake/broker/inlet.ts";
+import type { TakenMail } from "../../intake/broker/taking.ts";
 import type { RequestInbox } from "../../intake/inbox.ts";
 import type { RequestSurroundings } from "../../intake/request.ts";
 import type { TemplateShelf } from "../../intake/templates.ts";

@@ -1,8 +1,9 @@
 /** Jobs that come from Redis: its stream, and the sets of jobs beside it. */
 import type { Asked } from "../../intake/broker/asked.ts";
-import { noCounts, type TakenMail } from "../../intake/broker/inlet.ts";
+import { noCounts } from "../../intake/broker/inlet.ts";
 import { createJobTemplates } from "../../intake/broker/job-templates.ts";
 import { createRedisReader } from "../../intake/broker/redis-job.ts";
+import type { TakenMail } from "../../intake/broker/taking.ts";
 import type { Queue } from "../../queue/queue.ts";
 import type { Redis, RedisDelivery } from "../../queue/redis/redis.ts";
 import type { Store } from "../../store/store.ts";
