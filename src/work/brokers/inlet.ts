@@ -28,7 +28,7 @@ export interface InletsParts {
   log: FastifyBaseLogger;
   /** Whether this process sends, too. */
   sends: boolean;
-  /** Hears of an error of a loop that is a bug. The loop goes on. */
+  /** Hears of an error that is a bug. Whatever it ended is begun again. */
   onBug: (error: unknown) => void;
   /** Ends the loops: what is being taken in is still stored and acknowledged. A loop that cannot work at all aborts it, too. */
   stop: AbortController;
