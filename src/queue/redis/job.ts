@@ -5,9 +5,6 @@ import { jsonObject, utf8Text } from "../../json.ts";
 /** Names and values in turn, as Redis keeps them: of an entry of a stream, or of a hash. */
 export type Fields = readonly Buffer[];
 
-/** Of jobs that are asked for at once. */
-const MOST_BYTES = 64 * 1024 * 1024;
-
 /**
  * The body of a job.
  *
@@ -55,7 +52,3 @@ function withMissing(data: Buffer, named: ReadonlyMap<string, Buffer>): Buffer |
   const comma = Object.keys(job).length > 0 ? "," : "";
   return Buffer.concat([data.subarray(0, start), Buffer.from(added.join(",") + comma), data.subarray(start)]);
 }
-
-/** How many of `most` jobs to ask for at once, when the largest of the last ones had so many bytes. Redis knows no such limit. */
-export const withinBytes = (most: number, largest: number): number =>
-  Math.max(1, Math.min(most, Math.floor(MOST_BYTES / Math.max(1, largest))));

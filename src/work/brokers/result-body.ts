@@ -5,6 +5,7 @@
 import { jsonObject } from "../../json.ts";
 import type { Report } from "../../store/rows.ts";
 import type { Result } from "../../store/rules/handed.ts";
+import { epochMs } from "../../time/epoch.ts";
 import { isoTime } from "../../time/iso.ts";
 
 /** The states that a result may name. */
@@ -68,12 +69,8 @@ function idIn(value: unknown): string | null {
 
 /** An instant in ISO 8601, or in seconds or milliseconds since the epoch. Null: it is none of these. */
 function instantIn(value: unknown): number | null {
-  if (typeof value === "number" && Number.isFinite(value) && value > 0)
-    return Math.round(value < SECONDS_END ? value * 1_000 : value);
+  if (typeof value === "number" && Number.isFinite(value) && value > 0) return Math.round(epochMs(value));
   if (typeof value !== "string") return null;
   const at = Date.parse(value);
   return Number.isNaN(at) ? null : at;
 }
-
-/** As milliseconds this is in the year 1973, as seconds in 5138. */
-const SECONDS_END = 1e11;
