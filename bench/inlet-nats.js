@@ -9,26 +9,19 @@ import { readNatsMail } from "../dist/intake/broker/nats-mail.js";
 import { openNats } from "../dist/queue/nats/nats.js";
 import { decodeMail, encodeMail } from "../dist/queue/nats/payload.js";
 import { createTemplateShelf } from "../dist/intake/templates.js";
-import { BATCH, compare, withServer } from "./inlet-support.js";
-import { withPostgres } from "./postgres-server.js";
-import { scratch } from "./support.js";
+import { BATCH, BODY, compare, forEachKind, parts } from "./inlet-support.js";
 
-const BODY = `<p>${"Lorem ipsum dolor sit amet. ".repeat(72)}</p>`;
 const SUBJECT = "messages.email";
 const CONSUMER = "bench";
-const PUBLISHED_AT_ONCE = 500;
 
 export async function run([count = "10000", pairs = "5"]) {
-  // It is started first: while initdb runs, nobody here answers the broker.
-  await withPostgres(async ({ url }) => {
-    for (const { name, subject } of [
-      { name: "mails that differ", subject: (round, i) => `News ${round} for reader ${i}` },
-      { name: "mails that are the same", subject: () => "News" },
-    ])
-      await scratch((folder) =>
-        withServer("nats-server", configured, (port) => one({ name, subject, port, folder, count, pairs, url })),
-      );
-  });
+  const kinds = [
+    { name: "mails that differ", subject: (round, i) => `News ${round} for reader ${i}` },
+    { name: "mails that are the same", subject: () => "News" },
+  ];
+  await forEachKind(kinds, { program: "nats-server", args: configured }, (kind, places) =>
+    one({ ...kind, ...places, count: Number(count), pairs: Number(pairs) }),
+  );
 }
 
 function configured({ folder, port }) {
@@ -37,14 +30,13 @@ function configured({ folder, port }) {
   return ["-c", file];
 }
 
-async function one({ name, subject, port, folder, count, pairs, url }) {
+async function one({ subject, port, ...measured }) {
   const nats = await openNats({ servers: [`nats://127.0.0.1:${port}`], credsFile: null }, () => undefined);
   const queue = nats.queue({ stream: "messages", subject: SUBJECT, consumer: CONSUMER });
   // It makes the stream and the consumer. A request that stayed open would take mails that the plain consumer waits for.
   await queue.receive(1, 5_000, AbortSignal.timeout(500));
   const fill = async (round, most) => {
-    for (let first = 0; first < most; first += PUBLISHED_AT_ONCE) {
-      const part = Array.from({ length: Math.min(PUBLISHED_AT_ONCE, most - first) }, (_, i) => first + i);
+    for (const part of parts(most)) {
       const mails = part.map((i) => ({
         uuid: `${round} ${i}`,
         email: `reader${i}.x${part.length}@example${i % 97}.com`,
@@ -61,11 +53,7 @@ async function one({ name, subject, port, folder, count, pairs, url }) {
   };
   const plain = await connect({ servers: `127.0.0.1:${port}` });
   await compare({
-    name,
-    folder,
-    postgres: url,
-    count: Number(count),
-    pairs: Number(pairs),
+    ...measured,
     fill,
     readPlainly: (most) => readPlainly(plain, most),
     read: (delivery) => readNatsMail(delivery, { reports: false }),

@@ -6,25 +6,20 @@ import { createJobTemplates } from "../dist/intake/broker/job-templates.js";
 import { createRedisReader } from "../dist/intake/broker/redis-job.js";
 import { openRedis } from "../dist/queue/redis/redis.js";
 import { systemClock } from "../dist/time/clock.js";
-import { BATCH, compare, ENVELOPE, withServer } from "./inlet-support.js";
-import { withPostgres } from "./postgres-server.js";
-import { scratch } from "./support.js";
+import { BATCH, BODY, compare, ENVELOPE, forEachKind, parts } from "./inlet-support.js";
 
-const HTML = `<p>Dear {{ name }} in {{ city }},</p><p>${"Lorem ipsum dolor sit amet. ".repeat(72)}</p>`;
+const HTML = `<p>Dear {{ name }} in {{ city }},</p>${BODY}`;
 const STREAM = "email:send";
 const GROUP = "email:workers";
-const ADDED_AT_ONCE = 500;
 
 export async function run([count = "10000", pairs = "5"]) {
-  await withPostgres(async ({ url }) => {
-    for (const { name, issue } of [
-      { name: "jobs of an issue", issue: (round) => ({ issueId: round.replace(/\W+/g, "-") }) },
-      { name: "jobs without a topic", issue: () => ({}) },
-    ])
-      await scratch((folder) =>
-        withServer("redis-server", configured, (port) => one({ name, issue, port, folder, count, pairs, url })),
-      );
-  });
+  const kinds = [
+    { name: "jobs of an issue", issue: (round) => ({ issueId: round.replace(/\W+/g, "-") }) },
+    { name: "jobs without a topic", issue: () => ({}) },
+  ];
+  await forEachKind(kinds, { program: "redis-server", args: configured }, (kind, places) =>
+    one({ ...kind, ...places, count: Number(count), pairs: Number(pairs) }),
+  );
 }
 
 /** Everything that was answered is on the disk. */
@@ -32,16 +27,15 @@ function configured({ folder, port }) {
   return ["--port", port, "--dir", folder, "--appendonly", "yes", "--appendfsync", "everysec", "--bind", "127.0.0.1"];
 }
 
-async function one({ name, issue, port, folder, count, pairs, url }) {
+async function one({ issue, port, ...measured }) {
   const address = `redis://127.0.0.1:${port}`;
   const settings = { url: address, stream: STREAM, group: GROUP, consumer: "bench", mostDeliveries: 5 };
   const redis = await openRedis(settings, () => undefined);
   const client = new Client(address);
   const fill = async (round, most) => {
-    for (let first = 0; first < most; first += ADDED_AT_ONCE) {
+    for (const part of parts(most)) {
       const adding = client.pipeline();
-      for (let i = first; i < Math.min(most, first + ADDED_AT_ONCE); i++)
-        adding.xadd(STREAM, "*", "data", JSON.stringify(jobOf(`${round} ${i}`, i, issue(round))));
+      for (const i of part) adding.xadd(STREAM, "*", "data", JSON.stringify(jobOf(`${round} ${i}`, i, issue(round))));
       await adding.exec();
     }
     return redis.stream;
@@ -49,11 +43,7 @@ async function one({ name, issue, port, folder, count, pairs, url }) {
   const templates = (store) =>
     createJobTemplates({ store, folder: null, from: ENVELOPE.from, clock: systemClock, remote: async () => HTML });
   await compare({
-    name,
-    folder,
-    postgres: url,
-    count: Number(count),
-    pairs: Number(pairs),
+    ...measured,
     fill,
     readPlainly: (most) => readPlainly(client, most),
     read: createRedisReader({ stream: STREAM }),

@@ -13,8 +13,9 @@ import { consume } from "../dist/queue/consume.js";
 import { openStore as openSqlite } from "../dist/store/sqlite/store.js";
 import { openStore as openPostgres } from "../dist/store/postgres/store.js";
 import { systemClock } from "../dist/time/clock.js";
-import { runInlet } from "../dist/work/gateway/inlet-loop.js";
-import { machine, median } from "./support.js";
+import { runInlet } from "../dist/work/brokers/inlet-loop.js";
+import { withPostgres } from "./postgres-server.js";
+import { machine, median, scratch } from "./support.js";
 
 /** The most that one batch has. */
 export const BATCH = 200;
@@ -22,8 +23,29 @@ export const BATCH = 200;
 const LANES = Number(process.env.LANES ?? 2);
 const GOAL = 0.45;
 
+/** About 2 KB of HTML. */
+export const BODY = `<p>${"Lorem ipsum dolor sit amet. ".repeat(72)}</p>`;
+
+/** Puts this many messages into a broker at once. */
+const ADDED_AT_ONCE = 500;
+
+/** The numbers from 0 to `most`, in parts that are added to a broker at once. */
+export function* parts(most) {
+  for (let first = 0; first < most; first += ADDED_AT_ONCE)
+    yield Array.from({ length: Math.min(ADDED_AT_ONCE, most - first) }, (_, i) => first + i);
+}
+
+/** Calls `work` for each kind of message, with a broker of its own and a server for the job. `program` and `args`: as in `withServer`. */
+export async function forEachKind(kinds, { program, args }, work) {
+  // It is started first: while initdb runs, nobody here answers the broker.
+  await withPostgres(async ({ url: postgres }) => {
+    for (const kind of kinds)
+      await scratch((folder) => withServer(program, args, (port) => work(kind, { port, folder, postgres })));
+  });
+}
+
 /** Starts a server with these arguments (`folder` and `port` are given to `args`), calls `work` with the port, and ends it. */
-export async function withServer(program, args, work) {
+async function withServer(program, args, work) {
   const folder = mkdtempSync(join(tmpdir(), "ses-mail-bench-broker-"));
   const port = await freePort();
   const child = spawn(program, args({ folder, port }), { stdio: "ignore", cwd: folder });

@@ -1,6 +1,7 @@
 /** Reads one SES event: what SES says later about a message. */
 import { parseEventTime } from "./event-time.ts";
-import { asArray, asObject, asText, isObject, type JsonObject } from "./envelopes/json-value.ts";
+import { isObject } from "../json.ts";
+import { asArray, asObject, asText, type JsonObject } from "./envelopes/json-value.ts";
 import { isMachine } from "./machine.ts";
 import { bounceReason, failedForGood, isComplaint, type SuppressionReason } from "./suppression-policy.ts";
 

@@ -1,7 +1,7 @@
 /** Reads the files that were posted with a message. */
 import { contentTypeOf, nameProblem } from "../compose/content/attachment.ts";
 import type { Attachment } from "../message.ts";
-import { isObject } from "./fields.ts";
+import { isObject } from "../json.ts";
 import type { Place } from "./place.ts";
 import { MOST_ATTACHED_BYTES } from "./schema.ts";
 

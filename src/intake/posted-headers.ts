@@ -3,7 +3,7 @@ import { oneClickProblem } from "../compose/content/header-value.ts";
 import { checkHeaderNames, wireHeader } from "../compose/content/headers.ts";
 import { literally } from "../compose/liquid/literally.ts";
 import type { Header } from "../message.ts";
-import { isObject } from "./fields.ts";
+import { isObject } from "../json.ts";
 import { type Place, reasonOf } from "./place.ts";
 
 /**

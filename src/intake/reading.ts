@@ -2,7 +2,8 @@
 import { checkTopic } from "../compose/content/content.ts";
 import type { AcceptMessage } from "../store/rows.ts";
 import { ContentReader } from "./content-reader.ts";
-import { type Fields, isObject } from "./fields.ts";
+import { isObject } from "../json.ts";
+import type { Fields } from "./fields.ts";
 import { Place } from "./place.ts";
 import type { Surrounding as ContentSurrounding } from "./posted-content.ts";
 import type { Problems } from "./problems.ts";

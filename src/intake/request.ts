@@ -1,7 +1,8 @@
 /** Reads the body of one request for mail: into messages, or into everything that is wrong with it. */
 import type { Envelope } from "../compose/content/content.ts";
 import type { AcceptMessage } from "../store/rows.ts";
-import { type Fields, isObject } from "./fields.ts";
+import { isObject } from "../json.ts";
+import type { Fields } from "./fields.ts";
 import type { Problem } from "./problems.ts";
 import { Reading, type Surroundings } from "./reading.ts";
 import { MOST_ADDRESSES, MOST_ATTACHMENTS, MOST_HEADERS, MOST_REPLY_TO } from "./schema.ts";

@@ -1,6 +1,6 @@
 /** Says in words what a JSON schema finds wrong with a value. */
 import { Ajv } from "ajv";
-import { isObject } from "./fields.ts";
+import { isObject } from "../json.ts";
 import { Problems } from "./problems.ts";
 import { MAIL_REQUEST } from "./schema.ts";
 

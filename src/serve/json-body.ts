@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { utf8Text, withoutMark } from "../json.ts";
 import { Refusal } from "./errors.ts";
 
 /**
@@ -12,8 +13,9 @@ export function readJson(app: FastifyInstance, type: string): void {
   app.addContentTypeParser(type, async (request: FastifyRequest, payload: Readable) => {
     const encoding = request.headers["content-encoding"] ?? "identity";
     if (encoding !== "identity") throw new Refusal(415, "expected a body without content-encoding");
-    const text = decode(await app.bodies.read(request, payload));
-    if (text === null) throw new Refusal(400, "the body is not valid UTF-8");
+    const marked = utf8Text(await app.bodies.read(request, payload));
+    if (marked === null) throw new Refusal(400, "the body is not valid UTF-8");
+    const text = withoutMark(marked);
     if (!/\S/.test(text)) return null;
     return new Promise((resolve, reject) => {
       void parse(request, text, (error, value) => (error ? reject(isJson(text) ? reaching() : error) : resolve(value)));
@@ -32,13 +34,5 @@ function isJson(text: string): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-function decode(body: Buffer): string | null {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(body);
-  } catch {
-    return null;
   }
 }

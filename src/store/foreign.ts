@@ -73,10 +73,66 @@ export interface Foreign {
 }
 
 /** Rows and reports in a page: enough to make a question cheap, few enough that memory stays flat. */
-export const FOREIGN_PAGE = { rows: 1_000, results: 200 } as const;
+const PAGE = { rows: 1_000, results: 200 } as const;
+
+/** How many rows have a number that means a state; null: it is no number. */
+export interface StatusCount {
+  status: string | null;
+  rows: number;
+}
+
+/** Which rows of a table to read: at most `most`, behind the place `after`; null: from the beginning. */
+export interface Slice<Place> {
+  after: Place | null;
+  most: number;
+}
+
+/** What each kind of database answers. `PlacedRow` and `PlacedResult` say where in their table they stand. */
+export interface Questions<Place, PlacedRow extends ForeignRow, PlacedResult extends ForeignResult> extends Omit<
+  Foreign,
+  "counts" | "rows" | "results"
+> {
+  counts(): Promise<StatusCount[]>;
+  rows(state: ForeignState, slice: Slice<Place>): Promise<PlacedRow[]>;
+  results(slice: Slice<Place>): Promise<PlacedResult[]>;
+  /** Where a row stands in its table. @throws UserError when nobody can tell. */
+  placeOf(row: PlacedRow | PlacedResult): Place;
+}
+
+/** The open database that answers these questions. */
+export function foreignOf<Place, PlacedRow extends ForeignRow, PlacedResult extends ForeignResult>(
+  questions: Questions<Place, PlacedRow, PlacedResult>,
+): Foreign {
+  const { placeOf } = questions;
+  return {
+    ...questions,
+    async counts() {
+      const counts = new Map<ForeignState, number>();
+      for (const { status, rows } of await questions.counts())
+        counts.set(stateOf(status), (counts.get(stateOf(status)) ?? 0) + rows);
+      return counts;
+    },
+    rows: (state) => pages(PAGE.rows, (slice) => questions.rows(state, slice), placeOf),
+    results: () => pages(PAGE.results, (slice) => questions.results(slice), placeOf),
+  };
+}
+
+async function* pages<Row, Place>(
+  most: number,
+  read: (slice: Slice<Place>) => Promise<Row[]>,
+  placeOf: (row: Row) => Place,
+): AsyncGenerator<Row[]> {
+  for (let after: Place | null = null; ;) {
+    const rows: Row[] = await read({ after, most });
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    after = placeOf(last);
+    yield rows;
+  }
+}
 
 /** The state that a number of the other programs means. It comes as text: nothing but the digit itself is that number. */
-export function foreignState(status: string | null): ForeignState {
+function stateOf(status: string | null): ForeignState {
   return FOREIGN_STATES.find((_, at) => String(at) === status) ?? "unknown";
 }
 

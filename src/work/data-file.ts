@@ -2,6 +2,7 @@
 import { typeName } from "../compose/liquid/strict.ts";
 import { UserError } from "../errors.ts";
 import { type Io, openInput } from "../io.ts";
+import { isObject, withoutMark } from "../json.ts";
 import type { Values } from "../message.ts";
 import { fileProblem } from "../read-file.ts";
 
@@ -12,7 +13,7 @@ const MOST_BYTES = 16 * 1024 * 1024;
 export async function readData(io: Io, file: string): Promise<Values> {
   const what = file === "-" ? "stdin" : file;
   const data = parse(await readAll(io, file), what);
-  if (typeof data === "object" && data !== null && !Array.isArray(data)) return data as Values;
+  if (isObject(data)) return data as Values;
   throw new UserError(`--data expects a JSON object in ${what}, such as {"name": "Ann"}, got ${typeName(data)}`);
 }
 
@@ -29,9 +30,7 @@ async function readAll(io: Io, file: string): Promise<string> {
   } catch (error) {
     throw fileProblem(error, "the data", file);
   }
-  return Buffer.concat(chunks)
-    .toString("utf8")
-    .replace(/^\uFEFF/, "");
+  return withoutMark(Buffer.concat(chunks).toString("utf8"));
 }
 
 function parse(text: string, what: string): unknown {

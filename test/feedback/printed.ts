@@ -1,5 +1,5 @@
 /** Events as other programs write them: what nobody can read back, and nobody may ignore. */
-import { isObject } from "../../src/feedback/envelopes/json-value.ts";
+import { isObject } from "../../src/json.ts";
 
 /** As `print` of Python does. */
 export function printedByPython(value: unknown): string {

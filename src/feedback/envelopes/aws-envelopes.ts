@@ -1,7 +1,8 @@
 /** Opens the envelopes that AWS writes around an SES event. Each is known by members that only it has. */
 import { isGzip } from "./gunzip.ts";
 import { AWS_CONTAINERS } from "./json-scanner.ts";
-import { asArray, asText, isObject, type JsonObject } from "./json-value.ts";
+import { isObject } from "../../json.ts";
+import { asArray, asText, type JsonObject } from "./json-value.ts";
 import { type Budget, unpack } from "./unpack.ts";
 
 /**

@@ -1,7 +1,8 @@
 /** Finds the SES events in one record. */
 import { brief, type Filled, isControlMessage, openEnvelope, type OpenedEnvelope } from "./aws-envelopes.ts";
 import { recordsIn } from "./json-scanner.ts";
-import { isObject, parseJson, type JsonObject } from "./json-value.ts";
+import { isObject } from "../../json.ts";
+import { parseJson, type JsonObject } from "./json-value.ts";
 import { rowOfQuery, search } from "./search.ts";
 import { otherNotification, readEvent, type SesEvent } from "../ses-event.ts";
 import { isRow, kindOfObject, typeOf } from "./traces.ts";

@@ -1,5 +1,6 @@
 /** Finds where JSON values end, without parsing them. */
-import { asObject, isObject } from "./json-value.ts";
+import { isObject } from "../../json.ts";
+import { asObject } from "./json-value.ts";
 
 const [LINE_FEED, QUOTE, COMMA, COLON, OPEN_ARRAY, BACKSLASH, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [
   0x0a, 0x22, 0x2c, 0x3a, 0x5b, 0x5c, 0x5d, 0x7b, 0x7d,

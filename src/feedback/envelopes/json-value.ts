@@ -1,4 +1,6 @@
 /** Reads JSON that we do not trust. */
+import { isObject } from "../../json.ts";
+
 /** A JSON object that we do not trust: read it only by names we know, and check every value. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -9,11 +11,6 @@ export function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** True for an object that is neither null nor an array. */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The value if it is an object, else an empty object. */

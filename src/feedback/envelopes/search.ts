@@ -1,5 +1,6 @@
 /** Searches a value for SES events, wherever they are: for wrappers that we have no list of. */
-import { isObject, type JsonObject } from "./json-value.ts";
+import { isObject } from "../../json.ts";
+import type { JsonObject } from "./json-value.ts";
 import { otherNotification, readEvent, type SesEvent } from "../ses-event.ts";
 import { peel } from "./text-layers.ts";
 import { kindOfObject, LONGEST_NAME, typeOf } from "./traces.ts";

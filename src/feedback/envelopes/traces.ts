@@ -1,5 +1,6 @@
 /** Tells an SES event from everything else, whole or in parts, in JSON or in text that cannot be read. */
-import { isObject, type JsonObject } from "./json-value.ts";
+import { isObject } from "../../json.ts";
+import type { JsonObject } from "./json-value.ts";
 import { isSesType, otherNotification } from "../ses-event.ts";
 
 /**

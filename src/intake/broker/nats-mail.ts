@@ -5,7 +5,8 @@ import { type Content, kindOf } from "../../message.ts";
 import { EXTRAS_HEADER, MOST_EXTRAS } from "../../queue/nats/delivery.ts";
 import { decodeMail, type NatsMail } from "../../queue/nats/payload.ts";
 import { parseInstant } from "../../time/schedule.ts";
-import { type Fields, isObject } from "../fields.ts";
+import { isObject, utf8Text } from "../../json.ts";
+import type { Fields } from "../fields.ts";
 import { type Asked, renamed, type StoredMail } from "./asked.ts";
 
 /** What the header may hold, as a JSON object in base64url: fields of a posted message. */
@@ -65,11 +66,7 @@ function textOf(header: string): string | { wrong: string } {
   if (header.length > Math.ceil(MOST_EXTRAS / 3) * 4)
     return { wrong: `: expected at most ${MOST_EXTRAS / 1024} KB before base64` };
   if (!/^[\w-]*={0,2}$/.test(header)) return { wrong: ": expected JSON in base64url" };
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.from(header, "base64url"));
-  } catch {
-    return { wrong: ": expected JSON in UTF-8" };
-  }
+  return utf8Text(Buffer.from(header, "base64url")) ?? { wrong: ": expected JSON in UTF-8" };
 }
 
 function hasSameWords(mail: NatsMail, extras: Fields, { content, expiresAt }: StoredMail): boolean {

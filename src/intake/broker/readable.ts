@@ -1,4 +1,5 @@
 /** What is in a dead letter, for people who have to find out what is wrong with it. */
+import { utf8Text } from "../../json.ts";
 import type { DeadSource } from "../../store/rows.ts";
 
 /** Characters of all fields together. A verification code or a newsletter is shorter. */
@@ -28,21 +29,13 @@ export interface ReadableBody {
  */
 export async function readableBody(letter: { source: DeadSource; body: Uint8Array }): Promise<ReadableBody> {
   const { source, body } = letter;
-  const text = textOf(body);
+  const text = utf8Text(body);
   const packed = source === "nats" ? await packedIn(body) : null;
   if (packed !== null) return fieldsOf("MessagePack", packed.value);
   if (text === null)
     return { format: "bytes", fields: [{ name: "", text: dump(body) }], isCut: body.length > MOST_DUMPED };
   const json = jsonIn(text);
   return json === null ? fieldsOf("text", text) : fieldsOf("JSON", json.value);
-}
-
-function textOf(body: Uint8Array): string | null {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
-  } catch {
-    return null;
-  }
 }
 
 /** Only an array or a map is meant as MessagePack: the first letter of any text is a number there. */

@@ -1,5 +1,6 @@
 /** Reads the jobs that Redis brings: JSON objects with an address, the name of a template and its data. */
-import { type Fields, isObject } from "../fields.ts";
+import { isObject, utf8Text } from "../../json.ts";
+import type { Fields } from "../fields.ts";
 import { isSameJson } from "../repeat.ts";
 import { MOST_SUBJECT, MOST_UUID } from "../schema.ts";
 import { type Asked, type AskedMail, renamed } from "./asked.ts";
@@ -73,21 +74,13 @@ export function createRedisReader({ stream }: { stream: string }): (delivery: De
 /** The fields of a job that is a JSON object with known fields only: a misspelt delay must not send at once. */
 function jobIn(body: Uint8Array): Fields {
   if (body.byteLength > MOST_BYTES) throw new Unreadable(`expected at most ${MOST_BYTES / 1024 / 1024} MB`);
-  const parsed = parse(textIn(body));
+  const text = utf8Text(body);
+  if (text === null) throw new Unreadable("expected JSON in UTF-8");
+  const parsed = parse(text);
   if (!isObject(parsed)) throw new Unreadable("expected a JSON object");
   const unknown = Object.keys(parsed).find((name) => !FIELDS.has(name));
   if (unknown !== undefined) throw new Unreadable(`${unknown.slice(0, 60)}: unknown field`);
   return parsed;
-}
-
-const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-function textIn(body: Uint8Array): string {
-  try {
-    return UTF8.decode(body);
-  } catch {
-    throw new Unreadable("expected JSON in UTF-8");
-  }
 }
 
 function parse(text: string): unknown {

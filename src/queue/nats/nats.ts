@@ -64,14 +64,18 @@ async function connected(
     },
     async publish(subject, body, options) {
       const { current } = link;
-      if (current === null) return { kind: "refused", reason: link.why() };
+      if (current === null) return { kind: "refused", reason: link.why(), why: "away" };
       const published = await publishOn(current.nats, subject, body, options);
       const { stream } = options;
-      if (stream === undefined || published.kind !== "refused" || published.noStream !== true) return published;
+      if (stream === undefined || published.kind !== "refused" || published.why !== "no-stream") return published;
       const problem = await makeMissingStream(current.nats, { stream, subject }, tell);
-      return problem === null
-        ? publishOn(current.nats, subject, body, options)
-        : { kind: "refused", reason: `${published.reason}, and none can be made: ${problem}` };
+      if (problem === null) return publishOn(current.nats, subject, body, options);
+      const { reason, isAway } = problem;
+      return {
+        ...published,
+        reason: `${published.reason}, and none can be made: ${reason}`,
+        ...(isAway && { why: "away" }),
+      };
     },
     isConnected: () => link.current !== null,
     async close() {

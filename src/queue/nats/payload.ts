@@ -3,6 +3,7 @@
  * message-pack.ts reads MessagePack of any other shape.
  */
 import { Decoder, encode } from "@msgpack/msgpack";
+import { utf8Text } from "../../json.ts";
 
 /** One mail, as the ancestors' gateway publishes it. */
 export interface NatsMail {
@@ -23,7 +24,6 @@ const ARRAY = "[uuid, email, subject, body]";
 
 // Texts come as bytes, because the library turns bytes that are no UTF-8 into wrong letters without a word.
 const decoder = new Decoder({ rawStrings: true, maxBinLength: MOST_BYTES, maxArrayLength: 4, maxMapLength: 4 });
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The array `[uuid, email, subject, body]`, byte for byte as `rmp_serde::to_vec` writes a struct with these fields. */
 export function encodeMail(mail: NatsMail): Uint8Array {
@@ -52,7 +52,7 @@ function textsOf(value: unknown): NatsMail | { wrong: string } {
   ) as unknown[];
   const texts: string[] = [];
   for (const [index, part] of PARTS.entries()) {
-    const text = textOf(raw[index]);
+    const text = utf8Text(raw[index] as Uint8Array);
     if (text === null) return { wrong: `${part} is not UTF-8` };
     if (text.includes("\0")) return { wrong: `${part} has a NUL character` };
     if (text === "" && !MAY_BE_EMPTY.has(part)) return { wrong: `${part} is empty` };
@@ -60,14 +60,6 @@ function textsOf(value: unknown): NatsMail | { wrong: string } {
   }
   const [uuid, email, subject, body] = texts as [string, string, string, string];
   return { uuid, email, subject, body };
-}
-
-function textOf(raw: unknown): string | null {
-  try {
-    return utf8.decode(raw as Uint8Array);
-  } catch {
-    return null;
-  }
 }
 
 /**

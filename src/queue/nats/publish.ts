@@ -1,5 +1,6 @@
 /** Puts one message into a stream, and says whether it is there. */
 import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
+import { jsonObject } from "../../json.ts";
 import { printable } from "../../printable.ts";
 import { TimeLimitError, withinLimit } from "../../time/time-limit.ts";
 import { EXTRAS_HEADER } from "./delivery.ts";
@@ -8,8 +9,8 @@ import { reasonOf, requestTrouble } from "./trouble.ts";
 /** What became of a message that was published. */
 export type Published =
   | { kind: "stored" }
-  /** It is certainly not stored: the stream is full, no stream takes the subject (`noStream`), no connection, too large. */
-  | { kind: "refused"; reason: string; noStream?: true }
+  /** It is certainly not stored. `why` is not set for any other reason, such as a stream that is full. */
+  | { kind: "refused"; reason: string; why?: "away" | "no-stream" | "too-large" }
   /** No answer came in time, or the connection was lost meanwhile: it may be stored. */
   | { kind: "unknown"; reason: string };
 
@@ -39,8 +40,8 @@ export async function publishOn(
 ): Promise<Published> {
   const { timeoutMs } = options;
   const header = headersOf(options);
-  const refusal = whyNot(connection, subject, body, header);
-  if (refusal !== null) return { kind: "refused", reason: refusal };
+  const refusal = refusalOf(connection, subject, body, header);
+  if (refusal !== null) return refusal;
   options.onDeparted?.();
   try {
     const request = { timeout: timeoutMs + SPARE_MS, headers: header };
@@ -66,38 +67,40 @@ function headerBytes(header: MsgHdrs): number {
   return bytes;
 }
 
-function whyNot(connection: NatsConnection, subject: string, body: Uint8Array, header: MsgHdrs): string | null {
-  if (connection.isClosed()) return "there is no connection to NATS";
-  if (subject === "" || /\s/.test(subject)) return `${JSON.stringify(subject)} is no subject`;
+/** What nobody has to ask the server for; null: it may take the message. */
+function refusalOf(connection: NatsConnection, subject: string, body: Uint8Array, header: MsgHdrs): Published | null {
+  if (connection.isClosed()) return { kind: "refused", reason: "there is no connection to NATS", why: "away" };
+  if (subject === "" || /\s/.test(subject))
+    return { kind: "refused", reason: `${JSON.stringify(subject)} is no subject` };
   const most = connection.info?.max_payload ?? Infinity;
   const bytes = body.length + headerBytes(header);
-  return bytes <= most ? null : `the message has ${bytes} bytes; the server takes ${most} (max_payload)`;
+  if (bytes <= most) return null;
+  const reason = `the message has ${bytes} bytes; the server takes ${most} (max_payload)`;
+  return { kind: "refused", reason, why: "too-large" };
 }
+
+/** The code of an answer by which a stream says that the message is larger than its max_msg_size (server/errors.json). */
+const TOO_LARGE = 10_054;
 
 /** A PubAck (ADR-1 of NATS): where it is stored, also when it had been before, or why it is not. */
 function readAnswer(data: Uint8Array): Published {
-  const answer = parsed(data);
-  const { stream, error } = answer as { stream?: unknown; error?: { description?: string } };
-  if (typeof error === "object" && error !== null)
-    return { kind: "refused", reason: printable(error.description ?? "the stream does not take it") };
+  const { stream, error } = (jsonObject(data) ?? {}) as {
+    stream?: unknown;
+    error?: { description?: string; err_code?: number };
+  };
+  if (typeof error === "object" && error !== null) {
+    const reason = printable(error.description ?? "the stream does not take it");
+    return { kind: "refused", reason, ...(error.err_code === TOO_LARGE && { why: "too-large" as const }) };
+  }
   if (typeof stream === "string" && stream !== "") return { kind: "stored" };
   return { kind: "unknown", reason: "the answer did not come from a stream" };
-}
-
-function parsed(data: Uint8Array): object {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(data));
-    return typeof value === "object" && value !== null ? value : {};
-  } catch {
-    return {};
-  }
 }
 
 function becauseOf(error: unknown, subject: string): Published {
   const trouble = requestTrouble(error);
   if (trouble === null) throw error;
   if (trouble.kind === "no-jetstream")
-    return { kind: "refused", reason: `no stream takes the subject ${printable(subject)}`, noStream: true };
+    return { kind: "refused", reason: `no stream takes the subject ${printable(subject)}`, why: "no-stream" };
   if (trouble.kind === "refused") return { kind: "refused", reason: trouble.reason };
   return { kind: "unknown", reason: reasonOf(error) };
 }

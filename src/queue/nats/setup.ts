@@ -113,14 +113,14 @@ export async function setUp(
 }
 
 /**
- * Makes the stream where messages of this subject are to be put, when there is none of its name. Returns null, or in words why there is
- * none afterwards.
+ * Makes the stream where messages of this subject are to be put, when there is none of its name. Resolves to null, or to why there is none
+ * afterwards, in words. `isAway`: the server did not answer.
  */
 export async function makeMissingStream(
   connection: NatsConnection,
   where: Pick<Where, "stream" | "subject">,
   tell: (text: string) => void,
-): Promise<string | null> {
+): Promise<{ reason: string; isAway: boolean } | null> {
   try {
     const manager = await jetstreamManager(connection, { checkAPI: false, timeout: REQUEST_MS });
     const memory = { wasThere: false, streamIsOurs: false, consumerIsOurs: false };
@@ -129,7 +129,8 @@ export async function makeMissingStream(
   } catch (error) {
     const trouble = requestTrouble(error);
     if (trouble === null) throw error;
-    return trouble.kind === "no-jetstream" ? "the server has no JetStream" : trouble.reason;
+    const reason = trouble.kind === "no-jetstream" ? "the server has no JetStream" : trouble.reason;
+    return { reason, isAway: trouble.kind === "away" };
   }
 }
 

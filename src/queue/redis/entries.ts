@@ -1,4 +1,5 @@
 /** Entries of the stream as Redis answers them, and as a queue hands them out. */
+import { LATEST_MS } from "../../time/epoch.ts";
 import type { Delivery } from "../queue.ts";
 import { bodyOf, type Fields } from "./job.ts";
 
@@ -22,9 +23,6 @@ export interface Entry {
   readonly fields: Fields | null;
 }
 
-/** The last millisecond of the year 9999. Producers may choose ids of their own, up to 2^64. */
-export const LATEST = 253_402_300_799_999;
-
 /** Entries as XRANGE, XCLAIM and each stream of XREADGROUP answer them. Redis 6.2 answers nil for a deleted one. */
 export function entriesOf(reply: unknown): Entry[] {
   const entries = (reply ?? []) as readonly (readonly [Buffer, Fields | null] | null)[];
@@ -39,6 +37,7 @@ export function readOf(reply: unknown): Entry[] {
 
 /** The delivery of an entry. */
 export function deliveryOf(stream: string, { id, fields }: { id: string; fields: Fields }): RedisDelivery {
-  const at = Math.min(Number(id.slice(0, id.indexOf("-"))), LATEST);
+  // Producers may choose ids of their own, up to 2^64.
+  const at = Math.min(Number(id.slice(0, id.indexOf("-"))), LATEST_MS);
   return { id: `${stream}#${id}`, body: bodyOf(fields), at };
 }

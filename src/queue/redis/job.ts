@@ -1,11 +1,9 @@
 /** What producers write for one job, made into one body. */
 
+import { jsonObject, utf8Text } from "../../json.ts";
+
 /** Names and values in turn, as Redis keeps them: of an entry of a stream, or of a hash. */
 export type Fields = readonly Buffer[];
-
-const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-/** Of jobs that are asked for at once. */
-const MOST_BYTES = 64 * 1024 * 1024;
 
 /**
  * The body of a job.
@@ -22,26 +20,19 @@ export function bodyOf(fields: Fields): Buffer {
   if (named === null) return raw(fields);
   const data = named.get("data");
   if (data !== undefined) return withMissing(data, named) ?? raw(fields);
-  try {
-    const texts = [...named].map(([name, value]) => [name, STRICT.decode(value)]);
-    return Buffer.from(JSON.stringify(Object.fromEntries(texts)));
-  } catch {
-    return raw(fields);
-  }
+  const texts = [...named].map(([name, value]) => [name, utf8Text(value)] as const);
+  if (texts.some(([, text]) => text === null)) return raw(fields);
+  return Buffer.from(JSON.stringify(Object.fromEntries(texts)));
 }
 
 function byName(fields: Fields): Map<string, Buffer> | null {
   const named = new Map<string, Buffer>();
-  try {
-    for (let at = 0; at < fields.length; at += 2) {
-      const name = STRICT.decode(fields[at]);
-      if (named.has(name)) return null;
-      named.set(name, fields[at + 1] as Buffer);
-    }
-    return named;
-  } catch {
-    return null;
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = utf8Text(fields[at] as Buffer);
+    if (name === null || named.has(name)) return null;
+    named.set(name, fields[at + 1] as Buffer);
   }
+  return named;
 }
 
 const raw = (fields: Fields): Buffer => Buffer.concat(fields.flatMap((field) => [field, Buffer.from("\n")]));
@@ -50,7 +41,7 @@ const raw = (fields: Fields): Buffer => Buffer.concat(fields.flatMap((field) => 
 function withMissing(data: Buffer, named: ReadonlyMap<string, Buffer>): Buffer | null {
   const beside = [...named.keys()].filter((name) => name !== "data");
   if (beside.length === 0) return data;
-  const job = parsed(data);
+  const job = jsonObject(data);
   if (job === null) return data;
   const missing = beside.filter((name) => !Object.hasOwn(job, name));
   const both = beside.filter((name) => Object.hasOwn(job, name));
@@ -60,20 +51,4 @@ function withMissing(data: Buffer, named: ReadonlyMap<string, Buffer>): Buffer |
   const start = data.indexOf("{") + 1;
   const comma = Object.keys(job).length > 0 ? "," : "";
   return Buffer.concat([data.subarray(0, start), Buffer.from(added.join(",") + comma), data.subarray(start)]);
-}
-
-/** How many of `most` jobs to ask for at once, when the largest of the last ones had so many bytes. Redis knows no such limit. */
-export const withinBytes = (most: number, largest: number): number =>
-  Math.max(1, Math.min(most, Math.floor(MOST_BYTES / Math.max(1, largest))));
-
-/** The JSON object that the bytes hold; null when they hold anything else. */
-export function parsed(bytes: Uint8Array): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(STRICT.decode(bytes));
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null;
-  } catch {
-    return null;
-  }
 }

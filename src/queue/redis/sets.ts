@@ -3,18 +3,20 @@
  * stands in a hash. Nobody is lent a job: workers that read the same one accept it as one mail, and a delayed one is
  * accepted at once, because it is the store that waits.
  */
+import { jsonObject } from "../../json.ts";
 import { printable } from "../../printable.ts";
 import { systemClock } from "../../time/clock.ts";
 import type { Queue } from "../queue.ts";
 import type { Connection } from "./connection.ts";
 import type { Burial } from "./dead.ts";
-import { LATEST, type RedisDelivery } from "./entries.ts";
-import { bodyOf, type Fields, parsed, withinBytes } from "./job.ts";
+import type { RedisDelivery } from "./entries.ts";
+import { fieldsOf, instantOf, jobOf, numberOf } from "./hash.ts";
+import { bodyOf, type Fields } from "./job.ts";
 import type { Keys } from "./keys.ts";
 import type { Command } from "./line.ts";
+import { MOST_PER_CALL, Portion } from "./portion.ts";
 import { RedisProblem } from "./problem.ts";
 
-const MOST_PER_CALL = 200;
 /** How many times as many names of one set a look goes through. */
 const MOST_PAGES = 10;
 /** Characters of a key that are shown to people. */
@@ -25,8 +27,6 @@ const LOOK_MS = 1_000;
 const FORBIDDEN_MS = 60_000;
 /** How many jobs to know before those are forgotten that are known for nothing. */
 const MOST_KNOWN = 10_000;
-/** Smaller numbers are seconds: as milliseconds they would lie before March 1973. */
-const SECONDS_END = 1e11;
 
 /** What the sets' queue is made of. */
 export interface SetsParts {
@@ -68,7 +68,7 @@ export class SetsQueue implements Queue<RedisDelivery> {
   readonly #otherType = new Set<string>();
   #turn = false;
   #forbiddenUntil = 0;
-  #largest = 0;
+  readonly #portion = new Portion();
 
   constructor(parts: SetsParts) {
     this.#parts = parts;
@@ -102,13 +102,13 @@ export class SetsQueue implements Queue<RedisDelivery> {
 
   async #look(asked: number): Promise<RedisDelivery[]> {
     this.#tidy();
-    const most = withinBytes(asked, this.#largest);
+    const most = this.#portion.within(asked);
     const { got, overdue } = await this.#fromBoth(most);
     // What has no hash never takes the place of a job.
     const all = [...got, ...overdue].slice(0, most);
     const until = performance.now() + this.#parts.idleMs;
     for (const { id } of all) this.#lent.set(id, until);
-    if (all.length > 0) this.#largest = Math.max(...all.map(({ body }) => body.length));
+    this.#portion.came(all);
     return all;
   }
 
@@ -205,7 +205,7 @@ export class SetsQueue implements Queue<RedisDelivery> {
   }
 
   #addedAt(one: Named, body: Uint8Array): number {
-    const job = parsed(body) ?? {};
+    const job = jsonObject(body) ?? {};
     const dueAt = one.set === this.#parts.keys.delayed ? instantOf(one.score) : null;
     if (dueAt !== null) return Math.round(dueAt - (numberOf(job["delay"]) ?? 0));
     return instantOf(job["createdAt"]) ?? this.#firstSeen(one);
@@ -283,35 +283,3 @@ export class SetsQueue implements Queue<RedisDelivery> {
 }
 
 const nameOf = ({ set, id }: Named): string => `${set}#${id}`;
-
-/** What HGETALL answers; none when the key is of another type. */
-function fieldsOf(hash: unknown): Fields {
-  if (!(hash instanceof RedisProblem)) return hash as Fields;
-  if (hash.code !== "WRONGTYPE") throw hash;
-  return [];
-}
-
-/** What a hash says of its job. Beside `data` it may hold what a worker noted there, such as a state; that is no part of the job. */
-function jobOf(fields: Fields, id: string): Fields {
-  const idOfKey = [Buffer.from("id"), Buffer.from(id)];
-  const at = fields.findIndex((field, index) => index % 2 === 0 && String(field) === "data");
-  if (at !== -1) {
-    const data = fields.slice(at, at + 2);
-    const hasId = Object.hasOwn(parsed(data[1] as Buffer) ?? {}, "id");
-    return hasId ? data : [...data, ...idOfKey];
-  }
-  const hasId = fields.some((field, index) => index % 2 === 0 && String(field) === "id");
-  return hasId ? fields : [...fields, ...idOfKey];
-}
-
-const numberOf = (value: unknown): number | null => {
-  const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
-  return typeof number === "number" && Number.isFinite(number) ? number : null;
-};
-
-/** Milliseconds since the epoch, of such a number, of a number of seconds, or of a text that Date reads. */
-function instantOf(value: unknown): number | null {
-  const number = numberOf(value) ?? (typeof value === "string" ? Date.parse(value) : NaN);
-  const ms = Math.abs(number) < SECONDS_END ? number * 1_000 : number;
-  return Math.abs(ms) <= LATEST ? Math.round(ms) : null;
-}

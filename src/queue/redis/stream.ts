@@ -6,13 +6,13 @@ import type { Connection } from "./connection.ts";
 import type { Burial } from "./dead.ts";
 import { deliveryOf, readOf, type RedisDelivery } from "./entries.ts";
 import { ofSettings } from "./greeting.ts";
-import { type Fields, withinBytes } from "./job.ts";
+import type { Fields } from "./job.ts";
 import type { Keys } from "./keys.ts";
 import type { Command } from "./line.ts";
 import { type Again, forgetConsumers, type Group, ownPending, type Page, pendingSince, takeOver } from "./pending.ts";
+import { MOST_PER_CALL, Portion } from "./portion.ts";
 import { RedisProblem } from "./problem.ts";
 
-const MOST_PER_CALL = 200;
 /** Never 0: a read that blocks for ever may stay blocked when the stream is deleted (redis/redis#12998). */
 const BLOCK_MS = 2_000;
 /** How much longer than that an answer may take before the connection is given up. */
@@ -72,7 +72,7 @@ export class StreamQueue implements Queue<RedisDelivery> {
   #hasRead = false;
   /** What one of our name left behind has been read. What is pending since was given to this process. */
   #hasReadOwn = false;
-  #largest = 0;
+  readonly #portion = new Portion();
   readonly #acknowledger: Acknowledger;
 
   constructor(parts: StreamParts) {
@@ -126,7 +126,7 @@ export class StreamQueue implements Queue<RedisDelivery> {
 
   /** One look. It waits only when nothing is pending. */
   async #look(asked: number, waitMs: number, signal: AbortSignal): Promise<RedisDelivery[]> {
-    const most = withinBytes(asked, this.#largest);
+    const most = this.#portion.within(asked);
     const { reads, asks } = this.#parts;
     if ((await untilAborted(Promise.all([reads.ready(), asks.ready()]), signal)) === "aborted") return [];
     this.#begin(reads.opened + asks.opened);
@@ -243,7 +243,7 @@ export class StreamQueue implements Queue<RedisDelivery> {
       if (entry.deliveries <= mostDeliveries) return delivery;
       return { ...delivery, overdue: `taken ${entry.deliveries} times and never accepted` };
     });
-    this.#largest = Math.max(...deliveries.map(({ body }) => body.length));
+    this.#portion.came(deliveries);
     return deliveries;
   }
 

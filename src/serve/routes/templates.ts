@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { checkName } from "../../compose/list/name.ts";
 import { readTemplateText } from "../../compose/content/template-source.ts";
 import { type TemplateShelf, unknownTemplate } from "../../intake/templates.ts";
+import { jsonObject } from "../../json.ts";
 import type { Values } from "../../message.ts";
 import type { Template } from "../../store/rows.ts";
 import { query, TAGS } from "../admin-schemas.ts";
@@ -187,13 +188,9 @@ function pageRoute(app: FastifyInstance, parts: Routed): void {
 }
 
 function dataIn(text: string): Values {
-  try {
-    const data: unknown = text === "" ? {} : JSON.parse(Buffer.from(text, "base64url").toString("utf8"));
-    if (typeof data === "object" && data !== null && !Array.isArray(data)) return data as Values;
-  } catch {
-    // It is not JSON.
-  }
-  throw new Refusal(400, "data expects a JSON object in base64url");
+  const data = text === "" ? {} : jsonObject(Buffer.from(text, "base64url"));
+  if (data === null) throw new Refusal(400, "data expects a JSON object in base64url");
+  return data as Values;
 }
 
 async function requireTemplate(shelf: TemplateShelf, name: string): Promise<Template> {

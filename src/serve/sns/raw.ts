@@ -1,7 +1,7 @@
 /** Raw message delivery: SNS sends the bare message without a signature. Only a shared secret shows who sent it. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
-import { isObject } from "../../feedback/envelopes/json-value.ts";
+import { isObject } from "../../json.ts";
 import type { SnsSettings } from "../gateway.ts";
 import { forbidden, SnsRefusal } from "./refusal.ts";
 import { checkTopicArn } from "./verify.ts";

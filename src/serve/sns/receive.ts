@@ -2,7 +2,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Clock } from "../../time/clock.ts";
 import { unwrap } from "../../feedback/envelopes/envelopes.ts";
-import { isObject, parseJson } from "../../feedback/envelopes/json-value.ts";
+import { isObject } from "../../json.ts";
+import { parseJson } from "../../feedback/envelopes/json-value.ts";
 import type { SesEvent } from "../../feedback/ses-event.ts";
 import type { SnsSettings } from "../gateway.ts";
 import type { Certificates } from "./certificates.ts";

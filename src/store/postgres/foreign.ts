@@ -1,17 +1,8 @@
 /** The PostgreSQL database of messages-api-gateway, read only. */
 import pg from "pg";
 import { UserError } from "../../errors.ts";
-import {
-  type Foreign,
-  FOREIGN_PAGE,
-  type ForeignContent,
-  type ForeignResult,
-  type ForeignRow,
-  type ForeignState,
-  foreignState,
-  NOT_FOREIGN_HINT,
-  stateSql,
-} from "../foreign.ts";
+import type * as foreign from "../foreign.ts";
+import { foreignOf, NOT_FOREIGN_HINT, stateSql } from "../foreign.ts";
 import { type Address, type Environment, type Host, parseAddress } from "./address.ts";
 import { briefly } from "./answers.ts";
 import { passwordFor } from "./password.ts";
@@ -25,7 +16,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
  * Connects, and reads the database as it is now. `env` has the variables of libpq.
  * @throws UserError when the address, the password or the database is wrong; AwayError when the server cannot be reached.
  */
-export async function openForeign(location: string, env: Environment): Promise<Foreign> {
+export async function openForeign(location: string, env: Environment): Promise<foreign.Foreign> {
   const address = parseAddress(location, env);
   try {
     const client = await connectAny(address);
@@ -83,7 +74,7 @@ async function connect(address: Address, at: Host): Promise<pg.Client> {
 const NAME = "ses-mail adopt";
 
 /** Begins the transaction in which everything is read. */
-async function read(client: pg.Client, address: Address): Promise<Foreign> {
+async function read(client: pg.Client, address: Address): Promise<foreign.Foreign> {
   const sql = statementsFor(await columnsOf(client, address.displayed));
   const use = await othersIn(client);
   await client.query("begin transaction isolation level repeatable read read only");
@@ -136,7 +127,7 @@ interface Opened {
   since: string;
 }
 
-function reader(client: pg.Client, { name, sql, use, since }: Opened): Foreign {
+function reader(client: pg.Client, { name, sql, use, since }: Opened): foreign.Foreign {
   const ask = async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> => {
     try {
       return (await client.query<Row>(text, values)).rows;
@@ -144,31 +135,21 @@ function reader(client: pg.Client, { name, sql, use, since }: Opened): Foreign {
       throw inWords(error, name, "work");
     }
   };
-  return {
+  const slice = <Row extends pg.QueryResultRow>(text: (isBehind: boolean) => string, at: foreign.Slice<string>) =>
+    ask<Row>(text(at.after !== null), [at.most, ...(at.after === null ? [] : [at.after])]);
+  return foreignOf({
     program: "messages-api-gateway",
     location: name,
-    async counts() {
-      const counts = new Map<ForeignState, number>();
-      for (const each of await ask<{ status: string | null; rows: number }>(sql.count)) {
-        const state = foreignState(each.status);
-        counts.set(state, (counts.get(state) ?? 0) + each.rows);
-      }
-      return counts;
-    },
-    rows: (state) =>
-      pages((after) =>
-        ask<ForeignRow>(sql.rows(state, after !== null), [FOREIGN_PAGE.rows, ...(after === null ? [] : [after])]),
-      ),
+    counts: () => ask<foreign.StatusCount>(sql.count),
+    rows: (state, at) => slice<foreign.ForeignRow>((isBehind) => sql.rows(state, isBehind), at),
     async content(id) {
       // It names none, and is no number or uuid.
       if (id === "") return null;
-      const [found] = await ask<ForeignContent>(sql.content, [id]);
+      const [found] = await ask<foreign.ForeignContent>(sql.content, [id]);
       return found ?? null;
     },
-    results: () =>
-      pages((after) =>
-        ask<ForeignResult>(sql.results(after !== null), [FOREIGN_PAGE.results, ...(after === null ? [] : [after])]),
-      ),
+    results: (at) => slice<foreign.ForeignResult>(sql.results, at),
+    placeOf,
     use: () => Promise.resolve(use),
     async changed() {
       await ask("commit");
@@ -176,27 +157,19 @@ function reader(client: pg.Client, { name, sql, use, since }: Opened): Foreign {
       return found?.changed === true;
     },
     close: () => client.end(),
-  };
+  });
 }
 
-async function* pages<Row extends { id: string }>(
-  read: (after: string | null) => Promise<Row[]>,
-): AsyncGenerator<Row[]> {
-  for (let after: string | null = null; ;) {
-    const rows: Row[] = await read(after);
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    // Those come last, and nothing tells them apart.
-    if (last.id === "") throw new UserError("there are rows without an id", "give each an id, or delete them");
-    yield rows;
-    after = last.id;
-  }
+/** Rows without an id come last, and nothing tells them apart. */
+function placeOf({ id }: { id: string }): string {
+  if (id === "") throw new UserError("there are rows without an id", "give each an id, or delete them");
+  return id;
 }
 
 /** What is asked. Pages have at most $1 rows, and begin behind the id $2, or at the beginning. */
 interface Statements {
   count: string;
-  rows(state: ForeignState, isBehind: boolean): string;
+  rows(state: foreign.ForeignState, isBehind: boolean): string;
   /** $1: the id. */
   content: string;
   results(isBehind: boolean): string;
@@ -240,7 +213,7 @@ const CONTENT_IDS = ["email_requests.content_id", "email_contents.id"] as const;
 const INTEGER: ReadonlySet<string> = new Set(["smallint", "integer", "bigint"]);
 
 /** It keeps no ids of SES. A report that it took in names one. */
-function rowSql(state: ForeignState, { raw, isOfRow }: { raw: string; isOfRow: string }): string {
+function rowSql(state: foreign.ForeignState, { raw, isOfRow }: { raw: string; isOfRow: string }): string {
   const proof =
     state === "sent" || state === "processing"
       ? `(select ${raw} from email_results e where ${isOfRow} and e.status::text <> 'Open' limit 1)`

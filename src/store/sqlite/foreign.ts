@@ -1,24 +1,14 @@
 /** The SQLite files of aws-ses-sender and aws-ses-sender-go, read only. */
 import { existsSync, statSync } from "node:fs";
 import { StoppedError, UserError } from "../../errors.ts";
-import {
-  type Foreign,
-  FOREIGN_PAGE,
-  type ForeignContent,
-  type ForeignProgram,
-  type ForeignResult,
-  type ForeignRow,
-  type ForeignState,
-  foreignState,
-  NOT_FOREIGN_HINT,
-  stateSql,
-} from "../foreign.ts";
+import type * as foreign from "../foreign.ts";
+import { foreignOf, NOT_FOREIGN_HINT, stateSql } from "../foreign.ts";
 import { type Connection, Database } from "./driver.ts";
 import { isBusy } from "./trouble.ts";
 
 /** What is different between the two programs, and between versions of one of them. */
 interface Layout {
-  program: ForeignProgram;
+  program: foreign.ForeignProgram;
   /** The column with the address. */
   email: string;
   /** False: subject and HTML stand in each row, as in aws-ses-sender before it had contents. */
@@ -31,7 +21,7 @@ interface Layout {
  * Opens the file at `path`, and reads it as it is now.
  * @throws UserError when it is missing, cannot be read, or was not made by one of the two; StoppedError when somebody holds it.
  */
-export function openForeign(path: string): Foreign {
+export function openForeign(path: string): foreign.Foreign {
   if (!existsSync(path)) throw new UserError(`there is no file ${path}`, NOT_FOREIGN_HINT);
   if (!statSync(path).isFile()) throw new UserError(`${path} is no file`, NOT_FOREIGN_HINT);
   // Before we open it: we may make these files ourselves.
@@ -69,51 +59,34 @@ interface Opened {
   changed: () => boolean;
 }
 
-function reader({ db, path, layout, use, changed }: Opened): Foreign {
+function reader({ db, path, layout, use, changed }: Opened): foreign.Foreign {
   const ask = <T>(work: () => T): Promise<T> => Promise.resolve().then(() => attempt(path, work));
-  const count = db.prepare<[], { status: string | null; rows: number }>(countSql(layout));
-  const content = db.prepare<[string, string], ForeignContent>(contentSql(layout));
-  const results = db.prepare<[bigint, number], Placed<ForeignResult>>(resultSql(layout));
+  const count = db.prepare<[], foreign.StatusCount>(countSql(layout));
+  const content = db.prepare<[string, string], foreign.ForeignContent>(contentSql(layout));
+  const results = db.prepare<[bigint, number], Placed<foreign.ForeignResult>>(resultSql(layout));
+  const rowsIn = (state: foreign.ForeignState) =>
+    db.prepare<[bigint, number], Placed<foreign.ForeignRow>>(rowSql(layout, state));
   // A column that is missing is found before anything is stored.
-  db.prepare(rowSql(layout, "created"));
-  return {
+  rowsIn("created");
+  return foreignOf({
     program: layout.program,
     location: path,
-    counts: () =>
-      ask(() => {
-        const counts = new Map<ForeignState, number>();
-        for (const { status, rows } of count.all())
-          counts.set(foreignState(status), (counts.get(foreignState(status)) ?? 0) + rows);
-        return counts;
-      }),
-    async *rows(state) {
-      const page = db.prepare<[bigint, number], Placed<ForeignRow>>(rowSql(layout, state));
-      yield* pages(FOREIGN_PAGE.rows, (after, most) => ask(() => page.all(after, most)));
-    },
+    counts: () => ask(() => count.all()),
+    rows: (state, { after, most }: foreign.Slice<bigint>) => ask(() => rowsIn(state).all(after ?? BEFORE_ALL, most)),
     content: (id) => ask(() => content.get(id, id) ?? null),
-    results: () => pages(FOREIGN_PAGE.results, (after, most) => ask(() => results.all(after, most))),
+    results: ({ after, most }: foreign.Slice<bigint>) => ask(() => results.all(after ?? BEFORE_ALL, most)),
+    placeOf: ({ place }) => BigInt(place),
     use: () => Promise.resolve(use),
     changed: () => ask(changed),
     close: () => ask(() => void db.close()),
-  };
+  });
 }
 
 /** With the place in its table. That is its id, as the programs make their tables; in others an id may be anything. */
 type Placed<Row> = Row & { place: string };
 
-async function* pages<Row>(
-  most: number,
-  read: (after: bigint, most: number) => Promise<Placed<Row>[]>,
-): AsyncGenerator<Row[]> {
-  // Ids may be below 0, where somebody put them there by hand, and above what a double can tell apart.
-  for (let after = -(2n ** 63n); ;) {
-    const rows = await read(after, most);
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    yield rows;
-    after = BigInt(last.place);
-  }
-}
+/** Ids may be below 0, where somebody put them there by hand, and above what a double can tell apart. */
+const BEFORE_ALL = -(2n ** 63n);
 
 /** Finds out which program made the file. */
 function layoutOf(db: Connection, path: string): Layout {
@@ -146,7 +119,7 @@ function countSql({ marksDeleted }: Layout): string {
     where ${kept(marksDeleted.requests, "r")} group by 1`;
 }
 
-function rowSql({ email, hasContents, marksDeleted }: Layout, state: ForeignState): string {
+function rowSql({ email, hasContents, marksDeleted }: Layout, state: foreign.ForeignState): string {
   const isSettled =
     state === "sent" ? "nullif(r.message_id, '') is not null" : state === "processing" ? "false" : "true";
   return `select cast(r.rowid as text) as place, ${shownSql("r.id")} as id, ${shownSql("r.topic_id")} as topic,

@@ -15,6 +15,9 @@ import { instantOf } from "./time.ts";
 /** A row as a message of ours, or what is wrong with it. */
 export type Examined = { message: AcceptMessage } | { problem: string };
 
+/** About how many characters a content takes in memory beside its texts. */
+const BESIDE_TEXT = 1_000;
+
 /** 5 is medium: the other programs have no priorities. */
 const PRIORITY = 5;
 
@@ -34,7 +37,7 @@ export class Examiner {
     this.#now = now;
   }
 
-  /** How many characters the contents have that are kept. */
+  /** About how many characters the contents take that are kept, also those with something wrong. */
   get characters(): number {
     return this.#characters;
   }
@@ -78,7 +81,7 @@ export class Examiner {
     const found = await this.#foreign.content(id);
     const content = found === null ? { problem: "its content is missing" } : contentOf(found, this.#around);
     this.#contents.set(id, content);
-    this.#characters += found === null ? 0 : (found.subject?.length ?? 0) + (found.html?.length ?? 0);
+    this.#characters += BESIDE_TEXT + (found?.subject?.length ?? 0) + (found?.html?.length ?? 0);
     return content;
   }
 }

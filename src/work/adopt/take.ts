@@ -109,7 +109,6 @@ export class Taker {
     let batch = this.#batch;
     this.#batch = [];
     while (batch.length > 0) batch = await this.#store(batch);
-    if (this.#topics.size > MOST_TOPICS) this.#topics = new Map();
   }
 
   /** Stores all of them, or returns those that their topics do not refuse. */
@@ -166,6 +165,7 @@ export class Taker {
   async #topic(name: string): Promise<string | null> {
     const known = this.#topics.get(name);
     if (known !== undefined) return known;
+    if (this.#topics.size >= MOST_TOPICS) this.#topics = new Map();
     const here = topicOf(name);
     const topic = here === null ? null : await storedTopic(this.#parts.store, here);
     this.#topics.set(name, topic);

@@ -1,12 +1,9 @@
 /** Reads the times of the other programs. */
 import type { ForeignTime } from "../../store/foreign.ts";
+import { epochMs, LATEST_MS } from "../../time/epoch.ts";
 
 /** SQLite's own form, Go's, and RFC 3339: `2025-01-05 08:05:09`, `2025-01-05 08:05:09.123456789+00:00`, `2025-01-05T08:05:09Z`. */
 const FORM = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d)?)(\.\d{1,9})? ?(Z|UTC|[+-]\d\d(?::?\d\d)?)?(?: UTC)?$/;
-/** A number below this is seconds since the epoch, another one milliseconds: as milliseconds it would be in 1973. */
-const LEAST_MS = 1e11;
-/** The year 9999. */
-const MOST_MS = 253_402_300_799_999;
 
 /**
  * The instant, in ms since the epoch, or null when there is none. A text without a zone is in UTC: all three programs write UTC, and
@@ -14,7 +11,7 @@ const MOST_MS = 253_402_300_799_999;
  */
 export function instantOf(time: ForeignTime): number | null | "unreadable" {
   if (time === null) return null;
-  if (typeof time === "number") return checked(Math.abs(time) < LEAST_MS ? time * 1_000 : time);
+  if (typeof time === "number") return checked(epochMs(time));
   const [, date = "", clock = "", , zone = "Z"] = FORM.exec(time.trim()) ?? [];
   if (date === "") return "unreadable";
   const seconds = clock.length === 5 ? `${clock}:00` : clock;
@@ -34,5 +31,5 @@ function isDay(date: string): boolean {
 }
 
 function checked(ms: number): number | "unreadable" {
-  return Number.isFinite(ms) && ms >= 0 && ms <= MOST_MS ? Math.trunc(ms) : "unreadable";
+  return Number.isFinite(ms) && ms >= 0 && ms <= LATEST_MS ? Math.trunc(ms) : "unreadable";
 }

@@ -1,7 +1,8 @@
 /** What every inlet is made of: queues, how their deliveries are read, and the loops that take them in. */
 import type { FastifyBaseLogger } from "fastify";
 import type { ReadDelivery } from "../../intake/broker/asked.ts";
-import { createInlet, type InletCounts, type TakenMail } from "../../intake/broker/inlet.ts";
+import { createInlet, type InletCounts } from "../../intake/broker/inlet.ts";
+import type { TakenMail } from "../../intake/broker/taking.ts";
 import type { RequestInbox } from "../../intake/inbox.ts";
 import type { RequestSurroundings } from "../../intake/request.ts";
 import type { TemplateShelf } from "../../intake/templates.ts";
@@ -27,7 +28,7 @@ export interface InletsParts {
   log: FastifyBaseLogger;
   /** Whether this process sends, too. */
   sends: boolean;
-  /** Hears of an error of a loop that is a bug. The loop goes on. */
+  /** Hears of an error that is a bug. Whatever it ended is begun again. */
   onBug: (error: unknown) => void;
   /** Ends the loops: what is being taken in is still stored and acknowledged. A loop that cannot work at all aborts it, too. */
   stop: AbortController;

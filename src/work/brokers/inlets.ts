@@ -67,7 +67,7 @@ async function inletsOf(parts: InletsParts): Promise<Inlet[]> {
 }
 
 /** Starts to tell those who brought mail what becomes of it. Null: nobody is told. */
-async function startTelling({ brokers, connections, store, clock, log }: InletsParts): Promise<Teller | null> {
+async function startTelling({ brokers, connections, store, clock, log, onBug }: InletsParts): Promise<Teller | null> {
   const { nats, redis } = connections;
   const resultsSubject = brokers.nats?.results ?? null;
   if (resultsSubject === null && redis === null) return null;
@@ -79,6 +79,7 @@ async function startTelling({ brokers, connections, store, clock, log }: InletsP
     resultsSubject: resultsSubject ?? "",
     redis: redis ?? undefined,
     tell: (text) => log.warn(text),
+    onBug,
   });
 }
 

@@ -51,11 +51,11 @@ export function createOutlet({ nats, subject, stream, jobId, clock }: OutletPart
 
 function outcomeOf(published: Published, subject: string): Outcome {
   if (published.kind === "stored") return { kind: "handed_over", subject };
-  const { kind, reason } = published;
-  if (kind === "unknown") return { kind: "in_doubt", reason: `NATS: ${reason}` };
-  if (/max_payload|message size exceeds/i.test(reason))
+  const { reason } = published;
+  if (published.kind === "unknown") return { kind: "in_doubt", reason: `NATS: ${reason}` };
+  if (published.why === "too-large")
     return { kind: "rejected", reason: `too large to be handed over: ${reason}`, unknown: false };
-  if (/no connection|cannot be reached|does not answer/i.test(reason)) return unreachable(reason);
+  if (published.why === "away") return unreachable(reason);
   return { kind: "halted", reason: `NATS does not take the mail: ${reason}`, hint: HINT };
 }
 

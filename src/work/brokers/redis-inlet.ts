@@ -1,17 +1,14 @@
 /** Jobs that come from Redis: its stream, and the sets of jobs beside it. */
 import type { Asked } from "../../intake/broker/asked.ts";
-import { noCounts, type TakenMail } from "../../intake/broker/inlet.ts";
+import { noCounts } from "../../intake/broker/inlet.ts";
 import { createJobTemplates } from "../../intake/broker/job-templates.ts";
 import { createRedisReader } from "../../intake/broker/redis-job.ts";
 import type { Queue } from "../../queue/queue.ts";
 import type { Redis, RedisDelivery } from "../../queue/redis/redis.ts";
 import type { Store } from "../../store/store.ts";
-import { withinLimit } from "../../time/time-limit.ts";
+import { notePending } from "./note-pending.ts";
 import { type BrokerSettings, redisName } from "./settings.ts";
 import { type Inlet, type InletQueue, type Making, readQueue, toldCounts } from "./inlet.ts";
-
-/** Redis may take this long to note that mail waits. After that the note is left out: the next one tells more. */
-const STATUS_MS = 2_000;
 
 /** While one batch is committed, the next is received and read. The sets bring what is in hand again until it is removed. */
 const STREAM_LANES = 2;
@@ -22,7 +19,7 @@ export function createRedisInlet(
   redis: Redis,
   { stream, group, templates: folder }: Pick<NonNullable<BrokerSettings["redis"]>, "stream" | "group" | "templates">,
 ): Inlet {
-  const { store, incoming, clock } = making;
+  const { store, incoming, clock, onBug } = making;
   const name = redisName({ stream, group });
   const counts = noCounts();
   const remote = (name: string) => redis.template(name);
@@ -36,7 +33,7 @@ export function createRedisInlet(
     templates,
     read: (job) => (job.overdue === undefined ? readJob(job) : readOverdue(store, readJob, job)),
     extrasOf: () => null,
-    onStored: (taken) => notePending(redis, taken),
+    onStored: (taken) => notePending(redis, taken, onBug),
   });
   const queues = [queueOf(redis.stream, STREAM_LANES), queueOf(redis.sets, 1)];
   return {
@@ -57,16 +54,4 @@ async function readOverdue(
   const asked = readJob(job);
   const isTaken = asked.kind === "asked" && (await store.knownUuids([asked.uuid])).has(asked.uuid);
   return isTaken ? asked : { kind: "wrong", reason: overdue };
-}
-
-/**
- * Who wrote the job sees in Redis that its mail waits. Trouble with that never holds mail up. Nothing is noted of a job that
- * comes again: its mail may have been sent long ago, and nobody would correct "pending" any more.
- */
-async function notePending(redis: Redis, taken: readonly TakenMail[]): Promise<void> {
-  const statuses = taken.flatMap(({ asked: { reports }, outcome }) =>
-    reports === null || outcome !== "accepted" ? [] : [{ id: reports.name, state: "pending", onlyNew: true }],
-  );
-  if (statuses.length === 0 || !redis.isConnected()) return;
-  await withinLimit({ ms: STATUS_MS }, () => redis.setStatus(statuses)).catch(() => undefined);
 }

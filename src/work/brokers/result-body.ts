@@ -2,8 +2,10 @@
  * What is told over NATS of a mail that somebody else handed over: JSON `{"uuid", "state", "ses_message_id"?, "error"?, "at"}`. Our own
  * inlet has it written (`teller.ts`), and so may any other sender; the outlet reads it (`results.ts`).
  */
+import { jsonObject } from "../../json.ts";
 import type { Report } from "../../store/rows.ts";
 import type { Result } from "../../store/rules/handed.ts";
+import { epochMs } from "../../time/epoch.ts";
 import { isoTime } from "../../time/iso.ts";
 
 /** The states that a result may name. */
@@ -41,7 +43,7 @@ export function encodeResult({ name, state, sesMessageId, error, at }: Report, n
  */
 export function readResult(body: Uint8Array): NamedResult | { wrong: string } {
   if (body.length > MOST_BYTES) return { wrong: `it has ${body.length} bytes; expected ${MOST_BYTES} at most` };
-  const json = parsed(body);
+  const json = jsonObject(body);
   if (json === null) return { wrong: 'it is no JSON object such as {"uuid": "…", "state": "sent"}' };
   const { uuid, state } = json;
   if (typeof uuid !== "string" || uuid === "") return { wrong: "uuid is not a text" };
@@ -53,17 +55,6 @@ export function readResult(body: Uint8Array): NamedResult | { wrong: string } {
     error: textIn(json["error"], LONGEST_ERROR),
     at: instantIn(json["at"]),
   };
-}
-
-function parsed(body: Uint8Array): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null;
-  } catch {
-    return null;
-  }
 }
 
 function textIn(value: unknown, most: number): string | null {
@@ -78,12 +69,8 @@ function idIn(value: unknown): string | null {
 
 /** An instant in ISO 8601, or in seconds or milliseconds since the epoch. Null: it is none of these. */
 function instantIn(value: unknown): number | null {
-  if (typeof value === "number" && Number.isFinite(value) && value > 0)
-    return Math.round(value < SECONDS_END ? value * 1_000 : value);
+  if (typeof value === "number" && Number.isFinite(value) && value > 0) return Math.round(epochMs(value));
   if (typeof value !== "string") return null;
   const at = Date.parse(value);
   return Number.isNaN(at) ? null : at;
 }
-
-/** As milliseconds this is in the year 1973, as seconds in 5138. */
-const SECONDS_END = 1e11;

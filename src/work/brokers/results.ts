@@ -1,5 +1,5 @@
 /** Applies what those who take handed-over mail from NATS say became of it. */
-import { patiently, type Patience } from "../../intake/broker/inlet.ts";
+import { patiently, type Patience } from "../../intake/broker/patience.ts";
 import { printable } from "../../printable.ts";
 import type { Handler, Verdict } from "../../queue/consume.ts";
 import type { Delivery } from "../../queue/queue.ts";

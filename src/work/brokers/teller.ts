@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { createSleeper, type Sleeper } from "../../deliver/sleeper.ts";
-import { InterruptedError } from "../../errors.ts";
+import { InterruptedError, StoppedError, UserError } from "../../errors.ts";
 import type { Nats } from "../../queue/nats/nats.ts";
 import type { Redis } from "../../queue/redis/redis.ts";
 import type { Report, Reporting } from "../../store/rows.ts";
@@ -40,6 +40,8 @@ export interface TellerParts {
   redis?: Pick<Redis, "setStatus" | "progress"> | undefined;
   /** Gets one line when telling begins to fail, and one when it works again. */
   tell: (text: string) => void;
+  /** Hears of an error that is a bug. What was to be told is tried again. */
+  onBug: (error: unknown) => void;
 }
 
 /** Tells in the background. */
@@ -63,8 +65,8 @@ export function startTeller(parts: TellerParts): Teller {
   };
 }
 
-/** Tells some reports; resolves to those that were told. Rejects when none of the others can be told now. */
-type Round = (reports: readonly Report[], isLast: boolean) => Promise<readonly Report[]>;
+/** Tells some reports; resolves to those that were told, and to why the others were not (null: all were). Rejects when none was told. */
+type Round = (reports: readonly Report[], isLast: boolean) => Promise<{ told: readonly Report[]; why: string | null }>;
 
 /** What is told by one broker. */
 class Line {
@@ -75,6 +77,8 @@ class Line {
   readonly #over = new AbortController();
   readonly #running: Promise<void>;
   #retryMs = 0;
+  /** Nobody waits for it any more, and what it works with may be closed. */
+  #isLeft = false;
 
   constructor(parts: TellerParts, via: Reporting["via"], round: Round) {
     this.#parts = parts;
@@ -96,6 +100,7 @@ class Line {
     const last = this.#running.then(() => this.#attempt(true));
     await Promise.race([last, this.#parts.clock.sleep(END_MS, isOver.signal)]);
     isOver.abort("told");
+    this.#isLeft = true;
   }
 
   async #run(): Promise<void> {
@@ -116,8 +121,9 @@ class Line {
     const { store } = this.#parts;
     try {
       const reports = await store.reports(this.#via, PAGE);
-      const told = await this.#round(reports, isLast);
+      const { told, why } = await this.#round(reports, isLast);
       await store.told(told);
+      if (why !== null) throw new StoppedError(why);
       this.#works();
       return told.length === PAGE;
     } catch (error) {
@@ -133,11 +139,14 @@ class Line {
 
   /** Whatever is wrong, it stays to be told. */
   #failed(error: unknown): void {
-    if (error instanceof InterruptedError) return;
-    const text = error instanceof Error ? error.message : String(error);
+    if (error instanceof InterruptedError || this.#isLeft) return;
+    const isTrouble = error instanceof StoppedError || error instanceof UserError;
+    if (!isTrouble) this.#parts.onBug(error);
     // A short absence is nobody's concern.
-    if (this.#retryMs === FIRST_RETRY_MS)
-      this.#parts.tell(`what became of mail cannot be told over ${NAMES[this.#via]}: ${text}. It is told later.`);
+    else if (this.#retryMs === FIRST_RETRY_MS)
+      this.#parts.tell(
+        `what became of mail cannot be told over ${NAMES[this.#via]}: ${error.message}. It is told later.`,
+      );
     this.#retryMs = this.#retryMs === 0 ? FIRST_RETRY_MS : Math.min(2 * this.#retryMs, LAST_RETRY_MS);
   }
 }
@@ -145,7 +154,7 @@ class Line {
 const NAMES = { nats: "NATS", redis: "Redis" } as const;
 
 /** Results are published, and told when the stream has them. */
-function natsRound({ store, clock, resultsSubject }: TellerParts, { publish }: Pick<Nats, "publish">): Round {
+function natsRound({ clock, resultsSubject }: TellerParts, { publish }: Pick<Nats, "publish">): Round {
   const one = (report: Report) =>
     publish(resultsSubject, encodeResult(report, clock.now()), { id: idOf(report), timeoutMs: PUBLISH_MS });
   return async (reports) => {
@@ -154,12 +163,10 @@ function natsRound({ store, clock, resultsSubject }: TellerParts, { publish }: P
       const part = reports.slice(at, at + AT_ONCE);
       const published = await Promise.all(part.map(one));
       told.push(...part.filter((_, index) => published[index]?.kind === "stored"));
-      const trouble = published.find(({ kind }) => kind !== "stored");
-      if (trouble === undefined || trouble.kind === "stored") continue;
-      await store.told(told);
-      throw new Error(trouble.reason);
+      const trouble = published.find((each) => each.kind !== "stored");
+      if (trouble !== undefined) return { told, why: trouble.reason };
     }
-    return told;
+    return { told, why: null };
   };
 }
 
@@ -176,6 +183,6 @@ function redisRound({ store, clock }: TellerParts, redis: Pick<Redis, "setStatus
     if (reports.length > 0) await redis.setStatus(reports.map(({ name, state }) => ({ id: name, state })));
     progress.note(reports.map(({ topic }) => topic));
     await progress.tell({ isEnd: isLast || reports.length < PAGE });
-    return reports;
+    return { told: reports, why: null };
   };
 }

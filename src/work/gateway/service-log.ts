@@ -30,7 +30,7 @@ export function tellBrokers(
 /** Tells of a bug that did not end the process. */
 export function bugLog(log: Pick<FastifyBaseLogger, "error">, telemetry: Telemetry): (error: unknown) => void {
   return (error) => {
-    log.error({ err: error }, "a bug in ses-mail: an inlet failed, and is started again");
+    log.error({ err: error }, "a bug in ses-mail: work with a broker failed, and is tried again");
     telemetry.captureError(error, {});
   };
 }

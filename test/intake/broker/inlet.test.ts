@@ -2,7 +2,8 @@
 import { encode } from "@msgpack/msgpack";
 import { describe, expect, it, test } from "vitest";
 import { AwayError, InterruptedError, LostError, StoppedError, UserError } from "../../../src/errors.ts";
-import type { InletParts, TakenMail } from "../../../src/intake/broker/inlet.ts";
+import type { InletParts } from "../../../src/intake/broker/inlet.ts";
+import type { TakenMail } from "../../../src/intake/broker/taking.ts";
 import { createRequestInbox } from "../../../src/intake/inbox.ts";
 import type { Delivery } from "../../../src/queue/queue.ts";
 import type { NewDeadLetter } from "../../../src/store/rows.ts";

@@ -167,6 +167,7 @@ describe.skipIf(requireServers("nats"))("NATS connections", () => {
         expect(await nats.publish("messages.email", new Uint8Array(1), { id: "1", timeoutMs: 1_000 })).toEqual({
           kind: "refused",
           reason: `nats: ${server.url} refuses who we are: Authorization Violation`,
+          why: "away",
         });
       },
     );

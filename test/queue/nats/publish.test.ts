@@ -91,14 +91,14 @@ describe.skipIf(requireServers("nats"))("NATS publish", () => {
       expect(await nats.publish("letters.out", BODY, { ...PATIENT, stream: "mails" })).toEqual({
         kind: "refused",
         reason: "no stream takes the subject letters.out",
-        noStream: true,
+        why: "no-stream",
       });
     });
 
     it("no stream takes the subject", async () => {
       const { nats } = await place();
       const reason = "no stream takes the subject orders.email";
-      expect(await nats.publish("orders.email", BODY, PATIENT)).toEqual({ kind: "refused", reason, noStream: true });
+      expect(await nats.publish("orders.email", BODY, PATIENT)).toEqual({ kind: "refused", reason, why: "no-stream" });
     });
 
     it("the message is larger than the server takes", async () => {
@@ -109,11 +109,19 @@ describe.skipIf(requireServers("nats"))("NATS publish", () => {
       expect(large).toEqual({
         kind: "refused",
         reason: `the message has ${most + "NATS/1.0\r\nNats-Msg-Id: 1\r\n\r\n".length} bytes; the server takes ${most} (max_payload)`,
+        why: "too-large",
       });
       expect(onDeparted).not.toHaveBeenCalled();
       const fits = most - "NATS/1.0\r\nNats-Msg-Id: 1\r\n\r\n".length;
       expect(await nats.publish("messages.email", new Uint8Array(fits), PATIENT)).toEqual({ kind: "stored" });
       expect(await stored(url)).toBe(1);
+    });
+
+    it("the message is larger than the stream takes", async () => {
+      const { nats, url } = await place({ max_msg_size: 64 });
+      const refused = await nats.publish("messages.email", new Uint8Array(100), PATIENT);
+      expect(refused).toEqual({ kind: "refused", reason: "message size exceeds maximum allowed", why: "too-large" });
+      expect(await stored(url)).toBe(0);
     });
 
     it.each(["", "messages email"])("the subject is none: %j", async (subject) => {
@@ -128,7 +136,11 @@ describe.skipIf(requireServers("nats"))("NATS publish", () => {
       await vi.waitUntil(() => !nats.isConnected(), { timeout: 60_000 });
       const onDeparted = vi.fn<() => void>();
       const refused = await nats.publish("messages.email", BODY, { ...PATIENT, onDeparted });
-      expect(refused).toEqual({ kind: "refused", reason: expect.stringMatching(/^nats: cannot reach nats:/) });
+      expect(refused).toEqual({
+        kind: "refused",
+        reason: expect.stringMatching(/^nats: cannot reach nats:/),
+        why: "away",
+      });
       expect(onDeparted).not.toHaveBeenCalled();
       // Nor does it leave when the connection is back.
       proxy.accept();
@@ -140,7 +152,7 @@ describe.skipIf(requireServers("nats"))("NATS publish", () => {
     it("the connection was closed", async () => {
       const { nats } = await place();
       await nats.close();
-      expect(await nats.publish("messages.email", BODY, PATIENT)).toMatchObject({ kind: "refused" });
+      expect(await nats.publish("messages.email", BODY, PATIENT)).toMatchObject({ kind: "refused", why: "away" });
     });
   });
 

@@ -214,13 +214,17 @@ describe("what the stream answers", () => {
       { kind: "in_doubt", reason: "NATS: no answer" },
     ],
     [{ kind: "refused", reason: "maximum messages exceeded" }, { kind: "halted" }],
-    [{ kind: "refused", reason: "no stream takes the subject messages.email" }, { kind: "halted" }],
+    [{ kind: "refused", reason: "no stream takes the subject messages.email", why: "no-stream" }, { kind: "halted" }],
     [
-      { kind: "refused", reason: "the message has 9 bytes; the server takes 8 (max_payload)" },
+      { kind: "refused", reason: "the message has 9 bytes; the server takes 8 (max_payload)", why: "too-large" },
       { kind: "rejected", unknown: false },
     ],
     [
-      { kind: "refused", reason: "there is no connection to NATS" },
+      { kind: "refused", reason: "there is no connection to NATS", why: "away" },
+      { kind: "transient", unreachable: true },
+    ],
+    [
+      { kind: "refused", reason: "nats: cannot reach nats://mail:4222 (connection lost)", why: "away" },
       { kind: "transient", unreachable: true },
     ],
   ])("%j", async (published, outcome) => {

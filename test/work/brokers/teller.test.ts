@@ -3,7 +3,9 @@ import { type ConsumerMessages, jetstream, jetstreamManager } from "@nats-io/jet
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { Redis as Client } from "ioredis";
+import { AwayError, UserError } from "../../../src/errors.ts";
 import { openNats } from "../../../src/queue/nats/nats.ts";
+import { QueueUnreachable } from "../../../src/queue/queue.ts";
 import { openRedis } from "../../../src/queue/redis/redis.ts";
 import type { Reporting } from "../../../src/store/rows.ts";
 import type { Store } from "../../../src/store/store.ts";
@@ -34,9 +36,11 @@ async function openStore(): Promise<Store> {
 function teller(parts: Pick<TellerParts, "store"> & Partial<TellerParts>) {
   const told: string[] = [];
   const tell = (text: string) => void told.push(text);
-  const started = startTeller({ clock: systemClock, resultsSubject: "messages.results", tell, ...parts });
+  const bugs: unknown[] = [];
+  const onBug = (error: unknown) => void bugs.push(error);
+  const started = startTeller({ clock: systemClock, resultsSubject: "messages.results", tell, onBug, ...parts });
   onTestFinished(() => started.end());
-  return { ...started, told };
+  return { ...started, told, bugs };
 }
 
 /** A server with a stream for results, and what is in it. */
@@ -62,6 +66,50 @@ async function natsWithStream() {
   };
   return { server, nats, results };
 }
+
+describe("an error", () => {
+  const hastyClock = {
+    ...systemClock,
+    sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 100, signal),
+  };
+  const unable = (error: Error) => ({ publish: () => Promise.reject(error) });
+
+  it("that is a bug is told as one, each time, and not as trouble of the broker", async () => {
+    const store = await openStore();
+    await settled(store, "nats", 1);
+    const bug = new TypeError("x is not a function");
+    const { told, bugs } = teller({ store, nats: unable(bug), clock: hastyClock });
+    await vi.waitFor(() => expect(bugs.length).toBeGreaterThan(2), PATIENCE);
+    expect(new Set(bugs)).toEqual(new Set([bug]));
+    expect(told).toEqual([]);
+    expect(await store.reports("nats", 9)).toHaveLength(1);
+  });
+
+  it.each([new QueueUnreachable("it is away"), new AwayError("the store is away"), new UserError("a wrong password")])(
+    "that is trouble (%s) is told once, and is no bug",
+    async (trouble) => {
+      const store = await openStore();
+      await settled(store, "nats", 1);
+      const { told, bugs } = teller({ store, nats: unable(trouble), clock: hastyClock });
+      await vi.waitFor(() => expect(told).toHaveLength(1), PATIENCE);
+      expect(told[0]).toContain(trouble.message);
+      expect(bugs).toEqual([]);
+    },
+  );
+
+  it("after the end, when the store may be closed, concerns nobody", async () => {
+    const store = await openStore();
+    await settled(store, "nats", 1);
+    const asked: ((error: Error) => void)[] = [];
+    const publish = () => new Promise<never>((_, reject) => asked.push(reject));
+    const { told, bugs, end } = teller({ store, nats: { publish } });
+    await vi.waitFor(() => expect(asked).toHaveLength(1), PATIENCE);
+    await end();
+    asked[0]?.(new TypeError("The database connection is not open"));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([...told, ...bugs]).toEqual([]);
+  });
+});
 
 describe.skipIf(requireServers("nats"))("over NATS", () => {
   it("tells what became of each mail, once, with what SES said", async () => {
