@@ -28,8 +28,8 @@ export interface JobTemplateSources {
   store: Pick<Templates, "template" | "templates">;
   /** The folder with `<name>.html`, absolute; null: there is none. */
   folder: string | null;
-  /** The text of a template in Redis; null: it has none. Not set: nobody is asked. */
-  remote?(name: string): Promise<string | null>;
+  /** The text of a template in Redis, or why it is none; null: there is nothing. Not set: nobody is asked. */
+  remote?(name: string): Promise<string | { problem: string } | null>;
   /** The sender of templates that name none. */
   from: string;
   clock: Pick<Clock, "monotonic">;
@@ -121,12 +121,15 @@ async function readOutside(
     if (file !== null) return (await readTemplateFile({ file, overrides, envelope })).content;
     const text = (await sources.remote?.(name)) ?? null;
     if (text === null) return null;
+    if (typeof text === "object") return { problem: cannotBeUsed(name, text.problem) };
     return (await readTemplateText({ content: text, format: "html", overrides, envelope })).content;
   } catch (error) {
-    if (error instanceof UserError) return { problem: `${JSON.stringify(name)} cannot be used: ${error.message}` };
+    if (error instanceof UserError) return { problem: cannotBeUsed(name, error.message) };
     throw error;
   }
 }
+
+const cannotBeUsed = (name: string, why: string): string => `${JSON.stringify(name)} cannot be used: ${why}`;
 
 /** Only the sender is filled in: the rest of the envelope is added to every template. */
 const NO_ENVELOPE = {

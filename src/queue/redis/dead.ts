@@ -20,7 +20,7 @@ export class Burial {
 
   /**
    * Calls `remove` with the command that adds the copy in the same step. When the copy cannot be added because its key is no
-   * stream, that is told once, and `remove` is called again without it: what is refused must not come back for that.
+   * stream or not ours to write, that is told once, and `remove` is called again without it: what is refused must not come back for that.
    */
   async bury(
     delivery: { id: string; body: Uint8Array },
@@ -31,12 +31,14 @@ export class Burial {
       await remove([buryCommand(this.#keys, delivery, reason)]);
       this.#isTold = false;
     } catch (problem) {
-      if (!(problem instanceof RedisProblem && problem.code === "WRONGTYPE")) throw problem;
+      if (!(problem instanceof RedisProblem && /^(?:WRONGTYPE|NOPERM)$/.test(problem.code ?? ""))) throw problem;
       await remove([]);
+      const [why, advice] =
+        problem.code === "WRONGTYPE"
+          ? ["it is no stream", "Delete or rename that key."]
+          : ["there is no right to it", "ACL SETUSER gives the right."];
       if (!this.#isTold)
-        this.#tell(
-          `redis: dead letters are not copied to ${this.#keys.dead}: it is no stream. The store has them. Delete or rename that key.`,
-        );
+        this.#tell(`redis: dead letters are not copied to ${this.#keys.dead}: ${why}. The store has them. ${advice}`);
       this.#isTold = true;
     }
   }
@@ -45,7 +47,8 @@ export class Burial {
 /** Adds one delivery: the job's id (empty when it cannot be read), where it came from, why it is here, and its bytes. */
 function buryCommand(keys: Keys, { id, body }: { id: string; body: Uint8Array }, reason: string): Command {
   const job = jsonObject(body)?.["id"];
-  const named = typeof job === "string" || typeof job === "number" ? String(job) : "";
+  // A larger number was rounded when it was read.
+  const named = typeof job === "string" || Number.isSafeInteger(job) ? String(job) : "";
   const fields = ["id", named, "origin", id, "reason", reason, "data", Buffer.from(body)];
   return ["XADD", keys.dead, "MAXLEN", "~", MOST_DEAD, "*", ...fields];
 }

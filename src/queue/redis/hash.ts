@@ -1,14 +1,35 @@
-/** The hash of a job that a set names, as producers and older workers write it. */
+/** What is kept of a job that a set names: a hash, as producers and older workers write it. */
 import { jsonObject } from "../../json.ts";
 import { epochMs, LATEST_MS } from "../../time/epoch.ts";
+import type { Connection } from "./connection.ts";
 import type { Fields } from "./job.ts";
-import { RedisProblem } from "./problem.ts";
+import type { Command } from "./line.ts";
+import { isAboutKey, RedisProblem } from "./problem.ts";
 
-/** What HGETALL answers; none when the key is of another type. */
-export function fieldsOf(hash: unknown): Fields {
-  if (!(hash instanceof RedisProblem)) return hash as Fields;
-  if (hash.code !== "WRONGTYPE") throw hash;
-  return [];
+/** What the key of a job holds: its fields, none when there is nothing that can be a job, or why we are not told. */
+export type Held = Fields | RedisProblem;
+
+/**
+ * Reads the keys of some jobs. A string counts as the `data` of a hash. A key that Redis lets nobody like us read concerns its job only.
+ * @throws RedisProblem when Redis answers none of it.
+ */
+export async function readJobs(asks: Connection, keys: readonly string[]): Promise<Held[]> {
+  const hashes = await asks.runEach(keys.map((key): Command => ["HGETALL", key]));
+  const others = keys.filter((_, index) => isOtherType(hashes[index]));
+  const strings = others.length === 0 ? [] : await asks.runEach(others.map((key): Command => ["GET", key]));
+  return hashes.map((hash) => {
+    const answer = isOtherType(hash) ? dataIn(strings.shift()) : hash;
+    if (answer instanceof RedisProblem && !isAboutKey(answer)) throw answer;
+    return answer as Held;
+  });
+}
+
+const isOtherType = (answer: unknown): boolean => answer instanceof RedisProblem && answer.code === "WRONGTYPE";
+
+/** The fields that a string stands for: none when the key is gone, or no string either. */
+function dataIn(string: unknown): Held {
+  if (string instanceof Buffer) return [Buffer.from("data"), string];
+  return string instanceof RedisProblem && !isOtherType(string) ? string : [];
 }
 
 /** What a hash says of its job. Beside `data` it may hold what a worker noted there, such as a state; that is no part of the job. */

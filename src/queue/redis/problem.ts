@@ -31,6 +31,13 @@ const WORDS: Record<string, readonly [means: string, hint: string | null]> = {
   WRONGTYPE: ["has a key of another type where the stream or a set belongs", "check the name of the stream"],
 };
 
+/**
+ * Whether an answer is about the key that was asked for, and Redis would answer for another one: it is of another type, not ours to
+ * use, or on another node.
+ */
+export const isAboutKey = ({ code, message }: RedisProblem): boolean =>
+  code === "WRONGTYPE" || code === "MOVED" || (code === "NOPERM" && /permissions? to access/i.test(message));
+
 /** The code of a problem with an answer that no Redis gives. */
 export const FOREIGN = "FOREIGN";
 /** What the parsers of ioredis say of such an answer (redis-parser, and the one for RESP3). */

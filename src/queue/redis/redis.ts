@@ -43,8 +43,8 @@ export interface Redis {
   setStatus(statuses: readonly Status[]): Promise<void>;
   /** Publishes on `email:progress:<issueId>`: `{"completed","total","percentage"}`. */
   progress(issueId: string, told: { completed: number; total: number }): Promise<void>;
-  /** The text of `template:<name>`; null when there is none. */
-  template(name: string): Promise<string | null>;
+  /** The text of `template:<name>`; null when there is none, and a problem when that key holds something else. */
+  template(name: string): Promise<string | { problem: string } | null>;
   /** True while commands can be sent. */
   isConnected(): boolean;
   /** Gives back what is in hand and ends the connections. */

@@ -10,12 +10,12 @@ import type { Queue } from "../queue.ts";
 import type { Connection } from "./connection.ts";
 import type { Burial } from "./dead.ts";
 import type { RedisDelivery } from "./entries.ts";
-import { fieldsOf, instantOf, jobOf, numberOf } from "./hash.ts";
+import { instantOf, jobOf, numberOf, readJobs } from "./hash.ts";
 import { bodyOf, type Fields } from "./job.ts";
 import type { Keys } from "./keys.ts";
 import type { Command } from "./line.ts";
 import { MOST_PER_CALL, Portion } from "./portion.ts";
-import { RedisProblem } from "./problem.ts";
+import { isAboutKey, RedisProblem } from "./problem.ts";
 
 /** How many times as many names of one set a look goes through. */
 const MOST_PAGES = 10;
@@ -25,6 +25,8 @@ const MOST_SHOWN = 200;
 const LOOK_MS = 1_000;
 /** How often to try when the sets may not be read. */
 const FORBIDDEN_MS = 60_000;
+/** Of how many jobs it is told that we have no right to them. */
+const MOST_STUCK = 10;
 /** How many jobs to know before those are forgotten that are known for nothing. */
 const MOST_KNOWN = 10_000;
 
@@ -66,6 +68,8 @@ export class SetsQueue implements Queue<RedisDelivery> {
   readonly #cursors = new Map<string, number>();
   /** Keys of a set's name that are none. */
   readonly #otherType = new Set<string>();
+  /** Jobs whose keys we may not read or delete, as far as they were told. */
+  readonly #stuck = new Set<string>();
   #turn = false;
   #forbiddenUntil = 0;
   readonly #portion = new Portion();
@@ -181,16 +185,28 @@ export class SetsQueue implements Queue<RedisDelivery> {
       const before = found.got.length;
       const some = free.slice(at, at + Math.max(most - before, 2 * bareSize));
       at += some.length;
-      const hashes = await asks.runEach(some.map(({ id }): Command => ["HGETALL", keys.job(id)]));
+      const held = await readJobs(
+        asks,
+        some.map(({ id }) => keys.job(id)),
+      );
       const bare = some.filter((one, index) => {
-        const fields = fieldsOf(hashes[index]);
-        if (fields.length === 0) return true;
-        if (found.got.length < most) this.#addJob(one, fields, found);
+        const fields = held[index] ?? [];
+        if (fields instanceof RedisProblem) this.#tellStuck(one.id, fields);
+        else if (fields.length === 0) return true;
+        else if (found.got.length < most) this.#addJob(one, fields, found);
         return false;
       });
       await this.#addOverdue(bare, found);
       bareSize = found.got.length > before ? 0 : some.length;
     }
+  }
+
+  /** The job stays in its set: the right to its key may still be given. */
+  #tellStuck(id: string, { message }: RedisProblem): void {
+    if (this.#stuck.has(id) || this.#stuck.size >= MOST_STUCK) return;
+    this.#stuck.add(id);
+    const key = printable(this.#parts.keys.job(id)).slice(0, MOST_SHOWN);
+    this.#parts.tell(`redis: the job in ${key} stays there, and the others are read. ${message}`);
   }
 
   #addJob(one: Named, fields: Fields, { got, chosen }: Found): void {
@@ -246,9 +262,26 @@ export class SetsQueue implements Queue<RedisDelivery> {
 
   async done(deliveries: readonly RedisDelivery[]): Promise<readonly RedisDelivery[]> {
     const removals = deliveries.flatMap((delivery) => this.#removal(delivery));
-    if (removals.length > 0) await this.#parts.asks.together(removals);
+    try {
+      if (removals.length > 0) await this.#parts.asks.together(removals);
+    } catch (problem) {
+      if (!(problem instanceof RedisProblem && isAboutKey(problem))) throw problem;
+      return this.#doneOneByOne(deliveries, problem);
+    }
     for (const { id } of deliveries) this.#forget(id);
     return [];
+  }
+
+  /** One of them has a key that we may not delete, and must not keep the others. Resolves to what stays. */
+  async #doneOneByOne(deliveries: readonly RedisDelivery[], problem: RedisProblem): Promise<RedisDelivery[]> {
+    const [first] = deliveries;
+    if (first !== undefined && deliveries.length === 1) {
+      this.#tellStuck(jobOfName(first.id), problem);
+      return [first];
+    }
+    const kept: RedisDelivery[] = [];
+    for (const delivery of deliveries) kept.push(...(await this.done([delivery])));
+    return kept;
   }
 
   async refuse(delivery: RedisDelivery, reason: string): Promise<boolean> {
@@ -258,13 +291,11 @@ export class SetsQueue implements Queue<RedisDelivery> {
     return true;
   }
 
-  #removal({ id }: RedisDelivery): Command[] {
-    const at = id.indexOf("#");
-    const job = id.slice(at + 1);
-    return [
-      ["ZREM", id.slice(0, at), job],
-      ["DEL", this.#parts.keys.job(job)],
-    ];
+  /** What is in the place of a hash and cannot be kept as a dead letter stays there. */
+  #removal({ id, overdue }: RedisDelivery): Command[] {
+    const job = jobOfName(id);
+    const remove: Command = ["ZREM", id.slice(0, -job.length - 1), job];
+    return overdue === undefined ? [remove, ["DEL", this.#parts.keys.job(job)]] : [remove];
   }
 
   async later(delivery: RedisDelivery, afterMs: number): Promise<void> {
@@ -283,3 +314,4 @@ export class SetsQueue implements Queue<RedisDelivery> {
 }
 
 const nameOf = ({ set, id }: Named): string => `${set}#${id}`;
+const jobOfName = (name: string): string => name.slice(name.indexOf("#") + 1);

@@ -1,11 +1,15 @@
 /** What is told back to those who gave jobs to Redis, and the templates they keep there. */
+import { utf8Text } from "../../json.ts";
 import type { Connection } from "./connection.ts";
 import type { Keys } from "./keys.ts";
 import type { Command } from "./line.ts";
+import { isAboutKey, RedisProblem } from "./problem.ts";
 
 const STATUS_SECONDS = 86_400;
 /** Commands in one go. */
 const AT_ONCE = 1_000;
+/** Most bytes of a template. A key may hold 512 MB, which would take longer than an answer may. */
+const MOST_TEMPLATE = 10 * 1024 * 1024;
 
 /** A job and the state it is in. */
 export interface Status {
@@ -34,8 +38,26 @@ export async function publishProgress(
   await asks.one(["PUBLISH", channel, JSON.stringify({ completed, total, percentage })]);
 }
 
-/** The text of a template; null when there is none. */
-export async function readTemplate(asks: Connection, name: string): Promise<string | null> {
-  const value = (await asks.one(["GET", `template:${name}`])) as Buffer | null;
-  return value === null ? null : String(value);
+/**
+ * The text of a template; null when there is none. `problem`: why what is in its key is none, for people. That is nobody's business
+ * but theirs who name it.
+ * @throws RedisProblem when Redis cannot be asked.
+ */
+export async function readTemplate(asks: Connection, name: string): Promise<string | { problem: string } | null> {
+  const key = `template:${name}`;
+  // Who may only GET is not told how long it is.
+  const [length] = await asks.runEach([["STRLEN", key]]);
+  if (typeof length === "number" && length > MOST_TEMPLATE)
+    return { problem: `the Redis key ${key} has ${length} bytes; expected ${MOST_TEMPLATE / 1024 / 1024} MB at most` };
+  const [value] = await asks.runEach([["GET", key]]);
+  if (value instanceof RedisProblem) return { problem: problemOfKey(key, value) };
+  if (!(value instanceof Buffer)) return null;
+  return utf8Text(value) ?? { problem: `the Redis key ${key} is no text in UTF-8` };
+}
+
+function problemOfKey(key: string, problem: RedisProblem): string {
+  if (problem.code === "WRONGTYPE") return `the Redis key ${key} is no string`;
+  if (isAboutKey(problem) || problem.code === "NOPERM")
+    return `the Redis key ${key} cannot be read: ${problem.message}`;
+  throw problem;
 }

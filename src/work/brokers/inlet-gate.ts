@@ -3,6 +3,7 @@ import type { DeadLetters, Topics } from "../../store/store.ts";
 import type { Clock } from "../../time/clock.ts";
 import { counted } from "../../counted.ts";
 import { LostError, StoppedError } from "../../errors.ts";
+import { TELL_MS } from "../../intake/broker/patience.ts";
 
 /** The store is asked no more often than this, by all inlets together. */
 const LOOK_MS = 500;
@@ -10,8 +11,6 @@ const LOOK_MS = 500;
 const MEASURE_MS = 10_000;
 /** So many bytes of dead letters are kept: about a million small ones. More would fill the disk, and then no mail leaves. */
 const MOST_DEAD_BYTES = 1024 * 1024 * 1024;
-/** Why there is no room is told again after so long, if it still lasts or comes again. */
-const TELL_MS = 180_000;
 
 /** What all inlets of a process ask before they receive. */
 export interface Gate {

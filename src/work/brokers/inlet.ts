@@ -2,6 +2,7 @@
 import type { FastifyBaseLogger } from "fastify";
 import type { ReadDelivery } from "../../intake/broker/asked.ts";
 import { createInlet, type InletCounts } from "../../intake/broker/inlet.ts";
+import { TELL_MS } from "../../intake/broker/patience.ts";
 import type { TakenMail } from "../../intake/broker/taking.ts";
 import type { RequestInbox } from "../../intake/inbox.ts";
 import type { RequestSurroundings } from "../../intake/request.ts";
@@ -84,19 +85,26 @@ export function readQueue<D extends Delivery & { readonly body: Uint8Array }>(
     onDead,
     surroundings: () => surroundingsOf(making, templates),
     ...(onStored && { onStored }),
-    onTrouble: troubleTeller(source, log),
+    onTrouble: troubleTeller(source, log, clock),
   });
   return runInlet({ name: source, queue, handle, gate, clock, log, onBug, lanes }, signal);
 }
 
-/** Makes what tells once that mail waits, and that it is taken in again, whichever lane says so. */
-function troubleTeller(source: string, log: FastifyBaseLogger): (reason: string | null) => void {
-  let isTold = false;
+/** Makes what tells every three minutes that mail waits, and once that it is taken in again, whichever lane says so. */
+export function troubleTeller(
+  source: string,
+  log: Pick<FastifyBaseLogger, "info" | "warn">,
+  clock: Pick<Clock, "monotonic">,
+): (reason: string | null) => void {
+  let toldAt: number | null = null;
   return (reason) => {
-    if (isTold === (reason !== null)) return;
-    isTold = reason !== null;
-    if (reason === null) log.info(`${source}: mail is taken in again`);
-    else log.warn(`${source}: what came waits, and is taken in later: ${reason}`);
+    if (reason === null) {
+      if (toldAt !== null) log.info(`${source}: mail is taken in again`);
+      toldAt = null;
+    } else if (toldAt === null || clock.monotonic() - toldAt >= TELL_MS) {
+      log.warn(`${source}: what came waits, and is taken in later: ${reason}`);
+      toldAt = clock.monotonic();
+    }
   };
 }
 

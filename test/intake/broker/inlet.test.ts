@@ -1,4 +1,5 @@
 /** What an inlet does with batches: stores that fail, bugs, refused topics, and bytes of any kind. */
+import { ManualClock } from "../../support/manual-clock.ts";
 import { encode } from "@msgpack/msgpack";
 import { describe, expect, it, test } from "vitest";
 import { AwayError, InterruptedError, LostError, StoppedError, UserError } from "../../../src/errors.ts";
@@ -124,6 +125,26 @@ describe("a store that is away", () => {
       expect(await store.totals(null)).toMatchObject({ total: 3 });
     },
   );
+
+  it("is told at once, and again every three minutes", async () => {
+    let failures = 40;
+    const heard: (string | null)[] = [];
+    const clock = new ManualClock();
+    const startedAt = clock.monotonic();
+    const { take } = await natsInlet((_parts, { ...store }) => ({
+      store: {
+        ...store,
+        keepDead: async (dead) => (failures-- > 0 ? Promise.reject(new AwayError("away")) : store.keepDead(dead)),
+      },
+      clock,
+      onTrouble: (reason) => void heard.push(reason),
+    }));
+    await take(mail({ email: "nobody" }));
+    const minutes = (clock.monotonic() - startedAt) / 60_000;
+    expect(minutes).toBeGreaterThan(6);
+    expect(minutes).toBeLessThan(9);
+    expect(heard).toEqual(["away", "away", "away", null]);
+  });
 
   it("when dead letters are kept, is waited for, and what was accepted counts as that", async () => {
     let failures = 2;

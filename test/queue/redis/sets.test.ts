@@ -105,12 +105,42 @@ describe.skipIf(requireServers("redis"))("a job in a set", () => {
   it.each(["missing", "no hash"])("whose hash is %s and stays so is too late to take", async (what) => {
     const redis = await server();
     const { sets } = await worker(redis.url, { idleMs: 300 });
-    if (what === "no hash") await redis.ask("SET", "email:job:c1", "x");
+    if (what === "no hash") await redis.ask("RPUSH", "email:job:c1", "x");
     await redis.ask("ZADD", PRIORITY, 10, "c1");
     expect(await sets.receive(1, 0, GOES_ON)).toEqual([]);
     const [delivery] = await receive(sets);
     expect(delivery?.overdue).toBe(`it is in ${PRIORITY}, and there is no hash email:job:c1`);
     expect(textOf(delivery as never)).toBe('{"id":"c1"}');
+    expect(await sets.refuse(delivery as never, "no")).toBe(true);
+    expect(await redis.ask("ZCARD", PRIORITY)).toBe(0);
+    expect(await redis.ask("EXISTS", "email:job:c1")).toBe(what === "no hash" ? 1 : 0);
+  });
+
+  it("is brought when its key is a string, as it is written there", async () => {
+    const redis = await server();
+    const { sets } = await worker(redis.url);
+    await redis.ask("SET", "email:job:c1", '{"to":"a@example.com"}');
+    await redis.ask("SET", "email:job:c2", "x");
+    await redis.ask("ZADD", PRIORITY, 1, "c1", 2, "c2");
+    const got = await receive(sets, 2);
+    expect(got.map(textOf)).toEqual(['{"id":"c1","to":"a@example.com"}', "x"]);
+    await sets.done(got);
+    expect(await redis.ask("DBSIZE")).toBe(0);
+  });
+
+  it.each([
+    { right: "read", keys: "~email:job:good" },
+    { right: "delete", keys: "~email:job:good %R~email:job:bad" },
+  ])("whose key we may not $right stays there, and the others come and go", async ({ keys }) => {
+    const user = `user mail on >pw ~${STREAM}* ${keys} resetchannels +@all`;
+    const redis = await server({ settings: [user] });
+    const { sets, told } = await worker(`redis://mail:pw@127.0.0.1:${redis.port}`, { idleMs: 100 });
+    for (const id of ["bad", "good"]) await redis.ask("HSET", `email:job:${id}`, "data", JSON.stringify({ id }));
+    await redis.ask("ZADD", PRIORITY, 1, "bad", 2, "good");
+    for (let look = 0; look < 5; look++) await sets.done(await sets.receive(10, 100, GOES_ON));
+    expect(await redis.ask("ZRANGE", PRIORITY, 0, -1)).toEqual(["bad"]);
+    expect(await redis.ask("KEYS", "email:job:*")).toEqual(["email:job:bad"]);
+    expect(told.filter((line) => line.includes("email:job:bad"))).toHaveLength(1);
   });
 
   it.each([PRIORITY, DELAYED])(
@@ -186,6 +216,29 @@ describe.skipIf(requireServers("redis"))("a job in a set", () => {
     expect(await redis.ask("XLEN", STREAM)).toBe(0);
     expect(told.filter((line) => line.includes("dlq"))).toEqual([
       `redis: dead letters are not copied to ${STREAM}:dlq: it is no stream. The store has them. Delete or rename that key.`,
+    ]);
+  });
+
+  it("whose id would be rounded has no id beside its copy", async () => {
+    const redis = await server();
+    const { sets } = await worker(redis.url);
+    await redis.ask("HSET", "email:job:c1", "data", '{"id":9007199254740993}');
+    await redis.ask("ZADD", PRIORITY, 10, "c1");
+    await sets.refuse((await receive(sets))[0] as never, "no");
+    const [[, fields] = []] = (await redis.ask("XRANGE", `${STREAM}:dlq`, "-", "+")) as [string, string[]][];
+    expect(fields).toEqual(["id", "", "origin", `${PRIORITY}#c1`, "reason", "no", "data", '{"id":9007199254740993}']);
+  });
+
+  it("that is refused is gone when there is no right to copy it", async () => {
+    const user = `user mail on >pw ~${PRIORITY} ~${DELAYED} ~email:job:* resetchannels +@all`;
+    const redis = await server({ settings: [user] });
+    const { sets, told } = await worker(`redis://mail:pw@127.0.0.1:${redis.port}`);
+    await redis.ask("HSET", "email:job:c1", "data", '{"id":"c1"}');
+    await redis.ask("ZADD", PRIORITY, 1, "c1");
+    expect(await sets.refuse((await receive(sets))[0] as never, "no")).toBe(true);
+    expect(await redis.ask("DBSIZE")).toBe(0);
+    expect(told.filter((line) => line.includes("dlq"))).toEqual([
+      `redis: dead letters are not copied to ${STREAM}:dlq: there is no right to it. The store has them. ACL SETUSER gives the right.`,
     ]);
   });
 
