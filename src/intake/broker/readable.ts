@@ -8,7 +8,7 @@ const MOST_FIELDS = 100;
 const MOST_NAME = 200;
 /** Bytes that are listed when the body is no text. */
 const MOST_DUMPED = 4_096;
-/** Characters of JSON that are parsed. A longer one is shown as text: parsing it could take a second, in which no mail leaves. */
+/** Characters of JSON that are parsed. A longer one is shown as text: parsing it could take a second, in which no mail leaves. So is one with numbers that parsing would round. */
 const MOST_JSON = 1_000_000;
 const BYTES_IN_LINE = 16;
 const MAIL = ["uuid", "email", "subject", "body"];
@@ -48,8 +48,12 @@ async function packedIn(body: Uint8Array): Promise<{ value: unknown } | null> {
 function jsonIn(text: string): { value: unknown } | null {
   if (text.length > MOST_JSON) return null;
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? { value } : null;
+    let isExact = true;
+    const value: unknown = JSON.parse(text, (_key, each: unknown) => {
+      isExact &&= !Number.isInteger(each) || Number.isSafeInteger(each);
+      return each;
+    });
+    return isExact && typeof value === "object" && value !== null ? { value } : null;
   } catch {
     return null;
   }
@@ -77,16 +81,17 @@ function entriesOf(value: unknown): [string, unknown][] {
 }
 
 function shown(value: unknown): string {
-  if (typeof value === "string") return value;
+  if (typeof value === "string" || typeof value === "bigint") return String(value);
   try {
-    return JSON.stringify(value, bytesAsText, 2) ?? "";
+    return JSON.stringify(value, asJson, 2) ?? "";
   } catch {
     // It is nested too deeply to be written.
     return "…";
   }
 }
 
-function bytesAsText(_key: string, value: unknown): unknown {
+function asJson(_key: string, value: unknown): unknown {
+  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   return value instanceof Uint8Array ? Buffer.from(value.subarray(0, MOST_DUMPED)).toString("base64") : value;
 }
 

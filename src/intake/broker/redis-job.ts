@@ -115,7 +115,7 @@ function mailOf(job: Fields, { stream, at }: { stream: string; at: number }): As
 }
 
 function idOf(job: Fields, stream: string): string {
-  const id = typeof job["id"] === "number" ? String(job["id"]) : (textOf(job, "id") ?? "");
+  const id = typeof job["id"] === "number" ? nameOf(job["id"], "id") : (textOf(job, "id") ?? "");
   const most = MOST_UUID - `redis:${stream}:`.length;
   if (id.trim() === "") throw new Unreadable("id: is missing");
   if (Array.from(id.slice(0, 2 * MOST_UUID)).length > most || /[\p{Cc}\p{Cs}\u2028\u2029]/u.test(id))
@@ -175,8 +175,17 @@ function parseData(text: string): unknown {
 function issueIn(data: Fields): string | null {
   const issue = Object.hasOwn(data, "issueId") ? data["issueId"] : null;
   if (issue === null || issue === "") return null;
-  if (typeof issue === "string" || typeof issue === "number") return String(issue);
-  throw new Unreadable("templateData.issueId: expected text or a number");
+  if (typeof issue === "string") return issue;
+  if (typeof issue === "number") return nameOf(issue, "templateData.issueId");
+  throw new Unreadable("templateData.issueId: expected text or a whole number");
+}
+
+/** A number as the name of something. Reading JSON rounds what is larger, or has a fraction, and two names would be one. */
+function nameOf(number: number, field: string): string {
+  if (Number.isSafeInteger(number)) return String(number);
+  if (Number.isInteger(number))
+    throw new Unreadable(`${field}: is a number with too many digits to be kept exactly; send it as a text`);
+  throw new Unreadable(`${field}: expected text or a whole number`);
 }
 
 function priorityOf(job: Fields): string {

@@ -8,12 +8,12 @@ const MOST_VALUES = 10_000;
 
 /**
  * The value that these bytes are. Null: they are no MessagePack, more than one value, or one of more than 10,000 values, 32 deep. Bytes
- * inside it stay a `Uint8Array`, and a time is a `Date`. What is not UTF-8 in a text becomes U+FFFD.
+ * inside it stay a `Uint8Array`, and a time is a `Date`. A whole number of 64 bits is a `bigint`. What is not UTF-8 in a text becomes U+FFFD.
  */
 export function messagePackValue(bytes: Uint8Array): { value: unknown } | null {
   if (!isModest(bytes)) return null;
   try {
-    return { value: decode(bytes) };
+    return { value: decode(bytes, { useBigInt64: true }) };
   } catch {
     return null;
   }

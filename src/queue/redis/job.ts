@@ -37,6 +37,10 @@ function byName(fields: Fields): Map<string, Buffer> | null {
 
 const raw = (fields: Fields): Buffer => Buffer.concat(fields.flatMap((field) => [field, Buffer.from("\n")]));
 
+/** Whether a value of the job says what stands beside it. Of a number that was rounded when it was read nobody can tell. */
+const mayBe = (value: unknown, text: string): boolean =>
+  String(value) === text || (Number.isInteger(value) && !Number.isSafeInteger(value));
+
 /** Null: the entry and the job name different jobs, or one thing differently. */
 function withMissing(data: Buffer, named: ReadonlyMap<string, Buffer>): Buffer | null {
   const beside = [...named.keys()].filter((name) => name !== "data");
@@ -45,7 +49,7 @@ function withMissing(data: Buffer, named: ReadonlyMap<string, Buffer>): Buffer |
   if (job === null) return data;
   const missing = beside.filter((name) => !Object.hasOwn(job, name));
   const both = beside.filter((name) => Object.hasOwn(job, name));
-  if (both.some((name) => name !== "priority" && String(job[name]) !== String(named.get(name)))) return null;
+  if (both.some((name) => name !== "priority" && !mayBe(job[name], String(named.get(name))))) return null;
   if (missing.length === 0) return data;
   const added = missing.map((name) => `${JSON.stringify(name)}:${JSON.stringify(String(named.get(name)))}`);
   const start = data.indexOf("{") + 1;

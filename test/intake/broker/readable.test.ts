@@ -34,6 +34,14 @@ describe("a body of NATS", () => {
     ]);
   });
 
+  test("shows whole numbers of 64 bits as they are", async () => {
+    const packed = encode([2n ** 53n + 1n, { id: 2n ** 53n + 1n, n: 7n }], { useBigInt64: true });
+    expect((await nats(packed)).fields.map(({ text }) => text)).toEqual([
+      "9007199254740993",
+      '{\n  "id": "9007199254740993",\n  "n": 7\n}',
+    ]);
+  });
+
   test("may be JSON or any text", async () => {
     expect(await nats(bytesOf('{"uuid":"x"}'))).toMatchObject({
       format: "JSON",
@@ -60,6 +68,11 @@ test("a job of Redis is shown field by field", async () => {
     ],
     isCut: false,
   });
+});
+
+test("a job with a number that would be rounded is shown as it came", async () => {
+  const text = '{"id":"j1","templateData":{"issueId":9007199254740993}}';
+  expect(await redis(text)).toEqual({ format: "text", fields: [{ name: "", text }], isCut: false });
 });
 
 test("bytes that are no text are listed, the first 4,096 of them", async () => {

@@ -38,6 +38,22 @@ describe("what nobody can send is a dead letter that names the field", () => {
     ["a blank id", { id: " " }, /^id: is missing$/],
     ["a long id", { id: "i".repeat(84) }, /^id: expected 1–83 printable characters$/],
     ["an id with NUL", { id: "a\u0000" }, /^id: expected 1–83 printable characters$/],
+    [
+      "an id that would be rounded",
+      '{"id":9007199254740993,"to":"ann@example.com","template":"news"}',
+      /^id: is a number with too many digits to be kept exactly; send it as a text$/,
+    ],
+    ["an id that is a fraction", { id: 1.5 }, /^id: expected text or a whole number$/],
+    [
+      "an issue that would be rounded",
+      { templateData: { issueId: 2 ** 53 } },
+      /^templateData\.issueId: is a number with too many digits to be kept exactly; send it as a text$/,
+    ],
+    [
+      "an issue that is a fraction",
+      { templateData: { issueId: 0.1 } },
+      /^templateData\.issueId: expected text or a whole number$/,
+    ],
     ["an id that is a list", { id: ["a"] }, /^id: expected text$/],
     ["no address", { to: null }, /^to: is missing$/],
     ["several addresses", { to: ["a@b.example"] }, /^to: expected text$/],
@@ -60,7 +76,7 @@ describe("what nobody can send is a dead letter that names the field", () => {
     [
       "an issue that is an object",
       { templateData: { issueId: {} } },
-      /^templateData\.issueId: expected text or a number$/,
+      /^templateData\.issueId: expected text or a whole number$/,
     ],
     ["a delay that is none", { delay: "soon" }, /^delay: expected a whole number$/],
     ["a delay before now", { delay: -1 }, /^delay: expected milliseconds, 0 or more$/],
@@ -266,18 +282,21 @@ describe("a template that is not in the store", () => {
 
   it("is a problem of its jobs when it cannot be used, and not of the others", async () => {
     const folder = await folderWith({ "bad.html": "<p>{{ name</p>", "bare.html": "<p>Hi</p>" });
-    const remote = async (name: string) => (name === "empty" ? "" : null);
+    const remote = async (name: string) =>
+      name === "list" ? { problem: "the Redis key template:list is no string" } : name === "empty" ? "" : null;
     const { take } = await redisInlet({ folder, remote });
     const given = [
       { template: "bad" },
       { template: "bare", subject: null },
       { template: "empty" },
+      { template: "list" },
       { template: "bare" },
     ];
     expect(await take(...given.map((each) => job(each)))).toEqual([
       expect.stringMatching(/^template: "bad" cannot be used: /),
       expect.stringMatching(/^template: "bare" cannot be used: .*no subject/),
       expect.stringMatching(/^template: "empty" cannot be used: .*empty/),
+      'template: "list" cannot be used: the Redis key template:list is no string',
       "done",
     ]);
   });

@@ -9,7 +9,7 @@ const values = fc.letrec((tie) => ({
     { depthSize: "small", withCrossShrink: true },
     fc.string({ unit: "grapheme", maxLength: 300 }),
     fc.integer(),
-    fc.double({ noNaN: true }),
+    fc.double({ noNaN: true, noInteger: true }),
     fc.boolean(),
     fc.constant(null),
     fc.uint8Array({ maxLength: 400 }),
@@ -29,6 +29,11 @@ test("what was packed is unpacked", () => {
       expect(messagePackValue(encode(value))).toEqual({ value });
     }),
   );
+});
+
+test("a whole number of 64 bits is not rounded", () => {
+  const value = [2n ** 53n + 1n, -(2n ** 63n)];
+  expect(messagePackValue(encode(value, { useBigInt64: true }))).toEqual({ value });
 });
 
 test("any bytes have an answer, and a value more or less is none", () => {

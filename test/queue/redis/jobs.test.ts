@@ -32,11 +32,12 @@ describe.skipIf(requireServers("redis"))("an entry of the stream", () => {
   it.each([
     { beside: { delay: "3600000", zzz: "1" }, body: '{"delay":"3600000","zzz":"1","id":"c1"}' },
     { beside: { id: "c1", delay: "5" }, body: '{"delay":"5","id":"c1"}' },
+    { beside: { id: "9007199254740993" }, data: '{"id":9007199254740993}', body: '{"id":9007199254740993}' },
     { beside: { id: "c2" }, body: 'id\nc2\ndata\n{"id":"c1"}\n' },
-  ])("that says $beside beside its data keeps that", async ({ beside, body }) => {
+  ])("that says $beside beside its data keeps that", async ({ beside, data = '{"id":"c1"}', body }) => {
     const redis = await server();
     const { stream } = await worker(redis.url);
-    await redis.ask("XADD", STREAM, "*", ...Object.entries(beside).flat(), "data", '{"id":"c1"}');
+    await redis.ask("XADD", STREAM, "*", ...Object.entries(beside).flat(), "data", data);
     const [delivery] = await receive(stream);
     expect(textOf(delivery as never)).toBe(body);
   });
@@ -168,5 +169,22 @@ describe.skipIf(requireServers("redis"))("what is told back", () => {
     await redis.ask("SET", "template:welcome", "<p>Grüezi</p>");
     expect(await template("welcome")).toBe("<p>Grüezi</p>");
     expect(await template("nothing")).toBeNull();
+  });
+
+  it("a template whose key holds something else is a problem that names the key, and no trouble with Redis", async () => {
+    const redis = await server({ settings: ["user mail on >pw ~email:* %R~template:open* resetchannels +@all"] });
+    const { template } = await worker(`redis://mail:pw@127.0.0.1:${redis.port}`);
+    await redis.ask("RPUSH", "template:open-list", "x");
+    await redis.ask("SETRANGE", "template:open-large", 10 * 1024 * 1024, "x");
+    await redis.ask("SETBIT", "template:open-bits", 0, 1);
+    expect(await template("open-list")).toEqual({ problem: "the Redis key template:open-list is no string" });
+    expect(await template("open-bits")).toEqual({ problem: "the Redis key template:open-bits is no text in UTF-8" });
+    expect(await template("open-large")).toEqual({
+      problem: "the Redis key template:open-large has 10485761 bytes; expected 10 MB at most",
+    });
+    const closed = await template("closed");
+    expect(closed).toEqual({
+      problem: expect.stringMatching(/^the Redis key template:closed cannot be read: .*NOPERM/),
+    });
   });
 });
