@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { DeadDropFlags } from "../work/dead/dead.ts";
 import type { DeadRetryFlags } from "../work/dead/retry.ts";
 import { UserError } from "../errors.ts";
+import { parseRedis } from "./broker-options.ts";
 import type { Act, AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
 import { addIncomingOptions, GROUPS, setting } from "./options.ts";
@@ -61,6 +62,11 @@ function addRetry(dead: Command, act: Act): void {
     .option("--sandbox", "the mail is for a rehearsal: serve --sandbox or work --sandbox sends it")
     .addOption(
       setting("--templates <dir>", "TEMPLATES", "templates of jobs that the store does not have, as <name>.html"),
+    )
+    .addOption(
+      setting("--redis <url>", "REDIS", "the Redis server with the other templates, redis://host:6379/0").argParser(
+        parseRedis,
+      ),
     )
     .addOption(setting("--results <subject>", "RESULTS", "serve and work report on NATS what becomes of the mail"))
     .action(

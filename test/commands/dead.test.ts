@@ -1,13 +1,15 @@
 /** `dead` as users type it: letters of NATS and Redis listed, read, taken in again and dropped. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { NewDeadLetter } from "../../src/store/rows.ts";
 import { encodeMail } from "../../src/queue/nats/payload.ts";
 import { systemClock } from "../../src/time/clock.ts";
 import { writeCampaign } from "../support/campaign.ts";
 import { openJob } from "../support/job.ts";
+import { startRedis } from "../support/redis.ts";
 import { run, workFolder } from "../support/run.ts";
+import { requireServers } from "../support/servers.ts";
 
 const FROM = { SES_MAIL_FROM: "News <news@example.com>" };
 
@@ -73,6 +75,8 @@ describe("what cannot be done is one line, and changes nothing", () => {
     [["drop", "--all"], "dead drop expects --yes when there is no terminal to ask on"],
     [["retry", "--reason", "INVALID"], "dead retry expects --yes when there is no terminal to ask on"],
     [["retry", "1", "--header", "Subject: x"], "Subject"],
+    [["retry", "1", "--templates", "nowhere"], '--templates expects a folder, got "nowhere"'],
+    [["retry", "1", "--redis", "http://x"], "--redis expects an address such as"],
     [["lsit"], 'dead: expected list, show, retry or drop, got "lsit"'],
     [["7"], 'dead: expected list, show, retry or drop, got "7"'],
     [["list", "7"], 'dead list expects no arguments, got "7"'],
@@ -90,6 +94,9 @@ describe("what cannot be done is one line, and changes nothing", () => {
     const { code, stderr } = await run(folder, ["dead", "retry", "1"]);
     expect(stderr).toContain("dead retry expects the sender of the mail, got none; give --from or set SES_MAIL_FROM");
     expect(code).toBe(2);
+    const bare = await run(folder, ["dead", "retry"]);
+    expect(bare.stderr).toContain("dead retry expects the numbers of dead letters, got none");
+    expect(bare.code).toBe(2);
   });
 
   it.each(["list", "show", "retry", "drop"])("%s where there is no job", async (command) => {
@@ -205,12 +212,18 @@ describe("retry", () => {
       taken: 1,
       dead: [
         { id: 4, reason: "id: is missing" },
-        { id: 3, reason: 'template: there is no template "news" in the store' },
+        { id: 3, reason: 'template: there is no template "news" in the store; Redis is not asked without --redis' },
         { id: 2, reason: expect.stringMatching(/./) },
       ],
     });
     expect(first.stderr).toContain("dead letter 4 stays dead: id: is missing");
     expect(await left(folder)).toEqual(["email:send#1700000000000-3", "email:send#1700000000000-4", "messages#99"]);
+    // Who cannot look into Redis knows nothing new about it.
+    expect((await dead("list", "--json")).json.dead[1]).toMatchObject({
+      id: 3,
+      times: 1,
+      reason: 'template: there is no template "news"',
+    });
     await writeFile(join(folder, "news.html"), "---\nsubject: News\n---\n<p>Hi</p>");
     expect((await run(folder, ["template", "add", "news", "news.html"], { env: FROM })).code).toBe(0);
     const second = await dead("retry", "3");
@@ -235,6 +248,28 @@ describe("retry", () => {
     await writeFile(join(folder, "templates", "news.html"), "<p>Hi</p>");
     expect((await dead("retry", "1", "--templates", "templates")).code).toBe(0);
     expect(await left(folder)).toEqual([]);
+  });
+
+  it.skipIf(requireServers("redis"))("finds templates in Redis, where it is asked for them", async () => {
+    const redis = await startRedis({});
+    onTestFinished(() => redis.stop());
+    await redis.ask("SET", "template:news", "<p>Hi</p>");
+    const { folder, dead } = await jobWith(
+      jobLetter(1, { subject: "Hi" }),
+      jobLetter(2, { subject: "Hi", template: "x" }),
+    );
+    const { code, json } = await dead("retry", "--all", "--yes", "--json", "--redis", redis.url);
+    expect({ code, json }).toEqual({
+      code: 1,
+      json: { taken: 1, dead: [{ id: 2, reason: 'template: there is no template "x" in the store or Redis' }] },
+    });
+    expect(await left(folder)).toEqual(["email:send#1700000000000-2"]);
+    const wrong = await dead("retry", "2", "--redis", `redis://:wrong@127.0.0.1:${redis.port}/77777`);
+    expect({ code: wrong.code, stderr: wrong.stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringContaining("DB index is out of range"),
+    });
+    expect((await dead("list", "--json")).json.dead).toMatchObject([{ id: 2, times: 2 }]);
   });
 
   it("of mail that was stored since adds nothing", async () => {

@@ -105,7 +105,9 @@ describe("POST /v1/dead/{id}/retry", () => {
       status: 422,
       json: { error: expect.stringContaining('there is no template "welcome"') },
     });
-    expect((await gateway.get("/v1/dead/1")).json).toMatchObject({ times: 2, reason: missing.json.error });
+    // Without Redis, where the template may be, nobody knows more than the inlet did.
+    expect(missing.json.error).toContain("Redis is not asked without --redis");
+    expect((await gateway.get("/v1/dead/1")).json).toMatchObject({ times: 1, reason: job().reason });
     await gateway.store.putTemplate("welcome", templateContent({ html: "<p>Hello {{ name }}</p>" }));
     expect(await ask(gateway, "POST", "/v1/dead/1/retry")).toEqual({
       status: 200,

@@ -13,6 +13,9 @@ import { createTemplateShelf, type TemplateShelf } from "../templates.ts";
 /** The variable that stands for the subject of a job. */
 export const JOB_SUBJECT = "job_subject";
 
+/** Said of a template that is nowhere else, where Redis cannot be asked: it may be there. */
+export const REDIS_NOT_ASKED = "; Redis is not asked without --redis";
+
 /** No name of a job has it. */
 const MARK = "\u0000";
 
@@ -30,6 +33,8 @@ export interface JobTemplateSources {
   folder: string | null;
   /** The text of a template in Redis, or why it is none; null: there is nothing. Not set: nobody is asked. */
   remote?(name: string): Promise<string | { problem: string } | null>;
+  /** True: Redis has templates that nobody can ask for here, and who misses one is told so with `REDIS_NOT_ASKED`. */
+  isRedisMissing?: boolean;
   /** The sender of templates that name none. */
   from: string;
   clock: Pick<Clock, "monotonic">;
@@ -42,7 +47,8 @@ export function withJobSubject(name: string): string {
 
 /**
  * Makes the shelf of the templates that jobs name. Templates of the store are looked up each time; others are kept for 60 s. One that
- * cannot be read is a problem of those who name it. Rejects when the store or Redis cannot be asked.
+ * cannot be read is a problem of those who name it. Rejects when the store or Redis cannot be asked, with UserError when the
+ * address of Redis is wrong.
  */
 export function createJobTemplates(sources: JobTemplateSources): TemplateShelf {
   const { compiled } = createTemplateShelf(sources.store);
@@ -64,10 +70,10 @@ function overruled(template: Template): Template {
   return { ...template, name: withJobSubject(template.name), content };
 }
 
-function unknownTemplate(name: string, { folder, remote }: JobTemplateSources): string {
+function unknownTemplate(name: string, { folder, remote, isRedisMissing }: JobTemplateSources): string {
   const places = ["the store", ...(folder === null ? [] : ["--templates"]), ...(remote ? ["Redis"] : [])];
   const listed = places.length === 1 ? "the store" : `${places.slice(0, -1).join(", ")} or ${places.at(-1)}`;
-  return `there is no template ${JSON.stringify(name)} in ${listed}`;
+  return `there is no template ${JSON.stringify(name)} in ${listed}${isRedisMissing === true ? REDIS_NOT_ASKED : ""}`;
 }
 
 type Found = Template | { problem: string } | null;
@@ -116,12 +122,12 @@ async function readOutside(
 ): Promise<Content | { problem: string } | null> {
   const overrides = isOverruled ? { subject: `{{ ${JOB_SUBJECT} }}` } : {};
   const envelope = { ...NO_ENVELOPE, from: sources.from };
+  const file = await fileOf(name, sources.folder);
+  const text = file === null ? ((await sources.remote?.(name)) ?? null) : "";
+  if (text === null) return null;
+  if (typeof text === "object") return { problem: cannotBeUsed(name, text.problem) };
   try {
-    const file = await fileOf(name, sources.folder);
     if (file !== null) return (await readTemplateFile({ file, overrides, envelope })).content;
-    const text = (await sources.remote?.(name)) ?? null;
-    if (text === null) return null;
-    if (typeof text === "object") return { problem: cannotBeUsed(name, text.problem) };
     return (await readTemplateText({ content: text, format: "html", overrides, envelope })).content;
   } catch (error) {
     if (error instanceof UserError) return { problem: cannotBeUsed(name, error.message) };

@@ -91,6 +91,25 @@ export async function openRedis(
   };
 }
 
+/** Where the templates of jobs are. */
+export interface RedisTemplates extends Pick<Redis, "template"> {
+  /** Ends the connection. */
+  close(): void;
+}
+
+/**
+ * Connects as `openRedis` does, for templates only. `template` rejects as there.
+ * @throws UserError for an address that cannot be used.
+ */
+export async function openRedisTemplates(url: string): Promise<RedisTemplates> {
+  const address = parseRedisUrl(url);
+  const Client = await loadClient();
+  const ignore = () => undefined;
+  const open = (signal: AbortSignal) => openLine(Client, address, signal);
+  const asks = new Connection({ place: address.shown, open, onOpen: ignore, onAway: ignore });
+  return { template: (name) => readTemplate(asks, name), close: () => asks.close() };
+}
+
 interface Connections {
   /** For reads that block. */
   reads: Connection;

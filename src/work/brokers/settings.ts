@@ -177,9 +177,7 @@ async function readNats(
 
 async function readRedis(cwd: string, flags: BrokerFlags): Promise<BrokerSettings["redis"]> {
   if (flags.redis === undefined) return null;
-  const templates = flags.templates === undefined ? null : resolve(cwd, flags.templates);
-  if (templates !== null && !(await isFolder(templates)))
-    throw new UserError(`--templates expects a folder, got ${JSON.stringify(flags.templates)}`);
+  const templates = await readTemplatesFolder(cwd, flags.templates);
   return {
     url: flags.redis,
     stream: flags.redisStream,
@@ -187,6 +185,14 @@ async function readRedis(cwd: string, flags: BrokerFlags): Promise<BrokerSetting
     mostDeliveries: flags.maxAttempts + MORE_DELIVERIES,
     templates,
   };
+}
+
+/** The folder of `--templates`, absolute; null: none is given. @throws UserError when it is none. */
+export async function readTemplatesFolder(cwd: string, given: string | undefined): Promise<string | null> {
+  if (given === undefined) return null;
+  const folder = resolve(cwd, given);
+  if (await isFolder(folder)) return folder;
+  throw new UserError(`--templates expects a folder, got ${JSON.stringify(given)}`);
 }
 
 async function isFolder(path: string): Promise<boolean> {

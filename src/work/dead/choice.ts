@@ -47,7 +47,8 @@ export async function chosenDead(
   return meant();
 }
 
-function checkChoice(command: string, ids: readonly string[], { reason, all }: ChoiceFlags): void {
+/** Looks whether it is said which letters are meant, and in one way. @throws UserError */
+export function checkChoice(command: string, ids: readonly string[], { reason, all }: ChoiceFlags): void {
   const ways = [ids.length > 0, reason !== undefined, all === true].filter(Boolean).length;
   if (ways === 0)
     throw new UserError(

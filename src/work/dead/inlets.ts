@@ -1,6 +1,7 @@
 /** Inlets that take dead letters in again, as those of their brokers did, and need no broker. */
 import { createInlet, type InletParts, noCounts } from "../../intake/broker/inlet.ts";
 import { readNatsMail } from "../../intake/broker/nats-mail.ts";
+import { REDIS_NOT_ASKED } from "../../intake/broker/job-templates.ts";
 import { createRedisReader } from "../../intake/broker/redis-job.ts";
 import type { RequestSurroundings } from "../../intake/request.ts";
 import type { TemplateShelf } from "../../intake/templates.ts";
@@ -38,10 +39,20 @@ export type DeadInlets = (source: "nats" | "redis", origin: string) => Handler<A
 export function deadInlets({ surroundings, templates, reports, ...parts }: DeadInletParts): DeadInlets {
   const { store } = parts;
   const knownUuids = (uuids: readonly string[]) => store.knownUuids(uuids);
+  // Who cannot look into Redis knows less of such a letter than its inlet did, so what is kept of it stays.
+  const keepDead: Store["keepDead"] = async (letters) => {
+    const news = letters.filter(({ reason }) => !reason.endsWith(REDIS_NOT_ASKED));
+    return news.length === 0 ? 0 : store.keepDead(news);
+  };
   return (source, origin) => {
     const readJob = createRedisReader({ stream: streamOf(origin) });
     return createInlet<Again>({
       ...parts,
+      store: {
+        messagesNamed: (uuid, limit) => store.messagesNamed(uuid, limit),
+        mailParts: (id) => store.mailParts(id),
+        keepDead,
+      },
       source,
       read: source === "nats" ? (delivery) => readNatsMail(delivery, { reports }) : readJob,
       extrasOf: ({ extras }) => extras,

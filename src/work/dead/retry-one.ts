@@ -18,8 +18,8 @@ export interface RetryParts extends Pick<Gateway, "inbox" | "clock"> {
 }
 
 /**
- * Makes `Gateway.retryDead`. It rejects with InterruptedError at once when the store cannot be reached or written to: whoever asked can
- * ask again.
+ * Makes `Gateway.retryDead`. It rejects with InterruptedError at once when the store cannot be reached or written to, or a template's
+ * Redis cannot be reached: whoever asked can ask again.
  */
 export function createRetryDead(parts: RetryParts): Gateway["retryDead"] {
   const { store } = parts;
@@ -34,12 +34,12 @@ export function createRetryDead(parts: RetryParts): Gateway["retryDead"] {
   };
 }
 
-/** Those that the inlet of Redis knows, also when it is not here; those in Redis only while it can be reached. */
+/** Those that the inlet of Redis knows; without it, those in the store. */
 function templatesOf({ store, settings, clock, brokers, connections: { redis } }: RetryParts): TemplateShelf {
   const folder = brokers.redis?.templates ?? null;
   const from = settings.envelope?.from ?? "";
-  const remote = async (name: string) => (redis?.isConnected() ? redis.template(name) : null);
-  return createJobTemplates({ store, folder, from, clock, ...(redis && { remote }) });
+  const outside = redis === null ? { isRedisMissing: true } : { remote: (name: string) => redis.template(name) };
+  return createJobTemplates({ store, folder, from, clock, ...outside });
 }
 
 async function again(store: Store, letter: DeadLetter): Promise<Retried> {

@@ -1,8 +1,7 @@
 /** `dead retry` at work: takes dead letters in again, by the way that an inlet takes what its broker brings. */
-import { resolve } from "node:path";
 import type { Context } from "../context.ts";
 import { counted } from "../../counted.ts";
-import { type ChoiceFlags, chosenDead } from "./choice.ts";
+import { checkChoice, type ChoiceFlags, chosenDead } from "./choice.ts";
 import { type Again, type DeadInlets, deadInlets, deliveryOf, streamOf } from "./inlets.ts";
 import { EXIT, UserError } from "../../errors.ts";
 import { createJobTemplates } from "../../intake/broker/job-templates.ts";
@@ -10,7 +9,9 @@ import { createRequestInbox } from "../../intake/inbox.ts";
 import type { RequestSurroundings } from "../../intake/request.ts";
 import type { Handler } from "../../queue/consume.ts";
 import { retryResult } from "../brokers/results.ts";
+import { readTemplatesFolder } from "../brokers/settings.ts";
 import { type IncomingFlags, readIncoming } from "../incoming.ts";
+import type { RedisTemplates } from "../../queue/redis/redis.ts";
 import { setAsideText } from "../set-aside.ts";
 import type { DeadLetter, DeadLetterRow } from "../../store/rows.ts";
 import type { Store } from "../../store/store.ts";
@@ -19,6 +20,7 @@ import type { Store } from "../../store/store.ts";
 export interface DeadRetryFlags extends ChoiceFlags, IncomingFlags {
   sandbox?: boolean;
   templates?: string;
+  redis?: string;
   /** Where results are told; not set: those of NATS are told to nobody. */
   results?: string;
 }
@@ -35,13 +37,15 @@ interface Left {
 
 /**
  * `dead retry`: takes letters in again, and removes those that are stored. Resolves to 1 when some stay dead. Throws `UserError`, and
- * changes nothing, for a number that is none or unknown, a missing sender, and for a no.
+ * changes nothing, for a number that is none or unknown, a missing sender, an address of
+ * Redis that cannot be used, and for a no.
  */
 export async function retryDead(context: Context, ids: readonly string[], flags: DeadRetryFlags): Promise<number> {
   const { openStore, terminal, globals, io } = context;
-  const around = surroundingsFor(context, flags);
-  const store = await openStore({ ifMissing: "refuse" });
   const choice = { ids, flags, command: "dead retry", question: "Take in again" };
+  checkChoice(choice.command, ids, flags);
+  const around = await surroundingsFor(context, flags);
+  const store = await openStore({ ifMissing: "refuse" });
   const chosen = await chosenDead(context, store, choice);
   const retry = createRetry(context, store, around);
   const left: Left[] = [];
@@ -64,11 +68,13 @@ interface Around {
   from: string;
   endpoint: "ses" | "sandbox";
   folder: string | null;
+  /** The server that is asked for templates. */
+  redis: string | null;
   /** Whether those who publish to NATS are told what becomes of their mail. */
   reports: boolean;
 }
 
-function surroundingsFor({ io }: Context, flags: DeadRetryFlags): Around {
+async function surroundingsFor({ io }: Context, flags: DeadRetryFlags): Promise<Around> {
   const { envelope, tracking } = readIncoming(flags);
   if (envelope === null)
     throw new UserError("dead retry expects the sender of the mail, got none", "give --from or set SES_MAIL_FROM");
@@ -78,7 +84,8 @@ function surroundingsFor({ io }: Context, flags: DeadRetryFlags): Around {
     endpoint: flags.sandbox ? "sandbox" : "ses",
     // The older name is one that serve and work know.
     reports: flags.results !== undefined || Boolean(io.env["NATS_RESULTS"]),
-    folder: flags.templates === undefined ? null : resolve(io.cwd, flags.templates),
+    folder: await readTemplatesFolder(io.cwd, flags.templates),
+    redis: flags.redis ?? null,
   };
 }
 
@@ -148,18 +155,31 @@ function inletTaker(handle: Handler<Again>): Taker {
 
 function inletsOf(context: Context, store: Store, around: Around): DeadInlets {
   const { io, terminal } = context;
-  const { endpoint, folder, reports, surroundings } = around;
+  const { endpoint, folder, from, redis, reports, surroundings } = around;
   const inbox = createRequestInbox({
     store,
     endpoint,
     wake: () => undefined,
     onSetAside: (setAside) => terminal.warn(setAsideText(setAside)),
   });
-  const templates = createJobTemplates({ store, folder, from: around.from, clock: io.clock });
+  const outside = redis === null ? { isRedisMissing: true } : { remote: remoteTemplates(context, redis) };
+  const templates = createJobTemplates({ store, folder, from, clock: io.clock, ...outside });
   const onTrouble = (reason: string | null) => {
     if (reason !== null) terminal.warn(`${reason}; trying on`);
   };
   return deadInlets({ store, inbox, surroundings, templates, reports, clock: io.clock, signal: io.signal, onTrouble });
+}
+
+/** Connects when the first template is asked for: most letters need none of Redis. */
+function remoteTemplates(context: Context, url: string): RedisTemplates["template"] {
+  let opened: Promise<RedisTemplates> | null = null;
+  const open = async (): Promise<RedisTemplates> => {
+    const { openRedisTemplates } = await import("../../queue/redis/redis.ts");
+    const redis = await openRedisTemplates(url);
+    context.onExit(() => redis.close());
+    return redis;
+  };
+  return async (name) => (await (opened ??= open())).template(name);
 }
 
 function resultsTaker(store: Store): Taker {
