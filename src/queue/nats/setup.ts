@@ -16,7 +16,7 @@ import { UserError } from "../../errors.ts";
 import { systemClock } from "../../time/clock.ts";
 import { QueueUnreachable } from "../queue.ts";
 import { requestTrouble } from "./trouble.ts";
-import { consumerWarnings, resultsWarnings, streamWarnings } from "./warnings.ts";
+import { consumerWarnings, resultsWarnings, streamWarnings, untakenWarning } from "./warnings.ts";
 
 /** What to read. */
 export interface Where {
@@ -144,6 +144,7 @@ async function warningsOfResults(
   if (results === undefined) return [];
   const others: ConsumerConfig[] = [];
   try {
+    if (!(await isTaken(manager, results))) return [untakenWarning(results)];
     for await (const { name, config } of manager.consumers.list(stream.config.name))
       if (name !== consumer.name) others.push(config);
   } catch (error) {
@@ -151,6 +152,11 @@ async function warningsOfResults(
     return [];
   }
   return resultsWarnings(stream.config, results, { reader: consumer.config, others });
+}
+
+async function isTaken(manager: JetStreamManager, subject: string): Promise<boolean> {
+  for await (const _name of manager.streams.names(subject)) return true;
+  return false;
 }
 
 function found(stream: StreamInfo, { ack_wait, max_batch, max_bytes, max_expires }: ConsumerConfig): Found {
@@ -276,6 +282,21 @@ function checkConsumer(config: ConsumerConfig, { stream, consumer }: Where): voi
     throw new UserError(`${name} has the ack policy ${config.ack_policy}, which loses mail; expected explicit`, hint);
 }
 
+/** What to do about a no of the server, by its code (server/errors.json of nats-server). */
+function adviceOn(code: number | null, { stream, subject }: Where): string | null {
+  switch (code) {
+    case 10_065:
+      return `another stream takes ${subject}: name that one with --nats-stream (nats stream ls shows them), or another subject with --nats-subject`;
+    case 10_099:
+    case 10_100:
+      return `a work queue has one consumer for a subject: name that one with --nats-consumer (nats consumer ls ${stream} shows it), or another subject with --nats-subject`;
+    case 10_093:
+      return `stream ${stream} does not take ${subject}: name a subject of it with --nats-subject (nats stream info ${stream}), or another stream with --nats-stream`;
+    default:
+      return null;
+  }
+}
+
 function explained(error: unknown, where: Where, memory: Memory): unknown {
   // What was right at first was changed under us: it may be changed back.
   if (error instanceof UserError && memory.wasThere) return new QueueHalted(error.message, error.hint);
@@ -285,7 +306,10 @@ function explained(error: unknown, where: Where, memory: Memory): unknown {
   const [message, hint] =
     trouble.kind === "no-jetstream"
       ? ["nats: the server has no JetStream", "start it with -js, or with jetstream {} in its configuration"]
-      : [`nats: the server refuses stream ${where.stream} with consumer ${where.consumer}: ${trouble.reason}`, null];
+      : [
+          `nats: the server refuses stream ${where.stream} with consumer ${where.consumer}: ${trouble.reason}`,
+          adviceOn(trouble.code, where),
+        ];
   const passes = memory.wasThere || (trouble.kind === "refused" && trouble.passing);
   return passes ? new QueueHalted(message, hint) : new UserError(message, hint);
 }

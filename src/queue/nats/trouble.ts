@@ -1,23 +1,12 @@
 /** What an error of the NATS library means, in one line for people. */
 import { printable } from "../../printable.ts";
-
-const CODES: Record<string, string> = {
-  ECONNREFUSED: "connection refused",
-  ENOTFOUND: "there is no such host",
-  EAI_AGAIN: "its name cannot be looked up",
-  ECONNRESET: "connection reset",
-  EPIPE: "connection reset",
-  ETIMEDOUT: "it does not answer",
-  EHOSTUNREACH: "no way leads to it",
-  ENETUNREACH: "no way leads to it",
-};
+import { networkWords } from "../network-words.ts";
 
 /** Why a server cannot be used, in a few words. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return printable(String(error)) || "connection lost";
-  const { code } = error as NodeJS.ErrnoException;
-  const known = code === undefined ? undefined : CODES[code];
-  if (known !== undefined) return known;
+  const known = networkWords((error as NodeJS.ErrnoException).code);
+  if (known !== null) return known;
   if (error.name === "TimeoutError") return "it does not answer";
   return printable(error.message.replace(/^'(.*)'$/s, "$1")) || "connection lost";
 }

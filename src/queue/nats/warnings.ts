@@ -77,6 +77,12 @@ export function resultsWarnings(
   ];
 }
 
+/** What becomes of results when no stream takes their subject. */
+export function untakenWarning(results: string): string {
+  const subject = printable(results);
+  return `nats: no stream takes ${subject} yet; results wait in the store until one does: nats stream add results --subjects=${subject}, or name another subject with --results`;
+}
+
 function brings(config: ConsumerConfig, subject: string): boolean {
   const filters = filtersOf(config);
   return filters.length === 0 || filters.some((filter) => takesSubject(filter, subject));

@@ -152,9 +152,20 @@ describe.skipIf(requireServers("nats"))("NATS streams", () => {
     ])("nothing is told when %s", async (_, config, results) => {
       const server = await startNats();
       await makeStream(server, config);
+      await makeStream(server, { name: "told", subjects: ["told.>"] });
       const { queue, told } = await open(server, { ...WHERE, results });
       await look(queue);
       expect(told).toEqual([]);
+    });
+
+    it("that no stream takes them is told", async () => {
+      const server = await startNats();
+      await makeStream(server, { retention: "workqueue" });
+      const { queue, told } = await open(server, { ...WHERE, results: "elsewhere.results" });
+      await look(queue);
+      expect(told).toEqual([
+        "nats: no stream takes elsewhere.results yet; results wait in the store until one does: nats stream add results --subjects=elsewhere.results, or name another subject with --results",
+      ]);
     });
 
     it("a consumer of mail that would bring them back is told", async () => {
@@ -281,7 +292,7 @@ describe.skipIf(requireServers("nats"))("NATS streams", () => {
   });
 
   describe("what we cannot read is a setting to correct", () => {
-    it.each<[string, (server: NatsServer) => Promise<unknown>, string]>([
+    it.each<[string, (server: NatsServer) => Promise<unknown>, string, RegExp?]>([
       [
         "a push consumer",
         async (server) => (await makeStream(server), await makeConsumer(server, { deliver_subject: "x" })),
@@ -301,6 +312,7 @@ describe.skipIf(requireServers("nats"))("NATS streams", () => {
         "another stream with the subject",
         (server) => makeStream(server, { name: "orders" }),
         "the server refuses stream messages with consumer email-processor: subjects overlap with an existing stream",
+        /^another stream takes messages\.email: .*--nats-stream/,
       ],
       [
         "another consumer of the same work queue",
@@ -309,14 +321,25 @@ describe.skipIf(requireServers("nats"))("NATS streams", () => {
           await makeConsumer(server, { durable_name: "others" });
         },
         "the server refuses stream messages with consumer email-processor: ",
+        /^a work queue has one consumer .*--nats-consumer \(nats consumer ls messages /,
       ],
-    ])("%s", async (_name, prepare, message) => {
+      [
+        "another consumer of the same subject of a work queue",
+        async (server) => {
+          await makeStream(server, { retention: "workqueue" });
+          await makeConsumer(server, { durable_name: "others", filter_subject: "messages.email" });
+        },
+        "filtered consumer not unique on workqueue stream",
+        /^a work queue has one consumer .*--nats-consumer/,
+      ],
+    ])("%s", async (_name, prepare, message, hint = /./) => {
       const server = await startNats();
       await prepare(server);
       const { queue } = await open(server);
       const error = await look(queue).catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(UserError);
-      expect((error as Error).message).toContain(message);
+      expect((error as UserError).message).toContain(message);
+      expect((error as UserError).hint).toMatch(hint);
     });
 
     it.each([
