@@ -159,6 +159,10 @@ describe("options for brokers that cannot be used", () => {
     [["work", "--nats-stream", "a b"], /--nats-stream expects a name/],
     [["work", "--nats-subject", "a..b"], /--nats-subject expects a subject/],
     [["work", "--results", "a.*"], /--results expects a subject without wildcards, got "a\.\*"/],
+    [
+      ["work", "--redis", "redis://127.0.0.1:1", "--redis-stream", "s".repeat(58)],
+      /--redis-stream expects a name of at most 57 characters, got one of 58/,
+    ],
     [["work", "--redis-stream", ""], /--redis-stream expects a name without spaces/],
     [["work", "--outlet", "redis"], /--outlet.*nats/],
     [["work", "--outlet-timeout", "soon"], /--outlet-timeout expects/],

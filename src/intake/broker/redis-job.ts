@@ -43,6 +43,11 @@ const NAMES = [
   ["kind", "type"],
 ] as const;
 
+/** A job's id may have at least so many characters, whatever its stream is called: a UUID. */
+const ROOM_FOR_ID = 36;
+/** Most characters of the name of a stream, which is in the uuid of each of its mails. */
+export const MOST_STREAM = MOST_UUID - uuidOf("", "").length - ROOM_FOR_ID;
+
 /** A delivery of Redis. */
 interface Delivered {
   readonly body: Uint8Array;
@@ -91,12 +96,17 @@ function parse(text: string): unknown {
   }
 }
 
+/** Names a mail for good. */
+function uuidOf(stream: string, id: string): string {
+  return `redis:${stream}:${id}`;
+}
+
 function mailOf(job: Fields, { stream, at }: { stream: string; at: number }): AskedMail {
   const id = idOf(job, stream);
   const to = textOf(job, "to");
   if (to === null) throw new Unreadable("to: is missing");
   const { data, issue, subject } = dataOf(job);
-  const uuid = `redis:${stream}:${id}`;
+  const uuid = uuidOf(stream, id);
   const template = templateOf(job, subject !== null);
   // Spreads of what is mostly not there would take longer than all the rest.
   const message: Fields = { uuid, emails: [to], template, data, priority: priorityOf(job) };
@@ -116,7 +126,7 @@ function mailOf(job: Fields, { stream, at }: { stream: string; at: number }): As
 
 function idOf(job: Fields, stream: string): string {
   const id = typeof job["id"] === "number" ? nameOf(job["id"], "id") : (textOf(job, "id") ?? "");
-  const most = MOST_UUID - `redis:${stream}:`.length;
+  const most = MOST_UUID - Array.from(uuidOf(stream, "")).length;
   if (id.trim() === "") throw new Unreadable("id: is missing");
   if (Array.from(id.slice(0, 2 * MOST_UUID)).length > most || /[\p{Cc}\p{Cs}\u2028\u2029]/u.test(id))
     throw new Unreadable(`id: expected 1–${most} printable characters`);

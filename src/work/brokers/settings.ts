@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { UserError } from "../../errors.ts";
+import { MOST_STREAM } from "../../intake/broker/redis-job.ts";
 import type { Io } from "../../io.ts";
 import { readBytes } from "../../read-file.ts";
 import { takesSubject } from "../../queue/nats/subject.ts";
@@ -177,6 +178,12 @@ async function readNats(
 
 async function readRedis(cwd: string, flags: BrokerFlags): Promise<BrokerSettings["redis"]> {
   if (flags.redis === undefined) return null;
+  const length = Array.from(flags.redisStream).length;
+  if (length > MOST_STREAM)
+    throw new UserError(
+      `--redis-stream expects a name of at most ${MOST_STREAM} characters, got one of ${length}`,
+      "the name of a mail is made of it and the id of its job, and has room for no more",
+    );
   const templates = await readTemplatesFolder(cwd, flags.templates);
   return {
     url: flags.redis,
