@@ -20,8 +20,8 @@ export interface ConnectionParts {
   open(signal: AbortSignal): Promise<Line>;
   /** Told of each line that was opened. */
   onOpen(): void;
-  /** Told each time there is no line, or it is lost. */
-  onAway(problem: Error): void;
+  /** Told each time there is no line, or it is lost; `isRefused`: the server is there, and does not take who we are or what we want. */
+  onAway(problem: Error & { hint: string | null }, isRefused: boolean): void;
 }
 
 /**
@@ -141,7 +141,7 @@ export class Connection {
   #failed(error: unknown): void {
     if (error instanceof StoppedError) return this.#lost(error);
     // Settings that worked before may work again. Until they have worked once, they are taken for wrong.
-    if (error instanceof UserError && this.#opened > 0) this.#lost(new RedisProblem(error.message, error.hint));
+    if (error instanceof UserError && this.#opened > 0) this.#lost(new RedisProblem(error.message, error.hint), true);
     else this.#hopeless = error;
   }
 
@@ -151,10 +151,10 @@ export class Connection {
     this.#lost(problem);
   }
 
-  #lost(problem: Error): void {
+  #lost(problem: Error & { hint: string | null }, isRefused = false): void {
     if (this.#end.signal.aborted) return;
     this.#problem = problem;
-    this.#parts.onAway(problem);
+    this.#parts.onAway(problem, isRefused);
   }
 }
 

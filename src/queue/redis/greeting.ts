@@ -2,7 +2,7 @@
 import { UserError } from "../../errors.ts";
 import type { Address } from "./address.ts";
 import { type Command, type ClientClass, type Line, newLine } from "./line.ts";
-import { FOREIGN, RedisProblem } from "./problem.ts";
+import { away, FOREIGN, NO_ANSWER, RedisProblem } from "./problem.ts";
 
 /** For an answer of a server that is asked for the first time. */
 const ANSWER_MS = 5_000;
@@ -26,7 +26,12 @@ const WRONG_TLS = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|EPROTO/;
 export function ofSettings(problem: unknown): unknown {
   if (!(problem instanceof RedisProblem)) return problem;
   const { code, message, hint } = problem;
-  if (WRONG_SETTINGS.has(code) || / DB index is out of range/.test(message)) return new UserError(message, hint);
+  if (WRONG_SETTINGS.has(code)) return new UserError(message, hint);
+  if (/ DB index is out of range/.test(message))
+    return new UserError(
+      message,
+      "the number behind the host, or REDIS_DATABASE, has to be lower than databases in redis.conf (16)",
+    );
   if (code !== null || !WRONG_TLS.test(message)) return problem;
   return new UserError(
     message,
@@ -48,7 +53,7 @@ export async function openLine(
   const stop = () => line.end("the connection was closed");
   signal.addEventListener("abort", stop, { once: true });
   try {
-    await line.connect();
+    await connect(line, address);
     await authenticate(line, address);
     if (address.database !== 0) await ask(line, ["SELECT", address.database]);
     // Says so when a password is missing, or when the server is still loading. A user need not have the right to it.
@@ -61,6 +66,16 @@ export async function openLine(
     throw ofSettings(error);
   } finally {
     signal.removeEventListener("abort", stop);
+  }
+}
+
+/** A server without TLS takes the first word of TLS for the beginning of a command, and waits for the rest. */
+async function connect(line: Line, { tls, shown }: Address): Promise<void> {
+  try {
+    await line.connect();
+  } catch (problem) {
+    const isSilent = problem instanceof RedisProblem && problem.message === away(shown, NO_ANSWER).message;
+    throw tls && isSilent ? away(shown, `${NO_ANSWER} to TLS; is it a port without? Then write redis://`) : problem;
   }
 }
 

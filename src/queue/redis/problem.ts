@@ -1,5 +1,6 @@
 /** What goes wrong between Redis and us, in words for people. */
 import { printable } from "../../printable.ts";
+import { networkWords } from "../network-words.ts";
 import { QueueUnreachable } from "../queue.ts";
 
 /** Redis, or the way to it, did not do what we asked. None of this is a bug of ours: the same call may succeed later. */
@@ -15,10 +16,13 @@ export class RedisProblem extends QueueUnreachable {
 
 /** By the first word of an answer (redis.io, "Errors", and src/server.c of Redis): what it means, and what to do. */
 const WORDS: Record<string, readonly [means: string, hint: string | null]> = {
-  NOAUTH: ["wants a password", "write it into the address: redis://:<password>@<host>"],
+  NOAUTH: [
+    "wants a password",
+    "give it in the address of SES_MAIL_REDIS, redis://:<password>@<host>, or as REDIS_PASSWORD beside REDIS_HOST",
+  ],
   WRONGPASS: [
     "does not accept the user name and password",
-    "check them, and %-encode special characters in the address",
+    "check them: special characters are %-encoded in the address (--redis, SES_MAIL_REDIS), and written as they are in REDIS_PASSWORD",
   ],
   READONLY: ["is a replica, which takes no writes", "name the primary in the address"],
   MASTERDOWN: ["is a replica that has lost its primary", null],
@@ -54,12 +58,16 @@ export function problemOf(error: unknown, place: string): RedisProblem {
       "is it another server? Check host and port",
       FOREIGN,
     );
-  if (name !== "ReplyError") return away(place, typeof code === "string" && code !== "" ? code : said);
+  if (name !== "ReplyError")
+    return away(place, networkWords(code) ?? (typeof code === "string" && code !== "" ? code : said));
   const word = /^(?:ERR invalid password)/.test(said) ? "WRONGPASS" : (/^[A-Z]+/.exec(said)?.[0] ?? "ERR");
   const known = WORDS[word];
   if (known === undefined) return new RedisProblem(`Redis at ${place} answers: ${said}`, null, word);
   return new RedisProblem(`Redis at ${place} ${known[0]} (${said})`, known[1], word);
 }
+
+/** The reason when nothing comes from there. */
+export const NO_ANSWER = "it does not answer";
 
 /** There is no connection, or it leads nowhere. */
 export const away = (place: string, reason: string): RedisProblem =>

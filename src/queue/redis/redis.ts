@@ -2,7 +2,7 @@
 import { UserError } from "../../errors.ts";
 import type { Queue } from "../queue.ts";
 import { type Address, parseRedisUrl } from "./address.ts";
-import { Connection } from "./connection.ts";
+import { Connection, type ConnectionParts } from "./connection.ts";
 import { Burial } from "./dead.ts";
 import type { RedisDelivery } from "./entries.ts";
 import { inspect, openLine } from "./greeting.ts";
@@ -116,18 +116,21 @@ interface Connections {
   asks: Connection;
 }
 
-/** Both connections. What happens to them is told once. */
+/** Both connections. What happens to them is told once, and once more when it turns out that the server is there and refuses us. */
 function connections(Client: ClientClass, address: Address, tell: (text: string) => void): Connections {
   const place = address.shown;
   const warned = new Set<string>();
   let isAway = false;
-  const onAway = (problem: Error) => {
-    if (!isAway) tell(`redis: ${problem.message}. It is tried again until it works.`);
+  let isToldRefused = false;
+  const onAway: ConnectionParts["onAway"] = ({ message, hint }, isRefused) => {
+    const advice = isRefused && hint !== null ? `; ${hint}` : "";
+    if (!isAway || (isRefused && !isToldRefused)) tell(`redis: ${message}${advice}. It is tried again until it works.`);
     isAway = true;
+    isToldRefused ||= isRefused;
   };
   const onOpen = () => {
     if (isAway && both.reads.isOpen && both.asks.isOpen) {
-      isAway = false;
+      isAway = isToldRefused = false;
       tell(`redis: connected to ${place} again`);
     }
   };

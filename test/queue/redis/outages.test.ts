@@ -30,7 +30,7 @@ describe.skipIf(requireServers("redis"))("Redis that is away", () => {
     expect((await insist(() => receive(stream))).map(textOf)).toEqual(["a"]);
     expect(isConnected()).toBe(true);
     expect(told.filter((line) => !line.includes("appendonly"))).toEqual([
-      `redis: Redis at 127.0.0.1:${port} cannot be reached (ECONNREFUSED). It is tried again until it works.`,
+      `redis: Redis at 127.0.0.1:${port} cannot be reached (connection refused). It is tried again until it works.`,
       `redis: connected to 127.0.0.1:${port} again`,
     ]);
   });
@@ -206,23 +206,34 @@ describe.skipIf(requireServers("redis"))("Redis that refuses", () => {
   });
 
   it.each([
-    ["a wrong password", (port: number) => address(port, "", "wrong-secret"), /does not accept the user name and/],
+    [
+      "a wrong password",
+      (port: number) => address(port, "", "wrong-secret"),
+      /does not accept the user name and/,
+      /REDIS_PASSWORD/,
+    ],
     ["a wrong user", (port: number) => address(port, "nobody", "wrong-secret"), /does not accept the user name and/],
-    ["no password", (port: number) => `redis://127.0.0.1:${port}`, /wants a password/],
-    ["no such database", (port: number) => `${address(port, "", SECRET)}/99`, /DB index is out of range/],
-  ])("%s is said as a mistake of the user's, without the password", async (_, url, words) => {
+    ["no password", (port: number) => `redis://127.0.0.1:${port}`, /wants a password/, /REDIS_PASSWORD/],
+    [
+      "no such database",
+      (port: number) => `${address(port, "", SECRET)}/99`,
+      /DB index is out of range/,
+      /REDIS_DATABASE/,
+    ],
+  ])("%s is said as a mistake of the user's, without the password", async (_, url, words, hint = /./) => {
     const redis = await server({ settings: [`requirepass ${SECRET}`] });
     const { stream, template, told } = await worker(url(redis.port));
     const error: unknown = await stream.receive(1, 0, GOES_ON).catch((problem: unknown) => problem);
     expect(error).toBeInstanceOf(UserError);
-    expect((error as Error).message).toMatch(words);
+    expect((error as UserError).message).toMatch(words);
+    expect((error as UserError).hint).toMatch(hint);
     expect((error as Error).message + told.join()).not.toMatch(/secret|s3cret/);
     await expect(template("x")).rejects.toThrow(UserError);
   });
 
   it("a password that is changed in mid-run is trouble that may pass", async () => {
     const redis = await server({ settings: [`requirepass ${SECRET}`] });
-    const { stream, template } = await worker(address(redis.port, "", SECRET));
+    const { stream, template, told } = await worker(address(redis.port, "", SECRET));
     await stream.receive(1, 0, GOES_ON);
     await redis.ask("CONFIG", "SET", "requirepass", "other");
     const other = address(redis.port, "", "other");
@@ -231,8 +242,19 @@ describe.skipIf(requireServers("redis"))("Redis that refuses", () => {
       .poll(() => template("x").catch((error: Error) => `${error.name}: ${error.message}`))
       .toMatch(/^QueueUnreachable: .* does not accept/);
     await expect(stream.receive(1, 0, GOES_ON)).rejects.toThrow(QueueUnreachable);
+    // That the connection was cut says nothing of the password. Both connections say the same.
+    const refusals = () => told.filter((line) => /does not accept .*; check them: .*REDIS_PASSWORD/.test(line));
+    await expect.poll(refusals).toHaveLength(1);
     await redis.askAt(other, "CONFIG", "SET", "requirepass", SECRET);
     expect(await insist(() => template("x"))).toBeNull();
+    await expect.poll(() => told.at(-1)).toMatch(/^redis: connected to .* again$/);
+    expect(refusals()).toHaveLength(1);
+  });
+
+  it("a server without TLS is told from one that is away", async () => {
+    const redis = await server();
+    const { template } = await worker(`rediss://127.0.0.1:${redis.port}`);
+    await expect(template("x")).rejects.toThrow(/it does not answer to TLS; is it a port without\? Then write redis:/);
   });
 
   it.each([
