@@ -6,7 +6,7 @@ export const addTrace: AddCommand = (program, act) => {
   const command = program
     .command("trace")
     .description("tell all that is known of a mail or a person, in order, and where each fact comes from")
-    .argument("<what>", "an address, a uuid, a message id or an SES message id")
+    .argument("<what>", "an address, a uuid, a message id, an SES message id, or the id of a Redis job")
     .action(
       act(async (context, _flags, [what]) => {
         const { trace } = await import("../work/trace.ts");

@@ -28,8 +28,9 @@ export interface Found {
 const MOST_PEOPLE = 20;
 
 /**
- * The newest `limit` messages to this address, or with this uuid, id or SES message id: all that match. An SES message id may be
- * written as in the header Message-ID, `<…@email.amazonses.com>`.
+ * The newest `limit` messages to this address, or with this uuid, id or SES message id, or made of the job of Redis or the row of another
+ * program's database with this id: all that match. An SES message id may be written as in the header Message-ID,
+ * `<…@email.amazonses.com>`.
  */
 export async function findMessages(store: Reader & Suppressions, text: string, limit: number): Promise<Found> {
   const wanted = text.trim();
@@ -38,7 +39,8 @@ export async function findMessages(store: Reader & Suppressions, text: string, l
   const found = await Promise.all([
     address === null ? [] : store.messagesTo(address, limit + 1),
     /^[1-9]\d{0,15}$/.test(wanted) ? store.message(Number(wanted)).then((one) => (one === null ? [] : [one])) : [],
-    store.messagesNamed(wanted, limit + 1),
+    ...(await uuidsOf(store, wanted)).map((uuid) => store.messagesNamed(uuid, limit + 1)),
+    store.messagesReportedAs(wanted, limit + 1),
     store.messagesBySesId(sesIdOf(wanted), limit + 1),
   ]);
   const byId = new Map(found.flat().map((message) => [message.id, message]));
@@ -47,6 +49,17 @@ export async function findMessages(store: Reader & Suppressions, text: string, l
   const whose = address === null ? [...new Set(people)].slice(0, MOST_PEOPLE) : [address];
   const suppressions = (await Promise.all(whose.map((each) => store.suppressionsOf(each)))).flat();
   return { messages: messages.slice(0, limit), hasMore: messages.length > limit, address, suppressions };
+}
+
+/** How many rows of the same number, in databases that were adopted one after the other, are looked up. */
+const MOST_ADOPTED = 20;
+
+/** The uuid itself, and those that `adopt` makes of a row with this id (work/adopt/names.ts). */
+async function uuidsOf(store: Pick<Reader, "uuidsFrom">, id: string): Promise<string[]> {
+  if (!/^[\w-]{1,40}$/.test(id)) return [id];
+  const numbered = /^\d+$/.test(id) ? [`adopt:rust:${id}:`, `adopt:go:${id}:`] : [];
+  const adopted = await Promise.all(numbered.map((prefix) => store.uuidsFrom(prefix, MOST_ADOPTED)));
+  return [id, `adopt:gateway:${id}`, ...adopted.flat()];
 }
 
 function sesIdOf(text: string): string {

@@ -27,3 +27,6 @@ export const isToldSql = (via: string, state: string): string => {
   );
   return `not (${isUntold.join(" or ")})`;
 };
+
+/** In the order of bytes no text is behind those that begin with a prefix and before the prefix with this. */
+export const LAST_CHARACTER = "\u{10ffff}";

@@ -223,6 +223,10 @@ export interface Reader {
   messagesTo(address: string, limit: number): Promise<MessageRecord[]>;
   /** Up to `limit` messages that were accepted with this uuid, newest first: one for each address it went to. */
   messagesNamed(uuid: string, limit: number): Promise<MessageRecord[]>;
+  /** The newest `limit` messages about which somebody is told under this name (`Reporting.name`), such as the id of a job of Redis. */
+  messagesReportedAs(name: string, limit: number): Promise<MessageRecord[]>;
+  /** The first `limit` uuids that begin so, in the order of their bytes. */
+  uuidsFrom(prefix: string, limit: number): Promise<string[]>;
   /** Up to `limit` messages that SES gave this message id, newest first. It gives each id once. */
   messagesBySesId(sesMessageId: string, limit: number): Promise<MessageRecord[]>;
   /** What else is known of these messages, by id. Those that do not exist are left out. */

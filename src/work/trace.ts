@@ -18,7 +18,10 @@ const MOST = 100;
 export async function trace(context: Context, what: string): Promise<number> {
   const { terminal, globals } = context;
   if (what.trim() === "")
-    throw new UserError("trace expects an address, a uuid, a message id or an SES message id, got none", "name one");
+    throw new UserError(
+      "trace expects an address, a uuid, a message id, an SES message id or the id of a Redis job, got none",
+      "name one",
+    );
   const store = await context.openStore({ ifMissing: "refuse", toRead: true });
   const serve = await import("../serve/find-messages.ts");
   const found = await serve.findMessages(store, what, MOST);

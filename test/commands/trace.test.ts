@@ -73,6 +73,26 @@ it("finds a mail by its uuid, its id and its SES message id, also as headers hav
   expect(coded.json.messages.map(({ email, uuid }: Json) => [email, uuid])).toEqual([["p2@example.net", "code-1"]]);
 });
 
+it("finds a mail by the id of its Redis job, and by that of the row it was adopted from", async () => {
+  const folder = await sentCampaign();
+  const store = await openJob(join(folder, "ses-mail.db"), systemClock);
+  const later = (email: string, uuid: string) =>
+    message([email], { topic: "codes", uuid, notBefore: Date.UTC(2040, 0, 1) });
+  await accept(store, [
+    { ...later("job@example.net", "redis:email:send:j:2"), reports: { via: "redis", name: "j:2" } },
+    later("rust@example.net", "adopt:rust:917:3f2a9c81d0b4"),
+    later("go@example.net", "adopt:go:917:3f2a9c81d0b4"),
+    later("other@example.net", "adopt:go:9170:3f2a9c81d0b4"),
+    later("gateway@example.net", "adopt:gateway:0d1f7c3a-1b7e-4c0e-9a53-0a4c8f0f6f11"),
+  ]);
+  await store.close();
+  const found = async (what: string) =>
+    (await run(folder, ["trace", what, "--json"])).json.messages.map(({ email }: Json) => email).toSorted();
+  expect(await found("j:2")).toEqual(["job@example.net"]);
+  expect(await found("917")).toEqual(["go@example.net", "rust@example.net"]);
+  expect(await found("0d1f7c3a-1b7e-4c0e-9a53-0a4c8f0f6f11")).toEqual(["gateway@example.net"]);
+});
+
 it("a uuid that looks like an id finds both", async () => {
   const folder = await sentCampaign();
   const store = await openJob(join(folder, "ses-mail.db"), systemClock);

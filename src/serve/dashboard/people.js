@@ -165,7 +165,7 @@ function standingText(suppression) {
 function Messages({ isPerson, person: { messages }, limit, onMore }) {
   if (messages.length === 0)
     return html`<p class="empty">
-      ${isPerson ? "No message to this address is kept." : "No message has this uuid, id or SES message id."}
+      ${isPerson ? "No message to this address is kept." : "No message has this uuid, id, SES message id or job id."}
     </p>`;
   const isFull = messages.length === limit;
   return html`<table class="messages">

@@ -33,7 +33,8 @@ const QUERY = query({
     type: "string",
     minLength: 1,
     maxLength: 320,
-    description: "An address, a uuid, a message id or an SES message id: all that match",
+    description:
+      "An address, a uuid, a message id, an SES message id, or the id of a job of Redis or of a row that was adopted: all that match",
   },
   limit: { type: "integer", minimum: 1, maximum: MOST_LISTED, default: LISTED },
 });

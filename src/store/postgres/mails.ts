@@ -1,5 +1,6 @@
 /** Reads single messages: by id, by address, by the client's own name; and what their mails are made of. */
 import type { Content } from "../../message.ts";
+import { LAST_CHARACTER } from "../common-sql.ts";
 import { type KeptMail, mailOf } from "../fields.ts";
 import type { Addressee, MessageRecord } from "../rows.ts";
 import type { Reader, VisitSink } from "../store.ts";
@@ -7,7 +8,10 @@ import { type Job, read } from "./connection.ts";
 import type { Tx } from "./transaction.ts";
 import { isStorable, topicIdOf } from "./topic-ids.ts";
 
-type RecordReader = Pick<Reader, "message" | "messagesTo" | "messagesNamed" | "messagesBySesId">;
+type RecordReader = Pick<
+  Reader,
+  "message" | "messagesTo" | "messagesNamed" | "messagesReportedAs" | "uuidsFrom" | "messagesBySesId"
+>;
 type PartsReader = Pick<Reader, "mailParts" | "sampleParts">;
 
 /** Makes the part of the store that reads single messages. */
@@ -60,6 +64,20 @@ function createRecordReader(ask: Tx["query"]): RecordReader {
       if (ids === undefined) return [];
       const between = `${RECORD} where m.id between $1 and $2 order by m.id desc limit $3`;
       return (await ask<Row>(between, [ids.first, ids.last, limit])).map(recordOf);
+    },
+    async messagesReportedAs(name, limit) {
+      if (!isStorable(name)) return [];
+      const rows = await ask<Row>(
+        `${RECORD} where m.id = any(array(
+           select message_id from sm.reported where name = $1 order by message_id desc limit $2)) order by m.id desc`,
+        [name, limit],
+      );
+      return rows.map(recordOf);
+    },
+    async uuidsFrom(prefix, limit) {
+      if (!isStorable(prefix)) return [];
+      const from = "select uuid from sm.accepted_uuid where uuid >= $1 and uuid < $2 order by uuid limit $3";
+      return (await ask<{ uuid: string }>(from, [prefix, prefix + LAST_CHARACTER, limit])).map(({ uuid }) => uuid);
     },
   };
 }

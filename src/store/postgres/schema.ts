@@ -300,6 +300,7 @@ export const MIGRATIONS: readonly { sql: string; breaks: boolean }[] = [
     via text not null,
     name text not null
   );
+  create index reported_name on sm.reported (name);
   -- A trigger on message fills it; only a job that tells anybody has one.
   create table sm.report (
     via text collate "C" not null,

@@ -2,10 +2,14 @@
 import type { Addressee, MessageRecord } from "../rows.ts";
 import type { Reader, VisitSink } from "../store.ts";
 import type { Connection } from "./connection.ts";
+import { LAST_CHARACTER } from "../common-sql.ts";
 import { type KeptMail, mailOf } from "../fields.ts";
 import { topicIdOf } from "./topics.ts";
 
-type RecordReader = Pick<Reader, "message" | "messagesTo" | "messagesNamed" | "messagesBySesId">;
+type RecordReader = Pick<
+  Reader,
+  "message" | "messagesTo" | "messagesNamed" | "messagesReportedAs" | "uuidsFrom" | "messagesBySesId"
+>;
 type PartsReader = Pick<Reader, "mailParts" | "sampleParts">;
 
 /** Makes the part of the store that reads single messages. */
@@ -39,6 +43,14 @@ function createRecordReader(db: Connection): RecordReader {
   const between = db.prepare<[number, number, number], Row>(
     `${RECORD} where m.id between ? and ? order by m.id desc limit ?`,
   );
+  const reportedAs = db.prepare<[string, number], Row>(
+    `${RECORD} where m.id in (select message_id from reported where name = ? order by 1 desc limit ?) order by m.id desc`,
+  );
+  const uuidsFrom = db
+    .prepare<[string, string, number], string>(
+      "select uuid from accepted_uuid where uuid >= ? and uuid < ? order by uuid limit ?",
+    )
+    .pluck();
   const bySesId = db.prepare<[string, number], Row>(`${RECORD} where m.ses_message_id = ? order by m.id desc limit ?`);
   return {
     messagesBySesId: async (sesMessageId, limit) =>
@@ -50,6 +62,8 @@ function createRecordReader(db: Connection): RecordReader {
       const ids = named.get(uuid);
       return ids === undefined ? [] : between.all(ids.first, ids.last, limit).flatMap((row) => recordOf(row) ?? []);
     },
+    messagesReportedAs: async (name, limit) => reportedAs.all(name, limit).flatMap((row) => recordOf(row) ?? []),
+    uuidsFrom: async (prefix, limit) => uuidsFrom.all(prefix, prefix + LAST_CHARACTER, limit),
   };
 }
 

@@ -442,6 +442,7 @@ export const MIGRATIONS: readonly string[] = [
     via text not null,
     name text not null
   ) strict;
+  create index reported_name on reported (name);
   -- What is still to be told: the newest state of a message. A trigger on message fills it; only a job that tells anybody has one.
   create table report (
     via text not null,

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { NO_TOPIC } from "../../../src/message.ts";
 import { addList, CONTENT, ingest, putBackFor, sent, settle, turn } from "../../support/store-actions.ts";
 import { AT, bounce, delivery } from "../../feedback/events.ts";
-import { content, counts, type Prepare } from "../bench.ts";
+import { accept, content, counts, message, type Prepare } from "../bench.ts";
 import { accepted, apply, MAILED_AT, of } from "./mail-events.ts";
 
 export function mails(prepare: Prepare): void {
@@ -96,6 +96,25 @@ export function mails(prepare: Prepare): void {
       null,
       null,
     ]);
+  });
+
+  it("messages are found by the name under which somebody is told of them, and uuids by how they begin", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    const at = (email: string, uuid: string, name: string) => ({
+      ...message([email], { topic: "one", uuid }),
+      reports: { via: "redis" as const, name },
+    });
+    await accept(store, [at("a@x.example", "redis:s:j1", "j1"), at("b@x.example", "redis:t:j1", "j1")]);
+    await accept(store, [at("c@x.example", "redis:s:j10", "j10")]);
+    const emails = async (name: string, limit = 9) =>
+      (await store.messagesReportedAs(name, limit)).map(({ email }) => email);
+    expect(await emails("j1")).toEqual(["b@x.example", "a@x.example"]);
+    expect(await emails("j1", 1)).toEqual(["b@x.example"]);
+    for (const other of ["j", "J1", "", "j1\0"]) expect(await emails(other), other).toEqual([]);
+    expect(await store.uuidsFrom("redis:s:", 9)).toEqual(["redis:s:j1", "redis:s:j10"]);
+    expect(await store.uuidsFrom("redis:", 2)).toEqual(["redis:s:j1", "redis:s:j10"]);
+    for (const other of ["redis:s:j11", "REDIS", "redis\0"]) expect(await store.uuidsFrom(other, 9), other).toEqual([]);
   });
 
   it("messages are found by the id that SES gave them", async () => {
