@@ -86,7 +86,7 @@ export function readQueue<D extends Delivery & { readonly body: Uint8Array }>(
     ...(onStored && { onStored }),
     onTrouble: troubleTeller(source, log),
   });
-  return runInlet({ name: source, queue, handle, gate, clock, log, onBug, lanes }, signal);
+  return runInlet({ name: source, queue, handle, gate, clock, log, onBug, lanes }, stop);
 }
 
 /** Makes what tells once that mail waits, and that it is taken in again, whichever lane says so. */

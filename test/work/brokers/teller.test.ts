@@ -73,7 +73,7 @@ describe("an error", () => {
     sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 100, signal),
   };
   const unable = (error: Error) => ({
-    async publish() {
+    publish: async () => {
       throw error;
     },
   });
