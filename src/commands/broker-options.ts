@@ -113,10 +113,11 @@ const NEEDS: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * Refuses an option for brokers on the command line that does nothing, because the broker that it belongs to is not given. In the
- * environment it is for another process. Does nothing to a command without such options.
+ * environment it is for another process. Does nothing to a command that works with no broker.
  * @throws UserError
  */
 export function refuseLonely(command: Command): void {
+  if (!command.options.some(({ long }) => long === "--outlet")) return;
   const sourceOf = (option: string) => {
     const declared = command.options.find(({ long }) => long === option);
     return declared && command.getOptionValueSource(declared.attributeName());
