@@ -56,9 +56,7 @@ export async function removeRehearsal(
   const { io, terminal } = context;
   const { total } = await store.totals(topic);
   if (total > MANY)
-    terminal.info(
-      `Removing the rehearsal of "${topic}": ${total.toLocaleString("en-US")} messages, which takes a while.`,
-    );
+    terminal.info(`Removing the rehearsal of "${topic}": ${count(total)} messages, which takes a while.`);
   const removed = await tellingRefusals(
     context,
     store.startAfresh(topic, { signal: io.signal, notBefore, expiresInMs }),
