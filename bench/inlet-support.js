@@ -176,7 +176,7 @@ async function takenIn(queue, handle, isDone) {
         onBug: console.error,
         lanes: LANES,
       },
-      end.signal,
+      end,
     ),
   );
   await systemClock.sleep(READ_MS);

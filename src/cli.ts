@@ -7,6 +7,7 @@ import { addCancel } from "./commands/cancel.ts";
 import { addCheck } from "./commands/check.ts";
 import type { Act, AddCommand, Work } from "./commands/command.ts";
 import { noteEnvironment, settleSwitches } from "./commands/options.ts";
+import { refuseLonely } from "./commands/broker-options.ts";
 import { takeOldNames } from "./commands/old-names.ts";
 import { createProgram, oneLine } from "./commands/global-options.ts";
 import { addCompletion } from "./commands/completion.ts";
@@ -104,6 +105,7 @@ function createCommands(io: Io, run: Run): Command {
       settleSwitches(command, io.env);
       noteEnvironment(command);
       takeOldNames(command, io.env);
+      refuseLonely(command);
       const options = args.at(-2) as Options;
       run.context = await createContext(io, globalsOf(program, io, command), version);
       run.exitCode = await work(run.context, options, command.args);

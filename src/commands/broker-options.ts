@@ -97,6 +97,37 @@ function addOutletOptions(command: Command): Command {
     );
 }
 
+/** What an option does nothing without: one of these. */
+const NEEDS: Readonly<Record<string, readonly string[]>> = {
+  "--nats-stream": ["--nats"],
+  "--nats-subject": ["--nats"],
+  "--nats-consumer": ["--nats"],
+  "--nats-creds": ["--nats"],
+  "--results": ["--nats"],
+  "--redis-stream": ["--redis"],
+  "--redis-group": ["--redis"],
+  "--templates": ["--redis"],
+  "--inlet-max-pending": ["--nats", "--redis"],
+  "--outlet-timeout": ["--outlet"],
+};
+
+/**
+ * Refuses an option for brokers on the command line that does nothing, because the broker that it belongs to is not given. In the
+ * environment it is for another process. Does nothing to a command that works with no broker.
+ * @throws UserError
+ */
+export function refuseLonely(command: Command): void {
+  if (!command.options.some(({ long }) => long === "--outlet")) return;
+  const sourceOf = (option: string) => {
+    const declared = command.options.find(({ long }) => long === option);
+    return declared && command.getOptionValueSource(declared.attributeName());
+  };
+  const isGiven = (option: string) => !["default", undefined].includes(sourceOf(option));
+  for (const [option, needs] of Object.entries(NEEDS))
+    if (sourceOf(option) === "cli" && !needs.some(isGiven))
+      throw new UserError(`${option} expects ${needs.join(" or ")}, got none`);
+}
+
 /** The addresses of one NATS cluster, from a text with commas. @throws UserError, without their passwords. */
 function parseNats(text: string): string[] {
   const urls = text.split(/[\s,]+/).filter((url) => url !== "");

@@ -2,6 +2,7 @@
 import type { EventEmitter } from "node:events";
 import { Command, Option } from "commander";
 import { type Io, stamp } from "../io.ts";
+import { formatItem, wrappedText } from "./help-layout.ts";
 
 const EXIT_CODES = `
 Exit codes:
@@ -36,15 +37,15 @@ export function createProgram(io: Io, version: string): Command {
     .option("-v, --verbose", "more on stderr")
     .option("--no-color", "no colour (also NO_COLOR)")
     .helpOption("-h, --help", "show this help")
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, formatItem })
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
       outputError: (text, write) =>
         write(`${stamp(io, io.stderr)}${oneLine(text.replace(/^error: /, "ses-mail: "))}\n`),
     })
-    .addHelpText("after", START)
-    .addHelpText("afterAll", EXIT_CODES)
+    .addHelpText("after", wrappedText(START))
+    .addHelpText("afterAll", wrappedText(EXIT_CODES))
     .showSuggestionAfterError()
     .exitOverride();
 }

@@ -264,5 +264,5 @@ export const recipientCap = (): Option =>
   setting(
     "--recipient-cap <n/duration>",
     "RECIPIENT_CAP",
-    "most mails to one address, such as 5/1h; more of them wait",
+    "most mails to one address, such as 5/1h; more of them wait; off: any number",
   );

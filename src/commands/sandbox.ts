@@ -1,3 +1,4 @@
+import { wrappedText } from "./help-layout.ts";
 import { Option } from "commander";
 import { FAULT_GRAMMAR } from "../sandbox/faults.ts";
 import type { SandboxFlags } from "../work/sandbox.ts";
@@ -38,7 +39,7 @@ export const addSandbox: AddCommand = (program, act) => {
     .option("--fault <spec>", "fail on purpose; may be repeated", collect)
     .option("--verified <identity>", "only this identity is verified; may be repeated", collect)
     .option("--log <file>", "one JSON line per call")
-    .addHelpText("after", FAULTS)
+    .addHelpText("after", wrappedText(FAULTS))
     .action(
       act<SandboxFlags>(async (context, flags) => {
         const { runSandbox } = await import("../work/sandbox.ts");

@@ -1,3 +1,4 @@
+import { wrappedText } from "./help-layout.ts";
 import { addIncomingOptions, addSendingOptions, collect, GROUPS, recipientCap, setting } from "./options.ts";
 import { addBrokerOptions } from "./broker-options.ts";
 import type { ServeFlags } from "../work/gateway/settings.ts";
@@ -43,7 +44,7 @@ export const addServe: AddCommand = (program, act) => {
     );
   addBrokerOptions(addSendingOptions(command).addOption(recipientCap()))
     .optionsGroup(GROUPS.other)
-    .addHelpText("after", KEYS)
+    .addHelpText("after", wrappedText(KEYS))
     .action(
       act<ServeFlags>(async (context, flags) => {
         const { serve } = await import("../work/serve.ts");

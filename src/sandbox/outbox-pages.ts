@@ -1,4 +1,5 @@
 /** The pages of an outbox, to click through from a file manager: a list of topics, a list of mails, and one mail. */
+import { count } from "../counted.ts";
 import { readWords } from "../compose/address/encoded-word.ts";
 import type { Mail } from "./mail.ts";
 
@@ -72,9 +73,9 @@ export function topicPage(topic: string, mails: readonly Listed[], more: number)
     const name = encodeURIComponent(file);
     return `<tr><td><a href="view/${attribute(name)}.html">${escaped(to)}</a></td><td>${escaped(subject)}</td><td class="time">${timeText(at)}</td><td class="eml"><a href="${attribute(name)}.eml">.eml</a></td></tr>`;
   });
-  const rest = more > 0 ? `<p class="note">${number(more)} more mails are in this folder as .eml files.</p>` : "";
+  const rest = more > 0 ? `<p class="note">${count(more)} more mails are in this folder as .eml files.</p>` : "";
   const body = `<p><a href="../index.html">← all topics</a></p><h1>${escaped(topic)}</h1>
-<p class="note">${number(mails.length + more)} ${mails.length + more === 1 ? "mail" : "mails"} that went to the sandbox. Nobody got them.</p>
+<p class="note">${count(mails.length + more)} ${mails.length + more === 1 ? "mail" : "mails"} that went to the sandbox. Nobody got them.</p>
 <table><thead><tr><th>To</th><th>Subject</th><th>Time</th><th></th></tr></thead><tbody>
 ${rows.join("\n")}
 </tbody></table>${rest}`;
@@ -85,9 +86,9 @@ ${rows.join("\n")}
 export function outboxPage(topics: readonly { folder: string; name: string; mails: number }[], more: number): string {
   const rows = topics.map(
     ({ folder, name, mails }) =>
-      `<tr><td><a href="${attribute(encodeURIComponent(folder))}/index.html">${escaped(name)}</a></td><td class="count">${number(mails)} ${mails === 1 ? "mail" : "mails"}</td></tr>`,
+      `<tr><td><a href="${attribute(encodeURIComponent(folder))}/index.html">${escaped(name)}</a></td><td class="count">${count(mails)} ${mails === 1 ? "mail" : "mails"}</td></tr>`,
   );
-  const rest = more > 0 ? `<p class="note">${number(more)} more topics have folders beside this page.</p>` : "";
+  const rest = more > 0 ? `<p class="note">${count(more)} more topics have folders beside this page.</p>` : "";
   const body = `<h1>Outbox of the sandbox</h1><p class="note">Mail that was rehearsed. Nobody got it.</p>
 <table><tbody>
 ${rows.join("\n")}
@@ -138,10 +139,6 @@ function comment(listed: Listed): string {
 
 function timeText(at: number): string {
   return `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;
-}
-
-function number(count: number): string {
-  return count.toLocaleString("en-US");
 }
 
 function escaped(text: string): string {

@@ -1,4 +1,5 @@
 /** Shows progress as lines or as a bar. */
+import { count } from "../counted.ts";
 import type { Clock } from "../time/clock.ts";
 import { formatDuration } from "../time/duration.ts";
 import { printable } from "../printable.ts";
@@ -100,8 +101,4 @@ function finished(step: Step): number {
 function formatLeft(seconds: number): string {
   const whole = seconds < 60 ? Math.ceil(seconds) : Math.round(seconds / 60) * 60;
   return formatDuration(whole * 1_000);
-}
-
-function count(number: number): string {
-  return number.toLocaleString("en-US");
 }

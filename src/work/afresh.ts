@@ -56,9 +56,7 @@ export async function removeRehearsal(
   const { io, terminal } = context;
   const { total } = await store.totals(topic);
   if (total > MANY)
-    terminal.info(
-      `Removing the rehearsal of "${topic}": ${total.toLocaleString("en-US")} messages, which takes a while.`,
-    );
+    terminal.info(`Removing the rehearsal of "${topic}": ${count(total)} messages, which takes a while.`);
   const removed = await tellingRefusals(
     context,
     store.startAfresh(topic, { signal: io.signal, notBefore, expiresInMs }),
@@ -83,22 +81,29 @@ export function describeRehearsal(counts: Rehearsal): string {
 }
 
 /**
- * Tells of the topics that a run for real of all topics leaves alone, because they were only rehearsed. Nobody named them, so their
- * rehearsals stay; what waits in them must not be forgotten.
+ * Tells of the topics that a run of all topics to `endpoint` leaves alone, because their mail goes to the other one. Nobody named them, so
+ * they stay as they are; what waits in them must not be forgotten.
  */
-export async function tellRehearsed(context: Context, store: Topics): Promise<void> {
-  const rehearsed = (await store.topics()).filter((row) => row.endpoint === "sandbox" && row.cancelledAt === null);
-  const [first] = rehearsed;
+export async function tellLeftAlone(context: Context, store: Topics, endpoint: Endpoint): Promise<void> {
+  const other = endpoint === "ses" ? "sandbox" : "ses";
+  const left = (await store.topics()).filter((row) => row.endpoint === other && row.cancelledAt === null);
+  const waiting = left.reduce((sum, row) => sum + row.pending, 0);
+  const [first] = endpoint === "ses" ? left : left.filter((row) => row.pending > 0);
   if (first === undefined) return;
-  const waiting = rehearsed.reduce((sum, row) => sum + row.pending, 0);
-  const which =
-    rehearsed.length === 1
-      ? `topic "${first.topic}" was only rehearsed`
-      : `${rehearsed.length} topics were only rehearsed (${namesOf(rehearsed)})`;
-  const whose = rehearsed.length === 1 ? "its" : "their";
+  const isOne = left.length === 1;
+  const which = isOne ? `topic "${first.topic}"` : `${left.length} topics`;
+  const names = isOne ? "" : ` (${namesOf(left)})`;
+  const whose = isOne ? "its" : "their";
   const wait = waiting === 0 ? "" : `, and ${count(waiting)} of ${whose} messages ${waiting === 1 ? "waits" : "wait"}`;
-  const advice = `to send ${rehearsed.length === 1 ? "it" : "one"} for real, name it: ${sendTopic(context, first.topic, null)}`;
-  context.terminal[waiting > 0 ? "warn" : "info"](`Not sent: ${which}${wait}; ${advice}`);
+  if (endpoint === "sandbox") {
+    const goes = isOne ? "has gone" : "have gone";
+    return context.terminal.warn(
+      `Not rehearsed: ${which} ${goes} to SES${names}${wait}; for real: ${sendTopic(context, first.topic, null)}`,
+    );
+  }
+  const advice = `to send ${isOne ? "it" : "one"} for real, name it: ${sendTopic(context, first.topic, null)}`;
+  const told = `Not sent: ${which} ${isOne ? "was" : "were"} only rehearsed${names}${wait}; ${advice}`;
+  context.terminal[waiting > 0 ? "warn" : "info"](told);
 }
 
 function namesOf(rows: readonly TopicRow[]): string {

@@ -3,7 +3,8 @@ import { EXIT } from "../errors.ts";
 import { parsePause, pauseTopic, resumeTopic } from "../store/pausing.ts";
 import { localWhen } from "../time/local.ts";
 import type { Context } from "./context.ts";
-import { count, resumeCommand } from "./paused.ts";
+import { count } from "../counted.ts";
+import { resumeCommand, waitText } from "./paused.ts";
 import { tellingRefusals } from "./refused-topic.ts";
 
 /** Options of `pause`. */
@@ -24,9 +25,9 @@ export async function pause(context: Context, name: string, flags: PauseFlags) {
   else {
     const { topic, paused_until: until, pending, in_flight: inFlight } = answer;
     const end = until === null ? "" : ` until ${localWhen(Date.parse(until), io.clock.now())}`;
-    const flying = inFlight > 0 ? `, ${inFlight.toLocaleString("en-US")} in flight` : "";
+    const flying = inFlight > 0 ? `, ${count(inFlight)} in flight` : "";
     terminal.done(
-      `${topic}: paused${end}; ${count(pending)}${flying}. Resume it with: ${resumeCommand(context, topic)}`,
+      `${topic}: paused${end}; ${waitText(pending)}${flying}. Resume it with: ${resumeCommand(context, topic)}`,
     );
   }
   return EXIT.done;
@@ -38,6 +39,6 @@ export async function resume({ terminal, globals, openStore }: Context, name: st
   const answer = await resumeTopic(store, name);
   const { topic, resumed, pending } = answer;
   if (globals.json) terminal.json(answer);
-  else terminal.done(`${topic}: ${resumed ? "resumed" : "was not paused"}; ${count(pending)}`);
+  else terminal.done(`${topic}: ${resumed ? "resumed" : "was not paused"}; ${waitText(pending)}`);
   return EXIT.done;
 }

@@ -1,4 +1,5 @@
 /** What commands say of paused topics. */
+import { count } from "../counted.ts";
 import { emptyRun, type Halt, type SendResult } from "../deliver/sender.ts";
 import { aboutTopic } from "./commands.ts";
 import type { TopicRow } from "../store/rows.ts";
@@ -46,7 +47,7 @@ export async function tellPaused(context: Context, store: Topics, endpoint: Topi
   );
   for (const row of waiting.slice(0, SHOWN)) {
     const { reason, hint } = haltOf(context, row);
-    context.terminal.info(`Left out: ${reason}, ${count(row.pending)}; ${hint}`);
+    context.terminal.info(`Left out: ${reason}, ${waitText(row.pending)}; ${hint}`);
   }
   if (waiting.length > SHOWN) context.terminal.info(`… and ${waiting.length - SHOWN} more paused topics.`);
 }
@@ -58,8 +59,8 @@ export async function remindOfPause(context: Context, store: Topics, topic: stri
 }
 
 /** `12 messages wait`. */
-export function count(messages: number): string {
-  return messages === 1 ? "1 message waits" : `${messages.toLocaleString("en-US")} messages wait`;
+export function waitText(messages: number): string {
+  return messages === 1 ? "1 message waits" : `${count(messages)} messages wait`;
 }
 
 /** The command that resumes a topic. */

@@ -1,7 +1,7 @@
 /** The `send` command at work: plan, confirm, run the loop, answer. */
 import { setImmediate } from "node:timers/promises";
 import { createAccountWatch, createReserveWatch } from "./account-watch.ts";
-import { describeRehearsal, rehearsalOf, removeRehearsal, tellRehearsed } from "./afresh.ts";
+import { describeRehearsal, rehearsalOf, removeRehearsal, tellLeftAlone } from "./afresh.ts";
 import { type CampaignFlags, readCampaign, type StagedCampaign, stageCampaign } from "./campaign.ts";
 import type { Context } from "./context.ts";
 import { createMailer } from "../deliver/mailer.ts";
@@ -125,7 +125,7 @@ export async function sendDue(context: Context, flags: Flags): Promise<number> {
   const pause = topic === null ? null : await pauseHalt(context, store, topic);
   if (pause !== null) return answerPaused(sending, pause, null);
   const code = await sendPlanned(sending, ses);
-  if (topic === null && endpoint === "ses") await tellRehearsed(context, store);
+  if (topic === null) await tellLeftAlone(context, store, endpoint);
   return recovered > 0 && code === EXIT.done ? EXIT.partial : code;
 }
 

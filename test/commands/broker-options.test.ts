@@ -165,7 +165,7 @@ describe("options for brokers that cannot be used", () => {
     ],
     [["work", "--redis-stream", ""], /--redis-stream expects a name without spaces/],
     [["work", "--outlet", "redis"], /--outlet.*nats/],
-    [["work", "--outlet-timeout", "soon"], /--outlet-timeout expects/],
+    [["work", "--outlet-timeout", "soon", "--outlet", "nats", "--nats", "nats://a"], /--outlet-timeout expects/],
     [
       ["work", "--nats", "nats://a"],
       /mail from nats messages\/email-processor expects a sender, got none; give it with --from, SES_MAIL_FROM or FROM_EMAIL/,
@@ -202,6 +202,10 @@ describe("options for brokers that cannot be used", () => {
     ],
     [["work", "--templates", "."], /--templates expects --redis, got none/],
     [["work", "--nats-creds", "a"], /--nats-creds expects --nats, got none/],
+    [["work", "--nats-stream", "orders", "--sandbox"], /--nats-stream expects --nats, got none/],
+    [["serve", "--redis-group", "g", "--sandbox"], /--redis-group expects --redis, got none/],
+    [["work", "--inlet-max-pending", "9"], /--inlet-max-pending expects --nats or --redis, got none/],
+    [["work", "--outlet-timeout", "1h", "--nats", "nats://a", ...FROM], /--outlet-timeout expects --outlet, got none/],
     [["work", "--nats", "nats://a", "--nats-creds", "none.creds", ...FROM], /none\.creds/],
     [
       ["work", "--redis", "redis://a", "--templates", "file.html", ...FROM],

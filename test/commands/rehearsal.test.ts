@@ -113,6 +113,18 @@ describe("after a rehearsal", () => {
     expect(server.received()).toEqual([]);
   });
 
+  it("of all topics leaves alone what has gone to SES, and says so", async () => {
+    const folder = await campaign();
+    const server = await sesServer(folder);
+    await run(folder, ["send", "june.csv", "--max", "1", "--yes"], { env: server.env });
+    const { code, stderr } = await run(folder, ["send", "--sandbox", "--yes"]);
+    expect(code).toBe(0);
+    const left = 'Not rehearsed: topic "june" has gone to SES, and 2 of its messages wait';
+    expect(stderr).toContain(`${left}; for real: ses-mail send --topic june\n`);
+    await run(folder, ["send", "--yes"], { env: server.env });
+    expect((await run(folder, ["send", "--sandbox", "--yes"])).stderr).not.toContain("Not rehearsed");
+  });
+
   it("of which nothing was due, a run of all topics sends what was scheduled or imported for real", async () => {
     const folder = await campaign(["ann@example.net"]);
     const server = await sesServer(folder);

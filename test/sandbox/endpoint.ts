@@ -58,7 +58,8 @@ export function clientOf(sandbox: Sandbox): SESv2Client {
     region: "us-east-1",
     maxAttempts: 1,
     credentials: { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret" },
-    requestHandler: { requestTimeout: 1000, throwOnRequestTimeout: true },
+    // A busy machine answers late. One test waits for it.
+    requestHandler: { requestTimeout: 3_000, throwOnRequestTimeout: true },
   });
 }
 

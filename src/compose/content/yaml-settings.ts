@@ -2,6 +2,7 @@
  * Reads settings from YAML. Each text is exactly what its author sees, or it is refused. Loaded only when there is
  * front matter.
  */
+import { count } from "../../counted.ts";
 import { isAlias, isMap, isScalar, isSeq, type Node, parseDocument, type Scalar } from "yaml";
 import { UserError } from "../../errors.ts";
 import { shown, yamlQuoted } from "../shown.ts";
@@ -59,7 +60,7 @@ const EXPECTED = "write a name, a colon and a space: subject: Hello";
  */
 export function readSettings(yaml: string, name: string, firstLine: number): Entry[] {
   if (yaml.length > MOST_CHARACTERS) {
-    const [given, most] = [yaml.length, MOST_CHARACTERS].map((count) => count.toLocaleString("en-US"));
+    const [given, most] = [yaml.length, MOST_CHARACTERS].map((each) => count(each));
     throw new UserError(
       `the front matter of ${name} is ${given} characters long, the limit is ${most}`,
       "move what belongs to the mail below the second line ---",

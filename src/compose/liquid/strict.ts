@@ -2,6 +2,7 @@
  * Reads posted data for a template, and finds everything in it that the template cannot be filled with. A name that the
  * template reads has to be there, and what it writes has to have a text.
  */
+import { count } from "../../counted.ts";
 import { Context, Drop, toValue } from "liquidjs";
 import type { Datum } from "../../message.ts";
 import { engine } from "./engine.ts";
@@ -95,7 +96,7 @@ export class Findings {
   mayGoRound(rounds: number): boolean {
     this.#rounds += rounds;
     this.#budget.rounds -= rounds;
-    const most = MOST_ROUNDS.toLocaleString("en-US");
+    const most = count(MOST_ROUNDS);
     if (this.#rounds > MOST_ROUNDS) this.report(null, `makes the loops go round more than ${most} times`);
     else if (this.#budget.rounds < 0) this.report(null, "makes the loops of all messages together go round too often");
     else return true;

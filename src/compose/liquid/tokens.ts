@@ -1,4 +1,5 @@
 /** Reads templates into the tokens of LiquidJS, within limits. */
+import { count } from "../../counted.ts";
 import { Tokenizer, TypeGuards } from "liquidjs";
 import { UserError } from "../../errors.ts";
 import { engine, LIMITS } from "./engine.ts";
@@ -29,10 +30,6 @@ export function checkSize(label: string, source: string): void {
 export function tokensOf(source: string): Tokens {
   const { options } = engine();
   return new Tokenizer(source, options.operators).readTopLevelTokens(options);
-}
-
-function count(number: number): string {
-  return number.toLocaleString("en-US");
 }
 
 /**

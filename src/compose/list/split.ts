@@ -1,4 +1,5 @@
 /** Cuts the text of a CSV file into records. */
+import { count } from "../../counted.ts";
 import { UserError } from "../../errors.ts";
 
 /** The most bytes of a field in a recipient list. A larger field means a broken file. */
@@ -224,7 +225,7 @@ export class RecordSplitter {
   #tooLarge({ field, bytes }: Oversized): string {
     return bytes > FIELD_LIMIT_BYTES
       ? fieldTooLarge(this.#fieldName(field), bytes)
-      : `the row is larger than ${RECORD_LIMIT.toLocaleString("en")} bytes`;
+      : `the row is larger than ${count(RECORD_LIMIT)} bytes`;
   }
 
   #lineEnds(text: string): number {
@@ -244,7 +245,7 @@ export function copyOf(text: string): string {
 
 /** The reason for a row with a field of `bytes` bytes, more than `FIELD_LIMIT_BYTES`. */
 export function fieldTooLarge(name: string, bytes: number): string {
-  return `field "${name}" is ${bytes.toLocaleString("en")} bytes, the limit is ${FIELD_LIMIT_BYTES.toLocaleString("en")}`;
+  return `field "${name}" is ${count(bytes)} bytes, the limit is ${count(FIELD_LIMIT_BYTES)}`;
 }
 
 /** True for a record of delimiters, white space and empty quotes, which spreadsheets write for a formatted empty row. */

@@ -1,4 +1,5 @@
 /** Cuts the text of an event dump into records. */
+import { count as shown } from "../../counted.ts";
 import { isSpace, JsonScanner, recordsIn } from "../envelopes/json-scanner.ts";
 import { parseJson } from "../envelopes/json-value.ts";
 import { readLine } from "./log-line.ts";
@@ -28,7 +29,7 @@ const [LINE_FEED, SPACE, TAB, QUOTE, COMMA, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT
 const NOT_JSON = "not JSON";
 /** How Python and Node print objects: `{'eventType': …` and `{ eventType: …`. */
 const NOT_JSON_AT_ALL = /^[[{][[{\s]*(?:'|[\w$]+\s*:)/;
-const TOO_LARGE = `larger than ${RECORD_LIMIT_BYTES.toLocaleString("en")} bytes`;
+const TOO_LARGE = `larger than ${shown(RECORD_LIMIT_BYTES)} bytes`;
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /** Where a record is, and what it looks like there. */

@@ -1,4 +1,5 @@
 /** Unpacks data of a record, within a limit. */
+import { count } from "../../counted.ts";
 import { gunzipSync, inflateSync } from "node:zlib";
 import { isGzip } from "./gunzip.ts";
 
@@ -28,7 +29,7 @@ export function isPacked(bytes: Uint8Array): boolean {
  * the data is damaged or the budget is not enough. Never throws.
  */
 export function unpack(bytes: Buffer, budget: Budget): string | Error {
-  if (budget.bytes <= 0) return new Error(`the record unpacks to more than ${MOST_BYTES.toLocaleString("en")} bytes`);
+  if (budget.bytes <= 0) return new Error(`the record unpacks to more than ${count(MOST_BYTES)} bytes`);
   try {
     const open = isGzip(bytes) ? gunzipSync : inflateSync;
     const unpacked = open(bytes, { maxOutputLength: budget.bytes });

@@ -1,5 +1,5 @@
 /** One request for messages of a consumer (JetStream API, CONSUMER.MSG.NEXT), and all that comes in answer to it. */
-import { createInbox, type Msg } from "@nats-io/transport-node";
+import { createInbox, type Msg, type Subscription } from "@nats-io/transport-node";
 import { printable } from "../../printable.ts";
 import { startLimit } from "../../time/time-limit.ts";
 import type { Connection } from "./link.ts";
@@ -42,55 +42,87 @@ export interface Pull {
 
 /** Asks, and calls `onMessage` for each message until it calls `onEnd`, once. */
 export function startPull(
-  { nats, lost }: Connection,
+  connection: Connection,
   options: PullOptions,
   onMessage: (message: Msg) => void,
   onEnd: (end: PullEnd) => void,
 ): Pull {
-  const inbox = createInbox();
-  let left = options.batch;
-  let over = false;
-  let stopWatching = (): void => undefined;
-  let late: (message: Msg) => void = () => undefined;
-  const finish = () => {
-    over = true;
-    stopWatching();
-    lost.removeEventListener("abort", onLost);
-  };
-  const end = (how: PullEnd) => {
-    if (over) return;
-    finish();
-    if (!nats.isClosed()) subscription.unsubscribe();
-    onEnd(how);
-  };
-  const stop = (onLate: (message: Msg) => void) => {
-    if (over) return;
-    finish();
-    late = onLate;
+  return new OpenPull(connection, options, { onMessage, onEnd });
+}
+
+/** Who hears what comes, and how it ends. */
+interface Heard {
+  onMessage(message: Msg): void;
+  onEnd(end: PullEnd): void;
+}
+
+class OpenPull implements Pull {
+  readonly #connection: Connection;
+  readonly #options: PullOptions;
+  readonly #heard: Heard;
+  readonly #inbox = createInbox();
+  readonly #subscription: Subscription;
+  readonly #onLost = () => this.#end({ kind: "lost", reason: "the connection was lost" });
+  #left: number;
+  #isOver = false;
+  #stopWatching: () => void = () => undefined;
+  #onLate: (message: Msg) => void = () => undefined;
+
+  constructor(connection: Connection, options: PullOptions, heard: Heard) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#heard = heard;
+    this.#left = options.batch;
+    const { nats, lost } = connection;
+    this.#subscription = nats.subscribe(this.#inbox, { callback: (error, message) => this.#came(error, message) });
+    lost.addEventListener("abort", this.#onLost);
+    this.#watch();
+    const subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.consumer}`;
+    nats.publish(subject, JSON.stringify(request(options)), { reply: this.#inbox });
+  }
+
+  stop(onLate: (message: Msg) => void): void {
+    if (this.#isOver) return;
+    this.#finish();
+    this.#onLate = onLate;
     // It hears what is on its way; a connection that is lost meanwhile has no more to say.
-    if (!nats.isClosed()) void subscription.drain().catch(() => undefined);
-  };
-  const onLost = () => end({ kind: "lost", reason: "the connection was lost" });
-  const watch = () => {
-    stopWatching();
-    const silentMs = options.expiresMs < SHORT_MS ? options.expiresMs + GRACE_MS : SILENT_MS;
-    stopWatching = startLimit(silentMs, () => end({ kind: "lost", reason: "it said nothing for too long" }));
-  };
-  const callback = (error: Error | null, message: Msg) => {
-    if (over) return error === null && message.subject !== inbox ? late(message) : undefined;
-    if (error !== null) return end({ kind: "lost", reason: printable(error.message) });
-    watch();
-    if (message.subject === inbox) return said(message, end);
-    onMessage(message);
-    left--;
-    if (left === 0) end({ kind: "over" });
-  };
-  const subscription = nats.subscribe(inbox, { callback });
-  lost.addEventListener("abort", onLost);
-  watch();
-  const subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.consumer}`;
-  nats.publish(subject, JSON.stringify(request(options)), { reply: inbox });
-  return { stop };
+    if (!this.#connection.nats.isClosed()) void this.#subscription.drain().catch(() => undefined);
+  }
+
+  #came(error: Error | null, message: Msg): void {
+    if (this.#isOver) {
+      if (error === null && message.subject !== this.#inbox) this.#onLate(message);
+      return;
+    }
+    if (error !== null) return this.#end({ kind: "lost", reason: printable(error.message) });
+    this.#watch();
+    if (message.subject === this.#inbox) return said(message, (end) => this.#end(end));
+    this.#heard.onMessage(message);
+    this.#left--;
+    if (this.#left === 0) this.#end({ kind: "over" });
+  }
+
+  #watch(): void {
+    this.#stopWatching();
+    const { expiresMs } = this.#options;
+    const silentMs = expiresMs < SHORT_MS ? expiresMs + GRACE_MS : SILENT_MS;
+    this.#stopWatching = startLimit(silentMs, () =>
+      this.#end({ kind: "lost", reason: "it said nothing for too long" }),
+    );
+  }
+
+  #end(how: PullEnd): void {
+    if (this.#isOver) return;
+    this.#finish();
+    if (!this.#connection.nats.isClosed()) this.#subscription.unsubscribe();
+    this.#heard.onEnd(how);
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    this.#stopWatching();
+    this.#connection.lost.removeEventListener("abort", this.#onLost);
+  }
 }
 
 function request({ batch, maxBytes, expiresMs }: PullOptions): Record<string, number> {

@@ -4,6 +4,7 @@ import { InterruptedError, LostError, StoppedError, UserError } from "../../erro
 import { consume, type Handler } from "../../queue/consume.ts";
 import { type Delivery, type Queue, QueueUnreachable } from "../../queue/queue.ts";
 import type { Clock } from "../../time/clock.ts";
+import { allEnded } from "./all-ended.ts";
 import type { Gate } from "./inlet-gate.ts";
 
 /** A broker that cannot be reached is asked again after so long. Its own client tells that it is away, and that it is back. */
@@ -33,17 +34,16 @@ export interface InletLoop<D extends Delivery> {
 }
 
 /**
- * Reads the queue until `signal` aborts; then it resolves when what was being taken in is stored and acknowledged. Rejects only
- * with a `UserError` of the first thing that the broker says: it was configured wrong (a broker that says so later is told, and asked
- * again), and with a `LostError` of the store.
+ * Reads the queue until `stop` aborts; then it resolves when what was being taken in is stored and acknowledged. Rejects, after it has
+ * aborted `stop` itself and what was being taken in has ended, only with a `UserError` of the first thing that the broker says: it was
+ * configured wrong (a broker that says so later is told, and asked again), and with a `LostError` of the store.
  */
-export async function runInlet<D extends Delivery>(loop: InletLoop<D>, signal: AbortSignal): Promise<void> {
+export async function runInlet<D extends Delivery>(loop: InletLoop<D>, stop: AbortController): Promise<void> {
   const queue = new PatientQueue(loop);
-  const failed = new AbortController();
-  const either = AbortSignal.any([signal, failed.signal]);
-  const lanes = Array.from({ length: loop.lanes ?? 1 }, () => runLane(loop, queue, either));
-  // What ends one ends all.
-  await Promise.all(lanes).finally(() => failed.abort());
+  await allEnded(
+    Array.from({ length: loop.lanes ?? 1 }, () => runLane(loop, queue, stop.signal)),
+    stop,
+  );
 }
 
 async function runLane<D extends Delivery>(

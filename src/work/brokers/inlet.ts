@@ -87,7 +87,7 @@ export function readQueue<D extends Delivery & { readonly body: Uint8Array }>(
     ...(onStored && { onStored }),
     onTrouble: troubleTeller(source, log, clock),
   });
-  return runInlet({ name: source, queue, handle, gate, clock, log, onBug, lanes }, signal);
+  return runInlet({ name: source, queue, handle, gate, clock, log, onBug, lanes }, stop);
 }
 
 /** Makes what tells every three minutes that mail waits, and once that it is taken in again, whichever lane says so. */

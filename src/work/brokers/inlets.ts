@@ -1,5 +1,6 @@
 /** All that takes mail in from brokers in one process, and all that tells them what became of it. */
 import type { InletStatus } from "../../serve/gateway.ts";
+import { allEnded } from "./all-ended.ts";
 import { createDeadLog } from "./dead-log.ts";
 import { createGate } from "./inlet-gate.ts";
 import type { Inlet, InletsParts } from "./inlet.ts";
@@ -81,11 +82,4 @@ async function startTelling({ brokers, connections, store, clock, log, onBug }: 
     tell: (text) => log.warn(text),
     onBug,
   });
-}
-
-/** Waits for all of them. The first that fails ends the others. */
-async function allEnded(loops: readonly Promise<void>[], stop: AbortController): Promise<void> {
-  const stopping = loops.map((loop) => loop.catch((error: unknown) => (stop.abort(), Promise.reject(error))));
-  const failed = (await Promise.allSettled(stopping)).find((result) => result.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
 }

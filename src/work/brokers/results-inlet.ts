@@ -39,7 +39,7 @@ export function createResultsInlet(making: Making, nats: Nats, outlet: OutletSet
       },
     }),
     run: () => [
-      runInlet({ name: "results", queue: nats.queue(place), handle, gate, clock, log, onBug }, signal),
+      runInlet({ name: "results", queue: nats.queue(place), handle, gate, clock, log, onBug }, stop),
       doubtOverdue(making, outlet.timeoutMs),
     ],
   };

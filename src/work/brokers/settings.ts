@@ -77,7 +77,6 @@ const MORE_DELIVERIES = 2;
  * @throws UserError for options that contradict each other or lack another one.
  */
 export async function readBrokers({ cwd }: Pick<Io, "cwd">, flags: BrokerFlags): Promise<BrokerSettings> {
-  refuseLonely(flags);
   refuseOwnResults(flags);
   const outlet = readOutlet(flags);
   const settings = {
@@ -113,16 +112,6 @@ export function redisName({ stream, group }: Pick<NonNullable<BrokerSettings["re
 /** What the process does with brokers, for the line that says that it is ready: its inlets and its outlet. */
 export function brokerNames(settings: BrokerSettings): string[] {
   return [...inletNames(settings), ...(settings.outlet ? [`outlet nats ${settings.outlet.subject}`] : [])];
-}
-
-/** An option that does nothing without another one. */
-function refuseLonely({ nats, natsCreds, results, redis, templates }: BrokerFlags): void {
-  const lonely = [
-    { option: "--nats-creds", is: natsCreds !== undefined && nats === undefined, needs: "--nats" },
-    { option: "--results", is: results !== undefined && nats === undefined, needs: "--nats" },
-    { option: "--templates", is: templates !== undefined && redis === undefined, needs: "--redis" },
-  ].find(({ is }) => is);
-  if (lonely !== undefined) throw new UserError(`${lonely.option} expects ${lonely.needs}, got none`);
 }
 
 /** Results on the subject of the mail would come back: to an inlet as mail that nobody can read, and to an outlet's senders, too. */

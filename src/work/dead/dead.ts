@@ -2,7 +2,7 @@
 import type { Context } from "../context.ts";
 import { counted } from "../../counted.ts";
 import { allDead, type ChoiceFlags, chosenDead, readDeadId, unknownDead } from "./choice.ts";
-import { EXIT } from "../../errors.ts";
+import { EXIT, exitCodeOf } from "../../errors.ts";
 import { jsonLines, writeLines } from "../output.ts";
 import { deadDetail, deadFacts } from "../../serve/dead-facts.ts";
 import type { DeadLetter } from "../../store/rows.ts";
@@ -83,7 +83,8 @@ function headOf({ id, source, origin, reason, times, receivedAt, lastAt, bytes, 
 }
 
 /**
- * `dead drop`: removes dead letters for good. Throws `UserError`, and removes none, for a number that is none or unknown, and for a no.
+ * `dead drop`: removes dead letters for good. Resolves to the exit code: that of the signal when it left some. Throws `UserError`, and
+ * removes none, for a number that is none or unknown, and for a no.
  */
 export async function dropDead(context: Context, ids: readonly string[], flags: DeadDropFlags): Promise<number> {
   const { openStore, terminal, globals, io } = context;
@@ -96,13 +97,15 @@ export async function dropDead(context: Context, ids: readonly string[], flags: 
     if (part.length > 0) dropped += await store.dropDead(part);
     part = [];
   };
+  let isCut = false;
   for await (const { id } of chosen) {
+    isCut = io.signal.aborted;
+    if (isCut) break;
     part.push(id);
     if (part.length >= DROPPED) await drop();
-    if (io.signal.aborted) break;
   }
   await drop();
   if (globals.json) terminal.json({ dropped });
   else terminal.done(`${counted(dropped, "dead letter")} dropped`);
-  return EXIT.done;
+  return isCut ? exitCodeOf(io.signal) : EXIT.done;
 }

@@ -3,7 +3,7 @@ import type { Context } from "../context.ts";
 import { counted } from "../../counted.ts";
 import { checkChoice, type ChoiceFlags, chosenDead } from "./choice.ts";
 import { type Again, type DeadInlets, deadInlets, deliveryOf, streamOf } from "./inlets.ts";
-import { EXIT, UserError } from "../../errors.ts";
+import { EXIT, exitCodeOf, UserError } from "../../errors.ts";
 import { createJobTemplates } from "../../intake/broker/job-templates.ts";
 import { createRequestInbox } from "../../intake/inbox.ts";
 import type { RequestSurroundings } from "../../intake/request.ts";
@@ -36,9 +36,9 @@ interface Left {
 }
 
 /**
- * `dead retry`: takes letters in again, and removes those that are stored. Resolves to 1 when some stay dead. Throws `UserError`, and
- * changes nothing, for a number that is none or unknown, a missing sender, an address of
- * Redis that cannot be used, and for a no.
+ * `dead retry`: takes letters in again, and removes those that are stored. Resolves to the exit code: that of the signal when it left
+ * some, or 1 when some stay dead. Throws `UserError`, and changes nothing, for a number that is none or unknown, a missing sender, an
+ * address of Redis that cannot be used, and for a no.
  */
 export async function retryDead(context: Context, ids: readonly string[], flags: DeadRetryFlags): Promise<number> {
   const { openStore, terminal, globals, io } = context;
@@ -49,17 +49,21 @@ export async function retryDead(context: Context, ids: readonly string[], flags:
   const chosen = await chosenDead(context, store, choice);
   const retry = createRetry(context, store, around);
   const left: Left[] = [];
-  let taken = 0;
+  let [taken, stayed, isCut] = [0, 0, false];
   for await (const rows of inParts(chosen)) {
-    const stay = await retry(rows);
-    taken += rows.length - stay.length;
-    for (const { id, reason } of stay) terminal.warn(`dead letter ${id} stays dead: ${reason}`);
-    left.push(...stay);
-    if (io.signal.aborted) break;
+    isCut = io.signal.aborted;
+    if (isCut) break;
+    const tried = await retry(rows);
+    taken += tried.taken;
+    stayed += tried.left.length;
+    for (const { id, reason } of tried.left) terminal.warn(`dead letter ${id} stays dead: ${reason}`);
+    // There may be a million, and only --json needs them at the end.
+    if (globals.json) left.push(...tried.left);
   }
   if (globals.json) terminal.json({ taken, dead: left });
-  else terminal.done(`${counted(taken, "dead letter")} taken in, ${left.length} still dead`, left.length);
-  return left.length === 0 ? EXIT.done : EXIT.partial;
+  else terminal.done(`${counted(taken, "dead letter")} taken in, ${stayed} still dead`, stayed);
+  if (isCut) return exitCodeOf(io.signal);
+  return stayed === 0 ? EXIT.done : EXIT.partial;
 }
 
 /** What is known of the mail beside the letters. */
@@ -104,27 +108,36 @@ async function* inParts(rows: AsyncIterable<DeadLetterRow> | Iterable<DeadLetter
   if (part.length > 0) yield part;
 }
 
-/** Makes what takes some letters in. Resolves to those that stay dead; the others are removed. */
+/** What came of some letters: how many were taken in and removed, and which stay dead. */
+interface Tried {
+  taken: number;
+  left: Left[];
+}
+
+/** Makes what takes some letters in. */
 function createRetry(
   context: Context,
   store: Store,
   around: Around,
-): (rows: readonly DeadLetterRow[]) => Promise<Left[]> {
+): (rows: readonly DeadLetterRow[]) => Promise<Tried> {
   const taker = createTakers(context, store, around);
   return async (rows) => {
     const parts = new Map<Taker, DeadLetter[]>();
+    const tried: number[] = [];
     for (const { id } of rows) {
       const letter = await store.deadLetter(id);
       // Another process may have removed it.
       if (letter === null) continue;
+      tried.push(id);
       const take = taker(letter);
       parts.set(take, [...(parts.get(take) ?? []), letter]);
     }
     const left: Left[] = [];
     for (const [take, letters] of parts) left.push(...(await take(letters)));
     const stay = new Set(left.map(({ id }) => id));
-    await store.dropDead(rows.map(({ id }) => id).filter((id) => !stay.has(id)));
-    return left;
+    const taken = tried.filter((id) => !stay.has(id));
+    await store.dropDead(taken);
+    return { taken: taken.length, left };
   };
 }
 

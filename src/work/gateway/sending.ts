@@ -87,12 +87,12 @@ const NO_SES: Pick<Way, "account" | "sandbox"> = {
 
 /** What a service claims: everything that goes to this endpoint. Throws `UserError` for a bad option. */
 export function readScope(endpoint: Endpoint, flags: ServiceFlags): HoldingScope {
-  const recipientCap = flags.recipientCap ?? (flags.redis === undefined ? undefined : CAP_OF_JOBS);
+  const recipientCap = readRecipientCap(flags.recipientCap ?? (flags.redis === undefined ? "off" : CAP_OF_JOBS));
   return {
     topic: null,
     endpoint,
     maxLateMs: flags.maxLate === undefined ? null : parseDuration(flags.maxLate, "--max-late"),
     held: new Set(),
-    ...(recipientCap !== undefined && { recipientCap: readRecipientCap(recipientCap) }),
+    ...(recipientCap && { recipientCap }),
   };
 }

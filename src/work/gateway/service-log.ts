@@ -22,7 +22,9 @@ export function tellBrokers(
     log.info(`handing mail over to nats ${subject}: others send it, and report on ${results}`);
   }
   if (flags.redis !== undefined && flags.recipientCap === undefined && flags.send !== false)
-    log.info(`at most ${CAP_OF_JOBS} mails to one address, because of --redis; --recipient-cap says otherwise`);
+    log.info(
+      `at most ${CAP_OF_JOBS} mails to one address, because of --redis; --recipient-cap says otherwise, and holds for all mail`,
+    );
   if (flags.sandbox === true && hasInlet(brokers))
     log.warn("rehearsal: what brokers bring is taken from them for good, and goes to the sandbox only");
 }

@@ -56,12 +56,13 @@ export function readPort(text: string): number {
   throw new UserError(`--port expects a whole number from 0 to 65535, got ${JSON.stringify(text)}`);
 }
 
-/** Parses a cap: `5/1h` is five mails to one address in an hour. Throws `UserError` for anything else. */
-export function readRecipientCap(text: string): RecipientCap {
+/** Parses a cap: `5/1h` is five mails to one address in an hour, `off` (null) any number. Throws `UserError` for anything else. */
+export function readRecipientCap(text: string): RecipientCap | null {
+  if (text.trim() === "off") return null;
   const [, count = "", span = ""] = /^\s*([1-9]\d{0,5})\s*\/\s*(.+)$/.exec(text) ?? [];
   const windowMs = durationMs(/^[a-z]/i.test(span) ? `1${span}` : span);
   if (count !== "" && windowMs !== null && windowMs > 0) return { count: Number(count), windowMs };
-  throw new UserError(`--recipient-cap expects mails and a time such as 5/1h, got ${JSON.stringify(text)}`);
+  throw new UserError(`--recipient-cap expects mails and a time such as 5/1h, or off, got ${JSON.stringify(text)}`);
 }
 
 async function readSns(io: Io, flags: ServeFlags): Promise<SnsSettings> {

@@ -1,6 +1,6 @@
 /** The loop of an inlet, which goes on whatever happens to its broker. */
 import { expect, it } from "vitest";
-import { InterruptedError, StoppedError, UserError } from "../../../src/errors.ts";
+import { InterruptedError, LostError, StoppedError, UserError } from "../../../src/errors.ts";
 import { QueueUnreachable } from "../../../src/queue/queue.ts";
 import type { Handler } from "../../../src/queue/consume.ts";
 import { runInlet } from "../../../src/work/brokers/inlet-loop.ts";
@@ -36,7 +36,7 @@ function setUp(options: { handle?: Handler<MemoryDelivery>; room?: () => number 
       log: { debug: () => undefined, warn: (text: string) => void warned.push(text), error: () => undefined } as never,
       onBug: (error) => void bugs.push(error),
     },
-    abort.signal,
+    abort,
   );
   return { broker, clock, abort, handled, warned, bugs, took, ended };
 }
@@ -145,7 +145,7 @@ it("receives the next batch while one is taken in, acknowledges neither before i
       gate: { room: async (signal) => (room > 0 ? room : aborted(signal)), took: (count) => void (room -= count) },
       clock,
     },
-    abort.signal,
+    abort,
   );
   broker.put("a", "b", "c", "d");
   await until(() => batches.length === 2);
@@ -158,6 +158,41 @@ it("receives the next batch while one is taken in, acknowledges neither before i
   batches[0]?.finish();
   await clock.play(ended);
   expect(broker.left()).toEqual(["d"]);
+});
+
+it("ends with what the store has lost, when what the other lane has in hand is stored and acknowledged", async () => {
+  const broker = new MemoryBroker({ mostPerCall: 1, longestWaitMs: 1 });
+  const [abort, clock] = [new AbortController(), new VirtualClock()];
+  let finish: () => void = () => undefined;
+  let fail: () => void = () => undefined;
+  let isOver = false;
+  const ended = runInlet(
+    {
+      ...NO_TROUBLE,
+      name: "nats",
+      lanes: 2,
+      queue: broker.open(),
+      handle: ([delivery]) =>
+        new Promise((resolve, reject) => {
+          if (delivery?.body === "a") finish = () => resolve([{ kind: "done" }]);
+          else fail = () => reject(new LostError("the store was restored"));
+        }),
+      gate: { room: async () => 10, took: () => undefined },
+      clock,
+    },
+    abort,
+  )
+    .catch((error: unknown) => error)
+    .finally(() => (isOver = true));
+  broker.put("a", "b");
+  await until(() => broker.calls.filter(({ operation }) => operation === "receive").length >= 2);
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  fail();
+  await until(() => abort.signal.aborted);
+  expect(isOver).toBe(false);
+  finish();
+  expect(await ended).toMatchObject({ message: "the store was restored" });
+  expect(broker.left()).toEqual(["b"]);
 });
 
 it("does not receive more while what is in hand is large, and ends all the same", async () => {
@@ -179,7 +214,7 @@ it("does not receive more while what is in hand is large, and ends all the same"
       gate: { room: async () => 10, took: () => undefined },
       clock,
     },
-    abort.signal,
+    abort,
   );
   broker.put("x".repeat(9 * 1024 * 1024), "y");
   await until(() => handled > 0);

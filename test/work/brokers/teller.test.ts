@@ -72,7 +72,11 @@ describe("an error", () => {
     ...systemClock,
     sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 100, signal),
   };
-  const unable = (error: Error) => ({ publish: () => Promise.reject(error) });
+  const unable = (error: Error) => ({
+    publish: async () => {
+      throw error;
+    },
+  });
 
   it("that is a bug is told as one, each time, and not as trouble of the broker", async () => {
     const store = await openStore();
