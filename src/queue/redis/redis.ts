@@ -10,7 +10,7 @@ import { keysOf } from "./keys.ts";
 import { type ClientClass, type Line, loadClient } from "./line.ts";
 import { SetsQueue } from "./sets.ts";
 import { StreamQueue, type StreamTimes } from "./stream.ts";
-import { publishProgress, readTemplate, setStatus, type Status } from "./telling.ts";
+import { createProgress, readTemplate, setStatus, type Status } from "./telling.ts";
 
 export type { RedisDelivery } from "./entries.ts";
 
@@ -41,7 +41,10 @@ export interface Redis {
   readonly sets: Queue<RedisDelivery>;
   /** Sets `email:status:<id>` for a day. */
   setStatus(statuses: readonly Status[]): Promise<void>;
-  /** Publishes on `email:progress:<issueId>`: `{"completed","total","percentage"}`. */
+  /**
+   * Publishes on `email:progress:<issueId>`: `{"completed","total","percentage"}`. Without the right to that channel nothing is published,
+   * which is told once: statuses must not wait for it.
+   */
   progress(issueId: string, told: { completed: number; total: number }): Promise<void>;
   /** The text of `template:<name>`; null when there is none, and a problem when that key holds something else. */
   template(name: string): Promise<string | { problem: string } | null>;
@@ -81,7 +84,7 @@ export async function openRedis(
     stream: queue,
     sets: new SetsQueue({ keys, asks, burial, idleMs: times.idleMs, tell }),
     setStatus: (statuses) => setStatus(asks, keys, statuses),
-    progress: (issueId, told) => publishProgress(asks, keys.progress(issueId), told),
+    progress: createProgress({ keys, asks, tell }),
     template: (name) => readTemplate(asks, name),
     isConnected: () => reads.isOpen && asks.isOpen,
     async close() {

@@ -28,14 +28,30 @@ export async function setStatus(asks: Connection, keys: Keys, statuses: readonly
   for (let at = 0; at < commands.length; at += AT_ONCE) await asks.run(commands.slice(at, at + AT_ONCE));
 }
 
-/** Tells all who listen right now how far an issue is. `percentage` is whole, and 100 only at the end. */
-export async function publishProgress(
-  asks: Connection,
-  channel: string,
-  { completed, total }: { completed: number; total: number },
-): Promise<void> {
-  const percentage = completed >= total ? 100 : Math.floor((100 * completed) / total);
-  await asks.one(["PUBLISH", channel, JSON.stringify({ completed, total, percentage })]);
+/** How far an issue is, in messages. */
+interface Progress {
+  completed: number;
+  total: number;
+}
+
+/**
+ * Makes what tells all who listen right now how far an issue is. `percentage` is whole, and 100 only at the end. Redis gives a new user the
+ * right to no channel; that it is missing is told once, and holds nothing up.
+ */
+export function createProgress({ keys, asks, tell }: { keys: Keys; asks: Connection; tell(text: string): void }) {
+  let isTold = false;
+  return async (issueId: string, { completed, total }: Progress): Promise<void> => {
+    const channel = keys.progress(issueId);
+    const percentage = completed >= total ? 100 : Math.floor((100 * completed) / total);
+    const text = JSON.stringify({ completed, total, percentage });
+    const [reply] = await asks.runEach([["PUBLISH", channel, text]]);
+    if (!(reply instanceof RedisProblem)) isTold = false;
+    else if (reply.code !== "NOPERM") throw reply;
+    else if (!isTold) {
+      isTold = true;
+      tell(`redis: progress is not published on ${channel}. ${reply.message}; ${reply.hint ?? ""}`);
+    }
+  };
 }
 
 /**

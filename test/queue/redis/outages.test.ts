@@ -425,6 +425,18 @@ describe.skipIf(requireServers("redis"))("a user with few rights", () => {
     expect(told.filter((line) => line.includes("XDEL"))).toHaveLength(1);
   });
 
+  it("that may use no channel has its statuses all the same, and hears once that progress is not published", async () => {
+    const redis = await server({ settings: ["user mail on >pw ~email:* resetchannels +@all"] });
+    const { setStatus, progress, told } = await worker(`redis://mail:pw@127.0.0.1:${redis.port}`);
+    for (const issue of ["7", "8"]) await progress(issue, { completed: 1, total: 2 });
+    await setStatus([{ id: "a", state: "sent" }]);
+    expect(await redis.ask("GET", "email:status:a")).toBe("sent");
+    expect(
+      told.filter((line) => /progress is not published on email:progress:7\. .*NOPERM.*ACL SETUSER/.test(line)),
+    ).toHaveLength(1);
+    expect(told.filter((line) => line.includes("progress"))).toHaveLength(1);
+  });
+
   it("that may not read the stream is a mistake of the user's", async () => {
     const redis = await server({ settings: ["user mail on >pw ~email:* -@all +ping"] });
     const { stream } = await worker(`redis://mail:pw@127.0.0.1:${redis.port}`);
