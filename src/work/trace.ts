@@ -63,8 +63,11 @@ function timesOf({ io }: Context): TimeOf {
 const SOURCES: Readonly<Record<HistoryLine["source"], string>> = {
   list: "a list",
   request: "a request",
+  broker: "a broker",
+  program: "the database of another program",
   store: "the job",
   answer: "the answer to our call",
+  result: "a result of whoever took it over",
   event: "an event of SES",
   link: "a link or picture that leads to us",
   suppression: "a suppression",

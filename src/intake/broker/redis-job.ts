@@ -106,6 +106,7 @@ function mailOf(job: Fields, { stream, at }: { stream: string; at: number }): As
   if (AWAITED.test(textOf(job, "type") ?? "")) message["kind"] = "transactional";
   return {
     kind: "asked",
+    via: "redis",
     message,
     uuid,
     reports: { via: "redis", name: id },
