@@ -92,6 +92,17 @@ it("tells why an address is suppressed, in print that no terminal obeys", async 
   expect(stdout).not.toContain("\u001b");
 });
 
+it("what others wrote stays in its line", async () => {
+  const folder = await workFolder();
+  const store = await openJob(join(folder, "ses-mail.db"), systemClock);
+  const past = { state: "failed", error: "\u001b[31mboom\r\nX: y" } as const;
+  await accept(store, [message(["ann@example.net"], { uuid: "u-1", past })]);
+  await store.close();
+  const { stdout } = await run(folder, ["trace", "ann@example.net"]);
+  expect(stdout).toContain("failed after 1 attempt: \\x1b[31mboom\\r\\nX: y  [");
+  expect(stdout).not.toMatch(/^X: y/m);
+});
+
 it("knows nothing: exit 1, as grep has it; nothing asked, or no job: exit 2", async () => {
   const folder = await sentCampaign();
   for (const what of ["nobody@example.net", "999999", "no-such-uuid", "0100-none"]) {
