@@ -40,6 +40,47 @@ const GO: Kind = {
 };
 const GATEWAY: Kind = { program: "messages-api-gateway", make: async (_, old) => (await gatewayDatabase(old)).url };
 
+it("a row that repeats another is known, in the dry run, too, and is not due", async () => {
+  const folder = await workFolder();
+  const [past, future] = ["2026-01-01 00:00:00", "2099-05-06 00:00:00"];
+  const created = (email: string, scheduledAt: string, topic = "june"): OldRow => ({
+    status: STATUS.created,
+    email,
+    topic,
+    scheduledAt,
+  });
+  const requests = [
+    { status: STATUS.sent, email: "old@example.net", topic: "june", messageId: "ses-1" },
+    created("ann@example.net", past),
+    created("ANN@example.net", future),
+    created("old@example.net", past),
+    created("bob@example.net", future),
+    created("ann@example.net", past, "july"),
+    { ...created("ann@example.net", past), content: 2 },
+    created("ann@example.net", past, ""),
+    created("ann@example.net", past, ""),
+  ];
+  const contents = [1, 2].map((n) => ({ subject: `News ${n}`, content: "<p>News</p>" }));
+  const database = await RUST.make(folder, { requests, contents });
+  const expected = {
+    rows: 9,
+    added: 7,
+    duplicates: 2,
+    states: { pending: 6, sent: 1, in_doubt: 0, failed: 0, cancelled: 0 },
+    due: { now: 5, later: 1, first: "2026-01-01T00:00:00.000Z" },
+  };
+  expect((await run(folder, ["adopt", database, "--dry-run", "--json"])).json).toMatchObject(expected);
+  expect((await run(folder, ["adopt", database, ...FROM, "--json"])).json).toMatchObject(expected);
+});
+
+it("nobody who is suppressed counts as due", async () => {
+  const folder = await workFolder();
+  await run(folder, ["suppress", "add", "p1@example.net"]);
+  const database = await RUST.make(folder, { requests: [1, 2].map(() => ({ status: STATUS.created })) });
+  const { json } = await run(folder, ["adopt", database, ...FROM, "--json"]);
+  expect(json).toMatchObject({ added: 1, suppressed: 1, due: { now: 1, later: 0 } });
+});
+
 const messagesOf = async (folder: string, topic: string) =>
   (await run(folder, ["export", topic, "--json"])).json.messages;
 
