@@ -220,6 +220,44 @@ const bounce = (messageId: string, email: string) =>
     mail: { timestamp: "2026-01-02T03:05:00.000Z", messageId, destination: [email] },
   });
 
+it.each([RUST, GO, GATEWAY])("$program: whoever complained is suppressed, whatever was kept of that", async (kind) => {
+  if (kind === GATEWAY && NO_POSTGRES) return;
+  const folder = await workFolder();
+  const requests = [1, 2, 3, 4, 5].map((n): OldRow => ({
+    status: STATUS.sent,
+    messageId: n === 2 ? null : `ses-${n}`,
+  }));
+  const database = await kind.make(folder, {
+    requests,
+    results: [
+      { request: 1, status: "Complaint", raw: null },
+      { request: 2, status: "Complaint", raw: "{}" },
+      { request: 3, status: "Bounce", raw: JSON.stringify({ bounce: { bounceType: "Permanent" } }) },
+      { request: 4, status: "Bounce", raw: "{}" },
+      { request: 5, status: "Delivery", raw: "{}" },
+      { request: 5, status: "Delivery", raw: null },
+    ],
+  });
+  const adopt = () => run(folder, ["adopt", database, ...FROM]);
+  const { code, stderr } = await adopt();
+  expect(code).toBe(0);
+  expect(stderr).toContain("1 report was passed over: each is a bounce, and does not say that it is final.");
+  expect(stderr).toContain('2 reports were passed over: each has the status "Delivery", and no event of SES.');
+  const suppressed = async () =>
+    (await run(folder, ["suppress", "list", "--json"])).json.suppressions
+      .map(({ address, reason }: Record<string, string>) => `${address} ${reason}`)
+      .sort();
+  expect(await suppressed()).toEqual(["p1@example.net complaint", "p2@example.net complaint", "p3@example.net bounce"]);
+  // Whoever was allowed again stays so.
+  await run(folder, ["suppress", "remove", "p1@example.net", "p2@example.net"]);
+  const { json } = await run(folder, ["adopt", database, ...FROM, "--json"]);
+  expect(json).toMatchObject({ events: { events: 3, duplicates: 3, suppressed: 0, ignored: 3 } });
+  expect(await suppressed()).toEqual(["p3@example.net bounce"]);
+  expect((await run(folder, ["stats", "newsletter_2024_01", "--json"])).json).toMatchObject(
+    kind === GATEWAY ? { total: 5 } : { total: 5, complained: 1, bounced_permanent: 1 },
+  );
+});
+
 it.each([RUST, GO])("$program: reports become events, and bounces suppress", async ({ make }) => {
   const folder = await workFolder();
   const database = await make(folder, {
