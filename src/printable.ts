@@ -1,16 +1,26 @@
 /**
- * Characters that a terminal obeys instead of showing: control characters (escape sequences start with one), and
- * characters that turn the direction of the text or are invisible. Joiners (U+200C, U+200D) stay: emoji and Persian
- * need them.
+ * Characters that a terminal obeys instead of showing: control characters (escape sequences start with one), line separators,
+ * characters that turn the direction of the text or are invisible, and halves of characters. Joiners (U+200C, U+200D) and
+ * variation selectors stay: emoji and Persian need them.
  */
-const UNSEEN = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
+const UNSEEN_SOURCE = String.raw`(?![\u200c\u200d\p{VS}])[\p{Cc}\p{Cs}\p{Bidi_C}\p{DI}\u2028\u2029\ufff9-\ufffb]`;
+const UNSEEN = new RegExp(UNSEEN_SOURCE, "gu");
+const HAS_UNSEEN = new RegExp(UNSEEN_SOURCE, "u");
 
-/** The text with its control, direction and invisible characters written as escapes: `\x1b`, `\n`, `\u202e`. */
+/**
+ * The text with its control, direction and invisible characters written as escapes: `\x1b`, `\n`, `\u202e`, `\u{e0041}`. Whatever comes
+ * from outside and is put into a line of ours goes through it, so that it stays in that line.
+ */
 export function printable(text: string): string {
   return text.replace(UNSEEN, escape);
 }
 
-/** Like `printable`, but lines stay lines and tabs stay tabs. */
+/** True when `printable` leaves the text as it is: people see all of it, in one line. */
+export function isPrintable(text: string): boolean {
+  return !HAS_UNSEEN.test(text);
+}
+
+/** Like `printable`, but lines stay lines and tabs stay tabs. For texts that have lines of their own, such as the text of a mail. */
 export function printableLines(text: string): string {
   return text.replace(UNSEEN, (character) =>
     character === "\n" || character === "\t" ? character : escape(character),
@@ -20,7 +30,8 @@ export function printableLines(text: string): string {
 const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 function escape(character: string): string {
-  const code = character.charCodeAt(0);
+  const code = character.codePointAt(0) ?? 0;
   const hex = code.toString(16);
+  if (code > 0xffff) return `\\u{${hex}}`;
   return SHORT[character] ?? (code < 0x100 ? `\\x${hex.padStart(2, "0")}` : `\\u${hex.padStart(4, "0")}`);
 }

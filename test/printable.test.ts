@@ -1,6 +1,6 @@
 import fc from "./support/properties.ts";
 import { describe, expect, test } from "vitest";
-import { printable, printableLines } from "../src/printable.ts";
+import { isPrintable, printable, printableLines } from "../src/printable.ts";
 
 describe("printable", () => {
   test.each([
@@ -9,12 +9,19 @@ describe("printable", () => {
     ["\u0000\u007f\u009b31m", "\\x00\\x7f\\x9b31m"],
     ["moc.elpmaxe\u202e@a", "moc.elpmaxe\\u202e@a"],
     ["\u2066a\u2069\u200b\ufeff\u2028", "\\u2066a\\u2069\\u200b\\ufeff\\u2028"],
+    ["a\u00adb\u034f\u115f\u3164\u180e\u206a\uffa0\ufff9", "a\\xadb\\u034f\\u115f\\u3164\\u180e\\u206a\\uffa0\\ufff9"],
+    ["\u{e0041}\u{e007f} \ud800", "\\u{e0041}\\u{e007f} \\ud800"],
   ])("shows %j", (text, expected) => {
     expect(printable(text)).toBe(expected);
   });
 
-  test.each(["뉴스레터 1월", "naïve café", "👩‍👩‍👧 می‌خواهم", "a\\x1b"])("leaves %j alone", (text) => {
+  test.each(["뉴스레터 1월", "naïve café", "👩‍👩‍👧 می‌خواهم", "❤\ufe0f", "a\\x1b"])("leaves %j alone", (text) => {
     expect(printable(text)).toBe(text);
+  });
+
+  test("isPrintable says whether all of a text is seen", () => {
+    expect(["mail-1", "뉴스레터 1월", "👩‍👩‍👧 می‌خواهم"].map(isPrintable)).toEqual([true, true, true]);
+    expect(["u\u202e26", "u\u200b1", "u\u00ad1", "a\nb", "\ud800", "\u{e0041}"].some(isPrintable)).toBe(false);
   });
 
   test("lets no control character through, whatever comes", () => {

@@ -1,5 +1,6 @@
 /** Writes the findings for people: by area, the worst first. */
 import { counted } from "../counted.ts";
+import { printable } from "../printable.ts";
 import { type Finding, SEVERITIES, type Severity, summaryOf } from "./finding.ts";
 
 /** The part before the dot of a check's name, in the order of the report. */
@@ -33,8 +34,9 @@ function bySeverity(a: Finding, b: Finding): number {
 }
 
 function linesOf({ severity, message, hint }: Finding): string[] {
-  const line = `  ${MARKS[severity]} ${message}`;
-  return hint === null ? [line] : [line, ...hint.split("\n").map((part) => `      ${part}`)];
+  // What DNS, SES or a link said may be in it.
+  const line = printable(`  ${MARKS[severity]} ${message}`);
+  return hint === null ? [line] : [line, ...hint.split("\n").map((part) => printable(`      ${part}`))];
 }
 
 function verdict(findings: Finding[]): string {

@@ -113,7 +113,7 @@ export function createMailer(
     const rendered = await render(claim);
     // Rows are checked before they are added, so only a content that was replaced since can fail here.
     if (typeof rendered === "string")
-      return { kind: "rejected", reason: `cannot be rendered: ${rendered}`, unknown: false };
+      return { kind: "rejected", reason: `cannot be rendered: ${rendered}`, unknown: false, isOurs: true };
     const tags = [...own, { name: "ses-mail-message", value: String(claim.id) }];
     try {
       // Ask last, because looking up, rendering and waiting for memory take time.
@@ -139,12 +139,12 @@ function originOf({ id, attempts, expiresInMs }: Claim, { kind, list }: Rendered
 
 /** The outcome of a file that cannot be read. Nothing was handed to SES, whose own errors are outcomes already. */
 function outcomeOfFiles(error: unknown, whenFolderIsGone: "halt" | "fail"): Outcome {
-  if (error instanceof RenderProblem) return { kind: "rejected", reason: error.message, unknown: false };
+  if (error instanceof RenderProblem) return { kind: "rejected", reason: error.message, unknown: false, isOurs: true };
   if (error instanceof StoppedError) {
     const { message: reason, hint } = error;
     return whenFolderIsGone === "halt"
       ? { kind: "halted", reason, hint: hint ?? "" }
-      : { kind: "rejected", reason, unknown: false };
+      : { kind: "rejected", reason, unknown: false, isOurs: true };
   }
   // Too many open files or a network folder that hangs may pass.
   if (error instanceof Error && "code" in error) {

@@ -7,8 +7,8 @@ import type { Claim } from "./source.ts";
  */
 export type Outcome =
   | { kind: "sent"; sesMessageId: string }
-  /** A broker has it durably, for others to send. `subject`: that of the mail. */
-  | { kind: "handed_over"; subject: string }
+  /** A broker has it durably, for others to send. `subject`: that of the mail. `name`: under which it is there. */
+  | { kind: "handed_over"; subject: string; name: string }
   /** SES says that we send too fast. It does not count as an attempt. */
   | { kind: "throttled"; reason: string }
   /**
@@ -16,10 +16,13 @@ export type Outcome =
    * mail in its place.
    */
   | { kind: "transient"; reason: string; unreachable: boolean; server?: string }
-  /** This message is refused. `unknown`: the error is one we do not know, so it may concern every message. */
-  | { kind: "rejected"; reason: string; unknown: boolean }
-  /** The message may have reached SES, and the answer was lost. */
-  | { kind: "in_doubt"; reason: string }
+  /**
+   * This message is refused. `unknown`: the error is one we do not know, so it may concern every message. `isOurs`: it was refused here,
+   * and nothing left.
+   */
+  | { kind: "rejected"; reason: string; unknown: boolean; isOurs?: true }
+  /** The message may have reached SES, and the answer was lost. `name`: a broker may have it under this name. */
+  | { kind: "in_doubt"; reason: string; name?: string }
   /** The account has used up its 24-hour quota. */
   | { kind: "quota"; reason: string }
   /** Something is wrong with the account, identity, credentials or configuration: nothing can be sent until a person mends it. */

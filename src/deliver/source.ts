@@ -26,13 +26,16 @@ export interface Claim {
 /** What became of a claim, to be written by the source. */
 export type Settlement =
   | { kind: "sent"; id: number; topicId: number; sesMessageId: string }
-  | { kind: "failed"; id: number; error: string }
-  | { kind: "in_doubt"; id: number; error: string }
+  /** `isOurs`: it was refused here, and nothing left. */
+  | { kind: "failed"; id: number; error: string; isOurs?: true }
+  /** `name`: a broker may have it under this name. */
+  | { kind: "in_doubt"; id: number; error: string; name?: string }
   /**
    * A broker has it, for others to send. It stays `sending` and is held by no process, until somebody says what became of it. It counts
-   * as an attempt. `subject`: that of the mail, by which an event of a sender that does not name the message may find it.
+   * as an attempt. `subject`: that of the mail, by which an event of a sender that does not name the message may find it. `name`: under which the
+   * broker has it.
    */
-  | { kind: "handed_over"; id: number; subject: string }
+  | { kind: "handed_over"; id: number; subject: string; name: string }
   /**
    * It goes back to `pending` and falls due `delayMs` after the source writes this; null: it is due as it was before.
    * `attempted` false: the call does not count as an attempt.

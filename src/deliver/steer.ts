@@ -173,12 +173,12 @@ export class Steering {
       case "handed_over":
         this.#run.attempts++;
         this.#run.handedOver++;
-        return { kind: "handed_over", id, subject: outcome.subject };
+        return { kind: "handed_over", id, subject: outcome.subject, name: outcome.name };
       case "rejected":
         this.#run.attempts++;
-        return this.#fail(id, outcome.reason);
+        return { ...this.#fail(id, outcome.reason), ...(outcome.isOurs && { isOurs: true }) };
       case "in_doubt":
-        return this.doubt(claim, outcome.reason);
+        return this.doubt(claim, outcome.reason, outcome.name);
       case "transient":
         // No call was made. It is due as before, because the breaker decides when the next one is tried.
         if (outcome.unreachable) return this.#putBack(id, outcome.reason);
@@ -198,11 +198,11 @@ export class Steering {
     }
   }
 
-  /** Counts a call whose answer is lost, and returns what to write about its message. */
-  doubt({ id }: Claim, error: string): Settlement {
+  /** Counts a call whose answer is lost, and returns what to write about its message. `name`: a broker may have it under this name. */
+  doubt({ id }: Claim, error: string, name?: string): Settlement {
     this.#run.attempts++;
     this.#run.inDoubt++;
-    return { kind: "in_doubt", id, error };
+    return { kind: "in_doubt", id, error, ...(name !== undefined && { name }) };
   }
 
   /** Brings `run.elapsedMs` up to date. */
@@ -231,7 +231,7 @@ export class Steering {
     return { kind: "put_back", id, delayMs: Math.round(backoffMs(tried)), attempted: !isFree, error: reason };
   }
 
-  #fail(id: number, error: string): Settlement {
+  #fail(id: number, error: string): Extract<Settlement, { kind: "failed" }> {
     this.#run.failed++;
     return { kind: "failed", id, error };
   }

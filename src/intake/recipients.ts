@@ -4,6 +4,7 @@ import type { CompiledTemplate } from "../compose/mail/posted-template.ts";
 import type { LoopBudget } from "../compose/liquid/strict.ts";
 import { dataProblems } from "./data.ts";
 import { isObject } from "../json.ts";
+import { isPrintable } from "../printable.ts";
 import type { Fields } from "./fields.ts";
 import type { Place } from "./place.ts";
 import type { Problem } from "./problems.ts";
@@ -117,7 +118,7 @@ export class RecipientReader {
     const uuid = place.text("uuid");
     if (uuid === null) return null;
     const length = uuid.length > 2 * MOST_UUID ? Infinity : Array.from(uuid).length;
-    if (uuid.trim() === "" || length > MOST_UUID || /[\p{Cc}\p{Cs}\u2028\u2029]/u.test(uuid))
+    if (uuid.trim() === "" || length > MOST_UUID || !isPrintable(uuid))
       place.problem("uuid", `expected 1–${MOST_UUID} printable characters`);
     const first = this.#uuids.get(uuid);
     if (first === undefined) this.#uuids.set(uuid, path);

@@ -1,15 +1,32 @@
 /** Tells what happened to one message, in order, and where each fact comes from. Nothing is told that nobody knows. */
 import { counted } from "../counted.ts";
 import type { HistoryEvent, MessageHistory, MessageRecord, Suppression } from "../store/rows.ts";
-import { EXPIRED } from "../store/rules/settle.ts";
+import { EXPIRED, PROCESS_DIED } from "../store/rules/settle.ts";
+import { NO_RESULT } from "../store/rules/handed.ts";
+import { STEP_TYPES } from "../store/rules/steps.ts";
 import { formatDuration } from "../time/duration.ts";
 import { isoTime } from "../time/iso.ts";
 
 /**
- * Where a fact comes from: the list or the request that brought the message, what is kept of it here, the answer of SES to our call, an
- * event of SES, a link or picture in the mail that leads to us, or the suppression of its address.
+ * Where a fact comes from: the list, the request, the broker or the database of another program that brought the message, what is kept of
+ * it here, the answer of SES to our call, the result that whoever took it from a broker reports, an event of SES, a link or picture in the
+ * mail that leads to us, or the suppression of its address.
  */
-type HistorySource = "list" | "request" | "store" | "answer" | "event" | "link" | "suppression";
+export const HISTORY_SOURCES = [
+  "list",
+  "request",
+  "broker",
+  "program",
+  "store",
+  "answer",
+  "result",
+  "event",
+  "link",
+  "suppression",
+] as const;
+
+/** One of `HISTORY_SOURCES`. */
+type HistorySource = (typeof HISTORY_SOURCES)[number];
 
 /** One thing that happened to a message. */
 export interface HistoryLine {
@@ -42,7 +59,8 @@ export function historyOf(known: Known): HistoryLine[] {
     ...beginning(known),
     ...suppressed(known),
     ...departure(known),
-    ...acceptedFirst(known.history.events).map((event) => eventLine(event, known)),
+    ...steps(known),
+    ...acceptedFirst(eventsOf(known)).map((event) => eventLine(event, known)),
     ...visits(known),
     ...end(known),
     ...known.history.kept.map(({ type, at, receivedAt }) =>
@@ -57,6 +75,11 @@ export function historyOf(known: Known): HistoryLine[] {
   // Sorting is stable: what has the same time stays in the order in which it must have happened.
   return lines.sort((a, b) => (a.at ?? Number.POSITIVE_INFINITY) - (b.at ?? Number.POSITIVE_INFINITY) || 0);
 }
+
+/** What SES told, and visits. */
+const eventsOf = ({ history }: Known): HistoryEvent[] => history.events.filter(({ type }) => !STEP_TYPES.has(type));
+const stepsOf = ({ history }: Known, type: string): HistoryEvent[] =>
+  history.events.filter((each) => each.type === type);
 
 /** Nothing can happen to a mail before SES has accepted it, also where both have the same time. */
 function acceptedFirst(events: readonly HistoryEvent[]): HistoryEvent[] {
@@ -75,12 +98,9 @@ function line(
 
 function beginning({ message, history }: Known): HistoryLine[] {
   const { createdAt, notBefore, uuid } = message;
-  const source = history.list === null ? "request" : "list";
-  const added =
-    history.list === null
-      ? line(createdAt, "added", source, uuid === null ? "posted" : `posted as ${uuid}`, { detail: uuid })
-      : line(createdAt, "added", source, `added from ${history.list}`, { detail: history.list });
-  const lines = [added];
+  const [source, came] = cameBy(history);
+  const detail = history.list ?? uuid;
+  const lines = [line(createdAt, "added", source, uuid === null ? came : `${came} as ${uuid}`, { detail })];
   if (notBefore !== null)
     lines.push(
       line(createdAt, "scheduled", source, `scheduled for ${isoTime(notBefore)}`, { detail: isoTime(notBefore) }),
@@ -90,6 +110,20 @@ function beginning({ message, history }: Known): HistoryLine[] {
     lines.push(line(createdAt, "expires", source, `not to be sent after ${until}`, { detail: until }));
   }
   return lines;
+}
+
+function cameBy({ list, via }: MessageHistory): [source: HistorySource, text: string] {
+  if (list !== null) return ["list", `added from ${list}`];
+  switch (via) {
+    case "nats":
+      return ["broker", "brought by NATS"];
+    case "redis":
+      return ["broker", "brought by Redis"];
+    case "adopt":
+      return ["program", "adopted from another program"];
+    case null:
+      return ["request", "posted"];
+  }
 }
 
 /** The suppressions that explain what became of the message, and those that came after it. */
@@ -103,20 +137,53 @@ function suppressed({ message, suppressions }: Known): HistoryLine[] {
     });
 }
 
-function departure({ message, history }: Known): HistoryLine[] {
-  const { sentAt, sesMessageId, attempts } = message;
+/** Hand-overs to a broker, and what was reported of them before what is true now. */
+function steps(known: Known): HistoryLine[] {
+  const handovers = stepsOf(known, "handover");
+  const { state } = known.message;
+  const over = handovers.map(({ at, detail }, index) => {
+    const waits = state === "sending" && known.history.handedAt !== null && index === handovers.length - 1;
+    const name = detail === null ? "" : ` as ${detail}`;
+    return line(at, "handed_over", "store", `handed over to NATS${name}${waits ? UNHEARD : ""}`, { detail });
+  });
+  const earlier = stepsOf(known, "result").slice(0, isByResult(known) ? -1 : undefined);
+  const told = earlier.map(({ at, detail }) =>
+    line(at, "reported", "result", `whoever took it from NATS said: ${detail?.replace("_", " ")}`, { detail }),
+  );
+  return [...over, ...told];
+}
+
+const UNHEARD = ", and nobody has said yet what became of it";
+
+/** True: the last result says what the message is now. */
+function isByResult(known: Known): boolean {
+  const { state, error } = known.message;
+  const [result, handover] = [stepsOf(known, "result").at(-1), stepsOf(known, "handover").at(-1)];
+  if (result?.detail !== state || error === NO_RESULT || error === PROCESS_DIED) return false;
+  return (result.at ?? 0) >= (handover?.at ?? 0);
+}
+
+function departure(known: Known): HistoryLine[] {
+  const { message, history } = known;
+  const { sentAt, sesMessageId, attempts, createdAt } = message;
   if (sentAt === null) return [];
   const ses = history.endpoint === "sandbox" ? "the sandbox" : "SES";
-  const tries = attempts > 1 ? `, attempt ${attempts}` : "";
   const detail = sesMessageId;
+  // Events tell when SES took it in. Without an answer that is the time it was sent.
+  const mailedAt = history.feedback?.mailedAt ?? sentAt;
+  const isByEvent = mailedAt === sentAt && history.feedback?.mailedAt != null;
+  const id = sesMessageId === null ? "" : ` as ${sesMessageId}`;
+  if (isByResult(known) && !isByEvent)
+    return [line(sentAt, "sent", "result", `was sent${id}, as whoever took it from NATS said`, { detail })];
+  if (history.via === "adopt" && sentAt <= createdAt)
+    return [line(sentAt, "sent", "program", `was sent${id}, as the other program noted`, { detail })];
   // A visit leaves its mark, and a result that does not name the id of SES leaves none.
   if (sesMessageId === null)
     return history.feedback === null
-      ? [line(sentAt, "sent", "answer", "was sent, as whoever took it from the broker said")]
+      ? [line(sentAt, "sent", "result", "was sent, as whoever took it from the broker said")]
       : [line(sentAt, "sent", "link", "was sent, because a link of it was followed")];
-  // Without an answer the time is the one that the first event told.
-  const mailedAt = history.feedback?.mailedAt ?? sentAt;
-  const source = mailedAt === sentAt && history.feedback?.mailedAt != null ? "event" : "answer";
+  const source = isByEvent ? "event" : "answer";
+  const tries = attempts > 1 ? `, attempt ${attempts}` : "";
   // SES took it in before its answer was written down here.
   return [line(Math.min(sentAt, mailedAt), "sent", source, `${ses} took it in as ${sesMessageId}${tries}`, { detail })];
 }
@@ -188,8 +255,9 @@ function visits({ message, history: { feedback, events } }: Known): HistoryLine[
   return lines;
 }
 
-/** What became of a message that was not sent. When that was is not kept. */
-function end({ message, history }: Known): HistoryLine[] {
+/** What became of a message that was not sent. When that was is kept only where a step tells it. */
+function end(known: Known): HistoryLine[] {
+  const { message, history } = known;
   const { state, error, attempts } = message;
   const after = attempts > 0 ? ` after ${counted(attempts, "attempt")}` : "";
   const detail = error;
@@ -199,25 +267,33 @@ function end({ message, history }: Known): HistoryLine[] {
     case "pending":
       return [line(null, "waits", "store", `waits to be sent${after}${said(error)}`, { detail })];
     case "sending":
-      return history.handedAt === null
-        ? [line(null, "sending", "store", "is being handed to SES")]
-        : [
-            line(
-              history.handedAt,
-              "handed_over",
-              "store",
-              "handed over to a broker, and nobody has said yet what became of it",
-            ),
-          ];
+      if (history.handedAt === null) return [line(null, "sending", "store", "is being handed over")];
+      // One of an older version has no step.
+      return stepsOf(known, "handover").length > 0
+        ? []
+        : [line(history.handedAt, "handed_over", "store", `handed over to a broker${UNHEARD}`)];
     case "failed":
-      return [line(null, "failed", "answer", `failed${after}${said(error)}`, { detail })];
+      return [line(...toldBy(known), `failed${after}${said(error)}`, { detail })];
     case "in_doubt":
-      return [line(null, "in_doubt", "store", `may have been sent, nobody knows${said(error)}`, { detail })];
+      return [line(...toldBy(known), `may have been sent, nobody knows${said(error)}`, { detail })];
     case "suppressed":
-      return [line(null, "suppressed", "store", "not sent, because the address was suppressed")];
+      return isByResult(known)
+        ? [line(...toldBy(known), `not sent, because the address was suppressed there${said(error)}`, { detail })]
+        : [line(null, "suppressed", "store", "not sent, because the address was suppressed")];
     case "cancelled":
-      return [cancelled(error, history)];
+      return isByResult(known)
+        ? [line(...toldBy(known), `cancelled there${said(error)}`, { detail })]
+        : [cancelled(error, history)];
   }
+}
+
+/** When it became what it is now (null: nobody knows), and who told. */
+function toldBy(known: Known): [at: number | null, what: string, source: HistorySource] {
+  const { state, error } = known.message;
+  const refusal = stepsOf(known, "refusal").findLast(({ detail }) => detail === error);
+  if (state === "failed" && refusal !== undefined) return [refusal.at, state, "store"];
+  if (isByResult(known)) return [stepsOf(known, "result").at(-1)?.at ?? null, state, "result"];
+  return [null, state, state === "failed" && known.history.via !== "adopt" ? "answer" : "store"];
 }
 
 function cancelled(error: string | null, { expiresAt, cancelledAt }: MessageHistory): HistoryLine {

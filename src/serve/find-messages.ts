@@ -1,7 +1,9 @@
 /** Finds messages by whatever a person has at hand. */
 import { parseAddress } from "../compose/address/address.ts";
+import type { Library } from "../deliver/library.ts";
 import { historyOf, type HistoryLine } from "../report/history.ts";
 import type { MessageRecord, Suppression } from "../store/rows.ts";
+import { messageOfUuid } from "../store/rules/outlet-uuid.ts";
 import type { Reader, Suppressions } from "../store/store.ts";
 
 /** A message with what happened to it. */
@@ -27,18 +29,21 @@ export interface Found {
 /** When no address was asked for, the suppressions of at most this many people are looked up. */
 const MOST_PEOPLE = 20;
 
+/** Where messages are looked for. */
+type Searched = Reader & Suppressions & Pick<Library, "jobId">;
+
 /**
  * The newest `limit` messages to this address, or with this uuid, id or SES message id, or made of the job of Redis or the row of another
- * program's database with this id: all that match. An SES message id may be written as in the header Message-ID,
- * `<…@email.amazonses.com>`.
+ * program's database with this id, or that were handed over to a broker under this name: all that match. An SES message id may be written
+ * as in the header Message-ID, `<…@email.amazonses.com>`.
  */
-export async function findMessages(store: Reader & Suppressions, text: string, limit: number): Promise<Found> {
+export async function findMessages(store: Searched, text: string, limit: number): Promise<Found> {
   const wanted = text.trim();
   const parsed = parseAddress(wanted);
   const address = "address" in parsed ? parsed.address : null;
   const found = await Promise.all([
     address === null ? [] : store.messagesTo(address, limit + 1),
-    /^[1-9]\d{0,15}$/.test(wanted) ? store.message(Number(wanted)).then((one) => (one === null ? [] : [one])) : [],
+    withId(store, /^[1-9]\d{0,15}$/.test(wanted) ? Number(wanted) : messageOfUuid(store.jobId, wanted)),
     ...(await uuidsOf(store, wanted)).map((uuid) => store.messagesNamed(uuid, limit + 1)),
     store.messagesReportedAs(wanted, limit + 1),
     store.messagesBySesId(sesIdOf(wanted), limit + 1),
@@ -60,6 +65,11 @@ async function uuidsOf(store: Pick<Reader, "uuidsFrom">, id: string): Promise<st
   const numbered = /^\d+$/.test(id) ? [`adopt:rust:${id}:`, `adopt:go:${id}:`] : [];
   const adopted = await Promise.all(numbered.map((prefix) => store.uuidsFrom(prefix, MOST_ADOPTED)));
   return [id, `adopt:gateway:${id}`, ...adopted.flat()];
+}
+
+async function withId(store: Reader, id: number | null): Promise<MessageRecord[]> {
+  const one = id === null ? null : await store.message(id);
+  return one === null ? [] : [one];
 }
 
 function sesIdOf(text: string): string {

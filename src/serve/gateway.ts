@@ -31,7 +31,7 @@ type GatewayStore = Inbox &
   Templates &
   Keys &
   DeadLetters &
-  Pick<Store, "ping" | "countReports">;
+  Pick<Store, "ping" | "countReports" | "jobId">;
 
 /** What a running gateway gives its routes. */
 export interface Gateway {

@@ -1,6 +1,6 @@
 /** A message, and what happened to it, as the API and `trace --json` show it. */
 import { STATES } from "../message.ts";
-import type { HistoryLine } from "../report/history.ts";
+import { HISTORY_SOURCES, type HistoryLine } from "../report/history.ts";
 import type { MessageRecord } from "../store/rows.ts";
 import { isoTime } from "../time/iso.ts";
 import { TEXT } from "./admin-schemas.ts";
@@ -35,7 +35,7 @@ export const HISTORY_LINE = object({
   what: { type: "string", examples: ["delivered"] },
   source: {
     type: "string",
-    enum: ["list", "request", "store", "answer", "event", "link", "suppression"],
+    enum: HISTORY_SOURCES,
     description: "Where it is known from",
   },
   text: { type: "string", description: "For people" },

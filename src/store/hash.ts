@@ -17,3 +17,7 @@ export const subjectKey = (subject: string): number => hash53(subject.normalize(
 
 /** The key of the event that a visit of a link through us is kept as. It tells such a visit from a click that SES tells of. */
 export const visitKey = (isMachine: boolean, link: string | null): number => hash53(`visit ${isMachine} ${link}`);
+
+/** The key of the event that a step (rules/steps.ts) is kept as. The same one at another time (ms since the epoch) is another step. */
+export const stepKey = ({ type, detail }: { type: string; detail: string }, at: number): number =>
+  hash53(`step ${type} ${detail} ${at}`);

@@ -219,6 +219,8 @@ export interface MessageRecord extends Omit<ExportedMessage, "fields"> {
 export interface MessageHistory {
   /** The name of the file that brought it; null: a request did. */
   list: string | null;
+  /** Who brought the request, if no program posted it; null: one did, or an older version took it in. */
+  via: Via | null;
   /** Where its topic goes, and when that was cancelled; null: nothing of it was claimed, or it is not cancelled. */
   endpoint: Endpoint | null;
   cancelledAt: number | null;
@@ -306,6 +308,8 @@ export interface AcceptMessage {
   expiresAt: number | null;
   /** The same as ms from when it is due, which is now, by the clock of the store, when `notBefore` is 0; null: not given so. */
   expiresIn: number | null;
+  /** Who brought it, unless a program posted it. */
+  via?: Via;
   /** Who is told what becomes of each message that is made for it; none is made for a duplicate. Not set: nobody. */
   reports?: Reporting;
   /**
@@ -315,6 +319,9 @@ export interface AcceptMessage {
    */
   past?: Past;
 }
+
+/** What else than a program that posts brings mail: a broker, or `adopt`, from the database of another program. */
+export type Via = "nats" | "redis" | "adopt";
 
 /** By which broker somebody is told what becomes of a message, and the name that he gave it. */
 export interface Reporting {

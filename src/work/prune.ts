@@ -4,6 +4,7 @@ import type { Context } from "./context.ts";
 import { counted } from "../counted.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { isServer } from "../store/address.ts";
+import { printable } from "../printable.ts";
 import type { Prunable, Pruned } from "../store/rows.ts";
 import type { Store } from "../store/store.ts";
 import { durationMs } from "../time/duration.ts";
@@ -62,7 +63,7 @@ const sumOf = ({ topics, messages, events }: Prunable): number => topics.length 
 function tellPlan({ terminal, globals }: Context, plan: Prunable): number {
   const { topics, messages, events } = plan;
   if (globals.json) terminal.json({ topics: topics.length, messages, events });
-  else terminal.result(["Nothing was removed. A prune would remove:", ...planLines(plan)].join("\n"));
+  else terminal.result(["Nothing was removed. A prune would remove:", ...planLines(plan)].map(printable).join("\n"));
   return EXIT.done;
 }
 

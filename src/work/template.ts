@@ -3,6 +3,7 @@ import { leftOverReport } from "../compose/content/left-over.ts";
 import { readTemplateFile } from "../compose/content/template-source.ts";
 import { checkName } from "../compose/list/name.ts";
 import { prepareTemplate } from "../compose/mail/tools.ts";
+import { printable } from "../printable.ts";
 import type { TemplateVariable } from "../compose/liquid/data-names.ts";
 import { type ContentFlags, overridesOf } from "./campaign.ts";
 import type { Context } from "./context.ts";
@@ -162,7 +163,7 @@ function asText(facts: Awaited<ReturnType<typeof templateFacts>>): string {
     ...attachments.map((file): [string, string] => ["Attachment", `${file.name} (${file.type})`]),
     ["Variables", variables.length === 0 ? "none" : names(variables)],
   ];
-  const head = lines.map(([label, value]) => `${label}: ${value}`).join("\n");
+  const head = lines.map(([label, value]) => printable(`${label}: ${value}`)).join("\n");
   return `${head}\n\n${facts.content}${facts.text === null ? "" : `\n\n-- text --\n${facts.text}`}`;
 }
 

@@ -1,6 +1,7 @@
 /** The `trace` command at work: tells all that is known of a mail or a person, and where each fact comes from. */
 import type { Context } from "./context.ts";
 import { EXIT, UserError } from "../errors.ts";
+import { printable } from "../printable.ts";
 import type { HistoryLine } from "../report/history.ts";
 import type { Found, TracedMessage } from "../serve/find-messages.ts";
 import { nameOf } from "../store/address.ts";
@@ -47,12 +48,15 @@ function tell(context: Context, found: Found, traced: readonly TracedMessage[]):
   const timeOf = timesOf(context);
   const blocks = traced.map(({ message: { topic, state, email, id }, history, isRehearsal }) => {
     const head = `${topic}${isRehearsal ? " (a rehearsal)" : ""}  ${state.replace("_", " ")}  ${email}  message ${id}`;
-    return [head, ...history.map((each) => `  ${historyLine(each, timeOf)}`)].join("\n");
+    return lined([head, ...history.map((each) => `  ${historyLine(each, timeOf)}`)]);
   });
   const standing = standingOf(found, timeOf);
-  if (standing.length > 0 && (traced.length > 0 || found.suppressions.length > 0)) blocks.push(standing.join("\n"));
+  if (standing.length > 0 && (traced.length > 0 || found.suppressions.length > 0)) blocks.push(lined(standing));
   if (blocks.length > 0) context.terminal.result(blocks.join("\n\n"));
 }
+
+/** Each text stays in its line: reasons and diagnostics are written by others. */
+const lined = (texts: readonly string[]): string => texts.map(printable).join("\n");
 
 type TimeOf = (at: number) => string;
 
@@ -66,8 +70,11 @@ function timesOf({ io }: Context): TimeOf {
 const SOURCES: Readonly<Record<HistoryLine["source"], string>> = {
   list: "a list",
   request: "a request",
+  broker: "a broker",
+  program: "the database of another program",
   store: "the job",
   answer: "the answer to our call",
+  result: "a result of whoever took it over",
   event: "an event of SES",
   link: "a link or picture that leads to us",
   suppression: "a suppression",

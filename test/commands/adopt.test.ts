@@ -40,6 +40,47 @@ const GO: Kind = {
 };
 const GATEWAY: Kind = { program: "messages-api-gateway", make: async (_, old) => (await gatewayDatabase(old)).url };
 
+it("a row that repeats another is known, in the dry run, too, and is not due", async () => {
+  const folder = await workFolder();
+  const [past, future] = ["2026-01-01 00:00:00", "2099-05-06 00:00:00"];
+  const created = (email: string, scheduledAt: string, topic = "june"): OldRow => ({
+    status: STATUS.created,
+    email,
+    topic,
+    scheduledAt,
+  });
+  const requests = [
+    { status: STATUS.sent, email: "old@example.net", topic: "june", messageId: "ses-1" },
+    created("ann@example.net", past),
+    created("ANN@example.net", future),
+    created("old@example.net", past),
+    created("bob@example.net", future),
+    created("ann@example.net", past, "july"),
+    { ...created("ann@example.net", past), content: 2 },
+    created("ann@example.net", past, ""),
+    created("ann@example.net", past, ""),
+  ];
+  const contents = [1, 2].map((n) => ({ subject: `News ${n}`, content: "<p>News</p>" }));
+  const database = await RUST.make(folder, { requests, contents });
+  const expected = {
+    rows: 9,
+    added: 7,
+    duplicates: 2,
+    states: { pending: 6, sent: 1, in_doubt: 0, failed: 0, cancelled: 0 },
+    due: { now: 5, later: 1, first: "2026-01-01T00:00:00.000Z" },
+  };
+  expect((await run(folder, ["adopt", database, "--dry-run", "--json"])).json).toMatchObject(expected);
+  expect((await run(folder, ["adopt", database, ...FROM, "--json"])).json).toMatchObject(expected);
+});
+
+it("nobody who is suppressed counts as due", async () => {
+  const folder = await workFolder();
+  await run(folder, ["suppress", "add", "p1@example.net"]);
+  const database = await RUST.make(folder, { requests: [1, 2].map(() => ({ status: STATUS.created })) });
+  const { json } = await run(folder, ["adopt", database, ...FROM, "--json"]);
+  expect(json).toMatchObject({ added: 1, suppressed: 1, due: { now: 1, later: 0 } });
+});
+
 const messagesOf = async (folder: string, topic: string) =>
   (await run(folder, ["export", topic, "--json"])).json.messages;
 
@@ -178,6 +219,44 @@ const bounce = (messageId: string, email: string) =>
     },
     mail: { timestamp: "2026-01-02T03:05:00.000Z", messageId, destination: [email] },
   });
+
+it.each([RUST, GO, GATEWAY])("$program: whoever complained is suppressed, whatever was kept of that", async (kind) => {
+  if (kind === GATEWAY && NO_POSTGRES) return;
+  const folder = await workFolder();
+  const requests = [1, 2, 3, 4, 5].map((n): OldRow => ({
+    status: STATUS.sent,
+    messageId: n === 2 ? null : `ses-${n}`,
+  }));
+  const database = await kind.make(folder, {
+    requests,
+    results: [
+      { request: 1, status: "Complaint", raw: null },
+      { request: 2, status: "Complaint", raw: "{}" },
+      { request: 3, status: "Bounce", raw: JSON.stringify({ bounce: { bounceType: "Permanent" } }) },
+      { request: 4, status: "Bounce", raw: "{}" },
+      { request: 5, status: "Delivery", raw: "{}" },
+      { request: 5, status: "Delivery", raw: null },
+    ],
+  });
+  const adopt = () => run(folder, ["adopt", database, ...FROM]);
+  const { code, stderr } = await adopt();
+  expect(code).toBe(0);
+  expect(stderr).toContain("1 report was passed over: each is a bounce, and does not say that it is final.");
+  expect(stderr).toContain('2 reports were passed over: each has the status "Delivery", and no event of SES.');
+  const suppressed = async () =>
+    (await run(folder, ["suppress", "list", "--json"])).json.suppressions
+      .map(({ address, reason }: Record<string, string>) => `${address} ${reason}`)
+      .sort();
+  expect(await suppressed()).toEqual(["p1@example.net complaint", "p2@example.net complaint", "p3@example.net bounce"]);
+  // Whoever was allowed again stays so.
+  await run(folder, ["suppress", "remove", "p1@example.net", "p2@example.net"]);
+  const { json } = await run(folder, ["adopt", database, ...FROM, "--json"]);
+  expect(json).toMatchObject({ events: { events: 3, duplicates: 3, suppressed: 0, ignored: 3 } });
+  expect(await suppressed()).toEqual(["p3@example.net bounce"]);
+  expect((await run(folder, ["stats", "newsletter_2024_01", "--json"])).json).toMatchObject(
+    kind === GATEWAY ? { total: 5 } : { total: 5, complained: 1, bounced_permanent: 1 },
+  );
+});
 
 it.each([RUST, GO])("$program: reports become events, and bounces suppress", async ({ make }) => {
   const folder = await workFolder();

@@ -106,6 +106,41 @@ describe("what cannot be done is one line, and changes nothing", () => {
   });
 });
 
+describe("what others wrote stays in its line", () => {
+  const POISON = "a@example.com\r\nBcc: evil@example.com";
+
+  it("the fields of a letter, and all that its head says", async () => {
+    const mail = { uuid: "u7", email: POISON, subject: "s\u2028Reason: none", body: "b\nFrom: x" };
+    const poison = letter(1, {
+      origin: "a\nFrom: x",
+      reason: "r\nSize: 1",
+      extras: "e\nTo: x",
+      body: encodeMail(mail),
+    });
+    const { dead } = await jobWith(poison, jobLetter(2, { "a\nb": "c" }));
+    const { stdout } = await dead("show", "1");
+    expect(stdout).not.toMatch(/^(?:Bcc|Size: 1$|To|From: x|Reason: none)/m);
+    expect(stdout).toContain("email: a@example.com\\r\\nBcc: evil@example.com\n");
+    expect(stdout).toContain("subject: s\\u2028Reason: none\n");
+    expect((await dead("show", "2")).stdout).toContain("a\\nb: c\n");
+  });
+
+  it("a long origin is cut in the list, and whole everywhere else", async () => {
+    const origin = `email:send:priority ${JSON.stringify({ id: "j1", data: "가".repeat(300) })}`;
+    const { dead } = await jobWith(letter(1, { origin }), letter(2));
+    const { stdout } = await dead("list");
+    const longest = Math.max(...stdout.split("\n").map((line) => line.length));
+    expect({ longest, isCut: stdout.includes(`${origin.slice(0, 40)}…`) }).toEqual({
+      longest: expect.any(Number),
+      isCut: true,
+    });
+    expect(longest).toBeLessThan(200);
+    expect(stdout).toContain("messages#2 ");
+    expect((await dead("show", "1")).stdout).toContain(origin);
+    expect((await dead("list", "--json")).json.dead[1].origin).toBe(origin);
+  });
+});
+
 describe("list", () => {
   it("shows them newest first, also without its name, and says when there are none", async () => {
     const { folder, dead } = await jobWith(letter(1), BAD, letter(1));
@@ -158,7 +193,7 @@ describe("show", () => {
     const { stdout } = await dead("show", "1");
     expect(stdout).toContain("From: nats messages#1\nReason: email: invalid\n");
     expect(stdout).toContain("Ses-Mail-Extras: e30\n");
-    expect(stdout).toContain("email: ann@\nsubject: Hi\\x07\nbody: <p>One</p>\n<p>\\x1b[2J</p>\n");
+    expect(stdout).toContain("email: ann@\nsubject: Hi\\x07\nbody: <p>One</p>\\n<p>\\x1b[2J</p>\n");
     const { json } = await dead("show", "1", "--json");
     expect(json).toMatchObject({ id: 1, extras: "e30", payload: { format: "MessagePack", cut: false } });
     expect(json.payload.fields).toContainEqual({ name: "body", text: html });

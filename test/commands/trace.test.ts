@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { historyOf } from "../../src/report/history.ts";
+import { NO_RESULT } from "../../src/store/rules/handed.ts";
 import type { MessageHistory, MessageRecord } from "../../src/store/rows.ts";
 import { systemClock } from "../../src/time/clock.ts";
 import { writeCampaign } from "../support/campaign.ts";
@@ -111,6 +112,17 @@ it("tells why an address is suppressed, in print that no terminal obeys", async 
   expect(stdout).not.toContain("\u001b");
 });
 
+it("what others wrote stays in its line", async () => {
+  const folder = await workFolder();
+  const store = await openJob(join(folder, "ses-mail.db"), systemClock);
+  const past = { state: "failed", error: "\u001b[31mboom\r\nX: y" } as const;
+  await accept(store, [message(["ann@example.net"], { uuid: "u-1", past })]);
+  await store.close();
+  const { stdout } = await run(folder, ["trace", "ann@example.net"]);
+  expect(stdout).toContain("failed after 1 attempt: \\x1b[31mboom\\r\\nX: y  [");
+  expect(stdout).not.toMatch(/^X: y/m);
+});
+
 it("knows nothing: exit 1, as grep has it; nothing asked, or no job: exit 2", async () => {
   const folder = await sentCampaign();
   for (const what of ["nobody@example.net", "999999", "no-such-uuid", "0100-none"]) {
@@ -159,6 +171,7 @@ const RECORD: MessageRecord = {
 };
 const HISTORY: MessageHistory = {
   list: null,
+  via: null,
   endpoint: "ses",
   cancelledAt: null,
   expiresAt: null,
@@ -265,4 +278,89 @@ it.each<[string, Partial<MessageRecord>, Partial<MessageHistory>, string[]]>([
     suppressions: [],
   });
   expect(lines.map(({ at, text }) => `${at} ${text}`)).toEqual(expected);
+});
+
+const SENT = "5000 SES took it in as 0100 [answer]";
+
+it.each<[string, Partial<MessageRecord>, Partial<MessageHistory>, string[]]>([
+  [
+    "a mail that was handed over under a name",
+    { state: "sending", sentAt: null, sesMessageId: null },
+    { handedAt: 4_000, events: [{ ...EVENT, type: "handover", at: 4_000, detail: "u-1" }] },
+    ["1000 posted [request]", "4000 handed over to NATS as u-1, and nobody has said yet what became of it [store]"],
+  ],
+  [
+    "a mail that others sent, as they said themselves, after they could not at first",
+    {},
+    {
+      events: [
+        { ...EVENT, type: "handover", at: 2_000, detail: "u-1" },
+        { ...EVENT, type: "result", at: 3_000, detail: "failed" },
+        { ...EVENT, type: "result", at: 5_000, detail: "sent" },
+      ],
+    },
+    [
+      "1000 posted [request]",
+      "2000 handed over to NATS as u-1 [store]",
+      "3000 whoever took it from NATS said: failed [result]",
+      "5000 was sent as 0100, as whoever took it from NATS said [result]",
+    ],
+  ],
+  [
+    "a mail that was handed over, and of which an event of SES tells that it was sent",
+    {},
+    {
+      feedback: { ...FEEDBACK, mailedAt: 5_000 },
+      events: [{ ...EVENT, type: "handover", at: 2_000, detail: "u-1" }],
+    },
+    ["1000 posted [request]", "2000 handed over to NATS as u-1 [store]", "5000 SES took it in as 0100 [event]"],
+  ],
+  [
+    "a mail that others could not send",
+    { state: "failed", error: "boom", sentAt: null, sesMessageId: null },
+    {
+      events: [
+        { ...EVENT, type: "handover", at: 2_000, detail: "u-1" },
+        { ...EVENT, type: "result", at: 3_000, detail: "failed" },
+      ],
+    },
+    ["1000 posted [request]", "2000 handed over to NATS as u-1 [store]", "3000 failed after 1 attempt: boom [result]"],
+  ],
+  [
+    "a mail that nobody said anything of in time",
+    { state: "in_doubt", error: NO_RESULT, sentAt: null, sesMessageId: null },
+    { events: [{ ...EVENT, type: "handover", at: 2_000, detail: "u-1" }] },
+    [
+      "1000 posted [request]",
+      "2000 handed over to NATS as u-1 [store]",
+      `null may have been sent, nobody knows: ${NO_RESULT} [store]`,
+    ],
+  ],
+  [
+    "a mail that was refused here, before any call",
+    { state: "failed", error: "no files", sentAt: null, sesMessageId: null },
+    { events: [{ ...EVENT, type: "refusal", at: 2_000, detail: "no files" }] },
+    ["1000 posted [request]", "2000 failed after 1 attempt: no files [store]"],
+  ],
+  [
+    "a mail that SES refused after it had been refused here",
+    { state: "failed", error: "SES says no", sentAt: null, sesMessageId: null },
+    { events: [{ ...EVENT, type: "refusal", at: 2_000, detail: "no files" }] },
+    ["1000 posted [request]", "null failed after 1 attempt: SES says no [answer]"],
+  ],
+  ["who brought it: NATS", { uuid: "u" }, { via: "nats" }, ["1000 brought by NATS as u [broker]", SENT]],
+  ["who brought it: Redis", {}, { via: "redis" }, ["1000 brought by Redis [broker]", SENT]],
+  [
+    "what another program sent before it was adopted",
+    { sentAt: 500 },
+    { via: "adopt" },
+    ["500 was sent as 0100, as the other program noted [program]", "1000 adopted from another program [program]"],
+  ],
+])("the history says where each fact is from: %s", (_name, record, history, expected) => {
+  const lines = historyOf({
+    message: { ...RECORD, ...record },
+    history: { ...HISTORY, ...history },
+    suppressions: [],
+  });
+  expect(lines.map(({ at, text, source }) => `${at} ${text} [${source}]`)).toEqual(expected);
 });

@@ -243,6 +243,7 @@ describe("files of single messages", () => {
     expect(await deliver(change)).toEqual({
       kind: "rejected",
       unknown: false,
+      isOurs: true,
       reason: expect.stringMatching(/^the attachment Ann\.pdf has changed since the list was taken in/),
     });
     rmSync(path);

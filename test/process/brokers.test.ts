@@ -338,6 +338,26 @@ describe.skipIf(noNats)("a gateway with an outlet", () => {
       body: JSON.stringify({ messages: [{ topic_id: "news", emails, subject: "News", content: "<p>News</p>" }] }),
     });
 
+  /** One mail is found by the name that it was handed over under, at both ends, and each says where it knows what from. */
+  async function tellsOfIt(outer: string, inner: string, address: string): Promise<void> {
+    const told = async (folder: string, what: string) => {
+      const { messages } = (await run(folder, ["trace", what, "--json"])).json;
+      const [{ email, ses_message_id: id, history }] = messages;
+      const from = history.map(({ what: happened, source }: Json) => `${happened} ${source}`);
+      return { email, id, history, from };
+    };
+    const near = await told(outer, address);
+    expect(near.from).toEqual(["added request", "handed_over store", "sent result"]);
+    expect(near.history.at(-1).text).toBe(`was sent as ${near.id}, as whoever took it from NATS said`);
+    const name: string = near.history[1].detail;
+    expect(await told(outer, name.toUpperCase())).toEqual(near);
+    expect(await told(inner, name)).toMatchObject({
+      email: address,
+      id: near.id,
+      from: expect.arrayContaining(["added broker", "sent answer"]),
+    });
+  }
+
   it(
     "hands mail over to a worker with a store of its own, and hears what became of it",
     { timeout: 90_000 },
@@ -358,6 +378,7 @@ describe.skipIf(noNats)("a gateway with an outlet", () => {
       await until(async () => (await count(outer, "sent")) === 30, "the results");
       expect(ses.received().toSorted()).toEqual(people.toSorted());
       expect([await count(inner, "sent"), await count(outer, "sending")]).toEqual([30, 0]);
+      await tellsOfIt(outer, inner, addressOf(7));
       const ready = await (await fetch(`${url}/ready`)).json();
       expect(ready).toMatchObject({ status: "ok", inlets: { results: "connected" } });
       await endsWell(gateway, worker);

@@ -146,6 +146,7 @@ export const handedOver = (claim: Held, subject = "Hello"): Settlement => ({
   kind: "handed_over",
   id: idOf(claim),
   subject,
+  name: `name-of-${idOf(claim)}`,
 });
 
 interface PutBack {

@@ -1,5 +1,6 @@
 /** Shows the headers of a mail to people. */
 import type { Attachment, MailFile, RenderedMail } from "../../message.ts";
+import { printable } from "../../printable.ts";
 import { readWords } from "../address/encoded-word.ts";
 
 /** The headers and attachments of a mail for people, decoded, one a line. No newline at the end. */
@@ -11,7 +12,9 @@ export function headerLines(mail: RenderedMail): string {
     `Subject: ${mail.subject}`,
     ...mail.headers.map(({ name, value }) => `${name}: ${readWords(value)}`),
     ...[...mail.attachments, ...(mail.files ?? [])].map(fileLine),
-  ].join("\n");
+  ]
+    .map(printable)
+    .join("\n");
 }
 
 function fileLine({ fileName, contentType, contentId }: Attachment | MailFile): string {

@@ -9,6 +9,8 @@ export type StoredMail = Pick<MessageRecord, "expiresAt"> & Pick<MailParts, "con
 /** One mail for one address. */
 export interface AskedMail {
   kind: "asked";
+  /** Which broker brought it. */
+  via: "nats" | "redis";
   /** A message as `readRequest` reads it, with `uuid` in it. */
   message: Fields;
   /** Tells a delivery that comes again from another mail. */

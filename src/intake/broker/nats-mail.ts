@@ -35,6 +35,7 @@ export function readNatsMail({ body, extras }: Delivered, { reports }: { reports
   const message: Fields = { uuid, emails: [mail.email], subject: mail.subject, content: mail.body };
   return {
     kind: "asked",
+    via: "nats",
     message: extras === null ? message : Object.assign(message, more.fields),
     uuid,
     reports: reports ? { via: "nats", name: uuid } : null,

@@ -1,5 +1,6 @@
 /** Reads the jobs that Redis brings: JSON objects with an address, the name of a template and its data. */
 import { isObject, utf8Text } from "../../json.ts";
+import { isPrintable } from "../../printable.ts";
 import type { Fields } from "../fields.ts";
 import { isSameJson } from "../repeat.ts";
 import { MOST_SUBJECT, MOST_UUID } from "../schema.ts";
@@ -116,6 +117,7 @@ function mailOf(job: Fields, { stream, at }: { stream: string; at: number }): As
   if (AWAITED.test(textOf(job, "type") ?? "")) message["kind"] = "transactional";
   return {
     kind: "asked",
+    via: "redis",
     message,
     uuid,
     reports: { via: "redis", name: id },
@@ -128,7 +130,7 @@ function idOf(job: Fields, stream: string): string {
   const id = typeof job["id"] === "number" ? nameOf(job["id"], "id") : (textOf(job, "id") ?? "");
   const most = MOST_UUID - Array.from(uuidOf(stream, "")).length;
   if (id.trim() === "") throw new Unreadable("id: is missing");
-  if (Array.from(id.slice(0, 2 * MOST_UUID)).length > most || /[\p{Cc}\p{Cs}\u2028\u2029]/u.test(id))
+  if (Array.from(id.slice(0, 2 * MOST_UUID)).length > most || !isPrintable(id))
     throw new Unreadable(`id: expected 1–${most} printable characters`);
   return id;
 }
@@ -136,7 +138,7 @@ function idOf(job: Fields, stream: string): string {
 function templateOf(job: Fields, hasSubject: boolean): string {
   const name = textOf(job, "template") ?? "";
   if (name === "") throw new Unreadable("template: is missing");
-  if (name.length > 200 || /[\p{Cc}\p{Cs}]/u.test(name))
+  if (name.length > 200 || !isPrintable(name))
     throw new Unreadable("template: expected a name of at most 200 printable characters");
   return hasSubject ? withJobSubject(name) : name;
 }

@@ -152,6 +152,7 @@ export class Taking<D extends Delivery> {
 
 function withMessage<D>({ delivery, asked }: ReadMail<D>, message: AcceptMessage | undefined): ValidMail<D> {
   if (message === undefined) throw new Error("expected one message for each mail that was read");
+  message.via = asked.via;
   if (asked.reports !== null) message.reports = asked.reports;
   return { delivery, asked, message };
 }

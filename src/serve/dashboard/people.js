@@ -216,8 +216,11 @@ function Row({ message, isOnly, isPerson }) {
 const SOURCES = {
   list: "a list",
   request: "a request",
+  broker: "a broker",
+  program: "the database of another program",
   store: "the job",
   answer: "the answer to our call",
+  result: "a result of whoever took it over",
   event: "an event of SES",
   link: "a link or picture that leads to us",
   suppression: "a suppression",

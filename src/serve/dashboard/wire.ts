@@ -101,7 +101,7 @@ export interface HistoryFacts {
   at: string | null;
   /** One word, such as `delivered`. */
   what: string;
-  source: "list" | "request" | "store" | "answer" | "event" | "link" | "suppression";
+  source: "list" | "request" | "broker" | "program" | "store" | "answer" | "result" | "event" | "link" | "suppression";
   /** For people. */
   text: string;
   detail: string | null;

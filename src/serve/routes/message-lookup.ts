@@ -1,5 +1,6 @@
 /** `GET /v1/messages/{id}`, its history, and `?uuid=`, `?email=` and `?q=`: what became of a mail, and what did a person get? */
 import type { FastifyInstance } from "fastify";
+import type { Library } from "../../deliver/library.ts";
 import type { MessageRecord } from "../../store/rows.ts";
 import type { Reader, Suppressions } from "../../store/store.ts";
 import { readAddresses } from "../addresses.ts";
@@ -43,7 +44,7 @@ interface Asked {
   Querystring: { uuid?: string; email?: string; q?: string; limit: number };
 }
 
-type Store = Reader & Suppressions;
+type Store = Reader & Suppressions & Pick<Library, "jobId">;
 
 /** Adds the routes. */
 export function messageLookupRoutes(app: FastifyInstance, { store }: { store: Store }): void {

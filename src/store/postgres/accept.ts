@@ -9,6 +9,7 @@ import { expiryOf, knownNames, listOfIds } from "../rules/accepted.ts";
 import { topicTimes } from "../rules/due.ts";
 import { outcomeOf } from "../past.ts";
 import { priorityOf } from "../rules/priority.ts";
+import { fileOf } from "../via.ts";
 import { dataVariants, mailKey, standingOf, variantOf } from "../rules/variant.ts";
 import type { AcceptMessage, AcceptRequest, AcceptResult, Endpoint } from "../rows.ts";
 import type { Inbox } from "../store.ts";
@@ -177,12 +178,12 @@ function variantsOf(messages: readonly AcceptMessage[], contents: RequestContent
   return variants;
 }
 
-/** How often the topic changes from one message to the next at most. The real thing puts a rehearsal of the same name aside. */
+/** How often the topic, or the way, changes from one message to the next at most. The real thing puts a rehearsal of the same name aside. */
 function mostRanges(requests: readonly AcceptRequest[]): number {
   let [ranges, last] = [0, ""];
   for (const { messages, endpoint } of requests)
     for (const message of messages) {
-      const place = `${endpoint} ${nameOf(message)}`;
+      const place = `${endpoint} ${fileOf(message.via)} ${nameOf(message)}`;
       if (place !== last) ranges++;
       last = place;
     }
@@ -274,7 +275,7 @@ function add(
     }
     const isBarred = past === null && barred?.has(address) === true;
     told.counts[isBarred ? "suppressed" : "added"]++;
-    const place = ids.use(topic);
+    const place = ids.use(topic, message.via);
     ingestId = place.ingestId;
     taken.set(key, place.id);
     const row = {

@@ -7,6 +7,7 @@ import { numbers } from "./arrays.ts";
 import type { Job } from "./connection.ts";
 import { questions } from "./questions.ts";
 import { createCounters } from "./state-counters.ts";
+import { type Stepped, writeSteps } from "./steps.ts";
 import { storable } from "./storable.ts";
 import { transaction, type Tx } from "./transaction.ts";
 
@@ -54,6 +55,7 @@ export function createHanded(job: Job): Handed {
 async function settleAll(tx: Tx, results: readonly HandedResult[]): Promise<HandedOutcome[]> {
   const rows = await read(tx, results.map(({ messageId }) => messageId).filter(Number.isSafeInteger));
   const changed = new Set<Row>();
+  const steps: Stepped[] = [];
   const outcomes = results.map((result): HandedOutcome => {
     const row = rows.get(result.messageId);
     if (row === undefined) return "unknown";
@@ -63,9 +65,10 @@ async function settleAll(tx: Tx, results: readonly HandedResult[]): Promise<Hand
     else if (typeof decided === "string") return decided;
     else apply(row, decided);
     changed.add(row);
+    steps.push({ id: row.id, step: { type: "result", detail: result.state } });
     return "applied";
   });
-  await write(tx, [...changed]);
+  await Promise.all([write(tx, [...changed]), writeSteps(tx, steps)]);
   return outcomes;
 }
 

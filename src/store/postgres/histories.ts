@@ -1,6 +1,7 @@
 /** Reads what happened to single messages, for people who ask. */
 import { visitKey } from "../hash.ts";
 import type { HistoryEvent, MessageHistory } from "../rows.ts";
+import { viaOf } from "../via.ts";
 import type { Reader } from "../store.ts";
 import { numbers } from "./arrays.ts";
 import { byIndex } from "./by-index.ts";
@@ -67,8 +68,8 @@ function historyOf({
   ...told
 }: Row): MessageHistory {
   // Requests have no columns, and a recipients file has at least one.
-  const list = columns === "[]" ? null : file;
-  return { list, endpoint, cancelledAt, expiresAt, handedAt, feedback: wasTold ? told : null, events: [], kept: [] };
+  const came = columns === "[]" ? { list: null, via: viaOf(file) } : { list: file, via: null };
+  return { ...came, endpoint, cancelledAt, expiresAt, handedAt, feedback: wasTold ? told : null, events: [], kept: [] };
 }
 
 function eventOf({ key, ...event }: Omit<EventRow, "messageId">): HistoryEvent {

@@ -2,6 +2,7 @@
 import { subjectKey } from "../hash.ts";
 import { NOBODY } from "../rules/handed.ts";
 import type { Move } from "../rules/settle.ts";
+import { writeSteps } from "./steps.ts";
 import type { Tx } from "./transaction.ts";
 import { waitUntilSql } from "./waiting.ts";
 
@@ -19,6 +20,10 @@ type Back = Extract<Move, { delayMs: number | null }>;
 /** Writes moves of different messages, each from the state that it names. To be used inside a transaction. */
 export async function writeMoves(tx: Tx, moves: readonly Moved[]): Promise<void> {
   await Promise.all([
+    writeSteps(
+      tx,
+      moves.flatMap(({ id, move: { step } }) => (step === undefined ? [] : [{ id, step }])),
+    ),
     writeSent(
       tx,
       only(moves, (move): move is Sent => move.to === "sent"),

@@ -1,4 +1,6 @@
 /** Gives messages their ids. */
+import { fileOf, FILES_SQL } from "../via.ts";
+import type { Via } from "../rows.ts";
 import type { Tx } from "./transaction.ts";
 
 /** SQL for the next id of a table, which nobody else gets. It is used up, whatever becomes of the transaction. */
@@ -16,14 +18,14 @@ export async function reserveMessageIds(tx: Tx, count: number): Promise<number> 
 }
 
 /**
- * Gives out message ids in one transaction, and keeps the id ranges of topics in `ingest`. While messages of one topic follow each
- * other, one range grows, so a million requests in a row do not make a million ranges.
+ * Gives out message ids in one transaction, and keeps the id ranges of topics in `ingest`. While messages of one topic that came the same
+ * way follow each other, one range grows, so a million requests in a row do not make a million ranges.
  */
 export interface Numbering {
   /** The id that `use` will give next. */
   next(): number;
-  /** Gives the next id to a message of the topic, with the id of its range. The topic may get its own id later. */
-  use(topic: Numbered): { id: number; ingestId: number };
+  /** Gives the next id to a message of the topic that came this way, with the id of its range. The topic may get its own id later. */
+  use(topic: Numbered, via: Via | undefined): { id: number; ingestId: number };
   /** Writes the ranges, and that the ids are taken. To be called last. */
   write(tx: Tx): Promise<void>;
 }
@@ -39,17 +41,18 @@ const COLUMNS = "[]";
 interface Range {
   id: number;
   topic: Numbered;
+  file: string;
   first: number;
   last: number;
 }
 
-/** Begins to number the messages of requests. `most`: how often at most the topic changes from one message to the next. */
+/** Begins to number the messages of requests. `most`: how often at most the topic, or the way, changes from one message to the next. */
 export async function createNumbering(tx: Tx, most: number): Promise<Numbering> {
   const [[job], spare] = await Promise.all([
-    tx.query<{ next: number; rangeId: number | null; topicId: number | null }>(
-      `select j.next_message_id as next, i.id as "rangeId", i.topic_id as "topicId" from sm.job j
+    tx.query<{ next: number; rangeId: number | null; topicId: number | null; file: string | null }>(
+      `select j.next_message_id as next, i.id as "rangeId", i.topic_id as "topicId", i.file from sm.job j
        left join (select id, topic_id, file, columns, last_id from sm.ingest order by id desc limit 1) i
-         on i.file = 'api' and i.columns = $1 and i.last_id = j.next_message_id - 1`,
+         on i.file in ${FILES_SQL} and i.columns = $1 and i.last_id = j.next_message_id - 1`,
       [COLUMNS],
     ),
     tx.query<{ id: number }>(`select ${nextIdSql("ingest")} as id from generate_series(1, $1::int)`, [most]),
@@ -59,29 +62,37 @@ export async function createNumbering(tx: Tx, most: number): Promise<Numbering> 
 }
 
 function number(
-  { next: first, rangeId, topicId }: { next: number; rangeId: number | null; topicId: number | null },
+  {
+    next: first,
+    rangeId,
+    topicId,
+    file: grownFile,
+  }: { next: number; rangeId: number | null; topicId: number | null; file: string | null },
   spare: { id: number }[],
 ): Numbering {
   let next = first;
   /** The range that was there before; it is only made longer. */
   const grown =
-    rangeId === null || topicId === null ? null : { id: rangeId, topic: { id: topicId }, first, last: first - 1 };
+    rangeId === null || topicId === null || grownFile === null
+      ? null
+      : { id: rangeId, topic: { id: topicId }, file: grownFile, first, last: first - 1 };
   const made: Range[] = [];
   let range: Range | null = grown;
 
-  const open = (topic: Numbered): Range => {
+  const open = (topic: Numbered, file: string): Range => {
     const id = spare.shift()?.id;
     if (id === undefined) throw new Error("more ranges than messages");
-    const opened = { id, topic, first: next, last: next - 1 };
+    const opened = { id, topic, file, first: next, last: next - 1 };
     made.push(opened);
     return opened;
   };
   return {
     next: () => next,
-    use(topic) {
+    use(topic, via) {
+      const file = fileOf(via);
       // Those that are not written yet have no id to be told apart by.
       const isSame = range !== null && (range.topic === topic || (topic.id > 0 && range.topic.id === topic.id));
-      if (range === null || !isSame) range = open(topic);
+      if (range === null || !isSame || range.file !== file) range = open(topic, file);
       range.last = next;
       return { id: next++, ingestId: range.id };
     },
@@ -99,8 +110,8 @@ function number(
 function insertRanges(tx: Tx, ranges: readonly Range[]): Promise<number> {
   return tx.run(
     `insert into sm.ingest (id, topic_id, file, columns, first_id, last_id, created_at) overriding system value
-     select id, topic_id, 'api', $5, first_id, last_id, $6::bigint
-     from unnest($1::bigint[], $2::int[], $3::bigint[], $4::bigint[]) r (id, topic_id, first_id, last_id)`,
+     select id, topic_id, file, $5, first_id, last_id, $6::bigint
+     from unnest($1::bigint[], $2::int[], $3::bigint[], $4::bigint[], $7::text[]) r (id, topic_id, first_id, last_id, file)`,
     [
       ranges.map(({ id }) => id),
       ranges.map(({ topic }) => topic.id),
@@ -108,6 +119,7 @@ function insertRanges(tx: Tx, ranges: readonly Range[]): Promise<number> {
       ranges.map((range) => range.last),
       COLUMNS,
       tx.now.wall,
+      ranges.map(({ file }) => file),
     ],
   );
 }

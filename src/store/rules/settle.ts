@@ -1,6 +1,7 @@
 /** What an answer does to its message. */
 import type { Settlement } from "../../deliver/source.ts";
 import type { State } from "../../message.ts";
+import type { Step } from "./steps.ts";
 
 /** The error of a message that was cancelled because it had not been handed to SES when it expired. */
 export const EXPIRED = "expired";
@@ -25,6 +26,8 @@ export type Move = {
   from: State;
   /** How many to add to its attempts. */
   attempts: 0 | 1;
+  /** What is to be kept of how it came about. Not set: nothing. */
+  step?: Step;
 } & (
   | { to: "sent"; sesMessageId: string }
   | { to: "sending"; subject: string }
@@ -50,11 +53,16 @@ export function decide(held: Held, settlement: Settlement): Move | null {
   switch (settlement.kind) {
     case "sent":
       return { from, to: "sent", attempts, sesMessageId: settlement.sesMessageId };
-    case "failed":
-    case "in_doubt":
-      return { from, to: settlement.kind, attempts, error: settlement.error };
+    case "failed": {
+      const { error, isOurs } = settlement;
+      return { from, to: "failed", attempts, error, ...(isOurs && { step: { type: "refusal", detail: error } }) };
+    }
+    case "in_doubt": {
+      const { error, name } = settlement;
+      return { from, to: "in_doubt", attempts, error, ...(name !== undefined && { step: handover(name) }) };
+    }
     case "handed_over":
-      return { from, to: "sending", attempts, subject: settlement.subject };
+      return { from, to: "sending", attempts, subject: settlement.subject, step: handover(settlement.name) };
     case "put_back": {
       const { attempted, delayMs } = settlement;
       const to = backTo(held);
@@ -63,6 +71,8 @@ export function decide(held: Held, settlement: Settlement): Move | null {
     }
   }
 }
+
+const handover = (name: string): Step => ({ type: "handover", detail: name });
 
 function backTo({ isSuppressed, isCancelled, isExpired }: Held): "pending" | "cancelled" | "suppressed" {
   if (isSuppressed) return "suppressed";

@@ -225,7 +225,7 @@ function createMessageAdder(
         continue;
       }
       const state = past?.state ?? (isSuppressed(address) ? "suppressed" : "pending");
-      write(messageId, ids.use(topicId).ingestId, email, fields ?? "[]", state);
+      write(messageId, ids.use(topicId, message.via).ingestId, email, fields ?? "[]", state);
       if (message.reports) reports.note(message.reports, messageId, state);
       added.set(state, (added.get(state) ?? 0) + 1);
     }

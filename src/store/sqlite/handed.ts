@@ -4,6 +4,7 @@ import type { HandedOutcome, HandedResult } from "../rows.ts";
 import type { Handed } from "../store.ts";
 import { type Connection, type Job, transaction } from "./connection.ts";
 import { type Counters, createCounters } from "./state-counters.ts";
+import { createStepWriter } from "./steps.ts";
 
 /** How many messages one transaction puts in doubt. It takes some 10 ms. */
 const PART = 1_000;
@@ -24,15 +25,18 @@ export function createHanded(job: Job): Handed {
   const count = db.prepare<[], number>("select count(*) from handed").pluck();
   const name = db.prepare<[string, number]>("update message set ses_message_id = ? where id = ?");
   const move = createMover(db, counters);
+  const keep = createStepWriter(db);
 
   const settleOne = (result: HandedResult): HandedOutcome => {
     const { messageId: id } = result;
     const row = find.get(id);
     if (row === undefined) return "unknown";
-    const decided = decideResult(row, result, clock.now());
+    const now = clock.now();
+    const decided = decideResult(row, result, now);
+    if (typeof decided === "string" && decided !== "named") return decided;
+    keep(id, { type: "result", detail: result.state }, now);
     if (decided === "named") name.run(result.sesMessageId ?? "", id);
-    if (typeof decided === "string") return decided === "named" ? "applied" : decided;
-    move(id, row.topicId, decided);
+    else move(id, row.topicId, decided);
     return "applied";
   };
 

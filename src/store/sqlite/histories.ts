@@ -1,6 +1,7 @@
 /** Reads what happened to single messages, for people who ask. */
 import { visitKey } from "../hash.ts";
 import type { HistoryEvent, MessageHistory } from "../rows.ts";
+import { viaOf } from "../via.ts";
 import type { Reader } from "../store.ts";
 import type { Connection } from "./connection.ts";
 
@@ -36,6 +37,7 @@ export function createHistories(db: Connection): Pick<Reader, "histories"> {
       ...rest,
       // Requests have no columns, and a recipients file has at least one.
       list: columns === "[]" ? null : file,
+      via: columns === "[]" ? viaOf(file) : null,
       feedback: feedback.get(id) ?? null,
       events: events.all(id).map(eventOf),
       kept: kept.all(id).map(({ body, receivedAt }) => {

@@ -12,6 +12,7 @@ import { decide, type Move, PROCESS_DIED } from "../rules/settle.ts";
 import type { Connection } from "./connection.ts";
 import type { Counters } from "./state-counters.ts";
 import { createProver } from "./prove.ts";
+import { createStepWriter } from "./steps.ts";
 import { mailWith, suppressedSql } from "./suppressed.ts";
 import { waitUntilSql } from "./waiting.ts";
 
@@ -143,13 +144,15 @@ function createMoveWriter(db: Connection) {
     `insert into handed (message_id, at, subject) values (@id, @now, @key)
      on conflict do update set at = excluded.at, subject = excluded.subject`,
   );
+  const keep = createStepWriter(db);
   return {
     /** Writes the usual move, from `sending` to `sent`. False: process `me` does not hold the message, so nothing is changed. */
     sentByHolder: (id: number, me: number, sesMessageId: string, now: number): boolean =>
       sentByHolder.run(sesMessageId, now, id, me).changes > 0,
     /** Writes any move. */
     move(id: number, move: Move, { wall, steady }: Now): void {
-      const { from, attempts } = move;
+      const { from, attempts, step } = move;
+      if (step !== undefined) keep(id, step, wall);
       switch (move.to) {
         case "sent":
           sent.run({ id, from, attempts, sesMessageId: move.sesMessageId, now: wall });

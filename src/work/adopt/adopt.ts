@@ -35,6 +35,8 @@ const AFTER_EVENTS: readonly ForeignState[] = ["created", "failed", "stopped", "
 
 /** How many records that cannot be read get a warning each. */
 const MALFORMED_SHOWN = 20;
+/** So many reasons are told apart why reports are passed over. */
+const MOST_REASONS = 20;
 /** The garbage of a few pages: more would only take memory. */
 const YOUNG_MB = 16;
 
@@ -119,17 +121,26 @@ async function takeOver(
       await taker.flush();
     }
   };
+  const passedOver = new Map<string, number>();
+  const notePassedOver = (why: string) => {
+    const reason = passedOver.has(why) || passedOver.size < MOST_REASONS ? why : "says something else";
+    passedOver.set(reason, (passedOver.get(reason) ?? 0) + 1);
+  };
   let shown = 0;
   const malformed = (id: string, reason: string) => {
     if (shown++ < MALFORMED_SHOWN) terminal.warn(`The report ${id} in email_results cannot be read: ${reason}.`);
   };
   try {
     await pass(BEFORE_EVENTS);
-    const events: IngestSummary = await adoptResults(foreign, dryRun ? null : store, { malformed, breath });
+    const events: IngestSummary = await adoptResults(foreign, dryRun ? null : store, {
+      malformed,
+      passedOver: notePassedOver,
+      breath,
+    });
     await pass(AFTER_EVENTS);
     // Events that came here before the mail that they are about.
     if (!dryRun) await store.matchKeptEvents();
-    return { figures: taker.figures, events, changed: await foreign.changed() };
+    return { figures: taker.figures, events, passedOver, changed: await foreign.changed() };
   } finally {
     progress.stop();
   }

@@ -11,6 +11,8 @@ import { ADOPTED_STATES, type AdoptFigures } from "./take.ts";
 export interface Adopted {
   figures: AdoptFigures;
   events: IngestSummary;
+  /** Why reports were passed over, in words that follow "It", and how many for each reason. */
+  passedOver: ReadonlyMap<string, number>;
   /** True: the other program wrote while we read. */
   changed: boolean;
   dryRun: boolean;
@@ -31,7 +33,7 @@ export function answer(context: Context, foreign: Pick<Foreign, "program" | "loc
 }
 
 function jsonOf({ program, location }: Pick<Foreign, "program" | "location">, adopted: Adopted): object {
-  const { figures, events, changed, dryRun, rejectsFile } = adopted;
+  const { figures, events, passedOver, changed, dryRun, rejectsFile } = adopted;
   const { renamed, due, reasons: _, ...counts } = figures;
   const first = due.first === null || due.first === 0 ? null : new Date(due.first).toISOString();
   return {
@@ -43,13 +45,14 @@ function jsonOf({ program, location }: Pick<Foreign, "program" | "location">, ad
     renamed: Array.from(renamed, ([topic, now]) => ({ topic, now })),
     rejects_file: rejectsFile,
     events,
+    passed_over: Array.from(passedOver, ([reason, reports]) => ({ reason, reports })),
     changed_meanwhile: changed,
   };
 }
 
 function writeText(context: Context, { program, location }: Pick<Foreign, "program" | "location">, adopted: Adopted) {
   const { terminal } = context;
-  const { figures, events, dryRun, rejectsFile } = adopted;
+  const { figures, events, passedOver, dryRun, rejectsFile } = adopted;
   const { rows, added, duplicates, rejected, suppressed } = figures;
   for (const reason of figures.reasons) terminal.warn(`Refused: ${reason}`);
   const parts = [
@@ -65,6 +68,8 @@ function writeText(context: Context, { program, location }: Pick<Foreign, "progr
         ? `${counted(events.events, "event")} would be taken over.`
         : `${counted(events.events, "event")}: ${count(events.applied)} applied, ${count(events.duplicates)} known, ${count(events.unmatched)} of other mail; ${counted(events.suppressed, "address", "addresses")} suppressed.`,
     );
+  for (const [reason, reports] of passedOver)
+    terminal.warn(`${counted(reports, "report was", "reports were")} passed over: each ${reason}.`);
   for (const line of notes(context, figures)) terminal.info(line);
   if (dryRun) terminal.info("Nothing was stored.");
 }

@@ -70,6 +70,7 @@ export class Examiner {
         uuid,
         expiresAt: null,
         expiresIn: null,
+        via: "adopt",
         ...(fate.past !== null && { past: fate.past }),
       },
     };

@@ -1,13 +1,13 @@
 /** Stores the rows of another program in batches, and counts what becomes of them. */
 import type { Rejects } from "../../compose/list/csv-writer.ts";
 import { refusalText } from "../../intake/refusal-text.ts";
-import type { State } from "../../message.ts";
 import type { Foreign, ForeignRow, ForeignState } from "../../store/foreign.ts";
 import type { AcceptMessage, RefusedMessage } from "../../store/rows.ts";
 import type { Inbox, Topics } from "../../store/store.ts";
 import { storedTopic } from "../../store/topic-name.ts";
 import { type Examiner, topicOf } from "./examine.ts";
 import { uuidOf } from "./names.ts";
+import { Repeats } from "./repeats.ts";
 
 /** What was read, and what became of it. `rows = added + duplicates + rejected + suppressed`. */
 export interface AdoptFigures {
@@ -49,7 +49,17 @@ interface Waiting {
   message: AcceptMessage;
 }
 
-/** The most that one request of the store has. */
+/** What rows become that are stored together: a state, or pending and due now or later. */
+type Kind = Exclude<(typeof ADOPTED_STATES)[number], "pending"> | "now" | "later";
+
+/** Rows of one kind that follow each other. */
+interface Run {
+  kind: Kind;
+  waiting: Waiting[];
+}
+
+const REQUEST = { endpoint: "ses", repeat: null, memo: "" } as const;
+/** The most that one commit of the store has. */
 const MOST_ROWS = 1_000;
 /** So many characters of contents are held at most, and those of one more. */
 const MOST_CHARACTERS = 8 * 1024 * 1024;
@@ -75,6 +85,7 @@ export class Taker {
   #batch: Waiting[] = [];
   /** The names of topics in the store, by those that rows have; null: rows without one. */
   #topics = new Map<string, string | null>();
+  readonly #repeats = new Repeats();
 
   constructor(parts: TakerParts) {
     this.#parts = parts;
@@ -113,53 +124,58 @@ export class Taker {
 
   /** Stores all of them, or returns those that their topics do not refuse. */
   async #store(batch: Waiting[]): Promise<Waiting[]> {
-    const { store, dryRun } = this.#parts;
-    if (dryRun) return this.#stored(batch, { added: batch.length, duplicates: 0, suppressed: 0 });
-    const messages = batch.map(({ message }) => message);
-    const [result] = await store.accept([{ messages, endpoint: "ses", repeat: null, memo: "" }]);
-    if (result?.kind === "stored") return this.#stored(batch, result.counts);
-    if (result?.kind !== "refused") throw new Error("a request without a key was taken for a repeat");
-    const refused = new Map<number, RefusedMessage>(result.problems.map((problem) => [problem.message, problem]));
-    return batch.filter(({ row, state }, at) => {
+    const { store, dryRun, now } = this.#parts;
+    const runs = runsOf(batch, now);
+    if (dryRun) {
+      for (const run of runs) this.#tried(run);
+      return [];
+    }
+    // They keep their order: of several mails that are one for the store, the first is kept.
+    const requests = runs.map(({ waiting }) => ({ messages: waiting.map(({ message }) => message), ...REQUEST }));
+    const results = await store.accept(requests);
+    return runs.flatMap((run, at) => {
+      const result = results[at];
+      if (result?.kind === "refused") return this.#refused(run, result.problems);
+      if (result?.kind !== "stored") throw new Error("a request without a key was taken for a repeat");
+      const { ids, counts } = result;
+      const isNew = newest(ids ?? [], counts.added + counts.suppressed);
+      this.#note(
+        run,
+        counts,
+        run.waiting.filter((_, index) => isNew(index)),
+      );
+      return [];
+    });
+  }
+
+  /** Rejects those that their topics refuse, and returns the others. */
+  #refused({ waiting }: Run, problems: readonly RefusedMessage[]): Waiting[] {
+    const refused = new Map(problems.map((problem) => [problem.message, problem]));
+    return waiting.filter(({ row, state }, at) => {
       const problem = refused.get(at);
       if (problem !== undefined) this.#reject(row, state, refusalText(problem));
       return problem === undefined;
     });
   }
 
-  #stored(
-    batch: readonly Waiting[],
-    { added, duplicates, suppressed }: { added: number; duplicates: number; suppressed: number },
-  ): Waiting[] {
+  /** Counts what would be stored: a mail that is another's repeat would not. */
+  #tried(run: Run): void {
+    const added = run.waiting.filter(({ message }) => this.#repeats.isFirst(message));
+    this.#note(run, { added: added.length, duplicates: run.waiting.length - added.length, suppressed: 0 }, added);
+  }
+
+  /** Counts what became of a run; `added` are those that are in the store now. */
+  #note({ kind }: Run, counts: Pick<AdoptFigures, "added" | "duplicates" | "suppressed">, added: readonly Waiting[]) {
     const { figures } = this;
-    figures.added += added;
-    figures.duplicates += duplicates;
-    figures.suppressed += suppressed;
-    for (const { message } of batch) if (message.past === undefined) this.#noteDue(message.notBefore);
-    // A row that was being sent may be proven sent, so one batch may have both.
-    const kinds = new Map<State, number>();
-    for (const { message } of batch) {
-      const state = message.past?.state ?? "pending";
-      kinds.set(state, (kinds.get(state) ?? 0) + 1);
-    }
-    this.#countStates(kinds, added);
-    return [];
-  }
-
-  #countStates(kinds: ReadonlyMap<State, number>, added: number): void {
-    let left = added;
-    for (const state of ADOPTED_STATES) {
-      const here = Math.min(left, kinds.get(state) ?? 0);
-      this.figures.states[state] += here;
-      left -= here;
-    }
-  }
-
-  #noteDue(at: number): void {
-    const { due } = this.figures;
-    if (at > this.#parts.now) due.later++;
-    else due.now++;
-    due.first = due.first === null ? at : Math.min(due.first, at);
+    figures.added += counts.added;
+    figures.duplicates += counts.duplicates;
+    figures.suppressed += counts.suppressed;
+    figures.states[kind === "now" || kind === "later" ? "pending" : kind] += counts.added;
+    if ((kind !== "now" && kind !== "later") || counts.added === 0) return;
+    const { due } = figures;
+    due[kind] += counts.added;
+    const first = added.reduce((least, { message }) => Math.min(least, message.notBefore), due.first ?? Infinity);
+    if (first < Infinity) due.first = first;
   }
 
   async #topic(name: string): Promise<string | null> {
@@ -181,4 +197,23 @@ export class Taker {
     const fields = [row.id, row.email, row.topic, state, String(row.scheduledAt ?? ""), row.error ?? "", row.contentId];
     this.#parts.rejects?.write({ line: figures.rows, reason, fields });
   }
+}
+
+/** The batch in runs, in its order. A row that was being sent may be proven sent, so one batch may have several kinds. */
+function runsOf(batch: readonly Waiting[], now: number): Run[] {
+  const runs: Run[] = [];
+  for (const each of batch) {
+    const { past, notBefore } = each.message;
+    const kind = past?.state ?? (notBefore > now ? "later" : "now");
+    const last = runs.at(-1);
+    if (last?.kind === kind) last.waiting.push(each);
+    else runs.push({ kind, waiting: [each] });
+  }
+  return runs;
+}
+
+/** Tells which places, asked in order, have ids that were given now: those of repeats are older, or stand there already. */
+function newest(ids: readonly (number | null)[], count: number): (index: number) => boolean {
+  const given = new Set([...new Set(ids.map((id) => id ?? 0))].sort((a, b) => b - a).slice(0, count));
+  return (index) => given.delete(ids[index] ?? 0);
 }

@@ -34,7 +34,12 @@ export function createOutlet({ nats, subject, stream, jobId, clock }: OutletPart
   return {
     async send(mail, _tags, onDeparted, mayLeave, origin) {
       if (mail.attachments.length > 0)
-        return { kind: "rejected", reason: "a mail with files cannot be handed over to NATS", unknown: false };
+        return {
+          kind: "rejected",
+          reason: "a mail with files cannot be handed over to NATS",
+          unknown: false,
+          isOurs: true,
+        };
       if (!nats.isConnected()) return unreachable("there is no connection");
       const now = clock.now();
       const uuid = outletUuid(jobId, origin.id, now);
@@ -44,17 +49,17 @@ export function createOutlet({ nats, subject, stream, jobId, clock }: OutletPart
       // One that is retried is another message for the stream.
       const id = `${jobId}-${origin.id}-${origin.attempts}-${now.toString(36)}`;
       const options = { id, stream, ...(extras !== null && { extras }), timeoutMs: PUBLISH_MS, onDeparted };
-      return outcomeOf(await nats.publish(subject, body, options), mail.subject);
+      return outcomeOf(await nats.publish(subject, body, options), mail.subject, uuid);
     },
   };
 }
 
-function outcomeOf(published: Published, subject: string): Outcome {
-  if (published.kind === "stored") return { kind: "handed_over", subject };
+function outcomeOf(published: Published, subject: string, name: string): Outcome {
+  if (published.kind === "stored") return { kind: "handed_over", subject, name };
   const { reason } = published;
-  if (published.kind === "unknown") return { kind: "in_doubt", reason: `NATS: ${reason}` };
+  if (published.kind === "unknown") return { kind: "in_doubt", reason: `NATS: ${reason}`, name };
   if (published.why === "too-large")
-    return { kind: "rejected", reason: `too large to be handed over: ${reason}`, unknown: false };
+    return { kind: "rejected", reason: `too large to be handed over: ${reason}`, unknown: false, isOurs: true };
   if (published.why === "away") return unreachable(reason);
   return { kind: "halted", reason: `NATS does not take the mail: ${reason}`, hint: HINT };
 }

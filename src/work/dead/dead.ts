@@ -5,6 +5,7 @@ import { allDead, type ChoiceFlags, chosenDead, readDeadId, unknownDead } from "
 import { EXIT, exitCodeOf } from "../../errors.ts";
 import { jsonLines, writeLines } from "../output.ts";
 import { deadDetail, deadFacts } from "../../serve/dead-facts.ts";
+import { printable } from "../../printable.ts";
 import type { DeadLetter } from "../../store/rows.ts";
 import type { DeadLetters } from "../../store/store.ts";
 import { isoTime } from "../../time/iso.ts";
@@ -15,6 +16,8 @@ export type DeadDropFlags = ChoiceFlags;
 
 /** How many are removed with one commit. */
 const DROPPED = 500;
+/** So many characters of an origin are listed. */
+const MOST_ORIGIN = 40;
 
 /** `dead list`: prints the dead letters, newest first. Memory does not grow with their number. */
 export async function listDead(context: Context): Promise<number> {
@@ -46,7 +49,13 @@ async function* cellsOf(
 ): AsyncGenerator<(string | number)[]> {
   for await (const { id, source, origin, reason, times, receivedAt, bytes } of allDead(store))
     // A number that is typed has no separators.
-    yield [String(id), source, origin, times, timeOf(receivedAt), bytes, reason];
+    yield [String(id), source, shortened(origin), times, timeOf(receivedAt), bytes, reason];
+}
+
+/** An origin may be a member of a set, with all that a job has; `show` and --json have it whole. */
+function shortened(origin: string): string {
+  const characters = Array.from(origin.slice(0, 2 * MOST_ORIGIN + 2));
+  return characters.length > MOST_ORIGIN ? `${characters.slice(0, MOST_ORIGIN).join("")}…` : origin;
 }
 
 /** `dead show`: prints a dead letter with what is in it. Throws `UserError` when there is none with this number. */
@@ -61,9 +70,9 @@ export async function showDead({ openStore, terminal, globals }: Context, text: 
   return EXIT.done;
 }
 
-/** Lines, of large letters the first. Control characters are still in it. */
+/** A line for each field, of large letters the first. What has no fields keeps its own lines: they end what is shown. */
 function textOf({ fields, cut }: Awaited<ReturnType<typeof deadDetail>>["payload"]): string {
-  const lines = fields.map(({ name, text }) => (name === "" ? text : `${name}: ${text}`));
+  const lines = fields.map(({ name, text }) => (name === "" ? text : printable(`${name}: ${text}`)));
   return [...lines, ...(cut ? ["… and more; --json has all"] : [])].join("\n");
 }
 
@@ -79,7 +88,9 @@ function headOf({ id, source, origin, reason, times, receivedAt, lastAt, bytes, 
     when,
     `Size: ${counted(bytes, "byte")}`,
     ...(extras === null ? [] : [`Ses-Mail-Extras: ${extras}`]),
-  ].join("\n");
+  ]
+    .map(printable)
+    .join("\n");
 }
 
 /**

@@ -16,6 +16,8 @@ describe("what nobody can send is a dead letter that names the field", () => {
     ["a long subject", [{ subject: "s".repeat(999) }], /^subject: expected at most 998 characters$/],
     ["a body of blanks", [{ body: " \n " }], /^body: cannot be blank/],
     ["a long uuid", [{ uuid: "u".repeat(101) }], /^uuid: expected 1–100 printable characters$/],
+    ["a uuid that reads backwards", [{ uuid: "u\u202e26" }], /^uuid: expected 1–100 printable characters$/],
+    ["a uuid with what nobody sees", [{ uuid: "u\u200b1" }], /^uuid: expected 1–100 printable characters$/],
     ["a uuid with a control character", [{ uuid: "u\u001b[31m" }], /^uuid: expected 1–100 printable characters$/],
     [
       "several things",

@@ -37,6 +37,7 @@ describe("what nobody can send is a dead letter that names the field", () => {
     ["no id", { id: null }, /^id: is missing$/],
     ["a blank id", { id: " " }, /^id: is missing$/],
     ["a long id", { id: "i".repeat(84) }, /^id: expected 1–83 printable characters$/],
+    ["an id that reads backwards", { id: "j\u202e26" }, /^id: expected 1–83 printable characters$/],
     ["an id with NUL", { id: "a\u0000" }, /^id: expected 1–83 printable characters$/],
     [
       "an id that would be rounded",

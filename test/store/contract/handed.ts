@@ -17,7 +17,7 @@ import {
   states,
   turn,
 } from "../../support/store-actions.ts";
-import type { Prepare } from "../bench.ts";
+import { accept, message, type Prepare } from "../bench.ts";
 import { everything } from "../sound.ts";
 import { accepted, apply, of } from "./mail-events.ts";
 import { LEASE_OVER_MS, PEOPLE } from "./people.ts";
@@ -75,6 +75,58 @@ function deliveryOf({ to, mail: id, at, subject = "Hello", tag, header }: Foreig
       commonHeaders: { subject },
     },
   };
+}
+
+/** The steps of the only message: what, and the detail. */
+async function stepsOf(store: Store, id: number): Promise<(string | null)[][]> {
+  const history = (await store.histories([id])).get(id);
+  return (history?.events ?? []).map(({ type, detail }) => [type, detail]);
+}
+
+function steps(prepare: Prepare): void {
+  it("keeps under which name a message was handed over, and which results were heeded", async () => {
+    const { open, clock } = await prepare();
+    const store = await open();
+    const [claim] = await handOver(store);
+    const id = claim?.id ?? 0;
+    const over = ["handover", `name-of-${id}`];
+    expect(await stepsOf(store, id)).toEqual([over]);
+    clock.pass(1_000);
+    await store.settleHanded([of1(claim, { state: "failed" }), of1(claim, { state: "failed" })]);
+    clock.pass(1_000);
+    await store.settleHanded([of1(claim, { state: "sent" })]);
+    expect(await stepsOf(store, id)).toEqual([over, ["result", "failed"], ["result", "sent"]]);
+    // It is nothing that SES told of the topic.
+    expect(await store.topic("june")).toMatchObject({ delivered: 0, opened: 0, reportedAt: null });
+  });
+
+  it("keeps that a message was refused here, and under which name it may have been handed over", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    await ingest(store, PEOPLE.slice(0, 3));
+    const [a, b, c] = (await turn(store, 3)).claims;
+    const refused = { kind: "failed", id: a?.id ?? 0, error: "no files", isOurs: true } as const;
+    const doubted = { kind: "in_doubt", id: b?.id ?? 0, error: "no answer", name: "there" } as const;
+    await settle(store, refused, doubted, inDoubt(c));
+    expect(await stepsOf(store, a?.id ?? 0)).toEqual([["refusal", "no files"]]);
+    expect(await stepsOf(store, b?.id ?? 0)).toEqual([["handover", "there"]]);
+    expect(await stepsOf(store, c?.id ?? 0)).toEqual([]);
+  });
+
+  it("keeps who brought a message, however they take turns", async () => {
+    const { open } = await prepare();
+    const store = await open();
+    const ways = [undefined, "nats", "nats", "redis", undefined, "adopt"] as const;
+    const brought = ways.map((via, n) => message([`p${n}@x.example`], via && { via }));
+    const parts = [brought.slice(0, 3), ...brought.slice(3).map((one) => [one])];
+    const ids: number[] = [];
+    for (const part of parts) {
+      const result = await accept(store, part);
+      if (result.kind === "stored") ids.push(...(result.ids ?? []).filter((id) => id !== null));
+    }
+    const histories = await store.histories(ids);
+    expect(ids.map((id) => histories.get(id)?.via)).toEqual([null, "nats", "nats", "redis", null, "adopt"]);
+  });
 }
 
 function foreign(prepare: Prepare): void {
@@ -185,6 +237,9 @@ function foreign(prepare: Prepare): void {
 }
 
 export function handed(prepare: Prepare): void {
+  describe("what is kept of its way", () => {
+    steps(prepare);
+  });
   describe("a message that was handed over", () => {
     it("is in flight and counted, held by nobody who could be found dead, and claimed by nobody", async () => {
       const { open, clock } = await prepare();

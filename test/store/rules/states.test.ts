@@ -68,7 +68,7 @@ describe("the table of transitions", () => {
       { kind: "in_doubt", id: 1, error: "no answer" },
       { kind: "put_back", id: 1, delayMs: null, attempted: false, error: null },
     ];
-    const handedOver: Settlement = { kind: "handed_over", id: 1, subject: "Hello" };
+    const handedOver: Settlement = { kind: "handed_over", id: 1, subject: "Hello", name: "there" };
     const free = { isSuppressed: false, isCancelled: false, isExpired: false };
     for (const state of STATES)
       expect(decide({ state, isMine: false, ...free }, handedOver), `handed over too late: ${state}`).toBeNull();

@@ -48,7 +48,7 @@ function settlementOf(
 ): Settlement {
   if (kind === "sent") return { kind, id, topicId, sesMessageId: `ses-of-${id}` };
   if (kind === "put_back") return { kind, id, delayMs, attempted, error: "later" };
-  if (kind === "handed_over") return { kind, id, subject: "Hello" };
+  if (kind === "handed_over") return { kind, id, subject: "Hello", name: "there" };
   return { kind, id, error: "why" };
 }
 

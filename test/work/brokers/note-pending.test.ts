@@ -9,6 +9,7 @@ import { notePending } from "../../../src/work/brokers/note-pending.ts";
 function taken(name: string | null, outcome: TakenMail["outcome"] = "accepted"): TakenMail {
   const asked: AskedMail = {
     kind: "asked",
+    via: "redis",
     message: {},
     uuid: "u",
     reports: name === null ? null : { via: "redis", name },

@@ -241,6 +241,7 @@ describe("what the stream answers", () => {
       kind: "rejected",
       reason: "a mail with files cannot be handed over to NATS",
       unknown: false,
+      isOurs: true,
     });
     const late = scene();
     expect(await late.deliver({}, () => false)).toMatchObject({ kind: "withheld" });
