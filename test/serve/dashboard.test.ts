@@ -369,7 +369,7 @@ describe("people", () => {
     await page.getByText("No message to this address is kept.").waitFor();
     await page.getByLabel("Address").fill("nonsense");
     await button(page, "Find").click();
-    await page.getByText("No message has this uuid, id or SES message id.").waitFor();
+    await page.getByText("No message has this uuid, id, SES message id or job id.").waitFor();
     expect(complaints).toEqual([]);
   });
 

@@ -27,8 +27,8 @@ function personHref(address) {
 export function PeopleView({ address, isAdmin }) {
   return html`<${Title} title="People" />
     <p class="soft under">
-      What did one person get, and what became of it? Look for the whole address, or for a mail by its uuid, its id or
-      its SES message id.
+      What did one person get, and what became of it? Look for the whole address, or for a mail by its uuid, its id, its
+      SES message id or the id of its Redis job.
     </p>
     <section aria-label="Search">
       <${Search} key=${address ?? ""} address=${address ?? ""} />
