@@ -90,7 +90,10 @@ describe("what no text of a mail may hold", () => {
   });
 
   test("whole characters are fine", async () => {
-    await accepted({ ...news, emails: ["ann@example.com"], data: { first_name: "👩‍👩‍👧 \t\n" } });
+    const data = { first_name: "👩‍👩‍👧 \t\n" };
+    expect(await accepted({ ...news, emails: ["ann@example.com"], data })).toMatchObject({
+      data: [JSON.stringify(data)],
+    });
   });
 });
 
