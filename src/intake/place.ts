@@ -2,6 +2,7 @@
 import { UserError } from "../errors.ts";
 import type { Fields } from "./fields.ts";
 import type { Problems } from "./problems.ts";
+import { textProblem } from "./sound.ts";
 
 /**
  * Fields and their path, as in `messages[2]`; an empty path is the request itself. Fields of the wrong type read as if they were not
@@ -39,10 +40,11 @@ export class Place {
     return textOf(this.fields[field]);
   }
 
-  /** Reports a text that is blank, unless it is empty, which the schema reports, and one that cannot be written in UTF-8. */
+  /** Reports a text that is blank, unless it is empty, which the schema reports, and one that has what no mail may hold. */
   checkText(field: string, text: string): void {
     if (text !== "" && !/\S/.test(text)) this.problem(field, "cannot be blank");
-    if (!text.isWellFormed()) this.problem(field, "holds half of a character (a lone surrogate)");
+    const problem = textProblem(text);
+    if (problem !== null) this.problem(field, problem);
   }
 
   /** The items of a field; empty: it has none. */

@@ -73,6 +73,17 @@ it("a row that repeats another is known, in the dry run, too, and is not due", a
   expect((await run(folder, ["adopt", database, ...FROM, "--json"])).json).toMatchObject(expected);
 });
 
+it("a database that is not there is told before the sender that is missing, and where its address was named", async () => {
+  const folder = await workFolder();
+  const nowhere = await run(folder, ["adopt", "nofile.db"]);
+  expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining("there is no file ") });
+  const away = await run(folder, ["adopt", "postgres://u:p@127.0.0.1:1/x"]);
+  expect(away.stderr).toContain("is the server running? the address that you named says where;");
+  expect(away.stderr).not.toContain("SES_MAIL_DB");
+  const database = await RUST.make(folder, { requests: EVERY });
+  expect((await run(folder, ["adopt", database])).stderr).toContain("the mail has no sender; give it with --from");
+});
+
 it("nobody who is suppressed counts as due", async () => {
   const folder = await workFolder();
   await run(folder, ["suppress", "add", "p1@example.net"]);

@@ -58,6 +58,45 @@ async function mailOf(content: Content, values: Record<string, string> = {}) {
   return (await prepareContent(content)).render("ann@example.com", values);
 }
 
+describe("what no text of a mail may hold", () => {
+  const news = { template: "news" };
+  test("in data, with the path, for all addresses or for one", async () => {
+    const data = { first_name: "a\u0000b", list: [{ deep: ["fine", "\ud800"] }], "\udc00": 1 };
+    const expected = {
+      "data.first_name": "holds a NUL character",
+      "data.list[0].deep[1]": "holds half of a character (a lone surrogate)",
+      data: "holds half of a character (a lone surrogate)",
+    };
+    expect(await wrong({ ...news, emails: ["ann@example.com"], data })).toEqual(expected);
+    const to = [{ email: "bo@example.com" }, { email: "ann@example.com", data }];
+    const below = Object.entries(expected).map(([path, message]) => [`to[1].${path}`, message]);
+    expect(await wrong({ ...news, to })).toEqual(Object.fromEntries(below));
+  });
+
+  test("in texts that are sent as they are", async () => {
+    const content = { subject: "s", emails: ["ann@example.com"], content: "<p>\u0000</p>", text: "a\u0000" };
+    expect(await wrong(content)).toEqual({ content: "holds a NUL character", text: "holds a NUL character" });
+    expect(await wrong({ ...HELLO, content: "<p>\ud800</p>", subject: "\udfff" })).toEqual({
+      content: "holds half of a character (a lone surrogate)",
+      subject: "holds half of a character (a lone surrogate)",
+    });
+  });
+
+  test("data that are nested without end are looked at all the same", async () => {
+    let data: unknown = "\u0000";
+    for (let depth = 0; depth < 10_000; depth++) data = [data];
+    const [path] = Object.keys(await wrong({ ...news, emails: ["ann@example.com"], data: { a: data } }));
+    expect(path).toMatch(/^data\.a/);
+  });
+
+  test("whole characters are fine", async () => {
+    const data = { first_name: "👩‍👩‍👧 \t\n" };
+    expect(await accepted({ ...news, emails: ["ann@example.com"], data })).toMatchObject({
+      data: [JSON.stringify(data)],
+    });
+  });
+});
+
 describe("what is wrong with a message", () => {
   test.each<[string, object, string[]]>([
     ["no addresses at all", { subject: "s", content: "c" }, ["emails"]],

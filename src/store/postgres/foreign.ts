@@ -7,7 +7,7 @@ import { type Address, type Environment, type Host, parseAddress } from "./addre
 import { briefly } from "./answers.ts";
 import { passwordFor } from "./password.ts";
 import { end } from "./pool.ts";
-import { codeOf, explain, isAway } from "./trouble.ts";
+import { codeOf, explain, type Given, isAway } from "./trouble.ts";
 
 /** The library's own limit is none at all. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -225,6 +225,12 @@ function rowSql(state: foreign.ForeignState, { raw, isOfRow }: { raw: string; is
     from email_requests r`;
 }
 
+const GIVEN: Given = {
+  says: "the address that you named says",
+  by: "the address",
+  right: "the right to read email_requests, email_contents and email_results",
+};
+
 /** Class 42 is about tables and columns that are not there or of another type, class 22 about values that are no such type. */
 const SHAPE = /^(?:42|22)/;
 
@@ -232,7 +238,7 @@ const SHAPE = /^(?:42|22)/;
 function inWords(error: unknown, name: string, phase: "open" | "work"): unknown {
   const code = codeOf(error);
   // 42501: no right to read it.
-  if (!SHAPE.test(code) || code === "42501" || !(error instanceof Error)) return explain(error, name, phase);
+  if (!SHAPE.test(code) || code === "42501" || !(error instanceof Error)) return explain(error, name, phase, GIVEN);
   return new UserError(
     `the tables of ${name} are not those of messages-api-gateway: ${error.message} (${code})`,
     "expected email_requests, email_contents and email_results with the columns that messages-api-gateway gives them",

@@ -13,15 +13,32 @@ interface Trouble {
   isAway?: boolean;
 }
 
+/** How the address of the database was given. */
+export interface Given {
+  /** What to look at, with its verb: "… where". */
+  says: string;
+  /** The same as a name. */
+  by: string;
+  /** Which right the user may lack. */
+  right: string;
+}
+
+const OURS: Given = {
+  says: "--db, or SES_MAIL_DB, says",
+  by: "--db",
+  right: "the right to create a schema, or to use the one that SES_MAIL_DB_SCHEMA names",
+};
+
 const AGAIN = "run the same command again";
 
 /**
  * Makes a UserError, StoppedError or AwayError of an error about the database `name` (as it is displayed). Returns any other error as it is. Only
- * what is found while the database is opened can be a UserError: later, something may have been changed already.
+ * what is found while the database is opened can be a UserError: later, something may have been changed already. `given`: how its address was
+ * given, when it is not that of the job.
  */
-export function explain(error: unknown, name: string, phase: Phase = "work"): unknown {
+export function explain(error: unknown, name: string, phase: Phase = "work", given: Given = OURS): unknown {
   if (error instanceof StoppedError || error instanceof UserError || error instanceof InterruptedError) return error;
-  const trouble = troubleOf(error, name);
+  const trouble = troubleOf(error, name, given);
   if (trouble === null) return error;
   const Kind =
     phase === "open" && trouble.isMistake === true ? UserError : trouble.isAway === true ? AwayError : StoppedError;
@@ -90,7 +107,7 @@ const NETWORK: ReadonlySet<string> = new Set([
 const GONE =
   /connection terminated|timeout expired|read timeout|connection error and is not queryable|client was closed|connection ended|server closed/i;
 
-function troubleOf(error: unknown, name: string): Trouble | null {
+function troubleOf(error: unknown, name: string, given: Given): Trouble | null {
   const code = codeOf(error);
   const said = error instanceof Error ? error.message : String(error);
   if (isCrowded(error)) {
@@ -101,31 +118,32 @@ function troubleOf(error: unknown, name: string): Trouble | null {
     };
   }
   const mistake = MISTAKES[code];
-  if (mistake !== undefined) return { ...mistake(name, said), isMistake: true };
-  if (code.startsWith("ERR_TLS_") || TLS.test(code) || /SSL|certificate/i.test(said)) return tls(name, code, said);
-  if (isAway(error)) return away(name, code, said);
+  if (mistake !== undefined) return { ...mistake(name, said, given), isMistake: true };
+  if (code.startsWith("ERR_TLS_") || TLS.test(code) || /SSL|certificate/i.test(said))
+    return tls(name, code, said, given);
+  if (isAway(error)) return away(name, code, said, given);
   return refusal(name, code, said);
 }
 
-const CHANGE = "check the address: --db, or SES_MAIL_DB, says it";
-const MISTAKES: Readonly<Record<string, ((name: string, said: string) => Trouble) | undefined>> = {
+const change = ({ says }: Given): string => `check the address: ${says} it`;
+const MISTAKES: Readonly<Record<string, ((name: string, said: string, given: Given) => Trouble) | undefined>> = {
   "28P01": (name, said) => ({
     message: `the database ${name} says: ${said}`,
     hint: "set PGPASSWORD, or put the password into ~/.pgpass or the address",
   }),
-  "28000": (name, said) => ({
+  "28000": (name, said, given) => ({
     message: `the database ${name} says: ${said}`,
     hint: /does not exist/.test(said)
-      ? `create it with createuser, or ${CHANGE}`
+      ? `create it with createuser, or ${change(given)}`
       : "check the user, and whether the server wants ?sslmode=require",
   }),
-  "3D000": (name, said) => ({
+  "3D000": (name, said, given) => ({
     message: `the database ${name} says: ${said}`,
-    hint: `create it with createdb, or ${CHANGE}`,
+    hint: `create it with createdb, or ${change(given)}`,
   }),
-  "42501": (name, said) => ({
+  "42501": (name, said, { right }) => ({
     message: `the database ${name} refuses: ${said}`,
-    hint: "grant this user the right to create a schema, or to use the one that SES_MAIL_DB_SCHEMA names",
+    hint: `grant this user ${right}`,
   }),
   "3F000": (name, said) => ({ message: `the database ${name} says: ${said}`, hint: "check SES_MAIL_DB_SCHEMA" }),
   SELF_SIGNED_CERT_IN_CHAIN: tlsMistake,
@@ -135,16 +153,16 @@ const MISTAKES: Readonly<Record<string, ((name: string, said: string) => Trouble
   ERR_TLS_CERT_ALTNAME_INVALID: tlsMistake,
 };
 
-function tlsMistake(name: string, said: string): Trouble {
+function tlsMistake(name: string, said: string, { by }: Given): Trouble {
   return {
     message: `the certificate of the database ${name} is not accepted: ${said}`,
-    hint: "check sslrootcert and the host in --db; sslmode=require encrypts without checking who answers",
+    hint: `check sslrootcert and the host in ${by}; sslmode=require encrypts without checking who answers`,
   };
 }
 
 const TLS = /^(?:CERT_|UNABLE_TO_|SELF_SIGNED|EPROTO)/;
 
-function tls(name: string, code: string, said: string): Trouble {
+function tls(name: string, code: string, said: string, given: Given): Trouble {
   if (/does not support SSL/i.test(said)) {
     return {
       message: `the database ${name} does not offer TLS`,
@@ -152,14 +170,14 @@ function tls(name: string, code: string, said: string): Trouble {
       isMistake: true,
     };
   }
-  return { ...tlsMistake(name, code === "" ? said : `${said} (${code})`), isMistake: true };
+  return { ...tlsMistake(name, code === "" ? said : `${said} (${code})`, given), isMistake: true };
 }
 
-function away(name: string, code: string, said: string): Trouble {
+function away(name: string, code: string, said: string, { says }: Given): Trouble {
   const reason = AWAY_REASONS[code] ?? (/timeout expired|read timeout/i.test(said) ? "no answer" : said);
   return {
     message: `cannot reach the database ${name}: ${reason}${code === "" ? "" : ` (${code})`}`,
-    hint: `is the server running? --db, or SES_MAIL_DB, says where; ${AGAIN} when it is back`,
+    hint: `is the server running? ${says} where; ${AGAIN} when it is back`,
     isAway: true,
   };
 }

@@ -47,8 +47,8 @@ const YOUNG_MB = 16;
 export async function adopt(context: Context, database: string, flags: AdoptFlags): Promise<number> {
   const { io, terminal } = context;
   const { dryRun = false } = flags;
-  const around = readSurrounding(flags);
   const foreign = await open(context, database);
+  const around = readSurrounding(flags);
   const use = await foreign.use();
   if (use !== null) terminal.warn(`Stop ${foreign.program} before you adopt what it has: ${use}.`);
   const store = await context.openStore(dryRun ? { ifMissing: "scratch", toRead: true } : {});

@@ -71,6 +71,12 @@ describe("what nobody can send is a dead letter that names the field", () => {
     ["a blank subject", { subject: " " }, /^subject: cannot be blank$/],
     ["data that are a list", { templateData: [1] }, /^templateData: expected an object$/],
     ["data that are a text", { templateData: "name" }, /^templateData: expected an object$/],
+    ["data with NUL", { templateData: { name: "a\u0000b" } }, /^templateData\.name: holds a NUL character$/],
+    [
+      "data with half a character",
+      { templateData: { a: ["\ud800"] } },
+      /^templateData\.a\[0\]: holds half of a character/,
+    ],
     ["large data", { templateData: { a: "x".repeat(70_000) } }, /^templateData: are 69 KB of JSON/],
     ["a subject in the data", { templateData: { job_subject: "a" } }, /^templateData\.job_subject: stands for/],
     ["a bad issue", { templateData: { issueId: "a/b" } }, /^templateData\.issueId: /],

@@ -1,0 +1,55 @@
+/** What no text of a mail may hold, whoever brings it. */
+import { isObject } from "../json.ts";
+import type { Problem } from "./problems.ts";
+
+/** Why a text cannot stand in a mail; null: it can. */
+export function textProblem(text: string): string | null {
+  if (!text.isWellFormed()) return "holds half of a character (a lone surrogate)";
+  return text.includes("\0") ? "holds a NUL character" : null;
+}
+
+/** So many problems of one value are named. */
+const MOST = 20;
+/** So many values are looked at: more than the data of an address may have, so that those behind them are refused as too large. */
+const MOST_VALUES = 100_000;
+/** How much of a name a path repeats, and of a path is told, in characters. */
+const MOST_SHOWN = 60;
+const MOST_PATH = 500;
+
+/** What is wrong with the texts and names in a parsed JSON value, however deep it is; each with its path. At most 20. */
+export function textProblemsIn(value: unknown): Problem[] {
+  const found: Problem[] = [];
+  const open: { path: string; value: unknown }[] = [{ path: "", value }];
+  let seen = 0;
+  const look = (path: string, each: unknown): void => {
+    seen++;
+    const message = typeof each === "string" ? textProblem(each) : null;
+    if (message !== null) found.push({ path, message });
+    if (Array.isArray(each) || isObject(each)) open.push({ path, value: each });
+  };
+  for (let next = open.pop(); next !== undefined; next = open.pop())
+    for (const [place, each] of placesIn(next.path, next.value)) {
+      if (found.length >= MOST || seen >= MOST_VALUES) return found;
+      look(place, each);
+    }
+  return found;
+}
+
+/** The values of a list or an object, with their paths. A name is looked at as a text, too. */
+function* placesIn(path: string, holder: unknown): Generator<[path: string, value: unknown]> {
+  if (Array.isArray(holder)) {
+    for (const [at, each] of (holder as unknown[]).entries()) yield [grown(path, `[${at}]`), each];
+  } else if (isObject(holder)) {
+    for (const name of Object.keys(holder)) {
+      yield [path, name];
+      yield [below(path, name), holder[name]];
+    }
+  } else yield [path, holder];
+}
+
+const grown = (path: string, more: string): string => (path.length > MOST_PATH ? path : path + more);
+
+function below(path: string, name: string): string {
+  const shown = name.length > MOST_SHOWN ? `${name.slice(0, MOST_SHOWN)}…` : name;
+  return path === "" ? shown : grown(path, `.${shown}`);
+}
