@@ -9,7 +9,8 @@ import { storeProperties } from "../properties.ts";
 import { preparePooled } from "./bench.ts";
 
 describe.skipIf(requireServers("postgres", "pgbouncer"))("through PgBouncer", () => {
-  storeContract("PostgreSQL, pooled", preparePooled);
+  // Another way to the same tables: what could break is how statements run, not what they add up to.
+  storeContract("PostgreSQL, pooled", preparePooled, { sums: false });
   storeProperties("PostgreSQL, pooled", preparePooled, 0.2);
 
   it.each([

@@ -5,5 +5,5 @@ import { storeProperties } from "../properties.ts";
 import { preparePostgres } from "./bench.ts";
 
 describe.skipIf(requireServers("postgres"))("on a server", () => {
-  storeProperties("PostgreSQL", preparePostgres, 0.35);
+  storeProperties("PostgreSQL", preparePostgres, 0.25);
 });
