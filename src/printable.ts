@@ -27,6 +27,12 @@ export function printableLines(text: string): string {
   );
 }
 
+/** The first `most` characters (code points) of a text, with `…` where there are more. */
+export function shortened(text: string, most: number): string {
+  const characters = Array.from(text.slice(0, 2 * most + 2));
+  return characters.length > most ? `${characters.slice(0, most).join("")}…` : text;
+}
+
 const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 function escape(character: string): string {

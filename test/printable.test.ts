@@ -1,6 +1,6 @@
 import fc from "./support/properties.ts";
 import { describe, expect, test } from "vitest";
-import { isPrintable, printable, printableLines } from "../src/printable.ts";
+import { isPrintable, printable, printableLines, shortened } from "../src/printable.ts";
 
 describe("printable", () => {
   test.each([
@@ -36,4 +36,13 @@ describe("printable", () => {
 
 test("printableLines keeps lines and tabs, and nothing else", () => {
   expect(printableLines("a\n\tb\r\n\u001b[m")).toBe("a\n\tb\\r\n\\x1b[m");
+});
+
+test.each([
+  ["email:send#1-0", "email:send#1-0"],
+  ["k".repeat(20), "k".repeat(20)],
+  ["k".repeat(70_000), `${"k".repeat(20)}…`],
+  ["🎉".repeat(21), `${"🎉".repeat(20)}…`],
+])("a long text is cut between characters", (text, short) => {
+  expect(shortened(text, 20)).toBe(short);
 });

@@ -125,8 +125,17 @@ export function refuseLonely(command: Command): void {
   const isGiven = (option: string) => !["default", undefined].includes(sourceOf(option));
   for (const [option, needs] of Object.entries(NEEDS))
     if (sourceOf(option) === "cli" && !needs.some(isGiven))
-      throw new UserError(`${option} expects ${needs.join(" or ")}, got none`);
+      throw new UserError(
+        `${option} expects ${needs.join(" or ")}, got none`,
+        needs.map((need) => GIVE[need]).join(", or "),
+      );
 }
+
+const GIVE: Readonly<Record<string, string>> = {
+  "--nats": "name the server: --nats nats://127.0.0.1:4222",
+  "--redis": "name the server: --redis redis://127.0.0.1:6379",
+  "--outlet": "hand mail over with --outlet nats, or leave it out",
+};
 
 /** The addresses of one NATS cluster, from a text with commas. @throws UserError, without their passwords. */
 function parseNats(text: string): string[] {

@@ -5,7 +5,7 @@ import { allDead, type ChoiceFlags, chosenDead, readDeadId, unknownDead } from "
 import { EXIT, exitCodeOf } from "../../errors.ts";
 import { jsonLines, writeLines } from "../output.ts";
 import { deadDetail, deadFacts } from "../../serve/dead-facts.ts";
-import { printable } from "../../printable.ts";
+import { printable, shortened } from "../../printable.ts";
 import type { DeadLetter } from "../../store/rows.ts";
 import type { DeadLetters } from "../../store/store.ts";
 import { isoTime } from "../../time/iso.ts";
@@ -16,7 +16,7 @@ export type DeadDropFlags = ChoiceFlags;
 
 /** How many are removed with one commit. */
 const DROPPED = 500;
-/** So many characters of an origin are listed. */
+/** So many characters of an origin are listed: it may be a member of a set, with all that a job has. `show` and --json have it whole. */
 const MOST_ORIGIN = 40;
 
 /** `dead list`: prints the dead letters, newest first. Memory does not grow with their number. */
@@ -49,13 +49,7 @@ async function* cellsOf(
 ): AsyncGenerator<(string | number)[]> {
   for await (const { id, source, origin, reason, times, receivedAt, bytes } of allDead(store))
     // A number that is typed has no separators.
-    yield [String(id), source, shortened(origin), times, timeOf(receivedAt), bytes, reason];
-}
-
-/** An origin may be a member of a set, with all that a job has; `show` and --json have it whole. */
-function shortened(origin: string): string {
-  const characters = Array.from(origin.slice(0, 2 * MOST_ORIGIN + 2));
-  return characters.length > MOST_ORIGIN ? `${characters.slice(0, MOST_ORIGIN).join("")}…` : origin;
+    yield [String(id), source, shortened(origin, MOST_ORIGIN), times, timeOf(receivedAt), bytes, reason];
 }
 
 /** `dead show`: prints a dead letter with what is in it. Throws `UserError` when there is none with this number. */
