@@ -1,10 +1,11 @@
 /** A receiver that outlives the clients: SES as the sandbox plays it, inside the test's own process. */
-import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { LoggedCall } from "../../src/sandbox/call-log.ts";
 import { parseFault } from "../../src/sandbox/faults.ts";
 import { type Sandbox, type SandboxOptions, startSandbox } from "../../src/sandbox/server.ts";
+import { until } from "./run.ts";
 
 export interface SesServer {
   sandbox: Sandbox;
@@ -12,6 +13,8 @@ export interface SesServer {
   env: { AWS_ENDPOINT_URL_SESV2: string };
   outbox: string;
   events: string;
+  /** Resolves when `events` tells of every mail that was accepted: they are published a moment after the answer. */
+  eventsAreIn(): Promise<void>;
   /** Every send call so far, in the order it was decided. */
   calls(): LoggedCall[];
   /** The addresses whose mail was accepted, one entry for each acceptance. */
@@ -41,11 +44,16 @@ export async function sesServer(
   onTestFinished(() => sandbox.close());
   const calls = linesOf<LoggedCall>(log);
   const accepted = () => calls().filter((call) => call.accepted > 0);
+  const areIn = () => {
+    const told = existsSync(events) ? readFileSync(events, "utf8") : "";
+    return accepted().every((call) => call.message_ids.every((id) => told.includes(id)));
+  };
   return {
     sandbox,
     env: { AWS_ENDPOINT_URL_SESV2: sandbox.url },
     outbox,
     events,
+    eventsAreIn: () => until(areIn, "the events of SES"),
     calls,
     received: () => accepted().flatMap((call) => call.to),
     arrivals: () =>

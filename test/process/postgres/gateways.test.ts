@@ -135,6 +135,7 @@ describe.skipIf(requireServers("postgres"))("two gateways on one database", () =
       expect(counts.reduce((sum, count) => sum + count, 0)).toBe(everybody.length);
       const received = here.ses.received();
       expect(duplicates(received)).toEqual([]);
+      await here.ses.eventsAreIn();
       await here.ask("ingest-events", here.ses.events);
       const rows: { email: string; state: string }[] = (await here.ask("export", "news")).messages;
       const inState = (state: string) => rows.flatMap((row) => (row.state === state ? [row.email] : [])).toSorted();

@@ -46,6 +46,7 @@ describe.skipIf(requireServers("postgres"))("workers of a fleet are killed with 
     await expectSoundCounters(here);
 
     // Whatever SES took is known now, and what is in doubt still never reached it.
+    await here.ses.eventsAreIn();
     await here.ask("ingest-events", here.ses.events);
     const rows: { email: string; state: string }[] = (await here.ask("export", "june")).messages;
     const inState = (state: string) => rows.flatMap((row) => (row.state === state ? [row.email] : [])).toSorted();

@@ -121,6 +121,7 @@ describe.skipIf(requireServers("postgres", "nats"))("a gateway and a worker that
     };
     await until(isEqual, "both ends to know the same");
     // The rest was in flight when a process died, and the events of SES tell.
+    await here.ses.eventsAreIn();
     await there("ingest-events", here.ses.events);
     const far = statesOf(await there("export", "no-topic"));
     expect(
@@ -180,6 +181,7 @@ describe.skipIf(requireServers("postgres", "nats"))("a program that sends for th
         ),
       );
       expect(await here.ask("stats", "june")).toMatchObject({ sending: all.length, sent: 0 });
+      await here.ses.eventsAreIn();
       await here.ask("ingest-events", here.ses.events);
       expect(await here.ask("stats", "june")).toMatchObject({ sending: 0, sent: all.length, delivered: all.length });
       await end([one]);
