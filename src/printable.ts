@@ -29,6 +29,7 @@ export function printableLines(text: string): string {
 
 /** The first `most` characters (code points) of a text, with `…` where there are more. */
 export function shortened(text: string, most: number): string {
+  if (text.length <= most) return text;
   const characters = Array.from(text.slice(0, 2 * most + 2));
   return characters.length > most ? `${characters.slice(0, most).join("")}…` : text;
 }

@@ -4,6 +4,7 @@
  * "manage-sending-quotas-errors", and answers captured in the field.
  */
 import type { SesOutcome } from "../deliver/outcome.ts";
+import { shortened } from "../printable.ts";
 
 interface Facts {
   name: string;
@@ -207,10 +208,10 @@ function factsOf(error: unknown): Facts {
   };
   const status = e.$metadata?.httpStatusCode;
   return {
-    name: typeof e.name === "string" ? cut(e.name) : "Unknown",
-    text: cut(messageOf(e)),
+    name: typeof e.name === "string" ? shortened(e.name, LONGEST_TEXT) : "Unknown",
+    text: shortened(messageOf(e), LONGEST_TEXT),
     status: typeof status === "number" ? status : 0,
-    code: typeof e.code === "string" ? cut(e.code) : "",
+    code: typeof e.code === "string" ? shortened(e.code, LONGEST_TEXT) : "",
   };
 }
 
@@ -219,15 +220,6 @@ function messageOf({ message, errors }: { message?: unknown; errors?: unknown })
   if (typeof message === "string" && message !== "") return message;
   const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
   return first instanceof Error ? first.message : "";
-}
-
-function cut(text: string): string {
-  // By characters, so that none is cut in two.
-  return text.length <= LONGEST_TEXT
-    ? text
-    : `${Array.from(text.slice(0, 2 * LONGEST_TEXT))
-        .slice(0, LONGEST_TEXT)
-        .join("")}…`;
 }
 
 function describe(name: string, text: string): string {

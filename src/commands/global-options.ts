@@ -1,6 +1,6 @@
 /** The program without its commands: its own options, its help, and where its settings come from. */
 import type { EventEmitter } from "node:events";
-import { Command, Option } from "commander";
+import { Command, type ErrorOptions, Option } from "commander";
 import { type Io, stamp } from "../io.ts";
 import { formatItem, wrappedText } from "./help-layout.ts";
 
@@ -55,6 +55,13 @@ export function oneLine(text: string): string {
   return text.trim().replaceAll(/\s*\n\s*/g, " ");
 }
 
+const MISSING: ReadonlySet<string> = new Set(["commander.missingArgument", "commander.optionMissingArgument"]);
+
+/** As it is typed: `ses-mail dead list`. */
+function nameOf(command: Command): string {
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
+}
+
 /** Commander reads settings from `process.env`. Ours come from `Io`, so that two runs in one process may differ. */
 class Program extends Command {
   readonly #env: Io["env"];
@@ -66,6 +73,12 @@ class Program extends Command {
 
   override createCommand(name = ""): Command {
     return new Program(name, this.#env);
+  }
+
+  /** Commander says what is missing, and not where it is explained. */
+  override error(message: string, options?: ErrorOptions): never {
+    const isMissing = MISSING.has(options?.code ?? "");
+    return super.error(isMissing ? `${message}; see ${nameOf(this)} --help` : message, options);
   }
 
   /** Replaces commander's own method and keeps its order: the command line beats the environment, which beats defaults. */

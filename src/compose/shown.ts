@@ -1,3 +1,5 @@
+import { shortened } from "../printable.ts";
+
 /** C0, DEL, C1 and the line and paragraph separators: they end a header line, or a terminal obeys them. */
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/;
@@ -11,7 +13,7 @@ export function hasControl(text: string): boolean {
 
 /** The text for a message: in JSON quotes, on one line, cut after 80 characters. */
 export function shown(text: string): string {
-  return JSON.stringify(text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text);
+  return JSON.stringify(shortened(text, MOST_SHOWN));
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Breakdown, CountsOfList, Outcomes } from "../store/breakdown.ts";
 import { type Known, knownCounts, OUTCOMES } from "../store/rules/event-counters.ts";
 import type { Ranked } from "../store/rules/ranking.ts";
 import { COMPARED, type Draws, percent, STAT_FIELDS, withRates } from "./stats.ts";
+import { shortened } from "../printable.ts";
 
 /** The ways to break a topic down, as `stats --by` names them. */
 export type Line = "hour" | "domain" | "list" | "bounce-reason" | "failure" | "link";
@@ -152,5 +153,5 @@ const MOST_CHARACTERS = 80;
 function cellText(field: string, value: Cell): string | number {
   if (value === null) return "–";
   if (typeof value === "number") return field.endsWith("_rate") ? percent(value) : value;
-  return value.length > MOST_CHARACTERS ? `${value.slice(0, MOST_CHARACTERS - 1)}…` : value;
+  return shortened(value, MOST_CHARACTERS);
 }

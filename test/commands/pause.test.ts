@@ -66,7 +66,7 @@ describe("pause and resume", () => {
     [["pause", "june", "--for", "-2h"], /--for expects/],
     [["pause", "june", "--for", "2y"], /--for expects/],
     [["pause", "june", "--for", "367d"], /--for expects a year/],
-    [["pause"], /missing required argument/],
+    [["pause"], /missing required argument 'topic'; see ses-mail pause --help$/m],
   ])("%j is exit 2, and changes nothing", async (args, words) => {
     const { call, file } = await desk();
     await call("import", file);

@@ -24,7 +24,7 @@ async function folderWith(files: Record<string, string>): Promise<string> {
 
 describe("bad input changes nothing", () => {
   it.each<[string[], string]>([
-    [["add", "code"], "missing required argument"],
+    [["add", "code"], "missing required argument 'file'; see ses-mail template add --help"],
     [["add", "a/b", "code.html"], "without /"],
     [["add", "", "code.html"], "1–100"],
     [["add", "code", "missing.html"], "no such file"],

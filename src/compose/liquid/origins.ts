@@ -1,5 +1,6 @@
 /** Copies posted data into objects without a prototype, and remembers where each object and list was in them. */
 import type { Datum } from "../../message.ts";
+import { shortened } from "../../printable.ts";
 
 /** Copies the value of the variable `name`. */
 export type Copy = (value: Datum | undefined, name: string) => Datum | undefined;
@@ -54,12 +55,12 @@ export class Origins {
 }
 
 /** The most characters of a key in a path: data may have keys of any length. */
-const LONGEST_KEY = 100;
+const LONGEST_KEY = 99;
 
 /** The path of what is at `key` in the object or list at `path`: `a.b`, `a[2]`, or `a["b c"]` for a key that is no word. */
 export function pathTo(path: string, key: string | number): string {
   if (typeof key === "number") return `${path}[${key}]`;
-  if (key.length > LONGEST_KEY) return pathTo(path, `${key.slice(0, LONGEST_KEY - 1)}…`);
-  if (!/^[\p{L}\p{N}_-]+$/u.test(key)) return `${path}[${JSON.stringify(key)}]`;
-  return path === "" ? key : `${path}.${key}`;
+  const name = shortened(key, LONGEST_KEY);
+  if (!/^[\p{L}\p{N}_-]+$/u.test(name)) return `${path}[${JSON.stringify(name)}]`;
+  return path === "" ? name : `${path}.${name}`;
 }

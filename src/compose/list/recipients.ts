@@ -10,6 +10,7 @@ import { nearest } from "../../nearest.ts";
 import { beginsAsRejects, type Layout, layoutOf, ownDelimiter } from "./own-files.ts";
 import { fileProblem } from "../../read-file.ts";
 import { FIELD_LIMIT_BYTES, fieldTooLarge, type Dialect, type RawRecord, RecordSplitter } from "./split.ts";
+import { shortened } from "../../printable.ts";
 
 const BATCH_ROWS = 250;
 /** A batch of wide rows is smaller, so that memory does not depend on the number of columns. */
@@ -470,12 +471,8 @@ function countProblem(cells: string[], header: string[]): string | null {
   const stray = cells.findIndex((cell, index) => (header[index] ?? "") === "" && cell.trim() !== "");
   if (stray < 0) return null;
   return stray < header.length
-    ? `column ${stray + 1} has no name in the header, and here the value ${JSON.stringify(shorten(cells[stray] ?? ""))}: name it, or take it out`
+    ? `column ${stray + 1} has no name in the header, and here the value ${JSON.stringify(shortened(cells[stray] ?? "", 40))}: name it, or take it out`
     : `expected ${expected} fields, got ${cells.findLastIndex((cell) => cell.trim() !== "") + 1}`;
-}
-
-function shorten(text: string): string {
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }
 
 function controlProblem(fields: string[], columns: string[]): string {

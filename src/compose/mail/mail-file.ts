@@ -8,6 +8,7 @@ import { posix } from "node:path";
 import type { MailFile } from "../../message.ts";
 import { contentTypeOf, nameProblem } from "../content/attachment.ts";
 import { RenderProblem } from "../problem.ts";
+import { shortened } from "../../printable.ts";
 
 /** The most characters of a path. No system accepts many more, and error messages show the path. */
 const MOST_PATH = 1_000;
@@ -81,7 +82,7 @@ function pathProblem(path: string): string | null {
 }
 
 function shown(path: string): string {
-  const start = path.length > MOST_PATH ? `${path.slice(0, 60)}…` : path;
+  const start = path.length > MOST_PATH ? shortened(path, 60) : path;
   // oxlint-disable-next-line no-control-regex
   return /[\x00-\x1f\x7f]/.test(start) ? JSON.stringify(start) : start;
 }
