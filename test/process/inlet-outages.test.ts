@@ -13,7 +13,7 @@ const MAILS = 1_000;
 const BIT_BY_BIT = ["--inlet-max-pending", "50", "--rate", "200"];
 
 describe.each(BROKERS)("%s is killed with -9 while mail is taken in", (name: BrokerName) => {
-  it("and comes back with what it had: everybody has one mail", { timeout: 120_000 }, async () => {
+  it("and comes back with what it had: everybody has one mail", { timeout: 180_000 }, async () => {
     const here = await stage(name, { keeps: true });
     const worker = await here.work(...here.broker.options(), ...BIT_BY_BIT);
     await here.broker.add(0, MAILS);
@@ -29,7 +29,7 @@ describe.each(BROKERS)("%s is killed with -9 while mail is taken in", (name: Bro
 
   it(
     "and comes back empty: nobody has two mails, and what is added later is taken in",
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async () => {
       const here = await stage(name);
       const worker = await here.work(...here.broker.options(), ...BIT_BY_BIT);

@@ -66,6 +66,8 @@ export async function visit(
 
 export async function signIn(page: Page, url: string, key = API_KEY): Promise<void> {
   await page.goto(url);
+  // Whoever types before the page has put the focus there has the browser complain.
+  await page.locator("[name=key]:focus").waitFor();
   await page.getByLabel("API key").fill(key);
   await Promise.all([page.waitForEvent("load"), page.getByRole("button", { name: "Sign in" }).click()]);
 }

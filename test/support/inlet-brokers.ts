@@ -1,6 +1,6 @@
 /** NATS and Redis as those who put mail into them see them, so that one test can be about both. */
 import { hostname } from "node:os";
-import { AckPolicy, DeliverPolicy, jetstream, RetentionPolicy } from "@nats-io/jetstream";
+import { AckPolicy, type ConsumerInfo, DeliverPolicy, jetstream, RetentionPolicy } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { encode } from "@msgpack/msgpack";
 import { onTestFinished } from "vitest";
@@ -27,6 +27,8 @@ export interface InletBroker {
   waiting(): Promise<number>;
   /** How many it keeps. After kill -9 that may be more: nats-server 2.9 may remember that a mail is done, and keep it. */
   kept(): Promise<number>;
+  /** Whether nothing will come again. Of NATS that may take half a minute to know: its numbers are wrong after kill -9. */
+  isDone(): Promise<boolean>;
   /** How often it has given out a mail, all together. */
   given(): Promise<number>;
   /** What a worker that is gone was given is for others now. The test does not wait for the time after which it would be by itself. */
@@ -68,6 +70,7 @@ async function natsBroker({ ackWaitMs }: BrokerOptions): Promise<InletBroker> {
       });
     });
   const info = () => managing(server.url, ({ consumers }) => consumers.info("messages", "email-processor"));
+  const kept = () => managing(server.url, async ({ streams }) => (await streams.info("messages")).state.messages);
   return {
     port: server.port,
     ack: "$JS.ACK.",
@@ -83,11 +86,25 @@ async function natsBroker({ ackWaitMs }: BrokerOptions): Promise<InletBroker> {
       const { num_pending, num_ack_pending } = await info();
       return num_pending + num_ack_pending;
     },
-    kept: () => managing(server.url, async ({ streams }) => (await streams.info("messages")).state.messages),
+    kept,
+    isDone: async () => (await kept()) === 0 || comesNothing(await info()),
     given: async () => (await info()).delivered.consumer_seq,
     letGo: async () => undefined,
     restart: (options) => server.restart(options),
   };
+}
+
+/** What a busy machine may be late with something that is due again. */
+const LATE_MS = 5_000;
+
+/**
+ * Whether a consumer that somebody reads will bring nothing more. nats-server 2.9 may keep, after kill -9, what is done, and wait for the
+ * acknowledgement of a mail that it has deleted. So what counts in the end is that nothing came again when its time was up.
+ */
+function comesNothing({ num_pending, num_ack_pending, delivered, config }: ConsumerInfo): boolean {
+  if (num_pending > 0) return false;
+  const ackWaitMs = (config.ack_wait ?? 0) / 1e6;
+  return num_ack_pending === 0 || Date.now() - Date.parse(String(delivered.last_active)) > ackWaitMs + LATE_MS;
 }
 
 const natsMail = (number: number): Uint8Array =>
@@ -152,6 +169,7 @@ async function redisBroker({ keeps = false }: BrokerOptions): Promise<InletBroke
     addBad: () => write(badJobs()),
     waiting: kept,
     kept,
+    isDone: async () => (await kept()) === 0,
     given: async () => entriesReadOf((await server.ask("XINFO", "GROUPS", STREAM)) as unknown[][]),
     async letGo(processId) {
       const consumer = `${hostname()}-${processId}`;

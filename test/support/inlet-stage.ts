@@ -49,8 +49,7 @@ export async function stage(
     dead: async () => (await ask("dead")).dead,
     async expectEachOnce(count) {
       await until(() => ses.received().length >= count, "all mail");
-      const isDone = async () => (await broker.kept()) === 0 || (await broker.waiting()) === 0;
-      await until(isDone, "the acknowledgements");
+      await until(() => broker.isDone(), "the acknowledgements");
       await until(async () => sum(await totals(), "sent") === count, "the job to know of it");
       expect(ses.received().toSorted()).toEqual(mailboxes(0, count).toSorted());
       expect(sum(await totals(), "total")).toBe(count);
