@@ -1,6 +1,7 @@
 /** What is kept of what an inlet could not take in, and whom it names. */
 import { domainToUnicode } from "node:url";
 import type { NewDeadLetter } from "./rows.ts";
+import { shortened } from "../printable.ts";
 
 /** The longest reason, in characters. */
 export const MOST_REASON = 1_000;
@@ -22,7 +23,7 @@ export function fitLetter(letter: NewDeadLetter): NewDeadLetter & { body: Buffer
   return {
     source,
     origin: sound(origin.length > MOST_ORIGIN ? middleCut(origin) : origin),
-    reason: sound(reason.length > MOST_REASON ? `${reason.slice(0, MOST_REASON - 1)}…` : reason),
+    reason: sound(shortened(reason, MOST_REASON - 1)),
     body: Buffer.from(body.buffer, body.byteOffset, body.byteLength),
     extras: extras === null ? null : sound(extras),
   };

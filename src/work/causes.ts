@@ -7,6 +7,7 @@ import type { FailedMessage } from "../store/rows.ts";
 import { patternOf } from "../store/rules/pattern.ts";
 import { createTally } from "../store/rules/ranking.ts";
 import type { Reader, Topics } from "../store/store.ts";
+import { shortened } from "../printable.ts";
 
 /** The most messages whose errors are read. Of a topic with more, the latest are. */
 const MOST_READ = 10_000;
@@ -67,5 +68,5 @@ function causesOf(state: "failed" | "in_doubt", total: number, read: FailedMessa
 
 function short(cause: string): string {
   const text = cause.replace(/[.;\s]+$/, "");
-  return text.length > LONGEST_CAUSE ? `${text.slice(0, LONGEST_CAUSE)}…` : text;
+  return shortened(text, LONGEST_CAUSE);
 }

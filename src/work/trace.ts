@@ -1,7 +1,7 @@
 /** The `trace` command at work: tells all that is known of a mail or a person, and where each fact comes from. */
 import type { Context } from "./context.ts";
 import { EXIT, UserError } from "../errors.ts";
-import { printable } from "../printable.ts";
+import { printable, shortened } from "../printable.ts";
 import type { HistoryLine } from "../report/history.ts";
 import type { Found, TracedMessage } from "../serve/find-messages.ts";
 import { nameOf } from "../store/address.ts";
@@ -10,6 +10,8 @@ import { FORGOTTEN_REASON } from "../store/rules/forgotten.ts";
 import { ALL_BULK, EVERYTHING_LIST } from "../store/rules/suppress.ts";
 import { isoTime } from "../time/iso.ts";
 
+/** So much of what was looked for is repeated. */
+const MOST_ECHOED = 100;
 /** How many messages are shown at most. */
 const MOST = 100;
 
@@ -31,7 +33,7 @@ export async function trace(context: Context, what: string): Promise<number> {
   else tell(context, found, traced);
   if (found.hasMore) terminal.info(`These are the newest ${MOST}; there are older ones.`);
   if (traced.length > 0 || found.suppressions.length > 0) return EXIT.done;
-  terminal.info(`Nothing is known of ${JSON.stringify(what.trim())} in ${nameOf(globals.db)}.`);
+  terminal.info(`Nothing is known of ${JSON.stringify(shortened(what.trim(), MOST_ECHOED))} in ${nameOf(globals.db)}.`);
   return EXIT.partial;
 }
 

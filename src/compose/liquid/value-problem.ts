@@ -1,5 +1,6 @@
 /** The reason why a filter or operator cannot use a value. */
 import { RenderProblem } from "../problem.ts";
+import { shortened } from "../../printable.ts";
 
 /** The most characters of a tag or value in a reason. */
 const LONGEST = 90;
@@ -18,7 +19,7 @@ export class ValueProblem extends RenderProblem {
 /** A tag or value on one line, cut after 90 characters. */
 export function shown(text: string): string {
   const line = text.replace(/\s+/g, " ").trim();
-  return line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line;
+  return shortened(line, LONGEST);
 }
 
 /** A value for a reason: as JSON on one line, cut after 90 characters; `nothing` for undefined. */

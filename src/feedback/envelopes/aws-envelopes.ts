@@ -4,6 +4,7 @@ import { AWS_CONTAINERS } from "./json-scanner.ts";
 import { isObject } from "../../json.ts";
 import { asArray, asText, type JsonObject } from "./json-value.ts";
 import { type Budget, unpack } from "./unpack.ts";
+import { shortened } from "../../printable.ts";
 
 /**
  * What an envelope holds: values to read, each a record of its own; or, when it holds none, what it is (`ignored`) or
@@ -122,5 +123,5 @@ function openBytes(bytes: Buffer, name: string, taken: unknown, budget: Budget):
 
 /** Cuts a text to 80 characters at most, for messages. */
 export function brief(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+  return shortened(text, 79);
 }

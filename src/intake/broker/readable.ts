@@ -1,6 +1,7 @@
 /** What is in a dead letter, for people who have to find out what is wrong with it. */
 import { utf8Text } from "../../json.ts";
 import type { DeadSource } from "../../store/rows.ts";
+import { shortened } from "../../printable.ts";
 
 /** Characters of all fields together. A verification code or a newsletter is shorter. */
 const MOST_CHARACTERS = 100_000;
@@ -62,15 +63,27 @@ function jsonIn(text: string): { value: unknown } | null {
 function fieldsOf(format: ReadableBody["format"], value: unknown): ReadableBody {
   const entries = entriesOf(value);
   const fields: ReadableBody["fields"] = [];
-  let left = MOST_CHARACTERS;
   let isCut = entries.length > MOST_FIELDS;
-  for (const [name, each] of entries.slice(0, MOST_FIELDS)) {
-    const text = shown(each);
-    isCut ||= text.length > left || name.length > MOST_NAME;
-    fields.push({ name: name.slice(0, MOST_NAME), text: text.slice(0, left) });
-    left -= Math.min(left, text.length);
+  const texts = entries.slice(0, MOST_FIELDS).map(([, each]) => shown(each));
+  const most = fairShare(texts.map(({ length }) => length));
+  for (const [index, text] of texts.entries()) {
+    const [name] = entries[index] ?? [""];
+    isCut ||= text.length > most || name.length > MOST_NAME;
+    fields.push({ name: shortened(name, MOST_NAME), text: shortened(text, most) });
   }
   return { format, fields, isCut };
+}
+
+/** The most characters of a field with which all fit: short fields leave what they do not need to long ones. */
+function fairShare(lengths: readonly number[]): number {
+  let left = MOST_CHARACTERS;
+  let others = lengths.length;
+  for (const length of lengths.toSorted((a, b) => a - b)) {
+    if (length * others > left) return Math.floor(left / others);
+    left -= length;
+    others--;
+  }
+  return MOST_CHARACTERS;
 }
 
 function entriesOf(value: unknown): [string, unknown][] {

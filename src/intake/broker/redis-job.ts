@@ -1,11 +1,14 @@
 /** Reads the jobs that Redis brings: JSON objects with an address, the name of a template and its data. */
 import { isObject, utf8Text } from "../../json.ts";
-import { isPrintable } from "../../printable.ts";
+import { isPrintable, shortened } from "../../printable.ts";
 import type { Fields } from "../fields.ts";
 import { isSameJson } from "../repeat.ts";
 import { MOST_SUBJECT, MOST_UUID } from "../schema.ts";
 import { type Asked, type AskedMail, renamed } from "./asked.ts";
 import { JOB_SUBJECT, withJobSubject } from "./job-templates.ts";
+
+/** So much of a name is shown in a reason. */
+const MOST_SHOWN = 60;
 
 /** The fields of a job. Those without a use here were for the workers of older programs. */
 const FIELDS: ReadonlySet<string> = new Set([
@@ -85,7 +88,7 @@ function jobIn(body: Uint8Array): Fields {
   const parsed = parse(text);
   if (!isObject(parsed)) throw new Unreadable("expected a JSON object");
   const unknown = Object.keys(parsed).find((name) => !FIELDS.has(name));
-  if (unknown !== undefined) throw new Unreadable(`${unknown.slice(0, 60)}: unknown field`);
+  if (unknown !== undefined) throw new Unreadable(`${shortened(unknown, MOST_SHOWN)}: unknown field`);
   return parsed;
 }
 

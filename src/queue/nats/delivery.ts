@@ -1,6 +1,7 @@
 /** One message that a consumer of JetStream brought, and what can be said about it. */
 import type { Msg } from "@nats-io/transport-node";
 import type { Delivery } from "../queue.ts";
+import { shortened } from "../../printable.ts";
 
 /** The header for what a mail has beyond the four texts of its body; its value is read by whoever reads the body. */
 export const EXTRAS_HEADER = "Ses-Mail-Extras";
@@ -85,7 +86,7 @@ const MOST_REASON = 200;
 
 /** It is never to come again. */
 export function refusedAnswer(serverVersion: string, reason: string): string {
-  const line = reason.replaceAll(/\s+/g, " ").slice(0, MOST_REASON).trim();
+  const line = shortened(reason.replaceAll(/\s+/g, " ").trim(), MOST_REASON);
   return line !== "" && isSince(serverVersion) ? `+TERM ${line}` : "+TERM";
 }
 

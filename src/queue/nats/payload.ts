@@ -4,6 +4,10 @@
  */
 import { Decoder, encode } from "@msgpack/msgpack";
 import { utf8Text } from "../../json.ts";
+import { shortened } from "../../printable.ts";
+
+/** So much of a name is shown in a reason. */
+const MOST_SHOWN = 60;
 
 /** One mail, as the ancestors' gateway publishes it. */
 export interface NatsMail {
@@ -127,7 +131,8 @@ function problemOfMap(bytes: Uint8Array, { count, at }: Size): string | null {
 }
 
 const countText = (count: number): string => (Number.isNaN(count) ? "no whole length" : String(count));
-const nameOf = (raw: Uint8Array): string => new TextDecoder().decode(raw.subarray(0, 64));
+const nameOf = (raw: Uint8Array): string =>
+  shortened(new TextDecoder().decode(raw.subarray(0, 4 * MOST_SHOWN + 4)), MOST_SHOWN);
 const twiceOrUnknown = (name: string): string =>
   (PARTS as readonly string[]).includes(name) ? `${name} twice` : `the unknown name ${JSON.stringify(name)}`;
 

@@ -4,7 +4,7 @@
  * accepted at once, because it is the store that waits.
  */
 import { jsonObject } from "../../json.ts";
-import { printable } from "../../printable.ts";
+import { printable, shortened } from "../../printable.ts";
 import { systemClock } from "../../time/clock.ts";
 import type { Queue } from "../queue.ts";
 import type { Connection } from "./connection.ts";
@@ -205,7 +205,7 @@ export class SetsQueue implements Queue<RedisDelivery> {
   #tellStuck(id: string, { message }: RedisProblem): void {
     if (this.#stuck.has(id) || this.#stuck.size >= MOST_STUCK) return;
     this.#stuck.add(id);
-    const key = printable(this.#parts.keys.job(id)).slice(0, MOST_SHOWN);
+    const key = shortened(printable(this.#parts.keys.job(id)), MOST_SHOWN);
     this.#parts.tell(`redis: the job in ${key} stays there, and the others are read. ${message}`);
   }
 
@@ -253,7 +253,7 @@ export class SetsQueue implements Queue<RedisDelivery> {
       }
       const at = this.#firstSeen(one);
       if (Date.now() - at < idleMs || overdue.length >= MOST_PER_CALL) continue;
-      const hash = printable(keys.job(one.id)).slice(0, MOST_SHOWN);
+      const hash = shortened(printable(keys.job(one.id)), MOST_SHOWN);
       const body = bodyOf([Buffer.from("id"), Buffer.from(one.id)]);
       overdue.push({ id: name, body, at, overdue: `it is in ${one.set}, and there is no hash ${hash}` });
       chosen.add(name);

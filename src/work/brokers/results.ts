@@ -1,6 +1,6 @@
 /** Applies what those who take handed-over mail from NATS say became of it. */
 import { patiently, type Patience } from "../../intake/broker/patience.ts";
-import { printable } from "../../printable.ts";
+import { printable, shortened } from "../../printable.ts";
 import type { Handler, Verdict } from "../../queue/consume.ts";
 import type { Delivery } from "../../queue/queue.ts";
 import type { DeadLetter, HandedOutcome, HandedResult, NewDeadLetter } from "../../store/rows.ts";
@@ -125,7 +125,7 @@ function toHanded(jobId: string, body: Uint8Array): Read {
   return { uuid, result: { ...result, messageId } };
 }
 
-const shown = (uuid: string): string => printable(uuid.length > MOST_SHOWN ? `${uuid.slice(0, MOST_SHOWN)}…` : uuid);
+const shown = (uuid: string): string => printable(shortened(uuid, MOST_SHOWN));
 
 /** Applies a result that was kept as a dead letter. Resolves to null when it is applied, changes nothing or is somebody else's, else to why it stays dead. */
 export async function retryResult(store: Parts["store"], letter: Pick<DeadLetter, "body">): Promise<string | null> {

@@ -19,6 +19,9 @@ const DROPPED = 500;
 /** So many characters of an origin are listed: it may be a member of a set, with all that a job has. `show` and --json have it whole. */
 const MOST_ORIGIN = 40;
 
+/** So many characters of a field are shown in its line. */
+const MOST_IN_LINE = 2_000;
+
 /** `dead list`: prints the dead letters, newest first. Memory does not grow with their number. */
 export async function listDead(context: Context): Promise<number> {
   const { io, openStore, terminal, globals } = context;
@@ -64,10 +67,13 @@ export async function showDead({ openStore, terminal, globals }: Context, text: 
   return EXIT.done;
 }
 
-/** A line for each field, of large letters the first. What has no fields keeps its own lines: they end what is shown. */
+/** A line for each field, of long ones its beginning. What has no fields keeps its own lines: they end what is shown. */
 function textOf({ fields, cut }: Awaited<ReturnType<typeof deadDetail>>["payload"]): string {
-  const lines = fields.map(({ name, text }) => (name === "" ? text : printable(`${name}: ${text}`)));
-  return [...lines, ...(cut ? ["… and more; --json has all"] : [])].join("\n");
+  const lines = fields.map(({ name, text }) =>
+    name === "" ? text : `${printable(name)}: ${shortened(printable(text), MOST_IN_LINE)}`,
+  );
+  const isCut = cut || fields.some(({ name, text }) => name !== "" && printable(text).length > MOST_IN_LINE);
+  return [...lines, ...(isCut ? ["… and more; --json has all"] : [])].join("\n");
 }
 
 function headOf({ id, source, origin, reason, times, receivedAt, lastAt, bytes, extras }: DeadLetter): string {
