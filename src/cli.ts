@@ -7,9 +7,9 @@ import { addCancel } from "./commands/cancel.ts";
 import { addCheck } from "./commands/check.ts";
 import type { Act, AddCommand, Work } from "./commands/command.ts";
 import { noteEnvironment, settleSwitches } from "./commands/options.ts";
-import { refuseLonely } from "./commands/broker-options.ts";
+import { refuseBrokerless } from "./commands/broker-options.ts";
 import { takeOldNames } from "./commands/old-names.ts";
-import { createProgram, oneLine } from "./commands/global-options.ts";
+import { createProgram, MOST_SAID, oneLine } from "./commands/global-options.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addCopy } from "./commands/copy.ts";
 import { addDead } from "./commands/dead.ts";
@@ -37,8 +37,8 @@ import { addWorkers } from "./commands/workers.ts";
 import { dropEmptySettings, loadDotenv } from "./dotenv.ts";
 import { EXIT, exitCodeOf, InterruptedError, StoppedError, UserError } from "./errors.ts";
 import { type Io, stamp } from "./io.ts";
-import { resultWritten, surviveClosedPipes } from "./terminal/pipes.ts";
-import { printable } from "./printable.ts";
+import { resultWritten, surviveClosedPipes, wordsWritten } from "./terminal/pipes.ts";
+import { printable, shortened } from "./printable.ts";
 import type { Globals } from "./work/context.ts";
 import { createContext, type OwnedContext } from "./work/create-context.ts";
 import { locate } from "./work/location.ts";
@@ -81,6 +81,7 @@ export async function main(argv: string[], io: Io): Promise<number> {
     // A command that failed has said why already.
     if (run.exitCode === EXIT.done || run.exitCode === EXIT.partial) run.exitCode = report(error, io, false);
   }
+  await wordsWritten(io);
   return run.exitCode;
 }
 
@@ -105,7 +106,7 @@ function createCommands(io: Io, run: Run): Command {
       settleSwitches(command, io.env);
       noteEnvironment(command);
       takeOldNames(command, io.env);
-      refuseLonely(command);
+      refuseBrokerless(command);
       const options = args.at(-2) as Options;
       run.context = await createContext(io, globalsOf(program, io, command), version);
       run.exitCode = await work(run.context, options, command.args);
@@ -148,7 +149,7 @@ function report(error: unknown, io: Io, json: boolean): number {
   const known = error instanceof UserError || error instanceof StoppedError;
   const text = known ? (error.hint ? `${error.message}; ${error.hint}` : error.message) : "a bug in ses-mail";
   const code = error instanceof UserError ? EXIT.usage : error instanceof StoppedError ? EXIT.stopped : EXIT.bug;
-  io.stderr.write(`${stamp(io, io.stderr)}ses-mail: ${printable(text)}\n`);
+  io.stderr.write(`${stamp(io, io.stderr)}ses-mail: ${shortened(printable(text), MOST_SAID)}\n`);
   if (!known) {
     io.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     io.stderr.write("Please report it with the text above: https://github.com/ses-mail/ses-mail/issues\n");

@@ -1,6 +1,7 @@
 /** The options of `serve` and `work` for brokers, and what their values may be. */
 import type { Command } from "commander";
 import { UserError } from "../errors.ts";
+import { type Needs, refuseLonely } from "./lonely.ts";
 import { GROUPS, parseCount, setting } from "./options.ts";
 
 /** How addresses of servers may begin. */
@@ -98,7 +99,7 @@ function addOutletOptions(command: Command): Command {
 }
 
 /** What an option does nothing without: one of these. */
-const NEEDS: Readonly<Record<string, readonly string[]>> = {
+const NEEDS: Needs = {
   "--nats-stream": ["--nats"],
   "--nats-subject": ["--nats"],
   "--nats-consumer": ["--nats"],
@@ -112,29 +113,17 @@ const NEEDS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Refuses an option for brokers on the command line that does nothing, because the broker that it belongs to is not given. In the
- * environment it is for another process. Does nothing to a command that works with no broker.
+ * Refuses an option for brokers whose broker is not given. Does nothing to a command that works with no broker.
  * @throws UserError
  */
-export function refuseLonely(command: Command): void {
-  if (!command.options.some(({ long }) => long === "--outlet")) return;
-  const sourceOf = (option: string) => {
-    const declared = command.options.find(({ long }) => long === option);
-    return declared && command.getOptionValueSource(declared.attributeName());
-  };
-  const isGiven = (option: string) => !["default", undefined].includes(sourceOf(option));
-  for (const [option, needs] of Object.entries(NEEDS))
-    if (sourceOf(option) === "cli" && !needs.some(isGiven))
-      throw new UserError(
-        `${option} expects ${needs.join(" or ")}, got none`,
-        needs.map((need) => GIVE[need]).join(", or "),
-      );
+export function refuseBrokerless(command: Command): void {
+  if (command.options.some(({ long }) => long === "--outlet")) refuseLonely(command, NEEDS, GIVE);
 }
 
 const GIVE: Readonly<Record<string, string>> = {
-  "--nats": "name the server: --nats nats://127.0.0.1:4222",
-  "--redis": "name the server: --redis redis://127.0.0.1:6379",
-  "--outlet": "hand mail over with --outlet nats, or leave it out",
+  "--nats": "--nats nats://127.0.0.1:4222",
+  "--redis": "--redis redis://127.0.0.1:6379",
+  "--outlet": "--outlet nats",
 };
 
 /** The addresses of one NATS cluster, from a text with commas. @throws UserError, without their passwords. */

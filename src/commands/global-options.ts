@@ -2,6 +2,7 @@
 import type { EventEmitter } from "node:events";
 import { Command, type ErrorOptions, Option } from "commander";
 import { type Io, stamp } from "../io.ts";
+import { printable, shortened } from "../printable.ts";
 import { formatItem, wrappedText } from "./help-layout.ts";
 
 const EXIT_CODES = `
@@ -42,7 +43,9 @@ export function createProgram(io: Io, version: string): Command {
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
       outputError: (text, write) =>
-        write(`${stamp(io, io.stderr)}${oneLine(text.replace(/^error: /, "ses-mail: "))}\n`),
+        write(
+          `${stamp(io, io.stderr)}${shortened(printable(oneLine(text.replace(/^error: /, "ses-mail: "))), MOST_SAID)}\n`,
+        ),
     })
     .addHelpText("after", wrappedText(START))
     .addHelpText("afterAll", wrappedText(EXIT_CODES))
@@ -55,7 +58,28 @@ export function oneLine(text: string): string {
   return text.trim().replaceAll(/\s*\n\s*/g, " ");
 }
 
-const MISSING: ReadonlySet<string> = new Set(["commander.missingArgument", "commander.optionMissingArgument"]);
+const EXPLAINED: ReadonlySet<string> = new Set([
+  "commander.missingArgument",
+  "commander.optionMissingArgument",
+  "commander.missingMandatoryOptionValue",
+  "commander.invalidArgument",
+]);
+/** A text of somebody that is in an error may have any length. */
+export const MOST_SAID = 4_000;
+/** So many commands are named that have an option. */
+const MOST_NAMED = 3;
+
+/** What to say of an option that only other commands have; null: none has it. Commander would suggest another option of this command. */
+function elsewhereOf(command: Command, message: string): string | null {
+  const flag = /unknown option '(--[^'=]+)/.exec(message)?.[1];
+  const having = commandsOf(rootOf(command)).filter(({ options }) => options.some(({ long }) => long === flag));
+  if (flag === undefined || having.length === 0) return null;
+  const names = having.slice(0, MOST_NAMED).map(nameOf).join(", ");
+  return `error: unknown option '${flag}' of ${nameOf(command)}; it is one of ${names}`;
+}
+
+const rootOf = (command: Command): Command => (command.parent === null ? command : rootOf(command.parent));
+const commandsOf = (command: Command): Command[] => command.commands.flatMap((each) => [each, ...commandsOf(each)]);
 
 /** As it is typed: `ses-mail dead list`. */
 function nameOf(command: Command): string {
@@ -75,10 +99,15 @@ class Program extends Command {
     return new Program(name, this.#env);
   }
 
-  /** Commander says what is missing, and not where it is explained. */
+  /** Commander says what is missing or wrong, and not where it is explained. */
   override error(message: string, options?: ErrorOptions): never {
-    const isMissing = MISSING.has(options?.code ?? "");
-    return super.error(isMissing ? `${message}; see ${nameOf(this)} --help` : message, options);
+    const code = options?.code ?? "";
+    const elsewhere = code === "commander.unknownOption" ? elsewhereOf(this, message) : null;
+    if (elsewhere !== null) return super.error(elsewhere, options);
+    return super.error(
+      EXPLAINED.has(code) ? `${message.replace(/\.$/, "")}; see ${nameOf(this)} --help` : message,
+      options,
+    );
   }
 
   /** Replaces commander's own method and keeps its order: the command line beats the environment, which beats defaults. */

@@ -206,15 +206,6 @@ export const expiresIn = (): Option =>
     "do not send what is still waiting this long after it is due, such as 2h",
   );
 
-/** Refuses `--expires-in` where there is no list to expire. One that comes from the environment is meant for others. */
-export function refuseExpiresIn(command: Command, file: string | undefined): void {
-  if (file !== undefined || command.getOptionValueSource("expiresIn") !== "cli") return;
-  throw new UserError(
-    "--expires-in expects a recipients file, got none",
-    "name the list that expires; what was added before keeps its own expiry",
-  );
-}
-
 /** A parser of whole numbers of at least 1. It throws `UserError`, which names the option, for anything else. */
 export function parseCount(option: string): (text: string) => number {
   return (text) => number(text, `${option} expects a whole number of at least 1`, (n) => Number.isInteger(n) && n >= 1);

@@ -4,12 +4,27 @@ import { FAULT_GRAMMAR } from "../sandbox/faults.ts";
 import type { SandboxFlags } from "../work/sandbox.ts";
 import type { AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
+import { type Needs, refuseLonely } from "./lonely.ts";
 import { collect, parseRate, setting } from "./options.ts";
 
 const FAULTS = `
 Faults: ${FAULT_GRAMMAR}
   share is 0.2 or 20%; a bare kind means every call
   example: --fault throttle:0.2 --fault accept-then-drop:every=100`;
+
+const EVENTS = ["--events", "--webhook"];
+const NEEDS: Needs = {
+  "--event-delay": EVENTS,
+  "--event-copies": EVENTS,
+  "--event-shuffle": EVENTS,
+  "--webhook-key": ["--webhook"],
+  "--webhook-sns-topic": ["--webhook"],
+  "--webhook-signature": ["--webhook"],
+};
+const EXAMPLES = {
+  "--events": "--events events.ndjson",
+  "--webhook": "--webhook http://127.0.0.1:8080/v1/events/results",
+};
 
 /** Declares `sandbox`. */
 export const addSandbox: AddCommand = (program, act) => {
@@ -42,6 +57,7 @@ export const addSandbox: AddCommand = (program, act) => {
     .addHelpText("after", wrappedText(FAULTS))
     .action(
       act<SandboxFlags>(async (context, flags) => {
+        refuseLonely(command, NEEDS, EXAMPLES);
         const { runSandbox } = await import("../work/sandbox.ts");
         return runSandbox(context, flags);
       }),

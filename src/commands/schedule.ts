@@ -1,7 +1,8 @@
 import type { ScheduleFlags } from "../work/schedule.ts";
 import type { AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
-import { addContentOptions, addRecipientOptions, expiresIn, GROUPS, refuseExpiresIn, setting } from "./options.ts";
+import { refuseListless } from "./lonely.ts";
+import { addContentOptions, addRecipientOptions, expiresIn, GROUPS, setting } from "./options.ts";
 
 /** Declares `schedule`. */
 export const addSchedule: AddCommand = (program, act) => {
@@ -19,7 +20,7 @@ export const addSchedule: AddCommand = (program, act) => {
   addRecipientOptions(addContentOptions(command));
   command.action(
     act<ScheduleFlags>(async (context, flags, [file]) => {
-      refuseExpiresIn(command, file);
+      refuseListless(command, file);
       const { schedule } = await import("../work/schedule.ts");
       return schedule(context, file ?? null, flags);
     }),

@@ -4,6 +4,7 @@ import type { CampaignFlags } from "../work/campaign.ts";
 import type { SendFlags } from "../work/send-flags.ts";
 import type { AddCommand } from "./command.ts";
 import { addExamples } from "./examples.ts";
+import { refuseListless } from "./lonely.ts";
 import {
   addContentOptions,
   addRecipientOptions,
@@ -11,7 +12,6 @@ import {
   expiresIn,
   GROUPS,
   parseCount,
-  refuseExpiresIn,
   setting,
 } from "./options.ts";
 
@@ -55,7 +55,7 @@ export const addSend: AddCommand = (program, act) => {
           const { rehearse, sendSample } = await import("../work/rehearse.ts");
           return flags.dryRun ? rehearse(context, file, flags) : sendSample(context, file, flags, flags.testTo ?? "");
         }
-        refuseExpiresIn(command, file);
+        refuseListless(command, file);
         const { sendCampaign, sendDue } = await import("../work/send.ts");
         return file === undefined ? sendDue(context, flags) : sendCampaign(context, file, flags);
       }),

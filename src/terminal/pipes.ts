@@ -1,11 +1,12 @@
 /** Watches stdout and stderr: a reader may close its pipe, and a disk may be full. */
+import type { Writable } from "node:stream";
 import { StoppedError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { fileProblem } from "../read-file.ts";
 
 const failures = new WeakMap<NodeJS.WritableStream, Error | null>();
 
-/** How long the rest of a result may take after a signal. Its reader may never read on. */
+/** How long the rest of a result may take after a signal, and that of stderr. Its reader may never read on. */
 const LAST_WORDS_MS = 1_000;
 
 /**
@@ -16,6 +17,15 @@ const LAST_WORDS_MS = 1_000;
 export function surviveClosedPipes(io: Io): void {
   guard(io.stdout);
   guard(io.stderr);
+}
+
+/** Resolves when stderr has accepted all that was written to it, its reader went away, or does not read for a second. Never rejects. */
+export async function wordsWritten({ stderr, clock }: Pick<Io, "stderr" | "clock">): Promise<void> {
+  if ((stderr as Partial<Writable>).writableLength === 0) return;
+  const written = new Promise<void>((resolve) => void stderr.write("", () => resolve()));
+  const ended = new AbortController();
+  await Promise.race([written, clock.sleep(LAST_WORDS_MS, ended.signal)]);
+  ended.abort();
 }
 
 /** Resolves when `signal` or `ended` aborts. */

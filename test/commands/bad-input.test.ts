@@ -278,6 +278,43 @@ describe("options that mean nothing", () => {
   });
 });
 
+describe("options that would do nothing", () => {
+  it.each([
+    ["send --subject Hi", "--subject expects a recipients file"],
+    ["send --content june.html", "--content expects a recipients file"],
+    ["send --attach june.pdf", "--attach expects a recipients file"],
+    ["send --replace-content", "--replace-content expects a recipients file"],
+    ["send --expires-in 2h", "--expires-in expects a recipients file"],
+    ["schedule --topic june --at +2h --tag a=b", "--tag expects a recipients file"],
+    ["sandbox --event-delay 1s", "--event-delay expects --events or --webhook"],
+    ["sandbox --event-copies 2", "--event-copies expects --events or --webhook"],
+    ["sandbox --event-shuffle", "--event-shuffle expects --events or --webhook"],
+    ["sandbox --events e --webhook-key key.pem", "--webhook-key expects --webhook"],
+    ["sandbox --webhook-signature 1", "--webhook-signature expects --webhook"],
+  ])("%s", async (line, words) => {
+    const { code, stderr } = await run(await workFolder(), line.split(" "));
+    expect(stderr).toContain(words);
+    expect({ code, lines: stderr.trimEnd().split("\n").length }).toEqual({ code: 2, lines: 1 });
+  });
+
+  it("settings are for all lists, and may be given without one", async () => {
+    const line = ["send", "--from", "News <news@example.com>", "--track-opens", "--delimiter", ";"];
+    const { code, stderr } = await run(await workFolder(), line, { env: { AWS_REGION: "us-east-1" } });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("ses-mail.db") });
+  });
+});
+
+it.each([
+  ["send june.csv --at +2h", "unknown option '--at' of ses-mail send; it is one of ses-mail schedule"],
+  ["schedule june.csv", "--at <when>' not specified; see ses-mail schedule --help"],
+  ["serve --outlet kafka", "Allowed choices are nats; see ses-mail serve --help"],
+  ["send --sbject Hi", "(Did you mean --subject?)"],
+])("%s: says what to do", async (line, words) => {
+  const { code, stderr } = await run(await workFolder(), line.split(" "));
+  expect(stderr).toContain(words);
+  expect({ code, lines: stderr.trimEnd().split("\n").length }).toEqual({ code: 2, lines: 1 });
+});
+
 describe("R2 G7 P1: a time that cannot be: never now", () => {
   it.each<[string[], RegExp]>([
     [["--at", "yesterday"], /yesterday/],

@@ -125,6 +125,14 @@ describe("what others wrote stays in its line", () => {
     expect((await dead("show", "2")).stdout).toContain("a\\nb: c\n");
   });
 
+  it("the beginning of a long field, and all others", async () => {
+    const body = encodeMail({ uuid: "u".repeat(100_000), email: "ann@", subject: "Hello", body: "<p>Hi</p>" });
+    const { dead } = await jobWith(letter(1, { body }));
+    const { stdout } = await dead("show", "1");
+    expect(stdout).toContain(`\nuuid: ${"u".repeat(2_000)}…\nemail: ann@\nsubject: Hello\nbody: <p>Hi</p>\n`);
+    expect(stdout).toContain("… and more; --json has all");
+  });
+
   it("a long origin is cut in the list, and whole everywhere else", async () => {
     const origin = `email:send:priority ${JSON.stringify({ id: "j1", data: "가".repeat(300) })}`;
     const { dead } = await jobWith(letter(1, { origin }), letter(2));

@@ -130,6 +130,8 @@ it("knows nothing: exit 1, as grep has it; nothing asked, or no job: exit 2", as
     expect({ what, code, json }).toEqual({ what, code: 1, json: { messages: [], suppressions: [] } });
     expect(stderr).toContain(`Nothing is known of "${what}"`);
   }
+  const { stderr } = await run(folder, ["trace", "x".repeat(100_000)]);
+  expect(stderr).toContain(`Nothing is known of "${"x".repeat(100)}…"`);
   expect((await run(folder, ["trace", " "])).code).toBe(2);
   expect((await run(await workFolder(), ["trace", "ann@example.net"])).code).toBe(2);
 });

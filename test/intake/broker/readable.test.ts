@@ -56,6 +56,15 @@ describe("a body of NATS", () => {
   });
 });
 
+test("a long field leaves the others their share", async () => {
+  const found = await nats(encode(["x".repeat(100_000), "ann@example.com", "Hello", "y".repeat(60_000)]));
+  expect(found.isCut).toBe(true);
+  expect(found.fields.map(({ text }) => text.length)).toEqual([49_991, 15, 5, 49_991]);
+  expect(found.fields[0]?.text.endsWith("x…")).toBe(true);
+  const one = await nats(encode(["x", "y", "z".repeat(99_998)]));
+  expect(one).toMatchObject({ isCut: false });
+});
+
 test("a job of Redis is shown field by field", async () => {
   const job = { id: "j1", to: "a@example.com", templateData: { name: "Ann" }, delay: 5 };
   expect(await redis(JSON.stringify(job))).toEqual({
@@ -108,7 +117,7 @@ describe("a body of 10 MB", () => {
   test("says that it is cut", async () => {
     const seen = await nats(encode(["u", "e", "s", "x".repeat(10_000_000)]));
     expect(seen.isCut).toBe(true);
-    expect(seen.fields.map(({ text }) => text.length)).toEqual([1, 1, 1, 99_997]);
+    expect(seen.fields.map(({ text }) => text.length)).toEqual([1, 1, 1, 99_998]);
   });
 });
 

@@ -33,6 +33,7 @@ describe("what nobody can send is a dead letter that names the field", () => {
     ["a list", "[]", /^expected a JSON object$/],
     ["null", "null", /^expected a JSON object$/],
     ["a misspelt field", { dealy: 60_000 }, /^dealy: unknown field$/],
+    ["a field with a long name", { ["x".repeat(500)]: 1 }, /^x{60}…: unknown field$/],
     ["a prototype", '{"__proto__":{"id":"1"}}', /^__proto__: unknown field$/],
     ["no id", { id: null }, /^id: is missing$/],
     ["a blank id", { id: " " }, /^id: is missing$/],

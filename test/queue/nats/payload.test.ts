@@ -78,6 +78,7 @@ describe("poison", () => {
     ["bytes for a subject", withPart(2, encode(new Uint8Array([1, 2]))), "subject is not a text"],
     ["an array for a body", withPart(3, encode(["b"])), "body is not a text"],
     ["an unknown name", encode({ ...MAIL, delay: "1" }), 'the unknown name "delay"'],
+    ["a long one", encode({ ...MAIL, ["가".repeat(500)]: "1" }), `the unknown name "${"가".repeat(60)}…"`],
     ["__proto__ for a name", bytes([0x84], text("__proto__"), text("x")), 'the unknown name "__proto__"'],
     ["a name twice", bytes([0x84], text("uuid"), text("a"), text("uuid"), text("b")), "the map has uuid twice"],
     ["a missing name", encode({ uuid: "u", email: "a", subject: "s" }), "the map has no body"],
