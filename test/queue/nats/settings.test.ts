@@ -69,7 +69,7 @@ describe("answers", () => {
   });
 
   it("a reason has a limit, and none is no reason", () => {
-    expect(refusedAnswer("2.12.0", "x".repeat(5_000))).toBe(`+TERM ${"x".repeat(200)}`);
+    expect(refusedAnswer("2.12.0", "x".repeat(5_000))).toBe(`+TERM ${"x".repeat(200)}…`);
     expect(refusedAnswer("2.12.0", " \n")).toBe("+TERM");
   });
 
