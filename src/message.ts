@@ -156,6 +156,47 @@ export type Datum = string | number | boolean | null | readonly Datum[] | { read
 /** The values of one recipient, by name: the texts of a list's columns, or what a program posted. */
 export type Values = Readonly<Record<string, Datum>>;
 
+/**
+ * A text cut at the values of one recipient: `fixed[0]`, `values[0]`, `fixed[1]`, … `fixed` has one more than `values`, and is the very
+ * same array in all mails that differ in their values only.
+ */
+export interface Pieces {
+  fixed: readonly string[];
+  values: readonly string[];
+}
+
+/** The text that these pieces make. */
+export function wholeText({ fixed, values }: Pieces): string {
+  const [first = ""] = fixed;
+  if (values.length === 0) return first;
+  const parts = new Array<string>(2 * values.length + 1);
+  parts[0] = first;
+  for (let at = 0; at < values.length; at++) {
+    parts[2 * at + 1] = values[at] ?? "";
+    parts[2 * at + 2] = fixed[at + 1] ?? "";
+  }
+  // Adding long strings makes a rope, which V8 copies once more when the mail is sent.
+  return parts.join("");
+}
+
+/** A mail whose HTML and text are whole, or still in pieces. */
+export interface ComposedMail extends Omit<RenderedMail, "html" | "text"> {
+  html: string | Pieces;
+  text: string | Pieces;
+}
+
+/** The mail with whole texts. */
+export function wholeMail(mail: ComposedMail): RenderedMail {
+  const { html, text } = mail;
+  const isWhole = typeof html === "string" && typeof text === "string";
+  if (isWhole) return { ...mail, html, text };
+  return {
+    ...mail,
+    html: typeof html === "string" ? html : wholeText(html),
+    text: typeof text === "string" ? text : wholeText(text),
+  };
+}
+
 /** One recipient's mail, ready for SES. Every string is final: escaped, encoded and within the limits of SES. */
 export interface RenderedMail {
   from: string;

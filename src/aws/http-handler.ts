@@ -35,7 +35,7 @@ class EndpointError extends Error {
 }
 
 /** A request as the SDK hands it over (HttpRequest of @smithy/types). */
-interface SdkRequest {
+export interface Request {
   protocol: string;
   hostname: string;
   port?: number;
@@ -47,7 +47,7 @@ interface SdkRequest {
 }
 
 /** An answer as the SDK takes it. */
-interface SdkResponse {
+export interface Response {
   statusCode: number;
   reason: string;
   headers: Record<string, string>;
@@ -57,12 +57,20 @@ interface SdkResponse {
 /** A request handler for the configuration of an AWS client. */
 export interface Handler {
   /** Rejects when no whole answer comes; with the reason of `abortSignal`, which must be one of Node's, when that aborts. */
-  handle(request: SdkRequest, options?: { abortSignal?: object }): Promise<{ response: SdkResponse }>;
+  handle(request: Request, options?: { abortSignal?: object }): Promise<{ response: Response }>;
+  /** The same for a request that is not the SDK's. `isFinished`: the operating system has all of it, and nobody reads the body any more. */
+  exchange(request: Request, departing: Departing, signal: AbortSignal): Promise<Exchanged>;
   destroy(): void;
   /** Part of the SDK's contract; there is nothing to configure. */
   updateHttpClientConfig(): void;
   httpHandlerConfigs(): Record<string, never>;
   metadata: { handlerProtocol: string };
+}
+
+/** What became of a request that was answered. */
+interface Exchanged {
+  response: Response;
+  isFinished: boolean;
 }
 
 const departings = new WeakMap<object, Departing>();
@@ -90,21 +98,24 @@ export function createHandler({ maxSockets, exchangeMs }: HandlerOptions): Handl
     destroy: () => agents.destroy(),
     handle(request, { abortSignal } = {}) {
       const signal = abortSignal as AbortSignal | undefined;
-      if (exchangeMs === undefined) return exchange(request, agents, signal);
+      const departing = departings.get(request);
+      if (exchangeMs === undefined) return exchange(request, { agents, departing, signal });
       const limits = { ms: exchangeMs, ...(signal && { signal }) };
-      return withinLimit(limits, (limited) => exchange(request, agents, limited));
+      return withinLimit(limits, (limited) => exchange(request, { agents, departing, signal: limited }));
     },
+    exchange: (request, departing, signal) => exchange(request, { agents, departing, signal }),
   };
 }
 
-async function exchange(
-  request: SdkRequest,
-  agents: ReturnType<typeof createReadyAgents>,
-  signal: AbortSignal | undefined,
-): Promise<{ response: SdkResponse }> {
+interface With {
+  agents: ReturnType<typeof createReadyAgents>;
+  departing: Departing | undefined;
+  signal: AbortSignal | undefined;
+}
+
+async function exchange(request: Request, { agents, departing, signal }: With): Promise<Exchanged> {
   const isTls = request.protocol === "https:";
   if (!isTls && request.protocol !== "http:") throw new EndpointError(`the endpoint is no http or https URL`);
-  const departing = departings.get(request);
   const mayLeave = () => departing === undefined || departing.mayLeave();
   if (signal?.aborted) throw signal.reason as Error;
   if (!mayLeave()) throw new WithheldError();
@@ -134,10 +145,10 @@ async function exchange(
     if (departing) sent.once("finish", departing.onDeparted);
     sent.on("error", fail);
     let isWhole = false;
-    const done = (response: SdkResponse) => {
+    const done = (response: Response) => {
       isWhole = true;
       end();
-      resolve({ response });
+      resolve({ response, isFinished: sent.writableFinished });
     };
     // An error is dear to make, and most requests close because all is well.
     sent.once("close", () => void (isWhole || fail(lost())));
@@ -149,7 +160,7 @@ function lost(): Error {
   return Object.assign(new Error("the connection was closed before the answer was there"), { code: "ECONNRESET" });
 }
 
-function readAll(answer: IncomingMessage, done: (response: SdkResponse) => void, fail: (error: unknown) => void): void {
+function readAll(answer: IncomingMessage, done: (response: Response) => void, fail: (error: unknown) => void): void {
   const chunks: Buffer[] = [];
   let bytes = 0;
   answer.on("data", (chunk: Buffer) => {
@@ -178,7 +189,7 @@ function headersOf({ headers }: IncomingMessage): Record<string, string> {
   return flat;
 }
 
-function addressOf({ hostname, port, method, path, query = {} }: SdkRequest): RequestOptions {
+function addressOf({ hostname, port, method, path, query = {} }: Request): RequestOptions {
   const pairs = Object.entries(query).flatMap(([name, value]) =>
     (Array.isArray(value) ? value : [value]).map((one) =>
       one === null ? encode(name) : `${encode(name)}=${encode(one)}`,
