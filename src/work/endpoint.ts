@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { awsRegion } from "../aws/region.ts";
 import type { Context } from "./context.ts";
 import { type Account, connectSes, type Ses, type SesOptions } from "../aws/ses.ts";
+import { UserError } from "../errors.ts";
 import { parseDuration } from "../time/duration.ts";
 import type { NotificationSink } from "../sandbox/event-feed.ts";
 import type { TopicOf } from "../sandbox/outbox.ts";
@@ -148,7 +149,15 @@ function clientOptions({ io }: Context, flags: EndpointFlags, sandbox: Sandbox |
     // At least 1, because the HTTP client takes 0 for no limit.
     timeoutMs: parseDuration(flags.timeout, "--timeout", 1),
     concurrency: flags.concurrency ?? MOST_CONCURRENCY,
+    wire: wireIn(io.env),
   };
+}
+
+/** Who makes the calls of SendEmail. The SDK's own way is for doubts, and for tests that compare both. */
+function wireIn(env: Readonly<Record<string, string | undefined>>): "own" | "sdk" {
+  const wire = env["SES_MAIL_WIRE"] ?? "own";
+  if (wire === "own" || wire === "sdk") return wire;
+  throw new UserError(`SES_MAIL_WIRE expects own or sdk, got ${JSON.stringify(wire)}`, "remove it");
 }
 
 async function readAccount({ terminal }: Context, flags: EndpointFlags, ses: Ses): Promise<Account | null> {
