@@ -120,6 +120,8 @@ export interface Content {
   list?: string;
   /** Not set for bulk mail, so that older contents keep their hashes. */
   kind?: "transactional";
+  /** The SES tenant that the mail is sent for. Not set when there is none, so that older contents keep their hashes. */
+  tenant?: string;
 }
 
 /** The kind of the mail that is made of this content. */
@@ -207,4 +209,6 @@ export interface RenderedMail {
   /** Files that are sent besides `attachments`, and not read yet. Not set: there are none. */
   files?: MailFile[];
   configurationSet: string | null;
+  /** The SES tenant that it is sent for. Not set: none. */
+  tenant?: string;
 }

@@ -20,6 +20,8 @@ export interface LineOptions {
   concurrency: number;
   /** `sdk`: the SDK makes the calls of SendEmail, too. It takes six times as long, and is there to compare with. Default: `own`. */
   wire?: "own" | "sdk";
+  /** The multi-region endpoint that mails go through. Its signatures are the SDK's alone. Not set: that of the region. */
+  endpointId?: string;
 }
 
 /** What a call of SendEmail is made with. */
@@ -66,7 +68,8 @@ export class Line {
   /** Takes a mail, with `tags` added to its own. To be followed by `send`, and in the end by `finish`. */
   letter(mail: ComposedMail, tags: Tag[]): Letter {
     // A mail with files is rare, and the SDK's way is as fast for it.
-    const isCarried = this.#options.wire !== "sdk" && mail.attachments.length === 0;
+    const isCarried =
+      this.#options.wire !== "sdk" && this.#options.endpointId === undefined && mail.attachments.length === 0;
     return { mail, tags, body: isCarried ? this.#bodies.write(mail, tags) : null };
   }
 
@@ -75,7 +78,8 @@ export class Line {
     const { mail, tags, body } = letter;
     const wire = body === null ? null : await this.#ownWire();
     if (wire !== null && body !== null) return wire.send(body, departing, signal);
-    const input = inputOf(wholeMail(mail), tags);
+    const input = inputOf(wholeMail(mail), tags, this.#options.endpointId);
+    if (input.EndpointId !== undefined) await import("@aws-sdk/signature-v4a");
     watchDeparture(input, departing);
     const answer = await this.client.send(new SendEmailCommand(input), { abortSignal: signal });
     return answer.MessageId;

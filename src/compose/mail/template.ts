@@ -120,7 +120,7 @@ export function compileContent(content: Content, tools: Tools = NO_TOOLS): Compi
   const tracking = content.tracking ?? null;
   const sample = tracking && sampleLinks(tracking);
   const ownUrl = (links: MessageLinks | null) => (tracking?.unsubscribe && links ? links.unsubscribe() : null);
-  const { tags, attachments, configurationSet } = content;
+  const { tags, attachments, configurationSet, tenant } = content;
   const attachmentsOf = files === null ? null : attachmentWriter(files, parts.attachments);
   const sampleScope = (to: string, values: Values) => lookUp({ to, values, unsubscribeUrl: ownUrl(sample) });
   const compose: CompiledContent["compose"] = (to, values, links = sample) => {
@@ -133,7 +133,8 @@ export function compileContent(content: Content, tools: Tools = NO_TOOLS): Compi
     const text = parts.text === null ? (composed.text ?? "") : writeText(parts.text.trace(scope));
     const { from, replyTo, subject, headers } = head;
     // The fields are named one by one, because spreading the head would take as long as all the rest.
-    const mail = { from, to, replyTo, subject, html, text, headers, tags, attachments, configurationSet };
+    const mail: ComposedMail = { from, to, replyTo, subject, html, text, headers, tags, attachments, configurationSet };
+    if (tenant !== undefined) mail.tenant = tenant;
     if (attachmentsOf === null) return mail;
     const enclosed = [...attachmentsOf(scope), ...composed.files];
     return enclosed.length > 0 ? { ...mail, files: enclosed } : mail;

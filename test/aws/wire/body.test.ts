@@ -20,18 +20,35 @@ const pieces: fc.Arbitrary<Pieces> = fc.array(text, { maxLength: 4 }).chain((val
 );
 const body = fc.oneof(text, pieces);
 
-const mail: fc.Arbitrary<ComposedMail> = fc.record({
-  from: text,
-  to: text,
-  replyTo: fc.array(text, { maxLength: 2 }),
-  subject: text,
-  html: body,
-  text: body,
-  headers: fc.array(pair, { maxLength: 3 }),
-  tags: fc.array(pair, { maxLength: 3 }),
-  attachments: fc.constant([]),
-  configurationSet: fc.option(fc.string({ minLength: 1, maxLength: 10 })),
-});
+const mail: fc.Arbitrary<ComposedMail> = fc.record(
+  {
+    from: text,
+    to: text,
+    replyTo: fc.array(text, { maxLength: 2 }),
+    subject: text,
+    html: body,
+    text: body,
+    headers: fc.array(pair, { maxLength: 3 }),
+    tags: fc.array(pair, { maxLength: 3 }),
+    attachments: fc.constant([]),
+    configurationSet: fc.option(fc.string({ minLength: 1, maxLength: 10 })),
+    tenant: fc.string({ minLength: 1, maxLength: 10 }),
+  },
+  {
+    requiredKeys: [
+      "from",
+      "to",
+      "replyTo",
+      "subject",
+      "html",
+      "text",
+      "headers",
+      "tags",
+      "attachments",
+      "configurationSet",
+    ],
+  },
+);
 
 const expected = (each: ComposedMail, tags: Tag[]): string => JSON.stringify(requestOf(wholeMail(each), tags));
 

@@ -6,6 +6,7 @@ import { createAnswerReader } from "../../../src/aws/wire/answer.ts";
 import { BodyWriter } from "../../../src/aws/wire/body.ts";
 import { wireOf } from "../../../src/aws/wire/wire.ts";
 import type { Handler } from "../../../src/aws/http-handler.ts";
+import { Line } from "../../../src/aws/line.ts";
 import { connectSes, type Ses, type SesOptions } from "../../../src/aws/ses.ts";
 import type { RenderedMail } from "../../../src/message.ts";
 import { SESv2Client } from "@aws-sdk/client-sesv2";
@@ -205,6 +206,34 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
     expect(await ses(`${url}/base/x%20y`).send(MAIL, [])).toMatchObject({ kind: "sent" });
     expect(paths).toEqual(["POST /base/x%20y/v2/email/outbound-emails"]);
   });
+});
+
+test("a multi-region endpoint is asked there, signed for all regions, by the SDK", async () => {
+  const line = new Line({
+    region: "us-east-1",
+    endpoint: undefined,
+    credentials: { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret" },
+    concurrency: 1,
+    endpointId: "abcd.xyz",
+  });
+  const seen: { hostname: string; headers: Record<string, string>; body: string }[] = [];
+  line.client.middlewareStack.add(
+    () =>
+      ({ request }) => {
+        seen.push(request as (typeof seen)[number]);
+        return Promise.reject(new Error("kept back"));
+      },
+    { step: "deserialize", priority: "low", name: "keepBack" },
+  );
+  const departing = { mayLeave: () => true, onLeaving: () => undefined, onDeparted: () => undefined };
+  const letter = line.letter(MAIL, []);
+  const call = line.send(letter, { departing, signal: new AbortController().signal });
+  await expect(call).rejects.toThrow("kept back");
+  expect(seen[0]?.hostname).toBe("abcd.xyz.endpoints.email.amazonaws.com");
+  expect(seen[0]?.headers["authorization"]).toMatch(/^AWS4-ECDSA-P256-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/ses\//);
+  expect(seen[0]?.headers["x-amz-region-set"]).toBe("*");
+  expect(JSON.parse(seen[0]?.body ?? "")).toMatchObject({ EndpointId: "abcd.xyz", EmailTags: [] });
+  line.client.destroy();
 });
 
 describe("the buffer of a body", () => {
