@@ -4,9 +4,10 @@ import { type ComposedMail, type Tag, wholeMail } from "../message.ts";
 import { reportDepartures, watchDeparture } from "./departure.ts";
 import { createHandler, type Departing, type Handler } from "./http-handler.ts";
 import { inputOf, useOwnBodies } from "./request-body.ts";
+import type { Deadline } from "../time/time-limit.ts";
 import { type AnswerReader, createAnswerReader } from "./wire/answer.ts";
 import { type Body, BodyWriter } from "./wire/body.ts";
-import { type Wire, wireOf } from "./wire/wire.ts";
+import { OwnWire, wireOf } from "./wire/wire.ts";
 
 /** Which SES a line leads to. */
 export interface LineOptions {
@@ -27,7 +28,7 @@ export interface LineOptions {
 /** What a call of SendEmail is made with. */
 interface Call {
   departing: Departing;
-  signal: AbortSignal;
+  deadline: Deadline;
 }
 
 /** One mail on its way. Its body is written once, however often it is sent. */
@@ -46,7 +47,7 @@ export class Line {
   readonly #bodies: BodyWriter;
   readonly #answers: AnswerReader;
   /** Null: not asked for yet, or it could not be made. */
-  #wire: Promise<Wire | null> | null = null;
+  #wire: OwnWire | Promise<OwnWire | null> | null = null;
 
   /** Makes a client. No call is made before the first use. `before`: the line that this one follows. */
   constructor(options: LineOptions, before: Line | null = null) {
@@ -74,14 +75,19 @@ export class Line {
   }
 
   /** Sends a letter with one request. Resolves to the id in the answer, if there is one; rejects with an error of the SDK or of the network. */
-  async send(letter: Letter, { departing, signal }: Call): Promise<unknown> {
+  async send(letter: Letter, { departing, deadline }: Call): Promise<unknown> {
     const { mail, tags, body } = letter;
-    const wire = body === null ? null : await this.#ownWire();
-    if (wire !== null && body !== null) return wire.send(body, departing, signal);
+    if (body !== null) {
+      const wire = this.#wire instanceof OwnWire ? this.#wire : await this.#ownWire();
+      if (wire !== null) return wire.send(body, departing, deadline);
+    }
+    deadline.throwIfOver();
+    const ending = new AbortController();
+    deadline.watch((error) => ending.abort(error));
     const input = inputOf(wholeMail(mail), tags, this.#options.endpointId);
     if (input.EndpointId !== undefined) await import("@aws-sdk/signature-v4a");
     watchDeparture(input, departing);
-    const answer = await this.client.send(new SendEmailCommand(input), { abortSignal: signal });
+    const answer = await this.client.send(new SendEmailCommand(input), { abortSignal: ending.signal });
     return answer.MessageId;
   }
 
@@ -90,13 +96,18 @@ export class Line {
     if (body !== null && !body.isRead) this.#bodies.release(body);
   }
 
-  #ownWire(): Promise<Wire | null> {
-    this.#wire ??= wireOf(this.client, { handler: this.#handler, answers: this.#answers }).catch((error: unknown) => {
+  /** Null: the requests of this client are signed in a way that only the SDK knows. */
+  async #ownWire(): Promise<OwnWire | null> {
+    this.#wire ??= wireOf(this.client, { handler: this.#handler, answers: this.#answers });
+    try {
+      const wire = await this.#wire;
+      if (wire !== null) this.#wire = wire;
+      return wire;
+    } catch (error) {
       // Credentials may come later.
       this.#wire = null;
       throw error;
-    });
-    return this.#wire;
+    }
   }
 }
 

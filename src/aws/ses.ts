@@ -4,7 +4,7 @@
  */
 import { GetAccountCommand, type GetAccountCommandOutput } from "@aws-sdk/client-sesv2";
 import type { ComposedMail, Tag } from "../message.ts";
-import { withinLimit } from "../time/time-limit.ts";
+import { withinLimit, withinTime } from "../time/time-limit.ts";
 import { WithheldError } from "./http-handler.ts";
 import { Line, type LineOptions } from "./line.ts";
 import { type ReadyOptions, sesReady } from "./ready.ts";
@@ -87,11 +87,11 @@ export function connectSes(options: SesOptions): Ses {
       };
       const letter = line.letter(mail, tags);
       try {
-        const id = await withinLimit({ ms: options.timeoutMs + uploadMs(mail) }, (signal) =>
+        const id = await withinTime(options.timeoutMs + uploadMs(mail), (deadline) =>
           twice((each) => {
             // The first request was answered: SES did not take the message.
             call.left = false;
-            return each.send(letter, { departing, signal });
+            return each.send(letter, { departing, deadline });
           }),
         );
         return sentAs(id);

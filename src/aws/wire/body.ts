@@ -1,11 +1,10 @@
 /**
  * Writes the bodies of SendEmail requests. What mails share is made JSON and bytes once; a mail has its own values put between. The bytes
- * are those of `JSON.stringify(requestOf(mail, tags))`.
+ * are those of `JSON.stringify(requestOf(mail, tags))` (`../request-body.ts`).
  *
  * Buffers are used again: a new one for each mail, outside of the heap, would have V8 collect all garbage many times as often.
  */
-import { type ComposedMail, type Pieces, type Tag, wholeText } from "../../message.ts";
-import { requestOf } from "../request-body.ts";
+import { type ComposedMail, type Header, type Pieces, type Tag, wholeText } from "../../message.ts";
 
 /** Buffers that nobody uses, for bodies up to `LARGEST`. */
 const MOST_FREE_BYTES = 32 * 1024 * 1024;
@@ -20,12 +19,6 @@ export interface Body {
   isRead: boolean;
 }
 
-/** In the JSON of a mail without bodies there is exactly one of these: quotes within a text have a backslash before them. */
-const BODIES = '"Body":{"Html":{"Data":"","Charset":"UTF-8"},"Text":{"Data":"","Charset":"UTF-8"}}';
-const BEFORE_HTML = '"Body":{"Html":{"Data":"';
-const BEFORE_TEXT = '","Charset":"UTF-8"},"Text":{"Data":"';
-const AFTER_TEXT = '","Charset":"UTF-8"}}';
-
 /** A character takes three bytes of UTF-8 at most. */
 const MOST_BYTES_A_UNIT = 3;
 
@@ -38,18 +31,16 @@ export class BodyWriter {
   readonly #seen = new WeakSet<readonly string[]>();
 
   /** The body for `mail`, with `tags` added to its own. The mail has no attachments: they are left out. */
-  write(mail: ComposedMail, tags: Tag[]): Body {
-    const frame = JSON.stringify(requestOf({ ...mail, html: "", text: "", attachments: [] }, tags));
-    const at = frame.indexOf(BODIES);
+  write(mail: ComposedMail, tags: readonly Tag[]): Body {
     const html = this.#partsOf(mail.html);
     const text = this.#partsOf(mail.text);
-    const before = frame.slice(0, at) + BEFORE_HTML;
-    const after = AFTER_TEXT + frame.slice(at + BODIES.length);
-    const most = MOST_BYTES_A_UNIT * (before.length + BEFORE_TEXT.length + after.length) + mostOf(html) + mostOf(text);
+    const before = beforeHtml(mail);
+    const after = afterText(mail, tags);
+    const most = MOST_BYTES_A_UNIT * (before.length + BETWEEN.length + after.length) + mostOf(html) + mostOf(text);
     const buffer = this.#take(most);
-    let end = buffer.write(before, 0);
+    let end = buffer.write(before);
     end = put(html, buffer, end);
-    end += buffer.write(BEFORE_TEXT, end, "latin1");
+    end += buffer.write(BETWEEN, end, "latin1");
     end = put(text, buffer, end);
     end += buffer.write(after, end);
     return { bytes: buffer.subarray(0, end), isRead: false };
@@ -59,7 +50,7 @@ export class BodyWriter {
     if (typeof text === "string") return { fixed: null, values: [inside(text)] };
     const { fixed, values } = text;
     // Halves of a character may meet where a value begins or ends.
-    const shared = values.every((value) => value.isWellFormed()) ? this.#sharedOf(fixed) : null;
+    const shared = values.every(isWellFormed) ? this.#sharedOf(fixed) : null;
     if (shared === null) return { fixed: null, values: [inside(wholeText(text))] };
     return { fixed: shared, values: values.map(inside) };
   }
@@ -94,34 +85,59 @@ export class BodyWriter {
   }
 }
 
+const isWellFormed = (text: string): boolean => text.isWellFormed();
+
+const BETWEEN = '","Charset":"UTF-8"},"Text":{"Data":"';
+
+/** The JSON up to the HTML, which is what `requestOf` has there. */
+function beforeHtml({ from, to, replyTo, subject }: ComposedMail): string {
+  const answers = replyTo.length === 0 ? "" : `"ReplyToAddresses":[${replyTo.map(quoted).join(",")}],`;
+  return `{"FromEmailAddress":${quoted(from)},"Destination":{"ToAddresses":[${quoted(to)}]},${answers}"Content":{"Simple":{"Subject":{"Data":${quoted(subject)},"Charset":"UTF-8"},"Body":{"Html":{"Data":"`;
+}
+
+/** The JSON behind the text. */
+function afterText({ headers, tags: own, configurationSet, tenant }: ComposedMail, tags: readonly Tag[]): string {
+  const set = configurationSet ? `,"ConfigurationSetName":${quoted(configurationSet)}` : "";
+  const owner = tenant === undefined ? "" : `,"TenantName":${quoted(tenant)}`;
+  return `","Charset":"UTF-8"}},"Headers":[${pairs(headers)}]}},"EmailTags":[${pairs([...own, ...tags])}]${set}${owner}}`;
+}
+
+function pairs(all: readonly (Header | Tag)[]): string {
+  let text = "";
+  for (const { name, value } of all)
+    text += `${text === "" ? "" : ","}{"Name":${quoted(name)},"Value":${quoted(value)}}`;
+  return text;
+}
+
+/** What JSON has between quotes as it is. Most names and addresses are so. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
+
+/** The text as JSON has it between the quotes. */
+const inside = (text: string): string => (PLAIN.test(text) ? text : JSON.stringify(text).slice(1, -1));
+
 /** JSON of a text: its values between shared bytes, or the whole as its only value. */
 interface Parts {
   fixed: readonly Buffer[] | null;
   values: readonly string[];
 }
 
-/** The text as JSON has it between the quotes. */
-function inside(text: string): string {
-  return JSON.stringify(text).slice(1, -1);
-}
-
 function mostOf({ fixed, values }: Parts): number {
   let most = 0;
-  for (const piece of fixed ?? []) most += piece.length;
+  if (fixed !== null) for (const piece of fixed) most += piece.length;
   for (const value of values) most += MOST_BYTES_A_UNIT * value.length;
   return most;
 }
 
 function put({ fixed, values }: Parts, buffer: Buffer, at: number): number {
+  const [only = ""] = values;
+  if (fixed === null) return at + buffer.write(only, at);
   let end = at;
-  if (fixed === null) {
-    for (const value of values) end += buffer.write(value, end);
-    return end;
-  }
-  for (const [index, piece] of fixed.entries()) {
-    end += piece.copy(buffer, end);
+  for (let index = 0; index < fixed.length; index++) {
+    end += fixed[index]?.copy(buffer, end) ?? 0;
     const value = values[index];
-    if (value !== undefined) end += buffer.write(value, end);
+    if (value !== undefined && value !== "") end += buffer.write(value, end);
   }
   return end;
 }

@@ -4,6 +4,7 @@
  */
 import type { SESv2Client } from "@aws-sdk/client-sesv2";
 import type { Departing, Handler, Request, Response } from "../http-handler.ts";
+import type { Deadline } from "../../time/time-limit.ts";
 import type { AnswerReader } from "./answer.ts";
 import type { Body } from "./body.ts";
 import { type Keys, Signer } from "./sign.ts";
@@ -11,15 +12,6 @@ import { type Target, targetOf } from "./target.ts";
 
 /** Credentials that end so soon are asked for again, as the SDK does. */
 const RENEWED_BEFORE_MS = 300_000;
-
-/** Makes the calls of one client. */
-export interface Wire {
-  /**
-   * Makes one call with this body. Resolves to the message id, which may be missing or no text. Rejects as the call of the SDK would:
-   * with its error for an answer that is no good one, or with that of the network; with `signal`'s reason when it aborts.
-   */
-  send(body: Body, departing: Departing, signal: AbortSignal): Promise<unknown>;
-}
 
 /** What a wire works with. */
 export interface WireParts {
@@ -30,12 +22,13 @@ export interface WireParts {
 /**
  * The wire of `client`. Null: its requests are signed in a way that only the SDK knows. Rejects as a call would that cannot be made.
  */
-export async function wireOf(client: SESv2Client, parts: WireParts): Promise<Wire | null> {
+export async function wireOf(client: SESv2Client, parts: WireParts): Promise<OwnWire | null> {
   const target = await targetOf(client);
   return target && new OwnWire(client, parts, target);
 }
 
-class OwnWire implements Wire {
+/** Makes the calls of one client. */
+export class OwnWire {
   readonly #client: SESv2Client;
   readonly #handler: Handler;
   readonly #answers: AnswerReader;
@@ -43,8 +36,8 @@ class OwnWire implements Wire {
   readonly #correctsClock: boolean;
   readonly #signer: Signer;
   #keys: (Keys & { expiration?: Date | undefined }) | null = null;
-  /** The clock of SES as it was told last. */
-  #date = "";
+  /** When the clock of SES was looked at last. */
+  #askedAt = -Infinity;
 
   constructor(client: SESv2Client, { handler, answers }: WireParts, target: Target) {
     this.#client = client;
@@ -56,17 +49,23 @@ class OwnWire implements Wire {
     this.#signer = new Signer(target);
   }
 
-  async send(body: Body, departing: Departing, signal: AbortSignal): Promise<unknown> {
+  /**
+   * Makes one call with this body. Resolves to the message id, which may be missing or no text. Rejects as the call of the SDK would: with
+   * its error for an answer that is no good one, or with that of the network.
+   */
+  async send(body: Body, departing: Departing, deadline: Deadline): Promise<unknown> {
     const keys = this.#validKeys() ?? (await this.#fetchKeys());
+    deadline.throwIfOver();
     const headers = this.#signer.headers(body.bytes, keys, this.#now());
     const wasRead = body.isRead;
     body.isRead = true;
-    const request = { ...this.#place, headers, body: body.bytes };
-    const { response, isFinished } = await this.#handler.exchange(request, departing, signal);
+    const exchange = this.#handler.exchange({ ...this.#place, headers, body: body.bytes }, departing);
+    deadline.watch(exchange.cancel);
+    const { response, isFinished } = await exchange.answer;
     // An answer may come before all of the request is written, as that to a request that is too large.
     body.isRead = wasRead || !isFinished;
     if (response.statusCode !== 200) return this.#answers.messageId(response, (ms) => this.#setOffset(ms));
-    this.#noteDate(response.headers);
+    this.#noteDate(response);
     return messageIdIn(response) ?? this.#answers.messageId(response, () => undefined);
   }
 
@@ -87,12 +86,14 @@ class OwnWire implements Wire {
     return Date.now() + (this.#correctsClock ? this.#client.config.systemClockOffset : 0);
   }
 
-  /** Once for each second that SES tells. An answer from a cache is as old as it says, and tells nothing. */
-  #noteDate({ date, age }: Response["headers"]): void {
-    if (date === undefined || date === this.#date || age !== undefined) return;
-    this.#date = date;
-    const at = Date.parse(date);
-    if (!Number.isNaN(at)) this.#setOffset(at - Date.now());
+  /** Once a second, because dates have no more of it. An answer from a cache is as old as it says, and tells nothing. */
+  #noteDate(response: Response): void {
+    const now = Date.now();
+    if (now >= this.#askedAt && now < this.#askedAt + 1_000) return;
+    this.#askedAt = now;
+    const { date, age } = response.headers;
+    const at = date === undefined || age !== undefined ? Number.NaN : Date.parse(date);
+    if (!Number.isNaN(at)) this.#setOffset(at - now);
   }
 
   #setOffset(ms: number): void {

@@ -9,6 +9,10 @@ afterEach(() => void vi.unstubAllEnvs());
 
 const KEYS = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY" };
 
+/** Names and values in turn, by name. */
+const inPairs = (headers: string[]) =>
+  Object.fromEntries(headers.flatMap((name, at) => (at % 2 === 0 ? [[name, headers[at + 1]]] : [])));
+
 type Keys = typeof KEYS & { sessionToken?: string };
 type Sdk = Awaited<ReturnType<SESv2Client["config"]["signer"]>>;
 
@@ -77,7 +81,9 @@ describe("an endpoint", () => {
     const at = Date.UTC(2026, 10, 27, 9, 5, 7);
     const signer = new Signer(target);
     for (const keys of [KEYS, { ...KEYS, sessionToken: "tok/en+==" }])
-      expect(signer.headers(body, keys, at)).toEqual(await theirs(target, await signerOf(target, keys), body, at));
+      expect(inPairs(signer.headers(body, keys, at))).toEqual(
+        await theirs(target, await signerOf(target, keys), body, at),
+      );
   });
 
   test("of the environment is the SDK's choice, too", async () => {
@@ -86,7 +92,7 @@ describe("an endpoint", () => {
     expect(target).toMatchObject({ hostname: "ses.example", path: "/base/v2/email/outbound-emails" });
     const body = Buffer.from("x");
     const signed = await theirs(target, await signerOf(target, KEYS), body, 0);
-    expect(new Signer(target).headers(body, KEYS, 0)).toEqual(signed);
+    expect(inPairs(new Signer(target).headers(body, KEYS, 0))).toEqual(signed);
   });
 
   test("what the SDK sends with each request, the wire sends, but for the count of its attempts", async () => {
@@ -129,7 +135,7 @@ test("random bodies, keys and instants are signed alike", async () => {
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), who, instants, async (bytes, index, at) => {
       const [body, keys, sdk] = [Buffer.from(bytes), people[index] ?? KEYS, signers[index]];
-      expect(signer.headers(body, keys, at)).toEqual(sdk && (await theirs(target, sdk, body, at)));
+      expect(inPairs(signer.headers(body, keys, at))).toEqual(sdk && (await theirs(target, sdk, body, at)));
     }),
     { numRuns: 500 },
   );

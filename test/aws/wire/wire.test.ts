@@ -5,10 +5,11 @@ import { beforeEach, describe, expect, it, onTestFinished, test, vi } from "vite
 import { createAnswerReader } from "../../../src/aws/wire/answer.ts";
 import { BodyWriter } from "../../../src/aws/wire/body.ts";
 import { wireOf } from "../../../src/aws/wire/wire.ts";
-import type { Handler } from "../../../src/aws/http-handler.ts";
+import type { Exchanged, Handler } from "../../../src/aws/http-handler.ts";
 import { Line } from "../../../src/aws/line.ts";
 import { connectSes, type Ses, type SesOptions } from "../../../src/aws/ses.ts";
 import type { RenderedMail } from "../../../src/message.ts";
+import { Deadline } from "../../../src/time/time-limit.ts";
 import { SESv2Client } from "@aws-sdk/client-sesv2";
 
 const MAIL: RenderedMail = {
@@ -113,7 +114,11 @@ describe.each(["own", "sdk"] as const)("by the wire %s", (way) => {
         json(response, 200, { MessageId: "m-1" }, { date: new Date(Date.now() + aheadMs).toUTCString() });
       });
       const client = ses(url);
-      for (aheadMs of [4 * MINUTE, 8 * MINUTE, 8 * MINUTE]) await client.send(MAIL, []);
+      for (aheadMs of [4 * MINUTE, 8 * MINUTE, 8 * MINUTE]) {
+        await client.send(MAIL, []);
+        // Dates have whole seconds.
+        await new Promise((resolve) => setTimeout(resolve, 1_050));
+      }
       expect(seen).toEqual([0, 4, 8]);
     });
 
@@ -227,7 +232,7 @@ test("a multi-region endpoint is asked there, signed for all regions, by the SDK
   );
   const departing = { mayLeave: () => true, onLeaving: () => undefined, onDeparted: () => undefined };
   const letter = line.letter(MAIL, []);
-  const call = line.send(letter, { departing, signal: new AbortController().signal });
+  const call = line.send(letter, { departing, deadline: new Deadline(10_000, () => undefined) });
   await expect(call).rejects.toThrow("kept back");
   expect(seen[0]?.hostname).toBe("abcd.xyz.endpoints.email.amazonaws.com");
   expect(seen[0]?.headers["authorization"]).toMatch(/^AWS4-ECDSA-P256-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/ses\//);
@@ -250,18 +255,19 @@ describe("the buffer of a body", () => {
   });
   const departing = { mayLeave: () => true, onLeaving: () => undefined, onDeparted: () => undefined };
 
-  async function sent(exchanges: Handler["exchange"][]) {
-    const [body, rest] = [new BodyWriter().write(MAIL, []), [...exchanges]];
-    const exchange: Handler["exchange"] = async (...args) => {
+  async function sent(answers: (() => Promise<Exchanged>)[]) {
+    const [body, rest] = [new BodyWriter().write(MAIL, []), [...answers]];
+    const exchange: Handler["exchange"] = () => {
       expect(body.isRead).toBe(true);
-      return (rest.shift() as Handler["exchange"])(...args);
+      return { answer: (rest.shift() as () => Promise<Exchanged>)(), cancel: () => undefined };
     };
     const made = await wireOf(client, { handler: { exchange } as Handler, answers: createAnswerReader() });
-    for (const _ of exchanges) await made?.send(body, departing, new AbortController().signal).catch(() => undefined);
+    for (const _ of answers)
+      await made?.send(body, departing, new Deadline(10_000, () => undefined)).catch(() => undefined);
     return body.isRead;
   }
 
-  test.each<[string, Handler["exchange"][], boolean]>([
+  test.each<[string, (() => Promise<Exchanged>)[], boolean]>([
     ["is free after an answer", [async () => ({ response: response(200), isFinished: true })], false],
     ["is free after a refusal", [async () => ({ response: response(400), isFinished: true })], false],
     ["is not when the answer came early", [async () => ({ response: response(413), isFinished: false })], true],
@@ -274,7 +280,7 @@ describe("the buffer of a body", () => {
       ],
       true,
     ],
-  ])("%s", async (_name, exchanges, isRead) => {
-    expect(await sent(exchanges)).toBe(isRead);
+  ])("%s", async (_name, answers, isRead) => {
+    expect(await sent(answers)).toBe(isRead);
   });
 });
