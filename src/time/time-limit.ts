@@ -72,7 +72,7 @@ export function withinTime<T>(ms: number, work: (deadline: Deadline) => Promise<
     };
     work(deadline).then(
       (value) => ended(() => resolve(value)),
-      (error: unknown) => ended(() => reject(error as Error)),
+      (error: Error) => ended(() => reject(error)),
     );
   });
 }
